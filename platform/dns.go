@@ -1,0 +1,167 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// secondQuestion is when a name is asked for once more while the first
+// question is still open. Resolvers of homes and offices answer in under
+// 100 ms from memory and seldom take a second to find out; the system's own
+// repetition comes after 5 s, when a check with a deadline has given up.
+const secondQuestion = time.Second
+
+// LookupAddrs asks the hosts file and DNS the way every program of this
+// machine does.
+func (r *realNetwork) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}, nil
+	}
+	if host == "" {
+		return nil, errors.New("looking up an empty host name")
+	}
+	addrs, err := twice(ctx, secondQuestion, func(ctx context.Context) ([]netip.Addr, error) {
+		// A fresh resolver each time: one resolver answers equal questions
+		// that overlap from a single query.
+		return r.resolver().LookupNetIP(ctx, "ip", host)
+	})
+	if err != nil {
+		return nil, r.lookupFailed(host, err)
+	}
+	return ipv4First(addrs), nil
+}
+
+// resolver is the system's, or one that asks the wanted server and device.
+func (r *realNetwork) resolver() *net.Resolver {
+	if r.opts.DNSServer == "" && r.opts.BindDevice == "" {
+		return &net.Resolver{}
+	}
+	d := net.Dialer{Control: r.tieDialer()}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
+		if r.opts.DNSServer != "" {
+			server = r.opts.DNSServer
+		}
+		return d.DialContext(ctx, network, server)
+	}}
+}
+
+// ipv4First sorts addresses by family, keeps the server's order within each,
+// and drops repetitions.
+func ipv4First(addrs []netip.Addr) []netip.Addr {
+	var v4, v6 []netip.Addr
+	for _, a := range addrs {
+		a = a.Unmap()
+		switch {
+		case a.Is4() && !slices.Contains(v4, a):
+			v4 = append(v4, a)
+		case a.Is6() && !slices.Contains(v6, a):
+			v6 = append(v6, a)
+		}
+	}
+	return append(v4, v6...)
+}
+
+// twice runs ask, and once more beside it when there is no answer after the
+// given time: the first answer counts, and a lost packet costs one second, not
+// the result. An error counts once nothing is under way any more.
+func twice[T any](ctx context.Context, after time.Duration, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		v   T
+		err error
+	}
+	answers := make(chan answer, 2) // room for both: nobody waits for the slower one
+	start := func() {
+		go func() {
+			v, err := ask(ctx)
+			answers <- answer{v, err}
+		}()
+	}
+	start()
+	again := time.NewTimer(after)
+	defer again.Stop()
+	var none T
+	for open := 1; ; {
+		select {
+		case <-ctx.Done():
+			return none, ctx.Err()
+		case <-again.C:
+			start()
+			open++
+		case a := <-answers:
+			if open--; a.err == nil || open == 0 {
+				return a.v, a.err
+			}
+		}
+	}
+}
+
+// A lookupError says in one line what was asked, of whom, and what came of it.
+// It wraps the cause, usually a *net.DNSError, whose IsNotFound tells "there
+// is no such name" from "nobody answered".
+type lookupError struct {
+	name   string
+	what   string
+	server string // empty when unknown
+	cause  error
+}
+
+func (e *lookupError) Error() string {
+	if e.server == "" {
+		return fmt.Sprintf("looking up %s: %s", e.name, e.what)
+	}
+	return fmt.Sprintf("looking up %s: %s (asked %s)", e.name, e.what, e.server)
+}
+
+func (e *lookupError) Unwrap() error { return e.cause }
+
+// lookupFailed words what package net says about name.
+func (r *realNetwork) lookupFailed(name string, err error) error {
+	d, ok := errors.AsType[*net.DNSError](err)
+	if !ok {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return &lookupError{name, err.Error(), "", err}
+		}
+		d = &net.DNSError{UnwrapErr: err, Err: "no answer", Name: name, IsTimeout: true}
+		err = d
+	}
+	what := d.Err
+	switch {
+	case d.IsNotFound:
+		what = "no such host"
+	case d.IsTimeout:
+		what = "no answer"
+	}
+	return &lookupError{name, what, r.asked(d.Server), err}
+}
+
+// asked names the server behind an answer or a silence: the one that package
+// net names, which does not know of RealOptions.DNSServer, or all there are.
+func (r *realNetwork) asked(server string) string {
+	if server != "" && r.opts.DNSServer == "" {
+		return withoutDNSPort(server)
+	}
+	servers, err := r.nameservers()
+	if err != nil {
+		return ""
+	}
+	for i := range servers {
+		servers[i] = withoutDNSPort(servers[i])
+	}
+	return strings.Join(servers, ", ")
+}
+
+// withoutDNSPort shortens "192.168.88.1:53" to the address.
+func withoutDNSPort(server string) string {
+	if host, port, err := net.SplitHostPort(server); err == nil && port == "53" {
+		return host
+	}
+	return server
+}

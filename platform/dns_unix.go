@@ -1,0 +1,5 @@
+//go:build unix
+
+package platform
+
+func systemNameservers() ([]string, error) { return readResolvConf("/etc/resolv.conf") }

@@ -1,0 +1,88 @@
+package platform
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// maxProgramOutput bounds what is kept of a program's output. 16 MiB holds a
+// ruleset of some 100,000 rules; more would be a program gone wild.
+const maxProgramOutput = 16 << 20
+
+// findProgram looks for name in PATH and in the system directories that the
+// PATH of an ordinary user leaves out.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil || runtime.GOOS == "windows" {
+		return path, err
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+		if p, perr := exec.LookPath(filepath.Join(dir, name)); perr == nil {
+			return p, nil
+		}
+	}
+	return "", err
+}
+
+// runText runs a program in the C locale and returns what it printed. The
+// error quotes the first line of the program's complaint.
+func runText(ctx context.Context, name string, args ...string) (Text, error) {
+	t := Text{Program: strings.Join(append([]string{name}, args...), " ")}
+	path, err := findProgram(name)
+	if err != nil {
+		return t, fmt.Errorf("running %s: %w", t.Program, err)
+	}
+	out, complaint := &boundedBuffer{limit: maxProgramOutput}, &boundedBuffer{limit: 4096}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C")
+	cmd.Stdout, cmd.Stderr = out, complaint
+	if err := cmd.Run(); err != nil {
+		if line, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n"); line != "" {
+			return t, fmt.Errorf("running %s: %q: %w", t.Program, line, err)
+		}
+		return t, fmt.Errorf("running %s: %w", t.Program, err)
+	}
+	if out.full {
+		return t, fmt.Errorf("running %s: more than %d bytes of output", t.Program, maxProgramOutput)
+	}
+	t.Output = out.Bytes()
+	return t, nil
+}
+
+// runTexts runs several programs and keeps what worked.
+func runTexts(ctx context.Context, commands ...[]string) ([]Text, error) {
+	var texts []Text
+	var errs []error
+	for _, c := range commands {
+		t, err := runText(ctx, c[0], c[1:]...)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		texts = append(texts, t)
+	}
+	return texts, errors.Join(errs...)
+}
+
+// boundedBuffer keeps the first bytes written to it and swallows the rest.
+type boundedBuffer struct {
+	bytes.Buffer
+	limit int
+	full  bool
+}
+
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	keep := p
+	if room := b.limit - b.Len(); len(p) > room {
+		keep, b.full = p[:room], true
+	}
+	b.Buffer.Write(keep)
+	return len(p), nil
+}
