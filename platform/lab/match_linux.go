@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// register is the one packet filter register that every match uses in turn.
+const register = 1
+
+func exprs(e ...expr.Any) []expr.Any { return e }
+
+func verdict(k expr.VerdictKind) []expr.Any { return exprs(&expr.Verdict{Kind: k}) }
+
+func equal(data []byte) expr.Any {
+	return &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: data}
+}
+
+func inInterface(name string) []expr.Any { return interfaceIs(expr.MetaKeyIIFNAME, name) }
+
+func interfaceIs(key expr.MetaKey, name string) []expr.Any {
+	padded := make([]byte, unix.IFNAMSIZ)
+	copy(padded, name)
+	return exprs(&expr.Meta{Key: key, Register: register}, equal(padded))
+}
+
+func protocolIs(p string) []expr.Any {
+	return exprs(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}, equal([]byte{protocolNumber(p)}))
+}
+
+func protocolNumber(p string) uint8 {
+	switch p {
+	case "tcp":
+		return unix.IPPROTO_TCP
+	case "icmp":
+		return unix.IPPROTO_ICMP
+	case "icmpv6":
+		return unix.IPPROTO_ICMPV6
+	}
+	return unix.IPPROTO_UDP
+}
+
+// dportIs matches the destination port, which UDP and TCP have in the same
+// place.
+func dportIs(port int) []expr.Any {
+	return exprs(&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		equal(binaryutil.BigEndian.PutUint16(uint16(port))))
+}
+
+// innerHeader is NFT_PAYLOAD_INNER_HEADER: the first byte after the TCP header
+// with its options (Linux 6.2).
+const innerHeader = expr.PayloadBase(3)
+
+// payloadBegins matches the first bytes after the transport header.
+func payloadBegins(protocol, text string) []expr.Any {
+	p := &expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 8, Len: uint32(len(text))}
+	if protocol == "tcp" {
+		p.Base, p.Offset = innerHeader, 0
+	}
+	return exprs(p, equal([]byte(text)))
+}
+
+func stateIn(bits uint32) []expr.Any {
+	return exprs(&expr.Ct{Key: expr.CtKeySTATE, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)})
+}
+
+// oneIn100 matches n of 100 packets at random. The order of numbers is the
+// order of their bytes only when the most significant comes first.
+func oneIn100(n int) []expr.Any {
+	return exprs(&expr.Numgen{Register: register, Modulus: 100, Type: unix.NFT_NG_RANDOM},
+		&expr.Byteorder{SourceRegister: register, DestRegister: register, Op: expr.ByteorderHton, Len: 4, Size: 4},
+		&expr.Cmp{Op: expr.CmpOpLt, Register: register, Data: binaryutil.BigEndian.PutUint32(uint32(n))})
+}

@@ -1,0 +1,227 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// The nodes every office has beside its routers.
+const (
+	phoneNode     = "phone"
+	internetNode  = "internet"
+	responderNode = "responder"
+	sipNode       = "sip"
+	stunNode      = "stun"
+)
+
+// Names of interfaces. A router's are what a technician calls them.
+const (
+	hostInterface = "eth0"
+	lanInterface  = "lan"
+	wanInterface  = "wan"
+	officeSide    = "office" // the provider's router towards the customer
+)
+
+// IPv6 addresses (RFC 3849) stand beside the IPv4 ones of scenario.go. Nobody
+// translates them: the office has a /64 of its own, as providers hand it out.
+const (
+	PhoneAddr6      = "2001:db8:88::10"
+	ResponderAddr6  = "2001:db8:198::2"
+	ResponderAddr6b = "2001:db8:198::3"
+	SIPServerAddr6  = "2001:db8:198::20"
+	STUNServerAddr6 = "2001:db8:198::30"
+)
+
+// hostNames are the names that resolve inside the lab.
+func hostNames() map[string][]string {
+	return map[string][]string{
+		"responder.lab": {ResponderAddr, ResponderAddr6},
+		"sip.lab":       {SIPServerAddr, SIPServerAddr6},
+		"stun.lab":      {STUNServerAddr, STUNServerAddr6},
+		"router.lab":    {RouterAddr},
+	}
+}
+
+// plan is an office as data: what to create, in the order of creation.
+type plan struct {
+	nodes  []nodePlan
+	links  []linkPlan
+	routes []routePlan
+	delay  time.Duration // one way, on the link between office and Internet; 0 for none
+}
+
+type nodePlan struct {
+	name     string
+	forwards bool
+	firewall *Router // nil: no packet filter
+}
+
+// linkPlan is a cable between two nodes.
+type linkPlan struct {
+	a, b    endPlan
+	delayed bool // this is the cable that plan.delay lengthens
+}
+
+type endPlan struct {
+	node, dev string
+	addrs     []netip.Prefix
+}
+
+// routePlan sends dst to via (invalid: dst is on the link itself).
+type routePlan struct {
+	node string
+	dst  netip.Prefix
+	via  netip.Addr
+	dev  string
+}
+
+func routerNode(i int) string { return fmt.Sprintf("router%d", i+1) }
+
+// maxRouters is an office router and a carrier's: more than two translations
+// in a row look the same from inside.
+const maxRouters = 2
+
+// newPlan lays the scenario out: phone, routers in a row, the provider's
+// router, and a server behind it for each role.
+func newPlan(s Scenario) (*plan, error) {
+	if n := len(s.Routers); n < 1 || n > maxRouters {
+		return nil, fmt.Errorf("scenario %q has %d routers; the lab builds 1 to %d", s.Name, n, maxRouters)
+	}
+	for _, r := range s.Routers {
+		if err := r.check(); err != nil {
+			return nil, fmt.Errorf("scenario %q: %w", s.Name, err)
+		}
+	}
+	p := &plan{delay: time.Duration(s.DelayMS) * time.Millisecond}
+	p.addOffice(s.Routers)
+	p.addServers()
+	return p, nil
+}
+
+// check refuses what the packet filter would silently build as something else.
+func (r Router) check() error {
+	switch r.NAT {
+	case NoNAT, Preserving, Random:
+	default:
+		return fmt.Errorf("unknown NAT %q", r.NAT)
+	}
+	for _, a := range r.ALG {
+		if a.Protocol != "udp" && a.Protocol != "tcp" || a.Port < 1 || a.Port > 65535 {
+			return fmt.Errorf("ALG on %q port %d", a.Protocol, a.Port)
+		}
+	}
+	for _, b := range r.Block {
+		if b.Protocol != "" && b.Protocol != "udp" && b.Protocol != "tcp" || b.Port < 0 || b.Port > 65535 {
+			return fmt.Errorf("block of %q port %d", b.Protocol, b.Port)
+		}
+	}
+	if r.LossPercent < 0 || r.LossPercent > 100 {
+		return fmt.Errorf("loss of %d %%", r.LossPercent)
+	}
+	return nil
+}
+
+// segment is the network between two boxes of the row: the outer box of the
+// pair has addresses outer, the inner one inner.
+type segment struct{ outer, inner []netip.Prefix }
+
+// segments are the networks of an office with n routers, from the LAN outwards.
+func segments(n int) []segment {
+	lan := segment{outer: prefixes(RouterAddr+"/24", "2001:db8:88::1/64"), inner: prefixes(PhoneAddr+"/24", PhoneAddr6+"/64")}
+	carrier := segment{outer: prefixes("100.64.0.1/10", "2001:db8:100::1/64"), inner: prefixes(CGNAddr+"/10", "2001:db8:100::10/64")}
+	wan := segment{outer: prefixes("203.0.113.254/24", "2001:db8:203::fe/64"), inner: prefixes(WANAddr+"/24", "2001:db8:203::1/64")}
+	if n == 1 {
+		return []segment{lan, wan}
+	}
+	return []segment{lan, carrier, wan}
+}
+
+// addOffice lays the row from the phone to the provider's router.
+func (p *plan) addOffice(routers []Router) {
+	p.nodes = append(p.nodes, nodePlan{name: phoneNode})
+	for i := range routers {
+		p.nodes = append(p.nodes, nodePlan{name: routerNode(i), forwards: true, firewall: &routers[i]})
+	}
+	p.nodes = append(p.nodes, nodePlan{name: internetNode, forwards: true})
+
+	segs := segments(len(routers))
+	var behind []netip.Prefix // networks that live behind the current segment's inner box, untranslated
+	for i, seg := range segs {
+		last := i == len(segs)-1
+		inner := endPlan{node: phoneNode, dev: hostInterface, addrs: seg.inner}
+		if i > 0 {
+			inner.node, inner.dev = routerNode(i-1), wanInterface
+		}
+		outer := endPlan{node: internetNode, dev: officeSide, addrs: seg.outer}
+		if !last {
+			outer.node, outer.dev = routerNode(i), lanInterface
+		}
+		p.links = append(p.links, linkPlan{a: inner, b: outer, delayed: last})
+		for j, def := range prefixes("0.0.0.0/0", "::/0") {
+			p.routes = append(p.routes, routePlan{inner.node, def, seg.outer[j].Addr(), inner.dev})
+		}
+		if i > 0 && routers[i-1].NAT != NoNAT {
+			behind = only6(behind)
+		}
+		for _, dst := range behind {
+			p.routes = append(p.routes, routePlan{outer.node, dst, seg.inner[family(dst.Addr())].Addr(), outer.dev})
+		}
+		behind = append(behind, seg.inner[0].Masked(), seg.inner[1].Masked())
+	}
+}
+
+// addServers hangs one host for each role on the provider's router, each on a
+// cable of its own: they share a network and no broadcast domain.
+func (p *plan) addServers() {
+	servers := []struct {
+		name  string
+		addrs []netip.Prefix
+	}{
+		{responderNode, prefixes(ResponderAddr+"/32", ResponderAddr2+"/32", ResponderAddr6+"/128", ResponderAddr6b+"/128")},
+		{sipNode, prefixes(SIPServerAddr+"/32", SIPServerAddr6+"/128")},
+		{stunNode, prefixes(STUNServerAddr+"/32", STUNServerAddr6+"/128")},
+	}
+	gateway := prefixes("198.51.100.1/32", "2001:db8:198::1/128")
+	for _, s := range servers {
+		p.nodes = append(p.nodes, nodePlan{name: s.name})
+		p.links = append(p.links, linkPlan{
+			a: endPlan{node: s.name, dev: hostInterface, addrs: s.addrs},
+			b: endPlan{node: internetNode, dev: s.name, addrs: gateway},
+		})
+		for _, a := range s.addrs {
+			p.routes = append(p.routes, routePlan{node: internetNode, dst: a, dev: s.name})
+		}
+		for i, def := range prefixes("0.0.0.0/0", "::/0") {
+			p.routes = append(p.routes,
+				routePlan{node: s.name, dst: gateway[i], dev: hostInterface},
+				routePlan{node: s.name, dst: def, via: gateway[i].Addr(), dev: hostInterface})
+		}
+	}
+}
+
+func prefixes(ss ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range ss {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// family is the index of an address's family in the pairs above.
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+func only6(ps []netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range ps {
+		if p.Addr().Is6() {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+// Package lab builds an office, its routers and the Internet behind them out
+// of Linux network namespaces: real kernel NAT, packet filters and SIP ALG,
+// without root and without a link to the host's network. The scenarios are
+// data, so that checks/checktest can build the same office in memory where
+// namespaces are forbidden or do not exist.
+package lab
+
+// A Scenario is an office to be checked: the routers between the phone and the
+// Internet, from the office outwards.
+//
+// Addresses are the same in every scenario:
+//
+//	office LAN   192.168.88.0/24   the phone (where check runs) is .10, the router .1
+//	Internet     198.51.100.0/24   responder .2 and .3, a plain SIP server .20, a second STUN server .30
+//	router WAN   203.0.113.1 (203.0.113.0/24), or 100.64.0.10 behind a carrier's NAT
+//
+// Without NAT the office LAN is routed on the Internet side.
+type Scenario struct {
+	Name    string   // argument of "sipdoctor lab", kebab-case
+	Title   string   // one line for the list
+	Story   string   // what happens in this office, in a user's words
+	Routers []Router // from the office outwards; at least one
+	// DelayMS is the one-way delay between office and Internet, milliseconds.
+	DelayMS int
+	Expect  Expect
+}
+
+// Router is one box on the way.
+type Router struct {
+	NAT         NAT
+	ALG         []ALG   // the SIP helper's attachment points
+	Block       []Block // what its filter drops on the way out
+	LossPercent int     // of all forwarded UDP packets, each way, at random
+	// Stateful drops what comes from outside unless it belongs to a flow from
+	// inside or is expected by a helper. NAT routers always behave so.
+	Stateful bool
+}
+
+// NAT is a router's address translation.
+type NAT string
+
+// The kinds: none routes; Preserving is Linux masquerade (endpoint-independent
+// mapping in practice, port preserved, address- and port-dependent filtering);
+// Random gives every flow a random port (address- and port-dependent mapping).
+const (
+	NoNAT      NAT = "none"
+	Preserving NAT = "port-preserving"
+	Random     NAT = "random-ports"
+)
+
+// ALG attaches the SIP helper to a destination port.
+type ALG struct {
+	Protocol string // "udp" or "tcp"
+	Port     int
+}
+
+// Block drops traffic to the Internet. Zero fields match everything.
+type Block struct {
+	Protocol string // "udp", "tcp" or "" for both
+	Port     int    // destination port
+	SIP      bool   // only payload that begins like a SIP request (content inspection)
+}
+
+// Expect is what the report of a check in this office must say.
+type Expect struct {
+	BehindNAT  bool
+	Mapping    string // "" when not asserted
+	CGNAT      bool
+	NATLayers  int    // 0: not asserted
+	SIPALG     string // facts.verdict of sip-alg with a responder
+	Findings   []string
+	ExitStatus int
+}
+
+// Addresses of every scenario.
+const (
+	PhoneAddr      = "192.168.88.10"
+	RouterAddr     = "192.168.88.1"
+	WANAddr        = "203.0.113.1"
+	CGNAddr        = "100.64.0.10"
+	ResponderAddr  = "198.51.100.2"
+	ResponderAddr2 = "198.51.100.3"
+	SIPServerAddr  = "198.51.100.20"
+	STUNServerAddr = "198.51.100.30"
+)
+
+// Scenarios returns every office, in the order of the list.
+func Scenarios() []Scenario {
+	office := func(r Router) []Router { return []Router{r} }
+	return []Scenario{
+		{
+			Name: "clean", Title: "an ordinary NAT router without a SIP ALG",
+			Story:   "The router only translates addresses. Everything should pass.",
+			Routers: office(Router{NAT: Preserving}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", NATLayers: 1, SIPALG: "none", ExitStatus: 0},
+		},
+		{
+			Name: "sip-alg", Title: "a SIP ALG on UDP port 5060, as most routers ship it",
+			Story:   "The router rewrites every SIP message to or from UDP port 5060.",
+			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5060}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+		},
+		{
+			Name: "sip-alg-tcp", Title: "a SIP ALG on TCP port 5060 only",
+			Story:   "Phones that use UDP work; those that use TCP are rewritten.",
+			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"tcp", 5060}}}),
+			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+		},
+		{
+			Name: "sip-alg-other-port", Title: "a SIP ALG that watches port 5080 as well",
+			Story:   "Moving the phones to another SIP port does not help here.",
+			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5080}, {"tcp", 5080}}}),
+			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+		},
+		{
+			Name: "sip-dropped", Title: "a firewall that drops SIP by its content",
+			Story:   "The port is open, but whatever looks like SIP vanishes.",
+			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", SIP: true}}}),
+			Expect:  Expect{BehindNAT: true, SIPALG: "dropping", Findings: []string{"sip-alg.dropping"}, ExitStatus: 1},
+		},
+		{
+			Name: "sip-port-blocked", Title: "port 5060 blocked, TLS on 5061 open",
+			Story:   "The firewall closes port 5060 for UDP and TCP; encrypted SIP passes.",
+			Routers: office(Router{NAT: Preserving, Block: []Block{{Port: 5060}}}),
+			Expect:  Expect{BehindNAT: true, SIPALG: "inconclusive", Findings: []string{"sip-alg.port-blocked"}, ExitStatus: 1},
+		},
+		{
+			Name: "symmetric-nat", Title: "a NAT that takes a new port for every destination",
+			Story:   "Phones register, but the provider must relay every call.",
+			Routers: office(Router{NAT: Random}),
+			Expect:  Expect{BehindNAT: true, Mapping: "address-and-port-dependent", SIPALG: "none", Findings: []string{"nat.mapping-varies"}, ExitStatus: 0},
+		},
+		{
+			Name: "double-nat", Title: "the office router behind a carrier's NAT (100.64.0.0/10)",
+			Story:   "Two address translations in a row; nothing can be forwarded from outside.",
+			Routers: []Router{{NAT: Preserving}, {NAT: Preserving}},
+			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"nat.double"}, ExitStatus: 0},
+		},
+		{
+			Name: "no-nat", Title: "public addresses in the office, no NAT",
+			Story:   "The router only routes.",
+			Routers: office(Router{NAT: NoNAT}),
+			Expect:  Expect{BehindNAT: false, SIPALG: "none", ExitStatus: 0},
+		},
+		{
+			Name: "routed-alg", Title: "a routed firewall without NAT whose SIP helper opens ports",
+			Story:   "No address is translated, but the firewall reads SIP and opens pinholes for RTP.",
+			Routers: office(Router{NAT: NoNAT, Stateful: true, ALG: []ALG{{"udp", 5060}}}),
+			Expect:  Expect{BehindNAT: false, SIPALG: "pinhole", Findings: []string{"sip-alg.pinhole"}, ExitStatus: 0},
+		},
+		{
+			Name: "lossy", Title: "5 % packet loss, no ALG",
+			Story:   "A bad line. Loss must not look like a firewall or an ALG.",
+			Routers: office(Router{NAT: Preserving, LossPercent: 5}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
+		},
+		{
+			Name: "lossy-sip-alg", Title: "5 % packet loss and a SIP ALG on UDP 5060",
+			Story:   "A bad line with an ALG on it.",
+			Routers: office(Router{NAT: Preserving, LossPercent: 5, ALG: []ALG{{"udp", 5060}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+		},
+	}
+}

@@ -1,0 +1,136 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A Server is the responder of an office.
+type Server struct {
+	Fingerprint string // SHA-256 of its certificate, 64 lower-case hex digits
+}
+
+// CheckArgs are the arguments by which check finds the servers of the lab.
+func (s *Server) CheckArgs() []string {
+	return []string{
+		"--responder", ResponderAddr, "--responder-fingerprint", s.Fingerprint,
+		"--sip-server", SIPServerAddr, "--stun", STUNServerAddr,
+	}
+}
+
+// servePatience is how long a responder may take to make its key and say so;
+// a busy machine with one core needs a second.
+const servePatience = 20 * time.Second
+
+// Serve starts the responder, and beside it a plain SIP server and a second
+// STUN server, which are the same program on other hosts. It returns when all
+// of them say that they are ready. They end with the office or with ctx.
+func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
+	hosts := []struct {
+		node  *Node
+		addrs []string
+	}{
+		{o.Responder, []string{ResponderAddr, ResponderAddr2}},
+		{o.SIPServer, []string{SIPServerAddr}},
+		{o.STUNServer, []string{STUNServerAddr}},
+	}
+	var started []*starting
+	for _, h := range hosts {
+		argv := []string{"serve"}
+		for _, a := range h.addrs {
+			argv = append(argv, "--listen", a)
+		}
+		s, err := start(h.node.Command(ctx, program(self), argv...))
+		if err != nil {
+			return nil, fmt.Errorf("starting the responder on %q: %w", h.node.Name, err)
+		}
+		started = append(started, s)
+	}
+	for i, s := range started {
+		if err := s.wait(ctx, servePatience); err != nil {
+			return nil, fmt.Errorf("waiting for the responder on %q: %w", hosts[i].node.Name, err)
+		}
+	}
+	return &Server{Fingerprint: started[0].fingerprint}, nil
+}
+
+// starting is a responder that has not said its fingerprint yet. Its other
+// lines are kept until then, to explain a responder that ends instead.
+type starting struct {
+	cmd         *Cmd
+	ready       chan struct{} // closed when the fingerprint is known or the output ended
+	fingerprint string
+	lines       []string
+}
+
+func start(cmd *Cmd) (*starting, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	detach(cmd.Cmd)
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	s := &starting{cmd: cmd, ready: make(chan struct{})}
+	go s.listen(r)
+	return s, nil
+}
+
+// maxStartLines bounds what is kept of a responder that talks and never starts.
+const maxStartLines = 50
+
+// listen reads until the end, so that the responder never blocks on its output.
+func (s *starting) listen(r io.ReadCloser) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	for s.fingerprint == "" && lines.Scan() {
+		if len(s.lines) < maxStartLines {
+			s.lines = append(s.lines, lines.Text())
+		}
+		s.fingerprint = findFingerprint(lines.Text())
+	}
+	close(s.ready)
+	_, _ = io.Copy(io.Discard, r)
+	_ = s.cmd.Wait()
+}
+
+func (s *starting) wait(ctx context.Context, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return fmt.Errorf("no fingerprint in its output within %s", patience)
+	}
+	if s.fingerprint == "" && len(s.lines) == 0 {
+		return errors.New("it ended without a word")
+	}
+	if s.fingerprint == "" {
+		return fmt.Errorf("it ended without a fingerprint and said: %s", strings.Join(s.lines, " | "))
+	}
+	return nil
+}
+
+// findFingerprint finds a SHA-256 in hex, with or without colons, in a line.
+func findFingerprint(line string) string {
+	m := fingerprintPattern().FindString(line)
+	return strings.ToLower(strings.ReplaceAll(m, ":", ""))
+}
+
+func fingerprintPattern() *regexp.Regexp {
+	return regexp.MustCompile(`\b([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\b`)
+}
