@@ -1,0 +1,246 @@
+package netinfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Options are the settings of Gather. The zero value serves.
+type Options struct {
+	// Bind is the local address the user chose to check from; the uplink is
+	// then the interface that has it. Invalid: the default route decides.
+	Bind netip.Addr
+	// Budget bounds the whole gathering; 0 means two seconds: a user waits for
+	// nothing else meanwhile, and what a router in the same LAN has not
+	// answered by then after three questions it does not know.
+	Budget time.Duration
+	// Quiet asks the router nothing.
+	Quiet bool
+}
+
+// Gather learns what it can about this machine, its way to the Internet and
+// the router in front of it. What could not be learnt is a note, never an
+// error; the error is ctx's, when it ended before anything was known.
+func Gather(ctx context.Context, m platform.Machine, n platform.Network, o Options) (*Host, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if o.Budget == 0 {
+		o.Budget = 2 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Budget)
+	defer cancel()
+	h := &Host{OS: m.OS, Arch: m.Arch}
+	if m.Root != nil {
+		h.Root = m.Root()
+	}
+	if m.Hostname != nil {
+		name, err := m.Hostname()
+		h.Hostname = name
+		h.note(err)
+	}
+	filter := make(chan filterFacts, 1)
+	go func() { filter <- readFilter(ctx, m) }()
+	tables := h.readNetwork(ctx, m, o)
+	if !o.Quiet {
+		h.meetRouter(ctx, m, n, tables)
+	}
+	h.takeFilter(ctx, filter)
+	return h, nil
+}
+
+// takeFilter waits for the packet filter's rules. A firewall program that hangs
+// is left behind.
+func (h *Host) takeFilter(ctx context.Context, filter <-chan filterFacts) {
+	var f filterFacts
+	select {
+	case f = <-filter:
+	default:
+		select {
+		case f = <-filter:
+		case <-ctx.Done():
+			f.errs = []error{errors.New("reading the packet filter: it took too long")}
+		}
+	}
+	h.SIPHelpers = f.helpers
+	h.note(f.errs...)
+}
+
+// note keeps the reasons why something is not known.
+func (h *Host) note(errs ...error) {
+	for _, err := range errs {
+		if err != nil {
+			h.Notes = append(h.Notes, strings.Split(err.Error(), "\n")...)
+		}
+	}
+}
+
+type filterFacts struct {
+	helpers []SIPHelper
+	errs    []error
+}
+
+func readFilter(ctx context.Context, m platform.Machine) filterFacts {
+	if m.PacketFilter == nil {
+		return filterFacts{}
+	}
+	texts, err := m.PacketFilter(ctx)
+	helpers, perr := ReadSIPHelpers(texts)
+	return filterFacts{helpers, []error{err, perr}}
+}
+
+func (h *Host) readNetwork(ctx context.Context, m platform.Machine, o Options) platform.Tables {
+	if m.Tables == nil {
+		return platform.Tables{}
+	}
+	t, err := m.Tables(ctx)
+	h.note(err)
+	t = readTables(t)
+	h.Uplink = way{tables: t, ask: m.RouteTo}.uplink(ctx, o.Bind)
+	return t
+}
+
+// meetRouter asks the gateway what it is, and meanwhile watches for its
+// hardware address: the questions themselves make the system resolve it.
+func (h *Host) meetRouter(ctx context.Context, m platform.Machine, n platform.Network, t platform.Tables) {
+	u := &h.Uplink
+	if !u.Gateway.IsValid() && !u.Gateway6.IsValid() {
+		return
+	}
+	h.takeNeighbour(t.Neighbours)
+	d := discovery{net: n, local: localFor(t, u), gateway: u.Gateway, vendor: Vendor(u.GatewayMAC)}
+	var parts []part
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	if u.Gateway.Is4() && d.local.IsValid() && n != nil {
+		wg.Go(func() { parts = d.run(ctx); stop() })
+	} else {
+		h.Notes = append(h.Notes, "the router was not asked what it is: it has no IPv4 address in this network")
+		stop()
+	}
+	h.watchNeighbour(asking, m)
+	wg.Wait()
+	h.introduce(parts)
+}
+
+// localFor picks the address to ask from: the one in the gateway's network, or
+// the first IPv4 address.
+func localFor(t platform.Tables, u *Uplink) netip.Addr {
+	for _, i := range t.Interfaces {
+		if i.Name != u.Interface {
+			continue
+		}
+		for _, p := range i.Addrs {
+			if p.Contains(u.Gateway) {
+				return p.Addr()
+			}
+		}
+	}
+	for _, a := range u.Local {
+		if a.Is4() {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// neighbourPoll is how often the neighbour table is read while the gateway's
+// entry is missing: often enough to use a quick answer, seldom enough for
+// systems where reading it runs a program.
+const neighbourPoll = 200 * time.Millisecond
+
+// watchNeighbour reads the neighbour table until the gateway's hardware address
+// stands there or the router has been asked everything.
+func (h *Host) watchNeighbour(ctx context.Context, m platform.Machine) {
+	if m.Neighbours == nil || h.Uplink.GatewayMAC != "" {
+		return
+	}
+	for {
+		over := ctx.Err() != nil
+		t, err := m.Neighbours(context.WithoutCancel(ctx))
+		if h.takeNeighbour(readTables(t).Neighbours); h.Uplink.GatewayMAC != "" || over {
+			if over {
+				h.note(err)
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(neighbourPoll):
+		}
+	}
+}
+
+// takeNeighbour takes the gateway's hardware address from a neighbour table.
+func (h *Host) takeNeighbour(list []platform.Neighbour) {
+	u := &h.Uplink
+	for _, gateway := range []netip.Addr{u.Gateway, u.Gateway6} {
+		for _, n := range list {
+			elsewhere := n.Interface != "" && n.Interface != u.Interface
+			if !gateway.IsValid() || n.Addr != gateway || elsewhere {
+				continue
+			}
+			if gateway == u.Gateway || !u.Gateway.IsValid() {
+				u.GatewayUnresolved = n.Unresolved
+			}
+			if n.MAC != "" {
+				u.GatewayMAC, u.GatewayVendor, u.GatewayUnresolved = n.MAC, Vendor(n.MAC), false
+				return
+			}
+		}
+	}
+}
+
+// introduce joins what the methods learnt into the router's description. Names
+// and models are taken from the method that knows best, in the order of
+// discovery.run.
+func (h *Host) introduce(parts []part) {
+	u := &h.Uplink
+	r := Router{}
+	if u.GatewayVendor != "" {
+		r.Clues = append(r.Clues, Clue{Method: "oui", Value: u.GatewayVendor})
+	}
+	for _, p := range parts {
+		for _, dev := range p.announce {
+			if dev.MAC == u.GatewayMAC && len(p.clues) == 0 {
+				p.mndpClue(dev)
+			}
+		}
+		r.Clues = append(r.Clues, p.clues...)
+		r.External = append(r.External, p.external...)
+		r.Model = first(r.Model, p.model)
+		r.Version = first(r.Version, p.version)
+		r.Name = first(r.Name, p.name)
+		r.Vendor = first(r.Vendor, p.vendor)
+		h.Notes = append(h.Notes, p.notes...)
+	}
+	if len(r.Clues) == 0 {
+		return
+	}
+	maker := r.Vendor // as UPnP has it
+	if err := r.recognise(); err != nil {
+		h.note(fmt.Errorf("recognising the router: %w", err))
+	}
+	if r.Platform == "" {
+		r.Vendor = first(u.GatewayVendor, maker)
+	}
+	h.Router = &r
+	if len(r.Clues) > 1 || u.GatewayVendor == "" {
+		u.GatewayUnresolved = false // it answered: it is there, whatever ARP says
+	}
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,194 @@
+package netinfo
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// nftRule is one rule of "nft -a list ruleset".
+type nftRule struct {
+	family, table, chain string
+	handle               int
+	text                 string
+	sip                  bool // attaches a helper object of type sip
+}
+
+// nftHelpers finds the rules that attach a helper object whose type is sip. The
+// JSON listing says what a rule means, the text listing how it is written; an
+// nft built without JSON leaves it to the text.
+func nftHelpers(jsonOut, textOut []byte) ([]SIPHelper, error) {
+	rules, objects := parseNFTText(textOut)
+	attach, err := parseNFTJSON(jsonOut)
+	for i := range rules {
+		r := &rules[i]
+		if err == nil {
+			r.sip = attach[ruleKey(r.family, r.table, r.handle)]
+		} else {
+			r.sip = textAttaches(r.text, objects[r.family+" "+r.table])
+		}
+	}
+	var list []SIPHelper
+	for i, r := range rules {
+		if r.sip {
+			list = append(list, nftHelper(r, rules, i))
+		}
+	}
+	if len(textOut) == 0 {
+		return list, nil
+	}
+	return list, err
+}
+
+// nftHelper words the commands for the rule at index i of the ruleset. The
+// rule goes back to its index in the chain, or to the end when only SIP rules
+// follow it.
+func nftHelper(r nftRule, rules []nftRule, i int) SIPHelper {
+	sameChain := func(o nftRule) bool { return o.family == r.family && o.table == r.table && o.chain == r.chain }
+	index, last := 0, true
+	for j, o := range rules {
+		if sameChain(o) && j < i {
+			index++
+		} else if sameChain(o) {
+			last = last && o.sip
+		}
+	}
+	where := r.family + " " + shellQuote(r.table) + " " + shellQuote(r.chain)
+	h := SIPHelper{Tool: "nft", Table: r.family + " " + r.table, Chain: r.chain, Rule: r.text}
+	h.Del = fmt.Sprintf("nft delete rule %s handle %d", where, r.handle)
+	h.Add = fmt.Sprintf("nft insert rule %s index %d %s", where, index, shellQuote(r.text))
+	if last {
+		h.Add = fmt.Sprintf("nft add rule %s %s", where, shellQuote(r.text))
+	}
+	return h
+}
+
+var (
+	nftTable  = regexp.MustCompile(`^table (\S+) (\S+) \{`)
+	nftChain  = regexp.MustCompile(`^\tchain (\S+) \{`)
+	nftObject = regexp.MustCompile(`^\tct helper (\S+) \{`)
+	nftHandle = regexp.MustCompile(` # handle (\d+)$`)
+	nftCount  = regexp.MustCompile(` packets \d+ bytes \d+`)
+	nftSIP    = regexp.MustCompile(`^\s*type "sip" `)
+)
+
+// parseNFTText reads "nft -a list ruleset": the rules, and by "family table"
+// the names of the helper objects of type sip.
+func parseNFTText(out []byte) (rules []nftRule, objects map[string][]string) {
+	objects = map[string][]string{}
+	var family, table, chain, object string
+	for line := range lines(out) {
+		if m := nftTable.FindStringSubmatch(line); m != nil {
+			family, table, chain, object = m[1], m[2], "", ""
+			continue
+		}
+		if m := nftChain.FindStringSubmatch(line); m != nil {
+			chain = m[1]
+			continue
+		}
+		if m := nftObject.FindStringSubmatch(line); m != nil {
+			object = m[1]
+			continue
+		}
+		if strings.TrimSpace(line) == "}" {
+			chain, object = "", ""
+			continue
+		}
+		if object != "" && nftSIP.MatchString(line) {
+			objects[family+" "+table] = append(objects[family+" "+table], object)
+		}
+		m := nftHandle.FindStringSubmatch(line)
+		if chain == "" || m == nil {
+			continue
+		}
+		handle, err := strconv.Atoi(m[1])
+		if err != nil {
+			continue
+		}
+		text := nftCount.ReplaceAllString(strings.TrimSpace(strings.TrimSuffix(line, m[0])), "")
+		rules = append(rules, nftRule{family: family, table: table, chain: chain, handle: handle, text: text})
+	}
+	return rules, objects
+}
+
+// textAttaches reports whether a rule's wording sets one of the named helpers.
+func textAttaches(rule string, objects []string) bool {
+	_, after, ok := strings.Cut(rule, "ct helper set ")
+	return ok && slices.ContainsFunc(objects, func(name string) bool { return strings.Contains(after, `"`+name+`"`) })
+}
+
+func ruleKey(family, table string, handle int) string {
+	return family + " " + table + " " + strconv.Itoa(handle)
+}
+
+// parseNFTJSON reads "nft -a -j list ruleset" and returns the keys of the rules
+// that attach a helper of type sip. Rules of iptables-nft show no helper there;
+// they are read through iptables.
+func parseNFTJSON(out []byte) (map[string]bool, error) {
+	var doc struct {
+		NFTables []struct {
+			Helper *struct{ Family, Table, Name, Type string } `json:"ct helper"`
+			Rule   *struct {
+				Family, Table string
+				Handle        int
+				Expr          []map[string]json.RawMessage
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, errNoNFTJSON
+	}
+	if err := json.Unmarshal(out, &doc); err != nil {
+		return nil, fmt.Errorf("reading nft -j list ruleset: %w", err)
+	}
+	sip := map[string]bool{}
+	for _, o := range doc.NFTables {
+		if h := o.Helper; h != nil && h.Type == "sip" {
+			sip[h.Family+" "+h.Table+" "+h.Name] = true
+		}
+	}
+	attach := map[string]bool{}
+	for _, o := range doc.NFTables {
+		if o.Rule == nil {
+			continue
+		}
+		for _, e := range o.Rule.Expr {
+			for _, name := range jsonStrings(e["ct helper"]) {
+				if sip[o.Rule.Family+" "+o.Rule.Table+" "+name] {
+					attach[ruleKey(o.Rule.Family, o.Rule.Table, o.Rule.Handle)] = true
+				}
+			}
+		}
+	}
+	return attach, nil
+}
+
+// jsonStrings returns every string value inside a JSON value: the one helper
+// of a plain rule, or all those of a map.
+func jsonStrings(raw json.RawMessage) []string {
+	var v any
+	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+		return nil
+	}
+	var list []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			list = append(list, v)
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	walk(v)
+	return list
+}
