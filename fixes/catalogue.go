@@ -1,0 +1,164 @@
+package fixes
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed catalogue/*.yaml
+var catalogueFiles embed.FS
+
+// A document is one file of the catalogue.
+type document struct {
+	Platform string `yaml:"platform"` // the file's name without .yaml
+	Name     string `yaml:"name"`     // as people call the box
+	SIPALG   string `yaml:"sip_alg"`  // where the SIP ALG hides and what it is called
+	Common   bool   `yaml:"common"`   // often met: listed when the router is unknown
+	Fixes    []row  `yaml:"fixes"`
+}
+
+// A row is one fix as it is written down.
+type row struct {
+	ID      string `yaml:"id"`
+	Problem string `yaml:"problem"`
+	Title   string `yaml:"title"`
+	Where   string `yaml:"where"`
+	Form    string `yaml:"form"`
+
+	// From and Below bound the versions the row is for: from <= v < below.
+	From  string `yaml:"from"`
+	Below string `yaml:"below"`
+
+	Commands []string `yaml:"commands"`
+	Undo     []string `yaml:"undo"`
+	Verify   []string `yaml:"verify"`
+	// SameAs names another row, "platform/id", whose commands, undo, verify
+	// and defaults this one uses.
+	SameAs string `yaml:"same_as"`
+
+	// Defaults fill variables that neither the host nor the caller knows. A
+	// value in <angle brackets> is for the reader to replace.
+	Defaults map[string]string `yaml:"defaults"`
+
+	Persistent bool   `yaml:"persistent"`
+	Unverified bool   `yaml:"unverified"`
+	More       bool   `yaml:"more"` // only in All: a variant that few need
+	Note       string `yaml:"note"`
+	Source     string `yaml:"source"`
+
+	at string // file:line
+}
+
+// catalogue returns the embedded documents, by file name. They are read once
+// and never changed. The data is part of the program and its tests refuse bad
+// rows, so an error here is a program that was built without them.
+var catalogue = sync.OnceValue(func() []document {
+	docs, err := readCatalogue(catalogueFiles, "catalogue")
+	if err != nil {
+		panic(err)
+	}
+	return docs
+})
+
+// readCatalogue reads every .yaml file of dir strictly. The error joins all
+// that is wrong, each with file and line.
+func readCatalogue(fsys fs.FS, dir string) ([]document, error) {
+	names, err := fs.Glob(fsys, path.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("listing the remedy catalogue: %w", err)
+	}
+	var docs []document
+	var errs []error
+	for _, name := range names {
+		b, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the remedy catalogue: %w", err)
+		}
+		d, err := readDocument(name, b)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		docs = append(docs, d)
+	}
+	errs = append(errs, resolveSameAs(docs))
+	for _, d := range docs {
+		errs = append(errs, d.validate())
+	}
+	return docs, errors.Join(errs...)
+}
+
+// readDocument reads one file: unknown and repeated keys and a second
+// document are errors.
+func readDocument(name string, b []byte) (document, error) {
+	var d document
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&d); err != nil {
+		return d, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := dec.Decode(new(document)); !errors.Is(err, io.EOF) {
+		return d, fmt.Errorf("%s: there must be one YAML document and nothing after it", name)
+	}
+	// The strict decoder keeps no lines, so they come from a second reading.
+	var lines struct {
+		Fixes []yaml.Node `yaml:"fixes"`
+	}
+	if err := yaml.Unmarshal(b, &lines); err != nil {
+		return d, fmt.Errorf("%s: %w", name, err)
+	}
+	for i := range d.Fixes {
+		d.Fixes[i].at = fmt.Sprintf("%s:%d", name, lines.Fixes[i].Line)
+	}
+	if want := strings.TrimSuffix(path.Base(name), ".yaml"); d.Platform != want {
+		return d, fmt.Errorf("%s: platform is %q, the file's name says %q", name, d.Platform, want)
+	}
+	return d, nil
+}
+
+// resolveSameAs copies what SameAs points at. A row that is pointed at may not
+// point on.
+func resolveSameAs(docs []document) error {
+	var errs []error
+	for i := range docs {
+		for j := range docs[i].Fixes {
+			r := &docs[i].Fixes[j]
+			if r.SameAs == "" {
+				continue
+			}
+			from := findRow(docs, r.SameAs)
+			if from == nil || from.SameAs != "" || len(r.Commands)+len(r.Undo) > 0 {
+				errs = append(errs, fmt.Errorf("%s: same_as %q names no row with commands of its own, or this row has its own", r.at, r.SameAs))
+				continue
+			}
+			r.Commands, r.Undo, r.Defaults, r.Form = from.Commands, from.Undo, from.Defaults, from.Form
+			r.Verify = slices.Concat(r.Verify, from.Verify)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func findRow(docs []document, ref string) *row {
+	slug, id, _ := strings.Cut(ref, "/")
+	for i := range docs {
+		if docs[i].Platform != slug {
+			continue
+		}
+		for j := range docs[i].Fixes {
+			if docs[i].Fixes[j].ID == id {
+				return &docs[i].Fixes[j]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package fixes
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/routers.md anew from the catalogue")
+
+func TestTheCatalogueIsComplete(t *testing.T) {
+	docs, err := readCatalogue(catalogueFiles, "catalogue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The routers that the program promises a cure for a SIP ALG.
+	promised := strings.Fields(`mikrotik openwrt linux-nftables linux-iptables linux-modules fortigate cisco-ios cisco-asa
+		juniper-srx pfsense opnsense edgerouter vyos unifi keenetic tp-link asus zyxel draytek sonicwall sophos palo-alto
+		fritzbox netgear d-link linksys huawei technicolor tomato dd-wrt watchguard bt-home-hub generic`)
+	for _, slug := range promised {
+		if !slices.ContainsFunc(docs, func(d document) bool {
+			return d.Platform == slug && slices.ContainsFunc(d.Fixes, func(r row) bool { return r.Problem == SIPALG && !r.More })
+		}) {
+			t.Errorf("no cure for a SIP ALG on %s", slug)
+		}
+	}
+	for _, p := range Problems() {
+		if len(collect(p, genericPlatform, nil, nil)) == 0 {
+			t.Errorf("nothing generic against %s", p)
+		}
+		if len(collect(p, "mikrotik", nil, nil)) == 0 {
+			t.Errorf("nothing for MikroTik against %s", p)
+		}
+	}
+}
+
+func TestEveryFixSaysWhatToDoAndHowToGoBack(t *testing.T) {
+	for _, p := range Problems() {
+		for _, f := range All(p) {
+			name := f.Platform + "/" + f.ID
+			if len(f.Commands) == 0 || len(f.Verify) == 0 || f.Source == "" || f.Where == "" {
+				t.Errorf("%s: commands, verify, source or where is missing: %+v", name, f)
+			}
+			if f.Form != FormAdvice && len(f.Undo) == 0 {
+				t.Errorf("%s: no undo", name)
+			}
+			if f.Unverified != strings.Contains(f.Note, unverifiedNote) {
+				t.Errorf("%s: unverified is %v, the note says %q", name, f.Unverified, f.Note)
+			}
+			for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify) {
+				if strings.ContainsAny(line, "\n\r\x1b") || strings.Contains(line, "{{.") {
+					t.Errorf("%s: %q is no line to type", name, line)
+				}
+			}
+		}
+	}
+}
+
+// Several files hold the same line; a correction must reach all of them.
+func TestEveryLinuxEndsSessionsInTheSameWay(t *testing.T) {
+	found := 0
+	for _, f := range All(SIPALG) {
+		for _, line := range f.Commands {
+			if f.Form == FormShell && strings.Contains(line, "conntrack -D") {
+				found++
+				if diff := cmp.Diff(flushSIPEntries(), line); diff != "" {
+					t.Errorf("%s/%s (-want +got)\n%s", f.Platform, f.ID, diff)
+				}
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d fixes end sessions", found)
+	}
+}
+
+func TestBadRowsAreRefusedByFileAndLine(t *testing.T) {
+	const good = `platform: box
+name: A box
+fixes:
+  - id: switch-off
+    problem: sip-alg
+    title: Switch it off
+    where: router
+    form: console
+    commands: [off]
+    undo: ["on"]
+    source: https://example.net/box
+`
+	tests := []struct{ name, old, new, want string }{
+		{"a good one", "", "", ""},
+		{"a misspelt key", "undo:", "undoo:", "catalogue/box.yaml: yaml: unmarshal errors:\n  line 10: field undoo not found in type fixes.row"},
+		{"the same key twice", "    commands: [off]\n", "    commands: [off]\n    commands: [off]\n", `catalogue/box.yaml: yaml: unmarshal errors:
+  line 10: mapping key "commands" already defined at line 9`},
+		{"no undo", "    undo: [\"on\"]\n", "", "catalogue/box.yaml:4: switch-off: changes state but has no undo"},
+		{"no source", "https://example.net/box", `""`, `catalogue/box.yaml:4: switch-off: source "" is neither an address nor a named public document` + "\n" + "catalogue/box.yaml:4: switch-off: no source"},
+		{"hearsay as source", "https://example.net/box", "somebody said so", `catalogue/box.yaml:4: switch-off: source "somebody said so" is neither an address nor a named public document`},
+		{"general knowledge not marked", "https://example.net/box", "general knowledge", `catalogue/box.yaml:4: switch-off: source "general knowledge" is neither an address nor a named public document`},
+		{"a place nobody knows", "where: router", "where: attic", `catalogue/box.yaml:4: switch-off: where "attic" is unknown`},
+		{"a problem nobody knows", "problem: sip-alg", "problem: ghosts", `catalogue/box.yaml:4: switch-off: problem "ghosts" is unknown` + "\ncatalogue/box.yaml:4: switch-off: no verify"},
+		{"a line break in a command", "[off]", `["off\nreboot"]`, `catalogue/box.yaml:4: switch-off: "off\nreboot" is not one printable line without spaces around it`},
+		{"an escape sequence in a command", "[off]", `["off\u001b[2J"]`, `catalogue/box.yaml:4: switch-off: "off\x1b[2J" is not one printable line without spaces around it`},
+		{"a variable nobody knows", "[off]", `["off {{.Cat}}"]`, `catalogue/box.yaml:4: switch-off: variable Cat is unknown`},
+		{"a template that does more than name", "[off]", `["off {{printf 1}}"]`, `catalogue/box.yaml:4: switch-off: "off {{printf 1}}": braces that are no {{.Variable}}`},
+		{"a placeholder in a shell", "form: console\n    commands: [off]", "form: shell\n    commands: [\"off {{.PBX}}\"]\n    defaults: {PBX: <address>}", `catalogue/box.yaml:4: switch-off: placeholder <address> in a shell command`},
+		{"shouting", "Switch it off", "Switch it off!", "catalogue/box.yaml:4: switch-off: no exclamation marks"},
+		{"another platform in the file", "platform: box", "platform: crate", `catalogue/box.yaml: platform is "crate", the file's name says "box"`},
+		{"a pointer into the void", "    commands: [off]\n    undo: [\"on\"]\n", "    same_as: box/nothing\n", `catalogue/box.yaml:4: same_as "box/nothing" names no row with commands of its own, or this row has its own
+catalogue/box.yaml:4: switch-off: no commands
+catalogue/box.yaml:4: switch-off: changes state but has no undo`},
+		{"a second document", "https://example.net/box\n", "https://example.net/box\n---\nname: more\n", "catalogue/box.yaml: there must be one YAML document and nothing after it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := strings.Replace(good, tt.old, tt.new, 1)
+			_, err := readCatalogue(fstest.MapFS{"catalogue/box.yaml": {Data: []byte(text)}}, "catalogue")
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestShellCommandsAreShell(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no sh on this machine")
+	}
+	for _, p := range Problems() {
+		for _, f := range All(p) {
+			if f.Form != FormShell {
+				continue
+			}
+			for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify) {
+				if strings.HasPrefix(line, "sipdoctor ") {
+					continue
+				}
+				if out, err := exec.Command(sh, "-n", "-c", line).CombinedOutput(); err != nil {
+					t.Errorf("%s/%s: %s\n%s", f.Platform, f.ID, line, out)
+				}
+			}
+		}
+	}
+}
+
+func TestTheDocumentAboutRoutersIsUpToDate(t *testing.T) {
+	const path = "../docs/routers.md"
+	want := routersDocument()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, strings.ReplaceAll(string(got), "\r\n", "\n")); diff != "" {
+		t.Errorf("run go test ./fixes -update (-want +got)\n%s", diff)
+	}
+}
+
+// routersDocument writes the catalogue for people who read documents.
+func routersDocument() string {
+	headings := map[string]string{
+		SIPALG: "Turn the SIP ALG off", SIPPortBlocked: "Let SIP pass", SymmetricNAT: "One public port for all destinations",
+		DoubleNAT: "Two translations in a row", UDPTimeout: "Remember UDP longer",
+	}
+	var b strings.Builder
+	b.WriteString("# Routers and their cures\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
+	b.WriteString("`<Phone>` and the like are put in by the program.\n\n")
+	for _, p := range Platforms() {
+		fmt.Fprintf(&b, "- [%s](#%s)\n", p.Name, p.Slug)
+	}
+	for _, p := range Platforms() {
+		fmt.Fprintf(&b, "\n<a id=\"%s\"></a>\n\n## %s\n", p.Slug, p.Name)
+		if p.SIPALG != "" {
+			fmt.Fprintf(&b, "\nThe SIP ALG: %s\n", strings.ReplaceAll(p.SIPALG, "<", "\\<"))
+		}
+		for _, problem := range Problems() {
+			for _, f := range All(problem) {
+				if f.Platform == p.Slug {
+					writeFix(&b, headings[problem], f)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+func writeFix(b *strings.Builder, heading string, f Fix) {
+	fmt.Fprintf(b, "\n### %s: %s\n", heading, f.Title)
+	for _, part := range []struct {
+		name  string
+		lines []string
+	}{{"Commands", f.Commands}, {"Undo", f.Undo}, {"Verify", f.Verify}} {
+		if len(part.lines) > 0 {
+			fmt.Fprintf(b, "\n%s:\n\n```\n%s\n```\n", part.name, strings.Join(part.lines, "\n"))
+		}
+	}
+	stays := "does not survive a reboot"
+	if f.Persistent {
+		stays = "survives a reboot"
+	}
+	fmt.Fprintf(b, "\nWhere: %s; %s. %s\n\nSource: %s\n", f.Where, stays, strings.ReplaceAll(f.Note, "<", "\\<"), f.Source)
+}

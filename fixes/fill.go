@@ -1,0 +1,158 @@
+package fixes
+
+import (
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// knownVariables are the names a command may use as {{.Name}}.
+func knownVariables() []string {
+	return []string{
+		"Router",     // the gateway's address
+		"Phone",      // the address of a phone; that of this machine unless the caller knows better
+		"PBX",        // the address of the PBX or of the provider's server
+		"SIPPort",    // the signalling port
+		"RTPRange",   // the media ports, "10000-20000"
+		"UDPTimeout", // seconds a UDP mapping should live
+		"WAN",        // the router's outer interface
+	}
+}
+
+// defaultValues are sensible on every network.
+func defaultValues() map[string]string {
+	return map[string]string{
+		"SIPPort": "5060",
+		// RFC 4787, REQ-5 recommends five minutes or more for UDP mappings, and
+		// the providers that publish a figure ask for no more than that.
+		"UDPTimeout": "300",
+	}
+}
+
+var (
+	variablePattern = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
+	valuePattern    = regexp.MustCompile(`^[A-Za-z0-9_:.%/\[\]][A-Za-z0-9_:.%/\[\]-]*$`)
+)
+
+// variables returns the names that line uses.
+func variables(line string) ([]string, error) {
+	var names []string
+	for _, m := range variablePattern.FindAllStringSubmatch(line, -1) {
+		names = append(names, m[1])
+	}
+	rest := variablePattern.ReplaceAllString(line, "")
+	if strings.Contains(rest, "{{") && strings.Contains(rest, "}}") {
+		return names, errors.New("braces that are no {{.Variable}}")
+	}
+	return names, nil
+}
+
+// isPlaceholder reports whether v is for the reader to replace: "<address>".
+func isPlaceholder(v string) bool {
+	return len(v) > 2 && v[0] == '<' && v[len(v)-1] == '>' && !strings.ContainsAny(v[1:len(v)-1], "<>{}\n\r`$")
+}
+
+// safeValue reports whether v may stand in a command of any box: an address, a
+// port, a range, a name. Spaces, quotes, shell characters, a leading dash and
+// line breaks may not, wherever v comes from.
+func safeValue(v string) bool { return valuePattern.MatchString(v) }
+
+// hostValues are the variables that the host itself answers.
+func hostValues(h *netinfo.Host) map[string]string {
+	m := map[string]string{}
+	if h == nil {
+		return m
+	}
+	if h.Uplink.Gateway.IsValid() {
+		m["Router"] = h.Uplink.Gateway.String()
+	}
+	for _, a := range h.Uplink.Local {
+		if a.Is4() {
+			m["Phone"] = a.String()
+			break
+		}
+	}
+	return m
+}
+
+// values merges what is known, the best source last. Empty and unsafe values
+// of the caller count as unknown.
+func values(r row, h *netinfo.Host, vars map[string]string) map[string]string {
+	m := defaultValues()
+	maps.Copy(m, r.Defaults)
+	for _, src := range []map[string]string{hostValues(h), vars} {
+		for k, v := range src {
+			if safeValue(v) {
+				m[k] = v
+			}
+		}
+	}
+	return m
+}
+
+// fill replaces the variables of line. ok is false when one is unknown: such a
+// line must not be shown. placeholders are the values the reader must replace.
+func fill(line string, vals map[string]string) (filled string, placeholders []string, ok bool) {
+	ok = true
+	filled = variablePattern.ReplaceAllStringFunc(line, func(m string) string {
+		v, known := vals[strings.TrimSuffix(strings.TrimPrefix(m, "{{."), "}}")]
+		if !known {
+			ok = false
+		}
+		if isPlaceholder(v) {
+			placeholders = append(placeholders, v)
+		}
+		return v
+	})
+	return filled, placeholders, ok
+}
+
+// build makes the Fix of a row. ok is false when a variable of it is unknown.
+func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
+	var replace []string
+	ok = true
+	one := func(s string) string {
+		out, p, good := fill(s, vals)
+		ok = ok && good
+		replace = append(replace, p...)
+		return out
+	}
+	all := func(list []string) []string {
+		var out []string
+		for _, s := range list {
+			out = append(out, one(s))
+		}
+		return out
+	}
+	f = Fix{
+		ID: r.ID, Title: one(r.Title), Where: r.Where, Platform: platform, Form: r.Form,
+		Commands: all(r.Commands), Undo: all(r.Undo), Verify: slices.Concat(all(r.Verify), checkCommand(r.Problem)),
+		Persistent: r.Persistent, Unverified: r.Unverified, Note: one(r.Note), Source: r.Source,
+	}
+	slices.Sort(replace)
+	if replace = slices.Compact(replace); len(replace) > 0 {
+		f.Note = sentence(f.Note, "Put your own values for "+strings.Join(replace, ", ")+".")
+	}
+	if r.Unverified {
+		f.Note = sentence(unverifiedNote, f.Note)
+	}
+	return f, ok
+}
+
+// sentence joins two sentences, either of which may be empty.
+func sentence(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// checkCommand is how the program itself verifies a cure.
+func checkCommand(problem string) []string {
+	switch problem {
+	case SIPALG, SIPPortBlocked:
+		return []string{"sipdoctor check sip-alg"}
+	case SymmetricNAT, DoubleNAT:
+		return []string{"sipdoctor check nat"}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+// Package fixes is the remedy catalogue: what to type on which box against
+// which problem. The knowledge is data (catalogue/*.yaml), one file a platform.
+package fixes
+
+// Fix is one way to cure a finding. Several fixes of a finding are
+// alternatives, not steps.
+type Fix struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"` // a verb phrase
+	Where    string `json:"where"` // this-host router pbx provider phone isp
+	Platform string `json:"platform"`
+
+	// Form says what Commands are; see the Form constants. Only commands of
+	// form shell may ever be run by a program.
+	Form string `json:"form,omitempty"`
+
+	// Commands are the steps, in order, one line each. In form shell each line
+	// is complete in itself: the lines may be run by one shell or by one each.
+	Commands []string `json:"commands"`
+
+	Undo       []string `json:"undo,omitempty"`
+	Verify     []string `json:"verify,omitempty"`
+	Persistent bool     `json:"persistent"`           // survives a reboot
+	Unverified bool     `json:"unverified,omitempty"` // general knowledge: no vendor page, carrier's guide or public configuration stands behind it
+	Note       string   `json:"note,omitempty"`
+	Source     string   `json:"source"`
+}
+
+// The forms of commands.
+const (
+	FormShell   = "shell"   // POSIX shell, as root, on the box that Where names
+	FormConsole = "console" // the box's own command line
+	FormMenu    = "menu"    // places in a web interface or app, and what to set there
+	FormAdvice  = "advice"  // what to do or to know; changes nothing on a box
+)
+
+// The problems that the catalogue has remedies for.
+const (
+	SIPALG         = "sip-alg"          // something on the way reads and rewrites SIP
+	SIPPortBlocked = "sip-port-blocked" // SIP signalling is filtered
+	SymmetricNAT   = "symmetric-nat"    // the mapping depends on the destination (RFC 4787, section 4.1)
+	DoubleNAT      = "double-nat"       // two address translations in a row
+	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
+)
+
+// Problems returns every problem the catalogue knows.
+func Problems() []string {
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout}
+}
+
+// Platform is one kind of box that the catalogue knows.
+type Platform struct {
+	Slug string `json:"slug"` // as in Fix.Platform and netinfo.Router.Platform
+	Name string `json:"name"`
+	// SIPALG is where the SIP ALG hides on this box and what it is called
+	// there; empty where there is none to speak of.
+	SIPALG string `json:"sip_alg,omitempty"`
+}

@@ -1,0 +1,153 @@
+package fixes
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// genericPlatform holds what helps whatever the router is.
+const genericPlatform = "generic"
+
+// maxGeneric is how many generic fixes follow a router's own: the reader
+// should type, not choose.
+const maxGeneric = 2
+
+// For returns the fixes for a problem on this network, the best first: those
+// of the recognised router, then those of this very machine, then at most two
+// that help anywhere. host may be nil. vars fill the variables of commands
+// (see knownVariables); a fix that needs a variable nobody knows is
+// left out. The result is never shared and may be changed.
+func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
+	var out []Fix
+	if host != nil && host.Router != nil {
+		out = routerFixes(problem, host, vars)
+	}
+	if problem == SIPALG && host != nil {
+		out = append(out, hostFixes(host)...)
+	}
+	known := len(out) > 0
+	generic := collect(problem, genericPlatform, host, vars)
+	if !known && problem == SIPALG {
+		generic = slices.Insert(generic, 0, whereItHides())
+	}
+	return append(out, generic[:min(maxGeneric, len(generic))]...)
+}
+
+// routerFixes are the recognised router's own.
+func routerFixes(problem string, host *netinfo.Host, vars map[string]string) []Fix {
+	if host.Router.Platform == genericPlatform {
+		return nil
+	}
+	return collect(problem, host.Router.Platform, host, vars)
+}
+
+// collect fills the rows of one platform that fit the router's version.
+func collect(problem, platform string, host *netinfo.Host, vars map[string]string) []Fix {
+	version := ""
+	if host != nil && host.Router != nil {
+		version = host.Router.Version
+	}
+	var out []Fix
+	for _, d := range catalogue() {
+		if d.Platform != platform {
+			continue
+		}
+		for _, r := range d.Fixes {
+			if r.Problem != problem || r.More || !r.fits(version) {
+				continue
+			}
+			if f, ok := r.build(d.Platform, values(r, host, vars)); ok {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// All returns every fix for a problem, by platform, with placeholders for what
+// only a real network can tell: for documents and the curious.
+func All(problem string) []Fix {
+	var out []Fix
+	for _, d := range catalogue() {
+		for _, r := range d.Fixes {
+			if r.Problem != problem {
+				continue
+			}
+			vals := values(r, nil, nil)
+			for _, n := range knownVariables() {
+				if _, ok := vals[n]; !ok {
+					vals[n] = "<" + n + ">"
+				}
+			}
+			f, _ := r.build(d.Platform, vals)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Platforms returns every kind of box in the catalogue, by slug.
+func Platforms() []Platform {
+	var out []Platform
+	for _, d := range catalogue() {
+		out = append(out, Platform{Slug: d.Platform, Name: d.Name, SIPALG: d.SIPALG})
+	}
+	slices.SortFunc(out, func(a, b Platform) int { return cmp.Compare(a.Slug, b.Slug) })
+	return out
+}
+
+// whereItHides is for the owner of a router we could not recognise: where the
+// commonest boxes keep the switch, and under which name.
+func whereItHides() Fix {
+	f := Fix{
+		ID: "find-the-switch", Title: "Find the SIP ALG on your router and turn it off", Where: "router",
+		Platform: genericPlatform, Form: FormAdvice, Verify: checkCommand(SIPALG), Persistent: true,
+		Note:   "The router was not recognised. Other names for the same thing: SIP Helper, SIP Passthrough, SIP Inspection, SIP Fixup, SIP Transformations, SIP module, VoIP ALG.",
+		Source: "https://docs.intuitivetechnology.com/article/129-how-to-sip-alg",
+	}
+	for _, d := range catalogue() {
+		if d.Common {
+			f.Commands = append(f.Commands, d.Name+": "+d.SIPALG)
+		}
+	}
+	return f
+}
+
+// fits reports whether the row is for this version; an unknown or unreadable
+// version fits every row.
+func (r row) fits(version string) bool {
+	v := leadingNumbers(version)
+	if v == nil {
+		return true
+	}
+	if r.From != "" && slices.Compare(v, leadingNumbers(r.From)) < 0 {
+		return false
+	}
+	return r.Below == "" || slices.Compare(v, leadingNumbers(r.Below)) < 0
+}
+
+// leadingNumbers reads "v7.15.3 (stable)" as 7, 15, 3; nil when there is no
+// number in front. Trailing zeros do not count, so that 7 equals 7.0.
+func leadingNumbers(version string) []int {
+	version = strings.TrimLeft(strings.TrimSpace(version), "vV")
+	end := strings.IndexFunc(version, func(c rune) bool { return c != '.' && (c < '0' || c > '9') })
+	if end >= 0 {
+		version = version[:end]
+	}
+	var out []int
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		out = append(out, n)
+	}
+	for len(out) > 1 && out[len(out)-1] == 0 {
+		out = out[:len(out)-1]
+	}
+	return out
+}

@@ -1,0 +1,132 @@
+package fixes
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+var (
+	kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+	// A source is an address, or a public document that a reader can find by
+	// its name.
+	sourcePattern = regexp.MustCompile(`^(https?://\S+\.\S+|RFC \d+.*|Linux kernel, .+|[a-z0-9.-]+\([1-8]\).*|.+ \((public guide|public configurations)\))$`)
+
+	// In a shell "<name>" would read a file; a redirection has a space.
+	shellPlaceholder = regexp.MustCompile(`<[A-Za-z]`)
+
+	shouts = regexp.MustCompile(`!(\s|$)`) // "FRITZ!Box" does not
+
+	versionPattern = regexp.MustCompile(`^\d+(\.\d+)*$`)
+)
+
+// generalKnowledge is the source of a row that has none; such a row must be
+// marked unverified.
+const generalKnowledge = "general knowledge"
+
+// unverifiedNote is what the reader of an unverified fix is told.
+const unverifiedNote = "Unverified: no published source stands behind this; look before you apply it."
+
+func (d document) validate() error {
+	var errs []error
+	if !kebab.MatchString(d.Platform) || strings.TrimSpace(d.Name) == "" {
+		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: platform and name must not be empty", d.Platform))
+	}
+	if d.Common && d.SIPALG == "" {
+		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: common without sip_alg", d.Platform))
+	}
+	seen := map[string]bool{}
+	for _, r := range d.Fixes {
+		if seen[r.ID] {
+			errs = append(errs, fmt.Errorf("%s: id %q stands twice", r.at, r.ID))
+		}
+		seen[r.ID] = true
+		for _, problem := range r.faults() {
+			errs = append(errs, fmt.Errorf("%s: %s: %s", r.at, r.ID, problem))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// faults lists what is wrong with a row, in words.
+func (r row) faults() []string {
+	var bad []string
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			bad = append(bad, fmt.Sprintf(format, args...))
+		}
+	}
+	check(kebab.MatchString(r.ID), "id must be lower-kebab-case")
+	check(slices.Contains(Problems(), r.Problem), "problem %q is unknown", r.Problem)
+	check(slices.Contains([]string{"this-host", "router", "pbx", "provider", "phone", "isp"}, r.Where), "where %q is unknown", r.Where)
+	check(slices.Contains([]string{FormShell, FormConsole, FormMenu, FormAdvice}, r.Form), "form %q is unknown", r.Form)
+	check(startsUpper(r.Title), "title must be a verb phrase that starts with a capital")
+	check(len(r.Commands) > 0, "no commands")
+	check(r.Form == FormAdvice || len(r.Undo) > 0, "changes state but has no undo")
+	check(len(r.Verify)+len(checkCommand(r.Problem)) > 0, "no verify")
+	check(sourcePattern.MatchString(r.Source) || r.Unverified && r.Source == generalKnowledge,
+		"source %q is neither an address nor a named public document", r.Source)
+	check(r.Source != "", "no source")
+	for _, v := range []string{r.From, r.Below} {
+		check(v == "" || versionPattern.MatchString(v), "version %q is not digits and dots", v)
+	}
+	check(!shouts.MatchString(r.Title) && !shouts.MatchString(r.Note), "no exclamation marks")
+	for _, line := range slices.Concat([]string{r.Title, r.Note, r.Source}, r.Commands, r.Undo, r.Verify) {
+		check(printableLine(line), "%q is not one printable line without spaces around it", line)
+	}
+	for _, line := range slices.Concat(r.Commands, r.Undo) {
+		check(r.Form != FormShell || !shellPlaceholder.MatchString(line), "placeholder in a shell command: %q", line)
+	}
+	bad = append(bad, r.variableFaults()...)
+	return bad
+}
+
+// variableFaults refuses unknown variables, defaults nobody uses, and
+// placeholders in shell commands, where < and > would redirect.
+func (r row) variableFaults() []string {
+	var bad []string
+	used := map[string]bool{}
+	for _, line := range r.lines() {
+		names, err := variables(line)
+		if err != nil {
+			bad = append(bad, fmt.Sprintf("%q: %v", line, err))
+		}
+		for _, n := range names {
+			used[n] = true
+			if !slices.Contains(knownVariables(), n) {
+				bad = append(bad, fmt.Sprintf("variable %s is unknown", n))
+			}
+		}
+	}
+	for n, v := range r.Defaults {
+		if !used[n] {
+			bad = append(bad, fmt.Sprintf("default for %s, which no line uses", n))
+		}
+		if isPlaceholder(v) && r.Form == FormShell {
+			bad = append(bad, fmt.Sprintf("placeholder %s in a shell command", v))
+		}
+		if !isPlaceholder(v) && !safeValue(v) {
+			bad = append(bad, fmt.Sprintf("default %q for %s is no plain value", v, n))
+		}
+	}
+	slices.Sort(bad)
+	return bad
+}
+
+func (r row) lines() []string {
+	return slices.Concat([]string{r.Title, r.Note}, r.Commands, r.Undo, r.Verify)
+}
+
+func startsUpper(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsUpper(first) && !strings.HasSuffix(s, ".")
+}
+
+func printableLine(s string) bool {
+	return s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
+}
