@@ -1,0 +1,19 @@
+// Package all lists every check of the program, in the order of the report.
+package all
+
+import (
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/nat"
+	"github.com/sipdoctor/sipdoctor/checks/sipalg"
+	"github.com/sipdoctor/sipdoctor/checks/uplink"
+)
+
+// Checks returns every check in reported order: the way out first, then what
+// happens on it.
+func Checks() []*checks.Check {
+	return []*checks.Check{
+		uplink.Check(),
+		nat.Check(),
+		sipalg.Check(),
+	}
+}

@@ -1,0 +1,94 @@
+// Package checks is the vocabulary of the program: what a check is, how a run
+// of checks becomes a report, and how a saved report is judged again.
+package checks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// A Check answers one question about a network or a machine. It is made by
+// Define and never changes afterwards.
+type Check struct {
+	ID      string        // stable, lower-kebab-case: argument, JSON key, doc anchor; the folder without dashes
+	Group   string        // "office", "pbx", "router", "evidence"
+	Title   string        // the healthy state: "SIP passes unchanged"
+	Doc     string        // what is sent, to whom, what each verdict means; the first line is a summary
+	Timeout time.Duration // the longest that observe may take; the runner enforces it
+	Assumes []string      // checks whose failure already explains this one's
+
+	observe func(context.Context, *Env) (json.RawMessage, error)
+	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)
+}
+
+// Judgement is what a judge concludes from an observation. The status follows
+// from it: the worst finding decides; without a critical finding a non-empty
+// Inconclusive or Skip decides.
+type Judgement struct {
+	Summary      string    // the fact, in one line: "SIP passes unchanged on UDP 5060, TCP 5060 and TLS 5061"
+	Facts        any       // the stable, typed summary (CONTRACT: facts of the check)
+	Findings     []Finding // worst first
+	Inconclusive string    // why it could not be told; silence is never a pass
+	Skip         string    // why there was nothing to ask
+}
+
+// Define completes c with its two halves. O is what the check observes; it is
+// stored in the report as JSON, so that judge can run again on a saved report.
+// observe touches the network or the machine and decides nothing; judge
+// decides and touches nothing. observe returns an error only when it could
+// not tell; what it learnt until then is returned beside the error and kept.
+func Define[O any](c Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) *Check {
+	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, error) {
+		o, err := observe(ctx, env)
+		raw, jerr := json.Marshal(o)
+		if jerr != nil {
+			return nil, fmt.Errorf("storing what %s observed: %w", c.ID, jerr)
+		}
+		return raw, err
+	}
+	c.judge = func(raw json.RawMessage, h *netinfo.Host) (Judgement, error) {
+		var o O
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
+		}
+		return judge(o, h), nil
+	}
+	return &c
+}
+
+var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// Validate refuses a list of checks that would confuse users or the runner:
+// bad or repeated IDs, missing documentation, timeouts or halves, an Assumes
+// that names no check.
+func Validate(list []*Check) error {
+	seen := map[string]bool{}
+	for _, c := range list {
+		switch {
+		case !idPattern.MatchString(c.ID):
+			return fmt.Errorf("check %q: the ID must be lower-kebab-case", c.ID)
+		case seen[c.ID]:
+			return fmt.Errorf("check %s stands twice", c.ID)
+		case c.Group == "" || c.Title == "" || c.Doc == "":
+			return fmt.Errorf("check %s: group, title and doc must not be empty", c.ID)
+		case c.Timeout <= 0:
+			return fmt.Errorf("check %s has no timeout", c.ID)
+		case c.observe == nil || c.judge == nil:
+			return fmt.Errorf("check %s was not made by Define", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	for _, c := range list {
+		for _, a := range c.Assumes {
+			if !seen[a] || a == c.ID {
+				return fmt.Errorf("check %s assumes %q, which is no other check", c.ID, a)
+			}
+		}
+	}
+	return nil
+}

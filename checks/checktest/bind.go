@@ -1,0 +1,103 @@
+package checktest
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The range of ports given to sockets that ask for none: RFC 6335 section 6.
+const (
+	firstPort = 49152
+	portCount = 65536 - firstPort
+)
+
+// bindAddr completes and checks a local address: IPv4 when there is none, and
+// an address of this host.
+func (h *Host) bindAddr(local netip.AddrPort) (netip.AddrPort, error) {
+	a := local.Addr().Unmap()
+	if !a.IsValid() {
+		a = netip.IPv4Unspecified()
+	}
+	if !a.IsUnspecified() && !h.owns(a) {
+		return netip.AddrPort{}, os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)
+	}
+	return netip.AddrPortFrom(a, local.Port()), nil
+}
+
+// bindPort checks the port, or finds a fresh one when it is 0.
+func (h *Host) bindPort(at netip.AddrPort, taken func(netip.AddrPort) bool) (netip.AddrPort, error) {
+	if at.Port() != 0 {
+		if taken(at) {
+			return at, os.NewSyscallError("bind", syscall.EADDRINUSE)
+		}
+		return at, nil
+	}
+	for range portCount {
+		h.nextPort++
+		p := netip.AddrPortFrom(at.Addr(), firstPort+h.nextPort%portCount)
+		if !taken(p) {
+			return p, nil
+		}
+	}
+	return at, os.NewSyscallError("bind", syscall.EADDRINUSE)
+}
+
+// overlaps reports whether two sockets would hear the same packets.
+func overlaps(a, b netip.AddrPort) bool {
+	return a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Is4() &&
+		(a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
+}
+
+// deadline is one deadline of a connection; guarded by the world's lock.
+type deadline struct {
+	at    time.Time
+	timer *time.Timer
+}
+
+// set moves the deadline and wakes who waits, now and when it passes.
+func (d *deadline) set(t time.Time, wake *sync.Cond) {
+	d.stop()
+	d.at = t
+	if left := time.Until(t); !t.IsZero() && left > 0 {
+		d.timer = time.AfterFunc(left, func() {
+			wake.L.Lock()
+			defer wake.L.Unlock()
+			wake.Broadcast()
+		})
+	}
+	wake.Broadcast()
+}
+
+func (d *deadline) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
+
+func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
+
+// opError dresses err as package net does.
+func opError(op, network string, local, remote netip.AddrPort, err error) error {
+	var e *net.OpError
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return &net.OpError{Op: op, Net: network, Source: netAddr(network, local), Addr: netAddr(network, remote), Err: err}
+}
+
+func netAddr(network string, a netip.AddrPort) net.Addr {
+	switch {
+	case !a.IsValid():
+		return nil
+	case network == UDP:
+		return net.UDPAddrFromAddrPort(a)
+	default:
+		return net.TCPAddrFromAddrPort(a)
+	}
+}

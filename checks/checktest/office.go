@@ -1,0 +1,138 @@
+package checktest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+)
+
+// An Office is a scenario of package lab in memory, with the same boxes and
+// addresses as the one built from namespaces. IPv6 stands beside IPv4, is never
+// translated, and is filtered by every router that keeps state.
+type Office struct {
+	World      *World
+	Scenario   lab.Scenario
+	Phone      *Host     // where check runs
+	Routers    []*Router // from the office outwards, like Scenario.Routers
+	Internet   *Router   // the provider's router between the office and the servers
+	Responder  *Host
+	SIPServer  *Host
+	STUNServer *Host
+}
+
+// officeLink is a network of the row from the LAN outwards: the addresses of
+// its outer box and its inner box.
+type officeLink struct {
+	prefixes     []string
+	outer, inner []string
+}
+
+// officeLinks are the networks of an office with n routers.
+func officeLinks(n int) []officeLink {
+	links := []officeLink{{
+		prefixes: []string{"192.168.88.0/24", "2001:db8:88::/64"},
+		outer:    []string{lab.RouterAddr, "2001:db8:88::1"}, inner: []string{lab.PhoneAddr, lab.PhoneAddr6},
+	}}
+	if n < 1 || n > 2 {
+		panic(fmt.Sprintf("an office has one router or two, not %d", n))
+	}
+	if n == 2 {
+		links = append(links, officeLink{
+			prefixes: []string{"100.64.0.0/10", "2001:db8:100::/64"},
+			outer:    []string{"100.64.0.1", "2001:db8:100::1"}, inner: []string{lab.CGNAddr, "2001:db8:100::10"},
+		})
+	}
+	return append(links, officeLink{
+		prefixes: []string{"203.0.113.0/24", "2001:db8:203::/64"},
+		outer:    []string{"203.0.113.254", "2001:db8:203::fe"}, inner: []string{lab.WANAddr, "2001:db8:203::1"},
+	})
+}
+
+// FromScenario builds the office of a scenario. Its Close is World.Close. A
+// scenario that the lab refuses panics here.
+func FromScenario(s lab.Scenario) *Office {
+	w := New(uint64(len(s.Name)) + 1) // any fixed seed: the same office each time
+	links := officeLinks(len(s.Routers))
+	segs := make([]*Segment, len(links))
+	for i, l := range links {
+		segs[i] = w.Segment(l.prefixes...)
+	}
+	o := &Office{World: w, Scenario: s, Phone: segs[0].Host(links[0].inner...)}
+	for i, r := range s.Routers {
+		opts := officeRouter(r)
+		opts.Inside, opts.InsideAddrs = segs[i], links[i].outer
+		opts.Outside, opts.OutsideAddrs = segs[i+1], links[i+1].inner
+		o.Routers = append(o.Routers, w.Router(opts))
+	}
+	servers := w.Segment("198.51.100.0/24", "2001:db8:198::/64")
+	last := links[len(links)-1]
+	o.Internet = w.Router(RouterOptions{
+		Inside: servers, InsideAddrs: []string{"198.51.100.1", "2001:db8:198::1"},
+		Outside: segs[len(segs)-1], OutsideAddrs: last.outer,
+		Delay: time.Duration(s.DelayMS) * time.Millisecond,
+	})
+	o.Responder = servers.Host(lab.ResponderAddr, lab.ResponderAddr2, lab.ResponderAddr6, lab.ResponderAddr6b)
+	o.SIPServer = servers.Host(lab.SIPServerAddr, lab.SIPServerAddr6)
+	o.STUNServer = servers.Host(lab.STUNServerAddr, lab.STUNServerAddr6)
+	w.AddName("responder.lab", lab.ResponderAddr, lab.ResponderAddr6)
+	w.AddName("sip.lab", lab.SIPServerAddr, lab.SIPServerAddr6)
+	w.AddName("stun.lab", lab.STUNServerAddr, lab.STUNServerAddr6)
+	w.AddName("router.lab", lab.RouterAddr)
+	return o
+}
+
+// officeRouter translates one router of a scenario.
+func officeRouter(r lab.Router) RouterOptions {
+	o := RouterOptions{Stateful: r.Stateful, Loss: float64(r.LossPercent) / 100}
+	switch r.NAT {
+	case lab.NoNAT, "":
+	case lab.Preserving:
+		o.NAT = Linux()
+	case lab.Random:
+		o.NAT = Symmetric()
+	default:
+		panic(fmt.Sprintf("unknown NAT %q", r.NAT))
+	}
+	for _, a := range r.ALG {
+		o.ALGs = append(o.ALGs, LinuxALG().On(a.Protocol, uint16(a.Port)))
+	}
+	for _, b := range r.Block {
+		rule := Rule{Proto: b.Protocol, Port: uint16(b.Port)}
+		if b.SIP {
+			rule.Content = LooksLikeSIP
+		}
+		o.Rules = append(o.Rules, rule)
+	}
+	return o
+}
+
+// Serve starts the plain SIP server and the second STUN server of every
+// scenario. The caller calls stop before it closes the world.
+func (o *Office) Serve(ctx context.Context) (stop func(), err error) {
+	var running []*Server
+	stop = func() {
+		for _, s := range running {
+			s.Close()
+		}
+	}
+	for _, a := range []string{lab.SIPServerAddr, lab.SIPServerAddr6} {
+		s, err := ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(a)})
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		running = append(running, s)
+	}
+	for _, a := range []string{lab.STUNServerAddr, lab.STUNServerAddr6} {
+		s, err := ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(a)}})
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		running = append(running, s)
+	}
+	return stop, nil
+}

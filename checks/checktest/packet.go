@@ -1,0 +1,166 @@
+package checktest
+
+import (
+	"bytes"
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// The protocols of rules and ALGs; an empty string there means all of them.
+const (
+	UDP  = "udp"
+	TCP  = "tcp"
+	icmp = "icmp"
+)
+
+// defaultTTL is Linux's; the difference on arrival is the number of routers.
+const defaultTTL = 64
+
+// packet is one IP packet. A packet that was sent is never changed: a router
+// forwards a changed copy.
+type packet struct {
+	proto    string
+	src, dst netip.AddrPort // port 0 with ICMP
+	ttl, tos int
+	payload  []byte
+	seg      segment  // TCP
+	about    icmpInfo // ICMP
+}
+
+// segment is the part of a TCP header that this network needs. Sequence
+// numbers count segments, not bytes, so that an ALG may change their size.
+type segment struct {
+	flags uint8
+	seq   uint64
+	ack   uint64 // segments that the reader has taken in
+}
+
+const (
+	flagSYN uint8 = 1 << iota
+	flagACK
+	flagFIN
+	flagRST
+)
+
+// icmpInfo is an ICMP error: its type and code, and the packet it quotes, as
+// that packet looked where the error arose.
+type icmpInfo struct {
+	typ, code int
+	quote     *packet
+}
+
+type icmpKind int
+
+const (
+	timeExceeded icmpKind = iota
+	portUnreachable
+	adminProhibited
+)
+
+// RFC 792 and 1812 (code 13), RFC 4443.
+func (k icmpKind) typeCode(v6 bool) (int, int) {
+	switch {
+	case k == timeExceeded && v6:
+		return 3, 0
+	case k == timeExceeded:
+		return 11, 0
+	case k == portUnreachable && v6:
+		return 1, 4
+	case k == portUnreachable:
+		return 3, 3
+	case v6:
+		return 1, 1
+	default:
+		return 3, 13
+	}
+}
+
+// defaultQuote is how much UDP payload fits into an ICMP error of 576 bytes,
+// the size that RFC 1812 section 4.3.2.3 asks routers for.
+const defaultQuote = 576 - 20 - 8 - 20 - 8
+
+// icmpAbout makes the error that from sends about p; nil where RFC 1122
+// section 3.2.2 forbids one.
+func icmpAbout(p *packet, from netip.Addr, k icmpKind, quote int) *packet {
+	if p.proto == icmp || !from.IsValid() || p.seg.flags&flagRST != 0 {
+		return nil
+	}
+	q := *p
+	if len(q.payload) > quote {
+		q.payload = q.payload[:quote]
+	}
+	t, c := k.typeCode(p.src.Addr().Is6())
+	return &packet{
+		proto: icmp, src: netip.AddrPortFrom(from, 0), dst: netip.AddrPortFrom(p.src.Addr(), 0),
+		ttl: defaultTTL, about: icmpInfo{typ: t, code: c, quote: &q},
+	}
+}
+
+func (p *packet) icmpError() *platform.ICMPError {
+	return &platform.ICMPError{
+		Hop: p.src.Addr(), To: p.about.quote.dst, Type: p.about.typ, Code: p.about.code,
+		Quote: bytes.Clone(p.about.quote.payload), V6: p.src.Addr().Is6(),
+	}
+}
+
+// A Segment is one link that several hosts and routers share: a LAN, or the
+// Internet.
+type Segment struct {
+	w        *World
+	prefixes []netip.Prefix
+	owners   map[netip.Addr]node
+	routers  []*Router
+}
+
+// node is what sits on a segment.
+type node interface {
+	receive(p *packet, on *Segment)
+}
+
+// Segment adds a link with the given prefixes.
+func (w *World) Segment(prefixes ...string) *Segment {
+	s := &Segment{w: w, owners: map[netip.Addr]node{}}
+	for _, p := range prefixes {
+		s.prefixes = append(s.prefixes, netip.MustParsePrefix(p).Masked())
+	}
+	return s
+}
+
+func (s *Segment) contains(a netip.Addr) bool {
+	for _, p := range s.prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// emit puts p on the link. What nobody routes vanishes, as on a real link.
+func (s *Segment) emit(p *packet, from node) {
+	if n := s.next(p.dst.Addr(), from); n != nil {
+		s.w.schedule(0, func() { n.receive(p, s) })
+	}
+}
+
+// next is the routing of everybody on this segment: the owner of the address,
+// a router that leads inwards to it, the router that leads outwards.
+func (s *Segment) next(dst netip.Addr, from node) node {
+	if n := s.owners[dst]; n != nil {
+		return n
+	}
+	if s.contains(dst) {
+		return nil
+	}
+	for _, r := range s.routers {
+		if r.o.Outside == s && node(r) != from && r.leadsTo(dst) {
+			return r
+		}
+	}
+	for _, r := range s.routers {
+		if r.o.Inside == s && node(r) != from && r.addrOn(s, dst).IsValid() {
+			return r
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package checktest
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sipText is a SIP message as lines of text, so that what is not rewritten
+// stays byte for byte what it was.
+type sipText struct {
+	start   string
+	headers []string // without CRLF
+	body    string
+}
+
+// isSIP reports whether b begins like a SIP message.
+func isSIP(b []byte) bool {
+	line, _, _ := bytes.Cut(b, []byte("\r\n"))
+	return bytes.HasPrefix(line, []byte("SIP/2.0 ")) || bytes.HasSuffix(line, []byte(" SIP/2.0"))
+}
+
+// readText reads the message at the start of b. In a stream a message needs a
+// Content-Length and must be all there; a datagram is one message.
+func readText(b []byte, stream bool) (m sipText, size int, ok bool) {
+	head, body, found := bytes.Cut(b, []byte("\r\n\r\n"))
+	if !found || !isSIP(b) {
+		return m, 0, false
+	}
+	lines := strings.Split(string(head), "\r\n")
+	m = sipText{start: lines[0], headers: lines[1:], body: string(body)}
+	if !stream {
+		return m, len(b), true
+	}
+	n, err := strconv.ParseUint(m.value("content-length"), 10, 31)
+	if err != nil || int(n) > len(body) {
+		return m, 0, false
+	}
+	m.body = string(body[:n])
+	return m, len(head) + 4 + int(n), true
+}
+
+func (m *sipText) bytes() []byte {
+	return []byte(strings.Join(append([]string{m.start}, m.headers...), "\r\n") + "\r\n\r\n" + m.body)
+}
+
+// longName is a header's name in small letters, the compact form expanded
+// (RFC 3261 section 7.3.3).
+func longName(line string) string {
+	name, _, _ := strings.Cut(line, ":")
+	name = strings.ToLower(strings.TrimSpace(name))
+	switch name {
+	case "v":
+		return "via"
+	case "m":
+		return "contact"
+	case "f":
+		return "from"
+	case "t":
+		return "to"
+	case "i":
+		return "call-id"
+	case "l":
+		return "content-length"
+	case "c":
+		return "content-type"
+	}
+	return name
+}
+
+// find returns the first header of that name, as an index; -1 without one.
+func (m *sipText) find(name string) int {
+	for i, h := range m.headers {
+		if longName(h) == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *sipText) value(name string) string {
+	i := m.find(name)
+	if i < 0 {
+		return ""
+	}
+	_, v, _ := strings.Cut(m.headers[i], ":")
+	return strings.TrimSpace(v)
+}
+
+// method is the request's, or the one a response answers.
+func (m *sipText) method() string {
+	if m.code() == 0 {
+		name, _, _ := strings.Cut(m.start, " ")
+		return name
+	}
+	if f := strings.Fields(m.value("cseq")); len(f) == 2 {
+		return f[1]
+	}
+	return ""
+}
+
+// code is a response's status; 0 marks a request.
+func (m *sipText) code() int {
+	rest, found := strings.CutPrefix(m.start, "SIP/2.0 ")
+	if !found {
+		return 0
+	}
+	digits, _, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// expires is how long the registration lasts that a response confirms; an hour
+// where it does not say (RFC 3261 section 10.2.1.1).
+func (m *sipText) expires() time.Duration {
+	text := m.value("expires")
+	if _, p, found := strings.Cut(m.value("contact"), ";expires="); found {
+		text = p[:digits(p)]
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return time.Hour
+	}
+	return time.Duration(n) * time.Second
+}
+
+// digits counts the decimal digits at the start of s.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// fixLength makes Content-Length true again, touching nothing but its digits.
+func (m *sipText) fixLength() {
+	i := m.find("content-length")
+	if i < 0 {
+		return
+	}
+	name, v, _ := strings.Cut(m.headers[i], ":")
+	lead := len(v) - len(strings.TrimLeft(v, " \t"))
+	rest := v[lead:]
+	m.headers[i] = name + ":" + v[:lead] + strconv.Itoa(len(m.body)) + rest[digits(rest):]
+}
+
+// hostEnd is where an address with an optional port ends in s.
+func hostEnd(s string) int {
+	depth := 0
+	for i, c := range []byte(s) {
+		switch {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case depth == 0 && strings.IndexByte(" \t;>,?/\"", c) >= 0:
+			return i
+		}
+	}
+	return len(s)
+}
+
+// readHost reads "address[:port]"; a missing port is 5060.
+func readHost(s string) (netip.AddrPort, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap, true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return netip.AddrPortFrom(a, 5060), err == nil
+}

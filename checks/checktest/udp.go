@@ -1,0 +1,175 @@
+package checktest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+const (
+	// receiveBuffer is Linux's default net.core.rmem_default, bytes: a reader
+	// that is too slow loses datagrams here as it would there.
+	receiveBuffer = 212992
+	// maxQueued and maxErrors bound what a socket nobody reads can hold; more
+	// than any check sends in one burst.
+	maxQueued = 8192
+	maxErrors = 1024
+	// maxDatagram is the largest UDP payload of IPv4, bytes.
+	maxDatagram = 65507
+)
+
+// udpConn is a bound UDP socket; guarded by the world's lock.
+type udpConn struct {
+	h      *Host
+	local  netip.AddrPort
+	wake   *sync.Cond
+	queue  []*packet
+	queued int // payload bytes in queue
+	errs   []*platform.ICMPError
+	closed bool
+	read   deadline
+}
+
+// OpenUDP implements platform.Network.
+func (h *Host) OpenUDP(ctx context.Context, local netip.AddrPort) (platform.UDPConn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	at, err := h.bindAddr(local)
+	if err == nil {
+		at, err = h.bindPort(at, func(p netip.AddrPort) bool {
+			for other := range h.udp {
+				if overlaps(p, other) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	if err == nil && h.w.closed {
+		err = net.ErrClosed
+	}
+	if err != nil {
+		return nil, opError("listen", UDP, local, netip.AddrPort{}, err)
+	}
+	c := &udpConn{h: h, local: at, wake: sync.NewCond(&h.w.mu)}
+	h.udp[at] = c
+	return c, nil
+}
+
+func (c *udpConn) LocalAddr() netip.AddrPort { return c.local }
+
+func (c *udpConn) ReadFrom(b []byte) (platform.Datagram, error) {
+	c.h.w.mu.Lock()
+	defer c.h.w.mu.Unlock()
+	for {
+		switch {
+		case c.closed:
+			return platform.Datagram{}, opError("read", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
+		case c.read.passed():
+			return platform.Datagram{}, opError("read", UDP, c.local, netip.AddrPort{}, os.ErrDeadlineExceeded)
+		case len(c.errs) > 0:
+			e := c.errs[0]
+			c.errs = c.errs[1:]
+			return platform.Datagram{}, e
+		case len(c.queue) > 0:
+			p := c.queue[0]
+			c.queue = c.queue[1:]
+			c.queued -= len(p.payload)
+			return platform.Datagram{N: copy(b, p.payload), From: p.src, To: p.dst.Addr(), TTL: p.ttl, TOS: p.tos}, nil
+		}
+		c.wake.Wait()
+	}
+}
+
+func (c *udpConn) WriteTo(b []byte, to netip.AddrPort, o platform.SendOptions) error {
+	c.h.w.mu.Lock()
+	defer c.h.w.mu.Unlock()
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	err := c.send(b, to, o)
+	c.h.w.drain()
+	return opError("write", UDP, c.local, to, err)
+}
+
+func (c *udpConn) send(b []byte, to netip.AddrPort, o platform.SendOptions) error {
+	src := c.local.Addr()
+	var err error
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case !to.IsValid() || to.Port() == 0 || o.TTL < 0 || o.TTL > 255:
+		return os.NewSyscallError("sendto", syscall.EINVAL)
+	case len(b) > maxDatagram:
+		return os.NewSyscallError("sendto", syscall.EMSGSIZE)
+	case src.Is4() != to.Addr().Is4():
+		return os.NewSyscallError("sendto", syscall.EAFNOSUPPORT)
+	case o.From.IsValid() && !c.h.owns(o.From.Unmap()):
+		return os.NewSyscallError("sendto", syscall.EADDRNOTAVAIL)
+	case o.From.IsValid():
+		src = o.From.Unmap()
+	case src.IsUnspecified():
+		if src, err = c.h.source(to.Addr()); err != nil {
+			return err
+		}
+	}
+	ttl := o.TTL
+	if ttl == 0 {
+		ttl = defaultTTL
+	}
+	return c.h.output(&packet{
+		proto: UDP, src: netip.AddrPortFrom(src, c.local.Port()), dst: to,
+		ttl: ttl, tos: o.TOS, payload: bytes.Clone(b),
+	})
+}
+
+func (c *udpConn) enqueue(p *packet) {
+	if c.queued+len(p.payload) > receiveBuffer || len(c.queue) == maxQueued {
+		return
+	}
+	c.queue = append(c.queue, p)
+	c.queued += len(p.payload)
+	c.wake.Broadcast()
+}
+
+func (c *udpConn) fail(e *platform.ICMPError) {
+	if len(c.errs) < maxErrors {
+		c.errs = append(c.errs, e)
+	}
+	c.wake.Broadcast()
+}
+
+func (c *udpConn) SetReadDeadline(t time.Time) error {
+	c.h.w.mu.Lock()
+	defer c.h.w.mu.Unlock()
+	if c.closed {
+		return opError("set", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
+	}
+	c.read.set(t, c.wake)
+	return nil
+}
+
+func (c *udpConn) Close() error {
+	c.h.w.mu.Lock()
+	defer c.h.w.mu.Unlock()
+	if c.closed {
+		return opError("close", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
+	}
+	c.shut()
+	return nil
+}
+
+func (c *udpConn) shut() {
+	c.closed = true
+	c.read.stop()
+	delete(c.h.udp, c.local)
+	c.wake.Broadcast()
+}

@@ -1,0 +1,172 @@
+// Package checktest is a network in memory: hosts, routers, NATs, packet
+// filters, loss, delay and SIP ALGs, behind platform.Network. It keeps time
+// with the time package alone, so that inside testing/synctest minutes of NAT
+// ageing take no time, and outside of it the same office runs at real speed,
+// which is what "sipdoctor lab" falls back to where namespaces are forbidden.
+//
+// Its ALGs and servers share no code with the checks they are used to test.
+package checktest
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// A World is one network in memory. Its parts may be used concurrently. It
+// runs no goroutine of its own: packets move in the goroutine that sends them,
+// or in a timer's where a router delays them.
+type World struct {
+	// mu guards everything in the world, all the way down to the sockets'
+	// queues. One lock keeps the order of packets that of the sends.
+	mu     sync.Mutex
+	rng    *rand.Rand
+	ready  []func() // what happens next, in order
+	later  eventHeap
+	events uint64 // tie breaker: packets with equal delay never overtake
+	timer  *time.Timer
+	closed bool
+	hosts  []*Host
+	names  map[string][]netip.Addr
+	srv    map[string][]platform.SRV
+}
+
+// New returns an empty world. Loss, jitter and random ports follow the seed.
+// The caller closes the world.
+func New(seed uint64) *World {
+	return &World{
+		rng:   rand.New(rand.NewPCG(seed, 0x5157)),
+		names: map[string][]netip.Addr{},
+		srv:   map[string][]platform.SRV{},
+	}
+}
+
+// Close closes every socket in the world and drops the packets under way.
+func (w *World) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.ready, w.later = nil, nil
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	for _, h := range w.hosts {
+		h.closeAll()
+	}
+}
+
+// AddName makes name resolve to the addresses, for every host. A malformed
+// address panics, as everywhere in this package: a world is code.
+func (w *World) AddName(name string, addrs ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.names[dnsName(name)] = parseAddrs(addrs)
+}
+
+// AddSRV makes _service._proto.domain resolve to the records.
+func (w *World) AddSRV(service, proto, domain string, records ...platform.SRV) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.srv[srvName(service, proto, domain)] = records
+}
+
+func dnsName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
+
+func srvName(service, proto, domain string) string {
+	return dnsName("_" + service + "._" + proto + "." + domain)
+}
+
+// do runs f and everything that follows from it without delay.
+func (w *World) do(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+	w.drain()
+}
+
+// drain must only be called by the outermost holder of the lock: what runs in
+// it queues more work and never drains.
+func (w *World) drain() {
+	for len(w.ready) > 0 {
+		f := w.ready[0]
+		w.ready = w.ready[1:]
+		f()
+	}
+	w.ready = nil
+}
+
+// schedule queues f, which runs with the lock held.
+func (w *World) schedule(d time.Duration, f func()) {
+	switch {
+	case w.closed:
+	case d <= 0:
+		w.ready = append(w.ready, f)
+	default:
+		w.events++
+		heap.Push(&w.later, event{time.Now().Add(d), w.events, f})
+		if w.later[0].n == w.events {
+			w.arm()
+		}
+	}
+}
+
+func (w *World) arm() {
+	if len(w.later) == 0 {
+		return
+	}
+	d := time.Until(w.later[0].at)
+	if w.timer == nil {
+		w.timer = time.AfterFunc(d, w.tick)
+		return
+	}
+	w.timer.Reset(d)
+}
+
+func (w *World) tick() {
+	w.do(func() {
+		now := time.Now()
+		for len(w.later) > 0 && !w.later[0].at.After(now) {
+			w.ready = append(w.ready, heap.Pop(&w.later).(event).f)
+		}
+		w.arm()
+	})
+}
+
+type event struct {
+	at time.Time
+	n  uint64
+	f  func()
+}
+
+// eventHeap is a heap.Interface, the earliest event first.
+type eventHeap []event
+
+func (h eventHeap) Len() int      { return len(h) }
+func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
+
+func (h eventHeap) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].n < h[j].n
+	}
+	return h[i].at.Before(h[j].at)
+}
+
+func (h *eventHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+func parseAddrs(ss []string) []netip.Addr {
+	var out []netip.Addr
+	for _, s := range ss {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}

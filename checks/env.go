@@ -1,0 +1,150 @@
+package checks
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Inputs is what the user asked for; it is stored in the report.
+type Inputs struct {
+	Checks      []string   `json:"checks,omitempty"` // empty: all of the command's group
+	Skip        []string   `json:"skip,omitempty"`
+	Profile     string     `json:"profile,omitempty"`
+	Responder   string     `json:"responder,omitempty"`             // host or host:port
+	Fingerprint string     `json:"responder_fingerprint,omitempty"` // SHA-256 of its certificate, hex
+	SIPServers  []string   `json:"sip_servers,omitempty"`           // host or host:port, the profile's included
+	STUN        []string   `json:"stun,omitempty"`                  // host:port; empty: the built-in public servers
+	Bind        netip.Addr `json:"bind,omitzero"`                   // local address to use
+	Deep        bool       `json:"deep,omitempty"`
+	NoPublic    bool       `json:"no_public,omitempty"` // ask no public server that the user did not name
+}
+
+// Env is what observe may use.
+type Env struct {
+	Net    platform.Network
+	Inputs Inputs
+
+	// Host gathers the facts about this machine and its router, once a run; it
+	// may take as long as the router's discovery. The zero Env has none.
+	Host func(context.Context) (*netinfo.Host, error)
+
+	// Progress takes a short line for the person waiting; nil is silence.
+	Progress func(string)
+
+	session once[*session.Client]
+	ports   portPool
+}
+
+// Say reports progress, if anybody listens.
+func (e *Env) Say(line string) {
+	if e.Progress != nil {
+		e.Progress(line)
+	}
+}
+
+// STUNServers is whom to ask for our public address: the servers the user
+// named, or else a few public ones of different operators, unless only named
+// servers may be asked.
+func (e *Env) STUNServers() []string {
+	if len(e.Inputs.STUN) > 0 || e.Inputs.NoPublic {
+		return e.Inputs.STUN
+	}
+	return stun.PublicServers()
+}
+
+// A once runs a function for the first caller and gives its outcome to all.
+// Unlike with sync.Once, those who wait stop waiting when their context ends.
+type once[T any] struct {
+	mu    sync.Mutex
+	done  chan struct{} // nil before the first call; closed when value and err are there
+	value T
+	err   error
+}
+
+func (o *once[T]) do(ctx context.Context, f func() (T, error)) (T, error) {
+	o.mu.Lock()
+	first := o.done == nil
+	if first {
+		o.done = make(chan struct{})
+	}
+	o.mu.Unlock()
+	if first {
+		o.value, o.err = f()
+		close(o.done)
+		return o.value, o.err
+	}
+	select {
+	case <-o.done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var zero T
+		return zero, ctx.Err()
+	}
+}
+
+// ready returns the outcome if the first call has ended.
+func (o *once[T]) ready() (v T, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done == nil {
+		return v, false
+	}
+	select {
+	case <-o.done:
+		return o.value, true
+	default:
+		return v, false
+	}
+}
+
+// Session opens the run's conversation with the responder; every check shares
+// it. It returns nil and no error when no responder was named.
+func (e *Env) Session(ctx context.Context) (*session.Client, error) {
+	if e.Inputs.Responder == "" {
+		return nil, nil
+	}
+	return e.session.do(ctx, func() (*session.Client, error) {
+		return session.Open(ctx, e.Net, session.Target{
+			Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
+		})
+	})
+}
+
+// closeSession ends the session politely; a responder that is gone is no
+// error any more.
+func (e *Env) closeSession(ctx context.Context) {
+	if c, ok := e.session.ready(); ok && c != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = c.Close(ctx)
+	}
+}
+
+// portPool hands out fresh RTP port numbers: an ALG keeps expectations of
+// earlier probes, and a probe that reuses a port may be judged by them.
+type portPool struct {
+	mu   sync.Mutex
+	next int
+}
+
+// FreshRTPPort returns an even port that no other probe of this run has named.
+func (e *Env) FreshRTPPort() int {
+	p := &e.ports
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == 0 {
+		// Start in a random place of 20000-27999 (below every system's usual
+		// ephemeral range), so that a second run within a NAT's memory of the
+		// first does not meet its expectations.
+		p.next = 20000 + 2*int(time.Now().UnixNano()/1000%4000)
+	}
+	p.next += 2
+	return p.next
+}

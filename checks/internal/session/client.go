@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Target names a responder.
+type Target struct {
+	Host        string     // host or host:port; the port is the control port
+	Fingerprint string     // SHA-256 of its certificate, hex, colons allowed; empty: see Open
+	Bind        netip.Addr // local address, invalid: any
+}
+
+// Client is one open session. Its fields do not change after Open; its methods
+// may be called concurrently.
+type Client struct {
+	Info    Info
+	Addr    netip.Addr // the responder's address as dialled
+	Carrier string     // "https" or "udp"
+	Notes   []string   // what a reader of the report should know about the session
+
+	name    string // the target in the user's words, with the port
+	carrier carrier
+	closed  atomic.Bool
+}
+
+// ErrIncomplete is returned by Arrivals beside what the responder kept, when
+// it had to drop messages: then a probe that is missing proves nothing.
+var ErrIncomplete = errors.New("the responder had no memory for all messages")
+
+const (
+	// openBudget bounds Open: three SYNs or five datagrams find their way in
+	// that time, if there is one.
+	openBudget = 4 * time.Second
+	// udpHeadStart is how long TCP may be silent before UDP is tried as well:
+	// longer than connecting takes, TLS included, over a path that can carry
+	// calls.
+	udpHeadStart = 700 * time.Millisecond
+	// preferHTTPS is how long an answer over UDP waits for HTTPS, which can
+	// carry more and is encrypted.
+	preferHTTPS = 2 * time.Second
+)
+
+// otherPorts are tried for control over UDP beside the control port: a
+// firewall that knows phones lets SIP ports through.
+func otherPorts(control int) []int {
+	ports := []int{control}
+	for _, p := range []int{5060, 5080} {
+		if p != control {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+// Open starts a session over HTTPS, or over masked UDP where TCP does not get
+// through. A fingerprint, when given, must match the responder's certificate.
+// Without one the certificate is verified as a browser would; a self-signed
+// one is then believed for this session, and Notes says so. The error names
+// the responder, what happened on each way, and what to do.
+func Open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
+	host, port, err := splitTarget(t.Host)
+	if err != nil {
+		return nil, err
+	}
+	name := net.JoinHostPort(host, strconv.Itoa(port))
+	p := &pin{host: host}
+	if t.Fingerprint != "" {
+		f, err := ParseFingerprint(t.Fingerprint)
+		if err != nil {
+			return nil, err
+		}
+		p.want = &f
+	}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, openBudget)
+	defer cancel()
+	addrs, err := usable(ctx, n, host, t.Bind)
+	if err != nil {
+		return nil, fmt.Errorf("responder %s: %w", name, err)
+	}
+	var first error
+	for i, a := range addrs {
+		o := opener{net: n, bind: t.Bind, addr: a, port: port, pin: p}
+		c, err := o.try(ctx, len(addrs)-i)
+		if err == nil {
+			c.name = name
+			return c, nil
+		}
+		if parent.Err() != nil {
+			return nil, fmt.Errorf("responder %s: %w", name, parent.Err())
+		}
+		if first == nil {
+			first = fmt.Errorf("responder %s (%s): %w", name, a, err)
+		}
+		if isRefusal(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, first
+}
+
+// splitTarget reads host, host:port, [v6] or [v6]:port.
+func splitTarget(s string) (host string, port int, err error) {
+	if a, err := netip.ParseAddr(trimBrackets(s)); err == nil {
+		return a.String(), DefaultControlPort, nil
+	}
+	host, text, err := net.SplitHostPort(s)
+	if err != nil {
+		host, text = s, strconv.Itoa(DefaultControlPort)
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if host == "" || err != nil || n == 0 {
+		return "", 0, fmt.Errorf("responder %.80q: HOST or HOST:PORT is needed", s)
+	}
+	return host, int(n), nil
+}
+
+func trimBrackets(s string) string {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// maxAddrs is how many addresses of one name are tried: one of each family,
+// and a spare.
+const maxAddrs = 3
+
+// usable resolves host and keeps the addresses that this machine has a route
+// to, in the family of bind.
+func usable(ctx context.Context, n platform.Network, host string, bind netip.Addr) ([]netip.Addr, error) {
+	all, err := n.LookupAddrs(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	var why error
+	for _, a := range all {
+		a = a.Unmap()
+		if bind.IsValid() && bind.Unmap().Is4() != a.Is4() {
+			why = fmt.Errorf("its address %s is of another family than %s", a, bind)
+			continue
+		}
+		if _, err := n.SourceFor(a); err != nil {
+			why = fmt.Errorf("no route to %s: %w", a, err)
+			continue
+		}
+		out = append(out, a)
+	}
+	if len(out) == 0 {
+		if why == nil {
+			why = errors.New("the name has no address")
+		}
+		return nil, why
+	}
+	return out[:min(len(out), maxAddrs)], nil
+}
+
+// Token is the token of one probe.
+func (c *Client) Token(probe int) string { return NewToken(c.Info.ID, c.Info.Secret, probe) }
+
+// Arrivals fetches what reached the responder from this session so far. Beside
+// ErrIncomplete it returns what there is.
+func (c *Client) Arrivals(ctx context.Context) ([]Arrival, error) {
+	var r ArrivalsReply
+	if err := c.do(ctx, OpArrivals, struct{}{}, &r); err != nil {
+		return nil, err
+	}
+	if r.Dropped > 0 {
+		return r.Arrivals, fmt.Errorf("responder %s: %w (%d dropped)", c.name, ErrIncomplete, r.Dropped)
+	}
+	return r.Arrivals, nil
+}
+
+// Invite asks the responder to call us on a flow.
+func (c *Client) Invite(ctx context.Context, r InviteRequest) (InviteReply, error) {
+	var out InviteReply
+	return out, c.do(ctx, OpInvite, r, &out)
+}
+
+// RTP asks the responder to send RTP to us. It returns when the packets are
+// sent, about 100 ms later.
+func (c *Client) RTP(ctx context.Context, r RTPRequest) (RTPReply, error) {
+	var out RTPReply
+	return out, c.do(ctx, OpRTP, r, &out)
+}
+
+// Close ends the session and frees its sockets, whatever the responder says.
+// A second call does nothing.
+func (c *Client) Close(ctx context.Context) error {
+	if c.carrier == nil || c.closed.Swap(true) {
+		return nil
+	}
+	err := c.do(ctx, OpClose, struct{}{}, nil)
+	c.carrier.close()
+	return err
+}
+
+func (c *Client) do(ctx context.Context, op string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := c.carrier.call(ctx, op, &c.Info, in, out)
+	if err == nil || isRefusal(err) {
+		return prefix(err, "responder %s, %s", c.name, op)
+	}
+	return fmt.Errorf("responder %s no longer answers (%s over %s): %w", c.name, op, c.Carrier, err)
+}
+
+func prefix(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// toolName is what the client calls itself at the responder.
+func toolName() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+		return "sipdoctor " + b.Main.Version
+	}
+	return "sipdoctor"
+}

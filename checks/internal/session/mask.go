@@ -1,0 +1,49 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Masked bytes are the control of every SIP probe: the same length plus eight,
+// the same ports, and nothing in them that content inspection could know as
+// SIP or as an address. It is no encryption; it only has to be unreadable to
+// something that looks for text.
+//
+//	"sdm1" | 4-byte nonce | payload XOR keystream(nonce)
+var maskMagic = []byte("sdm1")
+
+// MaskOverhead is how many bytes Mask adds.
+const MaskOverhead = 8
+
+// Mask returns p in masked form. Every nonce gives other bytes.
+func Mask(p []byte, nonce uint32) []byte {
+	out := make([]byte, MaskOverhead+len(p))
+	copy(out, maskMagic)
+	binary.BigEndian.PutUint32(out[4:], nonce)
+	xorStream(out[8:], p, nonce)
+	return out
+}
+
+// Unmask returns the payload of masked bytes; ok is false when b is not
+// masked.
+func Unmask(b []byte) (p []byte, ok bool) {
+	if len(b) < MaskOverhead || !bytes.Equal(b[:4], maskMagic) {
+		return nil, false
+	}
+	p = make([]byte, len(b)-MaskOverhead)
+	xorStream(p, b[8:], binary.BigEndian.Uint32(b[4:]))
+	return p, true
+}
+
+// xorStream is xorshift32: it must only differ from byte to byte and never
+// leave the text readable, so speed and size decide.
+func xorStream(dst, src []byte, nonce uint32) {
+	x := nonce | 1
+	for i := range src {
+		x ^= x << 13
+		x ^= x >> 17
+		x ^= x << 5
+		dst[i] = src[i] ^ (byte(x>>11) | 0x80) // the high bit flips in every byte: no ASCII survives
+	}
+}

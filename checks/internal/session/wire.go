@@ -1,0 +1,106 @@
+// Package session is the conversation between the client and its responder:
+// what a session is, how probes are tagged, and the control calls. The
+// messages are the same over HTTPS and over masked UDP datagrams, so that a
+// network that lets only UDP through still gets an answer.
+package session
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Protocol is the version of everything in this file. A responder refuses
+// another major number with a clear error.
+const Protocol = 1
+
+// Ports used when the command line names none.
+const (
+	DefaultControlPort = 8765 // TCP: HTTPS control; UDP: masked control and the non-SIP probe port
+	DefaultSTUNPort    = 3478
+	DefaultSTUNAltPort = 3479
+)
+
+// OpenRequest starts a session.
+type OpenRequest struct {
+	Protocol int    `json:"protocol"`
+	Tool     string `json:"tool"` // name and version of the client
+	// Dialled is the address at which the client reaches the responder. Behind
+	// a 1:1 NAT the responder does not know it, and its SDP would name an
+	// address that nobody can reach. It is only ever told back to this client.
+	Dialled netip.Addr `json:"dialled,omitzero"`
+}
+
+// Info is what the responder tells a new session.
+type Info struct {
+	Protocol int            `json:"protocol"`
+	Tool     string         `json:"tool"`
+	ID       string         `json:"id"`     // 16 hex digits
+	Secret   []byte         `json:"secret"` // HMAC key of the probes' tokens, and bearer of the control calls
+	Seen     netip.AddrPort `json:"seen"`   // where the open request came from
+	// Addresses of the probe sockets beside the one the client already used to
+	// get here. A responder behind a 1:1 NAT does not know its own public
+	// address, so the first address is always the one the client dialled.
+	Alternate netip.Addr `json:"alternate,omitzero"`
+	SIPUDP    []int      `json:"sip_udp"` // ports that answer SIP, masked bytes and nothing else
+	SIPTCP    []int      `json:"sip_tcp"`
+	SIPTLS    []int      `json:"sip_tls"`
+	PlainUDP  []int      `json:"plain_udp"` // not a SIP port: the same answers, as the control
+	PlainTCP  []int      `json:"plain_tcp"`
+	STUN      []int      `json:"stun"` // primary and alternate port
+	Busy      []string   `json:"busy,omitempty"`
+	ExpiresS  int        `json:"expires_s"`
+	// Fingerprint of the responder's certificate, hex SHA-256: what its TLS
+	// ports show, unless somebody opens TLS on the way.
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// Arrival is one probe as it reached the responder, and what it answered.
+type Arrival struct {
+	Probe     int            `json:"probe"`
+	Transport string         `json:"transport"` // udp tcp tls
+	Masked    bool           `json:"masked"`    // it came as masked bytes; Raw is unmasked
+	From      netip.AddrPort `json:"from"`      // source as the responder saw it
+	Local     netip.AddrPort `json:"local"`     // the responder's address (may be unspecified) and port
+	TTL       int            `json:"ttl,omitempty"`
+	TOS       int            `json:"tos"` // -1 unknown
+	At        time.Time      `json:"at"`
+	Raw       []byte         `json:"raw"`
+	Sent      []byte         `json:"sent,omitempty"` // exactly what the responder answered, unmasked
+	Copies    int            `json:"copies"`         // how many times this very message arrived
+	Segments  int            `json:"segments,omitempty"`
+}
+
+// InviteRequest asks the responder to call the client on the UDP flow by which
+// probe Flow arrived. The INVITE carries the token of probe Probe.
+type InviteRequest struct {
+	Flow  int `json:"flow"`
+	Probe int `json:"probe"`
+}
+
+// InviteReply is the INVITE as the responder sent it. The client's answer is
+// fetched as an arrival of the same probe.
+type InviteReply struct {
+	Sent []byte `json:"sent"`
+}
+
+// RTPRequest asks the responder to send a few RTP packets, from the address
+// and port that its SDP answer to probe Probe named, to the address that probe
+// came from: to the port of the m= line as it arrived, or to Port when given
+// (the control: a port that no SDP ever named).
+type RTPRequest struct {
+	Probe int `json:"probe"`
+	Port  int `json:"port,omitempty"`
+}
+
+// RTPReply says where the packets went and came from. Their payload carries
+// the token of the probe.
+type RTPReply struct {
+	From netip.AddrPort `json:"from"`
+	To   netip.AddrPort `json:"to"`
+	Sent int            `json:"sent"`
+}
+
+// ErrorReply is every refusal of a control call.
+type ErrorReply struct {
+	Error string `json:"error"`
+}

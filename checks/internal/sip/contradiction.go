@@ -1,0 +1,67 @@
+package sip
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+)
+
+// Contradictions lists where a rewritten message disagrees with itself: the
+// places that still name the old address although others were changed, and a
+// Content-Length that is wrong. A message that was not changed has none.
+func Contradictions(sent, arrived []byte, old netip.Addr) []string {
+	if bytes.Equal(sent, arrived) {
+		return nil
+	}
+	m, err := Parse(arrived)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	if n, ok := m.ContentLength(); ok && n != len(m.Body) {
+		out = append(out, fmt.Sprintf("Content-Length says %d, the body has %d bytes", n, len(m.Body)))
+	}
+	text := []byte(old.String())
+	if countAddr(arrived, text) >= countAddr(sent, text) {
+		return out // no address was replaced, so none was forgotten
+	}
+	for i := range m.Headers {
+		if bytes.HasPrefix(bytes.ToUpper(m.Headers[i].Name), []byte("X-")) {
+			continue // nobody acts on a private extension field
+		}
+		if countAddr(m.Headers[i].Raw, text) > 0 {
+			out = append(out, fmt.Sprintf("%s still says %s", m.Headers[i].Name, old))
+		}
+	}
+	for _, l := range SDPLines(m.Body) {
+		if countAddr(l, text) > 0 {
+			name, _, _ := bytes.Cut(l, []byte(":"))
+			out = append(out, fmt.Sprintf("%s still says %s", clip(name[:min(len(name), 12)]), old))
+		}
+	}
+	return out
+}
+
+// countAddr counts an address as a whole word: 10.0.0.1 is not in 10.0.0.12.
+func countAddr(b, addr []byte) int {
+	n := 0
+	for i := 0; ; {
+		j := bytes.Index(b[i:], addr)
+		if j < 0 {
+			return n
+		}
+		start, end := i+j, i+j+len(addr)
+		if !addrByte(b, start-1) && !addrByte(b, end) {
+			n++
+		}
+		i = end
+	}
+}
+
+func addrByte(b []byte, i int) bool {
+	if i < 0 || i >= len(b) {
+		return false
+	}
+	c := b[i]
+	return c >= '0' && c <= '9' || c == '.' && i+1 < len(b) && b[i+1] >= '0' && b[i+1] <= '9'
+}

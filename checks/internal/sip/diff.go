@@ -1,0 +1,329 @@
+package sip
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Code names one kind of change to a message on its way.
+type Code string
+
+// The codes; they are part of the report's contract.
+const (
+	ViaSentBy        Code = "VIA_SENTBY"
+	ViaAdded         Code = "VIA_ADDED"
+	ViaBranch        Code = "VIA_BRANCH"
+	RPortAdded       Code = "RPORT_ADDED"
+	ReceivedReversed Code = "RECEIVED_REVERSED" // received= or rport= of a response changed back
+	ContactChanged   Code = "CONTACT"
+	RequestURI       Code = "REQUEST_URI"
+	FromChanged      Code = "FROM"
+	ToChanged        Code = "TO"
+	CallID           Code = "CALL_ID"
+	RecordRoute      Code = "RECORD_ROUTE"
+	SDPOrigin        Code = "SDP_ORIGIN"
+	SDPConnection    Code = "SDP_CONNECTION"
+	SDPMediaPort     Code = "SDP_MEDIA_PORT"
+	SDPAttribute     Code = "SDP_ATTRIBUTE"
+	ContentLength    Code = "CONTENT_LENGTH"
+	MaxForwards      Code = "MAX_FORWARDS"
+	HeaderAdded      Code = "HEADER_ADDED"
+	HeaderRemoved    Code = "HEADER_REMOVED"
+	HeaderOrder      Code = "HEADER_ORDER"
+	HeaderCase       Code = "HEADER_CASE"
+	HeaderSpacing    Code = "HEADER_SPACING"
+	BodyTruncated    Code = "BODY_TRUNCATED"
+	Other            Code = "OTHER"
+)
+
+// A Change is one difference between what was sent and what arrived. Before
+// and After are the bytes that matter, cut to a readable length; an empty
+// Before means that the thing was added, an empty After that it is gone.
+type Change struct {
+	Code   Code   `json:"code"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// byHeader is the code of a changed value, by canonical header name; the rest
+// is Other.
+var byHeader = map[string]Code{
+	"contact": ContactChanged, "from": FromChanged, "to": ToChanged, "call-id": CallID, "record-route": RecordRoute,
+	"content-length": ContentLength, "max-forwards": MaxForwards,
+}
+
+// Compare names every difference between a message as it was sent and as it
+// arrived. It returns nil exactly when the bytes are equal.
+func Compare(sent, arrived []byte) []Change {
+	if bytes.Equal(sent, arrived) {
+		return nil
+	}
+	s, err := Parse(sent)
+	if err != nil {
+		return []Change{{Other, clip(sent), clip(arrived)}}
+	}
+	a, err := Parse(arrived)
+	if err != nil {
+		return []Change{{Other, clip(s.Start), "no SIP message any more: " + clip(arrived)}}
+	}
+	d := &differ{}
+	d.start(s, a)
+	d.headers(s, a)
+	d.order(s, a)
+	if s.LineEnd != a.LineEnd {
+		d.add(HeaderSpacing, fmt.Sprintf("line end %q", s.LineEnd), fmt.Sprintf("line end %q", a.LineEnd))
+	}
+	d.body(s, a)
+	if len(d.out) == 0 {
+		d.add(Other, clip(sent), clip(arrived))
+	}
+	return d.out
+}
+
+type differ struct{ out []Change }
+
+func (d *differ) add(c Code, before, after string) {
+	d.out = append(d.out, Change{c, clip([]byte(before)), clip([]byte(after))})
+}
+
+func (d *differ) start(s, a *Message) {
+	if bytes.Equal(s.Start, a.Start) {
+		return
+	}
+	code := Other
+	if s.Method != "" && s.Method == a.Method {
+		code = RequestURI
+	}
+	d.add(code, string(s.Start), string(a.Start))
+}
+
+// headers compares the fields name by name, the values of one name in order.
+func (d *differ) headers(s, a *Message) {
+	done := map[string]bool{}
+	for _, list := range [][]Header{s.Headers, a.Headers} {
+		for i := range list {
+			name := Canonical(list[i].Name)
+			if done[name] {
+				continue
+			}
+			done[name] = true
+			if name == "via" {
+				d.vias(s.All(name), a.All(name), s.Status != 0)
+				continue
+			}
+			d.values(name, s.All(name), a.All(name))
+		}
+	}
+}
+
+func (d *differ) values(name string, s, a []*Header) {
+	for i := range max(len(s), len(a)) {
+		switch {
+		case i >= len(s):
+			code := HeaderAdded
+			if name == "record-route" {
+				code = RecordRoute
+			}
+			d.add(code, "", string(a[i].Raw))
+		case i >= len(a):
+			d.add(HeaderRemoved, string(s[i].Raw), "")
+		default:
+			d.value(name, s[i], a[i])
+		}
+	}
+}
+
+// value compares one field with its counterpart and reports the weightiest
+// difference of value, and the spelling of the name beside it.
+func (d *differ) value(name string, s, a *Header) {
+	if bytes.Equal(s.Raw, a.Raw) {
+		return
+	}
+	if !bytes.Equal(s.Name, a.Name) {
+		d.add(HeaderCase, string(s.Name), string(a.Name))
+	}
+	switch {
+	case !bytes.Equal(squeeze(s.Value), squeeze(a.Value)):
+		code, ok := byHeader[name]
+		if !ok {
+			code = Other
+		}
+		d.add(code, string(s.Raw), string(a.Raw))
+	case bytes.Equal(s.Name, a.Name) || !bytes.Equal(s.Value, a.Value):
+		d.add(HeaderSpacing, string(s.Raw), string(a.Raw))
+	}
+}
+
+// vias compares from the bottom up: what a proxy adds stands on top.
+func (d *differ) vias(s, a []*Header, response bool) {
+	extra := len(a) - len(s)
+	for i := 0; i < extra; i++ {
+		d.add(ViaAdded, "", string(a[i].Raw))
+	}
+	for i := 0; i < -extra; i++ {
+		d.add(HeaderRemoved, string(s[i].Raw), "")
+	}
+	s, a = s[max(0, -extra):], a[max(0, extra):]
+	for i := range s {
+		d.via(s[i], a[i], response)
+	}
+}
+
+func (d *differ) via(s, a *Header, response bool) {
+	if bytes.Equal(s.Raw, a.Raw) {
+		return
+	}
+	before := len(d.out)
+	vs, oks := ParseVia(s.Value)
+	va, oka := ParseVia(a.Value)
+	if !oks || !oka {
+		d.add(Other, string(s.Raw), string(a.Raw))
+		return
+	}
+	if vs.SentBy != va.SentBy {
+		d.add(ViaSentBy, vs.SentBy, va.SentBy)
+	}
+	if vs.Branch != va.Branch {
+		d.add(ViaBranch, vs.Branch, va.Branch)
+	}
+	param := RPortAdded
+	if response {
+		param = ReceivedReversed
+	}
+	if vs.Received != va.Received {
+		d.add(param, "received="+vs.Received, "received="+va.Received)
+	}
+	if vs.RPort != va.RPort || vs.HasRPort != va.HasRPort {
+		d.add(param, "rport="+vs.RPort, "rport="+va.RPort)
+	}
+	if !bytes.Equal(s.Name, a.Name) {
+		d.add(HeaderCase, string(s.Name), string(a.Name))
+	}
+	if len(d.out) == before {
+		code := Other
+		if bytes.Equal(squeeze(s.Value), squeeze(a.Value)) {
+			code = HeaderSpacing
+		}
+		d.add(code, string(s.Raw), string(a.Raw))
+	}
+}
+
+// order compares the sequence of the names that both messages have.
+func (d *differ) order(s, a *Message) {
+	ns, na := commonNames(s, a), commonNames(a, s)
+	if ns != na {
+		d.add(HeaderOrder, ns, na)
+	}
+}
+
+// commonNames lists the canonical names of m that stand in other as well, each
+// once, in order of appearance.
+func commonNames(m, other *Message) string {
+	var names []string
+	seen := map[string]bool{}
+	for i := range m.Headers {
+		n := Canonical(m.Headers[i].Name)
+		if !seen[n] && other.Get(n) != nil {
+			names = append(names, n)
+		}
+		seen[n] = true
+	}
+	return strings.Join(names, ", ")
+}
+
+func (d *differ) body(s, a *Message) {
+	switch {
+	case bytes.Equal(s.Body, a.Body):
+	case len(a.Body) < len(s.Body) && bytes.HasPrefix(s.Body, a.Body):
+		d.add(BodyTruncated, fmt.Sprintf("%d bytes", len(s.Body)), fmt.Sprintf("%d bytes", len(a.Body)))
+	case bytes.Equal(squeeze(s.Body), squeeze(a.Body)):
+		if s.LineEnd == a.LineEnd { // else it has been said
+			d.add(HeaderSpacing, fmt.Sprintf("%q", clip(s.Body)), fmt.Sprintf("%q", clip(a.Body)))
+		}
+	case bytes.HasPrefix(s.Body, []byte("v=")):
+		d.sdp(SDPLines(s.Body), SDPLines(a.Body))
+	default:
+		d.add(Other, "body "+clip(s.Body), "body "+clip(a.Body))
+	}
+}
+
+var bySDPType = map[byte]Code{'o': SDPOrigin, 'c': SDPConnection, 'm': SDPMediaPort}
+
+// sdp compares line types: the n-th o= with the n-th o=, and so on.
+func (d *differ) sdp(s, a [][]byte) {
+	before := len(d.out)
+	gs, ga := groupSDP(s), groupSDP(a)
+	for _, t := range sdpTypes(append(append([][]byte{}, s...), a...)) {
+		ls, la := gs[t], ga[t]
+		for i := range max(len(ls), len(la)) {
+			var x, y string
+			if i < len(ls) {
+				x = ls[i]
+			}
+			if i < len(la) {
+				y = la[i]
+			}
+			if x != y {
+				d.add(sdpCode(t, x, y), x, y)
+			}
+		}
+	}
+	if len(d.out) == before {
+		d.add(Other, "body "+clip(bytes.Join(s, []byte("\n"))), "body "+clip(bytes.Join(a, []byte("\n"))))
+	}
+}
+
+// sdpCode tells a moved port from other changes of an m= line.
+func sdpCode(t byte, before, after string) Code {
+	code, ok := bySDPType[t]
+	if !ok {
+		return SDPAttribute
+	}
+	if code == SDPMediaPort {
+		b, a := strings.Fields(before), strings.Fields(after)
+		if len(b) > 1 && len(a) > 1 && b[1] == a[1] {
+			return SDPAttribute
+		}
+	}
+	return code
+}
+
+func groupSDP(lines [][]byte) map[byte][]string {
+	g := map[byte][]string{}
+	for _, l := range lines {
+		if len(l) > 0 {
+			g[l[0]] = append(g[l[0]], string(l))
+		}
+	}
+	return g
+}
+
+func sdpTypes(lines [][]byte) []byte {
+	var out []byte
+	for _, l := range lines {
+		if len(l) > 0 && bytes.IndexByte(out, l[0]) < 0 {
+			out = append(out, l[0])
+		}
+	}
+	return out
+}
+
+// squeeze removes white space, so that only the spelling differs.
+func squeeze(b []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, b)
+}
+
+// clip keeps evidence readable: 160 bytes are two lines of a terminal.
+func clip(b []byte) string {
+	const most = 160
+	if len(b) > most {
+		return string(b[:most]) + "…"
+	}
+	return string(b)
+}

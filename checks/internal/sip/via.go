@@ -1,0 +1,107 @@
+package sip
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Via is the topmost value of a Via header field (RFC 3261, 20.42).
+type Via struct {
+	Transport string // UDP, TCP, TLS, as it came
+	SentBy    string // host[:port] as it came
+	Branch    string
+	Received  string // RFC 3261, 18.2.1; "" when absent
+	RPort     string // RFC 3581; "" when absent or without a value
+	HasRPort  bool
+}
+
+// ParseVia reads the first value of a Via header field; ok is false when it
+// has no protocol or sent-by. White space around separators, which the
+// grammar allows, is accepted.
+func ParseVia(value []byte) (v Via, ok bool) {
+	first := splitTop(string(value))
+	parts := strings.Split(first, ";")
+	fields := strings.Fields(parts[0])
+	if len(fields) < 2 {
+		return Via{}, false
+	}
+	sentBy := fields[len(fields)-1]
+	proto := strings.Join(fields[:len(fields)-1], "")
+	seg := strings.Split(proto, "/")
+	if len(seg) != 3 || !strings.EqualFold(seg[0], "SIP") {
+		return Via{}, false
+	}
+	v = Via{Transport: seg[2], SentBy: sentBy}
+	for _, p := range parts[1:] {
+		name, val, _ := strings.Cut(p, "=")
+		val = strings.Trim(strings.TrimSpace(val), `"`)
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "branch":
+			v.Branch = val
+		case "received":
+			v.Received = val
+		case "rport":
+			v.RPort, v.HasRPort = val, true
+		}
+	}
+	return v, true
+}
+
+// splitTop returns what stands before the first comma outside quotes and
+// angle brackets: the first of several header values in one field.
+func splitTop(s string) string {
+	quoted, depth := false, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			depth++
+		case c == '>' && depth > 0:
+			depth--
+		case c == ',' && depth == 0:
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// HostPort reads "host", "host:port", "[v6]" or "[v6]:port" with a literal
+// address. Without a port it returns defaultPort.
+func HostPort(s string, defaultPort uint16) (netip.AddrPort, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), true
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(a.Unmap(), defaultPort), true
+}
+
+// Observed is the source address and port that the server says it saw,
+// taken from received= and rport=, or from sent-by when the server found
+// nothing to add. ok is false when the address is no literal.
+func (v Via) Observed() (netip.AddrPort, bool) {
+	at, ok := HostPort(v.SentBy, 5060)
+	if v.Received != "" {
+		a, err := netip.ParseAddr(strings.Trim(v.Received, "[]"))
+		if err != nil {
+			return netip.AddrPort{}, false
+		}
+		at, ok = netip.AddrPortFrom(a.Unmap(), at.Port()), true
+	}
+	if v.RPort != "" {
+		p, err := strconv.ParseUint(v.RPort, 10, 16)
+		if err != nil {
+			return netip.AddrPort{}, false
+		}
+		at = netip.AddrPortFrom(at.Addr(), uint16(p))
+	}
+	return at, ok
+}

@@ -1,0 +1,111 @@
+package nat
+
+import "slices"
+
+// The behaviours of RFC 4787 sections 4.1 and 5, as the report names them.
+const (
+	independent = "endpoint-independent"
+	address     = "address-dependent"
+	addressPort = "address-and-port-dependent"
+	unknown     = "unknown"
+)
+
+// behaviours are all of them, from the friendliest to the strictest.
+func behaviours() []string { return []string{independent, address, addressPort} }
+
+// behaviour is what is left after each observation has ruled something out.
+type behaviour struct{ possible []string }
+
+func anyBehaviour() behaviour { return behaviour{behaviours()} }
+
+func (b *behaviour) only(keep ...string) {
+	b.possible = slices.DeleteFunc(slices.Clone(b.possible), func(s string) bool { return !slices.Contains(keep, s) })
+}
+
+// name is the behaviour when one is left. When it is known to depend on the
+// address but not whether also on the port, the weaker claim is made, and
+// lower is true. Observations that contradict each other leave nothing.
+func (b behaviour) name() (name string, lower bool) {
+	switch {
+	case len(b.possible) == 1:
+		return b.possible[0], false
+	case slices.Equal(b.possible, []string{address, addressPort}):
+		return address, true
+	}
+	return unknown, false
+}
+
+// mapping compares how one socket was seen by different addresses and ports
+// (RFC 5780 section 4.3).
+func mapping(samples []Sample) behaviour {
+	b := anyBehaviour()
+	var sameIP, otherIP, differ bool // what was compared, and whether other addresses saw another mapping
+	for i, s := range samples {
+		for _, t := range samples[:i] {
+			equal := s.Mapped == t.Mapped
+			switch {
+			case s.Server.Addr() != t.Server.Addr():
+				otherIP = true
+				differ = differ || !equal
+			case s.Server == t.Server:
+			case !equal:
+				b.only(addressPort)
+			default:
+				sameIP = true
+			}
+		}
+	}
+	switch {
+	case slices.Equal(b.possible, []string{addressPort}):
+	case differ && sameIP:
+		b.only(address)
+	case differ:
+		b.only(address, addressPort)
+	case otherIP:
+		b.only(independent)
+	case sameIP:
+		b.only(independent, address)
+	}
+	return b
+}
+
+// filtering combines the tests of RFC 5780 section 4.4 on a NAT of the given
+// mapping. A test counts when the answer came, or when its silence can only be
+// a filter's.
+func filtering(tests []Filter, mapping string) behaviour {
+	b := anyBehaviour()
+	for _, answered := range []bool{true, false} { // an answer outweighs any silence
+		for _, f := range tests {
+			if f.Answered != answered || !f.Answered && !silenceCounts(f, mapping) {
+				continue
+			}
+			was := b
+			switch {
+			case f.Answered && f.ChangesAddress():
+				b.only(independent)
+			case f.Answered:
+				b.only(independent, address)
+			case f.ChangesAddress():
+				b.only(address, addressPort)
+			default:
+				b.only(addressPort)
+			}
+			if len(b.possible) == 0 {
+				b = was
+			}
+		}
+	}
+	return b
+}
+
+// silenceCounts reports whether no answer means a filter. Where all mappings
+// are one, the control must have come through the opened filter. Where the
+// mapping depends on the destination it cannot: what the server sends from its
+// other address goes to a port that was opened for the first one. Then, and
+// when time ran out, it has to do that the other address is alive.
+func silenceCounts(f Filter, mapping string) bool {
+	if f.Broken || f.Ignored || f.Code != 0 {
+		return false
+	}
+	return f.Control || f.Alternate && (f.Cut || mapping != independent)
+}

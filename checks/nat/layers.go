@@ -1,0 +1,134 @@
+package nat
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// layers is how many address translations there are in a row.
+type layers struct {
+	n          int // 0: not known
+	carrier    bool
+	double     bool
+	severity   checks.Severity
+	confidence checks.Confidence // of double and carrier
+	evidence   []checks.Evidence
+}
+
+// countLayers compares what the router says of its outer address with what
+// servers see, and looks at the addresses of the routers behind it.
+func countLayers(v view, host *netinfo.Host) layers {
+	l := layers{severity: checks.Warning, confidence: checks.Certain}
+	if !v.translated() {
+		return l
+	}
+	publics := v.publics()
+	for _, a := range publics {
+		if shared(a) {
+			l.carrier = true
+			l.note("address seen by the STUN server", "a public address", a)
+		}
+	}
+	own := v.main
+	if len(own) > 0 && shared(own[0].Local.Addr()) && !(host != nil && host.Uplink.VPN) {
+		l.carrier, l.n = true, 1
+		l.note("this machine's address", "a public or office address", own[0].Local.Addr())
+	}
+	if l.byRouter(publics, host) {
+		return l
+	}
+	l.byHops(v, host)
+	return l
+}
+
+func (l *layers) note(name, want string, got any) {
+	l.evidence = append(l.evidence, checks.Evidence{Name: name, Want: want, Got: fmt.Sprint(got)})
+}
+
+// byRouter is true when the router's own word settles the question.
+func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
+	if host == nil || host.Router == nil {
+		return false
+	}
+	for _, e := range host.Router.External {
+		a := e.Addr.Unmap()
+		if !a.IsValid() || a.IsUnspecified() || !a.Is4() || len(publics) == 0 || !publics[0].Is4() {
+			continue
+		}
+		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
+		switch {
+		case slices.Contains(publics, a):
+			*l = layers{n: 1, carrier: shared(a), severity: checks.Warning, confidence: checks.Certain}
+			return true
+		case shared(a):
+			l.carrier, l.double, l.n = true, true, 2
+		case inside(a):
+			l.double, l.n = true, 2
+		default:
+			// Two public addresses: a 1:1 NAT upstream, or a second line.
+			l.double, l.n, l.confidence = len(publics) == 1, 2, checks.Possible
+			if !l.double {
+				l.n = 0
+				continue
+			}
+		}
+		l.note(name, publics[0].String(), a)
+	}
+	return l.double
+}
+
+// byHops judges the routers that TTL probes found behind the first one.
+func (l *layers) byHops(v view, host *netinfo.Host) {
+	seen, private := 0, 0 // hops behind the gateway that named themselves
+	last := 0             // the furthest hop known without a gap
+	for _, h := range v.family.Hops {
+		if h.TTL == last+1 {
+			last = h.TTL
+		}
+		if h.TTL < 2 || h.Reached || gateway(host, h.Addr) {
+			continue
+		}
+		seen++
+		switch {
+		case shared(h.Addr):
+			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			l.carrier = true
+			if l.n == 0 {
+				l.double, l.confidence = true, checks.Likely
+			}
+		case inside(h.Addr):
+			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			private++
+		}
+	}
+	switch {
+	case l.double:
+		l.n = 2
+	case l.n > 0 || l.carrier:
+	case private > 0:
+		// Providers and larger offices number routers privately without
+		// translating anything: worth knowing, not worth a warning. Only
+		// 192.168.0.0/16 right behind the router is what a modem that routes
+		// looks like.
+		l.double, l.confidence, l.severity = true, checks.Possible, checks.Info
+		if modem(v.family.Hops) {
+			l.severity = checks.Warning
+		}
+	case last >= 2:
+		l.n = 1 // the way to the Internet was seen, and nothing private on it
+	}
+}
+
+func gateway(host *netinfo.Host, a netip.Addr) bool {
+	return host != nil && a.IsValid() && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
+}
+
+func modem(hops []Hop) bool {
+	return slices.ContainsFunc(hops, func(h Hop) bool {
+		return h.TTL == 2 && h.Addr.Is4() && h.Addr.As4()[0] == 192 && inside(h.Addr)
+	})
+}

@@ -1,0 +1,92 @@
+// Package nat finds out how the network translates addresses: the mapping and
+// filtering behaviour of RFC 4787 by the tests of RFC 5780, what becomes of
+// port numbers, how many translations there are, and what that means for
+// phones.
+package nat
+
+import (
+	"context"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID:    "nat",
+		Group: "office",
+		Title: "The NAT lets phones register and call",
+		Doc: `Finds the kind of NAT between this machine and the Internet.
+Sends STUN Binding requests (RFC 8489) from one socket to several servers: the
+responder, those named with --stun, or well-known public ones. Servers with two
+addresses are asked to answer from the other one (RFC 5780), fresh sockets are
+opened for that and for what becomes of RTP port pairs, and a few datagrams
+with a short TTL show private addresses behind the router. No test sends
+anything to our own public address.
+  pass          phones can register and call
+  warn          the NAT takes a new port for every destination, there are two
+                NATs, or the public address changes
+  fail          UDP does not pass at all
+  inconclusive  no server answered, or too few to tell`,
+		Timeout: 8 * time.Second,
+		Assumes: []string{"uplink"},
+	}, observe, judge)
+}
+
+// Budgets. Gathering waits for names and for the responder's session. Probing
+// is one Patient question, 4.25 s when it stays silent, and the tests that
+// follow from an answer, 1.5 s. Control is one TCP connect, and comes only
+// after silence. Together they stay below the check's timeout.
+const (
+	gatherBudget  = 2500 * time.Millisecond
+	probeBudget   = 5200 * time.Millisecond
+	controlBudget = 1000 * time.Millisecond
+)
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Targets: []Target{}, Families: []Family{}}
+	o.gather(ctx, env)
+	if len(o.addrs(false)) > 0 || len(o.addrs(true)) > 0 {
+		env.Say("asking STUN servers what they see")
+		o.probeAll(ctx, env)
+	}
+	if !o.answered() && len(o.Families) > 0 {
+		env.Say("no STUN server answered; trying TCP")
+		o.control(ctx, env)
+	}
+	return o, ctx.Err()
+}
+
+// probeAll asks over both families at once.
+func (o *Observed) probeAll(ctx context.Context, env *checks.Env) {
+	ctx, cancel := context.WithTimeout(ctx, probeBudget)
+	defer cancel()
+	results := make(chan *Family, 2)
+	for _, v6 := range []bool{false, true} {
+		go func() { results <- probeFamily(ctx, env, o.addrs(v6), v6) }()
+	}
+	found := map[bool]*Family{}
+	for range 2 {
+		if f := <-results; f != nil {
+			found[f.V6] = f
+		}
+	}
+	for _, v6 := range []bool{false, true} {
+		if f := found[v6]; f != nil {
+			o.Families = append(o.Families, *f)
+		}
+	}
+}
+
+// answered reports whether any server answered at all.
+func (o *Observed) answered() bool {
+	for _, f := range o.Families {
+		for _, s := range f.Samples {
+			if s.Answered {
+				return true
+			}
+		}
+	}
+	return false
+}

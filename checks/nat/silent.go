@@ -1,0 +1,161 @@
+package nat
+
+import (
+	"fmt"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// blockedServers is how many silent servers, at different addresses, are no
+// coincidence any more when TCP to them is answered.
+const blockedServers = 2
+
+// silent judges a run in which no server told where it saw us. Silence alone
+// is no proof of a firewall: something else must show that the network works.
+func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
+	j := checks.Judgement{Facts: f}
+	switch asked := count(o); {
+	case len(o.Targets) == 0 && o.ResponderError == "":
+		j.Skip = "no STUN server to ask: name one with --stun, or a responder"
+	case asked.questions == 0:
+		j.Inconclusive = noQuestion(o)
+	case asked.filtered == asked.questions:
+		j.Findings = []checks.Finding{localFilter(o)}
+	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
+		j.Findings = []checks.Finding{udpBlocked(o, asked)}
+	case o.Responder == "udp":
+		j.Inconclusive = "no STUN server answered, although UDP to the responder's control port passes: the STUN ports are blocked, or nothing listens there"
+	default:
+		j.Inconclusive = fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses)
+	}
+	j.Summary = j.Inconclusive
+	if len(j.Findings) > 0 {
+		j.Summary = j.Findings[0].Title
+	}
+	if j.Skip != "" {
+		j.Summary = j.Skip
+	}
+	return j
+}
+
+// noQuestion says why nothing was sent.
+func noQuestion(o Observed) string {
+	for _, f := range o.Families {
+		if f.Error != "" {
+			return "no STUN server could be asked: " + f.Error
+		}
+	}
+	for _, t := range o.Targets {
+		if len(t.Addrs) > 0 {
+			return "there is no route to any STUN server"
+		}
+	}
+	for _, t := range o.Targets {
+		if t.Error != "" {
+			return "no STUN server could be asked: " + t.Error
+		}
+	}
+	return "no STUN server could be asked: the responder's session could not be opened: " + o.ResponderError
+}
+
+// questions counts what became of the questions of a silent run.
+type questions struct {
+	questions, addresses int
+	filtered             int // dropped by this machine's own packet filter
+	refused              int // prohibited by a router on the way, by ICMP
+}
+
+func count(o Observed) (q questions) {
+	ips := map[string]bool{}
+	for _, f := range o.Families {
+		for _, s := range f.Samples {
+			q.questions++
+			ips[s.Server.Addr().String()] = true
+			if s.Filtered {
+				q.filtered++
+			}
+			if s.Refused != "" {
+				q.refused++
+			}
+		}
+	}
+	q.addresses = len(ips)
+	return q
+}
+
+// blocked reports whether TCP passes where UDP does not: to our responder,
+// which is known to serve STUN, or to several public servers.
+func blocked(o Observed, q questions) bool {
+	if o.Responder == "https" {
+		return true
+	}
+	return o.Responder == "" && q.addresses >= blockedServers && reached(o) != ""
+}
+
+// reached names a server that TCP got to. A reset is not counted: a firewall
+// can send that in the server's name.
+func reached(o Observed) string {
+	for _, c := range o.Control {
+		if c.Connected {
+			return c.To.String()
+		}
+	}
+	return ""
+}
+
+func udpBlocked(o Observed, q questions) checks.Finding {
+	f := checks.Finding{
+		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely,
+		Title: "UDP does not pass to the Internet",
+		Explanation: "No STUN server answered by UDP, while the same network answers otherwise. " +
+			"Phones that speak SIP over UDP cannot register, and no phone gets audio: RTP is UDP too.",
+		Advice: []string{"Allow outgoing UDP from the phones, to the provider's addresses at least: its SIP port and its RTP range.", "SIP over TLS (TCP) may register even so, but calls stay silent."},
+		Fixes:  []fixes.Fix{},
+	}
+	f.Evidence = append(f.Evidence, checks.Evidence{
+		Name: fmt.Sprintf("UDP questions to %d server addresses", q.addresses), Want: "an answer", Got: "silence to every one, sent up to nine times",
+	})
+	if to := reached(o); to != "" {
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "TCP to " + to, Got: "connected"})
+	}
+	if o.Responder == "https" {
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "HTTPS to the responder", Got: "answered"})
+	}
+	if q.refused > 0 {
+		f.Confidence = checks.Certain
+		f.Evidence[0].Got = fmt.Sprintf("%d prohibited by ICMP", q.refused)
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "prohibited by", Got: prohibitor(o)})
+	}
+	return f
+}
+
+func prohibitor(o Observed) string {
+	for _, f := range o.Families {
+		for _, s := range f.Samples {
+			if s.Refused != "" {
+				return s.Refused
+			}
+		}
+	}
+	return ""
+}
+
+func localFilter(o Observed) checks.Finding {
+	got := ""
+	for _, f := range o.Families {
+		for _, s := range f.Samples {
+			got = s.SendErr
+		}
+	}
+	return checks.Finding{
+		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain,
+		Title: "This machine's own packet filter drops outgoing UDP",
+		Explanation: "The questions did not leave this machine: a rule in its OUTPUT chain drops them. " +
+			"That says nothing about the phones; the network itself could not be tested from here.",
+		Evidence: []checks.Evidence{{Name: "sending a STUN question", Want: "sent", Got: got}},
+		Advice:   []string{"Allow outgoing UDP on this machine, or run the check from another one."},
+		Fixes:    []fixes.Fix{},
+	}
+}

@@ -1,0 +1,183 @@
+package nat
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+)
+
+// target is one address to ask.
+type target struct {
+	addr   netip.AddrPort
+	source string
+	other  netip.AddrPort // what our own responder announced over its control channel; its address may be invalid
+}
+
+// addrs are the addresses of one family to ask, each once.
+func (o *Observed) addrs(v6 bool) (list []target) {
+	seen := map[netip.AddrPort]bool{}
+	for _, t := range o.Targets {
+		for _, a := range t.Addrs {
+			if a.Addr().Is6() == v6 && !seen[a] {
+				seen[a] = true
+				list = append(list, target{addr: a, source: t.Source})
+			}
+		}
+	}
+	announce(list)
+	return list
+}
+
+// announce tells the responder's first address about its second port and
+// address: the first target of a responder is its primary address and port,
+// the last one its alternate ones.
+func announce(list []target) {
+	var own []*target
+	for i := range list {
+		if list[i].source == fromResponder {
+			own = append(own, &list[i])
+		}
+	}
+	if len(own) < 2 {
+		return
+	}
+	first, last := own[0], own[len(own)-1].addr
+	if last.Addr() == first.addr.Addr() {
+		first.other = netip.AddrPortFrom(netip.Addr{}, last.Port())
+		return
+	}
+	first.other = last
+}
+
+// gather finds out whom to ask.
+func (o *Observed) gather(ctx context.Context, env *checks.Env) {
+	o.askResponder(ctx, env)
+	o.resolve(ctx, env, env.Inputs.STUN, fromUser)
+	if !env.Inputs.NoPublic && o.servers() < 2 {
+		o.resolve(ctx, env, stun.PublicServers(), fromPublic)
+	}
+}
+
+// servers counts the different addresses of one family, at best: two are
+// needed to compare mappings.
+func (o *Observed) servers() int {
+	n := 0
+	for _, v6 := range []bool{false, true} {
+		ips := map[netip.Addr]bool{}
+		for _, t := range o.addrs(v6) {
+			ips[t.addr.Addr()] = true
+		}
+		n = max(n, len(ips))
+	}
+	return n
+}
+
+// askResponder adds the STUN ports of the responder's session. A session that
+// is slow to open is not waited for beyond the budget: other servers can tell.
+func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
+	if env.Inputs.Responder == "" {
+		return
+	}
+	type opened struct {
+		c   *session.Client
+		err error
+	}
+	ch := make(chan opened, 1)
+	go func() {
+		c, err := env.Session(ctx)
+		ch <- opened{c, err}
+	}()
+	t := time.NewTimer(gatherBudget)
+	defer t.Stop()
+	select {
+	case s := <-ch:
+		if s.err != nil {
+			o.ResponderError = s.err.Error()
+		} else if s.c != nil {
+			o.Responder = s.c.Carrier
+			o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, s.c.Addr, s.c.Info))
+		}
+	case <-t.C:
+		o.ResponderError = fmt.Sprintf("opening its session took longer than %v", gatherBudget)
+	case <-ctx.Done():
+		o.ResponderError = ctx.Err().Error()
+	}
+}
+
+func responderTarget(name string, addr netip.Addr, info session.Info) Target {
+	t := Target{Name: name, Source: fromResponder}
+	for _, a := range []netip.Addr{addr, info.Alternate} {
+		for _, p := range info.STUN {
+			if a.IsValid() && p > 0 && p < 65536 {
+				t.Addrs = append(t.Addrs, netip.AddrPortFrom(a, uint16(p)))
+			}
+		}
+	}
+	if len(t.Addrs) == 0 {
+		t.Error = "it serves no STUN"
+	}
+	return t
+}
+
+// resolve looks all names up at once.
+func (o *Observed) resolve(ctx context.Context, env *checks.Env, names []string, source string) {
+	ctx, cancel := context.WithTimeout(ctx, gatherBudget)
+	defer cancel()
+	targets := make([]Target, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { targets[i] = lookup(ctx, env, name, source) })
+	}
+	wg.Wait()
+	o.Targets = append(o.Targets, targets...)
+}
+
+// lookup takes the first address of each family.
+func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
+	t := Target{Name: name, Source: source}
+	host, port, err := splitPort(name)
+	if err != nil {
+		t.Error = err.Error()
+		return t
+	}
+	ips, err := env.Net.LookupAddrs(ctx, host)
+	if err != nil {
+		t.Error = fmt.Sprintf("looking up %s: %v", host, err)
+		return t
+	}
+	seen := map[bool]bool{}
+	for _, ip := range ips {
+		if ip = ip.Unmap(); !seen[ip.Is4()] {
+			seen[ip.Is4()] = true
+			t.Addrs = append(t.Addrs, netip.AddrPortFrom(ip, port))
+		}
+	}
+	if len(t.Addrs) == 0 {
+		t.Error = fmt.Sprintf("looking up %s: no addresses", host)
+	}
+	return t
+}
+
+// splitPort reads host, host:port, an address or [address]:port.
+func splitPort(name string) (host string, port uint16, err error) {
+	if a, err := netip.ParseAddr(name); err == nil {
+		return a.String(), session.DefaultSTUNPort, nil
+	}
+	host, p, err := net.SplitHostPort(name)
+	if err != nil {
+		return name, session.DefaultSTUNPort, nil
+	}
+	n, err := strconv.ParseUint(p, 10, 16)
+	if err != nil || n == 0 || host == "" {
+		return "", 0, fmt.Errorf("%q is not host:port", name)
+	}
+	return host, uint16(n), nil
+}

@@ -1,0 +1,204 @@
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Rejudge returns a copy of a saved report judged again by the rules, remedies
+// and words of this program. A result whose check this program does not know
+// keeps what was said then.
+func Rejudge(r *Report, list []*Check) (*Report, error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("copying the report: %w", err)
+	}
+	var again Report
+	if err := json.Unmarshal(raw, &again); err != nil {
+		return nil, fmt.Errorf("copying the report: %w", err)
+	}
+	byID := map[string]*Check{}
+	for _, c := range list {
+		byID[c.ID] = c
+	}
+	judged := make([]*Check, len(again.Results))
+	for i := range again.Results {
+		judged[i] = byID[again.Results[i].Check]
+	}
+	judgeAll(&again, judged)
+	return &again, nil
+}
+
+// judgeAll fills in everything that follows from the observations: statuses,
+// findings, what explains what, verdict and headline. It touches nothing but
+// the report. A nil entry of list leaves its result as it is.
+func judgeAll(rep *Report, list []*Check) {
+	if rep.Host == nil {
+		rep.Host = &netinfo.Host{}
+	}
+	for i, c := range list {
+		if c != nil {
+			judgeOne(&rep.Results[i], c, rep.Host)
+		}
+	}
+	explain(rep, list)
+	rep.Verdict, rep.Headline = conclude(rep)
+}
+
+func judgeOne(res *Result, c *Check, host *netinfo.Host) {
+	res.Title, res.Group = c.Title, c.Group
+	res.Findings, res.Facts, res.ExplainedBy, res.Reason = []Finding{}, nil, "", ""
+	if res.nothingObserved() {
+		res.failedObservation()
+		return
+	}
+	j, err := c.judge(res.Observed, host)
+	if err != nil {
+		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
+		return
+	}
+	res.Summary, res.Facts = j.Summary, j.Facts
+	if j.Findings != nil {
+		res.Findings = j.Findings
+	}
+	for i := range res.Findings {
+		if res.Findings[i].Evidence == nil {
+			res.Findings[i].Evidence = []Evidence{}
+		}
+	}
+	res.Status, res.Reason = statusOf(j)
+	if res.ObserveError != nil {
+		res.incomplete()
+	}
+}
+
+// nothingObserved reports whether observe failed before it learnt anything.
+func (res *Result) nothingObserved() bool {
+	return res.ObserveError != nil && (len(res.Observed) == 0 || string(res.Observed) == "null" || string(res.Observed) == "{}")
+}
+
+// failedObservation is the status of a check that learnt nothing.
+func (res *Result) failedObservation() {
+	e := res.ObserveError
+	res.Reason = e.Text
+	switch e.Kind {
+	case "unsupported":
+		res.Status, res.Summary = Skip, "not possible on this system"
+	case "privilege":
+		res.Status, res.Summary = Skip, "needs administrator rights"
+	case "interrupted":
+		res.Status, res.Summary = Inconclusive, "interrupted before it had an answer"
+	case "timeout", "network":
+		res.Status, res.Summary = Inconclusive, "no answer"
+	default:
+		res.Status, res.Summary = Error, "internal error"
+	}
+}
+
+// incomplete marks a result whose observation broke off: what it found stands,
+// but a pass may not be claimed.
+func (res *Result) incomplete() {
+	if res.Reason == "" {
+		res.Reason = res.ObserveError.Text
+	}
+	if res.Status == Pass || res.Status == Warn {
+		res.Status = Inconclusive
+	}
+}
+
+func statusOf(j Judgement) (Status, string) {
+	st := Pass
+	for _, f := range j.Findings {
+		switch f.Severity {
+		case Critical:
+			st = Worse(st, Fail)
+		case Warning:
+			st = Worse(st, Warn)
+		}
+	}
+	switch {
+	case st == Fail:
+		return st, j.Inconclusive
+	case j.Inconclusive != "":
+		return Inconclusive, j.Inconclusive
+	case j.Skip != "":
+		return Skip, j.Skip
+	}
+	return st, ""
+}
+
+// explain marks results that the failure of an assumed check already explains.
+func explain(rep *Report, list []*Check) {
+	for i, c := range list {
+		if c == nil || rep.Results[i].Status == Pass || rep.Results[i].Status == Skip {
+			continue
+		}
+		for _, a := range c.Assumes {
+			if cause := rep.Result(a); cause != nil && cause.Status == Fail {
+				rep.Results[i].ExplainedBy = a
+				break
+			}
+		}
+	}
+}
+
+// severityRank orders findings for the headline.
+var severityRank = map[Severity]int{Critical: 2, Warning: 1, Info: 0}
+
+// conclude takes the verdict from the worst result and the headline from the
+// worst finding that nothing else explains.
+func conclude(rep *Report) (Status, string) {
+	verdict := Skip
+	var worst *Finding
+	for i := range rep.Results {
+		r := &rep.Results[i]
+		verdict = Worse(verdict, r.Status)
+		if r.ExplainedBy != "" {
+			continue
+		}
+		for k := range r.Findings {
+			f := &r.Findings[k]
+			if f.Severity != Info && (worst == nil || severityRank[f.Severity] > severityRank[worst.Severity]) {
+				worst = f
+			}
+		}
+	}
+	switch {
+	case verdict == Fail && worst != nil:
+		return verdict, worst.Title + "."
+	case verdict == Error:
+		return verdict, "Something went wrong inside this program; the rest of the report stands."
+	case verdict == Inconclusive:
+		return verdict, inconclusiveHeadline(rep, worst)
+	case verdict == Warn && worst != nil:
+		return verdict, "Nothing is broken, but: " + lowerFirst(worst.Title) + "."
+	case verdict == Skip:
+		return verdict, "Nothing could be checked here."
+	}
+	return verdict, "Nothing on the way harms phones, as far as these checks reach."
+}
+
+func inconclusiveHeadline(rep *Report, worst *Finding) string {
+	if rep.Interrupted {
+		return "Interrupted: this is what was learnt until then."
+	}
+	if worst != nil {
+		return "Not everything could be told; so far: " + lowerFirst(worst.Title) + "."
+	}
+	for i := range rep.Results {
+		if r := &rep.Results[i]; r.Status == Inconclusive && r.ExplainedBy == "" {
+			return fmt.Sprintf("No fault found, but %s could not be told: %s.", r.Check, r.Summary)
+		}
+	}
+	return "No fault found, but not everything could be told."
+}
+
+// lowerFirst lowers a leading capital unless it begins an abbreviation (NAT).
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && (s[1] < 'A' || s[1] > 'Z') {
+		return string(s[0]+'a'-'A') + s[1:]
+	}
+	return s
+}

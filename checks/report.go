@@ -1,0 +1,152 @@
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Schema names the JSON form of a Report. Changes are additive; the number
+// grows only when a reader would break.
+const Schema = "sipdoctor.report/1"
+
+// Status is the outcome of one check, or of a whole report.
+type Status string
+
+// The statuses, from best to worst as Worse orders them; skip stands aside.
+const (
+	Pass         Status = "pass"
+	Skip         Status = "skip"
+	Warn         Status = "warn"
+	Inconclusive Status = "inconclusive"
+	Error        Status = "error"
+	Fail         Status = "fail"
+)
+
+var rank = map[Status]int{Skip: 0, Pass: 1, Warn: 2, Inconclusive: 3, Error: 4, Fail: 5}
+
+// Worse returns the worse of two statuses. Inconclusive is worse than a
+// warning: it is never folded into a pass.
+func Worse(a, b Status) Status {
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// Severity says how much a finding hurts.
+type Severity string
+
+// The severities. Critical fails the check, warning warns, info changes
+// nothing.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Confidence says how sure a finding is.
+type Confidence string
+
+// The confidences: proved, best explanation of what was seen, one of several.
+const (
+	Certain  Confidence = "certain"
+	Likely   Confidence = "likely"
+	Possible Confidence = "possible"
+)
+
+// Finding is one thing that is wrong or worth knowing, with proof and cure.
+type Finding struct {
+	ID          string      `json:"id"` // stable: check ID, dot, kebab-case
+	Severity    Severity    `json:"severity"`
+	Confidence  Confidence  `json:"confidence"`
+	Title       string      `json:"title"`       // the fact
+	Explanation string      `json:"explanation"` // what it means for phones, in words
+	Evidence    []Evidence  `json:"evidence"`
+	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
+	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first
+}
+
+// Evidence is one comparison that led to a finding. Got may hold bytes from
+// strangers: renderers quote it.
+type Evidence struct {
+	Name string `json:"name"`
+	Want string `json:"want,omitempty"` // what was sent, or should be
+	Got  string `json:"got"`
+}
+
+// Result is what one check came to.
+type Result struct {
+	Check       string          `json:"check"`
+	Group       string          `json:"group"`
+	Title       string          `json:"title"`
+	Status      Status          `json:"status"`
+	Summary     string          `json:"summary"`
+	Reason      string          `json:"reason"`       // why inconclusive, skipped or in error
+	ExplainedBy string          `json:"explained_by"` // the check whose failure is the cause of this one's
+	DurationMS  int64           `json:"duration_ms"`
+	Observed    json.RawMessage `json:"observed"`
+	Facts       any             `json:"facts"`
+	Findings    []Finding       `json:"findings"`
+
+	// failure of observe, kept so that a report judged again does not forget it
+	ObserveError *ObserveError `json:"observe_error,omitempty"`
+}
+
+// ObserveError is why an observation is missing or incomplete.
+type ObserveError struct {
+	Kind string `json:"kind"` // unsupported, privilege, timeout, interrupted, network
+	Text string `json:"text"`
+}
+
+// Tool names the program that made a report.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+}
+
+// Report is the whole outcome of a run; everything shown to anyone is made
+// from it alone.
+type Report struct {
+	Schema      string        `json:"schema"`
+	Tool        Tool          `json:"tool"`
+	Command     string        `json:"command"`
+	Started     time.Time     `json:"started"`
+	DurationMS  int64         `json:"duration_ms"`
+	Verdict     Status        `json:"verdict"`
+	Headline    string        `json:"headline"`
+	Interrupted bool          `json:"interrupted,omitempty"` // Ctrl-C: what was learnt until then
+	Redacted    bool          `json:"redacted,omitempty"`    // addresses and names are stand-ins
+	Host        *netinfo.Host `json:"host"`
+	Inputs      Inputs        `json:"inputs"`
+	Results     []Result      `json:"results"`
+}
+
+// Result returns the result of the named check, nil when it did not run.
+func (r *Report) Result(id string) *Result {
+	for i := range r.Results {
+		if r.Results[i].Check == id {
+			return &r.Results[i]
+		}
+	}
+	return nil
+}
+
+// ReadReport reads a saved JSON report. The error names what is wrong with it
+// and where.
+func ReadReport(r io.Reader) (*Report, error) {
+	var rep Report
+	dec := json.NewDecoder(r)
+	if err := dec.Decode(&rep); err != nil {
+		return nil, fmt.Errorf("not a JSON report (near byte %d): %w", dec.InputOffset(), err)
+	}
+	if rep.Schema != Schema {
+		return nil, fmt.Errorf("schema is %q, this program reads %q", rep.Schema, Schema)
+	}
+	return &rep, nil
+}

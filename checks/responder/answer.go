@@ -1,0 +1,210 @@
+package responder
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// An answerer makes the SIP answers of one flow. It is pure: bytes in, bytes
+// out. What is copied from the request is copied byte for byte, so that the
+// client can compare it with what it sent.
+type answerer struct {
+	from      netip.AddrPort // who asked
+	visible   netip.AddrPort // our address as the client knows it, and the port asked
+	transport string         // udp tcp tls
+	media     int            // our RTP port
+	tag       string         // of the To header field
+}
+
+// full is the answer of a proper SIP server, nil where there is none.
+func (a *answerer) full(m *sip.Message) []byte {
+	switch m.Method {
+	case "ACK":
+		return nil
+	case "OPTIONS":
+		return a.response(m, "200 OK", []string{"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER"}, nil)
+	case "BYE", "CANCEL":
+		return a.response(m, "200 OK", nil, nil)
+	case "REGISTER":
+		return a.response(m, "200 OK", contacts(m), nil)
+	case "INVITE":
+		return a.response(m, "200 OK", []string{a.contact(), "Content-Type: application/sdp"}, a.sdp())
+	}
+	return a.response(m, "501 Not Implemented", nil, nil)
+}
+
+// short is the answer with nothing but what RFC 3261, 8.2.6.2 demands.
+func (a *answerer) short(m *sip.Message) []byte {
+	switch m.Method {
+	case "ACK":
+		return nil
+	case "OPTIONS", "BYE", "CANCEL", "REGISTER", "INVITE":
+		return a.response(m, "200 OK", nil, nil)
+	}
+	return a.response(m, "501 Not Implemented", nil, nil)
+}
+
+// response builds a response with extra header fields and a body. It returns
+// nil for a request that lacks what a response must copy.
+func (a *answerer) response(m *sip.Message, status string, extra []string, body []byte) []byte {
+	b := &bytes.Buffer{}
+	b.WriteString("SIP/2.0 " + status + "\r\n")
+	vias, need := 0, 0
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		switch sip.Canonical(h.Name) {
+		case "via":
+			if vias++; vias == 1 {
+				b.Write(received(h.Raw, a.from))
+			} else {
+				b.Write(h.Raw)
+			}
+		case "to":
+			need++
+			b.Write(h.Raw)
+			if !bytes.Contains(bytes.ToLower(afterURI(h.Value)), []byte(";tag=")) {
+				b.WriteString(";tag=" + a.tag)
+			}
+		case "from", "call-id", "cseq":
+			need++
+			b.Write(h.Raw)
+		case "record-route":
+			b.Write(h.Raw)
+		default:
+			continue
+		}
+		b.WriteString("\r\n")
+	}
+	if vias == 0 || need < 4 {
+		return nil
+	}
+	for _, e := range extra {
+		b.WriteString(e + "\r\n")
+	}
+	fmt.Fprintf(b, "Content-Length: %d\r\n\r\n", len(body))
+	b.Write(body)
+	return b.Bytes()
+}
+
+// received adds what RFC 3261, 18.2.1 and RFC 3581, 4 want to the topmost Via
+// value, and leaves every other byte as it is.
+func received(raw []byte, from netip.AddrPort) []byte {
+	colon := bytes.IndexByte(raw, ':') + 1
+	v, ok := sip.ParseVia(raw[colon:])
+	if !ok {
+		return raw
+	}
+	end := colon + firstValue(raw[colon:])
+	top, rest := raw[colon:end], raw[end:]
+	sentBy, literal := sip.HostPort(v.SentBy, 5060)
+	if v.HasRPort && v.RPort == "" {
+		if at := rportParam(top); at > 0 {
+			top = bytes.Join([][]byte{top[:at], fmt.Appendf(nil, "=%d", from.Port()), top[at:]}, nil)
+		}
+	}
+	if v.Received == "" && (v.HasRPort || !literal || sentBy.Addr() != from.Addr()) {
+		top = bytes.Join([][]byte{bytes.TrimRight(top, " \t\r\n"), []byte(";received=" + from.Addr().WithZone("").String())}, nil)
+	}
+	return bytes.Join([][]byte{raw[:colon], top, rest}, nil)
+}
+
+// firstValue is the length of the first of several comma-separated values.
+func firstValue(v []byte) int {
+	quoted := false
+	for i := 0; i < len(v); i++ {
+		switch {
+		case v[i] == '\\' && quoted:
+			i++
+		case v[i] == '"':
+			quoted = !quoted
+		case v[i] == ',' && !quoted:
+			return i
+		}
+	}
+	return len(v)
+}
+
+// rportParam finds the end of the name of an rport parameter without a value;
+// 0 when there is none.
+func rportParam(top []byte) int {
+	lower := lowered(top)
+	for i := 0; i < len(lower); i++ {
+		if lower[i] != ';' {
+			continue
+		}
+		name := bytes.TrimLeft(lower[i+1:], " \t")
+		at := len(lower) - len(name) + len("rport")
+		if rest, ok := bytes.CutPrefix(name, []byte("rport")); ok {
+			if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) == 0 || rest[0] == ';' {
+				return at
+			}
+		}
+	}
+	return 0
+}
+
+// lowered is b with its ASCII letters in lower case. It is always as long as
+// b, which bytes.ToLower is not where b is no valid UTF-8.
+func lowered(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
+		}
+	}
+	return out
+}
+
+// afterURI is what follows the address of a From or To value: its parameters.
+func afterURI(v []byte) []byte {
+	if i := bytes.LastIndexByte(v, '>'); i >= 0 {
+		return v[i:]
+	}
+	return v
+}
+
+// contacts are the bindings as they arrived, each with the lifetime that a
+// registrar adds (RFC 3261, 10.3 step 8).
+func contacts(m *sip.Message) []string {
+	var out []string
+	for _, h := range m.All("contact") {
+		c := string(h.Raw)
+		if !bytes.Contains(bytes.ToLower(afterURI(h.Value)), []byte("expires=")) && !bytes.Equal(h.Value, []byte("*")) {
+			c += ";expires=60"
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (a *answerer) contact() string {
+	return fmt.Sprintf("Contact: <sip:sipdoctor@%s%s>", a.visible, transportParam(a.transport))
+}
+
+func transportParam(transport string) string {
+	if transport == "udp" {
+		return ""
+	}
+	return ";transport=" + transport
+}
+
+// sdp offers or accepts one G.711 stream (RFC 4566).
+func (a *answerer) sdp() []byte {
+	family := "IP4"
+	if a.visible.Addr().Is6() {
+		family = "IP6"
+	}
+	addr := a.visible.Addr().String()
+	return []byte("v=0\r\n" +
+		"o=sipdoctor 1 1 IN " + family + " " + addr + "\r\n" +
+		"s=-\r\n" +
+		"c=IN " + family + " " + addr + "\r\n" +
+		"t=0 0\r\n" +
+		"m=audio " + strconv.Itoa(a.media) + " RTP/AVP 0\r\n" +
+		"a=rtpmap:0 PCMU/8000\r\n" +
+		"a=sendrecv\r\n")
+}

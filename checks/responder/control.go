@@ -1,0 +1,161 @@
+package responder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+// A callError is a refusal with its HTTP status; its text is for the client's
+// user.
+type callError struct {
+	status int
+	text   string
+}
+
+func (e *callError) Error() string { return e.text }
+
+func refuse(status int, format string, args ...any) error {
+	return &callError{status, fmt.Sprintf(format, args...)}
+}
+
+// A controlCall is one call, however it came.
+type controlCall struct {
+	op      string
+	id      string // names the call in all its repetitions; may be empty over HTTPS
+	seen    netip.AddrPort
+	reached netip.Addr // our address that the client used, before any NAT in front of us was undone
+	body    []byte
+}
+
+// open starts a session.
+func (s *Server) open(c *controlCall, now time.Time) (*conversation, session.Info, error) {
+	var req session.OpenRequest
+	if err := json.Unmarshal(c.body, &req); err != nil {
+		return nil, session.Info{}, refuse(http.StatusBadRequest, "the open request is no JSON of this protocol")
+	}
+	if req.Protocol != session.Protocol {
+		return nil, session.Info{}, refuse(http.StatusBadRequest,
+			"this responder speaks protocol %d, the client %d: use the same version of sipdoctor at both ends", session.Protocol, req.Protocol)
+	}
+	id := c.id
+	if id == "" {
+		id = "once " + c.seen.String() + now.String()
+	}
+	conv, err := s.sessions.open(id, c.seen, now)
+	if err != nil {
+		s.logf("refused %s: %s", c.seen.Addr(), err)
+		return nil, session.Info{}, refuse(http.StatusServiceUnavailable, "%s", err)
+	}
+	conv.mu.Lock()
+	conv.dialled, conv.reached = req.Dialled.Unmap(), c.reached
+	conv.mu.Unlock()
+	s.logf("session %s for %s (%s)", conv.id, c.seen.Addr(), printable(req.Tool))
+	return conv, s.info(conv), nil
+}
+
+// printable keeps a stranger's text harmless in a log.
+func printable(t string) string {
+	t = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, t[:min(len(t), 60)])
+	return strings.TrimSpace(t)
+}
+
+func (s *Server) info(c *conversation) session.Info {
+	p := &s.ports
+	i := session.Info{
+		Protocol: session.Protocol, Tool: s.cfg.Tool, ID: c.id, Secret: c.secret, Seen: c.seen,
+		SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS, PlainUDP: p.plainUDP, PlainTCP: p.plainTCP,
+		Busy: p.busy, ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
+	}
+	if p.stun != 0 {
+		i.STUN = []int{p.stun}
+		if p.stunAlt != 0 {
+			i.STUN = append(i.STUN, p.stunAlt)
+		}
+	}
+	// An address behind a 1:1 NAT is no use to the client: only when ours and
+	// the one it dialled are the same is the second one known to be right too.
+	if c.dialled == c.reached {
+		if first, second := p.stunPair(c.reached); second.IsValid() {
+			i.Alternate = second
+			if c.reached == second {
+				i.Alternate = first
+			}
+		}
+	}
+	return i
+}
+
+// perform does a call of an open session.
+func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation) (any, error) {
+	switch c.op {
+	case session.OpArrivals:
+		return conv.list(), nil
+	case session.OpInvite:
+		var r session.InviteRequest
+		if err := json.Unmarshal(c.body, &r); err != nil {
+			return nil, refuse(http.StatusBadRequest, "the invite request is malformed")
+		}
+		return s.invite(ctx, conv, r)
+	case session.OpRTP:
+		var r session.RTPRequest
+		if err := json.Unmarshal(c.body, &r); err != nil {
+			return nil, refuse(http.StatusBadRequest, "the rtp request is malformed")
+		}
+		return s.sendRTP(ctx, conv, r)
+	case session.OpClose:
+		s.sessions.end(conv)
+		return struct{}{}, nil
+	}
+	return nil, refuse(http.StatusNotFound, "this responder has no call %.20q: use the same version of sipdoctor at both ends", c.op)
+}
+
+// encode turns the outcome of a call into what travels.
+func encode(v any, err error) (status int, body []byte) {
+	status = http.StatusOK
+	if err != nil {
+		status = http.StatusInternalServerError
+		var c *callError
+		if errors.As(err, &c) {
+			status = c.status
+		}
+		v = session.ErrorReply{Error: err.Error()}
+	}
+	body, err = json.Marshal(v)
+	if err != nil {
+		return http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
+	}
+	return status, body
+}
+
+var errUnknownSession = &callError{http.StatusUnauthorized,
+	"the session is over or unknown to this responder; it ends after a minute of silence, or when the responder is restarted"}
+
+// run does a call at most once, however often it arrives. pending is true when
+// the same call is still being done.
+func (s *Server) run(ctx context.Context, c *controlCall, conv *conversation, pack bool) (r keptReply, pending bool) {
+	kept, first := conv.begin(c.id)
+	if !first {
+		return kept, !kept.done
+	}
+	status, body := encode(s.perform(ctx, c, conv))
+	if status != http.StatusOK {
+		s.counters.callRefused.Add(1)
+	}
+	if pack {
+		body = session.Pack(body)
+	}
+	return conv.finish(c.id, status, body), false
+}

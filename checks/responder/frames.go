@@ -1,0 +1,92 @@
+package responder
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+// controlFrame takes one datagram of the control channel. size is its length
+// on the wire: no answer is longer.
+func (s *Server) controlFrame(ctx context.Context, m *message, size int, now time.Time) {
+	if size < session.FrameSize || !s.limits.allow(m.from.Addr(), now) {
+		return
+	}
+	f, err := session.ParseFrame(m.raw)
+	if err != nil {
+		return
+	}
+	s.counters.calls.Add(1)
+	if f.Op == session.OpHello || !s.cookies.valid(f.Cookie, m.from, now) {
+		s.replyFrame(m, size, session.FrameReply{Call: f.Call, Offset: f.Offset, Total: f.Offset, Status: session.StatusCookie, Cookie: s.cookies.make(m.from, now)})
+		return
+	}
+	c := &controlCall{op: f.Op, id: f.Call, seen: m.from, reached: m.local.Addr(), body: f.Body}
+	if f.Op == session.OpOpen {
+		s.replyPiece(m, size, &f, s.openFrame(c, now))
+		return
+	}
+	conv := s.sessions.find(f.Session, now)
+	if conv == nil || !f.Signed(conv.secret) {
+		status, body := encode(nil, errUnknownSession)
+		s.replyPiece(m, size, &f, keptReply{status: status, body: session.Pack(body)})
+		return
+	}
+	conv.touch(now)
+	conv.prove(m.from.Addr()) // the cookie has
+	do := func() {
+		if r, pending := s.run(ctx, c, conv, true); !pending {
+			s.replyPiece(m, size, &f, r)
+		}
+	}
+	if f.Op != session.OpRTP {
+		do()
+		return
+	}
+	// Sending RTP takes a while, and this goroutine has a socket to read.
+	own := *m
+	own.raw = nil
+	m = &own
+	s.background(do)
+}
+
+// openFrame opens a session for a source that has returned a cookie. The reply
+// is kept with the session, for the pieces after the first.
+func (s *Server) openFrame(c *controlCall, now time.Time) keptReply {
+	conv, info, err := s.open(c, now)
+	var v any
+	if err == nil {
+		kept, first := conv.begin(c.id)
+		if !first && kept.done {
+			return kept
+		}
+		v, err = session.SignInfo(&s.cert, c.id, info)
+	}
+	status, body := encode(v, err)
+	body = session.Pack(body)
+	if err != nil || status != http.StatusOK {
+		s.counters.callRefused.Add(1)
+		return keptReply{status: status, body: body}
+	}
+	return conv.finish(c.id, status, body)
+}
+
+// replyPiece sends the part of a reply that a frame asks for.
+func (s *Server) replyPiece(m *message, size int, f *session.Frame, r keptReply) {
+	at := min(f.Offset, len(r.body))
+	s.replyFrame(m, size, session.FrameReply{
+		Call: f.Call, Status: r.status, Offset: f.Offset, Total: len(r.body),
+		Data: r.body[at:min(at+session.MaxChunk, len(r.body))],
+	})
+}
+
+func (s *Server) replyFrame(m *message, size int, r session.FrameReply) {
+	b, err := r.Seal(rand.Uint32())
+	if err != nil || len(b) > size {
+		return
+	}
+	_ = m.socket.reply(b, m.local.Addr(), m.from)
+}

@@ -1,0 +1,127 @@
+package responder
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// handle takes one message that is no control call, records it when it
+// belongs to a session, and returns what goes back to where it came from, nil
+// for silence. It neither sends nor waits.
+func (s *Server) handle(m *message, now time.Time) []byte {
+	s.counters.received(len(m.raw))
+	if !s.limits.allow(m.from.Addr(), now) {
+		s.counters.limited.Add(1)
+		return nil
+	}
+	if !s.belongs(m, now) {
+		return s.stranger(m)
+	}
+	c, probe := m.conv, m.probe
+	s.counters.probes.Add(1)
+	key := m.key(probe)
+	if sent, ok := c.known(key, now); ok {
+		return s.counters.sending(sent)
+	}
+	var sent []byte
+	if m.whole {
+		sent = s.answer(c, m, probe)
+	}
+	if !c.record(key, m.arrival(probe, now, sent)) {
+		s.counters.dropped.Add(1)
+		return nil // an answer that is not in the record would look like a forgery
+	}
+	return s.counters.sending(sent)
+}
+
+// belongs finds the session whose token the message carries, and the probe.
+func (s *Server) belongs(m *message, now time.Time) bool {
+	t, ok := session.FindToken(m.raw)
+	if !ok {
+		return m.conv != nil && s.sessions.find(m.conv.id, now) == m.conv
+	}
+	c := s.sessions.find(t.Session, now)
+	if c == nil || !t.Valid(c.secret) {
+		return false
+	}
+	m.conv, m.probe = c, t.Probe
+	return true
+}
+
+// answer is what a session's message deserves, within the bound: an address
+// that has not shown that it is this client's gets no more than it sent.
+func (s *Server) answer(c *conversation, m *message, probe int) []byte {
+	if m.socket != nil && m.socket.kind == mediaSocket {
+		return nil // RTP is recorded, not answered
+	}
+	msg, err := sip.Parse(m.raw)
+	if err != nil {
+		return nil
+	}
+	a := s.answerer(c, m.from, m.local, m.transport, probe)
+	if msg.Status != 0 {
+		return c.answered(a, msg, m, probe)
+	}
+	reply := a.full(msg)
+	if m.transport != "udp" || c.isProved(m.from.Addr()) {
+		return reply // a finished TCP handshake proves the source as well
+	}
+	if len(reply) > len(m.raw) {
+		reply = a.short(msg)
+	}
+	if len(reply) > len(m.raw) {
+		s.counters.refused.Add(1)
+		return nil
+	}
+	return reply
+}
+
+// answered handles a SIP response: one to a call of ours is acknowledged.
+func (c *conversation) answered(a *answerer, msg *sip.Message, m *message, probe int) []byte {
+	c.mu.Lock()
+	call := c.invites[probe]
+	c.mu.Unlock()
+	if call == nil {
+		return nil
+	}
+	call.once.Do(func() { close(call.answered) })
+	ack := a.ack(msg, session.NewToken(c.id, c.secret, probe))
+	if m.transport == "udp" && len(ack) > len(m.raw) && !c.isProved(m.from.Addr()) {
+		return nil
+	}
+	return ack
+}
+
+func (s *Server) answerer(c *conversation, from, local netip.AddrPort, transport string, probe int) *answerer {
+	return &answerer{
+		from: from, visible: netip.AddrPortFrom(c.visible(local.Addr()), local.Port()), transport: transport,
+		media: s.ports.rtp,
+		// The last 8 of the token's digits: the same in every repetition, and
+		// another one in every probe.
+		tag: "sdr" + lastDigits(session.NewToken(c.id, c.secret, probe)),
+	}
+}
+
+func lastDigits(token string) string { return token[len(token)-8:] }
+
+// stranger answers who has no session: OPTIONS with less than it brought, so
+// that a person can see with any SIP tool that somebody is home; nothing else.
+func (s *Server) stranger(m *message) []byte {
+	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket {
+		return nil
+	}
+	msg, err := sip.Parse(m.raw)
+	if err != nil || msg.Method != "OPTIONS" || !s.limits.strangers.Allow() {
+		return nil
+	}
+	a := &answerer{from: m.from, tag: "sdr0"}
+	reply := a.short(msg)
+	if len(reply) >= len(m.raw) {
+		return nil
+	}
+	s.counters.strangers.Add(1)
+	return s.counters.sending(reply)
+}

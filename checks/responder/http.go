@@ -1,0 +1,145 @@
+package responder
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+// serveControl serves the HTTPS control channel on one listener.
+func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
+	conf := &tls.Config{
+		Certificates: []tls.Certificate{s.cert},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"},
+		// A ticket would spare a handshake that hardly ever comes twice.
+		SessionTicketsDisabled: true,
+	}
+	return s.serveHTTP(ctx, tls.NewListener(&limitedListener{Listener: l, s: s}, conf), s.control(ctx))
+}
+
+// control is the handler of the HTTPS control channel. stop ends calls that
+// take time when the responder stops.
+func (s *Server) control(stop context.Context) http.Handler {
+	mux := http.NewServeMux()
+	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpClose} {
+		mux.HandleFunc("POST "+session.Path(op), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, op, w, r) })
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(session.HeaderProtocol, strconv.Itoa(session.Protocol))
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter, r *http.Request) {
+	s.counters.calls.Add(1)
+	now := time.Now()
+	c := &controlCall{op: op, id: r.Header.Get(session.HeaderCall), seen: remote(r), reached: reached(r)}
+	if len(c.id) > 64 {
+		c.id = c.id[:64]
+	}
+	if !s.limits.allow(c.seen.Addr(), now) {
+		s.writeReply(w, nil, refuse(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
+		return
+	}
+	var err error
+	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, session.MaxBody)); err != nil {
+		s.writeReply(w, nil, refuse(http.StatusRequestEntityTooLarge, "the request is longer than %d bytes or incomplete", session.MaxBody))
+		return
+	}
+	if op == session.OpOpen {
+		_, info, err := s.open(c, now)
+		s.writeReply(w, info, err)
+		return
+	}
+	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
+	conv := s.sessions.find(id, now)
+	if !ok || conv == nil || !session.SameSecret(secret, conv.secret) {
+		s.writeReply(w, nil, errUnknownSession)
+		return
+	}
+	conv.touch(now)
+	conv.prove(c.seen.Addr()) // the TCP handshake has
+	if op == session.OpArrivals || op == session.OpClose || c.id == "" {
+		v, err := s.perform(stop, c, conv)
+		s.writeReply(w, v, err)
+		return
+	}
+	kept, pending := s.run(stop, c, conv, false)
+	if pending {
+		s.writeReply(w, nil, refuse(http.StatusConflict, "this very call is being done already"))
+		return
+	}
+	s.write(w, kept.status, kept.body)
+}
+
+func (s *Server) writeReply(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		s.counters.callRefused.Add(1)
+	}
+	status, body := encode(v, err)
+	s.write(w, status, body)
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client repeats what it does not get
+}
+
+// silent is where net/http's complaints about strangers go.
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// A limitedListener accepts only as many connections as the limits allow.
+type limitedListener struct {
+	net.Listener
+	s *Server
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.s.conns.add(conn) {
+			return &limitedConn{Conn: conn, s: l.s}, nil
+		}
+		l.s.counters.connRefused.Add(1)
+		_ = conn.Close()
+	}
+}
+
+type limitedConn struct {
+	net.Conn
+	s *Server
+}
+
+func (c *limitedConn) Close() error {
+	err := c.Conn.Close()
+	c.s.conns.remove(c.Conn)
+	return err
+}
+
+// remote and reached are both ends of the connection that a request came by.
+func remote(r *http.Request) netip.AddrPort {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+func reached(r *http.Request) netip.Addr {
+	a, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return addrPort(a).Addr()
+}

@@ -1,0 +1,303 @@
+package responder
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// ports is what a responder has bound. It does not change after Listen.
+type ports struct {
+	addrs []netip.Addr // as listened at; unspecified ones stand for all of their family
+
+	control            int
+	sipUDP, sipTCP     []int
+	sipTLS             []int
+	plainUDP, plainTCP []int
+	stun, stunAlt      int // 0: not served
+	rtp                int // 0: not served
+	busy               []string
+
+	sockets []*socket
+}
+
+// boundTCP is one TCP port.
+type boundTCP struct {
+	listener net.Listener
+	serve    func(context.Context, *Server, net.Listener) error
+}
+
+// Listen binds every address and port. A port that belongs to another program
+// is left out and named in Busy; it is an error only when there is no way to
+// reach the responder, or no port to probe.
+func (s *Server) Listen(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &binder{s: s, optional: map[netip.Addr]bool{}}
+	b.addrs(s.cfg.Listen)
+	b.bind(ctx)
+	s.ports, s.tcp = b.ports, b.tcp
+	s.udp = s.ports.sockets
+	p := &s.ports
+	if a := b.deaf(); a.IsValid() {
+		b.undo()
+		return fmt.Errorf("listening at %s: %w", a, b.why())
+	}
+	switch {
+	case p.control == 0 && len(p.plainUDP) == 0:
+		b.undo()
+		return fmt.Errorf("opening the control port: %w", b.why())
+	case len(p.sipUDP)+len(p.sipTCP)+len(p.sipTLS)+len(p.plainUDP)+len(p.plainTCP) == 0:
+		b.undo()
+		return fmt.Errorf("opening the probe ports: %w", b.why())
+	}
+	return nil
+}
+
+// A binder opens the sockets of Listen.
+type binder struct {
+	s        *Server
+	ports    ports
+	tcp      []boundTCP
+	optional map[netip.Addr]bool // addresses that nobody asked for by name
+	errs     []error
+}
+
+func (b *binder) addrs(listen []netip.Addr) {
+	for _, a := range listen {
+		if a = a.Unmap(); !slices.Contains(b.ports.addrs, a) {
+			b.ports.addrs = append(b.ports.addrs, a)
+		}
+	}
+	if len(b.ports.addrs) == 0 {
+		b.ports.addrs = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+		b.optional[netip.IPv6Unspecified()] = true
+	}
+}
+
+func (b *binder) bind(ctx context.Context) {
+	c, p := &b.s.cfg, &b.ports
+	tlsConf := &tls.Config{Certificates: []tls.Certificate{b.s.cert}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
+	plain := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveSIP(ctx, l, nil) }
+	crypt := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveSIP(ctx, l, tlsConf) }
+	control := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveControl(ctx, l) }
+
+	at := p.addrs
+	if c.Control.IsValid() {
+		at = []netip.Addr{c.Control.Unmap()}
+	}
+	p.control = b.tcpPort(ctx, "HTTPS control on TCP", at, c.ControlPort, control)
+	number := c.ControlPort
+	if number == AnyPort && p.control != 0 {
+		number = p.control
+	}
+	p.plainUDP = some(b.udpPort(ctx, "UDP", probeSocket, number))
+	p.plainTCP = some(b.tcpPort(ctx, "TCP", p.addrs, c.PlainTCP, plain))
+	for _, n := range c.SIPPorts {
+		p.sipUDP = append(p.sipUDP, some(b.udpPort(ctx, "SIP over UDP", probeSocket, n))...)
+		p.sipTCP = append(p.sipTCP, some(b.tcpPort(ctx, "SIP over TCP", p.addrs, n, plain))...)
+	}
+	p.sipTLS = some(b.tcpPort(ctx, "SIP over TLS", p.addrs, c.SIPSPort, crypt))
+	p.stun = b.udpPort(ctx, "STUN on UDP", stunSocket, c.STUNPort)
+	p.stunAlt = b.udpPort(ctx, "STUN on UDP", stunSocket, c.STUNAltPort)
+	if p.stun == 0 {
+		p.stun, p.stunAlt = p.stunAlt, 0
+	}
+	p.rtp = b.rtpPort(ctx, c.RTPPort)
+	if c.Metrics.IsValid() {
+		l, err := c.Net.ListenTCP(ctx, c.Metrics)
+		if b.note("metrics on TCP", c.Metrics, err) {
+			b.tcp = append(b.tcp, boundTCP{l, func(ctx context.Context, s *Server, l net.Listener) error { return s.serveMetrics(ctx, l) }})
+		}
+	}
+}
+
+func some(port int) []int {
+	if port == 0 {
+		return nil
+	}
+	return []int{port}
+}
+
+// tcpPort listens at a port of the given addresses and returns its number, 0
+// when none could be had.
+func (b *binder) tcpPort(ctx context.Context, what string, at []netip.Addr, port int, serve func(context.Context, *Server, net.Listener) error) (bound int) {
+	for _, a := range at {
+		l, err := b.s.cfg.Net.ListenTCP(ctx, where(a, port))
+		if !b.note(what, where(a, port), err) {
+			continue
+		}
+		b.tcp = append(b.tcp, boundTCP{l, serve})
+		bound = int(addrPort(l.Addr()).Port())
+		port = bound
+	}
+	return bound
+}
+
+// udpPort is tcpPort for UDP, at every address.
+func (b *binder) udpPort(ctx context.Context, what string, kind socketKind, port int) (bound int) {
+	for _, a := range b.ports.addrs {
+		conn, err := b.s.cfg.Net.OpenUDP(ctx, where(a, port))
+		if !b.note(what, where(a, port), err) {
+			continue
+		}
+		bound = int(conn.LocalAddr().Port())
+		port = bound
+		b.ports.sockets = append(b.ports.sockets, &socket{kind: kind, conn: conn, addr: a, port: bound})
+	}
+	return bound
+}
+
+// rtpPort takes the wanted port, or the first free even one from 8770: near
+// the control port, so that a firewall rule for all of them is short, and
+// below the RTP range of every PBX.
+func (b *binder) rtpPort(ctx context.Context, want int) int {
+	if want != 0 {
+		return b.udpPort(ctx, "RTP on UDP", mediaSocket, want)
+	}
+	for port := 8770; port < 8800; port += 2 {
+		conn, err := b.s.cfg.Net.OpenUDP(ctx, where(b.ports.addrs[0], port))
+		if err != nil {
+			continue
+		}
+		_ = conn.Close()
+		return b.udpPort(ctx, "RTP on UDP", mediaSocket, port)
+	}
+	b.ports.busy = append(b.ports.busy, "RTP on UDP 8770-8798: in use")
+	return 0
+}
+
+func where(a netip.Addr, port int) netip.AddrPort {
+	return netip.AddrPortFrom(a, uint16(max(port, 0)))
+}
+
+// note keeps why a port is not served; true means that it is.
+func (b *binder) note(what string, at netip.AddrPort, err error) bool {
+	if err == nil {
+		return true
+	}
+	b.errs = append(b.errs, err)
+	if b.optional[at.Addr()] {
+		return false // this machine has no IPv6, or the IPv4 socket has both
+	}
+	text := err.Error()
+	if platform.Classify(err) == platform.ClassInUse {
+		text = "in use by another program"
+	}
+	place := fmt.Sprint(at.Port())
+	if !at.Addr().IsUnspecified() {
+		place = at.String()
+	}
+	b.ports.busy = append(b.ports.busy, what+" "+place+": "+text)
+	return false
+}
+
+// why is what Listen reports when nothing is left.
+func (b *binder) why() error {
+	if len(b.ports.busy) > 0 {
+		return errors.New(strings.Join(b.ports.busy[:min(len(b.ports.busy), 3)], "; "))
+	}
+	return errors.Join(b.errs...)
+}
+
+// deaf is an address that was asked for by name and has no port at all: most
+// likely it is none of this machine's.
+func (b *binder) deaf() netip.Addr {
+	for _, a := range b.ports.addrs {
+		bound := slices.ContainsFunc(b.ports.sockets, func(u *socket) bool { return u.addr == a })
+		if !bound && !b.optional[a] {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+func (b *binder) undo() {
+	for _, u := range b.ports.sockets {
+		_ = u.conn.Close()
+	}
+	for _, t := range b.tcp {
+		_ = t.listener.Close()
+	}
+	b.s.tcp, b.s.udp = nil, nil
+}
+
+// pair returns the two addresses between which a client at local can compare,
+// local itself and another one of its family, in the order of Listen. With
+// one address only, or all of the machine's, the second is invalid.
+func (p *ports) pair(local netip.Addr) (primary, alternate netip.Addr) {
+	var same []netip.Addr
+	for _, a := range p.addrs {
+		if a.Is4() == local.Is4() && !a.IsUnspecified() {
+			same = append(same, a)
+		}
+	}
+	if len(same) < 2 || !slices.Contains(same[:2], local) {
+		return local, netip.Addr{}
+	}
+	return same[0], same[1]
+}
+
+// stunPair is pair, as far as STUN is really served at both ports of both.
+func (p *ports) stunPair(local netip.Addr) (primary, alternate netip.Addr) {
+	primary, alternate = p.pair(local)
+	for _, a := range []netip.Addr{primary, alternate} {
+		for _, port := range []int{p.stun, p.stunAlt} {
+			if alternate.IsValid() && p.stunSocket(where(a, port)) == nil {
+				return local, netip.Addr{}
+			}
+		}
+	}
+	return primary, alternate
+}
+
+func (p *ports) find(kind socketKind, at netip.AddrPort) *socket {
+	for _, u := range p.sockets {
+		if u.kind == kind && u.port == int(at.Port()) && (u.addr == at.Addr() || u.addr.IsUnspecified() && u.addr.Is4() == at.Addr().Is4()) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (p *ports) probeSocket(at netip.AddrPort) *socket { return p.find(probeSocket, at) }
+func (p *ports) stunSocket(at netip.AddrPort) *socket  { return p.find(stunSocket, at) }
+func (p *ports) mediaSocket(local netip.Addr) *socket {
+	return p.find(mediaSocket, netip.AddrPortFrom(local, uint16(p.rtp)))
+}
+
+// Ports is what a responder serves, for people to read.
+type Ports struct {
+	Addrs              []netip.Addr // unspecified: all of the machine's
+	Control            int          // TCP
+	SIPUDP, SIPTCP     []int
+	SIPTLS             []int
+	PlainUDP, PlainTCP []int
+	STUN               []int
+	RTP                int      // UDP
+	Busy               []string // what could not be had, and why
+}
+
+// Ports says what Listen has bound.
+func (s *Server) Ports() Ports {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.ports
+	out := Ports{
+		Addrs: p.addrs, Control: p.control, SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS,
+		PlainUDP: p.plainUDP, PlainTCP: p.plainTCP, RTP: p.rtp, Busy: p.busy,
+	}
+	for _, n := range []int{p.stun, p.stunAlt} {
+		if n != 0 {
+			out.STUN = append(out.STUN, n)
+		}
+	}
+	return out
+}

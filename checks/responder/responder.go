@@ -1,0 +1,206 @@
+// Package responder is the far end of the network checks: it answers probes,
+// remembers exactly what reached it, and tells the session that sent them.
+// One responder serves many clients and is made to stand on the Internet: it
+// answers strangers with next to nothing, and sends more than it received only
+// to addresses that have proved that they want it.
+package responder
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// AnyPort in a Config takes a fresh port that the system chooses, the same one
+// on every address.
+const AnyPort = -1
+
+// Config says what a responder serves. Everything but Net may be zero.
+type Config struct {
+	Net    platform.Network
+	Listen []netip.Addr // own addresses; none: all of this machine, IPv4 and, where there is, IPv6
+
+	Control     netip.Addr // the address of the HTTPS control channel; invalid: those of Listen
+	ControlPort int        // 0: 8765
+	PlainTCP    int        // 0: the control port plus one
+	SIPPorts    []int      // UDP and TCP; nil: 5060 and 5080
+	SIPSPort    int        // TLS; 0: 5061
+	STUNPort    int        // 0: 3478
+	STUNAltPort int        // 0: 3479
+	RTPPort     int        // UDP, even; 0: the first free one from 8770
+
+	Certificate *tls.Certificate // nil: New makes a self-signed one
+	Limits      Limits
+	Metrics     netip.AddrPort // Prometheus text over HTTP; invalid: none
+	Tool        string         // name and version, told to clients
+	Log         func(string)   // takes a line for each session opened or refused; nil: silence
+}
+
+// Server is a responder. Listen, then Serve; both once.
+type Server struct {
+	cfg   Config
+	cert  tls.Certificate
+	print session.Fingerprint
+
+	sessions *store
+	limits   *limiter
+	cookies  cookieJar
+	counters counters
+
+	mu    sync.Mutex
+	ports ports // what was bound
+	tcp   []boundTCP
+	udp   []*socket
+
+	conns connCount
+
+	running sync.WaitGroup // what goes on after a call was answered; ends with Serve's context
+	stopped bool           // under mu: nothing more is started
+}
+
+// New prepares a responder; it opens nothing yet.
+func New(cfg Config) (*Server, error) {
+	if cfg.Net == nil {
+		return nil, errors.New("the responder needs a network")
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits)}
+	if cfg.Certificate != nil {
+		s.cert = *cfg.Certificate
+	} else {
+		c, err := selfSigned(time.Now(), cfg.Listen)
+		if err != nil {
+			return nil, err
+		}
+		s.cert = c
+	}
+	if len(s.cert.Certificate) == 0 {
+		return nil, errors.New("the responder's certificate is empty")
+	}
+	s.print = session.FingerprintOf(s.cert.Certificate[0])
+	_, _ = rand.Read(s.cookies.key[:]) // never returns an error
+	s.conns.limits = cfg.Limits
+	return s, nil
+}
+
+func (c Config) withDefaults() Config {
+	number := func(p *int, n int) {
+		if *p == 0 {
+			*p = n
+		}
+	}
+	number(&c.ControlPort, session.DefaultControlPort)
+	if c.ControlPort == AnyPort {
+		number(&c.PlainTCP, AnyPort)
+	}
+	number(&c.PlainTCP, c.ControlPort+1)
+	number(&c.SIPSPort, 5061)
+	number(&c.STUNPort, session.DefaultSTUNPort)
+	number(&c.STUNAltPort, session.DefaultSTUNAltPort)
+	if c.SIPPorts == nil {
+		c.SIPPorts = []int{5060, 5080}
+	}
+	if c.Tool == "" {
+		c.Tool = "sipdoctor"
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c
+}
+
+// Fingerprint is the SHA-256 of the certificate, 64 hex digits.
+func (s *Server) Fingerprint() string { return s.print.String() }
+
+// Serve answers until ctx ends, then closes everything and returns nil. It
+// calls Listen when that was not done.
+func (s *Server) Serve(ctx context.Context) error {
+	s.mu.Lock()
+	listening := len(s.udp)+len(s.tcp) > 0
+	s.mu.Unlock()
+	if !listening {
+		if err := s.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, u := range s.udp {
+		g.Go(func() error { return s.serveUDP(ctx, u) })
+	}
+	for _, t := range s.tcp {
+		g.Go(func() error { return t.serve(ctx, s, t.listener) })
+	}
+	g.Go(func() error { s.sweep(ctx); return nil })
+	context.AfterFunc(ctx, s.close)
+	err := g.Wait()
+	s.close()
+	s.conns.wait()
+	s.running.Wait()
+	if ctx.Err() != nil && (err == nil || errors.Is(err, net.ErrClosed)) {
+		return nil
+	}
+	return err
+}
+
+// background runs f beside the loops, unless the responder is stopping.
+func (s *Server) background(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.running.Go(f)
+	}
+}
+
+func (s *Server) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, u := range s.udp {
+		_ = u.conn.Close()
+	}
+	for _, t := range s.tcp {
+		_ = t.listener.Close()
+	}
+	s.conns.closeAll()
+}
+
+// sweep forgets sessions that are over, and sources that were silent.
+func (s *Server) sweep(ctx context.Context) {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			s.sessions.expire(now)
+			s.limits.forget(now)
+		}
+	}
+}
+
+// survive is deferred around the handling of one message or connection: a
+// message that finds a mistake in this program must not end everybody's
+// session.
+func (s *Server) survive() {
+	if p := recover(); p != nil {
+		s.counters.panics.Add(1)
+		s.logf("internal error: %v\n%s", p, debug.Stack())
+	}
+}
+
+func (s *Server) logf(format string, args ...any) {
+	if s.cfg.Log != nil {
+		s.cfg.Log(fmt.Sprintf(format, args...))
+	}
+}

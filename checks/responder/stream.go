@@ -1,0 +1,151 @@
+package responder
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+const (
+	// strangerIdle closes connections that have shown no token: their owners
+	// have nothing to do here.
+	strangerIdle = 10 * time.Second
+	// sessionIdle is longer than any check keeps a connection silent.
+	sessionIdle = 30 * time.Second
+	// restTimeout is how long the rest of a message may take: a lost segment
+	// comes again within 3 s (RFC 6298). After it what has come is recorded,
+	// for then somebody has cut the message or changed its Content-Length.
+	restTimeout = 4 * time.Second
+	// writeTimeout drops who does not read.
+	writeTimeout = 5 * time.Second
+	// handshakeTimeout drops who does not speak.
+	handshakeTimeout = 5 * time.Second
+)
+
+// serveSIP accepts SIP over TCP, or over TLS when conf is given.
+func (s *Server) serveSIP(ctx context.Context, l net.Listener, conf *tls.Config) error {
+	limited := &limitedListener{Listener: l, s: s}
+	for {
+		conn, err := limited.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+				continue
+			}
+			return fmt.Errorf("accepting on %s: %w", l.Addr(), err)
+		}
+		// The connection itself is counted, so Serve waits for its end.
+		go s.serveConn(ctx, conn, conf)
+	}
+}
+
+func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config) {
+	defer func() { _ = conn.Close() }()
+	defer s.survive()
+	st := &stream{s: s, conn: conn, transport: "tcp"}
+	if conf != nil {
+		t := tls.Server(conn, conf)
+		hctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
+		if t.HandshakeContext(hctx) != nil {
+			return
+		}
+		st.conn, st.transport = t, "tls"
+	}
+	st.run()
+}
+
+// A stream is one SIP connection.
+type stream struct {
+	s         *Server
+	conn      net.Conn
+	transport string
+	split     splitter
+	conv      *conversation // of the latest message with a token
+	probe     int
+}
+
+func (st *stream) run() {
+	buf := make([]byte, 4096)
+	for {
+		_ = st.conn.SetReadDeadline(time.Now().Add(st.patience()))
+		n, err := st.conn.Read(buf)
+		if n > 0 {
+			st.split.push(buf[:n])
+			if !st.drain() {
+				return
+			}
+		}
+		if err != nil {
+			st.leftover()
+			return
+		}
+	}
+}
+
+func (st *stream) patience() time.Duration {
+	switch {
+	case len(st.split.buf) > 0:
+		return restTimeout
+	case st.conv == nil:
+		return strangerIdle
+	}
+	return sessionIdle
+}
+
+// drain handles every item that is complete; false ends the connection.
+func (st *stream) drain() bool {
+	for {
+		it, err := st.split.next()
+		if err != nil {
+			st.leftover()
+			return false
+		}
+		if it.kind == nothing {
+			return true
+		}
+		reply := []byte("\r\n")
+		if it.kind != pingItem {
+			reply = st.handle(it, true)
+		}
+		if len(reply) == 0 {
+			continue
+		}
+		_ = st.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := st.conn.Write(reply); err != nil {
+			return false
+		}
+	}
+}
+
+// leftover records what is no whole message.
+func (st *stream) leftover() {
+	if len(st.split.buf) > 0 {
+		st.handle(st.split.rest(), false)
+		st.split.buf = nil
+	}
+}
+
+// handle returns the bytes to write.
+func (st *stream) handle(it item, whole bool) []byte {
+	m := &message{
+		transport: st.transport, from: addrPort(st.conn.RemoteAddr()), local: addrPort(st.conn.LocalAddr()),
+		tos: -1, raw: it.raw, masked: it.kind == maskedItem, segments: it.segments, whole: whole,
+		conv: st.conv, probe: st.probe,
+	}
+	reply := st.s.handle(m, time.Now())
+	st.conv, st.probe = m.conv, m.probe
+	if reply == nil || !m.masked {
+		return reply
+	}
+	masked := session.Mask(reply, rand.Uint32())
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(masked))), masked...)
+}

@@ -1,0 +1,128 @@
+package responder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+type socketKind int
+
+const (
+	probeSocket socketKind = iota // SIP, masked bytes, masked control
+	stunSocket
+	mediaSocket // RTP leaves from here
+)
+
+// A socket is one bound UDP port of the responder.
+type socket struct {
+	kind socketKind
+	conn platform.UDPConn
+	addr netip.Addr // as listened at; may be unspecified
+	port int
+}
+
+// asked is the address that a datagram was sent to.
+func (u *socket) asked(d platform.Datagram) netip.AddrPort {
+	addr := d.To
+	if !addr.IsValid() {
+		addr = u.addr
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(u.port))
+}
+
+// reply sends b back from the address that was asked. An error concerns this
+// datagram only: the client repeats what it gets no answer to.
+func (u *socket) reply(b []byte, from netip.Addr, to netip.AddrPort) error {
+	var o platform.SendOptions
+	if from.IsValid() && !from.IsUnspecified() {
+		o.From = from
+	}
+	return u.conn.WriteTo(b, to, o)
+}
+
+// serveUDP answers on one socket until it is closed.
+func (s *Server) serveUDP(ctx context.Context, u *socket) error {
+	buf := make([]byte, 65536)
+	bad := 0
+	for {
+		d, err := u.conn.ReadFrom(buf)
+		var icmp *platform.ICMPError
+		switch {
+		case errors.As(err, &icmp):
+			continue // the client is gone; nothing waits here
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			// What a system reports of single datagrams must not end the service.
+			if bad++; bad > 100 {
+				return fmt.Errorf("receiving on UDP port %d: %w", u.port, err)
+			}
+			continue
+		}
+		bad = 0
+		s.datagram(ctx, u, d, buf[:d.N])
+	}
+}
+
+func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b []byte) {
+	defer s.survive()
+	now := time.Now()
+	from := netip.AddrPortFrom(d.From.Addr().Unmap(), d.From.Port())
+	if from.Port() == 0 || !from.Addr().IsValid() || from.Addr().IsMulticast() || from.Addr().IsUnspecified() {
+		return // nobody who wants an answer sends from there
+	}
+	m := &message{
+		transport: "udp", from: from, local: u.asked(d), ttl: d.TTL, tos: d.TOS, raw: b, whole: true, socket: u,
+	}
+	if u.kind == stunSocket {
+		s.stunRequest(u, m, now)
+		return
+	}
+	if p, ok := session.Unmask(b); ok {
+		m.raw, m.masked = p, true
+		if session.IsFrame(p) && u.kind == probeSocket {
+			s.controlFrame(ctx, m, len(b), now)
+			return
+		}
+	}
+	reply := s.handle(m, now)
+	if reply == nil {
+		return
+	}
+	if m.masked {
+		reply = session.Mask(reply, rand.Uint32())
+	}
+	_ = u.reply(reply, m.local.Addr(), from)
+}
+
+// stunRequest answers a Binding request, from the socket that it asks for
+// (RFC 5780, 4.3).
+func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
+	if !s.limits.allow(m.from.Addr(), now) {
+		s.counters.limited.Add(1)
+		return
+	}
+	primary, alternate := s.ports.stunPair(m.local.Addr())
+	reply, origin, ok := stun.Answer(m.raw, m.from, stun.Server{
+		Local: m.local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: s.ports.stunAlt,
+	})
+	if !ok {
+		return
+	}
+	out := u
+	if origin != m.local {
+		if out = s.ports.stunSocket(origin); out == nil {
+			return
+		}
+	}
+	s.counters.stun.Add(1)
+	_ = out.reply(reply, origin.Addr(), m.from)
+}

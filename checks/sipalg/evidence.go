@@ -1,0 +1,155 @@
+package sipalg
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// changeEvidence shows the changes of the plainest call that was changed, each
+// kind once, then kinds that only other probes met, and where the message now
+// contradicts itself.
+func changeEvidence(o *Observed, paths []Path) []checks.Evidence {
+	p := plainest(paths)
+	if p == nil {
+		return nil
+	}
+	all := slices.Clone(p.Changes)
+	for i := range paths {
+		all = append(all, paths[i].Changes...)
+	}
+	var out []checks.Evidence
+	seen := map[string]bool{}
+	for _, c := range all {
+		name := longName(c.Code)
+		// What is undone in the answer is the other half of the same change;
+		// only the fields that answers alone have are news.
+		if c.Direction == "response" {
+			if seen[name] {
+				continue
+			}
+			name += " in the answer"
+		}
+		if seen[name] || len(out) == maxEvidence {
+			continue
+		}
+		seen[name] = true
+		seen[longName(c.Code)] = true
+		before, after := differing(c.Before, c.After)
+		out = append(out, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
+	}
+	return append(out, contradictions(o, p)...)
+}
+
+// maxEvidence keeps the proof to what convinces; the report's facts hold every
+// change.
+const maxEvidence = 9
+
+// contradictions says in one line what the ALG forgot.
+func contradictions(o *Observed, p *Path) []checks.Evidence {
+	if len(p.probe.ArrivedAs) == 0 || p.Inbound {
+		return nil
+	}
+	var out []checks.Evidence
+	var left []string
+	for _, text := range sip.Contradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local) {
+		if place, ok := strings.CutSuffix(text, " still says "+o.Local.String()); ok {
+			left = append(left, place)
+			continue
+		}
+		out = append(out, checks.Evidence{Name: "contradiction", Got: text})
+	}
+	if len(left) > 0 {
+		out = append(out, checks.Evidence{
+			Name: strings.Join(left, ", "),
+			Got:  fmt.Sprintf("left at %s: the message now contradicts itself", o.Local),
+		})
+	}
+	return out
+}
+
+// differing cuts two values down to the words in which they differ.
+func differing(before, after string) (string, string) {
+	if before == "" || after == "" {
+		return before, after
+	}
+	start := 0
+	for start < min(len(before), len(after)) && before[start] == after[start] {
+		start++
+	}
+	for start > 0 && !separates(before[start-1]) {
+		start--
+	}
+	b, a := before[start:], after[start:]
+	end := 0
+	for end < min(len(b), len(a)) && b[len(b)-1-end] == a[len(a)-1-end] {
+		end++
+	}
+	for end > 0 && !separates(b[len(b)-end]) {
+		end--
+	}
+	b, a = b[:len(b)-end], a[:len(a)-end]
+	if b == "" || a == "" {
+		return before, after // one is the other with something added: show all of it
+	}
+	return b, a
+}
+
+// separates reports the characters at which a SIP value is cut into words; an
+// address with its port stays whole.
+func separates(c byte) bool { return strings.IndexByte(" \t;,<>@=\"", c) >= 0 }
+
+func orAbsent(s string) string {
+	if s == "" {
+		return "(absent)"
+	}
+	return s
+}
+
+// plainest is the changed path that a phone is likeliest to use: UDP before
+// TCP, INVITE before the rest, no variant.
+func plainest(paths []Path) *Path {
+	var best *Path
+	score := func(p *Path) int {
+		n := 0
+		for i, ok := range []bool{p.Variant == "", p.Message == "INVITE", p.Transport == "udp", p.Port == 5060, !p.Inbound} {
+			if ok {
+				n += 1 << i
+			}
+		}
+		return n
+	}
+	for i := range paths {
+		if p := &paths[i]; len(p.Changes) > 0 && (best == nil || score(p) > score(best)) {
+			best = p
+		}
+	}
+	return best
+}
+
+// affected lists the ports with that verdict and those that were clean.
+func affected(paths []Path, verdict string) []checks.Evidence {
+	bad := portsWith(paths, verdict, nil)
+	clean := portsWith(paths, None, bad)
+	out := []checks.Evidence{{Name: "affected", Got: strings.Join(bad, ", ")}}
+	if len(clean) > 0 {
+		out = append(out, checks.Evidence{Name: "unchanged", Got: strings.Join(clean, ", ")})
+	}
+	return out
+}
+
+// portsWith lists each port that has a probe of that verdict and is not in
+// except.
+func portsWith(paths []Path, verdict string, except []string) []string {
+	var out []string
+	for i := range paths {
+		n := paths[i].name()
+		if paths[i].Verdict == verdict && !slices.Contains(out, n) && !slices.Contains(except, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

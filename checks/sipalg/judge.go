@@ -1,0 +1,239 @@
+package sipalg
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Facts is the stable summary of the check.
+type Facts struct {
+	Verdict string       `json:"verdict"`
+	Method  string       `json:"method"` // "responder", "sip-server" or ""
+	Paths   []Path       `json:"paths"`
+	Engine  string       `json:"engine,omitempty"`    // what kind of ALG leaves such traces
+	Works   []string     `json:"works_today"`         // ways that passed unchanged, the safest first
+	Hop     *Location    `json:"changed_at,omitzero"` // --deep: where
+	Servers []ServerFact `json:"servers,omitempty"`
+}
+
+// Location is the stretch of the way on which the message changes.
+type Location struct {
+	After  string `json:"after"`  // last hop that quoted it unchanged; "" is this machine
+	Before string `json:"before"` // first hop that quoted it changed
+}
+
+func judge(o Observed, h *netinfo.Host) checks.Judgement {
+	if o.Responder == nil {
+		return judgeServers(&o, h)
+	}
+	paths := classify(&o)
+	f := Facts{Method: "responder", Paths: paths, Works: worksToday(paths), Hop: locate(o.Hops)}
+	f.Verdict = overall(&o, paths)
+	if f.Verdict == Rewriting || f.Verdict == Proxying {
+		f.Engine = engine(paths)
+	}
+	f.Servers = judgeEachServer(&o)
+	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, paths)}
+	if f.Verdict == Inconclusive {
+		j.Inconclusive = whyInconclusive(&o, paths)
+	}
+	return j
+}
+
+// overall is the worst of what was proved. "none" needs the ordinary call to
+// have passed unchanged both ways on the first SIP port; nothing less counts.
+func overall(o *Observed, paths []Path) string {
+	for _, v := range []string{Proxying, Rewriting, Dropping} {
+		if slices.ContainsFunc(paths, func(p Path) bool { return p.Verdict == v }) {
+			return v
+		}
+	}
+	if slices.ContainsFunc(o.Pinholes, opened) {
+		return PinholeOpen
+	}
+	core := corePath(paths)
+	if core == nil || core.Verdict != None {
+		return Inconclusive
+	}
+	return None
+}
+
+// corePath is the INVITE that stands for an ordinary phone: UDP to port 5060
+// from a fresh port. nil when the responder could not serve that port.
+func corePath(paths []Path) *Path {
+	for i := range paths {
+		p := &paths[i]
+		if p.Transport == "udp" && p.Port == 5060 && p.Message == "INVITE" && p.Variant == "" && !p.Inbound && p.probe.Source == "fresh" {
+			return p
+		}
+	}
+	return nil
+}
+
+// opened reports a port that opened because an SDP named it.
+func opened(h Pinhole) bool { return h.Named && h.ControlOK && !h.Control }
+
+func whyInconclusive(o *Observed, paths []Path) string {
+	core := corePath(paths)
+	switch {
+	case o.Responder.ArrivalsErr != "":
+		return "the responder could not be asked what arrived: " + o.Responder.ArrivalsErr
+	case core == nil:
+		return "the responder does not serve UDP port 5060: " + strings.Join(o.Responder.Busy, "; ")
+	case core.Note != "":
+		return core.name() + ": " + core.Note
+	}
+	return "UDP 5060 could not be tested"
+}
+
+// worksToday lists what passed unchanged, encrypted first.
+func worksToday(paths []Path) []string {
+	out := []string{}
+	for _, transport := range []string{"tls", "tcp", "udp"} {
+		for i := range paths {
+			p := &paths[i]
+			if p.Transport != transport || p.Plain || slices.Contains(out, p.name()) {
+				continue
+			}
+			if !slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && q.Verdict != None && q.matters() }) {
+				out = append(out, p.name())
+			}
+		}
+	}
+	return out
+}
+
+// matters is false for a probe that could not be sent for reasons of this
+// machine: it says nothing about the path.
+func (p *Path) matters() bool {
+	return p.probe.ErrorClass != "in-use"
+}
+
+// summary says it in one line, port by port.
+func summary(o *Observed, paths []Path) string {
+	var parts []string
+	seen := map[string]bool{}
+	for i := range paths {
+		p := &paths[i]
+		if seen[p.name()] || p.Plain {
+			continue
+		}
+		seen[p.name()] = true
+		parts = append(parts, p.name()+" "+portWord(paths, p.name()))
+	}
+	if len(parts) == 0 {
+		return "no SIP port could be tested"
+	}
+	if slices.ContainsFunc(o.Pinholes, opened) {
+		parts = append(parts, "RTP ports opened from SDP")
+	}
+	return mergeWords(parts)
+}
+
+// portWord is what became of one port: the worst of its probes.
+func portWord(paths []Path, name string) string {
+	worst, changed, blocked := None, []string{}, false
+	rank := []string{None, Inconclusive, Dropping, Rewriting, Proxying}
+	for i := range paths {
+		p := &paths[i]
+		if p.name() != name || !p.matters() {
+			continue
+		}
+		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
+			worst = p.Verdict
+		}
+		blocked = blocked || p.Blocked
+		for _, c := range p.Changes {
+			if w := shortName(c.Code); !slices.Contains(changed, w) {
+				changed = append(changed, w)
+			}
+		}
+	}
+	slices.SortStableFunc(changed, func(a, b string) int { return weight(a) - weight(b) })
+	switch {
+	case worst == Rewriting || worst == Proxying:
+		changed = changed[:min(len(changed), 3)]
+		return strings.Join(changed, ", ") + map[string]string{Rewriting: " rewritten", Proxying: " (proxied)"}[worst]
+	case worst == Dropping:
+		return "SIP is dropped"
+	case blocked:
+		return "blocked"
+	case worst == Inconclusive:
+		return "unclear"
+	}
+	return "clean"
+}
+
+// mergeWords joins "UDP 5060 clean", "TCP 5060 clean" into one clause.
+func mergeWords(parts []string) string {
+	var out []string
+	for i := 0; i < len(parts); i++ {
+		if name, ok := strings.CutSuffix(parts[i], " clean"); ok {
+			names := []string{name}
+			for i+1 < len(parts) && strings.HasSuffix(parts[i+1], " clean") {
+				i++
+				names = append(names, strings.TrimSuffix(parts[i], " clean"))
+			}
+			out = append(out, strings.Join(names, ", ")+" clean")
+			continue
+		}
+		out = append(out, parts[i])
+	}
+	return strings.Join(out, "; ")
+}
+
+// engine names the family of ALGs that leaves such traces; it helps to find
+// the box. The signatures come from the behaviour of the implementations, not
+// from what they say of themselves.
+func engine(paths []Path) string {
+	codes := map[sip.Code]bool{}
+	decoy := false
+	for i := range paths {
+		for _, c := range paths[i].Changes {
+			codes[c.Code] = true
+			decoy = decoy || strings.Contains(c.Before, decoyAddr)
+		}
+	}
+	sdp := codes[sip.SDPConnection] || codes[sip.SDPOrigin] || codes[sip.SDPMediaPort]
+	switch {
+	case codes[sip.ViaAdded]:
+		return "a SIP proxy in the path: it takes the message apart and puts its own Via on top"
+	case decoy:
+		return "blind search and replace: it even changed an address that is not ours"
+	case codes[sip.CallID]:
+		return "it hides the address in the Call-ID, as Juniper's ALG does by default"
+	case sdp && codes[sip.ViaSentBy] && !codes[sip.SDPAttribute]:
+		return "the pattern of the Linux kernel's SIP helper (nf_nat_sip), the engine of most routers"
+	case !sdp && (codes[sip.ViaSentBy] || codes[sip.ContactChanged]):
+		return "headers are rewritten and SDP is left alone, as some firewalls do with SDP fixup off"
+	}
+	return ""
+}
+
+// locate turns the quoted messages into the stretch where the change happens.
+func locate(hops []Hop) *Location {
+	after := ""
+	for _, h := range hops {
+		if !h.Addr.IsValid() || h.Quoted == 0 {
+			continue
+		}
+		if h.Changed {
+			return &Location{After: after, Before: h.Addr.String()}
+		}
+		after = h.Addr.String()
+	}
+	return nil
+}
+
+// where words a Location.
+func (l *Location) where() string {
+	if l.After == "" {
+		return fmt.Sprintf("between this machine and %s", l.Before)
+	}
+	return fmt.Sprintf("at %s: it quoted the message unchanged, the next hop (%s) got it changed", l.After, l.Before)
+}

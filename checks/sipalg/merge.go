@@ -1,0 +1,58 @@
+package sipalg
+
+import (
+	"bytes"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// merge adds to each probe what the responder says about it. Bytes that came
+// through unchanged are not stored twice. When the responder could not keep
+// everything (complete is false), a missing arrival proves nothing.
+func merge(probes []Probe, arrivals []session.Arrival, complete bool) {
+	for i := range probes {
+		p := &probes[i]
+		p.Known = complete
+		if a := arrivalOf(p, arrivals); a != nil {
+			p.Known, p.Arrived, p.SeenFrom = true, true, a.From
+			p.ArrivedAs = Wire(a.Raw)
+			if !p.Inbound {
+				p.ReplySent = Wire(a.Sent)
+			}
+		}
+		p.compress()
+	}
+}
+
+// compress drops what says nothing new: an arrival equal to what was sent, a
+// reply equal to what the responder sent.
+func (p *Probe) compress() {
+	if bytes.Equal(p.ArrivedAs, p.Sent) {
+		p.ArrivedAs = nil
+	}
+	if bytes.Equal(p.ReplyCame, p.ReplySent) {
+		p.ReplyCame = nil
+	}
+}
+
+// arrivalOf finds the arrival of p's own message: same probe, same form, same
+// method, since ACK and BYE carry the token too.
+func arrivalOf(p *Probe, arrivals []session.Arrival) *session.Arrival {
+	for i := range arrivals {
+		a := &arrivals[i]
+		if a.Probe != p.ID || a.Masked != p.Masked {
+			continue
+		}
+		m, err := sip.Parse(a.Raw)
+		switch {
+		case err != nil:
+			return a // so badly changed that it is no SIP any more: it is still ours
+		case p.Inbound && m.Status >= 200:
+			return a
+		case !p.Inbound && m.Method == p.Message:
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package sipalg
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+)
+
+// Observed is all that the probes saw.
+type Observed struct {
+	Local     netip.Addr   `json:"local,omitzero"`
+	Responder *Responder   `json:"responder,omitempty"`
+	Probes    []Probe      `json:"probes,omitempty"`
+	Pinholes  []Pinhole    `json:"pinholes,omitempty"`
+	Servers   []Server     `json:"servers,omitempty"`
+	Public    []netip.Addr `json:"public,omitempty"` // our addresses by STUN or the control channel
+	Hops      []Hop        `json:"hops,omitempty"`   // --deep: where the message changes
+	Notes     []string     `json:"notes,omitempty"`
+}
+
+// Responder is the far end that the probes went to.
+type Responder struct {
+	Addr        netip.Addr `json:"addr"`
+	Carrier     string     `json:"carrier"`
+	Busy        []string   `json:"busy,omitempty"` // ports it could not serve
+	ArrivalsErr string     `json:"arrivals_error,omitempty"`
+}
+
+// Probe is one SIP message sent clear, with everything both ends saw of it.
+type Probe struct {
+	ID        int            `json:"id"`
+	Transport string         `json:"transport"` // udp tcp tls
+	Port      int            `json:"port"`      // destination
+	Plain     bool           `json:"plain"`     // the destination is no SIP port: the control
+	Source    string         `json:"source"`    // "fresh" or "5060"
+	Message   string         `json:"message"`   // INVITE REGISTER OPTIONS
+	Variant   string         `json:"variant,omitempty"`
+	Masked    bool           `json:"masked,omitempty"`  // the same bytes made unreadable: the control
+	Inbound   bool           `json:"inbound,omitempty"` // the responder sent the request, we the answer
+	Local     netip.AddrPort `json:"local,omitzero"`
+	Remote    netip.AddrPort `json:"remote,omitzero"`
+	Tries     int            `json:"tries"`
+	Sent      Wire           `json:"sent,omitempty"`
+
+	Known      bool           `json:"arrivals_known"` // the responder told what arrived
+	Arrived    bool           `json:"arrived"`
+	SeenFrom   netip.AddrPort `json:"seen_from,omitzero"`
+	ArrivedAs  Wire           `json:"arrived_as,omitempty"` // empty when it arrived as sent
+	Answered   bool           `json:"answered"`
+	ReplySent  Wire           `json:"reply_sent,omitempty"`
+	ReplyCame  Wire           `json:"reply_came,omitempty"` // empty when it came as sent
+	RTTMillis  float64        `json:"rtt_ms,omitempty"`
+	Strays     int            `json:"strays,omitempty"` // datagrams that answered no question of ours
+	ErrorClass string         `json:"error_class,omitempty"`
+	Error      string         `json:"error,omitempty"`
+	ErrorHop   netip.Addr     `json:"error_hop,omitzero"`
+	TLSForeign string         `json:"tls_foreign,omitempty"` // certificate that is not the responder's: its subject
+}
+
+// Pinhole is one test whether RTP gets in at a port that only the SDP named.
+type Pinhole struct {
+	Probe     int            `json:"probe"` // the INVITE
+	Port      int            `json:"port"`  // destination port of that INVITE
+	Plain     bool           `json:"plain"`
+	Tries     int            `json:"tries"`
+	SentTo    netip.AddrPort `json:"sent_to,omitzero"`
+	Named     bool           `json:"named"`   // arrived at the named port
+	Control   bool           `json:"control"` // arrived at a port that no SDP named: nothing filters here
+	ControlOK bool           `json:"control_sent"`
+	Error     string         `json:"error,omitempty"`
+}
+
+// Server is an ordinary SIP server asked without a responder's help.
+type Server struct {
+	Name    string         `json:"name"`
+	Error   string         `json:"error,omitempty"` // it could not be found at all
+	Source  netip.Addr     `json:"source,omitzero"` // the local address that routing picks
+	Answers []ServerAnswer `json:"answers,omitempty"`
+}
+
+// ServerAnswer is one OPTIONS over one transport.
+type ServerAnswer struct {
+	Transport  string         `json:"transport"`
+	Local      netip.AddrPort `json:"local,omitzero"`
+	Remote     netip.AddrPort `json:"remote"`
+	Tries      int            `json:"tries"`
+	Sent       Wire           `json:"sent,omitempty"`
+	Reply      Wire           `json:"reply,omitempty"`
+	RTTMillis  float64        `json:"rtt_ms,omitempty"`
+	ErrorClass string         `json:"error_class,omitempty"`
+	Error      string         `json:"error,omitempty"`
+}
+
+// Hop is the answer to one TTL-limited INVITE: the message as the router at
+// that distance quoted it.
+type Hop struct {
+	TTL     int        `json:"ttl"`
+	Addr    netip.Addr `json:"addr,omitzero"`
+	Quoted  int        `json:"quoted"`  // payload bytes in the quote
+	Changed bool       `json:"changed"` // they differ from what was sent
+	Sent    Wire       `json:"sent,omitempty"`
+	Quote   Wire       `json:"quote,omitempty"` // only when changed
+}
+
+// Wire is bytes off the wire. In JSON they are text where they are text, so
+// that a report can be read and compared, and "base64:…" where they are not.
+type Wire []byte
+
+// MarshalJSON implements json.Marshaler.
+func (w Wire) MarshalJSON() ([]byte, error) {
+	if utf8.Valid(w) && !strings.HasPrefix(string(w), "base64:") {
+		return json.Marshal(string(w))
+	}
+	return json.Marshal("base64:" + base64.StdEncoding.EncodeToString(w))
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *Wire) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	enc, ok := strings.CutPrefix(s, "base64:")
+	if !ok {
+		*w = Wire(s)
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(enc)
+	*w = raw
+	return err
+}

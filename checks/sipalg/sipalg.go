@@ -1,0 +1,151 @@
+// Package sipalg finds out whether something on the way rewrites, proxies,
+// pins or drops SIP, and proves it byte for byte.
+package sipalg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+// Check returns the check "sip-alg".
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
+		Timeout: 12 * time.Second,
+		Assumes: []string{"uplink"},
+		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup, transformations) between this machine and the Internet.
+
+With a responder (--responder, started elsewhere with "sipdoctor serve") it sends INVITE with SDP, REGISTER
+and OPTIONS over UDP, TCP and TLS to port 5060, another SIP port and a port that is no SIP port, from source
+port 5060 and from fresh ports; beside each the same bytes made unreadable, as the control. It compares what
+was sent with what arrived, byte for byte, in both directions, lets the responder call back, and tries whether
+RTP gets in at a port that only the SDP named.
+
+Without a responder it asks any SIP server (--sip-server, --profile) with an OPTIONS: when STUN shows a public
+address but the server's answer says it came from our private one, something undid the translation inside SIP.
+
+Verdicts: none (clean both ways), rewriting, proxying (taken apart and sent anew), dropping (SIP is lost where
+the masked bytes pass), pinhole (ports opened from SDP, nothing rewritten), inconclusive. No answer is never
+"none".`,
+	}, observe, judge)
+}
+
+// run is the state of one observation.
+type run struct {
+	env         *checks.Env
+	session     *session.Client
+	local       netip.Addr
+	fingerprint string // of the responder's certificate, hex; "" when unknown
+
+	mu       sync.Mutex
+	pinholes []Pinhole
+}
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	var o Observed
+	s, err := env.Session(ctx)
+	if err != nil {
+		o.Notes = append(o.Notes, err.Error())
+	}
+	var wg sync.WaitGroup
+	if len(env.Inputs.SIPServers) > 0 {
+		wg.Go(func() { o.Servers, o.Public = observeServers(ctx, env) })
+	}
+	if s != nil {
+		err = errors.Join(err, observeResponder(ctx, env, s, &o))
+	}
+	wg.Wait()
+	if s != nil && s.Info.Seen.IsValid() {
+		o.Public = append(o.Public, s.Info.Seen.Addr())
+	}
+	if s == nil && len(o.Servers) > 0 {
+		err = nil // the servers were asked; the notes say what became of the responder
+	}
+	return o, err
+}
+
+// observeResponder runs the plan against the responder, all probes at once.
+func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
+	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint}
+	if !r.local.IsValid() {
+		src, err := env.Net.SourceFor(s.Addr)
+		if err != nil {
+			return fmt.Errorf("finding the local address towards %s: %w", s.Addr, err)
+		}
+		r.local = src
+	}
+	o.Local = r.local
+	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy}
+	o.Notes = append(o.Notes, s.Notes...)
+	o.Probes = plan(s.Info, env.Inputs.Deep)
+	for i := range o.Probes {
+		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
+	}
+	env.Say(fmt.Sprintf("sip-alg: %d probes to %s", len(o.Probes), s.Addr))
+	r.runAll(ctx, o)
+	o.Pinholes = r.pinholes
+	if env.Inputs.Deep {
+		o.Hops = r.locate(ctx)
+	}
+	arrivals, err := s.Arrivals(ctx)
+	if err != nil && !errors.Is(err, session.ErrIncomplete) {
+		o.Responder.ArrivalsErr = err.Error()
+		return fmt.Errorf("asking the responder what arrived: %w", err)
+	}
+	merge(o.Probes, arrivals, err == nil)
+	return ctx.Err()
+}
+
+func (r *run) runAll(ctx context.Context, o *Observed) {
+	var wg sync.WaitGroup
+	for _, g := range groups(o.Probes) {
+		wg.Go(func() {
+			switch p := g[0]; {
+			case p.Inbound:
+				r.runInbound(ctx, p)
+			case p.Transport == "udp":
+				r.runUDP(ctx, g)
+			default:
+				r.runStream(ctx, p)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// groups puts the probes that must share a socket together: those that leave
+// from port 5060 for the same destination. All that leave from port 5060 share
+// it by turns of destination port; only --deep has more than one.
+func groups(probes []Probe) [][]*Probe {
+	var out [][]*Probe
+	shared := map[int]int{}
+	for i := range probes {
+		p := &probes[i]
+		if p.Source != "5060" {
+			out = append(out, []*Probe{p})
+			continue
+		}
+		k, ok := shared[p.Port]
+		if !ok {
+			k = len(out)
+			shared[p.Port] = k
+			out = append(out, nil)
+		}
+		out[k] = append(out[k], p)
+	}
+	return out
+}
+
+// dialog is the identity of a probe's messages; each gets a fresh RTP port.
+func (r *run) dialog(p *Probe, local netip.AddrPort) dialog {
+	return dialog{
+		token: r.session.Token(p.ID), transport: p.Transport, local: local, remote: p.Remote, rtp: r.env.FreshRTPPort(),
+	}
+}

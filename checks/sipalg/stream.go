@@ -1,0 +1,172 @@
+package sipalg
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// streamTimeout bounds one TCP or TLS probe: the handshake survives three lost
+// segments in it (initial RTO 1 s, RFC 6298), and the whole check stays under
+// five seconds.
+const streamTimeout = 4 * time.Second
+
+// splitPause separates the two halves of a split message, so that they leave
+// as two segments and a helper sees two packets.
+const splitPause = 30 * time.Millisecond
+
+// runStream sends one probe over TCP or TLS and fills in what this end saw.
+func (r *run) runStream(ctx context.Context, p *Probe) {
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	p.Tries = 1
+	conn, err := r.env.Net.DialTCP(ctx, netip.AddrPortFrom(r.local, 0), p.Remote)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
+		p.Local = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	var stream net.Conn = conn
+	if p.Transport == "tls" {
+		if stream, err = r.startTLS(ctx, conn, p); err != nil {
+			p.fail(fmt.Errorf("TLS handshake with %s: %w", p.Remote, err))
+			return
+		}
+	}
+	d := r.dialog(p, p.Local)
+	p.Sent = d.request(p.Message, p.Variant)
+	start := time.Now()
+	if err := sendStream(stream, p); err != nil {
+		p.fail(err)
+		return
+	}
+	reply, err := readStream(stream, p, d.token)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.Answered, p.ReplyCame = true, reply
+	p.RTTMillis = float64(time.Since(start).Microseconds()) / 1000
+	if p.Message == "INVITE" && !p.Masked {
+		if m, err := sip.Parse(reply); err == nil && m.Get("to") != nil {
+			d.toTag = tagOf(m.Get("to").Value)
+		}
+		_, _ = stream.Write(append(d.request("ACK", ""), d.request("BYE", "")...))
+	}
+}
+
+// startTLS accepts any certificate: what matters is whether it is the one the
+// responder showed on its control channel. Another one means that somebody
+// opens TLS on the way.
+func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, error) {
+	t := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: p.Remote.Addr().String()})
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	leaf := t.ConnectionState().PeerCertificates[0]
+	sum := sha256.Sum256(leaf.Raw)
+	if want := r.fingerprint; want != "" && want != hex.EncodeToString(sum[:]) {
+		p.TLSForeign = leaf.Subject.String()
+		if p.TLSForeign == "" {
+			p.TLSForeign = "a certificate without a name"
+		}
+	}
+	return t, nil
+}
+
+func sendStream(w io.Writer, p *Probe) error {
+	switch {
+	case p.Masked:
+		m := session.Mask(p.Sent, rand.Uint32())
+		_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...))
+		return err
+	case p.Variant == variantSplit:
+		half := len(p.Sent) / 2
+		if _, err := w.Write(p.Sent[:half]); err != nil {
+			return err
+		}
+		time.Sleep(splitPause)
+		_, err := w.Write(p.Sent[half:])
+		return err
+	}
+	_, err := w.Write(p.Sent)
+	return err
+}
+
+// readStream reads up to the final response to p.
+func readStream(rd io.Reader, p *Probe, token string) ([]byte, error) {
+	if p.Masked {
+		return readMasked(rd)
+	}
+	b, err := readFinal(rd, func(b []byte) bool {
+		t, found := session.FindToken(b)
+		m, err := sip.Parse(b)
+		return err == nil && m.Status >= 200 && found && t.String() == token
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer from %s: %w", p.Remote, err)
+	}
+	return b, nil
+}
+
+// readFinal reads messages from a stream up to the one that is wanted.
+func readFinal(rd io.Reader, wanted func([]byte) bool) ([]byte, error) {
+	var f sip.Framer
+	buf := make([]byte, 4096)
+	for {
+		b, kind, ok, err := f.Next()
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && kind == "message" && wanted(b):
+			return b, nil
+		case ok:
+			continue
+		}
+		n, err := rd.Read(buf)
+		f.Write(buf[:n])
+		if errors.Is(err, io.EOF) && n == 0 {
+			return nil, errors.New("the connection was closed without an answer")
+		}
+		if err != nil && n == 0 {
+			return nil, err
+		}
+	}
+}
+
+func readMasked(rd io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(rd, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > sip.MaxMessage {
+		return nil, fmt.Errorf("masked frame of %d bytes", n)
+	}
+	frame := make([]byte, n)
+	if _, err := io.ReadFull(rd, frame); err != nil {
+		return nil, err
+	}
+	b, ok := session.Unmask(frame)
+	if !ok {
+		return nil, errors.New("the answer is not in masked form")
+	}
+	return b, nil
+}
