@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// checkOptions are the flags of check as they were typed.
+type checkOptions struct {
+	reporting
+	responder, fingerprint string
+	sipServers, stun       []string
+	profile, bind          string
+	deep, noPublic         bool
+	skip                   []string
+	watch, timeout         time.Duration
+}
+
+func newCheckCommand(s streams) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check [CHECK…]",
+		Short: "Check this network for what harms phones",
+		Long: `Check looks from this machine at what stands between phones and their PBX: the
+way out, the kind of NAT, and whether anything rewrites, proxies or drops SIP.
+
+Without arguments it runs every check; "sipdoctor checks" lists them. With a
+responder of your own outside ("sipdoctor serve") it sees both ends of the way.`,
+		Example: `  sipdoctor check
+  sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
+  sipdoctor check sip-alg --sip-server sip.provider.example
+  sipdoctor check --format json --output report.json`,
+		ValidArgsFunction: completeChecks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), s, args)
+		},
+	}
+	o.reporting.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.responder, "responder", "", "responder outside, `HOST[:PORT]`, started with \"sipdoctor serve\"")
+	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "`SHA256` of the responder's certificate, as it printed at its start")
+	f.StringArrayVar(&o.sipServers, "sip-server", nil, "SIP server to ask, `HOST[:PORT]` (repeatable)")
+	f.StringArrayVar(&o.stun, "stun", nil, "STUN server to ask instead of public ones, `HOST[:PORT]` (repeatable)")
+	f.StringVar(&o.bind, "bind", "", "local `ADDRESS|INTERFACE` to send from")
+	f.BoolVar(&o.deep, "deep", false, "every probe, the slow ones too")
+	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
+	f.BoolVar(&o.noPublic, "no-public", false, "ask no public server, only those named here")
+	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
+	f.Lookup("watch").NoOptDefVal = "30s"
+	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
+	_ = cmd.RegisterFlagCompletionFunc("skip", completeChecks) // fails only for a flag that does not exist
+	return cmd
+}
+
+func (o *checkOptions) run(ctx context.Context, s streams, args []string) error {
+	job, err := o.job(ctx, args)
+	if err != nil {
+		return err
+	}
+	once := func(ctx context.Context) *checks.Report {
+		if o.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, o.timeout)
+			defer cancel()
+		}
+		p := newProgress(s.Err, o.quiet)
+		defer p.end()
+		return job.run(ctx, p)
+	}
+	if o.watch > 0 {
+		return o.repeat(ctx, s, once)
+	}
+	r := once(ctx)
+	if err := o.show(s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
+}
+
+// job is a run of checks, ready to go.
+type job struct {
+	list   []*checks.Check
+	inputs checks.Inputs
+	net    platform.Network
+	host   hostFacts
+}
+
+func (j *job) run(ctx context.Context, p *progress) *checks.Report {
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host}
+	if p != nil {
+		env.Progress = p.say
+	}
+	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
+}
+
+// choose picks the checks to run from those of a group.
+func choose(group string, named, skip []string) ([]*checks.Check, error) {
+	var list []*checks.Check
+	var ids []string
+	for _, c := range all.Checks() {
+		if c.Group == group {
+			list = append(list, c)
+			ids = append(ids, c.ID)
+		}
+	}
+	for _, id := range slices.Concat(named, skip) {
+		if !slices.Contains(ids, id) {
+			return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+		}
+	}
+	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
+		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID)
+	})
+	if len(list) == 0 {
+		return nil, usagef("--skip leaves no check to run; there are %s", strings.Join(ids, ", "))
+	}
+	return list, nil
+}
+
+func completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	for _, c := range all.Checks() {
+		out = append(out, c.ID+"\t"+c.Title)
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// repeat runs again and again until it is interrupted: the first report whole,
+// then a line a run, and more when something changed.
+func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.Context) *checks.Report) error {
+	last := once(ctx)
+	if err := o.show(s, last); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(o.watch)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return exitWith(exitStatus(last, o.strict))
+		case <-ticker.C:
+		}
+		now := once(ctx)
+		if now.Interrupted {
+			return exitWith(exitStatus(last, o.strict))
+		}
+		shown := []*checks.Report{last, now}
+		if o.redact {
+			for i := range shown {
+				var err error
+				if shown[i], err = render.Redact(shown[i]); err != nil {
+					return err
+				}
+			}
+		}
+		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.Out)); err != nil {
+			return err
+		}
+		last = now
+	}
+}

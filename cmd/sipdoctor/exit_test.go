@@ -1,0 +1,111 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+func TestExitStatus(t *testing.T) {
+	result := func(s ...checks.Status) (list []checks.Result) {
+		for i, s := range s {
+			list = append(list, checks.Result{Check: string(rune('a' + i)), Status: s})
+		}
+		return list
+	}
+	forbidden := checks.Result{Check: "a", Status: checks.Skip, ObserveError: &checks.ObserveError{Kind: "privilege"}}
+	for _, c := range []struct {
+		name   string
+		report checks.Report
+		strict bool
+		want   int
+	}{
+		{"all is well", checks.Report{Results: result(checks.Pass, checks.Pass)}, false, statusOK},
+		{"one check is skipped that nobody asked for", checks.Report{Results: result(checks.Pass, checks.Skip)}, false, statusOK},
+		{"a warning", checks.Report{Results: result(checks.Pass, checks.Warn)}, false, statusOK},
+		{"a warning for the strict", checks.Report{Results: result(checks.Pass, checks.Warn)}, true, statusFail},
+		{"an ALG", checks.Report{Results: result(checks.Pass, checks.Fail)}, false, statusFail},
+		{"an ALG, and something else could not be told", checks.Report{Results: result(checks.Inconclusive, checks.Fail)}, false, statusFail},
+		{"an ALG, and a check that broke", checks.Report{Results: result(checks.Error, checks.Fail)}, false, statusFail},
+		{"an ALG, and Ctrl-C", checks.Report{Interrupted: true, Results: result(checks.Inconclusive, checks.Fail)}, false, statusFail},
+		{"no answer", checks.Report{Results: result(checks.Pass, checks.Inconclusive)}, false, statusInconclusive},
+		{"no answer, and a warning for the strict", checks.Report{Results: result(checks.Warn, checks.Inconclusive)}, true, statusFail},
+		{"Ctrl-C after everything had passed", checks.Report{Interrupted: true, Results: result(checks.Pass)}, false, statusInconclusive},
+		{"a check broke", checks.Report{Results: result(checks.Pass, checks.Error)}, false, statusBroken},
+		{"everything was skipped", checks.Report{Results: result(checks.Skip, checks.Skip)}, false, statusInconclusive},
+		{"the one that was asked for was skipped", checks.Report{Inputs: checks.Inputs{Checks: []string{"b"}}, Results: result(checks.Pass, checks.Skip)}, false, statusInconclusive},
+		{"nothing was allowed", checks.Report{Results: []checks.Result{forbidden}}, false, statusBroken},
+		{"some of it was not allowed", checks.Report{Results: append(result(checks.Pass), forbidden)}, false, statusOK},
+		{"nothing was checked", checks.Report{}, false, statusBroken},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := exitStatus(&c.report, c.strict); got != c.want {
+				t.Errorf("exit status %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	known := []string{"uplink", "nat", "sip-alg", "sip-alg-tcp", "report"}
+	for typed, want := range map[string]string{
+		"sipalg": "sip-alg", "sip-algs": "sip-alg", "uplnk": "uplink", "reprot": "report",
+		"capture": "", "x": "", "": "", "nat": "nat",
+	} {
+		if got := closest(typed, known); got != want {
+			t.Errorf("%q: did you mean %q, want %q", typed, got, want)
+		}
+	}
+}
+
+func TestHostsAsUsersTypeThem(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		ok          bool
+	}{
+		{"a name", "pbx.example.net", true},
+		{"a short name", "pbx", true},
+		{"a name with its final dot", "pbx.example.net.", true},
+		{"a name and a port", "pbx.example.net:5080", true},
+		{"an address", "192.0.2.10", true},
+		{"an address and a port", "192.0.2.10:5060", true},
+		{"an IPv6 address", "2001:db8::1", true},
+		{"an IPv6 address in brackets", "[2001:db8::1]", true},
+		{"an IPv6 address and a port", "[2001:db8::1]:5060", true},
+		{"nothing", "", false},
+		{"a blank", "pbx example", false},
+		{"a URL", "https://pbx.example.net", false},
+		{"a SIP address", "sip:alice@pbx.example.net", false},
+		{"port 0", "pbx:0", false},
+		{"no port after the colon", "pbx:", false},
+		{"a port with a name", "pbx:sip", false},
+		{"a mistyped address", "192.168.1.256", false},
+		{"half an address", "192.168.1", false},
+		{"a control character", "pbx\x1b[2J", false},
+		{"a label too long for DNS", "a123456789012345678901234567890123456789012345678901234567890123.net", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := validHostPort("responder", c.value); (err == nil) != c.ok {
+				t.Errorf("%q: %v", c.value, err)
+			}
+		})
+	}
+}
+
+func TestFingerprintsAsProgramsPrintThem(t *testing.T) {
+	const hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	for _, in := range []string{
+		hex, "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08",
+		"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08",
+		"sha256:" + hex,
+	} {
+		if got, err := readFingerprint(in); err != nil || got != hex {
+			t.Errorf("%s: %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"9f86", hex + "00", hex[:63] + "g"} {
+		if _, err := readFingerprint(in); err == nil {
+			t.Errorf("%s was accepted", in)
+		}
+	}
+}

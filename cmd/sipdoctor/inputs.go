@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// job checks every flag and returns what there is to do. Nothing has been sent
+// to anybody when it refuses.
+func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	list, err := choose("office", named, o.skip)
+	if err != nil {
+		return nil, err
+	}
+	in := checks.Inputs{
+		Checks: named, Skip: o.skip, Profile: o.profile, Responder: o.responder,
+		SIPServers: o.sipServers, STUN: o.stun, Deep: o.deep, NoPublic: o.noPublic,
+	}
+	if in.Fingerprint, err = readFingerprint(o.fingerprint); err != nil {
+		return nil, err
+	}
+	machine := platform.ThisMachine()
+	var device string
+	if o.bind != "" {
+		if in.Bind, device, err = localAddress(ctx, machine, o.bind); err != nil {
+			return nil, err
+		}
+	}
+	network := platform.Real(platform.RealOptions{BindDevice: device})
+	return &job{list: list, inputs: in, net: network, host: factsOf(machine, network, in.Bind)}, nil
+}
+
+func (o *checkOptions) validate() error {
+	if err := o.reporting.validate(); err != nil {
+		return err
+	}
+	if o.responder != "" {
+		if err := validHostPort("responder", o.responder); err != nil {
+			return err
+		}
+	}
+	for _, v := range o.sipServers {
+		if err := validHostPort("sip-server", v); err != nil {
+			return err
+		}
+	}
+	for _, v := range o.stun {
+		if err := validHostPort("stun", v); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.fingerprint != "" && o.responder == "":
+		return usagef("--responder-fingerprint belongs to --responder; name the responder too")
+	case o.timeout < 0:
+		return usagef("--timeout %s is negative", o.timeout)
+	case o.watch < 0:
+		return usagef("--watch %s is negative", o.watch)
+	case o.watch > 0 && (o.format != "text" || o.output != ""):
+		return usagef("--watch shows text on the screen; it does not go with --format %s and --output", o.format)
+	}
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
+
+// validHostPort accepts a name or an address, with or without a port.
+func validHostPort(flag, value string) error {
+	host := value
+	if h, port, err := net.SplitHostPort(value); err == nil && !strings.Contains(value, "/") {
+		n, perr := strconv.Atoi(port)
+		if perr != nil || n < 1 || n > 65535 {
+			return usagef("--%s %s: port %q is no number from 1 to 65535", flag, render.Quote(value), port)
+		}
+		host = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return nil
+	}
+	// 253 and 63 are the limits of DNS (RFC 1035, section 2.3.4).
+	tooLong := len(host) > 253 || slices.ContainsFunc(strings.Split(host, "."), func(l string) bool { return len(l) > 63 })
+	if !hostName.MatchString(host) || tooLong || looksLikeAddress(host) {
+		return usagef("--%s %q is no host; write a name or an address, such as pbx.example.net, 192.0.2.10:5060 or [2001:db8::1]:5060", flag, value)
+	}
+	return nil
+}
+
+// looksLikeAddress reports a mistyped IPv4 address: no top-level domain is all
+// digits.
+func looksLikeAddress(host string) bool {
+	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
+	_, err := strconv.Atoi(last)
+	return err == nil && strings.Contains(host, ".")
+}
+
+// readFingerprint accepts 64 hex digits, with or without colons, as programs
+// print a SHA-256.
+func readFingerprint(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	hex := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(s))
+	hex = strings.TrimPrefix(hex, "sha256")
+	if len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
+		return "", usagef("--responder-fingerprint wants the 64 hex digits that the responder printed, not %q", s)
+	}
+	return hex, nil
+}
+
+// localAddress turns --bind into an address of this machine, and the interface
+// when one was named.
+func localAddress(ctx context.Context, m platform.Machine, bind string) (netip.Addr, string, error) {
+	tables, err := m.Tables(ctx)
+	if err != nil && len(tables.Interfaces) == 0 {
+		return netip.Addr{}, "", fmt.Errorf("reading the interfaces for --bind: %w", err)
+	}
+	wanted, perr := netip.ParseAddr(bind)
+	var names []string
+	for _, i := range tables.Interfaces {
+		names = append(names, i.Name)
+		for _, a := range i.Addrs {
+			if perr == nil && a.Addr().WithZone("") == wanted.WithZone("") {
+				return wanted, "", nil
+			}
+		}
+		if i.Name != bind {
+			continue
+		}
+		if a, ok := firstAddress(i.Addrs); ok {
+			return a, i.Name, nil
+		}
+		return netip.Addr{}, "", usagef("--bind %s: this interface has no address", bind)
+	}
+	if perr == nil {
+		return netip.Addr{}, "", usagef("--bind %s is no address of this machine", bind)
+	}
+	return netip.Addr{}, "", usagef("--bind %s is no address and no interface of this machine; there are %s", render.Quote(bind), strings.Join(names, ", "))
+}
+
+// firstAddress prefers IPv4: phones do.
+func firstAddress(prefixes []netip.Prefix) (netip.Addr, bool) {
+	var best netip.Addr
+	for _, p := range prefixes {
+		a := p.Addr()
+		switch {
+		case a.Is4():
+			return a, true
+		case !best.IsValid() && !a.IsLinkLocalUnicast():
+			best = a
+		}
+	}
+	return best, best.IsValid()
+}

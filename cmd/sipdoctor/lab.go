@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+)
+
+// labOptions are the flags of lab; those for reporting and --deep are handed
+// on to the check that runs inside.
+type labOptions struct {
+	reporting
+	memory, deep bool
+}
+
+func newLabCommand(s streams) *cobra.Command {
+	var o labOptions
+	cmd := &cobra.Command{
+		Use:   "lab [SCENARIO] [-- COMMAND…]",
+		Short: "Build a simulated office and run check, or a command, inside",
+		Long: `Lab builds an office with a router, a provider and their faults on this machine
+alone, without a link to its network and on Linux without root, and runs the
+real check (or COMMAND) on the phone's side. Without a scenario it lists them.
+
+Where the system has no network namespaces, or forbids them, the same office is
+built in memory; --memory asks for that.`,
+		Example: `  sipdoctor lab
+  sipdoctor lab sip-alg
+  sipdoctor lab sip-alg -- sh`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd, s, args)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			var out []string
+			for _, sc := range lab.Scenarios() {
+				out = append(out, sc.Name+"\t"+sc.Title)
+			}
+			return out, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.deep, "deep", false, "let the check send every probe, the slow ones too")
+	cmd.Flags().BoolVar(&o.memory, "memory", false, "build the office in memory instead of the kernel")
+	return cmd
+}
+
+func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	names, command := args, []string(nil)
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		names, command = args[:dash], args[dash:]
+	}
+	switch {
+	case len(names) == 0 && len(command) == 0:
+		return listScenarios(s.Out)
+	case len(names) == 0:
+		return usagef("lab needs a scenario before the command; sipdoctor lab lists them")
+	case len(names) > 1:
+		return usagef("lab takes one scenario, but %q was given too; a command goes behind --", names[1])
+	case o.memory && len(command) > 0:
+		return usagef("--memory runs check alone: a command needs a kernel's network")
+	}
+	scenario, ok := lab.Find(names[0])
+	if !ok {
+		return usagef("unknown scenario %q%s; sipdoctor lab lists them", names[0], didYouMean(names[0], scenarioNames()))
+	}
+	if o.memory {
+		return o.inMemory(cmd.Context(), s, scenario, "--memory was given")
+	}
+	return o.inKernel(cmd, s, scenario, command)
+}
+
+func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenario, command []string) error {
+	ctx := cmd.Context()
+	inside, exit, err := lab.Enter(ctx)
+	switch {
+	case errors.Is(err, lab.ErrUnavailable) && len(command) == 0:
+		return o.inMemory(ctx, s, scenario, err.Error())
+	case err != nil:
+		return err
+	case !inside:
+		return exitWith(exit)
+	}
+	exit, err = lab.Run(ctx, scenario, lab.RunOptions{
+		Command: command, Check: checkFlags(cmd.Flags()),
+		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
+		Ready: func(*lab.Office, *lab.Server) error { return o.introduce(s, scenario, "") },
+	})
+	if err != nil {
+		return err
+	}
+	return exitWith(exit)
+}
+
+// introduce tells what the office looks like. Where standard output is for a
+// program it goes beside it.
+func (o *labOptions) introduce(s streams, scenario lab.Scenario, how string) error {
+	if o.quiet {
+		return nil
+	}
+	w := s.Out
+	if o.format != "text" {
+		w = s.Err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Office %q: %s.\n%s\n%s\n", scenario.Name, scenario.Title, scenario.Story, drawing(scenario))
+	if how != "" {
+		fmt.Fprintln(&b, how)
+	}
+	b.WriteByte('\n')
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// drawing is the office in one line.
+func drawing(s lab.Scenario) string {
+	line := "phone " + lab.PhoneAddr + " -- router " + lab.RouterAddr
+	if len(s.Routers) > 1 {
+		line += " -- carrier's NAT"
+	}
+	return line + " -- Internet -- responder " + lab.ResponderAddr
+}
+
+// checkFlags are the flags that the check inside understands too, as they were
+// given.
+func checkFlags(flags *pflag.FlagSet) []string {
+	var out []string
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Name != "memory" {
+			out = append(out, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return out
+}
+
+func listScenarios(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, sc := range lab.Scenarios() {
+		fmt.Fprintf(w, "%s\t%s\n", sc.Name, sc.Title)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "\nRun one with: sipdoctor lab SCENARIO")
+	return err
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, sc := range lab.Scenarios() {
+		names = append(names, sc.Name)
+	}
+	return names
+}
+
+// whyMemory words why the office is not a real one.
+func whyMemory(reason string) string {
+	return "The office is built in memory, not in the kernel: " + render.Quote(reason)
+}

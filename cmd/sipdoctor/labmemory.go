@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/checks/responder"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+)
+
+// inMemory runs the same check, against the same responder, in an office that
+// exists in this process alone.
+func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason string) error {
+	if err := o.introduce(s, scenario, whyMemory(reason)); err != nil {
+		return err
+	}
+	r, err := o.checkInMemory(ctx, s, scenario)
+	if err != nil {
+		return fmt.Errorf("building the office %q in memory: %w", scenario.Name, err)
+	}
+	if err := o.show(s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
+}
+
+func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.Scenario) (*checks.Report, error) {
+	office := checktest.FromScenario(scenario)
+	defer office.World.Close()
+	// The servers outlive a Ctrl-C, so that the check can still say goodbye.
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop, err := office.Serve(serving)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	defer stop()
+	fingerprint, ended, err := respondIn(serving, office)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	defer func() { end(); <-ended }()
+	list, err := choose("office", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	j := job{list: list, net: office.Phone, inputs: checks.Inputs{
+		Responder: lab.ResponderAddr, Fingerprint: fingerprint, Deep: o.deep,
+		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr},
+	}}
+	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
+	p := newProgress(s.Err, o.quiet)
+	defer p.end()
+	return j.run(ctx, p), nil
+}
+
+// respondIn starts the responder on its two addresses.
+func respondIn(ctx context.Context, office *checktest.Office) (fingerprint string, ended <-chan struct{}, err error) {
+	t := thisTool()
+	srv, err := responder.New(responder.Config{
+		Net: office.Responder, Tool: t.Name + " " + t.Version,
+		Listen: []netip.Addr{netip.MustParseAddr(lab.ResponderAddr), netip.MustParseAddr(lab.ResponderAddr2)},
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := srv.Listen(ctx); err != nil {
+		return "", nil, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = srv.Serve(ctx) // its end is seen by the check, as a dead responder
+	}()
+	return fmt.Sprint(srv.Fingerprint()), done, nil
+}
+
+// phoneMachine is the computer on the phone's side: one cable to the router.
+func phoneMachine() platform.Machine {
+	router := netip.MustParseAddr(lab.RouterAddr)
+	tables := platform.Tables{
+		Interfaces: []platform.Interface{{
+			Name: "eth0", Index: 1, MTU: 1500, MAC: "02:00:00:00:88:10", Kind: platform.KindEthernet, Up: true,
+			Addrs: []netip.Prefix{netip.MustParsePrefix(lab.PhoneAddr + "/24")},
+		}},
+		Routes: []platform.Route{
+			{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: router, Interface: "eth0"},
+			{Dst: netip.MustParsePrefix("192.168.88.0/24"), Interface: "eth0"},
+		},
+		Neighbours: []platform.Neighbour{{Addr: router, MAC: "02:00:00:00:88:01", Interface: "eth0"}},
+	}
+	copied := func(context.Context) (platform.Tables, error) {
+		t := tables
+		t.Interfaces, t.Routes, t.Neighbours = slices.Clone(t.Interfaces), slices.Clone(t.Routes), slices.Clone(t.Neighbours)
+		return t, nil
+	}
+	return platform.Machine{
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Tables: copied, Neighbours: copied,
+		Root: func() bool { return false },
+	}
+}

@@ -1,0 +1,53 @@
+package render
+
+import (
+	"io"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Changes writes one line for a repeated run, and below it what is other than
+// before: statuses, facts, faults that came and went.
+func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
+	before, err := quoted(before)
+	if err != nil {
+		return err
+	}
+	if now, err = quoted(now); err != nil {
+		return err
+	}
+	p := newPage(w, o)
+	p.put(plain, now.Started.In(time.Local).Format("15:04:05")+" ")
+	p.put(statusStyle(now.Verdict), p.mark(now.Verdict)+" ")
+	p.line(plain, now.Headline)
+	for _, res := range now.Results {
+		old := before.Result(res.Check)
+		if old == nil || old.Status == res.Status && old.Summary == res.Summary {
+			continue
+		}
+		word := string(res.Status)
+		if old.Status != res.Status {
+			word = string(old.Status) + " → " + word
+		}
+		p.prose(plain, "         "+word+"  "+res.Check+"  ", factOf(res, o))
+	}
+	was, is := faults(before), faults(now)
+	for _, f := range is {
+		if !slices.ContainsFunc(was, func(x numberedFinding) bool { return x.ID == f.ID }) {
+			p.prose(red, "         new   ", f.Title)
+		}
+	}
+	for _, f := range was {
+		if !slices.ContainsFunc(is, func(x numberedFinding) bool { return x.ID == f.ID }) {
+			p.prose(green, "         gone  ", f.Title)
+		}
+	}
+	return p.flush()
+}
+
+func faults(r *checks.Report) []numberedFinding {
+	numbered, _ := arrange(r)
+	return numbered
+}

@@ -1,0 +1,77 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+// JSON writes r as other programs read it: indented, in a stable order, with a
+// line end. What it writes can be read again and gives the same bytes.
+func JSON(w io.Writer, r *checks.Report) error {
+	r, err := copied(r)
+	if err != nil {
+		return err
+	}
+	fillLists(r)
+	for i := range r.Results {
+		r.Results[i].Observed = unescapeHTML(r.Results[i].Observed)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// fillLists makes every list that a reader may loop over an array, never null.
+func fillLists(r *checks.Report) {
+	notNil(&r.Results)
+	for i := range r.Results {
+		notNil(&r.Results[i].Findings)
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			notNil(&f.Evidence)
+			notNil(&f.Fixes)
+			for k := range f.Fixes {
+				fix := &f.Fixes[k]
+				notNil(&fix.Commands)
+			}
+		}
+	}
+}
+
+func notNil[T checks.Result | checks.Finding | checks.Evidence | fixes.Fix | string](list *[]T) {
+	if *list == nil {
+		*list = []T{}
+	}
+}
+
+// unescapeHTML writes <, > and & as themselves in JSON that was made with Go's
+// default escaping: SIP is full of them, and nobody reads "\u003csip:".
+func unescapeHTML(raw json.RawMessage) json.RawMessage {
+	out := make(json.RawMessage, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' || i+1 >= len(raw) {
+			out = append(out, raw[i])
+			continue
+		}
+		c := byte(0)
+		if i+6 <= len(raw) {
+			c = map[string]byte{`\u003c`: '<', `\u003e`: '>', `\u0026`: '&'}[string(raw[i:i+6])]
+		}
+		if c != 0 {
+			out = append(out, c)
+			i += 5
+			continue
+		}
+		out = append(out, raw[i], raw[i+1])
+		i++
+	}
+	return out
+}

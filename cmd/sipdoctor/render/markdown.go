@@ -1,0 +1,126 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+// Markdown writes r for a ticket: the answer, a table of the checks, each
+// fault with its proof and cures. Whatever strangers sent stands in code spans
+// or with its markup escaped.
+func Markdown(w io.Writer, r *checks.Report) error {
+	r, err := quoted(r)
+	if err != nil {
+		return err
+	}
+	p := newPage(w, TextOptions{})
+	p.line(plain, "# "+p.mark(r.Verdict)+" "+escapeMarkdown(r.Headline))
+	if len(r.Results) > 0 {
+		p.line(plain, "\n| check | status | what was found |\n| --- | --- | --- |")
+	}
+	for _, res := range r.Results {
+		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(res.Check), escapeMarkdown(string(res.Status)),
+			escapeMarkdown(factOf(res, TextOptions{}))))
+	}
+	numbered, notes := arrange(r)
+	for i, f := range numbered {
+		p.line(plain, fmt.Sprintf("\n## %d. %s", i+1, escapeMarkdown(f.Title)))
+		p.markdownFinding(f)
+	}
+	for _, f := range notes {
+		p.line(plain, "\n## Note: "+escapeMarkdown(f.Title))
+		p.markdownFinding(f)
+	}
+	if hint := responderHint(r); hint != "" {
+		p.line(plain, "\n"+escapeMarkdown(hint))
+	}
+	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))
+	return p.flush()
+}
+
+func (p *page) markdownFinding(f numberedFinding) {
+	p.line(plain, "\n"+code(f.ID)+", "+escapeMarkdown(string(f.Confidence)))
+	if f.Explanation != "" {
+		p.line(plain, "\n"+escapeMarkdown(f.Explanation))
+	}
+	if len(f.Evidence) > 0 {
+		want, got := evidenceWords(f.check)
+		p.line(plain, fmt.Sprintf("\n| | %s | %s |\n| --- | --- | --- |", want, got))
+	}
+	for _, e := range f.Evidence {
+		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(e.Name), codeCell(e.Want), codeCell(e.Got)))
+	}
+	for i, fix := range f.Fixes {
+		p.markdownFix(fix, i > 0)
+	}
+	for i, a := range f.Advice {
+		if i == 0 {
+			p.end()
+		}
+		p.line(plain, "* "+escapeMarkdown(a))
+	}
+}
+
+func (p *page) markdownFix(f fixes.Fix, alternative bool) {
+	p.line(plain, "\n**"+escapeMarkdown(fixHeading(f, alternative))+"**")
+	p.fenced("", f.Commands)
+	p.fenced("undo", f.Undo)
+	p.fenced("check again", f.Verify)
+	for _, n := range []string{f.Note, rebootNote(f)} {
+		if n != "" {
+			p.line(plain, "\n"+escapeMarkdown(n))
+		}
+	}
+	if f.Source != "" {
+		p.line(plain, "\nSource: "+escapeMarkdown(f.Source))
+	}
+}
+
+// fenced writes commands as a code block, with a fence longer than any in
+// them.
+func (p *page) fenced(label string, commands []string) {
+	if len(commands) == 0 {
+		return
+	}
+	if label != "" {
+		label = "\n" + label + ":"
+	}
+	fence := "```"
+	for strings.Contains(strings.Join(commands, "\n"), fence) {
+		fence += "`"
+	}
+	p.line(plain, label+"\n"+fence)
+	for _, c := range commands {
+		p.line(plain, c)
+	}
+	p.line(plain, fence)
+}
+
+// escapeMarkdown escapes what Markdown and the HTML inside it would obey.
+func escapeMarkdown(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`,
+		"#", `\#`, "&", "&amp;", "<", "&lt;", ">", "&gt;", "~", `\~`).Replace(s)
+}
+
+// code is a code span: its fence is longer than any run of back ticks in s.
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if len(fence) > 1 {
+		s = " " + s + " "
+	}
+	return fence + s + fence
+}
+
+// codeCell is a code span inside a table, where only the bar has to be
+// escaped.
+func codeCell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }

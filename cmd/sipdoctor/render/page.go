@@ -1,0 +1,121 @@
+package render
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// width is what fits everywhere a report is pasted: 80 columns.
+const width = 80
+
+// style is one of the few ways in which text stands out.
+type style string
+
+// The styles, as SGR codes (ECMA-48, 8.3.117).
+const (
+	plain  style = ""
+	bold   style = "1"
+	dim    style = "2"
+	red    style = "1;31"
+	green  style = "32"
+	yellow style = "33"
+)
+
+// page writes lines of text. Layout is computed on plain text; colour is added
+// last and never counts as width.
+type page struct {
+	w     *bufio.Writer
+	color bool
+	ascii bool
+}
+
+func newPage(w io.Writer, o TextOptions) *page {
+	return &page{w: bufio.NewWriter(w), color: o.Color, ascii: o.ASCII}
+}
+
+// put writes s in a style, without a line end. The first write error sticks
+// to the buffered writer and comes out at the end.
+func (p *page) put(st style, s string) {
+	if p.ascii {
+		s = plainASCII(s)
+	}
+	if p.color && st != plain && s != "" {
+		s = "\x1b[" + string(st) + "m" + s + "\x1b[0m"
+	}
+	_, _ = p.w.WriteString(s)
+}
+
+// line writes a whole line, without trailing blanks.
+func (p *page) line(st style, s string) {
+	p.put(st, strings.TrimRight(s, " "))
+	p.end()
+}
+
+func (p *page) end() { _ = p.w.WriteByte('\n') }
+
+// prose writes text wrapped to the page: the first line after the given lead,
+// the others under it.
+func (p *page) prose(st style, lead, text string) {
+	indent := strings.Repeat(" ", cells(lead))
+	for i, l := range wrap(text, width-cells(lead)) {
+		if i > 0 {
+			lead = indent
+		}
+		p.put(plain, lead)
+		p.line(st, l)
+	}
+}
+
+// hanging writes text wrapped to the page, with a deeper indent from the
+// second line on.
+func (p *page) hanging(first, rest, text string) {
+	for i, l := range wrap(text, width-cells(rest)) {
+		if i == 0 {
+			p.line(plain, first+l)
+		} else {
+			p.line(plain, rest+l)
+		}
+	}
+}
+
+// cells is how many columns s takes. Wide scripts do not occur in what this
+// program says itself.
+func cells(s string) int { return utf8.RuneCountInString(s) }
+
+// pad fills s with blanks to n columns.
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-cells(s)))
+}
+
+// wrap breaks text between words into lines of at most n columns. A longer
+// word (an address, a URL) keeps a line of its own. There is always one line.
+func wrap(text string, n int) []string {
+	var lines []string
+	cur := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case cur == "":
+			cur = word
+		case cells(cur)+1+cells(word) <= n:
+			cur += " " + word
+		default:
+			lines = append(lines, cur)
+			cur = word
+		}
+	}
+	return append(lines, cur)
+}
+
+// chop breaks s anywhere into pieces of at most n columns: for evidence, which
+// may be one word as long as a whole message.
+func chop(s string, n int) []string {
+	r := []rune(s)
+	var out []string
+	for len(r) > n {
+		out = append(out, string(r[:n]))
+		r = r[n:]
+	}
+	return append(out, string(r))
+}

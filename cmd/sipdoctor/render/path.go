@@ -1,0 +1,161 @@
+package render
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// stop is one box on the drawn path; broken says that the way into it is where
+// SIP comes to harm.
+type stop struct {
+	label  string
+	broken bool
+}
+
+// natFacts is what the drawing needs of the facts of nat.
+type natFacts struct {
+	BehindNAT bool     `json:"behind_nat"`
+	Public    []string `json:"public"`
+	CGNAT     bool     `json:"cgnat"`
+	Layers    int      `json:"nat_layers"`
+}
+
+// stops lists the boxes from the phone to the far end, as far as the report
+// knows them. It is empty when it knows no more than this machine.
+func stops(r *checks.Report) []stop {
+	if r.Host == nil || len(r.Host.Uplink.Local) == 0 {
+		return nil
+	}
+	u := r.Host.Uplink
+	list := []stop{{label: Quote(u.Local[0].String())}}
+	if failed(r, "uplink") {
+		return append(list, stop{label: "no way out", broken: true})
+	}
+	if u.Gateway.IsValid() || u.Gateway6.IsValid() {
+		list = append(list, stop{label: routerLabel(r)})
+	}
+	if u.VPN && u.VPNInterface != "" {
+		list = append(list, stop{label: "VPN " + u.VPNInterface})
+	}
+	var nat natFacts
+	facts(r, "nat", &nat)
+	if nat.CGNAT || nat.Layers > 1 {
+		list = append(list, stop{label: "second NAT"})
+	}
+	if nat.BehindNAT && len(nat.Public) > 0 {
+		list = append(list, stop{label: publicLabel(nat.Public)})
+	}
+	list = append(list, stop{label: farEnd(r)})
+	if failed(r, "sip-alg") {
+		list[harm(r, list)].broken = true
+	}
+	return list
+}
+
+// harm is the stop on the way to which SIP is changed or lost. Seen from both
+// ends alone it is somewhere past the office's router; a hop that quoted the
+// message unchanged says more.
+func harm(r *checks.Report, list []stop) int {
+	var alg struct {
+		ChangedAt struct {
+			After  string `json:"after"`
+			Before string `json:"before"`
+		} `json:"changed_at"`
+	}
+	facts(r, "sip-alg", &alg)
+	gateway := r.Host.Uplink.Gateway.String()
+	if at := alg.ChangedAt; at.Before != "" && at.After != "" && at.After != gateway {
+		return len(list) - 1
+	}
+	return min(2, len(list)-1)
+}
+
+func failed(r *checks.Report, check string) bool {
+	res := r.Result(check)
+	return res != nil && res.Status == checks.Fail
+}
+
+func routerLabel(r *checks.Report) string {
+	u := r.Host.Uplink
+	name := u.GatewayVendor
+	if rt := r.Host.Router; rt != nil && rt.Vendor+rt.Model != "" && rt.Confidence != "possible" {
+		name = strings.TrimSpace(rt.Vendor + " " + strings.TrimPrefix(rt.Model, rt.Vendor+" "))
+	}
+	if name == "" {
+		name = "router"
+	}
+	// A router may call itself whatever it likes; 30 columns leave room for
+	// the others.
+	if r := []rune(name); len(r) > 30 {
+		name = string(r[:30]) + "…"
+	}
+	gw := u.Gateway
+	if !gw.IsValid() {
+		gw = u.Gateway6
+	}
+	return name + " " + Quote(gw.String())
+}
+
+// publicLabel is the address others see, without its port; a second different
+// one shows that there are several.
+func publicLabel(public []string) string {
+	host := func(s string) string {
+		if ap, err := netip.ParseAddrPort(s); err == nil {
+			return ap.Addr().String()
+		}
+		return s
+	}
+	first := host(public[0])
+	for _, s := range public[1:] {
+		if host(s) != first {
+			return first + " and others"
+		}
+	}
+	return first
+}
+
+func farEnd(r *checks.Report) string {
+	switch in := r.Inputs; {
+	case in.Responder != "":
+		return in.Responder
+	case len(in.SIPServers) > 0:
+		return in.SIPServers[0]
+	}
+	return "Internet"
+}
+
+// path draws the way from the phone to the far end, with a cross where SIP
+// comes to harm. A way too long for one line goes on in the next.
+func (p *page) path(r *checks.Report) {
+	list := stops(r)
+	if len(list) < 2 {
+		return
+	}
+	p.end()
+	p.put(plain, "  "+list[0].label)
+	column := 2 + cells(list[0].label)
+	for _, s := range list[1:] {
+		edge := " ── "
+		if s.broken {
+			edge = " ──✗── "
+		}
+		if p.ascii {
+			edge = strings.NewReplacer("─", "-", "✗", "X").Replace(edge)
+		}
+		if column+cells(edge)+cells(s.label) > width {
+			p.end()
+			p.put(plain, "     ")
+			column = 5
+		}
+		if s.broken {
+			p.put(red, edge)
+		} else {
+			p.put(dim, edge)
+		}
+		p.put(plain, s.label)
+		column += cells(edge) + cells(s.label)
+	}
+	p.end()
+}

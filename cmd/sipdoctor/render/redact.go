@@ -1,0 +1,239 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Redact returns a copy of r without addresses, hardware addresses, names of
+// hosts and users, fingerprints and session ids, so that it can be shown to
+// strangers. Each is replaced by a stand-in of its own kind (private stays
+// private, public stays public) and the same one everywhere, so that the
+// report still reads, can be saved and be judged again. Raw bytes that are no
+// text are dropped.
+func Redact(r *checks.Report) (*checks.Report, error) {
+	tree, err := treeOf(r)
+	if err != nil {
+		return nil, err
+	}
+	red := newRedactor(r)
+	walk(tree, place{}, func(at place, s string) string { red.collect(at, s); return s })
+	red.assign()
+	walk(tree, place{}, red.replaceAt)
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		return nil, fmt.Errorf("storing the redacted report: %w", err)
+	}
+	var out checks.Report
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("reading the redacted report: %w", err)
+	}
+	out.Redacted = true
+	return &out, nil
+}
+
+func treeOf(r *checks.Report) (any, error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("copying the report: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("copying the report: %w", err)
+	}
+	return tree, nil
+}
+
+// place is where in the report a string stands.
+type place struct {
+	parent, key string
+	observed    bool // inside the raw observation of a check
+}
+
+// walk replaces every string below tree, in a fixed order. Map keys are data
+// too where the observation uses hosts as keys.
+func walk(tree any, at place, f func(place, string) string) any {
+	switch t := tree.(type) {
+	case string:
+		return f(at, t)
+	case []any:
+		for i := range t {
+			t[i] = walk(t[i], at, f)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(t)) {
+			sub := place{parent: at.key, key: k, observed: at.observed || k == "observed"}
+			v := walk(t[k], sub, f)
+			// Only what is written like a host or an address can be data in a
+			// key; the others are field names.
+			if strings.ContainsAny(k, ".:") {
+				delete(t, k)
+				k = f(place{parent: at.key, key: "map key"}, k)
+			}
+			t[k] = v
+		}
+	}
+	return tree
+}
+
+// redactor knows what must not be seen, and what stands for it.
+type redactor struct {
+	stand map[string]string // original, lower-case, to stand-in
+	order []string          // originals in the order they were met
+	kinds map[string]kind
+	keep  map[string]bool // words of the report's own vocabulary, lower-case
+	names *nameMatcher
+}
+
+func newRedactor(r *checks.Report) *redactor {
+	red := &redactor{stand: map[string]string{}, kinds: map[string]kind{}, keep: map[string]bool{}}
+	for _, w := range []string{"localhost", "sipdoctor", "router", "gateway", "phone", "responder", "pbx", "sip", "stun", "internet", "github.com"} {
+		red.keep[w] = true
+	}
+	for _, res := range r.Results {
+		red.keep[strings.ToLower(res.Check)] = true
+		for _, f := range res.Findings {
+			// A finding's ID reads like a domain, up to its first dash too.
+			red.keep[strings.ToLower(f.ID)] = true
+			upToDash, _, _ := strings.Cut(f.ID, "-")
+			red.keep[strings.ToLower(upToDash)] = true
+			red.keep[strings.ToLower(domain.FindString(f.ID))] = true
+		}
+	}
+	if r.Host != nil {
+		red.keep[strings.ToLower(r.Host.OS)] = true
+		if rt := r.Host.Router; rt != nil {
+			for _, w := range []string{rt.Vendor, rt.Platform, rt.Model} {
+				red.keep[strings.ToLower(w)] = true
+			}
+		}
+	}
+	return red
+}
+
+// met notes an original, once.
+func (red *redactor) met(k kind, original string) {
+	key := strings.ToLower(original)
+	if _, seen := red.kinds[key]; seen || key == "" || red.keep[key] {
+		return
+	}
+	red.kinds[key] = k
+	red.order = append(red.order, key)
+}
+
+// collect notes everything in s that has to go.
+func (red *redactor) collect(at place, s string) {
+	if at.parent == "tool" || secretKeys[at.key] {
+		return
+	}
+	if text, ok := blob(at, s); ok {
+		if text != "" {
+			red.collect(place{key: "blob", observed: true}, text)
+		}
+		return
+	}
+	matchAll(s, red.met)
+	if at.key == "hostname" || at.parent == "inputs" && nameKeys[at.key] || at.parent == "router" && at.key == "name" {
+		red.collectName(hostPart(s))
+	}
+	if at.key != "source" && !proseKeys[at.key] {
+		for _, n := range domainNames(s) {
+			red.collectName(n)
+		}
+	}
+}
+
+// collectName notes the name of a host, unless it is a word that the report
+// itself uses: a router called "MikroTik" gives nothing away.
+func (red *redactor) collectName(name string) {
+	if !isAddress(name) {
+		red.met(kindName, name)
+	}
+}
+
+// assign chooses the stand-ins. None may contain an original of its own sort:
+// whoever searches the output for one must find nothing.
+func (red *redactor) assign() {
+	next := map[kind]int{}
+	var words []string
+	for _, o := range red.order {
+		k := red.kinds[o]
+		// A user called "al" is too short to be searched for everywhere.
+		if k == kindName || k == kindUser && len(o) >= 4 {
+			words = append(words, o)
+		}
+		red.stand[o] = "redacted" // for names that every stand-in would contain, such as "host"
+		for range len(red.order) + 1 {
+			next[k]++
+			if s := k.standIn(next[k], o); !red.reveals(k, s) {
+				red.stand[o] = s
+				break
+			}
+		}
+	}
+	red.names = newNameMatcher(words)
+}
+
+// reveals reports whether a stand-in contains an original that it could be
+// mistaken for.
+func (red *redactor) reveals(k kind, standIn string) bool {
+	for _, o := range red.order {
+		if red.kinds[o].word() == k.word() && strings.Contains(standIn, o) {
+			return true
+		}
+	}
+	return false
+}
+
+func (red *redactor) replaceAt(at place, s string) string {
+	switch {
+	case at.parent == "tool":
+		return s
+	case secretKeys[at.key]:
+		return ""
+	}
+	if text, ok := blob(at, s); ok {
+		return base64.StdEncoding.EncodeToString([]byte(red.replace(text)))
+	}
+	if at.key == "reason" || at.key == "text" {
+		// The trace of an internal error names files of whoever built it.
+		s, _, _ = strings.Cut(s, "\ngoroutine ")
+	}
+	return red.replace(s)
+}
+
+func (red *redactor) replace(s string) string {
+	s = replaceAll(s, func(_ kind, original string) string {
+		return cmp.Or(red.stand[strings.ToLower(original)], original)
+	})
+	return red.names.replace(s, func(name string) string { return red.stand[strings.ToLower(name)] })
+}
+
+// blob recognises bytes that an observation stored as base64 and returns their
+// text, or "" when they are no text: what cannot be read cannot be redacted.
+func blob(at place, s string) (text string, ok bool) {
+	// Words of 20 letters and more that happen to be base64 do not occur in
+	// observations; 20 characters hold 15 bytes, less than any SIP start line.
+	if !at.observed || at.key == "blob" || at.key == "map key" || len(s) < 20 && !blobKeys[at.key] || s == "" {
+		return "", false
+	}
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || hexRun.FindString(s) == s {
+		return "", false
+	}
+	if !utf8.Valid(b) || bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' && r != '\t' }) {
+		return "", true
+	}
+	return string(b), true
+}

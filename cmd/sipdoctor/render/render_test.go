@@ -1,0 +1,245 @@
+package render
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// everyFormat is every way in which a report can be shown.
+var everyFormat = map[string]func(io.Writer, *checks.Report) error{
+	"text":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{}) },
+	"colour":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Color: true}) },
+	"ascii":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{ASCII: true}) },
+	"quiet":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Quiet: true}) },
+	"verbose": func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Verbose: true}) },
+	"json":    JSON, "markdown": Markdown, "junit": JUnit,
+}
+
+func savedReports(t *testing.T) map[string]*checks.Report {
+	t.Helper()
+	files, err := filepath.Glob("../../../testdata/reports/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no saved reports: %v", err)
+	}
+	out := map[string]*checks.Report{}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := checks.ReadReport(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		out[strings.TrimSuffix(filepath.Base(f), ".json")] = r
+	}
+	return out
+}
+
+func shownAs(t *testing.T, format string, r *checks.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := everyFormat[format](&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A saved report shows the same way it did when the golden was looked at.
+func TestSavedReportsShowAsBefore(t *testing.T) {
+	endings := map[string]string{"text": ".txt", "verbose": ".verbose.txt", "ascii": ".ascii.txt", "markdown": ".md", "junit": ".xml"}
+	for name, r := range savedReports(t) {
+		for format, ending := range endings {
+			t.Run(name+" as "+format, func(t *testing.T) {
+				got := shownAs(t, format, r)
+				golden := filepath.Join("testdata", name+ending)
+				if *update {
+					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("changed (-before +now), accept with -update:\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// Saved output is input: what was written is read, and written again byte for
+// byte.
+func TestSavedJSONIsWrittenBackUnchanged(t *testing.T) {
+	for name, r := range savedReports(t) {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("../../../testdata/reports", name+".json")
+			got := shownAs(t, "json", r)
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("read and written again (-file +now):\n%s", diff)
+			}
+		})
+	}
+}
+
+// SIP is full of angle brackets; they are written as they are, and a backslash
+// that a stranger sent stays one.
+func TestJSONShowsAngleBracketsAsTheyAre(t *testing.T) {
+	r := &checks.Report{Results: []checks.Result{{Observed: []byte(`{"a":"\u003csip:x@y\u003e \u0026 \\u003c \n"}`)}}}
+	if out := shownAs(t, "json", r); !strings.Contains(out, `"a": "<sip:x@y> & \\u003c \n"`) {
+		t.Error(out)
+	}
+}
+
+// A router that calls itself "\x1b[2J" must not clear the technician's screen.
+func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
+	hostile := savedReports(t)["hostile"]
+	for format := range everyFormat {
+		if format == "json" {
+			continue // escaped by the format itself, see below
+		}
+		t.Run(format, func(t *testing.T) {
+			out := shownAs(t, format, hostile)
+			for _, sgr := range []style{bold, dim, red, green, yellow} {
+				out = strings.ReplaceAll(out, "\x1b["+string(sgr)+"m", "")
+			}
+			out = strings.ReplaceAll(out, "\x1b[0m", "")
+			for i, r := range out {
+				if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x202e || r == utf8.RuneError) {
+					t.Fatalf("%U at byte %d: %q", r, i, out[max(0, i-20):min(len(out), i+20)])
+				}
+			}
+		})
+	}
+	if out := shownAs(t, "json", hostile); strings.ContainsAny(out, "\x00\x07\x1b") {
+		t.Error("JSON holds raw control characters")
+	}
+}
+
+// What a stranger calls itself is no HTML and no table in a ticket.
+func TestMarkdownOfStrangersIsNoMarkup(t *testing.T) {
+	out := shownAs(t, "markdown", savedReports(t)["hostile"])
+	for _, l := range strings.Split(out, "\n") {
+		outside := l
+		for strings.Count(outside, "`") >= 2 {
+			a := strings.IndexByte(outside, '`')
+			b := a + 1 + strings.IndexByte(outside[a+1:], '`')
+			outside = outside[:a] + outside[b+1:]
+		}
+		if strings.Contains(outside, "<") {
+			t.Errorf("markup outside of code: %q", l)
+		}
+	}
+}
+
+// Commands stand whole on their line, whatever their length; everything else
+// fits 80 columns.
+func TestTextFitsEightyColumnsAndCommandsStayWhole(t *testing.T) {
+	for name, r := range savedReports(t) {
+		if name == "hostile" {
+			continue // its commands, sources and names are one endless word
+		}
+		whole := map[string]bool{}
+		for _, res := range r.Results {
+			for _, f := range res.Findings {
+				for _, fix := range f.Fixes {
+					for _, c := range append(append(append([]string{fix.Source}, fix.Commands...), fix.Undo...), fix.Verify...) {
+						whole[c] = true
+					}
+				}
+			}
+		}
+		for _, format := range []string{"text", "ascii", "verbose"} {
+			out := shownAs(t, format, r)
+			for _, l := range strings.Split(out, "\n") {
+				if n := utf8.RuneCountInString(l); n > 80 && !whole[strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(l, "   source"), "   undo"), " ")] {
+					t.Errorf("%s as %s: %d columns: %s", name, format, n, l)
+				}
+			}
+		}
+		for _, res := range r.Results {
+			for _, f := range res.Findings {
+				for _, fix := range f.Fixes {
+					for _, c := range fix.Commands {
+						if !strings.Contains(shownAs(t, "verbose", r), "\n     "+c+"\n") {
+							t.Errorf("%s: command does not stand alone: %s", name, c)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestASCIIStaysASCII(t *testing.T) {
+	for name, r := range savedReports(t) {
+		for i, c := range []byte(shownAs(t, "ascii", r)) {
+			if c >= 0x80 {
+				t.Fatalf("%s: byte %#x at %d", name, c, i)
+			}
+		}
+	}
+}
+
+// Without a responder the text says what one would add, and how to start it;
+// with one it says nothing of the kind.
+func TestResponderIsOfferedOnlyWhenItWasMissing(t *testing.T) {
+	all := savedReports(t)
+	if !strings.Contains(shownAs(t, "text", all["inconclusive"]), "sipdoctor serve") {
+		t.Error("no hint at a responder")
+	}
+	if strings.Contains(shownAs(t, "text", all["clean"]), "sipdoctor serve") {
+		t.Error("a responder is offered to someone who has one")
+	}
+}
+
+// What an unplugged cable explains is told in two words, not in ten faults.
+func TestWhatTheCauseExplainsIsFolded(t *testing.T) {
+	out := shownAs(t, "text", savedReports(t)["no-network"])
+	if !strings.Contains(out, "explained by uplink") || strings.Contains(out, "network is unreachable") {
+		t.Errorf("not folded:\n%s", out)
+	}
+}
+
+func FuzzQuoteNeverPrintsControl(f *testing.F) {
+	f.Add("plain")
+	f.Add("\x1b[2J\x9b31m\u202e\xff\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range Quote(s) {
+			if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+				t.Fatalf("%U in %q", r, Quote(s))
+			}
+		}
+		if Quote(Quote(s)) != Quote(s) {
+			t.Fatal("quoting twice changes the text")
+		}
+		for _, c := range []byte(plainASCII(Quote(s))) {
+			if c >= 0x80 {
+				t.Fatalf("not ASCII: %q", plainASCII(Quote(s)))
+			}
+		}
+	})
+}

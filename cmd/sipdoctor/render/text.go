@@ -1,0 +1,206 @@
+// Package render shows a report: as text for people, as JSON for programs, as
+// Markdown for tickets and as JUnit for build servers. Everything comes from
+// the report alone.
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// TextOptions are the choices of Text. The zero value is plain UTF-8 without
+// colour.
+type TextOptions struct {
+	Color   bool // ANSI colours
+	ASCII   bool // nothing but ASCII
+	Quiet   bool // only the first line
+	Verbose bool // all fixes, all evidence, durations, notes
+}
+
+// Text writes r for a person at a terminal: the answer in the first line, then
+// one line a check, then each fault with proof and cure. It fits 80 columns;
+// commands are never broken.
+func Text(w io.Writer, r *checks.Report, o TextOptions) error {
+	r, err := quoted(r)
+	if err != nil {
+		return err
+	}
+	p := newPage(w, o)
+	if o.Quiet {
+		p.put(statusStyle(r.Verdict), p.mark(r.Verdict)+" ")
+		p.line(plain, r.Headline)
+		return p.flush()
+	}
+	numbered, notes := arrange(r)
+	p.headline(r, numbered)
+	p.path(r)
+	p.checkLines(r, o)
+	for i, f := range numbered {
+		p.end()
+		p.finding(i+1, f, o)
+	}
+	p.notes(notes, o)
+	p.footer(r, o)
+	return p.flush()
+}
+
+func (p *page) flush() error {
+	if err := p.w.Flush(); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// mark is the first thing a person sees.
+func (p *page) mark(s checks.Status) string {
+	sign, word := "?", "UNCLEAR:"
+	switch s {
+	case checks.Pass:
+		sign, word = "✓", "OK:"
+	case checks.Fail:
+		sign, word = "✗", "FAULT:"
+	case checks.Warn:
+		sign, word = "!", "WARNING:"
+	}
+	if p.ascii {
+		return word
+	}
+	return sign
+}
+
+func statusStyle(s checks.Status) style {
+	switch s {
+	case checks.Pass:
+		return green
+	case checks.Fail, checks.Error:
+		return red
+	case checks.Warn, checks.Inconclusive:
+		return yellow
+	}
+	return dim
+}
+
+// headline writes the answer, with a pointer to the first cure when there is
+// room for it.
+func (p *page) headline(r *checks.Report, numbered []numberedFinding) {
+	mark := p.mark(r.Verdict) + " "
+	lines := wrap(r.Headline, width-cells(mark))
+	pointer := ""
+	for i, f := range numbered {
+		if f.Severity == checks.Critical && len(f.Fixes) > 0 {
+			pointer = fmt.Sprintf("cure %d below", i+1)
+			break
+		}
+	}
+	for i, l := range lines {
+		if i == 0 {
+			p.put(statusStyle(r.Verdict), mark)
+		} else {
+			p.put(plain, strings.Repeat(" ", cells(mark)))
+		}
+		p.put(bold, l)
+		room := width - cells(mark) - cells(l)
+		if i == len(lines)-1 && pointer != "" && room >= cells(pointer)+3 {
+			p.put(dim, strings.Repeat(" ", room-cells(pointer))+pointer)
+		}
+		p.end()
+	}
+}
+
+// checkLines writes one line a check: status, name, fact.
+func (p *page) checkLines(r *checks.Report, o TextOptions) {
+	statusWidth, nameWidth := 4, 0
+	for _, res := range r.Results {
+		statusWidth = max(statusWidth, cells(string(res.Status)))
+		nameWidth = max(nameWidth, cells(res.Check))
+	}
+	if len(r.Results) > 0 {
+		p.end()
+	}
+	for _, res := range r.Results {
+		word := string(res.Status)
+		if res.Status == checks.Fail {
+			word = "FAIL"
+		}
+		p.put(plain, "  ")
+		p.put(statusStyle(res.Status), pad(word, statusWidth))
+		name := "  " + pad(res.Check, nameWidth) + "  "
+		indent := strings.Repeat(" ", 2+statusWidth+cells(name))
+		for i, l := range wrap(factOf(res, o), width-cells(indent)) {
+			if i > 0 {
+				name = indent
+			}
+			p.line(plain, name+l)
+		}
+	}
+}
+
+// factOf is what the line of a check says. What another check's failure
+// already explains is folded.
+func factOf(res checks.Result, o TextOptions) string {
+	var parts []string
+	if res.ExplainedBy != "" {
+		parts = append(parts, "explained by "+res.ExplainedBy)
+	}
+	if res.ExplainedBy == "" || o.Verbose {
+		if res.Summary != "" {
+			parts = append(parts, res.Summary)
+		}
+		if res.Reason != "" && res.Reason != res.Summary {
+			parts = append(parts, res.Reason)
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, res.Title)
+	}
+	s := strings.Join(parts, ": ")
+	if o.Verbose {
+		s += " (" + duration(res.DurationMS) + ")"
+	}
+	return s
+}
+
+func duration(ms int64) string {
+	return (time.Duration(ms) * time.Millisecond).String()
+}
+
+// footer says what the run did not do, and with --verbose how it went.
+func (p *page) footer(r *checks.Report, o TextOptions) {
+	if hint := responderHint(r); hint != "" {
+		p.end()
+		p.prose(dim, "", hint)
+	}
+	if r.Interrupted {
+		p.end()
+		p.prose(yellow, "", "The run was interrupted: this is what was learnt until then.")
+	}
+	if r.Redacted {
+		p.end()
+		p.prose(dim, "", "Addresses and names in this report are stand-ins.")
+	}
+	if !o.Verbose {
+		return
+	}
+	p.end()
+	if r.Host != nil {
+		for _, n := range r.Host.Notes {
+			p.prose(dim, "note: ", n)
+		}
+	}
+	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version,
+		r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), duration(r.DurationMS)))
+}
+
+// responderHint says what a responder would have added to this run, or
+// nothing when it had one or no use for one.
+func responderHint(r *checks.Report) string {
+	if r.Command != "check" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
+		return ""
+	}
+	return "With a responder outside, this check compares every byte sent with what arrived, both ways. " +
+		"Start one on any machine outside: sipdoctor serve"
+}

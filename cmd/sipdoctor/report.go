@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+)
+
+// maxReport is the size of a report that is still read, in bytes: a deep run
+// stores less than 2 MiB, and a file of another kind must not fill the memory.
+const maxReport = 64 << 20
+
+func newReportCommand(s streams) *cobra.Command {
+	var (
+		o       reporting
+		rejudge bool
+	)
+	cmd := &cobra.Command{
+		Use:   "report FILE",
+		Short: "Show a saved JSON report again",
+		Long: `Report reads what "check --format json" wrote ("-": standard input) and shows it
+in any format. With --rejudge today's rules, words and remedies are applied to
+what was observed then. The exit status is that of the report.`,
+		Example: `  sipdoctor report report.json
+  sipdoctor report report.json --redact --format markdown
+  ssh office-pc sipdoctor check --format json | sipdoctor report -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("report takes one FILE, or - for standard input; %d were given", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			r, err := readReport(s.In, args[0])
+			if err != nil {
+				return err
+			}
+			if rejudge {
+				if r, err = checks.Rejudge(r, all.Checks()); err != nil {
+					return err
+				}
+			}
+			if err := o.show(s, r); err != nil {
+				return err
+			}
+			return exitWith(exitStatus(r, o.strict))
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "judge what was observed by today's rules")
+	return cmd
+}
+
+// readReport reads a saved report; whatever is wrong with it is a mistake of
+// the input, named with its file.
+func readReport(stdin io.Reader, name string) (*checks.Report, error) {
+	in, shown := stdin, "standard input"
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("reading the report: %w", err)}
+		}
+		defer f.Close()
+		in, shown = f, name
+	}
+	r, err := checks.ReadReport(io.LimitReader(in, maxReport))
+	if err != nil {
+		return nil, usagef("reading %s: %w", shown, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+)
+
+// reporting are the flags of every command that shows a report.
+type reporting struct {
+	format, output, color string
+	redact                bool
+	quiet, verbose        bool
+	strict                bool
+}
+
+func formats() []string { return []string{"text", "json", "markdown", "junit"} }
+
+func (o *reporting) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "text", "`FORMAT` of the report: "+strings.Join(formats(), ", "))
+	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
+	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
+	f.BoolVar(&o.redact, "redact", false, "replace addresses, names and ids by stand-ins, to show the report to strangers")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the first line, the answer")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "all fixes, all evidence, durations")
+	f.BoolVar(&o.strict, "strict", false, "exit with 1 for warnings too")
+	complete := func(values []string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return values, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	_ = cmd.RegisterFlagCompletionFunc("format", complete(formats())) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("color", complete([]string{"auto", "always", "never"}))
+}
+
+// validate refuses bad values before anything is sent to anybody.
+func (o *reporting) validate() error {
+	switch {
+	case !slices.Contains(formats(), o.format):
+		return usagef("--format %s does not exist%s; there are %s", render.Quote(o.format), didYouMean(o.format, formats()), strings.Join(formats(), ", "))
+	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
+		return usagef("--color is auto, always or never, not %q", o.color)
+	case o.quiet && o.verbose:
+		return usagef("--quiet and --verbose exclude each other")
+	case o.quiet && o.format != "text":
+		return usagef("--quiet is for --format text; %s has no first line", o.format)
+	}
+	return o.validateOutput()
+}
+
+func (o *reporting) validateOutput() error {
+	if o.output == "" {
+		return nil
+	}
+	if info, err := os.Stat(o.output); err == nil && info.IsDir() {
+		return usagef("--output %s is a directory; name a file", o.output)
+	}
+	info, err := os.Stat(filepath.Dir(o.output))
+	if err != nil || !info.IsDir() {
+		return usagef("--output %s: there is no directory %s", o.output, filepath.Dir(o.output))
+	}
+	return nil
+}
+
+// show writes the report as the flags say.
+func (o *reporting) show(s streams, r *checks.Report) error {
+	if o.redact {
+		var err error
+		if r, err = render.Redact(r); err != nil {
+			return fmt.Errorf("redacting the report: %w", err)
+		}
+	}
+	if o.output == "" {
+		return o.write(s.Out, r)
+	}
+	var b bytes.Buffer
+	if err := o.write(&b, r); err != nil {
+		return err
+	}
+	return replaceFile(o.output, b.Bytes())
+}
+
+func (o *reporting) write(w io.Writer, r *checks.Report) error {
+	switch o.format {
+	case "json":
+		return render.JSON(w, r)
+	case "markdown":
+		return render.Markdown(w, r)
+	case "junit":
+		return render.JUnit(w, r)
+	}
+	return render.Text(w, r, o.text(w))
+}
+
+func (o *reporting) text(w io.Writer) render.TextOptions {
+	return render.TextOptions{
+		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
+		Quiet: o.quiet, Verbose: o.verbose,
+	}
+}
+
+// replaceFile writes a whole file or none: whoever reads the old one never
+// meets half a report.
+func replaceFile(name string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(content)
+	// As private as the file that it replaces, or else readable for everybody
+	// like any file of the user: CreateTemp's 0600 would surprise.
+	mode := os.FileMode(0o644)
+	if info, serr := os.Stat(name); serr == nil {
+		mode = info.Mode().Perm()
+	}
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

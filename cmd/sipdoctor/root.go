@@ -1,0 +1,111 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// newRootCommand builds the whole command tree. started reports whether the
+// chosen command began to work: an error before that is about the command
+// line.
+func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
+	running := false
+	root = &cobra.Command{
+		Use:   "sipdoctor",
+		Short: "Find what stands between phones and their PBX, and how to cure it",
+		Long: `sipdoctor finds what stands between phones and their PBX (NAT, SIP ALG,
+firewall) and prints the commands that cure it.
+
+Start with:  sipdoctor check
+No network?  sipdoctor lab sip-alg`,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		Args:             noSuchCommand,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) { running = true },
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetFlagErrorFunc(explainFlagError)
+	root.AddCommand(
+		newCheckCommand(s),
+		newServeCommand(s),
+		newServeCommand(s),
+		newLabCommand(s),
+		newReportCommand(s),
+		newChecksCommand(s),
+		newVersionCommand(s),
+	)
+	root.SetHelpCommand(newHelpCommand())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args = noSuchCommand
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+	return root, func() bool { return running }
+}
+
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show help for a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return noSuchCommand(cmd.Root(), args)
+			}
+			return target.Help()
+		},
+	}
+}
+
+// noSuchCommand is the argument rule of commands that only hold other
+// commands: any argument is a mistyped command.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return usagef("unknown command %q%s; see %s --help", args[0], didYouMean(args[0], names), cmd.CommandPath())
+}
+
+// explainFlagError adds to a flag's error what to do about it.
+func explainFlagError(cmd *cobra.Command, err error) error {
+	if err == pflag.ErrHelp {
+		return err
+	}
+	hint := ""
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := closest(name, names); near != "" {
+			hint = "; did you mean --" + near + "?"
+		}
+	}
+	return usagef("%w%s; see %s --help", err, strings.TrimSuffix(hint, "?"), cmd.CommandPath())
+}
+
+// noArgs and atMostOne are argument rules with one-line errors.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, but %q was given", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%s takes one argument at most, but %q was given too", cmd.CommandPath(), args[1])
+	}
+	return nil
+}
