@@ -1,0 +1,48 @@
+# Everything a developer types. `make test` is what CI runs.
+GO ?= go
+export CGO_ENABLED = 0
+
+.PHONY: build test unit lab-tools lint fuzz bench cross clean
+
+build:
+	$(GO) build -trimpath -ldflags '-s -w' -o sipdoctor ./cmd/sipdoctor
+
+# Installs what the lab's tests need where apt-get is at hand, then lints and
+# runs everything. Elsewhere the tests say what they leave out.
+test: lab-tools lint cross
+	$(GO) test -count=1 ./...
+
+# Rings 1 to 3: nothing but Go and loopback.
+unit:
+	$(GO) test ./...
+
+lab-tools:
+	@sh testdata/lab-tools.sh
+
+lint:
+	@out=$$(gofmt -l cmd checks netinfo fixes platform); test -z "$$out" || { echo "gofmt -w these: $$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+# Every system and processor a technician may hold in hand.
+TARGETS = windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 linux/amd64 linux/arm64 linux/arm linux/mipsle
+cross:
+	@for t in $(TARGETS); do \
+		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./cmd/sipdoctor || { echo "does not build for $$t"; exit 1; }; \
+	done; echo "builds for $(TARGETS)"
+
+# One minute of every fuzz target; FUZZTIME=10s for a quick look.
+FUZZTIME ?= 1m
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+# Figures for docs/performance.md.
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -f sipdoctor
