@@ -3,6 +3,7 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
@@ -177,19 +178,36 @@ func conclude(rep *Report) (Status, string) {
 	case verdict == Skip:
 		return verdict, "Nothing could be checked here."
 	}
+	if left := untested(rep); len(left) > 0 {
+		return verdict, "No fault found, but not tested: " + strings.Join(left, ", ") + "."
+	}
 	return verdict, "Nothing on the way harms phones, as far as these checks reach."
 }
 
-func inconclusiveHeadline(rep *Report, worst *Finding) string {
-	if rep.Interrupted {
-		return "Interrupted: this is what was learnt until then."
+// untested lists the checks that were skipped: a pass may not sound as if they
+// had passed too.
+func untested(rep *Report) (ids []string) {
+	for i := range rep.Results {
+		if rep.Results[i].Status == Skip {
+			ids = append(ids, rep.Results[i].Check)
+		}
 	}
-	if worst != nil {
+	return ids
+}
+
+func inconclusiveHeadline(rep *Report, worst *Finding) string {
+	switch {
+	case rep.Interrupted:
+		return "Interrupted: this is what was learnt until then."
+	case worst != nil:
 		return "Not everything could be told; so far: " + lowerFirst(worst.Title) + "."
 	}
-	for i := range rep.Results {
-		if r := &rep.Results[i]; r.Status == Inconclusive && r.ExplainedBy == "" {
-			return fmt.Sprintf("No fault found, but %s could not be told: %s.", r.Check, r.Summary)
+	// What broke off says more than what stayed unclear because of it.
+	for _, broke := range []bool{true, false} {
+		for i := range rep.Results {
+			if r := &rep.Results[i]; r.Status == Inconclusive && r.ExplainedBy == "" && (r.ObserveError != nil) == broke {
+				return fmt.Sprintf("No fault found, but %s could not be told: %s.", r.Check, strings.TrimSuffix(r.Summary, "."))
+			}
 		}
 	}
 	return "No fault found, but not everything could be told."

@@ -47,6 +47,12 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 	}
 	wg.Wait()
 	<-hostDone
+	if rep.Host == nil {
+		// Ctrl-C ended the waiting. The gathering ends with it, and what it
+		// learnt counts: without it every judge would see a machine that has no
+		// network.
+		rep.Host, _ = env.Host(context.WithoutCancel(ctx))
+	}
 	env.closeSession(ctx)
 	rep.Interrupted = errors.Is(context.Cause(ctx), context.Canceled)
 	judgeAll(rep, list)

@@ -10,43 +10,51 @@ import (
 )
 
 // changeEvidence shows the changes of the plainest call that was changed, each
-// kind once, then kinds that only other probes met, and where the message now
-// contradicts itself.
-func changeEvidence(o *Observed, paths []Path) []checks.Evidence {
+// kind once, then kinds that only other probes met: the three that matter most
+// to a phone, what the ALG forgot and which ports it touches, then the rest.
+func changeEvidence(o *Observed, paths []Path, verdict string) []checks.Evidence {
 	p := plainest(paths)
 	if p == nil {
 		return nil
 	}
+	kinds := changedKinds(p, paths)
+	first := min(3, len(kinds))
+	out := append([]checks.Evidence{}, kinds[:first]...)
+	out = append(out, contradictions(o, p)...)
+	out = append(out, affected(paths, verdict)...)
+	return append(out, kinds[first:]...)
+}
+
+// changedKinds lists each kind of change once, the weightiest first.
+func changedKinds(p *Path, paths []Path) []checks.Evidence {
 	all := slices.Clone(p.Changes)
 	for i := range paths {
 		all = append(all, paths[i].Changes...)
 	}
+	slices.SortStableFunc(all, func(a, b Change) int {
+		if a.Direction != b.Direction {
+			return strings.Compare(a.Direction, b.Direction) // "request" before "response"
+		}
+		return weight(shortName(a.Code)) - weight(shortName(b.Code))
+	})
 	var out []checks.Evidence
 	seen := map[string]bool{}
 	for _, c := range all {
-		name := longName(c.Code)
 		// What is undone in the answer is the other half of the same change;
 		// only the fields that answers alone have are news.
-		if c.Direction == "response" {
-			if seen[name] {
-				continue
-			}
-			name += " in the answer"
-		}
-		if seen[name] || len(out) == maxEvidence {
+		name := longName(c.Code)
+		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		seen[longName(c.Code)] = true
+		if c.Direction == "response" {
+			name += ", answer"
+		}
 		before, after := differing(c.Before, c.After)
 		out = append(out, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
 	}
-	return append(out, contradictions(o, p)...)
+	return out
 }
-
-// maxEvidence keeps the proof to what convinces; the report's facts hold every
-// change.
-const maxEvidence = 9
 
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
@@ -64,8 +72,8 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 	}
 	if len(left) > 0 {
 		out = append(out, checks.Evidence{
-			Name: strings.Join(left, ", "),
-			Got:  fmt.Sprintf("left at %s: the message now contradicts itself", o.Local),
+			Name: "forgotten",
+			Got:  fmt.Sprintf("%s still %s: the message now contradicts itself", strings.Join(left, ", "), o.Local),
 		})
 	}
 	return out

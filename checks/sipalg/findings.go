@@ -51,8 +51,7 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	if f.Engine != "" {
 		fd.Explanation += " What it does: " + f.Engine + "."
 	}
-	fd.Evidence = changeEvidence(o, f.Paths)
-	fd.Evidence = append(fd.Evidence, affected(f.Paths, f.Verdict)...)
+	fd.Evidence = changeEvidence(o, f.Paths, f.Verdict)
 	if f.Hop != nil {
 		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: "changed", Got: f.Hop.where()})
 	}

@@ -20,7 +20,7 @@ var codeNames = map[sip.Code][2]string{
 	sip.ToChanged:        {"To", "To"},
 	sip.CallID:           {"Call-ID", "Call-ID"},
 	sip.RecordRoute:      {"Record-Route", "Record-Route"},
-	sip.SDPOrigin:        {"SDP", "SDP o="},
+	sip.SDPOrigin:        {"SDP o=", "SDP o="},
 	sip.SDPConnection:    {"SDP", "SDP c="},
 	sip.SDPMediaPort:     {"SDP", "SDP m="},
 	sip.SDPAttribute:     {"SDP", "SDP attribute"},
@@ -40,7 +40,7 @@ func longName(c sip.Code) string  { return codeNames[c][1] }
 
 // weight orders the short names by what a technician looks at first.
 func weight(short string) int {
-	order := []string{"Via", "Contact", "SDP", "Call-ID", "received", "Max-Forwards", "headers", "header order"}
+	order := []string{"Via", "Contact", "SDP", "SDP o=", "Call-ID", "received", "Max-Forwards", "headers", "header order"}
 	if i := slices.Index(order, short); i >= 0 {
 		return i
 	}

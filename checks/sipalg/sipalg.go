@@ -20,20 +20,26 @@ func Check() *checks.Check {
 		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
 		Timeout: 12 * time.Second,
 		Assumes: []string{"uplink"},
-		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup, transformations) between this machine and the Internet.
+		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 
-With a responder (--responder, started elsewhere with "sipdoctor serve") it sends INVITE with SDP, REGISTER
-and OPTIONS over UDP, TCP and TLS to port 5060, another SIP port and a port that is no SIP port, from source
-port 5060 and from fresh ports; beside each the same bytes made unreadable, as the control. It compares what
-was sent with what arrived, byte for byte, in both directions, lets the responder call back, and tries whether
-RTP gets in at a port that only the SDP named.
+With a responder (--responder; started elsewhere with "sipdoctor serve") it
+sends INVITE with SDP, REGISTER and OPTIONS over UDP, TCP and TLS: to port 5060,
+to another SIP port and to a port that is no SIP port, from source port 5060 and
+from fresh ports. Beside each goes its control, the same bytes made unreadable.
+What was sent is compared with what arrived, byte for byte, in both directions.
+The responder calls back, and tries whether RTP gets in at a port that only the
+SDP named.
 
-Without a responder it asks any SIP server (--sip-server, --profile) with an OPTIONS: when STUN shows a public
-address but the server's answer says it came from our private one, something undid the translation inside SIP.
+Without a responder it asks any SIP server (--sip-server, --profile) with an
+OPTIONS. When STUN shows a public address, but the server's answer says that it
+came from our private one, something undid the translation inside SIP.
 
-Verdicts: none (clean both ways), rewriting, proxying (taken apart and sent anew), dropping (SIP is lost where
-the masked bytes pass), pinhole (ports opened from SDP, nothing rewritten), inconclusive. No answer is never
-"none".`,
+Verdicts: none (clean both ways), rewriting, proxying (taken apart and sent
+anew), dropping (SIP is lost where the masked bytes pass), pinhole (ports are
+opened from SDP, nothing is rewritten), inconclusive. No answer is never "none".
+
+--deep sends every probe to every port, and INVITEs with a growing TTL to find
+the box that changes them.`,
 	}, observe, judge)
 }
 

@@ -50,6 +50,7 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "`SHA256` of the responder's certificate, as it printed at its start")
 	f.StringArrayVar(&o.sipServers, "sip-server", nil, "SIP server to ask, `HOST[:PORT]` (repeatable)")
 	f.StringArrayVar(&o.stun, "stun", nil, "STUN server to ask instead of public ones, `HOST[:PORT]` (repeatable)")
+	f.StringVar(&o.profile, "profile", "", "provider profile, `NAME|FILE`; \"sipdoctor profiles\" lists them")
 	f.StringVar(&o.bind, "bind", "", "local `ADDRESS|INTERFACE` to send from")
 	f.BoolVar(&o.deep, "deep", false, "every probe, the slow ones too")
 	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
@@ -57,6 +58,7 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	_ = cmd.RegisterFlagCompletionFunc("skip", completeChecks) // fails only for a flag that does not exist
 	return cmd
 }

@@ -32,6 +32,9 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if in.Fingerprint, err = readFingerprint(o.fingerprint); err != nil {
 		return nil, err
 	}
+	if err := addProfile(&in); err != nil {
+		return nil, err
+	}
 	machine := platform.ThisMachine()
 	var device string
 	if o.bind != "" {

@@ -37,6 +37,7 @@ No network?  sipdoctor lab sip-alg`,
 		newLabCommand(s),
 		newReportCommand(s),
 		newChecksCommand(s),
+		newProfilesCommand(s),
 		newVersionCommand(s),
 	)
 	root.SetHelpCommand(newHelpCommand())
