@@ -138,6 +138,8 @@ func (r *realNetwork) lookupFailed(name string, err error) error {
 		what = "no such host"
 	case d.IsTimeout:
 		what = "no answer"
+	case strings.HasSuffix(what, "connection refused"):
+		what = "no name server runs there" // package net words it with its own socket's ports
 	}
 	return &lookupError{name, what, r.asked(d.Server), err}
 }

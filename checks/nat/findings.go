@@ -46,10 +46,12 @@ func mappingVaries(v view, host *netinfo.Host) checks.Finding {
 		Advice: []string{"Choose a provider or PBX setting that relays media and answers to the source address (symmetric RTP).", "STUN in the phones does not help here: switch it off."},
 		Fixes:  cures("symmetric-nat", host),
 	}
-	for _, s := range v.main {
-		f.Evidence = append(f.Evidence, checks.Evidence{
-			Name: fmt.Sprintf("local %v as seen by %v", s.Local, s.Server), Want: v.main[0].Mapped.String(), Got: s.Mapped.String(),
-		})
+	for i, s := range v.main {
+		e := checks.Evidence{Name: fmt.Sprintf("%v as seen by %v", s.Local, s.Server), Got: s.Mapped.String()}
+		if i > 0 {
+			e.Want = v.main[0].Mapped.String()
+		}
+		f.Evidence = append(f.Evidence, e)
 	}
 	return f
 }

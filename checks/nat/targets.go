@@ -150,7 +150,7 @@ func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	}
 	ips, err := env.Net.LookupAddrs(ctx, host)
 	if err != nil {
-		t.Error = fmt.Sprintf("looking up %s: %v", host, err)
+		t.Error = err.Error()
 		return t
 	}
 	seen := map[bool]bool{}

@@ -47,11 +47,16 @@ func judgeServers(o *Observed, h *netinfo.Host) checks.Judgement {
 		}
 	}
 	j := checks.Judgement{Facts: f, Summary: serverSummary(&f)}
+	if len(o.Notes) > 0 {
+		// A responder was asked for and could not be used. What the servers
+		// show stands, but it is less than was asked for.
+		j.Inconclusive = strings.Join(o.Notes, "; ")
+	}
 	switch f.Verdict {
 	case Rewriting:
 		j.Findings = []checks.Finding{contradiction(o, h, &f)}
 	case Inconclusive:
-		j.Inconclusive = serverSummary(&f)
+		j.Inconclusive = strings.Join(append(o.Notes, serverSummary(&f)), "; ")
 		j.Findings = udpSilent(o)
 	}
 	return j

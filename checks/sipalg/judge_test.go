@@ -124,7 +124,7 @@ func TestWhatTheProbesProve(t *testing.T) {
 		},
 		"one probe lost to a bad line": {
 			visit(passes, func(p *Probe) {
-				if p.Port == 5080 && p.Message == "REGISTER" {
+				if p.Port == 5080 && p.Message == "REGISTER" && p.Transport == "udp" {
 					*p = lost(*p)
 				}
 			}), None, []string{},
@@ -392,5 +392,14 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 				t.Errorf("got %q, %q", b, a)
 			}
 		})
+	}
+}
+
+func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
+	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
+	o.Notes = []string{"responder vps.example:8765: connection refused"}
+	j := judge(o, office)
+	if f := factsOf(t, j); f.Verdict != None || !strings.Contains(j.Inconclusive, "vps.example") {
+		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive)
 	}
 }

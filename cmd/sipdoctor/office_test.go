@@ -9,8 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
@@ -68,6 +72,12 @@ func TestCtrlCPrintsWhatWasLearnt(t *testing.T) {
 		scenario, _ := lab.Find("clean")
 		office := checktest.FromScenario(scenario)
 		defer office.World.Close()
+		serving, end := context.WithCancel(t.Context())
+		_, ended, err := respondIn(serving, office)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { end(); <-ended }()
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(300*time.Millisecond, cancel)
 		text, exit := checkText(t, ctx, office, checks.Inputs{Responder: lab.ResponderAddr, NoPublic: true})
@@ -78,6 +88,44 @@ func TestCtrlCPrintsWhatWasLearnt(t *testing.T) {
 			t.Errorf("exit status %d:\n%s", exit, text)
 		}
 	})
+}
+
+// A user sends us a redacted report: judged again, it must say what the
+// original says.
+func TestRedactedReportIsJudgedTheSame(t *testing.T) {
+	for _, name := range []string{"sip-alg", "double-nat", "routed-alg", "sip-dropped"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				scenario, _ := lab.Find(name)
+				var o labOptions
+				r, err := o.checkInMemory(t.Context(), streams{}, scenario)
+				if err != nil {
+					t.Fatal(err)
+				}
+				red, err := render.Redact(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if red, err = checks.Rejudge(red, all.Checks()); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(conclusions(r), conclusions(red)); diff != "" {
+					t.Errorf("redacted, it says something else (-original +redacted):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func conclusions(r *checks.Report) []string {
+	out := []string{string(r.Verdict), r.Headline}
+	for _, res := range r.Results {
+		out = append(out, res.Check+" "+string(res.Status))
+		for _, f := range res.Findings {
+			out = append(out, f.ID+" "+string(f.Severity)+" "+string(f.Confidence))
+		}
+	}
+	return out
 }
 
 // checkText runs the office checks on the phone and returns what the user sees.

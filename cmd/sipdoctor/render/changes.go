@@ -35,19 +35,19 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 	}
 	was, is := faults(before), faults(now)
 	for _, f := range is {
-		if !slices.ContainsFunc(was, func(x numberedFinding) bool { return x.ID == f.ID }) {
+		if !slices.ContainsFunc(was, func(x checks.Finding) bool { return x.ID == f.ID }) {
 			p.prose(red, "         new   ", f.Title)
 		}
 	}
 	for _, f := range was {
-		if !slices.ContainsFunc(is, func(x numberedFinding) bool { return x.ID == f.ID }) {
+		if !slices.ContainsFunc(is, func(x checks.Finding) bool { return x.ID == f.ID }) {
 			p.prose(green, "         gone  ", f.Title)
 		}
 	}
 	return p.flush()
 }
 
-func faults(r *checks.Report) []numberedFinding {
+func faults(r *checks.Report) []checks.Finding {
 	numbered, _ := arrange(r)
 	return numbered
 }

@@ -79,7 +79,7 @@ func findingsText(res checks.Result) string {
 	var b strings.Builder
 	p := newPage(&b, TextOptions{})
 	for i, f := range res.Findings {
-		p.finding(i+1, numberedFinding{f, res.Check}, TextOptions{Verbose: true})
+		p.finding(i+1, f, TextOptions{Verbose: true})
 	}
 	_ = p.w.Flush() // a strings.Builder takes everything
 	return b.String()

@@ -42,13 +42,13 @@ func Markdown(w io.Writer, r *checks.Report) error {
 	return p.flush()
 }
 
-func (p *page) markdownFinding(f numberedFinding) {
+func (p *page) markdownFinding(f checks.Finding) {
 	p.line(plain, "\n"+code(f.ID)+", "+escapeMarkdown(string(f.Confidence)))
 	if f.Explanation != "" {
 		p.line(plain, "\n"+escapeMarkdown(f.Explanation))
 	}
 	if len(f.Evidence) > 0 {
-		want, got := evidenceWords(f.check)
+		want, got := evidenceWords(f.ID)
 		p.line(plain, fmt.Sprintf("\n| | %s | %s |\n| --- | --- | --- |", want, got))
 	}
 	for _, e := range f.Evidence {

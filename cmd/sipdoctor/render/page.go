@@ -108,14 +108,22 @@ func wrap(text string, n int) []string {
 	return append(lines, cur)
 }
 
-// chop breaks s anywhere into pieces of at most n columns: for evidence, which
-// may be one word as long as a whole message.
+// chop breaks s into pieces of at most n columns without losing a byte: for
+// evidence, where every blank counts and which may be one word as long as a
+// whole message. It breaks behind a blank where there is one.
 func chop(s string, n int) []string {
 	r := []rune(s)
 	var out []string
 	for len(r) > n {
-		out = append(out, string(r[:n]))
-		r = r[n:]
+		cut := n
+		for i := n; i > n/2; i-- {
+			if r[i-1] == ' ' {
+				cut = i
+				break
+			}
+		}
+		out = append(out, string(r[:cut]))
+		r = r[cut:]
 	}
 	return append(out, string(r))
 }

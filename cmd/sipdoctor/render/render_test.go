@@ -224,6 +224,25 @@ func TestWhatTheCauseExplainsIsFolded(t *testing.T) {
 	}
 }
 
+// Evidence is broken between words where it has some, and no blank is lost: it
+// may be the blank that the ALG added.
+func TestEvidenceKeepsEveryByte(t *testing.T) {
+	for _, s := range []string{"", "short", "Via:  SIP/2.0/UDP   192.168.88.10:5060 ;rport", strings.Repeat("x", 95), "ends with blanks   ", strings.Repeat("täglich ", 20)} {
+		pieces := chop(s, 20)
+		if got := strings.Join(pieces, ""); got != s {
+			t.Errorf("%q became %q", s, got)
+		}
+		for _, p := range pieces {
+			if cells(p) > 20 {
+				t.Errorf("%q is too long", p)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"none of 5 tries ", "arrived"}, chop("none of 5 tries arrived", 20)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzQuoteNeverPrintsControl(f *testing.F) {
 	f.Add("plain")
 	f.Add("\x1b[2J\x9b31m\u202e\xff\n")

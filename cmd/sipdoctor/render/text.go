@@ -86,7 +86,7 @@ func statusStyle(s checks.Status) style {
 
 // headline writes the answer, with a pointer to the first cure when there is
 // room for it.
-func (p *page) headline(r *checks.Report, numbered []numberedFinding) {
+func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	mark := p.mark(r.Verdict) + " "
 	lines := wrap(r.Headline, width-cells(mark))
 	pointer := ""

@@ -1,0 +1,100 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// evidence writes the comparisons in columns, or one below the other when
+// they do not fit.
+func (p *page) evidence(f checks.Finding, o TextOptions) {
+	list := f.Evidence
+	if !o.Verbose && len(list) > fewEvidence {
+		list = list[:fewEvidence]
+	}
+	list = withoutName(list)
+	want, got := evidenceWords(f.ID)
+	name, left := columns(list, cells(want)+cells(got))
+	for _, e := range list {
+		row := "     " + pad(e.Name, name) + "  "
+		if e.Want != "" {
+			row += want + " " + pad(e.Want, left) + "  " + got + " "
+		}
+		if row += e.Got; cells(row) <= width {
+			p.line(plain, row)
+			continue
+		}
+		p.line(plain, "     "+e.Name)
+		if e.Want != "" {
+			p.value(pad(want, max(len(want), len(got))), e.Want, o)
+		}
+		p.value(pad(got, max(len(want), len(got))), e.Got, o)
+	}
+	if n := len(f.Evidence) - len(list); n > 0 {
+		p.line(dim, fmt.Sprintf("     %d more with --verbose", n))
+	}
+}
+
+// withoutName leaves out of the values what the name says already: "Contact"
+// of "Contact: <sip:…>".
+func withoutName(list []checks.Evidence) []checks.Evidence {
+	list = slices.Clone(list)
+	for i, e := range list {
+		want, wok := strings.CutPrefix(e.Want, e.Name+": ")
+		got, gok := strings.CutPrefix(e.Got, e.Name+": ")
+		if wok && gok {
+			list[i].Want, list[i].Got = want, got
+		}
+	}
+	return list
+}
+
+// columns chooses how wide the names and the left values stand, so that as
+// many comparisons as possible fit on a line each: one long value must not
+// push all others out.
+func columns(list []checks.Evidence, words int) (name, left int) {
+	fits := slices.Clone(list)
+	for {
+		name, left = 0, 0
+		widest, at := 0, -1
+		for i, e := range fits {
+			name, left = max(name, cells(e.Name)), max(left, cells(e.Want))
+			if n := cells(e.Name) + cells(e.Want) + cells(e.Got); n > widest {
+				widest, at = n, i
+			}
+		}
+		// 5 of indent, 2 after the name, a blank after each word, 2 between.
+		tooWide := slices.ContainsFunc(fits, func(e checks.Evidence) bool {
+			return 5+name+2+words+2+left+2+cells(e.Got) > width
+		})
+		if !tooWide || at < 0 {
+			return name, left
+		}
+		fits = slices.Delete(fits, at, at+1)
+	}
+}
+
+// evidenceWords are what the two sides of a comparison are called: a message
+// that was changed on its way was sent and arrived, everything else was
+// expected and seen.
+func evidenceWords(finding string) (want, got string) {
+	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" {
+		return "sent", "arrived"
+	}
+	return "expected", "seen"
+}
+
+func (p *page) value(label, s string, o TextOptions) {
+	if r := []rune(s); !o.Verbose && len(r) > fewCells {
+		s = string(r[:fewCells]) + "…"
+	}
+	lead := "       " + label + "  "
+	for _, piece := range chop(s, width-cells(lead)) {
+		p.put(dim, lead)
+		p.line(plain, piece)
+		lead = strings.Repeat(" ", cells(lead))
+	}
+}
