@@ -40,9 +40,12 @@ fuzz:
 		done; \
 	done
 
-# Figures for docs/performance.md.
+# Figures for docs/performance.md, one package after the other and nothing
+# beside it; BENCH=OfficeCheck for some of them, COUNT=5 to see how they scatter.
+BENCH ?= .
+COUNT ?= 1
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -p 1 -vet=off -timeout 30m -run '^$$' -bench '$(BENCH)' -count $(COUNT) -benchmem ./...
 
 clean:
 	rm -f sipdoctor

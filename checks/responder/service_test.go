@@ -17,7 +17,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/checks/responder"
-	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
@@ -165,37 +164,4 @@ func TestSilentConnectionsAreClosed(t *testing.T) {
 			_ = conn.Close()
 		}
 	})
-}
-
-// BenchmarkEchoLoopback sends a probe and its repetitions over real sockets,
-// 32 under way at a time.
-func BenchmarkEchoLoopback(b *testing.B) {
-	s := start(b, func(c *responder.Config) { c.Limits.PerSource, c.Limits.Burst = 1e9, 1e9 })
-	c, err := session.Open(b.Context(), realNet(), target(s))
-	if err != nil {
-		b.Fatal(err)
-	}
-	conn, err := realNet().OpenUDP(b.Context(), netip.AddrPortFrom(loopback, 0))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
-	to := netip.AddrPortFrom(loopback, uint16(c.Info.SIPUDP[0]))
-	req := sipRequest("OPTIONS", c.Token(1), "udp", 0)
-	buf := make([]byte, 4096)
-	underWay, lost := 0, 0
-	for b.Loop() {
-		for ; underWay < 32; underWay++ {
-			_ = conn.WriteTo(req, to, platform.SendOptions{})
-		}
-		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
-		if _, err := conn.ReadFrom(buf); err != nil {
-			underWay, lost = 0, lost+1
-			continue
-		}
-		underWay--
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "echoes/s")
-	b.ReportMetric(float64(lost), "lost")
-	_ = c.Close(context.WithoutCancel(b.Context()))
 }
