@@ -42,8 +42,8 @@ type row struct {
 	Commands []string `yaml:"commands"`
 	Undo     []string `yaml:"undo"`
 	Verify   []string `yaml:"verify"`
-	// SameAs names another row, "platform/id", whose commands, undo, verify
-	// and defaults this one uses.
+	// SameAs names another row, "platform/id", whose commands, undo, verify,
+	// unverified lines and defaults this one uses.
 	SameAs string `yaml:"same_as"`
 
 	// Defaults fill variables that neither the host nor the caller knows. A
@@ -55,6 +55,10 @@ type row struct {
 	More       bool   `yaml:"more"` // only in All: a variant that few need
 	Note       string `yaml:"note"`
 	Source     string `yaml:"source"`
+
+	// UnverifiedLines repeat, word for word, the lines of commands, undo and
+	// verify that the source does not stand behind.
+	UnverifiedLines []string `yaml:"unverified_lines"`
 
 	at string // file:line
 }
@@ -143,6 +147,7 @@ func resolveSameAs(docs []document) error {
 			}
 			r.Commands, r.Undo, r.Defaults, r.Form = from.Commands, from.Undo, from.Defaults, from.Form
 			r.Verify = slices.Concat(r.Verify, from.Verify)
+			r.UnverifiedLines = slices.Concat(r.UnverifiedLines, from.UnverifiedLines)
 		}
 	}
 	return errors.Join(errs...)

@@ -51,6 +51,11 @@ func TestEveryFixSaysWhatToDoAndHowToGoBack(t *testing.T) {
 			if f.Form != FormAdvice && len(f.Undo) == 0 {
 				t.Errorf("%s: no undo", name)
 			}
+			for _, line := range f.UnverifiedLines {
+				if !slices.Contains(slices.Concat(f.Commands, f.Undo, f.Verify), line) {
+					t.Errorf("%s: not verified is %q, which nobody is shown", name, line)
+				}
+			}
 			if f.Unverified != strings.Contains(f.Note, unverifiedNote) {
 				t.Errorf("%s: unverified is %v, the note says %q", name, f.Unverified, f.Note)
 			}
@@ -103,6 +108,11 @@ fixes:
 		{"no source", "https://example.net/box", `""`, `catalogue/box.yaml:4: switch-off: source "" is neither an address nor a named public document` + "\n" + "catalogue/box.yaml:4: switch-off: no source"},
 		{"hearsay as source", "https://example.net/box", "somebody said so", `catalogue/box.yaml:4: switch-off: source "somebody said so" is neither an address nor a named public document`},
 		{"general knowledge not marked", "https://example.net/box", "general knowledge", `catalogue/box.yaml:4: switch-off: source "general knowledge" is neither an address nor a named public document`},
+		{"one line marked", "    source:", "    unverified_lines: [\"on\"]\n    source:", ""},
+		{"a line marked that is not there", "    source:", "    unverified_lines: [\"reboot\"]\n    source:", `catalogue/box.yaml:4: switch-off: unverified line "reboot" is none of the row's lines`},
+		{"a line marked in a row that is marked", "    source:", "    unverified: true\n    unverified_lines: [\"on\"]\n    source:", `catalogue/box.yaml:4: switch-off: unverified already speaks of all lines`},
+		{"general knowledge in the note", "    source:", "    note: The undo is general knowledge.\n    source:", `catalogue/box.yaml:4: switch-off: the note says "general knowledge": say which lines are not verified, in unverified_lines`},
+		{"a forum without an address", "https://example.net/box", "a forum (public rumours)", `catalogue/box.yaml:4: switch-off: source "a forum (public rumours)" is neither an address nor a named public document`},
 		{"a place nobody knows", "where: router", "where: attic", `catalogue/box.yaml:4: switch-off: where "attic" is unknown`},
 		{"a problem nobody knows", "problem: sip-alg", "problem: ghosts", `catalogue/box.yaml:4: switch-off: problem "ghosts" is unknown` + "\ncatalogue/box.yaml:4: switch-off: no verify"},
 		{"a line break in a command", "[off]", `["off\nreboot"]`, `catalogue/box.yaml:4: switch-off: "off\nreboot" is not one printable line without spaces around it`},
@@ -204,7 +214,7 @@ func writeFix(b *strings.Builder, heading string, f Fix) {
 	for _, part := range []struct {
 		name  string
 		lines []string
-	}{{"Commands", f.Commands}, {"Undo", f.Undo}, {"Verify", f.Verify}} {
+	}{{"Commands", f.Commands}, {"Undo", f.Undo}, {"Verify", f.Verify}, {"Not verified", f.UnverifiedLines}} {
 		if len(part.lines) > 0 {
 			fmt.Fprintf(b, "\n%s:\n\n```\n%s\n```\n", part.name, strings.Join(part.lines, "\n"))
 		}

@@ -22,8 +22,14 @@ type Fix struct {
 	Verify     []string `json:"verify,omitempty"`
 	Persistent bool     `json:"persistent"`           // survives a reboot
 	Unverified bool     `json:"unverified,omitempty"` // general knowledge: no vendor page, carrier's guide or public configuration stands behind it
-	Note       string   `json:"note,omitempty"`
-	Source     string   `json:"source"`
+
+	// UnverifiedLines are those lines of Commands, Undo and Verify that Source
+	// does not stand behind, where it does behind the others. Empty if
+	// Unverified, which speaks of all of them.
+	UnverifiedLines []string `json:"unverified_lines,omitempty"`
+
+	Note   string `json:"note,omitempty"`
+	Source string `json:"source"`
 }
 
 // The forms of commands.

@@ -37,9 +37,9 @@ func TestTheRoutersOwnCureComesFirst(t *testing.T) {
 		want          []string
 	}{
 		{"a MikroTik", SIPALG, office("mikrotik", "6.49.10"),
-			[]string{"mikrotik/disable-sip-helper", "mikrotik/stop-direct-media", "generic/use-tls", "generic/use-another-port"}},
+			[]string{"mikrotik/disable-sip-helper", "generic/use-tls", "generic/use-another-port"}},
 		{"a MikroTik, and this machine has a helper rule itself", SIPALG, phoneWithHelper,
-			[]string{"mikrotik/disable-sip-helper", "mikrotik/stop-direct-media", "linux-nftables/remove-this-hosts-sip-helper", "generic/use-tls", "generic/use-another-port"}},
+			[]string{"mikrotik/disable-sip-helper", "linux-nftables/remove-this-hosts-sip-helper", "generic/use-tls", "generic/use-another-port"}},
 		{"nobody knows what the router is", SIPALG, office("", ""), []string{"generic/find-the-switch", "generic/use-tls"}},
 		{"a router the catalogue does not know", SIPALG, office("toaster", ""), []string{"generic/find-the-switch", "generic/use-tls"}},
 		{"no host at all", SIPALG, nil, []string{"generic/find-the-switch", "generic/use-tls"}},
@@ -99,6 +99,31 @@ func TestCommandsAreFilledIn(t *testing.T) {
 			}
 			if strings.Contains(tt.want, "<") != strings.Contains(list[0].Note, "Put your own values for <address of the provider>.") {
 				t.Errorf("the note does not tell about the placeholder: %q", list[0].Note)
+			}
+		})
+	}
+}
+
+func TestTheLinesThatNobodyVerifiedAreMarkedAsTheyAreShown(t *testing.T) {
+	port := map[string]string{"SIPPort": "5080"}
+	tests := []struct {
+		name, platform string
+		want           []string
+	}{
+		{"the line that ends sessions on an ASA", "cisco-asa", []string{"clear conn port 5080"}},
+		{"the router of the Deco app", "tp-link", []string{"Deco app: More > Advanced > SIP ALG: off"}},
+		{"everything of a MikroTik has been seen", "mikrotik", nil},
+		{"everything of a FortiGate has been seen", "fortigate", nil},
+		{"a row that is marked as a whole names no lines", "unifi", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := For(SIPALG, office(tt.platform, ""), port)
+			if len(list) == 0 || list[0].Platform != tt.platform {
+				t.Fatalf("not the router's own: %+v", list)
+			}
+			if diff := cmp.Diff(tt.want, list[0].UnverifiedLines); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}

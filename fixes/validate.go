@@ -72,6 +72,11 @@ func (r row) faults() []string {
 	check(sourcePattern.MatchString(r.Source) || r.Unverified && r.Source == generalKnowledge,
 		"source %q is neither an address nor a named public document", r.Source)
 	check(r.Source != "", "no source")
+	check(!r.Unverified || len(r.UnverifiedLines) == 0, "unverified already speaks of all lines")
+	check(!strings.Contains(r.Note, generalKnowledge), "the note says %q: say which lines are not verified, in unverified_lines", generalKnowledge)
+	for _, line := range r.UnverifiedLines {
+		check(slices.Contains(slices.Concat(r.Commands, r.Undo, r.Verify), line), "unverified line %q is none of the row's lines", line)
+	}
 	for _, v := range []string{r.From, r.Below} {
 		check(v == "" || versionPattern.MatchString(v), "version %q is not digits and dots", v)
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
@@ -13,7 +14,7 @@ func (p *page) fix(f fixes.Fix, alternative bool) {
 	p.prose(bold, "   ", fixHeading(f, alternative))
 	for _, c := range f.Commands {
 		if readable(f) {
-			p.hanging("     ", "       ", c)
+			p.hanging("     ", "       ", step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
@@ -24,19 +25,22 @@ func (p *page) fix(f fixes.Fix, alternative bool) {
 			if i > 0 {
 				lead = "             "
 			}
-			p.prose(dim, lead, u)
+			p.prose(dim, lead, step(f, u))
 		}
 	} else {
 		p.labelled("undo", f.Undo)
 	}
 	p.labelled("check", f.Verify)
+	for _, line := range unverifiedCommands(f) {
+		p.prose(dim, "   note      ", "Not verified: "+line)
+	}
 	for _, n := range []string{f.Note, rebootNote(f)} {
 		if n != "" {
 			p.prose(dim, "   note      ", n)
 		}
 	}
 	if f.Source != "" {
-		p.line(dim, "   source    "+f.Source)
+		p.prose(dim, "   source    ", f.Source)
 	}
 }
 
@@ -53,6 +57,29 @@ func fixHeading(f fixes.Fix, alternative bool) string {
 		head += " (unverified)"
 	}
 	return head
+}
+
+// step is a line for people, and whether anything stands behind it.
+func step(f fixes.Fix, line string) string {
+	if slices.Contains(f.UnverifiedLines, line) {
+		return line + " (not verified)"
+	}
+	return line
+}
+
+// unverifiedCommands are the unverified lines that step has not marked: those
+// that are pasted, so that nothing may be written behind them.
+func unverifiedCommands(f fixes.Fix) []string {
+	if !readable(f) {
+		return f.UnverifiedLines
+	}
+	var list []string
+	for _, line := range f.UnverifiedLines {
+		if slices.Contains(f.Verify, line) {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 // rebootNote warns of a setting that does not last. What is asked of somebody

@@ -70,6 +70,9 @@ func (p *page) markdownFix(f fixes.Fix, alternative bool) {
 	p.fenced("", f.Commands)
 	p.fenced("undo", f.Undo)
 	p.fenced("check again", f.Verify)
+	for _, line := range f.UnverifiedLines {
+		p.line(plain, "\nNot verified: "+code(line))
+	}
 	for _, n := range []string{f.Note, rebootNote(f)} {
 		if n != "" {
 			p.line(plain, "\n"+escapeMarkdown(n))

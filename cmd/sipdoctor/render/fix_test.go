@@ -1,0 +1,56 @@
+package render
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+func TestALineThatNobodyVerifiedSaysSo(t *testing.T) {
+	console := fixes.Fix{
+		Title: "Disable SIP inspection", Where: "router", Platform: "cisco-asa", Form: fixes.FormConsole,
+		Commands: []string{"no inspect sip", "clear conn port 5060"}, UnverifiedLines: []string{"clear conn port 5060"},
+	}
+	menu := fixes.Fix{
+		Title: "Turn off the SIP ALG", Where: "router", Platform: "tp-link", Form: fixes.FormMenu,
+		Commands: []string{"Archer: ALG off", "Deco app: SIP ALG off"}, Undo: []string{"Tick it again"}, Verify: []string{"The page says off"},
+		UnverifiedLines: []string{"Deco app: SIP ALG off", "Tick it again", "The page says off"},
+	}
+	text := TextOptions{}
+	tests := []struct {
+		name   string
+		fix    fixes.Fix
+		render func(*bytes.Buffer, *checks.Report) error
+		want   []string // lines
+		absent string
+	}{
+		{"a command stays whole, the note names it", console, func(b *bytes.Buffer, r *checks.Report) error { return Text(b, r, text) },
+			[]string{"     clear conn port 5060", "   note      Not verified: clear conn port 5060"}, "inspect sip (not"},
+		{"a menu path is marked where it stands", menu, func(b *bytes.Buffer, r *checks.Report) error { return Text(b, r, text) },
+			[]string{"     Archer: ALG off", "     Deco app: SIP ALG off (not verified)", "   undo      Tick it again (not verified)", "   note      Not verified: The page says off"}, "Not verified: Deco"},
+		{"a ticket in Markdown", console, func(b *bytes.Buffer, r *checks.Report) error { return Markdown(b, r) },
+			[]string{"clear conn port 5060", "Not verified: `clear conn port 5060`"}, "Not verified: `no"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &checks.Report{Results: []checks.Result{{Check: "sip-alg", Status: checks.Fail, Findings: []checks.Finding{
+				{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "The router rewrites SIP", Fixes: []fixes.Fix{tt.fix}},
+			}}}}
+			var b bytes.Buffer
+			if err := tt.render(&b, r); err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range tt.want {
+				if !strings.Contains(b.String(), "\n"+line+"\n") {
+					t.Errorf("no line %q in\n%s", line, b.String())
+				}
+			}
+			if strings.Contains(b.String(), tt.absent) {
+				t.Errorf("%q in\n%s", tt.absent, b.String())
+			}
+		})
+	}
+}
