@@ -30,6 +30,8 @@ const (
 	BothWays Way = iota
 	OutwardOnly
 	InwardResponses
+	// InwardCalls is requests from outside and the answers to them.
+	InwardCalls
 )
 
 // ALG is the SIP helper of a router: what it looks at and what it does. The
@@ -50,9 +52,15 @@ type ALG struct {
 	// long as a registration lasts.
 	Pinholes  bool
 	MediaLife time.Duration
-	// StrictSDP drops a message with a media port below 1024, or with media
-	// that has no address.
-	StrictSDP bool
+	// Strict drops what nf_conntrack_sip cannot make sense of: a message with
+	// a media port below 1024 or with media that has no address, a request of
+	// a call or registration or any response without CSeq, SDP to be rewritten
+	// without Content-Length.
+	Strict bool
+	// ViaPort sends answers to the port that the Via names, where that is not
+	// the port that the request came from, and writes it wherever the server's
+	// own port stands: nf_conntrack_sip's help for old Cisco phones.
+	ViaPort bool
 	// Drop lists methods whose messages vanish; "*" is every SIP message.
 	Drop []string
 	// Timeout is how long UDP flows that the ALG watches live at least.
@@ -63,9 +71,10 @@ const tupleExact = RequestURI | TopVia | Contact | FromTo | SDP
 
 // LinuxALG is nf_conntrack_sip with nf_nat_sip, the helper of most home
 // routers: it rewrites exactly its own flow, undoes it in answers, opens
-// pinholes and keeps the flow for an hour (SIP_TIMEOUT).
+// pinholes and keeps the flow for an hour (SIP_TIMEOUT). A test of the kernel
+// lab compares it with the kernel, byte for byte.
 func LinuxALG() ALG {
-	return ALG{Name: "linux", Rewrite: tupleExact, Pinholes: true, StrictSDP: true, Timeout: time.Hour}
+	return ALG{Name: "linux", Rewrite: tupleExact, Pinholes: true, Strict: true, ViaPort: true, Timeout: time.Hour}
 }
 
 // ProxyALG takes itself for a proxy, like the one in the documentation of
@@ -134,6 +143,7 @@ func (a ALG) On(proto string, port uint16) ALG {
 // transit is a packet on its way through a router: the near end before and
 // after translation, and the far end.
 type transit struct {
+	proto                   string
 	outward                 bool
 	inside, outside, remote netip.AddrPort
 	mapping                 *mapping // nil in a router without state
@@ -148,7 +158,7 @@ func (a *ALG) watches(p *packet, t transit) bool {
 // applyALGs runs the payload through the router's ALGs; ok is false when one
 // of them dropped it.
 func (r *Router) applyALGs(p *packet, t transit) (payload []byte, ok bool) {
-	payload = p.payload
+	payload, t.proto = p.payload, p.proto
 	for i := range r.o.ALGs {
 		a := &r.o.ALGs[i]
 		if len(payload) == 0 || !a.watches(p, t) {
@@ -181,7 +191,11 @@ func (s *stateTable) prolong(p *packet, t transit, d time.Duration) {
 // message that is not all there: both are what nf_conntrack_sip does.
 func (a *ALG) process(payload []byte, stream bool, t transit, calls callState) (out []byte, ok bool) {
 	for rest := payload; len(rest) > 0; {
-		m, size, found := readText(rest, stream)
+		read := readText
+		if stream && a.Strict {
+			read = readSegment
+		}
+		m, size, found := read(rest, stream)
 		if !found {
 			return append(out, rest...), true
 		}
@@ -204,14 +218,18 @@ type callState interface {
 // message treats one SIP message; false drops it.
 func (a *ALG) message(m *sipText, t transit, calls callState) bool {
 	method, code := m.method(), m.code()
-	if slices.Contains(a.Drop, "*") || slices.Contains(a.Drop, method) {
+	if slices.Contains(a.Drop, "*") || slices.Contains(a.Drop, method) || a.Strict && m.lacksCSeq() {
 		return false
 	}
-	if a.Way == OutwardOnly && !t.outward || a.Way == InwardResponses && (t.outward || code == 0) {
+	if a.Way == OutwardOnly && !t.outward || a.Way == InwardResponses && (t.outward || code == 0) ||
+		a.Way == InwardCalls && t.outward == (code == 0) {
 		return true
 	}
 	if a.Proxy && !t.outward {
 		m.dropProxyVia()
+	}
+	if a.ViaPort && t.proto == UDP && t.outward && code == 0 {
+		t.noteViaPort(m)
 	}
 	a.rewriteHeaders(m, t)
 	if a.Rewrite&Anywhere != 0 {

@@ -143,7 +143,7 @@ func TestAnswersOnTheWayBack(t *testing.T) {
 		"the Linux helper puts the private one back":         {[]ALG{LinuxALG()}, "", via + ";received=192.168.1.10;rport=40000;branch=z9hG4bK1"},
 		"a response ALG as well":                             {[]ALG{ResponseALG()}, "", via + ";received=192.168.1.10;rport=40000;branch=z9hG4bK1"},
 		"a one-way ALG forgets to":                           {[]ALG{OneWayALG()}, "", "Via: SIP/2.0/UDP 203.0.113.1:61000;received=203.0.113.1;rport=61000;branch=z9hG4bK1"},
-		"the Linux helper does not know a Via with another port": {[]ALG{LinuxALG()}, "Via: SIP/2.0/UDP 192.168.1.10:5060",
+		"the Linux helper answers a Via with another port there": {[]ALG{LinuxALG()}, "Via: SIP/2.0/UDP 192.168.1.10:5060",
 			"Via: SIP/2.0/UDP 192.168.1.10:5060;received=203.0.113.1;rport=61000;branch=z9hG4bK1"},
 	}
 	for name, tt := range tests {
@@ -160,12 +160,14 @@ func TestAnswersOnTheWayBack(t *testing.T) {
 				}
 				defer server.Close()
 				phone := udpAt(t, s.phone, "0.0.0.0:40000")
+				hears := phone
 				text := invite()
 				if tt.sent != "" {
 					text = replaced(t, text, via, tt.sent)
+					hears = udpAt(t, s.phone, "0.0.0.0:5060")
 				}
 				send(t, phone, addrPort(serverAddr+":5060"), text)
-				_, answer := arrival(t, phone)
+				_, answer := arrival(t, hears)
 				if got := strings.Split(answer, "\r\n")[1]; got != tt.want {
 					t.Errorf("the phone got %s\nwant           %s", got, tt.want)
 				}
@@ -285,8 +287,8 @@ func TestNobodyElseGetsAPortThatSDPHasPromised(t *testing.T) {
 		second := udpAt(t, s.lan.Host("192.168.1.12"), "0.0.0.0:40002")
 		theirs := replaced(t, invite(), "192.168.1.10", "192.168.1.12")
 		send(t, second, server.LocalAddr(), theirs)
-		if _, text := arrival(t, server); !strings.Contains(text, "m=audio 20002 ") {
-			t.Errorf("the second call was not moved to the next ports:\n%s", text)
+		if _, text, ok := next(t, server); ok { // as the kernel does: see the lab test of two phones
+			t.Errorf("the second call passed:\n%s", text)
 		}
 	})
 }

@@ -12,17 +12,58 @@ type swap func(netip.AddrPort) (netip.AddrPort, bool)
 
 // tuple translates exactly the flow's own endpoint.
 func (t transit) tuple() swap {
-	from, to := t.inside, t.outside
+	from, to, port := t.inside, t.outside, t.viaPort()
 	if !t.outward {
 		from, to = to, from
+		if port != 0 {
+			to = netip.AddrPortFrom(to.Addr(), port)
+		}
 	}
-	return func(a netip.AddrPort) (netip.AddrPort, bool) { return to, a == from && from != to }
+	return func(a netip.AddrPort) (netip.AddrPort, bool) {
+		if t.outward && port != 0 && a == t.remote {
+			return netip.AddrPortFrom(a.Addr(), port), true
+		}
+		return to, a == from && from != to
+	}
+}
+
+// noteViaPort remembers the port at which a phone says it listens, when that
+// is not the one it sends from (process_sip_request: "Many Cisco IP phones").
+func (t transit) noteViaPort(m *sipText) {
+	f := t.flow()
+	if f == nil || t.inside == t.outside || m.find("via") < 0 {
+		return
+	}
+	top, _, _ := strings.Cut(m.headers[m.find("via")], ",")
+	head := viaHead(top, t.proto)
+	if head == 0 {
+		return
+	}
+	at, ok := readHost(top[head : head+hostEnd(top[head:])])
+	if ok && at.Addr() == t.inside.Addr() && at.Port() != t.inside.Port() {
+		f.viaPort = at.Port()
+	}
+}
+
+func (t transit) flow() *flow {
+	if t.mapping == nil {
+		return nil
+	}
+	return t.mapping.flows[t.remote]
+}
+
+// viaPort is what noteViaPort noted; 0 is nothing.
+func (t transit) viaPort() uint16 {
+	if f := t.flow(); f != nil {
+		return f.viaPort
+	}
+	return 0
 }
 
 func (a *ALG) rewriteHeaders(m *sipText, t transit) {
 	s := t.tuple()
-	if a.Rewrite&RequestURI != 0 && m.code() == 0 {
-		m.start = swapURIs(m.start, s)
+	if a.Rewrite&RequestURI != 0 && strings.HasSuffix(m.start, " SIP/2.0") {
+		m.start = swapURI(m.start, s)
 	}
 	if a.Rewrite&TopVia != 0 {
 		a.rewriteVia(m, t, s)
@@ -31,33 +72,28 @@ func (a *ALG) rewriteHeaders(m *sipText, t transit) {
 		switch name := longName(h); {
 		case name == "contact" && a.Rewrite&Contact != 0,
 			(name == "from" || name == "to") && a.Rewrite&FromTo != 0:
-			m.headers[i] = swapURIs(h, s)
+			m.headers[i] = swapURI(h, s)
 		case name == "call-id" && a.Rewrite&CallIDHost != 0:
 			m.headers[i] = swapCallID(h, t)
 		}
 	}
 }
 
-// swapURIs translates the host of every SIP URI in the line.
-func swapURIs(line string, s swap) string {
-	var out strings.Builder
-	for {
-		i := strings.Index(strings.ToLower(line), "sip:")
-		if i < 0 {
-			return out.String() + line
-		}
-		i += len("sip:")
-		uri := line[i:]
-		if end := strings.IndexAny(uri, ">, \t"); end >= 0 {
-			uri = uri[:end]
-		}
-		i += strings.LastIndex(uri, "@") + 1
-		out.WriteString(line[:i])
-		line = line[i:]
-		end := hostEnd(line)
-		out.WriteString(swapHost(line[:end], s))
-		line = line[end:]
+// swapURI translates the host of the first SIP URI in the line; the kernel does
+// not look at a second one either.
+func swapURI(line string, s swap) string {
+	i := strings.Index(strings.ToLower(line), "sip:")
+	if i < 0 {
+		return line
 	}
+	i += len("sip:")
+	uri := line[i:]
+	if end := strings.IndexAny(uri, ">, \t"); end >= 0 {
+		uri = uri[:end]
+	}
+	i += strings.LastIndex(uri, "@") + 1
+	end := i + hostEnd(line[i:])
+	return line[:i] + swapHost(line[i:end], s) + line[end:]
 }
 
 // swapHost translates "address[:port]". The result always has its port, as
@@ -73,7 +109,17 @@ func swapHost(text string, s swap) string {
 	return text
 }
 
-var viaProtocol = regexp.MustCompile(`(?i)^[^:]+:[ \t]*SIP/2\.0/[a-z]+[ \t]+`)
+var viaProtocol = regexp.MustCompile(`(?i)^[^:]+:[ \t]*SIP/2\.0/([a-z]+)[ \t]+`)
+
+// viaHead is where the sender stands in a Via line; 0 when it is none of the
+// transport.
+func viaHead(line, transport string) int {
+	found := viaProtocol.FindStringSubmatch(line)
+	if found == nil || !strings.EqualFold(found[1], transport) {
+		return 0
+	}
+	return len(found[0])
+}
 
 // rewriteVia treats the topmost Via: in a request that of the sender, in a
 // response that of the receiver, with received= and rport= put back.
@@ -86,7 +132,7 @@ func (a *ALG) rewriteVia(m *sipText, t transit, s swap) {
 	if comma := strings.IndexByte(top, ','); comma >= 0 {
 		top, rest = top[:comma], top[comma:]
 	}
-	host := len(viaProtocol.FindString(top))
+	host := viaHead(top, t.proto)
 	if host == 0 {
 		return
 	}
@@ -98,18 +144,25 @@ func (a *ALG) rewriteVia(m *sipText, t transit, s swap) {
 	m.headers[i] = top[:host] + sentBy + swapParams(top[end:], t) + rest
 }
 
-// swapParams translates maddr= outwards, and received= and rport= inwards.
+// swapParams translates maddr= outwards, and received= and rport= inwards, the
+// first of each name.
 func swapParams(params string, t transit) string {
 	list := strings.Split(params, ";")
+	seen := map[string]bool{}
 	for i, p := range list {
 		name, value, _ := strings.Cut(p, "=")
-		switch name = strings.ToLower(strings.TrimSpace(name)); {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		switch {
 		case name == "maddr" && t.outward && value == t.inside.Addr().String():
 			list[i] = strings.Replace(p, value, t.outside.Addr().String(), 1)
 		case name == "received" && !t.outward && value == t.outside.Addr().String():
 			list[i] = strings.Replace(p, value, t.inside.Addr().String(), 1)
-		case name == "rport" && !t.outward && value == strconv.Itoa(int(t.outside.Port())):
-			list[i] = strings.Replace(p, value, strconv.Itoa(int(t.inside.Port())), 1)
+		case name == "rport" && !t.outward && value[:digits(value)] == strconv.Itoa(int(t.outside.Port())):
+			list[i] = strings.Replace(p, value[:digits(value)], strconv.Itoa(int(t.inside.Port())), 1)
 		}
 	}
 	return strings.Join(list, ";")

@@ -25,23 +25,29 @@ type sdpMedia struct {
 // treatSDP opens pinholes for the media that SDP offers or answers, and
 // rewrites it; false drops the message.
 func (a *ALG) treatSDP(m *sipText, t transit, calls callState) bool {
-	if !a.Pinholes && !a.StrictSDP && a.Rewrite&SDP == 0 || !m.carriesSDP() {
+	if !a.Pinholes && !a.Strict && a.Rewrite&SDP == 0 || !m.carriesSDP() {
 		return true
 	}
-	lines := strings.Split(m.body, "\r\n")
+	eol := "\r\n"
+	if !strings.Contains(m.body, eol) {
+		eol = "\n"
+	}
+	lines := strings.Split(m.body, eol)
 	list := sdpSections(lines)
+	rewrite := a.Rewrite&SDP != 0 && t.inside != t.outside
 	var rtp netip.AddrPort
 	for _, s := range list {
 		port := mediaPort(lines[s.line])
 		if port == 0 {
 			continue
 		}
-		if a.StrictSDP && (port < lowestMedia || s.conn < 0) {
+		if a.Strict && (port < lowestMedia || s.conn < 0) {
 			return false
 		}
 		at := netip.AddrPortFrom(connAddr(lines, s.conn), port)
 		if !t.outward || at.Addr() != t.inside.Addr() {
-			continue // not the sender's own: sip_direct_media
+			rtp = at // not the sender's own: sip_direct_media
+			continue
 		}
 		rtp = netip.AddrPortFrom(t.outside.Addr(), port)
 		if a.Pinholes {
@@ -53,19 +59,22 @@ func (a *ALG) treatSDP(m *sipText, t transit, calls callState) bool {
 				return false // all ports busy
 			}
 		}
-		if a.Rewrite&SDP != 0 {
+		if rewrite {
 			lines[s.line] = setMediaPort(lines[s.line], rtp.Port())
 			if s.own {
 				setAddr(lines, s.conn, rtp.Addr())
 			}
 		}
 	}
-	if a.Rewrite&SDP != 0 && rtp.IsValid() {
-		setSession(lines, rtp.Addr())
-		if body := strings.Join(lines, "\r\n"); body != m.body {
-			m.body = body
-			m.fixLength()
-		}
+	if !rewrite || !rtp.IsValid() {
+		return true
+	}
+	// The session's own addresses become those of the last media, whoever's
+	// they were (nf_nat_sdp_session).
+	setSession(lines, rtp.Addr())
+	if body := strings.Join(lines, eol); body != m.body {
+		m.body = body
+		return m.fixLength() || !a.Strict
 	}
 	return true
 }

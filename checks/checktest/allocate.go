@@ -126,6 +126,9 @@ func (s *stateTable) media(inside netip.AddrPort, t transit, exact bool, life ti
 			at = netip.AddrPortFrom(at.Addr(), uint16(firstNATPort+s.r.w.rng.IntN(natPortCount)&^1))
 		}
 	}
+	if exact && s.r.translates(inside.Addr()) && (s.taken(at, t, now) || s.taken(above(at), t, now)) {
+		return netip.AddrPort{}
+	}
 	for !s.mediaFree(at, inside, now) || !s.mediaFree(above(at), above(inside), now) {
 		if at.Port() >= 65532 {
 			return netip.AddrPort{}
@@ -135,6 +138,16 @@ func (s *stateTable) media(inside netip.AddrPort, t transit, exact bool, life ti
 	s.open(at, inside, t, life, now)
 	s.open(above(at), above(inside), t, life, now)
 	return at
+}
+
+// taken reports whether another call with the same far end has the promise of
+// that port. The kernel makes no second one and drops the message
+// (__nf_ct_expect_check: EALREADY, which nf_nat_sdp_media does not get over).
+func (s *stateTable) taken(at netip.AddrPort, t transit, now time.Time) bool {
+	return slices.ContainsFunc(s.pinholes, func(h pinhole) bool {
+		return h.proto == UDP && h.outside == at && h.from == t.remote.Addr() && now.Before(h.expires) &&
+			!h.lasting && (h.owner != t.mapping || h.call != t.remote)
+	})
 }
 
 func above(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }

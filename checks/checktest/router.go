@@ -194,8 +194,15 @@ func (r *Router) receiveOutside(p *packet) {
 	}
 	q := *p
 	q.dst, q.payload = t.inside, payload
+	if port := t.viaPort(); port != 0 && p.proto == UDP && len(payload) >= shortestSIP {
+		q.dst = netip.AddrPortFrom(q.dst.Addr(), port)
+	}
 	r.pass(&q, r.o.Inside)
 }
+
+// shortestSIP is what nf_conntrack_sip does not look at below: the length of
+// "SIP/2.0 200".
+const shortestSIP = 11
 
 // deliverSelf hands a packet from outside to the router's own sockets. Where
 // there is none, a stateful router keeps silent.

@@ -26,6 +26,8 @@ type SIPOptions struct {
 	Status map[string]int
 	// NoRport makes it a server of before RFC 3581: rport stays empty.
 	NoRport bool
+	// NoReceived makes it a server that never says where a request came from.
+	NoReceived bool
 	// DropEvery loses every n-th request; 0 loses none.
 	DropEvery int
 }
@@ -124,8 +126,11 @@ func (s *Server) answerSIP(o SIPOptions, h Heard) []byte {
 		return nil
 	}
 	method := m.method()
-	if !ok || m.code() != 0 || method == "ACK" || m.find("via") < 0 {
+	if !ok || m.cutOff || m.code() != 0 || method == "ACK" || m.find("via") < 0 {
 		return nil
+	}
+	if o.NoReceived {
+		return m.answer(statusOf(o, method), func(via string) string { return via })
 	}
 	return m.respond(statusOf(o, method), h.From, !o.NoRport)
 }
@@ -148,16 +153,21 @@ func statusOf(o SIPOptions, method string) int {
 
 // respond is RFC 3261 section 8.2.6.2, with the headers as they came.
 func (m *sipText) respond(code int, from netip.AddrPort, rport bool) []byte {
+	return m.answer(code, func(via string) string { return noteReceived(via, from, rport) })
+}
+
+// answer is respond with what becomes of the topmost Via.
+func (m *sipText) answer(code int, top func(string) string) []byte {
 	reason := map[int]string{200: "OK", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 486: "Busy Here"}[code]
 	out := sipText{start: fmt.Sprintf("SIP/2.0 %d %s", code, reason)}
-	top := true
+	first := true
 	for _, h := range m.headers {
 		switch longName(h) {
 		case "via":
-			if top {
-				h = noteReceived(h, from, rport)
+			if first {
+				h = top(h)
 			}
-			top = false
+			first = false
 		case "to":
 			if !strings.Contains(strings.ToLower(h), ";tag=") {
 				tag := fnv.New32a()

@@ -3,6 +3,7 @@ package checktest
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,9 @@ import (
 // stays byte for byte what it was.
 type sipText struct {
 	start   string
-	headers []string // without CRLF
+	headers []string // without the final CRLF
 	body    string
+	cutOff  bool // a datagram whose header has no end
 }
 
 // isSIP reports whether b begins like a SIP message.
@@ -26,11 +28,11 @@ func isSIP(b []byte) bool {
 // Content-Length and must be all there; a datagram is one message.
 func readText(b []byte, stream bool) (m sipText, size int, ok bool) {
 	head, body, found := bytes.Cut(b, []byte("\r\n\r\n"))
-	if !found || !isSIP(b) {
+	if !found && stream || !isSIP(b) {
 		return m, 0, false
 	}
 	lines := strings.Split(string(head), "\r\n")
-	m = sipText{start: lines[0], headers: lines[1:], body: string(body)}
+	m = sipText{start: lines[0], headers: unfold(lines[1:]), body: string(body), cutOff: !found}
 	if !stream {
 		return m, len(b), true
 	}
@@ -42,8 +44,55 @@ func readText(b []byte, stream bool) (m sipText, size int, ok bool) {
 	return m, len(head) + 4 + int(n), true
 }
 
+// readSegment reads as nf_conntrack_sip reads a TCP segment: whatever has a
+// Content-Length, an empty line somewhere behind it and so much body is a
+// message, and be it the second half of one.
+func readSegment(b []byte, _ bool) (m sipText, size int, ok bool) {
+	text := string(b)
+	for at := 0; ; {
+		i := strings.Index(text[at:], "\r\n")
+		if i < 0 {
+			return m, 0, false
+		}
+		at += i + 2
+		line, _, _ := strings.Cut(text[at:], "\r\n")
+		if longName(line) != "content-length" {
+			continue
+		}
+		_, v, _ := strings.Cut(line, ":")
+		v = strings.TrimSpace(v)
+		n, err := strconv.ParseUint(v[:digits(v)], 10, 31)
+		head, body, found := strings.Cut(text[at:], "\r\n\r\n")
+		if err != nil || !found || int(n) > len(body) {
+			return m, 0, false
+		}
+		head = text[:at] + head
+		lines := strings.Split(head, "\r\n")
+		m = sipText{start: lines[0], headers: unfold(lines[1:]), body: body[:n]}
+		return m, len(head) + 4 + int(n), true
+	}
+}
+
+// unfold puts continuation lines to the header that they continue (RFC 3261
+// section 7.3.1), with the line end between them kept.
+func unfold(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		if len(out) > 0 && l != "" && (l[0] == ' ' || l[0] == '\t') {
+			out[len(out)-1] += "\r\n" + l
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
 func (m *sipText) bytes() []byte {
-	return []byte(strings.Join(append([]string{m.start}, m.headers...), "\r\n") + "\r\n\r\n" + m.body)
+	head := strings.Join(append([]string{m.start}, m.headers...), "\r\n")
+	if m.cutOff {
+		return []byte(head)
+	}
+	return []byte(head + "\r\n\r\n" + m.body)
 }
 
 // longName is a header's name in small letters, the compact form expanded
@@ -115,6 +164,15 @@ func (m *sipText) code() int {
 	return n
 }
 
+// lacksCSeq reports a message that nf_conntrack_sip looks for a CSeq in, and
+// that has none.
+func (m *sipText) lacksCSeq() bool {
+	if m.find("cseq") >= 0 {
+		return false
+	}
+	return m.code() != 0 || slices.Contains([]string{"INVITE", "UPDATE", "ACK", "PRACK", "BYE", "REGISTER"}, m.method())
+}
+
 // expires is how long the registration lasts that a response confirms; an hour
 // where it does not say (RFC 3261 section 10.2.1.1).
 func (m *sipText) expires() time.Duration {
@@ -138,16 +196,18 @@ func digits(s string) int {
 	return n
 }
 
-// fixLength makes Content-Length true again, touching nothing but its digits.
-func (m *sipText) fixLength() {
+// fixLength makes Content-Length true again, touching nothing but its digits;
+// false when there is none.
+func (m *sipText) fixLength() bool {
 	i := m.find("content-length")
 	if i < 0 {
-		return
+		return false
 	}
 	name, v, _ := strings.Cut(m.headers[i], ":")
 	lead := len(v) - len(strings.TrimLeft(v, " \t"))
 	rest := v[lead:]
 	m.headers[i] = name + ":" + v[:lead] + strconv.Itoa(len(m.body)) + rest[digits(rest):]
+	return true
 }
 
 // hostEnd is where an address with an optional port ends in s.

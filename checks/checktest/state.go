@@ -36,6 +36,7 @@ type flow struct {
 	answered         bool
 	closing          bool          // TCP: a FIN or reset passed
 	helper           time.Duration // an ALG's own lifetime
+	viaPort          uint16        // an ALG sends what comes in to this port of the near end; 0: as it is
 }
 
 // pinhole lets a remote reach an inside endpoint that has sent nothing yet: a

@@ -56,6 +56,21 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 	return out
 }
 
+// answeredByOthers lists the messages that were answered without ever having
+// arrived.
+func answeredByOthers(paths []Path) []checks.Evidence {
+	var out []checks.Evidence
+	for i := range paths {
+		p := &paths[i]
+		name := p.name() + " " + p.Message
+		if p.Verdict == Proxying && p.probe.Answered && !p.probe.Arrived &&
+			!slices.ContainsFunc(out, func(e checks.Evidence) bool { return e.Name == name }) {
+			out = append(out, checks.Evidence{Name: name, Want: "answered by the responder", Got: p.Note})
+		}
+	}
+	return out
+}
+
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
 	if len(p.probe.ArrivedAs) == 0 || p.Inbound {

@@ -52,6 +52,13 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 		fd.Explanation += " What it does: " + f.Engine + "."
 	}
 	fd.Evidence = changeEvidence(o, f.Paths, f.Verdict)
+	if ev := answeredByOthers(f.Paths); len(ev) > 0 {
+		if len(fd.Evidence) == 0 {
+			fd.Title = "Somebody on the way answers SIP in the place of the server"
+			fd.Evidence = affected(f.Paths, f.Verdict)
+		}
+		fd.Evidence = append(ev, fd.Evidence...)
+	}
 	if f.Hop != nil {
 		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: "changed", Got: f.Hop.where()})
 	}
@@ -91,10 +98,13 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	seen := map[string]bool{}
 	for i := range f.Paths {
 		p := &f.Paths[i]
-		key := p.name() + p.Message
+		key := p.name() + " " + p.Message
+		if p.Inbound {
+			key = p.name() + " incoming " + p.Message
+		}
 		if p.Verdict == Dropping && !seen[key] {
 			seen[key] = true
-			ev = append(ev, checks.Evidence{Name: p.name() + " " + p.Message, Want: "answered", Got: p.Note})
+			ev = append(ev, checks.Evidence{Name: key, Want: "answered", Got: p.Note})
 		}
 	}
 	if len(ev) == 0 {
@@ -116,12 +126,13 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	sev := checks.Warning
 	for i := range f.Paths {
 		p := &f.Paths[i]
-		if !p.Blocked || p.Plain || slices.Contains(names, p.name()) {
+		name := p.blockedName(f.Paths)
+		if !p.Blocked || p.Plain || slices.Contains(names, name) {
 			continue
 		}
-		names = append(names, p.name())
-		ev = append(ev, checks.Evidence{Name: p.name(), Want: "answered", Got: p.Note})
-		if p.name() == "UDP 5060" || p.Transport == "tls" && len(f.Works) == 0 {
+		names = append(names, name)
+		ev = append(ev, checks.Evidence{Name: name, Want: "answered", Got: p.Note})
+		if p.name() == "UDP 5060" && p.probe.Source == "fresh" || p.Transport == "tls" && len(f.Works) == 0 {
 			sev = checks.Critical
 		}
 	}

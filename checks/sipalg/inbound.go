@@ -26,39 +26,86 @@ func (r *run) runInbound(ctx context.Context, p *Probe) {
 	defer conn.Close()
 	p.Local = conn.LocalAddr()
 	d := r.dialog(p, p.Local)
-	open := &ask{
-		payload: func() []byte { return d.request("OPTIONS", "") },
-		match:   replyTo(d.token, "OPTIONS", false, p.Remote),
-	}
+	open := r.options(d, p)
 	_, err = exchange(ctx, conn, p.Remote, open)
 	if open.reply == nil {
 		p.Tries = open.tries
 		p.fail(err)
 		return
 	}
-	for range 3 {
+	if r.takeCall(ctx, conn, p, d) || ctx.Err() != nil {
+		return
+	}
+	again := r.options(d, p)
+	_, _ = exchange(ctx, conn, p.Remote, again)
+	p.FlowOpen = again.reply != nil
+}
+
+// options is the request that opens the flow of a call, and shows afterwards
+// that it is still open.
+func (r *run) options(d dialog, p *Probe) *ask {
+	return &ask{
+		payload: func() []byte { return d.request("OPTIONS", "") },
+		match:   replyTo(d.token, "OPTIONS", false, p.Remote),
+	}
+}
+
+// calls is how often the responder is asked to call, and how long each call
+// may take after it said that it sent one; the control call's own round trip
+// has passed by then. Two probes that are called so often outlive a loss of
+// 10 % with a chance below falseAlarm.
+const (
+	calls      = 4
+	inviteWait = 600 * time.Millisecond
+)
+
+// takeCall lets the responder call until a call is answered and acknowledged;
+// false means that something of it is missing.
+func (r *run) takeCall(ctx context.Context, conn platform.UDPConn, p *Probe, d dialog) bool {
+	for range calls {
 		p.Tries++
 		reply, err := r.session.Invite(ctx, session.InviteRequest{Flow: p.ID, Probe: p.ID})
 		if err != nil {
 			p.fail(fmt.Errorf("asking the responder for a call: %w", err))
-			return
+			return false
 		}
 		p.ReplySent = reply.Sent
-		if r.answerCall(ctx, conn, p, d) {
-			return
+		if raw, m := p.await(ctx, conn, "INVITE", time.Now().Add(inviteWait)); m != nil {
+			p.Answered, p.ReplyCame = true, raw
+			p.Sent = answerTo(m, d)
+			return p.answerCall(ctx, conn)
 		}
 	}
+	return false
 }
 
-// inviteWait is how long the INVITE may take after the responder said that it
-// sent it; the control call's own round trip has passed by then.
-const inviteWait = 600 * time.Millisecond
+// answerAt are the moments at which our answer is sent: as RFC 3261, 13.3.1.4
+// wants it, every T1 (500 ms), but twice at first and no longer than a few
+// seconds.
+var answerAt = []time.Duration{0, 0, 500 * time.Millisecond, 1000 * time.Millisecond, 1500 * time.Millisecond, 2000 * time.Millisecond}
 
-// answerCall waits for the responder's INVITE and answers it twice (the second
-// copy is the repetition that covers one lost packet).
-func (r *run) answerCall(ctx context.Context, conn platform.UDPConn, p *Probe, d dialog) bool {
-	if conn.SetReadDeadline(time.Now().Add(inviteWait)) != nil {
-		return false
+// answerCall answers until the responder's ACK comes.
+func (p *Probe) answerCall(ctx context.Context, conn platform.UDPConn) bool {
+	start := time.Now()
+	for i := range answerAt {
+		p.Answers++
+		_ = conn.WriteTo(p.Sent, p.Remote, platform.SendOptions{})
+		until := start.Add(answerAt[i] + lastWait)
+		if i+1 < len(answerAt) {
+			until = start.Add(answerAt[i+1])
+		}
+		if _, ack := p.await(ctx, conn, "ACK", until); ack != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// await reads until a request of that method comes from the responder; nil
+// when none has come until the moment.
+func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string, until time.Time) ([]byte, *sip.Message) {
+	if conn.SetReadDeadline(until) != nil {
+		return nil, nil
 	}
 	buf := make([]byte, 65536)
 	for ctx.Err() == nil {
@@ -71,21 +118,19 @@ func (r *run) answerCall(ctx context.Context, conn platform.UDPConn, p *Probe, d
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				p.fail(err)
 			}
-			return false
+			return nil, nil
 		}
-		m, err := sip.Parse(buf[:dg.N])
-		if dg.From != p.Remote || err != nil || m.Method != "INVITE" {
+		raw := bytes.Clone(buf[:dg.N])
+		m, err := sip.Parse(raw)
+		if dg.From != p.Remote || err != nil || m.Status != 0 {
 			p.Strays++
 			continue
 		}
-		p.Answered, p.ReplyCame = true, bytes.Clone(buf[:dg.N])
-		p.Sent = answerTo(m, d)
-		for range 2 {
-			_ = conn.WriteTo(p.Sent, p.Remote, platform.SendOptions{})
+		if m.Method == method {
+			return raw, m
 		}
-		return true
 	}
-	return false
+	return nil, nil
 }
 
 func answerTo(m *sip.Message, d dialog) []byte {

@@ -100,13 +100,17 @@ func worksToday(paths []Path) []string {
 			if p.Transport != transport || p.Plain || slices.Contains(out, p.name()) {
 				continue
 			}
-			if !slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && q.Verdict != None && q.matters() }) {
+			if !slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && !q.works() && q.matters() }) {
 				out = append(out, p.name())
 			}
 		}
 	}
 	return out
 }
+
+// works reports that the message passed both ways as it was, and that nobody
+// else opened the envelope.
+func (p *Path) works() bool { return p.Verdict == None && p.probe.TLSForeign == "" }
 
 // matters is false for a probe that could not be sent for reasons of this
 // machine: it says nothing about the path.
@@ -137,7 +141,7 @@ func summary(o *Observed, paths []Path) string {
 
 // portWord is what became of one port: the worst of its probes.
 func portWord(paths []Path, name string) string {
-	worst, changed, blocked := None, []string{}, false
+	worst, changed, blocked := None, []string{}, ""
 	rank := []string{None, Inconclusive, Dropping, Rewriting, Proxying}
 	for i := range paths {
 		p := &paths[i]
@@ -147,7 +151,9 @@ func portWord(paths []Path, name string) string {
 		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
 			worst = p.Verdict
 		}
-		blocked = blocked || p.Blocked
+		if p.Blocked && blocked != "blocked" {
+			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
+		}
 		for _, c := range p.Changes {
 			if w := shortName(c.Code); !slices.Contains(changed, w) {
 				changed = append(changed, w)
@@ -156,17 +162,36 @@ func portWord(paths []Path, name string) string {
 	}
 	slices.SortStableFunc(changed, func(a, b string) int { return weight(a) - weight(b) })
 	switch {
+	case worst == Proxying && len(changed) == 0:
+		return "answered by somebody else"
 	case worst == Rewriting || worst == Proxying:
 		changed = changed[:min(len(changed), 3)]
 		return strings.Join(changed, ", ") + map[string]string{Rewriting: " rewritten", Proxying: " (proxied)"}[worst]
 	case worst == Dropping:
 		return "SIP is dropped"
-	case blocked:
-		return "blocked"
+	case blocked != "":
+		return blocked
 	case worst == Inconclusive:
 		return "unclear"
+	case slices.ContainsFunc(paths, func(p Path) bool { return p.name() == name && p.probe.TLSForeign != "" }):
+		return "opened on the way"
 	}
 	return "clean"
+}
+
+// blockedName is the port, and the source port where that is what is blocked.
+func (p *Path) blockedName(paths []Path) string {
+	for i := range paths {
+		q := &paths[i]
+		if q.name() != p.name() || q.probe.Source == p.probe.Source || !q.probe.Answered || q.Inbound {
+			continue
+		}
+		if p.probe.Source == "fresh" {
+			return p.name() + " from any source port but 5060"
+		}
+		return p.name() + " from source port 5060"
+	}
+	return p.name()
 }
 
 // mergeWords joins "UDP 5060 clean", "TCP 5060 clean" into one clause.

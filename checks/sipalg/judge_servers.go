@@ -94,7 +94,23 @@ func judgeServer(o *Observed, s *Server) ServerFact {
 			f.weigh(transport, v, seen, s, public, natted, len(o.Public) > 0)
 		}
 	}
+	f.withoutUDP(seen)
 	return f
+}
+
+// withoutUDP takes back what was said of a server that did not answer over
+// UDP: most phones use it, and silence is never "none".
+func (f *ServerFact) withoutUDP(seen map[string]answerSaw) {
+	_, udp := seen["udp"]
+	_, tcp := seen["tcp"]
+	switch {
+	case udp:
+	case f.Verdict == None:
+		f.Verdict = Inconclusive
+		f.note("no answer over UDP")
+	case !tcp:
+		f.note("no answer over UDP or TCP, and TLS cannot be read on the way")
+	}
 }
 
 // answerSaw is what one answer says about the way of its request.

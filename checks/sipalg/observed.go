@@ -56,6 +56,8 @@ type Probe struct {
 	ErrorClass string         `json:"error_class,omitempty"`
 	Error      string         `json:"error,omitempty"`
 	ErrorHop   netip.Addr     `json:"error_hop,omitzero"`
+	Answers    int            `json:"answers,omitempty"`     // of an inbound call: how often we answered it
+	FlowOpen   bool           `json:"flow_open,omitempty"`   // of an inbound call that failed: its flow still carries OPTIONS and the answer
 	TLSForeign string         `json:"tls_foreign,omitempty"` // certificate that is not the responder's: its subject
 }
 

@@ -15,67 +15,98 @@ const (
 // Helpers hang on the destination port, so port 5060, another SIP port and a
 // port that is no SIP port are asked the same; the source port 5060 is asked
 // beside a fresh one because some routers look at it too. Every (transport,
-// port, source) gets its masked control.
+// port, source) gets its masked control. A TCP port is asked on at least two
+// connections, and port 5060 for each message, because one connection that
+// hangs proves nothing; for the same reason port 5060 calls back twice.
 func plan(info session.Info, deep bool) []Probe {
-	var out []Probe
-	add := func(p Probe) { p.ID = len(out) + 1; out = append(out, p) }
+	var l list
 	for i, port := range udpPorts(info) {
-		base := Probe{Transport: "udp", Port: port.number, Plain: port.plain, Source: "fresh"}
-		for _, msg := range []string{"INVITE", "REGISTER", "OPTIONS"} {
-			p := base
-			p.Message = msg
-			add(p)
-		}
-		if i == 0 || deep {
-			for _, v := range []string{variantCompact, variantDecoy} {
-				p := base
-				p.Message, p.Variant = "INVITE", v
-				add(p)
-			}
-		}
-		addMasked(add, base)
-		if i == 0 || deep && !port.plain {
-			old := base
-			old.Source = "5060"
-			for _, msg := range []string{"INVITE", "REGISTER"} {
-				p := old
-				p.Message = msg
-				add(p)
-			}
-			addMasked(add, old)
-		}
-		if i == 0 || port.plain || deep {
-			in := base
-			in.Message, in.Inbound = "INVITE", true
-			add(in)
-		}
+		l.udp(port, i == 0, deep)
 	}
 	for i, port := range tcpPorts(info) {
-		base := Probe{Transport: "tcp", Port: port.number, Plain: port.plain, Source: "fresh", Message: "INVITE"}
-		add(base)
-		if i == 0 || deep {
-			for _, v := range []string{variantCLFirst, variantSplit} {
-				p := base
-				p.Variant = v
-				add(p)
-			}
-			p := base
-			p.Message = "REGISTER"
-			add(p)
-		}
-		addMasked(add, base)
+		l.tcp(port, i == 0, deep)
 	}
 	for _, port := range info.SIPTLS[:min(1, len(info.SIPTLS))] {
-		for _, msg := range []string{"INVITE", "REGISTER"} {
-			add(Probe{Transport: "tls", Port: port, Source: "fresh", Message: msg})
+		base := Probe{Transport: "tls", Port: port, Source: "fresh"}
+		l.messages(base, "INVITE", "REGISTER")
+		if deep {
+			l.messages(base, "OPTIONS")
 		}
 	}
-	return out
+	return l
 }
 
-func addMasked(add func(Probe), base Probe) {
+// list numbers the probes as they are added.
+type list []Probe
+
+func (l *list) add(p Probe) {
+	p.ID = len(*l) + 1
+	*l = append(*l, p)
+}
+
+func (l *list) messages(base Probe, names ...string) {
+	for _, n := range names {
+		base.Message = n
+		l.add(base)
+	}
+}
+
+func (l *list) variants(base Probe, message string, names ...string) {
+	base.Message = message
+	for _, v := range names {
+		base.Variant = v
+		l.add(base)
+	}
+}
+
+// masked adds the control of base's port and source.
+func (l *list) masked(base Probe) {
 	base.Message, base.Masked = "INVITE", true
-	add(base)
+	l.add(base)
+}
+
+// udp plans one destination port; first is port 5060.
+func (l *list) udp(to port, first, deep bool) {
+	base := Probe{Transport: "udp", Port: to.number, Plain: to.plain, Source: "fresh"}
+	l.messages(base, "INVITE", "REGISTER", "OPTIONS")
+	if first || deep {
+		l.variants(base, "INVITE", variantCompact, variantDecoy)
+	}
+	l.masked(base)
+	if first || deep && !to.plain {
+		old := base
+		old.Source = "5060"
+		l.messages(old, "INVITE", "REGISTER")
+		l.masked(old)
+	}
+	base.Inbound = true
+	l.messages(base, "INVITE")
+	if first {
+		l.messages(base, "INVITE")
+	}
+}
+
+// tcp plans one destination port. Phones connect from fresh ports; only --deep
+// tries source port 5060, once and without a control of its own, because a
+// second connection between the same two ports would have to wait for minutes.
+func (l *list) tcp(to port, first, deep bool) {
+	base := Probe{Transport: "tcp", Port: to.number, Plain: to.plain, Source: "fresh"}
+	l.messages(base, "INVITE")
+	if first || deep {
+		l.variants(base, "INVITE", variantCLFirst, variantSplit)
+		l.variants(base, "REGISTER", variantCLFirst)
+	}
+	if !to.plain {
+		l.messages(base, "REGISTER")
+	}
+	if deep {
+		l.messages(base, "OPTIONS")
+	}
+	l.masked(base)
+	if first && deep {
+		base.Source = "5060"
+		l.messages(base, "INVITE")
+	}
 }
 
 type port struct {

@@ -194,7 +194,7 @@ func (r *run) runUDP(ctx context.Context, group []*Probe) {
 	for i, p := range group {
 		p.took(asks[i], strays, err)
 		if p.Answered && p.Message == "INVITE" && !p.Masked {
-			if p.Variant == "" && p.Source == "fresh" {
+			if p.Variant == "" {
 				r.pinhole(ctx, p, dialogs[i])
 			}
 			r.hangUp(conn, p, dialogs[i])

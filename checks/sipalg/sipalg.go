@@ -109,32 +109,40 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	return ctx.Err()
 }
 
+// runAll sends everything at once, but for the groups that leave from UDP port
+// 5060: there is only one, so they take turns.
 func (r *run) runAll(ctx context.Context, o *Observed) {
 	var wg sync.WaitGroup
+	var turns [][]*Probe
 	for _, g := range groups(o.Probes) {
-		wg.Go(func() {
-			switch p := g[0]; {
-			case p.Inbound:
-				r.runInbound(ctx, p)
-			case p.Transport == "udp":
-				r.runUDP(ctx, g)
-			default:
-				r.runStream(ctx, p)
-			}
-		})
+		p := g[0]
+		switch {
+		case p.Inbound:
+			wg.Go(func() { r.runInbound(ctx, p) })
+		case p.Transport != "udp":
+			wg.Go(func() { r.runStream(ctx, p) })
+		case p.Source == "5060":
+			turns = append(turns, g)
+		default:
+			wg.Go(func() { r.runUDP(ctx, g) })
+		}
 	}
+	wg.Go(func() {
+		for _, g := range turns {
+			r.runUDP(ctx, g)
+		}
+	})
 	wg.Wait()
 }
 
 // groups puts the probes that must share a socket together: those that leave
-// from port 5060 for the same destination. All that leave from port 5060 share
-// it by turns of destination port; only --deep has more than one.
+// from UDP port 5060 for the same destination.
 func groups(probes []Probe) [][]*Probe {
 	var out [][]*Probe
 	shared := map[int]int{}
 	for i := range probes {
 		p := &probes[i]
-		if p.Source != "5060" {
+		if p.Source != "5060" || p.Transport != "udp" {
 			out = append(out, []*Probe{p})
 			continue
 		}

@@ -28,11 +28,15 @@ const streamTimeout = 4 * time.Second
 const splitPause = 30 * time.Millisecond
 
 // runStream sends one probe over TCP or TLS and fills in what this end saw.
-func (r *run) runStream(ctx context.Context, p *Probe) {
-	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+func (r *run) runStream(whole context.Context, p *Probe) {
+	ctx, cancel := context.WithTimeout(whole, streamTimeout)
 	defer cancel()
 	p.Tries = 1
-	conn, err := r.env.Net.DialTCP(ctx, netip.AddrPortFrom(r.local, 0), p.Remote)
+	local := netip.AddrPortFrom(r.local, 0)
+	if p.Source == "5060" {
+		local = netip.AddrPortFrom(r.local, 5060)
+	}
+	conn, err := r.env.Net.DialTCP(ctx, local, p.Remote)
 	if err != nil {
 		p.fail(err)
 		return
@@ -65,6 +69,10 @@ func (r *run) runStream(ctx context.Context, p *Probe) {
 	p.Answered, p.ReplyCame = true, reply
 	p.RTTMillis = float64(time.Since(start).Microseconds()) / 1000
 	if p.Message == "INVITE" && !p.Masked {
+		stop() // the rest of the call is not bound to the time of its answer
+		if p.Transport == "tcp" && p.Variant == "" {
+			r.pinhole(whole, p, d)
+		}
 		if m, err := sip.Parse(reply); err == nil && m.Get("to") != nil {
 			d.toTag = tagOf(m.Get("to").Value)
 		}

@@ -1,0 +1,101 @@
+package sipalg
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// loses makes a probe one that nobody heard of again.
+func loses(p *Probe) { *p = lost(*p) }
+
+// udp5060 picks outbound probes of UDP port 5060.
+func udp5060(fits func(p *Probe) bool, r network) network {
+	return func(p *Probe) {
+		if p.Transport == "udp" && p.Port == 5060 && !p.Inbound && fits(p) {
+			r(p)
+		}
+	}
+}
+
+// tries makes every n-th probe need two tries: a line on which one of n+1
+// tries is lost.
+func tries(n int) network {
+	return func(p *Probe) {
+		if p.Answered && p.ID%n == 0 {
+			p.Tries = 2
+		}
+	}
+}
+
+// Silence is judged by how much of it there is, how bad the line is otherwise,
+// and what became of the controls.
+func TestWhenSilenceProvesSomething(t *testing.T) {
+	clear := func(message, source string) func(*Probe) bool {
+		return func(p *Probe) bool {
+			return !p.Masked && (message == "" || p.Message == message) && (source == "" || p.Source == source)
+		}
+	}
+	masked := func(source string) func(*Probe) bool {
+		return func(p *Probe) bool { return p.Masked && p.Source == source }
+	}
+	calls := func(flowOpen bool, only int) network {
+		return func(p *Probe) {
+			if p.Inbound && (only == 0 || p.Port == only) {
+				*p = lost(*p)
+				p.Tries, p.ReplySent, p.FlowOpen = 4, Wire("INVITE"), flowOpen
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		rules    []network
+		verdict  string
+		findings []string
+	}{
+		"registrations are lost on a good line": {
+			[]network{udp5060(clear("REGISTER", ""), loses)}, Dropping, []string{"sip-alg.dropping"}},
+		"one of them passes": {
+			[]network{udp5060(clear("REGISTER", "fresh"), loses)}, None, []string{}},
+		"registrations are lost, and every second try of the rest": {
+			[]network{tries(1), udp5060(clear("REGISTER", ""), loses)}, None, []string{}},
+		"registrations are lost, and a good fifth of the other tries: two of seven may be": {
+			[]network{tries(7), tries(4), udp5060(clear("REGISTER", ""), loses)}, None, []string{}},
+		"all SIP is lost, and every fifth try of the rest": {
+			[]network{tries(4), udp5060(clear("", ""), loses)}, Dropping, []string{"sip-alg.dropping"}},
+		"the control of the second message is lost as well": {
+			[]network{udp5060(clear("OPTIONS", "fresh"), loses), udp5060(clear("INVITE", "5060"), loses), udp5060(masked("5060"), loses)}, None, []string{}},
+		"nothing passes from source port 5060": {
+			[]network{udp5060(func(p *Probe) bool { return p.Source == "5060" }, loses)}, None, []string{"sip-alg.port-blocked"}},
+		"nothing passes from any other source port": {
+			[]network{udp5060(func(p *Probe) bool { return p.Source == "fresh" }, loses)}, Inconclusive, []string{"sip-alg.port-blocked"}},
+		"SIP is lost on a bad line, and one of two controls": {
+			[]network{tries(1), udp5060(clear("", ""), loses), udp5060(masked("fresh"), loses)}, Inconclusive, []string{}},
+		"calls from outside are lost":                     {[]network{calls(true, 0)}, Dropping, []string{"sip-alg.dropping"}},
+		"calls to port 5060 are lost":                     {[]network{calls(true, 5060)}, Dropping, []string{"sip-alg.dropping"}},
+		"one call is lost":                                {[]network{calls(true, 5080)}, None, []string{}},
+		"calls are lost, and so is all else on the flows": {[]network{calls(false, 0)}, None, []string{}},
+		"calls are lost on a bad line":                    {[]network{tries(1), calls(true, 5060)}, None, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(visit(append([]network{passes}, c.rules...)...), office)
+			if f := factsOf(t, j); f.Verdict != c.verdict {
+				t.Errorf("verdict %s, want %s: %s", f.Verdict, c.verdict, j.Summary)
+			}
+			if d := cmp.Diff(c.findings, ids(j)); d != "" {
+				t.Errorf("findings: %s", d)
+			}
+		})
+	}
+}
+
+func TestTheBlockedSourcePortIsNamed(t *testing.T) {
+	for source, want := range map[string]string{
+		"5060":  "UDP 5060 blocked from source port 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+		"fresh": "UDP 5060 blocked from any source port but 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+	} {
+		j := judge(visit(passes, udp5060(func(p *Probe) bool { return p.Source == source }, loses)), office)
+		if d := cmp.Diff(want, j.Summary); d != "" {
+			t.Error(d)
+		}
+	}
+}
