@@ -88,7 +88,7 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 	if len(left) > 0 {
 		out = append(out, checks.Evidence{
 			Name: "forgotten",
-			Got:  fmt.Sprintf("%s still %s: the message now contradicts itself", strings.Join(left, ", "), o.Local),
+			Got:  fmt.Sprintf("%s still %s: it contradicts itself", strings.Join(left, ", "), o.Local),
 		})
 	}
 	return out

@@ -183,7 +183,7 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 		"Via sent-by: 192.168.88.10:40001 -> 203.0.113.1:40001",
 		"SDP c=: 192.168.88.10 -> 203.0.113.1",
 		"Contact: 192.168.88.10:40001 -> 203.0.113.1:40001",
-		"forgotten:  -> From, Call-ID, a=rtcp still 192.168.88.10: the message now contradicts itself",
+		"forgotten:  -> From, Call-ID, a=rtcp still 192.168.88.10: it contradicts itself",
 		"affected:  -> UDP 5060",
 		"unchanged:  -> UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061",
 	} {
