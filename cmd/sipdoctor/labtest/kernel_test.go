@@ -137,18 +137,38 @@ func (f *flow) in(message []byte) string {
 func TestTheHelperInMemoryIsTheKernels(t *testing.T) {
 	for _, nat := range []lab.NAT{lab.Preserving, lab.Random, lab.NoNAT} {
 		t.Run(string(nat), func(t *testing.T) {
-			became := map[string]map[string][]string{}
-			for name, e := range bothWorlds(t, withHelper(nat)) {
-				became[name] = passCorpus(t, e, nat != lab.NoNAT)
-				maps.Copy(became[name], passCalls(t, e))
+			differ := differences(t, nat)
+			// A public port taken at random may be one that another flow's
+			// audio holds, and the kernel then drops the message. That is
+			// chance; what differs again in a new office is not.
+			for again := 0; len(differ) > 0 && again < 2; again++ {
+				once := differ
+				differ = differences(t, nat)
+				maps.DeleteFunc(differ, func(name, _ string) bool { return once[name] == "" })
 			}
-			for name, kernel := range became["kernel"] {
-				if diff := cmp.Diff(kernel, became["memory"][name]); diff != "" {
-					t.Errorf("%s: the kernel (-) and memory (+) differ:\n%s", name, diff)
-				}
+			for name, diff := range differ {
+				t.Errorf("%s: the kernel (-) and memory (+) differ:\n%s", name, diff)
 			}
 		})
 	}
+}
+
+// differences passes everything through a kernel and a memory office and says
+// what came out differently, by name.
+func differences(t *testing.T, nat lab.NAT) map[string]string {
+	t.Helper()
+	became := map[string]map[string][]string{}
+	for name, e := range bothWorlds(t, withHelper(nat)) {
+		became[name] = passCorpus(t, e, nat != lab.NoNAT)
+		maps.Copy(became[name], passCalls(t, e))
+	}
+	out := map[string]string{}
+	for name, kernel := range became["kernel"] {
+		if diff := cmp.Diff(kernel, became["memory"][name]); diff != "" {
+			out[name] = diff
+		}
+	}
+	return out
 }
 
 // passCorpus sends every request out, on a flow of its own, and an answer in.
