@@ -48,6 +48,65 @@ func TestAProfileIsFoundByItsName(t *testing.T) {
 	}
 }
 
+// What a block does not say it inherits; what it says stays.
+func TestEveryValueHasASourceAndADate(t *testing.T) {
+	for _, p := range Profiles() {
+		origins := []Origin{p.Origin, p.Client.Origin}
+		for _, x := range p.Serves {
+			origins = append(origins, x.Origin)
+		}
+		for _, x := range p.SIP {
+			origins = append(origins, x.Origin)
+		}
+		for _, x := range p.Subnets {
+			origins = append(origins, x.Origin)
+		}
+		for _, x := range p.Ports {
+			origins = append(origins, x.Origin)
+		}
+		for _, x := range p.RTP {
+			origins = append(origins, x.Origin)
+		}
+		for _, x := range p.Conflicts {
+			origins = append(origins, x.Origin)
+		}
+		for _, o := range origins {
+			if o.Source == "" || o.Checked == "" {
+				t.Errorf("%s: %+v", p.Name, o)
+			}
+		}
+	}
+	p, err := LoadProfile("zadarma")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Subnets[0].Checked != "2026-07-31" || p.Subnets[0].Source != p.Source || p.Checked == p.Subnets[0].Checked {
+		t.Errorf("%+v", p.Subnets[0])
+	}
+}
+
+// The example that people copy is a sound profile.
+func TestTheExampleInTheDocumentIsSound(t *testing.T) {
+	doc, err := os.ReadFile("../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(strings.ReplaceAll(string(doc), "\r\n", "\n"), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if mistakes := LintProfile("my-provider.yaml", []byte(example)); !ok || len(mistakes) != 0 {
+		t.Errorf("%v", mistakes)
+	}
+}
+
+func TestThePromisedProvidersAreThere(t *testing.T) {
+	for name := range strings.FieldsSeq(`megafon-vats multifon ringostat sipnet zadarma mango-office twilio telnyx ringcentral
+		teams-direct-routing zoom-phone vonage 8x8 voip-ms sipgate didww plivo bandwidth flowroute ovh 3cx asterisk freepbx freeswitch`) {
+		if _, err := LoadProfile(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAnUnknownProfileNamesTheKnown(t *testing.T) {
 	_, err := LoadProfile("telnix")
 	if err == nil || !strings.Contains(err.Error(), `no profile is called "telnix"; there are 3cx, `) || !strings.Contains(err.Error(), "telnyx") {
@@ -88,19 +147,35 @@ func TestAProfileOfOnesOwn(t *testing.T) {
 
 func TestABadProfileIsRefusedByFileAndLine(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
-		{"an unknown key", "stun:", "stum:", "my-pbx.yaml: yaml: unmarshal errors:\n  line 6: field stum not found in type netinfo.Profile"},
-		{"a port that is text", "port: 5080", "port: sip", "my-pbx.yaml: yaml: unmarshal errors:\n  line 5: cannot unmarshal !!str `sip` into int"},
+		{"an unknown key", "stun:", "stum:", "my-pbx.yaml:6: stum: unknown key"},
+		{"a port that is text", "port: 5080", "port: sip", `my-pbx.yaml:5: sip 1 port: "sip" is no whole number`},
 		{"a port too high", "port: 5080", "port: 70000", "my-pbx.yaml:5: sip 1 port: 70000 is no port"},
-		{"a transport nobody has", "transport: udp", "transport: carrier-pigeon", `my-pbx.yaml:5: sip 1 transport: "carrier-pigeon" is none of udp, tcp, tls`},
+		{"a transport nobody has", "transport: udp", "transport: carrier-pigeon", `my-pbx.yaml:5: sip 1 transport: "carrier-pigeon" is none of udp, tcp, tls, ws, wss`},
 		{"a host that is a command", "pbx.example.net", `"x; reboot"`, `my-pbx.yaml:4: sip 0 host: "x; reboot" is no host name or address`},
 		{"a host forgotten", "host: pbx.example.net, ", "", `my-pbx.yaml:4: sip 0 host: "" is no host name or address`},
 		{"a STUN server without port", "stun.example.net:3478", "stun.example.net", `my-pbx.yaml:7: stun 0: "stun.example.net" is not host:port`},
+		{"a network with host bits", "stun:\n", "subnets: [{cidr: 192.0.2.1/24, use: any}]\nstun:\n", `my-pbx.yaml:6: subnets 0 cidr: "192.0.2.1/24" is an address inside a network; the network is 192.0.2.0/24`},
+		{"the whole Internet", "stun:\n", "subnets: [{cidr: 0.0.0.0/0, use: any}]\nstun:\n", `my-pbx.yaml:6: subnets 0 cidr: "0.0.0.0/0" is the whole Internet`},
+		{"a network twice", "stun:\n", "subnets: [{cidr: 192.0.2.1, use: any}, {cidr: 192.0.2.1/32, use: any}]\nstun:\n", `my-pbx.yaml:6: subnets 1 cidr: 192.0.2.1/32 stands twice`},
+		{"a range the wrong way round", "stun:\n", "rtp: [{range: 20000-10000}]\nstun:\n", `my-pbx.yaml:6: rtp 0 range: "20000-10000": the lower end must come first`},
+		{"port zero", "stun:\n", "rtp: [{range: 0-10}]\nstun:\n", `my-pbx.yaml:6: rtp 0 range: "0-10" is no port and no range of ports like 10000-20000`},
+		{"a country in words", "stun:\n", "serves: [{countries: [Russia]}]\nstun:\n", `my-pbx.yaml:6: serves 0 countries 0: "Russia" is no country code of two capitals, like RU`},
+		{"a registration every century", "stun:\n", "client: {registration_s: 3153600000}\nstun:\n", `my-pbx.yaml:6: client registration_s: 3153600000 is no number of seconds from 1 to 86400`},
+		{"two opinions on the ALG", "stun:\n", "sip_alg_must_be_off: true\nclient: {sip_alg: on}\nstun:\n", `my-pbx.yaml:6: sip_alg_must_be_off: client says sip_alg "on"`},
+		{"a conflict about nothing", "stun:\n", "conflicts: [{about: weather, says: rain}]\nstun:\n", `my-pbx.yaml:6: conflicts 0 about: "weather" is no key of a profile`},
+		{"a source of something else", "stun:\n", "sources: {weather: the radio}\nstun:\n", `my-pbx.yaml:6: sources weather: only stun, codecs, domain and notes have their source here`},
+		{"the same key twice", "stun:\n", "title: Another\nstun:\n", `my-pbx.yaml:6: title: stands in line 2 already`},
+		{"text where a list should be", "stun:\n", "codecs: PCMA\nstun:\n", `my-pbx.yaml:6: codecs: must be a list`},
+		{"a list where text should be", "title: Our own PBX", "title: [Our own PBX]", `my-pbx.yaml:2: title: must be a single value`},
+		{"a key without a value", "title: Our own PBX", "title:", `my-pbx.yaml:2: title: has no value`},
+		{"an alias", "title: Our own PBX", "title: &t Our own PBX", `my-pbx.yaml:2: title: anchors and aliases are not for profiles`},
+		{"several mistakes", "stun:\n", "codecs: PCMA\nrtp: 5\nstun:\n", `my-pbx.yaml:6: codecs: must be a list (and 1 more; "sipdoctor profiles lint" lists all)`},
 		{"no source", "source: the administrator\n", "", "my-pbx.yaml:1: source: must name a page or a public document"},
 		{"a date that is none", "2026-11-22", "yesterday", "my-pbx.yaml:9: checked: must be a date like 2026-11-22"},
 		{"the name of another", "name: my-pbx", "name: your-pbx", `my-pbx.yaml:1: name: is "your-pbx", the file's name says "my-pbx"`},
-		{"an empty file", officeProfile, "", "my-pbx.yaml: the file is empty"},
-		{"two documents", "checked: 2026-11-22\n", "checked: 2026-11-22\n---\nname: x\n", "my-pbx.yaml: there must be one YAML document and nothing after it"},
-		{"no YAML at all", officeProfile, "{", "my-pbx.yaml: yaml: line 1: did not find expected node content"},
+		{"an empty file", officeProfile, "", "my-pbx.yaml:1: the file is empty"},
+		{"two documents", "checked: 2026-11-22\n", "checked: 2026-11-22\n---\nname: x\n", "my-pbx.yaml:1: there must be one YAML document and nothing after it"},
+		{"no YAML at all", officeProfile, "{", "my-pbx.yaml:1: yaml: line 1: did not find expected node content"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,10 +195,25 @@ func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(officeProfile))
 	f.Add([]byte("name: a\nsip: [{}]\nchecked: 2026-11-22"))
 	f.Add([]byte("sip: &a [*a]"))
+	f.Add([]byte("subnets: [{cidr: 192.0.2.0/24, use: any}]\nports: [{protocol: udp, ports: [1-2], use: other, for: x}]\nrtp: [{range: 3}]\nclient: {stun: off}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := ParseProfile("my-pbx.yaml", b)
+		mistakes := LintProfile("my-pbx.yaml", b)
+		if (err == nil) != (len(mistakes) == 0) {
+			t.Fatalf("parse says %v, lint %v", err, mistakes)
+		}
+		for _, m := range mistakes {
+			if m.Line < 1 || m.Text == "" {
+				t.Errorf("%+v", m)
+			}
+		}
 		if err != nil {
 			return
+		}
+		for _, n := range p.Subnets {
+			if !n.Prefix().IsValid() {
+				t.Errorf("%q passed", n.CIDR)
+			}
 		}
 		for _, s := range p.SIP {
 			if strings.ContainsAny(s.Address(), " ;\n\x1b'\"") {

@@ -117,6 +117,8 @@ func classErrno(goos string, e syscall.Errno, d doing) ErrorClass {
 		return ClassUnreachable
 	case syscall.ETIMEDOUT:
 		return ClassTimeout
+	case syscall.EMSGSIZE:
+		return ClassTooLong
 	}
 	return ClassOther
 }
@@ -145,6 +147,7 @@ func classDenied(goos string, e syscall.Errno, d doing) ErrorClass {
 // to its portable names: WSAECONNREFUSED is not syscall.ECONNREFUSED.
 const (
 	wsaEACCES        = 10013
+	wsaEMSGSIZE      = 10040
 	wsaEADDRINUSE    = 10048
 	wsaEADDRNOTAVAIL = 10049
 	wsaENETDOWN      = 10050
@@ -174,6 +177,8 @@ func classWinsock(e syscall.Errno, d doing) ErrorClass {
 			return ClassInUse
 		}
 		return ClassLocalFilter
+	case wsaEMSGSIZE:
+		return ClassTooLong
 	case wsaEADDRINUSE:
 		return ClassInUse
 	case wsaEADDRNOTAVAIL:

@@ -37,7 +37,7 @@ func TestEverySystemsWordsForTheSameFact(t *testing.T) {
 		{"Linux: same ports still in TIME-WAIT", "linux", syscall.EADDRNOTAVAIL, doConnect, ClassInUse},
 		{"Linux: not our address", "linux", syscall.EADDRNOTAVAIL, doBind, ClassOther},
 		{"Linux: nobody answers the SYN", "linux", syscall.ETIMEDOUT, doConnect, ClassTimeout},
-		{"Linux: datagram too long", "linux", syscall.EMSGSIZE, doSend, ClassOther},
+		{"Linux: datagram too long", "linux", syscall.EMSGSIZE, doSend, ClassTooLong},
 
 		{"FreeBSD: pf or ipfw drops on the way out", "freebsd", syscall.EACCES, doSend, ClassLocalFilter},
 		{"FreeBSD: neighbour is silent", "freebsd", syscall.EHOSTDOWN, doSend, ClassUnreachable},

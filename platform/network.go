@@ -30,6 +30,9 @@ type Network interface {
 	// LookupSRV resolves _service._proto.domain (RFC 2782), in the order to try.
 	LookupSRV(ctx context.Context, service, proto, domain string) ([]SRV, error)
 
+	// LookupTXT resolves the text records of a name, each with its parts joined.
+	LookupTXT(ctx context.Context, name string) ([]string, error)
+
 	// SourceFor says which local address the routing table picks to reach
 	// remote. It sends nothing.
 	SourceFor(remote netip.Addr) (netip.Addr, error)
@@ -81,6 +84,11 @@ type SendOptions struct {
 	TTL  int        // 1..255; 0 leaves the default
 	TOS  int        // traffic class; 0 leaves the default
 	From netip.Addr // source address, on a socket bound to several; invalid leaves it to routing
+	// DontFragment sends with the DF bit and whatever is known of the path's
+	// MTU ignored, so that the datagram arrives whole or not at all. Where the
+	// system cannot, sending fails with errors.ErrUnsupported; what is longer
+	// than the own link takes, with ClassTooLong.
+	DontFragment bool
 }
 
 // An ICMPError is what a router or host on the way said about a datagram sent
@@ -90,6 +98,7 @@ type ICMPError struct {
 	To    netip.AddrPort // where the datagram was going
 	Type  int            // ICMP or ICMPv6 type
 	Code  int
+	MTU   int    // of the next link, with "fragmentation needed" and "packet too big"; 0 when unknown
 	Quote []byte // what the message quoted of the datagram's UDP payload, as far as the system gives it; may be empty
 	V6    bool
 }
@@ -126,6 +135,12 @@ func (e *ICMPError) TimeExceeded() bool {
 	return e.Type == 11 && !e.V6 || e.Type == 3 && e.V6
 }
 
+// TooBig reports whether a hop could not pass the datagram on in one piece and
+// was not allowed to cut it (RFC 1191, RFC 8201).
+func (e *ICMPError) TooBig() bool {
+	return e.Type == 3 && e.Code == 4 && !e.V6 || e.Type == 2 && e.V6
+}
+
 // Prohibited reports whether a packet filter said no.
 func (e *ICMPError) Prohibited() bool {
 	if e.V6 {
@@ -148,6 +163,7 @@ const (
 	ClassProhibited  ErrorClass = "prohibited"
 	ClassTimeout     ErrorClass = "timeout"
 	ClassLocalFilter ErrorClass = "local-filter" // EPERM on send: this machine's own packet filter
+	ClassTooLong     ErrorClass = "too-long"     // longer than this machine's own link takes, or any datagram may be
 	ClassInUse       ErrorClass = "in-use"       // the local port belongs to another program
 	ClassOther       ErrorClass = "other"
 )

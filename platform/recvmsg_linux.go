@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"strconv"
@@ -168,7 +169,11 @@ func (r *receiver) readExtended(data []byte) *ICMPError {
 	if origin != unix.SO_EE_ORIGIN_ICMP && origin != unix.SO_EE_ORIGIN_ICMP6 {
 		return nil
 	}
-	return &ICMPError{
+	e := &ICMPError{
 		Hop: r.addrPort(data[size:]).Addr(), Type: int(typ), Code: int(code), V6: origin == unix.SO_EE_ORIGIN_ICMP6,
 	}
+	if e.TooBig() {
+		e.MTU = int(binary.NativeEndian.Uint32(data[8:])) // ee_info
+	}
+	return e
 }

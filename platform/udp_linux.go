@@ -130,8 +130,38 @@ func (u *udpConn) send(b []byte, to netip.AddrPort, o SendOptions) error {
 	}
 	u.sending.Lock()
 	defer u.sending.Unlock()
+	if o.DontFragment {
+		restore, err := u.dontFragment()
+		if err != nil {
+			return err
+		}
+		defer restore()
+	}
 	_, _, err := u.conn.WriteMsgUDPAddrPort(b, u.tx.sendControl(o, u.v6), to)
 	return err
+}
+
+// dontFragment sets the DF bit for what is sent until restore is called: there
+// is no control message for it. A datagram that another goroutine sends
+// meanwhile has it too, which matters only to one longer than the path takes.
+func (u *udpConn) dontFragment() (restore func(), err error) {
+	level, option, probe := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE
+	if u.v6 {
+		level, option, probe = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE
+	}
+	var before int
+	err = onSocket(u.raw, func(fd uintptr) (err error) {
+		if before, err = unix.GetsockoptInt(int(fd), level, option); err == nil {
+			err = unix.SetsockoptInt(int(fd), level, option, probe)
+		}
+		return os.NewSyscallError("setsockopt", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = onSocket(u.raw, func(fd uintptr) error { return unix.SetsockoptInt(int(fd), level, option, before) })
+	}, nil
 }
 
 // fromICMP reports whether the kernel may have made errno out of an ICMP

@@ -4,6 +4,7 @@ package platform
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -66,6 +67,9 @@ func (u *udpConn) WriteTo(b []byte, to netip.AddrPort, o SendOptions) error {
 	o.From = o.From.Unmap()
 	if err := u.check(to, o); err != nil {
 		return err
+	}
+	if o.DontFragment {
+		return fmt.Errorf("sending to %s unfragmented: %w", to, errors.ErrUnsupported)
 	}
 	var oob []byte
 	if o.From.IsValid() && o.From != u.local.Addr() {

@@ -20,13 +20,16 @@ const (
 
 // A Rule is one line of a packet filter. Zero fields match everything.
 type Rule struct {
-	Inward  bool   // for packets from outside; otherwise for packets to the outside
-	Proto   string // UDP, TCP or ""
-	Port    uint16 // of the far end: destination outwards, source inwards
-	Near    uint16 // of the near end, as the inside sees it outwards and the outside inwards
-	Peer    netip.Prefix
-	Content func(payload []byte) bool // content inspection; called with the world locked
-	Action  Action
+	Inward bool   // for packets from outside; otherwise for packets to the outside
+	Proto  string // UDP, TCP or ""
+	Port   uint16 // of the far end: destination outwards, source inwards
+	Last   uint16 // the end of a range that begins with Port; 0: Port alone
+	Near   uint16 // of the near end, as the inside sees it outwards and the outside inwards
+	// NearLast is the end of a range that begins with Near; 0: Near alone.
+	NearLast uint16
+	Peer     netip.Prefix
+	Content  func(payload []byte) bool // content inspection; called with the world locked
+	Action   Action
 }
 
 // matches looks at p as at a packet on its way out.
@@ -34,8 +37,8 @@ func (r *Rule) matches(p *packet) bool { return r.match(p, p.dst, p.src) }
 
 func (r *Rule) match(p *packet, far, near netip.AddrPort) bool {
 	return (r.Proto == "" || r.Proto == p.proto) &&
-		(r.Port == 0 || r.Port == far.Port()) &&
-		(r.Near == 0 || r.Near == near.Port()) &&
+		(r.Port == 0 || far.Port() >= r.Port && far.Port() <= max(r.Last, r.Port)) &&
+		(r.Near == 0 || near.Port() >= r.Near && near.Port() <= max(r.NearLast, r.Near)) &&
 		(!r.Peer.IsValid() || r.Peer.Contains(far.Addr())) &&
 		(r.Content == nil || r.Content(p.payload))
 }

@@ -2,6 +2,8 @@ package checktest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -19,6 +21,7 @@ type Host struct {
 	segment func(dst netip.Addr) *Segment // the link towards dst; nil: no route
 	self    node                          // whose packets these are: the host, or the router it is part of
 	filter  []Rule
+	dns     []netip.AddrPort // whom the host was told to ask
 
 	udp       map[netip.AddrPort]*udpConn
 	listeners map[netip.AddrPort]*listener
@@ -136,8 +139,43 @@ func (h *Host) LookupSRV(ctx context.Context, service, proto, domain string) ([]
 	return list, nil
 }
 
+// LookupTXT implements platform.Network.
+func (h *Host) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	list := slices.Clone(h.w.txt[dnsName(name)])
+	if len(list) == 0 {
+		return nil, noSuchName(name)
+	}
+	return list, nil
+}
+
 func noSuchName(name string) error {
 	return &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+// SetNameservers tells the host which DNS servers to ask. Look-ups by
+// LookupAddrs and LookupSRV do not use them.
+func (h *Host) SetNameservers(addrs ...string) {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	h.dns = nil
+	for _, a := range parseAddrs(addrs) {
+		h.dns = append(h.dns, netip.AddrPortFrom(a, 53))
+	}
+}
+
+// Nameservers implements platform.NameserverLister.
+func (h *Host) Nameservers(context.Context) ([]netip.AddrPort, error) {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	if len(h.dns) == 0 {
+		return nil, fmt.Errorf("listing the DNS servers: %w", errors.ErrUnsupported)
+	}
+	return slices.Clone(h.dns), nil
 }
 
 // output sends a packet of this host. The error is what the system call would

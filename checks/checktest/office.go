@@ -86,7 +86,7 @@ func FromScenario(s lab.Scenario) *Office {
 
 // officeRouter translates one router of a scenario.
 func officeRouter(r lab.Router) RouterOptions {
-	o := RouterOptions{Stateful: r.Stateful, Loss: float64(r.LossPercent) / 100}
+	o := RouterOptions{Stateful: r.Stateful, Loss: float64(r.LossPercent) / 100, StateLimit: r.FlowLimit}
 	switch r.NAT {
 	case lab.NoNAT, "":
 	case lab.Preserving:
@@ -96,11 +96,16 @@ func officeRouter(r lab.Router) RouterOptions {
 	default:
 		panic(fmt.Sprintf("unknown NAT %q", r.NAT))
 	}
+	if o.NAT != nil && r.UDPTimeoutS > 0 {
+		o.NAT.Timeout = time.Duration(r.UDPTimeoutS) * time.Second
+		o.NAT.AssuredTimeout = o.NAT.Timeout
+	}
+	o.DropFragments = r.DropFragments
 	for _, a := range r.ALG {
 		o.ALGs = append(o.ALGs, LinuxALG().On(a.Protocol, uint16(a.Port)))
 	}
 	for _, b := range r.Block {
-		rule := Rule{Proto: b.Protocol, Port: uint16(b.Port)}
+		rule := Rule{Proto: b.Protocol, Port: uint16(b.Port), Last: uint16(b.LastPort), Inward: b.Return}
 		if b.SIP {
 			rule.Content = LooksLikeSIP
 		}

@@ -24,6 +24,8 @@ type packet struct {
 	src, dst netip.AddrPort // port 0 with ICMP
 	ttl, tos int
 	payload  []byte
+	mtu      int      // the smallest that the packet has met; 0: none below the usual one
+	whole    bool     // DF: it must not be cut
 	seg      segment  // TCP
 	about    icmpInfo // ICMP
 }
@@ -47,6 +49,7 @@ const (
 // that packet looked where the error arose.
 type icmpInfo struct {
 	typ, code int
+	mtu       int // with tooBig
 	quote     *packet
 }
 
@@ -56,6 +59,7 @@ const (
 	timeExceeded icmpKind = iota
 	portUnreachable
 	adminProhibited
+	tooBig
 )
 
 // RFC 792 and 1812 (code 13), RFC 4443.
@@ -65,6 +69,10 @@ func (k icmpKind) typeCode(v6 bool) (int, int) {
 		return 3, 0
 	case k == timeExceeded:
 		return 11, 0
+	case k == tooBig && v6:
+		return 2, 0
+	case k == tooBig:
+		return 3, 4
 	case k == portUnreachable && v6:
 		return 1, 4
 	case k == portUnreachable:
@@ -99,7 +107,7 @@ func icmpAbout(p *packet, from netip.Addr, k icmpKind, quote int) *packet {
 
 func (p *packet) icmpError() *platform.ICMPError {
 	return &platform.ICMPError{
-		Hop: p.src.Addr(), To: p.about.quote.dst, Type: p.about.typ, Code: p.about.code,
+		Hop: p.src.Addr(), To: p.about.quote.dst, Type: p.about.typ, Code: p.about.code, MTU: p.about.mtu,
 		Quote: bytes.Clone(p.about.quote.payload), V6: p.src.Addr().Is6(),
 	}
 }

@@ -31,6 +31,13 @@ type RouterOptions struct {
 	Delay           time.Duration // one way
 	Jitter          time.Duration // at most this much more for a UDP packet, which may then be overtaken
 
+	// MTU of the outer link, bytes; 0 is 1500. What must not be cut and does
+	// not fit is answered with ICMP, or swallowed with BlackHole.
+	MTU       int
+	BlackHole bool
+	// DropFragments drops what arrives in pieces, as small firewalls do.
+	DropFragments bool
+
 	BleachTOS bool // forward everything with TOS 0
 	Quiet     bool // send no ICMP time exceeded
 	// QuoteBytes is how much UDP payload the router's ICMP errors quote; 0 is
@@ -150,7 +157,7 @@ func (r *Router) receive(p *packet, on *Segment) {
 
 // forwardOut takes a packet from inside to outside.
 func (r *Router) forwardOut(p *packet) {
-	if r.expired(p, r.o.Inside) || r.lost(p) || r.ruled(p, true) {
+	if r.expired(p, r.o.Inside) || r.lost(p) || r.stuck(p, r.o.Inside) || r.ruled(p, true) {
 		return
 	}
 	t := transit{outward: true, inside: p.src, outside: p.src, remote: p.dst}
@@ -185,7 +192,7 @@ func (r *Router) receiveOutside(p *packet) {
 		r.self.deliver(p)
 		return
 	}
-	if r.expired(p, r.o.Outside) || r.lost(p) || r.ruled(p, false) {
+	if r.expired(p, r.o.Outside) || r.lost(p) || r.stuck(p, r.o.Outside) || r.ruled(p, false) {
 		return
 	}
 	payload, ok := r.applyALGs(p, t)
@@ -255,12 +262,21 @@ func (r *Router) quote() int {
 }
 
 func (r *Router) lost(p *packet) bool {
-	return p.proto != TCP && r.o.Loss > 0 && r.w.rng.Float64() < r.o.Loss
+	if p.proto == TCP || r.o.Loss == 0 {
+		return false
+	}
+	for range p.fragments() {
+		if r.w.rng.Float64() < r.o.Loss {
+			return true // one lost piece loses the whole
+		}
+	}
+	return false
 }
 
 // pass puts a forwarded packet onto the next link.
 func (r *Router) pass(p *packet, to *Segment) {
 	p.ttl--
+	r.cut(p)
 	if r.o.BleachTOS {
 		p.tos = 0
 	}

@@ -125,10 +125,14 @@ func (c *udpConn) send(b []byte, to netip.AddrPort, o platform.SendOptions) erro
 	if ttl == 0 {
 		ttl = defaultTTL
 	}
-	return c.h.output(&packet{
+	p := &packet{
 		proto: UDP, src: netip.AddrPortFrom(src, c.local.Port()), dst: to,
-		ttl: ttl, tos: o.TOS, payload: bytes.Clone(b),
-	})
+		ttl: ttl, tos: o.TOS, payload: bytes.Clone(b), whole: o.DontFragment,
+	}
+	if err := p.fits(); err != nil {
+		return err
+	}
+	return c.h.output(p)
 }
 
 func (c *udpConn) enqueue(p *packet) {

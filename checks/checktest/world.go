@@ -34,6 +34,7 @@ type World struct {
 	hosts  []*Host
 	names  map[string][]netip.Addr
 	srv    map[string][]platform.SRV
+	txt    map[string][]string
 }
 
 // New returns an empty world. Loss, jitter and random ports follow the seed.
@@ -43,6 +44,7 @@ func New(seed uint64) *World {
 		rng:   rand.New(rand.NewPCG(seed, 0x5157)),
 		names: map[string][]netip.Addr{},
 		srv:   map[string][]platform.SRV{},
+		txt:   map[string][]string{},
 	}
 }
 
@@ -73,6 +75,13 @@ func (w *World) AddSRV(service, proto, domain string, records ...platform.SRV) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.srv[srvName(service, proto, domain)] = records
+}
+
+// AddTXT makes name have these text records.
+func (w *World) AddTXT(name string, records ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.txt[dnsName(name)] = records
 }
 
 func dnsName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }

@@ -49,6 +49,9 @@ func (*void) LookupAddrs(context.Context, string) ([]netip.Addr, error) {
 func (*void) LookupSRV(context.Context, string, string, string) ([]platform.SRV, error) {
 	return nil, errors.ErrUnsupported
 }
+func (*void) LookupTXT(context.Context, string) ([]string, error) {
+	return nil, errors.ErrUnsupported
+}
 func (*void) SourceFor(netip.Addr) (netip.Addr, error) {
 	return netip.Addr{}, errors.ErrUnsupported
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,7 +80,24 @@ func setUpNode(np nodePlan) error {
 	if np.firewall == nil {
 		return nil
 	}
-	return installFirewall(*np.firewall)
+	if err := installFirewall(*np.firewall); err != nil {
+		return err
+	}
+	return setUDPTimeout(np.firewall.UDPTimeoutS)
+}
+
+// setUDPTimeout sets both timers of connection tracking, which exist once the
+// packet filter has brought it into the namespace; 0 leaves them.
+func setUDPTimeout(seconds int) error {
+	if seconds == 0 {
+		return nil
+	}
+	for _, key := range []string{"nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"} {
+		if err := os.WriteFile("/proc/sys/net/netfilter/"+key, []byte(strconv.Itoa(seconds)), 0); err != nil {
+			return fmt.Errorf("setting net/netfilter/%s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 type sysctl struct {

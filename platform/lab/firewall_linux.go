@@ -30,6 +30,7 @@ func installFirewall(r Router) error {
 	}
 	f := &firewall{conn: c, router: r}
 	f.filter = c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "filter"})
+	f.fragments()
 	f.helpers()
 	f.input()
 	f.forward()
@@ -77,6 +78,19 @@ func (f *firewall) helpers() {
 	}
 }
 
+// fragments drops pieces before connection tracking puts them together, which
+// it does at priority -400 (NF_IP_PRI_CONNTRACK_DEFRAG).
+func (f *firewall) fragments() {
+	if !f.router.DropFragments {
+		return
+	}
+	const beforeDefrag = -450
+	chain := f.conn.AddChain(&nftables.Chain{Name: "fragments", Table: f.filter, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRef(beforeDefrag)})
+	f.rule(chain, fragment4(), verdict(expr.VerdictDrop))
+	f.rule(chain, fragment6(), verdict(expr.VerdictDrop))
+}
+
 // input is the router's own door: the office and pings may come in.
 func (f *firewall) input() {
 	if !f.stateful() {
@@ -108,6 +122,9 @@ func (f *firewall) forward() {
 		return
 	}
 	f.rule(chain, stateIn(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), verdict(expr.VerdictAccept))
+	if n := f.router.FlowLimit; n > 0 {
+		f.rule(chain, inInterface(lanInterface), flowsOver(n), verdict(expr.VerdictDrop))
+	}
 	f.rule(chain, inInterface(lanInterface), verdict(expr.VerdictAccept))
 }
 
@@ -120,12 +137,15 @@ func (f *firewall) block(chain *nftables.Chain, b Block) {
 		protocols = []string{"udp", "tcp"}
 	}
 	for _, p := range protocols {
-		match := inInterface(lanInterface)
+		match, port := inInterface(lanInterface), destinationPort
+		if b.Return {
+			match, port = inInterface(wanInterface), sourcePort
+		}
 		if p != "" {
 			match = append(match, protocolIs(p)...)
 		}
 		if b.Port != 0 {
-			match = append(match, dportIs(b.Port)...)
+			match = append(match, portWithin(port, b.Port, max(b.LastPort, b.Port))...)
 		}
 		if !b.SIP {
 			f.rule(chain, match, verdict(expr.VerdictDrop))

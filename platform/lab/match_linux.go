@@ -41,11 +41,52 @@ func protocolNumber(p string) uint8 {
 	return unix.IPPROTO_UDP
 }
 
+// fragment4 matches a piece of an IPv4 packet: an offset, or more to follow
+// (RFC 791, section 3.1).
+func fragment4() []expr.Any {
+	return append(familyIs(unix.NFPROTO_IPV4),
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 2},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 2, Mask: []byte{0x3f, 0xff}, Xor: []byte{0, 0}},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: []byte{0, 0}})
+}
+
+// fragment6 matches an IPv6 packet with a fragment header (RFC 8200, section
+// 4.5) directly behind the fixed one, as hosts send them.
+func fragment6() []expr.Any {
+	return append(familyIs(unix.NFPROTO_IPV6),
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 1},
+		equal([]byte{unix.IPPROTO_FRAGMENT}))
+}
+
+func familyIs(family byte) []expr.Any {
+	return exprs(&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: register}, equal([]byte{family}))
+}
+
 // dportIs matches the destination port, which UDP and TCP have in the same
 // place.
 func dportIs(port int) []expr.Any {
 	return exprs(&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		equal(binaryutil.BigEndian.PutUint16(uint16(port))))
+}
+
+// Where the ports stand in the headers of UDP and TCP.
+const (
+	sourcePort      uint32 = 0
+	destinationPort uint32 = 2
+)
+
+// portWithin matches a port from first to last.
+func portWithin(offset uint32, first, last int) []expr.Any {
+	return exprs(&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpGte, Register: register, Data: binaryutil.BigEndian.PutUint16(uint16(first))},
+		&expr.Cmp{Op: expr.CmpOpLte, Register: register, Data: binaryutil.BigEndian.PutUint16(uint16(last))})
+}
+
+// flowsOver matches when more than n flows have passed here and still live
+// ("ct count over n").
+func flowsOver(n int) []expr.Any {
+	const over = 1 // NFT_CONNLIMIT_F_INV
+	return exprs(&expr.Connlimit{Count: uint32(n), Flags: over})
 }
 
 // innerHeader is NFT_PAYLOAD_INNER_HEADER: the first byte after the TCP header

@@ -56,6 +56,10 @@ func (w nodeNetwork) LookupSRV(_ context.Context, service, proto, domain string)
 	return nil, notFound(fmt.Sprintf("_%s._%s.%s", service, proto, domain))
 }
 
+func (w nodeNetwork) LookupTXT(_ context.Context, name string) ([]string, error) {
+	return nil, notFound(name)
+}
+
 // notFound is what the standard resolver returns for a name that does not
 // exist.
 func notFound(name string) error {

@@ -115,6 +115,15 @@ func (r Router) check() error {
 		if b.Protocol != "" && b.Protocol != "udp" && b.Protocol != "tcp" || b.Port < 0 || b.Port > 65535 {
 			return fmt.Errorf("block of %q port %d", b.Protocol, b.Port)
 		}
+		if b.LastPort != 0 && (b.Port == 0 || b.LastPort < b.Port || b.LastPort > 65535) || b.Return && b.SIP {
+			return fmt.Errorf("block of %q ports %d to %d", b.Protocol, b.Port, b.LastPort)
+		}
+	}
+	if r.UDPTimeoutS < 0 || r.UDPTimeoutS > 0 && r.NAT == NoNAT && !r.Stateful {
+		return fmt.Errorf("a UDP timeout of %d s on a router that remembers nothing", r.UDPTimeoutS)
+	}
+	if r.FlowLimit < 0 || r.FlowLimit > 0 && r.NAT == NoNAT && !r.Stateful {
+		return fmt.Errorf("a limit of %d connections on a router that counts none", r.FlowLimit)
 	}
 	if r.LossPercent < 0 || r.LossPercent > 100 {
 		return fmt.Errorf("loss of %d %%", r.LossPercent)

@@ -34,6 +34,13 @@ type Router struct {
 	// Stateful drops what comes from outside unless it belongs to a flow from
 	// inside or is expected by a helper. NAT routers always behave so.
 	Stateful bool
+	// UDPTimeoutS is how long the router remembers a silent UDP flow, of either
+	// kind, in seconds; 0 leaves the kernel's 30 and 120 s.
+	UDPTimeoutS   int
+	DropFragments bool // it drops IP fragments, both ways
+	// FlowLimit is how many connections from the office the router can hold;
+	// new ones beyond that are dropped. 0 is no limit but the kernel's.
+	FlowLimit int
 }
 
 // NAT is a router's address translation.
@@ -58,6 +65,8 @@ type ALG struct {
 type Block struct {
 	Protocol string // "udp", "tcp" or "" for both
 	Port     int    // destination port
+	LastPort int    // the end of a range that begins with Port; 0: Port alone
+	Return   bool   // instead, drop what comes back from these ports
 	SIP      bool   // only payload that begins like a SIP request (content inspection)
 }
 
@@ -135,6 +144,36 @@ func Scenarios() []Scenario {
 			Story:   "Two address translations in a row; nothing can be forwarded from outside.",
 			Routers: []Router{{NAT: Preserving}, {NAT: Preserving}},
 			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"nat.double"}, ExitStatus: 0},
+		},
+		{
+			Name: "udp-timeout", Title: "a router that forgets a silent phone after 10 s",
+			Story:   "Calls go out at any time; from outside nobody reaches a phone that has been silent for a while.",
+			Routers: office(Router{NAT: Preserving, UDPTimeoutS: 10}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
+		},
+		{
+			Name: "fragments-dropped", Title: "a firewall that drops IP fragments",
+			Story:   "Short SIP messages pass; an INVITE with many codecs vanishes.",
+			Routers: office(Router{NAT: Preserving, DropFragments: true}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"fragments.dropped"}, ExitStatus: 0},
+		},
+		{
+			Name: "rtp-blocked", Title: "a firewall that stops two ranges of RTP ports on the way out",
+			Story:   "Some calls have no audio: UDP 16384-16400 and 30000-40000 do not get out.",
+			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 16384, LastPort: 16400}, {Protocol: "udp", Port: 30000, LastPort: 40000}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-outbound"}, ExitStatus: 1},
+		},
+		{
+			Name: "rtp-return-blocked", Title: "a firewall that lets RTP out, but not all answers in",
+			Story:   "In some calls the other side hears us, and we hear nothing: what comes from UDP 20000-25000 is dropped.",
+			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 20000, LastPort: 25000, Return: true}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-return"}, ExitStatus: 1},
+		},
+		{
+			Name: "small-router", Title: "a router that holds 4,096 connections and no more",
+			Story:   "Nothing is blocked, but a test that opens connections too fast takes the office off the Internet.",
+			Routers: office(Router{NAT: Preserving, FlowLimit: 4096}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
 		},
 		{
 			Name: "no-nat", Title: "public addresses in the office, no NAT",

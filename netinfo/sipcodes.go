@@ -1,0 +1,132 @@
+package netinfo
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed sipcodes.yaml
+var sipCodesFile []byte
+
+// SIPCode is one SIP response and what it means to whoever operates phones.
+type SIPCode struct {
+	Code    int    `yaml:"code" json:"code"`
+	Phrase  string `yaml:"phrase" json:"phrase"`
+	Meaning string `yaml:"meaning" json:"meaning"`
+	// Class is whose business it is: progress, ok, network, credentials,
+	// account, billing, codec, routing, server, policy, client; several are
+	// separated by a slash.
+	Class      string `yaml:"class" json:"class"`
+	Next       string `yaml:"next" json:"next,omitempty"` // what to check; "" when there is nothing to do
+	Source     string `yaml:"source" json:"source"`
+	Deprecated bool   `yaml:"deprecated" json:"deprecated,omitempty"` // only old equipment sends it
+	Unverified bool   `yaml:"unverified" json:"unverified,omitempty"`
+	Vendor     bool   `yaml:"-" json:"vendor,omitempty"` // the phrase is a maker's or a provider's own
+}
+
+// vendorPhrases is the source of every row of the second list.
+const vendorPhrases = "providers' help pages \"SIP errors and their meaning\" (sipnet, CommuniGate, MegaFon VATS)"
+
+type sipCodeTable struct {
+	Codes   []SIPCode `yaml:"codes"`
+	Phrases []SIPCode `yaml:"phrases"`
+}
+
+// sipCodes is read once and never changed. It is part of the program and a
+// test reads it, so an error here is a program that was built without it.
+var sipCodes = sync.OnceValue(func() sipCodeTable {
+	t, err := readSIPCodes(sipCodesFile)
+	if err != nil {
+		panic(err)
+	}
+	return t
+})
+
+func readSIPCodes(b []byte) (sipCodeTable, error) {
+	var t sipCodeTable
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&t); err != nil {
+		return t, fmt.Errorf("reading the SIP code table: %w", err)
+	}
+	for i := range t.Phrases {
+		t.Phrases[i].Vendor, t.Phrases[i].Source = true, vendorPhrases
+	}
+	for _, c := range slices.Concat(t.Codes, t.Phrases) {
+		if c.Code < 100 || c.Code > 699 || c.Phrase == "" || c.Meaning == "" || c.Class == "" || c.Source == "" {
+			return t, fmt.Errorf("reading the SIP code table: %d %q is incomplete", c.Code, c.Phrase)
+		}
+	}
+	if len(t.Codes) == 0 {
+		return t, errors.New("reading the SIP code table: it is empty")
+	}
+	return t, nil
+}
+
+// SIPCodes returns the registered codes in ascending order, then the phrases
+// of makers and providers. The slice belongs to the caller.
+func SIPCodes() []SIPCode {
+	t := sipCodes()
+	codes := slices.Clone(t.Codes)
+	slices.SortStableFunc(codes, func(a, b SIPCode) int { return a.Code - b.Code })
+	return append(codes, t.Phrases...)
+}
+
+// ExplainSIP says what a response means. A reason phrase that a maker or
+// provider is known for says more than the code and goes first, unless it is
+// the registry's own. A code that nobody registered means what the x00 of its
+// class means (RFC 3261, section 8.1.3.2). ok is false outside 100 to 699.
+func ExplainSIP(code int, phrase string) (c SIPCode, ok bool) {
+	if code < 100 || code > 699 {
+		return SIPCode{}, false
+	}
+	t := sipCodes()
+	registered := findCode(t.Codes, code)
+	if v := findPhrase(t.Phrases, code, phrase); v != nil && (registered == nil || !strings.EqualFold(v.Phrase, registered.Phrase)) {
+		return *v, true
+	}
+	if registered != nil {
+		return *registered, true
+	}
+	class := findCode(t.Codes, code/100*100)
+	if class == nil {
+		return SIPCode{}, false
+	}
+	c = *class
+	c.Code, c.Phrase = code, strings.TrimSpace(phrase)
+	c.Meaning = fmt.Sprintf("not a registered code; read it as %d: %s", class.Code, class.Meaning)
+	return c, true
+}
+
+func findCode(list []SIPCode, code int) *SIPCode {
+	for i := range list {
+		if list[i].Code == code {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// findPhrase returns the longest known phrase with which the given one begins:
+// servers add details behind it, and one of them is known to cut it off.
+func findPhrase(list []SIPCode, code int, phrase string) (best *SIPCode) {
+	phrase = strings.ToLower(strings.TrimSpace(phrase))
+	for i := range list {
+		known := strings.ToLower(list[i].Phrase)
+		rest, found := strings.CutPrefix(phrase, known)
+		if list[i].Code != code || !found || rest != "" && rest[0] >= 'a' && rest[0] <= 'z' {
+			continue
+		}
+		if best == nil || len(known) > len(best.Phrase) {
+			best = &list[i]
+		}
+	}
+	return best
+}

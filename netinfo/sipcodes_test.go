@@ -1,0 +1,73 @@
+package netinfo
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSIPCodeTableIsSound(t *testing.T) {
+	table, err := readSIPCodes(sipCodesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Codes) < 75 || len(table.Phrases) < 70 {
+		t.Errorf("only %d codes and %d phrases", len(table.Codes), len(table.Phrases))
+	}
+	seen := map[int]bool{}
+	for _, c := range table.Codes {
+		if seen[c.Code] {
+			t.Errorf("%d stands twice", c.Code)
+		}
+		seen[c.Code] = true
+		if !strings.HasPrefix(c.Source, "https://") {
+			t.Errorf("%d has the source %q", c.Code, c.Source)
+		}
+	}
+	classes := map[string]bool{}
+	for _, w := range strings.Fields("progress ok network credentials account billing billing/licence licence codec routing server policy client NAT") {
+		classes[w] = true
+	}
+	for _, c := range SIPCodes() {
+		for w := range strings.SplitSeq(c.Class, "/") {
+			if !classes[w] {
+				t.Errorf("%d %s: class %q", c.Code, c.Phrase, w)
+			}
+		}
+	}
+}
+
+func TestExplainSIP(t *testing.T) {
+	for name, c := range map[string]struct {
+		code         int
+		phrase       string
+		means, class string
+		vendor       bool
+	}{
+		"the ordinary challenge":                {401, "Unauthorized", "digest credentials", "credentials", false},
+		"a provider's own words":                {403, "Wrong Guess", "wrong password", "credentials", true},
+		"its words in another case, with more":  {403, "wrong guess (3)", "wrong password", "credentials", true},
+		"the longer of two phrases":             {403, "You do not have the required right", "wrong login in the From", "credentials", true},
+		"a truncated phrase":                    {403, "You", "truncated phrase", "credentials", true},
+		"a phrase that only begins like one":    {403, "Yours truly", "understood and refused", "credentials/billing/policy", false},
+		"the phrase of another code":            {404, "Wrong Guess", "user not in this domain", "routing", false},
+		"a private address in SDP":              {488, "Private IP Address", "RFC 1918", "network/NAT", true},
+		"one of two phrases in a row":           {480, "No Money Left on RFC Account", "not enough money", "billing", true},
+		"three phrases in one row":              {500, "Database Error", "database trouble", "server", true},
+		"a code nobody registered":              {477, "Send failed", "read it as 400", "network/server", false},
+		"a vendor's code with its phrase":       {499, "Codec Mismatch", "codec missing", "codec", true},
+		"no phrase at all":                      {503, "", "overload or maintenance", "server", false},
+		"an unknown success is read as success": {299, "Fine", "read it as 200", "ok", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := ExplainSIP(c.code, c.phrase)
+			if !ok || !strings.Contains(got.Meaning, c.means) || got.Class != c.class || got.Vendor != c.vendor || got.Code != c.code || got.Source == "" {
+				t.Errorf("%+v, %v", got, ok)
+			}
+		})
+	}
+	for _, code := range []int{0, 99, 700, -5} {
+		if _, ok := ExplainSIP(code, "x"); ok {
+			t.Errorf("%d is explained", code)
+		}
+	}
+}

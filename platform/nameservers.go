@@ -1,0 +1,50 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// A NameserverLister is a Network that knows which DNS servers this machine
+// was told to ask. It is apart from Network because only those who test DNS
+// itself need it.
+type NameserverLister interface {
+	// Nameservers lists the DNS servers in the order of the system. It sends
+	// nothing.
+	Nameservers(ctx context.Context) ([]netip.AddrPort, error)
+}
+
+// Nameservers returns the DNS servers that n's machine asks. The error
+// satisfies errors.Is(err, errors.ErrUnsupported) where n cannot tell.
+func Nameservers(ctx context.Context, n Network) ([]netip.AddrPort, error) {
+	l, ok := n.(NameserverLister)
+	if !ok {
+		return nil, fmt.Errorf("listing the DNS servers: %w", errors.ErrUnsupported)
+	}
+	return l.Nameservers(ctx)
+}
+
+// Nameservers implements NameserverLister.
+func (r *realNetwork) Nameservers(context.Context) ([]netip.AddrPort, error) {
+	servers, err := r.nameservers()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return adapterNameservers()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the DNS servers: %w", err)
+	}
+	var out []netip.AddrPort
+	for _, s := range servers {
+		ap, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return nil, fmt.Errorf("listing the DNS servers: %w", err)
+		}
+		if ap = unmapped(ap); !slices.Contains(out, ap) {
+			out = append(out, ap)
+		}
+	}
+	return out, nil
+}
