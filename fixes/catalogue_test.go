@@ -186,6 +186,7 @@ func routersDocument() string {
 	headings := map[string]string{
 		SIPALG: "Turn the SIP ALG off", SIPPortBlocked: "Let SIP pass", SymmetricNAT: "One public port for all destinations",
 		DoubleNAT: "Two translations in a row", UDPTimeout: "Remember UDP longer",
+		RTPPorts: "Let media pass", AllowProvider: "Let the provider's networks pass",
 	}
 	var b strings.Builder
 	b.WriteString("# Routers and their cures\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")

@@ -20,6 +20,9 @@ func knownVariables() []string {
 		"RTPRange",   // the media ports, "10000-20000"
 		"UDPTimeout", // seconds a UDP mapping should live
 		"WAN",        // the router's outer interface
+		"Network",    // an IPv4 network or address of the provider
+		"Protocol",   // udp or tcp
+		"Ports",      // one port, or a range "10000-20000"
 	}
 }
 
@@ -153,6 +156,8 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check sip-alg"}
 	case SymmetricNAT, DoubleNAT:
 		return []string{"sipdoctor check nat"}
+	case RTPPorts:
+		return []string{"sipdoctor check rtp-ports"}
 	}
 	return nil
 }

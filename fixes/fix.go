@@ -46,12 +46,14 @@ const (
 	SIPPortBlocked = "sip-port-blocked" // SIP signalling is filtered
 	SymmetricNAT   = "symmetric-nat"    // the mapping depends on the destination (RFC 4787, section 4.1)
 	DoubleNAT      = "double-nat"       // two address translations in a row
+	AllowProvider  = "allow-provider"   // the office's firewall lacks rules for a provider's hosts and ports
+	RTPPorts       = "rtp-ports"        // media ports are filtered
 	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
 )
 
 // Problems returns every problem the catalogue knows.
 func Problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts}
 }
 
 // Platform is one kind of box that the catalogue knows.
