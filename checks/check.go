@@ -21,6 +21,8 @@ type Check struct {
 	Doc     string        // what is sent, to whom, what each verdict means; the first line is a summary
 	Timeout time.Duration // the longest that observe may take; the runner enforces it
 	Assumes []string      // checks whose failure already explains this one's
+	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
+	Profile bool          // runs only when it is named, or when a provider's profile is
 
 	observe func(context.Context, *Env) (json.RawMessage, error)
 	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)

@@ -23,7 +23,20 @@ type Inputs struct {
 	STUN        []string   `json:"stun,omitempty"`                  // host:port; empty: the built-in public servers
 	Bind        netip.Addr `json:"bind,omitzero"`                   // local address to use
 	Deep        bool       `json:"deep,omitempty"`
-	NoPublic    bool       `json:"no_public,omitempty"` // ask no public server that the user did not name
+	Ladder      []int      `json:"ladder_s,omitempty"` // of nat-lifetime: seconds of silence; empty: the usual ones
+	// SIPTransports are what the profile says that its servers speak: transports
+	// (udp tcp tls ws wss) by entry of SIPServers.
+	SIPTransports map[string][]string `json:"sip_transports,omitempty"`
+	NTP           string              `json:"ntp,omitempty"`       // host or host:port to ask for the time; empty: a public one
+	NoPublic      bool                `json:"no_public,omitempty"` // ask no public server that the user did not name
+
+	RTPRange      string `json:"rtp_range,omitempty"`      // "10000-65535"; empty: that
+	RTPEdges      []int  `json:"rtp_edges,omitempty"`      // where the profile's media ranges begin and end
+	Full          bool   `json:"full,omitempty"`           // every RTP port instead of a sample
+	Fast          bool   `json:"fast,omitempty"`           // no budget of router entries
+	RouterEntries int    `json:"router_entries,omitempty"` // connections that the router may hold for us; 0: the default
+	Rate          int    `json:"rate,omitempty"`           // RTP probes a second; 0: what the budget allows
+	NoLookup      bool   `json:"no_lookup,omitempty"`      // do not ask DNS whose network the public address is in
 }
 
 // Env is what observe may use.
@@ -34,6 +47,10 @@ type Env struct {
 	// Host gathers the facts about this machine and its router, once a run; it
 	// may take as long as the router's discovery. The zero Env has none.
 	Host func(context.Context) (*netinfo.Host, error)
+
+	// Account is registered once by the signalling check; nil when none was
+	// given.
+	Account *Account
 
 	// Progress takes a short line for the person waiting; nil is silence.
 	Progress func(string)

@@ -3,7 +3,13 @@ package all
 
 import (
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/allowlist"
+	"github.com/sipdoctor/sipdoctor/checks/dns"
+	"github.com/sipdoctor/sipdoctor/checks/fragments"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
+	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
+	"github.com/sipdoctor/sipdoctor/checks/rtpports"
+	"github.com/sipdoctor/sipdoctor/checks/signalling"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
 	"github.com/sipdoctor/sipdoctor/checks/uplink"
 )
@@ -13,7 +19,13 @@ import (
 func Checks() []*checks.Check {
 	return []*checks.Check{
 		uplink.Check(),
+		dns.Check(),
 		nat.Check(),
+		natlifetime.Check(),
 		sipalg.Check(),
+		fragments.Check(),
+		rtpports.Check(),
+		signalling.Check(),
+		allowlist.Check(),
 	}
 }

@@ -77,7 +77,7 @@ func (s *Server) info(c *conversation) session.Info {
 	i := session.Info{
 		Protocol: session.Protocol, Tool: s.cfg.Tool, ID: c.id, Secret: c.secret, Seen: c.seen,
 		SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS, PlainUDP: p.plainUDP, PlainTCP: p.plainTCP,
-		Busy: p.busy, ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
+		RTPRange: s.rtp.rtpText(), RTPBlock: s.rtp.block(c.reachedAt()), Busy: p.busy, ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
 	}
 	if p.stun != 0 {
 		i.STUN = []int{p.stun}
@@ -115,7 +115,18 @@ func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation
 			return nil, refuse(http.StatusBadRequest, "the rtp request is malformed")
 		}
 		return s.sendRTP(ctx, conv, r)
+	case session.OpLater:
+		var r session.LaterRequest
+		if err := json.Unmarshal(c.body, &r); err != nil {
+			return nil, refuse(http.StatusBadRequest, "the later request is malformed")
+		}
+		return s.later(ctx, conv, r)
+	case session.OpSweep:
+		return s.rtp.sweep(ctx, conv, c.body)
+	case session.OpBitmap:
+		return s.rtp.bitmap(conv)
 	case session.OpClose:
+		s.rtp.drop(conv)
 		s.sessions.end(conv)
 		return struct{}{}, nil
 	}

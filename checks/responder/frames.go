@@ -42,11 +42,11 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 			s.replyPiece(m, size, &f, r)
 		}
 	}
-	if f.Op != session.OpRTP {
+	if f.Op != session.OpRTP && f.Op != session.OpSweep {
 		do()
 		return
 	}
-	// Sending RTP takes a while, and this goroutine has a socket to read.
+	// Sending RTP and opening a block of ports take a while, and this goroutine has a socket to read.
 	own := *m
 	own.raw = nil
 	m = &own

@@ -22,6 +22,9 @@ func (s *Server) handle(m *message, now time.Time) []byte {
 	}
 	c, probe := m.conv, m.probe
 	s.counters.probes.Add(1)
+	if reply, ok := s.unrecorded(m, now); ok {
+		return reply
+	}
 	key := m.key(probe)
 	if sent, ok := c.known(key, now); ok {
 		return s.counters.sending(sent)

@@ -30,7 +30,7 @@ func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
 // take time when the responder stops.
 func (s *Server) control(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
-	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpClose} {
+	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpLater, session.OpClose} {
 		mux.HandleFunc("POST "+session.Path(op), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, op, w, r) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	}
 	conv.touch(now)
 	conv.prove(c.seen.Addr()) // the TCP handshake has
-	if op == session.OpArrivals || op == session.OpClose || c.id == "" {
+	if op == session.OpArrivals || op == session.OpBitmap || op == session.OpClose || c.id == "" {
 		v, err := s.perform(stop, c, conv)
 		s.writeReply(w, v, err)
 		return

@@ -50,6 +50,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		b.undo()
 		return fmt.Errorf("listening at %s: %w", a, b.why())
 	}
+	s.rtp.listen(ctx, p.addrs)
 	switch {
 	case p.control == 0 && len(p.plainUDP) == 0:
 		b.undo()
@@ -226,6 +227,7 @@ func (b *binder) undo() {
 	for _, t := range b.tcp {
 		_ = t.listener.Close()
 	}
+	b.s.rtp.close()
 	b.s.tcp, b.s.udp = nil, nil
 }
 
@@ -282,6 +284,8 @@ type Ports struct {
 	PlainUDP, PlainTCP []int
 	STUN               []int
 	RTP                int      // UDP
+	RTPRange           string   // UDP ports of RTP probes, "10000-65535"; empty: none
+	RTPBlock           int      // how many of them are open at a time; 0: all
 	Busy               []string // what could not be had, and why
 }
 
@@ -292,7 +296,10 @@ func (s *Server) Ports() Ports {
 	p := &s.ports
 	out := Ports{
 		Addrs: p.addrs, Control: p.control, SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS,
-		PlainUDP: p.plainUDP, PlainTCP: p.plainTCP, RTP: p.rtp, Busy: p.busy,
+		PlainUDP: p.plainUDP, PlainTCP: p.plainTCP, RTP: p.rtp, Busy: p.busy, RTPRange: s.rtp.rtpText(),
+	}
+	if len(p.addrs) > 0 {
+		out.RTPBlock = s.rtp.block(p.addrs[0])
 	}
 	for _, n := range []int{p.stun, p.stunAlt} {
 		if n != 0 {

@@ -41,6 +41,10 @@ type Config struct {
 	STUNAltPort int        // 0: 3479
 	RTPPort     int        // UDP, even; 0: the first free one from 8770
 
+	// RTPFirst and RTPLast are the ports where RTP probes are answered; both 0:
+	// DefaultRTPFirst to DefaultRTPLast; -1: none.
+	RTPFirst, RTPLast int
+
 	Certificate *tls.Certificate // nil: New makes a self-signed one
 	Limits      Limits
 	Metrics     netip.AddrPort // Prometheus text over HTTP; invalid: none
@@ -65,6 +69,8 @@ type Server struct {
 	udp   []*socket
 
 	conns connCount
+
+	rtp *rtpRange
 
 	running sync.WaitGroup // what goes on after a call was answered; ends with Serve's context
 	stopped bool           // under mu: nothing more is started
@@ -92,6 +98,7 @@ func New(cfg Config) (*Server, error) {
 	s.print = session.FingerprintOf(s.cert.Certificate[0])
 	_, _ = rand.Read(s.cookies.key[:]) // never returns an error
 	s.conns.limits = cfg.Limits
+	s.rtp = newRTPRange(s)
 	return s, nil
 }
 
@@ -109,6 +116,12 @@ func (c Config) withDefaults() Config {
 	number(&c.SIPSPort, 5061)
 	number(&c.STUNPort, session.DefaultSTUNPort)
 	number(&c.STUNAltPort, session.DefaultSTUNAltPort)
+	switch {
+	case c.RTPFirst < 0:
+		c.RTPFirst, c.RTPLast = 0, 0
+	case c.RTPFirst == 0:
+		c.RTPFirst, c.RTPLast = DefaultRTPFirst, DefaultRTPLast
+	}
 	if c.SIPPorts == nil {
 		c.SIPPorts = []int{5060, 5080}
 	}
@@ -140,6 +153,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	for _, t := range s.tcp {
 		g.Go(func() error { return t.serve(ctx, s, t.listener) })
 	}
+	s.rtp.serve(g)
 	g.Go(func() error { s.sweep(ctx); return nil })
 	context.AfterFunc(ctx, s.close)
 	err := g.Wait()
@@ -172,6 +186,7 @@ func (s *Server) close() {
 		_ = t.listener.Close()
 	}
 	s.conns.closeAll()
+	s.rtp.close()
 }
 
 // sweep forgets sessions that are over, and sources that were silent.
@@ -184,6 +199,7 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case now := <-t.C:
 			s.sessions.expire(now)
+			s.rtp.expire(now)
 			s.limits.forget(now)
 		}
 	}

@@ -135,6 +135,9 @@ type conversation struct {
 	replies  [4]keptReply // the latest calls, so that a repeated one is not done twice
 	next     int          // where the next kept reply goes
 	rtp      int          // RTP packets sent
+
+	quiet  map[int]*quietFlow // by probe: flows that wait for a late message
+	credit int                // bytes of size probes received, less those answered
 }
 
 // arrivalKey tells a retransmission from a new message: the same bytes on the
@@ -162,6 +165,7 @@ func (c *conversation) release() int64 {
 	c.over = true
 	n := c.bytes
 	c.bytes, c.arrivals, c.index, c.invites, c.replies = 0, nil, nil, nil, [4]keptReply{}
+	c.quiet = nil
 	return n
 }
 

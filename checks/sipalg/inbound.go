@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -27,9 +28,9 @@ func (r *run) runInbound(ctx context.Context, p *Probe) {
 	p.Local = conn.LocalAddr()
 	d := r.dialog(p, p.Local)
 	open := r.options(d, p)
-	_, err = exchange(ctx, conn, p.Remote, open)
-	if open.reply == nil {
-		p.Tries = open.tries
+	_, err = probe.Exchange(ctx, conn, p.Remote, probe.SIP(), open)
+	if open.Reply == nil {
+		p.Tries = open.Tries
 		p.fail(err)
 		return
 	}
@@ -37,16 +38,16 @@ func (r *run) runInbound(ctx context.Context, p *Probe) {
 		return
 	}
 	again := r.options(d, p)
-	_, _ = exchange(ctx, conn, p.Remote, again)
-	p.FlowOpen = again.reply != nil
+	_, _ = probe.Exchange(ctx, conn, p.Remote, probe.SIP(), again)
+	p.FlowOpen = again.Reply != nil
 }
 
 // options is the request that opens the flow of a call, and shows afterwards
 // that it is still open.
-func (r *run) options(d dialog, p *Probe) *ask {
-	return &ask{
-		payload: func() []byte { return d.request("OPTIONS", "") },
-		match:   replyTo(d.token, "OPTIONS", false, p.Remote),
+func (r *run) options(d dialog, p *Probe) *probe.Ask {
+	return &probe.Ask{
+		Payload: func() []byte { return d.request("OPTIONS", "") },
+		Match:   replyTo(d.token, "OPTIONS", false, p.Remote),
 	}
 }
 
@@ -90,7 +91,7 @@ func (p *Probe) answerCall(ctx context.Context, conn platform.UDPConn) bool {
 	for i := range answerAt {
 		p.Answers++
 		_ = conn.WriteTo(p.Sent, p.Remote, platform.SendOptions{})
-		until := start.Add(answerAt[i] + lastWait)
+		until := start.Add(answerAt[i] + probe.SIP().LastWait)
 		if i+1 < len(answerAt) {
 			until = start.Add(answerAt[i+1])
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -29,7 +30,7 @@ var (
 type network func(p *Probe)
 
 func passes(p *Probe) { p.Arrived, p.Answered, p.Tries = true, true, 1 }
-func silent(p *Probe) { p.Tries = len(sendAt) }
+func silent(p *Probe) { p.Tries = len(probe.SIP().SendAt) }
 
 // visit runs the whole plan through a network made of rules; the last rule
 // wins.

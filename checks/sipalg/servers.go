@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -143,17 +144,17 @@ func askUDP(ctx context.Context, env *checks.Env, local netip.Addr, t target) Se
 	a.Local = conn.LocalAddr()
 	token := randomToken()
 	a.Sent = options(token, t, a.Local)
-	q := &ask{
-		payload: func() []byte { return a.Sent },
-		match:   func(b []byte, from netip.AddrPort) bool { return from == t.addr && finalFor(b, token) },
+	q := &probe.Ask{
+		Payload: func() []byte { return a.Sent },
+		Match:   func(b []byte, from netip.AddrPort) bool { return from == t.addr && finalFor(b, token) },
 	}
-	_, err = exchange(ctx, conn, t.addr, q)
-	a.Tries = q.tries
-	if q.reply == nil {
+	_, err = probe.Exchange(ctx, conn, t.addr, probe.SIP(), q)
+	a.Tries = q.Tries
+	if q.Reply == nil {
 		a.fail(err)
 		return a
 	}
-	a.Reply, a.RTTMillis = q.reply, float64(q.rtt.Microseconds())/1000
+	a.Reply, a.RTTMillis = q.Reply, float64(q.RTT.Microseconds())/1000
 	return a
 }
 
@@ -190,7 +191,7 @@ func askStream(ctx context.Context, env *checks.Env, local netip.Addr, t target,
 		a.fail(err)
 		return a
 	}
-	a.Reply, err = readFinal(stream, func(b []byte) bool { return finalFor(b, token) })
+	a.Reply, err = probe.ReadFinal(stream, func(b []byte) bool { return finalFor(b, token) })
 	if err != nil {
 		a.fail(fmt.Errorf("reading the answer from %s: %w", t.addr, err))
 		return a

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -123,7 +124,7 @@ func readStream(rd io.Reader, p *Probe, token string) ([]byte, error) {
 	if p.Masked {
 		return readMasked(rd)
 	}
-	b, err := readFinal(rd, func(b []byte) bool {
+	b, err := probe.ReadFinal(rd, func(b []byte) bool {
 		t, found := session.FindToken(b)
 		m, err := sip.Parse(b)
 		return err == nil && m.Status >= 200 && found && t.String() == token
@@ -132,31 +133,6 @@ func readStream(rd io.Reader, p *Probe, token string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the answer from %s: %w", p.Remote, err)
 	}
 	return b, nil
-}
-
-// readFinal reads messages from a stream up to the one that is wanted.
-func readFinal(rd io.Reader, wanted func([]byte) bool) ([]byte, error) {
-	var f sip.Framer
-	buf := make([]byte, 4096)
-	for {
-		b, kind, ok, err := f.Next()
-		switch {
-		case err != nil:
-			return nil, err
-		case ok && kind == "message" && wanted(b):
-			return b, nil
-		case ok:
-			continue
-		}
-		n, err := rd.Read(buf)
-		f.Write(buf[:n])
-		if errors.Is(err, io.EOF) && n == 0 {
-			return nil, errors.New("the connection was closed without an answer")
-		}
-		if err != nil && n == 0 {
-			return nil, err
-		}
-	}
 }
 
 func readMasked(rd io.Reader) ([]byte, error) {

@@ -14,6 +14,8 @@ const (
 	OpArrivals = "arrivals"
 	OpInvite   = "invite"
 	OpRTP      = "rtp"
+	OpSweep    = "sweep"
+	OpBitmap   = "bitmap"
 	OpClose    = "close"
 )
 

@@ -196,6 +196,18 @@ func (c *Client) RTP(ctx context.Context, r RTPRequest) (RTPReply, error) {
 	return out, c.do(ctx, OpRTP, r, &out)
 }
 
+// Sweep starts a sweep of RTP ports at the responder, or goes on with it.
+func (c *Client) Sweep(ctx context.Context, r SweepRequest) (SweepReply, error) {
+	var out SweepReply
+	return out, c.do(ctx, OpSweep, r, &out)
+}
+
+// Bitmap fetches which RTP ports probes of this session have reached so far.
+func (c *Client) Bitmap(ctx context.Context) (BitmapReply, error) {
+	var out BitmapReply
+	return out, c.do(ctx, OpBitmap, struct{}{}, &out)
+}
+
 // Close ends the session and frees its sockets, whatever the responder says.
 // A second call does nothing.
 func (c *Client) Close(ctx context.Context) error {

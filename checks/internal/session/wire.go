@@ -52,6 +52,11 @@ type Info struct {
 	// Fingerprint of the responder's certificate, hex SHA-256: what its TLS
 	// ports show, unless somebody opens TLS on the way.
 	Fingerprint string `json:"fingerprint,omitempty"`
+	// RTPRange is where the responder answers RTP probes, "10000-65535"; empty
+	// where it does not. RTPBlock is how many ports at a time, which the client
+	// names with OpSweep; 0 means that all are open already.
+	RTPRange string `json:"rtp_range,omitempty"`
+	RTPBlock int    `json:"rtp_block,omitempty"`
 }
 
 // Arrival is one probe as it reached the responder, and what it answered.
@@ -103,4 +108,30 @@ type RTPReply struct {
 // ErrorReply is every refusal of a control call.
 type ErrorReply struct {
 	Error string `json:"error"`
+}
+
+// SweepRequest starts a sweep of RTP ports or goes on with it. Hold names, in
+// the form of EncodePorts, all ports that are to be open from now on; it is
+// needed, and obeyed, only with Info.RTPBlock. Stop ends the sweep and closes
+// its ports.
+type SweepRequest struct {
+	Hold []string `json:"hold,omitempty"`
+	Stop bool     `json:"stop,omitempty"`
+}
+
+// SweepReply says which of the wanted ports cannot be had, because another
+// program uses them: they are no test of the way.
+type SweepReply struct {
+	Busy []string `json:"busy,omitempty"`
+}
+
+// BitmapReply is what reached the responder in this session's sweep.
+type BitmapReply struct {
+	Arrived PortBits `json:"arrived,omitempty"` // ports where a probe for that very port arrived
+	Probes  int      `json:"probes"`            // arrived in all
+	// Moved counts probes that arrived at another port than they were sent to.
+	Moved int `json:"moved,omitempty"`
+	// Unproved counts probes from addresses that have not shown that they are
+	// this client's; they were not answered.
+	Unproved int `json:"unproved,omitempty"`
 }

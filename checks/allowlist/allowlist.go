@@ -1,0 +1,118 @@
+// Package allowlist is the check of a provider's allow list: whether every
+// host and port that the profile asks for can be reached from here, and what
+// stands in the way of those that cannot.
+package allowlist
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "allow-list", Group: "office", Title: "What the provider asks for gets through", Profile: true,
+		Doc: `Asks whether each host and port of the provider's profile can be reached.
+
+It needs --profile. Only hosts that the profile, DNS or you name are asked, at
+most two packets each and 20 targets a second: a TCP connection that is closed
+at once, a SIP OPTIONS over UDP, a STUN request. Nobody's network is scanned: a
+subnet without a named host, and media ports, which answer only during a call,
+are listed as not testable from here.
+
+Where the profile serves only some countries, the public address is learnt by
+STUN and its network by two DNS look-ups (--no-lookup leaves that out).
+
+fail: a SIP port of the provider is blocked, by this machine's packet filter, by
+the gateway or by a hop behind it that said so.
+warn: another port is blocked, a port gave no sign while others did, or the
+provider does not serve the country of the public address.
+inconclusive: nothing at all gave a sign. Silence is no proof.`,
+		Timeout: 12 * time.Second, // look-ups 3 s, 40 targets in 2 s, a connection 2.9 s, and some for slow machines
+		Assumes: []string{"uplink"},
+	}, observe, judge)
+}
+
+// Observed is all that was asked and heard; judge works from it alone.
+type Observed struct {
+	Profile *netinfo.Profile `json:"profile,omitempty"` // as it was that day; nil: none was named
+	Hosts   []Host           `json:"hosts,omitempty"`
+	Probes  []Probe          `json:"probes,omitempty"`
+	Left    int              `json:"left,omitempty"` // targets beyond the limit, not asked
+	Where   *Where           `json:"where,omitempty"`
+}
+
+// Host is a name that was looked up.
+type Host struct {
+	Name  string       `json:"name"`
+	Addrs []netip.Addr `json:"addrs,omitempty"` // those that were asked
+	Error string       `json:"error,omitempty"` // why there are none
+}
+
+// Probe is one question to one port of one address.
+type Probe struct {
+	Host     string         `json:"host"`
+	Addr     netip.AddrPort `json:"addr"`
+	Protocol string         `json:"protocol"` // udp or tcp
+	Method   string         `json:"method"`   // options, connect or stun
+	// Named: the profile or the user names this very port of this very host;
+	// otherwise it is one of the profile's ports, which this host need not have.
+	Named bool `json:"named"`
+	SIP   bool `json:"sip"` // phones cannot do without
+
+	Local    netip.Addr `json:"local,omitzero"`
+	Tries    int        `json:"tries"`
+	Answered bool       `json:"answered"`
+	Code     int        `json:"code,omitempty"` // of the SIP response
+	RTTMS    float64    `json:"rtt_ms,omitempty"`
+	Class    string     `json:"error_class,omitempty"`
+	Error    string     `json:"error,omitempty"`
+	ICMP     []ICMP     `json:"icmp,omitempty"`
+}
+
+// The methods of probes.
+const (
+	methodOptions = "options"
+	methodConnect = "connect"
+	methodSTUN    = "stun"
+)
+
+// ICMP is what somebody on the way said about a probe.
+type ICMP struct {
+	Hop     netip.Addr `json:"hop"`
+	Meaning string     `json:"meaning"`
+	Class   string     `json:"class"` // platform.ErrorClass
+}
+
+// Where is the network of the public address.
+type Where struct {
+	Public netip.Addr        `json:"public,omitzero"`
+	Origin *netinfo.ASOrigin `json:"origin,omitempty"`
+	Error  string            `json:"error,omitempty"`
+}
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	var o Observed
+	if env.Inputs.Profile == "" {
+		return o, nil
+	}
+	p, err := netinfo.LoadProfile(env.Inputs.Profile)
+	if err != nil {
+		return o, err
+	}
+	o.Profile = p
+	where := make(chan *Where, 1)
+	go func() { where <- findWhere(ctx, env, p) }()
+	targets := o.plan(ctx, env)
+	if len(targets) > maxTargets {
+		o.Left = len(targets) - maxTargets
+		targets = targets[:maxTargets]
+	}
+	o.Probes = ask(ctx, env, targets)
+	o.Where = <-where
+	return o, ctx.Err()
+}

@@ -1,0 +1,77 @@
+package allowlist
+
+import (
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// missingRules are the commands that let these ports pass, in the syntax of
+// the recognised router: one rule a network and port, put together to one fix
+// a platform. The catalogue's rows are for IPv4; IPv6 gets the generic words.
+func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
+	var out []fixes.Fix
+	seen := map[string]bool{}
+	for _, r := range rows {
+		network, host := networkOf(r.probe, p), h
+		if r.probe.Addr.Addr().Is6() {
+			host = nil
+		}
+		if key := network + " " + r.Protocol + " " + r.Ports; !seen[key] {
+			seen[key] = true
+			out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
+				"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
+			}))
+		}
+	}
+	for i := range out {
+		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list --profile "+profileArgument(p))
+	}
+	return out
+}
+
+// profileArgument is what the user types: the name, or the file that a profile
+// of one's own is in, which has its name.
+func profileArgument(p *netinfo.Profile) string {
+	if slices.ContainsFunc(netinfo.Profiles(), func(x *netinfo.Profile) bool { return x.Name == p.Name }) {
+		return p.Name
+	}
+	return p.Name + ".yaml"
+}
+
+// networkOf is the narrowest network of the profile that holds the address, or
+// the address alone.
+func networkOf(p *Probe, profile *netinfo.Profile) string {
+	best, bits := p.Addr.Addr().String(), -1
+	for _, s := range profile.Subnets {
+		if n := s.Prefix(); n.IsValid() && n.Contains(p.Addr.Addr()) && n.Bits() > bits {
+			best, bits = n.String(), n.Bits()
+		}
+	}
+	return best
+}
+
+// merge appends the commands of fixes to those of the same name.
+func merge(list, more []fixes.Fix) []fixes.Fix {
+	for _, f := range more {
+		at := slices.IndexFunc(list, func(x fixes.Fix) bool { return x.ID == f.ID && x.Platform == f.Platform })
+		if at < 0 {
+			list = append(list, f)
+			continue
+		}
+		have := &list[at]
+		have.Commands = union(have.Commands, f.Commands)
+		have.Undo = union(have.Undo, f.Undo)
+		have.Verify = union(have.Verify, f.Verify)
+		have.UnverifiedLines = union(have.UnverifiedLines, f.UnverifiedLines)
+	}
+	return list
+}
+
+// union puts b's lines behind a's; one that both have comes last, as "commit"
+// and "reload" must.
+func union(a, b []string) []string {
+	a = slices.DeleteFunc(a, func(s string) bool { return slices.Contains(b, s) })
+	return append(a, b...)
+}

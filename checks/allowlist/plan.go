@@ -1,0 +1,238 @@
+package allowlist
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+const (
+	// maxTargets bounds what one run asks: the largest profile of a provider
+	// with the servers that people name has some twenty.
+	maxTargets = 40
+
+	// maxAddrs of one host are asked: enough to see that a provider's second
+	// machine was forgotten in a rule, not a walk through its farm.
+	maxAddrs = 2
+
+	// lookupTime bounds all look-ups together; DNS that takes longer is broken,
+	// which the dns check says.
+	lookupTime = 3 * time.Second
+
+	// wholeRange is the longest range of which every port is tried; of a longer
+	// one the first and the last.
+	wholeRange = 4
+)
+
+// endpoint is a port of a host by name.
+type endpoint struct {
+	host, protocol, method string
+	port                   int
+	named, sip             bool
+	service                string // of the SRV record that goes first, "sip" or "sips"; empty: none
+}
+
+// plan lists the targets: what the profile names, then its ports at every
+// host that the profile or the user named, each once.
+func (o *Observed) plan(ctx context.Context, env *checks.Env) []Probe {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	l := lookups{env: env, addrs: map[string]Host{}}
+	ends := withSRV(ctx, env, endpoints(o.Profile, env.Inputs.SIPServers))
+	var names []string
+	for _, e := range ends {
+		if !slices.Contains(names, e.host) {
+			names = append(names, e.host)
+		}
+	}
+	l.all(ctx, names)
+	for _, n := range names {
+		o.Hosts = append(o.Hosts, l.addrs[n])
+	}
+	var out []Probe
+	seen := map[string]bool{}
+	for _, e := range ends {
+		for _, a := range l.addrs[e.host].Addrs {
+			t := Probe{Host: e.host, Addr: netip.AddrPortFrom(a, uint16(e.port)), Protocol: e.protocol, Method: e.method, Named: e.named, SIP: e.sip}
+			if key := e.protocol + " " + t.Addr.String(); !seen[key] {
+				seen[key] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// endpoints are the named ones first, so that a limit cuts the others.
+func endpoints(p *netinfo.Profile, servers []string) []endpoint {
+	named, hosts := profileEndpoints(p)
+	for _, s := range servers {
+		host, port := splitServer(s)
+		ours := slices.ContainsFunc(p.SIP, func(h netinfo.SIPHost) bool { return h.Address() == s })
+		if !ours && port != 0 {
+			named = append(named, endpoint{host: host, protocol: "udp", method: methodOptions, port: port, named: true, sip: true})
+		}
+		if !ours && port == 0 && len(p.Ports) == 0 {
+			named = append(named, endpoint{host: host, protocol: "udp", method: methodOptions, port: 5060, named: true, sip: true, service: "sip"})
+		}
+		if !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	for _, host := range hosts {
+		for _, r := range p.Ports {
+			named = append(named, portsOf(host, r)...)
+		}
+	}
+	return named
+}
+
+// profileEndpoints are the ports that the profile names together with a host.
+func profileEndpoints(p *netinfo.Profile) (ends []endpoint, hosts []string) {
+	for _, h := range p.SIP {
+		e := endpoint{host: h.Host, protocol: "tcp", method: methodConnect, named: true, sip: true}
+		if h.Transport == "udp" {
+			e.protocol, e.method = "udp", methodOptions
+		}
+		_, e.port = splitServer(h.Address())
+		switch {
+		case h.Port != 0:
+		case h.Transport == "tls":
+			e.service = "sips"
+		case h.Transport == "udp" || h.Transport == "tcp":
+			e.service = "sip"
+		}
+		ends = append(ends, e)
+		if !slices.Contains(hosts, h.Host) {
+			hosts = append(hosts, h.Host)
+		}
+	}
+	for _, s := range p.STUN {
+		host, port := splitServer(s)
+		ends = append(ends, endpoint{host: host, protocol: "udp", method: methodSTUN, port: port, named: true})
+	}
+	return ends, hosts
+}
+
+// portsOf are the testable ones of a rule. UDP that is no SIP answers nobody
+// who does not speak its protocol.
+func portsOf(host string, r netinfo.PortRule) (ends []endpoint) {
+	method := methodConnect
+	if r.Protocol == "udp" {
+		method = methodOptions
+		if r.Use != netinfo.UseSignalling {
+			return nil
+		}
+	}
+	for _, span := range r.Ports {
+		for _, port := range sample(span) {
+			ends = append(ends, endpoint{host: host, protocol: r.Protocol, method: method, port: port, sip: r.Use == netinfo.UseSignalling})
+		}
+	}
+	return ends
+}
+
+func sample(r netinfo.PortRange) (ports []int) {
+	if r.Len() > wholeRange {
+		return []int{r.First, r.Last}
+	}
+	for p := r.First; p <= r.Last; p++ {
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// splitServer reads host, host:port or [address]:port; the port is 0 when
+// there is none.
+func splitServer(s string) (host string, port int) {
+	host, text, err := net.SplitHostPort(s)
+	if err != nil {
+		return strings.Trim(s, "[]"), 0
+	}
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+// withSRV replaces hosts without a port by those that DNS names for the
+// service (RFC 3263, section 4.2).
+func withSRV(ctx context.Context, env *checks.Env, ends []endpoint) []endpoint {
+	found := make([][]endpoint, len(ends))
+	var wg sync.WaitGroup
+	for i, e := range ends {
+		found[i] = []endpoint{e}
+		if _, err := netip.ParseAddr(e.host); err == nil || e.service == "" {
+			continue
+		}
+		wg.Go(func() {
+			records, err := env.Net.LookupSRV(ctx, e.service, e.protocol, e.host)
+			if err != nil || len(records) == 0 {
+				return
+			}
+			found[i] = nil
+			for _, r := range records[:min(len(records), maxAddrs)] {
+				e := e
+				e.host, e.port = r.Target, int(r.Port)
+				found[i] = append(found[i], e)
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(found...)
+}
+
+// lookups resolves names, all at once.
+type lookups struct {
+	env   *checks.Env
+	mu    sync.Mutex
+	addrs map[string]Host
+}
+
+func (l *lookups) all(ctx context.Context, names []string) {
+	var wg sync.WaitGroup
+	for _, n := range names {
+		wg.Go(func() {
+			h := l.one(ctx, n)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.addrs[n] = h
+		})
+	}
+	wg.Wait()
+}
+
+// one keeps the addresses that this machine has a route to.
+func (l *lookups) one(ctx context.Context, name string) Host {
+	h := Host{Name: name}
+	addrs, err := l.env.Net.LookupAddrs(ctx, name)
+	if err != nil {
+		h.Error = err.Error()
+		return h
+	}
+	var last error
+	for _, a := range addrs {
+		if b := l.env.Inputs.Bind; b.IsValid() && b.Is4() != a.Is4() {
+			continue
+		}
+		if _, err := l.env.Net.SourceFor(a); err != nil {
+			last = err
+			continue
+		}
+		if h.Addrs = append(h.Addrs, a); len(h.Addrs) == maxAddrs {
+			break
+		}
+	}
+	if len(h.Addrs) == 0 {
+		h.Error = fmt.Sprintf("no route to %s: %v", name, cmp.Or(last, fmt.Errorf("no address of the family of %s", l.env.Inputs.Bind)))
+	}
+	return h
+}

@@ -1,0 +1,79 @@
+package allowlist
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// whereTime bounds STUN and the two look-ups after it: what is learnt is worth
+// no waiting.
+const whereTime = 5 * time.Second
+
+// findWhere learns the network of the public address; nil when nobody needs it
+// or nobody may be asked. It is never fatal.
+func findWhere(ctx context.Context, env *checks.Env, p *netinfo.Profile) *Where {
+	if len(p.Serves) == 0 || env.Inputs.NoLookup || env.Inputs.NoPublic {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, whereTime)
+	defer cancel()
+	w := &Where{Public: publicAddr(ctx, env)}
+	if !w.Public.IsValid() {
+		w.Error = "no STUN server told the public address"
+		return w
+	}
+	o, err := netinfo.LookupOrigin(ctx, env.Net, w.Public)
+	if err != nil {
+		w.Error = err.Error()
+		return w
+	}
+	w.Origin = &o
+	return w
+}
+
+// publicAddr asks the STUN servers, all at once; the first answer counts.
+func publicAddr(ctx context.Context, env *checks.Env) netip.Addr {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sock, err := stun.Open(ctx, env.Net, netip.AddrPortFrom(env.Inputs.Bind, 0))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer sock.Close()
+	found := make(chan netip.Addr, 1)
+	var wg sync.WaitGroup
+	for _, name := range env.STUNServers() {
+		wg.Go(func() {
+			host, port := splitServer(name)
+			if port == 0 {
+				port = 3478 // RFC 8489, section 8.1
+			}
+			addrs, err := env.Net.LookupAddrs(ctx, host)
+			if err != nil || len(addrs) == 0 || addrs[0].Is4() != (!env.Inputs.Bind.IsValid() || env.Inputs.Bind.Is4()) {
+				return
+			}
+			out := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(port)), Plan: stun.Patient()})
+			if !out.Answered || !out.Response.Seen().IsValid() {
+				return
+			}
+			select {
+			case found <- out.Response.Seen().Addr().Unmap():
+				cancel()
+			default:
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case a := <-found:
+		return a
+	default:
+		return netip.Addr{}
+	}
+}

@@ -1,0 +1,81 @@
+package dns
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// maxNames bounds how many names one run asks for; a profile has a handful.
+const maxNames = 16
+
+// namesOf lists the hosts that the run needs and that are no addresses.
+func namesOf(env *checks.Env) []Name {
+	var out []Name
+	add := func(value, what string, sip bool) {
+		host, port := splitPort(value)
+		if _, err := netip.ParseAddr(host); err == nil || host == "" || len(out) == maxNames {
+			return
+		}
+		if i := slices.IndexFunc(out, func(n Name) bool { return n.Host == host }); i >= 0 {
+			out[i].SIP = out[i].SIP || sip
+			return
+		}
+		out = append(out, Name{Host: host, For: what, SIP: sip, Port: port})
+	}
+	for _, s := range env.Inputs.SIPServers {
+		add(s, "SIP server", true)
+	}
+	add(env.Inputs.Responder, "responder", false)
+	for _, s := range env.STUNServers() {
+		add(s, "STUN server", false)
+	}
+	return out
+}
+
+// splitPort reads host or host:port; the host is lower case and has no
+// trailing dot.
+func splitPort(s string) (host string, port int) {
+	host = s
+	if h, p, err := net.SplitHostPort(s); err == nil {
+		host = h
+		port, _ = strconv.Atoi(p)
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), ".")), port
+}
+
+// askSystem looks the names up as every program of this machine does.
+func askSystem(ctx context.Context, env *checks.Env, names []Name) []Name {
+	ctx, cancel := context.WithTimeout(ctx, nameBudget)
+	defer cancel()
+	out := slices.Clone(names)
+	var wg sync.WaitGroup
+	for i := range out {
+		wg.Go(func() {
+			addrs, err := env.Net.LookupAddrs(ctx, out[i].Host)
+			if err != nil {
+				out[i].SystemError = err.Error()
+				return
+			}
+			out[i].System = addrs
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// nonsenseNames are two names that do not exist, each for one kind of liar:
+// .invalid never exists (RFC 6761, section 6.4), so an honest server need not
+// ask anybody; example.com exists, is nobody's, and has no such host.
+func nonsenseNames() []string {
+	word := strings.ToLower(rand.Text()[:16])
+	return []string{fmt.Sprintf("sipdoctor-%s.invalid", word), fmt.Sprintf("sipdoctor-%s.example.com", word)}
+}

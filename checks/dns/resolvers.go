@@ -1,0 +1,218 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// dnsPort is the port of DNS (RFC 1035, section 4.2).
+const dnsPort = 53
+
+// maxSystem bounds how many of this machine's DNS servers are asked: no
+// resolver library uses more (resolv.conf(5), MAXNS).
+const maxSystem = 3
+
+// publicResolvers are three operators in different networks, so that one that
+// is gone or filtered does not matter: Quad9, Cloudflare, Google.
+func publicResolvers(v6 bool) []netip.Addr {
+	names := []string{"9.9.9.9", "1.1.1.1", "8.8.8.8"}
+	if v6 {
+		names = []string{"2620:fe::fe", "2606:4700:4700::1111", "2001:4860:4860::8888"}
+	}
+	var out []netip.Addr
+	for _, n := range names {
+		out = append(out, netip.MustParseAddr(n))
+	}
+	return out
+}
+
+// nobody is an address for documents (RFC 5737): nothing lives there, and
+// nothing can answer from there.
+func nobody() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 53}) }
+
+// asker asks everybody everything.
+type asker struct {
+	env      *checks.Env
+	names    []Name
+	nonsense []string
+}
+
+// observe asks this machine's DNS servers, a public one and nobody, all at
+// the same time.
+func (a *asker) observe(ctx context.Context, o *Observed) {
+	o.Nonsense, o.NoPublic = a.nonsense, a.env.Inputs.NoPublic
+	var system, public []Resolver
+	var wg sync.WaitGroup
+	servers, err := platform.Nameservers(ctx, a.env.Net)
+	if err != nil {
+		o.ListError, o.Unlisted = err.Error(), errors.Is(err, errors.ErrUnsupported)
+	}
+	servers = servers[:min(maxSystem, len(servers))]
+	system = make([]Resolver, len(servers))
+	for i, s := range servers {
+		wg.Go(func() {
+			system[i] = Resolver{Addr: s, Source: fromSystem, Questions: []Question{}}
+			a.askAll(ctx, &system[i])
+		})
+	}
+	if !o.NoPublic {
+		wg.Go(func() { public = a.askPublic(ctx) })
+		wg.Go(func() { o.Nobody = a.askNobody(ctx) })
+		o.NobodyAddr = nobody()
+	}
+	wg.Wait()
+	o.Resolvers = slices.Concat(system, public)
+}
+
+// askAll asks one resolver for everything: the names, then what their records
+// point to.
+func (a *asker) askAll(ctx context.Context, r *Resolver) {
+	var first []Question
+	for _, n := range a.nonsense {
+		first = append(first, Question{Name: n, Type: "A"})
+	}
+	for _, n := range a.names {
+		first = append(first, Question{Name: n.Host, Type: "A"}, Question{Name: n.Host, Type: "AAAA"})
+		if !n.SIP {
+			continue
+		}
+		first = append(first, Question{Name: n.Host, Type: "NAPTR"})
+		for _, s := range services(n.Host) {
+			first = append(first, Question{Name: s, Type: "SRV"})
+		}
+	}
+	a.round(ctx, r, first)
+	if !r.answers() {
+		a.overTCP(ctx, r)
+		return
+	}
+	a.round(ctx, r, missing(r, replacements(r), "SRV"))
+	a.round(ctx, r, missing(r, targets(r), "A", "AAAA"))
+}
+
+// round asks a set of questions at once.
+func (a *asker) round(ctx context.Context, r *Resolver, questions []Question) {
+	if len(questions) == 0 {
+		return
+	}
+	list := make([]*Question, len(questions))
+	for i := range questions {
+		list[i] = &questions[i]
+	}
+	client{a.env, r.Addr, true}.ask(ctx, list)
+	r.Questions = append(r.Questions, questions...)
+}
+
+// overTCP tells a resolver that is gone from a path that drops UDP.
+func (a *asker) overTCP(ctx context.Context, r *Resolver) {
+	r.TCP = &Question{Name: a.nonsense[0], Type: "A", Tries: 1}
+	client{a.env, r.Addr, true}.askTCP(ctx, r.TCP)
+}
+
+// maxFollowed bounds how many names of records are looked up: what a stranger
+// writes into DNS decides them.
+const maxFollowed = 12
+
+// replacements are the SRV names that NAPTR records lead to (RFC 3263, 4.1).
+func replacements(r *Resolver) (names []string) {
+	for _, q := range r.Questions {
+		for _, rec := range q.Records {
+			if rec.Type == "NAPTR" && rec.Flags == "S" && strings.HasPrefix(rec.Service, "SIP") {
+				names = append(names, rec.Target)
+			}
+		}
+	}
+	return names
+}
+
+func targets(r *Resolver) (names []string) {
+	for _, q := range r.Questions {
+		for _, rec := range q.Records {
+			if rec.Type == "SRV" {
+				names = append(names, rec.Target)
+			}
+		}
+	}
+	return names
+}
+
+// missing are the questions about names that were not asked yet.
+func missing(r *Resolver, names []string, kinds ...string) (out []Question) {
+	for _, n := range names {
+		for _, kind := range kinds {
+			asked := r.find(n, kind) != nil || slices.ContainsFunc(out, func(q Question) bool { return q.Name == n && q.Type == kind })
+			if n != "" && !asked && len(out) < maxFollowed*len(kinds) {
+				out = append(out, Question{Name: n, Type: kind})
+			}
+		}
+	}
+	return out
+}
+
+// askPublic asks every public resolver one question, and the first that
+// answers all the others. When none answers all are returned: three silences
+// of three operators say something about the way.
+func (a *asker) askPublic(ctx context.Context) []Resolver {
+	addrs := publicResolvers(a.onlyV6())
+	racing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan Resolver, len(addrs))
+	for _, addr := range addrs {
+		go func() {
+			r := Resolver{Addr: netip.AddrPortFrom(addr, dnsPort), Source: fromPublic, Questions: []Question{}}
+			a.round(racing, &r, []Question{{Name: a.nonsense[0], Type: "A"}})
+			results <- r
+		}()
+	}
+	var silent []Resolver
+	for range addrs {
+		r := <-results
+		if r.works() {
+			cancel()
+			r.Questions = nil
+			a.askAll(ctx, &r)
+			return []Resolver{r}
+		}
+		silent = append(silent, r)
+	}
+	var wg sync.WaitGroup
+	for i := range silent {
+		wg.Go(func() { a.overTCP(ctx, &silent[i]) })
+	}
+	wg.Wait()
+	slices.SortFunc(silent, func(x, y Resolver) int { return y.Addr.Compare(x.Addr) })
+	return silent
+}
+
+// onlyV6 reports whether there is no way to IPv4 addresses.
+func (a *asker) onlyV6() bool {
+	if b := a.env.Inputs.Bind; b.IsValid() {
+		return b.Is6()
+	}
+	_, err4 := a.env.Net.SourceFor(publicResolvers(false)[0])
+	_, err6 := a.env.Net.SourceFor(publicResolvers(true)[0])
+	return err4 != nil && err6 == nil
+}
+
+// nobodyWait is how long an answer from nowhere may take. Who answers in other
+// servers' names sits close by.
+const nobodyWait = 2500 * time.Millisecond
+
+func (a *asker) askNobody(ctx context.Context) *Question {
+	if b := a.env.Inputs.Bind; b.IsValid() && b.Is6() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, nobodyWait)
+	defer cancel()
+	q := &Question{Name: "example.com", Type: "A"} // exists, so that whoever redirects has something to say
+	client{a.env, netip.AddrPortFrom(nobody(), dnsPort), true}.ask(ctx, []*Question{q})
+	return q
+}

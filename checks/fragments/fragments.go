@@ -1,0 +1,82 @@
+// Package fragments finds the largest UDP datagram that passes each way, and
+// whether IP fragments do: a SIP message longer than the path's MTU is cut in
+// pieces, and a firewall that drops them makes single calls fail.
+package fragments
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID:    "fragments",
+		Group: "office",
+		Title: "Long SIP messages pass over UDP",
+		Doc: `Finds the largest UDP datagram that passes in each direction.
+Needs a responder. Masked datagrams of 500 to 8000 bytes go to its plain UDP
+port and come back, those above 1472 bytes (IPv6: 1452) in IP fragments; where
+the system can, once more with the DF bit, which shows the path's MTU. An
+INVITE of 3000 bytes goes to the SIP port, beside a short one as its control.
+Every length is tried until loss is no explanation any more.
+  pass          long messages pass both ways
+  warn          fragments are dropped, or routers swallow what is too long
+  inconclusive  short datagrams were lost as well
+  skip          no responder was named`,
+		Timeout: 30 * time.Second,
+		Assumes: []string{"uplink"},
+	}, observe, judge)
+}
+
+// budget bounds the measuring: a clean path needs a second, one with fragments
+// dropped four, one that loses a fifth each way twenty.
+const budget = 25 * time.Second
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Sizes: []Size{}, TooBig: []TooBig{}, Invites: []Invite{}}
+	client, err := env.Session(ctx)
+	if err != nil {
+		return o, err
+	}
+	if client == nil {
+		o.NoResponder = true
+		return o, nil
+	}
+	o.Responder, o.V6 = client.Addr.String(), client.Addr.Is6()
+	if len(client.Info.PlainUDP) == 0 {
+		o.Problem = "the responder has no plain UDP port"
+		return o, nil
+	}
+	mctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	env.Say("trying how long UDP datagrams may be")
+	m, err := newMeter(mctx, env, client)
+	if err != nil {
+		return o, err
+	}
+	var beside sync.WaitGroup
+	if sip := client.Info.SIPUDP; len(sip) > 0 {
+		port := sip[max(0, slices.Index(sip, 5060))]
+		o.Invites = []Invite{{Bytes: shortInvite}, {Bytes: longInvite}}
+		for i := range o.Invites {
+			beside.Go(func() { call(mctx, env, client, port, firstProbe+1+i, m.tries, &o.Invites[i]) })
+		}
+	}
+	called := make(chan struct{})
+	go func() { beside.Wait(); close(called) }()
+	m.run(mctx)
+	m.idle(mctx, called)
+	<-called
+	m.close()
+	m.report(&o)
+	return o, ctx.Err()
+}
+
+// firstProbe is where the probe numbers of this check begin: above those of
+// all others.
+const firstProbe = 0xf000

@@ -1,0 +1,126 @@
+package fragments
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+const (
+	// longInvite is what a phone with all its codecs, video, ICE candidates and
+	// SRTP keys sends, bytes; shortInvite is the same phone with two codecs.
+	longInvite  = 3000
+	shortInvite = 900
+	// inviteWait lies between two tries, longer than an answer takes on a path
+	// that can carry calls.
+	inviteWait = 300 * time.Millisecond
+)
+
+// call sends an INVITE of the wanted length to the SIP port until it is
+// answered, or until tries says that loss is no explanation any more.
+func call(ctx context.Context, env *checks.Env, client *session.Client, port, probe int, tries func(bytes int) int, out *Invite) {
+	remote := netip.AddrPortFrom(client.Addr, uint16(port))
+	local := env.Inputs.Bind
+	if a, err := env.Net.SourceFor(client.Addr); err == nil && !local.IsValid() {
+		local = a
+	}
+	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	if err != nil {
+		return
+	}
+	token := client.Token(probe)
+	answered := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if awaitAnswer(conn, remote, token) {
+			close(answered)
+		}
+	}()
+	defer func() { _ = conn.Close(); <-ended }()
+	req := inviteOf(out.Bytes, token, conn.LocalAddr(), remote, env.FreshRTPPort())
+	out.Bytes = len(req)
+	for sent := 0; sent < maxTries && out.Tries < tries(out.Bytes) && ctx.Err() == nil; sent++ {
+		if conn.WriteTo(req, remote, platform.SendOptions{}) == nil {
+			out.Tries++
+		}
+		t := time.NewTimer(inviteWait)
+		select {
+		case <-answered:
+			t.Stop()
+			out.Answered = true
+			return
+		case <-ctx.Done():
+			t.Stop()
+		case <-t.C:
+		}
+	}
+	out.Silent = out.Tries >= tries(out.Bytes)
+}
+
+// awaitAnswer reads until a SIP response with our token comes from the remote;
+// false means that the socket was closed before.
+func awaitAnswer(conn platform.UDPConn, remote netip.AddrPort, token string) bool {
+	buf := make([]byte, 65536)
+	for {
+		d, err := conn.ReadFrom(buf)
+		var icmp *platform.ICMPError
+		switch {
+		case errors.As(err, &icmp):
+			continue
+		case err != nil:
+			return false
+		case d.From == remote && bytes.HasPrefix(buf[:d.N], []byte("SIP/2.0 ")) && bytes.Contains(buf[:d.N], []byte(token)):
+			return true
+		}
+	}
+}
+
+// inviteOf is an INVITE of at least the wanted length: as many codecs as fit,
+// as phones list them.
+func inviteOf(size int, token string, local, remote netip.AddrPort, rtp int) []byte {
+	codecs := []string{"PCMU/8000", "PCMA/8000", "G722/8000", "G729/8000", "opus/48000/2", "GSM/8000", "iLBC/8000", "speex/8000", "speex/16000", "G726-16/8000", "G726-24/8000", "G726-32/8000", "G726-40/8000", "AMR/8000", "AMR-WB/16000", "SILK/8000", "SILK/16000", "telephone-event/8000"}
+	var formats, attributes []string
+	var req []byte
+	for n := 0; len(req) < size; n++ {
+		formats = append(formats, fmt.Sprint(96+n%32))
+		attributes = append(attributes, fmt.Sprintf("a=rtpmap:%d %s", 96+n%32, codecs[n%len(codecs)]))
+		if n >= 31 { // a payload type has seven bits; what is longer comes from candidates
+			formats = formats[:31]
+			attributes[n] = fmt.Sprintf("a=candidate:%d 1 UDP %d %s %d typ host", n, 2130706431-n, local.Addr(), rtp)
+		}
+		req = invite(token, local, remote, rtp, formats, attributes)
+	}
+	return req
+}
+
+func invite(token string, local, remote netip.AddrPort, rtp int, formats, attributes []string) []byte {
+	family := "IP4"
+	if local.Addr().Is6() {
+		family = "IP6"
+	}
+	body := fmt.Sprintf("v=0\r\no=- 1 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %d RTP/AVP %s\r\n%s\r\na=sendrecv\r\n",
+		family, local.Addr(), family, local.Addr(), rtp, strings.Join(formats, " "), strings.Join(attributes, "\r\n"))
+	lines := []string{
+		fmt.Sprintf("INVITE sip:%s@%s SIP/2.0", token, remote),
+		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport", local, token),
+		"Max-Forwards: 70",
+		fmt.Sprintf("From: <sip:sipdoctor@%s>;tag=%s", local, token[len(token)-12:]),
+		fmt.Sprintf("To: <sip:%s@%s>", token, remote),
+		"Call-ID: " + token,
+		"CSeq: 1 INVITE",
+		fmt.Sprintf("Contact: <sip:sipdoctor@%s>", local),
+		"User-Agent: sipdoctor",
+		"Content-Type: application/sdp",
+		fmt.Sprintf("Content-Length: %d", len(body)),
+	}
+	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
+}

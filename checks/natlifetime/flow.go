@@ -1,0 +1,279 @@
+package natlifetime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+const (
+	// streamGap lies between the two exchanges of a stream: Linux (5.1 and
+	// later) takes a flow for a stream when it is still used two seconds after
+	// its first packet (nf_conntrack_proto_udp.c, stream_ts).
+	streamGap = 2500 * time.Millisecond
+	// firstWait, doubling up to mostWait, and exchangeTries spread an exchange
+	// over 1.75 s at most: on a path that loses a tenth each way all of it is
+	// lost once in 4000 flows, and a single exchange never becomes a stream.
+	firstWait     = 250 * time.Millisecond
+	mostWait      = 500 * time.Millisecond
+	exchangeTries = 5
+	// lateGrace is how long after its time the last copy of a late message may
+	// come: the responder spreads three over 0.6 s, and a path that can carry
+	// calls is faster than the rest.
+	lateGrace = 2 * time.Second
+)
+
+type group struct {
+	kind   string
+	port   int
+	masked bool
+	rungs  []*rung
+
+	mu      sync.Mutex
+	settled bool // two rungs in a row were forgotten: the longer ones need no waiting
+}
+
+type rung struct {
+	seconds int
+	control bool
+	flows   []*flow
+}
+
+// A flow is one socket that falls silent.
+type flow struct {
+	run    *run
+	group  *group
+	rung   *rung
+	probe  int
+	token  string
+	remote netip.AddrPort
+	source netip.AddrPort // what our messages say about ourselves
+	conn   platform.UDPConn
+
+	answers chan int // sequence numbers answered
+
+	mu   sync.Mutex
+	seen Flow
+	last time.Time // when the latest answer came: silence begins
+}
+
+// wait opens the flow, asks for the late message and listens until its time
+// has passed or ctx ends.
+func (f *flow) wait(ctx context.Context) {
+	if err := f.open(ctx); err != nil {
+		f.note(err)
+		return
+	}
+	var reading sync.WaitGroup
+	reading.Go(f.read)
+	defer reading.Wait()
+	defer f.conn.Close()
+	if err := f.exchanges(ctx); err != nil {
+		f.note(err)
+		return
+	}
+	reply, err := f.run.client.Later(ctx, session.LaterRequest{Flows: []int{f.probe}, AfterS: f.rung.seconds})
+	switch {
+	case err != nil:
+		f.note(err)
+		return
+	case len(reply.Flows) == 1 && reply.Flows[0].Refused != "":
+		f.note(errors.New(reply.Flows[0].Refused))
+		return
+	}
+	f.mu.Lock()
+	left := time.Until(f.last.Add(time.Duration(f.rung.seconds)*time.Second + lateGrace))
+	f.mu.Unlock()
+	if sleep(ctx, left) {
+		f.mu.Lock()
+		f.seen.Waited = true
+		f.mu.Unlock()
+	}
+}
+
+func (f *flow) open(ctx context.Context) error {
+	in := &f.run.env.Inputs
+	f.remote = netip.AddrPortFrom(f.run.client.Addr, uint16(f.group.port))
+	local := in.Bind
+	if !local.IsValid() {
+		local = netip.IPv4Unspecified()
+		if f.remote.Addr().Is6() {
+			local = netip.IPv6Unspecified()
+		}
+	}
+	conn, err := f.run.env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	if err != nil {
+		return err
+	}
+	f.conn, f.source = conn, conn.LocalAddr()
+	if f.source.Addr().IsUnspecified() {
+		if a, err := f.run.env.Net.SourceFor(f.remote.Addr()); err == nil {
+			f.source = netip.AddrPortFrom(a, f.source.Port())
+		}
+	}
+	f.answers = make(chan int, 2*exchangeTries)
+	f.mu.Lock()
+	f.seen.Local = f.source
+	f.mu.Unlock()
+	return nil
+}
+
+// exchanges makes the flow what its kind says: answered once, or a stream.
+func (f *flow) exchanges(ctx context.Context) error {
+	begin := time.Now()
+	if err := f.exchange(ctx, 1); err != nil {
+		return err
+	}
+	if f.group.kind != kindOnce {
+		if !sleep(ctx, time.Until(begin.Add(streamGap))) {
+			return ctx.Err()
+		}
+		if err := f.exchange(ctx, 2); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen.Opened = true
+	return nil
+}
+
+var errUnanswered = errors.New("the flow could not be opened: no answer")
+
+// exchange sends one request until it is answered.
+func (f *flow) exchange(ctx context.Context, seq int) error {
+	req := session.LaterMessage(f.source, f.remote, f.token, seq)
+	wait := firstWait
+	for range exchangeTries {
+		b := req
+		if f.group.masked {
+			b = session.Mask(req, rand.Uint32())
+		}
+		if err := f.conn.WriteTo(b, f.remote, platform.SendOptions{}); err != nil {
+			return err
+		}
+		t := time.NewTimer(wait)
+		for waiting := true; waiting; {
+			select {
+			case n := <-f.answers:
+				if n == seq {
+					t.Stop()
+					return nil
+				}
+			case <-t.C:
+				waiting = false
+			case <-ctx.Done():
+				t.Stop()
+				return ctx.Err()
+			}
+		}
+		wait = min(2*wait, mostWait)
+	}
+	return errUnanswered
+}
+
+// read takes everything that arrives on the socket until it is closed.
+func (f *flow) read() {
+	buf := make([]byte, 2048)
+	for {
+		d, err := f.conn.ReadFrom(buf)
+		var icmp *platform.ICMPError
+		switch {
+		case errors.As(err, &icmp):
+			continue
+		case err != nil:
+			return
+		case d.From != f.remote:
+			continue
+		}
+		seq, late, ok := f.parse(buf[:d.N])
+		if !ok {
+			continue
+		}
+		if late {
+			f.heard(time.Now())
+			continue
+		}
+		f.mu.Lock()
+		f.last = time.Now()
+		f.mu.Unlock()
+		select {
+		case f.answers <- seq:
+		default: // a repetition
+		}
+	}
+}
+
+func (f *flow) heard(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen.Heard++; f.seen.Heard == 1 {
+		f.seen.AfterMS = now.Sub(f.last).Milliseconds()
+	}
+}
+
+// parse tells an answer from a late message. A message that an ALG has touched
+// is still one, as long as its first line and our token stand.
+func (f *flow) parse(b []byte) (seq int, late, ok bool) {
+	if p, masked := session.Unmask(b); masked {
+		b = p
+	}
+	t, found := session.FindToken(b)
+	if !found || t.String() != f.token {
+		return 0, false, false
+	}
+	return read(b)
+}
+
+// read is the part of parse that does not depend on the flow.
+func read(b []byte) (seq int, late, ok bool) {
+	if session.IsLater(b) {
+		return 0, true, true
+	}
+	if !bytes.HasPrefix(b, []byte("SIP/2.0 ")) {
+		return 0, false, false
+	}
+	_, rest, found := bytes.Cut(b, []byte("\r\nCSeq: "))
+	if !found {
+		return 0, false, false
+	}
+	digits, _, _ := bytes.Cut(rest, []byte(" "))
+	seq, err := strconv.Atoi(string(digits))
+	return seq, false, err == nil
+}
+
+func (f *flow) note(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if errors.Is(err, context.Canceled) && f.group.isSettled() {
+		return // nobody waits any longer; it is no fault
+	}
+	f.seen.Note = err.Error()
+}
+
+// snapshot is what the flow has seen so far.
+func (f *flow) snapshot() Flow {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
+// sleep waits for d; false means that ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

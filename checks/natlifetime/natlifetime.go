@@ -1,0 +1,163 @@
+// Package natlifetime measures how long the network remembers a UDP flow on
+// which nobody speaks: a router that forgets a phone's registration earlier
+// than the phone renews it lets no call in.
+package natlifetime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID:    "nat-lifetime",
+		Group: "office",
+		Title: "The router remembers silent phones",
+		Doc: `Measures how long the network remembers a UDP flow on which nobody speaks.
+Needs a responder, takes five minutes, and runs only when it is named or with
+--deep. For each rung of a ladder (15 s to 300 s, or --ladder) it opens flows to
+a plain UDP port and to the SIP port, lets them fall silent, and has the
+responder speak after that time; all rungs wait side by side. Two kinds of flow
+are told apart, because routers have a timer for each: a stream (two exchanges
+over two seconds apart, as with keep-alives) and a single exchange (as a
+registration alone). A control rung of one second shows that late messages
+arrive at all.
+  pass          flows are remembered for longer than phones are silent
+  warn          a silent phone cannot be called
+  inconclusive  late messages do not arrive at all, or too many were lost
+  skip          no responder was named`,
+		Timeout: MaxRung*time.Second + 20*time.Second,
+		Assumes: []string{"uplink"},
+		Slow:    true,
+	}, observe, judge)
+}
+
+// MaxRung is the longest silence that can be asked for, seconds: a session at
+// the responder lasts ten minutes.
+const MaxRung = 540
+
+// MaxRungs is how many rungs a ladder may have. Each costs six entries of the
+// router's table.
+const MaxRungs = 16
+
+// usualLadder holds the timers that routers are shipped with (30, 60, 120, 180
+// and 300 s), and what lies between: 25 s is the keep-alive that phones are
+// told to send, so it decides whether a timer of 30 s is enough.
+func usualLadder() []int { return []int{15, 25, 30, 45, 60, 90, 120, 180, 300} }
+
+// controlSeconds is the rung that every router holds: shorter than any timer.
+const controlSeconds = 1
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Ladder: ladder(env.Inputs.Ladder), Groups: []Group{}}
+	o.Need = need(env.Inputs.Profile)
+	client, err := env.Session(ctx)
+	if err != nil {
+		return o, err
+	}
+	if client == nil {
+		o.NoResponder = true
+		return o, nil
+	}
+	o.Responder = client.Addr.String()
+	r := &run{env: env, client: client, o: &o}
+	r.plan()
+	if len(r.groups) == 0 {
+		o.Problem = "the responder has no UDP port to probe"
+		return o, nil
+	}
+	env.Say(fmt.Sprintf("measuring how long the router remembers: up to %d s", o.Ladder[len(o.Ladder)-1]))
+	r.measure(ctx)
+	return o, ctx.Err()
+}
+
+// ladder is the wanted ladder in order, without repetitions, or the usual one.
+func ladder(wanted []int) []int {
+	if len(wanted) == 0 {
+		return usualLadder()
+	}
+	l := slices.Clone(wanted)
+	slices.Sort(l)
+	l = slices.Compact(l)
+	l = slices.DeleteFunc(l, func(s int) bool { return s < 1 || s > MaxRung })
+	return l[:min(len(l), MaxRungs)]
+}
+
+// need is what the named profile asks for; a profile that cannot be read was
+// refused before the run began.
+func need(name string) *Need {
+	if name == "" {
+		return nil
+	}
+	p, err := netinfo.LoadProfile(name)
+	if err != nil {
+		return nil
+	}
+	n := Need{Profile: p.Title, Registration: p.Client.Registration, KeepAlive: p.Client.KeepAlive, TimeoutMin: p.Client.UDPTimeoutMin}
+	if n.Profile == "" {
+		n.Profile = p.Name
+	}
+	if n.Registration+n.KeepAlive+n.TimeoutMin == 0 {
+		return nil
+	}
+	return &n
+}
+
+// A run is one measurement.
+type run struct {
+	env    *checks.Env
+	client *session.Client
+	o      *Observed
+	groups []*group
+	canary *flow // is kept busy, to show that the line and the responder are up
+}
+
+// firstProbe is where the probe numbers of this check begin: above those of
+// the checks that number their probes from zero.
+const firstProbe = 0xe000
+
+// flowsPerRung is how many flows of a kind wait for one rung: a router that
+// evicts one of them under load does not make the verdict.
+const flowsPerRung = 2
+
+// plan lays out every flow: for each kind and each rung, the control first.
+func (r *run) plan() {
+	info := &r.client.Info
+	add := func(kind string, ports []int, masked bool) {
+		if len(ports) == 0 {
+			return
+		}
+		g := &group{kind: kind, port: ports[0], masked: masked}
+		for _, s := range append([]int{controlSeconds}, r.o.Ladder...) {
+			g.rungs = append(g.rungs, &rung{seconds: s})
+		}
+		g.rungs[0].control = true
+		r.groups = append(r.groups, g)
+	}
+	sip := info.SIPUDP
+	if i := slices.Index(sip, 5060); i > 0 {
+		sip = sip[i:]
+	}
+	add(kindStream, info.PlainUDP, true)
+	add(kindOnce, info.PlainUDP, true)
+	add(kindSIP, sip, false)
+	probe := firstProbe
+	for _, g := range r.groups {
+		for _, ru := range g.rungs {
+			for range flowsPerRung {
+				ru.flows = append(ru.flows, &flow{run: r, group: g, rung: ru, probe: probe, token: r.client.Token(probe)})
+				probe++
+			}
+		}
+	}
+	if len(r.groups) > 0 {
+		r.canary = &flow{run: r, group: r.groups[0], rung: &rung{}, probe: probe, token: r.client.Token(probe)}
+	}
+}

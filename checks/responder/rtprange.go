@@ -1,0 +1,265 @@
+package responder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// The range of RTP ports that a responder answers in when Config names none:
+// what providers ask their customers to open.
+const (
+	DefaultRTPFirst = 10000
+	DefaultRTPLast  = 65535
+)
+
+// maxSweepProbes bounds one session: every port 32 times, which no line that
+// can carry a call needs.
+const maxSweepProbes = 32 << 16
+
+// An rtpRange answers RTP probes in a whole range of ports: by one raw socket
+// an address, which binds nothing, or else by sockets that the client asks for
+// a block at a time. It never binds the whole range: its host would have no
+// port left to ask anybody anything from.
+type rtpRange struct {
+	s           *Server
+	first, last int
+	raw         []platform.RawUDP
+	rawAddrs    []netip.Addr
+
+	mu     sync.RWMutex
+	sweeps map[[8]byte]*sweep
+
+	blocks blocks
+}
+
+// A sweep is what a session's probes of RTP ports have reached. It lives as
+// long as its session at most.
+type sweep struct {
+	conv *conversation
+	key  *session.RTPKey
+
+	mu       sync.Mutex
+	arrived  session.PortBits
+	probes   int
+	moved    int
+	unproved int
+	touched  time.Time
+	held     []int // ports that are open for this sweep, sorted
+}
+
+func newRTPRange(s *Server) *rtpRange {
+	r := &rtpRange{s: s, first: s.cfg.RTPFirst, last: s.cfg.RTPLast, sweeps: map[[8]byte]*sweep{}}
+	r.blocks.r = r
+	return r
+}
+
+// listen opens the raw sockets, where this system and user may. An address
+// without one is served by blocks.
+func (r *rtpRange) listen(ctx context.Context, addrs []netip.Addr) {
+	n, ok := r.s.cfg.Net.(platform.RawNetwork)
+	if !ok || r.first == 0 {
+		return
+	}
+	for _, a := range addrs {
+		raw, err := n.OpenRawUDP(ctx, platform.RawUDPOptions{
+			Local: a, First: uint16(r.first), Last: uint16(r.last),
+			Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset,
+		})
+		if err == nil {
+			r.raw, r.rawAddrs = append(r.raw, raw), append(r.rawAddrs, a)
+		}
+	}
+}
+
+func (r *rtpRange) serve(g *errgroup.Group) {
+	for _, raw := range r.raw {
+		g.Go(func() error { return raw.Answer(r.datagram) })
+	}
+}
+
+func (r *rtpRange) close() {
+	for _, raw := range r.raw {
+		_ = raw.Close()
+	}
+	r.blocks.closeAll()
+}
+
+// block is how many ports a client may hold at a time at the address that it
+// reached us at; 0 when all are open there.
+func (r *rtpRange) block(reached netip.Addr) int {
+	for _, a := range r.rawAddrs {
+		if a == reached || a.IsUnspecified() && reached.Is4() {
+			return 0
+		}
+	}
+	return blockSize
+}
+
+// datagram takes one probe from a raw socket or a block's.
+func (r *rtpRange) datagram(b []byte, from, to netip.AddrPort) []byte {
+	defer r.s.survive()
+	p, ok := session.ParseRTPProbe(b)
+	if !ok || p.Answer || int(to.Port()) < r.first || int(to.Port()) > r.last {
+		return nil
+	}
+	r.mu.RLock()
+	w := r.sweeps[p.Session]
+	r.mu.RUnlock()
+	if w == nil || !w.key.Proves(b) || !w.take(p, from.Addr(), to.Port(), time.Now()) {
+		return nil
+	}
+	p.Answer = true
+	reply := w.key.Append(b[:0], p) // never longer than the probe
+	r.s.counters.rtp.Add(1)
+	return reply
+}
+
+// take records a probe and says whether it may be answered.
+func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Time) bool {
+	proved := w.conv.isProved(from)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.probes >= maxSweepProbes {
+		return false
+	}
+	w.probes++
+	if p.Port == at {
+		w.arrived.Add(int(at))
+	} else {
+		w.moved++
+	}
+	if !proved {
+		w.unproved++
+	}
+	if now.Sub(w.touched) > time.Second {
+		w.touched = now
+		w.conv.touch(now)
+	}
+	return proved
+}
+
+// sweep does OpSweep.
+func (r *rtpRange) sweep(ctx context.Context, c *conversation, body []byte) (any, error) {
+	var req session.SweepRequest
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, refuse(http.StatusBadRequest, "the sweep request is malformed")
+	}
+	if r.first == 0 {
+		return nil, refuse(http.StatusServiceUnavailable, "this responder answers on no RTP ports")
+	}
+	if req.Stop {
+		r.drop(c)
+		return session.SweepReply{}, nil
+	}
+	want, err := session.DecodePorts(req.Hold, 2*blockSize)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "%s", err)
+	}
+	if len(want) > 0 && (want[0] < r.first || want[len(want)-1] > r.last) {
+		return nil, refuse(http.StatusBadRequest, "this responder answers on ports %d-%d only", r.first, r.last)
+	}
+	w, err := r.start(c)
+	if err != nil {
+		return nil, err
+	}
+	if r.block(c.reachedAt()) == 0 {
+		return session.SweepReply{}, nil
+	}
+	busy, err := r.blocks.hold(ctx, w, want)
+	if err != nil {
+		return nil, refuse(http.StatusServiceUnavailable, "%s", err)
+	}
+	return session.SweepReply{Busy: session.EncodePorts(busy)}, nil
+}
+
+// start finds the session's sweep, or makes it.
+func (r *rtpRange) start(c *conversation) (*sweep, error) {
+	key, err := session.NewRTPKey(c.id, c.secret)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.sweeps[key.Session]; w != nil {
+		return w, nil
+	}
+	w := &sweep{conv: c, key: key, arrived: session.NewPortBits()}
+	r.sweeps[key.Session] = w
+	return w, nil
+}
+
+// bitmap does OpBitmap.
+func (r *rtpRange) bitmap(c *conversation) (any, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, w := range r.sweeps {
+		if w.conv != c {
+			continue
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return session.BitmapReply{
+			Arrived: append(session.PortBits(nil), w.arrived...), Probes: w.probes, Moved: w.moved, Unproved: w.unproved,
+		}, nil
+	}
+	return nil, refuse(http.StatusNotFound, "this session has not started a sweep")
+}
+
+// drop ends the sweep of a session and closes its ports.
+func (r *rtpRange) drop(c *conversation) {
+	r.mu.Lock()
+	var ended []*sweep
+	for id, w := range r.sweeps {
+		if w.conv == c {
+			delete(r.sweeps, id)
+			ended = append(ended, w)
+		}
+	}
+	r.mu.Unlock()
+	for _, w := range ended {
+		r.blocks.release(w)
+	}
+}
+
+// expire drops the sweeps of sessions that are over.
+func (r *rtpRange) expire(now time.Time) {
+	r.mu.RLock()
+	var over []*conversation
+	for _, w := range r.sweeps {
+		if r.s.sessions.find(w.conv.id, now) != w.conv {
+			over = append(over, w.conv)
+		}
+	}
+	r.mu.RUnlock()
+	for _, c := range over {
+		r.drop(c)
+	}
+}
+
+// reachedAt is our address that the client used.
+func (c *conversation) reachedAt() netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reached
+}
+
+// rtpText is the range as a client reads it.
+func (r *rtpRange) rtpText() string {
+	if r.first == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d-%d", r.first, r.last)
+}
+
+var errTooManyPorts = errors.New("too many ports are open for other clients; try again in a minute")

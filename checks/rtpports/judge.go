@@ -1,0 +1,187 @@
+package rtpports
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Facts is the stable summary of the check. Lists hold ranges, "a-b" or "a".
+type Facts struct {
+	Range           string   `json:"range"`
+	Mode            string   `json:"mode"` // sample or full
+	PortsProbed     int      `json:"ports_probed"`
+	Open            []string `json:"open"`
+	BlockedOutbound []string `json:"blocked_outbound"` // no probe arrived
+	BlockedReturn   []string `json:"blocked_return"`   // probes arrived, the answers did not
+	Unknown         []string `json:"unknown"`
+	LossPct         float64  `json:"loss_pct"` // of round trips
+	PacketsSent     int      `json:"packets_sent"`
+	ElapsedS        float64  `json:"elapsed_s"`
+
+	RatePerSecond  int    `json:"rate_per_second"`
+	RTTMS          int64  `json:"rtt_ms,omitempty"` // the longest
+	Source         string `json:"source,omitempty"` // our address and port
+	BlockedPct     int    `json:"blocked_pct,omitempty"`
+	RouterSessions int    `json:"router_sessions,omitempty"` // what the router's table held when it was full
+}
+
+func judge(o Observed, host *netinfo.Host) checks.Judgement {
+	if o.Responder == "" {
+		return checks.Judgement{
+			Summary: "not tested: that needs a responder outside",
+			Skip:    `start "sipdoctor serve" outside and name it with --responder`,
+		}
+	}
+	first, last, err := ParseRange(o.Range)
+	if o.ResponderError != "" || err != nil {
+		reason := o.ResponderError
+		if reason == "" {
+			reason = "the report names no range of ports"
+		}
+		return checks.Judgement{Summary: "not tested", Inconclusive: reason}
+	}
+	v := view{o: o, whole: span{first, last}}
+	v.verdicts = conclude(v.whole, o.Runs)
+	f := v.facts()
+	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host)}
+	if len(f.Unknown) > 0 {
+		j.Inconclusive = v.whyUnknown(f)
+	}
+	return j
+}
+
+// view is an observation with what follows for every port.
+type view struct {
+	o        Observed
+	whole    span
+	verdicts []verdict
+}
+
+func (v view) facts() Facts {
+	o := v.o
+	f := Facts{
+		Range: o.Range, Mode: o.Mode,
+		Open:            list(v.verdicts, stateOpen),
+		BlockedOutbound: list(v.verdicts, stateOutbound),
+		BlockedReturn:   list(v.verdicts, stateReturn),
+		Unknown:         list(v.verdicts, stateUnknown, stateBusy, stateSilent),
+		PacketsSent:     o.Sent, ElapsedS: math.Round(float64(o.ElapsedMS)/100) / 10,
+		RatePerSecond: o.Rate, RTTMS: o.RTTMS, LossPct: v.loss(), RouterSessions: v.sessions(),
+	}
+	for _, r := range o.Runs {
+		if r.State != stateUnknown && r.State != stateBusy {
+			f.PortsProbed += r.Asked
+		}
+	}
+	if n := len(o.Sources); n > 0 {
+		f.Source = o.Sources[n-1].Local.String()
+	}
+	f.BlockedPct = v.percent()
+	return f
+}
+
+// loss is that of round trips, in percent with one decimal: of the first
+// question to every open port, and of known-open ports asked again.
+func (v view) loss() float64 {
+	asked, lost := v.o.Canaries, v.o.CanariesLost+v.o.Late
+	for _, r := range v.o.Runs {
+		if r.State == stateOpen {
+			asked += r.Asked
+		}
+	}
+	if asked == 0 {
+		return 0
+	}
+	return math.Round(1000*float64(lost)/float64(asked)) / 10
+}
+
+// blocked is the number of ports that do not pass.
+func (v view) blocked() int { return count(v.verdicts, stateOutbound, stateReturn) }
+
+// percent is the share of blocked ports, at least 1 when there is any and less
+// than 100 when one is open.
+func (v view) percent() int {
+	n, size := v.blocked(), v.whole.size()
+	if n == 0 {
+		return 0
+	}
+	p := int(math.Round(100 * float64(n) / float64(size)))
+	if p >= 100 && n < size {
+		p = 99
+	}
+	return max(p, 1)
+}
+
+// calls says what the blocked share means for calls.
+func (v view) calls() string {
+	n, size := v.blocked(), v.whole.size()
+	switch {
+	case n*100 < size:
+		return "fewer than 1 % of calls would have no audio"
+	case n == size:
+		return "no call would have audio"
+	}
+	return fmt.Sprintf("%d %% of calls would have no audio", v.percent())
+}
+
+// sessions is how many connections the router held when no more passed; 0 when
+// its table was never full.
+func (v view) sessions() int {
+	for _, t := range v.o.Trips {
+		if t.Step {
+			return t.Answered
+		}
+	}
+	return 0
+}
+
+func (v view) nothingOpen() bool { return count(v.verdicts, stateOpen) == 0 }
+
+func (v view) summary(f Facts) string {
+	asked := fmt.Sprintf("(all %s asked; loss %.1f %%)", thousands(f.PortsProbed), f.LossPct)
+	if f.PortsProbed < v.whole.size() {
+		asked = fmt.Sprintf("(sampled %s of %s; loss %.1f %%)", thousands(f.PortsProbed), thousands(v.whole.size()), f.LossPct)
+	}
+	blocked := v.blocked()
+	switch {
+	case blocked == 0 && len(f.Unknown) == 0:
+		return fmt.Sprintf("%s open both ways %s", f.Range, asked)
+	case blocked == 0 && v.nothingOpen():
+		return fmt.Sprintf("no RTP port of %s could be told %s", f.Range, asked)
+	case blocked == 0:
+		return fmt.Sprintf("%s of %s ports open; the others could not be told %s",
+			thousands(count(v.verdicts, stateOpen)), thousands(v.whole.size()), asked)
+	case v.nothingOpen():
+		return fmt.Sprintf("no RTP port of %s passes: %s %s", f.Range, v.calls(), asked)
+	}
+	var parts []string
+	if len(f.BlockedOutbound) > 0 {
+		parts = append(parts, "outbound "+some(f.BlockedOutbound))
+	}
+	if len(f.BlockedReturn) > 0 {
+		parts = append(parts, "on the way back "+some(f.BlockedReturn))
+	}
+	return fmt.Sprintf("blocked %s: %s %s", strings.Join(parts, "; "), v.calls(), asked)
+}
+
+// whyUnknown says why ports are left open to question.
+func (v view) whyUnknown(f Facts) string {
+	reason := "some ports could not be told"
+	switch {
+	case v.o.GaveUp != "":
+		reason = v.o.GaveUp
+	case !v.o.Bitmap && v.o.BitmapError != "":
+		reason = "the direction is not known: " + v.o.BitmapError
+	case v.o.Unproved > 0:
+		reason = "probes reached the responder from another public address of this network, which it does not answer"
+	case count(v.verdicts, stateBusy) > 0:
+		reason = "other programs at the responder use ports of the range"
+	case v.o.SendError != "" && v.o.LocalFilter == 0:
+		reason = v.o.SendError
+	}
+	return fmt.Sprintf("%s (%s)", reason, some(f.Unknown))
+}

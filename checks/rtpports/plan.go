@@ -1,0 +1,190 @@
+package rtpports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+const (
+	// defaultRange is what providers ask for (MegaFon VATS).
+	defaultRange = "10000-65535"
+	// defaultEntries is the share of a router's connection table that a sweep
+	// may take: a quarter of what small routers hold (16,384). At a quarter no
+	// new flow of the office was lost in measurements, at three quarters a third.
+	defaultEntries = 4096
+	// entryLife is how long a router keeps an answered UDP flow, seconds
+	// (Linux: nf_conntrack_udp_timeout).
+	entryLife = 30
+	// fastRate is that of --fast, packets a second: 8 Mbit/s of RTP, which the
+	// uplink of an office carries. --rate asks for more.
+	fastRate = 5000
+	// sampleStride finds every blocked run of 64 ports, in 7 s at the polite
+	// rate; deepStride every run of 16.
+	sampleStride = 64
+	deepStride   = 16
+
+	// MaxRate is the highest --rate, packets a second: what one core can send.
+	MaxRate = 200000
+
+	modeSample = "sample"
+	modeFull   = "full"
+)
+
+// A span is a range of ports, both ends included.
+type span struct{ first, last int }
+
+func (s span) size() int { return s.last - s.first + 1 }
+
+func (s span) String() string {
+	if s.first == s.last {
+		return strconv.Itoa(s.first)
+	}
+	return fmt.Sprintf("%d-%d", s.first, s.last)
+}
+
+// ParseRange reads "10000-65535" or "10000"; an empty text is the default
+// range. The error is for the person who typed it.
+func ParseRange(text string) (first, last int, err error) {
+	if text == "" {
+		text = defaultRange
+	}
+	from, to, ranged := strings.Cut(text, "-")
+	if !ranged {
+		to = from
+	}
+	for i, t := range []string{from, to} {
+		n, err := strconv.Atoi(strings.TrimSpace(t))
+		if err != nil || n < 1 || n > 65535 {
+			return 0, 0, fmt.Errorf("port %q is no number from 1 to 65535; write FIRST-LAST, such as %s", t, defaultRange)
+		}
+		if i == 0 {
+			first = n
+		}
+		last = n
+	}
+	if first > last {
+		return 0, 0, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", last, first, last, first)
+	}
+	return first, last, nil
+}
+
+// A plan is what to ask, and how fast.
+type plan struct {
+	span    span
+	mode    string
+	stride  int
+	ports   []int // sorted
+	rate    int   // packets a second
+	entries int   // 0: no budget
+	in      checks.Inputs
+}
+
+func newPlan(in checks.Inputs) (*plan, error) {
+	first, last, err := ParseRange(in.RTPRange)
+	if err != nil {
+		return nil, fmt.Errorf("reading the RTP range: %w", err)
+	}
+	p := &plan{span: span{first, last}, mode: modeSample, stride: sampleStride, in: in}
+	switch {
+	case in.Full:
+		p.mode, p.stride = modeFull, 1
+	case in.Deep:
+		p.stride = deepStride
+	}
+	return p, nil
+}
+
+// within cuts the range to what the responder answers on.
+func (p *plan) within(served string) error {
+	if served == "" {
+		return fmt.Errorf("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+	}
+	first, last, err := ParseRange(served)
+	if err != nil {
+		return fmt.Errorf("the responder names no RTP range: %w", err)
+	}
+	cut := span{max(p.span.first, first), min(p.span.last, last)}
+	if cut.first > cut.last || cut != p.span && p.in.RTPRange != "" {
+		return fmt.Errorf("the responder answers on %s only, not on all of %s; start it with --rtp-range %s", span{first, last}, p.span, p.span)
+	}
+	p.span = cut
+	return nil
+}
+
+// usualEdges are where the media ranges of common PBXs, phones and systems
+// begin or end: a firewall rule that is wrong is often wrong there.
+func usualEdges() []int {
+	return []int{10000, 16384, 16483, 20000, 32767, 32768, 40000, 49152, 50000, 59999, 60000, 60999, 61000, 65535}
+}
+
+// choose returns the ports to ask: all, or every stride-th and both sides of
+// the usual edges.
+func (p *plan) choose() []int {
+	var out []int
+	for port := p.span.first; port <= p.span.last; port += p.stride {
+		out = append(out, port)
+	}
+	add := func(port int) {
+		if port >= p.span.first && port <= p.span.last {
+			out = append(out, port)
+		}
+	}
+	add(p.span.last)
+	for _, e := range slices.Concat(usualEdges(), p.in.RTPEdges) {
+		add(e - 1)
+		add(e)
+		add(e + 1)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// budget sets the rate: what the user said, or what keeps the router's table
+// free.
+func (p *plan) budget() {
+	p.entries = p.in.RouterEntries
+	if p.entries == 0 {
+		p.entries = defaultEntries
+	}
+	p.rate = politeRate(p.entries)
+	if p.in.Fast {
+		p.rate, p.entries = fastRate, 0
+	}
+	if p.in.Rate > 0 {
+		p.rate = p.in.Rate
+	}
+}
+
+// politeRate is how many new flows a second fill no more than the budget
+// before the first are forgotten.
+func politeRate(entries int) int { return max(entries/entryLife, 1) }
+
+// expected is how long the first pass takes, and the answers of the last
+// ports. Silent ports are asked again, which nobody can foresee.
+func (p *plan) expected() time.Duration {
+	const tail = 500 * time.Millisecond
+	return time.Duration(float64(len(p.ports))/float64(p.rate)*float64(time.Second)) + tail
+}
+
+// rounded is a duration as people say it.
+func rounded(d time.Duration) string {
+	if d < 90*time.Second {
+		return fmt.Sprintf("%d s", int(math.Ceil(d.Seconds())))
+	}
+	return fmt.Sprintf("%d min", int(math.Ceil(d.Minutes())))
+}
+
+// thousands writes 55536 as 55,536.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,263 @@
+package rtpports
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+const (
+	// enoughCanaries is how many known-open ports make a good measure of loss;
+	// until then every retry round brings firstCanaries, later lateCanaries,
+	// which only show that the path lives.
+	enoughCanaries = 200
+	firstCanaries  = 32
+	lateCanaries   = 8
+	// maxVoid is how many retry rounds may be lost to a dead path.
+	maxVoid = 5
+	// blindTries is how often ports are asked while no port at all has ever
+	// answered: loss cannot be measured then.
+	blindTries = 4
+	// maxTrips ends a sweep whose router is full again and again.
+	maxTrips = 3
+	// recoverWait is how long a full table is waited for: the life of an
+	// answered entry, and Linux's next collection of dead ones.
+	recoverWait = (entryLife + 15) * time.Second
+)
+
+// resolve asks ports until each has answered or has been silent for as many
+// tries as the loss demands. What it cannot tell stays neither.
+func (s *sweep) resolve(ctx context.Context, ports []int) error {
+	voids := 0
+	for round := 0; ; round++ {
+		pending := s.unanswered(ports)
+		if len(pending) == 0 {
+			return nil
+		}
+		known := s.knownOpen(round)
+		batch := slices.Concat(pending, known)
+		shuffle(batch)
+		err := s.ask(ctx, batch, false)
+		if err == nil && !s.measure(known) {
+			s.forgive(pending)
+			if voids++; voids > maxVoid {
+				return s.giveUp("known-open ports no longer answered")
+			}
+			continue
+		}
+		if err == nil {
+			err = s.decide(ctx, s.unanswered(ports))
+		}
+		if errors.Is(err, errTableFull) {
+			err = s.recover(ctx, len(s.unanswered(ports)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// knownOpen are the open ports that go along with a retry round.
+func (s *sweep) knownOpen(round int) []int {
+	if round == 0 {
+		return nil
+	}
+	most := firstCanaries
+	s.mu.Lock()
+	if s.canary.asked >= enoughCanaries {
+		most = lateCanaries
+	}
+	s.mu.Unlock()
+	return s.openPorts(most)
+}
+
+// measure counts the known-open ports of a round that stayed silent. It
+// reports false when so few answered that the path was dead: such a round
+// says nothing, neither about ports nor about loss.
+func (s *sweep) measure(known []int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := 0
+	for _, n := range known {
+		if !s.ports[n].heard {
+			lost++
+		}
+	}
+	expected := 1.0
+	if s.canary.asked > 0 {
+		expected = 1 - lossBound(s.canary.lost, s.canary.asked)
+	}
+	if float64(len(known)-lost) < float64(len(known))*expected/4 {
+		return false
+	}
+	s.canary.asked += len(known)
+	s.canary.lost += lost
+	return true
+}
+
+// forgive takes one try back from ports that a dead path kept silent.
+func (s *sweep) forgive(ports []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range ports {
+		if t := s.ports[n]; t != nil && !t.answered && t.tries > 0 {
+			t.tries--
+		}
+	}
+}
+
+// decide declares silent what has been asked often enough, after a fresh flow
+// has shown that new connections pass.
+func (s *sweep) decide(ctx context.Context, pending []int) error {
+	s.mu.Lock()
+	blind := s.canary.asked == 0
+	need, ok := blindTries, true
+	if !blind {
+		need, ok = triesNeeded(lossBound(s.canary.lost, s.canary.asked), len(s.ports))
+	}
+	var ready []int
+	for _, n := range pending {
+		if s.ports[n].tries >= need {
+			ready = append(ready, n)
+		}
+	}
+	enough := s.canary.asked >= enoughCanaries
+	s.mu.Unlock()
+	switch {
+	case !ok && enough:
+		return s.giveUp("more than half of all packets are lost")
+	case !ok || len(ready) == 0:
+		return ctx.Err()
+	case !blind && !s.fresh(ctx):
+		return errTableFull
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range ready {
+		if t := s.ports[n]; !t.answered {
+			t.silent, t.blind = true, blind
+		}
+	}
+	return nil
+}
+
+// reconsider makes ports undecided again that were declared silent while
+// nothing had ever answered, if something has since. It returns them.
+func (s *sweep) reconsider() []int {
+	open := len(s.openPorts(1)) > 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []int
+	for n, t := range s.ports {
+		if open && t.silent && t.blind {
+			t.silent, t.blind = false, false
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// recover is what follows when new flows no longer pass: the sweep waits until
+// they do, forgets what it believed since, and goes on slower. It gives up
+// when that would take much longer than was announced.
+func (s *sweep) recover(ctx context.Context, remaining int) error {
+	trip, at := s.describe()
+	if err := s.alive(ctx, &trip); err != nil {
+		return err
+	}
+	rate := max(s.pace.rate/4, 1)
+	if trip.Step {
+		rate = min(rate, politeRate(at/2))
+	}
+	s.mu.Lock()
+	s.trips = append(s.trips, trip)
+	mine := &s.trips[len(s.trips)-1]
+	trips := len(s.trips)
+	s.mu.Unlock()
+	s.disbelieve(at)
+	if left := time.Duration(remaining) * time.Second / time.Duration(rate); trips > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
+		return s.giveUp("new connections no longer passed, and going on slowly enough would have taken " + rounded(left))
+	}
+	s.env.Say("new connections no longer pass the router; waiting until it forgets old ones")
+	begin := time.Now()
+	for passed := false; !passed; {
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		passed = s.fresh(ctx)
+		if !passed && time.Since(begin) > recoverWait {
+			return s.giveUp("new connections no longer passed")
+		}
+	}
+	s.pace.slow(rate)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine.Cleared, mine.WaitMS = true, time.Since(begin).Milliseconds()
+	s.canary.tripped, s.canary.missed = false, 0
+	return nil
+}
+
+// disbelieve forgets the silence of ports that were asked when new flows may
+// have failed already: of all that are no verdict yet.
+func (s *sweep) disbelieve(at int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.ports {
+		if !t.answered && !t.silent {
+			t.tries = 0
+		}
+	}
+	s.order = s.order[:min(at, len(s.order))]
+}
+
+// describe looks at the order of sending: where did new flows begin to fail?
+func (s *sweep) describe() (trip Trip, at int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	passed := make([]bool, len(s.order))
+	for i, n := range s.order {
+		passed[i] = s.ports[n].answered
+	}
+	trip = Trip{AtMS: time.Since(s.start).Milliseconds(), Rate: s.pace.rate}
+	at, trip.Step = tableStep(passed)
+	if !trip.Step {
+		at = len(passed)
+	}
+	for _, p := range passed[:at] {
+		if p {
+			trip.Answered++
+		}
+	}
+	trip.Failed = len(passed) - at
+	return trip, at
+}
+
+// alive asks known-open ports on the flows of the sweep itself: if those do
+// not pass either it is no full table, but a dead path.
+func (s *sweep) alive(ctx context.Context, trip *Trip) error {
+	s.mu.Lock()
+	s.canary.tripped, s.canary.missed = false, 0
+	s.mu.Unlock()
+	known := s.openPorts(lateCanaries)
+	err := s.ask(ctx, known, false)
+	if err != nil && !errors.Is(err, errTableFull) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lives := slices.ContainsFunc(known, func(n int) bool { return s.ports[n].heard })
+	trip.Step = trip.Step && lives
+	return nil
+}
+
+// giveUp notes why the sweep ends.
+func (s *sweep) giveUp(why string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gaveUp = why
+	return errGaveUp
+}

@@ -1,0 +1,76 @@
+// Package rtpports finds out which UDP ports of the media range pass between
+// this network and a responder outside, in which direction the others are
+// stopped, and how many sessions the router on the way can hold.
+package rtpports
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID:    "rtp-ports",
+		Group: "office",
+		Title: "Media passes on every RTP port",
+		Doc: `Asks the responder on the UDP ports of calls (10000-65535, or --rtp-range).
+Sends real RTP packets (172 bytes, G.711) from one socket, in random order, and
+hears the responder's answers; the responder keeps which ports were reached, so
+that "stopped on the way out" and "the answer was stopped" are two facts. By
+default every 64th port and the usual edges are asked, and where the outcome
+changes the exact port is searched; --full asks every port. The rate keeps the
+router's connection table free (--router-entries, --fast, --rate). How often a
+silent port is asked follows from the loss of the same minute; what stays
+unclear is unknown, not blocked. A canary with a fresh source port tells a full
+connection table from blocked ports. Needs a responder.
+  pass          all ports that were asked are open both ways
+  warn          the router's table is small, or content decides what passes
+  fail          ports are blocked; the finding says which, and in which direction
+  inconclusive  some ports could not be told
+  skip          no responder was named`,
+		// A whole sweep at the polite rate takes 7 minutes, with retries 10,
+		// which is as long as a responder keeps a session.
+		Timeout: 10 * time.Minute,
+		Assumes: []string{"uplink"},
+	}, observe, judge)
+}
+
+// observe sweeps the ports. What it has learnt when it breaks off is kept.
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Responder: env.Inputs.Responder, Runs: []Run{}}
+	if o.Responder == "" {
+		return o, nil
+	}
+	p, err := newPlan(env.Inputs)
+	if err != nil {
+		return o, err
+	}
+	o.Range, o.Mode, o.Stride = p.span.String(), p.mode, p.stride
+	client, err := env.Session(ctx)
+	if err != nil {
+		o.ResponderError = err.Error()
+		return o, nil // what the responder said is an observation
+	}
+	if err := p.within(client.Info.RTPRange); err != nil {
+		o.ResponderError = err.Error()
+		return o, nil
+	}
+	p.ports = p.choose()
+	p.budget()
+	o.Range, o.Rate, o.Entries = p.span.String(), p.rate, p.entries
+	o.ExpectedMS = p.expected().Milliseconds()
+	env.Say(fmt.Sprintf("testing %s of %s RTP ports, about %s at %s a second",
+		thousands(len(p.ports)), thousands(p.span.size()), rounded(p.expected()), thousands(p.rate)))
+	s, err := newSweep(ctx, env, client, p)
+	if err != nil {
+		return o, err
+	}
+	defer s.close(ctx)
+	err = s.run(ctx)
+	s.report(&o)
+	return o, err
+}

@@ -1,0 +1,196 @@
+package signalling
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Fact is one line of the stable summary: one transport of one server, or the
+// real registration.
+type Fact struct {
+	Target    string  `json:"target"`    // as the user or the profile named it
+	Transport string  `json:"transport"` // udp tcp tls ws wss; empty when there was nothing to ask
+	Port      int     `json:"port"`
+	Status    Status  `json:"status"`
+	Code      int     `json:"code"`   // of the answer to OPTIONS, or to REGISTER where only that was answered; 0 without one
+	RTTMillis float64 `json:"rtt_ms"` // of that answer
+	Server    string  `json:"server"` // as it calls itself
+
+	Address      string    `json:"address,omitempty"`
+	Method       string    `json:"method,omitempty"` // of the answered request
+	Phrase       string    `json:"phrase,omitempty"`
+	Meaning      string    `json:"meaning,omitempty"`
+	RegisterCode int       `json:"register_code,omitempty"`
+	Expected     bool      `json:"expected,omitempty"` // the profile or DNS says that the server speaks this here
+	Certificate  *CertFact `json:"certificate,omitempty"`
+	Account      string    `json:"account,omitempty"` // sip:user@domain: this line is the real registration
+	Note         string    `json:"note,omitempty"`    // why there was no answer
+}
+
+// CertFact is a certificate as its owner would look at it.
+type CertFact struct {
+	Subject   string    `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	Version   string    `json:"tls_version"`
+	Faults    []string  `json:"faults"`
+}
+
+// Status is what became of one transport.
+type Status string
+
+// The statuses. Those after tls-error say more than CONTRACT's five.
+const (
+	Answered    Status = "answered"
+	Timeout     Status = "timeout"
+	Refused     Status = "refused"
+	Prohibited  Status = "prohibited"
+	TLSError    Status = "tls-error"
+	Reset       Status = "reset"
+	Unreachable Status = "unreachable"
+	LocalFilter Status = "local-filter" // this machine's own packet filter
+	NoAddress   Status = "no-address"   // the name was not found
+	NoWebSocket Status = "no-websocket" // a web server that speaks no SIP
+	Other       Status = "other"
+)
+
+// status names what became of a probe.
+func (p *Probe) status() Status {
+	switch {
+	case p.answered():
+		return Answered
+	case p.TLS != nil && p.TLS.Error != "":
+		return TLSError
+	case p.HTTPStatus != 0:
+		return NoWebSocket
+	}
+	switch p.ErrorClass {
+	case "", "timeout":
+		return Timeout
+	case "refused":
+		return Refused
+	case "prohibited":
+		return Prohibited
+	case "reset":
+		return Reset
+	case "unreachable":
+		return Unreachable
+	case "local-filter":
+		return LocalFilter
+	}
+	return Other
+}
+
+// definite reports whether somebody said no: silence is no such thing.
+func (s Status) definite() bool {
+	switch s {
+	case Refused, Prohibited, Reset, Unreachable, LocalFilter, TLSError, NoWebSocket:
+		return true
+	}
+	return false
+}
+
+// response is the answer that counts: to OPTIONS, else to REGISTER.
+func (p *Probe) response() (r Response, method string, rtt float64) {
+	if r, ok := readResponse(p.Options.Reply); ok {
+		return r, "OPTIONS", p.Options.RTTMillis
+	}
+	if r, ok := readResponse(p.Register.Reply); ok {
+		return r, "REGISTER", p.Register.RTTMillis
+	}
+	return Response{}, "", 0
+}
+
+func facts(o *Observed) []Fact {
+	out := []Fact{}
+	for i := range o.Servers {
+		s := &o.Servers[i]
+		if s.Error != "" {
+			out = append(out, Fact{Target: s.Name, Status: NoAddress, Note: s.Error})
+		}
+		for k := range s.Probes {
+			out = append(out, fact(o, s, &s.Probes[k]))
+		}
+	}
+	if a := o.Account; a != nil {
+		out = append(out, accountFact(a))
+	}
+	return out
+}
+
+func fact(o *Observed, s *Server, p *Probe) Fact {
+	f := Fact{
+		Target: s.Name, Transport: p.Transport, Port: p.port(), Status: p.status(), Address: p.Remote.Addr().String(),
+		Expected: p.Expected, Note: p.Error,
+	}
+	if f.Status == Answered {
+		r, method, rtt := p.response()
+		f.Code, f.Method, f.RTTMillis, f.Server, f.Phrase, f.Note = r.Code, method, rtt, r.Server, r.Phrase, ""
+		f.Meaning = meaning(r)
+	}
+	if r, ok := readResponse(p.Register.Reply); ok {
+		f.RegisterCode = r.Code
+	}
+	if p.TLS != nil && !p.TLS.NotAfter.IsZero() {
+		f.Certificate = &CertFact{
+			Subject: p.TLS.Subject, Issuer: p.TLS.Issuer, NotBefore: p.TLS.NotBefore, NotAfter: p.TLS.NotAfter,
+			Version: p.TLS.Version, Faults: []string{},
+		}
+		for _, x := range p.TLS.faults(o.now(p.TLS.At)) {
+			f.Certificate.Faults = append(f.Certificate.Faults, x.text)
+		}
+	}
+	return f
+}
+
+func accountFact(a *Account) Fact {
+	f := Fact{
+		Target: a.Server, Transport: a.Transport, Port: int(a.Remote.Port()), Status: Timeout, Method: "REGISTER", Account: a.Address, Note: a.Error,
+	}
+	if a.Remote.IsValid() {
+		f.Address = a.Remote.Addr().String()
+	}
+	if r := a.last(); r != nil && r.Code != 0 {
+		f.Status, f.Code, f.Phrase, f.Server, f.Meaning = Answered, r.Code, r.Phrase, r.Server, meaning(*r)
+	}
+	return f
+}
+
+// meaning explains a response in words, for one that came to a request without
+// credentials.
+func meaning(r Response) string {
+	if c, ok := netinfo.ExplainSIP(r.Code, r.Phrase); ok {
+		return c.Meaning
+	}
+	return ""
+}
+
+// explained is a response with what it means and what to check next.
+func explained(r Response) string {
+	c, ok := netinfo.ExplainSIP(r.Code, r.Phrase)
+	text := fmt.Sprintf("%d %s", r.Code, r.Phrase)
+	if !ok {
+		return text
+	}
+	text += ": " + c.Meaning
+	if c.Next != "" {
+		text += " (check: " + c.Next + ")"
+	}
+	return text
+}
+
+// upper is the transport as people write it.
+func upper(transport string) string {
+	switch transport {
+	case "ws", "wss":
+		return "WebSocket (" + transport + ")"
+	}
+	return strings.ToUpper(transport)
+}
+
+// at names a transport and its port: "UDP 5060".
+func (p *Probe) at() string { return fmt.Sprintf("%s %d", upper(p.Transport), p.port()) }

@@ -1,0 +1,107 @@
+package signalling
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Observed is everything that was asked and answered.
+type Observed struct {
+	Servers   []Server  `json:"servers"`
+	LeftOut   int       `json:"left_out,omitempty"` // servers beyond the limit, not asked
+	LocalTime time.Time `json:"local_time"`         // this machine's clock at the start
+	Clock     *Clock    `json:"clock,omitempty"`    // nil: nobody was to be asked
+	Account   *Account  `json:"account,omitempty"`  // nil: none was given
+}
+
+// Server is one SIP server as the user or the profile named it.
+type Server struct {
+	Name   string  `json:"name"`
+	Probes []Probe `json:"probes"`
+	Error  string  `json:"error,omitempty"` // why there is nothing to ask
+}
+
+// Probe is one transport to one address of a server.
+type Probe struct {
+	Transport string         `json:"transport"` // udp tcp tls ws wss
+	Host      string         `json:"host"`      // whose address it is: the server, or an SRV record's target
+	Remote    netip.AddrPort `json:"remote"`
+	Local     netip.AddrPort `json:"local"`
+	// Expected: the profile or an SRV record says that the server speaks this
+	// transport here. The others are tried because phones can be set to them.
+	Expected bool   `json:"expected,omitempty"`
+	Options  Answer `json:"options"`
+	Register Answer `json:"register"`
+	// Connected: the TCP connection stood, whatever came after.
+	Connected  bool       `json:"connected,omitempty"`
+	Error      string     `json:"error,omitempty"`
+	ErrorClass string     `json:"error_class,omitempty"`
+	ErrorHop   netip.Addr `json:"error_hop,omitzero"`
+	Strays     int        `json:"strays,omitempty"` // datagrams that answered nothing
+	TLS        *TLS       `json:"tls,omitempty"`
+	Path       string     `json:"path,omitempty"`        // of the WebSocket
+	HTTPStatus int        `json:"http_status,omitempty"` // of a refused WebSocket
+}
+
+// Answer is what came of one request.
+type Answer struct {
+	Tries     int     `json:"tries,omitempty"`
+	Reply     []byte  `json:"reply,omitempty"` // the final response as it came
+	RTTMillis float64 `json:"rtt_ms,omitempty"`
+}
+
+// TLS is a handshake and the certificate that came with it.
+type TLS struct {
+	Error       string    `json:"error,omitempty"` // why the handshake failed
+	Version     string    `json:"version,omitempty"`
+	Subject     string    `json:"subject,omitempty"`
+	Issuer      string    `json:"issuer,omitempty"`
+	Names       []string  `json:"names,omitempty"` // the hosts it is for
+	NotBefore   time.Time `json:"not_before,omitzero"`
+	NotAfter    time.Time `json:"not_after,omitzero"`
+	SelfSigned  bool      `json:"self_signed,omitempty"`
+	CheckedName string    `json:"checked_name,omitempty"`
+	NameError   string    `json:"name_error,omitempty"`
+	// ChainError is what is wrong with the chain at a time within the
+	// certificate's own dates.
+	ChainError string    `json:"chain_error,omitempty"`
+	At         time.Time `json:"at,omitzero"` // this machine's clock
+}
+
+// Clock is this machine's clock against an NTP server's.
+type Clock struct {
+	Server       string     `json:"server"`
+	Addr         netip.Addr `json:"addr,omitzero"`
+	OffsetMillis int64      `json:"offset_ms"` // what must be added to this machine's clock
+	RTTMillis    float64    `json:"rtt_ms,omitempty"`
+	Stratum      int        `json:"stratum,omitempty"`
+	Tries        int        `json:"tries,omitempty"`
+	Error        string     `json:"error,omitempty"`
+}
+
+// Account is the one real registration. Neither the password nor anything
+// computed from it is kept.
+type Account struct {
+	Address   string         `json:"address"` // sip:user@domain
+	Server    string         `json:"server,omitempty"`
+	Transport string         `json:"transport,omitempty"`
+	Remote    netip.AddrPort `json:"remote,omitzero"`
+	Algorithm string         `json:"algorithm,omitempty"`
+	// First is the answer to the REGISTER without credentials, Second to the
+	// one with them, Removed to the one that takes the registration back.
+	First   *Response `json:"first,omitempty"`
+	Second  *Response `json:"second,omitempty"`
+	Removed *Response `json:"removed,omitempty"`
+	// Unsupported is why the challenge was not answered.
+	Unsupported string `json:"unsupported,omitempty"`
+	Error       string `json:"error,omitempty"`
+}
+
+// Response is a final response without what might identify other devices.
+type Response struct {
+	Code    int    `json:"code"`
+	Phrase  string `json:"phrase,omitempty"`
+	Server  string `json:"server,omitempty"`
+	Warning string `json:"warning,omitempty"`
+	Stale   bool   `json:"stale,omitempty"`
+}

@@ -1,0 +1,195 @@
+package signalling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// registerFor is how long the registration would last if it could not be taken
+// back, seconds: long enough for any server's minimum (most have 60 or 120),
+// short enough to be gone soon.
+const registerFor = 300
+
+// register makes one real registration: a REGISTER without credentials, one
+// with the answer to the challenge, and one that takes it back, all on the same
+// flow. The password is used for one attempt only, right or wrong.
+func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
+	address := env.Account.User + "@" + env.Account.Domain
+	a := &Account{Address: "sip:" + address}
+	t, name, ok := best(env.Account.Domain, servers)
+	if !ok {
+		a.Error = "no SIP server answered, so there is nobody to register with"
+		return a
+	}
+	a.Server, a.Transport, a.Remote = name, t.transport, t.addr
+	t.domain, t.uri = env.Account.Domain, env.Account.Domain
+	var p Probe
+	f, err := open(ctx, env, t, &p)
+	if err != nil {
+		a.Error = err.Error()
+		return a
+	}
+	defer f.close()
+	d := newDialogue(t, f.localAddr(), address)
+	if err := a.run(ctx, f, d, env.Account); err != nil {
+		a.Error = err.Error()
+	}
+	return a
+}
+
+// best picks the way for the registration: TLS with a certificate that is in
+// order, because there nobody on the way sees what could be guessed from; then
+// what phones use, UDP and TCP; then the rest. The server of the account's own
+// domain goes before others.
+func best(domain string, servers []Server) (target, string, bool) {
+	rank := func(s *Server, p *Probe) int {
+		r := map[string]int{"udp": 2, "tcp": 3, "tls": 4, "wss": 5, "ws": 6}[p.Transport]
+		if p.TLS != nil && p.TLS.sound() && p.Transport == "tls" {
+			r = 1
+		}
+		if host, _, err := split(s.Name); err != nil || host != domain {
+			r += 10
+		}
+		return r
+	}
+	var found target
+	var name string
+	lowest := 0
+	for i := range servers {
+		for k := range servers[i].Probes {
+			s, p := &servers[i], &servers[i].Probes[k]
+			if r := rank(s, p); p.answered() && (lowest == 0 || r < lowest) {
+				lowest, name = r, s.Name
+				found = target{transport: p.Transport, host: p.Host, addr: p.Remote}
+			}
+		}
+	}
+	return found, name, lowest > 0
+}
+
+// sound reports whether nothing is wrong with the certificate, by this
+// machine's clock.
+func (i *TLS) sound() bool {
+	return i.Error == "" && i.NameError == "" && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
+}
+
+func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.Account) error {
+	first, err := askOnce(ctx, f, d.request("REGISTER", expires(registerFor)))
+	if err != nil {
+		return fmt.Errorf("registering, without credentials yet: %w", err)
+	}
+	a.First = noted(first)
+	var auth *challenge
+	if a.First.Code == 401 || a.First.Code == 407 {
+		if auth, a.Unsupported = pick(first); auth == nil {
+			return nil
+		}
+		a.Algorithm = auth.algorithm()
+		second, err := askOnce(ctx, f, d.request("REGISTER", expires(registerFor), auth.answer(secret, d.uri)))
+		if err != nil {
+			return fmt.Errorf("registering, with credentials: %w", err)
+		}
+		a.Second = noted(second)
+	}
+	if last := a.last(); last.Code/100 != 2 {
+		return nil
+	}
+	return a.takeBack(ctx, f, d, secret, auth)
+}
+
+// takeBack removes the registration. The credentials are known to be right by
+// now, so a server that wants a fresh nonce gets one more answer.
+func (a *Account) takeBack(ctx context.Context, f flow, d *dialogue, secret *checks.Account, auth *challenge) error {
+	for range 2 {
+		fields := []string{expires(0)}
+		if auth != nil {
+			fields = append(fields, auth.answer(secret, d.uri))
+		}
+		reply, err := askOnce(ctx, f, d.request("REGISTER", fields...))
+		if err != nil {
+			return fmt.Errorf("taking the registration back: %w", err)
+		}
+		a.Removed = noted(reply)
+		if a.Removed.Code != 401 && a.Removed.Code != 407 {
+			return nil
+		}
+		if auth, _ = pick(reply); auth == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// last is the answer that decides.
+func (a *Account) last() *Response {
+	if a.Second != nil {
+		return a.Second
+	}
+	return a.First
+}
+
+func expires(seconds int) string { return fmt.Sprintf("Expires: %d", seconds) }
+
+func noted(reply []byte) *Response {
+	r, _ := readResponse(reply)
+	return &r
+}
+
+// askOnce sends one request and waits for its answer. Repetitions over UDP are
+// the same bytes: to the server they are one attempt (RFC 3261, 17.1.2).
+func askOnce(ctx context.Context, f flow, r *request) ([]byte, error) {
+	err := f.ask(ctx, probe.SIP(), r)
+	if r.reply != nil {
+		return r.reply, nil
+	}
+	if err == nil {
+		err = errors.New("no answer")
+	}
+	return nil, err
+}
+
+// challenge is the one of a server's challenges that is answered.
+type challenge struct {
+	sip.Challenge
+	used int
+}
+
+// pick takes the topmost challenge that can be answered (RFC 8760, section
+// 2.4), or says why there is none.
+func pick(reply []byte) (*challenge, string) {
+	m, err := sip.Parse(reply)
+	if err != nil {
+		return nil, err.Error()
+	}
+	list := m.Challenges()
+	for _, c := range list {
+		if c.Supported() {
+			return &challenge{Challenge: c}, ""
+		}
+	}
+	if len(list) == 0 {
+		return nil, "the server asks for credentials and does not say how"
+	}
+	return nil, fmt.Sprintf("the server wants %s, which is not supported", cut(list[0].Scheme+" "+list[0].Algorithm))
+}
+
+func (c *challenge) algorithm() string {
+	if c.Algorithm == "" {
+		return "MD5"
+	}
+	return cut(c.Algorithm)
+}
+
+// answer is the header field for the next request.
+func (c *challenge) answer(secret *checks.Account, uri string) string {
+	field := c.Authorize(sip.Credentials{
+		User: secret.User, Password: secret.Password.Reveal(), CNonce: token(), Count: c.used,
+	}, "REGISTER", uri)
+	c.used++
+	return field
+}

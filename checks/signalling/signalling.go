@@ -1,0 +1,70 @@
+// Package signalling asks the provider's SIP servers over every transport that
+// phones use, explains what they answer, and looks at their certificates.
+package signalling
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "signalling", Group: "office", Title: "The SIP servers answer",
+		Timeout: 30 * time.Second,
+		Assumes: []string{"uplink"},
+		Doc: `Asks every SIP server (--sip-server, --profile) over UDP, TCP and TLS.
+
+Each transport gets one OPTIONS, repeated when lost. One transport of each
+server gets a REGISTER without credentials as well, and so does every transport
+on which OPTIONS stays silent; with --deep all of them. It is not sent more
+often by default because servers count refused registrations and ban who makes
+many. Any answer shows that the way is open: 401 and 407 ask for the password
+that was not sent. WebSocket (RFC 7118) is tried where the profile or the port
+says so, and with --deep.
+
+The certificate of TLS servers is checked for name, chain and dates. Its dates
+are compared with the time of an NTP server (pool.ntp.org, or --ntp; none with
+--no-public), because a wrong clock makes good certificates look bad.
+
+With --account user@domain one real registration is made, answered with the
+password exactly once, and removed again on the same connection.
+
+fail: a server refuses on every transport, a certificate that phones rely on
+has expired, or the account is refused.
+warn: UDP is silent while TCP or TLS answers, and other faults of one transport.
+inconclusive: no answer at all. Silence may be a firewall here, a ban there, a
+wrong name, or a server that is down.`,
+	}, observe, judge)
+}
+
+// accountBudget bounds the real registration: three questions, of which the
+// first two may have to be repeated.
+const accountBudget = 12 * time.Second
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Servers: []Server{}, LocalTime: time.Now().UTC()}
+	if len(env.Inputs.SIPServers) == 0 {
+		return o, nil
+	}
+	names := env.Inputs.SIPServers[:min(maxServers, len(env.Inputs.SIPServers))]
+	o.LeftOut = len(env.Inputs.SIPServers) - len(names)
+	o.Servers = make([]Server, len(names))
+	env.Say("asking the SIP servers over UDP, TCP and TLS")
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { o.Servers[i] = askServer(ctx, env, name) })
+	}
+	wg.Go(func() { o.Clock = askTime(ctx, env) })
+	wg.Wait()
+	if env.Account != nil && ctx.Err() == nil {
+		env.Say("registering " + env.Account.User + "@" + env.Account.Domain + " once")
+		ctx, cancel := context.WithTimeout(ctx, accountBudget)
+		defer cancel()
+		o.Account = register(ctx, env, o.Servers)
+	}
+	return o, ctx.Err()
+}

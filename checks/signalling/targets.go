@@ -1,0 +1,214 @@
+package signalling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// maxServers bounds how many SIP servers one run asks: a profile names a
+// handful, and nobody's network is scanned.
+const maxServers = 8
+
+// target is one (transport, address) of a server.
+type target struct {
+	transport string
+	domain    string // the SIP domain: what the certificate must be for (RFC 5922, section 7)
+	host      string // whose address it is
+	uri       string // the host part of request URIs
+	addr      netip.AddrPort
+	expected  bool
+}
+
+// webSocketPorts are the usual ones: RFC 7118's, Asterisk's (http.conf), and
+// FreeSWITCH's (internal.xml).
+func webSocketPorts() map[int]string {
+	return map[int]string{80: "ws", 8088: "ws", 5066: "ws", 443: "wss", 8089: "wss", 7443: "wss"}
+}
+
+// defaultPort is the port of a transport (RFC 3261, 19.1.2; RFC 7118, 5).
+func defaultPort(transport string) int {
+	switch transport {
+	case "tls":
+		return 5061
+	case "ws":
+		return 80
+	case "wss":
+		return 443
+	}
+	return 5060
+}
+
+// port is one (transport, port) to try; port 0 asks SRV and the default.
+type port struct {
+	transport string
+	port      int
+	expected  bool
+}
+
+// ports decides what to try. said are the transports that the profile names
+// for this very host and port.
+func ports(number int, said []string, deep bool) (out []port) {
+	add := func(transport string, n int) {
+		p := port{transport, n, n == number && slices.Contains(said, transport)}
+		if !slices.ContainsFunc(out, func(q port) bool { return q.transport == transport && q.port == n }) {
+			out = append(out, p)
+		}
+	}
+	for _, t := range said {
+		add(t, number)
+	}
+	web := webSocketPorts()[number]
+	switch {
+	case number == 443: // both SIP over TLS and WebSocket hide behind it
+		add("tls", number)
+		add("wss", number)
+	case web != "":
+		add(web, number)
+	case number == 5061 && len(said) == 0:
+		add("tls", number)
+	case len(said) > 0 && !slices.Contains(said, "udp") && !slices.Contains(said, "tcp"):
+		// The profile says TLS or WebSocket, and nothing else, of this port.
+	default:
+		add("udp", number)
+		add("tcp", number)
+		if number == 0 {
+			add("tls", 0)
+		} else {
+			add("tls", defaultPort("tls"))
+		}
+	}
+	if deep {
+		add("wss", 443)
+		add("wss", 8089)
+	}
+	return out
+}
+
+// resolve finds where a server answers. With a port in the name, or an address,
+// DNS records other than addresses have no say (RFC 3263, 4.2); otherwise the
+// best SRV record goes before the default port, and under --deep its
+// alternatives are asked too.
+func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
+	host, number, err := split(name)
+	if err != nil {
+		return nil, err
+	}
+	list := ports(number, env.Inputs.SIPTransports[name], env.Inputs.Deep)
+	found := make([][]target, len(list))
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, p := range list {
+		wg.Go(func() { found[i], errs[i] = locate(ctx, env, host, p) })
+	}
+	wg.Wait()
+	var out []target
+	for _, f := range found {
+		for _, t := range f {
+			if !slices.ContainsFunc(out, func(o target) bool { return o.transport == t.transport && o.addr == t.addr }) {
+				out = append(out, t)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, cmpErr(errs, fmt.Errorf("%s has no address of the family of %s", host, env.Inputs.Bind))
+	}
+	return out, nil
+}
+
+// cmpErr is the first error, or the given one.
+func cmpErr(errs []error, otherwise error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return otherwise
+}
+
+func split(name string) (host string, number int, err error) {
+	host, text, err := net.SplitHostPort(name)
+	if err != nil {
+		return strings.Trim(name, "[]"), 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 || host == "" {
+		return "", 0, fmt.Errorf("%s: the port must be a number from 1 to 65535", name)
+	}
+	return host, int(n), nil
+}
+
+// maxAlternatives bounds how many SRV targets of one transport --deep asks.
+const maxAlternatives = 3
+
+// locate finds the addresses of one transport.
+func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target, error) {
+	at := []platform.SRV{{Target: host, Port: uint16(p.port)}}
+	expected := p.expected
+	if p.port == 0 {
+		at[0].Port = uint16(defaultPort(p.transport))
+		if _, err := netip.ParseAddr(host); err != nil && (p.transport == "udp" || p.transport == "tcp" || p.transport == "tls") {
+			if srv, err := lookupSRV(ctx, env, p.transport, host); err == nil && len(srv) > 0 {
+				at, expected = srv, true
+			}
+		}
+	}
+	most := 1
+	if env.Inputs.Deep {
+		most = maxAlternatives
+	}
+	var out []target
+	var last error
+	for _, s := range at[:min(most, len(at))] {
+		addrs, err := env.Net.LookupAddrs(ctx, s.Target)
+		if err != nil {
+			last = err
+			continue
+		}
+		a, ok := sameFamily(addrs, env.Inputs.Bind)
+		if !ok {
+			last = errors.Join(last, fmt.Errorf("%s has no address of the family of %s", s.Target, env.Inputs.Bind))
+			continue
+		}
+		out = append(out, target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected})
+	}
+	return out, last
+}
+
+// uriHost is the host part of a request URI: the port only where it is not the
+// usual one, because servers know themselves by name.
+func uriHost(host string, number int) string {
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		host = "[" + host + "]"
+	}
+	if number == 0 || number == 5060 || number == 5061 || webSocketPorts()[number] != "" {
+		return host
+	}
+	return host + ":" + strconv.Itoa(number)
+}
+
+// sameFamily picks the first address that the local one can talk to.
+func sameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
+	for _, a := range addrs {
+		if !local.IsValid() || a.Is4() == local.Is4() {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func lookupSRV(ctx context.Context, env *checks.Env, transport, domain string) ([]platform.SRV, error) {
+	if transport == "tls" {
+		return env.Net.LookupSRV(ctx, "sips", "tcp", domain)
+	}
+	return env.Net.LookupSRV(ctx, "sip", transport, domain)
+}

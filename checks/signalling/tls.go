@@ -1,0 +1,81 @@
+package signalling
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// handshake accepts any certificate and any version back to TLS 1.0, so that
+// what is wrong can be told; nothing secret is sent on a connection whose
+// certificate is not sound, except by a user who asked for it by --account.
+func handshake(ctx context.Context, conn net.Conn, t target) (*tls.Conn, *TLS, error) {
+	info := &TLS{CheckedName: t.domain, At: time.Now().UTC()}
+	cfg := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
+	if _, err := netip.ParseAddr(t.domain); err != nil {
+		cfg.ServerName = t.domain
+	}
+	if t.transport == "wss" {
+		cfg.NextProtos = []string{"http/1.1"}
+	}
+	c := tls.Client(conn, cfg)
+	if err := c.HandshakeContext(ctx); err != nil {
+		info.Error = err.Error()
+		return nil, info, err
+	}
+	state := c.ConnectionState()
+	info.Version = tls.VersionName(state.Version)
+	info.read(state.PeerCertificates, t)
+	return c, info, nil
+}
+
+// maxNames bounds what is kept of a certificate's names.
+const maxNames = 20
+
+func (i *TLS) read(certs []*x509.Certificate, t target) {
+	leaf := certs[0]
+	i.Subject, i.Issuer = cut(leaf.Subject.String()), cut(leaf.Issuer.String())
+	i.NotBefore, i.NotAfter = leaf.NotBefore.UTC(), leaf.NotAfter.UTC()
+	i.SelfSigned = leaf.CheckSignatureFrom(leaf) == nil || leaf.Subject.String() == leaf.Issuer.String()
+	for _, n := range leaf.DNSNames {
+		i.Names = append(i.Names, cut(n))
+	}
+	for _, a := range leaf.IPAddresses {
+		i.Names = append(i.Names, a.String())
+	}
+	i.Names = i.Names[:min(maxNames, len(i.Names))]
+	// RFC 5922 wants the domain; many providers have the server's own name in
+	// it, and phones that were given that name are content.
+	if err := leaf.VerifyHostname(t.domain); err != nil && leaf.VerifyHostname(t.host) != nil {
+		i.NameError = cut(err.Error())
+	}
+	i.ChainError = chainError(certs, i.At)
+}
+
+// chainError verifies the chain at a time within the leaf's own dates: dates
+// are judged apart, with a clock that is known to be right.
+func chainError(certs []*x509.Certificate, now time.Time) string {
+	leaf := certs[0]
+	switch {
+	case now.Before(leaf.NotBefore):
+		now = leaf.NotBefore
+	case now.After(leaf.NotAfter):
+		now = leaf.NotAfter
+	}
+	between := x509.NewCertPool()
+	for _, c := range certs[1:] {
+		between.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Intermediates: between, CurrentTime: now})
+	if err == nil {
+		return ""
+	}
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return "signed by an authority that this machine does not know"
+	}
+	return cut(err.Error())
+}
