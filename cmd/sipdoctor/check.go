@@ -17,11 +17,17 @@ import (
 // checkOptions are the flags of check as they were typed.
 type checkOptions struct {
 	reporting
+	signallingOptions
 	responder, fingerprint string
 	sipServers, stun       []string
 	profile, bind          string
 	deep, noPublic         bool
+	noLookup               bool
 	skip                   []string
+	ladder                 []int
+	rtpRange               string
+	full, fast             bool
+	routerEntries, rate    int
 	watch, timeout         time.Duration
 }
 
@@ -33,7 +39,8 @@ func newCheckCommand(s streams) *cobra.Command {
 		Long: `Check looks from this machine at what stands between phones and their PBX: the
 way out, the kind of NAT, and whether anything rewrites, proxies or drops SIP.
 
-Without arguments it runs every check; "sipdoctor checks" lists them. With a
+Without arguments it runs every check but the slow ones, which run when they
+are named or with --deep; "sipdoctor checks" lists them. With a
 responder of your own outside ("sipdoctor serve") it sees both ends of the way.`,
 		Example: `  sipdoctor check
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
@@ -45,6 +52,7 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 		},
 	}
 	o.reporting.addFlags(cmd)
+	o.signallingOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.responder, "responder", "", "responder outside, `HOST[:PORT]`, started with \"sipdoctor serve\"")
 	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "`SHA256` of the responder's certificate, as it printed at its start")
@@ -54,7 +62,14 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 	f.StringVar(&o.bind, "bind", "", "local `ADDRESS|INTERFACE` to send from")
 	f.BoolVar(&o.deep, "deep", false, "every probe, the slow ones too")
 	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
+	f.IntSliceVar(&o.ladder, "ladder", nil, "silences that nat-lifetime tries, `SECONDS,…`")
 	f.BoolVar(&o.noPublic, "no-public", false, "ask no public server, only those named here")
+	f.BoolVar(&o.noLookup, "no-lookup", false, "do not ask DNS whose network the public address is in")
+	f.StringVar(&o.rtpRange, "rtp-range", "", "RTP ports to test, `FIRST-LAST` (default 10000-65535)")
+	f.BoolVar(&o.full, "full", false, "test every RTP port instead of a sample")
+	f.BoolVar(&o.fast, "fast", false, "test RTP ports without regard to the router's connection table")
+	f.IntVar(&o.routerEntries, "router-entries", 0, "connections that the test may take in the router's table, `N` (default 4096)")
+	f.IntVar(&o.rate, "rate", 0, "RTP probes a second, `PPS` (default what the router's table allows)")
 	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
@@ -66,6 +81,9 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 func (o *checkOptions) run(ctx context.Context, s streams, args []string) error {
 	job, err := o.job(ctx, args)
 	if err != nil {
+		return err
+	}
+	if job.account, err = o.readAccount(ctx, s); err != nil {
 		return err
 	}
 	once := func(ctx context.Context) *checks.Report {
@@ -94,22 +112,26 @@ type job struct {
 	inputs checks.Inputs
 	net    platform.Network
 	host   hostFacts
+
+	account *checks.Account // of --account, else nil; it never gets into a report
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
 	if p != nil {
 		env.Progress = p.say
 	}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 
-// choose picks the checks to run from those of a group.
-func choose(group string, named, skip []string) ([]*checks.Check, error) {
+// choose picks the office's checks for a run: those that are named, or else all
+// that the run has something for. Slow ones need --deep, some need a profile.
+func choose(in checks.Inputs) ([]*checks.Check, error) {
+	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
 	for _, c := range all.Checks() {
-		if c.Group == group {
+		if c.Group == "office" {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}
@@ -120,7 +142,8 @@ func choose(group string, named, skip []string) ([]*checks.Check, error) {
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
-		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID)
+		unasked := c.Slow && !in.Deep || c.Profile && in.Profile == ""
+		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID) || len(named) == 0 && unasked
 	})
 	if len(list) == 0 {
 		return nil, usagef("--skip leaves no check to run; there are %s", strings.Join(ids, ", "))

@@ -22,7 +22,14 @@ func newChecksCommand(s streams) *cobra.Command {
 			}
 			w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 			for _, c := range all.Checks() {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID, c.Group, c.Title)
+				when := ""
+				switch {
+				case c.Slow:
+					when = " (slow: only when named, or with --deep)"
+				case c.Profile:
+					when = " (with --profile)"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, c.Group, c.Title, when)
 			}
 			return w.Flush()
 		},

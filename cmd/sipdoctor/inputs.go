@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
+	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -21,13 +23,14 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	list, err := choose("office", named, o.skip)
+	list, err := choose(checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Profile: o.profile})
 	if err != nil {
 		return nil, err
 	}
 	in := checks.Inputs{
 		Checks: named, Skip: o.skip, Profile: o.profile, Responder: o.responder,
-		SIPServers: o.sipServers, STUN: o.stun, Deep: o.deep, NoPublic: o.noPublic,
+		SIPServers: o.sipServers, STUN: o.stun, Deep: o.deep, Ladder: o.ladder, NoPublic: o.noPublic, NoLookup: o.noLookup,
+		RTPRange: o.rtpRange, Full: o.full, Fast: o.fast, RouterEntries: o.routerEntries, Rate: o.rate,
 	}
 	if in.Fingerprint, err = readFingerprint(o.fingerprint); err != nil {
 		return nil, err
@@ -35,6 +38,13 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := addProfile(&in); err != nil {
 		return nil, err
 	}
+	if err := addTransports(&in); err != nil {
+		return nil, err
+	}
+	if err := o.addAccount(&in, list); err != nil {
+		return nil, err
+	}
+	in.NTP = o.ntp
 	machine := platform.ThisMachine()
 	var device string
 	if o.bind != "" {
@@ -50,6 +60,9 @@ func (o *checkOptions) validate() error {
 	if err := o.reporting.validate(); err != nil {
 		return err
 	}
+	if err := o.signallingOptions.validate(); err != nil {
+		return err
+	}
 	if o.responder != "" {
 		if err := validHostPort("responder", o.responder); err != nil {
 			return err
@@ -60,12 +73,29 @@ func (o *checkOptions) validate() error {
 			return err
 		}
 	}
+	for _, v := range o.ladder {
+		if v < 1 || v > natlifetime.MaxRung {
+			return usagef("--ladder: %d s of silence; 1 to %d are possible", v, natlifetime.MaxRung)
+		}
+	}
+	if len(o.ladder) > natlifetime.MaxRungs {
+		return usagef("--ladder has %d rungs; %d are possible", len(o.ladder), natlifetime.MaxRungs)
+	}
 	for _, v := range o.stun {
 		if err := validHostPort("stun", v); err != nil {
 			return err
 		}
 	}
+	if _, _, err := rtpports.ParseRange(o.rtpRange); err != nil {
+		return usagef("--rtp-range %s: %w", render.Quote(o.rtpRange), err)
+	}
 	switch {
+	case o.routerEntries < 0:
+		return usagef("--router-entries %d is negative", o.routerEntries)
+	case o.rate < 0 || o.rate > rtpports.MaxRate:
+		return usagef("--rate %d: 1 to %d packets a second are possible", o.rate, rtpports.MaxRate)
+	case o.fast && o.routerEntries > 0:
+		return usagef("--fast has no regard to --router-entries; give one of them")
 	case o.fingerprint != "" && o.responder == "":
 		return usagef("--responder-fingerprint belongs to --responder; name the responder too")
 	case o.timeout < 0:

@@ -47,7 +47,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		return nil, err
 	}
 	defer func() { end(); <-ended }()
-	list, err := choose("office", nil, nil)
+	list, err := choose(checks.Inputs{Deep: o.deep})
 	if err != nil {
 		return nil, err
 	}

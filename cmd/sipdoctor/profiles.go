@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -14,9 +15,12 @@ import (
 )
 
 func newProfilesCommand(s streams) *cobra.Command {
-	return &cobra.Command{
-		Use:               "profiles [NAME|FILE]",
-		Short:             "List the provider profiles, or show one",
+	cmd := &cobra.Command{
+		Use:   "profiles [NAME|FILE]",
+		Short: "List the provider profiles, or show one",
+		Long: `profiles lists the providers that "sipdoctor check --profile" knows, or shows
+what is known of one: hosts, networks, ports, codecs, and how it wants phones to
+be set, each with its source. docs/profiles.md says how to write one's own.`,
 		Args:              atMostOne,
 		ValidArgsFunction: completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,33 +38,128 @@ func newProfilesCommand(s streams) *cobra.Command {
 			return w.Flush()
 		},
 	}
+	cmd.AddCommand(newProfilesLintCommand(s))
+	return cmd
+}
+
+func newProfilesLintCommand(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:     "lint FILE…",
+		Short:   "Find the mistakes in profiles of one's own, by line",
+		Example: "  sipdoctor profiles lint my-provider.yaml",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("profiles lint needs a file")
+			}
+			found := false
+			for _, file := range args {
+				mistakes, err := netinfo.LintProfileFile(file)
+				if err != nil {
+					return usagef("%w", err)
+				}
+				for _, m := range mistakes {
+					found = true
+					fmt.Fprintln(s.Out, render.Quote(fmt.Sprintf("%s:%d: %s", file, m.Line, m)))
+				}
+				if len(mistakes) == 0 {
+					fmt.Fprintln(s.Out, render.Quote(file+": no mistakes"))
+				}
+			}
+			if found {
+				return exitWith(statusUsage)
+			}
+			return nil
+		},
+	}
 }
 
 // describeProfile prints a profile; one from a file may hold anything.
 func describeProfile(out io.Writer, p *netinfo.Profile) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, render.Quote(value))
+	row := func(name, value string, o netinfo.Origin) {
+		switch {
+		case value == "" || value == "0 s":
+			return
+		case o.Source != "" && o.Source != p.Source:
+			value += " [" + o.Source + "]"
 		}
+		if o.Checked != "" && o.Checked != p.Checked {
+			value += " [checked " + o.Checked + "]"
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, render.Quote(value))
 	}
-	row("name", p.Name)
-	row("title", p.Title)
-	for _, h := range p.SIP {
-		row("sip", h.Address()+" "+h.Transport)
-	}
-	for _, a := range p.STUN {
-		row("stun", a)
-	}
-	if p.SIPALGMustBeOff {
-		row("sip alg", "must be off, says the provider")
+	describeServers(row, p)
+	describeClient(row, p)
+	for _, c := range p.Conflicts {
+		row("conflict", c.About+": "+c.Says, c.Origin)
 	}
 	for _, n := range p.Notes {
-		row("note", n)
+		row("note", n, netinfo.Origin{Source: p.Sources["notes"]})
 	}
-	row("source", p.Source)
-	row("checked", p.Checked)
+	row("source", p.Source, netinfo.Origin{})
+	row("checked", p.Checked, netinfo.Origin{})
 	return w.Flush()
+}
+
+// describeServers prints whom phones talk to.
+func describeServers(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
+	row("name", p.Name, netinfo.Origin{})
+	row("title", p.Title, netinfo.Origin{})
+	row("kind", p.Kind, netinfo.Origin{})
+	row("domain", p.Domain, netinfo.Origin{Source: p.Sources["domain"]})
+	for _, s := range p.Serves {
+		row("serves", strings.TrimSuffix(strings.Join(s.Countries, ", ")+" only: "+s.What, ": "), s.Origin)
+	}
+	for _, h := range p.SIP {
+		row("sip", withNote(h.Address()+" "+h.Transport, h.Note), h.Origin)
+	}
+	for _, a := range p.STUN {
+		row("stun", a, netinfo.Origin{Source: p.Sources["stun"]})
+	}
+	for _, n := range p.Subnets {
+		row("network", withNote(n.CIDR+" "+n.Use, n.Note), n.Origin)
+	}
+	for _, r := range p.Ports {
+		var ports []string
+		for _, span := range r.Ports {
+			ports = append(ports, span.String())
+		}
+		row("ports", r.Protocol+" "+strings.Join(ports, ",")+": "+r.For, r.Origin)
+	}
+	for _, r := range p.RTP {
+		row("media", withNote("udp "+r.Range.String(), r.Note), r.Origin)
+	}
+}
+
+func withNote(value, note string) string {
+	if note == "" {
+		return value
+	}
+	return value + " (" + note + ")"
+}
+
+// describeClient prints how phones are to be set.
+func describeClient(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
+	c := p.Client
+	row("codecs", strings.Join(p.Codecs, ", "), netinfo.Origin{Source: p.Sources["codecs"]})
+	if c.SIPALG == "off" {
+		row("sip alg", "must be off, says the provider", netinfo.Origin{Source: c.SourceOf("sip_alg")})
+	} else {
+		row("sip alg", c.SIPALG, netinfo.Origin{Source: c.SourceOf("sip_alg")})
+	}
+	for _, d := range []struct{ name, key, value string }{
+		{"phones: stun", "stun", c.STUN},
+		{"phones: nat traversal", "nat_traversal", c.NATTraversal},
+		{"phones: outbound proxy", "outbound_proxy", c.OutboundProxy},
+		{"phones: register every", "registration_s", fmt.Sprintf("%d s", c.Registration)},
+		{"phones: keep-alive every", "keepalive_s", fmt.Sprintf("%d s", c.KeepAlive)},
+		{"router: udp timeout from", "udp_timeout_min_s", fmt.Sprintf("%d s", c.UDPTimeoutMin)},
+		{"router: port forwarding", "port_forwarding", c.PortForwarding},
+		{"tls", "tls", c.TLS},
+		{"srtp", "srtp", c.SRTP},
+	} {
+		row(d.name, d.value, netinfo.Origin{Source: c.SourceOf(d.key)})
+	}
 }
 
 func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
@@ -87,9 +186,15 @@ func addProfile(in *checks.Inputs) error {
 		return err
 	}
 	for _, h := range p.SIP {
+		if h.Transport == "ws" || h.Transport == "wss" {
+			continue // an address of plain SIP is wanted here
+		}
 		if a := h.Address(); !slices.Contains(in.SIPServers, a) {
 			in.SIPServers = append(in.SIPServers, a)
 		}
+	}
+	for _, r := range p.RTP {
+		in.RTPEdges = append(in.RTPEdges, r.Range.First, r.Range.Last)
 	}
 	in.STUN = append(slices.Clone(p.STUN), in.STUN...)
 	return nil

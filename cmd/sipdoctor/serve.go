@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks/responder"
+	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -25,6 +26,7 @@ type serveOptions struct {
 	cert, key   string
 	maxSessions int
 	metrics     string
+	rtpRange    string
 	verbose     bool
 }
 
@@ -58,6 +60,7 @@ filters, not only how it maps (RFC 5780).`,
 	f.StringVar(&o.cert, "tls-cert", "", "certificate `FILE` (PEM); without it one is made at every start")
 	f.StringVar(&o.key, "tls-key", "", "key `FILE` (PEM) of --tls-cert")
 	f.IntVar(&o.maxSessions, "max-sessions", 1000, "clients served at a time")
+	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "UDP ports where RTP tests are answered, `FIRST-LAST`; none: on no port")
 	f.StringVar(&o.metrics, "metrics", "", "`[ADDRESS]:PORT` for Prometheus metrics over HTTP (default none)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "a line on standard error for every session")
 	return cmd
@@ -111,6 +114,9 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 		return cfg, usagef("--max-sessions %d: at least 1 is needed", o.maxSessions)
 	}
 	cfg.Limits.Sessions = o.maxSessions
+	if cfg.RTPFirst, cfg.RTPLast, err = servedRange(o.rtpRange); err != nil {
+		return cfg, err
+	}
 	if o.metrics != "" {
 		if cfg.Metrics, err = localPort("metrics", o.metrics); err != nil {
 			return cfg, err
@@ -132,6 +138,17 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 	}
 	cfg.Certificate = &c
 	return nil
+}
+
+// servedRange reads --rtp-range; -1 serves none.
+func servedRange(text string) (first, last int, err error) {
+	if text == "none" {
+		return -1, -1, nil
+	}
+	if first, last, err = rtpports.ParseRange(text); err != nil {
+		return 0, 0, usagef("--rtp-range %q: %w", text, err)
+	}
+	return first, last, nil
 }
 
 // localPort reads :PORT, PORT or ADDRESS:PORT; without an address it is all of
@@ -161,6 +178,13 @@ func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPo
 	line("comparison", "UDP %s; TCP %s (the same answers at ports that are not SIP's)", list(p.PlainUDP), list(p.PlainTCP))
 	line("STUN", "UDP %s", list(p.STUN))
 	line("RTP", "UDP %s", list(nonZero(p.RTP)))
+	switch {
+	case p.RTPRange == "":
+	case p.RTPBlock == 0:
+		line("RTP tests", "UDP %s, without binding them", p.RTPRange)
+	default:
+		line("RTP tests", "UDP %s, %d ports at a time (all at once needs root or CAP_NET_RAW)", p.RTPRange, p.RTPBlock)
+	}
 	for _, b := range p.Busy {
 		line("not served", "%s", b)
 	}
@@ -169,6 +193,9 @@ func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPo
 		fmt.Fprintf(w, "From outside use this machine's public address or name instead of %s.\n", host)
 	}
 	fmt.Fprintf(w, "The firewall of this machine must let in:\n  TCP %s\n  UDP %s\n", list(tcpPorts(p)), list(udpPorts(p)))
+	if p.RTPRange != "" {
+		fmt.Fprintf(w, "  UDP %s\n", p.RTPRange)
+	}
 	if len(p.Addrs) < 2 || p.Addrs[0].IsUnspecified() {
 		fmt.Fprint(w, "\nWith one address clients learn how their NAT maps, but not whether its\n"+
 			"filter looks at addresses (RFC 5780). Two own addresses tell both:\n"+

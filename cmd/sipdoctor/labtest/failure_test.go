@@ -88,7 +88,7 @@ func TestWhatTheFirstLineSaysWhenItCannotWork(t *testing.T) {
 		"no responder there": {
 			[]string{"--responder", "198.51.100.77", "--stun", lab.STUNServerAddr}, 4, "198.51.100.77"},
 		"the name does not exist": {
-			[]string{"--responder", "nosuch.lab", "--stun", lab.STUNServerAddr}, 4, "nosuch.lab"},
+			[]string{"--responder", "nosuch.lab", "--stun", lab.STUNServerAddr}, 1, "nosuch.lab"},
 		"a SIP server that is silent": {
 			[]string{"sip-alg", "--sip-server", "198.51.100.77", "--stun", lab.STUNServerAddr}, 4, "no answer"},
 		"nobody to ask": {

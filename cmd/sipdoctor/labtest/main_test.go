@@ -125,10 +125,15 @@ func (o *office) check(t testing.TB, args ...string) (*checks.Report, int) {
 	return run(t, o.Phone, append([]string{"check", "--format", "json"}, args...)...)
 }
 
-// withResponder are the arguments that name the office's servers.
+// withResponder are the arguments that name the office's servers. The routers
+// of the lab hold as many connections as anybody opens, so the sweep of the RTP
+// ports need not be slow.
 func (o *office) withResponder(args ...string) []string {
-	return append(o.server.CheckArgs(), args...)
+	return append(o.politely(), append([]string{"--fast"}, args...)...)
 }
+
+// politely are the same arguments for a run as a customer's office gets it.
+func (o *office) politely(args ...string) []string { return append(o.server.CheckArgs(), args...) }
 
 func run(t testing.TB, n *lab.Node, args ...string) (*checks.Report, int) {
 	t.Helper()

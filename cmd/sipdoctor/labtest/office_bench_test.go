@@ -26,7 +26,7 @@ func measureOffice(b *testing.B, s lab.Scenario) {
 	var whole, slowest, longest float64 // milliseconds; longest is one whole run
 	each := map[string]float64{}
 	for b.Loop() {
-		rep, exit := o.check(b, o.withResponder()...)
+		rep, exit := o.check(b, o.politely()...)
 		if exit != s.Expect.ExitStatus {
 			b.Fatalf("exit status %d\n%s", exit, explain(rep))
 		}

@@ -12,7 +12,7 @@ import (
 // The keys of a report by which a string's meaning is known.
 var (
 	// nameKeys are inputs that name a host, with or without a port.
-	nameKeys = map[string]bool{"responder": true, "sip_servers": true, "stun": true}
+	nameKeys = map[string]bool{"responder": true, "sip_servers": true, "stun": true, "ntp": true}
 	// proseKeys hold words of this program or of its catalogue, in which a dot
 	// between letters makes no host name.
 	proseKeys = map[string]bool{

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// passwordVar may hold the password of --account. A flag for it would show it
+// to everybody who lists this machine's processes.
+const passwordVar = "SIPDOCTOR_PASSWORD"
+
+// maxPassword bounds a password file, bytes.
+const maxPassword = 1 << 10
+
+// signallingOptions are the flags of the signalling check.
+type signallingOptions struct {
+	account, passwordFile string
+	ntp                   string
+}
+
+func (o *signallingOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.account, "account", "", "register `USER@DOMAIN` once, for real, and take it back")
+	f.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password of --account (\"-\": standard input); else "+passwordVar+", else a prompt")
+	f.StringVar(&o.ntp, "ntp", "", "time server to compare this machine's clock with, `HOST[:PORT]`")
+}
+
+func (o *signallingOptions) validate() error {
+	if o.ntp != "" {
+		if err := validHostPort("ntp", o.ntp); err != nil {
+			return err
+		}
+	}
+	if o.account == "" {
+		if o.passwordFile != "" {
+			return usagef("--password-file belongs to --account; name the account too")
+		}
+		return nil
+	}
+	_, err := o.parseAccount()
+	return err
+}
+
+// parseAccount reads user@domain, with or without "sip:" before it.
+func (o *signallingOptions) parseAccount() (*checks.Account, error) {
+	text := strings.TrimPrefix(o.account, "sip:")
+	at := strings.LastIndexByte(text, '@')
+	if at < 1 || at == len(text)-1 {
+		return nil, usagef("--account %s is not USER@DOMAIN, such as 100@pbx.example.net", render.Quote(o.account))
+	}
+	a := &checks.Account{User: text[:at], Domain: strings.ToLower(text[at+1:])}
+	if bad := strings.IndexFunc(a.User, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"<>\:;?@`, r) }); bad >= 0 || len(a.User) > 128 {
+		return nil, usagef("--account: the user %s holds characters that a SIP user cannot have", render.Quote(a.User))
+	}
+	if _, _, err := net.SplitHostPort(a.Domain); err == nil {
+		return nil, usagef("--account %s: the domain has no port; name the server with --sip-server", render.Quote(o.account))
+	}
+	return a, validHostPort("account", a.Domain)
+}
+
+// readAccount returns the account with its password, nil without --account.
+func (o *signallingOptions) readAccount(ctx context.Context, s streams) (*checks.Account, error) {
+	if o.account == "" {
+		return nil, nil
+	}
+	a, err := o.parseAccount()
+	if err != nil {
+		return nil, err
+	}
+	word, err := o.password(ctx, s, a)
+	if err != nil {
+		return nil, err
+	}
+	if i := bytes.IndexFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+		return nil, usagef("the password of --account holds a control character (at byte %d)", i+1)
+	}
+	if len(word) == 0 {
+		return nil, usagef("the password of --account is empty")
+	}
+	a.Password = checks.NewSecret(string(word))
+	return a, nil
+}
+
+func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.Account) ([]byte, error) {
+	switch {
+	case o.passwordFile == "-":
+		b, err := io.ReadAll(io.LimitReader(s.In, maxPassword))
+		if err != nil {
+			return nil, fmt.Errorf("reading the password: %w", err)
+		}
+		return firstLine(b), nil
+	case o.passwordFile != "":
+		b, err := platform.ReadSmallFile(o.passwordFile, maxPassword)
+		if err != nil {
+			return nil, usagef("reading --password-file: %w", err)
+		}
+		return firstLine(b), nil
+	case os.Getenv(passwordVar) != "":
+		return []byte(os.Getenv(passwordVar)), nil
+	}
+	f, ok := s.In.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, usagef("--account needs a password: give --password-file, set %s, or run it on a terminal", passwordVar)
+	}
+	fmt.Fprintf(s.Err, "Password of %s@%s: ", a.User, a.Domain)
+	b, err := readHidden(ctx, int(f.Fd()))
+	fmt.Fprintln(s.Err)
+	return b, err
+}
+
+// readHidden reads a line without showing it. When ctx ends first the
+// terminal is put back as it was.
+func readHidden(ctx context.Context, fd int) ([]byte, error) {
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, fmt.Errorf("reading the password: %w", err)
+	}
+	type line struct {
+		b   []byte
+		err error
+	}
+	ch := make(chan line, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		ch <- line{b, err}
+	}()
+	select {
+	case l := <-ch:
+		if errors.Is(l.err, io.EOF) {
+			l.err = nil
+		}
+		return l.b, l.err
+	case <-ctx.Done():
+		_ = term.Restore(fd, state)
+		return nil, fmt.Errorf("reading the password: %w", ctx.Err())
+	}
+}
+
+func firstLine(b []byte) []byte {
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r"))
+}
+
+// addAccount names the account's domain as a server to ask, if no other was
+// named, and refuses a run in which the account would not be used or would be
+// used again and again.
+func (o *checkOptions) addAccount(in *checks.Inputs, list []*checks.Check) error {
+	if o.account == "" {
+		return nil
+	}
+	if !slices.ContainsFunc(list, func(c *checks.Check) bool { return c.ID == "signalling" }) {
+		return usagef("--account is for the check signalling, which is not among those to run")
+	}
+	if o.watch > 0 {
+		return usagef("--account registers once; it does not go with --watch, which would repeat it")
+	}
+	a, err := o.parseAccount()
+	if err != nil {
+		return err
+	}
+	if len(in.SIPServers) == 0 {
+		in.SIPServers = []string{a.Domain}
+	}
+	return nil
+}
+
+// addTransports tells what the profile says that its servers speak.
+func addTransports(in *checks.Inputs) error {
+	if in.Profile == "" {
+		return nil
+	}
+	p, err := netinfo.LoadProfile(in.Profile)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	in.SIPTransports = map[string][]string{}
+	for _, h := range p.SIP {
+		a := h.Address()
+		if !slices.Contains(in.SIPTransports[a], h.Transport) {
+			in.SIPTransports[a] = append(in.SIPTransports[a], h.Transport)
+		}
+	}
+	return nil
+}
