@@ -40,10 +40,11 @@ type Path struct {
 	Note       string   `json:"note,omitempty"`
 
 	probe *Probe
+	label string // name, made once: the judge compares every path with every other
 }
 
 // name is how a person calls the path: "UDP 5060".
-func (p *Path) name() string { return pathName(p.Transport, p.Port) }
+func (p *Path) name() string { return p.label }
 
 func pathName(transport string, port int) string {
 	return fmt.Sprintf("%s %d", map[string]string{"udp": "UDP", "tcp": "TCP", "tls": "TLS"}[transport], port)
@@ -64,7 +65,7 @@ func classify(o *Observed) []Path {
 func classifyOne(o *Observed, p *Probe) Path {
 	path := Path{
 		Transport: p.Transport, Port: p.Port, SourcePort: int(p.Local.Port()), Message: p.Message, Variant: p.Variant,
-		Inbound: p.Inbound, Plain: p.Plain, Changes: changes(p), probe: p,
+		Inbound: p.Inbound, Plain: p.Plain, Changes: changes(p), probe: p, label: pathName(p.Transport, p.Port),
 	}
 	switch {
 	case isProxy(path.Changes):

@@ -209,7 +209,7 @@ func serverPaths(o *Observed, i int, f *ServerFact) []Path {
 		a := &o.Servers[i].Answers[k]
 		p := Path{
 			Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: "OPTIONS",
-			Verdict: Inconclusive, Changes: []Change{}, Note: a.Error,
+			Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
 		}
 		if len(a.Reply) > 0 {
 			v := saw(a)
