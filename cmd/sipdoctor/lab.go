@@ -99,6 +99,11 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
 		Ready: func(*lab.Office, *lab.Server) error { return o.introduce(s, scenario, "") },
 	})
+	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
+		// Namespaces are to be had, but this kernel lacks a part of the office,
+		// such as the SIP helper as a loaded module.
+		return o.inMemory(ctx, s, scenario, err.Error())
+	}
 	if err != nil {
 		return err
 	}
