@@ -33,7 +33,7 @@ func nextICMP(t *testing.T, c UDPConn) *ICMPError {
 }
 
 func TestRoutersAnswerProbes(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		filter(t, p.router, `table inet f { chain forward { type filter hook forward priority 0;
 			udp dport 5060 reject with icmpx type admin-prohibited
 			udp dport 5062 reject with icmpx type host-unreachable
@@ -97,7 +97,7 @@ func TestRoutersAnswerProbes(t *testing.T) {
 // A report about one datagram must neither fail nor swallow a datagram to
 // somebody else, and none may be lost because a sender was handed its errno.
 func TestReportAboutOneDatagramDoesNotHurtOthers(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		phone := openIn(t, p.phone, "0.0.0.0:0")
 		server := openIn(t, p.server, "0.0.0.0:5060")
 		open := netip.MustParseAddrPort("198.51.100.2:5060")
@@ -140,7 +140,7 @@ func TestReportAboutOneDatagramDoesNotHurtOthers(t *testing.T) {
 }
 
 func TestReadingGoesOnAfterAReport(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		phone := openIn(t, p.phone, "0.0.0.0:0")
 		server := openIn(t, p.server, "0.0.0.0:5060")
 		if err := phone.WriteTo([]byte("x"), netip.MustParseAddrPort("198.51.100.2:5070"), SendOptions{}); err != nil {
@@ -165,7 +165,7 @@ func TestReadingGoesOnAfterAReport(t *testing.T) {
 // A socket whose transmit queue is full when a report arrives has an error and
 // nothing else to tell the poller, which then refuses the next read.
 func TestReadingGoesOnWithAFullTransmitQueue(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		inside(t, p.phone, func() error {
 			// Datagrams to a silent neighbour are kept for a minute.
 			return firstError(sysctl("ipv4/neigh/eth0/retrans_time_ms", "60000"), sysctl("ipv4/neigh/eth0/unres_qlen_bytes", "1000000"))
@@ -213,7 +213,7 @@ func TestReadingGoesOnWithAFullTransmitQueue(t *testing.T) {
 }
 
 func TestOwnFirewallIsTold(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		filter(t, p.phone, `table inet f { chain output { type filter hook output priority 0;
 			udp dport 5060 drop
 			udp dport 5062 reject
@@ -230,7 +230,7 @@ func TestOwnFirewallIsTold(t *testing.T) {
 }
 
 func TestNoWayToTheServer(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		lonely, err := newNamespace()
 		if err != nil {
 			t.Fatal(err)
@@ -251,7 +251,7 @@ func TestNoWayToTheServer(t *testing.T) {
 }
 
 func TestSourceIsTheOneOfTheRoute(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		for remote, want := range map[string]string{
 			"198.51.100.2":  "192.0.2.10",
 			"2001:db8:2::2": "2001:db8:1::10",
@@ -269,7 +269,7 @@ func TestSourceIsTheOneOfTheRoute(t *testing.T) {
 }
 
 func TestTCPSaysWhoRefused(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		filter(t, p.router, `table inet f { chain forward { type filter hook forward priority 0;
 			tcp dport 5060 reject with icmpx type admin-prohibited
 			tcp dport 5062 reject with tcp reset
@@ -304,7 +304,7 @@ func TestTCPSaysWhoRefused(t *testing.T) {
 // DialTCP ends its watch for ICMP messages once connected: a router's passing
 // complaint is no reason to end an established connection.
 func TestEstablishedTCPOutlivesAPassingComplaint(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		var l net.Listener
 		inside(t, p.server, func() (err error) {
 			l, err = Real(RealOptions{}).ListenTCP(t.Context(), netip.MustParseAddrPort("198.51.100.2:5060"))
@@ -353,7 +353,7 @@ func TestEstablishedTCPOutlivesAPassingComplaint(t *testing.T) {
 }
 
 func TestTiedToAnInterface(t *testing.T) {
-	onPath(t, func(t *testing.T, p *path) {
+	onPath(t, func(t *testing.T, p *netPath) {
 		inside(t, p.phone, func() error {
 			far := netip.MustParseAddr("198.51.100.2")
 			if got, err := Real(RealOptions{BindDevice: "eth0"}).SourceFor(far); err != nil || got.String() != "192.0.2.10" {

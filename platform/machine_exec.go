@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // maxProgramOutput bounds what is kept of a program's output. 16 MiB holds a
@@ -34,25 +36,41 @@ func findProgram(name string) (string, error) {
 // runText runs a program in the C locale and returns what it printed. The
 // error quotes the first line of the program's complaint.
 func runText(ctx context.Context, name string, args ...string) (Text, error) {
+	t, err := runProgram(ctx, maxProgramOutput, name, args...)
+	if err != nil {
+		t.Output = nil
+	}
+	return t, err
+}
+
+// runProgram is runText that keeps at most limit bytes, and what was printed
+// before a failure beside the error.
+func runProgram(ctx context.Context, limit int, name string, args ...string) (Text, error) {
 	t := Text{Program: strings.Join(append([]string{name}, args...), " ")}
 	path, err := findProgram(name)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		return t, fmt.Errorf("running %s: %w", t.Program, err)
 	}
-	out, complaint := &boundedBuffer{limit: maxProgramOutput}, &boundedBuffer{limit: 4096}
+	out, complaint := &boundedBuffer{limit: limit}, &boundedBuffer{limit: 4096}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C")
 	cmd.Stdout, cmd.Stderr = out, complaint
-	if err := cmd.Run(); err != nil {
+	// A child of the program that keeps the pipe open must not hold up the run.
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	t.Output = out.Bytes()
+	if err != nil {
 		if line, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n"); line != "" {
 			return t, fmt.Errorf("running %s: %q: %w", t.Program, line, err)
 		}
 		return t, fmt.Errorf("running %s: %w", t.Program, err)
 	}
 	if out.full {
-		return t, fmt.Errorf("running %s: more than %d bytes of output", t.Program, maxProgramOutput)
+		return t, fmt.Errorf("running %s: more than %d bytes of output", t.Program, limit)
 	}
-	t.Output = out.Bytes()
 	return t, nil
 }
 

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A path is a phone, a router and a server, each in a network namespace of its
+// A netPath is a phone, a router and a server, each in a network namespace of its
 // own without any link to the machine's network:
 //
 //	phone .10 -- 192.0.2.0/24, 2001:db8:1::/64 -- .1 router .1 -- 198.51.100.0/24, 2001:db8:2::/64 -- .2 server
-type path struct {
+type netPath struct {
 	phone, router, server netns.NsHandle
 }
 
@@ -30,7 +30,7 @@ const insideUserNamespace = "SIPDOCTOR_TEST_USERNS"
 
 // onPath runs f on a new path. Without the right to make one, it runs the
 // whole test again as the root of a user namespace and takes over its result.
-func onPath(t *testing.T, f func(t *testing.T, p *path)) {
+func onPath(t *testing.T, f func(t *testing.T, p *netPath)) {
 	t.Helper()
 	ns, err := newNamespace()
 	if err != nil {
@@ -44,9 +44,9 @@ func onPath(t *testing.T, f func(t *testing.T, p *path)) {
 	f(t, newPath(t))
 }
 
-func newPath(t *testing.T) *path {
+func newPath(t *testing.T) *netPath {
 	t.Helper()
-	p := &path{}
+	p := &netPath{}
 	for _, ns := range []*netns.NsHandle{&p.phone, &p.router, &p.server} {
 		var err error
 		if *ns, err = newNamespace(); err != nil {

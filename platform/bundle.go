@@ -1,0 +1,235 @@
+package platform
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A support bundle is a directory, or a tar archive of one, that holds the
+// files of a machine under their own paths ("etc/asterisk/rtp.conf") and in
+// "commands" what its programs printed, each in a file named like its command
+// line ("commands/iptables-save_-c"). A command that failed has its complaint
+// in a file of the same name with ".error". "sipdoctor.json" says when it was
+// made. One made by hand, without that file, is read as well.
+const (
+	bundleCommands = "commands"
+	bundleAbout    = "sipdoctor.json"
+)
+
+// bundleLimit bounds the bytes of an archive that are unpacked, in memory: a
+// PBX's logs are cut when they are collected, so more is no bundle of ours.
+const bundleLimit = 1 << 30
+
+// AboutBundle is what a support bundle says of itself.
+type AboutBundle struct {
+	Collected time.Time `json:"collected"`
+	Version   string    `json:"version"`            // of the program that collected
+	Root      bool      `json:"root"`               // collected by root
+	Redacted  bool      `json:"redacted,omitempty"` // addresses are stand-ins
+	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there
+	Denied    []string  `json:"denied,omitempty"`   // files that the collector might not read
+}
+
+type bundle struct {
+	files fs.FS
+	about AboutBundle
+}
+
+// OpenBundle reads a support bundle: a directory, or a .tar or .tar.gz file.
+// The error names the file and what is wrong with it.
+func OpenBundle(name string) (System, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	b := &bundle{about: AboutBundle{Collected: info.ModTime(), Root: true}}
+	if info.IsDir() {
+		root, err := os.OpenRoot(name) // no link leads out of it
+		if err != nil {
+			return nil, err
+		}
+		b.files = root.FS()
+	} else if b.files, err = unpack(name); err != nil {
+		return nil, fmt.Errorf("reading the support bundle %s: %w", name, err)
+	}
+	switch raw, err := fs.ReadFile(b.files, bundleAbout); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		if err := json.Unmarshal(raw, &b.about); err != nil {
+			return nil, fmt.Errorf("reading %s of the support bundle %s: %w", bundleAbout, name, err)
+		}
+	}
+	return b, nil
+}
+
+// unpack reads a whole archive into memory. Only regular files count; their
+// names are taken as below the root, wherever they pretend to be.
+func unpack(name string) (fs.FS, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var r io.Reader = f
+	if z, err := gzip.NewReader(f); err == nil {
+		r = z
+	} else if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	files, left := memoryFS{}, int64(bundleLimit)
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("not a tar archive, or a damaged one: %w", err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if left -= h.Size; left < 0 {
+			return nil, fmt.Errorf("it holds more than %d MiB", bundleLimit>>20)
+		}
+		data, err := io.ReadAll(tr)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", h.Name, err)
+		}
+		files[inBundle(h.Name)] = data
+	}
+}
+
+// inBundle is where a path lies in a bundle.
+func inBundle(name string) string {
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if name == "" {
+		return "."
+	}
+	return name
+}
+
+// commandFile is the name of the file that holds what a command printed.
+func commandFile(program string, args []string) string {
+	line := strings.Join(append([]string{program}, args...), " ")
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '_'
+		case strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ':
+			return '.' // no file on Windows may be called so
+		}
+		return r
+	}, line)
+	return path.Join(bundleCommands, name)
+}
+
+func (b *bundle) Now() time.Time { return b.about.Collected }
+func (b *bundle) Root() bool     { return b.about.Root }
+func (b *bundle) Live() bool     { return false }
+
+func (b *bundle) Open(name string) (fs.File, error) {
+	f, err := b.files.Open(inBundle(name))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && slices.Contains(b.about.Denied, name) {
+			return nil, fmt.Errorf("reading %s: its collector might not: %w", name, ErrPrivilege)
+		}
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("reading %s: not a regular file", name)
+	}
+	return f, nil
+}
+
+func (b *bundle) Glob(pattern string) (list []string, err error) {
+	if m, ok := b.files.(memoryFS); ok {
+		list, err = m.glob(inBundle(pattern))
+	} else {
+		list, err = fs.Glob(b.files, inBundle(pattern))
+	}
+	for i := range list {
+		list[i] = "/" + list[i]
+	}
+	return list, err
+}
+
+func (b *bundle) Run(_ context.Context, program string, args ...string) ([]byte, error) {
+	name := commandFile(program, args)
+	complaint, cerr := fs.ReadFile(b.files, name+".error")
+	out, err := fs.ReadFile(b.files, name)
+	line := strings.Join(append([]string{program}, args...), " ")
+	if cerr == nil {
+		sentinel := errors.New("it failed there")
+		if bytes.Contains(complaint, []byte(privilegeWord)) {
+			sentinel = ErrPrivilege
+		}
+		return out, fmt.Errorf("running %s, when the bundle was made: %q: %w", line, firstLine(complaint), sentinel)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what %s printed is not in the bundle: %w", line, fs.ErrNotExist)
+	}
+	return out, nil
+}
+
+// privilegeWord marks in a bundle the complaints that were about permission.
+const privilegeWord = "[not permitted]"
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return line
+}
+
+// memoryFS are regular files by path. It opens no directories.
+type memoryFS map[string][]byte
+
+func (m memoryFS) Open(name string) (fs.File, error) {
+	data, ok := m[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &memoryFile{Reader: bytes.NewReader(data), name: name}, nil
+}
+
+func (m memoryFS) glob(pattern string) (list []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		ok, err := path.Match(pattern, name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, name)
+		}
+	}
+	return list, nil
+}
+
+// memoryFile is an open file of a memoryFS, and its own FileInfo.
+type memoryFile struct {
+	*bytes.Reader
+	name string
+}
+
+func (f *memoryFile) Stat() (fs.FileInfo, error) { return f, nil }
+func (f *memoryFile) Close() error               { return nil }
+func (f *memoryFile) Name() string               { return path.Base(f.name) }
+func (f *memoryFile) Size() int64                { return f.Reader.Size() }
+func (f *memoryFile) Mode() fs.FileMode          { return 0o444 }
+func (f *memoryFile) ModTime() time.Time         { return time.Time{} }
+func (f *memoryFile) IsDir() bool                { return false }
+func (f *memoryFile) Sys() any                   { return nil }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package platform
+
+import "context"
+
+// nativeProgram returns nil: only Linux has tables that are read without a
+// program.
+func nativeProgram(string, []string) func(context.Context) ([]byte, error) { return nil }
