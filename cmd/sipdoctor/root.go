@@ -33,7 +33,6 @@ No network?  sipdoctor lab sip-alg`,
 	root.AddCommand(
 		newCheckCommand(s),
 		newServeCommand(s),
-		newServeCommand(s),
 		newLabCommand(s),
 		newReportCommand(s),
 		newChecksCommand(s),
