@@ -74,7 +74,12 @@ func (c *Collector) Open(name string) (fs.File, error) {
 // Run runs the program and keeps what it printed, or that it failed.
 func (c *Collector) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
 	out, err := c.System.Run(ctx, program, args...)
-	name := commandFile(program, args)
+	c.keep(commandFile(program, args), out, err)
+	return out, err
+}
+
+// keep stores what a command printed, or that it failed.
+func (c *Collector) keep(name string, out []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil || len(out) > 0 {
@@ -87,16 +92,15 @@ func (c *Collector) Run(ctx context.Context, program string, args ...string) ([]
 		}
 		c.files[name+".error"] = []byte(text + "\n")
 	}
-	return out, err
 }
 
 // Write writes the bundle as a .tar.gz. Every file passes through change,
 // which may rewrite it or, returning nil, leave it out; nil keeps them as they
-// are.
-func (c *Collector) Write(w io.Writer, change func(name string, data []byte) []byte) error {
+// are. redacted is what the bundle says of itself.
+func (c *Collector) Write(w io.Writer, redacted bool, change func(name string, data []byte) []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.about.Redacted = c.about.Redacted || change != nil
+	c.about.Redacted = redacted
 	about, err := json.MarshalIndent(c.about, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the bundle: %w", err)

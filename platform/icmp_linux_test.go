@@ -316,7 +316,9 @@ func TestEstablishedTCPOutlivesAPassingComplaint(t *testing.T) {
 			c, err := l.Accept()
 			if err == nil {
 				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(patience))
+				// A connection whose first SYN was lost waits 3 s before it
+				// sends anything again, and then 6 s (RFC 6298 section 5.7).
+				_ = c.SetDeadline(time.Now().Add(4 * patience))
 				_, err = io.ReadFull(c, make([]byte, 4))
 				arrived <- err
 				_, err = io.ReadFull(c, make([]byte, 4))

@@ -28,6 +28,9 @@ type Machine struct {
 	// policy routing included. Where it is nil the routes of Tables decide.
 	RouteTo func(context.Context, netip.Addr) (Route, error)
 
+	// Conntrack says how many connections the kernel tracks, and can. It
+	// satisfies errors.Is(err, fs.ErrNotExist) where it tracks none.
+	Conntrack func() (count, most int, err error)
 	// PacketFilter lists the packet filter rules that may attach the kernel's
 	// SIP helper. It satisfies errors.Is(err, ErrPrivilege) for users who may
 	// not read them.

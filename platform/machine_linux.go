@@ -25,6 +25,7 @@ func thisMachine() Machine {
 		Neighbours:   func(context.Context) (Tables, error) { return linuxNeighbours() },
 		RouteTo:      linuxRouteTo,
 		PacketFilter: linuxPacketFilter,
+		Conntrack:    linuxConntrack,
 	}
 }
 

@@ -24,6 +24,9 @@ type RawUDP interface {
 	// only valid during the call, and answer may reuse it. It returns nil after
 	// Close.
 	Answer(answer func(payload []byte, from, to netip.AddrPort) []byte) error
+	// Taken are the ports of the range that programs of this machine own at the
+	// moment, sorted. What is sent there reaches those programs as well.
+	Taken() ([]int, error)
 	Close() error
 }
 

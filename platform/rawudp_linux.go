@@ -5,12 +5,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
-	"syscall"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/net/bpf"
-	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,9 +22,15 @@ const (
 	// rawBatch is how many datagrams one system call takes; beyond 16 to 32
 	// nothing was gained.
 	rawBatch = 32
-	// rawBuffer is the receive buffer that is asked for, bytes: 40 ms of 100,000
-	// probes a second. The system may give less (net.core.rmem_max).
-	rawBuffer = 4 << 20
+	// rawBuffer is the receive buffer that is asked for, bytes: 80 ms of 100,000
+	// probes a second. Without CAP_NET_ADMIN the system may give less
+	// (net.core.rmem_max).
+	rawBuffer = 8 << 20
+	// After a batch of busyBatch the socket is left alone for a moment, as a
+	// network card does: waking a sleeping reader costs the sender of each
+	// datagram as much as sending it.
+	busyBatch = 4
+	coalesce  = 200 * time.Microsecond
 	// maxRawUDP is the longest datagram that is heard, bytes: no probe is longer
 	// than an Ethernet frame.
 	maxRawUDP = 1500
@@ -30,41 +40,48 @@ const (
 // rawUDP4 is one raw IPPROTO_UDP socket. The kernel gives it a copy of each
 // matching datagram after the INPUT chain, whoever owns the port.
 type rawUDP4 struct {
-	conn *ipv4.RawConn
-	pc   net.PacketConn
+	*socket
+	first, last int // ports
+	rx, tx      batch
 }
 
 // OpenRawUDP serves IPv4. A raw IPv6 socket is not told which address was
 // asked before it has been filtered; there sockets of single ports do.
 func (r *realNetwork) OpenRawUDP(ctx context.Context, o RawUDPOptions) (RawUDP, error) {
-	if !o.Local.Unmap().Is4() {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	local := o.Local.Unmap()
+	if !local.Is4() {
 		return nil, fmt.Errorf("opening a raw UDP socket at %s: %w", o.Local, errors.ErrUnsupported)
 	}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return onSocket(c, func(fd uintptr) error { return tieToDevice(fd, false, r.opts.BindDevice) })
-	}}
-	pc, err := lc.ListenPacket(ctx, "ip4:udp", o.Local.Unmap().String())
+	s, err := openSocket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_UDP)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return nil, fmt.Errorf("opening a raw UDP socket at %s (CAP_NET_RAW): %w", o.Local, ErrPrivilege)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening a raw UDP socket at %s: %w", o.Local, err)
 	}
-	conn, err := ipv4.NewRawConn(pc)
+	if err = filterRaw(s, o); err == nil {
+		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1))
+	}
 	if err == nil {
-		err = filterRaw(conn, o)
+		err = tieToDevice(uintptr(s.fd), false, r.opts.BindDevice)
+	}
+	if err == nil {
+		err = s.bind(netip.AddrPortFrom(local, 0))
 	}
 	if err != nil {
-		_ = pc.Close()
+		_ = s.Close()
 		return nil, fmt.Errorf("preparing a raw UDP socket at %s: %w", o.Local, err)
 	}
-	_ = pc.(*net.IPConn).SetReadBuffer(rawBuffer) // less than that only costs lost probes, which are sent again
-	return &rawUDP4{conn: conn, pc: pc}, nil
+	_ = s.setReadBuffer(rawBuffer) // less than that only costs lost probes, which are sent again
+	return &rawUDP4{socket: s, first: int(o.First), last: int(o.Last)}, nil
 }
 
 // filterRaw attaches the classic BPF program. What has arrived before it was
 // attached is judged by the receiver again.
-func filterRaw(c *ipv4.RawConn, o RawUDPOptions) error {
+func filterRaw(s *socket, o RawUDPOptions) error {
 	program, err := bpf.Assemble([]bpf.Instruction{
 		bpf.LoadMemShift{Off: 0},          // X = length of the IPv4 header
 		bpf.LoadIndirect{Off: 2, Size: 2}, // UDP destination port
@@ -78,53 +95,109 @@ func filterRaw(c *ipv4.RawConn, o RawUDPOptions) error {
 	if err != nil {
 		return err
 	}
-	return c.SetBPF(program)
+	filter := make([]unix.SockFilter, len(program))
+	for i, p := range program {
+		filter[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
+	}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}))
 }
 
-func (r *rawUDP4) Close() error { return r.pc.Close() }
-
-func (r *rawUDP4) Answer(answer func(payload []byte, from, to netip.AddrPort) []byte) error {
-	in, out := make([]ipv4.Message, rawBatch), make([]ipv4.Message, rawBatch)
-	for i := range in {
-		in[i].Buffers = [][]byte{make([]byte, maxRawUDP)}
-		out[i].Buffers = [][]byte{make([]byte, 0, maxRawUDP)}
-	}
-	for {
-		n, err := r.conn.ReadBatch(in, 0)
-		if errors.Is(err, net.ErrClosed) {
-			return nil
+// Taken reads the tables of the network that this thread is in.
+func (r *rawUDP4) Taken() ([]int, error) {
+	var out []int
+	for _, name := range []string{"udp", "udp6"} {
+		b, err := os.ReadFile("/proc/thread-self/net/" + name)
+		if errors.Is(err, fs.ErrNotExist) && name == "udp6" {
+			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return fmt.Errorf("reading a raw UDP socket: %w", err)
+			return nil, fmt.Errorf("reading the UDP sockets of this machine: %w", err)
 		}
-		ready := 0
-		for i := range in[:n] {
-			payload, from, to, ok := splitRaw(in[i].Buffers[0][:in[i].N])
-			if !ok {
-				continue
-			}
-			reply := answer(payload, from, to)
-			if reply == nil || len(reply) > maxRawUDP-rawHeader {
-				continue
-			}
-			m := &out[ready]
-			m.Buffers[0] = appendRaw(m.Buffers[0][:0], to, from, reply)
-			m.Addr = &net.IPAddr{IP: from.Addr().AsSlice()}
-			ready++
+		out = append(out, localPorts(string(b))...)
+	}
+	out = slices.DeleteFunc(out, func(p int) bool { return p < r.first || p > r.last })
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// localPorts reads the second column of /proc/net/udp, address:port in hex.
+func localPorts(table string) (ports []int) {
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
 		}
-		r.send(out[:ready])
+		_, hex, _ := strings.Cut(fields[1], ":")
+		if p, err := strconv.ParseUint(hex, 16, 16); err == nil && p != 0 {
+			ports = append(ports, int(p))
+		}
+	}
+	return ports
+}
+
+func (r *rawUDP4) Answer(answer func(payload []byte, from, to netip.AddrPort) []byte) error {
+	done, err := r.use()
+	if err != nil {
+		return nil // closed before it began
+	}
+	defer done()
+	var in, out [rawBatch][]byte
+	for i := range in {
+		in[i], out[i] = make([]byte, maxRawUDP), make([]byte, 0, maxRawUDP)
+	}
+	for {
+		for i := range in {
+			r.rx.aim(i, in[i])
+		}
+		n, errno := r.rx.call(unix.SYS_RECVMMSG, r.socket, 0, rawBatch)
+		switch {
+		case r.closed.Load():
+			return nil
+		case errno == unix.EAGAIN:
+			if err := r.wait(unix.POLLIN, forever); err != nil && !errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("waiting for a raw UDP socket: %w", err)
+			}
+			continue
+		case errno != 0:
+			return fmt.Errorf("reading a raw UDP socket: %w", os.NewSyscallError("recvmsg", errno))
+		}
+		r.reply(in[:n], &out, answer)
+		if n >= busyBatch {
+			r.leaveAlone()
+		}
 	}
 }
 
-// send sends what it can: an answer that the system refuses concerns only its
-// own receiver, who asks again.
-func (r *rawUDP4) send(ms []ipv4.Message) {
-	for len(ms) > 0 {
-		n, err := r.conn.WriteBatch(ms, 0)
-		if errors.Is(err, net.ErrClosed) {
-			return
+// leaveAlone sleeps in the kernel: Go's timers would wake a millisecond later.
+func (r *rawUDP4) leaveAlone() {
+	t := unix.NsecToTimespec(int64(coalesce))
+	_ = unix.Nanosleep(&t, nil)
+}
+
+// reply answers what has been read. An answer that the system refuses concerns
+// only its own receiver, who asks again.
+func (r *rawUDP4) reply(in [][]byte, out *[rawBatch][]byte, answer func(payload []byte, from, to netip.AddrPort) []byte) {
+	ready := 0
+	for i := range in {
+		payload, from, to, ok := splitRaw(in[i][:min(int(r.rx.headers[i].n), maxRawUDP)])
+		if !ok {
+			continue
 		}
-		ms = ms[max(n, 1):]
+		reply := answer(payload, from, to)
+		if reply == nil || len(reply) > maxRawUDP-rawHeader {
+			continue
+		}
+		out[ready] = appendRaw(out[ready][:0], to, from, reply)
+		r.tx.aim(ready, out[ready])
+		r.tx.address4(ready, from.Addr().As4(), 0)
+		ready++
+	}
+	for at := 0; at < ready; {
+		n, err := r.tx.send(r.socket, at, ready)
+		if at += n; err != nil {
+			at++
+		}
 	}
 }
 

@@ -53,3 +53,15 @@ func FuzzSplitRaw(f *testing.F) {
 		}
 	})
 }
+
+func TestThePortsThatProgramsOwnAreReadFromTheKernelsTable(t *testing.T) {
+	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  123: 0100007F:4E20 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0000000000000000 0
+  124: 00000000000000000000000000000000:9C40 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 1 2 0 0
+  broken line
+  125: nonsense
+`
+	if diff := cmp.Diff([]int{20000, 40000}, localPorts(table)); diff != "" {
+		t.Error(diff)
+	}
+}

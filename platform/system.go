@@ -155,3 +155,16 @@ func Tail(s System, name string, limit int64) (b []byte, cut bool, err error) {
 	}
 	return b, cut, nil
 }
+
+// FilterGeneration returns a number that changes with every change of the
+// kernel's nftables rules, which iptables-nft uses too. Known is false where
+// there is none: on other systems and in bundles, which do not change.
+func FilterGeneration(s System) (generation uint32, known bool) {
+	if c, ok := s.(*Collector); ok {
+		s = c.System
+	}
+	if _, ok := s.(thisSystem); !ok {
+		return 0, false
+	}
+	return filterGeneration()
+}

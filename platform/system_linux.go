@@ -300,3 +300,29 @@ func tablesOf(_ context.Context, backend string) []string {
 	}
 	return strings.Fields(names)
 }
+
+// filterGeneration asks nftables for its generation (NFT_MSG_GETGEN).
+func filterGeneration() (uint32, bool) {
+	const genID = 1 // NFTA_GEN_ID (linux/netfilter/nf_tables.h)
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETGEN, unix.NLM_F_ACK)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
+	messages, err := req.Execute(unix.NETLINK_NETFILTER, 0)
+	if err != nil {
+		return 0, false
+	}
+	for _, m := range messages {
+		if len(m) < nl.SizeofNfgenmsg {
+			continue
+		}
+		attrs, err := nl.ParseRouteAttr(m[nl.SizeofNfgenmsg:])
+		if err != nil {
+			continue
+		}
+		for _, a := range attrs {
+			if a.Attr.Type == genID && len(a.Value) == 4 {
+				return binary.BigEndian.Uint32(a.Value), true
+			}
+		}
+	}
+	return 0, false
+}

@@ -3,9 +3,11 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +54,27 @@ func TestTheKernelAnswersInsteadOfItsPrograms(t *testing.T) {
 				if !strings.Contains(string(sets), want) {
 					t.Errorf("the sets %q lack %q", sets, want)
 				}
+			}
+			return nil
+		})
+	})
+}
+
+// A change of the rules shows, so that nobody evaluates half of two rulesets.
+func TestTheGenerationOfTheRulesMoves(t *testing.T) {
+	onPath(t, func(t *testing.T, p *netPath) {
+		inside(t, p.server, func() error {
+			before, known := FilterGeneration(ThisSystem())
+			if !known {
+				return errors.New("nftables tells no generation")
+			}
+			c := &nftables.Conn{}
+			c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "x"})
+			if err := c.Flush(); err != nil {
+				return err
+			}
+			if after, _ := FilterGeneration(ThisSystem()); after == before {
+				t.Errorf("the generation stays %d after a change", before)
 			}
 			return nil
 		})

@@ -41,7 +41,7 @@ func TestABundleAnswersLikeTheMachine(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "bundle.tar.gz")
 	var b bytes.Buffer
-	if err := errors.Join(c.Write(&b, nil), os.WriteFile(file, b.Bytes(), 0o600)); err != nil {
+	if err := errors.Join(c.Write(&b, false, nil), os.WriteFile(file, b.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	saved, err := OpenBundle(file)

@@ -101,9 +101,6 @@ func (u *udpConn) WriteTo(b []byte, to netip.AddrPort, o SendOptions) error {
 	if err := u.check(to, o); err != nil {
 		return err
 	}
-	// A report may arrive between two tries, but hardly four in a row within
-	// microseconds: hosts send a peer only a few a second (RFC 1812 4.3.2.8).
-	const icmpTries = 4
 	var icmp, full int
 	for {
 		err := u.send(b, to, o)
@@ -122,6 +119,12 @@ func (u *udpConn) WriteTo(b []byte, to netip.AddrPort, o SendOptions) error {
 		}
 	}
 }
+
+// icmpTries is how often a datagram is sent again because of earlier ones'
+// errors. A report may arrive between two tries, but hardly four in a row
+// within microseconds: hosts send a peer only a few a second (RFC 1812
+// 4.3.2.8).
+const icmpTries = 4
 
 func (u *udpConn) send(b []byte, to netip.AddrPort, o SendOptions) error {
 	if o == (SendOptions{}) {

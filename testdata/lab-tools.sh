@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs the programs that the lab's tests use as peers and referees, where
 # that is possible without asking; says what stays out where it is not.
-want="ip:iproute2 sysctl:procps nft:nftables iptables:iptables conntrack:conntrack turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester miniupnpd:miniupnpd"
+want="ip:iproute2 sysctl:procps script:bsdutils unshare:util-linux nft:nftables iptables:iptables conntrack:conntrack turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester fail2ban-server:fail2ban miniupnpd:miniupnpd nmap:nmap"
 missing=""
 for w in $want; do
 	PATH="$PATH:/usr/sbin:/sbin" command -v "${w%%:*}" >/dev/null 2>&1 || missing="$missing ${w#*:}"
 done
-# Kamailio's TLS is a package of its own.
+# Kamailio's TLS and WebSocket are packages of their own.
 ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
+ls /usr/lib/*/kamailio/modules/websocket.so >/dev/null 2>&1 || missing="$missing kamailio-websocket-modules"
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "not installed, so the tests that use them are skipped:$missing"

@@ -33,6 +33,7 @@ func installFirewall(r Router) error {
 	f.fragments()
 	f.helpers()
 	f.input()
+	f.marks()
 	f.forward()
 	f.nat()
 	if err := c.Flush(); err != nil {
@@ -91,6 +92,17 @@ func (f *firewall) fragments() {
 	f.rule(chain, fragment6(), verdict(expr.VerdictDrop))
 }
 
+// marks clears the DSCP of whatever passes, and leaves the two bits of ECN.
+func (f *firewall) marks() {
+	if !f.router.ClearDSCP {
+		return
+	}
+	chain := f.conn.AddChain(&nftables.Chain{Name: "marks", Table: f.filter, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityMangle})
+	f.rule(chain, clearDSCP4())
+	f.rule(chain, clearDSCP6())
+}
+
 // input is the router's own door: the office and pings may come in.
 func (f *firewall) input() {
 	if !f.stateful() {
@@ -126,6 +138,9 @@ func (f *firewall) forward() {
 		f.rule(chain, inInterface(lanInterface), flowsOver(n), verdict(expr.VerdictDrop))
 	}
 	f.rule(chain, inInterface(lanInterface), verdict(expr.VerdictAccept))
+	if len(f.router.Forward) > 0 {
+		f.rule(chain, forwarded(), verdict(expr.VerdictAccept))
+	}
 }
 
 // block drops what leaves the office. Content inspection looks at requests
@@ -167,6 +182,21 @@ func (f *firewall) nat() {
 	f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(
 		interfaceIs(expr.MetaKeyOIFNAME, wanInterface),
 		&expr.Masq{Random: f.router.NAT == Random, FullyRandom: f.router.NAT == Random})})
+	f.portForwards(table)
+}
+
+// portForwards are the router's "dnat to" rules for UDP from outside.
+func (f *firewall) portForwards(table *nftables.Table) {
+	if len(f.router.Forward) == 0 {
+		return
+	}
+	chain := f.conn.AddChain(&nftables.Chain{Name: "prerouting", Table: table, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest})
+	for _, fw := range f.router.Forward {
+		match := append(inInterface(wanInterface), protocolIs("udp")...)
+		match = append(match, portWithin(destinationPort, fw.Port, max(fw.LastPort, fw.Port))...)
+		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match, forwardTo(fw)...)})
+	}
 }
 
 func (f *firewall) stateful() bool { return f.router.Stateful || f.router.NAT != NoNAT }

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"net/netip"
+
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
@@ -56,6 +58,32 @@ func fragment6() []expr.Any {
 	return append(familyIs(unix.NFPROTO_IPV6),
 		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 1},
 		equal([]byte{unix.IPPROTO_FRAGMENT}))
+}
+
+// clearDSCP4 is "ip dscp set 0": the upper six bits of the second byte (RFC
+// 791, section 3.1; RFC 2474), and the header's checksum with them.
+func clearDSCP4() []expr.Any {
+	const checksum = 10 // offset in the header
+	return append(familyIs(unix.NFPROTO_IPV4), rewriteFirst([]byte{0xff, 0x03}, &expr.Payload{
+		OperationType: expr.PayloadWrite, SourceRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 0, Len: 2,
+		CsumType: expr.CsumTypeInet, CsumOffset: checksum,
+	})...)
+}
+
+// clearDSCP6 is "ip6 dscp set 0": six bits across the first two bytes (RFC
+// 8200, section 3). IPv6 has no checksum of its own.
+func clearDSCP6() []expr.Any {
+	return append(familyIs(unix.NFPROTO_IPV6), rewriteFirst([]byte{0xf0, 0x3f}, &expr.Payload{
+		OperationType: expr.PayloadWrite, SourceRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 0, Len: 2,
+	})...)
+}
+
+// rewriteFirst keeps the given bits of the first two bytes of a packet.
+func rewriteFirst(keep []byte, write *expr.Payload) []expr.Any {
+	return exprs(
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 0, Len: 2},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 2, Mask: keep, Xor: []byte{0, 0}},
+		write)
 }
 
 func familyIs(family byte) []expr.Any {
@@ -115,4 +143,25 @@ func oneIn100(n int) []expr.Any {
 	return exprs(&expr.Numgen{Register: register, Modulus: 100, Type: unix.NFT_NG_RANDOM},
 		&expr.Byteorder{SourceRegister: register, DestRegister: register, Op: expr.ByteorderHton, Len: 4, Size: 4},
 		&expr.Cmp{Op: expr.CmpOpLt, Register: register, Data: binaryutil.BigEndian.PutUint32(uint32(n))})
+}
+
+// forwardTo is "dnat to ADDRESS" or "dnat to ADDRESS:PORT".
+func forwardTo(fw Forward) []expr.Any {
+	const portRegister = register + 1
+	nat := &expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: register}
+	to := exprs(&expr.Immediate{Register: register, Data: netip.MustParseAddr(fw.To).AsSlice()})
+	if fw.ToPort != 0 {
+		nat.RegProtoMin = portRegister
+		to = append(to, &expr.Immediate{Register: portRegister, Data: binaryutil.BigEndian.PutUint16(uint16(fw.ToPort))})
+	}
+	return append(to, nat)
+}
+
+// forwarded matches flows whose destination was translated ("ct status dnat").
+func forwarded() []expr.Any {
+	const dstNAT = 1 << 5 // IPS_DST_NAT
+	return exprs(&expr.Ct{Key: expr.CtKeySTATUS, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(dstNAT), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)})
 }

@@ -125,6 +125,12 @@ func (r Router) check() error {
 	if r.FlowLimit < 0 || r.FlowLimit > 0 && r.NAT == NoNAT && !r.Stateful {
 		return fmt.Errorf("a limit of %d connections on a router that counts none", r.FlowLimit)
 	}
+	for _, fw := range r.Forward {
+		to, err := netip.ParseAddr(fw.To)
+		if r.NAT == NoNAT || err != nil || !to.Is4() || fw.Port < 1 || fw.LastPort != 0 && fw.LastPort < fw.Port || max(fw.LastPort, fw.ToPort) > 65535 {
+			return fmt.Errorf("forwarding of ports %d to %d to %q", fw.Port, fw.LastPort, fw.To)
+		}
+	}
 	if r.LossPercent < 0 || r.LossPercent > 100 {
 		return fmt.Errorf("loss of %d %%", r.LossPercent)
 	}

@@ -56,11 +56,12 @@ func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 	argv := o.Command
 	if len(argv) == 0 {
 		argv = append([]string{program(o.Self), "check"}, server.CheckArgs()...)
+		argv = append(argv, s.CheckArgs()...)
 		argv = append(argv, o.Check...)
 	}
 	cmd := office.Phone.Command(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
-	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+ResponderAddr, "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint)
+	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+ResponderAt(s.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint)
 	endPolitely(cmd.Cmd)
 	exit, err = exitStatus(cmd.Cmd, cmd.Run())
 	if err != nil {

@@ -20,6 +20,12 @@ type Scenario struct {
 	Title   string   // one line for the list
 	Story   string   // what happens in this office, in a user's words
 	Routers []Router // from the office outwards; at least one
+	// Inbound is what the phone's box is a PBX for: its RTP ports, "10000-20000",
+	// which check is then to test from outside; empty: it is no PBX.
+	Inbound string
+	// ControlPort is where the responder's control channel listens; 0 is its
+	// usual port.
+	ControlPort int
 	// DelayMS is the one-way delay between office and Internet, milliseconds.
 	DelayMS int
 	Expect  Expect
@@ -38,9 +44,19 @@ type Router struct {
 	// kind, in seconds; 0 leaves the kernel's 30 and 120 s.
 	UDPTimeoutS   int
 	DropFragments bool // it drops IP fragments, both ways
+	ClearDSCP     bool // it clears the DSCP of all it forwards, both ways
 	// FlowLimit is how many connections from the office the router can hold;
 	// new ones beyond that are dropped. 0 is no limit but the kernel's.
 	FlowLimit int
+	Forward   []Forward // port forwardings from outside; the first that matches counts
+}
+
+// Forward sends UDP that arrives from outside on ports of the router to a box
+// inside.
+type Forward struct {
+	Port, LastPort int    // as they arrive; LastPort 0: Port alone
+	To             string // inside address
+	ToPort         int    // where all of them go; 0: to the port they came for
 }
 
 // NAT is a router's address translation.
@@ -134,6 +150,13 @@ func Scenarios() []Scenario {
 			Expect:  Expect{BehindNAT: true, SIPALG: "inconclusive", Findings: []string{"sip-alg.port-blocked"}, ExitStatus: 1},
 		},
 		{
+			Name: "only-https", Title: "everything but TCP port 443 blocked",
+			Story:       "The firewall lets people browse and nothing else: no UDP, no other TCP port. The responder's control channel listens on 443.",
+			ControlPort: 443,
+			Routers:     office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp"}, {Protocol: "tcp", Port: 1, LastPort: 442}, {Protocol: "tcp", Port: 444, LastPort: 65535}}}),
+			Expect:      Expect{SIPALG: "inconclusive", Findings: []string{"nat.only-https"}, ExitStatus: 1}, // no server can tell that there is a NAT
+		},
+		{
 			Name: "symmetric-nat", Title: "a NAT that takes a new port for every destination",
 			Story:   "Phones register, but the provider must relay every call.",
 			Routers: office(Router{NAT: Random}),
@@ -174,6 +197,33 @@ func Scenarios() []Scenario {
 			Story:   "Nothing is blocked, but a test that opens connections too fast takes the office off the Internet.",
 			Routers: office(Router{NAT: Preserving, FlowLimit: 4096}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
+		},
+		{
+			Name: "pbx-forward-gap", Title: "a PBX behind NAT with a third of its RTP ports not forwarded",
+			Story:   "The PBX uses UDP 10000-20000; the router forwards it without 14000-17599.",
+			Inbound: "10000-20000",
+			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 13999, To: PhoneAddr}, {Port: 17600, LastPort: 20000, To: PhoneAddr}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-missing"}, ExitStatus: 1},
+		},
+		{
+			Name: "pbx-forward-astray", Title: "a PBX behind NAT, its RTP ports forwarded to an address that is not its own",
+			Story:   "The PBX got a new address, and the router still forwards UDP 10000-20000 to the old one.",
+			Inbound: "10000-20000",
+			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: "192.168.88.77"}}}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-none"}, ExitStatus: 1},
+		},
+		{
+			Name: "pbx-carrier-nat", Title: "a PBX whose router forwards its RTP ports, behind a carrier's NAT",
+			Story:   "The forwarding is right, but the router has no public address of its own: nothing reaches it.",
+			Inbound: "10000-20000",
+			Routers: []Router{{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: PhoneAddr}}}, {NAT: Preserving}},
+			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"rtp-ports.inbound-carrier"}, ExitStatus: 1},
+		},
+		{
+			Name: "dscp-cleared", Title: "a router that clears the mark for voice (DSCP)",
+			Story:   "Calls sound well, until somebody downloads something: voice has no priority any more.",
+			Routers: office(Router{NAT: Preserving, ClearDSCP: true}),
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"media.dscp"}, ExitStatus: 0},
 		},
 		{
 			Name: "no-nat", Title: "public addresses in the office, no NAT",

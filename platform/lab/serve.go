@@ -15,14 +15,32 @@ import (
 // A Server is the responder of an office.
 type Server struct {
 	Fingerprint string // SHA-256 of its certificate, 64 lower-case hex digits
+	controlPort int    // 0: the usual one
 }
 
 // CheckArgs are the arguments by which check finds the servers of the lab.
 func (s *Server) CheckArgs() []string {
 	return []string{
-		"--responder", ResponderAddr, "--responder-fingerprint", s.Fingerprint,
+		"--responder", ResponderAt(s.controlPort), "--responder-fingerprint", s.Fingerprint,
 		"--sip-server", SIPServerAddr, "--stun", STUNServerAddr,
 	}
+}
+
+// CheckArgs are the arguments that make check test what this office is about.
+func (s Scenario) CheckArgs() []string {
+	if s.Inbound == "" {
+		return nil
+	}
+	return []string{"--inbound", "--rtp-range", s.Inbound}
+}
+
+// ResponderAt is how check names the responder of a lab: with the port of its
+// control channel, unless that is the usual one (0).
+func ResponderAt(controlPort int) string {
+	if controlPort == 0 {
+		return ResponderAddr
+	}
+	return fmt.Sprintf("%s:%d", ResponderAddr, controlPort)
 }
 
 // servePatience is how long a responder may take to make its key and say so;
@@ -47,6 +65,9 @@ func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 		for _, a := range h.addrs {
 			argv = append(argv, "--listen", a)
 		}
+		if p := o.Scenario.ControlPort; p != 0 {
+			argv = append(argv, "--control", fmt.Sprintf(":%d", p))
+		}
 		s, err := start(h.node.Command(ctx, program(self), argv...))
 		if err != nil {
 			return nil, fmt.Errorf("starting the responder on %q: %w", h.node.Name, err)
@@ -58,7 +79,7 @@ func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 			return nil, fmt.Errorf("waiting for the responder on %q: %w", hosts[i].node.Name, err)
 		}
 	}
-	return &Server{Fingerprint: started[0].fingerprint}, nil
+	return &Server{Fingerprint: started[0].fingerprint, controlPort: o.Scenario.ControlPort}, nil
 }
 
 // starting is a responder that has not said its fingerprint yet. Its other

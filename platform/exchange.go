@@ -1,0 +1,135 @@
+package platform
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"time"
+)
+
+// Exchanger is a System that can put questions to a server behind a Unix
+// socket, for servers whose own program is slow to start. The systems of this
+// package are Exchangers.
+type Exchanger interface {
+	// Exchange puts the questions one after the other over one connection.
+	// Each answer has its own error; those after a broken connection share
+	// one. A socket that is not there satisfies errors.Is(err, fs.ErrNotExist)
+	// and one that may not be used ErrPrivilege; then there are no answers.
+	Exchange(ctx context.Context, x Exchange) ([]Answer, error)
+}
+
+// Exchange is a conversation that only asks. What is kept of it in a bundle is
+// decoded text, each answer under the name of its question, so that a person
+// can read it and a redacted one is still valid.
+type Exchange struct {
+	Program   string     // the name in the bundle, like a program's: "fail2ban-socket"
+	Socket    string     // path
+	End       []byte     // what ends every question and every answer
+	Goodbye   []byte     // sent before hanging up; may be nil
+	Limit     int        // bytes of one answer
+	Questions []Question // at least one
+	// Decode turns an answer, its end removed, into text.
+	Decode func([]byte) ([]byte, error)
+}
+
+// Question is one request of an Exchange. Args name it in the bundle.
+type Question struct {
+	Args    []string
+	Request []byte
+}
+
+// Answer is the decoded answer to one question.
+type Answer struct {
+	Text []byte
+	Err  error
+}
+
+// dialLimit bounds the wait for a local socket: a server that is alive accepts
+// at once, one that is stuck would hold the user up.
+const dialLimit = time.Second
+
+func (thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
+	d := net.Dialer{Timeout: dialLimit}
+	c, err := d.DialContext(ctx, "unix", x.Socket)
+	if err != nil {
+		return nil, privilegeOf(fmt.Errorf("asking %s: %w", x.Socket, err))
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	answers := make([]Answer, len(x.Questions))
+	var rest []byte
+	for i, q := range x.Questions {
+		var raw []byte
+		if _, err = c.Write(append(bytes.Clone(q.Request), x.End...)); err == nil {
+			raw, rest, err = readUntil(c, rest, x.End, x.Limit)
+		}
+		if err != nil {
+			err = fmt.Errorf("asking %s: %w", x.Socket, errors.Join(context.Cause(ctx), err))
+			for ; i < len(answers); i++ {
+				answers[i].Err = err
+			}
+			return answers, nil
+		}
+		answers[i].Text, answers[i].Err = x.Decode(raw)
+	}
+	_, _ = c.Write(append(bytes.Clone(x.Goodbye), x.End...))
+	return answers, nil
+}
+
+// readUntil reads up to an end mark. What came behind it is the rest.
+func readUntil(c net.Conn, have, end []byte, limit int) (answer, rest []byte, err error) {
+	buf := make([]byte, 1<<16)
+	for searched := 0; ; {
+		if i := bytes.Index(have[searched:], end); i >= 0 && searched+i <= limit {
+			i += searched
+			return have[:i], bytes.Clone(have[i+len(end):]), nil
+		}
+		if len(have) > limit {
+			return nil, nil, fmt.Errorf("the answer is longer than %d bytes", limit)
+		}
+		searched = max(0, len(have)-len(end))
+		n, err := c.Read(buf)
+		if have = append(have, buf[:n]...); err != nil && n == 0 {
+			return nil, nil, err
+		}
+	}
+}
+
+// Exchange gives the answers that are in the bundle.
+func (b *bundle) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
+	answers := make([]Answer, len(x.Questions))
+	missing := 0
+	var first error
+	for i, q := range x.Questions {
+		a := &answers[i]
+		if a.Text, a.Err = b.Run(ctx, x.Program, q.Args...); errors.Is(a.Err, fs.ErrNotExist) || errors.Is(a.Err, ErrPrivilege) {
+			missing++
+			first = errors.Join(first, a.Err)
+		}
+	}
+	if missing == len(answers) {
+		return nil, first
+	}
+	return answers, nil
+}
+
+// Exchange keeps the answers and passes them on.
+func (c *Collector) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
+	asked, ok := c.System.(Exchanger)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	answers, err := asked.Exchange(ctx, x)
+	for i, q := range x.Questions {
+		if err != nil {
+			c.keep(commandFile(x.Program, q.Args), nil, err)
+		} else {
+			c.keep(commandFile(x.Program, q.Args), answers[i].Text, answers[i].Err)
+		}
+	}
+	return answers, err
+}
