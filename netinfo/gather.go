@@ -46,6 +46,11 @@ func Gather(ctx context.Context, m platform.Machine, n platform.Network, o Optio
 		h.Hostname = name
 		h.note(err)
 	}
+	if m.Conntrack != nil {
+		if count, most, err := m.Conntrack(); err == nil && most > 0 {
+			h.Tracking = &Tracking{Max: most, Count: count}
+		}
+	}
 	filter := make(chan filterFacts, 1)
 	go func() { filter <- readFilter(ctx, m) }()
 	tables := h.readNetwork(ctx, m, o)

@@ -17,7 +17,9 @@ type Host struct {
 	// SIPHelpers are packet filter rules of this very machine that hand SIP to
 	// the kernel's helper. Empty without root.
 	SIPHelpers []SIPHelper `json:"sip_helpers,omitempty"`
-	Notes      []string    `json:"notes,omitempty"` // what could not be read, and why
+	// Tracking is how full this machine's own connection table is; nil: it has none.
+	Tracking *Tracking `json:"tracking,omitempty"`
+	Notes    []string  `json:"notes,omitempty"` // what could not be read, and why
 }
 
 // Uplink is the way from this machine to the Internet.
@@ -57,6 +59,12 @@ type Router struct {
 	Alternatives []string   `json:"alternatives,omitempty"` // slugs that the clues fit as well
 	Clues        []Clue     `json:"clues,omitempty"`
 	External     []External `json:"external,omitempty"`
+}
+
+// Tracking is how many connections a machine's kernel can track, and does.
+type Tracking struct {
+	Max   int `json:"max"`
+	Count int `json:"count"`
 }
 
 // Clue is one thing by which a router was recognised.
