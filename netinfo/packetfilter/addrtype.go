@@ -1,0 +1,133 @@
+package packetfilter
+
+import "net/netip"
+
+// addressType answers for the type of an address or packet by asking which
+// addresses have it.
+func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
+	const unicast, local, broadcast, multicast = 1, 2, 3, 5
+	yes, no := []*frag(nil), []*frag{f}
+	add := func(test func(*frag) answer) {
+		var rest []*frag
+		for _, g := range no {
+			y, n := e.apply(g, test(g))
+			yes, rest = append(yes, y...), append(rest, n...)
+		}
+		no = rest
+	}
+	if field == FieldPktType {
+		e.packetType(types, add)
+		return pieces(f, yes, no)
+	}
+	dst := field == FieldDstType
+	if dst && f.newDst.on && e.hook == HookInput {
+		return certain(types.Contains(local)) // rewritten, and come here all the same
+	}
+	if dst && f.newDst.own {
+		return certain(types.Contains(local))
+	}
+	is := func(set AddrSet) func(*frag) answer {
+		return func(g *frag) answer { return e.address(g, dst, set) }
+	}
+	if types.Contains(multicast) {
+		add(is(multicasts(e.ipv6)))
+	}
+	if types.Contains(broadcast) && !e.ipv6 {
+		add(is(limitedBroadcast()))
+	}
+	if types.Contains(local) {
+		add(func(g *frag) answer { return e.localAddress(g, dst) })
+	}
+	if types.Contains(unicast) {
+		// All that is none of the others.
+		var rest []*frag
+		for _, g := range no {
+			special, plain := e.apply(g, e.address(g, dst, multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))))
+			rest = append(rest, special...)
+			for _, h := range plain {
+				own, others := e.apply(h, e.localAddress(h, dst))
+				rest, yes = append(rest, own...), append(yes, others...)
+			}
+		}
+		no = rest
+	}
+	for _, x := range types {
+		// The other types come from routes (blackhole, unreachable, anycast …),
+		// which a ruleset does not tell.
+		if x.Hi > multicast || x.Lo == 0 || x.Contains(4) {
+			add(func(g *frag) answer { return unknown(g, "", "the type of the address, which hangs on the routes") })
+			break
+		}
+	}
+	return pieces(f, yes, no)
+}
+
+// Contains reports whether v is in the span.
+func (x Span[T]) Contains(v T) bool { return x.Lo.Compare(v) <= 0 && x.Hi.Compare(v) >= 0 }
+
+// localAddress says whether the address is one of this machine's.
+func (e *evaluation) localAddress(f *frag, dst bool) answer {
+	own := e.local.Union(loopback(e.ipv6))
+	if dst && f.newDst.on && e.hook == HookInput {
+		return certain(true) // or it would not have come here
+	}
+	if dst && !f.newDst.on && e.class.Hook == HookInput {
+		// Where the packet goes: to this machine, if it is for one machine at all.
+		special := multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))
+		return e.address(f, true, special).negate(true)
+	}
+	a := e.address(f, dst, own)
+	if a.kind == answerYes || len(e.local) > 0 {
+		return a
+	}
+	if !dst && e.class.Hook != HookOutput {
+		return a // our own addresses do not arrive from outside (kernel: martian source)
+	}
+	if !dst {
+		return certain(true) // what this machine sends has its address
+	}
+	return unknown(f, "", "whether the address is one of this machine's")
+}
+
+// packetType answers for the type the network card gave the packet: it follows
+// from the destination.
+func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
+	const host, broadcast, multicast = 0, 1, 2
+	if e.class.Hook == HookOutput {
+		add(func(g *frag) answer { return unknown(g, "", "the packet type of what this machine sends") })
+		return
+	}
+	dst := func(set AddrSet) func(*frag) answer {
+		return func(g *frag) answer { return splitAddrs(g, dimDst, set) }
+	}
+	if types.Contains(multicast) {
+		add(dst(multicasts(e.ipv6)))
+	}
+	if types.Contains(broadcast) {
+		add(dst(limitedBroadcastOf(e.ipv6)))
+	}
+	if types.Contains(host) {
+		special := multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))
+		add(func(g *frag) answer { return splitAddrs(g, dimDst, special).negate(true) })
+	}
+}
+
+func multicasts(ipv6 bool) AddrSet {
+	if ipv6 {
+		return AddrSet{PrefixSpan(netip.PrefixFrom(netip.AddrFrom16([16]byte{0xff}), 8))}
+	}
+	return AddrSet{PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4))}
+}
+
+func limitedBroadcast() AddrSet {
+	all := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return AddrSet{{all, all}}
+}
+
+// limitedBroadcastOf is nil for IPv6, which has no broadcast.
+func limitedBroadcastOf(ipv6 bool) AddrSet {
+	if ipv6 {
+		return nil
+	}
+	return limitedBroadcast()
+}

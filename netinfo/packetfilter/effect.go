@@ -1,0 +1,291 @@
+package packetfilter
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// effect changes f, which is the caller's own copy, as an expression says.
+func (e *evaluation) effect(f *frag, x Expr) {
+	switch x := x.(type) {
+	case *SetMark:
+		e.setMark(f, x)
+	case *NoTrack:
+		if !e.tracked(f) {
+			f.untracked = true
+		}
+	case *Helper:
+		f.helpers = &helperList{up: f.helpers, name: x.Name}
+	case *Update:
+		if x.Set == nil {
+			return
+		}
+		for _, s := range x.Set.group() {
+			fields := x.Fields
+			if s != x.Set || fields == nil {
+				fields = s.fields(x.Dirs)
+			}
+			f.overlay = &overlay{up: f.overlay, set: s, fields: fields, remove: x.Delete}
+			if !x.Delete {
+				break // a list of sets adds to the first that takes it
+			}
+		}
+	}
+}
+
+// setMark computes a new mark, as far as the old ones are known.
+func (e *evaluation) setMark(f *frag, x *SetMark) {
+	if x.To == FieldCtMark && !e.tracked(f) {
+		return
+	}
+	old := f.mark
+	if x.To == FieldCtMark {
+		old = f.ctmark
+	}
+	from := bits{0, ^uint32(0)}
+	switch x.From {
+	case FieldMark:
+		from = f.mark
+	case FieldCtMark:
+		if !e.tracked(f) {
+			return
+		}
+		from = f.ctmark
+	}
+	v := bits{
+		val:   (old.val & x.Keep) ^ (from.val & x.FromMask) ^ x.Xor,
+		known: (old.known | ^x.Keep) & (from.known | ^x.FromMask),
+	}
+	if x.Unknown != "" {
+		v.known &= x.Keep
+		e.remember(x.Unknown)
+	}
+	v.val &= v.known
+	if x.To == FieldCtMark {
+		f.ctmark = v
+	} else {
+		f.mark = v
+	}
+}
+
+// rewrite carries out an address translation.
+func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
+	step := Step{Chain: c, Rule: r, What: string(x.Kind)}
+	switch {
+	case x.Kind == TProxy:
+		// The packet is given to a local socket; its addresses stay.
+		e.accept(f, step)
+	case !e.nat, f.untracked:
+		// Outside nat chains these targets are not allowed; nothing happens.
+		w.fall = append(w.fall, f)
+	case x.Kind == DNAT || x.Kind == Redirect:
+		for _, g := range e.rewriteDest(f, x) {
+			g = g.clone()
+			g.natDst = true
+			e.accept(g, step)
+		}
+	default:
+		f = f.clone()
+		f.natSrc = true
+		if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
+			f.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
+		}
+		f.newSport = rewrite[Num]{on: true, to: x.Ports} // ports may be changed to keep flows apart
+		e.accept(f, step)
+	}
+}
+
+// rewriteDest is f with its destination translated. Packets that already go
+// where they are sent to stay as they are: a single new address may be the old
+// one, and a range of ports keeps a port that lies in it (nf_nat_core.c,
+// get_unique_tuple).
+func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
+	to, known := x.Addrs, x.Unknown == ""
+	if x.Kind == Redirect { // to the first address of the interface
+		to = e.local
+		if e.hook == HookOutput {
+			home := loopback(e.ipv6)[0]
+			if !e.ipv6 {
+				home.Lo = home.Lo.Next()
+				home.Hi = home.Lo
+			}
+			to = AddrSet{home}
+		}
+	}
+	move := func(list []*frag) (out []*frag) {
+		for _, g := range list {
+			g = g.clone()
+			g.newDst = rewrite[netip.Addr]{on: true, to: to, own: x.Kind == Redirect}
+			out = append(out, g)
+		}
+		return out
+	}
+	list := []*frag{f}
+	switch {
+	case x.Kind == DNAT && to == nil && known: // ports alone
+	case known && len(to) == 1 && to[0].Lo == to[0].Hi && !f.newDst.on:
+		stay, moved := e.apply(f, splitAddrs(f, dimDst, to))
+		list = append(stay, move(moved)...)
+	default:
+		list = move(list)
+	}
+	if x.Ports == nil && known {
+		return list
+	}
+	var out []*frag
+	for _, g := range list {
+		stay, moved := []*frag(nil), []*frag{g}
+		if known && !g.newDport.on {
+			stay, moved = e.apply(g, splitNums(g, dimDport, x.Ports))
+		}
+		for _, h := range moved {
+			h = h.clone()
+			h.newDport = rewrite[Num]{on: true, to: x.Ports}
+			stay = append(stay, h)
+		}
+		out = append(out, stay...)
+	}
+	return out
+}
+
+// changed says whether translation made something else of what f had; sure is
+// false when that cannot be told.
+func changed[T point[T]](had Spans[T], now rewrite[T]) (yes, sure bool) {
+	if !now.on {
+		return false, true
+	}
+	if now.to == nil {
+		return false, false
+	}
+	return true, had.overlap(now.to) == coverNone
+}
+
+// recent asks a recent list, or tells it. The list may not have been read, and
+// rules before may have changed what it holds for this very packet.
+func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
+	t := e.rules.Recent[x.List]
+	if x.Op == RecentSet {
+		return e.noteRecent(f, x, certain(true)).negate(x.Not)
+	}
+	extra, removed := 0, false
+	for o := f.overlay; o != nil && !removed; o = o.up {
+		if o.list != x.List {
+			continue
+		}
+		if o.dest != x.Dest || o.mask != x.Mask {
+			return unknown(f, "", "recent list "+x.List+", which a rule before has changed").negate(x.Not)
+		}
+		if o.remove {
+			removed = true
+		} else {
+			extra++
+		}
+	}
+	var a answer
+	switch {
+	case x.TTL:
+		a = unknown(f, "", "recent list "+x.List+" with the TTL of the packet")
+	case x.enough(extra):
+		a = certain(true)
+	case removed:
+		a = certain(false)
+	case e.rules.Recent == nil || t == nil || t.Incomplete:
+		a = unknown(f, x.key(extra), "recent list "+x.List+", which was not read")
+	default:
+		a = e.recentListed(f, x, t, extra)
+	}
+	if x.Op == RecentUpdate || x.Op == RecentRemove {
+		a = e.noteRecent(f, x, a)
+	}
+	return a.negate(x.Not)
+}
+
+// key makes the same question the same answer, as long as nothing is added.
+func (x *RecentMatch) key(extra int) string {
+	return fmt.Sprintf("recent:%s:%d:%d:%t:%s:%d", x.List, x.Seconds, x.HitCount, x.Dest, x.Mask, extra)
+}
+
+// enough reports whether that many packets just now fulfil the match.
+func (x *RecentMatch) enough(packets int) bool {
+	if x.Op == RecentRemove {
+		return packets > 0
+	}
+	return packets > 0 && packets >= x.HitCount
+}
+
+// noteRecent remembers what the match does to the list where it matched.
+func (e *evaluation) noteRecent(f *frag, x *RecentMatch, a answer) answer {
+	yes, no := e.apply(f, a)
+	out := make([]*frag, len(yes))
+	for i, g := range yes {
+		g = g.clone()
+		g.overlay = &overlay{up: g.overlay, list: x.List, dest: x.Dest, mask: x.Mask, remove: x.Op == RecentRemove}
+		out[i] = g
+	}
+	return answer{kind: answerSplit, yes: out, no: no}
+}
+
+// recentListed compares with the list as it was read, and extra packets since.
+func (e *evaluation) recentListed(f *frag, x *RecentMatch, t *RecentTable, extra int) answer {
+	var in, open []Span[netip.Addr]
+	for i := range t.Entries {
+		en := &t.Entries[i]
+		if en.Addr.Is6() != e.ipv6 {
+			continue
+		}
+		span := maskSpan(en.Addr, x.Mask)
+		switch hit, sure := x.hit(en, extra); {
+		case !sure:
+			open = append(open, span)
+		case hit:
+			in = append(in, span)
+		}
+	}
+	if len(open) > 0 {
+		a := e.address(f, x.Dest, NewSpans(open...))
+		if a.kind != answerNo {
+			return unknown(f, "", "the age of the entries in recent list "+x.List)
+		}
+	}
+	return e.address(f, x.Dest, NewSpans(in...))
+}
+
+// maskSpan is what an entry stands for under the mask of a match.
+func maskSpan(a, mask netip.Addr) Span[netip.Addr] {
+	bits := a.BitLen()
+	if mask.IsValid() && mask.BitLen() == a.BitLen() {
+		bits = leadingOnes(mask)
+	}
+	return PrefixSpan(netip.PrefixFrom(a, bits))
+}
+
+func leadingOnes(mask netip.Addr) int {
+	n := 0
+	for _, b := range mask.AsSlice() {
+		for ; b&0x80 != 0; b <<= 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// hit says whether an entry fulfils the match (net/netfilter/xt_recent.c,
+// recent_mt).
+func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
+	switch {
+	case x.Op == RecentRemove, x.Seconds == 0 && x.HitCount == 0:
+		return true, true
+	case x.Seconds == 0:
+		return en.Packets+extra >= x.HitCount, true
+	case en.Ages == nil:
+		return false, en.Packets+extra < x.HitCount
+	}
+	n := extra
+	for _, age := range en.Ages {
+		if age <= time.Duration(x.Seconds)*time.Second {
+			n++
+		}
+	}
+	return n > 0 && n >= x.HitCount, true
+}

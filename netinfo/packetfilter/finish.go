@@ -1,0 +1,204 @@
+package packetfilter
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxCells bounds the parts that overlapping outcomes are cut into; each new
+// one is compared with all.
+const maxCells = 2048
+
+// cell is a part of the class with everything that may become of it.
+type cell struct {
+	region Region
+	ways   []*result
+}
+
+// finish makes disjoint outcomes of the results. Results that stem from both
+// ways of an unknown match cover the same packets: where all of them agree the
+// verdict is certain after all.
+func (e *evaluation) finish() []Outcome {
+	var cells []cell
+	var forked []*result
+	for i := range e.outcomes {
+		if o := &e.outcomes[i]; o.f.forked {
+			forked = append(forked, o)
+		} else {
+			cells = append(cells, cell{o.f.region(), []*result{o}})
+		}
+	}
+	cells = append(cells, disjoint(joinResults(forked))...)
+	list := make([]Outcome, 0, len(cells))
+	for i := range cells {
+		list = append(list, e.outcome(&cells[i]))
+	}
+	return joinOutcomes(list)
+}
+
+// part is a region and the results that stand for it.
+type part struct {
+	region Region
+	ways   []*result
+}
+
+// joinResults is a part for each result. Where they are too many to compare,
+// those of one verdict that differ in their sources alone are one part: which
+// rule decides is then less exact, the verdict is not.
+func joinResults(list []*result) []part {
+	parts := make([]part, 0, min(len(list), maxCells))
+	if len(list) <= maxCells {
+		for _, o := range list {
+			parts = append(parts, part{o.f.region(), []*result{o}})
+		}
+		return parts
+	}
+	index := map[string]int{}
+	spans := [][]*result{}
+	for _, o := range list {
+		key := fmt.Sprintf("%s|%s|%v|%v|%v", o.verdict, o.with, o.f.dst, o.f.sport, o.f.dport)
+		i, ok := index[key]
+		if !ok {
+			i = len(spans)
+			index[key] = i
+			spans = append(spans, nil)
+		}
+		spans[i] = append(spans[i], o)
+	}
+	for _, group := range spans {
+		src := AddrSet{}
+		for _, o := range group {
+			src = append(src, o.f.src...)
+		}
+		r := group[0].f.region()
+		r.Src = NewSpans(src...)
+		parts = append(parts, part{r, group[:min(len(group), maxReasons)]})
+	}
+	return parts
+}
+
+// disjoint cuts overlapping parts into cells. Past maxCells it no longer cuts:
+// a cell then counts what touches it as if it covered it.
+func disjoint(parts []part) []cell {
+	var cells []cell
+	for _, p := range parts {
+		left := []Region{p.region}
+		for i := 0; i < len(cells) && len(left) > 0; i++ {
+			var rest []Region
+			for _, r := range left {
+				in, out, ok := r.cut(cells[i].region)
+				if !ok {
+					rest = append(rest, r)
+					continue
+				}
+				rest = append(rest, out...)
+				if len(cells) >= maxCells {
+					cells[i].ways = append(cells[i].ways, p.ways...)
+					continue
+				}
+				_, outside, _ := cells[i].region.cut(in)
+				for _, o := range outside {
+					cells = append(cells, cell{o, slices.Clone(cells[i].ways)})
+				}
+				cells[i] = cell{in, append(slices.Clone(cells[i].ways), p.ways...)}
+			}
+			left = rest
+		}
+		for _, r := range left {
+			cells = append(cells, cell{r, slices.Clone(p.ways)})
+		}
+	}
+	return cells
+}
+
+// outcome is what a cell's ways come to.
+func (e *evaluation) outcome(c *cell) Outcome {
+	first := c.ways[0]
+	for _, w := range c.ways { // the one that goes against the packet is the one to show
+		if w.verdict == Dropped || w.verdict == Rejected {
+			first = w
+			break
+		}
+	}
+	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.steps(),
+		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to}
+	for h := first.f.helpers; h != nil; h = h.up {
+		o.Helpers = append(o.Helpers, h.name)
+	}
+	slices.Reverse(o.Helpers)
+	for _, w := range c.ways {
+		o.add(w)
+	}
+	if o.Verdict != Maybe {
+		o.Possible, o.Reasons = nil, nil
+		return o
+	}
+	if len(o.Reasons) == 0 {
+		o.Reasons = slices.Clone(e.reasons)
+	}
+	slices.Sort(o.Possible)
+	return o
+}
+
+// add counts one of the ways in.
+func (o *Outcome) add(w *result) {
+	if w.verdict != o.Verdict {
+		o.Verdict, o.With = Maybe, ""
+	}
+	if w.verdict != Maybe && !slices.Contains(o.Possible, w.verdict) {
+		o.Possible = append(o.Possible, w.verdict)
+	}
+	if w.by != o.Decider && !slices.Contains(o.Others, w.by) {
+		o.Others = append(o.Others, w.by)
+	}
+	reason := func(s string) {
+		if s != "" && !slices.Contains(o.Reasons, s) && len(o.Reasons) < maxReasons {
+			o.Reasons = append(o.Reasons, s)
+		}
+	}
+	reason(w.reason)
+	var list []string
+	for a := w.f.assumed; a != nil; a = a.up {
+		list = append(list, a.reason)
+	}
+	for _, s := range slices.Backward(list) {
+		reason(s)
+	}
+}
+
+// steps is the trace in the order things happened.
+func (t *trace) steps() []Step {
+	if t == nil {
+		return nil
+	}
+	list := make([]Step, 0, t.depth)
+	for ; t != nil; t = t.up {
+		list = append(list, t.step)
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// joinOutcomes puts together outcomes that differ in their region alone, so
+// that one rule is one line for its reader. The trace is that of the first.
+func joinOutcomes(list []Outcome) []Outcome {
+	byRule := map[Step][]int{}
+	out := list[:0:0]
+next:
+	for _, o := range list {
+		for _, i := range byRule[o.Decider] {
+			p := &out[i]
+			if p.Verdict != o.Verdict || p.With != o.With || !slices.Equal(p.Reasons, o.Reasons) || !slices.Equal(p.Possible, o.Possible) ||
+				!slices.Equal(p.Helpers, o.Helpers) || !sameSpans(p.ToAddrs, o.ToAddrs) || !sameSpans(p.ToPorts, o.ToPorts) {
+				continue
+			}
+			if r, ok := p.Region.join(o.Region); ok {
+				p.Region = r
+				continue next
+			}
+		}
+		byRule[o.Decider] = append(byRule[o.Decider], len(out))
+		out = append(out, o)
+	}
+	return out
+}

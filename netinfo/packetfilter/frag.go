@@ -1,0 +1,250 @@
+package packetfilter
+
+import "net/netip"
+
+// frag is a part of the class on its way through the rules, with all that the
+// rules did to it. It is never changed once it is shared: see clone.
+type frag struct {
+	src, dst     AddrSet // as the packets arrived
+	sport, dport NumSet
+
+	newSrc, newDst     rewrite[netip.Addr]
+	newSport, newDport rewrite[Num]
+	natSrc, natDst     bool // the connection's translation of that side is settled
+
+	mark, ctmark bits
+	untracked    bool
+	overlay      *overlay    // what rules put into sets and recent lists
+	assumed      *assumption // unknown matches that were taken one way
+	forked       bool        // another frag may cover the same packets
+	partial      bool        // another frag may share all that is assumed of this one
+	trace        *trace
+	helpers      *helperList
+	accept       Step // the last rule that accepted it, or the first policy
+}
+
+// rewrite is what NAT made of an address or port: one of to, or, with to
+// empty, nobody knows what, unless it is an address of this machine (own).
+type rewrite[T point[T]] struct {
+	on  bool
+	to  Spans[T]
+	own bool
+}
+
+// bits is a number of which only the bits in known are known.
+type bits struct{ val, known uint32 }
+
+// assumption is one unknown match and which way it was taken.
+type assumption struct {
+	up     *assumption
+	fork   int // number of the fork; its other side has the same
+	key    string
+	holds  bool
+	reason string
+	depth  int
+	// What the frag was before the fork.
+	wasForked, wasPartial bool
+}
+
+// trace is one step and all before it.
+type trace struct {
+	up    *trace
+	step  Step
+	depth int
+}
+
+type helperList struct {
+	up   *helperList
+	name string
+}
+
+// overlay is one change that a rule made to a set or a recent list while this
+// very packet went through.
+type overlay struct {
+	up     *overlay
+	set    *Set
+	fields []Field
+	list   string // of recent
+	dest   bool
+	mask   netip.Addr
+	remove bool
+}
+
+func (f *frag) clone() *frag {
+	g := *f
+	return &g
+}
+
+func (f *frag) region() Region { return Region{f.src, f.dst, f.sport, f.dport} }
+
+// step notes what happened to f. The frag itself is changed.
+func (f *frag) step(s Step) {
+	t := &trace{up: f.trace, step: s, depth: 1}
+	if f.trace != nil {
+		t.depth = f.trace.depth + 1
+	}
+	f.trace = t
+}
+
+// assume is f with an unknown match taken one way.
+func (f *frag) assume(fork int, key, reason string, holds bool) *frag {
+	g := f.clone()
+	g.assumed = &assumption{up: f.assumed, fork: fork, key: key, holds: holds, reason: reason, depth: 1, wasForked: f.forked, wasPartial: f.partial}
+	if f.assumed != nil {
+		g.assumed.depth = f.assumed.depth + 1
+	}
+	g.forked, g.partial = true, false
+	return g
+}
+
+// belief says how an unknown match with this key was taken before.
+func (f *frag) belief(key string) (holds, known bool) {
+	if key == "" {
+		return false, false
+	}
+	for a := f.assumed; a != nil; a = a.up {
+		if a.key == key {
+			return a.holds, true
+		}
+	}
+	return false, false
+}
+
+// A dimension is one side of a region.
+type dimension uint8
+
+const (
+	dimSrc dimension = iota
+	dimDst
+	dimSport
+	dimDport
+)
+
+func (f *frag) cutAddrs(d dimension, in AddrSet) *frag {
+	g := f.clone()
+	if d == dimSrc {
+		g.src = in
+	} else {
+		g.dst = in
+	}
+	return g
+}
+
+func (f *frag) cutNums(d dimension, in NumSet) *frag {
+	g := f.clone()
+	if d == dimSport {
+		g.sport = in
+	} else {
+		g.dport = in
+	}
+	return g
+}
+
+// sameFate reports whether whatever comes, a and b go the same way, their
+// regions and what was assumed of them aside.
+func sameFate(a, b *frag) bool {
+	return a.mark == b.mark && a.ctmark == b.ctmark && a.untracked == b.untracked &&
+		a.natSrc == b.natSrc && a.natDst == b.natDst &&
+		sameRewrite(a.newSrc, b.newSrc) && sameRewrite(a.newDst, b.newDst) &&
+		sameRewrite(a.newSport, b.newSport) && sameRewrite(a.newDport, b.newDport) &&
+		sameOverlay(a.overlay, b.overlay) && sameHelpers(a.helpers, b.helpers) && a.accept == b.accept
+}
+
+func sameRewrite[T point[T]](a, b rewrite[T]) bool {
+	return a.on == b.on && a.own == b.own && sameSpans(a.to, b.to)
+}
+
+func sameSpans[T point[T]](a, b Spans[T]) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if len(a) == 0 || &a[0] == &b[0] {
+		return true
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func sameOverlay(a, b *overlay) bool {
+	for a != b {
+		if a == nil || b == nil || a.set != b.set || a.list != b.list || a.dest != b.dest ||
+			a.mask != b.mask || a.remove != b.remove || len(a.fields) != len(b.fields) {
+			return false
+		}
+		for i := range a.fields {
+			if a.fields[i] != b.fields[i] {
+				return false
+			}
+		}
+		a, b = a.up, b.up
+	}
+	return true
+}
+
+func sameHelpers(a, b *helperList) bool {
+	for a != b {
+		if a == nil || b == nil || a.name != b.name {
+			return false
+		}
+		a, b = a.up, b.up
+	}
+	return true
+}
+
+func sameRegion(a, b Region) bool {
+	return sameSpans(a.Src, b.Src) && sameSpans(a.Dst, b.Dst) && sameSpans(a.SrcPort, b.SrcPort) && sameSpans(a.DstPort, b.DstPort)
+}
+
+// join is the region that a and b are together, if it is one.
+func (a Region) join(b Region) (Region, bool) {
+	src, dst := sameSpans(a.Src, b.Src), sameSpans(a.Dst, b.Dst)
+	sp, dp := sameSpans(a.SrcPort, b.SrcPort), sameSpans(a.DstPort, b.DstPort)
+	switch {
+	case src && dst && sp:
+		a.DstPort = a.DstPort.Union(b.DstPort)
+	case src && dst && dp:
+		a.SrcPort = a.SrcPort.Union(b.SrcPort)
+	case src && sp && dp:
+		a.Dst = a.Dst.Union(b.Dst)
+	case dst && sp && dp:
+		a.Src = a.Src.Union(b.Src)
+	default:
+		return a, false
+	}
+	return a, true
+}
+
+// cut splits a into what lies in b and the rest; ok is false when nothing does.
+func (a Region) cut(b Region) (in Region, rest []Region, ok bool) {
+	in = Region{a.Src.Intersect(b.Src), a.Dst.Intersect(b.Dst), a.SrcPort.Intersect(b.SrcPort), a.DstPort.Intersect(b.DstPort)}
+	if len(in.Src) == 0 || len(in.Dst) == 0 || len(in.SrcPort) == 0 || len(in.DstPort) == 0 {
+		return in, nil, false
+	}
+	left := a
+	if out := left.Src.Subtract(in.Src); len(out) > 0 {
+		rest = append(rest, Region{out, left.Dst, left.SrcPort, left.DstPort})
+		left.Src = in.Src
+	}
+	if out := left.Dst.Subtract(in.Dst); len(out) > 0 {
+		rest = append(rest, Region{left.Src, out, left.SrcPort, left.DstPort})
+		left.Dst = in.Dst
+	}
+	if out := left.SrcPort.Subtract(in.SrcPort); len(out) > 0 {
+		rest = append(rest, Region{left.Src, left.Dst, out, left.DstPort})
+		left.SrcPort = in.SrcPort
+	}
+	if out := left.DstPort.Subtract(in.DstPort); len(out) > 0 {
+		rest = append(rest, Region{left.Src, left.Dst, left.SrcPort, out})
+	}
+	return in, rest, true
+}
+
+// Contains reports whether a packet with these addresses and ports is in the
+// region. For protocols without ports, both are 0.
+func (a Region) Contains(src, dst netip.Addr, sport, dport uint16) bool {
+	return a.Src.Contains(src) && a.Dst.Contains(dst) && a.SrcPort.Contains(Num(sport)) && a.DstPort.Contains(Num(dport))
+}

@@ -1,0 +1,97 @@
+package packetfilter_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// evaluateSoon evaluates and checks what must hold of any ruleset: it ends,
+// and each packet has one fate.
+func evaluateSoon(t *testing.T, rules *packetfilter.Ruleset) {
+	t.Helper()
+	started := time.Now()
+	class := sipFrom("198.51.100.0/29")
+	res := rules.Evaluate(class)
+	rules.Mentions(class.Src[0])
+	// Far above what the limits of an evaluation allow, to spare slow machines.
+	if d := time.Since(started); d > 20*time.Second {
+		t.Fatalf("evaluating took %s", d)
+	}
+	for _, dport := range []uint16{5060, 5061, 10000, 20000} {
+		for last := range byte(8) {
+			n := 0
+			for _, o := range res.Outcomes {
+				if o.Region.Contains(netip.AddrFrom4([4]byte{198, 51, 100, last}), class.Local[0], 5060, dport) {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Fatalf("a packet to port %d from .%d has %d fates", dport, last, n)
+			}
+		}
+	}
+}
+
+func FuzzReadIPTablesSave(f *testing.F) {
+	f.Add(inputRules("DROP", "-A INPUT -s 198.51.100.4/30 -p udp -m multiport ! --dports 5060,10000:20000 -m limit --limit 1/s -j f2b", "-A f2b -m recent --set --name x --rsource -j fpbx", "-A fpbx -g f2b"))
+	f.Add("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n*nat\n-A PREROUTING -p udp -m udp --dport 5061 -j DNAT --to-destination 192.0.2.1:5070-5080\nCOMMIT\n")
+	f.Add("*filter\n[1:2] -A INPUT -m set ! --match-set bad src,dst -m mark --mark 0x1/0xff -m conntrack --ctstate NEW -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff\n")
+	f.Add("*mangle\n:FORWARD - [0:0]\n-A INPUT -m comment --comment \"a \\\"b\" -m iprange --src-range 198.51.100.1-198.51.100.5 -m addrtype --dst-type LOCAL -i eth+ -j REJECT\nCOMMIT")
+	f.Fuzz(func(t *testing.T, dump string) {
+		sets := packetfilter.ReadIPSetSave("create bad hash:ip,port family inet\nadd bad 198.51.100.3,udp:5060\n")
+		evaluateSoon(t, packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump), sets))
+		packetfilter.New(packetfilter.ReadIPTablesList(packetfilter.ToolIP6TablesNFT, "filter", dump))
+	})
+}
+
+func FuzzReadIPSets(f *testing.F) {
+	f.Add("create bad hash:net,iface family inet netmask 24\nadd bad 198.51.100.0/30,eth0 nomatch timeout 5 comment \"x\"\n")
+	f.Add("create bad bitmap:port range 0-65535\nadd bad 5060\ncreate l list:set\nadd l bad\nadd l l\n")
+	f.Add("Name: bad\nType: hash:ip,port,net\nHeader: family inet\nNumber of entries: 1\nMembers:\n198.51.100.1,udp:5060,192.0.2.0/24 packets 1 bytes 2\n")
+	f.Fuzz(func(t *testing.T, listing string) {
+		dump := inputRules("ACCEPT", "-A INPUT -m set --match-set bad src,dst,dst -j DROP", "-A INPUT -m set --match-set l src -j SET --del-set bad src,dst", "-A INPUT -m set ! --match-set bad dst --return-nomatch -j DROP")
+		for _, p := range []packetfilter.Parts{packetfilter.ReadIPSetSave(listing), packetfilter.ReadIPSetList(listing)} {
+			evaluateSoon(t, packetfilter.New(p, packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump)))
+		}
+	})
+}
+
+func FuzzReadRecent(f *testing.F) {
+	f.Add("src=198.51.100.1 ttl: 64 last_seen: 4298076489 oldest_pkt: 3 4298076438, 4298076463, 4298076489\n", uint64(4298076739))
+	f.Add("src=2001:db8::1 ttl: 64 last_seen: 1 oldest_pkt: 1 1\n", uint64(0))
+	f.Fuzz(func(t *testing.T, list string, jiffies uint64) {
+		dump := inputRules("ACCEPT", "-A INPUT -m recent --update --seconds 60 --hitcount 2 --name x --rsource --mask 255.255.255.254 -j DROP", "-A INPUT -m recent ! --rcheck --name x --rsource -j DROP")
+		evaluateSoon(t, packetfilter.New(packetfilter.ReadRecent("x", list, packetfilter.Clock{Jiffies: jiffies, Hz: 250}), packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump)))
+	})
+}
+
+// A dump that is made to keep whoever evaluates it busy for ever.
+func TestDumpsMadeToHang(t *testing.T) {
+	twice := "*filter\n:INPUT ACCEPT [0:0]\n"
+	rules := ""
+	for i := range 60 {
+		name := string(rune('a'+i%26)) + string(rune('a'+i/26))
+		next := string(rune('a'+(i+1)%26)) + string(rune('a'+(i+1)/26))
+		twice += ":" + name + " - [0:0]\n"
+		rules += "-A " + name + " -j " + next + "\n-A " + name + " -m limit -j MARK --set-xmark 0x" + name[1:] + "/0x1\n-A " + name + " -j " + next + "\n"
+	}
+	rules += "-A INPUT -j aa\n-A INPUT -j DROP\n"
+	evaluateSoon(t, packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, twice+rules+"COMMIT\n")))
+
+	wide := ""
+	for i := range 40 {
+		wide += "-A INPUT -m limit -j MARK --or-mark " + "0x" + string("1248"[i%4]) + strings0(i/4) + "\n"
+	}
+	evaluateSoon(t, packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, inputRules("DROP", wide, "-A INPUT -m mark --mark 0x5/0xf -j ACCEPT"))))
+}
+
+// strings0 is n zeros: the digits of a mark's higher bits.
+func strings0(n int) string {
+	if n > 7 {
+		n = 7
+	}
+	return "0000000"[:n]
+}

@@ -1,0 +1,157 @@
+package packetfilter
+
+import "net/netip"
+
+// run takes the class through the hooks (the order is that of the kernel's
+// ip_rcv, ip_local_deliver, ip_forward and ip_output).
+func (e *evaluation) run() {
+	f := e.start()
+	if len(f.src) == 0 || len(f.dst) == 0 || len(f.sport) == 0 || len(f.dport) == 0 {
+		return
+	}
+	frags := []*frag{f}
+	if e.class.Hook == HookOutput {
+		frags = e.at(HookOutput, frags)
+		e.pass(e.at(HookPostrouting, frags))
+		return
+	}
+	frags = e.at(HookIngress, frags)
+	frags = e.at(HookPrerouting, frags)
+	in, onward := e.route(frags)
+	e.pass(e.at(HookInput, in))
+	onward = e.at(HookForward, onward)
+	e.pass(e.at(HookPostrouting, onward))
+}
+
+// pass makes outcomes of what came through every hook.
+func (e *evaluation) pass(frags []*frag) {
+	for _, f := range frags {
+		e.end(result{f: f, verdict: Accepted, by: f.accept})
+	}
+}
+
+func (e *evaluation) end(o result) {
+	e.outcomes = append(e.outcomes, o)
+}
+
+// giveUp ends a frag that cannot be followed any further.
+func (e *evaluation) giveUp(f *frag, by Step, reason string) {
+	e.end(result{f: f, verdict: Maybe, by: by, reason: reason})
+}
+
+// route is the routing decision: which packets are for this machine.
+func (e *evaluation) route(frags []*frag) (in, onward []*frag) {
+	for _, f := range frags {
+		if !f.newDst.on {
+			if e.class.Hook == HookForward {
+				onward = append(onward, f)
+			} else {
+				in = append(in, f)
+			}
+			continue
+		}
+		switch where := e.isLocal(f.newDst); where {
+		case answerYes:
+			in = append(in, f)
+		case answerNo:
+			onward = append(onward, f)
+		default:
+			reason := "whether the destination that address translation gives is an address of this machine"
+			yes, no := e.fork(f, "", reason)
+			in, onward = append(in, yes), append(onward, no)
+		}
+	}
+	return in, onward
+}
+
+func loopback(ipv6 bool) AddrSet {
+	if ipv6 {
+		return AddrSet{{netip.IPv6Loopback(), netip.IPv6Loopback()}}
+	}
+	return AddrSet{PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8))}
+}
+
+// isLocal says whether a rewritten destination is this machine.
+func (e *evaluation) isLocal(to rewrite[netip.Addr]) answerKind {
+	if to.own {
+		return answerYes
+	}
+	switch to.to.overlap(e.local.Union(loopback(e.ipv6))) {
+	case coverAll:
+		return answerYes
+	case coverNone:
+		if len(e.local) > 0 {
+			return answerNo
+		}
+	}
+	return answerFork
+}
+
+// at takes frags through all base chains of a hook.
+func (e *evaluation) at(hook HookName, frags []*frag) []*frag {
+	for _, c := range e.rules.chains[hookKey{hook, e.ipv6}] {
+		if len(frags) == 0 {
+			return nil
+		}
+		e.hook, e.priority, e.nat = hook, c.Base.Priority, c.Base.Type == "nat"
+		e.accepted = nil
+		var skipped []*frag
+		frags, skipped = e.entering(c, frags)
+		e.depth = 0
+		for _, f := range e.chain(c, frags) {
+			e.policy(c, f)
+		}
+		frags = e.tidy(append(skipped, e.accepted...), Step{Chain: c})
+	}
+	return frags
+}
+
+// entering says which frags a base chain sees: nat chains only those whose
+// translation is not settled, ingress chains only those of their devices.
+func (e *evaluation) entering(c *Chain, frags []*frag) (in, skipped []*frag) {
+	for _, f := range frags {
+		settled := f.natDst
+		if e.hook == HookPostrouting || e.hook == HookInput {
+			settled = f.natSrc
+		}
+		switch {
+		case e.nat && (settled || f.untracked || e.class.State == StateInvalid):
+			skipped = append(skipped, f)
+		case len(c.Base.Devices) > 0:
+			m := &Match{Field: FieldIn, Names: c.Base.Devices}
+			yes, no := e.apply(f, e.test(f, m))
+			in, skipped = append(in, yes...), append(skipped, no...)
+		default:
+			in = append(in, f)
+		}
+	}
+	return in, skipped
+}
+
+// policy ends a frag's way through a base chain at its end.
+func (e *evaluation) policy(c *Chain, f *frag) {
+	step := Step{Chain: c, What: "policy"}
+	switch {
+	case c.Incomplete:
+		e.giveUp(f, step, incomplete(c))
+	case c.Base.Policy == Drop:
+		f = f.clone()
+		f.step(step)
+		e.end(result{f: f, verdict: Dropped, by: step})
+	default:
+		e.accept(f, step)
+	}
+}
+
+// accept lets f go on to the next base chain.
+func (e *evaluation) accept(f *frag, by Step) {
+	f = f.clone()
+	if by.Rule != nil {
+		f.step(by)
+	}
+	decides := !e.nat && (e.hook == HookInput || e.hook == HookForward || e.hook == HookOutput)
+	if f.accept.Chain == nil || decides && (by.Rule != nil || f.accept.Rule == nil && f.accept.Chain.Base != nil && f.accept.Chain.Base.Hook != e.hook) {
+		f.accept = by
+	}
+	e.accepted = e.tidy(append(e.accepted, f), by)
+}

@@ -1,0 +1,89 @@
+package packetfilter
+
+import "strings"
+
+// anyInterface compares the interface with names, some of which may be prefixes.
+func (e *evaluation) anyInterface(f *frag, out bool, names []string) answer {
+	var yes, no []*frag
+	no = []*frag{f}
+	for _, name := range names {
+		var rest []*frag
+		for _, g := range no {
+			y, n := e.apply(g, e.iface(g, out, name))
+			yes, rest = append(yes, y...), append(rest, n...)
+		}
+		no = rest
+	}
+	return pieces(f, yes, no)
+}
+
+// iface compares the interface with one name. Interfaces that are not known
+// are asked once: what was assumed is remembered.
+func (e *evaluation) iface(f *frag, out bool, name string) answer {
+	have, side := e.class.In, "in:"
+	if out {
+		have, side = e.class.Out, "out:"
+	}
+	if out && (e.hook == HookPrerouting || e.hook == HookInput || e.hook == HookIngress) ||
+		!out && (e.hook == HookOutput || e.hook == HookPostrouting && e.class.Hook == HookOutput) {
+		return certain(name == "*" || name == "+") // there is none here: an empty name
+	}
+	if have != "" {
+		return certain(fitsName(have, name))
+	}
+	if name == "lo" && !e.fromHere(f, out) {
+		return certain(false)
+	}
+	if name == "+" || name == "*" {
+		return certain(true)
+	}
+	for a := f.assumed; a != nil; a = a.up {
+		was, ok := strings.CutPrefix(a.key, side)
+		switch {
+		case !ok:
+		case a.holds && fitsPattern(was, name), !a.holds && fitsPattern(name, was):
+			return certain(a.holds)
+		case a.holds && !fitsPattern(name, was):
+			return certain(false)
+		}
+	}
+	what := "whether the packet comes in by " + name
+	if out {
+		what = "whether the packet leaves by " + name
+	}
+	return answer{kind: answerFork, key: side + name, reason: what}
+}
+
+// fromHere reports whether packets can be this machine's own talk to itself.
+func (e *evaluation) fromHere(f *frag, out bool) bool {
+	own := e.local.Union(loopback(e.ipv6))
+	if out {
+		return f.dst.overlap(own) != coverNone || f.newDst.on
+	}
+	return f.src.overlap(own) != coverNone
+}
+
+func trimStar(pattern string) (string, bool) {
+	if s, ok := strings.CutSuffix(pattern, "+"); ok {
+		return s, true
+	}
+	return strings.CutSuffix(pattern, "*")
+}
+
+// fitsName reports whether an interface's name fits a pattern.
+func fitsName(name, pattern string) bool {
+	if p, ok := trimStar(pattern); ok {
+		return strings.HasPrefix(name, p)
+	}
+	return name == pattern
+}
+
+// fitsPattern reports whether all names that fit the first pattern fit the second.
+func fitsPattern(narrow, wide string) bool {
+	n, _ := trimStar(narrow)
+	w, star := trimStar(wide)
+	if star {
+		return strings.HasPrefix(n, w)
+	}
+	return narrow == wide
+}

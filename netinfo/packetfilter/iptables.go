@@ -1,0 +1,265 @@
+package packetfilter
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ReadIPTablesSave reads the output of iptables-save or ip6tables-save, with or
+// without counters (-c). Tool is the program that keeps the tables, one of the
+// Tool constants; one that begins with ip6 is of IPv6. Texts of rules are
+// slices of the listing.
+func ReadIPTablesSave(tool, listing string) Parts {
+	r := newIPTablesReader(tool)
+	r.read(listing)
+	if r.table != nil {
+		r.fault("the listing of table %s ends before COMMIT", r.table.Name)
+		for _, c := range r.table.Chains {
+			c.Incomplete = true
+		}
+	}
+	return r.parts
+}
+
+// ReadIPTablesList reads the output of "iptables -t TABLE -S", with or without
+// -v. Such a listing does not name its table.
+func ReadIPTablesList(tool, table, listing string) Parts {
+	r := newIPTablesReader(tool)
+	r.begin(table)
+	r.read(listing)
+	return r.parts
+}
+
+type iptablesReader struct {
+	tool   string
+	family TableFamily
+	parts  Parts
+	table  *Table
+	chains map[string]*Chain
+	line   int
+	tokens []token
+}
+
+// token is a word of a listing. Quoted ones are never options.
+type token struct {
+	text   string
+	quoted bool
+}
+
+func newIPTablesReader(tool string) *iptablesReader {
+	family := FamilyIP
+	if strings.HasPrefix(tool, "ip6") {
+		family = FamilyIP6
+	}
+	return &iptablesReader{tool: tool, family: family}
+}
+
+// maxFaults bounds what is said about a listing that is no such listing.
+const maxFaults = 50
+
+func (r *iptablesReader) fault(format string, args ...any) {
+	if len(r.parts.Faults) < maxFaults {
+		r.parts.Faults = append(r.parts.Faults, Fault{Tool: r.tool, Line: r.line, What: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (r *iptablesReader) begin(table string) {
+	r.table = &Table{Tool: r.tool, Family: r.family, Name: table}
+	r.chains = map[string]*Chain{}
+	r.parts.Tables = append(r.parts.Tables, r.table)
+}
+
+func (r *iptablesReader) read(listing string) {
+	for line := range strings.Lines(listing) {
+		r.line++
+		line = strings.TrimRight(line, "\r\n")
+		whole := line
+		line = strings.TrimLeft(line, " \t")
+		if line == "" {
+			continue
+		}
+		switch line[0] {
+		case '#':
+			if strings.Contains(line, "is incompatible") {
+				r.fault("iptables does not show one of the tables (%s); nft does", strings.TrimPrefix(line, "# "))
+			}
+			continue
+		case '*':
+			if r.table != nil {
+				r.fault("the listing of table %s ends before COMMIT", r.table.Name)
+				for _, c := range r.table.Chains {
+					c.Incomplete = true
+				}
+			}
+			r.begin(strings.TrimSpace(line[1:]))
+			continue
+		}
+		if line == "COMMIT" {
+			r.table = nil
+			continue
+		}
+		if r.table == nil {
+			r.fault("%s stands in no table", strconv.Quote(shorten(whole)))
+			continue
+		}
+		r.entry(line)
+	}
+}
+
+// shorten keeps quoted lines of hostile listings readable.
+func shorten(s string) string {
+	const most = 120
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// entry reads a chain's declaration or a rule.
+func (r *iptablesReader) entry(line string) {
+	var packets, bytes uint64
+	if line[0] == '[' {
+		counters, rest, ok := strings.Cut(line[1:], "]")
+		a, b, colon := strings.Cut(counters, ":")
+		if !ok || !colon {
+			r.fault("counters that do not end: %s", strconv.Quote(shorten(line)))
+			return
+		}
+		packets, _ = strconv.ParseUint(a, 10, 64)
+		bytes, _ = strconv.ParseUint(b, 10, 64)
+		line = strings.TrimLeft(rest, " ")
+	}
+	ok := r.split(line)
+	if !ok {
+		r.fault("a quote that does not end: %s", strconv.Quote(shorten(line)))
+		r.incomplete()
+		return
+	}
+	t := r.tokens
+	switch {
+	case len(t) >= 2 && strings.HasPrefix(t[0].text, ":") && !t[0].quoted:
+		r.declare(t[0].text[1:], t[1].text)
+	case len(t) >= 3 && (t[0].text == "-P" || t[0].text == "--policy"):
+		r.declare(t[1].text, t[2].text)
+	case len(t) >= 2 && (t[0].text == "-N" || t[0].text == "--new-chain"):
+		r.declare(t[1].text, "-")
+	case len(t) >= 2 && (t[0].text == "-A" || t[0].text == "--append"):
+		rule := &Rule{Text: line, Packets: packets, Bytes: bytes, Line: r.line}
+		c := r.chain(t[1].text)
+		p := iptablesRule{r: r, rule: rule, chain: c, tokens: t[2:]}
+		p.read()
+		c.Rules = append(c.Rules, rule)
+		rule.Position = len(c.Rules)
+	default:
+		r.fault("%s is not understood", strconv.Quote(shorten(line)))
+		r.incomplete()
+	}
+}
+
+// incomplete marks the chains of the table after a line that could not be
+// read: it may have been a rule of any of them.
+func (r *iptablesReader) incomplete() {
+	for _, c := range r.table.Chains {
+		c.Incomplete = true
+	}
+}
+
+func (r *iptablesReader) chain(name string) *Chain {
+	c := r.chains[name]
+	if c == nil {
+		c = &Chain{Name: name, Base: iptablesBase(r.table.Name, name)}
+		if c.Base != nil {
+			c.Base.Policy = Accept
+		}
+		r.chains[name] = c
+		r.table.Chains = append(r.table.Chains, c)
+	}
+	return c
+}
+
+func (r *iptablesReader) declare(name, policy string) {
+	c := r.chain(name)
+	if c.Base == nil {
+		return
+	}
+	switch policy {
+	case "DROP":
+		c.Base.Policy = Drop
+	case "ACCEPT", "-":
+		c.Base.Policy = Accept
+	default:
+		r.fault("policy %s of chain %s is not known", strconv.Quote(shorten(policy)), name)
+		c.Incomplete = true
+	}
+}
+
+// iptablesBase is the hook of a built-in chain; nil for others.
+func iptablesBase(table, chain string) *Base {
+	hook, ok := map[string]HookName{
+		"PREROUTING": HookPrerouting, "INPUT": HookInput, "FORWARD": HookForward,
+		"OUTPUT": HookOutput, "POSTROUTING": HookPostrouting,
+	}[chain]
+	priority, known := map[string]int{
+		"raw": priorityRaw, "mangle": priorityMangle, "nat": priorityDNAT,
+		"filter": priorityFilter, "security": prioritySecurity,
+	}[table]
+	if !ok || !known {
+		return nil
+	}
+	b := &Base{Type: "filter", Hook: hook, Priority: priority}
+	if table == "nat" {
+		b.Type = "nat"
+		if hook == HookInput || hook == HookPostrouting {
+			b.Priority = prioritySNAT
+		}
+	}
+	return b
+}
+
+// split cuts a line into r.tokens: words, or text in double quotes where a
+// backslash escapes quotes and itself (iptables: xtables_save_string). Words
+// are slices of the line; ok is false if a quote does not end.
+func (r *iptablesReader) split(line string) (ok bool) {
+	r.tokens = r.tokens[:0]
+	for {
+		line = strings.TrimLeft(line, " \t")
+		if line == "" {
+			return true
+		}
+		if line[0] != '"' {
+			end := strings.IndexAny(line, " \t")
+			if end < 0 {
+				end = len(line)
+			}
+			r.tokens = append(r.tokens, token{text: line[:end]})
+			line = line[end:]
+			continue
+		}
+		text, rest, ended := unquote(line[1:])
+		if !ended {
+			return false
+		}
+		r.tokens = append(r.tokens, token{text, true})
+		line = rest
+	}
+}
+
+// unquote reads up to the closing quote.
+func unquote(s string) (text, rest string, ok bool) {
+	end := strings.IndexAny(s, `"\`)
+	if end >= 0 && s[end] == '"' {
+		return s[:end], s[end+1:], true
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			return b.String(), s[i+1:], true
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return "", "", false
+}

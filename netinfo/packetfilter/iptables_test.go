@@ -1,0 +1,158 @@
+package packetfilter_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+func TestAListingOfASingleTable(t *testing.T) {
+	const listing = "-P INPUT DROP -c 1 2\n-N f2b\n-A INPUT -p udp -c 10 1200 -j f2b\n-A f2b -s 198.51.100.7/32 -m comment --comment \"phone of \\\"Ann\\\" -j ACCEPT\" -c 3 400 -j DROP\n"
+	p := packetfilter.ReadIPTablesList(packetfilter.ToolIPTablesLegacy, "filter", listing)
+	if len(p.Faults) > 0 {
+		t.Fatalf("faults: %v", p.Faults)
+	}
+	rule := p.Tables[0].Chains[1].Rules[0]
+	type seen struct {
+		Comment        string
+		Packets, Bytes uint64
+		Does           string
+	}
+	got := seen{rule.Comment, rule.Packets, rule.Bytes, rule.Does()}
+	if diff := cmp.Diff(seen{`phone of "Ann" -j ACCEPT`, 3, 400, "drop"}, got); diff != "" {
+		t.Errorf("the ban (-want +got)\n%s", diff)
+	}
+	if got := toldAll(packetfilter.New(p).Evaluate(sipFrom("203.0.113.9/32"))); got[0] != "drop 5060-5061, 10000-20000 by INPUT" {
+		t.Errorf("policy: %q", got)
+	}
+}
+
+func TestCountersOfASavedListing(t *testing.T) {
+	p := packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, "*filter\n:INPUT ACCEPT [1:2]\n[12:345] -A INPUT -s 198.51.100.7/32 -j DROP\nCOMMIT\n")
+	rule := p.Tables[0].Chains[0].Rules[0]
+	if rule.Packets != 12 || rule.Bytes != 345 || rule.Text != "-A INPUT -s 198.51.100.7/32 -j DROP" || rule.Line != 3 {
+		t.Errorf("read %+v", rule)
+	}
+}
+
+func TestWhatIsWrongWithAListingIsSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		dump, want string
+	}{
+		"it was cut off":               {"*filter\n:INPUT ACCEPT [0:0]\n", "table filter ends before COMMIT"},
+		"cut off before another table": {"*nat\n*filter\nCOMMIT\n", "table nat ends before COMMIT"},
+		"it is an error message":       {"iptables-save: Permission denied\n", "stands in no table"},
+		"a quote is open":              {"*filter\n-A INPUT -m comment --comment \"x\nCOMMIT\n", "a quote that does not end"},
+		"counters are open":            {"*filter\n[12:3 -A INPUT\nCOMMIT\n", "counters that do not end"},
+		"an address is garbled":        {"*filter\n-A INPUT -s 1.2.3 -j DROP\nCOMMIT\n", `address "1.2.3"`},
+		"a protocol has no number":     {"*filter\n-A INPUT -p frob -j DROP\nCOMMIT\n", `protocol "frob"`},
+		"nft has a table of that name": {"# Table `filter' is incompatible, use 'nft' tool.\n", "nft does"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, c.dump)
+			if len(p.Faults) == 0 || !strings.Contains(p.Faults[0].What, c.want) {
+				t.Errorf("want %q, got %v", c.want, p.Faults)
+			}
+		})
+	}
+}
+
+func TestATableThatIsListedTwice(t *testing.T) {
+	dump := inputRules("ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP")
+	if r := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, dump+dump)); len(r.Tables) != 1 || len(r.Faults) > 0 {
+		t.Errorf("word for word: %d tables, faults %v", len(r.Tables), r.Faults)
+	}
+	r := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT")+dump))
+	if len(r.Faults) != 1 || r.Evaluate(sipFrom("198.51.100.7/32")).Outcomes[0].Verdict != packetfilter.Dropped {
+		t.Errorf("with different rules: faults %v", r.Faults)
+	}
+}
+
+func TestSetsAsSavedAndAsListed(t *testing.T) {
+	const saved = `create bad hash:net,port family inet hashsize 1024 maxelem 65536 timeout 600 counters comment
+add bad 198.51.100.0/24,udp:5060 timeout 99 nomatch packets 3 bytes 400 comment "a phone, banned"
+`
+	const listed = `Name: bad
+Type: hash:net,port
+Revision: 8
+Header: family inet hashsize 1024 maxelem 65536 timeout 600 counters comment
+Size in memory: 648
+References: 1
+Number of entries: 1
+Members:
+198.51.100.0/24,udp:5060 timeout 99 nomatch packets 3 bytes 400 comment "a phone, banned"
+`
+	for name, p := range map[string]packetfilter.Parts{"saved": packetfilter.ReadIPSetSave(saved), "listed": packetfilter.ReadIPSetList(listed)} {
+		if len(p.Faults) > 0 || len(p.Sets) != 1 || len(p.Sets[0].Elements) != 1 {
+			t.Fatalf("%s: %+v", name, p)
+		}
+		s, el := p.Sets[0], p.Sets[0].Elements[0]
+		if s.Default != 10*time.Minute || el.Timeout != 99*time.Second || !el.NoMatch || el.Packets != 3 || el.Bytes != 400 || el.Comment != "a phone, banned" || el.Text != "198.51.100.0/24,udp:5060" {
+			t.Errorf("%s: %+v", name, el)
+		}
+	}
+	if p := packetfilter.ReadIPSetList(strings.Replace(listed, "entries: 1", "entries: 2", 1)); len(p.Faults) != 1 || p.Sets[0].Incomplete == "" {
+		t.Errorf("a cut-off listing is not noticed: %+v", p)
+	}
+}
+
+func TestAgesInARecentList(t *testing.T) {
+	p := packetfilter.ReadRecent("T", "src=198.51.100.7 ttl: 64 last_seen: 4298076489 oldest_pkt: 3 4298075489, 4298076239, 4298076489\n", packetfilter.Clock{Jiffies: 4298076739, Hz: 250})
+	want := []time.Duration{time.Second, 2 * time.Second, 5 * time.Second}
+	if diff := cmp.Diff(want, p.Recent[0].Entries[0].Ages); diff != "" || len(p.Faults) > 0 {
+		t.Errorf("(-want +got)\n%s%v", diff, p.Faults)
+	}
+}
+
+func TestWhereAnAddressIsNamedAndHowToFreeIt(t *testing.T) {
+	dump := inputRules("ACCEPT",
+		"-A INPUT -m set --match-set bad src -j DROP",
+		`-A f2b -s 198.51.100.7/32 -m comment --comment "it's Ann" -j REJECT --reject-with icmp-port-unreachable`,
+		"-A f2b -s 198.51.0.0/16 -j DROP", "-A f2b ! -s 198.51.100.7/32 -j DROP", "-A f2b -s 0.0.0.0/0 -j RETURN")
+	rules := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump),
+		packetfilter.ReadIPSetSave("create bad hash:ip family inet timeout 600 comment\nadd bad 198.51.100.7 timeout 99 comment \"ssh scan\"\nadd bad 198.51.100.8\n"),
+		packetfilter.ReadRecent("ATTACKER", "src=198.51.100.7 ttl: 64 last_seen: 5 oldest_pkt: 1 5\n", packetfilter.Clock{}))
+	type line struct{ Covers, Does, Do, Undo string }
+	var got []line
+	for _, m := range rules.Mentions(netip.MustParsePrefix("198.51.100.7/32")) {
+		does := m.Step.What
+		for _, u := range m.UsedBy {
+			does += "used to " + u.What
+		}
+		got = append(got, line{m.Covers.String(), does, strings.Join(m.Delete.Do, "; "), strings.Join(m.Delete.Undo, "; ")})
+	}
+	want := []line{
+		{"198.51.100.7", "reject", `iptables-legacy -t filter -D f2b -s 198.51.100.7/32 -m comment --comment 'it'\''s Ann' -j REJECT --reject-with icmp-port-unreachable`,
+			`iptables-legacy -t filter -I f2b 1 -s 198.51.100.7/32 -m comment --comment 'it'\''s Ann' -j REJECT --reject-with icmp-port-unreachable`},
+		{"198.51.0.0/16", "drop", "iptables-legacy -t filter -D f2b -s 198.51.0.0/16 -j DROP", "iptables-legacy -t filter -I f2b 2 -s 198.51.0.0/16 -j DROP"},
+		{"198.51.100.7", "used to drop", "ipset del bad 198.51.100.7", "ipset add bad 198.51.100.7 timeout 99 comment 'ssh scan'"},
+		{"198.51.100.7", "", "echo -198.51.100.7 > /proc/net/xt_recent/ATTACKER", "echo +198.51.100.7 > /proc/net/xt_recent/ATTACKER"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestLettingAProviderInBeforeTheRuleThatDrops(t *testing.T) {
+	dump := inputRules("DROP", "-A INPUT -j f2b", "-A f2b -j RETURN", "-A f2b -j DROP")
+	provider, ports := netip.MustParsePrefix("203.0.113.0/24"), packetfilter.NumSet{{Lo: 5060, Hi: 5061}, {Lo: 10000, Hi: 10000}}
+	rules := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, strings.Replace(dump, "-A f2b -j RETURN\n", "", 1)))
+	got := rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(provider, packetfilter.UDP, ports)
+	want := packetfilter.Command{
+		Do:   []string{"iptables-nft -t filter -I f2b 1 -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT"},
+		Undo: []string{"iptables-nft -t filter -D f2b -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("before a rule (-want +got)\n%s", diff)
+	}
+	rules = packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("DROP")))
+	got = rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(provider, 0, nil)
+	if diff := cmp.Diff([]string{"iptables-nft -t filter -A INPUT -s 203.0.113.0/24 -j ACCEPT"}, got.Do); diff != "" {
+		t.Errorf("before a policy (-want +got)\n%s", diff)
+	}
+}

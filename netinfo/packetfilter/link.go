@@ -1,0 +1,345 @@
+package packetfilter
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+type hookKey struct {
+	hook HookName
+	ipv6 bool
+}
+
+// New puts together what front ends read: it finds the chains that rules jump
+// to and the sets they ask, and orders the base chains. It takes over the
+// parts, which must not be changed or given to New again.
+//
+// A table of iptables-nft is also listed by nft, with the extensions of
+// iptables left out. Where both listings are given, the one of iptables counts.
+func New(parts ...Parts) *Ruleset {
+	r := &Ruleset{chains: map[hookKey][]*Chain{}, ipsets: map[string]*Set{}, users: map[*Set][]Step{}}
+	for _, p := range parts {
+		r.Tables = append(r.Tables, p.Tables...)
+		r.Sets = append(r.Sets, p.Sets...)
+		r.Faults = append(r.Faults, p.Faults...)
+		if p.Recent != nil && r.Recent == nil {
+			r.Recent = map[string]*RecentTable{}
+		}
+		for _, t := range p.Recent {
+			r.Recent[t.Name] = t
+		}
+	}
+	r.dropDoubles()
+	for _, s := range r.Sets {
+		r.ipsets[s.Name] = s
+	}
+	for _, s := range r.Sets {
+		for _, name := range s.Members {
+			if m := r.ipsets[name]; m != nil {
+				s.members = append(s.members, m)
+			}
+		}
+		s.build()
+	}
+	for _, t := range r.Tables {
+		r.linkTable(t)
+	}
+	r.orderChains()
+	return r
+}
+
+// dropDoubles leaves out the nft listing of tables that iptables-nft listed
+// too, and tables that are listed twice word for word. Twice with different
+// rules stays, as a packet that must pass both is the careful reading.
+func (r *Ruleset) dropDoubles() {
+	type key struct {
+		tool, name string
+		family     TableFamily
+	}
+	xt := map[key]bool{}
+	for _, t := range r.Tables {
+		if t.Tool == ToolIPTablesNFT || t.Tool == ToolIP6TablesNFT {
+			xt[key{ToolNFT, t.Name, t.Family}] = true
+		}
+	}
+	seen := map[key]*Table{}
+	r.Tables = slices.DeleteFunc(r.Tables, func(t *Table) bool {
+		k := key{t.Tool, t.Name, t.Family}
+		if t.Tool == ToolNFT && xt[k] {
+			return true
+		}
+		before := seen[k]
+		if before == nil {
+			seen[k] = t
+			return false
+		}
+		if sameTable(before, t) {
+			return true
+		}
+		r.Faults = append(r.Faults, Fault{Tool: t.Tool, What: fmt.Sprintf("table %s %s is listed twice with different rules; both are counted", t.Family, t.Name)})
+		return false
+	})
+}
+
+// sameTable reports whether two listings have the same chains with the same
+// rules, counters aside.
+func sameTable(a, b *Table) bool {
+	return slices.EqualFunc(a.Chains, b.Chains, func(c, d *Chain) bool {
+		if c.Name != d.Name || (c.Base == nil) != (d.Base == nil) || c.Base != nil && c.Base.Policy != d.Base.Policy {
+			return false
+		}
+		return slices.EqualFunc(c.Rules, d.Rules, func(x, y *Rule) bool { return x.Text == y.Text && x.Handle == y.Handle })
+	})
+}
+
+func (r *Ruleset) linkTable(t *Table) {
+	t.byName = make(map[string]*Chain, len(t.Chains))
+	for _, c := range t.Chains {
+		c.table = t
+		t.byName[c.Name] = c
+	}
+	for _, s := range t.Sets {
+		s.build()
+		for i := range s.Elements {
+			if v := s.Elements[i].Verdict; v != nil {
+				v.target = t.byName[v.Chain]
+			}
+		}
+	}
+	for _, c := range t.Chains {
+		findRuns(c)
+		for _, rule := range c.Rules {
+			for _, x := range rule.Exprs {
+				r.linkExpr(t, x)
+				r.noteUser(Step{Chain: c, Rule: rule}, x)
+			}
+		}
+	}
+}
+
+func (r *Ruleset) linkExpr(t *Table, x Expr) {
+	switch x := x.(type) {
+	case *Verdict:
+		x.target = t.byName[x.Chain]
+	case *SetMark:
+		r.ctMarks = r.ctMarks || x.To == FieldCtMark
+	case *Lookup:
+		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
+			x.Fields = x.Set.fields(x.Dirs)
+		}
+	case *Update:
+		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
+			x.Fields = x.Set.fields(x.Dirs)
+		}
+	case *VerdictMap:
+		if x.Set = r.findSet(t, x.Set, x.Name); x.Set == nil {
+			return
+		}
+		for i := range x.Set.Elements {
+			if v := x.Set.Elements[i].Verdict; v != nil && v.target == nil {
+				v.target = t.byName[v.Chain]
+			}
+		}
+	}
+}
+
+// noteUser remembers which rules ask a set.
+func (r *Ruleset) noteUser(by Step, x Expr) {
+	var s *Set
+	switch x := x.(type) {
+	case *Lookup:
+		s = x.Set
+	case *VerdictMap:
+		s = x.Set
+	}
+	if s == nil {
+		return
+	}
+	by.What = by.Rule.Does()
+	for _, one := range append([]*Set{s}, s.members...) {
+		r.users[one] = append(r.users[one], by)
+		if one.Name == "" && one.Tool != ToolIPSet && len(r.users[one]) == 1 {
+			r.anonymous = append(r.anonymous, one)
+		}
+	}
+}
+
+func (r *Ruleset) findSet(t *Table, s *Set, name string) *Set {
+	if s == nil && t.Tool == ToolNFT {
+		s = t.Sets[name]
+	} else if s == nil {
+		s = r.ipsets[name]
+	}
+	if s != nil {
+		s.build()
+	}
+	return s
+}
+
+// orderChains sorts the base chains of each hook by priority. Which of two
+// chains with one priority comes first depends on which was made first, and
+// that no listing tells. It does not matter for accept and drop, as a packet
+// has to be accepted by each.
+func (r *Ruleset) orderChains() {
+	for _, t := range r.Tables {
+		for _, c := range t.Chains {
+			if c.Base == nil {
+				continue
+			}
+			if t.Family != FamilyIP6 && t.seesIP() {
+				k := hookKey{c.Base.Hook, false}
+				r.chains[k] = append(r.chains[k], c)
+			}
+			if t.Family != FamilyIP && t.seesIP() {
+				k := hookKey{c.Base.Hook, true}
+				r.chains[k] = append(r.chains[k], c)
+			}
+		}
+	}
+	for _, list := range r.chains {
+		slices.SortStableFunc(list, func(a, b *Chain) int { return a.Base.Priority - b.Base.Priority })
+	}
+}
+
+// seesIP reports whether packets to and from this machine go through the
+// table; those of bridges and ARP do not.
+func (t *Table) seesIP() bool {
+	switch t.Family {
+	case FamilyIP, FamilyIP6, FamilyInet, FamilyNetdev:
+		return true
+	}
+	return false
+}
+
+// fields says what a lookup with the given directions compares, one for each
+// of the set's kinds; nil when the directions are too few for the set, which
+// then never matches (kernel: ip_set_test).
+func (s *Set) fields(dirs []Dir) []Field {
+	_, names, _ := strings.Cut(s.Type, ":")
+	parts := strings.Split(names, ",")
+	if len(dirs) < len(parts) || names == "set" {
+		return nil
+	}
+	var list []Field
+	for i, p := range parts {
+		pick := func(src, dst Field) {
+			if dirs[i] == DirSrc {
+				list = append(list, src)
+			} else {
+				list = append(list, dst)
+			}
+		}
+		switch p {
+		case "ip", "net":
+			pick(FieldSrc, FieldDst)
+		case "port":
+			if len(parts) > 1 { // hash sets keep the protocol, bitmap:port does not
+				list = append(list, FieldProtocol)
+			}
+			pick(FieldSrcPort, FieldDstPort)
+		case "iface":
+			pick(FieldIn, FieldOut)
+		case "mark":
+			list = append(list, FieldMark)
+		default:
+			list = append(list, FieldMAC)
+		}
+	}
+	return list
+}
+
+// setIndex makes lookups quick: sets of one dimension are spans, others are
+// found by their first address.
+type setIndex struct {
+	built      bool
+	addrs      AddrSet // one dimension of addresses: the elements
+	exceptions AddrSet // and where nomatch wins
+	nums       NumSet  // one dimension of numbers
+	byAddr     []int32 // others whose first dimension is an address: elements sorted by its start
+	maxHi      []netip.Addr
+	any        []int32 // elements of byAddr sets that fit any address
+}
+
+// build makes the index, once.
+func (s *Set) build() {
+	if s.index.built {
+		return
+	}
+	s.index.built = true
+	simple := len(s.Kinds) == 1 && !s.Verdicts
+	switch {
+	case simple && s.Kinds[0] == KindAddr:
+		s.buildAddrs()
+	case simple && s.Kinds[0] == KindNum:
+		list := make([]Span[Num], len(s.Elements))
+		for i := range s.Elements {
+			if list[i] = s.Elements[i].Values[0].Num; s.Elements[i].Values[0].Any {
+				list[i] = Span[Num]{0, ^Num(0)}
+			}
+		}
+		s.index.nums = NewSpans(list...)
+	case len(s.Kinds) > 0 && s.Kinds[0] == KindAddr:
+		s.buildByAddr()
+	}
+}
+
+// buildAddrs joins the elements. In sets of networks the longest prefix wins,
+// so exceptions and elements are laid over each other from short to long.
+func (s *Set) buildAddrs() {
+	hasExceptions := slices.ContainsFunc(s.Elements, func(e Element) bool { return e.NoMatch })
+	all := make([]Span[netip.Addr], 0, len(s.Elements))
+	for i := range s.Elements {
+		switch v := &s.Elements[i].Values[0]; {
+		case hasExceptions:
+		case v.Any:
+			all = append(all, everyAddr(false)[0], everyAddr(true)[0])
+		default:
+			all = append(all, v.Addr)
+		}
+	}
+	s.index.addrs = NewSpans(all...)
+	if !hasExceptions {
+		return
+	}
+	byLength := map[int][]*Element{}
+	for i := range s.Elements {
+		x := s.Elements[i].Values[0].Addr
+		p, _ := asPrefix(x.Lo, x.Hi)
+		byLength[p.Bits()] = append(byLength[p.Bits()], &s.Elements[i])
+	}
+	for n := range 129 {
+		var yes, no []Span[netip.Addr]
+		for _, el := range byLength[n] {
+			if el.NoMatch {
+				no = append(no, el.Values[0].Addr)
+			} else {
+				yes = append(yes, el.Values[0].Addr)
+			}
+		}
+		in, out := NewSpans(yes...), NewSpans(no...)
+		s.index.addrs = s.index.addrs.Subtract(out).Union(in)
+		s.index.exceptions = s.index.exceptions.Subtract(in).Union(out)
+	}
+}
+
+func (s *Set) buildByAddr() {
+	for i := range s.Elements {
+		if s.Elements[i].Values[0].Any {
+			s.index.any = append(s.index.any, int32(i))
+		} else {
+			s.index.byAddr = append(s.index.byAddr, int32(i))
+		}
+	}
+	start := func(i int32) netip.Addr { return s.Elements[i].Values[0].Addr.Lo }
+	slices.SortStableFunc(s.index.byAddr, func(a, b int32) int { return start(a).Compare(start(b)) })
+	s.index.maxHi = make([]netip.Addr, len(s.index.byAddr))
+	var hi netip.Addr
+	for i, n := range s.index.byAddr {
+		if x := s.Elements[n].Values[0].Addr.Hi; hi.Compare(x) < 0 {
+			hi = x
+		}
+		s.index.maxHi[i] = hi
+	}
+}

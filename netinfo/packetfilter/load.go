@@ -1,0 +1,215 @@
+package packetfilter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Unread is a part of the packet filter that could not be read. An evaluation
+// without it may take a packet for accepted that a rule there drops.
+type Unread struct {
+	What      string // "iptables-legacy-save"
+	Err       error
+	Privilege bool // root could have read it
+}
+
+// maxAgain is how often a ruleset that changed while it was read is read again.
+// fail2ban changes it a few times a minute at worst, and reading takes well
+// under a second.
+const maxAgain = 3
+
+// Load reads every rule, set and list of s and puts them together. What could
+// not be read is named; the rest is there.
+func Load(ctx context.Context, s platform.System) (*Ruleset, []Unread) {
+	for try := 1; ; try++ {
+		before, known := platform.FilterGeneration(s)
+		l := &loader{ctx: ctx, sys: s}
+		l.load()
+		after, _ := platform.FilterGeneration(s)
+		if !known || before == after || ctx.Err() != nil {
+			return New(l.parts...), l.unread
+		}
+		if try == maxAgain {
+			l.miss("the rules", fmt.Errorf("they changed while they were read, %d times in a row", try))
+			return New(l.parts...), l.unread
+		}
+	}
+}
+
+type loader struct {
+	ctx    context.Context
+	sys    platform.System
+	parts  []Parts
+	unread []Unread
+}
+
+func (l *loader) miss(what string, err error) {
+	l.unread = append(l.unread, Unread{What: what, Err: err, Privilege: errors.Is(err, platform.ErrPrivilege)})
+}
+
+// run runs a program that may not be there; that is no loss.
+func (l *loader) run(program string, args ...string) (out []byte, there bool) {
+	out, err := l.sys.Run(l.ctx, program, args...)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, false
+	case err != nil:
+		l.miss(program, err)
+		return out, len(out) > 0
+	}
+	return out, true
+}
+
+func (l *loader) load() {
+	l.iptables("iptables", ToolIPTablesNFT, ToolIPTablesLegacy)
+	l.iptables("ip6tables", ToolIP6TablesNFT, ToolIP6TablesLegacy)
+	l.nft()
+	if out, ok := l.run("ipset", "save"); ok {
+		l.parts = append(l.parts, ReadIPSetSave(string(out)))
+	}
+	l.recent()
+}
+
+// iptables reads both back ends of one family. A system with a single iptables
+// has neither name; its own listing says what it is.
+func (l *loader) iptables(program, nft, legacy string) {
+	found := false
+	for _, tool := range []string{nft, legacy} {
+		if out, ok := l.run(tool+"-save", "-c"); ok {
+			found = true
+			l.parts = append(l.parts, ReadIPTablesSave(tool, string(out)))
+		}
+	}
+	if found {
+		return
+	}
+	for _, args := range [][]string{{"-c"}, nil} {
+		if out, ok := l.run(program+"-save", args...); ok {
+			l.parts = append(l.parts, ReadIPTablesSave(program, string(out)))
+			return
+		}
+	}
+}
+
+// nft reads the tables of nftables that iptables has not listed already: those
+// would only be listed again, at several times the size and with the matches
+// left out that nft does not know.
+func (l *loader) nft() {
+	list, ok := l.run("nft", "-j", "list", "tables")
+	if !ok {
+		// A bundle made by hand holds the whole ruleset.
+		for _, args := range [][]string{{"-a", "-j", "list", "ruleset"}, {"-j", "list", "ruleset"}} {
+			if out, ok := l.run("nft", args...); ok {
+				l.parts = append(l.parts, ReadNFT(string(out), ""))
+				return
+			}
+		}
+		return
+	}
+	tables, err := nftTables(list)
+	if err != nil {
+		l.miss("nft", err)
+		return
+	}
+	for _, t := range tables {
+		if l.listed(t) {
+			continue
+		}
+		if out, ok := l.run("nft", "-a", "-j", "list", "table", string(t.Family), t.Name); ok {
+			l.parts = append(l.parts, ReadNFT(string(out), ""))
+		}
+	}
+}
+
+// listed reports whether iptables-nft has listed the table.
+func (l *loader) listed(t nftTable) bool {
+	return slices.ContainsFunc(l.parts, func(p Parts) bool {
+		return slices.ContainsFunc(p.Tables, func(o *Table) bool {
+			return strings.HasSuffix(o.Tool, "-nft") && o.Family == t.Family && o.Name == t.Name
+		})
+	})
+}
+
+func nftTables(listing []byte) ([]nftTable, error) {
+	var l struct {
+		NFTables []struct {
+			Table *nftTable `json:"table"`
+		} `json:"nftables"`
+	}
+	if err := json.Unmarshal(listing, &l); err != nil {
+		return nil, fmt.Errorf("reading nft -j list tables: %w", err)
+	}
+	var list []nftTable
+	for _, o := range l.NFTables {
+		if o.Table != nil {
+			list = append(list, *o.Table)
+		}
+	}
+	return list, nil
+}
+
+// readClock reads the kernel's clock out of /proc/timer_list: "now at N nsecs"
+// since the start, and jiffies, which begin 300 seconds before the 32-bit
+// counter turns over (INITIAL_JIFFIES, linux/jiffies.h). The rate that fits
+// both is the kernel's.
+func readClock(timers string) Clock {
+	now, jiffies := numberAfter(timers, "now at "), numberAfter(timers, "jiffies: ")
+	if now == 0 || jiffies == 0 {
+		return Clock{}
+	}
+	for _, hz := range []int{100, 250, 300, 1000} {
+		started := uint64(1)<<32 - 300*uint64(hz)
+		// The two numbers are written within a few ticks of each other.
+		if diff := int64(jiffies) - int64(started+now/uint64(1e9/hz)); diff > -int64(hz) && diff < int64(hz) {
+			return Clock{Jiffies: jiffies, Hz: hz}
+		}
+	}
+	return Clock{}
+}
+
+// numberAfter is the number behind the first occurrence of a phrase; 0 when
+// there is none.
+func numberAfter(text, phrase string) uint64 {
+	_, rest, _ := strings.Cut(text, phrase)
+	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(rest)
+	}
+	n, err := strconv.ParseUint(rest[:end], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// maxRecent bounds one list of the recent match: xt_recent keeps 100 addresses
+// by default, and its largest hash has a few 10,000.
+const maxRecent = 32 << 20
+
+func (l *loader) recent() {
+	names, err := l.sys.Glob("/proc/net/xt_recent/*")
+	if err != nil || len(names) == 0 {
+		return
+	}
+	// The lists keep times by the kernel's own clock. Without it (it is root's
+	// alone) only the numbers of packets are known.
+	timers, _ := platform.ReadSystemFile(l.sys, "/proc/timer_list", maxRecent)
+	clock := readClock(string(timers))
+	for _, name := range names {
+		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
+		if err != nil {
+			l.miss(name, err)
+			continue
+		}
+		l.parts = append(l.parts, ReadRecent(path.Base(name), string(b), clock))
+	}
+}

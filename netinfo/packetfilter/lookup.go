@@ -1,0 +1,272 @@
+package packetfilter
+
+import (
+	"slices"
+	"sort"
+	"strings"
+)
+
+// lookup asks whether f is in a set.
+func (e *evaluation) lookup(f *frag, x *Lookup) answer {
+	if x.Set == nil {
+		return unknown(f, "set:"+x.Name, "set "+x.Name+", which was not listed").negate(x.Not)
+	}
+	var yes, rest []*frag
+	no := []*frag{f}
+	for _, s := range x.Set.group() {
+		fields := x.Fields
+		if s != x.Set || fields == nil {
+			if fields = s.fields(x.Dirs); fields == nil {
+				continue
+			}
+		}
+		rest = nil
+		for _, g := range no {
+			y, n := e.apply(g, e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions()))
+			yes, rest = append(yes, y...), append(rest, n...)
+		}
+		no = rest
+	}
+	if x.Extra != "" {
+		var sure []*frag
+		for _, g := range yes {
+			y, n := e.apply(g, unknown(g, "", x.Extra))
+			sure, no = append(sure, y...), append(no, n...)
+		}
+		yes = sure
+	}
+	return pieces(f, yes, no).negate(x.Not)
+}
+
+// group is the set, or its members when it is a list of sets.
+func (s *Set) group() []*Set {
+	if s.Members == nil {
+		return []*Set{s}
+	}
+	return s.members
+}
+
+// inSet asks one set, with what rules put into it while this packet passed.
+func (e *evaluation) inSet(f *frag, s *Set, fields []Field, exceptions bool) answer {
+	if s.Family == FamilyIP && e.ipv6 || s.Family == FamilyIP6 && !e.ipv6 {
+		if s.Tool == ToolIPSet && slices.Contains(s.Kinds, KindAddr) {
+			return certain(false)
+		}
+	}
+	for o := f.overlay; o != nil; o = o.up {
+		if o.set != s {
+			continue
+		}
+		if slices.Equal(o.fields, fields) {
+			return certain(!o.remove)
+		}
+		return unknown(f, "", "set "+s.Name+", which a rule before has changed")
+	}
+	a := e.listed(f, s, fields, exceptions)
+	if s.Incomplete != "" && a.kind != answerYes {
+		return unknown(f, "", "set "+s.Name+": "+s.Incomplete)
+	}
+	return a
+}
+
+// listed asks for the elements as they were listed.
+func (e *evaluation) listed(f *frag, s *Set, fields []Field, exceptions bool) answer {
+	if len(fields) != len(s.Kinds) || len(fields) == 0 {
+		return unknown(f, "", "set "+s.Name+" of type "+s.Type)
+	}
+	if len(fields) == 1 && !s.Verdicts && (s.Kinds[0] == KindAddr || s.Kinds[0] == KindNum) {
+		m := Match{Field: fields[0], Addrs: s.index.addrs, Nums: s.index.nums}
+		if exceptions {
+			m.Addrs = s.index.exceptions
+		}
+		if isAddr(fields[0]) != (s.Kinds[0] == KindAddr) {
+			return unknown(f, "", "set "+s.Name+" of type "+s.Type)
+		}
+		a, present := e.field(f, m.Field, &m)
+		return a.onlyIf(present)
+	}
+	var yes, barred []*frag
+	no := []*frag{f}
+	for _, i := range e.candidates(f, s, fields) {
+		if len(no) == 0 {
+			break
+		}
+		hit, rest := e.hits(no, &s.Elements[i], fields)
+		no = rest
+		if s.Elements[i].NoMatch == exceptions {
+			yes = append(yes, hit...)
+		} else {
+			barred = append(barred, hit...)
+		}
+	}
+	return pieces(f, yes, append(no, barred...))
+}
+
+// hits splits frags into what fits an element and the rest.
+func (e *evaluation) hits(list []*frag, el *Element, fields []Field) (hit, rest []*frag) {
+	for _, g := range list {
+		e.visits++
+		in := []*frag{g}
+		for i, field := range fields {
+			var next []*frag
+			for _, h := range in {
+				y, n := e.apply(h, e.dimension(h, field, &el.Values[i]))
+				next, rest = append(next, y...), append(rest, n...)
+			}
+			in = next
+		}
+		hit = append(hit, in...)
+	}
+	return hit, rest
+}
+
+// dimension compares one field with one value of an element.
+func (e *evaluation) dimension(f *frag, field Field, v *Value) answer {
+	if v.Any {
+		return certain(true)
+	}
+	switch field {
+	case FieldSrc, FieldDst, FieldCtOrigSrc, FieldCtOrigDst:
+		if !v.Addr.Lo.IsValid() {
+			return certain(false)
+		}
+		m := Match{Field: field, Addrs: AddrSet{v.Addr}}
+		a, present := e.field(f, field, &m)
+		return a.onlyIf(present)
+	case FieldIn, FieldOut:
+		return e.iface(f, field == FieldOut, v.Name)
+	case FieldMAC, FieldOther, FieldNone:
+		return unknown(f, "", "the "+field.String())
+	case FieldSrcPort, FieldDstPort:
+		if !hasPorts(e.class.Protocol) {
+			// ipset keeps type and code of ICMP where ports stand otherwise.
+			t, c := e.icmp()
+			n := Num(t)<<8 | Num(c)
+			if e.class.Protocol != ICMP && e.class.Protocol != ICMPv6 {
+				n = 0
+			}
+			return certain(v.Num.Contains(n))
+		}
+	}
+	m := Match{Field: field, Nums: NumSet{v.Num}}
+	a, present := e.field(f, field, &m)
+	return a.onlyIf(present)
+}
+
+// candidates are the elements that can fit f, in the order the kernel would
+// find them where that matters: the narrowest network first.
+func (e *evaluation) candidates(f *frag, s *Set, fields []Field) []int32 {
+	var list []int32
+	if s.Kinds[0] != KindAddr || !isAddr(fields[0]) {
+		list = make([]int32, len(s.Elements))
+		for i := range list {
+			list[i] = int32(i)
+		}
+	} else {
+		have := f.src
+		if fields[0] == FieldDst || fields[0] == FieldCtOrigDst {
+			have = f.dst
+		}
+		if fields[0] == FieldSrc && f.newSrc.on || fields[0] == FieldDst && f.newDst.on {
+			have = everyAddr(e.ipv6)
+		}
+		list = s.index.near(s, have)
+	}
+	if !slices.ContainsFunc(list, func(i int32) bool { return s.Elements[i].NoMatch || s.Elements[i].Values[0].Any }) {
+		return list
+	}
+	slices.SortStableFunc(list, func(a, b int32) int { return s.Elements[b].width() - s.Elements[a].width() })
+	return list
+}
+
+// width orders elements by how narrow their networks are; the first dimension
+// counts most. What fits everything is last.
+func (el *Element) width() int {
+	n := 0
+	for _, v := range el.Values {
+		bits := 0
+		if v.Addr.Lo.IsValid() && !v.Any {
+			p, _ := asPrefix(v.Addr.Lo, v.Addr.Hi)
+			bits = p.Bits()
+		} else if !v.Any {
+			bits = 1
+		}
+		n = n*256 + bits
+	}
+	return n
+}
+
+// near are the elements whose first address range meets one of the spans.
+func (x *setIndex) near(s *Set, have AddrSet) []int32 {
+	var list []int32
+	seen := map[int32]bool{}
+	for _, span := range have {
+		end := sort.Search(len(x.byAddr), func(i int) bool {
+			return s.Elements[x.byAddr[i]].Values[0].Addr.Lo.Compare(span.Hi) > 0
+		})
+		for i := end - 1; i >= 0 && x.maxHi[i].Compare(span.Lo) >= 0; i-- {
+			n := x.byAddr[i]
+			if s.Elements[n].Values[0].Addr.Hi.Compare(span.Lo) >= 0 && !seen[n] {
+				seen[n] = true
+				list = append(list, n)
+			}
+		}
+	}
+	slices.Sort(list)
+	return append(list, x.any...)
+}
+
+// verdictMap carries out the verdicts of a map. What is not in it goes on to
+// the next rule.
+func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *frag, w *walk) {
+	if x.Set == nil || len(x.Fields) != len(x.Set.Kinds) || len(x.Fields) == 0 {
+		e.giveUp(f, Step{Chain: c, Rule: r}, "map "+x.Name+", which was not listed")
+		return
+	}
+	no := []*frag{f}
+	for _, i := range e.candidates(f, x.Set, x.Fields) {
+		el := &x.Set.Elements[i]
+		hit, rest := e.hits(no, el, x.Fields)
+		no = rest
+		for _, g := range hit {
+			switch {
+			case el.Verdict == nil:
+				e.giveUp(g, Step{Chain: c, Rule: r}, "map "+x.Name+" has an element without a verdict")
+			case el.Verdict.Kind == Continue:
+				e.rule(c, r, next+1, g, w)
+			default:
+				e.verdict(c, r, el.Verdict, g, w)
+			}
+		}
+	}
+	if x.Set.Incomplete != "" {
+		for _, g := range no {
+			e.giveUp(g, Step{Chain: c, Rule: r}, "map "+x.Set.Name+": "+x.Set.Incomplete)
+		}
+		return
+	}
+	w.fall = append(w.fall, no...)
+}
+
+// onlyIf is a, or no when the packet does not have the field.
+func (a answer) onlyIf(present bool) answer {
+	if !present {
+		return certain(false)
+	}
+	return a
+}
+
+func isAddr(f Field) bool {
+	switch f {
+	case FieldSrc, FieldDst, FieldCtOrigSrc, FieldCtOrigDst:
+		return true
+	}
+	return false
+}
+
+// hasExceptions reports whether sets of this type may hold exceptions; the
+// kernel ignores --return-nomatch for all others (IPSET_TYPE_NOMATCH in
+// net/netfilter/ipset).
+func (s *Set) hasExceptions() bool {
+	return strings.HasPrefix(s.Type, "hash:") && strings.Contains(s.Type, "net")
+}

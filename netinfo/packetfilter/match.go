@@ -1,0 +1,415 @@
+package packetfilter
+
+import "net/netip"
+
+// answerKind is what a match makes of a frag.
+type answerKind uint8
+
+const (
+	answerNo    answerKind = iota
+	answerYes              // all of it
+	answerSplit            // one part matches for certain, the other certainly not
+	answerFork             // it may match or not
+)
+
+// answer is the result of a match.
+type answer struct {
+	kind    answerKind
+	yes, no []*frag // of a split and a fork; apply adds the assumptions of a fork
+	key     string
+	reason  string
+	not     bool // the key speaks of the contrary
+}
+
+func certain(yes bool) answer {
+	if yes {
+		return answer{kind: answerYes}
+	}
+	return answer{kind: answerNo}
+}
+
+// negate turns an answer round.
+func (a answer) negate(not bool) answer {
+	if !not {
+		return a
+	}
+	switch a.kind {
+	case answerNo:
+		a.kind = answerYes
+	case answerYes:
+		a.kind = answerNo
+	}
+	a.yes, a.no = a.no, a.yes
+	a.not = !a.not
+	return a
+}
+
+// apply is the two parts of f: where the match holds, and where not.
+func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
+	switch a.kind {
+	case answerYes:
+		return []*frag{f}, nil
+	case answerNo:
+		return nil, []*frag{f}
+	case answerSplit:
+		return a.yes, a.no
+	}
+	e.forks++
+	e.remember(a.reason)
+	yes, no = []*frag{f}, []*frag{f}
+	if a.yes != nil || a.no != nil {
+		yes, no = a.yes, a.no
+	}
+	n := e.forks
+	side := func(list []*frag, holds bool) []*frag {
+		out := make([]*frag, len(list))
+		for i, g := range list {
+			out[i] = g.assume(n, a.key, a.reason, holds != a.not)
+		}
+		return out
+	}
+	return side(yes, true), side(no, false)
+}
+
+// fork is apply for a question that is no match.
+func (e *evaluation) fork(f *frag, key, reason string) (yes, no *frag) {
+	y, n := e.apply(f, answer{kind: answerFork, key: key, reason: reason})
+	return y[0], n[0]
+}
+
+// maxReasons bounds the reasons kept besides those of the branches; more than
+// a handful helps nobody.
+const maxReasons = 16
+
+func (e *evaluation) remember(reason string) {
+	for _, r := range e.reasons {
+		if r == reason {
+			return
+		}
+	}
+	if len(e.reasons) < maxReasons {
+		e.reasons = append(e.reasons, reason)
+	}
+}
+
+// unknown is the answer of a match that the rules do not tell.
+func unknown(f *frag, key, reason string) answer {
+	if holds, known := f.belief(key); known {
+		return certain(holds)
+	}
+	return answer{kind: answerFork, key: key, reason: reason}
+}
+
+// test asks f a match.
+func (e *evaluation) test(f *frag, x Expr) answer {
+	switch x := x.(type) {
+	case *Match:
+		return e.match(f, x)
+	case *Lookup:
+		return e.lookup(f, x)
+	case *RecentMatch:
+		return e.recent(f, x)
+	case *Never:
+		return certain(x.Not)
+	case *Unknown:
+		return unknown(f, x.Key, x.What).negate(x.Not)
+	}
+	return unknown(f, "", "an expression that is not known")
+}
+
+func (e *evaluation) match(f *frag, m *Match) answer {
+	if m.Or == FieldNone {
+		a, present := e.field(f, m.Field, m)
+		if !present {
+			return certain(false)
+		}
+		return a.negate(m.Not)
+	}
+	a, present := e.field(f, m.Field, m)
+	if !present {
+		return certain(false)
+	}
+	yes, no := e.apply(f, a)
+	var rest []*frag
+	for _, g := range no {
+		b, _ := e.field(g, m.Or, m)
+		y, n := e.apply(g, b)
+		yes, rest = append(yes, y...), append(rest, n...)
+	}
+	return pieces(f, yes, rest).negate(m.Not)
+}
+
+// pieces is the answer when f was cut up already.
+func pieces(f *frag, yes, no []*frag) answer {
+	switch {
+	case len(no) == 0 && len(yes) == 1 && yes[0] == f:
+		return certain(true)
+	case len(yes) == 0 && len(no) == 1 && no[0] == f:
+		return certain(false)
+	}
+	return answer{kind: answerSplit, yes: yes, no: no}
+}
+
+// field compares one field with the values of m. Present is false when the
+// packet does not have it, which no match survives, negated or not.
+func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bool) {
+	switch field {
+	case FieldSrc, FieldDst:
+		if len(m.Addrs) > 0 && m.Addrs[0].Lo.Is6() != e.ipv6 && m.Addrs[len(m.Addrs)-1].Lo.Is6() != e.ipv6 {
+			return answer{}, false
+		}
+		return e.address(f, field == FieldDst, m.Addrs), true
+	case FieldSrcPort, FieldDstPort:
+		if !hasPorts(e.class.Protocol) {
+			return answer{}, false
+		}
+		return e.port(f, field == FieldDstPort, m.Nums), true
+	case FieldCtOrigSrc, FieldCtOrigDst, FieldCtOrigSrcPort, FieldCtOrigDstPort:
+		if !e.tracked(f) {
+			return answer{}, false
+		}
+		if e.class.State != StateNew {
+			return unknown(f, "", "which side opened the connection"), true
+		}
+		switch field {
+		case FieldCtOrigSrc:
+			return splitAddrs(f, dimSrc, m.Addrs), true
+		case FieldCtOrigDst:
+			return splitAddrs(f, dimDst, m.Addrs), true
+		case FieldCtOrigSrcPort:
+			return splitNums(f, dimSport, m.Nums), true
+		}
+		return splitNums(f, dimDport, m.Nums), true
+	case FieldIn, FieldOut:
+		return e.anyInterface(f, field == FieldOut, m.Names), true
+	case FieldPktType, FieldSrcType, FieldDstType:
+		return e.addressType(f, field, m.Nums), true
+	case FieldMAC:
+		return unknown(f, "", "the hardware address of the sender"), true
+	case FieldNone, FieldOther:
+		return unknown(f, "", "something in the packet that only the packet tells"), true
+	}
+	have, ok := e.number(f, field)
+	if !ok {
+		return answer{}, false
+	}
+	return compare(f, field, have, m), true
+}
+
+func (e *evaluation) address(f *frag, dst bool, want AddrSet) answer {
+	now, d := &f.newSrc, dimSrc
+	if dst {
+		now, d = &f.newDst, dimDst
+	}
+	if !now.on {
+		return splitAddrs(f, d, want)
+	}
+	return refine(f, now, want, func(g *frag) *rewrite[netip.Addr] {
+		if dst {
+			return &g.newDst
+		}
+		return &g.newSrc
+	}, "which address it is after address translation")
+}
+
+func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
+	now, d := &f.newSport, dimSport
+	if dst {
+		now, d = &f.newDport, dimDport
+	}
+	if !now.on {
+		return splitNums(f, d, want)
+	}
+	return refine(f, now, want, func(g *frag) *rewrite[Num] {
+		if dst {
+			return &g.newDport
+		}
+		return &g.newSport
+	}, "which port it is after address translation")
+}
+
+// refine compares what NAT made of an address or port.
+func refine[T point[T]](f *frag, now *rewrite[T], want Spans[T], of func(*frag) *rewrite[T], reason string) answer {
+	if now.to == nil {
+		return unknown(f, "", reason)
+	}
+	switch now.to.overlap(want) {
+	case coverAll:
+		return certain(true)
+	case coverNone:
+		return certain(false)
+	}
+	yes, no := f.clone(), f.clone()
+	of(yes).to, of(no).to = now.to.Intersect(want), now.to.Subtract(want)
+	return answer{kind: answerFork, yes: []*frag{yes}, no: []*frag{no}, reason: reason}
+}
+
+func splitAddrs(f *frag, d dimension, want AddrSet) answer {
+	have := f.src
+	if d == dimDst {
+		have = f.dst
+	}
+	switch have.overlap(want) {
+	case coverAll:
+		return certain(true)
+	case coverNone:
+		return certain(false)
+	}
+	return answer{kind: answerSplit,
+		yes: []*frag{f.cutAddrs(d, have.Intersect(want))},
+		no:  []*frag{f.cutAddrs(d, have.Subtract(want))}}
+}
+
+func splitNums(f *frag, d dimension, want NumSet) answer {
+	have := f.sport
+	if d == dimDport {
+		have = f.dport
+	}
+	switch have.overlap(want) {
+	case coverAll:
+		return certain(true)
+	case coverNone:
+		return certain(false)
+	}
+	return answer{kind: answerSplit,
+		yes: []*frag{f.cutNums(d, have.Intersect(want))},
+		no:  []*frag{f.cutNums(d, have.Subtract(want))}}
+}
+
+// compare compares a number of which maybe only some bits are known.
+func compare(f *frag, field Field, have bits, m *Match) answer {
+	mask := m.Mask
+	if mask == 0 {
+		mask = ^uint32(0)
+	}
+	if have.known&mask == mask {
+		return certain(m.Nums.Contains(Num(have.val & mask)))
+	}
+	if len(m.Nums) == 1 && m.Nums[0].Lo == 1 && m.Nums[0].Hi == ^Num(0) && have.val&have.known&mask != 0 {
+		return certain(true) // any bit will do, and one is set
+	}
+	if len(m.Nums) != 1 || m.Nums[0].Lo != m.Nums[0].Hi {
+		return unknown(f, "", "the "+field.String())
+	}
+	want := uint32(m.Nums[0].Lo)
+	if (have.val^want)&have.known&mask != 0 || want&^mask != 0 {
+		return certain(false)
+	}
+	yes := f.clone()
+	switch field {
+	case FieldMark:
+		yes.mark = bits{have.val&^mask | want, have.known | mask}
+	case FieldCtMark:
+		yes.ctmark = bits{have.val&^mask | want, have.known | mask}
+	}
+	return answer{kind: answerFork, yes: []*frag{yes}, no: []*frag{f}, reason: "the " + field.String()}
+}
+
+// tracked reports whether the packet has a connection where it now is.
+func (e *evaluation) tracked(f *frag) bool {
+	late := e.hook != HookIngress && (e.hook != HookPrerouting && e.hook != HookOutput || e.priority > priorityConntrack)
+	return late && !f.untracked && e.class.State != StateInvalid
+}
+
+// number is a field that is the same for the whole frag; ok is false when the
+// packet has none.
+func (e *evaluation) number(f *frag, field Field) (v bits, ok bool) {
+	all := ^uint32(0)
+	icmp := e.class.Protocol == ICMP && !e.ipv6 || e.class.Protocol == ICMPv6 && e.ipv6
+	switch field {
+	case FieldProtocol:
+		return bits{uint32(e.class.Protocol), all}, true
+	case FieldFamily:
+		if e.ipv6 {
+			return bits{10, all}, true
+		}
+		return bits{2, all}, true
+	case FieldMark:
+		return f.mark, true
+	case FieldCtMark:
+		return f.ctmark, e.tracked(f)
+	case FieldCtState:
+		return e.state(f), true
+	case FieldCtDirection:
+		if e.class.State == StateNew {
+			return bits{0, all}, e.tracked(f)
+		}
+		return bits{}, e.tracked(f)
+	case FieldCtProtocol:
+		return bits{uint32(e.class.Protocol), all}, e.tracked(f)
+	case FieldICMPType, FieldICMPCode, FieldICMPTypeCode:
+		t, c := e.icmp()
+		n := map[Field]uint32{FieldICMPType: uint32(t), FieldICMPCode: uint32(c), FieldICMPTypeCode: uint32(t)<<8 | uint32(c)}
+		return bits{n[field], all}, icmp
+	case FieldTCPFlags:
+		const syn, psh, ack = 2, 8, 16
+		switch e.class.State {
+		case StateNew:
+			return bits{syn, all}, e.class.Protocol == TCP
+		case StateEstablished:
+			return bits{ack, all &^ psh}, e.class.Protocol == TCP
+		}
+		return bits{}, e.class.Protocol == TCP
+	case FieldFragment:
+		return bits{0, all}, true
+	}
+	return bits{}, true
+}
+
+// icmp is the type and code of the class, an echo request if it says nothing.
+func (e *evaluation) icmp() (typ, code uint8) {
+	c := e.class
+	if c.ICMPType != 0 || c.ICMPCode != 0 {
+		return c.ICMPType, c.ICMPCode
+	}
+	if e.ipv6 {
+		return 128, 0
+	}
+	return 8, 0
+}
+
+// state is what a rule that asks for the connection's state sees here. Where
+// connection tracking has not been yet, that is "invalid".
+func (e *evaluation) state(f *frag) bits {
+	all := ^uint32(0)
+	if !e.tracked(f) {
+		if f.untracked {
+			return bits{uint32(StateUntracked), all}
+		}
+		return bits{uint32(StateInvalid), all}
+	}
+	s := bits{uint32(e.class.State), all}
+	if e.nat {
+		s.val = uint32(StateNew) // nat chains see the first packet only; later ones get what it got
+	}
+	set := func(bit Num, addr, addrSure, port, portSure bool) {
+		switch {
+		case addr && addrSure, port && portSure:
+			s.val |= uint32(bit)
+		case !addrSure || !portSure:
+			s.known &^= uint32(bit)
+		}
+	}
+	a, as := changed(f.dst, f.newDst)
+	p, ps := changed(f.dport, f.newDport)
+	set(StateDNAT, a, as, p, ps)
+	a, as = changed(f.src, f.newSrc)
+	p, ps = changed(f.sport, f.newSport)
+	set(StateSNAT, a, as, p, ps)
+	return s
+}
+
+// String is the field in people's words.
+func (f Field) String() string {
+	names := [...]string{
+		FieldSrc: "source address", FieldDst: "destination address", FieldSrcPort: "source port", FieldDstPort: "destination port",
+		FieldProtocol: "protocol", FieldFamily: "family", FieldIn: "incoming interface", FieldOut: "outgoing interface",
+		FieldMark: "packet mark", FieldCtMark: "connection mark", FieldCtState: "connection state", FieldCtDirection: "connection's direction",
+		FieldICMPType: "ICMP type", FieldICMPCode: "ICMP code", FieldPktType: "packet type", FieldTCPFlags: "TCP flags",
+		FieldMAC: "hardware address",
+	}
+	if int(f) < len(names) && names[f] != "" {
+		return names[f]
+	}
+	return "packet"
+}

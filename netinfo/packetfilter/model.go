@@ -1,0 +1,411 @@
+// Package packetfilter answers "which packets does this machine let in, and by
+// which rule" by evaluating the rules that are loaded, not by searching them
+// for an address. Front ends read what iptables, nft and ipset list; New puts
+// the parts together; Ruleset.Evaluate takes a class of packets through them.
+// Everything is a pure function of bytes and runs on every system.
+package packetfilter
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Ruleset is all packet filter state of one machine, put together by New. It
+// does not change afterwards and may be used concurrently.
+type Ruleset struct {
+	Tables []*Table
+	Sets   []*Set                  // ipsets; those of nft are in their tables
+	Recent map[string]*RecentTable // by name; nil when they were not read
+	Faults []Fault                 // what could not be read, and why
+
+	chains map[hookKey][]*Chain // base chains in the order the kernel asks them
+	ipsets map[string]*Set
+	users  map[*Set][]Step // rules that ask a set
+	// anonymous are the sets that stand in rules.
+	anonymous []*Set
+	ctMarks   bool // some rule sets a connection mark
+}
+
+// Parts are what front ends made of one listing or of several.
+type Parts struct {
+	Tables []*Table
+	Sets   []*Set
+	Recent []*RecentTable
+	Faults []Fault
+}
+
+// Fault is something in a listing that could not be read. What stands around
+// it was.
+type Fault struct {
+	Tool string // program whose listing it is
+	Line int    // 1-based; 0 when it is about the whole listing
+	What string // a phrase: "the listing ends before COMMIT"
+}
+
+// TableFamily says which packets a table sees, in the words of nft.
+type TableFamily string
+
+// The families.
+const (
+	FamilyIP     TableFamily = "ip"
+	FamilyIP6    TableFamily = "ip6"
+	FamilyInet   TableFamily = "inet" // both
+	FamilyARP    TableFamily = "arp"
+	FamilyBridge TableFamily = "bridge"
+	FamilyNetdev TableFamily = "netdev"
+)
+
+// The tools a table can come from: the names of the programs that list and
+// change it.
+const (
+	ToolIPTablesLegacy  = "iptables-legacy"
+	ToolIPTablesNFT     = "iptables-nft"
+	ToolIP6TablesLegacy = "ip6tables-legacy"
+	ToolIP6TablesNFT    = "ip6tables-nft"
+	ToolNFT             = "nft"
+	ToolIPSet           = "ipset"
+)
+
+// Table is one table of one tool. A packet meets the tables of all tools: an
+// accept in one of them does not save it from a drop in another.
+type Table struct {
+	Tool   string // one of the Tool constants, or "iptables", "ip6tables" when it is not known which
+	Family TableFamily
+	Name   string
+	Chains []*Chain
+	Sets   map[string]*Set // of nft tables: named sets and maps
+
+	byName map[string]*Chain
+}
+
+// HookName is a place in the kernel where packets are filtered.
+type HookName string
+
+// The hooks.
+const (
+	HookIngress     HookName = "ingress" // netdev and inet tables, per interface
+	HookPrerouting  HookName = "prerouting"
+	HookInput       HookName = "input"
+	HookForward     HookName = "forward"
+	HookOutput      HookName = "output"
+	HookPostrouting HookName = "postrouting"
+)
+
+// The priorities that matter (include/uapi/linux/netfilter_ipv4.h).
+const (
+	priorityRaw       = -300
+	priorityConntrack = -200 // connection state is known after this
+	priorityMangle    = -150
+	priorityDNAT      = -100
+	priorityFilter    = 0
+	prioritySecurity  = 50
+	prioritySNAT      = 100
+)
+
+// Base makes a chain a base chain: the kernel itself sends packets to it.
+type Base struct {
+	Type     string // filter, nat, route
+	Hook     HookName
+	Priority int      // lower is asked first
+	Devices  []string // of ingress
+	Policy   VerdictKind
+}
+
+// Chain is a list of rules.
+type Chain struct {
+	Name  string
+	Base  *Base // nil: a user chain, reached by jumps
+	Rules []*Rule
+	// Incomplete reports that rules may be missing, as after a truncated
+	// listing. What falls off the end of such a chain is then not certain.
+	Incomplete bool
+
+	table *Table
+	runs  []*sourceRun
+}
+
+// Table is the table the chain is in; nil before New.
+func (c *Chain) Table() *Table { return c.table }
+
+// Rule is one rule: its expressions are carried out in order until one does
+// not match or a verdict is reached. A rule of iptables is matches and one
+// target; nft mixes them.
+type Rule struct {
+	Text     string // as the tool lists it; of iptables without counters
+	Position int    // 1-based number in its chain, as iptables -I and -D count
+	Handle   uint64 // of nft; 0 when not listed
+	Comment  string
+	Packets  uint64 // counters; 0 when not listed
+	Bytes    uint64
+	Line     int // in the listing, 1-based; 0 when it has no lines
+	Exprs    []Expr
+}
+
+// Expr is one expression of a rule: a match (*Match, *Lookup, *RecentMatch,
+// *Unknown), an effect (*SetMark, *NoTrack, *Update, *Helper, *Note, *NAT
+// outside nat chains …) or a verdict (*Verdict, *VerdictMap, *NAT).
+type Expr interface{ expr() }
+
+// Field is something about a packet that a rule can ask for.
+type Field uint8
+
+// The fields. Addresses are compared with Match.Addrs, interfaces with
+// Match.Names, all others with Match.Nums.
+const (
+	FieldNone          Field = iota
+	FieldSrc                 // source address; a match on it implies the family
+	FieldDst                 // destination address
+	FieldSrcPort             // also of SCTP, DCCP, UDPLITE; no match for protocols without ports
+	FieldDstPort             //
+	FieldProtocol            // of the transport: 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6
+	FieldFamily              // 2 IPv4, 10 IPv6
+	FieldIn                  // name of the interface the packet came in by
+	FieldOut                 // name of the interface it leaves by
+	FieldMark                // packet mark
+	FieldCtMark              // connection mark; never matches a packet without a connection, not even negated
+	FieldCtState             // one of the State bits; use Mask for "any of"
+	FieldCtDirection         // 0 original, 1 reply
+	FieldCtOrigSrc           // as FieldSrc, of the connection's first packet as it arrived
+	FieldCtOrigDst           //
+	FieldCtOrigSrcPort       //
+	FieldCtOrigDstPort       //
+	FieldCtProtocol          // protocol of the connection
+	FieldICMPType            // of ICMP and ICMPv6; no match for other protocols
+	FieldICMPCode            //
+	FieldICMPTypeCode        // type * 256 + code
+	FieldPktType             // 0 to this host, 1 broadcast, 2 multicast, 3 to another host (linux/if_packet.h)
+	FieldSrcType             // address type: 1 unicast, 2 local, 3 broadcast, 5 multicast (linux/rtnetlink.h, RTN_)
+	FieldDstType             //
+	FieldTCPFlags            // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32
+	FieldFragment            // 1 for a second or later fragment
+	FieldMAC                 // hardware address of the sender: never known
+	FieldOther               // any other thing that is not known of a class
+)
+
+// The bits of FieldCtState. A packet has one of the first five, and may have
+// the last two besides.
+const (
+	StateInvalid     Num = 1 << 0
+	StateEstablished Num = 1 << 1
+	StateRelated     Num = 1 << 2
+	StateNew         Num = 1 << 3
+	StateUntracked   Num = 1 << 6
+	StateSNAT        Num = 1 << 7 // the connection's source is rewritten
+	StateDNAT        Num = 1 << 8 // the connection's destination is rewritten
+)
+
+// Match compares one field with values: it matches if the field, or the field
+// Or, is among them.
+type Match struct {
+	Field Field
+	Or    Field // FieldNone, or a second field that will do as well (multiport --ports)
+	Not   bool
+	Mask  uint32 // of numbers: bits that are compared; 0 means all
+	Addrs AddrSet
+	Nums  NumSet
+	Names []string // interface names; one that ends in + or * is a prefix
+}
+
+// AnyBit is the set for "one of the bits in Match.Mask is set".
+func AnyBit() NumSet { return NumSet{{1, 1<<32 - 1}} }
+
+// OneNum is the set of one number.
+func OneNum(n Num) NumSet { return NumSet{{n, n}} }
+
+// Lookup asks whether the packet is in a set. A front end gives Set, or Name
+// for New to find: among the sets of the rule's table for nft, among the
+// ipsets for iptables.
+type Lookup struct {
+	Set    *Set
+	Name   string
+	Fields []Field // one for each of Set.Kinds; of ipset made by New from Dirs
+	Dirs   []Dir   // of ipset, as written: src,dst
+	Not    bool
+	// ReturnNoMatch matches the set's exceptions instead of its elements
+	// (--return-nomatch).
+	ReturnNoMatch bool
+	// Extra names a further condition that is not known, such as counters of
+	// the element; a hit is then a maybe.
+	Extra string
+}
+
+// Dir is the direction a dimension of an ipset is compared with.
+type Dir uint8
+
+// The directions.
+const (
+	DirSrc Dir = iota
+	DirDst
+)
+
+// Unknown is a match whose result cannot be told from the rules: it may match
+// or not.
+type Unknown struct {
+	What string // for people: "limit: 6 a second", "string \"friendly-scanner\""
+	// Key is the same for matches that say the same of one packet whenever they
+	// are asked, such as a country or a text in the packet; empty when each
+	// asking is its own chance, as with limits.
+	Key string
+	Not bool // with Key: the rule asks for the contrary
+}
+
+// Never is a match that matches no packet; Not, every one.
+type Never struct{ Not bool }
+
+// SetMark changes a mark: To = (To & Keep) ^ (From & FromMask) ^ Xor. With
+// Unknown not empty the new bits outside Keep are not known, and it says why.
+type SetMark struct {
+	To       Field // FieldMark or FieldCtMark
+	Keep     uint32
+	From     Field // FieldMark, FieldCtMark or FieldNone
+	FromMask uint32
+	Xor      uint32
+	Unknown  string
+}
+
+// NoTrack takes the packet out of connection tracking, if it is not too late
+// (raw NOTRACK, CT --notrack, nft notrack).
+type NoTrack struct{}
+
+// Helper hands the connection to a helper of the kernel's connection tracking,
+// such as "sip".
+type Helper struct{ Name string }
+
+// Update puts the packet into a set or takes it out (SET target, nft add,
+// update, delete).
+type Update struct {
+	Set    *Set
+	Name   string
+	Fields []Field
+	Dirs   []Dir
+	Delete bool
+}
+
+// Note is an effect without bearing on the packet's fate: log, counter, TEE,
+// a change of TTL or MSS.
+type Note struct{ What string }
+
+// NATKind is a kind of address translation.
+type NATKind string
+
+// The kinds. All but tproxy end a nat chain as accept does.
+const (
+	DNAT       NATKind = "dnat"
+	Redirect   NATKind = "redirect"
+	SNAT       NATKind = "snat"
+	Masquerade NATKind = "masquerade"
+	TProxy     NATKind = "tproxy"
+)
+
+// NAT rewrites addresses or ports. Addrs and Ports are what the new ones are
+// taken from; nil leaves the old. It is also the verdict accept.
+type NAT struct {
+	Kind  NATKind
+	Addrs AddrSet
+	Ports NumSet
+	// Unknown says why the new address or port is not known, as with maps and
+	// NETMAP; empty when Addrs and Ports tell.
+	Unknown string
+}
+
+// VerdictKind is what a rule or policy does with a packet.
+type VerdictKind uint8
+
+// The verdicts.
+const (
+	Accept   VerdictKind = iota + 1
+	Drop                 //
+	Reject               // Verdict.With says with what
+	Return               //
+	Jump                 //
+	Goto                 //
+	Continue             // on to the next expression or rule
+	Queue                // a program decides
+	Stolen               // what becomes of it is not known; With says why
+)
+
+// Verdict ends a rule.
+type Verdict struct {
+	Kind  VerdictKind
+	Chain string // of Jump and Goto
+	With  string // of Reject: icmp-port-unreachable, tcp-reset …; of Drop, a name other than DROP: TARPIT; of Queue, the target; of Stolen, the reason
+
+	target *Chain
+}
+
+// VerdictMap looks the packet up in a map whose elements are verdicts. Without
+// a hit the rule does not match.
+type VerdictMap struct {
+	Set    *Set
+	Name   string
+	Fields []Field
+}
+
+func (*Match) expr()       {}
+func (*Lookup) expr()      {}
+func (*Unknown) expr()     {}
+func (*Never) expr()       {}
+func (*RecentMatch) expr() {}
+func (*SetMark) expr()     {}
+func (*NoTrack) expr()     {}
+func (*Helper) expr()      {}
+func (*Update) expr()      {}
+func (*Note) expr()        {}
+func (*NAT) expr()         {}
+func (*Verdict) expr()     {}
+func (*VerdictMap) expr()  {}
+
+// Kind is what one dimension of a set holds.
+type Kind uint8
+
+// The kinds; KindOther never compares.
+const (
+	KindAddr  Kind = iota // Value.Addr
+	KindNum               // Value.Num: ports, protocols, marks, states
+	KindName              // Value.Name: interfaces
+	KindOther             // hardware addresses and the like
+)
+
+// Set is a named or anonymous set, or a map.
+type Set struct {
+	Tool     string // ipset or nft
+	Family   TableFamily
+	Table    string // of nft
+	Name     string // empty when anonymous
+	Type     string // as listed: hash:ip,port; ipv4_addr . inet_service
+	Kinds    []Kind // one for each of Element.Values
+	Elements []Element
+	Members  []string // of list:set: names of other ipsets
+	Verdicts bool     // a map to verdicts
+	Data     bool     // a map to other values
+	Timeouts bool     // elements may go away by themselves
+	Comment  string
+	// Incomplete says why elements may be missing; empty when all are there.
+	Incomplete string
+	Default    time.Duration // timeout of elements that name none; 0 means they stay
+
+	members []*Set
+	index   setIndex
+}
+
+// Element is one element of a set.
+type Element struct {
+	Values  []Value       // one for each of Set.Kinds
+	NoMatch bool          // an exception
+	Timeout time.Duration // left when it was listed; 0 when it stays
+	Comment string
+	Packets uint64
+	Bytes   uint64
+	Text    string   // as the tool writes the element alone, for its delete command
+	Verdict *Verdict // of a verdict map
+	Data    Value    // of another map
+}
+
+// Value is a range of values in one dimension of a set: the field that the
+// set's Kind names counts.
+type Value struct {
+	Addr Span[netip.Addr]
+	Num  Span[Num]
+	Name string // one that ends in * is a prefix
+	Any  bool   // whatever the packet has
+}

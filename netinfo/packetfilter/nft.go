@@ -1,0 +1,326 @@
+package packetfilter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// ReadNFT reads "nft -a -j list ruleset". With the output of "nft -a list
+// ruleset" as well, rules are worded as nft words them; without it they
+// are worded from the JSON, which comes close.
+//
+// Tables that iptables-nft keeps are in this listing too, with what nft cannot
+// express left out; New drops them when iptables-nft-save was read as well.
+// (libnftables-json(5) describes the format, though not all of it.)
+func ReadNFT(listing, text string) Parts {
+	r := &nftReader{chains: map[string]*Chain{}, tables: map[string]*Table{}, helpers: map[string]string{}}
+	r.texts = readNFTText(text)
+	r.read(listing)
+	for _, raw := range r.rules {
+		r.rule(raw)
+	}
+	return Parts{Tables: r.list, Faults: r.faults}
+}
+
+type nftReader struct {
+	list    []*Table
+	tables  map[string]*Table // by family and name
+	chains  map[string]*Chain // by family, table and name
+	helpers map[string]string // type of a ct helper object, by family, table and name
+	rules   []*nftRule
+	texts   map[string]string // of rules, by family, table and handle
+	faults  []Fault
+}
+
+// nftObject is one element of the listing: one of its fields is set.
+type nftObject struct {
+	Table  *nftTable  `json:"table"`
+	Chain  *nftChain  `json:"chain"`
+	Rule   *nftRule   `json:"rule"`
+	Set    *nftSet    `json:"set"`
+	Map    *nftSet    `json:"map"`
+	Helper *nftHelper `json:"ct helper"`
+	// Element lists further elements of a set, as monitors and hand-made
+	// listings have them.
+	Element *nftSet `json:"element"`
+}
+
+type nftTable struct {
+	Family TableFamily `json:"family"`
+	Name   string      `json:"name"`
+	Flags  any         `json:"flags"`
+}
+
+type nftChain struct {
+	Family   TableFamily `json:"family"`
+	Table    string      `json:"table"`
+	Name     string      `json:"name"`
+	Type     string      `json:"type"`
+	Hook     string      `json:"hook"`
+	Priority any         `json:"prio"`
+	Device   any         `json:"dev"`
+	Policy   string      `json:"policy"`
+}
+
+type nftRule struct {
+	Family  TableFamily      `json:"family"`
+	Table   string           `json:"table"`
+	Chain   string           `json:"chain"`
+	Handle  uint64           `json:"handle"`
+	Comment string           `json:"comment"`
+	Expr    []map[string]any `json:"expr"`
+}
+
+type nftHelper struct {
+	Family TableFamily `json:"family"`
+	Table  string      `json:"table"`
+	Name   string      `json:"name"`
+	Type   string      `json:"type"`
+}
+
+func nftName(parts ...any) string { return strings.TrimSuffix(fmt.Sprintln(parts...), "\n") }
+
+// read takes the listing object by object, so that everything before a fault
+// is kept.
+func (r *nftReader) read(listing string) {
+	start := strings.TrimSpace(listing[:min(len(listing), 256)])
+	if start == "" {
+		r.fault(0, "the listing is empty, as from an nft without JSON")
+		return
+	}
+	if start[0] != '{' {
+		line, _, _ := strings.Cut(start, "\n")
+		r.fault(1, "the listing is not JSON, as from an nft that was built without it: "+strconv.Quote(line[:min(len(line), 80)]))
+		return
+	}
+	d := json.NewDecoder(strings.NewReader(listing))
+	found, err := enterNFT(d)
+	for err == nil && d.More() {
+		var o nftObject
+		if err = d.Decode(&o); err != nil {
+			var typed *json.UnmarshalTypeError
+			if !errors.As(err, &typed) {
+				break
+			}
+			// The object is not of the shape that we know: leave it out.
+			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%v)", err))
+			err = nil
+		}
+		r.object(&o)
+	}
+	switch {
+	case err != nil:
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends too early")
+		}
+		at := d.InputOffset()
+		r.fault(lineAt(listing, at), fmt.Sprintf("the JSON cannot be read on from byte %d: %v", at, err))
+		r.incomplete()
+	case !found:
+		r.fault(1, `the JSON has no "nftables" in it`)
+	default:
+		// More is false at the end of the array and at the end of the input.
+		if _, err := d.Token(); err != nil {
+			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("the listing ends too early, at byte %d", d.InputOffset()))
+			r.incomplete()
+		}
+	}
+}
+
+// enterNFT goes to the first object of the array "nftables".
+func enterNFT(d *json.Decoder) (found bool, err error) {
+	if _, err := d.Token(); err != nil {
+		return false, err
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return false, err
+		}
+		if key == "nftables" {
+			t, err := d.Token()
+			if err == nil && t != json.Delim('[') {
+				err = errors.New(`"nftables" is not a list`)
+			}
+			return true, err
+		}
+		var skip json.RawMessage
+		if err := d.Decode(&skip); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func lineAt(s string, offset int64) int {
+	return 1 + strings.Count(s[:min(int(offset), len(s))], "\n")
+}
+
+func (r *nftReader) fault(line int, what string) {
+	r.faults = append(r.faults, Fault{Tool: ToolNFT, Line: line, What: what})
+}
+
+// incomplete marks what may go on after a listing broke off: the chains of the
+// last table.
+func (r *nftReader) incomplete() {
+	if len(r.list) == 0 {
+		return
+	}
+	for _, c := range r.list[len(r.list)-1].Chains {
+		c.Incomplete = true
+	}
+}
+
+func (r *nftReader) object(o *nftObject) {
+	switch {
+	case o.Table != nil:
+		r.table(o.Table.Family, o.Table.Name)
+	case o.Chain != nil:
+		r.chain(o.Chain)
+	case o.Rule != nil:
+		r.rules = append(r.rules, o.Rule)
+	case o.Set != nil:
+		r.set(o.Set, false)
+	case o.Map != nil:
+		r.set(o.Map, true)
+	case o.Element != nil:
+		r.elements(o.Element)
+	case o.Helper != nil:
+		r.helpers[nftName(o.Helper.Family, o.Helper.Table, o.Helper.Name)] = o.Helper.Type
+	}
+}
+
+func (r *nftReader) table(family TableFamily, name string) *Table {
+	key := nftName(family, name)
+	if t := r.tables[key]; t != nil {
+		return t
+	}
+	t := &Table{Tool: ToolNFT, Family: family, Name: name, Sets: map[string]*Set{}}
+	r.tables[key] = t
+	r.list = append(r.list, t)
+	return t
+}
+
+func (r *nftReader) chain(c *nftChain) {
+	out := &Chain{Name: c.Name}
+	if c.Hook != "" {
+		prio, ok := nftPriority(c.Priority, c.Family)
+		if !ok {
+			r.fault(0, fmt.Sprintf("chain %s %s %s has the priority %v, which is not known", c.Family, c.Table, c.Name, c.Priority))
+		}
+		out.Base = &Base{Type: c.Type, Hook: HookName(c.Hook), Priority: prio, Policy: Accept, Devices: stringsOf(c.Device)}
+		if c.Policy == "drop" {
+			out.Base.Policy = Drop
+		}
+	}
+	t := r.table(c.Family, c.Table)
+	t.Chains = append(t.Chains, out)
+	r.chains[nftName(c.Family, c.Table, c.Name)] = out
+}
+
+// nftPriority reads a priority, a number or a name as nft(8) has them in
+// "Standard priority names", with or without an offset.
+func nftPriority(v any, family TableFamily) (int, bool) {
+	switch v := v.(type) {
+	case nil:
+		return 0, true
+	case float64:
+		return int(v), true
+	case string:
+		if n, err := strconv.Atoi(v); err == nil {
+			return n, true
+		}
+		name, offset := v, 0
+		if i := strings.IndexAny(v, "+-"); i > 0 {
+			n, err := strconv.Atoi(strings.ReplaceAll(v[i:], " ", ""))
+			if err != nil {
+				return 0, false
+			}
+			name, offset = strings.TrimSpace(v[:i]), n
+		}
+		n, ok := nftPriorityName(name, family)
+		return n + offset, ok
+	}
+	return 0, false
+}
+
+func nftPriorityName(name string, family TableFamily) (int, bool) {
+	if family == FamilyBridge {
+		switch name {
+		case "dstnat":
+			return -300, true
+		case "filter":
+			return -200, true
+		case "out":
+			return 100, true
+		case "srcnat":
+			return 300, true
+		}
+		return 0, false
+	}
+	switch name {
+	case "raw":
+		return priorityRaw, true
+	case "mangle":
+		return priorityMangle, true
+	case "dstnat":
+		return priorityDNAT, true
+	case "filter":
+		return priorityFilter, true
+	case "security":
+		return prioritySecurity, true
+	case "srcnat":
+		return prioritySNAT, true
+	}
+	return 0, false
+}
+
+// stringsOf reads what nft writes as a string if there is one and as a list if
+// there are several.
+func stringsOf(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var out []string
+		for _, x := range v {
+			if s, ok := x.(string); ok {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// rule compiles one rule into its chain. A rule that looks up a value in a map
+// becomes one rule for each value, of which at most one matches a packet.
+func (r *nftReader) rule(raw *nftRule) {
+	c := r.chains[nftName(raw.Family, raw.Table, raw.Chain)]
+	if c == nil {
+		r.fault(0, fmt.Sprintf("rule %d is in the chain %s %s %s, which is not listed", raw.Handle, raw.Family, raw.Table, raw.Chain))
+		return
+	}
+	b := &nftBuilder{reader: r, rule: raw, table: r.tables[nftName(raw.Family, raw.Table)], ways: [][]Expr{nil}}
+	for _, e := range raw.Expr {
+		b.statement(e)
+	}
+	position := 1
+	if n := len(c.Rules); n > 0 {
+		position = c.Rules[n-1].Position + 1
+	}
+	text := r.texts[nftName(raw.Family, raw.Table, raw.Handle)]
+	if text == "" {
+		text = renderNFTRule(raw)
+	}
+	for _, exprs := range b.ways {
+		c.Rules = append(c.Rules, &Rule{
+			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
+			Packets: b.packets, Bytes: b.bytes, Exprs: exprs,
+		})
+	}
+}

@@ -1,0 +1,291 @@
+package packetfilter
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxNFTWays is how many values of maps one rule is unfolded into. Maps with
+// more are rare in packet filters (load balancers have them), and only which
+// value is used becomes unknown.
+const maxNFTWays = 256
+
+// nftBuilder compiles the statements of one rule.
+type nftBuilder struct {
+	reader         *nftReader
+	rule           *nftRule
+	table          *Table
+	ways           [][]Expr // alternatives of which at most one comes true
+	packets, bytes uint64
+}
+
+func (b *nftBuilder) add(list ...Expr) {
+	for i := range b.ways {
+		b.ways[i] = append(b.ways[i][:len(b.ways[i]):len(b.ways[i])], list...)
+	}
+}
+
+// fork goes on in several alternatives.
+func (b *nftBuilder) fork(list [][]Expr) {
+	var out [][]Expr
+	for _, w := range b.ways {
+		for _, f := range list {
+			out = append(out, append(w[:len(w):len(w)], f...))
+		}
+	}
+	b.ways = out
+}
+
+// mayFork reports whether n alternatives can be taken: nothing that was done
+// before in this rule may be done again with another effect.
+func (b *nftBuilder) mayFork(n int) bool {
+	if n == 0 || n*len(b.ways) > maxNFTWays {
+		return false
+	}
+	for _, e := range b.ways[0] {
+		switch e.(type) {
+		case *SetMark, *Update, *NAT:
+			return false
+		}
+	}
+	return true
+}
+
+func (b *nftBuilder) unknown(what, key string, not bool) {
+	b.add(&Unknown{What: what, Key: key, Not: not})
+}
+
+// statement compiles one statement: an object with one key.
+func (b *nftBuilder) statement(s map[string]any) {
+	for key, v := range s {
+		b.keyed(key, v)
+		return
+	}
+	b.unknown("an empty statement", "", false)
+}
+
+func (b *nftBuilder) keyed(key string, v any) {
+	if k, with, ok := nftVerdict(key, v); ok {
+		if key == "reject" {
+			b.rejectFamily(v)
+		}
+		chain, _ := field(v, "target").(string)
+		b.add(&Verdict{Kind: k, Chain: chain, With: with})
+		return
+	}
+	switch key {
+	case "match":
+		b.match(v)
+	case "vmap":
+		b.verdictMap(v)
+	case "mangle":
+		b.mangle(v)
+	case "snat", "dnat", "masquerade", "redirect", "tproxy":
+		b.nat(NATKind(key), v)
+	case "notrack":
+		b.add(&NoTrack{})
+	case "set":
+		b.update(v)
+	case "ct helper":
+		b.helper(v)
+	case "counter":
+		b.packets, b.bytes = count(v, "packets"), count(v, "bytes")
+	case "log", "ct timeout", "ct expectation", "dup", "flow", "secmark", "tunnel", "last", "reset":
+		b.add(&Note{What: renderNFT(map[string]any{key: v})})
+	case "synproxy":
+		b.add(&Match{Field: FieldProtocol, Nums: OneNum(TCP)}, &Verdict{Kind: Stolen, With: "synproxy"})
+	case "fwd":
+		b.add(&Verdict{Kind: Stolen, With: "fwd"})
+	case "xt":
+		b.xt(v)
+	case "limit", "quota", "ct count", "meter":
+		b.unknown(renderNFT(map[string]any{key: v}), "", false)
+	default:
+		b.unknown("nft statement "+renderNFT(map[string]any{key: v}), "", false)
+	}
+}
+
+func count(v any, name string) uint64 {
+	n, _ := field(v, name).(float64)
+	if n < 0 {
+		return 0
+	}
+	return uint64(n)
+}
+
+// nftVerdict reads a verdict.
+func nftVerdict(key string, v any) (k VerdictKind, with string, ok bool) {
+	switch key {
+	case "accept":
+		return Accept, "", true
+	case "drop":
+		return Drop, "", true
+	case "reject":
+		return Reject, nftReject(v), true
+	case "return":
+		return Return, "", true
+	case "jump":
+		return Jump, "", true
+	case "goto":
+		return Goto, "", true
+	case "continue":
+		return Continue, "", true
+	case "queue":
+		return Queue, strings.TrimSpace(renderNFT(map[string]any{key: v})), true
+	}
+	return 0, "", false
+}
+
+// nftReject words a reject as iptables does: icmp-port-unreachable, tcp-reset.
+func nftReject(v any) string {
+	kind, _ := field(v, "type").(string)
+	expr, _ := field(v, "expr").(string)
+	switch {
+	case kind == "tcp reset":
+		return "tcp-reset"
+	case kind == "icmpv6":
+		return "icmp6-" + expr
+	case expr != "":
+		return "icmp-" + expr
+	}
+	return "icmp-port-unreachable"
+}
+
+// rejectFamily: outside the tables of one family, a reject with the ICMP of
+// one family matches only that.
+func (b *nftBuilder) rejectFamily(v any) {
+	switch field(v, "type") {
+	case "icmp":
+		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet)})
+	case "icmpv6":
+		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet6)})
+	case "tcp reset":
+		b.add(&Match{Field: FieldProtocol, Nums: OneNum(TCP)})
+	}
+}
+
+// afInet and afInet6 are the values of FieldFamily.
+const (
+	afInet  Num = 2
+	afInet6 Num = 10
+)
+
+// xt is an extension of iptables that nft knows by name only.
+func (b *nftBuilder) xt(v any) {
+	kind, _ := field(v, "type").(string)
+	name, _ := field(v, "name").(string)
+	what := strings.TrimSpace("xt " + kind + " " + name)
+	switch {
+	case kind == "target" && (name == "LOG" || name == "NFLOG" || name == "TCPMSS" || name == "CHECKSUM" || name == "CLASSIFY" ||
+		name == "DSCP" || name == "TOS" || name == "TTL" || name == "HL" || name == "TEE" || name == "AUDIT" || name == "TRACE"):
+		b.add(&Note{What: what})
+	case kind == "target" && name == "MARK":
+		b.add(&SetMark{To: FieldMark, Unknown: what})
+	case kind == "target" && name == "CONNMARK":
+		b.add(&SetMark{To: FieldMark, Unknown: what}, &SetMark{To: FieldCtMark, Unknown: what})
+	case kind == "target":
+		b.add(&Verdict{Kind: Stolen, With: what})
+	default:
+		b.unknown(what, "", false)
+	}
+}
+
+func (b *nftBuilder) helper(v any) {
+	name, _ := v.(string)
+	if t := b.reader.helpers[nftName(b.rule.Family, b.rule.Table, name)]; t != "" {
+		b.add(&Helper{Name: t})
+		return
+	}
+	b.add(&Helper{Name: name})
+}
+
+// update is a statement that changes a set.
+func (b *nftBuilder) update(v any) {
+	name, _ := field(v, "set").(string)
+	op, _ := field(v, "op").(string)
+	elem := field(v, "elem")
+	if e := field(elem, "elem"); e != nil {
+		elem = field(e, "val")
+	}
+	u := &Update{Name: strings.TrimPrefix(name, "@"), Delete: op == "delete"}
+	keys := b.keys(elem)
+	for _, k := range keys {
+		b.add(k.pre...)
+		u.Fields = append(u.Fields, k.field)
+	}
+	b.add(u)
+	stmts, _ := field(v, "stmt").([]any)
+	for _, s := range stmts {
+		if m, ok := s.(map[string]any); ok {
+			b.statement(m)
+		}
+	}
+}
+
+func fieldsOf(keys []nftKey) []Field {
+	var out []Field
+	for _, k := range keys {
+		out = append(out, k.field)
+	}
+	return out
+}
+
+// plainKeys reports whether each key is a field as it stands, that a lookup
+// can use.
+func plainKeys(keys []nftKey) bool {
+	for _, k := range keys {
+		if k.field == FieldNone || k.field == FieldOther || k.masked {
+			return false
+		}
+	}
+	return len(keys) > 0
+}
+
+// verdictMap is "vmap".
+func (b *nftBuilder) verdictMap(v any) {
+	keys := b.keys(field(v, "key"))
+	for _, k := range keys {
+		b.add(k.pre...)
+	}
+	data := field(v, "data")
+	if !plainKeys(keys) {
+		b.unknownVerdictMap(v, b.setOf(data, keys, true))
+		return
+	}
+	m := &VerdictMap{Fields: fieldsOf(keys)}
+	if name, ok := data.(string); ok {
+		m.Name = strings.TrimPrefix(name, "@")
+	} else if m.Set = b.setOf(data, keys, true); m.Set == nil {
+		b.unknown("vmap "+renderNFT(v), "", false)
+		b.add(&Verdict{Kind: Stolen, With: "vmap"})
+		return
+	}
+	b.add(m)
+}
+
+// unknownVerdictMap: the key is not known of the packet, so that each verdict
+// of the map can come, or none.
+func (b *nftBuilder) unknownVerdictMap(v any, set *Set) {
+	what := "vmap " + renderNFT(field(v, "key"))
+	if set == nil || !b.mayFork(len(set.Elements)+1) {
+		b.unknown(what, "", false)
+		b.add(&Verdict{Kind: Stolen, With: what})
+		return
+	}
+	var list [][]Expr
+	seen := map[Verdict]bool{}
+	for _, e := range set.Elements {
+		if e.Verdict != nil && !seen[*e.Verdict] {
+			seen[*e.Verdict] = true
+			verdict := *e.Verdict
+			list = append(list, []Expr{&Unknown{What: what, Key: fmt.Sprint(what, verdict)}, &verdict})
+		}
+	}
+	b.fork(append(list, nil))
+}
+
+// field is a member of a JSON object, nil when v is none or has none.
+func field(v any, name string) any {
+	m, _ := v.(map[string]any)
+	return m[name]
+}
