@@ -1,0 +1,209 @@
+//go:build !mips && !mipsle && !mips64 && !mips64le
+
+package fail2ban
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The tables as fail2ban makes them (server/database.py of 1.0 and of 0.9).
+const (
+	tables10 = `CREATE TABLE bans(jail TEXT NOT NULL, ip TEXT, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL, bancount INTEGER NOT NULL default 1, data JSON);
+CREATE INDEX bans_ip ON bans(ip);
+CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL, bancount INTEGER NOT NULL default 1, data JSON, PRIMARY KEY(ip, jail));
+CREATE INDEX bips_ip ON bips(ip);`
+	tables09 = `CREATE TABLE bans(jail TEXT NOT NULL, ip TEXT, timeofban INTEGER NOT NULL, data JSON); CREATE INDEX bans_ip ON bans(ip);`
+)
+
+// makeDB writes a database and returns its bytes and those of its write-ahead
+// log, read while it is open.
+func makeDB(t testing.TB, statements ...string) (db, wal []byte) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "db")
+	c, err := sql.Open("sqlite", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetMaxOpenConns(1)
+	for _, s := range statements {
+		if _, err := c.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	db, err = os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wal, _ = os.ReadFile(name + "-wal")
+	return db, wal
+}
+
+func withDB(db, wal []byte) *pbx {
+	files := asteriskOnly("")
+	files[defaultDatabase] = string(db)
+	if wal != nil {
+		files[defaultDatabase+"-wal"] = string(wal)
+	}
+	return newPBX(files)
+}
+
+func at(minutes float64) int64 {
+	return testNow.Add(-time.Duration(minutes * float64(time.Minute))).Unix()
+}
+
+func TestBansOfTheDatabase(t *testing.T) {
+	insert := func(ip, jail string, since, length int64, count int) string {
+		line := strings.TrimSpace(failedAt(31, "110", "192.0.2.7"))
+		return fmt.Sprintf(`INSERT INTO bips VALUES ('%s', '%s', %d, %d, %d, json('{"matches": ["%s", ["NOTICE[566]: chan_sip.c: Registration from ", "''<sip:111@pbx>'' failed for ''192.0.2.7'' - Wrong password"]], "failures": 5}'))`, ip, jail, since, length, count, strings.ReplaceAll(line, "'", "''"))
+	}
+	db, _ := makeDB(t, tables10, insert("192.0.2.7", "asterisk", at(30), 3600, 3), insert("192.0.2.7", "recidive", at(20), -1, 1), insert("192.0.2.7", "expired", at(100), 60, 1),
+		insert("192.0.2.0/24", "asterisk", at(10), 3600, 1), insert("2001:db8::7", "asterisk", at(10), 3600, 1))
+	s := Read(t.Context(), withDB(db, nil), Options{Addresses: prefixes("192.0.2.7", "2001:db8::/32", "198.51.100.1")})
+	if s.Source != FromDatabase || s.Running {
+		t.Errorf("source %q, notes %v", s.Source, s.Notes)
+	}
+	a := s.Addresses[0]
+	if len(a.Holds) != 3 || !a.Recidive || a.HoldsTotal != 3 {
+		t.Fatalf("%+v", a)
+	}
+	since, until := testNow.Add(-30*time.Minute), testNow.Add(30*time.Minute)
+	for _, h := range a.Holds {
+		switch {
+		case h.Jail == "recidive" && (!h.Permanent || h.Until != nil || !h.Recidive), h.Relation == Covering && h.Banned != prefixes("192.0.2.0/24")[0]:
+			t.Errorf("%+v", h)
+		case h.Jail == "asterisk" && h.Relation == Exact:
+			h.Matches = nil
+			if diff := cmp.Diff(Hold{Jail: "asterisk", Banned: prefixes("192.0.2.7")[0], Relation: Exact, Since: &since, Until: &until, Count: 3, Failures: 5, Source: FromDatabase,
+				Accounts: []Account{{"110", WrongPassword, 1, testNow.Add(-31 * time.Minute)}, {"111", WrongPassword, 1, since}}}, h, samePrefix); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}
+	}
+	if b := s.Addresses[1].Holds; len(b) != 1 || b[0].Relation != Covered {
+		t.Errorf("a network: %+v", b)
+	}
+	if len(s.Addresses[2].Holds) > 0 {
+		t.Errorf("a stranger: %+v", s.Addresses[2])
+	}
+}
+
+// 0.9 and 0.10 have no table of the current bans and no length: the jail's is.
+func TestTheDatabaseOfAnOldServer(t *testing.T) {
+	db, _ := makeDB(t, tables09, fmt.Sprintf(`INSERT INTO bans VALUES ('asterisk', '192.0.2.7', %d, '{}'), ('asterisk', '192.0.2.7', %d, 'no JSON'), ('asterisk', '192.0.2.8', %d, NULL)`, at(300), at(30), at(90)))
+	s := Read(t.Context(), withDB(db, nil), Options{Addresses: prefixes("192.0.2.7", "192.0.2.8")})
+	if h := s.Addresses[0].Holds; len(h) != 1 || !h[0].Since.Equal(testNow.Add(-30*time.Minute)) || !h[0].Until.Equal(testNow.Add(30*time.Minute)) {
+		t.Errorf("%+v, notes %v", h, s.Notes)
+	}
+	if h := s.Addresses[1].Holds; len(h) != 0 {
+		t.Errorf("a ban of an hour that began 90 minutes ago: %+v", h)
+	}
+}
+
+// What is in the write-ahead log alone is read, and nothing is written: neither
+// the file nor a lock.
+func TestADatabaseWithAWriteAheadLog(t *testing.T) {
+	row := fmt.Sprintf(`INSERT INTO bips VALUES ('192.0.2.7', 'asterisk', %d, 3600, 1, NULL)`, at(1))
+	db, wal := makeDB(t, "PRAGMA journal_mode=WAL", "PRAGMA wal_autocheckpoint=0", tables10, row)
+	if len(wal) == 0 {
+		t.Fatal("no write-ahead log was made")
+	}
+	for _, tc := range []struct {
+		name string
+		wal  []byte
+		want int
+	}{
+		{"as it is", wal, 1}, {"the log is being written", append(append([]byte{}, wal...), wal[32:500]...), 1},
+		{"the last commit is not complete", wal[:len(wal)-1], 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := Read(t.Context(), withDB(db, tc.wal), Options{Addresses: prefixes("192.0.2.7")})
+			if got := len(s.Addresses[0].Holds); got != tc.want {
+				t.Errorf("%d bans, want %d; notes %v", got, tc.want, s.Notes)
+			}
+		})
+	}
+}
+
+func TestDamagedDatabases(t *testing.T) {
+	row := fmt.Sprintf(`INSERT INTO bips VALUES ('192.0.2.7', 'asterisk', %d, 3600, 1, NULL)`, at(1))
+	db, _ := makeDB(t, tables10, row)
+	garbled := append([]byte{}, db...)
+	for i := 4096; i < len(garbled); i++ {
+		garbled[i] = 0xff
+	}
+	endless, _ := makeDB(t, `CREATE VIEW bips AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT n AS ip, 'x' AS jail, n AS timeofban, 1 AS bantime, 1 AS bancount, '' AS data FROM c WHERE n < 0`)
+	empty, _ := makeDB(t, "CREATE TABLE x(a)")
+	for name, db := range map[string][]byte{
+		"empty file": {}, "not a database": []byte(strings.Repeat("x", 5000)), "cut short": db[:len(db)-4096-1], "only its end": db[4096:],
+		"garbled": garbled, "a view without an end": endless, "no bans in it": empty,
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			s := Read(t.Context(), withDB(db, nil), Options{Addresses: prefixes("192.0.2.7")})
+			found := false
+			for _, n := range s.Notes {
+				found = found || n.What == "fail2ban's database"
+			}
+			if !found || len(s.Jails) != 1 || s.Source != FromConfig {
+				t.Errorf("notes %v, source %q", s.Notes, s.Source)
+			}
+			if d := time.Since(begin); d > 3*databaseTime {
+				t.Errorf("it took %v", d)
+			}
+		})
+	}
+}
+
+func FuzzWAL(f *testing.F) {
+	f.Add(logOfThreePages(512), uint8(0))
+	f.Fuzz(func(t *testing.T, wal []byte, scale uint8) {
+		for n, page := range first2(walPages(wal, 512<<(scale%8))) {
+			if len(page) != 512<<(scale%8) {
+				t.Errorf("page %d has %d bytes", n, len(page))
+			}
+		}
+	})
+}
+
+func first2(m map[uint32][]byte, _ uint32) map[uint32][]byte { return m }
+
+// logOfThreePages is a write-ahead log of which two pages are committed.
+func logOfThreePages(size int) []byte {
+	wal := make([]byte, 32)
+	binary.BigEndian.PutUint32(wal, 0x377f0683)
+	binary.BigEndian.PutUint32(wal[8:], uint32(size))
+	s := walSum(binary.BigEndian, [2]uint32{}, wal[:24])
+	for _, f := range []struct{ page, commit uint32 }{{1, 0}, {2, 2}, {3, 0}} {
+		frame := make([]byte, 24+size)
+		binary.BigEndian.PutUint32(frame, f.page)
+		binary.BigEndian.PutUint32(frame[4:], f.commit)
+		s = walSum(binary.BigEndian, walSum(binary.BigEndian, s, frame[:8]), frame[24:])
+		binary.BigEndian.PutUint32(frame[16:], s[0])
+		binary.BigEndian.PutUint32(frame[20:], s[1])
+		wal = append(wal, frame...)
+	}
+	return wal
+}
+
+// Only what was committed counts.
+func TestATransactionThatIsNotOver(t *testing.T) {
+	const size = 512
+	wal := logOfThreePages(size)
+	pages, count := walPages(wal, size)
+	if count != 2 || len(pages) != 2 || pages[1] == nil || pages[2] == nil {
+		t.Errorf("%d pages, database of %d", len(pages), count)
+	}
+	if pages, count := walPages(wal[:len(wal)-2*(24+size)], size); len(pages) > 0 || count > 0 {
+		t.Errorf("before the commit: %d pages, database of %d", len(pages), count)
+	}
+}

@@ -1,0 +1,100 @@
+package fail2ban
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// health finds what is wrong with the jails.
+func (r *reader) health() {
+	sip := r.o.SIP
+	if sip == nil {
+		sip = []Port{{"udp", 5060}, {"tcp", 5060}, {"tcp", 5061}}
+	}
+	asterisk := readLogger(r.system)
+	for i := range r.state.Jails {
+		j := &r.state.Jails[i]
+		if !j.Running && !j.Enabled {
+			continue
+		}
+		add := func(code, detail, option string) {
+			j.Faults = append(j.Faults, Fault{Code: code, Detail: detail, Where: j.Set[option]})
+		}
+		if j.Enabled && !j.Running && r.state.Running {
+			add(NotRunning, "", "enabled")
+		}
+		blocking := slices.ContainsFunc(j.Actions, func(a Action) bool { return a.Blocks })
+		known := len(j.Actions) > 0 || j.Set != nil || r.state.Source == FromSocket
+		if known && !blocking {
+			add(NoAction, "", "action")
+		}
+		for _, l := range j.Logs {
+			logFault(l, j.SIP, asterisk, add)
+		}
+		if !j.SIP {
+			continue
+		}
+		for _, p := range sip {
+			if blocking && !slices.ContainsFunc(j.Actions, func(a Action) bool { return a.covers(p) }) {
+				add(PortsOpen, fmt.Sprintf("%s/%d", p.Protocol, p.Port), "port")
+			}
+		}
+		for _, p := range r.o.Ignored {
+			if !ignores(j, p) {
+				add(NotIgnored, prefixText(p), "ignoreip")
+			}
+		}
+	}
+}
+
+// prefixText writes a single address without its length.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+func logFault(l Log, sip bool, asterisk *logger, add func(code, detail, option string)) {
+	switch {
+	case l.Size == -1:
+		add(LogMissing, l.Path, "logpath")
+	case l.Size == 0:
+		add(LogEmpty, l.Path, "logpath")
+	}
+	if !sip || asterisk == nil {
+		return
+	}
+	switch levels, ok := asterisk.writes(l.Path); {
+	case ok && !slices.Contains(levels, "notice") && !slices.Contains(levels, "security") && !slices.Contains(levels, "*"):
+		add(LogNoFailures, l.Path, "logpath")
+	case !ok && strings.HasPrefix(l.Path, asterisk.dir+"/"):
+		add(LogNotWritten, l.Path, "logpath")
+	}
+}
+
+// JailsOf names the jails whose bans are kept in an object of the packet
+// filter: a chain "f2b-asterisk" or "fail2ban-SIP", a set "f2b-asterisk6",
+// "addr-set-asterisk" or "addr6-set-asterisk".
+func (s *State) JailsOf(object string) (jails []string) {
+	name := object
+	for _, begin := range []string{"f2b-", "fail2ban-", "addr-set-", "addr6-set-"} {
+		if rest, ok := strings.CutPrefix(name, begin); ok {
+			name = rest
+			break
+		}
+	}
+	if name == object {
+		return nil
+	}
+	for i := range s.Jails {
+		j := &s.Jails[i]
+		is := func(n string) bool { return n == name || n != "" && n+"6" == name }
+		if is(j.Name) || slices.ContainsFunc(j.Actions, func(a Action) bool { return is(a.Object) }) {
+			jails = append(jails, j.Name)
+		}
+	}
+	return jails
+}

@@ -1,0 +1,232 @@
+package fail2ban
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// logTime is the default for Options.LogTime. A person who asks why an address
+// is blocked waits about a second for all of the answer.
+const logTime = 300 * time.Millisecond
+
+// reader is one run of Read.
+type reader struct {
+	system platform.System
+	o      Options
+	state  *State
+	config config
+	zone   *time.Location
+	ask    asker
+	bans   map[string][]string // banned addresses by jail, as the server has them
+	rows   banRows
+	hasDB  bool
+}
+
+// Read reads fail2ban's state. It always returns one: what could not be read is
+// in its notes. ctx bounds the programs and the server's answers.
+func Read(ctx context.Context, s platform.System, o Options) *State {
+	o.Addresses = slices.Clone(o.Addresses)
+	for i, p := range o.Addresses {
+		if q, ok := parsePrefix(p.String()); ok {
+			o.Addresses[i] = q // without host bits, IPv4 as IPv4
+		}
+	}
+	r := &reader{system: s, o: o, state: &State{Read: s.Now()}, bans: map[string][]string{}}
+	r.zone = localZone(s)
+	r.config = readConfig(s, o, r.note)
+	r.state.Database = r.config.database
+	r.state.Installed = r.config.found
+	r.state.Jails = r.config.jails
+	r.server(ctx)
+	r.database(ctx)
+	if r.state.Source == "" && r.state.Installed {
+		r.state.Source = FromConfig
+	}
+	r.details(ctx)
+	r.addresses(ctx)
+	r.logs(ctx)
+	r.health()
+	return r.state
+}
+
+// note keeps an error for the report.
+func (r *reader) note(what string, err error) {
+	if err == nil || len(r.state.Notes) >= maxNotes {
+		return
+	}
+	n := Note{What: what, Why: clip(strings.ReplaceAll(err.Error(), "\n", "; ")), Privilege: errors.Is(err, platform.ErrPrivilege)}
+	if !slices.Contains(r.state.Notes, n) {
+		r.state.Notes = append(r.state.Notes, n)
+	}
+}
+
+// localZone is the machine's time zone; daemons take it from /etc/localtime.
+func localZone(s platform.System) *time.Location {
+	if data, err := platform.ReadSystemFile(s, "/etc/localtime", 1<<20); err == nil {
+		if zone, err := time.LoadLocationFromTZData("Local", data); err == nil {
+			return zone
+		}
+	}
+	if s.Live() {
+		return time.Local
+	}
+	return time.UTC
+}
+
+// server asks the server, over its socket or else its client.
+func (r *reader) server(ctx context.Context) {
+	first := [][]string{{"status"}, {"version"}, {"get", "dbfile"}}
+	r.ask = askSocket(r.system, r.config.socket)
+	replies, err := r.ask(ctx, first...)
+	source := FromSocket
+	if err != nil || replies[0].err != nil {
+		err = firstOf(err, replies)
+		r.note("fail2ban's server", notInstalled(r.config.found, err))
+		if r.system.Live() && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, platform.ErrPrivilege)) {
+			r.ask = nil // its client would meet the same
+			return
+		}
+		r.ask, source = askClient(r.system, r.config.socket), FromClient
+		if replies, err = r.ask(ctx, first[:2]...); err != nil || replies[0].err != nil {
+			r.note("fail2ban-client", notInstalled(r.config.found, firstOf(err, replies)))
+			r.ask = nil
+			return
+		}
+	}
+	names, err := replies[0].jails()
+	if err != nil {
+		r.note("fail2ban's server", err)
+		r.ask = nil
+		return
+	}
+	r.state.Installed, r.state.Running, r.state.Source = true, true, source
+	r.state.Version = clip(replies[1].text1())
+	if len(replies) == len(first) && replies[2].err == nil {
+		r.state.Database = replies[2].text1()
+	}
+	for _, name := range names[:min(len(names), maxJails)] {
+		r.jail(name).Running = true
+	}
+	r.statuses(ctx, names[:min(len(names), maxJails)], source)
+}
+
+// atLeast tells whether the server is of a version or a later one. It writes
+// every question that it does not understand into its log as an error, so it is
+// asked only what it knows.
+func (r *reader) atLeast(want ...int) bool {
+	for i, part := range strings.SplitN(r.state.Version, ".", len(want)) {
+		part, _, _ = strings.Cut(part, ".")
+		n, err := strconv.Atoi(part)
+		if err != nil || n != want[i] {
+			return err == nil && n > want[i]
+		}
+	}
+	return r.state.Version != ""
+}
+
+// maxJails bounds the jails of a report; 200 is many.
+const maxJails = 1000
+
+func firstOf(err error, replies []reply) error {
+	if err == nil && len(replies) > 0 {
+		err = replies[0].err
+	}
+	return err
+}
+
+// notInstalled drops the complaint that something is missing where nothing is
+// expected.
+func notInstalled(expected bool, err error) error {
+	if !expected && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// jail finds a jail by name, or adds it.
+func (r *reader) jail(name string) *Jail {
+	i := slices.IndexFunc(r.state.Jails, func(j Jail) bool { return j.Name == name })
+	if i < 0 {
+		i = len(r.state.Jails)
+		r.state.Jails = append(r.state.Jails, Jail{Name: name, Filter: name})
+	}
+	return &r.state.Jails[i]
+}
+
+// find is jail for looking only.
+func (r *reader) find(name string) *Jail {
+	for i := range r.state.Jails {
+		if r.state.Jails[i].Name == name {
+			return &r.state.Jails[i]
+		}
+	}
+	return &Jail{Name: name, Filter: name}
+}
+
+// statuses asks what each jail counts and holds. Over the socket that is one
+// question a jail; the client gets one for all, and the versions without it
+// (before 0.11) as many as there is time for.
+func (r *reader) statuses(ctx context.Context, names []string, source string) {
+	if source == FromClient && r.atLeast(0, 11, 0) {
+		if replies, err := r.ask(ctx, []string{"banned"}); err == nil {
+			if bans, err := replies[0].banned(); err == nil {
+				r.bans = bans
+				return
+			}
+		}
+	}
+	questions := make([][]string, len(names))
+	for i, name := range names {
+		questions[i] = []string{"status", name}
+	}
+	if len(names) == 0 {
+		return
+	}
+	replies, err := r.ask(ctx, questions...)
+	r.note("the status of the jails", err)
+	for i := range replies {
+		st, err := replies[i].jailStatus()
+		if err != nil {
+			r.note("the jail "+clip(names[i]), err)
+			continue
+		}
+		j := r.jail(names[i])
+		j.Failed, j.TotalFailed, j.Banned, j.TotalBanned = st.failed, st.totalFailed, st.banned, st.totalBanned
+		if len(st.files) > 0 {
+			j.Logs = nil
+			for _, f := range st.files {
+				j.Logs = append(j.Logs, Log{Path: f})
+			}
+		}
+		if st.journal != "" {
+			j.Journal = st.journal
+		}
+		if j.Set == nil { // not in the configuration that was read
+			j.SIP = watchesSIP(j)
+		}
+		r.bans[names[i]] = st.list
+	}
+}
+
+// database looks the addresses up.
+func (r *reader) database(ctx context.Context) {
+	if r.state.Database == "" {
+		return
+	}
+	rows, err := readDatabase(ctx, r.system, r.state.Database, r.o.Addresses, r.state.Read.Unix())
+	if err != nil {
+		r.note("fail2ban's database", notInstalled(r.state.Installed, err))
+		return
+	}
+	r.rows, r.hasDB, r.state.Installed = rows, true, true
+	if r.state.Source == "" {
+		r.state.Source = FromDatabase
+	}
+}

@@ -1,0 +1,244 @@
+package fail2ban
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// maxAnswer bounds one answer of the server: 64 MiB are some three million
+// banned addresses.
+const maxAnswer = 64 << 20
+
+// reply is an answer to one command: a value from the socket, text from the
+// client.
+type reply struct {
+	value  any
+	text   string
+	isText bool
+	err    error
+}
+
+// asker puts commands to the server.
+type asker func(ctx context.Context, commands ...[]string) ([]reply, error)
+
+// askSocket asks over the socket: some 0.3 ms a command, where each start of
+// fail2ban-client takes 100 to 200 ms of Python.
+func askSocket(s platform.System, socket string) asker {
+	return func(ctx context.Context, commands ...[]string) ([]reply, error) {
+		e, ok := s.(platform.Exchanger)
+		if !ok {
+			return nil, errors.ErrUnsupported
+		}
+		x := platform.Exchange{
+			Program: "fail2ban-socket", Socket: socket, Limit: maxAnswer, Decode: pickleJSON,
+			End: []byte("<F2B_END_COMMAND>"), Goodbye: []byte("<F2B_CLOSE_COMMAND>"),
+		}
+		for _, c := range commands {
+			x.Questions = append(x.Questions, platform.Question{Args: c, Request: pickleStrings(c...)})
+		}
+		answers, err := e.Exchange(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		replies := make([]reply, len(answers))
+		for i, a := range answers {
+			replies[i] = decodeReply(a.Text, a.Err)
+		}
+		return replies, nil
+	}
+}
+
+// decodeReply reads the JSON of an answer: [0, value], or [1, exception].
+func decodeReply(text []byte, err error) reply {
+	if err != nil {
+		return reply{err: err}
+	}
+	var pair []any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&pair); err != nil || len(pair) != 2 {
+		return reply{err: fmt.Errorf("reading fail2ban's answer: %.80q is no pair", text)}
+	}
+	if code, _ := pair[0].(json.Number); code != "0" {
+		return reply{err: fmt.Errorf("fail2ban refused: %.200s", complaint(pair[1]))}
+	}
+	return reply{value: pair[1]}
+}
+
+func complaint(v any) string {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprint(m["called"], m["with"])
+}
+
+// askClient runs fail2ban-client once for each command, until the time for it
+// is over.
+func askClient(s platform.System, socket string) asker {
+	var before []string
+	if socket != defaultSocket {
+		before = []string{"-s", socket}
+	}
+	return func(ctx context.Context, commands ...[]string) ([]reply, error) {
+		ctx, cancel := context.WithTimeout(ctx, clientTime)
+		defer cancel()
+		replies := make([]reply, len(commands))
+		for i, c := range commands {
+			out, err := s.Run(ctx, "fail2ban-client", append(before, c...)...)
+			if replies[i] = (reply{text: string(out), isText: true, err: err}); err != nil && i == 0 {
+				return nil, err
+			}
+		}
+		return replies, nil
+	}
+}
+
+// clientTime bounds what is asked through fail2ban-client at a time: some ten
+// commands on a slow machine. A person waits for the answer.
+const clientTime = 3 * time.Second
+
+// items flattens a value into strings.
+func (r reply) items() []string {
+	if r.isText {
+		return parseItems(r.text)
+	}
+	return flatten(r.value)
+}
+
+func flatten(v any) []string {
+	var out []string
+	switch t := v.(type) {
+	case []any:
+		for _, x := range t {
+			out = append(out, flatten(x)...)
+		}
+	case string:
+		out = append(out, t)
+	case json.Number:
+		out = append(out, t.String())
+	}
+	return out
+}
+
+// lines are the items of an answer whose text has one in each line.
+func (r reply) lines() []string {
+	if !r.isText {
+		return flatten(r.value)
+	}
+	return strings.FieldsFunc(r.text, func(c rune) bool { return c == '\n' || c == '\r' })
+}
+
+// text1 is a single value.
+func (r reply) text1() string {
+	if r.isText {
+		return strings.TrimSpace(r.text)
+	}
+	return strings.Join(flatten(r.value), " ")
+}
+
+func (r reply) number() (int64, bool) {
+	if r.err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(r.text1(), 10, 64)
+	return n, err == nil
+}
+
+// pairs are the labels and values of a status.
+func pairs(v any) map[string]any {
+	m := map[string]any{}
+	rows, _ := v.([]any)
+	for _, row := range rows {
+		if p, ok := row.([]any); ok && len(p) == 2 {
+			if name, ok := p[0].(string); ok {
+				m[name] = p[1]
+			}
+		}
+	}
+	return m
+}
+
+func (r reply) jails() ([]string, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if r.isText {
+		return parseStatus(r.text)
+	}
+	v, ok := pairs(r.value)["Jail list"]
+	if !ok {
+		return nil, errors.New("reading fail2ban's status: no list of jails in it")
+	}
+	return names(strings.Join(flatten(v), ",")), nil
+}
+
+func (r reply) jailStatus() (jailStatus, error) {
+	if r.err != nil {
+		return jailStatus{}, r.err
+	}
+	if r.isText {
+		return parseJailStatus(r.text)
+	}
+	parts := pairs(r.value)
+	filter, actions := pairs(parts["Filter"]), pairs(parts["Actions"])
+	if len(filter) == 0 && len(actions) == 0 {
+		return jailStatus{}, errors.New("reading the status of a jail: no counters in it")
+	}
+	number := func(v any) int {
+		n, _ := v.(json.Number)
+		i, _ := n.Int64()
+		return int(i)
+	}
+	s := jailStatus{
+		failed: number(filter["Currently failed"]), totalFailed: number(filter["Total failed"]),
+		banned: number(actions["Currently banned"]), totalBanned: number(actions["Total banned"]),
+		files:   flatten(filter["File list"]),
+		journal: strings.Join(flatten(filter["Journal matches"]), " "),
+	}
+	for _, name := range []string{"Banned IP list", "IP list"} {
+		s.list = append(s.list, flatten(actions[name])...)
+	}
+	return s, nil
+}
+
+// banned reads "banned": the addresses of every jail.
+func (r reply) banned() (map[string][]string, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	v := r.value
+	if r.isText {
+		parsed, err := parseLiteral(r.text)
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := errors.Join(writeJSON(&b, parsed, 0), json.Unmarshal(b.Bytes(), &v)); err != nil {
+			return nil, err
+		}
+	}
+	rows, ok := v.([]any)
+	if !ok {
+		return nil, errors.New("reading the banned addresses: no list")
+	}
+	out := map[string][]string{}
+	for _, row := range rows {
+		m, ok := row.(map[string]any)
+		if !ok {
+			return nil, errors.New("reading the banned addresses: no jails")
+		}
+		for jail, addresses := range m {
+			out[jail] = append(out[jail], flatten(addresses)...)
+		}
+	}
+	return out, nil
+}

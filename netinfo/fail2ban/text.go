@@ -1,0 +1,177 @@
+package fail2ban
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What fail2ban-client prints, of the versions 0.8 to 1.1. Labels are looked
+// for wherever they stand in a line: what is before them (bars, spaces, tabs)
+// and between them and their value differs by version.
+
+// label cuts what a line of a status says after a label.
+func label(line, name string) (string, bool) {
+	line = strings.TrimLeft(line, "|`- \t")
+	rest, ok := strings.CutPrefix(line, name)
+	if !ok {
+		return "", false
+	}
+	rest = strings.TrimLeft(rest, " \t")
+	rest, ok = strings.CutPrefix(rest, ":")
+	return strings.TrimSpace(rest), ok
+}
+
+// names splits a list that is separated by commas or spaces.
+func names(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+}
+
+// parseStatus reads "status": the names of the jails.
+func parseStatus(text string) ([]string, error) {
+	for line := range strings.Lines(text) {
+		if v, ok := label(line, "Jail list"); ok {
+			return names(v), nil
+		}
+	}
+	return nil, errors.New("reading fail2ban's status: no list of jails in it")
+}
+
+// jailStatus is what "status JAIL" says.
+type jailStatus struct {
+	failed, totalFailed, banned, totalBanned int
+	files                                    []string
+	journal                                  string
+	list                                     []string // banned addresses
+}
+
+// parseJailStatus reads "status JAIL".
+func parseJailStatus(text string) (jailStatus, error) {
+	var s jailStatus
+	found := false
+	number := func(line, name string, to *int) {
+		if v, ok := label(line, name); ok {
+			*to, _ = strconv.Atoi(v)
+			found = true
+		}
+	}
+	for line := range strings.Lines(text) {
+		number(line, "Currently failed", &s.failed)
+		number(line, "Total failed", &s.totalFailed)
+		number(line, "Currently banned", &s.banned)
+		number(line, "Total banned", &s.totalBanned)
+		if v, ok := label(line, "File list"); ok {
+			s.files = strings.Fields(v)
+		}
+		if v, ok := label(line, "Journal matches"); ok {
+			s.journal = v
+		}
+		for _, name := range []string{"Banned IP list", "IP list"} { // 0.8 has the second
+			if v, ok := label(line, name); ok {
+				s.list = names(v)
+			}
+		}
+	}
+	if !found {
+		return s, errors.New("reading the status of a jail: no counters in it")
+	}
+	return s, nil
+}
+
+// parseItems reads the answers that list lines behind bars: ignoreip, logpath,
+// failregex. The line before the items is a title.
+func parseItems(text string) []string {
+	var items []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		for _, bar := range []string{"|- ", "`- "} {
+			if item, ok := strings.CutPrefix(line, bar); ok {
+				items = append(items, strings.TrimSpace(item))
+			}
+		}
+	}
+	return items
+}
+
+// timed is a ban with its times, of "get JAIL banip --with-time".
+type timed struct {
+	id           string
+	since, until time.Time
+	permanent    bool
+}
+
+// parseTimed reads one line of it: "192.0.2.1 \t2026-11-22 12:00:00 + 600 =
+// 2026-11-22 12:10:00", in the machine's time zone. A ban for good lasts -1.
+func parseTimed(line string, zone *time.Location) (timed, error) {
+	var t timed
+	id, rest, ok := strings.Cut(strings.TrimSpace(line), " ")
+	if i := strings.IndexByte(id, '\t'); i >= 0 {
+		id, rest, ok = id[:i], id[i:]+" "+rest, true
+	}
+	since, rest, plus := strings.Cut(rest, " + ")
+	length, until, equals := strings.Cut(rest, " = ")
+	if !ok || !plus || !equals {
+		return t, fmt.Errorf("reading a ban with its time: %.80q", line)
+	}
+	t.id = id
+	var err error
+	if t.since, err = time.ParseInLocation(time.DateTime, strings.TrimSpace(since), zone); err != nil {
+		return t, fmt.Errorf("reading a ban's time: %w", err)
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(length), 10, 64)
+	if err != nil {
+		return t, fmt.Errorf("reading a ban's length: %w", err)
+	}
+	if t.permanent = seconds < 0; t.permanent {
+		return t, nil
+	}
+	// The end that is printed is the sum in local time; counting from the
+	// beginning is right on the day the clocks change as well.
+	if t.until = t.since.Add(time.Duration(min(seconds, 1<<33)) * time.Second); strings.TrimSpace(until) == "" {
+		return t, fmt.Errorf("reading a ban with its time: %.80q", line)
+	}
+	return t, nil
+}
+
+// parsePrefix reads an address or network as fail2ban writes it.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		return p.Masked(), true
+	}
+	if a, mask, ok := strings.Cut(s, "/"); ok { // 192.0.2.0/255.255.255.0
+		m, err := netip.ParseAddr(mask)
+		base, berr := netip.ParseAddr(a)
+		if err != nil || berr != nil || !m.Is4() || !base.Is4() {
+			return netip.Prefix{}, false
+		}
+		bits := 0
+		for b := m.As4(); bits < 32 && b[bits/8]&(0x80>>(bits%8)) != 0; bits++ {
+		}
+		return netip.PrefixFrom(base, bits).Masked(), true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+// relation tells how a ban lies to what was asked for; "" if they do not touch.
+func relation(ban, asked netip.Prefix) string {
+	switch {
+	case ban == asked:
+		return Exact
+	case !ban.Overlaps(asked):
+		return ""
+	case ban.Bits() < asked.Bits():
+		return Covering
+	}
+	return Covered
+}
