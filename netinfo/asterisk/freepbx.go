@@ -1,0 +1,36 @@
+package asterisk
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// ReadTrusted asks the FreePBX firewall which networks it trusts. It is apart
+// from Read because fwconsole starts PHP and takes seconds; the packet filter's
+// own chains (zone-trusted) say the same at once. An error that satisfies
+// fs.ErrNotExist means that this is no FreePBX.
+func ReadTrusted(ctx context.Context, sys platform.System) ([]Trusted, error) {
+	out, err := sys.Run(ctx, "fwconsole", "firewall", "list", "trusted")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && len(out) > 0 {
+		err = nil // it complains by its status when a zone is empty
+	}
+	return parseTrusted(string(out), "trusted"), err
+}
+
+// parseTrusted takes every word that is an address or a network.
+func parseTrusted(out, zone string) (list []Trusted) {
+	for word := range strings.FieldsFuncSeq(withoutColours(out), func(r rune) bool {
+		return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == '|' || r == ',' || r == '\''
+	}) {
+		addr, mask, err := parseNet(word)
+		if err == nil {
+			list = append(list, Trusted{Prefix: netip.PrefixFrom(masked(addr, mask), onesOf(mask)), Zone: zone})
+		}
+	}
+	return list
+}

@@ -1,0 +1,78 @@
+package asterisk
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// readLogger takes logger.conf apart: which file gets which levels. A channel
+// may begin with the name of a formatter in brackets, "[json]".
+func readLogger(c *Config, s *State) {
+	for _, sec := range c.Named("general") {
+		if f := sec.Last("dateformat"); f != "" {
+			s.DateFormat = f
+		}
+	}
+	for _, sec := range c.Named("logfiles") {
+		for _, o := range sec.Options {
+			s.Logs = append(s.Logs, LogChannel{File: logFile(o.Name, s.LogDir), Levels: levels(o.Value), At: o.At()})
+		}
+	}
+}
+
+// logFile is where a channel of that name is written.
+func logFile(name, dir string) string {
+	switch {
+	case strings.EqualFold(name, "console"):
+		return "console"
+	case strings.HasPrefix(strings.ToLower(name), "syslog"):
+		return "syslog:" + strings.TrimPrefix(name[len("syslog"):], ".")
+	case path.IsAbs(name):
+		return name
+	}
+	return path.Join(dir, name)
+}
+
+func isFile(channel string) bool { return strings.HasPrefix(channel, "/") }
+
+func levels(value string) (list []string) {
+	value = strings.TrimSpace(value)
+	if strings.HasPrefix(value, "[") {
+		_, value, _ = strings.Cut(value, "]")
+	}
+	for word := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+		word, _, _ = strings.Cut(strings.ToLower(word), "(") // verbose(3)
+		if !slices.Contains(list, word) {
+			list = append(list, word)
+		}
+	}
+	return list
+}
+
+// parseLogChannels reads "logger show channels" of Asterisk 11 to 22: the
+// channel, its type, "Enabled", and after a dash the levels.
+func parseLogChannels(out string) (list []LogChannel) {
+	for line := range strings.Lines(out) {
+		before, after, ok := strings.Cut(line, " - ")
+		f := strings.Fields(before)
+		if !ok || len(f) < 3 || f[len(f)-1] != "Enabled" || !isFile(f[0]) {
+			continue
+		}
+		list = append(list, LogChannel{File: f[0], Levels: levels(after), Running: true})
+	}
+	return list
+}
+
+// mergeLogs marks the configured channels that are open and adds the others.
+func mergeLogs(list, running []LogChannel) []LogChannel {
+	for _, r := range running {
+		i := slices.IndexFunc(list, func(c LogChannel) bool { return c.File == r.File })
+		if i < 0 {
+			list = append(list, r)
+			continue
+		}
+		list[i].Levels, list[i].Running = r.Levels, true
+	}
+	return list
+}

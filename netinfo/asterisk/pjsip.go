@@ -1,0 +1,272 @@
+package asterisk
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The drivers, as they are called in State.
+const (
+	pjsip   = "pjsip"
+	chanSIP = "chan_sip"
+)
+
+// readACLConf reads the named lists of acl.conf by their lower-case name.
+func readACLConf(c *Config) map[string]ACLList {
+	named := map[string]ACLList{}
+	for _, s := range c.Sections {
+		if s.Template {
+			continue
+		}
+		b := aclBuilder{own: ACLList{Name: s.Name}}
+		for _, o := range s.Options {
+			b.add(o.Name, o)
+		}
+		named[strings.ToLower(s.Name)] = b.own
+	}
+	return named
+}
+
+// pjsipReader takes pjsip.conf apart. Objects of one name are told apart by
+// their type.
+type pjsipReader struct {
+	state *State
+	lists *accessLists
+	named map[string]ACLList
+	aors  map[string]*Section
+	cfg   *Config
+}
+
+func (r *pjsipReader) read() {
+	r.aors = map[string]*Section{}
+	var sections []*Section
+	for _, s := range r.cfg.Sections {
+		if s.Template {
+			continue
+		}
+		if strings.EqualFold(s.Last("type"), "wizard") {
+			sections = append(sections, wizardParts(s)...)
+		} else {
+			sections = append(sections, s)
+		}
+	}
+	for _, s := range sections {
+		if strings.EqualFold(s.Last("type"), "aor") {
+			r.aors[strings.ToLower(s.Name)] = s
+		}
+	}
+	for _, s := range sections {
+		switch strings.ToLower(s.Last("type")) {
+		case "transport":
+			r.transport(s)
+		case "endpoint":
+			r.endpoint(s)
+		case "identify":
+			r.identify(s)
+		case "registration":
+			r.registration(s)
+		case "acl":
+			r.lists.section("pjsip", "", s, r.named, false)
+		}
+	}
+}
+
+// wizardParts splits a section of pjsip_wizard.conf ("endpoint/acl = office")
+// into the objects that it stands for.
+func wizardParts(s *Section) (parts []*Section) {
+	for _, kind := range []string{"endpoint", "aor", "identify", "registration"} {
+		p := &Section{Name: s.Name, File: s.File, Line: s.Line}
+		set := func(name, value string, o Option) {
+			p.Options = append(p.Options, Option{Name: name, Value: value, File: cmp.Or(o.File, s.File), Line: cmp.Or(o.Line, s.Line)})
+		}
+		set("type", kind, Option{})
+		for _, o := range s.Options {
+			if rest, ok := strings.CutPrefix(o.Name, kind+"/"); ok {
+				set(rest, o.Value, o)
+			}
+		}
+		for host := range strings.SplitSeq(s.Last("remote_hosts"), ",") {
+			host = strings.TrimSpace(host)
+			switch {
+			case host == "":
+			case kind == "aor":
+				set("contact", "sip:"+host, Option{})
+			case kind == "identify":
+				name, _, _ := splitURI(host)
+				set("match", name, Option{})
+			case kind == "registration" && yes(s.Last("sends_registrations")):
+				q := &Section{Name: s.Name, File: s.File, Line: s.Line, Options: slices.Clone(p.Options)}
+				q.Options = append(q.Options, Option{Name: "server_uri", Value: "sip:" + host, File: s.File, Line: s.Line})
+				parts = append(parts, q)
+			}
+		}
+		switch kind {
+		case "endpoint":
+			set("aors", s.Name, Option{})
+		case "identify":
+			set("endpoint", s.Name, Option{})
+		}
+		if kind != "registration" {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func (s *Section) at() string { return Option{File: s.File, Line: s.Line}.At() }
+
+func (r *pjsipReader) transport(s *Section) {
+	t := Transport{
+		Driver: pjsip, Name: s.Name, Protocol: strings.ToLower(cmp.Or(s.Last("protocol"), "udp")), At: s.at(),
+		ExternalSignaling: s.Last("external_signaling_address"), ExternalMedia: s.Last("external_media_address"),
+	}
+	port := uint16(5060)
+	if t.Protocol == "tls" || t.Protocol == "wss" {
+		port = 5061
+	}
+	t.Bind = bindAddr(s.Last("bind"), port)
+	for _, value := range s.All("local_net") {
+		t.LocalNets = append(t.LocalNets, localNets(value)...)
+	}
+	r.state.Transports = append(r.state.Transports, t)
+}
+
+func localNets(value string) (list []netip.Prefix) {
+	for item := range strings.SplitSeq(value, ",") {
+		if addr, mask, err := parseNet(item); err == nil {
+			list = append(list, netip.PrefixFrom(masked(addr, mask), onesOf(mask)))
+		}
+	}
+	return list
+}
+
+func onesOf(mask netip.Addr) (n int) {
+	for _, b := range mask.AsSlice() {
+		for ; b&0x80 != 0; b <<= 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// bindAddr reads "0.0.0.0:5060", "[::]", "::" or a port alone.
+func bindAddr(s string, port uint16) netip.AddrPort {
+	s = strings.TrimSpace(s)
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap
+	}
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return netip.AddrPortFrom(a, port)
+	}
+	if n, err := strconv.ParseUint(strings.TrimPrefix(s, ":"), 10, 16); err == nil && n != 0 {
+		port = uint16(n)
+	}
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), port)
+}
+
+func (r *pjsipReader) endpoint(s *Section) {
+	e := Endpoint{Driver: pjsip, Name: s.Name, Transport: s.Last("transport"), At: s.at()}
+	for aor := range strings.SplitSeq(s.Last("aors"), ",") {
+		a := r.aors[strings.ToLower(strings.TrimSpace(aor))]
+		if a == nil {
+			continue
+		}
+		for _, contacts := range a.All("contact") {
+			for uri := range strings.SplitSeq(contacts, ",") {
+				if uri = strings.TrimSpace(uri); uri != "" {
+					e.Static = append(e.Static, uri)
+				}
+			}
+		}
+		e.MinExpiration = cmp.Or(e.MinExpiration, number(a.Last("minimum_expiration")))
+		e.MaxExpiration = cmp.Or(e.MaxExpiration, number(a.Last("maximum_expiration")))
+		e.DefaultExpiration = cmp.Or(e.DefaultExpiration, number(a.Last("default_expiration")))
+		e.Qualify = cmp.Or(e.Qualify, number(a.Last("qualify_frequency")))
+	}
+	r.state.Endpoints = append(r.state.Endpoints, e)
+	r.lists.section("endpoint", s.Name, s, r.named, false)
+}
+
+func (r *pjsipReader) identify(s *Section) {
+	i := Identify{Endpoint: s.Last("endpoint"), At: s.at()}
+	for _, value := range s.All("match") {
+		for item := range strings.SplitSeq(value, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				i.Match = append(i.Match, item)
+			}
+		}
+	}
+	if len(i.Match) > 0 {
+		r.state.Identifies = append(r.state.Identifies, i)
+	}
+}
+
+func (r *pjsipReader) registration(s *Section) {
+	host, port, transport := splitURI(s.Last("server_uri"))
+	if t := s.Last("transport"); transport == "" && t != "" {
+		for _, have := range r.state.Transports {
+			if have.Name == t {
+				transport = have.Protocol
+			}
+		}
+	}
+	r.state.Registrations = append(r.state.Registrations, Registration{
+		Driver: pjsip, Name: s.Name, Server: host, Port: port, Transport: transport,
+		Expiration: number(s.Last("expiration")), At: s.at(),
+	})
+}
+
+// splitURI takes host, port and transport out of a SIP URI, or out of
+// "host:port" without a scheme.
+func splitURI(uri string) (host string, port int, transport string) {
+	uri = strings.Trim(strings.TrimSpace(uri), "<>")
+	lower := strings.ToLower(uri)
+	switch {
+	case strings.HasPrefix(lower, "sips:"):
+		uri, transport = uri[5:], "tls"
+	case strings.HasPrefix(lower, "sip:"):
+		uri = uri[4:]
+	}
+	uri, headers, _ := strings.Cut(uri, "?")
+	_ = headers // say nothing about where it is
+	hostport, params, _ := strings.Cut(afterUser(uri), ";")
+	for p := range strings.SplitSeq(params, ";") {
+		if name, value, _ := strings.Cut(p, "="); strings.EqualFold(name, "transport") {
+			transport = strings.ToLower(value)
+		}
+	}
+	if rest, ok := strings.CutPrefix(hostport, "["); ok {
+		host, hostport, _ = strings.Cut(rest, "]")
+		port = number(strings.TrimPrefix(hostport, ":"))
+		return host, port, transport
+	}
+	if _, err := netip.ParseAddr(hostport); err == nil { // an IPv6 address without brackets
+		return hostport, 0, transport
+	}
+	host, text, _ := strings.Cut(hostport, ":")
+	return strings.TrimSpace(host), number(text), transport
+}
+
+// afterUser drops "user:password@"; a user part may hold ";" and "@" escaped
+// only, so the last "@" ends it.
+func afterUser(s string) string { return s[strings.LastIndexByte(s, '@')+1:] }
+
+func number(s string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// yes is Asterisk's notion of true (ast_true).
+func yes(s string) bool {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "yes", "true", "y", "t", "1", "on":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,237 @@
+package asterisk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// maxConfigFile bounds one configuration file. FreePBX's pjsip.endpoint.conf
+// of 10,000 extensions is some 15 MB.
+const maxConfigFile = 64 << 20
+
+// The directories Asterisk uses when asterisk.conf says nothing.
+const (
+	defaultConfDir = "/etc/asterisk"
+	defaultLogDir  = "/var/log/asterisk"
+)
+
+// Read reads what the Asterisk of a machine is set to do and, where its command
+// line answers, what it does. The state is nil when there is none. What could
+// not be read is in the notes; the rest comes all the same.
+func Read(ctx context.Context, sys platform.System) (*State, []string) {
+	r := &reader{sys: sys, s: &State{ConfDir: defaultConfDir, LogDir: defaultLogDir}}
+	r.directories()
+	live := r.ask(ctx)
+	found := r.configuration()
+	if !found && !live.answered {
+		return nil, r.notes
+	}
+	r.merge(live)
+	return r.s, r.notes
+}
+
+type reader struct {
+	sys   platform.System
+	s     *State
+	notes []string
+}
+
+func (r *reader) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+func (r *reader) read(name string) ([]byte, error) {
+	return platform.ReadSystemFile(r.sys, name, maxConfigFile)
+}
+
+// config reads one configuration file; nil when it is not there.
+func (r *reader) config(name string) *Config {
+	c, err := ParseConfig(path.Join(r.s.ConfDir, name), Files{Read: r.read, Glob: r.sys.Glob, Dir: r.s.ConfDir})
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.note("%s", err)
+		}
+		return nil
+	}
+	r.notes = append(r.notes, c.Notes...)
+	if c.Refused != "" {
+		r.s.Refused = append(r.s.Refused, c.Refused)
+	}
+	return c
+}
+
+// directories follows asterisk.conf to where everything else lies.
+func (r *reader) directories() {
+	c := r.config("asterisk.conf")
+	if c == nil {
+		return
+	}
+	for _, s := range c.Named("directories") {
+		if dir := s.Last("astetcdir"); path.IsAbs(dir) {
+			r.s.ConfDir = path.Clean(dir)
+		}
+		if dir := s.Last("astlogdir"); path.IsAbs(dir) {
+			r.s.LogDir = path.Clean(dir)
+		}
+	}
+}
+
+// configuration reads every file that matters, and says whether one was there.
+func (r *reader) configuration() (found bool) {
+	for _, name := range []string{"/etc/freepbx.conf", "/etc/amportal.conf"} {
+		if f, err := r.sys.Open(name); err == nil {
+			f.Close()
+			r.s.FreePBX = true
+		} else if !errors.Is(err, fs.ErrNotExist) { // it is there, only not for us
+			r.s.FreePBX = true
+		}
+	}
+	named := map[string]ACLList{}
+	if c := r.config("acl.conf"); c != nil {
+		found, named = true, readACLConf(c)
+	}
+	lists := &accessLists{}
+	for _, name := range []string{"pjsip.conf", "pjsip_wizard.conf"} {
+		if c := r.config(name); c != nil {
+			found = true
+			(&pjsipReader{state: r.s, lists: lists, named: named, cfg: c}).read()
+		}
+	}
+	if c := r.config("sip.conf"); c != nil {
+		found = true
+		readChanSIP(c, r.s, lists, named)
+	}
+	r.s.Lists = lists.list
+	if c := r.config("logger.conf"); c != nil {
+		found = true
+		readLogger(c, r.s)
+	}
+	return r.rtpConf() || found
+}
+
+func (r *reader) rtpConf() bool {
+	name := path.Join(r.s.ConfDir, "rtp.conf")
+	c, err := netinfo.ReadRTPConf(name, r.read)
+	if err != nil {
+		// Without the file Asterisk takes its own range; so does the reader.
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.note("%s", err)
+		}
+		c, _ = netinfo.ReadRTPConf(name, func(string) ([]byte, error) { return nil, nil })
+		c.Default = true
+	}
+	r.s.RTP.First, r.s.RTP.Last, r.s.RTP.From = c.First, c.Last, c.File
+	if c.Default {
+		r.s.RTP.From = "default"
+	}
+	r.notes = append(r.notes, c.Notes...)
+	if err != nil {
+		return false
+	}
+	cfg, _ := ParseConfig(name, Files{Read: r.read, Glob: r.sys.Glob, Dir: r.s.ConfDir})
+	for _, s := range cfg.Named("general") {
+		r.s.RTP.Strict, r.s.RTP.ICE, r.s.RTP.STUN = s.Last("strictrtp"), s.Last("icesupport"), s.Last("stunaddr")
+	}
+	return true
+}
+
+// live is what the command line answered, by command.
+type live struct {
+	answered bool
+	out      map[string]string
+}
+
+// commands only list. None of them changes anything, and none waits for the
+// network.
+func commands() []string {
+	return []string{
+		"rtp show settings", "core show settings", "logger show channels",
+		"pjsip show transports", "pjsip show contacts", "pjsip show registrations", "database show registrar",
+		"sip show settings", "sip show peers", "sip show registry",
+	}
+}
+
+// ask runs the commands side by side: each is a short conversation over the
+// server's socket.
+func (r *reader) ask(ctx context.Context) live {
+	l := live{out: map[string]string{}}
+	version, err := r.sys.Run(ctx, "asterisk", "-rx", "core show version")
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.note("the running Asterisk was not asked: %s", err)
+		}
+		return l
+	}
+	r.s.Version = parseVersion(answer(version))
+	l.answered = r.s.Version != ""
+	r.s.Running = l.answered
+	if !l.answered {
+		r.note("asterisk -rx did not say its version: %.80q", version)
+		return l
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for _, c := range commands() {
+		wg.Go(func() {
+			out, err := r.sys.Run(ctx, "asterisk", "-rx", c)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				r.note("%s", err)
+			}
+			l.out[c] = answer(out)
+		})
+	}
+	wg.Wait()
+	return l
+}
+
+// merge lays what the server said over what its files say.
+func (r *reader) merge(l live) {
+	if !l.answered {
+		return
+	}
+	s := r.s
+	core := labelled(l.out["core show settings"])
+	if dir := core["Log directory"]; path.IsAbs(dir) {
+		s.LogDir = dir
+	}
+	r.mergeRTP(labelled(l.out["rtp show settings"]))
+	s.Transports = mergeTransports(s.Transports, parseTransports(l.out["pjsip show transports"]))
+	s.Transports = mergeTransports(s.Transports, parseSIPSettings(l.out["sip show settings"]))
+	s.Registrations = mergeRegistrations(s.Registrations, parseRegistrations(l.out["pjsip show registrations"]))
+	s.Registrations = mergeRegistry(s.Registrations, parseRegistry(l.out["sip show registry"]))
+	s.Contacts = mergeContacts(parseContacts(l.out["pjsip show contacts"]), parseRegistrar(l.out["database show registrar"]), s.Endpoints)
+	s.Contacts = append(s.Contacts, parsePeers(l.out["sip show peers"])...)
+	s.Logs = mergeLogs(s.Logs, parseLogChannels(l.out["logger show channels"]))
+}
+
+func (r *reader) mergeRTP(m map[string]string) {
+	first, last := number(m["Port start"]), number(m["Port end"])
+	if first == 0 || last == 0 {
+		return
+	}
+	rtp := &r.s.RTP
+	if first != rtp.First || last != rtp.Last {
+		rtp.Configured = fmt.Sprintf("%d-%d", rtp.First, rtp.Last)
+	}
+	rtp.First, rtp.Last, rtp.From = first, last, "rtp show settings"
+	if v := m["Strict RTP"]; v != "" {
+		rtp.Strict = strings.ToLower(v)
+	}
+	if v := m["ICE support"]; v != "" {
+		rtp.ICE = strings.ToLower(v)
+	}
+	if a, err := netip.ParseAddrPort(m["STUN address"]); err == nil && !a.Addr().IsUnspecified() {
+		rtp.STUN = a.String()
+	}
+}

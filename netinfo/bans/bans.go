@@ -1,0 +1,226 @@
+// Package bans reads the lists, besides fail2ban and the packet filter itself,
+// in which an address can be kept from a server: CrowdSec, firewalld, ufw, CSF,
+// APF, sshguard, DenyHosts, hosts.deny, routes, FreePBX's recent lists and
+// Kamailio's tables. Each ban comes with the commands that take it away and put
+// it back. Nothing here changes the machine, and every reader works on a
+// support bundle.
+package bans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// The layers, as the report calls them.
+const (
+	LayerCrowdSec  = "crowdsec"
+	LayerFirewalld = "firewalld"
+	LayerUFW       = "ufw"
+	LayerCSF       = "csf"
+	LayerAPF       = "apf"
+	LayerSSHGuard  = "sshguard"
+	LayerDenyHosts = "denyhosts"
+	LayerHostsDeny = "hosts.deny"
+	LayerRoute     = "route"
+	LayerRecent    = "xt_recent"
+	LayerKamailio  = "kamailio"
+)
+
+// Ban is one entry of a layer that keeps an address out.
+type Ban struct {
+	Layer  string `json:"layer"`
+	Where  string `json:"where"`          // FILE:LINE, or the command that shows it
+	Object string `json:"object"`         // the entry as the layer writes it
+	Name   string `json:"name,omitempty"` // jail, scenario, zone, list
+
+	Prefix netip.Prefix `json:"prefix"`
+	// Relation of Prefix to what was asked about: "exact", "covering" (the ban
+	// is wider) or "covered" (only part of the network asked about is banned).
+	Relation string `json:"relation"`
+
+	Since   time.Time `json:"since,omitzero"`
+	Until   time.Time `json:"until,omitzero"` // zero: until somebody takes it away, or unknown
+	Reasons []string  `json:"reasons,omitempty"`
+
+	// Effect says whether it stops SIP by itself.
+	Effect  Effect   `json:"effect"`
+	Unban   []Change `json:"unban,omitempty"`   // alternatives; the first is the one to take
+	Lasting []Change `json:"lasting,omitempty"` // lets the address in for good
+	Note    string   `json:"note,omitempty"`
+}
+
+// Effect says whether a ban stops SIP by itself.
+type Effect string
+
+// The effects.
+const (
+	Bites    Effect = "blocks"     // it stops SIP from this address
+	Spares   Effect = "not-sip"    // it is about other services
+	Indirect Effect = "via-filter" // it stops what the loaded packet filter rules stop for it
+)
+
+// Change is a way to change the machine, and back. Each line is a complete
+// shell command for root.
+type Change struct {
+	Title      string   `json:"title"` // a verb phrase
+	Commands   []string `json:"commands"`
+	Undo       []string `json:"undo,omitempty"`
+	Persistent bool     `json:"persistent"` // survives a reboot
+	Note       string   `json:"note,omitempty"`
+}
+
+// Allow is an entry of a layer that lets an address in.
+type Allow struct {
+	Layer    string       `json:"layer"`
+	Where    string       `json:"where"`
+	Object   string       `json:"object"`
+	Prefix   netip.Prefix `json:"prefix"`
+	Relation string       `json:"relation"`
+}
+
+// Answer is what the layers say of one address or network.
+type Answer struct {
+	Bans   []Ban    `json:"bans,omitempty"`
+	Allows []Allow  `json:"allows,omitempty"`
+	Layers []string `json:"layers,omitempty"` // the layers this machine has
+	Notes  []string `json:"notes,omitempty"`  // what could not be read, and what that hides
+}
+
+// The relations.
+const (
+	Exact    = "exact"
+	Covering = "covering"
+	Covered  = "covered"
+)
+
+// maxBans bounds one layer's answer: about a wide network there may be tens of
+// thousands of entries, and a person reads the first.
+const maxBans = 200
+
+// reader is one layer. It adds what it finds to the answer.
+type reader func(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer)
+
+// Find asks every layer but the recent lists (FromRecent takes those, which the
+// packet filter's reader has) about an address or a network. The layers are
+// read side by side.
+func Find(ctx context.Context, sys platform.System, asked netip.Prefix) Answer {
+	asked = Normal(asked)
+	readers := []reader{CrowdSec, Firewalld, UFW, CSF, APF, SSHGuard, DenyHosts, TCPWrappers, Routes, Kamailio}
+	answers := make([]Answer, len(readers))
+	var wg sync.WaitGroup
+	for i, read := range readers {
+		wg.Go(func() { read(ctx, sys, asked, &answers[i]) })
+	}
+	wg.Wait()
+	var all Answer
+	for _, a := range answers {
+		all.Bans = append(all.Bans, a.Bans...)
+		all.Allows = append(all.Allows, a.Allows...)
+		all.Layers = append(all.Layers, a.Layers...)
+		all.Notes = append(all.Notes, a.Notes...)
+	}
+	return all
+}
+
+// Normal unmaps an IPv4 address written as IPv6, and clears host bits.
+func Normal(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96).Masked()
+	}
+	return netip.PrefixFrom(p.Addr().WithZone(""), p.Bits()).Masked()
+}
+
+// relation says how a banned network lies to the one asked about; empty when
+// they share no address.
+func relation(banned, asked netip.Prefix) string {
+	switch {
+	case !banned.Overlaps(asked):
+		return ""
+	case banned == asked:
+		return Exact
+	case banned.Bits() < asked.Bits():
+		return Covering
+	}
+	return Covered
+}
+
+// ban adds b if it concerns what was asked about.
+func (a *Answer) ban(asked netip.Prefix, b Ban) {
+	if b.Relation = relation(b.Prefix, asked); b.Relation == "" {
+		return
+	}
+	count := 0
+	for _, have := range a.Bans {
+		if have.Layer == b.Layer {
+			count++
+		}
+	}
+	if count == maxBans {
+		a.note("%s holds more entries in %s than the %d that are listed", b.Layer, asked, maxBans)
+	}
+	if count < maxBans {
+		a.Bans = append(a.Bans, b)
+	}
+}
+
+func (a *Answer) allow(asked netip.Prefix, l Allow) {
+	if l.Relation = relation(l.Prefix, asked); l.Relation != "" && len(a.Allows) < maxBans {
+		a.Allows = append(a.Allows, l)
+	}
+}
+
+func (a *Answer) has(layer string) {
+	if !slices.Contains(a.Layers, layer) {
+		a.Layers = append(a.Layers, layer)
+	}
+}
+
+func (a *Answer) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(a.Notes, text) {
+		a.Notes = append(a.Notes, text)
+	}
+}
+
+// maxListFile bounds a list that is read: 64 MiB are two million addresses.
+const maxListFile = 64 << 20
+
+// file reads one file of a layer. What is not there is no news; what may not be
+// read is noted.
+func (a *Answer) file(sys platform.System, name string) ([]byte, bool) {
+	b, err := platform.ReadSystemFile(sys, name, maxListFile)
+	if err == nil {
+		return b, true
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		a.note("%s", unread(name, err))
+	}
+	return nil, false
+}
+
+func unread(what string, err error) string {
+	if errors.Is(err, platform.ErrPrivilege) {
+		return what + " was not read: that takes root"
+	}
+	return err.Error()
+}
+
+// run asks a program of a layer.
+func (a *Answer) run(ctx context.Context, sys platform.System, program string, args ...string) ([]byte, bool) {
+	out, err := sys.Run(ctx, program, args...)
+	if err == nil {
+		return out, true
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		a.note("%s", unread(strings.Join(append([]string{program}, args...), " "), err))
+	}
+	return out, false
+}

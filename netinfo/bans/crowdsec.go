@@ -1,0 +1,247 @@
+package bans
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// CrowdSec asks its local API, through cscli, for the decisions that concern an
+// address. Only commands that stay on the machine are used: those about the hub
+// go to the Internet.
+//
+// Source: cscli of CrowdSec 1.4.6, run; swagger of its local API.
+func CrowdSec(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	alerts, ok := crowdSecDecisions(ctx, sys, asked, a)
+	if !ok {
+		return
+	}
+	a.has(LayerCrowdSec)
+	for _, al := range alerts {
+		for _, d := range al.Decisions {
+			b, ok := d.ban(sys.Now(), al)
+			if !ok || relation(b.Prefix, asked) == "" {
+				continue
+			}
+			if al.ID != 0 && len(a.Bans) < maxReasons && d.Origin == "crowdsec" {
+				b.Reasons = append(b.Reasons, crowdSecEvents(ctx, sys, al.ID, a)...)
+			}
+			b.Lasting = []Change{crowdSecAllow(asked, sys)}
+			a.ban(asked, b)
+		}
+	}
+	crowdSecWhitelists(sys, asked, a)
+}
+
+// maxReasons bounds for how many decisions the events are fetched: each is a
+// program run of some 100 ms.
+const maxReasons = 3
+
+// crowdSecDecisions asks about one address only, because the lists of the
+// community hold tens of thousands. A bundle may have been made about another
+// address; then the whole list serves, if it is there.
+func crowdSecDecisions(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) ([]alert, bool) {
+	list := []string{"decisions", "list", "-a", "-o", "json"}
+	var commands [][]string
+	if asked.IsSingleIP() {
+		commands = [][]string{append(slices.Clone(list), "--ip", asked.Addr().String())}
+	} else { // what covers the network, and what lies in it
+		commands = [][]string{
+			append(slices.Clone(list), "--range", asked.String()),
+			append(slices.Clone(list), "--range", asked.String(), "--contained"),
+		}
+	}
+	if !sys.Live() {
+		commands = append(commands, list)
+	}
+	var alerts []alert
+	found := false
+	for _, c := range commands {
+		out, ok := a.run(ctx, sys, "cscli", c...)
+		if !ok {
+			continue
+		}
+		more, err := parseAlerts(out)
+		if err != nil {
+			a.note("reading what cscli %s printed: %s", strings.Join(c, " "), err)
+			continue
+		}
+		found = true
+		for _, m := range more {
+			if !slices.ContainsFunc(alerts, func(have alert) bool { return have.ID == m.ID && m.ID != 0 }) {
+				alerts = append(alerts, m)
+			}
+		}
+	}
+	return alerts, found
+}
+
+// alert is what CrowdSec saw, with the decisions it came to.
+type alert struct {
+	ID        int        `json:"id"`
+	CreatedAt string     `json:"created_at"`
+	StartAt   string     `json:"start_at"`
+	Message   string     `json:"message"`
+	Events    int        `json:"events_count"`
+	Decisions []decision `json:"decisions"`
+	Seen      []struct {
+		Timestamp string `json:"timestamp"`
+		Meta      []struct {
+			Key   string `json:"key"`
+			Value string `json:"value"`
+		} `json:"meta"`
+	} `json:"events"`
+}
+
+type decision struct {
+	ID        int    `json:"id"`
+	Duration  string `json:"duration"` // what is left of it
+	Origin    string `json:"origin"`   // crowdsec, cscli, cscli-import, CAPI, lists
+	Scenario  string `json:"scenario"`
+	Scope     string `json:"scope"`
+	Simulated bool   `json:"simulated"`
+	Type      string `json:"type"` // ban, captcha, throttle
+	Value     string `json:"value"`
+}
+
+// parseAlerts reads a list of alerts, one alert, or "null" for none.
+func parseAlerts(b []byte) (list []alert, err error) {
+	b = bytes.TrimSpace(b)
+	if len(b) > 0 && b[0] == '{' {
+		var one alert
+		err = json.Unmarshal(b, &one)
+		return []alert{one}, err
+	}
+	return list, json.Unmarshal(b, &list)
+}
+
+func (d decision) ban(now time.Time, al alert) (Ban, bool) {
+	p, ok := parsePrefix(d.Value)
+	left, err := time.ParseDuration(d.Duration)
+	if !ok || err == nil && left <= 0 {
+		return Ban{}, false
+	}
+	b := Ban{
+		Layer: LayerCrowdSec, Where: fmt.Sprintf("cscli decisions list, id %d", d.ID), Name: d.Scenario, Prefix: p, Effect: Indirect,
+		Object: fmt.Sprintf("%s %s %s (%s)", d.Type, strings.ToLower(d.Scope), d.Value, crowdSecOrigin(d.Origin)),
+	}
+	if err == nil {
+		b.Until = now.Add(left).Truncate(time.Second)
+	}
+	b.Since = crowdSecTime(al.CreatedAt)
+	if al.Message != "" {
+		b.Reasons = []string{al.Message}
+	}
+	scope := "--ip"
+	if strings.EqualFold(d.Scope, "range") {
+		scope = "--range"
+	}
+	duration := "4h"
+	if err == nil {
+		duration = left.Truncate(time.Second).String()
+	}
+	b.Unban = []Change{{
+		Title:    "Delete CrowdSec's decision",
+		Commands: []string{"cscli decisions delete " + scope + " " + quote(d.Value)},
+		Undo:     []string{fmt.Sprintf("cscli decisions add %s %s --duration %s --type %s --reason %s", scope, quote(d.Value), duration, quote(d.Type), quote(d.Scenario))},
+	}}
+	switch {
+	case d.Simulated:
+		b.Effect, b.Note = Spares, "CrowdSec only simulates this scenario: it blocks nothing"
+	case d.Type != "ban":
+		b.Note = "a decision of type " + d.Type + ", which a firewall bouncer takes for a ban"
+	case d.Origin == "CAPI" || d.Origin == "lists":
+		b.Note = "it comes from a shared list and comes back when the list is pulled again (every two hours); only an allowlist lasts"
+	}
+	return b, true
+}
+
+func crowdSecOrigin(origin string) string {
+	switch origin {
+	case "CAPI":
+		return "from the community blocklist"
+	case "lists":
+		return "from a subscribed blocklist"
+	case "crowdsec":
+		return "seen by this machine"
+	case "cscli", "cscli-import":
+		return "added by hand"
+	}
+	return origin
+}
+
+// crowdSecTime reads both notations that one and the same listing has.
+func crowdSecTime(s string) time.Time {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// crowdSecEvents words what CrowdSec kept of the log lines behind an alert.
+func crowdSecEvents(ctx context.Context, sys platform.System, id int, a *Answer) (list []string) {
+	out, ok := a.run(ctx, sys, "cscli", "alerts", "inspect", fmt.Sprint(id), "-d", "-o", "json")
+	if !ok {
+		return nil
+	}
+	alerts, err := parseAlerts(out)
+	if err != nil || len(alerts) == 0 {
+		return nil
+	}
+	for _, e := range alerts[0].Seen {
+		words := []string{e.Timestamp}
+		for _, m := range e.Meta {
+			switch m.Key { // what a person needs of some twenty keys
+			case "log_type", "service", "target_user", "username", "asterisk_service", "message", "source_ip":
+				words = append(words, m.Key+"="+m.Value)
+			}
+		}
+		if list = append(list, strings.Join(words, " ")); len(list) == 10 { // as many as fail2ban keeps
+			break
+		}
+	}
+	return list
+}
+
+// crowdSecAllow is the lasting remedy: a whitelist for the parsers, which every
+// version reads. Shared lists pass by it; for those 1.6.8 and later have
+// "cscli allowlists".
+func crowdSecAllow(asked netip.Prefix, sys platform.System) Change {
+	kind := "cidr"
+	if asked.IsSingleIP() {
+		kind = "ip"
+	}
+	file := "/etc/crowdsec/parsers/s02-enrich/sipdoctor-" + strings.NewReplacer(":", "-", "/", "-", ".", "-").Replace(short(asked)) + ".yaml"
+	text := fmt.Sprintf(`name: sipdoctor/phones\ndescription: phones that must not be banned\nwhitelist:\n  reason: phones of this PBX\n  %s:\n    - "%s"\n`, kind, short(asked))
+	return Change{
+		Title: "Let CrowdSec pass over " + short(asked), Persistent: true,
+		Commands: []string{"printf " + quote(text) + " > " + file, "systemctl reload crowdsec"},
+		Undo:     []string{"rm " + file, "systemctl reload crowdsec"},
+		Note:     "since CrowdSec 1.6.8 also against shared lists: cscli allowlists create sipdoctor -d phones; cscli allowlists add sipdoctor " + short(asked),
+	}
+}
+
+// crowdSecWhitelists finds the address in the whitelists of the parsers.
+func crowdSecWhitelists(sys platform.System, asked netip.Prefix, a *Answer) {
+	names, _ := sys.Glob("/etc/crowdsec/parsers/s02-enrich/*.yaml")
+	for _, name := range names {
+		b, ok := a.file(sys, name)
+		if !ok {
+			continue
+		}
+		for number, item := range yamlWhitelist(b) {
+			if p, ok := parsePrefix(item); ok {
+				a.allow(asked, Allow{Layer: LayerCrowdSec, Where: fmt.Sprintf("%s:%d", name, number), Object: item, Prefix: p})
+			}
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package bans
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// CSF reads the lists of ConfigServer Firewall and its daemon lfd.
+//
+// Source: csf/readme.txt ("Advanced Allow/Deny Filters"); csf.tempban as lfd
+// writes it: time|address|port|direction|seconds|message.
+func CSF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	if _, ok := a.file(sys, "/etc/csf/csf.conf"); ok {
+		a.has(LayerCSF)
+	}
+	if b, ok := a.file(sys, "/etc/csf/csf.deny"); ok {
+		a.has(LayerCSF)
+		csfDeny("/etc/csf/csf.deny", b, asked, a)
+	}
+	for _, name := range []string{"/var/lib/csf/csf.tempban", "/etc/csf/csf.tempban"} {
+		if b, ok := a.file(sys, name); ok {
+			a.has(LayerCSF)
+			csfTemporary(name, b, sys.Now(), asked, a)
+			break
+		}
+	}
+	for _, name := range []string{"/etc/csf/csf.allow", "/etc/csf/csf.ignore"} {
+		b, _ := a.file(sys, name)
+		for number, line := range numbered(b) {
+			text, _, _ := strings.Cut(line, "#")
+			if p, _, ok := csfEntry(text); ok {
+				a.allow(asked, Allow{Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: strings.TrimSpace(text), Prefix: p})
+			}
+		}
+	}
+	csfReasons(sys, a)
+}
+
+// csfEntry reads an address, a network, or an advanced filter such as
+// "udp|in|d=5060|s=192.0.2.1". Ports are what it is limited to.
+func csfEntry(text string) (p netip.Prefix, ports string, ok bool) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "|") {
+		p, ok = parsePrefix(text)
+		return p, "", ok
+	}
+	var limits []string
+	for part := range strings.SplitSeq(text, "|") {
+		name, value, is := strings.Cut(part, "=")
+		switch {
+		case is && name == "s":
+			if q, is := parsePrefix(value); is {
+				p, ok = q, true
+				continue
+			}
+			limits = append(limits, part)
+		case part == "out":
+			return p, "", false
+		case part != "in":
+			limits = append(limits, part)
+		}
+	}
+	return p, strings.Join(limits, " "), ok
+}
+
+func csfLasting(asked netip.Prefix) []Change {
+	return []Change{{
+		Title: "Let " + short(asked) + " in for good", Persistent: true,
+		Commands: []string{"csf -a " + short(asked) + " sipdoctor", "printf '%s\\n' " + short(asked) + " >> /etc/csf/csf.ignore", "csf -ra"},
+		Undo:     []string{"csf -ar " + short(asked), "sed -i " + quote("/^"+strings.NewReplacer(".", `\.`, "/", `\/`).Replace(short(asked))+"$/d") + " /etc/csf/csf.ignore", "csf -ra"},
+		Note:     "csf.allow lets it in, csf.ignore keeps lfd from banning it again",
+	}}
+}
+
+func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
+	for number, line := range numbered(b) {
+		text, comment, _ := strings.Cut(line, "#")
+		p, ports, ok := csfEntry(text)
+		if !ok {
+			continue
+		}
+		text = strings.TrimSpace(text)
+		ban := Ban{
+			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: Indirect, Name: "csf.deny",
+			Unban: []Change{{
+				Title: "Take it out of csf.deny", Commands: []string{"csf -dr " + quote(text)}, Persistent: true,
+				Undo: []string{"csf -d " + quote(text) + " " + quote(strings.TrimSpace(comment))},
+			}},
+			Lasting: csfLasting(asked),
+		}
+		if comment = strings.TrimSpace(comment); comment != "" {
+			ban.Reasons = []string{comment}
+		}
+		if ports != "" { // csf -dr takes plain addresses only
+			ban.Unban = []Change{deleteLine("Take the filter out of csf.deny", name, number, line)}
+			ban.Unban[0].Commands = append(ban.Unban[0].Commands, "csf -ra")
+			ban.Unban[0].Undo = append(ban.Unban[0].Undo, "csf -ra")
+			ban.Note = "only " + ports
+		}
+		a.ban(asked, ban)
+	}
+}
+
+func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *Answer) {
+	for number, line := range numbered(b) {
+		f := strings.SplitN(line, "|", 6)
+		if len(f) < 5 {
+			continue
+		}
+		p, ok := parsePrefix(f[1])
+		start, err := strconv.ParseInt(f[0], 10, 64)
+		seconds, err2 := strconv.ParseInt(f[4], 10, 64)
+		if !ok || err != nil || err2 != nil || strings.EqualFold(f[3], "out") {
+			continue
+		}
+		since := time.Unix(start, 0).UTC()
+		until := since.Add(time.Duration(min(max(seconds, 0), 1<<32)) * time.Second)
+		if until.Before(now) {
+			continue // lfd has yet to sweep it out
+		}
+		left := int(until.Sub(now).Seconds())
+		ban := Ban{
+			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "temporary",
+			Since: since, Until: until, Lasting: csfLasting(asked),
+			Unban: []Change{{
+				Title: "Lift the temporary ban", Commands: []string{"csf -tr " + quote(f[1])},
+				Undo: []string{fmt.Sprintf("csf -td %s %d", quote(f[1]), left)},
+			}},
+		}
+		if len(f) == 6 && strings.TrimSpace(f[5]) != "" {
+			ban.Reasons = []string{strings.TrimSpace(f[5])}
+		}
+		if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
+			ban.Note = "only port " + port
+			ban.Unban[0].Undo[0] += " -p " + quote(port)
+		}
+		a.ban(asked, ban)
+	}
+}
+
+// lfdLog is how much of lfd's log is searched for reasons: some 10,000 lines.
+const lfdLog = 2 << 20
+
+// csfReasons adds what lfd logged about the banned addresses, if there are any.
+func csfReasons(sys platform.System, a *Answer) {
+	if len(a.Bans) == 0 {
+		return
+	}
+	log, _, err := platform.Tail(sys, "/var/log/lfd.log", lfdLog)
+	if err != nil {
+		return
+	}
+	for _, line := range numbered(log) {
+		for i := range a.Bans {
+			if b := &a.Bans[i]; len(b.Reasons) < 10 && mentions(line, short(b.Prefix)) {
+				b.Reasons = append(b.Reasons, line)
+			}
+		}
+	}
+}
+
+// mentions reports whether a line holds an address as a whole: 192.0.2.1 is not
+// in 192.0.2.11.
+func mentions(line, addr string) bool {
+	part := func(c byte) bool {
+		return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c == ':' || c == '.' || c == '/'
+	}
+	for from := 0; ; {
+		i := strings.Index(line[from:], addr)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(addr)
+		sentence := end < len(line) && (line[end] == '.' || line[end] == ':') && (end+1 == len(line) || line[end+1] == ' ')
+		if (start == 0 || !part(line[start-1])) && (end == len(line) || !part(line[end]) || sentence) {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+// APF reads the deny and allow lists of Advanced Policy Firewall.
+//
+// Source: apf.8, deny_hosts.rules: an address, a network, or
+// "proto:flow:s/d=port:s/d=address".
+func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	for _, list := range []string{"deny_hosts.rules", "glob_deny.rules", "allow_hosts.rules", "glob_allow.rules"} {
+		name := "/etc/apf/" + list
+		b, ok := a.file(sys, name)
+		if !ok {
+			continue
+		}
+		a.has(LayerAPF)
+		reason := ""
+		for number, line := range numbered(b) {
+			text := strings.TrimSpace(line)
+			if strings.HasPrefix(text, "#") { // "# added 192.0.2.1 on DATE with comment: …"
+				reason = strings.TrimSpace(strings.TrimPrefix(text, "#"))
+				continue
+			}
+			p, ports, ok := apfEntry(text)
+			if !ok {
+				continue
+			}
+			where := fmt.Sprintf("%s:%d", name, number)
+			if strings.Contains(list, "allow") {
+				a.allow(asked, Allow{Layer: LayerAPF, Where: where, Object: text, Prefix: p})
+				continue
+			}
+			ban := Ban{
+				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: Indirect, Name: list,
+				Unban: []Change{{Title: "Take it out of APF's lists", Commands: []string{"apf -u " + short(p)}, Undo: []string{"apf -d " + short(p)}, Persistent: true}},
+				Lasting: []Change{{
+					Title: "Let " + short(asked) + " in for good", Persistent: true,
+					Commands: []string{"apf -a " + short(asked) + " sipdoctor"}, Undo: []string{"apf -u " + short(asked)},
+				}},
+			}
+			if ports != "" {
+				ban.Note = "only " + ports
+			}
+			if strings.Contains(reason, p.Addr().String()) {
+				ban.Reasons = []string{reason}
+			}
+			a.ban(asked, ban)
+		}
+	}
+}
+
+func apfEntry(text string) (p netip.Prefix, ports string, ok bool) {
+	if p, ok = parsePrefix(text); ok {
+		return p, "", true
+	}
+	before, addr, is := strings.Cut(text, "s=")
+	if i := strings.LastIndex(text, ":s="); i >= 0 {
+		before, addr, is = text[:i], text[i+3:], true
+	}
+	if !is {
+		return p, "", false
+	}
+	p, ok = parsePrefix(addr)
+	return p, strings.Trim(before, ":"), ok
+}

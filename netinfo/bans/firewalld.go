@@ -1,0 +1,224 @@
+package bans
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Firewalld reads its permanent configuration (XML) and, where it runs, what is
+// in force. Rules that are the same in both are one ban.
+//
+// Source: firewalld.zone(5), firewalld.richlanguage(5), firewalld.ipset(5),
+// firewalld.direct(5); files and listing of firewalld 1.3.3.
+func Firewalld(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	f := &firewalld{asked: asked, a: a, sets: map[string][]netip.Prefix{}}
+	f.readSets(sys)
+	zones, _ := sys.Glob("/etc/firewalld/zones/*.xml")
+	for _, name := range zones {
+		if b, ok := a.file(sys, name); ok {
+			a.has(LayerFirewalld)
+			f.zoneFile(name, b)
+		}
+	}
+	if b, ok := a.file(sys, "/etc/firewalld/direct.xml"); ok {
+		f.direct("/etc/firewalld/direct.xml", b)
+	}
+	if len(zones) == 0 && !sys.Live() {
+		return
+	}
+	if out, ok := a.run(ctx, sys, "firewall-cmd", "--list-all-zones"); ok {
+		a.has(LayerFirewalld)
+		f.running(string(out))
+	}
+}
+
+type firewalld struct {
+	asked netip.Prefix
+	a     *Answer
+	sets  map[string][]netip.Prefix
+	seen  map[string]int // index of a ban by zone and rule
+}
+
+// readSets reads the permanent ipsets of firewalld.
+func (f *firewalld) readSets(sys platform.System) {
+	names, _ := sys.Glob("/etc/firewalld/ipsets/*.xml")
+	for _, name := range names {
+		b, ok := f.a.file(sys, name)
+		if !ok {
+			continue
+		}
+		var set struct {
+			Entries []string `xml:"entry"`
+		}
+		if err := xml.Unmarshal(b, &set); err != nil {
+			f.a.note("reading %s: %s", name, err)
+			continue
+		}
+		key := strings.TrimSuffix(path.Base(name), ".xml")
+		for _, e := range set.Entries {
+			if p, ok := parsePrefix(e); ok {
+				f.sets[key] = append(f.sets[key], p)
+			}
+		}
+	}
+}
+
+// zoneFile reads one permanent zone.
+func (f *firewalld) zoneFile(name string, b []byte) {
+	var z zoneXML
+	if err := xml.Unmarshal(b, &z); err != nil {
+		f.a.note("reading %s: %s", name, err)
+		return
+	}
+	zone := strings.TrimSuffix(path.Base(name), ".xml")
+	for _, s := range z.Sources {
+		source := s.Address
+		if s.IPSet != "" {
+			source = "ipset:" + s.IPSet
+		}
+		f.source(name, zone, source, z.Target)
+	}
+	for _, r := range z.Rules {
+		f.rule(name, zone, r.text())
+	}
+}
+
+// source takes an address that is bound to a zone: the zone's target is its
+// fate where no service or rule of the zone lets it in.
+func (f *firewalld) source(where, zone, source, target string) {
+	blocks := target == "DROP" || target == "%%REJECT%%" || target == "REJECT"
+	if !blocks && target != "ACCEPT" {
+		return
+	}
+	for _, p := range f.prefixes(source) {
+		if !blocks {
+			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": source " + source, Prefix: p})
+			continue
+		}
+		command := func(verb string) []string {
+			return f.both(fmt.Sprintf("--zone=%s --%s-source=%s", quote(zone), verb, quote(source)))
+		}
+		change := Change{Title: "Take " + source + " out of the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
+		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
+			change = f.fromSet(set, p)
+		}
+		f.add(where, zone, "source "+source, p, change)
+	}
+}
+
+// rule takes one rich rule as firewall-cmd writes it. Whether it bites SIP is
+// for the packet filter's evaluation: ports, order and other rules decide.
+func (f *firewalld) rule(where, zone, text string) {
+	words := richWords(text)
+	source := words["address"]
+	if set := words["ipset"]; set != "" {
+		source = "ipset:" + set
+	}
+	if source == "" {
+		return
+	}
+	if words["invert"] != "" {
+		return // it spares the address it names
+	}
+	for _, p := range f.prefixes(source) {
+		if words["accept"] != "" {
+			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": " + text, Prefix: p})
+			continue
+		}
+		command := func(verb string) []string {
+			return f.both(fmt.Sprintf("--zone=%s --%s-rich-rule=%s", quote(zone), verb, quote(text)))
+		}
+		change := Change{Title: "Remove the rich rule from the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
+		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
+			change = f.fromSet(set, p)
+		}
+		f.add(where, zone, text, p, change)
+	}
+}
+
+// both words a change for what is in force and for the permanent configuration.
+func (f *firewalld) both(args string) []string {
+	return []string{"firewall-cmd " + args, "firewall-cmd --permanent " + args}
+}
+
+func (f *firewalld) fromSet(set string, p netip.Prefix) Change {
+	command := func(verb string) []string {
+		return f.both(fmt.Sprintf("--ipset=%s --%s-entry=%s", quote(set), verb, short(p)))
+	}
+	return Change{Title: "Take " + short(p) + " out of the ipset " + set, Commands: command("remove"), Undo: command("add"), Persistent: true}
+}
+
+func (f *firewalld) prefixes(source string) []netip.Prefix {
+	if set, ok := strings.CutPrefix(source, "ipset:"); ok {
+		return f.sets[set]
+	}
+	if p, ok := parsePrefix(source); ok {
+		return []netip.Prefix{p}
+	}
+	return nil
+}
+
+func (f *firewalld) add(where, zone, object string, p netip.Prefix, unban Change) {
+	key := zone + "\x00" + object + "\x00" + p.String()
+	if f.seen == nil {
+		f.seen = map[string]int{}
+	}
+	if i, ok := f.seen[key]; ok {
+		f.a.Bans[i].Note = "both in force and permanent"
+		return
+	}
+	before := len(f.a.Bans)
+	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: Indirect, Unban: []Change{unban}}
+	b.Note = "permanent; whether it is in force was not asked or differs"
+	if strings.HasPrefix(where, "firewall-cmd") {
+		b.Note = "in force only: a reload takes it away"
+	}
+	b.Lasting = []Change{f.trust()}
+	f.a.ban(f.asked, b)
+	if len(f.a.Bans) > before {
+		f.seen[key] = before
+	}
+}
+
+// trust binds the address to the zone that lets everything in. A source binding
+// is looked at before any interface's zone.
+func (f *firewalld) trust() Change {
+	command := func(verb string) []string {
+		return f.both("--zone=trusted --" + verb + "-source=" + short(f.asked))
+	}
+	return Change{
+		Title: "Put " + short(f.asked) + " into firewalld's trusted zone", Commands: command("add"), Undo: command("remove"), Persistent: true,
+		Note: "where a wider network is bound to another zone, that one may be asked first: see by sipdoctor why",
+	}
+}
+
+// running reads "firewall-cmd --list-all-zones".
+func (f *firewalld) running(out string) {
+	const where = "firewall-cmd --list-all-zones"
+	zone, target, rules := "", "", false
+	for line := range strings.Lines(out) {
+		text := strings.TrimSpace(line)
+		switch {
+		case text == "":
+		case line[0] != ' ' && line[0] != '\t': // "drop (active)"
+			zone, _, _ = strings.Cut(text, " ")
+			target, rules = "", false
+		case strings.HasPrefix(text, "target:"):
+			target = strings.TrimSpace(strings.TrimPrefix(text, "target:"))
+		case strings.HasPrefix(text, "sources:"):
+			for source := range strings.FieldsSeq(strings.TrimPrefix(text, "sources:")) {
+				f.source(where, zone, source, target)
+			}
+		case strings.HasPrefix(text, "rich rules:"):
+			rules = true
+		case rules && strings.HasPrefix(text, "rule"):
+			f.rule(where, zone, text)
+		}
+	}
+}

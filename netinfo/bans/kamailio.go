@@ -1,0 +1,118 @@
+package bans
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// Kamailio asks a running Kamailio for the sources that its pike module holds
+// back and for the tables that scripts keep bans in.
+//
+// Source: kamcmd and the modules htable and pike of Kamailio 5.6.3, run.
+func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	if b, ok := a.run(ctx, sys, "kamcmd", "htable.listTables"); ok {
+		a.has(LayerKamailio)
+		for _, table := range banTables(b) {
+			if out, ok := a.run(ctx, sys, "kamcmd", "htable.dump", table); ok {
+				kamailioTable(ctx, sys, table, out, asked, a)
+			}
+		}
+	} else {
+		return
+	}
+	if out, ok := a.run(ctx, sys, "kamcmd", "pike.top"); ok {
+		kamailioPike(out, asked, a)
+	}
+}
+
+// rpc reads what kamcmd prints: structures as "name: value" lines, in braces
+// that may nest. Each innermost structure is one map. An error is printed like
+// an answer, and the status does not tell it apart.
+func rpc(b []byte) (list []map[string]string) {
+	var cur map[string]string
+	for _, line := range numbered(b) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "error:"):
+			return nil
+		case strings.HasSuffix(line, "{"):
+			cur = map[string]string{}
+		case line == "}":
+			if len(cur) > 0 {
+				list = append(list, cur)
+			}
+			cur = nil
+		default:
+			if name, value, ok := strings.Cut(line, ": "); ok && cur != nil {
+				cur[name] = value
+			}
+		}
+	}
+	return list
+}
+
+// banTables picks the tables that hold bans by their names: "ipban" of the
+// configuration that Kamailio ships, and what scripts call theirs.
+func banTables(b []byte) (names []string) {
+	for _, m := range rpc(b) {
+		n := strings.ToLower(m["name"])
+		for _, part := range []string{"ban", "block", "black", "deny", "attack", "flood"} {
+			if strings.Contains(n, part) && len(names) < 20 {
+				names = append(names, m["name"])
+				break
+			}
+		}
+	}
+	return names
+}
+
+func kamailioTable(ctx context.Context, sys platform.System, table string, out []byte, asked netip.Prefix, a *Answer) {
+	for _, m := range rpc(out) {
+		key := m["name"]
+		p, ok := parsePrefix(key)
+		if !ok || relation(p, asked) == "" {
+			continue
+		}
+		seti := "htable.seti"
+		if m["type"] == "str" {
+			seti = "htable.sets"
+		}
+		b := Ban{
+			Layer: LayerKamailio, Where: "kamcmd htable.dump " + table, Object: table + "=>" + key, Name: table, Prefix: p, Effect: Bites,
+			Reasons: []string{"Kamailio's script put it there, usually because pike counted too many requests from it"},
+			Unban: []Change{{
+				Title:    "Delete the entry from Kamailio's table " + table,
+				Commands: []string{"kamcmd htable.delete " + quote(table) + " " + quote(key)},
+				Undo:     []string{"kamcmd " + seti + " " + quote(table) + " " + quote(key) + " " + quote(m["value"])},
+			}},
+		}
+		if got, ok := a.run(ctx, sys, "kamcmd", "htable.get", table, key); ok {
+			for _, item := range rpc(got) {
+				// Local time of the machine; the zone is that of its clock.
+				if t, err := time.ParseInLocation("2006-01-02 15:04:05", item["expire"], sys.Now().Location()); err == nil {
+					b.Until = t.UTC()
+				}
+			}
+		}
+		a.ban(asked, b)
+	}
+}
+
+func kamailioPike(out []byte, asked netip.Prefix, a *Answer) {
+	for _, m := range rpc(out) {
+		p, ok := parsePrefix(m["ip_addr"])
+		if !ok || m["status"] != "HOT" && m["status"] != "ALL" {
+			continue
+		}
+		b := Ban{
+			Layer: LayerKamailio, Where: "kamcmd pike.top", Object: m["ip_addr"] + " " + m["status"], Name: "pike", Prefix: p, Effect: Bites,
+			Reasons: []string{"pike counted " + m["leaf_hits_prev"] + " requests in one of its intervals"},
+			Note:    "no command takes an address out of pike: it forgets one that stays silent for remove_latency seconds (" + m["expires"] + " left)",
+		}
+		a.ban(asked, b)
+	}
+}

@@ -1,0 +1,228 @@
+package bans
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// TCPWrappers evaluates hosts.allow and hosts.deny. The first line that matches
+// daemon and address decides, hosts.allow first; what none matches is let in.
+// Only programs linked with libwrap ask these files. No SIP server does in
+// today's distributions, so a line here spares SIP unless it names one.
+//
+// Source: hosts_access(5), hosts_options(5).
+func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
+	const denyFile, allowFile = "/etc/hosts.deny", "/etc/hosts.allow"
+	deny, denied := a.file(sys, denyFile)
+	allow, allowed := a.file(sys, allowFile)
+	if !denied && !allowed {
+		return
+	}
+	allows := readWrappers(allowFile, allow, true)
+	denies := readWrappers(denyFile, deny, false)
+	for _, r := range append(append([]wrapperRule{}, allows...), denies...) {
+		p, ok := r.covers(asked)
+		if !ok {
+			continue
+		}
+		if r.allow {
+			a.allow(asked, Allow{Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Prefix: p})
+			continue
+		}
+		a.has(LayerHostsDeny)
+		b := Ban{
+			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: Spares,
+			Unban:   []Change{deleteLine("Take the line out of "+r.file, r.file, r.line, r.text)},
+			Lasting: []Change{wrapperAllow(r, asked)},
+			Note:    "asked only by programs linked with libwrap, such as older sshd; Asterisk is not one",
+		}
+		if r.names("asterisk") || r.names("kamailio") || r.names("freeswitch") {
+			b.Note = "it names a SIP server, which asks it only if it was built with libwrap"
+		}
+		if saved := firstCovering(allows, r, asked); saved != nil {
+			b.Note = fmt.Sprintf("%s lets it in before this line is reached", saved.where())
+		}
+		a.ban(asked, b)
+	}
+}
+
+// wrapperRule is one line "daemons : clients : options".
+type wrapperRule struct {
+	file     string
+	line     int
+	text     string
+	allow    bool
+	daemons  []string
+	excepted []string // daemons after EXCEPT
+	clients  []string
+	spared   []string // clients after EXCEPT
+}
+
+func (r wrapperRule) where() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
+
+func (r wrapperRule) names(daemon string) bool {
+	for _, d := range r.daemons {
+		if d == daemon {
+			return true
+		}
+	}
+	return false
+}
+
+// readWrappers reads one of the files. A backslash at a line's end continues
+// it; the number is that of its first line.
+func readWrappers(file string, b []byte, allow bool) (list []wrapperRule) {
+	pending, first := "", 0
+	for number, line := range numbered(b) {
+		if pending == "" {
+			first = number
+		}
+		if rest, more := strings.CutSuffix(line, `\`); more {
+			pending += rest
+			continue
+		}
+		text := pending + line
+		pending = ""
+		if t := strings.TrimSpace(text); t == "" || strings.HasPrefix(t, "#") {
+			continue
+		}
+		parts := splitColons(text)
+		if len(parts) < 2 {
+			continue
+		}
+		r := wrapperRule{file: file, line: first, text: text, allow: allow}
+		r.daemons, r.excepted = exceptSplit(parts[0])
+		r.clients, r.spared = exceptSplit(parts[1])
+		for _, option := range parts[2:] { // the last word may turn the file's meaning round
+			switch strings.ToLower(strings.TrimSpace(option)) {
+			case "allow":
+				r.allow = true
+			case "deny":
+				r.allow = false
+			}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// splitColons splits at the colons that are not inside of brackets (IPv6) and
+// not escaped.
+func splitColons(s string) (list []string) {
+	depth, from := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '[':
+			depth++
+		case ']':
+			depth = max(depth-1, 0)
+		case ':':
+			if depth == 0 && (i == 0 || s[i-1] != '\\') {
+				list, from = append(list, s[from:i]), i+1
+			}
+		}
+	}
+	return append(list, s[from:])
+}
+
+func exceptSplit(s string) (list, except []string) {
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })
+	for i, w := range words {
+		if strings.EqualFold(w, "EXCEPT") {
+			return words[:i], words[i+1:]
+		}
+	}
+	return words, nil
+}
+
+// covers finds the client of the line that concerns the address. An EXCEPT that
+// holds all of it takes the line's meaning away.
+func (r wrapperRule) covers(asked netip.Prefix) (netip.Prefix, bool) {
+	for _, s := range r.spared {
+		if p, ok := wrapperClient(s, asked); ok && p.Overlaps(asked) && p.Bits() <= asked.Bits() {
+			return p, false
+		}
+	}
+	for _, c := range r.clients {
+		if p, ok := wrapperClient(c, asked); ok && p.Overlaps(asked) {
+			return p, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// wrapperClient reads a client pattern as the network it stands for, in the
+// family that is asked about. Names need DNS and are not matched.
+func wrapperClient(s string, asked netip.Prefix) (netip.Prefix, bool) {
+	switch {
+	case s == "ALL":
+		p, err := asked.Addr().Prefix(0)
+		return p, err == nil
+	case strings.HasPrefix(s, "."), strings.HasPrefix(s, "@"), strings.HasPrefix(s, "/"):
+		return netip.Prefix{}, false // a domain, a netgroup, a file of patterns
+	case strings.HasSuffix(s, "."): // "192.0.2."
+		parts := strings.Split(strings.TrimSuffix(s, "."), ".")
+		if len(parts) > 3 {
+			return netip.Prefix{}, false
+		}
+		text := strings.Join(parts, ".") + strings.Repeat(".0", 4-len(parts))
+		return parsePrefix(fmt.Sprintf("%s/%d", text, 8*len(parts)))
+	}
+	if inner, rest, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok {
+		s = inner + rest // [2001:db8::]/32
+	}
+	return parsePrefix(s)
+}
+
+// firstCovering is a line of hosts.allow that lets all of the address in for
+// every daemon that r names.
+func firstCovering(allows []wrapperRule, r wrapperRule, asked netip.Prefix) *wrapperRule {
+	for i := range allows {
+		al := &allows[i]
+		p, ok := al.covers(asked)
+		if !ok || !al.allow || p.Bits() > asked.Bits() || len(al.excepted) > 0 {
+			continue
+		}
+		all := al.names("ALL")
+		for _, d := range r.daemons {
+			if !all && !al.names(d) {
+				ok = false
+			}
+		}
+		if ok {
+			return al
+		}
+	}
+	return nil
+}
+
+func wrapperAllow(r wrapperRule, asked netip.Prefix) Change {
+	client := short(asked)
+	if asked.Addr().Is6() {
+		client = "[" + asked.Addr().String() + "]"
+		if !asked.IsSingleIP() {
+			client += fmt.Sprintf("/%d", asked.Bits())
+		}
+	} else if !asked.IsSingleIP() {
+		client = asked.Addr().String() + "/" + dottedMask(asked.Bits())
+	}
+	line := strings.Join(r.daemons, " ") + " : " + client
+	c := appendLine("Let "+short(asked)+" in by hosts.allow", "/etc/hosts.allow", line, "")
+	c.Commands, c.Undo = c.Commands[:1], c.Undo[:1]
+	c.Undo[0] = "sed -i " + quote("\\|^"+strings.NewReplacer(".", `\.`, "[", `\[`, "]", `\]`).Replace(line)+"$|d") + " /etc/hosts.allow"
+	return c
+}
+
+// dottedMask writes a length as hosts_access wants it; older versions know no
+// CIDR for IPv4.
+func dottedMask(bits int) string {
+	m := ^uint32(0) << (32 - bits)
+	if bits == 0 {
+		m = 0
+	}
+	return fmt.Sprintf("%d.%d.%d.%d", m>>24, m>>16&255, m>>8&255, m&255)
+}
