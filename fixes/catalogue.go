@@ -25,6 +25,8 @@ type document struct {
 	SIPALG   string `yaml:"sip_alg"`  // where the SIP ALG hides and what it is called
 	Common   bool   `yaml:"common"`   // often met: listed when the router is unknown
 	Fixes    []row  `yaml:"fixes"`
+	// Connections is how many connections the box can hold as it is shipped.
+	Connections []tableRow `yaml:"connections"`
 }
 
 // A row is one fix as it is written down.

@@ -13,16 +13,22 @@ import (
 // knownVariables are the names a command may use as {{.Name}}.
 func knownVariables() []string {
 	return []string{
-		"Router",     // the gateway's address
-		"Phone",      // the address of a phone; that of this machine unless the caller knows better
-		"PBX",        // the address of the PBX or of the provider's server
-		"SIPPort",    // the signalling port
-		"RTPRange",   // the media ports, "10000-20000"
-		"UDPTimeout", // seconds a UDP mapping should live
-		"WAN",        // the router's outer interface
-		"Network",    // an IPv4 network or address of the provider
-		"Protocol",   // udp or tcp
-		"Ports",      // one port, or a range "10000-20000"
+		"Router",      // the gateway's address
+		"Phone",       // the address of a phone; that of this machine unless the caller knows better
+		"PBX",         // the address of the PBX or of the provider's server
+		"SIPPort",     // the signalling port
+		"RTPRange",    // the media ports, "10000-20000"
+		"RTPFirst",    // the first of the media ports
+		"RTPLast",     // the last of them
+		"UDPTimeout",  // seconds a UDP mapping should live
+		"WAN",         // the router's outer interface
+		"Network",     // an IPv4 network or address of the provider
+		"Protocol",    // udp or tcp
+		"Ports",       // one port, or a range "10000-20000"
+		"Address",     // an address or network that the PBX should let in
+		"AddressName", // Address as part of a file's name
+		"Family",      // ipv4 or ipv6, the family of Address
+		"Jail",        // of fail2ban
 	}
 }
 
@@ -133,7 +139,7 @@ func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
 	}
 	f = Fix{
 		ID: r.ID, Title: one(r.Title), Where: r.Where, Platform: platform, Form: r.Form,
-		Commands: all(r.Commands), Undo: all(r.Undo), Verify: slices.Concat(all(r.Verify), checkCommand(r.Problem)),
+		Commands: all(r.Commands), Undo: all(r.Undo), Verify: slices.Concat(all(r.Verify), all(checkCommand(r.Problem))),
 		Persistent: r.Persistent, Unverified: r.Unverified, UnverifiedLines: all(r.UnverifiedLines), Note: one(r.Note), Source: r.Source,
 	}
 	slices.Sort(replace)
@@ -158,6 +164,16 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check nat"}
 	case RTPPorts:
 		return []string{"sipdoctor check rtp-ports"}
+	case UDPTimeout:
+		return []string{"sipdoctor check nat-lifetime"}
+	case DNSServer, DNSRedirect, DNSRecords:
+		return []string{"sipdoctor check dns"}
+	case TLSCertificate, Clock:
+		return []string{"sipdoctor check signalling"}
+	case ExemptAddress, LetIn:
+		return []string{"sipdoctor why {{.Address}}"}
+	case RTPForward:
+		return []string{"sipdoctor check rtp-ports --inbound"}
 	}
 	return nil
 }

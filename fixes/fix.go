@@ -48,12 +48,20 @@ const (
 	DoubleNAT      = "double-nat"       // two address translations in a row
 	AllowProvider  = "allow-provider"   // the office's firewall lacks rules for a provider's hosts and ports
 	RTPPorts       = "rtp-ports"        // media ports are filtered
+	RTPForward     = "rtp-forward"      // media ports are not forwarded to a PBX behind NAT
 	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
+	ExemptAddress  = "exempt-address"   // an address that must not be banned again, on the PBX
+	LetIn          = "let-in"           // the PBX's own firewall lacks a rule that accepts an address
+	DNSServer      = "dns-server"       // the DNS server that phones are given is dead, slow or does not tell the truth
+	DNSRedirect    = "dns-redirect"     // somebody on the way answers DNS questions to other servers
+	DNSRecords     = "dns-records"      // a name does not exist, or points nowhere
+	TLSCertificate = "tls-certificate"  // a server's certificate is out of date, or for another name
+	Clock          = "clock"            // this machine's clock is wrong, and so may be the phones'
 )
 
 // Problems returns every problem the catalogue knows.
 func Problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, RTPForward, DNSServer, DNSRedirect, DNSRecords, TLSCertificate, Clock}
 }
 
 // Platform is one kind of box that the catalogue knows.

@@ -37,6 +37,27 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	return append(out, generic[:min(maxGeneric, len(generic))]...)
 }
 
+// On returns the fixes for a problem on one platform, such as a layer of the
+// PBX's own firewall, the best first. The result is never shared and may be
+// changed.
+func On(problem, platform string, vars map[string]string) []Fix {
+	return collect(problem, platform, nil, vars)
+}
+
+// Join makes one fix out of several that are done together: the title and the
+// rest are the first's, the commands run in order, the undo in reverse.
+func Join(list []Fix) Fix {
+	f := list[0]
+	for _, g := range list[1:] {
+		f.Commands = slices.Concat(f.Commands, g.Commands)
+		f.Undo = slices.Concat(g.Undo, f.Undo)
+		f.UnverifiedLines = slices.Concat(f.UnverifiedLines, g.UnverifiedLines)
+		f.Persistent = f.Persistent && g.Persistent
+		f.Unverified = f.Unverified || g.Unverified
+	}
+	return f
+}
+
 // routerFixes are the recognised router's own.
 func routerFixes(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	if host.Router.Platform == genericPlatform {

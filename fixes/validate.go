@@ -40,6 +40,9 @@ func (d document) validate() error {
 	if d.Common && d.SIPALG == "" {
 		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: common without sip_alg", d.Platform))
 	}
+	for _, t := range d.Connections {
+		errs = append(errs, t.faults("catalogue/"+d.Platform+".yaml: connections"))
+	}
 	seen := map[string]bool{}
 	for _, r := range d.Fixes {
 		if seen[r.ID] {
