@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -36,7 +37,17 @@ type Inputs struct {
 	Fast          bool   `json:"fast,omitempty"`           // no budget of router entries
 	RouterEntries int    `json:"router_entries,omitempty"` // connections that the router may hold for us; 0: the default
 	Rate          int    `json:"rate,omitempty"`           // RTP probes a second; 0: what the budget allows
-	NoLookup      bool   `json:"no_lookup,omitempty"`      // do not ask DNS whose network the public address is in
+	Inbound       bool   `json:"inbound,omitempty"`        // test the RTP ports from outside too: this machine is a PBX
+	// RTPConf is the media range of the Asterisk on this machine; nil: there is
+	// none.
+	RTPConf  *netinfo.RTPConf `json:"rtp_conf,omitempty"`
+	NoLookup bool             `json:"no_lookup,omitempty"` // do not ask DNS whose network the public address is in
+
+	Addresses []netip.Prefix `json:"addresses,omitempty"` // of why: what to explain; empty: those that matter
+	UDPPorts  string         `json:"udp_ports,omitempty"` // of why: "5060,10000-20000"; empty: the SIP and RTP ports
+	TCPPorts  string         `json:"tcp_ports,omitempty"`
+	Root      string         `json:"root,omitempty"` // the support bundle that was read instead of the machine
+	Admin     netip.Addr     `json:"admin,omitzero"` // who asks, logged in over SSH
 }
 
 // Env is what observe may use.
@@ -48,21 +59,58 @@ type Env struct {
 	// may take as long as the router's discovery. The zero Env has none.
 	Host func(context.Context) (*netinfo.Host, error)
 
+	// System is the PBX whose files and rules are read, live or out of a bundle;
+	// nil where no check of the run asks.
+	System platform.System
+
 	// Account is registered once by the signalling check; nil when none was
 	// given.
 	Account *Account
 
+	// Waiting takes what is being done and how long it will take; nil is
+	// silence.
+	Waiting func(line string, left time.Duration)
+
 	// Progress takes a short line for the person waiting; nil is silence.
 	Progress func(string)
 
-	session once[*session.Client]
-	ports   portPool
+	serverOnce sync.Once
+	server     *server.Server
+
+	session  once[*session.Client]
+	ports    portPool
+	finished map[string]chan struct{} // by check of the run: closed when it has observed
 }
 
 // Say reports progress, if anybody listens.
 func (e *Env) Say(line string) {
 	if e.Progress != nil {
 		e.Progress(line)
+	}
+}
+
+// SayFor reports progress of something that takes a known time.
+func (e *Env) SayFor(line string, left time.Duration) {
+	if e.Waiting != nil {
+		e.Waiting(line, left)
+		return
+	}
+	e.Say(line)
+}
+
+// After waits until the named check has observed, for one that it would
+// disturb. It does not wait when that check is no part of the run. The error is
+// that of ctx.
+func (e *Env) After(ctx context.Context, check string) error {
+	done, ok := e.finished[check]
+	if !ok {
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

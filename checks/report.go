@@ -66,6 +66,7 @@ type Finding struct {
 	Confidence  Confidence  `json:"confidence"`
 	Title       string      `json:"title"`       // the fact
 	Explanation string      `json:"explanation"` // what it means for phones, in words
+	Subject     string      `json:"subject,omitempty"` // whom it is about, where a check looks at several: an address
 	Evidence    []Evidence  `json:"evidence"`
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
 	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first

@@ -41,9 +41,16 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 			rep.Host = h
 		}
 	}()
+	env.finished = map[string]chan struct{}{}
+	for _, c := range list {
+		env.finished[c.ID] = make(chan struct{})
+	}
 	var wg sync.WaitGroup
 	for i, c := range list {
-		wg.Go(func() { rep.Results[i] = observe(ctx, c, env) })
+		wg.Go(func() {
+			defer close(env.finished[c.ID])
+			rep.Results[i] = observe(ctx, c, env)
+		})
 	}
 	wg.Wait()
 	<-hostDone

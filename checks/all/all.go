@@ -6,6 +6,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
 	"github.com/sipdoctor/sipdoctor/checks/dns"
 	"github.com/sipdoctor/sipdoctor/checks/fragments"
+	"github.com/sipdoctor/sipdoctor/checks/media"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
@@ -14,8 +15,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/uplink"
 )
 
-// Checks returns every check in reported order: the way out first, then what
-// happens on it.
+// Checks returns every check in reported order: the office's way out first,
+// then what happens on it, then the PBX from inside.
 func Checks() []*checks.Check {
 	return []*checks.Check{
 		uplink.Check(),
@@ -25,6 +26,7 @@ func Checks() []*checks.Check {
 		sipalg.Check(),
 		fragments.Check(),
 		rtpports.Check(),
+		media.Check(),
 		signalling.Check(),
 		allowlist.Check(),
 	}

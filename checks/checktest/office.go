@@ -100,9 +100,12 @@ func officeRouter(r lab.Router) RouterOptions {
 		o.NAT.Timeout = time.Duration(r.UDPTimeoutS) * time.Second
 		o.NAT.AssuredTimeout = o.NAT.Timeout
 	}
-	o.DropFragments = r.DropFragments
+	o.DropFragments, o.BleachTOS = r.DropFragments, r.ClearDSCP
 	for _, a := range r.ALG {
 		o.ALGs = append(o.ALGs, LinuxALG().On(a.Protocol, uint16(a.Port)))
+	}
+	for _, f := range r.Forward {
+		o.Forwards = append(o.Forwards, Forward{uint16(f.Port), uint16(max(f.LastPort, f.Port)), netip.MustParseAddr(f.To), uint16(f.ToPort)})
 	}
 	for _, b := range r.Block {
 		rule := Rule{Proto: b.Protocol, Port: uint16(b.Port), Last: uint16(b.LastPort), Inward: b.Return}

@@ -22,6 +22,9 @@ type RouterOptions struct {
 	// would make one more is dropped, as by a small router under load.
 	StateLimit int
 
+	// Forwards send UDP from outside that belongs to no flow to a box inside.
+	Forwards []Forward
+
 	Rules []Rule // the first match decides; without one the packet passes
 	ALGs  []ALG  // each sees what the one before made
 
@@ -43,6 +46,14 @@ type RouterOptions struct {
 	// QuoteBytes is how much UDP payload the router's ICMP errors quote; 0 is
 	// 520 (RFC 1812), negative is nothing, as with old routers.
 	QuoteBytes int
+}
+
+// A Forward is a port forwarding. Answers to what came in by it are not
+// translated: nothing here needs them.
+type Forward struct {
+	First, Last uint16     // ports outside
+	To          netip.Addr // inside
+	ToPort      uint16     // 0: the same port
 }
 
 // A Router has a leg inside and a leg outside. It is also a host of its own,
@@ -183,11 +194,16 @@ func (r *Router) receiveOutside(p *packet) {
 	t := transit{inside: p.dst, outside: p.dst, remote: p.src}
 	if r.stateful(p.dst.Addr()) {
 		m := r.state.inbound(p, time.Now())
-		if m == nil {
+		inside, forwarded := r.forwards(p)
+		switch {
+		case m != nil:
+			t.inside, t.mapping = m.inside, m
+		case forwarded:
+			t.inside = inside
+		default:
 			r.deliverSelf(p)
 			return
 		}
-		t.inside, t.mapping = m.inside, m
 	} else if r.self.owns(p.dst.Addr()) {
 		r.self.deliver(p)
 		return
@@ -205,6 +221,22 @@ func (r *Router) receiveOutside(p *packet) {
 		q.dst = netip.AddrPortFrom(q.dst.Addr(), port)
 	}
 	r.pass(&q, r.o.Inside)
+}
+
+// forwards finds where a port forwarding sends a packet.
+func (r *Router) forwards(p *packet) (to netip.AddrPort, ok bool) {
+	if p.proto != UDP || !r.self.owns(p.dst.Addr()) {
+		return to, false
+	}
+	for _, f := range r.o.Forwards {
+		if port := p.dst.Port(); port >= f.First && port <= f.Last {
+			if f.ToPort != 0 {
+				port = f.ToPort
+			}
+			return netip.AddrPortFrom(f.To, port), true
+		}
+	}
+	return to, false
 }
 
 // shortestSIP is what nf_conntrack_sip does not look at below: the length of

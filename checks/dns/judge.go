@@ -10,7 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
 		return checks.Judgement{
 			Summary: "nothing to look up: every server is named by its address",
@@ -18,6 +18,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	j := checks.Judgement{Facts: facts(&o)}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
+	cure(j.Findings, &o, h)
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	if open := undecided(&o); len(open) > 0 {
 		j.Inconclusive = "no DNS server gave a usable answer about " + strings.Join(open, ", ")

@@ -238,7 +238,7 @@ func TestPort53ToTheOutside(t *testing.T) {
 			want:   []string{"dns.udp53-blocked info certain"}, facts: "blocked",
 		},
 		"open":                  {want: []string{}, facts: "open"},
-		"open, on a lossy line": {router: func(o *checktest.RouterOptions) { o.Loss = 0.2 }, want: []string{}, facts: "open"},
+		"open, on a lossy line": {router: func(o *checktest.RouterOptions) { o.Loss = 0.1 }, want: []string{}, facts: "open"},
 		"redirected: nobody's address answers": {
 			public: checktest.DNSOptions{}, want: []string{"dns.redirected warning certain"}, facts: "open",
 		},

@@ -29,7 +29,7 @@ Every length is tried until loss is no explanation any more.
   inconclusive  short datagrams were lost as well
   skip          no responder was named`,
 		Timeout: 30 * time.Second,
-		Assumes: []string{"uplink"},
+		Assumes: []string{"uplink", "nat"},
 	}, observe, judge)
 }
 
@@ -69,7 +69,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	called := make(chan struct{})
 	go func() { beside.Wait(); close(called) }()
-	m.run(mctx)
+	if !m.run(mctx) {
+		cancel() // the INVITEs beside would only be silence as well
+	}
 	m.idle(mctx, called)
 	<-called
 	m.close()

@@ -32,6 +32,10 @@ const (
 	// with a short one. On a lossy line some of the requests that pay for it are
 	// lost; more often than that, it does not know our address as the session's.
 	maxShort = 20
+	// deafRounds without any answer end the measuring: four seconds and 48 short
+	// questions, which no line loses that a call could be made on. Where UDP does
+	// not pass at all nobody waits for the whole budget.
+	deafRounds = 8
 )
 
 // A meter asks for all lengths from one socket. Those with the DF bit have one
@@ -48,6 +52,7 @@ type meter struct {
 	lengths []*length
 	next    int
 	asked   map[int]question // by sequence number
+	rounds  int              // of questions that were sent
 	asks    int              // short questions
 	answers int              // of those
 	trip    time.Duration    // the longest seen; 0: none yet
@@ -107,19 +112,32 @@ func (m *meter) close() {
 }
 
 // run asks round after round until every length has passed or is silent, and
-// narrows the limits down to the byte.
-func (m *meter) run(ctx context.Context) {
+// narrows the limits down to the byte. It is false when nothing at all answers.
+func (m *meter) run(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		if m.round(ctx) {
+			if m.deaf() {
+				return false
+			}
 			continue
 		}
 		m.mu.Lock()
 		more := m.narrow()
 		m.mu.Unlock()
 		if !more {
-			return
+			break
 		}
 	}
+	return true
+}
+
+// deaf reports whether so many questions without an answer were asked that
+// more would change nothing.
+func (m *meter) deaf() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rounds++
+	return m.rounds >= deafRounds && m.answers == 0 && !slices.ContainsFunc(m.lengths, func(l *length) bool { return l.Passed })
 }
 
 // round sends everything that is still open once; false means that nothing was.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/farend"
 	"github.com/sipdoctor/sipdoctor/checks/fragments"
 )
 
@@ -59,19 +60,19 @@ func TestWhatPassesOnEachPath(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.router.Delay = 20 * time.Millisecond
-				n := newOffice(t, 1, c.router)
-				got := n.check(t.Context())
+				n := farend.New(t, 1, c.router)
+				got := run(t.Context(), n)
 				if diff := cmp.Diff(c.want, got.Facts); diff != "" || got.Reason != "" {
 					t.Errorf("facts: %s%s", diff, got.Reason)
 				}
-				if diff := cmp.Diff(c.finds, got.findings()); diff != "" {
+				if diff := cmp.Diff(c.finds, got.IDs()); diff != "" {
 					t.Errorf("findings: %s", diff)
 				}
-				if got.took > c.within {
-					t.Errorf("took %v, want at most %v", got.took, c.within)
+				if got.Took > c.within {
+					t.Errorf("took %v, want at most %v", got.Took, c.within)
 				}
 				if t.Failed() {
-					got.explain(t)
+					got.Explain(t)
 				}
 			})
 		})
@@ -99,12 +100,12 @@ func TestLossIsNoLimit(t *testing.T) {
 			t.Parallel()
 			for seed := range runs {
 				synctest.Test(t, func(t *testing.T) {
-					n := newOffice(t, seed, checktest.RouterOptions{NAT: ordinary(), Loss: c.loss, DropFragments: c.drop, Delay: 15 * time.Millisecond, Jitter: 20 * time.Millisecond, Duplicate: 0.02})
-					got := n.check(t.Context())
+					n := farend.New(t, seed, checktest.RouterOptions{NAT: ordinary(), Loss: c.loss, DropFragments: c.drop, Delay: 15 * time.Millisecond, Jitter: 20 * time.Millisecond, Duplicate: 0.02})
+					got := run(t.Context(), n)
 					want := open(!c.drop)
 					if diff := cmp.Diff(want, got.Facts); diff != "" || got.Reason != "" {
 						t.Errorf("seed %d: %s%s", seed, diff, got.Reason)
-						got.explain(t)
+						got.Explain(t)
 					}
 				})
 			}
@@ -121,18 +122,22 @@ func open(pass bool) fragments.Facts {
 }
 
 func TestSilenceIsNoLimit(t *testing.T) {
-	for name, change := range map[string]func(n *office){
-		"no UDP at all":         func(n *office) { n.router.Update(func(o *checktest.RouterOptions) { o.Loss = 1 }) },
-		"a responder that dies": func(n *office) { time.AfterFunc(30*time.Millisecond, n.end) },
+	for name, change := range map[string]func(n *farend.Office){
+		"no UDP at all":         func(n *farend.Office) { n.Router.Update(func(o *checktest.RouterOptions) { o.Loss = 1 }) },
+		"a responder that dies": func(n *farend.Office) { time.AfterFunc(30*time.Millisecond, n.End) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newOffice(t, 1, checktest.RouterOptions{NAT: ordinary(), Delay: 20 * time.Millisecond})
+				n := farend.New(t, 1, checktest.RouterOptions{NAT: ordinary(), Delay: 20 * time.Millisecond})
 				change(n)
-				got := n.check(t.Context())
-				if got.Status != checks.Inconclusive || len(got.findings()) > 0 {
+				got := run(t.Context(), n)
+				if got.Status != checks.Inconclusive || len(got.IDs()) > 0 {
 					t.Error("want inconclusive and no finding")
-					got.explain(t)
+					got.Explain(t)
+				}
+				if name == "no UDP at all" && got.Took > 6*time.Second {
+					t.Errorf("took %v to learn that nothing passes", got.Took)
+					got.Explain(t)
 				}
 			})
 		})
@@ -141,10 +146,10 @@ func TestSilenceIsNoLimit(t *testing.T) {
 
 func TestWithoutAResponder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newOffice(t, 1, checktest.RouterOptions{})
-		n.inputs.Responder, n.inputs.Fingerprint = "", ""
-		if got := n.check(t.Context()); got.Status != checks.Skip {
-			got.explain(t)
+		n := farend.New(t, 1, checktest.RouterOptions{})
+		n.Inputs.Responder, n.Inputs.Fingerprint = "", ""
+		if got := run(t.Context(), n); got.Status != checks.Skip {
+			got.Explain(t)
 			t.Error("want a skip that names what is missing")
 		}
 	})

@@ -3,6 +3,7 @@ package nat
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -13,38 +14,74 @@ import (
 // enough.
 const controlServers = 4
 
+// httpsPort is what even the strictest firewall leaves open, and what most
+// public servers answer on beside their own port.
+const httpsPort = 443
+
 // control tries TCP where UDP was silent: only a network that passes one and
-// not the other blocks UDP.
+// not the other blocks UDP. Each server is tried on the port that was asked and
+// on that of HTTPS, the responder on those where it listens.
 func (o *Observed) control(ctx context.Context, env *checks.Env) {
 	ctx, cancel := context.WithTimeout(ctx, controlBudget)
 	defer cancel()
-	var to []netip.AddrPort
+	var to []Connect
+	add := func(a netip.AddrPort, listens bool) {
+		if !slices.ContainsFunc(to, func(c Connect) bool { return c.To == a }) {
+			to = append(to, Connect{To: a, Listens: listens})
+		}
+	}
+	for _, t := range o.Targets {
+		for _, a := range t.TCP {
+			add(a, true)
+		}
+	}
 	for _, f := range o.Families {
 		ips := map[netip.Addr]bool{}
 		for _, s := range f.Samples {
 			if a := s.Server.Addr(); !ips[a] && len(ips) < controlServers {
 				ips[a] = true
-				to = append(to, s.Server)
+				add(s.Server, false)
+				add(netip.AddrPortFrom(a, httpsPort), false)
 			}
 		}
 	}
-	o.Control = make([]Connect, len(to))
 	var wg sync.WaitGroup
-	for i, a := range to {
-		wg.Go(func() { o.Control[i] = connect(ctx, env, a) })
+	for i := range to {
+		wg.Go(func() { to[i].try(ctx, env) })
 	}
 	wg.Wait()
+	o.Control = to
 }
 
-func connect(ctx context.Context, env *checks.Env, to netip.AddrPort) Connect {
+func (c *Connect) try(ctx context.Context, env *checks.Env) {
 	local := netip.AddrPort{}
 	if b := env.Inputs.Bind; b.IsValid() {
 		local = netip.AddrPortFrom(b, 0)
 	}
-	c, err := env.Net.DialTCP(ctx, local, to)
+	conn, err := env.Net.DialTCP(ctx, local, c.To)
 	if err != nil {
-		return Connect{To: to, Error: err.Error(), Refused: platform.Classify(err) == platform.ClassRefused}
+		c.Error, c.Refused = err.Error(), platform.Classify(err) == platform.ClassRefused
+		return
 	}
-	_ = c.Close()
-	return Connect{To: to, Connected: true}
+	_ = conn.Close()
+	c.Connected = true
+}
+
+// onlyHTTPS reports whether TCP passed to port 443 and to no other port that
+// was tried; sure is true where one of the others is known to listen. A reset
+// from a port that nobody knows of proves that the way there is open.
+func (o *Observed) onlyHTTPS() (only, sure bool) {
+	passed, others := false, map[netip.Addr]bool{}
+	for _, c := range o.Control {
+		switch {
+		case c.To.Port() == httpsPort:
+			passed = passed || c.Connected
+		case c.Connected, c.Refused && !c.Listens:
+			return false, false
+		default:
+			others[c.To.Addr()] = true
+			sure = sure || c.Listens
+		}
+	}
+	return passed && (sure || len(others) >= blockedServers), sure
 }

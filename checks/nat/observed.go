@@ -23,6 +23,7 @@ type Target struct {
 	Name   string           `json:"name"` // host:port
 	Source string           `json:"source"`
 	Addrs  []netip.AddrPort `json:"addrs,omitempty"`
+	TCP    []netip.AddrPort `json:"tcp,omitempty"`   // where it says that it listens, one port of each kind
 	Error  string           `json:"error,omitempty"` // why it has no addresses
 }
 
@@ -101,6 +102,7 @@ type Hop struct {
 type Connect struct {
 	To        netip.AddrPort `json:"to"`
 	Connected bool           `json:"connected"`
+	Listens   bool           `json:"listens,omitempty"` // our responder said so
 	Refused   bool           `json:"refused,omitempty"` // answered by a reset: the way there and back is open
 	Error     string         `json:"error,omitempty"`
 }

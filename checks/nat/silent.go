@@ -2,11 +2,58 @@ package nat
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
+
+// onlyHTTPS is the strictest of firewalls: it lets people browse and nothing
+// else. What works through it is another list than where only UDP is stopped.
+func onlyHTTPS(o Observed, q questions) checks.Finding {
+	f := udpBlocked(o, q)
+	f.ID, f.Title = "nat.only-https", "Only TCP port 443 passes to the Internet"
+	f.Explanation = "This network lets people browse, and nothing else: no UDP, and none of the other TCP ports that were tried. " +
+		"SIP on its usual ports cannot register, and RTP, which is UDP, carries no audio."
+	f.Advice = []string{
+		"Ask whoever runs the firewall to allow the provider's SIP port and RTP range (UDP) to the provider's addresses; nothing on the phones replaces that.",
+		"What can work as it is: SIP over TLS or over WebSocket (WSS) on port 443, and for audio TURN over TLS on port 443, where the provider offers both (WebRTC phones do it by themselves).",
+		"In a hotel, a school or a guest network: use another line or a mobile one.",
+	}
+	if _, sure := o.onlyHTTPS(); sure {
+		f.Confidence = checks.Certain
+	}
+	f.Evidence = slices.DeleteFunc(f.Evidence, func(e checks.Evidence) bool { return strings.HasPrefix(e.Name, "TCP to ") })
+	list := slices.Clone(o.Control)
+	slices.SortStableFunc(list, func(a, b Connect) int { return rank(b) - rank(a) })
+	for _, c := range list {
+		got := "no answer"
+		switch {
+		case c.Connected:
+			got = "connected"
+		case c.Refused:
+			got = "refused, though it listens there"
+		}
+		if c.Connected || c.Listens || c.To.Port() != httpsPort {
+			f.Evidence = append(f.Evidence, checks.Evidence{Name: "TCP to " + c.To.String(), Want: "connected", Got: got})
+		}
+	}
+	return f
+}
+
+// rank puts what passed before what did not, and what is known to listen before
+// the rest.
+func rank(c Connect) int {
+	switch {
+	case c.Connected:
+		return 2
+	case c.Listens:
+		return 1
+	}
+	return 0
+}
 
 // blockedServers is how many silent servers, at different addresses, are no
 // coincidence any more when TCP to them is answered.
@@ -25,6 +72,9 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Findings = []checks.Finding{localFilter(o)}
 	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
+		if only, _ := o.onlyHTTPS(); only {
+			j.Findings[0] = onlyHTTPS(o, asked)
+		}
 	case o.Responder == "udp":
 		j.Inconclusive = "no STUN server answered, although UDP to the responder's control port passes: the STUN ports are blocked, or nothing listens there"
 	default:

@@ -115,8 +115,20 @@ func TestStories(t *testing.T) {
 			servers: func(n *internet) { n.stunServer(readableRewritten, "198.51.100.2", "198.51.100.3") },
 			mapping: independent, filtering: addressPort, findings: []string{"nat.payload-rewritten"}},
 		{name: "UDP blocked, TCP open", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{Proto: checktest.UDP}}},
-			servers: func(n *internet) { n.listening("198.51.100.30", "198.51.100.31") },
+			servers: func(n *internet) { n.listening(3478, "198.51.100.30", "198.51.100.31") },
 			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}, summary: "UDP does not pass"},
+		{name: "a firewall that lets people browse and nothing else", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: allButHTTPS()},
+			servers: func(n *internet) {
+				n.listening(443, "198.51.100.30", "198.51.100.31")
+				n.listening(3478, "198.51.100.30", "198.51.100.31")
+			},
+			mapping: unknown, filtering: unknown, findings: []string{"nat.only-https"}, summary: "Only TCP port 443 passes"},
+		{name: "UDP blocked, and servers that refuse TCP on the STUN port", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{Proto: checktest.UDP}}},
+			servers: func(n *internet) { n.listening(443, "198.51.100.30", "198.51.100.31") },
+			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}},
+		{name: "one silent server is nobody's firewall", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: allButHTTPS()},
+			servers: func(n *internet) { n.listening(443, "198.51.100.30") },
+			mapping: unknown, filtering: unknown, inconclusive: "none of 1 STUN servers answered"},
 		{name: "the line is down", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{}}}, servers: both,
 			mapping: unknown, filtering: unknown, inconclusive: "none of 1 STUN servers answered, and nothing else shows"},
 		{name: "a firewall says by ICMP that UDP is prohibited", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{Proto: checktest.UDP, Action: checktest.Reject}}}, servers: both,
@@ -207,11 +219,23 @@ func readableRewritten(_, reply []byte, from netip.AddrPort) ([]byte, netip.Addr
 	return rebuild(reply, map[pion.AttrType]string{pion.AttrMappedAddress: phoneAddr + ":40000"}), from
 }
 
-// listening makes hosts that accept TCP on the STUN port and no UDP.
-func (n *internet) listening(addrs ...string) {
+// allButHTTPS drops everything that is not TCP to port 443.
+func allButHTTPS() []checktest.Rule {
+	return []checktest.Rule{{Proto: checktest.UDP}, {Proto: checktest.TCP, Port: 1, Last: 442}, {Proto: checktest.TCP, Port: 444, Last: 65535}}
+}
+
+// listening makes hosts that accept TCP on a port and no UDP; they are asked
+// for STUN.
+func (n *internet) listening(port uint16, addrs ...string) {
 	n.Helper()
 	for _, a := range addrs {
-		l, err := n.outside.Host(a).ListenTCP(n.Context(), netip.MustParseAddrPort(a+":3478"))
+		host := n.hosts[a]
+		if host == nil {
+			host = n.outside.Host(a)
+			n.hosts[a] = host
+			n.inputs.STUN = append(n.inputs.STUN, a+":3478")
+		}
+		l, err := host.ListenTCP(n.Context(), netip.AddrPortFrom(netip.MustParseAddr(a), port))
 		if err != nil {
 			n.Fatal(err)
 		}
@@ -224,7 +248,6 @@ func (n *internet) listening(addrs ...string) {
 				_ = c.Close()
 			}
 		}()
-		n.inputs.STUN = append(n.inputs.STUN, a+":3478")
 	}
 }
 

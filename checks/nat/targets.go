@@ -121,6 +121,11 @@ func responderTarget(name string, addr netip.Addr, info session.Info) Target {
 			}
 		}
 	}
+	for _, ports := range [][]int{info.SIPTCP, info.SIPTLS, info.PlainTCP} {
+		if len(ports) > 0 && ports[0] > 0 && ports[0] < 65536 {
+			t.TCP = append(t.TCP, netip.AddrPortFrom(addr, uint16(ports[0])))
+		}
+	}
 	if len(t.Addrs) == 0 {
 		t.Error = "it serves no STUN"
 	}

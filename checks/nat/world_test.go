@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type internet struct {
 	router  *checktest.Router
 	inputs  checks.Inputs
 	host    *netinfo.Host
+	hosts   map[string]*checktest.Host // those of listening
 }
 
 const (
@@ -36,7 +38,7 @@ const (
 func newInternet(t *testing.T, seed uint64, o checktest.RouterOptions) *internet {
 	w := checktest.New(seed)
 	t.Cleanup(w.Close)
-	n := &internet{T: t, world: w}
+	n := &internet{T: t, world: w, hosts: map[string]*checktest.Host{}}
 	n.lan = w.Segment("192.168.88.0/24", "2001:db8:88::/64")
 	n.outside = w.Segment("203.0.113.0/24", "198.51.100.0/24", "2001:db8:1::/64")
 	o.Inside, o.Outside = n.lan, n.outside
@@ -159,26 +161,49 @@ func TestEveryKindOfNATIsTold(t *testing.T) {
 	}
 }
 
-// On a line that loses every tenth packet each way no verdict changes.
+// On a line that loses every tenth packet each way no verdict is wrong. What
+// could not be told is honest, but rarer than once in 100,000 offices: the
+// tries of a question (stun.Patient, stun.Steady) all fail once in 600,000
+// runs at most, so that even one in 200 shows a fault of the check.
 func TestLossChangesNoVerdict(t *testing.T) {
 	if testing.Short() {
 		t.Skip("1800 offices")
 	}
+	const offices, open = 200, 1
 	for name, kind := range natKinds() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(200) {
+			unclear := 0
+			for seed := range uint64(offices) {
 				synctest.Test(t, func(t *testing.T) {
 					n := newInternet(t, seed, checktest.RouterOptions{NAT: kind, Loss: 0.1, Delay: 15 * time.Millisecond, Jitter: 20 * time.Millisecond, Duplicate: 0.02})
 					n.stunServer(nil, "198.51.100.2", "198.51.100.3")
 					n.stunServer(nil, "198.51.100.30")
-					j, _ := n.check()
+					j, o := n.check()
 					f := facts(j)
-					if got := f.Mapping + " " + f.Filtering; got != name || j.Inconclusive != "" {
-						t.Errorf("seed %d: told %q", seed, got)
+					switch got := f.Mapping + " " + f.Filtering; {
+					case got == name && j.Inconclusive == "":
+					case f.honest(kind):
+						unclear++
+						t.Logf("seed %d: told %q (%s)", seed, got, j.Inconclusive)
+					default:
+						t.Errorf("seed %d: told %q\n%+v", seed, got, o)
 					}
 				})
 			}
+			if unclear > open {
+				t.Errorf("could not tell in %d of %d offices", unclear, offices)
+			}
 		})
 	}
+}
+
+// honest reports whether what is claimed holds for a NAT of the kind, and what
+// is not known is called so: unknown, or one of those that are said to be
+// possible.
+func (f Facts) honest(kind *checktest.NAT) bool {
+	fits := func(claim string, possible []string, truth string) bool {
+		return claim == truth || claim == unknown && len(possible) == 0 || slices.Contains(possible, truth)
+	}
+	return fits(f.Mapping, f.MappingPossible, kind.Mapping.String()) && fits(f.Filtering, f.FilteringPossible, kind.Filtering.String())
 }

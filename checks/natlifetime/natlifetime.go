@@ -34,7 +34,7 @@ arrive at all.
   inconclusive  late messages do not arrive at all, or too many were lost
   skip          no responder was named`,
 		Timeout: MaxRung*time.Second + 20*time.Second,
-		Assumes: []string{"uplink"},
+		Assumes: []string{"uplink", "nat"},
 		Slow:    true,
 	}, observe, judge)
 }
@@ -73,7 +73,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.Problem = "the responder has no UDP port to probe"
 		return o, nil
 	}
-	env.Say(fmt.Sprintf("measuring how long the router remembers: up to %d s", o.Ladder[len(o.Ladder)-1]))
+	longest := o.Ladder[len(o.Ladder)-1]
+	env.SayFor(fmt.Sprintf("measuring how long the router remembers: up to %d s", longest), time.Duration(longest)*time.Second)
 	r.measure(ctx)
 	return o, ctx.Err()
 }

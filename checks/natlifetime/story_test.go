@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/farend"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 )
 
@@ -38,8 +39,8 @@ func TestEveryTimerIsFound(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("forgets after %d s, a stream after %d s", c.single, c.stream), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newOffice(t, 1, checktest.RouterOptions{NAT: remembers(c.single, c.stream), Delay: 20 * time.Millisecond})
-				got := n.check(t.Context())
+				n := farend.New(t, 1, checktest.RouterOptions{NAT: remembers(c.single, c.stream), Delay: 20 * time.Millisecond})
+				got := run(t.Context(), n)
 				want := natlifetime.Facts{
 					UDPAtLeast: c.atLeast, UDPBelow: c.below, SIPPortAtLeast: c.atLeast, SIPPortBelow: c.below,
 					SingleAtLeast: c.singleAtLeast, SingleBelow: c.singleBelow,
@@ -47,11 +48,11 @@ func TestEveryTimerIsFound(t *testing.T) {
 				if diff := cmp.Diff(want, got.Facts); diff != "" || got.Reason != "" {
 					t.Errorf("facts: %s%s", diff, got.Reason)
 				}
-				if got.took > 310*time.Second {
-					t.Errorf("took %v, want little more than the longest rung", got.took)
+				if got.Took > 310*time.Second {
+					t.Errorf("took %v, want little more than the longest rung", got.Took)
 				}
 				if t.Failed() {
-					got.explain(t)
+					got.Explain(t)
 				}
 			})
 		})
@@ -68,12 +69,12 @@ func TestLossIsNotForgetting(t *testing.T) {
 		t.Run(fmt.Sprintf("a timer of %d s", stream), func(t *testing.T) {
 			for seed := range runs {
 				synctest.Test(t, func(t *testing.T) {
-					n := newOffice(t, seed, checktest.RouterOptions{NAT: remembers(30, stream), Loss: 0.1, Delay: 20 * time.Millisecond, Jitter: 30 * time.Millisecond, Duplicate: 0.02})
-					got := n.check(t.Context())
+					n := farend.New(t, seed, checktest.RouterOptions{NAT: remembers(30, stream), Loss: 0.1, Delay: 20 * time.Millisecond, Jitter: 30 * time.Millisecond, Duplicate: 0.02})
+					got := run(t.Context(), n)
 					want := map[int][2]int{30: {25, 30}, 120: {90, 120}, 400: {300, 0}}[stream]
 					if got.UDPAtLeast != want[0] || got.UDPBelow != want[1] || got.SingleAtLeast != 25 || got.SingleBelow != 30 {
 						t.Errorf("seed %d: %+v", seed, got.Facts)
-						got.explain(t)
+						got.Explain(t)
 					}
 				})
 			}
@@ -104,12 +105,12 @@ func TestWhatItMeansForPhones(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newOffice(t, 1, c.router)
-				n.inputs.Profile = c.profile
-				got := n.check(t.Context())
-				if diff := cmp.Diff(c.want, got.findings()); diff != "" || got.Status != c.status {
+				n := farend.New(t, 1, c.router)
+				n.Inputs.Profile = c.profile
+				got := run(t.Context(), n)
+				if diff := cmp.Diff(c.want, got.IDs()); diff != "" || got.Status != c.status {
 					t.Errorf("status %s, want %s; findings: %s", got.Status, c.status, diff)
-					got.explain(t)
+					got.Explain(t)
 				}
 			})
 		})
@@ -119,29 +120,29 @@ func TestWhatItMeansForPhones(t *testing.T) {
 func TestSilenceIsNoProof(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(t *testing.T, n *office)
+		change func(t *testing.T, n *farend.Office)
 	}{
-		{"the responder dies half-way", func(t *testing.T, n *office) {
-			time.AfterFunc(20*time.Second, n.end)
+		{"the responder dies half-way", func(t *testing.T, n *farend.Office) {
+			time.AfterFunc(20*time.Second, n.End)
 		}},
-		{"everything on UDP is lost", func(_ *testing.T, n *office) {
-			n.router.Update(func(o *checktest.RouterOptions) { o.Loss = 1 })
+		{"everything on UDP is lost", func(_ *testing.T, n *farend.Office) {
+			n.Router.Update(func(o *checktest.RouterOptions) { o.Loss = 1 })
 		}},
-		{"the line breaks half-way", func(_ *testing.T, n *office) {
+		{"the line breaks half-way", func(_ *testing.T, n *farend.Office) {
 			time.AfterFunc(20*time.Second, func() {
-				n.router.Update(func(o *checktest.RouterOptions) { o.Rules = []checktest.Rule{{}, {Inward: true}} })
+				n.Router.Update(func(o *checktest.RouterOptions) { o.Rules = []checktest.Rule{{}, {Inward: true}} })
 			})
 		}},
-		{"UDP breaks half-way", func(_ *testing.T, n *office) {
+		{"UDP breaks half-way", func(_ *testing.T, n *farend.Office) {
 			time.AfterFunc(20*time.Second, func() {
-				n.router.Update(func(o *checktest.RouterOptions) {
+				n.Router.Update(func(o *checktest.RouterOptions) {
 					o.Rules = []checktest.Rule{{Proto: "udp"}, {Proto: "udp", Inward: true}}
 				})
 			})
 		}},
-		{"UDP breaks late and comes back", func(_ *testing.T, n *office) {
+		{"UDP breaks late and comes back", func(_ *testing.T, n *farend.Office) {
 			cut := func(rules ...checktest.Rule) func() {
-				return func() { n.router.Update(func(o *checktest.RouterOptions) { o.Rules = rules }) }
+				return func() { n.Router.Update(func(o *checktest.RouterOptions) { o.Rules = rules }) }
 			}
 			time.AfterFunc(295*time.Second, cut(checktest.Rule{Proto: "udp"}, checktest.Rule{Proto: "udp", Inward: true}))
 			time.AfterFunc(306*time.Second, cut())
@@ -149,12 +150,12 @@ func TestSilenceIsNoProof(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newOffice(t, 1, checktest.RouterOptions{NAT: remembers(400, 400)})
+				n := farend.New(t, 1, checktest.RouterOptions{NAT: remembers(400, 400)})
 				c.change(t, n)
-				got := n.check(t.Context())
+				got := run(t.Context(), n)
 				if got.Status != checks.Inconclusive || got.UDPBelow != 0 || len(got.Findings) > 0 {
 					t.Errorf("want inconclusive and no finding")
-					got.explain(t)
+					got.Explain(t)
 				}
 			})
 		})
@@ -163,24 +164,24 @@ func TestSilenceIsNoProof(t *testing.T) {
 
 func TestCtrlCKeepsWhatWasLearnt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newOffice(t, 1, checktest.RouterOptions{NAT: remembers(400, 400)})
+		n := farend.New(t, 1, checktest.RouterOptions{NAT: remembers(400, 400)})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(70*time.Second, cancel)
-		got := n.check(ctx)
-		if got.Status != checks.Inconclusive || got.UDPAtLeast != 60 || got.UDPBelow != 0 || got.took > 80*time.Second {
+		got := run(ctx, n)
+		if got.Status != checks.Inconclusive || got.UDPAtLeast != 60 || got.UDPBelow != 0 || got.Took > 80*time.Second {
 			t.Error("want what was learnt in 70 s, inconclusive")
-			got.explain(t)
+			got.Explain(t)
 		}
 	})
 }
 
 func TestALadderOfOnesOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newOffice(t, 1, checktest.RouterOptions{NAT: remembers(10, 10)})
-		n.inputs.Ladder = []int{20, 5, 10, 10, 0, 99999}
-		got := n.check(t.Context())
-		if got.UDPAtLeast != 5 || got.UDPBelow != 10 || got.took > 30*time.Second {
-			got.explain(t)
+		n := farend.New(t, 1, checktest.RouterOptions{NAT: remembers(10, 10)})
+		n.Inputs.Ladder = []int{20, 5, 10, 10, 0, 99999}
+		got := run(t.Context(), n)
+		if got.UDPAtLeast != 5 || got.UDPBelow != 10 || got.Took > 30*time.Second {
+			got.Explain(t)
 			t.Error("want 5 to 10 s, in half a minute")
 		}
 	})
@@ -188,10 +189,10 @@ func TestALadderOfOnesOwn(t *testing.T) {
 
 func TestWithoutAResponder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newOffice(t, 1, checktest.RouterOptions{NAT: remembers(10, 10)})
-		n.inputs.Responder, n.inputs.Fingerprint = "", ""
-		if got := n.check(t.Context()); got.Status != checks.Skip {
-			got.explain(t)
+		n := farend.New(t, 1, checktest.RouterOptions{NAT: remembers(10, 10)})
+		n.Inputs.Responder, n.Inputs.Fingerprint = "", ""
+		if got := run(t.Context(), n); got.Status != checks.Skip {
+			got.Explain(t)
 			t.Error("want a skip that names what is missing")
 		}
 	})

@@ -123,9 +123,18 @@ func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation
 		return s.later(ctx, conv, r)
 	case session.OpSweep:
 		return s.rtp.sweep(ctx, conv, c.body)
+	case session.OpInbound:
+		return s.inbound.call(ctx, conv, c.seen.Addr(), c.body)
 	case session.OpBitmap:
 		return s.rtp.bitmap(conv)
+	case session.OpMedia:
+		var r session.MediaRequest
+		if err := json.Unmarshal(c.body, &r); err != nil {
+			return nil, refuse(http.StatusBadRequest, "the media request is malformed")
+		}
+		return s.calls.media(ctx, conv, r)
 	case session.OpClose:
+		s.calls.drop(conv)
 		s.rtp.drop(conv)
 		s.sessions.end(conv)
 		return struct{}{}, nil

@@ -42,7 +42,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 			s.replyPiece(m, size, &f, r)
 		}
 	}
-	if f.Op != session.OpRTP && f.Op != session.OpSweep {
+	if f.Op != session.OpRTP && f.Op != session.OpSweep && f.Op != session.OpMedia {
 		do()
 		return
 	}

@@ -30,7 +30,7 @@ func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
 // take time when the responder stops.
 func (s *Server) control(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
-	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpLater, session.OpClose} {
+	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpInbound, session.OpLater, session.OpMedia, session.OpClose} {
 		mux.HandleFunc("POST "+session.Path(op), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, op, w, r) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -70,7 +70,9 @@ type Server struct {
 
 	conns connCount
 
-	rtp *rtpRange
+	rtp     *rtpRange
+	inbound *inbound
+	calls   *calls
 
 	running sync.WaitGroup // what goes on after a call was answered; ends with Serve's context
 	stopped bool           // under mu: nothing more is started
@@ -99,6 +101,8 @@ func New(cfg Config) (*Server, error) {
 	_, _ = rand.Read(s.cookies.key[:]) // never returns an error
 	s.conns.limits = cfg.Limits
 	s.rtp = newRTPRange(s)
+	s.inbound = newInbound(s)
+	s.calls = newCalls(s)
 	return s, nil
 }
 
@@ -201,6 +205,8 @@ func (s *Server) sweep(ctx context.Context) {
 			s.sessions.expire(now)
 			s.rtp.expire(now)
 			s.limits.forget(now)
+			s.inbound.forget(now)
+			s.calls.expire(now)
 		}
 	}
 }

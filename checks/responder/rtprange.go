@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,6 +107,24 @@ func (r *rtpRange) block(reached netip.Addr) int {
 	return blockSize
 }
 
+// maxTaken bounds the ports named to a client. A host with more sockets in the
+// range than that has its own programs probed beside the rest.
+const maxTaken = 500
+
+// taken are ports of the range that other programs of this host own: a call may
+// be going on there, and a probe would fall into it.
+func (r *rtpRange) taken() []int {
+	var out []int
+	for _, raw := range r.raw {
+		if ports, err := raw.Taken(); err == nil {
+			out = append(out, ports...)
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return out[:min(len(out), maxTaken)]
+}
+
 // datagram takes one probe from a raw socket or a block's.
 func (r *rtpRange) datagram(b []byte, from, to netip.AddrPort) []byte {
 	defer r.s.survive()
@@ -174,7 +193,7 @@ func (r *rtpRange) sweep(ctx context.Context, c *conversation, body []byte) (any
 		return nil, err
 	}
 	if r.block(c.reachedAt()) == 0 {
-		return session.SweepReply{}, nil
+		return session.SweepReply{Busy: session.EncodePorts(r.taken())}, nil
 	}
 	busy, err := r.blocks.hold(ctx, w, want)
 	if err != nil {

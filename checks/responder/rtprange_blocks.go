@@ -22,7 +22,8 @@ const (
 	maxBlockPorts = 8 * blockSize
 )
 
-// blocks are the open sockets of single RTP ports, shared by the sweeps.
+// blocks are the open sockets of single RTP ports, shared by the sweeps and the
+// simulated calls.
 type blocks struct {
 	r *rtpRange
 
@@ -32,7 +33,8 @@ type blocks struct {
 	running sync.WaitGroup
 }
 
-// heldPort is one port on every address that has no raw socket.
+// heldPort is one port on every address that has no raw socket, or on every
+// address when it was opened for a call.
 type heldPort struct {
 	conns []platform.UDPConn
 	users int
@@ -45,9 +47,6 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, errors.New("the responder is stopping")
-	}
-	if b.ports == nil {
-		b.ports = map[int]*heldPort{}
 	}
 	var keep []int
 	for _, p := range w.held {
@@ -68,7 +67,7 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 			break
 		}
 		if h == nil {
-			h = b.open(ctx, p)
+			h = b.open(ctx, p, b.r.rawAddrs)
 		}
 		if h == nil {
 			busy = append(busy, p)
@@ -81,11 +80,42 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 	return busy, err
 }
 
-// open binds one port; nil when another program has it.
-func (b *blocks) open(ctx context.Context, port int) *heldPort {
+// acquire opens one port on every address, for a call; nil when it cannot be
+// had. The caller gives it back.
+func (b *blocks) acquire(ctx context.Context, port int) *heldPort {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.ports[port]
+	switch {
+	case b.closed:
+		return nil
+	case h != nil && len(b.r.rawAddrs) > 0:
+		return nil // it is open on some addresses only
+	case h == nil:
+		if h = b.open(ctx, port, nil); h == nil {
+			return nil
+		}
+	}
+	h.users++
+	return h
+}
+
+// giveBack ends one use of a port that acquire has opened.
+func (b *blocks) giveBack(port int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.letGo(port)
+}
+
+// open binds one port on all addresses but some; nil when another program has
+// it.
+func (b *blocks) open(ctx context.Context, port int, but []netip.Addr) *heldPort {
+	if b.ports == nil {
+		b.ports = map[int]*heldPort{}
+	}
 	h := &heldPort{}
 	for _, a := range b.r.s.ports.addrs {
-		if slices.Contains(b.r.rawAddrs, a) {
+		if slices.Contains(but, a) {
 			continue
 		}
 		conn, err := b.r.s.cfg.Net.OpenUDP(ctx, where(a, port))
@@ -100,15 +130,17 @@ func (b *blocks) open(ctx context.Context, port int) *heldPort {
 		}
 		h.conns = append(h.conns, conn)
 	}
-	for i := range h.conns {
-		b.running.Go(func() { b.listen(h.conns[i], port) })
+	for _, conn := range h.conns {
+		swept := !slices.Contains(b.r.rawAddrs, conn.LocalAddr().Addr()) // else the raw socket answers probes
+		b.running.Go(func() { b.listen(conn, port, swept) })
 	}
 	b.ports[port] = h
 	return h
 }
 
-// listen answers at one port until it is closed.
-func (b *blocks) listen(conn platform.UDPConn, port int) {
+// listen answers at one port until it is closed: packets of calls, and probes
+// of sweeps where these are its business.
+func (b *blocks) listen(conn platform.UDPConn, port int, swept bool) {
 	// A byte more than a probe shows what is no probe.
 	buf := make([]byte, session.RTPProbeSize+1)
 	for bad := 0; bad < 100; {
@@ -128,6 +160,9 @@ func (b *blocks) listen(conn platform.UDPConn, port int) {
 			at = conn.LocalAddr().Addr()
 		}
 		to := netip.AddrPortFrom(at.Unmap(), uint16(port))
+		if b.r.s.calls.datagram(conn, d, buf[:d.N], to) || !swept {
+			continue
+		}
 		reply := b.r.datagram(buf[:d.N], d.From, to)
 		if reply == nil {
 			continue

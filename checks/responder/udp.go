@@ -57,7 +57,8 @@ func (s *Server) serveUDP(ctx context.Context, u *socket) error {
 		var icmp *platform.ICMPError
 		switch {
 		case errors.As(err, &icmp):
-			continue // the client is gone; nothing waits here
+			s.inbound.hear(u, icmp)
+			continue // of other sockets the client is gone; nothing waits here
 		case err != nil && ctx.Err() != nil:
 			return nil
 		case err != nil:

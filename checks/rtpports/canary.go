@@ -29,8 +29,7 @@ const (
 type canaries struct {
 	missed  int // in a row
 	tripped bool
-	asked   int // known-open ports asked again on the sweep's own flow
-	lost    int
+	losses  // of known-open ports asked again on the sweep's own flow
 }
 
 // watch tries a fresh flow again and again until ctx ends.
@@ -100,7 +99,7 @@ func (s *sweep) fresh(ctx context.Context) bool {
 		return true
 	}
 	s.mu.Lock()
-	local := s.sources[0].conn.LocalAddr().Addr()
+	local := s.sources[0].bound
 	s.mu.Unlock()
 	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
@@ -110,7 +109,7 @@ func (s *sweep) fresh(ctx context.Context) bool {
 	p := session.RTPProbe{Session: s.key.Session, Port: uint16(known[0]), Serial: rand.Uint32()}
 	probe, to := s.key.Append(nil, p), netip.AddrPortFrom(s.client.Addr, p.Port)
 	for try := range canaryTries {
-		_ = s.pace.take() // it counts against the rate, but does not wait in line
+		s.pace.take() // it counts against the rate, but does not wait in line
 		s.mu.Lock()
 		s.sent++
 		s.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
 	out := []checks.Finding{}
 	switch {
-	case v.o.LocalFilter > 0 && v.nothingOpen():
-		out = append(out, v.localFilter())
+	case count(v.verdicts, stateLocal) > 0:
+		out = append(append(out, v.localFilter(f)), v.blockedWays(f, host)...)
 	case v.blocked() > 0 && v.nothingOpen():
 		out = append(out, v.allBlocked(f, host))
 	default:
@@ -68,6 +68,7 @@ const legend = " In the bar # is open, . stopped on the way out, < stopped on th
 // blockedWays are up to two findings, one a direction.
 func (v view) blockedWays(f Facts, host *netinfo.Host) []checks.Finding {
 	var out []checks.Finding
+	f.BlockedOutbound = list(v.verdicts, stateOutbound) // this computer's own filter has a finding of its own
 	if len(f.BlockedOutbound) > 0 {
 		out = append(out, checks.Finding{
 			ID: "rtp-ports.blocked-outbound", Severity: checks.Critical, Confidence: checks.Certain,
@@ -119,12 +120,15 @@ func (v view) allBlocked(f Facts, host *netinfo.Host) checks.Finding {
 	return out
 }
 
-func (v view) localFilter() checks.Finding {
+func (v view) localFilter(f Facts) checks.Finding {
+	refused := some(list(v.verdicts, stateLocal))
 	return checks.Finding{
 		ID: "rtp-ports.local-filter", Severity: checks.Critical, Confidence: checks.Certain,
-		Title:       "This computer's own firewall stops RTP",
-		Explanation: "The system refused to send to the RTP ports before anything left this computer. That says nothing about the network.",
-		Evidence:    []checks.Evidence{{Name: "refused by the system", Got: fmt.Sprintf("%s packets", thousands(v.o.LocalFilter))}},
+		Title:       "This computer's own firewall stops RTP to UDP " + refused,
+		Explanation: "The system refused to send to these ports before anything left this computer. That says nothing about the network behind it." + legend,
+		Evidence: append([]checks.Evidence{{Name: "refused by the system", Got: fmt.Sprintf("%s packets", thousands(v.o.LocalFilter))}},
+			v.common(f)...),
+		Advice: []string{"Let UDP " + refused + " out in this computer's firewall, then run the test again."},
 	}
 }
 

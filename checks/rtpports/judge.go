@@ -22,14 +22,36 @@ type Facts struct {
 	PacketsSent     int      `json:"packets_sent"`
 	ElapsedS        float64  `json:"elapsed_s"`
 
-	RatePerSecond  int    `json:"rate_per_second"`
-	RTTMS          int64  `json:"rtt_ms,omitempty"` // the longest
-	Source         string `json:"source,omitempty"` // our address and port
-	BlockedPct     int    `json:"blocked_pct,omitempty"`
-	RouterSessions int    `json:"router_sessions,omitempty"` // what the router's table held when it was full
+	RatePerSecond int           `json:"rate_per_second"`
+	RTTMS         int64         `json:"rtt_ms,omitempty"` // the longest
+	Source        string        `json:"source,omitempty"` // our address and port
+	BlockedPct    int           `json:"blocked_pct,omitempty"`
+	Inbound       *InboundFacts `json:"inbound,omitempty"` // of --inbound
+
+	RouterEntries     int    `json:"router_entries,omitempty"`      // the budget that the rate followed; 0: none
+	RouterEntriesFrom string `json:"router_entries_from,omitempty"` // in words
+	RouterSessions    int    `json:"router_sessions,omitempty"`     // what the router's table held when it was full
 }
 
+// judge judges the sweep, and the test from outside when there was one.
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
+	j := judgeSweep(o, host)
+	if o.Inbound == nil {
+		return j
+	}
+	f, ok := j.Facts.(Facts)
+	if !ok {
+		f = Facts{Range: o.Range, Mode: o.Mode, Open: []string{}, BlockedOutbound: []string{}, BlockedReturn: []string{}, Unknown: []string{}}
+	}
+	f.Inbound = judgeInbound(&j, *o.Inbound, len(f.Open) > 0, host)
+	if o.InboundError != "" {
+		j.Inconclusive = joined(j.Inconclusive, "the test from outside ended early: "+o.InboundError)
+	}
+	j.Facts = f
+	return j
+}
+
+func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 	if o.Responder == "" {
 		return checks.Judgement{
 			Summary: "not tested: that needs a responder outside",
@@ -66,11 +88,12 @@ func (v view) facts() Facts {
 	f := Facts{
 		Range: o.Range, Mode: o.Mode,
 		Open:            list(v.verdicts, stateOpen),
-		BlockedOutbound: list(v.verdicts, stateOutbound),
+		BlockedOutbound: list(v.verdicts, stateOutbound, stateLocal),
 		BlockedReturn:   list(v.verdicts, stateReturn),
 		Unknown:         list(v.verdicts, stateUnknown, stateBusy, stateSilent),
 		PacketsSent:     o.Sent, ElapsedS: math.Round(float64(o.ElapsedMS)/100) / 10,
 		RatePerSecond: o.Rate, RTTMS: o.RTTMS, LossPct: v.loss(), RouterSessions: v.sessions(),
+		RouterEntries: o.Entries, RouterEntriesFrom: o.EntriesFrom,
 	}
 	for _, r := range o.Runs {
 		if r.State != stateUnknown && r.State != stateBusy {
@@ -100,7 +123,7 @@ func (v view) loss() float64 {
 }
 
 // blocked is the number of ports that do not pass.
-func (v view) blocked() int { return count(v.verdicts, stateOutbound, stateReturn) }
+func (v view) blocked() int { return count(v.verdicts, stateOutbound, stateReturn, stateLocal) }
 
 // percent is the share of blocked ports, at least 1 when there is any and less
 // than 100 when one is open.

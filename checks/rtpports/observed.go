@@ -11,7 +11,8 @@ type Observed struct {
 	Mode           string     `json:"mode,omitempty"` // sample or full
 	Stride         int        `json:"stride,omitempty"`
 	Rate           int        `json:"rate_per_second,omitempty"`
-	Entries        int        `json:"router_entries,omitempty"` // the budget that the rate follows from; 0: none
+	Entries        int        `json:"router_entries,omitempty"`      // the budget that the rate follows from; 0: none
+	EntriesFrom    string     `json:"router_entries_from,omitempty"` // where the budget comes from
 	ExpectedMS     int64      `json:"expected_ms,omitempty"`
 	ElapsedMS      int64      `json:"elapsed_ms,omitempty"`
 	RTTMS          int64      `json:"rtt_ms,omitempty"`
@@ -39,7 +40,11 @@ type Observed struct {
 	LocalFilter int    `json:"local_filter,omitempty"` // sends that this machine's own packet filter refused
 	SendError   string `json:"send_error,omitempty"`
 	Plain       *Plain `json:"plain,omitempty"`
-	GaveUp      string `json:"gave_up,omitempty"` // why ports were left open to question
+	// Inbound is the test from outside; nil: nobody asked for it.
+	Inbound      *Inbound `json:"inbound,omitempty"`
+	InboundError string   `json:"inbound_error,omitempty"` // why it ended early
+
+	GaveUp string `json:"gave_up,omitempty"` // why ports were left open to question
 }
 
 // The states of a port that was asked.
@@ -48,6 +53,7 @@ const (
 	stateOutbound = "outbound" // no probe arrived
 	stateReturn   = "return"   // probes arrived, no answer did
 	stateSilent   = "silent"   // no answer, and nobody knows whether a probe arrived
+	stateLocal    = "local"    // this machine's own packet filter refused to send
 	stateBusy     = "busy"     // another program at the responder owns the port
 	stateUnknown  = "unknown"
 )

@@ -16,8 +16,10 @@ func (s *sweep) runs() []Run {
 			asked = append(asked, n) // it would have been asked
 		}
 	}
-	for n := range s.ports {
-		asked = append(asked, n)
+	for n, t := range s.ports {
+		if t != nil && (!t.spared || s.plan.stride == 1 && n >= s.plan.span.first && n <= s.plan.span.last) {
+			asked = append(asked, n)
+		}
 	}
 	slices.Sort(asked)
 	return joinRuns(skipUnasked(asked, s.state, s.untold), s.state)
@@ -27,7 +29,7 @@ func (s *sweep) runs() []Run {
 // before its turn, under the lock.
 func (s *sweep) untold(n int) bool {
 	t := s.ports[n]
-	return t == nil || !t.answered && !t.busy && t.tries == 0
+	return t == nil || t.spared || !t.answered && !t.busy && !t.hopeless() && t.tries == 0
 }
 
 // state is what is known of one port, under the lock.
@@ -38,8 +40,10 @@ func (s *sweep) state(n int) string {
 		return stateUnknown
 	case t.answered:
 		return stateOpen
-	case t.busy:
+	case t.busy, t.spared:
 		return stateBusy
+	case t.hopeless() && t.local:
+		return stateLocal
 	case !t.silent:
 		return stateUnknown
 	case s.bitmap == nil:

@@ -3,6 +3,7 @@ package rtpports
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -14,10 +15,13 @@ const (
 	enoughCanaries = 200
 	firstCanaries  = 32
 	lateCanaries   = 8
+	// canaryShare of a large round's packets are canaries: one in a hundred
+	// tells a loss of 2 % from one of 3 % within a few rounds of thousands.
+	canaryShare = 100
 	// maxVoid is how many retry rounds may be lost to a dead path.
 	maxVoid = 5
-	// blindTries is how often ports are asked while no port at all has ever
-	// answered: loss cannot be measured then.
+	// blindTries is how often ports are asked at least while no port at all has
+	// ever answered: loss cannot be measured with them then.
 	blindTries = 4
 	// maxTrips ends a sweep whose router is full again and again.
 	maxTrips = 3
@@ -26,30 +30,51 @@ const (
 	recoverWait = (entryLife + 15) * time.Second
 )
 
+// A round is one try of every port that is still undecided, and of some that
+// are known to be open, as a measure of the same moments.
+type round struct {
+	pending []int
+	asked   int // known-open ports; under the sweep's lock
+	heard   int
+}
+
 // resolve asks ports until each has answered or has been silent for as many
-// tries as the loss demands. What it cannot tell stays neither.
+// tries as the loss demands. What it cannot tell stays neither. It does not
+// wait for a round's last answers before the next begins, but judges a round
+// when they must be there: after the next, or before it believes in silence.
 func (s *sweep) resolve(ctx context.Context, ports []int) error {
 	voids := 0
-	for round := 0; ; round++ {
+	var open []*round // whose measure has not been taken
+	for n := 0; ; n++ {
 		pending := s.unanswered(ports)
 		if len(pending) == 0 {
 			return nil
 		}
-		known := s.knownOpen(round)
-		batch := slices.Concat(pending, known)
-		shuffle(batch)
-		err := s.ask(ctx, batch, false)
-		if err == nil && !s.measure(known) {
-			s.forgive(pending)
-			if voids++; voids > maxVoid {
-				return s.giveUp("known-open ports no longer answered")
-			}
-			continue
-		}
+		s.keepSession(ctx)
+		r := &round{pending: pending}
+		err := s.put(ctx, s.questions(r, n))
+		final := false
 		if err == nil {
+			open = append(open, r)
+			if final = s.nearVerdict(pending); final {
+				err = s.settleFor(ctx, s.brief, func() bool { return len(s.unanswered(pending)) == 0 })
+			}
+		}
+		for err == nil && (len(open) > 1 || final && len(open) > 0) {
+			if !s.measure(open[0]) {
+				s.forgive(open[0].pending)
+				if voids++; voids > maxVoid {
+					return s.giveUp("known-open ports no longer answered")
+				}
+				final = false
+			}
+			open = open[1:]
+		}
+		if err == nil && final {
 			err = s.decide(ctx, s.unanswered(ports))
 		}
 		if errors.Is(err, errTableFull) {
+			open = nil
 			err = s.recover(ctx, len(s.unanswered(ports)))
 		}
 		if err != nil {
@@ -58,8 +83,27 @@ func (s *sweep) resolve(ctx context.Context, ports []int) error {
 	}
 }
 
+// questions are those of a round: the longest silent first, in the random
+// order of the first round, and known-open ports scattered among them.
+func (s *sweep) questions(r *round, n int) []question {
+	known := asking(s.knownOpen(n, len(r.pending)), question{again: r})
+	out := asking(r.pending, question{retry: true})
+	if n == 0 {
+		shuffle(out)
+		return out
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortFunc(out, func(a, b question) int { return s.port(a.port).last.Compare(s.port(b.port).last) })
+	for i, q := range known {
+		at := (2*i + 1) * len(out) / (2 * len(known))
+		out = slices.Insert(out, min(at+rand.IntN(3), len(out)), q)
+	}
+	return out
+}
+
 // knownOpen are the open ports that go along with a retry round.
-func (s *sweep) knownOpen(round int) []int {
+func (s *sweep) knownOpen(round, pending int) []int {
 	if round == 0 {
 		return nil
 	}
@@ -69,30 +113,39 @@ func (s *sweep) knownOpen(round int) []int {
 		most = lateCanaries
 	}
 	s.mu.Unlock()
-	return s.openPorts(most)
+	return s.openPorts(max(most, pending/canaryShare))
+}
+
+// nearVerdict reports whether some of the ports may have been asked often
+// enough.
+func (s *sweep) nearVerdict(pending []int) bool {
+	need, _, ok := s.need()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok {
+		return s.canary.asked >= enoughCanaries // time to give up
+	}
+	return slices.ContainsFunc(pending, func(n int) bool {
+		t := s.ports[n]
+		return t != nil && !t.answered && t.tries >= need
+	})
 }
 
 // measure counts the known-open ports of a round that stayed silent. It
 // reports false when so few answered that the path was dead: such a round
 // says nothing, neither about ports nor about loss.
-func (s *sweep) measure(known []int) bool {
+func (s *sweep) measure(r *round) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lost := 0
-	for _, n := range known {
-		if !s.ports[n].heard {
-			lost++
-		}
-	}
 	expected := 1.0
 	if s.canary.asked > 0 {
 		expected = 1 - lossBound(s.canary.lost, s.canary.asked)
 	}
-	if float64(len(known)-lost) < float64(len(known))*expected/4 {
+	if float64(r.heard) < float64(r.asked)*expected/4 {
 		return false
 	}
-	s.canary.asked += len(known)
-	s.canary.lost += lost
+	s.canary.asked += r.asked
+	s.canary.lost += r.asked - r.heard
 	return true
 }
 
@@ -107,15 +160,39 @@ func (s *sweep) forgive(ports []int) {
 	}
 }
 
+// need is how often a port must have been silent. blind says that no port has
+// ever answered, so that the loss could not be measured with ports; ok is false
+// when the loss is too high for any verdict.
+func (s *sweep) need() (tries int, blind, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if blind = s.canary.asked == 0 && len(s.open) == 0; !blind {
+		tries, ok = triesNeeded(s.loss(), s.known)
+		return tries, false, ok
+	}
+	tries, ok = triesNeeded(lossBound(s.blind.lost, s.blind.asked), s.known)
+	if s.blind.asked == 0 || !ok {
+		return blindTries, true, true
+	}
+	return max(tries, blindTries), true, true
+}
+
+// loss is the loss that verdicts have to stand: that of all probes to open
+// ports with a margin, or that of the retry rounds if it was higher; under the
+// lock.
+func (s *sweep) loss() float64 {
+	q := lossBound(s.canary.lost+s.first.lost, s.canary.asked+s.first.asked)
+	if s.canary.asked < firstCanaries {
+		return q
+	}
+	return max(q, float64(s.canary.lost)/float64(s.canary.asked))
+}
+
 // decide declares silent what has been asked often enough, after a fresh flow
 // has shown that new connections pass.
 func (s *sweep) decide(ctx context.Context, pending []int) error {
+	need, blind, ok := s.need()
 	s.mu.Lock()
-	blind := s.canary.asked == 0
-	need, ok := blindTries, true
-	if !blind {
-		need, ok = triesNeeded(lossBound(s.canary.lost, s.canary.asked), len(s.ports))
-	}
 	var ready []int
 	for _, n := range pending {
 		if s.ports[n].tries >= need {
@@ -152,7 +229,7 @@ func (s *sweep) reconsider() []int {
 	defer s.mu.Unlock()
 	var out []int
 	for n, t := range s.ports {
-		if open && t.silent && t.blind {
+		if open && t != nil && t.silent && t.blind {
 			t.silent, t.blind = false, false
 			out = append(out, n)
 		}
@@ -169,7 +246,7 @@ func (s *sweep) recover(ctx context.Context, remaining int) error {
 	if err := s.alive(ctx, &trip); err != nil {
 		return err
 	}
-	rate := max(s.pace.rate/4, 1)
+	rate := max(s.pace.current()/4, 1)
 	if trip.Step {
 		rate = min(rate, politeRate(at/2))
 	}
@@ -185,7 +262,7 @@ func (s *sweep) recover(ctx context.Context, remaining int) error {
 	s.env.Say("new connections no longer pass the router; waiting until it forgets old ones")
 	begin := time.Now()
 	for passed := false; !passed; {
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := s.pause(ctx, time.Second); err != nil {
 			return err
 		}
 		passed = s.fresh(ctx)
@@ -207,7 +284,7 @@ func (s *sweep) disbelieve(at int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.ports {
-		if !t.answered && !t.silent {
+		if t != nil && !t.answered && !t.silent {
 			t.tries = 0
 		}
 	}
@@ -222,7 +299,7 @@ func (s *sweep) describe() (trip Trip, at int) {
 	for i, n := range s.order {
 		passed[i] = s.ports[n].answered
 	}
-	trip = Trip{AtMS: time.Since(s.start).Milliseconds(), Rate: s.pace.rate}
+	trip = Trip{AtMS: time.Since(s.start).Milliseconds(), Rate: s.pace.current()}
 	at, trip.Step = tableStep(passed)
 	if !trip.Step {
 		at = len(passed)

@@ -3,6 +3,7 @@ package rtpports
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ const (
 	// that loss leaves none of them silent.
 	plainPorts  = 8
 	plainRounds = 5
+	plainGap    = 20 * time.Millisecond // so that one full queue does not take them all
 	// holdText bounds the names of the ports of one request, bytes: with the
 	// rest of a control frame it fits into a datagram.
 	holdText = 450
@@ -30,13 +32,17 @@ const (
 
 // run asks everything. Whatever it returns, report tells what is known.
 func (s *sweep) run(ctx context.Context) error {
-	if _, err := s.client.Sweep(ctx, session.SweepRequest{}); err != nil {
+	started, err := s.client.Sweep(ctx, session.SweepRequest{})
+	if err == nil {
+		err = s.spare(started.Busy)
+	}
+	if err != nil {
 		return err
 	}
 	watching, stop := context.WithCancel(ctx)
 	s.stop = stop
 	s.asking.Go(func() { s.watch(watching) })
-	err := s.phases(ctx)
+	err = s.phases(ctx)
 	stop()
 	if ctx.Err() != nil {
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -46,9 +52,28 @@ func (s *sweep) run(ctx context.Context) error {
 	}
 	s.fetch(ctx)
 	if errors.Is(err, errGaveUp) {
-		return nil
+		err = nil
+	}
+	if err == nil && s.gaveUp == "" {
+		err = s.askPlain(ctx)
 	}
 	return err
+}
+
+// spare leaves ports alone that programs at the responder own: there may be a
+// call going on. Nothing follows from that for the way; a port between two of
+// the same outcome is like one between two of a sample.
+func (s *sweep) spare(terms []string) error {
+	ports, err := session.DecodePorts(terms, 1<<16)
+	if err != nil {
+		return fmt.Errorf("reading which ports the responder's host uses: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range ports {
+		s.port(n).spared = true
+	}
+	return nil
 }
 
 func (s *sweep) phases(ctx context.Context) error {
@@ -71,16 +96,33 @@ func (s *sweep) phases(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.askPlain(ctx)
+	return nil
 }
 
-// fetch asks the responder what has arrived.
+// fetch asks the responder what has arrived, unless nothing has been sent since
+// it was last asked.
 func (s *sweep) fetch(ctx context.Context) {
+	s.mu.Lock()
+	sent, known := s.sent, s.bitmap != nil && s.mapErr == nil && s.mapped == s.sent
+	s.mu.Unlock()
+	if known {
+		return
+	}
+	s.spoken = time.Now()
 	b, err := s.client.Bitmap(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mapErr = err; err == nil {
-		s.bitmap = &b
+		s.bitmap, s.mapped = &b, sent
+	}
+}
+
+// keepSession speaks to the responder in time when no probe may have reached
+// it for long: it ends a session after a minute of silence.
+func (s *sweep) keepSession(ctx context.Context) {
+	const often = 20 * time.Second
+	if time.Since(s.spoken) > often {
+		s.fetch(ctx)
 	}
 }
 
@@ -159,10 +201,7 @@ func (s *sweep) hold(ctx context.Context, ports []int) error {
 	}
 	for _, n := range busy {
 		delete(s.held, n)
-		if s.ports[n] == nil {
-			s.ports[n] = &port{}
-		}
-		s.ports[n].busy = true
+		s.port(n).busy = true
 	}
 	return nil
 }
@@ -180,26 +219,30 @@ func (s *sweep) hello(ctx context.Context, ports []int) error {
 	for _, local := range []uint16{0, 1, 2} {
 		switch local {
 		case 1: // below the media range and above the ports of services
-			if s.open(ctx, uint16(7000+rand.IntN(2900))) != nil {
+			if s.change(ctx, uint16(7000+rand.IntN(2900))) != nil {
 				continue // in use: the next one will do
 			}
 		case 2:
-			if err := s.open(ctx, 0); err != nil {
+			if err := s.change(ctx, 0); err != nil {
 				return err
 			}
 		}
 		for range helloRounds {
-			if err := s.ask(ctx, s.unanswered(few), false); err != nil {
+			if err := s.put(ctx, asking(s.unanswered(few), question{})); err != nil {
 				return err
 			}
-			if len(s.unanswered(few)) < len(few) {
+			anything := func() bool { return len(s.unanswered(few)) < len(few) }
+			if err := s.settle(ctx, anything); err != nil {
+				return err
+			}
+			if anything() {
 				s.restart()
 				return nil
 			}
 		}
 	}
 	s.restart()
-	return nil
+	return s.measureBlind(ctx)
 }
 
 // restart forgets the tries of hello: they may have been sent from a source
@@ -208,55 +251,76 @@ func (s *sweep) restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.ports {
-		if !t.answered {
+		if t != nil && !t.answered {
 			t.tries = 0
 		}
 	}
+	s.first = losses{}
 	s.order = slices.DeleteFunc(s.order, func(n int) bool { return !s.ports[n].answered })
 	s.late = 0
 }
 
-// askPlain is the control: the same length, the same content, but no RTP.
+// askPlain is the control: the same length, the same content, but no RTP. It
+// comes last, because the responder's bitmap takes it for an arrival.
 func (s *sweep) askPlain(ctx context.Context) error {
-	open, silent := s.openPorts(plainPorts), []int{}
-	s.mu.Lock()
-	for n, t := range s.ports {
-		if t.silent && (s.held == nil || s.held[n]) {
-			silent = append(silent, n)
-		}
-	}
-	s.mu.Unlock()
+	open, silent := s.openPorts(plainPorts), s.silentPorts(plainPorts)
 	if len(open) == 0 {
 		return nil
 	}
-	slices.Sort(silent)
-	shuffle(silent)
-	silent = silent[:min(plainPorts, len(silent))]
-	pending := slices.Concat(open, silent)
-	for range plainRounds {
-		if err := s.ask(ctx, pending, true); err != nil {
+	for round := range plainRounds {
+		pending := slices.Concat(s.without(open), s.without(silent))
+		if err := s.put(ctx, asking(pending, question{plain: true})); err != nil {
 			return ctx.Err()
 		}
-		s.mu.Lock()
-		pending = slices.DeleteFunc(pending, func(n int) bool { return s.ports[n].plain })
-		s.mu.Unlock()
+		done := func() bool { return len(s.without(open))+len(s.without(silent)) == 0 }
+		if round < plainRounds-1 && len(s.without(silent)) > 0 {
+			// Silent ports hardly answer; only the last round waits for them.
+			done = func() bool { return len(s.without(open)) == 0 }
+		}
+		patience := s.patience
+		if len(s.without(open)) == 0 {
+			patience = s.brief
+		}
+		if err := s.settleFor(ctx, patience, done); err != nil {
+			return err
+		}
 		if len(pending) == 0 {
 			break
 		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	answered := func(ports []int) (n int) {
-		for _, p := range ports {
-			if s.ports[p].plain {
-				n++
-			}
+		if err := s.pause(ctx, plainGap); err != nil && len(s.without(silent)) > 0 {
+			return err
 		}
-		return n
 	}
 	s.plain = &Plain{
-		OpenAsked: len(open), OpenAnswered: answered(open),
-		BlockedAsked: len(silent), BlockedAnswered: answered(silent),
+		OpenAsked: len(open), OpenAnswered: len(open) - len(s.without(open)),
+		BlockedAsked: len(silent), BlockedAnswered: len(silent) - len(s.without(silent)),
 	}
 	return nil
+}
+
+// silentPorts are up to most of the ports that have been found silent.
+func (s *sweep) silentPorts(most int) []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []int
+	for n, t := range s.ports {
+		if t != nil && t.silent && (s.held == nil || s.held[n]) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	shuffle(out)
+	return out[:min(most, len(out))]
+}
+
+// without are the ports that have not answered to the control.
+func (s *sweep) without(ports []int) (out []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range ports {
+		if !s.ports[n].plain {
+			out = append(out, n)
+		}
+	}
+	return out
 }

@@ -76,7 +76,7 @@ func searchPoints(runs []Run) []int {
 
 // definite reports an outcome that says something about the way.
 func definite(state string) bool {
-	return state == stateOpen || state == stateOutbound || state == stateReturn
+	return state == stateOpen || state == stateOutbound || state == stateReturn || state == stateLocal
 }
 
 // A verdict is what is concluded for every port of a range.
@@ -150,7 +150,7 @@ const barCells = 48
 func bar(whole span, vs []verdict) string {
 	cells := min(barCells, whole.size())
 	out := make([]byte, cells)
-	marks := map[string]byte{stateOpen: '#', stateOutbound: '.', stateReturn: '<', stateSilent: '.', stateUnknown: '?', stateBusy: '?'}
+	marks := map[string]byte{stateOpen: '#', stateOutbound: '.', stateReturn: '<', stateSilent: '.', stateLocal: '.', stateUnknown: '?', stateBusy: '?'}
 	const order = "#?<." // from good to bad
 	for i := range out {
 		out[i] = '#'

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,15 +15,29 @@ import (
 
 // A port is what is known of one port of the responder.
 type port struct {
-	tries    int  // that count
-	answered bool // ever
-	heard    bool // since it was last asked
-	blind    bool // silent while nothing had ever answered
-	silent   bool // asked as often as the loss demands
-	busy     bool // at the responder
-	plain    bool // answered to the control
+	tries    int    // that count
+	refused  int    // sends that failed in this machine
+	serial   uint32 // of the last try
+	away     bool   // an answer to that is waited for
+	answered bool   // ever
+	heard    bool   // since it was last asked
+	blind    bool   // silent while nothing had ever answered
+	silent   bool   // asked as often as the loss demands
+	busy     bool   // at the responder
+	spared   bool   // a program at the responder owns it, and all the others answer
+	local    bool   // this machine's own packet filter lets nothing out to it
+	plain    bool   // answered to the control
 	last     time.Time
 }
+
+// out reports a port that is not asked, or not again.
+func (t *port) out() bool { return t.busy || t.spared || t.silent || t.hopeless() }
+
+// hopeless reports a port that cannot be asked.
+func (t *port) hopeless() bool { return t.refused >= refusals && t.tries == 0 }
+
+// refusals of this machine in a row are believed.
+const refusals = 3
 
 // A sweep asks ports until each is known to answer or to be silent.
 type sweep struct {
@@ -33,19 +46,28 @@ type sweep struct {
 	key    *session.RTPKey
 	plan   *plan
 	start  time.Time
-	pace   pacer
+	pace   *pacer
+	out    outbox    // of the one goroutine that asks
+	spoken time.Time // when it last made a control call
 
 	asking sync.WaitGroup // readers and canaries
 	stop   context.CancelFunc
 
 	mu      sync.Mutex
-	ports   map[int]*port
-	order   []int // in which ports were first asked
+	ports   []*port // by number; nil: nothing is known of it
+	known   int     // how many are not nil
+	slab    []port  // the next ones
+	order   []int   // in which ports were first asked
+	open    []int   // that have answered
 	sources []*source
 	serial  uint32
 	sent    int
 	rtt     time.Duration // the longest of recent ones
+	flight  flight
 	canary  canaries
+	rounds  map[uint32]*round // by serial of a known-open port's probe
+	first   losses            // of the ports that have answered, until they did
+	blind   losses            // of questions to the responder's other ports, when none of these answered
 	icmp    map[hopWord][]int
 	local   int
 	sendErr string
@@ -53,15 +75,21 @@ type sweep struct {
 	held    map[int]bool // ports open at a responder that opens blocks; nil: all are
 	bitmap  *session.BitmapReply
 	mapErr  error
+	mapped  int // packets sent when the bitmap was fetched
 	trips   []Trip
 	plain   *Plain
 	gaveUp  string
 }
 
+// losses counts probes to ports that are known to be open.
+type losses struct{ asked, lost int }
+
 // source is one socket of ours.
 type source struct {
-	conn     platform.UDPConn
-	local    netip.AddrPort
+	conn     platform.UDPConn   // nil where there is batch; it has a reader of its own
+	batch    platform.BatchConn // read by who asks; nil where the system has none
+	bound    netip.Addr
+	local    netip.AddrPort // the address that packets leave with, where it is known
 	sent     int
 	answered int
 }
@@ -84,43 +112,80 @@ func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *p
 		return nil, err
 	}
 	s := &sweep{
-		env: env, client: client, key: key, plan: p, start: time.Now(), pace: newPacer(p.rate),
-		ports: map[int]*port{}, icmp: map[hopWord][]int{}, serial: rand.Uint32(), stop: func() {},
+		env: env, client: client, key: key, plan: p, start: time.Now(), spoken: time.Now(), pace: newPacer(p.rate),
+		ports: make([]*port, 1<<16), icmp: map[hopWord][]int{}, rounds: map[uint32]*round{}, serial: rand.Uint32(),
+		flight: flight{window: minWindow}, stop: func() {},
 	}
 	if client.Info.RTPBlock > 0 {
 		s.held = map[int]bool{}
 	}
-	return s, s.open(ctx, 0)
+	return s, s.change(ctx, 0)
 }
 
-// open makes a new socket the one that asks. It keeps the older ones, whose
+// change makes a new socket the one that asks. It keeps the older ones, whose
 // answers may still come.
-func (s *sweep) open(ctx context.Context, local uint16) error {
+func (s *sweep) change(ctx context.Context, local uint16) error {
 	bind := s.env.Inputs.Bind
 	if !bind.IsValid() && s.client.Addr.Is6() {
 		bind = netip.IPv6Unspecified()
 	}
-	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(bind, local))
+	src, err := s.openSource(ctx, netip.AddrPortFrom(bind, local))
 	if err != nil {
 		return err
 	}
-	src := &source{conn: conn, local: conn.LocalAddr()}
 	if a, err := s.env.Net.SourceFor(s.client.Addr); err == nil && src.local.Addr().IsUnspecified() {
 		src.local = netip.AddrPortFrom(a, src.local.Port())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n := len(s.sources); n > 0 && s.sources[n-1].batch != nil {
+		old := s.sources[n-1]
+		s.asking.Go(func() { s.listenBatch(old) })
+	}
 	s.sources = append(s.sources, src)
-	s.asking.Go(func() { s.listen(src) })
+	if src.batch == nil {
+		s.asking.Go(func() { s.listen(src) })
+	}
 	return nil
 }
+
+// openSource opens a socket for many datagrams a second, where there is such.
+func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, error) {
+	if n, ok := s.env.Net.(platform.BatchNetwork); ok {
+		b, err := n.OpenBatch(ctx, local)
+		if err == nil {
+			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again
+			return &source{batch: b, bound: b.LocalAddr().Addr(), local: b.LocalAddr()}, nil
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+	}
+	conn, err := s.env.Net.OpenUDP(ctx, local)
+	if err != nil {
+		return nil, err
+	}
+	return &source{conn: conn, bound: conn.LocalAddr().Addr(), local: conn.LocalAddr()}, nil
+}
+
+func (src *source) close() {
+	if src.batch != nil {
+		_ = src.batch.Close()
+		return
+	}
+	_ = src.conn.Close()
+}
+
+// readBuffer holds the answers of a whole window, bytes: the kernel counts
+// about 1 KB for each.
+const readBuffer = 2 * maxWindow << 10
 
 // close ends everything and tells the responder.
 func (s *sweep) close(ctx context.Context) {
 	s.stop()
 	s.mu.Lock()
 	for _, src := range s.sources {
-		_ = src.conn.Close()
+		src.close()
 	}
 	s.mu.Unlock()
 	s.asking.Wait()
@@ -147,6 +212,17 @@ func (s *sweep) listen(src *source) {
 	}
 }
 
+// listenBatch takes the answers to a socket that no longer asks.
+func (s *sweep) listenBatch(src *source) {
+	in := newInbox()
+	for {
+		n, err := src.batch.ReadBatch(in, time.Hour)
+		if s.digest(src, in[:n], err) != nil {
+			return
+		}
+	}
+}
+
 // proved reads an answer of our responder from the very port that was asked.
 func (s *sweep) proved(b []byte, from netip.AddrPort) (session.RTPProbe, bool) {
 	p, ok := session.ParseRTPProbe(b)
@@ -157,26 +233,50 @@ func (s *sweep) proved(b []byte, from netip.AddrPort) (session.RTPProbe, bool) {
 func (s *sweep) heard(src *source, p session.RTPProbe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.take(src, p, time.Now())
+}
+
+// take notes an answer, under the lock.
+func (s *sweep) take(src *source, p session.RTPProbe, now time.Time) {
 	t := s.ports[int(p.Port)]
 	if t == nil {
 		return
+	}
+	if p.Serial == t.serial {
+		defer s.flight.landed(t)
 	}
 	if p.Plain {
 		t.plain = true
 		return
 	}
+	if r := s.rounds[p.Serial]; r != nil {
+		r.heard++
+		delete(s.rounds, p.Serial)
+	}
 	if !t.answered {
 		src.answered++
+		s.open = append(s.open, int(p.Port))
+		s.first.asked += t.tries
+		s.first.lost += max(t.tries-1, 0)
 		if t.tries > 1 {
 			s.late++
 		}
 	}
+	// An answer to an earlier try says nothing about how long the last takes.
+	if t.away && p.Serial == t.serial {
+		s.trip(now.Sub(t.last), now)
+	}
 	t.answered, t.heard, t.silent = true, true, false
-	if d := time.Since(t.last); d > s.rtt {
+}
+
+// trip notes how long a round trip took, under the lock.
+func (s *sweep) trip(d time.Duration, now time.Time) {
+	if d > s.rtt {
 		s.rtt = d
 	} else {
 		s.rtt -= (s.rtt - d) / 64 // forget slowly
 	}
+	s.flight.answered(d, now)
 }
 
 // heardICMP keeps what hops say. It is evidence, never a verdict: hosts send
@@ -194,100 +294,13 @@ func (s *sweep) heardICMP(e *platform.ICMPError) {
 	}
 }
 
-// send asks one port.
-func (s *sweep) send(n int, plain bool) {
-	s.mu.Lock()
-	src := s.sources[len(s.sources)-1]
-	s.serial++
-	p := session.RTPProbe{Session: s.key.Session, Port: uint16(n), Serial: s.serial, Plain: plain}
-	t := s.ports[n]
-	if t == nil {
-		t = &port{}
-		s.ports[n] = t
-	}
-	if t.tries == 0 {
-		s.order = append(s.order, n)
-	}
-	t.last, t.heard = time.Now(), false
-	t.tries++
-	s.sent++
-	src.sent++
-	s.mu.Unlock()
-	err := src.conn.WriteTo(s.key.Append(nil, p), netip.AddrPortFrom(s.client.Addr, p.Port), platform.SendOptions{})
-	if err == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.tries-- // nothing left this machine
-	s.sendErr = err.Error()
-	if platform.Classify(err) == platform.ClassLocalFilter {
-		s.local++
-	}
-}
-
-// ask sends one probe to each port at the pace and waits for the last answers.
-func (s *sweep) ask(ctx context.Context, ports []int, plain bool) error {
-	told := time.Now()
-	for i, n := range ports {
-		if err := s.pace.wait(ctx); err != nil {
-			return err
-		}
-		if s.tripped() {
-			return errTableFull
-		}
-		s.send(n, plain)
-		if now := time.Now(); now.Sub(told) >= time.Second {
-			told = now
-			left := time.Duration(len(ports)-i-1) * time.Second / time.Duration(s.pace.rate)
-			s.env.Say("RTP ports: " + thousands(len(ports)-i-1) + " left, about " + rounded(left))
-		}
-	}
-	return s.settle(ctx, ports, plain)
-}
-
-// settle waits for the answers under way: as long as the slowest took, and
-// not at all when everything has answered.
-func (s *sweep) settle(ctx context.Context, ports []int, plain bool) error {
-	const step = 10 * time.Millisecond
-	for begin := time.Now(); time.Since(begin) < s.patience(); {
-		if s.allAnswered(ports, plain) {
-			return nil
-		}
-		if err := sleep(ctx, step); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// patience is how long an answer may take: twice the slowest seen and a
-// scheduler's hiccup, or a second before any was seen.
-func (s *sweep) patience() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.rtt == 0 {
-		return time.Second
-	}
-	return min(2*s.rtt+100*time.Millisecond, 2*time.Second)
-}
-
-func (s *sweep) allAnswered(ports []int, plain bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !slices.ContainsFunc(ports, func(n int) bool {
-		t := s.ports[n]
-		return plain && !t.plain || !plain && !t.heard
-	})
-}
-
 // unanswered are those of ports that have not answered yet and are no verdict.
 func (s *sweep) unanswered(ports []int) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []int
 	for _, n := range ports {
-		if t := s.ports[n]; t == nil || !t.answered && !t.busy && !t.silent {
+		if t := s.ports[n]; t == nil || !t.answered && !t.out() {
 			out = append(out, n)
 		}
 	}
@@ -300,19 +313,21 @@ func (s *sweep) openPorts(most int) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []int
-	for n, t := range s.ports {
-		if t.answered && (s.held == nil || s.held[n]) {
+	// Half of a Fisher-Yates shuffle: it ends when there are enough.
+	for i := range s.open {
+		j := i + rand.IntN(len(s.open)-i)
+		s.open[i], s.open[j] = s.open[j], s.open[i]
+		if len(out) == most {
+			break
+		}
+		if n := s.open[i]; s.held == nil || s.held[n] {
 			out = append(out, n)
 		}
 	}
-	slices.Sort(out)
-	shuffle(out)
-	return out[:min(most, len(out))]
+	return out
 }
 
-func shuffle(ports []int) {
-	rand.Shuffle(len(ports), func(i, j int) { ports[i], ports[j] = ports[j], ports[i] })
-}
+func shuffle[T any](s []T) { rand.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] }) }
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

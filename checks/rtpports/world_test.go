@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -31,7 +32,13 @@ func newOffice(t *testing.T, seed int, router lab.Router, change func(*responder
 	for i := range name {
 		name[i] = 'x'
 	}
-	o := checktest.FromScenario(lab.Scenario{Name: string(name), Routers: []lab.Router{router}, DelayMS: 10})
+	return newOfficeOf(t, lab.Scenario{Name: string(name), Routers: []lab.Router{router}, DelayMS: 10}, change)
+}
+
+// newOfficeOf builds a scenario.
+func newOfficeOf(t *testing.T, s lab.Scenario, change func(*responder.Config)) *office {
+	t.Helper()
+	o := checktest.FromScenario(s)
 	cfg := responder.Config{Net: o.Responder, Listen: []netip.Addr{netip.MustParseAddr(lab.ResponderAddr)}}
 	if change != nil {
 		change(&cfg)
@@ -58,12 +65,31 @@ func newOffice(t *testing.T, seed int, router lab.Router, change func(*responder
 // check runs the check on the phone's side.
 func (o *office) check(t *testing.T, change func(*checks.Inputs)) (*checks.Result, rtpports.Facts) {
 	t.Helper()
+	return o.checkUntil(t, t.Context(), change)
+}
+
+// interrupted runs the check and presses Ctrl-C after some seconds.
+func (o *office) interrupted(t *testing.T, seconds int, change func(*checks.Inputs)) (*checks.Result, rtpports.Facts) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer time.AfterFunc(time.Duration(seconds)*time.Second, cancel).Stop()
+	defer cancel()
+	return o.checkUntil(t, ctx, change)
+}
+
+func (o *office) checkUntil(t *testing.T, ctx context.Context, change func(*checks.Inputs)) (*checks.Result, rtpports.Facts) {
+	t.Helper()
 	in := checks.Inputs{Responder: lab.ResponderAddr}
 	if change != nil {
 		change(&in)
 	}
-	env := &checks.Env{Net: o.Phone, Inputs: in}
-	rep := checks.Run(t.Context(), []*checks.Check{rtpports.Check()}, env, checks.Meta{Command: "check"})
+	return runCheck(t, ctx, &checks.Env{Net: o.Phone, Inputs: in})
+}
+
+// runCheck runs the check in an environment of the test's own.
+func runCheck(t *testing.T, ctx context.Context, env *checks.Env) (*checks.Result, rtpports.Facts) {
+	t.Helper()
+	rep := checks.Run(ctx, []*checks.Check{rtpports.Check()}, env, checks.Meta{Command: "check"})
 	res := rep.Result("rtp-ports")
 	var f rtpports.Facts
 	raw, err := json.Marshal(res.Facts)

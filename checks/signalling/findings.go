@@ -149,7 +149,7 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 
 // otherTransports are those that the profile or DNS promises and that do not
 // answer, while another one does.
-func otherTransports(s *Server) (out []checks.Finding) {
+func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 	for i := range s.Probes {
 		p := &s.Probes[i]
 		if p.answered() || !p.Expected || p.Transport == "udp" || p.status() == TLSError {
@@ -160,6 +160,7 @@ func otherTransports(s *Server) (out []checks.Finding) {
 			Title:       fmt.Sprintf("%s does not answer on %s", s.Name, p.at()),
 			Explanation: "The profile or the domain's DNS says that it does, and other transports answer. Phones set to this one cannot register.",
 			Advice:      []string{"Set the phones to a transport that answers, or open this port on the way."},
+			Fixes:       fixes.For(fixes.SIPPortBlocked, h, nil),
 		})
 	}
 	return out

@@ -30,6 +30,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 		unclear = append(unclear, fmt.Sprintf("%d more servers were not asked; name them in a second run", o.LeftOut))
 	}
 	if f := clockWrong(&o); f != nil {
+		f.Fixes = clockCures(h)
 		j.Findings = append(j.Findings, *f)
 	}
 	found, open := judgeAccount(o.Account)
@@ -69,10 +70,12 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 	if f := udpSilent(s, h); f != nil {
 		out = append(out, *f)
 	}
-	out = append(out, otherTransports(s)...)
+	out = append(out, otherTransports(s, h)...)
 	out = append(out, troubled(s)...)
 	for i := range s.Probes {
-		out = append(out, certificate(o, s, &s.Probes[i])...)
+		list := certificate(o, s, &s.Probes[i])
+		cureCertificates(list, s, h)
+		out = append(out, list...)
 	}
 	return out, ""
 }

@@ -26,7 +26,8 @@ type checkOptions struct {
 	skip                   []string
 	ladder                 []int
 	rtpRange               string
-	full, fast             bool
+	full, fast, inbound    bool
+	rtpConf                string
 	routerEntries, rate    int
 	watch, timeout         time.Duration
 }
@@ -68,7 +69,9 @@ responder of your own outside ("sipdoctor serve") it sees both ends of the way.`
 	f.StringVar(&o.rtpRange, "rtp-range", "", "RTP ports to test, `FIRST-LAST` (default 10000-65535)")
 	f.BoolVar(&o.full, "full", false, "test every RTP port instead of a sample")
 	f.BoolVar(&o.fast, "fast", false, "test RTP ports without regard to the router's connection table")
-	f.IntVar(&o.routerEntries, "router-entries", 0, "connections that the test may take in the router's table, `N` (default 4096)")
+	f.BoolVar(&o.inbound, "inbound", false, "on a PBX: also test whether RTP from outside reaches it (rtp.conf, or --rtp-range)")
+	f.StringVar(&o.rtpConf, "rtp-conf", defaultRTPConf, "Asterisk's `FILE` that sets the RTP ports")
+	f.IntVar(&o.routerEntries, "router-entries", 0, "connections that the test may take in the router's table, `N` (default a quarter of what it holds, as far as known; else 4096)")
 	f.IntVar(&o.rate, "rate", 0, "RTP probes a second, `PPS` (default what the router's table allows)")
 	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
 	f.Lookup("watch").NoOptDefVal = "30s"
@@ -119,19 +122,21 @@ type job struct {
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
 	if p != nil {
-		env.Progress = p.say
+		env.Progress, env.Waiting = p.say, p.sayFor
 	}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 
 // choose picks the office's checks for a run: those that are named, or else all
 // that the run has something for. Slow ones need --deep, some need a profile.
-func choose(in checks.Inputs) ([]*checks.Check, error) {
+func choose(in checks.Inputs) ([]*checks.Check, error) { return chooseGroup("office", in) }
+
+func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
 	for _, c := range all.Checks() {
-		if c.Group == "office" {
+		if c.Group == group {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}

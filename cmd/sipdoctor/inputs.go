@@ -44,6 +44,9 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.addAccount(&in, list); err != nil {
 		return nil, err
 	}
+	if err := o.addInbound(&in, list); err != nil {
+		return nil, err
+	}
 	in.NTP = o.ntp
 	machine := platform.ThisMachine()
 	var device string

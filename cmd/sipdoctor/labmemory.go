@@ -52,8 +52,9 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		return nil, err
 	}
 	j := job{list: list, net: office.Phone, inputs: checks.Inputs{
-		Responder: lab.ResponderAddr, Fingerprint: fingerprint, Deep: o.deep,
+		Responder: lab.ResponderAt(scenario.ControlPort), Fingerprint: fingerprint, Deep: o.deep,
 		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr},
+		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
 	}}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
 	p := newProgress(s.Err, o.quiet)
@@ -65,7 +66,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 func respondIn(ctx context.Context, office *checktest.Office) (fingerprint string, ended <-chan struct{}, err error) {
 	t := thisTool()
 	srv, err := responder.New(responder.Config{
-		Net: office.Responder, Tool: t.Name + " " + t.Version,
+		Net: office.Responder, Tool: t.Name + " " + t.Version, ControlPort: office.Scenario.ControlPort,
 		Listen: []netip.Addr{netip.MustParseAddr(lab.ResponderAddr), netip.MustParseAddr(lab.ResponderAddr2)},
 	})
 	if err != nil {

@@ -5,11 +5,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 
 	"golang.org/x/term"
-
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 )
 
 func isTerminal(w io.Writer) bool {
@@ -48,50 +45,4 @@ func wantsUnicode(w io.Writer) bool {
 		}
 	}
 	return runtime.GOOS == "windows" || runtime.GOOS == "darwin"
-}
-
-// progress shows one passing line on a terminal, and nothing elsewhere.
-type progress struct {
-	mu    sync.Mutex
-	w     io.Writer
-	shown bool
-	done  bool
-}
-
-// newProgress returns nil where nobody watches.
-func newProgress(w io.Writer, quiet bool) *progress {
-	if quiet || !isTerminal(w) || os.Getenv("TERM") == "dumb" {
-		return nil
-	}
-	return &progress{w: w}
-}
-
-// say replaces the line; it may be called by many checks at the same time.
-func (p *progress) say(line string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.done {
-		return
-	}
-	const room = 76 // one line of a terminal with 80 columns, with the dots
-	if r := []rune(render.Quote(line)); len(r) > room {
-		line = string(r[:room])
-	} else {
-		line = string(r)
-	}
-	_, _ = io.WriteString(p.w, "\r\x1b[K"+line+" …")
-	p.shown = true
-}
-
-// end takes the line away; later lines are ignored.
-func (p *progress) end() {
-	if p == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.shown {
-		_, _ = io.WriteString(p.w, "\r\x1b[K")
-	}
-	p.done = true
 }

@@ -104,14 +104,21 @@ func (k *RTPKey) Append(b []byte, p RTPProbe) []byte {
 	binary.BigEndian.PutUint32(out[27:], p.Serial)
 	mac := k.sum(out)
 	copy(out[rtpMAC:], mac[:])
-	x := p.Serial | 1
-	for i := rtpNoise; i < RTPProbeSize; i++ {
-		x ^= x << 13
-		x ^= x >> 17
-		x ^= x << 5
-		out[i] = 0xf8 | byte(x&7) // G.711 near silence
-	}
+	fillNoise(out[rtpNoise:], p.Serial)
 	return b
+}
+
+// fillNoise writes G.711 near silence: bytes from 0xf8 to 0xff, eight at a time.
+func fillNoise(b []byte, seed uint32) {
+	x := uint64(seed)<<1 | 1
+	for len(b) > 0 {
+		x ^= x << 13 // xorshift64 (Marsaglia, 2003)
+		x ^= x >> 7
+		x ^= x << 17
+		var eight [8]byte
+		binary.BigEndian.PutUint64(eight[:], x|0xf8f8f8f8f8f8f8f8)
+		b = b[copy(b, eight[:]):]
+	}
 }
 
 // ParseRTPProbe reads a probe without proving it. It looks neither at the

@@ -10,15 +10,15 @@ import (
 )
 
 // onRouter judges a report again as if its router had been recognised, and
-// returns the remedy that is then printed for it.
-func onRouter(t *testing.T, rep *checks.Report, platform string) fixes.Fix {
+// returns the remedy that a check then prints for it.
+func onRouter(t *testing.T, rep *checks.Report, check, platform string) fixes.Fix {
 	t.Helper()
 	rep.Host.Router = &netinfo.Router{Platform: platform}
 	again, err := checks.Rejudge(rep, all.Checks())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range again.Result("sip-alg").Findings {
+	for _, f := range again.Result(check).Findings {
 		for _, fix := range f.Fixes {
 			if fix.Platform == platform {
 				return fix
@@ -60,7 +60,7 @@ func TestThePrintedCommandsCureTheNetwork(t *testing.T) {
 			if verdict == "none" {
 				t.Fatalf("the router has no ALG to begin with\n%s", explain(sick))
 			}
-			fix := onRouter(t, sick, c.platform)
+			fix := onRouter(t, sick, "sip-alg", c.platform)
 
 			typed(fix.Commands...)
 			if rep, exit := o.check(t, o.withResponder("sip-alg")...); facts(t, rep, "sip-alg")["verdict"] != "none" || exit != 0 {

@@ -1,9 +1,11 @@
 package labtest
 
 import (
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
@@ -49,6 +51,44 @@ func TestTheRoutersMemoryIsMeasured(t *testing.T) {
 			if t.Failed() {
 				t.Log(explain(rep))
 			}
+		})
+	}
+}
+
+// What is printed against a short memory is typed on the router as it stands,
+// and the same check passes; the undo brings the finding back.
+func TestThePrintedCommandsCureTheRoutersMemory(t *testing.T) {
+	for _, platform := range []string{"linux-nftables", "openwrt"} {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			need(t, "sysctl", "unshare", "mount")
+			s := scenario(t, "udp-timeout")
+			s.Routers[0].UDPTimeoutS = 3 // three ladders one after the other: as short as they can be
+			o := open(t, s)
+			home, settings := t.TempDir(), t.TempDir()
+			typed := func(lines []string) {
+				for _, l := range lines { // the host's own settings are out of reach
+					cmd := o.Routers[0].Command(t.Context(), "unshare", "-m", "sh", "-c", `mount --bind "$1" /etc/sysctl.d && eval "$2"`, "sh", settings, l)
+					cmd.Env = append(os.Environ(), "HOME="+home, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+					if out, err := cmd.CombinedOutput(); err != nil {
+						t.Fatalf("%s: %v\n%s", l, err, out)
+					}
+				}
+			}
+			check := func(sick bool) *checks.Report {
+				t.Helper()
+				rep, exit := o.check(t, o.withResponder("--ladder", "5", "nat-lifetime")...)
+				ids := findings(rep)
+				if exit != 0 || slices.Contains(ids, "nat-lifetime.too-short") != sick || (rep.Verdict == checks.Pass) == sick {
+					t.Fatalf("exit %d, findings %v, too short: want %v\n%s", exit, ids, sick, explain(rep))
+				}
+				return rep
+			}
+			fix := onRouter(t, check(true), "nat-lifetime", platform)
+			typed(fix.Commands)
+			check(false)
+			typed(fix.Undo)
+			check(true)
 		})
 	}
 }

@@ -53,9 +53,12 @@ func TestEveryOfficeIsDiagnosed(t *testing.T) {
 	for _, s := range lab.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			o := open(t, s)
-			args := o.withResponder()
+			args := append(o.withResponder(), s.CheckArgs()...)
 			if s.Routers[0].FlowLimit > 0 {
 				args = o.politely()
+			}
+			if s.ControlPort != 0 { // where nothing passes the sweep of all ports only waits
+				args = append(args, "--rtp-range", "16384-16447")
 			}
 			rep, exit := o.check(t, args...)
 			expect(t, s.Expect, rep, exit)

@@ -23,6 +23,8 @@ func BenchmarkRTPPorts(b *testing.B) {
 		{"fast-20ms-blocked", farAway, 0, two, []string{"--fast"}},
 		{"full-5000", 0, 0, nil, []string{"--full", "--fast"}},
 		{"full-20000", 0, 0, nil, []string{"--full", "--fast", "--rate", "20000"}},
+		{"full-max", 0, 0, nil, []string{"--full", "--fast", "--rate", "200000"}},
+		{"full-max-20ms-1%-blocked", farAway, 1, two, []string{"--full", "--fast", "--rate", "200000"}},
 		{"full-20000-20ms-5%-blocked", farAway, 5, two, []string{"--full", "--fast", "--rate", "20000"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -199,15 +200,92 @@ func TestARealRegistrarOverEveryTransport(t *testing.T) {
 	}
 }
 
+// accountCommand is the program with an account, its report going to a file.
+func accountCommand(ctx context.Context, o *lab.Office, report string, args ...string) *lab.Cmd {
+	args = append([]string{"check", "signalling", "--no-public", "--verbose", "--account", "100@sip.lab", "--format", "json", "--output", report}, args...)
+	return o.Phone.Command(ctx, os.Getenv(programVar), args...)
+}
+
+// runHeadless gives the password by a file or the environment, and returns
+// what the program printed.
+func runHeadless(cmd *lab.Cmd) []byte {
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &printed
+	_ = cmd.Run()
+	return printed.Bytes()
+}
+
+// runOnTerminal types the password when it is asked for, on a terminal of its
+// own, and returns all that was to be seen there.
+func runOnTerminal(t *testing.T, cmd *lab.Cmd, word string) []byte {
+	t.Helper()
+	need(t, "script")
+	quoted := "'" + strings.Join(cmd.Args, "' '") + "'"
+	path, err := exec.LookPath("script")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path, cmd.Args = path, []string{"script", "-qefc", quoted, "/dev/null"}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen bytes.Buffer
+	b := make([]byte, 4096)
+	typed := false
+	for {
+		n, err := out.Read(b)
+		seen.Write(b[:n])
+		if !typed && bytes.Contains(seen.Bytes(), []byte("Password of 100@sip.lab: ")) {
+			typed = true
+			time.Sleep(700 * time.Millisecond) // the prompt comes first, then the terminal stops showing what is typed
+			_, _ = in.Write([]byte(word + "\r"))
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = in.Close()
+	_ = cmd.Wait()
+	if !typed {
+		t.Error("nobody asked for the password")
+	}
+	return seen.Bytes()
+}
+
 func TestOneRealRegistrationWithKamailio(t *testing.T) {
+	byFile := func(t *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
+		cmd := accountCommand(ctx, o, report, "--password-file", file(t, "password", word+"\n"))
+		return cmd, runHeadless(cmd)
+	}
+	byEnvironment := func(_ *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
+		cmd := accountCommand(ctx, o, report)
+		cmd.Env = append(os.Environ(), "SIPDOCTOR_PASSWORD="+word)
+		return cmd, runHeadless(cmd)
+	}
+	byHand := func(t *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
+		cmd := accountCommand(ctx, o, report)
+		return cmd, runOnTerminal(t, cmd, word)
+	}
 	for name, c := range map[string]struct {
 		word     string
+		give     func(*testing.T, context.Context, *lab.Office, string, string) (*lab.Cmd, []byte)
 		code     int
 		findings []string
 		exit     int
 	}{
-		"the right password": {labPassword, 200, nil, 0},
-		"a wrong password":   {"not-this-word", 401, []string{"signalling.account-refused"}, 1},
+		"the right password, in a file":            {labPassword, byFile, 200, nil, 0},
+		"the right password, from the environment": {labPassword, byEnvironment, 200, nil, 0},
+		"the right password, typed":                {labPassword, byHand, 200, nil, 0},
+		"a wrong password, in a file":              {"not-this-word", byFile, 401, []string{"signalling.account-refused"}, 1},
+		"a wrong password, typed":                  {"not-this-word", byHand, 401, []string{"signalling.account-refused"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := lab.Build(t.Context(), scenario(t, "clean"))
@@ -218,17 +296,18 @@ func TestOneRealRegistrationWithKamailio(t *testing.T) {
 			registrar(t, o, "sip.lab", -time.Hour, 90*24*time.Hour)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := o.Phone.Command(ctx, os.Getenv(programVar), "check", "signalling", "--no-public", "--account", "100@sip.lab",
-				"--password-file", file(t, "password", c.word+"\n"), "--format", "json")
-			var out, errs bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &errs
-			_ = cmd.Run()
-			if strings.Contains(out.String()+errs.String(), c.word) {
-				t.Error("the password is in what the program printed")
-			}
-			rep, err := checks.ReadReport(bytes.NewReader(out.Bytes()))
+			report := filepath.Join(t.TempDir(), "report.json")
+			cmd, printed := c.give(t, ctx, o, report, c.word)
+			raw, err := os.ReadFile(report)
 			if err != nil {
-				t.Fatalf("%v\n%s", err, errs.String())
+				t.Fatalf("%v\n%s", err, printed)
+			}
+			if bytes.Contains(printed, []byte(c.word)) || bytes.Contains(raw, []byte(c.word)) {
+				t.Errorf("the password is in what the program printed or saved:\n%s", printed)
+			}
+			rep, err := checks.ReadReport(bytes.NewReader(raw))
+			if err != nil {
+				t.Fatal(err)
 			}
 			f := transports(t, rep)["account"]
 			if f.Code != c.code || f.Transport != "tls" || !slices.Equal(findings(rep), c.findings) || cmd.ProcessState.ExitCode() != c.exit {
@@ -237,6 +316,9 @@ func TestOneRealRegistrationWithKamailio(t *testing.T) {
 			var seen signalling.Observed
 			if err := json.Unmarshal(rep.Result("signalling").Observed, &seen); err != nil {
 				t.Fatal(err)
+			}
+			if c.code != 200 && (seen.Account.Second == nil || seen.Account.Removed != nil) {
+				t.Errorf("a wrong password is shown once, and that is the end of it: %+v", seen.Account)
 			}
 			if removed := seen.Account.Removed; c.code == 200 && (removed == nil || removed.Code != 200) {
 				t.Errorf("not taken back: %+v", removed)

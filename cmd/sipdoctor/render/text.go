@@ -174,6 +174,10 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 		p.end()
 		p.prose(dim, "", hint)
 	}
+	if hint := inboundHint(r); hint != "" {
+		p.end()
+		p.prose(dim, "", hint)
+	}
 	if r.Interrupted {
 		p.end()
 		p.prose(yellow, "", "The run was interrupted: this is what was learnt until then.")
@@ -193,6 +197,16 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 	}
 	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version,
 		r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), duration(r.DurationMS)))
+}
+
+// inboundHint offers the test from outside on a machine that is a PBX.
+func inboundHint(r *checks.Report) string {
+	conf := r.Inputs.RTPConf
+	if conf == nil || r.Inputs.Inbound || r.Inputs.Responder == "" || r.Result("rtp-ports") == nil {
+		return ""
+	}
+	return fmt.Sprintf("This machine is a PBX (%s: UDP %d-%d). Whether calls from outside reach it: sipdoctor check rtp-ports --inbound",
+		conf.File, conf.First, conf.Last)
 }
 
 // responderHint says what a responder would have added to this run, or

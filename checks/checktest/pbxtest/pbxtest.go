@@ -1,0 +1,122 @@
+// Package pbxtest is a PBX in memory, as its files and programs show it, for the
+// tests of checks that look at it from inside.
+package pbxtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// PBX is a server in memory, as its files and its programs show it: a
+// platform.System. What is not in it does not exist.
+type PBX struct {
+	Files   map[string]string // by absolute path
+	Prints  map[string]string // what programs print, by command line
+	Denied  []string          // files and command lines that need root
+	Time    time.Time         // zero: the 22nd of November 2026, 10:00 UTC
+	NotRoot bool
+}
+
+// Now implements platform.System.
+func (p *PBX) Now() time.Time {
+	if p.Time.IsZero() {
+		return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	}
+	return p.Time
+}
+
+// Root implements platform.System.
+func (p *PBX) Root() bool { return !p.NotRoot }
+
+// Live implements platform.System: a machine in memory resolves no names.
+func (p *PBX) Live() bool { return false }
+
+// Open implements platform.System.
+func (p *PBX) Open(name string) (fs.File, error) {
+	if slices.Contains(p.Denied, name) {
+		return nil, fmt.Errorf("open %s: %w", name, platform.ErrPrivilege)
+	}
+	text, ok := p.Files[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &pbxFile{Reader: bytes.NewReader([]byte(text)), name: name, at: p.Now()}, nil
+}
+
+// Glob implements platform.System.
+func (p *PBX) Glob(pattern string) (list []string, err error) {
+	for name := range p.Files {
+		if ok, err := path.Match(pattern, name); err != nil {
+			return nil, err
+		} else if ok {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// Run implements platform.System.
+func (p *PBX) Run(_ context.Context, program string, args ...string) ([]byte, error) {
+	line := strings.Join(append([]string{program}, args...), " ")
+	if slices.Contains(p.Denied, line) {
+		return nil, fmt.Errorf("running %s: %w", line, platform.ErrPrivilege)
+	}
+	out, ok := p.Prints[line]
+	if !ok {
+		return nil, fmt.Errorf("running %s: %w", line, fs.ErrNotExist)
+	}
+	return []byte(out), nil
+}
+
+type pbxFile struct {
+	*bytes.Reader
+	name string
+	at   time.Time
+}
+
+func (f *pbxFile) Stat() (fs.FileInfo, error) { return f, nil }
+func (f *pbxFile) Close() error               { return nil }
+func (f *pbxFile) Name() string               { return path.Base(f.name) }
+func (f *pbxFile) Size() int64                { return f.Reader.Size() }
+func (f *pbxFile) Mode() fs.FileMode          { return 0o444 }
+func (f *pbxFile) ModTime() time.Time         { return f.at }
+func (f *pbxFile) IsDir() bool                { return false }
+func (f *pbxFile) Sys() any                   { return nil }
+
+// Look runs one check on the PBX and returns its result. The observation goes
+// through JSON, as in a saved report, and is judged again from there: both must
+// come to the same.
+func (p *PBX) Look(t testing.TB, c *checks.Check, in checks.Inputs) checks.Result {
+	t.Helper()
+	env := &checks.Env{Inputs: in, System: p, Host: func(context.Context) (*netinfo.Host, error) {
+		return &netinfo.Host{OS: "linux", Root: p.Root(), Hostname: "pbx"}, nil
+	}}
+	r := checks.Run(context.Background(), []*checks.Check{c}, env, checks.Meta{Command: "pbx"})
+	again, err := checks.Rejudge(r, []*checks.Check{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, aerr := json.Marshal(r.Results[0])
+	b, berr := json.Marshal(again.Results[0])
+	if err := errors.Join(aerr, berr); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Errorf("judged again it says\n%s\ninstead of\n%s", b, a)
+	}
+	return r.Results[0]
+}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Ports is one kind of packet to ask about.
+type Ports struct {
+	Protocol string // udp or tcp
+	Set      packetfilter.NumSet
+	Purpose  string // sip or rtp; empty for what the user named
+}
+
+// Number is the protocol's number.
+func (p Ports) Number() uint8 {
+	if p.Protocol == "tcp" {
+		return packetfilter.TCP
+	}
+	return packetfilter.UDP
+}
+
+// ParsePorts reads "5060,10000-20000".
+func ParsePorts(list string) (packetfilter.NumSet, error) {
+	var spans []packetfilter.Span[packetfilter.Num]
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		a, err := strconv.ParseUint(first, 10, 16)
+		b := a
+		if ranged && err == nil {
+			b, err = strconv.ParseUint(last, 10, 16)
+		}
+		if err != nil || b < a {
+			return nil, fmt.Errorf("%q is neither a port nor a range of ports", part)
+		}
+		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(a), Hi: packetfilter.Num(b)})
+	}
+	return packetfilter.NewSpans(spans...), nil
+}
+
+// WritePorts writes a set as ParsePorts reads it.
+func WritePorts(s packetfilter.NumSet) string {
+	var words []string
+	for _, x := range s {
+		w := strconv.Itoa(int(x.Lo))
+		if x.Hi > x.Lo {
+			w += "-" + strconv.Itoa(int(x.Hi))
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, ",")
+}
+
+// Wanted are the ports that phones use on this PBX: those that Asterisk takes
+// SIP on, or the usual ones, and its RTP range.
+func (a Asterisk) Wanted() []Ports {
+	sip := map[string][]int{}
+	if a.State != nil {
+		for _, t := range a.State.Transports {
+			protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
+			if port := int(t.Bind.Port()); protocol != "" && port != 0 && !t.Bind.Addr().IsLoopback() {
+				sip[protocol] = append(sip[protocol], port)
+			}
+		}
+	}
+	if len(sip) == 0 {
+		sip["udp"], sip["tcp"] = []int{5060}, []int{5060, 5061}
+	}
+	var list []Ports
+	for _, protocol := range []string{"udp", "tcp"} {
+		if set := setOf(sip[protocol]); set != nil {
+			list = append(list, Ports{protocol, set, "sip"})
+		}
+	}
+	first, last := 10000, 20000 // rtp.conf as Asterisk ships it
+	if a.State != nil && a.State.RTP.First > 0 {
+		first, last = a.State.RTP.First, a.State.RTP.Last
+	}
+	rtp := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(first), Hi: packetfilter.Num(last)})
+	return append(list, Ports{"udp", rtp, "rtp"})
+}
+
+func setOf(ports []int) packetfilter.NumSet {
+	if len(ports) == 0 {
+		return nil
+	}
+	slices.SortFunc(ports, cmp.Compare)
+	var spans []packetfilter.Span[packetfilter.Num]
+	for _, p := range ports {
+		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(p), Hi: packetfilter.Num(p)})
+	}
+	return packetfilter.NewSpans(spans...)
+}

@@ -1,0 +1,36 @@
+package server
+
+import (
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// RuleText is the rule of a step as its tool lists it, or the policy.
+func RuleText(s packetfilter.Step) string {
+	switch {
+	case s.Rule != nil:
+		return s.Rule.Text
+	case s.Chain == nil:
+		return "no rule"
+	case s.Chain.Base != nil:
+		return "policy " + s.Chain.Base.Policy.String()
+	}
+	return "end of the chain"
+}
+
+// RulePlace is where the rule of a step stands: tool, family, table, chain and
+// number.
+func RulePlace(s packetfilter.Step) string {
+	if s.Chain == nil {
+		return ""
+	}
+	place := s.Chain.Name
+	if t := s.Chain.Table(); t != nil {
+		place = t.Tool + " " + string(t.Family) + " " + t.Name + " " + s.Chain.Name
+	}
+	if s.Rule != nil && s.Rule.Position > 0 {
+		place += " rule " + strconv.Itoa(s.Rule.Position)
+	}
+	return place
+}

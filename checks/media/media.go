@@ -1,0 +1,156 @@
+// Package media makes a simulated call between this network and a responder
+// outside and measures how it would sound, each way: what is lost, how
+// unevenly it comes, how long it takes, and what became of its mark.
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/rtpports"
+)
+
+// ID is the check's.
+const ID = "media"
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID:    ID,
+		Group: "office",
+		Title: "Calls sound well in both directions",
+		Doc: `Makes a test call to the responder and measures how it would sound.
+Sends RTP as a phone does (G.711, 172 bytes, 50 packets a second, marked with
+DSCP EF) to a port of the RTP range, and the responder sends as much back. Each
+direction is measured at its receiver: loss and its bursts, jitter (RFC 3550),
+overtaken and doubled packets, the round trip, and the mark on arrival; the MOS
+follows from them (ITU-T G.107). Up to four ports are tried first, so that one
+blocked port is no silent call. The call takes 6 s, 2 s with --fast, 10 s when
+the check is named. With --deep it takes a minute, the phone changes its port
+half-way as after a re-INVITE, a second call is put on hold for 90 s, and then
+more and more calls are made at a time, up to 16. Needs a responder.
+  pass          both directions sound well
+  warn          loss, jitter, delay or something else is heard
+  fail          a direction is silent or cannot be understood
+  inconclusive  the responder did not say what had arrived
+  skip          no responder was named`,
+		// A fast sweep of all ports may have to be waited for; a deep run takes
+		// two minutes.
+		Timeout: 8 * time.Minute,
+		Assumes: []string{"uplink", "rtp-ports"},
+	}, observe, judge)
+}
+
+const (
+	// usualCall is as long as the default sweep of the RTP ports, so that the
+	// default run takes no longer than before: 300 packets each way, enough to
+	// be sure of 3 % loss.
+	usualCall = 6 * time.Second
+	// fastCall is for who is in a hurry: 100 packets tell a dead direction and a
+	// bad line, no more.
+	fastCall = 2 * time.Second
+	// namedCall is for who asks about calls alone: 500 packets.
+	namedCall = 10 * time.Second
+	// deepCall is a short real call: 3000 packets, enough to be sure of 1.4 %.
+	deepCall = time.Minute
+	// silentCall is for a call that is known to be silent on one side.
+	silentCall = 2 * time.Second
+)
+
+// length is how long the call takes.
+func length(in checks.Inputs) time.Duration {
+	switch {
+	case in.Deep:
+		return deepCall
+	case slices.Contains(in.Checks, ID):
+		return namedCall
+	case in.Fast:
+		return fastCall
+	}
+	return usualCall
+}
+
+// politeRate is up to how many packets a second a sweep that runs beside is no
+// matter: 250 of its packets are 0.4 Mbit/s, four more calls, on any line that
+// carries an office's.
+const politeRate = 250
+
+// loud reports whether the sweep of the RTP ports may fill the line.
+func loud(in checks.Inputs) bool {
+	return in.Fast || in.Rate > politeRate || in.RouterEntries > 30*politeRate
+}
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	in := env.Inputs
+	o := Observed{Responder: in.Responder, PlannedMS: length(in).Milliseconds(), Deep: in.Deep, Doors: []Door{}}
+	if in.Responder == "" {
+		return o, nil
+	}
+	client, err := env.Session(ctx)
+	if err != nil {
+		o.Problem = err.Error()
+		return o, nil // what the responder said is an observation
+	}
+	if o.First, o.Last, err = within(in.RTPRange, client.Info.RTPRange); err != nil {
+		o.Problem = err.Error()
+		return o, nil
+	}
+	if loud(in) {
+		if err := env.After(ctx, "rtp-ports"); err != nil {
+			return o, err
+		}
+	}
+	o.Target = client.Addr
+	l, err := newLine(env, client)
+	if err != nil {
+		return o, err
+	}
+	defer l.close()
+	err = l.run(ctx, &o)
+	l.report(&o)
+	if err != nil && ctx.Err() == nil {
+		o.Problem, err = err.Error(), nil
+	}
+	return o, err
+}
+
+// within is the range of ports to call: what the user wants and the responder
+// serves.
+func within(wanted, served string) (first, last int, err error) {
+	if served == "" {
+		return 0, 0, errors.New("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+	}
+	first, last, err = rtpports.ParseRange(served)
+	if err != nil {
+		return 0, 0, fmt.Errorf("the responder names no RTP range: %w", err)
+	}
+	a, b, err := rtpports.ParseRange(wanted)
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the RTP range: %w", err)
+	}
+	if max(first, a) > min(last, b) {
+		return 0, 0, fmt.Errorf("the responder answers on %s only, not on %s", served, wanted)
+	}
+	return max(first, a), min(last, b), nil
+}
+
+// run makes the call and, deep, everything else.
+func (l *line) run(ctx context.Context, o *Observed) error {
+	d := time.Duration(o.PlannedMS) * time.Millisecond
+	l.env.SayFor(fmt.Sprintf("making a test call of %d s", int(d.Seconds())), d)
+	g, err := l.setUp(ctx, o)
+	if g == nil || err != nil {
+		return err
+	}
+	if !g.answered() {
+		return l.call(ctx, o, g, silentCall, nil)
+	}
+	if !o.Deep {
+		return l.call(ctx, o, g, d, nil)
+	}
+	return l.deep(ctx, o, g, d)
+}

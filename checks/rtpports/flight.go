@@ -1,0 +1,83 @@
+package rtpports
+
+import "time"
+
+const (
+	// minWindow probes may be under way on any path. The answers of so many fit
+	// the 208 KiB that Linux gives a socket; on a LAN more gained nothing.
+	minWindow = 256
+	// maxWindow fills 40 ms of round trip at 200,000 probes a second.
+	maxWindow = 8192
+	// queueing is how much longer than twice the shortest round trip an answer
+	// may take before it has waited in some queue, which then is given time to
+	// drain: half of what the receive buffer of a responder without rights
+	// (2 x 208 KiB) holds at 80,000 probes a second.
+	queueing = 3 * time.Millisecond
+)
+
+// A flight is what has been sent and neither been answered nor grown so old
+// that it counts as lost; under the sweep's lock. It keeps a fast sweep from
+// filling buffers on the way.
+type flight struct {
+	queue    []inFlight // in the order of sending, answered ones included
+	under    int        // of the queue: how many are still waited for
+	window   int        // how many may be
+	shortest time.Duration
+	cut      time.Time // when the window last shrank
+}
+
+// inFlight is one probe.
+type inFlight struct {
+	port   *port
+	serial uint32
+	at     time.Time
+}
+
+// sent notes a probe that leaves; t has its serial.
+func (f *flight) sent(t *port, at time.Time) {
+	if !t.away {
+		t.away = true
+		f.under++
+	}
+	f.queue = append(f.queue, inFlight{t, t.serial, at})
+}
+
+// landed notes that nothing is waited for from this port any more.
+func (f *flight) landed(t *port) {
+	if t.away {
+		t.away = false
+		f.under--
+	}
+}
+
+// expire gives up what is older than limit.
+func (f *flight) expire(now time.Time, limit time.Duration) {
+	n := 0
+	for ; n < len(f.queue); n++ {
+		e := f.queue[n]
+		if e.port.away && e.port.serial == e.serial {
+			if now.Sub(e.at) < limit {
+				break
+			}
+			f.landed(e.port)
+		}
+	}
+	f.queue = f.queue[n:]
+	if len(f.queue) == 0 {
+		f.queue = nil // its memory is used up to the end
+	}
+}
+
+// answered adapts the window to a round trip: it grows as long as nothing
+// queues on the way.
+func (f *flight) answered(trip time.Duration, now time.Time) {
+	if f.shortest == 0 || trip < f.shortest {
+		f.shortest = trip
+	}
+	switch {
+	case trip < 2*f.shortest+queueing:
+		f.window = min(f.window+2, maxWindow)
+	case now.Sub(f.cut) > trip:
+		f.window, f.cut = max(f.window*7/8, minWindow), now
+	}
+}

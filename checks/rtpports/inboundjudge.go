@@ -1,0 +1,237 @@
+package rtpports
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// InboundFacts is the stable summary of the test from outside. Lists hold
+// ranges.
+type InboundFacts struct {
+	Range         string      `json:"range"`                // that was tested
+	ConfRange     string      `json:"conf_range,omitempty"` // that rtp.conf gives the PBX
+	ConfFile      string      `json:"conf_file,omitempty"`
+	Public        string      `json:"public,omitempty"` // the address outside
+	Local         string      `json:"local,omitempty"`  // where a forwarding has to lead
+	Method        string      `json:"method"`           // watch or bind
+	Arrives       []string    `json:"arrives"`
+	Moved         []MovedFact `json:"moved"`          // arrive at another port of this machine
+	LocalFirewall []string    `json:"local_firewall"` // reach this machine, whose own firewall drops them
+	Silent        []string    `json:"silent"`         // nothing arrives
+	InUse         []string    `json:"in_use"`         // not tested: another program has them
+	Unknown       []string    `json:"unknown"`
+	LostCallsPct  int         `json:"lost_calls_pct"` // share of the range that does not arrive
+	PortsProbed   int         `json:"ports_probed"`
+	PacketsSent   int         `json:"packets_sent"` // by the responder
+	ElapsedS      float64     `json:"elapsed_s"`
+}
+
+// MovedFact is a range that is forwarded to other ports.
+type MovedFact struct {
+	Ports string `json:"ports"`
+	To    string `json:"to"`
+}
+
+// inView is an observation with what follows for every port.
+type inView struct {
+	o        Inbound
+	whole    span
+	verdicts []verdict
+	f        InboundFacts
+}
+
+// judgeInbound adds to j what the test from outside says. udp reports that
+// packets of the responder are known to reach this machine when it has asked.
+func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) (facts *InboundFacts) {
+	first, last, err := ParseRange(o.Range)
+	if err != nil || o.Range == "" {
+		return nil
+	}
+	v := &inView{o: o, whole: span{first, last}}
+	v.conclude()
+	v.facts()
+	if v.nothing() && !udp {
+		j.Inconclusive = joined(j.Inconclusive, "nothing arrived from outside, and no answer of the responder either: UDP may not pass at all")
+		return &v.f
+	}
+	j.Findings = append(v.findings(host), j.Findings...)
+	j.Summary = joined(v.summary(), j.Summary)
+	unsure := slices.Concat(v.f.Unknown, v.f.InUse)
+	if len(unsure) > 0 {
+		j.Inconclusive = joined(j.Inconclusive, v.whyUnknown())
+	}
+	return &v.f
+}
+
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// conclude makes verdicts of runs, as for the sweep. Ports in use between
+// tested ones that agree share their outcome: a forwarding does not know who
+// owns a port.
+func (v *inView) conclude() {
+	var runs []Run
+	for _, r := range v.o.Runs {
+		runs = append(runs, Run{First: r.First, Last: r.Last, Asked: r.Asked, State: r.State})
+	}
+	v.verdicts = conclude(v.whole, bridged(runs))
+}
+
+// bridged takes untested runs between two of the same outcome away.
+func bridged(runs []Run) []Run {
+	var out []Run
+	for i, r := range runs {
+		inside := r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State)
+		if inside {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].State == r.State && r.State != inMoved {
+			out[n-1].Last, out[n-1].Asked = r.Last, out[n-1].Asked+r.Asked
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (v *inView) facts() {
+	o := v.o
+	f := InboundFacts{
+		Range: o.Range, Method: o.Method, Arrives: list(v.verdicts, inArrives), Moved: []MovedFact{},
+		LocalFirewall: list(v.verdicts, inFiltered), Silent: list(v.verdicts, inSilent),
+		InUse: list(v.verdicts, stateBusy), Unknown: list(v.verdicts, stateUnknown),
+		PacketsSent: o.Sent, ElapsedS: math.Round(float64(o.Elapsed)/100) / 10,
+	}
+	for _, a := range []struct {
+		addr netip.Addr
+		text *string
+	}{{o.Public, &f.Public}, {o.Local, &f.Local}} {
+		if a.addr.IsValid() {
+			*a.text = a.addr.String()
+		}
+	}
+	if c := o.Conf; c != nil {
+		f.ConfRange, f.ConfFile = span{c.First, c.Last}.String(), c.File
+	}
+	for _, r := range o.Runs {
+		if r.State != stateBusy {
+			f.PortsProbed += r.Asked
+		}
+		if r.State == inMoved {
+			f.Moved = append(f.Moved, MovedFact{span{r.First, r.Last}.String(), span{min(r.To, r.ToLast), max(r.To, r.ToLast)}.String()})
+		}
+	}
+	f.LostCallsPct = v.percent()
+	v.f = f
+}
+
+// lost is the number of ports whose calls have no audio from outside.
+func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
+
+// percent is at least 1 when there is any, and less than 100 when one arrives.
+func (v *inView) percent() int {
+	n, size := v.lost(), v.whole.size()
+	if n == 0 {
+		return 0
+	}
+	p := int(math.Round(100 * float64(n) / float64(size)))
+	if p >= 100 && n < size {
+		p = 99
+	}
+	return max(p, 1)
+}
+
+func (v *inView) calls() string {
+	switch n, size := v.lost(), v.whole.size(); {
+	case n == size:
+		return "no call would have audio from outside"
+	case n*100 < size:
+		return "fewer than 1 % of calls would have no audio from outside"
+	}
+	return fmt.Sprintf("%d %% of calls would have no audio from outside", v.percent())
+}
+
+// nothing reports that not one packet reached this machine.
+func (v *inView) nothing() bool {
+	return count(v.verdicts, inArrives, inMoved, inFiltered) == 0 && count(v.verdicts, inSilent) > 0
+}
+
+// translated reports that there is a NAT on the way.
+func (v *inView) translated() bool { return v.o.Public.IsValid() && v.o.Public != v.o.Local }
+
+func (v *inView) summary() string {
+	switch {
+	case v.lost() == 0 && len(v.f.Unknown)+len(v.f.InUse) == 0:
+		return fmt.Sprintf("from outside %s arrives", v.f.Range)
+	case v.lost() == 0:
+		return fmt.Sprintf("from outside %s arrives", orNone(v.f.Arrives))
+	case v.nothing():
+		return fmt.Sprintf("nothing arrives from outside on %s: %s", v.f.Range, v.calls())
+	}
+	var parts []string
+	for _, p := range []struct {
+		what   string
+		ranges []string
+	}{{"not forwarded to this PBX", v.f.Silent}, {"forwarded to other ports", list(v.verdicts, inMoved)}, {"stopped by this machine's firewall", v.f.LocalFirewall}} {
+		if len(p.ranges) > 0 {
+			parts = append(parts, some(p.ranges)+" "+p.what)
+		}
+	}
+	return fmt.Sprintf("%s: %s", strings.Join(parts, ", "), v.calls())
+}
+
+func (v *inView) whyUnknown() string {
+	switch {
+	case v.o.GaveUp != "":
+		return v.o.GaveUp
+	case len(v.f.Unknown) > 0:
+		return "from outside some ports could not be told (" + some(v.f.Unknown) + ")"
+	}
+	return "ports in use by another program were not tested from outside (" + some(v.f.InUse) + "); run as root to watch them"
+}
+
+// findings are what is wrong, the worst first.
+func (v *inView) findings(host *netinfo.Host) []checks.Finding {
+	var out []checks.Finding
+	switch {
+	case v.nothing() && v.carrier(host) != "":
+		out = append(out, v.carrierNAT(host))
+	case v.nothing():
+		out = append(out, v.none(host))
+	case len(v.f.Silent) > 0:
+		out = append(out, v.missing(host))
+	}
+	if len(v.f.Moved) > 0 {
+		out = append(out, v.moved(host))
+	}
+	if len(v.f.LocalFirewall) > 0 {
+		out = append(out, v.localFirewall())
+	}
+	if v.o.Conf != nil && (len(v.o.Conf.Notes) > 0 || v.o.Conf.Default) {
+		out = append(out, v.oddConf())
+	}
+	return out
+}
+
+// cures are the router's commands for the whole range, to this machine.
+func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
+	if !v.translated() {
+		return nil
+	}
+	vars := map[string]string{"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last)}
+	if v.o.Local.IsValid() {
+		vars["PBX"] = v.o.Local.String()
+	}
+	return fixes.For(fixes.RTPForward, host, vars)
+}

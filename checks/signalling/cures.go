@@ -1,0 +1,51 @@
+package signalling
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// certificateCures are for whoever runs the server, its own program first where
+// it says which that is.
+func certificateCures(s *Server, h *netinfo.Host) []fixes.Fix {
+	var out []fixes.Fix
+	if p := pbx(s); p != "" {
+		out = fixes.On(fixes.TLSCertificate, p, nil)
+	}
+	return append(out, fixes.For(fixes.TLSCertificate, h, nil)...)
+}
+
+// pbx is the platform of the catalogue that a server names in its Server or
+// User-Agent header; empty when it names none that the catalogue knows.
+func pbx(s *Server) string {
+	for i := range s.Probes {
+		r, _, _ := s.Probes[i].response()
+		switch name := strings.ToLower(r.Server); {
+		case strings.Contains(name, "fpbx"), strings.Contains(name, "freepbx"):
+			return "freepbx"
+		case strings.Contains(name, "asterisk"):
+			return "asterisk"
+		}
+	}
+	return ""
+}
+
+// clockCures set this machine's clock and the time that the router gives to
+// the phones.
+func clockCures(h *netinfo.Host) []fixes.Fix {
+	return slices.Concat(fixes.ThisHost(fixes.Clock, h), fixes.For(fixes.Clock, h, nil))
+}
+
+// cureCertificates adds the remedies to what is wrong with certificates. What
+// is only worth knowing needs none.
+func cureCertificates(list []checks.Finding, s *Server, h *netinfo.Host) {
+	for i := range list {
+		if list[i].Severity != checks.Info && list[i].ID != "signalling.tls-error" && list[i].ID != "signalling.tls-old" {
+			list[i].Fixes = certificateCures(s, h)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+const (
+	// defaultRTPConf is where Asterisk keeps its media range on every system
+	// with packages.
+	defaultRTPConf = "/etc/asterisk/rtp.conf"
+	// maxRTPConf bounds a configuration file that is read, bytes.
+	maxRTPConf = 1 << 20
+)
+
+// addInbound reads the PBX's media range, where there is a PBX, and refuses a
+// test from outside that could not be done.
+func (o *checkOptions) addInbound(in *checks.Inputs, list []*checks.Check) error {
+	conf, err := netinfo.ReadRTPConf(o.rtpConf, func(name string) ([]byte, error) { return platform.ReadSmallFile(name, maxRTPConf) })
+	switch {
+	case err == nil:
+		in.RTPConf = conf
+	case o.rtpConf != defaultRTPConf:
+		return usagef("--rtp-conf: %w", err)
+	case o.inbound && !errors.Is(err, fs.ErrNotExist) && o.rtpRange == "":
+		return usagef("--inbound needs the PBX's RTP ports: %w; name them with --rtp-range FIRST-LAST", err)
+	}
+	if !o.inbound {
+		return nil
+	}
+	in.Inbound = true
+	switch {
+	case o.responder == "":
+		return usagef("--inbound needs --responder: somebody outside has to send")
+	case !slices.ContainsFunc(list, func(c *checks.Check) bool { return c.ID == "rtp-ports" }):
+		return usagef("--inbound belongs to the check rtp-ports, which this run leaves out")
+	case in.RTPConf == nil && o.rtpRange == "":
+		return usagef("--inbound needs the PBX's RTP ports: there is no %s here; name them with --rtp-range FIRST-LAST", o.rtpConf)
+	}
+	return nil
+}
