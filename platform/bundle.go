@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
 	"path"
 	"slices"
@@ -27,11 +28,17 @@ import (
 const (
 	bundleCommands = "commands"
 	bundleAbout    = "sipdoctor.json"
+
+	complaintEnding = ".error" // of the file of a command that failed
 )
 
-// bundleLimit bounds the bytes of an archive that are unpacked, in memory: a
-// PBX's logs are cut when they are collected, so more is no bundle of ours.
-const bundleLimit = 1 << 30
+// bundleLimit bounds the bytes of an archive when it is unpacked, in memory:
+// logs are cut when they are collected, and the listings of 100,000 rules are
+// some 100 MB. bundleFiles bounds their number; a PBX has a few hundred.
+const (
+	bundleLimit = 384 << 20
+	bundleFiles = 50_000
+)
 
 // AboutBundle is what a support bundle says of itself.
 type AboutBundle struct {
@@ -39,8 +46,10 @@ type AboutBundle struct {
 	Version   string    `json:"version"`            // of the program that collected
 	Root      bool      `json:"root"`               // collected by root
 	Redacted  bool      `json:"redacted,omitempty"` // addresses are stand-ins
-	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there
+	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there, or nothing
 	Denied    []string  `json:"denied,omitempty"`   // files that the collector might not read
+	// Admin is from where the collector was logged in over SSH.
+	Admin netip.Addr `json:"admin,omitzero"`
 }
 
 type bundle struct {
@@ -51,6 +60,14 @@ type bundle struct {
 // OpenBundle reads a support bundle: a directory, or a .tar or .tar.gz file.
 // The error names the file and what is wrong with it.
 func OpenBundle(name string) (System, error) {
+	b, err := openBundle(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the support bundle %s: %w", name, err)
+	}
+	return b, nil
+}
+
+func openBundle(name string) (*bundle, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -63,7 +80,10 @@ func OpenBundle(name string) (System, error) {
 		}
 		b.files = root.FS()
 	} else if b.files, err = unpack(name); err != nil {
-		return nil, fmt.Errorf("reading the support bundle %s: %w", name, err)
+		return nil, err
+	}
+	if b.files, err = topOf(b.files); err != nil {
+		return nil, err
 	}
 	switch raw, err := fs.ReadFile(b.files, bundleAbout); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -71,15 +91,48 @@ func OpenBundle(name string) (System, error) {
 		return nil, err
 	default:
 		if err := json.Unmarshal(raw, &b.about); err != nil {
-			return nil, fmt.Errorf("reading %s of the support bundle %s: %w", bundleAbout, name, err)
+			return nil, fmt.Errorf("reading %s: %w", bundleAbout, err)
 		}
 	}
 	return b, nil
 }
 
+// topOf returns where the bundle's files begin: at the top, or in the one
+// folder that somebody packed.
+func topOf(files fs.FS) (fs.FS, error) {
+	for _, pattern := range []string{"", "*/"} {
+		for _, known := range []string{bundleAbout, bundleCommands + "/*", "etc/*", "etc/*/*", "var/*/*", "var/*/*/*", "proc/*", "proc/*/*", "proc/*/*/*", "proc/*/*/*/*"} {
+			found, err := globIn(files, pattern+known)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				continue
+			}
+			if pattern == "" {
+				return files, nil
+			}
+			top, _, _ := strings.Cut(found[0], "/")
+			if m, ok := files.(memoryFS); ok {
+				return m.below(top), nil
+			}
+			return fs.Sub(files, top)
+		}
+	}
+	return nil, errors.New("no file of a machine is in it: neither etc nor commands")
+}
+
+func globIn(files fs.FS, pattern string) ([]string, error) {
+	if m, ok := files.(memoryFS); ok {
+		return m.glob(pattern)
+	}
+	return fs.Glob(files, pattern)
+}
+
 // unpack reads a whole archive into memory. Only regular files count; their
-// names are taken as below the root, wherever they pretend to be.
-func unpack(name string) (fs.FS, error) {
+// names are taken as below the root, wherever they pretend to be. Of two files
+// of one name the first counts.
+func unpack(name string) (memoryFS, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -91,11 +144,14 @@ func unpack(name string) (fs.FS, error) {
 	} else if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	files, left := memoryFS{}, int64(bundleLimit)
-	for tr := tar.NewReader(r); ; {
+	files, left, number := memoryFS{}, int64(bundleLimit), 0
+	for tr := tar.NewReader(&atMost{r, bundleLimit}); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			return files, nil
+		}
+		if errors.Is(err, errTooLarge) {
+			return nil, err
 		}
 		if err != nil {
 			return nil, fmt.Errorf("not a tar archive, or a damaged one: %w", err)
@@ -103,15 +159,35 @@ func unpack(name string) (fs.FS, error) {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		if left -= h.Size; left < 0 {
-			return nil, fmt.Errorf("it holds more than %d MiB", bundleLimit>>20)
+		// A sparse file is larger than what stands for it in the archive.
+		if left -= h.Size; left < 0 || number == bundleFiles {
+			return nil, errTooLarge
 		}
+		number++
 		data, err := io.ReadAll(tr)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", h.Name, err)
 		}
-		files[inBundle(h.Name)] = data
+		if key := inBundle(strings.ReplaceAll(h.Name, `\`, "/")); key != "." && files[key] == nil {
+			files[key] = data
+		}
 	}
+}
+
+var errTooLarge = fmt.Errorf("it holds more than %d MiB or %d files", bundleLimit>>20, bundleFiles)
+
+// atMost is an io.Reader that refuses to give more than left bytes.
+type atMost struct {
+	io.Reader
+	left int64
+}
+
+func (r *atMost) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.left -= int64(n); r.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
 }
 
 // inBundle is where a path lies in a bundle.
@@ -135,6 +211,9 @@ func commandFile(program string, args []string) string {
 		}
 		return r
 	}, line)
+	if strings.HasSuffix(name, ".") {
+		name += "_" // nor end so
+	}
 	return path.Join(bundleCommands, name)
 }
 
@@ -142,27 +221,47 @@ func (b *bundle) Now() time.Time { return b.about.Collected }
 func (b *bundle) Root() bool     { return b.about.Root }
 func (b *bundle) Live() bool     { return false }
 
+// Administrator returns from where whoever looks at s, or collected it, is
+// logged in over SSH; the zero Addr means nobody knows.
+func Administrator(s System) netip.Addr {
+	switch s := s.(type) {
+	case *bundle:
+		return s.about.Admin
+	case *Collector:
+		return s.about.Admin
+	case thisSystem:
+		return SSHClient()
+	}
+	return netip.Addr{}
+}
+
+// IsRedacted reports whether s is a support bundle whose addresses are
+// stand-ins.
+func IsRedacted(s System) bool {
+	if c, ok := s.(*Collector); ok {
+		s = c.System
+	}
+	b, ok := s.(*bundle)
+	return ok && b.about.Redacted
+}
+
 func (b *bundle) Open(name string) (fs.File, error) {
-	f, err := b.files.Open(inBundle(name))
+	// Looked at before it is opened: a pipe would keep us waiting.
+	info, err := fs.Stat(b.files, inBundle(name))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && slices.Contains(b.about.Denied, name) {
 			return nil, fmt.Errorf("reading %s: its collector might not: %w", name, ErrPrivilege)
 		}
 		return nil, err
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
+	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading %s: not a regular file", name)
 	}
-	return f, nil
+	return b.files.Open(inBundle(name))
 }
 
 func (b *bundle) Glob(pattern string) (list []string, err error) {
-	if m, ok := b.files.(memoryFS); ok {
-		list, err = m.glob(inBundle(pattern))
-	} else {
-		list, err = fs.Glob(b.files, inBundle(pattern))
-	}
+	list, err = globIn(b.files, inBundle(pattern))
 	for i := range list {
 		list[i] = "/" + list[i]
 	}
@@ -171,7 +270,7 @@ func (b *bundle) Glob(pattern string) (list []string, err error) {
 
 func (b *bundle) Run(_ context.Context, program string, args ...string) ([]byte, error) {
 	name := commandFile(program, args)
-	complaint, cerr := fs.ReadFile(b.files, name+".error")
+	complaint, cerr := fs.ReadFile(b.files, name+complaintEnding)
 	out, err := fs.ReadFile(b.files, name)
 	line := strings.Join(append([]string{program}, args...), " ")
 	if cerr == nil {
@@ -204,6 +303,17 @@ func (m memoryFS) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return &memoryFile{Reader: bytes.NewReader(data), name: name}, nil
+}
+
+// below are the files of one folder.
+func (m memoryFS) below(dir string) memoryFS {
+	out := memoryFS{}
+	for name, data := range m {
+		if rest, ok := strings.CutPrefix(name, dir+"/"); ok {
+			out[rest] = data
+		}
+	}
+	return out
 }
 
 func (m memoryFS) glob(pattern string) (list []string, err error) {

@@ -27,14 +27,15 @@ const collectLimit = 24 << 20
 type Collector struct {
 	System
 	mu    sync.Mutex
-	files map[string][]byte // by path in the bundle
+	files map[string][]byte   // by path in the bundle
+	lines map[string][]string // command lines, by the path of what they printed
 	about AboutBundle
 }
 
 // Collect returns a Collector over s.
 func Collect(s System, version string) *Collector {
-	return &Collector{System: s, files: map[string][]byte{}, about: AboutBundle{
-		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(),
+	return &Collector{System: s, files: map[string][]byte{}, lines: map[string][]string{}, about: AboutBundle{
+		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(), Admin: Administrator(s),
 	}}
 }
 
@@ -57,31 +58,48 @@ func (c *Collector) Open(name string) (fs.File, error) {
 	if seen {
 		return f, nil
 	}
-	data, cut, err := Tail(c.System, name, collectLimit)
+	data, cut, err := c.copy(name)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.files[inBundle(name)] = data
+	if data != nil {
+		c.files[inBundle(name)] = data
+	}
 	if cut && !slices.Contains(c.about.Cut, name) {
 		c.about.Cut = append(c.about.Cut, name)
 	}
 	return f, nil
 }
 
+// copy reads a file for the bundle: of a long one its end, of a database all or,
+// where it is longer than a mail can carry, nothing, for half of one is none.
+func (c *Collector) copy(name string) (data []byte, cut bool, err error) {
+	if database := strings.Contains(path.Ext(name), ".sqlite") || path.Ext(name) == ".db"; !database {
+		return Tail(c.System, name, collectLimit)
+	}
+	data, err = ReadSystemFile(c.System, name, 2*collectLimit)
+	if err != nil && data != nil {
+		return nil, true, nil
+	}
+	return data, false, err
+}
+
 // Run runs the program and keeps what it printed, or that it failed.
 func (c *Collector) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
 	out, err := c.System.Run(ctx, program, args...)
-	c.keep(commandFile(program, args), out, err)
+	c.keep(append([]string{program}, args...), out, err)
 	return out, err
 }
 
 // keep stores what a command printed, or that it failed.
-func (c *Collector) keep(name string, out []byte, err error) {
+func (c *Collector) keep(line []string, out []byte, err error) {
+	name := commandFile(line[0], line[1:])
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.lines[name] = line
 	if err == nil || len(out) > 0 {
 		c.files[name] = out
 	}
@@ -90,14 +108,24 @@ func (c *Collector) keep(name string, out []byte, err error) {
 		if errors.Is(err, ErrPrivilege) {
 			text = privilegeWord + " " + text
 		}
-		c.files[name+".error"] = []byte(text + "\n")
+		c.files[name+complaintEnding] = []byte(text + "\n")
 	}
 }
 
-// Write writes the bundle as a .tar.gz. Every file passes through change,
-// which may rewrite it or, returning nil, leave it out; nil keeps them as they
-// are. redacted is what the bundle says of itself.
-func (c *Collector) Write(w io.Writer, redacted bool, change func(name string, data []byte) []byte) error {
+// Cleaner is what everything passes through on its way into a bundle.
+type Cleaner interface {
+	// Learn sees every file before the first is cleaned. A file that a command
+	// printed is called like its command line, "$ iptables-save -c".
+	Learn(name string, data []byte)
+	// Clean rewrites a file or, returning nil, leaves it out.
+	Clean(name string, data []byte) []byte
+	// Line rewrites a command line.
+	Line(line string) string
+}
+
+// Write writes the bundle as a .tar.gz, cleaned; a nil Cleaner keeps everything
+// as it is. redacted is what the bundle says of itself.
+func (c *Collector) Write(w io.Writer, redacted bool, clean Cleaner) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.about.Redacted = redacted
@@ -111,13 +139,21 @@ func (c *Collector) Write(w io.Writer, redacted bool, change func(name string, d
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: 0o600, ModTime: c.about.Collected}
 		return errors.Join(t.WriteHeader(h), second(t.Write(data)))
 	}
+	names := slices.Sorted(maps.Keys(c.files))
+	if clean != nil {
+		for _, name := range names {
+			clean.Learn(c.shown(name), c.files[name])
+		}
+		about = clean.Clean("/"+bundleAbout, about)
+	}
 	err = put(bundleAbout, about)
-	for _, name := range slices.Sorted(maps.Keys(c.files)) {
+	for _, name := range names {
 		data := c.files[name]
-		if change != nil {
-			if data = change("/"+name, data); data == nil {
+		if clean != nil {
+			if data = clean.Clean(c.shown(name), data); data == nil {
 				continue
 			}
+			name = c.renamed(name, clean)
 		}
 		err = errors.Join(err, put(name, data))
 	}
@@ -127,18 +163,39 @@ func (c *Collector) Write(w io.Writer, redacted bool, change func(name string, d
 	return nil
 }
 
+// commandOf is the command line of a file, nil for one that no command printed.
+func (c *Collector) commandOf(name string) []string {
+	return c.lines[strings.TrimSuffix(name, complaintEnding)]
+}
+
+// shown is what a file of the bundle is called in front of people.
+func (c *Collector) shown(name string) string {
+	if line := c.commandOf(name); line != nil {
+		return "$ " + strings.Join(line, " ")
+	}
+	return "/" + name
+}
+
+// renamed is where what a command printed lies once its line is cleaned.
+func (c *Collector) renamed(name string, clean Cleaner) string {
+	line := c.commandOf(name)
+	if line == nil {
+		return strings.TrimPrefix(clean.Line("/"+name), "/")
+	}
+	to := commandFile(clean.Line(strings.Join(line, " ")), nil)
+	if strings.HasSuffix(name, complaintEnding) {
+		to += complaintEnding
+	}
+	return to
+}
+
 // Names lists what the bundle holds, for the person who is to send it.
 func (c *Collector) Names() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []string
 	for name := range c.files {
-		if path.Dir(name) == bundleCommands {
-			name = "$ " + strings.ReplaceAll(path.Base(name), "_", " ")
-		} else {
-			name = "/" + name
-		}
-		list = append(list, name)
+		list = append(list, c.shown(name))
 	}
 	slices.Sort(list)
 	return list

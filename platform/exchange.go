@@ -126,9 +126,9 @@ func (c *Collector) Exchange(ctx context.Context, x Exchange) ([]Answer, error) 
 	answers, err := asked.Exchange(ctx, x)
 	for i, q := range x.Questions {
 		if err != nil {
-			c.keep(commandFile(x.Program, q.Args), nil, err)
+			c.keep(append([]string{x.Program}, q.Args...), nil, err)
 		} else {
-			c.keep(commandFile(x.Program, q.Args), answers[i].Text, answers[i].Err)
+			c.keep(append([]string{x.Program}, q.Args...), answers[i].Text, answers[i].Err)
 		}
 	}
 	return answers, err

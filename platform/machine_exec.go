@@ -91,16 +91,19 @@ func runTexts(ctx context.Context, commands ...[]string) ([]Text, error) {
 
 // boundedBuffer keeps the first bytes written to it and swallows the rest.
 type boundedBuffer struct {
-	bytes.Buffer
+	kept  bytes.Buffer // not embedded: io.Copy would find its ReadFrom, and no limit
 	limit int
 	full  bool
 }
 
+func (b *boundedBuffer) Bytes() []byte  { return b.kept.Bytes() }
+func (b *boundedBuffer) String() string { return b.kept.String() }
+
 func (b *boundedBuffer) Write(p []byte) (int, error) {
 	keep := p
-	if room := b.limit - b.Len(); len(p) > room {
+	if room := b.limit - b.kept.Len(); len(p) > room {
 		keep, b.full = p[:room], true
 	}
-	b.Buffer.Write(keep)
+	b.kept.Write(keep)
 	return len(p), nil
 }

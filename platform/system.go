@@ -54,17 +54,14 @@ func (thisSystem) Root() bool     { return runtime.GOOS != "windows" && os.Geteu
 func (thisSystem) Live() bool     { return true }
 
 func (thisSystem) Open(name string) (fs.File, error) {
+	// Looked at before it is opened: a pipe would keep us waiting.
+	info, err := os.Stat(threadPath(name))
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading %s: not a regular file", name)
+	}
 	f, err := os.Open(threadPath(name))
 	if err != nil {
-		return nil, privilegeOf(err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("reading %s: not a regular file", name)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, privilegeOf(err) // with its reason, where Stat failed as well
 	}
 	return f, nil
 }

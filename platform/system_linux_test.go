@@ -76,6 +76,10 @@ func TestTheGenerationOfTheRulesMoves(t *testing.T) {
 			if after, _ := FilterGeneration(ThisSystem()); after == before {
 				t.Errorf("the generation stays %d after a change", before)
 			}
+			list, err := ThisSystem().Run(t.Context(), "nft", "-j", "list", "tables")
+			if want := `{"nftables":[{"table":{"family":"inet","name":"x"}}]}`; string(list) != want {
+				t.Errorf("the tables are %s, %v, not %s", list, err, want)
+			}
 			return nil
 		})
 	})

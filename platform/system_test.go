@@ -72,7 +72,7 @@ func TestAHostileBundleStaysInside(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
 	tree := filepath.Join(dir, "tree")
-	if err := errors.Join(os.WriteFile(secret, []byte("x"), 0o600), os.Mkdir(tree, 0o755)); err != nil {
+	if err := errors.Join(os.WriteFile(secret, []byte("x"), 0o600), os.MkdirAll(filepath.Join(tree, "etc", "asterisk"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(secret, filepath.Join(tree, "link")); err != nil {
