@@ -61,8 +61,14 @@ func (p *iptablesRule) otherExtension(name string, opts []option) {
 	}
 	u := &Unknown{What: what}
 	switch name {
+	case "rt", "hbh", "dst":
+		// A plain packet has none of these IPv6 headers, and without the header
+		// the match fails, whatever "!" stands before its options. ufw drops
+		// routing headers first of all.
+		p.add(&Never{})
+		return
 	case "string", "geoip", "time", "owner", "u32", "bpf", "rpfilter", "socket", "mac", "helper", "physdev", "policy",
-		"ttl", "hl", "tos", "dscp", "length", "ecn", "realm", "cpu", "devgroup", "osf", "asn", "ah", "esp", "dst", "hbh", "rt", "frag", "ipv6header":
+		"ttl", "hl", "tos", "dscp", "length", "ecn", "realm", "cpu", "devgroup", "osf", "asn", "ah", "esp", "frag", "ipv6header":
 		u.Key = "xt:" + what
 	}
 	p.add(u)

@@ -98,6 +98,11 @@ func (l *loader) iptables(program, nft, legacy string) {
 			return
 		}
 	}
+	// Rules do not go away with the program that made them.
+	names, err := platform.ReadSystemFile(l.sys, "/proc/net/"+strings.Replace(program, "tables", "_tables_names", 1), 1<<16)
+	if tables := strings.Join(strings.Fields(string(names)), ", "); err == nil && tables != "" {
+		l.miss(program, fmt.Errorf("tables are loaded (%s) and no %s-save is installed to list them", tables, program))
+	}
 }
 
 // nft reads the tables of nftables that iptables has not listed already: those
@@ -124,9 +129,12 @@ func (l *loader) nft() {
 		if l.listed(t) {
 			continue
 		}
-		if out, ok := l.run("nft", "-a", "-j", "list", "table", string(t.Family), t.Name); ok {
-			l.parts = append(l.parts, ReadNFT(string(out), ""))
+		out, ok := l.run("nft", "-a", "-j", "list", "table", string(t.Family), t.Name)
+		if !ok {
+			l.miss("nft", fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, t.Name))
+			continue
 		}
+		l.parts = append(l.parts, ReadNFT(string(out), ""))
 	}
 }
 
