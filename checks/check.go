@@ -37,6 +37,7 @@ type Judgement struct {
 	Findings     []Finding // worst first
 	Inconclusive string    // why it could not be told; silence is never a pass
 	Skip         string    // why there was nothing to ask
+	Notes        []string  // what could not be read or was not understood, while the rest stands
 }
 
 // Define completes c with its two halves. O is what the check observes; it is

@@ -60,7 +60,7 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
 		return
 	}
-	res.Summary, res.Facts = j.Summary, j.Facts
+	res.Summary, res.Facts, res.Notes = j.Summary, j.Facts, j.Notes
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -177,11 +177,26 @@ func conclude(rep *Report) (Status, string) {
 		return verdict, "Nothing is broken, but: " + lowerFirst(worst.Title) + "."
 	case verdict == Skip:
 		return verdict, "Nothing could be checked here."
+	case rep.Command == "why":
+		return verdict, summaries(rep)
 	}
 	if left := untested(rep); len(left) > 0 {
 		return verdict, "No fault found, but not tested: " + strings.Join(left, ", ") + "."
 	}
+	if rep.Command == "pbx" {
+		return verdict, "Nothing on this PBX harms phones, as far as these checks reach."
+	}
 	return verdict, "Nothing on the way harms phones, as far as these checks reach."
+}
+
+// summaries are the answers themselves, where a question was asked rather than
+// a fault looked for.
+func summaries(rep *Report) string {
+	var list []string
+	for i := range rep.Results {
+		list = append(list, strings.TrimSuffix(rep.Results[i].Summary, "."))
+	}
+	return strings.Join(list, "; ") + "."
 }
 
 // untested lists the checks that were skipped: a pass may not sound as if they

@@ -64,8 +64,8 @@ type Finding struct {
 	ID          string      `json:"id"` // stable: check ID, dot, kebab-case
 	Severity    Severity    `json:"severity"`
 	Confidence  Confidence  `json:"confidence"`
-	Title       string      `json:"title"`       // the fact
-	Explanation string      `json:"explanation"` // what it means for phones, in words
+	Title       string      `json:"title"`             // the fact
+	Explanation string      `json:"explanation"`       // what it means for phones, in words
 	Subject     string      `json:"subject,omitempty"` // whom it is about, where a check looks at several: an address
 	Evidence    []Evidence  `json:"evidence"`
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
@@ -93,6 +93,7 @@ type Result struct {
 	Observed    json.RawMessage `json:"observed"`
 	Facts       any             `json:"facts"`
 	Findings    []Finding       `json:"findings"`
+	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands
 
 	// failure of observe, kept so that a report judged again does not forget it
 	ObserveError *ObserveError `json:"observe_error,omitempty"`

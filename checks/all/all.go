@@ -4,7 +4,11 @@ package all
 import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
+	"github.com/sipdoctor/sipdoctor/checks/blocked"
+	"github.com/sipdoctor/sipdoctor/checks/conntrack"
 	"github.com/sipdoctor/sipdoctor/checks/dns"
+	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
+	"github.com/sipdoctor/sipdoctor/checks/firewall"
 	"github.com/sipdoctor/sipdoctor/checks/fragments"
 	"github.com/sipdoctor/sipdoctor/checks/media"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
@@ -29,5 +33,9 @@ func Checks() []*checks.Check {
 		media.Check(),
 		signalling.Check(),
 		allowlist.Check(),
+		blocked.Check(),
+		firewall.Check(),
+		fail2ban.Check(),
+		conntrack.Check(),
 	}
 }

@@ -1,0 +1,244 @@
+package blocked
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
+	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// maxPeel bounds how many rules that stop the subject are found one behind the
+// other. Each ban of each jail in both protocols is a handful.
+const maxPeel = 40
+
+// filterBlocks finds every rule, set element and remembered address that stops
+// packets of the subject, also those that stand behind another: a rule that is
+// found is taken away, in thought, and the packets are sent again.
+func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
+	type found struct {
+		c     culprit
+		ports []string
+	}
+	var all []*found
+	note := func(c culprit, ports string) {
+		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
+		if i < 0 {
+			all = append(all, &found{c: c})
+			i = len(all) - 1
+		}
+		if !slices.Contains(all[i].ports, ports) {
+			all[i].ports = append(all[i].ports, ports)
+		}
+	}
+	for _, ports := range e.ports {
+		for _, c := range e.bothWays(s, ports) {
+			field := packetfilter.FieldSrc
+			if c.Hook == packetfilter.HookOutput {
+				field = packetfilter.FieldDst
+			}
+			c.Ignore = map[*packetfilter.Rule]bool{}
+			for range maxPeel {
+				peeled := false
+				for _, o := range e.rules.Evaluate(c).Outcomes {
+					if o.Verdict == packetfilter.Accepted {
+						continue
+					}
+					if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !c.Ignore[x.step.Rule] {
+						note(x, strings.ToUpper(ports.Protocol)+" "+pathPorts(c, o, ports))
+						c.Ignore[x.step.Rule], peeled = true, true
+					}
+				}
+				if !peeled {
+					break
+				}
+			}
+		}
+	}
+	mentions := e.rules.Mentions(s.Address)
+	stops := map[*packetfilter.Rule]bool{}
+	for _, f := range all {
+		stops[f.c.step.Rule] = true
+		list = append(list, e.filterBlock(f.c, mentions, s, when))
+	}
+	return once(append(list, spared(mentions, stops, when)...))
+}
+
+// spared are rules and elements that name the subject, are meant to stop
+// somebody, and stop nothing of what was asked about.
+func spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, when time.Time) (list []Block) {
+	for _, m := range mentions {
+		steps := m.UsedBy
+		if m.Step.Rule != nil {
+			steps = []packetfilter.Step{m.Step}
+		}
+		if slices.ContainsFunc(steps, func(s packetfilter.Step) bool { return stops[s.Rule] }) {
+			continue
+		}
+		i := slices.IndexFunc(steps, func(s packetfilter.Step) bool { return s.What == "drop" || s.What == "reject" })
+		if i < 0 {
+			continue
+		}
+		c := culprit{step: steps[i], prefix: network(m.Covers[0])}
+		if m.Set != nil {
+			c.set, c.element = m.Set, *m.Element
+		}
+		if m.Entry != nil {
+			continue // a list alone stops nobody
+		}
+		b := wordBlock(c, when)
+		b.Effective, b.Why = false, "its rule does not stop the packets that were asked about: "+server.RuleText(steps[i])
+		b.Free, b.Undo = m.Delete.Do, m.Delete.Undo
+		list = append(list, b)
+	}
+	return list
+}
+
+// filterBlock is a Block with the commands that end it for the subject alone:
+// what names just the subject goes away; before what is about more than it, an
+// accept is put.
+func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+	b := wordBlock(c, when)
+	change := packetfilter.Command{}
+	for _, m := range mentions {
+		switch {
+		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
+			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
+			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
+			change = m.Delete
+		}
+	}
+	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
+	if wider || len(change.Do) == 0 {
+		change = packetfilter.Command{}
+		for _, ports := range e.ports {
+			x := c.step.AllowBefore(s.Address, ports.Number(), ports.Set)
+			change.Do, change.Undo = append(change.Do, x.Do...), append(change.Undo, x.Undo...)
+		}
+	}
+	b.Free, b.Undo = change.Do, change.Undo
+	return b
+}
+
+// wordBlock says where and what a culprit is.
+func wordBlock(c culprit, when time.Time) Block {
+	b := Block{Layer: "iptables", Where: server.RulePlace(c.step), Object: server.RuleText(c.step), Prefix: c.prefix, Effective: true}
+	b.Owner, b.Jail = owner(c)
+	if c.step.Chain.Table().Tool == packetfilter.ToolNFT {
+		b.Layer = "nftables"
+	}
+	switch {
+	case c.recent != nil:
+		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
+		b.Reasons = []string{fmt.Sprintf("%d packets remembered; the rule: %s", c.recent.Packets, server.RuleText(c.step))}
+		if n := len(c.recent.Ages); n > 0 {
+			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
+		}
+	case c.set != nil:
+		if c.set.Tool == packetfilter.ToolIPSet {
+			b.Layer = "ipset"
+		}
+		b.Where, b.Object = setPlace(c.set), c.element.Text
+		if c.element.Timeout > 0 {
+			b.Until = when.Add(c.element.Timeout).Truncate(time.Second)
+		}
+		if c.element.Comment != "" {
+			b.Reasons = []string{c.element.Comment}
+		}
+		if b.Owner == "crowdsec" {
+			b.Wait = untilTaken(c.set, c.element.Text)
+		}
+	case c.step.Rule.Comment != "":
+		b.Reasons = []string{c.step.Rule.Comment}
+	}
+	return b
+}
+
+// untilTaken waits for CrowdSec's bouncer, which asks for new decisions every
+// ten seconds unless it is set to another time.
+func untilTaken(s *packetfilter.Set, element string) string {
+	ask := "ipset -q test " + shellWord(s.Name) + " " + element
+	if s.Tool != packetfilter.ToolIPSet {
+		ask = fmt.Sprintf(`nft get element %s %s %s "{ %s }" >/dev/null 2>&1`, s.Family, s.Table, s.Name, element)
+	}
+	return "timeout 30 sh -c " + shellWord("while "+ask+"; do sleep 1; done")
+}
+
+func setPlace(s *packetfilter.Set) string {
+	if s.Name == "" {
+		return "a set within a rule"
+	}
+	if s.Table == "" {
+		return "set " + s.Name
+	}
+	return fmt.Sprintf("set %s of table %s %s", s.Name, s.Family, s.Table)
+}
+
+// fail2banBlocks are the jails that hold the subject. Whether they bite is for
+// attribute to say.
+func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
+	for _, a := range st.Addresses {
+		if a.Asked != bans.Normal(subject) {
+			continue
+		}
+		for _, h := range a.Holds {
+			b := Block{
+				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count,
+				Free: []string{"fail2ban-client set " + shellWord(h.Jail) + " unbanip " + short(h.Banned)},
+				Undo: []string{"fail2ban-client set " + shellWord(h.Jail) + " banip " + short(h.Banned)},
+			}
+			if h.Since != nil {
+				b.Since = h.Since.UTC()
+			}
+			if h.Until != nil {
+				b.Until = h.Until.UTC()
+			}
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// otherBlocks are what the remaining layers hold.
+func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
+	for _, x := range answer.Bans {
+		b := Block{
+			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
+			Reasons: x.Reasons, Effective: x.Effect == bans.Bites,
+		}
+		if x.Effect == bans.Indirect {
+			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
+				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
+			})
+			b.Why = "no loaded rule of it stops the packets that were asked about"
+		}
+		if x.Effect == bans.Spares {
+			b.Why = "it does not guard SIP"
+		}
+		if x.Note != "" && !b.Effective {
+			b.Why = x.Note
+		}
+		if b.Effective {
+			b.Why = ""
+		}
+		if len(x.Unban) > 0 {
+			b.Free, b.Undo = x.Unban[0].Commands, x.Unban[0].Undo
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// shellWord writes a word for a POSIX shell.
+func shellWord(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

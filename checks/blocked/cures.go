@@ -1,0 +1,213 @@
+package blocked
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+// sources are where the commands of each layer are documented.
+func sourceOf(layer string) string {
+	return map[string]string{
+		"fail2ban": "fail2ban-client(1)", "crowdsec": "https://docs.crowdsec.net/docs/cscli/cscli_decisions_delete/",
+		"iptables": "iptables(8)", "nftables": "nft(8)", "ipset": "ipset(8)", "firewalld": "firewall-cmd(1)", "ufw": "ufw(8)",
+		"csf": "https://download.configserver.com/csf/readme.txt", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
+		"xt_recent": "iptables-extensions(8), recent", "asterisk-acl": "https://docs.asterisk.org/Configuration/Core-Configuration/Named-ACLs/",
+		"kamailio": "https://www.kamailio.org/docs/modules/stable/modules/htable.html",
+	}[layer]
+}
+
+// keeps reports whether what a layer's command changes outlives a reboot.
+func keeps(layer string) bool {
+	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "ufw", "hosts.deny", "asterisk-acl"}, layer)
+}
+
+// slug is the platform word of a layer.
+func slug(layer string) string {
+	switch layer {
+	case "iptables", "ipset", "xt_recent", "route":
+		return "linux-iptables"
+	case "nftables":
+		return "linux-nftables"
+	case "asterisk-acl", "hosts.deny":
+		return "asterisk"
+	}
+	return layer
+}
+
+// freeEverywhere takes every block of the subject away, those that do not bite
+// as well: half a cure would come back as the next fault. Who banned comes
+// first, because it takes its own rule or element away with it.
+func freeEverywhere(o Observed, s Subject) []fixes.Fix {
+	blocks := slices.Clone(s.Blocks)
+	slices.SortStableFunc(blocks, func(a, b Block) int { return place(a) - place(b) })
+	f := fixes.Fix{
+		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx", Form: fixes.FormShell,
+		Persistent: true, Verify: []string{"sipdoctor why " + short(s.Address)},
+	}
+	var sources, undo []string
+	for _, b := range blocks {
+		if b.Wait != "" && kept(s, b) && !slices.Contains(f.Commands, b.Wait) {
+			f.Commands = append(f.Commands, b.Wait)
+		}
+		if len(b.Free) == 0 || kept(s, b) {
+			continue
+		}
+		if f.Platform == "" {
+			f.Platform = slug(b.Layer)
+		}
+		for _, c := range b.Free {
+			if !slices.Contains(f.Commands, c) {
+				f.Commands = append(f.Commands, c)
+			}
+		}
+		for _, c := range b.Undo {
+			if !slices.Contains(undo, c) {
+				undo = append(undo, c)
+			}
+		}
+		f.Persistent = f.Persistent && keeps(b.Layer)
+		if src := sourceOf(b.Layer); !slices.Contains(sources, src) {
+			sources = append(sources, src)
+		}
+	}
+	if len(f.Commands) == 0 {
+		return nil
+	}
+	slices.Reverse(undo)
+	f.Undo, f.Source = undo, strings.Join(sources, ", ")
+	return []fixes.Fix{f}
+}
+
+// place orders layers: who bans before where bans are kept.
+func place(b Block) int {
+	if isPlace(b.Layer) {
+		return 1
+	}
+	return 0
+}
+
+// vars are what the catalogue's commands may name.
+func vars(s Subject) map[string]string {
+	family := "ipv4"
+	if s.Address.Addr().Is6() {
+		family = "ipv6"
+	}
+	return map[string]string{
+		"Address": short(s.Address), "Network": s.Address.Masked().String(), "Family": family,
+		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(short(s.Address)),
+	}
+}
+
+// exempt is what keeps the subject from being banned again, by each layer that
+// holds it now or counts against it.
+func exempt(o Observed, s Subject) (list []fixes.Fix) {
+	if o.Machine.FreePBX {
+		list = append(list, fixes.On(fixes.ExemptAddress, "freepbx", vars(s))...)
+	}
+	var perJail []fixes.Fix
+	for _, jail := range jails(s) {
+		v := vars(s)
+		v["Jail"] = jail
+		perJail = append(perJail, fixes.On(fixes.ExemptAddress, "fail2ban", v)...)
+	}
+	if len(perJail) > 0 {
+		list = append(list, fixes.Join(perJail))
+	}
+	if held(s, "crowdsec") {
+		list = append(list, fixes.On(fixes.ExemptAddress, "crowdsec", vars(s))...)
+	}
+	if held(s, "csf") || o.Machine.CSF {
+		list = append(list, fixes.On(fixes.ExemptAddress, "csf", vars(s))...)
+	}
+	return list
+}
+
+// jails are those that hold the subject or count against it, and would again:
+// by name, so that they stay in place when the subject is freed.
+func jails(s Subject) (names []string) {
+	for _, b := range s.Blocks {
+		if b.Layer == "fail2ban" {
+			names = append(names, b.Jail)
+		}
+	}
+	for _, n := range s.Near {
+		if n.Layer == "fail2ban" {
+			names = append(names, n.Name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(s.Ignored, n) })
+	return slices.Compact(names)
+}
+
+func held(s Subject, layer string) bool {
+	return slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Layer == layer })
+}
+
+// letIn is what accepts the subject on the ports that stop it: in the words of
+// whoever manages the firewall, or else as a rule right before the one that
+// stops.
+func letIn(o Observed, s Subject) (list []fixes.Fix) {
+	managed := map[string]bool{"freepbx": o.Machine.FreePBX, "csf": o.Machine.CSF}
+	for _, platform := range []string{"freepbx", "csf"} {
+		if managed[platform] {
+			list = append(list, fixes.On(fixes.LetIn, platform, vars(s))...)
+		}
+	}
+	for platform, there := range map[string]bool{"firewalld": o.Machine.FirewallD, "ufw": o.Machine.UFW} {
+		if there {
+			list = append(list, perPath(s, platform)...)
+		}
+	}
+	if rule, ok := insertRule(s); ok {
+		list = append(list, rule)
+	}
+	return list
+}
+
+// perPath joins one accept for each kind of packet that is stopped.
+func perPath(s Subject, platform string) []fixes.Fix {
+	var parts []fixes.Fix
+	for _, p := range s.Paths {
+		if !stopped(p) || p.Direction != in {
+			continue
+		}
+		for ports := range strings.SplitSeq(p.Ports, ",") {
+			v := vars(s)
+			v["Protocol"], v["Ports"] = p.Protocol, ports
+			if platform == "ufw" {
+				v["Ports"] = strings.Replace(ports, "-", ":", 1) // ufw(8) writes ranges so
+			}
+			parts = append(parts, fixes.On(fixes.LetIn, platform, v)...)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []fixes.Fix{fixes.Join(parts)}
+}
+
+// insertRule puts an accept before the rule that decides.
+func insertRule(s Subject) (fixes.Fix, bool) {
+	f := fixes.Fix{
+		ID: "insert-accept", Title: "Accept " + short(s.Address) + " right before the rule that stops it", Where: "pbx",
+		Form: fixes.FormShell, Verify: []string{"sipdoctor why " + short(s.Address)},
+		Note: "Put it into the file or program that loads the rules as well.",
+	}
+	for _, p := range s.Paths {
+		if !stopped(p) || len(p.Insert) == 0 {
+			continue
+		}
+		layer := "iptables"
+		if strings.HasPrefix(p.Insert[0], "nft ") {
+			layer = "nftables"
+		}
+		f.Platform, f.Source = slug(layer), sourceOf(layer)
+		// A rule that is inserted moves the positions behind it: the last first.
+		f.Commands = append(f.Commands, p.Insert...)
+		f.Undo = append(slices.Clone(p.Remove), f.Undo...)
+	}
+	return f, len(f.Commands) > 0
+}

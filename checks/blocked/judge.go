@@ -1,0 +1,295 @@
+package blocked
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// The verdicts on an address.
+const (
+	verdictBlocked = "blocked"
+	verdictPartly  = "partly"
+	verdictAllowed = "allowed"
+	verdictUnknown = "unknown"
+)
+
+// Facts are the stable summary: of the address that was asked for, or of the
+// one that fares worst.
+type Facts struct {
+	Address   string   `json:"address"`
+	Verdict   string   `json:"verdict"`
+	Paths     []Path   `json:"paths"`
+	Blocks    []Block  `json:"blocks"`
+	Roles     []string `json:"roles,omitempty"`
+	Addresses []Facts  `json:"addresses,omitempty"` // all of them, where there are several
+}
+
+func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: o.Notes}
+	if len(o.Subjects) == 0 {
+		j.Skip = "no address to ask about"
+		return j
+	}
+	var all []Facts
+	var unclear []string
+	for _, s := range o.Subjects {
+		f := Facts{Address: short(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		if f.Verdict == verdictUnknown {
+			unclear = append(unclear, f.Address)
+		}
+		all = append(all, f)
+		for _, x := range findings(o, s, f.Verdict) {
+			x.Subject = f.Address
+			j.Findings = append(j.Findings, x)
+		}
+	}
+	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(b.Severity) - weight(a.Severity) })
+	slices.SortStableFunc(all, func(a, b Facts) int { return badness(b.Verdict) - badness(a.Verdict) })
+	facts := all[0]
+	if len(all) > 1 {
+		facts.Addresses = all
+	}
+	j.Facts, j.Summary = facts, summary(o, all)
+	if len(unclear) > 0 {
+		j.Inconclusive = whyUnclear(o, unclear)
+	}
+	return j
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func weight(s checks.Severity) int {
+	return map[checks.Severity]int{checks.Critical: 2, checks.Warning: 1}[s]
+}
+
+func badness(verdict string) int {
+	return slices.Index([]string{verdictAllowed, verdictUnknown, verdictPartly, verdictBlocked}, verdict)
+}
+
+// short writes a single address without its length.
+func short(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// verdict says whether a phone at the subject can use this PBX. Signalling
+// decides: a ban that leaves RTP open still blocks the phone. A port that is
+// closed for everyone counts only if no other lets the subject in.
+func verdict(s Subject) string {
+	if len(s.Paths) == 0 {
+		switch {
+		case len(effectiveBlocks(s)) > 0:
+			return verdictBlocked
+		case s.Use == useGateway:
+			return verdictAllowed // nothing in particular comes from it; no ban is all that is asked
+		}
+		return verdictUnknown
+	}
+	signalling := slices.DeleteFunc(slices.Clone(s.Paths), func(p Path) bool { return p.Purpose == purposeRTP || p.Direction == out })
+	if len(signalling) == 0 {
+		signalling = s.Paths
+	}
+	open, shut, unclear := count(signalling)
+	if open > 0 && shut > 0 {
+		signalling = slices.DeleteFunc(signalling, func(p Path) bool { return p.Everyone && stopped(p) })
+		open, shut, unclear = count(signalling)
+	}
+	if acl := aclBlocks(s); acl && shut == 0 {
+		return verdictBlocked // the packet arrives, and Asterisk itself refuses it
+	}
+	switch {
+	case shut > 0 && open == 0 && unclear == 0:
+		return verdictBlocked
+	case shut > 0:
+		return verdictPartly
+	case unclear > 0:
+		return verdictUnknown
+	}
+	if slices.ContainsFunc(s.Paths, stopped) {
+		for _, p := range s.Paths {
+			if stopped(p) && (!p.Everyone || p.Purpose == purposeRTP) {
+				return verdictPartly
+			}
+		}
+	}
+	return verdictAllowed
+}
+
+func count(list []Path) (open, shut, unclear int) {
+	for _, p := range list {
+		switch {
+		case stopped(p):
+			shut++
+		case p.Verdict == "accept":
+			open++
+		default:
+			unclear++
+		}
+	}
+	return open, shut, unclear
+}
+
+func stopped(p Path) bool { return p.Verdict == "drop" || p.Verdict == "reject" }
+
+// effectiveBlocks are those that stop packets.
+func effectiveBlocks(s Subject) (list []Block) {
+	for _, b := range s.Blocks {
+		if b.Effective {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// aclBlocks reports whether something behind the packet filter refuses the
+// subject.
+func aclBlocks(s Subject) bool {
+	return slices.ContainsFunc(s.Blocks, func(b Block) bool {
+		return b.Effective && slices.Contains([]string{"asterisk-acl", "route", "kamailio"}, b.Layer)
+	})
+}
+
+func summary(o Observed, all []Facts) string {
+	if len(all) == 1 {
+		f := all[0]
+		who := f.Address
+		if len(f.Roles) > 0 {
+			who += " (" + strings.Join(f.Roles, ", ") + ")"
+		}
+		switch f.Verdict {
+		case verdictBlocked:
+			return who + " is blocked" + byWhom(o.Subjects[0])
+		case verdictPartly:
+			return who + " is blocked on some ports" + byWhom(o.Subjects[0])
+		case verdictUnknown:
+			return who + ": it cannot be told whether it is let in"
+		}
+		return who + " is let in" + onPorts(f.Paths)
+	}
+	n := map[string][]string{}
+	for _, f := range all {
+		n[f.Verdict] = append(n[f.Verdict], f.Address)
+	}
+	bad := slices.Concat(n[verdictBlocked], n[verdictPartly])
+	if len(bad) == 0 && len(n[verdictUnknown]) == 0 {
+		return fmt.Sprintf("all %d addresses that matter are let in", len(all))
+	}
+	if len(bad) == 0 {
+		return fmt.Sprintf("%d addresses that matter, none known to be blocked", len(all))
+	}
+	return fmt.Sprintf("%d of %d addresses that matter are blocked: %s", len(bad), len(all), some(bad, 3))
+}
+
+// some writes the first n of a list and how many more there are.
+func some(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
+}
+
+// onPorts says which ports a subject is let in on.
+func onPorts(paths []Path) string {
+	var words []string
+	for _, p := range paths {
+		if p.Verdict == "accept" && p.Direction == in {
+			words = append(words, strings.ToUpper(p.Protocol)+" "+p.Ports)
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " on " + strings.Join(slices.Compact(words), ", ")
+}
+
+// byWhom names the layers that block, in few words.
+func byWhom(s Subject) string {
+	var words, jails []string
+	for _, b := range effectiveBlocks(s) {
+		if kept(s, b) {
+			continue // its owner is named
+		}
+		w := holder(b)
+		switch b.Owner {
+		case "":
+		case "fail2ban", "crowdsec": // they keep a list, and this is not on it
+			w = b.Layer + " (left by " + strings.TrimSpace(b.Owner+" "+b.Jail) + ")"
+		default:
+			w = b.Layer + " (" + b.Owner + ")"
+		}
+		if b.Layer == "fail2ban" {
+			jails = append(jails, b.Jail)
+			continue
+		}
+		if !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	if slices.Sort(jails); len(jails) > 0 {
+		words = append(words, "fail2ban ("+some(slices.Compact(jails), maxNamed)+")")
+	}
+	if len(words) == 0 {
+		for _, p := range s.Paths {
+			if stopped(p) {
+				return " by the firewall: " + p.Rule
+			}
+		}
+		return ""
+	}
+	// Who bans says more than where a ban sits.
+	slices.SortStableFunc(words, func(a, b string) int { return rank(a) - rank(b) })
+	return " by " + some(words, maxNamed)
+}
+
+// maxNamed is how many holders fit into a title.
+const maxNamed = 3
+
+func rank(holder string) int {
+	switch layer := strings.Fields(holder)[0]; {
+	case layer == "fail2ban":
+		return 0
+	case isPlace(layer):
+		return 2
+	}
+	return 1
+}
+
+// isPlace reports whether a layer is where bans are kept rather than who bans.
+func isPlace(layer string) bool {
+	return slices.Contains([]string{"iptables", "nftables", "ipset", "xt_recent"}, layer)
+}
+
+func whyUnclear(o Observed, addresses []string) string {
+	if !o.Root && slices.Contains(o.Unread, "packet filter") {
+		return "the packet filter can be read by root only: run it with sudo"
+	}
+	var reasons []string
+	for _, s := range o.Subjects {
+		for _, p := range s.Paths {
+			for _, r := range p.Reasons {
+				if !slices.Contains(reasons, r) {
+					reasons = append(reasons, r)
+				}
+			}
+		}
+	}
+	if len(reasons) > 0 {
+		return "for " + some(addresses, 3) + " it hangs on what the rules do not tell: " + some(reasons, 3)
+	}
+	if len(o.Notes) > 0 {
+		return o.Notes[0]
+	}
+	return "the packet filter could not be read"
+}

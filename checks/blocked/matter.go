@@ -1,0 +1,172 @@
+package blocked
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// maxSubjects bounds the addresses that are looked at without being asked for.
+// 500 phones behind as many addresses are a large PBX; its first 500 tell.
+const maxSubjects = 500
+
+// resolveTime bounds the look-up of trunks: a name that does not resolve is
+// the dns check's business.
+const resolveTime = 2 * time.Second
+
+// gathered collects the subjects that matter, each once with all its roles.
+type gathered struct {
+	list  []Subject
+	index map[netip.Prefix]int
+	notes []string
+}
+
+func (g *gathered) add(p netip.Prefix, role, use string) {
+	if !p.IsValid() {
+		return
+	}
+	p = p.Masked()
+	i, ok := g.index[p]
+	if !ok {
+		if len(g.list) == maxSubjects {
+			return
+		}
+		i = len(g.list)
+		g.index[p] = i
+		g.list = append(g.list, Subject{Address: p, Use: use})
+	}
+	s := &g.list[i]
+	if s.Use != use {
+		s.Use = "" // several: everything counts
+	}
+	for _, r := range s.Roles {
+		if r == role {
+			return
+		}
+	}
+	s.Roles = append(s.Roles, role)
+}
+
+func (g *gathered) addr(a netip.Addr, role, use string) {
+	if a.IsValid() {
+		g.add(netip.PrefixFrom(a, a.BitLen()), role, use)
+	}
+}
+
+// thoseThatMatter are the addresses a PBX lives from: the administrator, the
+// provider, the trunks, the gateway, the phones.
+func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, ways *server.Ways) gathered {
+	g := gathered{index: map[netip.Prefix]int{}}
+	g.addr(env.Inputs.Admin, "you, over SSH", useAdmin)
+	hosts := map[string]string{} // to resolve, and their roles
+	g.profile(env.Inputs.Profile, hosts)
+	if ast.State != nil {
+		for _, t := range ast.State.Trunks() {
+			if p, err := netip.ParsePrefix(t.Host); err == nil {
+				g.add(p, "trunk "+t.Name, "")
+			} else if a, err := netip.ParseAddr(t.Host); err == nil {
+				g.addr(a, "trunk "+t.Name, "")
+			} else if !t.Cut {
+				hosts[t.Host] = "trunk " + t.Name
+			}
+		}
+	}
+	g.resolve(ctx, env, hosts)
+	for _, gw := range ways.Gateways {
+		g.addr(gw, "gateway", useGateway)
+	}
+	if ast.State != nil {
+		for _, c := range ast.State.Contacts {
+			if c.Addr.IsValid() && !c.Static {
+				g.addr(c.Addr.Addr().Unmap(), "phone "+c.AOR, "")
+			}
+		}
+	}
+	return g
+}
+
+// profile adds the provider's networks and servers.
+func (g *gathered) profile(name string, hosts map[string]string) {
+	if name == "" {
+		return
+	}
+	p, err := netinfo.LoadProfile(name)
+	if err != nil {
+		g.notes = append(g.notes, err.Error())
+		return
+	}
+	for _, s := range p.Subnets {
+		use := ""
+		if s.Use == netinfo.UseMedia {
+			use = purposeRTP
+		}
+		g.add(s.Prefix(), strings.TrimSpace(p.Title+" "+strings.Trim(s.Use, "any")), use)
+	}
+	if p.Kind != netinfo.KindPBX {
+		for _, h := range p.SIP {
+			hosts[h.Host] = p.Title
+		}
+	}
+}
+
+// resolve looks names up, all at once. A bundle is read elsewhere and later:
+// what its names mean there and then, nobody here knows.
+func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[string]string) {
+	if !env.System.Live() || env.Net == nil || len(hosts) == 0 {
+		if len(hosts) > 0 {
+			g.notes = append(g.notes, "trunks that are named, not numbered, were not looked up")
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for host, role := range hosts {
+		wg.Go(func() {
+			addrs, err := env.Net.LookupAddrs(ctx, host)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				g.notes = append(g.notes, "looking up "+host+": "+err.Error())
+			}
+			for _, a := range addrs {
+				g.addr(a.Unmap(), role, "")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The uses of a subject that call for other ports than a phone's.
+const (
+	useAdmin   = "admin"   // SSH
+	useGateway = "gateway" // nothing in particular: only bans count
+)
+
+// portsOf picks the kinds of packet that matter for a use.
+func portsFor(use string, all []server.Ports) []server.Ports {
+	switch use {
+	case useAdmin:
+		ssh := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: 22, Hi: 22})
+		return []server.Ports{{Protocol: "tcp", Set: ssh, Purpose: "ssh"}}
+	case useGateway:
+		return nil
+	case purposeRTP:
+		var list []server.Ports
+		for _, p := range all {
+			if p.Purpose == purposeRTP {
+				list = append(list, p)
+			}
+		}
+		return list
+	}
+	return all
+}

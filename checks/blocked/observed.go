@@ -1,0 +1,121 @@
+package blocked
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Observed is what this machine would do with packets of the addresses asked
+// for, and who said so. The loaded rules are evaluated while they are in
+// memory: what comes of that for an address is kept here, the 100,000 rules
+// are not.
+type Observed struct {
+	Subjects []Subject `json:"subjects,omitempty"`
+	// Notes name what could not be read; Unread are the layers that are
+	// missing because of it.
+	Notes  []string `json:"notes,omitempty"`
+	Unread []string `json:"unread,omitempty"`
+	// Root reports whether the reader might see everything.
+	Root    bool      `json:"root"`
+	When    time.Time `json:"when"`
+	Machine Machine   `json:"machine"`
+}
+
+// Machine is what judging needs to know of the PBX.
+type Machine struct {
+	FreePBX   bool       `json:"freepbx,omitempty"`
+	FirewallD bool       `json:"firewalld,omitempty"`
+	UFW       bool       `json:"ufw,omitempty"`
+	CSF       bool       `json:"csf,omitempty"`
+	CrowdSec  bool       `json:"crowdsec,omitempty"`
+	Fail2ban  bool       `json:"fail2ban,omitempty"`
+	Admin     netip.Addr `json:"admin,omitzero"` // who is logged in over SSH and asks
+	Bundle    string     `json:"bundle,omitempty"`
+}
+
+// Subject is one address, or network, and all that is known about it here.
+type Subject struct {
+	Address netip.Prefix `json:"address"`
+	// Roles are why this address matters: "phone 110", "trunk megafon",
+	// "you, over SSH". Empty for one that was asked for.
+	Roles []string `json:"roles,omitempty"`
+	// Use narrows what is asked about: rtp, admin, gateway; empty: all of it.
+	Use    string  `json:"use,omitempty"`
+	Paths  []Path  `json:"paths,omitempty"`
+	Blocks []Block `json:"blocks,omitempty"`
+	// Trusted are the lists that let the address in, jails that ignore it.
+	Ignored []string `json:"ignored,omitempty"`
+	Near    []Near   `json:"near,omitempty"`
+	Phones  []string `json:"phones,omitempty"` // extensions registered from it
+	Failing *Failing `json:"failing,omitempty"`
+}
+
+// Path is what the packet filter does with one kind of packet of the subject.
+type Path struct {
+	Direction string   `json:"direction"`         // in, or out for this machine's own packets
+	Sources   string   `json:"sources,omitempty"` // the part of the subject, where it is not all of it
+	Protocol  string   `json:"protocol"`          // udp or tcp
+	Ports     string   `json:"ports"`             // of this machine
+	Purpose   string   `json:"purpose,omitempty"` // sip, rtp; empty for ports that were asked for
+	Verdict   string   `json:"verdict"`           // accept drop reject maybe
+	Rule      string   `json:"rule"`              // that decides
+	Table     string   `json:"table,omitempty"`   // tool, table and chain of it
+	Trace     []string `json:"trace"`
+	Reasons   []string `json:"reasons,omitempty"` // of maybe
+	// Everyone reports that an address nothing is known about fares the same:
+	// the port is closed, nobody is banned.
+	Everyone bool `json:"everyone,omitempty"`
+	// Established is the verdict for a connection that exists already, where
+	// it differs.
+	Established string `json:"established,omitempty"`
+	// Insert puts an accept right before the rule that decides, and Remove
+	// takes it away again. Empty where that is not possible.
+	Insert []string `json:"insert,omitempty"`
+	Remove []string `json:"remove,omitempty"`
+}
+
+// Block is one thing that holds the subject.
+type Block struct {
+	Layer     string       `json:"layer"`
+	Where     string       `json:"where"`  // table, set, file, list
+	Object    string       `json:"object"` // the rule, element or line itself
+	Jail      string       `json:"jail"`   // of fail2ban, or the scenario of CrowdSec
+	Prefix    netip.Prefix `json:"prefix,omitzero"`
+	Since     time.Time    `json:"since,omitzero"`
+	Until     time.Time    `json:"until,omitzero"` // zero: not known, or for good
+	Permanent bool         `json:"permanent,omitempty"`
+	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments
+	Count     int          `json:"count,omitempty"`   // how often it was banned
+	// Effective reports whether it stops any of the packets asked about.
+	Effective bool   `json:"effective"`
+	Why       string `json:"why_not,omitempty"` // it does not bite
+	// Owner is the layer that put the object there and would put it back:
+	// fail2ban for its chains and sets.
+	Owner string   `json:"owner,omitempty"`
+	Free  []string `json:"free,omitempty"` // commands that take the block away
+	Undo  []string `json:"undo,omitempty"`
+	// Wait is a command that returns when the owner has taken the object away,
+	// where that takes it a while.
+	Wait string `json:"wait,omitempty"`
+}
+
+// Near is a limit that the subject comes close to.
+type Near struct {
+	Layer string `json:"layer"` // fail2ban, xt_recent
+	Name  string `json:"name"`  // jail or list
+	Count int    `json:"count"`
+	Limit int    `json:"limit"`
+	SpanS int64  `json:"span_s"`
+}
+
+// Failing is what the subject keeps doing wrong, as the logs tell.
+type Failing struct {
+	Count    int       `json:"count"`
+	SpanS    int64     `json:"span_s"` // from the first to the last of them
+	Last     time.Time `json:"last"`
+	Account  string    `json:"account,omitempty"` // extension it tries most
+	Reason   string    `json:"reason,omitempty"`  // wrong password, unknown extension
+	Lines    []string  `json:"lines,omitempty"`   // the newest
+	SinceBan int       `json:"since_ban"`         // of them after the ban began
+	Rearms   bool      `json:"rearms"`            // at this rate it is banned again once freed
+}

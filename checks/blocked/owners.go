@@ -1,0 +1,122 @@
+package blocked
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
+	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+)
+
+// attribute says whose doing the rules, elements and entries are that the
+// subject was found in. What a jail put there belongs to that jail: a ban of it
+// bites if one of its objects does, and lifting the ban takes them away.
+func attribute(st *fail2ban.State, jails, others, filter []Block) {
+	for i := range filter {
+		if b := &filter[i]; b.Owner == "fail2ban" {
+			b.Jail = jailOf(st, b.Jail, jails)
+		}
+	}
+	for i := range others {
+		b := &others[i]
+		k := slices.IndexFunc(jails, func(h Block) bool { return h.Prefix == b.Prefix && writesTo(st, h.Jail, b.Layer) })
+		if k >= 0 {
+			b.Owner, b.Jail = "fail2ban", jails[k].Jail
+		}
+	}
+	for i := range jails {
+		h := &jails[i]
+		h.Effective, h.Why = bites(st, h.Jail, append(slices.Clone(filter), others...))
+	}
+}
+
+// jailOf is the jail behind the name that an action gives to its chain or set:
+// one that holds the subject, if it is not the only one.
+func jailOf(st *fail2ban.State, object string, holding []Block) string {
+	names := st.JailsOf("f2b-" + object)
+	for _, h := range holding {
+		if slices.Contains(names, h.Jail) {
+			return h.Jail
+		}
+	}
+	if len(names) > 0 {
+		return names[0]
+	}
+	return object
+}
+
+// writesTo reports whether a jail bans by an entry in another layer.
+func writesTo(st *fail2ban.State, jail, layer string) bool {
+	begins := map[string]string{
+		bans.LayerRoute: "route", bans.LayerUFW: "ufw", bans.LayerFirewalld: "firewallcmd-rich", bans.LayerHostsDeny: "hostsdeny",
+		bans.LayerAPF: "apf", bans.LayerCSF: "csf",
+	}[layer]
+	return begins != "" && slices.ContainsFunc(actionsOf(st, jail), func(a fail2ban.Action) bool { return strings.HasPrefix(a.File, begins) })
+}
+
+func actionsOf(st *fail2ban.State, jail string) []fail2ban.Action {
+	for _, j := range st.Jails {
+		if j.Name == jail {
+			return j.Actions
+		}
+	}
+	return nil
+}
+
+// bites reports whether something that stops the subject is a jail's doing, or
+// why nothing is.
+func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
+	why := "no rule of the jail stops the packets that were asked about"
+	for _, b := range places {
+		if b.Owner == "fail2ban" && b.Jail == jail {
+			if b.Effective {
+				return true, ""
+			}
+			why = b.Why
+		}
+	}
+	for _, a := range actionsOf(st, jail) {
+		if covers := strings.TrimSpace(a.Protocol + " " + a.Port); a.Blocks && !a.AllPorts && covers != "" {
+			return false, "the jail's action covers " + covers + " only, or a rule before it accepts"
+		}
+	}
+	return false, why
+}
+
+// kept reports whether a block goes away by itself when the layer that put it
+// there lifts its ban.
+func kept(s Subject, b Block) bool {
+	return b.Owner != "" && slices.ContainsFunc(s.Blocks, func(o Block) bool {
+		return o.Layer == b.Owner && len(o.Free) > 0 && (b.Owner != "fail2ban" || o.Jail == b.Jail)
+	})
+}
+
+// once leaves one of several blocks that are the same object met by several
+// rules.
+func once(list []Block) (out []Block) {
+	type key struct {
+		layer, where, object string
+		prefix               netip.Prefix
+	}
+	at := map[key]int{}
+	for _, b := range list {
+		k := key{b.Layer, b.Where, b.Object, b.Prefix}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(out)
+			out = append(out, b)
+			continue
+		}
+		out[i].Effective = out[i].Effective || b.Effective
+		if out[i].Effective {
+			out[i].Why = ""
+		}
+		for _, r := range b.Reasons {
+			if !slices.Contains(out[i].Reasons, r) {
+				out[i].Reasons = append(out[i].Reasons, r)
+			}
+		}
+	}
+	return out
+}

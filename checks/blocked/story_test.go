@@ -1,0 +1,164 @@
+package blocked
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
+)
+
+// A server with one address and a default route by eth0.
+const routes = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},
+{"dst":"192.0.2.0/24","dev":"eth0","table":"main"},{"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"}]`
+
+func pbx(prints map[string]string) *pbxtest.PBX {
+	p := &pbxtest.PBX{Prints: map[string]string{
+		"ip -j route show table all": routes,
+		"nft -j list tables":         `{"nftables": []}`, "iptables-nft-save -c": "", "ip6tables-nft-save -c": "",
+	}, Files: map[string]string{}}
+	for k, v := range prints {
+		p.Prints[k] = v
+	}
+	return p
+}
+
+func asked(list ...string) checks.Inputs {
+	var in checks.Inputs
+	for _, a := range list {
+		p, err := netip.ParsePrefix(a)
+		if err != nil {
+			addr := netip.MustParseAddr(a)
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		in.Addresses = append(in.Addresses, p)
+	}
+	return in
+}
+
+func table(rules ...string) string {
+	return "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" + strings.Join(rules, "\n") + "\nCOMMIT\n"
+}
+
+func TestWhyAnAddressIsBlocked(t *testing.T) {
+	const ban = "-A f2b-sip -s 198.51.100.7/32 -j REJECT --reject-with icmp-port-unreachable"
+	for _, tt := range []struct {
+		name    string
+		rules   []string
+		prints  map[string]string
+		in      checks.Inputs
+		verdict string
+		says    string   // in the title of the first finding
+		ids     []string // of the findings
+		run     []string // commands of the first fix
+	}{
+		{
+			name: "nobody is banned", in: asked("198.51.100.7"), verdict: "allowed",
+		}, {
+			name: "a ban of fail2ban on both protocols", in: asked("198.51.100.7"), verdict: "blocked",
+			rules: []string{":f2b-sip - [0:0]", "-A INPUT -p udp -m multiport --dports 5060,5061 -j f2b-sip", "-A INPUT -p tcp -m multiport --dports 5060,5061 -j f2b-sip", ban, "-A f2b-sip -j RETURN"},
+			says:  "198.51.100.7 is blocked by iptables (left by fail2ban sip)", ids: []string{"blocked.banned"},
+			run: []string{"iptables-nft -t filter -D f2b-sip -s 198.51.100.7/32 -j REJECT --reject-with icmp-port-unreachable"},
+		}, {
+			name: "another address in the same chain", in: asked("198.51.100.8"), verdict: "allowed",
+			rules: []string{":f2b-sip - [0:0]", "-A INPUT -p udp -m multiport --dports 5060,5061 -j f2b-sip", ban, "-A f2b-sip -j RETURN"},
+		}, {
+			name: "a ban on TCP spares a phone that uses UDP", in: asked("198.51.100.7"), verdict: "partly",
+			rules: []string{":f2b-sip - [0:0]", "-A INPUT -p tcp -m multiport --dports 5060,5061 -j f2b-sip", ban, "-A f2b-sip -j RETURN"},
+			says:  "on some ports", ids: []string{"blocked.banned"},
+		}, {
+			name: "a ban behind the rule that accepts everybody does not bite", in: asked("198.51.100.7"), verdict: "allowed",
+			rules: []string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP"},
+			says:  "does not bite", ids: []string{"blocked.ineffective"},
+		}, {
+			name: "a whole network is banned: an accept goes before it", in: asked("198.51.100.7"), verdict: "blocked",
+			rules: []string{"-A INPUT -i lo -j ACCEPT", "-A INPUT -s 198.51.100.0/24 -j DROP"},
+			says:  "is blocked by iptables", ids: []string{"blocked.banned"},
+			run: []string{
+				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p udp -m multiport --dports 5060 -j ACCEPT",
+				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p tcp -m multiport --dports 5060:5061 -j ACCEPT",
+				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p udp -m multiport --dports 10000:20000 -j ACCEPT",
+			},
+		}, {
+			name: "an ipset holds it twice over", in: asked("198.51.100.7"), verdict: "blocked",
+			rules:  []string{"-A INPUT -m set --match-set f2b-a src -j DROP", "-A INPUT -m set --match-set f2b-b src -j DROP"},
+			prints: map[string]string{"ipset save": "create f2b-a hash:ip family inet timeout 600\nadd f2b-a 198.51.100.7 timeout 300\ncreate f2b-b hash:ip family inet\nadd f2b-b 198.51.100.7\n"},
+			says:   "is blocked by ipset", ids: []string{"blocked.banned"},
+			run: []string{"ipset del f2b-a 198.51.100.7", "ipset del f2b-b 198.51.100.7"},
+		}, {
+			name: "no rule lets anybody in", in: asked("198.51.100.7"), verdict: "blocked",
+			rules: []string{"-P INPUT DROP", "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A INPUT -j DROP"},
+			says:  "The firewall does not let 198.51.100.7 in", ids: []string{"blocked.not-let-in"},
+		}, {
+			name: "SIP is let in, RTP only as an answer", in: asked("198.51.100.7"), verdict: "partly",
+			rules: []string{"-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A INPUT -p udp --dport 5060 -j ACCEPT", "-A INPUT -p tcp --dport 5060:5061 -j ACCEPT", "-A INPUT -j DROP"},
+			says:  "RTP from 198.51.100.7 is let in only as an answer", ids: []string{"blocked.not-let-in"},
+		}, {
+			name: "a port that is closed for everyone is no ban", in: asked("198.51.100.7"), verdict: "allowed",
+			rules: []string{"-A INPUT -p udp --dport 5060 -j ACCEPT", "-A INPUT -p udp --dport 10000:20000 -j ACCEPT", "-A INPUT -j DROP"},
+		}, {
+			name: "a limit decides, and nobody knows how", in: asked("198.51.100.7"), verdict: "unknown",
+			rules: []string{"-A INPUT -p udp --dport 5060 -m limit --limit 5/sec -j ACCEPT", "-A INPUT -p udp --dport 5060 -j DROP"},
+			ids:   nil,
+		}, {
+			name: "one of a network is banned", in: asked("198.51.100.0/24"), verdict: "partly",
+			rules: []string{"-A INPUT -s 198.51.100.7/32 -j DROP"},
+			says:  "198.51.100.0/24 is blocked on some ports", ids: []string{"blocked.banned"},
+		}, {
+			name: "only the ports that were asked for count", in: checks.Inputs{Addresses: asked("198.51.100.7").Addresses, UDPPorts: "5060"}, verdict: "allowed",
+			rules: []string{"-A INPUT -s 198.51.100.7/32 -p tcp -j DROP"},
+			says:  "does not bite", ids: []string{"blocked.ineffective"},
+		}, {
+			name: "a black hole in the routes", in: asked("198.51.100.7"), verdict: "blocked",
+			prints: map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
+			says:   "is blocked by route", ids: []string{"blocked.banned"},
+			run: []string{"ip route del blackhole 198.51.100.7"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := pbx(tt.prints)
+			var rules []string
+			for _, r := range tt.rules {
+				if !strings.HasPrefix(r, "-P ") {
+					rules = append(rules, r)
+				}
+			}
+			p.Prints["iptables-nft-save -c"] = table(rules...)
+			r := p.Look(t, Check(), tt.in)
+			if f := r.Facts.(Facts); f.Verdict != tt.verdict {
+				t.Errorf("verdict %s, want %s: %s %s", f.Verdict, tt.verdict, r.Summary, r.Reason)
+			}
+			var ids []string
+			for _, f := range r.Findings {
+				ids = append(ids, f.ID)
+			}
+			if !slices.Equal(ids, tt.ids) {
+				t.Errorf("findings %v, want %v: %+v", ids, tt.ids, r.Facts.(Facts).Blocks)
+			}
+			if len(r.Findings) == 0 {
+				return
+			}
+			if f := r.Findings[0]; !strings.Contains(f.Title, tt.says) {
+				t.Errorf("it says %q, without %q", f.Title, tt.says)
+			}
+			if tt.run != nil && len(r.Findings[0].Fixes) > 0 {
+				if got := r.Findings[0].Fixes[0].Commands; !slices.Equal(got, tt.run) {
+					t.Errorf("the cure is\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(tt.run, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// Without root nothing is said about packets, and what root would add is.
+func TestWithoutRootNothingIsClaimed(t *testing.T) {
+	p := pbx(nil)
+	p.NotRoot = true
+	p.Denied = []string{"iptables-nft-save -c", "ip6tables-nft-save -c", "nft -j list tables", "ipset save"}
+	r := p.Look(t, Check(), asked("198.51.100.7"))
+	if r.Status != checks.Inconclusive || !strings.Contains(r.Reason, "sudo") {
+		t.Errorf("%s: %q", r.Status, r.Reason)
+	}
+}

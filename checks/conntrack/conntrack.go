@@ -1,0 +1,166 @@
+// Package conntrack is the check of what the PBX's own kernel does with SIP:
+// whether its helper rewrites it, whether the connection table is full, and
+// whether it forgets a trunk's flow between two registrations.
+package conntrack
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "conntrack", Group: "pbx", Title: "The kernel leaves SIP alone and remembers it long enough",
+		Doc: `Looks at connection tracking on the PBX itself. Nothing is sent or changed.
+
+fail: a rule hands SIP to the kernel's helper, which rewrites addresses and
+drops calls it does not understand; or the table is nearly full, so that new
+calls are dropped.
+warn: a trunk registers less often than the kernel remembers a UDP flow, and the
+firewall lets its calls in only as answers: after the silence they are dropped.
+Skipped where the kernel tracks no connections.`,
+		Timeout: 20 * time.Second, // the packet filter's listing
+	}, observe, judge)
+}
+
+// Observed is the state of connection tracking and what hangs on it.
+type Observed struct {
+	State   netinfo.ConntrackState `json:"state"`
+	Helpers []Helper               `json:"helpers,omitempty"`
+	Trunks  []Trunk                `json:"trunks,omitempty"`
+	Notes   []string               `json:"notes,omitempty"`
+	Unread  bool                   `json:"unread,omitempty"` // rules that need root
+}
+
+// Helper is a rule that hands SIP to the kernel's helper.
+type Helper struct {
+	Rule  string   `json:"rule"`
+	Where string   `json:"where"`
+	Do    []string `json:"do,omitempty"` // removes it
+	Undo  []string `json:"undo,omitempty"`
+}
+
+// Trunk is a registration of this PBX with a provider.
+type Trunk struct {
+	Name   string     `json:"name"`
+	Addr   netip.Addr `json:"addr"`
+	EveryS int        `json:"every_s"` // between two registrations or OPTIONS
+	New    string     `json:"new"`     // verdict on a first packet of the provider
+	Answer string     `json:"answer"`  // on one of a flow that is remembered
+	Rule   string     `json:"rule"`
+	Insert []string   `json:"insert,omitempty"`
+	Remove []string   `json:"remove,omitempty"`
+}
+
+// defaultExpiration is how long Asterisk's registrations ask to last, in
+// seconds (res_pjsip_outbound_registration, expiration).
+const defaultExpiration = 3600
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	srv := env.Server()
+	var o Observed
+	o.State, o.Notes = netinfo.ReadConntrack(env.System)
+	filter := srv.Filter(ctx)
+	for _, u := range filter.Unread {
+		o.Unread = o.Unread || u.Privilege
+	}
+	o.Helpers = helpers(filter.Rules)
+	ast := srv.Asterisk(ctx)
+	if ast.State != nil && !o.Unread {
+		o.trunks(ctx, env, srv, ast.State)
+	}
+	return o, ctx.Err()
+}
+
+// helpers are the rules that attach the SIP helper.
+func helpers(rules *packetfilter.Ruleset) (list []Helper) {
+	for _, t := range rules.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				attaches := slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
+					h, ok := x.(*packetfilter.Helper)
+					return ok && h.Name == "sip"
+				})
+				if !attaches {
+					continue
+				}
+				step := packetfilter.Step{Chain: c, Rule: r}
+				change := step.Delete()
+				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Do: change.Do, Undo: change.Undo})
+			}
+		}
+	}
+	return list
+}
+
+// trunks takes a provider's call through the rules, as a first packet and as
+// one that a remembered flow covers.
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State) {
+	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
+	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
+	if sip < 0 {
+		return // no UDP, no UDP flow that is forgotten
+	}
+	ports := srv.Asterisk(ctx).Wanted()[sip]
+	for _, r := range st.Registrations {
+		if r.Cut || r.Transport == "tcp" || r.Transport == "tls" {
+			continue
+		}
+		for _, a := range addresses(ctx, env, r.Server) {
+			c := packetfilter.Class{
+				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
+				Hook: packetfilter.HookInput, In: ways.Interface(a), State: packetfilter.StateNew,
+			}
+			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
+			if t.EveryS == 0 {
+				t.EveryS = defaultExpiration
+			}
+			for _, x := range filter.Rules.Evaluate(c).Outcomes {
+				if x.Verdict != packetfilter.Accepted {
+					t.New, t.Rule = string(x.Verdict), server.RulePlace(x.Decider)+": "+server.RuleText(x.Decider)
+					allow := x.Decider.AllowBefore(c.Src[0], c.Protocol, ports.Set)
+					t.Insert, t.Remove = allow.Do, allow.Undo
+				}
+			}
+			c.State = packetfilter.StateEstablished
+			t.Answer = "accept"
+			for _, x := range filter.Rules.Evaluate(c).Outcomes {
+				if x.Verdict != packetfilter.Accepted {
+					t.Answer = string(x.Verdict)
+				}
+			}
+			for _, e := range st.Endpoints {
+				if e.Name == r.Name && e.Qualify > 0 {
+					t.EveryS = min(t.EveryS, e.Qualify)
+				}
+			}
+			o.Trunks = append(o.Trunks, t)
+		}
+	}
+}
+
+// addresses are those of a host, as far as they can be had here.
+func addresses(ctx context.Context, env *checks.Env, host string) []netip.Addr {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}
+	}
+	if !env.System.Live() || env.Net == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a name that does not resolve is the dns check's business
+	defer cancel()
+	list, err := env.Net.LookupAddrs(ctx, host)
+	if err != nil {
+		return nil
+	}
+	return list
+}

@@ -1,0 +1,158 @@
+package conntrack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Facts are the stable summary. Numbers are -1 where the kernel did not tell.
+type Facts struct {
+	Tracks           bool     `json:"tracks"`
+	Count            int      `json:"count"`
+	Max              int      `json:"max"`
+	UDPTimeout       int      `json:"udp_timeout_s"`
+	UDPStreamTimeout int      `json:"udp_stream_timeout_s"`
+	SIPHelper        bool     `json:"sip_helper"` // something attaches it
+	Forgotten        []string `json:"forgotten_trunks"`
+}
+
+// The shares of a full table that matter. At 95 % a burst of calls meets the
+// limit: each takes four entries.
+const (
+	nearlyFull = 0.8
+	full       = 0.95
+)
+
+func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+	s := o.State
+	f := Facts{
+		Tracks: s.Loaded, Count: s.Count, Max: s.Max, UDPTimeout: s.UDPTimeout, UDPStreamTimeout: s.UDPStreamTimeout,
+		SIPHelper: len(o.Helpers) > 0 || s.AutoHelper && s.SIPHelper, Forgotten: []string{},
+	}
+	j := checks.Judgement{Notes: o.Notes}
+	if f.SIPHelper {
+		j.Findings = append(j.Findings, helperFinding(o))
+	}
+	if share := s.Full(); share >= nearlyFull {
+		j.Findings = append(j.Findings, fullTable(s, share))
+	}
+	for _, t := range o.Trunks {
+		if forgotten(t, s) {
+			f.Forgotten = append(f.Forgotten, t.Name)
+			j.Findings = append(j.Findings, forgottenTrunk(t, s))
+		}
+	}
+	j.Facts = f
+	switch {
+	case !s.Loaded:
+		j.Summary, j.Skip = "the kernel tracks no connections", "the kernel tracks no connections here"
+	case o.Unread && len(j.Findings) == 0:
+		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", "the packet filter can be read by root only: run it with sudo"
+	case len(j.Findings) > 0:
+		j.Summary = strings.ToLower(j.Findings[0].Title[:1]) + j.Findings[0].Title[1:]
+	default:
+		j.Summary = fmt.Sprintf("no SIP helper, %s of %s connections, UDP remembered %s", number(s.Count), number(s.Max), seconds(s.UDPStreamTimeout))
+	}
+	return j
+}
+
+func number(n int) string {
+	if n < 0 {
+		return "an unknown number"
+	}
+	return fmt.Sprint(n)
+}
+
+func seconds(n int) string {
+	if n < 0 {
+		return "for an unknown time"
+	}
+	return fmt.Sprintf("%d s", n)
+}
+
+func helperFinding(o Observed) checks.Finding {
+	f := checks.Finding{
+		ID: "conntrack.sip-helper", Severity: checks.Critical, Confidence: checks.Certain,
+		Title: "This PBX's own kernel hands SIP to its helper (SIP ALG)",
+		Explanation: "The helper reads every message on port 5060 and drops what it does not understand, an INVITE whose RTP port is taken for one; with NAT on this machine it rewrites them as well. " +
+			"Asterisk knows how to handle NAT itself.",
+	}
+	fix := fixes.Fix{
+		ID: "remove-helper-rules", Title: "Remove the rules that hand SIP to the helper", Where: "pbx", Platform: "linux-iptables", Form: fixes.FormShell,
+		Verify: []string{"sipdoctor pbx conntrack"}, Source: "iptables-extensions(8), CT",
+		Note: "Remove it as well from the file or program that loads the rules. Calls that are tracked already keep the helper until they end.",
+	}
+	for _, h := range o.Helpers {
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: h.Where, Got: h.Rule})
+		fix.Commands = append(fix.Commands, h.Do...)
+		fix.Undo = slices.Concat(h.Undo, fix.Undo)
+	}
+	if o.State.AutoHelper && len(o.Helpers) == 0 {
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "net.netfilter.nf_conntrack_helper", Want: "0", Got: "1"})
+		fix.Title = "Keep the kernel from attaching helpers by itself"
+		fix.Commands = []string{"sysctl -w net.netfilter.nf_conntrack_helper=0"}
+		fix.Undo = []string{"sysctl -w net.netfilter.nf_conntrack_helper=1"}
+		fix.Source = "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst"
+	}
+	if len(fix.Commands) > 0 {
+		f.Fixes = []fixes.Fix{fix}
+	}
+	return f
+}
+
+func fullTable(s netinfo.ConntrackState, share float64) checks.Finding {
+	f := checks.Finding{
+		ID: "conntrack.table-full", Severity: checks.Warning, Confidence: checks.Certain,
+		Title:       fmt.Sprintf("The connection table is %d %% full: %d of %d", int(share*100), s.Count, s.Max),
+		Explanation: "When it is full the kernel drops new flows: registrations and calls fail at random, and the log says \"nf_conntrack: table full, dropping packet\".",
+		Evidence:    []checks.Evidence{{Name: "nf_conntrack_count", Want: fmt.Sprintf("well below %d", s.Max), Got: fmt.Sprint(s.Count)}},
+		Fixes: []fixes.Fix{{
+			ID: "raise-conntrack-max", Title: "Double the size of the connection table", Where: "pbx", Platform: "linux-iptables", Form: fixes.FormShell,
+			Commands: []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", s.Max*2)},
+			Undo:     []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", s.Max)},
+			Verify:   []string{"sipdoctor pbx conntrack"}, Note: "An entry takes some 320 bytes of kernel memory. Put it into /etc/sysctl.d to keep it.",
+			Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst",
+		}},
+	}
+	if share >= full {
+		f.Severity = checks.Critical
+	}
+	return f
+}
+
+// forgotten reports whether a provider's call is let in only while the kernel
+// remembers the flow, and that is not always.
+func forgotten(t Trunk, s netinfo.ConntrackState) bool {
+	return s.UDPStreamTimeout > 0 && t.EveryS > s.UDPStreamTimeout && t.Answer == "accept" && (t.New == "drop" || t.New == "reject")
+}
+
+func forgottenTrunk(t Trunk, s netinfo.ConntrackState) checks.Finding {
+	f := checks.Finding{
+		ID: "conntrack.trunk-forgotten", Severity: checks.Warning, Confidence: checks.Certain,
+		Title: fmt.Sprintf("Calls from trunk %s (%s) are dropped after %d s of silence", t.Name, t.Addr, s.UDPStreamTimeout),
+		Explanation: fmt.Sprintf("The firewall lets %s in only as an answer. The kernel remembers a UDP flow for %d s, and this PBX sends to the trunk every %d s: in between, inbound calls meet a closed door.",
+			t.Addr, s.UDPStreamTimeout, t.EveryS),
+		Evidence: []checks.Evidence{
+			{Name: "first packet of " + t.Addr.String(), Want: "accept", Got: t.New + " by " + t.Rule},
+			{Name: "nf_conntrack_udp_timeout_stream", Want: fmt.Sprintf("above %d s", t.EveryS), Got: fmt.Sprintf("%d s", s.UDPStreamTimeout)},
+		},
+		Advice: []string{"Or let Asterisk ask the trunk every 60 s: qualify_frequency=60 in its AOR."},
+	}
+	if len(t.Insert) > 0 {
+		platform, source := "linux-iptables", "iptables(8)"
+		if strings.HasPrefix(t.Insert[0], "nft ") {
+			platform, source = "linux-nftables", "nft(8)"
+		}
+		f.Fixes = []fixes.Fix{{
+			ID: "let-trunk-in", Title: "Let the trunk's address in", Where: "pbx", Platform: platform, Form: fixes.FormShell,
+			Commands: t.Insert, Undo: t.Remove, Verify: []string{"sipdoctor why " + t.Addr.String()},
+			Note: "Put it into the file or program that loads the rules as well.", Source: source,
+		}}
+	}
+	return f
+}

@@ -1,0 +1,153 @@
+// Package firewall is the check of the PBX's own packet filter: whether it
+// opens the ports that Asterisk uses, to those who have not been banned.
+package firewall
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "firewall", Group: "pbx", Title: "The firewall opens the ports that Asterisk uses",
+		Doc: `Compares the ports that Asterisk is set to use with the loaded packet filter and
+with the sockets that are open.
+
+The RTP range (rtp.conf, or the running server) and the SIP ports (its
+transports) are taken through the rules as packets of an address that no rule
+names. Nothing is sent.
+
+fail: a part of the RTP range is closed and another open: calls that get a port
+of the closed part are silent, at random. Or Asterisk does not listen on a SIP
+port it is set to.
+warn: the whole RTP range is closed to those who are not listed.
+inconclusive: the rules could not be read, or hang on what they do not tell.
+Without root the rules cannot be read.`,
+		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
+	}, observe, judge)
+}
+
+// Observed is what the rules do with a stranger's packets, and what listens.
+type Observed struct {
+	Asterisk bool     `json:"asterisk"` // there is one
+	Running  bool     `json:"running"`
+	RTP      string   `json:"rtp"`      // "10000-20000"
+	RTPFrom  string   `json:"rtp_from"` // where that stands
+	Parts    []Part   `json:"parts,omitempty"`
+	Sockets  []Socket `json:"sockets,omitempty"`
+	Root     bool     `json:"root"`
+	Unread   bool     `json:"unread,omitempty"` // the packet filter was not read
+	Managers []string `json:"managers,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+}
+
+// Part is a part of the ports that fares alike.
+type Part struct {
+	Protocol string   `json:"protocol"`
+	Ports    string   `json:"ports"`
+	Purpose  string   `json:"purpose"` // sip or rtp
+	Verdict  string   `json:"verdict"` // accept drop reject maybe
+	Rule     string   `json:"rule"`
+	Table    string   `json:"table,omitempty"`
+	Reasons  []string `json:"reasons,omitempty"`
+	Insert   []string `json:"insert,omitempty"` // accepts everyone right before the rule that decides
+	Remove   []string `json:"remove,omitempty"`
+}
+
+// Socket is a SIP port that Asterisk is set to, and whether something listens.
+type Socket struct {
+	Protocol  string `json:"protocol"`
+	Port      uint16 `json:"port"`
+	Listening bool   `json:"listening"`
+	Program   string `json:"program,omitempty"`
+	At        string `json:"at,omitempty"` // FILE:LINE that sets it
+}
+
+// stranger is an address that no rule names: of a network reserved for the
+// future (RFC 1112, section 4), whose packets nobody routes.
+var stranger = netip.MustParsePrefix("240.255.255.254/32")
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	srv := env.Server()
+	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
+	o := Observed{Root: env.System.Root(), Notes: ast.Notes}
+	if ast.State != nil {
+		o.Asterisk, o.Running, o.RTPFrom = true, ast.State.Running, ast.State.RTP.From
+		if ast.State.FreePBX {
+			o.Managers = append(o.Managers, "freepbx")
+		}
+	}
+	o.sockets(ctx, env, ast)
+	filter := srv.Filter(ctx)
+	for _, u := range filter.Unread {
+		o.Notes = append(o.Notes, fmt.Sprintf("%s: %v", u.What, u.Err))
+		o.Unread = o.Unread || u.Privilege
+	}
+	for _, ports := range ast.Wanted() {
+		if ports.Purpose == "rtp" {
+			o.RTP = server.WritePorts(ports.Set)
+		}
+		if !o.Unread {
+			o.Parts = append(o.Parts, parts(filter.Rules, ways, ports)...)
+		}
+	}
+	return o, ctx.Err()
+}
+
+// parts takes a stranger's packets to some ports through the rules.
+func parts(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) (list []Part) {
+	c := packetfilter.Class{
+		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
+		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
+	}
+	for _, a := range ways.Local {
+		if a.Is4() && !a.IsLoopback() {
+			c.Local = append(c.Local, a)
+		}
+	}
+	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	for _, o := range rules.Evaluate(c).Outcomes {
+		p := Part{
+			Protocol: ports.Protocol, Ports: server.WritePorts(o.Region.DstPort), Purpose: ports.Purpose,
+			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
+		}
+		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
+			allow := o.Decider.AllowBefore(everyone, c.Protocol, o.Region.DstPort)
+			p.Insert, p.Remove = allow.Do, allow.Undo
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// sockets compares the transports with what listens.
+func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) {
+	if ast.State == nil {
+		return
+	}
+	open, notes := netinfo.ReadSockets(ctx, env.System)
+	o.Notes = append(o.Notes, notes...)
+	if len(open) == 0 {
+		return // nothing is known; silence is no proof
+	}
+	for _, t := range ast.State.Transports {
+		protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
+		if protocol == "" || t.Bind.Port() == 0 {
+			continue
+		}
+		addr := t.Bind.Addr()
+		if addr.IsUnspecified() {
+			addr = netip.Addr{}
+		}
+		s, ok := netinfo.Listens(open, protocol, addr, t.Bind.Port())
+		o.Sockets = append(o.Sockets, Socket{Protocol: protocol, Port: t.Bind.Port(), Listening: ok, Program: s.Program, At: t.At})
+	}
+}
