@@ -59,16 +59,19 @@ func (o *reporting) validate() error {
 	return o.validateOutput()
 }
 
-func (o *reporting) validateOutput() error {
-	if o.output == "" {
+func (o *reporting) validateOutput() error { return validateFile("--output", o.output) }
+
+// validateFile refuses a file that cannot be written where the flag names it.
+func validateFile(flag, name string) error {
+	if name == "" {
 		return nil
 	}
-	if info, err := os.Stat(o.output); err == nil && info.IsDir() {
-		return usagef("--output %s is a directory; name a file", o.output)
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return usagef("%s %s is a directory; name a file", flag, name)
 	}
-	info, err := os.Stat(filepath.Dir(o.output))
+	info, err := os.Stat(filepath.Dir(name))
 	if err != nil || !info.IsDir() {
-		return usagef("--output %s: there is no directory %s", o.output, filepath.Dir(o.output))
+		return usagef("%s %s: there is no directory %s", flag, name, filepath.Dir(name))
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ No network?  sipdoctor lab sip-alg`,
 	root.SetFlagErrorFunc(explainFlagError)
 	root.AddCommand(
 		newCheckCommand(s),
+		newWhyCommand(s),
+		newPBXCommand(s),
+		newFixCommand(s),
 		newServeCommand(s),
 		newLabCommand(s),
 		newReportCommand(s),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -193,6 +194,7 @@ type second struct {
 	fingerprint string
 	blocks      bool // it says that it opens blocks of ports
 	pid         int
+	ready       time.Duration // from before its start to its first line
 	kill        func()
 }
 
@@ -204,12 +206,16 @@ func (o *office) apart(t testing.TB, through []string, args ...string) second {
 	if err != nil {
 		t.Fatal(err)
 	}
+	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	r := second{pid: cmd.Process.Pid, kill: sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })}
 	t.Cleanup(r.kill)
 	for lines := bufio.NewScanner(out); lines.Scan() && r.fingerprint == ""; {
+		if r.ready == 0 {
+			r.ready = time.Since(begin)
+		}
 		r.blocks = r.blocks || strings.Contains(lines.Text(), "ports at a time")
 		r.fingerprint = fingerprintPattern.FindString(lines.Text())
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	fewEvidence = 6
 	fewFixes    = 3
+	fewAlike    = 3   // faults of one kind told in full: three banned phones tell what thirty do
 	fewCells    = 160 // two lines of one value, enough to recognise a header
 )
 
@@ -67,6 +68,16 @@ func (p *page) finding(n int, f checks.Finding, o TextOptions) {
 		p.line(dim, fmt.Sprintf("   %d more with --verbose", left))
 	}
 	p.advice(f.Advice)
+}
+
+// brief writes one of many faults of a kind: what it is, and the first cure.
+func (p *page) brief(n int, f checks.Finding) {
+	p.title(fmt.Sprintf("%d. ", n), f)
+	for _, fix := range f.Fixes[:min(len(f.Fixes), 1)] {
+		for _, c := range fix.Commands {
+			p.line(green, "     "+c)
+		}
+	}
 }
 
 // title writes the number and the fact, and at the right edge the name by

@@ -6,6 +6,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,12 +39,21 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	numbered, notes := arrange(r)
 	p.headline(r, numbered)
 	p.path(r)
-	p.checkLines(r, o)
+	if !p.ways(r, o) {
+		p.checkLines(r, o)
+	}
+	alike, advised := map[string]int{}, map[string]bool{}
 	for i, f := range numbered {
 		p.end()
+		if alike[f.ID]++; alike[f.ID] > fewAlike && !o.Verbose {
+			p.brief(i+1, f)
+			continue
+		}
+		f.Advice = slices.DeleteFunc(f.Advice, func(a string) bool { known := advised[a]; advised[a] = true; return known })
 		p.finding(i+1, f, o)
 	}
 	p.notes(notes, o)
+	p.unread(r, o)
 	p.footer(r, o)
 	return p.flush()
 }

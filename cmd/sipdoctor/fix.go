@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// fixOptions are the flags of fix.
+type fixOptions struct {
+	apply, undo, yes bool
+	only             []string
+}
+
+func newFixCommand(s streams) *cobra.Command {
+	var o fixOptions
+	cmd := &cobra.Command{
+		Use:   "fix REPORT",
+		Short: "List the cures of a saved report; --apply runs those for this machine",
+		Long: `Fix lists every cure that a saved report ("-": standard input) names, numbered.
+
+With --apply it runs the first cure of each fault that is meant for this very
+machine, and nothing else: never a router's, never an advice, never one that
+needs a value from you. It never runs what a file says: it looks at the machine
+again, and a cure is run only if that proposes the very same commands. It asks
+before each cure, stops at the first command that fails and offers to undo what
+that cure did, and looks again afterwards.
+
+With --undo it takes back what --apply did on this machine, last first.
+
+Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
+2 the report cannot be used here, 3 root is needed.`,
+		Example: `  sipdoctor why 198.51.100.7 --format json --output report.json
+  sipdoctor fix report.json
+  sudo sipdoctor fix report.json --apply
+  sudo sipdoctor fix report.json --apply --only 2 --yes
+  sudo sipdoctor fix report.json --undo`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("fix takes one REPORT, or - for standard input; %d were given", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.apply, "apply", false, "run the cures for this machine, after asking")
+	f.BoolVar(&o.undo, "undo", false, "take back what --apply did here, last first")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.StringSliceVar(&o.only, "only", nil, "only this cure, by `NUMBER` or id (repeatable)")
+	return cmd
+}
+
+// cure is one fix of a report with the finding it belongs to.
+type cure struct {
+	number  int
+	result  *checks.Result
+	finding *checks.Finding
+	fix     fixes.Fix
+	first   bool // the best of its finding
+}
+
+// curesOf numbers all fixes of a report in the order in which they are shown.
+func curesOf(r *checks.Report) (list []cure) {
+	for i := range r.Results {
+		for k := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[k]
+			for n, fix := range f.Fixes {
+				list = append(list, cure{len(list) + 1, &r.Results[i], f, fix, n == 0})
+			}
+		}
+	}
+	return list
+}
+
+func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
+	switch {
+	case o.apply && o.undo:
+		return usagef("--apply and --undo exclude each other")
+	case o.yes && !o.apply && !o.undo:
+		return usagef("--yes belongs to --apply or --undo; nothing is run without one of them")
+	case name == "-" && (o.apply || o.undo) && !o.yes:
+		return usagef("standard input cannot hold both the report and your answers; save the report in a file, or give --yes")
+	}
+	r, err := readReport(s.In, name)
+	if err != nil {
+		return err
+	}
+	all := curesOf(r)
+	chosen, err := o.choose(all)
+	if err != nil {
+		return err
+	}
+	p := &printer{w: s.Out}
+	if !o.apply && !o.undo {
+		return listCures(p, chosen, r, name)
+	}
+	if err := refuse(r, name); err != nil {
+		return err
+	}
+	a := &applier{
+		streams: s, printer: p, report: r, name: name, yes: o.yes, named: len(o.only) > 0,
+		look: lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
+	}
+	if o.undo {
+		return a.undoAll(ctx, chosen)
+	}
+	return a.applyAll(ctx, chosen)
+}
+
+// refuse says why this report cannot be applied here.
+func refuse(r *checks.Report, name string) error {
+	here, err := platform.ThisMachine().Hostname()
+	switch name = render.Quote(name); {
+	case r.Redacted:
+		return usagef("%s is redacted: its addresses are stand-ins; use the report as it was made", name)
+	case r.Inputs.Root != "":
+		return usagef("%s was made from the support bundle %s, not on this machine; run the commands there", name, render.Quote(r.Inputs.Root))
+	case r.Host == nil || r.Host.Hostname == "":
+		return usagef("%s does not say which machine it is about; make a new report here", name)
+	case err != nil:
+		return fmt.Errorf("reading this machine's name: %w", err)
+	case r.Host.Hostname != here:
+		return usagef("%s is about %s, and this is %s; nothing was run", name, render.Quote(r.Host.Hostname), render.Quote(here))
+	case !platform.ThisSystem().Root():
+		return fmt.Errorf("cures change the machine, which needs root; nothing of %s was run, try it with sudo", name)
+	}
+	return nil
+}
+
+// choose picks the cures that --only names; all without it.
+func (o *fixOptions) choose(list []cure) ([]cure, error) {
+	if len(o.only) == 0 {
+		return list, nil
+	}
+	var out []cure
+	for _, want := range o.only {
+		n := len(out)
+		for _, c := range list {
+			if strconv.Itoa(c.number) == want || c.fix.ID == want {
+				out = append(out, c)
+			}
+		}
+		if len(out) == n {
+			return nil, usagef("--only %s: the report has no such cure; there are %s", render.Quote(want), numbersOf(list))
+		}
+	}
+	slices.SortFunc(out, func(a, b cure) int { return a.number - b.number })
+	return slices.CompactFunc(out, func(a, b cure) bool { return a.number == b.number }), nil
+}
+
+func numbersOf(list []cure) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	var words []string
+	for _, c := range list {
+		words = append(words, fmt.Sprintf("%d (%s)", c.number, render.Quote(c.fix.ID)))
+	}
+	return strings.Join(words, ", ")
+}
+
+// listCures shows what there is to do, and what --apply would do of it.
+func listCures(p *printer, list []cure, r *checks.Report, name string) error {
+	if len(list) == 0 {
+		p.line("The report names no cure: %s", r.Headline)
+		return p.err
+	}
+	p.line("%s", r.Headline)
+	here := 0
+	for _, c := range list {
+		p.line("")
+		p.line("%d. %s", c.number, c.fix.Title)
+		p.line("   against   %s (%s)", c.finding.Title, c.finding.ID)
+		why, ok := c.runnable(r)
+		switch {
+		case ok && c.first:
+			here++
+			p.line("   where     this machine; --apply runs it")
+		case ok:
+			p.line("   where     this machine; another cure of the same fault comes first,")
+			p.line("             --apply --only %d runs this one", c.number)
+		default:
+			p.line("   where     %s; %s", c.fix.Where, why)
+		}
+		p.block("   run       ", c.fix.Commands)
+		p.block("   undo      ", c.fix.Undo)
+		if c.fix.Note != "" {
+			p.line("   note      %s", c.fix.Note)
+		}
+	}
+	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
+		p.line("")
+		p.line("To run what is for this machine: sudo sipdoctor fix %s --apply", name)
+	}
+	return p.err
+}
+
+// placeholder is what a reader must replace in a command: <address>.
+var placeholder = regexp.MustCompile(`<[a-z][A-Za-z -]*>`)
+
+// runnable reports whether a program may run this cure on the machine that the
+// report is about, or why not.
+func (c cure) runnable(r *checks.Report) (why string, ok bool) {
+	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why")
+	switch {
+	case !here:
+		return "not this machine", false
+	case c.fix.Form != fixes.FormShell || len(c.fix.Commands) == 0:
+		return "for you to do: it is no command of a shell", false
+	case c.fix.Unverified || len(c.fix.UnverifiedLines) > 0:
+		return "not verified by a source; read it before you run it yourself", false
+	}
+	for _, line := range slices.Concat(c.fix.Commands, c.fix.Undo) {
+		if placeholder.MatchString(line) {
+			return "it needs a value from you", false
+		}
+	}
+	return "", true
+}
+
+// printer writes lines, with nothing in them that a terminal would obey, and
+// remembers the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	p.text(render.Quote(fmt.Sprintf(format, args...)) + "\n")
+}
+
+func (p *printer) text(s string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, s)
+	}
+}
+
+// block writes commands below each other, whole.
+func (p *printer) block(lead string, lines []string) {
+	for i, l := range lines {
+		if i > 0 {
+			lead = strings.Repeat(" ", len(lead))
+		}
+		p.line("%s%s", lead, l)
+	}
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// applier runs cures on this machine.
+type applier struct {
+	streams
+	*printer
+	report *checks.Report
+	name   string // of the report's file
+	yes    bool   // do not ask
+	named  bool   // --only chose the cures
+	look   func(context.Context, *checks.Report, []cure) (*checks.Report, error)
+	shell  func(ctx context.Context, line string) ([]byte, error)
+	done   *journal
+	in     *bufio.Reader
+}
+
+// outcome counts what became of the cures.
+type outcome struct {
+	ran    []cure
+	undone int // cures that were not run though their fault is, or may be, there
+	// agreeing are the numbers of the cures that the machine called for, word by
+	// word, before anything was changed. What a cure changed moves the rules of
+	// the next: its commands then are those of the newer look.
+	agreeing map[int]bool
+}
+
+// applyAll looks again, runs what is still right, and looks once more.
+func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
+	todo := a.forHere(chosen)
+	if len(todo) == 0 {
+		a.line("The report has no cure that can be run on this machine.")
+		if a.report.Verdict == checks.Fail {
+			return a.fail()
+		}
+		return a.err
+	}
+	var all outcome
+	var now *checks.Report
+	for _, c := range todo {
+		// What one cure changed may move the rules that another one is about.
+		if now == nil || len(all.ran) > 0 {
+			var err error
+			if now, err = a.look(ctx, a.report, todo); err != nil {
+				return fmt.Errorf("looking again before anything is changed: %w", err)
+			}
+		}
+		if all.agreeing == nil {
+			all.agreeing = map[int]bool{}
+			for _, c := range todo {
+				_, state := compareWith(a.report, now, c)
+				all.agreeing[c.number] = state == stays
+			}
+		}
+		if err := a.consider(ctx, &all, now, c); err != nil {
+			return err
+		}
+	}
+	if len(all.ran) == 0 {
+		a.line("")
+		a.line("Nothing was changed.")
+	} else if err := a.verify(ctx, &all); err != nil {
+		return err
+	}
+	if all.undone > 0 {
+		return a.fail()
+	}
+	return a.err
+}
+
+// fail ends with the status of a fault that is still there.
+func (a *applier) fail() error {
+	if a.err != nil {
+		return a.err
+	}
+	return exitWith(statusFail)
+}
+
+// forHere leaves what a program may run here: of each fault the best, or what
+// was named.
+func (a *applier) forHere(chosen []cure) (todo []cure) {
+	taken := map[*checks.Finding]bool{}
+	for _, c := range chosen {
+		why, ok := c.runnable(a.report)
+		if !ok && a.named {
+			a.line("%d. %s: not run, %s.", c.number, c.fix.Title, why)
+		}
+		if !ok || !a.named && taken[c.finding] {
+			continue
+		}
+		taken[c.finding] = true
+		todo = append(todo, c)
+	}
+	return todo
+}
+
+// consider runs one cure if the machine as it is now calls for it.
+func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report, c cure) error {
+	fresh, state := compareWith(a.report, now, c)
+	if state == changed && fresh.number > 0 && all.agreeing[c.number] {
+		state = stays
+	}
+	a.line("")
+	switch state {
+	case gone:
+		a.line("%d. %s: no longer needed, the fault is gone.", c.number, c.fix.Title)
+		return a.err
+	case untold:
+		a.line("%d. %s: not run. Whether the fault is still there cannot be told:", c.number, c.fix.Title)
+		a.line("   %s", reasonOf(now, c))
+		all.undone++
+		return a.err
+	case changed:
+		a.line("%d. %s: not run. This machine, looked at again, calls for other commands.", c.number, c.fix.Title)
+		a.line("   Make a new report.")
+		all.undone++
+		return a.err
+	}
+	fresh.finding = c.finding // by which --undo finds it again
+	ran, err := a.one(ctx, fresh)
+	switch {
+	case err != nil:
+		return err
+	case ran:
+		all.ran = append(all.ran, c)
+	default:
+		all.undone++
+	}
+	return a.err
+}
+
+// one asks, runs the commands of one cure, and undoes them if one fails.
+func (a *applier) one(ctx context.Context, c cure) (ran bool, err error) {
+	a.line("%d. %s", c.number, c.fix.Title)
+	a.block("   run       ", c.fix.Commands)
+	a.block("   undo      ", c.fix.Undo)
+	if !a.agreed("   Run it?", false) {
+		a.line("   Left as it is.")
+		return false, a.err
+	}
+	if err := a.done.add(c, a.report); err != nil {
+		a.line("   It cannot be noted down for --undo (%v); the undo commands above are for you.", err)
+	}
+	for i, line := range c.fix.Commands {
+		out, err := a.shell(ctx, line)
+		a.echo(line, out)
+		if err == nil && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			a.line("   Stopped: command %d of %d did not work (%v).", i+1, len(c.fix.Commands), err)
+		} else {
+			a.line("   Interrupted after command %d of %d.", i+1, len(c.fix.Commands))
+		}
+		a.takeBack(ctx, c, i > 0 || ctx.Err() != nil)
+		return false, a.fail()
+	}
+	return true, a.err
+}
+
+// takeBack offers to undo a cure that stopped in the middle; begun says that
+// something of it was done.
+func (a *applier) takeBack(ctx context.Context, c cure, begun bool) {
+	if begun {
+		if len(c.fix.Undo) == 0 || !a.agreed("   Undo what was done?", true) {
+			return
+		}
+		if a.runUndo(context.WithoutCancel(ctx), c.fix.Undo) > 0 {
+			return
+		}
+	}
+	a.forget(c)
+}
+
+// forget strikes a cure off the journal.
+func (a *applier) forget(c cure) {
+	if err := a.done.remove(c, a.report); err != nil {
+		a.line("   It could not be struck off what --undo takes back: %v.", err)
+	}
+}
+
+// runUndo runs every undo command, whatever becomes of the one before: half of
+// them may have nothing to undo.
+func (a *applier) runUndo(ctx context.Context, lines []string) (failed int) {
+	for _, line := range lines {
+		out, err := a.shell(ctx, line)
+		a.echo(line, out)
+		if err != nil {
+			a.line("   That did not work (%v); the rest goes on.", err)
+			failed++
+		}
+	}
+	return failed
+}
+
+func (a *applier) echo(line string, out []byte) {
+	a.line("   $ %s", line)
+	for l := range strings.Lines(string(out)) {
+		a.line("     %s", strings.TrimRight(l, "\r\n"))
+	}
+}
+
+// verify looks again and says what became of each fault.
+func (a *applier) verify(ctx context.Context, all *outcome) error {
+	after, err := a.look(ctx, a.report, all.ran)
+	if err != nil {
+		return fmt.Errorf("looking again after the cures: %w", err)
+	}
+	a.line("")
+	left := 0
+	for _, c := range all.ran {
+		switch _, state := compareWith(a.report, after, c); {
+		case state == untold:
+			a.line("Not verified: %s. %s", c.finding.Title, reasonOf(after, c))
+		case state == gone && !stillFails(after, c):
+			a.line("Cured: %s.", c.finding.Title)
+			continue
+		default:
+			a.line("Still there: %s.", c.finding.Title)
+		}
+		left++
+	}
+	a.line("%s", after.Headline)
+	if left > 0 {
+		a.line("To take it back: sudo sipdoctor fix %s --undo", a.name)
+	}
+	all.undone += left
+	return a.err
+}
+
+// undoAll takes back, last first, what the journal says was done here. It runs
+// no command of the report: whoever wrote that file could have written any.
+func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
+	if err := a.done.err; err != nil {
+		return fmt.Errorf("reading what was applied on this machine: %w", err)
+	}
+	failed, found := 0, 0
+	for _, c := range slices.Backward(chosen) {
+		done, ok := a.done.find(c, a.report)
+		if !ok {
+			if a.named {
+				a.line("%d. %s: not undone, --apply has not run it on this machine.", c.number, c.fix.Title)
+				failed++
+			}
+			continue
+		}
+		found++
+		a.line("")
+		a.line("%d. Undo: %s", c.number, c.fix.Title)
+		if len(done.Undo) == 0 {
+			a.line("   There is nothing to undo.")
+			continue
+		}
+		a.block("   run       ", done.Undo)
+		if !a.agreed("   Run it?", false) {
+			a.line("   Left as it is.")
+			continue
+		}
+		if n := a.runUndo(ctx, done.Undo); n > 0 {
+			failed += n
+			continue
+		}
+		a.forget(c)
+	}
+	if found == 0 && !a.named {
+		a.line("No cure of this report was applied on this machine by sipdoctor fix --apply.")
+		a.line("The undo commands of those that you ran yourself: sipdoctor fix %s", a.name)
+	}
+	if failed > 0 {
+		return a.fail()
+	}
+	return a.err
+}
+
+// agreed asks a yes-or-no question. Anything but a yes, an end of input
+// included, is a no, unless an empty line was typed and yes is the default.
+func (a *applier) agreed(question string, byDefault bool) bool {
+	if a.yes {
+		return true
+	}
+	if a.in == nil {
+		a.in = bufio.NewReader(a.In)
+	}
+	choice := " [y/N] "
+	if byDefault {
+		choice = " [Y/n] "
+	}
+	a.text(question + choice)
+	answer, err := a.in.ReadString('\n')
+	if f, ok := a.In.(*os.File); err != nil || !ok || !isTerminal(f) {
+		a.text("\n") // nobody's Enter ended the line
+	}
+	if err != nil && answer == "" {
+		a.line("   Nobody answers; --yes runs it without a question.")
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes" || answer == "" && err == nil && byDefault
+}

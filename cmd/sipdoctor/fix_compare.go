@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// The states of a cure on the machine as it is now.
+type cureState int
+
+const (
+	stays   cureState = iota // the fault is there, and calls for the same commands
+	gone                     // the fault is not there any more
+	changed                  // the fault is there, and calls for other commands
+	untold                   // nobody can tell
+)
+
+// compareWith looks for the fault and its cure in a fresh report. The cure is
+// returned as the fresh report has it, with the number it had: what is shown,
+// run and noted for --undo must come from this machine, not from the file. Of a
+// cure that has changed, that is what took its place; its number is 0 if nothing
+// did.
+func compareWith(then, now *checks.Report, c cure) (cure, cureState) {
+	state, found := gone, cure{}
+	if r := now.Result(c.result.Check); r == nil || r.Status == checks.Inconclusive || r.Status == checks.Skip || r.Status == checks.Error {
+		state = untold
+	}
+	for _, o := range curesOf(now) {
+		if !sameFault(then, c, o.finding, o.result.Check) {
+			continue
+		}
+		state = changed
+		if _, ok := o.runnable(now); !ok || o.fix.ID != c.fix.ID {
+			continue
+		}
+		found, found.number = o, c.number
+		// The undo commands need not be the same: the fresh ones are kept, and
+		// the time that a ban had left is another with every look.
+		if slices.Equal(o.fix.Commands, c.fix.Commands) {
+			return found, stays
+		}
+	}
+	if state == gone && faultThere(then, now, c) {
+		state = changed // without any cure now
+	}
+	return found, state
+}
+
+// faultThere reports whether a fresh report still has the fault, with or
+// without cures.
+func faultThere(then, now *checks.Report, c cure) bool {
+	for i := range now.Results {
+		for k := range now.Results[i].Findings {
+			if sameFault(then, c, &now.Results[i].Findings[k], now.Results[i].Check) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameFault reports whether a finding of a fresh report is the one that c was
+// for. Faults of one kind are told apart by whom they are about; where a check
+// does not say, a title that has changed is the same fault unless it belonged
+// to another one already.
+func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) bool {
+	if check != c.result.Check || f.ID != c.finding.ID {
+		return false
+	}
+	if f.Subject != "" || c.finding.Subject != "" {
+		return f.Subject == c.finding.Subject
+	}
+	if f.Title == c.finding.Title {
+		return true
+	}
+	old := then.Result(check)
+	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && o.Title == f.Title })
+}
+
+// stillFails reports whether whom a cured fault was about is in critical
+// trouble of another kind: freed of a ban, and yet not let in.
+func stillFails(now *checks.Report, c cure) bool {
+	r := now.Result(c.result.Check)
+	return c.finding.Subject != "" && slices.ContainsFunc(r.Findings, func(f checks.Finding) bool {
+		return f.Subject == c.finding.Subject && f.Severity == checks.Critical
+	})
+}
+
+// reasonOf is why a check could not tell.
+func reasonOf(now *checks.Report, c cure) string {
+	r := now.Result(c.result.Check)
+	if r == nil {
+		return "this program knows no check " + c.result.Check + "."
+	}
+	return strings.TrimSuffix(cmp.Or(r.Reason, r.Summary, string(r.Status)), ".") + "."
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// journal is what --apply has run on this machine and --undo may take back. It
+// lies where only root writes: undo commands are taken from here, never from a
+// report, which anybody may have written.
+type journal struct {
+	file    string
+	entries []applied
+	err     error // why it cannot be read
+}
+
+// applied is one cure that was begun, with the commands as they were run.
+type applied struct {
+	When     time.Time `json:"when"`
+	Report   time.Time `json:"report"` // when the report was started
+	Finding  string    `json:"finding"`
+	Subject  string    `json:"subject,omitempty"`
+	Title    string    `json:"title,omitempty"` // of the finding, where it has no subject
+	Fix      string    `json:"fix"`
+	Commands []string  `json:"commands"`
+	Undo     []string  `json:"undo"`
+}
+
+// maxApplied bounds the journal: whoever undoes goes back a few steps, not
+// years. The oldest entries go first.
+const maxApplied = 1000
+
+// openJournal reads the journal in a directory, which need not exist.
+func openJournal(dir string) *journal {
+	j := &journal{file: filepath.Join(dir, "applied.json")}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return j
+	case err != nil:
+		j.err = err
+		return j
+	case info.Mode().Perm()&0o022 != 0 && filepath.Separator == '/':
+		j.err = fmt.Errorf("%s: others than its owner may write there", dir)
+		return j
+	}
+	raw, err := os.ReadFile(j.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return j
+	}
+	if err == nil {
+		if err = json.Unmarshal(raw, &j.entries); err != nil {
+			err = fmt.Errorf("reading %s: %w", j.file, err)
+		}
+	}
+	j.err = err
+	return j
+}
+
+func entryOf(c cure, report time.Time) applied {
+	title := ""
+	if c.finding.Subject == "" {
+		title = c.finding.Title
+	}
+	return applied{Report: report, Finding: c.finding.ID, Subject: c.finding.Subject, Title: title, Fix: c.fix.ID, Commands: c.fix.Commands, Undo: c.fix.Undo}
+}
+
+func (e applied) is(o applied) bool {
+	return e.Report.Equal(o.Report) && e.Finding == o.Finding && e.Subject == o.Subject && e.Fix == o.Fix && e.Title == o.Title
+}
+
+// find returns the last time a cure was run.
+func (j *journal) find(c cure, r *checks.Report) (applied, bool) {
+	want := entryOf(c, r.Started)
+	for _, e := range slices.Backward(j.entries) {
+		if e.is(want) {
+			return e, true
+		}
+	}
+	return applied{}, false
+}
+
+// add notes a cure that is about to be run.
+func (j *journal) add(c cure, r *checks.Report) error {
+	if j.err != nil {
+		return j.err
+	}
+	e := entryOf(c, r.Started)
+	e.When = time.Now().UTC().Truncate(time.Second)
+	j.entries = append(j.entries, e)
+	if n := len(j.entries) - maxApplied; n > 0 {
+		j.entries = slices.Delete(j.entries, 0, n)
+	}
+	return j.write()
+}
+
+// remove strikes off the last time a cure was run.
+func (j *journal) remove(c cure, r *checks.Report) error {
+	want := entryOf(c, r.Started)
+	for i, e := range slices.Backward(j.entries) {
+		if e.is(want) {
+			j.entries = slices.Delete(j.entries, i, i+1)
+			return j.write()
+		}
+	}
+	return nil
+}
+
+func (j *journal) write() error {
+	raw, err := json.MarshalIndent(j.entries, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(j.file), 0o700); err != nil {
+		return err
+	}
+	return replaceFile(j.file, append(raw, '\n'))
+}

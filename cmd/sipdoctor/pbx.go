@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// pbxOptions are the flags of pbx.
+type pbxOptions struct {
+	serverOptions
+	profile, collect string
+	skip             []string
+}
+
+func newPBXCommand(s streams) *cobra.Command {
+	var o pbxOptions
+	cmd := &cobra.Command{
+		Use:   "pbx [CHECK…]",
+		Short: "Look at a PBX from inside: who is blocked, is the provider let in",
+		Long: `Pbx runs the checks of a PBX server, or those named: whether the addresses that
+matter are let in (registered phones, trunks, the provider's networks, you),
+whether the firewall opens the SIP and RTP ports, whether fail2ban watches what
+Asterisk writes, and what the kernel does with SIP. Nothing is changed.
+
+With --collect it writes a support bundle: everything it looked at, without
+passwords; with --redact, addresses and names of hosts are stand-ins, those of
+one network in one network, and databases and what logs tell of calls are left
+out; extensions keep their numbers. "sipdoctor pbx --root FILE"
+gives the same answers from it, on any system. See "sipdoctor checks".`,
+		Example: `  sudo sipdoctor pbx
+  sudo sipdoctor pbx --profile megafon-vats
+  sudo sipdoctor pbx --collect bundle.tar.gz
+  sipdoctor pbx --root bundle.tar.gz`,
+		ValidArgsFunction: completePBXChecks,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
+	}
+	o.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.profile, "profile", "", "provider that must be let in, by `NAME` or file; see sipdoctor profiles")
+	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
+	f.StringVar(&o.collect, "collect", "", "write what was looked at into a support bundle, `FILE` (.tar.gz)")
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
+	_ = cmd.RegisterFlagCompletionFunc("skip", completePBXChecks) // fails only for a flag that does not exist
+	return cmd
+}
+
+func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	list, err := pbxChecks(named, o.skip)
+	if err != nil {
+		return err
+	}
+	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
+	if err := addProfile(&in); err != nil {
+		return err
+	}
+	sys, err := o.system()
+	if err != nil {
+		return err
+	}
+	if in.Profile != "" && platform.IsRedacted(sys) {
+		return usagef("--profile: the addresses in %s are stand-ins, and cannot be compared with a provider's networks; collect without --redact", render.Quote(o.root))
+	}
+	in.Admin = platform.Administrator(sys)
+	var collector *platform.Collector
+	if o.collect != "" {
+		if err := validateFile("--collect", o.collect); err != nil {
+			return err
+		}
+		collector = platform.Collect(sys, thisTool().Version)
+		sys = collector
+	}
+	p := newProgress(s.Err, o.quiet)
+	r := runServer(ctx, "pbx", list, in, sys, p)
+	p.end()
+	if collector != nil {
+		if err := o.writeBundle(s, collector); err != nil {
+			return err
+		}
+	}
+	if err := o.show(s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
+}
+
+func completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
+	for _, c := range all.Checks() {
+		if c.Group == "pbx" {
+			out = append(out, c.ID+"\t"+c.Title)
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// writeBundle saves what was looked at, and says what is in it.
+func (o *pbxOptions) writeBundle(s streams, c *platform.Collector) error {
+	var b bytes.Buffer
+	if err := c.Write(&b, o.redact, newCleaner(o.redact)); err != nil {
+		return err
+	}
+	if err := replaceFile(o.collect, b.Bytes()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",
+		o.collect, len(c.Names()), b.Len()>>10)
+	return err
+}

@@ -1,0 +1,92 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// wayFacts is what the answer of "why" needs of the facts of blocked.
+type wayFacts struct {
+	Address string `json:"address"`
+	Verdict string `json:"verdict"`
+	Paths   []struct {
+		Direction string `json:"direction"`
+		Sources   string `json:"sources"`
+		Protocol  string `json:"protocol"`
+		Ports     string `json:"ports"`
+		Verdict   string `json:"verdict"`
+		Rule      string `json:"rule"`
+		Table     string `json:"table"`
+	} `json:"paths"`
+	Addresses []wayFacts `json:"addresses"`
+}
+
+// ways writes, for "why" about addresses that are all let in, what becomes of
+// each kind of packet and which rule decides; what is blocked is told by its
+// finding. It reports whether it did.
+func (p *page) ways(r *checks.Report, o TextOptions) bool {
+	var f wayFacts
+	facts(r, "blocked", &f)
+	all := append([]wayFacts{f}, f.Addresses...)
+	if len(f.Addresses) > 0 {
+		all = f.Addresses
+	}
+	if r.Command != "why" || o.Verbose || slices.ContainsFunc(all, func(w wayFacts) bool { return w.Verdict != "allowed" || len(w.Paths) == 0 }) {
+		return false
+	}
+	for _, w := range all {
+		p.end()
+		if len(all) > 1 {
+			p.line(plain, "  "+w.Address)
+		}
+		kinds := make([]string, len(w.Paths))
+		wide := 0
+		for i, x := range w.Paths {
+			kinds[i] = strings.TrimSpace(strings.ToUpper(x.Protocol) + " " + x.Ports)
+			if x.Direction == "out" {
+				kinds[i] += " (out)"
+			}
+			wide = max(wide, cells(kinds[i]))
+		}
+		for i, x := range w.Paths {
+			rule := x.Table + ": " + x.Rule
+			if x.Table == "" {
+				rule = x.Rule
+			}
+			lead := "  " + pad(kinds[i], wide) + "  " + pad(x.Verdict, len("accept")) + "  "
+			p.hanging(lead, strings.Repeat(" ", cells(lead)), rule)
+		}
+	}
+	return true
+}
+
+// unread names in one line what is missing from the answer, and with --verbose
+// all of it.
+func (p *page) unread(r *checks.Report, o TextOptions) {
+	var list []string
+	for _, res := range r.Results {
+		for _, n := range res.Notes {
+			if !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	p.end()
+	if o.Verbose {
+		for _, n := range list {
+			p.prose(dim, "note: ", n)
+		}
+		return
+	}
+	first := strings.Join(wrap(list[0], 2*width)[:1], "")
+	if len(list) > 1 {
+		first += fmt.Sprintf(" (%d more with --verbose)", len(list)-1)
+	}
+	p.prose(dim, "note: ", first)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// serverOptions are the flags of the commands that look at a PBX from inside.
+type serverOptions struct {
+	reporting
+	root     string
+	udp, tcp string
+}
+
+func (o *serverOptions) addFlags(cmd *cobra.Command) {
+	o.reporting.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.root, "root", "", "read the support bundle in `DIR` (or .tar.gz) instead of this machine")
+	f.StringVar(&o.udp, "udp", "", "UDP `PORTS` to ask about, \"5060,10000-20000\" (default the SIP and RTP ports)")
+	f.StringVar(&o.tcp, "tcp", "", "TCP `PORTS` to ask about (default the SIP ports)")
+}
+
+// system is the machine to look at.
+func (o *serverOptions) system() (platform.System, error) {
+	if o.root == "" {
+		if runtime.GOOS != "linux" {
+			return nil, usagef("a PBX is looked at from inside, and %s has no packet filter this program reads; give --root with a support bundle", runtime.GOOS)
+		}
+		return platform.ThisSystem(), nil
+	}
+	sys, err := platform.OpenBundle(o.root)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return sys, nil
+}
+
+// validate refuses what cannot be meant, before anything is read.
+func (o *serverOptions) validate() error {
+	if err := o.reporting.validate(); err != nil {
+		return err
+	}
+	for flag, v := range map[string]string{"udp": o.udp, "tcp": o.tcp} {
+		if err := validPorts(v); err != "" {
+			return usagef("--%s %s: %s", flag, render.Quote(v), err)
+		}
+	}
+	return nil
+}
+
+// validPorts says what is wrong with a list of ports, or nothing.
+func validPorts(list string) string {
+	if list == "" {
+		return ""
+	}
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		a, err := strconv.ParseUint(first, 10, 16)
+		b := a
+		if ranged && err == nil {
+			b, err = strconv.ParseUint(last, 10, 16)
+		}
+		switch {
+		case err != nil || a == 0:
+			return strconv.Quote(part) + " is no port from 1 to 65535, nor a range such as 10000-20000"
+		case b < a:
+			return strconv.Quote(part) + " is upside down"
+		}
+	}
+	return ""
+}
+
+// parseAddress reads an address or network of the command line.
+func parseAddress(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, usagef("%s is neither an address nor a network%s; write 198.51.100.7, 198.51.100.0/24 or 2001:db8::7", strconv.Quote(s), addressHint(s))
+	}
+	if p != p.Masked() {
+		return p, usagef("%s has bits behind its length; did you mean %s, or %s", render.Quote(s), p.Masked(), p.Addr())
+	}
+	return p, nil
+}
+
+// addressHint guesses what somebody meant who typed no address.
+func addressHint(s string) string {
+	ap, err := netip.ParseAddrPort(s)
+	host, bits, cidr := strings.Cut(s, "/")
+	a, aerr := netip.ParseAddr(host)
+	switch {
+	case err == nil:
+		return fmt.Sprintf(" (a port goes with --udp or --tcp: %s --udp %d)", ap.Addr(), ap.Port())
+	case cidr && aerr == nil:
+		return fmt.Sprintf(" (/%s is no length from 0 to %d)", bits, a.BitLen())
+	case strings.ContainsFunc(s, unicode.IsLetter) && !strings.Contains(s, ":"):
+		return " (names are not looked up: one may stand for several addresses)"
+	}
+	return ""
+}
+
+// serverHost is what is known of a PBX's own machine without asking the
+// network.
+func serverHost(sys platform.System) hostFacts {
+	return func(context.Context) (*netinfo.Host, error) {
+		h := &netinfo.Host{OS: "linux", Arch: runtime.GOARCH, Root: sys.Root()}
+		// Read on the machine too, so that a support bundle knows its name.
+		b, err := platform.ReadSystemFile(sys, "/etc/hostname", 1<<10)
+		if sys.Live() {
+			h.Hostname, err = platform.ThisMachine().Hostname()
+			return h, err
+		}
+		h.Arch, h.Hostname = "", strings.TrimSpace(string(b))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return h, err
+	}
+}
+
+// pbxChecks picks the checks of the PBX: those named, or all.
+func pbxChecks(named, skip []string) ([]*checks.Check, error) {
+	return chooseGroup("pbx", checks.Inputs{Checks: named, Skip: skip, Profile: "-", Deep: true})
+}
+
+// runServer looks at a PBX.
+func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
+	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Net: platform.Real(platform.RealOptions{})}
+	if p != nil {
+		env.Progress = p.say
+	}
+	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})
+	r.Redacted = platform.IsRedacted(sys)
+	return r
+}
+
+// lookAgain runs the checks of a saved report's faults again, on this machine.
+func lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+	var ids []string
+	for _, c := range of {
+		if !slices.Contains(ids, c.result.Check) {
+			ids = append(ids, c.result.Check)
+		}
+	}
+	var list []*checks.Check
+	for _, c := range all.Checks() {
+		if slices.Contains(ids, c.ID) {
+			list = append(list, c)
+		}
+	}
+	switch r.Command {
+	case "why", "pbx":
+		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil), ctx.Err()
+	}
+	machine := platform.ThisMachine()
+	network := platform.Real(platform.RealOptions{})
+	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(machine, network, r.Inputs.Bind)}
+	return j.run(ctx, nil), ctx.Err()
+}

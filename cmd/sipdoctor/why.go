@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/blocked"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+func newWhyCommand(s streams) *cobra.Command {
+	var o serverOptions
+	cmd := &cobra.Command{
+		Use:   "why ADDRESS…",
+		Short: "Why an address is blocked on this PBX, and the command that frees it",
+		Long: `Why tells whether this machine lets an address or network in on the SIP and RTP
+ports, and if not, who blocks it: by which rule, since when, until when, because
+of which log lines, and what frees it everywhere. The loaded rules are evaluated
+as the kernel would, not searched. Nothing is sent and nothing is changed.
+
+Exit status: 0 let in, 1 blocked, 4 it cannot be told, 2 no such address.`,
+		Example: `  sudo sipdoctor why 198.51.100.7
+  sudo sipdoctor why 198.51.100.0/24 2001:db8::7
+  sudo sipdoctor why 198.51.100.7 --udp 5060 --format json
+  sipdoctor why 198.51.100.7 --root bundle.tar.gz`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("why takes an ADDRESS or network, such as 198.51.100.7")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.why(cmd.Context(), s, args) },
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *serverOptions) why(ctx context.Context, s streams, args []string) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	var addresses []netip.Prefix
+	for _, a := range args {
+		p, err := parseAddress(a)
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, p)
+	}
+	sys, err := o.system()
+	if err != nil {
+		return err
+	}
+	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
+	in.Admin = platform.Administrator(sys)
+	p := newProgress(s.Err, o.quiet)
+	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
+	p.end()
+	if err := o.show(s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
+}
