@@ -151,6 +151,7 @@ func (c *batchConn) ReadBatch(ms []Message, wait time.Duration) (int, error) {
 		if err := c.wait(unix.POLLIN, left); err != nil {
 			return 0, err
 		}
+		c.leaveAlone() // what comes with it can be read with it
 	}
 }
 

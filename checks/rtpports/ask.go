@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// sendBatch is how many probes one system call sends. Beyond 16 to 32
-	// nothing was gained.
-	sendBatch = 32
+	// sendBatch is how many probes one system call sends, as many as it takes.
+	sendBatch = 64
 	// doze is the shortest wait: at high rates several probes leave together
 	// after it, which costs the machine less than one at a time.
 	doze = time.Millisecond
@@ -56,6 +55,7 @@ func (s *sweep) ask(ctx context.Context, ports []int, plain bool) error {
 // Meanwhile it takes the answers.
 func (s *sweep) put(ctx context.Context, qs []question) error {
 	told := time.Now()
+	s.pace.begin()
 	for len(qs) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -90,9 +90,13 @@ func (s *sweep) room(qs []question) (n int, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.flight.expire(now, s.rto())
-	if n = min(len(qs), sendBatch, s.flight.window-s.flight.under); n <= 0 {
-		return 0, doze
+	s.flight.expire(now, s.rto(), s.latest())
+	n = min(len(qs), sendBatch)
+	if space := s.flight.window - s.flight.under; space < n {
+		if space < sendBatch/2 {
+			return 0, doze // one here and one there would cost as much as a batch each
+		}
+		n = space
 	}
 	for i, q := range qs[:n] {
 		if due := s.due(q); now.Before(due) {
@@ -108,14 +112,16 @@ func (s *sweep) room(qs []question) (n int, wait time.Duration) {
 }
 
 // due is when a question may be asked, under the lock: a second try when the
-// answer to the first should have come, more not too soon after
-// it, so that a short outage does not take all tries of a port.
+// answer to the first should have come, or the first is given up, more not too
+// soon after it, so that a short outage does not take all tries of a port.
 func (s *sweep) due(q question) time.Time {
 	const outage = 60 * time.Millisecond
 	t := s.ports[q.port]
 	switch {
 	case !q.retry || t == nil || t.answered || t.last.IsZero():
 		return time.Time{}
+	case t.away:
+		return t.last.Add(s.latest())
 	case t.tries < 2:
 		return t.last.Add(s.rto())
 	}
@@ -342,6 +348,11 @@ func (s *sweep) brief() time.Duration {
 func (s *sweep) patience() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.latest()
+}
+
+// latest is patience under the lock.
+func (s *sweep) latest() time.Duration {
 	if s.rtt == 0 {
 		return time.Second
 	}

@@ -22,6 +22,7 @@ type flight struct {
 	queue    []inFlight // in the order of sending, answered ones included
 	under    int        // of the queue: how many are still waited for
 	window   int        // how many may be
+	newest   time.Time  // when the latest of the answered ones was sent
 	shortest time.Duration
 	cut      time.Time // when the window last shrank
 }
@@ -50,13 +51,16 @@ func (f *flight) landed(t *port) {
 	}
 }
 
-// expire gives up what is older than limit.
-func (f *flight) expire(now time.Time, limit time.Duration) {
+// expire gives up what is older than soon, if something sent after it has been
+// answered (RACK, RFC 8985), or older than late. While nothing comes back at all
+// the far end is busy, or its host: more would only fill its buffers.
+func (f *flight) expire(now time.Time, soon, late time.Duration) {
 	n := 0
 	for ; n < len(f.queue); n++ {
 		e := f.queue[n]
 		if e.port.away && e.port.serial == e.serial {
-			if now.Sub(e.at) < limit {
+			age := now.Sub(e.at)
+			if age < soon || age < late && !f.newest.After(e.at) {
 				break
 			}
 			f.landed(e.port)
@@ -68,9 +72,12 @@ func (f *flight) expire(now time.Time, limit time.Duration) {
 	}
 }
 
-// answered adapts the window to a round trip: it grows as long as nothing
-// queues on the way.
+// answered adapts the window to a round trip that ends now: it grows as long as
+// nothing queues on the way.
 func (f *flight) answered(trip time.Duration, now time.Time) {
+	if sent := now.Add(-trip); sent.After(f.newest) {
+		f.newest = sent
+	}
 	if f.shortest == 0 || trip < f.shortest {
 		f.shortest = trip
 	}

@@ -13,14 +13,20 @@ func TestTheRateIsHeldOnABusyMachine(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPacer(rate)
 			begin, total, tenth, busiest := time.Now(), 0, 0, 0
+			shortly, long := begin, begin
 			for edge := 100 * time.Millisecond; time.Since(begin) < 10*time.Second; {
 				n, wait := p.claim(sendBatch)
 				total, tenth = total+n, tenth+n
 				if n == 0 {
 					time.Sleep(max(wait, doze))
 				}
-				if total%7 == 0 {
-					time.Sleep(burst / 2) // somebody else runs
+				switch now := time.Now(); {
+				case now.Sub(long) > time.Second:
+					long = now
+					time.Sleep(4 * burst) // somebody else runs, for long
+				case now.Sub(shortly) > 2*burst:
+					shortly = now
+					time.Sleep(burst / 2)
 				}
 				if time.Since(begin) > edge {
 					busiest, tenth, edge = max(busiest, tenth), 0, edge+100*time.Millisecond

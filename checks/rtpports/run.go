@@ -284,7 +284,7 @@ func (s *sweep) askPlain(ctx context.Context) error {
 		if err := s.settleFor(ctx, patience, done); err != nil {
 			return err
 		}
-		if len(pending) == 0 {
+		if len(s.without(open))+len(s.without(silent)) == 0 {
 			break
 		}
 		if err := s.pause(ctx, plainGap); err != nil && len(s.without(silent)) > 0 {

@@ -2,12 +2,15 @@ package session
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
+	"slices"
 	"sync"
 )
 
@@ -21,7 +24,10 @@ import (
 //	17  session, 8 bytes
 //	25  port that the client asked
 //	27  serial, tells the tries and the sockets of a client apart
-//	31  HMAC-SHA256 of the bytes 16 to 30, its first 8 bytes
+//	31  AES-128 of the bytes 16 to 30 and one of 0x80, its first 8 bytes: for a
+//	    single block of fixed length AES is a MAC by itself, and at 100,000
+//	    probes a second a tenth of the cost of HMAC shows. The key is the first
+//	    16 bytes of HMAC-SHA256(secret of the session, rtpKeyLabel)
 //	39  noise, as in a recording of silence
 const (
 	// RTPProbeSize is the length of a probe and of its answer, bytes.
@@ -30,6 +36,8 @@ const (
 	RTPMagicOffset = 12
 	// RTPMagic is "sdr1", big-endian.
 	RTPMagic = 0x73647231
+
+	rtpKeyLabel = "sipdoctor RTP probe 1"
 
 	rtpSigned = 16
 	rtpMAC    = 31
@@ -54,36 +62,43 @@ type RTPProbe struct {
 // concurrently.
 type RTPKey struct {
 	Session [8]byte
+	cipher  cipher.Block
 	mu      sync.Mutex
-	mac     hash.Hash // under mu
+	in, out [aes.BlockSize]byte // under mu; here they need not be allocated for each probe
 }
 
 // NewRTPKey returns the key of a session. The error is for a session whose
 // name is not 16 hex digits.
 func NewRTPKey(session string, secret []byte) (*RTPKey, error) {
-	k := &RTPKey{mac: hmac.New(sha256.New, secret)}
+	k := &RTPKey{}
 	if b, err := hex.DecodeString(session); err != nil || copy(k.Session[:], b) != len(b) || len(b) != 8 {
 		return nil, fmt.Errorf("session name %.40q is not 16 hex digits", session)
 	}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(rtpKeyLabel))
+	block, err := aes.NewCipher(mac.Sum(nil)[:16])
+	if err != nil {
+		return nil, fmt.Errorf("making the key of session %s: %w", session, err)
+	}
+	k.cipher = block
 	return k, nil
 }
 
 func (k *RTPKey) sum(b []byte) (out [8]byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.mac.Reset()
-	k.mac.Write(b[rtpSigned:rtpMAC])
-	var full [sha256.Size]byte
-	copy(out[:], k.mac.Sum(full[:0]))
-	return out
+	copy(k.in[:], b[rtpSigned:rtpMAC])
+	k.in[rtpMAC-rtpSigned] = 0x80
+	k.cipher.Encrypt(k.out[:], k.in[:])
+	return [8]byte(k.out[:8])
 }
 
 // Append appends the RTPProbeSize bytes of p to b.
 func (k *RTPKey) Append(b []byte, p RTPProbe) []byte {
 	at := len(b)
-	b = append(b, make([]byte, RTPProbeSize)...)
+	b = slices.Grow(b, RTPProbeSize)[:at+RTPProbeSize] // all of it is written below
 	out := b[at:]
-	out[0] = 0x80 // version 2
+	out[0], out[1] = 0x80, 0 // version 2, payload type 0
 	binary.BigEndian.PutUint16(out[2:], uint16(p.Serial))
 	binary.BigEndian.PutUint32(out[4:], p.Serial*160) // 8000 Hz, 20 ms
 	copy(out[8:12], k.Session[:])
@@ -110,15 +125,22 @@ func (k *RTPKey) Append(b []byte, p RTPProbe) []byte {
 
 // fillNoise writes G.711 near silence: bytes from 0xf8 to 0xff, eight at a time.
 func fillNoise(b []byte, seed uint32) {
+	const silence = 0xf8f8f8f8f8f8f8f8
 	x := uint64(seed)<<1 | 1
-	for len(b) > 0 {
-		x ^= x << 13 // xorshift64 (Marsaglia, 2003)
-		x ^= x >> 7
-		x ^= x << 17
-		var eight [8]byte
-		binary.BigEndian.PutUint64(eight[:], x|0xf8f8f8f8f8f8f8f8)
-		b = b[copy(b, eight[:]):]
+	for ; len(b) >= 8; b = b[8:] {
+		x = xorshift(x)
+		binary.BigEndian.PutUint64(b, x|silence)
 	}
+	var last [8]byte
+	binary.BigEndian.PutUint64(last[:], xorshift(x)|silence)
+	copy(b, last[:])
+}
+
+// xorshift is the xorshift64 of Marsaglia (2003).
+func xorshift(x uint64) uint64 {
+	x ^= x << 13
+	x ^= x >> 7
+	return x ^ x<<17
 }
 
 // ParseRTPProbe reads a probe without proving it. It looks neither at the
@@ -138,5 +160,5 @@ func ParseRTPProbe(b []byte) (p RTPProbe, ok bool) {
 // made with this key.
 func (k *RTPKey) Proves(b []byte) bool {
 	sum := k.sum(b)
-	return bytes.Equal(b[17:25], k.Session[:]) && hmac.Equal(b[rtpMAC:rtpNoise], sum[:])
+	return bytes.Equal(b[17:25], k.Session[:]) && subtle.ConstantTimeCompare(b[rtpMAC:rtpNoise], sum[:]) == 1
 }

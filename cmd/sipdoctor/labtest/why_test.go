@@ -210,7 +210,6 @@ type proof struct {
 	because string // in what the layer gives as its reason
 	timed   bool   // since and until are known
 	byHand  bool   // run line by line instead of by fix
-	lasts   bool   // fix comes with one against the next ban
 	verdict string // blocked where empty
 	slow    bool   // undo takes a moment to come into force
 	only    string // cure to apply; empty: the first of every fault
