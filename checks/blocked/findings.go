@@ -47,8 +47,11 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
 		Title: who(s) + " is blocked" + byWhom(s),
 	}
-	if verdict == verdictPartly {
+	switch verdict {
+	case verdictPartly:
 		f.Title = who(s) + " is blocked on some ports" + byWhom(s)
+	case verdictUnknown: // what holds it hangs on what the rules do not tell
+		f.Severity, f.Confidence, f.Title = checks.Warning, checks.Likely, who(s)+" may be blocked"+byWhom(s)
 	}
 	var story []string
 	for _, b := range hit {

@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/platform/lab"
@@ -52,8 +51,11 @@ func TestBlocksThatNoDaemonMadeAreFoundAndFreed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := p.with(t)
 			shell(t, p.node, tt.setup...)
-			for range 12 { // whom a list counts has to come often
-				if strings.Contains(tt.name, "FreePBX") {
+			if tt.layer == "xt_recent" {
+				if p.says("head -c 1 /proc/timer_list") != "T" {
+					missing(t, "the age of what a list remembers is told in ticks, and only root may read their count")
+				}
+				for range 12 { // whom a list counts has to come often
 					p.passes(tt.from)
 				}
 			}
