@@ -77,10 +77,10 @@ func iptablesHelpers(program string, out []byte) []SIPHelper {
 			}
 			command, spec := program+" -t raw ", shellJoin(r.args)
 			h := SIPHelper{Tool: program, Table: "raw", Chain: chain, Rule: r.line}
-			h.Del = command + "-D " + shellQuote(chain) + " " + spec
-			h.Add = command + "-I " + shellQuote(chain) + " " + strconv.Itoa(r.number) + " " + spec
+			h.Del = command + "-D " + platform.ShellWord(chain) + " " + spec
+			h.Add = command + "-I " + platform.ShellWord(chain) + " " + strconv.Itoa(r.number) + " " + spec
 			if last {
-				h.Add = command + "-A " + shellQuote(chain) + " " + spec
+				h.Add = command + "-A " + platform.ShellWord(chain) + " " + spec
 			}
 			list = append(list, h)
 		}
@@ -128,23 +128,10 @@ func splitSaved(line string) []string {
 	}
 }
 
-// shellQuote writes an argument so that a POSIX shell reads it back unchanged.
-func shellQuote(s string) string {
-	plain := s != ""
-	for _, r := range s {
-		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
-		plain = plain && ok
-	}
-	if plain {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 func shellJoin(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		quoted[i] = shellQuote(a)
+		quoted[i] = platform.ShellWord(a)
 	}
 	return strings.Join(quoted, " ")
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // nftRule is one rule of "nft -a list ruleset".
@@ -56,12 +58,12 @@ func nftHelper(r nftRule, rules []nftRule, i int) SIPHelper {
 			last = last && o.sip
 		}
 	}
-	where := r.family + " " + shellQuote(r.table) + " " + shellQuote(r.chain)
+	where := r.family + " " + platform.ShellWord(r.table) + " " + platform.ShellWord(r.chain)
 	h := SIPHelper{Tool: "nft", Table: r.family + " " + r.table, Chain: r.chain, Rule: r.text}
 	h.Del = fmt.Sprintf("nft delete rule %s handle %d", where, r.handle)
-	h.Add = fmt.Sprintf("nft insert rule %s index %d %s", where, index, shellQuote(r.text))
+	h.Add = fmt.Sprintf("nft insert rule %s index %d %s", where, index, platform.ShellWord(r.text))
 	if last {
-		h.Add = fmt.Sprintf("nft add rule %s %s", where, shellQuote(r.text))
+		h.Add = fmt.Sprintf("nft add rule %s %s", where, platform.ShellWord(r.text))
 	}
 	return h
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // maxPeel bounds how many rules that stop the subject are found one behind the
@@ -162,11 +163,11 @@ func wordBlock(c culprit, when time.Time) Block {
 // untilTaken waits for CrowdSec's bouncer, which asks for new decisions every
 // ten seconds unless it is set to another time.
 func untilTaken(s *packetfilter.Set, element string) string {
-	ask := "ipset -q test " + shellWord(s.Name) + " " + element
+	ask := "ipset -q test " + platform.ShellWord(s.Name) + " " + element
 	if s.Tool != packetfilter.ToolIPSet {
 		ask = fmt.Sprintf(`nft get element %s %s %s "{ %s }" >/dev/null 2>&1`, s.Family, s.Table, s.Name, element)
 	}
-	return "timeout 30 sh -c " + shellWord("while "+ask+"; do sleep 1; done")
+	return "timeout 30 sh -c " + platform.ShellWord("while "+ask+"; do sleep 1; done")
 }
 
 func setPlace(s *packetfilter.Set) string {
@@ -190,8 +191,8 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 			b := Block{
 				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count,
-				Free: []string{"fail2ban-client set " + shellWord(h.Jail) + " unbanip " + short(h.Banned)},
-				Undo: []string{"fail2ban-client set " + shellWord(h.Jail) + " banip " + short(h.Banned)},
+				Free: []string{"fail2ban-client set " + platform.ShellWord(h.Jail) + " unbanip " + short(h.Banned)},
+				Undo: []string{"fail2ban-client set " + platform.ShellWord(h.Jail) + " banip " + short(h.Banned)},
 			}
 			if h.Since != nil {
 				b.Since = h.Since.UTC()
@@ -233,12 +234,4 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 		list = append(list, b)
 	}
 	return list
-}
-
-// shellWord writes a word for a POSIX shell.
-func shellWord(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -77,7 +77,18 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	}
 	slices.Reverse(undo)
 	f.Undo, f.Source = undo, strings.Join(sources, ", ")
+	f.Note = widerNote(s, blocks)
 	return []fixes.Fix{f}
+}
+
+// widerNote says so where a command frees more than was asked for.
+func widerNote(s Subject, blocks []Block) string {
+	for _, b := range blocks {
+		if !isPlace(b.Layer) && len(b.Free) > 0 && !kept(s, b) && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
+			return "The ban of " + holder(b) + " is on " + short(b.Prefix) + ": all of it is freed."
+		}
+	}
+	return ""
 }
 
 // place orders layers: who bans before where bans are kept.

@@ -222,6 +222,9 @@ func adviceOf(s Subject, hit []Block) (list []string) {
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
 		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
 	}
+	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" }) {
+		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
+	}
 	return append(list, "Do not: flush the firewall or turn fail2ban off; scanners find an open PBX within hours.")
 }
 
@@ -350,8 +353,8 @@ func ineffective(s Subject) (checks.Finding, bool) {
 	}
 	var names []string
 	for _, b := range s.Blocks {
-		if b.Effective || kept(s, b) {
-			continue
+		if b.Effective || kept(s, b) || b.Layer == "asterisk-acl" {
+			continue // an ACL of single extensions is how they are set, no ban
 		}
 		names = append(names, holder(b))
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: holder(b), Want: "stops SIP or RTP", Got: orElse(b.Why, strings.TrimSpace(b.Where+": "+b.Object))})

@@ -288,6 +288,9 @@ func whyUnclear(o Observed, addresses []string) string {
 	if len(reasons) > 0 {
 		return "for " + some(addresses, 3) + " it hangs on what the rules do not tell: " + some(reasons, 3)
 	}
+	if o.FilterNote != "" {
+		return "the packet filter could not be read whole: " + o.FilterNote
+	}
 	if len(o.Notes) > 0 {
 		return o.Notes[0]
 	}

@@ -1,6 +1,7 @@
 package blocked
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -188,6 +189,7 @@ func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
 func (o *Observed) filterNotes(f server.Filter) {
 	denied := 0
 	for _, u := range f.Unread {
+		o.FilterNote = cmp.Or(o.FilterNote, fmt.Sprintf("%s: %v", u.What, u.Err))
 		o.Notes = append(o.Notes, fmt.Sprintf("%s: %v", u.What, u.Err))
 		if u.Privilege {
 			denied++

@@ -15,6 +15,8 @@ type Observed struct {
 	// missing because of it.
 	Notes  []string `json:"notes,omitempty"`
 	Unread []string `json:"unread,omitempty"`
+	// FilterNote is the first reason why the packet filter is not whole.
+	FilterNote string `json:"filter_note,omitempty"`
 	// Root reports whether the reader might see everything.
 	Root    bool      `json:"root"`
 	When    time.Time `json:"when"`

@@ -162,3 +162,28 @@ func TestWithoutRootNothingIsClaimed(t *testing.T) {
 		t.Errorf("%s: %q", r.Status, r.Reason)
 	}
 }
+
+// A cure that frees more than was asked for says so.
+func TestAWiderBanIsFreedWhole(t *testing.T) {
+	p := pbx(map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})
+	p.Prints["iptables-nft-save -c"] = table()
+	r := p.Look(t, Check(), asked("198.51.100.7"))
+	if len(r.Findings) == 0 || len(r.Findings[0].Fixes) == 0 {
+		t.Fatalf("no cure: %+v", r)
+	}
+	if note := r.Findings[0].Fixes[0].Note; !strings.Contains(note, "198.51.100.0/24: all of it is freed") {
+		t.Errorf("the note is %q", note)
+	}
+}
+
+// Rules that are loaded while the program that lists them is missing are no
+// open door.
+func TestRulesNobodyCanListAreNotTakenForNone(t *testing.T) {
+	p := pbx(nil)
+	delete(p.Prints, "iptables-nft-save -c")
+	p.Files["/proc/net/ip_tables_names"] = "filter\nnat\n"
+	r := p.Look(t, Check(), asked("198.51.100.7"))
+	if r.Status != checks.Inconclusive || !strings.Contains(r.Reason, "no iptables-save is installed") {
+		t.Errorf("%s: %s, %s", r.Status, r.Summary, r.Reason)
+	}
+}

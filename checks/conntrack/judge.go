@@ -50,7 +50,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Facts = f
 	switch {
 	case !s.Loaded:
-		j.Summary, j.Skip = "the kernel tracks no connections", "the kernel tracks no connections here"
+		j.Summary, j.Skip = "nothing to look at", "the kernel does not say that it tracks connections"
 	case o.Unread && len(j.Findings) == 0:
 		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", "the packet filter can be read by root only: run it with sudo"
 	case len(j.Findings) > 0:

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Facts are the stable summary.
@@ -129,8 +130,8 @@ func faulty(jail jails.Jail, fault jails.Fault) checks.Finding {
 		f.Explanation = "fail2ban starts without a jail whose settings are wrong; its log (/var/log/fail2ban.log) says what."
 		f.Fixes = []fixes.Fix{{
 			ID: "start-jail", Title: "Start the jail, and read why it does not", Where: "pbx", Platform: "fail2ban", Form: fixes.FormShell,
-			Commands: []string{"fail2ban-client reload " + shellWord(jail.Name)}, Undo: []string{"fail2ban-client stop " + shellWord(jail.Name)},
-			Verify: []string{"fail2ban-client status " + shellWord(jail.Name)}, Persistent: true, Source: "fail2ban-client(1)",
+			Commands: []string{"fail2ban-client reload " + platform.ShellWord(jail.Name)}, Undo: []string{"fail2ban-client stop " + platform.ShellWord(jail.Name)},
+			Verify: []string{"fail2ban-client status " + platform.ShellWord(jail.Name)}, Persistent: true, Source: "fail2ban-client(1)",
 		}}
 	case jails.NoAction:
 		f.Severity = checks.Critical
@@ -182,11 +183,4 @@ func drift(o Observed, unspared map[string][]string) (list []checks.Finding) {
 		list = append(list, f)
 	}
 	return list
-}
-
-func shellWord(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

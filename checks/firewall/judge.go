@@ -3,6 +3,7 @@ package firewall
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,6 +143,9 @@ func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 		x.Evidence = append(x.Evidence, checks.Evidence{Name: "UDP " + p.Ports, Want: "accept", Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
 	}
 	x.Evidence = append(x.Evidence, checks.Evidence{Name: "RTP range", Got: o.RTP + " (" + cmp.Or(o.RTPFrom, "Asterisk's default") + ")"})
+	if slices.Contains(o.Managers, "freepbx") {
+		x.Advice = append(x.Advice, "FreePBX opens the range that Settings, Asterisk SIP Settings names: set it there and apply, or its firewall closes the rest again.")
+	}
 	x.Fixes = openFixes(closed)
 	return x
 }

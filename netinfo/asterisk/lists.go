@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // accessLists gathers ACLs so that those which endpoints share are kept once.
@@ -123,10 +125,10 @@ func (s *State) cure(r *Refusal, l *ACLList, contact bool, p netip.Prefix) {
 	if s.FreePBX && generatedByFreePBX(file) {
 		r.Note = file + " is written by FreePBX: set the permit field in the extension's or trunk's Advanced tab instead, or the next Apply Config takes this away."
 	}
-	again := "asterisk -rx " + quote(reload)
-	r.Commands = []string{fmt.Sprintf("sed -i %s %s", quote(fmt.Sprintf("%da %s", line, option)), quote(file)), again}
+	again := "asterisk -rx " + platform.ShellWord(reload)
+	r.Commands = []string{fmt.Sprintf("sed -i %s %s", platform.ShellWord(fmt.Sprintf("%da %s", line, option)), platform.ShellWord(file)), again}
 	sed := fmt.Sprintf("%d{\\|^%s$|d}", line+1, strings.ReplaceAll(option, ".", `\.`))
-	r.Undo = []string{fmt.Sprintf("sed -i %s %s", quote(sed), quote(file)), again}
+	r.Undo = []string{fmt.Sprintf("sed -i %s %s", platform.ShellWord(sed), platform.ShellWord(file)), again}
 }
 
 func (s *State) scopeIsChanSIP(scope string) bool { return scope == chanSIP || scope == "peer" }
@@ -139,12 +141,4 @@ func generatedByFreePBX(file string) bool {
 		return false
 	}
 	return strings.Contains(name, "_additional") || strings.HasPrefix(name, "pjsip") || name == "sip.conf"
-}
-
-// quote writes a word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -149,8 +149,8 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 	}
 	b.Unban = []Change{{
 		Title:    "Delete CrowdSec's decision",
-		Commands: []string{"cscli decisions delete " + scope + " " + quote(d.Value)},
-		Undo:     []string{fmt.Sprintf("cscli decisions add %s %s --duration %s --type %s --reason %s", scope, quote(d.Value), duration, quote(d.Type), quote(d.Scenario))},
+		Commands: []string{"cscli decisions delete " + scope + " " + platform.ShellWord(d.Value)},
+		Undo:     []string{fmt.Sprintf("cscli decisions add %s %s --duration %s --type %s --reason %s", scope, platform.ShellWord(d.Value), duration, platform.ShellWord(d.Type), platform.ShellWord(d.Scenario))},
 	}}
 	switch {
 	case d.Simulated:
@@ -224,7 +224,7 @@ func crowdSecAllow(asked netip.Prefix, sys platform.System) Change {
 	text := fmt.Sprintf(`name: sipdoctor/phones\ndescription: phones that must not be banned\nwhitelist:\n  reason: phones of this PBX\n  %s:\n    - "%s"\n`, kind, short(asked))
 	return Change{
 		Title: "Let CrowdSec pass over " + short(asked), Persistent: true,
-		Commands: []string{"printf " + quote(text) + " > " + file, "systemctl reload crowdsec"},
+		Commands: []string{"printf " + platform.ShellWord(text) + " > " + file, "systemctl reload crowdsec"},
 		Undo:     []string{"rm " + file, "systemctl reload crowdsec"},
 		Note:     "since CrowdSec 1.6.8 also against shared lists: cscli allowlists create sipdoctor -d phones; cscli allowlists add sipdoctor " + short(asked),
 	}

@@ -73,7 +73,7 @@ func csfLasting(asked netip.Prefix) []Change {
 	return []Change{{
 		Title: "Let " + short(asked) + " in for good", Persistent: true,
 		Commands: []string{"csf -a " + short(asked) + " sipdoctor", "printf '%s\\n' " + short(asked) + " >> /etc/csf/csf.ignore", "csf -ra"},
-		Undo:     []string{"csf -ar " + short(asked), "sed -i " + quote("/^"+strings.NewReplacer(".", `\.`, "/", `\/`).Replace(short(asked))+"$/d") + " /etc/csf/csf.ignore", "csf -ra"},
+		Undo:     []string{"csf -ar " + short(asked), "sed -i " + platform.ShellWord("/^"+strings.NewReplacer(".", `\.`, "/", `\/`).Replace(short(asked))+"$/d") + " /etc/csf/csf.ignore", "csf -ra"},
 		Note:     "csf.allow lets it in, csf.ignore keeps lfd from banning it again",
 	}}
 }
@@ -89,8 +89,8 @@ func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
 		ban := Ban{
 			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: Indirect, Name: "csf.deny",
 			Unban: []Change{{
-				Title: "Take it out of csf.deny", Commands: []string{"csf -dr " + quote(text)}, Persistent: true,
-				Undo: []string{"csf -d " + quote(text) + " " + quote(strings.TrimSpace(comment))},
+				Title: "Take it out of csf.deny", Commands: []string{"csf -dr " + platform.ShellWord(text)}, Persistent: true,
+				Undo: []string{"csf -d " + platform.ShellWord(text) + " " + platform.ShellWord(strings.TrimSpace(comment))},
 			}},
 			Lasting: csfLasting(asked),
 		}
@@ -129,8 +129,8 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "temporary",
 			Since: since, Until: until, Lasting: csfLasting(asked),
 			Unban: []Change{{
-				Title: "Lift the temporary ban", Commands: []string{"csf -tr " + quote(f[1])},
-				Undo: []string{fmt.Sprintf("csf -td %s %d", quote(f[1]), left)},
+				Title: "Lift the temporary ban", Commands: []string{"csf -tr " + platform.ShellWord(f[1])},
+				Undo: []string{fmt.Sprintf("csf -td %s %d", platform.ShellWord(f[1]), left)},
 			}},
 		}
 		if len(f) == 6 && strings.TrimSpace(f[5]) != "" {
@@ -138,7 +138,7 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 		}
 		if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
 			ban.Note = "only port " + port
-			ban.Unban[0].Undo[0] += " -p " + quote(port)
+			ban.Unban[0].Undo[0] += " -p " + platform.ShellWord(port)
 		}
 		a.ban(asked, ban)
 	}

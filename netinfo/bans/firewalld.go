@@ -102,7 +102,7 @@ func (f *firewalld) source(where, zone, source, target string) {
 			continue
 		}
 		command := func(verb string) []string {
-			return f.both(fmt.Sprintf("--zone=%s --%s-source=%s", quote(zone), verb, quote(source)))
+			return f.both(fmt.Sprintf("--zone=%s --%s-source=%s", platform.ShellWord(zone), verb, platform.ShellWord(source)))
 		}
 		change := Change{Title: "Take " + source + " out of the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
@@ -132,7 +132,7 @@ func (f *firewalld) rule(where, zone, text string) {
 			continue
 		}
 		command := func(verb string) []string {
-			return f.both(fmt.Sprintf("--zone=%s --%s-rich-rule=%s", quote(zone), verb, quote(text)))
+			return f.both(fmt.Sprintf("--zone=%s --%s-rich-rule=%s", platform.ShellWord(zone), verb, platform.ShellWord(text)))
 		}
 		change := Change{Title: "Remove the rich rule from the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
@@ -149,7 +149,7 @@ func (f *firewalld) both(args string) []string {
 
 func (f *firewalld) fromSet(set string, p netip.Prefix) Change {
 	command := func(verb string) []string {
-		return f.both(fmt.Sprintf("--ipset=%s --%s-entry=%s", quote(set), verb, short(p)))
+		return f.both(fmt.Sprintf("--ipset=%s --%s-entry=%s", platform.ShellWord(set), verb, short(p)))
 	}
 	return Change{Title: "Take " + short(p) + " out of the ipset " + set, Commands: command("remove"), Undo: command("add"), Persistent: true}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 type zoneXML struct {
@@ -115,9 +117,9 @@ func (f *firewalld) direct(name string, b []byte) {
 			continue
 		}
 		for i := range words {
-			words[i] = quote(words[i])
+			words[i] = platform.ShellWord(words[i])
 		}
-		args := strings.Join(append([]string{quote(r.IPv), quote(r.Table), quote(r.Chain), quote(r.Prio)}, words...), " ")
+		args := strings.Join(append([]string{platform.ShellWord(r.IPv), platform.ShellWord(r.Table), platform.ShellWord(r.Chain), platform.ShellWord(r.Prio)}, words...), " ")
 		f.add(name, "direct", args, p, Change{
 			Title: "Remove firewalld's direct rule", Persistent: true,
 			Commands: []string{"firewall-cmd --direct --remove-rule " + args, "firewall-cmd --permanent --direct --remove-rule " + args},

@@ -91,8 +91,8 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 			Reasons: []string{"Kamailio's script put it there, usually because pike counted too many requests from it"},
 			Unban: []Change{{
 				Title:    "Delete the entry from Kamailio's table " + table,
-				Commands: []string{"kamcmd htable.delete " + quote(table) + " " + quote(key)},
-				Undo:     []string{"kamcmd " + seti + " " + quote(table) + " " + quote(key) + " " + quote(m["value"])},
+				Commands: []string{"kamcmd htable.delete " + platform.ShellWord(table) + " " + platform.ShellWord(key)},
+				Undo:     []string{"kamcmd " + seti + " " + platform.ShellWord(table) + " " + platform.ShellWord(key) + " " + platform.ShellWord(m["value"])},
 			}},
 		}
 		if got, ok := a.run(ctx, sys, "kamcmd", "htable.get", table, key); ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // RecentLimit is a loaded rule that asks a recent list: so many packets within
@@ -181,10 +182,10 @@ func recentRemove(addr netip.Addr, list string) Change {
 	}
 	c := Change{Title: "Forget " + addr.String() + " in the recent lists", Note: "the undo remembers one packet of now, not the old ones"}
 	for _, l := range lists {
-		file := quote(recentFile(l))
+		file := platform.ShellWord(recentFile(l))
 		c.Commands = append(c.Commands, "test ! -e "+file+" || echo -"+addr.String()+" > "+file)
 	}
-	c.Undo = []string{"echo +" + addr.String() + " > " + quote(recentFile(list))}
+	c.Undo = []string{"echo +" + addr.String() + " > " + platform.ShellWord(recentFile(list))}
 	return c
 }
 

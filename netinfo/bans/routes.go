@@ -243,7 +243,7 @@ func routeBan(r route, asked netip.Prefix) Ban {
 		words = r.Type + " default"
 	}
 	if r.Table != "main" {
-		words += " table " + quote(r.Table)
+		words += " table " + platform.ShellWord(r.Table)
 	}
 	if r.Metric != 0 {
 		words += " metric " + strconv.FormatInt(r.Metric, 10)
@@ -265,10 +265,10 @@ func ruleBan(r rule, p netip.Prefix, way string, asked netip.Prefix) Ban {
 		words += " to " + short(r.dst)
 	}
 	if r.IIf != "" {
-		words += " iif " + quote(r.IIf)
+		words += " iif " + platform.ShellWord(r.IIf)
 	}
 	if r.FwMark != "" {
-		words += " fwmark " + quote(r.FwMark)
+		words += " fwmark " + platform.ShellWord(r.FwMark)
 	}
 	words = fmt.Sprintf("%s %s pref %d", words, r.Action, r.Priority)
 	ip := "ip rule "

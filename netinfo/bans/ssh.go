@@ -70,8 +70,8 @@ func appendLine(title, file, line, reload string) Change {
 	sed := "/^" + strings.NewReplacer(".", `\.`, "/", `\/`).Replace(line) + "$/d"
 	return Change{
 		Title: title, Persistent: true,
-		Commands: []string{"printf '%s\\n' " + quote(line) + " >> " + quote(file), reload},
-		Undo:     []string{"sed -i " + quote(sed) + " " + quote(file), reload},
+		Commands: []string{"printf '%s\\n' " + platform.ShellWord(line) + " >> " + platform.ShellWord(file), reload},
+		Undo:     []string{"sed -i " + platform.ShellWord(sed) + " " + platform.ShellWord(file), reload},
 	}
 }
 
@@ -98,7 +98,7 @@ func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *An
 			continue
 		}
 		failures, last, _ := strings.Cut(rest, ":")
-		quoted := quote("/" + strings.ReplaceAll(p.Addr().String(), ".", `\.`) + `\b/d`)
+		quoted := platform.ShellWord("/" + strings.ReplaceAll(p.Addr().String(), ".", `\.`) + `\b/d`)
 		a.ban(asked, Ban{
 			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: Spares,
 			Reasons: []string{failures + " failed logins over SSH, the last on " + strings.TrimSpace(last)},

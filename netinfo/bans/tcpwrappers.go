@@ -213,7 +213,7 @@ func wrapperAllow(r wrapperRule, asked netip.Prefix) Change {
 	line := strings.Join(r.daemons, " ") + " : " + client
 	c := appendLine("Let "+short(asked)+" in by hosts.allow", "/etc/hosts.allow", line, "")
 	c.Commands, c.Undo = c.Commands[:1], c.Undo[:1]
-	c.Undo[0] = "sed -i " + quote("\\|^"+strings.NewReplacer(".", `\.`, "[", `\[`, "]", `\]`).Replace(line)+"$|d") + " /etc/hosts.allow"
+	c.Undo[0] = "sed -i " + platform.ShellWord("\\|^"+strings.NewReplacer(".", `\.`, "[", `\[`, "]", `\]`).Replace(line)+"$|d") + " /etc/hosts.allow"
 	return c
 }
 

@@ -112,10 +112,10 @@ func (r ufwRule) words(comment bool) string {
 	action, log, logged := strings.Cut(r.action, "_")
 	w = append(w, action)
 	if r.in != "" {
-		w = append(w, "in on "+quote(r.in))
+		w = append(w, "in on "+platform.ShellWord(r.in))
 	}
 	if r.out != "" {
-		w = append(w, "out on "+quote(r.out))
+		w = append(w, "out on "+platform.ShellWord(r.out))
 	}
 	if r.direction == "out" && r.out == "" {
 		w = append(w, "out")
@@ -124,23 +124,23 @@ func (r ufwRule) words(comment bool) string {
 		w = append(w, log)
 	}
 	if r.protocol != "any" {
-		w = append(w, "proto "+quote(r.protocol))
+		w = append(w, "proto "+platform.ShellWord(r.protocol))
 	}
 	end := func(word, addr, port string) {
 		if addr == "0.0.0.0/0" || addr == "::/0" {
 			addr = "any"
 		}
 		if addr != "any" || port != "any" {
-			w = append(w, word, quote(addr))
+			w = append(w, word, platform.ShellWord(addr))
 		}
 		if port != "any" {
-			w = append(w, "port", quote(port))
+			w = append(w, "port", platform.ShellWord(port))
 		}
 	}
 	end("from", r.src, r.sport)
 	end("to", r.dst, r.dport)
 	if comment && r.comment != "" {
-		w = append(w, "comment", quote(r.comment))
+		w = append(w, "comment", platform.ShellWord(r.comment))
 	}
 	return strings.Join(w, " ")
 }

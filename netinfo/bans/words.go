@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // parsePrefix reads an address or a network in CIDR notation, or with a dotted
@@ -55,25 +57,17 @@ func short(p netip.Prefix) string {
 	return p.String()
 }
 
-// quote writes a word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // deleteLine is the change that takes one line out of a file and puts it back
 // in its place. A file that changed in between is left alone, with a bad status.
 func deleteLine(title, file string, number int, line string) Change {
-	q := quote(file)
-	sed := func(text string) string { return "sed -i " + quote(text) + " " + q }
+	q := platform.ShellWord(file)
+	sed := func(text string) string { return "sed -i " + platform.ShellWord(text) + " " + q }
 	back := sed(fmt.Sprintf(`%da\%s`, number-1, strings.ReplaceAll(line, `\`, `\\`)))
 	if number == 1 { // there is no line to add it after
-		copied := quote(file + ".sipdoctor")
-		back = fmt.Sprintf("cp %s %s && { printf '%%s\\n' %s; cat %s; } > %s && rm %s", q, copied, quote(line), copied, q, copied)
+		copied := platform.ShellWord(file + ".sipdoctor")
+		back = fmt.Sprintf("cp %s %s && { printf '%%s\\n' %s; cat %s; } > %s && rm %s", q, copied, platform.ShellWord(line), copied, q, copied)
 	}
 	return Change{Title: title, Persistent: true, Undo: []string{back}, Commands: []string{
-		fmt.Sprintf("sed -n %dp %s | grep -Fxq -e %s && %s", number, q, quote(line), sed(fmt.Sprintf("%dd", number))),
+		fmt.Sprintf("sed -n %dp %s | grep -Fxq -e %s && %s", number, q, platform.ShellWord(line), sed(fmt.Sprintf("%dd", number))),
 	}}
 }

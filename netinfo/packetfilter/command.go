@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Command is a change to the packet filter and the way back, each as lines for
@@ -15,23 +17,10 @@ type Command struct {
 	Undo []string
 }
 
-// shellQuote writes an argument so that a POSIX shell reads it back unchanged.
-func shellQuote(s string) string {
-	plain := s != ""
-	for _, r := range s {
-		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
-		plain = plain && ok
-	}
-	if plain {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 func shellWords(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = shellQuote(w)
+		quoted[i] = platform.ShellWord(w)
 	}
 	return strings.Join(quoted, " ")
 }
@@ -58,7 +47,7 @@ func (s Step) Delete() Command {
 		spec = append(spec, r.tokens[i].text)
 	}
 	program := shellWords(s.Chain.table.Tool, "-t", s.Chain.table.Name)
-	chain, words := shellQuote(s.Chain.Name), shellWords(spec...)
+	chain, words := platform.ShellWord(s.Chain.Name), shellWords(spec...)
 	return Command{
 		Do:   []string{program + " -D " + chain + " " + words},
 		Undo: []string{program + " -I " + chain + " " + strconv.Itoa(s.Rule.Position) + " " + words},
@@ -75,9 +64,9 @@ func (s Step) deleteNFT() Command {
 		return Command{}
 	}
 	place := s.Chain.nftPlace()
-	back := "nft add rule " + place + " " + shellQuote(s.Rule.Text)
+	back := "nft add rule " + place + " " + platform.ShellWord(s.Rule.Text)
 	if n := s.Rule.Position; n >= 1 && n < len(s.Chain.Rules) && s.Chain.Rules[n].Handle != 0 {
-		back = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Chain.Rules[n].Handle, shellQuote(s.Rule.Text))
+		back = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Chain.Rules[n].Handle, platform.ShellWord(s.Rule.Text))
 	}
 	return Command{Do: []string{fmt.Sprintf("nft delete rule %s handle %d", place, s.Rule.Handle)}, Undo: []string{back}}
 }
@@ -96,7 +85,7 @@ func (s Step) AllowBefore(src netip.Prefix, protocol uint8, ports NumSet) Comman
 	if s.Chain.table.Tool == ToolNFT {
 		return s.allowNFT(src, protocol, ports)
 	}
-	program, chain := shellWords(s.Chain.table.Tool, "-t", s.Chain.table.Name), shellQuote(s.Chain.Name)
+	program, chain := shellWords(s.Chain.table.Tool, "-t", s.Chain.table.Name), platform.ShellWord(s.Chain.Name)
 	place := program + " -A " + chain + " "
 	if s.Rule != nil {
 		place = program + " -I " + chain + " " + strconv.Itoa(s.Rule.Position) + " "
@@ -175,12 +164,12 @@ func (s Step) allowNFT(src netip.Prefix, protocol uint8, ports NumSet) Command {
 		mark += " " + protocolName(protocol)
 	}
 	rule += ` accept comment "` + mark + `"`
-	do := "nft add rule " + place + " " + shellQuote(rule)
+	do := "nft add rule " + place + " " + platform.ShellWord(rule)
 	if s.Rule != nil && s.Rule.Handle != 0 {
-		do = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Rule.Handle, shellQuote(rule))
+		do = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Rule.Handle, platform.ShellWord(rule))
 	}
 	find := `s/.*comment "` + strings.NewReplacer(".", `\.`, "/", `\/`).Replace(mark) + `".*# handle \([0-9]*\)$/\1/p`
-	undo := fmt.Sprintf(`nft delete rule %s handle "$(nft -a list chain %s | sed -n %s | head -n 1)"`, place, place, shellQuote(find))
+	undo := fmt.Sprintf(`nft delete rule %s handle "$(nft -a list chain %s | sed -n %s | head -n 1)"`, place, place, platform.ShellWord(find))
 	return Command{Do: []string{do}, Undo: []string{undo}}
 }
 
@@ -215,14 +204,14 @@ func (s *Set) deleteElement(el *Element) Command {
 		back += " : " + strings.TrimSpace(v.Kind.String()+" "+v.Chain)
 	}
 	return Command{
-		Do:   []string{"nft delete element " + place + " " + shellQuote("{ "+el.Text+" }")},
-		Undo: []string{"nft add element " + place + " " + shellQuote("{ "+back+" }")},
+		Do:   []string{"nft delete element " + place + " " + platform.ShellWord("{ "+el.Text+" }")},
+		Undo: []string{"nft add element " + place + " " + platform.ShellWord("{ "+back+" }")},
 	}
 }
 
 // deleteRecent takes an address out of a recent list (iptables-extensions(8)).
 // Its history is lost: the undo remembers one packet.
 func deleteRecent(list string, a netip.Addr) Command {
-	file := shellQuote("/proc/net/xt_recent/" + list)
+	file := platform.ShellWord("/proc/net/xt_recent/" + list)
 	return Command{Do: []string{"echo -" + a.String() + " > " + file}, Undo: []string{"echo +" + a.String() + " > " + file}}
 }
