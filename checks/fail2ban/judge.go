@@ -10,7 +10,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Facts are the stable summary.
@@ -128,11 +127,7 @@ func faulty(jail jails.Jail, fault jails.Fault) checks.Finding {
 		f.Severity = checks.Critical
 		f.Title = name + " is set and does not run"
 		f.Explanation = "fail2ban starts without a jail whose settings are wrong; its log (/var/log/fail2ban.log) says what."
-		f.Fixes = []fixes.Fix{{
-			ID: "start-jail", Title: "Start the jail, and read why it does not", Where: "pbx", Platform: "fail2ban", Form: fixes.FormShell,
-			Commands: []string{"fail2ban-client reload " + platform.ShellWord(jail.Name)}, Undo: []string{"fail2ban-client stop " + platform.ShellWord(jail.Name)},
-			Verify: []string{"fail2ban-client status " + platform.ShellWord(jail.Name)}, Persistent: true, Source: "fail2ban-client(1)",
-		}}
+		f.Fixes = []fixes.Fix{startJail(jail.Name)}
 	case jails.NoAction:
 		f.Severity = checks.Critical
 		f.Title = name + " bans nobody: it has no action that blocks"
