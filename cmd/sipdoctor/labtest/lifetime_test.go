@@ -78,6 +78,11 @@ func TestThePrintedCommandsCureTheRoutersMemory(t *testing.T) {
 			check := func(sick bool) *checks.Report {
 				t.Helper()
 				rep, exit := o.check(t, o.withResponder("--ladder", "5", "nat-lifetime")...)
+				// A machine that is busy loses late messages, and then the check does
+				// not claim to know: it is asked again.
+				for again := 0; again < 2 && rep.Verdict == checks.Inconclusive; again++ {
+					rep, exit = o.check(t, o.withResponder("--ladder", "5", "nat-lifetime")...)
+				}
 				ids := findings(rep)
 				if exit != 0 || slices.Contains(ids, "nat-lifetime.too-short") != sick || (rep.Verdict == checks.Pass) == sick {
 					t.Fatalf("exit %d, findings %v, too short: want %v\n%s", exit, ids, sick, explain(rep))
