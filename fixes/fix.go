@@ -28,6 +28,10 @@ type Fix struct {
 	// Unverified, which speaks of all of them.
 	UnverifiedLines []string `json:"unverified_lines,omitempty"`
 
+	// Choice marks a change that trades safety for something, such as sparing an
+	// address every future ban: a person decides, no script by itself.
+	Choice bool `json:"choice,omitempty"`
+
 	Note   string `json:"note,omitempty"`
 	Source string `json:"source"`
 }

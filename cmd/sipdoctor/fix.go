@@ -185,6 +185,9 @@ func listCures(p *printer, list []cure, r *checks.Report, name string) error {
 		p.line("   against   %s (%s)", c.finding.Title, c.finding.ID)
 		why, ok := c.runnable(r)
 		switch {
+		case ok && c.first && c.fix.Choice:
+			here++
+			p.line("   where     this machine; yours to decide: --apply asks, with --yes it takes --only %d", c.number)
 		case ok && c.first:
 			here++
 			p.line("   where     this machine; --apply runs it")

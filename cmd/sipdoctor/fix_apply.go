@@ -126,6 +126,10 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 		all.undone++
 		return a.err
 	}
+	if fresh.fix.Choice && a.yes && !a.named {
+		a.line("%d. %s: not run; that is for you to decide: --only %d.", c.number, fresh.fix.Title, c.number)
+		return a.err
+	}
 	fresh.finding = c.finding // by which --undo finds it again
 	ran, err := a.one(ctx, fresh)
 	switch {

@@ -80,11 +80,11 @@ func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) boo
 	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && o.Title == f.Title })
 }
 
-// stillFails reports whether whom a cured fault was about is in critical
+// stillFails reports whether whom a critical fault was about is in critical
 // trouble of another kind: freed of a ban, and yet not let in.
 func stillFails(now *checks.Report, c cure) bool {
 	r := now.Result(c.result.Check)
-	return c.finding.Subject != "" && slices.ContainsFunc(r.Findings, func(f checks.Finding) bool {
+	return c.finding.Severity == checks.Critical && c.finding.Subject != "" && slices.ContainsFunc(r.Findings, func(f checks.Finding) bool {
 		return f.Subject == c.finding.Subject && f.Severity == checks.Critical
 	})
 }

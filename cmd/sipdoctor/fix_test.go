@@ -26,6 +26,7 @@ type fakePBX struct {
 	ran    []string
 	noRoot bool
 	rules  bool // commands name places, which move when a rule goes
+	choice bool // to free somebody is a person's decision
 	onRun  func(line string)
 }
 
@@ -64,7 +65,7 @@ func (m *fakePBX) report() *checks.Report {
 			res.Findings = append(res.Findings, checks.Finding{
 				ID: "blocked.banned", Subject: a, Severity: checks.Critical, Title: a + " is blocked by jail " + m.banned[0],
 				Fixes: []fixes.Fix{
-					{ID: "free-everywhere", Title: "Free " + a, Where: "pbx", Form: fixes.FormShell, Commands: []string{"free " + a + place, "note " + a}, Undo: []string{"ban " + a + place}},
+					{ID: "free-everywhere", Title: "Free " + a, Where: "pbx", Form: fixes.FormShell, Commands: []string{"free " + a + place, "note " + a}, Undo: []string{"ban " + a + place}, Choice: m.choice},
 					{ID: "ask", Title: "Ask the provider", Where: "provider", Form: fixes.FormAdvice, Commands: []string{"ask"}},
 				},
 			})
@@ -143,6 +144,20 @@ func TestCuresAreRunOnlyAfterAYes(t *testing.T) {
 
 // Whoever sends a report may have written anything into it. What is run comes
 // from a look at this machine, and never from the file.
+// What trades safety for something is not done by --yes alone, and a report
+// that says it is no such thing changes nothing.
+func TestADecisionIsNotAScripts(t *testing.T) {
+	m := freshPBX()
+	r := m.report()
+	m.choice = true
+	if text, err := m.apply(t, t.Context(), r, t.TempDir(), fixOptions{apply: true, yes: true}, strings.NewReader("")); err != nil || len(m.ran) > 0 || !strings.Contains(text, "for you to decide: --only 1") {
+		t.Errorf("%v, ran %q\n%s", err, m.ran, text)
+	}
+	if text, err := m.apply(t, t.Context(), r, t.TempDir(), fixOptions{apply: true, yes: true, only: []string{"1"}}, strings.NewReader("")); err != nil || len(m.ran) != 2 {
+		t.Errorf("%v, ran %q\n%s", err, m.ran, text)
+	}
+}
+
 func TestAForgedReportRunsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
