@@ -375,16 +375,22 @@ func orElse(s, other string) string {
 // while the failures that led to the ban still count, so that it can be applied
 // after the address was freed.
 func notExempt(o Observed, s Subject, hit []Block) (checks.Finding, bool) {
-	if len(hit) == 0 && !slices.ContainsFunc(s.Near, func(n Near) bool { return n.Limit > 0 && n.Count*2 >= n.Limit }) {
+	near := slices.IndexFunc(s.Near, func(n Near) bool { return n.Limit > 0 && n.Count*2 >= n.Limit })
+	if len(hit) == 0 && near < 0 {
 		return checks.Finding{}, false
 	}
 	list := exempt(o, s)
 	if len(list) == 0 {
 		return checks.Finding{}, false
 	}
+	title := "Nothing keeps " + who(s) + " from being banned again"
+	if len(hit) == 0 {
+		n := s.Near[near]
+		title = fmt.Sprintf("%s is close to a ban, and nothing exempts it: %d of %d in %s (%s)", who(s), n.Count, n.Limit, n.Name, n.Layer)
+	}
 	return checks.Finding{
 		ID: "blocked.not-exempt", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: "Nothing keeps " + who(s) + " from being banned again",
+		Title: title,
 		Explanation: "If the address is yours, your provider's or a branch office's, exempt it once for all. " +
 			"Do not exempt the address of a phone that roams.",
 		Fixes: list,
