@@ -212,7 +212,10 @@ func (t nftGen) match(base string, early bool) string {
 	case 8:
 		return fmt.Sprintf("%s sport %s%s", proto, t.op(), t.portRange("-"))
 	case 9:
-		return fmt.Sprintf("%s dport %s %d", proto, pick(t.dice, "<", ">", "<=", ">="), t.port())
+		// nft 1.0.6 lists "dport < 443 dport > 10001", which nothing matches, as
+		// "dport != 443-10001", which most does. So below is for one port and above
+		// for the other.
+		return fmt.Sprintf("%s %s %d", proto, pick(t.dice, "dport <", "dport <=", "sport >", "sport >="), t.port())
 	case 10:
 		return fmt.Sprintf("meta l4proto { tcp, udp } th dport %s{ %d, 8000-9000 }", t.op(), t.port())
 	case 11:

@@ -19,13 +19,18 @@ import (
 )
 
 var (
-	refereeSeed     = flag.Uint64("seed", 0, "seed of the referee's first ruleset; 0 takes one from the clock")
+	refereeSeed     = flag.Uint64("seed", 0, "seed of the referee's first ruleset; 0 takes the usual one")
 	refereeRulesets = flag.Int("rulesets", 0, "rulesets for the referee to try; 0 takes the usual number")
 )
 
 // usualRulesets is what one run of the tests tries, in halves. Each ruleset
 // meets some 40 packets, so this is some 8,000 cases in 10 to 20 s.
 const usualRulesets = 100
+
+// usualSeed is where those begin. It stays, so that a build is red for what was
+// changed in it and not for what chance found that night; whoever changes the
+// evaluator tries others: SIPDOCTOR_TEST_SEED=$RANDOM.
+const usualSeed = 20261122
 
 // The kernel is the referee: rulesets made by chance are loaded into a machine
 // in a namespace and packets are sent at it. What the rules said would become
@@ -60,7 +65,7 @@ func seedAndCount(t *testing.T) (seed uint64, n int) {
 		n = s
 	}
 	if seed == 0 {
-		seed = uint64(time.Now().UnixNano()) >> 10 & (1<<31 - 1)
+		seed = usualSeed
 	}
 	if n == 0 {
 		n = usualRulesets
