@@ -161,6 +161,10 @@ func (d *dice) extra(v6 bool, table string) string {
 		return "-m mark " + d.not(20) + "--mark " + d.mark() + pick(d, "", "", "/0x1", "/0xff", "/0x80000000")
 	case n == 3 && table != "raw":
 		return "-m connmark " + d.not(20) + "--mark " + d.mark() + pick(d, "", "/0xf")
+	case n == 4 && table != "raw" && d.redirects:
+		// Whether a packet was rewritten hangs on the address it came for, see
+		// redirects.
+		return "-m conntrack " + d.not(20) + "--ctstate " + pick(d, "NEW", "RELATED,ESTABLISHED", "INVALID", "NEW,UNTRACKED", "UNTRACKED", "ESTABLISHED")
 	case n == 4 && table != "raw":
 		return "-m conntrack " + d.not(20) + "--ctstate " + pick(d, "NEW", "RELATED,ESTABLISHED", "INVALID", "NEW,UNTRACKED", "UNTRACKED", "ESTABLISHED", "DNAT", "NEW,DNAT")
 	case n == 5 && table != "raw":
