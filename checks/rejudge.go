@@ -171,6 +171,8 @@ func conclude(rep *Report) (Status, string) {
 		return verdict, worst.Title + "."
 	case verdict == Error:
 		return verdict, "Something went wrong inside this program; the rest of the report stands."
+	case verdict == Inconclusive && rep.Command == "why" && worst == nil && !rep.Interrupted:
+		return verdict, summaries(rep)
 	case verdict == Inconclusive:
 		return verdict, inconclusiveHeadline(rep, worst)
 	case verdict == Warn && worst != nil:
@@ -194,9 +196,14 @@ func conclude(rep *Report) (Status, string) {
 func summaries(rep *Report) string {
 	var list []string
 	for i := range rep.Results {
-		list = append(list, strings.TrimSuffix(rep.Results[i].Summary, "."))
+		answer := strings.TrimSuffix(rep.Results[i].Summary, ".")
+		if reason := rep.Results[i].Reason; reason != "" {
+			answer += " (" + strings.TrimSuffix(reason, ".") + ")"
+		}
+		list = append(list, answer)
 	}
-	return strings.Join(list, "; ") + "."
+	all := strings.Join(list, "; ") + "."
+	return strings.ToUpper(all[:1]) + all[1:]
 }
 
 // untested lists the checks that were skipped: a pass may not sound as if they

@@ -174,7 +174,7 @@ func summary(o Observed, all []Facts) string {
 		case verdictPartly:
 			return who + " is blocked on some ports" + byWhom(o.Subjects[0])
 		case verdictUnknown:
-			return who + ": it cannot be told whether it is let in"
+			return "it cannot be told whether " + who + " is let in"
 		}
 		return who + " is let in" + onPorts(f.Paths)
 	}
