@@ -57,33 +57,24 @@ func (o *serverOptions) validate() error {
 		return err
 	}
 	for flag, v := range map[string]string{"udp": o.udp, "tcp": o.tcp} {
-		if err := validPorts(v); err != "" {
-			return usagef("--%s %s: %s", flag, render.Quote(v), err)
+		if err := validPorts(v); err != nil {
+			return usagef("--%s %s: %w", flag, render.Quote(v), err)
 		}
 	}
 	return nil
 }
 
-// validPorts says what is wrong with a list of ports, or nothing.
-func validPorts(list string) string {
+// validPorts refuses what is no list of ports: "5060,10000-20000".
+func validPorts(list string) error {
 	if list == "" {
-		return ""
+		return nil
 	}
 	for part := range strings.SplitSeq(list, ",") {
-		first, last, ranged := strings.Cut(part, "-")
-		a, err := strconv.ParseUint(first, 10, 16)
-		b := a
-		if ranged && err == nil {
-			b, err = strconv.ParseUint(last, 10, 16)
-		}
-		switch {
-		case err != nil || a == 0:
-			return strconv.Quote(part) + " is no port from 1 to 65535, nor a range such as 10000-20000"
-		case b < a:
-			return strconv.Quote(part) + " is upside down"
+		if _, err := netinfo.ParsePortRange(part); err != nil {
+			return err
 		}
 	}
-	return ""
+	return nil
 }
 
 // parseAddress reads an address or network of the command line.

@@ -2,11 +2,11 @@ package server
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -29,16 +29,11 @@ func (p Ports) Number() uint8 {
 func ParsePorts(list string) (packetfilter.NumSet, error) {
 	var spans []packetfilter.Span[packetfilter.Num]
 	for part := range strings.SplitSeq(list, ",") {
-		first, last, ranged := strings.Cut(part, "-")
-		a, err := strconv.ParseUint(first, 10, 16)
-		b := a
-		if ranged && err == nil {
-			b, err = strconv.ParseUint(last, 10, 16)
+		r, err := netinfo.ParsePortRange(part)
+		if err != nil {
+			return nil, err
 		}
-		if err != nil || b < a {
-			return nil, fmt.Errorf("%q is neither a port nor a range of ports", part)
-		}
-		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(a), Hi: packetfilter.Num(b)})
+		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(r.First), Hi: packetfilter.Num(r.Last)})
 	}
 	return packetfilter.NewSpans(spans...), nil
 }
