@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // knownVariables are the names a command may use as {{.Name}}.
@@ -42,10 +43,7 @@ func defaultValues() map[string]string {
 	}
 }
 
-var (
-	variablePattern = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
-	valuePattern    = regexp.MustCompile(`^[A-Za-z0-9_:.%/\[\]][A-Za-z0-9_:.%/\[\]-]*$`)
-)
+var variablePattern = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
 
 // variables returns the names that line uses.
 func variables(line string) ([]string, error) {
@@ -64,11 +62,6 @@ func variables(line string) ([]string, error) {
 func isPlaceholder(v string) bool {
 	return len(v) > 2 && v[0] == '<' && v[len(v)-1] == '>' && !strings.ContainsAny(v[1:len(v)-1], "<>{}\n\r`$")
 }
-
-// safeValue reports whether v may stand in a command of any box: an address, a
-// port, a range, a name. Spaces, quotes, shell characters, a leading dash and
-// line breaks may not, wherever v comes from.
-func safeValue(v string) bool { return valuePattern.MatchString(v) }
 
 // hostValues are the variables that the host itself answers.
 func hostValues(h *netinfo.Host) map[string]string {
@@ -95,7 +88,7 @@ func values(r row, h *netinfo.Host, vars map[string]string) map[string]string {
 	maps.Copy(m, r.Defaults)
 	for _, src := range []map[string]string{hostValues(h), vars} {
 		for k, v := range src {
-			if safeValue(v) {
+			if command.IsPlain(v) {
 				m[k] = v
 			}
 		}

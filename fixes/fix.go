@@ -18,7 +18,11 @@ type Fix struct {
 	// is complete in itself: the lines may be run by one shell or by one each.
 	Commands []string `json:"commands"`
 
-	Undo       []string `json:"undo,omitempty"`
+	Undo []string `json:"undo,omitempty"`
+	// UndoFor says for each line of Undo which command, from 0, makes it
+	// necessary: a cure that stops before needs no more of it. Nil: not known.
+	UndoFor []int `json:"-"`
+
 	Verify     []string `json:"verify,omitempty"`
 	Persistent bool     `json:"persistent"`           // survives a reboot
 	Unverified bool     `json:"unverified,omitempty"` // general knowledge: no vendor page, carrier's guide or public configuration stands behind it

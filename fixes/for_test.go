@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 func office(platform, version string) *netinfo.Host {
@@ -30,7 +32,7 @@ func names(list []Fix) []string {
 
 func TestTheRoutersOwnCureComesFirst(t *testing.T) {
 	phoneWithHelper := office("mikrotik", "7.15")
-	phoneWithHelper.SIPHelpers = []netinfo.SIPHelper{{Tool: "nft", Del: "nft delete rule inet t c handle 4", Add: `nft 'add rule inet t c udp dport 5060 ct helper set "sip"'`}}
+	phoneWithHelper.SIPHelpers = []netinfo.SIPHelper{nftHelper(1, 4, `udp dport 5060 ct helper set "sip"`, nil)}
 	tests := []struct {
 		name, problem string
 		host          *netinfo.Host
@@ -165,20 +167,30 @@ func TestVersionsAreReadAsRoutersWriteThem(t *testing.T) {
 
 func TestThisHostsRulesBecomeExactCommands(t *testing.T) {
 	h := office("", "")
+	phones, tls := nftHelper(2, 6, `udp dport { 5060, 5061 } ct helper set "sip"`, nil), nftHelper(3, 7, `tcp dport 5060 ct helper set "sip"`, nil)
+	phones.Edit.Next = tls.Edit.NFT
 	h.SIPHelpers = []netinfo.SIPHelper{
-		{Tool: "nft", Del: "nft delete rule inet fw4 pre handle 6", Add: `nft "add rule inet fw4 pre position 5 udp dport { 5060, 5061 } ct helper set \"sip\""`},
-		{Tool: "nft", Del: "nft delete rule inet fw4 pre handle 7", Add: `nft 'insert rule inet fw4 pre tcp dport 5060 ct helper set "sip"'`},
-		{Tool: "ip6tables-legacy", Del: "ip6tables-legacy -t raw -D PREROUTING -p udp --dport 5060 -j CT --helper sip", Add: "ip6tables-legacy -t raw -I PREROUTING 1 -p udp --dport 5060 -j CT --helper sip"},
-		{Tool: "sysctl", Del: "sysctl -w net.netfilter.nf_conntrack_helper=0", Add: "sysctl -w net.netfilter.nf_conntrack_helper=1"},
+		phones, tls,
+		iptablesHelper("ip6tables-legacy", "-p", "udp", "--dport", "5060", "-j", "CT", "--helper", "sip"),
+		{Tool: "sysctl"},
 	}
 	got := hostFixes(h)
 	if diff := cmp.Diff([]string{"linux-nftables/remove-this-hosts-sip-helper", "linux-iptables/remove-this-hosts-sip-helper", "linux-modules/remove-this-hosts-sip-helper"}, names(got)); diff != "" {
 		t.Fatalf("(-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{h.SIPHelpers[0].Del, h.SIPHelpers[1].Del, flushSIPEntries()}, got[0].Commands); diff != "" {
+	still := func(rule string) string {
+		return "nft -s -a list chain inet fw4 pre | sed 's/^[[:space:]]*//' | grep -Fxq -e '" + rule + "' && "
+	}
+	want := []string{
+		still(`tcp dport 5060 ct helper set "sip" # handle 7`) + "nft delete rule inet fw4 pre handle 7",
+		still(`udp dport { 5060, 5061 } ct helper set "sip" # handle 6`) + "nft delete rule inet fw4 pre handle 6", flushSIPEntries(),
+	}
+	if diff := cmp.Diff(want, got[0].Commands); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{h.SIPHelpers[0].Add, h.SIPHelpers[1].Add}, got[0].Undo); diff != "" {
+	// The rule after the first one is gone as well: both go to the end, in order.
+	want = []string{`nft add rule inet fw4 pre 'udp dport { 5060, 5061 } ct helper set "sip"'`, `nft add rule inet fw4 pre 'tcp dport 5060 ct helper set "sip"'`}
+	if diff := cmp.Diff(want, got[0].Undo); diff != "" {
 		t.Errorf("rules go back in their order (-want +got)\n%s", diff)
 	}
 	for _, f := range got {
@@ -188,35 +200,61 @@ func TestThisHostsRulesBecomeExactCommands(t *testing.T) {
 	}
 }
 
+func nftHelper(position int, handle uint64, text string, next *command.NFTRule) netinfo.SIPHelper {
+	return netinfo.SIPHelper{Tool: "nft", Edit: &packetfilter.RuleEdit{
+		Position: position, Next: next, NFT: &command.NFTRule{Family: "inet", Table: "fw4", Chain: "pre", Handle: handle, Text: text},
+	}}
+}
+
+func iptablesHelper(program string, words ...string) netinfo.SIPHelper {
+	return netinfo.SIPHelper{Tool: program, Edit: &packetfilter.RuleEdit{
+		Position: 1, IPTables: &command.IPTablesRule{Program: program, Table: "raw", Chain: "PREROUTING", Position: 1, Words: words},
+	}}
+}
+
+// A report can come from a stranger: what is not a rule that attaches the
+// helper is not a cure, and what a shell or nft would run is not a command.
 func TestAReportFromAStrangerCannotSmuggleCommands(t *testing.T) {
-	add := "iptables -t raw -A PREROUTING -p udp --dport 5060 -j CT --helper sip"
-	for _, del := range []string{
-		"rm -rf /", "", "iptables -t raw -D PREROUTING -j CT --helper sip; reboot", "iptables -t raw -D PREROUTING -j CT --helper sip && reboot",
-		"iptables -t raw -D PREROUTING $(reboot) -j CT --helper sip", "iptables -t raw -D PREROUTING `reboot` -j CT --helper sip",
-		"iptables -t raw -D PREROUTING -j CT --helper sip\nreboot", "iptables -t raw -D PREROUTING 1", "iptables -t raw -F", "iptables -F",
-		`nft delete rule inet t c "a\\"; reboot; " handle 4`, `nft delete rule inet t c \" ; reboot \" handle 4`, `nft delete rule x "y handle 4`, "nft flush ruleset",
-		"nft delete table inet t", `nft delete rule inet t > /etc/passwd handle 4`, "sysctl -w kernel.core_pattern=x", `nft delete rule inet t c handle 4 \`,
-		"iptables -t raw -D PREROUTING -j CT --helper sip \u202e", `nft delete rule inet t "$(reboot)" handle 4`, "sysctl -w net.netfilter.nf_conntrack_helper=0 kernel.panic=1",
+	helper := []string{"-p", "udp", "-j", "CT", "--helper", "sip"}
+	with := func(change func(*command.IPTablesRule)) netinfo.SIPHelper {
+		h := iptablesHelper("iptables", helper...)
+		change(h.Edit.IPTables)
+		return h
+	}
+	nft := func(change func(*command.NFTRule)) netinfo.SIPHelper {
+		h := nftHelper(1, 4, `udp dport 5060 ct helper set "sip"`, nil)
+		change(h.Edit.NFT)
+		return h
+	}
+	for name, h := range map[string]netinfo.SIPHelper{
+		"another program":           with(func(r *command.IPTablesRule) { r.Program = "rm" }),
+		"a shell":                   with(func(r *command.IPTablesRule) { r.Program = "sh" }),
+		"another table":             with(func(r *command.IPTablesRule) { r.Table = "filter" }),
+		"another rule":              with(func(r *command.IPTablesRule) { r.Words = []string{"-j", "ACCEPT"} }),
+		"a line break":              with(func(r *command.IPTablesRule) { r.Words = append(r.Words, "\nreboot") }),
+		"a turned-round text":       with(func(r *command.IPTablesRule) { r.Words = append(r.Words, "\u202e") }),
+		"a chain that is an option": with(func(r *command.IPTablesRule) { r.Chain = "-F" }),
+		"two statements of nft":     nft(func(r *command.NFTRule) { r.Text += "; flush ruleset" }),
+		"an open string of nft":     nft(func(r *command.NFTRule) { r.Text += `"` }),
+		"a table that is a script":  nft(func(r *command.NFTRule) { r.Table = "x;flush ruleset" }),
+		"a variable of nft":         nft(func(r *command.NFTRule) { r.Text += " $x" }),
+		"an accept": func() netinfo.SIPHelper {
+			h := nft(func(*command.NFTRule) {})
+			h.Edit.Accept = []string{"accept"}
+			return h
+		}(),
+		"nothing": {Tool: "nft"},
 	} {
-		for _, rule := range []netinfo.SIPHelper{{Tool: "nft", Del: del, Add: add}, {Tool: "nft", Del: add, Add: del}} {
-			if got := hostFixes(&netinfo.Host{SIPHelpers: []netinfo.SIPHelper{rule}}); len(got) > 0 {
-				t.Errorf("%q became a fix: %+v", del, got)
+		for _, f := range hostFixes(&netinfo.Host{SIPHelpers: []netinfo.SIPHelper{h}}) {
+			if f.Form != FormAdvice {
+				t.Errorf("%s became commands: %q undo %q", name, f.Commands, f.Undo)
 			}
 		}
 	}
-	if !plainCommand(`nft 'add rule inet t c ct mark & 0xff == 1 udp dport 5060 ct helper set "sip" comment "it costs $1; really"'`) {
-		t.Error("a quoted rule with signs in it was refused")
+	quoted := hostFixes(&netinfo.Host{SIPHelpers: []netinfo.SIPHelper{iptablesHelper("iptables", append(helper, "-m", "comment", "--comment", "it's $(reboot); `reboot`")...)}})
+	if len(quoted) != 1 || quoted[0].Form != FormShell || !strings.Contains(quoted[0].Commands[0], `'it'\''s $(reboot); `+"`reboot`'") {
+		t.Errorf("a comment with signs in it: %+v", quoted)
 	}
-}
-
-func FuzzPlainCommand(f *testing.F) {
-	f.Add("iptables -t raw -D PREROUTING -p udp -m comment --comment \"a \\\" b\" -j CT --helper sip")
-	f.Add(`nft 'add rule inet t c udp dport 5060 ct helper set "sip"'`)
-	f.Fuzz(func(t *testing.T, cmd string) {
-		if plainCommand(cmd) && strings.ContainsAny(cmd, "\n\r\x00`\x1b") && !strings.Contains(cmd, "'") {
-			t.Errorf("%q passed", cmd)
-		}
-	})
 }
 
 func FuzzFill(f *testing.F) {

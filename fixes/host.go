@@ -1,10 +1,12 @@
 package fixes
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // flushSIPEntries ends the tracking entries that still carry the SIP helper,
@@ -19,34 +21,51 @@ func flushSIPEntries() string {
 // hostFixes turn the SIP helper rules found on this very machine into one fix
 // for each packet filter: the exact rules, not a recipe.
 func hostFixes(h *netinfo.Host) []Fix {
-	byPlatform := map[string]*Fix{}
-	for _, rule := range h.SIPHelpers {
-		if !removesRule.MatchString(rule.Del) || !restoresRule.MatchString(rule.Add) || !plainCommand(rule.Del) || !plainCommand(rule.Add) {
-			continue
-		}
-		slug := hostPlatform(rule.Tool)
-		f := byPlatform[slug]
-		if f == nil {
-			f = &Fix{
-				ID: "remove-this-hosts-sip-helper", Title: "Remove the SIP helper rules of this machine", Where: "this-host",
-				Platform: slug, Form: FormShell, Verify: checkCommand(SIPALG),
-				Note:   "These very rules were found in the loaded rule set. They come back with the next reload if a firewall script or service makes them: remove them there as well.",
-				Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst and iptables-extensions(8), target CT",
-			}
-			byPlatform[slug] = f
-		}
-		f.Commands = append(f.Commands, rule.Del)
-		// In the order they were found: each rule's place counts those before it.
-		f.Undo = append(f.Undo, rule.Add)
-	}
 	var out []Fix
 	for _, slug := range []string{"linux-nftables", "linux-iptables", "linux-modules"} {
-		if f := byPlatform[slug]; f != nil {
-			f.Commands = append(f.Commands, flushSIPEntries())
-			out = append(out, *f)
+		var edits []packetfilter.RuleEdit
+		var steps []command.Step
+		for _, rule := range h.SIPHelpers {
+			switch {
+			case hostPlatform(rule.Tool) != slug:
+			case rule.Tool == "sysctl":
+				steps = []command.Step{{
+					Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
+					Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
+				}}
+			case attachesHelper(rule.Edit):
+				edits = append(edits, *rule.Edit)
+			}
 		}
+		list := Fix{
+			ID: "remove-this-hosts-sip-helper", Title: "Remove the SIP helper rules of this machine", Where: "this-host",
+			Platform: slug, Verify: checkCommand(SIPALG),
+			Note:   "These very rules were found in the loaded rule set. They come back with the next reload if a firewall script or service makes them: remove them there as well.",
+			Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst and iptables-extensions(8), target CT",
+		}.Steps(append(steps, packetfilter.Plan(edits)...)...)
+		for i := range list {
+			if list[i].Form == FormShell {
+				list[i].Commands = append(list[i].Commands, flushSIPEntries())
+			}
+		}
+		out = append(out, list...)
 	}
 	return out
+}
+
+// attachesHelper reports whether a rule is one that attaches a helper: a report
+// can come from a stranger, and its cure is about nothing else.
+func attachesHelper(e *packetfilter.RuleEdit) bool {
+	switch {
+	case e == nil || len(e.Accept) > 0:
+		return false
+	case e.NFT != nil:
+		return strings.Contains(e.NFT.Text, "ct helper set")
+	case e.IPTables != nil:
+		at := slices.Index(e.IPTables.Words, "--helper")
+		return e.IPTables.Table == "raw" && at >= 0 && at+1 < len(e.IPTables.Words) && strings.HasPrefix(e.IPTables.Words[at+1], "sip")
+	}
+	return false
 }
 
 func hostPlatform(tool string) string {
@@ -57,44 +76,4 @@ func hostPlatform(tool string) string {
 		return "linux-modules"
 	}
 	return "linux-iptables"
-}
-
-// removesRule and restoresRule are the only forms of command that a SIPHelper
-// may carry. A report can come from a stranger, and "fix --apply" runs what
-// stands in it.
-var (
-	removesRule = regexp.MustCompile(`^(ip6?tables(-legacy|-nft)?( -w)? -t raw -D .* --helper sip|nft delete rule .* handle \d+$|sysctl -w net\.netfilter\.nf_conntrack_helper=0$)`)
-
-	restoresRule = regexp.MustCompile(`^(ip6?tables(-legacy|-nft)?( -w)? -t raw -[AI] .* --helper sip|nft ['"]?(add|insert) rule .*ct helper set |sysctl -w net\.netfilter\.nf_conntrack_helper=1$)`)
-)
-
-// plainCommand reports whether cmd is one command, with nothing that a shell
-// would expand, chain or redirect.
-func plainCommand(cmd string) bool {
-	if !printableLine(cmd) {
-		return false
-	}
-	var quote rune // 0, ' or "
-	escaped := false
-	for _, c := range cmd {
-		switch {
-		case quote == '\'':
-			if c == '\'' {
-				quote = 0
-			}
-		case c == '`' || c == '$':
-			return false
-		case escaped:
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '"' && quote == '"':
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			quote = c
-		case quote == 0 && strings.ContainsRune(";&|<>()*?~#", c):
-			return false
-		}
-	}
-	return quote == 0 && !escaped
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 var (
@@ -118,7 +120,7 @@ func (r row) variableFaults() []string {
 		if isPlaceholder(v) && r.Form == FormShell {
 			bad = append(bad, fmt.Sprintf("placeholder %s in a shell command", v))
 		}
-		if !isPlaceholder(v) && !safeValue(v) {
+		if !isPlaceholder(v) && !command.IsPlain(v) {
 			bad = append(bad, fmt.Sprintf("default %q for %s is no plain value", v, n))
 		}
 	}

@@ -2,7 +2,11 @@
 // "bytes in, facts out": address classes, vendors, routers, profiles.
 package netinfo
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
 
 // Host is what is known of the machine the checks run on and of the router in
 // front of it. It is gathered once a run and stored in the report, so that
@@ -87,4 +91,7 @@ type SIPHelper struct {
 	Rule  string `json:"rule"` // as the tool lists it
 	Del   string `json:"del"`  // the command that removes just this rule
 	Add   string `json:"add"`  // the command that puts it back
+
+	// Edit is the rule in its place; nil for the kernel's own switch.
+	Edit *packetfilter.RuleEdit `json:"edit,omitempty"`
 }

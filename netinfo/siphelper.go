@@ -2,10 +2,12 @@ package netinfo
 
 import (
 	"errors"
-	"strconv"
+	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // ReadSIPHelpers finds the rules that attach the kernel's SIP helper in what
@@ -46,46 +48,34 @@ func sysctlHelper(t platform.Text) []SIPHelper {
 // iptablesHelpers reads "iptables -t raw -S". Rules are put back by their
 // number, so that the rules around them keep their meaning.
 func iptablesHelpers(program string, out []byte) []SIPHelper {
-	type rule struct {
-		args   []string
-		line   string
-		number int
-		sip    bool
-	}
-	chains := map[string][]rule{}
-	var order []string
+	seen := map[string][]int{} // positions by line
+	rules := map[string]int{}  // by chain
+	var list []SIPHelper
 	for line := range lines(out) {
 		args := splitSaved(line)
 		if len(args) < 3 || args[0] != "-A" {
 			continue
 		}
 		chain := args[1]
-		if chains[chain] == nil {
-			order = append(order, chain)
+		rules[chain]++
+		if attachesSIP(args) {
+			h := SIPHelper{Tool: program, Table: "raw", Chain: chain, Rule: line, Edit: &packetfilter.RuleEdit{
+				Position: rules[chain], Same: slices.Clone(seen[line]),
+				IPTables: &command.IPTablesRule{Program: program, Table: "raw", Chain: chain, Position: rules[chain], Words: args[2:], Listed: line},
+			}}
+			list = append(list, h.worded())
 		}
-		chains[chain] = append(chains[chain], rule{args: args[2:], line: line, number: len(chains[chain]) + 1, sip: attachesSIP(args)})
-	}
-	var list []SIPHelper
-	for _, chain := range order {
-		for i, r := range chains[chain] {
-			if !r.sip {
-				continue
-			}
-			last := true // nothing but SIP rules follows: appending puts it back
-			for _, later := range chains[chain][i:] {
-				last = last && later.sip
-			}
-			command, spec := program+" -t raw ", shellJoin(r.args)
-			h := SIPHelper{Tool: program, Table: "raw", Chain: chain, Rule: r.line}
-			h.Del = command + "-D " + platform.ShellWord(chain) + " " + spec
-			h.Add = command + "-I " + platform.ShellWord(chain) + " " + strconv.Itoa(r.number) + " " + spec
-			if last {
-				h.Add = command + "-A " + platform.ShellWord(chain) + " " + spec
-			}
-			list = append(list, h)
-		}
+		seen[line] = append(seen[line], rules[chain])
 	}
 	return list
+}
+
+// worded fills in the commands for people.
+func (h SIPHelper) worded() SIPHelper {
+	for _, s := range packetfilter.Plan([]packetfilter.RuleEdit{*h.Edit}) {
+		h.Del, h.Add = s.Do[0].String(), s.Undo[0].String()
+	}
+	return h
 }
 
 func attachesSIP(args []string) bool {
@@ -126,14 +116,6 @@ func splitSaved(line string) []string {
 		}
 		args, line = append(args, b.String()), line[min(i+1, len(line)):]
 	}
-}
-
-func shellJoin(args []string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		quoted[i] = platform.ShellWord(a)
-	}
-	return strings.Join(quoted, " ")
 }
 
 var errNoNFTJSON = errors.New("reading nft -j list ruleset: this nft has no JSON; its text was read instead")

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // nftRule is one rule of "nft -a list ruleset".
@@ -45,27 +46,24 @@ func nftHelpers(jsonOut, textOut []byte) ([]SIPHelper, error) {
 	return list, err
 }
 
-// nftHelper words the commands for the rule at index i of the ruleset. The
-// rule goes back to its index in the chain, or to the end when only SIP rules
-// follow it.
+// nftHelper is the rule at index i of the ruleset, with its place.
 func nftHelper(r nftRule, rules []nftRule, i int) SIPHelper {
+	place := func(r nftRule) *command.NFTRule {
+		return &command.NFTRule{Family: r.family, Table: r.table, Chain: r.chain, Handle: uint64(r.handle), Text: r.text}
+	}
 	sameChain := func(o nftRule) bool { return o.family == r.family && o.table == r.table && o.chain == r.chain }
-	index, last := 0, true
+	e := packetfilter.RuleEdit{NFT: place(r), Position: 1}
 	for j, o := range rules {
-		if sameChain(o) && j < i {
-			index++
-		} else if sameChain(o) {
-			last = last && o.sip
+		switch {
+		case !sameChain(o):
+		case j < i:
+			e.Position++
+		case j > i && e.Next == nil:
+			e.Next = place(o)
 		}
 	}
-	where := r.family + " " + platform.ShellWord(r.table) + " " + platform.ShellWord(r.chain)
-	h := SIPHelper{Tool: "nft", Table: r.family + " " + r.table, Chain: r.chain, Rule: r.text}
-	h.Del = fmt.Sprintf("nft delete rule %s handle %d", where, r.handle)
-	h.Add = fmt.Sprintf("nft insert rule %s index %d %s", where, index, platform.ShellWord(r.text))
-	if last {
-		h.Add = fmt.Sprintf("nft add rule %s %s", where, platform.ShellWord(r.text))
-	}
-	return h
+	h := SIPHelper{Tool: "nft", Table: r.family + " " + r.table, Chain: r.chain, Rule: r.text, Edit: &e}
+	return h.worded()
 }
 
 var (

@@ -40,13 +40,3 @@ func RunShell(ctx context.Context, line string) ([]byte, error) {
 	err = cmd.Run()
 	return out.Bytes(), err
 }
-
-// ShellWord writes an argument so that a POSIX shell reads it back unchanged,
-// whatever is in it.
-func ShellWord(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
-	if s != "" && strings.Trim(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}

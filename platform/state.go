@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,3 +18,6 @@ func StateDir() string {
 	}
 	return "/var/lib/sipdoctor"
 }
+
+// ErrLocked reports that another process holds a lock.
+var ErrLocked = errors.New("another process is at it")

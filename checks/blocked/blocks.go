@@ -11,7 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // maxPeel bounds how many rules that stop the subject are found one behind the
@@ -67,12 +67,12 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 		stops[f.c.step.Rule] = true
 		list = append(list, e.filterBlock(f.c, mentions, s, when))
 	}
-	return once(append(list, spared(mentions, stops, when)...))
+	return once(append(list, e.spared(mentions, stops, when)...))
 }
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, when time.Time) (list []Block) {
+func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, when time.Time) (list []Block) {
 	for _, m := range mentions {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
@@ -94,7 +94,7 @@ func spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, 
 		}
 		b := wordBlock(c, when)
 		b.Effective, b.Why = false, "its rule does not stop the packets that were asked about: "+server.RuleText(steps[i])
-		b.Free, b.Undo = m.Delete.Do, m.Delete.Undo
+		b.Lift = m.Delete(e.words)
 		list = append(list, b)
 	}
 	return list
@@ -105,24 +105,21 @@ func spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, 
 // accept is put.
 func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
 	b := wordBlock(c, when)
-	change := packetfilter.Command{}
 	for _, m := range mentions {
 		switch {
 		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
 			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
 			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
-			change = m.Delete
+			b.Lift = m.Delete(e.words)
 		}
 	}
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
-	if wider || len(change.Do) == 0 {
-		change = packetfilter.Command{}
+	if wider || !b.lifts() {
+		b.Lift = packetfilter.Change{}
 		for _, ports := range e.ports {
-			x := c.step.AllowBefore(s.Address, ports.Number(), ports.Set)
-			change.Do, change.Undo = append(change.Do, x.Do...), append(change.Undo, x.Undo...)
+			b.Lift.Rules = append(b.Lift.Rules, c.step.AllowBefore(e.words, s.Address, ports.Number(), ports.Set).Rules...)
 		}
 	}
-	b.Free, b.Undo = change.Do, change.Undo
 	return b
 }
 
@@ -152,7 +149,9 @@ func wordBlock(c culprit, when time.Time) Block {
 			b.Reasons = []string{c.element.Comment}
 		}
 		if b.Owner == "crowdsec" {
-			b.Wait = untilTaken(c.set, c.element.Text)
+			// Its bouncer asks for new decisions every ten seconds, unless it is
+			// set to another time.
+			b.Wait = []command.Command{command.WaitUntilFails(c.set.Holds(&c.element))}
 		}
 	case c.step.Rule.Comment != "":
 		b.Reasons = []string{c.step.Rule.Comment}
@@ -160,15 +159,8 @@ func wordBlock(c culprit, when time.Time) Block {
 	return b
 }
 
-// untilTaken waits for CrowdSec's bouncer, which asks for new decisions every
-// ten seconds unless it is set to another time.
-func untilTaken(s *packetfilter.Set, element string) string {
-	ask := "ipset -q test " + platform.ShellWord(s.Name) + " " + element
-	if s.Tool != packetfilter.ToolIPSet {
-		ask = fmt.Sprintf(`nft get element %s %s %s "{ %s }" >/dev/null 2>&1`, s.Family, s.Table, s.Name, element)
-	}
-	return "timeout 30 sh -c " + platform.ShellWord("while "+ask+"; do sleep 1; done")
-}
+// lifts reports whether something can be done about the block.
+func (b Block) lifts() bool { return len(b.Lift.Rules)+len(b.Lift.Do) > 0 }
 
 func setPlace(s *packetfilter.Set) string {
 	if s.Name == "" {
@@ -191,8 +183,10 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 			b := Block{
 				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count,
-				Free: []string{"fail2ban-client set " + platform.ShellWord(h.Jail) + " unbanip " + short(h.Banned)},
-				Undo: []string{"fail2ban-client set " + platform.ShellWord(h.Jail) + " banip " + short(h.Banned)},
+				Lift: packetfilter.Change{Step: command.Step{
+					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(short(h.Banned))},
+					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(short(h.Banned))},
+				}},
 			}
 			if h.Since != nil {
 				b.Since = h.Since.UTC()
@@ -228,9 +222,7 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 		if b.Effective {
 			b.Why = ""
 		}
-		if len(x.Unban) > 0 {
-			b.Free, b.Undo = x.Unban[0].Commands, x.Unban[0].Undo
-		}
+		b.Lift = packetfilter.Change{Step: command.Step{Do: x.Free, Undo: x.Undo}}
 		list = append(list, b)
 	}
 	return list

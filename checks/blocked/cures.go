@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // sources are where the commands of each layer are documented.
@@ -43,48 +45,48 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	blocks := slices.Clone(s.Blocks)
 	slices.SortStableFunc(blocks, func(a, b Block) int { return place(a) - place(b) })
 	f := fixes.Fix{
-		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx", Form: fixes.FormShell,
+		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx",
 		Persistent: true, Verify: []string{"sipdoctor why " + short(s.Address)},
 	}
-	var sources, undo []string
+	var sources []string
+	var steps []command.Step
+	var edits []packetfilter.RuleEdit
 	for _, b := range blocks {
-		if b.Wait != "" && kept(s, b) && !slices.Contains(f.Commands, b.Wait) {
-			f.Commands = append(f.Commands, b.Wait)
+		if kept(s, b) {
+			steps = addNew(steps, command.Step{Do: b.Wait})
+			continue
 		}
-		if len(b.Free) == 0 || kept(s, b) {
+		if !b.lifts() {
 			continue
 		}
 		if f.Platform == "" {
 			f.Platform = slug(b.Layer)
 		}
-		for _, c := range b.Free {
-			if !slices.Contains(f.Commands, c) {
-				f.Commands = append(f.Commands, c)
-			}
-		}
-		for _, c := range b.Undo {
-			if !slices.Contains(undo, c) {
-				undo = append(undo, c)
-			}
-		}
+		steps = addNew(steps, b.Lift.Step)
+		edits = append(edits, b.Lift.Rules...)
 		f.Persistent = f.Persistent && keeps(b.Layer)
 		if src := sourceOf(b.Layer); !slices.Contains(sources, src) {
 			sources = append(sources, src)
 		}
 	}
-	if len(f.Commands) == 0 {
-		return nil
+	f.Source, f.Note = strings.Join(sources, ", "), widerNote(s, blocks)
+	return f.Steps(append(steps, packetfilter.Plan(edits)...)...)
+}
+
+// addNew adds a step that is not in the list: several rules may lead to one
+// and the same entry.
+func addNew(list []command.Step, s command.Step) []command.Step {
+	same := func(o command.Step) bool { return slices.EqualFunc(o.Do, s.Do, command.Command.Equal) }
+	if len(s.Do) == 0 || slices.ContainsFunc(list, same) {
+		return list
 	}
-	slices.Reverse(undo)
-	f.Undo, f.Source = undo, strings.Join(sources, ", ")
-	f.Note = widerNote(s, blocks)
-	return []fixes.Fix{f}
+	return append(list, s)
 }
 
 // widerNote says so where a command frees more than was asked for.
 func widerNote(s Subject, blocks []Block) string {
 	for _, b := range blocks {
-		if !isPlace(b.Layer) && len(b.Free) > 0 && !kept(s, b) && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
+		if !isPlace(b.Layer) && b.lifts() && !kept(s, b) && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
 			return "The ban of " + holder(b) + " is on " + short(b.Prefix) + ": all of it is freed."
 		}
 	}
@@ -172,10 +174,7 @@ func letIn(o Observed, s Subject) (list []fixes.Fix) {
 			list = append(list, perPath(s, platform)...)
 		}
 	}
-	if rule, ok := insertRule(s); ok {
-		list = append(list, rule)
-	}
-	return list
+	return append(list, insertRule(s)...)
 }
 
 // perPath joins one accept for each kind of packet that is stopped.
@@ -201,24 +200,19 @@ func perPath(s Subject, platform string) []fixes.Fix {
 }
 
 // insertRule puts an accept before the rule that decides.
-func insertRule(s Subject) (fixes.Fix, bool) {
-	f := fixes.Fix{
-		ID: "insert-accept", Title: "Accept " + short(s.Address) + " right before the rule that stops it", Where: "pbx",
-		Form: fixes.FormShell, Verify: []string{"sipdoctor why " + short(s.Address)},
-		Note: "Put it into the file or program that loads the rules as well.",
-	}
+func insertRule(s Subject) []fixes.Fix {
+	var edits []packetfilter.RuleEdit
 	for _, p := range s.Paths {
-		if !stopped(p) || len(p.Insert) == 0 {
-			continue
+		if stopped(p) {
+			edits = append(edits, p.Allow...)
 		}
-		layer := "iptables"
-		if strings.HasPrefix(p.Insert[0], "nft ") {
-			layer = "nftables"
-		}
-		f.Platform, f.Source = slug(layer), sourceOf(layer)
-		// A rule that is inserted moves the positions behind it: the last first.
-		f.Commands = append(f.Commands, p.Insert...)
-		f.Undo = append(slices.Clone(p.Remove), f.Undo...)
 	}
-	return f, len(f.Commands) > 0
+	if len(edits) == 0 {
+		return nil
+	}
+	platform, source := fixes.FilterPlatform(edits[0])
+	return fixes.Fix{
+		ID: "insert-accept", Title: "Accept " + short(s.Address) + " right before the rule that stops it", Where: "pbx", Platform: platform, Source: source,
+		Verify: []string{"sipdoctor why " + short(s.Address)}, Note: "Put it into the file or program that loads the rules as well.",
+	}.Steps(packetfilter.Plan(edits)...)
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
@@ -51,7 +53,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	filter := <-filtered
 	o.filterNotes(filter)
-	o.fill(ctx, env, &evaluator{rules: filter.Rules, ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
+	o.fill(ctx, env, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
 	return o, ctx.Err()
 }
 
@@ -72,7 +74,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, e *evaluator, ast 
 		if !o.unread("packet filter") {
 			s.Paths = e.paths(*s)
 			s.Blocks = e.filterBlocks(*s, o.When)
-			s.Near = e.recentNear(*s, o.When)
+			s.Near = e.recentNear(*s)
 		}
 		o.layers(ctx, env.System, s, jails)
 		o.acl(ast, s)
@@ -136,7 +138,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 	for _, r := range ast.State.Refuses(s.Address) {
 		b := Block{
 			Layer: "asterisk-acl", Where: r.At, Object: r.Rule, Jail: r.List, Prefix: s.Address,
-			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Free: r.Commands, Undo: r.Undo,
+			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
 		}
 		if !b.Effective {
 			b.Why = "it guards only " + some(r.Names, 5)

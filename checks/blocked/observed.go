@@ -3,6 +3,9 @@ package blocked
 import (
 	"net/netip"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Observed is what this machine would do with packets of the addresses asked
@@ -70,10 +73,9 @@ type Path struct {
 	// Established is the verdict for a connection that exists already, where
 	// it differs.
 	Established string `json:"established,omitempty"`
-	// Insert puts an accept right before the rule that decides, and Remove
-	// takes it away again. Empty where that is not possible.
-	Insert []string `json:"insert,omitempty"`
-	Remove []string `json:"remove,omitempty"`
+	// Allow puts an accept right before the rule that decides. Empty where that
+	// is not possible.
+	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
 
 // Block is one thing that holds the subject.
@@ -93,12 +95,12 @@ type Block struct {
 	Why       string `json:"why_not,omitempty"` // it does not bite
 	// Owner is the layer that put the object there and would put it back:
 	// fail2ban for its chains and sets.
-	Owner string   `json:"owner,omitempty"`
-	Free  []string `json:"free,omitempty"` // commands that take the block away
-	Undo  []string `json:"undo,omitempty"`
-	// Wait is a command that returns when the owner has taken the object away,
-	// where that takes it a while.
-	Wait string `json:"wait,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	// Lift is what takes the block away.
+	Lift packetfilter.Change `json:"lift,omitzero"`
+	// Wait returns when the owner has taken the object away, where that takes
+	// it a while.
+	Wait []command.Command `json:"wait_for,omitempty"`
 }
 
 // Near is a limit that the subject comes close to.

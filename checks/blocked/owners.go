@@ -88,7 +88,7 @@ func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
 // there lifts its ban.
 func kept(s Subject, b Block) bool {
 	return b.Owner != "" && slices.ContainsFunc(s.Blocks, func(o Block) bool {
-		return o.Layer == b.Owner && len(o.Free) > 0 && (b.Owner != "fail2ban" || o.Jail == b.Jail)
+		return o.Layer == b.Owner && o.lifts() && (b.Owner != "fail2ban" || o.Jail == b.Jail)
 	})
 }
 

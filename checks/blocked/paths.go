@@ -13,6 +13,7 @@ import (
 // evaluator asks the loaded rules about subjects.
 type evaluator struct {
 	rules *packetfilter.Ruleset
+	words *packetfilter.Wording
 	ways  *server.Ways
 	all   []server.Ports
 	ports []server.Ports // of them, those that matter for the subject at hand
@@ -112,8 +113,7 @@ func (e *evaluator) path(s Subject, ports server.Ports, c packetfilter.Class, o 
 		p.Everyone = e.everyone(s.Address.Addr().Is6(), ports, o)
 		p.Established = e.established(c, o)
 		if c.Hook == packetfilter.HookInput {
-			allow := o.Decider.AllowBefore(s.Address, c.Protocol, portsOf(o.Region.DstPort, ports.Set))
-			p.Insert, p.Remove = allow.Do, allow.Undo
+			p.Allow = o.Decider.AllowBefore(e.words, s.Address, c.Protocol, portsOf(o.Region.DstPort, ports.Set)).Rules
 		}
 	}
 	return p

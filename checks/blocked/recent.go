@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -12,7 +11,7 @@ import (
 
 // recentNear are the lists of the recent match that count the subject towards
 // a ban, as FreePBX's responsive firewall does.
-func (e *evaluator) recentNear(s Subject, when time.Time) (list []Near) {
+func (e *evaluator) recentNear(s Subject) (list []Near) {
 	if len(e.rules.Recent) == 0 {
 		return nil
 	}
@@ -20,7 +19,7 @@ func (e *evaluator) recentNear(s Subject, when time.Time) (list []Near) {
 	for _, name := range slices.Sorted(maps.Keys(e.rules.Recent)) {
 		tables = append(tables, e.rules.Recent[name])
 	}
-	_, near := bans.FromRecent(tables, e.recentLimits(), when, s.Address)
+	near := bans.NearRecent(tables, e.recentLimits(), s.Address)
 	for _, n := range near {
 		list = append(list, Near{Layer: bans.LayerRecent, Name: n.List, Count: n.Hits, Limit: n.Limit, SpanS: int64(n.Seconds)})
 	}

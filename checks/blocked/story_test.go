@@ -77,9 +77,9 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			rules: []string{"-A INPUT -i lo -j ACCEPT", "-A INPUT -s 198.51.100.0/24 -j DROP"},
 			says:  "is blocked by iptables", ids: []string{"blocked.banned"},
 			run: []string{
-				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p udp -m multiport --dports 5060 -j ACCEPT",
-				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p tcp -m multiport --dports 5060:5061 -j ACCEPT",
-				"iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p udp -m multiport --dports 10000:20000 -j ACCEPT",
+				"iptables-nft -t filter -S INPUT 2 | grep -Fxq -e '-A INPUT -s 198.51.100.0/24 -j DROP' && iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -p udp -m multiport --dports 5060 -j ACCEPT",
+				"iptables-nft -t filter -S INPUT 3 | grep -Fxq -e '-A INPUT -s 198.51.100.0/24 -j DROP' && iptables-nft -t filter -I INPUT 3 -s 198.51.100.7/32 -p tcp -m multiport --dports 5060:5061 -j ACCEPT",
+				"iptables-nft -t filter -S INPUT 4 | grep -Fxq -e '-A INPUT -s 198.51.100.0/24 -j DROP' && iptables-nft -t filter -I INPUT 4 -s 198.51.100.7/32 -p udp -m multiport --dports 10000:20000 -j ACCEPT",
 			},
 		}, {
 			name: "an ipset holds it twice over", in: asked("198.51.100.7"), verdict: "blocked",

@@ -43,10 +43,9 @@ type Observed struct {
 
 // Helper is a rule that hands SIP to the kernel's helper.
 type Helper struct {
-	Rule  string   `json:"rule"`
-	Where string   `json:"where"`
-	Do    []string `json:"do,omitempty"` // removes it
-	Undo  []string `json:"undo,omitempty"`
+	Rule  string                  `json:"rule"`
+	Where string                  `json:"where"`
+	Edits []packetfilter.RuleEdit `json:"edits,omitempty"` // remove it
 }
 
 // Trunk is a registration of this PBX with a provider.
@@ -57,8 +56,8 @@ type Trunk struct {
 	New    string     `json:"new"`     // verdict on a first packet of the provider
 	Answer string     `json:"answer"`  // on one of a flow that is remembered
 	Rule   string     `json:"rule"`
-	Insert []string   `json:"insert,omitempty"`
-	Remove []string   `json:"remove,omitempty"`
+	// Allow lets the trunk in right before the rule that decides.
+	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
 
 // defaultExpiration is how long Asterisk's registrations ask to last, in
@@ -73,16 +72,17 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
 	}
-	o.Helpers = helpers(filter.Rules)
+	words := packetfilter.NewWording(ctx, env.System)
+	o.Helpers = helpers(filter.Rules, words)
 	ast := srv.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
-		o.trunks(ctx, env, srv, ast.State)
+		o.trunks(ctx, env, srv, ast.State, words)
 	}
 	return o, ctx.Err()
 }
 
 // helpers are the rules that attach the SIP helper.
-func helpers(rules *packetfilter.Ruleset) (list []Helper) {
+func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []Helper) {
 	for _, t := range rules.Tables {
 		for _, c := range t.Chains {
 			for _, r := range c.Rules {
@@ -94,8 +94,7 @@ func helpers(rules *packetfilter.Ruleset) (list []Helper) {
 					continue
 				}
 				step := packetfilter.Step{Chain: c, Rule: r}
-				change := step.Delete()
-				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Do: change.Do, Undo: change.Undo})
+				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(words).Rules})
 			}
 		}
 	}
@@ -104,7 +103,7 @@ func helpers(rules *packetfilter.Ruleset) (list []Helper) {
 
 // trunks takes a provider's call through the rules, as a first packet and as
 // one that a remembered flow covers.
-func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State) {
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, words *packetfilter.Wording) {
 	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
 	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
 	if sip < 0 {
@@ -127,8 +126,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
 					t.New, t.Rule = string(x.Verdict), server.RulePlace(x.Decider)+": "+server.RuleText(x.Decider)
-					allow := x.Decider.AllowBefore(c.Src[0], c.Protocol, ports.Set)
-					t.Insert, t.Remove = allow.Do, allow.Undo
+					t.Allow = x.Decider.AllowBefore(words, c.Src[0], c.Protocol, ports.Set).Rules
 				}
 			}
 			c.State = packetfilter.StateEstablished

@@ -2,12 +2,14 @@ package conntrack
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Facts are the stable summary. Numbers are -1 where the kernel did not tell.
@@ -83,25 +85,26 @@ func helperFinding(o Observed) checks.Finding {
 			"Asterisk knows how to handle NAT itself.",
 	}
 	fix := fixes.Fix{
-		ID: "remove-helper-rules", Title: "Remove the rules that hand SIP to the helper", Where: "pbx", Platform: "linux-iptables", Form: fixes.FormShell,
+		ID: "remove-helper-rules", Title: "Remove the rules that hand SIP to the helper", Where: "pbx", Platform: "linux-iptables",
 		Verify: []string{"sipdoctor pbx conntrack"}, Source: "iptables-extensions(8), CT",
 		Note: "Remove it as well from the file or program that loads the rules. Calls that are tracked already keep the helper until they end.",
 	}
+	var edits []packetfilter.RuleEdit
 	for _, h := range o.Helpers {
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: h.Where, Got: h.Rule})
-		fix.Commands = append(fix.Commands, h.Do...)
-		fix.Undo = slices.Concat(h.Undo, fix.Undo)
+		edits = append(edits, h.Edits...)
 	}
+	steps := packetfilter.Plan(edits)
 	if o.State.AutoHelper && len(o.Helpers) == 0 {
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: "net.netfilter.nf_conntrack_helper", Want: "0", Got: "1"})
 		fix.Title = "Keep the kernel from attaching helpers by itself"
-		fix.Commands = []string{"sysctl -w net.netfilter.nf_conntrack_helper=0"}
-		fix.Undo = []string{"sysctl -w net.netfilter.nf_conntrack_helper=1"}
+		steps = []command.Step{{
+			Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
+			Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
+		}}
 		fix.Source = "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst"
 	}
-	if len(fix.Commands) > 0 {
-		f.Fixes = []fixes.Fix{fix}
-	}
+	f.Fixes = fix.Steps(steps...)
 	return f
 }
 
@@ -111,18 +114,20 @@ func fullTable(s netinfo.ConntrackState, share float64) checks.Finding {
 		Title:       fmt.Sprintf("The connection table is %d %% full: %d of %d", int(share*100), s.Count, s.Max),
 		Explanation: "When it is full the kernel drops new flows: registrations and calls fail at random, and the log says \"nf_conntrack: table full, dropping packet\".",
 		Evidence:    []checks.Evidence{{Name: "nf_conntrack_count", Want: fmt.Sprintf("well below %d", s.Max), Got: fmt.Sprint(s.Count)}},
-		Fixes: []fixes.Fix{{
-			ID: "raise-conntrack-max", Title: "Double the size of the connection table", Where: "pbx", Platform: "linux-iptables", Form: fixes.FormShell,
-			Commands: []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", s.Max*2)},
-			Undo:     []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", s.Max)},
-			Verify:   []string{"sipdoctor pbx conntrack"}, Note: "An entry takes some 320 bytes of kernel memory. Put it into /etc/sysctl.d to keep it.",
+		Fixes: fixes.Fix{
+			ID: "raise-conntrack-max", Title: "Double the size of the connection table", Where: "pbx", Platform: "linux-iptables",
+			Verify: []string{"sipdoctor pbx conntrack"}, Note: "An entry takes some 320 bytes of kernel memory. Put it into /etc/sysctl.d to keep it.",
 			Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst",
-		}},
+		}.Steps(command.Step{Do: tableSize(s.Max * 2), Undo: tableSize(s.Max)}),
 	}
 	if share >= full {
 		f.Severity = checks.Critical
 	}
 	return f
+}
+
+func tableSize(n int) []command.Command {
+	return []command.Command{command.New("sysctl", "-w").Option("net.netfilter.nf_conntrack_max=", strconv.Itoa(n))}
 }
 
 // forgotten reports whether a provider's call is let in only while the kernel
@@ -143,16 +148,12 @@ func forgottenTrunk(t Trunk, s netinfo.ConntrackState) checks.Finding {
 		},
 		Advice: []string{"Or let Asterisk ask the trunk every 60 s: qualify_frequency=60 in its AOR."},
 	}
-	if len(t.Insert) > 0 {
-		platform, source := "linux-iptables", "iptables(8)"
-		if strings.HasPrefix(t.Insert[0], "nft ") {
-			platform, source = "linux-nftables", "nft(8)"
-		}
-		f.Fixes = []fixes.Fix{{
-			ID: "let-trunk-in", Title: "Let the trunk's address in", Where: "pbx", Platform: platform, Form: fixes.FormShell,
-			Commands: t.Insert, Undo: t.Remove, Verify: []string{"sipdoctor why " + t.Addr.String()},
+	if steps := packetfilter.Plan(t.Allow); len(steps) > 0 {
+		platform, source := fixes.FilterPlatform(t.Allow[0])
+		f.Fixes = fixes.Fix{
+			ID: "let-trunk-in", Title: "Let the trunk's address in", Where: "pbx", Platform: platform, Verify: []string{"sipdoctor why " + t.Addr.String()},
 			Note: "Put it into the file or program that loads the rules as well.", Source: source,
-		}}
+		}.Steps(steps...)
 	}
 	return f
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 func TestWhatTheKernelDoesWithSIP(t *testing.T) {
@@ -16,7 +18,7 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 		change(&o)
 		return o
 	}
-	trunk := Trunk{Name: "megafon", Addr: netip.MustParseAddr("198.51.100.9"), EveryS: 3600, New: "drop", Answer: "accept", Insert: []string{"iptables -I INPUT 1 -s 198.51.100.9 -j ACCEPT"}}
+	trunk := Trunk{Name: "megafon", Addr: netip.MustParseAddr("198.51.100.9"), EveryS: 3600, New: "drop", Answer: "accept", Allow: []packetfilter.RuleEdit{{IPTables: &command.IPTablesRule{Program: "iptables", Table: "filter", Chain: "INPUT"}, Accept: []string{"-s", "198.51.100.9", "-j", "ACCEPT"}}}}
 	for _, tt := range []struct {
 		name     string
 		o        Observed
@@ -25,7 +27,9 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 	}{
 		{"all is well", with(func(*Observed) {}), nil, ""},
 		{"nothing is tracked", Observed{}, nil, ""},
-		{"a rule hands SIP to the helper", with(func(o *Observed) { o.Helpers = []Helper{{Rule: "-j CT --helper sip", Do: []string{"x"}}} }), []string{"conntrack.sip-helper"}, checks.Critical},
+		{"a rule hands SIP to the helper", with(func(o *Observed) {
+			o.Helpers = []Helper{{Rule: "-j CT --helper sip", Edits: []packetfilter.RuleEdit{{Position: 1, IPTables: &command.IPTablesRule{Program: "iptables", Table: "raw", Chain: "PREROUTING", Position: 1, Words: []string{"-j", "CT", "--helper", "sip"}}}}}}
+		}), []string{"conntrack.sip-helper"}, checks.Critical},
 		{"an old kernel attaches it by itself", with(func(o *Observed) { o.State.AutoHelper, o.State.SIPHelper = true, true }), []string{"conntrack.sip-helper"}, checks.Critical},
 		{"the table fills up", with(func(o *Observed) { o.State.Count = 850 }), []string{"conntrack.table-full"}, checks.Warning},
 		{"the table is full", with(func(o *Observed) { o.State.Count = 990 }), []string{"conntrack.table-full"}, checks.Critical},

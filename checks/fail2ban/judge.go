@@ -127,7 +127,7 @@ func faulty(jail jails.Jail, fault jails.Fault) checks.Finding {
 		f.Severity = checks.Critical
 		f.Title = name + " is set and does not run"
 		f.Explanation = "fail2ban starts without a jail whose settings are wrong; its log (/var/log/fail2ban.log) says what."
-		f.Fixes = []fixes.Fix{startJail(jail.Name)}
+		f.Fixes = startJail(jail.Name)
 	case jails.NoAction:
 		f.Severity = checks.Critical
 		f.Title = name + " bans nobody: it has no action that blocks"

@@ -58,8 +58,8 @@ type Part struct {
 	Rule     string   `json:"rule"`
 	Table    string   `json:"table,omitempty"`
 	Reasons  []string `json:"reasons,omitempty"`
-	Insert   []string `json:"insert,omitempty"` // accepts everyone right before the rule that decides
-	Remove   []string `json:"remove,omitempty"`
+	// Allow accepts everyone right before the rule that decides.
+	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
 
 // Socket is a SIP port that Asterisk is set to, and whether something listens.
@@ -91,19 +91,20 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.Notes = append(o.Notes, fmt.Sprintf("%s: %v", u.What, u.Err))
 		o.Unread = o.Unread || u.Privilege
 	}
+	words := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
 		}
 		if !o.Unread {
-			o.Parts = append(o.Parts, parts(filter.Rules, ways, ports)...)
+			o.Parts = append(o.Parts, parts(filter.Rules, words, ways, ports)...)
 		}
 	}
 	return o, ctx.Err()
 }
 
 // parts takes a stranger's packets to some ports through the rules.
-func parts(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) (list []Part) {
+func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports) (list []Part) {
 	c := packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
 		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
@@ -120,8 +121,7 @@ func parts(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) (
 			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
 		}
 		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
-			allow := o.Decider.AllowBefore(everyone, c.Protocol, o.Region.DstPort)
-			p.Insert, p.Remove = allow.Do, allow.Undo
+			p.Allow = o.Decider.AllowBefore(words, everyone, c.Protocol, o.Region.DstPort).Rules
 		}
 		list = append(list, p)
 	}

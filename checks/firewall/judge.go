@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
 // Facts are the stable summary.
@@ -152,24 +153,18 @@ func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 
 func openFixes(closed []Part) []fixes.Fix {
 	f := fixes.Fix{
-		ID: "open-rtp", Title: "Open the closed part of the RTP range", Where: "pbx", Form: fixes.FormShell,
+		ID: "open-rtp", Title: "Open the closed part of the RTP range", Where: "pbx",
 		Verify: []string{"sipdoctor pbx firewall"}, Note: "Put it into the file or program that loads the rules as well.",
 	}
+	var edits []packetfilter.RuleEdit
 	for _, p := range closed {
-		if len(p.Insert) == 0 {
-			continue
-		}
-		f.Platform, f.Source = "linux-iptables", "iptables(8)"
-		if strings.HasPrefix(p.Insert[0], "nft ") {
-			f.Platform, f.Source = "linux-nftables", "nft(8)"
-		}
-		f.Commands = append(f.Commands, p.Insert...)
-		f.Undo = append(append([]string(nil), p.Remove...), f.Undo...)
+		edits = append(edits, p.Allow...)
 	}
-	if len(f.Commands) == 0 {
+	if len(edits) == 0 {
 		return nil
 	}
-	return []fixes.Fix{f}
+	f.Platform, f.Source = fixes.FilterPlatform(edits[0])
+	return f.Steps(packetfilter.Plan(edits)...)
 }
 
 // unheard are SIP ports that Asterisk is set to and does not listen on.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // fixOptions are the flags of fix.
@@ -109,6 +111,14 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	if err := refuse(r, name); err != nil {
 		return err
 	}
+	unlock, err := platform.Lock(platform.StateDir(), "fix.lock")
+	if err != nil {
+		if errors.Is(err, platform.ErrLocked) {
+			err = errors.New("another sipdoctor fix is at work on this machine; nothing was run")
+		}
+		return err
+	}
+	defer unlock()
 	a := &applier{
 		streams: s, printer: p, report: r, name: name, yes: o.yes, named: len(o.only) > 0,
 		look: lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
@@ -205,9 +215,23 @@ func listCures(p *printer, list []cure, r *checks.Report, name string) error {
 	}
 	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
 		p.line("")
-		p.line("To run what is for this machine: sudo sipdoctor fix %s --apply", name)
+		p.line("To run what is for this machine: %s", fixLine(name, "--apply"))
 	}
 	return p.err
+}
+
+// fixLine is the command that works on a report, for a person to paste.
+func fixLine(name, flag string) string {
+	line := "sudo sipdoctor fix"
+	if strings.HasPrefix(name, "-") && name != "-" {
+		name = "./" + name
+	}
+	if quoted := command.Quote(name); name != "-" && render.Quote(quoted) == quoted {
+		line += " " + quoted
+	} else {
+		line += " REPORT"
+	}
+	return strings.TrimSpace(line + " " + flag)
 }
 
 // placeholder is what a reader must replace in a command: <address>.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -131,7 +132,7 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 		return a.err
 	}
 	fresh.finding = c.finding // by which --undo finds it again
-	ran, err := a.one(ctx, fresh)
+	ran, err := a.one(ctx, now, fresh)
 	switch {
 	case err != nil:
 		return err
@@ -144,12 +145,16 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 }
 
 // one asks, runs the commands of one cure, and undoes them if one fails.
-func (a *applier) one(ctx context.Context, c cure) (ran bool, err error) {
+func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool, err error) {
 	a.line("%d. %s", c.number, c.fix.Title)
 	a.block("   run       ", c.fix.Commands)
 	a.block("   undo      ", c.fix.Undo)
 	if !a.agreed("   Run it?", false) {
 		a.line("   Left as it is.")
+		return false, a.err
+	}
+	if c, err = a.stillMeant(ctx, now, c); err != nil {
+		a.line("   Not run: %v.", err)
 		return false, a.err
 	}
 	if err := a.done.add(c, a.report); err != nil {
@@ -166,24 +171,67 @@ func (a *applier) one(ctx context.Context, c cure) (ran bool, err error) {
 		} else {
 			a.line("   Interrupted after command %d of %d.", i+1, len(c.fix.Commands))
 		}
-		a.takeBack(ctx, c, i > 0 || ctx.Err() != nil)
+		if err == nil {
+			i++
+		}
+		a.takeBack(ctx, c, i)
 		return false, a.fail()
 	}
 	return true, a.err
 }
 
-// takeBack offers to undo a cure that stopped in the middle; begun says that
-// something of it was done.
-func (a *applier) takeBack(ctx context.Context, c cure, begun bool) {
-	if begun {
-		if len(c.fix.Undo) == 0 || !a.agreed("   Undo what was done?", true) {
+// stillMeant looks at the machine once more after a question was answered:
+// rules may have been made anew while it waited. The cure is returned with the
+// undo commands of now.
+func (a *applier) stillMeant(ctx context.Context, now *checks.Report, c cure) (cure, error) {
+	if a.yes {
+		return c, nil
+	}
+	again, err := a.look(ctx, a.report, []cure{c})
+	if err != nil {
+		return c, fmt.Errorf("looking again after the answer: %w", err)
+	}
+	fresh, state := compareWith(now, again, c)
+	if state != stays {
+		return c, errors.New("this machine has changed since the question; make a new report")
+	}
+	fresh.finding = c.finding
+	return fresh, nil
+}
+
+// takeBack offers to undo a cure that stopped after so many of its commands.
+func (a *applier) takeBack(ctx context.Context, c cure, done int) {
+	if done > 0 {
+		if len(c.fix.Undo) == 0 {
 			return
 		}
-		if a.runUndo(context.WithoutCancel(ctx), c.fix.Undo) > 0 {
+		undo := c.fix.Undo
+		if c.fix.UndoFor != nil {
+			undo = nil
+			for i, line := range c.fix.Undo {
+				if c.fix.UndoFor[i] < done {
+					undo = append(undo, line)
+				}
+			}
+			a.remember(c, undo)
+		}
+		if !a.agreed("   Undo what was done?", true) {
+			return
+		}
+		// Where nobody knows which of them have something to undo, all are tried.
+		if left := a.runUndo(context.WithoutCancel(ctx), undo, c.fix.UndoFor == nil); len(left) > 0 {
+			a.remember(c, left)
 			return
 		}
 	}
 	a.forget(c)
+}
+
+// remember notes what is left to undo of a cure.
+func (a *applier) remember(c cure, undo []string) {
+	if err := a.done.keep(c, a.report, undo); err != nil {
+		a.line("   It could not be noted down for --undo: %v.", err)
+	}
 }
 
 // forget strikes a cure off the journal.
@@ -193,18 +241,23 @@ func (a *applier) forget(c cure) {
 	}
 }
 
-// runUndo runs every undo command, whatever becomes of the one before: half of
-// them may have nothing to undo.
-func (a *applier) runUndo(ctx context.Context, lines []string) (failed int) {
-	for _, line := range lines {
+// runUndo runs undo commands up to the first that fails, because the places in
+// those after it count on it, or all of them. It returns what is left.
+func (a *applier) runUndo(ctx context.Context, lines []string, all bool) (left []string) {
+	for i, line := range lines {
 		out, err := a.shell(ctx, line)
 		a.echo(line, out)
-		if err != nil {
+		switch {
+		case err == nil:
+		case all:
 			a.line("   That did not work (%v); the rest goes on.", err)
-			failed++
+			left = append(left, line)
+		default:
+			a.line("   That did not work (%v). What is left to undo is kept for --undo.", err)
+			return lines[i:]
 		}
 	}
-	return failed
+	return left
 }
 
 func (a *applier) echo(line string, out []byte) {
@@ -236,7 +289,7 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 	}
 	a.line("%s", after.Headline)
 	if left > 0 {
-		a.line("To take it back: sudo sipdoctor fix %s --undo", a.name)
+		a.line("To take it back: %s", fixLine(a.name, "--undo"))
 	}
 	all.undone += left
 	return a.err
@@ -270,15 +323,16 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 			a.line("   Left as it is.")
 			continue
 		}
-		if n := a.runUndo(ctx, done.Undo); n > 0 {
-			failed += n
+		if left := a.runUndo(ctx, done.Undo, false); len(left) > 0 {
+			failed++
+			a.remember(c, left)
 			continue
 		}
 		a.forget(c)
 	}
 	if found == 0 && !a.named {
 		a.line("No cure of this report was applied on this machine by sipdoctor fix --apply.")
-		a.line("The undo commands of those that you ran yourself: sipdoctor fix %s", a.name)
+		a.line("The undo commands of those that you ran yourself: %s", fixLine(a.name, ""))
 	}
 	if failed > 0 {
 		return a.fail()

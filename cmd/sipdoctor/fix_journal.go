@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // journal is what --apply has run on this machine and --undo may take back. It
@@ -31,7 +32,7 @@ type applied struct {
 	Title    string    `json:"title,omitempty"` // of the finding, where it has no subject
 	Fix      string    `json:"fix"`
 	Commands []string  `json:"commands"`
-	Undo     []string  `json:"undo"`
+	Undo     []string  `json:"undo"` // what is left of it, if some of it has been run
 }
 
 // maxApplied bounds the journal: whoever undoes goes back a few steps, not
@@ -41,18 +42,11 @@ const maxApplied = 1000
 // openJournal reads the journal in a directory, which need not exist.
 func openJournal(dir string) *journal {
 	j := &journal{file: filepath.Join(dir, "applied.json")}
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return j
-	case err != nil:
-		j.err = err
-		return j
-	case info.Mode().Perm()&0o022 != 0 && filepath.Separator == '/':
-		j.err = fmt.Errorf("%s: others than its owner may write there", dir)
-		return j
+	var raw []byte
+	err := errors.Join(platform.OnlyOurs(dir), platform.OnlyOurs(j.file))
+	if err == nil {
+		raw, err = os.ReadFile(j.file)
 	}
-	raw, err := os.ReadFile(j.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return j
 	}
@@ -108,6 +102,18 @@ func (j *journal) remove(c cure, r *checks.Report) error {
 	for i, e := range slices.Backward(j.entries) {
 		if e.is(want) {
 			j.entries = slices.Delete(j.entries, i, i+1)
+			return j.write()
+		}
+	}
+	return nil
+}
+
+// keep notes what is left to undo of a cure.
+func (j *journal) keep(c cure, r *checks.Report, undo []string) error {
+	want := entryOf(c, r.Started)
+	for i := range slices.Backward(j.entries) {
+		if j.entries[i].is(want) {
+			j.entries[i].Undo = undo
 			return j.write()
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 func bundle(t *testing.T, dir string) platform.System {
@@ -145,13 +146,15 @@ func TestTheLineThatLetsAPhoneIn(t *testing.T) {
 	if len(list) != 1 {
 		t.Fatalf("refused by %+v", list)
 	}
-	diff(t, "commands", list[0].Commands, []string{"sed -i '3a permit=203.0.113.50/32' /etc/asterisk/acl.conf", "asterisk -rx 'module reload acl'"})
-	diff(t, "undo", list[0].Undo, []string{`sed -i '4{\|^permit=203\.0\.113\.50/32$|d}' /etc/asterisk/acl.conf`, "asterisk -rx 'module reload acl'"})
+	free, _ := command.Lines(list[0].Free)
+	undo, _ := command.Lines(list[0].Undo)
+	diff(t, "commands", free, []string{`sed -i 3a\\permit=203.0.113.50/32 /etc/asterisk/acl.conf`, "asterisk -rx 'module reload acl'"})
+	diff(t, "undo", undo, []string{`sed -n 4p /etc/asterisk/acl.conf | grep -Fxq -e permit=203.0.113.50/32 && sed -i 4d /etc/asterisk/acl.conf`, "asterisk -rx 'module reload acl'"})
 	want := files["/etc/asterisk/acl.conf"] + "permit=203.0.113.50/32\n"
-	if got := edited(t, files["/etc/asterisk/acl.conf"], list[0].Commands[0]); got != want {
+	if got := edited(t, files["/etc/asterisk/acl.conf"], free[0]); got != want {
 		t.Errorf("the first command makes %q", got)
 	}
-	if got := edited(t, want, list[0].Undo[0]); got != files["/etc/asterisk/acl.conf"] {
+	if got := edited(t, want, undo[0]); got != files["/etc/asterisk/acl.conf"] {
 		t.Errorf("the undo makes %q", got)
 	}
 	files["/etc/asterisk/acl.conf"] = want
@@ -161,7 +164,7 @@ func TestTheLineThatLetsAPhoneIn(t *testing.T) {
 }
 
 // edited runs a command on a copy of acl.conf.
-func edited(t *testing.T, text, command string) string {
+func edited(t *testing.T, text, line string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("the commands are for GNU sed on Linux")
@@ -170,8 +173,8 @@ func edited(t *testing.T, text, command string) string {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("sh", "-c", strings.ReplaceAll(command, "/etc/asterisk/acl.conf", file)).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v %s", command, err, out)
+	if out, err := exec.Command("sh", "-c", strings.ReplaceAll(line, "/etc/asterisk/acl.conf", file)).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v %s", line, err, out)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -183,7 +186,7 @@ func edited(t *testing.T, text, command string) string {
 func TestAListThatIsNotThereShutsEverybodyOut(t *testing.T) {
 	s := readMap(t, map[string]string{"/etc/asterisk/pjsip.conf": "[101]\ntype=endpoint\nacl=offfice\n"})
 	list := s.Refuses(netip.MustParsePrefix("192.168.88.20/32"))
-	if len(list) != 1 || !strings.Contains(list[0].Rule, `no section "offfice"`) || list[0].At != "/etc/asterisk/pjsip.conf:3" || len(list[0].Commands) > 0 {
+	if len(list) != 1 || !strings.Contains(list[0].Rule, `no section "offfice"`) || list[0].At != "/etc/asterisk/pjsip.conf:3" || len(list[0].Free) > 0 {
 		t.Errorf("%+v", list)
 	}
 }

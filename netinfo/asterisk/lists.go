@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // accessLists gathers ACLs so that those which endpoints share are kept once.
@@ -75,11 +75,11 @@ type Refusal struct {
 	Rule    string   `json:"rule"`             // the line that decided, or why nobody is let in
 	At      string   `json:"at"`               // FILE:LINE
 
-	// Commands let the address in and have Asterisk read the file again; Undo
-	// takes that back. Both are empty where a line could not do it.
-	Commands []string `json:"commands,omitempty"`
-	Undo     []string `json:"undo,omitempty"`
-	Note     string   `json:"note,omitempty"`
+	// Free lets the address in and has Asterisk read the file again; Undo takes
+	// that back. Both are empty where a line could not do it.
+	Free []command.Command `json:"free,omitempty"`
+	Undo []command.Command `json:"undo,omitempty"`
+	Note string            `json:"note,omitempty"`
 }
 
 // Refuses lists the access lists that keep addresses of p out. A network that
@@ -109,12 +109,12 @@ func (s *State) cure(r *Refusal, l *ACLList, contact bool, p netip.Prefix) {
 	i := strings.LastIndexByte(last, ':')
 	file, line := last[:i], number(last[i+1:])
 	option := "permit=" + p.Masked().String()
-	reload := "module reload res_pjsip.so"
+	reload := command.New("asterisk", "-rx", "module reload res_pjsip.so")
 	switch {
 	case l.Name != "":
-		reload = "module reload acl"
+		reload = command.New("asterisk", "-rx", "module reload acl")
 	case s.scopeIsChanSIP(r.Scope):
-		reload = "sip reload"
+		reload = command.New("asterisk", "-rx", "sip reload")
 	}
 	if contact && l.Name == "" {
 		option = "contact_" + option
@@ -125,10 +125,8 @@ func (s *State) cure(r *Refusal, l *ACLList, contact bool, p netip.Prefix) {
 	if s.FreePBX && generatedByFreePBX(file) {
 		r.Note = file + " is written by FreePBX: set the permit field in the extension's or trunk's Advanced tab instead, or the next Apply Config takes this away."
 	}
-	again := "asterisk -rx " + platform.ShellWord(reload)
-	r.Commands = []string{fmt.Sprintf("sed -i %s %s", platform.ShellWord(fmt.Sprintf("%da %s", line, option)), platform.ShellWord(file)), again}
-	sed := fmt.Sprintf("%d{\\|^%s$|d}", line+1, strings.ReplaceAll(option, ".", `\.`))
-	r.Undo = []string{fmt.Sprintf("sed -i %s %s", platform.ShellWord(sed), platform.ShellWord(file)), again}
+	r.Free = []command.Command{command.InsertLine(file, line+1, option), reload}
+	r.Undo = []command.Command{command.DeleteLine(file, line+1, option), reload}
 }
 
 func (s *State) scopeIsChanSIP(scope string) bool { return scope == chanSIP || scope == "peer" }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // The layers, as the report calls them.
@@ -52,10 +53,10 @@ type Ban struct {
 	Reasons []string  `json:"reasons,omitempty"`
 
 	// Effect says whether it stops SIP by itself.
-	Effect  Effect   `json:"effect"`
-	Unban   []Change `json:"unban,omitempty"`   // alternatives; the first is the one to take
-	Lasting []Change `json:"lasting,omitempty"` // lets the address in for good
-	Note    string   `json:"note,omitempty"`
+	Effect Effect            `json:"effect"`
+	Free   []command.Command `json:"free,omitempty"` // take the ban away
+	Undo   []command.Command `json:"undo,omitempty"` // put it back
+	Note   string            `json:"note,omitempty"`
 }
 
 // Effect says whether a ban stops SIP by itself.
@@ -67,16 +68,6 @@ const (
 	Spares   Effect = "not-sip"    // it is about other services
 	Indirect Effect = "via-filter" // it stops what the loaded packet filter rules stop for it
 )
-
-// Change is a way to change the machine, and back. Each line is a complete
-// shell command for root.
-type Change struct {
-	Title      string   `json:"title"` // a verb phrase
-	Commands   []string `json:"commands"`
-	Undo       []string `json:"undo,omitempty"`
-	Persistent bool     `json:"persistent"` // survives a reboot
-	Note       string   `json:"note,omitempty"`
-}
 
 // Allow is an entry of a layer that lets an address in.
 type Allow struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // CrowdSec asks its local API, through cscli, for the decisions that concern an
@@ -33,7 +34,6 @@ func CrowdSec(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 			if al.ID != 0 && len(a.Bans) < maxReasons && d.Origin == "crowdsec" {
 				b.Reasons = append(b.Reasons, crowdSecEvents(ctx, sys, al.ID, a)...)
 			}
-			b.Lasting = []Change{crowdSecAllow(asked, sys)}
 			a.ban(asked, b)
 		}
 	}
@@ -139,19 +139,16 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 	if al.Message != "" {
 		b.Reasons = []string{al.Message}
 	}
-	scope := "--ip"
-	if strings.EqualFold(d.Scope, "range") {
-		scope = "--range"
-	}
 	duration := "4h"
 	if err == nil {
 		duration = left.Truncate(time.Second).String()
 	}
-	b.Unban = []Change{{
-		Title:    "Delete CrowdSec's decision",
-		Commands: []string{"cscli decisions delete " + scope + " " + platform.ShellWord(d.Value)},
-		Undo:     []string{fmt.Sprintf("cscli decisions add %s %s --duration %s --type %s --reason %s", scope, platform.ShellWord(d.Value), duration, platform.ShellWord(d.Type), platform.ShellWord(d.Scenario))},
-	}}
+	free, undo := command.New("cscli", "decisions", "delete", "--ip"), command.New("cscli", "decisions", "add", "--ip")
+	if strings.EqualFold(d.Scope, "range") {
+		free, undo = command.New("cscli", "decisions", "delete", "--range"), command.New("cscli", "decisions", "add", "--range")
+	}
+	b.Free = only(free.Values(d.Value))
+	b.Undo = only(undo.Values(d.Value).Words("--duration").Values(duration).Words("--type").Values(d.Type).Words("--reason").Values(d.Scenario))
 	switch {
 	case d.Simulated:
 		b.Effect, b.Note = Spares, "CrowdSec only simulates this scenario: it blocks nothing"
@@ -210,24 +207,6 @@ func crowdSecEvents(ctx context.Context, sys platform.System, id int, a *Answer)
 		}
 	}
 	return list
-}
-
-// crowdSecAllow is the lasting remedy: a whitelist for the parsers, which every
-// version reads. Shared lists pass by it; for those 1.6.8 and later have
-// "cscli allowlists".
-func crowdSecAllow(asked netip.Prefix, sys platform.System) Change {
-	kind := "cidr"
-	if asked.IsSingleIP() {
-		kind = "ip"
-	}
-	file := "/etc/crowdsec/parsers/s02-enrich/sipdoctor-" + strings.NewReplacer(":", "-", "/", "-", ".", "-").Replace(short(asked)) + ".yaml"
-	text := fmt.Sprintf(`name: sipdoctor/phones\ndescription: phones that must not be banned\nwhitelist:\n  reason: phones of this PBX\n  %s:\n    - "%s"\n`, kind, short(asked))
-	return Change{
-		Title: "Let CrowdSec pass over " + short(asked), Persistent: true,
-		Commands: []string{"printf " + platform.ShellWord(text) + " > " + file, "systemctl reload crowdsec"},
-		Undo:     []string{"rm " + file, "systemctl reload crowdsec"},
-		Note:     "since CrowdSec 1.6.8 also against shared lists: cscli allowlists create sipdoctor -d phones; cscli allowlists add sipdoctor " + short(asked),
-	}
 }
 
 // crowdSecWhitelists finds the address in the whitelists of the parsers.

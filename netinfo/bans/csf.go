@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // CSF reads the lists of ConfigServer Firewall and its daemon lfd.
@@ -69,15 +70,6 @@ func csfEntry(text string) (p netip.Prefix, ports string, ok bool) {
 	return p, strings.Join(limits, " "), ok
 }
 
-func csfLasting(asked netip.Prefix) []Change {
-	return []Change{{
-		Title: "Let " + short(asked) + " in for good", Persistent: true,
-		Commands: []string{"csf -a " + short(asked) + " sipdoctor", "printf '%s\\n' " + short(asked) + " >> /etc/csf/csf.ignore", "csf -ra"},
-		Undo:     []string{"csf -ar " + short(asked), "sed -i " + platform.ShellWord("/^"+strings.NewReplacer(".", `\.`, "/", `\/`).Replace(short(asked))+"$/d") + " /etc/csf/csf.ignore", "csf -ra"},
-		Note:     "csf.allow lets it in, csf.ignore keeps lfd from banning it again",
-	}}
-}
-
 func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
 	for number, line := range numbered(b) {
 		text, comment, _ := strings.Cut(line, "#")
@@ -88,19 +80,15 @@ func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
 		text = strings.TrimSpace(text)
 		ban := Ban{
 			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: Indirect, Name: "csf.deny",
-			Unban: []Change{{
-				Title: "Take it out of csf.deny", Commands: []string{"csf -dr " + platform.ShellWord(text)}, Persistent: true,
-				Undo: []string{"csf -d " + platform.ShellWord(text) + " " + platform.ShellWord(strings.TrimSpace(comment))},
-			}},
-			Lasting: csfLasting(asked),
+			Free: only(command.New("csf", "-dr").Values(text)), Undo: only(command.New("csf", "-d").Values(text)),
 		}
 		if comment = strings.TrimSpace(comment); comment != "" {
-			ban.Reasons = []string{comment}
+			ban.Reasons, ban.Undo[0] = []string{comment}, ban.Undo[0].Values(comment)
 		}
 		if ports != "" { // csf -dr takes plain addresses only
-			ban.Unban = []Change{deleteLine("Take the filter out of csf.deny", name, number, line)}
-			ban.Unban[0].Commands = append(ban.Unban[0].Commands, "csf -ra")
-			ban.Unban[0].Undo = append(ban.Unban[0].Undo, "csf -ra")
+			reload := command.New("csf", "-ra")
+			ban.Free = []command.Command{command.DeleteLine(name, number, line), reload}
+			ban.Undo = []command.Command{command.InsertLine(name, number, line), reload}
 			ban.Note = "only " + ports
 		}
 		a.ban(asked, ban)
@@ -127,18 +115,15 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 		left := int(until.Sub(now).Seconds())
 		ban := Ban{
 			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "temporary",
-			Since: since, Until: until, Lasting: csfLasting(asked),
-			Unban: []Change{{
-				Title: "Lift the temporary ban", Commands: []string{"csf -tr " + platform.ShellWord(f[1])},
-				Undo: []string{fmt.Sprintf("csf -td %s %d", platform.ShellWord(f[1]), left)},
-			}},
+			Since: since, Until: until,
+			Free: only(command.New("csf", "-tr").Values(f[1])), Undo: only(command.New("csf", "-td").Values(f[1], strconv.Itoa(left))),
 		}
 		if len(f) == 6 && strings.TrimSpace(f[5]) != "" {
 			ban.Reasons = []string{strings.TrimSpace(f[5])}
 		}
 		if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
 			ban.Note = "only port " + port
-			ban.Unban[0].Undo[0] += " -p " + platform.ShellWord(port)
+			ban.Undo[0] = ban.Undo[0].Words("-p").Values(port)
 		}
 		a.ban(asked, ban)
 	}
@@ -215,11 +200,7 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 			}
 			ban := Ban{
 				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: Indirect, Name: list,
-				Unban: []Change{{Title: "Take it out of APF's lists", Commands: []string{"apf -u " + short(p)}, Undo: []string{"apf -d " + short(p)}, Persistent: true}},
-				Lasting: []Change{{
-					Title: "Let " + short(asked) + " in for good", Persistent: true,
-					Commands: []string{"apf -a " + short(asked) + " sipdoctor"}, Undo: []string{"apf -u " + short(asked)},
-				}},
+				Free: only(command.New("apf", "-u").Values(short(p))), Undo: only(command.New("apf", "-d").Values(short(p))),
 			}
 			if ports != "" {
 				ban.Note = "only " + ports

@@ -3,12 +3,12 @@ package bans
 import (
 	"context"
 	"encoding/xml"
-	"fmt"
 	"net/netip"
 	"path"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Firewalld reads its permanent configuration (XML) and, where it runs, what is
@@ -101,14 +101,16 @@ func (f *firewalld) source(where, zone, source, target string) {
 			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": source " + source, Prefix: p})
 			continue
 		}
-		command := func(verb string) []string {
-			return f.both(fmt.Sprintf("--zone=%s --%s-source=%s", platform.ShellWord(zone), verb, platform.ShellWord(source)))
-		}
-		change := Change{Title: "Take " + source + " out of the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
+		free, undo := both(func(c command.Command) command.Command {
+			return c.Option("--zone=", zone).Option("--remove-source=", source)
+		}),
+			both(func(c command.Command) command.Command {
+				return c.Option("--zone=", zone).Option("--add-source=", source)
+			})
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
-			change = f.fromSet(set, p)
+			free, undo = fromSet(set, p)
 		}
-		f.add(where, zone, "source "+source, p, change)
+		f.add(where, zone, "source "+source, p, free, undo)
 	}
 }
 
@@ -131,27 +133,33 @@ func (f *firewalld) rule(where, zone, text string) {
 			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": " + text, Prefix: p})
 			continue
 		}
-		command := func(verb string) []string {
-			return f.both(fmt.Sprintf("--zone=%s --%s-rich-rule=%s", platform.ShellWord(zone), verb, platform.ShellWord(text)))
-		}
-		change := Change{Title: "Remove the rich rule from the zone " + zone, Commands: command("remove"), Undo: command("add"), Persistent: true}
+		free, undo := both(func(c command.Command) command.Command {
+			return c.Option("--zone=", zone).Option("--remove-rich-rule=", text)
+		}),
+			both(func(c command.Command) command.Command {
+				return c.Option("--zone=", zone).Option("--add-rich-rule=", text)
+			})
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
-			change = f.fromSet(set, p)
+			free, undo = fromSet(set, p)
 		}
-		f.add(where, zone, text, p, change)
+		f.add(where, zone, text, p, free, undo)
 	}
 }
 
-// both words a change for what is in force and for the permanent configuration.
-func (f *firewalld) both(args string) []string {
-	return []string{"firewall-cmd " + args, "firewall-cmd --permanent " + args}
+// both makes a change to what is in force and to the permanent configuration.
+func both(change func(command.Command) command.Command) []command.Command {
+	return []command.Command{change(command.New("firewall-cmd")), change(command.New("firewall-cmd", "--permanent"))}
 }
 
-func (f *firewalld) fromSet(set string, p netip.Prefix) Change {
-	command := func(verb string) []string {
-		return f.both(fmt.Sprintf("--ipset=%s --%s-entry=%s", platform.ShellWord(set), verb, short(p)))
-	}
-	return Change{Title: "Take " + short(p) + " out of the ipset " + set, Commands: command("remove"), Undo: command("add"), Persistent: true}
+// fromSet takes an address out of an ipset of firewalld.
+func fromSet(set string, p netip.Prefix) (free, undo []command.Command) {
+	free = both(func(c command.Command) command.Command {
+		return c.Option("--ipset=", set).Option("--remove-entry=", short(p))
+	})
+	undo = both(func(c command.Command) command.Command {
+		return c.Option("--ipset=", set).Option("--add-entry=", short(p))
+	})
+	return free, undo
 }
 
 func (f *firewalld) prefixes(source string) []netip.Prefix {
@@ -164,7 +172,7 @@ func (f *firewalld) prefixes(source string) []netip.Prefix {
 	return nil
 }
 
-func (f *firewalld) add(where, zone, object string, p netip.Prefix, unban Change) {
+func (f *firewalld) add(where, zone, object string, p netip.Prefix, free, undo []command.Command) {
 	key := zone + "\x00" + object + "\x00" + p.String()
 	if f.seen == nil {
 		f.seen = map[string]int{}
@@ -174,27 +182,14 @@ func (f *firewalld) add(where, zone, object string, p netip.Prefix, unban Change
 		return
 	}
 	before := len(f.a.Bans)
-	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: Indirect, Unban: []Change{unban}}
+	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: Indirect, Free: free, Undo: undo}
 	b.Note = "permanent; whether it is in force was not asked or differs"
 	if strings.HasPrefix(where, "firewall-cmd") {
 		b.Note = "in force only: a reload takes it away"
 	}
-	b.Lasting = []Change{f.trust()}
 	f.a.ban(f.asked, b)
 	if len(f.a.Bans) > before {
 		f.seen[key] = before
-	}
-}
-
-// trust binds the address to the zone that lets everything in. A source binding
-// is looked at before any interface's zone.
-func (f *firewalld) trust() Change {
-	command := func(verb string) []string {
-		return f.both("--zone=trusted --" + verb + "-source=" + short(f.asked))
-	}
-	return Change{
-		Title: "Put " + short(f.asked) + " into firewalld's trusted zone", Commands: command("add"), Undo: command("remove"), Persistent: true,
-		Note: "where a wider network is bound to another zone, that one may be asked first: see by sipdoctor why",
 	}
 }
 

@@ -4,9 +4,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 type zoneXML struct {
@@ -116,15 +117,14 @@ func (f *firewalld) direct(name string, b []byte) {
 		if !ok || !dropsPacket(words) {
 			continue
 		}
-		for i := range words {
-			words[i] = platform.ShellWord(words[i])
-		}
-		args := strings.Join(append([]string{platform.ShellWord(r.IPv), platform.ShellWord(r.Table), platform.ShellWord(r.Chain), platform.ShellWord(r.Prio)}, words...), " ")
-		f.add(name, "direct", args, p, Change{
-			Title: "Remove firewalld's direct rule", Persistent: true,
-			Commands: []string{"firewall-cmd --direct --remove-rule " + args, "firewall-cmd --permanent --direct --remove-rule " + args},
-			Undo:     []string{"firewall-cmd --direct --add-rule " + args, "firewall-cmd --permanent --direct --add-rule " + args},
-		})
+		at := []string{r.IPv, r.Table, r.Chain, r.Prio}
+		f.add(name, "direct", strings.Join(slices.Concat(at, words), " "), p,
+			both(func(c command.Command) command.Command {
+				return c.Words("--direct", "--remove-rule").Values(at[:3]...).Spec(at[3]).Spec(words...)
+			}),
+			both(func(c command.Command) command.Command {
+				return c.Words("--direct", "--add-rule").Values(at[:3]...).Spec(at[3]).Spec(words...)
+			}))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Kamailio asks a running Kamailio for the sources that its pike module holds
@@ -82,18 +83,14 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 		if !ok || relation(p, asked) == "" {
 			continue
 		}
-		seti := "htable.seti"
+		undo := command.New("kamcmd", "htable.seti")
 		if m["type"] == "str" {
-			seti = "htable.sets"
+			undo = command.New("kamcmd", "htable.sets")
 		}
 		b := Ban{
 			Layer: LayerKamailio, Where: "kamcmd htable.dump " + table, Object: table + "=>" + key, Name: table, Prefix: p, Effect: Bites,
 			Reasons: []string{"Kamailio's script put it there, usually because pike counted too many requests from it"},
-			Unban: []Change{{
-				Title:    "Delete the entry from Kamailio's table " + table,
-				Commands: []string{"kamcmd htable.delete " + platform.ShellWord(table) + " " + platform.ShellWord(key)},
-				Undo:     []string{"kamcmd " + seti + " " + platform.ShellWord(table) + " " + platform.ShellWord(key) + " " + platform.ShellWord(m["value"])},
-			}},
+			Free:    only(command.New("kamcmd", "htable.delete").Values(table, key)), Undo: only(undo.Values(table, key, m["value"])),
 		}
 		if got, ok := a.run(ctx, sys, "kamcmd", "htable.get", table, key); ok {
 			for _, item := range rpc(got) {

@@ -46,13 +46,13 @@ func TestRealKamailioFreesAnAddress(t *testing.T) {
 	if left := time.Until(a.Bans[0].Until); left < 4*time.Minute || left > 6*time.Minute {
 		t.Errorf("a ban of five minutes ends in %v", left)
 	}
-	run(a.Bans[0].Unban[0].Commands...)
+	run(line(t, a.Bans[0].Free[0]))
 	if again := ask(); len(again.Bans) > 0 {
-		t.Errorf("after %q: %+v", a.Bans[0].Unban[0].Commands, again.Bans)
+		t.Errorf("after %q: %+v", a.Bans[0].Free, again.Bans)
 	}
-	run(a.Bans[0].Unban[0].Undo...)
+	run(line(t, a.Bans[0].Undo[0]))
 	if again := ask(); len(again.Bans) != 1 {
-		t.Errorf("after %q: %+v", a.Bans[0].Unban[0].Undo, again)
+		t.Errorf("after %q: %+v", a.Bans[0].Undo, again)
 	}
 }
 

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Routes follows the way back to an address as the kernel does: policy rules
@@ -238,46 +238,42 @@ func (f forwarding) inTable(table string, addr netip.Addr) (best route, ok bool)
 }
 
 func routeBan(r route, asked netip.Prefix) Ban {
-	words := r.Type + " " + short(r.prefix)
+	words := []string{r.Type, short(r.prefix)}
 	if r.prefix.Bits() == 0 {
-		words = r.Type + " default"
+		words[1] = "default"
 	}
 	if r.Table != "main" {
-		words += " table " + platform.ShellWord(r.Table)
+		words = append(words, "table", r.Table)
 	}
 	if r.Metric != 0 {
-		words += " metric " + strconv.FormatInt(r.Metric, 10)
-	}
-	ip := "ip route "
-	if asked.Addr().Is6() {
-		ip = "ip -6 route "
+		words = append(words, "metric", strconv.FormatInt(r.Metric, 10))
 	}
 	return Ban{
-		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: words, Name: r.Type, Prefix: r.prefix, Effect: Bites,
-		Unban: []Change{{Title: "Delete the " + r.Type + " route", Commands: []string{ip + "del " + words}, Undo: []string{ip + "add " + words}}},
-		Note:  "the answers do not leave, and with rp_filter its packets do not even come in; look for who added it (fail2ban's route action, a script) or it comes back",
+		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Type, Prefix: r.prefix, Effect: Bites,
+		Free: only(ipCommand(asked).Words("route", "del").Values(words...)), Undo: only(ipCommand(asked).Words("route", "add").Values(words...)),
+		Note: "the answers do not leave, and with rp_filter its packets do not even come in; look for who added it (fail2ban's route action, a script) or it comes back",
 	}
 }
 
 func ruleBan(r rule, p netip.Prefix, way string, asked netip.Prefix) Ban {
-	words := fmt.Sprintf("%s %s", way, short(p))
+	words := []string{way, short(p)}
 	if r.src.IsValid() && r.dst.IsValid() {
-		words += " to " + short(r.dst)
+		words = append(words, "to", short(r.dst))
 	}
 	if r.IIf != "" {
-		words += " iif " + platform.ShellWord(r.IIf)
+		words = append(words, "iif", r.IIf)
 	}
 	if r.FwMark != "" {
-		words += " fwmark " + platform.ShellWord(r.FwMark)
+		words = append(words, "fwmark", r.FwMark)
 	}
-	words = fmt.Sprintf("%s %s pref %d", words, r.Action, r.Priority)
-	ip := "ip rule "
+	words = append(words, r.Action, "pref", strconv.Itoa(int(r.Priority)))
+	where := "ip rule list"
 	if asked.Addr().Is6() {
-		ip = "ip -6 rule "
+		where = "ip -6 rule list"
 	}
 	b := Ban{
-		Layer: LayerRoute, Where: strings.TrimSpace(ip) + " list", Object: words, Name: r.Action, Prefix: p, Effect: Bites,
-		Unban: []Change{{Title: "Delete the " + r.Action + " rule", Commands: []string{ip + "del " + words}, Undo: []string{ip + "add " + words}}},
+		Layer: LayerRoute, Where: where, Object: strings.Join(words, " "), Name: r.Action, Prefix: p, Effect: Bites,
+		Free: only(ipCommand(asked).Words("rule", "del").Values(words...)), Undo: only(ipCommand(asked).Words("rule", "add").Values(words...)),
 	}
 	if way == "from" {
 		b.Note = "packets from it are refused as they come in, when their route is looked up"
@@ -315,4 +311,12 @@ func rpFilter(sys platform.System, a *Answer) {
 	if len(strict) > 1 { // with one interface there is no other way back
 		a.note("rp_filter is strict on %s: a packet that comes in there while its way back leads elsewhere is dropped without a word", strings.Join(strict, ", "))
 	}
+}
+
+// ipCommand begins a command of iproute2 for a family.
+func ipCommand(asked netip.Prefix) command.Command {
+	if asked.Addr().Is6() {
+		return command.New("ip", "-6")
+	}
+	return command.New("ip")
 }

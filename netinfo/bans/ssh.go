@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // SSHGuard reads its permanent blacklist and its whitelist. What it blocks for
@@ -35,9 +36,10 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 			}
 			ban := Ban{
 				Layer: LayerSSHGuard, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "blacklist",
-				Unban:   []Change{sshguardUnban(name, number, line, p)},
-				Lasting: []Change{appendLine("Whitelist "+short(asked), "/etc/sshguard/whitelist", short(asked), "systemctl restart sshguard")},
-				Note:    "sshguard blocks every port of an address, SIP too",
+				// The daemon sets up its set anew from the list.
+				Free: []command.Command{command.DeleteLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
+				Undo: []command.Command{command.InsertLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
+				Note: "sshguard blocks every port of an address, SIP too",
 			}
 			if t, err := strconv.ParseInt(f[0], 10, 64); err == nil {
 				ban.Since = time.Unix(t, 0).UTC()
@@ -53,25 +55,6 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 		if p, ok := parsePrefix(line); ok {
 			a.allow(asked, Allow{Layer: LayerSSHGuard, Where: fmt.Sprintf("/etc/sshguard/whitelist:%d", number), Object: line, Prefix: p})
 		}
-	}
-}
-
-// sshguardUnban forgets the entry and restarts the daemon, which then sets up
-// its set anew from the list.
-func sshguardUnban(name string, number int, line string, _ netip.Prefix) Change {
-	c := deleteLine("Take it out of sshguard's blacklist", name, number, line)
-	c.Commands = append(c.Commands, "systemctl restart sshguard")
-	c.Undo = append(c.Undo, "systemctl restart sshguard")
-	return c
-}
-
-// appendLine is the change that adds a line to a list and has its daemon read it.
-func appendLine(title, file, line, reload string) Change {
-	sed := "/^" + strings.NewReplacer(".", `\.`, "/", `\/`).Replace(line) + "$/d"
-	return Change{
-		Title: title, Persistent: true,
-		Commands: []string{"printf '%s\\n' " + platform.ShellWord(line) + " >> " + platform.ShellWord(file), reload},
-		Undo:     []string{"sed -i " + platform.ShellWord(sed) + " " + platform.ShellWord(file), reload},
 	}
 }
 
@@ -98,20 +81,10 @@ func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *An
 			continue
 		}
 		failures, last, _ := strings.Cut(rest, ":")
-		quoted := platform.ShellWord("/" + strings.ReplaceAll(p.Addr().String(), ".", `\.`) + `\b/d`)
 		a.ban(asked, Ban{
 			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: Spares,
 			Reasons: []string{failures + " failed logins over SSH, the last on " + strings.TrimSpace(last)},
-			Note:    "DenyHosts writes hosts.deny, which sshd may ask and Asterisk does not",
-			Unban: []Change{{
-				Title: "Have DenyHosts forget it", Persistent: true,
-				Commands: []string{
-					"systemctl stop denyhosts", "cp -p /etc/hosts.deny /etc/hosts.deny.sipdoctor", "cp -pr /var/lib/denyhosts /var/lib/denyhosts.sipdoctor",
-					"sed -i " + quoted + " /etc/hosts.deny " + work + "hosts " + work + "hosts-restricted " + work + "hosts-root " + work + "hosts-valid " + work + "users-hosts", "systemctl start denyhosts",
-				},
-				Undo: []string{"systemctl stop denyhosts", "cp -p /etc/hosts.deny.sipdoctor /etc/hosts.deny", "cp -pr /var/lib/denyhosts.sipdoctor/. /var/lib/denyhosts/", "systemctl start denyhosts"},
-			}},
-			Lasting: []Change{appendLine("Let DenyHosts pass over "+short(asked), work+"allowed-hosts", short(asked), "systemctl restart denyhosts")},
+			Note:    "DenyHosts writes hosts.deny, which sshd may ask and Asterisk does not; to have it forget an address, stop it and take the address out of hosts.deny and of every file in " + work,
 		})
 	}
 }

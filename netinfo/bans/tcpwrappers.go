@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // TCPWrappers evaluates hosts.allow and hosts.deny. The first line that matches
@@ -36,12 +37,14 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 		a.has(LayerHostsDeny)
 		b := Ban{
 			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: Spares,
-			Unban:   []Change{deleteLine("Take the line out of "+r.file, r.file, r.line, r.text)},
-			Lasting: []Change{wrapperAllow(r, asked)},
-			Note:    "asked only by programs linked with libwrap, such as older sshd; Asterisk is not one",
+			Free: only(command.DeleteLine(r.file, r.line, r.text)), Undo: only(command.InsertLine(r.file, r.line, r.text)),
+			Note: "asked only by programs linked with libwrap, such as older sshd; Asterisk is not one",
 		}
 		if r.names("asterisk") || r.names("kamailio") || r.names("freeswitch") {
 			b.Note = "it names a SIP server, which asks it only if it was built with libwrap"
+		}
+		if r.continued {
+			b.Free, b.Undo = only(command.Impossible("the line goes on over several lines: edit %s by hand", r.file)), nil
 		}
 		if saved := firstCovering(allows, r, asked); saved != nil {
 			b.Note = fmt.Sprintf("%s lets it in before this line is reached", saved.where())
@@ -52,14 +55,15 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 
 // wrapperRule is one line "daemons : clients : options".
 type wrapperRule struct {
-	file     string
-	line     int
-	text     string
-	allow    bool
-	daemons  []string
-	excepted []string // daemons after EXCEPT
-	clients  []string
-	spared   []string // clients after EXCEPT
+	file      string
+	line      int
+	text      string
+	continued bool // over several lines of the file
+	allow     bool
+	daemons   []string
+	excepted  []string // daemons after EXCEPT
+	clients   []string
+	spared    []string // clients after EXCEPT
 }
 
 func (r wrapperRule) where() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
@@ -94,7 +98,7 @@ func readWrappers(file string, b []byte, allow bool) (list []wrapperRule) {
 		if len(parts) < 2 {
 			continue
 		}
-		r := wrapperRule{file: file, line: first, text: text, allow: allow}
+		r := wrapperRule{file: file, line: first, text: text, continued: number != first, allow: allow}
 		r.daemons, r.excepted = exceptSplit(parts[0])
 		r.clients, r.spared = exceptSplit(parts[1])
 		for _, option := range parts[2:] { // the last word may turn the file's meaning round
@@ -198,31 +202,4 @@ func firstCovering(allows []wrapperRule, r wrapperRule, asked netip.Prefix) *wra
 		}
 	}
 	return nil
-}
-
-func wrapperAllow(r wrapperRule, asked netip.Prefix) Change {
-	client := short(asked)
-	if asked.Addr().Is6() {
-		client = "[" + asked.Addr().String() + "]"
-		if !asked.IsSingleIP() {
-			client += fmt.Sprintf("/%d", asked.Bits())
-		}
-	} else if !asked.IsSingleIP() {
-		client = asked.Addr().String() + "/" + dottedMask(asked.Bits())
-	}
-	line := strings.Join(r.daemons, " ") + " : " + client
-	c := appendLine("Let "+short(asked)+" in by hosts.allow", "/etc/hosts.allow", line, "")
-	c.Commands, c.Undo = c.Commands[:1], c.Undo[:1]
-	c.Undo[0] = "sed -i " + platform.ShellWord("\\|^"+strings.NewReplacer(".", `\.`, "[", `\[`, "]", `\]`).Replace(line)+"$|d") + " /etc/hosts.allow"
-	return c
-}
-
-// dottedMask writes a length as hosts_access wants it; older versions know no
-// CIDR for IPv4.
-func dottedMask(bits int) string {
-	m := ^uint32(0) << (32 - bits)
-	if bits == 0 {
-		m = 0
-	}
-	return fmt.Sprintf("%d.%d.%d.%d", m>>24, m>>16&255, m>>8&255, m&255)
 }

@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // UFW reads the rules that ufw keeps and loads: user.rules and user6.rules,
@@ -34,11 +37,14 @@ func UFW(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 			if !ok {
 				continue
 			}
-			if r, ok := parseUFW(tuple); ok {
-				position++
-				r.where, r.position = fmt.Sprintf("%s:%d", name, number), position
-				rules = append(rules, r)
+			r, ok := parseUFW(tuple)
+			position++
+			if !ok {
+				a.note("%s:%d is not a rule that ufw writes; it was left out", name, number)
+				continue
 			}
+			r.where, r.position = fmt.Sprintf("%s:%d", name, number), position
+			rules = append(rules, r)
 		}
 		for i, r := range rules {
 			r.last = i == len(rules)-1
@@ -89,6 +95,9 @@ func parseUFW(tuple string) (ufwRule, bool) {
 	if rest, ok := strings.CutPrefix(r.action, "route:"); ok {
 		r.action, r.route = rest, true
 	}
+	if action, log, logged := strings.Cut(r.action, "_"); !slices.Contains([]string{"allow", "deny", "reject", "limit"}, action) || logged && log != "log" && log != "log-all" {
+		return r, false
+	}
 	for part := range strings.SplitSeq(f[len(f)-1], "!") {
 		direction, iface, _ := strings.Cut(part, "_")
 		switch {
@@ -107,15 +116,14 @@ func parseUFW(tuple string) (ufwRule, bool) {
 }
 
 // words is the rule as the ufw command takes it.
-func (r ufwRule) words(comment bool) string {
-	w := []string{}
+func (r ufwRule) words(comment bool) []string {
 	action, log, logged := strings.Cut(r.action, "_")
-	w = append(w, action)
+	w := []string{action}
 	if r.in != "" {
-		w = append(w, "in on "+platform.ShellWord(r.in))
+		w = append(w, "in", "on", r.in)
 	}
 	if r.out != "" {
-		w = append(w, "out on "+platform.ShellWord(r.out))
+		w = append(w, "out", "on", r.out)
 	}
 	if r.direction == "out" && r.out == "" {
 		w = append(w, "out")
@@ -124,25 +132,25 @@ func (r ufwRule) words(comment bool) string {
 		w = append(w, log)
 	}
 	if r.protocol != "any" {
-		w = append(w, "proto "+platform.ShellWord(r.protocol))
+		w = append(w, "proto", r.protocol)
 	}
 	end := func(word, addr, port string) {
 		if addr == "0.0.0.0/0" || addr == "::/0" {
 			addr = "any"
 		}
 		if addr != "any" || port != "any" {
-			w = append(w, word, platform.ShellWord(addr))
+			w = append(w, word, addr)
 		}
 		if port != "any" {
-			w = append(w, "port", platform.ShellWord(port))
+			w = append(w, "port", port)
 		}
 	}
 	end("from", r.src, r.sport)
 	end("to", r.dst, r.dport)
 	if comment && r.comment != "" {
-		w = append(w, "comment", platform.ShellWord(r.comment))
+		w = append(w, "comment", r.comment)
 	}
-	return strings.Join(w, " ")
+	return w
 }
 
 func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
@@ -152,13 +160,12 @@ func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
 	}
 	action, _, _ := strings.Cut(r.action, "_")
 	if action == "allow" || action == "limit" {
-		a.allow(asked, Allow{Layer: LayerUFW, Where: r.where, Object: "ufw " + r.words(true), Prefix: p})
+		a.allow(asked, Allow{Layer: LayerUFW, Where: r.where, Object: r.object(), Prefix: p})
 		return
 	}
 	b := Ban{
-		Layer: LayerUFW, Where: r.where, Object: "ufw " + r.words(true), Prefix: p, Effect: Indirect,
-		Unban:   []Change{{Title: "Delete the ufw rule", Persistent: true, Commands: []string{"ufw delete " + r.words(false)}, Undo: []string{r.again()}}},
-		Lasting: []Change{r.lasting(p, asked)},
+		Layer: LayerUFW, Where: r.where, Object: r.object(), Prefix: p, Effect: Indirect,
+		Free: only(command.New("ufw", "delete").Values(r.words(false)...)), Undo: only(r.again()),
 	}
 	if r.comment != "" {
 		b.Reasons = []string{r.comment}
@@ -169,27 +176,13 @@ func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
 	a.ban(asked, b)
 }
 
-// again puts the rule back in its place.
-func (r ufwRule) again() string {
-	if r.last {
-		return "ufw " + r.words(true)
-	}
-	return fmt.Sprintf("ufw insert %d %s", r.position, r.words(true))
-}
+// object is the rule as people type it.
+func (r ufwRule) object() string { return "ufw " + command.Quote(r.words(true)...) }
 
-// lasting lets the address in before every other rule. To ufw an allow is the
-// same rule as a deny of the very same words, and it skips what it has: then
-// the deny goes first.
-func (r ufwRule) lasting(p, asked netip.Prefix) Change {
-	c := Change{
-		Title: "Let " + short(asked) + " in before every other rule", Persistent: true,
-		Commands: []string{"ufw prepend allow from " + short(asked)},
-		Undo:     []string{"ufw delete allow from " + short(asked)},
-		Note:     "rules count from the top: an allow that is added after a deny changes nothing",
+// again puts the rule back in its place.
+func (r ufwRule) again() command.Command {
+	if r.last {
+		return command.New("ufw").Values(r.words(true)...)
 	}
-	if _, rest, _ := strings.Cut(r.words(false), " "); p == asked && rest == "from "+short(asked) {
-		c.Commands = append([]string{"ufw delete " + r.words(false)}, c.Commands...)
-		c.Undo = append(c.Undo, r.again())
-	}
-	return c
+	return command.New("ufw", "insert").Values(strconv.Itoa(r.position)).Values(r.words(true)...)
 }

@@ -1,11 +1,10 @@
 package bans
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // parsePrefix reads an address or a network in CIDR notation, or with a dotted
@@ -57,17 +56,5 @@ func short(p netip.Prefix) string {
 	return p.String()
 }
 
-// deleteLine is the change that takes one line out of a file and puts it back
-// in its place. A file that changed in between is left alone, with a bad status.
-func deleteLine(title, file string, number int, line string) Change {
-	q := platform.ShellWord(file)
-	sed := func(text string) string { return "sed -i " + platform.ShellWord(text) + " " + q }
-	back := sed(fmt.Sprintf(`%da\%s`, number-1, strings.ReplaceAll(line, `\`, `\\`)))
-	if number == 1 { // there is no line to add it after
-		copied := platform.ShellWord(file + ".sipdoctor")
-		back = fmt.Sprintf("cp %s %s && { printf '%%s\\n' %s; cat %s; } > %s && rm %s", q, copied, platform.ShellWord(line), copied, q, copied)
-	}
-	return Change{Title: title, Persistent: true, Undo: []string{back}, Commands: []string{
-		fmt.Sprintf("sed -n %dp %s | grep -Fxq -e %s && %s", number, q, platform.ShellWord(line), sed(fmt.Sprintf("%dd", number))),
-	}}
-}
+// only is a list of one command.
+func only(c command.Command) []command.Command { return []command.Command{c} }

@@ -1,109 +1,91 @@
 package packetfilter
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
-// Command is a change to the packet filter and the way back, each as lines for
-// a POSIX shell. Nothing of it survives a reboot by itself.
-type Command struct {
-	Do   []string
-	Undo []string
+// Change is what takes something out of the packet filter or puts something
+// in. Nothing of it survives a reboot by itself. Rules are edited together with
+// those of other changes (Plan), because their places depend on each other.
+type Change struct {
+	Rules []RuleEdit `json:"rules,omitempty"`
+	command.Step
 }
 
-func shellWords(words ...string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = platform.ShellWord(w)
-	}
-	return strings.Join(quoted, " ")
-}
-
-// Delete is the command that takes away just this rule, and the one that puts
-// it back in its place. It is empty for policies.
-func (s Step) Delete() Command {
+// Delete is the change that takes away just this rule. It is empty for
+// policies.
+func (s Step) Delete(w *Wording) Change {
 	if s.Rule == nil || s.Chain == nil || s.Chain.table == nil {
-		return Command{}
+		return Change{}
 	}
-	if s.Chain.table.Tool == ToolNFT {
-		return s.deleteNFT()
+	e, ok := s.edit(w)
+	if !ok {
+		return Change{}
 	}
-	var r iptablesReader
-	if !r.split(s.Rule.Text) || len(r.tokens) < 2 {
-		return Command{}
-	}
-	spec := make([]string, 0, len(r.tokens))
-	for i := 2; i < len(r.tokens); i++ {
-		if t := r.tokens[i]; t.text == "-c" && !t.quoted { // counters of -S -v
-			i += 2
-			continue
-		}
-		spec = append(spec, r.tokens[i].text)
-	}
-	program := shellWords(s.Chain.table.Tool, "-t", s.Chain.table.Name)
-	chain, words := platform.ShellWord(s.Chain.Name), shellWords(spec...)
-	return Command{
-		Do:   []string{program + " -D " + chain + " " + words},
-		Undo: []string{program + " -I " + chain + " " + strconv.Itoa(s.Rule.Position) + " " + words},
-	}
+	return Change{Rules: []RuleEdit{e}}
 }
 
-// nftPlace is "inet filter input".
-func (c *Chain) nftPlace() string {
-	return shellWords(string(c.table.Family), c.table.Name, c.Name)
-}
-
-func (s Step) deleteNFT() Command {
-	if s.Rule.Handle == 0 {
-		return Command{}
-	}
-	place := s.Chain.nftPlace()
-	back := "nft add rule " + place + " " + platform.ShellWord(s.Rule.Text)
-	if n := s.Rule.Position; n >= 1 && n < len(s.Chain.Rules) && s.Chain.Rules[n].Handle != 0 {
-		back = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Chain.Rules[n].Handle, platform.ShellWord(s.Rule.Text))
-	}
-	return Command{Do: []string{fmt.Sprintf("nft delete rule %s handle %d", place, s.Rule.Handle)}, Undo: []string{back}}
-}
-
-// AllowBefore is the command that lets packets from src in right before the
+// AllowBefore is the change that lets packets from src in right before the
 // rule of s decides, or before the policy of its chain does. Protocol 0 is
 // all; no ports are all ports. The accept counts for the tables of this hook
 // and priority alone: what other tables drop stays dropped, so evaluate again.
-func (s Step) AllowBefore(src netip.Prefix, protocol uint8, ports NumSet) Command {
+func (s Step) AllowBefore(w *Wording, src netip.Prefix, protocol uint8, ports NumSet) Change {
 	if s.Chain == nil || s.Chain.table == nil {
-		return Command{}
+		return Change{}
 	}
 	if len(ports) == 1 && ports[0] == (Span[Num]{0, 65535}) || !hasPorts(protocol) {
 		ports = nil
 	}
-	if s.Chain.table.Tool == ToolNFT {
-		return s.allowNFT(src, protocol, ports)
+	e, ok := s.edit(w)
+	if !ok {
+		return Change{}
 	}
-	program, chain := shellWords(s.Chain.table.Tool, "-t", s.Chain.table.Name), platform.ShellWord(s.Chain.Name)
-	place := program + " -A " + chain + " "
-	if s.Rule != nil {
-		place = program + " -I " + chain + " " + strconv.Itoa(s.Rule.Position) + " "
+	if e.NFT != nil {
+		e.Accept, e.Mark = acceptNFT(src, protocol, ports)
+		return Change{Rules: []RuleEdit{e}}
 	}
-	var c Command
+	var c Change
 	for _, group := range portGroups(ports) {
-		words := []string{"-s", src.String()}
-		if protocol != 0 {
-			words = append(words, "-p", protocolName(protocol))
-		}
-		if len(group) > 0 {
-			words = append(words, "-m", "multiport", "--dports", strings.NewReplacer(", ", ",", "-", ":").Replace(group.String()))
-		}
-		spec := shellWords(append(words, "-j", "ACCEPT")...)
-		c.Do = append(c.Do, place+spec)
-		c.Undo = append(c.Undo, program+" -D "+chain+" "+spec)
+		e.Accept = acceptIPTables(src, protocol, group)
+		c.Rules = append(c.Rules, e)
 	}
 	return c
+}
+
+func acceptIPTables(src netip.Prefix, protocol uint8, ports NumSet) []string {
+	words := []string{"-s", src.String()}
+	if protocol != 0 {
+		words = append(words, "-p", protocolName(protocol))
+	}
+	if len(ports) > 0 {
+		words = append(words, "-m", "multiport", "--dports", strings.NewReplacer(", ", ",", "-", ":").Replace(ports.String()))
+	}
+	return append(words, "-j", "ACCEPT")
+}
+
+// acceptNFT marks the rule with a comment, by which the undo finds it.
+func acceptNFT(src netip.Prefix, protocol uint8, ports NumSet) (rule []string, mark string) {
+	text, mark := "ip saddr ", "sipdoctor "+src.String()
+	if src.Addr().Is6() {
+		text = "ip6 saddr "
+	}
+	text += src.String()
+	switch {
+	case len(ports) > 0:
+		text += " " + protocolName(protocol) + " dport { " + ports.String() + " }"
+		mark += " " + protocolName(protocol) + " " + strings.ReplaceAll(ports.String(), " ", "")
+	case protocol != 0:
+		text += " meta l4proto " + protocolName(protocol)
+		mark += " " + protocolName(protocol)
+	}
+	const maxComment = 128 // bytes, NFTNL_UDATA_COMMENT_MAXLEN
+	mark = mark[:min(len(mark), maxComment)]
+	return []string{text + ` accept comment "` + mark + `"`}, mark
 }
 
 // portGroups cuts ports into what one multiport match takes: 15 ports, of
@@ -147,71 +129,89 @@ func protocolName(n uint8) string {
 	return strconv.Itoa(int(n))
 }
 
-// allowNFT marks the rule with a comment, by which the undo finds its handle.
-func (s Step) allowNFT(src netip.Prefix, protocol uint8, ports NumSet) Command {
-	place := s.Chain.nftPlace()
-	family, mark := "ip", "sipdoctor "+src.String()
-	if src.Addr().Is6() {
-		family = "ip6"
-	}
-	rule := family + " saddr " + src.String()
-	switch {
-	case len(ports) > 0:
-		rule += " " + protocolName(protocol) + " dport { " + ports.String() + " }"
-		mark += " " + protocolName(protocol)
-	case protocol != 0:
-		rule += " meta l4proto " + protocolName(protocol)
-		mark += " " + protocolName(protocol)
-	}
-	rule += ` accept comment "` + mark + `"`
-	do := "nft add rule " + place + " " + platform.ShellWord(rule)
-	if s.Rule != nil && s.Rule.Handle != 0 {
-		do = fmt.Sprintf("nft insert rule %s handle %d %s", place, s.Rule.Handle, platform.ShellWord(rule))
-	}
-	find := `s/.*comment "` + strings.NewReplacer(".", `\.`, "/", `\/`).Replace(mark) + `".*# handle \([0-9]*\)$/\1/p`
-	undo := fmt.Sprintf(`nft delete rule %s handle "$(nft -a list chain %s | sed -n %s | head -n 1)"`, place, place, platform.ShellWord(find))
-	return Command{Do: []string{do}, Undo: []string{undo}}
-}
-
 // deleteElement takes an element out of a set. An anonymous set lives and dies
 // with its rule.
-func (s *Set) deleteElement(el *Element) Command {
+func (s *Set) deleteElement(el *Element) Change {
+	if s.Name == "" {
+		return Change{}
+	}
+	left := strconv.Itoa(int(el.Timeout / time.Second))
 	if s.Tool == ToolIPSet {
-		add := []string{"ipset", "add", s.Name, el.Text}
+		add := command.New("ipset", "add").Values(s.Name, el.Text)
 		if el.NoMatch {
-			add = append(add, "nomatch")
+			add = add.Words("nomatch")
 		}
 		if s.Timeouts {
-			add = append(add, "timeout", strconv.Itoa(int(el.Timeout/time.Second)))
+			add = add.Words("timeout").Values(left)
 		}
 		if el.Comment != "" {
-			add = append(add, "comment", el.Comment)
+			add = add.Words("comment").Spec(el.Comment)
 		}
-		return Command{Do: []string{shellWords("ipset", "del", s.Name, el.Text)}, Undo: []string{shellWords(add...)}}
+		return changeOf(command.New("ipset", "del").Values(s.Name, el.Text), add)
 	}
-	if s.Name == "" {
-		return Command{}
+	text, err := nftElementText(el.Text)
+	if err != nil {
+		return changeOf(command.Impossible("%w", err), command.Impossible("%w", err))
 	}
-	place := shellWords(string(s.Family), s.Table, s.Name)
-	back := el.Text
+	back := text
 	if el.Timeout > 0 {
-		back += fmt.Sprintf(" timeout %ds", int(el.Timeout/time.Second))
+		back += " timeout " + left + "s"
 	}
 	if el.Comment != "" {
-		back += " comment " + strconv.Quote(el.Comment)
+		comment, err := command.NFTString(el.Comment)
+		if err != nil {
+			return changeOf(command.Impossible("%w", err), command.Impossible("%w", err))
+		}
+		back += " comment " + comment
 	}
 	if v := el.Verdict; v != nil {
 		back += " : " + strings.TrimSpace(v.Kind.String()+" "+v.Chain)
 	}
-	return Command{
-		Do:   []string{"nft delete element " + place + " " + platform.ShellWord("{ "+el.Text+" }")},
-		Undo: []string{"nft add element " + place + " " + platform.ShellWord("{ "+back+" }")},
+	of := func(c command.Command, el string) command.Command {
+		return c.NFT(string(s.Family), s.Table, s.Name).Spec("{ " + el + " }")
 	}
+	return changeOf(of(command.New("nft", "delete", "element"), text), of(command.New("nft", "add", "element"), back))
+}
+
+func changeOf(do, undo command.Command) Change {
+	return Change{Step: step(do, undo)}
+}
+
+// Holds is a command that succeeds as long as a set holds an element.
+func (s *Set) Holds(el *Element) command.Command {
+	if s.Tool == ToolIPSet {
+		return command.New("ipset", "-q", "test").Values(s.Name, el.Text)
+	}
+	text, err := nftElementText(el.Text)
+	if err != nil {
+		return command.Impossible("%w", err)
+	}
+	return command.New("nft", "get", "element").NFT(string(s.Family), s.Table, s.Name).Spec("{ " + text + " }")
+}
+
+// nftElementText writes an element, or the parts of a concatenation, as nft reads
+// them: what is not a plain word is a string, such as the name of an interface.
+func nftElementText(text string) (string, error) {
+	parts := strings.Split(text, " . ")
+	for i, p := range parts {
+		if strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:./-_") == "" && p != "" {
+			continue
+		}
+		quoted, err := command.NFTString(p)
+		if err != nil {
+			return "", err
+		}
+		parts[i] = quoted
+	}
+	return strings.Join(parts, " . "), nil
 }
 
 // deleteRecent takes an address out of a recent list (iptables-extensions(8)).
-// Its history is lost: the undo remembers one packet.
-func deleteRecent(list string, a netip.Addr) Command {
-	file := platform.ShellWord("/proc/net/xt_recent/" + list)
-	return Command{Do: []string{"echo -" + a.String() + " > " + file}, Undo: []string{"echo +" + a.String() + " > " + file}}
+// The undo remembers as many packets as the list did, all of now.
+func deleteRecent(list string, en *RecentEntry) Change {
+	remembered := len(en.Ages)
+	if remembered == 0 {
+		remembered = min(en.Packets, 20) // ip_pkt_list_tot
+	}
+	return changeOf(command.Recent(list, "-"+en.Addr.String(), 1), command.Recent(list, "+"+en.Addr.String(), remembered))
 }

@@ -2,6 +2,7 @@ package packetfilter_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,21 +118,21 @@ func TestWhereAnAddressIsNamedAndHowToFreeIt(t *testing.T) {
 	rules := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump),
 		packetfilter.ReadIPSetSave("create bad hash:ip family inet timeout 600 comment\nadd bad 198.51.100.7 timeout 99 comment \"ssh scan\"\nadd bad 198.51.100.8\n"),
 		packetfilter.ReadRecent("ATTACKER", "src=198.51.100.7 ttl: 64 last_seen: 5 oldest_pkt: 1 5\n", packetfilter.Clock{}))
-	type line struct{ Covers, Does, Do, Undo string }
-	var got []line
+	var got [][]string
 	for _, m := range rules.Mentions(netip.MustParsePrefix("198.51.100.7/32")) {
 		does := m.Step.What
 		for _, u := range m.UsedBy {
 			does += "used to " + u.What
 		}
-		got = append(got, line{m.Covers.String(), does, strings.Join(m.Delete.Do, "; "), strings.Join(m.Delete.Undo, "; ")})
+		got = append(got, append([]string{m.Covers.String(), does}, linesOf(t, m.Delete(nil))...))
 	}
-	want := []line{
+	want := [][]string{
 		{"198.51.100.7", "reject", `iptables-legacy -t filter -D f2b -s 198.51.100.7/32 -m comment --comment 'it'\''s Ann' -j REJECT --reject-with icmp-port-unreachable`,
 			`iptables-legacy -t filter -I f2b 1 -s 198.51.100.7/32 -m comment --comment 'it'\''s Ann' -j REJECT --reject-with icmp-port-unreachable`},
 		{"198.51.0.0/16", "drop", "iptables-legacy -t filter -D f2b -s 198.51.0.0/16 -j DROP", "iptables-legacy -t filter -I f2b 2 -s 198.51.0.0/16 -j DROP"},
 		{"198.51.100.7", "used to drop", "ipset del bad 198.51.100.7", "ipset add bad 198.51.100.7 timeout 99 comment 'ssh scan'"},
-		{"198.51.100.7", "", "echo -198.51.100.7 > /proc/net/xt_recent/ATTACKER", "echo +198.51.100.7 > /proc/net/xt_recent/ATTACKER"},
+		{"198.51.100.7", "", "test ! -e /proc/net/xt_recent/ATTACKER || for n in $(seq 1); do echo -198.51.100.7 > /proc/net/xt_recent/ATTACKER; done",
+			"test ! -e /proc/net/xt_recent/ATTACKER || for n in $(seq 1); do echo +198.51.100.7 > /proc/net/xt_recent/ATTACKER; done"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -142,17 +143,34 @@ func TestLettingAProviderInBeforeTheRuleThatDrops(t *testing.T) {
 	dump := inputRules("DROP", "-A INPUT -j f2b", "-A f2b -j RETURN", "-A f2b -j DROP")
 	provider, ports := netip.MustParsePrefix("203.0.113.0/24"), packetfilter.NumSet{{Lo: 5060, Hi: 5061}, {Lo: 10000, Hi: 10000}}
 	rules := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, strings.Replace(dump, "-A f2b -j RETURN\n", "", 1)))
-	got := rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(provider, packetfilter.UDP, ports)
-	want := packetfilter.Command{
-		Do:   []string{"iptables-nft -t filter -I f2b 1 -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT"},
-		Undo: []string{"iptables-nft -t filter -D f2b -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT"},
+	got := rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(nil, provider, packetfilter.UDP, ports)
+	want := []string{
+		"iptables-nft -t filter -S f2b 1 | grep -Fxq -e '-A f2b -j DROP' && iptables-nft -t filter -I f2b 1 -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT",
+		"iptables-nft -t filter -D f2b -s 203.0.113.0/24 -p udp -m multiport --dports 5060:5061,10000 -j ACCEPT",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, linesOf(t, got)); diff != "" {
 		t.Errorf("before a rule (-want +got)\n%s", diff)
 	}
 	rules = packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("DROP")))
-	got = rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(provider, 0, nil)
-	if diff := cmp.Diff([]string{"iptables-nft -t filter -A INPUT -s 203.0.113.0/24 -j ACCEPT"}, got.Do); diff != "" {
+	got = rules.Evaluate(sipFrom("203.0.113.0/24")).Outcomes[0].Decider.AllowBefore(nil, provider, 0, nil)
+	if diff := cmp.Diff([]string{"iptables-nft -t filter -A INPUT -s 203.0.113.0/24 -j ACCEPT", "iptables-nft -t filter -D INPUT -s 203.0.113.0/24 -j ACCEPT"}, linesOf(t, got)); diff != "" {
 		t.Errorf("before a policy (-want +got)\n%s", diff)
 	}
+}
+
+// linesOf are the commands of a change and those that take it back.
+func linesOf(t *testing.T, c packetfilter.Change) (list []string) {
+	t.Helper()
+	steps := append(packetfilter.Plan(c.Rules), c.Step)
+	for _, s := range steps {
+		for _, c := range s.Do {
+			list = append(list, c.String())
+		}
+	}
+	for _, s := range slices.Backward(steps) {
+		for _, c := range s.Undo {
+			list = append(list, c.String())
+		}
+	}
+	return list
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
 // Unread is a part of the packet filter that could not be read. An evaluation
@@ -125,17 +126,69 @@ func (l *loader) nft() {
 		l.miss("nft", err)
 		return
 	}
+	var odd []nftTable
 	for _, t := range tables {
-		if l.listed(t) {
-			continue
+		switch {
+		case l.listed(t):
+		// nft reads its arguments as a script, and a table may be named like one.
+		case !command.IsNFTName(t.Name):
+			odd = append(odd, t)
+		default:
+			out, err := l.sys.Run(l.ctx, "nft", "-a", "-j", "list", "table", string(t.Family), t.Name)
+			if err != nil { // some names are words of nft's language
+				odd = append(odd, t)
+				continue
+			}
+			l.parts = append(l.parts, ReadNFT(string(out), ""))
 		}
-		out, ok := l.run("nft", "-a", "-j", "list", "table", string(t.Family), t.Name)
-		if !ok {
-			l.miss("nft", fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, t.Name))
-			continue
-		}
-		l.parts = append(l.parts, ReadNFT(string(out), ""))
 	}
+	l.oddTables(odd)
+}
+
+// oddTables reads tables that nft cannot be asked for by name out of the
+// listing of all of them.
+func (l *loader) oddTables(tables []nftTable) {
+	if len(tables) == 0 {
+		return
+	}
+	out, _ := l.run("nft", "-a", "-j", "list", "ruleset")
+	for _, t := range tables {
+		part, ok := onlyTable(out, t)
+		if !ok {
+			l.miss("nft", fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, strconv.QuoteToASCII(t.Name)))
+			continue
+		}
+		l.parts = append(l.parts, ReadNFT(string(part), ""))
+	}
+}
+
+// onlyTable leaves one table in a listing of nft; ok is false when it is not
+// there.
+func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
+	var all struct {
+		NFTables []map[string]json.RawMessage `json:"nftables"`
+	}
+	if json.Unmarshal(listing, &all) != nil {
+		return nil, false
+	}
+	kept := all.NFTables[:0]
+	for _, object := range all.NFTables {
+		for kind, raw := range object {
+			var x struct{ Family, Table, Name string }
+			if json.Unmarshal(raw, &x) != nil {
+				continue
+			}
+			if kind == "table" {
+				x.Table = x.Name
+			}
+			if x.Family == string(t.Family) && x.Table == t.Name {
+				kept, ok = append(kept, object), ok || kind == "table"
+			}
+		}
+	}
+	all.NFTables = kept
+	part, err := json.Marshal(all)
+	return part, ok && err == nil
 }
 
 // listed reports whether iptables-nft has listed the table.

@@ -24,9 +24,18 @@ type Mention struct {
 
 	Dest   bool    // it names the address as a destination
 	Covers AddrSet // the addresses it names: more than what was asked for a network
-	// Delete takes it away, for all of Covers. Empty when there is no such
-	// command, as for elements of a set without a name.
-	Delete Command
+}
+
+// Delete takes away what was found, for all of Covers. Empty when there is no
+// such command, as for elements of a set without a name.
+func (m Mention) Delete(w *Wording) Change {
+	switch {
+	case m.Entry != nil:
+		return deleteRecent(m.List, m.Entry)
+	case m.Set != nil:
+		return m.Set.deleteElement(m.Element)
+	}
+	return m.Step.Delete(w)
 }
 
 // Mentions lists what names p or addresses in it. Rules and elements for every
@@ -58,7 +67,7 @@ func mentioned(c *Chain, rule *Rule, asked AddrSet) (Mention, bool) {
 		}
 		step := Step{Chain: c, Rule: rule, What: rule.Does()}
 		return Mention{
-			Step: step, Covers: m.Addrs, Delete: step.Delete(),
+			Step: step, Covers: m.Addrs,
 			Dest: m.Field == FieldDst || m.Field == FieldCtOrigDst,
 		}, true
 	}
@@ -115,7 +124,7 @@ func (r *Ruleset) elements(s *Set, asked AddrSet) []Mention {
 			if asked.overlap(covers) == coverNone || allAddrs(covers) {
 				continue
 			}
-			list = append(list, Mention{Set: s, Element: el, UsedBy: r.users[s], Covers: covers, Delete: s.deleteElement(el)})
+			list = append(list, Mention{Set: s, Element: el, UsedBy: r.users[s], Covers: covers})
 			break
 		}
 	}
@@ -133,7 +142,7 @@ func (r *Ruleset) entries(asked AddrSet) []Mention {
 		t := r.Recent[name]
 		for i := range t.Entries {
 			if en := &t.Entries[i]; asked.Contains(en.Addr) {
-				list = append(list, Mention{List: name, Entry: en, Covers: AddrSet{{en.Addr, en.Addr}}, Delete: deleteRecent(name, en.Addr)})
+				list = append(list, Mention{List: name, Entry: en, Covers: AddrSet{{en.Addr, en.Addr}}})
 			}
 		}
 	}

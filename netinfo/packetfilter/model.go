@@ -137,7 +137,8 @@ type Rule struct {
 	Comment  string
 	Packets  uint64 // counters; 0 when not listed
 	Bytes    uint64
-	Line     int // in the listing, 1-based; 0 when it has no lines
+	Line     int  // in the listing, 1-based; 0 when it has no lines
+	odd      bool // a text in it cannot be written in nft's language
 	Exprs    []Expr
 }
 

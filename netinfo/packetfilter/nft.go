@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -317,10 +318,28 @@ func (r *nftReader) rule(raw *nftRule) {
 	if text == "" {
 		text = renderNFTRule(raw)
 	}
+	odd := strings.Contains(raw.Comment, `"`) || slices.ContainsFunc(raw.Expr, func(x map[string]any) bool { return anyText(x, `"`) })
 	for _, exprs := range b.ways {
 		c.Rules = append(c.Rules, &Rule{
 			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Packets: b.packets, Bytes: b.bytes, Exprs: exprs,
+			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd,
 		})
 	}
+}
+
+// anyText reports whether a text within JSON holds a substring.
+func anyText(v any, part string) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.Contains(v, part)
+	case []any:
+		return slices.ContainsFunc(v, func(x any) bool { return anyText(x, part) })
+	case map[string]any:
+		for _, x := range v {
+			if anyText(x, part) {
+				return true
+			}
+		}
+	}
+	return false
 }

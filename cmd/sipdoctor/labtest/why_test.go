@@ -160,7 +160,7 @@ func (w told) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "exit %d, %s: %s\n", w.exit, w.facts.Verdict, w.rep.Headline)
 	for _, x := range w.facts.Blocks {
-		fmt.Fprintf(&b, "  %s (%s) %s: %s, effective %v %s, owner %q, free %q\n", x.Layer, x.Jail, x.Where, x.Object, x.Effective, x.Why, x.Owner, x.Free)
+		fmt.Fprintf(&b, "  %s (%s) %s: %s, effective %v %s, owner %q, free %q\n", x.Layer, x.Jail, x.Where, x.Object, x.Effective, x.Why, x.Owner, x.Lift.Do)
 	}
 	for _, x := range w.facts.Paths {
 		fmt.Fprintf(&b, "  %s %s %s: %s by %s %s %q\n", x.Direction, x.Protocol, x.Ports, x.Verdict, x.Table, x.Rule, x.Reasons)
