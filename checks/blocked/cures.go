@@ -44,6 +44,7 @@ func slug(layer string) string {
 func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	blocks := slices.Clone(s.Blocks)
 	slices.SortStableFunc(blocks, func(a, b Block) int { return place(a) - place(b) })
+	lastFirst(blocks)
 	f := fixes.Fix{
 		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx",
 		Persistent: true, Verify: []string{"sipdoctor why " + short(s.Address)},
@@ -71,6 +72,19 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	}
 	f.Source, f.Note = strings.Join(sources, ", "), widerNote(s, blocks)
 	return f.Steps(append(steps, packetfilter.Plan(edits)...)...)
+}
+
+// lastFirst turns the blocks of each layer round: a line that is taken out of a
+// file, or a rule out of a list, moves the numbers of those after it.
+func lastFirst(blocks []Block) {
+	for from := 0; from < len(blocks); {
+		to := from
+		for to < len(blocks) && blocks[to].Layer == blocks[from].Layer {
+			to++
+		}
+		slices.Reverse(blocks[from:to])
+		from = to
+	}
 }
 
 // addNew adds a step that is not in the list: several rules may lead to one

@@ -86,7 +86,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			rules:  []string{"-A INPUT -m set --match-set f2b-a src -j DROP", "-A INPUT -m set --match-set f2b-b src -j DROP"},
 			prints: map[string]string{"ipset save": "create f2b-a hash:ip family inet timeout 600\nadd f2b-a 198.51.100.7 timeout 300\ncreate f2b-b hash:ip family inet\nadd f2b-b 198.51.100.7\n"},
 			says:   "is blocked by ipset", ids: []string{"blocked.banned"},
-			run: []string{"ipset del f2b-a 198.51.100.7", "ipset del f2b-b 198.51.100.7"},
+			run: []string{"ipset del f2b-b 198.51.100.7", "ipset del f2b-a 198.51.100.7"},
 		}, {
 			name: "no rule lets anybody in", in: asked("198.51.100.7"), verdict: "blocked",
 			rules: []string{"-P INPUT DROP", "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A INPUT -j DROP"},

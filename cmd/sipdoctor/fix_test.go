@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -390,11 +391,142 @@ func TestTheJournalOfSomebodyElse(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no such permissions on this system")
 	}
-	if err := os.Chmod(dir, 0o777); err != nil {
+	file := filepath.Join(dir, "applied.json")
+	moved := filepath.Join(t.TempDir(), "x")
+	for _, tt := range []struct {
+		name        string
+		spoil, mend func() error
+	}{
+		{"a directory that others write to", func() error { return os.Chmod(dir, 0o777) }, func() error { return os.Chmod(dir, 0o700) }},
+		{"a file that others write to", func() error { return os.Chmod(file, 0o666) }, func() error { return os.Chmod(file, 0o600) }},
+		{"a link to a file of somebody", func() error { return errors.Join(os.Rename(file, moved), os.Symlink(moved, file)) }, func() error { return os.Rename(moved, file) }},
+		{"a file of somebody else", func() error { return chownOrSkip(t, file, 4711) }, func() error { return os.Chown(file, os.Getuid(), -1) }},
+		{"a directory of somebody else", func() error { return chownOrSkip(t, dir, 4711) }, func() error { return os.Chown(dir, os.Getuid(), -1) }},
+	} {
+		if err := tt.spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.apply(t, t.Context(), r, dir, fixOptions{undo: true, yes: true}, strings.NewReader("")); err == nil || len(m.ran) > 0 {
+			t.Errorf("%s: it ran %q, %v", tt.name, m.ran, err)
+		}
+		if err := tt.mend(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.apply(t, t.Context(), r, dir, fixOptions{undo: true, yes: true}, strings.NewReader("")); err != nil || len(m.ran) == 0 {
+		t.Errorf("mended, it ran %q, %v", m.ran, err)
+	}
+}
+
+// chownOrSkip gives a file to another user, which only root may.
+func chownOrSkip(t *testing.T, name string, uid int) error {
+	if os.Geteuid() != 0 {
+		return nil // the check before it has the same effect on an owner's file
+	}
+	return os.Chown(name, uid, -1)
+}
+
+// While the question waits the machine goes on: a ban that was lifted and set
+// anew, or rules that were made anew, are another cure than the one agreed to.
+func TestWhatWasAgreedToIsWhatRuns(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*fakePBX)
+		runs   []string
+		says   string
+	}{
+		{"nothing changes", func(*fakePBX) {}, []string{"free 192.0.2.8 rule 2", "note 192.0.2.8"}, "Cured"},
+		{"the rule is another one now", func(m *fakePBX) { m.banned = []string{"192.0.2.9", "192.0.2.7", "192.0.2.8"} }, nil, "this machine has changed since the question"},
+		{"the ban is gone", func(m *fakePBX) { m.banned = nil }, nil, "this machine has changed since the question"},
+		{"nobody can tell any more", func(m *fakePBX) { m.noRoot = true }, nil, "this machine has changed since the question"},
+	} {
+		m := freshPBX()
+		m.rules = true
+		r := m.report()
+		typed := readerFunc(func(p []byte) (int, error) { tt.change(m); return copy(p, "y\n"), nil })
+		out, err := m.apply(t, t.Context(), r, t.TempDir(), fixOptions{only: []string{"3"}}, typed)
+		if d := cmp.Diff(tt.runs, m.ran); d != "" || !strings.Contains(out, tt.says) {
+			t.Errorf("%s: %v, it ran (-want +got)\n%s\n%s", tt.name, err, d, out)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// An undo that fails in the middle is not forgotten, and what was undone is not
+// undone again.
+func TestAnUndoThatFailsIsKept(t *testing.T) {
+	m, dir := freshPBX(), t.TempDir()
+	r := m.report()
+	j := openJournal(dir)
+	c := curesOf(r)[0]
+	c.fix.Undo = []string{"first", "second", "third"}
+	if err := j.add(c, r); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.apply(t, t.Context(), r, dir, fixOptions{undo: true, yes: true}, strings.NewReader("")); err == nil || len(m.ran) > 0 {
-		t.Errorf("it ran %q, %v", m.ran, err)
+	broken := true
+	undo := func() (ran []string, err error) {
+		var out bytes.Buffer
+		a := &applier{
+			streams: streams{In: strings.NewReader(""), Out: &out}, printer: &printer{w: &out}, report: r, name: "r.json", yes: true, done: openJournal(dir),
+			shell: func(_ context.Context, line string) ([]byte, error) {
+				ran = append(ran, line)
+				if line == "second" && broken {
+					return nil, errors.New("exit status 1")
+				}
+				return nil, nil
+			},
+		}
+		err = a.undoAll(t.Context(), curesOf(r))
+		return ran, err
+	}
+	if ran, err := undo(); statusOf(err) != 1 || !slices.Equal(ran, []string{"first", "second"}) {
+		t.Errorf("it ran %q, %v", ran, err)
+	}
+	broken = false
+	if ran, err := undo(); err != nil || !slices.Equal(ran, []string{"second", "third"}) {
+		t.Errorf("mended, it ran %q, %v", ran, err)
+	}
+	if ran, err := undo(); err != nil || len(ran) > 0 {
+		t.Errorf("a third time it ran %q, %v", ran, err)
+	}
+}
+
+// A cure that stops in the middle is taken back as far as it went: a rule that
+// was not removed is not put in a second time.
+func TestOnlyWhatWasDoneIsTakenBack(t *testing.T) {
+	m, dir := freshPBX(), t.TempDir()
+	c := curesOf(m.report())[0]
+	c.fix.Commands = []string{"one", "two", "three"}
+	c.fix.Undo, c.fix.UndoFor = []string{"back three", "back two", "back one"}, []int{2, 1, 0}
+	var ran []string
+	var out bytes.Buffer
+	a := &applier{
+		streams: streams{In: strings.NewReader(""), Out: &out}, printer: &printer{w: &out}, report: m.report(), name: "r.json", yes: true, done: openJournal(dir),
+		shell: func(_ context.Context, line string) ([]byte, error) {
+			if ran = append(ran, line); line == "three" {
+				return nil, errors.New("exit status 1")
+			}
+			return nil, nil
+		},
+	}
+	_, err := a.one(t.Context(), m.report(), c)
+	if d := cmp.Diff([]string{"one", "two", "three", "back two", "back one"}, ran); d != "" || statusOf(err) != 1 || len(openJournal(dir).entries) > 0 {
+		t.Errorf("%v, it ran (-want +got)\n%s\n%s", err, d, out.String())
+	}
+}
+
+// The name of a report is printed into a command to paste.
+func TestTheNameOfAReportIsQuoted(t *testing.T) {
+	for name, want := range map[string]string{
+		"r.json": "sudo sipdoctor fix r.json --apply", "a;id>pwned;b.json": "sudo sipdoctor fix 'a;id>pwned;b.json' --apply", "$(id).json": "sudo sipdoctor fix '$(id).json' --apply",
+		"-x.json": "sudo sipdoctor fix ./-x.json --apply", "a\x1b[31m": "sudo sipdoctor fix REPORT --apply", "-": "sudo sipdoctor fix REPORT --apply",
+	} {
+		if got := fixLine(name, "--apply"); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
 	}
 }
 

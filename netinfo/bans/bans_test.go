@@ -174,6 +174,26 @@ func line(t *testing.T, c command.Command) string {
 	return text
 }
 
+// ufw cannot insert after the last rule: where all that follow are taken away as
+// well, each is added at the end again, in order.
+func TestUFWRulesAtTheEndGoBackToTheEnd(t *testing.T) {
+	sys := fewFiles(t, map[string]string{
+		"etc/ufw/ufw.conf": "ENABLED=yes\n",
+		"etc/ufw/user.rules": "### tuple ### deny any any 0.0.0.0/0 any 192.0.2.1 in\n### tuple ### allow any any 0.0.0.0/0 any 192.0.2.2 in\n" +
+			"### tuple ### deny udp 5060 0.0.0.0/0 any 192.0.2.1 in\n### tuple ### reject tcp 5060 0.0.0.0/0 any 192.0.2.0/24 in\n",
+	})
+	var a Answer
+	UFW(context.Background(), sys, netip.MustParsePrefix("192.0.2.1/32"), &a)
+	var got []string
+	for _, b := range a.Bans {
+		got = append(got, line(t, b.Undo[0]))
+	}
+	want := []string{"ufw insert 1 deny from 192.0.2.1", "ufw deny proto udp from 192.0.2.1 to any port 5060", "ufw reject proto tcp from 192.0.2.0/24 to any port 5060"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
 // What ufw never writes is left out and named: nothing of it is a command.
 func TestAnActionThatUFWDoesNotKnowIsNotARule(t *testing.T) {
 	for _, action := range []string{"deny;id", "deny_log;id", "$(id)", "", "den"} {

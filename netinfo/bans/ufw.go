@@ -46,8 +46,12 @@ func UFW(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 			r.where, r.position = fmt.Sprintf("%s:%d", name, number), position
 			rules = append(rules, r)
 		}
-		for i, r := range rules {
-			r.last = i == len(rules)-1
+		last := true // all rules after this one are taken away with it
+		for i := range slices.Backward(rules) {
+			rules[i].last = last
+			last = last && rules[i].bans(asked)
+		}
+		for _, r := range rules {
 			r.report(enabled, asked, a)
 		}
 	}
@@ -72,7 +76,7 @@ type ufwRule struct {
 	comment                                  string
 	where                                    string // FILE:LINE
 	position                                 int
-	last                                     bool // of its family: nothing can be inserted behind it
+	last                                     bool // of its family, when it is put back: ufw cannot insert after the last
 }
 
 func parseUFW(tuple string) (ufwRule, bool) {
@@ -153,13 +157,30 @@ func (r ufwRule) words(comment bool) []string {
 	return w
 }
 
+// source is whom the rule is about; ok is false for one about everybody or
+// about what leaves.
+func (r ufwRule) source() (p netip.Prefix, ok bool) {
+	p, ok = parsePrefix(r.src)
+	return p, ok && p.Bits() > 0 && !r.route && r.direction != "out"
+}
+
+func (r ufwRule) allows() bool {
+	action, _, _ := strings.Cut(r.action, "_")
+	return action == "allow" || action == "limit"
+}
+
+// bans reports whether the rule keeps an address or part of a network out.
+func (r ufwRule) bans(asked netip.Prefix) bool {
+	p, ok := r.source()
+	return ok && !r.allows() && relation(p, asked) != ""
+}
+
 func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
-	p, ok := parsePrefix(r.src)
-	if !ok || p.Bits() == 0 || r.route || r.direction == "out" {
+	p, ok := r.source()
+	if !ok {
 		return
 	}
-	action, _, _ := strings.Cut(r.action, "_")
-	if action == "allow" || action == "limit" {
+	if r.allows() {
 		a.allow(asked, Allow{Layer: LayerUFW, Where: r.where, Object: r.object(), Prefix: p})
 		return
 	}

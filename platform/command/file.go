@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strconv"
@@ -58,7 +59,7 @@ func Recent(list, entry string, times int) Command {
 // it fails.
 func WaitUntilFails(c Command) Command {
 	if c.form != "" || c.err != nil {
-		return Command{args: c.args, err: cmpError(c.err, fmt.Errorf("there is no program to wait for"))}
+		return Command{args: c.args, err: cmp.Or(c.err, fmt.Errorf("there is no program to wait for"))}
 	}
 	return form("wait-until-fails").with(c.args...)
 }

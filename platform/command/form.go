@@ -1,6 +1,8 @@
 package command
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,17 +40,16 @@ func (f form) template() string {
 	return ""
 }
 
+// lastWord is the one thing in the lines that looks like a place for an
+// argument: it takes the last word of a variable.
+const lastWord = "${h##* }"
+
 // places are the kinds of a form's arguments, in order.
 func (f form) places() (kinds []byte, open bool) {
-	t := f.template()
+	t := strings.ReplaceAll(f.template(), lastWord, "")
 	for i := range len(t) {
-		switch t[i] {
-		case '?', '~':
+		if strings.IndexByte("?~#", t[i]) >= 0 {
 			kinds = append(kinds, t[i])
-		case '#':
-			if !strings.HasPrefix(t[i:], "##* }") { // part of ${h##* }
-				kinds = append(kinds, t[i])
-			}
 		}
 	}
 	return kinds, strings.Contains(t, "?*")
@@ -60,9 +61,9 @@ func (f form) line(args []string) string {
 	t := f.template()
 	for i := 0; i < len(t); i++ {
 		switch {
-		case strings.HasPrefix(t[i:], "##* }"):
-			b.WriteString("##* }")
-			i += len("##* }") - 1
+		case strings.HasPrefix(t[i:], lastWord):
+			b.WriteString(lastWord)
+			i += len(lastWord) - 1
 		case strings.HasPrefix(t[i:], "?*"):
 			b.WriteString(Quote(args...))
 			i++
@@ -108,7 +109,10 @@ func (f form) with(args ...string) Command {
 func (f form) check(a []string) error {
 	switch f {
 	case "delete-line":
-		return checkFiles(a[1], a[4])
+		if !slices.Equal(a[:2], a[3:]) {
+			return errors.New("its two programs are about different lines")
+		}
+		return checkFiles(a[1])
 	case "insert-line":
 		return checkFiles(a[2])
 	case "insert-first-line":
@@ -120,20 +124,18 @@ func (f form) check(a []string) error {
 	case "wait-until-fails":
 		return (Command{args: a}).Err()
 	case "iptables-insert":
-		return (Command{args: slices.Concat([]string{a[5], "-t", a[6], "-I"}, a[7:])}).Err()
-	case "nft-delete", "nft-delete-marked":
-		return checkNFTNames(a[0], a[1], a[2])
-	case "nft-insert":
-		return cmpError(checkNFTNames(a[0], a[1], a[2]), checkNFT(a[8]))
-	}
-	return nil
-}
-
-func cmpError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
+		if !slices.Equal(a[:4], a[5:9]) {
+			return errors.New("its two programs are about different rules")
 		}
+		return (Command{args: slices.Concat([]string{a[5], "-t", a[6], "-I"}, a[7:])}).Err()
+	case "nft-delete", "nft-delete-marked", "nft-insert":
+		if !slices.Equal(a[:3], a[4:7]) {
+			return errors.New("its two programs are about different chains")
+		}
+		if f == "nft-insert" {
+			return cmp.Or(checkNFTNames(a[:3]...), checkNFT(a[8]))
+		}
+		return checkNFTNames(a[:3]...)
 	}
 	return nil
 }

@@ -1,0 +1,233 @@
+package blocked
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+// hostileNames are what somebody may call a table, a set, a jail, a comment, a
+// file, so that a shell, nft or sed runs it.
+func hostileNames() []string {
+	return []string{
+		"$(touch pwned)", "`touch pwned`", ";touch pwned;", "|touch pwned|", "&touch pwned&", ">pwned", "'; touch pwned; '", `"; touch pwned; "`,
+		"x;add table ip pwned;", `"; add table ip pwned; "`, "1e touch pwned", "|d;e touch pwned\\n|", "-F", "--help", "a b", "\\", "a\nb", "\x1b[31m", "a\u202eb", "{x,y}", "*",
+	}
+}
+
+// hostilePBX is a server on which 198.51.100.7 is banned by everything that
+// keeps lists, and everything that has a name is called name.
+func hostilePBX(name string) *pbxtest.PBX {
+	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	inJSON := func(s string) string { b, _ := json.Marshal(s); return string(b) }
+	rule := func(comment string) string {
+		return fmt.Sprintf(`{"rule": {"family": "inet", "table": %[1]s, "chain": %[1]s, "handle": 4, "comment": %[2]s, "expr": [
+			{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "198.51.100.7"}}, {"log": {"prefix": %[2]s}}, {"drop": null}]}}`, inJSON(name), inJSON(comment))
+	}
+	nft := `{"nftables": [{"table": {"family": "inet", "name": ` + inJSON(name) + `, "handle": 1}},
+		{"chain": {"family": "inet", "table": ` + inJSON(name) + `, "name": ` + inJSON(name) + `, "handle": 1, "type": "filter", "hook": "input", "prio": 5, "policy": "accept"}},
+		{"set": {"family": "inet", "table": ` + inJSON(name) + `, "name": ` + inJSON("crowdsec"+name) + `, "type": ["ipv4_addr", "ifname"], "handle": 3, "elem": [{"concat": ["198.51.100.7", ` + inJSON(name) + `]}]}},
+		` + rule(name) + `,
+		{"rule": {"family": "inet", "table": ` + inJSON(name) + `, "chain": ` + inJSON(name) + `, "handle": 5, "expr": [
+			{"match": {"op": "==", "left": {"concat": [{"payload": {"protocol": "ip", "field": "saddr"}}, {"meta": {"key": "iifname"}}]}, "right": ` + inJSON("@crowdsec"+name) + `}}, {"drop": null}]}}]}`
+	p := pbx(map[string]string{
+		"iptables-nft-save -c": "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:" + quoted + " - [0:0]\n-A INPUT -j " + quoted +
+			"\n-A " + quoted + " -s 198.51.100.7/32 -m comment --comment " + quoted + " -j DROP\n-A INPUT -m set --match-set " + quoted + " src -j DROP\n-A INPUT -s 198.51.0.0/16 -m comment --comment " + quoted +
+			" -j DROP\n-A INPUT -m recent --rcheck --name " + quoted + " --mask 255.255.255.255 --rsource -j DROP\nCOMMIT\n",
+		"ipset save":                                        "create " + quoted + " hash:net,iface family inet comment\nadd " + quoted + " 198.51.100.7," + quoted + " comment " + quoted + "\nadd " + quoted + " 198.51.100.7\n",
+		"nft -j list tables":                                `{"nftables": [{"table": {"family": "inet", "name": ` + inJSON(name) + `}}]}`,
+		"nft -a -j list ruleset":                            nft,
+		"nft -a -j list table inet " + name:                 nft,
+		"cscli decisions list -a -o json --ip 198.51.100.7": `[{"id": 1, "message": ` + inJSON(name) + `, "decisions": [{"id": 2, "duration": "3h", "origin": "crowdsec", "scenario": ` + inJSON(name) + `, "scope": "Ip", "type": ` + inJSON(name) + `, "value": "198.51.100.7"}]}]`,
+		"firewall-cmd --list-all-zones":                     name + "\n  target: DROP\n  sources: 198.51.100.7\n  rich rules: \n\trule family=\"ipv4\" source address=\"198.51.100.7\" log prefix=\"" + name + "\" drop\n",
+		"kamcmd htable.listTables":                          "{\n\tname: ban" + name + "\n}\n",
+	})
+	p.Files = map[string]string{
+		"/proc/net/xt_recent/" + name: "src=198.51.100.7 ttl: 64 last_seen: 5 oldest_pkt: 1 5\n",
+		"/etc/ufw/ufw.conf":           "ENABLED=yes\n",
+		"/etc/ufw/user.rules":         "### tuple ### deny" + name + " " + name + " any 0.0.0.0/0 any 198.51.100.7 in_" + name + "\n### tuple ### deny any any 0.0.0.0/0 any 198.51.100.7 in comment=" + hex.EncodeToString([]byte(name)) + "\n### tuple ### deny_" + name + " any any 0.0.0.0/0 any 198.51.100.7 in\n",
+		"/etc/csf/csf.conf":           "", "/etc/csf/csf.deny": "198.51.100.7 # " + name + "\nudp|in|d=" + name + "|s=198.51.100.7 # " + name + "\n",
+		"/etc/csf/csf.tempban":                  "1795341000|198.51.100.7|" + name + "|in|3600|" + name + "\n",
+		"/etc/apf/deny_hosts.rules":             "198.51.100.7\n",
+		"/etc/hosts.deny":                       name + " : 198.51.100.7 : spawn " + name + "\nALL : 198.51.100.7 " + name + "\n",
+		"/var/lib/sshguard/blacklist.db":        "1795377600|" + name + "|4|198.51.100.7\n",
+		"/etc/firewalld/zones/" + name + ".xml": `<zone target="DROP"><source address="198.51.100.7"/></zone>`,
+		"/etc/firewalld/direct.xml":             `<direct><rule ipv="` + name + `" table="` + name + `" chain="` + name + `" priority="0">-s 198.51.100.7 -m comment --comment ` + name + ` -j DROP</rule></direct>`,
+		"/etc/fail2ban/jail.conf":               "[DEFAULT]\nbantime = 600\n[" + name + "]\nenabled = true\nport = 5060\nlogpath = " + name + "\n",
+		"/etc/asterisk/pjsip.conf":              "[" + name + "]\ntype=endpoint\nacl=" + name + "\n[x]\ntype=acl\ndeny=198.51.100.0/24\n",
+		"/etc/asterisk/acl.conf":                "[" + name + "]\ndeny=198.51.100.7/32\n",
+		"/etc/asterisk/asterisk.conf":           "",
+	}
+	return p
+}
+
+// Nothing that a name holds is ever run: every command of every cure starts
+// only the program that it is for, whatever things are called.
+func TestNoNameBecomesACommand(t *testing.T) {
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("no POSIX shell on this machine")
+	}
+	programs := newStubs(t)
+	written, described := 0, 0
+	for _, name := range hostileNames() {
+		r := hostilePBX(name).Look(t, Check(), asked("198.51.100.7"))
+		if len(r.Findings) == 0 {
+			t.Errorf("%q: the address is not found to be blocked: %+v", name, r.Facts)
+		}
+		for _, f := range r.Findings {
+			for _, x := range f.Fixes {
+				if x.Form != fixes.FormShell {
+					described++
+				}
+				for _, line := range slices.Concat(x.Commands, x.Undo, x.Verify) {
+					if strings.ContainsAny(line, "\n\x1b\u202e") {
+						t.Errorf("%q: %q would be obeyed by a terminal", name, line)
+					}
+					line, run := strings.CutPrefix(line, "Run: ")
+					if x.Form != fixes.FormShell && !run {
+						continue
+					}
+					written++
+					for _, p := range programs.startedBy(line) {
+						if !slices.Contains(intended(), p) {
+							t.Errorf("%q: %s starts %s", name, line, p)
+						}
+					}
+				}
+			}
+		}
+	}
+	if written < 20*len(hostileNames()) || described == 0 {
+		t.Errorf("%d commands were tried and %d cures were only described: the names reach too little", written, described)
+	}
+}
+
+// intended are the programs that cures of a ban start.
+func intended() []string {
+	return []string{
+		"iptables-nft", "nft", "ipset", "fail2ban-client", "cscli", "ufw", "firewall-cmd", "csf", "apf", "kamcmd", "systemctl", "asterisk", "sipdoctor",
+		"sed", "grep", "seq", "timeout", "sh", "cp", "rm", "cat", "mkdir",
+	}
+}
+
+// stubs are programs that only note that they were started, in a directory of
+// their own, and an empty one to work in.
+type stubs struct{ bin, work, log string }
+
+func newStubs(t *testing.T) stubs {
+	t.Helper()
+	dir := t.TempDir()
+	s := stubs{bin: filepath.Join(dir, "bin"), work: filepath.Join(dir, "work"), log: filepath.Join(dir, "log")}
+	for _, d := range []string{s.bin, s.work} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range append(intended(), "touch", "id", "reboot", "d", "add") {
+		if err := os.WriteFile(filepath.Join(s.bin, p), []byte("#!/bin/sh\necho \"${0##*/}\" >> '"+s.log+"'\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// startedBy runs a line and tells which programs it started; a file that
+// appears where none should counts as one.
+func (s stubs) startedBy(line string) []string {
+	_ = os.Remove(s.log)
+	// What would be written goes into the directory.
+	line = strings.NewReplacer("/proc/net/xt_recent/", "", "/etc/", "", "/var/lib/", "").Replace(line)
+	cmd := exec.Command("/bin/sh", "-c", line)
+	cmd.Dir, cmd.Env = s.work, []string{"PATH=" + s.bin}
+	_ = cmd.Run()
+	b, _ := os.ReadFile(s.log)
+	ran := strings.Fields(string(b))
+	if os.Remove(filepath.Join(s.work, "pwned")) == nil {
+		ran = append(ran, "a file pwned")
+	}
+	return ran
+}
+
+// A report that somebody wrote cannot bring commands of its own: what is in it
+// is quoted anew when it is judged, and only what this program would write.
+func TestAForgedReportBringsNoCommands(t *testing.T) {
+	p := hostilePBX("x")
+	r := p.Look(t, Check(), asked("198.51.100.7"))
+	raw, err := json.Marshal(r.Observed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, forged := range []string{`"args":["rm","-rf","/"]`, `"args":["nft","flush","ruleset"]`, `"form":"reboot","args":["x"]`} {
+		text := strings.NewReplacer(`"args":["iptables-nft"`, forged+`,"x":["iptables-nft"`, `"args":["ufw"`, forged+`,"x":["ufw"`, `"args":["csf"`, forged+`,"x":["csf"`,
+			`"program":"iptables-nft"`, `"program":"rm"`).Replace(string(raw))
+		if text == string(raw) {
+			t.Fatalf("nothing was forged in %s", raw)
+		}
+		rep := &checks.Report{Command: "why", Results: []checks.Result{{Check: "blocked", Observed: json.RawMessage(text)}}}
+		again, err := checks.Rejudge(rep, []*checks.Check{Check()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range again.Results[0].Findings {
+			for _, x := range f.Fixes {
+				for _, line := range slices.Concat(x.Commands, x.Undo) {
+					if x.Form == fixes.FormShell && (strings.Contains(line, "rm -rf") || strings.Contains(line, "flush") || strings.Contains(line, "reboot")) {
+						t.Errorf("the forged report brought %s", line)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Lines of one file, and rules of one list, move those after them: the cure
+// takes the last first, and the undo leaves the file as it was.
+func TestSeveralLinesOfOneFileAreTakenAndPutBack(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the lines are for GNU sed on Linux")
+	}
+	const denied = "ALL : 198.51.100.7\n# the office\nsshd : 198.51.100.0/24\nALL : 203.0.113.9\nasterisk : 198.51.100.7\n"
+	p := pbx(nil)
+	p.Prints["iptables-nft-save -c"] = table("-A INPUT -s 198.51.100.7/32 -j DROP")
+	p.Files["/etc/hosts.deny"] = denied
+	r := p.Look(t, Check(), asked("198.51.100.7"))
+	if len(r.Findings) == 0 || len(r.Findings[0].Fixes) == 0 {
+		t.Fatalf("%+v", r)
+	}
+	file := filepath.Join(t.TempDir(), "hosts.deny")
+	if err := os.WriteFile(file, []byte(denied), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(lines []string) string {
+		for _, line := range lines {
+			if !strings.Contains(line, "/etc/hosts.deny") {
+				continue
+			}
+			if out, err := exec.Command("sh", "-c", strings.ReplaceAll(line, "/etc/hosts.deny", file)).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v %s", line, err, out)
+			}
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got := run(r.Findings[0].Fixes[0].Commands); got != "# the office\nALL : 203.0.113.9\n" {
+		t.Errorf("the cure leaves %q", got)
+	}
+	if got := run(r.Findings[0].Fixes[0].Undo); got != denied {
+		t.Errorf("the undo leaves %q", got)
+	}
+}
