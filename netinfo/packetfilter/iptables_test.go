@@ -131,8 +131,8 @@ func TestWhereAnAddressIsNamedAndHowToFreeIt(t *testing.T) {
 			`iptables-legacy -t filter -I f2b 1 -s 198.51.100.7/32 -m comment --comment 'it'\''s Ann' -j REJECT --reject-with icmp-port-unreachable`},
 		{"198.51.0.0/16", "drop", "iptables-legacy -t filter -D f2b -s 198.51.0.0/16 -j DROP", "iptables-legacy -t filter -I f2b 2 -s 198.51.0.0/16 -j DROP"},
 		{"198.51.100.7", "used to drop", "ipset del bad 198.51.100.7", "ipset add bad 198.51.100.7 timeout 99 comment 'ssh scan'"},
-		{"198.51.100.7", "", "test ! -e /proc/net/xt_recent/ATTACKER || for n in $(seq 1); do echo -198.51.100.7 > /proc/net/xt_recent/ATTACKER; done",
-			"test ! -e /proc/net/xt_recent/ATTACKER || for n in $(seq 1); do echo +198.51.100.7 > /proc/net/xt_recent/ATTACKER; done"},
+		{"198.51.100.7", "", "test ! -e /proc/net/xt_recent/ATTACKER || echo -198.51.100.7 > /proc/net/xt_recent/ATTACKER",
+			"test ! -e /proc/net/xt_recent/ATTACKER || echo +198.51.100.7 > /proc/net/xt_recent/ATTACKER"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -52,7 +52,10 @@ func Recent(list, entry string, times int) Command {
 	if strings.ContainsRune(list, '/') || list == ".." {
 		return Impossible("%s is not the name of a recent list", quoted(list))
 	}
-	return form("recent").with(file, strconv.Itoa(max(times, 1)), entry, file)
+	if times <= 1 {
+		return form("recent-once").with(file, entry, file)
+	}
+	return form("recent").with(file, strconv.Itoa(times), entry, file)
 }
 
 // WaitUntilFails repeats a command that asks, for half a minute at most, until

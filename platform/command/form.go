@@ -24,6 +24,8 @@ func (f form) template() string {
 		return `cp -p ? ? && { printf '%s\n' ?; cat ?; } > ? && rm ?`
 	case "remove-line":
 		return `n=$(grep -Fxn -m 1 -e ? ?) && sed -i "${n%%:*}d" ?`
+	case "recent-once":
+		return `test ! -e ? || echo ? > ?`
 	case "recent":
 		return `test ! -e ? || for n in $(seq #); do echo ? > ?; done`
 	case "wait-until-fails":
@@ -119,8 +121,8 @@ func (f form) check(a []string) error {
 		return checkFiles(a[0], a[1], a[3], a[4], a[5])
 	case "remove-line":
 		return checkFiles(a[1], a[2])
-	case "recent":
-		return checkFiles(a[0], a[3])
+	case "recent", "recent-once":
+		return checkFiles(a[0], a[len(a)-1])
 	case "wait-until-fails":
 		return (Command{args: a}).Err()
 	case "iptables-insert":

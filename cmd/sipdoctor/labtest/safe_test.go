@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rules is everything that is loaded, without counters and ages.
+// rules is everything that is loaded, without counters and ages. What a recent
+// list remembers of the packet itself, its TTL, nobody can write there.
 func (p *pbx) rules() string {
 	p.t.Helper()
 	out, err := p.node.Command(p.t.Context(), "sh", "-c", `PATH=$PATH:/usr/sbin:/sbin
@@ -22,7 +23,7 @@ func (p *pbx) rules() string {
 	if err != nil && len(out) == 0 {
 		p.t.Fatal(err)
 	}
-	text := regexp.MustCompile(`(?m)^#.*\n|\[\d+:\d+\]|timeout \d+|expires \d+\w*|"expires": \d+|last_seen: .*`).ReplaceAllString(string(out), "")
+	text := regexp.MustCompile(`(?m)^#.*\n|\[\d+:\d+\]|timeout \d+|expires \d+\w*|"expires": \d+|ttl: \d+ +last_seen: .*`).ReplaceAllString(string(out), "")
 	return text
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/blocked"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
@@ -228,6 +230,7 @@ func (p *pbx) prove(x proof) {
 	if p.passes(x.from) {
 		t.Fatalf("%s is not blocked to begin with", x.from)
 	}
+	before := p.rules()
 	w := p.why(x.asked)
 	if w.exit != 1 || w.facts.Verdict != x.verdict || !strings.Contains(w.rep.Headline, x.says) {
 		t.Errorf("it does not say %q, %s\n%s", x.says, x.verdict, w.text())
@@ -256,6 +259,11 @@ func (p *pbx) prove(x proof) {
 	}
 	if x.slow {
 		p.until("the block to come back", func() bool { return !p.passes(x.from) })
+	}
+	// What a daemon banned it bans anew, where it likes; all else is restored
+	// exactly.
+	if d := cmp.Diff(strings.Split(before, "\n"), strings.Split(p.rules(), "\n")); d != "" && x.jail == "" && !x.slow {
+		t.Errorf("undo leaves other rules (-before +after)\n%s\n%s", d, w.text())
 	}
 	if p.passes(x.from) {
 		t.Errorf("undo does not bring the block back\n%s", p.why(x.asked).text())
