@@ -1,18 +1,19 @@
-package blocked
+package all_test
 
 import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
 	"github.com/sipdoctor/sipdoctor/fixes"
 )
@@ -41,7 +42,12 @@ func hostilePBX(name string) *pbxtest.PBX {
 		` + rule(name) + `,
 		{"rule": {"family": "inet", "table": ` + inJSON(name) + `, "chain": ` + inJSON(name) + `, "handle": 5, "expr": [
 			{"match": {"op": "==", "left": {"concat": [{"payload": {"protocol": "ip", "field": "saddr"}}, {"meta": {"key": "iifname"}}]}, "right": ` + inJSON("@crowdsec"+name) + `}}, {"drop": null}]}}]}`
-	p := pbx(map[string]string{
+	p := &pbxtest.PBX{Prints: map[string]string{
+		"ip -j route show table all": `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"}, {"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"},
+			{"type":"blackhole","dst":"198.51.100.7","table":` + inJSON(name) + `}]`,
+		"ip -j rule list":         `[{"priority":0,"src":"all","table":"local"},{"priority":5,"src":"198.51.100.7","iif":` + inJSON(name) + `,"action":"prohibit","table":` + inJSON(name) + `},{"priority":9,"src":"all","table":` + inJSON(name) + `},{"priority":32766,"src":"all","table":"main"}]`,
+		"ip6tables-nft-save -c":   "",
+		"iptables-legacy-save -c": "*raw\n:PREROUTING ACCEPT [0:0]\n:" + quoted + " - [0:0]\n-A PREROUTING -j " + quoted + "\n-A " + quoted + " -p udp -m udp --dport 5060 -m comment --comment " + quoted + " -j CT --helper sip\nCOMMIT\n",
 		"iptables-nft-save -c": "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:" + quoted + " - [0:0]\n-A INPUT -j " + quoted +
 			"\n-A " + quoted + " -s 198.51.100.7/32 -m comment --comment " + quoted + " -j DROP\n-A INPUT -m set --match-set " + quoted + " src -j DROP\n-A INPUT -s 198.51.0.0/16 -m comment --comment " + quoted +
 			" -j DROP\n-A INPUT -m recent --rcheck --name " + quoted + " --mask 255.255.255.255 --rsource -j DROP\nCOMMIT\n",
@@ -52,8 +58,10 @@ func hostilePBX(name string) *pbxtest.PBX {
 		"cscli decisions list -a -o json --ip 198.51.100.7": `[{"id": 1, "message": ` + inJSON(name) + `, "decisions": [{"id": 2, "duration": "3h", "origin": "crowdsec", "scenario": ` + inJSON(name) + `, "scope": "Ip", "type": ` + inJSON(name) + `, "value": "198.51.100.7"}]}]`,
 		"firewall-cmd --list-all-zones":                     name + "\n  target: DROP\n  sources: 198.51.100.7\n  rich rules: \n\trule family=\"ipv4\" source address=\"198.51.100.7\" log prefix=\"" + name + "\" drop\n",
 		"kamcmd htable.listTables":                          "{\n\tname: ban" + name + "\n}\n",
-	})
+		"kamcmd htable.dump ban" + name:                     "{\n\tentry: 1\n\tsize: 1\n\tslot: {\n\t\t{\n\t\t\tname: 198.51.100.7\n\t\t\tvalue: " + name + "\n\t\t\ttype: str\n\t\t}\n\t}\n}\n",
+	}}
 	p.Files = map[string]string{
+		"/proc/sys/net/netfilter/nf_conntrack_max": "100\n", "/proc/sys/net/netfilter/nf_conntrack_count": "99\n",
 		"/proc/net/xt_recent/" + name: "src=198.51.100.7 ttl: 64 last_seen: 5 oldest_pkt: 1 5\n",
 		"/etc/ufw/ufw.conf":           "ENABLED=yes\n",
 		"/etc/ufw/user.rules":         "### tuple ### deny" + name + " " + name + " any 0.0.0.0/0 any 198.51.100.7 in_" + name + "\n### tuple ### deny any any 0.0.0.0/0 any 198.51.100.7 in comment=" + hex.EncodeToString([]byte(name)) + "\n### tuple ### deny_" + name + " any any 0.0.0.0/0 any 198.51.100.7 in\n",
@@ -72,6 +80,26 @@ func hostilePBX(name string) *pbxtest.PBX {
 	return p
 }
 
+func banned() checks.Inputs {
+	return checks.Inputs{Addresses: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}}
+}
+
+// looked is what all checks of a PBX find.
+func looked(t *testing.T, p *pbxtest.PBX) (list []checks.Finding) {
+	t.Helper()
+	for _, c := range all.Checks() {
+		if c.Group != "pbx" {
+			continue
+		}
+		r := p.Look(t, c, banned())
+		if len(r.Findings) == 0 && c.ID == "blocked" {
+			t.Errorf("the address is not found to be blocked: %+v", r.Facts)
+		}
+		list = append(list, r.Findings...)
+	}
+	return list
+}
+
 // Nothing that a name holds is ever run: every command of every cure starts
 // only the program that it is for, whatever things are called.
 func TestNoNameBecomesACommand(t *testing.T) {
@@ -81,11 +109,7 @@ func TestNoNameBecomesACommand(t *testing.T) {
 	programs := newStubs(t)
 	written, described := 0, 0
 	for _, name := range hostileNames() {
-		r := hostilePBX(name).Look(t, Check(), asked("198.51.100.7"))
-		if len(r.Findings) == 0 {
-			t.Errorf("%q: the address is not found to be blocked: %+v", name, r.Facts)
-		}
-		for _, f := range r.Findings {
+		for _, f := range looked(t, hostilePBX(name)) {
 			for _, x := range f.Fixes {
 				if x.Form != fixes.FormShell {
 					described++
@@ -162,8 +186,13 @@ func (s stubs) startedBy(line string) []string {
 // A report that somebody wrote cannot bring commands of its own: what is in it
 // is quoted anew when it is judged, and only what this program would write.
 func TestAForgedReportBringsNoCommands(t *testing.T) {
-	p := hostilePBX("x")
-	r := p.Look(t, Check(), asked("198.51.100.7"))
+	var check *checks.Check
+	for _, c := range all.Checks() {
+		if c.ID == "blocked" {
+			check = c
+		}
+	}
+	r := hostilePBX("x").Look(t, check, banned())
 	raw, err := json.Marshal(r.Observed)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +204,7 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 			t.Fatalf("nothing was forged in %s", raw)
 		}
 		rep := &checks.Report{Command: "why", Results: []checks.Result{{Check: "blocked", Observed: json.RawMessage(text)}}}
-		again, err := checks.Rejudge(rep, []*checks.Check{Check()})
+		again, err := checks.Rejudge(rep, []*checks.Check{check})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,46 +217,5 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// Lines of one file, and rules of one list, move those after them: the cure
-// takes the last first, and the undo leaves the file as it was.
-func TestSeveralLinesOfOneFileAreTakenAndPutBack(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the lines are for GNU sed on Linux")
-	}
-	const denied = "ALL : 198.51.100.7\n# the office\nsshd : 198.51.100.0/24\nALL : 203.0.113.9\nasterisk : 198.51.100.7\n"
-	p := pbx(nil)
-	p.Prints["iptables-nft-save -c"] = table("-A INPUT -s 198.51.100.7/32 -j DROP")
-	p.Files["/etc/hosts.deny"] = denied
-	r := p.Look(t, Check(), asked("198.51.100.7"))
-	if len(r.Findings) == 0 || len(r.Findings[0].Fixes) == 0 {
-		t.Fatalf("%+v", r)
-	}
-	file := filepath.Join(t.TempDir(), "hosts.deny")
-	if err := os.WriteFile(file, []byte(denied), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run := func(lines []string) string {
-		for _, line := range lines {
-			if !strings.Contains(line, "/etc/hosts.deny") {
-				continue
-			}
-			if out, err := exec.Command("sh", "-c", strings.ReplaceAll(line, "/etc/hosts.deny", file)).CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v %s", line, err, out)
-			}
-		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	if got := run(r.Findings[0].Fixes[0].Commands); got != "# the office\nALL : 203.0.113.9\n" {
-		t.Errorf("the cure leaves %q", got)
-	}
-	if got := run(r.Findings[0].Fixes[0].Undo); got != denied {
-		t.Errorf("the undo leaves %q", got)
 	}
 }
