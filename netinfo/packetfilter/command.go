@@ -27,6 +27,9 @@ func (s Step) Delete(w *Wording) Change {
 	if !ok {
 		return Change{}
 	}
+	if e.IPTables != nil {
+		e.Same = sameBefore(s.Chain, s.Rule)
+	}
 	return Change{Rules: []RuleEdit{e}}
 }
 

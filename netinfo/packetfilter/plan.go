@@ -43,12 +43,17 @@ func (s Step) edit(w *Wording) (RuleEdit, bool) {
 	}
 	e.Position = r.Position
 	e.IPTables.Position, e.IPTables.Words, e.IPTables.Listed = r.Position, words, r.Text
+	return e, true
+}
+
+// sameBefore are the positions of rules before r that read the same.
+func sameBefore(c *Chain, r *Rule) (list []int) {
 	for _, o := range c.Rules[:min(max(r.Position-1, 0), len(c.Rules))] {
-		if o.Text == r.Text && len(e.Same) < maxSame {
-			e.Same = append(e.Same, o.Position)
+		if o.Text == r.Text && len(list) < maxSame {
+			list = append(list, o.Position)
 		}
 	}
-	return e, true
+	return list
 }
 
 // iptablesWords are the words of a rule without -A and its chain.

@@ -29,8 +29,7 @@ type constant string
 // New starts a command: one of the programs that cures use, and words of its
 // own language. Any other program makes a command that cannot be written.
 func New(program string, words ...constant) Command {
-	c := Command{args: []string{program}}
-	return c.Words(words...)
+	return Command{}.add(program).Words(words...)
 }
 
 // Words adds words of the program's own language.
@@ -77,15 +76,6 @@ func (c Command) add(arg string) Command {
 // Impossible is a command that cannot be written, and why.
 func Impossible(format string, args ...any) Command {
 	return Command{err: fmt.Errorf(format, args...)}
-}
-
-// Program is the program that the command is about; empty for shell lines
-// about files.
-func (c Command) Program() string {
-	if c.form == "" && len(c.args) > 0 {
-		return c.args[0]
-	}
-	return ""
 }
 
 // Equal reports whether two commands are the same.
