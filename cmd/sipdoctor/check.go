@@ -103,7 +103,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, args []string) error 
 		return o.repeat(ctx, s, once)
 	}
 	r := once(ctx)
-	if err := o.show(s, r); err != nil {
+	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))
@@ -168,7 +168,7 @@ func completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 // then a line a run, and more when something changed.
 func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.Context) *checks.Report) error {
 	last := once(ctx)
-	if err := o.show(s, last); err != nil {
+	if err := o.show(ctx, s, last); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(o.watch)

@@ -128,5 +128,5 @@ func (j *journal) write() error {
 	if err := os.MkdirAll(filepath.Dir(j.file), 0o700); err != nil {
 		return err
 	}
-	return replaceFile(j.file, append(raw, '\n'))
+	return platform.ReplaceFile(j.file, append(raw, '\n'), platform.PrivateMode)
 }

@@ -24,7 +24,7 @@ func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scena
 	if err != nil {
 		return fmt.Errorf("building the office %q in memory: %w", scenario.Name, err)
 	}
-	if err := o.show(s, r); err != nil {
+	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))

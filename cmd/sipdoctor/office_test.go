@@ -139,7 +139,7 @@ func checkText(t *testing.T, ctx context.Context, office *checktest.Office, in c
 	r := j.run(ctx, nil)
 	var out bytes.Buffer
 	o := reporting{format: "text", color: "never"}
-	if err := o.show(streams{Out: &out}, r); err != nil {
+	if err := o.show(t.Context(), streams{Out: &out}, r); err != nil {
 		t.Fatal(err)
 	}
 	// Long words may be wrapped anywhere between blanks only; join the lines so

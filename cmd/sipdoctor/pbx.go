@@ -56,6 +56,12 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	if err := validateFile("--collect", o.collect); err != nil {
+		return err
+	}
+	if o.collect != "" && o.collect == o.output {
+		return usagef("--collect and --output name the same file, %s", render.Quote(o.collect))
+	}
 	list, err := pbxChecks(named, o.skip)
 	if err != nil {
 		return err
@@ -74,9 +80,6 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	in.Admin = platform.Administrator(sys)
 	var collector *platform.Collector
 	if o.collect != "" {
-		if err := validateFile("--collect", o.collect); err != nil {
-			return err
-		}
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
@@ -84,11 +87,11 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {
-		if err := o.writeBundle(s, collector); err != nil {
+		if err := o.writeBundle(ctx, s, collector); err != nil {
 			return err
 		}
 	}
-	if err := o.show(s, r); err != nil {
+	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))
@@ -104,12 +107,12 @@ func completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.
 }
 
 // writeBundle saves what was looked at, and says what is in it.
-func (o *pbxOptions) writeBundle(s streams, c *platform.Collector) error {
+func (o *pbxOptions) writeBundle(ctx context.Context, s streams, c *platform.Collector) error {
 	var b bytes.Buffer
 	if err := c.Write(&b, o.redact, newCleaner(o.redact)); err != nil {
 		return err
 	}
-	if err := replaceFile(o.collect, b.Bytes()); err != nil {
+	if err := platform.WriteOutput(ctx, o.collect, b.Bytes(), platform.PrivateMode); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",

@@ -35,7 +35,7 @@ what was observed then. The exit status is that of the report.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ what was observed then. The exit status is that of the report.`,
 					return err
 				}
 			}
-			if err := o.show(s, r); err != nil {
+			if err := o.show(cmd.Context(), s, r); err != nil {
 				return err
 			}
 			return exitWith(exitStatus(r, o.strict))

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // reporting are the flags of every command that shows a report.
@@ -61,23 +60,25 @@ func (o *reporting) validate() error {
 
 func (o *reporting) validateOutput() error { return validateFile("--output", o.output) }
 
-// validateFile refuses a file that cannot be written where the flag names it.
+// validateFile refuses a file that cannot be written where the flag names it,
+// before anything is read or sent. A full or read-only disk is not a mistake of
+// the command line.
 func validateFile(flag, name string) error {
 	if name == "" {
 		return nil
 	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return usagef("%s %s is a directory; name a file", flag, name)
+	err := platform.CheckOutput(name)
+	switch {
+	case err == nil:
+		return nil
+	case platform.IsDiskFault(err):
+		return fmt.Errorf("%s %s: %w", flag, name, err)
 	}
-	info, err := os.Stat(filepath.Dir(name))
-	if err != nil || !info.IsDir() {
-		return usagef("%s %s: there is no directory %s", flag, name, filepath.Dir(name))
-	}
-	return nil
+	return usagef("%s %s: %w", flag, name, err)
 }
 
 // show writes the report as the flags say.
-func (o *reporting) show(s streams, r *checks.Report) error {
+func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
 	if o.redact {
 		var err error
 		if r, err = render.Redact(r); err != nil {
@@ -91,7 +92,7 @@ func (o *reporting) show(s streams, r *checks.Report) error {
 	if err := o.write(&b, r); err != nil {
 		return err
 	}
-	return replaceFile(o.output, b.Bytes())
+	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
 }
 
 func (o *reporting) write(w io.Writer, r *checks.Report) error {
@@ -111,29 +112,4 @@ func (o *reporting) text(w io.Writer) render.TextOptions {
 		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
 		Quiet: o.quiet, Verbose: o.verbose,
 	}
-}
-
-// replaceFile writes a whole file or none: whoever reads the old one never
-// meets half a report.
-func replaceFile(name string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(content)
-	// As private as the file that it replaces, or else readable for everybody
-	// like any file of the user: CreateTemp's 0600 would surprise.
-	mode := os.FileMode(0o644)
-	if info, serr := os.Stat(name); serr == nil {
-		mode = info.Mode().Perm()
-	}
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

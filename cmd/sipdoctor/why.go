@@ -60,7 +60,7 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	p := newProgress(s.Err, o.quiet)
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()
-	if err := o.show(s, r); err != nil {
+	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))
