@@ -48,8 +48,17 @@ type AboutBundle struct {
 	Redacted  bool      `json:"redacted,omitempty"` // addresses are stand-ins
 	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there, or nothing
 	Denied    []string  `json:"denied,omitempty"`   // files that the collector might not read
+	// LeftOut are files that were read, for what they tell of this machine, and
+	// are not in the bundle.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Admin is from where the collector was logged in over SSH.
 	Admin netip.Addr `json:"admin,omitzero"`
+}
+
+// LeftOut is a file that is not in a bundle on purpose.
+type LeftOut struct {
+	File string `json:"file"`
+	Why  string `json:"why"` // a clause: "it leads to /root/.ssh/id_rsa, a private place"
 }
 
 type bundle struct {
@@ -249,6 +258,9 @@ func (b *bundle) Open(name string) (fs.File, error) {
 	// Looked at before it is opened: a pipe would keep us waiting.
 	info, err := fs.Stat(b.files, inBundle(name))
 	if err != nil {
+		if i := slices.IndexFunc(b.about.LeftOut, func(l LeftOut) bool { return l.File == name }); i >= 0 {
+			return nil, fmt.Errorf("reading %s: left out of the bundle: %s", name, b.about.LeftOut[i].Why)
+		}
 		if errors.Is(err, fs.ErrNotExist) && slices.Contains(b.about.Denied, name) {
 			return nil, fmt.Errorf("reading %s: its collector might not: %w", name, ErrPrivilege)
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -58,33 +59,67 @@ func (c *Collector) Open(name string) (fs.File, error) {
 	if seen {
 		return f, nil
 	}
-	data, cut, err := c.copy(name)
-	if err != nil {
+	if err := c.take(name, f); err != nil {
 		f.Close()
 		return nil, err
 	}
+	return f, nil
+}
+
+// take keeps a file that was just opened, and leaves it at its beginning. What
+// it is in truth is asked of the open file: its name may lead elsewhere by now.
+func (c *Collector) take(name string, f fs.File) error {
+	why := ""
+	if file, ok := f.(*os.File); ok && c.Live() {
+		why = notForBundles(name, placeOf(file, name))
+	}
+	var data []byte
+	var cut bool
+	if why == "" {
+		var err error
+		if data, cut, err = copyOf(f, name); err != nil {
+			return err
+		}
+		why = holdsKeys(data)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if data != nil {
+	left := LeftOut{File: name, Why: why}
+	switch {
+	case why != "" && !slices.Contains(c.about.LeftOut, left):
+		c.about.LeftOut = append(c.about.LeftOut, left)
+	case why == "" && data != nil:
 		c.files[inBundle(name)] = data
 	}
 	if cut && !slices.Contains(c.about.Cut, name) {
 		c.about.Cut = append(c.about.Cut, name)
 	}
-	return f, nil
+	return nil
 }
 
-// copy reads a file for the bundle: of a long one its end, of a database all or,
-// where it is longer than a mail can carry, nothing, for half of one is none.
-func (c *Collector) copy(name string) (data []byte, cut bool, err error) {
+// copyOf reads a file for the bundle: of a long one its end, of a database all
+// or, where it is longer than a mail can carry, nothing, for half of one is
+// none.
+func copyOf(f fs.File, name string) (data []byte, cut bool, err error) {
 	if database := strings.Contains(path.Ext(name), ".sqlite") || path.Ext(name) == ".db"; !database {
-		return Tail(c.System, name, collectLimit)
+		data, cut, err = tail(f, collectLimit)
+	} else {
+		data, err = readAll(f, name, 2*collectLimit)
+		if err != nil && data != nil {
+			data, cut, err = nil, true, nil
+		}
 	}
-	data, err = ReadSystemFile(c.System, name, 2*collectLimit)
-	if err != nil && data != nil {
-		return nil, true, nil
+	if s, ok := f.(io.Seeker); ok && err == nil {
+		_, err = s.Seek(0, io.SeekStart)
 	}
-	return data, false, err
+	return data, cut, err
+}
+
+// LeftOut lists what was read and is not in the bundle, and why.
+func (c *Collector) LeftOut() []LeftOut {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.about.LeftOut)
 }
 
 // Run runs the program and keeps what it printed, or that it failed.

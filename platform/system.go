@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -59,9 +60,14 @@ func (thisSystem) Open(name string) (fs.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading %s: not a regular file", name)
 	}
-	f, err := os.Open(threadPath(name))
+	f, err := os.OpenFile(threadPath(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, privilegeOf(err) // with its reason, where Stat failed as well
+	}
+	// And looked at again: it may have been replaced in between.
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("reading %s: not a regular file", name)
 	}
 	return f, nil
 }
@@ -117,6 +123,10 @@ func ReadSystemFile(s System, name string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readAll(f, name, limit)
+}
+
+func readAll(f fs.File, name string, limit int) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(b) > limit {
 		err = fmt.Errorf("reading %s: larger than %d bytes", name, limit)
@@ -132,6 +142,10 @@ func Tail(s System, name string, limit int64) (b []byte, cut bool, err error) {
 		return nil, false, err
 	}
 	defer f.Close()
+	return tail(f, limit)
+}
+
+func tail(f fs.File, limit int64) (b []byte, cut bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, false, err

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -45,6 +47,16 @@ func nativeProgram(program string, args []string) func(context.Context) ([]byte,
 		}
 	}
 	return nil
+}
+
+// placeOf is the path of an open file, without links; name is how it was
+// opened.
+func placeOf(f *os.File, name string) string {
+	place, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
+	if err != nil {
+		place, _ = filepath.EvalSymlinks(name) // and nothing where even that fails
+	}
+	return place
 }
 
 // routeTypes are the names iproute2 gives to the route types that matter; the

@@ -2,7 +2,21 @@
 
 package platform
 
-import "context"
+import (
+	"context"
+	"os"
+	"path/filepath"
+)
+
+// placeOf is the path of an open file, without links; name is how it was
+// opened.
+func placeOf(_ *os.File, name string) string {
+	place, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return ""
+	}
+	return filepath.ToSlash(place)
+}
 
 // nativeProgram returns nil: only Linux has tables that are read without a
 // program.

@@ -264,46 +264,53 @@ func TestAPipeThatNobodyReads(t *testing.T) {
 // A disk that is full or read-only gives an error, keeps the old file and has
 // nothing else on it afterwards.
 func TestADiskThatTakesNothing(t *testing.T) {
-	asRoot(t, "mounts")
 	dir := t.TempDir()
+	withMounts(t, func() error {
+		if err := unix.Mount("small", dir, "tmpfs", 0, "size=64k"); err != nil {
+			return err
+		}
+		name := filepath.Join(dir, "report")
+		if err := WriteOutput(t.Context(), name, []byte("the old one"), ReportMode); err != nil {
+			t.Errorf("with room: %v", err)
+		}
+		for _, f := range []func() error{
+			func() error { return WriteOutput(t.Context(), name, make([]byte, 1<<20), ReportMode) },
+			func() error { return ReplaceFile(name, make([]byte, 1<<20), PrivateMode) },
+		} {
+			if err := f(); !IsDiskFault(err) {
+				t.Errorf("a full disk: %v", err)
+			}
+		}
+		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			return err
+		}
+		for _, err := range []error{CheckOutput(name), CheckOutput(name + "2"), WriteOutput(t.Context(), name, []byte("x"), ReportMode)} {
+			if !IsDiskFault(err) {
+				t.Errorf("a read-only disk: %v", err)
+			}
+		}
+		if b, err := os.ReadFile(name); string(b) != "the old one" {
+			t.Errorf("the report holds %q, %v", b, err)
+		}
+		if diff := cmp.Diff([]string{"report"}, names(t, dir)); diff != "" {
+			t.Errorf("left behind (-want +got)\n%s", diff)
+		}
+		return nil
+	})
+}
+
+// withMounts runs f where it may mount what it likes: nobody else sees it.
+func withMounts(t *testing.T, f func() error) {
+	t.Helper()
+	asRoot(t, "mounts")
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its mounts
-		done <- func() error {
-			if err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")); err != nil {
-				return err
-			}
-			if err := unix.Mount("small", dir, "tmpfs", 0, "size=64k"); err != nil {
-				return err
-			}
-			name := filepath.Join(dir, "report")
-			if err := WriteOutput(t.Context(), name, []byte("the old one"), ReportMode); err != nil {
-				t.Errorf("with room: %v", err)
-			}
-			for _, f := range []func() error{
-				func() error { return WriteOutput(t.Context(), name, make([]byte, 1<<20), ReportMode) },
-				func() error { return ReplaceFile(name, make([]byte, 1<<20), PrivateMode) },
-			} {
-				if err := f(); !IsDiskFault(err) {
-					t.Errorf("a full disk: %v", err)
-				}
-			}
-			if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-				return err
-			}
-			for _, err := range []error{CheckOutput(name), CheckOutput(name + "2"), WriteOutput(t.Context(), name, []byte("x"), ReportMode)} {
-				if !IsDiskFault(err) {
-					t.Errorf("a read-only disk: %v", err)
-				}
-			}
-			if b, err := os.ReadFile(name); string(b) != "the old one" {
-				t.Errorf("the report holds %q, %v", b, err)
-			}
-			if diff := cmp.Diff([]string{"report"}, names(t, dir)); diff != "" {
-				t.Errorf("left behind (-want +got)\n%s", diff)
-			}
-			return nil
-		}()
+		err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		if err == nil {
+			err = f()
+		}
+		done <- err
 	}()
 	if err := <-done; err != nil {
 		without(t, "mount namespaces", err)

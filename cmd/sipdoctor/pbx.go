@@ -115,6 +115,11 @@ func (o *pbxOptions) writeBundle(ctx context.Context, s streams, c *platform.Col
 	if err := platform.WriteOutput(ctx, o.collect, b.Bytes(), platform.PrivateMode); err != nil {
 		return err
 	}
+	for _, l := range c.LeftOut() {
+		if _, err := fmt.Fprintf(s.Err, "sipdoctor: %s is not in it: %s\n", render.Quote(l.File), render.Quote(l.Why)); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",
 		o.collect, len(c.Names()), b.Len()>>10)
 	return err
