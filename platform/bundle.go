@@ -16,6 +16,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -48,6 +49,9 @@ type AboutBundle struct {
 	Redacted  bool      `json:"redacted,omitempty"` // addresses are stand-ins
 	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there, or nothing
 	Denied    []string  `json:"denied,omitempty"`   // files that the collector might not read
+	// Absent are programs that the machine does not have. A bundle that was made
+	// by hand does not say (nil): there, what is missing was perhaps never asked.
+	Absent []string `json:"absent"`
 	// LeftOut are files that were read, for what they tell of this machine, and
 	// are not in the bundle.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
@@ -64,6 +68,10 @@ type LeftOut struct {
 type bundle struct {
 	files fs.FS
 	about AboutBundle
+	dumps dumps // what commands printed, under other names
+
+	mu   sync.Mutex
+	used map[string]string // files of dumps that were read, by command line
 }
 
 // OpenBundle reads a support bundle: a directory, or a .tar or .tar.gz file.
@@ -81,7 +89,7 @@ func openBundle(name string) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{about: AboutBundle{Collected: info.ModTime(), Root: true}}
+	b := &bundle{about: AboutBundle{Collected: info.ModTime(), Root: true}, used: map[string]string{}}
 	if info.IsDir() {
 		root, err := os.OpenRoot(name) // no link leads out of it
 		if err != nil {
@@ -94,6 +102,7 @@ func openBundle(name string) (*bundle, error) {
 	if b.files, err = topOf(b.files); err != nil {
 		return nil, err
 	}
+	b.dumps = findDumps(b.files)
 	switch raw, err := fs.ReadFile(b.files, bundleAbout); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -127,6 +136,9 @@ func topOf(files fs.FS) (fs.FS, error) {
 			}
 			return fs.Sub(files, top)
 		}
+	}
+	if len(findDumps(files)) > 0 {
+		return files, nil
 	}
 	return nil, errors.New("no file of a machine is in it: neither etc nor commands")
 }
@@ -292,10 +304,50 @@ func (b *bundle) Run(_ context.Context, program string, args ...string) ([]byte,
 		}
 		return out, fmt.Errorf("running %s, when the bundle was made: %q: %w", line, firstLine(complaint), sentinel)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("what %s printed is not in the bundle: %w", line, fs.ErrNotExist)
+	// A program that prints nothing and one whose output was not saved look the
+	// same; only a collector is known to have asked.
+	if err == nil && (len(bytes.TrimSpace(out)) > 0 || b.about.Version != "") {
+		return out, nil
 	}
-	return out, nil
+	switch found, derr := b.dumps.get(program, args); {
+	case derr == nil:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.used[dumpLine(program, args)] = found.file
+		return found.data, nil
+	case !errors.Is(derr, fs.ErrNotExist):
+		return nil, derr
+	case err == nil:
+		return nil, fmt.Errorf("%s %w: save what %s prints for root", name, ErrEmptyOutput, line)
+	case b.absent(program):
+		return nil, fmt.Errorf("running %s, when the bundle was made: %w", line, fs.ErrNotExist)
+	}
+	return nil, fmt.Errorf("what %s printed is %w", line, ErrNotCollected)
+}
+
+// ErrNotCollected is why a bundle does not tell what a program printed: nobody
+// asked the program, or nobody packed its answer. Whether the machine has it is
+// not known. Such an error satisfies fs.ErrNotExist as well, for those who only
+// want what is there.
+var ErrNotCollected error = notCollected{}
+
+// ErrEmptyOutput is about a file of a bundle that should hold what a program
+// printed and holds nothing.
+var ErrEmptyOutput = errors.New("is empty, as if the command had failed")
+
+type notCollected struct{}
+
+func (notCollected) Error() string        { return "not in the bundle" }
+func (notCollected) Is(target error) bool { return target == fs.ErrNotExist }
+
+// absent reports whether the machine is known not to have a program. Collectors
+// did not always say; those that read the packet filter asked for all of it.
+func (b *bundle) absent(program string) bool {
+	if b.about.Version != "" && b.about.Absent == nil {
+		tables, err := globIn(b.files, commandFile("nft", []string{"-j", "list", "tables"})+"*")
+		return err == nil && len(tables) > 0
+	}
+	return slices.Contains(b.about.Absent, program)
 }
 
 // privilegeWord marks in a bundle the complaints that were about permission.

@@ -31,12 +31,18 @@ type Collector struct {
 	files map[string][]byte   // by path in the bundle
 	lines map[string][]string // command lines, by the path of what they printed
 	about AboutBundle
+	known []string // directories besides knownPlaces
 }
+
+// Know lets files below a directory into the bundle that no check knows of: one
+// that the person who collects has named. It is called before anything is read.
+func (c *Collector) Know(dir string) { c.known = append(c.known, dir) }
 
 // Collect returns a Collector over s.
 func Collect(s System, version string) *Collector {
 	return &Collector{System: s, files: map[string][]byte{}, lines: map[string][]string{}, about: AboutBundle{
 		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(), Admin: Administrator(s),
+		Absent: []string{},
 	}}
 }
 
@@ -71,7 +77,7 @@ func (c *Collector) Open(name string) (fs.File, error) {
 func (c *Collector) take(name string, f fs.File) error {
 	why := ""
 	if file, ok := f.(*os.File); ok && c.Live() {
-		why = notForBundles(name, placeOf(file, name))
+		why = notForBundles(name, placeOf(file, name), c.known...)
 	}
 	var data []byte
 	var cut bool
@@ -135,6 +141,9 @@ func (c *Collector) keep(line []string, out []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lines[name] = line
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotCollected) && !slices.Contains(c.about.Absent, line[0]) {
+		c.about.Absent = append(c.about.Absent, line[0])
+	}
 	if err == nil || len(out) > 0 {
 		c.files[name] = out
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -40,8 +41,8 @@ var (
 )
 
 // notForBundles says why a file stays out of a bundle: it was opened as name
-// and is in truth at place. Empty: it may be in it.
-func notForBundles(name, place string) string {
+// and is in truth at place. more are places known besides. Empty: it may be in it.
+func notForBundles(name, place string, more ...string) string {
 	place = path.Clean(strings.TrimSuffix(place, " (deleted)"))
 	where := "it is"
 	if place != path.Clean(name) {
@@ -53,7 +54,7 @@ func notForBundles(name, place string) string {
 	case threadNetPath.MatchString(place), knownPrograms.MatchString(place):
 		return ""
 	}
-	for _, known := range knownPlaces() {
+	for _, known := range slices.Concat(knownPlaces(), more) {
 		if place == known || strings.HasPrefix(place, known+"/") {
 			return ""
 		}

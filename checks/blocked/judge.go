@@ -92,7 +92,7 @@ func verdict(s Subject) string {
 		switch {
 		case len(effectiveBlocks(s)) > 0:
 			return verdictBlocked
-		case s.Use == useGateway:
+		case s.Use == useGateway && s.Unread == "":
 			return verdictAllowed // nothing in particular comes from it; no ban is all that is asked
 		}
 		return verdictUnknown
@@ -175,6 +175,9 @@ func summary(o Observed, all []Facts) string {
 			return who + " is blocked on some ports" + byWhom(o.Subjects[0])
 		case verdictUnknown:
 			return "it cannot be told whether " + who + " is let in"
+		}
+		if o.Partial {
+			return who + " is let in" + onPorts(f.Paths) + ", by the rules that are in the bundle"
 		}
 		return who + " is let in" + onPorts(f.Paths)
 	}
@@ -283,6 +286,11 @@ func whyUnclear(o Observed, addresses []string) string {
 					reasons = append(reasons, r)
 				}
 			}
+		}
+	}
+	for _, s := range o.Subjects {
+		if s.Unread != "" && slices.Contains(addresses, short(s.Address)) {
+			return "the packet filter could not be read whole: " + s.Unread
 		}
 	}
 	if len(reasons) > 0 {

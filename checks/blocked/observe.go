@@ -3,6 +3,7 @@ package blocked
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -53,7 +54,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	filter := <-filtered
 	o.filterNotes(filter)
-	o.fill(ctx, env, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
+	o.fill(ctx, env, filter, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
 	return o, ctx.Err()
 }
 
@@ -66,11 +67,12 @@ func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
 }
 
 // fill asks every layer about every subject.
-func (o *Observed) fill(ctx context.Context, env *checks.Env, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
+func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filter, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
 	for i := range o.Subjects {
 		s := &o.Subjects[i]
 		s.Phones = phonesAt(ast, s.Address)
 		e.ports = portsFor(s.Use, e.all)
+		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
 		if !o.unread("packet filter") {
 			s.Paths = e.paths(*s)
 			s.Blocks = e.filterBlocks(*s, o.When)
@@ -189,17 +191,25 @@ func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
 // read it nothing can be said about packets at all; a single line that was not
 // understood leaves the rest standing.
 func (o *Observed) filterNotes(f server.Filter) {
-	denied := 0
+	denied, missing := 0, 0
+	var partial, notes []string
 	for _, u := range f.Unread {
-		o.FilterNote = cmp.Or(o.FilterNote, fmt.Sprintf("%s: %v", u.What, u.Err))
-		o.Notes = append(o.Notes, fmt.Sprintf("%s: %v", u.What, u.Err))
+		if u.Aside {
+			o.Partial = o.Partial || errors.Is(u.Err, packetfilter.ErrNotInBundle)
+			partial = append(partial, u.Text())
+			continue
+		}
+		notes = append(notes, u.Text())
+		o.FilterNote = cmp.Or(o.FilterNote, u.Text())
+		missing++
 		if u.Privilege {
 			denied++
 		}
 	}
-	if denied > 0 || len(f.Unread) > 0 && len(f.Rules.Tables) == 0 {
+	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
 		o.Unread = append(o.Unread, "packet filter")
 	}
+	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
 		o.Notes = append(o.Notes, fmt.Sprintf("%s, line %d: %s", x.Tool, x.Line, x.What))
 	}

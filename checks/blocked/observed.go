@@ -20,6 +20,9 @@ type Observed struct {
 	Unread []string `json:"unread,omitempty"`
 	// FilterNote is the first reason why the packet filter is not whole.
 	FilterNote string `json:"filter_note,omitempty"`
+	// Partial reports that a bundle does not hold the listings of all programs.
+	// Nothing hints at rules in those that are missing.
+	Partial bool `json:"partial,omitempty"`
 	// Root reports whether the reader might see everything.
 	Root    bool      `json:"root"`
 	When    time.Time `json:"when"`
@@ -45,7 +48,10 @@ type Subject struct {
 	// "you, over SSH". Empty for one that was asked for.
 	Roles []string `json:"roles,omitempty"`
 	// Use narrows what is asked about: rtp, admin, gateway; empty: all of it.
-	Use    string  `json:"use,omitempty"`
+	Use string `json:"use,omitempty"`
+	// Unread is the first part of the packet filter that was not read and may
+	// stop packets that the rest accepts.
+	Unread string  `json:"unread,omitempty"`
 	Paths  []Path  `json:"paths,omitempty"`
 	Blocks []Block `json:"blocks,omitempty"`
 	// Trusted are the lists that let the address in, jails that ignore it.

@@ -106,6 +106,9 @@ func (e *evaluator) path(s Subject, ports server.Ports, c packetfilter.Class, o 
 		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
 		Sources: sourcesText(s.Address, o.Region.Src),
 	}
+	if o.Verdict == packetfilter.Accepted && s.Unread != "" {
+		p.Verdict, p.Reasons = string(packetfilter.Maybe), append(slices.Clone(o.Reasons), s.Unread)
+	}
 	for _, step := range o.Trace {
 		p.Trace = append(p.Trace, traceLine(step))
 	}

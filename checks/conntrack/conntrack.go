@@ -38,7 +38,8 @@ type Observed struct {
 	Helpers []Helper               `json:"helpers,omitempty"`
 	Trunks  []Trunk                `json:"trunks,omitempty"`
 	Notes   []string               `json:"notes,omitempty"`
-	Unread  bool                   `json:"unread,omitempty"` // rules that need root
+	Unread  bool                   `json:"unread,omitempty"`  // rules that need root
+	Missing string                 `json:"missing,omitempty"` // rules that were not read, and why
 }
 
 // Helper is a rule that hands SIP to the kernel's helper.
@@ -71,7 +72,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filter := srv.Filter(ctx)
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
+		if o.Missing == "" && !u.Aside {
+			o.Missing = u.Text()
+		}
 	}
+	o.Notes = append(o.Notes, filter.Notes...)
 	words := packetfilter.NewWording(ctx, env.System)
 	o.Helpers = helpers(filter.Rules, words)
 	ast := srv.Asterisk(ctx)

@@ -5,6 +5,7 @@ package fail2ban
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check.
@@ -37,6 +39,8 @@ Skipped where fail2ban is not installed.`,
 type Observed struct {
 	State *jails.State `json:"state"`
 	Must  []Must       `json:"must,omitempty"`
+	// NotCollected reports a bundle in which nothing says whether fail2ban runs.
+	NotCollected bool `json:"not_collected,omitempty"`
 }
 
 // Must is a network that no jail may ban, and why.
@@ -68,7 +72,15 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		options.Ignored = append(options.Ignored, m.Prefix)
 	}
 	o.State = jails.Read(ctx, env.System, options)
+	if !env.System.Live() {
+		o.NotCollected = notCollected(ctx, env.System, "fail2ban-socket") && notCollected(ctx, env.System, "fail2ban-client")
+	}
 	return o, ctx.Err()
+}
+
+func notCollected(ctx context.Context, bundle platform.System, program string) bool {
+	_, err := bundle.Run(ctx, program, "status")
+	return errors.Is(err, platform.ErrNotCollected)
 }
 
 // sipPorts are the ports that a ban must close.

@@ -31,7 +31,11 @@ type JailFacts struct {
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	st := o.State
 	if st == nil || !st.Installed {
-		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: "fail2ban is not installed", Skip: "fail2ban is not installed"}
+		why := "fail2ban is not installed"
+		if o.NotCollected {
+			why = "nothing of fail2ban is in the bundle"
+		}
+		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: why, Skip: why}
 	}
 	f := Facts{Installed: true, Running: st.Running, Jails: []JailFacts{}}
 	j := checks.Judgement{}
@@ -65,6 +69,8 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Facts, j.Summary = f, summary(st, f)
 	switch {
 	case st.Running:
+	case o.NotCollected:
+		j.Inconclusive = "whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing"
 	case denied(st):
 		j.Inconclusive = "fail2ban tells its state to root only: run it with sudo"
 	default:

@@ -4,8 +4,8 @@ package firewall
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -46,6 +46,8 @@ type Observed struct {
 	Root     bool     `json:"root"`
 	Unread   bool     `json:"unread,omitempty"` // the packet filter was not read
 	Managers []string `json:"managers,omitempty"`
+	Denied   bool     `json:"denied,omitempty"`  // because it needs root
+	Missing  string   `json:"missing,omitempty"` // a part of it that was not read
 	Notes    []string `json:"notes,omitempty"`
 }
 
@@ -87,20 +89,40 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.sockets(ctx, env, ast)
 	filter := srv.Filter(ctx)
-	for _, u := range filter.Unread {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s: %v", u.What, u.Err))
-		o.Unread = o.Unread || u.Privilege
-	}
+	o.filterNotes(filter)
 	words := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
 		}
 		if !o.Unread {
-			o.Parts = append(o.Parts, parts(filter.Rules, words, ways, ports)...)
+			o.Parts = append(o.Parts, o.uncertain(parts(filter.Rules, words, ways, ports))...)
 		}
 	}
 	return o, ctx.Err()
+}
+
+// filterNotes says what of the packet filter is missing, and which part of it
+// may stop an IPv4 packet that the rest accepts.
+func (o *Observed) filterNotes(f server.Filter) {
+	for _, u := range f.Unread {
+		o.Notes = append(o.Notes, u.Text())
+		o.Denied = o.Denied || u.Privilege
+	}
+	o.Notes = append(o.Notes, f.Notes...)
+	o.Missing = packetfilter.FirstUnread(f.Unread, false)
+	o.Unread = o.Denied || o.Missing != "" && len(f.Rules.Tables) == 0
+}
+
+// uncertain takes back what the rules that were read accept, where others were
+// not read.
+func (o *Observed) uncertain(list []Part) []Part {
+	for i := range list {
+		if p := &list[i]; o.Missing != "" && p.Verdict == string(packetfilter.Accepted) {
+			p.Verdict, p.Reasons = string(packetfilter.Maybe), append(slices.Clone(p.Reasons), o.Missing)
+		}
+	}
+	return list
 }
 
 // parts takes a stranger's packets to some ports through the rules.

@@ -53,9 +53,15 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case o.Unread:
 		j.Summary = "the packet filter was not read"
 		j.Inconclusive = "the packet filter can be read by root only: run it with sudo"
+		if !o.Denied && o.Missing != "" { // reports of before have neither
+			j.Inconclusive = o.Missing
+		}
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
 		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
+	case len(f.RTPUnknown) > 0 && o.Missing != "":
+		j.Summary = "RTP " + o.RTP + ": it cannot be told from the rules that were read"
+		j.Inconclusive = "the packet filter could not be read whole: " + o.Missing
 	case len(f.RTPUnknown) > 0:
 		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
 		j.Inconclusive = reasons(o.Parts)

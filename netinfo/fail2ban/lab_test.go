@@ -358,6 +358,7 @@ func otherWays(t *testing.T, d *daemon) {
 	same("fail2ban-client", fail2ban.FromClient, d.readFrom(withoutSocket{platform.ThisSystem()}, asked...))
 
 	c := platform.Collect(platform.ThisSystem(), "test")
+	c.Know(d.dir)
 	d.readFrom(c, asked...)
 	file := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	var b bytes.Buffer

@@ -13,11 +13,15 @@ import (
 func ReadIPTablesSave(tool, listing string) Parts {
 	r := newIPTablesReader(tool)
 	r.read(listing)
-	if r.table != nil {
+	switch {
+	case r.table != nil:
 		r.fault("the listing of table %s ends before COMMIT", r.table.Name)
 		for _, c := range r.table.Chains {
 			c.Incomplete = true
 		}
+		r.parts.Unread = "its listing ends before COMMIT"
+	case len(r.parts.Tables) == 0 && len(r.parts.Faults) > 0:
+		r.parts.Unread = "what it printed is not a listing"
 	}
 	return r.parts
 }

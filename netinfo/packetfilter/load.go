@@ -3,9 +3,7 @@ package packetfilter
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -14,14 +12,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
-
-// Unread is a part of the packet filter that could not be read. An evaluation
-// without it may take a packet for accepted that a rule there drops.
-type Unread struct {
-	What      string // "iptables-legacy-save"
-	Err       error
-	Privilege bool // root could have read it
-}
 
 // maxAgain is how often a ruleset that changed while it was read is read again.
 // fail2ban changes it a few times a minute at worst, and reading takes well
@@ -40,7 +30,7 @@ func Load(ctx context.Context, s platform.System) (*Ruleset, []Unread) {
 			return New(l.parts...), l.unread
 		}
 		if try == maxAgain {
-			l.miss("the rules", fmt.Errorf("they changed while they were read, %d times in a row", try))
+			l.missed("the rules", fmt.Errorf("they changed while they were read, %d times in a row", try), true)
 			return New(l.parts...), l.unread
 		}
 	}
@@ -51,23 +41,11 @@ type loader struct {
 	sys    platform.System
 	parts  []Parts
 	unread []Unread
-}
 
-func (l *loader) miss(what string, err error) {
-	l.unread = append(l.unread, Unread{What: what, Err: err, Privilege: errors.Is(err, platform.ErrPrivilege)})
-}
-
-// run runs a program that may not be there; that is no loss.
-func (l *loader) run(program string, args ...string) (out []byte, there bool) {
-	out, err := l.sys.Run(l.ctx, program, args...)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, false
-	case err != nil:
-		l.miss(program, err)
-		return out, len(out) > 0
-	}
-	return out, true
+	asked, unasked []string // programs that answered, and those a bundle does not tell of
+	// Programs, iptables and ip6tables: those that a listing says to have older
+	// tables as well, and those that are over nftables.
+	warned, nftBacked []string
 }
 
 func (l *loader) load() {
@@ -78,6 +56,7 @@ func (l *loader) load() {
 		l.parts = append(l.parts, ReadIPSetSave(string(out)))
 	}
 	l.recent()
+	l.complete()
 }
 
 // iptables reads both back ends of one family. A system with a single iptables
@@ -87,7 +66,8 @@ func (l *loader) iptables(program, nft, legacy string) {
 	for _, tool := range []string{nft, legacy} {
 		if out, ok := l.run(tool+"-save", "-c"); ok {
 			found = true
-			l.parts = append(l.parts, ReadIPTablesSave(tool, string(out)))
+			l.remarks(program, tool, string(out))
+			l.add(tool, ReadIPTablesSave(tool, string(out)))
 		}
 	}
 	if found {
@@ -95,14 +75,10 @@ func (l *loader) iptables(program, nft, legacy string) {
 	}
 	for _, args := range [][]string{{"-c"}, nil} {
 		if out, ok := l.run(program+"-save", args...); ok {
-			l.parts = append(l.parts, ReadIPTablesSave(program, string(out)))
+			l.remarks(program, program, string(out))
+			l.add(program, ReadIPTablesSave(program, string(out)))
 			return
 		}
-	}
-	// Rules do not go away with the program that made them.
-	names, err := platform.ReadSystemFile(l.sys, "/proc/net/"+strings.Replace(program, "tables", "_tables_names", 1), 1<<16)
-	if tables := strings.Join(strings.Fields(string(names)), ", "); err == nil && tables != "" {
-		l.miss(program, fmt.Errorf("tables are loaded (%s) and no %s-save is installed to list them", tables, program))
 	}
 }
 
@@ -112,13 +88,7 @@ func (l *loader) iptables(program, nft, legacy string) {
 func (l *loader) nft() {
 	list, ok := l.run("nft", "-j", "list", "tables")
 	if !ok {
-		// A bundle made by hand holds the whole ruleset.
-		for _, args := range [][]string{{"-a", "-j", "list", "ruleset"}, {"-j", "list", "ruleset"}} {
-			if out, ok := l.run("nft", args...); ok {
-				l.parts = append(l.parts, ReadNFT(string(out), ""))
-				return
-			}
-		}
+		l.ruleset()
 		return
 	}
 	tables, err := nftTables(list)
@@ -139,7 +109,7 @@ func (l *loader) nft() {
 				odd = append(odd, t)
 				continue
 			}
-			l.parts = append(l.parts, ReadNFT(string(out), ""))
+			l.add("nft", ReadNFT(string(out), ""))
 		}
 	}
 	l.oddTables(odd)
@@ -158,7 +128,7 @@ func (l *loader) oddTables(tables []nftTable) {
 			l.miss("nft", fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, strconv.QuoteToASCII(t.Name)))
 			continue
 		}
-		l.parts = append(l.parts, ReadNFT(string(part), ""))
+		l.add("nft", ReadNFT(string(part), ""))
 	}
 }
 
@@ -195,7 +165,7 @@ func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
 func (l *loader) listed(t nftTable) bool {
 	return slices.ContainsFunc(l.parts, func(p Parts) bool {
 		return slices.ContainsFunc(p.Tables, func(o *Table) bool {
-			return strings.HasSuffix(o.Tool, "-nft") && o.Family == t.Family && o.Name == t.Name
+			return (strings.HasSuffix(o.Tool, "-nft") || l.overNFT(o.Tool)) && o.Family == t.Family && o.Name == t.Name
 		})
 	})
 }
@@ -268,7 +238,7 @@ func (l *loader) recent() {
 	for _, name := range names {
 		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 		if err != nil {
-			l.miss(name, err)
+			l.missed(name, err, true)
 			continue
 		}
 		l.parts = append(l.parts, ReadRecent(path.Base(name), string(b), clock))

@@ -32,6 +32,9 @@ type Parts struct {
 	Sets   []*Set
 	Recent []*RecentTable
 	Faults []Fault
+	// Unread is why the listing is not one, or not a whole one: what it does not
+	// show may be loaded all the same. Empty: it is whole.
+	Unread string
 }
 
 // Fault is something in a listing that could not be read. What stands around

@@ -24,7 +24,7 @@ func ReadNFT(listing, text string) Parts {
 	for _, raw := range r.rules {
 		r.rule(raw)
 	}
-	return Parts{Tables: r.list, Faults: r.faults}
+	return Parts{Tables: r.list, Faults: r.faults, Unread: r.unread}
 }
 
 type nftReader struct {
@@ -35,6 +35,7 @@ type nftReader struct {
 	rules   []*nftRule
 	texts   map[string]string // of rules, by family, table and handle
 	faults  []Fault
+	unread  string
 }
 
 // nftObject is one element of the listing: one of its fields is set.
@@ -91,9 +92,11 @@ func (r *nftReader) read(listing string) {
 	start := strings.TrimSpace(listing[:min(len(listing), 256)])
 	if start == "" {
 		r.fault(0, "the listing is empty, as from an nft without JSON")
+		r.unread = "its listing is empty"
 		return
 	}
 	if start[0] != '{' {
+		r.unread = "its listing is not JSON"
 		line, _, _ := strings.Cut(start, "\n")
 		r.fault(1, "the listing is not JSON, as from an nft that was built without it: "+strconv.Quote(line[:min(len(line), 80)]))
 		return
@@ -120,13 +123,16 @@ func (r *nftReader) read(listing string) {
 		}
 		at := d.InputOffset()
 		r.fault(lineAt(listing, at), fmt.Sprintf("the JSON cannot be read on from byte %d: %v", at, err))
+		r.unread = "its listing is damaged"
 		r.incomplete()
 	case !found:
 		r.fault(1, `the JSON has no "nftables" in it`)
+		r.unread = "its listing is of another kind"
 	default:
 		// More is false at the end of the array and at the end of the input.
 		if _, err := d.Token(); err != nil {
 			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("the listing ends too early, at byte %d", d.InputOffset()))
+			r.unread = "its listing ends too early"
 			r.incomplete()
 		}
 	}

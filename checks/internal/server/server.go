@@ -27,6 +27,7 @@ func New(sys platform.System) *Server { return &Server{Sys: sys} }
 type Filter struct {
 	Rules  *packetfilter.Ruleset
 	Unread []packetfilter.Unread
+	Notes  []string // where the rules of a bundle were found
 }
 
 // Asterisk is the state of the server, and what could not be read of it.
@@ -39,7 +40,7 @@ type Asterisk struct {
 func (s *Server) Filter(ctx context.Context) Filter {
 	return s.filter.get(func() Filter {
 		rules, unread := packetfilter.Load(ctx, s.Sys)
-		return Filter{rules, unread}
+		return Filter{rules, unread, platform.FoundAs(s.Sys)}
 	})
 }
 
