@@ -187,3 +187,31 @@ func TestRulesNobodyCanListAreNotTakenForNone(t *testing.T) {
 		t.Errorf("%s: %s, %s", r.Status, r.Summary, r.Reason)
 	}
 }
+
+// Rules that were not read are not "no rules": what the others accept is not
+// known. What they drop, and addresses of the other family, are.
+func TestAPacketFilterThatWasReadInPart(t *testing.T) {
+	const cut = "*filter\n:INPUT ACCEPT [0:0]\n"
+	guard := map[string]string{"nft -j list tables": `{"nftables": [{"table": {"family": "inet", "name": "guard"}}]}`, "iptables-nft-save -c": table("-A INPUT -s 198.51.100.7/32 -j DROP")}
+	for _, tt := range []struct {
+		name, address string
+		prints        map[string]string
+		verdict       string
+		status        checks.Status
+		says          string
+	}{
+		{"a table that nobody could list", "198.51.100.8", guard, "unknown", checks.Inconclusive, "table inet guard is loaded"},
+		{"a ban that was read stands", "198.51.100.7", guard, "blocked", checks.Fail, ""},
+		{"a listing that is cut off", "198.51.100.8", map[string]string{"iptables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ends before COMMIT"},
+		{"IPv6 is cut off, the address is IPv4", "198.51.100.8", map[string]string{"iptables-nft-save -c": table(), "ip6tables-nft-save -c": cut}, "allowed", checks.Pass, ""},
+		{"IPv4 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"iptables-nft-save -c": cut}, "allowed", checks.Pass, ""},
+		{"IPv6 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"ip6tables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ip6tables-nft: its listing ends before COMMIT"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := pbx(tt.prints).Look(t, Check(), asked(tt.address))
+			if got := r.Facts.(Facts).Verdict; got != tt.verdict || r.Status != tt.status || !strings.Contains(r.Reason, tt.says) {
+				t.Errorf("%s, %s: %q, %q", got, r.Status, r.Summary, r.Reason)
+			}
+		})
+	}
+}

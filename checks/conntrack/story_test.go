@@ -3,6 +3,7 @@ package conntrack
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -50,5 +51,17 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 				t.Errorf("skipped: %q", j.Skip)
 			}
 		})
+	}
+}
+
+// A rule that hands SIP to the helper may be among those that were not read.
+func TestRulesThatWereNotReadMayUseTheHelper(t *testing.T) {
+	calm := netinfo.ConntrackState{Loaded: true, Count: 12, Max: 1000, UDPTimeout: 30, UDPStreamTimeout: 120}
+	if j := judge(Observed{State: calm, Missing: "nft: its listing is damaged"}, nil); !strings.Contains(j.Inconclusive, "nft: its listing is damaged") {
+		t.Errorf("%q, %q", j.Summary, j.Inconclusive)
+	}
+	found := Observed{State: calm, Missing: "nft: its listing is damaged", Helpers: []Helper{{Rule: "-j CT --helper sip"}}}
+	if j := judge(found, nil); j.Inconclusive != "" || len(j.Findings) != 1 || j.Findings[0].Severity != checks.Critical {
+		t.Errorf("what was found counts all the same: %q, %+v", j.Inconclusive, j.Findings)
 	}
 }

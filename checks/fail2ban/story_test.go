@@ -31,6 +31,8 @@ func TestWhatFail2banLeavesUndone(t *testing.T) {
 		titles []string
 	}{
 		{"it is not installed", Observed{State: &jails.State{}}, checks.Skip, nil},
+		{"a bundle holds nothing of it", Observed{NotCollected: true, State: &jails.State{}}, checks.Skip, nil},
+		{"a bundle holds its configuration and not its state", Observed{NotCollected: true, State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}}}, checks.Inconclusive, nil},
 		{"all is well", Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{jail("asterisk", "/a")}}}, checks.Pass, nil},
 		{"a ban closes UDP alone", Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{jail("asterisk", "/a", open("tcp/5060", "tcp/5061")...)}}},
 			checks.Warn, []string{"A ban of jail asterisk leaves tcp/5060, tcp/5061 open"}},

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,6 +31,31 @@ func TestWhetherThePBXIsOpenWhereItMustBe(t *testing.T) {
 			r := p.Look(t, Check(), checks.Inputs{})
 			if tt.status != "" && r.Status != tt.status || tt.status == "" && r.Status == checks.Pass || !strings.Contains(r.Summary, tt.says) {
 				t.Errorf("%s: %q, findings %+v", r.Status, r.Summary, r.Findings)
+			}
+		})
+	}
+}
+
+// What the rules that were read accept, others may drop; what they drop stays
+// dropped.
+func TestAFirewallThatWasReadInPart(t *testing.T) {
+	const cut = "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n"
+	for _, tt := range []struct {
+		name   string
+		prints map[string]string
+		status checks.Status
+		says   string
+	}{
+		{"the listing is cut off", map[string]string{"iptables-nft-save -c": cut}, checks.Inconclusive, "ends before COMMIT"},
+		{"a table of nft was not listed", map[string]string{"iptables-nft-save -c": cut + "COMMIT\n", "nft -j list tables": `{"nftables": [{"table": {"family": "inet", "name": "guard"}}]}`}, checks.Inconclusive, "table inet guard is loaded"},
+		{"only IPv6 is cut off", map[string]string{"iptables-nft-save -c": cut + "COMMIT\n", "ip6tables-nft-save -c": cut}, checks.Pass, ""},
+		{"what is closed is closed", map[string]string{"iptables-nft-save -c": cut + "-A INPUT -j DROP\nCOMMIT\n", "nft -j list tables": `{"nftables": [{"table": {"family": "inet", "name": "guard"}}]}`}, checks.Warn, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &pbxtest.PBX{Prints: map[string]string{"ip -j route show table all": routes, "nft -j list tables": `{"nftables": []}`}, Files: map[string]string{}}
+			maps.Copy(p.Prints, tt.prints)
+			if r := p.Look(t, Check(), checks.Inputs{}); r.Status != tt.status || !strings.Contains(r.Reason, tt.says) {
+				t.Errorf("%s: %q, %q, findings %+v", r.Status, r.Summary, r.Reason, r.Findings)
 			}
 		})
 	}

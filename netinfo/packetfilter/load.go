@@ -125,7 +125,7 @@ func (l *loader) oddTables(tables []nftTable) {
 	for _, t := range tables {
 		part, ok := onlyTable(out, t)
 		if !ok {
-			l.miss("nft", fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, strconv.QuoteToASCII(t.Name)))
+			l.miss("nft", l.unlisted(t))
 			continue
 		}
 		l.add("nft", ReadNFT(string(part), ""))

@@ -106,6 +106,14 @@ func (l *loader) ruleset() bool {
 	return false
 }
 
+// unlisted is about a table of nftables whose rules nothing listed.
+func (l *loader) unlisted(t nftTable) error {
+	if !l.sys.Live() {
+		return fmt.Errorf("table %s %s is loaded and its rules are not in the bundle: save what \"nft -a -j list ruleset\" prints", t.Family, t.Name)
+	}
+	return fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, t.Name)
+}
+
 // complete asks whether what was read is all there is. On a machine, a program
 // that is not there has no rules that it could list; in a bundle, what nobody
 // collected may hold any.
