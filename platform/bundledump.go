@@ -57,7 +57,7 @@ func findDumps(files fs.FS) dumps {
 }
 
 func searchDumps(files fs.FS) dumps {
-	found, searched := dumps{}, 0
+	found, searched, left := dumps{}, 0, int64(bundleLimit)
 	look := func(name string) {
 		if searched++; searched > maxSearched || isMachineFile(name) || rightlyNamed.MatchString(name) {
 			return
@@ -68,12 +68,12 @@ func searchDumps(files fs.FS) dumps {
 		}
 		defer f.Close()
 		head := make([]byte, dumpHead)
-		n, err := io.ReadFull(f, head)
+		n, _ := io.ReadFull(f, head) // a shorter file is all there
 		if head = head[:n]; !isDump(head) {
 			return
 		}
-		rest, rerr := io.ReadAll(io.LimitReader(f, maxDump))
-		if err == nil && rerr != nil || len(rest) == maxDump {
+		rest, rerr := io.ReadAll(io.LimitReader(f, min(maxDump, left)))
+		if left -= int64(len(rest)); rerr != nil || len(rest) == maxDump || left <= 0 {
 			return
 		}
 		found.add(name, slices.Concat(head, rest))

@@ -249,7 +249,21 @@ func (d *destination) check() error {
 	if errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("its directory is not writable: %w", err)
 	}
+	if err == nil && !d.none && !d.replaceable() {
+		return fmt.Errorf("it belongs to another user: %w", unix.EPERM)
+	}
 	return err
+}
+
+// replaceable reports whether the old file may be: in a sticky directory, such
+// as /tmp, only by its owner, the directory's, or root.
+func (d *destination) replaceable() bool {
+	var dir unix.Stat_t
+	if err := unix.Fstat(d.dir, &dir); err != nil {
+		return false
+	}
+	me := os.Geteuid()
+	return me == 0 || dir.Mode&unix.S_ISVTX == 0 || int(d.old.Uid) == me || int(dir.Uid) == me
 }
 
 // open opens what output is written to, not replaced.
