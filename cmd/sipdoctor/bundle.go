@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/secrets"
 )
 
 var (
@@ -69,7 +71,7 @@ func plainNames() []string {
 
 // Clean cleans one file. It returns nil for one that must stay out.
 func (c *cleaner) Clean(name string, data []byte) []byte {
-	data = withoutSecrets(name, data)
+	data = secrets.Remove(name, data)
 	if !c.redact {
 		return data
 	}
@@ -247,4 +249,17 @@ func (m *addressMasker) mask(a netip.Addr) netip.Addr {
 	}
 	out, _ := netip.AddrFromSlice(bits)
 	return out.WithZone(a.Zone())
+}
+
+// isBinary reports the kinds of files that a PBX's bundle holds and that are no
+// text: a database, its journal, a time zone. Everything else is treated as
+// text, whatever bytes are in it: a log with a hole in it after a crash, a
+// comment in Latin-1.
+func isBinary(b []byte) bool {
+	for _, magic := range []string{"SQLite format 3\x00", "\x37\x7f\x06\x82", "\x37\x7f\x06\x83", "TZif"} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return true
+		}
+	}
+	return false
 }

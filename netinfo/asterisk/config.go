@@ -135,11 +135,11 @@ func (p *configReader) file(name string, b []byte, cur *Section, depth int) {
 	if p.opened++; p.opened > maxConfigFiles {
 		return
 	}
-	comments := commentStripper{}
+	comments := Comments{}
 	number := 0
 	for raw := range strings.Lines(string(b)) {
 		number++
-		line := comments.strip(strings.TrimRight(raw, "\r\n"))
+		line := comments.Strip(strings.TrimRight(raw, "\r\n"))
 		if number == 1 {
 			line = strings.TrimPrefix(line, "\ufeff")
 		}
@@ -306,11 +306,13 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 	}
 }
 
-// commentStripper takes comments out of a file's lines, one after the other:
-// ";" to the end of the line, ";-- … --;" over lines and nested, "\;" is none.
-type commentStripper struct{ depth int }
+// Comments takes comments out of a file's lines, one after the other: ";" to
+// the end of the line, ";-- … --;" over lines and nested, "\;" is none. The zero
+// value is ready for the first line of a file.
+type Comments struct{ depth int }
 
-func (c *commentStripper) strip(line string) string {
+// Strip returns a line without its comments and the white space around it.
+func (c *Comments) Strip(line string) string {
 	if c.depth == 0 && !strings.Contains(line, ";") {
 		return strings.TrimSpace(line)
 	}
@@ -341,7 +343,7 @@ func (c *commentStripper) strip(line string) string {
 	return strings.TrimSpace(kept.String())
 }
 
-func (c *commentStripper) keep(b *strings.Builder, s string) {
+func (c *Comments) keep(b *strings.Builder, s string) {
 	if c.depth == 0 {
 		b.WriteString(s)
 	}
