@@ -44,7 +44,7 @@ func isSecret(name string) bool {
 // harmless are options of Asterisk whose values stay whatever they are: what
 // the checks read, and what says who talks to whom and how. Their order is that
 // of the files they stand in.
-const harmless = `
+var harmless = wordSet(`
 type protocol bind transport external_signaling_address external_media_address external_signaling_port local_net domain
 tos cos allow_reload method verify_client verify_server cipher cert_file ca_list_file priv_key_file
 aors context disallow allow direct_media rtp_symmetric force_rport rewrite_contact dtmf_mode from_user from_domain mailboxes
@@ -62,9 +62,24 @@ enabled webenabled read write writetimeout displayconnects allowmultiplelogin ti
 dateformat appendhostname queue_log event_log rotatestrategy use_callids
 astetcdir astmoddir astvarlibdir astdbdir astkeydir astdatadir astagidir astspooldir astrundir astlogdir astsbindir
 dsn driver pooling pre-connect max_connections dbname hostname failregex include
-`
+`)
 
 // allowed reports whether an option is one of those whose value stays.
 func allowed(name string) bool {
-	return slices.Contains(strings.Fields(harmless), strings.ToLower(name))
+	return harmless[strings.ToLower(name)]
+}
+
+// IsKeyword reports whether a word is one of the vocabulary of configuration
+// files: it gives nobody away, and files cannot be read without it.
+func IsKeyword(word string) bool {
+	word = strings.ToLower(word)
+	return allowed(word) || switches[word]
+}
+
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		set[w] = true
+	}
+	return set
 }

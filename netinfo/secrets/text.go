@@ -40,7 +40,7 @@ func expr(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 var patterns = []pattern{
 	// An option on a line of its own, also one that is commented out: all of
 	// the line, for a password may hold blanks.
-	{re: expr(`(?i)^[;#/* \t]*(?:export[ \t]+)?\$?` + secretName + `[ \t]*(?:=>?|:)[ \t]*([^\s"'\[{][^\r\n]*)`), hints: keyHints, assigned: true},
+	{re: expr(`(?i)^[;#/* \t]*(?:export[ \t]+)?\$?` + secretName + `[ \t]*(?:=>?|:)[ \t]*([^\s"'\[{>][^\r\n]*)`), hints: keyHints, assigned: true},
 	// One among others.
 	{re: expr(`(?i)(?:^|[\[,({ \t"'&?;<\\|/$@])-*` + secretName + `(?:\\?["'])?\]?[ \t]*(?:=>?|:)[ \t]*` + quotedOrBare), hints: keyHints, assigned: true},
 	// A pair of a list, as Python prints them, and as arguments are given.
@@ -62,7 +62,7 @@ var patterns = []pattern{
 	{re: expr(`(?i)\b(?:basic|bearer)[ \t]+([A-Za-z0-9+/=._~-]{6,})`), hints: []string{"basic", "bearer"}},
 	// Answers to challenges: a weak password can be guessed from them.
 	{re: expr(`\b(?:ReceivedHash|ExpectedResponse|Response|ReceivedChallenge|Challenge)=\\?"([^"\\\r\n]*)`), hints: []string{`challenge=`, `response=`, `receivedhash=`}, zeros: true},
-	{re: expr(`(?i)\b(?:c?nonce|nextnonce|response|rspauth|opaque|auts)[ \t]*=[ \t]*(?:\\?"([^"\\\r\n]*)|([0-9a-f]{8,}))`), hints: []string{"nonce", "response=", "response =", "rspauth", "opaque", "auts"}},
+	{re: expr(`\b(?:c?nonce|nextnonce|Nonce|response|rspauth|opaque|auts)[ \t]*=[ \t]*(?:\\?"([^"\\\r\n]*)|([0-9a-f]{8,}))`), hints: []string{"nonce", "response=", "response =", "rspauth", "opaque", "auts"}},
 	{re: expr(`\b(?:inline:|ice-pwd:)([A-Za-z0-9+/=]+)`), hints: []string{"inline:", "ice-pwd:"}},
 
 	// What Asterisk's log tells of the dialplan and of keys pressed.

@@ -3,18 +3,17 @@ package secrets
 import (
 	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 )
 
 // switches are words that a value may consist of without being a secret.
-const switches = `
+var switches = wordSet(`
 yes no on off true false none all any auto default never always force dynamic user friend peer
 udp tcp tls ws wss sip sips iax2 http https rfc2833 rfc4733 rfc3581 inband info auto_info userpass md5 digest plain
 ulaw alaw g722 g729 g726 gsm opus vp8 h264 slin speex ilbc
 accept drop reject return deny permit allow ban warn warning error notice debug verbose security critical
 systemd polling pyinotify gamin utf-8 ascii ssh sshd nftables iptables port-unreachable
-`
+`)
 
 var (
 	// Seven digits are 115 days in seconds and 9 MB: longer ones are no setting.
@@ -43,7 +42,7 @@ func isPlainItem(s string) bool {
 	if s == "" || number.MatchString(s) || span.MatchString(s) || filePath.MatchString(s) || siteName.MatchString(s) || hostName.MatchString(s) || reference.MatchString(s) {
 		return true
 	}
-	return slices.Contains(strings.Fields(switches), strings.ToLower(s)) || isAddress(s)
+	return switches[strings.ToLower(s)] || isAddress(s)
 }
 
 // isSwitch reports whether a value is a switch or a number too small for a PIN:

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/secrets"
 )
 
 // Redact returns a copy of r without addresses, hardware addresses, names of
@@ -59,6 +60,17 @@ func treeOf(r *checks.Report) (any, error) {
 type place struct {
 	parent, key string
 	observed    bool // inside the raw observation of a check
+	remark      bool // what somebody noted beside a rule or a ban
+}
+
+// remarkLayers are those whose reasons are comments of an administrator; the
+// others' are lines of a log.
+var remarkLayers = map[string]bool{"csf": true, "ufw": true, "firewalld": true, "iptables": true, "nftables": true, "ipset": true, "hosts.deny": true, "sshguard": true, "route": true}
+
+// isRemark reports whether a key of a ban holds what its administrator noted.
+func isRemark(ban map[string]any, key string) bool {
+	layer, _ := ban["layer"].(string)
+	return key == "reasons" && remarkLayers[layer] || key == "comment"
 }
 
 // walk replaces every string below tree, in a fixed order. Map keys are data
@@ -73,7 +85,7 @@ func walk(tree any, at place, f func(place, string) string) any {
 		}
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(t)) {
-			sub := place{parent: at.key, key: k, observed: at.observed || k == "observed"}
+			sub := place{parent: at.key, key: k, observed: at.observed || k == "observed", remark: isRemark(t, k)}
 			v := walk(t[k], sub, f)
 			// Only what is written like a host or an address can be data in a
 			// key; the others are field names.
@@ -143,7 +155,17 @@ func (red *redactor) collect(at place, s string) {
 		}
 		return
 	}
+	s = cleaned(at, s)
 	matchAll(s, red.met)
+	for _, m := range comment.FindAllStringSubmatch(s, -1) {
+		red.met(kindComment, strings.TrimSpace(m[1]+m[2]))
+	}
+	for _, m := range caller.FindAllStringSubmatch(s, -1) {
+		red.met(kindUser, m[1])
+	}
+	if at.remark && !proseKeys[at.key] {
+		red.met(kindComment, strings.TrimSpace(s))
+	}
 	if at.key == "hostname" || at.parent == "inputs" && nameKeys[at.key] || at.parent == "router" && at.key == "name" {
 		red.collectName(hostPart(s))
 	}
@@ -170,7 +192,7 @@ func (red *redactor) assign() {
 	for _, o := range red.order {
 		k := red.kinds[o]
 		// A user called "al" is too short to be searched for everywhere.
-		if k == kindName || k == kindUser && len(o) >= 4 {
+		if k == kindName || k == kindComment || k == kindUser && len(o) >= 4 {
 			words = append(words, o)
 		}
 		red.stand[o] = "redacted" // for names that every stand-in would contain, such as "host"
@@ -189,7 +211,7 @@ func (red *redactor) assign() {
 // mistaken for.
 func (red *redactor) reveals(k kind, standIn string) bool {
 	for _, o := range red.order {
-		if red.kinds[o].word() == k.word() && strings.Contains(standIn, o) {
+		if red.kinds[o].word() == k.word() && (strings.Contains(standIn, o) || !k.word() && strings.Contains(dotted(standIn), dotted(o))) {
 			return true
 		}
 	}
@@ -210,7 +232,16 @@ func (red *redactor) replaceAt(at place, s string) string {
 		// The trace of an internal error names files of whoever built it.
 		s, _, _ = strings.Cut(s, "\ngoroutine ")
 	}
-	return red.replace(s)
+	return red.replace(cleaned(at, s))
+}
+
+// cleaned takes secrets and certificates out of what others wrote. Words of this
+// program hold none.
+func cleaned(at place, s string) string {
+	if proseKeys[at.key] && at.key != "rule" {
+		return s
+	}
+	return string(secrets.Text([]byte(pem.ReplaceAllString(s, secrets.Removed))))
 }
 
 func (red *redactor) replace(s string) string {
@@ -225,15 +256,18 @@ func (red *redactor) replace(s string) string {
 func blob(at place, s string) (text string, ok bool) {
 	// Words of 20 letters and more that happen to be base64 do not occur in
 	// observations; 20 characters hold 15 bytes, less than any SIP start line.
-	if !at.observed || at.key == "blob" || at.key == "map key" || len(s) < 20 && !blobKeys[at.key] || s == "" {
+	if at.key == "blob" || at.key == "map key" || len(s) < 20 && !(at.observed && blobKeys[at.key]) || s == "" {
 		return "", false
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil || hexRun.FindString(s) == s {
 		return "", false
 	}
+	text = string(b)
 	if !utf8.Valid(b) || bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' && r != '\t' }) {
-		return "", true
+		text = ""
 	}
-	return string(b), true
+	// Elsewhere than in an observation it may be a long word, unless it holds
+	// text or a certificate, which begins with a sequence of two length bytes.
+	return text, at.observed || text != "" || bytes.HasPrefix(b, []byte{0x30, 0x82})
 }

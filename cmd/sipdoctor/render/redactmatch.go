@@ -35,6 +35,8 @@ var (
 		`|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b` +
 		`|[0-9A-Fa-f]*(?::[0-9A-Fa-f]*){2,}(?:(?:\.[0-9]{1,3}){3})?` +
 		`|[0-9]{1,3}(?:\.[0-9]{1,3}){3}` +
+		`|[0-9]{1,3}(?:-[0-9]{1,3}){3}|[0-9]{1,3}(?:_[0-9]{1,3}){3}` +
+		`|(?:[0-9A-Fa-f]\.){8,}(?i:ip6\.arpa)` +
 		`|\b[0-9A-Fa-f]{12,}\b`)
 
 	hexRun  = regexp.MustCompile(`[0-9A-Fa-f]{12,}`)
@@ -42,6 +44,11 @@ var (
 	sipUser = regexp.MustCompile(`(?i)\b(?:sips?:|tel:|username=")([^@\s<>;"]+)[@;>"]`)
 	shown   = regexp.MustCompile(`"([^"\r\n]+)"\s*<\s*(?i:sips?|tel):`)
 	home    = regexp.MustCompile(`(?:/home/|/Users/|\\Users\\)([^/\\\s"]+)`)
+	// A rule's comment and a log's prefix, in any of the ways they are written.
+	comment = regexp.MustCompile(`(?:--comment|--log-prefix|--nflog-prefix|\bcomment|\blog prefix|"comment":)[ =]*\\*"((?:[^"\\]|\\[^"])+)\\*"|--comment[ =]+([^\s"-]\S*)`)
+	caller  = regexp.MustCompile(`(?i)\b(?:callerid|fullname|cid_name)[ \t]*=>?[ \t]*"?([^"<\r\n]*[^"<\s])`)
+	service = regexp.MustCompile(`(?i)(?:_[a-z0-9-]+\.)+`)
+	pem     = regexp.MustCompile(`(?s)-----BEGIN [^-]*-----.*?(?:-----END [^-]*-----|\z)`)
 	domain  = regexp.MustCompile(`(?i)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,24}\b`)
 )
 
@@ -75,11 +82,20 @@ func replaceOne(m string, with func(kind, string) string) string {
 	case macLike(m):
 		return with(kindMAC, m)
 	}
+	if strings.HasSuffix(strings.ToLower(m), ".arpa") {
+		return with(kindReverse, m)
+	}
 	if a, ok := address(m); ok {
 		if !revealing(a) {
 			return m
 		}
 		return with(kindOf(a), m)
+	}
+	if a, ok := address(dotted(m)); ok { // in the name of a provider's customer, or of a set
+		if !revealing(a) {
+			return m
+		}
+		return with(kindDashed, m)
 	}
 	if t := strings.Trim(m, ":"); t != m || strings.ContainsAny(m, ":.") {
 		return replaceParts(m, with)
@@ -143,6 +159,10 @@ func address(s string) (netip.Addr, bool) {
 	return netip.AddrFrom4(b), true
 }
 
+// dotted writes an IPv4 address with dots that was written with dashes or
+// underscores.
+func dotted(s string) string { return strings.NewReplacer("-", ".", "_", ".").Replace(s) }
+
 func isAddress(s string) bool { _, ok := address(s); return ok }
 
 // revealing reports whether an address says anything about anybody: loopback,
@@ -165,6 +185,8 @@ func hostPart(s string) string {
 // domainNames lists what in s is written like a domain name and is no file.
 func domainNames(s string) []string {
 	var out []string
+	// The labels of a service, _sip._udp., are no part of the name.
+	s = strings.ReplaceAll(service.ReplaceAllString(s, " "), "_", " ")
 	for _, m := range domain.FindAllStringIndex(s, -1) {
 		name := s[m[0]:m[1]]
 		before := s[:m[0]]
@@ -215,5 +237,5 @@ func wordByte(s string, i int) bool {
 		return false
 	}
 	c := s[i] | 0x20
-	return c >= 'a' && c <= 'z' || s[i] >= '0' && s[i] <= '9' || s[i] == '_'
+	return c >= 'a' && c <= 'z' || s[i] >= '0' && s[i] <= '9'
 }

@@ -12,10 +12,13 @@ type kind int
 const (
 	kindName kind = iota
 	kindUser
+	kindComment
 	kindMAC
 	kindFingerprint
 	kindToken
 	kindHex
+	kindDashed   // an IPv4 address written with dashes
+	kindReverse  // the name of an IPv6 address in the DNS
 	kindPrivate4 // RFC 1918
 	kindShared4  // 100.64.0.0/10, a carrier's own (RFC 6598)
 	kindLinkLocal4
@@ -26,7 +29,7 @@ const (
 )
 
 // word reports whether originals of this kind are words, not numbers.
-func (k kind) word() bool { return k == kindName || k == kindUser }
+func (k kind) word() bool { return k == kindName || k == kindUser || k == kindComment }
 
 // kindOf keeps what a judge asks of an address: its family, and whether it is
 // private, a carrier's, link-local or public.
@@ -59,6 +62,12 @@ func (k kind) standIn(n int, original string) string {
 		return fmt.Sprintf("host-%d.invalid", n)
 	case kindUser:
 		return fmt.Sprintf("user-%d", n)
+	case kindComment:
+		return fmt.Sprintf("comment-%d", n)
+	case kindDashed:
+		return strings.ReplaceAll(publicStandIn(hi, lo), ".", strings.Trim(original, "0123456789")[:1])
+	case kindReverse:
+		return fmt.Sprintf("host-reverse-%d.invalid", n)
 	case kindMAC:
 		return fmt.Sprintf("02:00:00:00:%02x:%02x", n>>8&0xff, n&0xff)
 	case kindFingerprint:
