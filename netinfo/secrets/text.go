@@ -45,7 +45,7 @@ var patterns = []pattern{
 	{re: expr(`(?i)(?:^|[\[,({ \t"'&?;<\\|/$@])-*` + secretName + `(?:\\?["'])?\]?[ \t]*(?:=>?|:)[ \t]*` + quotedOrBare), hints: keyHints, assigned: true},
 	// A pair of a list, as Python prints them, and as arguments are given.
 	{re: expr(`(?i)["']` + secretName + `["']\s*,\s*(?:'([^'\r\n]*)'|"([^"\r\n]*)")\s*[\])]`), hints: keyHints, assigned: true},
-	{re: expr(`(?i)^[;# \t]*register[ \t]*=>?[ \t]*(?:\w+://)?[^:#\n]*[:#]([^\n]*)@[^@\n]*$`), hints: []string{"register"}},
+	{re: expr(`(?i)^[;# \t]*register[ \t]*=>?[ \t]*(?:[^:#@\s]*://)?[^:#\n]*[:#]([^\n]*)@[^@\n]*$`), hints: []string{"register"}},
 	{re: expr(`(?i)^[;# \t]*auth[ \t]*=>?[ \t]*[^:#@\n]*[:#]([^\n]*)@[^@\n]*$`), hints: []string{"auth"}},
 
 	// Secrets in addresses.
