@@ -22,6 +22,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
@@ -75,6 +76,9 @@ func found(out []byte, texts []string) (list []string) {
 		}
 	}
 	for _, text := range texts {
+		if !bytes.Contains(all, []byte(strings.ToLower(text))) {
+			continue
+		}
 		at := regexp.MustCompile(`(?:^|[^0-9a-z])` + regexp.QuoteMeta(strings.ToLower(text)) + `(?:$|[^0-9a-z])`).FindIndex(all)
 		if at != nil {
 			list = append(list, fmt.Sprintf("%s in %q", text, all[max(0, at[0]-60):min(len(all), at[1]+60)]))
@@ -121,9 +125,12 @@ func TestRedactedReportsOfEveryOffice(t *testing.T) {
 					hidden = append(hidden, addressForms(a)...)
 				}
 				hidden = append(hidden, plantInReport(t, r, addresses[0])...)
+				if r, err = render.Redact(r); err != nil {
+					t.Fatal(err)
+				}
 				for _, format := range formats() {
 					var b bytes.Buffer
-					show := reporting{format: format, redact: true, color: "never", verbose: true}
+					show := reporting{format: format, color: "never", verbose: true}
 					if err := show.show(streams{Out: &b}, r); err != nil {
 						t.Fatal(err)
 					}
