@@ -31,13 +31,16 @@ whether the firewall opens the SIP and RTP ports, whether fail2ban watches what
 Asterisk writes, and what the kernel does with SIP. Nothing is changed.
 
 With --collect it writes a support bundle: everything it looked at, without
-passwords; with --redact, addresses and names of hosts are stand-ins, those of
-one network in one network, and databases and what logs tell of calls are left
-out; extensions keep their numbers. Files that a link or an #include leads to
-outside the directories of the PBX, and keys, are left out by name. "sipdoctor
-pbx --root FILE" gives the same answers from it, on any system. A folder made by
-hand is read as well: what iptables-save, "nft -a -j list ruleset" and "ipset
-save" print is known by its content. See "sipdoctor checks".`,
+passwords, keys, tokens and the comments of configuration files. Files that a
+link or an #include leads to outside the directories of the PBX, and keys, are
+left out by name. "sipdoctor pbx --root FILE" gives the same answers from it, on
+any system. A folder made by hand is read as well: what iptables-save, "nft -a
+-j list ruleset" and "ipset save" print is known by its content. With --redact,
+addresses, names of hosts, users, callers and mailboxes and comments on rules are
+stand-ins, and databases, certificates and what logs tell of calls are left out.
+Addresses of one network stay in one network, private ones stay private, and the
+last number of each stays; so do extensions of up to six digits, ports, times,
+and the names of jails, chains, sets and files. See "sipdoctor checks".`,
 		Example: `  sudo sipdoctor pbx
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz

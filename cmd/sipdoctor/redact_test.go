@@ -100,10 +100,7 @@ func addressesOf(t testing.TB, r *checks.Report) (list []netip.Addr, hardware []
 			list = append(list, a)
 		}
 	}
-	for _, m := range regexp.MustCompile(`\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b`).FindAllString(string(raw), -1) {
-		hardware = append(hardware, m)
-	}
-	return list, hardware
+	return list, regexp.MustCompile(`\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b`).FindAllString(string(raw), -1)
 }
 
 // A report of every office of the lab, in every format: none of the addresses

@@ -136,14 +136,17 @@ func command(text string) string {
 }
 
 // actionAnswer cleans what the server says of a property of an action: a pair of
-// a code and a value, in JSON, or its client's text.
+// a code and a value, in JSON. Anything else is a complaint.
 func actionAnswer(property string, data []byte) []byte {
 	value := func(text string) string {
 		return string(eachLine([]byte(text), func(line string) string { return answerValue(property, line) }))
 	}
 	var pair []any
 	if json.Unmarshal(data, &pair) != nil || len(pair) != 2 {
-		return []byte(value(string(data)))
+		if isSecret(property) {
+			return eachLine(data, func(string) string { return Removed })
+		}
+		return data
 	}
 	text, ok := pair[1].(string)
 	if !ok || value(text) == text {

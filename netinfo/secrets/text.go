@@ -65,10 +65,15 @@ var patterns = []pattern{
 	{re: expr(`\b(?:c?nonce|nextnonce|Nonce|response|rspauth|opaque|auts)[ \t]*=[ \t]*(?:\\?"([^"\\\r\n]*)|([0-9a-f]{8,}))`), hints: []string{"nonce", "response=", "response =", "rspauth", "opaque", "auts"}},
 	{re: expr(`\b(?:inline:|ice-pwd:)([A-Za-z0-9+/=]+)`), hints: []string{"inline:", "ice-pwd:"}},
 
+	{re: expr(`(?i)["' ]key=([^&\s"'<>\\\[]+)`), hints: []string{"key="}},
+	// fail2ban's log quotes the commands that it could not run.
+	{re: expr(`-- exec: .*`), hints: []string{"-- exec: "}, rewrite: func(m string) string { return "-- exec: " + command(strings.TrimPrefix(m, "-- exec: ")) }},
+
 	// What Asterisk's log tells of the dialplan and of keys pressed.
 	{re: expr(`Executing \[[^\]\n]*\][^\n(]*\(([^\n]*)\)`), hints: []string{"executing ["}},
 	{re: expr(`AGI (?:Tx >>|Rx <<)[ \t]*([^\r\n]+)`), hints: []string{"agi tx", "agi rx"}},
 	{re: expr(`(?i)setting (?:global )?variable '?\w+'? to '?([^'\r\n]*)`), hints: []string{"variable"}},
+	{re: expr(`^Signal[ \t]*=[ \t]*([0-9A-D*#]+)`), hints: []string{"signal"}},
 	{re: expr(`\bDTMF[^'\n]*'([0-9A-D*#]+)'`), hints: []string{"dtmf"}},
 	{re: expr(`(?i)(?:password|passcode|pin|secret)(?: is| was)?:? '([^'\r\n]+)'`), hints: []string{"password '", "password: '", "passcode", "pin '", "pin: '", "secret '", "secret: '", " is '", " was '"}},
 
