@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -74,5 +77,44 @@ func TestReadersFindTheSameWithoutTheSecrets(t *testing.T) {
 	}
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(look(file), "\n")); diff != "" {
 		t.Errorf("the bundle says something else (-server +bundle)\n%s", diff)
+	}
+}
+
+// Servers that were recorded say the same from a bundle of them.
+func TestRecordedServersSayTheSameFromABundle(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join("..", "..", "netinfo", "*", "testdata", "*", "etc"))
+	if err != nil || len(dirs) < 3 {
+		t.Fatalf("%d servers, %v", len(dirs), err)
+	}
+	if tree := os.Getenv("SIPDOCTOR_SERVER"); tree != "" {
+		dirs = append(dirs, filepath.Join(tree, "etc"))
+	}
+	for _, etc := range dirs {
+		server, err := platform.OpenBundle(filepath.Dir(etc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		look := func(s platform.System) string {
+			state, notes := asterisk.Read(t.Context(), s)
+			raw, err := json.MarshalIndent([]any{state, notes, fail2ban.Read(t.Context(), s, fail2ban.Options{}).Jails}, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(raw) + lookAt(t, s, "198.51.100.7", "192.0.2.50")
+		}
+		c := platform.Collect(server, "1.2.3")
+		want := look(c)
+		var b bytes.Buffer
+		name := filepath.Join(t.TempDir(), "bundle.tar.gz")
+		if err := errors.Join(c.Write(&b, false, newCleaner(false)), os.WriteFile(name, b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := platform.OpenBundle(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(look(bundle), "\n")); diff != "" {
+			t.Errorf("%s: the bundle says something else (-server +bundle)\n%s", etc, diff)
+		}
 	}
 }
