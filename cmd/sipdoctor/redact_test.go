@@ -29,7 +29,7 @@ import (
 // Names of a customer, of whom nothing may be seen.
 var customer = []string{
 	"sip.provider.example", "provider", "pbx7.customer.example", "customer.example", "Jane Doe", "janedoe", "jane.doe@mail.customer.example",
-	"Kreuzberg", "+4930123456789", "Guestnet", "4c:5e:0c:11:22:33",
+	"Kreuzberg", "Wedding", "+4930123456789", "Guestnet", "4c:5e:0c:11:22:33",
 }
 
 // addressForms are the ways in which an address is written.
@@ -161,7 +161,7 @@ func plantInReport(t testing.TB, r *checks.Report, a netip.Addr) []string {
 	observed := map[string]any{
 		"quotes": quotes, "raw": base64.StdEncoding.EncodeToString([]byte("INVITE sip:janedoe@sip.provider.example SIP/2.0\r\nVia: SIP/2.0/UDP " + a.String() + "\r\n")),
 		"certificate": base64.StdEncoding.EncodeToString(block.Bytes), "sip.provider.example": 1,
-		"blocks": []any{map[string]any{"layer": "csf", "reasons": []string{"branch office Kreuzberg"}}},
+		"blocks": []any{map[string]any{"layer": "csf", "reasons": []string{"depot Wedding"}}},
 	}
 	raw, err := json.Marshal(observed)
 	if err != nil {
@@ -173,7 +173,7 @@ func plantInReport(t testing.TB, r *checks.Report, a netip.Addr) []string {
 	}
 	r.Results = append(r.Results, checks.Result{
 		Check: "planted", Status: checks.Warn, Summary: "it says " + strings.Join(quotes[:9], ", "), Observed: raw, Facts: observed,
-		Findings: []checks.Finding{{ID: "planted.quotes", Severity: checks.Warning, Title: "The rule says branch office Kreuzberg", Evidence: evidence}},
+		Findings: []checks.Finding{{ID: "planted.quotes", Severity: checks.Warning, Title: "The rule says depot Wedding", Evidence: evidence}},
 	})
 	hidden := append(addressForms(a), addressForms(six)...)
 	for _, name := range customer {
@@ -223,7 +223,7 @@ external_media_address=pbx7.customer.example
 4c:5e:0c:11:22:33 4C-5E-0C-11-22-33 4c5e.0c11.2233
 ` + certificateOf(t, "pbx7.customer.example", addresses[1])
 	p.Files["/etc/csf/csf.conf"] = "TESTING = \"0\"\n"
-	p.Files["/etc/csf/csf.allow"] = "tcp|in|d=5060|s=" + lab.WANAddr + " # branch office Kreuzberg\n"
+	p.Files["/etc/csf/csf.allow"] = "tcp|in|d=5060|s=" + lab.WANAddr + " # branch office Kreuzberg, depot Wedding\n"
 	p.Files["/etc/ufw/user.rules"] = "### tuple ### allow udp 5060 0.0.0.0/0 any " + lab.WANAddr + " in comment=" + hex.EncodeToString([]byte("office Kreuzberg")) + "\n"
 	p.Files["/etc/firewalld/zones/x.xml"] = "<zone><short>Kreuzberg</short><description>Jane Doe</description><source address=\"" + lab.WANAddr + "\"/></zone>\n"
 	p.Prints["ip -j neigh show "+lab.RouterAddr] = `[{"dst":"` + lab.RouterAddr + `","lladdr":"4c:5e:0c:11:22:33"}]`
