@@ -128,7 +128,7 @@ func TestRedactedReportsOfEveryOffice(t *testing.T) {
 				for _, format := range formats() {
 					var b bytes.Buffer
 					show := reporting{format: format, color: "never", verbose: true}
-					if err := show.show(streams{Out: &b}, r); err != nil {
+					if err := show.show(t.Context(), streams{Out: &b}, r); err != nil {
 						t.Fatal(err)
 					}
 					for _, left := range found(b.Bytes(), hidden) {
