@@ -34,16 +34,7 @@ const maxSocketFile = 16 << 20
 // strangers can arrive. Programs are named where ss tells them. The notes say
 // what was not read.
 func ReadSockets(ctx context.Context, sys platform.System) (list []Socket, notes []string) {
-	files := 0
-	for _, name := range []string{"udp", "udp6", "tcp", "tcp6"} {
-		b, err := platform.ReadSystemFile(sys, "/proc/net/"+name, maxSocketFile)
-		if err == nil {
-			list = append(list, parseProcSockets(strings.TrimSuffix(name, "6"), b)...)
-			files++
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			notes = append(notes, err.Error())
-		}
-	}
+	list, files, notes := readProcSockets(sys)
 	for _, protocol := range []string{"udp", "tcp"} {
 		out, err := sys.Run(ctx, "ss", "-Hln"+protocol[:1]+"p")
 		if err != nil {
@@ -55,6 +46,29 @@ func ReadSockets(ctx context.Context, sys platform.System) (list []Socket, notes
 		list = mergeSockets(list, parseSS(protocol, out), files == 0)
 	}
 	return list, notes
+}
+
+// ListeningSockets is ReadSockets without the programs' names: it starts no
+// program, so that a confined process can ask again. On a system without
+// /proc/net the list is empty.
+func ListeningSockets(sys platform.System) []Socket {
+	list, _, _ := readProcSockets(sys)
+	return list
+}
+
+// readProcSockets reads what there is of the kernel's socket lists; files is
+// how many of them.
+func readProcSockets(sys platform.System) (list []Socket, files int, notes []string) {
+	for _, name := range []string{"udp", "udp6", "tcp", "tcp6"} {
+		b, err := platform.ReadSystemFile(sys, "/proc/net/"+name, maxSocketFile)
+		if err == nil {
+			list = append(list, parseProcSockets(strings.TrimSuffix(name, "6"), b)...)
+			files++
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			notes = append(notes, err.Error())
+		}
+	}
+	return list, files, notes
 }
 
 // The states of sockets in /proc/net that count: an unconnected UDP socket and

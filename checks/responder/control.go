@@ -76,15 +76,9 @@ func (s *Server) info(c *conversation) session.Info {
 	p := &s.ports
 	i := session.Info{
 		Protocol: session.Protocol, Tool: s.cfg.Tool, ID: c.id, Secret: c.secret, Seen: c.seen,
-		SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS, PlainUDP: p.plainUDP, PlainTCP: p.plainTCP,
-		RTPRange: s.rtp.rtpText(), RTPBlock: s.rtp.block(c.reachedAt()), Busy: p.busy, ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
+		RTPRange: s.rtp.rtpText(), RTPBlock: s.rtp.block(c.reachedAt()), ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
 	}
-	if p.stun != 0 {
-		i.STUN = []int{p.stun}
-		if p.stunAlt != 0 {
-			i.STUN = append(i.STUN, p.stunAlt)
-		}
-	}
+	s.describe(&i, c.reachedAt(), time.Now())
 	// An address behind a 1:1 NAT is no use to the client: only when ours and
 	// the one it dialled are the same is the second one known to be right too.
 	if c.dialled == c.reached {

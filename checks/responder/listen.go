@@ -9,7 +9,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -17,13 +19,12 @@ import (
 type ports struct {
 	addrs []netip.Addr // as listened at; unspecified ones stand for all of their family
 
-	control            int
-	sipUDP, sipTCP     []int
-	sipTLS             []int
-	plainUDP, plainTCP []int
-	stun, stunAlt      int // 0: not served
-	rtp                int // 0: not served
-	busy               []string
+	held    []endpoint
+	refused []refusal
+
+	control       int
+	stun, stunAlt int // 0: not served
+	rtp           int // 0: not served
 
 	sockets []*socket
 }
@@ -43,6 +44,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	b := &binder{s: s, optional: map[netip.Addr]bool{}}
 	b.addrs(s.cfg.Listen)
 	b.bind(ctx)
+	b.nameOwners(ctx)
 	s.ports, s.tcp = b.ports, b.tcp
 	s.udp = s.ports.sockets
 	p := &s.ports
@@ -52,10 +54,10 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	s.rtp.listen(ctx, p.addrs)
 	switch {
-	case p.control == 0 && len(p.plainUDP) == 0:
+	case !p.serves(controlService, plainService):
 		b.undo()
 		return fmt.Errorf("opening the control port: %w", b.why())
-	case len(p.sipUDP)+len(p.sipTCP)+len(p.sipTLS)+len(p.plainUDP)+len(p.plainTCP) == 0:
+	case !p.serves(sipService, tlsService, plainService):
 		b.undo()
 		return fmt.Errorf("opening the probe ports: %w", b.why())
 	}
@@ -94,63 +96,65 @@ func (b *binder) bind(ctx context.Context) {
 	if c.Control.IsValid() {
 		at = []netip.Addr{c.Control.Unmap()}
 	}
-	p.control = b.tcpPort(ctx, "HTTPS control on TCP", at, c.ControlPort, control)
+	p.control = b.tcpPort(ctx, controlService, at, c.ControlPort, control)
 	number := c.ControlPort
 	if number == AnyPort && p.control != 0 {
 		number = p.control
 	}
-	p.plainUDP = some(b.udpPort(ctx, "UDP", probeSocket, number))
-	p.plainTCP = some(b.tcpPort(ctx, "TCP", p.addrs, c.PlainTCP, plain))
+	b.udpPort(ctx, plainService, number)
+	b.tcpPort(ctx, plainService, p.addrs, c.PlainTCP, plain)
 	for _, n := range c.SIPPorts {
-		p.sipUDP = append(p.sipUDP, some(b.udpPort(ctx, "SIP over UDP", probeSocket, n))...)
-		p.sipTCP = append(p.sipTCP, some(b.tcpPort(ctx, "SIP over TCP", p.addrs, n, plain))...)
+		b.udpPort(ctx, sipService, n)
+		b.tcpPort(ctx, sipService, p.addrs, n, plain)
 	}
-	p.sipTLS = some(b.tcpPort(ctx, "SIP over TLS", p.addrs, c.SIPSPort, crypt))
-	p.stun = b.udpPort(ctx, "STUN on UDP", stunSocket, c.STUNPort)
-	p.stunAlt = b.udpPort(ctx, "STUN on UDP", stunSocket, c.STUNAltPort)
+	b.tcpPort(ctx, tlsService, p.addrs, c.SIPSPort, crypt)
+	p.stun = b.udpPort(ctx, stunService, c.STUNPort)
+	p.stunAlt = b.udpPort(ctx, stunService, c.STUNAltPort)
 	if p.stun == 0 {
 		p.stun, p.stunAlt = p.stunAlt, 0
 	}
 	p.rtp = b.rtpPort(ctx, c.RTPPort)
 	if c.Metrics.IsValid() {
 		l, err := c.Net.ListenTCP(ctx, c.Metrics)
-		if b.note("metrics on TCP", c.Metrics, err) {
+		if b.note("metrics on TCP", "tcp", c.Metrics, err) {
 			b.tcp = append(b.tcp, boundTCP{l, func(ctx context.Context, s *Server, l net.Listener) error { return s.serveMetrics(ctx, l) }})
 		}
 	}
 }
 
-func some(port int) []int {
-	if port == 0 {
-		return nil
-	}
-	return []int{port}
-}
-
 // tcpPort listens at a port of the given addresses and returns its number, 0
 // when none could be had.
-func (b *binder) tcpPort(ctx context.Context, what string, at []netip.Addr, port int, serve func(context.Context, *Server, net.Listener) error) (bound int) {
+func (b *binder) tcpPort(ctx context.Context, v service, at []netip.Addr, port int, serve func(context.Context, *Server, net.Listener) error) (bound int) {
 	for _, a := range at {
 		l, err := b.s.cfg.Net.ListenTCP(ctx, where(a, port))
-		if !b.note(what, where(a, port), err) {
+		if !b.note(endpoint{service: v, transport: "tcp"}.name(), "tcp", where(a, port), err) {
 			continue
 		}
 		b.tcp = append(b.tcp, boundTCP{l, serve})
 		bound = int(addrPort(l.Addr()).Port())
 		port = bound
+		b.ports.held = append(b.ports.held, endpoint{v, "tcp", where(a, bound)})
 	}
 	return bound
 }
 
 // udpPort is tcpPort for UDP, at every address.
-func (b *binder) udpPort(ctx context.Context, what string, kind socketKind, port int) (bound int) {
+func (b *binder) udpPort(ctx context.Context, v service, port int) (bound int) {
+	kind := probeSocket
+	switch v {
+	case stunService:
+		kind = stunSocket
+	case rtpService:
+		kind = mediaSocket
+	}
 	for _, a := range b.ports.addrs {
 		conn, err := b.s.cfg.Net.OpenUDP(ctx, where(a, port))
-		if !b.note(what, where(a, port), err) {
+		if !b.note(endpoint{service: v, transport: "udp"}.name(), "udp", where(a, port), err) {
 			continue
 		}
 		bound = int(conn.LocalAddr().Port())
 		port = bound
+		b.ports.held = append(b.ports.held, endpoint{v, "udp", where(a, bound)})
 		b.ports.sockets = append(b.ports.sockets, &socket{kind: kind, conn: conn, addr: a, port: bound})
 	}
 	return bound
@@ -161,7 +165,7 @@ func (b *binder) udpPort(ctx context.Context, what string, kind socketKind, port
 // below the RTP range of every PBX.
 func (b *binder) rtpPort(ctx context.Context, want int) int {
 	if want != 0 {
-		return b.udpPort(ctx, "RTP on UDP", mediaSocket, want)
+		return b.udpPort(ctx, rtpService, want)
 	}
 	for port := 8770; port < 8800; port += 2 {
 		conn, err := b.s.cfg.Net.OpenUDP(ctx, where(b.ports.addrs[0], port))
@@ -169,9 +173,9 @@ func (b *binder) rtpPort(ctx context.Context, want int) int {
 			continue
 		}
 		_ = conn.Close()
-		return b.udpPort(ctx, "RTP on UDP", mediaSocket, port)
+		return b.udpPort(ctx, rtpService, port)
 	}
-	b.ports.busy = append(b.ports.busy, "RTP on UDP 8770-8798: in use")
+	b.ports.refused = append(b.ports.refused, refusal{"RTP on UDP", "udp", where(b.ports.addrs[0], 8770), "in use, and so are the ports up to 8798"})
 	return 0
 }
 
@@ -180,30 +184,46 @@ func where(a netip.Addr, port int) netip.AddrPort {
 }
 
 // note keeps why a port is not served; true means that it is.
-func (b *binder) note(what string, at netip.AddrPort, err error) bool {
+func (b *binder) note(what, transport string, at netip.AddrPort, err error) bool {
 	if err == nil {
 		return true
 	}
 	b.errs = append(b.errs, err)
-	if b.optional[at.Addr()] {
-		return false // this machine has no IPv6, or the IPv4 socket has both
-	}
 	text := err.Error()
 	if platform.Classify(err) == platform.ClassInUse {
-		text = "in use by another program"
+		text = inUseBy("")
+	} else if b.optional[at.Addr()] {
+		return false // this machine has no IPv6
 	}
-	place := fmt.Sprint(at.Port())
-	if !at.Addr().IsUnspecified() {
-		place = at.String()
-	}
-	b.ports.busy = append(b.ports.busy, what+" "+place+": "+text)
+	b.ports.refused = append(b.ports.refused, refusal{what, transport, at, text})
 	return false
+}
+
+// nameOwners says which program has the ports that were refused, as far as the
+// system tells.
+func (b *binder) nameOwners(ctx context.Context) {
+	if b.s.others.sys == nil {
+		return
+	}
+	list, _ := netinfo.ReadSockets(ctx, b.s.others.sys)
+	list = foreign(list, b.ports.held)
+	b.s.others.learn(list, time.Now())
+	for i := range b.ports.refused {
+		r := &b.ports.refused[i]
+		at := r.at.Addr()
+		if at.IsUnspecified() {
+			at = netip.Addr{}
+		}
+		if o, ok := netinfo.Listens(list, r.transport, at, r.at.Port()); ok && r.reason == inUseBy("") {
+			r.reason = inUseBy(o.Program)
+		}
+	}
 }
 
 // why is what Listen reports when nothing is left.
 func (b *binder) why() error {
-	if len(b.ports.busy) > 0 {
-		return errors.New(strings.Join(b.ports.busy[:min(len(b.ports.busy), 3)], "; "))
+	if busy := b.ports.lacks(netip.Addr{}, nil); len(busy) > 0 {
+		return errors.New(strings.Join(busy[:min(len(busy), 3)], "; "))
 	}
 	return errors.Join(b.errs...)
 }
@@ -275,18 +295,31 @@ func (p *ports) mediaSocket(local netip.Addr) *socket {
 	return p.find(mediaSocket, netip.AddrPortFrom(local, uint16(p.rtp)))
 }
 
+// serves reports whether any port of one of the services was bound.
+func (p *ports) serves(services ...service) bool {
+	return slices.ContainsFunc(p.held, func(e endpoint) bool { return slices.Contains(services, e.service) })
+}
+
 // Ports is what a responder serves, for people to read.
 type Ports struct {
-	Addrs              []netip.Addr // unspecified: all of the machine's
-	Control            int          // TCP
+	Addrs []netip.Addr // unspecified: all of the machine's
+	// At is what is served at each of them, in the same order; the embedded
+	// one is what is served at any of them.
+	At []PortsAt
+	PortsAt
+	RTPRange string   // UDP ports of RTP probes, "10000-65535"; empty: none
+	RTPBlock int      // how many of them are open at a time; 0: all
+	Busy     []string // what could not be had, and why
+}
+
+// PortsAt is what is served at one address.
+type PortsAt struct {
+	Control            int // TCP; 0: not here
 	SIPUDP, SIPTCP     []int
 	SIPTLS             []int
 	PlainUDP, PlainTCP []int
 	STUN               []int
-	RTP                int      // UDP
-	RTPRange           string   // UDP ports of RTP probes, "10000-65535"; empty: none
-	RTPBlock           int      // how many of them are open at a time; 0: all
-	Busy               []string // what could not be had, and why
+	RTP                int // UDP; 0: not here
 }
 
 // Ports says what Listen has bound.
@@ -295,16 +328,28 @@ func (s *Server) Ports() Ports {
 	defer s.mu.Unlock()
 	p := &s.ports
 	out := Ports{
-		Addrs: p.addrs, Control: p.control, SIPUDP: p.sipUDP, SIPTCP: p.sipTCP, SIPTLS: p.sipTLS,
-		PlainUDP: p.plainUDP, PlainTCP: p.plainTCP, RTP: p.rtp, Busy: p.busy, RTPRange: s.rtp.rtpText(),
+		Addrs: p.addrs, PortsAt: p.portsAt(netip.Addr{}), Busy: p.lacks(netip.Addr{}, s.others.known()), RTPRange: s.rtp.rtpText(),
+	}
+	for _, a := range p.addrs {
+		out.At = append(out.At, p.portsAt(a))
 	}
 	if len(p.addrs) > 0 {
 		out.RTPBlock = s.rtp.block(p.addrs[0])
 	}
-	for _, n := range []int{p.stun, p.stunAlt} {
-		if n != 0 {
-			out.STUN = append(out.STUN, n)
-		}
+	return out
+}
+
+func (p *ports) portsAt(a netip.Addr) PortsAt {
+	get := func(v service, transport string) []int { return p.numbers(v, transport, a, nil) }
+	out := PortsAt{
+		SIPUDP: get(sipService, "udp"), SIPTCP: get(sipService, "tcp"), SIPTLS: get(tlsService, "tcp"),
+		PlainUDP: get(plainService, "udp"), PlainTCP: get(plainService, "tcp"), STUN: get(stunService, "udp"),
+	}
+	if l := get(controlService, "tcp"); len(l) > 0 {
+		out.Control = l[0]
+	}
+	if l := get(rtpService, "udp"); len(l) > 0 {
+		out.RTP = l[0]
 	}
 	return out
 }

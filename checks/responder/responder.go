@@ -29,7 +29,10 @@ const AnyPort = -1
 
 // Config says what a responder serves. Everything but Net may be zero.
 type Config struct {
-	Net    platform.Network
+	Net platform.Network
+	// System tells who else listens on this machine; nil: nobody asks. The
+	// responder then believes that it gets what is sent to a port that it bound.
+	System platform.System
 	Listen []netip.Addr // own addresses; none: all of this machine, IPv4 and, where there is, IPv6
 
 	Control     netip.Addr // the address of the HTTPS control channel; invalid: those of Listen
@@ -63,6 +66,8 @@ type Server struct {
 	cookies  cookieJar
 	counters counters
 
+	others otherSockets
+
 	mu    sync.Mutex
 	ports ports // what was bound
 	tcp   []boundTCP
@@ -85,6 +90,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits)}
+	s.others.sys = cfg.System
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
 	} else {

@@ -112,8 +112,12 @@ func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
 		return
 	}
 	primary, alternate := s.ports.stunPair(m.local.Addr())
+	altPort := s.ports.stunAlt
+	if s.ports.stunSocket(netip.AddrPortFrom(m.local.Addr(), uint16(altPort))) == nil {
+		altPort = 0 // it is another program's at this address
+	}
 	reply, origin, ok := stun.Answer(m.raw, m.from, stun.Server{
-		Local: m.local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: s.ports.stunAlt,
+		Local: m.local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: altPort,
 	})
 	if !ok {
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 // config checks every flag; nothing is opened when it refuses.
 func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 	t := thisTool()
-	cfg := responder.Config{Net: n, Tool: t.Name + " " + t.Version, SIPPorts: o.sipPorts, SIPSPort: o.sipsPort}
+	cfg := responder.Config{Net: n, System: platform.ThisSystem(), Tool: t.Name + " " + t.Version, SIPPorts: o.sipPorts, SIPSPort: o.sipsPort}
 	for _, l := range o.listen {
 		a, err := netip.ParseAddr(strings.Trim(l, "[]"))
 		if err != nil {
@@ -173,11 +174,9 @@ func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPo
 	host, private := publicHost(p.Addrs, n)
 	fmt.Fprintf(w, "sipdoctor responder is running; stop it with Ctrl-C.\n\n")
 	line("addresses", "%s", addresses(p.Addrs))
-	line("control", "TCP %s (HTTPS); UDP %s where TCP does not get through", list(nonZero(p.Control)), list(p.PlainUDP))
-	line("SIP", "UDP %s; TCP %s; TLS %s", list(p.SIPUDP), list(p.SIPTCP), list(p.SIPTLS))
-	line("comparison", "UDP %s; TCP %s (the same answers at ports that are not SIP's)", list(p.PlainUDP), list(p.PlainTCP))
-	line("STUN", "UDP %s", list(p.STUN))
-	line("RTP", "UDP %s", list(nonZero(p.RTP)))
+	for _, l := range services(p) {
+		line(l.name, "%s", l.text)
+	}
 	switch {
 	case p.RTPRange == "":
 	case p.RTPBlock == 0:
@@ -192,7 +191,7 @@ func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPo
 	if private {
 		fmt.Fprintf(w, "From outside use this machine's public address or name instead of %s.\n", host)
 	}
-	fmt.Fprintf(w, "The firewall of this machine must let in:\n  TCP %s\n  UDP %s\n", list(tcpPorts(p)), list(udpPorts(p)))
+	fmt.Fprintf(w, "The firewall of this machine must let in:\n  TCP %s\n  UDP %s\n", list(tcpPorts(p.PortsAt)), list(udpPorts(p.PortsAt)))
 	if p.RTPRange != "" {
 		fmt.Fprintf(w, "  UDP %s\n", p.RTPRange)
 	}
@@ -200,6 +199,40 @@ func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPo
 		fmt.Fprint(w, "\nWith one address clients learn how their NAT maps, but not whether its\n"+
 			"filter looks at addresses (RFC 5780). Two own addresses tell both:\n"+
 			"  sipdoctor serve --listen ADDRESS1 --listen ADDRESS2\n")
+	}
+}
+
+// A namedLine is one line of what is served.
+type namedLine struct{ name, text string }
+
+// services says what is served: once where all addresses are alike, else
+// address by address.
+func services(p responder.Ports) []namedLine {
+	alike := !slices.ContainsFunc(p.At, func(a responder.PortsAt) bool { return !reflect.DeepEqual(a, p.At[0]) })
+	if alike {
+		return servedAt(p.PortsAt)
+	}
+	var out []namedLine
+	for i, a := range p.Addrs {
+		name := a.String()
+		if a.IsUnspecified() {
+			name = responder.Everywhere(a)
+		}
+		if at := p.At[i]; len(udpPorts(at))+len(tcpPorts(at)) > 0 {
+			out = append(out, namedLine{"at", name})
+			out = append(out, servedAt(at)...)
+		}
+	}
+	return out
+}
+
+func servedAt(p responder.PortsAt) []namedLine {
+	return []namedLine{
+		{"control", fmt.Sprintf("TCP %s (HTTPS); UDP %s where TCP does not get through", list(nonZero(p.Control)), list(p.PlainUDP))},
+		{"SIP", fmt.Sprintf("UDP %s; TCP %s; TLS %s", list(p.SIPUDP), list(p.SIPTCP), list(p.SIPTLS))},
+		{"comparison", fmt.Sprintf("UDP %s; TCP %s (the same answers at ports that are not SIP's)", list(p.PlainUDP), list(p.PlainTCP))},
+		{"STUN", "UDP " + list(p.STUN)},
+		{"RTP", "UDP " + list(nonZero(p.RTP))},
 	}
 }
 
@@ -254,11 +287,11 @@ func nonZero(p int) []int {
 	return []int{p}
 }
 
-func tcpPorts(p responder.Ports) []int {
+func tcpPorts(p responder.PortsAt) []int {
 	return merged(nonZero(p.Control), p.SIPTCP, p.SIPTLS, p.PlainTCP)
 }
 
-func udpPorts(p responder.Ports) []int {
+func udpPorts(p responder.PortsAt) []int {
 	return merged(p.SIPUDP, p.PlainUDP, p.STUN, nonZero(p.RTP))
 }
 

@@ -41,14 +41,21 @@ type Info struct {
 	// get here. A responder behind a 1:1 NAT does not know its own public
 	// address, so the first address is always the one the client dialled.
 	Alternate netip.Addr `json:"alternate,omitzero"`
-	SIPUDP    []int      `json:"sip_udp"` // ports that answer SIP, masked bytes and nothing else
-	SIPTCP    []int      `json:"sip_tcp"`
-	SIPTLS    []int      `json:"sip_tls"`
-	PlainUDP  []int      `json:"plain_udp"` // not a SIP port: the same answers, as the control
-	PlainTCP  []int      `json:"plain_tcp"`
-	STUN      []int      `json:"stun"` // primary and alternate port
-	Busy      []string   `json:"busy,omitempty"`
-	ExpiresS  int        `json:"expires_s"`
+	// Reached is the responder's own address that the open request came to;
+	// invalid when its system does not tell. Where it is not the one that the
+	// client dialled, something translates addresses in front of the responder,
+	// and may take some ports to another machine.
+	Reached netip.Addr `json:"reached,omitzero"`
+	// The ports that the responder holds at that very address. A port that it
+	// holds at another one is not in these lists.
+	SIPUDP   []int    `json:"sip_udp"` // ports that answer SIP, masked bytes and nothing else
+	SIPTCP   []int    `json:"sip_tcp"`
+	SIPTLS   []int    `json:"sip_tls"`
+	PlainUDP []int    `json:"plain_udp"` // not a SIP port: the same answers, as the control
+	PlainTCP []int    `json:"plain_tcp"`
+	STUN     []int    `json:"stun"`           // primary and alternate port
+	Busy     []string `json:"busy,omitempty"` // what is not served at that address, and why
+	ExpiresS int      `json:"expires_s"`
 	// Fingerprint of the responder's certificate, hex SHA-256: what its TLS
 	// ports show, unless somebody opens TLS on the way.
 	Fingerprint string `json:"fingerprint,omitempty"`

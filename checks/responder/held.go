@@ -1,0 +1,210 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// A service is what a port is for.
+type service int
+
+const (
+	controlService service = iota
+	sipService
+	plainService
+	tlsService
+	stunService
+	rtpService
+)
+
+// An endpoint is one port that the responder holds at one own address, which
+// may be unspecified: then it is all addresses of its family but those where
+// another program has the port.
+type endpoint struct {
+	service   service
+	transport string // "udp" or "tcp"
+	at        netip.AddrPort
+}
+
+// reaches reports whether what is sent to an own address arrives here.
+func (e endpoint) reaches(addr netip.Addr, others []netinfo.Socket) bool {
+	if e.at.Addr() == addr {
+		return true
+	}
+	if !e.at.Addr().IsUnspecified() || e.at.Addr().Is4() != addr.Is4() {
+		return false
+	}
+	_, taken := ownerAt(others, e.transport, netip.AddrPortFrom(addr, e.at.Port()))
+	return !taken
+}
+
+// ownerAt finds the socket that is bound to exactly this address: the kernel
+// prefers it to one that is bound to all of them.
+func ownerAt(list []netinfo.Socket, transport string, at netip.AddrPort) (netinfo.Socket, bool) {
+	i := slices.IndexFunc(list, func(s netinfo.Socket) bool { return s.Protocol == transport && s.Local == at })
+	if i < 0 {
+		return netinfo.Socket{}, false
+	}
+	return list[i], true
+}
+
+// numbers are the ports of a service at an own address, in the order in which
+// they were configured. An invalid address stands for any.
+func (p *ports) numbers(s service, transport string, addr netip.Addr, others []netinfo.Socket) []int {
+	var out []int
+	for _, e := range p.held {
+		n := int(e.at.Port())
+		if e.service == s && e.transport == transport && !slices.Contains(out, n) && (!addr.IsValid() || e.reaches(addr, others)) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// A refusal is a port that could not be had at an address.
+type refusal struct {
+	what      string
+	transport string
+	at        netip.AddrPort
+	reason    string // in few words
+}
+
+func (r refusal) String() string {
+	place := r.at.String()
+	if r.at.Addr().IsUnspecified() {
+		place = fmt.Sprintf("%d of %s", r.at.Port(), Everywhere(r.at.Addr()))
+	}
+	return r.what + " " + place + ": " + r.reason
+}
+
+// Everywhere names what an unspecified address stands for.
+func Everywhere(a netip.Addr) string {
+	if a.Is4() {
+		return "all IPv4 addresses"
+	}
+	return "all IPv6 addresses"
+}
+
+// concerns reports whether somebody who uses an own address misses the port.
+func (r refusal) concerns(addr netip.Addr) bool {
+	a := r.at.Addr()
+	return !addr.IsValid() || a == addr || a.IsUnspecified() && a.Is4() == addr.Is4()
+}
+
+// lacks says what is not served at an own address, and why; an invalid one
+// stands for all.
+func (p *ports) lacks(addr netip.Addr, others []netinfo.Socket) []string {
+	var out []string
+	add := func(r refusal) {
+		if s := r.String(); r.concerns(addr) && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for _, r := range p.refused {
+		add(r)
+	}
+	for _, e := range p.held {
+		for _, o := range others {
+			a := o.Local.Addr()
+			if o.Protocol == e.transport && o.Local.Port() == e.at.Port() && e.at.Addr().IsUnspecified() && !a.IsUnspecified() && a.Is4() == e.at.Addr().Is4() {
+				add(refusal{e.name(), e.transport, o.Local, inUseBy(o.Program)})
+			}
+		}
+	}
+	return out
+}
+
+func (e endpoint) name() string {
+	switch e.service {
+	case controlService:
+		return "HTTPS control on TCP"
+	case sipService:
+		if e.transport == "udp" {
+			return "SIP over UDP"
+		}
+		return "SIP over TCP"
+	case tlsService:
+		return "SIP over TLS"
+	case stunService:
+		return "STUN on UDP"
+	case rtpService:
+		return "RTP on UDP"
+	}
+	if e.transport == "udp" {
+		return "UDP"
+	}
+	return "TCP"
+}
+
+// inUseBy words who has a port; program may be empty.
+func inUseBy(program string) string {
+	if program == "" {
+		return "in use by another program"
+	}
+	return "in use by " + printable(program)
+}
+
+// otherSockets are the sockets of this machine that are not the responder's.
+// They are read again when they are asked for, at most once a second: another
+// program may be started at any time.
+type otherSockets struct {
+	sys platform.System // nil: nothing is known
+
+	mu   sync.Mutex
+	read time.Time
+	list []netinfo.Socket
+}
+
+func (o *otherSockets) at(now time.Time, held []endpoint) []netinfo.Socket {
+	if o.sys == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.read.IsZero() || now.Sub(o.read) >= time.Second {
+		o.read, o.list = now, foreign(netinfo.ListeningSockets(o.sys), held)
+	}
+	return o.list
+}
+
+func (o *otherSockets) learn(list []netinfo.Socket, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list, o.read = list, now
+}
+
+// known are those that were read last.
+func (o *otherSockets) known() []netinfo.Socket {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.list
+}
+
+// foreign leaves out the responder's own sockets.
+func foreign(list []netinfo.Socket, held []endpoint) []netinfo.Socket {
+	return slices.DeleteFunc(list, func(s netinfo.Socket) bool {
+		return slices.ContainsFunc(held, func(e endpoint) bool { return e.transport == s.Protocol && e.at == s.Local })
+	})
+}
+
+// describe fills in what a client that reached us at an own address can use:
+// nothing that another program gets in our place.
+func (s *Server) describe(i *session.Info, reached netip.Addr, now time.Time) {
+	p := &s.ports
+	if !reached.IsValid() || reached.IsUnspecified() {
+		reached = netip.Addr{} // this system does not tell
+	}
+	others := s.others.at(now, p.held)
+	get := func(v service, transport string) []int { return p.numbers(v, transport, reached, others) }
+	i.Reached = reached
+	i.SIPUDP, i.SIPTCP, i.SIPTLS = get(sipService, "udp"), get(sipService, "tcp"), get(tlsService, "tcp")
+	i.PlainUDP, i.PlainTCP, i.STUN = get(plainService, "udp"), get(plainService, "tcp"), get(stunService, "udp")
+	i.Busy = p.lacks(reached, others)
+}
