@@ -104,11 +104,9 @@ func (s *Server) answerer(c *conversation, from, local netip.AddrPort, transport
 		media: s.ports.rtp,
 		// The last 8 of the token's digits: the same in every repetition, and
 		// another one in every probe.
-		tag: "sdr" + lastDigits(session.NewToken(c.id, c.secret, probe)),
+		tag: session.ReplyTag(session.NewToken(c.id, c.secret, probe)),
 	}
 }
-
-func lastDigits(token string) string { return token[len(token)-8:] }
 
 // stranger answers who has no session: OPTIONS with less than it brought, so
 // that a person can see with any SIP tool that somebody is home; nothing else.

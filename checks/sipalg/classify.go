@@ -68,6 +68,8 @@ func classifyOne(o *Observed, p *Probe) Path {
 		Inbound: p.Inbound, Plain: p.Plain, Changes: changes(p), probe: p, label: pathName(p.Transport, p.Port),
 	}
 	switch {
+	case p.Withheld:
+		path.withheld(o)
 	case isProxy(path.Changes):
 		path.Verdict = Proxying
 	case len(path.Changes) > 0:

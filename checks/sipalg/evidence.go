@@ -63,7 +63,10 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 	for i := range paths {
 		p := &paths[i]
 		name := p.name() + " " + p.Message
-		if p.Verdict == Proxying && p.probe.Answered && !p.probe.Arrived &&
+		if p.probe.Withheld {
+			name = p.name() + " OPTIONS"
+		}
+		if p.Verdict == Proxying && (p.probe.Answered || p.probe.Withheld) && !p.probe.Arrived &&
 			!slices.ContainsFunc(out, func(e checks.Evidence) bool { return e.Name == name }) {
 			out = append(out, checks.Evidence{Name: name, Want: "answered by the responder", Got: p.Note})
 		}

@@ -6,18 +6,21 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
 // Observed is all that the probes saw.
 type Observed struct {
-	Local     netip.Addr   `json:"local,omitzero"`
-	Responder *Responder   `json:"responder,omitempty"`
-	Probes    []Probe      `json:"probes,omitempty"`
-	Pinholes  []Pinhole    `json:"pinholes,omitempty"`
-	Servers   []Server     `json:"servers,omitempty"`
-	Public    []netip.Addr `json:"public,omitempty"` // our addresses by STUN or the control channel
-	Hops      []Hop        `json:"hops,omitempty"`   // --deep: where the message changes
-	Notes     []string     `json:"notes,omitempty"`
+	Local     netip.Addr      `json:"local,omitzero"`
+	Responder *Responder      `json:"responder,omitempty"`
+	Probes    []Probe         `json:"probes,omitempty"`
+	Ports     []session.Owner `json:"ports,omitempty"` // who answers there
+	Pinholes  []Pinhole       `json:"pinholes,omitempty"`
+	Servers   []Server        `json:"servers,omitempty"`
+	Public    []netip.Addr    `json:"public,omitempty"` // our addresses by STUN or the control channel
+	Hops      []Hop           `json:"hops,omitempty"`   // --deep: where the message changes
+	Notes     []string        `json:"notes,omitempty"`
 }
 
 // Responder is the far end that the probes went to.
@@ -26,6 +29,9 @@ type Responder struct {
 	Carrier     string     `json:"carrier"`
 	Busy        []string   `json:"busy,omitempty"` // ports it could not serve
 	ArrivalsErr string     `json:"arrivals_error,omitempty"`
+	// Translated: something translates addresses in front of the responder, so
+	// that single ports may lead to another machine there.
+	Translated bool `json:"translated,omitempty"`
 }
 
 // Probe is one SIP message sent clear, with everything both ends saw of it.
@@ -43,6 +49,7 @@ type Probe struct {
 	Remote    netip.AddrPort `json:"remote,omitzero"`
 	Tries     int            `json:"tries"`
 	Sent      Wire           `json:"sent,omitempty"`
+	Withheld  bool           `json:"withheld,omitempty"` // not sent: the responder did not show itself at the port
 
 	Known      bool           `json:"arrivals_known"` // the responder told what arrived
 	Arrived    bool           `json:"arrived"`

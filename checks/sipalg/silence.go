@@ -3,6 +3,8 @@ package sipalg
 import (
 	"fmt"
 	"math"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
 // silent judges a probe that did not make it there and back. Silence alone is
@@ -49,6 +51,34 @@ func (path *Path) silent(o *Observed) {
 	}
 }
 
+// withheld judges a probe that was not sent, by what its port did before.
+// Another server's answer proves that somebody on the way has taken the port
+// only where the responder itself has it at the very address that was asked:
+// in front of a translated address, single ports often lead to a PBX.
+func (path *Path) withheld(o *Observed) {
+	p := path.probe
+	path.Verdict = Inconclusive
+	owner, _ := o.portOf(p)
+	g := groupOf(o, p)
+	switch {
+	case owner.Who == session.Stranger && !o.Responder.Translated:
+		path.Verdict = Proxying
+		path.Note = "an OPTIONS never arrived, and yet it was answered: by another SIP server"
+	case owner.Who == session.Stranger:
+		path.Note = "another program answers at this port of the responder's address, such as a PBX: " +
+			"stop it there or choose other ports with \"serve --sip-ports\""
+	case g.filtered:
+		path.Note = "this machine's own packet filter stops it"
+	case closed(o, p):
+		path.Blocked = true
+		path.Note = "nothing passes on this port, not even bytes that are no SIP"
+	case !g.othersAnswered:
+		path.Note = "nothing arrived, and nothing but the control channel answers: a firewall stops all of it, on the way or at the responder"
+	default:
+		path.Note = "nothing that was sent to this port first reached the responder, so no SIP was sent there"
+	}
+}
+
 func lostWhere(p *Probe) string {
 	switch {
 	case p.Arrived:
@@ -71,6 +101,7 @@ type group struct {
 	control        map[string]bool // by source: the masked bytes were answered
 	answered       map[string]bool // by source: anything was
 	silent         []*Probe
+	filtered       bool    // this machine's own packet filter stops some
 	clear          int     // probes whose control was answered, silent or not
 	othersAnswered bool    // some other port of the same far end answers
 	loss           float64 // chance that one try fails on this path
@@ -83,7 +114,9 @@ func groupOf(o *Observed, p *Probe) group {
 		switch {
 		case q.Transport != p.Transport || q.Port != p.Port:
 			g.othersAnswered = g.othersAnswered || q.Answered
-		case q.Inbound || !q.left():
+		case q.ErrorClass == "local-filter":
+			g.filtered = true
+		case q.Inbound || !q.left() || q.Withheld:
 		case q.Answered:
 			g.answered[q.Source] = true
 			if q.Masked {
@@ -152,6 +185,33 @@ func (g group) dead(source string) bool {
 		return false
 	}
 	return g.beyondLoss(probes, probes, tries)
+}
+
+// closed reports whether nothing at all passes to p's port of a far end that
+// answers otherwise. Where nothing passes to any port of the transport, all of
+// that silence counts: there is no measure of the loss then.
+func closed(o *Observed, p *Probe) bool {
+	g := groupOf(o, p)
+	probes, tries, passes := 0, 0, false
+	for i := range o.Probes {
+		q := &o.Probes[i]
+		passes = passes || q.Transport == p.Transport && q.Answered
+	}
+	same := func(transport string, port int) bool { return transport == p.Transport && (!passes || port == p.Port) }
+	for i := range o.Probes {
+		if q := &o.Probes[i]; same(q.Transport, q.Port) && !q.Withheld && !q.Answered && q.left() {
+			probes, tries = probes+1, tries+q.Tries
+		}
+	}
+	for _, w := range o.Ports {
+		if w.Who == session.Nobody && same(w.Transport, w.Port) {
+			probes, tries = probes+1, tries+w.Tries
+			if g.stream {
+				probes += w.Tries - 1 // every connection counts for itself
+			}
+		}
+	}
+	return g.othersAnswered && len(g.answered) == 0 && g.beyondLoss(probes, probes, tries)
 }
 
 // dropped reports whether clear messages are lost beside masked ones that

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,9 @@ to another SIP port and to a port that is no SIP port, from source port 5060 and
 from fresh ports. Beside each goes its control, the same bytes made unreadable.
 What was sent is compared with what arrived, byte for byte, in both directions.
 The responder calls back, and tries whether RTP gets in at a port that only the
-SDP named.
+SDP named. Before that the responder has to show itself at each port, by masked
+bytes and at most one OPTIONS: where a PBX answers in its place, nothing more is
+sent there.
 
 Without a responder it asks any SIP server (--sip-server, --profile) with an
 OPTIONS. When STUN shows a public address, but the server's answer says that it
@@ -49,8 +52,10 @@ type run struct {
 	session     *session.Client
 	local       netip.Addr
 	fingerprint string // of the responder's certificate, hex; "" when unknown
+	gates       map[portKey]*gate
+	asking      sync.WaitGroup // who answers at the ports
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows, and Observed.Ports
 	pinholes []Pinhole
 }
 
@@ -88,7 +93,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 		r.local = src
 	}
 	o.Local = r.local
-	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy}
+	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy, Translated: s.Translated()}
 	o.Notes = append(o.Notes, s.Notes...)
 	o.Probes = plan(s.Info, env.Inputs.Deep)
 	for i := range o.Probes {
@@ -97,7 +102,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	env.Say(fmt.Sprintf("sip-alg: %d probes to %s", len(o.Probes), s.Addr))
 	r.runAll(ctx, o)
 	o.Pinholes = r.pinholes
-	if env.Inputs.Deep {
+	if g := r.gates[portKey{"udp", 5060}]; env.Inputs.Deep && g != nil && g.passes(ctx) {
 		o.Hops = r.locate(ctx)
 	}
 	arrivals, err := s.Arrivals(ctx)
@@ -109,30 +114,78 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	return ctx.Err()
 }
 
-// runAll sends everything at once, but for the groups that leave from UDP port
-// 5060: there is only one, so they take turns.
+// runAll sends the masked probes at once, and everything else as soon as the
+// responder has shown itself at the port, but for the groups that leave from
+// UDP port 5060: there is only one, so they take turns.
 func (r *run) runAll(ctx context.Context, o *Observed) {
-	var wg sync.WaitGroup
+	var wg, masked sync.WaitGroup
 	var turns [][]*Probe
-	for _, g := range groups(o.Probes) {
-		p := g[0]
-		switch {
-		case p.Inbound:
-			wg.Go(func() { r.runInbound(ctx, p) })
-		case p.Transport != "udp":
-			wg.Go(func() { r.runStream(ctx, p) })
-		case p.Source == "5060":
+	clear := func(run func(), probes ...*Probe) {
+		wg.Go(func() {
+			if r.gates[keyOf(probes[0])].passes(ctx) {
+				run()
+				return
+			}
+			withhold(probes...)
+		})
+	}
+	all := groups(o.Probes)
+	r.makeGates(o.Probes)
+	for _, g := range all {
+		switch p := g[0]; {
+		case p.Source == "5060" && p.Transport == "udp":
 			turns = append(turns, g)
+		case p.Masked && p.Transport == "udp":
+			masked.Go(func() { r.runUDP(ctx, g); r.opens(p) })
+		case p.Masked:
+			masked.Go(func() { r.runStream(ctx, p); r.opens(p) })
+		}
+	}
+	masked.Go(func() {
+		for _, g := range turns {
+			r.runUDP(ctx, onlyMasked(g, true))
+			r.opens(onlyMasked(g, true)...)
+		}
+	})
+	r.guard(ctx, o, &masked)
+	for _, g := range all {
+		switch p := g[0]; {
+		case p.Masked || p.Source == "5060" && p.Transport == "udp":
+		case p.Inbound:
+			clear(func() { r.runInbound(ctx, p) }, p)
+		case p.Transport != "udp":
+			clear(func() { r.runStream(ctx, p) }, p)
 		default:
-			wg.Go(func() { r.runUDP(ctx, g) })
+			clear(func() { r.runUDP(ctx, g) }, g...)
 		}
 	}
 	wg.Go(func() {
+		masked.Wait() // it holds port 5060
 		for _, g := range turns {
+			g = onlyMasked(g, false)
+			if !r.gates[keyOf(g[0])].passes(ctx) {
+				withhold(g...)
+				continue
+			}
 			r.runUDP(ctx, g)
 		}
 	})
+	masked.Wait()
+	r.asking.Wait()
 	wg.Wait()
+}
+
+// opens lets readable SIP to the ports whose masked probe was answered.
+func (r *run) opens(masked ...*Probe) {
+	for _, p := range masked {
+		if p.Answered {
+			r.gates[keyOf(p)].decide(true)
+		}
+	}
+}
+
+func onlyMasked(g []*Probe, masked bool) []*Probe {
+	return slices.DeleteFunc(slices.Clone(g), func(p *Probe) bool { return p.Masked != masked })
 }
 
 // groups puts the probes that must share a socket together: those that leave

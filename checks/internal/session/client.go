@@ -29,6 +29,9 @@ type Client struct {
 	Carrier string     // "https" or "udp"
 	Notes   []string   // what a reader of the report should know about the session
 
+	net     platform.Network
+	bind    netip.Addr // of Target
+	owners  owners
 	name    string // the target in the user's words, with the port
 	carrier carrier
 	closed  atomic.Bool

@@ -127,7 +127,7 @@ func (o *opener) udp(ctx context.Context) attempt {
 // finish opens the session over a carrier, and closes the carrier when that
 // does not work.
 func (o *opener) finish(ctx context.Context, ca carrier, kind string) attempt {
-	c := &Client{Addr: o.addr, Carrier: kind, carrier: ca}
+	c := &Client{Addr: o.addr, Carrier: kind, net: o.net, bind: o.bind, carrier: ca}
 	err := ca.call(ctx, OpOpen, nil, o.request(), &c.Info)
 	if err == nil {
 		err = c.Info.check()
