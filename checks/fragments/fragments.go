@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
 // Check returns the check.
@@ -62,10 +63,17 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var beside sync.WaitGroup
 	if sip := client.Info.SIPUDP; len(sip) > 0 {
 		port := sip[max(0, slices.Index(sip, 5060))]
-		o.Invites = []Invite{{Bytes: shortInvite}, {Bytes: longInvite}}
-		for i := range o.Invites {
-			beside.Go(func() { call(mctx, env, client, port, firstProbe+1+i, m.tries, &o.Invites[i]) })
-		}
+		beside.Go(func() {
+			if client.Owner(mctx, "udp", port).Who != session.Responder {
+				return // an INVITE is nothing to send to somebody's PBX
+			}
+			o.Invites = []Invite{{Bytes: shortInvite}, {Bytes: longInvite}}
+			var calls sync.WaitGroup
+			for i := range o.Invites {
+				calls.Go(func() { call(mctx, env, client, port, firstProbe+1+i, m.tries, &o.Invites[i]) })
+			}
+			calls.Wait()
+		})
 	}
 	called := make(chan struct{})
 	go func() { beside.Wait(); close(called) }()

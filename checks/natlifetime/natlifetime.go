@@ -68,7 +68,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.Responder = client.Addr.String()
 	r := &run{env: env, client: client, o: &o}
-	r.plan()
+	r.plan(ctx)
 	if len(r.groups) == 0 {
 		o.Problem = "the responder has no UDP port to probe"
 		return o, nil
@@ -129,7 +129,7 @@ const firstProbe = 0xe000
 const flowsPerRung = 2
 
 // plan lays out every flow: for each kind and each rung, the control first.
-func (r *run) plan() {
+func (r *run) plan(ctx context.Context) {
 	info := &r.client.Info
 	add := func(kind string, ports []int, masked bool) {
 		if len(ports) == 0 {
@@ -145,6 +145,9 @@ func (r *run) plan() {
 	sip := info.SIPUDP
 	if i := slices.Index(sip, 5060); i > 0 {
 		sip = sip[i:]
+	}
+	if len(sip) > 0 && r.client.Owner(ctx, "udp", sip[0]).Who != session.Responder {
+		sip = nil // so many requests are nothing to send to somebody's PBX
 	}
 	add(kindStream, info.PlainUDP, true)
 	add(kindOnce, info.PlainUDP, true)

@@ -139,8 +139,12 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	if len(names) == 0 {
 		return nil
 	}
+	sure := checks.Certain
+	if o.Responder.Translated {
+		sure = checks.Likely // a router in front of the responder may take the port to a silent PBX
+	}
 	return []checks.Finding{{
-		ID: "sip-alg.port-blocked", Severity: sev, Confidence: checks.Certain,
+		ID: "sip-alg.port-blocked", Severity: sev, Confidence: sure,
 		Title: joinAnd(names) + " " + isAre(len(names)) + " blocked on the way",
 		Explanation: "Nothing passes there, readable or not, while other ports of the same host answer: a firewall closes the port. " +
 			"Phones that use it cannot register.",

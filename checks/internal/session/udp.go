@@ -40,6 +40,7 @@ type masked struct {
 
 	mu      sync.Mutex
 	port    int // which of ports answered first; 0 until then
+	strange int // times that all ports were sent to
 	cookie  []byte
 	refused map[int]bool // ports that an ICMP error closed
 	waiting map[piece]chan FrameReply
@@ -168,15 +169,22 @@ func (m *masked) ask(ctx context.Context, f Frame, info *Info) (FrameReply, erro
 	return FrameReply{}, errNoAnswer
 }
 
+// maxStrange is how many datagrams an opening may send to a SIP port before the
+// responder has answered there: it may be a PBX's.
+const maxStrange = 3
+
 // send sends to the port that answered, before that to all: the first one
-// alone at first, so that an ordinary path sees one datagram only.
+// alone at first, so that an ordinary path sees one datagram only, and no SIP
+// port more than maxStrange times.
 func (m *masked) send(f Frame, info *Info, try int) error {
 	m.mu.Lock()
 	ports := m.ports
 	if m.port != 0 {
 		ports = []int{m.port}
-	} else if try == 0 {
+	} else if try == 0 || m.strange >= maxStrange {
 		ports = ports[:1]
+	} else {
+		m.strange++
 	}
 	f.Cookie = m.cookie
 	m.mu.Unlock()
