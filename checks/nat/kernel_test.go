@@ -177,7 +177,7 @@ func TestOurServerAgreesWithCoturn(t *testing.T) {
 	}
 	defer s.Close()
 	us := netip.AddrPortFrom(netip.MustParseAddr(lab.SIPServerAddr), s.Local().Port())
-	two := stun.Server{Primary: netip.MustParseAddr(lab.ResponderAddr), Alternate: netip.MustParseAddr(lab.ResponderAddr2), Port: 3478, AltPort: 3479}
+	two := stun.Server{Proven: true, Primary: netip.MustParseAddr(lab.ResponderAddr), Alternate: netip.MustParseAddr(lab.ResponderAddr2), Port: 3478, AltPort: 3479}
 	// Only at the primary address: see the next test.
 	for _, port := range []uint16{3478, 3479} {
 		for flags := range 4 {
@@ -253,7 +253,7 @@ func TestUnknownAttributeAgreesWithCoturn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, _, _ := stun.Answer(req, netip.MustParseAddrPort("198.51.100.20:9"), stun.Server{Local: at, Primary: at.Addr(), Port: 3478})
+	reply, _, _ := stun.Answer(req, netip.MustParseAddrPort("198.51.100.20:9"), stun.Server{Local: at, Primary: at.Addr(), Port: 3478, Proven: true})
 	ours, err := stun.ParseResponse(reply)
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,7 @@ type twist func(req []byte, reply []byte, from netip.AddrPort) ([]byte, netip.Ad
 func (n *internet) stunServer(f twist, addrs ...string) {
 	n.Helper()
 	h := n.outside.Host(addrs...)
-	s := stun.Server{Primary: netip.MustParseAddr(addrs[0]), Port: 3478, AltPort: 3479}
+	s := stun.Server{Proven: true, Primary: netip.MustParseAddr(addrs[0]), Port: 3478, AltPort: 3479}
 	if len(addrs) > 1 {
 		s.Alternate = netip.MustParseAddr(addrs[1])
 	}

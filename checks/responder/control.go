@@ -78,7 +78,9 @@ func (s *Server) info(c *conversation) session.Info {
 		Protocol: session.Protocol, Tool: s.cfg.Tool, ID: c.id, Secret: c.secret, Seen: c.seen,
 		RTPRange: s.rtp.rtpText(), RTPBlock: s.rtp.block(c.reachedAt()), ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
 	}
-	s.describe(&i, c.reachedAt(), time.Now())
+	now := time.Now()
+	s.describe(&i, c.reachedAt(), now)
+	s.unproven.prove(c.seen.Addr(), now, s.cfg.Limits.Lifetime) // by the handshake or cookie of this call
 	// An address behind a 1:1 NAT is no use to the client: only when ours and
 	// the one it dialled are the same is the second one known to be right too.
 	if c.dialled == c.reached {

@@ -127,7 +127,7 @@ func FuzzDatagram(f *testing.F) {
 		u, limit := s.socketFor(probeSocket, 5060), len(b)
 		switch port % 3 {
 		case 1:
-			u, limit = s.socketFor(stunSocket, 3478), stun.AmplificationLimit*len(b)
+			u, limit = s.socketFor(stunSocket, 3478), len(b)
 		case 2:
 			u, limit = s.socketFor(mediaSocket, s.ports.rtp), 0
 		}

@@ -21,7 +21,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	}
 	s.counters.calls.Add(1)
 	if f.Op == session.OpHello || !s.cookies.valid(f.Cookie, m.from, now) {
-		s.replyFrame(m, size, session.FrameReply{Call: f.Call, Offset: f.Offset, Total: f.Offset, Status: session.StatusCookie, Cookie: s.cookies.make(m.from, now)})
+		s.replyCookie(m, size, &f, now)
 		return
 	}
 	c := &controlCall{op: f.Op, id: f.Call, seen: m.from, reached: m.local.Addr(), body: f.Body}
@@ -37,6 +37,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	}
 	conv.touch(now)
 	conv.prove(m.from.Addr()) // the cookie has
+	s.unproven.prove(m.from.Addr(), now, s.cfg.Limits.Lifetime)
 	do := func() {
 		if r, pending := s.run(ctx, c, conv, true); !pending {
 			s.replyPiece(m, size, &f, r)
@@ -81,6 +82,19 @@ func (s *Server) replyPiece(m *message, size int, f *session.Frame, r keptReply)
 		Call: f.Call, Status: r.status, Offset: f.Offset, Total: len(r.body),
 		Data: r.body[at:min(at+session.MaxChunk, len(r.body))],
 	})
+}
+
+// replyCookie asks an address that has not shown itself to return a cookie.
+func (s *Server) replyCookie(m *message, size int, f *session.Frame, now time.Time) {
+	r := session.FrameReply{
+		Call: f.Call, Offset: f.Offset, Total: f.Offset, Status: session.StatusCookie, Cookie: s.cookies.make(m.from, now),
+	}
+	b, err := r.Seal(rand.Uint32())
+	if err != nil || !s.unproven.may(strangerCookie, size, len(b), now) {
+		s.counters.refused.Add(1)
+		return
+	}
+	_ = m.socket.reply(b, m.local.Addr(), m.from)
 }
 
 func (s *Server) replyFrame(m *message, size int, r session.FrameReply) {

@@ -18,26 +18,51 @@ func (s *Server) handle(m *message, now time.Time) []byte {
 		return nil
 	}
 	if !s.belongs(m, now) {
-		return s.stranger(m)
+		return s.stranger(m, now)
 	}
 	c, probe := m.conv, m.probe
 	s.counters.probes.Add(1)
 	if reply, ok := s.unrecorded(m, now); ok {
-		return reply
+		if !s.affords(m, reply, now) {
+			return nil
+		}
+		return s.counters.sending(reply)
 	}
 	key := m.key(probe)
 	if sent, ok := c.known(key, now); ok {
+		if !s.affords(m, sent, now) {
+			return nil
+		}
 		return s.counters.sending(sent)
 	}
 	var sent []byte
 	if m.whole {
 		sent = s.answer(c, m, probe)
 	}
+	if !s.affords(m, sent, now) {
+		c.drop()
+		s.counters.dropped.Add(1)
+		return nil // a message that is recorded without its answer would look like a lost answer
+	}
 	if !c.record(key, m.arrival(probe, now, sent)) {
 		s.counters.dropped.Add(1)
 		return nil // an answer that is not in the record would look like a forgery
 	}
 	return s.counters.sending(sent)
+}
+
+// affords takes an answer to a session's message from the budget of strangers
+// when it goes to an address that has not shown itself: who holds one session
+// may write any source address into its packets.
+func (s *Server) affords(m *message, answer []byte, now time.Time) bool {
+	if answer == nil || m.transport != "udp" || m.conv.isProved(m.from.Addr()) {
+		return true
+	}
+	if !s.unproven.may(strangerProbe, len(m.raw), len(answer), now) {
+		s.counters.refused.Add(1)
+		return false
+	}
+	return true
 }
 
 // belongs finds the session whose token the message carries, and the probe.
@@ -110,17 +135,17 @@ func (s *Server) answerer(c *conversation, from, local netip.AddrPort, transport
 
 // stranger answers who has no session: OPTIONS with less than it brought, so
 // that a person can see with any SIP tool that somebody is home; nothing else.
-func (s *Server) stranger(m *message) []byte {
+func (s *Server) stranger(m *message, now time.Time) []byte {
 	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket {
 		return nil
 	}
 	msg, err := sip.Parse(m.raw)
-	if err != nil || msg.Method != "OPTIONS" || !s.limits.strangers.Allow() {
+	if err != nil || msg.Method != "OPTIONS" {
 		return nil
 	}
 	a := &answerer{from: m.from, tag: "sdr0"}
 	reply := a.short(msg)
-	if len(reply) >= len(m.raw) {
+	if reply == nil || !s.unproven.may(strangerSIP, len(m.raw), len(reply), now) {
 		return nil
 	}
 	s.counters.strangers.Add(1)

@@ -85,9 +85,9 @@ func TestNoKindOfPacketIsAmplified(t *testing.T) {
 	add("a control frame that is not padded", plain, session.Mask(short, 1), 0)
 	add("a broken control frame", plain, session.Mask(append([]byte(`{"v":1,"id":`), bytes.Repeat([]byte(" "), 1200)...), 1), 0)
 	add("RTP to the RTP port", s.Ports().RTP, sipRequest("OPTIONS", c.Token(53), "udp", 0), 0)
-	add("a bare STUN question", c.Info.STUN[0], stun.Request{ID: stun.NewID()}.Bytes(), stun.AmplificationLimit)
-	add("STUN that wants another address to answer", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ChangeIP: true}.Bytes(), stun.AmplificationLimit)
-	add("STUN that wants another port to be answered", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ResponsePort: victim.conn.LocalAddr().Port()}.Bytes(), stun.AmplificationLimit)
+	add("a bare STUN question", c.Info.STUN[0], stun.Request{ID: stun.NewID()}.Bytes(), 1)
+	add("STUN that wants another address to answer", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ChangeIP: true}.Bytes(), 1)
+	add("STUN that wants another port to be answered", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ResponsePort: victim.conn.LocalAddr().Port()}.Bytes(), 1)
 	add("rubbish", sipPort, []byte("\x00\x01\x02"), 0)
 
 	var from []*phone

@@ -20,7 +20,7 @@ type Limits struct {
 
 	PerSource   rate.Limit // 300 datagrams or messages a second from one address (one /64 of IPv6)
 	Burst       int        // 600: a whole matrix of probes at once, with repetitions
-	Strangers   rate.Limit // 200 answers a second to all who have no session: no use to a reflection attack
+	Strangers   rate.Limit // 200 answers of each kind a second to all who have not shown themselves: no use to a reflection attack
 	Connections int        // 1024 TCP connections at a time
 	PerPeer     int        // 64 of them from one address
 }
@@ -72,8 +72,7 @@ func (l Limits) withDefaults() Limits {
 
 // A limiter holds a token bucket for every source address.
 type limiter struct {
-	limits    Limits
-	strangers *rate.Limiter
+	limits Limits
 
 	mu      sync.Mutex
 	sources map[netip.Addr]*bucket
@@ -86,7 +85,7 @@ type bucket struct {
 }
 
 func newLimiter(l Limits) *limiter {
-	m := &limiter{limits: l, strangers: rate.NewLimiter(l.Strangers, int(l.Strangers)+1), sources: map[netip.Addr]*bucket{}}
+	m := &limiter{limits: l, sources: map[netip.Addr]*bucket{}}
 	m.rest = m.fresh()
 	return m
 }

@@ -49,6 +49,13 @@ func (c *conversation) record(k arrivalKey, a session.Arrival) bool {
 	return true
 }
 
+// drop counts a message that was neither kept nor answered.
+func (c *conversation) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropped++
+}
+
 // list is everything recorded so far, in order of arrival.
 func (c *conversation) list() session.ArrivalsReply {
 	c.mu.Lock()

@@ -63,6 +63,7 @@ type Server struct {
 
 	sessions *store
 	limits   *limiter
+	unproven *strangers
 	cookies  cookieJar
 	counters counters
 
@@ -89,7 +90,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("the responder needs a network")
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits)}
+	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), unproven: newStrangers(cfg.Limits.Strangers)}
 	s.others.sys = cfg.System
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
@@ -211,6 +212,7 @@ func (s *Server) sweep(ctx context.Context) {
 			s.sessions.expire(now)
 			s.rtp.expire(now)
 			s.limits.forget(now)
+			s.unproven.forget(now)
 			s.inbound.forget(now)
 			s.calls.expire(now)
 		}

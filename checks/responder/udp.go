@@ -104,13 +104,14 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	_ = u.reply(reply, m.local.Addr(), from)
 }
 
-// stunRequest answers a Binding request, from the socket that it asks for
-// (RFC 5780, 4.3).
+// stunRequest answers a Binding request, to an address that has shown itself
+// from the socket that it asks for (RFC 5780, 4.3).
 func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
 	if !s.limits.allow(m.from.Addr(), now) {
 		s.counters.limited.Add(1)
 		return
 	}
+	proven := s.unproven.isProven(m.from.Addr(), now)
 	primary, alternate := s.ports.stunPair(m.local.Addr())
 	altPort := s.ports.stunAlt
 	if s.ports.stunSocket(netip.AddrPortFrom(m.local.Addr(), uint16(altPort))) == nil {
@@ -118,8 +119,10 @@ func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
 	}
 	reply, origin, ok := stun.Answer(m.raw, m.from, stun.Server{
 		Local: m.local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: altPort,
+		Proven: proven,
 	})
-	if !ok {
+	if !ok || !proven && !s.unproven.may(strangerSTUN, len(m.raw), len(reply), now) {
+		s.counters.refused.Add(1)
 		return
 	}
 	out := u

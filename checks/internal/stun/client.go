@@ -129,9 +129,14 @@ type event struct {
 // state of the network.
 const enoughErrors = 3
 
-// Ask sends q until it is answered, its plan is used up, or ctx ends. It may
-// be called concurrently.
+// Ask sends q until it is answered, its plan is used up, or ctx ends. Without
+// SOFTWARE of its own it carries ClientSoftware: a server that does not
+// amplify has no room for an answer to a bare question. It may be called
+// concurrently.
 func (s *Socket) Ask(ctx context.Context, q Question) Outcome {
+	if q.Request.Software == "" {
+		q.Request.Software = ClientSoftware
+	}
 	if q.Request.ID == (ID{}) {
 		q.Request.ID = NewID()
 	}

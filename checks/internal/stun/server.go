@@ -19,13 +19,17 @@ type Server struct {
 	// ResponsePort says that the caller sends to Destination, so that
 	// RESPONSE-PORT is obeyed; otherwise it is refused as unknown.
 	ResponsePort bool
+
+	// Proven says that the caller knows that somebody who asked for it receives
+	// at the source address. Everybody else may be an address that was put into
+	// the packet to have a victim flooded.
+	Proven bool
 }
 
-// AmplificationLimit is the most that an answer may be longer than its
-// question. A bare question has 20 bytes, and the attributes that RFC 5780
-// wants in every answer do not fit into that; what is merely useful is added
-// only while the answer stays no longer than the question.
-const AmplificationLimit = 4
+// provenLimit is how many times longer than its question an answer to a proven
+// address may be. A bare question has 20 bytes, and the attributes that RFC
+// 5780 wants in every answer do not fit into that.
+const provenLimit = 4
 
 // Answer makes the reply to a Binding request that came from the given
 // address, and says which of the server's addresses it has to leave from. ok
@@ -36,8 +40,11 @@ const AmplificationLimit = 4
 // is not sent (RFC 5780 section 7.4), a change of port alone is obeyed, and a
 // change of address is refused with 420, as it cannot be done.
 //
-// A reply is never longer than AmplificationLimit times the request, and no
-// longer than the request where that has room for it, as our own client's do.
+// To an address that is not proven the reply is no longer than the request: a
+// bare question, which has no room for the one attribute that counts, is not
+// answered, and a change of address or port is refused. Our own client pads its
+// questions; others do it with PADDING (RFC 5780 section 7.6) or any attribute
+// that a server may ignore.
 func Answer(req []byte, from netip.AddrPort, s Server) (reply []byte, replyFrom netip.AddrPort, ok bool) {
 	if !from.Addr().IsValid() || from.Port() == 0 {
 		return nil, netip.AddrPort{}, false
@@ -47,7 +54,10 @@ func Answer(req []byte, from netip.AddrPort, s Server) (reply []byte, replyFrom 
 		return nil, netip.AddrPort{}, false
 	}
 	unknown = append(unknown, s.unable(r)...)
-	a := answer{server: s, request: r, limit: len(req)}
+	a := answer{server: s, request: r, limit: len(req), most: len(req)}
+	if s.Proven {
+		a.most = provenLimit * len(req)
+	}
 	switch {
 	case len(unknown) > 0:
 		reply, replyFrom = a.refusal(pion.CodeUnknownAttribute, "Unknown Attribute", unknown), s.Local
@@ -58,7 +68,7 @@ func Answer(req []byte, from netip.AddrPort, s Server) (reply []byte, replyFrom 
 		replyFrom = s.origin(r)
 		reply = a.success(from, replyFrom)
 	}
-	if len(reply) > AmplificationLimit*len(req) {
+	if len(reply) > a.most {
 		return nil, netip.AddrPort{}, false
 	}
 	return reply, replyFrom, true
@@ -77,7 +87,7 @@ func Destination(req []byte, from netip.AddrPort) netip.AddrPort {
 // unable lists the attributes of r that this server understands but cannot
 // obey.
 func (s Server) unable(r Request) (types []uint16) {
-	if r.ChangeIP && !s.Alternate.IsValid() || r.ChangePort && s.AltPort == 0 {
+	if r.ChangeIP && !s.Alternate.IsValid() || r.ChangePort && s.AltPort == 0 || (r.ChangeIP || r.ChangePort) && !s.Proven {
 		types = append(types, pion.AttrChangeRequest.Value())
 	}
 	if r.ResponsePort != 0 && !s.ResponsePort {
@@ -114,6 +124,7 @@ type answer struct {
 	server  Server
 	request Request
 	limit   int // length of the question, bytes
+	most    int // length that the answer may have
 }
 
 // success adds attributes in the order of their worth, as far as they fit.
@@ -122,16 +133,16 @@ func (a answer) success(from, origin netip.AddrPort) []byte {
 	_ = putAddress(m, pion.AttrXORMappedAddress, from)
 	s := a.server
 	if s.Alternate.IsValid() {
-		a.add(m, pion.AttrOtherAddress, s.other(), AmplificationLimit*a.limit)
+		a.add(m, pion.AttrOtherAddress, s.other(), a.most)
 	}
 	if origin.Addr().IsUnspecified() {
 		origin = netip.AddrPortFrom(s.Primary, origin.Port())
 	}
 	if origin.Addr().IsValid() {
-		a.add(m, pion.AttrResponseOrigin, origin, AmplificationLimit*a.limit)
+		a.add(m, pion.AttrResponseOrigin, origin, a.most)
 	}
 	a.add(m, pion.AttrMappedAddress, from, a.limit)
-	if room := a.limit - a.end() - len(m.Raw) - 4; a.request.Padding > 0 && room > 0 {
+	if room := a.limit - a.end() - len(m.Raw) - 4; a.request.Padding > 0 && room > 0 && s.Proven {
 		m.Add(pion.AttrPadding, make([]byte, min(a.request.Padding, room&^3)))
 	}
 	return a.finish(m)

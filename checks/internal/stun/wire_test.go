@@ -21,7 +21,7 @@ var (
 func at(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 func server(two bool) Server {
-	s := Server{Local: netip.AddrPortFrom(first, 3478), Primary: first, Port: 3478, AltPort: 3479}
+	s := Server{Local: netip.AddrPortFrom(first, 3478), Primary: first, Port: 3478, AltPort: 3479, Proven: true}
 	if two {
 		s.Alternate = second
 	}
@@ -89,11 +89,12 @@ func TestDestination(t *testing.T) {
 }
 
 // The bound that keeps the responder from being a weapon: whatever is asked,
-// from whichever family, an answer is at most four times the question, and no
-// longer than a question of our own client.
+// over whichever family, an address that has not shown itself gets no more than
+// it sent, and one that has gets four times as much at most.
 func TestAnswerNeverAmplifies(t *testing.T) {
 	v6 := Server{Local: netip.AddrPortFrom(first6, 3478), Primary: first6, Alternate: second6, Port: 3478, AltPort: 3479, ResponsePort: true}
-	for flags := range 64 {
+	answered := 0
+	for flags := range 128 {
 		bit := func(n int) bool { return flags&(1<<n) != 0 }
 		r := Request{ChangeIP: bit(0), ChangePort: bit(1), Fingerprint: bit(2)}
 		if bit(3) {
@@ -106,18 +107,57 @@ func TestAnswerNeverAmplifies(t *testing.T) {
 			r.Software = ClientSoftware
 		}
 		for from, s := range map[netip.AddrPort]Server{phone: server(true), phone6: v6} {
+			s.Proven = bit(6)
 			req := r.Bytes()
-			reply, _, ok := Answer(req, from, s)
-			if !ok {
-				t.Fatalf("%+v was not answered", r)
-			}
-			limit := AmplificationLimit * len(req)
-			if r.Software != "" {
-				limit = len(req)
+			reply, origin, ok := Answer(req, from, s)
+			limit := len(req)
+			if s.Proven && r.Software == "" {
+				limit = 4 * len(req)
 			}
 			if len(reply) > limit {
-				t.Errorf("%+v from %v: %d bytes asked, %d answered", r, from, len(req), len(reply))
+				t.Errorf("%+v from %v, proven %v: %d bytes asked, %d answered", r, from, s.Proven, len(req), len(reply))
 			}
+			if (s.Proven || r.Software != "") && !ok {
+				t.Errorf("%+v from %v, proven %v, was not answered", r, from, s.Proven)
+			}
+			if ok && !s.Proven && origin != s.Local {
+				t.Errorf("%+v from %v: a stranger was answered from %v", r, from, origin)
+			}
+			if ok {
+				answered++
+			}
+		}
+	}
+	if answered < 128 {
+		t.Errorf("only %d questions were answered", answered)
+	}
+}
+
+// What somebody else's client has to bring for its answer.
+func TestAStrangersQuestionNeedsRoomForTheAnswer(t *testing.T) {
+	stranger, v6 := server(true), Server{Local: netip.AddrPortFrom(first6, 3478), Primary: first6, Port: 3478}
+	stranger.Proven = false
+	for _, tt := range []struct {
+		name    string
+		from    netip.AddrPort
+		s       Server
+		padding int
+		want    bool
+	}{
+		{"a bare question", phone, stranger, 0, false},
+		{"room for all but four bytes", phone, stranger, 4, false}, // 28 of 32 bytes
+		{"room for the address", phone, stranger, 8, true},
+		{"room for an IPv4 address over IPv6", phone6, v6, 8, false},
+		{"room for all but four bytes over IPv6", phone6, v6, 16, false}, // 40 of 44 bytes
+		{"room for the address over IPv6", phone6, v6, 20, true},
+	} {
+		reply, _, ok := Answer(Request{Padding: tt.padding}.Bytes(), tt.from, tt.s)
+		if ok != tt.want {
+			t.Errorf("%s: answered %v, want %v", tt.name, ok, tt.want)
+			continue
+		}
+		if r, err := ParseResponse(reply); ok && (err != nil || r.Mapped != tt.from) {
+			t.Errorf("%s: %+v, %v", tt.name, r, err)
 		}
 	}
 }
@@ -219,7 +259,10 @@ func FuzzAnswer(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(reply) > AmplificationLimit*len(b) {
+		if strict, _, _ := Answer(b, phone, Server{Local: s.Local, Primary: first, Alternate: s.Alternate, Port: 3478, AltPort: 3479, ResponsePort: two}); len(strict) > len(b) {
+			t.Fatalf("%d bytes asked by a stranger, %d answered", len(b), len(strict))
+		}
+		if len(reply) > 4*len(b) {
 			t.Fatalf("%d bytes asked, %d answered", len(b), len(reply))
 		}
 		if !from.IsValid() || from.Addr() != first && from.Addr() != second {
