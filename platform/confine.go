@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Confined is what Confine achieved. The caller keeps it until the program
-// ends.
+// Confined is what Confine achieved. The caller closes it when the
+// program ends.
 type Confined struct {
 	Capabilities bool     // none are left
 	NoNewPrivs   bool     // no program that is started can have more
@@ -16,7 +16,15 @@ type Confined struct {
 	keep         *os.File // keeps the one directory that may still be read from being forgotten
 }
 
-// String names what was given up, for people; "" is nothing.
+// Close lets go of the list of sockets: it can no longer be read.
+func (c Confined) Close() {
+	if c.keep != nil {
+		_ = c.keep.Close()
+	}
+}
+
+// String names what was given up, for people; "" where this system has none of
+// it.
 func (c Confined) String() string {
 	var out []string
 	for _, p := range []struct {
@@ -29,6 +37,9 @@ func (c Confined) String() string {
 		if p.done {
 			out = append(out, p.text)
 		}
+	}
+	if c.Problem != "" {
+		out = append(out, "not all that is possible ("+c.Problem+")")
 	}
 	return strings.Join(out, ", ")
 }

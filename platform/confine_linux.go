@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -43,10 +44,13 @@ func Confine() Confined {
 // are started later inherit what it does. Programs that link C cannot.
 func onAllThreads(trap, a, b, c uintptr) error {
 	_, _, errno := syscall.AllThreadsSyscall6(trap, a, b, c, 0, 0, 0)
-	if errno != 0 {
-		return errno
+	switch errno {
+	case 0:
+		return nil
+	case unix.ENOTSUP:
+		return errors.New("this program was built with cgo")
 	}
-	return nil
+	return errno
 }
 
 func dropCapabilities() error {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func main() {
@@ -17,18 +19,27 @@ func main() {
 	// The first signal ends the run politely; from then on the system's default
 	// applies again, so that a second one kills.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Confine: platform.Confine}
+	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
 // streams is where a command reads and writes.
 type streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+
+	// Confine gives up what a server does not need; nil where the process is
+	// not the command's alone, as in tests.
+	Confine func() platform.Confined
 }
 
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root, started := newRootCommand(streams{In: stdin, Out: stdout, Err: stderr})
+	return streams{In: stdin, Out: stdout, Err: stderr}.run(ctx, args)
+}
+
+func (s streams) run(ctx context.Context, args []string) int {
+	root, started := newRootCommand(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -38,7 +49,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &exit) {
 		return exit.status
 	}
-	fmt.Fprintf(stderr, "sipdoctor: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(err.Error()))
 	var usage *usageError
 	if errors.As(err, &usage) || !started() {
 		return statusUsage

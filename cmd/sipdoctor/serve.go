@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +24,7 @@ type serveOptions struct {
 	sipPorts    []int
 	sipsPort    int
 	cert, key   string
+	ephemeral   bool
 	maxSessions int
 	metrics     string
 	rtpRange    string
@@ -41,7 +41,18 @@ func newServeCommand(s streams) *cobra.Command {
 It belongs outside of the office, on any machine with a public address: a
 small VPS, or the PBX itself. It answers test messages and tells the client
 exactly what arrived; it routes no calls, and sends to nobody but its clients.
-A port that another program owns (a PBX on 5060) is left alone.
+A port that another program owns (a PBX on 5060) is left alone: it is offered
+only at the addresses where the responder really has it, and the text printed
+at start says where that is.
+
+Its certificate is kept in $STATE_DIRECTORY, else in /var/lib/sipdoctor (root)
+or ~/.local/state/sipdoctor, so that the line printed for the office is good
+after a restart too. Once the sockets are open it gives up all privileges and,
+on Linux, the right to open files and to start programs.
+
+To addresses that have not shown themselves it sends no more than it received.
+A STUN client of another make therefore has to pad its questions (PADDING, RFC
+5780 7.6) or have a session open; bare ones are not answered.
 
 Two addresses of this machine (--listen twice) let clients learn how their NAT
 filters, not only how it maps (RFC 5780).`,
@@ -58,8 +69,9 @@ filters, not only how it maps (RFC 5780).`,
 	f.StringVar(&o.control, "control", ":8765", "`[ADDRESS]:PORT` of the control channel, TCP and UDP")
 	f.IntSliceVar(&o.sipPorts, "sip-ports", []int{5060, 5080}, "`PORTS` of SIP over UDP and TCP")
 	f.IntVar(&o.sipsPort, "sips-port", 5061, "`PORT` of SIP over TLS")
-	f.StringVar(&o.cert, "tls-cert", "", "certificate `FILE` (PEM); without it one is made at every start")
+	f.StringVar(&o.cert, "tls-cert", "", "certificate `FILE` (PEM); without it one is made and kept")
 	f.StringVar(&o.key, "tls-key", "", "key `FILE` (PEM) of --tls-cert")
+	f.BoolVar(&o.ephemeral, "ephemeral", false, "make a new certificate for this run and keep nothing")
 	f.IntVar(&o.maxSessions, "max-sessions", 1000, "clients served at a time")
 	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "UDP ports where RTP tests are answered, `FIRST-LAST`; none: on no port")
 	f.StringVar(&o.metrics, "metrics", "", "`[ADDRESS]:PORT` for Prometheus metrics over HTTP (default none)")
@@ -76,6 +88,10 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	if o.verbose {
 		cfg.Log = func(line string) { fmt.Fprintln(s.Err, line) }
 	}
+	identity, err := o.identity(&cfg)
+	if err != nil {
+		return err
+	}
 	srv, err := responder.New(cfg)
 	if err != nil {
 		return err
@@ -83,7 +99,16 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	if err := srv.Listen(ctx); err != nil {
 		return err
 	}
-	introduce(s.Out, srv, n, cfg.ControlPort)
+	if identity.note != "" {
+		fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(identity.note))
+	}
+	privileges := ""
+	if s.Confine != nil {
+		c := s.Confine()
+		defer c.Close()
+		privileges = c.String()
+	}
+	introduce(s.Out, srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
 	return srv.Serve(ctx)
 }
 
@@ -130,6 +155,8 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 	switch {
 	case o.cert == "" && o.key == "":
 		return nil
+	case o.ephemeral:
+		return usagef("--ephemeral makes a certificate, --tls-cert names one: give one of them")
 	case o.cert == "" || o.key == "":
 		return usagef("--tls-cert and --tls-key go together")
 	}
@@ -139,6 +166,29 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 	}
 	cfg.Certificate = &c
 	return nil
+}
+
+// identity is what serve says about its certificate.
+type identity struct{ text, note string }
+
+// identity gives the responder the certificate that clients know it by.
+func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
+	switch {
+	case cfg.Certificate != nil:
+		return identity{text: "the certificate of " + o.cert}, nil
+	case o.ephemeral:
+		return identity{text: "a certificate for this run only (--ephemeral)"}, nil
+	}
+	dir := platform.ServiceStateDir()
+	id, err := responder.KeptIdentity(dir, cfg.Listen, time.Now())
+	if err != nil {
+		return identity{}, err
+	}
+	cfg.Certificate = id.Certificate
+	if !id.Kept {
+		return identity{text: "a certificate for this run only", note: id.Note}, nil
+	}
+	return identity{text: "kept in " + dir, note: id.Note}, nil
 }
 
 // servedRange reads --rtp-range; -1 serves none.
@@ -163,140 +213,4 @@ func localPort(flag, v string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, usagef("--%s %q: PORT, :PORT or ADDRESS:PORT is needed", flag, v)
 	}
 	return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)), nil
-}
-
-// introduce says what is served, and what to type in the office.
-func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPort int) {
-	p := srv.Ports()
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-13s%s\n", name, fmt.Sprintf(format, args...))
-	}
-	host, private := publicHost(p.Addrs, n)
-	fmt.Fprintf(w, "sipdoctor responder is running; stop it with Ctrl-C.\n\n")
-	line("addresses", "%s", addresses(p.Addrs))
-	for _, l := range services(p) {
-		line(l.name, "%s", l.text)
-	}
-	switch {
-	case p.RTPRange == "":
-	case p.RTPBlock == 0:
-		line("RTP tests", "UDP %s, without binding them", p.RTPRange)
-	default:
-		line("RTP tests", "UDP %s, %d ports at a time (all at once needs root or CAP_NET_RAW)", p.RTPRange, p.RTPBlock)
-	}
-	for _, b := range p.Busy {
-		line("not served", "%s", b)
-	}
-	fmt.Fprintf(w, "\nOn the office PC, run:\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", hostPort(host, controlPort), srv.Fingerprint())
-	if private {
-		fmt.Fprintf(w, "From outside use this machine's public address or name instead of %s.\n", host)
-	}
-	fmt.Fprintf(w, "The firewall of this machine must let in:\n  TCP %s\n  UDP %s\n", list(tcpPorts(p.PortsAt)), list(udpPorts(p.PortsAt)))
-	if p.RTPRange != "" {
-		fmt.Fprintf(w, "  UDP %s\n", p.RTPRange)
-	}
-	if len(p.Addrs) < 2 || p.Addrs[0].IsUnspecified() {
-		fmt.Fprint(w, "\nWith one address clients learn how their NAT maps, but not whether its\n"+
-			"filter looks at addresses (RFC 5780). Two own addresses tell both:\n"+
-			"  sipdoctor serve --listen ADDRESS1 --listen ADDRESS2\n")
-	}
-}
-
-// A namedLine is one line of what is served.
-type namedLine struct{ name, text string }
-
-// services says what is served: once where all addresses are alike, else
-// address by address.
-func services(p responder.Ports) []namedLine {
-	alike := !slices.ContainsFunc(p.At, func(a responder.PortsAt) bool { return !reflect.DeepEqual(a, p.At[0]) })
-	if alike {
-		return servedAt(p.PortsAt)
-	}
-	var out []namedLine
-	for i, a := range p.Addrs {
-		name := a.String()
-		if a.IsUnspecified() {
-			name = responder.Everywhere(a)
-		}
-		if at := p.At[i]; len(udpPorts(at))+len(tcpPorts(at)) > 0 {
-			out = append(out, namedLine{"at", name})
-			out = append(out, servedAt(at)...)
-		}
-	}
-	return out
-}
-
-func servedAt(p responder.PortsAt) []namedLine {
-	return []namedLine{
-		{"control", fmt.Sprintf("TCP %s (HTTPS); UDP %s where TCP does not get through", list(nonZero(p.Control)), list(p.PlainUDP))},
-		{"SIP", fmt.Sprintf("UDP %s; TCP %s; TLS %s", list(p.SIPUDP), list(p.SIPTCP), list(p.SIPTLS))},
-		{"comparison", fmt.Sprintf("UDP %s; TCP %s (the same answers at ports that are not SIP's)", list(p.PlainUDP), list(p.PlainTCP))},
-		{"STUN", "UDP " + list(p.STUN)},
-		{"RTP", "UDP " + list(nonZero(p.RTP))},
-	}
-}
-
-// publicHost guesses the address at which clients reach this machine, and says
-// whether it is one that only its own network knows.
-func publicHost(listen []netip.Addr, n platform.Network) (host netip.Addr, private bool) {
-	host = listen[0]
-	if host.IsUnspecified() {
-		// Any address on the Internet will do: nothing is sent to it.
-		if a, err := n.SourceFor(netip.MustParseAddr("198.51.100.1")); err == nil {
-			host = a
-		}
-	}
-	cgn := netip.MustParsePrefix("100.64.0.0/10")
-	return host, host.IsPrivate() || host.IsLoopback() || host.IsUnspecified() || cgn.Contains(host)
-}
-
-// hostPort is the responder as the user types it: the default port left out.
-func hostPort(host netip.Addr, port int) string {
-	if port == 8765 {
-		return host.String()
-	}
-	return netip.AddrPortFrom(host, uint16(port)).String()
-}
-
-func addresses(addrs []netip.Addr) string {
-	var out []string
-	for _, a := range addrs {
-		if a.IsUnspecified() {
-			return "all of this machine"
-		}
-		out = append(out, a.String())
-	}
-	return strings.Join(out, ", ")
-}
-
-func list(ports []int) string {
-	if len(ports) == 0 {
-		return "none"
-	}
-	var out []string
-	for _, p := range ports {
-		out = append(out, strconv.Itoa(p))
-	}
-	return strings.Join(out, ", ")
-}
-
-func nonZero(p int) []int {
-	if p == 0 {
-		return nil
-	}
-	return []int{p}
-}
-
-func tcpPorts(p responder.PortsAt) []int {
-	return merged(nonZero(p.Control), p.SIPTCP, p.SIPTLS, p.PlainTCP)
-}
-
-func udpPorts(p responder.PortsAt) []int {
-	return merged(p.SIPUDP, p.PlainUDP, p.STUN, nonZero(p.RTP))
-}
-
-func merged(lists ...[]int) []int {
-	all := slices.Concat(lists...)
-	slices.Sort(all)
-	return slices.Compact(all)
 }

@@ -29,6 +29,7 @@ func TestServeRefusesBadFlagsInOneLine(t *testing.T) {
 		{"a port beyond the last", []string{"--sips-port", "65536"}, "65536 is no port"},
 		{"a certificate without its key", []string{"--tls-cert", rubbish}, "--tls-cert and --tls-key go together"},
 		{"a certificate that is none", []string{"--tls-cert", rubbish, "--tls-key", rubbish}, "reading --tls-cert " + rubbish},
+		{"a certificate of two kinds", []string{"--tls-cert", rubbish, "--tls-key", rubbish, "--ephemeral"}, "give one of them"},
 		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"metrics nowhere", []string{"--metrics", "all"}, `--metrics "all"`},
 		{"an argument", []string{"now"}, "takes no argument"},
@@ -74,7 +75,61 @@ func (s *signalled) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// served runs the responder until it has said what to type in the office, and
+// returns what it said on both streams.
+func served(t *testing.T, args ...string) (out, errs string) {
+	t.Helper()
+	p := freePorts(t, 4)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	seen := make(chan struct{})
+	said := &signalled{want: "firewall of this machine", seen: seen}
+	var complaints bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1", "--control", fmt.Sprintf(":%d", p[0]),
+			"--sip-ports", fmt.Sprintf("%d,%d", p[1], p[2]), "--sips-port", fmt.Sprint(p[3])}, args...), nil, said, &complaints)
+	}()
+	select {
+	case <-seen:
+		cancel()
+		<-done
+	case status := <-done:
+		t.Fatalf("ended with status %d: %s", status, &complaints)
+	}
+	return said.String(), complaints.String()
+}
+
+// The line that was pasted into a ticket yesterday is still right today.
+func TestServeKeepsItsIdentity(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sipdoctor")
+	t.Setenv("STATE_DIRECTORY", dir)
+	fingerprint := regexp.MustCompile(`[0-9a-f]{64}`)
+	first, errs := served(t)
+	if !strings.Contains(first, "kept in "+dir) || errs != "" {
+		t.Errorf("says %q and %q", first, errs)
+	}
+	again, _ := served(t)
+	if a, b := fingerprint.FindString(first), fingerprint.FindString(again); a == "" || a != b {
+		t.Errorf("fingerprint %s, after a restart %s", a, b)
+	}
+	once, _ := served(t, "--ephemeral")
+	twice, _ := served(t, "--ephemeral")
+	if a, b := fingerprint.FindString(once), fingerprint.FindString(twice); a == b || a == fingerprint.FindString(first) {
+		t.Errorf("--ephemeral: fingerprint %s, after a restart %s", a, b)
+	}
+	if after, _ := served(t); fingerprint.FindString(after) != fingerprint.FindString(first) {
+		t.Error("--ephemeral changed what was kept")
+	}
+	t.Setenv("STATE_DIRECTORY", filepath.Join(os.DevNull, "sipdoctor"))
+	_, errs = served(t)
+	if !strings.Contains(errs, "for this run only") || strings.Count(errs, "\n") != 1 {
+		t.Errorf("without a place to keep it, it complains %q: one line is wanted", errs)
+	}
+}
+
 func TestServeSaysWhatToTypeInTheOfficeAndStopsCleanly(t *testing.T) {
+	t.Setenv("STATE_DIRECTORY", filepath.Join(t.TempDir(), "sipdoctor"))
 	p := freePorts(t, 4)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -61,7 +61,7 @@ func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 	}
 	var started []*starting
 	for _, h := range hosts {
-		argv := []string{"serve"}
+		argv := []string{"serve", "--ephemeral"} // nothing of an office is kept
 		for _, a := range h.addrs {
 			argv = append(argv, "--listen", a)
 		}

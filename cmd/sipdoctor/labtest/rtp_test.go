@@ -200,7 +200,7 @@ type second struct {
 
 func (o *office) apart(t testing.TB, through []string, args ...string) second {
 	t.Helper()
-	argv := slices.Concat(through, []string{os.Getenv(programVar), "serve", "--control", ":9765", "--sip-ports", "9760", "--sips-port", "9761"}, args)
+	argv := slices.Concat(through, []string{os.Getenv(programVar), "serve", "--ephemeral", "--control", ":9765", "--sip-ports", "9760", "--sips-port", "9761"}, args)
 	cmd := o.Responder.Command(t.Context(), argv[0], argv[1:]...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,0 +1,119 @@
+package responder
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// identityFile holds the certificate and its key, PEM.
+const identityFile = "identity.pem"
+
+// An Identity is the certificate that clients know a responder by.
+type Identity struct {
+	Certificate *tls.Certificate
+	// Kept says that the next start in the same directory has it as well.
+	Kept bool
+	// Note is what the person who started the responder should know: why there
+	// is a new certificate, or why it will not be kept. "" is nothing.
+	Note string
+}
+
+// KeptIdentity returns the certificate that an earlier start has left in a
+// directory, or makes and keeps one. A certificate is kept whatever addresses
+// it names: clients know it by its fingerprint. Where nothing can be kept
+// safely it is made for this run; the error is only about making one. The
+// directory is ServiceStateDir's or one that the user named, "" is none.
+func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, error) {
+	if dir == "" {
+		c, err := ephemeral(addrs, now, "there is no directory to keep it in")
+		return c, err
+	}
+	kept, err := readIdentity(dir, now)
+	switch {
+	case err == nil:
+		return Identity{Certificate: kept, Kept: true}, nil
+	case errors.Is(err, platform.ErrExposed):
+		return ephemeral(addrs, now, err.Error())
+	}
+	made, cerr := selfSigned(now, addrs)
+	if cerr != nil {
+		return Identity{}, cerr
+	}
+	b, cerr := encodeIdentity(made)
+	if cerr != nil {
+		return Identity{}, cerr
+	}
+	id := Identity{Certificate: &made, Kept: true}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = platform.KeepNew(dir, identityFile, b)
+	} else if unreadable := (*unusableError)(nil); errors.As(err, &unreadable) {
+		id.Note = fmt.Sprintf("a new certificate was made, clients need its fingerprint: %s", err)
+		err = platform.Keep(dir, identityFile, b)
+	}
+	if errors.Is(err, fs.ErrExist) { // another responder was a moment faster
+		if kept, err = readIdentity(dir, now); err == nil {
+			return Identity{Certificate: kept, Kept: true}, nil
+		}
+	}
+	if err != nil {
+		id.Kept, id.Note = false, notKept(err.Error())
+	}
+	return id, nil
+}
+
+func notKept(why string) string {
+	return "the certificate is for this run only, the next start has another fingerprint: " + why
+}
+
+func ephemeral(addrs []netip.Addr, now time.Time, why string) (Identity, error) {
+	c, err := selfSigned(now, addrs)
+	return Identity{Certificate: &c, Note: notKept(why)}, err
+}
+
+// An unusableError is about a kept identity that is of no use any more.
+type unusableError struct{ text string }
+
+func (e *unusableError) Error() string { return e.text }
+
+func readIdentity(dir string, now time.Time) (*tls.Certificate, error) {
+	b, err := platform.ReadKept(dir, identityFile)
+	if err != nil {
+		return nil, err
+	}
+	c, err := tls.X509KeyPair(b, b)
+	if err != nil {
+		return nil, &unusableError{fmt.Sprintf("the one in %s cannot be read (%s)", dir, err)}
+	}
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		return nil, &unusableError{fmt.Sprintf("the one in %s cannot be read (%s)", dir, err)}
+	}
+	if now.After(leaf.NotAfter) {
+		return nil, &unusableError{fmt.Sprintf("the one in %s expired on %s", dir, leaf.NotAfter.Format(time.DateOnly))}
+	}
+	return &c, nil
+}
+
+func encodeIdentity(c tls.Certificate) ([]byte, error) {
+	key, err := x509.MarshalECPrivateKey(c.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		return nil, fmt.Errorf("writing the key: %w", err)
+	}
+	var b bytes.Buffer
+	for _, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: c.Certificate[0]}, {Type: "EC PRIVATE KEY", Bytes: key}} {
+		if err := pem.Encode(&b, block); err != nil {
+			return nil, fmt.Errorf("writing the certificate: %w", err)
+		}
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,140 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// ServiceStateDir is where a service that the caller runs keeps what must
+// survive a restart; it need not exist. A service manager names it in
+// STATE_DIRECTORY (systemd.exec(5), the first of several); else it is StateDir
+// for root, and for everybody else what the XDG base directories say. It is ""
+// for a user without a home.
+func ServiceStateDir() string {
+	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), string(os.PathListSeparator)); filepath.IsAbs(dir) {
+		return dir
+	}
+	switch {
+	case runtime.GOOS == "windows":
+		if dir := os.Getenv("LocalAppData"); filepath.IsAbs(dir) {
+			return filepath.Join(dir, "sipdoctor")
+		}
+		return ""
+	case os.Geteuid() == 0:
+		return StateDir()
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "sipdoctor")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(home) {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "sipdoctor")
+}
+
+// maxKept bounds a kept file, bytes.
+const maxKept = 64 << 10
+
+// ErrExposed means that somebody else may read or change what ought to be
+// ours alone. The text around it says what it is.
+var ErrExposed = errors.New("others may change or read it")
+
+// ReadKept reads a file that KeepNew or Keep wrote. It refuses, with
+// ErrExposed, what others could have written or read: links, files and
+// directories of somebody else, loose modes. Without such a file the error is
+// fs.ErrNotExist.
+func ReadKept(dir, name string) ([]byte, error) {
+	if err := checkKeepDir(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, name)
+	f, err := openNoFollow(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := ownedByUs(path, info, 0o077); err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: %w", path, ErrExposed)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxKept+1))
+	if err == nil && len(b) > maxKept {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxKept)
+	}
+	return b, err
+}
+
+// KeepNew writes a file of mode 0600 that must not exist yet, whole or not at
+// all; of two programs that do so at once, one gets fs.ErrExist. It makes the
+// directory, for us alone, where there is none.
+func KeepNew(dir, name string, b []byte) error {
+	return keep(dir, name, b, func(from, to string) error {
+		err := os.Link(from, to)
+		if _, there := os.Lstat(to); err != nil && errors.Is(there, fs.ErrNotExist) {
+			return os.Rename(from, to) // a file system without links
+		}
+		return err
+	})
+}
+
+// Keep writes a file of mode 0600, in the place of one that may exist.
+func Keep(dir, name string, b []byte) error { return keep(dir, name, b, os.Rename) }
+
+func keep(dir, name string, b []byte, place func(from, to string) error) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := checkKeepDir(dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+name+"-*") // mode 0600, and nobody's before
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // after a rename it is gone
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Join(dir, name), err)
+	}
+	return place(f.Name(), filepath.Join(dir, name))
+}
+
+// checkKeepDir refuses a directory in which others could put files.
+func checkKeepDir(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory: %w", dir, ErrExposed)
+	}
+	return ownedByUs(dir, info, 0o022)
+}
+
+// ownedByUs refuses what belongs to somebody else or has one of the loose mode
+// bits.
+func ownedByUs(path string, info fs.FileInfo, loose fs.FileMode) error {
+	if !ours(info) {
+		return fmt.Errorf("%s belongs to another user: %w", path, ErrExposed)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&loose != 0 {
+		return fmt.Errorf("%s has mode %04o: %w", path, info.Mode().Perm(), ErrExposed)
+	}
+	return nil
+}
