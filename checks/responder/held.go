@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // A service is what a port is for.
@@ -34,14 +32,17 @@ type endpoint struct {
 }
 
 // reaches reports whether what is sent to an own address arrives here.
-func (e endpoint) reaches(addr netip.Addr, others []netinfo.Socket) bool {
+func (e endpoint) reaches(addr netip.Addr, m *around) bool {
+	if m.reroutes(e.transport, netip.AddrPortFrom(addr, e.at.Port())) {
+		return false
+	}
 	if e.at.Addr() == addr {
 		return true
 	}
 	if !e.at.Addr().IsUnspecified() || e.at.Addr().Is4() != addr.Is4() {
 		return false
 	}
-	_, taken := ownerAt(others, e.transport, netip.AddrPortFrom(addr, e.at.Port()))
+	_, taken := ownerAt(m.sockets, e.transport, netip.AddrPortFrom(addr, e.at.Port()))
 	return !taken
 }
 
@@ -57,11 +58,11 @@ func ownerAt(list []netinfo.Socket, transport string, at netip.AddrPort) (netinf
 
 // numbers are the ports of a service at an own address, in the order in which
 // they were configured. An invalid address stands for any.
-func (p *ports) numbers(s service, transport string, addr netip.Addr, others []netinfo.Socket) []int {
+func (p *ports) numbers(s service, transport string, addr netip.Addr, m *around) []int {
 	var out []int
 	for _, e := range p.held {
 		n := int(e.at.Port())
-		if e.service == s && e.transport == transport && !slices.Contains(out, n) && (!addr.IsValid() || e.reaches(addr, others)) {
+		if e.service == s && e.transport == transport && !slices.Contains(out, n) && (!addr.IsValid() || e.reaches(addr, m)) {
 			out = append(out, n)
 		}
 	}
@@ -100,7 +101,7 @@ func (r refusal) concerns(addr netip.Addr) bool {
 
 // lacks says what is not served at an own address, and why; an invalid one
 // stands for all.
-func (p *ports) lacks(addr netip.Addr, others []netinfo.Socket) []string {
+func (p *ports) lacks(addr netip.Addr, m *around) []string {
 	var out []string
 	add := func(r refusal) {
 		if s := r.String(); r.concerns(addr) && !slices.Contains(out, s) {
@@ -111,7 +112,10 @@ func (p *ports) lacks(addr netip.Addr, others []netinfo.Socket) []string {
 		add(r)
 	}
 	for _, e := range p.held {
-		for _, o := range others {
+		if at := netip.AddrPortFrom(addr, e.at.Port()); addr.IsValid() && m.reroutes(e.transport, at) {
+			add(refusal{e.name(), e.transport, at, "a packet filter rule of this machine takes it elsewhere"})
+		}
+		for _, o := range m.sockets {
 			a := o.Local.Addr()
 			if o.Protocol == e.transport && o.Local.Port() == e.at.Port() && e.at.Addr().IsUnspecified() && !a.IsUnspecified() && a.Is4() == e.at.Addr().Is4() {
 				add(refusal{e.name(), e.transport, o.Local, inUseBy(o.Program)})
@@ -151,42 +155,6 @@ func inUseBy(program string) string {
 	return "in use by " + printable(program)
 }
 
-// otherSockets are the sockets of this machine that are not the responder's.
-// They are read again when they are asked for, at most once a second: another
-// program may be started at any time.
-type otherSockets struct {
-	sys platform.System // nil: nothing is known
-
-	mu   sync.Mutex
-	read time.Time
-	list []netinfo.Socket
-}
-
-func (o *otherSockets) at(now time.Time, held []endpoint) []netinfo.Socket {
-	if o.sys == nil {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.read.IsZero() || now.Sub(o.read) >= time.Second {
-		o.read, o.list = now, foreign(netinfo.ListeningSockets(o.sys), held)
-	}
-	return o.list
-}
-
-func (o *otherSockets) learn(list []netinfo.Socket, now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.list, o.read = list, now
-}
-
-// known are those that were read last.
-func (o *otherSockets) known() []netinfo.Socket {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.list
-}
-
 // foreign leaves out the responder's own sockets.
 func foreign(list []netinfo.Socket, held []endpoint) []netinfo.Socket {
 	return slices.DeleteFunc(list, func(s netinfo.Socket) bool {
@@ -201,10 +169,10 @@ func (s *Server) describe(i *session.Info, reached netip.Addr, now time.Time) {
 	if !reached.IsValid() || reached.IsUnspecified() {
 		reached = netip.Addr{} // this system does not tell
 	}
-	others := s.others.at(now, p.held)
-	get := func(v service, transport string) []int { return p.numbers(v, transport, reached, others) }
-	i.Reached = reached
+	m := s.machine.look(now, p.held)
+	get := func(v service, transport string) []int { return p.numbers(v, transport, reached, m) }
+	i.Reached, i.PortsChecked = reached, m.checked
 	i.SIPUDP, i.SIPTCP, i.SIPTLS = get(sipService, "udp"), get(sipService, "tcp"), get(tlsService, "tcp")
 	i.PlainUDP, i.PlainTCP, i.STUN = get(plainService, "udp"), get(plainService, "tcp"), get(stunService, "udp")
-	i.Busy = p.lacks(reached, others)
+	i.Busy = p.lacks(reached, m)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +70,16 @@ func (m *machine) Open(name string) (fs.File, error) {
 	return m.files.Open(strings.TrimPrefix(path.Clean(name), "/"))
 }
 
-func (m *machine) Run(context.Context, string, ...string) ([]byte, error) { return nil, fs.ErrNotExist }
+func (m *machine) Run(_ context.Context, program string, args ...string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f, ok := m.files[strings.Join(append([]string{program}, args...), " ")]; ok {
+		return f.Data, nil
+	}
+	return nil, fs.ErrNotExist
+}
+func (m *machine) Glob(string) ([]string, error) { return nil, nil }
+func (m *machine) Live() bool                    { return false }
 
 // listens lists sockets as the kernel does, "0100007F:13C4 07".
 func (m *machine) listens(file string, sockets ...string) {
@@ -114,5 +124,53 @@ func TestAPortThatAnotherProgramHasAtThisAddressIsNotOffered(t *testing.T) {
 	}
 	if busy := open(t, s).Info.Busy; len(busy) != 1 || !strings.HasPrefix(busy[0], "SIP over UDP 127.0.0.1:") {
 		t.Errorf("told that %q is not served", busy)
+	}
+}
+
+func (m *machine) prints(command, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.files[command] = &fstest.MapFile{Data: []byte(text)}
+}
+
+// A rule that takes a port to a PBX in a container leaves the responder's
+// socket where it is, and empty.
+func TestAPortThatARuleTakesElsewhereIsNotOffered(t *testing.T) {
+	for _, tt := range []struct {
+		name, rule string
+		offered    bool
+		checked    bool
+	}{
+		{"no rules", "", true, true},
+		{"a container's SIP port", "-A PREROUTING -p udp -m udp --dport PORT -j DNAT --to-destination 172.17.0.2:5060", false, true},
+		{"of one interface", "-A PREROUTING -i eth0 -p udp -m udp --dport PORT -j DNAT --to-destination 172.17.0.2:5060", false, true},
+		{"another port of this machine", "-A PREROUTING -p udp -m udp --dport PORT -j REDIRECT --to-ports 5070", false, true},
+		{"TCP only", "-A PREROUTING -p tcp -m tcp --dport PORT -j DNAT --to-destination 172.17.0.2:5060", true, true},
+		{"another address", "-A PREROUTING -d 192.0.2.1/32 -p udp -m udp --dport PORT -j DNAT --to-destination 172.17.0.2:5060", true, true},
+		{"another port", "-A PREROUTING -p udp -m udp --dport 1 -j DNAT --to-destination 172.17.0.2:5060", true, true},
+		{"unreadable rules", "not a rule at all", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := realNet().OpenUDP(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sip := int(p.LocalAddr().Port())
+			_ = p.Close()
+			m := &machine{files: fstest.MapFS{}}
+			if tt.rule != "" {
+				m.prints("iptables-nft-save -c", "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"+
+					strings.ReplaceAll(tt.rule, "PORT", strconv.Itoa(sip))+"\nCOMMIT\n")
+			}
+			s := start(t, func(c *responder.Config) { c.SIPPorts, c.System = []int{sip}, m })
+			i := open(t, s).Info
+			if slices.Contains(i.SIPUDP, sip) != tt.offered || i.PortsChecked != tt.checked {
+				t.Errorf("told SIP over UDP %v, checked %v; the port is %d", i.SIPUDP, i.PortsChecked, sip)
+			}
+			told := strings.Contains(strings.Join(i.Busy, "\n"), "SIP over UDP "+p.LocalAddr().String()+": a packet filter rule of this machine takes it elsewhere")
+			if told == tt.offered {
+				t.Errorf("not served: %q", i.Busy)
+			}
+		})
 	}
 }

@@ -202,12 +202,7 @@ func (b *binder) note(what, transport string, at netip.AddrPort, err error) bool
 // nameOwners says which program has the ports that were refused, as far as the
 // system tells.
 func (b *binder) nameOwners(ctx context.Context) {
-	if b.s.others.sys == nil {
-		return
-	}
-	list, _ := netinfo.ReadSockets(ctx, b.s.others.sys)
-	list = foreign(list, b.ports.held)
-	b.s.others.learn(list, time.Now())
+	list := b.s.machine.learn(ctx, b.ports.held).sockets
 	for i := range b.ports.refused {
 		r := &b.ports.refused[i]
 		at := r.at.Addr()
@@ -222,7 +217,7 @@ func (b *binder) nameOwners(ctx context.Context) {
 
 // why is what Listen reports when nothing is left.
 func (b *binder) why() error {
-	if busy := b.ports.lacks(netip.Addr{}, nil); len(busy) > 0 {
+	if busy := b.ports.lacks(netip.Addr{}, &around{}); len(busy) > 0 {
 		return errors.New(strings.Join(busy[:min(len(busy), 3)], "; "))
 	}
 	return errors.Join(b.errs...)
@@ -327,11 +322,12 @@ func (s *Server) Ports() Ports {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &s.ports
+	m := s.machine.look(time.Now(), p.held)
 	out := Ports{
-		Addrs: p.addrs, PortsAt: p.portsAt(netip.Addr{}), Busy: p.lacks(netip.Addr{}, s.others.known()), RTPRange: s.rtp.rtpText(),
+		Addrs: p.addrs, PortsAt: p.portsAt(netip.Addr{}, m), Busy: s.lacking(), RTPRange: s.rtp.rtpText(),
 	}
 	for _, a := range p.addrs {
-		out.At = append(out.At, p.portsAt(a))
+		out.At = append(out.At, p.portsAt(a, m))
 	}
 	if len(p.addrs) > 0 {
 		out.RTPBlock = s.rtp.block(p.addrs[0])
@@ -339,8 +335,23 @@ func (s *Server) Ports() Ports {
 	return out
 }
 
-func (p *ports) portsAt(a netip.Addr) PortsAt {
-	get := func(v service, transport string) []int { return p.numbers(v, transport, a, nil) }
+// lacking says what is not served at any of the addresses that were named, or
+// at all of the machine's.
+func (s *Server) lacking() []string {
+	m := s.machine.look(time.Now(), s.ports.held)
+	out := s.ports.lacks(netip.Addr{}, m)
+	for _, a := range s.ports.addrs {
+		for _, l := range s.ports.lacks(a, m) {
+			if !slices.Contains(out, l) {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+func (p *ports) portsAt(a netip.Addr, m *around) PortsAt {
+	get := func(v service, transport string) []int { return p.numbers(v, transport, a, m) }
 	out := PortsAt{
 		SIPUDP: get(sipService, "udp"), SIPTCP: get(sipService, "tcp"), SIPTLS: get(tlsService, "tcp"),
 		PlainUDP: get(plainService, "udp"), PlainTCP: get(plainService, "tcp"), STUN: get(stunService, "udp"),

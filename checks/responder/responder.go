@@ -67,7 +67,7 @@ type Server struct {
 	cookies  cookieJar
 	counters counters
 
-	others otherSockets
+	machine machine
 
 	mu    sync.Mutex
 	ports ports // what was bound
@@ -91,7 +91,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), unproven: newStrangers(cfg.Limits.Strangers)}
-	s.others.sys = cfg.System
+	s.machine.sys = cfg.System
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
 	} else {

@@ -84,10 +84,9 @@ func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
 	return o.owner
 }
 
-// Translated reports whether something translates addresses between the client
-// and the responder's own address, as far as both can tell; then single ports
-// may lead to another machine.
-func (c *Client) Translated() bool { return c.Info.Reached != c.Addr }
+// Translated reports whether something may translate addresses in front of the
+// responder or on its machine; then single ports may lead to another program.
+func (c *Client) Translated() bool { return c.Info.Reached != c.Addr || !c.Info.PortsChecked }
 
 func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
 	q := question{token: c.Token(probe), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}

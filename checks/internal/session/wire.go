@@ -46,6 +46,9 @@ type Info struct {
 	// client dialled, something translates addresses in front of the responder,
 	// and may take some ports to another machine.
 	Reached netip.Addr `json:"reached,omitzero"`
+	// PortsChecked: the responder has looked at its machine, and no rule of a
+	// packet filter there takes one of the ports below elsewhere.
+	PortsChecked bool `json:"ports_checked,omitempty"`
 	// The ports that the responder holds at that very address. A port that it
 	// holds at another one is not in these lists.
 	SIPUDP   []int    `json:"sip_udp"` // ports that answer SIP, masked bytes and nothing else

@@ -1,0 +1,126 @@
+package responder
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// A machine is what shares the responder's addresses with it: other programs'
+// sockets, and packet filter rules that take a port to somebody else, such as
+// a PBX in a container.
+type machine struct {
+	sys platform.System // nil: nothing else is there
+
+	mu   sync.Mutex
+	read time.Time
+	now  *around
+}
+
+// around is how a machine was found. It does not change.
+type around struct {
+	sockets  []netinfo.Socket // of other programs
+	checked  bool             // the rules were read, all of them
+	rerouted map[route]bool   // what rules take elsewhere
+}
+
+type route struct {
+	transport string
+	at        netip.AddrPort
+}
+
+// rulesPatience bounds the reading of the rules: the responder does not wait
+// for an iptables that waits for a lock.
+const rulesPatience = 3 * time.Second
+
+// learn reads everything, as long as programs may be started. Rules that
+// change later are not seen; sockets are.
+func (m *machine) learn(ctx context.Context, held []endpoint) *around {
+	now := &around{checked: true}
+	if m.sys != nil {
+		list, _ := netinfo.ReadSockets(ctx, m.sys)
+		ctx, cancel := context.WithTimeout(ctx, rulesPatience)
+		defer cancel()
+		rules, unread := packetfilter.Load(ctx, m.sys)
+		now = &around{
+			sockets: foreign(list, held), checked: len(unread)+len(rules.Faults) == 0, rerouted: rerouted(rules, held, m.addrs()),
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read, m.now = time.Now(), now
+	return now
+}
+
+// addrs are the machine's own addresses.
+func (m *machine) addrs() []netip.Addr {
+	if !m.sys.Live() {
+		return nil
+	}
+	list, _ := platform.OwnAddrs() // without them those that were named are left
+	return list
+}
+
+// look reads the sockets again, at most once a second: another program may be
+// started at any time. learn comes first.
+func (m *machine) look(now time.Time, held []endpoint) *around {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sys != nil && now.Sub(m.read) >= time.Second {
+		next := *m.now
+		next.sockets = foreign(netinfo.ListeningSockets(m.sys), held)
+		m.read, m.now = now, &next
+	}
+	return m.now
+}
+
+func (a *around) reroutes(transport string, at netip.AddrPort) bool {
+	return a.rerouted[route{transport, at}]
+}
+
+// rerouted finds the ports that a rule takes elsewhere at an own address. It
+// may name one too many where a rule depends on what is not known; that costs a
+// test, and a PBX its peace otherwise.
+func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) map[route]bool {
+	out := map[route]bool{}
+	for _, e := range held {
+		addrs := []netip.Addr{e.at.Addr()}
+		if e.at.Addr().IsUnspecified() {
+			addrs = own
+		}
+		for _, a := range addrs {
+			if a.Is4() == e.at.Addr().Is4() && takes(rules, e.transport, a, e.at.Port()) {
+				out[route{e.transport, netip.AddrPortFrom(a, e.at.Port())}] = true
+			}
+		}
+	}
+	return out
+}
+
+// takes reports whether the rules may rewrite the destination of what is sent
+// to a port.
+func takes(rules *packetfilter.Ruleset, transport string, addr netip.Addr, port uint16) bool {
+	protocol := uint8(6)
+	if transport == "udp" {
+		protocol = 17
+	}
+	c := packetfilter.Class{
+		Protocol: protocol, IPv6: addr.Is6(), Dst: []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}, Local: []netip.Addr{addr},
+		DstPorts: packetfilter.OneNum(packetfilter.Num(port)),
+	}
+	return slices.ContainsFunc(rules.Evaluate(c).Outcomes, func(o packetfilter.Outcome) bool {
+		return len(o.ToAddrs) > 0 || len(o.ToPorts) > 0 || slices.ContainsFunc(o.Others, rewrites)
+	})
+}
+
+// rewrites reports whether a step is a rule of destination NAT, one that is
+// taken only if something that is not known is so.
+func rewrites(s packetfilter.Step) bool {
+	return s.What == string(packetfilter.DNAT) || s.What == string(packetfilter.Redirect)
+}
