@@ -46,6 +46,7 @@ type loader struct {
 	// Programs, iptables and ip6tables: those that a listing says to have older
 	// tables as well, and those that are over nftables.
 	warned, nftBacked []string
+	foreign           map[string]bool // tables that iptables-nft names and does not list, "ip nat"
 }
 
 func (l *loader) load() {
@@ -67,7 +68,12 @@ func (l *loader) iptables(program, nft, legacy string) {
 		if out, ok := l.run(tool+"-save", "-c"); ok {
 			found = true
 			l.remarks(program, tool, string(out))
-			l.add(tool, ReadIPTablesSave(tool, string(out)))
+			l.notListed(program, string(out))
+			p := ReadIPTablesSave(tool, string(out))
+			p.Tables = slices.DeleteFunc(p.Tables, func(t *Table) bool {
+				return tool == nft && l.foreign[string(t.Family)+" "+t.Name]
+			})
+			l.add(tool, p)
 		}
 	}
 	if found {
@@ -163,11 +169,35 @@ func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
 
 // listed reports whether iptables-nft has listed the table.
 func (l *loader) listed(t nftTable) bool {
+	if l.foreign[string(t.Family)+" "+t.Name] {
+		return false
+	}
 	return slices.ContainsFunc(l.parts, func(p Parts) bool {
 		return slices.ContainsFunc(p.Tables, func(o *Table) bool {
 			return (strings.HasSuffix(o.Tool, "-nft") || l.overNFT(o.Tool)) && o.Family == t.Family && o.Name == t.Name
 		})
 	})
+}
+
+// notListed keeps the tables that iptables-nft has left out of its listing,
+// though it names them: it knows only base chains that are called as its own
+// (INPUT), and a table made with nft may have others (input).
+func (l *loader) notListed(program, listing string) {
+	family := "ip"
+	if program == "ip6tables" {
+		family = "ip6"
+	}
+	for line := range strings.Lines(listing) {
+		rest, ok := strings.CutPrefix(line, "# Table `")
+		name, why, found := strings.Cut(rest, "' ")
+		if !ok || !found || !strings.Contains(why, "incompatible") {
+			continue
+		}
+		if l.foreign == nil {
+			l.foreign = map[string]bool{}
+		}
+		l.foreign[family+" "+name] = true
+	}
 }
 
 func nftTables(listing []byte) ([]nftTable, error) {
