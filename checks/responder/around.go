@@ -84,6 +84,18 @@ func (a *around) reroutes(transport string, at netip.AddrPort) bool {
 	return a.rerouted[route{transport, at}]
 }
 
+// reroutedFrom are the addresses at which a rule takes a port of ours away.
+func (a *around) reroutedFrom(e endpoint) (list []netip.AddrPort) {
+	for k := range a.rerouted {
+		here := k.at.Addr() == e.at.Addr() || e.at.Addr().IsUnspecified() && k.at.Addr().Is4() == e.at.Addr().Is4()
+		if k.transport == e.transport && k.at.Port() == e.at.Port() && here {
+			list = append(list, k.at)
+		}
+	}
+	slices.SortFunc(list, netip.AddrPort.Compare)
+	return list
+}
+
 // rerouted finds the ports that a rule takes elsewhere at an own address. It
 // may name one too many where a rule depends on what is not known; that costs a
 // test, and a PBX its peace otherwise.

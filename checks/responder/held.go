@@ -96,7 +96,7 @@ func Everywhere(a netip.Addr) string {
 // concerns reports whether somebody who uses an own address misses the port.
 func (r refusal) concerns(addr netip.Addr) bool {
 	a := r.at.Addr()
-	return !addr.IsValid() || a == addr || a.IsUnspecified() && a.Is4() == addr.Is4()
+	return !addr.IsValid() || a == addr || (a.IsUnspecified() || addr.IsUnspecified()) && a.Is4() == addr.Is4()
 }
 
 // lacks says what is not served at an own address, and why; an invalid one
@@ -112,7 +112,7 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 		add(r)
 	}
 	for _, e := range p.held {
-		if at := netip.AddrPortFrom(addr, e.at.Port()); addr.IsValid() && m.reroutes(e.transport, at) {
+		for _, at := range m.reroutedFrom(e) {
 			add(refusal{e.name(), e.transport, at, "a packet filter rule of this machine takes it elsewhere"})
 		}
 		for _, o := range m.sockets {

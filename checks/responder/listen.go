@@ -324,28 +324,13 @@ func (s *Server) Ports() Ports {
 	p := &s.ports
 	m := s.machine.look(time.Now(), p.held)
 	out := Ports{
-		Addrs: p.addrs, PortsAt: p.portsAt(netip.Addr{}, m), Busy: s.lacking(), RTPRange: s.rtp.rtpText(),
+		Addrs: p.addrs, PortsAt: p.portsAt(netip.Addr{}, m), Busy: p.lacks(netip.Addr{}, m), RTPRange: s.rtp.rtpText(),
 	}
 	for _, a := range p.addrs {
 		out.At = append(out.At, p.portsAt(a, m))
 	}
 	if len(p.addrs) > 0 {
 		out.RTPBlock = s.rtp.block(p.addrs[0])
-	}
-	return out
-}
-
-// lacking says what is not served at any of the addresses that were named, or
-// at all of the machine's.
-func (s *Server) lacking() []string {
-	m := s.machine.look(time.Now(), s.ports.held)
-	out := s.ports.lacks(netip.Addr{}, m)
-	for _, a := range s.ports.addrs {
-		for _, l := range s.ports.lacks(a, m) {
-			if !slices.Contains(out, l) {
-				out = append(out, l)
-			}
-		}
 	}
 	return out
 }
