@@ -2,6 +2,7 @@ package sipalg_test
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/netip"
 	"strings"
@@ -10,7 +11,11 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/checks/fragments"
+	"github.com/sipdoctor/sipdoctor/checks/nat"
+	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // A PBX that shares an address with the responder must not be tested: its
@@ -90,6 +95,27 @@ func TestAPBXBesideTheResponderIsLeftAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The other checks that speak SIP to the responder keep to it as well, and all
+// of them together ask the port once.
+func TestAllChecksTogetherLeaveThePBXAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newInternet(t, 1, natRouter())
+		n.respond()
+		requests := n.forwarded("udp 5060", "tcp 5060")
+		n.inputs.Ladder = []int{2}
+		env := &checks.Env{Net: n.network, Inputs: n.inputs, Host: func(context.Context) (*netinfo.Host, error) { return &netinfo.Host{}, nil }}
+		rep := checks.Run(t.Context(), []*checks.Check{sipalg.Check(), fragments.Check(), natlifetime.Check(), nat.Check()}, env, checks.Meta{})
+		for _, r := range rep.Results {
+			if r.Status == checks.Fail || r.Status == checks.Error {
+				t.Errorf("%s: %s, %s %s", r.Check, r.Status, r.Summary, r.Reason)
+			}
+		}
+		if list := requests(); len(list) != 2 {
+			t.Errorf("the PBX got %v, want one OPTIONS over each transport", list)
+		}
+	})
 }
 
 // A PBX that answers nobody it does not know looks like a closed port; it must

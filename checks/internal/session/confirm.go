@@ -62,7 +62,10 @@ type owners struct {
 }
 
 type ownerOnce struct {
-	once  sync.Once
+	transport string
+	port      int
+
+	found chan struct{} // closed when owner is valid
 	owner Owner
 }
 
@@ -72,16 +75,26 @@ func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
 	if c.net == nil {
 		return Owner{Transport: transport, Port: port, Who: Responder}
 	}
+	nobody := Owner{Transport: transport, Port: port, Who: Nobody}
 	c.owners.mu.Lock()
-	i := slices.IndexFunc(c.owners.list, func(o *ownerOnce) bool { return o.owner.Transport == transport && o.owner.Port == port })
-	if i < 0 {
+	i := slices.IndexFunc(c.owners.list, func(o *ownerOnce) bool { return o.transport == transport && o.port == port })
+	first := i < 0
+	if first {
 		i = len(c.owners.list)
-		c.owners.list = append(c.owners.list, &ownerOnce{owner: Owner{Transport: transport, Port: port, Who: Nobody}})
+		c.owners.list = append(c.owners.list, &ownerOnce{transport: transport, port: port, found: make(chan struct{}), owner: nobody})
 	}
 	o := c.owners.list[i]
 	c.owners.mu.Unlock()
-	o.once.Do(func() { c.findOwner(ctx, &o.owner, confirmProbe+i) })
-	return o.owner
+	if first {
+		c.findOwner(ctx, &o.owner, confirmProbe+i)
+		close(o.found)
+	}
+	select {
+	case <-o.found:
+		return o.owner
+	case <-ctx.Done():
+		return nobody
+	}
 }
 
 // Translated reports whether something may translate addresses in front of the
