@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // The directions and purposes of a path.
@@ -306,7 +307,7 @@ func within(spanS int64) string {
 	if spanS < 1 {
 		return ""
 	}
-	return " within " + about(time.Duration(spanS)*time.Second)
+	return " within " + about(platform.Seconds(spanS))
 }
 
 // repeated reports whether all lines are among the reasons of a block: they
@@ -335,11 +336,11 @@ func nearBan(s Subject) (checks.Finding, bool) {
 		ID: "blocked.near", Severity: checks.Warning, Confidence: checks.Certain,
 		Title: fmt.Sprintf("%s is close to a ban: %d of %d in %s (%s)", who(s), n.Count, n.Limit, n.Name, n.Layer),
 		Explanation: fmt.Sprintf("%d more within %s and it is blocked. A phone with a wrong password, or many phones behind one address, get there quickly.",
-			max(n.Limit-n.Count, 1), about(time.Duration(n.SpanS)*time.Second)),
+			max(n.Limit-n.Count, 1), about(platform.Seconds(n.SpanS))),
 	}
 	for _, n := range s.Near {
 		if n.close() {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Layer + " " + n.Name, Want: fmt.Sprintf("below %d within %s", n.Limit, about(time.Duration(n.SpanS)*time.Second)), Got: fmt.Sprint(n.Count)})
+			f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Layer + " " + n.Name, Want: fmt.Sprintf("below %d within %s", n.Limit, about(platform.Seconds(n.SpanS))), Got: fmt.Sprint(n.Count)})
 		}
 	}
 	return f, true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // ID is the check's.
@@ -140,7 +141,7 @@ func within(wanted, served string) (first, last int, err error) {
 
 // run makes the call and, deep, everything else.
 func (l *line) run(ctx context.Context, o *Observed) error {
-	d := time.Duration(o.PlannedMS) * time.Millisecond
+	d := platform.Milliseconds(o.PlannedMS)
 	l.env.SayFor(fmt.Sprintf("making a test call of %d s", int(d.Seconds())), d)
 	g, err := l.setUp(ctx, o)
 	if g == nil || err != nil {

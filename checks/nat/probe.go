@@ -144,7 +144,7 @@ func (p *prober) follow(ctx context.Context, main *stun.Socket, t target, s Samp
 	if other.Port() == 0 || !p.claim() {
 		return
 	}
-	rtt := time.Duration(s.RTTMS) * time.Millisecond
+	rtt := platform.Milliseconds(s.RTTMS)
 	if other.Addr().IsValid() {
 		if t.source != fromResponder { // all addresses of ours are asked anyway
 			p.alternates(ctx, main, t, other)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -74,8 +75,8 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 
 // later arranges late messages, and says how flows stand.
 func (s *Server) later(ctx context.Context, c *conversation, r session.LaterRequest) (session.LaterReply, error) {
-	after := time.Duration(r.AfterS) * time.Second
-	if r.AfterS < 0 || after > s.cfg.Limits.Lifetime {
+	after := platform.Seconds(r.AfterS)
+	if after < 0 || after > s.cfg.Limits.Lifetime {
 		return session.LaterReply{}, refuse(http.StatusBadRequest, "%d s of silence: a session lasts %d s at most", r.AfterS, int(s.cfg.Limits.Lifetime/time.Second))
 	}
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // ask has one packet sent to each port, and waits for them.
@@ -97,11 +98,11 @@ func (t *inboundTest) send(ctx context.Context, ports []int, plain bool) error {
 		if err != nil {
 			return err
 		}
-		if reply.WaitS == 0 {
+		if reply.WaitS <= 0 {
 			t.account(reply)
 			return nil
 		}
-		wait := time.Duration(reply.WaitS) * time.Second
+		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; t.waited > inboundWaits {
 			t.gaveUp = "the responder has sent this address as much as it may; try again in some minutes"
 			return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // soon is how long before its end a certificate is worth a word: automatic
@@ -119,7 +120,7 @@ func clockWrong(o *Observed) *checks.Finding {
 	if o.Clock == nil || o.Clock.Error != "" {
 		return nil
 	}
-	off := time.Duration(o.Clock.OffsetMillis) * time.Millisecond
+	off := platform.Milliseconds(o.Clock.OffsetMillis)
 	if off.Abs() < wrongClock {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
@@ -52,7 +53,7 @@ func weight(s checks.Severity) int {
 // clock.
 func (o *Observed) now(at time.Time) time.Time {
 	if o.Clock != nil && o.Clock.Error == "" {
-		return at.Add(time.Duration(o.Clock.OffsetMillis) * time.Millisecond)
+		return at.Add(platform.Milliseconds(o.Clock.OffsetMillis))
 	}
 	return at
 }

@@ -7,7 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // answer takes the colours out of what "asterisk -rx" printed. A command the
@@ -151,7 +152,7 @@ func parseRegistrar(out string) (list []shortContact) {
 		row.URI = strings.NewReplacer("^3B", ";", "^3b", ";").Replace(row.URI)
 		c := shortContact{hash: hash, Contact: Contact{Driver: pjsip, AOR: aor, URI: row.URI, Agent: row.Agent, Addr: uriAddr(row.URI)}}
 		if row.Expiration > 0 {
-			c.Expires = time.Unix(row.Expiration, 0).UTC()
+			c.Expires = platform.UnixTime(row.Expiration)
 		}
 		list = append(list, c)
 	}

@@ -393,3 +393,39 @@ func FuzzLists(f *testing.F) {
 		}
 	})
 }
+
+// An absurd time in one list must not cost the user the whole report: JSON has
+// no form for the year 10000.
+func TestAbsurdTimesInLists(t *testing.T) {
+	asked, now := netip.MustParsePrefix("192.0.2.66/32"), time.Unix(1_795_000_000, 0)
+	for name, tt := range map[string]struct {
+		start, seconds string
+		found          bool
+		since, until   bool // whether they are told
+	}{
+		"a ban of an hour that began now":      {"1795000000", "3600", true, true, true},
+		"one that ended a second ago":          {"1794996399", "3600", false, false, false},
+		"the longest length":                   {"1795000000", "9223372036854775807", true, true, true},
+		"a length that wraps round to nothing": {"1795000000", "18446744074", true, true, true},
+		"a negative length":                    {"1794999999", "-9223372036854775808", false, false, false},
+		"a beginning beyond the calendar":      {"9223372036854775807", "3600", true, false, false},
+		"a beginning in the year 9999":         {"253402300799", "9223372036854775807", true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a Answer
+			csfTemporary("csf.tempban", []byte(tt.start+"|192.0.2.66|5060|in|"+tt.seconds+"|guessed passwords\n"), now, asked, &a)
+			if len(a.Bans) == 0 && !tt.found {
+				return
+			}
+			if len(a.Bans) != 1 || !tt.found {
+				t.Fatalf("%d bans: %+v", len(a.Bans), a.Bans)
+			}
+			if b := a.Bans[0]; b.Since.IsZero() == tt.since || b.Until.IsZero() == tt.until {
+				t.Errorf("since %v, until %v", b.Since, b.Until)
+			}
+			if _, err := json.Marshal(a); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -178,7 +178,7 @@ func crowdSecOrigin(origin string) string {
 func crowdSecTime(s string) time.Time {
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
+			return platform.PlausibleTime(t.UTC())
 		}
 	}
 	return time.Time{}

@@ -107,12 +107,15 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 		if !ok || err != nil || err2 != nil || strings.EqualFold(f[3], "out") {
 			continue
 		}
-		since := time.Unix(start, 0).UTC()
-		until := since.Add(time.Duration(min(max(seconds, 0), 1<<32)) * time.Second)
-		if until.Before(now) {
+		since := platform.UnixTime(start)
+		until := time.Time{}
+		if !since.IsZero() {
+			until = since.Add(platform.Seconds(max(seconds, 0)))
+		}
+		if !until.IsZero() && until.Before(now) {
 			continue // lfd has yet to sweep it out
 		}
-		left := int(until.Sub(now).Seconds())
+		left := int(max(until.Sub(now), 0).Seconds()) // csf takes 0 for its own default
 		ban := Ban{
 			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "temporary",
 			Since: since, Until: until,

@@ -96,7 +96,7 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 			for _, item := range rpc(got) {
 				// Local time of the machine; the zone is that of its clock.
 				if t, err := time.ParseInLocation("2006-01-02 15:04:05", item["expire"], sys.Now().Location()); err == nil {
-					b.Until = t.UTC()
+					b.Until = platform.PlausibleTime(t.UTC())
 				}
 			}
 		}

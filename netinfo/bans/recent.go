@@ -3,9 +3,9 @@ package bans
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // RecentLimit is a loaded rule that asks a recent list: so many packets within
@@ -85,7 +85,7 @@ func freePBXLimits(list string) []RecentLimit {
 // clock is not known.
 func within(e packetfilter.RecentEntry, l RecentLimit) (hits int) {
 	for _, age := range e.Ages {
-		if l.Seconds == 0 || age <= time.Duration(l.Seconds)*time.Second {
+		if l.Seconds == 0 || age <= platform.Seconds(l.Seconds) {
 			hits++
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -42,7 +41,7 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 				Note: "sshguard blocks every port of an address, SIP too",
 			}
 			if t, err := strconv.ParseInt(f[0], 10, 64); err == nil {
-				ban.Since = time.Unix(t, 0).UTC()
+				ban.Since = platform.UnixTime(t)
 			}
 			a.ban(asked, ban)
 		}

@@ -185,7 +185,7 @@ func seconds(s string) (int64, bool) {
 			}
 			n *= k
 		}
-		sum += min(n, 1<<31) * unitSeconds(m[2])
+		sum = min(sum+min(n, 1<<31)*unitSeconds(m[2]), 1<<40) // of many terms, too
 	}
 	return sum, true
 }

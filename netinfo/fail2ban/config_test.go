@@ -1,6 +1,8 @@
 package fail2ban
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,6 +170,7 @@ func TestWhatIsWrongWithTheJails(t *testing.T) {
 func TestTimesAsFail2banWritesThem(t *testing.T) {
 	for text, want := range map[string]int64{
 		"600": 600, "10m": 600, "1h": 3600, "1h 30m": 5400, "1d": 86400, "1w": 604800, "-1": -1, "60 * 60": 3600, "2 hours": 7200, "1mo": 2628000, "1y": 31536000, "30 s": 30, "5min": 300,
+		"9223372036854775807": math.MaxInt64, strings.Repeat("999999999y ", 200): 1 << 40,
 	} {
 		if got, ok := seconds(text); got != want || !ok {
 			t.Errorf("%q is %d s, %v; want %d", text, got, ok, want)

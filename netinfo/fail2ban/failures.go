@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // rearmWindow is how far back it is asked whether a banned address goes on
@@ -44,7 +46,7 @@ func countFailures(j *Jail, log string, h *logHistory, asked netip.Prefix, since
 	if len(list) == 0 {
 		return nil
 	}
-	window := time.Duration(j.FindTime) * time.Second
+	window := platform.Seconds(j.FindTime)
 	first, last := list[0].at, list[len(list)-1].at
 	f := &Failures{
 		Jail: j.Name, Log: log, MaxRetry: j.MaxRetry, FindTime: j.FindTime, Total: len(list),
@@ -79,7 +81,7 @@ func rearms(list []attempt, maxRetry int, window time.Duration, now time.Time) b
 		return false
 	}
 	for i := range list {
-		if j := i + maxRetry - 1; j < len(list) && list[j].at.Sub(list[i].at) <= window {
+		if maxRetry <= len(list)-i && list[i+maxRetry-1].at.Sub(list[i].at) <= window {
 			return true
 		}
 	}
@@ -88,7 +90,7 @@ func rearms(list []attempt, maxRetry int, window time.Duration, now time.Time) b
 		return false
 	}
 	each := list[len(list)-1].at.Sub(list[0].at) / time.Duration(len(list)-1)
-	return time.Duration(maxRetry-1)*each <= window
+	return float64(maxRetry-1)*float64(each) <= float64(window)
 }
 
 func isRecidive(j *Jail) bool { return j.Filter == "recidive" || j.Name == "recidive" }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // addresses puts together what server and database say of each address.
@@ -95,15 +96,17 @@ func (r *reader) holdsOfDatabase(a *Address, total int) {
 // fromRow fills in since, until, count, matches and who failed in them. The old schema has no
 // length: it is the jail's.
 func (r *reader) fromRow(h *Hold, row *banRow) {
-	since := time.Unix(row.since, 0).In(r.zone)
-	h.Since = &since
+	since := platform.UnixTime(row.since).In(r.zone)
+	if !since.IsZero() {
+		h.Since = &since
+	}
 	length := row.length
 	if row.lengthUnknown {
 		length = r.find(h.Jail).BanTime
 	}
 	h.Permanent = length < 0
-	if length > 0 {
-		until := since.Add(time.Duration(min(length, 1<<33)) * time.Second)
+	if length > 0 && h.Since != nil {
+		until := since.Add(platform.Seconds(length))
 		h.Until = &until
 	}
 	h.Count, h.Failures, h.Matches = row.count, row.failures, row.matches

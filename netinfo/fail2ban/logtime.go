@@ -3,6 +3,8 @@ package fail2ban
 import (
 	"bytes"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Asterisk writes times as its logger.conf's dateformat says: without one
@@ -71,9 +73,11 @@ func isoTime(b []byte, zone *time.Location) (time.Time, int, bool) {
 		}
 	}
 	if off, k, ok := zoneOffset(b[n:]); ok {
-		return time.Date(year, time.Month(month), day, h, m, s, nano, time.UTC).Add(-off), n + k, true
+		at := platform.PlausibleTime(time.Date(year, time.Month(month), day, h, m, s, nano, time.UTC).Add(-off))
+		return at, n + k, !at.IsZero()
 	}
-	return time.Date(year, time.Month(month), day, h, m, s, nano, zone), n, true
+	at := platform.PlausibleTime(time.Date(year, time.Month(month), day, h, m, s, nano, zone))
+	return at, n, !at.IsZero()
 }
 
 // zoneOffset reads "Z", "+0300" or "+03:00".

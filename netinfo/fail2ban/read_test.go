@@ -116,6 +116,42 @@ func TestABannedPhoneThatGoesOn(t *testing.T) {
 	}
 }
 
+// Settings come from files and from a server; none of them is too large to
+// count with.
+func TestSettingsBeyondAllMeasure(t *testing.T) {
+	for name, tt := range map[string]struct {
+		option, value string
+		inWindow      int
+		rearms        bool
+	}{
+		"as usual":                                 {"findtime", "600", 10, true},
+		"a window of 584 years, which wraps round": {"findtime", "18446744074", 17, true},
+		"the longest window there is":              {"findtime", "9223372036854775807", 17, true},
+		"a limit that nobody reaches":              {"maxretry", "9223372036854775807", 10, false},
+		"one failure is enough":                    {"maxretry", "1", 10, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := ""
+			for range 5 {
+				log += failedAt(30, "110", "192.0.2.7")
+			}
+			for m := 12; m > 0; m-- {
+				log += failedAt(float64(m), "110", "192.0.2.7")
+			}
+			p := newPBX(asteriskOnly(log))
+			p.socket = bannedSince(30)
+			p.socket["get asterisk "+tt.option] = "[0," + tt.value + "]"
+			s := Read(t.Context(), p, Options{Addresses: prefixes("192.0.2.7")})
+			if f := s.Addresses[0].Failures[0]; f.InWindow != tt.inWindow || f.Rearms != tt.rearms {
+				t.Errorf("%d in the window, rearms %v; want %d, %v", f.InWindow, f.Rearms, tt.inWindow, tt.rearms)
+			}
+			if _, err := json.Marshal(s); err != nil {
+				t.Errorf("it cannot be written into a report: %v", err)
+			}
+		})
+	}
+}
+
 // Nothing but the questions a server understands: the fake refuses the rest,
 // fail2ban logs them as errors.
 func TestAnOldServerIsAskedOnlyWhatItKnows(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // What fail2ban-client prints, of the versions 0.8 to 1.1. Labels are looked
@@ -121,6 +123,9 @@ func parseTimed(line string, zone *time.Location) (timed, error) {
 	if t.since, err = time.ParseInLocation(time.DateTime, strings.TrimSpace(since), zone); err != nil {
 		return t, fmt.Errorf("reading a ban's time: %w", err)
 	}
+	if t.since = platform.PlausibleTime(t.since); t.since.IsZero() {
+		return t, fmt.Errorf("reading a ban's time: %.80q", line)
+	}
 	seconds, err := strconv.ParseInt(strings.TrimSpace(length), 10, 64)
 	if err != nil {
 		return t, fmt.Errorf("reading a ban's length: %w", err)
@@ -130,7 +135,7 @@ func parseTimed(line string, zone *time.Location) (timed, error) {
 	}
 	// The end that is printed is the sum in local time; counting from the
 	// beginning is right on the day the clocks change as well.
-	if t.until = t.since.Add(time.Duration(min(seconds, 1<<33)) * time.Second); strings.TrimSpace(until) == "" {
+	if t.until = t.since.Add(platform.Seconds(seconds)); strings.TrimSpace(until) == "" {
 		return t, fmt.Errorf("reading a ban with its time: %.80q", line)
 	}
 	return t, nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // logs reads the logs of the jails for the asked addresses, and how large and
@@ -87,7 +89,7 @@ func (r *reader) sources() (list []source) {
 		if !j.SIP && !isRecidive(j) {
 			continue
 		}
-		window := time.Duration(j.FindTime) * time.Second
+		window := platform.Seconds(j.FindTime)
 		back := window
 		for _, a := range r.state.Addresses {
 			if since := banStart(&a, j.Name); !since.IsZero() {

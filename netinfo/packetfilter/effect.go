@@ -3,7 +3,8 @@ package packetfilter
 import (
 	"fmt"
 	"net/netip"
-	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // effect changes f, which is the caller's own copy, as an expression says.
@@ -283,7 +284,7 @@ func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
 	}
 	n := extra
 	for _, age := range en.Ages {
-		if age <= time.Duration(x.Seconds)*time.Second {
+		if age <= platform.Seconds(x.Seconds) {
 			n++
 		}
 	}

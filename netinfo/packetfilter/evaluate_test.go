@@ -217,18 +217,20 @@ func TestRecentListOfFreePBX(t *testing.T) {
 		unread           bool
 		want             packetfilter.Decision
 	}{
-		"on the list":                                 {drop("--rcheck"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
-		"not on the list":                             {drop("--rcheck --seconds 60"), "198.51.100.9/32", list, packetfilter.Clock{}, false, packetfilter.Accepted},
-		"once in the last minute":                     {drop("--rcheck --seconds 60 --hitcount 1"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
-		"not twice in the last minute":                {drop("--rcheck --seconds 60 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Accepted},
-		"twice in five minutes":                       {drop("--rcheck --seconds 300 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
-		"seen an hour ago":                            {drop("--rcheck --seconds 60"), "198.51.100.8/32", list, clock, false, packetfilter.Accepted},
-		"when is not known without the clock":         {drop("--rcheck --seconds 60"), "198.51.100.7/32", list, packetfilter.Clock{}, false, packetfilter.Maybe},
-		"the list was not read":                       {drop("--rcheck --seconds 60"), "198.51.100.7/32", "", clock, true, packetfilter.Maybe},
-		"put on the list by the rule before":          {inputRules("ACCEPT", "-A INPUT -m recent --set --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --seconds 9 --hitcount 1 --name ATTACKER --rsource -j DROP"), "198.51.100.9/32", "", clock, true, packetfilter.Dropped},
-		"taken off the list by the rule before":       {inputRules("ACCEPT", "-A INPUT -m recent --remove --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --name ATTACKER --rsource -j DROP"), "198.51.100.7/32", list, clock, false, packetfilter.Accepted},
-		"the packet itself is the one too many":       {inputRules("ACCEPT", "-A INPUT -m recent --set --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --seconds 60 --hitcount 2 --name ATTACKER --rsource -j DROP"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
-		"everybody but those on the list is shut out": {drop("! --rcheck"), "198.51.100.9/32", list, clock, false, packetfilter.Dropped},
+		"on the list":                                  {drop("--rcheck"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"not on the list":                              {drop("--rcheck --seconds 60"), "198.51.100.9/32", list, packetfilter.Clock{}, false, packetfilter.Accepted},
+		"once in the last minute":                      {drop("--rcheck --seconds 60 --hitcount 1"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"not twice in the last minute":                 {drop("--rcheck --seconds 60 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Accepted},
+		"twice in five minutes":                        {drop("--rcheck --seconds 300 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"within a time that wraps round to 26 seconds": {drop("--rcheck --seconds 18446744100 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"within the longest time there is":             {drop("--rcheck --seconds 9223372036854775807 --hitcount 2"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"seen an hour ago":                             {drop("--rcheck --seconds 60"), "198.51.100.8/32", list, clock, false, packetfilter.Accepted},
+		"when is not known without the clock":          {drop("--rcheck --seconds 60"), "198.51.100.7/32", list, packetfilter.Clock{}, false, packetfilter.Maybe},
+		"the list was not read":                        {drop("--rcheck --seconds 60"), "198.51.100.7/32", "", clock, true, packetfilter.Maybe},
+		"put on the list by the rule before":           {inputRules("ACCEPT", "-A INPUT -m recent --set --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --seconds 9 --hitcount 1 --name ATTACKER --rsource -j DROP"), "198.51.100.9/32", "", clock, true, packetfilter.Dropped},
+		"taken off the list by the rule before":        {inputRules("ACCEPT", "-A INPUT -m recent --remove --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --name ATTACKER --rsource -j DROP"), "198.51.100.7/32", list, clock, false, packetfilter.Accepted},
+		"the packet itself is the one too many":        {inputRules("ACCEPT", "-A INPUT -m recent --set --name ATTACKER --rsource", "-A INPUT -m recent --rcheck --seconds 60 --hitcount 2 --name ATTACKER --rsource -j DROP"), "198.51.100.7/32", list, clock, false, packetfilter.Dropped},
+		"everybody but those on the list is shut out":  {drop("! --rcheck"), "198.51.100.9/32", list, clock, false, packetfilter.Dropped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts := []packetfilter.Parts{packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, c.dump)}

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // ReadIPSetSave reads the output of "ipset save".
@@ -158,7 +159,7 @@ func (r *ipsetReader) header(s *Set, header string) {
 			}
 		case "timeout":
 			n, _ := strconv.ParseUint(value, 10, 32)
-			s.Timeouts, s.Default = true, time.Duration(n)*time.Second
+			s.Timeouts, s.Default = true, platform.Seconds(n)
 		case "netmask":
 			n, err := strconv.Atoi(value)
 			if r.netmask == nil {
@@ -200,7 +201,7 @@ func (r *ipsetReader) element(s *Set, line string) {
 		n, _ := strconv.ParseUint(value, 10, 64)
 		switch name {
 		case "timeout":
-			el.Timeout = time.Duration(min(n, 1<<31)) * time.Second
+			el.Timeout = platform.Seconds(n)
 		case "packets":
 			el.Packets = n
 		case "bytes":

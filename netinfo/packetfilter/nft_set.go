@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // addrSpan is a range of addresses.
@@ -100,12 +102,7 @@ func (r *nftReader) elements(raw *nftSet) {
 	fillSet(s, nftTypes(key), nftTypeOf(data), raw.Elem)
 }
 
-func seconds(n float64) time.Duration {
-	if n <= 0 || n > math.MaxInt64/float64(time.Second) {
-		return 0
-	}
-	return time.Duration(n * float64(time.Second))
-}
+func seconds(n float64) time.Duration { return platform.Seconds(max(n, 0)) }
 
 // fillSet adds the elements to s.
 func fillSet(s *Set, types []nftType, data nftType, elems []nftElement) {

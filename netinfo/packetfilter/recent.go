@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // RecentTable is one list of the "recent" match, /proc/net/xt_recent/NAME.
@@ -136,7 +138,5 @@ func (c Clock) since(stamp uint64) time.Duration {
 		}
 		passed = uint64(uint32(c.Jiffies) - uint32(stamp))
 	}
-	const longest = uint64(100 * 365 * 24 * 3600) // keeps the product in an int64
-	seconds, parts := passed/uint64(c.Hz), passed%uint64(c.Hz)
-	return time.Duration(min(seconds, longest))*time.Second + time.Duration(parts)*time.Second/time.Duration(c.Hz)
+	return platform.Seconds(passed/uint64(c.Hz)) + platform.Seconds(float64(passed%uint64(c.Hz))/float64(c.Hz))
 }

@@ -8,9 +8,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // TextOptions are the choices of Text. The zero value is plain UTF-8 without
@@ -175,7 +175,7 @@ func factOf(res checks.Result, o TextOptions) string {
 }
 
 func duration(ms int64) string {
-	return (time.Duration(ms) * time.Millisecond).String()
+	return platform.Milliseconds(ms).String()
 }
 
 // footer says what the run did not do, and with --verbose how it went.
