@@ -149,9 +149,7 @@ func (d discovery) natPMP(ctx context.Context) (p part) {
 			p.clue("nat-pmp", err.Error())
 		default:
 			p.clue("nat-pmp", "external address "+addr.String())
-			if !addr.IsUnspecified() {
-				p.external = append(p.external, External{Method: "nat-pmp", Addr: addr})
-			}
+			p.external = append(p.external, External{Method: "nat-pmp", Addr: addr})
 		}
 		return true
 	}})

@@ -220,7 +220,13 @@ func (h *Host) introduce(parts []part) {
 			}
 		}
 		r.Clues = append(r.Clues, p.clues...)
-		r.External = append(r.External, p.external...)
+		for _, e := range p.external {
+			if why := notOuter(e.Addr, u); why != "" {
+				h.Notes = append(h.Notes, fmt.Sprintf("the router says by %s that its outer address is %s, which is %s: ignored", e.Method, e.Addr, why))
+				continue
+			}
+			r.External = append(r.External, e)
+		}
 		r.Model = first(r.Model, p.model)
 		r.Version = first(r.Version, p.version)
 		r.Name = first(r.Name, p.name)

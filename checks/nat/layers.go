@@ -51,21 +51,23 @@ func (l *layers) note(name, want string, got any) {
 
 // byRouter is true when the router's own word settles the question.
 func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
-	if host == nil || host.Router == nil {
-		return false
-	}
-	for _, e := range host.Router.External {
-		a := e.Addr.Unmap()
-		if !a.IsValid() || a.IsUnspecified() || !a.Is4() || len(publics) == 0 || !publics[0].Is4() {
+	for _, e := range host.OuterAddresses() {
+		a := e.Addr
+		if !a.Is4() || len(publics) == 0 || !publics[0].Is4() {
 			continue
+		}
+		if netinfo.IsDocumentation(a) && !netinfo.IsDocumentation(publics[0]) {
+			continue // an example left in the router's firmware; in a laboratory both are
 		}
 		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
 		switch {
 		case slices.Contains(publics, a):
-			*l = layers{n: 1, carrier: shared(a), severity: checks.Warning, confidence: checks.Certain}
+			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), severity: checks.Warning, confidence: checks.Certain}
 			return true
 		case shared(a):
 			l.carrier, l.double, l.n = true, true, 2
+		case netinfo.IsCarrierSide(a):
+			l.carrier, l.n = true, 1 // such a router leaves the translation to the carrier
 		case inside(a):
 			l.double, l.n = true, 2
 		default:

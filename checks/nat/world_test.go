@@ -47,7 +47,7 @@ func newInternet(t *testing.T, seed uint64, o checktest.RouterOptions) *internet
 		o.OutsideAddrs = []string{publicAddr}
 	}
 	n.phone, n.router = n.lan.Host(phoneAddr), w.Router(o)
-	n.host = &netinfo.Host{Uplink: netinfo.Uplink{Gateway: netip.MustParseAddr("192.168.88.1")}}
+	n.host = &netinfo.Host{Uplink: netinfo.Uplink{Gateway: netip.MustParseAddr("192.168.88.1"), Local: []netip.Addr{netip.MustParseAddr(phoneAddr)}}}
 	n.inputs.NoPublic = true
 	return n
 }

@@ -2,7 +2,6 @@ package rtpports
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -99,21 +98,17 @@ func (v *inView) astray() bool {
 
 // carrier says by what a carrier's NAT in front of the router shows itself.
 func (v *inView) carrier(host *netinfo.Host) string {
-	shared := netip.MustParsePrefix("100.64.0.0/10")
-	if host != nil && host.Router != nil {
-		for _, e := range host.Router.External {
-			a := e.Addr.Unmap()
-			switch {
-			case !a.Is4() || a.IsUnspecified():
-			case a == v.o.Public:
-				return ""
-			case shared.Contains(a) || a.IsPrivate():
-				return fmt.Sprintf("the router's outer address is %s (%s)", a, e.Method)
-			}
+	for _, e := range host.OuterAddresses() {
+		switch a := e.Addr; {
+		case !a.Is4():
+		case a == v.o.Public:
+			return ""
+		case netinfo.IsCarrierSide(a) || a.IsPrivate():
+			return fmt.Sprintf("the router's outer address is %s (%s)", a, e.Method)
 		}
 	}
 	for i, h := range v.o.Hops {
-		if i > 0 && shared.Contains(h) {
+		if i > 0 && netinfo.IsShared(h) {
 			return fmt.Sprintf("router %d on the way out is %s", i+1, h)
 		}
 	}

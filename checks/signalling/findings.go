@@ -91,11 +91,9 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 
 // publicWords is what stands for the office's public address.
 func publicWords(h *netinfo.Host) string {
-	if h != nil && h.Router != nil {
-		for _, e := range h.Router.External {
-			if e.Addr.IsValid() && !netinfo.IsPrivate(e.Addr) {
-				return e.Addr.String()
-			}
+	for _, e := range h.OuterAddresses() {
+		if !netinfo.IsPrivate(e.Addr) && !netinfo.IsCarrierSide(e.Addr) {
+			return e.Addr.String()
 		}
 	}
 	return "ADDRESS (this office's public address)"

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,6 +113,12 @@ maxretry = 2
 
 func startDaemon(t *testing.T) *daemon {
 	t.Helper()
+	return startWith(t, jailLocal, 3)
+}
+
+// startWith starts fail2ban with a jail.local and waits for so many jails.
+func startWith(t *testing.T, local string, jails int) *daemon {
+	t.Helper()
 	for _, p := range []string{"fail2ban-server", "fail2ban-client", "iptables"} {
 		if _, err := exec.LookPath(p); err != nil {
 			if _, err := exec.LookPath("/usr/sbin/" + p); err != nil {
@@ -123,7 +130,7 @@ func startDaemon(t *testing.T) *daemon {
 	d.log = filepath.Join(d.dir, "messages")
 	d.write("messages", "[2026-01-01 00:00:00] Asterisk 20.0 built by root\n")
 	d.write("fail2ban.log", "") // a jail without its log keeps the server from starting
-	d.write("jail.local", strings.ReplaceAll(jailLocal, "DIR", d.dir))
+	d.write("jail.local", strings.ReplaceAll(local, "DIR", d.dir))
 	// The stock jails and filters as they were installed, but sshd's off.
 	for _, name := range []string{"jail.conf", "paths-common.conf", "paths-debian.conf", "action.d", "filter.d"} {
 		if err := os.Symlink("/etc/fail2ban/"+name, filepath.Join(d.dir, name)); err != nil {
@@ -131,7 +138,7 @@ func startDaemon(t *testing.T) *daemon {
 		}
 	}
 	d.write("fail2ban.conf", "[Definition]\nloglevel = INFO\nlogtarget = "+d.dir+"/fail2ban.log\nsyslogsocket = auto\nsocket = "+d.dir+"/s\npidfile = "+d.dir+"/pid\ndbfile = "+d.dir+"/db\ndbpurgeage = 1d\ndbmaxmatches = 10\nallowipv6 = auto\n")
-	d.start()
+	d.start(jails)
 	return d
 }
 
@@ -142,7 +149,7 @@ func (d *daemon) write(name, text string) {
 	}
 }
 
-func (d *daemon) start() {
+func (d *daemon) start(jails int) {
 	d.t.Helper()
 	var out bytes.Buffer
 	d.cmd = exec.CommandContext(context.Background(), "/usr/bin/fail2ban-server", "-f", "-c", d.dir, "-s", d.dir+"/s", "-p", d.dir+"/pid", "start")
@@ -160,7 +167,7 @@ func (d *daemon) start() {
 	})
 	d.until("its jails to run", func() bool {
 		s := d.read()
-		return s.Running && len(s.Jails) == 3 && s.Jails[0].Running && s.Jails[1].Running && s.Jails[2].Running
+		return s.Running && len(s.Jails) == jails && !slices.ContainsFunc(s.Jails, func(j fail2ban.Jail) bool { return !j.Running })
 	})
 }
 
@@ -335,6 +342,37 @@ func theJails(t *testing.T, d *daemon, s *fail2ban.State) {
 	}
 	if diff := cmp.Diff([]string{"asterisk-forever"}, s.JailsOf("f2b-FOREVER")); diff != "" {
 		t.Errorf("the chain's jail (-want +got):\n%s", diff)
+	}
+}
+
+// Every section of jail.local is a jail, whatever its name.
+func TestTheRealFail2banWithOddJailNames(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	odd := []string{"my jail", "sip, tcp", "a,b", "x;id", "$(id)"}
+	local := "[DEFAULT]\nfilter = asterisk\nbackend = polling\nmaxretry = 3\nlogpath = DIR/messages\naction = iptables-allports[name=odd]\n\n"
+	for _, name := range odd {
+		local += "[" + name + "]\nenabled = true\n\n"
+	}
+	d := startWith(t, local, len(odd))
+	for _, name := range odd {
+		d.client("set", name, "banip", "192.0.2.44")
+	}
+	for way, s := range map[string]platform.System{fail2ban.FromSocket: platform.ThisSystem(), fail2ban.FromClient: withoutSocket{platform.ThisSystem()}} {
+		state := d.readFrom(s, "192.0.2.44")
+		var names, holding []string
+		for _, j := range state.Jails {
+			names = append(names, j.Name)
+		}
+		for _, h := range state.Addresses[0].Holds {
+			holding = append(holding, h.Jail)
+		}
+		less := cmpopts.SortSlices(func(a, b string) bool { return a < b })
+		if diff := cmp.Diff([][]string{odd, odd}, [][]string{names, holding}, less); diff != "" || state.Source != way {
+			t.Errorf("%s, notes %+v: jails, and those with a ban (-want +got):\n%s", state.Source, state.Notes, diff)
+		}
 	}
 }
 

@@ -100,7 +100,11 @@ func (r *reader) server(ctx context.Context) {
 			return
 		}
 	}
-	names, err := replies[0].jails()
+	known := make([]string, len(r.config.jails))
+	for i, j := range r.config.jails {
+		known[i] = j.Name
+	}
+	names, err := replies[0].jails(known)
 	if err != nil {
 		r.note("fail2ban's server", err)
 		r.ask = nil

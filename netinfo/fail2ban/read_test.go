@@ -124,7 +124,7 @@ func TestSettingsBeyondAllMeasure(t *testing.T) {
 		inWindow      int
 		rearms        bool
 	}{
-		"as usual":                                 {"findtime", "600", 10, true},
+		"as usual": {"findtime", "600", 10, true},
 		"a window of 584 years, which wraps round": {"findtime", "18446744074", 17, true},
 		"the longest window there is":              {"findtime", "9223372036854775807", 17, true},
 		"a limit that nobody reaches":              {"maxretry", "9223372036854775807", 10, false},

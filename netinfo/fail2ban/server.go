@@ -167,18 +167,26 @@ func pairs(v any) map[string]any {
 	return m
 }
 
-func (r reply) jails() ([]string, error) {
+// jails are the names of the jails; known are those of the configuration.
+func (r reply) jails(known []string) ([]string, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
 	if r.isText {
-		return parseStatus(r.text)
+		return parseStatus(r.text, known)
 	}
-	v, ok := pairs(r.value)["Jail list"]
+	p := pairs(r.value)
+	v, ok := p["Jail list"]
 	if !ok {
 		return nil, errors.New("reading fail2ban's status: no list of jails in it")
 	}
-	return names(strings.Join(flatten(v), ",")), nil
+	count := -1
+	if n, ok := p["Number of jail"].(json.Number); ok {
+		if i, err := strconv.Atoi(n.String()); err == nil {
+			count = i
+		}
+	}
+	return jailNames(strings.Join(flatten(v), ", "), count, known), nil
 }
 
 func (r reply) jailStatus() (jailStatus, error) {

@@ -76,7 +76,7 @@ func (r reply) actionNames() []string {
 		return flatten(r.value)
 	}
 	_, list, _ := strings.Cut(strings.TrimSpace(r.text), "\n")
-	return names(list)
+	return jailNames(list, -1, nil)
 }
 
 // actionSettings asks what the actions of the SIP jails cover as they run; the

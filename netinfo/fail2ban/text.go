@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,14 +33,55 @@ func names(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
-// parseStatus reads "status": the names of the jails.
-func parseStatus(text string) ([]string, error) {
+// parseStatus reads "status": the names of the jails. known are those of the
+// configuration.
+func parseStatus(text string, known []string) ([]string, error) {
+	count := -1
 	for line := range strings.Lines(text) {
+		if v, ok := label(line, "Number of jail"); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				count = n
+			}
+		}
 		if v, ok := label(line, "Jail list"); ok {
-			return names(v), nil
+			return jailNames(v, count, known), nil
 		}
 	}
 	return nil, errors.New("reading fail2ban's status: no list of jails in it")
+}
+
+// jailNames splits the server's list of jails. It is joined by ", ", and a
+// name may hold blanks and commas: any section of jail.local that is enabled
+// is a jail. count is how many there are, -1 when that is not known.
+func jailNames(list string, count int, known []string) []string {
+	parts := strings.Split(list, ", ")
+	switch {
+	case strings.TrimSpace(list) == "":
+		return nil
+	case len(parts) == count, count == -1 && len(parts) > 1:
+		return parts
+	case len(parts) > count && count > 0:
+		return joinNames(parts, count, known)
+	case slices.Contains(known, list):
+		return []string{list}
+	}
+	return names(list) // layouts of other versions
+}
+
+// joinNames puts names that hold ", " together again until count are left, the
+// longest that the configuration has first.
+func joinNames(parts []string, count int, known []string) (out []string) {
+	for len(parts) > 0 {
+		n := 1
+		for k := len(parts); k > 1 && len(parts)+len(out) > count; k-- {
+			if slices.Contains(known, strings.Join(parts[:k], ", ")) {
+				n = k
+				break
+			}
+		}
+		out, parts = append(out, strings.Join(parts[:n], ", ")), parts[n:]
+	}
+	return out
 }
 
 // jailStatus is what "status JAIL" says.

@@ -1,6 +1,8 @@
 package fail2ban
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // The layouts of all versions, with tabs, with spaces, with commas or without
@@ -20,14 +23,44 @@ func TestTheListOfJails(t *testing.T) {
 		{"no commas, Windows line ends", "Status\r\n`- Jail list: asterisk-iptables recidive\r\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := parseStatus(tc.text)
+			got, err := parseStatus(tc.text, nil)
 			if diff := cmp.Diff([]string{"asterisk-iptables", "recidive"}, got); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := parseStatus("ERROR  Unable to contact server. Is it running?"); err == nil {
+	if _, err := parseStatus("ERROR  Unable to contact server. Is it running?", nil); err == nil {
 		t.Error("a complaint is read as an empty list")
+	}
+}
+
+// Any section name is a jail's name, also one with blanks and commas.
+func TestJailsWithOddNames(t *testing.T) {
+	for name, tt := range map[string]struct {
+		number int
+		list   string
+		known  []string
+		want   []string
+	}{
+		"plain names":                                      {2, "asterisk, sshd", nil, []string{"asterisk", "sshd"}},
+		"a name with a blank":                              {3, "asterisk, my jail, sshd", nil, []string{"asterisk", "my jail", "sshd"}},
+		"the only one has a blank":                         {1, "my jail", nil, []string{"my jail"}},
+		"a name with a comma":                              {2, "a,b, sshd", nil, []string{"a,b", "sshd"}},
+		"a name with a comma and a blank":                  {2, "sip, tcp, sshd", []string{"sip, tcp", "sshd"}, []string{"sip, tcp", "sshd"}},
+		"such a name, and one that is its beginning":       {3, "sip, sip, tcp, sshd", []string{"sip", "sip, tcp", "sshd"}, []string{"sip", "sip, tcp", "sshd"}},
+		"such a name that the configuration does not have": {2, "sip, tcp, sshd", nil, []string{"sip", "tcp", "sshd"}},
+		"shell syntax":                                     {2, "$(id), `id`;x", nil, []string{"$(id)", "`id`;x"}},
+		"none":                                             {0, "", nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf("Status\n|- Number of jail:\t%d\n`- Jail list:\t%s\n", tt.number, tt.list)
+			byClient, err1 := parseStatus(text, tt.known)
+			value := []any{[]any{"Number of jail", json.Number(fmt.Sprint(tt.number))}, []any{"Jail list", tt.list}}
+			bySocket, err2 := reply{value: value}.jails(tt.known)
+			if diff := cmp.Diff([][]string{tt.want, tt.want}, [][]string{byClient, bySocket}, cmpopts.EquateEmpty()); diff != "" || err1 != nil || err2 != nil {
+				t.Errorf("%v %v (-want +got):\n%s", err1, err2, diff)
+			}
+		})
 	}
 }
 
@@ -143,7 +176,7 @@ func FuzzClientText(f *testing.F) {
 	f.Add("[{u'a': ['1.2.3.4', None, True, (1, 2.5)]}]")
 	f.Add("192.0.2.0/255.255.255.0")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _ = parseStatus(text)
+		_, _ = parseStatus(text, []string{"my jail", "sip, tcp"})
 		_, _ = parseJailStatus(text)
 		_, _ = parseTimed(text, time.UTC)
 		_, _ = reply{text: text, isText: true}.banned()
