@@ -250,7 +250,7 @@ func Administrator(s System) netip.Addr {
 		return s.about.Admin
 	case *Collector:
 		return s.about.Admin
-	case thisSystem:
+	case *thisSystem:
 		return SSHClient()
 	}
 	return netip.Addr{}
@@ -299,8 +299,11 @@ func (b *bundle) Run(_ context.Context, program string, args ...string) ([]byte,
 	line := strings.Join(append([]string{program}, args...), " ")
 	if cerr == nil {
 		sentinel := errors.New("it failed there")
-		if bytes.Contains(complaint, []byte(privilegeWord)) {
+		switch {
+		case bytes.HasPrefix(complaint, []byte(privilegeWord)):
 			sentinel = ErrPrivilege
+		case bytes.HasPrefix(complaint, []byte(noAnswerWord)):
+			sentinel = ErrNoAnswer
 		}
 		return out, fmt.Errorf("running %s, when the bundle was made: %q: %w", line, firstLine(complaint), sentinel)
 	}
@@ -350,8 +353,12 @@ func (b *bundle) absent(program string) bool {
 	return slices.Contains(b.about.Absent, program)
 }
 
-// privilegeWord marks in a bundle the complaints that were about permission.
-const privilegeWord = "[not permitted]"
+// What marks in a bundle the complaints that were about permission, and those
+// about programs that hung.
+const (
+	privilegeWord = "[not permitted]"
+	noAnswerWord  = "[no answer]"
+)
 
 func firstLine(b []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")

@@ -149,8 +149,11 @@ func (c *Collector) keep(line []string, out []byte, err error) {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		text := err.Error()
-		if errors.Is(err, ErrPrivilege) {
+		switch {
+		case errors.Is(err, ErrPrivilege):
 			text = privilegeWord + " " + text
+		case errors.Is(err, ErrNoAnswer):
+			text = noAnswerWord + " " + text
 		}
 		c.files[name+complaintEnding] = []byte(text + "\n")
 	}

@@ -51,24 +51,61 @@ type Answer struct {
 // at once, one that is stuck would hold the user up.
 const dialLimit = time.Second
 
-func (thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
-	d := net.Dialer{Timeout: dialLimit}
-	c, err := d.DialContext(ctx, "unix", x.Socket)
+func (s *thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
+	err := s.stuck.check(x.Socket)
+	var answers []Answer
+	if err == nil {
+		answers, err = converse(ctx, x)
+	}
+	s.stuck.learn(x.Socket, err)
+	for _, a := range answers {
+		s.stuck.learn(x.Socket, a.Err)
+	}
 	if err != nil {
 		return nil, privilegeOf(fmt.Errorf("asking %s: %w", x.Socket, err))
 	}
+	return answers, nil
+}
+
+// converse puts the questions of x.
+func converse(ctx context.Context, x Exchange) ([]Answer, error) {
+	begin := time.Now()
+	limited, cancel := context.WithTimeout(ctx, conversationPatience)
+	defer cancel()
+	// late words an error that only means that time is over: our caller's,
+	// which says nothing about the server, or the server's.
+	late := func(err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || limited.Err() != nil {
+			return fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
+		}
+		return err
+	}
+	d := net.Dialer{Timeout: dialLimit}
+	c, err := d.DialContext(limited, "unix", x.Socket)
+	if err != nil {
+		return nil, late(err)
+	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(limited, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	answers := make([]Answer, len(x.Questions))
 	var rest []byte
 	for i, q := range x.Questions {
 		var raw []byte
-		if _, err = c.Write(append(bytes.Clone(q.Request), x.End...)); err == nil {
+		if err = c.SetDeadline(time.Now().Add(socketPatience)); err == nil {
+			err = limited.Err() // whose end may just have set another deadline
+		}
+		if err == nil {
+			_, err = c.Write(append(bytes.Clone(q.Request), x.End...))
+		}
+		if err == nil {
 			raw, rest, err = readUntil(c, rest, x.End, x.Limit)
 		}
 		if err != nil {
-			err = fmt.Errorf("asking %s: %w", x.Socket, errors.Join(context.Cause(ctx), err))
+			err = fmt.Errorf("asking %s: %w", x.Socket, late(err))
 			for ; i < len(answers); i++ {
 				answers[i].Err = err
 			}

@@ -118,3 +118,52 @@ func TestABundleKeepsTheAnswersOfASocket(t *testing.T) {
 		t.Errorf("a system without sockets: %v", err)
 	}
 }
+
+// A server that accepts and never answers costs two seconds, once; so does one
+// that answers a byte a second.
+func TestASocketThatHangs(t *testing.T) {
+	dripping := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", dripping)
+	if err != nil {
+		t.Skip("no Unix sockets here:", err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				for _, err := c.Write([]byte("x")); err == nil; _, err = c.Write([]byte("x")) {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+		}
+	}()
+	for name, tt := range map[string]struct{ socket, first string }{
+		"never answers":      {answering(t), "hang"},
+		"never comes to end": {dripping, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ThisSystem().(Exchanger)
+			begin := time.Now()
+			answers, err := s.Exchange(t.Context(), askOf(tt.socket, tt.first, "b"))
+			if took := time.Since(begin); err != nil || took < socketPatience || took > socketPatience+time.Second {
+				t.Fatalf("%v after %v", err, took)
+			}
+			for i, a := range answers {
+				if !errors.Is(a.Err, ErrNoAnswer) || !strings.Contains(a.Err.Error(), tt.socket) {
+					t.Errorf("answer %d: %v", i, a.Err)
+				}
+			}
+			begin = time.Now()
+			if _, err := s.Exchange(t.Context(), askOf(tt.socket, "b")); !errors.Is(err, ErrNoAnswer) || time.Since(begin) > time.Second {
+				t.Errorf("asked again: %v after %v", err, time.Since(begin))
+			}
+		})
+	}
+	if answers, err := ThisSystem().(Exchanger).Exchange(t.Context(), askOf(answering(t), "ok")); err != nil || string(answers[0].Text) != "OK" {
+		t.Errorf("one that answers: %+v, %v", answers, err)
+	}
+}

@@ -55,13 +55,24 @@ func runProgram(ctx context.Context, limit int, name string, args ...string) (Te
 		return t, fmt.Errorf("running %s: %w", t.Program, err)
 	}
 	out, complaint := &boundedBuffer{limit: limit}, &boundedBuffer{limit: 4096}
-	cmd := exec.CommandContext(ctx, path, args...)
+	begin := time.Now()
+	limited, cancel := context.WithTimeout(ctx, programPatience(name))
+	defer cancel()
+	cmd := exec.CommandContext(limited, path, args...)
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C")
 	cmd.Stdout, cmd.Stderr = out, complaint
 	// A child of the program that keeps the pipe open must not hold up the run.
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	t.Output = out.Bytes()
+	switch {
+	case err != nil && ctx.Err() != nil: // our caller's time is over, which says nothing about the program
+		return t, fmt.Errorf("running %s: %w", t.Program, context.Cause(ctx))
+	case err != nil && limited.Err() != nil:
+		return t, fmt.Errorf("running %s: %w within %s", t.Program, ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
+	}
 	if err != nil {
 		if line, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n"); line != "" {
 			return t, fmt.Errorf("running %s: %q: %w", t.Program, line, err)

@@ -30,9 +30,9 @@ type System interface {
 
 	// Run runs a program that only reports, in the C locale, and returns what
 	// it printed on standard output. A program that is not there satisfies
-	// errors.Is(err, fs.ErrNotExist); a complaint is in the error, and what was
-	// printed until then is returned beside it. Arguments are never read by a
-	// shell.
+	// errors.Is(err, fs.ErrNotExist), one that hangs ErrNoAnswer; a complaint is
+	// in the error, and what was printed until then is returned beside it.
+	// Arguments are never read by a shell.
 	Run(ctx context.Context, program string, args ...string) ([]byte, error)
 
 	// Now is the machine's time: of a bundle, when it was collected.
@@ -46,15 +46,15 @@ type System interface {
 }
 
 // ThisSystem returns the machine that the program runs on.
-func ThisSystem() System { return thisSystem{} }
+func ThisSystem() System { return &thisSystem{} }
 
-type thisSystem struct{}
+type thisSystem struct{ stuck stuck }
 
-func (thisSystem) Now() time.Time { return time.Now() }
-func (thisSystem) Root() bool     { return runtime.GOOS != "windows" && os.Geteuid() == 0 }
-func (thisSystem) Live() bool     { return true }
+func (*thisSystem) Now() time.Time { return time.Now() }
+func (*thisSystem) Root() bool     { return runtime.GOOS != "windows" && os.Geteuid() == 0 }
+func (*thisSystem) Live() bool     { return true }
 
-func (thisSystem) Open(name string) (fs.File, error) {
+func (*thisSystem) Open(name string) (fs.File, error) {
 	// Looked at before it is opened: a pipe would keep us waiting.
 	info, err := os.Stat(threadPath(name))
 	if err == nil && !info.Mode().IsRegular() {
@@ -72,7 +72,7 @@ func (thisSystem) Open(name string) (fs.File, error) {
 	return f, nil
 }
 
-func (thisSystem) Glob(pattern string) ([]string, error) {
+func (*thisSystem) Glob(pattern string) ([]string, error) {
 	list, err := filepath.Glob(threadPath(pattern))
 	for i := range list {
 		list[i] = filepath.ToSlash(list[i])
@@ -83,11 +83,15 @@ func (thisSystem) Glob(pattern string) ([]string, error) {
 	return list, err
 }
 
-func (thisSystem) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
+func (s *thisSystem) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
 	if native := nativeProgram(program, args); native != nil {
 		return native(ctx)
 	}
+	if err := s.stuck.check(program); err != nil {
+		return nil, fmt.Errorf("running %s: %w", strings.Join(append([]string{program}, args...), " "), err)
+	}
 	t, err := runProgram(ctx, maxReport, program, args...)
+	s.stuck.learn(program, err)
 	return t.Output, privilegeOf(err)
 }
 
@@ -174,7 +178,7 @@ func FilterGeneration(s System) (generation uint32, known bool) {
 	if c, ok := s.(*Collector); ok {
 		s = c.System
 	}
-	if _, ok := s.(thisSystem); !ok {
+	if _, ok := s.(*thisSystem); !ok {
 		return 0, false
 	}
 	return filterGeneration()
