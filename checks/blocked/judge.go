@@ -39,6 +39,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	var unclear []string
 	for _, s := range o.Subjects {
 		f := Facts{Address: short(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		if f.Verdict == verdictAllowed && len(silent(o)) > 0 {
+			f.Verdict = verdictUnknown // no ban was seen, by those who could be asked
+		}
 		if f.Verdict == verdictUnknown {
 			unclear = append(unclear, f.Address)
 		}
@@ -274,7 +277,15 @@ func isPlace(layer string) bool {
 	return slices.Contains([]string{"iptables", "nftables", "ipset", "xt_recent"}, layer)
 }
 
+// silent are the layers that hold bans and did not answer.
+func silent(o Observed) []string {
+	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == "packet filter" })
+}
+
 func whyUnclear(o Observed, addresses []string) string {
+	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, "packet filter") {
+		return strings.Join(list, " and ") + " did not answer: whether it bans " + some(addresses, 3) + " is not known"
+	}
 	if !o.Root && slices.Contains(o.Unread, "packet filter") {
 		return "the packet filter can be read by root only: run it with sudo"
 	}

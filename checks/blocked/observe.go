@@ -52,6 +52,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	for _, n := range jails.Notes {
 		o.Notes = append(o.Notes, n.What+": "+n.Why)
 	}
+	if jails.Hung {
+		o.Unread = append(o.Unread, "fail2ban")
+	}
 	filter := <-filtered
 	o.filterNotes(filter)
 	o.fill(ctx, env, filter, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
@@ -94,6 +97,11 @@ func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, 
 	for _, n := range answer.Notes {
 		if !slices.Contains(o.Notes, n) {
 			o.Notes = append(o.Notes, n)
+		}
+	}
+	for _, l := range answer.Silent {
+		if !o.unread(l) {
+			o.Unread = append(o.Unread, l)
 		}
 	}
 	o.Machine.FirewallD = o.Machine.FirewallD || slices.Contains(answer.Layers, bans.LayerFirewalld)
@@ -202,7 +210,7 @@ func (o *Observed) filterNotes(f server.Filter) {
 		notes = append(notes, u.Text())
 		o.FilterNote = cmp.Or(o.FilterNote, u.Text())
 		missing++
-		if u.Privilege {
+		if u.Privilege || errors.Is(u.Err, platform.ErrNoAnswer) {
 			denied++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type Observed struct {
 	Subjects []Subject `json:"subjects,omitempty"`
 	// Notes name what could not be read; Unread are the layers that are
-	// missing because of it.
+	// missing because of it: "packet filter", or one that holds bans of its own.
 	Notes  []string `json:"notes,omitempty"`
 	Unread []string `json:"unread,omitempty"`
 	// FilterNote is the first reason why the packet filter is not whole.

@@ -69,6 +69,8 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Facts, j.Summary = f, summary(st, f)
 	switch {
 	case st.Running:
+	case st.Hung:
+		j.Inconclusive = "fail2ban runs and does not answer; its log (/var/log/fail2ban.log) may say what it waits for, and systemctl restart fail2ban ends that"
 	case o.NotCollected:
 		j.Inconclusive = "whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing"
 	case denied(st):

@@ -16,7 +16,7 @@ import (
 // fs.ErrNotExist means that this is no FreePBX.
 func ReadTrusted(ctx context.Context, sys platform.System) ([]Trusted, error) {
 	out, err := sys.Run(ctx, "fwconsole", "firewall", "list", "trusted")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && len(out) > 0 {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNoAnswer) && len(out) > 0 {
 		err = nil // it complains by its status when a zone is empty
 	}
 	return parseTrusted(string(out), "trusted"), err

@@ -84,6 +84,9 @@ type Answer struct {
 	Allows []Allow  `json:"allows,omitempty"`
 	Layers []string `json:"layers,omitempty"` // the layers this machine has
 	Notes  []string `json:"notes,omitempty"`  // what could not be read, and what that hides
+	// Silent are the layers of which it is not known whether they hold the
+	// address, and whose bans nothing else shows: their program hung.
+	Silent []string `json:"silent,omitempty"`
 }
 
 // The relations.
@@ -118,6 +121,7 @@ func Find(ctx context.Context, sys platform.System, asked netip.Prefix) Answer {
 		all.Allows = append(all.Allows, a.Allows...)
 		all.Layers = append(all.Layers, a.Layers...)
 		all.Notes = append(all.Notes, a.Notes...)
+		all.Silent = append(all.Silent, a.Silent...)
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package bans
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -16,6 +17,11 @@ import (
 // Source: kamcmd and the modules htable and pike of Kamailio 5.6.3, run.
 func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
 	tables, err := sys.Run(ctx, "kamcmd", "htable.listTables")
+	if errors.Is(err, platform.ErrNoAnswer) {
+		a.note("%s", unread("kamcmd htable.listTables", err))
+		a.Silent = append(a.Silent, LayerKamailio)
+		return
+	}
 	if err != nil {
 		// kamcmd is installed with Kamailio, whether that runs or not: without
 		// a socket nobody is there to complain about.

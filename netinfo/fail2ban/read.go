@@ -88,6 +88,11 @@ func (r *reader) server(ctx context.Context) {
 	source := FromSocket
 	if err != nil || replies[0].err != nil {
 		err = firstOf(err, replies)
+		if errors.Is(err, platform.ErrNoAnswer) {
+			r.note("fail2ban's socket "+r.config.socket+" does not answer", err)
+			r.ask, r.state.Installed, r.state.Hung = nil, true, true // its client would wait for the same server
+			return
+		}
 		r.note("fail2ban's server", notInstalled(r.config.found, err))
 		if r.system.Live() && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, platform.ErrPrivilege)) {
 			r.ask = nil // its client would meet the same
@@ -95,8 +100,9 @@ func (r *reader) server(ctx context.Context) {
 		}
 		r.ask, source = askClient(r.system, r.config.socket), FromClient
 		if replies, err = r.ask(ctx, first[:2]...); err != nil || replies[0].err != nil {
-			r.note("fail2ban-client", notInstalled(r.config.found, firstOf(err, replies)))
-			r.ask = nil
+			err = firstOf(err, replies)
+			r.note("fail2ban-client", notInstalled(r.config.found, err))
+			r.ask, r.state.Hung = nil, errors.Is(err, platform.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)
 			return
 		}
 	}

@@ -25,6 +25,7 @@ const (
 type State struct {
 	Installed bool      `json:"installed"`          // a configuration, a database or a server was found
 	Running   bool      `json:"running"`            // the server answered
+	Hung      bool      `json:"hung,omitempty"`     // the server runs and does not answer: whom it bans is not known from it
 	Source    string    `json:"source,omitempty"`   // of bans: FromSocket …; "" where fail2ban is not installed
 	Version   string    `json:"version,omitempty"`  // of the server
 	Database  string    `json:"database,omitempty"` // its file; "" if it keeps none
