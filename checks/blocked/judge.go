@@ -284,7 +284,7 @@ func silent(o Observed) []string {
 
 func whyUnclear(o Observed, addresses []string) string {
 	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, "packet filter") {
-		return strings.Join(list, " and ") + " did not answer: whether it bans " + some(addresses, 3) + " is not known"
+		return strings.Join(list, " and ") + " did not answer: whether " + some(addresses, 3) + " is banned there is not known"
 	}
 	if !o.Root && slices.Contains(o.Unread, "packet filter") {
 		return "the packet filter can be read by root only: run it with sudo"

@@ -163,6 +163,52 @@ func TestWithoutRootNothingIsClaimed(t *testing.T) {
 	}
 }
 
+// A layer that holds bans of its own and hangs leaves the question open, and is
+// named; one whose bans are rules of the packet filter is only named.
+func TestALayerThatHangs(t *testing.T) {
+	const socket = "/var/run/fail2ban/fail2ban.sock"
+	for _, tt := range []struct {
+		name   string
+		hung   []string
+		status checks.Status
+		reason string
+		note   string
+	}{
+		{"all answer", nil, checks.Pass, "", ""},
+		{"fail2ban's server", []string{socket}, checks.Inconclusive, "fail2ban did not answer: whether 198.51.100.7 is banned there is not known", "fail2ban's socket " + socket + " does not answer"},
+		{"fail2ban's client", []string{"fail2ban-client"}, checks.Inconclusive, "fail2ban did not answer", "fail2ban-client: running fail2ban-client status: no answer"},
+		{"Kamailio", []string{"kamcmd"}, checks.Inconclusive, "kamailio did not answer", "kamcmd htable.listTables: no answer"},
+		{"two of them", []string{socket, "kamcmd"}, checks.Inconclusive, "fail2ban and kamailio did not answer", "no answer"},
+		{"iptables, while nftables answers", []string{"iptables-nft-save"}, checks.Inconclusive, "no answer", "iptables-nft-save: running iptables-nft-save -c: no answer"},
+		{"nftables, while iptables answers", []string{"nft"}, checks.Inconclusive, "no answer", "nft"},
+		{"firewalld, whose rules are in the packet filter", []string{"firewall-cmd"}, checks.Pass, "", "firewall-cmd"},
+		{"CrowdSec, whose rules are there too", []string{"cscli"}, checks.Pass, "", "cscli"},
+		{"Asterisk", []string{"asterisk"}, checks.Pass, "", "the running Asterisk was not asked"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := pbx(map[string]string{"iptables-nft-save -c": table()})
+			p.Files["/etc/fail2ban/jail.conf"] = "[DEFAULT]\n"
+			p.Files["/etc/firewalld/zones/public.xml"] = "<zone></zone>"
+			p.Hung = tt.hung
+			r := p.Look(t, Check(), asked("198.51.100.7"))
+			if r.Status != tt.status || !strings.Contains(r.Reason, tt.reason) {
+				t.Errorf("%s: %q, %q; want %s: %q", r.Status, r.Summary, r.Reason, tt.status, tt.reason)
+			}
+			if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, tt.note) {
+				t.Errorf("the notes %q do not tell %q", notes, tt.note)
+			}
+			if wide := p.Look(t, Check(), asked("198.51.100.7", "198.51.100.8")); wide.Status != tt.status {
+				t.Errorf("two addresses: %s: %s", wide.Status, wide.Summary)
+			}
+		})
+	}
+	p := pbx(map[string]string{"iptables-nft-save -c": table("-A INPUT -s 198.51.100.7/32 -j DROP")})
+	p.Hung = []string{socket}
+	if r := p.Look(t, Check(), asked("198.51.100.7")); r.Status != checks.Fail {
+		t.Errorf("what the packet filter drops stays blocked: %s: %s", r.Status, r.Summary)
+	}
+}
+
 // A cure that frees more than was asked for says so.
 func TestAWiderBanIsFreedWhole(t *testing.T) {
 	p := pbx(map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})

@@ -82,11 +82,15 @@ func (a *ALG) rewriteHeaders(m *sipText, t transit) {
 // swapURI translates the host of the first SIP URI in the line; the kernel does
 // not look at a second one either.
 func swapURI(line string, s swap) string {
-	i := strings.Index(strings.ToLower(line), "sip:")
-	if i < 0 {
-		return line
+	const scheme = "sip:"
+	i := 0
+	// Not by way of ToLower, which makes three bytes of one that is no UTF-8.
+	for ; !strings.EqualFold(line[i:min(i+len(scheme), len(line))], scheme); i++ {
+		if i == len(line) {
+			return line
+		}
 	}
-	i += len("sip:")
+	i += len(scheme)
 	uri := line[i:]
 	if end := strings.IndexAny(uri, ">, \t"); end >= 0 {
 		uri = uri[:end]

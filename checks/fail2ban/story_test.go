@@ -49,6 +49,7 @@ func TestWhatFail2banLeavesUndone(t *testing.T) {
 			checks.Warn, []string{"192.0.2.7 (you, over SSH) may be banned by asterisk"}},
 		{"it does not run", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}}},
 			checks.Warn, []string{"fail2ban is installed and does not run"}},
+		{"it runs and hangs", Observed{State: &jails.State{Installed: true, Hung: true, Jails: []jails.Jail{jail("asterisk", "/a")}}}, checks.Inconclusive, nil},
 		{"only root may ask", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}},
 			checks.Inconclusive, nil},
 	} {

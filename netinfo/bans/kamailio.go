@@ -32,9 +32,12 @@ func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 	}
 	a.has(LayerKamailio)
 	for _, table := range banTables(tables) {
-		if out, ok := a.run(ctx, sys, "kamcmd", "htable.dump", table); ok {
-			kamailioTable(ctx, sys, table, out, asked, a)
+		out, ok := a.run(ctx, sys, "kamcmd", "htable.dump", table)
+		if !ok {
+			a.Silent = append(a.Silent, LayerKamailio)
+			continue
 		}
+		kamailioTable(ctx, sys, table, out, asked, a)
 	}
 	if out, ok := a.run(ctx, sys, "kamcmd", "pike.top"); ok {
 		kamailioPike(out, asked, a)

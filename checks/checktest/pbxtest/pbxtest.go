@@ -26,6 +26,7 @@ type PBX struct {
 	Files   map[string]string // by absolute path
 	Prints  map[string]string // what programs print, by command line
 	Denied  []string          // files and command lines that need root
+	Hung    []string          // programs, and sockets by path, that never answer
 	Time    time.Time         // zero: the 22nd of November 2026, 10:00 UTC
 	NotRoot bool
 }
@@ -75,11 +76,22 @@ func (p *PBX) Run(_ context.Context, program string, args ...string) ([]byte, er
 	if slices.Contains(p.Denied, line) {
 		return nil, fmt.Errorf("running %s: %w", line, platform.ErrPrivilege)
 	}
+	if slices.Contains(p.Hung, program) {
+		return nil, fmt.Errorf("running %s: %w", line, platform.ErrNoAnswer)
+	}
 	out, ok := p.Prints[line]
 	if !ok {
 		return nil, fmt.Errorf("running %s: %w", line, fs.ErrNotExist)
 	}
 	return []byte(out), nil
+}
+
+// Exchange implements platform.Exchanger: the sockets that are there hang.
+func (p *PBX) Exchange(_ context.Context, x platform.Exchange) ([]platform.Answer, error) {
+	if !slices.Contains(p.Hung, x.Socket) {
+		return nil, errors.ErrUnsupported
+	}
+	return nil, fmt.Errorf("asking %s: %w", x.Socket, platform.ErrNoAnswer)
 }
 
 type pbxFile struct {
