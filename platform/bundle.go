@@ -111,6 +111,9 @@ func openBundle(name string) (*bundle, error) {
 		if err := json.Unmarshal(raw, &b.about); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", bundleAbout, err)
 		}
+		if b.about.Collected = PlausibleTime(b.about.Collected); b.about.Collected.IsZero() {
+			b.about.Collected = info.ModTime()
+		}
 	}
 	return b, nil
 }

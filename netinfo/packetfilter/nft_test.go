@@ -254,8 +254,8 @@ func BenchmarkNFTSetOf100000(b *testing.B) {
 }
 
 func FuzzReadNFT(f *testing.F) {
-	listing, text := everyConstruct(f)
-	f.Add(listing, text)
+	listing, _ := everyConstruct(f)
+	// One construct each: whole listings would only be mutated more slowly.
 	var all struct{ Nftables []json.RawMessage }
 	if err := json.Unmarshal([]byte(listing), &all); err != nil {
 		f.Fatal(err)
