@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // soon is how long before its end a certificate is worth a word: automatic
@@ -120,7 +119,7 @@ func clockWrong(o *Observed) *checks.Finding {
 	if o.Clock == nil || o.Clock.Error != "" {
 		return nil
 	}
-	off := platform.Milliseconds(o.Clock.OffsetMillis)
+	off := o.Clock.offset()
 	if off.Abs() < wrongClock {
 		return nil
 	}

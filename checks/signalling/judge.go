@@ -8,7 +8,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
@@ -53,7 +52,7 @@ func weight(s checks.Severity) int {
 // clock.
 func (o *Observed) now(at time.Time) time.Time {
 	if o.Clock != nil && o.Clock.Error == "" {
-		return at.Add(platform.Milliseconds(o.Clock.OffsetMillis))
+		return at.Add(o.Clock.offset())
 	}
 	return at
 }

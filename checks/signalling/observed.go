@@ -3,6 +3,8 @@ package signalling
 import (
 	"net/netip"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Observed is everything that was asked and answered.
@@ -78,6 +80,9 @@ type Clock struct {
 	Tries        int        `json:"tries,omitempty"`
 	Error        string     `json:"error,omitempty"`
 }
+
+// offset is what must be added to this machine's clock.
+func (c *Clock) offset() time.Duration { return platform.Milliseconds(c.OffsetMillis) }
 
 // Account is the one real registration. Neither the password nor anything
 // computed from it is kept.
