@@ -21,6 +21,7 @@ require (
 	golang.org/x/term v0.47.0
 	golang.org/x/time v0.16.0
 	modernc.org/sqlite v1.38.2
+	mvdan.cc/sh/v3 v3.14.1
 )
 
 require (

@@ -1,9 +1,12 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
@@ -20,13 +23,40 @@ func JSON(w io.Writer, r *checks.Report) error {
 	for i := range r.Results {
 		r.Results[i].Observed = unescapeHTML(r.Results[i].Observed)
 	}
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(r); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	if _, err := w.Write(escapeUnprintable(b.Bytes())); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
 	return nil
+}
+
+// escapeUnprintable writes what a terminal might obey as \u escapes, which mean
+// the same to every reader: JSON asks that of the bytes below a blank only, and
+// a report is often looked at before it is processed.
+func escapeUnprintable(b []byte) []byte {
+	unprintable := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if bytes.IndexFunc(b, unprintable) < 0 {
+		return b
+	}
+	var out bytes.Buffer
+	for _, r := range string(b) {
+		switch {
+		case !unprintable(r):
+			out.WriteRune(r)
+		case r >= 0x10000:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.Bytes()
 }
 
 // fillLists makes every list that a reader may loop over an array, never null.
