@@ -246,7 +246,7 @@ func printed(r *checks.Report) (lines []string) {
 func payloads() []string {
 	return []string{
 		"x", "$(id>pwn)", "`id`", "x;reboot", "x\nreboot", "x|reboot", "x&reboot", "x>/etc/passwd", "x';reboot;'", `x";reboot;"`, `x\`, "-j", "--x", "$HOME", "*", "~",
-		"x;delete table inet guard", "x}; delete table inet guard; add rule inet t in { x", `x"; delete table inet guard; "`, "#", "x #", "a b", "{x}", "@x", "\x1b[31mx", "x\r/system reset", "\u202ex", "\u0085x", "\x00", "\xff",
+		"x;delete table inet guard", "x}; delete table inet guard; add rule inet t in { x", `x"; delete table inet guard; "`, `"x`, "#", "x #", "a b", "{x}", "@x", "\x1b[31mx", "x\r/system reset", "\u202ex", "\u0085x", "\x00", "\xff",
 		"[find]", "<id>", "<$(id)>", "a,b", "!x", "(id)", "é",
 	}
 }
@@ -258,7 +258,7 @@ const holesAreClosed = false
 // openHoles are the places whose commands a stranger can change.
 func openHoles() []string {
 	return []string{
-		"an element of ipset", "a table of nftables", "a chain of nftables", "a set of nftables", "an element of nftables", "an action of ufw",
+		"an element of ipset", "a table of nftables", "a chain of nftables", "a set of nftables", "a comment of nftables", "an element of nftables", "an action of ufw",
 		"all of ipset save", "all of the nftables", "all of ufw's rules",
 	}
 }

@@ -40,6 +40,7 @@ func JSON(w io.Writer, r *checks.Report) error {
 // the same to every reader: JSON asks that of the bytes below a blank only, and
 // a report is often looked at before it is processed.
 func escapeUnprintable(b []byte) []byte {
+	b = bytes.ToValidUTF8(b, []byte("\ufffd")) // encoding/json leaves an observation's bytes as they are
 	unprintable := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 	if bytes.IndexFunc(b, unprintable) < 0 {
 		return b

@@ -74,6 +74,7 @@ func FuzzReportToRejudged(f *testing.F) {
 	f.Add(hostileObservation("blocked", `{"root": true, "when": "2026-11-22T10:00:00Z", "subjects": [{"address": "198.51.100.7/32", "paths": [{"direction": "in", "protocol": "udp", "ports": "5060", "verdict": "drop", "rule": "\u001b[2J", "trace": ["\u202e"], "insert": ["nft insert rule inet t c accept; id"], "remove": ["$(id)"]}], "blocks": [{"layer": "fail2ban", "jail": "\u0007", "effective": true, "free": ["fail2ban-client set $(id) unbanip 198.51.100.7"], "undo": ["x\ny"], "wait": "sleep 9"}], "near": [{"layer": "xt_recent", "name": "a", "count": -1, "limit": 9223372036854775807, "span_s": 9223372036854775807}], "failing": {"count": 1, "span_s": -9223372036854775808, "last": "9999-12-31T23:59:59Z"}}]}`))
 	f.Add(hostileObservation("signalling", `{"servers": [], "local_time": "9999-12-31T23:59:59Z", "clock": {"server": "x", "offset_ms": 9223372036854775807}}`))
 	f.Add(hostileObservation("fail2ban", `{"state": {"installed": true, "running": true, "jails": [{"name": "", "sip": true, "faults": [{"code": "", "detail": "\u001b"}]}]}, "must": [{"prefix": "", "why": ""}]}`))
+	f.Add(hostileObservation("uplink", "\"\x88\x9b31m\""))
 	list := all.Checks()
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, err := checks.ReadReport(bytes.NewReader(raw))

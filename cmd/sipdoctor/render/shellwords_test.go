@@ -133,7 +133,7 @@ func nftFaults(joined string) []string {
 			depth++
 		case c == '}':
 			depth--
-		case c == ';' && depth == 0, c == '\n', c == '#':
+		case c == ';', c == '\n', c == '#':
 			return []string{fmt.Sprintf("nft reads a second command at %q", joined[i:])}
 		}
 		if depth < 0 {
