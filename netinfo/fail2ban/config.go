@@ -156,6 +156,9 @@ func watchesSIP(j *Jail) bool {
 	return strings.Contains(strings.ToLower(j.Name), "asterisk")
 }
 
+// timeFactor is one term of a time: a number, its unit, and what it is times.
+var timeFactor = regexp.MustCompile(`^\s*\+?\s*(\d{1,9})\s*(mo(?:nths?)?|m(?:inutes?|ins?|i)?|s(?:econds?|ecs?)?|h(?:ours?|rs?)?|d(?:ays?|d)?|w(?:eeks?|w)?|y(?:ears?|yy?)?)?\s*(?:\*\s*(\d{1,9}))?`)
+
 // seconds reads fail2ban's times (MyTime.str2seconds): "600", "10m", "1h 30m",
 // "60 * 60", "-1".
 func seconds(s string) (int64, bool) {
@@ -166,10 +169,9 @@ func seconds(s string) (int64, bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return max(n, -1), true
 	}
-	factors := regexp.MustCompile(`^\s*\+?\s*(\d{1,9})\s*(mo(?:nths?)?|m(?:inutes?|ins?|i)?|s(?:econds?|ecs?)?|h(?:ours?|rs?)?|d(?:ays?|d)?|w(?:eeks?|w)?|y(?:ears?|yy?)?)?\s*(?:\*\s*(\d{1,9}))?`)
 	var sum int64
 	for s != "" {
-		m := factors.FindStringSubmatch(s)
+		m := timeFactor.FindStringSubmatch(s)
 		if m == nil {
 			return 0, false
 		}

@@ -129,12 +129,13 @@ func banStart(a *Address, jail string) (start time.Time) {
 	return start
 }
 
+var journalField = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,63}=[^-].{0,100}$`)
+
 // journalMatch takes the fields out of a journal match; nothing else may become
 // an argument of journalctl.
 func journalMatch(s string) (list []string) {
-	field := regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,63}=[^-].{0,100}$`)
 	for _, w := range strings.Fields(s) {
-		if w == "+" && len(list) > 0 || field.MatchString(w) {
+		if w == "+" && len(list) > 0 || journalField.MatchString(w) {
 			list = append(list, w)
 		}
 	}
