@@ -2,6 +2,7 @@ package responder_test
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/responder"
 )
 
 func laterMessage(p *phone, port int, token string, seq int) []byte {
@@ -72,8 +74,34 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 	if b, _ := stranger.hear(1500 * time.Millisecond); b != nil {
 		t.Errorf("it got %q", b)
 	}
-	if _, err := c.Later(t.Context(), session.LaterRequest{Flows: []int{7}, AfterS: 100000}); err == nil || !strings.Contains(err.Error(), "lasts") {
-		t.Errorf("a day of silence: %v", err)
+}
+
+// Whoever asks for more silence than a session lasts is refused, also with a
+// number that wraps round to something short.
+func TestSilenceIsBounded(t *testing.T) {
+	c := open(t, start(t, func(cfg *responder.Config) { cfg.Limits.Lifetime = 5 * time.Minute }))
+	const longest = 300
+	minute := int64(18446744133) // times a billion it is a minute, modulo 2^64
+	for name, tt := range map[string]struct {
+		seconds int
+		refused bool
+	}{
+		"only asking":                       {0, false},
+		"a minute":                          {60, false},
+		"as long as the session":            {longest, false},
+		"a second longer":                   {longest + 1, true},
+		"a day":                             {86400, true},
+		"what wraps round to a minute":      {max(int(minute), longest+1), true},
+		"the largest number":                {math.MaxInt, true},
+		"less than nothing":                 {-1, true},
+		"less than nothing, and wraps back": {math.MinInt, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.Later(t.Context(), session.LaterRequest{Flows: []int{7}, AfterS: tt.seconds})
+			if refused := err != nil && strings.Contains(err.Error(), "lasts"); refused != tt.refused || err != nil && !refused {
+				t.Errorf("%d s: %v", tt.seconds, err)
+			}
+		})
 	}
 }
 
