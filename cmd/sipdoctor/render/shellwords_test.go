@@ -22,6 +22,11 @@ func programs() []string {
 	}
 }
 
+var (
+	placeholder = regexp.MustCompile(`<[a-z][a-z -]*>`)
+	counting    = regexp.MustCompile(`\$\(seq [0-9]+\)`) // of a loop that says how often
+)
+
 const controlBytes = "control bytes"
 
 // commandFaults says what a line would do in a POSIX shell beside starting
@@ -32,7 +37,8 @@ func commandFaults(line string) (faults []string) {
 		return []string{controlBytes}
 	}
 	// What the reader is to replace: <address>.
-	line = regexp.MustCompile(`<[a-z][a-z -]*>`).ReplaceAllString(line, "word")
+	line = placeholder.ReplaceAllString(line, "word")
+	line = counting.ReplaceAllString(line, "1")
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(line), "")
 	if err != nil {
 		return []string{"not a command: " + err.Error()}
@@ -80,10 +86,18 @@ func callFaults(args []*syntax.Word) (faults []string) {
 	case !slices.Contains(programs(), words[0]):
 		return []string{fmt.Sprintf("it starts %q", words[0])}
 	case words[0] == "sh":
-		if len(words) != 3 || words[1] != "-c" {
-			return []string{"a shell that is given more than one line"}
+		if len(words) < 3 || words[1] != "-c" {
+			return []string{"a shell that is not given a line"}
 		}
-		return commandFaults(words[2])
+		line := words[2]
+		if len(words) > 4 { // words for the line's "$@"; the one before them is the shell's own name
+			var quoted []string
+			for _, w := range words[4:] {
+				quoted = append(quoted, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+			}
+			line = strings.ReplaceAll(line, `"$@"`, strings.Join(quoted, " "))
+		}
+		return commandFaults(line)
 	case words[0] == "nft":
 		return nftFaults(strings.Join(words[1:], " "))
 	}
