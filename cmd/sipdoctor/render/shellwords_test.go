@@ -43,10 +43,19 @@ func commandFaults(line string) (faults []string) {
 	if err != nil {
 		return []string{"not a command: " + err.Error()}
 	}
+	handles := map[*syntax.CmdSubst]bool{}
 	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	syntax.Walk(file, func(n syntax.Node) bool {
 		switch n := n.(type) {
-		case *syntax.CmdSubst, *syntax.ProcSubst, *syntax.ParamExp, *syntax.ArithmExp, *syntax.ExtGlob, *syntax.FuncDecl:
+		case *syntax.CmdSubst:
+			if !handles[n] {
+				add("%T", n)
+			}
+		case *syntax.ParamExp:
+			if !isHandle(n) {
+				add("%T", n)
+			}
+		case *syntax.ProcSubst, *syntax.ArithmExp, *syntax.ExtGlob, *syntax.FuncDecl:
 			add("%T", n)
 		case *syntax.Stmt:
 			if n.Background || n.Coprocess {
@@ -57,14 +66,33 @@ func commandFaults(line string) (faults []string) {
 				add("a redirection to %q", name)
 			}
 		case *syntax.CallExpr:
-			if len(n.Assigns) > 0 {
-				add("an assignment")
+			for _, a := range n.Assigns {
+				if s := handleOf(a); s != nil && len(n.Args) == 0 {
+					handles[s] = true
+				} else {
+					add("an assignment")
+				}
 			}
 			faults = append(faults, callFaults(n.Args)...)
 		}
 		return true
 	})
 	return faults
+}
+
+// handleOf returns what looks a rule's handle up: h=$(nft -a list … | grep …). Its
+// commands are judged like all others.
+func handleOf(a *syntax.Assign) *syntax.CmdSubst {
+	if a.Name == nil || a.Name.Value != "h" || a.Value == nil || len(a.Value.Parts) != 1 {
+		return nil
+	}
+	s, _ := a.Value.Parts[0].(*syntax.CmdSubst)
+	return s
+}
+
+// isHandle reports whether an expansion is the end of what was looked up.
+func isHandle(p *syntax.ParamExp) bool {
+	return p.Param != nil && p.Param.Value == "h" && p.Index == nil && p.Slice == nil && p.Repl == nil && !p.Length && !p.Excl
 }
 
 // callFaults looks at one simple command.
@@ -122,10 +150,17 @@ func fixedWord(w *syntax.Word) (string, bool) {
 		case *syntax.DblQuoted:
 			for _, inner := range p.Parts {
 				lit, ok := inner.(*syntax.Lit)
-				if !ok || p.Dollar {
+				x, expands := inner.(*syntax.ParamExp)
+				switch {
+				case p.Dollar:
+					return "", false
+				case ok:
+					b.WriteString(lit.Value)
+				case expands && isHandle(x) && len(p.Parts) == 1:
+					b.WriteString("1")
+				default:
 					return "", false
 				}
-				b.WriteString(lit.Value)
 			}
 		default:
 			return "", false
