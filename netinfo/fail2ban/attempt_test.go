@@ -1,6 +1,7 @@
 package fail2ban
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -80,10 +81,15 @@ func FuzzLogLine(f *testing.F) {
 	f.Add([]byte(`2026-11-22T12:58:00+0100 x SecurityEvent="InvalidPassword",AccountID="1",SessionID="",RemoteAddress="IPV4/UDP/192.0.2.7/5061"`))
 	f.Add([]byte(`[2026-11-22 11:58:00.123] (TCP:[192.0.2.7]:61470) to extension '9' rejected because extension not found in context 'default'.`))
 	f.Add([]byte(`2026-11-22 11:58:00,254 fail2ban.actions [3]: NOTICE [a] Ban 192.0.2.7`))
+	f.Add([]byte(`9999-12-31 23:59:59-2300 fail2ban.actions [3]: NOTICE [a] Ban 192.0.2.7`))
+	f.Add([]byte(`0000-01-01 00:00:00+2300 fail2ban.actions [3]: NOTICE [a] Ban 192.0.2.7`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		a, ok := readAttempt(line, time.UTC, testNow)
 		if ok && (!a.addr.IsValid() || a.addr.Is4In6() || len(a.account) > 3*64 || strings.ContainsRune(a.line, '\n') && len(a.line) > maxText+4) {
 			t.Errorf("%q is read as %+v", line, a)
+		}
+		if _, err := json.Marshal(a.at); err != nil {
+			t.Errorf("%q cannot be written into a report: %v", line, err)
 		}
 		h := &logHistory{}
 		h.chunk(line, &wanted{texts: [][]byte{[]byte("192.0.2."), []byte("7")}, marks: marks(), now: testNow, zone: time.UTC})

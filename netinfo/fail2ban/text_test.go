@@ -173,12 +173,16 @@ func FuzzClientText(f *testing.F) {
 	f.Add("Status\n`- Jail list:\ta, b\n")
 	f.Add("|  |- Currently failed:\t5\n`- Banned IP list:\t192.0.2.1")
 	f.Add("192.0.2.44 \t2026-11-22 12:00:00 + 600 = 2026-11-22 12:10:00")
+	f.Add("192.0.2.44 \t9999-12-31 23:59:59 + 9223372036854775807 = 9999-12-31 23:59:59")
 	f.Add("[{u'a': ['1.2.3.4', None, True, (1, 2.5)]}]")
 	f.Add("192.0.2.0/255.255.255.0")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, _ = parseStatus(text, []string{"my jail", "sip, tcp"})
 		_, _ = parseJailStatus(text)
-		_, _ = parseTimed(text, time.UTC)
+		ban, _ := parseTimed(text, time.UTC)
+		if _, err := json.Marshal([]time.Time{ban.since, ban.until}); err != nil {
+			t.Errorf("%q cannot be written into a report: %v", text, err)
+		}
 		_, _ = reply{text: text, isText: true}.banned()
 		parseItems(text)
 		if p, ok := parsePrefix(text); ok && (p != p.Masked() || relation(p, p) != Exact) {
