@@ -36,16 +36,16 @@ func findProgram(name string) (string, error) {
 // runText runs a program in the C locale and returns what it printed. The
 // error quotes the first line of the program's complaint.
 func runText(ctx context.Context, name string, args ...string) (Text, error) {
-	t, err := runProgram(ctx, maxProgramOutput, name, args...)
+	t, err := runProgram(ctx, maxProgramOutput, programPatience(name), name, args...)
 	if err != nil {
 		t.Output = nil
 	}
 	return t, err
 }
 
-// runProgram is runText that keeps at most limit bytes, and what was printed
-// before a failure beside the error.
-func runProgram(ctx context.Context, limit int, name string, args ...string) (Text, error) {
+// runProgram is runText that keeps at most limit bytes, waits no longer than
+// patience, and returns what was printed before a failure beside the error.
+func runProgram(ctx context.Context, limit int, patience time.Duration, name string, args ...string) (Text, error) {
 	t := Text{Program: strings.Join(append([]string{name}, args...), " ")}
 	path, err := findProgram(name)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -56,7 +56,7 @@ func runProgram(ctx context.Context, limit int, name string, args ...string) (Te
 	}
 	out, complaint := &boundedBuffer{limit: limit}, &boundedBuffer{limit: 4096}
 	begin := time.Now()
-	limited, cancel := context.WithTimeout(ctx, programPatience(name))
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(limited, path, args...)
 	cmd.SysProcAttr = ownGroup()

@@ -26,12 +26,35 @@ const conversationPatience = 6 * time.Second
 // must cost little of that.
 func programPatience(program string) time.Duration {
 	switch {
-	case strings.HasSuffix(program, "-save"), program == "nft", program == "ipset":
+	case listsRules(program):
 		return 10 * time.Second // 100,000 rules take some seconds on a small machine
 	case program == "firewall-cmd", program == "fwconsole", program == "journalctl":
 		return 5 * time.Second // starts Python or PHP, or reads a large journal
 	}
 	return 3 * time.Second
+}
+
+// listsRules reports whether a program reads the packet filter. There are six of
+// them, and what one of them waits for in the kernel the others wait for too.
+func listsRules(program string) bool {
+	return strings.HasSuffix(program, "-save") || program == "nft" || program == "ipset"
+}
+
+// impatience is what a program that lists rules gets once another one hung.
+const impatience = 2 * time.Second
+
+// patienceFor is programPatience, after what was seen of the others.
+func (s *stuck) patienceFor(program string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if listsRules(program) {
+		for name, at := range s.since {
+			if listsRules(name) && time.Since(at) < forgetStuck {
+				return impatience
+			}
+		}
+	}
+	return programPatience(program)
 }
 
 // forgetStuck is after what time a program that hung is asked again: not

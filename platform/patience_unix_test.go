@@ -78,3 +78,25 @@ func TestACancelledRunIsNoHang(t *testing.T) {
 		t.Errorf("it counts as stuck: %v", err)
 	}
 }
+
+// What one program that lists rules waits for, the others wait for too: all six
+// together must not take a minute.
+func TestProgramsThatListRulesShareTheirPatience(t *testing.T) {
+	var s stuck
+	for _, p := range []string{"nft", "iptables-legacy-save", "ipset"} {
+		if got := s.patienceFor(p); got != 10*time.Second {
+			t.Errorf("%s gets %v at first", p, got)
+		}
+	}
+	s.learn("iptables-nft-save", ErrNoAnswer)
+	s.learn("cscli", errors.New("refused"))
+	for p, want := range map[string]time.Duration{"nft": impatience, "ip6tables-nft-save": impatience, "ipset": impatience, "cscli": 3 * time.Second, "asterisk": 3 * time.Second} {
+		if got := s.patienceFor(p); got != want {
+			t.Errorf("%s gets %v, want %v", p, got, want)
+		}
+	}
+	s.since["iptables-nft-save"] = time.Now().Add(-forgetStuck)
+	if got := s.patienceFor("nft"); got != 10*time.Second {
+		t.Errorf("half a minute later it gets %v", got)
+	}
+}
