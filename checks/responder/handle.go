@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -13,14 +14,17 @@ import (
 // for silence. It neither sends nor waits.
 func (s *Server) handle(m *message, now time.Time) []byte {
 	s.counters.received(len(m.raw))
-	if !s.limits.allow(m.from.Addr(), now) {
+	if !s.belongs(m, now) {
+		return s.stranger(m, now)
+	}
+	c, probe := m.conv, m.probe
+	if m.transport == "udp" {
+		c.udp.Add(1)
+	}
+	if !c.allow(now) {
 		s.counters.limited.Add(1)
 		return nil
 	}
-	if !s.belongs(m, now) {
-		return s.stranger(m)
-	}
-	c, probe := m.conv, m.probe
 	s.counters.probes.Add(1)
 	if reply, ok := s.unrecorded(m, now); ok {
 		return reply
@@ -112,8 +116,12 @@ func lastDigits(token string) string { return token[len(token)-8:] }
 
 // stranger answers who has no session: OPTIONS with less than it brought, so
 // that a person can see with any SIP tool that somebody is home; nothing else.
-func (s *Server) stranger(m *message) []byte {
-	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket {
+func (s *Server) stranger(m *message, now time.Time) []byte {
+	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket || !bytes.HasPrefix(m.raw, []byte("OPTIONS ")) {
+		return nil
+	}
+	if !s.limits.allow(m.from.Addr(), now) {
+		s.counters.limited.Add(1)
 		return nil
 	}
 	msg, err := sip.Parse(m.raw)

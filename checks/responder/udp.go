@@ -27,6 +27,8 @@ type socket struct {
 	conn platform.UDPConn
 	addr netip.Addr // as listened at; may be unspecified
 	port int
+
+	plain [65536]byte // of the reader: where masked bytes become readable
 }
 
 // asked is the address that a datagram was sent to.
@@ -80,6 +82,7 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	if from.Port() == 0 || !from.Addr().IsValid() || from.Addr().IsMulticast() || from.Addr().IsUnspecified() {
 		return // nobody who wants an answer sends from there
 	}
+	s.others.note(from.Addr())
 	m := &message{
 		transport: "udp", from: from, local: u.asked(d), ttl: d.TTL, tos: d.TOS, raw: b, whole: true, socket: u,
 	}
@@ -87,7 +90,7 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 		s.stunRequest(u, m, now)
 		return
 	}
-	if p, ok := session.Unmask(b); ok {
+	if p, ok := session.UnmaskInto(u.plain[:], b); ok {
 		m.raw, m.masked = p, true
 		if session.IsFrame(p) && u.kind == probeSocket {
 			s.controlFrame(ctx, m, len(b), now)
@@ -107,8 +110,7 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 // stunRequest answers a Binding request, from the socket that it asks for
 // (RFC 5780, 4.3).
 func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
-	if !s.limits.allow(m.from.Addr(), now) {
-		s.counters.limited.Add(1)
+	if !s.admit(m.from.Addr(), now, func(l *session.Limits) { l.Questions++ }) {
 		return
 	}
 	primary, alternate := s.ports.stunPair(m.local.Addr())

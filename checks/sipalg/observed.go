@@ -6,10 +6,14 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/checks"
 )
 
 // Observed is all that the probes saw.
 type Observed struct {
+	checks.Limited
+
 	Local     netip.Addr   `json:"local,omitzero"`
 	Responder *Responder   `json:"responder,omitempty"`
 	Probes    []Probe      `json:"probes,omitempty"`

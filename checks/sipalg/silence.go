@@ -11,7 +11,14 @@ import (
 func (path *Path) silent(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
+	busy := o.Far.Busy()
 	switch {
+	case busy != "":
+		path.Note = busy
+		return
+	case p.Transport == "udp" && o.Far.NoUDP() != "":
+		path.Note = o.Far.NoUDP()
+		return
 	case !p.Known:
 		path.Note = "the responder could not be asked what arrived"
 		return

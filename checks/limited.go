@@ -1,0 +1,262 @@
+package checks
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Silence of the responder is a fact about the network only when the responder
+// heard the question and was free to answer. So every check that uses it stores
+// what it left undone because of its own limits (Limited), and no check can
+// forget that: Define asks for it, refuses an observation that has no place for
+// it, and takes back every finding that rests on silence.
+
+// Limited is embedded in what a check observes with the help of a responder.
+type Limited struct {
+	// Far is what the responder said of itself after the check; nil when the
+	// check did not use it.
+	Far *FarEnd `json:"responder_limits,omitempty"`
+}
+
+// FarEnd is what a responder left undone during a check, and whether UDP
+// reaches it at all.
+type FarEnd struct {
+	session.LimitsReply
+	Carrier string `json:"carrier,omitempty"`   // of the control channel
+	Ports   string `json:"udp_ports,omitempty"` // where it listens for UDP
+	Untold  string `json:"untold,omitempty"`    // why it could not be asked
+}
+
+func (l *Limited) setFar(f *FarEnd) { l.Far = f }
+func (l *Limited) far() *FarEnd     { return l.Far }
+
+// limited is an observation that embeds Limited.
+type limited interface {
+	setFar(*FarEnd)
+	far() *FarEnd
+}
+
+// Busy is why the responder's silence proves nothing; "" when it does. It may
+// be called on nil.
+func (f *FarEnd) Busy() string {
+	switch {
+	case f == nil:
+		return ""
+	case f.Untold != "":
+		return "the responder could not be asked whether it was too busy to answer: " + f.Untold
+	case f.Limits.Silent() == 0:
+		return ""
+	}
+	var parts []string
+	add := func(n int, one, many string) {
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+		}
+	}
+	l := f.Limits
+	add(l.Messages, "message over its rate", "messages over its rate")
+	add(l.Records, "message not kept", "messages not kept")
+	add(l.Questions, "STUN question over its rate", "STUN questions over its rate")
+	add(l.Connections, "connection refused", "connections refused")
+	add(l.Ports, "port taken by other clients", "ports taken by other clients")
+	add(l.Overflow, "datagram dropped by its full sockets", "datagrams dropped by its full sockets")
+	add(l.Late, "moment without the processor", "moments without the processor")
+	return "the responder is busy (" + strings.Join(parts, ", ") + "), so its silence proves nothing; try again later"
+}
+
+// NoUDP is what to say when no UDP datagram of the whole run has reached a
+// responder that answers over TCP, nor anybody else's: "" otherwise. It may be
+// called on nil.
+func (f *FarEnd) NoUDP() string {
+	if f == nil || f.Untold != "" || f.Carrier != "https" || f.UDP > 0 || f.OthersUDP {
+		return ""
+	}
+	return "no UDP arrives at the responder, on any port: its own firewall or the network before it stops it (open UDP " + f.Ports +
+		" there), or this network lets no UDP out"
+}
+
+// doubt takes back what a judgement bases on silence that may be the
+// responder's own.
+func (f *FarEnd) doubt(j Judgement) Judgement {
+	busy := f.Busy()
+	why := busy
+	if why == "" {
+		why = f.NoUDP()
+	}
+	if why == "" {
+		return j
+	}
+	var kept []Finding
+	for i := range j.Findings {
+		if fd := &j.Findings[i]; fd.Heard {
+			kept = append(kept, *fd)
+		}
+	}
+	taken := len(kept) < len(j.Findings)
+	if !taken && j.Inconclusive == "" {
+		return j // nothing rests on silence
+	}
+	j.Findings = kept
+	if j.Inconclusive != why {
+		j.Inconclusive = joinReasons(why, j.Inconclusive)
+	}
+	if taken && f.Untold == "" {
+		j.Facts, j.Summary = nil, "not told: "+summaryOf(f)
+	}
+	j.busy = busy != ""
+	return j
+}
+
+// joinReasons puts the cause before its effect.
+func joinReasons(why, was string) string {
+	if was == "" || strings.Contains(was, why) {
+		return cmp.Or(was, why)
+	}
+	return why + "; " + was
+}
+
+func summaryOf(f *FarEnd) string {
+	if f.Busy() != "" {
+		return "the responder is busy"
+	}
+	return "no UDP arrives at the responder"
+}
+
+// uses notes, for one observation, the session that it opened.
+type uses struct {
+	mu     sync.Mutex
+	client *session.Client
+}
+
+type usesKey struct{}
+
+func (u *uses) note(c *session.Client) {
+	if u == nil || c == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.client = c
+}
+
+func usesOf(ctx context.Context) *uses {
+	u, _ := ctx.Value(usesKey{}).(*uses)
+	return u
+}
+
+// askedBudget bounds the question at the end of a check, and of one that was
+// interrupted.
+const (
+	askedBudget       = 6 * time.Second
+	interruptedBudget = time.Second
+)
+
+// ask finds out what the responder left undone since before. It is nil for a
+// check that did not use it.
+func (u *uses) ask(ctx context.Context, before session.Limits) *FarEnd {
+	u.mu.Lock()
+	c := u.client
+	u.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	budget := askedBudget
+	if errors.Is(ctx.Err(), context.Canceled) {
+		budget = interruptedBudget
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	defer cancel()
+	f := &FarEnd{Carrier: c.Carrier, Ports: c.Info.UDPPorts()}
+	reply, err := c.Limits(ctx)
+	if err != nil {
+		f.Untold = err.Error()
+		return f
+	}
+	f.LimitsReply = reply
+	f.Limits = reply.Limits.Since(before)
+	return f
+}
+
+// define makes the two halves of a check of what O observes.
+func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) {
+	c.observe = func(ctx context.Context, env *Env, before session.Limits) (json.RawMessage, *FarEnd, error) {
+		u := &uses{}
+		o, err := observe(context.WithValue(ctx, usesKey{}, u), env)
+		far := u.ask(ctx, before)
+		if l, ok := any(&o).(limited); ok {
+			l.setFar(far)
+		} else if far != nil {
+			return nil, nil, fmt.Errorf("%w: %s uses the responder, but what it observes does not embed checks.Limited", errMistake, c.ID)
+		}
+		raw, jerr := json.Marshal(o)
+		if jerr != nil {
+			return nil, nil, fmt.Errorf("storing what %s observed: %w", c.ID, jerr)
+		}
+		return raw, far, err
+	}
+	c.judge = func(raw json.RawMessage, h *netinfo.Host) (Judgement, error) {
+		var o O
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
+		}
+		j := judge(o, h)
+		if l, ok := any(&o).(limited); ok {
+			j = l.far().doubt(j)
+		}
+		return j, nil
+	}
+}
+
+// errMistake is a mistake in a check.
+var errMistake = errors.New("internal error")
+
+const (
+	// mostTries is how often a check is made while the responder is busy.
+	mostTries = 3
+	// pauseBetween lies between two tries when the responder names none.
+	pauseBetween = 5 * time.Second
+)
+
+// observePatiently observes again when the responder was too busy for a
+// verdict, as often as the check's time allows.
+func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage, error) {
+	var before session.Limits
+	for try := 1; ; try++ {
+		begin := time.Now()
+		raw, far, err := c.observe(ctx, env, before)
+		if far == nil || far.Untold != "" || err != nil || try == mostTries {
+			return raw, err
+		}
+		if j, jerr := c.judge(raw, &netinfo.Host{}); jerr != nil || !j.busy {
+			return raw, err
+		}
+		pause := pauseBetween
+		if far.RetryAfterS > 0 {
+			pause = min(time.Duration(far.RetryAfterS)*time.Second, 2*pauseBetween)
+		}
+		pause = pause/2 + rand.N(pause) // so that the clients of one office come back one after the other
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) < pause+time.Since(begin)*3/2 {
+			return raw, err
+		}
+		before = before.Plus(far.Limits)
+		env.SayFor(fmt.Sprintf("the responder is busy; %s is made again in %d s", c.ID, int(pause.Seconds())), pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return raw, err
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package responder
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
+
+// What the responder does not do because of its own limits is counted where it
+// concerns a session: in the session, at its address, or for everybody. The
+// client asks for it before it takes silence for a fact about the network.
+
+const (
+	// retryAfter is what a client is told to wait for when there is no room:
+	// a run of the checks lasts some ten seconds.
+	retryAfter = 5 * time.Second
+	// lateEvery is how often the responder looks whether it comes to its work,
+	// and lateBy how much later than asked is late: the least that a client
+	// waits for any answer is 400 ms.
+	lateEvery = 100 * time.Millisecond
+	lateBy    = 300 * time.Millisecond
+)
+
+// refuseBusy is a refusal that only limits of the responder stand behind.
+func refuseBusy(status int, format string, args ...any) error {
+	e := refuse(status, format, args...).(*callError)
+	e.retry = retryAfter
+	return e
+}
+
+// count notes what was not done for a session.
+func (c *conversation) count(add func(*session.Limits)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	add(&c.refused)
+}
+
+// allow takes one token of the session's own budget.
+func (c *conversation) allow(now time.Time) bool {
+	if c.tokens.AllowN(now, 1) {
+		return true
+	}
+	c.count(func(l *session.Limits) { l.Messages++ })
+	return false
+}
+
+// limited answers OpLimits.
+func (s *Server) limited(c *conversation) session.LimitsReply {
+	refused, udp := s.sources.look(c.seen.Addr())
+	c.mu.Lock()
+	out := session.LimitsReply{Limits: c.refused, UDP: int(c.udp.Load()) + max(0, udp-c.before.udp)}
+	out.Limits.Questions += max(0, refused.Questions-c.before.refused.Questions)
+	out.Limits.Connections += max(0, refused.Connections-c.before.refused.Connections)
+	out.Limits.Calls += max(0, refused.Calls-c.before.refused.Calls)
+	out.Limits.Records += c.dropped
+	out.Limits.Overflow = int(max(0, s.overflow.total(s)-c.before.overflow))
+	out.Limits.Late = int(s.late.Load() - c.before.late)
+	c.mu.Unlock()
+	out.OthersUDP = s.others.than(sourceKey(c.seen.Addr()))
+	if out.Limits.Silent() > 0 {
+		out.RetryAfterS = int(retryAfter / time.Second)
+	}
+	return out
+}
+
+// baseline is where the counts stood when a session began.
+type baseline struct {
+	refused  session.Limits
+	udp      int
+	overflow int64
+	late     int64
+}
+
+// joined registers a new session's address and takes the counts of that
+// moment.
+func (s *Server) joined(c *conversation) {
+	b := baseline{overflow: s.overflow.total(s), late: s.late.Load()}
+	b.refused, b.udp = s.sources.enter(c.seen.Addr())
+	c.mu.Lock()
+	c.before = b
+	c.mu.Unlock()
+}
+
+// left is joined's end.
+func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
+
+// watchLateness counts the moments at which this process was not given the
+// processor, or was too busy to take it, until ctx ends.
+func (s *Server) watchLateness(ctx context.Context) {
+	for {
+		t := time.NewTimer(lateEvery)
+		begin := time.Now()
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if time.Since(begin) > lateEvery+lateBy {
+			s.late.Add(1)
+		}
+	}
+}
+
+// dropCounter is a socket that knows how many datagrams the system dropped
+// because nobody had read the earlier ones yet.
+type dropCounter interface{ Dropped() (uint64, error) }
+
+// overflowMeter adds the drops of all sockets up, and asks the system for them
+// a few times a second at most.
+type overflowMeter struct {
+	mu   sync.Mutex
+	at   time.Time
+	last int64
+}
+
+const overflowEvery = 200 * time.Millisecond
+
+func (m *overflowMeter) total(s *Server) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := time.Now(); now.Sub(m.at) >= overflowEvery {
+		m.at, m.last = now, 0
+		for _, d := range s.dropCounters() {
+			if n, err := d.Dropped(); err == nil {
+				m.last += int64(n)
+			}
+		}
+	}
+	return m.last
+}
+
+// dropCounters are the sockets that can tell.
+func (s *Server) dropCounters() (list []dropCounter) {
+	for _, u := range s.ports.sockets {
+		if d, ok := u.conn.(dropCounter); ok {
+			list = append(list, d)
+		}
+	}
+	for _, r := range s.rtp.raw {
+		if d, ok := r.(dropCounter); ok {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// udpSources remembers the two addresses that UDP came from last: enough to
+// tell one client whether anybody else's gets here.
+type udpSources struct {
+	mu    sync.Mutex
+	since time.Time
+	last  [2]netip.Addr
+	full  atomic.Bool
+}
+
+// note keeps a source. Once there are two it does nothing, so that a flood does
+// not pass through one lock.
+func (u *udpSources) note(a netip.Addr) {
+	if u.full.Load() || a.IsLoopback() {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := sourceKey(a)
+	switch {
+	case !u.last[0].IsValid():
+		u.last[0] = key
+	case u.last[0] != key && !u.last[1].IsValid():
+		u.last[1] = key
+		u.full.Store(true)
+	}
+}
+
+// udpMemory is how long an address is remembered: a firewall may have been
+// closed meanwhile.
+const udpMemory = 10 * time.Minute
+
+func (u *udpSources) forget(now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now.Sub(u.since) > udpMemory {
+		u.since, u.last = now, [2]netip.Addr{}
+		u.full.Store(false)
+	}
+}
+
+func (u *udpSources) than(key netip.Addr) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range u.last {
+		if a.IsValid() && a != key {
+			return true
+		}
+	}
+	return false
+}
