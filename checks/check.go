@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -25,7 +24,7 @@ type Check struct {
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
-	observe func(context.Context, *Env, session.Limits) (json.RawMessage, *FarEnd, error)
+	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -80,6 +81,7 @@ type Env struct {
 	server     *server.Server
 
 	run      context.Context // of the whole run
+	late     atomic.Int64    // moments at which this program came to its work late
 	session  once[*session.Client]
 	ports    portPool
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
@@ -184,26 +186,39 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 	if e.Inputs.Responder == "" {
 		return nil, nil
 	}
+	u := usesOf(ctx)
+	if own := u.session(); own != nil {
+		u.note(own, e.late.Load())
+		return own, nil
+	}
 	run := e.run
 	if run == nil {
 		run = ctx
 	}
-	c, err := e.session.do(ctx, func() (*session.Client, error) {
-		// Not the time of the check that happens to be first bounds it: a busy
-		// responder is waited for.
-		return session.Open(run, e.Net, session.Target{
-			Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
-			Waiting: func(d time.Duration) { e.SayFor("the responder is busy; waiting", d) },
-		})
-	})
-	usesOf(ctx).note(c)
+	// Not the time of the check that happens to be first bounds it: a busy
+	// responder is waited for.
+	c, err := e.session.do(ctx, func() (*session.Client, error) { return e.open(run) })
+	u.note(c, 0)
 	return c, err
+}
+
+func (e *Env) open(ctx context.Context) (*session.Client, error) {
+	return session.Open(ctx, e.Net, session.Target{
+		Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
+		Waiting: func(d time.Duration) { e.SayFor("the responder is busy; waiting", d) },
+	})
 }
 
 // closeSession ends the session politely; a responder that is gone is no
 // error any more.
 func (e *Env) closeSession(ctx context.Context) {
-	if c, ok := e.session.ready(); ok && c != nil {
+	if c, ok := e.session.ready(); ok {
+		sayGoodbye(ctx, c)
+	}
+}
+
+func sayGoodbye(ctx context.Context, c *session.Client) {
+	if c != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Close(ctx)

@@ -35,6 +35,9 @@ type FarEnd struct {
 	Carrier string `json:"carrier,omitempty"`   // of the control channel
 	Ports   string `json:"udp_ports,omitempty"` // where it listens for UDP
 	Untold  string `json:"untold,omitempty"`    // why it could not be asked
+	// LateHere counts the moments at which this program itself was not given
+	// the processor: what came then may have been taken for late.
+	LateHere int `json:"late_here,omitempty"`
 }
 
 func (l *Limited) setFar(f *FarEnd) { l.Far = f }
@@ -54,6 +57,8 @@ func (f *FarEnd) Busy() string {
 		return ""
 	case f.Untold != "":
 		return "the responder could not be asked whether it was too busy to answer: " + f.Untold
+	case f.Limits.Silent() == 0 && f.LateHere > 0:
+		return fmt.Sprintf("this machine is busy (%d moments without the processor), so what it did not hear proves nothing; try again later", f.LateHere)
 	case f.Limits.Silent() == 0:
 		return ""
 	}
@@ -129,27 +134,63 @@ func joinReasons(why, was string) string {
 }
 
 func summaryOf(f *FarEnd) string {
-	if f.Busy() != "" {
+	switch {
+	case f.Limits.Silent() > 0:
 		return "the responder is busy"
+	case f.LateHere > 0:
+		return "this machine is busy"
 	}
 	return "no UDP arrives at the responder"
 }
 
-// uses notes, for one observation, the session that it opened.
+// uses notes, for one check, the session that it opened, and holds one of its
+// own for an observation that is made again.
 type uses struct {
 	mu     sync.Mutex
 	client *session.Client
+	own    *session.Client
+	late   int64 // this machine's, then
 }
 
 type usesKey struct{}
 
-func (u *uses) note(c *session.Client) {
+func (u *uses) note(c *session.Client, late int64) {
 	if u == nil || c == nil {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.client = c
+	if u.client != c {
+		u.client, u.late = c, late
+	}
+}
+
+// session is the one of its own; nil is the run's.
+func (u *uses) session() *session.Client {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.own
+}
+
+// renew opens a session for the next observation.
+func (u *uses) renew(ctx context.Context, env *Env) error {
+	u.end(ctx)
+	c, err := env.open(ctx)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.own = c
+	return err
+}
+
+func (u *uses) end(ctx context.Context) {
+	u.mu.Lock()
+	c := u.own
+	u.own = nil
+	u.mu.Unlock()
+	sayGoodbye(ctx, c)
 }
 
 func usesOf(ctx context.Context) *uses {
@@ -164,11 +205,14 @@ const (
 	interruptedBudget = time.Second
 )
 
-// ask finds out what the responder left undone since before. It is nil for a
-// check that did not use it.
-func (u *uses) ask(ctx context.Context, before session.Limits) *FarEnd {
+// ask finds out what the responder left undone. It is nil for a check that did
+// not use it.
+func (u *uses) ask(ctx context.Context, env *Env) *FarEnd {
+	if u == nil {
+		return nil
+	}
 	u.mu.Lock()
-	c := u.client
+	c, late := u.client, u.late
 	u.mu.Unlock()
 	if c == nil {
 		return nil
@@ -179,23 +223,21 @@ func (u *uses) ask(ctx context.Context, before session.Limits) *FarEnd {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
-	f := &FarEnd{Carrier: c.Carrier, Ports: c.Info.UDPPorts()}
+	f := &FarEnd{Carrier: c.Carrier, Ports: c.Info.UDPPorts(), LateHere: int(env.late.Load() - late)}
 	reply, err := c.Limits(ctx)
 	if err != nil {
 		f.Untold = err.Error()
 		return f
 	}
 	f.LimitsReply = reply
-	f.Limits = reply.Limits.Since(before)
 	return f
 }
 
 // define makes the two halves of a check of what O observes.
 func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) {
-	c.observe = func(ctx context.Context, env *Env, before session.Limits) (json.RawMessage, *FarEnd, error) {
-		u := &uses{}
-		o, err := observe(context.WithValue(ctx, usesKey{}, u), env)
-		far := u.ask(ctx, before)
+	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {
+		o, err := observe(ctx, env)
+		far := usesOf(ctx).ask(ctx, env)
 		if l, ok := any(&o).(limited); ok {
 			l.setFar(far)
 		} else if far != nil {
@@ -230,13 +272,15 @@ const (
 	pauseBetween = 5 * time.Second
 )
 
-// observePatiently observes again when the responder was too busy for a
-// verdict, as often as the check's time allows.
+// observePatiently observes again when the responder, or this machine, was too
+// busy for a verdict, as often as the check's time allows. Each time has a
+// session of its own: what arrives late of one is nothing to the next.
 func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage, error) {
-	var before session.Limits
+	u := &uses{}
+	defer func() { u.end(ctx) }()
 	for try := 1; ; try++ {
 		begin := time.Now()
-		raw, far, err := c.observe(ctx, env, before)
+		raw, far, err := c.observe(context.WithValue(ctx, usesKey{}, u), env)
 		if far == nil || far.Untold != "" || err != nil || try == mostTries {
 			return raw, err
 		}
@@ -251,12 +295,40 @@ func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage
 		if end, ok := ctx.Deadline(); !ok || time.Until(end) < pause+time.Since(begin)*3/2 {
 			return raw, err
 		}
-		before = before.Plus(far.Limits)
 		env.SayFor(fmt.Sprintf("the responder is busy; %s is made again in %d s", c.ID, int(pause.Seconds())), pause)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return raw, err
+		}
+		if u.renew(ctx, env) != nil {
+			return raw, err
+		}
+	}
+}
+
+const (
+	// lateEvery is how often the run looks whether it is given the processor,
+	// and lateBy how much later than asked is late: questions are repeated after
+	// 250 ms.
+	lateEvery = 100 * time.Millisecond
+	lateBy    = 200 * time.Millisecond
+)
+
+// watchLateness counts the moments at which this program came to its work late,
+// until ctx ends.
+func (e *Env) watchLateness(ctx context.Context) {
+	for {
+		begin := time.Now()
+		t := time.NewTimer(lateEvery)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if time.Since(begin) > lateEvery+lateBy {
+			e.late.Add(1)
 		}
 	}
 }

@@ -41,7 +41,10 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 			rep.Host = h
 		}
 	}()
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
 	env.run = ctx
+	go env.watchLateness(watching)
 	env.finished = map[string]chan struct{}{}
 	for _, c := range list {
 		env.finished[c.ID] = make(chan struct{})

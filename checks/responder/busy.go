@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // What the responder does not do because of its own limits is counted where it
@@ -19,10 +20,13 @@ const (
 	// a run of the checks lasts some ten seconds.
 	retryAfter = 5 * time.Second
 	// lateEvery is how often the responder looks whether it comes to its work,
-	// and lateBy how much later than asked is late: the least that a client
-	// waits for any answer is 400 ms.
+	// and lateBy how much later than asked is late: a client repeats its
+	// questions after 250 to 400 ms.
 	lateEvery = 100 * time.Millisecond
-	lateBy    = 300 * time.Millisecond
+	lateBy    = 200 * time.Millisecond
+	// lateBacklog is how many bytes may wait at one socket: a thousand datagrams
+	// with what the kernel needs for each, 10 ms of the fastest sweep.
+	lateBacklog = 1 << 20
 )
 
 // refuseBusy is a refusal that only limits of the responder stand behind.
@@ -51,13 +55,14 @@ func (c *conversation) allow(now time.Time) bool {
 // limited answers OpLimits.
 func (s *Server) limited(c *conversation) session.LimitsReply {
 	refused, udp := s.sources.look(c.seen.Addr())
+	dropped := int64(s.backlog.look(s).Dropped)
 	c.mu.Lock()
 	out := session.LimitsReply{Limits: c.refused, UDP: int(c.udp.Load()) + max(0, udp-c.before.udp)}
 	out.Limits.Questions += max(0, refused.Questions-c.before.refused.Questions)
 	out.Limits.Connections += max(0, refused.Connections-c.before.refused.Connections)
 	out.Limits.Calls += max(0, refused.Calls-c.before.refused.Calls)
 	out.Limits.Records += c.dropped
-	out.Limits.Overflow = int(max(0, s.overflow.total(s)-c.before.overflow))
+	out.Limits.Overflow = int(max(0, dropped-c.before.dropped))
 	out.Limits.Late = int(s.late.Load() - c.before.late)
 	c.mu.Unlock()
 	out.OthersUDP = s.others.than(sourceKey(c.seen.Addr()))
@@ -69,16 +74,16 @@ func (s *Server) limited(c *conversation) session.LimitsReply {
 
 // baseline is where the counts stood when a session began.
 type baseline struct {
-	refused  session.Limits
-	udp      int
-	overflow int64
-	late     int64
+	refused session.Limits
+	udp     int
+	dropped int64
+	late    int64
 }
 
 // joined registers a new session's address and takes the counts of that
 // moment.
 func (s *Server) joined(c *conversation) {
-	b := baseline{overflow: s.overflow.total(s), late: s.late.Load()}
+	b := baseline{dropped: int64(s.backlog.look(s).Dropped), late: s.late.Load()}
 	b.refused, b.udp = s.sources.enter(c.seen.Addr())
 	c.mu.Lock()
 	c.before = b
@@ -89,7 +94,7 @@ func (s *Server) joined(c *conversation) {
 func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
 
 // watchLateness counts the moments at which this process was not given the
-// processor, or was too busy to take it, until ctx ends.
+// processor, or had not read what has long arrived, until ctx ends.
 func (s *Server) watchLateness(ctx context.Context) {
 	for {
 		t := time.NewTimer(lateEvery)
@@ -100,49 +105,51 @@ func (s *Server) watchLateness(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if time.Since(begin) > lateEvery+lateBy {
+		if time.Since(begin) > lateEvery+lateBy || s.backlog.look(s).Waiting > lateBacklog {
 			s.late.Add(1)
 		}
 	}
 }
 
-// dropCounter is a socket that knows how many datagrams the system dropped
-// because nobody had read the earlier ones yet.
-type dropCounter interface{ Dropped() (uint64, error) }
-
-// overflowMeter adds the drops of all sockets up, and asks the system for them
-// a few times a second at most.
-type overflowMeter struct {
+// A backlogMeter adds the backlogs of all sockets up, and asks the system for
+// them a few times a second at most.
+type backlogMeter struct {
 	mu   sync.Mutex
 	at   time.Time
-	last int64
+	last platform.Backlog
 }
 
-const overflowEvery = 200 * time.Millisecond
+// backlogEvery is how old the last look may be.
+const backlogEvery = lateEvery / 2
 
-func (m *overflowMeter) total(s *Server) int64 {
+// look is how much has been dropped at all sockets together, and the longest
+// queue of one.
+func (m *backlogMeter) look(s *Server) platform.Backlog {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now := time.Now(); now.Sub(m.at) >= overflowEvery {
-		m.at, m.last = now, 0
-		for _, d := range s.dropCounters() {
-			if n, err := d.Dropped(); err == nil {
-				m.last += int64(n)
-			}
+	now := time.Now()
+	if now.Sub(m.at) < backlogEvery {
+		return m.last
+	}
+	m.at, m.last = now, platform.Backlog{}
+	for _, c := range s.backlogMeters() {
+		if b, err := c.Backlog(); err == nil {
+			m.last.Dropped += b.Dropped
+			m.last.Waiting = max(m.last.Waiting, b.Waiting)
 		}
 	}
 	return m.last
 }
 
-// dropCounters are the sockets that can tell.
-func (s *Server) dropCounters() (list []dropCounter) {
+// backlogMeters are the sockets that can tell.
+func (s *Server) backlogMeters() (list []platform.BacklogMeter) {
 	for _, u := range s.ports.sockets {
-		if d, ok := u.conn.(dropCounter); ok {
+		if d, ok := u.conn.(platform.BacklogMeter); ok {
 			list = append(list, d)
 		}
 	}
 	for _, r := range s.rtp.raw {
-		if d, ok := r.(dropCounter); ok {
+		if d, ok := r.(platform.BacklogMeter); ok {
 			list = append(list, d)
 		}
 	}

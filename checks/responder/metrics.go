@@ -58,7 +58,7 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("sent_bytes_total", "Bytes of those answers.", c.bytesOut.Load())
 	counter("strangers_answered_total", "Answers to messages without a token.", c.strangers.Load())
 	counter("rate_limited_total", "Messages dropped because their session or source sent too many.", c.limited.Load())
-	counter("socket_overflow_total", "Datagrams dropped because the sockets were full.", uint64(max(0, s.overflow.total(s))))
+	counter("socket_overflow_total", "Datagrams dropped because the sockets were full.", s.backlog.look(s).Dropped)
 	counter("late_total", "Moments at which the responder came to its work too late.", uint64(s.late.Load()))
 	counter("refused_total", "Answers not given because they would be longer than the request.", c.refused.Load())
 	counter("dropped_total", "Messages of sessions not kept for lack of memory.", c.dropped.Load())

@@ -63,7 +63,7 @@ type Server struct {
 	limits   *limiter // of datagrams that anybody may send in anybody's name
 	callers  *limiter // of calls over TCP
 	sources  *sources
-	overflow overflowMeter
+	backlog  backlogMeter
 	others   udpSources
 	late     atomic.Int64
 	lists    chan struct{} // one element for each list of arrivals being made

@@ -34,20 +34,6 @@ func (l Limits) Silent() int {
 	return l.Messages + l.Records + l.Questions + l.Connections + l.Ports + l.Overflow + l.Late
 }
 
-// Since is what was added to earlier counts.
-func (l Limits) Since(e Limits) Limits { return l.plus(e, -1) }
-
-// Plus is the sum of two counts.
-func (l Limits) Plus(e Limits) Limits { return l.plus(e, 1) }
-
-func (l Limits) plus(e Limits, sign int) Limits {
-	return Limits{
-		Messages: l.Messages + sign*e.Messages, Records: l.Records + sign*e.Records, Questions: l.Questions + sign*e.Questions,
-		Connections: l.Connections + sign*e.Connections, Ports: l.Ports + sign*e.Ports, Overflow: l.Overflow + sign*e.Overflow,
-		Late: l.Late + sign*e.Late, Calls: l.Calls + sign*e.Calls,
-	}
-}
-
 // LimitsReply is the reply to OpLimits.
 type LimitsReply struct {
 	Limits Limits `json:"limits,omitzero"`
