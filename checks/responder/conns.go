@@ -26,6 +26,7 @@ type connTable struct {
 	open      map[*limitedConn]struct{}
 	strangers map[netip.Addr][]*limitedConn // the oldest first
 	waiting   int                           // strangers' connections
+	leaving   int                           // closed by the table, and still being wound up
 	held      int64                         // bytes that they cost
 	closed    bool
 }
@@ -53,7 +54,7 @@ func (t *connTable) add(conn net.Conn, size int64) *limitedConn {
 	c := &limitedConn{Conn: conn, table: t, peer: sourceKey(addrPort(conn.RemoteAddr()).Addr()), size: size}
 	t.mu.Lock()
 	limits := t.s.cfg.Limits
-	if t.closed || len(t.open) >= limits.Connections || t.s.sessions.bytes.Load()+size > limits.Memory {
+	if t.closed || len(t.open)-t.leaving >= limits.Connections || t.leaving >= max(limits.Connections, 8) || t.s.sessions.bytes.Load()+size > limits.Memory {
 		t.mu.Unlock()
 		t.refused(c.peer)
 		return nil
@@ -61,8 +62,7 @@ func (t *connTable) add(conn net.Conn, size int64) *limitedConn {
 	var victim *limitedConn
 	if t.waiting >= max(1, limits.Connections/2) || t.held+size > limits.Memory/2 {
 		if victim = t.oldest(); victim != nil {
-			t.forgetStranger(victim)
-			victim.gone = true
+			t.dismiss(victim)
 		}
 	}
 	t.open[c] = struct{}{}
@@ -94,6 +94,14 @@ func (t *connTable) oldest() *limitedConn {
 	return most[0]
 }
 
+// dismiss takes a stranger's connection out of the strangers' share; the caller
+// closes it, and whoever serves it gives the rest back.
+func (t *connTable) dismiss(c *limitedConn) {
+	t.forgetStranger(c)
+	c.gone = true
+	t.leaving++
+}
+
 func (t *connTable) refused(peer netip.Addr) {
 	t.s.counters.connRefused.Add(1)
 	t.s.sources.count(peer, func(l *session.Limits) { l.Connections++ })
@@ -105,8 +113,7 @@ func (c *limitedConn) expire() {
 	t.mu.Lock()
 	stranger := c.conv == nil && !c.gone
 	if stranger {
-		t.forgetStranger(c)
-		c.gone = true
+		t.dismiss(c)
 	}
 	t.mu.Unlock()
 	if stranger {
@@ -172,7 +179,9 @@ func (c *limitedConn) Close() error {
 		switch {
 		case c.conv != nil:
 			c.conv.conns.Add(-1)
-		case !c.gone:
+		case c.gone:
+			t.leaving--
+		default:
 			t.forgetStranger(c)
 		}
 		t.s.sessions.bytes.Add(-c.size)
