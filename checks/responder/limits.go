@@ -27,6 +27,10 @@ type Limits struct {
 	Connections int        // 4096 TCP connections at a time; strangers have half of them
 }
 
+// DefaultMemory is how much of recorded messages, connections and sessions a
+// responder keeps, bytes.
+const DefaultMemory = 128 << 20
+
 // Bounds of one session. A whole run of the checks (--deep) was measured to
 // leave 106 messages and 171 KiB, a lossy line adds repetitions.
 const (
@@ -68,7 +72,7 @@ func (l Limits) withDefaults() Limits {
 		l.Lifetime = 10 * time.Minute
 	}
 	if l.Memory == 0 {
-		l.Memory = 128 << 20
+		l.Memory = DefaultMemory
 	}
 	if l.PerSession == 0 {
 		l.PerSession = 500

@@ -3,6 +3,8 @@ package labtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -136,4 +138,64 @@ func BenchmarkFiftyChecks(b *testing.B) {
 	}
 	b.ReportMetric(float64(right)/float64(b.N), "right-of-50")
 	b.ReportMetric(float64(honest)/float64(b.N), "said-busy")
+}
+
+// Thousands of connections to the control channel and to the metrics leave the
+// whole process within what is promised, and a check gets through beside them.
+func TestThousandsOfConnectionsFitTheMemory(t *testing.T) {
+	const most = 128 + 64 // MiB: what may be kept, and the process itself
+	o := open(t, scenario(t, "clean"))
+	r := o.apart(t, nil, "--listen", lab.ResponderAddr, "--metrics", lab.ResponderAddr+":9900")
+	served := func(address string, n int, client func(net.Conn) net.Conn) (list []net.Conn) {
+		for i := range n {
+			c, err := net.Dial("tcp4", address)
+			if err != nil {
+				t.Errorf("connection %d to %s: %v", i, address, err)
+				return list
+			}
+			list = append(list, client(c))
+		}
+		return list
+	}
+	var control, metrics []net.Conn
+	err := o.Phone.Do(func() error {
+		control = served(lab.ResponderAddr+":9765", 3000, func(c net.Conn) net.Conn {
+			s := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			if s.Handshake() == nil {
+				_, _ = s.Write([]byte("POST /v1/open HTTP/1.1\r\nHost: x\r\nX-Slow: "))
+			}
+			_ = c.SetDeadline(time.Time{})
+			return s
+		})
+		metrics = served(lab.ResponderAddr+":9900", 3000, func(c net.Conn) net.Conn {
+			_, _ = c.Write([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "))
+			return c
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.0f MiB resident", statusMiB(t, r.pid, "VmRSS:"))
+	if mib := statusMiB(t, r.pid, "VmHWM:"); mib > most {
+		t.Errorf("%.0f MiB resident at most, want %d", mib, most)
+	}
+	left := 0
+	for _, c := range metrics {
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			left++
+		}
+	}
+	if left > 16 {
+		t.Errorf("%d connections to the metrics are served", left)
+	}
+	rep, _ := o.check(t, "sip-alg", "nat", "--no-public", "--responder", lab.ResponderAddr+":9765", "--responder-fingerprint", r.fingerprint)
+	if n := rep.Result("nat"); n.Status == checks.Fail || len(accusations(rep)) > 0 || strings.Contains(n.Reason, "session could not be opened") {
+		t.Error(explain(rep))
+	}
+	for _, c := range append(control, metrics...) {
+		_ = c.Close()
+	}
 }
