@@ -104,7 +104,9 @@ func TestACheckThatForgetsTheLimitsIsAMistake(t *testing.T) {
 			t.Error("nobody notices")
 		}
 		stores := checks.Define(checks.Check{ID: "stores", Group: "office", Title: "t", Doc: "d", Timeout: 30 * time.Second},
-			func(ctx context.Context, env *checks.Env) (asked, error) { return asked{Text: "silence"}, use(ctx, env) },
+			func(ctx context.Context, env *checks.Env) (asked, error) {
+				return asked{Text: "silence"}, use(ctx, env)
+			},
 			func(asked, *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "all is well"} })
 		if got := n.Run(t.Context(), stores); got.Status != checks.Pass || !strings.Contains(string(got.Observed), `"responder_limits":`) {
 			got.Explain(t)
