@@ -81,3 +81,27 @@ func TestABusyRespondersSilenceIsNoFilter(t *testing.T) {
 		t.Error("judging changed the observation")
 	}
 }
+
+// A public server's answer shows that the office lets UDP out: then it is most
+// likely the responder's own firewall.
+func TestUDPThatOnlyTheResponderDoesNotGet(t *testing.T) {
+	public := netip.MustParseAddrPort("192.0.2.1:3478")
+	for _, tt := range []struct {
+		name string
+		far  *checks.FarEnd
+		want bool
+	}{
+		{"it hears nobody", &checks.FarEnd{Carrier: "https", Ports: "5060"}, true},
+		{"it hears us", &checks.FarEnd{Carrier: "https", Ports: "5060", LimitsReply: session.LimitsReply{UDP: 1}}, false},
+		{"it hears others", &checks.FarEnd{Carrier: "https", Ports: "5060", LimitsReply: session.LimitsReply{OthersUDP: true}}, false},
+	} {
+		o := silentRun(tt.far, public.String())
+		s := &o.Families[0].Samples[1]
+		s.Source, s.Answered, s.Local, s.Mapped = fromPublic, true, netip.MustParseAddrPort("192.168.88.10:4000"), netip.MustParseAddrPort("203.0.113.1:4000")
+		j := judge(o, &netinfo.Host{})
+		got := len(j.Findings) > 0 && j.Findings[0].ID == "nat.responder-unreached" && j.Findings[0].Severity == checks.Warning && j.Findings[0].Confidence == checks.Likely
+		if got != tt.want {
+			t.Errorf("%s: %+v", tt.name, j.Findings)
+		}
+	}
+}

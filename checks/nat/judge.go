@@ -59,6 +59,9 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	l := countLayers(v, host)
 	f.CGNAT, f.NATLayers = l.carrier, l.n
 	j := checks.Judgement{Facts: f, Summary: summary(v, f), Findings: findings(v, f, l, host)}
+	if fd, ok := o.unreached(v); ok {
+		j.Findings = append([]checks.Finding{fd}, j.Findings...)
+	}
 	if f.BehindNAT && f.Mapping == unknown {
 		j.Inconclusive = "one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses"
 		if len(f.MappingPossible) == 2 {

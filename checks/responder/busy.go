@@ -24,8 +24,9 @@ const (
 	// questions after 250 to 400 ms.
 	lateEvery = 100 * time.Millisecond
 	lateBy    = 200 * time.Millisecond
-	// lateBacklog is how many bytes may wait at one socket: a thousand datagrams
-	// with what the kernel needs for each, 10 ms of the fastest sweep.
+	// lateBacklog is how many bytes may wait at one socket, two looks in a row: a
+	// thousand datagrams with what the kernel needs for each, 10 ms of the
+	// fastest sweep.
 	lateBacklog = 1 << 20
 )
 
@@ -96,6 +97,7 @@ func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
 // watchLateness counts the moments at which this process was not given the
 // processor, or had not read what has long arrived, until ctx ends.
 func (s *Server) watchLateness(ctx context.Context) {
+	behind := 0 // looks in a row at a long queue
 	for {
 		t := time.NewTimer(lateEvery)
 		begin := time.Now()
@@ -105,7 +107,10 @@ func (s *Server) watchLateness(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if time.Since(begin) > lateEvery+lateBy || s.backlog.look(s).Waiting > lateBacklog {
+		if behind++; s.backlog.look(s).Waiting <= lateBacklog {
+			behind = 0
+		}
+		if time.Since(begin) > lateEvery+lateBy || behind > 1 {
 			s.late.Add(1)
 		}
 	}
