@@ -38,6 +38,21 @@ type FarEnd struct {
 	// LateHere counts the moments at which this program itself was not given
 	// the processor: what came then may have been taken for late.
 	LateHere int `json:"late_here,omitempty"`
+	// ElapsedMS is how long the observation took.
+	ElapsedMS int64 `json:"elapsed_ms,omitempty"`
+}
+
+// lateOnceIn is how often one late moment is nothing: a check that takes
+// minutes repeats its questions often enough to outlive a few of them.
+const lateOnceIn = 30 * time.Second
+
+// counts are the limits that matter for a check of that length, and how often
+// this program itself was late.
+func (f *FarEnd) counts() (l session.Limits, here int) {
+	spared := int(time.Duration(f.ElapsedMS) * time.Millisecond / lateOnceIn)
+	l = f.Limits
+	l.Late = max(0, l.Late-spared)
+	return l, max(0, f.LateHere-spared)
 }
 
 func (l *Limited) setFar(f *FarEnd) { l.Far = f }
@@ -52,14 +67,16 @@ type limited interface {
 // Busy is why the responder's silence proves nothing; "" when it does. It may
 // be called on nil.
 func (f *FarEnd) Busy() string {
-	switch {
-	case f == nil:
+	if f == nil {
 		return ""
+	}
+	l, here := f.counts()
+	switch {
 	case f.Untold != "":
 		return "the responder could not be asked whether it was too busy to answer: " + f.Untold
-	case f.Limits.Silent() == 0 && f.LateHere > 0:
-		return fmt.Sprintf("this machine is busy (%d moments without the processor), so what it did not hear proves nothing; try again later", f.LateHere)
-	case f.Limits.Silent() == 0:
+	case l.Silent() == 0 && here > 0:
+		return fmt.Sprintf("this machine is busy (%d moments without the processor), so what it did not hear proves nothing; try again later", here)
+	case l.Silent() == 0:
 		return ""
 	}
 	var parts []string
@@ -71,7 +88,6 @@ func (f *FarEnd) Busy() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	l := f.Limits
 	add(l.Messages, "message over its rate", "messages over its rate")
 	add(l.Records, "message not kept", "messages not kept")
 	add(l.Questions, "STUN question over its rate", "STUN questions over its rate")
@@ -134,10 +150,10 @@ func joinReasons(why, was string) string {
 }
 
 func summaryOf(f *FarEnd) string {
-	switch {
-	case f.Limits.Silent() > 0:
+	switch l, here := f.counts(); {
+	case l.Silent() > 0:
 		return "the responder is busy"
-	case f.LateHere > 0:
+	case here > 0:
 		return "this machine is busy"
 	}
 	return "no UDP arrives at the responder"
@@ -236,8 +252,13 @@ func (u *uses) ask(ctx context.Context, env *Env) *FarEnd {
 // define makes the two halves of a check of what O observes.
 func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) {
 	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {
+		begin := time.Now()
 		o, err := observe(ctx, env)
+		elapsed := time.Since(begin)
 		far := usesOf(ctx).ask(ctx, env)
+		if far != nil {
+			far.ElapsedMS = elapsed.Milliseconds()
+		}
 		if l, ok := any(&o).(limited); ok {
 			l.setFar(far)
 		} else if far != nil {
