@@ -60,8 +60,9 @@ func TestWhoIsSilentMakesRoomForANewOffice(t *testing.T) {
 	start := time.Now()
 	full := func() *store {
 		st := newStore(Limits{Sessions: 10, SessionsPerSource: 10}.withDefaults())
-		for source := 1; source <= 10; source++ {
-			fill(st, source, 3, start)
+		fill(st, 1, 3, start)
+		for source := 2; source <= 8; source++ {
+			fill(st, source, 1, start)
 		}
 		if open, _ := st.count(); open != 10 {
 			t.Fatalf("%d sessions", open)
