@@ -90,6 +90,7 @@ func (f *FarEnd) Busy() string {
 	}
 	add(l.Messages, "message over its rate", "messages over its rate")
 	add(l.Records, "message not kept", "messages not kept")
+	add(l.Answers, "answer not sent", "answers not sent")
 	add(l.Questions, "STUN question over its rate", "STUN questions over its rate")
 	add(l.Connections, "connection refused", "connections refused")
 	add(l.Ports, "port taken by other clients", "ports taken by other clients")

@@ -53,6 +53,9 @@ func (c *conversation) allow(now time.Time) bool {
 	return false
 }
 
+// withheld notes an answer that a session does not get.
+func withheld(l *session.Limits) { l.Answers++ }
+
 // limited answers OpLimits.
 func (s *Server) limited(c *conversation) session.LimitsReply {
 	refused, udp := s.sources.look(c.seen.Addr())

@@ -81,6 +81,7 @@ func (s *Server) answer(c *conversation, m *message, probe int) []byte {
 	}
 	if len(reply) > len(m.raw) {
 		s.counters.refused.Add(1)
+		c.count(withheld)
 		return nil
 	}
 	return reply
@@ -97,6 +98,7 @@ func (c *conversation) answered(a *answerer, msg *sip.Message, m *message, probe
 	call.once.Do(func() { close(call.answered) })
 	ack := a.ack(msg, session.NewToken(c.id, c.secret, probe))
 	if m.transport == "udp" && len(ack) > len(m.raw) && !c.isProved(m.from.Addr()) {
+		c.count(withheld)
 		return nil
 	}
 	return ack

@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/checktest/farend"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/responder"
+	"github.com/sipdoctor/sipdoctor/checks/sipalg"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -138,5 +139,20 @@ func TestAStrangersConnectionIsClosed(t *testing.T) {
 		if _, err := mine.Read(buf); err != nil {
 			t.Errorf("the session's connection: %v", err)
 		}
+	})
+}
+
+// A responder whose own packet filter drops its answers is not the network.
+func TestAnswersThatDoNotLeaveAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var far *checktest.Host
+		n := office(t, func(c *responder.Config) { far = c.Net.(*checktest.Host) })
+		c := dialOffice(t, n)
+		far.BlockOutput(checktest.Rule{Proto: "udp"})
+		sendProbes(t, n, c, 3)
+		if got, err := c.Limits(t.Context()); err != nil || got.Limits.Answers != 3 {
+			t.Errorf("the session is told of %+v, %v; want 3 answers", got.Limits, err)
+		}
+		blamesNobody(t, n.Run(t.Context(), sipalg.Check()))
 	})
 }

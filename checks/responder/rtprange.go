@@ -154,6 +154,7 @@ func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Ti
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.probes >= maxSweepProbes {
+		w.conv.count(withheld)
 		return false
 	}
 	w.probes++

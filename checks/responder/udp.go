@@ -104,7 +104,9 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	if m.masked {
 		reply = session.Mask(reply, rand.Uint32())
 	}
-	_ = u.reply(reply, m.local.Addr(), from)
+	if u.reply(reply, m.local.Addr(), from) != nil && m.conv != nil {
+		m.conv.count(withheld) // a packet filter of this machine's own, most likely
+	}
 }
 
 // stunRequest answers a Binding request, from the socket that it asks for

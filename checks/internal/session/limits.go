@@ -19,6 +19,7 @@ const OpLimits = "limits"
 type Limits struct {
 	Messages    int `json:"messages,omitempty"`    // of the session, over its rate
 	Records     int `json:"records,omitempty"`     // of the session, not kept for lack of memory
+	Answers     int `json:"answers,omitempty"`     // to the session, withheld by a bound or not sent by the system
 	Questions   int `json:"questions,omitempty"`   // STUN questions of the client's address, over its rate
 	Connections int `json:"connections,omitempty"` // of the session or the client's address, refused or closed
 	Ports       int `json:"ports,omitempty"`       // RTP ports and legs that other clients had taken
@@ -31,7 +32,7 @@ type Limits struct {
 
 // Silent is the number of things that a client may have taken for silence.
 func (l Limits) Silent() int {
-	return l.Messages + l.Records + l.Questions + l.Connections + l.Ports + l.Overflow + l.Late
+	return l.Messages + l.Records + l.Answers + l.Questions + l.Connections + l.Ports + l.Overflow + l.Late
 }
 
 // LimitsReply is the reply to OpLimits.
