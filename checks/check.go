@@ -24,7 +24,7 @@ type Check struct {
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
-	observe func(context.Context, *Env) (json.RawMessage, error)
+	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)
 }
 
@@ -38,6 +38,8 @@ type Judgement struct {
 	Inconclusive string    // why it could not be told; silence is never a pass
 	Skip         string    // why there was nothing to ask
 	Notes        []string  // what could not be read or was not understood, while the rest stands
+
+	busy bool // the responder's limits stand in the way of a verdict
 }
 
 // Define completes c with its two halves. O is what the check observes; it is
@@ -46,21 +48,7 @@ type Judgement struct {
 // decides and touches nothing. observe returns an error only when it could
 // not tell; what it learnt until then is returned beside the error and kept.
 func Define[O any](c Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) *Check {
-	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, error) {
-		o, err := observe(ctx, env)
-		raw, jerr := json.Marshal(o)
-		if jerr != nil {
-			return nil, fmt.Errorf("storing what %s observed: %w", c.ID, jerr)
-		}
-		return raw, err
-	}
-	c.judge = func(raw json.RawMessage, h *netinfo.Host) (Judgement, error) {
-		var o O
-		if err := json.Unmarshal(raw, &o); err != nil {
-			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
-		}
-		return judge(o, h), nil
-	}
+	define(&c, observe, judge)
 	return &c
 }
 

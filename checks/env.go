@@ -2,8 +2,11 @@ package checks
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -77,6 +80,8 @@ type Env struct {
 	serverOnce sync.Once
 	server     *server.Server
 
+	run      context.Context // of the whole run
+	late     atomic.Int64    // moments at which this program came to its work late
 	session  once[*session.Client]
 	ports    portPool
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
@@ -125,7 +130,7 @@ func (e *Env) STUNServers() []string {
 }
 
 // A once runs a function for the first caller and gives its outcome to all.
-// Unlike with sync.Once, those who wait stop waiting when their context ends.
+// Unlike with sync.Once, whoever waits stops waiting when his context ends.
 type once[T any] struct {
 	mu    sync.Mutex
 	done  chan struct{} // nil before the first call; closed when value and err are there
@@ -141,9 +146,15 @@ func (o *once[T]) do(ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	o.mu.Unlock()
 	if first {
-		o.value, o.err = f()
-		close(o.done)
-		return o.value, o.err
+		go func() {
+			defer close(o.done)
+			defer func() {
+				if p := recover(); p != nil {
+					o.err = fmt.Errorf("%w: %v\n%s", errMistake, p, debug.Stack())
+				}
+			}()
+			o.value, o.err = f()
+		}()
 	}
 	select {
 	case <-o.done:
@@ -175,17 +186,39 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 	if e.Inputs.Responder == "" {
 		return nil, nil
 	}
-	return e.session.do(ctx, func() (*session.Client, error) {
-		return session.Open(ctx, e.Net, session.Target{
-			Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
-		})
+	u := usesOf(ctx)
+	if own := u.session(); own != nil {
+		u.note(own, e.late.Load())
+		return own, nil
+	}
+	run := e.run
+	if run == nil {
+		run = ctx
+	}
+	// Not the time of the check that happens to be first bounds it: a busy
+	// responder is waited for.
+	c, err := e.session.do(ctx, func() (*session.Client, error) { return e.open(run) })
+	u.note(c, 0)
+	return c, err
+}
+
+func (e *Env) open(ctx context.Context) (*session.Client, error) {
+	return session.Open(ctx, e.Net, session.Target{
+		Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
+		Waiting: func(d time.Duration) { e.SayFor("the responder is busy; waiting", d) },
 	})
 }
 
 // closeSession ends the session politely; a responder that is gone is no
 // error any more.
 func (e *Env) closeSession(ctx context.Context) {
-	if c, ok := e.session.ready(); ok && c != nil {
+	if c, ok := e.session.ready(); ok {
+		sayGoodbye(ctx, c)
+	}
+}
+
+func sayGoodbye(ctx context.Context, c *session.Client) {
+	if c != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Close(ctx)

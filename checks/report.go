@@ -70,6 +70,10 @@ type Finding struct {
 	Evidence    []Evidence  `json:"evidence"`
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
 	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first
+
+	// Heard marks a finding that does not rest on the silence of the responder.
+	// Any other is taken back when the responder was too busy to answer.
+	Heard bool `json:"-"`
 }
 
 // Evidence is one comparison that led to a finding. Got may hold bytes from

@@ -41,6 +41,10 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 			rep.Host = h
 		}
 	}()
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	env.run = ctx
+	go env.watchLateness(watching)
 	env.finished = map[string]chan struct{}{}
 	for _, c := range list {
 		env.finished[c.ID] = make(chan struct{})
@@ -103,7 +107,7 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 		}
 		res.DurationMS = time.Since(start).Milliseconds()
 	}()
-	raw, err := c.observe(ctx, env)
+	raw, err := c.observePatiently(ctx, env)
 	if raw != nil {
 		res.Observed = raw
 	}
@@ -115,6 +119,8 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 
 func errorKind(ctx context.Context, err error) string {
 	switch {
+	case errors.Is(err, errMistake):
+		return "internal"
 	case errors.Is(err, errors.ErrUnsupported):
 		return "unsupported"
 	case errors.Is(err, platform.ErrPrivilege):

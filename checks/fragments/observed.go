@@ -1,7 +1,11 @@
 package fragments
 
+import "github.com/sipdoctor/sipdoctor/checks"
+
 // Observed is everything that was seen, as it is stored in the report.
 type Observed struct {
+	checks.Limited
+
 	NoResponder bool   `json:"no_responder,omitempty"`
 	Responder   string `json:"responder,omitempty"`
 	V6          bool   `json:"v6,omitempty"`

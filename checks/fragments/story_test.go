@@ -135,7 +135,8 @@ func TestSilenceIsNoLimit(t *testing.T) {
 					t.Error("want inconclusive and no finding")
 					got.Explain(t)
 				}
-				if name == "no UDP at all" && got.Took > 6*time.Second {
+				// Three of them are the responder's own word, and one more try over UDP.
+				if name == "no UDP at all" && got.Took > 8*time.Second {
 					t.Errorf("took %v to learn that nothing passes", got.Took)
 					got.Explain(t)
 				}

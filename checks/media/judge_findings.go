@@ -115,7 +115,7 @@ func (v view) silence(host *netinfo.Host) checks.Finding {
 // localFilter is about this machine's own firewall.
 func (v view) localFilter() checks.Finding {
 	return checks.Finding{
-		ID: "media.local-filter", Severity: checks.Critical, Confidence: checks.Certain,
+		ID: "media.local-filter", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Title:       "This machine's own packet filter stops RTP",
 		Explanation: "The system refused to send the call's packets (EPERM): a rule of its outgoing packet filter drops them. Nothing could be learnt about the network.",
 		Evidence:    []checks.Evidence{{Name: "sending RTP", Want: "sent", Got: v.o.SendError}}, Fixes: []fixes.Fix{},

@@ -3,12 +3,15 @@ package media
 import (
 	"net/netip"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 )
 
 // Observed is all that was sent and heard; judge works from it alone.
 type Observed struct {
+	checks.Limited
+
 	Responder string     `json:"responder,omitempty"` // as the user named it; empty: none
 	Problem   string     `json:"problem,omitempty"`   // why something is missing
 	Target    netip.Addr `json:"target,omitzero"`

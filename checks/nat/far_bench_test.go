@@ -32,7 +32,7 @@ func farOffice(b *testing.B) (platform.Network, checks.Inputs) {
 	server, err := responder.New(responder.Config{
 		Net:    o.Responder.Network(real),
 		Listen: []netip.Addr{netip.MustParseAddr(lab.ResponderAddr), netip.MustParseAddr(lab.ResponderAddr2)},
-		Limits: responder.Limits{PerSource: 1e6, Burst: 1e6, Sessions: 1e6, SessionsPerSource: 1e6},
+		Limits: responder.Limits{PerSession: 1e6, SessionBurst: 1e6, PerSource: 1e6, Burst: 1e6, Sessions: 2e6, SessionsPerSource: 1e6},
 	})
 	if err != nil {
 		b.Fatal(err)

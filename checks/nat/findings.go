@@ -34,6 +34,9 @@ func findings(v view, f Facts, l layers, host *netinfo.Host) []checks.Finding {
 		add(apart && !v.portsVary() && !f.PublicAddressVaries, func() checks.Finding { return parity(v) })
 		add(f.Filtering == independent, func() checks.Finding { return openFilter(v) })
 	}
+	for i := range list {
+		list[i].Heard = true // each is about answers that came
+	}
 	return list
 }
 

@@ -48,6 +48,7 @@ type Server struct {
 }
 
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
+	o = o.withoutDoubt()
 	v, v6 := primary(o)
 	f := Facts{Mapping: unknown, Filtering: unknown, Public: []string{}, Servers: servers(o)}
 	if len(v.main) == 0 {
@@ -58,6 +59,9 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	l := countLayers(v, host)
 	f.CGNAT, f.NATLayers = l.carrier, l.n
 	j := checks.Judgement{Facts: f, Summary: summary(v, f), Findings: findings(v, f, l, host)}
+	if fd, ok := o.unreached(v); ok {
+		j.Findings = append([]checks.Finding{fd}, j.Findings...)
+	}
 	if f.BehindNAT && f.Mapping == unknown {
 		j.Inconclusive = "one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses"
 		if len(f.MappingPossible) == 2 {
@@ -65,6 +69,20 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 		}
 	}
 	return j
+}
+
+// withoutDoubt leaves out the filtering tests that a busy responder may have
+// left unanswered: its silence is no filter's.
+func (o Observed) withoutDoubt() Observed {
+	if o.Far.Busy() == "" {
+		return o
+	}
+	o.Families = slices.Clone(o.Families)
+	for i := range o.Families {
+		f := &o.Families[i]
+		f.Filter = slices.DeleteFunc(slices.Clone(f.Filter), func(t Filter) bool { return t.Responder && !t.Answered })
+	}
+	return o
 }
 
 // primary returns the family that phones will use, and IPv6.

@@ -29,7 +29,8 @@ anything to our own public address.
                 NATs, or the public address changes
   fail          UDP does not pass at all
   inconclusive  no server answered, or too few to tell`,
-		Timeout: 8 * time.Second,
+		// 8 s at most; the rest is for waiting until a busy responder has time.
+		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink"},
 	}, observe, judge)
 }
@@ -37,7 +38,7 @@ anything to our own public address.
 // Budgets. Gathering waits for names and for the responder's session. Probing
 // is one Patient question, 4.25 s when it stays silent, and the tests that
 // follow from an answer, 1.5 s. Control is one TCP connect, and comes only
-// after silence. Together they stay below the check's timeout.
+// after silence. Together they stay below 9 s.
 const (
 	gatherBudget  = 2500 * time.Millisecond
 	probeBudget   = 5200 * time.Millisecond

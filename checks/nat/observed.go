@@ -1,9 +1,15 @@
 package nat
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
 
 // Observed is all that was asked and heard; judge works from it alone.
 type Observed struct {
+	checks.Limited
+
 	Targets        []Target  `json:"targets"`
 	Responder      string    `json:"responder,omitempty"` // how the responder's session is carried: https or udp; empty without one
 	ResponderError string    `json:"responder_error,omitempty"`

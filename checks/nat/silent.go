@@ -2,6 +2,7 @@ package nat
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -70,6 +71,8 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Inconclusive = noQuestion(o)
 	case asked.filtered == asked.questions:
 		j.Findings = []checks.Finding{localFilter(o)}
+	case !o.askedOthers() && o.Far.NoUDP() != "":
+		j.Inconclusive = o.Far.NoUDP() + "; a STUN server elsewhere would tell (--stun)"
 	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
 		if only, _ := o.onlyHTTPS(); only {
@@ -81,6 +84,13 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Inconclusive = fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses)
 	}
 	j.Summary = j.Inconclusive
+	if strings.HasPrefix(j.Inconclusive, o.Far.NoUDP()) && o.Far.NoUDP() != "" {
+		j.Summary = "no UDP arrives at the responder"
+	}
+	for i := range j.Findings {
+		// Servers elsewhere were silent too, or the responder hears others.
+		j.Findings[i].Heard = o.askedOthers() || o.Far.Busy() == ""
+	}
 	if len(j.Findings) > 0 {
 		j.Summary = j.Findings[0].Title
 	}
@@ -88,6 +98,46 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Summary = j.Skip
 	}
 	return j
+}
+
+// unreached is the finding that UDP passes to others, and not to our responder,
+// which hears nobody's: then it is most likely its own firewall.
+func (o Observed) unreached(v view) (checks.Finding, bool) {
+	why := o.Far.NoUDP()
+	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !inside(s.Server.Addr()) })
+	if why == "" || at < 0 {
+		return checks.Finding{}, false
+	}
+	return checks.Finding{
+		ID: "nat.responder-unreached", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
+		Title: "No UDP arrives at the responder: most likely its own firewall",
+		Explanation: "UDP passes from here to other servers, and the responder answers over TCP, but no datagram has reached it on any port. " +
+			"That says nothing about the phones; what needs the responder could not be tested over UDP.",
+		Evidence: []checks.Evidence{
+			{Name: "UDP to " + v.main[at].Server.String(), Want: "an answer", Got: "answered"},
+			{Name: "UDP to the responder, every port", Want: "arrives", Got: "nothing arrived there"},
+		},
+		Advice: []string{"Where the responder runs, open UDP " + o.Far.Ports + " in its firewall, and in its provider's."},
+		Fixes:  []fixes.Fix{},
+	}, true
+}
+
+// askedOthers reports whether any server beside our responder was asked.
+func (o Observed) askedOthers() bool {
+	own := map[netip.AddrPort]bool{}
+	for _, t := range o.Targets {
+		for _, a := range t.Addrs {
+			own[a] = own[a] || t.Source == fromResponder
+		}
+	}
+	for _, f := range o.Families {
+		for _, s := range f.Samples {
+			if !own[s.Server] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noQuestion says why nothing was sent.
@@ -200,7 +250,7 @@ func localFilter(o Observed) checks.Finding {
 		}
 	}
 	return checks.Finding{
-		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain,
+		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Title: "This machine's own packet filter drops outgoing UDP",
 		Explanation: "The questions did not leave this machine: a rule in its OUTPUT chain drops them. " +
 			"That says nothing about the phones; the network itself could not be tested from here.",

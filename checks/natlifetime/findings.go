@@ -43,6 +43,11 @@ func findings(o Observed, f Facts, host *netinfo.Host) []checks.Finding {
 	if s, ok := sipPort(o, f, host); ok {
 		list = append(list, s)
 	}
+	for i := range list {
+		// The responder said itself that it sent what did not come, and a flow
+		// kept busy beside the silent ones shows when it stands still.
+		list[i].Heard = true
+	}
 	return list
 }
 

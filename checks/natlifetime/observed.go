@@ -1,9 +1,15 @@
 package natlifetime
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
 
 // Observed is everything that was seen, as it is stored in the report.
 type Observed struct {
+	checks.Limited
+
 	NoResponder bool   `json:"no_responder,omitempty"`
 	Responder   string `json:"responder,omitempty"`
 	Problem     string `json:"problem,omitempty"` // why nothing could be measured

@@ -15,7 +15,7 @@ import (
 const (
 	maxLegs          = 128   // of one session, over its whole life
 	maxOpenLegs      = 24    // of one session at a time: 2 Mbit/s each way
-	maxLegsPerSource = 48    // at a time: two testers in one office
+	maxLegsPerSource = 256   // at a time: fifty testers in one office, four legs each while their calls begin
 	maxAllLegs       = 512   // at a time, all clients: 45 Mbit/s
 	maxCallPackets   = 24000 // that one session may have sent, 4 MB
 	maxWanted        = 16    // ports that one leg may name
@@ -163,6 +163,11 @@ func (k *calls) claim(c *call) (refused string) {
 	}
 	c.mu.Unlock()
 	src := sourceKey(c.conv.seen.Addr())
+	defer func() {
+		if refused != "" {
+			c.conv.count(func(l *session.Limits) { l.Ports++ })
+		}
+	}()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {

@@ -222,26 +222,34 @@ func TestTheNumberOfCallsIsBounded(t *testing.T) {
 		}
 		return opened, refused
 	}
-	a, b, third := open(t, s), open(t, s), open(t, s)
+	a, b, last := open(t, s), open(t, s), open(t, s)
 	if n, why := ask(a, 0, 30); n != 24 || !strings.Contains(why, "as many calls as it may") {
 		t.Errorf("one session has %d calls: %q", n, why)
 	}
 	if n, _ := ask(b, 100, 24); n != 24 {
 		t.Errorf("the second session has %d calls", n)
 	}
-	if n, why := ask(third, 200, 1); n != 0 || !strings.Contains(why, "from your address") {
-		t.Errorf("a third one of the same source has %d: %q", n, why)
+	for i := range 8 { // an office of ten testers, each with as many calls as one may have
+		if n, why := ask(open(t, s), 200+100*i, 24); n != 24 {
+			t.Fatalf("tester %d of the same office has %d calls: %q", 3+i, n, why)
+		}
+	}
+	if n, why := ask(last, 1000, 24); n != 16 || !strings.Contains(why, "from your address") {
+		t.Errorf("one more of the same source has %d: %q", n, why)
+	}
+	if l, err := last.Limits(t.Context()); err != nil || l.Limits.Ports != 8 {
+		t.Errorf("it is told of %+v, %v; want 8 ports", l.Limits, err)
 	}
 	if err := b.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n, _ := ask(third, 200, 1); n != 1 {
-		t.Error("no call although the other session is over")
+	if n, _ := ask(last, 1100, 1); n != 1 {
+		t.Error("no call although another session is over")
 	}
 	for name, o := range map[string]session.MediaOpen{
 		"no port": {Leg: 300}, "a port of somebody else": {Leg: 300, Ports: []int{22, 5060, 80000, -1}}, "a leg that is none": {Leg: -1, Ports: []int{24000}},
 	} {
-		r, err := third.Media(t.Context(), session.MediaRequest{Open: []session.MediaOpen{o}})
+		r, err := last.Media(t.Context(), session.MediaRequest{Open: []session.MediaOpen{o}})
 		if err != nil || r.Legs[0].Port != 0 || r.Legs[0].Refused == "" {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}

@@ -18,12 +18,13 @@ import (
 type callError struct {
 	status int
 	text   string
+	retry  time.Duration // not 0: only limits of ours stand in the way, for so long
 }
 
 func (e *callError) Error() string { return e.text }
 
 func refuse(status int, format string, args ...any) error {
-	return &callError{status, fmt.Sprintf(format, args...)}
+	return &callError{status: status, text: fmt.Sprintf(format, args...)}
 }
 
 // A controlCall is one call, however it came.
@@ -52,7 +53,7 @@ func (s *Server) open(c *controlCall, now time.Time) (*conversation, session.Inf
 	conv, err := s.sessions.open(id, c.seen, now)
 	if err != nil {
 		s.logf("refused %s: %s", c.seen.Addr(), err)
-		return nil, session.Info{}, refuse(http.StatusServiceUnavailable, "%s", err)
+		return nil, session.Info{}, err
 	}
 	conv.mu.Lock()
 	conv.dialled, conv.reached = req.Dialled.Unmap(), c.reached
@@ -98,7 +99,11 @@ func (s *Server) info(c *conversation) session.Info {
 func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation) (any, error) {
 	switch c.op {
 	case session.OpArrivals:
-		return conv.list(), nil
+		out := conv.list()
+		out.Limits = s.limited(conv).Limits
+		return out, nil
+	case session.OpLimits:
+		return s.limited(conv), nil
 	case session.OpInvite:
 		var r session.InviteRequest
 		if err := json.Unmarshal(c.body, &r); err != nil {
@@ -143,11 +148,13 @@ func encode(v any, err error) (status int, body []byte) {
 	status = http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError
+		reply := session.ErrorReply{Error: err.Error()}
 		var c *callError
 		if errors.As(err, &c) {
 			status = c.status
+			reply.RetryAfterS = int((c.retry + time.Second - 1) / time.Second)
 		}
-		v = session.ErrorReply{Error: err.Error()}
+		v = reply
 	}
 	body, err = json.Marshal(v)
 	if err != nil {
@@ -156,8 +163,8 @@ func encode(v any, err error) (status int, body []byte) {
 	return status, body
 }
 
-var errUnknownSession = &callError{http.StatusUnauthorized,
-	"the session is over or unknown to this responder; it ends after a minute of silence, or when the responder is restarted"}
+var errUnknownSession = &callError{status: http.StatusUnauthorized,
+	text: "the session is over or unknown to this responder; it ends after a minute of silence, or when the responder is restarted"}
 
 // run does a call at most once, however often it arrives. pending is true when
 // the same call is still being done.

@@ -85,7 +85,7 @@ func quiet(t testing.TB, v *void) *Server {
 	t.Helper()
 	s, err := New(Config{
 		Net: v, Listen: []netip.Addr{us, netip.MustParseAddr("198.51.100.3")},
-		Limits: Limits{PerSource: 1e9, Burst: 1e9, Strangers: 1e9, Sessions: 100000, SessionsPerSource: 100000},
+		Limits: Limits{PerSession: 1e9, SessionBurst: 1e9, PerSource: 1e9, Burst: 1e9, Strangers: 1e9, Sessions: 200000, SessionsPerSource: 100000},
 	})
 	if err != nil {
 		t.Fatal(err)

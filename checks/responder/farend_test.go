@@ -46,7 +46,7 @@ func TestFarEndProcess(t *testing.T) {
 		// All clients here have one address; who they are is not measured. The
 		// bound on memory stays.
 		c.Limits = responder.Limits{
-			PerSource: 1e9, Burst: 1e9, Sessions: 20000, SessionsPerSource: 20000, Connections: 20000, PerPeer: 20000,
+			PerSession: 1e9, SessionBurst: 1e9, PerSource: 1e9, Burst: 1e9, Sessions: 40000, SessionsPerSource: 20000, Connections: 40000,
 		}
 	})
 	bare, err := realNet().OpenUDP(t.Context(), netip.AddrPortFrom(loopback, 0))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -12,7 +13,7 @@ import (
 // controlFrame takes one datagram of the control channel. size is its length
 // on the wire: no answer is longer.
 func (s *Server) controlFrame(ctx context.Context, m *message, size int, now time.Time) {
-	if size < session.FrameSize || !s.limits.allow(m.from.Addr(), now) {
+	if size < session.FrameSize || !s.admit(m.from.Addr(), now, func(l *session.Limits) { l.Calls++ }) {
 		return
 	}
 	f, err := session.ParseFrame(m.raw)
@@ -31,7 +32,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	}
 	conv := s.sessions.find(f.Session, now)
 	if conv == nil || !f.Signed(conv.secret) {
-		status, body := encode(nil, errUnknownSession)
+		status, body := encode(nil, s.sessions.gone(f.Session))
 		s.replyPiece(m, size, &f, keptReply{status: status, body: session.Pack(body)})
 		return
 	}
@@ -52,6 +53,20 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	own.raw = nil
 	m = &own
 	s.background(do)
+}
+
+// admit takes a token for a datagram that carries no session yet: from the
+// budget of the sessions at its address, or else from the strangers'.
+func (s *Server) admit(from netip.Addr, now time.Time, count func(*session.Limits)) bool {
+	ok, known := s.sources.allow(from, now)
+	if !known {
+		ok = s.limits.allow(from, now)
+	}
+	if !ok {
+		s.counters.limited.Add(1)
+		s.sources.count(from, count)
+	}
+	return ok
 }
 
 // openFrame opens a session for a source that has returned a cookie. The reply

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -13,14 +14,17 @@ import (
 // for silence. It neither sends nor waits.
 func (s *Server) handle(m *message, now time.Time) []byte {
 	s.counters.received(len(m.raw))
-	if !s.limits.allow(m.from.Addr(), now) {
-		s.counters.limited.Add(1)
-		return nil
-	}
 	if !s.belongs(m, now) {
 		return s.stranger(m, now)
 	}
 	c, probe := m.conv, m.probe
+	if m.transport == "udp" {
+		c.udp.Add(1)
+	}
+	if !c.allow(now) {
+		s.counters.limited.Add(1)
+		return nil
+	}
 	s.counters.probes.Add(1)
 	if reply, ok := s.unrecorded(m, now); ok {
 		if !s.affords(m, reply, now) {
@@ -60,6 +64,7 @@ func (s *Server) affords(m *message, answer []byte, now time.Time) bool {
 	}
 	if !s.unproven.may(strangerProbe, len(m.raw), len(answer), now) {
 		s.counters.refused.Add(1)
+		m.conv.count(withheld)
 		return false
 	}
 	return true
@@ -102,6 +107,7 @@ func (s *Server) answer(c *conversation, m *message, probe int) []byte {
 	}
 	if len(reply) > len(m.raw) {
 		s.counters.refused.Add(1)
+		c.count(withheld)
 		return nil
 	}
 	return reply
@@ -118,6 +124,7 @@ func (c *conversation) answered(a *answerer, msg *sip.Message, m *message, probe
 	call.once.Do(func() { close(call.answered) })
 	ack := a.ack(msg, session.NewToken(c.id, c.secret, probe))
 	if m.transport == "udp" && len(ack) > len(m.raw) && !c.isProved(m.from.Addr()) {
+		c.count(withheld)
 		return nil
 	}
 	return ack
@@ -136,7 +143,11 @@ func (s *Server) answerer(c *conversation, from, local netip.AddrPort, transport
 // stranger answers who has no session: OPTIONS with less than it brought, so
 // that a person can see with any SIP tool that somebody is home; nothing else.
 func (s *Server) stranger(m *message, now time.Time) []byte {
-	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket {
+	if m.masked || !m.whole || m.socket != nil && m.socket.kind == mediaSocket || !bytes.HasPrefix(m.raw, []byte("OPTIONS ")) {
+		return nil
+	}
+	if !s.limits.allow(m.from.Addr(), now) {
+		s.counters.limited.Add(1)
 		return nil
 	}
 	msg, err := sip.Parse(m.raw)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -174,7 +173,7 @@ func TestAStolenCookieIsWorthNothingElsewhere(t *testing.T) {
 
 func TestAFloodFromOneSourceDoesNotSilenceOthers(t *testing.T) {
 	s := start(t, func(c *responder.Config) { c.Limits.PerSource, c.Limits.Burst = 1, 3 })
-	c := open(t, s) // takes one of the three
+	c := open(t, s)
 	flood := newPhone(t, strangerAddr)
 	for range 50 {
 		flood.send(c.Info.SIPUDP[0], sipRequest("OPTIONS", "nobody", "udp", 0))
@@ -191,28 +190,9 @@ func TestAFloodFromOneSourceDoesNotSilenceOthers(t *testing.T) {
 	}
 }
 
-func TestOneSourceCannotTakeAllSessions(t *testing.T) {
-	s := start(t, func(c *responder.Config) { c.Limits.SessionsPerSource, c.Limits.Sessions = 2, 3 })
-	open(t, s)
-	open(t, s)
-	if _, err := session.Open(t.Context(), realNet(), target(s)); err == nil || !strings.Contains(err.Error(), "2 sessions are open from 127.0.0.1 already") {
-		t.Errorf("the third session: %v", err)
-	}
-	other := target(s)
-	other.Bind = netip.MustParseAddr(strangerAddr)
-	c, err := session.Open(t.Context(), realNet(), other)
-	if err != nil {
-		t.Fatalf("another office: %v", err)
-	}
-	defer c.Close(t.Context())
-	other.Bind = netip.MustParseAddr("127.0.0.10")
-	if _, err := session.Open(t.Context(), realNet(), other); err == nil || !strings.Contains(err.Error(), "the responder is full (3 sessions)") {
-		t.Errorf("one too many for all: %v", err)
-	}
-}
-
 func TestAFullSessionSaysThatItDroppedSomething(t *testing.T) {
-	s := start(t, func(c *responder.Config) { c.Limits.Memory = 4000 })
+	// What the session and its connection cost, and a little more than one message.
+	s := start(t, func(c *responder.Config) { c.Limits.Memory = 50000 })
 	c := open(t, s)
 	p := newPhone(t, "127.0.0.1")
 	for i := range 3 {
@@ -221,18 +201,6 @@ func TestAFullSessionSaysThatItDroppedSomething(t *testing.T) {
 	got, err := c.Arrivals(t.Context())
 	if len(got) == 0 || len(got) == 3 || err == nil || !strings.Contains(err.Error(), session.ErrIncomplete.Error()) {
 		t.Errorf("%d arrivals, error %v", len(got), err)
-	}
-}
-
-func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
-	s := start(t, func(c *responder.Config) { c.Limits.PerPeer = 2 })
-	var conns []interface{ Read([]byte) (int, error) }
-	for range 3 {
-		conns = append(conns, dial(t, s.Ports().SIPTCP[0], false))
-		time.Sleep(20 * time.Millisecond)
-	}
-	if _, err := conns[2].Read(make([]byte, 1)); err == nil {
-		t.Error("a third connection of the same address was accepted")
 	}
 }
 

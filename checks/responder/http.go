@@ -23,14 +23,14 @@ func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
 		// A ticket would spare a handshake that hardly ever comes twice.
 		SessionTicketsDisabled: true,
 	}
-	return s.serveHTTP(ctx, tls.NewListener(&limitedListener{Listener: l, s: s}, conf), s.control(ctx))
+	return s.serveHTTP(ctx, tls.NewListener(&limitedListener{Listener: l, s: s, size: tlsConnSize, refuse: s.sayBusy}, conf), s.control(ctx))
 }
 
 // control is the handler of the HTTPS control channel. stop ends calls that
 // take time when the responder stops.
 func (s *Server) control(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
-	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpInbound, session.OpLater, session.OpMedia, session.OpClose} {
+	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpInbound, session.OpLater, session.OpMedia, session.OpLimits, session.OpClose} {
 		mux.HandleFunc("POST "+session.Path(op), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, op, w, r) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,8 +46,11 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	if len(c.id) > 64 {
 		c.id = c.id[:64]
 	}
-	if !s.limits.allow(c.seen.Addr(), now) {
-		s.writeReply(w, nil, refuse(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
+	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
+	conv := s.sessions.find(id, now)
+	known := ok && conv != nil && session.SameSecret(secret, conv.secret)
+	if !s.admitCall(c.seen.Addr(), conv, known, now) {
+		s.writeReply(w, nil, refuseBusy(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
 		return
 	}
 	var err error
@@ -56,21 +59,28 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 		return
 	}
 	if op == session.OpOpen {
-		_, info, err := s.open(c, now)
+		opened, info, err := s.open(c, now)
+		if err == nil {
+			connOf(r).belongs(opened)
+		}
 		s.writeReply(w, info, err)
 		return
 	}
-	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
-	conv := s.sessions.find(id, now)
-	if !ok || conv == nil || !session.SameSecret(secret, conv.secret) {
-		s.writeReply(w, nil, errUnknownSession)
+	if !known {
+		s.writeReply(w, nil, s.sessions.gone(id))
 		return
+	}
+	if !connOf(r).belongs(conv) {
+		w.Header().Set("Connection", "close")
 	}
 	conv.touch(now)
 	conv.prove(c.seen.Addr()) // the TCP handshake has
-	if op == session.OpArrivals || op == session.OpBitmap || op == session.OpClose || c.id == "" {
+	if op == session.OpArrivals || op == session.OpLimits || op == session.OpBitmap || op == session.OpClose || c.id == "" {
+		s.lists <- struct{}{}
 		v, err := s.perform(stop, c, conv)
-		s.writeReply(w, v, err)
+		status, body := encode(v, err)
+		<-s.lists
+		s.write(w, status, body)
 		return
 	}
 	kept, pending := s.run(stop, c, conv, false)
@@ -89,7 +99,20 @@ func (s *Server) writeReply(w http.ResponseWriter, v any, err error) {
 	s.write(w, status, body)
 }
 
+// maxLists bounds the lists of arrivals that are made at a time: each takes a
+// few times its length while it is written as JSON.
+const maxLists = 8
+
+// write sends a reply. What waits for a client that reads slowly counts as
+// memory in use.
 func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
+	if n := len(body); n > bigReply {
+		if !s.sessions.reserve(n) {
+			status, body = encode(nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use"))
+		} else {
+			defer s.sessions.bytes.Add(-int64(n))
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -99,35 +122,30 @@ func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
 // silent is where net/http's complaints about strangers go.
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// A limitedListener accepts only as many connections as the limits allow.
-type limitedListener struct {
-	net.Listener
-	s *Server
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if l.s.conns.add(conn) {
-			return &limitedConn{Conn: conn, s: l.s}, nil
-		}
-		l.s.counters.connRefused.Add(1)
-		_ = conn.Close()
+// admitCall takes a token for one call: a session's from its own budget, any
+// other from that of its address, which a TCP handshake has shown.
+func (s *Server) admitCall(from netip.Addr, conv *conversation, known bool, now time.Time) bool {
+	if known {
+		return conv.tokens.AllowN(now, 1)
 	}
+	return s.callers.allow(from, now)
 }
 
-type limitedConn struct {
-	net.Conn
-	s *Server
+// connOf is the connection that a request came by; the zero value belongs to
+// nobody and refuses nothing.
+func connOf(r *http.Request) *limitedConn {
+	c, _ := r.Context().Value(connKey{}).(*limitedConn)
+	return c
 }
 
-func (c *limitedConn) Close() error {
-	err := c.Conn.Close()
-	c.s.conns.remove(c.Conn)
-	return err
+// connKey is where serveHTTP puts the connection.
+type connKey struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
 }
 
 // remote and reached are both ends of the connection that a request came by.

@@ -48,6 +48,7 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 	f := c.quiet[m.probe]
 	switch {
 	case c.over || f == nil && len(c.quiet) >= maxQuiet:
+		c.refused.Answers++
 		c.mu.Unlock()
 		return nil
 	case f == nil:
@@ -68,6 +69,7 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 	}
 	reply := s.answerer(c, m.from, m.local, "udp", m.probe).short(msg)
 	if len(reply) > len(m.raw) {
+		c.count(withheld)
 		return nil
 	}
 	return reply

@@ -85,6 +85,7 @@ func (k *calls) datagram(conn platform.UDPConn, d platform.Datagram, b []byte, t
 	}
 	from, now := netip.AddrPortFrom(d.From.Addr().Unmap(), d.From.Port()), time.Now()
 	proved := c.conv.isProved(from.Addr())
+	c.conv.udp.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.legs[int(p.Leg)]

@@ -57,7 +57,9 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("answers_total", "Answers sent.", c.answers.Load())
 	counter("sent_bytes_total", "Bytes of those answers.", c.bytesOut.Load())
 	counter("strangers_answered_total", "Answers to messages without a token.", c.strangers.Load())
-	counter("rate_limited_total", "Messages dropped because their source sent too many.", c.limited.Load())
+	counter("rate_limited_total", "Messages dropped because their session or source sent too many.", c.limited.Load())
+	counter("socket_overflow_total", "Datagrams dropped because the sockets were full.", s.backlog.look(s).Dropped)
+	counter("late_total", "Moments at which the responder came to its work too late.", uint64(s.late.Load()))
 	counter("refused_total", "Answers not given because they would be longer than the request.", c.refused.Load())
 	counter("dropped_total", "Messages of sessions not kept for lack of memory.", c.dropped.Load())
 	counter("stun_answers_total", "STUN answers sent.", c.stun.Load())
@@ -68,13 +70,16 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("internal_errors_total", "Messages whose handling met a mistake of this program.", c.panics.Load())
 }
 
+// maxMetricsConns is how many programs may read the metrics at a time.
+const maxMetricsConns = 16
+
 func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		s.writeMetrics(w)
 	})
-	return s.serveHTTP(ctx, l, mux)
+	return s.serveHTTP(ctx, &cappedListener{Listener: l, most: maxMetricsConns, full: func() { s.counters.connRefused.Add(1) }}, mux)
 }
 
 // serveHTTP serves h until ctx ends, with timeouts against clients that send
@@ -90,6 +95,7 @@ func (s *Server) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) 
 		IdleTimeout:    15 * time.Second,
 		MaxHeaderBytes: 8 << 10,
 		ErrorLog:       silent(),
+		ConnContext:    withConn,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()

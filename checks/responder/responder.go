@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,8 +63,14 @@ type Server struct {
 	print session.Fingerprint
 
 	sessions *store
-	limits   *limiter
+	limits   *limiter // of datagrams that anybody may send in anybody's name
 	unproven *strangers
+	callers  *limiter // of calls over TCP
+	sources  *sources
+	backlog  backlogMeter
+	others   udpSources
+	late     atomic.Int64
+	lists    chan struct{} // one element for each list of arrivals being made
 	cookies  cookieJar
 	counters counters
 
@@ -74,7 +81,8 @@ type Server struct {
 	tcp   []boundTCP
 	udp   []*socket
 
-	conns connCount
+	conns     *connTable
+	farewells atomic.Int32
 
 	rtp     *rtpRange
 	inbound *inbound
@@ -90,8 +98,14 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("the responder needs a network")
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), unproven: newStrangers(cfg.Limits.Strangers)}
+	s := &Server{
+		cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), callers: newLimiter(cfg.Limits), sources: newSources(cfg.Limits),
+		unproven: newStrangers(cfg.Limits.Strangers),
+	}
 	s.machine.sys = cfg.System
+	s.conns = newConnTable(s)
+	s.lists = make(chan struct{}, maxLists)
+	s.sessions.joined, s.sessions.left = s.joined, s.left
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
 	} else {
@@ -106,7 +120,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.print = session.FingerprintOf(s.cert.Certificate[0])
 	_, _ = rand.Read(s.cookies.key[:]) // never returns an error
-	s.conns.limits = cfg.Limits
 	s.rtp = newRTPRange(s)
 	s.inbound = newInbound(s)
 	s.calls = newCalls(s)
@@ -159,6 +172,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, u := range s.udp {
+		if b, ok := u.conn.(interface{ SetReadBuffer(int) error }); ok {
+			_ = b.SetReadBuffer(udpBuffer) // with less room more is dropped, and counted
+		}
 		g.Go(func() error { return s.serveUDP(ctx, u) })
 	}
 	for _, t := range s.tcp {
@@ -166,6 +182,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.rtp.serve(g)
 	g.Go(func() error { s.sweep(ctx); return nil })
+	g.Go(func() error { s.watchLateness(ctx); return nil })
 	context.AfterFunc(ctx, s.close)
 	err := g.Wait()
 	s.close()
@@ -176,6 +193,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	return err
 }
+
+// udpBuffer is the receive buffer of each UDP port, bytes: 0.4 s of 10 MB/s.
+const udpBuffer = 4 << 20
 
 // background runs f beside the loops, unless the responder is stopping.
 func (s *Server) background(f func()) {
@@ -213,6 +233,8 @@ func (s *Server) sweep(ctx context.Context) {
 			s.rtp.expire(now)
 			s.limits.forget(now)
 			s.unproven.forget(now)
+			s.callers.forget(now)
+			s.others.forget(now)
 			s.inbound.forget(now)
 			s.calls.expire(now)
 		}

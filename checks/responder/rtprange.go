@@ -28,6 +28,10 @@ const (
 // can carry a call needs.
 const maxSweepProbes = 32 << 16
 
+// sweepSize is what a sweep costs until its session is over, bytes: a bit for
+// every port, and the keys.
+const sweepSize = 12 << 10
+
 // An rtpRange answers RTP probes in a whole range of ports: by one raw socket
 // an address, which binds nothing, or else by sockets that the client asks for
 // a block at a time. It never binds the whole range: its host would have no
@@ -150,9 +154,11 @@ func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Ti
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.probes >= maxSweepProbes {
+		w.conv.count(withheld)
 		return false
 	}
 	w.probes++
+	w.conv.udp.Add(1)
 	if p.Port == at {
 		w.arrived.Add(int(at))
 	} else {
@@ -197,7 +203,7 @@ func (r *rtpRange) sweep(ctx context.Context, c *conversation, body []byte) (any
 	}
 	busy, err := r.blocks.hold(ctx, w, want)
 	if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, "%s", err)
+		return nil, refuseBusy(http.StatusServiceUnavailable, "%s", err)
 	}
 	return session.SweepReply{Busy: session.EncodePorts(busy)}, nil
 }
@@ -212,6 +218,9 @@ func (r *rtpRange) start(c *conversation) (*sweep, error) {
 	defer r.mu.Unlock()
 	if w := r.sweeps[key.Session]; w != nil {
 		return w, nil
+	}
+	if !r.s.sessions.reserve(sweepSize) {
+		return nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use")
 	}
 	w := &sweep{conv: c, key: key, arrived: session.NewPortBits()}
 	r.sweeps[key.Session] = w
@@ -248,6 +257,7 @@ func (r *rtpRange) drop(c *conversation) {
 	r.mu.Unlock()
 	for _, w := range ended {
 		r.blocks.release(w)
+		r.s.sessions.bytes.Add(-sweepSize)
 	}
 }
 

@@ -3,11 +3,12 @@ package responder
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
@@ -22,11 +23,18 @@ type store struct {
 	byCall map[string]*conversation // by the call that opened it, so that a repeated open opens nothing
 	bySrc  map[netip.Addr]int
 	opened uint64
+	ended  map[string]bool // sessions that had to make room, the latest maxEnded
+
+	joined, left func(*conversation) // hear of every session; under mu
 }
+
+// maxEnded bounds the names of sessions that had to make room.
+const maxEnded = 1024
 
 func newStore(l Limits) *store {
 	return &store{
 		limits: l, byID: map[string]*conversation{}, byCall: map[string]*conversation{}, bySrc: map[netip.Addr]int{},
+		ended: map[string]bool{}, joined: func(*conversation) {}, left: func(*conversation) {},
 	}
 }
 
@@ -38,12 +46,8 @@ func (st *store) open(call string, seen netip.AddrPort, now time.Time) (*convers
 	if c, ok := st.byCall[call]; ok && c.seen.Addr() == seen.Addr() {
 		return c, nil
 	}
-	src := sourceKey(seen.Addr())
-	switch {
-	case len(st.byID) >= st.limits.Sessions || st.bytes.Load() >= st.limits.Memory:
-		return nil, fmt.Errorf("the responder is full (%d sessions); try again in a minute", len(st.byID))
-	case st.bySrc[src] >= st.limits.SessionsPerSource:
-		return nil, fmt.Errorf("%d sessions are open from %s already; try again in a minute", st.bySrc[src], seen.Addr())
+	if err := st.room(seen.Addr(), now); err != nil {
+		return nil, err
 	}
 	var id [8]byte
 	secret := make([]byte, 32)
@@ -51,11 +55,14 @@ func (st *store) open(call string, seen netip.AddrPort, now time.Time) (*convers
 	_, _ = rand.Read(secret)
 	c := &conversation{
 		store: st, id: hex.EncodeToString(id[:]), secret: secret, call: call, seen: seen,
-		born: now, used: now, proved: []netip.Addr{seen.Addr()},
+		born: now, used: now, proved: []netip.Addr{seen.Addr()}, tokens: rate.NewLimiter(st.limits.PerSession, st.limits.SessionBurst),
+		bytes: sessionSize,
 	}
 	st.byID[c.id], st.byCall[call] = c, c
-	st.bySrc[src]++
+	st.bySrc[sourceKey(seen.Addr())]++
+	st.bytes.Add(sessionSize)
 	st.opened++
+	st.joined(c)
 	return c, nil
 }
 
@@ -93,6 +100,7 @@ func (st *store) remove(c *conversation) {
 		delete(st.bySrc, src)
 	}
 	st.bytes.Add(-c.release())
+	st.left(c)
 }
 
 func (st *store) expire(now time.Time) {
@@ -119,6 +127,9 @@ type conversation struct {
 	call   string
 	seen   netip.AddrPort // where the open request came from
 	born   time.Time
+	tokens *rate.Limiter // for its messages and calls
+	udp    atomic.Int64  // datagrams of its own that have arrived
+	conns  atomic.Int32  // TCP connections
 
 	// the client's view of us: it dialled dialled, and that reached us at reached
 	dialled, reached netip.Addr
@@ -131,6 +142,8 @@ type conversation struct {
 	index    map[arrivalKey]int
 	bytes    int64
 	dropped  int
+	refused  session.Limits // what was not done for it
+	before   baseline       // the counts of everybody when it began
 	invites  map[int]*invite
 	replies  [4]keptReply // the latest calls, so that a repeated one is not done twice
 	next     int          // where the next kept reply goes

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// strangerIdle closes connections that have shown no token: their owners
-	// have nothing to do here.
-	strangerIdle = 10 * time.Second
+	// maxStrangerRest is how much of a message is waited for before a token has
+	// been seen, bytes: no probe is as long.
+	maxStrangerRest = 16 << 10
 	// sessionIdle is longer than any check keeps a connection silent.
 	sessionIdle = 30 * time.Second
 	// restTimeout is how long the rest of a message may take: a lost segment
@@ -30,7 +30,10 @@ const (
 
 // serveSIP accepts SIP over TCP, or over TLS when conf is given.
 func (s *Server) serveSIP(ctx context.Context, l net.Listener, conf *tls.Config) error {
-	limited := &limitedListener{Listener: l, s: s}
+	limited := &limitedListener{Listener: l, s: s, size: plainConnSize}
+	if conf != nil {
+		limited.size = tlsConnSize
+	}
 	for {
 		conn, err := limited.Accept()
 		if err != nil {
@@ -51,6 +54,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config)
 	defer func() { _ = conn.Close() }()
 	defer s.survive()
 	st := &stream{s: s, conn: conn, transport: "tcp"}
+	st.limited, _ = conn.(*limitedConn)
 	if conf != nil {
 		t := tls.Server(conn, conf)
 		hctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -67,6 +71,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config)
 type stream struct {
 	s         *Server
 	conn      net.Conn
+	limited   *limitedConn // the TCP connection below
 	transport string
 	split     splitter
 	conv      *conversation // of the latest message with a token
@@ -80,7 +85,7 @@ func (st *stream) run() {
 		n, err := st.conn.Read(buf)
 		if n > 0 {
 			st.split.push(buf[:n])
-			if !st.drain() {
+			if !st.drain() || st.conv == nil && len(st.split.buf) > maxStrangerRest {
 				return
 			}
 		}
@@ -96,7 +101,7 @@ func (st *stream) patience() time.Duration {
 	case len(st.split.buf) > 0:
 		return restTimeout
 	case st.conv == nil:
-		return strangerIdle
+		return strangerLife
 	}
 	return sessionIdle
 }
@@ -142,6 +147,10 @@ func (st *stream) handle(it item, whole bool) []byte {
 		conv: st.conv, probe: st.probe,
 	}
 	reply := st.s.handle(m, time.Now())
+	if m.conv != nil && m.conv != st.conv && !st.limited.belongs(m.conv) {
+		_ = st.conn.Close() // the session has too many; it is told with its limits
+		return nil
+	}
 	st.conv, st.probe = m.conv, m.probe
 	if reply == nil || !m.masked {
 		return reply

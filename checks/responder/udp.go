@@ -27,6 +27,8 @@ type socket struct {
 	conn platform.UDPConn
 	addr netip.Addr // as listened at; may be unspecified
 	port int
+
+	plain [65536]byte // of the reader: where masked bytes become readable
 }
 
 // asked is the address that a datagram was sent to.
@@ -80,6 +82,7 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	if from.Port() == 0 || !from.Addr().IsValid() || from.Addr().IsMulticast() || from.Addr().IsUnspecified() {
 		return // nobody who wants an answer sends from there
 	}
+	s.others.note(from.Addr())
 	m := &message{
 		transport: "udp", from: from, local: u.asked(d), ttl: d.TTL, tos: d.TOS, raw: b, whole: true, socket: u,
 	}
@@ -87,7 +90,7 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 		s.stunRequest(u, m, now)
 		return
 	}
-	if p, ok := session.Unmask(b); ok {
+	if p, ok := session.UnmaskInto(u.plain[:], b); ok {
 		m.raw, m.masked = p, true
 		if session.IsFrame(p) && u.kind == probeSocket {
 			s.controlFrame(ctx, m, len(b), now)
@@ -101,14 +104,15 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	if m.masked {
 		reply = session.Mask(reply, rand.Uint32())
 	}
-	_ = u.reply(reply, m.local.Addr(), from)
+	if u.reply(reply, m.local.Addr(), from) != nil && m.conv != nil {
+		m.conv.count(withheld) // a packet filter of this machine's own, most likely
+	}
 }
 
 // stunRequest answers a Binding request, to an address that has shown itself
 // from the socket that it asks for (RFC 5780, 4.3).
 func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
-	if !s.limits.allow(m.from.Addr(), now) {
-		s.counters.limited.Add(1)
+	if !s.admit(m.from.Addr(), now, func(l *session.Limits) { l.Questions++ }) {
 		return
 	}
 	proven := s.unproven.isProven(m.from.Addr(), now)

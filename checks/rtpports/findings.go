@@ -123,7 +123,7 @@ func (v view) allBlocked(f Facts, host *netinfo.Host) checks.Finding {
 func (v view) localFilter(f Facts) checks.Finding {
 	refused := some(list(v.verdicts, stateLocal))
 	return checks.Finding{
-		ID: "rtp-ports.local-filter", Severity: checks.Critical, Confidence: checks.Certain,
+		ID: "rtp-ports.local-filter", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Title:       "This computer's own firewall stops RTP to UDP " + refused,
 		Explanation: "The system refused to send to these ports before anything left this computer. That says nothing about the network behind it." + legend,
 		Evidence: append([]checks.Evidence{{Name: "refused by the system", Got: fmt.Sprintf("%s packets", thousands(v.o.LocalFilter))}},

@@ -1,9 +1,15 @@
 package rtpports
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
 
 // Observed is all that was sent and heard; judge works from it alone.
 type Observed struct {
+	checks.Limited
+
 	Responder      string     `json:"responder,omitempty"` // as the user named it; empty: none
 	ResponderError string     `json:"responder_error,omitempty"`
 	Target         netip.Addr `json:"target,omitzero"`

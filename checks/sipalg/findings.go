@@ -29,6 +29,9 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	if fd, ok := intercepted(o); ok {
 		out = append(out, fd)
 	}
+	for i := range out {
+		out[i].Heard = true // silent has weighed what the responder left undone
+	}
 	return out
 }
 

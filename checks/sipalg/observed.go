@@ -7,11 +7,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
 // Observed is all that the probes saw.
 type Observed struct {
+	checks.Limited
+
 	Local     netip.Addr      `json:"local,omitzero"`
 	Responder *Responder      `json:"responder,omitempty"`
 	Probes    []Probe         `json:"probes,omitempty"`

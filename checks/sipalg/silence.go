@@ -13,7 +13,14 @@ import (
 func (path *Path) silent(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
+	busy := o.Far.Busy()
 	switch {
+	case busy != "":
+		path.Note = busy
+		return
+	case p.Transport == "udp" && o.Far.NoUDP() != "":
+		path.Note = o.Far.NoUDP()
+		return
 	case !p.Known:
 		path.Note = "the responder could not be asked what arrived"
 		return
@@ -67,6 +74,10 @@ func (path *Path) withheld(o *Observed) {
 	case owner.Who == session.Stranger:
 		path.Note = "another program answers at this port of the responder's address, such as a PBX: " +
 			"stop it there or choose other ports with \"serve --sip-ports\""
+	case o.Far.Busy() != "":
+		path.Note = o.Far.Busy()
+	case p.Transport == "udp" && o.Far.NoUDP() != "":
+		path.Note = o.Far.NoUDP()
 	case g.filtered:
 		path.Note = "this machine's own packet filter stops it"
 	case closed(o, p):

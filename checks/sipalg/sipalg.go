@@ -19,7 +19,8 @@ import (
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
-		Timeout: 12 * time.Second,
+		// 8 s at most; the rest is for waiting until a busy responder has time.
+		Timeout: 45 * time.Second,
 		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,7 +111,17 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 		privileges = c.String()
 	}
 	introduce(s.Out, srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
+	boundMemory()
 	return srv.Serve(ctx)
+}
+
+// boundMemory lets the collector work harder before the process is much larger
+// than what the responder may keep; a limit of the user's (GOMEMLIMIT) stays.
+func boundMemory() {
+	const restOfProcess = 48 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(responder.DefaultMemory + restOfProcess)
+	}
 }
 
 // config checks every flag; nothing is opened when it refuses.

@@ -21,16 +21,18 @@ const responderAddr = "198.51.100.2"
 // the synctest bubble it was made in.
 type Office struct {
 	*testing.T
-	Phone  *checktest.Host
-	Router *checktest.Router
-	Inputs checks.Inputs
-	End    func() // ends the responder; may be called more than once
+	Phone   *checktest.Host
+	Router  *checktest.Router
+	Outside *checktest.Segment // where the responder is
+	Inputs  checks.Inputs
+	End     func() // ends the responder; may be called more than once
 }
 
 // New builds the office and starts the responder; both end with the test. The
 // seed decides which packets are lost. The segments and addresses of o are
-// filled in.
-func New(t *testing.T, seed uint64, o checktest.RouterOptions) *Office {
+// filled in. Each change is made to the responder's configuration, in which Net
+// is the machine outside.
+func New(t *testing.T, seed uint64, o checktest.RouterOptions, change ...func(*responder.Config)) *Office {
 	t.Helper()
 	w := checktest.New(seed)
 	t.Cleanup(w.Close)
@@ -39,15 +41,20 @@ func New(t *testing.T, seed uint64, o checktest.RouterOptions) *Office {
 	o.InsideAddrs, o.OutsideAddrs = []string{"192.168.88.1"}, []string{"203.0.113.1"}
 	n := &Office{T: t, Phone: lan.Host("192.168.88.10"), Router: w.Router(o)}
 	n.Inputs.NoPublic = true
-	n.respond(outside.Host(responderAddr))
+	n.Outside = outside
+	n.respond(outside.Host(responderAddr), change)
 	return n
 }
 
 // respond starts the real responder outside and names it to the check.
-func (n *Office) respond(far *checktest.Host) {
+func (n *Office) respond(far *checktest.Host, change []func(*responder.Config)) {
 	n.Helper()
 	ctx, end := context.WithCancel(n.Context())
-	srv, err := responder.New(responder.Config{Net: far, Listen: []netip.Addr{netip.MustParseAddr(responderAddr)}})
+	cfg := responder.Config{Net: far, Listen: []netip.Addr{netip.MustParseAddr(responderAddr)}}
+	for _, f := range change {
+		f(&cfg)
+	}
+	srv, err := responder.New(cfg)
 	if err == nil {
 		err = srv.Listen(ctx)
 	}

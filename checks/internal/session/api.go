@@ -47,6 +47,8 @@ type ArrivalsReply struct {
 	// because the session or the responder had no memory left for them. With
 	// any, a probe missing in Arrivals proves nothing.
 	Dropped int `json:"dropped,omitempty"`
+	// Limits is what else was left undone because of the responder's limits.
+	Limits Limits `json:"limits,omitzero"`
 }
 
 // Bearer is the value of the Authorization header field of a session's calls.

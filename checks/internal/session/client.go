@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,9 @@ type Target struct {
 	Host        string     // host or host:port; the port is the control port
 	Fingerprint string     // SHA-256 of its certificate, hex, colons allowed; empty: see Open
 	Bind        netip.Addr // local address, invalid: any
+
+	// Waiting hears how long a busy responder is waited for; nil is silence.
+	Waiting func(time.Duration)
 }
 
 // Client is one open session. Its fields do not change after Open; its methods
@@ -34,7 +38,12 @@ type Client struct {
 	owners  owners
 	name    string // the target in the user's words, with the port
 	carrier carrier
-	closed  atomic.Bool
+	way     opener // how it was reached, for a second carrier
+
+	udpOnce    sync.Once
+	udpAnswers bool // to a masked datagram; known after udpOnce
+
+	closed atomic.Bool
 }
 
 // ErrIncomplete is returned by Arrivals beside what the responder kept, when
@@ -45,6 +54,11 @@ const (
 	// openBudget bounds Open: three SYNs or five datagrams find their way in
 	// that time, if there is one.
 	openBudget = 4 * time.Second
+	// openPatience is how long Open waits for a responder that says it is full:
+	// sessions of whole runs end within that time.
+	openPatience = 20 * time.Second
+	// callPatience is the same for a call of an open session.
+	callPatience = 6 * time.Second
 	// udpHeadStart is how long TCP may be silent before UDP is tried as well:
 	// longer than connecting takes, TLS included, over a path that can carry
 	// calls.
@@ -70,8 +84,17 @@ func otherPorts(control int) []int {
 // through. A fingerprint, when given, must match the responder's certificate.
 // Without one the certificate is verified as a browser would; a self-signed
 // one is then believed for this session, and Notes says so. The error names
-// the responder, what happened on each way, and what to do.
-func Open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
+// the responder, what happened on each way, and what to do. A responder that
+// says it is busy is asked again for a while.
+func Open(ctx context.Context, n platform.Network, t Target) (c *Client, err error) {
+	err = patiently(ctx, openPatience, t.Waiting, func() error {
+		c, err = open(ctx, n, t)
+		return err
+	})
+	return c, err
+}
+
+func open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
 	host, port, err := splitTarget(t.Host)
 	if err != nil {
 		return nil, err
@@ -223,9 +246,11 @@ func (c *Client) Close(ctx context.Context) error {
 }
 
 func (c *Client) do(ctx context.Context, op string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := c.carrier.call(ctx, op, &c.Info, in, out)
+	err := patiently(ctx, callPatience, nil, func() error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return c.carrier.call(ctx, op, &c.Info, in, out)
+	})
 	if err == nil || isRefusal(err) {
 		return prefix(err, "responder %s, %s", c.name, op)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -63,6 +64,8 @@ func newHTTPS(n platform.Network, local netip.Addr, remote netip.AddrPort, p *pi
 func handshakeError(err error) error {
 	var record tls.RecordHeaderError
 	switch {
+	case errors.As(err, &record) && string(record.RecordHeader[:]) == BusyPreface:
+		return busyPreface()
 	case errors.As(err, &record):
 		return errors.New("what answers there speaks no TLS: it is no sipdoctor responder, or something on the way interferes")
 	case errors.Is(err, io.EOF):
@@ -118,6 +121,9 @@ func readReply(status int, b []byte, out any) error {
 		if json.Unmarshal(b, &e) != nil || e.Error == "" {
 			return refusal("the responder refused (status %d)", status)
 		}
+		if busyStatus(status) && e.RetryAfterS > 0 {
+			return &refusalError{&BusyError{Text: printable(e.Error), After: time.Duration(min(e.RetryAfterS, maxRetryAfter)) * time.Second}}
+		}
 		return refusal("the responder refused: %.300q", e.Error)
 	}
 	if out == nil {
@@ -127,6 +133,15 @@ func readReply(status int, b []byte, out any) error {
 		return fmt.Errorf("reading the responder's answer: %w", err)
 	}
 	return nil
+}
+
+// maxRetryAfter bounds what a responder may ask for, seconds.
+const maxRetryAfter = 3600
+
+// printable is a text of the responder as it may stand in a message.
+func printable(text string) string {
+	q := strconv.Quote(text[:min(len(text), 300)])
+	return q[1 : len(q)-1]
 }
 
 // unwrapURL takes the address of the call away from an HTTP error: the caller

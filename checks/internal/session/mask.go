@@ -31,7 +31,16 @@ func Unmask(b []byte) (p []byte, ok bool) {
 	if len(b) < MaskOverhead || !bytes.Equal(b[:4], maskMagic) {
 		return nil, false
 	}
-	p = make([]byte, len(b)-MaskOverhead)
+	return UnmaskInto(make([]byte, len(b)-MaskOverhead), b)
+}
+
+// UnmaskInto is Unmask into a buffer of the caller's, which is at least as long
+// as b less MaskOverhead: a flood of masked bytes costs no memory.
+func UnmaskInto(buf, b []byte) (p []byte, ok bool) {
+	if len(b) < MaskOverhead || !bytes.Equal(b[:4], maskMagic) {
+		return nil, false
+	}
+	p = buf[:len(b)-MaskOverhead]
 	xorStream(p, b[8:], binary.BigEndian.Uint32(b[4:]))
 	return p, true
 }

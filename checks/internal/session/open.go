@@ -121,13 +121,13 @@ func (o *opener) udp(ctx context.Context) attempt {
 		m.close()
 		return attempt{err: err}
 	}
-	return o.finish(ctx, m, "udp")
+	return o.finish(ctx, m, carrierUDP)
 }
 
 // finish opens the session over a carrier, and closes the carrier when that
 // does not work.
 func (o *opener) finish(ctx context.Context, ca carrier, kind string) attempt {
-	c := &Client{Addr: o.addr, Carrier: kind, net: o.net, bind: o.bind, carrier: ca}
+	c := &Client{Addr: o.addr, Carrier: kind, net: o.net, bind: o.bind, carrier: ca, way: *o}
 	err := ca.call(ctx, OpOpen, nil, o.request(), &c.Info)
 	if err == nil {
 		err = c.Info.check()

@@ -118,6 +118,9 @@ type RTPReply struct {
 // ErrorReply is every refusal of a control call.
 type ErrorReply struct {
 	Error string `json:"error"`
+	// RetryAfterS, when not zero, says that only the responder's own limits
+	// stand in the way, and when it is worth asking again, seconds.
+	RetryAfterS int `json:"retry_after_s,omitempty"`
 }
 
 // SweepRequest starts a sweep of RTP ports or goes on with it. Hold names, in

@@ -66,7 +66,7 @@ func processorTime(b *testing.B, pid int) float64 {
 }
 
 // statusMiB is one of the sizes in /proc/PID/status.
-func statusMiB(b *testing.B, pid int, field string) float64 {
+func statusMiB(b testing.TB, pid int, field string) float64 {
 	b.Helper()
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -168,6 +168,9 @@ func sameKeys(root, s map[string]any, typ reflect.Type, at string) (out []string
 	known := map[string]bool{}
 	for i := range typ.NumField() {
 		key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		if key == "-" {
+			continue
+		}
 		known[key] = true
 		p, ok := properties[key].(map[string]any)
 		if !ok {

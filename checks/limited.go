@@ -1,0 +1,196 @@
+package checks
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Silence of the responder is a fact about the network only when the responder
+// heard the question and was free to answer. So every check that uses it stores
+// what it left undone because of its own limits (Limited), and no check can
+// forget that: Define asks for it, refuses an observation that has no place for
+// it, and takes back every finding that rests on silence.
+
+// Limited is embedded in what a check observes with the help of a responder.
+type Limited struct {
+	// Far is what the responder said of itself after the check; nil when the
+	// check did not use it.
+	Far *FarEnd `json:"responder_limits,omitempty"`
+}
+
+// FarEnd is what a responder left undone during a check, and whether UDP
+// reaches it at all.
+type FarEnd struct {
+	session.LimitsReply
+	Carrier string `json:"carrier,omitempty"`   // of the control channel
+	Ports   string `json:"udp_ports,omitempty"` // where it listens for UDP
+	Untold  string `json:"untold,omitempty"`    // why it could not be asked
+	// LateHere counts the moments at which this program itself was not given
+	// the processor: what came then may have been taken for late.
+	LateHere int `json:"late_here,omitempty"`
+	// ElapsedMS is how long the observation took.
+	ElapsedMS int64 `json:"elapsed_ms,omitempty"`
+}
+
+// lateOnceIn is how often one late moment is nothing: a check that takes
+// minutes repeats its questions often enough to outlive a few of them.
+const lateOnceIn = 30 * time.Second
+
+// counts are the limits that matter for a check of that length, and how often
+// this program itself was late.
+func (f *FarEnd) counts() (l session.Limits, here int) {
+	spared := int(time.Duration(f.ElapsedMS) * time.Millisecond / lateOnceIn)
+	l = f.Limits
+	l.Late = max(0, l.Late-spared)
+	return l, max(0, f.LateHere-spared)
+}
+
+func (l *Limited) setFar(f *FarEnd) { l.Far = f }
+func (l *Limited) far() *FarEnd     { return l.Far }
+
+// limited is an observation that embeds Limited.
+type limited interface {
+	setFar(*FarEnd)
+	far() *FarEnd
+}
+
+// Busy is why the responder's silence proves nothing; "" when it does. It may
+// be called on nil.
+func (f *FarEnd) Busy() string {
+	if f == nil {
+		return ""
+	}
+	l, here := f.counts()
+	switch {
+	case f.Untold != "":
+		return "the responder could not be asked whether it was too busy to answer: " + f.Untold
+	case l.Silent() == 0 && here > 0:
+		return fmt.Sprintf("this machine is busy (%d moments without the processor), so what it did not hear proves nothing; try again later", here)
+	case l.Silent() == 0:
+		return ""
+	}
+	var parts []string
+	add := func(n int, one, many string) {
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+		}
+	}
+	add(l.Messages, "message over its rate", "messages over its rate")
+	add(l.Records, "message not kept", "messages not kept")
+	add(l.Answers, "answer not sent", "answers not sent")
+	add(l.Questions, "STUN question over its rate", "STUN questions over its rate")
+	add(l.Connections, "connection refused", "connections refused")
+	add(l.Ports, "port taken by other clients", "ports taken by other clients")
+	add(l.Overflow, "datagram dropped by its full sockets", "datagrams dropped by its full sockets")
+	add(l.Late, "moment without the processor", "moments without the processor")
+	return "the responder is busy (" + strings.Join(parts, ", ") + "), so its silence proves nothing; try again later"
+}
+
+// NoUDP is what to say when no UDP datagram of the whole run has reached a
+// responder that answers over TCP, nor anybody else's: "" otherwise. It may be
+// called on nil.
+func (f *FarEnd) NoUDP() string {
+	if f == nil || f.Untold != "" || f.Carrier != "https" || f.UDP > 0 || f.OthersUDP {
+		return ""
+	}
+	return "no UDP arrives at the responder, on any port: its own firewall or the network before it stops it (open UDP " + f.Ports +
+		" there), or this network lets no UDP out"
+}
+
+// doubt takes back what a judgement bases on silence that may be the
+// responder's own.
+func (f *FarEnd) doubt(j Judgement) Judgement {
+	busy := f.Busy()
+	why := busy
+	if why == "" {
+		why = f.NoUDP()
+	}
+	if why == "" {
+		return j
+	}
+	var kept []Finding
+	for i := range j.Findings {
+		if fd := &j.Findings[i]; fd.Heard {
+			kept = append(kept, *fd)
+		}
+	}
+	taken := len(kept) < len(j.Findings)
+	if !taken && j.Inconclusive == "" {
+		return j // nothing rests on silence
+	}
+	j.Findings = kept
+	if j.Inconclusive != why {
+		j.Inconclusive = joinReasons(why, j.Inconclusive)
+	}
+	if taken && f.Untold == "" {
+		j.Facts, j.Summary = nil, "not told: "+summaryOf(f)
+	}
+	j.busy = busy != ""
+	return j
+}
+
+// joinReasons puts the cause before its effect.
+func joinReasons(why, was string) string {
+	if was == "" || strings.Contains(was, why) {
+		return cmp.Or(was, why)
+	}
+	return why + "; " + was
+}
+
+func summaryOf(f *FarEnd) string {
+	switch l, here := f.counts(); {
+	case l.Silent() > 0:
+		return "the responder is busy"
+	case here > 0:
+		return "this machine is busy"
+	}
+	return "no UDP arrives at the responder"
+}
+
+// define makes the two halves of a check of what O observes.
+func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) {
+	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {
+		begin := time.Now()
+		o, err := observe(ctx, env)
+		elapsed := time.Since(begin)
+		far := usesOf(ctx).ask(ctx, env)
+		if far != nil {
+			far.ElapsedMS = elapsed.Milliseconds()
+		}
+		if l, ok := any(&o).(limited); ok {
+			l.setFar(far)
+		} else if far != nil {
+			return nil, nil, fmt.Errorf("%w: %s uses the responder, but what it observes does not embed checks.Limited", errMistake, c.ID)
+		}
+		raw, jerr := json.Marshal(o)
+		if jerr != nil {
+			return nil, nil, fmt.Errorf("storing what %s observed: %w", c.ID, jerr)
+		}
+		return raw, far, err
+	}
+	c.judge = func(raw json.RawMessage, h *netinfo.Host) (Judgement, error) {
+		var o O
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
+		}
+		j := judge(o, h)
+		if l, ok := any(&o).(limited); ok {
+			j = l.far().doubt(j)
+		}
+		return j, nil
+	}
+}
+
+// errMistake is a mistake in a check.
+var errMistake = errors.New("internal error")

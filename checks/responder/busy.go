@@ -1,0 +1,163 @@
+package responder
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// What the responder does not do because of its own limits is counted where it
+// concerns a session: in the session, at its address, or for everybody. The
+// client asks for it before it takes silence for a fact about the network.
+
+const (
+	// retryAfter is what a client is told to wait for when there is no room:
+	// a run of the checks lasts some ten seconds.
+	retryAfter = 5 * time.Second
+	// lateEvery is how often the responder looks whether it comes to its work,
+	// and lateBy how much later than asked is late: a client repeats its
+	// questions after 250 to 400 ms.
+	lateEvery = 100 * time.Millisecond
+	lateBy    = 200 * time.Millisecond
+	// lateBacklog is how many bytes may wait at one socket, two looks in a row: a
+	// thousand datagrams with what the kernel needs for each, 10 ms of the
+	// fastest sweep.
+	lateBacklog = 1 << 20
+)
+
+// refuseBusy is a refusal that only limits of the responder stand behind.
+func refuseBusy(status int, format string, args ...any) error {
+	e := refuse(status, format, args...).(*callError)
+	e.retry = retryAfter
+	return e
+}
+
+// count notes what was not done for a session.
+func (c *conversation) count(add func(*session.Limits)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	add(&c.refused)
+}
+
+// allow takes one token of the session's own budget.
+func (c *conversation) allow(now time.Time) bool {
+	if c.tokens.AllowN(now, 1) {
+		return true
+	}
+	c.count(func(l *session.Limits) { l.Messages++ })
+	return false
+}
+
+// withheld notes an answer that a session does not get.
+func withheld(l *session.Limits) { l.Answers++ }
+
+// limited answers OpLimits.
+func (s *Server) limited(c *conversation) session.LimitsReply {
+	refused, udp := s.sources.look(c.seen.Addr())
+	dropped := int64(s.backlog.look(s).Dropped)
+	c.mu.Lock()
+	out := session.LimitsReply{Limits: c.refused, UDP: int(c.udp.Load()) + max(0, udp-c.before.udp)}
+	out.Limits.Questions += max(0, refused.Questions-c.before.refused.Questions)
+	out.Limits.Connections += max(0, refused.Connections-c.before.refused.Connections)
+	out.Limits.Calls += max(0, refused.Calls-c.before.refused.Calls)
+	out.Limits.Records += c.dropped
+	out.Limits.Overflow = int(max(0, dropped-c.before.dropped))
+	out.Limits.Late = int(s.late.Load() - c.before.late)
+	c.mu.Unlock()
+	out.OthersUDP = s.others.than(sourceKey(c.seen.Addr()))
+	if out.Limits.Silent() > 0 {
+		out.RetryAfterS = int(retryAfter / time.Second)
+	}
+	return out
+}
+
+// baseline is where the counts stood when a session began.
+type baseline struct {
+	refused session.Limits
+	udp     int
+	dropped int64
+	late    int64
+}
+
+// joined registers a new session's address and takes the counts of that
+// moment.
+func (s *Server) joined(c *conversation) {
+	b := baseline{dropped: int64(s.backlog.look(s).Dropped), late: s.late.Load()}
+	b.refused, b.udp = s.sources.enter(c.seen.Addr())
+	c.mu.Lock()
+	c.before = b
+	c.mu.Unlock()
+}
+
+// left is joined's end.
+func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
+
+// watchLateness counts the moments at which this process was not given the
+// processor, or had not read what has long arrived, until ctx ends.
+func (s *Server) watchLateness(ctx context.Context) {
+	behind := 0 // looks in a row at a long queue
+	for {
+		t := time.NewTimer(lateEvery)
+		begin := time.Now()
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if behind++; s.backlog.look(s).Waiting <= lateBacklog {
+			behind = 0
+		}
+		if time.Since(begin) > lateEvery+lateBy || behind > 1 {
+			s.late.Add(1)
+		}
+	}
+}
+
+// A backlogMeter adds the backlogs of all sockets up, and asks the system for
+// them a few times a second at most.
+type backlogMeter struct {
+	mu   sync.Mutex
+	at   time.Time
+	last platform.Backlog
+}
+
+// backlogEvery is how old the last look may be.
+const backlogEvery = lateEvery / 2
+
+// look is how much has been dropped at all sockets together, and the longest
+// queue of one.
+func (m *backlogMeter) look(s *Server) platform.Backlog {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if now.Sub(m.at) < backlogEvery {
+		return m.last
+	}
+	m.at, m.last = now, platform.Backlog{}
+	for _, c := range s.backlogMeters() {
+		if b, err := c.Backlog(); err == nil {
+			m.last.Dropped += b.Dropped
+			m.last.Waiting = max(m.last.Waiting, b.Waiting)
+		}
+	}
+	return m.last
+}
+
+// backlogMeters are the sockets that can tell.
+func (s *Server) backlogMeters() (list []platform.BacklogMeter) {
+	for _, u := range s.ports.sockets {
+		if d, ok := u.conn.(platform.BacklogMeter); ok {
+			list = append(list, d)
+		}
+	}
+	for _, r := range s.rtp.raw {
+		if d, ok := r.(platform.BacklogMeter); ok {
+			list = append(list, d)
+		}
+	}
+	return list
+}
