@@ -39,14 +39,15 @@ func ServiceStateDir() string {
 	return filepath.Join(home, ".local", "state", "sipdoctor")
 }
 
-// maxKept bounds a kept file, bytes.
-const maxKept = 64 << 10
+// maxKept bounds a kept file, bytes: a thousand cures of a large ruleset are
+// some 10 MB.
+const maxKept = 32 << 20
 
 // ErrExposed means that somebody else may read or change what ought to be
 // ours alone. The text around it says what it is.
 var ErrExposed = errors.New("others may change or read it")
 
-// ReadKept reads a file that KeepNew or Keep wrote. It refuses, with
+// ReadKept reads a file that KeepNew or Keep wrote, at most 32 MiB. It refuses, with
 // ErrExposed, what others could have written or read: links, files and
 // directories of somebody else, loose modes. Without such a file the error is
 // fs.ErrNotExist.

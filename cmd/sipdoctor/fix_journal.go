@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -18,7 +17,7 @@ import (
 // lies where only root writes: undo commands are taken from here, never from a
 // report, which anybody may have written.
 type journal struct {
-	file    string
+	dir     string
 	entries []applied
 	err     error // why it cannot be read
 }
@@ -39,20 +38,18 @@ type applied struct {
 // years. The oldest entries go first.
 const maxApplied = 1000
 
+const journalFile = "applied.json"
+
 // openJournal reads the journal in a directory, which need not exist.
 func openJournal(dir string) *journal {
-	j := &journal{file: filepath.Join(dir, "applied.json")}
-	var raw []byte
-	err := errors.Join(platform.OnlyOurs(dir), platform.OnlyOurs(j.file))
-	if err == nil {
-		raw, err = os.ReadFile(j.file)
-	}
+	j := &journal{dir: dir}
+	raw, err := platform.ReadKept(dir, journalFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return j
 	}
 	if err == nil {
 		if err = json.Unmarshal(raw, &j.entries); err != nil {
-			err = fmt.Errorf("reading %s: %w", j.file, err)
+			err = fmt.Errorf("reading %s: %w", filepath.Join(dir, journalFile), err)
 		}
 	}
 	j.err = err
@@ -125,8 +122,5 @@ func (j *journal) write() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(j.file), 0o700); err != nil {
-		return err
-	}
-	return platform.ReplaceFile(j.file, append(raw, '\n'), platform.PrivateMode)
+	return platform.Keep(j.dir, journalFile, append(raw, '\n'))
 }
