@@ -78,6 +78,8 @@ func (path *Path) withheld(o *Observed) {
 		path.Note = o.Far.Busy()
 	case p.Transport == "udp" && o.Far.NoUDP() != "":
 		path.Note = o.Far.NoUDP()
+	case !p.Known:
+		path.Note = "the responder could not be asked what arrived"
 	case g.filtered:
 		path.Note = "this machine's own packet filter stops it"
 	case closed(o, p):

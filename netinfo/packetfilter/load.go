@@ -127,7 +127,10 @@ func (l *loader) oddTables(tables []nftTable) {
 	if len(tables) == 0 {
 		return
 	}
-	out, _ := l.run("nft", "-a", "-j", "list", "ruleset")
+	out, ok := l.run("nft", "-a", "-j", "list", "ruleset")
+	if !ok && !l.sys.Live() {
+		out, _ = l.run("nft", "-j", "list", "ruleset")
+	}
 	for _, t := range tables {
 		part, ok := onlyTable(out, t)
 		if !ok {

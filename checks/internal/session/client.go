@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,15 +32,14 @@ type Client struct {
 	Carrier string     // "https" or "udp"
 	Notes   []string   // what a reader of the report should know about the session
 
-	net     platform.Network
-	bind    netip.Addr // of Target
 	owners  owners
 	name    string // the target in the user's words, with the port
 	carrier carrier
-	way     opener // how it was reached, for a second carrier
+	way     opener // how it was reached
 
-	udpOnce    sync.Once
-	udpAnswers bool // to a masked datagram; known after udpOnce
+	// udp holds whether a masked datagram was answered, once that is known; it
+	// is empty while somebody finds out.
+	udp chan udpAnswer
 
 	closed atomic.Bool
 }

@@ -72,7 +72,7 @@ type ownerOnce struct {
 // Owner finds out who answers at a port, once a session. Before the responder
 // has shown itself there, nothing else may be sent to the port in readable SIP.
 func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
-	if c.net == nil {
+	if c.way.net == nil {
 		return Owner{Transport: transport, Port: port, Who: Responder}
 	}
 	nobody := Owner{Transport: transport, Port: port, Who: Nobody}
@@ -103,10 +103,10 @@ func (c *Client) Translated() bool { return c.Info.Reached != c.Addr || !c.Info.
 
 func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
 	q := question{token: c.Token(probe), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}
-	local := c.bind
+	local := c.way.bind
 	if !local.IsValid() {
 		var err error
-		if local, err = c.net.SourceFor(c.Addr); err != nil {
+		if local, err = c.way.net.SourceFor(c.Addr); err != nil {
 			return
 		}
 	}
@@ -167,7 +167,7 @@ func (q question) answered(o *Owner, b []byte) bool {
 func ReplyTag(token string) string { return "sdr" + token[len(token)-8:] }
 
 func (c *Client) askUDP(ctx context.Context, o *Owner, q question, local netip.Addr) {
-	conn, err := c.net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	conn, err := c.way.net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
 		return
 	}
@@ -201,7 +201,7 @@ func (c *Client) askStream(ctx context.Context, o *Owner, q question, local neti
 func (c *Client) connect(ctx context.Context, o *Owner, q question, local netip.Addr, readable bool) (connected bool) {
 	ctx, cancel := context.WithTimeout(ctx, confirmStream)
 	defer cancel()
-	raw, err := c.net.DialTCP(ctx, netip.AddrPortFrom(local, 0), q.remote)
+	raw, err := c.way.net.DialTCP(ctx, netip.AddrPortFrom(local, 0), q.remote)
 	if err != nil {
 		return false
 	}
