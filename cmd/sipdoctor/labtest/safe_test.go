@@ -36,7 +36,7 @@ var evilNames = []string{
 // evil builds a server whose tables, chains, sets, comments and files are named
 // by somebody who means it ill.
 func evil(t *testing.T) *pbx {
-	p := openPBX(t, "nft", "iptables", "iptables-legacy", "ipset", "jq")
+	p := openPBX(t, "nft", "iptables", "iptables-legacy", "ipset")
 	shell(t, p.node, "ip addr add 192.0.2.200/32 dev lo",
 		"nft add table inet guard", "nft add chain inet guard input '{ type filter hook input priority 0 ; policy accept ; }'",
 		"nft add rule inet guard input ip saddr 198.51.100.66 drop")
