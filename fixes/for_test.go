@@ -2,6 +2,7 @@ package fixes
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -267,4 +268,28 @@ func FuzzFill(f *testing.F) {
 			t.Errorf("%q with %q became %q", line, value, got)
 		}
 	})
+}
+
+// Names of hosts, servers, interfaces, jails and networks fill the lines of the
+// catalogue. One that is not plain in every shell and console leaves its row out.
+func TestNoNameChangesALineOfTheCatalogue(t *testing.T) {
+	for _, name := range []string{
+		"$(reboot)", "`reboot`", "x;reboot", "x|reboot", "x&reboot", "x>f", "x'y", `x"y`, `x\`, "-x", "a b", "x\nreboot", "\x1b[2J", "x\u202ey", "*", "[a]", "{a,b}", "!", "x=y", "$x", "%(x)s", "é",
+	} {
+		vars := map[string]string{}
+		for _, v := range knownVariables() {
+			vars[v] = name
+		}
+		for _, problem := range Problems() {
+			for _, platform := range Platforms() {
+				for _, f := range append(On(problem, platform.Slug, vars), For(problem, office(platform.Slug, ""), vars)...) {
+					for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify, []string{f.Title, f.Note}) {
+						if strings.Contains(line, name) && len(name) > 1 {
+							t.Errorf("%q reached %s/%s: %s", name, f.Platform, f.ID, line)
+						}
+					}
+				}
+			}
+		}
+	}
 }
