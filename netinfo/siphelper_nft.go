@@ -25,6 +25,13 @@ type nftRule struct {
 // nft built without JSON leaves it to the text.
 func nftHelpers(jsonOut, textOut []byte) ([]SIPHelper, error) {
 	rules, objects := parseNFTText(textOut)
+	// Handles are given once in a table. One that stands there twice is in a
+	// comment with line breaks that looks like a rule: neither is certain.
+	seen := map[string]int{}
+	for _, r := range rules {
+		seen[ruleKey(r.family, r.table, r.handle)]++
+	}
+	rules = slices.DeleteFunc(rules, func(r nftRule) bool { return seen[ruleKey(r.family, r.table, r.handle)] > 1 })
 	attach, err := parseNFTJSON(jsonOut)
 	for i := range rules {
 		r := &rules[i]

@@ -76,6 +76,10 @@ func TestSIPHelperRulesOfOtherMachinesAreFound(t *testing.T) {
 		"the same kernel with them switched off": {
 			[]platform.Text{{Program: "sysctl net.netfilter.nf_conntrack_helper", Output: []byte("net.netfilter.nf_conntrack_helper = 0\n")}}, nil,
 		},
+		"a comment with a line that looks like the rule": {
+			[]platform.Text{{Program: "nft -a list ruleset", Output: []byte("table inet x {\n\tct helper h {\n\t\ttype \"sip\" protocol udp\n\t}\n\tchain c {\n" +
+				"\t\tudp dport 5060 ct helper set \"h\" # handle 3\n\t\taccept comment \"x\n\t\tct helper set \"h\" accept # handle 3\n\t\ty\" # handle 4\n\t}\n}\n")}}, nil,
+		},
 		"a match on the helper is no attachment": {
 			[]platform.Text{{Program: "iptables -t raw -S", Output: []byte("-A PREROUTING -m helper --helper sip -j ACCEPT\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n")}}, nil,
 		},

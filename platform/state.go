@@ -20,4 +20,4 @@ func StateDir() string {
 }
 
 // ErrLocked reports that another process holds a lock.
-var ErrLocked = errors.New("another process is at it")
+var ErrLocked = errors.New("another process holds the lock")

@@ -211,7 +211,7 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 		for _, f := range again.Results[0].Findings {
 			for _, x := range f.Fixes {
 				for _, line := range slices.Concat(x.Commands, x.Undo) {
-					if x.Form == fixes.FormShell && (strings.Contains(line, "rm -rf") || strings.Contains(line, "flush") || strings.Contains(line, "reboot")) {
+					if (x.Form == fixes.FormShell || strings.HasPrefix(line, "Run: ")) && (strings.Contains(line, "rm -rf") || strings.Contains(line, "flush") || strings.Contains(line, "reboot")) {
 						t.Errorf("the forged report brought %s", line)
 					}
 				}

@@ -324,7 +324,7 @@ func (r *nftReader) rule(raw *nftRule) {
 	if text == "" {
 		text = renderNFTRule(raw)
 	}
-	odd := strings.Contains(raw.Comment, `"`) || slices.ContainsFunc(raw.Expr, func(x map[string]any) bool { return anyText(x, `"`) })
+	odd := strings.ContainsAny(raw.Comment, oddSigns) || slices.ContainsFunc(raw.Expr, func(x map[string]any) bool { return hasOddText(x) })
 	for _, exprs := range b.ways {
 		c.Rules = append(c.Rules, &Rule{
 			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
@@ -333,16 +333,20 @@ func (r *nftReader) rule(raw *nftRule) {
 	}
 }
 
-// anyText reports whether a text within JSON holds a substring.
-func anyText(v any, part string) bool {
+// oddSigns are what nft's language cannot express in a string and what would
+// look like another rule in its listing. Netlink and JSON let both in.
+const oddSigns = "\"\n\r"
+
+// hasOddText reports whether a text within JSON holds one of the odd signs.
+func hasOddText(v any) bool {
 	switch v := v.(type) {
 	case string:
-		return strings.Contains(v, part)
+		return strings.ContainsAny(v, oddSigns)
 	case []any:
-		return slices.ContainsFunc(v, func(x any) bool { return anyText(x, part) })
+		return slices.ContainsFunc(v, hasOddText)
 	case map[string]any:
 		for _, x := range v {
-			if anyText(x, part) {
+			if hasOddText(x) {
 				return true
 			}
 		}

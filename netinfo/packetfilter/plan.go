@@ -83,7 +83,7 @@ func (s Step) editNFT(w *Wording) (RuleEdit, bool) {
 		return e, false
 	}
 	if r.odd {
-		e.Odd = "a text in it holds a quotation mark"
+		e.Odd = "a text in it holds a quotation mark or a line break"
 	}
 	e.Position, place.Handle, place.Text = r.Position, r.Handle, w.text(c, r)
 	i := slices.Index(c.Rules, r)
@@ -91,6 +91,9 @@ func (s Step) editNFT(w *Wording) (RuleEdit, bool) {
 		if o.Handle != 0 && o.Handle != r.Handle { // a rule with a map is several of the model
 			next := command.NFTRule{Family: place.Family, Table: place.Table, Chain: place.Chain, Handle: o.Handle, Text: w.text(c, o)}
 			e.Next = &next
+			if o.odd {
+				e.Odd = "a text in the rule after it holds a quotation mark or a line break"
+			}
 			break
 		}
 	}
@@ -156,6 +159,8 @@ func planInserts(list []RuleEdit) (steps []command.Step) {
 			moved = 0
 		}
 		switch {
+		case e.Odd != "" && e.Position > 0:
+			steps = append(steps, step(command.Impossible("no rule can be put in before the one with handle %d of %s %q, chain %q: %s", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain, e.Odd), command.Command{}))
 		case e.NFT != nil && e.Position == 0:
 			steps = append(steps, step(e.NFT.Append(e.Accept[0]), e.NFT.DeleteMarked(e.Mark)))
 		case e.NFT != nil:
@@ -219,7 +224,7 @@ func planNFTDeletes(list []RuleEdit) (steps []command.Step) {
 			back = next.InsertBefore(e.NFT.Text)
 		}
 		if e.Odd != "" {
-			back = command.Impossible("rule %d of %s %s %s cannot be written down to be put back: %s", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain, e.Odd)
+			back = command.Impossible("the rule with handle %d of %s %q, chain %q, cannot be written down to be put back: %s", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain, e.Odd)
 		}
 		steps = append(steps, step(e.NFT.Delete(), back))
 	}

@@ -164,3 +164,50 @@ func TestARuleThatTookThePlaceIsLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+// A comment can hold line breaks and what looks like another rule with its
+// handle. The rule that is put back is the one that was taken away, or nothing
+// is taken away.
+func TestACommentThatLooksLikeARule(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	const forged = `{"nftables":[{"add":{"rule":{"family":"inet","table":"t","chain":"c","comment":"x\n\t\taccept # handle 2\n\t\ty","expr":[{"accept":null}]}}}]}`
+	between := "nft add rule inet t c tcp dport 22 accept"
+	for _, tt := range []struct {
+		name   string
+		lines  []string
+		byHand bool
+	}{
+		{"somewhere after the rule", []string{between}, false},
+		{"right after the rule, where it goes back", nil, true},
+	} {
+		shellLines(t, append([]string{"nft flush ruleset", "nft add table inet t", "nft add chain inet t c '{ type filter hook input priority 0 ; }'", "nft add rule inet t c ip saddr 198.51.100.7 drop"}, tt.lines...))
+		if _, err := run(forged, "nft", "-j", "-f", "-"); err != nil {
+			t.Fatal(err)
+		}
+		before := printed(t, "nft -s list table inet t")
+		if !strings.Contains(before, "\n\t\taccept # handle 2\n") {
+			t.Fatalf("nothing was forged:\n%s", before)
+		}
+		sys := platform.ThisSystem()
+		rules, _ := packetfilter.Load(context.Background(), sys)
+		meant := rules.Mentions(netip.MustParsePrefix("198.51.100.7/32"))[0]
+		steps := packetfilter.Plan(meant.Delete(packetfilter.NewWording(context.Background(), sys)).Rules)
+		_, impossible := command.Lines(steps[0].Undo)
+		if byHand := len(impossible) > 0; byHand != tt.byHand {
+			t.Errorf("%s: by hand %v: %s", tt.name, byHand, steps[0].Undo)
+		}
+		if tt.byHand {
+			continue
+		}
+		runAll(t, steps[0].Do)
+		if got := printed(t, "nft -s list table inet t"); strings.Contains(got, "198.51.100.7") {
+			t.Errorf("%s: %s leaves\n%s", tt.name, steps[0].Do, got)
+		}
+		runAll(t, steps[0].Undo)
+		if d := cmp.Diff(before, printed(t, "nft -s list table inet t")); d != "" {
+			t.Errorf("%s: %s leaves (-before +after)\n%s", tt.name, steps[0].Undo, d)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package packetfilter
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -25,6 +26,9 @@ func (w *Wording) text(c *Chain, r *Rule) string {
 	family, table := string(c.table.Family), c.table.Name
 	if w == nil || !command.IsNFTName(table) || !command.IsNFTName(c.Name) {
 		return r.Text
+	}
+	if slices.ContainsFunc(c.Rules, func(o *Rule) bool { return o.odd }) {
+		return r.Text // a comment may look like a line of the listing
 	}
 	texts, known := w.chains[c]
 	if !known {

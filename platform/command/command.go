@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -73,9 +74,14 @@ func (c Command) add(arg string) Command {
 	return c
 }
 
-// Impossible is a command that cannot be written, and why.
+// Impossible is a command that cannot be written, and why. What a terminal
+// would obey in the text is escaped.
 func Impossible(format string, args ...any) Command {
-	return Command{err: fmt.Errorf(format, args...)}
+	err := fmt.Errorf(format, args...)
+	if printable(err.Error()) != nil {
+		err = errors.New(strconv.QuoteToASCII(err.Error()))
+	}
+	return Command{err: err}
 }
 
 // Equal reports whether two commands are the same.

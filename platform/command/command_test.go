@@ -133,6 +133,7 @@ func TestWhatCannotBeWrittenIsDescribed(t *testing.T) {
 		{"a comment that hides the rest", New("nft", "add", "rule").NFT("inet", "t", "c").Spec("drop # x"), "more than one statement"},
 		{"an open string", New("nft", "add", "rule").NFT("inet", "t", "c").Spec(`drop comment "x`), "open string"},
 		{"no command", Command{}, "no command"},
+		{"a description with a name in it", Impossible("the table %s", "a\n\x1b[2J"), `a\n\x1b[2J`},
 	} {
 		line, err := c.c.Line()
 		if err == nil || !strings.Contains(err.Error(), c.says) || line != "" {

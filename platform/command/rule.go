@@ -86,12 +86,21 @@ func (r NFTRule) guarded() []string {
 }
 
 // Delete takes the rule away, and fails when another one has its handle.
-func (r NFTRule) Delete() Command { return form("nft-delete").with(r.guarded()...) }
+func (r NFTRule) Delete() Command { return r.about(form("nft-delete").with(r.guarded()...)) }
+
+// about says in the description of a command that cannot be written which rule
+// it is about.
+func (r NFTRule) about(c Command) Command {
+	if c.err != nil {
+		c.err = fmt.Errorf("the rule with handle %d in chain %s of table %s %s: %w", r.Handle, quoted(r.Chain), quoted(r.Family), quoted(r.Table), c.err)
+	}
+	return c
+}
 
 // InsertBefore puts a rule in right before r, and fails when another rule has
 // r's handle.
 func (r NFTRule) InsertBefore(text string) Command {
-	return form("nft-insert").with(append(r.guarded(), text)...)
+	return r.about(form("nft-insert").with(append(r.guarded(), text)...))
 }
 
 // Append puts a rule at the end of r's chain.
