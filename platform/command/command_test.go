@@ -56,7 +56,7 @@ func TestAHostileNameIsAnArgumentOrThereIsNoCommand(t *testing.T) {
 			rule(name).Delete(), rule(name).InsertBefore(name), rule(name).Append(name), rule(name).DeleteMarked(name),
 			ipt(name).Delete(), ipt(name).Restore(), ipt(name).InsertBefore(1, "--comment", name), ipt(name).Append("--comment", name),
 			DeleteLine("/etc/hosts.deny", 2, name), InsertLine("/etc/hosts.deny", 2, name), InsertLine("/etc/hosts.deny", 1, name),
-			RemoveLine("/etc/hosts.deny", name), Recent(name, "-"+name, 1), New(name, "del"),
+			Recent(name, "-"+name, 1), New(name, "del"),
 			DeleteLine("/etc/asterisk/"+name, 1, name),
 		} {
 			line, err := c.Line()
@@ -218,14 +218,7 @@ func TestLinesOfFilesAreTakenAndPutBack(t *testing.T) {
 			if got := edit(InsertLine(file, i+1, line)); got != text {
 				t.Errorf("%q put back: %q", text, got)
 			}
-			if got := edit(RemoveLine(file, line)); len(got) != len(text)-len(line)-1 {
-				t.Errorf("%q without %q: %q", text, line, got)
-			}
-			l, _ := RemoveLine(file, "not there").Line()
-			if out, err := inShell(t, dir, strings.ReplaceAll(l, file, "f")); err == nil {
-				t.Errorf("a line that is not there was removed: %s", out)
-			}
-			l, _ = DeleteLine(file, 1, "something else").Line()
+			l, _ := DeleteLine(file, 1, "something else").Line()
 			if out, err := inShell(t, dir, strings.ReplaceAll(l, file, "f")); err == nil {
 				t.Errorf("a line that has changed was deleted: %s", out)
 			}

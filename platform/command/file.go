@@ -25,10 +25,6 @@ func checkFiles(names ...string) error {
 	return nil
 }
 
-// RemoveLine takes the first line that reads so out of a file, and fails when
-// there is none.
-func RemoveLine(file, line string) Command { return form("remove-line").with(line, file, file) }
-
 // DeleteLine takes line number n, from 1, out of a file, and fails when it no
 // longer reads as given.
 func DeleteLine(file string, n int, line string) Command {

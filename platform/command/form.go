@@ -22,8 +22,6 @@ func (f form) template() string {
 		return `sed -i #a\\~ ?`
 	case "insert-first-line":
 		return `cp -p ? ? && { printf '%s\n' ?; cat ?; } > ? && rm ?`
-	case "remove-line":
-		return `n=$(grep -Fxn -m 1 -e ? ?) && sed -i "${n%%:*}d" ?`
 	case "recent-once":
 		return `test ! -e ? || echo ? > ?`
 	case "recent":
@@ -119,8 +117,6 @@ func (f form) check(a []string) error {
 		return checkFiles(a[2])
 	case "insert-first-line":
 		return checkFiles(a[0], a[1], a[3], a[4], a[5])
-	case "remove-line":
-		return checkFiles(a[1], a[2])
 	case "recent", "recent-once":
 		return checkFiles(a[0], a[len(a)-1])
 	case "wait-until-fails":
