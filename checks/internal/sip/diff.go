@@ -15,6 +15,7 @@ const (
 	ViaAdded         Code = "VIA_ADDED"
 	ViaBranch        Code = "VIA_BRANCH"
 	RPortAdded       Code = "RPORT_ADDED"
+	RPortRemoved     Code = "RPORT_REMOVED"
 	ReceivedReversed Code = "RECEIVED_REVERSED" // received= or rport= of a response changed back
 	ContactChanged   Code = "CONTACT"
 	RequestURI       Code = "REQUEST_URI"
@@ -192,10 +193,13 @@ func (d *differ) via(s, a *Header, response bool) {
 		param = ReceivedReversed
 	}
 	if vs.Received != va.Received {
-		d.add(param, "received="+vs.Received, "received="+va.Received)
+		d.add(param, receivedText(vs), receivedText(va))
 	}
-	if vs.RPort != va.RPort || vs.HasRPort != va.HasRPort {
-		d.add(param, "rport="+vs.RPort, "rport="+va.RPort)
+	switch {
+	case vs.HasRPort && !va.HasRPort:
+		d.add(RPortRemoved, rportText(vs), "")
+	case vs.RPort != va.RPort || vs.HasRPort != va.HasRPort:
+		d.add(param, rportText(vs), rportText(va))
 	}
 	if !bytes.Equal(s.Name, a.Name) {
 		d.add(HeaderCase, string(s.Name), string(a.Name))
@@ -207,6 +211,25 @@ func (d *differ) via(s, a *Header, response bool) {
 		}
 		d.add(code, string(s.Raw), string(a.Raw))
 	}
+}
+
+// receivedText is the parameter as it stood in the message.
+func receivedText(v Via) string {
+	if v.Received == "" {
+		return ""
+	}
+	return "received=" + v.Received
+}
+
+// rportText is the parameter as it stood in the message.
+func rportText(v Via) string {
+	switch {
+	case v.RPort != "":
+		return "rport=" + v.RPort
+	case v.HasRPort:
+		return "rport"
+	}
+	return ""
 }
 
 // order compares the sequence of the names that both messages have.

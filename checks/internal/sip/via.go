@@ -2,7 +2,6 @@ package sip
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -82,26 +81,4 @@ func HostPort(s string, defaultPort uint16) (netip.AddrPort, bool) {
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(a.Unmap(), defaultPort), true
-}
-
-// Observed is the source address and port that the server says it saw,
-// taken from received= and rport=, or from sent-by when the server found
-// nothing to add. ok is false when the address is no literal.
-func (v Via) Observed() (netip.AddrPort, bool) {
-	at, ok := HostPort(v.SentBy, 5060)
-	if v.Received != "" {
-		a, err := netip.ParseAddr(strings.Trim(v.Received, "[]"))
-		if err != nil {
-			return netip.AddrPort{}, false
-		}
-		at, ok = netip.AddrPortFrom(a.Unmap(), at.Port()), true
-	}
-	if v.RPort != "" {
-		p, err := strconv.ParseUint(v.RPort, 10, 16)
-		if err != nil {
-			return netip.AddrPort{}, false
-		}
-		at = netip.AddrPortFrom(at.Addr(), uint16(p))
-	}
-	return at, ok
 }

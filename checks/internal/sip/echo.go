@@ -1,0 +1,155 @@
+package sip
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Echo names every field that a response should have copied from its request
+// (RFC 3261, 8.2.6.2: Via, From, To, Call-ID, CSeq) and that came back other
+// than it was sent. What a server may add (received=, the value of rport, the
+// tag of To) and how it spells what it copies are not differences. It returns
+// nil for bytes that are not a response.
+func Echo(sent, reply []byte) []Change {
+	s, err := Parse(sent)
+	if err != nil {
+		return nil
+	}
+	r, err := Parse(reply)
+	if err != nil || r.Status == 0 {
+		return nil
+	}
+	d := &differ{}
+	d.echoedVia(s, r)
+	for _, name := range []string{"from", "to"} {
+		d.echoedAddress(name, s.Get(name), r.Get(name))
+	}
+	for _, name := range []string{"call-id", "cseq"} {
+		hs, hr := s.Get(name), r.Get(name)
+		if hs != nil && hr != nil && !bytes.Equal(squeeze(hs.Value), squeeze(hr.Value)) {
+			d.value(name, hs, hr)
+		}
+	}
+	return d.out
+}
+
+// echoedVia compares the Via of the request with the one that came back.
+func (d *differ) echoedVia(s, r *Message) {
+	vs, vr, others, ok := ownVia(s, r)
+	if !ok {
+		return
+	}
+	for _, v := range others {
+		d.add(ViaAdded, "", "Via: "+v)
+	}
+	if !sameHost(vs.SentBy, vr.SentBy) {
+		d.add(ViaSentBy, vs.SentBy, vr.SentBy)
+	}
+	if vs.Branch != vr.Branch {
+		d.add(ViaBranch, vs.Branch, vr.Branch)
+	}
+	if vs.HasRPort && !vr.HasRPort {
+		d.add(RPortRemoved, "rport", "")
+	}
+}
+
+// ownVia finds the request's Via in the response: the one with its branch, or
+// the only one. What else stands there was put there by somebody else.
+func ownVia(s, r *Message) (sent, came Via, others []string, ok bool) {
+	h, values := s.Get("via"), viaValues(r)
+	if h == nil || len(values) == 0 {
+		return Via{}, Via{}, nil, false
+	}
+	if sent, ok = ParseVia(h.Value); !ok {
+		return Via{}, Via{}, nil, false
+	}
+	at := 0
+	for i, text := range values {
+		if v, read := ParseVia([]byte(text)); read && v.Branch == sent.Branch {
+			at = i
+			break
+		}
+	}
+	came, ok = ParseVia([]byte(values[at]))
+	return sent, came, slices.Delete(values, at, at+1), ok
+}
+
+// viaValues are the Via values of a message one by one, however many stand in
+// a field.
+func viaValues(m *Message) []string {
+	var out []string
+	for _, h := range m.All("via") {
+		for rest := string(h.Value); rest != ""; {
+			first := splitTop(rest)
+			out = append(out, strings.TrimSpace(first))
+			rest = strings.TrimPrefix(rest[len(first):], ",")
+		}
+	}
+	return out
+}
+
+// sameHost compares host[:port] as DNS and the default port do.
+func sameHost(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	x, okx := HostPort(a, 5060)
+	y, oky := HostPort(b, 5060)
+	return okx && oky && x == y
+}
+
+// echoedAddress compares the address and the tag of From or To; display names
+// are quoted in different ways.
+func (d *differ) echoedAddress(name string, s, r *Header) {
+	if s == nil || r == nil {
+		return
+	}
+	us, ts := addressOf(s.Value)
+	ur, tr := addressOf(r.Value)
+	if !strings.EqualFold(us, ur) || ts != "" && ts != tr {
+		d.add(byHeader[name], string(s.Raw), string(r.Raw))
+	}
+}
+
+// addressOf is the URI of a From or To value, and its tag.
+func addressOf(value []byte) (uri, tag string) {
+	v := string(squeeze(value))
+	params := v
+	if open := strings.LastIndexByte(v, '<'); open >= 0 {
+		uri, params, _ = strings.Cut(v[open+1:], ">")
+	} else {
+		uri, params, _ = strings.Cut(v, ";")
+		params = ";" + params
+	}
+	for p := range strings.SplitSeq(params, ";") {
+		if n, t, ok := strings.Cut(p, "="); ok && strings.EqualFold(n, "tag") {
+			tag = t
+		}
+	}
+	return uri, tag
+}
+
+// Source is the address that a response says its request came from: what
+// stands in received= of the request's Via. It is invalid where the response
+// says nothing; nothing else stands in for it.
+func Source(sent, reply []byte) netip.Addr {
+	s, err := Parse(sent)
+	if err != nil {
+		return netip.Addr{}
+	}
+	r, err := Parse(reply)
+	if err != nil || r.Status == 0 {
+		return netip.Addr{}
+	}
+	_, v, _, ok := ownVia(s, r)
+	if !ok {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(strings.Trim(v.Received, "[]"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
