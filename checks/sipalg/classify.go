@@ -9,7 +9,8 @@ import (
 
 // The verdicts of a path and of the whole check.
 const (
-	None         = "none"
+	None         = "none"    // proved: both ends saw the same bytes
+	NoSign       = "no-sign" // nothing was changed in what a server echoes; the rest was not visible
 	Rewriting    = "rewriting"
 	Proxying     = "proxying"
 	Dropping     = "dropping"
@@ -38,6 +39,7 @@ type Path struct {
 	Blocked    bool     `json:"blocked,omitempty"` // nothing at all passes on this port
 	Changes    []Change `json:"changes"`
 	Note       string   `json:"note,omitempty"`
+	Server     string   `json:"server,omitempty"` // who was asked; empty: the responder
 
 	probe *Probe
 	label string // name, made once: the judge compares every path with every other

@@ -2,7 +2,6 @@ package sipalg
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,9 +14,13 @@ import (
 // first.
 func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	var out []checks.Finding
-	switch f.Verdict {
-	case Proxying, Rewriting:
-		out = append(out, altered(o, h, f))
+	proof, sure := serverProof(f.weighed)
+	if slices.ContainsFunc(f.probed, func(p Path) bool { return p.Verdict == Rewriting || p.Verdict == Proxying }) {
+		fd := altered(o, h, f)
+		fd.Evidence = append(fd.Evidence, proof...)
+		out = append(out, fd)
+	} else if len(proof) > 0 {
+		out = append(out, answersAltered(o, h, f, proof, sure))
 	}
 	if fd, ok := dropped(o, h, f); ok {
 		out = append(out, fd)
@@ -28,6 +31,12 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	}
 	if fd, ok := intercepted(o); ok {
 		out = append(out, fd)
+	}
+	if o.Responder == nil && f.Verdict == Inconclusive {
+		out = append(out, udpSilent(o)...)
+	}
+	if f.Verdict == NoSign {
+		out = append(out, noSignFound(f))
 	}
 	for i := range out {
 		out[i].Heard = true // silent has weighed what the responder left undone
@@ -54,11 +63,11 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	if f.Engine != "" {
 		fd.Explanation += " What it does: " + f.Engine + "."
 	}
-	fd.Evidence = changeEvidence(o, f.Paths, f.Verdict)
-	if ev := answeredByOthers(f.Paths); len(ev) > 0 {
+	fd.Evidence = changeEvidence(o, f.probed, f.Verdict)
+	if ev := answeredByOthers(f.probed); len(ev) > 0 {
 		if len(fd.Evidence) == 0 {
 			fd.Title = "Somebody on the way answers SIP in the place of the server"
-			fd.Evidence = affected(f.Paths, f.Verdict)
+			fd.Evidence = affected(f.probed, f.Verdict)
 		}
 		fd.Evidence = append(ev, fd.Evidence...)
 	}
@@ -99,8 +108,8 @@ func worksAdvice(f *Facts) []string {
 func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	var ev []checks.Evidence
 	seen := map[string]bool{}
-	for i := range f.Paths {
-		p := &f.Paths[i]
+	for i := range f.probed {
+		p := &f.probed[i]
 		key := p.name() + " " + p.Message
 		if p.Inbound {
 			key = p.name() + " incoming " + p.Message
@@ -127,9 +136,9 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	var names []string
 	var ev []checks.Evidence
 	sev := checks.Warning
-	for i := range f.Paths {
-		p := &f.Paths[i]
-		name := p.blockedName(f.Paths)
+	for i := range f.probed {
+		p := &f.probed[i]
+		name := p.blockedName(f.probed)
 		if !p.Blocked || p.Plain || slices.Contains(names, name) {
 			continue
 		}
@@ -203,14 +212,4 @@ func intercepted(o *Observed) (checks.Finding, bool) {
 		}
 	}
 	return checks.Finding{}, false
-}
-
-// publicOf is the first public address that is not our own local one.
-func publicOf(public []netip.Addr, local netip.Addr) (netip.Addr, bool) {
-	for _, a := range public {
-		if a.IsValid() && a != local {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
 }

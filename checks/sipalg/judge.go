@@ -19,6 +19,9 @@ type Facts struct {
 	Works   []string     `json:"works_today"`         // ways that passed unchanged, the safest first
 	Hop     *Location    `json:"changed_at,omitzero"` // --deep: where
 	Servers []ServerFact `json:"servers,omitempty"`
+
+	probed  []Path     // those of the responder
+	weighed []evidence // all
 }
 
 // Location is the stretch of the way on which the message changes.
@@ -28,47 +31,72 @@ type Location struct {
 }
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
-	if o.Responder == nil {
-		return judgeServers(&o, h)
+	f := Facts{Verdict: Inconclusive, Paths: []Path{}, Works: []string{}}
+	switch {
+	case o.Responder != nil:
+		f.Method = "responder"
+	case len(o.Servers) > 0:
+		f.Method = "sip-server"
+	default:
+		return nobodyAsked(&o, f)
 	}
-	paths := classify(&o)
-	f := Facts{Method: "responder", Paths: paths, Works: worksToday(paths), Hop: locate(o.Hops)}
-	f.Verdict = overall(&o, paths)
+	f.probed = classify(&o)
+	f.weighed = gather(&o, f.probed)
+	weigh(f.weighed)
+	f.Paths = append(f.probed[:len(f.probed):len(f.probed)], serverPaths(&o, f.weighed)...)
+	f.Works, f.Hop = worksToday(f.probed), locate(o.Hops)
+	f.Servers = serverFacts(&o, f.weighed)
+	ports := neededPorts(&o, &f)
+	f.Verdict = overall(&o, f.weighed, ports)
 	if f.Verdict == Rewriting || f.Verdict == Proxying {
-		f.Engine = engine(paths)
+		f.Engine = engine(f.probed)
 	}
-	f.Servers = judgeEachServer(&o)
-	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, paths)}
-	if f.Verdict == Inconclusive {
-		j.Inconclusive = whyInconclusive(&o, paths)
-	}
+	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, &f)}
+	j.Inconclusive = unproved(&o, &f, ports)
 	return j
 }
 
-// overall is the worst of what was proved. "none" needs the ordinary call to
-// have passed unchanged both ways on the first SIP port; nothing less counts.
-func overall(o *Observed, paths []Path) string {
+// nobodyAsked is the judgement where there was nobody to ask, or nobody who
+// could be used.
+func nobodyAsked(o *Observed, f Facts) checks.Judgement {
+	if len(o.Notes) > 0 {
+		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
+	}
+	return checks.Judgement{
+		Facts: f, Summary: "not tested: it needs a responder or a SIP server to ask",
+		Skip: `name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`,
+	}
+}
+
+// overall is the worst of what was proved, whoever proved it. "none" needs
+// proof for everything that phones would use here, and nothing less counts.
+func overall(o *Observed, all []evidence, ports []portProof) string {
 	for _, v := range []string{Proxying, Rewriting, Dropping} {
-		if slices.ContainsFunc(paths, func(p Path) bool { return p.Verdict == v }) {
+		if slices.ContainsFunc(all, func(e evidence) bool { return e.verdict == v }) {
 			return v
 		}
 	}
 	if slices.ContainsFunc(o.Pinholes, opened) {
 		return PinholeOpen
 	}
-	core := corePath(paths)
-	if core == nil || core.Verdict != None {
+	verdict := None
+	for _, p := range ports {
+		if p.verdict != None && verdict != Inconclusive {
+			verdict = p.verdict
+		}
+	}
+	if len(ports) == 0 {
 		return Inconclusive
 	}
-	return None
+	return verdict
 }
 
-// corePath is the INVITE that stands for an ordinary phone: UDP to port 5060
-// from a fresh port. nil when the responder could not serve that port.
-func corePath(paths []Path) *Path {
+// corePath is the INVITE that stands for an ordinary phone: to port 5060 from a
+// fresh port. nil when the responder could not serve that port.
+func corePath(paths []Path, transport string) *Path {
 	for i := range paths {
 		p := &paths[i]
-		if p.Transport == "udp" && p.Port == 5060 && p.Message == "INVITE" && p.Variant == "" && !p.Inbound && p.probe.Source == "fresh" {
+		if p.Transport == transport && p.Port == 5060 && p.Message == "INVITE" && p.Variant == "" && !p.Inbound && p.probe.Source == "fresh" {
 			return p
 		}
 	}
@@ -77,19 +105,6 @@ func corePath(paths []Path) *Path {
 
 // opened reports a port that opened because an SDP named it.
 func opened(h Pinhole) bool { return h.Named && h.ControlOK && !h.Control }
-
-func whyInconclusive(o *Observed, paths []Path) string {
-	core := corePath(paths)
-	switch {
-	case o.Responder.ArrivalsErr != "":
-		return "the responder could not be asked what arrived: " + o.Responder.ArrivalsErr
-	case core == nil:
-		return "the responder does not serve UDP port 5060: " + strings.Join(o.Responder.Busy, "; ")
-	case core.Note != "":
-		return core.name() + ": " + core.Note
-	}
-	return "UDP 5060 could not be tested"
-}
 
 // worksToday lists what passed unchanged, encrypted first.
 func worksToday(paths []Path) []string {
@@ -119,7 +134,11 @@ func (p *Path) matters() bool {
 }
 
 // summary says it in one line, port by port.
-func summary(o *Observed, paths []Path) string {
+func summary(o *Observed, f *Facts) string {
+	if o.Responder == nil {
+		return serversSummary(f)
+	}
+	paths := f.probed
 	var parts []string
 	seen := map[string]bool{}
 	for i := range paths {
@@ -135,6 +154,11 @@ func summary(o *Observed, paths []Path) string {
 	}
 	if slices.ContainsFunc(o.Pinholes, opened) {
 		parts = append(parts, "RTP ports opened from SDP")
+	}
+	for i := range f.Servers {
+		if f.Servers[i].Verdict == Rewriting {
+			parts = append(parts, f.Servers[i].inWords())
+		}
 	}
 	return mergeWords(parts)
 }

@@ -1,8 +1,6 @@
 package sipalg
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,256 +11,185 @@ import (
 
 // ServerFact is what one SIP server's answers prove.
 type ServerFact struct {
-	Server   string            `json:"server"`
-	Verdict  string            `json:"verdict"`
-	Note     string            `json:"note,omitempty"`
-	Answered []string          `json:"answered"` // transports
-	Evidence []checks.Evidence `json:"-"`
-	Sure     bool              `json:"-"`
+	Server   string   `json:"server"`
+	Unasked  bool     `json:"not_named,omitempty"` // a built-in server that the user did not name
+	Verdict  string   `json:"verdict"`
+	Note     string   `json:"note,omitempty"`
+	Answered []string `json:"answered"` // transports
 }
 
-// judgeServers decides without a responder. The oracle is a contradiction:
-// STUN shows that our address is translated, and a server that follows
-// RFC 3581 says that our request came from the private address. Something read
-// the answer and put the private address back: a symmetric SIP ALG.
-func judgeServers(o *Observed, h *netinfo.Host) checks.Judgement {
-	f := Facts{Verdict: Inconclusive, Paths: []Path{}, Works: []string{}}
-	if len(o.Servers) == 0 && len(o.Notes) > 0 {
-		// A responder was named and could not be used: the notes say why.
-		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
-	}
-	if len(o.Servers) == 0 {
-		return checks.Judgement{
-			Facts: f, Summary: "not tested: it needs a responder or a SIP server to ask",
-			Skip: `name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`,
-		}
-	}
-	f.Method = "sip-server"
-	f.Servers = judgeEachServer(o)
-	for i := range f.Servers {
-		s := &f.Servers[i]
-		f.Paths = append(f.Paths, serverPaths(o, i, s)...)
-		if s.Verdict == Rewriting || s.Verdict == None && f.Verdict == Inconclusive {
-			f.Verdict = s.Verdict
-		}
-	}
-	j := checks.Judgement{Facts: f, Summary: serverSummary(&f)}
-	if len(o.Notes) > 0 {
-		// A responder was asked for and could not be used. What the servers
-		// show stands, but it is less than was asked for.
-		j.Inconclusive = strings.Join(o.Notes, "; ")
-	}
-	switch f.Verdict {
-	case Rewriting:
-		j.Findings = []checks.Finding{contradiction(o, h, &f)}
-	case Inconclusive:
-		j.Inconclusive = strings.Join(append(o.Notes, serverSummary(&f)), "; ")
-		j.Findings = udpSilent(o)
-	}
-	return j
-}
-
-func judgeEachServer(o *Observed) []ServerFact {
+// serverFacts sums up what was weighed, server by server.
+func serverFacts(o *Observed, all []evidence) []ServerFact {
 	var out []ServerFact
 	for i := range o.Servers {
-		out = append(out, judgeServer(o, &o.Servers[i]))
+		out = append(out, serverFact(&o.Servers[i], all))
 	}
 	return out
 }
 
-func judgeServer(o *Observed, s *Server) ServerFact {
-	f := ServerFact{Server: s.Name, Verdict: Inconclusive, Answered: []string{}}
+func serverFact(s *Server, all []evidence) ServerFact {
+	f := ServerFact{Server: s.Name, Unasked: s.Unasked, Verdict: Inconclusive, Note: s.Error, Answered: []string{}}
 	if s.Error != "" {
-		f.Note = s.Error
 		return f
 	}
-	public, natted := publicOf(o.Public, s.Source)
-	seen := map[string]answerSaw{}
-	for i := range s.Answers {
-		a := &s.Answers[i]
-		if len(a.Reply) > 0 {
-			f.Answered = append(f.Answered, pathName(a.Transport, int(a.Remote.Port())))
-			seen[a.Transport] = saw(a)
+	var notes []string
+	clear, undecided := 0, 0
+	for i := range all {
+		e := &all[i]
+		if e.server != s.Name {
+			continue
+		}
+		f.Answered = append(f.Answered, e.name())
+		switch {
+		case e.transport == "tls":
+			continue
+		case e.verdict == Rewriting:
+			f.Verdict = Rewriting
+		case e.verdict == NoSign:
+			clear++
+		default:
+			undecided++
+		}
+		if e.note != "" {
+			notes = append(notes, e.name()+": "+e.note)
 		}
 	}
-	if len(f.Answered) == 0 {
-		f.Note = "no answer over UDP, TCP or TLS"
-		return f
+	if silent := s.silent("udp"); silent != "" && len(f.Answered) > 0 {
+		undecided++
+		notes = append(notes, silent)
 	}
-	for _, transport := range []string{"udp", "tcp"} {
-		if v, ok := seen[transport]; ok {
-			f.weigh(transport, v, seen, s, public, natted, len(o.Public) > 0)
-		}
+	switch {
+	case len(f.Answered) == 0:
+		notes = append(notes, "no answer over UDP, TCP or TLS")
+	case f.Verdict != Rewriting && clear > 0 && undecided == 0:
+		f.Verdict = NoSign
 	}
-	f.withoutUDP(seen)
+	f.Note = strings.Join(notes, "; ")
 	return f
 }
 
-// withoutUDP takes back what was said of a server that did not answer over
-// UDP: most phones use it, and silence is never "none".
-func (f *ServerFact) withoutUDP(seen map[string]answerSaw) {
-	_, udp := seen["udp"]
-	_, tcp := seen["tcp"]
-	switch {
-	case udp:
-	case f.Verdict == None:
-		f.Verdict = Inconclusive
-		f.note("no answer over UDP")
-	case !tcp:
-		f.note("no answer over UDP or TCP, and TLS cannot be read on the way")
+// silent says that a server did not answer over a transport; "" when it did.
+func (s *Server) silent(transport string) string {
+	if s.answered(transport) {
+		return ""
 	}
+	if transport == "udp" && !s.answered("tcp") {
+		return "no answer over UDP or TCP, and TLS cannot be read on the way"
+	}
+	return "no answer over " + strings.ToUpper(transport)
 }
 
-// answerSaw is what one answer says about the way of its request.
-type answerSaw struct {
-	ok       bool           // it has a readable top Via
-	extra    int            // Via fields beyond ours
-	sentBy   string         // as it came back
-	wantBy   string         // as we sent it
-	observed netip.AddrPort // where the server says we are
-	received bool           // it said so explicitly
-	local    netip.AddrPort
-	remote   netip.AddrPort
+func (s *Server) answered(transport string) bool {
+	return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool { return a.Transport == transport && len(a.Reply) > 0 })
 }
 
-func saw(a *ServerAnswer) answerSaw {
-	s := answerSaw{local: a.Local, remote: a.Remote}
-	m, err := sip.Parse(a.Reply)
-	if err != nil || m.Get("via") == nil {
-		return s
-	}
-	v, ok := sip.ParseVia(m.Get("via").Value)
-	if !ok {
-		return s
-	}
-	s.ok, s.sentBy, s.wantBy = true, v.SentBy, a.Local.String()
-	s.extra = len(m.All("via")) - 1
-	s.received = v.Received != "" || v.RPort != ""
-	s.observed, _ = v.Observed()
-	return s
-}
-
-// weigh lets one transport's answer speak.
-func (f *ServerFact) weigh(transport string, v answerSaw, all map[string]answerSaw, s *Server, public netip.Addr, natted, stunKnown bool) {
-	name := pathName(transport, int(v.remote.Port()))
-	switch {
-	case !v.ok:
-		f.note(name + ": the answer has no readable Via")
-	case v.extra > 0:
-		f.rewriting(true, checks.Evidence{Name: "Via in the answer (" + name + ")", Want: "1, ours", Got: fmt.Sprintf("%d: somebody else's are left in it", v.extra+1)})
-	case v.sentBy != v.wantBy:
-		f.rewriting(true, checks.Evidence{Name: "Via sent-by in the answer (" + name + ")", Want: v.wantBy, Got: v.sentBy})
-	case !stunKnown:
-		f.note("no STUN server answered, so nobody told our public address")
-	case !natted:
-		f.none(name + ": the answer's Via is as sent; without NAT it cannot tell more")
-	case v.observed.Addr() == public:
-		f.none(name + ": the server saw our public address and the Via came back as sent")
-	case !v.received:
-		f.note(name + ": the server does not say which address it saw (no received= in its answer)")
-	case v.observed.Addr() == v.local.Addr():
-		f.contradiction(name, v, all, s, public)
-	default:
-		f.note(fmt.Sprintf("%s: the server saw %s, STUN servers saw %s: the way out differs", name, v.observed.Addr(), public))
-	}
-}
-
-// contradiction is the oracle itself, with its guards: on a path without NAT
-// (VPN, MPLS) a private received= is the plain truth.
-func (f *ServerFact) contradiction(name string, v answerSaw, all map[string]answerSaw, s *Server, public netip.Addr) {
-	if netinfo.IsPrivate(v.remote.Addr()) {
-		f.note(fmt.Sprintf("%s: the server itself has a private address (%s); on such a path no NAT is expected", name, v.remote.Addr()))
-		return
-	}
-	ev := checks.Evidence{Name: "source seen by " + s.Name + " (" + name + ")", Want: public.String() + " (as STUN servers see it)", Got: "received=" + v.observed.Addr().String()}
-	for _, transport := range []string{"tls", "tcp", "udp"} {
-		if w, ok := all[transport]; ok && w.ok && w.observed.Addr() == public {
-			f.rewriting(true, ev, checks.Evidence{Name: "the same server over " + pathName(transport, int(w.remote.Port())), Want: public.String(), Got: w.observed.Addr().String()})
-			return
-		}
-	}
-	f.rewriting(false, ev)
-}
-
-func (f *ServerFact) rewriting(sure bool, ev ...checks.Evidence) {
-	f.Verdict, f.Sure = Rewriting, f.Sure || sure
-	f.Evidence = append(f.Evidence, ev...)
-}
-
-func (f *ServerFact) none(note string) {
-	if f.Verdict == Inconclusive {
-		f.Verdict = None
-	}
-	f.note(note)
-}
-
-func (f *ServerFact) note(text string) {
-	if f.Note != "" {
-		f.Note += "; "
-	}
-	f.Note += text
-}
-
-func serverPaths(o *Observed, i int, f *ServerFact) []Path {
+// serverPaths are the exchanges with other servers in the form of the facts.
+func serverPaths(o *Observed, all []evidence) []Path {
 	var out []Path
-	for k := range o.Servers[i].Answers {
-		a := &o.Servers[i].Answers[k]
-		p := Path{
-			Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: "OPTIONS",
-			Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
+	for i := range o.Servers {
+		s := &o.Servers[i]
+		for k := range s.Answers {
+			a := &s.Answers[k]
+			p := Path{
+				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: "OPTIONS",
+				Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
+			}
+			if e := evidenceOf(all, s, a); e != nil {
+				p.Verdict, p.Note = e.verdict, e.note
+				for _, g := range e.standing() {
+					p.Changes = append(p.Changes, g.Change)
+				}
+			}
+			out = append(out, p)
 		}
-		if len(a.Reply) > 0 {
-			v := saw(a)
-			p.Verdict = None
-			if v.ok && v.sentBy != v.wantBy {
-				p.Changes = append(p.Changes, Change{sip.ViaSentBy, "response", v.wantBy, v.sentBy})
-				p.Verdict = Rewriting
-			}
-			public, natted := publicOf(o.Public, o.Servers[i].Source)
-			if f.Verdict == Rewriting && natted && v.received && v.observed.Addr() == v.local.Addr() {
-				p.Changes = append(p.Changes, Change{sip.ReceivedReversed, "response", public.String(), v.observed.Addr().String()})
-				p.Verdict = Rewriting
-			}
-			if p.Verdict == None && f.Verdict == Inconclusive {
-				p.Verdict = Inconclusive
-			}
-		}
-		out = append(out, p)
 	}
 	return out
 }
 
-func serverSummary(f *Facts) string {
-	var parts []string
-	for i := range f.Servers {
-		s := &f.Servers[i]
-		switch s.Verdict {
-		case Rewriting:
-			parts = append(parts, s.Server+": SIP is rewritten")
-		case None:
-			parts = append(parts, s.Server+": no sign of an ALG (only Via could be compared)")
-		default:
-			parts = append(parts, s.Server+": "+s.Note)
+func evidenceOf(all []evidence, s *Server, a *ServerAnswer) *evidence {
+	for i := range all {
+		if e := &all[i]; e.server == s.Name && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
+			return e
 		}
+	}
+	return nil
+}
+
+// noSign is what may be said of a network where nothing that could be seen was
+// changed.
+const noSign = `No sign of a SIP ALG; what happens to Contact and SDP can only be seen with a responder ("sipdoctor serve")`
+
+// serversSummary is the summary where only ordinary servers were asked.
+func serversSummary(f *Facts) string {
+	var parts []string
+	if f.Verdict == NoSign {
+		parts = append(parts, noSign)
+	}
+	for i := range f.Servers {
+		parts = append(parts, f.Servers[i].inWords())
 	}
 	return strings.Join(parts, "; ")
 }
 
-func contradiction(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
+func (f *ServerFact) inWords() string {
+	switch f.Verdict {
+	case Rewriting:
+		return f.Server + ": SIP is rewritten"
+	case NoSign:
+		return "Via, From, To and Call-ID came back from " + f.Server + " as they were sent"
+	}
+	return f.Server + ": " + f.Note
+}
+
+// serverProof is what the answers show that nothing refutes, and whether any
+// of it is beyond doubt.
+func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
+	for i := range all {
+		e := &all[i]
+		if e.bothEnds || e.verdict != Rewriting {
+			continue // the finding of both ends shows it
+		}
+		for _, s := range e.standing() {
+			before, after := differing(s.Before, s.After)
+			if s.Code == sip.ReceivedReversed {
+				before, after = s.Before+" (as seen from outside)", "received="+s.After
+			}
+			name := longName(s.Code) + " in the answer of " + e.whom() + " (" + e.name() + ")"
+			ev = append(ev, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
+			ev = append(ev, s.proof...)
+		}
+		sure = sure || e.sure
+	}
+	return ev, sure
+}
+
+// answersAltered is the finding of what the answers of servers show.
+func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evidence, sure bool) checks.Finding {
 	fd := checks.Finding{
 		ID: "sip-alg.rewriting", Severity: checks.Critical, Confidence: checks.Likely,
 		Title: "A SIP ALG" + inBox(h, f) + " rewrites SIP messages",
-		Explanation: "The SIP server's answer names our private address although our address is translated on the way. " +
-			"Only something that reads SIP can have put it there. Expect one-way audio, dropped calls and lost incoming calls. " +
+		Explanation: "A server's answers show what only something that reads SIP on the way can have written. " +
+			"Expect one-way audio, dropped calls and lost incoming calls. " +
 			"A responder (sipdoctor serve) would show every changed field.",
-		Fixes:  algFixes(o, h),
+		Evidence: proof, Fixes: algFixes(o, h),
 		Advice: []string{"Do not forward port 5060 to the phone: it does not help."},
 	}
+	if sure {
+		fd.Confidence = checks.Certain
+	}
+	return fd
+}
+
+// noSignFound says what was looked at and what was not.
+func noSignFound(f *Facts) checks.Finding {
+	fd := checks.Finding{
+		ID: "sip-alg.no-sign", Severity: checks.Info, Confidence: checks.Certain, Title: noSign,
+		Explanation: "The answers of a SIP server repeat Via, From, To and Call-ID of the request. They came back as they were sent. " +
+			"Most ALGs change more than that, and undo it in the answers.",
+		Advice: []string{`Start "sipdoctor serve" outside and run: sipdoctor check sip-alg --responder HOST`},
+	}
 	for i := range f.Servers {
-		fd.Evidence = append(fd.Evidence, f.Servers[i].Evidence...)
-		if f.Servers[i].Sure {
-			fd.Confidence = checks.Certain
-		}
+		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: f.Servers[i].Server, Got: strings.Join(f.Servers[i].Answered, ", ")})
 	}
 	return fd
 }
@@ -271,10 +198,7 @@ func contradiction(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 func udpSilent(o *Observed) []checks.Finding {
 	for i := range o.Servers {
 		s := &o.Servers[i]
-		answered := func(transport string) bool {
-			return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool { return a.Transport == transport && len(a.Reply) > 0 })
-		}
-		if s.Error == "" && !answered("udp") && (answered("tcp") || answered("tls")) {
+		if s.Error == "" && !s.Unasked && !s.answered("udp") && (s.answered("tcp") || s.answered("tls")) {
 			return []checks.Finding{{
 				ID: "sip-alg.udp-silent", Severity: checks.Warning, Confidence: checks.Possible,
 				Title:       s.Name + " answers SIP over TCP or TLS, but not over UDP",

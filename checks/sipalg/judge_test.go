@@ -283,12 +283,17 @@ func answerFrom(local netip.AddrPort, seen string) Wire {
 	return Wire(fmt.Sprintf("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKx;received=%s;rport=%d\r\nCall-ID: x\r\nContent-Length: 0\r\n\r\n", local, seen, local.Port()))
 }
 
+// question is the OPTIONS that answerFrom answers.
+func question(local netip.AddrPort) Wire {
+	return Wire(fmt.Sprintf("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKx;rport\r\nCall-ID: x\r\nContent-Length: 0\r\n\r\n", local))
+}
+
 func askedServer(remote string, answers map[string]string) Observed {
 	s := Server{Name: "sip.example", Source: phone}
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		a := ServerAnswer{Transport: transport, Local: netip.AddrPortFrom(phone, 40000), Remote: netip.MustParseAddrPort(remote), Tries: 1}
 		if seen, ok := answers[transport]; ok {
-			a.Reply = answerFrom(a.Local, seen)
+			a.Sent, a.Reply = question(a.Local), answerFrom(a.Local, seen)
 		}
 		s.Answers = append(s.Answers, a)
 	}
@@ -311,16 +316,16 @@ func TestTheContradictionOracle(t *testing.T) {
 		confidence checks.Confidence
 		reason     string
 	}{
-		"the server saw the public address":             {askedServer("198.51.100.20:5060", map[string]string{"udp": public}), None, "", ""},
+		"the server saw the public address":             {askedServer("198.51.100.20:5060", map[string]string{"udp": public}), NoSign, "", "Contact and SDP"},
 		"the answer names our private address":          {askedServer("198.51.100.20:5060", map[string]string{"udp": private}), Rewriting, checks.Likely, ""},
 		"and TLS shows the public one":                  {askedServer("198.51.100.20:5060", map[string]string{"udp": private, "tls": public}), Rewriting, checks.Certain, ""},
 		"only TCP is rewritten":                         {askedServer("198.51.100.20:5060", map[string]string{"udp": public, "tcp": private}), Rewriting, checks.Certain, ""},
-		"the Via came back with another address":        {oneWay, Rewriting, checks.Certain, ""},
+		"the Via came back with another address":        {oneWay, Rewriting, checks.Likely, ""},
 		"a VPN leads to a private server: no NAT there": {askedServer("10.1.2.3:5060", map[string]string{"udp": private}), Inconclusive, "", "private address"},
 		"no STUN server answered":                       {noSTUN, Inconclusive, "", "public address"},
-		"there is no NAT":                               {noNAT, None, "", ""},
+		"there is no NAT":                               {noNAT, NoSign, "", ""},
 		"the server strips received":                    {stripped, Inconclusive, "", "does not say"},
-		"multi-WAN: the server saw a third address":     {askedServer("198.51.100.20:5060", map[string]string{"udp": "203.0.113.77"}), Inconclusive, "", "differs"},
+		"multi-WAN: the server saw a third address":     {askedServer("198.51.100.20:5060", map[string]string{"udp": "203.0.113.77"}), NoSign, "", "Contact and SDP"},
 		"nobody answers: that is not \"no ALG\"":        {askedServer("198.51.100.20:5060", nil), Inconclusive, "", "no answer"},
 		"UDP is silent, TCP shows the public address":   {askedServer("198.51.100.20:5060", map[string]string{"tcp": public}), Inconclusive, "", "no answer over UDP"},
 	} {
@@ -402,7 +407,7 @@ func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
 	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
 	o.Notes = []string{"responder vps.example:8765: connection refused"}
 	j := judge(o, office)
-	if f := factsOf(t, j); f.Verdict != None || !strings.Contains(j.Inconclusive, "vps.example") {
+	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(j.Inconclusive, "vps.example") {
 		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive)
 	}
 }

@@ -13,6 +13,7 @@ var codeNames = map[sip.Code][2]string{
 	sip.ViaAdded:         {"Via", "Via added"},
 	sip.ViaBranch:        {"Via", "Via branch"},
 	sip.RPortAdded:       {"rport", "Via parameter added"},
+	sip.RPortRemoved:     {"rport", "Via rport"},
 	sip.ReceivedReversed: {"received", "Via received"},
 	sip.ContactChanged:   {"Contact", "Contact"},
 	sip.RequestURI:       {"Request-URI", "Request-URI"},

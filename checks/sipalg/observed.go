@@ -21,7 +21,8 @@ type Observed struct {
 	Ports     []session.Owner `json:"ports,omitempty"` // who answers there
 	Pinholes  []Pinhole       `json:"pinholes,omitempty"`
 	Servers   []Server        `json:"servers,omitempty"`
-	Public    []netip.Addr    `json:"public,omitempty"` // our addresses by STUN or the control channel
+	Public    []netip.Addr    `json:"public,omitempty"` // of older reports: our addresses by STUN
+	Views     []View          `json:"views,omitempty"`  // where STUN servers and the responder see us
 	Hops      []Hop           `json:"hops,omitempty"`   // --deep: where the message changes
 	Notes     []string        `json:"notes,omitempty"`
 }
@@ -84,9 +85,18 @@ type Pinhole struct {
 	Error     string         `json:"error,omitempty"`
 }
 
+// View is where somebody outside sees one of our local addresses.
+type View struct {
+	Local netip.Addr `json:"local"`
+	Seen  netip.Addr `json:"seen"`
+	By    string     `json:"by"` // a STUN server, or "responder"
+}
+
 // Server is an ordinary SIP server asked without a responder's help.
 type Server struct {
-	Name    string         `json:"name"`
+	Name string `json:"name"`
+	// Unasked: it is one of the built-in servers, not one that the user named.
+	Unasked bool           `json:"not_named,omitempty"`
 	Error   string         `json:"error,omitempty"` // it could not be found at all
 	Source  netip.Addr     `json:"source,omitzero"` // the local address that routing picks
 	Answers []ServerAnswer `json:"answers,omitempty"`
@@ -94,15 +104,18 @@ type Server struct {
 
 // ServerAnswer is one OPTIONS over one transport.
 type ServerAnswer struct {
-	Transport  string         `json:"transport"`
-	Local      netip.AddrPort `json:"local,omitzero"`
-	Remote     netip.AddrPort `json:"remote"`
-	Tries      int            `json:"tries"`
-	Sent       Wire           `json:"sent,omitempty"`
-	Reply      Wire           `json:"reply,omitempty"`
-	RTTMillis  float64        `json:"rtt_ms,omitempty"`
-	ErrorClass string         `json:"error_class,omitempty"`
-	Error      string         `json:"error,omitempty"`
+	Transport string         `json:"transport"`
+	Local     netip.AddrPort `json:"local,omitzero"`
+	Remote    netip.AddrPort `json:"remote"`
+	Tries     int            `json:"tries"`
+	Sent      Wire           `json:"sent,omitempty"`
+	Reply     Wire           `json:"reply,omitempty"`
+	// ControlSent is the same request without our own address.
+	ControlSent  Wire    `json:"control_sent,omitempty"`
+	ControlReply Wire    `json:"control_reply,omitempty"`
+	RTTMillis    float64 `json:"rtt_ms,omitempty"`
+	ErrorClass   string  `json:"error_class,omitempty"`
+	Error        string  `json:"error,omitempty"`
 }
 
 // Hop is the answer to one TTL-limited INVITE: the message as the router at

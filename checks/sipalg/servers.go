@@ -15,7 +15,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
-	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -24,18 +23,17 @@ import (
 const maxServers = 6
 
 // observeServers asks ordinary SIP servers with one OPTIONS a transport, and
-// STUN for our public address from the same local address.
-func observeServers(ctx context.Context, env *checks.Env) ([]Server, []netip.Addr) {
-	names := env.Inputs.SIPServers[:min(maxServers, len(env.Inputs.SIPServers))]
+// STUN where it sees the local addresses that were used for it.
+func observeServers(ctx context.Context, env *checks.Env, names []string) ([]Server, []View) {
+	names = names[:min(maxServers, len(names))]
 	servers := make([]Server, len(names))
-	var public []netip.Addr
+	v := newViews(ctx, env)
 	var wg sync.WaitGroup
 	for i, name := range names {
-		wg.Go(func() { servers[i] = askServer(ctx, env, name) })
+		wg.Go(func() { servers[i] = askServer(ctx, env, v, name) })
 	}
-	wg.Go(func() { public = publicAddrs(ctx, env) })
 	wg.Wait()
-	return servers, public
+	return servers, v.all()
 }
 
 // target is one (transport, address) of a server.
@@ -44,33 +42,42 @@ type target struct {
 	addr      netip.AddrPort
 }
 
-func askServer(ctx context.Context, env *checks.Env, name string) Server {
+// askServer asks over every transport at the same time.
+func askServer(ctx context.Context, env *checks.Env, v *views, name string) Server {
 	s := Server{Name: name}
 	targets, err := resolve(ctx, env, name)
+	if err == nil {
+		s.Source, err = sourceFor(env, targets[0].addr.Addr())
+	}
 	if err != nil {
 		s.Error = err.Error()
 		return s
 	}
-	s.Source = env.Inputs.Bind
-	if !s.Source.IsValid() {
-		if s.Source, err = env.Net.SourceFor(targets[0].addr.Addr()); err != nil {
-			s.Error = fmt.Sprintf("no route to %s: %v", targets[0].addr.Addr(), err)
-			return s
-		}
-	}
 	s.Answers = make([]ServerAnswer, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		wg.Go(func() {
-			if t.transport == "udp" {
-				s.Answers[i] = askUDP(ctx, env, s.Source, t)
-			} else {
-				s.Answers[i] = askStream(ctx, env, s.Source, t, hostOf(name))
-			}
-		})
+		wg.Go(func() { s.Answers[i] = askOne(ctx, env, v, s.Source, t, hostOf(name)) })
 	}
 	wg.Wait()
 	return s
+}
+
+func sourceFor(env *checks.Env, far netip.Addr) (netip.Addr, error) {
+	if env.Inputs.Bind.IsValid() {
+		return env.Inputs.Bind, nil
+	}
+	a, err := env.Net.SourceFor(far)
+	if err != nil {
+		return a, fmt.Errorf("no route to %s: %w", far, err)
+	}
+	return a, nil
+}
+
+func askOne(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
+	if t.transport == "udp" {
+		return askUDP(ctx, env, v, local, t)
+	}
+	return askStream(ctx, env, v, local, t, name)
 }
 
 func hostOf(name string) string {
@@ -133,7 +140,7 @@ func sameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func askUDP(ctx context.Context, env *checks.Env, local netip.Addr, t target) ServerAnswer {
+func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target) ServerAnswer {
 	a := ServerAnswer{Transport: t.transport, Remote: t.addr}
 	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
@@ -144,25 +151,40 @@ func askUDP(ctx context.Context, env *checks.Env, local netip.Addr, t target) Se
 	a.Local = conn.LocalAddr()
 	token := randomToken()
 	a.Sent = options(token, t, a.Local)
-	q := &probe.Ask{
-		Payload: func() []byte { return a.Sent },
-		Match:   func(b []byte, from netip.AddrPort) bool { return from == t.addr && finalFor(b, token) },
+	ask := func(sent []byte, token string, s probe.Schedule) (*probe.Ask, error) {
+		q := &probe.Ask{
+			Payload: func() []byte { return sent },
+			Match:   func(b []byte, from netip.AddrPort) bool { return from == t.addr && finalFor(b, token) },
+		}
+		_, err := probe.Exchange(ctx, conn, t.addr, s, q)
+		return q, err
 	}
-	_, err = probe.Exchange(ctx, conn, t.addr, probe.SIP(), q)
+	q, err := ask(a.Sent, token, probe.SIP())
 	a.Tries = q.Tries
 	if q.Reply == nil {
 		a.fail(err)
 		return a
 	}
 	a.Reply, a.RTTMillis = q.Reply, float64(q.RTT.Microseconds())/1000
+	token = randomToken()
+	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
+	q, _ = ask(a.ControlSent, token, controlSchedule())
+	a.ControlReply = q.Reply
 	return a
 }
 
-func askStream(ctx context.Context, env *checks.Env, local netip.Addr, t target, serverName string) ServerAnswer {
+// controlSchedule is shorter than that of the question itself: the server has
+// just answered, and without its second answer the first still counts.
+func controlSchedule() probe.Schedule {
+	const ms = time.Millisecond
+	return probe.Schedule{SendAt: []time.Duration{0, 400 * ms, 1000 * ms}, LastWait: 900 * ms}
+}
+
+func askStream(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, serverName string) ServerAnswer {
 	a := ServerAnswer{Transport: t.transport, Remote: t.addr, Tries: 1}
-	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*streamTimeout)
 	defer cancel()
-	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(local, 0), t.addr)
+	conn, err := dial(ctx, env, local, t, serverName)
 	if err != nil {
 		a.fail(err)
 		return a
@@ -173,31 +195,79 @@ func askStream(ctx context.Context, env *checks.Env, local netip.Addr, t target,
 	if ap, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
 		a.Local = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	stream := conn
-	if t.transport == "tls" {
-		// The certificate is the signalling check's business; here only the
-		// answer's Via counts, and nothing secret is sent.
-		tc := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: serverName})
-		if err := tc.HandshakeContext(ctx); err != nil {
-			a.fail(fmt.Errorf("TLS handshake with %s: %w", t.addr, err))
-			return a
-		}
-		stream = tc
-	}
 	token := randomToken()
 	a.Sent = options(token, t, a.Local)
 	start := time.Now()
-	if _, err := stream.Write(a.Sent); err != nil {
-		a.fail(err)
-		return a
-	}
-	a.Reply, err = probe.ReadFinal(stream, func(b []byte) bool { return finalFor(b, token) })
-	if err != nil {
-		a.fail(fmt.Errorf("reading the answer from %s: %w", t.addr, err))
+	if a.Reply, err = exchange(ctx, conn, a.Sent, token); err != nil {
+		a.fail(fmt.Errorf("asking %s: %w", t.addr, err))
 		return a
 	}
 	a.RTTMillis = float64(time.Since(start).Microseconds()) / 1000
+	if t.transport == "tls" {
+		return a // nobody on the way can read it: there is nothing to control
+	}
+	token = randomToken()
+	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
+	a.ControlReply, _ = exchange(ctx, conn, a.ControlSent, token)
 	return a
+}
+
+// dial connects, with TLS where the transport is that. The certificate is the
+// signalling check's business; here only the answer counts, and nothing secret
+// is sent.
+func dial(ctx context.Context, env *checks.Env, local netip.Addr, t target, serverName string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(local, 0), t.addr)
+	if err != nil || t.transport != "tls" {
+		return conn, err
+	}
+	tc := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: serverName})
+	if err := tc.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS handshake with %s: %w", t.addr, err)
+	}
+	return tc, nil
+}
+
+// exchange sends one request on a stream and reads its answer.
+func exchange(ctx context.Context, conn net.Conn, sent []byte, token string) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := conn.SetDeadline(time.Now().Add(streamTimeout)); err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(sent); err != nil {
+		return nil, err
+	}
+	return probe.ReadFinal(conn, func(b []byte) bool { return finalFor(b, token) })
+}
+
+// markName is the parameter of the control's Via in which our public address
+// stands.
+const markName = "x-seen="
+
+// withoutAddress is the same request without our own address: a host that does
+// not exist in its Via (RFC 2606), so that a server that only repeats the Via
+// is found out, and elsewhere our public address. Helpers that look for our
+// address leave it alone on the way there; on the way back they put the private
+// address where the public one stands, and that was never sent.
+func withoutAddress(request []byte, token string, local netip.AddrPort, public netip.Addr) []byte {
+	alias := token + ".invalid"
+	host, hostPort, mark := alias, alias, ""
+	if public.IsValid() && public != local.Addr() {
+		host, hostPort = public.String(), netip.AddrPortFrom(public, local.Port()).String()
+		if public.Is4() {
+			mark = ";" + markName + host
+		}
+	}
+	via, rest, _ := bytes.Cut(request, []byte(";branch="))
+	via = bytes.ReplaceAll(via, []byte(local.String()), []byte(alias))
+	rest = bytes.Replace(rest, []byte(";rport"), []byte(";rport"+mark), 1)
+	rest = bytes.ReplaceAll(rest, []byte(local.String()), []byte(hostPort))
+	rest = bytes.ReplaceAll(rest, []byte("@"+local.Addr().String()), []byte("@"+host))
+	return bytes.Join([][]byte{via, rest}, []byte(";branch="))
 }
 
 // options is the plain request that any SIP server answers with something. It
@@ -207,55 +277,11 @@ func options(token string, t target, local netip.AddrPort) []byte {
 	return d.request("OPTIONS", "")
 }
 
-// finalFor accepts a final response to the request with that Call-ID.
+// finalFor accepts a final response to the request with that token. Whatever
+// else becomes of the message, one of the places that name it survives.
 func finalFor(b []byte, token string) bool {
 	m, err := sip.Parse(b)
-	if err != nil || m.Status < 200 {
-		return false
-	}
-	id := m.Get("call-id")
-	return id != nil && bytes.HasPrefix(id.Value, []byte(token))
-}
-
-// publicAddrs asks the STUN servers, all at once, for the address that the
-// Internet sees.
-func publicAddrs(ctx context.Context, env *checks.Env) []netip.Addr {
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
-	defer cancel()
-	sock, err := stun.Open(ctx, env.Net, netip.AddrPortFrom(env.Inputs.Bind, 0))
-	if err != nil {
-		return nil
-	}
-	defer sock.Close()
-	var (
-		mu  sync.Mutex
-		out []netip.Addr
-		wg  sync.WaitGroup
-	)
-	for _, name := range env.STUNServers() {
-		wg.Go(func() {
-			host, portText, err := net.SplitHostPort(name)
-			if err != nil {
-				host, portText = name, "3478"
-			}
-			n, _ := strconv.ParseUint(portText, 10, 16)
-			addrs, err := env.Net.LookupAddrs(ctx, host)
-			if err != nil || len(addrs) == 0 || !addrs[0].Is4() {
-				return
-			}
-			o := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(n)), Plan: stun.Patient()})
-			if o.Answered {
-				mu.Lock()
-				defer mu.Unlock()
-				out = append(out, o.Response.Seen().Addr())
-				if len(out) == 2 {
-					cancel() // two that agree are enough; the nat check asks the rest
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return out
+	return err == nil && m.Status >= 200 && bytes.Contains(b, []byte(token))
 }
 
 // lookupSRV asks for the SIP service of a domain over one transport (RFC 3263,

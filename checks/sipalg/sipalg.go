@@ -67,16 +67,18 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.Notes = append(o.Notes, err.Error())
 	}
 	var wg sync.WaitGroup
+	var views []View
 	if len(env.Inputs.SIPServers) > 0 {
-		wg.Go(func() { o.Servers, o.Public = observeServers(ctx, env) })
+		wg.Go(func() { o.Servers, views = observeServers(ctx, env, env.Inputs.SIPServers) })
 	}
 	if s != nil {
 		err = errors.Join(err, observeResponder(ctx, env, s, &o))
 	}
 	wg.Wait()
-	if s != nil && s.Info.Seen.IsValid() {
-		o.Public = append(o.Public, s.Info.Seen.Addr())
+	if s != nil && s.Info.Seen.IsValid() && o.Local.IsValid() {
+		views = append(views, View{Local: o.Local, Seen: s.Info.Seen.Addr(), By: "responder"})
 	}
+	o.Views = views
 	if s == nil && len(o.Servers) > 0 {
 		err = nil // the servers were asked; the notes say what became of the responder
 	}

@@ -42,6 +42,9 @@ func Contradictions(sent, arrived []byte, old netip.Addr) []string {
 	return out
 }
 
+// HasAddr reports whether an address stands in the text as a whole word.
+func HasAddr(text []byte, a netip.Addr) bool { return countAddr(text, []byte(a.String())) > 0 }
+
 // countAddr counts an address as a whole word: 10.0.0.1 is not in 10.0.0.12.
 func countAddr(b, addr []byte) int {
 	n := 0

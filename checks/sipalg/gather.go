@@ -1,0 +1,135 @@
+package sipalg
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+)
+
+// gather makes evidence of everything that was observed: of what both ends of
+// the responder's probes saw, of the responder's answers where only those are
+// known, and of the answers of other servers.
+func gather(o *Observed, paths []Path) []evidence {
+	var out []evidence
+	for i := range paths {
+		out = append(out, ofPath(&paths[i]))
+	}
+	for i := range o.Probes {
+		if p := &o.Probes[i]; p.Answered && !p.Known && !p.Masked && !p.Inbound && len(p.ReplyCame) > 0 {
+			a := ServerAnswer{Transport: p.Transport, Local: p.Local, Remote: p.Remote, Sent: p.Sent, Reply: p.ReplyCame}
+			out = append(out, o.ofAnswer("", p.Message, &a))
+		}
+	}
+	for i := range o.Servers {
+		for k := range o.Servers[i].Answers {
+			if a := &o.Servers[i].Answers[k]; len(a.Reply) > 0 {
+				out = append(out, o.ofAnswer(o.Servers[i].Name, "OPTIONS", a))
+			}
+		}
+	}
+	return out
+}
+
+// ofPath is the evidence of a probe of which both ends are known. Nobody but
+// the way can have made the difference.
+func ofPath(p *Path) evidence {
+	e := evidence{
+		transport: p.Transport, message: p.Message, local: p.probe.Local, remote: p.probe.Remote,
+		bothEnds: true, readable: true, verdict: p.Verdict, note: p.Note, sure: true,
+	}
+	for _, c := range p.Changes {
+		e.signs = append(e.signs, sign{Change: c})
+	}
+	return e
+}
+
+// ofAnswer is the evidence of an answer alone.
+func (o *Observed) ofAnswer(server, message string, a *ServerAnswer) evidence {
+	m, err := sip.Parse(a.Reply)
+	e := evidence{
+		server: server, transport: a.Transport, message: message, local: a.Local, remote: a.Remote,
+		readable: err == nil && m.Status != 0 && m.Get("via") != nil,
+		seen:     sip.Source(a.Sent, a.Reply), public: o.seenAs(a.Local.Addr()), control: controlOf(a),
+	}
+	for _, c := range echoed(a.Sent, a.Reply) {
+		e.signs = append(e.signs, sign{Change: c})
+	}
+	return e
+}
+
+func echoed(sent, reply []byte) []Change {
+	var out []Change
+	for _, c := range sip.Echo(sent, reply) {
+		out = append(out, Change{c.Code, "response", c.Before, c.After})
+	}
+	return out
+}
+
+// controlOf reads the answer to the request without our address. Where that
+// address comes back nevertheless, other than as the source that the server
+// saw, only somebody who knows both addresses can have put it there.
+func controlOf(a *ServerAnswer) control {
+	m, err := sip.Parse(a.ControlReply)
+	if err != nil || m.Status == 0 || m.Get("via") == nil {
+		return control{}
+	}
+	c := control{readable: true, seen: sip.Source(a.ControlSent, a.ControlReply), changes: echoed(a.ControlSent, a.ControlReply)}
+	if s, err := sip.Parse(a.ControlSent); err == nil {
+		own, _ := sip.ParseVia(s.Get("via").Value)
+		came, _ := sip.ParseVia(m.Get("via").Value)
+		c.copied = came.Received != "" && came.Received == own.SentBy
+	}
+	c.changes = append(c.changes, markChanged(a)...)
+	for _, ch := range c.changes {
+		if ch.Code != sip.ViaSentBy && sip.HasAddr([]byte(ch.After), a.Local.Addr()) {
+			c.leaks = append(c.leaks, ch)
+		}
+	}
+	return c
+}
+
+// markChanged compares the parameter that only the control's Via has.
+func markChanged(a *ServerAnswer) []Change {
+	before, after := viaMark(a.ControlSent), viaMark(a.ControlReply)
+	if before == "" || after == "" || before == after {
+		return nil
+	}
+	return []Change{{sip.Other, "response", before, after}}
+}
+
+// viaMark is the parameter of the first Via that withoutAddress adds, as it
+// stands in the message.
+func viaMark(b []byte) string {
+	m, err := sip.Parse(b)
+	if err != nil || m.Get("via") == nil {
+		return ""
+	}
+	for p := range strings.SplitSeq(string(m.Get("via").Value), ";") {
+		if p = strings.TrimSpace(p); strings.HasPrefix(p, markName) {
+			return p
+		}
+	}
+	return ""
+}
+
+// seenAs lists where outsiders see a local address. A report that does not say
+// whom they saw counts for addresses of the same family.
+func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for _, v := range o.Views {
+		if v.Local == local && v.Seen.Is4() == local.Is4() && !slices.Contains(out, v.Seen) {
+			out = append(out, v.Seen)
+		}
+	}
+	if len(o.Views) > 0 {
+		return out
+	}
+	for _, a := range o.Public {
+		if a.Is4() == local.Is4() && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package sipalg
+
+import (
+	"slices"
+	"strings"
+)
+
+// portProof is how much is known of one transport and port that phones would
+// use here.
+type portProof struct {
+	name    string // "UDP 5060"
+	verdict string // None: proved; NoSign: what could be seen is as it should be; Inconclusive
+	note    string // why it is not proved
+}
+
+// neededPorts lists what phones would use: port 5060 over UDP and TCP where a
+// responder was there to prove it, and the ports of the servers that were
+// asked. TLS is not among them: nobody on the way can read it.
+func neededPorts(o *Observed, f *Facts) []portProof {
+	var out []portProof
+	if o.Responder != nil {
+		out = append(out, udpProof(o, f))
+		if p, ok := tcpProof(f); ok {
+			out = append(out, p)
+		}
+	}
+	for i := range o.Servers {
+		for k := range o.Servers[i].Answers {
+			a := &o.Servers[i].Answers[k]
+			name := pathName(a.Transport, int(a.Remote.Port()))
+			if a.Transport == "tls" || slices.ContainsFunc(out, func(p portProof) bool { return p.name == name }) {
+				continue
+			}
+			if p, ok := serverPort(o, f, &o.Servers[i], a, name); ok {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// udpProof is what is known of UDP 5060, the way that every phone knows.
+func udpProof(o *Observed, f *Facts) portProof {
+	p := portProof{name: "UDP 5060", verdict: Inconclusive}
+	core := corePath(f.probed, "udp")
+	switch {
+	case o.Responder.ArrivalsErr != "":
+		p.note = "the responder could not be asked what arrived: " + o.Responder.ArrivalsErr
+	case core == nil:
+		p.note = "the responder does not serve UDP port 5060: " + strings.Join(o.Responder.Busy, "; ")
+	case core.Verdict == None:
+		p.verdict = None
+		return p
+	case core.Note != "":
+		p.note = core.name() + ": " + core.Note
+	default:
+		p.note = "UDP 5060 could not be tested"
+	}
+	p.seenBy(f.weighed)
+	return p
+}
+
+// tcpProof is what is known of TCP 5060. A port on which nothing at all passes,
+// or that the responder does not serve, is not a matter of SIP.
+func tcpProof(f *Facts) (portProof, bool) {
+	core := corePath(f.probed, "tcp")
+	if core == nil || core.Blocked || !core.matters() || core.probe.Withheld {
+		return portProof{}, false
+	}
+	p := portProof{name: "TCP 5060", verdict: core.Verdict}
+	if core.Verdict != None {
+		p.verdict, p.note = Inconclusive, core.name()+": "+core.Note
+		p.seenBy(f.weighed)
+	}
+	return p, true
+}
+
+// serverPort is what is known of a port of a server that was asked. A server
+// need not speak every transport, but that UDP is silent where something else
+// answers proves nothing about UDP.
+func serverPort(o *Observed, f *Facts, s *Server, a *ServerAnswer, name string) (portProof, bool) {
+	p := portProof{name: name, verdict: Inconclusive}
+	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.bothEnds && e.name() == name && e.verdict == None })
+	switch {
+	case proved:
+		p.verdict = None
+	case p.seenBy(f.weighed), p.note != "":
+	case a.Transport != "udp" || o.Responder != nil:
+		return p, false
+	case !s.answered("tcp") && !s.answered("tls"):
+		p.note = s.Name + ": no answer over UDP, TCP or TLS"
+	default:
+		p.note = s.Name + ": " + s.silent("udp")
+	}
+	return p, true
+}
+
+// seenBy looks for an answer on the port that shows as much as an answer can;
+// without one the first that was had says why not.
+func (p *portProof) seenBy(all []evidence) bool {
+	for i := range all {
+		e := &all[i]
+		if e.bothEnds || e.name() != p.name {
+			continue
+		}
+		if e.verdict == NoSign {
+			p.verdict, p.note = NoSign, ""
+			return true
+		}
+		if p.note == "" {
+			p.note = e.whom() + ", " + e.name() + ": " + e.note
+		}
+	}
+	return false
+}
+
+// unproved says why the check could not tell; "" when it could.
+func unproved(o *Observed, f *Facts, ports []portProof) string {
+	var why []string
+	if o.Responder == nil {
+		why = slices.Clone(o.Notes) // a responder was asked for and could not be used: that is less than was asked for
+	}
+	switch f.Verdict {
+	case NoSign:
+		why = append(why, noSign)
+		for _, p := range ports {
+			if p.verdict == NoSign && o.Responder != nil {
+				why = append(why, p.name+": only the answers of an ordinary server could be looked at")
+			}
+		}
+	case Inconclusive:
+		for _, p := range ports {
+			if p.verdict == Inconclusive {
+				why = append(why, p.note)
+			}
+		}
+		for i := range f.Servers {
+			if s := &f.Servers[i]; len(ports) == 0 {
+				why = append(why, s.Server+": "+s.Note)
+			}
+		}
+	}
+	return strings.Join(slices.Compact(why), "; ")
+}

@@ -1,0 +1,141 @@
+package sipalg
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+)
+
+// views asks STUN servers, once for each local address, where it is seen. What
+// is true of one local address is not true of another, nor of another family.
+type views struct {
+	env *checks.Env
+	run context.Context
+
+	mu   sync.Mutex
+	list map[netip.Addr]*viewsOf
+}
+
+type viewsOf struct {
+	done  chan struct{} // closed when seen is complete
+	seen  []View
+	first chan struct{} // closed when seen has one
+}
+
+func newViews(ctx context.Context, env *checks.Env) *views {
+	return &views{env: env, run: ctx, list: map[netip.Addr]*viewsOf{}}
+}
+
+// viewWait is how long a question waits for STUN's answer after it was
+// answered itself; without it, it goes on with less.
+const viewWait = 1500 * time.Millisecond
+
+// of is where the Internet sees a local address; invalid when nobody said so in
+// time.
+func (v *views) of(ctx context.Context, local netip.Addr) netip.Addr {
+	l := v.start(local)
+	wait := time.NewTimer(viewWait)
+	defer wait.Stop()
+	select {
+	case <-l.first:
+	case <-l.done:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(l.seen) == 0 {
+		return netip.Addr{}
+	}
+	return l.seen[0].Seen
+}
+
+// start begins to ask for a local address, unless that was done before.
+func (v *views) start(local netip.Addr) *viewsOf {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l := v.list[local]
+	if l == nil {
+		l = &viewsOf{done: make(chan struct{}), first: make(chan struct{})}
+		v.list[local] = l
+		go func() {
+			defer close(l.done)
+			v.ask(l, local)
+		}()
+	}
+	return l
+}
+
+// all waits for every question and returns what was said.
+func (v *views) all() []View {
+	v.mu.Lock()
+	var list []*viewsOf
+	for _, l := range v.list {
+		list = append(list, l)
+	}
+	v.mu.Unlock()
+	var out []View
+	for _, l := range list {
+		<-l.done
+		out = append(out, l.seen...)
+	}
+	return out
+}
+
+// enoughViews that are heard end the asking; the nat check asks the rest.
+const enoughViews = 2
+
+// ask asks all STUN servers at once.
+func (v *views) ask(l *viewsOf, local netip.Addr) {
+	ctx, cancel := context.WithTimeout(v.run, 4*time.Second)
+	defer cancel()
+	sock, err := stun.Open(ctx, v.env.Net, netip.AddrPortFrom(local, 0))
+	if err != nil {
+		return
+	}
+	defer sock.Close()
+	var wg sync.WaitGroup
+	for _, name := range v.env.STUNServers() {
+		wg.Go(func() {
+			to, ok := stunAddr(ctx, v.env, name, local)
+			if !ok {
+				return
+			}
+			o := sock.Ask(ctx, stun.Question{To: to, Plan: stun.Patient()})
+			if !o.Answered || !o.Response.Seen().IsValid() {
+				return
+			}
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			l.seen = append(l.seen, View{Local: local, Seen: o.Response.Seen().Addr(), By: name})
+			switch len(l.seen) {
+			case 1:
+				close(l.first)
+			case enoughViews:
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// stunAddr is the address of a STUN server in the family of a local address.
+func stunAddr(ctx context.Context, env *checks.Env, name string, local netip.Addr) (netip.AddrPort, bool) {
+	host, portText, err := net.SplitHostPort(name)
+	if err != nil {
+		host, portText = name, "3478"
+	}
+	n, _ := strconv.ParseUint(portText, 10, 16)
+	addrs, err := env.Net.LookupAddrs(ctx, host)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	a, ok := sameFamily(addrs, local)
+	return netip.AddrPortFrom(a, uint16(n)), ok
+}

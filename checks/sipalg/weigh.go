@@ -1,0 +1,346 @@
+package sipalg
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// evidence is what one exchange says about the way between two ends, whatever
+// method it comes from. Nothing is decided by one of them alone: weigh looks at
+// all.
+type evidence struct {
+	server    string // whom was asked, as named; "" is our own responder
+	transport string // udp tcp tls
+	message   string // OPTIONS REGISTER INVITE
+	local     netip.AddrPort
+	remote    netip.AddrPort
+	bothEnds  bool         // both ends told what they sent and got, not only the answer
+	readable  bool         // the answer has a Via
+	seen      netip.Addr   // where the answer says that the request came from; invalid: it does not say
+	public    []netip.Addr // where STUN servers see the same local address
+	control   control
+
+	signs   []sign // what came back other than it was sent
+	verdict string // of this exchange: Rewriting, Proxying, NoSign, Inconclusive
+	note    string
+	sure    bool // of Rewriting and Proxying
+}
+
+// sign is one trace of tampering. The server itself may have left it, unless it
+// is our own; what tells them apart is in refuted and proof.
+type sign struct {
+	Change
+	refuted string            // why it is not the way's doing; "" while it stands
+	proof   []checks.Evidence // what the server cannot have done itself
+}
+
+// control is the answer to the same request without our own address: what comes
+// back changed in the same way is not the work of something that looks for our
+// address.
+type control struct {
+	readable bool
+	seen     netip.Addr
+	copied   bool     // received= repeats what our Via said: the server did not look
+	changes  []Change // fields that came back other than sent
+	leaks    []Change // fields in which our private address came back, which that request did not have
+}
+
+func (e *evidence) name() string { return pathName(e.transport, int(e.remote.Port())) }
+
+// own reports that the far end is our responder, which copies what it gets.
+func (e *evidence) own() bool { return e.server == "" }
+
+// weigh decides what every exchange proves in the light of all the others.
+func weigh(all []evidence) {
+	for i := range all {
+		all[i].look(all)
+	}
+	for i := range all {
+		all[i].examine(all)
+	}
+	for i := range all {
+		all[i].compareServers(all)
+	}
+	for i := range all {
+		all[i].conclude()
+	}
+}
+
+// look reads what an answer says about where its request came from. The oracle
+// is a contradiction: our address is translated on the way, and yet the answer
+// names the private one. A server sees the translated one; only something that
+// reads the answer on its way back knows the other.
+func (e *evidence) look(all []evidence) {
+	if e.bothEnds {
+		return
+	}
+	e.verdict = Inconclusive
+	switch {
+	case !e.readable:
+		e.note = "the answer has no readable Via"
+	case !e.seen.IsValid() && e.untranslated():
+		e.verdict, e.note = NoSign, "the answer is as it should be; without NAT it cannot tell more"
+	case !e.seen.IsValid():
+		e.note = "the server does not say which address it saw (no received= in its answer)"
+	case !netinfo.IsPrivate(e.seen):
+		e.verdict, e.note = NoSign, e.sawPublic()
+	default:
+		e.lookPrivate(all)
+	}
+}
+
+// untranslated reports that STUN servers see us at our own address.
+func (e *evidence) untranslated() bool { return slices.Contains(e.public, e.local.Addr()) }
+
+func (e *evidence) sawPublic() string {
+	switch {
+	case e.seen == e.local.Addr():
+		return "the server saw our own address: nothing is translated on the way"
+	case len(e.public) > 0 && !slices.Contains(e.public, e.seen):
+		return fmt.Sprintf("the server saw %s, STUN servers saw %s: the way out differs", e.seen, addrList(e.public))
+	}
+	return "the server saw our public address and the answer came back as it should"
+}
+
+// lookPrivate weighs a private address in received=. On a path without NAT (a
+// VPN, a DMZ, the office's own public address from inside) it is the plain
+// truth, and a server behind a NAT of its own sees that NAT.
+func (e *evidence) lookPrivate(all []evidence) {
+	far := e.remote.Addr()
+	shown := e.sameServer(all, func(x *evidence) bool { return x.seen.IsValid() && !netinfo.IsPrivate(x.seen) })
+	secret := e.sameServer(all, func(x *evidence) bool { return x.transport == "tls" && x.seen == e.seen })
+	switch {
+	case e.transport == "tls":
+	case netinfo.IsPrivate(far):
+		e.note = fmt.Sprintf("the server itself has a private address (%s); on such a path no NAT is expected", far)
+	case slices.Contains(e.public, far):
+		e.note = fmt.Sprintf("%s is this network's own public address; from inside no NAT is expected on the way to it", far)
+	case e.control.copied:
+		e.note = "the server repeats in received= what our Via says, and not which address it saw"
+	case e.seen != e.local.Addr() && shown == nil:
+		e.note = fmt.Sprintf("the server saw %s, a private address that is not ours: it stands behind a NAT of its own "+
+			"(a container, a load balancer) and sees all its clients under one address", e.seen)
+	case secret != nil && e.control.seen == e.seen:
+		e.verdict, e.note = NoSign, "the server says the same over TLS, which nobody on the way can change: nothing is translated on the way"
+	case secret != nil:
+		e.note = "the server says the same over TLS, which nobody on the way can change: nothing is translated on the way, or the server repeats what our Via says"
+	case e.untranslated():
+		e.verdict, e.note = NoSign, "the server saw our own address, as STUN servers do: nothing is translated on the way"
+	case len(e.public) == 0 && shown == nil:
+		e.note = "no STUN server answered, so nobody told our public address"
+	default:
+		e.signs = append(e.signs, sign{Change: Change{sip.ReceivedReversed, "response", e.expected(shown), e.seen.String()}})
+	}
+}
+
+// expected is the address that should stand in received=.
+func (e *evidence) expected(shown *evidence) string {
+	if shown != nil {
+		return shown.seen.String()
+	}
+	return addrList(e.public)
+}
+
+// sameServer finds another exchange with the same server.
+func (e *evidence) sameServer(all []evidence, fits func(*evidence) bool) *evidence {
+	for i := range all {
+		if x := &all[i]; x != e && x.server == e.server && x.readable && fits(x) {
+			return x
+		}
+	}
+	return nil
+}
+
+// What another answer says about a sign.
+type opinion int
+
+const (
+	silentOn opinion = iota // nothing
+	shares                  // it has the same
+	lacks                   // there it is as it should be
+)
+
+// on compares a sign with what another exchange with the same server shows.
+func (e *evidence) on(s *sign) opinion {
+	switch {
+	case !e.readable:
+		return silentOn
+	case s.Code == sip.ReceivedReversed:
+		return compareSeen(s, e.seen)
+	case slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }):
+		return shares
+	}
+	return lacks
+}
+
+func (c *control) on(s *sign) opinion {
+	switch {
+	case !c.readable:
+		return silentOn
+	case s.Code == sip.ReceivedReversed && c.copied:
+		return shares
+	case s.Code == sip.ReceivedReversed:
+		return compareSeen(s, c.seen)
+	case slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }):
+		return shares
+	}
+	return lacks
+}
+
+func compareSeen(s *sign, seen netip.Addr) opinion {
+	switch {
+	case !seen.IsValid():
+		return silentOn
+	case seen.String() == s.After:
+		return shares
+	case netinfo.IsPrivate(seen):
+		return silentOn
+	}
+	return lacks
+}
+
+// examine asks what the same server says elsewhere. Over TLS nobody on the way
+// can have written what it says, so that refutes as well as it confirms; next
+// come its other transports, and the control.
+func (e *evidence) examine(all []evidence) {
+	for _, l := range e.control.leaks {
+		e.signs = append(e.signs, sign{Change: l, proof: []checks.Evidence{{
+			Name: "control (" + e.name() + ")", Want: "our private address was not in the request", Got: "it is in the answer",
+		}}})
+	}
+	for i := range e.signs {
+		s := &e.signs[i]
+		if e.transport == "tls" {
+			s.refuted = "it came over TLS, so the server itself wrote it"
+			continue
+		}
+		if len(s.proof) == 0 && !e.own() {
+			e.askElsewhere(s, all)
+		}
+	}
+}
+
+func (e *evidence) askElsewhere(s *sign, all []evidence) {
+	for _, transport := range []string{"tls", "tcp", "udp"} {
+		for i := range all {
+			x := &all[i]
+			if x == e || x.server != e.server || x.transport != transport || x.transport == e.transport {
+				continue
+			}
+			switch x.on(s) {
+			case shares:
+				if transport == "tls" {
+					s.refuted = "the server does the same over TLS, which nobody on the way can change: it is its own doing"
+					return
+				}
+			case lacks:
+				s.proof = append(s.proof, checks.Evidence{
+					Name: "the same server over " + x.name(), Want: s.wanted(), Got: s.instead(x.seen)})
+				return
+			}
+		}
+	}
+	switch e.control.on(s) {
+	case shares:
+		s.refuted = "the server answers a request that does not name our address in the same way"
+	case lacks:
+		s.proof = append(s.proof, checks.Evidence{
+			Name: "the same request without our address (" + e.name() + ")", Want: s.wanted(), Got: s.instead(e.control.seen)})
+	}
+}
+
+// wanted and instead word a comparison with an exchange that lacks the sign.
+func (s *sign) wanted() string {
+	if s.Code == sip.ReceivedReversed {
+		return s.Before
+	}
+	return "unchanged"
+}
+
+func (s *sign) instead(seen netip.Addr) string {
+	if s.Code == sip.ReceivedReversed {
+		return "received=" + seen.String()
+	}
+	return "unchanged"
+}
+
+// compareServers takes back what only one server shows: what stands on the way
+// would treat another one on the same port in the same way.
+func (e *evidence) compareServers(all []evidence) {
+	for i := range e.signs {
+		s := &e.signs[i]
+		if s.refuted != "" || len(s.proof) > 0 || e.own() {
+			continue
+		}
+		if x := e.cleanElsewhere(all); x != nil {
+			s.refuted = x.whom() + " was asked over " + x.name() + " too, and its answers are as they should be"
+		}
+	}
+}
+
+// cleanElsewhere finds another far end on the same transport and port whose
+// answers show that nothing was changed.
+func (e *evidence) cleanElsewhere(all []evidence) *evidence {
+	for i := range all {
+		x := &all[i]
+		if x.server != e.server && x.remote.Addr() != e.remote.Addr() && x.transport == e.transport &&
+			x.remote.Port() == e.remote.Port() && x.local.Addr() == e.local.Addr() &&
+			len(x.signs) == 0 && (x.verdict == NoSign || x.verdict == None) {
+			return x
+		}
+	}
+	return nil
+}
+
+func (e *evidence) whom() string {
+	if e.own() {
+		return "the responder"
+	}
+	return e.server
+}
+
+// conclude is the verdict of one exchange after everything was said.
+func (e *evidence) conclude() {
+	var why []string
+	standing := e.standing()
+	for i := range e.signs {
+		s := &e.signs[i]
+		if s.refuted == "" {
+			e.sure = e.sure || len(s.proof) > 0 || e.own()
+			continue
+		}
+		if w := longName(s.Code) + ": " + s.refuted; !slices.Contains(why, w) {
+			why = append(why, w)
+		}
+	}
+	switch {
+	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.verdict):
+		e.verdict, e.note = Rewriting, ""
+	case len(why) > 0 && e.transport != "tls":
+		if e.note != "" {
+			why = append(why, e.note)
+		}
+		e.note = strings.Join(why, "; ")
+	}
+}
+
+// standing are the changes that nothing refutes.
+func (e *evidence) standing() []sign {
+	return slices.DeleteFunc(slices.Clone(e.signs), func(s sign) bool { return s.refuted != "" })
+}
+
+func addrList(list []netip.Addr) string {
+	var out []string
+	for _, a := range list {
+		if !slices.Contains(out, a.String()) {
+			out = append(out, a.String())
+		}
+	}
+	return strings.Join(out, " and ")
+}
