@@ -39,6 +39,15 @@ type Judgement struct {
 	Skip         string    // why there was nothing to ask
 	Notes        []string  // what could not be read or was not understood, while the rest stands
 
+	// Headline is what the report says of an inconclusive check instead of that
+	// it could not be told: how far it got. Empty: nothing better.
+	Headline string
+
+	// Unasked: only public servers that the user did not name were asked, so
+	// what they could not tell decides neither headline nor exit status. It
+	// counts where the check itself was named.
+	Unasked bool
+
 	busy bool // the responder's limits stand in the way of a verdict
 }
 

@@ -129,6 +129,15 @@ func (e *Env) STUNServers() []string {
 	return stun.PublicServers()
 }
 
+// PublicSIPServers is whom to ask for an echo of a SIP request where the user
+// named neither a responder nor a SIP server: the providers of the profiles.
+func (e *Env) PublicSIPServers() []string {
+	if e.Inputs.NoPublic || e.Inputs.Responder != "" || len(e.Inputs.SIPServers) > 0 {
+		return nil
+	}
+	return netinfo.PublicSIPServers()
+}
+
 // A once runs a function for the first caller and gives its outcome to all.
 // Unlike with sync.Once, whoever waits stops waiting when his context ends.
 type once[T any] struct {

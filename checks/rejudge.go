@@ -3,6 +3,7 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -42,6 +43,7 @@ func judgeAll(rep *Report, list []*Check) {
 	for i, c := range list {
 		if c != nil {
 			judgeOne(&rep.Results[i], c, rep.Host)
+			rep.Results[i].Unasked = rep.Results[i].Unasked && !slices.Contains(rep.Inputs.Checks, c.ID)
 		}
 	}
 	explain(rep, list)
@@ -50,7 +52,7 @@ func judgeAll(rep *Report, list []*Check) {
 
 func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 	res.Title, res.Group = c.Title, c.Group
-	res.Findings, res.Facts, res.ExplainedBy, res.Reason = []Finding{}, nil, "", ""
+	res.Findings, res.Facts, res.ExplainedBy, res.Reason, res.Unasked = []Finding{}, nil, "", "", false
 	if res.nothingObserved() {
 		res.failedObservation()
 		return
@@ -60,7 +62,7 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
 		return
 	}
-	res.Summary, res.Facts, res.Notes = j.Summary, j.Facts, j.Notes
+	res.Summary, res.Facts, res.Notes, res.Unasked, res.headline = j.Summary, j.Facts, j.Notes, j.Unasked, j.Headline
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -155,7 +157,9 @@ func conclude(rep *Report) (Status, string) {
 	var worst *Finding
 	for i := range rep.Results {
 		r := &rep.Results[i]
-		verdict = Worse(verdict, r.Status)
+		if !r.Open() {
+			verdict = Worse(verdict, r.Status)
+		}
 		if r.ExplainedBy != "" {
 			continue
 		}
@@ -191,6 +195,10 @@ func conclude(rep *Report) (Status, string) {
 	return verdict, "Nothing on the way harms phones, as far as these checks reach."
 }
 
+// Open reports a result that is inconclusive about something that nobody asked
+// for by name.
+func (res *Result) Open() bool { return res.Unasked && res.Status == Inconclusive }
+
 // summaries are the answers themselves, where a question was asked rather than
 // a fault looked for.
 func summaries(rep *Report) string {
@@ -210,7 +218,7 @@ func summaries(rep *Report) string {
 // had passed too.
 func untested(rep *Report) (ids []string) {
 	for i := range rep.Results {
-		if rep.Results[i].Status == Skip {
+		if rep.Results[i].Status == Skip || rep.Results[i].Open() {
 			ids = append(ids, rep.Results[i].Check)
 		}
 	}
@@ -227,7 +235,10 @@ func inconclusiveHeadline(rep *Report, worst *Finding) string {
 	// What broke off says more than what stayed unclear because of it.
 	for _, broke := range []bool{true, false} {
 		for i := range rep.Results {
-			if r := &rep.Results[i]; r.Status == Inconclusive && r.ExplainedBy == "" && (r.ObserveError != nil) == broke {
+			if r := &rep.Results[i]; r.Status == Inconclusive && !r.Open() && r.ExplainedBy == "" && (r.ObserveError != nil) == broke {
+				if r.headline != "" {
+					return r.headline + "."
+				}
 				return fmt.Sprintf("No fault found, but %s could not be told: %s.", r.Check, strings.TrimSuffix(r.Summary, "."))
 			}
 		}

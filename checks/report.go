@@ -98,6 +98,10 @@ type Result struct {
 	Facts       any             `json:"facts"`
 	Findings    []Finding       `json:"findings"`
 	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands
+	// Unasked: nothing that the user named was asked, so that an inconclusive
+	// status decides neither headline nor exit status.
+	Unasked  bool   `json:"unasked,omitempty"`
+	headline string // of the judgement
 
 	// failure of observe, kept so that a report judged again does not forget it
 	ObserveError *ObserveError `json:"observe_error,omitempty"`

@@ -149,6 +149,48 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 	}
 }
 
+// What public servers could not tell, whom nobody named, is no answer to a
+// question of the user's; what they proved is.
+func TestWhatNobodyAskedForDecidesNothing(t *testing.T) {
+	unasked := func(found ...checks.Finding) func(saw, *netinfo.Host) checks.Judgement {
+		return func(saw, *netinfo.Host) checks.Judgement {
+			return checks.Judgement{Summary: "s", Inconclusive: "only half was visible", Headline: "Half of it is well", Unasked: true, Findings: found}
+		}
+	}
+	broken := checks.Finding{ID: "x.y", Severity: checks.Critical, Title: "It is broken"}
+	for name, c := range map[string]struct {
+		judge    func(saw, *netinfo.Host) checks.Judgement
+		named    []string
+		status   checks.Status
+		verdict  checks.Status
+		headline string
+		open     bool
+	}{
+		"beside a pass":                 {unasked(), nil, checks.Inconclusive, checks.Pass, "No fault found, but not tested: a.", true},
+		"the check itself was named":    {unasked(), []string{"a"}, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},
+		"a fault is a fault":            {unasked(broken), nil, checks.Fail, checks.Fail, "It is broken.", false},
+		"an inconclusive one beside it": {with(unasked(), false), nil, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := []*checks.Check{say("a", sees("x", 0), c.judge), say("b", sees("y", 0), judgeWell)}
+			rep := checks.Run(t.Context(), list, &checks.Env{Inputs: checks.Inputs{Checks: c.named}}, checks.Meta{Command: "check"})
+			r := &rep.Results[0]
+			if r.Status != c.status || r.Open() != c.open || rep.Verdict != c.verdict || rep.Headline != c.headline {
+				t.Errorf("%s, open %v; the report: %s %q", r.Status, r.Open(), rep.Verdict, rep.Headline)
+			}
+		})
+	}
+}
+
+// with changes whether a judgement is about what nobody asked for.
+func with(judge func(saw, *netinfo.Host) checks.Judgement, unasked bool) func(saw, *netinfo.Host) checks.Judgement {
+	return func(o saw, h *netinfo.Host) checks.Judgement {
+		j := judge(o, h)
+		j.Unasked = unasked
+		return j
+	}
+}
+
 func TestASavedReportIsJudgedByTodaysRules(t *testing.T) {
 	then := run(t.Context(), say("a", sees("evidence", 0), judgeWell), say("gone", sees("old", 0), judgeBadly))
 	var saved bytes.Buffer

@@ -224,6 +224,19 @@ func Profiles() []*Profile {
 	return list
 }
 
+// PublicSIPServers lists one SIP server over UDP of every embedded provider,
+// host:port.
+func PublicSIPServers() []string {
+	var out []string
+	for _, p := range Profiles() {
+		i := slices.IndexFunc(p.SIP, func(h SIPHost) bool { return h.Transport == "udp" })
+		if p.Kind == KindProvider && i >= 0 {
+			out = append(out, p.SIP[i].Address())
+		}
+	}
+	return out
+}
+
 func readProfiles(fsys fs.FS, dir string) ([]*Profile, error) {
 	names, err := fs.Glob(fsys, path.Join(dir, "*.yaml"))
 	if err != nil {

@@ -1,6 +1,7 @@
 package netinfo
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,4 +222,16 @@ func FuzzParseProfile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestThePublicSIPServersAreThoseOfProviders(t *testing.T) {
+	list := PublicSIPServers()
+	if len(list) < 5 {
+		t.Errorf("only %v", list)
+	}
+	for _, at := range list {
+		if _, port, err := net.SplitHostPort(at); err != nil || port == "5061" {
+			t.Errorf("%s is not the address of SIP over UDP", at)
+		}
+	}
 }

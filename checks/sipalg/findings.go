@@ -35,9 +35,6 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	if o.Responder == nil && f.Verdict == Inconclusive {
 		out = append(out, udpSilent(o)...)
 	}
-	if f.Verdict == NoSign {
-		out = append(out, noSignFound(f))
-	}
 	for i := range out {
 		out[i].Heard = true // silent has weighed what the responder left undone
 	}

@@ -35,7 +35,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	switch {
 	case o.Responder != nil:
 		f.Method = "responder"
-	case len(o.Servers) > 0:
+	case len(o.Servers) > 0 && !(o.unasked() && o.unanswered()):
 		f.Method = "sip-server"
 	default:
 		return nobodyAsked(&o, f)
@@ -53,7 +53,22 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	}
 	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, &f)}
 	j.Inconclusive = unproved(&o, &f, ports)
+	if f.Verdict == NoSign {
+		j.Headline = noSign
+	}
+	j.Unasked = o.Responder == nil && o.unasked() && len(o.Notes) == 0
 	return j
+}
+
+// unasked reports that only built-in servers were asked.
+func (o *Observed) unasked() bool {
+	return !slices.ContainsFunc(o.Servers, func(s Server) bool { return !s.Unasked })
+}
+
+func (o *Observed) unanswered() bool {
+	return !slices.ContainsFunc(o.Servers, func(s Server) bool {
+		return s.answered("udp") || s.answered("tcp") || s.answered("tls")
+	})
 }
 
 // nobodyAsked is the judgement where there was nobody to ask, or nobody who
@@ -62,8 +77,13 @@ func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	if len(o.Notes) > 0 {
 		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
 	}
+	f.Servers = serverFacts(o, nil)
+	summary := "not tested: it needs a responder or a SIP server to ask"
+	if names := o.names(); len(names) > 0 {
+		summary += "; of the built-in ones " + joinAnd(names) + " did not answer"
+	}
 	return checks.Judgement{
-		Facts: f, Summary: "not tested: it needs a responder or a SIP server to ask",
+		Facts: f, Summary: summary,
 		Skip: `name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`,
 	}
 }

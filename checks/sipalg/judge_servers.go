@@ -18,6 +18,14 @@ type ServerFact struct {
 	Answered []string `json:"answered"` // transports
 }
 
+func (o *Observed) names() []string {
+	var out []string
+	for i := range o.Servers {
+		out = append(out, o.Servers[i].Name)
+	}
+	return out
+}
+
 // serverFacts sums up what was weighed, server by server.
 func serverFacts(o *Observed, all []evidence) []ServerFact {
 	var out []ServerFact
@@ -176,20 +184,6 @@ func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evide
 	}
 	if sure {
 		fd.Confidence = checks.Certain
-	}
-	return fd
-}
-
-// noSignFound says what was looked at and what was not.
-func noSignFound(f *Facts) checks.Finding {
-	fd := checks.Finding{
-		ID: "sip-alg.no-sign", Severity: checks.Info, Confidence: checks.Certain, Title: noSign,
-		Explanation: "The answers of a SIP server repeat Via, From, To and Call-ID of the request. They came back as they were sent. " +
-			"Most ALGs change more than that, and undo it in the answers.",
-		Advice: []string{`Start "sipdoctor serve" outside and run: sipdoctor check sip-alg --responder HOST`},
-	}
-	for i := range f.Servers {
-		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: f.Servers[i].Server, Got: strings.Join(f.Servers[i].Answered, ", ")})
 	}
 	return fd
 }

@@ -74,7 +74,7 @@ func (a answer) compare(t *testing.T, s seen) {
 }
 
 func noSign() answer {
-	return answer{sipalg.NoSign, []string{"sip-alg.no-sign"}, checks.Certain, checks.Inconclusive, "Contact and SDP"}
+	return answer{sipalg.NoSign, []string{}, "", checks.Inconclusive, "Contact and SDP"}
 }
 
 func found() answer {

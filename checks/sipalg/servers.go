@@ -75,7 +75,7 @@ func sourceFor(env *checks.Env, far netip.Addr) (netip.Addr, error) {
 
 func askOne(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
 	if t.transport == "udp" {
-		return askUDP(ctx, env, v, local, t)
+		return askUDP(ctx, env, v, local, t, probe.SIP())
 	}
 	return askStream(ctx, env, v, local, t, name)
 }
@@ -140,7 +140,7 @@ func sameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target) ServerAnswer {
+func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, s probe.Schedule) ServerAnswer {
 	a := ServerAnswer{Transport: t.transport, Remote: t.addr}
 	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
@@ -159,7 +159,7 @@ func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 		_, err := probe.Exchange(ctx, conn, t.addr, s, q)
 		return q, err
 	}
-	q, err := ask(a.Sent, token, probe.SIP())
+	q, err := ask(a.Sent, token, s)
 	a.Tries = q.Tries
 	if q.Reply == nil {
 		a.fail(err)

@@ -35,10 +35,16 @@ bytes and at most one OPTIONS: where a PBX answers in its place, nothing more is
 sent there.
 
 Without a responder it asks any SIP server (--sip-server, --profile) with an
-OPTIONS. When STUN shows a public address, but the server's answer says that it
-came from our private one, something undid the translation inside SIP.
+OPTIONS, and with one that does not name our own address as its control. When
+STUN shows a public address, but the server's answer says that it came from our
+private one, something undid the translation inside SIP; so did whatever puts
+our private address into an answer to a request without it. TLS, the control
+and other servers tell what the server itself has done. Where neither is named,
+it asks SIP servers of the built-in profiles over UDP, in turn and at most
+three, until one says which address it saw; none with --no-public.
 
-Verdicts: none (clean both ways), rewriting, proxying (taken apart and sent
+Verdicts: none (proved clean both ways), no-sign (nothing was changed in what
+servers repeat; what happens to Contact and SDP was not visible), rewriting, proxying (taken apart and sent
 anew), dropping (SIP is lost where the masked bytes pass), pinhole (ports are
 opened from SDP, nothing is rewritten), inconclusive. No answer is never "none".
 
@@ -70,6 +76,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var views []View
 	if len(env.Inputs.SIPServers) > 0 {
 		wg.Go(func() { o.Servers, views = observeServers(ctx, env, env.Inputs.SIPServers) })
+	} else if names := env.PublicSIPServers(); len(names) > 0 {
+		wg.Go(func() { o.Servers, views = observePublic(ctx, env, names) })
 	}
 	if s != nil {
 		err = errors.Join(err, observeResponder(ctx, env, s, &o))

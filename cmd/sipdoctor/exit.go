@@ -57,7 +57,9 @@ func exitStatus(r *checks.Report, strict bool) int {
 	count := map[checks.Status]int{}
 	forbidden, unanswered := 0, r.Interrupted
 	for _, res := range r.Results {
-		count[res.Status]++
+		if !res.Open() {
+			count[res.Status]++
+		}
 		if res.Status != checks.Skip {
 			continue
 		}

@@ -14,6 +14,7 @@ func TestExitStatus(t *testing.T) {
 		return list
 	}
 	forbidden := checks.Result{Check: "a", Status: checks.Skip, ObserveError: &checks.ObserveError{Kind: "privilege"}}
+	open := checks.Result{Check: "b", Status: checks.Inconclusive, Unasked: true}
 	for _, c := range []struct {
 		name   string
 		report checks.Report
@@ -29,6 +30,7 @@ func TestExitStatus(t *testing.T) {
 		{"an ALG, and a check that broke", checks.Report{Results: result(checks.Error, checks.Fail)}, false, statusFail},
 		{"an ALG, and Ctrl-C", checks.Report{Interrupted: true, Results: result(checks.Inconclusive, checks.Fail)}, false, statusFail},
 		{"no answer", checks.Report{Results: result(checks.Pass, checks.Inconclusive)}, false, statusInconclusive},
+		{"no answer of servers that nobody named", checks.Report{Results: append(result(checks.Pass), open)}, false, statusOK},
 		{"no answer, and a warning for the strict", checks.Report{Results: result(checks.Warn, checks.Inconclusive)}, true, statusFail},
 		{"Ctrl-C after everything had passed", checks.Report{Interrupted: true, Results: result(checks.Pass)}, false, statusInconclusive},
 		{"a check broke", checks.Report{Results: result(checks.Pass, checks.Error)}, false, statusBroken},

@@ -167,6 +167,9 @@ func sameKeys(root, s map[string]any, typ reflect.Type, at string) (out []string
 	}
 	known := map[string]bool{}
 	for i := range typ.NumField() {
+		if !typ.Field(i).IsExported() {
+			continue
+		}
 		key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
 		if key == "-" {
 			continue
