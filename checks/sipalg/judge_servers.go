@@ -41,6 +41,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		return f
 	}
 	var notes []string
+	names := map[string][]string{} // of ports, by note
 	clear, undecided := 0, 0
 	for i := range all {
 		e := &all[i]
@@ -59,8 +60,13 @@ func serverFact(s *Server, all []evidence) ServerFact {
 			undecided++
 		}
 		if e.note != "" {
-			notes = append(notes, e.name()+": "+e.note)
+			notes = append(notes, e.note)
+			names[e.note] = append(names[e.note], e.name())
 		}
+	}
+	notes = slices.Compact(notes)
+	for i, n := range notes {
+		notes[i] = strings.Join(names[n], ", ") + ": " + n
 	}
 	if silent := s.silent("udp"); silent != "" && len(f.Answered) > 0 {
 		undecided++
@@ -129,12 +135,16 @@ const noSign = `No sign of a SIP ALG; what happens to Contact and SDP can only b
 
 // serversSummary is the summary where only ordinary servers were asked.
 func serversSummary(f *Facts) string {
-	var parts []string
-	if f.Verdict == NoSign {
-		parts = append(parts, noSign)
-	}
+	var parts, clear []string
 	for i := range f.Servers {
-		parts = append(parts, f.Servers[i].inWords())
+		if s := &f.Servers[i]; f.Verdict == NoSign {
+			clear = append(clear, s.Server)
+		} else {
+			parts = append(parts, s.inWords())
+		}
+	}
+	if f.Verdict == NoSign {
+		return noSign + " (asked: " + joinAnd(clear) + ")"
 	}
 	return strings.Join(parts, "; ")
 }

@@ -116,27 +116,26 @@ func (p *portProof) seenBy(all []evidence) bool {
 
 // unproved says why the check could not tell; "" when it could.
 func unproved(o *Observed, f *Facts, ports []portProof) string {
-	var why []string
 	if o.Responder == nil {
-		why = slices.Clone(o.Notes) // a responder was asked for and could not be used: that is less than was asked for
+		why := slices.Clone(o.Notes) // a responder was asked for and could not be used: that is less than was asked for
+		if f.Verdict == NoSign || f.Verdict == Inconclusive {
+			why = append(why, serversSummary(f))
+		}
+		return strings.Join(why, "; ")
 	}
+	var why []string
 	switch f.Verdict {
 	case NoSign:
-		why = append(why, noSign)
 		for _, p := range ports {
-			if p.verdict == NoSign && o.Responder != nil {
-				why = append(why, p.name+": only the answers of an ordinary server could be looked at")
+			if p.verdict == NoSign {
+				why = append(why, p.name)
 			}
 		}
+		return "the responder does not prove " + joinAnd(why) + ", where only the answers of another server could be looked at"
 	case Inconclusive:
 		for _, p := range ports {
-			if p.verdict == Inconclusive {
+			if p.verdict == Inconclusive && p.note != "" {
 				why = append(why, p.note)
-			}
-		}
-		for i := range f.Servers {
-			if s := &f.Servers[i]; len(ports) == 0 {
-				why = append(why, s.Server+": "+s.Note)
 			}
 		}
 	}
