@@ -42,18 +42,37 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 	for _, c := range all {
 		// What is undone in the answer is the other half of the same change;
 		// only the fields that answers alone have are news.
-		name := longName(c.Code)
+		name := c.name()
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
+		before, after := differing(c.Before, c.After)
+		if strings.HasPrefix(string(c.Code), "SDP_") {
+			before, after = c.Before, c.After // a line of SDP is short and says more as a whole
+		}
 		if c.Direction == "response" {
 			name += ", answer"
 		}
-		before, after := differing(c.Before, c.After)
 		out = append(out, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
 	}
 	return out
+}
+
+// name is what the evidence calls a change: of SDP, the line.
+func (c Change) name() string {
+	line := c.Before
+	if line == "" {
+		line = c.After
+	}
+	if c.Code != sip.SDPAttribute || len(line) < 2 {
+		return longName(c.Code)
+	}
+	if !strings.HasPrefix(line, "a=") {
+		return "SDP " + line[:2]
+	}
+	name, _, _ := strings.Cut(line, ":")
+	return "SDP " + name
 }
 
 // answeredByOthers lists the messages that were answered without ever having

@@ -57,7 +57,11 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	if f.Verdict == Proxying {
 		fd.Title = "Something" + inBox(h, f) + " proxies SIP: it takes every message apart and sends its own"
 	}
-	if f.Engine != "" {
+	if codecs := codecsTaken(f.probed); len(codecs) > 0 {
+		fd.Title = "A codec filter" + inBox(h, f) + " takes " + joinAnd(codecs) + " out of the SDP"
+		fd.Explanation = "Something on the way reads SIP and shortens the list of codecs. Calls fail where no codec is left in common, " +
+			"or lose quality; addresses and ports were left alone."
+	} else if f.Engine != "" {
 		fd.Explanation += " What it does: " + f.Engine + "."
 	}
 	fd.Evidence = changeEvidence(o, f.probed, f.Verdict)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -254,34 +253,6 @@ func mergeWords(parts []string) string {
 		out = append(out, parts[i])
 	}
 	return strings.Join(out, "; ")
-}
-
-// engine names the family of ALGs that leaves such traces; it helps to find
-// the box. The signatures come from the behaviour of the implementations, not
-// from what they say of themselves.
-func engine(paths []Path) string {
-	codes := map[sip.Code]bool{}
-	decoy := false
-	for i := range paths {
-		for _, c := range paths[i].Changes {
-			codes[c.Code] = true
-			decoy = decoy || strings.Contains(c.Before, decoyAddr)
-		}
-	}
-	sdp := codes[sip.SDPConnection] || codes[sip.SDPOrigin] || codes[sip.SDPMediaPort]
-	switch {
-	case codes[sip.ViaAdded]:
-		return "a SIP proxy in the path: it takes the message apart and puts its own Via on top"
-	case decoy:
-		return "blind search and replace: it even changed an address that is not ours"
-	case codes[sip.CallID]:
-		return "it hides the address in the Call-ID, as Juniper's ALG does by default"
-	case sdp && codes[sip.ViaSentBy] && !codes[sip.SDPAttribute]:
-		return "the pattern of the Linux kernel's SIP helper (nf_nat_sip), the engine of most routers"
-	case !sdp && (codes[sip.ViaSentBy] || codes[sip.ContactChanged]):
-		return "headers are rewritten and SDP is left alone, as some firewalls do with SDP fixup off"
-	}
-	return ""
 }
 
 // locate turns the quoted messages into the stretch where the change happens.

@@ -182,7 +182,7 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 	got := strings.Join(lines, "\n")
 	for _, want := range []string{
 		"Via sent-by: 192.168.88.10:40001 -> 203.0.113.1:40001",
-		"SDP c=: 192.168.88.10 -> 203.0.113.1",
+		"SDP c=: c=IN IP4 192.168.88.10 -> c=IN IP4 203.0.113.1",
 		"Contact: 192.168.88.10:40001 -> 203.0.113.1:40001",
 		"forgotten:  -> From, Call-ID, a=rtcp still 192.168.88.10: it contradicts itself",
 		"affected:  -> UDP 5060",
@@ -197,6 +197,45 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 	}
 	if strings.Contains(got, "X-Canary") {
 		t.Error("our own canary is shown as a contradiction")
+	}
+}
+
+// What only shortens the list of codecs is called that, and its lines are shown
+// as they were.
+func TestACodecFilterIsCalledACodecFilter(t *testing.T) {
+	noPCMU := func(p *Probe) {
+		if p.Message == "INVITE" {
+			p.ArrivedAs = Wire(strings.NewReplacer("RTP/AVP 0 8 101", "RTP/AVP 8 101", "a=rtpmap:0 PCMU/8000\r\n", "").Replace(string(p.Sent)))
+		}
+	}
+	o := visit(passes, on("udp", 5060, true, noPCMU))
+	j := judge(o, office)
+	f := factsOf(t, j)
+	fd := j.Findings[0]
+	if f.Verdict != Rewriting || fd.Severity != checks.Critical || !strings.HasPrefix(f.Engine, "a codec filter: it takes PCMU") ||
+		!strings.Contains(fd.Title, "codec filter") || strings.Contains(fd.Explanation, "Addresses") {
+		t.Errorf("%s: engine %q, title %q", f.Verdict, f.Engine, fd.Title)
+	}
+	m := fmt.Sprintf("m=audio %d RTP/AVP", 20000+2*o.Probes[0].ID)
+	for _, want := range []checks.Evidence{
+		{Name: "SDP m=", Want: m + " 0 8 101", Got: m + " 8 101"}, {Name: "SDP a=rtpmap", Want: "a=rtpmap:0 PCMU/8000", Got: "(absent)"},
+	} {
+		if !slices.Contains(fd.Evidence, want) {
+			t.Errorf("%+v is missing in %+v", want, fd.Evidence)
+		}
+	}
+	both := visit(passes, on("udp", 5060, true, rewrites), on("tcp", 5060, true, noPCMU))
+	if f := factsOf(t, judge(both, office)); strings.Contains(f.Engine, "codec") {
+		t.Errorf("an ALG that rewrites addresses is called %q", f.Engine)
+	}
+}
+
+func TestTheRemovedRportIsNamed(t *testing.T) {
+	j := judge(visit(passes, on("udp", 5060, true, func(p *Probe) {
+		p.ArrivedAs = Wire(strings.Replace(string(p.Sent), ";rport", "", 1))
+	})), office)
+	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !slices.Contains(j.Findings[0].Evidence, want) {
+		t.Errorf("%+v is missing in %+v", want, j.Findings)
 	}
 }
 

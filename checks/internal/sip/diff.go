@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -273,28 +274,55 @@ func (d *differ) body(s, a *Message) {
 
 var bySDPType = map[byte]Code{'o': SDPOrigin, 'c': SDPConnection, 'm': SDPMediaPort}
 
-// sdp compares line types: the n-th o= with the n-th o=, and so on.
+// sdp compares what a description says: a line that is gone does not make
+// changed ones of those after it.
 func (d *differ) sdp(s, a [][]byte) {
 	before := len(d.out)
-	gs, ga := groupSDP(s), groupSDP(a)
-	for _, t := range sdpTypes(append(append([][]byte{}, s...), a...)) {
-		ls, la := gs[t], ga[t]
-		for i := range max(len(ls), len(la)) {
-			var x, y string
-			if i < len(ls) {
-				x = ls[i]
-			}
-			if i < len(la) {
-				y = la[i]
-			}
-			if x != y {
-				d.add(sdpCode(t, x, y), x, y)
-			}
+	gone, added := without(s, a), without(a, s)
+	for _, x := range gone {
+		y := ""
+		if i := slices.IndexFunc(added, func(l string) bool { return sdpKey(l) == sdpKey(x) }); i >= 0 {
+			y = added[i]
+			added = slices.Delete(added, i, i+1)
 		}
+		d.add(sdpCode(x[0], x, y), x, y)
+	}
+	for _, y := range added {
+		d.add(sdpCode(y[0], "", y), "", y)
 	}
 	if len(d.out) == before {
 		d.add(Other, "body "+clip(bytes.Join(s, []byte("\n"))), "body "+clip(bytes.Join(a, []byte("\n"))))
 	}
+}
+
+// without returns the lines that other does not have, each as often as it is
+// missing there.
+func without(lines, other [][]byte) []string {
+	have := map[string]int{}
+	for _, l := range other {
+		have[string(l)]++
+	}
+	var out []string
+	for _, l := range lines {
+		if have[string(l)]--; have[string(l)] < 0 && len(l) > 0 {
+			out = append(out, string(l))
+		}
+	}
+	return out
+}
+
+// sdpKey is what makes two lines of different content the same line: the type,
+// of an attribute its name, of a payload format its number as well.
+func sdpKey(line string) string {
+	if !strings.HasPrefix(line, "a=") {
+		return line[:1]
+	}
+	name, value, _ := strings.Cut(line, ":")
+	if name == "a=rtpmap" || name == "a=fmtp" {
+		format, _, _ := strings.Cut(value, " ")
+		name += ":" + format
+	}
+	return name
 }
 
 // sdpCode tells a moved port from other changes of an m= line.
@@ -310,26 +338,6 @@ func sdpCode(t byte, before, after string) Code {
 		}
 	}
 	return code
-}
-
-func groupSDP(lines [][]byte) map[byte][]string {
-	g := map[byte][]string{}
-	for _, l := range lines {
-		if len(l) > 0 {
-			g[l[0]] = append(g[l[0]], string(l))
-		}
-	}
-	return g
-}
-
-func sdpTypes(lines [][]byte) []byte {
-	var out []byte
-	for _, l := range lines {
-		if len(l) > 0 && bytes.IndexByte(out, l[0]) < 0 {
-			out = append(out, l[0])
-		}
-	}
-	return out
 }
 
 // squeeze removes white space, so that only the spelling differs.

@@ -30,6 +30,7 @@ func TestEveryChangeHasItsName(t *testing.T) {
 		"the Via's address":             {invite, []string{"UDP 192.168.88.10:40000", "UDP 203.0.113.1:40000"}, []Code{ViaSentBy}},
 		"the Via's branch":              {invite, []string{"branch=z9hG4bK1", "branch=z9hG4bK2"}, []Code{ViaBranch}},
 		"a Via on top":                  {invite, []string{"Via: ", "Via: SIP/2.0/UDP 203.0.113.1;branch=p\r\nVia: "}, []Code{ViaAdded}},
+		"rport taken out":               {invite, []string{";rport", ""}, []Code{RPortRemoved}},
 		"rport filled in":               {invite, []string{";rport", ";rport=1024"}, []Code{RPortAdded}},
 		"received turned back":          {response, []string{"received=203.0.113.1;rport=1024", "received=10.0.0.1;rport=5060"}, []Code{ReceivedReversed, ReceivedReversed}},
 		"the Contact":                   {invite, []string{"Contact: <sip:a@192.168.88.10:40000", "Contact: <sip:a@203.0.113.1:40000"}, []Code{ContactChanged}},
@@ -79,6 +80,18 @@ func TestChangesShowBeforeAndAfter(t *testing.T) {
 	got := Compare([]byte(invite), []byte(edit(t, invite, "c=IN IP4 192.168.88.10", "c=IN IP4 203.0.113.1")))
 	want := []Change{{SDPConnection, "c=IN IP4 192.168.88.10", "c=IN IP4 203.0.113.1"}}
 	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestALineThatIsGoneChangesNoOther(t *testing.T) {
+	lines := "m=audio 20002 RTP/AVP 0\r\n"
+	got := Compare([]byte(invite), []byte(edit(t, invite, lines, lines+"a=rtpmap:0 PCMU/8000\r\n")))
+	back := Compare([]byte(edit(t, invite, lines, lines+"a=rtpmap:0 PCMU/8000\r\n")), []byte(invite))
+	if d := cmp.Diff([]Change{{SDPAttribute, "", "a=rtpmap:0 PCMU/8000"}}, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]Change{{SDPAttribute, "a=rtpmap:0 PCMU/8000", ""}}, back); d != "" {
 		t.Error(d)
 	}
 }
