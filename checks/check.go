@@ -24,6 +24,10 @@ type Check struct {
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
+	// Beside, where it is set, corrects the check's own result by what other
+	// results of the report show; nil for one that is not there. It is pure.
+	Beside func(own *Result, other func(id string) *Result)
+
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)
 }

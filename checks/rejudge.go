@@ -46,6 +46,11 @@ func judgeAll(rep *Report, list []*Check) {
 			rep.Results[i].Unasked = rep.Results[i].Unasked && !slices.Contains(rep.Inputs.Checks, c.ID)
 		}
 	}
+	for i, c := range list {
+		if c != nil && c.Beside != nil {
+			c.Beside(&rep.Results[i], rep.Result)
+		}
+	}
 	explain(rep, list)
 	rep.Verdict, rep.Headline = conclude(rep)
 }

@@ -49,16 +49,16 @@ func algFixes(o *Observed, h *netinfo.Host) []fixes.Fix {
 func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	fd := checks.Finding{
 		ID: "sip-alg." + f.Verdict, Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "A SIP ALG" + inBox(h, f) + " rewrites SIP messages",
+		Title: "A SIP ALG" + inBox(o, h, f) + " rewrites SIP messages",
 		Explanation: "Addresses and ports inside SIP and SDP are changed on the way. Expect one-way audio, " +
 			"calls that drop after 30 seconds, lost incoming calls and registrations that vanish.",
 		Fixes: algFixes(o, h),
 	}
 	if f.Verdict == Proxying {
-		fd.Title = "Something" + inBox(h, f) + " proxies SIP: it takes every message apart and sends its own"
+		fd.Title = "Something" + inBox(o, h, f) + " proxies SIP: it takes every message apart and sends its own"
 	}
 	if codecs := codecsTaken(f.probed); len(codecs) > 0 {
-		fd.Title = "A codec filter" + inBox(h, f) + " takes " + joinAnd(codecs) + " out of the SDP"
+		fd.Title = "A codec filter" + inBox(o, h, f) + " takes " + joinAnd(codecs) + " out of the SDP"
 		fd.Explanation = "Something on the way reads SIP and shortens the list of codecs. Calls fail where no codec is left in common, " +
 			"or lose quality; addresses and ports were left alone."
 	} else if f.Engine != "" {
@@ -77,20 +77,6 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	}
 	fd.Advice = append(worksAdvice(f), "Do not forward port 5060 to the phone: it does not help.")
 	return fd
-}
-
-// inBox names the box as far as it is known: only a quoted hop proves it.
-func inBox(h *netinfo.Host, f *Facts) string {
-	gw := h.Uplink.Gateway
-	switch {
-	case f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String():
-		return " in your router"
-	case f.Hop != nil:
-		return " on the way"
-	case gw.IsValid():
-		return ", most likely in your router,"
-	}
-	return " on the way"
 }
 
 // worksAdvice says what can be used today without touching the router.

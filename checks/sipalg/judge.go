@@ -21,6 +21,7 @@ type Facts struct {
 
 	probed  []Path     // those of the responder
 	weighed []evidence // all
+	behind  string     // what points to a second NAT; "" nothing
 }
 
 // Location is the stretch of the way on which the message changes.
@@ -39,6 +40,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	default:
 		return nobodyAsked(&o, f)
 	}
+	f.behind = o.secondNAT(h)
 	f.probed = classify(&o)
 	f.weighed = gather(&o, f.probed)
 	weigh(f.weighed)

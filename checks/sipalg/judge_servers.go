@@ -185,7 +185,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evidence, sure bool) checks.Finding {
 	fd := checks.Finding{
 		ID: "sip-alg.rewriting", Severity: checks.Critical, Confidence: checks.Likely,
-		Title: "A SIP ALG" + inBox(h, f) + " rewrites SIP messages",
+		Title: "A SIP ALG" + inBox(o, h, f) + " rewrites SIP messages",
 		Explanation: "A server's answers show what only something that reads SIP on the way can have written. " +
 			"Expect one-way audio, dropped calls and lost incoming calls. " +
 			"A responder (sipdoctor serve) would show every changed field.",

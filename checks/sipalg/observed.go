@@ -90,6 +90,8 @@ type View struct {
 	Local netip.Addr `json:"local"`
 	Seen  netip.Addr `json:"seen"`
 	By    string     `json:"by"` // a STUN server, or "responder"
+	// Second is the second router on the way to it, where that named itself.
+	Second netip.Addr `json:"second_hop,omitzero"`
 }
 
 // Server is an ordinary SIP server asked without a responder's help.

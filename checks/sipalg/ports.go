@@ -121,6 +121,9 @@ func unproved(o *Observed, f *Facts, ports []portProof) string {
 		if f.Verdict == NoSign || f.Verdict == Inconclusive {
 			why = append(why, serversSummary(f))
 		}
+		if f.Verdict == NoSign && f.behind != "" {
+			why = append(why, f.behind+": "+blindBehind)
+		}
 		return strings.Join(why, "; ")
 	}
 	var why []string

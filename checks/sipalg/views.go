@@ -25,6 +25,7 @@ type views struct {
 type viewsOf struct {
 	done  chan struct{} // closed when seen is complete
 	seen  []View
+	heard int           // questions that are done
 	first chan struct{} // closed when seen has one
 }
 
@@ -111,18 +112,44 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 			if !o.Answered || !o.Response.Seen().IsValid() {
 				return
 			}
+			if n := l.add(v, View{Local: local, Seen: o.Response.Seen().Addr(), By: name}); n == 1 {
+				second := secondHop(ctx, sock, to)
+				v.mu.Lock()
+				l.seen[0].Second = second
+				v.mu.Unlock()
+			}
 			v.mu.Lock()
 			defer v.mu.Unlock()
-			l.seen = append(l.seen, View{Local: local, Seen: o.Response.Seen().Addr(), By: name})
-			switch len(l.seen) {
-			case 1:
-				close(l.first)
-			case enoughViews:
+			if l.heard++; l.heard == enoughViews {
 				cancel()
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// add notes a view and returns how many there are now.
+func (l *viewsOf) add(v *views, one View) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l.seen = append(l.seen, one)
+	if len(l.seen) == 1 {
+		close(l.first)
+	}
+	return len(l.seen)
+}
+
+// secondHop asks which router comes after the first, by the same flow: the
+// question dies there and is returned. Where that router has a private address,
+// there may be a second NAT.
+func secondHop(ctx context.Context, sock *stun.Socket, to netip.AddrPort) netip.Addr {
+	o := sock.Ask(ctx, stun.Question{To: to, TTL: 2, Plan: stun.Plan{First: 300 * time.Millisecond, Most: 300 * time.Millisecond, Sends: 2, Linger: 300 * time.Millisecond}})
+	for _, e := range o.ICMP {
+		if e.TimeExceeded() {
+			return e.Hop
+		}
+	}
+	return netip.Addr{}
 }
 
 // stunAddr is the address of a STUN server in the family of a local address.

@@ -1,0 +1,179 @@
+package sipalg
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// inRouter is where most ALGs are. It is said only while nothing contradicts
+// it.
+const inRouter = ", most likely in your router,"
+
+// inBox names the box as far as it is known, for the middle of a sentence: by
+// the hops that quoted the message, by the far ends that it spared, by the
+// address that it wrote.
+func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
+	gw := h.Uplink.Gateway
+	switch {
+	case f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String() && o.secondNAT(h) == "":
+		return " in your router"
+	case f.Hop != nil:
+		return " on the way"
+	}
+	if only := onlyTo(f.weighed); only != "" {
+		return " on the way to " + only
+	}
+	if place := byAddress(o, h, f); place != "" {
+		return place
+	}
+	if gw.IsValid() && o.secondNAT(h) == "" {
+		return inRouter
+	}
+	return " on the way"
+}
+
+// onlyTo is the far end that alone is affected: everybody else on the same
+// transport and port is spared, or it has a private address, so that the way to
+// it need not be the one to the Internet. Empty when there are others.
+func onlyTo(all []evidence) string {
+	var bad []*evidence
+	for i := range all {
+		if e := &all[i]; e.verdict == Rewriting || e.verdict == Proxying {
+			bad = append(bad, e)
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	for _, e := range bad {
+		spared := !netinfo.IsPrivate(e.remote.Addr()) && e.cleanElsewhere(all) == nil
+		if spared || e.whom() != bad[0].whom() {
+			return ""
+		}
+	}
+	return bad[0].whom()
+}
+
+// byAddress tells the box by the address that it wrote into a message. An ALG
+// writes the one that its own NAT translates to.
+func byAddress(o *Observed, h *netinfo.Host, f *Facts) string {
+	written := writtenAddrs(o, f.weighed)
+	if len(written) != 1 {
+		return "" // none, or several boxes
+	}
+	a := written[0]
+	outer := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
+	public := slices.ContainsFunc(o.allViews(), func(v netip.Addr) bool { return v == a })
+	switch {
+	case a == h.Uplink.Gateway || outer:
+		return " in your router"
+	case netinfo.IsPrivate(a):
+		return fmt.Sprintf(" in the box that has the address %s,", a)
+	case !public:
+		return fmt.Sprintf(" in a box that has the address %s,", a)
+	case o.secondNAT(h) != "":
+		return fmt.Sprintf(" in the box with the public address %s, not in your router,", a)
+	}
+	return ""
+}
+
+// writtenAddrs are the addresses that stand in a changed field and stood
+// nowhere in what was sent, other than those of the two ends.
+func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
+	var out []netip.Addr
+	for i := range all {
+		e := &all[i]
+		if e.verdict != Rewriting && e.verdict != Proxying {
+			continue
+		}
+		for _, s := range e.standing() {
+			for _, a := range addrsIn(s.After) {
+				if a == e.local.Addr() || a == e.remote.Addr() || a == o.Local || slices.Contains(addrsIn(s.Before), a) || slices.Contains(out, a) {
+					continue
+				}
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}
+
+// addrsIn finds the literal addresses in a piece of a message.
+func addrsIn(text string) []netip.Addr {
+	var out []netip.Addr
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t;,<>@=\"[]", r) }) {
+		word = strings.TrimPrefix(word, "sip:")
+		if ap, err := netip.ParseAddrPort(word); err == nil {
+			out = append(out, ap.Addr())
+		} else if a, err := netip.ParseAddr(word); err == nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// allViews is where outsiders see us, whatever the local address.
+func (o *Observed) allViews() []netip.Addr {
+	out := slices.Clone(o.Public)
+	for _, v := range o.Views {
+		out = append(out, v.Seen)
+	}
+	return out
+}
+
+// secondNAT says why there seems to be another NAT behind the router; "" when
+// nothing points to one.
+func (o *Observed) secondNAT(h *netinfo.Host) string {
+	for _, e := range h.OuterAddresses() {
+		if netinfo.IsPrivate(e.Addr) && e.Addr.Is4() {
+			return fmt.Sprintf("the router's outer address is %s", e.Addr)
+		}
+	}
+	for _, v := range o.Views {
+		if a := v.Second; a.IsValid() && netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
+			return fmt.Sprintf("the router behind yours has the address %s", a)
+		}
+	}
+	return ""
+}
+
+// blindBehind is what a second NAT hides from anybody who sees only answers: an
+// ALG in either box undoes on the way back what it did, and leaves alone what
+// the other box translated.
+const blindBehind = "there is a second NAT on the way, and without a responder an ALG in front of it or behind it cannot be seen"
+
+// beside corrects what was said of the box when the same report shows a second
+// NAT: then it may be either.
+func beside(own *checks.Result, other func(id string) *checks.Result) {
+	f, ok := own.Facts.(Facts)
+	if !ok || f.behind != "" || !translatedTwice(other("nat")) {
+		return
+	}
+	for i := range own.Findings {
+		own.Findings[i].Title = strings.Replace(own.Findings[i].Title, inRouter, " on the way", 1)
+	}
+	if f.Verdict == NoSign && f.Method == "sip-server" {
+		own.Reason += "; " + blindBehind
+	}
+}
+
+// translatedTwice reads the result of the nat check.
+func translatedTwice(nat *checks.Result) bool {
+	if nat == nil {
+		return false
+	}
+	var f struct {
+		Layers  int  `json:"nat_layers"`
+		Carrier bool `json:"cgnat"`
+	}
+	if raw, err := json.Marshal(nat.Facts); err == nil {
+		_ = json.Unmarshal(raw, &f) // facts of another form say nothing
+	}
+	return f.Layers > 1 || f.Carrier || slices.ContainsFunc(nat.Findings, func(fd checks.Finding) bool { return fd.ID == "nat.double" })
+}
