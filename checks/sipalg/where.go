@@ -73,12 +73,10 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) string {
 	switch {
 	case a == h.Uplink.Gateway || outer:
 		return " in your router"
-	case netinfo.IsPrivate(a):
-		return fmt.Sprintf(" in the box that has the address %s,", a)
-	case !public:
-		return fmt.Sprintf(" in a box that has the address %s,", a)
+	case netinfo.IsPrivate(a), !public:
+		return fmt.Sprintf(" in the box with the outer address %s", a)
 	case o.secondNAT(h) != "":
-		return fmt.Sprintf(" in the box with the public address %s, not in your router,", a)
+		return fmt.Sprintf(" in the box with the outer address %s, which is not your router,", a)
 	}
 	return ""
 }

@@ -1,0 +1,326 @@
+package sipalg
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// reply is what a server makes of our OPTIONS: received= as given ("" none),
+// then edits in pairs.
+type reply struct {
+	received string
+	edits    []string
+}
+
+// told is one server that was asked, with its answers by transport and those to
+// the control.
+type told struct {
+	name    string
+	at      string
+	local   string // phone, where it is empty
+	answers map[string]reply
+	control map[string]reply
+}
+
+const (
+	askedText = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %[1]s;branch=z9hG4bKx;rport\r\n" +
+		"From: <sip:probe@%[1]s>;tag=1\r\nTo: <sip:x>\r\nCall-ID: x@%[2]s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+	hiddenText = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP y.invalid;branch=z9hG4bKy;rport;x-seen=203.0.113.1\r\n" +
+		"From: <sip:probe@203.0.113.1:40000>;tag=1\r\nTo: <sip:x>\r\nCall-ID: y@203.0.113.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+
+func (r reply) to(request string) Wire {
+	text := strings.Replace(request, "OPTIONS sip:x SIP/2.0", "SIP/2.0 200 OK", 1)
+	if r.received != "" {
+		text = strings.Replace(text, ";rport", ";rport=40000;received="+r.received, 1)
+	}
+	return Wire(strings.NewReplacer(r.edits...).Replace(text))
+}
+
+func (a told) server() Server {
+	local := phone
+	if a.local != "" {
+		local = netip.MustParseAddr(a.local)
+	}
+	s := Server{Name: a.name, Source: local}
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		remote := netip.MustParseAddrPort(a.at)
+		if transport == "tls" {
+			remote = netip.AddrPortFrom(remote.Addr(), 5061)
+		}
+		answer := ServerAnswer{Transport: transport, Local: netip.AddrPortFrom(local, 40000), Remote: remote, Tries: 1}
+		request := fmt.Sprintf(askedText, answer.Local, local)
+		if r, ok := a.answers[transport]; ok {
+			answer.Sent, answer.Reply = Wire(request), r.to(request)
+		}
+		if r, ok := a.control[transport]; ok {
+			answer.ControlSent, answer.ControlReply = Wire(hiddenText), r.to(hiddenText)
+		}
+		s.Answers = append(s.Answers, answer)
+	}
+	return s
+}
+
+// observation is what several servers and STUN told, seen as "203.0.113.1" from
+// outside.
+func observation(servers ...told) Observed {
+	o := Observed{Views: []View{{Local: phone, Seen: wan, By: "stun.example"}}}
+	for _, s := range servers {
+		o.Servers = append(o.Servers, s.server())
+	}
+	return o
+}
+
+// The kinds of answers.
+var (
+	good    = reply{received: "203.0.113.1"}
+	private = reply{received: "192.168.88.10"}
+	mute    = reply{}
+	ownVia  = reply{received: "203.0.113.1", edits: []string{"UDP 192.168.88.10:40000", "UDP 203.0.113.1:40000"}}
+	newFrom = reply{received: "203.0.113.1", edits: []string{"probe@192.168.88.10", "probe@203.0.113.1"}}
+	newID   = reply{received: "203.0.113.1", edits: []string{"x@192.168.88.10", "x@203.0.113.1"}}
+	twoVias = reply{received: "203.0.113.1", edits: []string{"\r\nFrom", "\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKz\r\nFrom"}}
+	leaks   = reply{received: "203.0.113.1", edits: []string{"probe@203.0.113.1", "probe@192.168.88.10"}}
+	marked  = reply{received: "192.168.88.10", edits: []string{"x-seen=203.0.113.1", "x-seen=192.168.88.10"}}
+	repeats = reply{received: "y.invalid"}
+)
+
+func one(answers map[string]reply, control map[string]reply) told {
+	return told{"sip.example", "198.51.100.20:5060", "", answers, control}
+}
+
+func other(at string, answers map[string]reply) told {
+	return told{"other.example", at, "", answers, nil}
+}
+
+func udp(r reply) map[string]reply     { return map[string]reply{"udp": r} }
+func all3(r reply) map[string]reply    { return map[string]reply{"udp": r, "tcp": r, "tls": r} }
+func plainly(r reply) map[string]reply { return map[string]reply{"udp": r, "tcp": r} }
+
+// What a server's answers prove follows from everything that is known: TLS, its
+// other transports, the control, other servers, STUN.
+func TestAllEvidenceIsWeighedTogether(t *testing.T) {
+	vpn := told{"sip.example", "198.51.100.20:5060", "10.8.0.2", all3(reply{received: "10.8.0.2"}), nil}
+	vpnControl := vpn
+	vpnControl.control = plainly(reply{received: "10.8.0.2"})
+	six := told{"sip.example", "[2001:db8:2::20]:5060", "2001:db8:1::10", plainly(reply{received: "2001:db8:1::10"}), nil}
+	with := func(o Observed, views ...View) Observed { o.Views = views; return o }
+	disagree := []View{{Local: phone, Seen: wan, By: "a"}, {Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "b"}}
+	for name, c := range map[string]struct {
+		o          Observed
+		verdict    string
+		confidence checks.Confidence // of the finding; empty: there is none
+		note       string            // of the first server
+	}{
+		"our private address comes back, nobody tells more":       {observation(one(udp(private), nil)), Rewriting, checks.Likely, ""},
+		"TLS shows the public one":                                {observation(one(map[string]reply{"udp": private, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"TCP shows the public one":                                {observation(one(map[string]reply{"udp": private, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
+		"the control shows the public one":                        {observation(one(plainly(private), plainly(good))), Rewriting, checks.Certain, ""},
+		"the control shows the private one too":                   {observation(one(plainly(private), plainly(private))), Inconclusive, "", "in the same way"},
+		"and puts it where it never was":                          {observation(one(plainly(private), plainly(marked))), Rewriting, checks.Certain, ""},
+		"the server repeats what the Via says":                    {observation(one(plainly(private), plainly(repeats))), Inconclusive, "", "repeats in received="},
+		"TLS says the same: no NAT, or an odd server":             {observation(one(all3(private), nil)), Inconclusive, "", "over TLS"},
+		"TLS shows the public one, though STUN is silent":         {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
+		"STUN is silent, and nothing else tells":                  {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
+		"STUN servers disagree about the public address":          {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
+		"they disagree, and the private one comes back":           {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
+		"another server on the same port is clean":                {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
+		"it is not on the same port":                              {observation(one(udp(private), nil), other("198.51.100.21:5070", udp(good))), Rewriting, checks.Likely, ""},
+		"it is not on the same transport":                         {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"tcp": good})), Rewriting, checks.Likely, ""},
+		"it says nothing":                                         {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
+		"it is clean, but TLS proves the first":                   {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
+		"a VPN to a public server":                                {observation(vpn), Inconclusive, "", "over TLS"},
+		"a VPN, and the control agrees":                           {observation(vpnControl), NoSign, "", "nothing is translated"},
+		"an office that asks its own public address":              {observation(told{"pbx.example", "203.0.113.1:5060", "", plainly(private), nil}), Inconclusive, "", "own public address"},
+		"a private server":                                        {observation(told{"pbx.example", "10.1.2.3:5060", "", plainly(private), nil}), Inconclusive, "", "private address"},
+		"IPv6 without NAT beside IPv4 with NAT":                   {observation(six), NoSign, "", "own address"},
+		"a server in a container sees its gateway":                {observation(one(plainly(reply{received: "172.17.0.1"}), nil)), Inconclusive, "", "NAT of its own"},
+		"a third private address over UDP, the public one by TLS": {observation(one(map[string]reply{"udp": {received: "192.168.1.2"}, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"UDP tells nothing, TCP is clean":                         {observation(one(map[string]reply{"udp": mute, "tcp": good}, nil)), Inconclusive, "", "UDP 5060: the server does not say"},
+		"rport without received is no address":                    {observation(one(plainly(reply{edits: []string{";rport", ";rport=40000"}}), nil)), Inconclusive, "", "does not say"},
+		"UDP is silent, TCP is clean":                             {observation(one(map[string]reply{"tcp": good}, nil)), Inconclusive, "", "no answer over UDP"},
+		"the server writes what it saw into the Via":              {observation(one(all3(ownVia), nil)), NoSign, "", "its own doing"},
+		"only over UDP, and not in the control":                   {observation(one(map[string]reply{"udp": ownVia, "tcp": good}, plainly(good))), Rewriting, checks.Certain, ""},
+		"the server leaves a Via of its own":                      {observation(one(all3(twoVias), nil)), NoSign, "", "its own doing"},
+		"From is changed, TLS does not show it":                   {observation(one(map[string]reply{"udp": newFrom, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"From is changed, nobody tells more":                      {observation(one(udp(newFrom), nil)), Rewriting, checks.Likely, ""},
+		"From is changed over TLS as well":                        {observation(one(all3(newFrom), nil)), NoSign, "", "its own doing"},
+		"the Call-ID is changed, TCP does not show it":            {observation(one(map[string]reply{"udp": newID, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
+		"the answer is clean, but the control has our address":    {observation(one(udp(good), udp(leaks))), Rewriting, checks.Certain, ""},
+		"a mute server, and the control has our address":          {observation(one(udp(mute), udp(leaks))), Rewriting, checks.Certain, ""},
+		"everything is as it should be":                           {observation(one(all3(good), plainly(good))), NoSign, "", "public address"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(c.o, office)
+			f := factsOf(t, j)
+			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
+				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
+			}
+			if len(f.Servers) == 0 || !strings.Contains(f.Servers[0].Note, c.note) {
+				t.Errorf("note %+v, want something about %q", f.Servers, c.note)
+			}
+			i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == "sip-alg.rewriting" })
+			switch {
+			case (i >= 0) != (c.confidence != ""):
+				t.Errorf("findings %v", ids(j))
+			case i >= 0 && (j.Findings[i].Severity != checks.Critical || j.Findings[i].Confidence != c.confidence):
+				t.Errorf("%s, %s; want critical, %s", j.Findings[i].Severity, j.Findings[i].Confidence, c.confidence)
+			}
+		})
+	}
+}
+
+// Neither method hides what the other one found, and "none" needs proof of
+// everything that phones would use.
+func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
+	join := func(o Observed, servers ...told) Observed {
+		more := observation(servers...)
+		o.Servers, o.Views = more.Servers, more.Views
+		return o
+	}
+	at := func(port string, answers map[string]reply) told {
+		return told{"sip.example", "198.51.100.20:" + port, "", answers, nil}
+	}
+	for name, c := range map[string]struct {
+		o       Observed
+		verdict string
+		status  string // what the judgement makes of it
+	}{
+		"both are clean":                                   {join(visit(passes), at("5060", plainly(good))), None, "pass"},
+		"a server proves an ALG on its own port":           {join(visit(passes), at("5070", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
+		"a server's port was looked at by nobody else":     {join(visit(passes), at("5070", plainly(good))), NoSign, "inconclusive"},
+		"a server's port tells nothing":                    {join(visit(passes), at("5070", plainly(mute))), Inconclusive, "inconclusive"},
+		"the responder proves what a mute server does not": {join(visit(passes), at("5060", plainly(mute))), None, "pass"},
+		"a server speaks TLS only":                         {join(visit(passes), at("5061", map[string]reply{"tls": good})), None, "pass"},
+		"an odd server, the responder's port is clean":     {join(visit(passes), at("5060", udp(private))), None, "pass"},
+		"TLS proves it against the responder":              {join(visit(passes), at("5060", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
+		"the responder finds it, the server does not":      {join(visit(passes, on("udp", 5060, true, rewrites)), at("5060", plainly(good))), Rewriting, "fail"},
+		"TCP 5060 is lost to a bad line": {visit(passes, on("tcp", 5060, false, func(p *Probe) {
+			if p.Message == "INVITE" && p.Variant == "" && !p.Masked {
+				*p = lost(*p)
+			}
+		})), Inconclusive, "inconclusive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(c.o, office)
+			f := factsOf(t, j)
+			status := "pass"
+			switch {
+			case slices.ContainsFunc(j.Findings, func(f checks.Finding) bool { return f.Severity == checks.Critical }):
+				status = "fail"
+			case j.Inconclusive != "":
+				status = "inconclusive"
+			}
+			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
+				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, j.Summary, j.Inconclusive)
+			}
+		})
+	}
+}
+
+// Where the responder could not be asked what arrived, its answers still say
+// what every server's do.
+func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
+	blind := func(r reply) Observed {
+		o := visit(passes, func(p *Probe) {
+			p.Known, p.Arrived = false, false
+			if p.Transport == "tls" || p.Inbound {
+				p.Answered = false
+				return
+			}
+			p.Sent = Wire(fmt.Sprintf(askedText, p.Local, p.Local.Addr()))
+			p.ReplyCame = reply{r.received, nil}.to(string(p.Sent))
+		})
+		o.Responder.ArrivalsErr = "the connection was reset"
+		o.Views = []View{{Local: phone, Seen: wan, By: "responder"}}
+		return o
+	}
+	for name, c := range map[string]struct {
+		o       Observed
+		verdict string
+		reason  string
+	}{
+		"the private address came back": {blind(private), Rewriting, ""},
+		"the public one did":            {blind(good), NoSign, "the responder does not prove"},
+		"nothing did":                   {blind(mute), Inconclusive, "could not be asked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(c.o, office)
+			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive, c.reason) {
+				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive)
+			}
+			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
+				t.Errorf("findings %+v", j.Findings)
+			}
+		})
+	}
+}
+
+func TestWhichBoxItIs(t *testing.T) {
+	outer := func(a string) *netinfo.Host {
+		h := *office
+		h.Router = &netinfo.Router{External: []netinfo.External{{Method: "upnp", Addr: netip.MustParseAddr(a)}}}
+		return &h
+	}
+	second := func(o Observed, hop string) Observed {
+		o.Views = []View{{Local: phone, Seen: wan, By: "stun.example", Second: netip.MustParseAddr(hop)}}
+		return o
+	}
+	writes := func(a string) network {
+		return func(p *Probe) { p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), a)) }
+	}
+	found := visit(passes, on("udp", 5060, true, rewrites))
+	for name, c := range map[string]struct {
+		o    Observed
+		h    *netinfo.Host
+		want string
+	}{
+		"nothing contradicts":                      {found, office, "A SIP ALG, most likely in your router, rewrites"},
+		"no router is known":                       {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
+		"the router's outer address was written":   {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
+		"the router has a private outer address":   {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"a private router comes after ours":        {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"a public router comes after ours":         {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
+		"an address of neither side was written":   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
+		"and it is our router's":                   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
+		"only one of two servers is affected":      {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
+		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
+		"answers only, and a private router after": {second(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), "192.168.1.1"), office, "A SIP ALG on the way rewrites"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(c.o, c.h)
+			if len(j.Findings) == 0 || !strings.HasPrefix(j.Findings[0].Title, c.want) {
+				t.Errorf("findings %+v", j.Findings)
+			}
+		})
+	}
+}
+
+// The nat check may see a second NAT where this one does not.
+func TestTheSameReportShowsASecondNAT(t *testing.T) {
+	twice := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 2}}
+	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}}
+	result := func(o Observed) *checks.Result {
+		j := judge(o, office)
+		return &checks.Result{Check: "sip-alg", Facts: j.Facts, Findings: j.Findings, Reason: j.Inconclusive}
+	}
+	for nat, want := range map[*checks.Result][2]string{
+		twice: {"A SIP ALG on the way rewrites SIP messages", blindBehind},
+		once:  {"A SIP ALG, most likely in your router, rewrites SIP messages", ""},
+		nil:   {"A SIP ALG, most likely in your router, rewrites SIP messages", ""},
+	} {
+		of := func(string) *checks.Result { return nat }
+		found, clean := result(observation(one(udp(private), nil))), result(observation(one(all3(good), nil)))
+		beside(found, of)
+		beside(clean, of)
+		if found.Findings[0].Title != want[0] || strings.Contains(clean.Reason, blindBehind) != (want[1] != "") {
+			t.Errorf("%q; %q", found.Findings[0].Title, clean.Reason)
+		}
+	}
+}
