@@ -183,8 +183,6 @@ func (c *control) on(s *sign) opinion {
 	switch {
 	case !c.readable:
 		return silentOn
-	case s.Code == sip.ReceivedReversed && c.copied:
-		return shares
 	case s.Code == sip.ReceivedReversed:
 		return compareSeen(s, c.seen)
 	case slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }):

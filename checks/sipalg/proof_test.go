@@ -118,25 +118,27 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		confidence checks.Confidence // of the finding; empty: there is none
 		note       string            // of the first server
 	}{
-		"our private address comes back, nobody tells more":       {observation(one(udp(private), nil)), Rewriting, checks.Likely, ""},
-		"TLS shows the public one":                                {observation(one(map[string]reply{"udp": private, "tls": good}, nil)), Rewriting, checks.Certain, ""},
-		"TCP shows the public one":                                {observation(one(map[string]reply{"udp": private, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
-		"the control shows the public one":                        {observation(one(plainly(private), plainly(good))), Rewriting, checks.Certain, ""},
-		"the control shows the private one too":                   {observation(one(plainly(private), plainly(private))), Inconclusive, "", "in the same way"},
-		"and puts it where it never was":                          {observation(one(plainly(private), plainly(marked))), Rewriting, checks.Certain, ""},
-		"the server repeats what the Via says":                    {observation(one(plainly(private), plainly(repeats))), Inconclusive, "", "repeats in received="},
-		"TLS says the same: no NAT, or an odd server":             {observation(one(all3(private), nil)), Inconclusive, "", "over TLS"},
-		"TLS shows the public one, though STUN is silent":         {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
-		"STUN is silent, and nothing else tells":                  {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
-		"STUN servers disagree about the public address":          {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
-		"they disagree, and the private one comes back":           {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
-		"another server on the same port is clean":                {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
-		"it is not on the same port":                              {observation(one(udp(private), nil), other("198.51.100.21:5070", udp(good))), Rewriting, checks.Likely, ""},
-		"it is not on the same transport":                         {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"tcp": good})), Rewriting, checks.Likely, ""},
-		"it says nothing":                                         {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
-		"it is clean, but TLS proves the first":                   {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
-		"a VPN to a public server":                                {observation(vpn), Inconclusive, "", "over TLS"},
-		"a VPN, and the control agrees":                           {observation(vpnControl), NoSign, "", "nothing is translated"},
+		"our private address comes back, nobody tells more": {observation(one(udp(private), nil)), Rewriting, checks.Likely, ""},
+		"TLS shows the public one":                          {observation(one(map[string]reply{"udp": private, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"TCP shows the public one":                          {observation(one(map[string]reply{"udp": private, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
+		"the control shows the public one":                  {observation(one(plainly(private), plainly(good))), Rewriting, checks.Certain, ""},
+		"the control shows the private one too":             {observation(one(plainly(private), plainly(private))), Inconclusive, "", "in the same way"},
+		"and puts it where it never was":                    {observation(one(plainly(private), plainly(marked))), Rewriting, checks.Certain, ""},
+		"the server repeats what the Via says":              {observation(one(plainly(private), plainly(repeats))), Inconclusive, "", "repeats in received="},
+		"TLS says the same: no NAT, or an odd server":       {observation(one(all3(private), nil)), Inconclusive, "", "over TLS"},
+		"TLS shows the public one, though STUN is silent":   {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
+		"STUN is silent, and nothing else tells":            {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
+		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
+		"they disagree, and the private one comes back":     {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
+		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
+		"it is not on the same port":                        {observation(one(udp(private), nil), other("198.51.100.21:5070", udp(good))), Rewriting, checks.Likely, ""},
+		"it is not on the same transport":                   {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"tcp": good})), Rewriting, checks.Likely, ""},
+		"it says nothing":                                   {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
+		"it is clean, but TLS proves the first":             {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
+		"a VPN to a public server":                          {observation(vpn), Inconclusive, "", "over TLS"},
+		"a VPN, and the control agrees":                     {observation(vpnControl), NoSign, "", "nothing is translated"},
+		"a VPN, and STUN saw only the other local address": {observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", plainly(reply{received: "10.8.0.2"}), nil}),
+			Inconclusive, "", "no STUN server"},
 		"an office that asks its own public address":              {observation(told{"pbx.example", "203.0.113.1:5060", "", plainly(private), nil}), Inconclusive, "", "own public address"},
 		"a private server":                                        {observation(told{"pbx.example", "10.1.2.3:5060", "", plainly(private), nil}), Inconclusive, "", "private address"},
 		"IPv6 without NAT beside IPv4 with NAT":                   {observation(six), NoSign, "", "own address"},
@@ -216,6 +218,9 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 				status = "fail"
 			case j.Inconclusive != "":
 				status = "inconclusive"
+			}
+			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive, "UDP 5070 and TCP 5070") {
+				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive)
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
 				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, j.Summary, j.Inconclusive)
