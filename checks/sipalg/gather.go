@@ -23,6 +23,9 @@ func gather(o *Observed, paths []Path) []evidence {
 		}
 	}
 	for i := range o.Servers {
+		if e, ok := ofQuotes(&o.Servers[i]); ok {
+			out = append(out, e)
+		}
 		for k := range o.Servers[i].Answers {
 			if a := &o.Servers[i].Answers[k]; len(a.Reply) > 0 {
 				out = append(out, o.ofAnswer(o.Servers[i].Name, "OPTIONS", a))

@@ -46,6 +46,11 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	weigh(f.weighed)
 	f.Paths = append(f.probed[:len(f.probed):len(f.probed)], serverPaths(&o, f.weighed)...)
 	f.Works, f.Hop = worksToday(f.probed), locate(o.Hops)
+	for i := range o.Servers {
+		if f.Hop == nil {
+			f.Hop = locate(o.Servers[i].Hops)
+		}
+	}
 	f.Servers = serverFacts(&o, f.weighed)
 	ports := neededPorts(&o, &f)
 	f.Verdict = overall(&o, f.weighed, ports)
@@ -77,6 +82,11 @@ func (o *Observed) unanswered() bool {
 func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	if len(o.Notes) > 0 {
 		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
+	}
+	for i := range o.Servers {
+		if f.Hop == nil {
+			f.Hop = locate(o.Servers[i].Hops)
+		}
 	}
 	f.Servers = serverFacts(o, nil)
 	summary := "not tested: it needs a responder or a SIP server to ask"

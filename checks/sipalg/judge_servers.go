@@ -48,6 +48,10 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		if e.server != s.Name {
 			continue
 		}
+		if e.hop.IsValid() {
+			f.Verdict = Rewriting
+			continue
+		}
 		f.Answered = append(f.Answered, e.name())
 		switch {
 		case e.transport == "tls":
@@ -164,7 +168,7 @@ func (f *ServerFact) inWords() string {
 func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	for i := range all {
 		e := &all[i]
-		if e.bothEnds || e.verdict != Rewriting {
+		if e.own() && e.bothEnds || e.verdict != Rewriting {
 			continue // the finding of both ends shows it
 		}
 		for _, s := range e.standing() {
@@ -173,6 +177,9 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 				before, after = s.Before+" (as seen from outside)", "received="+s.After
 			}
 			name := longName(s.Code) + " in the answer of " + e.whom() + " (" + e.name() + ")"
+			if e.hop.IsValid() {
+				name = longName(s.Code) + " as " + e.hop.String() + " got it (" + e.name() + ")"
+			}
 			ev = append(ev, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
 			ev = append(ev, s.proof...)
 		}

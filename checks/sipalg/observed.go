@@ -102,6 +102,7 @@ type Server struct {
 	Error   string         `json:"error,omitempty"` // it could not be found at all
 	Source  netip.Addr     `json:"source,omitzero"` // the local address that routing picks
 	Answers []ServerAnswer `json:"answers,omitempty"`
+	Hops    []Hop          `json:"hops,omitempty"` // what the first routers on the way got of a question
 }
 
 // ServerAnswer is one OPTIONS over one transport.

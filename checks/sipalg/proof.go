@@ -15,9 +15,10 @@ import (
 // method it comes from. Nothing is decided by one of them alone: weigh looks at
 // all.
 type evidence struct {
-	server    string // whom was asked, as named; "" is our own responder
-	transport string // udp tcp tls
-	message   string // OPTIONS REGISTER INVITE
+	server    string     // whom was asked, as named; "" is our own responder
+	transport string     // udp tcp tls
+	message   string     // OPTIONS REGISTER INVITE
+	hop       netip.Addr // the router that quoted it, where that is the other end
 	local     netip.AddrPort
 	remote    netip.AddrPort
 	bothEnds  bool         // both ends told what they sent and got, not only the answer
@@ -218,7 +219,7 @@ func (e *evidence) examine(all []evidence) {
 			s.refuted = "it came over TLS, so the server itself wrote it"
 			continue
 		}
-		if len(s.proof) == 0 && !e.own() {
+		if len(s.proof) == 0 && !e.bothEnds && !e.own() {
 			e.askElsewhere(s, all)
 		}
 	}
@@ -273,7 +274,7 @@ func (s *sign) instead(seen netip.Addr) string {
 func (e *evidence) compareServers(all []evidence) {
 	for i := range e.signs {
 		s := &e.signs[i]
-		if s.refuted != "" || len(s.proof) > 0 || e.own() {
+		if s.refuted != "" || len(s.proof) > 0 || e.bothEnds || e.own() {
 			continue
 		}
 		if x := e.cleanElsewhere(all); x != nil {
@@ -310,7 +311,7 @@ func (e *evidence) conclude() {
 	for i := range e.signs {
 		s := &e.signs[i]
 		if s.refuted == "" {
-			e.sure = e.sure || len(s.proof) > 0 || e.own()
+			e.sure = e.sure || len(s.proof) > 0 || e.bothEnds || e.own()
 			continue
 		}
 		if w := longName(s.Code) + ": " + s.refuted; !slices.Contains(why, w) {

@@ -49,6 +49,9 @@ func observePublic(ctx context.Context, env *checks.Env, names []string) (asked 
 			break
 		}
 		s.Answers = []ServerAnswer{askUDP(ctx, env, v, s.Source, t, publicSchedule())}
+		if len(s.Answers[0].Reply) > 0 {
+			s.Hops = askQuotes(ctx, env, s.Source, t)
+		}
 		asked = append(asked, s)
 		if a := &s.Answers[0]; sip.Source(a.Sent, a.Reply).IsValid() {
 			break

@@ -57,6 +57,9 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	var wg sync.WaitGroup
 	for i, t := range targets {
 		wg.Go(func() { s.Answers[i] = askOne(ctx, env, v, s.Source, t, hostOf(name)) })
+		if t.transport == "udp" && env.Inputs.Responder == "" {
+			wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
+		}
 	}
 	wg.Wait()
 	return s

@@ -20,11 +20,8 @@ const inRouter = ", most likely in your router,"
 // address that it wrote.
 func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	gw := h.Uplink.Gateway
-	switch {
-	case f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String() && o.secondNAT(h) == "":
+	if f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String() && o.secondNAT(h) == "" {
 		return " in your router"
-	case f.Hop != nil:
-		return " on the way"
 	}
 	if only := onlyTo(f.weighed); only != "" {
 		return " on the way to " + only
@@ -32,7 +29,7 @@ func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	if place := byAddress(o, h, f); place != "" {
 		return place
 	}
-	if gw.IsValid() && o.secondNAT(h) == "" {
+	if gw.IsValid() && o.secondNAT(h) == "" && f.Hop == nil {
 		return inRouter
 	}
 	return " on the way"

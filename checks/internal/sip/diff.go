@@ -55,6 +55,18 @@ var byHeader = map[string]Code{
 	"content-length": ContentLength, "max-forwards": MaxForwards,
 }
 
+// CodeOf is the code of a changed header field, by its name.
+func CodeOf(name string) Code {
+	canonical := Canonical([]byte(name))
+	if canonical == "via" {
+		return ViaSentBy
+	}
+	if code, ok := byHeader[canonical]; ok {
+		return code
+	}
+	return Other
+}
+
 // Compare names every difference between a message as it was sent and as it
 // arrived. It returns nil exactly when the bytes are equal.
 func Compare(sent, arrived []byte) []Change {
