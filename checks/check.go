@@ -24,12 +24,8 @@ type Check struct {
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
-	// Beside, where it is set, corrects the check's own result by what other
-	// results of the report show; nil for one that is not there. It is pure.
-	Beside func(own *Result, other func(id string) *Result)
-
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
-	judge   func(json.RawMessage, *netinfo.Host) (Judgement, error)
+	judge   func(json.RawMessage, *netinfo.Host, Others) (Judgement, error)
 }
 
 // Judgement is what a judge concludes from an observation. The status follows
@@ -61,9 +57,22 @@ type Judgement struct {
 // decides and touches nothing. observe returns an error only when it could
 // not tell; what it learnt until then is returned beside the error and kept.
 func Define[O any](c Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) *Check {
+	define(&c, observe, func(o O, h *netinfo.Host, _ Others) Judgement { return judge(o, h) })
+	return &c
+}
+
+// Others gives a judge the result of another check of the same report: what it
+// observed and, if it stands before in reported order, what was said of it. It
+// returns nil for one that is not there.
+type Others func(id string) *Result
+
+// DefineBeside is Define for a check whose judge looks at others as well.
+func DefineBeside[O any](c Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host, Others) Judgement) *Check {
 	define(&c, observe, judge)
 	return &c
 }
+
+func alone(string) *Result { return nil }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 

@@ -159,7 +159,7 @@ func summaryOf(f *FarEnd) string {
 }
 
 // define makes the two halves of a check of what O observes.
-func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host) Judgement) {
+func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host, Others) Judgement) {
 	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {
 		begin := time.Now()
 		o, err := observe(ctx, env)
@@ -179,12 +179,12 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 		}
 		return raw, far, err
 	}
-	c.judge = func(raw json.RawMessage, h *netinfo.Host) (Judgement, error) {
+	c.judge = func(raw json.RawMessage, h *netinfo.Host, others Others) (Judgement, error) {
 		var o O
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
 		}
-		j := judge(o, h)
+		j := judge(o, h, others)
 		if l, ok := any(&o).(limited); ok {
 			j = l.far().doubt(j)
 		}

@@ -122,7 +122,7 @@ func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage
 		if far == nil || far.Untold != "" || err != nil || try == mostTries {
 			return raw, err
 		}
-		if j, jerr := c.judge(raw, &netinfo.Host{}); jerr != nil || !j.busy {
+		if j, jerr := c.judge(raw, &netinfo.Host{}, alone); jerr != nil || !j.busy {
 			return raw, err
 		}
 		pause := pauseBetween

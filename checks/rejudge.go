@@ -42,27 +42,22 @@ func judgeAll(rep *Report, list []*Check) {
 	}
 	for i, c := range list {
 		if c != nil {
-			judgeOne(&rep.Results[i], c, rep.Host)
+			judgeOne(&rep.Results[i], c, rep)
 			rep.Results[i].Unasked = rep.Results[i].Unasked && !slices.Contains(rep.Inputs.Checks, c.ID)
-		}
-	}
-	for i, c := range list {
-		if c != nil && c.Beside != nil {
-			c.Beside(&rep.Results[i], rep.Result)
 		}
 	}
 	explain(rep, list)
 	rep.Verdict, rep.Headline = conclude(rep)
 }
 
-func judgeOne(res *Result, c *Check, host *netinfo.Host) {
+func judgeOne(res *Result, c *Check, rep *Report) {
 	res.Title, res.Group = c.Title, c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Reason, res.Unasked = []Finding{}, nil, "", "", false
 	if res.nothingObserved() {
 		res.failedObservation()
 		return
 	}
-	j, err := c.judge(res.Observed, host)
+	j, err := c.judge(res.Observed, rep.Host, rep.Result)
 	if err != nil {
 		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
 		return

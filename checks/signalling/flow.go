@@ -30,6 +30,7 @@ type request struct {
 func (r *request) answer() Answer {
 	a := Answer{Tries: r.tries, Reply: r.reply}
 	if r.reply != nil {
+		a.Sent = r.bytes
 		a.RTTMillis = float64(r.rtt.Microseconds()) / 1000
 	}
 	return a

@@ -30,7 +30,10 @@ type Location struct {
 	Before string `json:"before"` // first hop that quoted it changed
 }
 
-func judge(o Observed, h *netinfo.Host) checks.Judgement {
+// judge decides by what this check observed, and by what others of the same
+// report did: the registrations of signalling are evidence, and nat knows of a
+// second NAT.
+func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	f := Facts{Verdict: Inconclusive, Paths: []Path{}, Works: []string{}}
 	switch {
 	case o.Responder != nil:
@@ -40,9 +43,9 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	default:
 		return nobodyAsked(&o, f)
 	}
-	f.behind = o.secondNAT(h)
+	f.behind = secondNAT(&o, h, others("nat"))
 	f.probed = classify(&o)
-	f.weighed = gather(&o, f.probed)
+	f.weighed = append(gather(&o, f.probed), registrations(&o, others("signalling"))...)
 	weigh(f.weighed)
 	f.Paths = append(f.probed[:len(f.probed):len(f.probed)], serverPaths(&o, f.weighed)...)
 	f.Works, f.Hop = worksToday(f.probed), locate(o.Hops)

@@ -15,7 +15,7 @@ func BenchmarkJudge(b *testing.B) {
 			o := visit(rules...)
 			b.ReportAllocs()
 			for b.Loop() {
-				judge(o, office)
+				alone(o, office)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(o.Probes)), "ns/probe")
 		})

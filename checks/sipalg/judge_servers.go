@@ -52,7 +52,9 @@ func serverFact(s *Server, all []evidence) ServerFact {
 			f.Verdict = Rewriting
 			continue
 		}
-		f.Answered = append(f.Answered, e.name())
+		if !slices.Contains(f.Answered, e.name()) {
+			f.Answered = append(f.Answered, e.name())
+		}
 		switch {
 		case e.transport == "tls":
 			continue
@@ -113,20 +115,32 @@ func serverPaths(o *Observed, all []evidence) []Path {
 				Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
 			}
 			if e := evidenceOf(all, s, a); e != nil {
-				p.Verdict, p.Note = e.verdict, e.note
-				for _, g := range e.standing() {
-					p.Changes = append(p.Changes, g.Change)
-				}
+				p.take(e)
 			}
+			out = append(out, p)
+		}
+	}
+	for i := range all {
+		if e := &all[i]; e.message == "REGISTER" && !e.own() {
+			p := Path{Server: e.server, Transport: e.transport, Port: int(e.remote.Port()), SourcePort: int(e.local.Port()), Message: e.message, Changes: []Change{}}
+			p.take(e)
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
+// take is what was made of an exchange.
+func (p *Path) take(e *evidence) {
+	p.Verdict, p.Note = e.verdict, e.note
+	for _, g := range e.standing() {
+		p.Changes = append(p.Changes, g.Change)
+	}
+}
+
 func evidenceOf(all []evidence, s *Server, a *ServerAnswer) *evidence {
 	for i := range all {
-		if e := &all[i]; e.server == s.Name && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
+		if e := &all[i]; e.server == s.Name && e.message == "OPTIONS" && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
 			return e
 		}
 	}
@@ -177,6 +191,9 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 				before, after = s.Before+" (as seen from outside)", "received="+s.After
 			}
 			name := longName(s.Code) + " in the answer of " + e.whom() + " (" + e.name() + ")"
+			if e.message == "REGISTER" {
+				name = longName(s.Code) + " in the answer to REGISTER of " + e.whom() + " (" + e.name() + ")"
+			}
 			if e.hop.IsValid() {
 				name = longName(s.Code) + " as " + e.hop.String() + " got it (" + e.name() + ")"
 			}

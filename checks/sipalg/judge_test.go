@@ -145,7 +145,7 @@ func TestWhatTheProbesProve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, office)
+			j := alone(c.o, office)
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict {
 				t.Errorf("verdict %s, want %s", f.Verdict, c.verdict)
@@ -174,7 +174,7 @@ func lost(p Probe) Probe {
 }
 
 func TestTheProofShowsBeforeAndAfter(t *testing.T) {
-	j := judge(visit(passes, on("udp", 5060, true, rewrites)), office)
+	j := alone(visit(passes, on("udp", 5060, true, rewrites)), office)
 	var lines []string
 	for _, e := range j.Findings[0].Evidence {
 		lines = append(lines, fmt.Sprintf("%s: %s -> %s", e.Name, e.Want, e.Got))
@@ -209,7 +209,7 @@ func TestACodecFilterIsCalledACodecFilter(t *testing.T) {
 		}
 	}
 	o := visit(passes, on("udp", 5060, true, noPCMU))
-	j := judge(o, office)
+	j := alone(o, office)
 	f := factsOf(t, j)
 	fd := j.Findings[0]
 	if f.Verdict != Rewriting || fd.Severity != checks.Critical || !strings.HasPrefix(f.Engine, "a codec filter: it takes PCMU") ||
@@ -225,13 +225,13 @@ func TestACodecFilterIsCalledACodecFilter(t *testing.T) {
 		}
 	}
 	both := visit(passes, on("udp", 5060, true, rewrites), on("tcp", 5060, true, noPCMU))
-	if f := factsOf(t, judge(both, office)); strings.Contains(f.Engine, "codec") {
+	if f := factsOf(t, alone(both, office)); strings.Contains(f.Engine, "codec") {
 		t.Errorf("an ALG that rewrites addresses is called %q", f.Engine)
 	}
 }
 
 func TestTheRemovedRportIsNamed(t *testing.T) {
-	j := judge(visit(passes, on("udp", 5060, true, func(p *Probe) {
+	j := alone(visit(passes, on("udp", 5060, true, func(p *Probe) {
 		p.ArrivedAs = Wire(strings.Replace(string(p.Sent), ";rport", "", 1))
 	})), office)
 	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !slices.Contains(j.Findings[0].Evidence, want) {
@@ -252,7 +252,7 @@ func TestTheDirectionOfAChangeIsNamed(t *testing.T) {
 			p.ArrivedAs = Wire("SIP/2.0 200 OK\r\nContact: <sip:a@203.0.113.1>\r\n\r\n")
 		}
 	})
-	f := factsOf(t, judge(o, office))
+	f := factsOf(t, alone(o, office))
 	var got []Change
 	for _, p := range f.Paths {
 		got = append(got, p.Changes...)
@@ -279,7 +279,7 @@ func TestPinholesNeedTheirControl(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := visit(passes)
 			o.Pinholes = []Pinhole{c.h}
-			if got := factsOf(t, judge(o, office)).Verdict; got != c.want {
+			if got := factsOf(t, alone(o, office)).Verdict; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -289,7 +289,7 @@ func TestPinholesNeedTheirControl(t *testing.T) {
 func TestWithoutArrivalsNothingIsClean(t *testing.T) {
 	o := visit(passes, func(p *Probe) { p.Known, p.Arrived = false, false })
 	o.Responder.ArrivalsErr = "connection reset"
-	j := judge(o, office)
+	j := alone(o, office)
 	if f := factsOf(t, j); f.Verdict != Inconclusive || !strings.Contains(j.Inconclusive, "connection reset") {
 		t.Errorf("%s: %s", f.Verdict, j.Inconclusive)
 	}
@@ -369,7 +369,7 @@ func TestTheContradictionOracle(t *testing.T) {
 		"UDP is silent, TCP shows the public address":   {askedServer("198.51.100.20:5060", map[string]string{"tcp": public}), Inconclusive, "", "no answer over UDP"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, office)
+			j := alone(c.o, office)
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || f.Method != "sip-server" {
 				t.Errorf("verdict %s by %q, want %s (%s)", f.Verdict, f.Method, c.verdict, j.Summary)
@@ -386,7 +386,7 @@ func TestTheContradictionOracle(t *testing.T) {
 }
 
 func TestWithNobodyToAskItSaysWhatItNeeds(t *testing.T) {
-	j := judge(Observed{}, office)
+	j := alone(Observed{}, office)
 	if j.Skip == "" || !strings.Contains(j.Skip, "--sip-server") {
 		t.Errorf("got %+v", j)
 	}
@@ -445,7 +445,7 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
 	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
 	o.Notes = []string{"responder vps.example:8765: connection refused"}
-	j := judge(o, office)
+	j := alone(o, office)
 	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(j.Inconclusive, "vps.example") {
 		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive)
 	}

@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -159,7 +160,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"everything is as it should be":                           {observation(one(all3(good), plainly(good))), NoSign, "", "public address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, office)
+			j := alone(c.o, office)
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
 				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
@@ -210,7 +211,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		})), Inconclusive, "inconclusive"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, office)
+			j := alone(c.o, office)
 			f := factsOf(t, j)
 			status := "pass"
 			switch {
@@ -256,7 +257,7 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 		"nothing did":                   {blind(mute), Inconclusive, "could not be asked"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, office)
+			j := alone(c.o, office)
 			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive, c.reason) {
 				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive)
 			}
@@ -299,7 +300,7 @@ func TestWhichBoxItIs(t *testing.T) {
 		"answers only, and a private router after": {second(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), "192.168.1.1"), office, "A SIP ALG on the way rewrites"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(c.o, c.h)
+			j := alone(c.o, c.h)
 			if len(j.Findings) == 0 || !strings.HasPrefix(j.Findings[0].Title, c.want) {
 				t.Errorf("findings %+v", j.Findings)
 			}
@@ -310,22 +311,73 @@ func TestWhichBoxItIs(t *testing.T) {
 // The nat check may see a second NAT where this one does not.
 func TestTheSameReportShowsASecondNAT(t *testing.T) {
 	twice := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 2}}
+	hint := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 0}, Findings: []checks.Finding{{ID: "nat.double", Severity: checks.Info}}}
 	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}}
-	result := func(o Observed) *checks.Result {
-		j := judge(o, office)
-		return &checks.Result{Check: "sip-alg", Facts: j.Facts, Findings: j.Findings, Reason: j.Inconclusive}
-	}
-	for nat, want := range map[*checks.Result][2]string{
-		twice: {"A SIP ALG on the way rewrites SIP messages", blindBehind},
-		once:  {"A SIP ALG, most likely in your router, rewrites SIP messages", ""},
-		nil:   {"A SIP ALG, most likely in your router, rewrites SIP messages", ""},
+	for name, c := range map[string]struct {
+		nat   *checks.Result
+		title string
+		blind bool
+	}{
+		"two layers":        {twice, "A SIP ALG on the way rewrites SIP messages", true},
+		"perhaps":           {hint, "A SIP ALG on the way rewrites SIP messages", true},
+		"one layer":         {once, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
+		"nat was not asked": {nil, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
 	} {
-		of := func(string) *checks.Result { return nat }
-		found, clean := result(observation(one(udp(private), nil))), result(observation(one(all3(good), nil)))
-		beside(found, of)
-		beside(clean, of)
-		if found.Findings[0].Title != want[0] || strings.Contains(clean.Reason, blindBehind) != (want[1] != "") {
-			t.Errorf("%q; %q", found.Findings[0].Title, clean.Reason)
+		t.Run(name, func(t *testing.T) {
+			of := func(id string) *checks.Result {
+				if id != "nat" {
+					return nil
+				}
+				return c.nat
+			}
+			found, clean := judge(observation(one(udp(private), nil)), office, of), judge(observation(one(all3(good), nil)), office, of)
+			if found.Findings[0].Title != c.title || strings.Contains(clean.Inconclusive, blindBehind) != c.blind {
+				t.Errorf("%q; %q", found.Findings[0].Title, clean.Inconclusive)
+			}
+		})
+	}
+}
+
+// Some ALGs act on registrations alone; the REGISTER of signalling is evidence
+// as well.
+func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
+	said := func(transport string, r reply) *checks.Result {
+		request := strings.ReplaceAll(fmt.Sprintf(askedText, "192.168.88.10:40000", phone), "OPTIONS", "REGISTER")
+		answer := strings.Replace(string(r.to(strings.Replace(request, "REGISTER sip:x", "OPTIONS sip:x", 1))), "SIP/2.0 200 OK", "SIP/2.0 401 Unauthorized", 1)
+		raw, err := json.Marshal(map[string]any{"servers": []any{map[string]any{"name": "sip.example", "probes": []any{map[string]any{
+			"transport": transport, "local": "192.168.88.10:40000", "remote": "198.51.100.20:5060",
+			"register": map[string]any{"sent": []byte(request), "reply": []byte(answer)},
+		}}}}})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return &checks.Result{Check: "signalling", Observed: raw}
+	}
+	for name, c := range map[string]struct {
+		signalling *checks.Result
+		verdict    string
+		confidence checks.Confidence
+	}{
+		"it came back as it was sent":         {said("udp", good), NoSign, ""},
+		"its Via came back changed":           {said("udp", ownVia), Rewriting, checks.Certain}, // TCP and TLS show that the server does not do that
+		"over TLS it can only be the server":  {said("tls", ownVia), NoSign, ""},
+		"signalling was observed by another":  {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":"none"}`)}, NoSign, ""},
+		"signalling asked nobody to register": {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":[]}`)}, NoSign, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := judge(observation(one(all3(good), plainly(good))), office, func(id string) *checks.Result {
+				if id == "signalling" {
+					return c.signalling
+				}
+				return nil
+			})
+			f := factsOf(t, j)
+			if f.Verdict != c.verdict || (len(j.Findings) > 0) != (c.confidence != "") || len(j.Findings) > 0 && j.Findings[0].Confidence != c.confidence {
+				t.Errorf("%s, %+v", f.Verdict, j.Findings)
+			}
+			if c.verdict == Rewriting && !slices.ContainsFunc(f.Paths, func(p Path) bool { return p.Message == "REGISTER" && p.Verdict == Rewriting }) {
+				t.Errorf("paths %+v", f.Paths)
+			}
+		})
 	}
 }

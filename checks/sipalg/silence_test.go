@@ -77,7 +77,7 @@ func TestWhenSilenceProvesSomething(t *testing.T) {
 		"calls are lost on a bad line":                    {[]network{tries(1), calls(true, 5060)}, None, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := judge(visit(append([]network{passes}, c.rules...)...), office)
+			j := alone(visit(append([]network{passes}, c.rules...)...), office)
 			if f := factsOf(t, j); f.Verdict != c.verdict {
 				t.Errorf("verdict %s, want %s: %s", f.Verdict, c.verdict, j.Summary)
 			}
@@ -93,7 +93,7 @@ func TestTheBlockedSourcePortIsNamed(t *testing.T) {
 		"5060":  "UDP 5060 blocked from source port 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
 		"fresh": "UDP 5060 blocked from any source port but 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
 	} {
-		j := judge(visit(passes, udp5060(func(p *Probe) bool { return p.Source == source }, loses)), office)
+		j := alone(visit(passes, udp5060(func(p *Probe) bool { return p.Source == source }, loses)), office)
 		if d := cmp.Diff(want, j.Summary); d != "" {
 			t.Error(d)
 		}

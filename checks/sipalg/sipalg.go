@@ -17,11 +17,10 @@ import (
 
 // Check returns the check "sip-alg".
 func Check() *checks.Check {
-	return checks.Define(checks.Check{
+	return checks.DefineBeside(checks.Check{
 		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
 		// 8 s at most; the rest is for waiting until a busy responder has time.
 		Timeout: 45 * time.Second,
-		Beside:  beside,
 		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 

@@ -20,7 +20,7 @@ const inRouter = ", most likely in your router,"
 // address that it wrote.
 func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	gw := h.Uplink.Gateway
-	if f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String() && o.secondNAT(h) == "" {
+	if f.Hop != nil && gw.IsValid() && f.Hop.After == gw.String() && f.behind == "" {
 		return " in your router"
 	}
 	if only := onlyTo(f.weighed); only != "" {
@@ -29,7 +29,7 @@ func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	if place := byAddress(o, h, f); place != "" {
 		return place
 	}
-	if gw.IsValid() && o.secondNAT(h) == "" && f.Hop == nil {
+	if gw.IsValid() && f.behind == "" && f.Hop == nil {
 		return inRouter
 	}
 	return " on the way"
@@ -72,7 +72,7 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) string {
 		return " in your router"
 	case netinfo.IsPrivate(a), !public:
 		return fmt.Sprintf(" in the box with the outer address %s", a)
-	case o.secondNAT(h) != "":
+	case f.behind != "":
 		return fmt.Sprintf(" in the box with the outer address %s, which is not your router,", a)
 	}
 	return ""
@@ -122,9 +122,12 @@ func (o *Observed) allViews() []netip.Addr {
 	return out
 }
 
-// secondNAT says why there seems to be another NAT behind the router; "" when
-// nothing points to one.
-func (o *Observed) secondNAT(h *netinfo.Host) string {
+// secondNAT says why there seems to be another NAT behind the router, by what
+// was seen here or by the nat check; "" when nothing points to one.
+func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) string {
+	if translatedTwice(nat) {
+		return "nat found a second NAT"
+	}
 	for _, e := range h.OuterAddresses() {
 		if netinfo.IsPrivate(e.Addr) && e.Addr.Is4() {
 			return fmt.Sprintf("the router's outer address is %s", e.Addr)
@@ -142,21 +145,6 @@ func (o *Observed) secondNAT(h *netinfo.Host) string {
 // ALG in either box undoes on the way back what it did, and leaves alone what
 // the other box translated.
 const blindBehind = "there is a second NAT on the way, and without a responder an ALG in front of it or behind it cannot be seen"
-
-// beside corrects what was said of the box when the same report shows a second
-// NAT: then it may be either.
-func beside(own *checks.Result, other func(id string) *checks.Result) {
-	f, ok := own.Facts.(Facts)
-	if !ok || f.behind != "" || !translatedTwice(other("nat")) {
-		return
-	}
-	for i := range own.Findings {
-		own.Findings[i].Title = strings.Replace(own.Findings[i].Title, inRouter, " on the way", 1)
-	}
-	if f.Verdict == NoSign && f.Method == "sip-server" {
-		own.Reason += "; " + blindBehind
-	}
-}
 
 // translatedTwice reads the result of the nat check.
 func translatedTwice(nat *checks.Result) bool {

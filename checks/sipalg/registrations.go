@@ -1,0 +1,49 @@
+package sipalg
+
+import (
+	"encoding/json"
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// registered is the part of what signalling observes that is evidence here: the
+// answers to its REGISTER, which some ALGs act on alone.
+type registered struct {
+	Servers []struct {
+		Name   string `json:"name"`
+		Probes []struct {
+			Transport string         `json:"transport"`
+			Local     netip.AddrPort `json:"local"`
+			Remote    netip.AddrPort `json:"remote"`
+			Register  struct {
+				Sent  []byte `json:"sent"`
+				Reply []byte `json:"reply"`
+			} `json:"register"`
+		} `json:"probes"`
+	} `json:"servers"`
+}
+
+// registrations is the evidence of signalling's REGISTER. It comes with no
+// control of its own: the server's other transports say what it does itself.
+func registrations(o *Observed, signalling *checks.Result) []evidence {
+	if signalling == nil {
+		return nil
+	}
+	var seen registered
+	if json.Unmarshal(signalling.Observed, &seen) != nil {
+		return nil // observed by another version
+	}
+	var out []evidence
+	for _, s := range seen.Servers {
+		for _, p := range s.Probes {
+			plain := p.Transport == "udp" || p.Transport == "tcp" || p.Transport == "tls"
+			if !plain || len(p.Register.Sent) == 0 || len(p.Register.Reply) == 0 {
+				continue
+			}
+			a := ServerAnswer{Transport: p.Transport, Local: p.Local, Remote: p.Remote, Sent: p.Register.Sent, Reply: p.Register.Reply}
+			out = append(out, o.ofAnswer(s.Name, "REGISTER", &a))
+		}
+	}
+	return out
+}
