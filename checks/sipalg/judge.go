@@ -190,11 +190,20 @@ func summary(o *Observed, f *Facts) string {
 		parts = append(parts, "RTP ports opened from SDP")
 	}
 	for i := range f.Servers {
-		if f.Servers[i].Verdict == Rewriting {
-			parts = append(parts, f.Servers[i].inWords())
+		if s := &f.Servers[i]; s.Verdict == Rewriting && f.onlyThere(s.Server) {
+			parts = append(parts, s.inWords())
 		}
 	}
 	return mergeWords(parts)
+}
+
+// onlyThere reports that a server's answers show rewriting on a port where the
+// responder's probes do not.
+func (f *Facts) onlyThere(server string) bool {
+	return slices.ContainsFunc(f.weighed, func(e evidence) bool {
+		return e.server == server && e.verdict == Rewriting &&
+			!slices.ContainsFunc(f.probed, func(p Path) bool { return p.name() == e.name() && p.Verdict == Rewriting })
+	})
 }
 
 // portWord is what became of one port: the worst of its probes.

@@ -67,7 +67,9 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		}
 		if e.note != "" {
 			notes = append(notes, e.note)
-			names[e.note] = append(names[e.note], e.name())
+			if !slices.Contains(names[e.note], e.name()) {
+				names[e.note] = append(names[e.note], e.name())
+			}
 		}
 	}
 	notes = slices.Compact(notes)
@@ -177,32 +179,45 @@ func (f *ServerFact) inWords() string {
 	return f.Server + ": " + f.Note
 }
 
-// serverProof is what the answers show that nothing refutes, and whether any
-// of it is beyond doubt.
+// serverProof is what the answers show that nothing refutes, each kind of change
+// once a port, and whether any of it is beyond doubt.
 func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
+	seen := map[string]bool{}
 	for i := range all {
 		e := &all[i]
 		if e.own() && e.bothEnds || e.verdict != Rewriting {
 			continue // the finding of both ends shows it
 		}
-		for _, s := range e.standing() {
-			before, after := differing(s.Before, s.After)
-			if s.Code == sip.ReceivedReversed {
-				before, after = s.Before+" (as seen from outside)", "received="+s.After
-			}
-			name := longName(s.Code) + " in the answer of " + e.whom() + " (" + e.name() + ")"
-			if e.message == "REGISTER" {
-				name = longName(s.Code) + " in the answer to REGISTER of " + e.whom() + " (" + e.name() + ")"
-			}
-			if e.hop.IsValid() {
-				name = longName(s.Code) + " as " + e.hop.String() + " got it (" + e.name() + ")"
-			}
-			ev = append(ev, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
-			ev = append(ev, s.proof...)
-		}
 		sure = sure || e.sure
+		for _, s := range e.standing() {
+			if key := string(s.Code) + e.name() + e.whom(); !seen[key] {
+				seen[key] = true
+				ev = append(ev, s.shown(e))
+				ev = append(ev, s.proof...)
+			}
+		}
 	}
 	return ev, sure
+}
+
+// shown is a sign as evidence of a finding.
+func (s *sign) shown(e *evidence) checks.Evidence {
+	before, after := differing(s.Before, s.After)
+	field := longName(s.Code)
+	switch {
+	case s.Code == sip.ReceivedReversed:
+		before, after = s.Before+" (as seen from outside)", "received="+s.After
+	case strings.HasPrefix(s.Before, markName):
+		field = "Via parameter x-seen"
+	}
+	name := field + " in the answer of " + e.whom() + " (" + e.name() + ")"
+	switch {
+	case e.hop.IsValid():
+		name = field + " as " + e.hop.String() + " got it (" + e.name() + ")"
+	case e.message == "REGISTER":
+		name = field + " in the answer to REGISTER of " + e.whom() + " (" + e.name() + ")"
+	}
+	return checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)}
 }
 
 // answersAltered is the finding of what the answers of servers show.

@@ -42,7 +42,9 @@ way out, the kind of NAT, and whether anything rewrites, proxies or drops SIP.
 
 Without arguments it runs every check but the slow ones, which run when they
 are named or with --deep; "sipdoctor checks" lists them. With a
-responder of your own outside ("sipdoctor serve") it sees both ends of the way.`,
+responder of your own outside ("sipdoctor serve") it sees both ends of the way.
+Where no SIP server is named, providers of the profiles are asked for an echo,
+at most three of them, and none with --no-public.`,
 		Example: `  sipdoctor check
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
   sipdoctor check sip-alg --sip-server sip.provider.example
