@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func gather(o *Observed, paths []Path) []evidence {
 		}
 		for k := range o.Servers[i].Answers {
 			if a := &o.Servers[i].Answers[k]; len(a.Reply) > 0 {
-				out = append(out, o.ofAnswer(o.Servers[i].Name, "OPTIONS", a))
+				out = append(out, o.ofAnswer(o.Servers[i].Name, cmp.Or(a.Message, "OPTIONS"), a))
 			}
 		}
 	}

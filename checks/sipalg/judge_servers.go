@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -102,7 +103,9 @@ func (s *Server) silent(transport string) string {
 }
 
 func (s *Server) answered(transport string) bool {
-	return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool { return a.Transport == transport && len(a.Reply) > 0 })
+	return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool {
+		return a.Transport == transport && a.Message == "" && len(a.Reply) > 0
+	})
 }
 
 // serverPaths are the exchanges with other servers in the form of the facts.
@@ -113,7 +116,7 @@ func serverPaths(o *Observed, all []evidence) []Path {
 		for k := range s.Answers {
 			a := &s.Answers[k]
 			p := Path{
-				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: "OPTIONS",
+				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: cmp.Or(a.Message, "OPTIONS"),
 				Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
 			}
 			if e := evidenceOf(all, s, a); e != nil {
@@ -142,7 +145,7 @@ func (p *Path) take(e *evidence) {
 
 func evidenceOf(all []evidence, s *Server, a *ServerAnswer) *evidence {
 	for i := range all {
-		if e := &all[i]; e.server == s.Name && e.message == "OPTIONS" && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
+		if e := &all[i]; e.server == s.Name && e.message == cmp.Or(a.Message, "OPTIONS") && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
 			return e
 		}
 	}
@@ -172,7 +175,7 @@ func serversSummary(f *Facts) string {
 func (f *ServerFact) inWords() string {
 	switch f.Verdict {
 	case Rewriting:
-		return f.Server + ": SIP is rewritten"
+		return "SIP to " + f.Server + " is rewritten"
 	case NoSign:
 		return "Via, From, To and Call-ID came back from " + f.Server + " as they were sent"
 	}
@@ -214,8 +217,8 @@ func (s *sign) shown(e *evidence) checks.Evidence {
 	switch {
 	case e.hop.IsValid():
 		name = field + " as " + e.hop.String() + " got it (" + e.name() + ")"
-	case e.message == "REGISTER":
-		name = field + " in the answer to REGISTER of " + e.whom() + " (" + e.name() + ")"
+	case e.message != "OPTIONS":
+		name = field + " in the answer to " + e.message + " of " + e.whom() + " (" + e.name() + ")"
 	}
 	return checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)}
 }

@@ -105,9 +105,10 @@ type Server struct {
 	Hops    []Hop          `json:"hops,omitempty"` // what the first routers on the way got of a question
 }
 
-// ServerAnswer is one OPTIONS over one transport.
+// ServerAnswer is one request over one transport.
 type ServerAnswer struct {
 	Transport string         `json:"transport"`
+	Message   string         `json:"message,omitempty"` // "INVITE"; empty: OPTIONS
 	Local     netip.AddrPort `json:"local,omitzero"`
 	Remote    netip.AddrPort `json:"remote"`
 	Tries     int            `json:"tries"`

@@ -62,6 +62,9 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 		}
 	}
 	wg.Wait()
+	if t := targets[0]; env.Inputs.Deep && t.transport == "udp" && s.answered("udp") {
+		s.Answers = append(s.Answers, askRefusal(ctx, env, s.Source, t))
+	}
 	return s
 }
 

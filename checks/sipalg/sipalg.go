@@ -42,6 +42,8 @@ our private address into an answer to a request without it. TLS, the control
 and other servers tell what the server itself has done. Where neither is named,
 it asks SIP servers of the built-in profiles over UDP, in turn and at most
 three, until one says which address it saw; none with --no-public.
+The first routers on the way quote a question that dies there, and show what an
+ALG before them changed. signalling's REGISTER is evidence as well.
 
 Verdicts: none (proved clean both ways), no-sign (nothing was changed in what
 servers repeat; what happens to Contact and SDP was not visible), rewriting, proxying (taken apart and sent
@@ -49,7 +51,9 @@ anew), dropping (SIP is lost where the masked bytes pass), pinhole (ports are
 opened from SDP, nothing is rewritten), inconclusive. No answer is never "none".
 
 --deep sends every probe to every port, and INVITEs with a growing TTL to find
-the box that changes them.`,
+the box that changes them. Without a responder it sends one INVITE to each SIP
+server that was named: for no user, with a requirement that no server meets, so
+that it is refused before anything rings. A PBX may log it as a failed call.`,
 	}, observe, judge)
 }
 
