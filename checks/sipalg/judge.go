@@ -56,6 +56,9 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	}
 	f.Servers = serverFacts(&o, f.weighed)
 	ports := neededPorts(&o, &f)
+	if o.Responder == nil {
+		f.Works = worksThere(f.weighed)
+	}
 	f.Verdict = overall(&o, f.weighed, ports)
 	if f.Verdict == Rewriting || f.Verdict == Proxying {
 		f.Engine = engine(f.probed)

@@ -182,6 +182,22 @@ func (f *ServerFact) inWords() string {
 	return f.Server + ": " + f.Note
 }
 
+// worksThere lists the ways on which a server's answers show nothing, encrypted
+// first, and no server's show anything.
+func worksThere(all []evidence) []string {
+	out := []string{}
+	for _, transport := range []string{"tls", "tcp", "udp"} {
+		for i := range all {
+			e := &all[i]
+			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.verdict != None && x.verdict != NoSign })
+			if e.transport == transport && e.readable && !bad && !slices.Contains(out, e.name()) {
+				out = append(out, e.name())
+			}
+		}
+	}
+	return out
+}
+
 // serverProof is what the answers show that nothing refutes, each kind of change
 // once a port, and whether any of it is beyond doubt.
 func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
@@ -232,8 +248,11 @@ func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evide
 			"Expect one-way audio, dropped calls and lost incoming calls. " +
 			"A responder (sipdoctor serve) would show every changed field.",
 		Evidence: proof, Fixes: algFixes(o, h),
-		Advice: []string{"Do not forward port 5060 to the phone: it does not help."},
 	}
+	if len(f.Works) > 0 {
+		fd.Advice = worksAdvice(f)
+	}
+	fd.Advice = append(fd.Advice, "Do not forward port 5060 to the phone: it does not help.")
 	if sure {
 		fd.Confidence = checks.Certain
 	}

@@ -85,6 +85,8 @@ func (e *evidence) look(all []evidence) {
 	switch {
 	case !e.readable:
 		e.note = "the answer has no readable Via"
+	case e.transport == "tls":
+		e.verdict = None // nobody on the way can read it
 	case !e.seen.IsValid() && e.untranslated():
 		e.verdict, e.note = NoSign, "the answer is as it should be; without NAT it cannot tell more"
 	case !e.seen.IsValid():
@@ -117,7 +119,6 @@ func (e *evidence) lookPrivate(all []evidence) {
 	shown := e.sameServer(all, func(x *evidence) bool { return x.seen.IsValid() && !netinfo.IsPrivate(x.seen) })
 	secret := e.sameServer(all, func(x *evidence) bool { return x.transport == "tls" && x.seen == e.seen })
 	switch {
-	case e.transport == "tls":
 	case netinfo.IsPrivate(far):
 		e.note = fmt.Sprintf("the server itself has a private address (%s); on such a path no NAT is expected", far)
 	case slices.Contains(e.public, far):

@@ -268,6 +268,26 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 	}
 }
 
+// What showed nothing is offered as a way around, and nothing else is.
+func TestTheWaysAroundAreThoseThatTheServersShow(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers map[string]reply
+		works   []string
+		advice  string
+	}{
+		"UDP is rewritten, TCP and TLS are not": {map[string]reply{"udp": private, "tcp": good, "tls": good}, []string{"TLS 5061", "TCP 5060"}, "use TLS 5061"},
+		"TLS does not answer":                   {map[string]reply{"udp": private, "tcp": good}, []string{"TCP 5060"}, "use TCP 5060"},
+		"only UDP answers":                      {udp(private), []string{}, "Do not forward"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := alone(observation(one(c.answers, nil)), office)
+			if f := factsOf(t, j); !slices.Equal(f.Works, c.works) || !strings.Contains(j.Findings[0].Advice[0], c.advice) {
+				t.Errorf("works %v, advice %v", f.Works, j.Findings[0].Advice)
+			}
+		})
+	}
+}
+
 func TestWhichBoxItIs(t *testing.T) {
 	outer := func(a string) *netinfo.Host {
 		h := *office
