@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,42 @@ func TestAnOrdinaryServerProvesTheALG(t *testing.T) {
 				if fd.Confidence != c.confidence {
 					t.Errorf("%s is %s, want %s", fd.ID, fd.Confidence, c.confidence)
 				}
+			}
+		})
+	}
+}
+
+// Behind two NATs the answers of a server are as they should be, wherever the
+// kernel's ALG is. The router in the middle quotes what it got, and so shows the
+// one before it; of the one after it nobody can tell, and that is said.
+func TestAnOrdinaryServerBehindTwoNATs(t *testing.T) {
+	helper := []lab.ALG{{Protocol: "udp", Port: 5060}}
+	for name, c := range map[string]struct {
+		inner, outer []lab.ALG
+		verdict      string
+		exit         int
+		title        string
+	}{
+		"no ALG":                 {nil, nil, "no-sign", 4, ""},
+		"an ALG in the router":   {helper, nil, "rewriting", 1, "A SIP ALG in the box with the outer address 100.64."},
+		"an ALG of the provider": {nil, helper, "no-sign", 4, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scenario(t, "double-nat")
+			s.Routers = slices.Clone(s.Routers)
+			s.Routers[0].ALG, s.Routers[1].ALG = c.inner, c.outer
+			o := &office{Office: peers(t, s)}
+			kamailio(t, o.Office)
+			rep, exit := o.check(t, withoutResponder...)
+			r := rep.Result("sip-alg")
+			if f := facts(t, rep, "sip-alg"); f["verdict"] != c.verdict || exit != c.exit {
+				t.Errorf("verdict %v, exit %d; want %s, %d\n%s", f["verdict"], exit, c.verdict, c.exit, explain(rep))
+			}
+			if c.verdict == "no-sign" && !strings.Contains(r.Reason, "second NAT") {
+				t.Errorf("it does not say what a second NAT hides: %s", r.Reason)
+			}
+			if c.title != "" && (len(r.Findings) == 0 || !strings.HasPrefix(r.Findings[0].Title, c.title) || r.Findings[0].Confidence != checks.Certain) {
+				t.Errorf("findings %+v", r.Findings)
 			}
 		})
 	}
