@@ -68,6 +68,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	if f.Verdict == NoSign {
 		j.Headline = noSign
 	}
+	j.Notes = disagreement(&o)
 	j.Unasked = o.Responder == nil && o.unasked() && len(o.Notes) == 0
 	return j
 }

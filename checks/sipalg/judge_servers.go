@@ -41,54 +41,72 @@ func serverFact(s *Server, all []evidence) ServerFact {
 	if s.Error != "" {
 		return f
 	}
-	var notes []string
-	names := map[string][]string{} // of ports, by note
+	var notes notesByPort
 	clear, undecided := 0, 0
 	for i := range all {
 		e := &all[i]
-		if e.server != s.Name {
-			continue
-		}
-		if e.hop.IsValid() {
-			f.Verdict = Rewriting
-			continue
-		}
-		if !slices.Contains(f.Answered, e.name()) {
-			f.Answered = append(f.Answered, e.name())
-		}
 		switch {
-		case e.transport == "tls":
+		case e.server != s.Name:
 			continue
 		case e.verdict == Rewriting:
 			f.Verdict = Rewriting
 		case e.verdict == NoSign:
 			clear++
-		default:
+		case e.transport != "tls":
 			undecided++
 		}
-		if e.note != "" {
-			notes = append(notes, e.note)
-			if !slices.Contains(names[e.note], e.name()) {
-				names[e.note] = append(names[e.note], e.name())
-			}
+		if e.hop.IsValid() {
+			continue
 		}
-	}
-	notes = slices.Compact(notes)
-	for i, n := range notes {
-		notes[i] = strings.Join(names[n], ", ") + ": " + n
+		if !slices.Contains(f.Answered, e.name()) {
+			f.Answered = append(f.Answered, e.name())
+		}
+		notes.add(e.note, e.name())
 	}
 	if silent := s.silent("udp"); silent != "" && len(f.Answered) > 0 {
 		undecided++
-		notes = append(notes, silent)
+		notes.add(silent, "")
 	}
 	switch {
 	case len(f.Answered) == 0:
-		notes = append(notes, "no answer over UDP, TCP or TLS")
+		notes.add("no answer over UDP, TCP or TLS", "")
 	case f.Verdict != Rewriting && clear > 0 && undecided == 0:
 		f.Verdict = NoSign
 	}
-	f.Note = strings.Join(notes, "; ")
+	f.Note = notes.String()
 	return f
+}
+
+// notesByPort says the same of several ports once.
+type notesByPort struct {
+	texts []string
+	ports map[string][]string // by text
+}
+
+func (n *notesByPort) add(text, port string) {
+	if text == "" {
+		return
+	}
+	if n.ports == nil {
+		n.ports = map[string][]string{}
+	}
+	if !slices.Contains(n.texts, text) {
+		n.texts = append(n.texts, text)
+	}
+	if port != "" && !slices.Contains(n.ports[text], port) {
+		n.ports[text] = append(n.ports[text], port)
+	}
+}
+
+func (n *notesByPort) String() string {
+	var out []string
+	for _, text := range n.texts {
+		if p := n.ports[text]; len(p) > 0 {
+			text = strings.Join(p, ", ") + ": " + text
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
 }
 
 // silent says that a server did not answer over a transport; "" when it did.

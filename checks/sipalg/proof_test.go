@@ -268,6 +268,17 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 	}
 }
 
+func TestSTUNServersThatDisagreeAreAFact(t *testing.T) {
+	o := observation(one(udp(good), nil))
+	o.Views = append(o.Views, View{Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "other.example"},
+		View{Local: netip.MustParseAddr("10.8.0.2"), Seen: netip.MustParseAddr("10.8.0.2"), By: "other.example"})
+	j := alone(o, office)
+	want := []string{"stun.example sees this machine at 203.0.113.1, other.example at 203.0.113.77"}
+	if !slices.Equal(j.Notes, want) || factsOf(t, j).Verdict != NoSign {
+		t.Errorf("notes %q", j.Notes)
+	}
+}
+
 // What showed nothing is offered as a way around, and nothing else is.
 func TestTheWaysAroundAreThoseThatTheServersShow(t *testing.T) {
 	for name, c := range map[string]struct {
