@@ -55,7 +55,7 @@ func (o *Observed) ofAnswer(server, message string, a *ServerAnswer) evidence {
 	e := evidence{
 		server: server, transport: a.Transport, message: message, local: a.Local, remote: a.Remote,
 		readable: err == nil && m.Status != 0 && m.Get("via") != nil,
-		seen:     sip.Source(a.Sent, a.Reply), public: o.seenAs(a.Local.Addr()), control: controlOf(a),
+		from:     a.From, seen: sip.Source(a.Sent, a.Reply), public: o.seenAs(a.Local.Addr()), control: controlOf(a),
 	}
 	for _, c := range echoed(a.Sent, a.Reply) {
 		e.signs = append(e.signs, sign{Change: c})
@@ -83,7 +83,8 @@ func controlOf(a *ServerAnswer) control {
 	if s, err := sip.Parse(a.ControlSent); err == nil {
 		own, _ := sip.ParseVia(s.Get("via").Value)
 		came, _ := sip.ParseVia(m.Get("via").Value)
-		c.copied = came.Received != "" && came.Received == own.SentBy
+		host, _, _ := strings.Cut(own.SentBy, ":")
+		c.copied = came.Received != "" && came.Received == host
 	}
 	c.changes = append(c.changes, markChanged(a)...)
 	for _, ch := range c.changes {

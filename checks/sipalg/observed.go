@@ -111,6 +111,7 @@ type ServerAnswer struct {
 	Message   string         `json:"message,omitempty"` // "INVITE"; empty: OPTIONS
 	Local     netip.AddrPort `json:"local,omitzero"`
 	Remote    netip.AddrPort `json:"remote"`
+	From      netip.AddrPort `json:"answered_from,omitzero"` // where it is not Remote
 	Tries     int            `json:"tries"`
 	Sent      Wire           `json:"sent,omitempty"`
 	Reply     Wire           `json:"reply,omitempty"`

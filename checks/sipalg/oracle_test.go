@@ -3,6 +3,7 @@ package sipalg_test
 import (
 	"crypto/tls"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -204,4 +206,39 @@ func TestTwoLinesAreNoALG(t *testing.T) {
 	if differ == 0 {
 		t.Error("the two lines did not take turns")
 	}
+}
+
+// What a server of an old kind makes of our requests, and what the control
+// says of it where TLS is not there to tell.
+func TestServersThatRepeatTheViaAreNoALG(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newInternet(t, 1, natRouter())
+		n.serveSTUN()
+		far := n.outside.Host(sipAddr)
+		c, err := far.OpenUDP(t.Context(), netip.MustParseAddrPort(sipAddr+":5060"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() { // received= is what the Via says, and never where the request came from
+			buf := make([]byte, 4096)
+			for {
+				d, err := c.ReadFrom(buf)
+				if err != nil {
+					return
+				}
+				_, via, _ := strings.Cut(string(buf[:d.N]), "UDP ")
+				host, _, _ := strings.Cut(via, ":")
+				answer := strings.Replace(string(buf[:d.N]), ";rport", ";rport="+strconv.Itoa(int(d.From.Port()))+";received="+host, 1)
+				_, rest, _ := strings.Cut(answer, "\r\n")
+				_ = c.WriteTo([]byte("SIP/2.0 200 OK\r\n"+rest), d.From, platform.SendOptions{})
+			}
+		}()
+		n.inputs.SIPServers = []string{sipAddr}
+		s := n.check()
+		if s.Verdict != sipalg.Inconclusive || s.result.Status != checks.Inconclusive || !strings.Contains(s.result.Reason, "repeats in received=") {
+			t.Errorf("%s (%s): %s", s.Verdict, s.result.Status, s.result.Reason)
+			s.explain(t)
+		}
+	})
 }

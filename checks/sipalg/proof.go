@@ -20,10 +20,11 @@ type evidence struct {
 	hop       netip.Addr // the router that quoted it, where that is the other end
 	local     netip.AddrPort
 	remote    netip.AddrPort
-	bothEnds  bool         // both ends told what they sent and got, not only the answer
-	readable  bool         // the answer has a Via
-	seen      netip.Addr   // where the answer says that the request came from; invalid: it does not say
-	public    []netip.Addr // where STUN servers see the same local address
+	bothEnds  bool           // both ends told what they sent and got, not only the answer
+	from      netip.AddrPort // where the answer came from, if not from remote
+	readable  bool           // the answer has a Via
+	seen      netip.Addr     // where the answer says that the request came from; invalid: it does not say
+	public    []netip.Addr   // where STUN servers see the same local address
 	control   control
 
 	signs   []sign // what came back other than it was sent

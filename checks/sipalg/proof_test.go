@@ -32,7 +32,7 @@ type told struct {
 const (
 	askedText = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %[1]s;branch=z9hG4bKx;rport\r\n" +
 		"From: <sip:probe@%[1]s>;tag=1\r\nTo: <sip:x>\r\nCall-ID: x@%[2]s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-	hiddenText = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP y.invalid;branch=z9hG4bKy;rport;x-seen=203.0.113.1\r\n" +
+	hiddenText = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP y.invalid:40000;branch=z9hG4bKy;rport;x-seen=203.0.113.1\r\n" +
 		"From: <sip:probe@203.0.113.1:40000>;tag=1\r\nTo: <sip:x>\r\nCall-ID: y@203.0.113.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 

@@ -160,7 +160,16 @@ func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 	ask := func(sent []byte, token string, s probe.Schedule) (*probe.Ask, error) {
 		q := &probe.Ask{
 			Payload: func() []byte { return sent },
-			Match:   func(b []byte, from netip.AddrPort) bool { return from == t.addr && finalFor(b, token) },
+			// Wherever it comes from, nobody else knows the token.
+			Match: func(b []byte, from netip.AddrPort) bool {
+				if !finalFor(b, token) {
+					return false
+				}
+				if from != t.addr {
+					a.From = from
+				}
+				return true
+			},
 		}
 		_, err := probe.Exchange(ctx, conn, t.addr, s, q)
 		return q, err
@@ -269,7 +278,7 @@ func withoutAddress(request []byte, token string, local netip.AddrPort, public n
 		}
 	}
 	via, rest, _ := bytes.Cut(request, []byte(";branch="))
-	via = bytes.ReplaceAll(via, []byte(local.String()), []byte(alias))
+	via = bytes.ReplaceAll(via, []byte(local.String()), []byte(fmt.Sprintf("%s:%d", alias, local.Port())))
 	rest = bytes.Replace(rest, []byte(";rport"), []byte(";rport"+mark), 1)
 	rest = bytes.ReplaceAll(rest, []byte(local.String()), []byte(hostPort))
 	rest = bytes.ReplaceAll(rest, []byte("@"+local.Addr().String()), []byte("@"+host))
