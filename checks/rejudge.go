@@ -10,7 +10,7 @@ import (
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
 // and words of this program. A result whose check this program does not know
-// keeps what was said then.
+// keeps what was said then; one that another version observed is inconclusive.
 func Rejudge(r *Report, list []*Check) (*Report, error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -51,8 +51,16 @@ func judgeAll(rep *Report, list []*Check) {
 func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 	res.Title, res.Group = c.Title, c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Reason = []Finding{}, nil, "", ""
-	if res.nothingObserved() {
+	switch {
+	case res.nothingObserved() && res.ObserveError != nil:
 		res.failedObservation()
+		return
+	case res.Observes != c.observes:
+		res.Status, res.Summary = Inconclusive, "observed by another version of sipdoctor"
+		res.Reason = "this program reads another form of what " + c.ID + " observes, and what it does not find there proves nothing; make a new report, or show this one without --rejudge"
+		return
+	case res.nothingObserved():
+		res.Status, res.Summary, res.Reason = Inconclusive, "nothing was observed", "the report does not say what "+c.ID+" saw"
 		return
 	}
 	j, err := c.judge(res.Observed, host)
@@ -75,9 +83,11 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 	}
 }
 
-// nothingObserved reports whether observe failed before it learnt anything.
+// nothingObserved reports whether there is nothing to judge: observe failed
+// before it learnt anything, or a saved report has lost it. An observation may
+// well have nothing to say ("{}"), but not if it broke off.
 func (res *Result) nothingObserved() bool {
-	return res.ObserveError != nil && (len(res.Observed) == 0 || string(res.Observed) == "null" || string(res.Observed) == "{}")
+	return len(res.Observed) == 0 || string(res.Observed) == "null" || string(res.Observed) == "{}" && res.ObserveError != nil
 }
 
 // failedObservation is the status of a check that learnt nothing.
