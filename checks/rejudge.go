@@ -45,6 +45,7 @@ func judgeAll(rep *Report, list []*Check) {
 		}
 	}
 	explain(rep, list)
+	completeCommands(rep)
 	rep.Verdict, rep.Headline = conclude(rep)
 }
 
