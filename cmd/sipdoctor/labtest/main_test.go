@@ -54,6 +54,12 @@ func enter(m *testing.M) (int, error) {
 		if err := os.Setenv(programVar, program); err != nil {
 			return 0, err
 		}
+		// What the program remembers of these runs is nothing to this machine.
+		if os.Getenv("STATE_DIRECTORY") == "" {
+			if err := os.Setenv("STATE_DIRECTORY", filepath.Join(dir, "state")); err != nil {
+				return 0, err
+			}
+		}
 	}
 	inside, exit, err := lab.Enter(context.Background())
 	switch {
