@@ -45,6 +45,7 @@ func judgeAll(rep *Report, list []*Check) {
 		}
 	}
 	explain(rep, list)
+	dropRefutedFixes(rep)
 	completeCommands(rep)
 	rep.Verdict, rep.Headline = conclude(rep)
 }
