@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test unit lab-tools lint fuzz bench cross quick-cross clean
+.PHONY: build test unit lab-tools lint fuzz bench mutants reports cross quick-cross clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o sipdoctor ./cmd/sipdoctor
@@ -57,6 +57,15 @@ BENCH ?= .
 COUNT ?= 1
 bench:
 	$(GO) test -p 1 -vet=off -timeout 30m -run '^$$' -bench '$(BENCH)' -count $(COUNT) -benchmem ./...
+
+# Whether the tests notice a wrong judgement: a change at a time in the judges,
+# the runner and the evaluator of packet filters (docs/mutants.md).
+# MUTANTS='-all' tries every one, MUTANTS='-seed 2' others; MUTATE='checks/dns'
+# one package.
+MUTANTS ?= -sample 60
+MUTATE ?=
+mutants:
+	$(GO) -C tools run ./mutants -root .. -least 90 $(MUTANTS) $(MUTATE)
 
 clean:
 	rm -f sipdoctor
