@@ -50,6 +50,13 @@ func judgeAll(rep *Report, list []*Check) {
 	rep.Verdict, rep.Headline = conclude(rep)
 }
 
+// Judge judges one observation, as Rejudge does those of a report.
+func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
+	res := Result{Check: c.ID, Observes: c.observes, Observed: observed}
+	judgeOne(&res, c, host)
+	return res
+}
+
 func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 	res.Title, res.Group = c.Title, c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Reason = []Finding{}, nil, "", ""
@@ -115,10 +122,19 @@ func (res *Result) failedObservation() {
 func (res *Result) incomplete() {
 	if res.Reason == "" {
 		res.Reason = res.ObserveError.Text
+		if res.ObserveError.Kind == "privilege" {
+			res.Reason = NeedsRoot(res.ObserveError.Text)
+		}
 	}
 	if res.Status == Pass || res.Status == Warn {
 		res.Status = Inconclusive
 	}
+}
+
+// NeedsRoot is the reason of a judgement that lacks what only root can see:
+// what, such as "the packet filter can be read by root only".
+func NeedsRoot(what string) string {
+	return "needs administrator rights: " + what + "; run it with sudo"
 }
 
 func statusOf(j Judgement) (Status, string) {

@@ -52,7 +52,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	switch {
 	case o.Unread:
 		j.Summary = "the packet filter was not read"
-		j.Inconclusive = "the packet filter can be read by root only: run it with sudo"
+		j.Inconclusive = checks.NeedsRoot("the packet filter can be read by root only")
 		if !o.Denied && o.Missing != "" { // reports of before have neither
 			j.Inconclusive = o.Missing
 		}

@@ -156,6 +156,7 @@ func run(t testing.TB, n *lab.Node, args ...string) (*checks.Report, int) {
 	if err != nil {
 		t.Fatalf("%q: %v\n%s", args, err, errs.String())
 	}
+	record(t, rep)
 	return rep, cmd.ProcessState.ExitCode()
 }
 
