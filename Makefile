@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test unit lab-tools lint fuzz bench cross quick-cross clean
+.PHONY: build test unit lab-tools lint fuzz bench mutants reports judged cross quick-cross clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o sipdoctor ./cmd/sipdoctor
@@ -57,6 +57,30 @@ BENCH ?= .
 COUNT ?= 1
 bench:
 	$(GO) test -p 1 -vet=off -timeout 30m -run '^$$' -bench '$(BENCH)' -count $(COUNT) -benchmem ./...
+
+# Records testdata/reports anew, from real kernels: a report of every office of
+# the lab, and of what each check observed there and on PBXs one for every
+# outcome. Then what judges say of them (testdata/judged.txt of each check). It
+# is needed when a check observes something else than before; it needs root's
+# namespaces, or a user's, and takes some minutes.
+RECORD = EveryOffice|OfficeSDNS|NobodyAnswersNames|WhatStopsTheProvider|NoNetworkAtAll|RealRegistrar|RoutersMemory|FragmentsAreTold|CallSounds|OnlyHTTPS|BundleOfALive|UFW|Firewalld|CrowdSec|EveryBan|BlocksThat|KernelsFilters|ForwardingThatLeads|LearnsWhatReaches
+reports:
+	rm -rf testdata/reports/lab testdata/reports/observed
+	SIPDOCTOR_RECORD=$(CURDIR)/testdata/reports $(GO) test -count=1 -timeout 30m -run '$(RECORD)' ./cmd/sipdoctor/labtest
+	$(MAKE) --no-print-directory judged
+
+# Accepts what judges say now of everything that was recorded.
+judged:
+	SIPDOCTOR_UPDATE=1 $(GO) test -count=1 -run 'WhatTheJudgeSays' ./checks/...
+
+# Whether the tests notice a wrong judgement: a change at a time in the judges,
+# the runner and the evaluator of packet filters (docs/mutants.md).
+# MUTANTS='-all' tries every one, MUTANTS='-seed 2' others; MUTATE='checks/dns'
+# one package.
+MUTANTS ?= -sample 60
+MUTATE ?=
+mutants:
+	$(GO) -C tools run ./mutants -root .. -least 90 $(MUTANTS) $(MUTATE)
 
 clean:
 	rm -f sipdoctor

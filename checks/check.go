@@ -26,6 +26,9 @@ type Check struct {
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host, Others) (Judgement, error)
+
+	observes string          // the version of what it observes
+	nothing  json.RawMessage // an observation that saw nothing
 }
 
 // Judgement is what a judge concludes from an observation. The status follows

@@ -51,6 +51,8 @@ type Inputs struct {
 	TCPPorts  string         `json:"tcp_ports,omitempty"`
 	Root      string         `json:"root,omitempty"` // the support bundle that was read instead of the machine
 	Admin     netip.Addr     `json:"admin,omitzero"` // who asks, logged in over SSH
+
+	Sudo bool `json:"sudo,omitempty"` // started with sudo, and so must be what is typed next
 }
 
 // Env is what observe may use.

@@ -160,6 +160,8 @@ func summaryOf(f *FarEnd) string {
 
 // define makes the two halves of a check of what O observes.
 func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host, Others) Judgement) {
+	c.observes = versionOf[O]()
+	c.nothing, _ = json.Marshal(*new(O)) // an observation that cannot be written is found by its first run
 	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {
 		begin := time.Now()
 		o, err := observe(ctx, env)
@@ -181,7 +183,7 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 	}
 	c.judge = func(raw json.RawMessage, h *netinfo.Host, others Others) (Judgement, error) {
 		var o O
-		if err := json.Unmarshal(raw, &o); err != nil {
+		if err := decodeStrictly(raw, &o); err != nil {
 			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
 		}
 		j := judge(o, h, others)

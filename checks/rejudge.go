@@ -11,7 +11,7 @@ import (
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
 // and words of this program. A result whose check this program does not know
-// keeps what was said then.
+// keeps what was said then; one that another version observed is inconclusive.
 func Rejudge(r *Report, list []*Check) (*Report, error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -47,14 +47,32 @@ func judgeAll(rep *Report, list []*Check) {
 		}
 	}
 	explain(rep, list)
+	dropRefutedFixes(rep)
+	completeCommands(rep)
 	rep.Verdict, rep.Headline = conclude(rep)
+}
+
+// Judge judges one observation, as Rejudge does those of a report in which no
+// other check stands.
+func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
+	res := Result{Check: c.ID, Observes: c.observes, Observed: observed}
+	judgeOne(&res, c, &Report{Host: host})
+	return res
 }
 
 func judgeOne(res *Result, c *Check, rep *Report) {
 	res.Title, res.Group = c.Title, c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Reason, res.Unasked = []Finding{}, nil, "", "", false
-	if res.nothingObserved() {
+	switch {
+	case res.nothingObserved() && res.ObserveError != nil:
 		res.failedObservation()
+		return
+	case res.Observes != c.observes:
+		res.Status, res.Summary = Inconclusive, "observed by another version of sipdoctor"
+		res.Reason = "this program reads another form of what " + c.ID + " observes, and what it does not find there proves nothing; make a new report, or show this one without --rejudge"
+		return
+	case res.nothingObserved():
+		res.Status, res.Summary, res.Reason = Inconclusive, "nothing was observed", "the report does not say what "+c.ID+" saw"
 		return
 	}
 	j, err := c.judge(res.Observed, rep.Host, rep.Result)
@@ -77,9 +95,11 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 	}
 }
 
-// nothingObserved reports whether observe failed before it learnt anything.
+// nothingObserved reports whether there is nothing to judge: observe failed
+// before it learnt anything, or a saved report has lost it. An observation may
+// well have nothing to say ("{}"), but not if it broke off.
 func (res *Result) nothingObserved() bool {
-	return res.ObserveError != nil && (len(res.Observed) == 0 || string(res.Observed) == "null" || string(res.Observed) == "{}")
+	return len(res.Observed) == 0 || string(res.Observed) == "null" || string(res.Observed) == "{}" && res.ObserveError != nil
 }
 
 // failedObservation is the status of a check that learnt nothing.
@@ -105,10 +125,19 @@ func (res *Result) failedObservation() {
 func (res *Result) incomplete() {
 	if res.Reason == "" {
 		res.Reason = res.ObserveError.Text
+		if res.ObserveError.Kind == "privilege" {
+			res.Reason = NeedsRoot(res.ObserveError.Text)
+		}
 	}
 	if res.Status == Pass || res.Status == Warn {
 		res.Status = Inconclusive
 	}
+}
+
+// NeedsRoot is the reason of a judgement that lacks what only root can see:
+// what, such as "the packet filter can be read by root only".
+func NeedsRoot(what string) string {
+	return "needs administrator rights: " + what + "; run it with sudo"
 }
 
 func statusOf(j Judgement) (Status, string) {

@@ -95,6 +95,7 @@ type Result struct {
 	ExplainedBy string          `json:"explained_by"` // the check whose failure is the cause of this one's
 	DurationMS  int64           `json:"duration_ms"`
 	Observed    json.RawMessage `json:"observed"`
+	Observes    string          `json:"observes,omitempty"` // the version of Observed
 	Facts       any             `json:"facts"`
 	Findings    []Finding       `json:"findings"`
 	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands

@@ -52,6 +52,12 @@ type row struct {
 	// value in <angle brackets> is for the reader to replace.
 	Defaults map[string]string `yaml:"defaults"`
 
+	// ReliesOn is the way around that the fix takes, "tls 5061": it is not
+	// offered where a run saw that this does not work. IfProven ones are offered
+	// only where a run saw that it does.
+	ReliesOn string `yaml:"relies_on"`
+	IfProven bool   `yaml:"if_proven"`
+
 	Persistent bool   `yaml:"persistent"`
 	Unverified bool   `yaml:"unverified"`
 	More       bool   `yaml:"more"` // only in All: a variant that few need

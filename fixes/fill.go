@@ -134,7 +134,7 @@ func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
 		ID: r.ID, Title: one(r.Title), Where: r.Where, Platform: platform, Form: r.Form,
 		Commands: all(r.Commands), Undo: all(r.Undo), Verify: slices.Concat(all(r.Verify), all(checkCommand(r.Problem))),
 		Persistent: r.Persistent, Unverified: r.Unverified, UnverifiedLines: all(r.UnverifiedLines), Note: one(r.Note), Source: r.Source,
-		Choice: r.Problem == ExemptAddress,
+		Choice: r.Problem == ExemptAddress, ReliesOn: r.ReliesOn, IfProven: r.IfProven,
 	}
 	slices.Sort(replace)
 	if replace = slices.Compact(replace); len(replace) > 0 {

@@ -36,6 +36,12 @@ type Fix struct {
 	// address every future ban: a person decides, no script by itself.
 	Choice bool `json:"choice,omitempty"`
 
+	// ReliesOn is the way around that the fix takes: transport and port, "tls
+	// 5061". What a run saw of it decides whether the fix is offered.
+	ReliesOn string `json:"relies_on,omitempty"`
+	// IfProven: it is offered only if the run saw that this way works.
+	IfProven bool `json:"-"`
+
 	Note   string `json:"note,omitempty"`
 	Source string `json:"source"`
 }

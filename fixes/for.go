@@ -20,7 +20,9 @@ const maxGeneric = 2
 // of the recognised router, then those of this very machine, then at most two
 // that help anywhere. host may be nil. vars fill the variables of commands
 // (see knownVariables); a fix that needs a variable nobody knows is
-// left out. The result is never shared and may be changed.
+// left out. What is offered only if it is proven (Fix.IfProven) comes on top of
+// those two: the run decides about it. The result is never shared and may be
+// changed.
 func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	var out []Fix
 	if host != nil && host.Router != nil {
@@ -34,7 +36,16 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	if !known && problem == SIPALG {
 		generic = slices.Insert(generic, 0, whereItHides())
 	}
-	return append(out, generic[:min(maxGeneric, len(generic))]...)
+	rest := maxGeneric
+	for _, f := range generic {
+		if !f.IfProven {
+			rest--
+		}
+		if f.IfProven || rest >= 0 {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // On returns the fixes for a problem on one platform, such as a layer of the

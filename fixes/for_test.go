@@ -23,9 +23,13 @@ func office(platform, version string) *netinfo.Host {
 	}
 }
 
+// names leaves out what only a run can prove.
 func names(list []Fix) []string {
 	var out []string
 	for _, f := range list {
+		if f.IfProven {
+			continue
+		}
 		out = append(out, f.Platform+"/"+f.ID)
 	}
 	return out
@@ -291,5 +295,17 @@ func TestNoNameChangesALineOfTheCatalogue(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestWhatARunMayProveIsOfferedOnTop(t *testing.T) {
+	var proven []string
+	for _, f := range For(SIPALG, office("mikrotik", "7.15"), nil) {
+		if f.IfProven {
+			proven = append(proven, f.ID+": "+f.ReliesOn)
+		}
+	}
+	if diff := cmp.Diff([]string{"use-tcp: tcp 5060"}, proven); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

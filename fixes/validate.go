@@ -24,6 +24,8 @@ var (
 
 	shouts = regexp.MustCompile(`!(\s|$)`) // "FRITZ!Box" does not
 
+	wayPattern = regexp.MustCompile(`^(udp|tcp|tls) [1-9]\d{0,4}$`)
+
 	versionPattern = regexp.MustCompile(`^\d+(\.\d+)*$`)
 )
 
@@ -79,6 +81,8 @@ func (r row) faults() []string {
 	check(r.Source != "", "no source")
 	check(!r.Unverified || len(r.UnverifiedLines) == 0, "unverified already speaks of all lines")
 	check(!strings.Contains(r.Note, generalKnowledge), "the note says %q: say which lines are not verified, in unverified_lines", generalKnowledge)
+	check(r.ReliesOn == "" || wayPattern.MatchString(r.ReliesOn), "relies_on %q is not a transport and a port, such as \"tls 5061\"", r.ReliesOn)
+	check(!r.IfProven || r.ReliesOn != "", "if_proven without relies_on")
 	for _, line := range r.UnverifiedLines {
 		check(slices.Contains(slices.Concat(r.Commands, r.Undo, r.Verify), line), "unverified line %q is none of the row's lines", line)
 	}

@@ -6,8 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -55,6 +57,42 @@ func ReadKept(dir, name string) ([]byte, error) {
 	if err := checkKeepDir(dir); err != nil {
 		return nil, err
 	}
+	return readKept(dir, name, ours)
+}
+
+// ReadInvokersKept reads a file that the user kept who runs this program with
+// sudo, at most 32 MiB: what belongs to anybody else is refused with
+// ErrExposed. The error is fs.ErrNotExist without such a file, or without sudo.
+func ReadInvokersKept(name string) ([]byte, error) {
+	uid, home := invoker()
+	if home == "" {
+		return nil, fs.ErrNotExist
+	}
+	return readKept(filepath.Join(home, ".local", "state", "sipdoctor"), name, func(info fs.FileInfo) bool { return ownedBy(info, uid) })
+}
+
+// UnderSudo reports whether a user without rights of their own runs this
+// program as root by sudo.
+func UnderSudo() bool {
+	uid, _ := invoker()
+	return uid > 0
+}
+
+// invoker is who runs this program with sudo, and their home directory as the
+// user database has it; 0 and "" without sudo.
+func invoker() (uid int, home string) {
+	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
+	if err != nil || uid <= 0 || os.Geteuid() != 0 {
+		return 0, ""
+	}
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil || !filepath.IsAbs(u.HomeDir) {
+		return uid, ""
+	}
+	return uid, u.HomeDir
+}
+
+func readKept(dir, name string, owned func(fs.FileInfo) bool) ([]byte, error) {
 	path := filepath.Join(dir, name)
 	f, err := openNoFollow(path)
 	if err != nil {
@@ -65,7 +103,7 @@ func ReadKept(dir, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ownedByUs(path, info, 0o077); err != nil {
+	if err := private(path, info, 0o077, owned); err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
@@ -125,13 +163,13 @@ func checkKeepDir(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory: %w", dir, ErrExposed)
 	}
-	return ownedByUs(dir, info, 0o022)
+	return private(dir, info, 0o022, ours)
 }
 
-// ownedByUs refuses what belongs to somebody else or has one of the loose mode
+// private refuses what belongs to somebody else or has one of the loose mode
 // bits.
-func ownedByUs(path string, info fs.FileInfo, loose fs.FileMode) error {
-	if !ours(info) {
+func private(path string, info fs.FileInfo, loose fs.FileMode, owned func(fs.FileInfo) bool) error {
+	if !owned(info) {
 		return fmt.Errorf("%s belongs to another user: %w", path, ErrExposed)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&loose != 0 {

@@ -11,9 +11,12 @@ import (
 )
 
 // ours reports whether a file belongs to the user that this program acts as.
-func ours(info fs.FileInfo) bool {
+func ours(info fs.FileInfo) bool { return ownedBy(info, os.Geteuid()) }
+
+// ownedBy reports whether a file belongs to a user.
+func ownedBy(info fs.FileInfo, uid int) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
+	return ok && int(st.Uid) == uid
 }
 
 // openNoFollow opens a file for reading, but no link, and without waiting for

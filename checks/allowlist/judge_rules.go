@@ -26,18 +26,9 @@ func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
 		}
 	}
 	for i := range out {
-		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list --profile "+profileArgument(p))
+		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list")
 	}
 	return out
-}
-
-// profileArgument is what the user types: the name, or the file that a profile
-// of one's own is in, which has its name.
-func profileArgument(p *netinfo.Profile) string {
-	if slices.ContainsFunc(netinfo.Profiles(), func(x *netinfo.Profile) bool { return x.Name == p.Name }) {
-		return p.Name
-	}
-	return p.Name + ".yaml"
 }
 
 // networkOf is the narrowest network of the profile that holds the address, or

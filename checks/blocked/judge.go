@@ -287,7 +287,7 @@ func whyUnclear(o Observed, addresses []string) string {
 		return strings.Join(list, " and ") + " did not answer: whether " + some(addresses, 3) + " is banned there is not known"
 	}
 	if !o.Root && slices.Contains(o.Unread, "packet filter") {
-		return "the packet filter can be read by root only: run it with sudo"
+		return checks.NeedsRoot("the packet filter can be read by root only")
 	}
 	var reasons []string
 	for _, s := range o.Subjects {

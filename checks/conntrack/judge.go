@@ -54,7 +54,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case !s.Loaded:
 		j.Summary, j.Skip = "nothing to look at", "the kernel does not say that it tracks connections"
 	case o.Unread && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", "the packet filter can be read by root only: run it with sudo"
+		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", checks.NeedsRoot("the packet filter can be read by root only")
 	case o.Missing != "" && len(j.Findings) == 0:
 		j.Summary, j.Inconclusive = "whether SIP is handed to a helper cannot be told", "the packet filter could not be read whole: "+o.Missing
 	case len(j.Findings) > 0:

@@ -12,9 +12,7 @@ import (
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
-		return checks.Judgement{
-			Summary: "nothing to look up: every server is named by its address",
-		}
+		return checks.Judgement{Summary: "nothing to look up", Skip: "every server is named by its address, so no name was looked up"}
 	}
 	j := checks.Judgement{Facts: facts(&o)}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))

@@ -282,7 +282,7 @@ func TestNothingToLookUpAsksNobody(t *testing.T) {
 		n := newOffice(t, nil)
 		s := n.serve(n.lan, checktest.DNSOptions{Zone: zone()})
 		n.inputs.SIPServers = []string{"198.51.100.20:5060", "[2001:db8::1]:5060"}
-		if r := n.check(); r.Status != checks.Pass || len(s.Requests()) > 0 {
+		if r := n.check(); r.Status != checks.Skip || len(s.Requests()) > 0 {
 			t.Errorf("%s, %d questions", r.Status, len(s.Requests()))
 		}
 	})

@@ -74,7 +74,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case o.NotCollected:
 		j.Inconclusive = "whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing"
 	case denied(st):
-		j.Inconclusive = "fail2ban tells its state to root only: run it with sudo"
+		j.Inconclusive = checks.NeedsRoot("fail2ban tells its state to root only")
 	default:
 		j.Findings = append([]checks.Finding{asleep(st)}, j.Findings...)
 	}

@@ -52,10 +52,12 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	switch {
 	case o.Unread:
 		j.Summary = "the packet filter was not read"
-		j.Inconclusive = "the packet filter can be read by root only: run it with sudo"
+		j.Inconclusive = checks.NeedsRoot("the packet filter can be read by root only")
 		if !o.Denied && o.Missing != "" { // reports of before have neither
 			j.Inconclusive = o.Missing
 		}
+	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:
+		j.Summary, j.Inconclusive = "no RTP port was asked about", cmp.Or(o.Missing, "the rules were not asked about any RTP port")
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
 		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))

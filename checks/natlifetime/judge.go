@@ -1,6 +1,7 @@
 package natlifetime
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -31,7 +32,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	case o.NoResponder:
 		return checks.Judgement{Summary: "not measured", Skip: "how long the router remembers needs a responder outside (--responder)"}
 	case len(o.Groups) == 0:
-		return checks.Judgement{Summary: "not measured", Inconclusive: o.Problem}
+		return checks.Judgement{Summary: "not measured", Inconclusive: cmp.Or(o.Problem, "no flow was measured")}
 	}
 	stream, once, sip := o.lifetime(kindStream), o.lifetime(kindOnce), o.lifetime(kindSIP)
 	f := Facts{

@@ -34,6 +34,18 @@ func pbx(s *Server) string {
 	return ""
 }
 
+// portCures open the way to a server, by the address that was asked.
+func portCures(s *Server, h *netinfo.Host) []fixes.Fix {
+	vars := map[string]string{}
+	for i := range s.Probes {
+		if a := s.Probes[i].Remote.Addr(); a.IsValid() {
+			vars["PBX"] = a.Unmap().String()
+			break
+		}
+	}
+	return fixes.For(fixes.SIPPortBlocked, h, vars)
+}
+
 // clockCures set this machine's clock and the time that the router gives to
 // the phones.
 func clockCures(h *netinfo.Host) []fixes.Fix {

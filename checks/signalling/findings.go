@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -71,7 +70,7 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 	case is(Prohibited):
 		f.ID, f.Title = "signalling.prohibited", "A firewall forbids SIP to "+s.Name
 		f.Explanation = "A box on the way says by ICMP that these packets may not pass. Phones cannot register."
-		f.Fixes = fixes.For(fixes.SIPPortBlocked, h, nil)
+		f.Fixes = portCures(s, h)
 	case definite:
 		f.ID, f.Title = "signalling.refused", "There is no SIP server at "+s.Name
 		f.Explanation = "Every transport was refused: the wrong host or port, or a server whose SIP is switched off. Phones cannot register."
@@ -79,7 +78,7 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 	default:
 		f.ID, f.Title, f.Severity, f.Confidence = "signalling.silent", s.Name+" does not answer SIP", checks.Warning, checks.Likely
 		f.Explanation = "Silence has several causes that look alike from here: a firewall on the way, a ban on the server (fail2ban) after wrong passwords, a server that ignores strangers, a wrong host or port, or a server that is down."
-		f.Fixes = fixes.For(fixes.SIPPortBlocked, h, nil)
+		f.Fixes = portCures(s, h)
 		f.Advice = []string{
 			"Try from another network (a mobile phone's): if it answers there, this office is blocked or banned.",
 			"On a PBX of your own: sipdoctor why " + publicWords(h),
@@ -131,7 +130,7 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 		Explanation: "Phones are set to UDP unless somebody changed it. Either something on the way drops SIP over UDP (a firewall, a SIP ALG, a ban), " +
 			"or the server does not speak UDP at all.",
 		Advice: []string{"Works today: set the phones to " + strings.Join(works, " or ") + "."},
-		Fixes:  fixes.For(fixes.SIPPortBlocked, h, nil),
+		Fixes:  portCures(s, h),
 	}
 	switch st := udp.status(); {
 	case st == Prohibited:
@@ -158,7 +157,7 @@ func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 			Title:       fmt.Sprintf("%s does not answer on %s", s.Name, p.at()),
 			Explanation: "The profile or the domain's DNS says that it does, and other transports answer. Phones set to this one cannot register.",
 			Advice:      []string{"Set the phones to a transport that answers, or open this port on the way."},
-			Fixes:       fixes.For(fixes.SIPPortBlocked, h, nil),
+			Fixes:       portCures(s, h),
 		})
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
@@ -30,6 +31,7 @@ type checkOptions struct {
 	rtpConf                string
 	routerEntries, rate    int
 	watch, timeout         time.Duration
+	again, part            bool // part: --again was given with checks
 }
 
 func newCheckCommand(s streams) *cobra.Command {
@@ -44,14 +46,25 @@ Without arguments it runs every check but the slow ones, which run when they
 are named or with --deep; "sipdoctor checks" lists them. With a
 responder of your own outside ("sipdoctor serve") it sees both ends of the way.
 Where no SIP server is named, providers of the profiles are asked for an echo,
-at most three of them, and none with --no-public.`,
+at most three of them, and none with --no-public.
+
+What a run is asked is kept for this user, without passwords; --again asks it
+once more, whole or for the checks that are named.`,
 		Example: `  sipdoctor check
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
   sipdoctor check sip-alg --sip-server sip.provider.example
-  sipdoctor check --format json --output report.json`,
+  sipdoctor check --format json --output report.json
+  sipdoctor check sip-alg --again`,
 		ValidArgsFunction: completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), s, args)
+			if o.again {
+				o.part = len(args) > 0
+				var err error
+				if args, err = recall(cmd.Flags(), args); err != nil {
+					return err
+				}
+			}
+			return o.run(cmd.Context(), s, cmd.Flags(), args)
 		},
 	}
 	o.reporting.addFlags(cmd)
@@ -75,6 +88,7 @@ at most three of them, and none with --no-public.`,
 	f.StringVar(&o.rtpConf, "rtp-conf", defaultRTPConf, "Asterisk's `FILE` that sets the RTP ports")
 	f.IntVar(&o.routerEntries, "router-entries", 0, "connections that the test may take in the router's table, `N` (default a quarter of what it holds, as far as known; else 4096)")
 	f.IntVar(&o.rate, "rate", 0, "RTP probes a second, `PPS` (default what the router's table allows)")
+	f.BoolVar(&o.again, "again", false, "ask what the last run asked; flags and checks given now come first")
 	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
@@ -83,7 +97,7 @@ at most three of them, and none with --no-public.`,
 	return cmd
 }
 
-func (o *checkOptions) run(ctx context.Context, s streams, args []string) error {
+func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
 	job, err := o.job(ctx, args)
 	if err != nil {
 		return err
@@ -91,6 +105,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, args []string) error 
 	if job.account, err = o.readAccount(ctx, s); err != nil {
 		return err
 	}
+	o.rememberOrSay(s, flags, args)
 	once := func(ctx context.Context) *checks.Report {
 		if o.timeout > 0 {
 			var cancel context.CancelFunc

@@ -47,7 +47,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.addInbound(&in, list); err != nil {
 		return nil, err
 	}
-	in.NTP = o.ntp
+	in.NTP, in.Sudo = o.ntp, platform.UnderSudo()
 	machine := platform.ThisMachine()
 	var device string
 	if o.bind != "" {

@@ -13,7 +13,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	keepStateElsewhere()
 	testscript.Main(m, map[string]func(){"sipdoctor": main})
+}
+
+// keepStateElsewhere keeps what tests make the program remember away from what
+// this machine remembers.
+func keepStateElsewhere() {
+	if os.Getenv("STATE_DIRECTORY") != "" {
+		return
+	}
+	dir := filepath.Join(os.TempDir(), "sipdoctor-tests-"+strconv.Itoa(os.Getuid()))
+	_ = os.Setenv("STATE_DIRECTORY", dir) // fails for no name like this
 }
 
 // The scripts run the real program. They send nothing beyond loopback.
@@ -47,6 +58,7 @@ func withSavedReports(env *testscript.Env) error {
 		}
 	}
 	env.Setenv("LC_ALL", "C.UTF-8")
+	env.Setenv("STATE_DIRECTORY", filepath.Join(env.WorkDir, "state"))
 	return nil
 }
 

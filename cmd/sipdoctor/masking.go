@@ -154,14 +154,19 @@ func (m *addressMasker) mask(a netip.Addr) netip.Addr {
 		return a
 	}
 	bits := a.WithZone("").AsSlice()
-	for bit := range len(bits)*8 - 8 {
+	last, turned := len(bits)*8-9, false
+	for bit := range last + 1 {
 		node := netip.PrefixFrom(a.WithZone(""), bit).Masked()
 		if !m.turnable(node) {
 			continue
 		}
 		h := hmac.New(sha256.New, m.key[:])
 		h.Write(append([]byte{byte(bit)}, node.Addr().AsSlice()...))
-		bits[bit/8] ^= (h.Sum(nil)[0] & 1) << (7 - bit%8)
+		// No network stays as it was: what was not turned until here is now.
+		if h.Sum(nil)[0]&1 == 1 || bit == last && !turned {
+			bits[bit/8] ^= 1 << (7 - bit%8)
+			turned = true
+		}
 	}
 	out, _ := netip.AddrFromSlice(bits)
 	return out.WithZone(a.Zone())

@@ -83,7 +83,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if in.Profile != "" && platform.IsRedacted(sys) {
 		return usagef("--profile: the addresses in %s are stand-ins, and cannot be compared with a provider's networks; collect without --redact", render.Quote(o.root))
 	}
-	in.Admin = platform.Administrator(sys)
+	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	var collector *platform.Collector
 	if o.collect != "" {
 		collector = platform.Collect(sys, thisTool().Version)

@@ -56,7 +56,7 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 		return err
 	}
 	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
-	in.Admin = platform.Administrator(sys)
+	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	p := newProgress(s.Err, o.quiet)
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()

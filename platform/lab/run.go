@@ -61,7 +61,13 @@ func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 	}
 	cmd := office.Phone.Command(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
-	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+ResponderAt(s.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint)
+	// What is remembered of a run in here must not take the place of a real one.
+	state, err := os.MkdirTemp("", "sipdoctor-lab-state-")
+	if err != nil {
+		return 0, fmt.Errorf("making a place for the state of the lab: %w", err)
+	}
+	defer os.RemoveAll(state)
+	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+ResponderAt(s.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint, "STATE_DIRECTORY="+state)
 	endPolitely(cmd.Cmd)
 	exit, err = exitStatus(cmd.Cmd, cmd.Run())
 	if err != nil {

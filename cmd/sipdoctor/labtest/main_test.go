@@ -54,6 +54,12 @@ func enter(m *testing.M) (int, error) {
 		if err := os.Setenv(programVar, program); err != nil {
 			return 0, err
 		}
+		// What the program remembers of these runs is nothing to this machine.
+		if os.Getenv("STATE_DIRECTORY") == "" {
+			if err := os.Setenv("STATE_DIRECTORY", filepath.Join(dir, "state")); err != nil {
+				return 0, err
+			}
+		}
 	}
 	inside, exit, err := lab.Enter(context.Background())
 	switch {
@@ -150,6 +156,7 @@ func run(t testing.TB, n *lab.Node, args ...string) (*checks.Report, int) {
 	if err != nil {
 		t.Fatalf("%q: %v\n%s", args, err, errs.String())
 	}
+	record(t, rep)
 	return rep, cmd.ProcessState.ExitCode()
 }
 

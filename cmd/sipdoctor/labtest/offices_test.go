@@ -3,7 +3,6 @@ package labtest
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -62,10 +61,7 @@ func TestEveryOfficeIsDiagnosed(t *testing.T) {
 			}
 			rep, exit := o.check(t, args...)
 			expect(t, s.Expect, rep, exit)
-			if dir := os.Getenv("SIPDOCTOR_REPORTS"); dir != "" { // for a look at them
-				raw, _ := json.MarshalIndent(rep, "", "  ")
-				_ = os.WriteFile(dir+"/"+s.Name+".json", raw, 0o644)
-			}
+			recordOffice(t, s.Name, rep)
 		})
 	}
 }

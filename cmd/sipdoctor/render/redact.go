@@ -99,6 +99,11 @@ func walk(tree any, at place, f func(place, string) string) any {
 	return tree
 }
 
+// ours reports whether s says something about this program alone.
+func (at place) ours(s string) bool {
+	return at.parent == "tool" || at.parent == "results" && at.key == "observes" && version.MatchString(s)
+}
+
 // redactor knows what must not be seen, and what stands for it.
 type redactor struct {
 	stand map[string]string // original, lower-case, to stand-in
@@ -146,7 +151,7 @@ func (red *redactor) met(k kind, original string) {
 
 // collect notes everything in s that has to go.
 func (red *redactor) collect(at place, s string) {
-	if at.parent == "tool" || secretKeys[at.key] {
+	if at.ours(s) || secretKeys[at.key] {
 		return
 	}
 	if text, ok := blob(at, s); ok {
@@ -220,7 +225,7 @@ func (red *redactor) reveals(k kind, standIn string) bool {
 
 func (red *redactor) replaceAt(at place, s string) string {
 	switch {
-	case at.parent == "tool":
+	case at.ours(s):
 		return s
 	case secretKeys[at.key]:
 		return ""

@@ -24,6 +24,10 @@ var (
 	blobKeys   = map[string]bool{"raw": true, "sent": true, "got": true, "quote": true, "payload": true, "bytes": true, "reply": true}
 )
 
+// version is what an observation carries: digits of a fingerprint, whatever
+// else they look like.
+var version = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
 var (
 	// sensitive finds candidates, the longer forms first; what they are is
 	// decided by parsing.

@@ -60,6 +60,18 @@ func hostileObservation(check, observed string) []byte {
 	return fmt.Appendf(nil, `{"schema": "sipdoctor.report/1", "command": "why", "host": {}, "results": [{"check": %q, "observed": %s}]}`, check, observed)
 }
 
+// asOurs lets every observation claim to be of this version: what says that it
+// is of another one is not judged at all.
+func asOurs(r *checks.Report, list []*checks.Check) {
+	for i := range r.Results {
+		for _, c := range list {
+			if c.ID == r.Results[i].Check {
+				r.Results[i].Observes = c.Observes()
+			}
+		}
+	}
+}
+
 // A saved report is as hostile as any file: whatever is in it, it is judged
 // again and shown in every format, and the terminal is only written to.
 func FuzzReportToRejudged(f *testing.F) {
@@ -81,6 +93,7 @@ func FuzzReportToRejudged(f *testing.F) {
 		if err != nil {
 			return
 		}
+		asOurs(r, list)
 		again, err := checks.Rejudge(r, list)
 		if err != nil {
 			return

@@ -215,7 +215,7 @@ func inboundHint(r *checks.Report) string {
 	if conf == nil || r.Inputs.Inbound || r.Inputs.Responder == "" || r.Result("rtp-ports") == nil {
 		return ""
 	}
-	return fmt.Sprintf("This machine is a PBX (%s: UDP %d-%d). Whether calls from outside reach it: sipdoctor check rtp-ports --inbound",
+	return fmt.Sprintf("This machine is a PBX (%s: UDP %d-%d). Whether calls from outside reach it: sipdoctor check rtp-ports --inbound --again",
 		conf.File, conf.First, conf.Last)
 }
 

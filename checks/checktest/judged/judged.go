@@ -1,0 +1,332 @@
+// Package judged holds a judge to what it said of every recorded observation,
+// and of variations of them: an answer less, another number, a word that stands
+// elsewhere. A judge that changes its mind shows in the golden file, with what
+// it now says and of what.
+package judged
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+const (
+	// golden lies in the check's own folder.
+	golden = "testdata/judged.txt"
+	// updateVar rewrites it ("make judged").
+	updateVar = "SIPDOCTOR_UPDATE"
+	// mostVariants bounds what is made of one observation, so that the test of a
+	// check takes a second or two.
+	mostVariants = 150
+)
+
+// Check compares what the judge of c says with its golden file.
+func Check(t *testing.T, c *checks.Check) {
+	t.Helper()
+	reports := recorded(t, c)
+	if len(reports) == 0 {
+		t.Fatalf("no report in testdata/reports has a %s of this version: record them (make reports)", c.ID)
+	}
+	words := pool{}
+	for _, r := range reports {
+		words.learn(r.tree, "")
+	}
+	var b strings.Builder
+	for _, r := range reports {
+		r.write(&b, c, words)
+	}
+	if os.Getenv(updateVar) != "" {
+		if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
+		t.Errorf("the judge says something else (-before +now), accept with make judged:\n%s", diff)
+	}
+}
+
+// A report is one observation with the machine it was made on.
+type report struct {
+	name string
+	tree any // what was observed
+	host *netinfo.Host
+}
+
+// recorded returns the observations of c, one for each outcome.
+func recorded(t *testing.T, c *checks.Check) (list []report) {
+	t.Helper()
+	root := filepath.Join("..", "..", "testdata", "reports")
+	var files []string
+	for _, pattern := range []string{"lab/*.json", "observed/" + c.ID + "/*.json"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := checks.ReadReport(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		res := r.Result(c.ID)
+		if res == nil || res.ObserveError != nil {
+			continue
+		}
+		if res.Observes != c.Observes() {
+			t.Fatalf("%s was recorded by another version of %s: record it again (make reports)", file, c.ID)
+		}
+		if key := outcome(c.Judge(res.Observed, r.Host)); !seen[key] {
+			seen[key] = true
+			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), parse(res.Observed), r.Host})
+		}
+	}
+	return list
+}
+
+func parse(raw []byte) (tree any) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	_ = dec.Decode(&tree) // was read as JSON before
+	return tree
+}
+
+// outcome is what a result comes to, without its words.
+func outcome(r checks.Result) string {
+	s := string(r.Status)
+	for _, f := range r.Findings {
+		s += fmt.Sprintf(", %s %s %s", f.ID, f.Severity, f.Confidence)
+	}
+	return s
+}
+
+// fingerprint covers every word of a result.
+func fingerprint(r checks.Result) string {
+	r.Observed, r.Observes = nil, ""
+	raw, _ := json.Marshal(r) // a Result can be written
+	h := fnv.New32a()
+	h.Write(raw)
+	return fmt.Sprintf("%08x", h.Sum32())
+}
+
+// write puts down what the judge says of a report and of its variants. Those
+// that change nothing are counted.
+func (r report) write(b *strings.Builder, c *checks.Check, words pool) {
+	plain := c.Judge(marshal(r.tree), r.host)
+	fmt.Fprintf(b, "== %s: %s\n   %s %s\n", r.name, outcome(plain), fingerprint(plain), plain.Summary)
+	same := fnv.New32a()
+	count := 0
+	for _, v := range variants(r.tree, words) {
+		res, ok := v.judge(c, r.host)
+		switch {
+		case !ok:
+		case fingerprint(res) == fingerprint(plain):
+			fmt.Fprintln(same, v.name)
+			count++
+		case outcome(res) == outcome(plain):
+			fmt.Fprintf(b, "%s %s\n", fingerprint(res), v.name)
+		default:
+			fmt.Fprintf(b, "%s %s -> %s\n", fingerprint(res), v.name, outcome(res))
+		}
+	}
+	fmt.Fprintf(b, "%08x %d variants change nothing\n", same.Sum32(), count)
+}
+
+func marshal(tree any) json.RawMessage {
+	raw, _ := json.Marshal(tree) // of what was JSON
+	return raw
+}
+
+// A variant is a tree with one change: the value at a place, or none if it is
+// to be taken away.
+type variant struct {
+	name  string
+	tries []any // trees; the first that is a possible observation counts
+}
+
+// judge returns what the judge says of the first possible form. ok is false if
+// no check could have observed this.
+func (v variant) judge(c *checks.Check, host *netinfo.Host) (res checks.Result, ok bool) {
+	for _, tree := range v.tries {
+		if res = c.Judge(marshal(tree), host); res.Status != checks.Error {
+			return res, true
+		}
+	}
+	return res, false
+}
+
+// pool is the words and numbers that stand at a kind of place in all reports.
+type pool map[string]map[string]any
+
+func (p pool) learn(tree any, place string) {
+	switch tree := tree.(type) {
+	case map[string]any:
+		for k, v := range tree {
+			p.learn(v, place+"."+k)
+		}
+	case []any:
+		for _, v := range tree {
+			p.learn(v, place+"[]")
+		}
+	case string, json.Number:
+		if p[place] == nil {
+			p[place] = map[string]any{}
+		}
+		p[place][fmt.Sprint(tree)] = tree
+	}
+}
+
+// variants lists the changes to a tree, spread evenly over it if there are too
+// many.
+func variants(tree any, words pool) []variant {
+	var all []variant
+	collect(tree, nil, "", words, map[string]int{}, func(path []string, value any, gone bool) {
+		v := variant{name: strings.Join(path, "/") + " without it"}
+		if !gone {
+			v.name = strings.Join(path, "/") + " = " + short(value)
+			v.tries = append(v.tries, set(tree, path, value, false))
+		}
+		if gone || isZero(value) { // an empty field may have to be left out
+			v.tries = append(v.tries, set(tree, path, nil, true))
+		}
+		all = append(all, v)
+	})
+	if len(all) <= mostVariants {
+		return all
+	}
+	var some []variant
+	for i := range mostVariants {
+		some = append(some, all[i*len(all)/mostVariants])
+	}
+	return some
+}
+
+func isZero(v any) bool {
+	return v == false || v == "" || v == json.Number("0")
+}
+
+// fewPlaces is how many elements of a list are varied, of those that hold the
+// same kind of thing.
+const fewPlaces = 3
+
+// collect calls add for every change to what stands at path, which is of the
+// kind place.
+func collect(tree any, path []string, place string, words pool, met map[string]int, add func(path []string, value any, gone bool)) {
+	below := func(step string) []string { return append(slices.Clone(path), step) }
+	switch tree := tree.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(tree)) {
+			collect(tree[k], below(k), place+"."+k, words, met, add)
+		}
+		return
+	case []any:
+		for i, v := range tree {
+			if met[place+"[]"]++; met[place+"[]"] <= fewPlaces {
+				add(below(strconv.Itoa(i)), nil, true)
+			}
+			collect(v, below(strconv.Itoa(i)), place+"[]", words, met, add)
+		}
+		return
+	}
+	if met[place]++; met[place] > fewPlaces || len(path) == 0 {
+		return
+	}
+	for _, v := range instead(tree, words[place]) {
+		add(path, v, false)
+	}
+}
+
+func short(v any) string {
+	s := fmt.Sprintf("%q", fmt.Sprint(v))
+	if len(s) > 40 {
+		h := fnv.New32a()
+		h.Write([]byte(s))
+		s = fmt.Sprintf("%.24s…%08x", s, h.Sum32())
+	}
+	return s
+}
+
+// instead is what may stand in the place of a value.
+func instead(v any, words map[string]any) (out []any) {
+	switch v := v.(type) {
+	case bool:
+		return []any{!v}
+	case json.Number:
+		out = append(out, json.Number("0"))
+		if n, err := v.Int64(); err == nil {
+			out = append(out, number(n-1), number(n+1), number(n*10))
+		} else if f, err := v.Float64(); err == nil {
+			out = append(out, json.Number(fmt.Sprint(f/10)), json.Number(fmt.Sprint(f*10)))
+		}
+	case string:
+		out = append(out, "")
+	}
+	const others = 3
+	for _, k := range slices.Sorted(maps.Keys(words)) {
+		if len(out) > 1+others {
+			break
+		}
+		if words[k] != v {
+			out = append(out, words[k])
+		}
+	}
+	return slices.DeleteFunc(out, func(o any) bool { return o == v })
+}
+
+func number(n int64) json.Number { return json.Number(fmt.Sprint(n)) }
+
+// set returns a copy of tree with another value at path, or without it.
+func set(tree any, path []string, value any, gone bool) any {
+	step, last := path[0], len(path) == 1
+	switch tree := tree.(type) {
+	case map[string]any:
+		out := maps.Clone(tree)
+		switch {
+		case !last:
+			out[step] = set(tree[step], path[1:], value, gone)
+		case gone:
+			delete(out, step)
+		default:
+			out[step] = value
+		}
+		return out
+	case []any:
+		i, _ := strconv.Atoi(step) // was written by collect
+		out := slices.Clone(tree)
+		switch {
+		case !last:
+			out[i] = set(tree[i], path[1:], value, gone)
+		case gone:
+			out = slices.Delete(out, i, i+1)
+		default:
+			out[i] = value
+		}
+		return out
+	}
+	return tree
+}

@@ -1,0 +1,123 @@
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/fixes"
+)
+
+// What one check proves decides which cures of another are worth typing: a
+// phone is not sent to a port that the same run saw refused, and it is sent to
+// the one that the same run saw open.
+
+// ways are transports with their ports, "tls 5061", of which the run knows
+// whether SIP passes there.
+type ways struct{ work, fail map[string]bool }
+
+// dropRefutedFixes takes out the fixes that rely on a way that does not work,
+// and those that were to be proven and were not. Proven ways around come before
+// the others.
+func dropRefutedFixes(r *Report) {
+	w := waysOf(r)
+	for i := range r.Results {
+		for k := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[k]
+			f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool {
+				return x.ReliesOn != "" && w.fail[x.ReliesOn] || x.IfProven && !w.work[x.ReliesOn]
+			})
+			w.provenFirst(f.Fixes)
+		}
+	}
+}
+
+// provenFirst sorts the generic alternatives, those that were proven first. A
+// cure of the box itself, or the search for its switch, keeps its place.
+func (w ways) provenFirst(list []fixes.Fix) {
+	first := slices.IndexFunc(list, func(f fixes.Fix) bool { return f.ReliesOn != "" })
+	if first < 0 {
+		return
+	}
+	rank := func(f fixes.Fix) int {
+		if w.work[f.ReliesOn] {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(list[first:], func(a, b fixes.Fix) int { return rank(a) - rank(b) })
+}
+
+// waysOf reads the stable facts of the checks that try transports. A server of
+// the user's that refuses outweighs a responder that answers.
+func waysOf(r *Report) ways {
+	w := ways{map[string]bool{}, map[string]bool{}}
+	answered, silent := map[string]bool{}, map[string]bool{}
+	for _, f := range serverFacts(r) {
+		switch key := fmt.Sprintf("%s %d", f.Transport, f.Port); f.Status {
+		case "answered":
+			answered[key] = true
+		case "local-filter", "no-address":
+			// Phones have another filter, and may know the name.
+		default:
+			silent[key] = true
+		}
+	}
+	for _, p := range algPaths(r) {
+		switch key := fmt.Sprintf("%s %d", p.Transport, p.Port); p.Verdict {
+		case "none":
+			w.work[key] = true
+		case "rewriting", "proxying", "dropping", "pinhole":
+			w.fail[key] = true
+		}
+	}
+	for key := range answered {
+		w.work[key] = true
+	}
+	for key := range silent {
+		if !answered[key] {
+			w.fail[key] = true
+		}
+	}
+	for key := range w.fail {
+		delete(w.work, key)
+	}
+	return w
+}
+
+type serverFact struct {
+	Transport string `json:"transport"`
+	Port      int    `json:"port"`
+	Status    string `json:"status"`
+}
+
+type algPath struct {
+	Transport string `json:"transport"`
+	Port      int    `json:"destination_port"`
+	Verdict   string `json:"verdict"`
+}
+
+func serverFacts(r *Report) (list []serverFact) {
+	readFacts(r, "signalling", &list)
+	return list
+}
+
+func algPaths(r *Report) []algPath {
+	var f struct {
+		Paths []algPath `json:"paths"`
+	}
+	readFacts(r, "sip-alg", &f)
+	return f.Paths
+}
+
+// readFacts reads the facts of a check as they stand in the report. Without the
+// check, or with facts of another form, into stays as it is.
+func readFacts(r *Report, check string, into any) {
+	res := r.Result(check)
+	if res == nil {
+		return
+	}
+	if raw, err := json.Marshal(res.Facts); err == nil {
+		_ = json.Unmarshal(raw, into) // a saved report may hold anything, which then proves nothing
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+//go:embed helper.go.txt
+var helper string
+
+// binary is a test binary with all changes of a package in it.
+type binary struct {
+	dir     string // of the package
+	path    string
+	scratch string
+	sites   []*site // those that compile
+	tests   []test
+}
+
+func (b *binary) remove() { _ = os.RemoveAll(b.scratch) }
+
+// build compiles the tests of a package with all its changes. Changes that do
+// not compile are left out.
+func build(root string, t *target, sites []*site) (*binary, error) {
+	scratch, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return nil, err
+	}
+	b := &binary{dir: t.dir, path: filepath.Join(scratch, "tests"), scratch: scratch, sites: sites}
+	for range 12 {
+		overlay, maps, err := writeOverlay(b, t)
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.Command("go", "test", "-c", "-gcflags=-e", "-overlay", overlay, "-o", b.path, "./"+t.name)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return b, nil
+		}
+		before := len(b.sites)
+		b.sites = withoutFaulty(b.sites, out, maps)
+		if len(b.sites) == before {
+			return nil, fmt.Errorf("the changed package does not compile:\n%s", out)
+		}
+	}
+	return nil, fmt.Errorf("the changed package does not compile")
+}
+
+// writeOverlay writes the changed files and what go reads them by. maps are
+// the changes on each line of a changed file.
+func writeOverlay(b *binary, t *target) (overlay string, maps map[string][]*site, err error) {
+	replace := map[string]string{}
+	maps = map[string][]*site{}
+	byFile := map[string][]*site{}
+	for _, s := range b.sites {
+		byFile[s.file] = append(byFile[s.file], s)
+	}
+	for file, list := range byFile {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return "", nil, err
+		}
+		to := filepath.Join(b.scratch, filepath.Base(file))
+		if err := os.WriteFile(to, change(src, list), 0o600); err != nil {
+			return "", nil, err
+		}
+		replace[file] = to
+		for _, s := range list {
+			maps[filepath.Base(file)+":"+strconv.Itoa(s.line)] = append(maps[filepath.Base(file)+":"+strconv.Itoa(s.line)], s)
+		}
+	}
+	last := 0
+	for _, s := range b.sites {
+		last = max(last, s.id)
+	}
+	extra := filepath.Join(b.scratch, "helper.go")
+	text := strings.NewReplacer("PACKAGE", t.pkg.Name, "LAST", strconv.Itoa(last+1)).Replace(helper)
+	if err := os.WriteFile(extra, []byte(text), 0o600); err != nil {
+		return "", nil, err
+	}
+	replace[filepath.Join(t.dir, "zz_mutants.go")] = extra
+	raw, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", nil, err
+	}
+	overlay = filepath.Join(b.scratch, "overlay.json")
+	return overlay, maps, os.WriteFile(overlay, raw, 0o600)
+}
+
+// change applies the edits of all sites to a file. No edit adds a line, so that
+// the compiler's line numbers are those of the source.
+func change(src []byte, list []*site) []byte {
+	var edits []edit
+	for _, s := range list {
+		edits = append(edits, s.edits...)
+	}
+	slices.SortStableFunc(edits, func(a, b edit) int {
+		if a.from != b.from || a.closing != b.closing {
+			return cmp.Or(a.from-b.from, btoi(b.closing)-btoi(a.closing))
+		}
+		if a.closing {
+			return a.size - b.size
+		}
+		return b.size - a.size
+	})
+	// Of several changes that enclose the same code, the first to open is the
+	// last to close.
+	for i := 0; i < len(edits); {
+		k := i
+		for k < len(edits) && edits[k].closing && edits[i].closing && edits[k].from == edits[i].from && edits[k].size == edits[i].size {
+			k++
+		}
+		if k > i {
+			slices.Reverse(edits[i:k])
+		} else {
+			k = i + 1
+		}
+		i = k
+	}
+	var out bytes.Buffer
+	at := 0
+	for _, e := range edits {
+		if e.from < at {
+			continue // an operator that two changes replace
+		}
+		out.Write(src[at:e.from])
+		out.WriteString(e.text)
+		at = e.to
+	}
+	out.Write(src[at:])
+	return out.Bytes()
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+var faultLine = regexp.MustCompile(`(?m)([A-Za-z0-9_]+\.go):(\d+):\d*:? `)
+
+// withoutFaulty leaves out the changes on the lines that the compiler names.
+func withoutFaulty(sites []*site, out []byte, maps map[string][]*site) []*site {
+	faulty := map[*site]bool{}
+	for _, m := range faultLine.FindAllStringSubmatch(string(out), -1) {
+		for _, s := range maps[m[1]+":"+m[2]] {
+			faulty[s] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(sites), func(s *site) bool { return faulty[s] })
+}
