@@ -164,7 +164,7 @@ func fullName(obj types.Object) string {
 	return obj.Pkg().Path() + "." + obj.Name()
 }
 
-// judges are what checks.Define is given last.
+// judges are what checks.Define and checks.DefineBeside are given last.
 func (p *program) judges() (roots []string) {
 	for _, f := range p.files {
 		ast.Inspect(f, func(n ast.Node) bool {
@@ -173,7 +173,10 @@ func (p *program) judges() (roots []string) {
 				return true
 			}
 			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || p.info.Uses[sel.Sel] == nil || fullName(p.info.Uses[sel.Sel]) != module+"checks.Define" {
+			if !ok || p.info.Uses[sel.Sel] == nil {
+				return true
+			}
+			if name := fullName(p.info.Uses[sel.Sel]); name != module+"checks.Define" && name != module+"checks.DefineBeside" {
 				return true
 			}
 			if id, ok := call.Args[2].(*ast.Ident); ok {
