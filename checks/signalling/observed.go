@@ -98,6 +98,7 @@ type Account struct {
 	First   *Response `json:"first,omitempty"`
 	Second  *Response `json:"second,omitempty"`
 	Removed *Response `json:"removed,omitempty"`
+	Bound   *Bound    `json:"bound,omitempty"` // nil: not registered, or not told
 	// Unsupported is why the challenge was not answered.
 	Unsupported string `json:"unsupported,omitempty"`
 	Error       string `json:"error,omitempty"`

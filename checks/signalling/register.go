@@ -79,7 +79,8 @@ func (i *TLS) sound() bool {
 }
 
 func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.Account) error {
-	first, err := askOnce(ctx, f, d.request("REGISTER", expires(registerFor)))
+	request := d.request("REGISTER", expires(registerFor))
+	first, err := askOnce(ctx, f, request)
 	if err != nil {
 		return fmt.Errorf("registering, without credentials yet: %w", err)
 	}
@@ -90,11 +91,14 @@ func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.A
 			return nil
 		}
 		a.Algorithm = auth.algorithm()
-		second, err := askOnce(ctx, f, d.request("REGISTER", expires(registerFor), auth.answer(secret, d.uri)))
+		request = d.request("REGISTER", expires(registerFor), auth.answer(secret, d.uri))
+		second, err := askOnce(ctx, f, request)
 		if err != nil {
 			return fmt.Errorf("registering, with credentials: %w", err)
 		}
-		a.Second = noted(second)
+		a.Second, a.Bound = noted(second), boundAs(request.bytes, second)
+	} else {
+		a.Bound = boundAs(request.bytes, first)
 	}
 	if last := a.last(); last.Code/100 != 2 {
 		return nil

@@ -68,7 +68,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	if f.Verdict == NoSign {
 		j.Headline = noSign
 	}
-	j.Notes = disagreement(&o)
+	j.Notes = append(disagreement(&o), boundNote(others("signalling"))...)
 	j.Unasked = o.Responder == nil && o.unasked() && len(o.Notes) == 0
 	return j
 }

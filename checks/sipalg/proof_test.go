@@ -268,6 +268,35 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 	}
 }
 
+func TestTheContactThatARegistrarKeeps(t *testing.T) {
+	for name, c := range map[string]struct{ transport, kept, want string }{
+		"as it was sent":            {"udp", "sip:100@192.168.88.10:40000", ""},
+		"with another address":      {"udp", "sip:100@203.0.113.1:40000", "or the registrar put there"},
+		"the same over TLS":         {"tls", "sip:100@203.0.113.1:40000", ""},
+		"nothing was told about it": {"udp", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bound := fmt.Sprintf(`,"bound":{"sent":"sip:100@192.168.88.10:40000","kept":%q}`, c.kept)
+			if c.kept == "" {
+				bound = ""
+			}
+			raw := fmt.Sprintf(`{"servers":[],"account":{"server":"sip.example","transport":%q%s}}`, c.transport, bound)
+			j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
+				if id == "signalling" {
+					return &checks.Result{Check: id, Observed: []byte(raw)}
+				}
+				return nil
+			})
+			if got := strings.Join(j.Notes, "\n"); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("notes %q", got)
+			}
+			if f := factsOf(t, j); f.Verdict != NoSign {
+				t.Errorf("it decides: %s", f.Verdict)
+			}
+		})
+	}
+}
+
 func TestSTUNServersThatDisagreeAreAFact(t *testing.T) {
 	o := observation(one(udp(good), nil))
 	o.Views = append(o.Views, View{Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "other.example"},

@@ -2,6 +2,7 @@ package sipalg
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -22,6 +23,29 @@ type registered struct {
 			} `json:"register"`
 		} `json:"probes"`
 	} `json:"servers"`
+	Account *struct {
+		Transport string `json:"transport"`
+		Server    string `json:"server"`
+		Bound     *struct {
+			Sent string `json:"sent"`
+			Kept string `json:"kept"`
+		} `json:"bound"`
+	} `json:"account"`
+}
+
+// boundNote says that a registrar keeps another Contact than was sent. Most
+// that do put there what they saw, so it is a fact and no proof of anything.
+func boundNote(signalling *checks.Result) []string {
+	var seen registered
+	if signalling == nil || json.Unmarshal(signalling.Observed, &seen) != nil || seen.Account == nil || seen.Account.Bound == nil {
+		return nil
+	}
+	b := seen.Account.Bound
+	if b.Sent == b.Kept || seen.Account.Transport == "tls" || seen.Account.Transport == "wss" {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s keeps the Contact %s, where %s was sent: an ALG changed it, or the registrar put there what it saw",
+		seen.Account.Server, b.Kept, b.Sent)}
 }
 
 // registrations is the evidence of signalling's REGISTER. It comes with no
