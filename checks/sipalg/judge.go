@@ -51,7 +51,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	f.Works, f.Hop = worksToday(f.probed), locate(o.Hops)
 	for i := range o.Servers {
 		if f.Hop == nil {
-			f.Hop = locate(o.Servers[i].Hops)
+			f.Hop = locate(wholeLines(o.Servers[i].Hops))
 		}
 	}
 	f.Servers = serverFacts(&o, f.weighed)
@@ -92,7 +92,7 @@ func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	}
 	for i := range o.Servers {
 		if f.Hop == nil {
-			f.Hop = locate(o.Servers[i].Hops)
+			f.Hop = locate(wholeLines(o.Servers[i].Hops))
 		}
 	}
 	f.Servers = serverFacts(o, nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -260,6 +261,49 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 			j := alone(c.o, office)
 			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive, c.reason) {
 				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive)
+			}
+			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
+				t.Errorf("findings %+v", j.Findings)
+			}
+		})
+	}
+}
+
+// Only what a router quotes in whole lines is compared: it may cut the message
+// anywhere, and append what is its own.
+func TestAQuoteIsReadByWholeLines(t *testing.T) {
+	sent := fmt.Sprintf(askedText, "192.168.88.10:40000", phone)
+	changed := strings.ReplaceAll(sent, "192.168.88.10", "203.0.113.1")
+	for name, c := range map[string]struct {
+		quote   string
+		verdict string
+		codes   []sip.Code
+	}{
+		"all of it, unchanged":            {sent, NoSign, nil},
+		"cut in the Via":                  {changed[:60], NoSign, nil},
+		"cut, with a label of the router": {sent[:100] + strings.Repeat("\x00", 28) + "\x20\x00\x12\x34", NoSign, nil},
+		"cut after a changed Via":         {changed[:110], Rewriting, []sip.Code{sip.ViaSentBy}},
+		"all of it, changed":              {changed, Rewriting, []sip.Code{sip.ViaSentBy, sip.FromChanged, sip.CallID}},
+		"a Via put on top":                {strings.Replace(sent, "Via:", "X: y\r\nVia:", 1), Rewriting, []sip.Code{sip.HeaderAdded}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := observation(one(udp(good), nil))
+			o.Servers[0].Hops = []Hop{
+				{TTL: 1, Addr: netip.MustParseAddr("192.168.88.1"), Quoted: len(sent), Sent: Wire(sent)},
+				{TTL: 2, Addr: netip.MustParseAddr("203.0.113.254"), Quoted: len(c.quote), Changed: c.quote != sent, Sent: Wire(sent), Quote: Wire(c.quote)},
+			}
+			j := alone(o, office)
+			f := factsOf(t, j)
+			var codes []sip.Code
+			for i := range f.weighed {
+				if e := &f.weighed[i]; e.hop.IsValid() {
+					for _, s := range e.standing() {
+						codes = append(codes, s.Code)
+					}
+				}
+			}
+			if f.Verdict != c.verdict || !slices.Equal(codes, c.codes) || (f.Hop != nil) != (c.verdict == Rewriting) {
+				t.Errorf("%s, %v, at %+v", f.Verdict, codes, f.Hop)
 			}
 			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
 				t.Errorf("findings %+v", j.Findings)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,16 @@ func ofQuotes(s *Server) (evidence, bool) {
 		return e, true
 	}
 	return evidence{}, false
+}
+
+// wholeLines are the hops with what their whole lines say: routers cut a quote
+// anywhere, and some put data of their own after it (RFC 4884).
+func wholeLines(hops []Hop) []Hop {
+	out := slices.Clone(hops)
+	for i := range out {
+		out[i].Changed = out[i].Changed && len(quotedChanges(out[i].Sent, out[i].Quote)) > 0
+	}
+	return out
 }
 
 // quotedChanges compares the whole lines of a quote with the message. Behind a

@@ -85,6 +85,45 @@ func TestTheNextRouterQuotesWhatTheALGDid(t *testing.T) {
 	}
 }
 
+// With one NAT the provider's first router shows what the office's did, even
+// where no answer repeats it, and the office's own quote says that it did not
+// come changed to it.
+func TestTheProvidersRouterShowsTheOfficesOwn(t *testing.T) {
+	contactOnly := checktest.ALG{Name: "contact", Rewrite: checktest.Contact, Way: checktest.OutwardOnly}
+	for name, c := range map[string]struct {
+		router  checktest.RouterOptions
+		verdict string
+		title   string
+	}{
+		"it changes the Contact": {natRouter(contactOnly), sipalg.Rewriting, "A SIP ALG in your router rewrites SIP messages"},
+		"it changes nothing":     {natRouter(), sipalg.NoSign, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := checktest.New(1)
+				t.Cleanup(w.Close)
+				n := &internet{T: t, world: w}
+				n.lan, n.outside = w.Segment("192.168.88.0/24"), w.Segment("198.51.100.0/24")
+				line := w.Segment("203.0.113.0/24")
+				office := c.router
+				office.Inside, office.InsideAddrs, office.Outside, office.OutsideAddrs = n.lan, []string{routerAddr}, line, []string{publicAddr}
+				n.phone, n.router = n.lan.Host(phoneAddr), w.Router(office)
+				w.Router(checktest.RouterOptions{Inside: line, InsideAddrs: []string{"203.0.113.254"}, Outside: n.outside, OutsideAddrs: []string{"198.51.100.1"}})
+				n.network, n.inputs.NoPublic = n.phone, true
+				n.serve(n.outside, sipAddr, checktest.SIPOptions{})
+				n.serveSTUN()
+				s := n.check()
+				if s.Verdict != c.verdict || len(s.result.Findings) > 0 != (c.title != "") || strings.Contains(s.result.Reason, "second NAT") {
+					t.Errorf("%s (%s) %v: %s", s.Verdict, s.result.Status, s.findings(), s.result.Reason)
+				}
+				if c.title != "" && len(s.result.Findings) > 0 && s.result.Findings[0].Title != c.title {
+					t.Errorf("%q", s.result.Findings[0].Title)
+				}
+			})
+		})
+	}
+}
+
 // A question that is quoted must not reach the server.
 func TestTheQuotedQuestionsDieOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
