@@ -28,9 +28,10 @@ const (
 	golden = "testdata/judged.txt"
 	// updateVar rewrites it ("make judged").
 	updateVar = "SIPDOCTOR_UPDATE"
-	// mostVariants bounds what is made of one observation, so that the test of a
-	// check takes a second or two.
-	mostVariants = 150
+	// mostVariants and mostBytes bound what is made of one observation, so that
+	// the test of a check takes a second or two.
+	mostVariants = 160
+	mostBytes    = 1 << 20
 )
 
 // Check compares what the judge of c says with its golden file.
@@ -68,11 +69,10 @@ func Check(t *testing.T, c *checks.Check) {
 // A report is one observation with the machine it was made on.
 type report struct {
 	name string
-	tree any // what was observed
-	host *netinfo.Host
+	tree any // what was observed, and the host facts
 }
 
-// recorded returns the observations of c, one for each outcome.
+// recorded returns the observations of c, two for each outcome.
 func recorded(t *testing.T, c *checks.Check) (list []report) {
 	t.Helper()
 	root := filepath.Join("..", "..", "testdata", "reports")
@@ -84,7 +84,7 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 		}
 		files = append(files, found...)
 	}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
@@ -101,9 +101,18 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 		if res.Observes != c.Observes() {
 			t.Fatalf("%s was recorded by another version of %s: record it again (make reports)", file, c.ID)
 		}
-		if key := outcome(c.Judge(res.Observed, r.Host)); !seen[key] {
-			seen[key] = true
-			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), parse(res.Observed), r.Host})
+		if r.Host == nil {
+			r.Host = &netinfo.Host{}
+		}
+		// Of one outcome two are enough: what changes nothing in one may in another.
+		if key := outcome(c.Judge(res.Observed, r.Host)); seen[key] < 2 {
+			seen[key]++
+			host, err := json.Marshal(r.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree := map[string]any{"observed": parse(res.Observed), "host": parse(host)}
+			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), tree})
 		}
 	}
 	return list
@@ -137,12 +146,12 @@ func fingerprint(r checks.Result) string {
 // write puts down what the judge says of a report and of its variants. Those
 // that change nothing are counted.
 func (r report) write(b *strings.Builder, c *checks.Check, words pool) {
-	plain := c.Judge(marshal(r.tree), r.host)
+	plain, _ := judge(c, r.tree)
 	fmt.Fprintf(b, "== %s: %s\n   %s %s\n", r.name, outcome(plain), fingerprint(plain), plain.Summary)
 	same := fnv.New32a()
 	count := 0
 	for _, v := range variants(r.tree, words) {
-		res, ok := v.judge(c, r.host)
+		res, ok := v.judge(c)
 		switch {
 		case !ok:
 		case fingerprint(res) == fingerprint(plain):
@@ -166,18 +175,29 @@ func marshal(tree any) json.RawMessage {
 // to be taken away.
 type variant struct {
 	name  string
-	tries []any // trees; the first that is a possible observation counts
+	tries []func() any // make trees; the first that is a possible observation counts
 }
 
 // judge returns what the judge says of the first possible form. ok is false if
 // no check could have observed this.
-func (v variant) judge(c *checks.Check, host *netinfo.Host) (res checks.Result, ok bool) {
+func (v variant) judge(c *checks.Check) (res checks.Result, ok bool) {
 	for _, tree := range v.tries {
-		if res = c.Judge(marshal(tree), host); res.Status != checks.Error {
+		if res, ok = judge(c, tree()); ok {
 			return res, true
 		}
 	}
 	return res, false
+}
+
+// judge shows a judge an observation and a host.
+func judge(c *checks.Check, tree any) (checks.Result, bool) {
+	both, _ := tree.(map[string]any)
+	host := &netinfo.Host{}
+	if json.Unmarshal(marshal(both["host"]), &host) != nil || host == nil {
+		return checks.Result{}, false
+	}
+	res := c.Judge(marshal(both["observed"]), host)
+	return res, res.Status != checks.Error
 }
 
 // pool is the words and numbers that stand at a kind of place in all reports.
@@ -209,19 +229,17 @@ func variants(tree any, words pool) []variant {
 		v := variant{name: strings.Join(path, "/") + " without it"}
 		if !gone {
 			v.name = strings.Join(path, "/") + " = " + short(value)
-			v.tries = append(v.tries, set(tree, path, value, false))
+			v.tries = append(v.tries, func() any { return set(tree, path, value, false) })
 		}
 		if gone || isZero(value) { // an empty field may have to be left out
-			v.tries = append(v.tries, set(tree, path, nil, true))
+			v.tries = append(v.tries, func() any { return set(tree, path, nil, true) })
 		}
 		all = append(all, v)
 	})
-	if len(all) <= mostVariants {
-		return all
-	}
-	var some []variant
-	for i := range mostVariants {
-		some = append(some, all[i*len(all)/mostVariants])
+	n := min(len(all), mostVariants, mostBytes/len(marshal(tree)))
+	some := make([]variant, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
 	}
 	return some
 }
