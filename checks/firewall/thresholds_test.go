@@ -21,24 +21,28 @@ func resultOf(t *testing.T, o Observed) checks.Result {
 
 // Ports of which the rules do not tell are neither open nor closed.
 func TestWhatIsNotKnownOfRTPIsNotOpen(t *testing.T) {
-	part := func(verdict string) Part {
-		return Part{Protocol: "udp", Ports: "10000-20000", Purpose: "rtp", Verdict: verdict, Reasons: []string{"geoip"}}
+	part := func(ports, verdict string) Part {
+		return Part{Protocol: "udp", Ports: ports, Purpose: "rtp", Verdict: verdict, Reasons: []string{"geoip"}}
 	}
+	const all, first, second = "10000-20000", "10000-15000", "15001-20000"
 	for name, c := range map[string]struct {
-		verdict  string
+		parts    []Part
 		status   checks.Status
 		severity []checks.Severity
 		open     []string
 		unknown  []string
 		closed   []string
 	}{
-		"open":      {"accept", checks.Pass, nil, []string{"10000-20000"}, nil, nil},
-		"undecided": {"maybe", checks.Inconclusive, nil, nil, []string{"10000-20000"}, nil},
-		"dropped":   {"drop", checks.Fail, []checks.Severity{checks.Critical}, nil, nil, []string{"10000-20000"}},
-		"refused":   {"reject", checks.Fail, []checks.Severity{checks.Critical}, nil, nil, []string{"10000-20000"}},
+		"open":                     {[]Part{part(all, "accept")}, checks.Pass, nil, []string{all}, nil, nil},
+		"undecided":                {[]Part{part(all, "maybe")}, checks.Inconclusive, nil, nil, []string{all}, nil},
+		"half of it undecided":     {[]Part{part(first, "accept"), part(second, "maybe")}, checks.Inconclusive, nil, []string{first}, []string{second}, nil},
+		"closed to those unlisted": {[]Part{part(all, "drop")}, checks.Warn, []checks.Severity{checks.Warning}, nil, nil, []string{all}},
+		"refused to those":         {[]Part{part(all, "reject")}, checks.Warn, []checks.Severity{checks.Warning}, nil, nil, []string{all}},
+		"half of it closed":        {[]Part{part(first, "accept"), part(second, "drop")}, checks.Fail, []checks.Severity{checks.Critical}, []string{first}, nil, []string{second}},
+		"half closed, half unsure": {[]Part{part(first, "maybe"), part(second, "drop")}, checks.Warn, []checks.Severity{checks.Warning}, nil, []string{first}, []string{second}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Observed{Asterisk: true, RTP: "10000-20000", Parts: []Part{part(c.verdict)}, Root: true}
+			o := Observed{Asterisk: true, RTP: "10000-20000", Parts: c.parts, Root: true}
 			r := resultOf(t, o)
 			var got []checks.Severity
 			for _, f := range r.Findings {
