@@ -67,7 +67,7 @@ RECORD = EveryOffice|OfficeSDNS|NobodyAnswersNames|WhatStopsTheProvider|NoNetwor
 reports:
 	rm -rf testdata/reports/lab testdata/reports/observed netinfo/packetfilter/testdata/kernel
 	SIPDOCTOR_RECORD=$(CURDIR)/testdata/reports $(GO) test -count=1 -timeout 30m -run '$(RECORD)' ./cmd/sipdoctor/labtest
-	SIPDOCTOR_RECORD=1 $(GO) test -count=1 -run 'TheKernelAgrees$$' ./netinfo/packetfilter
+	SIPDOCTOR_RECORD=1 $(GO) test -count=1 -run 'TheKernelAgrees' ./netinfo/packetfilter
 	$(GO) -C tools run ./stories -root ..
 	$(MAKE) --no-print-directory judged
 

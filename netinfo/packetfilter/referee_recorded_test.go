@@ -110,8 +110,8 @@ const (
 	recordVar  = "SIPDOCTOR_RECORD"
 	recordings = "testdata/kernel"
 	// Every so many of the rulesets are kept, with so many packets: enough to
-	// come by every rule of the evaluator, in less than a megabyte.
-	recordEvery, recordPackets = 4, 14
+	// come by every rule of the evaluator, in two megabytes.
+	recordEvery, recordPackets = 2, 20
 	// wideEvery of them are asked about in their wide class too.
 	wideEvery = 5
 )
