@@ -30,7 +30,7 @@ const (
 	updateVar = "SIPDOCTOR_UPDATE"
 	// mostVariants and mostBytes bound what is made of one observation, so that
 	// the test of a check takes a second or two.
-	mostVariants = 160
+	mostVariants = 220
 	mostBytes    = 1 << 20
 )
 
@@ -200,25 +200,44 @@ func judge(c *checks.Check, tree any) (checks.Result, bool) {
 	return res, res.Status != checks.Error
 }
 
-// pool is the words and numbers that stand at a kind of place in all reports.
+// pool is what stands at a kind of place in all reports: every word and number,
+// and an example of a list or a thing.
 type pool map[string]map[string]any
 
 func (p pool) learn(tree any, place string) {
+	if p[place] == nil {
+		p[place] = map[string]any{}
+	}
 	switch tree := tree.(type) {
 	case map[string]any:
-		for k, v := range tree {
-			p.learn(v, place+"."+k)
+		if len(p[place]) == 0 {
+			p[place]["{}"] = tree
+		}
+		for _, k := range slices.Sorted(maps.Keys(tree)) {
+			p.learn(tree[k], place+"."+k)
 		}
 	case []any:
+		if len(p[place]) == 0 && len(tree) > 0 {
+			p[place]["[]"] = tree
+		}
 		for _, v := range tree {
 			p.learn(v, place+"[]")
 		}
-	case string, json.Number:
-		if p[place] == nil {
-			p[place] = map[string]any{}
-		}
+	case string, json.Number, bool:
 		p[place][fmt.Sprint(tree)] = tree
 	}
+}
+
+// missing are the fields that a thing at place has in other reports.
+func (p pool) missing(tree map[string]any, place string) (keys []string) {
+	for other := range p {
+		key, ok := strings.CutPrefix(other, place+".")
+		if _, there := tree[key]; ok && !there && !strings.ContainsAny(key, ".[") {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // variants lists the changes to a tree, spread evenly over it if there are too
@@ -261,6 +280,14 @@ func collect(tree any, path []string, place string, words pool, met map[string]i
 		for _, k := range slices.Sorted(maps.Keys(tree)) {
 			collect(tree[k], below(k), place+"."+k, words, met, add)
 		}
+		for _, k := range words.missing(tree, place) {
+			if met[place+"."+k+" missing"]++; met[place+"."+k+" missing"] > fewPlaces {
+				continue
+			}
+			for _, v := range firstOf(words[place+"."+k]) {
+				add(below(k), v, false)
+			}
+		}
 		return
 	case []any:
 		for i, v := range tree {
@@ -280,7 +307,7 @@ func collect(tree any, path []string, place string, words pool, met map[string]i
 }
 
 func short(v any) string {
-	s := fmt.Sprintf("%q", fmt.Sprint(v))
+	s := string(marshal(v))
 	if len(s) > 40 {
 		h := fnv.New32a()
 		h.Write([]byte(s))
@@ -294,6 +321,8 @@ func instead(v any, words map[string]any) (out []any) {
 	switch v := v.(type) {
 	case bool:
 		return []any{!v}
+	case nil:
+		return nil
 	case json.Number:
 		out = append(out, json.Number("0"))
 		if n, err := v.Int64(); err == nil {
@@ -309,11 +338,24 @@ func instead(v any, words map[string]any) (out []any) {
 		if len(out) > 1+others {
 			break
 		}
-		if words[k] != v {
-			out = append(out, words[k])
+		switch words[k].(type) {
+		case string, json.Number:
+			if words[k] != v {
+				out = append(out, words[k])
+			}
 		}
 	}
 	return slices.DeleteFunc(out, func(o any) bool { return o == v })
+}
+
+// firstOf is the first two of the values, by their names.
+func firstOf(values map[string]any) (out []any) {
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if v := values[k]; len(out) < 2 && !isZero(v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func number(n int64) json.Number { return json.Number(fmt.Sprint(n)) }
