@@ -63,11 +63,16 @@ func waysOf(r *Report) ways {
 			silent[key] = true
 		}
 	}
-	for _, p := range algPaths(r) {
-		switch key := fmt.Sprintf("%s %d", p.Transport, p.Port); p.Verdict {
+	alg := algFacts(r)
+	for _, p := range alg.Paths {
+		key := fmt.Sprintf("%s %d", p.Transport, p.Port)
+		switch p.Verdict {
 		case "none":
 			w.work[key] = true
 		case "rewriting", "proxying", "dropping", "pinhole":
+			w.fail[key] = true
+		}
+		if p.Blocked || alg.Method == "sip-server" && p.Note != "" { // a server's note is why it did not answer
 			w.fail[key] = true
 		}
 	}
@@ -91,10 +96,15 @@ type serverFact struct {
 	Status    string `json:"status"`
 }
 
-type algPath struct {
-	Transport string `json:"transport"`
-	Port      int    `json:"destination_port"`
-	Verdict   string `json:"verdict"`
+type algFact struct {
+	Method string `json:"method"`
+	Paths  []struct {
+		Transport string `json:"transport"`
+		Port      int    `json:"destination_port"`
+		Verdict   string `json:"verdict"`
+		Blocked   bool   `json:"blocked"`
+		Note      string `json:"note"`
+	} `json:"paths"`
 }
 
 func serverFacts(r *Report) (list []serverFact) {
@@ -102,12 +112,9 @@ func serverFacts(r *Report) (list []serverFact) {
 	return list
 }
 
-func algPaths(r *Report) []algPath {
-	var f struct {
-		Paths []algPath `json:"paths"`
-	}
+func algFacts(r *Report) (f algFact) {
 	readFacts(r, "sip-alg", &f)
-	return f.Paths
+	return f
 }
 
 // readFacts reads the facts of a check as they stand in the report. Without the
