@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,5 +84,84 @@ func TestWithoutRootTheRulesAreUnknown(t *testing.T) {
 	r := resultOf(t, Observed{RTP: "10000-20000", Unread: true, Denied: true})
 	if r.Status != checks.Inconclusive || r.Reason != "needs administrator rights: the packet filter can be read by root only; run it with sudo" {
 		t.Errorf("%s because of %q", r.Status, r.Reason)
+	}
+}
+
+// A port that Asterisk is set to and does not listen on fails, whatever the
+// rules say; of an Asterisk that does not run nothing of the kind is said.
+func TestAPortThatNobodyListensOnFails(t *testing.T) {
+	open := []Part{{Protocol: "udp", Ports: "10000-20000", Purpose: "rtp", Verdict: "accept"}}
+	shut := []Part{{Protocol: "udp", Ports: "10000-20000", Purpose: "rtp", Verdict: "drop"}}
+	deaf := []Socket{{Protocol: "udp", Port: 5060, At: "pjsip.conf:3"}}
+	heard := []Socket{{Protocol: "udp", Port: 5060, Listening: true}}
+	for name, c := range map[string]struct {
+		o        Observed
+		status   checks.Status
+		findings int
+		summary  string
+	}{
+		"it listens":                        {Observed{Running: true, Sockets: heard, Parts: open}, checks.Pass, 0, "RTP 10000-20000 is open"},
+		"it does not":                       {Observed{Running: true, Sockets: deaf, Parts: open}, checks.Fail, 1, "Asterisk does not listen on UDP 5060"},
+		"it does not, and the RTP is shut":  {Observed{Running: true, Sockets: deaf, Parts: shut}, checks.Fail, 2, "RTP 10000-20000: all closed"},
+		"it does not run":                   {Observed{Sockets: deaf, Parts: open}, checks.Pass, 0, "RTP 10000-20000 is open"},
+		"it does not, and nothing was read": {Observed{Running: true, Sockets: deaf, Unread: true}, checks.Fail, 1, "Asterisk does not listen on UDP 5060"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.o.Asterisk, c.o.RTP = true, "10000-20000"
+			r := resultOf(t, c.o)
+			if r.Status != c.status || len(r.Findings) != c.findings || !strings.HasPrefix(r.Summary, c.summary) {
+				t.Errorf("%s with %d findings: %s", r.Status, len(r.Findings), r.Summary)
+			}
+			if c.findings > 0 && (r.Findings[0].Severity != checks.Critical || r.Findings[0].Confidence != checks.Certain) {
+				t.Errorf("%s, %s", r.Findings[0].Severity, r.Findings[0].Confidence)
+			}
+		})
+	}
+}
+
+func TestWhyTheRulesWereNotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    Observed
+		want string
+	}{
+		"they need root":               {Observed{Unread: true, Denied: true, Missing: "nft"}, "needs administrator rights: the packet filter can be read by root only; run it with sudo"},
+		"nobody says why":              {Observed{Unread: true}, "needs administrator rights: the packet filter can be read by root only; run it with sudo"},
+		"nothing of it is in a bundle": {Observed{Unread: true, Missing: "nothing of it is in the bundle"}, "nothing of it is in the bundle"},
+	} {
+		c.o.RTP = "10000-20000"
+		if r := resultOf(t, c.o); r.Status != checks.Inconclusive || r.Reason != c.want || r.Summary != "the packet filter was not read" {
+			t.Errorf("%s: %s %q because of %q", name, r.Status, r.Summary, r.Reason)
+		}
+	}
+}
+
+func TestFreePBXOpensItsOwnRange(t *testing.T) {
+	o := Observed{Asterisk: true, RTP: "10000-20000", Parts: []Part{{Protocol: "udp", Ports: "10000-20000", Purpose: "rtp", Verdict: "drop"}}}
+	if r := resultOf(t, o); len(r.Findings[0].Advice) != 0 {
+		t.Errorf("%q", r.Findings[0].Advice)
+	}
+	o.Managers = []string{"freepbx"}
+	if r := resultOf(t, o); len(r.Findings[0].Advice) != 1 || !strings.HasPrefix(r.Findings[0].Advice[0], "FreePBX") {
+		t.Errorf("%q", r.Findings[0].Advice)
+	}
+}
+
+func TestHowMuchOfARangeIsClosed(t *testing.T) {
+	for name, c := range map[string]struct {
+		closed []string
+		whole  string
+		want   string
+	}{
+		"half":                     {[]string{"10000-14999"}, "10000-19999", "10000-14999 (50 %)"},
+		"one port":                 {[]string{"10000"}, "10000-19999", "10000 (1 %)"},
+		"all":                      {[]string{"10000-19999"}, "10000-19999", "all"},
+		"all, in two parts":        {[]string{"10000-14999", "15000-19999"}, "10000-19999", "all"},
+		"a third, rounded":         {[]string{"1-1", "2"}, "1-6", "1-1,2 (33 %)"},
+		"a range that is no range": {[]string{"1"}, "x", "all"},
+		"one without an end":       {[]string{"1"}, "1-x", "all"},
+	} {
+		if got := share(c.closed, c.whole); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
