@@ -75,7 +75,7 @@ reports:
 # difference before it is committed.
 judged:
 	$(GO) test -count=1 -run 'ObservationsChangeKnowingly' ./checks/all -update
-	SIPDOCTOR_UPDATE=1 $(GO) test -count=1 -run 'WhatTheJudgeSays|WhatTheKernelAgreedWith|RecordedOffices' ./checks/... ./netinfo/packetfilter ./cmd/sipdoctor
+	SIPDOCTOR_UPDATE=1 $(GO) test -count=1 -run 'WhatTheJudgeSays|WhatTheKernelAgreedWith|EverythingInIt|RecordedOffices' ./checks/... ./netinfo/packetfilter ./cmd/sipdoctor
 
 # Whether the tests notice a wrong judgement: a change at a time in the judges,
 # the runner and the evaluator of packet filters (docs/mutants.md).

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -68,6 +69,7 @@ type recordedPacket struct {
 	Established bool       `json:"established,omitempty"`
 	Told        []string   `json:"told"`
 	ToldOfAll   []string   `json:"told_of_all,omitempty"`
+	Around      string     `json:"around"` // a hash of what is told of packets that differ in one thing
 }
 
 func (p recordedPacket) shot() shot {
@@ -79,11 +81,44 @@ func (p *recordedPacket) tell(rules *packetfilter.Ruleset, wide bool) {
 	c := p.shot().class()
 	p.Told = traced(rules.Evaluate(c))
 	p.ToldOfAll = nil
+	sum := fnv.New64a()
+	for _, near := range p.around() {
+		fmt.Fprintln(sum, traced(rules.Evaluate(near)))
+	}
+	p.Around = fmt.Sprintf("%016x", sum.Sum64())
 	if wide {
 		c.Src = []netip.Prefix{netip.PrefixFrom(p.Src, 0).Masked()}
 		c.SrcPorts, c.DstPorts = nil, nil
 		p.ToldOfAll = traced(rules.Evaluate(c))
 	}
+}
+
+// around are classes of packets that differ from p in one thing, which the
+// kernel was not asked about: what the evaluator says of them stays what it was.
+func (p *recordedPacket) around() (list []packetfilter.Class) {
+	vary := func(change func(*recordedPacket)) {
+		q := *p
+		change(&q)
+		list = append(list, q.shot().class())
+	}
+	vary(func(q *recordedPacket) { q.DPort++ })
+	vary(func(q *recordedPacket) { q.DPort-- })
+	vary(func(q *recordedPacket) { q.SPort++ })
+	vary(func(q *recordedPacket) { q.Src = q.Src.Next() })
+	vary(func(q *recordedPacket) { q.Dst = q.Dst.Next() })
+	vary(func(q *recordedPacket) { q.Established = !q.Established })
+	vary(func(q *recordedPacket) { q.CtMark ^= 1; q.Established = true })
+	vary(func(q *recordedPacket) { q.Protocol = 23 - q.Protocol }) // UDP for TCP, and back
+	vary(func(q *recordedPacket) { q.In = "eth9" })
+	c := p.shot().class()
+	c.In = ""
+	list = append(list, c)
+	c = p.shot().class()
+	c.Dst = nil
+	list = append(list, c)
+	c = p.shot().class()
+	c.State, c.CtMarkKnown = packetfilter.StateEstablished, false
+	return append(list, c)
 }
 
 // traced are outcomes with all that led to them.

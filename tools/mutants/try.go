@@ -43,7 +43,8 @@ func (b *binary) baseline(parallel int) error {
 		trace := filepath.Join(b.scratch, name+".trace")
 		begin := time.Now()
 		if !b.passes(0, trace, longest, name) {
-			return // it is slow, or it fails here without any change
+			fmt.Printf("  without %s, which is slow here or fails without any change\n", name)
+			return
 		}
 		raw, err := os.ReadFile(trace)
 		if err != nil {
