@@ -6,6 +6,7 @@ package judged
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -331,6 +332,9 @@ func instead(v any, words map[string]any) (out []any) {
 			out = append(out, json.Number(fmt.Sprint(f/10)), json.Number(fmt.Sprint(f*10)))
 		}
 	case string:
+		if answers := otherAnswers(v); answers != nil {
+			return answers
+		}
 		out = append(out, "")
 	}
 	const others = 3
@@ -346,6 +350,32 @@ func instead(v any, words map[string]any) (out []any) {
 		}
 	}
 	return slices.DeleteFunc(out, func(o any) bool { return o == v })
+}
+
+// otherAnswers are SIP answers with another code each, and without one of their
+// fields, where v is one, as text or in base64; nil where it is not.
+func otherAnswers(v string) (out []any) {
+	const version = "SIP/2.0 "
+	text, encode := v, func(s string) any { return s }
+	if raw, err := base64.StdEncoding.DecodeString(v); err == nil && bytes.HasPrefix(raw, []byte(version)) {
+		text, encode = string(raw), func(s string) any { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	}
+	rest, ok := strings.CutPrefix(text, version)
+	if !ok || len(rest) < 3 {
+		return nil
+	}
+	for _, code := range []string{"200", "401", "403", "407", "423", "500", "503"} {
+		if code != rest[:3] {
+			out = append(out, encode(version+code+rest[3:]))
+		}
+	}
+	lines := strings.SplitAfter(text, "\r\n")
+	for i, l := range lines {
+		if i > 0 && strings.Contains(l, ":") && len(out) < 14 {
+			out = append(out, encode(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")))
+		}
+	}
+	return append(out, encode(""))
 }
 
 // firstOf is the first two of the values, by their names.
