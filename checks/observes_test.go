@@ -85,6 +85,17 @@ func TestAReportOfAnotherVersionNeverPasses(t *testing.T) {
 	}
 }
 
+func TestAReportOfAnotherVersionSaysSoFirst(t *testing.T) {
+	r := &checks.Report{Results: []checks.Result{{Check: "a", Observes: "0123456789ab", Observed: json.RawMessage(`{"asked":3,"answered":3}`)}}}
+	again, err := checks.Rejudge(r, []*checks.Check{richCheck()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Not judged again: another version of sipdoctor made this report."; again.Headline != want || again.Verdict != checks.Inconclusive {
+		t.Errorf("%s: %q, want %q", again.Verdict, again.Headline, want)
+	}
+}
+
 func TestTheVersionFollowsTheShape(t *testing.T) {
 	type same struct {
 		Asked    int `json:"asked"`

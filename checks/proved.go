@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
 )
@@ -23,13 +24,25 @@ func dropRefutedFixes(r *Report) {
 	w := waysOf(r)
 	for i := range r.Results {
 		for k := range r.Results[i].Findings {
-			f := &r.Results[i].Findings[k]
-			f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool {
+			f := &r.Results[i].Findings[k] // whose lists the judge may keep
+			f.Fixes = slices.DeleteFunc(slices.Clone(f.Fixes), func(x fixes.Fix) bool {
 				return x.ReliesOn != "" && w.fail[x.ReliesOn] || x.IfProven && !w.work[x.ReliesOn]
 			})
 			w.provenFirst(f.Fixes)
+			f.Advice = slices.DeleteFunc(slices.Clone(f.Advice), w.advisesWhatFails)
 		}
 	}
+}
+
+// advisesWhatFails reports whether a line of advice recommends, by its usual
+// name ("use TLS 5061"), a way that another check saw fail.
+func (w ways) advisesWhatFails(line string) bool {
+	for way := range w.fail {
+		if strings.Contains(line, "use "+strings.ToUpper(way)) {
+			return true
+		}
+	}
+	return false
 }
 
 // provenFirst sorts the generic alternatives, those that were proven first. A

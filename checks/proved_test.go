@@ -94,3 +94,18 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 		}
 	})
 }
+
+// What one check advises and another one saw fail is not said.
+func TestNoAdviceToUseWhatTheRunSawRefused(t *testing.T) {
+	const tls, tcp, router = "No access to the router: use TLS 5061, it passed unchanged.", "Or use TCP 5060.", "Do not forward port 5060."
+	alg := say("sip-alg", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Findings: []checks.Finding{{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "x", Advice: []string{tls, tcp, router}}}}
+	})
+	servers := say("signalling", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Facts: json.RawMessage(`[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tcp", "port": 5060, "status": "answered"}]`)}
+	})
+	got := run(t.Context(), alg, servers).Results[0].Findings[0].Advice
+	if diff := cmp.Diff([]string{tcp, router}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
