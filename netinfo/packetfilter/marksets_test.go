@@ -54,6 +54,20 @@ func TestMarksAndSetsThatAreKnownInPart(t *testing.T) {
 			sets:  "create wan hash:net,iface family inet\nadd wan 198.51.100.0/24,eth1\n",
 			want:  []string{"accept 5060-5061, 10000-20000 by INPUT"},
 		},
+		"a set whose listing ends too early, and it is not in what came": {
+			rules: []string{"-A INPUT -m set --match-set bad src -j DROP"},
+			sets:  "create bad hash:ip family inet\nadd bad 198.51.100.9\nadd bad 198.51",
+			want:  []string{"maybe 5060-5061, 10000-20000 by INPUT 1: set bad: one of its elements is not understood"},
+		},
+		"a set whose listing ends too early, and it is in what came": {
+			rules: []string{"-A INPUT -m set --match-set bad src -j DROP"},
+			sets:  "create bad hash:ip family inet\nadd bad 198.51.100.7\nadd bad 198.51",
+			want:  []string{"drop 5060-5061, 10000-20000 by INPUT 1"},
+		},
+		"chains that call each other": {
+			rules: []string{"-A INPUT -j f2b", "-A f2b -j fpbx", "-A fpbx -j f2b"},
+			want:  []string{"maybe 5060-5061, 10000-20000 by f2b: chain f2b is reached from itself"},
+		},
 		"a bitmap of ports": {
 			rules: []string{"-A INPUT -p udp -m set --match-set ports dst -j DROP"},
 			sets:  "create ports bitmap:port range 5060-5070\nadd ports 5061\n",
@@ -116,6 +130,29 @@ func TestMarksAndSetsThatAreKnownInPart(t *testing.T) {
 				c.ask(&class)
 			}
 			if diff := cmp.Diff(c.want, toldAll(rules.Evaluate(class))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// What REDIRECT makes of a port is what the filter sees.
+func TestAPortThatIsRedirected(t *testing.T) {
+	nat := "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 5060 -j REDIRECT --to-ports 5080\nCOMMIT\n"
+	for name, c := range map[string]struct {
+		rule string
+		want []string
+	}{
+		"the new port is dropped":    {"-A INPUT -p udp -m udp --dport 5080 -j DROP", []string{"drop 5060 by INPUT 1", "accept 5061, 10000-20000 by INPUT"}},
+		"the old port is dropped":    {"-A INPUT -p udp -m udp --dport 5060 -j DROP", []string{"accept 5061, 10000-20000 by INPUT", "accept 5060 by PREROUTING 1"}},
+		"the new address is dropped": {"-A INPUT -p udp -d 192.0.2.1/32 -m udp --dport 5080 -j DROP", []string{"drop 5060 by INPUT 1", "accept 5061, 10000-20000 by INPUT"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, nat+inputRules("ACCEPT", c.rule)))
+			got := toldAll(rules.Evaluate(sipFrom("198.51.100.7/32")))
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
