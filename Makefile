@@ -58,20 +58,24 @@ COUNT ?= 1
 bench:
 	$(GO) test -p 1 -vet=off -timeout 30m -run '^$$' -bench '$(BENCH)' -count $(COUNT) -benchmem ./...
 
-# Records testdata/reports anew, from real kernels: a report of every office of
-# the lab, and of what each check observed there and on PBXs one for every
-# outcome. Then what judges say of them (testdata/judged.txt of each check). It
-# is needed when a check observes something else than before; it needs root's
-# namespaces, or a user's, and takes some minutes.
+# Records anew what tests without a kernel judge: a report of every office of the
+# lab; of what each check observed there, on PBXs and in its own tests, one or two
+# for every outcome; and what the kernel agreed with the evaluator about. Then
+# what judges say of it ("make judged"). Needed when a check observes something
+# else than before; it needs namespaces and takes some ten minutes.
 RECORD = EveryOffice|OfficeSDNS|NobodyAnswersNames|WhatStopsTheProvider|NoNetworkAtAll|RealRegistrar|RoutersMemory|FragmentsAreTold|CallSounds|OnlyHTTPS|BundleOfALive|UFW|Firewalld|CrowdSec|EveryBan|BlocksThat|KernelsFilters|ForwardingThatLeads|LearnsWhatReaches
 reports:
-	rm -rf testdata/reports/lab testdata/reports/observed
+	rm -rf testdata/reports/lab testdata/reports/observed netinfo/packetfilter/testdata/kernel
 	SIPDOCTOR_RECORD=$(CURDIR)/testdata/reports $(GO) test -count=1 -timeout 30m -run '$(RECORD)' ./cmd/sipdoctor/labtest
+	SIPDOCTOR_RECORD=1 $(GO) test -count=1 -run 'TheKernelAgrees' ./netinfo/packetfilter
+	$(GO) -C tools run ./stories -root ..
 	$(MAKE) --no-print-directory judged
 
-# Accepts what judges say now of everything that was recorded.
+# Accepts what judges say now of everything that was recorded: look at the
+# difference before it is committed.
 judged:
-	SIPDOCTOR_UPDATE=1 $(GO) test -count=1 -run 'WhatTheJudgeSays' ./checks/...
+	$(GO) test -count=1 -run 'ObservationsChangeKnowingly' ./checks/all -update
+	SIPDOCTOR_UPDATE=1 $(GO) test -count=1 -run 'WhatTheJudgeSays|WhatTheKernelAgreedWith|EverythingInIt|RecordedOffices' ./checks/... ./netinfo/packetfilter ./cmd/sipdoctor
 
 # Whether the tests notice a wrong judgement: a change at a time in the judges,
 # the runner and the evaluator of packet filters (docs/mutants.md).

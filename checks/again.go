@@ -18,15 +18,18 @@ func completeCommands(r *Report) {
 	for i := range r.Results {
 		for k := range r.Results[i].Findings {
 			f := &r.Results[i].Findings[k]
+			f.Advice, f.Fixes = slices.Clone(f.Advice), slices.Clone(f.Fixes) // the judge may keep its lists
 			for n, advice := range f.Advice {
 				if at := strings.LastIndex(advice, ownName+" "); at > 0 {
 					f.Advice[n] = advice[:at] + again(advice[at:], r)
 				}
 			}
-			for _, fix := range f.Fixes {
-				for n, line := range fix.Verify {
-					fix.Verify[n] = again(line, r)
+			for x := range f.Fixes {
+				verify := slices.Clone(f.Fixes[x].Verify)
+				for n, line := range verify {
+					verify[n] = again(line, r)
 				}
+				f.Fixes[x].Verify = verify
 			}
 		}
 	}

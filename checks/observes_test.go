@@ -3,6 +3,7 @@ package checks_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -66,6 +67,8 @@ func TestAReportOfAnotherVersionNeverPasses(t *testing.T) {
 		"an unknown field further down":      {ours, `{"asked":3,"answered":3,"servers":[{"name":"x","lost":1}]}`, checks.Error, "could not be judged"},
 		"nothing at all":                     {ours, `null`, checks.Inconclusive, "nothing was observed"},
 		"an empty observation":               {ours, `{}`, checks.Error, "could not be judged"},
+		"a number too long for a float":      {ours, `{"asked":9007199254740993,"answered":9007199254740992}`, checks.Fail, "silent"},
+		"a list where a thing should be":     {ours, `[]`, checks.Error, "could not be judged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := rejudged(t, c.observes, c.observed)
@@ -79,6 +82,17 @@ func TestAReportOfAnotherVersionNeverPasses(t *testing.T) {
 				t.Errorf("the reason is for programmers: %s", got.Reason)
 			}
 		})
+	}
+}
+
+func TestAReportOfAnotherVersionSaysSoFirst(t *testing.T) {
+	r := &checks.Report{Results: []checks.Result{{Check: "a", Observes: "0123456789ab", Observed: json.RawMessage(`{"asked":3,"answered":3}`)}}}
+	again, err := checks.Rejudge(r, []*checks.Check{richCheck()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Not judged again: another version of sipdoctor made this report."; again.Headline != want || again.Verdict != checks.Inconclusive {
+		t.Errorf("%s: %q, want %q", again.Verdict, again.Headline, want)
 	}
 }
 
@@ -127,5 +141,110 @@ func TestAReportSaysWhichVersionObserved(t *testing.T) {
 	}
 	if !strings.Contains(b.String(), `"observes":"`+c.Observes()+`"`) {
 		t.Errorf("no version in %s", b.String())
+	}
+}
+
+// Whatever changes the JSON of an observation changes its version, and nothing
+// else does.
+func TestWhatMakesAnotherVersion(t *testing.T) {
+	type inner struct {
+		A int `json:"a"`
+	}
+	type secretly struct {
+		A      int    `json:"a"`
+		Hidden string `json:"-"`
+		own    string
+	}
+	same := map[string][2]string{
+		"fields that are not written": {versionOf[struct {
+			A int `json:"a"`
+		}](), versionOf[secretly]()},
+		"the name of a type": {versionOf[inner](), versionOf[struct {
+			A int `json:"a"`
+		}]()},
+	}
+	for name, v := range same {
+		if v[0] != v[1] {
+			t.Errorf("%s: %s and %s", name, v[0], v[1])
+		}
+	}
+	_ = secretly{own: ""}.own
+	different := map[string][2]string{
+		"a number, a word": {versionOf[struct {
+			A int `json:"a"`
+		}](), versionOf[struct {
+			A string `json:"a"`
+		}]()},
+		"one, a list of them": {versionOf[struct {
+			A int `json:"a"`
+		}](), versionOf[struct {
+			A []int `json:"a"`
+		}]()},
+		"a list, a pointer": {versionOf[struct {
+			A []int `json:"a"`
+		}](), versionOf[struct {
+			A *int `json:"a"`
+		}]()},
+		"a list of numbers, of words": {versionOf[struct {
+			A []int `json:"a"`
+		}](), versionOf[struct {
+			A []string `json:"a"`
+		}]()},
+		"a map by name, by number": {versionOf[struct {
+			A map[string]int `json:"a"`
+		}](), versionOf[struct {
+			A map[int]int `json:"a"`
+		}]()},
+		"a map of numbers, of words": {versionOf[struct {
+			A map[string]int `json:"a"`
+		}](), versionOf[struct {
+			A map[string]string `json:"a"`
+		}]()},
+		"a map, what is in it": {versionOf[struct {
+			A map[string]inner `json:"a"`
+		}](), versionOf[struct {
+			A inner `json:"a"`
+		}]()},
+		"a field that may be missing": {versionOf[struct {
+			A int `json:"a"`
+		}](), versionOf[struct {
+			A int `json:"a,omitempty"`
+		}]()},
+		"a field without a tag": {versionOf[struct {
+			A int
+		}](), versionOf[struct {
+			B int
+		}]()},
+		"an address, an address with a port": {versionOf[struct {
+			A netip.Addr `json:"a"`
+		}](), versionOf[struct {
+			A netip.AddrPort `json:"a"`
+		}]()},
+		"an address, a word": {versionOf[struct {
+			A netip.Addr `json:"a"`
+		}](), versionOf[struct {
+			A string `json:"a"`
+		}]()},
+		"a form of its own": {versionOf[struct {
+			A json.RawMessage `json:"a"`
+		}](), versionOf[struct {
+			A []byte `json:"a"`
+		}]()},
+		"inside, beside": {versionOf[struct {
+			X struct {
+				A int `json:"a"`
+			} `json:"x"`
+			B int `json:"b"`
+		}](), versionOf[struct {
+			X struct {
+				A int `json:"a"`
+				B int `json:"b"`
+			} `json:"x"`
+		}]()},
+	}
+	for name, v := range different {
+		if v[0] == v[1] {
+			t.Errorf("%s: both are %s", name, v[0])
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
 )
@@ -23,13 +24,25 @@ func dropRefutedFixes(r *Report) {
 	w := waysOf(r)
 	for i := range r.Results {
 		for k := range r.Results[i].Findings {
-			f := &r.Results[i].Findings[k]
-			f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool {
+			f := &r.Results[i].Findings[k] // whose lists the judge may keep
+			f.Fixes = slices.DeleteFunc(slices.Clone(f.Fixes), func(x fixes.Fix) bool {
 				return x.ReliesOn != "" && w.fail[x.ReliesOn] || x.IfProven && !w.work[x.ReliesOn]
 			})
 			w.provenFirst(f.Fixes)
+			f.Advice = slices.DeleteFunc(slices.Clone(f.Advice), w.advisesWhatFails)
 		}
 	}
+}
+
+// advisesWhatFails reports whether a line of advice recommends, by its usual
+// name ("use TLS 5061"), a way that another check saw fail.
+func (w ways) advisesWhatFails(line string) bool {
+	for way := range w.fail {
+		if strings.Contains(line, "use "+strings.ToUpper(way)) {
+			return true
+		}
+	}
+	return false
 }
 
 // provenFirst sorts the generic alternatives, those that were proven first. A
@@ -63,11 +76,16 @@ func waysOf(r *Report) ways {
 			silent[key] = true
 		}
 	}
-	for _, p := range algPaths(r) {
-		switch key := fmt.Sprintf("%s %d", p.Transport, p.Port); p.Verdict {
+	alg := algFacts(r)
+	for _, p := range alg.Paths {
+		key := fmt.Sprintf("%s %d", p.Transport, p.Port)
+		switch p.Verdict {
 		case "none":
 			w.work[key] = true
 		case "rewriting", "proxying", "dropping", "pinhole":
+			w.fail[key] = true
+		}
+		if p.Blocked || alg.Method == "sip-server" && p.Note != "" { // a server's note is why it did not answer
 			w.fail[key] = true
 		}
 	}
@@ -91,10 +109,15 @@ type serverFact struct {
 	Status    string `json:"status"`
 }
 
-type algPath struct {
-	Transport string `json:"transport"`
-	Port      int    `json:"destination_port"`
-	Verdict   string `json:"verdict"`
+type algFact struct {
+	Method string `json:"method"`
+	Paths  []struct {
+		Transport string `json:"transport"`
+		Port      int    `json:"destination_port"`
+		Verdict   string `json:"verdict"`
+		Blocked   bool   `json:"blocked"`
+		Note      string `json:"note"`
+	} `json:"paths"`
 }
 
 func serverFacts(r *Report) (list []serverFact) {
@@ -102,12 +125,9 @@ func serverFacts(r *Report) (list []serverFact) {
 	return list
 }
 
-func algPaths(r *Report) []algPath {
-	var f struct {
-		Paths []algPath `json:"paths"`
-	}
+func algFacts(r *Report) (f algFact) {
 	readFacts(r, "sip-alg", &f)
-	return f.Paths
+	return f
 }
 
 // readFacts reads the facts of a check as they stand in the report. Without the

@@ -3,6 +3,7 @@ package checks_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,10 +16,14 @@ import (
 // offered are the fixes of an ALG that are left when the run saw the rest.
 func offered(t *testing.T, router *netinfo.Router, paths, servers string) []string {
 	t.Helper()
+	method := "responder"
+	if strings.Contains(paths, `"note"`) {
+		method = "sip-server"
+	}
 	host := &netinfo.Host{Router: router}
 	alg := say("sip-alg", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement {
 		return checks.Judgement{
-			Facts: json.RawMessage(`{"paths": ` + paths + `}`),
+			Facts: json.RawMessage(`{"method": "` + method + `", "paths": ` + paths + `}`),
 			Findings: []checks.Finding{
 				{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "A SIP ALG rewrites", Fixes: fixes.For(fixes.SIPALG, h, nil)},
 			},
@@ -67,6 +72,8 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 		"TLS was intercepted":                     {`[` + udpBad + `,` + tlsBad + `]`, "", []string{"find-the-switch"}},
 		"the provider refuses TLS":                {`[` + udpBad + `,` + tcpClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch", "use-tcp"}},
 		"the responder has TLS, the provider not": {`[` + udpBad + `,` + tlsClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch"}},
+		"the server refuses TLS, alone asked":     {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "note": "connection refused"}]`, "", []string{"find-the-switch"}},
+		"nothing passes on the port of TLS":       {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "blocked": true}]`, "", []string{"find-the-switch"}},
 		"TLS is silent":                           {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "timeout"}]`, []string{"find-the-switch"}},
 		"one server of two has TLS":               {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tls", "port": 5061, "status": "answered"}]`, []string{"find-the-switch", "use-tls"}},
 		"this machine's own filter stops TLS":     {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "local-filter"}]`, []string{"find-the-switch", "use-tls"}},
@@ -86,4 +93,19 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	})
+}
+
+// What one check advises and another one saw fail is not said.
+func TestNoAdviceToUseWhatTheRunSawRefused(t *testing.T) {
+	const tls, tcp, router = "No access to the router: use TLS 5061, it passed unchanged.", "Or use TCP 5060.", "Do not forward port 5060."
+	alg := say("sip-alg", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Findings: []checks.Finding{{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "x", Advice: []string{tls, tcp, router}}}}
+	})
+	servers := say("signalling", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Facts: json.RawMessage(`[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tcp", "port": 5060, "status": "answered"}]`)}
+	})
+	got := run(t.Context(), alg, servers).Results[0].Findings[0].Advice
+	if diff := cmp.Diff([]string{tcp, router}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }

@@ -52,6 +52,9 @@ func judgeAll(rep *Report, list []*Check) {
 	rep.Verdict, rep.Headline = conclude(rep)
 }
 
+// foreign is the summary of a result that is not judged again.
+const foreign = "observed by another version of sipdoctor"
+
 // Judge judges one observation, as Rejudge does those of a report in which no
 // other check stands.
 func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
@@ -68,7 +71,7 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		res.failedObservation()
 		return
 	case res.Observes != c.observes:
-		res.Status, res.Summary = Inconclusive, "observed by another version of sipdoctor"
+		res.Status, res.Summary = Inconclusive, foreign
 		res.Reason = "this program reads another form of what " + c.ID + " observes, and what it does not find there proves nothing; make a new report, or show this one without --rejudge"
 		return
 	case res.nothingObserved():
@@ -260,6 +263,8 @@ func inconclusiveHeadline(rep *Report, worst *Finding) string {
 		return "Interrupted: this is what was learnt until then."
 	case worst != nil:
 		return "Not everything could be told; so far: " + lowerFirst(worst.Title) + "."
+	case slices.ContainsFunc(rep.Results, func(r Result) bool { return r.Summary == foreign }):
+		return "Not judged again: another version of sipdoctor made this report."
 	}
 	// What broke off says more than what stayed unclear because of it.
 	for _, broke := range []bool{true, false} {

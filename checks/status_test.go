@@ -323,3 +323,75 @@ func TestFindingsAndEvidenceAreLists(t *testing.T) {
 		t.Errorf("%v %v %v", pass.Findings, broken.Findings, fail.Findings[0].Evidence)
 	}
 }
+
+// A report that says nothing of the machine is judged all the same, by an
+// empty one.
+func TestAReportWithoutAMachineIsJudged(t *testing.T) {
+	c := say("a", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "os " + h.OS} })
+	r := &checks.Report{Results: []checks.Result{{Check: "a", Title: "an old title", Group: "old", Observes: c.Observes(), Observed: []byte(`{"text":"x"}`),
+		ExplainedBy: "b", Reason: "old", Findings: []checks.Finding{{ID: "a.old", Severity: checks.Critical}}}}}
+	again, err := checks.Rejudge(r, []*checks.Check{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := again.Results[0]
+	if again.Host == nil || got.Summary != "os " || got.Title != "all is well" || got.Group != "office" || got.ExplainedBy != "" || got.Reason != "" || len(got.Findings) != 0 || got.Status != checks.Pass {
+		t.Errorf("%+v", got)
+	}
+	alone := c.Judge([]byte(`{"text":"x"}`), &netinfo.Host{OS: "linux"})
+	if alone.Summary != "os linux" || alone.Status != checks.Pass || alone.Check != "a" {
+		t.Errorf("alone: %+v", alone)
+	}
+	if lost := c.Judge(nil, &netinfo.Host{}); lost.Status != checks.Inconclusive || lost.Reason == "" {
+		t.Errorf("an observation that was lost: %+v", lost)
+	}
+}
+
+func TestOfTwoThatAreEquallyBadTheFirstMakesTheHeadline(t *testing.T) {
+	bad := func(title string) *checks.Check {
+		return say(strings.ToLower(title[:1]), sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+			return checks.Judgement{Findings: []checks.Finding{{ID: "x.y", Severity: checks.Critical, Title: title}}}
+		})
+	}
+	if _, got := headline(t, "check", bad("One is broken"), bad("Two is broken")); got != "One is broken." {
+		t.Error(got)
+	}
+}
+
+// What is only worth knowing never makes a headline.
+func TestInformationIsNoHeadline(t *testing.T) {
+	unsure := say("a", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}}
+	})
+	if verdict, got := headline(t, "check", unsure); verdict != checks.Inconclusive || got != "No fault found, but a could not be told: s." {
+		t.Errorf("%s %q", verdict, got)
+	}
+}
+
+// Evidence that a judge gave is kept.
+func TestEvidenceStays(t *testing.T) {
+	r := run(t.Context(), say("a", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Findings: []checks.Finding{{ID: "a.f", Severity: checks.Warning, Evidence: []checks.Evidence{{Name: "n", Got: "g"}}}}}
+	})).Results[0]
+	if len(r.Findings[0].Evidence) != 1 {
+		t.Errorf("%+v", r.Findings[0])
+	}
+	broken := run(t.Context(), say("a", observing("half of it", "network"), opining("warn"))).Results[0]
+	if broken.Reason != "nobody home" {
+		t.Errorf("because of %q", broken.Reason)
+	}
+}
+
+// The run waits for what is being learnt of the machine.
+func TestTheRunWaitsForTheMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env := &checks.Env{Host: func(context.Context) (*netinfo.Host, error) {
+			time.Sleep(2 * time.Second)
+			return &netinfo.Host{OS: "linux"}, nil
+		}}
+		rep := checks.Run(t.Context(), []*checks.Check{say("a", sees("x", 0), judgeWell)}, env, checks.Meta{})
+		if rep.DurationMS != 2000 || rep.Host.OS != "linux" {
+			t.Errorf("%d ms, %+v", rep.DurationMS, rep.Host)
+		}
+	})
+}

@@ -40,6 +40,8 @@ type ground struct {
 	send6      int
 	nextID     uint32
 	evaluating time.Duration
+	listed     []listing // what is loaded now
+	judged     int       // rulesets, by the kernel
 	// What the last rulebook left behind.
 	hadLegacy4, hadLegacy6 bool
 }

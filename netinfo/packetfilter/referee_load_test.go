@@ -155,18 +155,17 @@ func (f flow) create() error {
 
 // read lists what is loaded as sipdoctor does, and hands it to the front ends.
 func (g *ground) read(r rulebook) (*packetfilter.Ruleset, error) {
-	var parts []packetfilter.Parts
+	g.listed = nil
 	for _, p := range []struct {
 		is   bool
 		args []string
-		read func(string) packetfilter.Parts
 	}{
-		{r.ipset != "", []string{"ipset", "save"}, packetfilter.ReadIPSetSave},
-		{r.legacy4 != "", []string{"iptables-legacy-save"}, save(packetfilter.ToolIPTablesLegacy)},
-		{r.legacy6 != "", []string{"ip6tables-legacy-save"}, save(packetfilter.ToolIP6TablesLegacy)},
-		{r.nft4 != "", []string{"iptables-nft-save"}, save(packetfilter.ToolIPTablesNFT)},
-		{r.nft6 != "", []string{"ip6tables-nft-save"}, save(packetfilter.ToolIP6TablesNFT)},
-		{r.nft != "" || r.nft4 != "", []string{"nft", "-a", "-j", "list", "ruleset"}, func(s string) packetfilter.Parts { return packetfilter.ReadNFT(s, "") }},
+		{r.ipset != "", []string{"ipset", "save"}},
+		{r.legacy4 != "", []string{"iptables-legacy-save"}},
+		{r.legacy6 != "", []string{"ip6tables-legacy-save"}},
+		{r.nft4 != "", []string{"iptables-nft-save"}},
+		{r.nft6 != "", []string{"ip6tables-nft-save"}},
+		{r.nft != "" || r.nft4 != "", []string{"nft", "-a", "-j", "list", "ruleset"}},
 	} {
 		if !p.is {
 			continue
@@ -178,9 +177,9 @@ func (g *ground) read(r rulebook) (*packetfilter.Ruleset, error) {
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, p.read(string(out)))
+		g.listed = append(g.listed, listing{p.args[0], string(out)})
 	}
-	return packetfilter.New(parts...), nil
+	return rulesOf(g.listed), nil
 }
 
 // saveEach lists the tables one by one: the root of a user namespace may not
@@ -194,8 +193,4 @@ func saveEach(program string) (all []byte, err error) {
 		all = append(all, out...)
 	}
 	return all, nil
-}
-
-func save(tool string) func(string) packetfilter.Parts {
-	return func(listing string) packetfilter.Parts { return packetfilter.ReadIPTablesSave(tool, listing) }
 }

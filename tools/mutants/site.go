@@ -241,6 +241,9 @@ func (f *finder) number(e ast.Expr) {
 		}
 		return p.Name()
 	})
+	if _, named := tv.Type.(*types.Named); named && name != "time.Duration" {
+		return // one of several kinds, not a measure
+	}
 	if b, ok := tv.Type.Underlying().(*types.Basic); !ok || b.Info()&types.IsNumeric == 0 || b.Info()&types.IsUntyped != 0 {
 		return
 	}

@@ -6,6 +6,7 @@ package judged
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -28,9 +29,10 @@ const (
 	golden = "testdata/judged.txt"
 	// updateVar rewrites it ("make judged").
 	updateVar = "SIPDOCTOR_UPDATE"
-	// mostVariants bounds what is made of one observation, so that the test of a
-	// check takes a second or two.
-	mostVariants = 150
+	// mostVariants and mostBytes bound what is made of one observation, so that
+	// the test of a check takes a second or two.
+	mostVariants = 220
+	mostBytes    = 1 << 20
 )
 
 // Check compares what the judge of c says with its golden file.
@@ -68,11 +70,10 @@ func Check(t *testing.T, c *checks.Check) {
 // A report is one observation with the machine it was made on.
 type report struct {
 	name string
-	tree any // what was observed
-	host *netinfo.Host
+	tree any // what was observed, and the host facts
 }
 
-// recorded returns the observations of c, one for each outcome.
+// recorded returns the observations of c, two for each outcome.
 func recorded(t *testing.T, c *checks.Check) (list []report) {
 	t.Helper()
 	root := filepath.Join("..", "..", "testdata", "reports")
@@ -84,7 +85,7 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 		}
 		files = append(files, found...)
 	}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
@@ -101,9 +102,18 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 		if res.Observes != c.Observes() {
 			t.Fatalf("%s was recorded by another version of %s: record it again (make reports)", file, c.ID)
 		}
-		if key := outcome(c.Judge(res.Observed, r.Host)); !seen[key] {
-			seen[key] = true
-			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), parse(res.Observed), r.Host})
+		if r.Host == nil {
+			r.Host = &netinfo.Host{}
+		}
+		// Of one outcome two are enough: what changes nothing in one may in another.
+		if key := outcome(c.Judge(res.Observed, r.Host)); seen[key] < 2 {
+			seen[key]++
+			host, err := json.Marshal(r.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree := map[string]any{"observed": parse(res.Observed), "host": parse(host)}
+			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), tree})
 		}
 	}
 	return list
@@ -137,12 +147,12 @@ func fingerprint(r checks.Result) string {
 // write puts down what the judge says of a report and of its variants. Those
 // that change nothing are counted.
 func (r report) write(b *strings.Builder, c *checks.Check, words pool) {
-	plain := c.Judge(marshal(r.tree), r.host)
+	plain, _ := judge(c, r.tree)
 	fmt.Fprintf(b, "== %s: %s\n   %s %s\n", r.name, outcome(plain), fingerprint(plain), plain.Summary)
 	same := fnv.New32a()
 	count := 0
 	for _, v := range variants(r.tree, words) {
-		res, ok := v.judge(c, r.host)
+		res, ok := v.judge(c)
 		switch {
 		case !ok:
 		case fingerprint(res) == fingerprint(plain):
@@ -166,39 +176,69 @@ func marshal(tree any) json.RawMessage {
 // to be taken away.
 type variant struct {
 	name  string
-	tries []any // trees; the first that is a possible observation counts
+	tries []func() any // make trees; the first that is a possible observation counts
 }
 
 // judge returns what the judge says of the first possible form. ok is false if
 // no check could have observed this.
-func (v variant) judge(c *checks.Check, host *netinfo.Host) (res checks.Result, ok bool) {
+func (v variant) judge(c *checks.Check) (res checks.Result, ok bool) {
 	for _, tree := range v.tries {
-		if res = c.Judge(marshal(tree), host); res.Status != checks.Error {
+		if res, ok = judge(c, tree()); ok {
 			return res, true
 		}
 	}
 	return res, false
 }
 
-// pool is the words and numbers that stand at a kind of place in all reports.
+// judge shows a judge an observation and a host.
+func judge(c *checks.Check, tree any) (checks.Result, bool) {
+	both, _ := tree.(map[string]any)
+	host := &netinfo.Host{}
+	if json.Unmarshal(marshal(both["host"]), &host) != nil || host == nil {
+		return checks.Result{}, false
+	}
+	res := c.Judge(marshal(both["observed"]), host)
+	return res, res.Status != checks.Error
+}
+
+// pool is what stands at a kind of place in all reports: every word and number,
+// and an example of a list or a thing.
 type pool map[string]map[string]any
 
 func (p pool) learn(tree any, place string) {
+	if p[place] == nil {
+		p[place] = map[string]any{}
+	}
 	switch tree := tree.(type) {
 	case map[string]any:
-		for k, v := range tree {
-			p.learn(v, place+"."+k)
+		if len(p[place]) == 0 {
+			p[place]["{}"] = tree
+		}
+		for _, k := range slices.Sorted(maps.Keys(tree)) {
+			p.learn(tree[k], place+"."+k)
 		}
 	case []any:
+		if len(p[place]) == 0 && len(tree) > 0 {
+			p[place]["[]"] = tree
+		}
 		for _, v := range tree {
 			p.learn(v, place+"[]")
 		}
-	case string, json.Number:
-		if p[place] == nil {
-			p[place] = map[string]any{}
-		}
+	case string, json.Number, bool:
 		p[place][fmt.Sprint(tree)] = tree
 	}
+}
+
+// missing are the fields that a thing at place has in other reports.
+func (p pool) missing(tree map[string]any, place string) (keys []string) {
+	for other := range p {
+		key, ok := strings.CutPrefix(other, place+".")
+		if _, there := tree[key]; ok && !there && !strings.ContainsAny(key, ".[") {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // variants lists the changes to a tree, spread evenly over it if there are too
@@ -209,19 +249,17 @@ func variants(tree any, words pool) []variant {
 		v := variant{name: strings.Join(path, "/") + " without it"}
 		if !gone {
 			v.name = strings.Join(path, "/") + " = " + short(value)
-			v.tries = append(v.tries, set(tree, path, value, false))
+			v.tries = append(v.tries, func() any { return set(tree, path, value, false) })
 		}
 		if gone || isZero(value) { // an empty field may have to be left out
-			v.tries = append(v.tries, set(tree, path, nil, true))
+			v.tries = append(v.tries, func() any { return set(tree, path, nil, true) })
 		}
 		all = append(all, v)
 	})
-	if len(all) <= mostVariants {
-		return all
-	}
-	var some []variant
-	for i := range mostVariants {
-		some = append(some, all[i*len(all)/mostVariants])
+	n := min(len(all), mostVariants, mostBytes/len(marshal(tree)))
+	some := make([]variant, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
 	}
 	return some
 }
@@ -243,6 +281,14 @@ func collect(tree any, path []string, place string, words pool, met map[string]i
 		for _, k := range slices.Sorted(maps.Keys(tree)) {
 			collect(tree[k], below(k), place+"."+k, words, met, add)
 		}
+		for _, k := range words.missing(tree, place) {
+			if met[place+"."+k+" missing"]++; met[place+"."+k+" missing"] > fewPlaces {
+				continue
+			}
+			for _, v := range firstOf(words[place+"."+k]) {
+				add(below(k), v, false)
+			}
+		}
 		return
 	case []any:
 		for i, v := range tree {
@@ -262,7 +308,7 @@ func collect(tree any, path []string, place string, words pool, met map[string]i
 }
 
 func short(v any) string {
-	s := fmt.Sprintf("%q", fmt.Sprint(v))
+	s := string(marshal(v))
 	if len(s) > 40 {
 		h := fnv.New32a()
 		h.Write([]byte(s))
@@ -276,6 +322,8 @@ func instead(v any, words map[string]any) (out []any) {
 	switch v := v.(type) {
 	case bool:
 		return []any{!v}
+	case nil:
+		return nil
 	case json.Number:
 		out = append(out, json.Number("0"))
 		if n, err := v.Int64(); err == nil {
@@ -284,6 +332,9 @@ func instead(v any, words map[string]any) (out []any) {
 			out = append(out, json.Number(fmt.Sprint(f/10)), json.Number(fmt.Sprint(f*10)))
 		}
 	case string:
+		if answers := otherAnswers(v); answers != nil {
+			return answers
+		}
 		out = append(out, "")
 	}
 	const others = 3
@@ -291,11 +342,50 @@ func instead(v any, words map[string]any) (out []any) {
 		if len(out) > 1+others {
 			break
 		}
-		if words[k] != v {
-			out = append(out, words[k])
+		switch words[k].(type) {
+		case string, json.Number:
+			if words[k] != v {
+				out = append(out, words[k])
+			}
 		}
 	}
 	return slices.DeleteFunc(out, func(o any) bool { return o == v })
+}
+
+// otherAnswers are SIP answers with another code each, and without one of their
+// fields, where v is one, as text or in base64; nil where it is not.
+func otherAnswers(v string) (out []any) {
+	const version = "SIP/2.0 "
+	text, encode := v, func(s string) any { return s }
+	if raw, err := base64.StdEncoding.DecodeString(v); err == nil && bytes.HasPrefix(raw, []byte(version)) {
+		text, encode = string(raw), func(s string) any { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	}
+	rest, ok := strings.CutPrefix(text, version)
+	if !ok || len(rest) < 3 {
+		return nil
+	}
+	for _, code := range []string{"200", "401", "403", "407", "423", "500", "503"} {
+		if code != rest[:3] {
+			out = append(out, encode(version+code+rest[3:]))
+		}
+	}
+	lines := strings.SplitAfter(text, "\r\n")
+	for i, l := range lines {
+		if i > 0 && strings.Contains(l, ":") && len(out) < 14 {
+			out = append(out, encode(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")))
+		}
+	}
+	return append(out, encode(""))
+}
+
+// firstOf is the first two of the values, by their names.
+func firstOf(values map[string]any) (out []any) {
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if v := values[k]; len(out) < 2 && !isZero(v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func number(n int64) json.Number { return json.Number(fmt.Sprint(n)) }

@@ -54,12 +54,6 @@ func enter(m *testing.M) (int, error) {
 		if err := os.Setenv(programVar, program); err != nil {
 			return 0, err
 		}
-		// What the program remembers of these runs is nothing to this machine.
-		if os.Getenv("STATE_DIRECTORY") == "" {
-			if err := os.Setenv("STATE_DIRECTORY", filepath.Join(dir, "state")); err != nil {
-				return 0, err
-			}
-		}
 	}
 	inside, exit, err := lab.Enter(context.Background())
 	switch {
@@ -146,6 +140,9 @@ func run(t testing.TB, n *lab.Node, args ...string) (*checks.Report, int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := n.Command(ctx, os.Getenv(programVar), args...)
+	if args[0] == "check" { // what it remembers of this run is nothing to this machine
+		cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
+	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

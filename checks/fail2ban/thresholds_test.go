@@ -1,0 +1,39 @@
+package fail2ban
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+)
+
+func resultOf(t *testing.T, o Observed) checks.Result {
+	t.Helper()
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check().Judge(raw, nil)
+}
+
+// A jail that bans nobody is no guard: it fails, and does not only warn.
+func TestAJailThatBansNobodyFails(t *testing.T) {
+	for _, code := range []string{jails.LogMissing, jails.LogEmpty, jails.LogNotWritten, jails.LogNoFailures, jails.NotRunning, jails.NoAction} {
+		t.Run(code, func(t *testing.T) {
+			r := resultOf(t, Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{jail("asterisk", "/a", jails.Fault{Code: code, Detail: "/a"})}}})
+			if r.Status != checks.Fail || len(r.Findings) == 0 || r.Findings[0].Severity != checks.Critical {
+				t.Errorf("%s: %+v", r.Status, r.Findings)
+			}
+		})
+	}
+}
+
+// Of a jail that is not about SIP nothing is said.
+func TestAJailForSomethingElseIsNobodysGuard(t *testing.T) {
+	sshd := jail("sshd", "/a", jails.Fault{Code: jails.LogMissing, Detail: "/a"})
+	sshd.SIP = false
+	if r := resultOf(t, Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{sshd}}}); r.Status == checks.Fail {
+		t.Errorf("%s: %+v", r.Status, r.Findings)
+	}
+}
