@@ -2,6 +2,7 @@ package responder
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
@@ -43,11 +44,11 @@ func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRe
 	if u == nil {
 		return session.InviteReply{}, refuse(http.StatusNotFound, "the flow of probe %d leads to a port that makes no calls", r.Flow)
 	}
-	inv, first, err := c.newInvite(r.Probe, s.answerer(c, flow.From, flow.Local, "udp", r.Probe))
+	inv, first, err := c.newInvite(r, s.answerer(c, flow.From, flow.Local, "udp", r.Probe))
 	if err != nil {
 		return session.InviteReply{}, err
 	}
-	if err := u.reply(inv.sent, flow.Local.Addr(), flow.From); err != nil {
+	if err := u.reply(inv.wire(), flow.Local.Addr(), flow.From); err != nil {
 		return session.InviteReply{}, refuse(http.StatusBadGateway, "sending the call: %s", err)
 	}
 	s.counters.sending(inv.sent)
@@ -59,12 +60,12 @@ func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRe
 
 // newInvite makes the call of a probe, or returns the one that was made
 // before: a client that asks again has not heard it.
-func (c *conversation) newInvite(probe int, a *answerer) (inv *invite, first bool, err error) {
+func (c *conversation) newInvite(r session.InviteRequest, a *answerer) (inv *invite, first bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.invites[probe]; old != nil {
+	if old := c.invites[r.Probe]; old != nil {
 		if old.asked++; old.asked > maxAsked {
-			return nil, false, refuse(http.StatusTooManyRequests, "probe %d has been called %d times; that is the most", probe, maxAsked)
+			return nil, false, refuse(http.StatusTooManyRequests, "probe %d has been called %d times; that is the most", r.Probe, maxAsked)
 		}
 		return old, false, nil
 	}
@@ -74,8 +75,8 @@ func (c *conversation) newInvite(probe int, a *answerer) (inv *invite, first boo
 	if c.invites == nil {
 		c.invites = map[int]*invite{}
 	}
-	inv = &invite{sent: a.call(session.NewToken(c.id, c.secret, probe)), asked: 1, answered: make(chan struct{})}
-	c.invites[probe] = inv
+	inv = &invite{sent: a.call(session.NewToken(c.id, c.secret, r.Probe)), masked: r.Masked, asked: 1, answered: make(chan struct{})}
+	c.invites[r.Probe] = inv
 	return inv, true, nil
 }
 
@@ -90,7 +91,7 @@ func (s *Server) repeatInvite(ctx context.Context, u *socket, flow session.Arriv
 			return
 		case <-time.After(wait):
 		}
-		if u.reply(inv.sent, flow.Local.Addr(), flow.From) != nil {
+		if u.reply(inv.wire(), flow.Local.Addr(), flow.From) != nil {
 			return
 		}
 		s.counters.sending(inv.sent)
@@ -122,10 +123,12 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 	case port < 1024 || port > 65535:
 		return session.RTPReply{}, refuse(http.StatusBadRequest, "port %d: RTP goes to ports from 1024 to 65535 only", port)
 	}
-	u := s.ports.mediaSocket(arrival.Local.Addr())
+	token := session.NewToken(c.id, c.secret, r.Probe)
+	u, done := s.speaker(ctx, arrival.Local.Addr(), s.mediaPort(c, r.Probe))
 	if u == nil {
 		return session.RTPReply{}, refuse(http.StatusServiceUnavailable, "this responder has no RTP port")
 	}
+	defer done()
 	if !c.takeRTP(rtpPackets) {
 		return session.RTPReply{}, refuse(http.StatusTooManyRequests, "this session has sent %d RTP packets; that is the most", maxRTP)
 	}
@@ -133,13 +136,41 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 		From: netip.AddrPortFrom(c.visible(arrival.Local.Addr()), uint16(u.port)),
 		To:   netip.AddrPortFrom(arrival.From.Addr(), uint16(port)),
 	}
-	token := session.NewToken(c.id, c.secret, r.Probe)
 	var err error
 	out.Sent, err = s.stream(ctx, u, arrival.Local.Addr(), out.To, token)
 	if out.Sent == 0 {
 		return out, refuse(http.StatusBadGateway, "sending RTP: %s", err)
 	}
 	return out, nil
+}
+
+// mediaPort is the port that the SDP of a probe's answer names: an even one of
+// the RTP range, another one for every probe, and from another start in every
+// session. A helper keeps what it expects at such a port for minutes, and drops
+// the next answer that names the same one: a fixed port would spoil the run
+// after this.
+func (s *Server) mediaPort(c *conversation, probe int) int {
+	pairs := (s.cfg.RTPLast - s.cfg.RTPFirst) / 2
+	if s.cfg.RTPFirst == 0 || pairs < 1 {
+		return s.ports.rtp
+	}
+	start := sha256.Sum256([]byte(c.id))
+	n := (uint64(binary.BigEndian.Uint32(start[:])) + uint64(probe)) % uint64(pairs)
+	return s.cfg.RTPFirst + s.cfg.RTPFirst%2 + 2*int(n)
+}
+
+// speaker is a socket at the media port that an SDP named, for as long as the
+// packets take; where another program has that port, it is the fixed one.
+func (s *Server) speaker(ctx context.Context, local netip.Addr, port int) (u *socket, done func()) {
+	fixed := s.ports.mediaSocket(local)
+	if fixed == nil || port == fixed.port {
+		return fixed, func() {}
+	}
+	conn, err := s.cfg.Net.OpenUDP(ctx, netip.AddrPortFrom(fixed.addr, uint16(port)))
+	if err != nil {
+		return fixed, func() {}
+	}
+	return &socket{kind: mediaSocket, conn: conn, addr: fixed.addr, port: port}, func() { _ = conn.Close() }
 }
 
 // stream sends the packets at the pace of a call and says how many left.
