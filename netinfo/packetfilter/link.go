@@ -110,6 +110,7 @@ func (r *Ruleset) linkTable(t *Table) {
 	}
 	for _, c := range t.Chains {
 		findRuns(c)
+		r.tracks = r.tracks || c.Base != nil && c.Base.Type == "nat"
 		for _, rule := range c.Rules {
 			for _, x := range rule.Exprs {
 				r.linkExpr(t, x)
@@ -120,6 +121,7 @@ func (r *Ruleset) linkTable(t *Table) {
 }
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
+	r.tracks = r.tracks || needsTracking(x)
 	switch x := x.(type) {
 	case *Verdict:
 		x.target = t.byName[x.Chain]
@@ -143,6 +145,21 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 			}
 		}
 	}
+}
+
+// needsTracking reports whether an expression has the kernel follow connections.
+func needsTracking(x Expr) bool {
+	switch x := x.(type) {
+	case *NAT, *Helper:
+		return true
+	case *SetMark:
+		return x.To == FieldCtMark || x.From == FieldCtMark
+	case *Match:
+		return x.Field >= FieldCtMark && x.Field <= FieldCtProtocol
+	case *Lookup:
+		return slices.ContainsFunc(x.Fields, func(f Field) bool { return f >= FieldCtMark && f <= FieldCtProtocol })
+	}
+	return false
 }
 
 // noteUser remembers which rules ask a set.

@@ -115,7 +115,9 @@ func (l *loader) nft() {
 				odd = append(odd, t)
 				continue
 			}
-			l.add("nft", ReadNFT(string(out), ""))
+			p := ReadNFT(string(out), "")
+			l.devices(&p)
+			l.add("nft", p)
 		}
 	}
 	l.oddTables(odd)
@@ -137,7 +139,9 @@ func (l *loader) oddTables(tables []nftTable) {
 			l.miss("nft", l.unlisted(t))
 			continue
 		}
-		l.add("nft", ReadNFT(string(part), ""))
+		p := ReadNFT(string(part), "")
+		l.devices(&p)
+		l.add("nft", p)
 	}
 }
 

@@ -160,7 +160,7 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		}
 		return e.address(f, field == FieldDst, m.Addrs), true
 	case FieldSrcPort, FieldDstPort:
-		if !hasPorts(e.class.Protocol) {
+		if !hasPorts(e.class.Protocol) || e.inPieces() {
 			return answer{}, false
 		}
 		return e.port(f, field == FieldDstPort, m.Nums), true
@@ -190,7 +190,7 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		return unknown(f, "", "something in the packet that only the packet tells"), true
 	}
 	have, ok := e.number(f, field)
-	if !ok {
+	if !ok || e.inPieces() && (field == FieldTCPFlags || field == FieldICMPType || field == FieldICMPCode || field == FieldICMPTypeCode) {
 		return answer{}, false
 	}
 	return compare(f, field, have, m), true
@@ -351,6 +351,9 @@ func (e *evaluation) number(f *frag, field Field) (v bits, ok bool) {
 		}
 		return bits{}, e.class.Protocol == TCP
 	case FieldFragment:
+		if e.inPieces() {
+			return bits{1, all}, true
+		}
 		return bits{0, all}, true
 	}
 	return bits{}, true

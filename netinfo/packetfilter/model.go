@@ -24,6 +24,7 @@ type Ruleset struct {
 	// anonymous are the sets that stand in rules.
 	anonymous []*Set
 	ctMarks   bool // some rule sets a connection mark
+	tracks    bool // some rule needs connection tracking
 }
 
 // Parts are what front ends made of one listing or of several.
@@ -92,6 +93,7 @@ const (
 	HookForward     HookName = "forward"
 	HookOutput      HookName = "output"
 	HookPostrouting HookName = "postrouting"
+	HookEgress      HookName = "egress" // netdev tables, per interface
 )
 
 // The priorities that matter (include/uapi/linux/netfilter_ipv4.h).
@@ -110,8 +112,11 @@ type Base struct {
 	Type     string // filter, nat, route
 	Hook     HookName
 	Priority int      // lower is asked first
-	Devices  []string // of ingress
-	Policy   VerdictKind
+	Devices  []string // of ingress and egress
+	// AnyDevice reports that the listing does not say on which interface an
+	// ingress or egress chain acts.
+	AnyDevice bool
+	Policy    VerdictKind
 }
 
 // Chain is a list of rules.
@@ -307,8 +312,11 @@ type NAT struct {
 	Kind  NATKind
 	Addrs AddrSet
 	Ports NumSet
-	// Unknown says why the new address or port is not known, as with maps and
-	// NETMAP; empty when Addrs and Ports tell.
+	// Network is where each address keeps its last bits and takes its first from
+	// (NETMAP); invalid for all others.
+	Network netip.Prefix
+	// Unknown says why the new address or port is not known, as with maps; empty
+	// when Addrs and Ports tell.
 	Unknown string
 }
 

@@ -223,6 +223,8 @@ func (r *nftReader) chain(c *nftChain) {
 		if c.Policy == "drop" {
 			out.Base.Policy = Drop
 		}
+		perDevice := out.Base.Hook == HookEgress || out.Base.Hook == HookIngress
+		out.Base.AnyDevice = perDevice && len(out.Base.Devices) == 0
 	}
 	t := r.table(c.Family, c.Table)
 	t.Chains = append(t.Chains, out)
