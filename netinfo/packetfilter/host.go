@@ -40,6 +40,7 @@ type Route struct {
 	Table     string // "main" where none is named
 	Kind      string // unicast (or empty), blackhole, unreachable, prohibit, throw, local …
 	Metric    int64
+	Gateway   netip.Addr // invalid: there is none
 }
 
 // Policy is a rule of the routing policy, as "ip rule" lists them.

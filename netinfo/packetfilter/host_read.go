@@ -74,7 +74,7 @@ func (h *Host) readRoutes(out []byte) error {
 		if r.Type == "unreachable" && r.Metric == placeholder {
 			continue
 		}
-		p, ok := RouteDestination(r.Dst, r.Gateway)
+		p, ok := routeDestination(r.Dst, r.Gateway)
 		if !ok {
 			continue
 		}
@@ -87,14 +87,15 @@ func (h *Host) readRoutes(out []byte) error {
 		case r.Type == "local" && p.IsSingleIP() && (r.Table == "local" || r.Table == "255"):
 			h.Addrs = append(h.Addrs, HostAddr{p.Addr(), r.Dev, r.PrefSrc == "" || r.PrefSrc == r.Dst})
 		}
-		h.Routes = append(h.Routes, Route{Dst: p, Interface: r.Dev, Table: r.Table, Kind: r.Type, Metric: r.Metric})
+		gateway, _ := netip.ParseAddr(r.Gateway)
+		h.Routes = append(h.Routes, Route{Dst: p, Interface: r.Dev, Table: r.Table, Kind: r.Type, Metric: r.Metric, Gateway: gateway})
 	}
 	return nil
 }
 
-// RouteDestination reads a destination as ip lists it: "default", an address or
+// routeDestination reads a destination as ip lists it: "default", an address or
 // a network. ip does not name the family of a default route; its gateway tells.
-func RouteDestination(dst, gateway string) (netip.Prefix, bool) {
+func routeDestination(dst, gateway string) (netip.Prefix, bool) {
 	if dst == "default" {
 		if strings.Contains(gateway, ":") {
 			return netip.PrefixFrom(netip.IPv6Unspecified(), 0), true

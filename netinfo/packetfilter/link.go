@@ -122,6 +122,9 @@ func (r *Ruleset) linkTable(t *Table) {
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	r.tracks = r.tracks || needsTracking(x)
+	if m, ok := x.(*Match); ok && m.Field == FieldDst {
+		r.dests = append(r.dests, m.Addrs)
+	}
 	switch x := x.(type) {
 	case *Verdict:
 		x.target = t.byName[x.Chain]
@@ -193,6 +196,44 @@ func (r *Ruleset) findSet(t *Table, s *Set, name string) *Set {
 		s.build()
 	}
 	return s
+}
+
+// Hooks are where packets come to the chain from: its own hook, or those of the
+// base chains of its table that lead to it.
+func (c *Chain) Hooks() (list []HookName) {
+	if c.table == nil {
+		return nil
+	}
+	for _, base := range c.table.Chains {
+		if base.Base != nil && !slices.Contains(list, base.Base.Hook) && base.leadsTo(c, map[*Chain]bool{}) {
+			list = append(list, base.Base.Hook)
+		}
+	}
+	return list
+}
+
+func (c *Chain) leadsTo(to *Chain, seen map[*Chain]bool) bool {
+	if c == to || seen[c] {
+		return c == to
+	}
+	seen[c] = true
+	for _, r := range c.Rules {
+		for _, x := range r.Exprs {
+			switch x := x.(type) {
+			case *Verdict:
+				if x.target != nil && x.target.leadsTo(to, seen) {
+					return true
+				}
+			case *VerdictMap:
+				if x.Set != nil && slices.ContainsFunc(x.Set.Elements, func(e Element) bool {
+					return e.Verdict != nil && e.Verdict.target != nil && e.Verdict.target.leadsTo(to, seen)
+				}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // orderChains sorts the base chains of each hook by priority. Which of two

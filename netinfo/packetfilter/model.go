@@ -23,8 +23,9 @@ type Ruleset struct {
 	users  map[*Set][]Step // rules that ask a set
 	// anonymous are the sets that stand in rules.
 	anonymous []*Set
-	ctMarks   bool // some rule sets a connection mark
-	tracks    bool // some rule needs connection tracking
+	ctMarks   bool      // some rule sets a connection mark
+	tracks    bool      // some rule needs connection tracking
+	dests     []AddrSet // destinations that rules name
 }
 
 // Parts are what front ends made of one listing or of several.
