@@ -19,11 +19,22 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 		e.packetType(types, add)
 		return pieces(f, yes, no)
 	}
-	dst := field == FieldDstType
-	if dst && f.newDst.on && e.hook == HookInput && f.newDst.to.overlap(e.broadcasts()) == coverNone {
+	dst := field == FieldDstType || field == FieldDstTypeIn
+	if field == FieldDstTypeIn {
+		h := e.class.Host
+		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && f.newDst.to == nil || e.ipv6 {
+			return unknown(f, "", "which addresses the interface has")
+		}
+		defer func(local AddrSet) { e.local, e.typeIn = local, false }(e.local)
+		e.local, e.typeIn = nil, true
+		for _, a := range h.AddressesOf(e.class.In, false) {
+			e.local = e.local.Union(AddrSet{{a, a}})
+		}
+	}
+	if dst && !e.typeIn && f.newDst.on && e.hook == HookInput && f.newDst.to.overlap(e.broadcasts()) == coverNone {
 		return certain(types.Contains(local)) // rewritten, and come here all the same
 	}
-	if dst && f.newDst.own {
+	if dst && !e.typeIn && f.newDst.own {
 		return certain(types.Contains(local))
 	}
 	is := func(set AddrSet) func(*frag) answer {
@@ -68,6 +79,9 @@ func (x Span[T]) Contains(v T) bool { return x.Lo.Compare(v) <= 0 && x.Hi.Compar
 // localAddress says whether the address is one of this machine's.
 func (e *evaluation) localAddress(f *frag, dst bool) answer {
 	own := e.local.Union(loopback(e.ipv6))
+	if e.typeIn { // those of other interfaces are anybody's
+		return e.address(f, dst, e.local)
+	}
 	if dst && f.newDst.on && e.hook == HookInput { // or it would not have come here
 		return e.address(f, true, e.broadcasts()).negate(true)
 	}

@@ -105,8 +105,11 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	to, known := x.Addrs, x.Unknown == ""
 	if x.Kind == Redirect { // to the first address of the interface
 		if to = e.local; e.class.In != "" {
-			if own := e.class.Host.AddressesOf(e.class.In, e.ipv6); len(own) > 0 {
-				to = AddrSet{{own[0], own[0]}}
+			if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
+				to = nil // which of several is not told
+				for _, a := range first {
+					to = to.Union(AddrSet{{a, a}})
+				}
 			}
 		}
 		if e.hook == HookOutput {

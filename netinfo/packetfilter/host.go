@@ -21,6 +21,9 @@ type Host struct {
 	Sockets  []HostSocket
 	// SocketsRead reports that Sockets is all there is.
 	SocketsRead bool
+	// IPsec reports whether there are policies of IPsec: without one no packet
+	// came through it.
+	IPsec trit
 	// Under are the interfaces that an interface is made of: of a bridge its
 	// ports, of a VLAN the card that carries it.
 	Under map[string][]string
@@ -177,21 +180,28 @@ func (h *Host) ListensAll(protocol uint8, ports NumSet) (all, none bool) {
 // maxPortsAsked bounds the ports that are asked for one by one.
 const maxPortsAsked = 16
 
-// AddressesOf are the addresses of an interface, its primary one first.
-func (h *Host) AddressesOf(name string, ipv6 bool) (list []netip.Addr) {
+// AddressesOf are the addresses of an interface, its primary ones first.
+func (h *Host) AddressesOf(name string, ipv6 bool) []netip.Addr {
+	first, more := h.addressesOf(name, ipv6)
+	return append(first, more...)
+}
+
+// addressesOf are the primary addresses of an interface, one for each network,
+// and the others.
+func (h *Host) addressesOf(name string, ipv6 bool) (first, more []netip.Addr) {
 	if h == nil {
-		return nil
+		return nil, nil
 	}
 	for _, a := range h.Addrs {
-		if a.Interface == name && a.Addr.Is6() == ipv6 && !a.Addr.IsLinkLocalUnicast() {
-			if a.Primary {
-				list = slices.Insert(list, 0, a.Addr)
-			} else {
-				list = append(list, a.Addr)
-			}
+		switch {
+		case a.Interface != name || a.Addr.Is6() != ipv6 || a.Addr.IsLinkLocalUnicast():
+		case a.Primary:
+			first = append(first, a.Addr)
+		default:
+			more = append(more, a.Addr)
 		}
 	}
-	return list
+	return first, more
 }
 
 // way is what the routes do with a packet.

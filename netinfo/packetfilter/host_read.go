@@ -27,6 +27,9 @@ func ReadHost(ctx context.Context, s platform.System) (*Host, error) {
 	} {
 		h.readSwitches(s, pattern)
 	}
+	if out, err := s.Run(ctx, "ip", "xfrm", "policy"); err == nil {
+		h.IPsec = tritOf(strings.TrimSpace(string(out)) != "")
+	}
 	// /sys/class/net/br0/lower_eth0 is a link to what br0 is made of.
 	lower, _ := s.Glob("/sys/class/net/*/lower_*")
 	for _, name := range lower {

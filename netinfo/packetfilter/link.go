@@ -27,6 +27,12 @@ func New(parts ...Parts) *Ruleset {
 		if p.Recent != nil && r.Recent == nil {
 			r.Recent = map[string]*RecentTable{}
 		}
+		for _, t := range p.Hashes {
+			if r.Hashes == nil {
+				r.Hashes = map[string]*HashTable{}
+			}
+			r.Hashes[string(t.Family)+" "+t.Name] = t
+		}
 		for _, t := range p.Recent {
 			r.Recent[t.Name] = t
 		}
@@ -137,6 +143,10 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	case *Update:
 		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
 			x.Fields = x.Set.fields(x.Dirs)
+		}
+	case *Metered:
+		if x.Hash == "" {
+			x.Set = r.findSet(t, x.Set, x.Name)
 		}
 	case *VerdictMap:
 		if x.Set = r.findSet(t, x.Set, x.Name); x.Set == nil {

@@ -16,6 +16,7 @@ type Ruleset struct {
 	Tables []*Table
 	Sets   []*Set                  // ipsets; those of nft are in their tables
 	Recent map[string]*RecentTable // by name; nil when they were not read
+	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
 
 	chains map[hookKey][]*Chain // base chains in the order the kernel asks them
@@ -33,6 +34,7 @@ type Parts struct {
 	Tables []*Table
 	Sets   []*Set
 	Recent []*RecentTable
+	Hashes []*HashTable
 	Faults []Fault
 	// Unread is why the listing is not one, or not a whole one: what it does not
 	// show may be loaded all the same. Empty: it is whole.
@@ -188,6 +190,10 @@ const (
 	FieldDstType             //
 	FieldTCPFlags            // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32
 	FieldFragment            // 1 for a second or later fragment
+	FieldWayBack             // 1 if the way back to the source leads out of the interface the packet came in by (rpfilter, fib)
+	FieldWayBackAny          // 1 if there is a way back to the source
+	FieldDstTypeIn           // as FieldDstType, of the addresses of the interface the packet came in by
+	FieldIPsec               // 1 if the packet came through IPsec
 	FieldMAC                 // hardware address of the sender: never known
 	FieldOther               // any other thing that is not known of a class
 )
@@ -257,6 +263,30 @@ type Unknown struct {
 	// asking is its own chance, as with limits.
 	Key string
 	Not bool // with Key: the rule asks for the contrary
+}
+
+// Expected is a match of the helper that expected the connection (helper,
+// ct helper). What begins a conversation of its own was not expected.
+type Expected struct {
+	What   string
+	Not    bool
+	Breaks bool // without a helper the rule ends, whatever Not says (nft)
+}
+
+// Metered is a limit that each source, or whatever is told apart, has for
+// itself. Who is not in its list yet is below it; how far the others are is not
+// told.
+type Metered struct {
+	What   string
+	Over   bool // it matches what is above the limit
+	Set    *Set // of nft
+	Name   string
+	Fields []Field
+	Hash   string // name of the hashlimit that counts; its buckets tell how far everybody is
+	// By are the fields a hashlimit tells apart, and Burst how many packets it lets
+	// each send at once.
+	By    []Field
+	Burst uint64
 }
 
 // Never is a match that matches no packet; Not, every one.
@@ -358,6 +388,8 @@ func (*Match) expr()       {}
 func (*Lookup) expr()      {}
 func (*Unknown) expr()     {}
 func (*Never) expr()       {}
+func (*Expected) expr()    {}
+func (*Metered) expr()     {}
 func (*RecentMatch) expr() {}
 func (*SetMark) expr()     {}
 func (*NoTrack) expr()     {}

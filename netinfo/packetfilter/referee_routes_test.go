@@ -41,7 +41,7 @@ func TestTheKernelAgreesAboutTheWayOn(t *testing.T) {
 			}
 		}
 		if len(bad) > 0 {
-			t.Errorf("seed %d:\n%s%s", seed+i, strings.Join(w.commands, "\n"), "\n"+describe(w.script, bad))
+			t.Errorf("seed %d:\n%s%s", seed+i, strings.Join(w.commands, "\n")+"\n"+w.nft, "\n"+describe(w.script, bad))
 		}
 		if t.Failed() {
 			break
@@ -132,7 +132,7 @@ func (d *dice) side() string {
 func (d *dice) proxies() []line {
 	out := []line{{"*mangle", true}, {":PREROUTING ACCEPT [0:0]", true}}
 	for range d.IntN(3) {
-		out = append(out, line{"-A PREROUTING -p " + pick(d, "udp", "tcp") + d.side() + " " + pick(d, "-j TPROXY --on-port 5999 --tproxy-mark 0x1/0x1", "-j MARK --set-mark 1", "-j ACCEPT", "-j MARK --set-mark 2"), false})
+		out = append(out, line{"-A PREROUTING -p " + pick(d, "udp", "tcp") + d.side() + " " + pick(d, "-j TPROXY --on-port 5999 --tproxy-mark 0x1/0x1", "-m rpfilter --invert -j DROP", "-m rpfilter --loose -j ACCEPT", "-m rpfilter --invert --loose -j DROP", "-j MARK --set-mark 1", "-j ACCEPT", "-j MARK --set-mark 2"), false})
 	}
 	return append(out, line{"COMMIT", true})
 }
@@ -142,11 +142,9 @@ func (d *dice) worldFilter() []line {
 	for range 3 + d.IntN(8) {
 		match := pick(d, "", " -i eth0", " -d 203.0.113.0/25", " -d 127.0.0.0/8", " -d 10.99.0.1", " -s 10.1.0.0/16", " -m recent --rcheck --name bad --rsource", " -m recent --set --name bad --rsource",
 			" -m recent --rcheck --name old --rsource --hitcount 2", " -m pkttype --pkt-type broadcast", " -m addrtype --dst-type BROADCAST", " -m conntrack --ctstate DNAT", " -f", " ! -f",
-			fmt.Sprintf(" -p udp --dport %d", d.port()), " -p tcp --dport "+d.portRange(":"), " -m rpfilter", " -m rpfilter --invert")
+			fmt.Sprintf(" -p udp --dport %d", d.port()), " -p tcp --dport "+d.portRange(":"), " -m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name few", " -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name more",
+			" -m addrtype --dst-type LOCAL --limit-iface-in", " -m addrtype ! --dst-type UNICAST", " -m policy --dir in --pol none", " -m helper --helper sip", " -p esp", " -m conntrack --ctstate NEW")
 		chain := pick(d, "INPUT", "FORWARD")
-		if strings.Contains(match, "rpfilter") {
-			match = "" // of raw and mangle alone
-		}
 		if chain == "FORWARD" && d.chance(40) {
 			match += pick(d, " -o eth0", " -o eth1", " ! -o eth1")
 		}
@@ -166,7 +164,14 @@ func (d *dice) deviceChains() string {
 		}
 		b.WriteString("}\n")
 	}
-	return b.String() + "}\n"
+	b.WriteString("}\ntable inet metered {\nset seen { type ipv4_addr; flags dynamic; }\nset old { type ipv4_addr; flags dynamic; elements = { 10.1.2.4 } }\n" +
+		"chain early { type filter hook prerouting priority -10; policy accept;\n")
+	for i := range d.IntN(3) {
+		fmt.Fprintf(&b, "%s %s\n", pick(d, "fib saddr . iif oif missing", "fib saddr oif exists", "fib saddr . iif oif exists", "fib daddr . iif type local", "fib daddr . iif type != { local, broadcast, multicast }",
+			"add @seen { ip saddr limit rate over 1/hour burst 1 packets }", "add @old { ip saddr limit rate 1/hour burst 1 packets }", fmt.Sprintf("meter some%d { ip saddr limit rate 1/hour burst 1 packets }", i), `ct helper != "sip"`, "meta ipsec missing"),
+			pick(d, "drop", "drop", "accept", "counter"))
+	}
+	return b.String() + "}\n}\n"
 }
 
 // worldShots are packets of IPv4 to this machine, some to everybody.
@@ -189,7 +194,7 @@ func (d *dice) worldShots(n int) (list []shot) {
 // before.
 func (w world) shotsFor(list []shot) (out []shot) {
 	seen := map[netip.Addr]bool{}
-	remembers := strings.Contains(w.script.book().legacy4+w.script.book().nft4, "recent --set")
+	remembers := strings.Contains(w.script.book().legacy4+w.script.book().nft4, "recent --set") || strings.Contains(w.nft+w.script.book().legacy4+w.script.book().nft4, "1/hour")
 	for _, s := range list {
 		if !remembers || !seen[s.src] {
 			out = append(out, s)

@@ -36,6 +36,7 @@ type evaluation struct {
 	hook     HookName
 	priority int
 	nat      bool // in a chain of type nat
+	typeIn   bool // local is that of one interface
 	onStack  map[*Chain]bool
 	depth    int
 	visits   int
@@ -276,7 +277,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 func onlyNotes(list []Expr) bool {
 	for _, x := range list {
 		switch x := x.(type) {
-		case *Note, *Unknown, *Match, *Never:
+		case *Note, *Unknown, *Match, *Never, *Metered, *Expected:
 		case *Verdict:
 			if x.Kind != Continue {
 				return false
