@@ -1,8 +1,10 @@
 package blocked
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -125,7 +127,34 @@ func whySpared(s Subject, step packetfilter.Step) string {
 		p := s.Paths[i]
 		return fmt.Sprintf(inInput+", and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo)
 	}
+	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
+		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used
+	}
 	return "its rule does not stop the packets that were asked about: " + server.RuleText(step)
+}
+
+// zoneChain is how firewalld calls the chains of a zone, such as
+// filter_IN_public_deny.
+var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_([A-Za-z0-9-]+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
+
+func zoneOf(chain string) string {
+	m := zoneChain.FindStringSubmatch(chain)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// zoneUsed is the zone of firewalld that the subject's packets go through.
+func zoneUsed(s Subject) string {
+	for _, p := range s.Paths {
+		for _, line := range append(slices.Clone(p.Trace), p.Table) {
+			if zone := zoneOf(line); p.Direction == in && zone != "" && zone != "ZONES" {
+				return zone
+			}
+		}
+	}
+	return ""
 }
 
 // filterBlock is a Block with the commands that end it for the subject alone:
@@ -162,6 +191,12 @@ func wordBlock(c culprit, when time.Time) Block {
 		b.Reasons = []string{fmt.Sprintf("%d packets remembered; the rule: %s", c.recent.Packets, server.RuleText(c.step))}
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
+		}
+		if left, ok := c.match.Ends(c.recent); ok {
+			b.Until = when.Add(left).Truncate(time.Second)
+			if c.match.Op == packetfilter.RecentUpdate {
+				b.Reasons = append(b.Reasons, "each further packet begins the time anew")
+			}
 		}
 	case c.set != nil:
 		if c.set.Tool == packetfilter.ToolIPSet {
@@ -226,8 +261,27 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 	return list
 }
 
+// oneOfNetwork says that a set holds only the first address of a network that is
+// banned: a set of nftables without "flags interval" takes no networks, and some
+// programs write that address alone into it. Empty where it is not so.
+func oneOfNetwork(rules *packetfilter.Ruleset, banned netip.Prefix) string {
+	if !banned.IsValid() || banned.IsSingleIP() {
+		return ""
+	}
+	first := banned.Masked().Addr()
+	for _, m := range rules.Mentions(netip.PrefixFrom(first, first.BitLen())) {
+		if m.Set == nil || len(m.UsedBy) == 0 || len(m.Element.Values) == 0 {
+			continue
+		}
+		if v := m.Element.Values[0].Addr; v.Lo == first && v.Hi == first {
+			return fmt.Sprintf("%s holds %s alone of the network: it has no \"flags interval\", so no network can be in it", setPlace(m.Set), first)
+		}
+	}
+	return ""
+}
+
 // otherBlocks are what the remaining layers hold.
-func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
+func otherBlocks(answer bans.Answer, filter []Block, rules *packetfilter.Ruleset) (list []Block) {
 	for _, x := range answer.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
@@ -237,7 +291,7 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
-			b.Why = "no loaded rule of it stops the packets that were asked about"
+			b.Why = cmp.Or(oneOfNetwork(rules, x.Prefix), "no loaded rule of it stops the packets that were asked about")
 		}
 		if x.Effect == bans.Spares {
 			b.Why = "it does not guard SIP"

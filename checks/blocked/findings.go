@@ -234,7 +234,10 @@ func adviceOf(s Subject, hit []Block) (list []string) {
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
 		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
 	}
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" }) {
+	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && b.Layer == "xt_recent" }) {
+		list = append(list, "The responsive firewall of FreePBX counts again: correct the phones first, or add their network as trusted (Connectivity, Firewall, Networks).")
+	}
+	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && b.Layer != "xt_recent" }) {
 		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
 	}
 	return append(list, "Do not: flush the firewall or turn fail2ban off; scanners find an open PBX within hours.")
@@ -381,6 +384,9 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	}
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
+	if len(f.Evidence) > 0 && !slices.ContainsFunc(f.Evidence, func(e checks.Evidence) bool { return e.Got != f.Evidence[0].Got }) {
+		f.Title += " (" + f.Evidence[0].Got + ")" // a note shows its title alone
+	}
 	return f, len(f.Evidence) > 0
 }
 

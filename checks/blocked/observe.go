@@ -84,7 +84,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
 		}
-		o.layers(ctx, env.System, s, jails)
+		o.layers(ctx, env.System, s, jails, filter.Rules)
 		o.acl(ast, s)
 		if ctx.Err() != nil {
 			o.Subjects = o.Subjects[:i+1]
@@ -94,7 +94,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 }
 
 // layers adds what fail2ban and the other layers hold of the subject.
-func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State) {
+func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State, rules *packetfilter.Ruleset) {
 	filter := s.Blocks
 	answer := bans.Find(ctx, sys, s.Address)
 	for _, n := range answer.Notes {
@@ -111,7 +111,7 @@ func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, 
 	o.Machine.UFW = o.Machine.UFW || slices.Contains(answer.Layers, bans.LayerUFW)
 	o.Machine.CSF = o.Machine.CSF || slices.Contains(answer.Layers, bans.LayerCSF)
 	o.Machine.CrowdSec = o.Machine.CrowdSec || slices.Contains(answer.Layers, bans.LayerCrowdSec)
-	list, others := fail2banBlocks(jails, s.Address), otherBlocks(answer, filter)
+	list, others := fail2banBlocks(jails, s.Address), otherBlocks(answer, filter, rules)
 	attribute(jails, list, others, filter)
 	s.Blocks = slices.Concat(list, others, filter)
 	for _, a := range jails.Addresses {

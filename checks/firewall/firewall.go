@@ -42,6 +42,8 @@ type Observed struct {
 	RTP      string `json:"rtp"`      // "10000-20000"
 	RTPFrom  string `json:"rtp_from"` // where that stands
 	Parts    []Part `json:"parts,omitempty"`
+	// Moved are RTP ports of this machine that source NAT changes.
+	Moved []Part `json:"moved,omitempty"`
 	// At is the own address that Parts are about, where others fare differently.
 	At       netip.Addr `json:"at,omitzero"`
 	Sockets  []Socket   `json:"sockets,omitempty"`
@@ -100,6 +102,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	if !o.Unread {
 		o.parts(filter.Rules, words, ways, ast)
+		o.moved(filter.Rules, ways, ast)
 	}
 	return o, ctx.Err()
 }
@@ -153,6 +156,33 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, words *packetfilter.Wordin
 		o.At = netip.Addr{}
 	}
 	o.Parts = o.uncertain(o.Parts)
+}
+
+// moved takes Asterisk's own first RTP packets to a stranger through the rules,
+// for source NAT that gives them other ports than SDP has named.
+func (o *Observed) moved(rules *packetfilter.Ruleset, ways *server.Ways, ast server.Asterisk) {
+	to := ways.Arrivals(stranger.Addr(), ast.Bound())[0]
+	for _, ports := range ast.Wanted() {
+		if ports.Purpose != "rtp" || len(to.To) == 0 {
+			continue
+		}
+		c := packetfilter.Class{
+			Protocol: ports.Number(), Dst: []netip.Prefix{stranger}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput, Out: to.In,
+			State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host, Src: []netip.Prefix{netip.PrefixFrom(to.To[0], 32)},
+		}
+		for _, x := range rules.Evaluate(c).Outcomes {
+			if i := slices.IndexFunc(x.Trace, movesSource); x.Moved && i >= 0 {
+				o.Moved = append(o.Moved, Part{
+					Protocol: ports.Protocol, Ports: server.WritePorts(x.Region.SrcPort), Purpose: ports.Purpose, Verdict: string(x.Verdict),
+					Rule: server.RuleText(x.Trace[i]), Table: server.RulePlace(x.Trace[i]),
+				})
+			}
+		}
+	}
+}
+
+func movesSource(s packetfilter.Step) bool {
+	return s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
 }
 
 // open counts the ports that strangers reach.

@@ -343,6 +343,8 @@ type NAT struct {
 	Kind  NATKind
 	Addrs AddrSet
 	Ports NumSet
+	// Random reports that each connection gets another port.
+	Random bool
 	// Network is where each address keeps its last bits and takes its first from
 	// (NETMAP); invalid for all others.
 	Network netip.Prefix
