@@ -108,29 +108,26 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 			continue // a list alone stops nobody
 		}
 		b := wordBlock(c, when)
-		b.Effective, b.Why = false, whySpared(s, steps[i])
+		b.Effective = false
+		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.words)
 		list = append(list, b)
 	}
 	return list
 }
 
-// inInput begins why a ban has no effect on what is sent on to another machine.
-const inInput = "it stands in INPUT"
-
-func misplaced(b Block) bool { return strings.HasPrefix(b.Why, inInput) }
-
-// whySpared says why a rule that names the subject stops nothing of it.
-func whySpared(s Subject, step packetfilter.Step) string {
+// whySpared says why a rule that names the subject stops nothing of it, and
+// whether that is because it stands in the wrong place.
+func whySpared(s Subject, step packetfilter.Step) (why string, misplaced bool) {
 	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
 	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
 		p := s.Paths[i]
-		return fmt.Sprintf(inInput+", and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo)
+		return fmt.Sprintf("it stands in INPUT, and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo), true
 	}
 	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
-		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used
+		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used, true
 	}
-	return "its rule does not stop the packets that were asked about: " + server.RuleText(step)
+	return "its rule does not stop the packets that were asked about: " + server.RuleText(step), false
 }
 
 // zoneChain is how firewalld calls the chains of a zone, such as
@@ -291,7 +288,9 @@ func otherBlocks(answer bans.Answer, filter []Block, rules *packetfilter.Ruleset
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
-			b.Why = cmp.Or(oneOfNetwork(rules, x.Prefix), "no loaded rule of it stops the packets that were asked about")
+			b.Why = oneOfNetwork(rules, x.Prefix)
+			b.Misplaced = b.Why != ""
+			b.Why = cmp.Or(b.Why, "no loaded rule of it stops the packets that were asked about")
 		}
 		if x.Effect == bans.Spares {
 			b.Why = "it does not guard SIP"

@@ -115,6 +115,8 @@ type Block struct {
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
 	Why       string `json:"why_not,omitempty"` // it does not bite
+	// Misplaced reports that Why tells what is wrong with where it stands.
+	Misplaced bool `json:"misplaced,omitempty"`
 	// Owner is the layer that put the object there and would put it back:
 	// fail2ban for its chains and sets.
 	Owner string `json:"owner,omitempty"`
