@@ -289,6 +289,14 @@ type Metered struct {
 	Burst uint64
 }
 
+// Counted is a limit on connections that exist (connlimit, ct count). Of all
+// that the machine has, no more than that can be one source's.
+type Counted struct {
+	What string
+	Most uint64
+	Over bool // it matches where there are more
+}
+
 // Never is a match that matches no packet; Not, every one.
 type Never struct{ Not bool }
 
@@ -392,6 +400,7 @@ func (*Unknown) expr()     {}
 func (*Never) expr()       {}
 func (*Expected) expr()    {}
 func (*Metered) expr()     {}
+func (*Counted) expr()     {}
 func (*RecentMatch) expr() {}
 func (*SetMark) expr()     {}
 func (*NoTrack) expr()     {}
