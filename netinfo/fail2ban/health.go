@@ -33,6 +33,9 @@ func (r *reader) health() {
 		for _, l := range j.Logs {
 			logFault(l, j.SIP, asterisk, add)
 		}
+		if j.Enabled && r.withoutLogs(j) {
+			add(NoLogs, j.Logs[0].Path, "logpath")
+		}
 		if !j.SIP {
 			continue
 		}

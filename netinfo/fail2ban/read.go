@@ -44,6 +44,7 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 	r.state.Database = r.config.database
 	r.state.Installed = r.config.found
 	r.state.Jails = r.config.jails
+	r.state.Journal = r.canReadJournal()
 	r.server(ctx)
 	r.database(ctx)
 	if r.state.Source == "" && r.state.Installed {
@@ -53,6 +54,8 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 	r.addresses(ctx)
 	r.logs(ctx)
 	r.health()
+	r.refusal(ctx)
+	r.unseen(ctx)
 	return r.state
 }
 
@@ -117,7 +120,7 @@ func (r *reader) server(ctx context.Context) {
 		return
 	}
 	r.state.Installed, r.state.Running, r.state.Source = true, true, source
-	r.state.Version = clip(replies[1].text1())
+	r.state.Version, r.state.Started = clip(replies[1].text1()), r.started()
 	if len(replies) == len(first) && replies[2].err == nil {
 		r.state.Database = replies[2].text1()
 	}
@@ -187,7 +190,9 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 	if source == FromClient && r.atLeast(0, 11, 0) {
 		if replies, err := r.ask(ctx, []string{"banned"}); err == nil {
 			if bans, err := replies[0].banned(); err == nil {
-				r.bans = bans
+				for _, name := range names {
+					r.hold(name, bans[name])
+				}
 				return
 			}
 		}
@@ -221,7 +226,23 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 		if j.Set == nil { // not in the configuration that was read
 			j.SIP = watchesSIP(j)
 		}
-		r.bans[names[i]] = st.list
+		r.hold(names[i], st.list)
+	}
+}
+
+// hold takes the server's list of the bans of a jail. Of a long one the ends
+// are kept for the report: the oldest bans and the newest.
+func (r *reader) hold(jail string, list []string) {
+	r.bans[jail] = list
+	j := r.jail(jail)
+	j.BansKnown, j.Banned = true, max(j.Banned, len(list))
+	if len(list) > maxSampled {
+		list = slices.Concat(list[:maxSampled/2], list[len(list)-maxSampled/2:])
+	}
+	for _, id := range list {
+		if p, ok := parsePrefix(id); ok {
+			j.Bans = append(j.Bans, p)
+		}
 	}
 }
 

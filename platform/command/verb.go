@@ -53,7 +53,7 @@ func verbs(program string) []string {
 	case "sysctl":
 		return []string{"-w"}
 	case "fail2ban-client":
-		return []string{"set * banip", "set * unbanip", "reload", "stop"}
+		return []string{"set * banip", "set * unbanip", "reload", "stop", "restart"}
 	case "cscli":
 		return []string{"decisions add", "decisions delete"}
 	case "ufw":
