@@ -223,6 +223,9 @@ func adviceOf(s Subject, hit []Block) (list []string) {
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
 		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
 	}
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
+		list = append(list, "fail2ban is not running. When it starts, it bans the address again from its database; then run: fail2ban-client set "+s.Blocks[i].Jail+" unbanip "+short(s.Blocks[i].Prefix))
+	}
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" }) {
 		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
 	}

@@ -99,6 +99,9 @@ type Block struct {
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
 	Why       string `json:"why_not,omitempty"` // it does not bite
+	// Asleep reports that who keeps the ban does not run: what it left in the
+	// packet filter is taken away there, and comes back when it starts.
+	Asleep bool `json:"asleep,omitempty"`
 	// Owner is the layer that put the object there and would put it back:
 	// fail2ban for its chains and sets.
 	Owner string `json:"owner,omitempty"`

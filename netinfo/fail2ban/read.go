@@ -98,7 +98,7 @@ func (r *reader) server(ctx context.Context) {
 		}
 		r.note("fail2ban's server", notInstalled(r.config.found, err))
 		if r.system.Live() && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, platform.ErrPrivilege)) {
-			r.ask = nil // its client would meet the same
+			r.ask, r.state.Dead = nil, errors.Is(err, fs.ErrNotExist) // its client would meet the same
 			return
 		}
 		r.ask, source = askClient(r.system, r.config.socket), FromClient
@@ -106,6 +106,7 @@ func (r *reader) server(ctx context.Context) {
 			err = firstOf(err, replies)
 			r.note("fail2ban-client", notInstalled(r.config.found, err))
 			r.ask, r.state.Hung = nil, errors.Is(err, platform.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)
+			r.state.Dead = !r.state.Hung && complained(err)
 			return
 		}
 	}
@@ -128,6 +129,17 @@ func (r *reader) server(ctx context.Context) {
 		r.jail(name).Running = true
 	}
 	r.statuses(ctx, names[:min(len(names), maxJails)], source)
+}
+
+// complained tells a client that ran and found no server from one that could
+// not be run, or whose answer a bundle does not hold.
+func complained(err error) bool {
+	for _, other := range []error{fs.ErrNotExist, platform.ErrPrivilege, platform.ErrNotCollected, context.Canceled} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return true
 }
 
 // atLeast tells whether the server is of a version or a later one. It writes

@@ -26,6 +26,7 @@ type State struct {
 	Installed bool      `json:"installed"`          // a configuration, a database or a server was found
 	Running   bool      `json:"running"`            // the server answered
 	Hung      bool      `json:"hung,omitempty"`     // the server runs and does not answer: whom it bans is not known from it
+	Dead      bool      `json:"dead,omitempty"`     // there is no server: asked, it was not there
 	Source    string    `json:"source,omitempty"`   // of bans: FromSocket …; "" where fail2ban is not installed
 	Version   string    `json:"version,omitempty"`  // of the server
 	Database  string    `json:"database,omitempty"` // its file; "" if it keeps none
@@ -186,6 +187,7 @@ type Hold struct {
 	Matches   []string     `json:"matches,omitempty"`  // the log lines that led to it, at most ten
 	Accounts  []Account    `json:"accounts,omitempty"` // who failed, and why, by Matches
 	Recidive  bool         `json:"recidive,omitempty"`
+	Dead      bool      `json:"dead,omitempty"`     // there is no server: asked, it was not there
 	Source    string       `json:"source"` // FromSocket, FromClient or FromDatabase
 }
 
