@@ -27,6 +27,9 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	case verdict == verdictBlocked || verdict == verdictPartly:
 		list = append(list, notLetIn(o, s))
 	}
+	if f, ok := goingOn(s); ok {
+		list = append(list, f)
+	}
 	if f, ok := nearBan(s); ok && len(hit) == 0 {
 		list = append(list, f)
 	}

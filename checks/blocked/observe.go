@@ -81,6 +81,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 		}
 		o.layers(ctx, env.System, s, jails)
 		o.acl(ast, s)
+		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {
 			o.Subjects = o.Subjects[:i+1]
 			return

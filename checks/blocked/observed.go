@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -59,6 +60,8 @@ type Subject struct {
 	Near    []Near   `json:"near,omitempty"`
 	Phones  []string `json:"phones,omitempty"` // extensions registered from it
 	Failing *Failing `json:"failing,omitempty"`
+	// Flows are connections that go on though new packets are stopped.
+	Flows []netinfo.Flow `json:"flows,omitempty"`
 }
 
 // Path is what the packet filter does with one kind of packet of the subject.

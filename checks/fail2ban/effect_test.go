@@ -107,7 +107,9 @@ func TestSettingsAreNoProofAgainstPackets(t *testing.T) {
 
 // Two jails that ban for the same lines, one on each protocol, close both.
 func TestAJailThatHasAnotherBesideIt(t *testing.T) {
-	o := guard(PortTry{}, PortTry{In: 2}, func(o *Observed) { o.State.Jails = append(o.State.Jails, jail("asterisk-tcp", "/a", open("udp/5060")...)) })
+	o := guard(PortTry{}, PortTry{In: 2}, func(o *Observed) {
+		o.State.Jails = append(o.State.Jails, jail("asterisk-tcp", "/a", open("udp/5060")...))
+	})
 	if j := judge(o, nil); len(j.Findings) > 1 || len(j.Findings) == 1 && j.Findings[0].Severity == checks.Critical {
 		t.Errorf("%+v", j.Findings)
 	}

@@ -80,29 +80,12 @@ func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 			continue
 		}
 		missing := packetfilter.FirstUnread(t.filter.Unread, ipv6)
-		outcomes := t.filter.Rules.Evaluate(t.class(family, p)).Outcomes
+		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(family, p.Protocol, p.Port)).Outcomes
 		for _, b := range family {
 			x.add(b, outcomes, missing)
 		}
 	}
 	return x
-}
-
-// class is new packets of some addresses to a port of this machine.
-func (t *trial) class(from []netip.Prefix, p jails.Port) packetfilter.Class {
-	c := packetfilter.Class{
-		Protocol: packetfilter.UDP, Src: from, DstPorts: packetfilter.OneNum(packetfilter.Num(p.Port)), Hook: packetfilter.HookInput,
-		In: t.ways.Interface(from[0].Addr()), State: packetfilter.StateNew, IPv6: from[0].Addr().Is6(),
-	}
-	if p.Protocol == "tcp" {
-		c.Protocol = packetfilter.TCP
-	}
-	for _, a := range t.ways.Local {
-		if a.Is6() == c.IPv6 && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
-			c.Local = append(c.Local, a)
-		}
-	}
-	return c
 }
 
 // add counts what becomes of one banned address or network: a part of it that

@@ -70,6 +70,8 @@ func verbs(program string) []string {
 		return []string{"htable.delete", "htable.seti", "htable.sets"}
 	case "asterisk":
 		return []string{"-rx"}
+	case "conntrack":
+		return []string{"-D -s"}
 	case "systemctl":
 		return []string{"restart", "start", "stop", "enable --now", "disable --now"}
 	}
