@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -20,7 +21,8 @@ const maxFlows = 5
 // flows are the connections of a subject that go on though its new packets are
 // stopped.
 func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []server.Ports) {
-	if len(effectiveBlocks(*s)) == 0 || !goesOn(*s) {
+	// What a list of "recent" stops came too often: a limit, and no ban.
+	if !goesOn(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
 		return
 	}
 	for _, p := range ports {

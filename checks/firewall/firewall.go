@@ -28,7 +28,9 @@ names. Nothing is sent.
 fail: a part of the RTP range is closed and another open: calls that get a port
 of the closed part are silent, at random. Or Asterisk does not listen on a SIP
 port it is set to.
-warn: the whole RTP range is closed to those who are not listed.
+warn: the whole RTP range is closed to those who are not listed; next to none of
+its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
+that an office which registers again after an outage shuts itself out.
 inconclusive: the rules could not be read, or hang on what they do not tell.
 Without root the rules cannot be read.`,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
@@ -49,6 +51,9 @@ type Observed struct {
 	Denied   bool     `json:"denied,omitempty"`  // because it needs root
 	Missing  string   `json:"missing,omitempty"` // a part of it that was not read
 	Notes    []string `json:"notes,omitempty"`
+	RTPSet   *RTPSet  `json:"rtp_set,omitempty"`
+	RTPUse   *RTPUse  `json:"rtp_use,omitempty"`
+	Limits   []Limit  `json:"limits,omitempty"`
 }
 
 // Part is a part of the ports that fares alike.
@@ -87,18 +92,23 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Managers = append(o.Managers, "freepbx")
 		}
 	}
-	o.sockets(ctx, env, ast)
+	open := o.sockets(ctx, env, ast)
 	filter := srv.Filter(ctx)
 	o.filterNotes(filter)
 	words := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
+			o.inUse(open, ast, ports.Set)
+		}
+		if !o.Unread && ports.Purpose == "sip" {
+			o.Limits = append(o.Limits, limits(filter.Rules, ways, ports)...)
 		}
 		if !o.Unread {
 			o.Parts = append(o.Parts, o.uncertain(parts(filter.Rules, words, ways, ports))...)
 		}
 	}
+	o.notReloaded(ast, func(p server.Ports) []Part { return o.uncertain(parts(filter.Rules, words, ways, p)) })
 	return o, ctx.Err()
 }
 
@@ -127,15 +137,7 @@ func (o *Observed) uncertain(list []Part) []Part {
 
 // parts takes a stranger's packets to some ports through the rules.
 func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports) (list []Part) {
-	c := packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
-	}
-	for _, a := range ways.Local {
-		if a.Is4() && !a.IsLoopback() {
-			c.Local = append(c.Local, a)
-		}
-	}
+	c := strangers(ways, ports)
 	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, o := range rules.Evaluate(c).Outcomes {
 		p := Part{
@@ -151,14 +153,14 @@ func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 }
 
 // sockets compares the transports with what listens.
-func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) {
+func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) []netinfo.Socket {
 	if ast.State == nil {
-		return
+		return nil
 	}
 	open, notes := netinfo.ReadSockets(ctx, env.System)
 	o.Notes = append(o.Notes, notes...)
 	if len(open) == 0 {
-		return // nothing is known; silence is no proof
+		return nil // nothing is known; silence is no proof
 	}
 	for _, t := range ast.State.Transports {
 		protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
@@ -172,4 +174,5 @@ func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Aste
 		s, ok := netinfo.Listens(open, protocol, addr, t.Bind.Port())
 		o.Sockets = append(o.Sockets, Socket{Protocol: protocol, Port: t.Bind.Port(), Listening: ok, Program: s.Program, At: t.At})
 	}
+	return open
 }

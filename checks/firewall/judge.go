@@ -56,6 +56,8 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		if !o.Denied && o.Missing != "" { // reports of before have neither
 			j.Inconclusive = o.Missing
 		}
+	case len(closed) > 0 && openAsSet(o):
+		j.Summary = fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range)
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
 		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
@@ -71,6 +73,13 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if len(deaf) > 0 && len(closed) == 0 {
 		j.Summary = deaf[0].Title
 	}
+	if o.RTPSet != nil {
+		j.Findings = append(j.Findings, rangesDiffer(o))
+	}
+	if x, ok := rtpExhausted(o); ok {
+		j.Findings = append(j.Findings, x)
+	}
+	j.Findings = append(j.Findings, limited(o.Limits)...)
 	if !o.Asterisk && !o.Unread {
 		j.Summary += "; no Asterisk here, so its usual ports"
 	}

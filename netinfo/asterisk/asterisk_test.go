@@ -346,3 +346,18 @@ func readMap(t *testing.T, files map[string]string) *State {
 	}
 	return s
 }
+
+// What Asterisk 16 and 22 print; -1 is not none.
+func TestHowManyCallsAreUp(t *testing.T) {
+	for out, want := range map[string]int{
+		"0 active channels\n0 active calls\n0 calls processed\n":     0,
+		"3 active channels\n1 active call\n12 calls processed\n":     1,
+		"40 active channels\n20 active calls\n900 calls processed\n": 20,
+		"No such command 'core show channels count'\n":               -1,
+		"": -1,
+	} {
+		if got := parseCalls(out); got != want {
+			t.Errorf("%q: %d calls, want %d", out, got, want)
+		}
+	}
+}

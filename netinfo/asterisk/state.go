@@ -24,6 +24,7 @@ type State struct {
 	Contacts      []Contact      `json:"contacts,omitempty"`
 	Lists         []AccessList   `json:"lists,omitempty"` // the access lists in force, each once
 	Logs          []LogChannel   `json:"logs,omitempty"`
+	Calls         int            `json:"calls"`                 // up now; -1: it did not say
 	DateFormat    string         `json:"date_format,omitempty"` // of the logs, as of strftime; empty: Asterisk's own
 	Trusted       []Trusted      `json:"trusted,omitempty"`     // what the FreePBX firewall trusts; Read leaves it empty, see ReadTrusted
 

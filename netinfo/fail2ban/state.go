@@ -187,8 +187,8 @@ type Hold struct {
 	Matches   []string     `json:"matches,omitempty"`  // the log lines that led to it, at most ten
 	Accounts  []Account    `json:"accounts,omitempty"` // who failed, and why, by Matches
 	Recidive  bool         `json:"recidive,omitempty"`
-	Dead      bool      `json:"dead,omitempty"`     // there is no server: asked, it was not there
-	Source    string       `json:"source"` // FromSocket, FromClient or FromDatabase
+	Dead      bool         `json:"dead,omitempty"` // there is no server: asked, it was not there
+	Source    string       `json:"source"`         // FromSocket, FromClient or FromDatabase
 }
 
 // Failures are the failed attempts of an address that a jail's log shows, as
