@@ -137,6 +137,7 @@ func wordBlock(c culprit, when time.Time) Block {
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
 		}
+		b.Until = countedUntil(c, when)
 	case c.set != nil:
 		if c.set.Tool == packetfilter.ToolIPSet {
 			b.Layer = "ipset"

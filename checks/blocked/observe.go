@@ -80,6 +80,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 			s.Near = e.recentNear(*s)
 		}
 		o.layers(ctx, env.System, s, jails)
+		e.ranges(s)
 		o.acl(ast, s)
 		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {

@@ -54,9 +54,12 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"the set has forgotten them", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, ForgetsS: 600}}
 		}), "fail2ban.no-effect", checks.Critical, "the set f2b-asterisk forgets them after 10 min", allPorts, false},
-		{"their rule stands in another zone", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
-			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
+		{"their rule stands where nothing comes", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
+			o.tried().Rules = []string{"iptables-nft ip filter f2b-old rule 1: -j DROP"}
 		}), "fail2ban.no-effect", checks.Critical, "where these packets do not come", allPorts, false},
+		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: "nft inet firewalld filter_IN_my_office_allow rule 2: accept"}, PortTry{In: 2}, func(o *Observed) {
+			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
+		}), "fail2ban.no-effect", checks.Critical, "stand in zone public of firewalld, and these packets go through zone my_office", allPorts, false},
 		{"UDP is left open", guard(PortTry{In: 2}, PortTry{}, nil), "fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", allPorts, false},
 		{"UDP is left open, where nftables rules alone are loaded", guard(PortTry{In: 2}, PortTry{}, func(o *Observed) { o.Tool = "nft" }),
 			"fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", `nftables-allports[name=asterisk-sip, protocol="tcp,udp"]`, false},
@@ -102,6 +105,10 @@ func TestSettingsAreNoProofAgainstPackets(t *testing.T) {
 	o := guard(PortTry{}, PortTry{}, func(o *Observed) { o.State.Jails[0].Faults = open("udp/5060") })
 	if j := judge(o, nil); len(j.Findings) > 0 {
 		t.Errorf("another layer stops the banned on UDP: %+v", j.Findings)
+	}
+	o = guard(PortTry{}, PortTry{}, func(o *Observed) { o.State.Jails[0].Faults = []jails.Fault{{Code: jails.NoAction}} })
+	if j := judge(o, nil); len(j.Findings) > 0 {
+		t.Errorf("an action of somebody's own stops the banned: %+v", j.Findings)
 	}
 }
 

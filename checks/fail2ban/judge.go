@@ -112,6 +112,8 @@ func jailFaults(o Observed) (list []checks.Finding) {
 			case fault.Code == jails.NoLogs && jail.Running && !jail.SIP:
 				list = append(list, lostLog(jail, fault))
 			case !jail.SIP:
+			case fault.Code == jails.NoAction && wasTried(o, jail.Name):
+				// What becomes of its bans says more than the name of its action.
 			default:
 				if f, ok := faulty(o, jail, fault); ok {
 					list = append(list, f)
@@ -125,6 +127,10 @@ func jailFaults(o Observed) (list []checks.Finding) {
 		}
 	}
 	return list
+}
+
+func wasTried(o Observed, jail string) bool {
+	return slices.ContainsFunc(o.Tried, func(x Tried) bool { return x.Jail == jail })
 }
 
 func hasFault(jail jails.Jail, codes ...string) bool {

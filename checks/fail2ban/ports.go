@@ -24,7 +24,7 @@ func openPorts(o Observed) (list []checks.Finding) {
 	var cures []fixes.Fix
 	for i := range st.Jails {
 		jail := &st.Jails[i]
-		if slices.ContainsFunc(o.Tried, func(x Tried) bool { return x.Jail == jail.Name }) {
+		if wasTried(o, jail.Name) {
 			continue
 		}
 		ports, where := leftOpen(st, jail)
