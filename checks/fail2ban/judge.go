@@ -27,6 +27,7 @@ type JailFacts struct {
 	Name    string   `json:"name"`
 	Running bool     `json:"running"`
 	Banned  int      `json:"banned"` // -1: not known
+	Tried   int      `json:"tried"`  // bans that were taken through the loaded rules
 	Logs    []string `json:"logs"`
 	Faults  []string `json:"faults"` // codes
 }
@@ -46,7 +47,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	tried, unclear := effect(o)
 	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o, unspared(st)))
-	f := factsOf(st)
+	f := factsOf(o)
 	switch {
 	case st.Running && len(unclear) > 0:
 		j.Inconclusive = unclear[0]
@@ -70,15 +71,20 @@ func worst(s checks.Severity) int {
 }
 
 // factsOf sums up the jails that guard SIP.
-func factsOf(st *jails.State) Facts {
-	f := Facts{Installed: true, Running: st.Running, Jails: []JailFacts{}}
-	for _, jail := range st.Jails {
+func factsOf(o Observed) Facts {
+	f := Facts{Installed: true, Running: o.State.Running, Jails: []JailFacts{}}
+	for _, jail := range o.State.Jails {
 		if !jail.SIP {
 			continue
 		}
 		x := JailFacts{Name: jail.Name, Running: jail.Running, Banned: unknownBans, Logs: []string{}, Faults: []string{}}
 		if jail.BansKnown {
 			x.Banned = jail.Banned
+		}
+		for _, t := range o.Tried {
+			if t.Jail == jail.Name {
+				x.Tried = t.Count
+			}
 		}
 		for _, l := range jail.Logs {
 			x.Logs = append(x.Logs, l.Path)
@@ -155,6 +161,9 @@ func summary(o Observed, f Facts, findings []checks.Finding) string {
 		return "SIP is not guarded, in spite of " + jails
 	case !o.State.Running:
 		return "fail2ban did not answer; set up for SIP: " + jails
+	}
+	if len(o.Tried) == 0 {
+		return "SIP is watched by " + jails // nothing shows that a ban stops packets
 	}
 	return "SIP is guarded by " + jails
 }
