@@ -43,6 +43,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if share := s.Full(); share >= nearlyFull {
 		j.Findings = append(j.Findings, fullTable(s, share))
 	}
+	if len(o.Moved) > 0 {
+		j.Findings = append(j.Findings, movedPorts(o.Moved))
+	}
 	if len(o.Banned) > 0 {
 		j.Findings = append(j.Findings, bannedFlows(o.Banned))
 	}

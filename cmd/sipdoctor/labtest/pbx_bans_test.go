@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,4 +208,65 @@ func TestAConnectionThatOutlivesItsBan(t *testing.T) {
 	if p.answers(conn) {
 		t.Errorf("%q does not end it", f.Fixes[0].Commands)
 	}
+}
+
+// A rule that translates what is forwarded takes the PBX's own RTP as well and
+// gives it another port; the cure spares it, and the undo is exact.
+func TestSourceNATThatMovesThePBXsOwnPorts(t *testing.T) {
+	t.Parallel()
+	p := openPBX(t, "iptables")
+	shell(t, p.node, "iptables -t nat -A POSTROUTING -p udp -j MASQUERADE --random")
+	if p.arrivesFrom(10_000) == 10_000 {
+		t.Fatal("the port is not moved to begin with")
+	}
+	before := p.rules()
+	rep, exit := run(t, p.node, "pbx", "--format", "json", "conntrack")
+	f := told{rep: rep, exit: exit}.finds(t, "conntrack")
+	if exit != 1 || f.ID != "conntrack.source-port-moved" || f.Severity != checks.Critical || len(f.Fixes) != 1 {
+		t.Fatalf("exit %d: %+v", exit, f)
+	}
+	shell(t, p.node, f.Fixes[0].Commands...)
+	for _, port := range []int{10_002, 20_000} {
+		if got := p.arrivesFrom(port); got != port {
+			t.Errorf("after the cure a packet from port %d arrives from %d", port, got)
+		}
+	}
+	if rep, exit := run(t, p.node, "pbx", "--format", "json", "conntrack"); exit != 0 {
+		t.Errorf("after the cure: exit %d, %+v", exit, rep.Result("conntrack").Findings)
+	}
+	shell(t, p.node, f.Fixes[0].Undo...)
+	if after := p.rules(); after != before {
+		t.Errorf("the undo leaves\n%s\ninstead of\n%s", after, before)
+	}
+}
+
+// arrivesFrom is the source port with which a packet of the PBX arrives outside;
+// 0 if none does.
+func (p *pbx) arrivesFrom(port int) (from int) {
+	p.t.Helper()
+	const outside = "192.0.2.9"
+	var listener, sender *net.UDPConn
+	err := p.outside.Do(func() (err error) {
+		listener, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(outside)})
+		return err
+	})
+	if err == nil {
+		defer listener.Close()
+		err = p.node.Do(func() (err error) {
+			sender, err = net.ListenUDP("udp4", &net.UDPAddr{Port: port})
+			return err
+		})
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer sender.Close()
+	for range 4 { // the first may die of address resolution
+		_, _ = sender.WriteTo([]byte("x"), listener.LocalAddr())
+		_ = listener.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		if _, addr, err := listener.ReadFromUDPAddrPort(make([]byte, 16)); err == nil {
+			return int(addr.Port())
+		}
+	}
+	return 0
 }
