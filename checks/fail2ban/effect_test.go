@@ -205,6 +205,12 @@ func TestJailsAndTheirLogs(t *testing.T) {
 		{"logger.conf does not name it", running(fault(jails.LogNotWritten, "/var/log/asterisk/fail2ban")), "fail2ban.log-not-written", checks.Critical},
 		{"it has no failures in it by logger.conf", running(fault(jails.LogNoFailures, "/var/log/asterisk/messages")), "fail2ban.log-no-failures", checks.Critical},
 		{"logger.conf was changed, and Asterisk has not read it", running(func(j *jails.Jail) { j.Logs[0].Path = "/var/log/asterisk/fail2ban" }), "fail2ban.log-not-written", checks.Critical},
+		{"Asterisk writes it as JSON", func() Observed {
+			o := running(func(*jails.Jail) {})
+			o.Writes, o.JSON = nil, []string{"/var/log/asterisk/messages"}
+			return o
+		}(), "fail2ban.log-format", checks.Critical},
+		{"it ignores half of the Internet", running(fault(jails.IgnoresAll, "0.0.0.0/1")), "fail2ban.ignores-all", checks.Critical},
 		{"a log elsewhere is no log of Asterisk", running(func(j *jails.Jail) { j.Logs[0].Path = "/var/log/syslog" }), "", ""},
 		{"the jail counts nothing of what is in it", running(func(j *jails.Jail) {
 			j.Unseen = &jails.Unseen{Count: 12, Line: "Failed to authenticate"}

@@ -51,7 +51,9 @@ type Observed struct {
 	Tried []Tried `json:"tried,omitempty"`
 	Tool  string  `json:"tool,omitempty"` // with which more can be banned: iptables or nft
 	// Writes are the logs to which Asterisk writes failures; LogsListed reports
-	// that the running one said so. LogDir is where it keeps its logs.
+	// that the running one said so. JSON are more of them, in a format that
+	// fail2ban's filters do not read. LogDir is where it keeps its logs.
+	JSON       []string `json:"json_logs,omitempty"`
 	Writes     []string `json:"writes,omitempty"`
 	LogsListed bool     `json:"logs_listed,omitempty"`
 	LogDir     string   `json:"log_dir,omitempty"`
@@ -106,8 +108,13 @@ func (o *Observed) asterisk(ast server.Asterisk) {
 	o.LogsListed = ast.State.Running && slices.ContainsFunc(ast.State.Logs, func(l asterisk.LogChannel) bool { return l.Running })
 	for _, level := range []string{"notice", "security"} {
 		for _, file := range ast.State.WritesTo(level) {
-			if !slices.Contains(o.Writes, file) {
-				o.Writes = append(o.Writes, file)
+			i := slices.IndexFunc(ast.State.Logs, func(l asterisk.LogChannel) bool { return l.File == file })
+			to := &o.Writes
+			if i >= 0 && ast.State.Logs[i].Format == "json" {
+				to = &o.JSON
+			}
+			if !slices.Contains(*to, file) {
+				*to = append(*to, file)
 			}
 		}
 	}

@@ -126,6 +126,11 @@ func jailFaults(o Observed) (list []checks.Finding) {
 				}
 			}
 		}
+		if fault, ok := inJSON(o, jail); ok && jail.SIP {
+			if f, ok := logFault(o, jail, fault); ok {
+				list = append(list, f)
+			}
+		}
 		if fault, ok := notOpened(o, jail); ok && jail.SIP && !hasFault(jail, jails.LogNotWritten, jails.LogNoFailures, jails.LogMissing) {
 			if f, ok := logFault(o, jail, fault); ok {
 				list = append(list, f)
@@ -188,6 +193,10 @@ func faulty(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, o
 			return f, true
 		}
 		f.Fixes = startJail(jail.Name)
+	case jails.IgnoresAll:
+		f.Title = "J" + name[1:] + " bans nobody: its ignoreip has " + fault.Detail
+		f.Explanation = "That network is a large part of all addresses. fail2ban counts no failure of an address on it."
+		f.Advice = []string{"Take it off ignoreip (the default, too, in [DEFAULT]), then: fail2ban-client reload. Name the networks that you trust instead."}
 	case jails.NoAction:
 		f.Title = "J" + name[1:] + " bans nobody: it has no action that blocks"
 		f.Explanation = "It counts failures and does nothing about them."

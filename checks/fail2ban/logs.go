@@ -39,10 +39,14 @@ func logFault(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding,
 		f.Title = watches + ", which Asterisk does not write"
 	case jails.LogNoFailures:
 		f.Title = watches + ", to which Asterisk writes no failures"
+	case logFormat:
+		f.Title = watches + ", which Asterisk writes as JSON"
+		f.Explanation = "The filters of fail2ban read Asterisk's plain lines alone: of JSON they match nothing, and nobody who guesses passwords is ever banned."
+		f.Advice = []string{"Or take [json] off its line in logger.conf, then: asterisk -rx 'logger reload'."}
 	case jails.NotSeen:
-		f.Title = fmt.Sprintf("Jail %s did not see %d failures in its log", jail.Name, jail.Unseen.Count)
-		f.Explanation = "The log has failed registrations since fail2ban started, and the jail has counted none: its filter does not fit the format of the log, or fail2ban lost the file when it was rotated. Nobody is ever banned."
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "not counted", Got: jail.Unseen.Line})
+		f.Title = fmt.Sprintf("Jail %s counted %d of %d failures in its log", jail.Name, jail.Unseen.Counted, jail.Unseen.Count)
+		f.Explanation = "Since fail2ban started the log has failed registrations that the jail did not see: its filter does not fit the format of the log, or fail2ban lost the file when it was rotated. Whoever guesses passwords is not banned."
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "in the log", Got: jail.Unseen.Line})
 		f.Advice = []string{"See what the filter makes of the log: fail2ban-regex " + fault.Detail + " " + jail.Filter}
 		f.Fixes = nil
 	case jails.EmptyJournal:
@@ -55,6 +59,17 @@ func logFault(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding,
 	return f, true
 }
 
+// logFormat is the code of a log in a format that the filter does not read.
+const logFormat = "log-format"
+
+// inJSON is about a jail all of whose logs are JSON.
+func inJSON(o Observed, jail jails.Jail) (jails.Fault, bool) {
+	if len(jail.Logs) == 0 || slices.ContainsFunc(jail.Logs, func(l jails.Log) bool { return !slices.Contains(o.JSON, l.Path) }) {
+		return jails.Fault{}, false
+	}
+	return jails.Fault{Code: logFormat, Detail: jail.Logs[0].Path, Where: jail.Set["logpath"]}, true
+}
+
 // notOpened is about a log that Asterisk does not have open, though its
 // configuration may name it: logger.conf counts after a reload.
 func notOpened(o Observed, jail jails.Jail) (jails.Fault, bool) {
@@ -62,7 +77,7 @@ func notOpened(o Observed, jail jails.Jail) (jails.Fault, bool) {
 		return jails.Fault{}, false
 	}
 	for _, l := range jail.Logs {
-		if slices.Contains(o.Writes, l.Path) || !strings.HasPrefix(l.Path, o.LogDir+"/") {
+		if slices.Contains(o.Writes, l.Path) || slices.Contains(o.JSON, l.Path) || !strings.HasPrefix(l.Path, o.LogDir+"/") {
 			return jails.Fault{}, false
 		}
 	}

@@ -361,3 +361,25 @@ func TestHowManyCallsAreUp(t *testing.T) {
 		}
 	}
 }
+
+// Asterisk 16.28 with a channel in JSON; older ones have no such column.
+func TestTheFormatOfALog(t *testing.T) {
+	const listing = `Logger queue limit: 1000
+
+Channel                             Type     Formatter  Status    Configuration
+-------                             ----     ---------  ------    -------------
+/var/log/asterisk/js                File     json       Enabled    - NOTICE SECURITY 
+/var/log/asterisk/messages          File     default    Enabled    - NOTICE WARNING ERROR 
+/var/log/asterisk/old               File     Enabled    - NOTICE
+`
+	diff(t, "listed", parseLogChannels(listing), []LogChannel{
+		{File: "/var/log/asterisk/js", Levels: []string{"notice", "security"}, Format: "json", Running: true},
+		{File: "/var/log/asterisk/messages", Levels: []string{"notice", "warning", "error"}, Running: true},
+		{File: "/var/log/asterisk/old", Levels: []string{"notice"}, Running: true},
+	})
+	for value, want := range map[string]string{"[json]notice,security": "json", "[default]notice": "", "notice,security": "", "[plain] notice": "plain"} {
+		if got := format(value); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+}

@@ -133,6 +133,8 @@ type LogChannel struct {
 	File   string   `json:"file"`   // path; "console" and "syslog:…" are no files
 	Levels []string `json:"levels"` // in lower case; "*" means all
 	At     string   `json:"at,omitempty"`
+	// Format is the formatter, such as "json"; empty for Asterisk's own.
+	Format string `json:"format,omitempty"`
 	// Running: the server listed it as open; false when only the file says so.
 	Running bool `json:"running,omitempty"`
 }

@@ -44,6 +44,11 @@ func (r *reader) health() {
 				add(PortsOpen, fmt.Sprintf("%s/%d", p.Protocol, p.Port), "port")
 			}
 		}
+		for _, s := range j.IgnoreIP {
+			if p, ok := parsePrefix(s); ok && p.Bits() <= widestIgnored {
+				add(IgnoresAll, s, "ignoreip")
+			}
+		}
 		for _, p := range r.o.Ignored {
 			if !ignores(j, p) {
 				add(NotIgnored, prefixText(p), "ignoreip")
@@ -51,6 +56,10 @@ func (r *reader) health() {
 		}
 	}
 }
+
+// widestIgnored is the length of a network that nobody trusts as a whole: a
+// sixteenth of all addresses.
+const widestIgnored = 4
 
 // prefixText writes a single address without its length.
 func prefixText(p netip.Prefix) string {

@@ -131,15 +131,17 @@ const (
 	NotIgnored    = "not-ignored"     // an address that ought to be ignored is not
 	NotRunning    = "not-running"     // enabled, but the server does not have it
 	NoLogs        = "no-logs"         // none of its logs exists: fail2ban does not start, or start again
-	NotSeen       = "not-seen"        // its log has failures that the jail did not count
+	NotSeen       = "not-seen"        // its log has failures of which the jail counted none, or few
+	IgnoresAll    = "ignores-all"     // its ignoreip has a network of a large part of all addresses
 	EmptyJournal  = "empty-journal"   // it reads the journal, where its match finds nothing
 )
 
-// Unseen are failures that a log has and its jail did not count since fail2ban
-// started.
+// Unseen are failures that a log has since fail2ban started, of which its jail
+// counted none or few.
 type Unseen struct {
-	Count int    `json:"count"`
-	Line  string `json:"line"` // the last of them
+	Count   int    `json:"count"`   // in the log
+	Counted int    `json:"counted"` // of them by the jail
+	Line    string `json:"line"`    // the last one
 }
 
 // Fault is something wrong with a jail. Detail is the log, the ports

@@ -13,6 +13,13 @@ import (
 // be such that sipdoctor reads them and the jail's filter, rightly, does not.
 const minUnseen = 3
 
+// A filter may rightly leave some kinds of failure out. One that sees less than
+// a quarter of many has lost its log, as after a rotation.
+const (
+	manyUnseen = 20
+	fewSeen    = 4
+)
+
 // readDelay is how far behind its log a jail may be: the polling backend looks
 // once a second, and a busy machine is slow.
 const readDelay = 30 * time.Second
@@ -29,13 +36,14 @@ func (r *reader) unseen(ctx context.Context) {
 		switch {
 		case readsJournal(j):
 			r.emptyJournal(ctx, j)
-		case r.state.Source == FromSocket && j.BansKnown && j.TotalFailed == 0 && r.state.Started != nil:
+		case r.state.Source == FromSocket && j.BansKnown && r.state.Started != nil:
 			r.missed(j)
 		}
 	}
 }
 
-// missed counts the failures in the logs of a jail that has counted none.
+// missed compares the failures in the logs of a jail with what it counted. The
+// logs before the last rotation are not read, so there may be more.
 func (r *reader) missed(j *Jail) {
 	everybody := []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 	w := wanted{
@@ -58,10 +66,10 @@ func (r *reader) missed(j *Jail) {
 			}
 		}
 	}
-	if len(list) < minUnseen {
+	if missed := len(list) - j.TotalFailed; missed < minUnseen || j.TotalFailed > 0 && (missed < manyUnseen || len(list) < fewSeen*j.TotalFailed) {
 		return
 	}
-	j.Unseen = &Unseen{Count: len(list), Line: list[len(list)-1].line}
+	j.Unseen = &Unseen{Count: len(list), Counted: j.TotalFailed, Line: list[len(list)-1].line}
 	j.Faults = append(j.Faults, Fault{Code: NotSeen, Detail: log, Where: j.Set["filter"]})
 }
 

@@ -28,6 +28,10 @@ func TestFailuresThatAJailDoesNotCount(t *testing.T) {
 		}
 		return log
 	}
+	minutes := make([]float64, 40) // the newest two minutes ago
+	for i := range minutes {
+		minutes[i] = float64(41 - i)
+	}
 	for _, tt := range []struct {
 		name    string
 		log     string
@@ -37,6 +41,10 @@ func TestFailuresThatAJailDoesNotCount(t *testing.T) {
 		{"three since it started", times("192.0.2.7", 30, 20, 10), "0", 3},
 		{"two may be lines that it rightly leaves out", times("192.0.2.7", 30, 20), "0", 0},
 		{"it counted one of them", times("192.0.2.7", 30, 20, 10), "1", 0},
+		{"it counted three of 24", times("192.0.2.7", minutes[:24]...), "3", 24},
+		{"it counted four of 23, and missed 19", times("192.0.2.7", minutes[:23]...), "4", 0},
+		{"it counted eight of 32, a quarter", times("192.0.2.7", minutes[:32]...), "8", 32},
+		{"it counted nine of 32", times("192.0.2.7", minutes[:32]...), "9", 0},
 		{"before it started", times("192.0.2.7", 90, 80, 70), "0", 0},
 		{"in this second: it has not looked yet", times("192.0.2.7", 0.1, 0.1, 0.1), "0", 0},
 		{"of this machine", times("192.0.2.1", 30, 20, 10), "0", 0},
@@ -151,5 +159,16 @@ func TestTheClientTellsHowManyAreBanned(t *testing.T) {
 	}
 	if j := Read(t.Context(), p, Options{}).Jails[0]; !j.BansKnown || j.Banned != 2 || len(j.Bans) != 2 {
 		t.Errorf("%d banned, known %v, %v", j.Banned, j.BansKnown, j.Bans)
+	}
+}
+
+func TestAJailThatIgnoresNearlyEverybody(t *testing.T) {
+	for list, want := range map[string]bool{"127.0.0.1/8 10.0.0.0/8": false, "127.0.0.1/8 0.0.0.0/0": true, "::/0": true, "224.0.0.0/4": true, "192.0.0.0/5": false} {
+		files := asteriskOnly("")
+		files["/etc/fail2ban/jail.conf"] += "ignoreip = " + list + "\n"
+		s := Read(t.Context(), newPBX(files), Options{})
+		if got := slices.ContainsFunc(s.Jails[0].Faults, func(f Fault) bool { return f.Code == IgnoresAll }); got != want {
+			t.Errorf("ignoreip = %s: %v, want %v", list, got, want)
+		}
 	}
 }
