@@ -2,7 +2,9 @@ package netinfo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -36,8 +38,31 @@ func (f Flow) End() command.Command {
 const maxFlows = 20_000
 
 // ReadFlows lists the flows to a port of this machine, of both families. The
-// error says why they are not known: root alone may ask, with conntrack(8).
+// error says why they are not known: root alone may ask, with conntrack(8), or
+// of a kernel that still has the file /proc/net/nf_conntrack.
 func ReadFlows(ctx context.Context, sys platform.System, protocol string, port uint16) (list []Flow, err error) {
+	list, err = listFlows(ctx, sys, protocol, port)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return list, err
+	}
+	b, ferr := platform.ReadSystemFile(sys, "/proc/net/nf_conntrack", maxFlowFile)
+	if ferr != nil {
+		return nil, err
+	}
+	list = []Flow{}
+	for _, f := range parseFlows(string(b)) {
+		if f.Protocol == protocol && f.To.Port() == port && len(list) < maxFlows {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// maxFlowFile bounds what is read of the kernel's own list: 250,000 entries.
+const maxFlowFile = 64 << 20
+
+// listFlows asks conntrack(8).
+func listFlows(ctx context.Context, sys platform.System, protocol string, port uint16) (list []Flow, err error) {
 	for _, family := range []string{"ipv4", "ipv6"} {
 		out, err := sys.Run(ctx, "conntrack", "-L", "-f", family, "-p", protocol, "--orig-port-dst", strconv.Itoa(int(port)))
 		if err != nil {
@@ -54,12 +79,16 @@ func ReadFlows(ctx context.Context, sys platform.System, protocol string, port u
 	return list[:min(len(list), maxFlows)], nil
 }
 
-// parseFlows reads what "conntrack -L" prints: the protocol, its number, seconds
+// parseFlows reads what "conntrack -L" prints, and the kernel's own list, which
+// has a family and its number before it: the protocol, its number, seconds
 // left, of TCP a state, and the addresses and ports of the first packet and of
 // the answers.
 func parseFlows(text string) (list []Flow) {
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
+		if len(words) > 2 && (words[0] == "ipv4" || words[0] == "ipv6") {
+			words = words[2:]
+		}
 		if len(words) < 8 || words[0] != "udp" && words[0] != "tcp" {
 			continue
 		}

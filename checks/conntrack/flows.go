@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,15 +44,14 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter server
 			for port := span.Lo; port <= span.Hi && n < maxSIPPorts; port++ {
 				n++
 				list, err := netinfo.ReadFlows(ctx, sys, ports.Protocol, uint16(port))
-				switch {
-				case err == nil:
-					o.banned(filter, ways, list, ports.Protocol, uint16(port))
-				case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNotCollected):
-					o.Notes = append(o.Notes, err.Error())
+				if errors.Is(err, platform.ErrNotCollected) {
+					return // a bundle of before
 				}
 				if err != nil {
+					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+err.Error())
 					return // it is the same for all ports
 				}
+				o.banned(filter, ways, list, ports.Protocol, uint16(port))
 			}
 		}
 	}
