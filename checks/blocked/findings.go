@@ -28,9 +28,6 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	case verdict == verdictBlocked || verdict == verdictPartly:
 		list = append(list, notLetIn(o, s))
 	}
-	if f, ok := goingOn(s); ok {
-		list = append(list, f)
-	}
 	if f, ok := nearBan(s); ok && len(hit) == 0 {
 		list = append(list, f)
 	}
@@ -41,6 +38,9 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 		list = append(list, f)
 	}
 	if f, ok := ineffective(s); ok {
+		list = append(list, f)
+	}
+	if f, ok := goingOn(s); ok {
 		list = append(list, f)
 	}
 	return list

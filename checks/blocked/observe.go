@@ -74,10 +74,13 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 	for i := range o.Subjects {
 		s := &o.Subjects[i]
 		s.Phones = phonesAt(ast, s.Address)
+		e.ports = portsFor(s.Use, e.all)
 		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
 		if !o.unread("packet filter") {
-			e.ask(s, o.When)
+			s.Paths = e.paths(*s)
+			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
+			e.everyRole(s, o.When)
 		}
 		o.layers(ctx, env.System, s, jails)
 		e.ranges(s)

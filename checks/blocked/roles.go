@@ -2,24 +2,18 @@ package blocked
 
 import "time"
 
-// ask takes the packets of a subject through the rules. Of the gateway and the
-// administrator only a part matters as long as nothing names them; a ban does
+// everyRole looks for bans of the gateway and the administrator on all ports. Of
+// their own packets only some matter as long as nothing names them; a ban does
 // on whatever port it stops them, because the phones behind a router that
 // translates addresses all come from the gateway, and whoever looks after the
 // PBX may have a phone.
-func (e *evaluator) ask(s *Subject, when time.Time) {
-	e.ports = portsFor(s.Use, e.all)
+func (e *evaluator) everyRole(s *Subject, when time.Time) {
 	if s.Use != useGateway && s.Use != useAdmin {
-		s.Paths, s.Blocks = e.paths(*s), e.filterBlocks(*s, when)
 		return
 	}
-	own := e.ports
-	e.ports = append(own[:len(own):len(own)], e.all...)
+	e.ports = append(e.ports[:len(e.ports):len(e.ports)], e.all...)
 	s.Blocks = e.filterBlocks(*s, when)
 	if len(effectiveBlocks(*s)) > 0 {
-		s.Use = ""
-	} else {
-		e.ports = own
+		s.Use, s.Paths = "", e.paths(*s)
 	}
-	s.Paths = e.paths(*s)
 }

@@ -67,10 +67,10 @@ func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinf
 				from = append(from, p)
 			}
 		}
-		if len(from) == 0 || !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(ipv6)}, protocol, port)) {
+		if len(from) == 0 || !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(ipv6)}, protocol, server.Port(port))) {
 			continue
 		}
-		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(from, protocol, port)).Outcomes {
+		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(from, protocol, server.Port(port))).Outcomes {
 			if x.Verdict != packetfilter.Dropped && x.Verdict != packetfilter.Rejected || byCount(x) {
 				continue
 			}
@@ -85,7 +85,7 @@ func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinf
 
 // goesOn reports whether the packets of a flow that exists are let in.
 func (o *Observed) goesOn(rules *packetfilter.Ruleset, ways *server.Ways, f netinfo.Flow, protocol string, port uint16) bool {
-	c := ways.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, port)
+	c := ways.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, server.Port(port))
 	c.State, c.SrcPorts = packetfilter.StateEstablished, packetfilter.OneNum(packetfilter.Num(f.From.Port()))
 	c.Dst = []netip.Prefix{netip.PrefixFrom(f.To.Addr(), f.To.Addr().BitLen())}
 	return accepts(rules, c)

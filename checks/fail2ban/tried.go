@@ -80,7 +80,7 @@ func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 			continue
 		}
 		missing := packetfilter.FirstUnread(t.filter.Unread, ipv6)
-		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(family, p.Protocol, p.Port)).Outcomes
+		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(family, p.Protocol, server.Port(p.Port))).Outcomes
 		for _, b := range family {
 			x.add(b, outcomes, missing)
 		}

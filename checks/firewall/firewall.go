@@ -137,7 +137,15 @@ func (o *Observed) uncertain(list []Part) []Part {
 
 // parts takes a stranger's packets to some ports through the rules.
 func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports) (list []Part) {
-	c := strangers(ways, ports)
+	c := packetfilter.Class{
+		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
+		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
+	}
+	for _, a := range ways.Local {
+		if a.Is4() && !a.IsLoopback() {
+			c.Local = append(c.Local, a)
+		}
+	}
 	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, o := range rules.Evaluate(c).Outcomes {
 		p := Part{

@@ -37,7 +37,7 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 			list = append(list, l)
 		}
 	}
-	c := strangers(ways, ports)
+	c := ways.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
 	rules = notSeenYet(rules)
 	open := false
 	for _, o := range rules.Evaluate(c).Outcomes {
@@ -94,20 +94,6 @@ func remembering(rules *packetfilter.Ruleset, m *packetfilter.RecentMatch, packe
 		Addr: stranger.Addr(), Packets: packets, Ages: make([]time.Duration, packets),
 	}}}
 	return &full
-}
-
-// strangers are new packets of somebody nobody knows to some ports.
-func strangers(ways *server.Ways, ports server.Ports) packetfilter.Class {
-	c := packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
-	}
-	for _, a := range ways.Local {
-		if a.Is4() && !a.IsLoopback() {
-			c.Local = append(c.Local, a)
-		}
-	}
-	return c
 }
 
 func stops(rules *packetfilter.Ruleset, c packetfilter.Class) bool {

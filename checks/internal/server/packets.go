@@ -6,11 +6,11 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// FirstPackets are new packets of some addresses, of one family, to a port of
+// FirstPackets are new packets of some addresses, of one family, to ports of
 // this machine.
-func (w *Ways) FirstPackets(from []netip.Prefix, protocol string, port uint16) packetfilter.Class {
+func (w *Ways) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
 	c := packetfilter.Class{
-		Protocol: Ports{Protocol: protocol}.Number(), Src: from, DstPorts: packetfilter.OneNum(packetfilter.Num(port)), Hook: packetfilter.HookInput,
+		Protocol: Ports{Protocol: protocol}.Number(), Src: from, DstPorts: ports, Hook: packetfilter.HookInput,
 		In: w.Interface(from[0].Addr()), State: packetfilter.StateNew, IPv6: from[0].Addr().Is6(),
 	}
 	for _, a := range w.Local {
@@ -30,3 +30,6 @@ func Nobody(ipv6 bool) netip.Prefix {
 	}
 	return netip.MustParsePrefix("240.255.255.254/32")
 }
+
+// Port is the set of one port.
+func Port(n uint16) packetfilter.NumSet { return packetfilter.OneNum(packetfilter.Num(n)) }
