@@ -22,42 +22,34 @@ const maxPeel = 40
 // packets of the subject, also those that stand behind another: a rule that is
 // found is taken away, in thought, and the packets are sent again.
 func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
-	type found struct {
-		c     culprit
-		ports []string
-	}
 	var all []*found
-	note := func(c culprit, ports string) {
+	note := func(c culprit, q query, o packetfilter.Outcome) {
 		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
 		if i < 0 {
 			all = append(all, &found{c: c})
 			i = len(all) - 1
 		}
-		if !slices.Contains(all[i].ports, ports) {
-			all[i].ports = append(all[i].ports, ports)
+		o.Decider = c.step
+		for _, edit := range e.rules.Allow(e.words, q.Class, o, s.Address).Rules {
+			if !slices.ContainsFunc(all[i].allow, func(x packetfilter.RuleEdit) bool { return slices.Equal(x.Accept, edit.Accept) }) {
+				all[i].allow = append(all[i].allow, edit)
+			}
 		}
 	}
-	for _, ports := range e.ports {
-		for _, c := range e.bothWays(s, ports) {
-			field := packetfilter.FieldSrc
-			if c.Hook == packetfilter.HookOutput {
-				field = packetfilter.FieldDst
+	for _, q := range e.classes(s) {
+		field := packetfilter.FieldSrc
+		if q.Hook == packetfilter.HookOutput {
+			field = packetfilter.FieldDst
+		}
+		q.Ignore = map[*packetfilter.Rule]bool{}
+		for range maxPeel {
+			stop := e.peel(q, s, field)
+			if len(stop) == 0 {
+				break
 			}
-			c.Ignore = map[*packetfilter.Rule]bool{}
-			for range maxPeel {
-				peeled := false
-				for _, o := range e.rules.Evaluate(c).Outcomes {
-					if o.Verdict == packetfilter.Accepted {
-						continue
-					}
-					if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !c.Ignore[x.step.Rule] {
-						note(x, strings.ToUpper(ports.Protocol)+" "+pathPorts(c, o, ports))
-						c.Ignore[x.step.Rule], peeled = true, true
-					}
-				}
-				if !peeled {
-					break
-				}
+			for _, f := range stop {
+				note(f.c, q, f.o)
+				q.Ignore[f.c.step.Rule] = true
 			}
 		}
 	}
@@ -65,14 +57,35 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 	stops := map[*packetfilter.Rule]bool{}
 	for _, f := range all {
 		stops[f.c.step.Rule] = true
-		list = append(list, e.filterBlock(f.c, mentions, s, when))
+		list = append(list, e.filterBlock(*f, mentions, s, when))
 	}
-	return once(append(list, e.spared(mentions, stops, when)...))
+	return once(append(list, e.spared(mentions, stops, s, when)...))
+}
+
+// found is what stops a subject, and the accepts that go before it.
+type found struct {
+	c     culprit
+	o     packetfilter.Outcome
+	allow []packetfilter.RuleEdit
+}
+
+// peel is what stops the packets of a class first: nothing that was taken away
+// in thought, and each rule once for each part of the class.
+func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []found) {
+	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
+		if o.Verdict == packetfilter.Accepted {
+			continue
+		}
+		if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
+			list = append(list, found{c: x, o: o})
+		}
+	}
+	return list
 }
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, when time.Time) (list []Block) {
+func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject, when time.Time) (list []Block) {
 	for _, m := range mentions {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
@@ -93,17 +106,33 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 			continue // a list alone stops nobody
 		}
 		b := wordBlock(c, when)
-		b.Effective, b.Why = false, "its rule does not stop the packets that were asked about: "+server.RuleText(steps[i])
+		b.Effective, b.Why = false, whySpared(s, steps[i])
 		b.Lift = m.Delete(e.words)
 		list = append(list, b)
 	}
 	return list
 }
 
+// inInput begins why a ban has no effect on what is sent on to another machine.
+const inInput = "it stands in INPUT"
+
+func misplaced(b Block) bool { return strings.HasPrefix(b.Why, inInput) }
+
+// whySpared says why a rule that names the subject stops nothing of it.
+func whySpared(s Subject, step packetfilter.Step) string {
+	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
+	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
+		p := s.Paths[i]
+		return fmt.Sprintf(inInput+", and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo)
+	}
+	return "its rule does not stop the packets that were asked about: " + server.RuleText(step)
+}
+
 // filterBlock is a Block with the commands that end it for the subject alone:
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
-func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+	c := f.c
 	b := wordBlock(c, when)
 	for _, m := range mentions {
 		switch {
@@ -115,10 +144,7 @@ func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Su
 	}
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
 	if wider || !b.lifts() {
-		b.Lift = packetfilter.Change{}
-		for _, ports := range e.ports {
-			b.Lift.Rules = append(b.Lift.Rules, c.step.AllowBefore(e.words, s.Address, ports.Number(), ports.Set).Rules...)
-		}
+		b.Lift = packetfilter.Change{Rules: f.allow}
 	}
 	return b
 }

@@ -25,8 +25,16 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	switch {
 	case len(hit) > 0:
 		list = append(list, banned(o, s, hit, verdict))
-	case verdict == verdictBlocked || verdict == verdictPartly:
+	case verdict == verdictPartly && len(openAt(s)) > 0:
+		list = append(list, elsewhereOpen(o, s))
+	case (verdict == verdictBlocked || verdict == verdictPartly) && slices.ContainsFunc(s.Paths, stopped):
 		list = append(list, notLetIn(o, s))
+	}
+	if f, ok := sentNowhere(s); ok {
+		list = append(list, f)
+	}
+	if f, ok := byAddress(s); ok {
+		list = append(list, f)
 	}
 	if f, ok := nearBan(s); ok && len(hit) == 0 {
 		list = append(list, f)
@@ -37,7 +45,7 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	if f, ok := rearming(s, hit); ok {
 		list = append(list, f)
 	}
-	if f, ok := ineffective(s); ok {
+	if f, ok := ineffective(o, s); ok {
 		list = append(list, f)
 	}
 	if f, ok := goingOn(s); ok {
@@ -157,6 +165,9 @@ func stoppedPorts(s Subject) string {
 			}
 			if p.Sources != "" {
 				w += " from " + p.Sources
+			}
+			if len(p.At) > 0 {
+				w += " at " + joinAddrs(p.At)
 			}
 			words = append(words, w)
 		}
@@ -358,7 +369,7 @@ func nearBan(s Subject) (checks.Finding, bool) {
 }
 
 // ineffective is about bans that stop nothing of what was asked about.
-func ineffective(s Subject) (checks.Finding, bool) {
+func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	f := checks.Finding{
 		ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain,
 		Explanation: "What a ban stops is decided by the rule it leads to: its protocol, its ports, and what is accepted before it.",
@@ -370,6 +381,14 @@ func ineffective(s Subject) (checks.Finding, bool) {
 		}
 		names = append(names, holder(b))
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: holder(b), Want: "stops SIP or RTP", Got: orElse(b.Why, strings.TrimSpace(b.Where+": "+b.Object))})
+	}
+	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && slices.ContainsFunc(s.Blocks, misplaced) {
+		f.Severity = checks.Warning
+		chain := "FORWARD"
+		if o.Machine.Docker {
+			chain = dockerUser
+		}
+		f.Advice = []string{"A ban on what is sent on to " + s.Paths[i].SentTo + " must stand in " + chain + ": for fail2ban, set chain = " + chain + " in the jail."}
 	}
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)

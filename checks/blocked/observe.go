@@ -57,7 +57,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	filter := <-filtered
 	o.filterNotes(filter)
-	o.fill(ctx, env, filter, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
+	o.fill(ctx, env, filter, &evaluator{
+		rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
+	}, ast, jails)
 	return o, ctx.Err()
 }
 
@@ -71,13 +73,14 @@ func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
 
 // fill asks every layer about every subject.
 func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filter, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
+	o.Machine.Docker = hasChain(filter.Rules, dockerUser)
 	for i := range o.Subjects {
 		s := &o.Subjects[i]
 		s.Phones = phonesAt(ast, s.Address)
 		e.ports = portsFor(s.Use, e.all)
 		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
 		if !o.unread("packet filter") {
-			s.Paths = e.paths(*s)
+			e.paths(s)
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
 			e.everyRole(s, o.When)

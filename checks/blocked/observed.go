@@ -37,6 +37,7 @@ type Machine struct {
 	UFW       bool       `json:"ufw,omitempty"`
 	CSF       bool       `json:"csf,omitempty"`
 	CrowdSec  bool       `json:"crowdsec,omitempty"`
+	Docker    bool       `json:"docker,omitempty"` // its chain for the administrator's rules is there
 	Fail2ban  bool       `json:"fail2ban,omitempty"`
 	Admin     netip.Addr `json:"admin,omitzero"` // who is logged in over SSH and asks
 	Bundle    string     `json:"bundle,omitempty"`
@@ -52,9 +53,15 @@ type Subject struct {
 	Use string `json:"use,omitempty"`
 	// Unread is the first part of the packet filter that was not read and may
 	// stop packets that the rest accepts.
-	Unread string  `json:"unread,omitempty"`
-	Paths  []Path  `json:"paths,omitempty"`
-	Blocks []Block `json:"blocks,omitempty"`
+	Unread string `json:"unread,omitempty"`
+	// At are the own addresses of this machine that packets of the subject come
+	// to: those that Asterisk binds, or those of the interface. The first is the
+	// most likely.
+	At    []netip.Addr `json:"at,omitempty"`
+	Paths []Path       `json:"paths,omitempty"`
+	// Elsewhere are paths to other own addresses, where they fare differently.
+	Elsewhere []Path  `json:"elsewhere,omitempty"`
+	Blocks    []Block `json:"blocks,omitempty"`
 	// Trusted are the lists that let the address in, jails that ignore it.
 	Ignored []string `json:"ignored,omitempty"`
 	Near    []Near   `json:"near,omitempty"`
@@ -76,6 +83,15 @@ type Path struct {
 	Table     string   `json:"table,omitempty"`   // tool, table and chain of it
 	Trace     []string `json:"trace"`
 	Reasons   []string `json:"reasons,omitempty"` // of maybe
+	// At are the own addresses it is about, where it is not all that matter.
+	At []netip.Addr `json:"at,omitempty"`
+	// SentTo is where the rule Via sends the packets instead, and Onward that this
+	// is another machine or a container.
+	SentTo string `json:"sent_to,omitempty"`
+	Via    string `json:"via,omitempty"`
+	Onward bool   `json:"onward,omitempty"`
+	// Dead reports that nothing listens where it sends them.
+	Dead bool `json:"nobody_listens,omitempty"`
 	// Everyone reports that an address nothing is known about fares the same:
 	// the port is closed, nobody is banned.
 	Everyone bool `json:"everyone,omitempty"`

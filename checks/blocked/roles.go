@@ -14,6 +14,7 @@ func (e *evaluator) everyRole(s *Subject, when time.Time) {
 	e.ports = append(e.ports[:len(e.ports):len(e.ports)], e.all...)
 	s.Blocks = e.filterBlocks(*s, when)
 	if len(effectiveBlocks(*s)) > 0 {
-		s.Use, s.Paths = "", e.paths(*s)
+		s.Use = ""
+		e.paths(s)
 	}
 }

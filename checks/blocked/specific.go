@@ -194,3 +194,16 @@ func owner(c culprit) (layer, name string) {
 	}
 	return "", ""
 }
+
+// dockerUser is the chain that Docker leaves to the administrator and asks
+// before its own.
+const dockerUser = "DOCKER-USER"
+
+func hasChain(rules *packetfilter.Ruleset, name string) bool {
+	for _, t := range rules.Tables {
+		if slices.ContainsFunc(t.Chains, func(c *packetfilter.Chain) bool { return c.Name == name }) {
+			return true
+		}
+	}
+	return false
+}

@@ -59,18 +59,18 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter server
 
 // banned keeps the flows whose addresses the rules stop.
 func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinfo.Flow, protocol string, port uint16) {
-	for _, ipv6 := range []bool{false, true} {
-		var from []netip.Prefix
-		for _, f := range list {
-			a := f.From.Addr()
-			if p := netip.PrefixFrom(a, a.BitLen()); f.Answered && a.Is6() == ipv6 && !a.IsLoopback() && !slices.Contains(from, p) {
-				from = append(from, p)
-			}
+	var from []netip.Prefix
+	for _, f := range list {
+		a := f.From.Addr()
+		if p := netip.PrefixFrom(a, a.BitLen()); f.Answered && !a.IsLoopback() && !slices.Contains(from, p) {
+			from = append(from, p)
 		}
-		if len(from) == 0 || !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(ipv6)}, protocol, server.Port(port))) {
+	}
+	for _, group := range ways.ByWayIn(from) {
+		if !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(group[0].Addr().Is6())}, protocol, server.Port(port))) {
 			continue
 		}
-		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(from, protocol, server.Port(port))).Outcomes {
+		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(group, protocol, server.Port(port))).Outcomes {
 			if x.Verdict != packetfilter.Dropped && x.Verdict != packetfilter.Rejected || byCount(x) {
 				continue
 			}

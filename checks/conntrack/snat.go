@@ -36,12 +36,10 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 		}
 		c := packetfilter.Class{
 			Protocol: packetfilter.UDP, Dst: []netip.Prefix{anybody}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput,
-			Out: ways.Interface(anybody.Addr()), State: packetfilter.StateNew,
+			Out: ways.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
 		}
-		for _, a := range ways.Local {
-			if a.Is4() && !a.IsLoopback() {
-				c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
-			}
+		for _, a := range ways.Own(false) {
+			c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
 		}
 		for _, o := range rules.Evaluate(c).Outcomes {
 			for _, s := range append(slices.Clone(o.Trace), o.Decider) {

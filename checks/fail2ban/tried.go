@@ -74,14 +74,10 @@ func (t *trial) jail(j *jails.Jail) *Tried {
 // port takes the first packet of each banned address to a port.
 func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 	x := PortTry{Protocol: p.Protocol, Port: p.Port}
-	for _, ipv6 := range []bool{false, true} {
-		family := slices.DeleteFunc(slices.Clone(bans), func(b netip.Prefix) bool { return b.Addr().Is6() != ipv6 })
-		if len(family) == 0 {
-			continue
-		}
-		missing := packetfilter.FirstUnread(t.filter.Unread, ipv6)
-		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(family, p.Protocol, server.Port(p.Port))).Outcomes
-		for _, b := range family {
+	for _, group := range t.ways.ByWayIn(bans) {
+		missing := packetfilter.FirstUnread(t.filter.Unread, group[0].Addr().Is6())
+		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(group, p.Protocol, server.Port(p.Port))).Outcomes
+		for _, b := range group {
 			x.add(b, outcomes, missing)
 		}
 	}

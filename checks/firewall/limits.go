@@ -52,6 +52,10 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 			}
 		}
 	}
+	for _, l := range metered(rules, c) {
+		l.Packets = metersEstablished(rules, c, l)
+		add(l)
+	}
 	if !open {
 		return list
 	}
@@ -72,6 +76,13 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 		})
 	}
 	return list
+}
+
+// metersEstablished reports whether the packets of a connection that exists come
+// to a limit as well.
+func metersEstablished(rules *packetfilter.Ruleset, c packetfilter.Class, l Limit) bool {
+	c.State = packetfilter.StateEstablished
+	return slices.ContainsFunc(metered(rules, c), func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table })
 }
 
 // notSeenYet are the rules with a list of "recent" for each that they name: one

@@ -20,7 +20,7 @@ func legacy(rules ...string) *pbxtest.PBX {
 // modern is a PBX with one rule of nftables in its input chain, as nft 1.0.6
 // lists its expressions.
 func modern(exprs string) *pbxtest.PBX {
-	table := `{"nftables": [{"table": {"family": "inet", "name": "f", "handle": 1}}, {"chain": {"family": "inet", "table": "f", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}}, ` +
+	table := `{"nftables": [{"table": {"family": "inet", "name": "f", "handle": 1}}, {"chain": {"family": "inet", "table": "f", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}}, {"set": {"family": "inet", "name": "m", "table": "f", "type": "ipv4_addr", "handle": 2, "size": 1000, "flags": ["timeout"], "timeout": 60}}, ` +
 		`{"rule": {"family": "inet", "table": "f", "chain": "input", "handle": 3, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 5060}}, ` + exprs + `, {"drop": null}]}}]}`
 	return &pbxtest.PBX{Prints: map[string]string{
 		"ip -j route show table all": routes, "ip6tables-nft-save -c": "", "iptables-nft-save -c": "",
@@ -56,11 +56,16 @@ func TestLimitsThatAnOfficeMeetsAfterAnOutage(t *testing.T) {
 		{"hashlimit, for each address", legacy(answers, "-A INPUT -p udp --dport 5060 -m hashlimit --hashlimit-upto 3/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name sip -j ACCEPT", "-A INPUT -p udp --dport 5060 -j DROP"), "UDP 5060 is limited to 3 new connections in 1 s an address"},
 		{"hashlimit that lets an office in", legacy(answers, "-A INPUT -p udp --dport 5060 -m hashlimit --hashlimit-upto 6/min --hashlimit-burst 60 --hashlimit-mode srcip --hashlimit-name sip -j ACCEPT", "-A INPUT -p udp --dport 5060 -j DROP"), ""},
 		{"limit, for everybody together", legacy(answers, "-A INPUT -p udp --dport 5060 -m limit --limit 2/sec -j ACCEPT", "-A INPUT -p udp --dport 5060 -j DROP"), "UDP 5060 is limited to 2 new connections in 1 s of everybody together"},
+		{"hashlimit that stops what is above it", legacy(answers, "-A INPUT -p udp --dport 5060 -m hashlimit --hashlimit-above 3/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name sip -j DROP"), "UDP 5060 is limited to 3 new connections in 1 s an address"},
+		{"hashlimit behind the rule that lets SIP in", legacy(answers, accept, "-A INPUT -p udp --dport 5060 -m hashlimit --hashlimit-above 3/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name sip -j DROP"), ""},
+		{"hashlimit of another port", legacy(answers, "-A INPUT -p udp --dport 53 -m hashlimit --hashlimit-above 3/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name dns -j DROP"), ""},
+		{"hashlimit in a chain for another interface", legacy(answers, ":other - [0:0]", "-A INPUT -i eth7 -j other", "-A other -p udp -m hashlimit --hashlimit-above 3/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name sip -j DROP"), ""},
 		{"a limit of what is logged stops nothing", legacy(answers, "-A INPUT -p udp --dport 5060 -m limit --limit 3/min -j LOG", accept), ""},
 		{"connections at a time", legacy(answers, "-A INPUT -p udp --dport 5060 -m connlimit --connlimit-above 4 --connlimit-mask 32 --connlimit-saddr -j DROP", accept), "UDP 5060 is limited to 4 new connections at a time an address"},
 		{"nft limit", modern(`{"limit": {"rate": 4, "burst": 5, "per": "second", "inv": true}}`), "UDP 5060 is limited to 4 packets in 1 s of everybody together"},
 		{"nft limit whose burst lets an office in", modern(`{"limit": {"rate": 60, "burst": 100, "per": "hour", "inv": true}}`), ""},
 		{"nft meter", modern(`{"meter": {"key": {"payload": {"protocol": "ip", "field": "saddr"}}, "stmt": {"limit": {"rate": 6, "burst": 5, "per": "minute", "inv": true}}, "size": 65535, "name": "mm"}}`), "UDP 5060 is limited to 6 packets in 60 s an address"},
+		{"nft set that counts each source", modern(`{"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@m", "stmt": [{"limit": {"rate": 6, "burst": 8, "per": "minute", "inv": true}}]}}`), "UDP 5060 is limited to 6 packets in 60 s an address"},
 		{"nft meter of connections", modern(`{"meter": {"key": {"payload": {"protocol": "ip", "field": "saddr"}}, "stmt": {"ct count": {"val": 3, "inv": true}}, "size": 65535, "name": "mm"}}`), "UDP 5060 is limited to 3 packets at a time an address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -74,9 +74,6 @@ func (e *evaluation) setMark(f *frag, x *SetMark) {
 func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 	step := Step{Chain: c, Rule: r, What: string(x.Kind)}
 	switch {
-	case x.Kind == TProxy:
-		// The packet is given to a local socket; its addresses stay.
-		e.accept(f, step)
 	case !e.nat, f.untracked:
 		// Outside nat chains these targets are not allowed; nothing happens.
 		w.fall = append(w.fall, f)
@@ -102,9 +99,19 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 // one, and a range of ports keeps a port that lies in it (nf_nat_core.c,
 // get_unique_tuple).
 func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
+	if x.Network.IsValid() {
+		return e.mapNetwork(f, x.Network)
+	}
 	to, known := x.Addrs, x.Unknown == ""
 	if x.Kind == Redirect { // to the first address of the interface
-		to = e.local
+		if to = e.local; e.class.In != "" {
+			if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
+				to = nil // which of several is not told
+				for _, a := range first {
+					to = to.Union(AddrSet{{a, a}})
+				}
+			}
+		}
 		if e.hook == HookOutput {
 			home := loopback(e.ipv6)[0]
 			if !e.ipv6 {
