@@ -1,7 +1,6 @@
 package blocked
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -240,11 +239,13 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 		for _, h := range a.Holds {
 			b := Block{
 				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
-				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count,
-				Lift: packetfilter.Change{Step: command.Step{
+				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
+			}
+			if !st.Dead { // nobody would take the command
+				b.Lift = packetfilter.Change{Step: command.Step{
 					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(short(h.Banned))},
 					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(short(h.Banned))},
-				}},
+				}}
 			}
 			if h.Since != nil {
 				b.Since = h.Since.UTC()
@@ -258,27 +259,8 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 	return list
 }
 
-// oneOfNetwork says that a set holds only the first address of a network that is
-// banned: a set of nftables without "flags interval" takes no networks, and some
-// programs write that address alone into it. Empty where it is not so.
-func oneOfNetwork(rules *packetfilter.Ruleset, banned netip.Prefix) string {
-	if !banned.IsValid() || banned.IsSingleIP() {
-		return ""
-	}
-	first := banned.Masked().Addr()
-	for _, m := range rules.Mentions(netip.PrefixFrom(first, first.BitLen())) {
-		if m.Set == nil || len(m.UsedBy) == 0 || len(m.Element.Values) == 0 {
-			continue
-		}
-		if v := m.Element.Values[0].Addr; v.Lo == first && v.Hi == first {
-			return fmt.Sprintf("%s holds %s alone of the network: it has no \"flags interval\", so no network can be in it", setPlace(m.Set), first)
-		}
-	}
-	return ""
-}
-
 // otherBlocks are what the remaining layers hold.
-func otherBlocks(answer bans.Answer, filter []Block, rules *packetfilter.Ruleset) (list []Block) {
+func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 	for _, x := range answer.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
@@ -288,9 +270,7 @@ func otherBlocks(answer bans.Answer, filter []Block, rules *packetfilter.Ruleset
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
-			b.Why = oneOfNetwork(rules, x.Prefix)
-			b.Misplaced = b.Why != ""
-			b.Why = cmp.Or(b.Why, "no loaded rule of it stops the packets that were asked about")
+			b.Why = "no loaded rule of it stops the packets that were asked about"
 		}
 		if x.Effect == bans.Spares {
 			b.Why = "it does not guard SIP"

@@ -155,7 +155,7 @@ func exempt(o Observed, s Subject) (list []fixes.Fix) {
 // by name, so that they stay in place when the subject is freed.
 func jails(s Subject) (names []string) {
 	for _, b := range s.Blocks {
-		if b.Layer == "fail2ban" {
+		if b.Layer == "fail2ban" && !b.Asleep {
 			names = append(names, b.Jail)
 		}
 	}

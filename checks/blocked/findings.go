@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -45,6 +46,9 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 		list = append(list, f)
 	}
 	if f, ok := ineffective(o, s); ok {
+		list = append(list, f)
+	}
+	if f, ok := goingOn(s); ok {
 		list = append(list, f)
 	}
 	return list
@@ -234,10 +238,14 @@ func adviceOf(s Subject, hit []Block) (list []string) {
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
 		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
 	}
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && b.Layer == "xt_recent" }) {
-		list = append(list, "The responsive firewall of FreePBX counts again: correct the phones first, or add their network as trusted (Connectivity, Firewall, Networks).")
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
+		list = append(list, "fail2ban is not running. When it starts, it bans the address again from its database; then run: fail2ban-client set "+s.Blocks[i].Jail+" unbanip "+short(s.Blocks[i].Prefix))
 	}
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && b.Layer != "xt_recent" }) {
+	counted := func(b Block) bool { return b.Owner == "freepbx" && b.Layer == bans.LayerRecent }
+	if slices.ContainsFunc(hit, counted) {
+		list = append(list, "FreePBX's responsive firewall counts packets of addresses that it does not know. If this is an office of yours, trust its network (Connectivity, Firewall, Networks): then it is not counted.")
+	}
+	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && !counted(b) }) {
 		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
 	}
 	return append(list, "Do not: flush the firewall or turn fail2ban off; scanners find an open PBX within hours.")

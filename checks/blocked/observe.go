@@ -83,9 +83,12 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 			e.paths(s)
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
+			e.everyRole(s, o.When)
 		}
-		o.layers(ctx, env.System, s, jails, filter.Rules)
+		o.layers(ctx, env.System, s, jails)
+		e.ranges(s)
 		o.acl(ast, s)
+		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {
 			o.Subjects = o.Subjects[:i+1]
 			return
@@ -94,7 +97,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 }
 
 // layers adds what fail2ban and the other layers hold of the subject.
-func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State, rules *packetfilter.Ruleset) {
+func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State) {
 	filter := s.Blocks
 	answer := bans.Find(ctx, sys, s.Address)
 	for _, n := range answer.Notes {
@@ -111,7 +114,7 @@ func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, 
 	o.Machine.UFW = o.Machine.UFW || slices.Contains(answer.Layers, bans.LayerUFW)
 	o.Machine.CSF = o.Machine.CSF || slices.Contains(answer.Layers, bans.LayerCSF)
 	o.Machine.CrowdSec = o.Machine.CrowdSec || slices.Contains(answer.Layers, bans.LayerCrowdSec)
-	list, others := fail2banBlocks(jails, s.Address), otherBlocks(answer, filter, rules)
+	list, others := fail2banBlocks(jails, s.Address), otherBlocks(answer, filter)
 	attribute(jails, list, others, filter)
 	s.Blocks = slices.Concat(list, others, filter)
 	for _, a := range jails.Addresses {
@@ -119,15 +122,17 @@ func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, 
 			continue
 		}
 		s.Ignored = a.IgnoredBy
-		s.logs(a.Failures)
+		s.logs(a.Failures, jails.Running)
 	}
 }
 
-// logs takes over what the logs show of the subject's failures.
-func (s *Subject) logs(list []fail2ban.Failures) {
+// logs takes over what the logs show of the subject's failures. They lead to a
+// ban while fail2ban counts them, and only who knows its bans can tell that
+// they have not led to one.
+func (s *Subject) logs(list []fail2ban.Failures, counting bool) {
 	for _, f := range list {
 		held := slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == f.Jail })
-		if f.InWindow > 0 && !held && !slices.Contains(s.Ignored, f.Jail) {
+		if f.InWindow > 0 && !held && counting && !slices.Contains(s.Ignored, f.Jail) {
 			s.Near = append(s.Near, Near{Layer: "fail2ban", Name: f.Jail, Count: f.InWindow, Limit: f.MaxRetry, SpanS: f.FindTime})
 		}
 		bans := len(f.Accounts) > 0 && f.Accounts[0].Reason == fail2ban.Banned // what recidive counts; the phone did not fail there

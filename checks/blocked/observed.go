@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -66,6 +67,8 @@ type Subject struct {
 	Near    []Near   `json:"near,omitempty"`
 	Phones  []string `json:"phones,omitempty"` // extensions registered from it
 	Failing *Failing `json:"failing,omitempty"`
+	// Flows are connections that go on though new packets are stopped.
+	Flows []netinfo.Flow `json:"flows,omitempty"`
 }
 
 // Path is what the packet filter does with one kind of packet of the subject.
@@ -117,6 +120,9 @@ type Block struct {
 	Why       string `json:"why_not,omitempty"` // it does not bite
 	// Misplaced reports that Why tells what is wrong with where it stands.
 	Misplaced bool `json:"misplaced,omitempty"`
+	// Asleep reports that who keeps the ban does not run: what it left in the
+	// packet filter is taken away there, and comes back when it starts.
+	Asleep bool `json:"asleep,omitempty"`
 	// Owner is the layer that put the object there and would put it back:
 	// fail2ban for its chains and sets.
 	Owner string `json:"owner,omitempty"`

@@ -28,7 +28,9 @@ names. Nothing is sent.
 fail: a part of the RTP range is closed and another open: calls that get a port
 of the closed part are silent, at random. Or Asterisk does not listen on a SIP
 port it is set to.
-warn: the whole RTP range is closed to those who are not listed.
+warn: the whole RTP range is closed to those who are not listed; next to none of
+its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
+that an office which registers again after an outage shuts itself out.
 inconclusive: the rules could not be read, or hang on what they do not tell.
 Without root the rules cannot be read.`,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
@@ -42,8 +44,6 @@ type Observed struct {
 	RTP      string `json:"rtp"`      // "10000-20000"
 	RTPFrom  string `json:"rtp_from"` // where that stands
 	Parts    []Part `json:"parts,omitempty"`
-	// Moved are RTP ports of this machine that source NAT changes.
-	Moved []Part `json:"moved,omitempty"`
 	// At is the own address that Parts are about, where others fare differently.
 	At       netip.Addr `json:"at,omitzero"`
 	Sockets  []Socket   `json:"sockets,omitempty"`
@@ -53,6 +53,9 @@ type Observed struct {
 	Denied   bool       `json:"denied,omitempty"`  // because it needs root
 	Missing  string     `json:"missing,omitempty"` // a part of it that was not read
 	Notes    []string   `json:"notes,omitempty"`
+	RTPSet   *RTPSet    `json:"rtp_set,omitempty"`
+	RTPUse   *RTPUse    `json:"rtp_use,omitempty"`
+	Limits   []Limit    `json:"limits,omitempty"`
 }
 
 // Part is a part of the ports that fares alike.
@@ -91,19 +94,25 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Managers = append(o.Managers, "freepbx")
 		}
 	}
-	o.sockets(ctx, env, ast)
+	open := o.sockets(ctx, env, ast)
 	filter := srv.Filter(ctx)
 	o.filterNotes(filter)
 	words := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
+			o.inUse(open, ast, ports.Set)
+		}
+		if !o.Unread && ports.Purpose == "sip" {
+			o.Limits = append(o.Limits, limits(filter.Rules, ways, ports)...)
 		}
 	}
 	if !o.Unread {
 		o.parts(filter.Rules, words, ways, ast)
-		o.moved(filter.Rules, ways, ast)
 	}
+	o.notReloaded(ast, func(p server.Ports) []Part {
+		return o.uncertain(partsAt(filter.Rules, words, ways, p, ways.Interface(stranger.Addr()), o.At))
+	})
 	return o, ctx.Err()
 }
 
@@ -158,33 +167,6 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, words *packetfilter.Wordin
 	o.Parts = o.uncertain(o.Parts)
 }
 
-// moved takes Asterisk's own first RTP packets to a stranger through the rules,
-// for source NAT that gives them other ports than SDP has named.
-func (o *Observed) moved(rules *packetfilter.Ruleset, ways *server.Ways, ast server.Asterisk) {
-	to := ways.Arrivals(stranger.Addr(), ast.Bound())[0]
-	for _, ports := range ast.Wanted() {
-		if ports.Purpose != "rtp" || len(to.To) == 0 {
-			continue
-		}
-		c := packetfilter.Class{
-			Protocol: ports.Number(), Dst: []netip.Prefix{stranger}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput, Out: to.In,
-			State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host, Src: []netip.Prefix{netip.PrefixFrom(to.To[0], 32)},
-		}
-		for _, x := range rules.Evaluate(c).Outcomes {
-			if i := slices.IndexFunc(x.Trace, movesSource); x.Moved && i >= 0 {
-				o.Moved = append(o.Moved, Part{
-					Protocol: ports.Protocol, Ports: server.WritePorts(x.Region.SrcPort), Purpose: ports.Purpose, Verdict: string(x.Verdict),
-					Rule: server.RuleText(x.Trace[i]), Table: server.RulePlace(x.Trace[i]),
-				})
-			}
-		}
-	}
-}
-
-func movesSource(s packetfilter.Step) bool {
-	return s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
-}
-
 // open counts the ports that strangers reach.
 func open(list []Part) (n int) {
 	for _, p := range list {
@@ -222,14 +204,14 @@ func partsAt(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *ser
 }
 
 // sockets compares the transports with what listens.
-func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) {
+func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) []netinfo.Socket {
 	if ast.State == nil {
-		return
+		return nil
 	}
 	open, notes := netinfo.ReadSockets(ctx, env.System)
 	o.Notes = append(o.Notes, notes...)
 	if len(open) == 0 {
-		return // nothing is known; silence is no proof
+		return nil // nothing is known; silence is no proof
 	}
 	for _, t := range ast.State.Transports {
 		protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
@@ -243,4 +225,5 @@ func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Aste
 		s, ok := netinfo.Listens(open, protocol, addr, t.Bind.Port())
 		o.Sockets = append(o.Sockets, Socket{Protocol: protocol, Port: t.Bind.Port(), Listening: ok, Program: s.Program, At: t.At})
 	}
+	return open
 }

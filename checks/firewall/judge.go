@@ -48,7 +48,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	j := checks.Judgement{Notes: o.Notes, Facts: f}
 	deaf := unheard(o)
-	j.Findings = append(deaf, rtpMoved(o)...)
+	j.Findings = deaf
 	switch {
 	case o.Unread:
 		j.Summary = "the packet filter was not read"
@@ -56,6 +56,8 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		if !o.Denied && o.Missing != "" { // reports of before have neither
 			j.Inconclusive = o.Missing
 		}
+	case len(closed) > 0 && openAsSet(o):
+		j.Summary = fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range)
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
 		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
@@ -77,6 +79,13 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if len(deaf) > 0 && len(closed) == 0 {
 		j.Summary = deaf[0].Title
 	}
+	if o.RTPSet != nil {
+		j.Findings = append(j.Findings, rangesDiffer(o))
+	}
+	if x, ok := rtpExhausted(o); ok {
+		j.Findings = append(j.Findings, x)
+	}
+	j.Findings = append(j.Findings, limited(o.Limits)...)
 	if !o.Asterisk && !o.Unread {
 		j.Summary += "; no Asterisk here, so its usual ports"
 	}
@@ -161,24 +170,6 @@ func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 	}
 	x.Fixes = openFixes(closed)
 	return x
-}
-
-// rtpMoved is about source NAT that gives Asterisk's own RTP other ports.
-func rtpMoved(o Observed) []checks.Finding {
-	if len(o.Moved) == 0 {
-		return nil
-	}
-	f := checks.Finding{
-		ID: "firewall.rtp-moved", Severity: checks.Warning, Confidence: checks.Likely,
-		Title: "Source NAT on this machine moves Asterisk's RTP ports",
-		Explanation: "Asterisk names a port of " + o.RTP + " in SDP, and a rule of this machine sends its RTP from another one. Phones and providers that take audio " +
-			"only from the named port, or send theirs only to where it came from, hear nothing in one direction.",
-		Advice: []string{"Let the rule keep ports (without --random, --random-fully or --to-ports), or accept UDP from " + o.RTP + " before it in the same chain."},
-	}
-	for _, p := range o.Moved {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP from " + p.Ports, Want: "the port stays", Got: p.Table + ": " + p.Rule})
-	}
-	return []checks.Finding{f}
 }
 
 func openFixes(closed []Part) []fixes.Fix {

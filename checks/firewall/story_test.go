@@ -91,33 +91,3 @@ func TestTheFirewallOfAPBXWithSeveralAddresses(t *testing.T) {
 		})
 	}
 }
-
-// Source NAT that gives Asterisk's own RTP other ports than SDP names.
-func TestSourceNATThatMovesRTP(t *testing.T) {
-	for _, tt := range []struct {
-		name, rule string
-		moved      bool
-	}{
-		{"the port is kept", "-A POSTROUTING -o eth0 -j MASQUERADE", false},
-		{"another each time", "-A POSTROUTING -o eth0 -j MASQUERADE --random", true},
-		{"from a range of others", "-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 30000-40000", true},
-		{"to another address, from another range", "-A POSTROUTING -o eth0 -p udp -j SNAT --to-source 192.0.2.1:30000-40000", true},
-		{"a range that holds it keeps it", "-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 1024-65535", false},
-		{"by another interface", "-A POSTROUTING -o eth5 -j MASQUERADE --random", false},
-		{"RTP is left out", "-A POSTROUTING -p udp --sport 10000:20000 -j ACCEPT\n-A POSTROUTING -o eth0 -j MASQUERADE --random", false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &pbxtest.PBX{Prints: map[string]string{
-				"ip -j route show table all": routes, "nft -j list tables": `{"nftables": []}`, "ip6tables-nft-save -c": "",
-				"iptables-nft-save -c": "*nat\n:POSTROUTING ACCEPT [0:0]\n" + tt.rule + "\nCOMMIT\n",
-			}, Files: map[string]string{}}
-			r := p.Look(t, Check(), checks.Inputs{})
-			if !tt.moved && (r.Status != checks.Pass || len(r.Findings) > 0) {
-				t.Errorf("%s: %+v", r.Status, r.Findings)
-			}
-			if tt.moved && (r.Status != checks.Warn || r.Findings[0].ID != "firewall.rtp-moved" || !strings.Contains(r.Findings[0].Evidence[0].Got, tt.rule[len("-A POSTROUTING"):])) {
-				t.Errorf("%s: %+v", r.Status, r.Findings)
-			}
-		})
-	}
-}

@@ -469,7 +469,7 @@ func (p *iptablesRule) policy(o option) bool {
 
 // connlimit is a limit on the connections of a source or a network.
 func (p *iptablesRule) connlimit(opts []option) {
-	x := &Counted{What: "connlimit"}
+	x := &Metered{What: "connlimit", By: []Field{FieldSrc}}
 	for _, o := range opts {
 		x.What += " " + o.text()
 		n, err := strconv.ParseUint(o.arg(0), 10, 32)
@@ -478,7 +478,13 @@ func (p *iptablesRule) connlimit(opts []option) {
 			x.Most, x.Over = n, !o.not
 		case o.name == "--connlimit-upto" && err == nil:
 			x.Most, x.Over = n, o.not
+		case o.name == "--connlimit-daddr":
+			x.By = []Field{FieldDst}
 		}
+	}
+	if x.Most == 0 {
+		p.unsure(x.What)
+		return
 	}
 	p.add(x)
 }

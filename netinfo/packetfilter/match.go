@@ -113,11 +113,6 @@ func (e *evaluation) test(f *frag, x Expr) answer {
 		return certain(x.Not)
 	case *Metered:
 		return e.metered(f, x)
-	case *Counted:
-		if now, read := e.class.Host.connections(); read && now < x.Most {
-			return certain(!x.Over) // this packet's own is one more
-		}
-		return unknown(f, "", x.What)
 	case *Expected:
 		if e.class.State == StateNew {
 			return certain(x.Not && !x.Breaks)

@@ -287,14 +287,9 @@ type Metered struct {
 	// each send at once.
 	By    []Field
 	Burst uint64
-}
-
-// Counted is a limit on connections that exist (connlimit, ct count). Of all
-// that the machine has, no more than that can be one source's.
-type Counted struct {
-	What string
+	// Most is a limit on connections that exist (connlimit, ct count). Of all that
+	// the machine has, no more than that can be one source's.
 	Most uint64
-	Over bool // it matches where there are more
 }
 
 // Never is a match that matches no packet; Not, every one.
@@ -400,7 +395,6 @@ func (*Unknown) expr()     {}
 func (*Never) expr()       {}
 func (*Expected) expr()    {}
 func (*Metered) expr()     {}
-func (*Counted) expr()     {}
 func (*RecentMatch) expr() {}
 func (*SetMark) expr()     {}
 func (*NoTrack) expr()     {}

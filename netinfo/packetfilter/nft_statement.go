@@ -101,11 +101,7 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "meter":
 		b.meter(v)
 	case "ct count":
-		if n, ok := field(v, "val").(float64); ok && n >= 0 {
-			b.add(&Counted{What: renderNFT(map[string]any{key: v}), Most: uint64(n), Over: field(v, "inv") == true})
-			return
-		}
-		b.unknown(renderNFT(map[string]any{key: v}), "", false)
+		b.metered(map[string]any{key: v}, &Update{})
 	case "limit", "quota":
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
@@ -235,7 +231,11 @@ func (b *nftBuilder) metered(s map[string]any, u *Update) {
 	for key, v := range s {
 		switch key {
 		case "ct count":
-			b.statement(s)
+			if n, ok := field(v, "val").(float64); ok && n > 0 {
+				b.add(&Metered{What: renderNFT(s), Most: uint64(n), Over: field(v, "inv") == true, Fields: u.Fields})
+				return
+			}
+			b.unknown(renderNFT(s), "", false)
 		case "limit", "quota":
 			b.add(&Metered{What: renderNFT(s), Over: field(v, "inv") == true, Name: u.Name, Fields: u.Fields})
 		default:

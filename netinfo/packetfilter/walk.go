@@ -277,7 +277,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 func onlyNotes(list []Expr) bool {
 	for _, x := range list {
 		switch x := x.(type) {
-		case *Note, *Unknown, *Match, *Never, *Metered, *Counted, *Expected:
+		case *Note, *Unknown, *Match, *Never, *Metered, *Expected:
 		case *Verdict:
 			if x.Kind != Continue {
 				return false
