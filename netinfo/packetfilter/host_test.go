@@ -66,6 +66,10 @@ func TestWhatTheKernelAsksBesidesTheRules(t *testing.T) {
 			want: "accept 5060 by PREROUTING 1",
 		},
 		"a whole network is mapped to another": {dump: nat("NETMAP --to 10.99.0.0/24") + "*filter\n:INPUT DROP [0:0]\n-A INPUT -d 10.99.0.1/32 -j ACCEPT\nCOMMIT\n", want: "accept 5060 by INPUT 1"},
+		"a target that nobody can follow": {
+			dump: nat("BALANCE --to-destination 172.17.0.2-172.17.0.3") + filter,
+			want: "maybe 5060 by FORWARD: which address it is after address translation; which port it is after address translation",
+		},
 		"a proxy that does not run":            {dump: proxy + filter, want: "drop 5060 by PREROUTING 1"},
 		"a proxy that runs": {
 			dump: proxy + filter, host: func(h *packetfilter.Host) {

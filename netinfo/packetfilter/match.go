@@ -71,12 +71,6 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 	return side(yes, true), side(no, false)
 }
 
-// fork is apply for a question that is no match.
-func (e *evaluation) fork(f *frag, key, reason string) (yes, no *frag) {
-	y, n := e.apply(f, answer{kind: answerFork, key: key, reason: reason})
-	return y[0], n[0]
-}
-
 // maxReasons bounds the reasons kept besides those of the branches; more than
 // a handful helps nobody.
 const maxReasons = 16

@@ -37,8 +37,7 @@ func (e *evaluation) isLocal(f *frag) answer {
 		return certain(true)
 	}
 	own := e.local.Union(loopback(e.ipv6)).Union(e.broadcasts())
-	switch {
-	case f.newDst.to == nil, len(e.local) == 0 && f.newDst.to.overlap(own) != coverAll:
+	if len(e.local) == 0 && f.newDst.to.overlap(own) != coverAll {
 		return unknown(f, "", reason)
 	}
 	return refine(f, &f.newDst, own, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, reason)
