@@ -70,7 +70,7 @@ func TestWhatTheKernelAsksBesidesTheRules(t *testing.T) {
 			dump: nat("BALANCE --to-destination 172.17.0.2-172.17.0.3") + filter,
 			want: "maybe 5060 by FORWARD: which address it is after address translation; which port it is after address translation",
 		},
-		"a proxy that does not run":            {dump: proxy + filter, want: "drop 5060 by PREROUTING 1"},
+		"a proxy that does not run": {dump: proxy + filter, want: "drop 5060 by PREROUTING 1"},
 		"a proxy that runs": {
 			dump: proxy + filter, host: func(h *packetfilter.Host) {
 				h.Sockets = []packetfilter.HostSocket{{Protocol: packetfilter.UDP, Addr: netip.IPv4Unspecified(), Port: 5999}}
