@@ -32,7 +32,7 @@ func TestTheCatalogueIsComplete(t *testing.T) {
 			t.Errorf("no cure for a SIP ALG on %s", slug)
 		}
 	}
-	onServers := []string{ExemptAddress, LetIn, TLSCertificate, DNSRecords} // nothing that a router cures
+	onServers := []string{ExemptAddress, LetIn, BanPorts, BansLost, JailLog, TLSCertificate, DNSRecords} // nothing that a router cures
 	for _, p := range Problems() {
 		if slices.Contains(onServers, p) {
 			continue
@@ -196,6 +196,7 @@ func routersDocument() string {
 		DoubleNAT: "Two translations in a row", UDPTimeout: "Remember UDP longer",
 		RTPPorts: "Let media pass", RTPForward: "Forward media to a PBX", AllowProvider: "Let the provider's networks pass",
 		ExemptAddress: "Never ban an address", LetIn: "Let an address in",
+		BanPorts: "Bans that leave ports open", BansLost: "Bans that the packet filter lost", JailLog: "A jail without a log",
 		DNSServer: "Another DNS server", DNSRedirect: "DNS without redirection", DNSRecords: "Names in DNS",
 		TLSCertificate: "A valid certificate", Clock: "The right time",
 	}

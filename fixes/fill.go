@@ -30,6 +30,8 @@ func knownVariables() []string {
 		"AddressName", // Address as part of a file's name
 		"Family",      // ipv4 or ipv6, the family of Address
 		"Jail",        // of fail2ban
+		"ActionName",  // Jail, as part of the name of an action
+		"LogPath",     // a log that Asterisk writes
 	}
 }
 

@@ -66,6 +66,9 @@ const (
 	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
 	ExemptAddress  = "exempt-address"   // an address that must not be banned again, on the PBX
 	LetIn          = "let-in"           // the PBX's own firewall lacks a rule that accepts an address
+	BanPorts       = "ban-ports"        // the bans of a jail leave SIP ports open
+	BansLost       = "bans-lost"        // the packet filter lost the bans of a jail
+	JailLog        = "jail-log"         // a jail reads a log that is not there, or not written
 	DNSServer      = "dns-server"       // the DNS server that phones are given is dead, slow or does not tell the truth
 	DNSRedirect    = "dns-redirect"     // somebody on the way answers DNS questions to other servers
 	DNSRecords     = "dns-records"      // a name does not exist, or points nowhere
@@ -75,7 +78,7 @@ const (
 
 // Problems returns every problem the catalogue knows.
 func Problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, RTPForward, DNSServer, DNSRedirect, DNSRecords, TLSCertificate, Clock}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRecords, TLSCertificate, Clock}
 }
 
 // Platform is one kind of box that the catalogue knows.

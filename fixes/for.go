@@ -55,6 +55,26 @@ func On(problem, platform string, vars map[string]string) []Fix {
 	return collect(problem, platform, nil, vars)
 }
 
+// ByID returns one fix of a platform, for a caller that knows which of several
+// rows fits; nothing if it needs a variable nobody knows. The result is never
+// shared and may be changed.
+func ByID(platform, id string, vars map[string]string) []Fix {
+	for _, d := range catalogue() {
+		if d.Platform != platform {
+			continue
+		}
+		for _, r := range d.Fixes {
+			if r.ID != id {
+				continue
+			}
+			if f, ok := r.build(d.Platform, values(r, nil, vars)); ok {
+				return []Fix{f}
+			}
+		}
+	}
+	return nil
+}
+
 // Join makes one fix out of several that are done together: the title and the
 // rest are the first's, the commands run in order, the undo in reverse.
 func Join(list []Fix) Fix {

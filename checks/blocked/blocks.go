@@ -3,6 +3,7 @@ package blocked
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,42 +23,34 @@ const maxPeel = 40
 // packets of the subject, also those that stand behind another: a rule that is
 // found is taken away, in thought, and the packets are sent again.
 func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
-	type found struct {
-		c     culprit
-		ports []string
-	}
 	var all []*found
-	note := func(c culprit, ports string) {
+	note := func(c culprit, q query, o packetfilter.Outcome) {
 		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
 		if i < 0 {
 			all = append(all, &found{c: c})
 			i = len(all) - 1
 		}
-		if !slices.Contains(all[i].ports, ports) {
-			all[i].ports = append(all[i].ports, ports)
+		o.Decider = c.step
+		for _, edit := range e.rules.Allow(e.words, q.Class, o, s.Address).Rules {
+			if !slices.ContainsFunc(all[i].allow, func(x packetfilter.RuleEdit) bool { return slices.Equal(x.Accept, edit.Accept) }) {
+				all[i].allow = append(all[i].allow, edit)
+			}
 		}
 	}
-	for _, ports := range e.ports {
-		for _, c := range e.bothWays(s, ports) {
-			field := packetfilter.FieldSrc
-			if c.Hook == packetfilter.HookOutput {
-				field = packetfilter.FieldDst
+	for _, q := range e.classes(s) {
+		field := packetfilter.FieldSrc
+		if q.Hook == packetfilter.HookOutput {
+			field = packetfilter.FieldDst
+		}
+		q.Ignore = map[*packetfilter.Rule]bool{}
+		for range maxPeel {
+			stop := e.peel(q, s, field)
+			if len(stop) == 0 {
+				break
 			}
-			c.Ignore = map[*packetfilter.Rule]bool{}
-			for range maxPeel {
-				peeled := false
-				for _, o := range e.rules.Evaluate(c).Outcomes {
-					if o.Verdict == packetfilter.Accepted {
-						continue
-					}
-					if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !c.Ignore[x.step.Rule] {
-						note(x, strings.ToUpper(ports.Protocol)+" "+pathPorts(c, o, ports))
-						c.Ignore[x.step.Rule], peeled = true, true
-					}
-				}
-				if !peeled {
-					break
-				}
+			for _, f := range stop {
+				note(f.c, q, f.o)
+				q.Ignore[f.c.step.Rule] = true
 			}
 		}
 	}
@@ -65,14 +58,35 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 	stops := map[*packetfilter.Rule]bool{}
 	for _, f := range all {
 		stops[f.c.step.Rule] = true
-		list = append(list, e.filterBlock(f.c, mentions, s, when))
+		list = append(list, e.filterBlock(*f, mentions, s, when))
 	}
-	return once(append(list, e.spared(mentions, stops, when)...))
+	return once(append(list, e.spared(mentions, stops, s, when)...))
+}
+
+// found is what stops a subject, and the accepts that go before it.
+type found struct {
+	c     culprit
+	o     packetfilter.Outcome
+	allow []packetfilter.RuleEdit
+}
+
+// peel is what stops the packets of a class first: nothing that was taken away
+// in thought, and each rule once for each part of the class.
+func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []found) {
+	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
+		if o.Verdict == packetfilter.Accepted {
+			continue
+		}
+		if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
+			list = append(list, found{c: x, o: o})
+		}
+	}
+	return list
 }
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, when time.Time) (list []Block) {
+func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject, when time.Time) (list []Block) {
 	for _, m := range mentions {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
@@ -93,17 +107,57 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 			continue // a list alone stops nobody
 		}
 		b := wordBlock(c, when)
-		b.Effective, b.Why = false, "its rule does not stop the packets that were asked about: "+server.RuleText(steps[i])
+		b.Effective = false
+		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.words)
 		list = append(list, b)
 	}
 	return list
 }
 
+// whySpared says why a rule that names the subject stops nothing of it, and
+// whether that is because it stands in the wrong place.
+func whySpared(s Subject, step packetfilter.Step) (why string, misplaced bool) {
+	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
+	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
+		p := s.Paths[i]
+		return fmt.Sprintf("it stands in INPUT, and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo), true
+	}
+	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
+		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used, true
+	}
+	return "its rule does not stop the packets that were asked about: " + server.RuleText(step), false
+}
+
+// zoneChain is how firewalld calls the chains of a zone, such as
+// filter_IN_public_deny.
+var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_([A-Za-z0-9-]+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
+
+func zoneOf(chain string) string {
+	m := zoneChain.FindStringSubmatch(chain)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// zoneUsed is the zone of firewalld that the subject's packets go through.
+func zoneUsed(s Subject) string {
+	for _, p := range s.Paths {
+		for _, line := range append(slices.Clone(p.Trace), p.Table) {
+			if zone := zoneOf(line); p.Direction == in && zone != "" && zone != "ZONES" {
+				return zone
+			}
+		}
+	}
+	return ""
+}
+
 // filterBlock is a Block with the commands that end it for the subject alone:
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
-func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+	c := f.c
 	b := wordBlock(c, when)
 	for _, m := range mentions {
 		switch {
@@ -115,10 +169,7 @@ func (e *evaluator) filterBlock(c culprit, mentions []packetfilter.Mention, s Su
 	}
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
 	if wider || !b.lifts() {
-		b.Lift = packetfilter.Change{}
-		for _, ports := range e.ports {
-			b.Lift.Rules = append(b.Lift.Rules, c.step.AllowBefore(e.words, s.Address, ports.Number(), ports.Set).Rules...)
-		}
+		b.Lift = packetfilter.Change{Rules: f.allow}
 	}
 	return b
 }
@@ -136,6 +187,12 @@ func wordBlock(c culprit, when time.Time) Block {
 		b.Reasons = []string{fmt.Sprintf("%d packets remembered; the rule: %s", c.recent.Packets, server.RuleText(c.step))}
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
+		}
+		if left, ok := c.match.Ends(c.recent); ok {
+			b.Until = when.Add(left).Truncate(time.Second)
+			if c.match.Op == packetfilter.RecentUpdate {
+				b.Reasons = append(b.Reasons, "each further packet begins the time anew")
+			}
 		}
 	case c.set != nil:
 		if c.set.Tool == packetfilter.ToolIPSet {
@@ -182,11 +239,13 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 		for _, h := range a.Holds {
 			b := Block{
 				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
-				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count,
-				Lift: packetfilter.Change{Step: command.Step{
+				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
+			}
+			if !st.Dead { // nobody would take the command
+				b.Lift = packetfilter.Change{Step: command.Step{
 					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(short(h.Banned))},
 					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(short(h.Banned))},
-				}},
+				}}
 			}
 			if h.Since != nil {
 				b.Since = h.Since.UTC()

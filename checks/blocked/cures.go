@@ -155,7 +155,7 @@ func exempt(o Observed, s Subject) (list []fixes.Fix) {
 // by name, so that they stay in place when the subject is freed.
 func jails(s Subject) (names []string) {
 	for _, b := range s.Blocks {
-		if b.Layer == "fail2ban" {
+		if b.Layer == "fail2ban" && !b.Asleep {
 			names = append(names, b.Jail)
 		}
 	}
@@ -195,8 +195,8 @@ func letIn(o Observed, s Subject) (list []fixes.Fix) {
 func perPath(s Subject, platform string) []fixes.Fix {
 	var parts []fixes.Fix
 	for _, p := range s.Paths {
-		if !stopped(p) || p.Direction != in {
-			continue
+		if !stopped(p) || p.Direction != in || len(p.At) > 0 {
+			continue // of a part of the own addresses, the manager's words would open all
 		}
 		for ports := range strings.SplitSeq(p.Ports, ",") {
 			v := vars(s)

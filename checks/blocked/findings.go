@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -24,8 +25,16 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	switch {
 	case len(hit) > 0:
 		list = append(list, banned(o, s, hit, verdict))
-	case verdict == verdictBlocked || verdict == verdictPartly:
+	case verdict == verdictPartly && len(openAt(s)) > 0:
+		list = append(list, elsewhereOpen(o, s))
+	case (verdict == verdictBlocked || verdict == verdictPartly) && slices.ContainsFunc(s.Paths, stopped):
 		list = append(list, notLetIn(o, s))
+	}
+	if f, ok := sentNowhere(s); ok {
+		list = append(list, f)
+	}
+	if f, ok := byAddress(s); ok {
+		list = append(list, f)
 	}
 	if f, ok := nearBan(s); ok && len(hit) == 0 {
 		list = append(list, f)
@@ -36,7 +45,10 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	if f, ok := rearming(s, hit); ok {
 		list = append(list, f)
 	}
-	if f, ok := ineffective(s); ok {
+	if f, ok := ineffective(o, s); ok {
+		list = append(list, f)
+	}
+	if f, ok := goingOn(s); ok {
 		list = append(list, f)
 	}
 	return list
@@ -154,6 +166,9 @@ func stoppedPorts(s Subject) string {
 			if p.Sources != "" {
 				w += " from " + p.Sources
 			}
+			if len(p.At) > 0 {
+				w += " at " + joinAddrs(p.At)
+			}
 			words = append(words, w)
 		}
 	}
@@ -223,7 +238,14 @@ func adviceOf(s Subject, hit []Block) (list []string) {
 	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
 		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
 	}
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" }) {
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
+		list = append(list, "fail2ban is not running. When it starts, it bans the address again from its database; then run: fail2ban-client set "+s.Blocks[i].Jail+" unbanip "+short(s.Blocks[i].Prefix))
+	}
+	counted := func(b Block) bool { return b.Owner == "freepbx" && b.Layer == bans.LayerRecent }
+	if slices.ContainsFunc(hit, counted) {
+		list = append(list, "FreePBX's responsive firewall counts packets of addresses that it does not know. If this is an office of yours, trust its network (Connectivity, Firewall, Networks): then it is not counted.")
+	}
+	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && !counted(b) }) {
 		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
 	}
 	return append(list, "Do not: flush the firewall or turn fail2ban off; scanners find an open PBX within hours.")
@@ -347,7 +369,7 @@ func nearBan(s Subject) (checks.Finding, bool) {
 }
 
 // ineffective is about bans that stop nothing of what was asked about.
-func ineffective(s Subject) (checks.Finding, bool) {
+func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	f := checks.Finding{
 		ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain,
 		Explanation: "What a ban stops is decided by the rule it leads to: its protocol, its ports, and what is accepted before it.",
@@ -360,8 +382,22 @@ func ineffective(s Subject) (checks.Finding, bool) {
 		names = append(names, holder(b))
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: holder(b), Want: "stops SIP or RTP", Got: orElse(b.Why, strings.TrimSpace(b.Where+": "+b.Object))})
 	}
+	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Misplaced }) {
+		f.Severity = checks.Warning
+		chain := "FORWARD"
+		if o.Machine.Docker {
+			chain = dockerUser
+		}
+		f.Advice = []string{"A ban on what is sent on to " + s.Paths[i].SentTo + " must stand in " + chain + ": for fail2ban, set chain = " + chain + " in the jail."}
+	}
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
+	for _, b := range s.Blocks {
+		if !b.Effective && b.Misplaced {
+			f.Title += " (" + b.Why + ")" // a note shows its title alone
+			break
+		}
+	}
 	return f, len(f.Evidence) > 0
 }
 

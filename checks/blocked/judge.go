@@ -87,9 +87,9 @@ func short(p netip.Prefix) string {
 	return p.String()
 }
 
-// verdict says whether a phone at the subject can use this PBX. Signalling
-// decides: a ban that leaves RTP open still blocks the phone. A port that is
-// closed for everyone counts only if no other lets the subject in.
+// verdict says whether a phone at the subject can use this PBX. It is about the
+// own address that its packets come to; where that is closed and another one
+// open, it is let in in part.
 func verdict(s Subject) string {
 	if len(s.Paths) == 0 {
 		switch {
@@ -100,13 +100,51 @@ func verdict(s Subject) string {
 		}
 		return verdictUnknown
 	}
-	signalling := slices.DeleteFunc(slices.Clone(s.Paths), func(p Path) bool { return p.Purpose == purposeRTP || p.Direction == out })
+	if len(s.At) < 2 {
+		return verdictOf(s, s.Paths)
+	}
+	first := verdictOf(s, pathsAt(s, s.At[0]))
+	if first == verdictBlocked && len(openAt(s)) > 0 {
+		return verdictPartly
+	}
+	return first
+}
+
+// pathsAt are the paths to one own address.
+func pathsAt(s Subject, at netip.Addr) (list []Path) {
+	for _, p := range s.Paths {
+		if len(p.At) == 0 || slices.Contains(p.At, at) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// openAt are the own addresses at which the subject is let in, though not at
+// the one that its packets come to most likely.
+func openAt(s Subject) (list []netip.Addr) {
+	if len(s.At) < 2 || verdictOf(s, pathsAt(s, s.At[0])) == verdictAllowed {
+		return nil
+	}
+	for _, a := range s.At[1:] {
+		if verdictOf(s, pathsAt(s, a)) == verdictAllowed {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// verdictOf judges the paths to one own address. Signalling decides: a ban that
+// leaves RTP open still blocks the phone. A port that is closed for everyone
+// counts only if no other lets the subject in, or if the user named it.
+func verdictOf(s Subject, paths []Path) string {
+	signalling := slices.DeleteFunc(slices.Clone(paths), func(p Path) bool { return p.Purpose == purposeRTP || p.Direction == out })
 	if len(signalling) == 0 {
-		signalling = s.Paths
+		signalling = paths
 	}
 	open, shut, unclear := count(signalling)
 	if open > 0 && shut > 0 {
-		signalling = slices.DeleteFunc(signalling, func(p Path) bool { return p.Everyone && stopped(p) })
+		signalling = slices.DeleteFunc(signalling, func(p Path) bool { return p.Everyone && stopped(p) && p.Purpose != "" })
 		open, shut, unclear = count(signalling)
 	}
 	if acl := aclBlocks(s); acl && shut == 0 {
@@ -120,11 +158,10 @@ func verdict(s Subject) string {
 	case unclear > 0:
 		return verdictUnknown
 	}
-	if slices.ContainsFunc(s.Paths, stopped) {
-		for _, p := range s.Paths {
-			if stopped(p) && (!p.Everyone || p.Purpose == purposeRTP) {
-				return verdictPartly
-			}
+	for _, p := range paths {
+		unanswered := p.Direction == out && p.Established != "accept"
+		if closed(p) && (!p.Everyone || p.Purpose == purposeRTP || unanswered) {
+			return verdictPartly
 		}
 	}
 	return verdictAllowed
@@ -133,7 +170,7 @@ func verdict(s Subject) string {
 func count(list []Path) (open, shut, unclear int) {
 	for _, p := range list {
 		switch {
-		case stopped(p):
+		case closed(p):
 			shut++
 		case p.Verdict == "accept":
 			open++
@@ -143,6 +180,10 @@ func count(list []Path) (open, shut, unclear int) {
 	}
 	return open, shut, unclear
 }
+
+// closed reports whether nobody gets what is sent this way: a rule stops it, or
+// it is sent to a port where nothing listens.
+func closed(p Path) bool { return stopped(p) || p.Dead }
 
 func stopped(p Path) bool { return p.Verdict == "drop" || p.Verdict == "reject" }
 
@@ -166,23 +207,32 @@ func aclBlocks(s Subject) bool {
 
 func summary(o Observed, all []Facts) string {
 	if len(all) == 1 {
-		f := all[0]
-		who := f.Address
+		f, s := all[0], o.Subjects[0]
+		who, first := f.Address, f.Paths
+		if len(s.At) > 1 {
+			first = pathsAt(s, s.At[0])
+		}
 		if len(f.Roles) > 0 {
 			who += " (" + strings.Join(f.Roles, ", ") + ")"
 		}
 		switch f.Verdict {
 		case verdictBlocked:
-			return who + " is blocked" + byWhom(o.Subjects[0])
+			return who + " is blocked" + atWhich(s) + byWhom(s)
 		case verdictPartly:
-			return who + " is blocked on some ports" + byWhom(o.Subjects[0])
+			if at := openAt(s); len(at) > 0 {
+				return who + " is let in at " + joinAddrs(at) + " and not at " + s.At[0].String()
+			}
+			if len(effectiveBlocks(s)) == 0 && onPorts(first) != "" {
+				return who + " is let in" + onPorts(first) + " and not on " + stoppedPorts(s) + atWhich(s) + byWhom(s)
+			}
+			return who + " is blocked on some ports" + byWhom(s)
 		case verdictUnknown:
 			return "it cannot be told whether " + who + " is let in"
 		}
 		if o.Partial {
-			return who + " is let in" + onPorts(f.Paths) + ", by the rules that are in the bundle"
+			return who + " is let in" + onPorts(first) + atWhich(s) + ", by the rules that are in the bundle"
 		}
-		return who + " is let in" + onPorts(f.Paths)
+		return who + " is let in" + onPorts(first) + atWhich(s)
 	}
 	n := map[string][]string{}
 	for _, f := range all {
@@ -206,18 +256,39 @@ func some(list []string, n int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
 }
 
-// onPorts says which ports a subject is let in on.
+// onPorts says which ports a subject is let in on, and where they lead.
 func onPorts(paths []Path) string {
 	var words []string
 	for _, p := range paths {
-		if p.Verdict == "accept" && p.Direction == in {
-			words = append(words, strings.ToUpper(p.Protocol)+" "+p.Ports)
+		if p.Verdict != "accept" || p.Direction != in || p.Dead {
+			continue
+		}
+		w := strings.ToUpper(p.Protocol) + " " + p.Ports
+		if p.Onward {
+			w += " (sent on to " + p.SentTo + ")"
+		}
+		if !slices.Contains(words, w) {
+			words = append(words, w)
 		}
 	}
 	if len(words) == 0 {
 		return ""
 	}
-	return " on " + strings.Join(slices.Compact(words), ", ")
+	return " on " + strings.Join(words, ", ")
+}
+
+// atWhich names the own address that an answer is about, where the others fare
+// differently.
+func atWhich(s Subject) string {
+	for _, p := range s.Paths {
+		if p.Direction == in && len(p.At) > 0 && len(s.At) > 0 {
+			return " at " + s.At[0].String()
+		}
+	}
+	if len(s.Elsewhere) > 0 && len(s.At) == 1 {
+		return " at " + s.At[0].String()
+	}
+	return ""
 }
 
 // byWhom names the layers that block, in few words.

@@ -57,7 +57,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	filter := <-filtered
 	o.filterNotes(filter)
-	o.fill(ctx, env, filter, &evaluator{rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, strangers: map[string]bool{}}, ast, jails)
+	o.fill(ctx, env, filter, &evaluator{
+		rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
+	}, ast, jails)
 	return o, ctx.Err()
 }
 
@@ -71,18 +73,22 @@ func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
 
 // fill asks every layer about every subject.
 func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filter, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
+	o.Machine.Docker = hasChain(filter.Rules, dockerUser)
 	for i := range o.Subjects {
 		s := &o.Subjects[i]
 		s.Phones = phonesAt(ast, s.Address)
 		e.ports = portsFor(s.Use, e.all)
 		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
 		if !o.unread("packet filter") {
-			s.Paths = e.paths(*s)
+			e.paths(s)
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
+			e.everyRole(s, o.When)
 		}
 		o.layers(ctx, env.System, s, jails)
+		e.ranges(s)
 		o.acl(ast, s)
+		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {
 			o.Subjects = o.Subjects[:i+1]
 			return
@@ -116,15 +122,17 @@ func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, 
 			continue
 		}
 		s.Ignored = a.IgnoredBy
-		s.logs(a.Failures)
+		s.logs(a.Failures, jails.Running)
 	}
 }
 
-// logs takes over what the logs show of the subject's failures.
-func (s *Subject) logs(list []fail2ban.Failures) {
+// logs takes over what the logs show of the subject's failures. They lead to a
+// ban while fail2ban counts them, and only who knows its bans can tell that
+// they have not led to one.
+func (s *Subject) logs(list []fail2ban.Failures, counting bool) {
 	for _, f := range list {
 		held := slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == f.Jail })
-		if f.InWindow > 0 && !held && !slices.Contains(s.Ignored, f.Jail) {
+		if f.InWindow > 0 && !held && counting && !slices.Contains(s.Ignored, f.Jail) {
 			s.Near = append(s.Near, Near{Layer: "fail2ban", Name: f.Jail, Count: f.InWindow, Limit: f.MaxRetry, SpanS: f.FindTime})
 		}
 		bans := len(f.Accounts) > 0 && f.Accounts[0].Reason == fail2ban.Banned // what recidive counts; the phone did not fail there

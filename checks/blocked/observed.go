@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -36,6 +37,7 @@ type Machine struct {
 	UFW       bool       `json:"ufw,omitempty"`
 	CSF       bool       `json:"csf,omitempty"`
 	CrowdSec  bool       `json:"crowdsec,omitempty"`
+	Docker    bool       `json:"docker,omitempty"` // its chain for the administrator's rules is there
 	Fail2ban  bool       `json:"fail2ban,omitempty"`
 	Admin     netip.Addr `json:"admin,omitzero"` // who is logged in over SSH and asks
 	Bundle    string     `json:"bundle,omitempty"`
@@ -51,14 +53,22 @@ type Subject struct {
 	Use string `json:"use,omitempty"`
 	// Unread is the first part of the packet filter that was not read and may
 	// stop packets that the rest accepts.
-	Unread string  `json:"unread,omitempty"`
-	Paths  []Path  `json:"paths,omitempty"`
-	Blocks []Block `json:"blocks,omitempty"`
+	Unread string `json:"unread,omitempty"`
+	// At are the own addresses of this machine that packets of the subject come
+	// to: those that Asterisk binds, or those of the interface. The first is the
+	// most likely.
+	At    []netip.Addr `json:"at,omitempty"`
+	Paths []Path       `json:"paths,omitempty"`
+	// Elsewhere are paths to other own addresses, where they fare differently.
+	Elsewhere []Path  `json:"elsewhere,omitempty"`
+	Blocks    []Block `json:"blocks,omitempty"`
 	// Trusted are the lists that let the address in, jails that ignore it.
 	Ignored []string `json:"ignored,omitempty"`
 	Near    []Near   `json:"near,omitempty"`
 	Phones  []string `json:"phones,omitempty"` // extensions registered from it
 	Failing *Failing `json:"failing,omitempty"`
+	// Flows are connections that go on though new packets are stopped.
+	Flows []netinfo.Flow `json:"flows,omitempty"`
 }
 
 // Path is what the packet filter does with one kind of packet of the subject.
@@ -73,6 +83,15 @@ type Path struct {
 	Table     string   `json:"table,omitempty"`   // tool, table and chain of it
 	Trace     []string `json:"trace"`
 	Reasons   []string `json:"reasons,omitempty"` // of maybe
+	// At are the own addresses it is about, where it is not all that matter.
+	At []netip.Addr `json:"at,omitempty"`
+	// SentTo is where the rule Via sends the packets instead, and Onward that this
+	// is another machine or a container.
+	SentTo string `json:"sent_to,omitempty"`
+	Via    string `json:"via,omitempty"`
+	Onward bool   `json:"onward,omitempty"`
+	// Dead reports that nothing listens where it sends them.
+	Dead bool `json:"nobody_listens,omitempty"`
 	// Everyone reports that an address nothing is known about fares the same:
 	// the port is closed, nobody is banned.
 	Everyone bool `json:"everyone,omitempty"`
@@ -99,6 +118,11 @@ type Block struct {
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
 	Why       string `json:"why_not,omitempty"` // it does not bite
+	// Misplaced reports that Why tells what is wrong with where it stands.
+	Misplaced bool `json:"misplaced,omitempty"`
+	// Asleep reports that who keeps the ban does not run: what it left in the
+	// packet filter is taken away there, and comes back when it starts.
+	Asleep bool `json:"asleep,omitempty"`
 	// Owner is the layer that put the object there and would put it back:
 	// fail2ban for its chains and sets.
 	Owner string `json:"owner,omitempty"`

@@ -68,6 +68,9 @@ func actionsOf(st *fail2ban.State, jail string) []fail2ban.Action {
 // why nothing is.
 func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
 	why := "no rule of the jail stops the packets that were asked about"
+	if st.Dead {
+		why = "fail2ban is not running; when it starts it bans the address again"
+	}
 	for _, b := range places {
 		if b.Owner == "fail2ban" && b.Jail == jail {
 			if b.Effective {

@@ -1,6 +1,7 @@
 package blocked
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ type evaluator struct {
 	ways  *server.Ways
 	all   []server.Ports
 	ports []server.Ports // of them, those that matter for the subject at hand
+	bound []netip.Addr   // that Asterisk takes SIP on; none: all
 	// strangers holds the verdicts on somebody nothing is known about, by family
 	// and kind of packet: a port that is closed for them is closed, nobody is
 	// banned.
@@ -33,55 +35,133 @@ func nobody(ipv6 bool) netip.Prefix {
 	return netip.MustParsePrefix("240.255.255.254/32")
 }
 
-// class is the packets of a subject to some ports of this machine.
-func (e *evaluator) class(p netip.Prefix, ports server.Ports) packetfilter.Class {
-	c := packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{p}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: e.ways.Interface(p.Addr()), State: packetfilter.StateNew, IPv6: p.Addr().Is6(),
+// class is the packets of a subject to some ports of this machine, as they come
+// in at one place.
+func (e *evaluator) class(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
+	return packetfilter.Class{
+		Protocol: ports.Number(), Src: []netip.Prefix{p}, Dst: single(a.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
+		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.ways.Own(p.Addr().Is6()), Host: e.ways.Host,
 	}
-	for _, a := range e.ways.Local {
-		if a.Is6() == c.IPv6 && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
-			c.Local = append(c.Local, a)
-		}
+}
+
+// single are the networks of one address each.
+func single(list []netip.Addr) (out []netip.Prefix) {
+	for _, a := range list {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
 	}
+	return out
+}
+
+// answers is the class of this machine's own packets to a subject, from the
+// ports that phones use.
+func (e *evaluator) answers(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
+	c := e.class(p, ports, a)
+	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
+	c.SrcPorts, c.DstPorts = ports.Set, nil
 	return c
 }
 
-// paths evaluates every kind of packet of a subject, in and out.
-func (e *evaluator) paths(s Subject) (list []Path) {
-	for _, ports := range e.ports {
-		c := e.class(s.Address, ports)
-		for _, o := range e.rules.Evaluate(c).Outcomes {
-			list = append(list, e.path(s, ports, c, o))
-		}
-	}
-	for _, ports := range e.ports {
-		c := e.answers(s.Address, ports)
-		for _, o := range e.rules.Evaluate(c).Outcomes {
-			if o.Verdict != packetfilter.Accepted {
-				p := e.path(s, ports, c, o)
-				p.Direction, p.Ports = out, pathPorts(c, o, ports)
-				list = append(list, p)
+// arrivals are where packets of a subject come in.
+func (e *evaluator) arrivals(p netip.Prefix) []server.Arrival {
+	return e.ways.Arrivals(p.Addr(), e.bound)
+}
+
+// classes are all kinds of packet of a subject, in and out, with their ports.
+func (e *evaluator) classes(s Subject) (list []query) {
+	for _, way := range []string{in, out} {
+		for _, ports := range e.ports {
+			for _, a := range e.arrivals(s.Address) {
+				c := e.class(s.Address, ports, a)
+				if way == out {
+					c = e.answers(s.Address, ports, a)
+				}
+				list = append(list, query{c, ports, a})
 			}
 		}
 	}
 	return list
 }
 
-// answers is the class of this machine's own packets to a subject, from the
-// ports that phones use.
-func (e *evaluator) answers(p netip.Prefix, ports server.Ports) packetfilter.Class {
-	c := e.class(p, ports)
-	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, nil, c.Src, c.In, ""
-	c.SrcPorts, c.DstPorts = ports.Set, nil
-	for _, a := range c.Local {
-		c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return c
+// query is one class and what it was made of.
+type query struct {
+	packetfilter.Class
+	ports   server.Ports
+	arrival server.Arrival
 }
 
-func (e *evaluator) bothWays(s Subject, ports server.Ports) []packetfilter.Class {
-	return []packetfilter.Class{e.class(s.Address, ports), e.answers(s.Address, ports)}
+// paths evaluates every kind of packet of a subject, in and out.
+func (e *evaluator) paths(s *Subject) {
+	for _, a := range e.arrivals(s.Address) {
+		for _, to := range a.To {
+			if !slices.Contains(s.At, to) {
+				s.At = append(s.At, to)
+			}
+		}
+	}
+	for _, q := range e.classes(*s) {
+		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
+			if q.Hook == packetfilter.HookInput || o.Verdict != packetfilter.Accepted {
+				s.Paths = addPath(s.Paths, e.path(*s, q, o))
+			}
+		}
+	}
+	for i := range s.Paths {
+		if p := &s.Paths[i]; len(p.At) == len(s.At) {
+			p.At = nil // all that matter
+		}
+	}
+	e.elsewhere(s)
+}
+
+// addPath adds a path, to one that says the same of other own addresses if
+// there is one.
+func addPath(list []Path, p Path) []Path {
+	for i := range list {
+		o := &list[i]
+		same := o.Direction == p.Direction && o.Protocol == p.Protocol && o.Ports == p.Ports && o.Verdict == p.Verdict && o.Rule == p.Rule && o.Table == p.Table &&
+			o.Sources == p.Sources && o.SentTo == p.SentTo && slices.Equal(o.Reasons, p.Reasons)
+		if !same {
+			continue
+		}
+		for _, a := range p.At {
+			if !slices.Contains(o.At, a) {
+				o.At = append(o.At, a)
+			}
+		}
+		o.Allow = append(o.Allow, p.Allow...)
+		return list
+	}
+	return append(list, p)
+}
+
+// elsewhere looks at the own addresses that packets of the subject do not come
+// to, for rules that tell them apart.
+func (e *evaluator) elsewhere(s *Subject) {
+	var others []netip.Addr
+	for _, a := range e.ways.Own(s.Address.Addr().Is6()) {
+		if !slices.Contains(s.At, a) {
+			others = append(others, a)
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	for _, ports := range e.ports {
+		a := server.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
+		q := query{e.class(s.Address, ports, a), ports, a}
+		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
+			p := e.path(*s, q, o)
+			p.Allow, p.Trace = nil, []string{}
+			if p.Verdict != string(packetfilter.Maybe) && !slices.ContainsFunc(s.Paths, func(x Path) bool { return sameFate(x, p) }) {
+				s.Elsewhere = append(s.Elsewhere, p)
+			}
+		}
+	}
+}
+
+// sameFate reports whether two paths, to different addresses, come to the same.
+func sameFate(a, b Path) bool {
+	return a.Direction == b.Direction && a.Protocol == b.Protocol && a.Ports == b.Ports && stopped(a) == stopped(b)
 }
 
 // pathPorts are this machine's ports of an outcome.
@@ -100,11 +180,14 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 }
 
 // path words one outcome.
-func (e *evaluator) path(s Subject, ports server.Ports, c packetfilter.Class, o packetfilter.Outcome) Path {
+func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
 	p := Path{
-		Direction: in, Protocol: ports.Protocol, Ports: server.WritePorts(portsOf(o.Region.DstPort, ports.Set)), Purpose: ports.Purpose,
+		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
 		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
-		Sources: sourcesText(s.Address, o.Region.Src),
+		Sources: sourcesText(s.Address, o.Region.Src), At: those(o.Region.Dst, q.arrival.To),
+	}
+	if q.Hook == packetfilter.HookOutput {
+		p.Direction, p.Sources, p.At = out, sourcesText(s.Address, o.Region.Dst), those(o.Region.Src, q.arrival.To)
 	}
 	if o.Verdict == packetfilter.Accepted && s.Unread != "" {
 		p.Verdict, p.Reasons = string(packetfilter.Maybe), append(slices.Clone(o.Reasons), s.Unread)
@@ -112,14 +195,46 @@ func (e *evaluator) path(s Subject, ports server.Ports, c packetfilter.Class, o 
 	for _, step := range o.Trace {
 		p.Trace = append(p.Trace, traceLine(step))
 	}
+	e.sentTo(&p, q.Class, o)
 	if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
-		p.Everyone = e.everyone(s.Address.Addr().Is6(), ports, o)
-		p.Established = e.established(c, o)
-		if c.Hook == packetfilter.HookInput {
-			p.Allow = o.Decider.AllowBefore(e.words, s.Address, c.Protocol, portsOf(o.Region.DstPort, ports.Set)).Rules
-		}
+		p.Everyone = e.everyone(q, o)
+		p.Established = e.established(q.Class, o)
+		p.Allow = e.rules.Allow(e.words, q.Class, o, s.Address).Rules
 	}
 	return p
+}
+
+// those are the addresses of a list that lie in a set.
+func those(set packetfilter.AddrSet, list []netip.Addr) (out []netip.Addr) {
+	for _, a := range list {
+		if set.Contains(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// sentTo says where translation sends the packets, and whether anybody takes
+// them there.
+func (e *evaluator) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) {
+	if len(o.ToAddrs) == 0 && len(o.ToPorts) == 0 {
+		return
+	}
+	for _, step := range o.Trace {
+		if step.What == string(packetfilter.DNAT) || step.What == string(packetfilter.Redirect) {
+			p.Via = server.RulePlace(step) + ": " + server.RuleText(step)
+		}
+	}
+	ports := portsOf(o.ToPorts, o.Region.DstPort)
+	p.SentTo, p.Onward = server.WritePorts(ports), o.Onward
+	if len(o.ToAddrs) > 0 {
+		p.SentTo = o.ToAddrs.String() + " port " + p.SentTo
+	} else {
+		p.SentTo = "port " + p.SentTo
+	}
+	if o.Verdict == packetfilter.Accepted && !o.Onward && len(o.ToPorts) > 0 { // the same port at another own address is no dead end
+		_, p.Dead = c.Host.ListensAll(c.Protocol, ports)
+	}
 }
 
 // sourcesText names the part of a network that an outcome is about, where it is
@@ -146,14 +261,23 @@ func sourcesText(subject netip.Prefix, src packetfilter.AddrSet) string {
 // maxSources bounds the parts of a network that are written out.
 const maxSources = 20
 
-// everyone reports whether an address nothing is known about fares the same by
-// the same rule.
-func (e *evaluator) everyone(ipv6 bool, ports server.Ports, o packetfilter.Outcome) bool {
-	key := strconv.FormatBool(ipv6) + ports.Protocol + server.WritePorts(o.Region.DstPort) + server.RulePlace(o.Decider) + server.RuleText(o.Decider)
+// everyone reports whether an address nothing is known about fares the same at
+// the same place.
+func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
+	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+	if q.Hook == packetfilter.HookOutput {
+		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+	}
 	if known, ok := e.strangers[key]; ok {
 		return known
 	}
-	c := e.class(nobody(ipv6), server.Ports{Protocol: ports.Protocol, Set: portsOf(o.Region.DstPort, ports.Set)})
+	c := q.Class
+	if who := []netip.Prefix{nobody(q.IPv6)}; q.Hook == packetfilter.HookOutput {
+		c.Dst, c.SrcPorts = who, portsOf(o.Region.SrcPort, q.ports.Set)
+	} else {
+		c.Src, c.DstPorts = who, portsOf(o.Region.DstPort, q.ports.Set)
+		c.Dst = single(those(o.Region.Dst, q.arrival.To))
+	}
 	same := true
 	for _, x := range e.rules.Evaluate(c).Outcomes {
 		same = same && (x.Verdict == packetfilter.Dropped || x.Verdict == packetfilter.Rejected)
@@ -165,8 +289,13 @@ func (e *evaluator) everyone(ipv6 bool, ports server.Ports, o packetfilter.Outco
 // established is the verdict on a connection that exists, where it differs.
 func (e *evaluator) established(c packetfilter.Class, o packetfilter.Outcome) string {
 	c.State = packetfilter.StateEstablished
-	if len(o.Region.DstPort) > 0 && c.Hook == packetfilter.HookInput {
-		c.DstPorts = o.Region.DstPort
+	if c.Hook == packetfilter.HookInput {
+		if len(o.Region.DstPort) > 0 {
+			c.DstPorts = o.Region.DstPort
+		}
+		if len(c.Dst) > 1 {
+			c.Dst = slices.DeleteFunc(slices.Clone(c.Dst), func(p netip.Prefix) bool { return !o.Region.Dst.Contains(p.Addr()) })
+		}
 	}
 	verdict := ""
 	for _, x := range e.rules.Evaluate(c).Outcomes {

@@ -24,9 +24,10 @@ func Check() *checks.Check {
 
 fail: a rule hands SIP to the kernel's helper, which rewrites addresses and
 drops calls it does not understand; or the table is nearly full, so that new
-calls are dropped.
+calls are dropped; or source NAT moves the ports of Asterisk's own packets.
 warn: a trunk registers less often than the kernel remembers a UDP flow, and the
 firewall lets its calls in only as answers: after the silence they are dropped.
+Or an address that the rules stop still gets in by a connection that exists.
 Skipped where the kernel tracks no connections.`,
 		Timeout: 20 * time.Second, // the packet filter's listing
 	}, observe, judge)
@@ -37,6 +38,8 @@ type Observed struct {
 	State   netinfo.ConntrackState `json:"state"`
 	Helpers []Helper               `json:"helpers,omitempty"`
 	Trunks  []Trunk                `json:"trunks,omitempty"`
+	Banned  []BannedFlow           `json:"banned_flows,omitempty"`
+	Moved   []Moved                `json:"moved,omitempty"`
 	Notes   []string               `json:"notes,omitempty"`
 	Unread  bool                   `json:"unread,omitempty"`  // rules that need root
 	Missing string                 `json:"missing,omitempty"` // rules that were not read, and why
@@ -82,6 +85,10 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	ast := srv.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
 		o.trunks(ctx, env, srv, ast.State, words)
+	}
+	if !o.Unread {
+		o.Moved = moved(filter.Rules, words, srv.Ways(ctx), ast.Wanted())
+		o.flows(ctx, env.System, filter, srv.Ways(ctx), ast)
 	}
 	return o, ctx.Err()
 }

@@ -43,6 +43,12 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if share := s.Full(); share >= nearlyFull {
 		j.Findings = append(j.Findings, fullTable(s, share))
 	}
+	if len(o.Moved) > 0 {
+		j.Findings = append(j.Findings, movedPorts(o.Moved))
+	}
+	if len(o.Banned) > 0 {
+		j.Findings = append(j.Findings, bannedFlows(o.Banned))
+	}
 	for _, t := range o.Trunks {
 		if forgotten(t, s) {
 			f.Forgotten = append(f.Forgotten, t.Name)

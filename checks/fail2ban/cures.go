@@ -1,17 +1,83 @@
 package fail2ban
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/sipdoctor/sipdoctor/fixes"
+	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
-// startJail starts a jail that is set and does not run.
+// startJail loads a jail that is set and does not run. "reload JAIL" alone
+// refuses a jail that the server does not have.
 func startJail(name string) []fixes.Fix {
 	return fixes.Fix{
-		ID: "start-jail", Title: "Start the jail, and read why it does not", Where: "pbx", Platform: "fail2ban",
+		ID: "start-jail", Title: "Start the jail", Where: "pbx", Platform: "fail2ban",
 		Verify: []string{"sipdoctor pbx fail2ban"}, Persistent: true, Source: "fail2ban-client(1)",
 	}.Steps(command.Step{
-		Do:   []command.Command{command.New("fail2ban-client", "reload").Values(name)},
+		Do:   []command.Command{command.New("fail2ban-client", "reload", "--if-exists").Values(name)},
 		Undo: []command.Command{command.New("fail2ban-client", "stop").Values(name)},
 	})
+}
+
+// startServer starts a fail2ban that would start.
+func startServer() []fixes.Fix {
+	return fixes.Fix{
+		ID: "start-fail2ban", Title: "Start fail2ban", Where: "pbx", Platform: "fail2ban",
+		Verify: []string{"fail2ban-client ping"}, Source: "systemctl(1)", Note: "systemctl enable fail2ban keeps it after a reboot.",
+	}.Steps(command.Step{
+		Do:   []command.Command{command.New("systemctl", "start").Values("fail2ban")},
+		Undo: []command.Command{command.New("systemctl", "stop").Values("fail2ban")},
+	})
+}
+
+// maxActionName is how long the name of an action may be: with "f2b-" before it
+// and "-sip" after it, a chain of iptables has 28 characters.
+const maxActionName = 20
+
+func jailVars(jail string) map[string]string {
+	return map[string]string{"Jail": jail, "ActionName": strings.TrimRight(jail[:min(len(jail), maxActionName)], "-")}
+}
+
+// banBetter makes a jail ban on all ports.
+func banBetter(o Observed, jail *jails.Jail) []fixes.Fix {
+	id := "fail2ban-ban-all-ports"
+	if o.Tool == "nft" {
+		id += "-nft"
+	}
+	return fixes.ByID("fail2ban", id, jailVars(jail.Name))
+}
+
+// banWorking is banBetter for a jail whose bans were tried. Where they are only
+// lost from the packet filter, and its action is one that works, setting them
+// anew is enough.
+func banWorking(o Observed, jail *jails.Jail, x Tried) []fixes.Fix {
+	list := banBetter(o, jail)
+	if len(x.Sets) == 0 && len(x.Rules) == 0 && stock(jail) {
+		list = append(banAgain(jail), list...)
+	}
+	return list
+}
+
+// stock reports whether a jail bans by an action that fail2ban brings along and
+// that is known to work.
+func stock(jail *jails.Jail) bool {
+	return slices.ContainsFunc(jail.Actions, func(a jails.Action) bool {
+		return a.Blocks && (strings.HasPrefix(a.File, "iptables") || strings.HasPrefix(a.File, "nftables"))
+	})
+}
+
+func banAgain(jail *jails.Jail) []fixes.Fix {
+	return fixes.ByID("fail2ban", "fail2ban-ban-again", jailVars(jail.Name))
+}
+
+// otherLog lets a jail watch a log to which Asterisk writes failures.
+func otherLog(o Observed, jail, id string) []fixes.Fix {
+	if len(o.Writes) == 0 {
+		return nil
+	}
+	v := jailVars(jail)
+	v["LogPath"] = o.Writes[0]
+	return fixes.ByID("fail2ban", id, v)
 }

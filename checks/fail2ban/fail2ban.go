@@ -7,29 +7,36 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "fail2ban", Group: "pbx", Title: "fail2ban watches what Asterisk writes, and spares whom it must",
-		Doc: `Looks at the jails that guard SIP: their logs, actions, ports and ignoreip.
+		ID: "fail2ban", Group: "pbx", Title: "fail2ban watches what Asterisk writes, and its bans stop packets",
+		Doc: `Looks at the jails that guard SIP: their logs, counters, actions and ignoreip,
+and takes the addresses that they ban now through the loaded rules, port by port.
 
-It asks fail2ban's server, its database and its configuration, and changes
-nothing. Whom a jail must spare are you (the address of your SSH session), the
-networks of the profile and those that the FreePBX firewall trusts.
+It asks fail2ban's server, its database and its configuration, the running
+Asterisk and the packet filter, and changes nothing. Whom a jail must spare are
+you (the address of your SSH session), the networks of the profile and those
+that the FreePBX firewall trusts.
 
-fail: the SIP jail is set and does not run, or watches a log that Asterisk does
-not write: the PBX is not protected.
-warn: a ban leaves a SIP port open, or an address that must be spared is not on
-a jail's ignoreip.
+fail: fail2ban or the SIP jail is set but not running; banned addresses get in
+on a SIP port; or the jail watches a log that Asterisk does not write, or does
+not see the failures in it: the PBX is not protected.
+warn: by its configuration a ban leaves a SIP port open; the set forgets a ban
+too early; or an address that must be spared is not on a jail's ignoreip.
+inconclusive: only root is told the bans, or the rules do not tell.
 Skipped where fail2ban is not installed.`,
 		Timeout: 20 * time.Second, // fail2ban-client starts a Python for each question where the socket may not be asked
 	}, observe, judge)
@@ -39,6 +46,17 @@ Skipped where fail2ban is not installed.`,
 type Observed struct {
 	State *jails.State `json:"state"`
 	Must  []Must       `json:"must,omitempty"`
+	// Tried are the bans of now, taken through the loaded rules; without those
+	// jails that ban nobody, and empty where the rules were not read.
+	Tried []Tried `json:"tried,omitempty"`
+	Tool  string  `json:"tool,omitempty"` // with which more can be banned: iptables or nft
+	// Writes are the logs to which Asterisk writes failures; LogsListed reports
+	// that the running one said so. JSON are more of them, in a format that
+	// fail2ban's filters do not read. LogDir is where it keeps its logs.
+	JSON       []string `json:"json_logs,omitempty"`
+	Writes     []string `json:"writes,omitempty"`
+	LogsListed bool     `json:"logs_listed,omitempty"`
+	LogDir     string   `json:"log_dir,omitempty"`
 	// NotCollected reports a bundle in which nothing says whether fail2ban runs.
 	NotCollected bool `json:"not_collected,omitempty"`
 }
@@ -64,18 +82,60 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Must = append(o.Must, Must{s.Prefix(), p.Title})
 		}
 	}
-	for _, p := range env.Server().Trusted(ctx) {
+	trusted, untold := env.Server().Trusted(ctx)
+	for _, p := range trusted {
 		o.Must = append(o.Must, Must{p, "trusted by the FreePBX firewall"})
 	}
-	options := jails.Options{SIP: sipPorts(ast)}
+	ways := env.Server().Ways(ctx)
+	options := jails.Options{SIP: sipPorts(ast), Own: ways.Local}
 	for _, m := range o.Must {
 		options.Ignored = append(options.Ignored, m.Prefix)
 	}
 	o.State = jails.Read(ctx, env.System, options)
+	if untold != nil {
+		o.State.Notes = append(o.State.Notes, jails.Note{What: "trusted networks", Why: untold.Error()})
+	}
+	o.asterisk(ast)
+	o.try(env.Server().Filter(ctx), ways, options.SIP)
 	if !env.System.Live() {
 		o.NotCollected = notCollected(ctx, env.System, "fail2ban-socket") && notCollected(ctx, env.System, "fail2ban-client")
 	}
 	return o, ctx.Err()
+}
+
+// asterisk takes over to which logs Asterisk writes failures.
+func (o *Observed) asterisk(ast server.Asterisk) {
+	if ast.State == nil {
+		return
+	}
+	o.LogDir = ast.State.LogDir
+	o.LogsListed = ast.State.Running && slices.ContainsFunc(ast.State.Logs, func(l asterisk.LogChannel) bool { return l.Running })
+	for _, level := range []string{"notice", "security"} {
+		for _, file := range ast.State.WritesTo(level) {
+			i := slices.IndexFunc(ast.State.Logs, func(l asterisk.LogChannel) bool { return l.File == file })
+			to := &o.Writes
+			if i >= 0 && ast.State.Logs[i].Format == "json" {
+				to = &o.JSON
+			}
+			if !slices.Contains(*to, file) {
+				*to = append(*to, file)
+			}
+		}
+	}
+}
+
+// try takes the bans of every jail through the loaded rules.
+func (o *Observed) try(filter server.Filter, ways *server.Ways, ports []jails.Port) {
+	if filter.Rules == nil || slices.ContainsFunc(filter.Unread, func(u packetfilter.Unread) bool { return u.Privilege }) {
+		return
+	}
+	o.Tool = filterTool(filter.Rules)
+	t := &trial{filter: filter, ways: ways, state: o.State, ports: ports}
+	for i := range o.State.Jails {
+		if x := t.jail(&o.State.Jails[i]); x != nil {
+			o.Tried = append(o.Tried, *x)
+		}
+	}
 }
 
 func notCollected(ctx context.Context, bundle platform.System, program string) bool {

@@ -19,11 +19,15 @@ type Facts struct {
 	Jails     []JailFacts `json:"jails"`
 }
 
+// unknownBans stands for a number of bans that nobody told.
+const unknownBans = -1
+
 // JailFacts are one jail that guards SIP.
 type JailFacts struct {
 	Name    string   `json:"name"`
 	Running bool     `json:"running"`
-	Banned  int      `json:"banned"`
+	Banned  int      `json:"banned"` // -1: not known
+	Tried   int      `json:"tried"`  // bans that were taken through the loaded rules
 	Logs    []string `json:"logs"`
 	Faults  []string `json:"faults"` // codes
 }
@@ -37,37 +41,16 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		}
 		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: why, Skip: why}
 	}
-	f := Facts{Installed: true, Running: st.Running, Jails: []JailFacts{}}
 	j := checks.Judgement{}
 	for _, n := range st.Notes {
 		j.Notes = append(j.Notes, n.What+": "+n.Why)
 	}
-	spared := map[string][]string{} // jails by address that they do not spare
-	for _, jail := range st.Jails {
-		if !jail.SIP {
-			continue
-		}
-		x := JailFacts{Name: jail.Name, Running: jail.Running, Banned: jail.Banned, Logs: []string{}, Faults: []string{}}
-		for _, l := range jail.Logs {
-			x.Logs = append(x.Logs, l.Path)
-		}
-		for _, fault := range jail.Faults {
-			x.Faults = append(x.Faults, fault.Code)
-			if fault.Code == jails.NotIgnored {
-				spared[fault.Detail] = append(spared[fault.Detail], jail.Name)
-				continue
-			}
-			if fault.Code == jails.PortsOpen {
-				continue // openPorts
-			}
-			j.Findings = append(j.Findings, faulty(jail, fault))
-		}
-		f.Jails = append(f.Jails, x)
-	}
-	j.Findings = append(j.Findings, openPorts(st)...)
-	j.Findings = append(j.Findings, drift(o, spared)...)
-	j.Facts, j.Summary = f, summary(st, f)
+	tried, unclear := effect(o)
+	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o, unspared(st)))
+	f := factsOf(o)
 	switch {
+	case st.Running && len(unclear) > 0:
+		j.Inconclusive = unclear[0]
 	case st.Running:
 	case st.Hung:
 		j.Inconclusive = "fail2ban runs and does not answer; its log (/var/log/fail2ban.log) may say what it waits for, and systemctl restart fail2ban ends that"
@@ -76,79 +59,152 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case denied(st):
 		j.Inconclusive = checks.NeedsRoot("fail2ban tells its state to root only")
 	default:
-		j.Findings = append([]checks.Finding{asleep(st)}, j.Findings...)
+		j.Findings = append([]checks.Finding{asleep(o)}, j.Findings...)
 	}
+	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return worst(a.Severity) - worst(b.Severity) })
+	j.Facts, j.Summary = f, summary(o, f, j.Findings)
 	return j
 }
 
-func summary(st *jails.State, f Facts) string {
+func worst(s checks.Severity) int {
+	return slices.Index([]checks.Severity{checks.Critical, checks.Warning, checks.Info}, s)
+}
+
+// factsOf sums up the jails that guard SIP.
+func factsOf(o Observed) Facts {
+	f := Facts{Installed: true, Running: o.State.Running, Jails: []JailFacts{}}
+	for _, jail := range o.State.Jails {
+		if !jail.SIP {
+			continue
+		}
+		x := JailFacts{Name: jail.Name, Running: jail.Running, Banned: unknownBans, Logs: []string{}, Faults: []string{}}
+		if jail.BansKnown {
+			x.Banned = jail.Banned
+		}
+		for _, t := range o.Tried {
+			if t.Jail == jail.Name {
+				x.Tried = t.Count
+			}
+		}
+		for _, l := range jail.Logs {
+			x.Logs = append(x.Logs, l.Path)
+		}
+		for _, fault := range jail.Faults {
+			x.Faults = append(x.Faults, fault.Code)
+		}
+		f.Jails = append(f.Jails, x)
+	}
+	return f
+}
+
+// unspared are the jails by the address that they do not spare.
+func unspared(st *jails.State) map[string][]string {
+	names := map[string][]string{}
+	for _, jail := range st.Jails {
+		for _, fault := range jail.Faults {
+			if jail.SIP && fault.Code == jails.NotIgnored {
+				names[fault.Detail] = append(names[fault.Detail], jail.Name)
+			}
+		}
+	}
+	return names
+}
+
+// jailFaults are what is wrong with single jails.
+func jailFaults(o Observed) (list []checks.Finding) {
+	for _, jail := range o.State.Jails {
+		for _, fault := range jail.Faults {
+			switch {
+			case fault.Code == jails.NoLogs && jail.Running && !jail.SIP:
+				list = append(list, lostLog(jail, fault))
+			case !jail.SIP:
+			case fault.Code == jails.NoAction && wasTried(o, jail.Name):
+				// What becomes of its bans says more than the name of its action.
+			default:
+				if f, ok := faulty(o, jail, fault); ok {
+					list = append(list, f)
+				}
+			}
+		}
+		if fault, ok := inJSON(o, jail); ok && jail.SIP {
+			if f, ok := logFault(o, jail, fault); ok {
+				list = append(list, f)
+			}
+		}
+		if fault, ok := notOpened(o, jail); ok && jail.SIP && !hasFault(jail, jails.LogNotWritten, jails.LogNoFailures, jails.LogMissing) {
+			if f, ok := logFault(o, jail, fault); ok {
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
+func wasTried(o Observed, jail string) bool {
+	return slices.ContainsFunc(o.Tried, func(x Tried) bool { return x.Jail == jail })
+}
+
+func hasFault(jail jails.Jail, codes ...string) bool {
+	return slices.ContainsFunc(jail.Faults, func(f jails.Fault) bool { return slices.Contains(codes, f.Code) })
+}
+
+func summary(o Observed, f Facts, findings []checks.Finding) string {
 	if len(f.Jails) == 0 {
 		return "no jail guards SIP"
 	}
 	var words []string
 	for _, x := range f.Jails {
-		words = append(words, fmt.Sprintf("%s (%d banned)", x.Name, x.Banned))
+		word := fmt.Sprintf("%s (%d banned)", x.Name, x.Banned)
+		if x.Banned == unknownBans {
+			word = x.Name + " (bans not known)"
+		}
+		words = append(words, word)
 	}
-	s := "SIP is guarded by " + some(words, 4)
-	if !st.Running {
-		s = "fail2ban did not answer; set up for SIP: " + some(words, 4)
+	jails := some(words, 4)
+	switch {
+	case slices.ContainsFunc(findings, func(f checks.Finding) bool { return f.Severity == checks.Critical }):
+		return "SIP is not guarded, in spite of " + jails
+	case !o.State.Running:
+		return "fail2ban did not answer; set up for SIP: " + jails
 	}
-	return s
+	if len(o.Tried) == 0 {
+		return "SIP is watched by " + jails // nothing shows that a ban stops packets
+	}
+	return "SIP is guarded by " + jails
 }
 
 func denied(st *jails.State) bool {
 	return slices.ContainsFunc(st.Notes, func(n jails.Note) bool { return n.Privilege })
 }
 
-// asleep is about a fail2ban that is installed and does not run.
-func asleep(st *jails.State) checks.Finding {
-	f := checks.Finding{
-		ID: "fail2ban.not-running", Severity: checks.Warning, Confidence: checks.Likely,
-		Title:       "fail2ban is installed and does not run",
-		Explanation: "Whoever guesses passwords is not banned. Bans from before are gone, or stay in the packet filter until somebody removes them.",
-		Fixes: []fixes.Fix{{
-			ID: "start-fail2ban", Title: "Start fail2ban", Where: "pbx", Platform: "fail2ban", Form: fixes.FormShell,
-			Commands: []string{"systemctl enable --now fail2ban"}, Undo: []string{"systemctl disable --now fail2ban"},
-			Verify: []string{"fail2ban-client ping"}, Persistent: true, Source: "systemctl(1)",
-		}},
-	}
-	for _, n := range st.Notes[:min(len(st.Notes), 3)] {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.What, Want: "an answer", Got: n.Why})
-	}
-	return f
-}
-
-// faulty words one fault of a jail.
-func faulty(jail jails.Jail, fault jails.Fault) checks.Finding {
-	f := checks.Finding{ID: "fail2ban." + fault.Code, Severity: checks.Warning, Confidence: checks.Certain}
+// faulty words one fault of a jail. ok is false for those that are worded for
+// all jails together.
+func faulty(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, ok bool) {
+	f = checks.Finding{ID: "fail2ban." + fault.Code, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name}
 	name := "jail " + jail.Name
+	f.Evidence = []checks.Evidence{{Name: cmp.Or(place(fault.Where), name), Got: strings.TrimSpace(fault.Detail)}}
 	switch fault.Code {
-	case jails.LogMissing, jails.LogEmpty, jails.LogNotWritten, jails.LogNoFailures:
-		f.Severity = checks.Critical
-		f.Title = map[string]string{
-			jails.LogMissing: name + " watches " + fault.Detail + ", which does not exist", jails.LogEmpty: name + " watches " + fault.Detail + ", which is empty",
-			jails.LogNotWritten: name + " watches " + fault.Detail + ", which Asterisk does not write", jails.LogNoFailures: name + " watches " + fault.Detail + ", to which Asterisk writes no failures",
-		}[fault.Code]
-		f.Explanation = "Nobody who guesses passwords is ever banned. Asterisk writes failed registrations with the levels notice and security, to the files that logger.conf names."
-		f.Advice = []string{"Let logger.conf write notice and security to " + cmp.Or(fault.Detail, "the jail's log") + ", then: asterisk -rx 'logger reload'. On FreePBX: Settings, Asterisk Logfile Settings."}
 	case jails.NotRunning:
-		f.Severity = checks.Critical
-		f.Title = name + " is set and does not run"
-		f.Explanation = "fail2ban starts without a jail whose settings are wrong; its log (/var/log/fail2ban.log) says what."
+		f.Title = "J" + name[1:] + " is set but not running"
+		f.Explanation = "fail2ban starts without a jail whose settings are wrong. Whoever guesses passwords is not banned."
+		if o.State.Refusal != "" {
+			f.Evidence = append(f.Evidence, checks.Evidence{Name: "fail2ban-client -t", Want: "OK", Got: o.State.Refusal})
+			f.Advice = []string{"Correct what it names, try with \"fail2ban-client -t\" until that says OK, then: fail2ban-client reload."}
+			return f, true
+		}
 		f.Fixes = startJail(jail.Name)
+	case jails.IgnoresAll:
+		f.Title = "J" + name[1:] + " bans nobody: its ignoreip has " + fault.Detail
+		f.Explanation = "That network is a large part of all addresses. fail2ban counts no failure of an address on it."
+		f.Advice = []string{"Take it off ignoreip (the default, too, in [DEFAULT]), then: fail2ban-client reload. Name the networks that you trust instead."}
 	case jails.NoAction:
-		f.Severity = checks.Critical
-		f.Title = name + " bans nobody: it has no action that blocks"
+		f.Title = "J" + name[1:] + " bans nobody: it has no action that blocks"
 		f.Explanation = "It counts failures and does nothing about them."
+		f.Fixes = banBetter(o, &jail)
 	default:
-		f.Title = name + ": " + fault.Code + " " + fault.Detail
+		return logFault(o, jail, fault)
 	}
-	f.Title = strings.ToUpper(f.Title[:1]) + f.Title[1:]
-	f.Evidence = []checks.Evidence{{Name: name, Got: strings.TrimSpace(fault.Detail)}}
-	if fault.Where.File != "" {
-		f.Evidence[0].Name = fmt.Sprintf("%s:%d", fault.Where.File, fault.Where.Line)
-	}
-	return f
+	return f, true
 }
 
 // drift is about addresses that must be spared and are not: nobody notices

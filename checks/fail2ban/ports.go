@@ -6,26 +6,33 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 )
 
-// openPorts is about bans that leave a way to SIP open: one finding for all
-// jails. Where another jail watches the same log and closes the port, a scanner
-// is banned there as well.
-func openPorts(st *jails.State) (list []checks.Finding) {
+// openPorts is about jails whose settings leave a way to SIP open: one finding
+// for all of those that ban nobody now. What becomes of real bans counts more
+// than settings. Where another jail watches the same log and closes the port, a
+// scanner is banned there as well.
+func openPorts(o Observed) (list []checks.Finding) {
+	st := o.State
 	f := checks.Finding{
-		ID: "fail2ban." + jails.PortsOpen, Severity: checks.Warning, Confidence: checks.Certain,
-		Explanation: "A banned scanner goes on by what is left open. The jail's port and protocol, or an action that covers all ports, decide.",
-		Advice:      []string{"Set banaction = iptables-allports (or nftables-allports) for the jail, in jail.local."},
+		ID: "fail2ban." + jails.PortsOpen, Severity: checks.Warning, Confidence: checks.Likely,
+		Explanation: "A banned scanner goes on by what is left open. By its settings the jail's action covers only a part of the ports and protocols of SIP; nobody is banned there now, so it was not tried.",
 	}
 	var names []string
+	var cures []fixes.Fix
 	for i := range st.Jails {
 		jail := &st.Jails[i]
+		if wasTried(o, jail.Name) {
+			continue
+		}
 		ports, where := leftOpen(st, jail)
 		if len(ports) == 0 {
 			continue
 		}
 		names = append(names, jail.Name)
+		cures = append(cures, banBetter(o, jail)...)
 		evidence := checks.Evidence{Name: "jail " + jail.Name, Want: "closed", Got: strings.Join(ports, ", ") + " open"}
 		if where.File != "" {
 			evidence.Got += fmt.Sprintf(" (%s:%d)", where.File, where.Line)
@@ -35,6 +42,9 @@ func openPorts(st *jails.State) (list []checks.Finding) {
 	}
 	if len(names) > 1 {
 		f.Title = fmt.Sprintf("Bans of %d jails leave SIP ports open: %s", len(names), some(names, 3))
+	}
+	if len(cures) > 0 {
+		f.Fixes = []fixes.Fix{fixes.Join(cures)}
 	}
 	if len(names) > 0 {
 		list = append(list, f)
@@ -51,16 +61,21 @@ func leftOpen(st *jails.State, jail *jails.Jail) (ports []string, where jails.Or
 		if fault.Code != jails.PortsOpen {
 			continue
 		}
-		beside := slices.ContainsFunc(st.Jails, func(o jails.Jail) bool {
-			return o.SIP && o.Running && o.Name != jail.Name && sharesLog(&o, jail) && !slices.ContainsFunc(o.Faults, func(x jails.Fault) bool {
-				return x.Code == jails.NoAction || x.Code == jails.PortsOpen && x.Detail == fault.Detail
-			})
-		})
-		if !beside {
+		if !beside(st, jail, fault.Detail) {
 			ports, where = append(ports, fault.Detail), fault.Where
 		}
 	}
 	return ports, where
+}
+
+// beside reports whether another jail that bans for the same lines closes a
+// port.
+func beside(st *jails.State, jail *jails.Jail, port string) bool {
+	return slices.ContainsFunc(st.Jails, func(o jails.Jail) bool {
+		return o.SIP && o.Running && o.Name != jail.Name && sharesLog(&o, jail) && !slices.ContainsFunc(o.Faults, func(x jails.Fault) bool {
+			return x.Code == jails.NoAction || x.Code == jails.PortsOpen && x.Detail == port
+		})
+	})
 }
 
 func sharesLog(a, b *jails.Jail) bool {

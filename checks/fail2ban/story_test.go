@@ -43,12 +43,12 @@ func TestWhatFail2banLeavesUndone(t *testing.T) {
 			checks.Warn, []string{"Bans of 2 jails leave SIP ports open: asterisk-tcp, asterisk-udp"}},
 		{"the log is empty", Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{
 			jail("asterisk", "/var/log/asterisk/fail2ban", jails.Fault{Code: jails.LogEmpty, Detail: "/var/log/asterisk/fail2ban"})}}},
-			checks.Fail, []string{"Jail asterisk watches /var/log/asterisk/fail2ban, which is empty"}},
+			checks.Warn, []string{"Jail asterisk watches /var/log/asterisk/fail2ban, which is empty"}},
 		{"it would ban you", Observed{Must: must, State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{
 			jail("asterisk", "/a", jails.Fault{Code: jails.NotIgnored, Detail: "192.0.2.7"})}}},
 			checks.Warn, []string{"192.0.2.7 (you, over SSH) may be banned by asterisk"}},
 		{"it does not run", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}}},
-			checks.Warn, []string{"fail2ban is installed and does not run"}},
+			checks.Warn, []string{"fail2ban is installed but not running"}},
 		{"it runs and hangs", Observed{State: &jails.State{Installed: true, Hung: true, Jails: []jails.Jail{jail("asterisk", "/a")}}}, checks.Inconclusive, nil},
 		{"only root may ask", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}},
 			checks.Inconclusive, nil},

@@ -28,7 +28,9 @@ names. Nothing is sent.
 fail: a part of the RTP range is closed and another open: calls that get a port
 of the closed part are silent, at random. Or Asterisk does not listen on a SIP
 port it is set to.
-warn: the whole RTP range is closed to those who are not listed.
+warn: the whole RTP range is closed to those who are not listed; next to none of
+its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
+that an office which registers again after an outage shuts itself out.
 inconclusive: the rules could not be read, or hang on what they do not tell.
 Without root the rules cannot be read.`,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
@@ -37,18 +39,23 @@ Without root the rules cannot be read.`,
 
 // Observed is what the rules do with a stranger's packets, and what listens.
 type Observed struct {
-	Asterisk bool     `json:"asterisk"` // there is one
-	Running  bool     `json:"running"`
-	RTP      string   `json:"rtp"`      // "10000-20000"
-	RTPFrom  string   `json:"rtp_from"` // where that stands
-	Parts    []Part   `json:"parts,omitempty"`
-	Sockets  []Socket `json:"sockets,omitempty"`
-	Root     bool     `json:"root"`
-	Unread   bool     `json:"unread,omitempty"` // the packet filter was not read
-	Managers []string `json:"managers,omitempty"`
-	Denied   bool     `json:"denied,omitempty"`  // because it needs root
-	Missing  string   `json:"missing,omitempty"` // a part of it that was not read
-	Notes    []string `json:"notes,omitempty"`
+	Asterisk bool   `json:"asterisk"` // there is one
+	Running  bool   `json:"running"`
+	RTP      string `json:"rtp"`      // "10000-20000"
+	RTPFrom  string `json:"rtp_from"` // where that stands
+	Parts    []Part `json:"parts,omitempty"`
+	// At is the own address that Parts are about, where others fare differently.
+	At       netip.Addr `json:"at,omitzero"`
+	Sockets  []Socket   `json:"sockets,omitempty"`
+	Root     bool       `json:"root"`
+	Unread   bool       `json:"unread,omitempty"` // the packet filter was not read
+	Managers []string   `json:"managers,omitempty"`
+	Denied   bool       `json:"denied,omitempty"`  // because it needs root
+	Missing  string     `json:"missing,omitempty"` // a part of it that was not read
+	Notes    []string   `json:"notes,omitempty"`
+	RTPSet   *RTPSet    `json:"rtp_set,omitempty"`
+	RTPUse   *RTPUse    `json:"rtp_use,omitempty"`
+	Limits   []Limit    `json:"limits,omitempty"`
 }
 
 // Part is a part of the ports that fares alike.
@@ -87,18 +94,25 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Managers = append(o.Managers, "freepbx")
 		}
 	}
-	o.sockets(ctx, env, ast)
+	open := o.sockets(ctx, env, ast)
 	filter := srv.Filter(ctx)
 	o.filterNotes(filter)
 	words := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
+			o.inUse(open, ast, ports.Set)
 		}
-		if !o.Unread {
-			o.Parts = append(o.Parts, o.uncertain(parts(filter.Rules, words, ways, ports))...)
+		if !o.Unread && ports.Purpose == "sip" {
+			o.Limits = append(o.Limits, limits(filter.Rules, ways, ports)...)
 		}
 	}
+	if !o.Unread {
+		o.parts(filter.Rules, words, ways, ast)
+	}
+	o.notReloaded(ast, func(p server.Ports) []Part {
+		return o.uncertain(partsAt(filter.Rules, words, ways, p, ways.Interface(stranger.Addr()), o.At))
+	})
 	return o, ctx.Err()
 }
 
@@ -125,16 +139,55 @@ func (o *Observed) uncertain(list []Part) []Part {
 	return list
 }
 
-// parts takes a stranger's packets to some ports through the rules.
-func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports) (list []Part) {
+// parts takes a stranger's packets through the rules, to each own address that
+// they come to, and keeps the one at which most is open: that is the one the PBX
+// is reached at. At is that address, where the others fare differently.
+func (o *Observed) parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ast server.Asterisk) {
+	most, differ := -1, false
+	for _, arrival := range ways.Arrivals(stranger.Addr(), ast.Bound()) {
+		to := arrival.To
+		if len(to) == 0 {
+			to = []netip.Addr{{}} // no address is known
+		}
+		for _, at := range to {
+			var list []Part
+			for _, ports := range ast.Wanted() {
+				list = append(list, partsAt(rules, words, ways, ports, arrival.In, at)...)
+			}
+			n := open(list)
+			differ = differ || most >= 0 && n != most
+			if n > most {
+				most, o.Parts, o.At = n, list, at
+			}
+		}
+	}
+	if !differ {
+		o.At = netip.Addr{}
+	}
+	o.Parts = o.uncertain(o.Parts)
+}
+
+// open counts the ports that strangers reach.
+func open(list []Part) (n int) {
+	for _, p := range list {
+		for _, ports := range split(p.Ports) {
+			if p.Verdict == string(packetfilter.Accepted) {
+				n += count(ports)
+			}
+		}
+	}
+	return n
+}
+
+// partsAt takes a stranger's packets to some ports of one own address through
+// the rules.
+func partsAt(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports, in string, at netip.Addr) (list []Part) {
 	c := packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: ways.Interface(stranger.Addr()), State: packetfilter.StateNew,
+		In: in, State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
 	}
-	for _, a := range ways.Local {
-		if a.Is4() && !a.IsLoopback() {
-			c.Local = append(c.Local, a)
-		}
+	if at.IsValid() {
+		c.Dst = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
 	}
 	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, o := range rules.Evaluate(c).Outcomes {
@@ -143,7 +196,7 @@ func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
 		}
 		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
-			p.Allow = o.Decider.AllowBefore(words, everyone, c.Protocol, o.Region.DstPort).Rules
+			p.Allow = rules.Allow(words, c, o, everyone).Rules
 		}
 		list = append(list, p)
 	}
@@ -151,14 +204,14 @@ func parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 }
 
 // sockets compares the transports with what listens.
-func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) {
+func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) []netinfo.Socket {
 	if ast.State == nil {
-		return
+		return nil
 	}
 	open, notes := netinfo.ReadSockets(ctx, env.System)
 	o.Notes = append(o.Notes, notes...)
 	if len(open) == 0 {
-		return // nothing is known; silence is no proof
+		return nil // nothing is known; silence is no proof
 	}
 	for _, t := range ast.State.Transports {
 		protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
@@ -172,4 +225,5 @@ func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Aste
 		s, ok := netinfo.Listens(open, protocol, addr, t.Bind.Port())
 		o.Sockets = append(o.Sockets, Socket{Protocol: protocol, Port: t.Bind.Port(), Listening: ok, Program: s.Program, At: t.At})
 	}
+	return open
 }

@@ -58,6 +58,8 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		}
 	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:
 		j.Summary, j.Inconclusive = "no RTP port was asked about", cmp.Or(o.Missing, "the rules were not asked about any RTP port")
+	case len(closed) > 0 && openAsSet(o):
+		j.Summary = fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range)
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
 		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
@@ -67,12 +69,25 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case len(f.RTPUnknown) > 0:
 		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
 		j.Inconclusive = reasons(o.Parts)
+	case len(f.RTPOpen) == 0: // no packet was taken through the rules
+		j.Summary = "RTP " + o.RTP + ": nothing is known"
+		j.Inconclusive = "the rules gave no answer"
 	default:
 		j.Summary = "RTP " + o.RTP + " is open, SIP " + sipWords(f)
+	}
+	if o.At.IsValid() && !o.Unread {
+		j.Summary += " at " + o.At.String()
 	}
 	if len(deaf) > 0 && len(closed) == 0 {
 		j.Summary = deaf[0].Title
 	}
+	if o.RTPSet != nil {
+		j.Findings = append(j.Findings, rangesDiffer(o))
+	}
+	if x, ok := rtpExhausted(o); ok {
+		j.Findings = append(j.Findings, x)
+	}
+	j.Findings = append(j.Findings, limited(o.Limits)...)
 	if !o.Asterisk && !o.Unread {
 		j.Summary += "; no Asterisk here, so its usual ports"
 	}

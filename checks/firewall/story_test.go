@@ -60,3 +60,34 @@ func TestAFirewallThatWasReadInPart(t *testing.T) {
 		})
 	}
 }
+
+// A rule with -d is about one own address: the range that is open at the one is
+// not "closed to everyone" for the sake of another, and its cure opens that one.
+func TestTheFirewallOfAPBXWithSeveralAddresses(t *testing.T) {
+	const two = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local","prefsrc":"192.0.2.1"},{"type":"local","dst":"192.0.2.5","dev":"eth0","table":"local","prefsrc":"192.0.2.1"},{"dst":"default","gateway":"192.0.2.254","dev":"eth0"}]`
+	for _, tt := range []struct {
+		name   string
+		rules  []string
+		status checks.Status
+		says   string
+		run    string
+	}{
+		{"open at the second", []string{"-A INPUT -d 192.0.2.5/32 -p udp --dport 5060 -j ACCEPT", "-A INPUT -d 192.0.2.5/32 -p udp --dport 10000:20000 -j ACCEPT", "-A INPUT -j DROP"}, checks.Pass, "RTP 10000-20000 is open", ""},
+		{"it says at which", []string{"-A INPUT -d 192.0.2.5/32 -j ACCEPT", "-A INPUT -j DROP"}, checks.Pass, "at 192.0.2.5", ""},
+		{"half of it is open there", []string{"-A INPUT -d 192.0.2.5/32 -p udp --dport 10000:14999 -j ACCEPT", "-A INPUT -j DROP"}, checks.Fail, "15000-20000", "-s 0.0.0.0/0 -d 192.0.2.5/32 -p udp -m multiport --dports 15000:20000 -j ACCEPT"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &pbxtest.PBX{Prints: map[string]string{
+				"ip -j route show table all": two, "nft -j list tables": `{"nftables": []}`, "ip6tables-nft-save -c": "",
+				"iptables-nft-save -c": "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" + strings.Join(tt.rules, "\n") + "\nCOMMIT\n",
+			}, Files: map[string]string{}}
+			r := p.Look(t, Check(), checks.Inputs{})
+			if r.Status != tt.status || !strings.Contains(r.Summary, tt.says) {
+				t.Errorf("%s: %q, findings %+v", r.Status, r.Summary, r.Findings)
+			}
+			if tt.run != "" && !strings.Contains(r.Findings[0].Fixes[0].Commands[0], tt.run) {
+				t.Errorf("the cure is %q", r.Findings[0].Fixes[0].Commands)
+			}
+		})
+	}
+}

@@ -43,8 +43,11 @@ func compareWith(then, now *checks.Report, c cure) (cure, cureState) {
 			return found, stays
 		}
 	}
-	if state == gone && faultThere(then, now, c) {
+	switch {
+	case state == gone && faultThere(then, now, c):
 		state = changed // without any cure now
+	case state == gone && unproved(now, c):
+		state = untold
 	}
 	return found, state
 }

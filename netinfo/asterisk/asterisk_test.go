@@ -346,3 +346,40 @@ func readMap(t *testing.T, files map[string]string) *State {
 	}
 	return s
 }
+
+// What Asterisk 16 and 22 print; -1 is not none.
+func TestHowManyCallsAreUp(t *testing.T) {
+	for out, want := range map[string]int{
+		"0 active channels\n0 active calls\n0 calls processed\n":     0,
+		"3 active channels\n1 active call\n12 calls processed\n":     1,
+		"40 active channels\n20 active calls\n900 calls processed\n": 20,
+		"No such command 'core show channels count'\n":               -1,
+		"": -1,
+	} {
+		if got := parseCalls(out); got != want {
+			t.Errorf("%q: %d calls, want %d", out, got, want)
+		}
+	}
+}
+
+// Asterisk 16.28 with a channel in JSON; older ones have no such column.
+func TestTheFormatOfALog(t *testing.T) {
+	const listing = `Logger queue limit: 1000
+
+Channel                             Type     Formatter  Status    Configuration
+-------                             ----     ---------  ------    -------------
+/var/log/asterisk/js                File     json       Enabled    - NOTICE SECURITY 
+/var/log/asterisk/messages          File     default    Enabled    - NOTICE WARNING ERROR 
+/var/log/asterisk/old               File     Enabled    - NOTICE
+`
+	diff(t, "listed", parseLogChannels(listing), []LogChannel{
+		{File: "/var/log/asterisk/js", Levels: []string{"notice", "security"}, Format: "json", Running: true},
+		{File: "/var/log/asterisk/messages", Levels: []string{"notice", "warning", "error"}, Running: true},
+		{File: "/var/log/asterisk/old", Levels: []string{"notice"}, Running: true},
+	})
+	for value, want := range map[string]string{"[json]notice,security": "json", "[default]notice": "", "notice,security": "", "[plain] notice": "plain"} {
+		if got := format(value); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -267,4 +268,17 @@ func mergeRegistrations(list []Registration, rows []registered) []Registration {
 		list = append(list, Registration{Driver: pjsip, Name: r.name, Server: host, Port: port, Transport: transport, Status: r.status, Cut: r.cut})
 	}
 	return list
+}
+
+// parseCalls reads "core show channels count": "2 active calls" of Asterisk 11
+// to 22, which also says how many channels there are and how many calls there
+// were. -1 where it does not say.
+func parseCalls(out string) int {
+	for line := range strings.Lines(out) {
+		n, what, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if calls, err := strconv.Atoi(n); err == nil && strings.HasPrefix(what, "active call") {
+			return calls
+		}
+	}
+	return -1
 }

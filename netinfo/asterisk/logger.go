@@ -16,7 +16,7 @@ func readLogger(c *Config, s *State) {
 	}
 	for _, sec := range c.Named("logfiles") {
 		for _, o := range sec.Options {
-			s.Logs = append(s.Logs, LogChannel{File: logFile(o.Name, s.LogDir), Levels: levels(o.Value), At: o.At()})
+			s.Logs = append(s.Logs, LogChannel{File: logFile(o.Name, s.LogDir), Levels: levels(o.Value), Format: format(o.Value), At: o.At()})
 		}
 	}
 }
@@ -35,6 +35,15 @@ func logFile(name, dir string) string {
 }
 
 func isFile(channel string) bool { return strings.HasPrefix(channel, "/") }
+
+// format is the formatter that a channel begins with; empty for the default.
+func format(value string) string {
+	name, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(value), "["), "]")
+	if name = strings.ToLower(strings.TrimSpace(name)); !ok || name == "default" {
+		return ""
+	}
+	return name
+}
 
 func levels(value string) (list []string) {
 	value = strings.TrimSpace(value)
@@ -59,7 +68,11 @@ func parseLogChannels(out string) (list []LogChannel) {
 		if !ok || len(f) < 3 || f[len(f)-1] != "Enabled" || !isFile(f[0]) {
 			continue
 		}
-		list = append(list, LogChannel{File: f[0], Levels: levels(after), Running: true})
+		c := LogChannel{File: f[0], Levels: levels(after), Running: true}
+		if len(f) > 3 && f[len(f)-2] != "default" { // a column of its own since Asterisk 16
+			c.Format = f[len(f)-2]
+		}
+		list = append(list, c)
 	}
 	return list
 }
@@ -72,7 +85,7 @@ func mergeLogs(list, running []LogChannel) []LogChannel {
 			list = append(list, r)
 			continue
 		}
-		list[i].Levels, list[i].Running = r.Levels, true
+		list[i].Levels, list[i].Format, list[i].Running = r.Levels, r.Format, true
 	}
 	return list
 }

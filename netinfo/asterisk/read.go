@@ -28,7 +28,7 @@ const (
 // line answers, what it does. The state is nil when there is none. What could
 // not be read is in the notes; the rest comes all the same.
 func Read(ctx context.Context, sys platform.System) (*State, []string) {
-	r := &reader{sys: sys, s: &State{ConfDir: defaultConfDir, LogDir: defaultLogDir}}
+	r := &reader{sys: sys, s: &State{ConfDir: defaultConfDir, LogDir: defaultLogDir, Calls: -1}}
 	r.directories()
 	live := r.ask(ctx)
 	found := r.configuration()
@@ -150,11 +150,14 @@ type live struct {
 	out      map[string]string
 }
 
+// callCount says how many calls are up.
+const callCount = "core show channels count"
+
 // commands only list. None of them changes anything, and none waits for the
 // network.
 func commands() []string {
 	return []string{
-		"rtp show settings", "core show settings", "logger show channels",
+		"rtp show settings", "core show settings", callCount, "logger show channels",
 		"pjsip show transports", "pjsip show contacts", "pjsip show registrations", "database show registrar",
 		"sip show settings", "sip show peers", "sip show registry",
 	}
@@ -185,7 +188,8 @@ func (r *reader) ask(ctx context.Context) live {
 			out, err := r.sys.Run(ctx, "asterisk", "-rx", c)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
+			// Bundles of before were not asked for the calls.
+			if err != nil && (c != callCount || !errors.Is(err, platform.ErrNotCollected)) {
 				r.note("%s", err)
 			}
 			l.out[c] = answer(out)
@@ -205,6 +209,7 @@ func (r *reader) merge(l live) {
 	if dir := core["Log directory"]; path.IsAbs(dir) {
 		s.LogDir = dir
 	}
+	s.Calls = parseCalls(l.out[callCount])
 	r.mergeRTP(labelled(l.out["rtp show settings"]))
 	s.Transports = mergeTransports(s.Transports, parseTransports(l.out["pjsip show transports"]))
 	s.Transports = mergeTransports(s.Transports, parseSIPSettings(l.out["sip show settings"]))

@@ -24,6 +24,7 @@ type State struct {
 	Contacts      []Contact      `json:"contacts,omitempty"`
 	Lists         []AccessList   `json:"lists,omitempty"` // the access lists in force, each once
 	Logs          []LogChannel   `json:"logs,omitempty"`
+	Calls         int            `json:"calls"`                 // up now; -1: it did not say
 	DateFormat    string         `json:"date_format,omitempty"` // of the logs, as of strftime; empty: Asterisk's own
 	Trusted       []Trusted      `json:"trusted,omitempty"`     // what the FreePBX firewall trusts; Read leaves it empty, see ReadTrusted
 
@@ -132,6 +133,8 @@ type LogChannel struct {
 	File   string   `json:"file"`   // path; "console" and "syslog:…" are no files
 	Levels []string `json:"levels"` // in lower case; "*" means all
 	At     string   `json:"at,omitempty"`
+	// Format is the formatter, such as "json"; empty for Asterisk's own.
+	Format string `json:"format,omitempty"`
 	// Running: the server listed it as open; false when only the file says so.
 	Running bool `json:"running,omitempty"`
 }

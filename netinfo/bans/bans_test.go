@@ -113,7 +113,7 @@ func TestOtherAddresses(t *testing.T) {
 		{"a rule about packets from it", "192.0.2.77/32", []string{
 			"firewalld | /etc/firewalld/direct.xml | ipv4 filter INPUT 0 -s 192.0.2.77 -j DROP | exact | via-filter",
 			"hosts.deny | /etc/hosts.deny:1 | ALL : 192.0.2. EXCEPT 192.0.2.99 | covering | not-sip",
-			"route | ip rule list | from 192.0.2.77 prohibit pref 100 | exact | blocks",
+			"route | ip rule list | from 192.0.2.77 prohibit pref 100 | exact | not-sip",
 		}},
 		{"temporary bans, one of them over", "192.0.2.70/31", []string{
 			"csf | /var/lib/csf/csf.tempban:1 | 1795377600|192.0.2.70|*|inout|86400|lfd - (sshd) Failed SSH login | covered | via-filter",

@@ -167,7 +167,11 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 			p, way = r.dst, "to"
 		}
 		if p.IsValid() && p.Addr().BitLen() == asked.Addr().BitLen() {
-			a.ban(asked, ruleBan(r, p, way, asked))
+			b := ruleBan(r, p, way, asked)
+			if why := f.spares(r, way); why != "" {
+				b.Effect, b.Note = Spares, why
+			}
+			a.ban(asked, b)
 		}
 	}
 	addresses := []netip.Addr{asked.Addr()}
@@ -188,6 +192,28 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 		}
 	}
 	f.hidden(asked, seen, a)
+}
+
+// spares says why a rule that refuses does not stop what comes to this machine
+// and is answered: packets for one of its own addresses are found in the table
+// local, which is asked first, and the answers are from this machine, without a
+// mark. Empty: it stops them.
+func (f forwarding) spares(r rule, way string) string {
+	for _, o := range f.rules {
+		if o == r {
+			break // it is asked before the table local
+		}
+		if o.Table != "local" || o.src.IsValid() || o.dst.IsValid() || o.IIf != "" || o.FwMark != "" {
+			continue
+		}
+		switch {
+		case way == "from":
+			return "what comes to this machine is found in the table local before, and the answers are not from it: it stops only what is sent on"
+		case r.IIf != "" && r.IIf != "lo", r.FwMark != "" && r.FwMark != "0":
+			return "the answers of this machine come in by no interface and have no mark"
+		}
+	}
+	return ""
 }
 
 // hidden lists refusing routes that a better route overrules: they are there,

@@ -15,6 +15,7 @@ import (
 const (
 	defaultSocket   = "/var/run/fail2ban/fail2ban.sock"
 	defaultDatabase = "/var/lib/fail2ban/fail2ban.sqlite3"
+	defaultPIDFile  = "/var/run/fail2ban/fail2ban.pid"
 )
 
 // configDirs are the usual places: Linux, then FreeBSD.
@@ -25,6 +26,7 @@ type config struct {
 	dir              string
 	found            bool
 	socket, database string // database "" if it keeps none
+	pidfile          string
 	jails            []Jail
 }
 
@@ -35,7 +37,7 @@ func readConfig(s platform.System, o Options, note func(what string, err error))
 	if o.ConfigDir != "" {
 		dirs = []string{o.ConfigDir}
 	}
-	c := config{dir: dirs[0], socket: defaultSocket, database: defaultDatabase}
+	c := config{dir: dirs[0], socket: defaultSocket, database: defaultDatabase, pidfile: defaultPIDFile}
 	for _, dir := range dirs {
 		names := []string{path.Join(dir, "jail.conf")}
 		names = append(names, glob(s, path.Join(dir, "jail.d/*.conf"))...)
@@ -68,6 +70,9 @@ func glob(s platform.System, pattern string) []string {
 func (c *config) server(main *ini) {
 	if v, ok := main.get("Definition", "socket"); ok && v.text != "" {
 		c.socket = v.text
+	}
+	if v, ok := main.get("Definition", "pidfile"); ok && v.text != "" {
+		c.pidfile = v.text
 	}
 	if v, ok := main.get("Definition", "dbfile"); ok && v.text != "" {
 		if c.database = v.text; v.text == "None" || v.text == ":memory:" {

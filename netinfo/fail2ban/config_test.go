@@ -146,6 +146,7 @@ func TestWhatIsWrongWithTheJails(t *testing.T) {
 		"mail-only": {
 			{NoAction, "", Origin{local, 15}},
 			{LogMissing, "/var/log/mail.log", Origin{local, 14}},
+			{NoLogs, "/var/log/mail.log", Origin{local, 14}},
 		},
 	}
 	got := map[string][]Fault{}

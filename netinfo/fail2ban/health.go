@@ -33,12 +33,20 @@ func (r *reader) health() {
 		for _, l := range j.Logs {
 			logFault(l, j.SIP, asterisk, add)
 		}
+		if j.Enabled && r.withoutLogs(j) {
+			add(NoLogs, j.Logs[0].Path, "logpath")
+		}
 		if !j.SIP {
 			continue
 		}
 		for _, p := range sip {
 			if blocking && !slices.ContainsFunc(j.Actions, func(a Action) bool { return a.covers(p) }) {
 				add(PortsOpen, fmt.Sprintf("%s/%d", p.Protocol, p.Port), "port")
+			}
+		}
+		for _, s := range j.IgnoreIP {
+			if p, ok := parsePrefix(s); ok && p.Bits() <= widestIgnored {
+				add(IgnoresAll, s, "ignoreip")
 			}
 		}
 		for _, p := range r.o.Ignored {
@@ -48,6 +56,10 @@ func (r *reader) health() {
 		}
 	}
 }
+
+// widestIgnored is the length of a network that nobody trusts as a whole: a
+// sixteenth of all addresses.
+const widestIgnored = 4
 
 // prefixText writes a single address without its length.
 func prefixText(p netip.Prefix) string {

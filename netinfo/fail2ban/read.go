@@ -44,6 +44,7 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 	r.state.Database = r.config.database
 	r.state.Installed = r.config.found
 	r.state.Jails = r.config.jails
+	r.state.Journal = r.canReadJournal()
 	r.server(ctx)
 	r.database(ctx)
 	if r.state.Source == "" && r.state.Installed {
@@ -53,6 +54,8 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 	r.addresses(ctx)
 	r.logs(ctx)
 	r.health()
+	r.refusal(ctx)
+	r.unseen(ctx)
 	return r.state
 }
 
@@ -95,7 +98,7 @@ func (r *reader) server(ctx context.Context) {
 		}
 		r.note("fail2ban's server", notInstalled(r.config.found, err))
 		if r.system.Live() && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, platform.ErrPrivilege)) {
-			r.ask = nil // its client would meet the same
+			r.ask, r.state.Dead = nil, errors.Is(err, fs.ErrNotExist) // its client would meet the same
 			return
 		}
 		r.ask, source = askClient(r.system, r.config.socket), FromClient
@@ -103,6 +106,7 @@ func (r *reader) server(ctx context.Context) {
 			err = firstOf(err, replies)
 			r.note("fail2ban-client", notInstalled(r.config.found, err))
 			r.ask, r.state.Hung = nil, errors.Is(err, platform.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)
+			r.state.Dead = !r.state.Hung && complained(err)
 			return
 		}
 	}
@@ -117,7 +121,7 @@ func (r *reader) server(ctx context.Context) {
 		return
 	}
 	r.state.Installed, r.state.Running, r.state.Source = true, true, source
-	r.state.Version = clip(replies[1].text1())
+	r.state.Version, r.state.Started = clip(replies[1].text1()), r.started()
 	if len(replies) == len(first) && replies[2].err == nil {
 		r.state.Database = replies[2].text1()
 	}
@@ -125,6 +129,17 @@ func (r *reader) server(ctx context.Context) {
 		r.jail(name).Running = true
 	}
 	r.statuses(ctx, names[:min(len(names), maxJails)], source)
+}
+
+// complained tells a client that ran and found no server from one that could
+// not be run, or whose answer a bundle does not hold.
+func complained(err error) bool {
+	for _, other := range []error{fs.ErrNotExist, platform.ErrPrivilege, platform.ErrNotCollected, context.Canceled} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return true
 }
 
 // atLeast tells whether the server is of a version or a later one. It writes
@@ -187,7 +202,9 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 	if source == FromClient && r.atLeast(0, 11, 0) {
 		if replies, err := r.ask(ctx, []string{"banned"}); err == nil {
 			if bans, err := replies[0].banned(); err == nil {
-				r.bans = bans
+				for _, name := range names {
+					r.hold(name, bans[name])
+				}
 				return
 			}
 		}
@@ -221,7 +238,23 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 		if j.Set == nil { // not in the configuration that was read
 			j.SIP = watchesSIP(j)
 		}
-		r.bans[names[i]] = st.list
+		r.hold(names[i], st.list)
+	}
+}
+
+// hold takes the server's list of the bans of a jail. Of a long one the ends
+// are kept for the report: the oldest bans and the newest.
+func (r *reader) hold(jail string, list []string) {
+	r.bans[jail] = list
+	j := r.jail(jail)
+	j.BansKnown, j.Banned = true, max(j.Banned, len(list))
+	if len(list) > maxSampled {
+		list = slices.Concat(list[:maxSampled/2], list[len(list)-maxSampled/2:])
+	}
+	for _, id := range list {
+		if p, ok := parsePrefix(id); ok {
+			j.Bans = append(j.Bans, p)
+		}
 	}
 }
 

@@ -26,12 +26,22 @@ type State struct {
 	Installed bool      `json:"installed"`          // a configuration, a database or a server was found
 	Running   bool      `json:"running"`            // the server answered
 	Hung      bool      `json:"hung,omitempty"`     // the server runs and does not answer: whom it bans is not known from it
+	Dead      bool      `json:"dead,omitempty"`     // there is no server: asked, it was not there
 	Source    string    `json:"source,omitempty"`   // of bans: FromSocket …; "" where fail2ban is not installed
 	Version   string    `json:"version,omitempty"`  // of the server
 	Database  string    `json:"database,omitempty"` // its file; "" if it keeps none
 	Read      time.Time `json:"read"`               // the machine's time
 	Jails     []Jail    `json:"jails,omitempty"`    // running ones, and those the configuration enables
 	Addresses []Address `json:"addresses,omitempty"`
+	// Refusal is why fail2ban, which does not run, will not start either, in its
+	// own words; "" if its test of the configuration passes, or was not made.
+	Refusal string `json:"refusal,omitempty"`
+	// Tested: fail2ban-client tested the configuration.
+	Tested bool `json:"tested,omitempty"`
+	// Started is when the running server began to count; nil if unknown.
+	Started *time.Time `json:"started,omitempty"`
+	// Journal reports that fail2ban has what it needs to read the journal.
+	Journal bool `json:"journal,omitempty"`
 	// Notes name what could not be read, and why: the rest stands.
 	Notes []Note `json:"notes,omitempty"`
 }
@@ -68,6 +78,14 @@ type Jail struct {
 	TotalFailed int `json:"total_failed,omitempty"`
 	Banned      int `json:"banned,omitempty"`
 	TotalBanned int `json:"total_banned,omitempty"`
+	// BansKnown: the server listed its bans; without it Banned says nothing.
+	BansKnown bool `json:"bans_known,omitempty"`
+	// Bans are some of those that are in force, the first and the last of the
+	// server's list, at most maxSampled.
+	Bans []netip.Prefix `json:"bans,omitempty"`
+
+	// Unseen are failures in its log that it did not count; nil: none.
+	Unseen *Unseen `json:"unseen,omitempty"`
 
 	// SIP: it watches Asterisk, by its filter, log or name.
 	SIP bool `json:"sip,omitempty"`
@@ -112,7 +130,19 @@ const (
 	PortsOpen     = "ports-open"      // a ban leaves SIP ports open
 	NotIgnored    = "not-ignored"     // an address that ought to be ignored is not
 	NotRunning    = "not-running"     // enabled, but the server does not have it
+	NoLogs        = "no-logs"         // none of its logs exists: fail2ban does not start, or start again
+	NotSeen       = "not-seen"        // its log has failures of which the jail counted none, or few
+	IgnoresAll    = "ignores-all"     // its ignoreip has a network of a large part of all addresses
+	EmptyJournal  = "empty-journal"   // it reads the journal, where its match finds nothing
 )
+
+// Unseen are failures that a log has since fail2ban started, of which its jail
+// counted none or few.
+type Unseen struct {
+	Count   int    `json:"count"`   // in the log
+	Counted int    `json:"counted"` // of them by the jail
+	Line    string `json:"line"`    // the last one
+}
 
 // Fault is something wrong with a jail. Detail is the log, the ports
 // ("udp/5060") or the address.
@@ -159,7 +189,8 @@ type Hold struct {
 	Matches   []string     `json:"matches,omitempty"`  // the log lines that led to it, at most ten
 	Accounts  []Account    `json:"accounts,omitempty"` // who failed, and why, by Matches
 	Recidive  bool         `json:"recidive,omitempty"`
-	Source    string       `json:"source"` // FromSocket, FromClient or FromDatabase
+	Dead      bool         `json:"dead,omitempty"` // there is no server: asked, it was not there
+	Source    string       `json:"source"`         // FromSocket, FromClient or FromDatabase
 }
 
 // Failures are the failed attempts of an address that a jail's log shows, as
@@ -204,6 +235,7 @@ const (
 	maxLines    = 5
 	maxText     = 400 // bytes of a log line
 	maxNotes    = 20
+	maxSampled  = 40 // bans of one jail
 )
 
 // Port is a port of a protocol: "udp", 5060.
@@ -224,6 +256,8 @@ type Options struct {
 	// Ignored ought to be in the ignoreip of every jail that watches SIP: the
 	// provider's networks, the administrator's own address.
 	Ignored []netip.Prefix
+	// Own are the machine's addresses, whose failures a jail does not count.
+	Own []netip.Addr
 	// LogTime bounds the time spent on logs; 0 means 300 ms, which reads some
 	// 100 MB that the kernel has in memory.
 	LogTime time.Duration

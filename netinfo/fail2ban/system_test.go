@@ -3,6 +3,7 @@ package fail2ban
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -21,6 +22,7 @@ type pbx struct {
 	socket map[string]string
 	now    time.Time
 	denied []string
+	fails  map[string]string // programs that end with a complaint
 }
 
 func newPBX(files map[string]string) *pbx {
@@ -49,7 +51,11 @@ func (p *pbx) Glob(pattern string) (list []string, err error) {
 }
 
 func (p *pbx) Run(_ context.Context, program string, args ...string) ([]byte, error) {
-	out, ok := p.runs[strings.Join(append([]string{program}, args...), " ")]
+	line := strings.Join(append([]string{program}, args...), " ")
+	if text, ok := p.fails[line]; ok {
+		return nil, fmt.Errorf("running %s: %q: exit status 255", line, text)
+	}
+	out, ok := p.runs[line]
 	if !ok {
 		return nil, fs.ErrNotExist
 	}

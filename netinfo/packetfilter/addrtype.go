@@ -19,11 +19,22 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 		e.packetType(types, add)
 		return pieces(f, yes, no)
 	}
-	dst := field == FieldDstType
-	if dst && f.newDst.on && e.hook == HookInput {
+	dst := field == FieldDstType || field == FieldDstTypeIn
+	if field == FieldDstTypeIn {
+		h := e.class.Host
+		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && f.newDst.to == nil || e.ipv6 {
+			return unknown(f, "", "which addresses the interface has")
+		}
+		defer func(local AddrSet) { e.local, e.typeIn = local, false }(e.local)
+		e.local, e.typeIn = nil, true
+		for _, a := range h.AddressesOf(e.class.In, false) {
+			e.local = e.local.Union(AddrSet{{a, a}})
+		}
+	}
+	if dst && !e.typeIn && f.newDst.on && e.hook == HookInput && f.newDst.to.overlap(e.broadcasts()) == coverNone {
 		return certain(types.Contains(local)) // rewritten, and come here all the same
 	}
-	if dst && f.newDst.own {
+	if dst && !e.typeIn && f.newDst.own {
 		return certain(types.Contains(local))
 	}
 	is := func(set AddrSet) func(*frag) answer {
@@ -33,7 +44,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 		add(is(multicasts(e.ipv6)))
 	}
 	if types.Contains(broadcast) && !e.ipv6 {
-		add(is(limitedBroadcast()))
+		add(is(e.broadcasts()))
 	}
 	if types.Contains(local) {
 		add(func(g *frag) answer { return e.localAddress(g, dst) })
@@ -42,7 +53,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 		// All that is none of the others.
 		var rest []*frag
 		for _, g := range no {
-			special, plain := e.apply(g, e.address(g, dst, multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))))
+			special, plain := e.apply(g, e.address(g, dst, multicasts(e.ipv6).Union(e.broadcasts())))
 			rest = append(rest, special...)
 			for _, h := range plain {
 				own, others := e.apply(h, e.localAddress(h, dst))
@@ -68,12 +79,15 @@ func (x Span[T]) Contains(v T) bool { return x.Lo.Compare(v) <= 0 && x.Hi.Compar
 // localAddress says whether the address is one of this machine's.
 func (e *evaluation) localAddress(f *frag, dst bool) answer {
 	own := e.local.Union(loopback(e.ipv6))
-	if dst && f.newDst.on && e.hook == HookInput {
-		return certain(true) // or it would not have come here
+	if e.typeIn { // those of other interfaces are anybody's
+		return e.address(f, dst, e.local)
+	}
+	if dst && f.newDst.on && e.hook == HookInput { // or it would not have come here
+		return e.address(f, true, e.broadcasts()).negate(true)
 	}
 	if dst && !f.newDst.on && e.class.Hook == HookInput {
 		// Where the packet goes: to this machine, if it is for one machine at all.
-		special := multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))
+		special := multicasts(e.ipv6).Union(e.broadcasts())
 		return e.address(f, true, special).negate(true)
 	}
 	a := e.address(f, dst, own)
@@ -104,10 +118,10 @@ func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
 		add(dst(multicasts(e.ipv6)))
 	}
 	if types.Contains(broadcast) {
-		add(dst(limitedBroadcastOf(e.ipv6)))
+		add(dst(e.broadcasts()))
 	}
 	if types.Contains(host) {
-		special := multicasts(e.ipv6).Union(limitedBroadcastOf(e.ipv6))
+		special := multicasts(e.ipv6).Union(e.broadcasts())
 		add(func(g *frag) answer { return splitAddrs(g, dimDst, special).negate(true) })
 	}
 }
@@ -124,10 +138,18 @@ func limitedBroadcast() AddrSet {
 	return AddrSet{{all, all}}
 }
 
-// limitedBroadcastOf is nil for IPv6, which has no broadcast.
-func limitedBroadcastOf(ipv6 bool) AddrSet {
-	if ipv6 {
+// broadcasts are the addresses that packets to everybody have; IPv6 has none.
+func (e *evaluation) broadcasts() AddrSet {
+	if e.ipv6 {
 		return nil
 	}
-	return limitedBroadcast()
+	all := limitedBroadcast()
+	if h := e.class.Host; h != nil {
+		for _, a := range h.Broadcast {
+			if a.Is4() {
+				all = append(all, Span[netip.Addr]{a, a})
+			}
+		}
+	}
+	return NewSpans(all...)
 }

@@ -46,12 +46,17 @@ type Class struct {
 	CtMark      uint32
 	CtMarkKnown bool
 
+	// Fragments: the packets come in pieces, and all have to arrive.
+	Fragments bool
+
 	// Ignore are rules that are passed over: what would happen without them.
 	Ignore map[*Rule]bool
 
 	// Local are this machine's addresses, as far as they are known; loopback
 	// addresses are local anyway.
 	Local []netip.Addr
+	// Host is what the kernel asks besides the rules; nil: nothing of it is known.
+	Host *Host
 }
 
 // Decision is what becomes of packets.
@@ -91,6 +96,13 @@ type Outcome struct {
 	// rewritten; empty sets mean it was not.
 	ToAddrs AddrSet
 	ToPorts NumSet
+	// Onward reports that the packet is sent on to another machine, and Out by
+	// which interface, where the routes tell.
+	Onward bool
+	Out    string
+	// Moved reports that source NAT gives it another source port, even where its
+	// own is free.
+	Moved bool
 }
 
 // Region is a part of a class, in the addresses and ports that packets have
@@ -105,7 +117,7 @@ type Region struct {
 type Step struct {
 	Chain *Chain
 	Rule  *Rule  // nil: the policy of Chain
-	What  string // accept, drop, reject, jump, goto, return, effect, policy, queue
+	What  string // accept, drop, reject, jump, goto, return, effect, policy, queue; without a chain, what stopped the packet besides the rules
 	// Assumed says that the rule was taken to match though that is not known.
 	Assumed bool
 }

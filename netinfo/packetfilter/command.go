@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -31,64 +30,6 @@ func (s Step) Delete(w *Wording) Change {
 		e.Same = sameBefore(s.Chain, s.Rule)
 	}
 	return Change{Rules: []RuleEdit{e}}
-}
-
-// AllowBefore is the change that lets packets from src in right before the
-// rule of s decides, or before the policy of its chain does. Protocol 0 is
-// all; no ports are all ports. The accept counts for the tables of this hook
-// and priority alone: what other tables drop stays dropped, so evaluate again.
-func (s Step) AllowBefore(w *Wording, src netip.Prefix, protocol uint8, ports NumSet) Change {
-	if s.Chain == nil || s.Chain.table == nil {
-		return Change{}
-	}
-	if len(ports) == 1 && ports[0] == (Span[Num]{0, 65535}) || !hasPorts(protocol) {
-		ports = nil
-	}
-	e, ok := s.edit(w)
-	if !ok {
-		return Change{}
-	}
-	if e.NFT != nil {
-		e.Accept, e.Mark = acceptNFT(src, protocol, ports)
-		return Change{Rules: []RuleEdit{e}}
-	}
-	var c Change
-	for _, group := range portGroups(ports) {
-		e.Accept = acceptIPTables(src, protocol, group)
-		c.Rules = append(c.Rules, e)
-	}
-	return c
-}
-
-func acceptIPTables(src netip.Prefix, protocol uint8, ports NumSet) []string {
-	words := []string{"-s", src.String()}
-	if protocol != 0 {
-		words = append(words, "-p", protocolName(protocol))
-	}
-	if len(ports) > 0 {
-		words = append(words, "-m", "multiport", "--dports", strings.NewReplacer(", ", ",", "-", ":").Replace(ports.String()))
-	}
-	return append(words, "-j", "ACCEPT")
-}
-
-// acceptNFT marks the rule with a comment, by which the undo finds it.
-func acceptNFT(src netip.Prefix, protocol uint8, ports NumSet) (rule []string, mark string) {
-	text, mark := "ip saddr ", "sipdoctor "+src.String()
-	if src.Addr().Is6() {
-		text = "ip6 saddr "
-	}
-	text += src.String()
-	switch {
-	case len(ports) > 0:
-		text += " " + protocolName(protocol) + " dport { " + ports.String() + " }"
-		mark += " " + protocolName(protocol) + " " + strings.ReplaceAll(ports.String(), " ", "")
-	case protocol != 0:
-		text += " meta l4proto " + protocolName(protocol)
-		mark += " " + protocolName(protocol)
-	}
-	const maxComment = 128 // bytes, NFTNL_UDATA_COMMENT_MAXLEN
-	mark = mark[:min(len(mark), maxComment)]
-	return []string{text + ` accept comment "` + mark + `"`}, mark
 }
 
 // portGroups cuts ports into what one multiport match takes: 15 ports, of

@@ -3,6 +3,7 @@ package packetfilter
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -74,9 +75,6 @@ func (e *evaluation) setMark(f *frag, x *SetMark) {
 func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 	step := Step{Chain: c, Rule: r, What: string(x.Kind)}
 	switch {
-	case x.Kind == TProxy:
-		// The packet is given to a local socket; its addresses stay.
-		e.accept(f, step)
 	case !e.nat, f.untracked:
 		// Outside nat chains these targets are not allowed; nothing happens.
 		w.fall = append(w.fall, f)
@@ -92,6 +90,9 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 		if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
 			f.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
 		}
+		// A port that lies in the range is kept, if it is free (nf_nat_core.c,
+		// get_unique_tuple).
+		f.moved = hasPorts(e.class.Protocol) && (x.Random || len(x.Ports) > 0 && f.sport.overlap(x.Ports) != coverAll)
 		f.newSport = rewrite[Num]{on: true, to: x.Ports} // ports may be changed to keep flows apart
 		e.accept(f, step)
 	}
@@ -102,9 +103,19 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 // one, and a range of ports keeps a port that lies in it (nf_nat_core.c,
 // get_unique_tuple).
 func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
+	if x.Network.IsValid() {
+		return e.mapNetwork(f, x.Network)
+	}
 	to, known := x.Addrs, x.Unknown == ""
 	if x.Kind == Redirect { // to the first address of the interface
-		to = e.local
+		if to = e.local; e.class.In != "" {
+			if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
+				to = nil // which of several is not told
+				for _, a := range first {
+					to = to.Union(AddrSet{{a, a}})
+				}
+			}
+		}
 		if e.hook == HookOutput {
 			home := loopback(e.ipv6)[0]
 			if !e.ipv6 {
@@ -289,4 +300,19 @@ func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
 		}
 	}
 	return n > 0 && n >= x.HitCount, true
+}
+
+// Ends is how long the match goes on to hold for an entry of which nothing more
+// is remembered: until its packet that fulfils the count is too old. ok is false
+// where it has no end, or the times are not known.
+func (x *RecentMatch) Ends(en *RecentEntry) (left time.Duration, ok bool) {
+	if x == nil || x.Seconds == 0 || x.Not {
+		return 0, false
+	}
+	i := max(x.HitCount, 1) - 1
+	if i >= len(en.Ages) {
+		return 0, false
+	}
+	left = platform.Seconds(x.Seconds) - en.Ages[i] // newest first
+	return left, left > 0
 }

@@ -19,6 +19,8 @@ func told(o packetfilter.Outcome) string {
 		if o.Decider.Rule != nil {
 			by += fmt.Sprint(" ", o.Decider.Rule.Position)
 		}
+	} else if o.Verdict != packetfilter.Accepted && o.Decider.What != "" {
+		by = o.Decider.What
 	}
 	s := fmt.Sprintf("%s %s by %s", o.Verdict, o.Region.DstPort, by)
 	if len(o.Reasons) > 0 {
@@ -150,6 +152,9 @@ func TestWhatBecomesOfAPhone(t *testing.T) {
 		"forwarded ports leave for the machine behind": {
 			dump: "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 10000:20000 -j DNAT --to-destination 10.0.0.5\nCOMMIT\n" +
 				"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n-A FORWARD -d 10.0.0.5/32 -p udp -m udp --dport 10000:15000 -j ACCEPT\nCOMMIT\n",
+			ask: func(c *packetfilter.Class) {
+				c.Host = &packetfilter.Host{Switches: map[string]int{"ipv4/ip_forward": 1}}
+			},
 			want: []string{"accept 5060-5061 by INPUT", "drop 15001-20000 by FORWARD", "accept 10000-15000 by FORWARD 1"},
 		},
 		"packets out of tracking are not new": {

@@ -20,7 +20,10 @@ type frag struct {
 	partial      bool        // another frag may share all that is assumed of this one
 	trace        *trace
 	helpers      *helperList
-	accept       Step // the last rule that accepted it, or the first policy
+	accept       Step   // the last rule that accepted it, or the first policy
+	onward       bool   // it is sent on to another machine
+	moved        bool   // its source port is changed for certain
+	out          string // by this interface; empty: not known
 }
 
 // rewrite is what NAT made of an address or port: one of to, or, with to
@@ -147,7 +150,8 @@ func sameFate(a, b *frag) bool {
 		a.natSrc == b.natSrc && a.natDst == b.natDst &&
 		sameRewrite(a.newSrc, b.newSrc) && sameRewrite(a.newDst, b.newDst) &&
 		sameRewrite(a.newSport, b.newSport) && sameRewrite(a.newDport, b.newDport) &&
-		sameOverlay(a.overlay, b.overlay) && sameHelpers(a.helpers, b.helpers) && a.accept == b.accept
+		sameOverlay(a.overlay, b.overlay) && sameHelpers(a.helpers, b.helpers) && a.accept == b.accept &&
+		a.onward == b.onward && a.moved == b.moved && a.out == b.out
 }
 
 func sameRewrite[T point[T]](a, b rewrite[T]) bool {

@@ -68,6 +68,31 @@ func FuzzReadRecent(f *testing.F) {
 	})
 }
 
+func FuzzReadHashLimit(f *testing.F) {
+	f.Add("9 198.51.100.7:0->0.0.0.0:0 26 27 13\n")
+	f.Add("0 2001:db8::7:0->:::5060 26 27 13\n9 x\n")
+	f.Fuzz(func(t *testing.T, list string) {
+		dump := inputRules("ACCEPT", "-A INPUT -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip,dstport --hashlimit-name x -j DROP", "-A INPUT -m hashlimit --hashlimit-upto 1/sec --hashlimit-name x --hashlimit-mode dstip -j ACCEPT")
+		evaluateSoon(t, packetfilter.New(packetfilter.ReadHashLimit(packetfilter.FamilyIP, "x", list), packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump)))
+	})
+}
+
+// Routes and policy rules of a bundle are a stranger's, too.
+func FuzzReadHost(f *testing.F) {
+	f.Add(`[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local","prefsrc":"192.0.2.1"},{"dst":"default","gateway":"192.0.2.254","dev":"eth0","metric":5}]`, `[{"priority":7,"src":"198.51.100.0","srclen":24,"not":null,"fwmark":"0x1","fwmask":"0x3","action":"blackhole"}]`)
+	f.Add(`[{"dst":"::/0","type":"unreachable","metric":4294967295}]`, `[{"src":"2001:db8::","srclen":999,"suppress_prefixlen":0,"table":"main"}]`)
+	f.Fuzz(func(t *testing.T, routes, policies string) {
+		h, err := packetfilter.ReadHost(t.Context(), printer{prints: map[string]string{"ip -j route show table all": routes, "ip -j rule list": policies}})
+		if err != nil || len(h.Routes) > 1000 || len(h.Policies) > 1000 {
+			return
+		}
+		h.Switches = map[string]int{"ipv4/ip_forward": 1, "ipv4/conf/all/rp_filter": 2, "ipv4/conf/eth0/rp_filter": 1}
+		c := sipFrom("0.0.0.0/0")
+		c.Host = h
+		packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j DNAT --to-destination 10.0.0.1-10.0.3.9\nCOMMIT\n")).Evaluate(c)
+	})
+}
+
 // A dump that is made to keep whoever evaluates it busy for ever.
 func TestDumpsMadeToHang(t *testing.T) {
 	twice := "*filter\n:INPUT ACCEPT [0:0]\n"

@@ -1,6 +1,10 @@
 package packetfilter
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
 
 // run takes the class through the hooks (the order is that of the kernel's
 // ip_rcv, ip_local_deliver, ip_forward and ip_output).
@@ -12,7 +16,7 @@ func (e *evaluation) run() {
 	frags := []*frag{f}
 	if e.class.Hook == HookOutput {
 		frags = e.at(HookOutput, frags)
-		e.pass(e.at(HookPostrouting, frags))
+		e.pass(e.at(HookEgress, e.at(HookPostrouting, frags)))
 		return
 	}
 	frags = e.at(HookIngress, frags)
@@ -20,7 +24,7 @@ func (e *evaluation) run() {
 	in, onward := e.route(frags)
 	e.pass(e.at(HookInput, in))
 	onward = e.at(HookForward, onward)
-	e.pass(e.at(HookPostrouting, onward))
+	e.pass(e.at(HookEgress, e.at(HookPostrouting, onward)))
 }
 
 // pass makes outcomes of what came through every hook.
@@ -39,52 +43,11 @@ func (e *evaluation) giveUp(f *frag, by Step, reason string) {
 	e.end(result{f: f, verdict: Maybe, by: by, reason: reason})
 }
 
-// route is the routing decision: which packets are for this machine.
-func (e *evaluation) route(frags []*frag) (in, onward []*frag) {
-	for _, f := range frags {
-		if !f.newDst.on {
-			if e.class.Hook == HookForward {
-				onward = append(onward, f)
-			} else {
-				in = append(in, f)
-			}
-			continue
-		}
-		switch where := e.isLocal(f.newDst); where {
-		case answerYes:
-			in = append(in, f)
-		case answerNo:
-			onward = append(onward, f)
-		default:
-			reason := "whether the destination that address translation gives is an address of this machine"
-			yes, no := e.fork(f, "", reason)
-			in, onward = append(in, yes), append(onward, no)
-		}
-	}
-	return in, onward
-}
-
 func loopback(ipv6 bool) AddrSet {
 	if ipv6 {
 		return AddrSet{{netip.IPv6Loopback(), netip.IPv6Loopback()}}
 	}
 	return AddrSet{PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8))}
-}
-
-// isLocal says whether a rewritten destination is this machine.
-func (e *evaluation) isLocal(to rewrite[netip.Addr]) answerKind {
-	if to.own {
-		return answerYes
-	}
-	switch to.to.overlap(e.local.Union(loopback(e.ipv6))) {
-	case coverAll:
-		return answerYes
-	case coverNone:
-		if len(e.local) > 0 {
-			return answerNo
-		}
-	}
-	return answerFork
 }
 
 // at takes frags through all base chains of a hook.
@@ -117,15 +80,40 @@ func (e *evaluation) entering(c *Chain, frags []*frag) (in, skipped []*frag) {
 		switch {
 		case e.nat && (settled || f.untracked || e.class.State == StateInvalid):
 			skipped = append(skipped, f)
-		case len(c.Base.Devices) > 0:
-			m := &Match{Field: FieldIn, Names: c.Base.Devices}
-			yes, no := e.apply(f, e.test(f, m))
+		case len(c.Base.Devices) > 0 || c.Base.AnyDevice:
+			yes, no := e.apply(f, e.onDevice(c, f))
 			in, skipped = append(in, yes...), append(skipped, no...)
 		default:
 			in = append(in, f)
 		}
 	}
 	return in, skipped
+}
+
+// onDevice says whether a packet passes one of the interfaces that an ingress
+// or egress chain acts on. One that comes in by a bridge or a VLAN has passed
+// what that is made of, and only parts of it, too.
+func (e *evaluation) onDevice(c *Chain, f *frag) answer {
+	m := &Match{Field: FieldIn, Names: c.Base.Devices}
+	if e.hook == HookEgress {
+		m.Field = FieldOut
+	}
+	if c.Base.AnyDevice {
+		return unknown(f, "device:"+c.Name, "on which interface chain "+c.Name+" acts, which the listing leaves out")
+	}
+	a := e.test(f, m)
+	name := e.class.In
+	if e.hook == HookEgress {
+		name = cmp.Or(f.out, e.class.Out)
+	}
+	if h := e.class.Host; a.kind == answerNo && h != nil {
+		for _, d := range c.Base.Devices {
+			if slices.Contains(h.Under[name], d) {
+				return unknown(f, "device:"+c.Name, "whether the packet passes "+d+", a part of "+name)
+			}
+		}
+	}
+	return a
 }
 
 // policy ends a frag's way through a base chain at its end.

@@ -23,6 +23,9 @@ func (e *evaluation) iface(f *frag, out bool, name string) answer {
 	have, side := e.class.In, "in:"
 	if out {
 		have, side = e.class.Out, "out:"
+		if f.out != "" {
+			have = f.out
+		}
 	}
 	if out && (e.hook == HookPrerouting || e.hook == HookInput || e.hook == HookIngress) ||
 		!out && (e.hook == HookOutput || e.hook == HookPostrouting && e.class.Hook == HookOutput) {

@@ -36,6 +36,18 @@ func (p *iptablesRule) extension(name string) {
 		p.each(opts, name, p.pkttype)
 	case "recent":
 		p.recent(opts)
+	case "rpfilter":
+		p.rpfilter(opts)
+	case "hashlimit":
+		p.hashlimit(opts)
+	case "connlimit":
+		p.connlimit(opts)
+	case "policy":
+		p.each(opts, name, p.policy)
+	case "helper":
+		for _, o := range opts {
+			p.add(&Expected{What: name + " " + o.text(), Not: o.not})
+		}
 	default:
 		p.otherExtension(name, opts)
 	}
@@ -61,14 +73,17 @@ func (p *iptablesRule) otherExtension(name string, opts []option) {
 	}
 	u := &Unknown{What: what}
 	switch name {
-	case "rt", "hbh", "dst":
+	case "esp", "ah": // headers of IPsec, which neither UDP nor TCP have
+		n, _ := protocolNumber(name)
+		p.add(&Match{Field: FieldProtocol, Nums: OneNum(n)})
+	case "rt", "hbh", "dst", "frag", "mh":
 		// A plain packet has none of these IPv6 headers, and without the header
 		// the match fails, whatever "!" stands before its options. ufw drops
 		// routing headers first of all.
 		p.add(&Never{})
 		return
-	case "string", "geoip", "time", "owner", "u32", "bpf", "rpfilter", "socket", "mac", "helper", "physdev", "policy",
-		"ttl", "hl", "tos", "dscp", "length", "ecn", "realm", "cpu", "devgroup", "osf", "asn", "ah", "esp", "frag", "ipv6header":
+	case "string", "geoip", "time", "owner", "u32", "bpf", "socket", "mac", "physdev",
+		"ttl", "hl", "tos", "dscp", "length", "ecn", "realm", "cpu", "devgroup", "osf", "asn", "ipv6header":
 		u.Key = "xt:" + what
 	}
 	p.add(u)
@@ -407,10 +422,109 @@ func (p *iptablesRule) addrtype(opts []option) {
 			p.add(&Match{Field: FieldSrcType, Not: o.not, Nums: types})
 		case o.name == "--dst-type" && ok:
 			p.add(&Match{Field: FieldDstType, Not: o.not, Nums: types})
-		default: // --limit-iface-in and -out: which addresses an interface has
+		case o.name == "--limit-iface-in" && p.r.family == FamilyIP:
+			for _, x := range p.rule.Exprs {
+				if m, ok := x.(*Match); ok && m.Field == FieldDstType {
+					m.Field = FieldDstTypeIn
+				}
+			}
+		default: // --limit-iface-out; of IPv6 the type hangs on more
 			p.unsure("addrtype " + o.text())
 		}
 	}
+}
+
+// rpfilter matches packets whose way back leads out of the interface they came
+// in by, or with --loose out of any.
+func (p *iptablesRule) rpfilter(opts []option) {
+	m := &Match{Field: FieldWayBack, Nums: OneNum(1)}
+	for _, o := range opts {
+		switch o.name {
+		case "--loose":
+			m.Field = FieldWayBackAny
+		case "--invert":
+			m.Not = !m.Not
+		case "--validmark":
+		default:
+			p.unsure("rpfilter " + o.text())
+		}
+	}
+	p.add(m)
+}
+
+// policy asks whether the packet came through IPsec.
+func (p *iptablesRule) policy(o option) bool {
+	switch o.name {
+	case "--dir":
+		return o.arg(0) == "in"
+	case "--pol":
+		n, ok := map[string]Num{"none": 0, "ipsec": 1}[o.arg(0)]
+		p.add(&Match{Field: FieldIPsec, Not: o.not, Nums: OneNum(n)})
+		return ok
+	case "--strict":
+		return true
+	}
+	return false
+}
+
+// connlimit is a limit on the connections of a source or a network.
+func (p *iptablesRule) connlimit(opts []option) {
+	x := &Metered{What: "connlimit", By: []Field{FieldSrc}}
+	for _, o := range opts {
+		x.What += " " + o.text()
+		n, err := strconv.ParseUint(o.arg(0), 10, 32)
+		switch {
+		case o.name == "--connlimit-above" && err == nil:
+			x.Most, x.Over = n, !o.not
+		case o.name == "--connlimit-upto" && err == nil:
+			x.Most, x.Over = n, o.not
+		case o.name == "--connlimit-daddr":
+			x.By = []Field{FieldDst}
+		}
+	}
+	if x.Most == 0 {
+		p.unsure(x.What)
+		return
+	}
+	p.add(x)
+}
+
+// hashlimit is a limit that every source, or whatever its mode tells apart, has
+// for itself.
+func (p *iptablesRule) hashlimit(opts []option) {
+	x := &Metered{What: "hashlimit", Burst: 5} // XT_HASHLIMIT_BURST
+	for _, o := range opts {
+		x.What += " " + o.text()
+		switch o.name {
+		case "--hashlimit-above":
+			x.Over = !x.Over
+		case "--hashlimit-burst":
+			n, err := strconv.ParseUint(o.arg(0), 10, 32)
+			if x.Burst = n; err != nil { // bytes: of a packet whose size is not known
+				p.unsure("hashlimit " + o.text())
+			}
+		case "--hashlimit-name":
+			x.Hash = o.arg(0)
+		case "--hashlimit-mode":
+			for mode := range strings.SplitSeq(o.arg(0), ",") {
+				field, ok := map[string]Field{"srcip": FieldSrc, "dstip": FieldDst, "srcport": FieldSrcPort, "dstport": FieldDstPort}[mode]
+				if !ok {
+					p.unsure("hashlimit " + o.text())
+				}
+				x.By = append(x.By, field)
+			}
+		case "--hashlimit-srcmask", "--hashlimit-dstmask", "--hashlimit-rate-match": // buckets of networks
+			p.unsure("hashlimit " + o.text())
+		}
+		if o.not {
+			x.Over = !x.Over
+		}
+	}
+	if x.Hash == "" {
+		p.unsure(x.What)
+		return
+	}
+	p.add(x)
 }
 
 func (p *iptablesRule) pkttype(o option) bool {

@@ -158,7 +158,7 @@ func (p *iptablesRule) nat(name string, opts []option) {
 	if name == "NETMAP" && (p.chain.Name == "POSTROUTING" || p.chain.Name == "INPUT") {
 		x.Kind = SNAT
 	}
-	if name == "SAME" || name == "NETMAP" || name == "BALANCE" {
+	if name == "SAME" || name == "BALANCE" || name == "NETMAP" && x.Kind == SNAT {
 		x.Unknown = "which address " + name + " gives"
 	}
 	for _, o := range opts {
@@ -169,6 +169,12 @@ func (p *iptablesRule) nat(name string, opts []option) {
 			var ports NumSet
 			addrs, ports, ok = natTarget(o.arg(0))
 			x.Addrs, x.Ports = x.Addrs.Union(addrs), x.Ports.Union(ports)
+		case "--random", "--random-fully":
+			x.Random = true
+		case "--to":
+			span, good := parseAddrSpan(o.arg(0))
+			x.Network, ok = asPrefix(span.Lo, span.Hi)
+			ok = ok && good
 		case "--to-ports":
 			var span Span[Num]
 			span, ok = portRange(strings.ReplaceAll(o.arg(0), "-", ":"))

@@ -27,6 +27,12 @@ func New(parts ...Parts) *Ruleset {
 		if p.Recent != nil && r.Recent == nil {
 			r.Recent = map[string]*RecentTable{}
 		}
+		for _, t := range p.Hashes {
+			if r.Hashes == nil {
+				r.Hashes = map[string]*HashTable{}
+			}
+			r.Hashes[string(t.Family)+" "+t.Name] = t
+		}
 		for _, t := range p.Recent {
 			r.Recent[t.Name] = t
 		}
@@ -110,6 +116,7 @@ func (r *Ruleset) linkTable(t *Table) {
 	}
 	for _, c := range t.Chains {
 		findRuns(c)
+		r.tracks = r.tracks || c.Base != nil && c.Base.Type == "nat"
 		for _, rule := range c.Rules {
 			for _, x := range rule.Exprs {
 				r.linkExpr(t, x)
@@ -120,6 +127,10 @@ func (r *Ruleset) linkTable(t *Table) {
 }
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
+	r.tracks = r.tracks || needsTracking(x)
+	if m, ok := x.(*Match); ok && m.Field == FieldDst {
+		r.dests = append(r.dests, m.Addrs)
+	}
 	switch x := x.(type) {
 	case *Verdict:
 		x.target = t.byName[x.Chain]
@@ -133,6 +144,10 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
 			x.Fields = x.Set.fields(x.Dirs)
 		}
+	case *Metered:
+		if x.Hash == "" && x.Name != "" {
+			x.Set = r.findSet(t, x.Set, x.Name)
+		}
 	case *VerdictMap:
 		if x.Set = r.findSet(t, x.Set, x.Name); x.Set == nil {
 			return
@@ -143,6 +158,21 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 			}
 		}
 	}
+}
+
+// needsTracking reports whether an expression has the kernel follow connections.
+func needsTracking(x Expr) bool {
+	switch x := x.(type) {
+	case *NAT, *Helper:
+		return true
+	case *SetMark:
+		return x.To == FieldCtMark || x.From == FieldCtMark
+	case *Match:
+		return x.Field >= FieldCtMark && x.Field <= FieldCtProtocol
+	case *Lookup:
+		return slices.ContainsFunc(x.Fields, func(f Field) bool { return f >= FieldCtMark && f <= FieldCtProtocol })
+	}
+	return false
 }
 
 // noteUser remembers which rules ask a set.
@@ -176,6 +206,44 @@ func (r *Ruleset) findSet(t *Table, s *Set, name string) *Set {
 		s.build()
 	}
 	return s
+}
+
+// Hooks are where packets come to the chain from: its own hook, or those of the
+// base chains of its table that lead to it.
+func (c *Chain) Hooks() (list []HookName) {
+	if c.table == nil {
+		return nil
+	}
+	for _, base := range c.table.Chains {
+		if base.Base != nil && !slices.Contains(list, base.Base.Hook) && base.leadsTo(c, map[*Chain]bool{}) {
+			list = append(list, base.Base.Hook)
+		}
+	}
+	return list
+}
+
+func (c *Chain) leadsTo(to *Chain, seen map[*Chain]bool) bool {
+	if c == to || seen[c] {
+		return c == to
+	}
+	seen[c] = true
+	for _, r := range c.Rules {
+		for _, x := range r.Exprs {
+			switch x := x.(type) {
+			case *Verdict:
+				if x.target != nil && x.target.leadsTo(to, seen) {
+					return true
+				}
+			case *VerdictMap:
+				if x.Set != nil && slices.ContainsFunc(x.Set.Elements, func(e Element) bool {
+					return e.Verdict != nil && e.Verdict.target != nil && e.Verdict.target.leadsTo(to, seen)
+				}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // orderChains sorts the base chains of each hook by priority. Which of two

@@ -1,6 +1,7 @@
 package packetfilter
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -57,6 +58,7 @@ func (l *loader) load() {
 		l.parts = append(l.parts, ReadIPSetSave(string(out)))
 	}
 	l.recent()
+	l.hashLimits()
 	l.complete()
 }
 
@@ -115,7 +117,9 @@ func (l *loader) nft() {
 				odd = append(odd, t)
 				continue
 			}
-			l.add("nft", ReadNFT(string(out), ""))
+			p := ReadNFT(string(l.withMeters(out, t)), "")
+			l.devices(&p)
+			l.add("nft", p)
 		}
 	}
 	l.oddTables(odd)
@@ -137,7 +141,9 @@ func (l *loader) oddTables(tables []nftTable) {
 			l.miss("nft", l.unlisted(t))
 			continue
 		}
-		l.add("nft", ReadNFT(string(part), ""))
+		p := ReadNFT(string(part), "")
+		l.devices(&p)
+		l.add("nft", p)
 	}
 }
 
@@ -276,4 +282,44 @@ func (l *loader) recent() {
 		}
 		l.parts = append(l.parts, ReadRecent(path.Base(name), string(b), clock))
 	}
+}
+
+// hashLimits reads what hashlimits count. One that is not read is unknown.
+func (l *loader) hashLimits() {
+	for dir, family := range map[string]TableFamily{"ipt_hashlimit": FamilyIP, "ip6t_hashlimit": FamilyIP6} {
+		names, _ := l.sys.Glob("/proc/net/" + dir + "/*")
+		for _, name := range names {
+			b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
+			if err != nil {
+				l.missed(name, err, true)
+				continue
+			}
+			l.parts = append(l.parts, ReadHashLimit(family, path.Base(name), string(b)))
+		}
+	}
+}
+
+// withMeters puts the meters of a table into its listing, which leaves them out.
+func (l *loader) withMeters(listing []byte, t nftTable) []byte {
+	if !bytes.Contains(listing, []byte(`"meter"`)) {
+		return listing
+	}
+	out, ok := l.run("nft", "-j", "list", "meters")
+	var all, meters struct {
+		NFTables []map[string]json.RawMessage `json:"nftables"`
+	}
+	if !ok || json.Unmarshal(listing, &all) != nil || json.Unmarshal(out, &meters) != nil {
+		return listing
+	}
+	for _, object := range meters.NFTables {
+		var x nftSet
+		if raw, ok := object["meter"]; ok && json.Unmarshal(raw, &x) == nil && x.Family == t.Family && x.Table == t.Name {
+			all.NFTables = append(all.NFTables, object)
+		}
+	}
+	whole, err := json.Marshal(all)
+	if err != nil {
+		return listing
+	}
+	return whole
 }

@@ -138,6 +138,9 @@ func (e *evaluation) dimension(f *frag, field Field, v *Value) answer {
 	case FieldMAC, FieldOther, FieldNone:
 		return unknown(f, "", "the "+field.String())
 	case FieldSrcPort, FieldDstPort:
+		if e.inPieces() {
+			return certain(false)
+		}
 		if !hasPorts(e.class.Protocol) {
 			// ipset keeps type and code of ICMP where ports stand otherwise.
 			t, c := e.icmp()

@@ -71,12 +71,6 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 	return side(yes, true), side(no, false)
 }
 
-// fork is apply for a question that is no match.
-func (e *evaluation) fork(f *frag, key, reason string) (yes, no *frag) {
-	y, n := e.apply(f, answer{kind: answerFork, key: key, reason: reason})
-	return y[0], n[0]
-}
-
 // maxReasons bounds the reasons kept besides those of the branches; more than
 // a handful helps nobody.
 const maxReasons = 16
@@ -111,6 +105,13 @@ func (e *evaluation) test(f *frag, x Expr) answer {
 		return e.recent(f, x)
 	case *Never:
 		return certain(x.Not)
+	case *Metered:
+		return e.metered(f, x)
+	case *Expected:
+		if e.class.State == StateNew {
+			return certain(x.Not && !x.Breaks)
+		}
+		return unknown(f, "", x.What)
 	case *Unknown:
 		return unknown(f, x.Key, x.What).negate(x.Not)
 	}
@@ -160,7 +161,7 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		}
 		return e.address(f, field == FieldDst, m.Addrs), true
 	case FieldSrcPort, FieldDstPort:
-		if !hasPorts(e.class.Protocol) {
+		if !hasPorts(e.class.Protocol) || e.inPieces() {
 			return answer{}, false
 		}
 		return e.port(f, field == FieldDstPort, m.Nums), true
@@ -182,15 +183,17 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		return splitNums(f, dimDport, m.Nums), true
 	case FieldIn, FieldOut:
 		return e.anyInterface(f, field == FieldOut, m.Names), true
-	case FieldPktType, FieldSrcType, FieldDstType:
+	case FieldPktType, FieldSrcType, FieldDstType, FieldDstTypeIn:
 		return e.addressType(f, field, m.Nums), true
+	case FieldWayBack, FieldWayBackAny:
+		return e.wayBackIs(f, field == FieldWayBack).negate(!m.Nums.Contains(1)), true
 	case FieldMAC:
 		return unknown(f, "", "the hardware address of the sender"), true
 	case FieldNone, FieldOther:
 		return unknown(f, "", "something in the packet that only the packet tells"), true
 	}
 	have, ok := e.number(f, field)
-	if !ok {
+	if !ok || e.inPieces() && (field == FieldTCPFlags || field == FieldICMPType || field == FieldICMPCode || field == FieldICMPTypeCode) {
 		return answer{}, false
 	}
 	return compare(f, field, have, m), true
@@ -341,6 +344,11 @@ func (e *evaluation) number(f *frag, field Field) (v bits, ok bool) {
 		t, c := e.icmp()
 		n := map[Field]uint32{FieldICMPType: uint32(t), FieldICMPCode: uint32(c), FieldICMPTypeCode: uint32(t)<<8 | uint32(c)}
 		return bits{n[field], all}, icmp
+	case FieldIPsec:
+		if h := e.class.Host; h != nil && h.IPsec == isNo {
+			return bits{0, all}, true
+		}
+		return bits{}, true
 	case FieldTCPFlags:
 		const syn, psh, ack = 2, 8, 16
 		switch e.class.State {
@@ -351,6 +359,9 @@ func (e *evaluation) number(f *frag, field Field) (v bits, ok bool) {
 		}
 		return bits{}, e.class.Protocol == TCP
 	case FieldFragment:
+		if e.inPieces() {
+			return bits{1, all}, true
+		}
 		return bits{0, all}, true
 	}
 	return bits{}, true
@@ -406,7 +417,7 @@ func (f Field) String() string {
 		FieldProtocol: "protocol", FieldFamily: "family", FieldIn: "incoming interface", FieldOut: "outgoing interface",
 		FieldMark: "packet mark", FieldCtMark: "connection mark", FieldCtState: "connection state", FieldCtDirection: "connection's direction",
 		FieldICMPType: "ICMP type", FieldICMPCode: "ICMP code", FieldPktType: "packet type", FieldTCPFlags: "TCP flags",
-		FieldMAC: "hardware address",
+		FieldMAC: "hardware address", FieldIPsec: "way of the packet (through IPsec or not)",
 	}
 	if int(f) < len(names) && names[f] != "" {
 		return names[f]

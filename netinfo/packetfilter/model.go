@@ -16,6 +16,7 @@ type Ruleset struct {
 	Tables []*Table
 	Sets   []*Set                  // ipsets; those of nft are in their tables
 	Recent map[string]*RecentTable // by name; nil when they were not read
+	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
 
 	chains map[hookKey][]*Chain // base chains in the order the kernel asks them
@@ -23,7 +24,9 @@ type Ruleset struct {
 	users  map[*Set][]Step // rules that ask a set
 	// anonymous are the sets that stand in rules.
 	anonymous []*Set
-	ctMarks   bool // some rule sets a connection mark
+	ctMarks   bool      // some rule sets a connection mark
+	tracks    bool      // some rule needs connection tracking
+	dests     []AddrSet // destinations that rules name
 }
 
 // Parts are what front ends made of one listing or of several.
@@ -31,6 +34,7 @@ type Parts struct {
 	Tables []*Table
 	Sets   []*Set
 	Recent []*RecentTable
+	Hashes []*HashTable
 	Faults []Fault
 	// Unread is why the listing is not one, or not a whole one: what it does not
 	// show may be loaded all the same. Empty: it is whole.
@@ -92,6 +96,7 @@ const (
 	HookForward     HookName = "forward"
 	HookOutput      HookName = "output"
 	HookPostrouting HookName = "postrouting"
+	HookEgress      HookName = "egress" // netdev tables, per interface
 )
 
 // The priorities that matter (include/uapi/linux/netfilter_ipv4.h).
@@ -110,8 +115,11 @@ type Base struct {
 	Type     string // filter, nat, route
 	Hook     HookName
 	Priority int      // lower is asked first
-	Devices  []string // of ingress
-	Policy   VerdictKind
+	Devices  []string // of ingress and egress
+	// AnyDevice reports that the listing does not say on which interface an
+	// ingress or egress chain acts.
+	AnyDevice bool
+	Policy    VerdictKind
 }
 
 // Chain is a list of rules.
@@ -182,6 +190,10 @@ const (
 	FieldDstType             //
 	FieldTCPFlags            // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32
 	FieldFragment            // 1 for a second or later fragment
+	FieldWayBack             // 1 if the way back to the source leads out of the interface the packet came in by (rpfilter, fib)
+	FieldWayBackAny          // 1 if there is a way back to the source
+	FieldDstTypeIn           // as FieldDstType, of the addresses of the interface the packet came in by
+	FieldIPsec               // 1 if the packet came through IPsec
 	FieldMAC                 // hardware address of the sender: never known
 	FieldOther               // any other thing that is not known of a class
 )
@@ -253,6 +265,33 @@ type Unknown struct {
 	Not bool // with Key: the rule asks for the contrary
 }
 
+// Expected is a match of the helper that expected the connection (helper,
+// ct helper). What begins a conversation of its own was not expected.
+type Expected struct {
+	What   string
+	Not    bool
+	Breaks bool // without a helper the rule ends, whatever Not says (nft)
+}
+
+// Metered is a limit that each source, or whatever is told apart, has for
+// itself. Who is not in its list yet is below it; how far the others are is not
+// told.
+type Metered struct {
+	What   string
+	Over   bool // it matches what is above the limit
+	Set    *Set // of nft
+	Name   string
+	Fields []Field
+	Hash   string // name of the hashlimit that counts; its buckets tell how far everybody is
+	// By are the fields a hashlimit tells apart, and Burst how many packets it lets
+	// each send at once.
+	By    []Field
+	Burst uint64
+	// Most is a limit on connections that exist (connlimit, ct count). Of all that
+	// the machine has, no more than that can be one source's.
+	Most uint64
+}
+
 // Never is a match that matches no packet; Not, every one.
 type Never struct{ Not bool }
 
@@ -307,8 +346,13 @@ type NAT struct {
 	Kind  NATKind
 	Addrs AddrSet
 	Ports NumSet
-	// Unknown says why the new address or port is not known, as with maps and
-	// NETMAP; empty when Addrs and Ports tell.
+	// Random reports that each connection gets another port.
+	Random bool
+	// Network is where each address keeps its last bits and takes its first from
+	// (NETMAP); invalid for all others.
+	Network netip.Prefix
+	// Unknown says why the new address or port is not known, as with maps; empty
+	// when Addrs and Ports tell.
 	Unknown string
 }
 
@@ -349,6 +393,8 @@ func (*Match) expr()       {}
 func (*Lookup) expr()      {}
 func (*Unknown) expr()     {}
 func (*Never) expr()       {}
+func (*Expected) expr()    {}
+func (*Metered) expr()     {}
 func (*RecentMatch) expr() {}
 func (*SetMark) expr()     {}
 func (*NoTrack) expr()     {}

@@ -45,6 +45,7 @@ type nftObject struct {
 	Rule   *nftRule   `json:"rule"`
 	Set    *nftSet    `json:"set"`
 	Map    *nftSet    `json:"map"`
+	Meter  *nftSet    `json:"meter"`
 	Helper *nftHelper `json:"ct helper"`
 	// Element lists further elements of a set, as monitors and hand-made
 	// listings have them.
@@ -194,6 +195,8 @@ func (r *nftReader) object(o *nftObject) {
 		r.set(o.Set, false)
 	case o.Map != nil:
 		r.set(o.Map, true)
+	case o.Meter != nil:
+		r.set(o.Meter, false)
 	case o.Element != nil:
 		r.elements(o.Element)
 	case o.Helper != nil:
@@ -223,6 +226,8 @@ func (r *nftReader) chain(c *nftChain) {
 		if c.Policy == "drop" {
 			out.Base.Policy = Drop
 		}
+		perDevice := out.Base.Hook == HookEgress || out.Base.Hook == HookIngress
+		out.Base.AnyDevice = perDevice && len(out.Base.Devices) == 0
 	}
 	t := r.table(c.Family, c.Table)
 	t.Chains = append(t.Chains, out)

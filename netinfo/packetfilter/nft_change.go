@@ -1,5 +1,7 @@
 package packetfilter
 
+import "slices"
+
 // mangle sets something of the packet or of its connection.
 func (b *nftBuilder) mangle(v any) {
 	key, value := field(v, "key"), field(v, "value")
@@ -99,17 +101,23 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet6)})
 	}
 	n := &NAT{Kind: kind}
+	flags := stringsOf(field(v, "flags"))
+	n.Random = slices.Contains(flags, "random") || slices.Contains(flags, "fully-random")
+	mapsNetwork := slices.Contains(flags, "netmap")
 	if data := field(field(v, "addr"), "map"); data != nil {
 		b.dataMap(data, func(v Value, known bool) []Expr {
-			if !known || !v.Addr.Lo.IsValid() {
+			if !known || !v.Addr.Lo.IsValid() || mapsNetwork {
 				return []Expr{&NAT{Kind: kind, Unknown: "the map it takes the address from"}}
 			}
-			return []Expr{&NAT{Kind: kind, Addrs: AddrSet{v.Addr}}}
+			return []Expr{&NAT{Kind: kind, Addrs: AddrSet{v.Addr}, Random: n.Random}}
 		})
 		return
 	}
 	if a := field(v, "addr"); a != nil {
 		n.Addrs, _, n.Unknown = natValues(nftKey{typ: nftAddr}, a)
+		if mapsNetwork && len(n.Addrs) == 1 && kind == DNAT {
+			n.Network, _ = asPrefix(n.Addrs[0].Lo, n.Addrs[0].Hi)
+		}
 	}
 	if p := field(v, "port"); p != nil {
 		var unknown string

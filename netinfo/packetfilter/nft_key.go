@@ -1,6 +1,9 @@
 package packetfilter
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // nftKey is the left side of a match: what is asked of the packet.
 type nftKey struct {
@@ -137,6 +140,8 @@ func metaKey(v any) nftKey {
 		return nftKey{field: FieldIn, typ: nftIfname}
 	case "oif", "oifname":
 		return nftKey{field: FieldOut, typ: nftIfname}
+	case "ipsec", "secpath":
+		return nftKey{field: FieldIPsec, typ: nftMark}
 	case "pkttype":
 		return nftKey{field: FieldPktType, typ: nftPktType}
 	}
@@ -182,6 +187,17 @@ func ctKey(v any) nftKey {
 // of a class; a route is not.
 func fibKey(v any) nftKey {
 	flags := stringsOf(field(v, "flags"))
+	has := func(names ...string) bool {
+		return len(flags) == len(names) && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(flags, n) })
+	}
+	switch result := field(v, "result"); {
+	case result == "oif" && (has("saddr", "iif") || has("saddr", "iif", "mark")):
+		return nftKey{field: FieldWayBack, typ: nftMark}
+	case result == "oif" && (has("saddr") || has("saddr", "mark")):
+		return nftKey{field: FieldWayBackAny, typ: nftMark}
+	case result == "type" && has("daddr", "iif"):
+		return nftKey{field: FieldDstTypeIn, typ: nftAddrType}
+	}
 	if field(v, "result") == "type" && len(flags) == 1 {
 		switch flags[0] {
 		case "saddr":

@@ -36,6 +36,10 @@ const (
 func (b *nftBuilder) match(v any) {
 	op, _ := field(v, "op").(string)
 	left, right := field(v, "left"), field(v, "right")
+	if ct := field(left, "ct"); ct != nil && field(ct, "key") == "helper" {
+		b.add(&Expected{What: renderNFT(map[string]any{"match": v}), Not: op == "!=", Breaks: true})
+		return
+	}
 	keys := b.keys(left)
 	for _, k := range keys {
 		b.add(k.pre...)

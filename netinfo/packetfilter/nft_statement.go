@@ -98,7 +98,11 @@ func (b *nftBuilder) keyed(key string, v any) {
 		b.add(&Verdict{Kind: Stolen, With: "fwd"})
 	case "xt":
 		b.xt(v)
-	case "limit", "quota", "ct count", "meter":
+	case "meter":
+		b.meter(v)
+	case "ct count":
+		b.metered(map[string]any{key: v}, &Update{})
+	case "limit", "quota":
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
 		b.unknown("nft statement "+renderNFT(map[string]any{key: v}), "", false)
@@ -213,12 +217,45 @@ func (b *nftBuilder) update(v any) {
 		b.add(k.pre...)
 		u.Fields = append(u.Fields, k.field)
 	}
-	b.add(u)
 	stmts, _ := field(v, "stmt").([]any)
 	for _, s := range stmts {
 		if m, ok := s.(map[string]any); ok {
-			b.statement(m)
+			b.metered(m, u)
 		}
+	}
+	b.add(u)
+}
+
+// metered is a limit that each element of a set has for itself.
+func (b *nftBuilder) metered(s map[string]any, u *Update) {
+	for key, v := range s {
+		switch key {
+		case "ct count":
+			if n, ok := field(v, "val").(float64); ok && n > 0 {
+				b.add(&Metered{What: renderNFT(s), Most: uint64(n), Over: field(v, "inv") == true, Fields: u.Fields})
+				return
+			}
+			b.unknown(renderNFT(s), "", false)
+		case "limit", "quota":
+			b.add(&Metered{What: renderNFT(s), Over: field(v, "inv") == true, Name: u.Name, Fields: u.Fields})
+		default:
+			b.statement(s)
+		}
+		return
+	}
+}
+
+// meter is a limit for each of something, as older versions write it. What it
+// counts is a set that nothing else can name.
+func (b *nftBuilder) meter(v any) {
+	name, _ := field(v, "name").(string)
+	u := &Update{Name: name}
+	for _, k := range b.keys(field(v, "key")) {
+		b.add(k.pre...)
+		u.Fields = append(u.Fields, k.field)
+	}
+	if s, ok := field(v, "stmt").(map[string]any); ok {
+		b.metered(s, u)
 	}
 }
 

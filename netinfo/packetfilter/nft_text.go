@@ -217,7 +217,11 @@ func renderNFTStatement(key string, v any, get func(string) string, words func(.
 			return "limit name " + strconv.Quote(name)
 		}
 		rate := strings.TrimSpace(get("rate") + " " + get("rate_unit"))
-		return words("limit rate", over, rate+"/"+get("per"))
+		burst := ""
+		if b := get("burst"); b != "" && b != "0" && b != "5" { // nft's own
+			burst = "burst " + b + " packets"
+		}
+		return words("limit rate", over, rate+"/"+get("per"), burst)
 	case "rt", "socket", "osf", "ipsec", "exthdr", "tcp option", "ip option", "sctp chunk":
 		return words(key, get("dir"), get("family"), get("name"), get("field"), get("key"))
 	case "quota":

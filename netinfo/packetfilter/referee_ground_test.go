@@ -17,6 +17,9 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // The ground is a machine in a network namespace and, in another, the far ends
@@ -40,8 +43,9 @@ type ground struct {
 	send6      int
 	nextID     uint32
 	evaluating time.Duration
-	listed     []listing // what is loaded now
-	judged     int       // rulesets, by the kernel
+	listed     []listing          // what is loaded now
+	judged     int                // rulesets, by the kernel
+	host       *packetfilter.Host // what the kernel asks besides the rules
 	// What the last rulebook left behind.
 	hadLegacy4, hadLegacy6 bool
 }
@@ -151,6 +155,8 @@ func newGround(t *testing.T) *ground {
 	g.route(t, "eth1", "203.0.113.0/24", "10.99.0.254")
 	g.route(t, "eth1", "2001:db8:113::/48", "2001:db8:9::fffe")
 	g.openRaw(t)
+	g.host, err = packetfilter.ReadHost(t.Context(), platform.ThisSystem())
+	must(t, err)
 	return g
 }
 
@@ -308,7 +314,9 @@ func (g *ground) launch(t *testing.T, s shot) {
 		c := g.cables[s.in]
 		to := unix.SockaddrLinklayer{Ifindex: c.farIf, Halen: 6, Protocol: htons(0x0800)}
 		copy(to.Addr[:], c.mac[:])
-		must(t, unix.Sendto(c.far, s.frame(c.mac, c.farMAC), 0, &to))
+		for _, f := range s.frames(c.mac, c.farMAC) {
+			must(t, unix.Sendto(c.far, f, 0, &to))
+		}
 		return
 	}
 	var err error

@@ -21,7 +21,9 @@ type shot struct {
 	ctmark   uint32 // of the conversation it belongs to
 	// established: the conversation was there before the rules.
 	established bool
-	id          uint32 // unique in a salvo; it comes back in every trace of the shot
+	// fragmented: it comes in two pieces.
+	fragmented bool
+	id         uint32 // unique in a salvo; it comes back in every trace of the shot
 }
 
 func (s shot) String() string {
@@ -45,12 +47,45 @@ func (s shot) frame(to, from [6]byte) []byte {
 	if s.dst.Is6() {
 		ethertype = 0x86dd
 	}
+	if s.dst.Is4() && s.dst.As4()[3] == 255 {
+		to = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	}
 	if s.dst.Is4() && s.dst.IsMulticast() {
 		a := s.dst.As4()
 		to = [6]byte{1, 0, 0x5e, a[1] & 0x7f, a[2], a[3]}
 	}
 	b := append(append([]byte{}, to[:]...), from[:]...)
 	return append(binary.BigEndian.AppendUint16(b, ethertype), s.packet()...)
+}
+
+// frames are the pieces of the shot on an Ethernet cable: one, or two. The
+// first piece holds the header of UDP and the mark, the second only the id.
+func (s shot) frames(to, from [6]byte) [][]byte {
+	whole := s.frame(to, from)
+	if !s.fragmented {
+		return [][]byte{whole}
+	}
+	whole = append(whole, make([]byte, 16)...) // what comes in the second piece
+	const first = 16                           // bytes of UDP in the first
+	piece := func(offset, length uint16, more bool) []byte {
+		b := append([]byte{}, whole[:34]...)
+		b = append(b, whole[34+offset:34+offset+length]...)
+		h := b[14:34]
+		binary.BigEndian.PutUint16(h[2:], 20+length)
+		binary.BigEndian.PutUint16(h[4:], uint16(s.id))
+		flags := offset / 8
+		if more {
+			flags |= 0x2000
+		}
+		binary.BigEndian.PutUint16(h[6:], flags)
+		h[10], h[11] = 0, 0
+		binary.BigEndian.PutUint16(h[10:], checksum(h, 0))
+		return b
+	}
+	// The length in the header of UDP counts both; its checksum is left out.
+	binary.BigEndian.PutUint16(whole[34+4:], first+16)
+	whole[34+6], whole[34+7] = 0, 0
+	return [][]byte{piece(0, first, true), piece(first, 16, false)}
 }
 
 // packet is the shot with its IP header.

@@ -160,7 +160,7 @@ func (g *ground) judgeLoaded(t *testing.T, s script, shots []shot) ([]disagreeme
 	got := g.fire(t, slices.Clone(shots))
 	start := time.Now()
 	defer func() { g.evaluating += time.Since(start) }()
-	bad := compare(rules, shots, got, s.layered())
+	bad := compare(rules, g.host, shots, got, s.layered())
 	if len(bad) == 0 {
 		g.record(t, shots)
 	}
@@ -206,7 +206,7 @@ func (s shot) class() packetfilter.Class {
 //
 // Of layered rules, two may stop a packet at the same priority, one with a
 // refusal: which comes first is then the order in which they were loaded.
-func compare(rules *packetfilter.Ruleset, shots []shot, got []outcome, layered bool) []disagreement {
+func compare(rules *packetfilter.Ruleset, host *packetfilter.Host, shots []shot, got []outcome, layered bool) []disagreement {
 	agrees := func(s shot, said packetfilter.Outcome, kernel outcome) bool {
 		stopped := kernel.verdict != "accept" && (said.Verdict == packetfilter.Dropped || said.Verdict == packetfilter.Rejected)
 		return agrees(s, said, kernel) || layered && stopped
@@ -215,6 +215,7 @@ func compare(rules *packetfilter.Ruleset, shots []shot, got []outcome, layered b
 	wide := map[string]packetfilter.Result{}
 	for i, s := range shots {
 		c := s.class()
+		c.Host = host
 		for _, o := range rules.Evaluate(c).Outcomes {
 			if !agrees(s, o, got[i]) {
 				bad = append(bad, disagreement{s, got[i], o, "alone"})

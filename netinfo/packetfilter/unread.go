@@ -99,7 +99,9 @@ func (l *loader) add(tool string, p Parts) {
 func (l *loader) ruleset() bool {
 	for _, args := range [][]string{{"-a", "-j", "list", "ruleset"}, {"-j", "list", "ruleset"}} {
 		if out, ok := l.run("nft", args...); ok {
-			l.add("nft", ReadNFT(string(out), ""))
+			p := ReadNFT(string(out), "")
+			l.devices(&p)
+			l.add("nft", p)
 			return true
 		}
 	}

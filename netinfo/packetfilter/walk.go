@@ -36,10 +36,12 @@ type evaluation struct {
 	hook     HookName
 	priority int
 	nat      bool // in a chain of type nat
+	typeIn   bool // local is that of one interface
 	onStack  map[*Chain]bool
 	depth    int
 	visits   int
 	forks    int
+	later    bool     // what is followed is a piece of a packet after its first
 	mergeAt  int      // frags from which tidy looks again
 	reasons  []string // every reason met, for outcomes whose own were merged away
 
@@ -114,7 +116,7 @@ func (e *evaluation) start() *frag {
 	case c.Hook == HookInput:
 		// An address of a machine is no group of machines, and one of the
 		// loopback is reached from there alone.
-		f.dst = everyAddr(e.ipv6).Subtract(multicasts(e.ipv6)).Subtract(limitedBroadcastOf(e.ipv6))
+		f.dst = everyAddr(e.ipv6).Subtract(multicasts(e.ipv6)).Subtract(e.broadcasts())
 		if f.src.overlap(loopback(e.ipv6)) != coverAll {
 			f.dst = f.dst.Subtract(loopback(e.ipv6))
 		}
@@ -227,7 +229,11 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 			e.verdict(c, r, x, f, w)
 			return
 		case *NAT:
-			e.rewrite(c, r, x, f, w)
+			if x.Kind == TProxy {
+				e.tproxy(c, r, i+1, x, f, w)
+			} else {
+				e.rewrite(c, r, x, f, w)
+			}
 			return
 		case *VerdictMap:
 			e.verdictMap(c, r, i, x, f, w)
@@ -271,7 +277,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 func onlyNotes(list []Expr) bool {
 	for _, x := range list {
 		switch x := x.(type) {
-		case *Note, *Unknown, *Match, *Never:
+		case *Note, *Unknown, *Match, *Never, *Metered, *Expected:
 		case *Verdict:
 			if x.Kind != Continue {
 				return false

@@ -53,7 +53,7 @@ func verbs(program string) []string {
 	case "sysctl":
 		return []string{"-w"}
 	case "fail2ban-client":
-		return []string{"set * banip", "set * unbanip", "reload", "stop"}
+		return []string{"set * banip", "set * unbanip", "reload", "stop", "restart"}
 	case "cscli":
 		return []string{"decisions add", "decisions delete"}
 	case "ufw":
@@ -70,6 +70,8 @@ func verbs(program string) []string {
 		return []string{"htable.delete", "htable.seti", "htable.sets"}
 	case "asterisk":
 		return []string{"-rx"}
+	case "conntrack":
+		return []string{"-D -s"}
 	case "systemctl":
 		return []string{"restart", "start", "stop", "enable --now", "disable --now"}
 	}

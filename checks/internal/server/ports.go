@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,4 +91,23 @@ func setOf(ports []int) packetfilter.NumSet {
 		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(p), Hi: packetfilter.Num(p)})
 	}
 	return packetfilter.NewSpans(spans...)
+}
+
+// Bound are the addresses that Asterisk takes SIP on; none where it takes it on
+// all, or nobody knows.
+func (a Asterisk) Bound() (list []netip.Addr) {
+	if a.State == nil {
+		return nil
+	}
+	for _, t := range a.State.Transports {
+		addr := t.Bind.Addr().Unmap()
+		switch {
+		case !addr.IsValid() || addr.IsLoopback() || t.Bind.Port() == 0:
+		case addr.IsUnspecified():
+			return nil
+		case !slices.Contains(list, addr):
+			list = append(list, addr)
+		}
+	}
+	return list
 }

@@ -11,6 +11,8 @@ func RuleText(s packetfilter.Step) string {
 	switch {
 	case s.Rule != nil:
 		return s.Rule.Text
+	case s.Chain == nil && s.What != "":
+		return s.What // what stopped it is not in the rules
 	case s.Chain == nil:
 		return "no rule"
 	case s.Chain.Base != nil:
@@ -23,6 +25,9 @@ func RuleText(s packetfilter.Step) string {
 // number.
 func RulePlace(s packetfilter.Step) string {
 	if s.Chain == nil {
+		if s.What != "" {
+			return "routing"
+		}
 		return ""
 	}
 	place := s.Chain.Name

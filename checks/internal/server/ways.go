@@ -2,104 +2,133 @@ package server
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// Ways are the machine's own addresses and its routes.
+// Ways are the machine's own addresses, its routes, and what else the kernel
+// asks on a packet's way.
 type Ways struct {
+	Host     *packetfilter.Host
 	Local    []netip.Addr
 	Gateways []netip.Addr // of the default routes
-	routes   []route
-	Err      error // why they are missing
+	Err      error        // why the routes are missing
 }
 
-// route is a row of "ip -j route show table all".
-type route struct {
-	dst    netip.Prefix
-	dev    string
-	table  string
-	kind   string
-	metric int
-}
-
-// Ways reads the routing tables.
+// Ways reads the routing tables, the switches of forwarding and the sockets.
 func (s *Server) Ways(ctx context.Context) *Ways {
 	return s.ways.get(func() *Ways {
-		out, err := s.Sys.Run(ctx, "ip", "-j", "route", "show", "table", "all")
-		if err != nil {
-			return &Ways{Err: err}
+		h, err := packetfilter.ReadHost(ctx, s.Sys)
+		w := &Ways{Host: h, Err: err}
+		for _, a := range h.Addrs {
+			if !slices.Contains(w.Local, a.Addr) {
+				w.Local = append(w.Local, a.Addr)
+			}
 		}
-		return readWays(out)
+		for _, r := range h.Routes {
+			if gw := r.Gateway; gw.IsValid() && r.Dst.Bits() == 0 && !gw.IsLinkLocalUnicast() && !slices.Contains(w.Gateways, gw) {
+				w.Gateways = append(w.Gateways, gw)
+			}
+		}
+		sockets, notes := netinfo.ReadSockets(ctx, s.Sys)
+		h.SocketsRead = len(notes) == 0
+		for _, x := range sockets {
+			p := Ports{Protocol: x.Protocol}
+			h.Sockets = append(h.Sockets, packetfilter.HostSocket{Protocol: p.Number(), Addr: x.Local.Addr(), Port: x.Local.Port()})
+		}
+		return w
 	})
 }
 
-func readWays(out []byte) *Ways {
-	var rows []struct {
-		Type, Dst, Dev, Table, Gateway string
-		Metric                         int
-	}
-	if err := json.Unmarshal(out, &rows); err != nil {
-		return &Ways{Err: fmt.Errorf("reading ip -j route: %w", err)}
-	}
-	w := &Ways{}
-	for _, r := range rows {
-		p, ok := routeDestination(r.Dst, r.Gateway)
-		if !ok {
-			continue
-		}
-		if gw, err := netip.ParseAddr(r.Gateway); err == nil && p.Bits() == 0 && !gw.IsLinkLocalUnicast() && !slices.Contains(w.Gateways, gw) {
-			w.Gateways = append(w.Gateways, gw)
-		}
-		if r.Type == "local" {
-			if p.IsSingleIP() && !slices.Contains(w.Local, p.Addr()) {
-				w.Local = append(w.Local, p.Addr())
-			}
-			continue
-		}
-		if r.Type != "broadcast" && r.Type != "multicast" && r.Type != "anycast" {
-			w.routes = append(w.routes, route{p, r.Dev, r.Table, r.Type, r.Metric})
-		}
-	}
-	return w
-}
-
-// routeDestination reads a destination: "default", an address or a network.
-func routeDestination(dst, gateway string) (netip.Prefix, bool) {
-	if dst == "default" {
-		if strings.Contains(gateway, ":") {
-			return netip.PrefixFrom(netip.IPv6Unspecified(), 0), true
-		}
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
-	}
-	if p, err := netip.ParsePrefix(dst); err == nil {
-		return p.Masked(), true
-	}
-	a, err := netip.ParseAddr(dst)
-	return netip.PrefixFrom(a, a.BitLen()), err == nil
+// Arrival is where packets come in: by an interface, for some of the machine's
+// own addresses.
+type Arrival struct {
+	In string // empty: not known
+	To []netip.Addr
 }
 
 // Interface is the interface by which packets to and from a most likely go:
 // that of the longest route of the main table. Empty when nothing tells.
 func (w *Ways) Interface(a netip.Addr) string {
-	if a.IsLoopback() || slices.Contains(w.Local, a) {
-		return "lo"
+	if list := w.interfaces(a); len(list) > 0 {
+		return list[0]
 	}
-	best := -1
-	for i, r := range w.routes {
-		if r.table != "" && r.table != "main" && r.table != "254" || !r.dst.Contains(a) || r.dev == "" {
+	return ""
+}
+
+// interfaces are those by which packets from an address may come in, the most
+// likely one first: several where several uplinks lead to it.
+func (w *Ways) interfaces(a netip.Addr) (list []string) {
+	if a.IsLoopback() || slices.Contains(w.Local, a) {
+		return []string{"lo"}
+	}
+	var fits []packetfilter.Route
+	for _, r := range w.Host.Routes {
+		switch r.Kind {
+		case "broadcast", "multicast", "anycast", "local":
 			continue
 		}
-		if best < 0 || r.dst.Bits() > w.routes[best].dst.Bits() ||
-			r.dst.Bits() == w.routes[best].dst.Bits() && r.metric < w.routes[best].metric {
-			best = i
+		if r.Dst.Contains(a) && r.Interface != "" {
+			fits = append(fits, r)
 		}
 	}
-	if best < 0 {
-		return ""
+	slices.SortStableFunc(fits, func(x, y packetfilter.Route) int {
+		switch {
+		case (x.Table == "main") != (y.Table == "main"):
+			if x.Table == "main" {
+				return -1
+			}
+			return 1
+		case x.Dst.Bits() != y.Dst.Bits():
+			return y.Dst.Bits() - x.Dst.Bits()
+		}
+		return int(x.Metric - y.Metric)
+	})
+	for _, r := range fits {
+		if r.Dst.Bits() == fits[0].Dst.Bits() && !slices.Contains(list, r.Interface) {
+			list = append(list, r.Interface)
+		}
 	}
-	return w.routes[best].dev
+	return list
+}
+
+// Arrivals are where packets from an address come in, and for which of the
+// machine's own addresses: those of the interface and those of no link (on the
+// loopback, as failover addresses are). bound are the addresses that Asterisk
+// binds; none means all. Without routes there is one, of all addresses.
+func (w *Ways) Arrivals(from netip.Addr, bound []netip.Addr) (list []Arrival) {
+	bound = slices.DeleteFunc(slices.Clone(bound), func(a netip.Addr) bool { return a.Is6() != from.Is6() })
+	for _, in := range w.interfaces(from) {
+		to := w.Host.AddressesOf(in, from.Is6())
+		if in != "lo" {
+			to = append(to, slices.DeleteFunc(w.Host.AddressesOf("lo", from.Is6()), netip.Addr.IsLoopback)...)
+		}
+		if len(bound) > 0 {
+			here := slices.DeleteFunc(slices.Clone(to), func(a netip.Addr) bool { return !slices.Contains(bound, a) })
+			if to = here; len(here) == 0 {
+				to = bound
+			}
+		}
+		if len(to) == 0 || in == "lo" {
+			to = w.Own(from.Is6())
+		}
+		list = append(list, Arrival{in, to})
+	}
+	if list == nil {
+		list = []Arrival{{"", w.Own(from.Is6())}}
+	}
+	return list
+}
+
+// Own are the machine's addresses of one family that others can reach.
+func (w *Ways) Own(ipv6 bool) (list []netip.Addr) {
+	for _, a := range w.Local {
+		if a.Is6() == ipv6 && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+			list = append(list, a)
+		}
+	}
+	return list
 }

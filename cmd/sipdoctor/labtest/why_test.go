@@ -86,9 +86,17 @@ func (p *pbx) answer(node *lab.Node, addrs ...string) {
 	}
 }
 
-// passes reports whether an OPTIONS of the address is answered. Several are
-// sent: the first may die of address resolution, and a busy machine is slow.
+// passes reports whether an OPTIONS of the address, from a new port, is
+// answered.
 func (p *pbx) passes(address string) bool {
+	p.t.Helper()
+	conn := p.dial(address)
+	defer conn.Close()
+	return p.answers(conn)
+}
+
+// dial is a new UDP flow from the address to the server.
+func (p *pbx) dial(address string) *net.UDPConn {
 	p.t.Helper()
 	from := netip.MustParseAddr(address)
 	to := lab.SIPServerAddr
@@ -103,7 +111,14 @@ func (p *pbx) passes(address string) bool {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer conn.Close()
+	p.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// answers reports whether an OPTIONS over a flow is answered. Several are sent:
+// the first may die of address resolution, and a busy machine is slow.
+func (p *pbx) answers(conn *net.UDPConn) bool {
+	to, from := conn.RemoteAddr().(*net.UDPAddr).IP, conn.LocalAddr().(*net.UDPAddr).IP
 	request := fmt.Sprintf("OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\nFrom: <sip:110@pbx.test>;tag=1\r\nTo: <sip:pbx.test>\r\nCall-ID: 1@pbx.test\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", to, from)
 	for _, patience := range []time.Duration{50, 100, 200, 400} {
 		_, _ = conn.Write([]byte(request)) // a refusal of the one before shows here

@@ -1,0 +1,149 @@
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
+)
+
+// BannedFlow is a connection that exists, of an address whose new packets are
+// stopped: its own are let in as established.
+type BannedFlow struct {
+	netinfo.Flow
+	Rule string `json:"rule"` // that stops new packets
+}
+
+// maxSIPPorts bounds the ports whose flows are listed, and maxBannedFlows what
+// is kept of them.
+const (
+	maxSIPPorts    = 8
+	maxBannedFlows = 50
+)
+
+// flows looks for connections to the SIP ports whose first packet the rules of
+// now would stop, though they let strangers in: a ban came after them, and does
+// not reach them.
+func (o *Observed) flows(ctx context.Context, sys platform.System, filter server.Filter, ways *server.Ways, ast server.Asterisk) {
+	n := 0
+	for _, ports := range ast.Wanted() {
+		if ports.Purpose != "sip" {
+			continue
+		}
+		for _, span := range ports.Set {
+			for port := span.Lo; port <= span.Hi && n < maxSIPPorts; port++ {
+				n++
+				list, err := netinfo.ReadFlows(ctx, sys, ports.Protocol, uint16(port))
+				if errors.Is(err, platform.ErrNotCollected) {
+					return // a bundle of before
+				}
+				if err != nil {
+					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+err.Error())
+					return // it is the same for all ports
+				}
+				o.banned(filter, ways, list, ports.Protocol, uint16(port))
+			}
+		}
+	}
+}
+
+// banned keeps the flows whose addresses the rules stop.
+func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinfo.Flow, protocol string, port uint16) {
+	var from []netip.Prefix
+	for _, f := range list {
+		a := f.From.Addr()
+		if p := netip.PrefixFrom(a, a.BitLen()); f.Answered && !a.IsLoopback() && !slices.Contains(from, p) {
+			from = append(from, p)
+		}
+	}
+	for _, group := range ways.ByWayIn(from) {
+		if !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(group[0].Addr().Is6())}, protocol, server.Port(port))) {
+			continue
+		}
+		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(group, protocol, server.Port(port))).Outcomes {
+			if x.Verdict != packetfilter.Dropped && x.Verdict != packetfilter.Rejected || byCount(x) {
+				continue
+			}
+			for _, f := range list {
+				if f.Answered && holds(x.Region.Src, f.From.Addr()) && o.goesOn(filter.Rules, ways, f, protocol, port) && len(o.Banned) < maxBannedFlows {
+					o.Banned = append(o.Banned, BannedFlow{f, server.RulePlace(x.Decider) + ": " + server.RuleText(x.Decider)})
+				}
+			}
+		}
+	}
+}
+
+// goesOn reports whether the packets of a flow that exists are let in.
+func (o *Observed) goesOn(rules *packetfilter.Ruleset, ways *server.Ways, f netinfo.Flow, protocol string, port uint16) bool {
+	c := ways.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, server.Port(port))
+	c.State, c.SrcPorts = packetfilter.StateEstablished, packetfilter.OneNum(packetfilter.Num(f.From.Port()))
+	c.Dst = []netip.Prefix{netip.PrefixFrom(f.To.Addr(), f.To.Addr().BitLen())}
+	return accepts(rules, c)
+}
+
+// byCount reports whether packets are stopped because there were many: a limit
+// that an office ran into, and no ban.
+func byCount(x packetfilter.Outcome) bool {
+	return slices.ContainsFunc(append(slices.Clone(x.Trace), x.Decider), func(s packetfilter.Step) bool {
+		return s.Rule != nil && slices.ContainsFunc(s.Rule.Exprs, func(e packetfilter.Expr) bool {
+			r, ok := e.(*packetfilter.RecentMatch)
+			return ok && r.HitCount > 1
+		})
+	})
+}
+
+func accepts(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
+	list := rules.Evaluate(c).Outcomes
+	return len(list) > 0 && !slices.ContainsFunc(list, func(x packetfilter.Outcome) bool { return x.Verdict != packetfilter.Accepted })
+}
+
+// holds reports whether a set has an address; the empty set stands for all.
+func holds(set packetfilter.AddrSet, a netip.Addr) bool {
+	return len(set) == 0 || slices.ContainsFunc(set, func(s packetfilter.Span[netip.Addr]) bool {
+		return s.Lo.BitLen() == a.BitLen() && s.Lo.Compare(a) <= 0 && s.Hi.Compare(a) >= 0
+	})
+}
+
+// bannedFlows is about connections that outlive a ban.
+func bannedFlows(list []BannedFlow) checks.Finding {
+	f := checks.Finding{
+		ID: "conntrack.banned-flow", Severity: checks.Warning, Confidence: checks.Certain,
+		Explanation: "New packets of it are stopped, those of a connection that exists are let in: the rule that accepts established connections comes before the ban. " +
+			"Over UDP such a connection lasts as long as packets come: a scanner that goes on is never shut out.",
+	}
+	fix := fixes.Fix{
+		ID: "end-connections", Title: "End the connections, so that the ban holds from the next packet on", Where: "pbx", Platform: "linux-iptables",
+		Verify: []string{"sipdoctor pbx conntrack"}, Source: "conntrack(8)", Choice: true,
+		Note: "If the address is a phone of yours, free it instead: sipdoctor why ADDRESS.",
+	}
+	var who []string
+	var steps []command.Step
+	for _, x := range list {
+		a := x.From.Addr().String()
+		c := x.End()
+		if !slices.ContainsFunc(steps, func(s command.Step) bool { return s.Do[0].Equal(c) }) {
+			steps = append(steps, command.Step{Do: []command.Command{c}})
+		}
+		if !slices.Contains(who, a) {
+			who = append(who, a)
+		}
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "connection now", Got: x.String()}, checks.Evidence{Name: "new packets", Got: "stopped by " + x.Rule})
+	}
+	f.Title = who[0] + " is banned and still gets in by a connection that exists"
+	if len(who) > 1 {
+		f.Title = fmt.Sprintf("%d banned addresses still get in by connections that exist: %s", len(who), strings.Join(who[:min(len(who), 3)], ", "))
+		f.Explanation = strings.Replace(f.Explanation, "of it are", "of them are", 1)
+	}
+	f.Fixes = fix.Steps(steps...)
+	return f
+}

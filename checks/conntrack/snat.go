@@ -1,0 +1,110 @@
+package conntrack
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Moved is a rule that gives this machine's own SIP or RTP packets another
+// source port.
+type Moved struct {
+	Purpose string `json:"purpose"` // sip or rtp
+	Ports   string `json:"ports"`
+	Rule    string `json:"rule"`
+	Where   string `json:"where"`
+	// Spare are rules before it that leave these packets alone; empty where the
+	// tool's own words are needed.
+	Spare []packetfilter.RuleEdit `json:"spare,omitempty"`
+}
+
+// moved takes this machine's own packets to somebody out through the rules.
+func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, all []server.Ports) (list []Moved) {
+	anybody := server.Nobody(false)
+	for _, ports := range all {
+		if ports.Protocol != "udp" {
+			continue // over TCP nobody is called back at the port that called
+		}
+		c := packetfilter.Class{
+			Protocol: packetfilter.UDP, Dst: []netip.Prefix{anybody}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput,
+			Out: ways.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
+		}
+		for _, a := range ways.Arrivals(anybody.Addr(), nil)[0].To {
+			c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
+		}
+		for _, o := range rules.Evaluate(c).Outcomes {
+			for _, s := range o.Trace {
+				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
+				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
+				if o.Moved && translates(s) && !known {
+					m.Spare = spare(s, words, ports)
+					list = append(list, m)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// translates reports whether a step is a rule of source NAT.
+func translates(s packetfilter.Step) bool {
+	return s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
+}
+
+// spare accepts the packets right before the rule, so that it does not see them.
+func spare(s packetfilter.Step, words *packetfilter.Wording, ports server.Ports) (list []packetfilter.RuleEdit) {
+	anybody := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	for _, e := range s.AllowBefore(words, anybody, packetfilter.UDP, ports.Set).Rules {
+		i := slices.Index(e.Accept, "--dports")
+		if e.IPTables == nil || i < 0 {
+			return nil
+		}
+		e.Accept = slices.Clone(e.Accept)
+		e.Accept[i] = "--sports"
+		list = append(list, e)
+	}
+	return list
+}
+
+// movedPorts is about the packet filter that answers from other ports than
+// Asterisk.
+func movedPorts(list []Moved) checks.Finding {
+	f := checks.Finding{
+		ID: "conntrack.source-port-moved", Severity: checks.Critical, Confidence: checks.Certain,
+		Title: "This PBX's own firewall moves the source port of its " + purposes(list),
+		Explanation: "Asterisk names its ports in SIP and SDP; the other side hears it from another one. Phones and providers that answer only to the port that was named, " +
+			"and routers that let in only whom the phone has sent to, lose audio or calls.",
+		Advice: []string{"Translate only what is forwarded for others: the PBX's own packets have its address already."},
+	}
+	var edits []packetfilter.RuleEdit
+	for _, m := range list {
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP from " + m.Ports, Want: "leaves as it is", Got: "moved by " + m.Where + ": " + m.Rule})
+		edits = append(edits, m.Spare...)
+	}
+	if len(edits) == 0 {
+		return f
+	}
+	platform, source := fixes.FilterPlatform(edits[0])
+	f.Fixes = fixes.Fix{
+		ID: "spare-own-ports", Title: "Leave the PBX's own SIP and RTP packets alone", Where: "pbx", Platform: platform, Source: source,
+		Verify: []string{"sipdoctor pbx conntrack"},
+		Note:   "Put it into the file or program that loads the rules as well. Calls that are up keep their ports until they end.",
+	}.Steps(packetfilter.Plan(edits)...)
+	return f
+}
+
+func purposes(list []Moved) string {
+	var words []string
+	for _, m := range list {
+		if w := strings.ToUpper(m.Purpose); !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, " and ")
+}

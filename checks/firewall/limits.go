@@ -1,0 +1,210 @@
+package firewall
+
+import (
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Limit is a rule that lets only so many SIP packets in.
+type Limit struct {
+	Protocol string `json:"protocol"`
+	Ports    string `json:"ports"`
+	Rule     string `json:"rule"`
+	Table    string `json:"table"`
+	// AtOnce is how many are let in together, and Count of them in Seconds; 0
+	// where the rule does not say.
+	AtOnce  int  `json:"at_once,omitempty"`
+	Count   int  `json:"count,omitempty"`
+	Seconds int  `json:"seconds,omitempty"`
+	Address bool `json:"per_address"` // each address is counted by itself
+	Packets bool `json:"packets"`     // every packet counts, and not only the first of a connection
+}
+
+// limits finds what limits a stranger's SIP packets: lists of "recent" that are
+// full after some packets, and matches whose result hangs on the traffic.
+func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) (list []Limit) {
+	add := func(l Limit) {
+		l.Protocol, l.Ports = ports.Protocol, server.WritePorts(ports.Set)
+		if !slices.ContainsFunc(list, func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table }) {
+			list = append(list, l)
+		}
+	}
+	c := ways.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
+	rules = notSeenYet(rules)
+	open := false
+	for _, o := range rules.Evaluate(c).Outcomes {
+		open = open || o.Verdict == packetfilter.Accepted
+		if o.Verdict != packetfilter.Maybe {
+			continue
+		}
+		for _, s := range deciders(o) {
+			if l, ok := counted(s); ok {
+				l.Packets = lets(rules, c) == packetfilter.Maybe
+				add(l)
+			}
+		}
+	}
+	for _, l := range metered(rules, c) {
+		l.Packets = metersEstablished(rules, c, l)
+		add(l)
+	}
+	if !open {
+		return list
+	}
+	for _, s := range recentRules(rules) {
+		m := s.match
+		// A rule before it may count the packet itself.
+		allowed := m.HitCount - 1
+		if !stops(remembering(rules, m, allowed), c) {
+			allowed++
+		}
+		full := remembering(rules, m, m.HitCount)
+		if !stops(full, c) || stops(rules, c) {
+			continue
+		}
+		add(Limit{
+			Rule: s.rule.Text, Table: server.RulePlace(packetfilter.Step{Chain: s.chain, Rule: s.rule}),
+			AtOnce: allowed, Count: allowed, Seconds: m.Seconds, Address: true, Packets: lets(full, c) != packetfilter.Accepted,
+		})
+	}
+	return list
+}
+
+// metersEstablished reports whether the packets of a connection that exists come
+// to a limit as well.
+func metersEstablished(rules *packetfilter.Ruleset, c packetfilter.Class, l Limit) bool {
+	c.State = packetfilter.StateEstablished
+	return slices.ContainsFunc(metered(rules, c), func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table })
+}
+
+// notSeenYet are the rules with a list of "recent" for each that they name: one
+// that was not read does not remember the stranger either.
+func notSeenYet(rules *packetfilter.Ruleset) *packetfilter.Ruleset {
+	seen := *rules
+	seen.Recent = map[string]*packetfilter.RecentTable{}
+	for _, r := range recentRules(rules) {
+		seen.Recent[r.match.List] = &packetfilter.RecentTable{Name: r.match.List}
+	}
+	maps.Copy(seen.Recent, rules.Recent)
+	return &seen
+}
+
+// remembering are the rules with so many packets of the stranger on a list.
+func remembering(rules *packetfilter.Ruleset, m *packetfilter.RecentMatch, packets int) *packetfilter.Ruleset {
+	full := *rules
+	full.Recent = maps.Clone(rules.Recent)
+	full.Recent[m.List] = &packetfilter.RecentTable{Name: m.List, Entries: []packetfilter.RecentEntry{{
+		Addr: stranger.Addr(), Packets: packets, Ages: make([]time.Duration, packets),
+	}}}
+	return &full
+}
+
+func stops(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
+	return slices.ContainsFunc(rules.Evaluate(c).Outcomes, func(o packetfilter.Outcome) bool {
+		return o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected
+	})
+}
+
+// lets is the worst verdict on the packets of a connection that exists.
+func lets(rules *packetfilter.Ruleset, c packetfilter.Class) packetfilter.Decision {
+	c.State = packetfilter.StateEstablished
+	worst := packetfilter.Accepted
+	for _, o := range rules.Evaluate(c).Outcomes {
+		if o.Verdict != packetfilter.Accepted {
+			worst = o.Verdict
+		}
+	}
+	return worst
+}
+
+// deciders are the steps that a maybe hangs on.
+func deciders(o packetfilter.Outcome) []packetfilter.Step {
+	list := append([]packetfilter.Step{o.Decider}, o.Others...)
+	for _, s := range o.Trace {
+		if s.Assumed && s.What != "effect" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+type recentRule struct {
+	chain *packetfilter.Chain
+	rule  *packetfilter.Rule
+	match *packetfilter.RecentMatch
+}
+
+// recentRules are the rules that match an address after several packets.
+func recentRules(rules *packetfilter.Ruleset) (list []recentRule) {
+	for _, t := range rules.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				for _, x := range r.Exprs {
+					m, ok := x.(*packetfilter.RecentMatch)
+					if ok && !m.Not && m.HitCount > 1 && (m.Op == packetfilter.RecentCheck || m.Op == packetfilter.RecentUpdate) {
+						list = append(list, recentRule{c, r, m})
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// limitWords are how the matches that count traffic begin, in the words of
+// iptables and of nft.
+var limitWords = regexp.MustCompile(`^(hashlimit|connlimit|limit|ct count|meter|add @|update @)\b|limit rate|ct count`)
+
+// counted reads the limit of a rule from the match in it that counts.
+func counted(s packetfilter.Step) (Limit, bool) {
+	if s.Rule == nil {
+		return Limit{}, false
+	}
+	for _, x := range s.Rule.Exprs {
+		if u, ok := x.(*packetfilter.Unknown); ok && limitWords.MatchString(u.What) {
+			l := readLimit(u.What)
+			l.Rule, l.Table = s.Rule.Text, server.RulePlace(s)
+			return l, true
+		}
+	}
+	return Limit{}, false
+}
+
+var (
+	ratePattern  = regexp.MustCompile(`(\d+)/(second|sec|s|minute|min|m|hour|h|day|d)`)
+	burstPattern = regexp.MustCompile(`burst[= ](\d+)`)
+	countPattern = regexp.MustCompile(`(?:ct count (?:over )?|connlimit-(?:above|upto) )(\d+)`)
+	unitSeconds  = map[byte]int{'s': 1, 'm': 60, 'h': 3600, 'd': 86400}
+)
+
+// defaultBurst is what limit, hashlimit and nft let in at once when they are
+// told nothing else.
+const defaultBurst = 5
+
+// readLimit takes the numbers out of a match.
+func readLimit(what string) (l Limit) {
+	l.Address = strings.HasPrefix(what, "connlimit") || strings.HasPrefix(what, "hashlimit") && strings.Contains(what, "srcip") || strings.Contains(what, "saddr")
+	if m := countPattern.FindStringSubmatch(what); m != nil {
+		l.AtOnce, _ = strconv.Atoi(m[1])
+		return l
+	}
+	m := ratePattern.FindStringSubmatch(what)
+	if m == nil {
+		return l
+	}
+	l.Count, _ = strconv.Atoi(m[1])
+	l.Seconds = unitSeconds[m[2][0]]
+	l.AtOnce = defaultBurst
+	if b := burstPattern.FindStringSubmatch(what); b != nil {
+		l.AtOnce, _ = strconv.Atoi(b[1])
+	}
+	return l
+}

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// FirstPackets are new packets of some addresses that come in by one way (see
+// ByWayIn) to ports of this machine.
+func (w *Ways) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
+	ipv6 := from[0].Addr().Is6()
+	arrival := w.Arrivals(from[0].Addr(), nil)[0]
+	c := packetfilter.Class{
+		Protocol: Ports{Protocol: protocol}.Number(), Src: from, DstPorts: ports, Hook: packetfilter.HookInput,
+		In: arrival.In, State: packetfilter.StateNew, IPv6: ipv6, Local: w.Own(ipv6), Host: w.Host,
+	}
+	for _, a := range arrival.To {
+		c.Dst = append(c.Dst, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return c
+}
+
+// ByWayIn puts together the addresses of one family whose packets come in by
+// the same interface.
+func (w *Ways) ByWayIn(list []netip.Prefix) (groups [][]netip.Prefix) {
+	type way struct {
+		ipv6 bool
+		in   string
+	}
+	at := map[way]int{}
+	for _, p := range list {
+		k := way{p.Addr().Is6(), w.Interface(p.Addr())}
+		i, ok := at[k]
+		if !ok {
+			i = len(groups)
+			at[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], p)
+	}
+	return groups
+}
+
+// Nobody is an address that no rule names: the last but one of a network that
+// is reserved for the future (RFC 1112, section 4), or of the discard prefix
+// (RFC 6666).
+func Nobody(ipv6 bool) netip.Prefix {
+	if ipv6 {
+		return netip.MustParsePrefix("100::ffff:ffff:ffff:fffe/128")
+	}
+	return netip.MustParsePrefix("240.255.255.254/32")
+}
+
+// Port is the set of one port.
+func Port(n uint16) packetfilter.NumSet { return packetfilter.OneNum(packetfilter.Num(n)) }
