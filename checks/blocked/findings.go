@@ -392,6 +392,9 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	}
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Cause != "" && !b.Effective }); i >= 0 {
+		f.Title += "; " + s.Blocks[i].Cause
+	}
 	return f, len(f.Evidence) > 0
 }
 

@@ -3,11 +3,11 @@ package fail2ban
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 )
 
@@ -129,7 +129,7 @@ func reason(jail *jails.Jail, x Tried) string {
 	case used >= 0 && x.Sets[used].shorter(jail):
 		return fmt.Sprintf("the set %s forgets them after %s", x.Sets[used].Name, span(x.Sets[used].ForgetsS))
 	case len(x.Rules) > 0:
-		if bans, packets := zoneOf(x.Rules[0]), zoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
+		if bans, packets := server.ZoneOf(x.Rules[0]), server.ZoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
 			return "its rules stand in zone " + bans + " of firewalld, and these packets go through zone " + packets
 		}
 		return "its rules stand where these packets do not come"
@@ -139,17 +139,6 @@ func reason(jail *jails.Jail, x Tried) string {
 		return "they are not in " + x.Sets[used].Name + ", which the rules ask"
 	}
 	return "no loaded rule or set knows of them"
-}
-
-// zoneChain is a chain of a zone of firewalld, of both back ends.
-var zoneChain = regexp.MustCompile(`\b(?:filter_)?IN_(\S+?)_(?:pre|log|deny|allow|post)\b`)
-
-// zoneOf is the zone of firewalld that a rule stands in; "" if it is none.
-func zoneOf(place string) string {
-	if m := zoneChain.FindStringSubmatch(place); m != nil {
-		return m[1]
-	}
-	return ""
 }
 
 // letIn shows for each port which rule lets the banned in, where the bans stand

@@ -134,7 +134,7 @@ func (t *trial) places(x *Tried, j *jails.Jail) {
 			x.Rules = append(x.Rules, server.RulePlace(m.Step)+": "+server.RuleText(m.Step))
 		}
 	}
-	asked := askedSets(t.filter.Rules)
+	asked := server.AskedSets(t.filter.Rules)
 	for set, n := range asked {
 		if slices.Contains(t.state.JailsOf(set.Name), j.Name) {
 			x.set(set, n, false)
@@ -153,23 +153,6 @@ func (x *Tried) set(s *packetfilter.Set, usedBy int, holds bool) {
 	if !slices.ContainsFunc(x.Sets, func(f SetFacts) bool { return f.Name == s.Name }) {
 		x.Sets = append(x.Sets, SetFacts{Name: s.Name, Holds: holds, UsedBy: usedBy, ForgetsS: int64(s.Default.Seconds())})
 	}
-}
-
-// askedSets are the named sets that loaded rules ask, and how many rules do.
-func askedSets(rules *packetfilter.Ruleset) map[*packetfilter.Set]int {
-	asked := map[*packetfilter.Set]int{}
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				for _, e := range r.Exprs {
-					if l, ok := e.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.Name != "" {
-						asked[l.Set]++
-					}
-				}
-			}
-		}
-	}
-	return asked
 }
 
 // filterTool is the program with which an additional ban is set: the one whose

@@ -74,7 +74,7 @@ func fits(r *packetfilter.Rule, c packetfilter.Class) bool {
 		if !ok || m.Or != packetfilter.FieldNone {
 			continue
 		}
-		hit := !m.Not // of what is not looked at
+		var hit bool
 		switch m.Field {
 		case packetfilter.FieldProtocol:
 			hit = m.Nums.Contains(packetfilter.Num(c.Protocol))
