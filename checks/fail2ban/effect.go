@@ -111,6 +111,9 @@ func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
 
 // reason is why the bans of a jail stop nobody.
 func reason(jail *jails.Jail, x Tried) string {
+	if slices.ContainsFunc(x.Ports, func(p PortTry) bool { return p.Onward }) {
+		return "they stand in INPUT, and the packets are sent on"
+	}
 	var unused []string // sets that hold the ban and that no rule asks
 	used, held := -1, false
 	for i, set := range x.Sets {

@@ -60,6 +60,10 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: "nft inet firewalld filter_IN_my_office_allow rule 2: accept"}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
 		}), "fail2ban.no-effect", checks.Critical, "stand in zone public of firewalld, and these packets go through zone my_office", allPorts, false},
+		{"the packets are sent on to a container", guard(PortTry{In: 2, Onward: true}, PortTry{In: 2, Onward: true}, func(o *Observed) {
+			o.Chain = "DOCKER-USER"
+			o.tried().Rules = []string{"iptables-nft ip filter f2b-asterisk rule 1: -j DROP"}
+		}), "fail2ban.no-effect", checks.Critical, "they stand in INPUT, and the packets are sent on", "iptables-allports[name=asterisk-sip, protocol=all, chain=DOCKER-USER]", false},
 		{"UDP is left open", guard(PortTry{In: 2}, PortTry{}, nil), "fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", allPorts, false},
 		{"UDP is left open, where nftables rules alone are loaded", guard(PortTry{In: 2}, PortTry{}, func(o *Observed) { o.Tool = "nft" }),
 			"fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", `nftables-allports[name=asterisk-sip, protocol="tcp,udp"]`, false},

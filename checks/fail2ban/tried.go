@@ -33,6 +33,7 @@ type PortTry struct {
 	In       int            `json:"let_in"`            // all of them
 	Unclear  int            `json:"unclear"`           // for which the rules do not tell
 	Rule     string         `json:"rule,omitempty"`    // that lets the first one in, and where it stands
+	Onward   bool           `json:"onward,omitempty"`  // it is sent on to a container or another host
 	Reason   string         `json:"reason,omitempty"`  // of the first unclear one
 }
 
@@ -104,6 +105,7 @@ func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing s
 	}
 	switch {
 	case letIn != nil:
+		x.Onward = x.Onward || letIn.Onward
 		if x.In++; x.Rule == "" {
 			x.Rule = strings.TrimSpace(server.RulePlace(letIn.Decider) + ": " + server.RuleText(letIn.Decider))
 		}
@@ -153,6 +155,19 @@ func (x *Tried) set(s *packetfilter.Set, usedBy int, holds bool) {
 	if !slices.ContainsFunc(x.Sets, func(f SetFacts) bool { return f.Name == s.Name }) {
 		x.Sets = append(x.Sets, SetFacts{Name: s.Name, Holds: holds, UsedBy: usedBy, ForgetsS: int64(s.Default.Seconds())})
 	}
+}
+
+// forwardChain is the chain of iptables in which a ban on what is sent on acts:
+// where there is Docker, the one that it leaves to the administrator and asks
+// before its own.
+func forwardChain(rules *packetfilter.Ruleset) string {
+	const dockerUser = "DOCKER-USER"
+	for _, t := range rules.Tables {
+		if slices.ContainsFunc(t.Chains, func(c *packetfilter.Chain) bool { return c.Name == dockerUser }) {
+			return dockerUser
+		}
+	}
+	return "FORWARD"
 }
 
 // filterTool is the program with which an additional ban is set: the one whose
