@@ -55,10 +55,12 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 	return list
 }
 
-// movesPorts reports whether a rule sets the source port. Without that, the
-// kernel keeps it unless another flow has it.
+// movesPorts reports whether a rule sets the source port of what it matches, as
+// far as that can be told. Without that, the kernel keeps it unless another flow
+// has it.
 func movesPorts(r *packetfilter.Rule) bool {
-	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
+	unknown := func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok }
+	return r != nil && !slices.ContainsFunc(r.Exprs, unknown) && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
 		n, ok := x.(*packetfilter.NAT)
 		return ok && (n.Kind == packetfilter.SNAT || n.Kind == packetfilter.Masquerade) && (len(n.Ports) > 0 || random.MatchString(r.Text))
 	})

@@ -207,20 +207,26 @@ func forgets(o Observed, jail *jails.Jail, x Tried) (checks.Finding, bool) {
 	s := x.Sets[i]
 	return checks.Finding{
 		ID: "fail2ban.set-forgets", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
-		Title:       fmt.Sprintf("Bans of jail %s end after %s, not after %s", jail.Name, span(s.ForgetsS), span(jail.BanTime)),
+		Title:       fmt.Sprintf("Bans of jail %s end after %s instead of %s", jail.Name, span(s.ForgetsS), lasts(jail.BanTime)),
 		Explanation: "The set that keeps them forgets an element after its own timeout. fail2ban goes on counting the address as banned and does not ban it again.",
 		Evidence: []checks.Evidence{
-			{Name: "timeout of set " + s.Name, Want: fmt.Sprintf("0, or %s", span(jail.BanTime)), Got: span(s.ForgetsS)},
+			{Name: "timeout of set " + s.Name, Want: "0, or the ban's: " + lasts(jail.BanTime), Got: span(s.ForgetsS)},
 		},
 		Fixes: banBetter(o, jail),
 	}, true
 }
 
-// span words seconds; less than zero is for good.
+// lasts words how long a ban is; less than zero has no end.
+func lasts(s int64) string {
+	if s < 0 {
+		return "never"
+	}
+	return "after " + span(s)
+}
+
+// span words seconds.
 func span(s int64) string {
 	switch {
-	case s < 0:
-		return "for good"
 	case s%86400 == 0:
 		return fmt.Sprintf("%d d", s/86400)
 	case s%3600 == 0:

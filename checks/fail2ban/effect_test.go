@@ -70,7 +70,11 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"one of two gets in", guard(PortTry{In: 1}, PortTry{In: 1}, nil), "fail2ban.some-no-effect", checks.Warning, "bans 192.0.2.7, which gets in on udp/5060, tcp/5060", "fail2ban-client restart asterisk", false},
 		{"the set forgets too early", guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3599}}
-		}), "fail2ban.set-forgets", checks.Warning, "end after 3599 s, not after 1 h", allPorts, false},
+		}), "fail2ban.set-forgets", checks.Warning, "end after 3599 s instead of after 1 h", allPorts, false},
+		{"the set forgets, and the ban is for good", guard(PortTry{}, PortTry{}, func(o *Observed) {
+			o.State.Jails[0].BanTime = -1
+			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 86400}}
+		}), "fail2ban.set-forgets", checks.Warning, "end after 1 d instead of never", allPorts, false},
 		{name: "the set forgets when the ban ends", o: guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3600}}
 		})},
