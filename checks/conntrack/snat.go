@@ -43,9 +43,12 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 		}
 		for _, o := range rules.Evaluate(c).Outcomes {
 			for _, s := range append(slices.Clone(o.Trace), o.Decider) {
+				if byChance(s.Rule) {
+					break // whether packets come to what follows is not known
+				}
 				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
-				if !s.Assumed && movesPorts(s.Rule) && !known {
+				if movesPorts(s.Rule) && !known {
 					m.Spare = spare(s, words, ports)
 					list = append(list, m)
 				}
@@ -55,12 +58,15 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 	return list
 }
 
-// movesPorts reports whether a rule sets the source port of what it matches, as
-// far as that can be told. Without that, the kernel keeps it unless another flow
-// has it.
+// byChance reports whether a rule matches by what the rules do not tell.
+func byChance(r *packetfilter.Rule) bool {
+	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok })
+}
+
+// movesPorts reports whether a rule sets the source port. Without that, the
+// kernel keeps it unless another flow has it.
 func movesPorts(r *packetfilter.Rule) bool {
-	unknown := func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok }
-	return r != nil && !slices.ContainsFunc(r.Exprs, unknown) && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
+	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
 		n, ok := x.(*packetfilter.NAT)
 		return ok && (n.Kind == packetfilter.SNAT || n.Kind == packetfilter.Masquerade) && (len(n.Ports) > 0 || random.MatchString(r.Text))
 	})

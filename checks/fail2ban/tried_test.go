@@ -28,6 +28,7 @@ func TestBansAreTakenThroughTheRules(t *testing.T) {
 		{"neither is", chains + end, chains + end, checks.Fail, "Bans of jail asterisk have no effect"},
 		{"UDP is not", chains + strings.Replace(drop4, "-j", "-p tcp -j", 1) + end, chains + strings.Replace(drop6, "-j", "-p tcp -j", 1) + end, checks.Fail, "leaves udp/5060 open"},
 		{"the listing is cut off, and the rest may stop them", chains, chains + drop6 + end, checks.Inconclusive, "cannot be told from the rules alone"},
+		{"a table was not read that may stop them", chains + end, chains + end, checks.Inconclusive, "guard"},
 		{"a limit decides", chains + "-A INPUT -s 198.51.100.7/32 -m limit --limit 1/sec -j ACCEPT\n" + drop4 + end, chains + drop6 + end, checks.Inconclusive, "limit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -39,6 +40,9 @@ func TestBansAreTakenThroughTheRules(t *testing.T) {
 					"fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tasterisk\n", "fail2ban-client version": "1.0.2\n",
 					"fail2ban-client banned": "[{'asterisk': ['198.51.100.7', '2001:db8::7']}]\n",
 				},
+			}
+			if tt.says == "guard" {
+				p.Prints["nft -j list tables"] = `{"nftables": [{"table": {"family": "inet", "name": "guard"}}]}`
 			}
 			r := p.Look(t, Check(), checks.Inputs{})
 			says := r.Summary + r.Reason
