@@ -3,6 +3,7 @@ package blocked
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -106,26 +107,50 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 			continue // a list alone stops nobody
 		}
 		b := wordBlock(c, when)
-		b.Effective, b.Why = false, whySpared(s, steps[i])
+		b.Effective = false
+		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.words)
 		list = append(list, b)
 	}
 	return list
 }
 
-// inInput begins why a ban has no effect on what is sent on to another machine.
-const inInput = "it stands in INPUT"
-
-func misplaced(b Block) bool { return strings.HasPrefix(b.Why, inInput) }
-
-// whySpared says why a rule that names the subject stops nothing of it.
-func whySpared(s Subject, step packetfilter.Step) string {
+// whySpared says why a rule that names the subject stops nothing of it, and
+// whether that is because it stands in the wrong place.
+func whySpared(s Subject, step packetfilter.Step) (why string, misplaced bool) {
 	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
 	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
 		p := s.Paths[i]
-		return fmt.Sprintf(inInput+", and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo)
+		return fmt.Sprintf("it stands in INPUT, and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo), true
 	}
-	return "its rule does not stop the packets that were asked about: " + server.RuleText(step)
+	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
+		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used, true
+	}
+	return "its rule does not stop the packets that were asked about: " + server.RuleText(step), false
+}
+
+// zoneChain is how firewalld calls the chains of a zone, such as
+// filter_IN_public_deny.
+var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_([A-Za-z0-9-]+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
+
+func zoneOf(chain string) string {
+	m := zoneChain.FindStringSubmatch(chain)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// zoneUsed is the zone of firewalld that the subject's packets go through.
+func zoneUsed(s Subject) string {
+	for _, p := range s.Paths {
+		for _, line := range append(slices.Clone(p.Trace), p.Table) {
+			if zone := zoneOf(line); p.Direction == in && zone != "" && zone != "ZONES" {
+				return zone
+			}
+		}
+	}
+	return ""
 }
 
 // filterBlock is a Block with the commands that end it for the subject alone:
@@ -163,7 +188,12 @@ func wordBlock(c culprit, when time.Time) Block {
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
 		}
-		b.Until = countedUntil(c, when)
+		if left, ok := c.match.Ends(c.recent); ok {
+			b.Until = when.Add(left).Truncate(time.Second)
+			if c.match.Op == packetfilter.RecentUpdate {
+				b.Reasons = append(b.Reasons, "each further packet begins the time anew")
+			}
+		}
 	case c.set != nil:
 		if c.set.Tool == packetfilter.ToolIPSet {
 			b.Layer = "ipset"

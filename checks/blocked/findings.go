@@ -382,7 +382,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 		names = append(names, holder(b))
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: holder(b), Want: "stops SIP or RTP", Got: orElse(b.Why, strings.TrimSpace(b.Where+": "+b.Object))})
 	}
-	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && slices.ContainsFunc(s.Blocks, misplaced) {
+	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Misplaced }) {
 		f.Severity = checks.Warning
 		chain := "FORWARD"
 		if o.Machine.Docker {
@@ -392,8 +392,11 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	}
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
-	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Cause != "" && !b.Effective }); i >= 0 {
-		f.Title += "; " + s.Blocks[i].Cause
+	for _, b := range s.Blocks {
+		if !b.Effective && b.Misplaced {
+			f.Title += " (" + b.Why + ")" // a note shows its title alone
+			break
+		}
 	}
 	return f, len(f.Evidence) > 0
 }

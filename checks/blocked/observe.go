@@ -86,7 +86,8 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 			e.everyRole(s, o.When)
 		}
 		o.layers(ctx, env.System, s, jails)
-		e.causes(s)
+		e.ranges(s)
+		e.unasked(s)
 		o.acl(ast, s)
 		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {

@@ -118,8 +118,8 @@ type Block struct {
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
 	Why       string `json:"why_not,omitempty"` // it does not bite
-	// Cause is why in particular it has no effect, where that is known.
-	Cause string `json:"cause,omitempty"`
+	// Misplaced reports that Why tells what is wrong with where it stands.
+	Misplaced bool `json:"misplaced,omitempty"`
 	// Asleep reports that who keeps the ban does not run: what it left in the
 	// packet filter is taken away there, and comes back when it starts.
 	Asleep bool `json:"asleep,omitempty"`

@@ -16,6 +16,7 @@ type culprit struct {
 	element packetfilter.Element
 	recent  *packetfilter.RecentEntry
 	list    string // of recent
+	match   *packetfilter.RecentMatch
 	prefix  netip.Prefix
 }
 
@@ -93,7 +94,7 @@ func specific(rules *packetfilter.Ruleset, step packetfilter.Step, subject netip
 				continue
 			}
 			if e := remembered(rules, x.List, subject); e != nil {
-				return culprit{step: step, recent: e, list: x.List, prefix: subject}, true
+				return culprit{step: step, recent: e, list: x.List, match: x, prefix: subject}, true
 			}
 		}
 	}

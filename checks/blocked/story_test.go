@@ -261,3 +261,21 @@ func TestAPacketFilterThatWasReadInPart(t *testing.T) {
 		})
 	}
 }
+
+// A set of nftables that takes no networks holds the first address of a banned
+// one, and nobody else of it is stopped.
+func TestANetworkInASetThatTakesNone(t *testing.T) {
+	p := pbx(map[string]string{
+		"nft -j list tables": `{"nftables": [{"table": {"family": "ip", "name": "crowdsec"}}]}`,
+		"nft -a -j list table ip crowdsec": `{"nftables": [{"table": {"family": "ip", "name": "crowdsec"}},
+{"set": {"family": "ip", "table": "crowdsec", "name": "list", "type": "ipv4_addr", "flags": ["timeout"], "elem": [{"elem": {"val": "203.0.113.0", "timeout": 14400, "expires": 14000}}]}},
+{"chain": {"family": "ip", "table": "crowdsec", "name": "in", "type": "filter", "hook": "input", "prio": -10, "policy": "accept"}},
+{"rule": {"family": "ip", "table": "crowdsec", "chain": "in", "handle": 4, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@list"}}, {"drop": null}]}}]}`,
+	})
+	p.Prints["cscli decisions list -a -o json --ip 203.0.113.66"] = `[{"decisions":[{"duration":"3h50m0s","id":7,"origin":"cscli","scenario":"manual ban","scope":"Range","type":"ban","value":"203.0.113.0/24"}],"start_at":"2026-11-22T09:00:00Z"}]`
+	r := p.Look(t, Check(), asked("203.0.113.66"))
+	const want = `of 203.0.113.0/24 the set list holds the address 203.0.113.0 alone: it was made without "flags interval"`
+	if f := r.Facts.(Facts); f.Verdict != "allowed" || len(r.Findings) != 1 || r.Findings[0].Evidence[0].Got != want {
+		t.Errorf("%s: %+v %v", f.Verdict, r.Findings, r.Notes)
+	}
+}

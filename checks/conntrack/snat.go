@@ -2,7 +2,6 @@ package conntrack
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,9 +23,6 @@ type Moved struct {
 	Spare []packetfilter.RuleEdit `json:"spare,omitempty"`
 }
 
-// random is how both tools write that the new port is drawn.
-var random = regexp.MustCompile(`(?:^| |-)(?:fully-)?random(?:-fully)?\b`)
-
 // moved takes this machine's own packets to somebody out through the rules.
 func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, all []server.Ports) (list []Moved) {
 	anybody := server.Nobody(false)
@@ -38,17 +34,17 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 			Protocol: packetfilter.UDP, Dst: []netip.Prefix{anybody}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput,
 			Out: ways.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
 		}
-		for _, a := range ways.Own(false) {
+		for _, a := range ways.Arrivals(anybody.Addr(), nil)[0].To {
 			c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
 		}
 		for _, o := range rules.Evaluate(c).Outcomes {
-			for _, s := range append(slices.Clone(o.Trace), o.Decider) {
+			for _, s := range o.Trace {
 				if byChance(s.Rule) {
 					break // whether packets come to what follows is not known
 				}
 				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
-				if movesPorts(s.Rule) && !known {
+				if o.Moved && translates(s) && !known {
 					m.Spare = spare(s, words, ports)
 					list = append(list, m)
 				}
@@ -63,13 +59,9 @@ func byChance(r *packetfilter.Rule) bool {
 	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok })
 }
 
-// movesPorts reports whether a rule sets the source port. Without that, the
-// kernel keeps it unless another flow has it.
-func movesPorts(r *packetfilter.Rule) bool {
-	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
-		n, ok := x.(*packetfilter.NAT)
-		return ok && (n.Kind == packetfilter.SNAT || n.Kind == packetfilter.Masquerade) && (len(n.Ports) > 0 || random.MatchString(r.Text))
-	})
+// translates reports whether a step is a rule of source NAT.
+func translates(s packetfilter.Step) bool {
+	return s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
 }
 
 // spare accepts the packets right before the rule, so that it does not see them.

@@ -83,7 +83,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Must = append(o.Must, Must{s.Prefix(), p.Title})
 		}
 	}
-	for _, p := range env.Server().Trusted(ctx) {
+	trusted, untold := env.Server().Trusted(ctx)
+	for _, p := range trusted {
 		o.Must = append(o.Must, Must{p, "trusted by the FreePBX firewall"})
 	}
 	ways := env.Server().Ways(ctx)
@@ -92,6 +93,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		options.Ignored = append(options.Ignored, m.Prefix)
 	}
 	o.State = jails.Read(ctx, env.System, options)
+	if untold != nil {
+		o.State.Notes = append(o.State.Notes, jails.Note{What: "trusted networks", Why: untold.Error()})
+	}
 	o.asterisk(ast)
 	o.try(env.Server().Filter(ctx), ways, options.SIP)
 	if !env.System.Live() {

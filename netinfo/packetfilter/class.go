@@ -100,6 +100,9 @@ type Outcome struct {
 	// which interface, where the routes tell.
 	Onward bool
 	Out    string
+	// Moved reports that source NAT gives it another source port, even where its
+	// own is free.
+	Moved bool
 }
 
 // Region is a part of a class, in the addresses and ports that packets have

@@ -3,6 +3,7 @@ package packetfilter
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -89,6 +90,9 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
 		if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
 			f.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
 		}
+		// A port that lies in the range is kept, if it is free (nf_nat_core.c,
+		// get_unique_tuple).
+		f.moved = hasPorts(e.class.Protocol) && (x.Random || len(x.Ports) > 0 && f.sport.overlap(x.Ports) != coverAll)
 		f.newSport = rewrite[Num]{on: true, to: x.Ports} // ports may be changed to keep flows apart
 		e.accept(f, step)
 	}
@@ -296,4 +300,19 @@ func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
 		}
 	}
 	return n > 0 && n >= x.HitCount, true
+}
+
+// Ends is how long the match goes on to hold for an entry of which nothing more
+// is remembered: until its packet that fulfils the count is too old. ok is false
+// where it has no end, or the times are not known.
+func (x *RecentMatch) Ends(en *RecentEntry) (left time.Duration, ok bool) {
+	if x == nil || x.Seconds == 0 || x.Not {
+		return 0, false
+	}
+	i := max(x.HitCount, 1) - 1
+	if i >= len(en.Ages) {
+		return 0, false
+	}
+	left = platform.Seconds(x.Seconds) - en.Ages[i] // newest first
+	return left, left > 0
 }

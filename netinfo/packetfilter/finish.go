@@ -121,7 +121,7 @@ func (e *evaluation) outcome(c *cell) Outcome {
 		}
 	}
 	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.steps(),
-		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out}
+		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out, Moved: first.f.moved}
 	for h := first.f.helpers; h != nil; h = h.up {
 		o.Helpers = append(o.Helpers, h.name)
 	}
@@ -189,7 +189,7 @@ next:
 		for _, i := range byRule[o.Decider] {
 			p := &out[i]
 			if p.Verdict != o.Verdict || p.With != o.With || !slices.Equal(p.Reasons, o.Reasons) || !slices.Equal(p.Possible, o.Possible) ||
-				!slices.Equal(p.Helpers, o.Helpers) || p.Onward != o.Onward || p.Out != o.Out || !sameSpans(p.ToAddrs, o.ToAddrs) || !sameSpans(p.ToPorts, o.ToPorts) {
+				!slices.Equal(p.Helpers, o.Helpers) || p.Onward != o.Onward || p.Moved != o.Moved || p.Out != o.Out || !sameSpans(p.ToAddrs, o.ToAddrs) || !sameSpans(p.ToPorts, o.ToPorts) {
 				continue
 			}
 			if r, ok := p.Region.join(o.Region); ok {

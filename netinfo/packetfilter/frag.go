@@ -22,6 +22,7 @@ type frag struct {
 	helpers      *helperList
 	accept       Step   // the last rule that accepted it, or the first policy
 	onward       bool   // it is sent on to another machine
+	moved        bool   // its source port is changed for certain
 	out          string // by this interface; empty: not known
 }
 
@@ -150,7 +151,7 @@ func sameFate(a, b *frag) bool {
 		sameRewrite(a.newSrc, b.newSrc) && sameRewrite(a.newDst, b.newDst) &&
 		sameRewrite(a.newSport, b.newSport) && sameRewrite(a.newDport, b.newDport) &&
 		sameOverlay(a.overlay, b.overlay) && sameHelpers(a.helpers, b.helpers) && a.accept == b.accept &&
-		a.onward == b.onward && a.out == b.out
+		a.onward == b.onward && a.moved == b.moved && a.out == b.out
 }
 
 func sameRewrite[T point[T]](a, b rewrite[T]) bool {

@@ -115,6 +115,15 @@ func (h *Host) forwards(in string, ipv6 bool) trit {
 	return h.on("ipv4/ip_forward")
 }
 
+// connections is how many connections the kernel follows now.
+func (h *Host) connections() (n uint64, read bool) {
+	if h == nil {
+		return 0, false
+	}
+	v, read := h.Switches["netfilter/nf_conntrack_count"]
+	return uint64(max(v, 0)), read
+}
+
 // eitherOn asks for a switch that counts if it is on for all interfaces or for
 // the one.
 func (h *Host) eitherOn(name, in string) trit {

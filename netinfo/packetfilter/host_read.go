@@ -23,7 +23,7 @@ func ReadHost(ctx context.Context, s platform.System) (*Host, error) {
 	}
 	h.readPolicies(ctx, s)
 	for _, pattern := range []string{
-		"ipv4/ip_forward", "ipv4/conf/*/forwarding", "ipv4/conf/*/rp_filter", "ipv4/conf/*/route_localnet", "ipv6/conf/*/forwarding",
+		"ipv4/ip_forward", "ipv4/conf/*/forwarding", "ipv4/conf/*/rp_filter", "ipv4/conf/*/route_localnet", "ipv6/conf/*/forwarding", "netfilter/nf_conntrack_count",
 	} {
 		h.readSwitches(s, pattern)
 	}

@@ -40,6 +40,8 @@ func (p *iptablesRule) extension(name string) {
 		p.rpfilter(opts)
 	case "hashlimit":
 		p.hashlimit(opts)
+	case "connlimit":
+		p.connlimit(opts)
 	case "policy":
 		p.each(opts, name, p.policy)
 	case "helper":
@@ -463,6 +465,28 @@ func (p *iptablesRule) policy(o option) bool {
 		return true
 	}
 	return false
+}
+
+// connlimit is a limit on the connections of a source or a network.
+func (p *iptablesRule) connlimit(opts []option) {
+	x := &Metered{What: "connlimit", By: []Field{FieldSrc}}
+	for _, o := range opts {
+		x.What += " " + o.text()
+		n, err := strconv.ParseUint(o.arg(0), 10, 32)
+		switch {
+		case o.name == "--connlimit-above" && err == nil:
+			x.Most, x.Over = n, !o.not
+		case o.name == "--connlimit-upto" && err == nil:
+			x.Most, x.Over = n, o.not
+		case o.name == "--connlimit-daddr":
+			x.By = []Field{FieldDst}
+		}
+	}
+	if x.Most == 0 {
+		p.unsure(x.What)
+		return
+	}
+	p.add(x)
 }
 
 // hashlimit is a limit that every source, or whatever its mode tells apart, has

@@ -169,6 +169,8 @@ func (p *iptablesRule) nat(name string, opts []option) {
 			var ports NumSet
 			addrs, ports, ok = natTarget(o.arg(0))
 			x.Addrs, x.Ports = x.Addrs.Union(addrs), x.Ports.Union(ports)
+		case "--random", "--random-fully":
+			x.Random = true
 		case "--to":
 			span, good := parseAddrSpan(o.arg(0))
 			x.Network, ok = asPrefix(span.Lo, span.Hi)

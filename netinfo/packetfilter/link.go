@@ -145,7 +145,7 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 			x.Fields = x.Set.fields(x.Dirs)
 		}
 	case *Metered:
-		if x.Hash == "" {
+		if x.Hash == "" && x.Name != "" {
 			x.Set = r.findSet(t, x.Set, x.Name)
 		}
 	case *VerdictMap:

@@ -52,3 +52,45 @@ func TestATableThatIPTablesCannotListIsReadWithNFT(t *testing.T) {
 		}
 	}
 }
+
+// What nft leaves out of its JSON is asked for: the interfaces of ingress chains
+// in its text, and what meters count in a listing of its own.
+func TestWhatNFTLeavesOutIsAskedFor(t *testing.T) {
+	const table = `{"nftables":[{"table":{"family":"netdev","name":"t","handle":1}},
+		{"chain":{"family":"netdev","table":"t","name":"c","handle":1,"type":"filter","hook":"ingress","prio":0,"policy":"drop"}}]}`
+	const meter = `{"nftables":[{"table":{"family":"ip","name":"t","handle":1}},
+		{"chain":{"family":"ip","table":"t","name":"c","handle":1,"type":"filter","hook":"input","prio":0,"policy":"accept"}},
+		{"rule":{"family":"ip","table":"t","chain":"c","handle":2,"expr":[{"meter":{"key":{"payload":{"protocol":"ip","field":"saddr"}},"stmt":{"limit":{"rate":5,"per":"second","inv":true}},"name":"m"}},{"drop":null}]}}]}`
+	meters := func(elements string) string {
+		return `{"nftables":[{"meter":{"family":"ip","table":"other","name":"m","type":"ipv4_addr"}},{"meter":{"family":"ip","table":"t","name":"m","type":"ipv4_addr","elem":[` + elements + `]}}]}`
+	}
+	for name, c := range map[string]struct {
+		family, listing string
+		prints          map[string]string
+		want            packetfilter.Decision
+	}{
+		"the chain acts on the interface":   {"netdev", table, map[string]string{"nft -t list table netdev t": "table netdev t {\n\tchain c {\n\t\ttype filter hook ingress devices = { eth1, \"eth0\" } priority filter; policy drop;\n\t}\n}\n"}, packetfilter.Dropped},
+		"it acts on another":                {"netdev", table, map[string]string{"nft -t list table netdev t": "table netdev t {\n\tchain c {\n\t\ttype filter hook ingress device \"eth1\" priority filter; policy drop;\n\t}\n}\n"}, packetfilter.Accepted},
+		"as a bundle made by hand has it":   {"netdev", table, map[string]string{"nft list ruleset": "table inet x {\n}\ntable netdev t {\n\tchain c {\n\t\ttype filter hook ingress device \"eth1\" priority filter; policy drop;\n\t}\n}\n"}, packetfilter.Accepted},
+		"nobody tells on which":             {"netdev", table, nil, packetfilter.Maybe},
+		"a meter that has not seen it":      {"ip", meter, map[string]string{"nft -j list meters": meters("")}, packetfilter.Accepted},
+		"a meter that has":                  {"ip", meter, map[string]string{"nft -j list meters": meters(`{"elem":{"val":"198.51.100.7","limit":{"rate":5,"per":"second"}}}`)}, packetfilter.Maybe},
+		"a meter that could not be listed":  {"ip", meter, nil, packetfilter.Maybe},
+		"only a meter of another table was": {"ip", meter, map[string]string{"nft -j list meters": `{"nftables":[{"meter":{"family":"ip","table":"other","name":"m","type":"ipv4_addr"}}]}`}, packetfilter.Maybe},
+	} {
+		t.Run(name, func(t *testing.T) {
+			prints := map[string]string{
+				"nft -j list tables":                      `{"nftables":[{"table":{"family":"` + c.family + `","name":"t","handle":1}}]}`,
+				"nft -a -j list table " + c.family + " t": c.listing,
+			}
+			for k, v := range c.prints {
+				prints[k] = v
+			}
+			rules, _ := packetfilter.Load(t.Context(), printer{prints: prints})
+			got := rules.Evaluate(sipFrom("198.51.100.7/32")).Outcomes
+			if len(got) != 1 || got[0].Verdict != c.want {
+				t.Errorf("want %s: %+v", c.want, got)
+			}
+		})
+	}
+}

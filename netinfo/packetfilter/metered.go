@@ -66,7 +66,12 @@ func hashEnd(s string) (netip.Addr, uint16, bool) {
 
 // metered asks a limit that is counted for each source apart.
 func (e *evaluation) metered(f *frag, x *Metered) answer {
-	if x.Hash != "" {
+	switch now, read := e.class.Host.connections(); {
+	case x.Most > 0 && read && now < x.Most:
+		return certain(!x.Over) // this packet's own is one more
+	case x.Most > 0:
+		return unknown(f, "", x.What)
+	case x.Hash != "":
 		return e.hashLimited(f, x)
 	}
 	if x.Set == nil {

@@ -75,16 +75,19 @@ func TestMatchesThatTheHostDecides(t *testing.T) {
 		host func(*packetfilter.Host)
 		want packetfilter.Decision
 	}{
-		"the way back leads out where it came in":   {raw("-m rpfilter --invert"), nil, packetfilter.Accepted},
-		"the way back leads out elsewhere":          {raw("-m rpfilter --invert"), func(h *packetfilter.Host) { h.Routes[3].Interface = "ppp0" }, packetfilter.Dropped},
-		"elsewhere will do":                         {raw("-m rpfilter --invert --loose"), func(h *packetfilter.Host) { h.Routes[3].Interface = "ppp0" }, packetfilter.Accepted},
-		"there is none":                             {raw("-m rpfilter --invert --loose"), func(h *packetfilter.Host) { h.Routes[3].Kind = "blackhole" }, packetfilter.Dropped},
-		"no route was read":                         {raw("-m rpfilter --invert"), func(h *packetfilter.Host) { h.Routes = nil }, packetfilter.Maybe},
-		"an address of the interface":               {inputRules("ACCEPT", "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP"), nil, packetfilter.Dropped},
-		"an address of another interface":           {inputRules("ACCEPT", "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP"), func(h *packetfilter.Host) { h.Addrs[0].Interface = "eth5" }, packetfilter.Accepted},
-		"nobody helped a packet that begins":        {inputRules("ACCEPT", "-A INPUT -m helper --helper sip -j DROP"), nil, packetfilter.Accepted},
-		"UDP has no header of IPsec":                {inputRules("ACCEPT", "-A INPUT -m ah --ahspi 5 -j DROP"), nil, packetfilter.Accepted},
-		"whether it came through IPsec is not told": {inputRules("ACCEPT", "-A INPUT -m policy --dir in --pol ipsec -j DROP"), nil, packetfilter.Maybe},
+		"the way back leads out where it came in":    {raw("-m rpfilter --invert"), nil, packetfilter.Accepted},
+		"the way back leads out elsewhere":           {raw("-m rpfilter --invert"), func(h *packetfilter.Host) { h.Routes[3].Interface = "ppp0" }, packetfilter.Dropped},
+		"elsewhere will do":                          {raw("-m rpfilter --invert --loose"), func(h *packetfilter.Host) { h.Routes[3].Interface = "ppp0" }, packetfilter.Accepted},
+		"there is none":                              {raw("-m rpfilter --invert --loose"), func(h *packetfilter.Host) { h.Routes[3].Kind = "blackhole" }, packetfilter.Dropped},
+		"no route was read":                          {raw("-m rpfilter --invert"), func(h *packetfilter.Host) { h.Routes = nil }, packetfilter.Maybe},
+		"an address of the interface":                {inputRules("ACCEPT", "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP"), nil, packetfilter.Dropped},
+		"an address of another interface":            {inputRules("ACCEPT", "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP"), func(h *packetfilter.Host) { h.Addrs[0].Interface = "eth5" }, packetfilter.Accepted},
+		"nobody helped a packet that begins":         {inputRules("ACCEPT", "-A INPUT -m helper --helper sip -j DROP"), nil, packetfilter.Accepted},
+		"fewer connections than one source may have": {inputRules("ACCEPT", "-A INPUT -m connlimit --connlimit-above 20 --connlimit-mask 32 --connlimit-saddr -j DROP"), func(h *packetfilter.Host) { h.Switches["netfilter/nf_conntrack_count"] = 19 }, packetfilter.Accepted},
+		"as many, which may all be its own":          {inputRules("ACCEPT", "-A INPUT -m connlimit --connlimit-above 20 --connlimit-mask 32 --connlimit-saddr -j DROP"), func(h *packetfilter.Host) { h.Switches["netfilter/nf_conntrack_count"] = 20 }, packetfilter.Maybe},
+		"how many there are was not read":            {inputRules("ACCEPT", "-A INPUT -m connlimit --connlimit-above 20 --connlimit-mask 32 --connlimit-saddr -j DROP"), nil, packetfilter.Maybe},
+		"UDP has no header of IPsec":                 {inputRules("ACCEPT", "-A INPUT -m ah --ahspi 5 -j DROP"), nil, packetfilter.Accepted},
+		"whether it came through IPsec is not told":  {inputRules("ACCEPT", "-A INPUT -m policy --dir in --pol ipsec -j DROP"), nil, packetfilter.Maybe},
 	} {
 		t.Run(name, func(t *testing.T) {
 			class := sipFrom("198.51.100.7/32")

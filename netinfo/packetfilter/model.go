@@ -287,6 +287,9 @@ type Metered struct {
 	// each send at once.
 	By    []Field
 	Burst uint64
+	// Most is a limit on connections that exist (connlimit, ct count). Of all that
+	// the machine has, no more than that can be one source's.
+	Most uint64
 }
 
 // Never is a match that matches no packet; Not, every one.
@@ -343,6 +346,8 @@ type NAT struct {
 	Kind  NATKind
 	Addrs AddrSet
 	Ports NumSet
+	// Random reports that each connection gets another port.
+	Random bool
 	// Network is where each address keeps its last bits and takes its first from
 	// (NETMAP); invalid for all others.
 	Network netip.Prefix

@@ -101,13 +101,15 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet6)})
 	}
 	n := &NAT{Kind: kind}
-	mapsNetwork := slices.Contains(stringsOf(field(v, "flags")), "netmap")
+	flags := stringsOf(field(v, "flags"))
+	n.Random = slices.Contains(flags, "random") || slices.Contains(flags, "fully-random")
+	mapsNetwork := slices.Contains(flags, "netmap")
 	if data := field(field(v, "addr"), "map"); data != nil {
 		b.dataMap(data, func(v Value, known bool) []Expr {
 			if !known || !v.Addr.Lo.IsValid() || mapsNetwork {
 				return []Expr{&NAT{Kind: kind, Unknown: "the map it takes the address from"}}
 			}
-			return []Expr{&NAT{Kind: kind, Addrs: AddrSet{v.Addr}}}
+			return []Expr{&NAT{Kind: kind, Addrs: AddrSet{v.Addr}, Random: n.Random}}
 		})
 		return
 	}

@@ -100,7 +100,9 @@ func (b *nftBuilder) keyed(key string, v any) {
 		b.xt(v)
 	case "meter":
 		b.meter(v)
-	case "limit", "quota", "ct count":
+	case "ct count":
+		b.metered(map[string]any{key: v}, &Update{})
+	case "limit", "quota":
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
 		b.unknown("nft statement "+renderNFT(map[string]any{key: v}), "", false)
@@ -228,7 +230,13 @@ func (b *nftBuilder) update(v any) {
 func (b *nftBuilder) metered(s map[string]any, u *Update) {
 	for key, v := range s {
 		switch key {
-		case "limit", "ct count", "quota":
+		case "ct count":
+			if n, ok := field(v, "val").(float64); ok && n > 0 {
+				b.add(&Metered{What: renderNFT(s), Most: uint64(n), Over: field(v, "inv") == true, Fields: u.Fields})
+				return
+			}
+			b.unknown(renderNFT(s), "", false)
+		case "limit", "quota":
 			b.add(&Metered{What: renderNFT(s), Over: field(v, "inv") == true, Name: u.Name, Fields: u.Fields})
 		default:
 			b.statement(s)

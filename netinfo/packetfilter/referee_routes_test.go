@@ -143,7 +143,7 @@ func (d *dice) worldFilter() []line {
 		match := pick(d, "", " -i eth0", " -d 203.0.113.0/25", " -d 127.0.0.0/8", " -d 10.99.0.1", " -s 10.1.0.0/16", " -m recent --rcheck --name bad --rsource", " -m recent --set --name bad --rsource",
 			" -m recent --rcheck --name old --rsource --hitcount 2", " -m pkttype --pkt-type broadcast", " -m addrtype --dst-type BROADCAST", " -m conntrack --ctstate DNAT", " -f", " ! -f",
 			fmt.Sprintf(" -p udp --dport %d", d.port()), " -p tcp --dport "+d.portRange(":"), " -m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name few", " -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name more",
-			" -m addrtype --dst-type LOCAL --limit-iface-in", " -m addrtype ! --dst-type UNICAST", " -m policy --dir in --pol none", " -m helper --helper sip", " -p esp", " -m conntrack --ctstate NEW")
+			" -m addrtype --dst-type LOCAL --limit-iface-in", " -m addrtype ! --dst-type UNICAST", " -m policy --dir in --pol none", " -m helper --helper sip", " -m connlimit --connlimit-above 5000 --connlimit-mask 32", " -p esp", " -m conntrack --ctstate NEW")
 		chain := pick(d, "INPUT", "FORWARD")
 		if chain == "FORWARD" && d.chance(40) {
 			match += pick(d, " -o eth0", " -o eth1", " ! -o eth1")

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -11,54 +12,93 @@ import (
 
 // Trusted are the networks that the FreePBX firewall lets use everything: its
 // chains say so at once; fwconsole, which takes seconds, is asked where they
-// cannot be read.
-func (s *Server) Trusted(ctx context.Context) []netip.Prefix {
+// cannot be read. An error means that the list is not known, or not whole: none
+// on it is not "nobody is trusted".
+func (s *Server) Trusted(ctx context.Context) ([]netip.Prefix, error) {
 	ast := s.Asterisk(ctx)
 	if ast.State == nil || !ast.State.FreePBX {
-		return nil
+		return nil, nil
 	}
-	if list, loaded := trustedByRules(s.Filter(ctx).Rules); loaded {
-		return list
+	if list, loaded, err := trustedByRules(s.Filter(ctx).Rules); loaded {
+		return list, err
 	}
 	var list []netip.Prefix
 	trusted, err := asterisk.ReadTrusted(ctx, s.Sys)
-	if err != nil {
-		return nil
-	}
 	for _, t := range trusted {
 		list = append(list, t.Prefix)
 	}
-	return list
+	if err != nil {
+		err = fmt.Errorf("the networks that the FreePBX firewall trusts were not read: %w", err)
+	}
+	return list, err
 }
 
 // trustedByRules reads the chains of the FreePBX firewall that send sources to
-// its trusted zone.
-func trustedByRules(rules *packetfilter.Ruleset) (list []netip.Prefix, loaded bool) {
+// its trusted zone, and the sets they ask.
+func trustedByRules(rules *packetfilter.Ruleset) (list []netip.Prefix, loaded bool, err error) {
 	for _, t := range rules.Tables {
 		for _, c := range t.Chains {
 			if c.Name != "fpbxnets" && c.Name != "fpbxhosts" {
 				continue
 			}
 			loaded = true
+			if c.Incomplete {
+				err = fmt.Errorf("the listing of chain %s may lack networks that the FreePBX firewall trusts", c.Name)
+			}
 			for _, r := range c.Rules {
-				if i := slices.IndexFunc(r.Exprs, jumpsTo("zone-trusted")); i < 0 {
+				if !slices.ContainsFunc(r.Exprs, jumpsTo("zone-trusted")) {
 					continue
 				}
-				for _, x := range r.Exprs {
-					m, ok := x.(*packetfilter.Match)
-					if !ok || m.Not || m.Field != packetfilter.FieldSrc {
-						continue
-					}
-					for _, span := range m.Addrs {
-						if p, ok := Network(span); ok {
-							list = append(list, p)
-						}
-					}
+				found, why := sourcesOf(r)
+				if list = append(list, found...); why != nil {
+					err = why
 				}
 			}
 		}
 	}
-	return list, loaded
+	return list, loaded, err
+}
+
+// sourcesOf are the networks that a rule's source is compared with, by itself or
+// in a set.
+func sourcesOf(r *packetfilter.Rule) (list []netip.Prefix, err error) {
+	for _, x := range r.Exprs {
+		switch x := x.(type) {
+		case *packetfilter.Match:
+			if x.Not || x.Field != packetfilter.FieldSrc {
+				continue
+			}
+			for _, span := range x.Addrs {
+				if p, ok := Network(span); ok {
+					list = append(list, p)
+				}
+			}
+		case *packetfilter.Lookup:
+			switch {
+			case x.Not:
+			case x.Set == nil:
+				err = fmt.Errorf("set %s of trusted networks was not listed", x.Name)
+			case x.Set.Incomplete != "":
+				err = fmt.Errorf("set %s of trusted networks: %s", x.Name, x.Set.Incomplete)
+			default:
+				list = append(list, elementsOf(x.Set)...)
+			}
+		}
+	}
+	return list, err
+}
+
+// elementsOf are the networks in a set of addresses.
+func elementsOf(s *packetfilter.Set) (list []netip.Prefix) {
+	for _, e := range s.Elements {
+		if e.NoMatch || len(e.Values) == 0 || !e.Values[0].Addr.Lo.IsValid() {
+			continue
+		}
+		if p, ok := Network(e.Values[0].Addr); ok {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func jumpsTo(chain string) func(packetfilter.Expr) bool {
