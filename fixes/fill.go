@@ -31,6 +31,7 @@ func knownVariables() []string {
 		"Family",      // ipv4 or ipv6, the family of Address
 		"Jail",        // of fail2ban
 		"ActionName",  // Jail, as part of the name of an action
+		"Chain",       // of iptables, in which a ban is to stand
 		"LogPath",     // a log that Asterisk writes
 	}
 }

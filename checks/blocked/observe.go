@@ -87,6 +87,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 		}
 		o.layers(ctx, env.System, s, jails)
 		e.ranges(s)
+		e.unasked(s)
 		o.acl(ast, s)
 		o.flows(ctx, env.System, s, e.all)
 		if ctx.Err() != nil {

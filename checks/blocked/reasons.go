@@ -2,7 +2,10 @@ package blocked
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
@@ -21,6 +24,37 @@ func (e *evaluator) ranges(s *Subject) {
 				b.Why = "of " + short(b.Prefix) + " the set " + m.Set.Name + " holds the address " + first.Addr().String() + " alone: it was made without \"flags interval\""
 				b.Misplaced = true
 			}
+		}
+	}
+}
+
+// unasked says why bans that jails keep in sets have no effect: no rule asks the
+// set, but perhaps one of a similar name.
+func (e *evaluator) unasked(s *Subject) {
+	for i := range s.Blocks {
+		b := &s.Blocks[i]
+		if b.Layer != "fail2ban" || b.Effective || !b.Prefix.IsValid() {
+			continue
+		}
+		var filled, asked []string
+		used := false
+		for _, m := range e.rules.Mentions(b.Prefix) {
+			if m.Set != nil && m.Set.Name != "" {
+				filled, used = append(filled, m.Set.Name), used || len(m.UsedBy) > 0
+			}
+		}
+		if used || len(filled) == 0 {
+			continue
+		}
+		for set := range server.AskedSets(e.rules) {
+			if strings.Contains(set.Name, b.Jail) && !slices.Contains(asked, set.Name) {
+				asked = append(asked, set.Name)
+			}
+		}
+		slices.Sort(asked)
+		b.Why, b.Misplaced = "it is in "+some(filled, 3)+", which no rule asks", true
+		if len(asked) > 0 {
+			b.Why += "; the rules ask " + some(asked, 3)
 		}
 	}
 }

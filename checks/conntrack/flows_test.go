@@ -30,6 +30,25 @@ func withFlows(flow string, rules ...string) *pbxtest.PBX {
 	}
 }
 
+// Of two connections of one address the one goes on that was answered.
+func TestTheConnectionThatGoesOnIsNamed(t *testing.T) {
+	other := strings.ReplaceAll(strings.Replace(answered, " src=192.0.2.1", " [UNREPLIED] src=192.0.2.1", 1), "33000", "33001")
+	r := withFlows(answered+other, established, ban).Look(t, Check(), checks.Inputs{})
+	if len(r.Findings) != 1 || len(r.Findings[0].Evidence) != 2 || !strings.Contains(r.Findings[0].Evidence[0].Got, ":33000 ") {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// An office that ran into a limit is not banned: its phones that have a
+// connection may keep it.
+func TestALimitIsNoBan(t *testing.T) {
+	p := withFlows(answered, established, "-A INPUT -p udp --dport 5060 -m recent --rcheck --hitcount 6 --name S --mask 255.255.255.255 --rsource -j DROP")
+	p.Files["/proc/net/xt_recent/S"] = "src=198.51.100.7 ttl: 64 last_seen: 6 oldest_pkt: 6 1, 2, 3, 4, 5, 6\n"
+	if r := p.Look(t, Check(), checks.Inputs{}); len(r.Findings) > 0 || r.Status != checks.Pass {
+		t.Errorf("%s: %+v", r.Status, r.Findings)
+	}
+}
+
 // A ban does not reach a connection that the rules accept before it.
 func TestABannedAddressWithAConnectionThatExists(t *testing.T) {
 	for _, tt := range []struct {

@@ -39,6 +39,9 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 		}
 		for _, o := range rules.Evaluate(c).Outcomes {
 			for _, s := range o.Trace {
+				if byChance(s.Rule) {
+					break // whether packets come to what follows is not known
+				}
 				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
 				if o.Moved && translates(s) && !known {
@@ -49,6 +52,11 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 		}
 	}
 	return list
+}
+
+// byChance reports whether a rule matches by what the rules do not tell.
+func byChance(r *packetfilter.Rule) bool {
+	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok })
 }
 
 // translates reports whether a step is a rule of source NAT.

@@ -24,6 +24,8 @@ func TestSourceNATOfThePBXsOwnPackets(t *testing.T) {
 		{"a range of ports", "-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 40000-50000", "RTP and SIP"},
 		{"for the network behind it alone", "-A POSTROUTING -s 10.0.0.0/8 -o eth0 -j MASQUERADE --random", ""},
 		{"by another interface", "-A POSTROUTING -o eth1 -j MASQUERADE --random", ""},
+		{"by chance alone: whether it is met is not known", "-A POSTROUTING -o eth0 -m statistic --mode random --probability 0.5 -j MASQUERADE --random", ""},
+		{"in a chain that packets come to by chance", ":half - [0:0]\n-A POSTROUTING -m statistic --mode random --probability 0.5 -j half\n-A half -o eth0 -j MASQUERADE --random", ""},
 		{"not SIP", "-A POSTROUTING -o eth0 -p udp ! --sport 5060 -j MASQUERADE --random", "source port of its RTP"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package fail2ban
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -43,10 +44,23 @@ func jailVars(jail string) map[string]string {
 // banBetter makes a jail ban on all ports.
 func banBetter(o Observed, jail *jails.Jail) []fixes.Fix {
 	id := "fail2ban-ban-all-ports"
+	if sentOn(o, jail.Name) {
+		id = "fail2ban-ban-forwarded"
+	}
 	if o.Tool == "nft" {
 		id += "-nft"
 	}
-	return fixes.ByID("fail2ban", id, jailVars(jail.Name))
+	v := jailVars(jail.Name)
+	v["Chain"] = cmp.Or(o.Chain, "FORWARD")
+	return fixes.ByID("fail2ban", id, v)
+}
+
+// sentOn reports whether those that a jail bans get to a container or another
+// host, past all that stands in INPUT.
+func sentOn(o Observed, jail string) bool {
+	return slices.ContainsFunc(o.Tried, func(x Tried) bool {
+		return x.Jail == jail && slices.ContainsFunc(x.Ports, func(p PortTry) bool { return p.Onward })
+	})
 }
 
 // banWorking is banBetter for a jail whose bans were tried. Where they are only
@@ -54,7 +68,7 @@ func banBetter(o Observed, jail *jails.Jail) []fixes.Fix {
 // anew is enough.
 func banWorking(o Observed, jail *jails.Jail, x Tried) []fixes.Fix {
 	list := banBetter(o, jail)
-	if len(x.Sets) == 0 && len(x.Rules) == 0 && stock(jail) {
+	if len(x.Sets) == 0 && len(x.Rules) == 0 && stock(jail) && !sentOn(o, jail.Name) {
 		list = append(banAgain(jail), list...)
 	}
 	return list

@@ -3,11 +3,11 @@ package fail2ban
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 )
 
@@ -111,6 +111,9 @@ func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
 
 // reason is why the bans of a jail stop nobody.
 func reason(jail *jails.Jail, x Tried) string {
+	if slices.ContainsFunc(x.Ports, func(p PortTry) bool { return p.Onward }) {
+		return "they stand in INPUT, and the packets are sent on"
+	}
 	var unused []string // sets that hold the ban and that no rule asks
 	used, held := -1, false
 	for i, set := range x.Sets {
@@ -129,7 +132,7 @@ func reason(jail *jails.Jail, x Tried) string {
 	case used >= 0 && x.Sets[used].shorter(jail):
 		return fmt.Sprintf("the set %s forgets them after %s", x.Sets[used].Name, span(x.Sets[used].ForgetsS))
 	case len(x.Rules) > 0:
-		if bans, packets := zoneOf(x.Rules[0]), zoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
+		if bans, packets := server.ZoneOf(x.Rules[0]), server.ZoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
 			return "its rules stand in zone " + bans + " of firewalld, and these packets go through zone " + packets
 		}
 		return "its rules stand where these packets do not come"
@@ -139,17 +142,6 @@ func reason(jail *jails.Jail, x Tried) string {
 		return "they are not in " + x.Sets[used].Name + ", which the rules ask"
 	}
 	return "no loaded rule or set knows of them"
-}
-
-// zoneChain is a chain of a zone of firewalld, of both back ends.
-var zoneChain = regexp.MustCompile(`\b(?:filter_)?IN_(\S+?)_(?:pre|log|deny|allow|post)\b`)
-
-// zoneOf is the zone of firewalld that a rule stands in; "" if it is none.
-func zoneOf(place string) string {
-	if m := zoneChain.FindStringSubmatch(place); m != nil {
-		return m[1]
-	}
-	return ""
 }
 
 // letIn shows for each port which rule lets the banned in, where the bans stand
@@ -215,20 +207,26 @@ func forgets(o Observed, jail *jails.Jail, x Tried) (checks.Finding, bool) {
 	s := x.Sets[i]
 	return checks.Finding{
 		ID: "fail2ban.set-forgets", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
-		Title:       fmt.Sprintf("Bans of jail %s end after %s, not after %s", jail.Name, span(s.ForgetsS), span(jail.BanTime)),
+		Title:       fmt.Sprintf("Bans of jail %s end after %s instead of %s", jail.Name, span(s.ForgetsS), lasts(jail.BanTime)),
 		Explanation: "The set that keeps them forgets an element after its own timeout. fail2ban goes on counting the address as banned and does not ban it again.",
 		Evidence: []checks.Evidence{
-			{Name: "timeout of set " + s.Name, Want: fmt.Sprintf("0, or %s", span(jail.BanTime)), Got: span(s.ForgetsS)},
+			{Name: "timeout of set " + s.Name, Want: "0, or the ban's: " + lasts(jail.BanTime), Got: span(s.ForgetsS)},
 		},
 		Fixes: banBetter(o, jail),
 	}, true
 }
 
-// span words seconds; less than zero is for good.
+// lasts words how long a ban is; less than zero has no end.
+func lasts(s int64) string {
+	if s < 0 {
+		return "never"
+	}
+	return "after " + span(s)
+}
+
+// span words seconds.
 func span(s int64) string {
 	switch {
-	case s < 0:
-		return "for good"
 	case s%86400 == 0:
 		return fmt.Sprintf("%d d", s/86400)
 	case s%3600 == 0:

@@ -60,13 +60,21 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: "nft inet firewalld filter_IN_my_office_allow rule 2: accept"}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
 		}), "fail2ban.no-effect", checks.Critical, "stand in zone public of firewalld, and these packets go through zone my_office", allPorts, false},
+		{"the packets are sent on to a container", guard(PortTry{In: 2, Onward: true}, PortTry{In: 2, Onward: true}, func(o *Observed) {
+			o.Chain = "DOCKER-USER"
+			o.tried().Rules = []string{"iptables-nft ip filter f2b-asterisk rule 1: -j DROP"}
+		}), "fail2ban.no-effect", checks.Critical, "they stand in INPUT, and the packets are sent on", "iptables-allports[name=asterisk-sip, protocol=all, chain=DOCKER-USER]", false},
 		{"UDP is left open", guard(PortTry{In: 2}, PortTry{}, nil), "fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", allPorts, false},
 		{"UDP is left open, where nftables rules alone are loaded", guard(PortTry{In: 2}, PortTry{}, func(o *Observed) { o.Tool = "nft" }),
 			"fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", `nftables-allports[name=asterisk-sip, protocol="tcp,udp"]`, false},
 		{"one of two gets in", guard(PortTry{In: 1}, PortTry{In: 1}, nil), "fail2ban.some-no-effect", checks.Warning, "bans 192.0.2.7, which gets in on udp/5060, tcp/5060", "fail2ban-client restart asterisk", false},
 		{"the set forgets too early", guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3599}}
-		}), "fail2ban.set-forgets", checks.Warning, "end after 3599 s, not after 1 h", allPorts, false},
+		}), "fail2ban.set-forgets", checks.Warning, "end after 3599 s instead of after 1 h", allPorts, false},
+		{"the set forgets, and the ban is for good", guard(PortTry{}, PortTry{}, func(o *Observed) {
+			o.State.Jails[0].BanTime = -1
+			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 86400}}
+		}), "fail2ban.set-forgets", checks.Warning, "end after 1 d instead of never", allPorts, false},
 		{name: "the set forgets when the ban ends", o: guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3600}}
 		})},

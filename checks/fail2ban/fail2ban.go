@@ -49,7 +49,8 @@ type Observed struct {
 	// Tried are the bans of now, taken through the loaded rules; without those
 	// jails that ban nobody, and empty where the rules were not read.
 	Tried []Tried `json:"tried,omitempty"`
-	Tool  string  `json:"tool,omitempty"` // with which more can be banned: iptables or nft
+	Tool  string  `json:"tool,omitempty"`  // with which more can be banned: iptables or nft
+	Chain string  `json:"chain,omitempty"` // of iptables, in which a ban on what is sent on acts
 	// Writes are the logs to which Asterisk writes failures; LogsListed reports
 	// that the running one said so. JSON are more of them, in a format that
 	// fail2ban's filters do not read. LogDir is where it keeps its logs.
@@ -129,7 +130,7 @@ func (o *Observed) try(filter server.Filter, ways *server.Ways, ports []jails.Po
 	if filter.Rules == nil || slices.ContainsFunc(filter.Unread, func(u packetfilter.Unread) bool { return u.Privilege }) {
 		return
 	}
-	o.Tool = filterTool(filter.Rules)
+	o.Tool, o.Chain = filterTool(filter.Rules), forwardChain(filter.Rules)
 	t := &trial{filter: filter, ways: ways, state: o.State, ports: ports}
 	for i := range o.State.Jails {
 		if x := t.jail(&o.State.Jails[i]); x != nil {

@@ -33,6 +33,7 @@ type PortTry struct {
 	In       int            `json:"let_in"`            // all of them
 	Unclear  int            `json:"unclear"`           // for which the rules do not tell
 	Rule     string         `json:"rule,omitempty"`    // that lets the first one in, and where it stands
+	Onward   bool           `json:"onward,omitempty"`  // it is sent on to a container or another host
 	Reason   string         `json:"reason,omitempty"`  // of the first unclear one
 }
 
@@ -104,6 +105,7 @@ func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing s
 	}
 	switch {
 	case letIn != nil:
+		x.Onward = x.Onward || letIn.Onward
 		if x.In++; x.Rule == "" {
 			x.Rule = strings.TrimSpace(server.RulePlace(letIn.Decider) + ": " + server.RuleText(letIn.Decider))
 		}
@@ -134,7 +136,7 @@ func (t *trial) places(x *Tried, j *jails.Jail) {
 			x.Rules = append(x.Rules, server.RulePlace(m.Step)+": "+server.RuleText(m.Step))
 		}
 	}
-	asked := askedSets(t.filter.Rules)
+	asked := server.AskedSets(t.filter.Rules)
 	for set, n := range asked {
 		if slices.Contains(t.state.JailsOf(set.Name), j.Name) {
 			x.set(set, n, false)
@@ -155,21 +157,17 @@ func (x *Tried) set(s *packetfilter.Set, usedBy int, holds bool) {
 	}
 }
 
-// askedSets are the named sets that loaded rules ask, and how many rules do.
-func askedSets(rules *packetfilter.Ruleset) map[*packetfilter.Set]int {
-	asked := map[*packetfilter.Set]int{}
+// forwardChain is the chain of iptables in which a ban on what is sent on acts:
+// where there is Docker, the one that it leaves to the administrator and asks
+// before its own.
+func forwardChain(rules *packetfilter.Ruleset) string {
+	const dockerUser = "DOCKER-USER"
 	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				for _, e := range r.Exprs {
-					if l, ok := e.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.Name != "" {
-						asked[l.Set]++
-					}
-				}
-			}
+		if slices.ContainsFunc(t.Chains, func(c *packetfilter.Chain) bool { return c.Name == dockerUser }) {
+			return dockerUser
 		}
 	}
-	return asked
+	return "FORWARD"
 }
 
 // filterTool is the program with which an additional ban is set: the one whose

@@ -39,9 +39,14 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 	}
 	c := ways.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
 	rules = notSeenYet(rules)
-	open := false
+	var open, perhaps packetfilter.NumSet // ports
 	for _, o := range rules.Evaluate(c).Outcomes {
-		open = open || o.Verdict == packetfilter.Accepted
+		switch o.Verdict {
+		case packetfilter.Accepted:
+			open, perhaps = open.Union(o.Region.DstPort), perhaps.Union(o.Region.DstPort)
+		case packetfilter.Maybe:
+			perhaps = perhaps.Union(o.Region.DstPort)
+		}
 		if o.Verdict != packetfilter.Maybe {
 			continue
 		}
@@ -52,11 +57,15 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 			}
 		}
 	}
+	c.DstPorts = perhaps
+	if len(perhaps) == 0 {
+		return list
+	}
 	for _, l := range metered(rules, c) {
 		l.Packets = metersEstablished(rules, c, l)
 		add(l)
 	}
-	if !open {
+	if c.DstPorts = open; len(open) == 0 {
 		return list
 	}
 	for _, s := range recentRules(rules) {
@@ -67,7 +76,7 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 			allowed++
 		}
 		full := remembering(rules, m, m.HitCount)
-		if !stops(full, c) || stops(rules, c) {
+		if !stops(full, c) {
 			continue
 		}
 		add(Limit{

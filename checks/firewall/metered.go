@@ -11,7 +11,8 @@ import (
 // metered finds limits that each source has for itself. A stranger who was never
 // seen is below them, so what the rules do with his first packet does not show
 // them: of one that lets the rest in, the packets are sent again without it; of
-// one that stops what is above it, it is told whether packets come to it.
+// one that stops what is above it, it is told whether packets come to it. The
+// ports of c are those that strangers reach.
 func metered(rules *packetfilter.Ruleset, c packetfilter.Class) (list []Limit) {
 	outcomes := rules.Evaluate(c).Outcomes
 	for _, t := range rules.Tables {
@@ -25,7 +26,7 @@ func metered(rules *packetfilter.Ruleset, c packetfilter.Class) (list []Limit) {
 				if m.Over && !(stopsBy(chain, r) && fits(r, c) && slices.ContainsFunc(outcomes, func(o packetfilter.Outcome) bool { return comesTo(o, chain, r) })) {
 					continue
 				}
-				if !m.Over && (stops(rules, c) || !stops(rules, without(c, r))) {
+				if !m.Over && !stops(rules, without(c, r)) {
 					continue
 				}
 				l := readLimit(m.What)

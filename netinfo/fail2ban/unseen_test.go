@@ -172,3 +172,23 @@ func TestAJailThatIgnoresNearlyEverybody(t *testing.T) {
 		}
 	}
 }
+
+// A jail whose logs are all missing keeps fail2ban from starting, unless it
+// reads the journal.
+func TestAJailWithoutAnyLog(t *testing.T) {
+	for conf, want := range map[string]bool{
+		"logpath = /var/log/none\n":                                       true,
+		"logpath = /var/log/none\nbackend = systemd\n":                    false,
+		"logpath = /var/log/none\n          /var/log/asterisk/messages\n": false,
+		"logpath = /var/log/asterisk/*.log\n":                             true,
+		"logpath = /var/log/none\nbackend = systemd[journalfiles=x]\n":    false,
+		"logpath = /var/log/asterisk/messages\nbackend = polling\n":       false,
+	} {
+		files := asteriskOnly("x\n")
+		files["/etc/fail2ban/jail.conf"] = "[asterisk]\nenabled = true\naction = iptables-allports[protocol=all]\n" + conf
+		s := Read(t.Context(), newPBX(files), Options{})
+		if got := slices.ContainsFunc(s.Jails[0].Faults, func(f Fault) bool { return f.Code == NoLogs }); got != want {
+			t.Errorf("%q: %v, want %v", conf, got, want)
+		}
+	}
+}

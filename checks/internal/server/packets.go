@@ -53,3 +53,20 @@ func Nobody(ipv6 bool) netip.Prefix {
 
 // Port is the set of one port.
 func Port(n uint16) packetfilter.NumSet { return packetfilter.OneNum(packetfilter.Num(n)) }
+
+// AskedSets are the named sets that loaded rules ask, and how many rules do.
+func AskedSets(rules *packetfilter.Ruleset) map[*packetfilter.Set]int {
+	asked := map[*packetfilter.Set]int{}
+	for _, t := range rules.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				for _, e := range r.Exprs {
+					if l, ok := e.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.Name != "" {
+						asked[l.Set]++
+					}
+				}
+			}
+		}
+	}
+	return asked
+}

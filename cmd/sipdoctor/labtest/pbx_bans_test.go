@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
 // setsAlone bans by sets, and leaves the rules that ask them to somebody else.
@@ -62,6 +63,17 @@ func TestBansThatStopNobody(t *testing.T) {
 			[]string{"iptables -F", "iptables -X"}, "fail2ban.no-effect", "no loaded rule or set knows of them"},
 		{"a rule before it that accepts everybody", "action = iptables-allports[name=asterisk, protocol=all]\n", nil,
 			[]string{"iptables -I INPUT -p udp -j ACCEPT", "iptables -I INPUT -p tcp -j ACCEPT"}, "fail2ban.no-effect", "its rules stand where these packets do not come"},
+		{"a SIP server in a container", "action = iptables-allports[name=asterisk, protocol=all]\n", []string{
+			"sysctl -qw net.ipv4.ip_forward=1", "iptables -N DOCKER-USER", "iptables -A FORWARD -j DOCKER-USER", "iptables -A FORWARD -j ACCEPT",
+			"iptables -t nat -A PREROUTING -p udp --dport 5060 -j DNAT --to-destination " + lab.ResponderAddr,
+			"iptables -t nat -A PREROUTING -p tcp --dport 5060:5061 -j DNAT --to-destination " + lab.ResponderAddr,
+			"iptables -t nat -A POSTROUTING -d " + lab.ResponderAddr + " -j MASQUERADE",
+		}, nil, "fail2ban.no-effect", "they stand in INPUT, and the packets are sent on"},
+		{"a SIP server on another host, by nftables", "action = nftables-allports[name=asterisk, protocol=\"tcp,udp\"]\n", []string{
+			"sysctl -qw net.ipv4.ip_forward=1", "nft add table ip n", "nft 'add chain ip n pre { type nat hook prerouting priority -100; }'", "nft 'add chain ip n post { type nat hook postrouting priority 100; }'",
+			"nft add rule ip n pre udp dport 5060 dnat to " + lab.ResponderAddr, "nft add rule ip n pre tcp dport 5060-5061 dnat to " + lab.ResponderAddr,
+			"nft add rule ip n post ip daddr " + lab.ResponderAddr + " masquerade",
+		}, nil, "fail2ban.no-effect", "they stand in INPUT, and the packets are sent on"},
 		{"a set that forgets after a second", "action = shortset[name=asterisk]\n", nil, []string{"sleep 2"},
 			"fail2ban.no-effect", "the set f2b-asterisk forgets them after 1 s"},
 	} {
