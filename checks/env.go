@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -249,10 +250,10 @@ func (e *Env) FreshRTPPort() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == 0 {
-		// Start in a random place of 20000-27999 (below every system's usual
+		// Start in a random place of 10000-31999 (below every system's usual
 		// ephemeral range), so that a second run within a NAT's memory of the
 		// first does not meet its expectations.
-		p.next = 20000 + 2*int(time.Now().UnixNano()/1000%4000)
+		p.next = 10000 + 2*rand.IntN(11000)
 	}
 	p.next += 2
 	return p.next

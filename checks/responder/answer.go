@@ -16,7 +16,7 @@ type answerer struct {
 	from      netip.AddrPort // who asked
 	visible   netip.AddrPort // our address as the client knows it, and the port asked
 	transport string         // udp tcp tls
-	media     int            // our RTP port
+	media     int            // the RTP port that the SDP names
 	tag       string         // of the To header field
 }
 

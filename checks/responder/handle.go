@@ -133,7 +133,7 @@ func (c *conversation) answered(a *answerer, msg *sip.Message, m *message, probe
 func (s *Server) answerer(c *conversation, from, local netip.AddrPort, transport string, probe int) *answerer {
 	return &answerer{
 		from: from, visible: netip.AddrPortFrom(c.visible(local.Addr()), local.Port()), transport: transport,
-		media: s.ports.rtp,
+		media: s.mediaPort(c, probe),
 		// The last 8 of the token's digits: the same in every repetition, and
 		// another one in every probe.
 		tag: session.ReplyTag(session.NewToken(c.id, c.secret, probe)),

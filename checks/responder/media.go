@@ -2,6 +2,7 @@ package responder
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
@@ -122,10 +123,12 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 	case port < 1024 || port > 65535:
 		return session.RTPReply{}, refuse(http.StatusBadRequest, "port %d: RTP goes to ports from 1024 to 65535 only", port)
 	}
-	u := s.ports.mediaSocket(arrival.Local.Addr())
+	token := session.NewToken(c.id, c.secret, r.Probe)
+	u, done := s.speaker(ctx, arrival.Local.Addr(), s.mediaPort(c, r.Probe))
 	if u == nil {
 		return session.RTPReply{}, refuse(http.StatusServiceUnavailable, "this responder has no RTP port")
 	}
+	defer done()
 	if !c.takeRTP(rtpPackets) {
 		return session.RTPReply{}, refuse(http.StatusTooManyRequests, "this session has sent %d RTP packets; that is the most", maxRTP)
 	}
@@ -133,13 +136,41 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 		From: netip.AddrPortFrom(c.visible(arrival.Local.Addr()), uint16(u.port)),
 		To:   netip.AddrPortFrom(arrival.From.Addr(), uint16(port)),
 	}
-	token := session.NewToken(c.id, c.secret, r.Probe)
 	var err error
 	out.Sent, err = s.stream(ctx, u, arrival.Local.Addr(), out.To, token)
 	if out.Sent == 0 {
 		return out, refuse(http.StatusBadGateway, "sending RTP: %s", err)
 	}
 	return out, nil
+}
+
+// mediaPort is the port that the SDP of a probe's answer names: an even one of
+// the RTP range, another one for every probe, and from another start in every
+// session. A helper keeps what it expects at such a port for minutes, and drops
+// the next answer that names the same one: a fixed port would spoil the run
+// after this.
+func (s *Server) mediaPort(c *conversation, probe int) int {
+	pairs := (s.cfg.RTPLast - s.cfg.RTPFirst) / 2
+	if s.cfg.RTPFirst == 0 || pairs < 1 {
+		return s.ports.rtp
+	}
+	start := sha256.Sum256([]byte(c.id))
+	n := (uint64(binary.BigEndian.Uint32(start[:])) + uint64(probe)) % uint64(pairs)
+	return s.cfg.RTPFirst + s.cfg.RTPFirst%2 + 2*int(n)
+}
+
+// speaker is a socket at the media port that an SDP named, for as long as the
+// packets take; where another program has that port, it is the fixed one.
+func (s *Server) speaker(ctx context.Context, local netip.Addr, port int) (u *socket, done func()) {
+	fixed := s.ports.mediaSocket(local)
+	if fixed == nil || port == fixed.port {
+		return fixed, func() {}
+	}
+	conn, err := s.cfg.Net.OpenUDP(ctx, netip.AddrPortFrom(fixed.addr, uint16(port)))
+	if err != nil {
+		return fixed, func() {}
+	}
+	return &socket{kind: mediaSocket, conn: conn, addr: fixed.addr, port: port}, func() { _ = conn.Close() }
 }
 
 // stream sends the packets at the pace of a call and says how many left.

@@ -133,7 +133,7 @@ func TestAProbeOverUDPIsAnsweredAndRemembered(t *testing.T) {
 	if err != nil || m.Status != 200 {
 		t.Fatalf("answer %q, %v", reply, err)
 	}
-	if at, ok := sip.Media(m.Body); !ok || at != netip.AddrPortFrom(loopback, uint16(s.Ports().RTP)) {
+	if at, ok := sip.Media(m.Body); !ok || at.Addr() != loopback || int(at.Port()) < responder.DefaultRTPFirst {
 		t.Errorf("our SDP names %s", at)
 	}
 	got := arrivals(t, c)
@@ -337,12 +337,12 @@ func TestRTPGoesToThePortThatTheSDPNames(t *testing.T) {
 	media, other := newPhone(t, "127.0.0.1"), newPhone(t, "127.0.0.1")
 	p := newPhone(t, "127.0.0.1")
 	port := int(media.conn.LocalAddr().Port())
-	p.ask(c.Info.SIPUDP[0], sipRequest("INVITE", c.Token(1), "udp", port), patient)
+	named := namedPort(t, p.ask(c.Info.SIPUDP[0], sipRequest("INVITE", c.Token(1), "udp", port), patient))
 	reply, err := c.RTP(t.Context(), session.RTPRequest{Probe: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := session.RTPReply{From: netip.AddrPortFrom(loopback, uint16(s.Ports().RTP)), To: media.conn.LocalAddr(), Sent: 5}
+	want := session.RTPReply{From: netip.AddrPortFrom(loopback, named), To: media.conn.LocalAddr(), Sent: 5}
 	if reply != want {
 		t.Errorf("reply %+v, want %+v", reply, want)
 	}
@@ -366,6 +366,47 @@ func TestRTPGoesToThePortThatTheSDPNames(t *testing.T) {
 		if _, err := c.RTP(t.Context(), r); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("%s: error %v, want a refusal", name, err)
 		}
+	}
+}
+
+// namedPort is the audio port of a message's SDP.
+func namedPort(t *testing.T, b []byte) uint16 {
+	t.Helper()
+	m, err := sip.Parse(b)
+	if err != nil {
+		t.Fatalf("%q: %v", b, err)
+	}
+	at, _ := sip.Media(m.Body)
+	return at.Port()
+}
+
+// A helper that still expects RTP at the port of an earlier answer drops the
+// next answer that names the same one: "SIP is dropped", in every second run
+// after a lossy one.
+func TestNoTwoAnswersNameTheSameMediaPort(t *testing.T) {
+	s := start(t, nil)
+	firsts := map[uint16]bool{}
+	for range 3 { // runs
+		c := open(t, s)
+		named := map[uint16]bool{}
+		for probe := range 4 {
+			p := newPhone(t, "127.0.0.1")
+			req := sipRequest("INVITE", c.Token(probe), "udp", 20000)
+			port := namedPort(t, p.ask(c.Info.SIPUDP[0], req, patient))
+			if again := namedPort(t, p.ask(c.Info.SIPUDP[0], req, patient)); again != port {
+				t.Errorf("a repeated INVITE is answered with port %d, the first with %d", again, port)
+			}
+			if named[port] || port%2 != 0 || port < responder.DefaultRTPFirst {
+				t.Errorf("port %d: used before %v", port, named[port])
+			}
+			named[port] = true
+			if probe == 0 {
+				firsts[port] = true
+			}
+		}
+	}
+	if len(firsts) == 1 {
+		t.Errorf("every session starts at the same port: %v", firsts)
 	}
 }
 
