@@ -168,9 +168,13 @@ func afterURI(v []byte) []byte {
 }
 
 // contacts are the bindings as they arrived, each with the lifetime that a
-// registrar adds (RFC 3261, 10.3 step 8).
+// registrar adds (RFC 3261, 10.3 step 8). After "Expires: 0" there are none, and
+// a helper forgets what it expects for them.
 func contacts(m *sip.Message) []string {
 	var out []string
+	if e := m.Get("expires"); e != nil && string(bytes.TrimSpace(e.Value)) == "0" {
+		return nil
+	}
 	for _, h := range m.All("contact") {
 		c := string(h.Raw)
 		if !bytes.Contains(bytes.ToLower(afterURI(h.Value)), []byte("expires=")) && !bytes.Equal(h.Value, []byte("*")) {

@@ -96,6 +96,8 @@ func TestEveryMethodGetsItsAnswer(t *testing.T) {
 			"200 OK", "m: <sip:a@192.168.88.10:5060>;x=\"1,2\";expires=60\r\nContent-Length: 0\r\n\r\n"},
 		{"REGISTER that names its own lifetime", "REGISTER", "Contact: <sip:a@192.168.88.10>;Expires=3600\r\n",
 			"200 OK", "Contact: <sip:a@192.168.88.10>;Expires=3600\r\nContent-Length: 0\r\n\r\n"},
+		{"REGISTER that ends the registration leaves no binding", "REGISTER", "Contact: <sip:a@192.168.88.10>\r\nExpires: 0\r\n",
+			"200 OK", "Content-Length: 0\r\n\r\n"},
 		{"INVITE gets SDP", "INVITE", "", "200 OK",
 			"Contact: <sip:sipdoctor@198.51.100.2:5060>\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(sdp)) + "\r\n\r\n" + sdp},
 		{"BYE", "BYE", "", "200 OK", "Content-Length: 0\r\n\r\n"},

@@ -3,18 +3,30 @@ package responder
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
 // An invite is one call that the responder made to a client.
 type invite struct {
 	sent     []byte
+	masked   bool // it goes out unreadable
 	asked    int // how often the client wanted it; under the session's lock
 	once     sync.Once
 	answered chan struct{} // closed when any response has come
+}
+
+// wire is the call as it goes out; every repetition of a masked one looks
+// different.
+func (i *invite) wire() []byte {
+	if i.masked {
+		return session.Mask(i.sent, rand.Uint32())
+	}
+	return i.sent
 }
 
 // call is the INVITE to a client on the flow that it opened. The token stands

@@ -44,11 +44,11 @@ func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRe
 	if u == nil {
 		return session.InviteReply{}, refuse(http.StatusNotFound, "the flow of probe %d leads to a port that makes no calls", r.Flow)
 	}
-	inv, first, err := c.newInvite(r.Probe, s.answerer(c, flow.From, flow.Local, "udp", r.Probe))
+	inv, first, err := c.newInvite(r, s.answerer(c, flow.From, flow.Local, "udp", r.Probe))
 	if err != nil {
 		return session.InviteReply{}, err
 	}
-	if err := u.reply(inv.sent, flow.Local.Addr(), flow.From); err != nil {
+	if err := u.reply(inv.wire(), flow.Local.Addr(), flow.From); err != nil {
 		return session.InviteReply{}, refuse(http.StatusBadGateway, "sending the call: %s", err)
 	}
 	s.counters.sending(inv.sent)
@@ -60,12 +60,12 @@ func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRe
 
 // newInvite makes the call of a probe, or returns the one that was made
 // before: a client that asks again has not heard it.
-func (c *conversation) newInvite(probe int, a *answerer) (inv *invite, first bool, err error) {
+func (c *conversation) newInvite(r session.InviteRequest, a *answerer) (inv *invite, first bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.invites[probe]; old != nil {
+	if old := c.invites[r.Probe]; old != nil {
 		if old.asked++; old.asked > maxAsked {
-			return nil, false, refuse(http.StatusTooManyRequests, "probe %d has been called %d times; that is the most", probe, maxAsked)
+			return nil, false, refuse(http.StatusTooManyRequests, "probe %d has been called %d times; that is the most", r.Probe, maxAsked)
 		}
 		return old, false, nil
 	}
@@ -75,8 +75,8 @@ func (c *conversation) newInvite(probe int, a *answerer) (inv *invite, first boo
 	if c.invites == nil {
 		c.invites = map[int]*invite{}
 	}
-	inv = &invite{sent: a.call(session.NewToken(c.id, c.secret, probe)), asked: 1, answered: make(chan struct{})}
-	c.invites[probe] = inv
+	inv = &invite{sent: a.call(session.NewToken(c.id, c.secret, r.Probe)), masked: r.Masked, asked: 1, answered: make(chan struct{})}
+	c.invites[r.Probe] = inv
 	return inv, true, nil
 }
 
@@ -91,7 +91,7 @@ func (s *Server) repeatInvite(ctx context.Context, u *socket, flow session.Arriv
 			return
 		case <-time.After(wait):
 		}
-		if u.reply(inv.sent, flow.Local.Addr(), flow.From) != nil {
+		if u.reply(inv.wire(), flow.Local.Addr(), flow.From) != nil {
 			return
 		}
 		s.counters.sending(inv.sent)

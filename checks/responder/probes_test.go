@@ -369,6 +369,44 @@ func TestRTPGoesToThePortThatTheSDPNames(t *testing.T) {
 	}
 }
 
+// The control of a call that is lost: the same messages, unreadable, on the
+// same flow.
+func TestACallCanBeMasked(t *testing.T) {
+	s := start(t, nil)
+	c := open(t, s)
+	p := newPhone(t, "127.0.0.1")
+	p.ask(c.Info.SIPUDP[0], sipRequest("OPTIONS", c.Token(1), "udp", 0), patient)
+	reply, err := c.Invite(t.Context(), session.InviteRequest{Flow: 1, Probe: 2, Masked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := p.hear(patient)
+	again, _ := p.hear(patient)
+	if call, ok := session.Unmask(first); !ok || !bytes.Equal(call, reply.Sent) || bytes.Equal(first, again) {
+		t.Fatalf("the phone heard %q and %q, the responder sent %q masked", first, again, reply.Sent)
+	}
+	m, err := sip.Parse(reply.Sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := fmt.Appendf(nil, "SIP/2.0 200 OK\r\n%s\r\n%s\r\n%s;tag=me\r\n%s\r\n%s\r\nContent-Length: 0\r\n\r\n",
+		m.Get("via").Raw, m.Get("from").Raw, m.Get("to").Raw, m.Get("call-id").Raw, m.Get("cseq").Raw)
+	p.send(c.Info.SIPUDP[0], session.Mask(ok, 7))
+	for {
+		b, _ := p.hear(patient)
+		ack, masked := session.Unmask(b)
+		if b == nil || !masked {
+			t.Fatalf("no masked ACK came, but %q", b)
+		}
+		if bytes.HasPrefix(ack, []byte("ACK ")) {
+			break
+		}
+	}
+	if last := arrivals(t, c)[1]; last.Probe != 2 || !last.Masked || !bytes.Equal(last.Raw, ok) {
+		t.Errorf("the answer's arrival: %+v", last)
+	}
+}
+
 // namedPort is the audio port of a message's SDP.
 func namedPort(t *testing.T, b []byte) uint16 {
 	t.Helper()

@@ -90,6 +90,9 @@ type Arrival struct {
 type InviteRequest struct {
 	Flow  int `json:"flow"`
 	Probe int `json:"probe"`
+	// Masked asks for the control of a call: the same messages made unreadable.
+	// A responder that does not know it calls in the clear.
+	Masked bool `json:"masked,omitempty"`
 }
 
 // InviteReply is the INVITE as the responder sent it. The client's answer is
