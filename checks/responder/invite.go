@@ -15,7 +15,7 @@ import (
 type invite struct {
 	sent     []byte
 	masked   bool // it goes out unreadable
-	asked    int // how often the client wanted it; under the session's lock
+	asked    int  // how often the client wanted it; under the session's lock
 	once     sync.Once
 	answered chan struct{} // closed when any response has come
 }
