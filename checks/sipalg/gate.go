@@ -3,6 +3,8 @@ package sipalg
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
@@ -13,7 +15,8 @@ import (
 type gate struct {
 	decided chan struct{} // closed when it is known
 	once    sync.Once
-	open    bool // valid after decided
+	open    bool        // valid after decided
+	alive   atomic.Bool // masked bytes were answered
 }
 
 func (g *gate) decide(open bool) {
@@ -28,6 +31,19 @@ func (g *gate) passes(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// decidedWithin waits for a while, or until the run is over.
+func (g *gate) decidedWithin(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-g.decided:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 type portKey struct {
@@ -47,11 +63,18 @@ func (r *run) makeGates(probes []Probe) {
 	}
 }
 
-// guard finds out who answers at every port while the masked probes are under
-// way. Each of those that is answered opens its port as well.
+// maskedHeadStart is how long the masked probe of a port may take before the
+// port is asked in other ways: a flow less for every port that answers in time.
+const maskedHeadStart = 700 * time.Millisecond
+
+// guard finds out who answers at every port whose masked probe is not answered
+// soon. One that is answered opens its port.
 func (r *run) guard(ctx context.Context, o *Observed, masked *sync.WaitGroup) {
 	for k, g := range r.gates {
 		r.asking.Go(func() {
+			if k.transport != "tls" && g.decidedWithin(ctx, maskedHeadStart) {
+				return
+			}
 			owner := r.session.Owner(ctx, k.transport, k.port)
 			r.mu.Lock()
 			o.Ports = append(o.Ports, owner)

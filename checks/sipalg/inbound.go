@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"time"
 
@@ -15,40 +14,35 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// runInbound opens a flow with an OPTIONS, lets the responder call back on it,
-// and answers the INVITE as a phone would. For this probe "reply" is the
-// responder's request (what it sent, what came here) and "sent" our answer.
-func (r *run) runInbound(ctx context.Context, p *Probe) {
-	conn, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, 0))
-	if err != nil {
-		p.fail(fmt.Errorf("opening a UDP socket: %w", err))
+// call lets the responder call back on a flow that something has opened, and
+// answers the INVITE as a phone would. For this probe "reply" is the responder's
+// request (what it sent, what came here) and "sent" our answer. A call that is
+// lost gets its control, the same call unreadable, and where that passes a
+// second try.
+func (f *flow) call(ctx context.Context, p *Probe) {
+	opener := f.opener()
+	if opener == nil {
+		p.Local = f.conn.LocalAddr()
 		return
 	}
-	defer conn.Close()
-	p.Local = conn.LocalAddr()
-	d := r.dialog(p, p.Local)
-	open := r.options(d, p)
-	_, err = probe.Exchange(ctx, conn, p.Remote, probe.SIP(), open)
-	if open.Reply == nil {
-		p.Tries = open.Tries
-		p.fail(err)
+	if f.takeCall(ctx, p, opener) || ctx.Err() != nil || p.Error != "" {
 		return
 	}
-	if r.takeCall(ctx, conn, p, d) || ctx.Err() != nil {
-		return
+	if f.takeCall(ctx, f.r.controlOf(p), opener) {
+		if again := f.r.more(*p); f.takeCall(ctx, again, opener) {
+			f.r.replace(p, again)
+		}
 	}
-	again := r.options(d, p)
-	_, _ = probe.Exchange(ctx, conn, p.Remote, probe.SIP(), again)
-	p.FlowOpen = again.Reply != nil
 }
 
-// options is the request that opens the flow of a call, and shows afterwards
-// that it is still open.
-func (r *run) options(d dialog, p *Probe) *probe.Ask {
-	return &probe.Ask{
-		Payload: func() []byte { return d.request("OPTIONS", "") },
-		Match:   replyTo(d.token, "OPTIONS", false, p.Remote),
+// opener is something whose answer came back on this flow.
+func (f *flow) opener() *Probe {
+	for _, d := range f.done {
+		if d.Answered && !d.Inbound {
+			return d.Probe
+		}
 	}
+	return nil
 }
 
 // calls is how often the responder is asked to call, and how long each call
@@ -62,19 +56,20 @@ const (
 
 // takeCall lets the responder call until a call is answered and acknowledged;
 // false means that something of it is missing.
-func (r *run) takeCall(ctx context.Context, conn platform.UDPConn, p *Probe, d dialog) bool {
+func (f *flow) takeCall(ctx context.Context, p, opener *Probe) bool {
+	d := f.dialog(p)
 	for range calls {
 		p.Tries++
-		reply, err := r.session.Invite(ctx, session.InviteRequest{Flow: p.ID, Probe: p.ID})
+		reply, err := f.r.session.Invite(ctx, session.InviteRequest{Flow: opener.ID, Probe: p.ID, Masked: p.Masked})
 		if err != nil {
 			p.fail(fmt.Errorf("asking the responder for a call: %w", err))
 			return false
 		}
 		p.ReplySent = reply.Sent
-		if raw, m := p.await(ctx, conn, "INVITE", time.Now().Add(inviteWait)); m != nil {
+		if raw, m := p.await(ctx, f.conn, "INVITE", time.Now().Add(inviteWait)); m != nil {
 			p.Answered, p.ReplyCame = true, raw
 			p.Sent = answerTo(m, d)
-			return p.answerCall(ctx, conn)
+			return p.answerCall(ctx, f.conn)
 		}
 	}
 	return false
@@ -90,7 +85,7 @@ func (p *Probe) answerCall(ctx context.Context, conn platform.UDPConn) bool {
 	start := time.Now()
 	for i := range answerAt {
 		p.Answers++
-		_ = conn.WriteTo(p.Sent, p.Remote, platform.SendOptions{})
+		_ = conn.WriteTo(payload(p), p.Remote, platform.SendOptions{})
 		until := start.Add(answerAt[i] + probe.SIP().LastWait)
 		if i+1 < len(answerAt) {
 			until = start.Add(answerAt[i+1])
@@ -122,8 +117,11 @@ func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string,
 			return nil, nil
 		}
 		raw := bytes.Clone(buf[:dg.N])
+		if p.Masked {
+			raw = unmasked(raw)
+		}
 		m, err := sip.Parse(raw)
-		if dg.From != p.Remote || err != nil || m.Status != 0 {
+		if err != nil || m.Status != 0 || !p.carries(raw) {
 			p.Strays++
 			continue
 		}
@@ -132,6 +130,13 @@ func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string,
 		}
 	}
 	return nil, nil
+}
+
+// carries reports whether a request belongs to this probe, and not to another
+// call on the same flow.
+func (p *Probe) carries(b []byte) bool {
+	t, ok := session.FindToken(b)
+	return ok && t.Probe == p.ID
 }
 
 func answerTo(m *sip.Message, d dialog) []byte {

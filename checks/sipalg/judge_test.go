@@ -48,6 +48,7 @@ func visit(rules ...network) Observed {
 			r(p)
 		}
 	}
+	asksAgain(&o, rules)
 	return o
 }
 

@@ -51,6 +51,9 @@ type Probe struct {
 	Inbound   bool           `json:"inbound,omitempty"` // the responder sent the request, we the answer
 	Local     netip.AddrPort `json:"local,omitzero"`
 	Remote    netip.AddrPort `json:"remote,omitzero"`
+	Flow      int            `json:"flow,omitempty"`       // UDP: those with the same number shared a socket
+	Again     bool           `json:"again,omitempty"`      // not planned: asked after something was lost
+	ControlOf int            `json:"control_of,omitempty"` // the probe whose silence this one explains; it began no earlier
 	Tries     int            `json:"tries"`
 	Sent      Wire           `json:"sent,omitempty"`
 	Withheld  bool           `json:"withheld,omitempty"` // not sent: the responder did not show itself at the port
@@ -62,13 +65,13 @@ type Probe struct {
 	Answered   bool           `json:"answered"`
 	ReplySent  Wire           `json:"reply_sent,omitempty"`
 	ReplyCame  Wire           `json:"reply_came,omitempty"` // empty when it came as sent
+	ReplyFrom  netip.AddrPort `json:"reply_from,omitzero"`  // who answered, when it is not who was asked
 	RTTMillis  float64        `json:"rtt_ms,omitempty"`
 	Strays     int            `json:"strays,omitempty"` // datagrams that answered no question of ours
 	ErrorClass string         `json:"error_class,omitempty"`
 	Error      string         `json:"error,omitempty"`
 	ErrorHop   netip.Addr     `json:"error_hop,omitzero"`
 	Answers    int            `json:"answers,omitempty"`     // of an inbound call: how often we answered it
-	FlowOpen   bool           `json:"flow_open,omitempty"`   // of an inbound call that failed: its flow still carries OPTIONS and the answer
 	TLSForeign string         `json:"tls_foreign,omitempty"` // certificate that is not the responder's: its subject
 }
 

@@ -10,14 +10,23 @@ const (
 	variantSplit   = "split"                // one message over two TCP segments
 )
 
-// plan decides which probes go where. Everything that is sent follows from it.
+// variantLeave is the REGISTER that ends a registration; it is no probe.
+const variantLeave = "leave"
+
+// plan decides which probes go where. Everything that is sent follows from it,
+// but for what is asked again after silence (again.go).
 //
 // Helpers hang on the destination port, so port 5060, another SIP port and a
 // port that is no SIP port are asked the same; the source port 5060 is asked
 // beside a fresh one because some routers look at it too. Every (transport,
 // port, source) gets its masked control. A TCP port is asked on at least two
 // connections, and port 5060 for each message, because one connection that
-// hangs proves nothing; for the same reason port 5060 calls back twice.
+// hangs proves nothing.
+//
+// Over UDP the messages of a port share a flow, as those of a phone do: every
+// flow costs the router an entry, and a router may allow few of them. Masked
+// bytes have one of their own, because some boxes judge a flow by its first
+// packet.
 func plan(info session.Info, deep bool) []Probe {
 	var l list
 	for i, port := range udpPorts(info) {
@@ -41,8 +50,14 @@ type list []Probe
 
 func (l *list) add(p Probe) {
 	p.ID = len(*l) + 1
+	if p.Flow == 0 {
+		p.Flow = p.ID
+	}
 	*l = append(*l, p)
 }
+
+// newFlow is the number of a flow that begins with the next probe.
+func (l *list) newFlow() int { return len(*l) + 1 }
 
 func (l *list) messages(base Probe, names ...string) {
 	for _, n := range names {
@@ -67,22 +82,22 @@ func (l *list) masked(base Probe) {
 
 // udp plans one destination port; first is port 5060.
 func (l *list) udp(to port, first, deep bool) {
-	base := Probe{Transport: "udp", Port: to.number, Plain: to.plain, Source: "fresh"}
+	base := Probe{Transport: "udp", Port: to.number, Plain: to.plain, Source: "fresh", Flow: l.newFlow()}
 	l.messages(base, "INVITE", "REGISTER", "OPTIONS")
+	call := base
+	call.Inbound = true
+	l.messages(call, "INVITE")
 	if first || deep {
+		base.Flow = l.newFlow()
 		l.variants(base, "INVITE", variantCompact, variantDecoy)
 	}
+	base.Flow = 0
 	l.masked(base)
 	if first || deep && !to.plain {
 		old := base
-		old.Source = "5060"
+		old.Source, old.Flow = "5060", l.newFlow()
 		l.messages(old, "INVITE", "REGISTER")
 		l.masked(old)
-	}
-	base.Inbound = true
-	l.messages(base, "INVITE")
-	if first {
-		l.messages(base, "INVITE")
 	}
 }
 

@@ -206,7 +206,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		"TLS proves it against the responder":              {join(visit(passes), at("5060", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
 		"the responder finds it, the server does not":      {join(visit(passes, on("udp", 5060, true, rewrites)), at("5060", plainly(good))), Rewriting, "fail"},
 		"TCP 5060 is lost to a bad line": {visit(passes, on("tcp", 5060, false, func(p *Probe) {
-			if p.Message == "INVITE" && p.Variant == "" && !p.Masked {
+			if p.Message == "INVITE" && p.Variant == "" && (!p.Masked || p.Again) {
 				*p = lost(*p)
 			}
 		})), Inconclusive, "inconclusive"},

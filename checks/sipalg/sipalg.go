@@ -19,16 +19,18 @@ import (
 func Check() *checks.Check {
 	return checks.DefineBeside(checks.Check{
 		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
-		// 8 s at most; the rest is for waiting until a busy responder has time.
-		Timeout: 45 * time.Second,
+		// 5 s where nothing is lost, 15 s where much is; the rest is for waiting
+		// until a busy responder has time.
+		Timeout: 60 * time.Second,
 		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 
 With a responder (--responder; started elsewhere with "sipdoctor serve") it
 sends INVITE with SDP, REGISTER and OPTIONS over UDP, TCP and TLS: to port 5060,
 to another SIP port and to a port that is no SIP port, from source port 5060 and
-from fresh ports. Beside each goes its control, the same bytes made unreadable.
-What was sent is compared with what arrived, byte for byte, in both directions.
+from fresh ports. Beside each port goes its control, the same bytes made unreadable;
+what is lost is sent again with a control of its own size, on the same flow and
+from a fresh port. What was sent is compared with what arrived, byte for byte, in both directions.
 The responder calls back, and tries whether RTP gets in at a port that only the
 SDP named. Before that the responder has to show itself at each port, by masked
 bytes and at most one OPTIONS: where a PBX answers in its place, nothing more is
@@ -65,9 +67,13 @@ type run struct {
 	fingerprint string // of the responder's certificate, hex; "" when unknown
 	gates       map[portKey]*gate
 	asking      sync.WaitGroup // who answers at the ports
+	planned     int            // probes
 
 	mu       sync.Mutex // guards what follows, and Observed.Ports
 	pinholes []Pinhole
+	again    []*Probe // what was not planned
+	added    int
+	asked    map[kind]bool // anew
 }
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
@@ -99,7 +105,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // observeResponder runs the plan against the responder, all probes at once.
 func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
-	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint}
+	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint, asked: map[kind]bool{}}
 	if !r.local.IsValid() {
 		src, err := env.Net.SourceFor(s.Addr)
 		if err != nil {
@@ -111,11 +117,16 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy, Translated: s.Translated()}
 	o.Notes = append(o.Notes, s.Notes...)
 	o.Probes = plan(s.Info, env.Inputs.Deep)
+	r.planned = len(o.Probes)
 	for i := range o.Probes {
 		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
 	}
 	env.Say(fmt.Sprintf("sip-alg: %d probes to %s", len(o.Probes), s.Addr))
 	r.runAll(ctx, o)
+	r.canaries(ctx, o.Probes)
+	for _, p := range r.again {
+		o.Probes = append(o.Probes, *p)
+	}
 	o.Pinholes = r.pinholes
 	if g := r.gates[portKey{"udp", 5060}]; env.Inputs.Deep && g != nil && g.passes(ctx) {
 		o.Hops = r.locate(ctx)
@@ -130,59 +141,36 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 }
 
 // runAll sends the masked probes at once, and everything else as soon as the
-// responder has shown itself at the port, but for the groups that leave from
-// UDP port 5060: there is only one, so they take turns.
+// responder has shown itself at the port, but for the flows that leave from UDP
+// port 5060: there is only one, so they take turns.
 func (r *run) runAll(ctx context.Context, o *Observed) {
 	var wg, masked sync.WaitGroup
-	var turns [][]*Probe
-	clear := func(run func(), probes ...*Probe) {
-		wg.Go(func() {
-			if r.gates[keyOf(probes[0])].passes(ctx) {
-				run()
-				return
-			}
-			withhold(probes...)
-		})
-	}
-	all := groups(o.Probes)
+	var turns, clear [][]*Probe
 	r.makeGates(o.Probes)
-	for _, g := range all {
+	for _, g := range flows(o.Probes) {
 		switch p := g[0]; {
 		case p.Source == "5060" && p.Transport == "udp":
 			turns = append(turns, g)
-		case p.Masked && p.Transport == "udp":
-			masked.Go(func() { r.runUDP(ctx, g); r.opens(p) })
 		case p.Masked:
-			masked.Go(func() { r.runStream(ctx, p); r.opens(p) })
+			masked.Go(func() { r.run(ctx, g); r.opens(p) })
+		default:
+			clear = append(clear, g)
 		}
 	}
 	masked.Go(func() {
 		for _, g := range turns {
-			r.runUDP(ctx, onlyMasked(g, true))
+			r.run(ctx, onlyMasked(g, true))
 			r.opens(onlyMasked(g, true)...)
 		}
 	})
 	r.guard(ctx, o, &masked)
-	for _, g := range all {
-		switch p := g[0]; {
-		case p.Masked || p.Source == "5060" && p.Transport == "udp":
-		case p.Inbound:
-			clear(func() { r.runInbound(ctx, p) }, p)
-		case p.Transport != "udp":
-			clear(func() { r.runStream(ctx, p) }, p)
-		default:
-			clear(func() { r.runUDP(ctx, g) }, g...)
-		}
+	for _, g := range clear {
+		wg.Go(func() { r.runClear(ctx, g) })
 	}
 	wg.Go(func() {
 		masked.Wait() // it holds port 5060
 		for _, g := range turns {
-			g = onlyMasked(g, false)
-			if !r.gates[keyOf(g[0])].passes(ctx) {
-				withhold(g...)
-				continue
-			}
-			r.runUDP(ctx, g)
+			r.runClear(ctx, onlyMasked(g, false))
 		}
 	})
 	masked.Wait()
@@ -190,10 +178,28 @@ func (r *run) runAll(ctx context.Context, o *Observed) {
 	wg.Wait()
 }
 
+// runClear sends the probes of a flow when readable SIP may go to its port.
+func (r *run) runClear(ctx context.Context, flow []*Probe) {
+	if !r.gates[keyOf(flow[0])].passes(ctx) {
+		withhold(flow...)
+		return
+	}
+	r.run(ctx, flow)
+}
+
+func (r *run) run(ctx context.Context, flow []*Probe) {
+	if flow[0].Transport == "udp" {
+		r.runFlow(ctx, flow)
+		return
+	}
+	r.runStream(ctx, flow[0])
+}
+
 // opens lets readable SIP to the ports whose masked probe was answered.
 func (r *run) opens(masked ...*Probe) {
 	for _, p := range masked {
 		if p.Answered {
+			r.gates[keyOf(p)].alive.Store(true)
 			r.gates[keyOf(p)].decide(true)
 		}
 	}
@@ -203,21 +209,16 @@ func onlyMasked(g []*Probe, masked bool) []*Probe {
 	return slices.DeleteFunc(slices.Clone(g), func(p *Probe) bool { return p.Masked != masked })
 }
 
-// groups puts the probes that must share a socket together: those that leave
-// from UDP port 5060 for the same destination.
-func groups(probes []Probe) [][]*Probe {
+// flows puts the probes that share a socket together.
+func flows(probes []Probe) [][]*Probe {
 	var out [][]*Probe
-	shared := map[int]int{}
+	at := map[int]int{}
 	for i := range probes {
 		p := &probes[i]
-		if p.Source != "5060" || p.Transport != "udp" {
-			out = append(out, []*Probe{p})
-			continue
-		}
-		k, ok := shared[p.Port]
+		k, ok := at[p.Flow]
 		if !ok {
 			k = len(out)
-			shared[p.Port] = k
+			at[p.Flow] = k
 			out = append(out, nil)
 		}
 		out[k] = append(out[k], p)

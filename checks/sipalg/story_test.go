@@ -59,7 +59,7 @@ func (d diagnosis) compare(t *testing.T, s seen) {
 		t.Errorf("verdict %s because of %q", s.Verdict, s.result.Reason)
 	}
 	// The check itself plus the session: an installer waits no longer.
-	if s.took > 9*time.Second {
+	if s.took > 15*time.Second {
 		t.Errorf("it took %s", s.took)
 	}
 	if t.Failed() {
@@ -242,8 +242,8 @@ func TestHowSIPIsStopped(t *testing.T) {
 		"TCP is closed altogether": {router: router(checktest.Rule{Proto: "tcp"}), want: blocked(sipalg.None, checks.Warn, []string{"UDP 5060", "UDP 5080"})},
 		"TLS is closed":            {router: router(checktest.Rule{Proto: "tcp", Port: 5061}), want: blocked(sipalg.None, checks.Warn, waysWithout("TLS 5061"))},
 		"one answer for each question": {router: router(inward(checktest.Rule{Proto: "udp", Content: afterTheFirst()})),
-			// No call gets in, and nothing else: that is no matter of SIP.
-			want: diagnosis{sipalg.None, nil, []string{}, waysWithout("UDP 5060", "UDP 5080"), checks.Pass}},
+			// Repetitions are lost, and nothing else.
+			want: clean()},
 		"everything but HTTPS to us is closed": {router: router(checktest.Rule{Proto: "tcp", Port: 8765, Action: checktest.Accept}, checktest.Rule{}), want: diagnosis{sipalg.Inconclusive, nil, []string{}, []string{}, checks.Inconclusive}},
 		"this machine's own filter stops UDP SIP": {router: router(), before: func(n *internet) {
 			n.phone.BlockOutput(checktest.Rule{Proto: "udp", Port: 5060})

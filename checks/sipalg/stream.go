@@ -28,8 +28,21 @@ const streamTimeout = 4 * time.Second
 // as two segments and a helper sees two packets.
 const splitPause = 30 * time.Millisecond
 
-// runStream sends one probe over TCP or TLS and fills in what this end saw.
-func (r *run) runStream(whole context.Context, p *Probe) {
+// runStream sends one probe over TCP or TLS, and again what is lost.
+func (r *run) runStream(ctx context.Context, p *Probe) {
+	r.connectOnce(ctx, p)
+	r.askStreams(ctx, p)
+}
+
+// sendStream is a sender; every probe has a connection of its own.
+func (r *run) sendStream(ctx context.Context, probes ...*Probe) {
+	for _, p := range probes {
+		r.connectOnce(ctx, p)
+	}
+}
+
+// connectOnce sends one probe and fills in what this end saw.
+func (r *run) connectOnce(whole context.Context, p *Probe) {
 	ctx, cancel := context.WithTimeout(whole, streamTimeout)
 	defer cancel()
 	p.Tries = 1
@@ -58,7 +71,7 @@ func (r *run) runStream(whole context.Context, p *Probe) {
 	d := r.dialog(p, p.Local)
 	p.Sent = d.request(p.Message, p.Variant)
 	start := time.Now()
-	if err := sendStream(stream, p); err != nil {
+	if err := writeProbe(stream, p); err != nil {
 		p.fail(err)
 		return
 	}
@@ -78,6 +91,9 @@ func (r *run) runStream(whole context.Context, p *Probe) {
 			d.toTag = tagOf(m.Get("to").Value)
 		}
 		_, _ = stream.Write(append(d.request("ACK", ""), d.request("BYE", "")...))
+	}
+	if p.Message == "REGISTER" && !p.Masked {
+		_, _ = stream.Write(d.request("REGISTER", variantLeave))
 	}
 }
 
@@ -100,7 +116,7 @@ func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, 
 	return t, nil
 }
 
-func sendStream(w io.Writer, p *Probe) error {
+func writeProbe(w io.Writer, p *Probe) error {
 	switch {
 	case p.Masked:
 		m := session.Mask(p.Sent, rand.Uint32())

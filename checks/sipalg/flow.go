@@ -1,0 +1,239 @@
+package sipalg
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// A flow is one UDP socket and the probes that share it.
+type flow struct {
+	r    *run
+	conn platform.UDPConn
+	done []*dialogOf // what has been asked here
+}
+
+// dialogOf is a probe with its messages.
+type dialogOf struct {
+	*Probe
+	dialog
+}
+
+// runFlow sends the probes of one flow, step by step as a phone would, and asks
+// again what was lost. There is only one port 5060: who leaves from there takes
+// turns with the others.
+func (r *run) runFlow(ctx context.Context, probes []*Probe) {
+	conn, ok := r.openUDP(ctx, probes)
+	if !ok {
+		return
+	}
+	f := &flow{r: r, conn: conn}
+	outbound, inbound := steps(probes)
+	for _, step := range outbound {
+		f.ask(ctx, step)
+	}
+	f.askLost(ctx)
+	for _, p := range inbound {
+		f.call(ctx, p)
+	}
+	f.unregister()
+	_ = conn.Close()
+	if probes[0].Source == "fresh" && r.gates[keyOf(probes[0])].alive.Load() {
+		r.askAnew(ctx, f.unexplained())
+	}
+}
+
+// openUDP opens the socket that probes leave from.
+func (r *run) openUDP(ctx context.Context, probes []*Probe) (platform.UDPConn, bool) {
+	local := netip.AddrPortFrom(r.local, 0)
+	if probes[0].Source == "5060" {
+		local = netip.AddrPortFrom(r.local, 5060)
+	}
+	conn, err := r.env.Net.OpenUDP(ctx, local)
+	for _, p := range probes {
+		if err != nil {
+			p.fail(fmt.Errorf("opening UDP %s: %w", local, err))
+		}
+	}
+	return conn, err == nil
+}
+
+// steps is the order on one flow: requests without a body, then the calls, the
+// ordinary one by itself, because a helper keeps few ports for one flow; then
+// the responder's calls.
+func steps(probes []*Probe) (outbound [][]*Probe, inbound []*Probe) {
+	var short, calls, variants []*Probe
+	for _, p := range probes {
+		switch {
+		case p.Inbound:
+			inbound = append(inbound, p)
+		case p.Variant != "":
+			variants = append(variants, p)
+		case p.Message == "INVITE" && !p.Masked:
+			calls = append(calls, p)
+		default:
+			short = append(short, p)
+		}
+	}
+	for _, step := range [][]*Probe{short, calls, variants} {
+		if len(step) > 0 {
+			outbound = append(outbound, step)
+		}
+	}
+	return outbound, inbound
+}
+
+// firstTries is the schedule of what is asked again beside a control when it is
+// lost.
+func firstTries() probe.Schedule {
+	s := probe.SIP()
+	s.SendAt = s.SendAt[:3]
+	return s
+}
+
+// ask sends a step.
+func (f *flow) ask(ctx context.Context, step []*Probe) {
+	schedule := firstTries()
+	if step[0].Masked {
+		schedule = probe.SIP()
+	}
+	asks := f.prepare(step)
+	strays, err := probe.Exchange(ctx, f.conn, step[0].Remote, schedule, asks...)
+	for i, p := range step {
+		p.took(asks[i], strays, err)
+		f.follow(ctx, p)
+	}
+}
+
+// follow is what comes after the answer to a call.
+func (f *flow) follow(ctx context.Context, p *Probe) {
+	if !p.Answered || p.Message != "INVITE" || p.Masked {
+		return
+	}
+	d := f.dialog(p)
+	if p.Variant == "" {
+		f.r.pinhole(ctx, p, d)
+	}
+	f.hangUp(p, d)
+}
+
+// askLost sends what was lost once more beside its controls: the same bytes,
+// unreadable, on the same flow at the same time.
+func (f *flow) askLost(ctx context.Context) {
+	var both []*Probe
+	for _, d := range f.done {
+		if !d.Answered && !d.Masked && d.ErrorClass != string(platform.ClassLocalFilter) {
+			both = append(both, d.Probe)
+		}
+	}
+	if len(both) == 0 || ctx.Err() != nil {
+		return
+	}
+	for _, p := range slices.Clone(both) {
+		both = append(both, f.r.controlOf(p))
+	}
+	asks := f.prepare(both)
+	strays, err := probe.Exchange(ctx, f.conn, both[0].Remote, probe.SIP(), asks...)
+	for i, p := range both {
+		asks[i].Tries += p.Tries
+		p.took(asks[i], strays, err)
+		f.follow(ctx, p)
+	}
+}
+
+// prepare makes the messages of probes that have none yet, and their questions.
+func (f *flow) prepare(probes []*Probe) []*probe.Ask {
+	asks := make([]*probe.Ask, len(probes))
+	for i, p := range probes {
+		d := f.dialog(p)
+		if len(p.Sent) == 0 {
+			p.Sent = d.request(p.Message, p.Variant)
+		}
+		asks[i] = &probe.Ask{
+			Payload: func() []byte { return payload(p) },
+			Match:   p.replied(d.token),
+		}
+	}
+	return asks
+}
+
+// askOnce asks questions without asking again, and ends what they began.
+func (f *flow) askOnce(ctx context.Context, probes []*Probe) {
+	asks := f.prepare(probes)
+	strays, err := probe.Exchange(ctx, f.conn, probes[0].Remote, probe.SIP(), asks...)
+	for i, p := range probes {
+		p.took(asks[i], strays, err)
+		if p.Answered && p.Message == "INVITE" && !p.Masked {
+			f.hangUp(p, f.dialog(p))
+		}
+	}
+	f.unregister()
+}
+
+// dialog is the identity of p on this flow.
+func (f *flow) dialog(p *Probe) dialog {
+	for _, d := range f.done {
+		if d.Probe == p {
+			return d.dialog
+		}
+	}
+	p.Local = f.conn.LocalAddr()
+	d := &dialogOf{p, f.r.dialog(p, p.Local)}
+	f.done = append(f.done, d)
+	return d.dialog
+}
+
+func (p *Probe) took(a *probe.Ask, strays int, err error) {
+	p.Tries, p.Strays = a.Tries, p.Strays+strays
+	if a.Reply == nil {
+		p.fail(err)
+		return
+	}
+	p.Answered, p.RTTMillis = true, float64(a.RTT.Microseconds())/1000
+	p.ReplyCame = a.Reply
+	if p.Masked {
+		p.ReplyCame = unmasked(a.Reply)
+	}
+	p.Error, p.ErrorClass, p.ErrorHop = "", "", netip.Addr{}
+}
+
+// hangUp ends the call that an answered INVITE began, so that a helper closes
+// the ports it opened (RFC 3261, 13.2.2.4 and 15). Nobody waits for an answer.
+func (f *flow) hangUp(p *Probe, d dialog) {
+	if m, err := sip.Parse(p.ReplyCame); err == nil {
+		if to := m.Get("to"); to != nil {
+			d.toTag = tagOf(to.Value)
+		}
+	}
+	for _, method := range []string{"ACK", "BYE"} {
+		_ = f.conn.WriteTo(d.request(method, ""), p.Remote, platform.SendOptions{})
+	}
+}
+
+// unregister takes the registrations of this flow back, so that no helper keeps
+// a port open for them.
+func (f *flow) unregister() {
+	for _, d := range f.done {
+		if d.Message == "REGISTER" && d.Answered && !d.Masked {
+			_ = f.conn.WriteTo(d.request("REGISTER", variantLeave), d.Remote, platform.SendOptions{})
+		}
+	}
+}
+
+// unexplained are the probes that were lost and whose controls on this flow
+// were lost as well: the flow itself may be what does not pass.
+func (f *flow) unexplained() []*Probe {
+	var out []*Probe
+	for _, d := range f.done {
+		passed := slices.ContainsFunc(f.done, func(c *dialogOf) bool { return c.ControlOf == d.ID && c.Answered })
+		if !d.Answered && !d.Masked && !d.Inbound && d.Tries > 0 && !passed {
+			out = append(out, d.Probe)
+		}
+	}
+	return out
+}
