@@ -22,6 +22,9 @@ const controlGap = 20 * time.Millisecond
 // three of these and none of those.
 const canaryPairs = 3
 
+// connectOnly is the message of a probe that only connects.
+const connectOnly = "CONNECT"
+
 // streamRounds is how many further connections a lost message gets: on a line
 // that loses one packet in ten, three fail once in 10 million times.
 const streamRounds = 3
@@ -188,6 +191,9 @@ func (r *run) compare(ctx context.Context, p, good *Probe) {
 	dead.Message, dead.Variant, dead.Masked, dead.Inbound, dead.Flow, dead.ControlOf = "INVITE", "", true, false, 0, 0
 	alive := dead
 	alive.Transport, alive.Port, alive.Plain, alive.Remote, alive.Source = good.Transport, good.Port, good.Plain, good.Remote, "fresh"
+	if good.Message == connectOnly {
+		alive.Message = connectOnly
+	}
 	var xs, ys []*Probe
 	for range canaryPairs {
 		x := r.more(dead)
@@ -226,16 +232,20 @@ func silentPort(planned []Probe, p *Probe) bool {
 	})
 }
 
-// answering is a probe whose masked bytes were answered at another port, over
-// the same protocol below SIP.
+// answering is something at another port that has answered, over the same
+// protocol below SIP: masked bytes, or else the control channel.
 func (r *run) answering(planned []Probe, p *Probe) *Probe {
 	i := slices.IndexFunc(planned, func(q Probe) bool {
 		return q.Masked && q.Answered && q.Source == "fresh" && q.Port != p.Port && (q.Transport == "udp") == (p.Transport == "udp")
 	})
-	if i < 0 {
-		return nil
+	if i >= 0 {
+		good := planned[i]
+		return &good
 	}
-	return &planned[i]
+	if p.Transport != "udp" && r.control.IsValid() {
+		return &Probe{Transport: "tcp", Port: int(r.control.Port()), Remote: r.control, Message: connectOnly}
+	}
+	return nil
 }
 
 // sleep waits; false means that the run is over.

@@ -1,10 +1,13 @@
 package sipalg
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // asksAgain adds what a run asks after something was lost, on the same network.
 func asksAgain(o *Observed, rules []network) {
-	planned := slices.Clone(o.Probes)
+	planned, tester := slices.Clone(o.Probes), &run{control: netip.AddrPortFrom(farEnd, 8765)}
 	add := func(p Probe, change func(*Probe)) Probe {
 		p.ID, p.Again, p.ControlOf = len(o.Probes)+1, true, 0
 		p.Arrived, p.Answered, p.Error, p.ErrorClass, p.ArrivedAs, p.Tries = false, false, "", "", nil, 0
@@ -43,7 +46,7 @@ func asksAgain(o *Observed, rules []network) {
 	}
 	canaries := map[string]bool{}
 	for _, p := range planned {
-		good := (&run{}).answering(planned, &p)
+		good := tester.answering(planned, &p)
 		if k := p.Source + pathName(p.Transport, p.Port); good != nil && !canaries[k] && silentPort(planned, &p) {
 			canaries[k] = true
 			for range canaryPairs {

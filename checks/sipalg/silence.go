@@ -119,7 +119,7 @@ func lostWhere(p *Probe) string {
 // left reports whether the probe got as far as the network. A TCP probe has
 // no message before it is connected.
 func (p *Probe) left() bool {
-	return p.Transport != "udp" || len(p.Sent) > 0 && p.Tries > 0
+	return p.Tries > 0 && (p.Transport != "udp" || len(p.Sent) > 0)
 }
 
 // silentCall judges a call from outside that did not come, or whose answer did

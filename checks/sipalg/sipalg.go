@@ -68,6 +68,7 @@ type run struct {
 	gates       map[portKey]*gate
 	asking      sync.WaitGroup // who answers at the ports
 	planned     int            // probes
+	control     netip.AddrPort // of the session, when it is carried by HTTPS
 
 	mu       sync.Mutex // guards what follows, and Observed.Ports
 	pinholes []Pinhole
@@ -105,7 +106,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // observeResponder runs the plan against the responder, all probes at once.
 func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
-	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint, asked: map[kind]bool{}}
+	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint, control: s.Control(), asked: map[kind]bool{}}
 	if !r.local.IsValid() {
 		src, err := env.Net.SourceFor(s.Addr)
 		if err != nil {

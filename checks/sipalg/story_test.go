@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,6 +223,7 @@ func TestHowSIPIsStopped(t *testing.T) {
 	no5060 := waysWithout("UDP 5060", "TCP 5060")
 	tableOf(t, map[string]network{
 		"calls vanish, registrations pass":      {router: router(udp("INVITE")), want: dropping(noUDP)},
+		"only OPTIONS vanish":                   {router: router(udp("OPTIONS")), want: dropping(noUDP)},
 		"registrations vanish, calls pass":      {router: router(udp("REGISTER")), want: dropping(noUDP)},
 		"calls vanish over TCP":                 {router: router(tcp(udp("INVITE"))), want: dropping(waysWithout("TCP 5060", "TCP 5080"))},
 		"registrations vanish over TCP":         {router: router(tcp(udp("REGISTER"))), want: dropping(waysWithout("TCP 5060", "TCP 5080"))},
@@ -249,6 +252,48 @@ func TestHowSIPIsStopped(t *testing.T) {
 			n.phone.BlockOutput(checktest.Rule{Proto: "udp", Port: 5060})
 		}, want: diagnosis{sipalg.Inconclusive, nil, []string{}, waysWithout("UDP 5060"), checks.Inconclusive}},
 	})
+}
+
+// A router with room for few flows drops what comes last, whatever it is.
+func TestALimitOnFlowsIsNoClosedPort(t *testing.T) {
+	for limit := 4; limit <= 32; limit += 2 {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := natRouter()
+				r.StateLimit = limit
+				n := newInternet(t, uint64(limit), r)
+				n.respond()
+				s := n.check()
+				if len(s.findings()) > 0 || s.Verdict != sipalg.None && s.Verdict != sipalg.Inconclusive {
+					t.Errorf("verdict %s, findings %v", s.Verdict, s.findings())
+					s.explain(t)
+				}
+			})
+		})
+	}
+}
+
+// What is lost whatever it holds is lost because of its size.
+func TestLargeDatagramsThatVanishAreNoALG(t *testing.T) {
+	large := func(b []byte) bool { return len(b) >= 650 }
+	for name, rules := range map[string][]checktest.Rule{
+		"on the way out":  {{Proto: "udp", Content: large}},
+		"both ways":       {{Proto: "udp", Content: large}, {Proto: "udp", Content: large, Inward: true}},
+		"to port 5060":    {{Proto: "udp", Content: large, Port: 5060}},
+		"in answers only": {{Proto: "udp", Content: func(b []byte) bool { return len(b) >= 600 }, Inward: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newInternet(t, 1, through(checktest.Linux(), rules...))
+				n.respond()
+				s := n.check()
+				if len(s.findings()) > 0 || s.result.Status != checks.Inconclusive || !strings.Contains(s.result.Reason, "large datagrams are lost") {
+					t.Errorf("status %s, findings %v, reason %q", s.result.Status, s.findings(), s.result.Reason)
+					s.explain(t)
+				}
+			})
+		})
+	}
 }
 
 func TestALGsInOtherPlaces(t *testing.T) {

@@ -61,6 +61,10 @@ func (r *run) connectOnce(whole context.Context, p *Probe) {
 	if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
 		p.Local = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	}
+	if p.Message == connectOnly {
+		p.Answered = true
+		return
+	}
 	var stream net.Conn = conn
 	if p.Transport == "tls" {
 		if stream, err = r.startTLS(ctx, conn, p); err != nil {

@@ -17,12 +17,13 @@ type group struct {
 	o              *Observed
 	filtered       bool // this machine's own packet filter stops some
 	othersAnswered bool // some other port of the same far end answers
-	likeAnswered   bool // any planned probe over the same protocol below SIP was, here or there
+	likeAnswered   bool // something was over the same protocol below SIP, here or there
 	loss           float64
 }
 
 func groupOf(o *Observed, p *Probe) group {
 	g := group{stream: p.Transport != "udp", o: o, loss: lossOf(o.Probes)}
+	g.likeAnswered = g.stream && o.Responder != nil && o.Responder.Carrier == "https"
 	if g.stream {
 		g.loss = streamLossOf(o.Probes, p.Transport)
 	}
@@ -31,7 +32,7 @@ func groupOf(o *Observed, p *Probe) group {
 		g.likeAnswered = g.likeAnswered || q.Answered && !q.Again && (q.Transport == "udp") == (p.Transport == "udp")
 		switch {
 		case keyOf(q) != keyOf(p):
-			g.othersAnswered = g.othersAnswered || q.Answered
+			g.othersAnswered = g.othersAnswered || q.Answered && !q.Again
 		case q.ErrorClass == string(platform.ClassLocalFilter):
 			g.filtered = true
 		case q.Inbound || !q.left() || q.Withheld:

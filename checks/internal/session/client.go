@@ -207,6 +207,15 @@ func (c *Client) Arrivals(ctx context.Context) ([]Arrival, error) {
 	return r.Arrivals, nil
 }
 
+// Control is where the HTTPS control channel was opened; invalid where another
+// one carries the session.
+func (c *Client) Control() netip.AddrPort {
+	if c.Carrier != "https" || c.way.port == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(c.Addr, uint16(c.way.port))
+}
+
 // Invite asks the responder to call us on a flow.
 func (c *Client) Invite(ctx context.Context, r InviteRequest) (InviteReply, error) {
 	var out InviteReply
