@@ -1,7 +1,6 @@
 package sipalg
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -22,12 +21,6 @@ type Facts struct {
 	probed  []Path     // those of the responder
 	weighed []evidence // all
 	behind  string     // what points to a second NAT; "" nothing
-}
-
-// Location is the stretch of the way on which the message changes.
-type Location struct {
-	After  string `json:"after"`  // last hop that quoted it unchanged; "" is this machine
-	Before string `json:"before"` // first hop that quoted it changed
 }
 
 // judge decides by what this check observed, and by what others of the same
@@ -281,27 +274,4 @@ func mergeWords(parts []string) string {
 		out = append(out, parts[i])
 	}
 	return strings.Join(out, "; ")
-}
-
-// locate turns the quoted messages into the stretch where the change happens.
-func locate(hops []Hop) *Location {
-	after := ""
-	for _, h := range hops {
-		if !h.Addr.IsValid() || h.Quoted == 0 {
-			continue
-		}
-		if h.Changed {
-			return &Location{After: after, Before: h.Addr.String()}
-		}
-		after = h.Addr.String()
-	}
-	return nil
-}
-
-// where words a Location.
-func (l *Location) where() string {
-	if l.After == "" {
-		return fmt.Sprintf("between this machine and %s", l.Before)
-	}
-	return fmt.Sprintf("at %s: it quoted the message unchanged, the next hop (%s) got it changed", l.After, l.Before)
 }

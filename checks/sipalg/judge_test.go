@@ -296,28 +296,6 @@ func TestWithoutArrivalsNothingIsClean(t *testing.T) {
 	}
 }
 
-func TestTheHopThatChangesIt(t *testing.T) {
-	hop := func(ttl int, addr string, quoted int, changed bool) Hop {
-		a, _ := netip.ParseAddr(addr)
-		return Hop{TTL: ttl, Addr: a, Quoted: quoted, Changed: changed}
-	}
-	for name, c := range map[string]struct {
-		hops []Hop
-		want *Location
-	}{
-		"the router":               {[]Hop{hop(1, "192.168.88.1", 500, false), hop(2, "203.0.113.254", 500, true)}, &Location{"192.168.88.1", "203.0.113.254"}},
-		"nobody":                   {[]Hop{hop(1, "192.168.88.1", 500, false), hop(2, "203.0.113.254", 500, false)}, nil},
-		"a silent hop in between":  {[]Hop{hop(1, "192.168.88.1", 500, false), hop(2, "", 0, false), hop(3, "10.0.0.1", 500, true)}, &Location{"192.168.88.1", "10.0.0.1"}},
-		"changed before any quote": {[]Hop{hop(1, "192.168.88.1", 500, true)}, &Location{"", "192.168.88.1"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, locate(c.hops)); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
 // answerFrom is an ordinary server's 200 to our OPTIONS, which came from seen.
 func answerFrom(local netip.AddrPort, seen string) Wire {
 	return Wire(fmt.Sprintf("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKx;received=%s;rport=%d\r\nCall-ID: x\r\nContent-Length: 0\r\n\r\n", local, seen, local.Port()))

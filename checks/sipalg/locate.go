@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -21,8 +23,8 @@ const (
 )
 
 // locate sends the same INVITE with a growing TTL. The router at which it dies
-// quotes it in its ICMP message; the first one that quotes it changed is behind
-// the ALG. Routers quote as much as they like, so an unchanged quote of few
+// quotes it in its ICMP message; the first one that quotes it changed comes after
+// the ALG, and the responder is the last that can. Routers quote as much as they like, so an unchanged quote of few
 // bytes says little; Hop.Quoted keeps how much it was.
 func (r *run) locate(ctx context.Context) []Hop {
 	hops := make([]Hop, maxHops)
@@ -31,8 +33,21 @@ func (r *run) locate(ctx context.Context) []Hop {
 		wg.Go(func() { hops[i] = r.hop(ctx, i+1) })
 	}
 	wg.Wait()
+	return hops
+}
+
+// endHops makes the responder the last hop: what arrived there with the smallest
+// TTL is its quote. Hops beyond it, and silent ones at the end, are dropped.
+func endHops(hops []Hop, far netip.Addr, arrivals []session.Arrival) []Hop {
 	last := 0
-	for i, h := range hops {
+	for i := range hops {
+		h := &hops[i]
+		j := slices.IndexFunc(arrivals, func(a session.Arrival) bool { return a.Probe == hopProbe+h.TTL && !a.Masked })
+		if j >= 0 && !h.Addr.IsValid() {
+			h.quote(far, arrivals[j].Raw)
+			h.Reached = true
+			return hops[:i+1]
+		}
 		if h.Addr.IsValid() {
 			last = i + 1
 		}
@@ -64,7 +79,7 @@ func (r *run) hop(ctx context.Context, ttl int) Hop {
 				continue // the far end answered: the TTL reached it
 			}
 			if icmp.TimeExceeded() {
-				h.take(icmp)
+				h.quote(icmp.Hop, icmp.Quote)
 				return h
 			}
 		}
@@ -75,10 +90,11 @@ func (r *run) hop(ctx context.Context, ttl int) Hop {
 // hopProbe numbers these messages beyond the plan's probes.
 const hopProbe = 1000
 
-func (h *Hop) take(e *platform.ICMPError) {
-	h.Addr = e.Hop
-	h.Quoted = min(len(e.Quote), len(h.Sent))
-	if !bytes.Equal(e.Quote[:h.Quoted], h.Sent[:h.Quoted]) {
-		h.Changed, h.Quote = true, bytes.Clone(e.Quote)
+// quote notes how the message looked at a hop.
+func (h *Hop) quote(at netip.Addr, b []byte) {
+	h.Addr = at
+	h.Quoted = min(len(b), len(h.Sent))
+	if !bytes.Equal(b[:h.Quoted], h.Sent[:h.Quoted]) {
+		h.Changed, h.Quote = true, bytes.Clone(b)
 	}
 }

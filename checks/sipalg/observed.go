@@ -131,8 +131,9 @@ type ServerAnswer struct {
 type Hop struct {
 	TTL     int        `json:"ttl"`
 	Addr    netip.Addr `json:"addr,omitzero"`
-	Quoted  int        `json:"quoted"`  // payload bytes in the quote
-	Changed bool       `json:"changed"` // they differ from what was sent
+	Quoted  int        `json:"quoted"`            // payload bytes in the quote
+	Changed bool       `json:"changed"`           // they differ from what was sent
+	Reached bool       `json:"reached,omitempty"` // this is the responder, and the quote is what arrived there
 	Sent    Wire       `json:"sent,omitempty"`
 	Quote   Wire       `json:"quote,omitempty"` // only when changed
 }

@@ -66,7 +66,7 @@ func askQuote(ctx context.Context, conn platform.UDPConn, t target, ttl int) (h 
 			case icmp == nil && bytes.Contains(buf[:d.N], []byte(token)):
 				return h, true
 			case icmp != nil && icmp.TimeExceeded() && bytes.Contains(icmp.Quote, []byte(token)):
-				h.take(icmp)
+				h.quote(icmp.Hop, icmp.Quote)
 				return h, false
 			}
 		}

@@ -138,6 +138,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 		return fmt.Errorf("asking the responder what arrived: %w", err)
 	}
 	merge(o.Probes, arrivals, err == nil)
+	o.Hops = endHops(o.Hops, s.Addr, arrivals)
 	return ctx.Err()
 }
 

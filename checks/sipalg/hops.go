@@ -1,0 +1,60 @@
+package sipalg
+
+import "fmt"
+
+// Location is the stretch of the way on which the message changes.
+type Location struct {
+	After  string `json:"after"`  // last hop that quoted it unchanged; "" is this machine
+	Before string `json:"before"` // first hop that quoted it changed, or the responder
+	// Silent: a hop between the two said nothing that counts, so that the box
+	// may be any of them.
+	Silent bool `json:"silent_between,omitempty"`
+}
+
+// locate turns the quoted messages into the stretch where the change happens. A
+// quote that ends before the first changed byte says nothing.
+func locate(hops []Hop) *Location {
+	enough := 0 // bytes
+	for i := range hops {
+		if hops[i].Changed {
+			enough = firstDifference(hops[i].Sent, hops[i].Quote) + 1
+			break
+		}
+	}
+	l, at := &Location{}, 0
+	for _, h := range hops {
+		switch {
+		case h.Addr.IsValid() && h.Changed:
+			l.Before, l.Silent = h.Addr.String(), h.TTL != at+1
+			return l
+		case h.Addr.IsValid() && h.Quoted >= enough:
+			l.After, at = h.Addr.String(), h.TTL
+		}
+	}
+	return nil
+}
+
+// firstDifference is the first byte of got that is not that of sent.
+func firstDifference(sent, got []byte) int {
+	for i := range min(len(sent), len(got)) {
+		if sent[i] != got[i] {
+			return i
+		}
+	}
+	return min(len(sent), len(got))
+}
+
+// at reports whether the box with that address is the one: it quoted the message
+// unchanged, and the very next hop got it changed.
+func (l *Location) at(addr string) bool { return !l.Silent && l.After == addr }
+
+// where words a Location.
+func (l *Location) where() string {
+	switch {
+	case l.After == "":
+		return fmt.Sprintf("between this machine and %s", l.Before)
+	case l.Silent:
+		return fmt.Sprintf("between %s, which quoted the message unchanged, and %s, which got it changed; what is between them does not tell", l.After, l.Before)
+	}
+	return fmt.Sprintf("at %s: it quoted the message unchanged, the next hop (%s) got it changed", l.After, l.Before)
+}
