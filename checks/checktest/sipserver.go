@@ -28,6 +28,8 @@ type SIPOptions struct {
 	NoRport bool
 	// NoReceived makes it a server that never says where a request came from.
 	NoReceived bool
+	// AnswerPort is where answers over UDP leave from, 0 is Port.
+	AnswerPort uint16
 	// DropEvery loses every n-th request; 0 loses none.
 	DropEvery int
 }
@@ -62,10 +64,17 @@ func (s *Server) listenSIP(ctx context.Context, n platform.Network, o SIPOptions
 	if err != nil {
 		return err
 	}
+	out := u
+	if o.AnswerPort != 0 {
+		if out, err = n.OpenUDP(ctx, netip.AddrPortFrom(at.Addr(), o.AnswerPort)); err != nil {
+			return err
+		}
+		s.hold(out, func() { datagrams(out, func([]byte, platform.Datagram) {}) })
+	}
 	s.hold(u, func() {
 		datagrams(u, func(b []byte, d platform.Datagram) {
 			if answer := s.answerSIP(o, Heard{UDP, d.From, d.TTL, b}); answer != nil {
-				_ = u.WriteTo(answer, d.From, platform.SendOptions{From: d.To}) // the client repeats what it misses
+				_ = out.WriteTo(answer, d.From, platform.SendOptions{From: d.To}) // the client repeats what it misses
 			}
 		})
 	})

@@ -22,13 +22,26 @@ import (
 type request struct {
 	bytes  []byte
 	wanted func([]byte) bool
-	reply  []byte // nil: none came
+	reply  []byte         // nil: none came
+	from   netip.AddrPort // who answered, when it is not who was asked
 	tries  int
 	rtt    time.Duration
 }
 
+// takes accepts the answer wherever it comes from: nobody else knows what r
+// asked.
+func (r *request) takes(b []byte, from, asked netip.AddrPort) bool {
+	if !r.wanted(b) {
+		return false
+	}
+	if from != asked {
+		r.from = from
+	}
+	return true
+}
+
 func (r *request) answer() Answer {
-	a := Answer{Tries: r.tries, Reply: r.reply}
+	a := Answer{Tries: r.tries, Reply: r.reply, From: r.from}
 	if r.reply != nil {
 		a.Sent = r.bytes
 		a.RTTMillis = float64(r.rtt.Microseconds()) / 1000
@@ -109,7 +122,7 @@ func (f *udpFlow) ask(ctx context.Context, s probe.Schedule, list ...*request) e
 	for _, r := range list {
 		asks = append(asks, &probe.Ask{
 			Payload: func() []byte { return r.bytes },
-			Match:   func(b []byte, from netip.AddrPort) bool { return from == f.to && r.wanted(b) },
+			Match:   func(b []byte, from netip.AddrPort) bool { return r.takes(b, from, f.to) },
 			Reply:   r.reply,
 		})
 	}

@@ -47,10 +47,11 @@ type Probe struct {
 
 // Answer is what came of one request.
 type Answer struct {
-	Tries     int     `json:"tries,omitempty"`
-	Sent      []byte  `json:"sent,omitempty"`  // the request that was answered; it has no credentials
-	Reply     []byte  `json:"reply,omitempty"` // the final response as it came
-	RTTMillis float64 `json:"rtt_ms,omitempty"`
+	Tries     int            `json:"tries,omitempty"`
+	Sent      []byte         `json:"sent,omitempty"`  // the request that was answered; it has no credentials
+	Reply     []byte         `json:"reply,omitempty"` // the final response as it came
+	From      netip.AddrPort `json:"from,omitzero"`   // who answered, when it is not who was asked
+	RTTMillis float64        `json:"rtt_ms,omitempty"`
 }
 
 // TLS is a handshake and the certificate that came with it.

@@ -49,6 +49,10 @@ func TestTheWayToTheServer(t *testing.T) {
 			want: []string{"signalling.udp-silent warning", "signalling.tls-untrusted warning"}, status: checks.Warn,
 			summary: "answers on TCP 5060, TLS 5061 and asks for the password; UDP 5060 timeout",
 		},
+		"it answers from another port, and nothing filters": {
+			server: &checktest.SIPOptions{AnswerPort: 5099}, tls: good, router: func(o *checktest.RouterOptions) { o.NAT = &checktest.NAT{} },
+			want: []string{"signalling.tls-untrusted warning"}, status: checks.Warn, summary: "answers on UDP 5060, TCP 5060, TLS 5061",
+		},
 		"port 5060 is closed, 5061 is open": {
 			server: &checktest.SIPOptions{}, tls: good, router: block(checktest.Rule{Port: 5060}),
 			want: []string{"signalling.udp-silent warning", "signalling.tls-untrusted warning"}, status: checks.Warn,

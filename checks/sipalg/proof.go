@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -251,6 +252,10 @@ func (e *evidence) conclude() {
 			why = append(why, e.note)
 		}
 		e.note = strings.Join(why, "; ")
+	}
+	if e.from.IsValid() {
+		e.note = strings.TrimPrefix(e.note+"; ", "; ") + fmt.Sprintf("the answer came from %s, not from where it was asked: "+
+			"behind a NAT phones may not get it", e.from)
 	}
 }
 

@@ -42,8 +42,6 @@ func (e *evidence) sawPublic() string {
 		return "the server saw our own address: nothing is translated on the way"
 	case len(e.public) > 0 && !slices.Contains(e.public, e.seen):
 		return fmt.Sprintf("the server saw %s, STUN servers saw %s: the way out differs", e.seen, addrList(e.public))
-	case e.from.IsValid():
-		return fmt.Sprintf("the server saw our public address, and answered from %s, where nothing had been sent", e.from)
 	}
 	return "the server saw our public address and the answer came back as it should"
 }

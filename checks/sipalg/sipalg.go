@@ -132,14 +132,24 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	if g := r.gates[portKey{"udp", 5060}]; env.Inputs.Deep && g != nil && g.passes(ctx) {
 		o.Hops = r.locate(ctx)
 	}
-	arrivals, err := s.Arrivals(ctx)
+	arrivals, err := fetch(ctx, s)
 	if err != nil && !errors.Is(err, session.ErrIncomplete) {
+		// What arrived is not known, but the answers repeat some of it.
 		o.Responder.ArrivalsErr = err.Error()
-		return fmt.Errorf("asking the responder what arrived: %w", err)
+		return ctx.Err()
 	}
 	merge(o.Probes, arrivals, err == nil)
 	o.Hops = endHops(o.Hops, s.Addr, arrivals)
 	return ctx.Err()
+}
+
+// fetch asks what arrived, and once more when that fails.
+func fetch(ctx context.Context, s *session.Client) ([]session.Arrival, error) {
+	arrivals, err := s.Arrivals(ctx)
+	if err != nil && !errors.Is(err, session.ErrIncomplete) && sleep(ctx, time.Second) {
+		return s.Arrivals(ctx)
+	}
+	return arrivals, err
 }
 
 // runAll sends the masked probes at once, and everything else as soon as the
