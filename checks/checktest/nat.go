@@ -61,6 +61,9 @@ type NAT struct {
 	// paired pool (RFC 4787 REQ-2) keeps an inside address on one of them.
 	Arbitrary bool
 	Hairpin   bool
+	// PerHost lets in what answers any flow of the inside host, not only one of
+	// the mapping that it comes to.
+	PerHost bool
 	// Timeout is how long a UDP flow lives after its last packet, 0 is 30 s;
 	// AssuredTimeout how long once it was answered and is older than two
 	// seconds, 0 is 120 s; TCPTimeout for TCP, 0 is 2 h 4 min (RFC 5382).

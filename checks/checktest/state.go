@@ -178,7 +178,7 @@ func (s *stateTable) touch(m *mapping, f *flow, p *packet, now time.Time) {
 func (s *stateTable) inbound(p *packet, now time.Time) *mapping {
 	n := s.kind(p.dst.Addr())
 	m := s.findOutside(p.proto, p.dst, p.src)
-	if m == nil || !n.admits(m, p.src, now) {
+	if m == nil || !n.admits(m, p.src, now) && !(n.PerHost && s.hostAdmits(n, m, p.src, now)) {
 		return s.expected(p, now)
 	}
 	f := liveFlow(m.flows[p.src], now)
@@ -194,6 +194,16 @@ func (s *stateTable) inbound(p *packet, now time.Time) *mapping {
 		s.touch(m, f, p, now)
 	}
 	return m
+}
+
+// hostAdmits is admits for a filter that looks at all flows of the inside host.
+func (s *stateTable) hostAdmits(n *NAT, m *mapping, from netip.AddrPort, now time.Time) bool {
+	for _, other := range s.in {
+		if other.inside.Addr() == m.inside.Addr() && living(other, now) != nil && n.admits(other, from, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // admits is the filtering behaviour.

@@ -76,8 +76,8 @@ func filtering(tests []Filter, mapping string) behaviour {
 	b := anyBehaviour()
 	for _, answered := range []bool{true, false} { // an answer outweighs any silence
 		for _, f := range tests {
-			if f.Answered != answered || !f.Answered && !silenceCounts(f, mapping) {
-				continue
+			if f.Answered != answered || f.Answered && f.Touched || !f.Answered && !silenceCounts(f, mapping) {
+				continue // an answer from where this run has sent to may pass a filter that it opened
 			}
 			was := b
 			switch {

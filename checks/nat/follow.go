@@ -9,10 +9,10 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 )
 
-// filter asks t from a fresh socket for an answer from expect, which that
-// socket has never sent to (RFC 5780 section 4.4). Beside it runs the control.
+// filter asks t from a fresh socket for an answer from expect, which nothing in
+// this run has sent to (RFC 5780 section 4.4). After silence comes the control.
 func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rtt time.Duration) {
-	f := Filter{Server: t.addr, Expect: expect, Responder: t.source == fromResponder}
+	f := Filter{Server: t.addr, Expect: expect, Responder: t.source == fromResponder, Touched: p.touched(t.addr, expect)}
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -24,14 +24,6 @@ func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rt
 		return
 	}
 	defer s.Close()
-	side, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type control struct{ alternate, through bool }
-	done := make(chan control, 1)
-	go func() {
-		a, b := p.control(side, t, expect, rtt)
-		done <- control{a, b}
-	}()
 	o := s.Ask(ctx, changed(t.addr, expect, rtt))
 	f.Sent, f.Answered, f.Code = o.Sent, o.Answered && o.Response.ErrorCode == 0, o.Response.ErrorCode
 	for _, e := range o.Elsewhere {
@@ -39,11 +31,11 @@ func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rt
 	}
 	f.Ignored = slices.Contains(f.From, t.addr)
 	f.Broken = !o.Answered && (o.SendErr != nil || ctx.Err() != nil) // not all questions were asked
-	if f.Answered || f.Ignored || f.Code != 0 {
-		cancel() // the control has nothing to explain
+	if f.Answered || f.Ignored || f.Broken || f.Code != 0 {
+		return // the control has nothing to explain
 	}
-	c := <-done
-	f.Alternate, f.Control = c.alternate, c.through
+	p.touch(expect)
+	f.Alternate, f.Control = p.control(ctx, t, expect, rtt)
 	f.Cut = !f.Control && ctx.Err() != nil
 }
 

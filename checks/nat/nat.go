@@ -37,11 +37,12 @@ anything to our own public address.
 
 // Budgets. Gathering waits for names and for the responder's session. Probing
 // is one Patient question, 4.25 s when it stays silent, and the tests that
-// follow from an answer, 1.5 s. Control is one TCP connect, and comes only
-// after silence. Together they stay below 9 s.
+// follow from an answer: the filter's, its control's and the mapping's, one
+// after the other, 3.5 s. Control is one TCP connect, and comes only after
+// silence. Together they stay below 11 s.
 const (
 	gatherBudget  = 2500 * time.Millisecond
-	probeBudget   = 5200 * time.Millisecond
+	probeBudget   = 7500 * time.Millisecond
 	controlBudget = 1000 * time.Millisecond
 )
 

@@ -83,7 +83,8 @@ type Filter struct {
 	Ignored   bool             `json:"ignored,omitempty"`    // it answered from Server: CHANGE-REQUEST was not obeyed
 	From      []netip.AddrPort `json:"answered_from,omitempty"`
 	Sent      int              `json:"sent"`
-	Broken    bool             `json:"broken,omitempty"` // the test itself could not be made, or not to its end
+	Touched   bool             `json:"touched,omitempty"` // this run had sent to Expect before, from another socket
+	Broken    bool             `json:"broken,omitempty"`  // the test itself could not be made, or not to its end
 
 	// The control: the same request from a socket that has asked Expect
 	// before, so that every filter is open. Only that tells a filter's silence

@@ -23,6 +23,7 @@ type prober struct {
 	tested int  // servers whose filtering is or was tested
 	ports  bool // the fresh sockets and the hops were started
 	asked  map[netip.AddrPort]bool
+	order
 }
 
 // filterServers is how many servers with two addresses are asked for filtering
@@ -31,7 +32,7 @@ const filterServers = 2
 
 // probeFamily returns nil when there is no route to any of the targets.
 func probeFamily(ctx context.Context, env *checks.Env, targets []target, v6 bool) *Family {
-	p := &prober{env: env, family: &Family{V6: v6, Samples: []Sample{}}, bind: netip.IPv4Unspecified(), asked: map[netip.AddrPort]bool{}}
+	p := &prober{env: env, family: &Family{V6: v6, Samples: []Sample{}}, bind: netip.IPv4Unspecified(), asked: map[netip.AddrPort]bool{}, order: newOrder()}
 	if v6 {
 		p.bind = netip.IPv6Unspecified()
 	}
@@ -65,16 +66,19 @@ func (p *prober) run(ctx context.Context, targets []target) {
 	answers := make(chan Sample, len(targets))
 	first, stop := context.WithCancel(ctx)
 	defer stop()
-	for _, t := range targets {
-		p.asked[t.addr] = true
-	}
-	for _, t := range targets {
+	p.lead = leading(targets)
+	for i, t := range targets {
 		p.wg.Go(func() {
+			p.waitTurn(ctx, i, t)
+			p.unasked(t.addr)
 			s := p.ask(first, main, t, rolePlain)
 			s.NotAwait = !s.Answered && first.Err() != nil
 			p.add(s)
-			p.follow(ctx, main, t, s)
+			tests := p.follow(ctx, main, t, s)
+			p.answeredLead(i, t, s)
 			answers <- s
+			tests()
+			p.testedLead(i)
 		})
 	}
 	p.collect(ctx, answers, targets, stop)
@@ -119,12 +123,15 @@ func (p *prober) collect(ctx context.Context, answers <-chan Sample, targets []t
 	}
 }
 
-// follow starts the tests that a first answer makes possible: the ports and
-// the hops with the first server that answers, mapping and filtering with
-// those that have a second address or port.
-func (p *prober) follow(ctx context.Context, main *stun.Socket, t target, s Sample) {
+// follow finds the tests that a first answer makes possible: the ports and the
+// hops with the first server that answers, filtering and mapping with those that
+// have a second address or port. The filter goes first: the mapping tests ask
+// that second address, and a NAT that filters for all sockets of a host together
+// lets everything from there in afterwards.
+func (p *prober) follow(ctx context.Context, main *stun.Socket, t target, s Sample) (tests func()) {
+	nothing := func() {}
 	if !s.Answered || s.Code != 0 {
-		return
+		return nothing
 	}
 	p.mu.Lock()
 	ports := !p.ports
@@ -134,26 +141,32 @@ func (p *prober) follow(ctx context.Context, main *stun.Socket, t target, s Samp
 		p.wg.Go(func() { p.freshPorts(ctx, t) })
 		p.wg.Go(func() { p.hops(ctx, t) })
 	}
-	other := t.other
-	if !other.Addr().IsValid() && believable(s.Server, s.Other) {
-		other = s.Other
-	}
-	if t.source == fromResponder {
-		other = t.other // its own word, and once for all its addresses
-	}
+	other := otherOf(t, s)
 	if other.Port() == 0 || !p.claim() {
-		return
+		return nothing
 	}
-	rtt := platform.Milliseconds(s.RTTMS)
+	return func() { p.filters(ctx, t, other, platform.Milliseconds(s.RTTMS)); p.alternates(ctx, main, t, other) }
+}
+
+// otherOf is the second address and port of a server; its address is invalid
+// where it has only a second port.
+func otherOf(t target, s Sample) netip.AddrPort {
+	if t.source != fromResponder && !t.other.Addr().IsValid() && believable(s.Server, s.Other) {
+		return s.Other
+	}
+	return t.other // of our own responder: its own word, and once for all its addresses
+}
+
+// filters runs the filtering tests of one server.
+func (p *prober) filters(ctx context.Context, t target, other netip.AddrPort, rtt time.Duration) {
+	var wg sync.WaitGroup
 	if other.Addr().IsValid() {
-		if t.source != fromResponder { // all addresses of ours are asked anyway
-			p.alternates(ctx, main, t, other)
-		}
-		p.wg.Go(func() { p.filter(ctx, t, other, rtt) })
+		wg.Go(func() { p.filter(ctx, t, other, rtt) })
 	}
-	if other.Port() != s.Server.Port() {
-		p.wg.Go(func() { p.filter(ctx, t, netip.AddrPortFrom(s.Server.Addr(), other.Port()), rtt) })
+	if other.Port() != t.addr.Port() {
+		wg.Go(func() { p.filter(ctx, t, netip.AddrPortFrom(t.addr.Addr(), other.Port()), rtt) })
 	}
+	wg.Wait()
 }
 
 func (p *prober) grace() time.Duration {
@@ -176,6 +189,9 @@ func (p *prober) claim() bool {
 // alternates are the mapping tests II and III of RFC 5780 section 4.3, and a
 // fourth that completes the square.
 func (p *prober) alternates(ctx context.Context, main *stun.Socket, t target, other netip.AddrPort) {
+	if !other.Addr().IsValid() || t.source == fromResponder {
+		return // all addresses of ours are asked anyway
+	}
 	for _, a := range []netip.AddrPort{
 		netip.AddrPortFrom(other.Addr(), t.addr.Port()), other, netip.AddrPortFrom(t.addr.Addr(), other.Port()),
 	} {

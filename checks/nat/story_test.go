@@ -428,3 +428,55 @@ func TestIPv6BesideIPv4(t *testing.T) {
 		}
 	})
 }
+
+// Some NATs look at all flows of a host when they decide what to let in. Their
+// filter shows only to who has sent nothing to the address that the answer comes
+// from, from any socket: not the mapping tests, not the control.
+func TestAFilterForTheWholeHost(t *testing.T) {
+	const first, second = "198.51.100.2", "198.51.100.3"
+	for name, c := range map[string]struct {
+		filter checktest.Behaviour
+		also   []string // servers that the user names beside the first
+		want   string
+	}{
+		"by address":                      {checktest.AddressDependent, nil, address},
+		"by address and port":             {checktest.AddressAndPortDependent, nil, addressPort},
+		"no filter":                       {checktest.EndpointIndependent, nil, independent},
+		"the second address is named too": {checktest.AddressDependent, []string{second + ":3478"}, address},
+		"the second port is named too":    {checktest.AddressAndPortDependent, []string{first + ":3479", second + ":3479"}, addressPort},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newInternet(t, 1, checktest.RouterOptions{NAT: &checktest.NAT{Filtering: c.filter, PerHost: true}, Delay: 10 * time.Millisecond})
+				n.stunServer(nil, first, second)
+				n.inputs.STUN = append(n.inputs.STUN, c.also...)
+				j, o := n.check()
+				if f := facts(j); f.Filtering != c.want || f.Mapping != independent {
+					t.Errorf("filtering %s, mapping %s, want %s: %+v", f.Filtering, f.Mapping, c.want, o.Families[0].Filter)
+				}
+			})
+		})
+	}
+}
+
+// An answer that may have come through a filter which this run opened proves
+// nothing; a silence still does.
+func TestATouchedAddressProvesNoOpenFilter(t *testing.T) {
+	server, expect := netip.MustParseAddrPort("198.51.100.2:3478"), netip.MustParseAddrPort("198.51.100.3:3479")
+	for name, c := range map[string]struct {
+		f    Filter
+		want string
+	}{
+		"an answer":                        {Filter{Server: server, Expect: expect, Answered: true}, independent},
+		"an answer from a touched address": {Filter{Server: server, Expect: expect, Answered: true, Touched: true}, unknown},
+		"silence":                          {Filter{Server: server, Expect: expect, Alternate: true, Control: true}, address},
+		"silence from a touched address":   {Filter{Server: server, Expect: expect, Alternate: true, Control: true, Touched: true}, address},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := filtering([]Filter{c.f}, independent)
+			if got, _ := b.name(); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}

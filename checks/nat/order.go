@@ -1,0 +1,101 @@
+package nat
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// leadTime is how long the others wait for the first server's first answer.
+const leadTime = 1200 * time.Millisecond
+
+// An order keeps servers waiting whose address a filtering test needs untouched:
+// nothing may have been sent there before, from whatever socket.
+type order struct {
+	lead     int // the target whose tests come first; -1: nobody waits
+	answered chan struct{}
+	tested   chan struct{}  // and the tests are done
+	spoils   netip.AddrPort // the second address and port of the lead; valid after answered
+	of       netip.Addr     // its first address
+	once     *sync.Once
+	controls []netip.AddrPort // what other sockets than the main one have asked; under the prober's lock
+}
+
+func newOrder() order {
+	return order{lead: -1, answered: make(chan struct{}), tested: make(chan struct{}), once: &sync.Once{}}
+}
+
+// leading is the first address of our responder, or else of what the user named.
+// Public servers are strangers to each other.
+func leading(targets []target) int {
+	i := slices.IndexFunc(targets, func(t target) bool { return t.source == fromResponder })
+	if i < 0 {
+		i = slices.IndexFunc(targets, func(t target) bool { return t.source == fromUser })
+	}
+	return i
+}
+
+// waitTurn returns when target i may be asked.
+func (o *order) waitTurn(ctx context.Context, i int, t target) {
+	if o.lead < 0 || i == o.lead || t.source == fromPublic {
+		return
+	}
+	timer := time.NewTimer(leadTime)
+	defer timer.Stop()
+	select {
+	case <-o.answered:
+	case <-timer.C:
+		return
+	case <-ctx.Done():
+		return
+	}
+	second := o.spoils.Addr()
+	if t.addr.Addr() != second && (t.addr.Addr() != o.of || t.addr.Port() != o.spoils.Port()) {
+		return
+	}
+	select {
+	case <-o.tested:
+	case <-ctx.Done():
+	}
+}
+
+// answeredLead tells the others what the lead's answer said.
+func (o *order) answeredLead(i int, t target, s Sample) {
+	if i == o.lead && s.Answered {
+		o.spoils, o.of = otherOf(t, s), t.addr.Addr()
+		close(o.answered)
+	}
+}
+
+// testedLead lets the others go on.
+func (o *order) testedLead(i int) {
+	if i == o.lead {
+		o.once.Do(func() { close(o.tested) })
+	}
+}
+
+// touched reports whether this run has sent something to where a filtering test
+// expects its answer from: to the address, or to the port where only that
+// differs.
+func (p *prober) touched(server, expect netip.AddrPort) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spoils := func(a netip.AddrPort) bool {
+		return a == expect || a.Addr() == expect.Addr() && a.Addr() != server.Addr()
+	}
+	for a := range p.asked {
+		if spoils(a) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.controls, spoils)
+}
+
+// touch notes that a control is about to ask a.
+func (p *prober) touch(a netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.controls = append(p.controls, a)
+}
