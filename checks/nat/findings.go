@@ -154,9 +154,12 @@ func parity(v view) checks.Finding {
 	}
 }
 
+// openFilter is not certain: a NAT that filters for all sockets of a host
+// together lets in what another program, or an earlier run, has asked within its
+// memory.
 func openFilter(v view) checks.Finding {
 	f := checks.Finding{
-		ID: "nat.filtering", Severity: checks.Info, Confidence: checks.Certain,
+		ID: "nat.filtering", Severity: checks.Info, Confidence: checks.Likely,
 		Title: "Anybody on the Internet can send to a port that a phone has opened",
 		Explanation: "The NAT lets every sender in once a phone has sent anything from that port (endpoint-independent filtering, RFC 4787 section 5). " +
 			"That makes calls easy, and it lets SIP scanners ring phones at night.",
