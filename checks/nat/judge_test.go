@@ -215,3 +215,27 @@ func TestFindingsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// Routers limit their ICMP errors, so the first hop may be silent in every other
+// run. That it is the router is known without its word.
+func TestTheNumberOfNATsDoesNotHangOnASilentRouter(t *testing.T) {
+	router, public := netip.MustParseAddr("192.168.88.1"), netip.MustParseAddr("203.0.113.254")
+	for name, c := range map[string]struct {
+		hops []Hop
+		want int
+	}{
+		"the router named itself, the server is next":   {[]Hop{{TTL: 1, Addr: router}, {TTL: 2, Reached: true}}, 1},
+		"the router was silent, the server is next":     {[]Hop{{TTL: 2, Reached: true}, {TTL: 3, Reached: true}}, 1},
+		"the router was silent, the carrier's is next":  {[]Hop{{TTL: 2, Addr: public}}, 1},
+		"the second hop was silent: it may be anything": {[]Hop{{TTL: 1, Addr: router}, {TTL: 3, Reached: true}}, 0},
+		"nobody said anything":                          {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := layers{}
+			l.byHops(view{family: Family{Hops: c.hops}}, &netinfo.Host{Uplink: netinfo.Uplink{Gateway: router}})
+			if l.n != c.want || l.double {
+				t.Errorf("%d NATs, double %v, want %d", l.n, l.double, c.want)
+			}
+		})
+	}
+}

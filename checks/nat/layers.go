@@ -86,7 +86,9 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 // byHops judges the routers that TTL probes found behind the first one.
 func (l *layers) byHops(v view, host *netinfo.Host) {
 	seen, private := 0, 0 // hops behind the gateway that named themselves
-	last := 0             // the furthest hop known without a gap
+	// last is the furthest hop known without a gap. The first is the router, also
+	// where its limit on ICMP errors kept it silent this time.
+	last := 1
 	for _, h := range v.family.Hops {
 		if h.TTL == last+1 {
 			last = h.TTL
