@@ -84,6 +84,9 @@ func (l *list) masked(base Probe) {
 func (l *list) udp(to port, first, deep bool) {
 	base := Probe{Transport: "udp", Port: to.number, Plain: to.plain, Source: "fresh", Flow: l.newFlow()}
 	l.messages(base, "INVITE", "REGISTER", "OPTIONS")
+	if first || deep {
+		l.messages(base, "SUBSCRIBE", "BYE") // they cost no flow
+	}
 	call := base
 	call.Inbound = true
 	l.messages(call, "INVITE")
@@ -109,13 +112,13 @@ func (l *list) tcp(to port, first, deep bool) {
 	l.messages(base, "INVITE")
 	if first || deep {
 		l.variants(base, "INVITE", variantCLFirst, variantSplit)
-		l.variants(base, "REGISTER", variantCLFirst)
+		l.messages(base, "OPTIONS")
 	}
 	if !to.plain {
 		l.messages(base, "REGISTER")
 	}
 	if deep {
-		l.messages(base, "OPTIONS")
+		l.variants(base, "REGISTER", variantCLFirst)
 	}
 	l.masked(base)
 	if first && deep {

@@ -26,7 +26,7 @@ func Check() *checks.Check {
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 
 With a responder (--responder; started elsewhere with "sipdoctor serve") it
-sends INVITE with SDP, REGISTER and OPTIONS over UDP, TCP and TLS: to port 5060,
+sends INVITE with SDP, REGISTER, OPTIONS and more over UDP, TCP and TLS: to port 5060,
 to another SIP port and to a port that is no SIP port, from source port 5060 and
 from fresh ports. Beside each port goes its control, the same bytes made unreadable;
 what is lost is sent again with a control of its own size, on the same flow and

@@ -224,6 +224,9 @@ func TestHowSIPIsStopped(t *testing.T) {
 	tableOf(t, map[string]network{
 		"calls vanish, registrations pass":      {router: router(udp("INVITE")), want: dropping(noUDP)},
 		"only OPTIONS vanish":                   {router: router(udp("OPTIONS")), want: dropping(noUDP)},
+		"only SUBSCRIBE to 5060 vanishes":       {router: router(at(5060, udp("SUBSCRIBE"))), want: dropping(waysWithout("UDP 5060"))},
+		"only the end of calls vanishes":        {router: router(at(5060, udp("BYE"))), want: dropping(waysWithout("UDP 5060"))},
+		"only OPTIONS vanish, over TCP":         {router: router(tcp(udp("OPTIONS"))), want: dropping(waysWithout("TCP 5060"))},
 		"registrations vanish, calls pass":      {router: router(udp("REGISTER")), want: dropping(noUDP)},
 		"calls vanish over TCP":                 {router: router(tcp(udp("INVITE"))), want: dropping(waysWithout("TCP 5060", "TCP 5080"))},
 		"registrations vanish over TCP":         {router: router(tcp(udp("REGISTER"))), want: dropping(waysWithout("TCP 5060", "TCP 5080"))},

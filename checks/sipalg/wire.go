@@ -64,7 +64,7 @@ func (d dialog) request(method, variant string) []byte {
 
 // cseq numbers the requests of a dialog; 0 is avoided because old kernels
 // dropped it.
-var cseq = map[string]int{"INVITE": 1, "ACK": 1, "REGISTER": 1, "OPTIONS": 1, "BYE": 2}
+var cseq = map[string]int{"INVITE": 1, "ACK": 1, "REGISTER": 1, "OPTIONS": 1, "SUBSCRIBE": 1, "BYE": 2}
 
 // sequence is the CSeq number; what ends something comes after what began it.
 func sequence(method, variant string) int {

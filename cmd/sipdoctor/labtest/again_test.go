@@ -14,7 +14,7 @@ import (
 // did not see. After a few runs on a bad line it must not drop what later runs
 // send: neither end names a media port twice.
 func TestALossyRunDoesNotSpoilTheNextOne(t *testing.T) {
-	o := open(t, scenario(t, "sip-alg"))
+	o := open(t, withHelper(lab.Preserving))
 	sipALG := func() []string {
 		rep, _ := o.check(t, o.withResponder("sip-alg")...)
 		return findings(rep)
