@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // silent judges a probe that did not make it there and back. Silence alone is
@@ -110,10 +111,33 @@ func lostWhere(p *Probe) string {
 	switch {
 	case p.Arrived:
 		return fmt.Sprintf("it arrived, but none of the answers to %d tries came back", p.Tries)
-	case p.Error != "":
+	case p.Transport != "udp":
+		return lostConnection(p)
+	case p.ErrorHop.IsValid():
 		return p.Error
 	}
 	return fmt.Sprintf("none of %d tries arrived", p.Tries)
+}
+
+// lostConnection words what became of a connection.
+func lostConnection(p *Probe) string {
+	what := "the connection"
+	if len(p.Sent) == 0 {
+		what = "connecting"
+	}
+	switch platform.ErrorClass(p.ErrorClass) {
+	case platform.ClassTimeout:
+		return what + " brought no answer in time"
+	case platform.ClassRefused:
+		return what + " was refused"
+	case platform.ClassReset:
+		return what + " was reset"
+	case platform.ClassProhibited:
+		return what + " was prohibited on the way"
+	case platform.ClassUnreachable:
+		return what + " found no way there"
+	}
+	return what + " ended without an answer"
 }
 
 // left reports whether the probe got as far as the network. A TCP probe has
