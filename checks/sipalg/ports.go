@@ -50,6 +50,7 @@ func udpProof(o *Observed, f *Facts) portProof {
 		p.note = "the responder does not serve UDP port 5060: " + strings.Join(o.Responder.Busy, "; ")
 	case core.Verdict == None:
 		p.verdict = None
+		p.unexplained(f.probed)
 		return p
 	case core.Note != "":
 		p.note = core.name() + ": " + core.Note
@@ -71,8 +72,23 @@ func tcpProof(f *Facts) (portProof, bool) {
 	if core.Verdict != None {
 		p.verdict, p.note = Inconclusive, core.name()+": "+core.Note
 		p.seenBy(f.weighed)
+		return p, true
 	}
+	p.unexplained(f.probed)
 	return p, true
+}
+
+// unexplained takes "none" back where a message of ours got no answer however
+// often it was asked: that others pass says nothing about it. That no call came
+// may be the responder's doing: it calls nobody at an address that it does not
+// know.
+func (p *portProof) unexplained(probed []Path) {
+	for i := range probed {
+		if q := &probed[i]; q.name() == p.name && q.Verdict == Inconclusive && !q.Inbound && q.probe.Source == "fresh" && !q.probe.Again && q.matters() {
+			p.verdict, p.note = Inconclusive, q.name()+" "+q.Message+": "+q.Note
+			return
+		}
+	}
 }
 
 // serverPort is what is known of a port of a server that was asked. A server
