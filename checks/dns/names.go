@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // maxNames bounds how many names one run asks for; a profile has a handful.
@@ -21,15 +19,16 @@ const maxNames = 16
 func namesOf(env *checks.Env) []Name {
 	var out []Name
 	add := func(value, what string, sip bool) {
-		host, port := splitPort(value)
-		if _, err := netip.ParseAddr(host); err == nil || host == "" || len(out) == maxNames {
+		at, err := netinfo.ParseHostPort(value)
+		if _, isAddr := at.Addr(); err != nil || isAddr || len(out) == maxNames {
 			return
 		}
+		host := strings.ToLower(at.Host)
 		if i := slices.IndexFunc(out, func(n Name) bool { return n.Host == host }); i >= 0 {
 			out[i].SIP = out[i].SIP || sip
 			return
 		}
-		out = append(out, Name{Host: host, For: what, SIP: sip, Port: port})
+		out = append(out, Name{Host: host, For: what, SIP: sip, Port: at.Port})
 	}
 	for _, s := range env.Inputs.SIPServers {
 		add(s, "SIP server", true)
@@ -39,17 +38,6 @@ func namesOf(env *checks.Env) []Name {
 		add(s, "STUN server", false)
 	}
 	return out
-}
-
-// splitPort reads host or host:port; the host is lower case and has no
-// trailing dot.
-func splitPort(s string) (host string, port int) {
-	host = s
-	if h, p, err := net.SplitHostPort(s); err == nil {
-		host = h
-		port, _ = strconv.Atoi(p)
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), ".")), port
 }
 
 // askSystem looks the names up as every program of this machine does.

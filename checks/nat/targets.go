@@ -3,15 +3,14 @@ package nat
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // target is one address to ask.
@@ -148,12 +147,12 @@ func (o *Observed) resolve(ctx context.Context, env *checks.Env, names []string,
 // lookup takes the first address of each family.
 func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	t := Target{Name: name, Source: source}
-	host, port, err := splitPort(name)
+	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		t.Error = err.Error()
+		t.Error = fmt.Sprintf("%s: %v", name, err)
 		return t
 	}
-	ips, err := env.Net.LookupAddrs(ctx, host)
+	ips, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil {
 		t.Error = err.Error()
 		return t
@@ -162,27 +161,11 @@ func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	for _, ip := range ips {
 		if ip = ip.Unmap(); !seen[ip.Is4()] {
 			seen[ip.Is4()] = true
-			t.Addrs = append(t.Addrs, netip.AddrPortFrom(ip, port))
+			t.Addrs = append(t.Addrs, netip.AddrPortFrom(ip, uint16(at.PortOr(session.DefaultSTUNPort))))
 		}
 	}
 	if len(t.Addrs) == 0 {
-		t.Error = fmt.Sprintf("looking up %s: no addresses", host)
+		t.Error = fmt.Sprintf("looking up %s: no addresses", at.Host)
 	}
 	return t
-}
-
-// splitPort reads host, host:port, an address or [address]:port.
-func splitPort(name string) (host string, port uint16, err error) {
-	if a, err := netip.ParseAddr(name); err == nil {
-		return a.String(), session.DefaultSTUNPort, nil
-	}
-	host, p, err := net.SplitHostPort(name)
-	if err != nil {
-		return name, session.DefaultSTUNPort, nil
-	}
-	n, err := strconv.ParseUint(p, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("%q is not host:port", name)
-	}
-	return host, uint16(n), nil
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // registerFor is how long the registration would last if it could not be taken
@@ -52,7 +54,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 		if p.TLS != nil && p.TLS.sound() && p.Transport == "tls" {
 			r = 1
 		}
-		if host, _, err := split(s.Name); err != nil || host != domain {
+		if at, err := netinfo.ParseHostPort(s.Name); err != nil || !strings.EqualFold(at.Host, domain) {
 			r += 10
 		}
 		return r

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -99,10 +98,11 @@ func ports(number int, said []string, deep bool) (out []port) {
 // best SRV record goes before the default port, and under --deep its
 // alternatives are asked too.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
-	host, number, err := split(name)
+	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	host, number := at.Host, at.Port
 	list := ports(number, env.Inputs.SIPTransports[name], env.Inputs.Deep)
 	found := make([][]target, len(list))
 	errs := make([]error, len(list))
@@ -133,18 +133,6 @@ func cmpErr(errs []error, otherwise error) error {
 		}
 	}
 	return otherwise
-}
-
-func split(name string) (host string, number int, err error) {
-	host, text, err := net.SplitHostPort(name)
-	if err != nil {
-		return strings.Trim(name, "[]"), 0, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("%s: the port must be a number from 1 to 65535", name)
-	}
-	return host, int(n), nil
 }
 
 // maxAlternatives bounds how many SRV targets of one transport --deep asks.

@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -65,7 +63,7 @@ func askServer(ctx context.Context, env *checks.Env, name string) Server {
 			if t.transport == "udp" {
 				s.Answers[i] = askUDP(ctx, env, s.Source, t)
 			} else {
-				s.Answers[i] = askStream(ctx, env, s.Source, t, hostOf(name))
+				s.Answers[i] = askStream(ctx, env, s.Source, t, host(name))
 			}
 		})
 	}
@@ -73,33 +71,29 @@ func askServer(ctx context.Context, env *checks.Env, name string) Server {
 	return s
 }
 
-func hostOf(name string) string {
-	if h, _, err := net.SplitHostPort(name); err == nil {
-		return h
-	}
-	return strings.Trim(name, "[]")
+func host(name string) string {
+	at, _ := netinfo.ParseHostPort(name)
+	return at.Host
 }
 
 // resolve finds where a server answers. With a port in the name, or an address,
 // DNS has no say (RFC 3263, 4.2); otherwise SRV records go before the default
 // ports, and only the first address of a record is asked.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
-	host, portText, err := net.SplitHostPort(name)
+	named, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		host = strings.Trim(name, "[]")
-	} else if _, err := strconv.ParseUint(portText, 10, 16); err != nil {
-		return nil, fmt.Errorf("%s: the port must be a number from 1 to 65535", name)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	host := named.Host
 	_, literal := netip.ParseAddr(host)
 	var out []target
 	defaults := map[string]uint16{"udp": 5060, "tcp": 5060, "tls": 5061}
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		at, p := host, defaults[transport]
 		switch {
-		case portText != "":
-			n, _ := strconv.ParseUint(portText, 10, 16)
-			if transport != "tls" || n == 5061 {
-				p = uint16(n)
+		case named.Port != 0:
+			if transport != "tls" || named.Port == 5061 {
+				p = uint16(named.Port)
 			}
 		case literal != nil:
 			if srv, err := lookupSRV(ctx, env, transport, host); err == nil && len(srv) > 0 {
@@ -234,16 +228,15 @@ func publicAddrs(ctx context.Context, env *checks.Env) []netip.Addr {
 	)
 	for _, name := range env.STUNServers() {
 		wg.Go(func() {
-			host, portText, err := net.SplitHostPort(name)
+			at, err := netinfo.ParseHostPort(name)
 			if err != nil {
-				host, portText = name, "3478"
+				return
 			}
-			n, _ := strconv.ParseUint(portText, 10, 16)
-			addrs, err := env.Net.LookupAddrs(ctx, host)
+			addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 			if err != nil || len(addrs) == 0 || !addrs[0].Is4() {
 				return
 			}
-			o := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(n)), Plan: stun.Patient()})
+			o := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(at.PortOr(3478))), Plan: stun.Patient()})
 			if o.Answered {
 				mu.Lock()
 				defer mu.Unlock()
