@@ -2,7 +2,9 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -201,6 +203,9 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 	// responder is waited for.
 	c, err := e.session.do(ctx, func() (*session.Client, error) { return e.open(run) })
 	u.note(c, 0)
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		lookupsOf(ctx).missed(d.Name)
+	}
 	return c, err
 }
 

@@ -3,6 +3,7 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -77,7 +78,7 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
 		return
 	}
-	res.Summary, res.Facts, res.Notes = j.Summary, j.Facts, j.Notes
+	res.Summary, res.Facts, res.Notes, res.explains = j.Summary, j.Facts, j.Notes, j.Explains
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -165,12 +166,35 @@ func explain(rep *Report, list []*Check) {
 			continue
 		}
 		for _, a := range c.Assumes {
-			if cause := rep.Result(a); cause != nil && cause.Status == Fail {
-				rep.Results[i].ExplainedBy = a
+			if cause := rep.Result(a); cause != nil && cause.Status == Fail && rep.Results[i].explainedBy(cause) {
 				break
 			}
 		}
 	}
+}
+
+// explainedBy marks the result as an effect of a failed check, if it is one.
+func (res *Result) explainedBy(cause *Result) bool {
+	faults, _ := statusOf(Judgement{Findings: res.Findings})
+	untold := res.Status == Inconclusive && faults == Pass
+	switch cause.explains {
+	case ReachUntold:
+		if !untold {
+			return false
+		}
+	case ReachNames:
+		if !untold || len(res.NotFound) == 0 {
+			return false
+		}
+	case ReachAll:
+		res.Findings = slices.DeleteFunc(res.Findings, func(f Finding) bool { return f.Severity != Info && !f.Heard })
+		if st, _ := statusOf(Judgement{Findings: res.Findings}); st == Pass {
+			res.Status, res.Reason = Inconclusive, cause.Summary
+			res.Summary = "not tested: nothing outside can be reached"
+		}
+	}
+	res.ExplainedBy = cause.Check
+	return true
 }
 
 // severityRank orders findings for the headline.

@@ -100,6 +100,11 @@ type Result struct {
 	Findings    []Finding       `json:"findings"`
 	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands
 
+	// NotFound are the names that the check could not look up.
+	NotFound []string `json:"not_found,omitempty"`
+
+	explains Reach // of the judgement
+
 	// failure of observe, kept so that a report judged again does not forget it
 	ObserveError *ObserveError `json:"observe_error,omitempty"`
 }

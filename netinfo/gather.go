@@ -108,7 +108,8 @@ func (h *Host) readNetwork(ctx context.Context, m platform.Machine, o Options) p
 	t, err := m.Tables(ctx)
 	h.note(err)
 	t = readTables(t)
-	h.Uplink = way{tables: t, ask: m.RouteTo}.uplink(ctx, o.Bind)
+	w := way{tables: t, ask: m.RouteTo}
+	h.Uplink, h.Networks = w.uplink(ctx, o.Bind), w.networks()
 	return t
 }
 

@@ -14,7 +14,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
 		return checks.Judgement{Summary: "nothing to look up", Skip: "every server is named by its address, so no name was looked up"}
 	}
-	j := checks.Judgement{Facts: facts(&o)}
+	j := checks.Judgement{Facts: facts(&o), Explains: checks.ReachNames}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
 	cure(j.Findings, &o, h)
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })

@@ -42,7 +42,7 @@ more and more calls are made at a time, up to 16. Needs a responder.
 		// A fast sweep of all ports may have to be waited for; a deep run takes
 		// two minutes.
 		Timeout: 8 * time.Minute,
-		Assumes: []string{"uplink", "rtp-ports"},
+		Assumes: []string{"uplink", "dns", "rtp-ports"},
 	}, observe, judge)
 }
 

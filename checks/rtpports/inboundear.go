@@ -31,8 +31,8 @@ func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why 
 	if !local.Is4() {
 		return b, "only IPv4 can be watched"
 	}
-	w, ok1 := t.env.Net.(platform.WatchNetwork)
-	r, ok2 := t.env.Net.(platform.RawNetwork)
+	w, ok1 := platform.As[platform.WatchNetwork](t.env.Net)
+	r, ok2 := platform.As[platform.RawNetwork](t.env.Net)
 	if !ok1 || !ok2 {
 		return b, "this system has no way to watch arriving packets"
 	}

@@ -41,7 +41,7 @@ those in use stay untested. No call is disturbed.
 		// A whole sweep at the polite rate takes 7 minutes, with retries 10,
 		// which is as long as a responder keeps a session.
 		Timeout: 10 * time.Minute,
-		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
+		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
 	}, observe, judge)
 }
 

@@ -15,7 +15,7 @@ func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID: "signalling", Group: "office", Title: "The SIP servers answer",
 		Timeout: 30 * time.Second,
-		Assumes: []string{"uplink", "nat"},
+		Assumes: []string{"uplink", "dns", "nat"},
 		Doc: `Asks every SIP server (--sip-server, --profile) over UDP, TCP and TLS.
 
 Each transport gets one OPTIONS, repeated when lost. One transport of each

@@ -21,7 +21,7 @@ func Check() *checks.Check {
 		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
 		// 8 s at most; the rest is for waiting until a busy responder has time.
 		Timeout: 45 * time.Second,
-		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
+		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 
 With a responder (--responder; started elsewhere with "sipdoctor serve") it

@@ -40,22 +40,34 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	}
 	j := checks.Judgement{Summary: summary(h), Facts: facts(u)}
 	if !hasWay(u) {
-		j.Findings = []checks.Finding{noWay(o, u)}
+		j.Findings, j.Explains = []checks.Finding{noWay(o, h)}, checks.ReachAll
 		return j
 	}
 	if u.VPN {
 		j.Findings = append(j.Findings, vpn(u))
 	}
-	if u.GatewayUnresolved {
-		j.Findings = append(j.Findings, silentGateway(u))
+	found, unclear := outside(o, h)
+	j.Explains = checks.ReachAll
+	if len(found) > 0 && found[0].ID == "uplink.no-route" {
+		j.Explains = checks.ReachUntold // the other family works
 	}
+	j.Findings = append(j.Findings, found...)
+	j.Inconclusive = unclear
 	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
 		j.Findings = append(j.Findings, smallPackets(u))
 	}
 	if u.Wireless {
 		j.Findings = append(j.Findings, wireless(u))
 	}
+	if len(found) > 0 {
+		j.Summary += "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:]
+	}
+	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	return j
+}
+
+func weight(s checks.Severity) int {
+	return map[checks.Severity]int{checks.Critical: 0, checks.Warning: 1, checks.Info: 2}[s]
 }
 
 func facts(u netinfo.Uplink) Facts {
@@ -151,7 +163,8 @@ func selfAssigned(u netinfo.Uplink) bool {
 	return !slices.ContainsFunc(u.Local, func(a netip.Addr) bool { return !a.IsLinkLocalUnicast() })
 }
 
-func noWay(o Observation, u netinfo.Uplink) checks.Finding {
+func noWay(o Observation, h *netinfo.Host) checks.Finding {
+	u := h.Uplink
 	f := checks.Finding{
 		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain,
 		Title:       "This machine has no way to the Internet",
@@ -164,13 +177,18 @@ func noWay(o Observation, u netinfo.Uplink) checks.Finding {
 		{Name: "default route", Want: "one", Got: map[bool]string{true: "present", false: "none"}[u.DefaultRoute]},
 	}
 	for _, n := range o.Named {
-		if n.Source.IsValid() {
+		if n.Source.IsValid() && !u.Down && (len(h.Contacts) == 0 || n.answered(h)) {
 			f.Severity = checks.Warning
 			f.Explanation = "Only the servers in this network can be reached: the results say nothing about the way to the Internet."
 			f.Evidence = append(f.Evidence, checks.Evidence{Name: "way to " + n.Host, Got: "from " + n.Source.String()})
 		}
 	}
 	return f
+}
+
+// answered reports whether the server answered anything in this run.
+func (n Named) answered(h *netinfo.Host) bool {
+	return slices.ContainsFunc(h.Contacts, func(c netinfo.Contact) bool { return slices.Contains(n.Addrs, c.Addr) && c.Answers > 0 })
 }
 
 func vpn(u netinfo.Uplink) checks.Finding {
@@ -181,16 +199,6 @@ func vpn(u netinfo.Uplink) checks.Finding {
 			"with its NAT and its SIP ALG, which this run did not see.",
 		Evidence: []checks.Evidence{{Name: "way to the Internet", Want: orNone(u.Interface), Got: u.VPNInterface}},
 		Advice:   []string{"Disconnect the VPN and check again, or check from the phones' network with --bind."},
-	}
-}
-
-func silentGateway(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely,
-		Title:       "The gateway does not answer",
-		Explanation: "The router's address is configured, but nobody in the network owns it: a wrong gateway, a wrong VLAN, or a router that is off.",
-		Evidence:    []checks.Evidence{{Name: "hardware address of " + gateway(u).String(), Want: "an answer to ARP", Got: "none"}},
-		Advice:      []string{"Compare the gateway with the one a working phone shows in its network menu."},
 	}
 }
 
@@ -220,12 +228,4 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
-}
-
-func addrs(list []netip.Addr) string {
-	var s []string
-	for _, a := range list {
-		s = append(s, a.String())
-	}
-	return orNone(strings.Join(s, ", "))
 }

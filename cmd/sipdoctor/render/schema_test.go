@@ -168,7 +168,7 @@ func sameKeys(root, s map[string]any, typ reflect.Type, at string) (out []string
 	known := map[string]bool{}
 	for i := range typ.NumField() {
 		key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-		if key == "-" {
+		if key == "-" || !typ.Field(i).IsExported() {
 			continue
 		}
 		known[key] = true
