@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
@@ -75,7 +76,7 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 	}
 	j, err := c.judge(res.Observed, host)
 	if err != nil {
-		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
+		res.Status, res.Summary, res.Reason = Error, "could not be judged", platform.Words(err)
 		return
 	}
 	res.Summary, res.Facts, res.Notes, res.explains = j.Summary, j.Facts, j.Notes, j.Explains

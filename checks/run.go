@@ -95,7 +95,7 @@ func onceHost(gather func(context.Context) (*netinfo.Host, error), start time.Ti
 				host = &netinfo.Host{}
 			}
 			if err != nil {
-				host.Notes = append(host.Notes, err.Error())
+				host.Notes = append(host.Notes, platform.Words(err))
 			}
 			return host, nil
 		})
@@ -122,7 +122,7 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 		res.Observed = raw
 	}
 	if err != nil {
-		res.ObserveError = &ObserveError{Kind: errorKind(ctx, err), Text: err.Error()}
+		res.ObserveError = &ObserveError{Kind: errorKind(ctx, err), Text: platform.Words(err)}
 	}
 	return res
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -209,7 +210,7 @@ func (l *lookups) one(ctx context.Context, name string) Host {
 	h := Host{Name: name}
 	addrs, err := l.env.Net.LookupAddrs(ctx, name)
 	if err != nil {
-		h.Error = err.Error()
+		h.Error = platform.Words(err)
 		return h
 	}
 	var last error

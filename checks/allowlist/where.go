@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // whereTime bounds STUN and the two look-ups after it: what is learnt is worth
@@ -31,7 +32,7 @@ func findWhere(ctx context.Context, env *checks.Env, p *netinfo.Profile) *Where 
 	}
 	o, err := netinfo.LookupOrigin(ctx, env.Net, w.Public)
 	if err != nil {
-		w.Error = err.Error()
+		w.Error = platform.Words(err)
 		return w
 	}
 	w.Origin = &o

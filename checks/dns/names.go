@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // maxNames bounds how many names one run asks for; a profile has a handful.
@@ -50,7 +51,7 @@ func askSystem(ctx context.Context, env *checks.Env, names []Name) []Name {
 		wg.Go(func() {
 			addrs, err := env.Net.LookupAddrs(ctx, out[i].Host)
 			if err != nil {
-				out[i].SystemError = err.Error()
+				out[i].SystemError = platform.Words(err)
 				return
 			}
 			out[i].System = addrs

@@ -50,7 +50,7 @@ func (a *asker) observe(ctx context.Context, o *Observed) {
 	var wg sync.WaitGroup
 	servers, err := platform.Nameservers(ctx, a.env.Net)
 	if err != nil {
-		o.ListError, o.Unlisted = err.Error(), errors.Is(err, errors.ErrUnsupported)
+		o.ListError, o.Unlisted = platform.Words(err), errors.Is(err, errors.ErrUnsupported)
 	}
 	servers = servers[:min(maxSystem, len(servers))]
 	system = make([]Resolver, len(servers))

@@ -93,11 +93,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	client, err := env.Session(ctx)
 	if err != nil {
-		o.Problem = err.Error()
+		o.Problem = platform.Words(err)
 		return o, nil // what the responder said is an observation
 	}
 	if o.First, o.Last, err = within(in.RTPRange, client.Info.RTPRange); err != nil {
-		o.Problem = err.Error()
+		o.Problem = platform.Words(err)
 		return o, nil
 	}
 	if loud(in) {
@@ -114,7 +114,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	err = l.run(ctx, &o)
 	l.report(&o)
 	if err != nil && ctx.Err() == nil {
-		o.Problem, err = err.Error(), nil
+		o.Problem, err = platform.Words(err), nil
 	}
 	return o, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // target is one address to ask.
@@ -99,7 +100,7 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 	select {
 	case s := <-ch:
 		if s.err != nil {
-			o.ResponderError = s.err.Error()
+			o.ResponderError = platform.Words(s.err)
 		} else if s.c != nil {
 			o.Responder = s.c.Carrier
 			o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, s.c.Addr, s.c.Info))
@@ -107,7 +108,7 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 	case <-t.C:
 		o.ResponderError = fmt.Sprintf("opening its session took longer than %v", gatherBudget)
 	case <-ctx.Done():
-		o.ResponderError = ctx.Err().Error()
+		o.ResponderError = platform.Words(ctx.Err())
 	}
 }
 
@@ -149,12 +150,12 @@ func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	t := Target{Name: name, Source: source}
 	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		t.Error = fmt.Sprintf("%s: %v", name, err)
+		t.Error = fmt.Sprintf("%s: %s", name, platform.Words(err))
 		return t
 	}
 	ips, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil {
-		t.Error = err.Error()
+		t.Error = platform.Words(err)
 		return t
 	}
 	seen := map[bool]bool{}

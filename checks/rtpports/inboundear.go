@@ -38,14 +38,14 @@ func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why 
 	}
 	watch, err := w.WatchUDP(ctx, platform.WatchUDPOptions{Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset})
 	if err != nil {
-		return b, err.Error()
+		return b, platform.Words(err)
 	}
 	raw, err := r.OpenRawUDP(ctx, platform.RawUDPOptions{
 		Local: local, First: session.FirstInboundPort, Last: 65535, Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset,
 	})
 	if err != nil {
 		_ = watch.Close()
-		return b, err.Error()
+		return b, platform.Words(err)
 	}
 	e2 := &watchingEar{t: t, local: local, watch: watch, raw: raw}
 	e2.listen()

@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // publicNTP is who is asked for the time when nobody is named.
@@ -34,7 +35,7 @@ func askTime(ctx context.Context, env *checks.Env) *Clock {
 	}
 	c := &Clock{Server: name}
 	if err := c.ask(ctx, env); err != nil {
-		c.Error = err.Error()
+		c.Error = platform.Words(err)
 	}
 	return c
 }

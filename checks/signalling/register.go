@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // registerFor is how long the registration would last if it could not be taken
@@ -33,13 +34,13 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	var p Probe
 	f, err := open(ctx, env, t, &p)
 	if err != nil {
-		a.Error = err.Error()
+		a.Error = platform.Words(err)
 		return a
 	}
 	defer f.close()
 	d := newDialogue(t, f.localAddr(), address)
 	if err := a.run(ctx, f, d, env.Account); err != nil {
-		a.Error = err.Error()
+		a.Error = platform.Words(err)
 	}
 	return a
 }
@@ -166,7 +167,7 @@ type challenge struct {
 func pick(reply []byte) (*challenge, string) {
 	m, err := sip.Parse(reply)
 	if err != nil {
-		return nil, err.Error()
+		return nil, platform.Words(err)
 	}
 	list := m.Challenges()
 	for _, c := range list {

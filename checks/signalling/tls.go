@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // handshake accepts any certificate and any version back to TLS 1.0, so that
@@ -24,7 +26,7 @@ func handshake(ctx context.Context, conn net.Conn, t target) (*tls.Conn, *TLS, e
 	}
 	c := tls.Client(conn, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
-		info.Error = err.Error()
+		info.Error = platform.Words(err)
 		return nil, info, err
 	}
 	state := c.ConnectionState()
@@ -51,7 +53,7 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 	// RFC 5922 wants the domain; many providers have the server's own name in
 	// it, and phones that were given that name are content.
 	if err := leaf.VerifyHostname(t.domain); err != nil && leaf.VerifyHostname(t.host) != nil {
-		i.NameError = cut(err.Error())
+		i.NameError = cut(platform.Words(err))
 	}
 	i.ChainError = chainError(certs, i.At)
 }
@@ -77,5 +79,5 @@ func chainError(certs []*x509.Certificate, now time.Time) string {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return "signed by an authority that this machine does not know"
 	}
-	return cut(err.Error())
+	return cut(platform.Words(err))
 }

@@ -46,13 +46,13 @@ func askServer(ctx context.Context, env *checks.Env, name string) Server {
 	s := Server{Name: name}
 	targets, err := resolve(ctx, env, name)
 	if err != nil {
-		s.Error = err.Error()
+		s.Error = platform.Words(err)
 		return s
 	}
 	s.Source = env.Inputs.Bind
 	if !s.Source.IsValid() {
 		if s.Source, err = env.Net.SourceFor(targets[0].addr.Addr()); err != nil {
-			s.Error = fmt.Sprintf("no route to %s: %v", targets[0].addr.Addr(), err)
+			s.Error = fmt.Sprintf("no route to %s: %s", targets[0].addr.Addr(), platform.Words(err))
 			return s
 		}
 	}
@@ -262,6 +262,6 @@ func lookupSRV(ctx context.Context, env *checks.Env, transport, domain string) (
 
 func (a *ServerAnswer) fail(err error) {
 	if err != nil {
-		a.Error, a.ErrorClass = err.Error(), string(platform.Classify(err))
+		a.Error, a.ErrorClass = platform.Words(err), string(platform.Classify(err))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check "sip-alg".
@@ -64,7 +65,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var o Observed
 	s, err := env.Session(ctx)
 	if err != nil {
-		o.Notes = append(o.Notes, err.Error())
+		o.Notes = append(o.Notes, platform.Words(err))
 	}
 	var wg sync.WaitGroup
 	if len(env.Inputs.SIPServers) > 0 {
@@ -108,7 +109,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	}
 	arrivals, err := s.Arrivals(ctx)
 	if err != nil && !errors.Is(err, session.ErrIncomplete) {
-		o.Responder.ArrivalsErr = err.Error()
+		o.Responder.ArrivalsErr = platform.Words(err)
 		return fmt.Errorf("asking the responder what arrived: %w", err)
 	}
 	merge(o.Probes, arrivals, err == nil)

@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check.
@@ -115,13 +116,13 @@ func usualPort(kind string) int {
 func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
 	at, err := netinfo.ParseHostPort(n.Host)
 	if err != nil {
-		n.Error = err.Error()
+		n.Error = platform.Words(err)
 		return
 	}
 	n.Port = at.PortOr(usualPort(n.Kind))
 	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil || len(addrs) == 0 {
-		n.Error = fmt.Sprintf("looking up %s: %v", at.Host, err)
+		n.Error = fmt.Sprintf("looking up %s: %s", at.Host, platform.Words(err))
 		return
 	}
 	const most = 4 // one of each family, and spares
@@ -132,6 +133,6 @@ func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
 			n.Source, n.Error = src, ""
 			return
 		}
-		n.Error = err.Error()
+		n.Error = platform.Words(err)
 	}
 }

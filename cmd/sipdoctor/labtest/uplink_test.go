@@ -1,6 +1,8 @@
 package labtest
 
 import (
+	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -47,6 +49,7 @@ func TestNoInternetIsOneFinding(t *testing.T) {
 			if !strings.Contains(rep.Headline, c.title) {
 				t.Errorf("headline %q", rep.Headline)
 			}
+			plainWords(t, rep)
 			for _, r := range rep.Results {
 				if r.Check == "uplink" || r.Status == checks.Skip {
 					continue
@@ -64,6 +67,21 @@ func TestNoInternetIsOneFinding(t *testing.T) {
 	}
 }
 
+// goPhrases are what Go's own packages say about sockets and time.
+var goPhrases = regexp.MustCompile(`context (deadline exceeded|canceled)|i/o timeout|\b(dial|read|write|listen) (udp|tcp)[46]? |sendmsg: |connect: |unexpected EOF|use of closed|x509: |tls: `)
+
+// plainWords asserts that nothing in a report is in Go's words.
+func plainWords(t *testing.T, rep *checks.Report) {
+	t.Helper()
+	raw, err := json.Marshal(rep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := goPhrases.FindIndex(raw); at != nil {
+		t.Errorf("the report says …%s…", raw[max(0, at[0]-150):min(len(raw), at[1]+50)])
+	}
+}
+
 // Where only the DNS servers are gone, they are the cause.
 func TestDeadDNSExplainsWhatCouldNotBeLookedUp(t *testing.T) {
 	need(t, "nft")
@@ -77,6 +95,7 @@ func TestDeadDNSExplainsWhatCouldNotBeLookedUp(t *testing.T) {
 	if exit != 1 || rep.Result("uplink").Status != checks.Pass || rep.Result("dns").Status != checks.Fail {
 		t.Fatalf("exit %d\n%s", exit, explain(rep))
 	}
+	plainWords(t, rep)
 	if s := rep.Result("signalling"); s.ExplainedBy != "dns" || s.Status != checks.Inconclusive {
 		t.Errorf("signalling is %s, explained by %q", s.Status, s.ExplainedBy)
 	}
