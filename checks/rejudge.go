@@ -88,10 +88,29 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 			res.Findings[i].Evidence = []Evidence{}
 		}
 	}
+	if res.brokenOff() && res.takeBack() {
+		j.Findings, res.Summary = res.Findings, "ended before it had an answer"
+	}
 	res.Status, res.Reason = statusOf(j)
 	if res.ObserveError != nil {
 		res.incomplete()
 	}
+}
+
+// brokenOff reports whether a check of the network ended before its time. What
+// was asked too seldom, or not at all, was not silent: only what was heard until
+// then counts.
+func (res *Result) brokenOff() bool {
+	e := res.ObserveError
+	return res.Group == "office" && e != nil && (e.Kind == "timeout" || e.Kind == "interrupted")
+}
+
+// takeBack drops the findings that blame somebody for silence, and reports
+// whether there were any.
+func (res *Result) takeBack() bool {
+	before := len(res.Findings)
+	res.Findings = slices.DeleteFunc(res.Findings, func(f Finding) bool { return f.Severity != Info && !f.Heard })
+	return len(res.Findings) < before
 }
 
 // nothingObserved reports whether there is nothing to judge: observe failed
@@ -188,7 +207,7 @@ func (res *Result) explainedBy(cause *Result) bool {
 			return false
 		}
 	case ReachAll:
-		res.Findings = slices.DeleteFunc(res.Findings, func(f Finding) bool { return f.Severity != Info && !f.Heard })
+		res.takeBack()
 		if st, _ := statusOf(Judgement{Findings: res.Findings}); st == Pass {
 			res.Status, res.Reason = Inconclusive, cause.Summary
 			res.Summary = "not tested: nothing outside can be reached"

@@ -71,7 +71,7 @@ func certificate(o *Observed, s *Server, p *Probe) (out []checks.Finding) {
 func (x fault) finding(s *Server, p *Probe, now time.Time) checks.Finding {
 	i := p.TLS
 	f := checks.Finding{
-		ID: x.id, Severity: checks.Warning, Confidence: checks.Certain,
+		ID: x.id, Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
 		Evidence: []checks.Evidence{
 			{Name: "certificate of " + s.Name + " (" + p.at() + ")", Got: i.Subject + ", issued by " + i.Issuer},
 			{Name: "valid", Want: now.Format(time.DateOnly), Got: i.NotBefore.Format(time.DateOnly) + " to " + i.NotAfter.Format(time.DateOnly)},
@@ -128,7 +128,7 @@ func clockWrong(o *Observed) *checks.Finding {
 		direction = "fast"
 	}
 	return &checks.Finding{
-		ID: "signalling.clock", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "signalling.clock", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title:       fmt.Sprintf("This machine's clock is %s %s", off.Abs().Round(time.Second), direction),
 		Explanation: "Good certificates look expired or not yet valid to it, and so they do to phones that take their time from the same place. The dates in this report were judged by the NTP server's time.",
 		Evidence: []checks.Evidence{{

@@ -178,7 +178,7 @@ func troubled(s *Server) []checks.Finding {
 			ev = append(ev, checks.Evidence{Name: "Warning", Got: r.Warning})
 		}
 		return []checks.Finding{{
-			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Evidence: ev,
+			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Evidence: ev,
 			Title:       fmt.Sprintf("%s answers that it cannot serve (%d)", s.Name, r.Code),
 			Explanation: "The way is open; the server has the trouble. " + explained(r) + ".",
 			Advice:      []string{"Try again in a few minutes; if it stays so, ask the provider."},

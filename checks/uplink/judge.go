@@ -166,7 +166,7 @@ func selfAssigned(u netinfo.Uplink) bool {
 func noWay(o Observation, h *netinfo.Host) checks.Finding {
 	u := h.Uplink
 	f := checks.Finding{
-		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain,
+		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Title:       "This machine has no way to the Internet",
 		Explanation: "Nothing outside this network can be reached from here, so nothing can be said about phones and their provider.",
 		Advice:      []string{"Plug this machine in where a phone will stand, and let the router give it an address (DHCP)."},
@@ -193,7 +193,7 @@ func (n Named) answered(h *netinfo.Host) bool {
 
 func vpn(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title: "This machine's traffic goes through a VPN",
 		Explanation: "The results describe the VPN's exit. Phones on the desk do not use this VPN: they take the office router's way, " +
 			"with its NAT and its SIP ALG, which this run did not see.",
@@ -204,7 +204,7 @@ func vpn(u netinfo.Uplink) checks.Finding {
 
 func smallPackets(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title: fmt.Sprintf("The line carries packets of %d bytes at most", u.MTU),
 		Explanation: "A call request with its codecs is about that long. Cut in two, its second half is often lost in firewalls: " +
 			"calls fail while registration works.",

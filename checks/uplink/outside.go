@@ -225,7 +225,7 @@ func noFamily(o Observation, h *netinfo.Host) *checks.Finding {
 		}
 		if f == nil {
 			f = &checks.Finding{
-				ID: "uplink.no-route", Severity: checks.Warning, Confidence: checks.Certain,
+				ID: "uplink.no-route", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
 				Title:       fmt.Sprintf("This machine has no way to %s addresses, and %s has no other", lack, n.Host),
 				Explanation: fmt.Sprintf("There is no %s route here. What is named by %s addresses only cannot be reached from this network.", lack, lack),
 				Advice:      []string{fmt.Sprintf("Ask the provider for a server with an %s address, or let the router give out %s too.", have, lack)},
