@@ -30,6 +30,7 @@ func knownVariables() []string {
 		"AddressName", // Address as part of a file's name
 		"Family",      // ipv4 or ipv6, the family of Address
 		"Jail",        // of fail2ban
+		"Domain",      // a name in DNS
 	}
 }
 
@@ -160,7 +161,7 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check rtp-ports"}
 	case UDPTimeout:
 		return []string{"sipdoctor check nat-lifetime"}
-	case DNSServer, DNSRedirect, DNSRecords:
+	case DNSServer, DNSRedirect, DNSRebind, DNSRecords:
 		return []string{"sipdoctor check dns"}
 	case TLSCertificate, Clock:
 		return []string{"sipdoctor check signalling"}

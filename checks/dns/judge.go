@@ -57,7 +57,7 @@ func undecided(o *Observed) (names []string) {
 		return nil
 	}
 	for _, n := range o.Names {
-		said := len(n.System) > 0
+		said := len(n.System) > 0 || n.Builtin
 		for i := range o.Resolvers {
 			_, known := o.Resolvers[i].addrs(n.Host)
 			said = said || known || knows(&o.Resolvers[i], n)
@@ -132,11 +132,25 @@ func summary(o *Observed, findings []checks.Finding) string {
 	return s
 }
 
+// countNames says how many names somebody knows.
 func countNames(o *Observed) string {
-	if len(o.Names) == 1 {
-		return o.Names[0].Host
+	var found []string
+	for _, n := range o.Names {
+		known := len(n.System) > 0
+		for i := range o.Resolvers {
+			known = known || knows(&o.Resolvers[i], n)
+		}
+		if known {
+			found = append(found, n.Host)
+		}
 	}
-	return fmt.Sprintf("%d names", len(o.Names))
+	switch {
+	case len(found) == 1 && len(o.Names) == 1:
+		return found[0]
+	case len(found) == len(o.Names):
+		return fmt.Sprintf("%d names", len(found))
+	}
+	return fmt.Sprintf("%d of %d names", len(found), len(o.Names))
 }
 
 func lowerFirst(s string) string {

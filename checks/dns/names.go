@@ -19,24 +19,24 @@ const maxNames = 16
 // namesOf lists the hosts that the run needs and that are no addresses.
 func namesOf(env *checks.Env) []Name {
 	var out []Name
-	add := func(value, what string, sip bool) {
+	add := func(value, what string, sip, builtin bool) {
 		at, err := netinfo.ParseHostPort(value)
 		if _, isAddr := at.Addr(); err != nil || isAddr || len(out) == maxNames {
 			return
 		}
 		host := strings.ToLower(at.Host)
 		if i := slices.IndexFunc(out, func(n Name) bool { return n.Host == host }); i >= 0 {
-			out[i].SIP = out[i].SIP || sip
+			out[i].SIP, out[i].Builtin = out[i].SIP || sip, out[i].Builtin && builtin
 			return
 		}
-		out = append(out, Name{Host: host, For: what, SIP: sip, Port: at.Port})
+		out = append(out, Name{Host: host, For: what, SIP: sip, Port: at.Port, Builtin: builtin})
 	}
 	for _, s := range env.Inputs.SIPServers {
-		add(s, "SIP server", true)
+		add(s, "SIP server", true, false)
 	}
-	add(env.Inputs.Responder, "responder", false)
+	add(env.Inputs.Responder, "responder", false, false)
 	for _, s := range env.STUNServers() {
-		add(s, "STUN server", false)
+		add(s, "STUN server", false, len(env.Inputs.STUN) == 0)
 	}
 	return out
 }
