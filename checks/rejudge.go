@@ -3,7 +3,6 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -108,9 +107,15 @@ func (res *Result) brokenOff() bool {
 // takeBack drops the findings that blame somebody for silence, and reports
 // whether there were any.
 func (res *Result) takeBack() bool {
-	before := len(res.Findings)
-	res.Findings = slices.DeleteFunc(res.Findings, func(f Finding) bool { return f.Severity != Info && !f.Heard })
-	return len(res.Findings) < before
+	kept := []Finding{} // not in place: the judge may keep the list
+	for i := range res.Findings {
+		if f := &res.Findings[i]; f.Severity == Info || f.Heard {
+			kept = append(kept, *f)
+		}
+	}
+	fewer := len(kept) < len(res.Findings)
+	res.Findings = kept
+	return fewer
 }
 
 // nothingObserved reports whether there is nothing to judge: observe failed
