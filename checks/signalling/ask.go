@@ -88,7 +88,7 @@ func (t *turn) take(ctx context.Context, udp, answered bool) bool {
 
 // ask probes one transport.
 func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
-	p := Probe{Transport: t.transport, Host: t.host, Remote: t.addr, Expected: t.expected}
+	p := Probe{Transport: t.transport, Host: t.host, Remote: t.addr, Expected: t.expected, SRV: t.srv}
 	udp := t.transport == "udp"
 	f, err := open(ctx, env, t, &p)
 	if err != nil {

@@ -31,7 +31,10 @@ type Probe struct {
 	Local     netip.AddrPort `json:"local"`
 	// Expected: the profile or an SRV record says that the server speaks this
 	// transport here. The others are tried because phones can be set to them.
-	Expected bool   `json:"expected,omitempty"`
+	Expected bool `json:"expected,omitempty"`
+	// SRV is the place of Host in the order in which phones try the targets of
+	// the domain's SRV record: 1 is the first; 0: not from an SRV record.
+	SRV      int    `json:"srv,omitempty"`
 	Options  Answer `json:"options"`
 	Register Answer `json:"register"`
 	// Connected: the TCP connection stood, whatever came after.

@@ -18,7 +18,8 @@ func Check() *checks.Check {
 		Assumes: []string{"uplink", "dns", "nat"},
 		Doc: `Asks every SIP server (--sip-server, --profile) over UDP, TCP and TLS.
 
-Each transport gets one OPTIONS, repeated when lost. One transport of each
+All targets of the domain's SRV records are asked, in their order (four at most
+for each transport). Each gets one OPTIONS, repeated when lost. One transport of each
 server gets a REGISTER without credentials as well, and so does every transport
 on which OPTIONS stays silent; with --deep all of them. It is not sent more
 often by default because servers count refused registrations and ban who makes
@@ -35,7 +36,8 @@ password exactly once, and removed again on the same connection.
 
 fail: a server refuses on every transport, a certificate that phones rely on
 has expired, or the account is refused.
-warn: UDP is silent while TCP or TLS answers, and other faults of one transport.
+warn: UDP is silent while TCP or TLS of the same server answers, and other
+faults of one transport; a server of the SRV record is dead while another answers.
 inconclusive: no answer at all. Silence may be a firewall here, a ban there, a
 wrong name, or a server that is down.`,
 	}, observe, judge)

@@ -26,6 +26,7 @@ type target struct {
 	uri       string // the host part of request URIs
 	addr      netip.AddrPort
 	expected  bool
+	srv       int // place in the order of the SRV record's targets, from 1; 0: not from there
 }
 
 // webSocketPorts are the usual ones: RFC 7118's, Asterisk's (http.conf), and
@@ -94,9 +95,10 @@ func ports(number int, said []string, deep bool) (out []port) {
 }
 
 // resolve finds where a server answers. With a port in the name, or an address,
-// DNS records other than addresses have no say (RFC 3263, 4.2); otherwise the
-// best SRV record goes before the default port, and under --deep its
-// alternatives are asked too.
+// DNS records other than addresses have no say (RFC 3263, 4.2); otherwise all
+// targets of the SRV records are asked, and only without such records the
+// default port: a dead first target looks like a firewall until the second
+// answers.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
 	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
@@ -135,28 +137,25 @@ func cmpErr(errs []error, otherwise error) error {
 	return otherwise
 }
 
-// maxAlternatives bounds how many SRV targets of one transport --deep asks.
-const maxAlternatives = 3
+// maxAlternatives bounds how many SRV targets of one transport are asked: what
+// a stranger writes into DNS decides their number.
+const maxAlternatives = 4
 
 // locate finds the addresses of one transport.
 func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target, error) {
 	at := []platform.SRV{{Target: host, Port: uint16(p.port)}}
-	expected := p.expected
+	expected, fromSRV := p.expected, false
 	if p.port == 0 {
 		at[0].Port = uint16(defaultPort(p.transport))
 		if _, err := netip.ParseAddr(host); err != nil && (p.transport == "udp" || p.transport == "tcp" || p.transport == "tls") {
 			if srv, err := lookupSRV(ctx, env, p.transport, host); err == nil && len(srv) > 0 {
-				at, expected = srv, true
+				at, expected, fromSRV = srv, true, true
 			}
 		}
 	}
-	most := 1
-	if env.Inputs.Deep {
-		most = maxAlternatives
-	}
 	var out []target
 	var last error
-	for _, s := range at[:min(most, len(at))] {
+	for i, s := range at[:min(maxAlternatives, len(at))] {
 		addrs, err := env.Net.LookupAddrs(ctx, s.Target)
 		if err != nil {
 			last = err
@@ -167,7 +166,11 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 			last = errors.Join(last, fmt.Errorf("%s has no address of the family of %s", s.Target, env.Inputs.Bind))
 			continue
 		}
-		out = append(out, target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected})
+		t := target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected, 0}
+		if fromSRV {
+			t.srv = i + 1
+		}
+		out = append(out, t)
 	}
 	return out, last
 }
