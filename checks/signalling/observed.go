@@ -66,11 +66,15 @@ type TLS struct {
 	NotAfter    time.Time `json:"not_after,omitzero"`
 	SelfSigned  bool      `json:"self_signed,omitempty"`
 	CheckedName string    `json:"checked_name,omitempty"`
-	NameError   string    `json:"name_error,omitempty"`
+	// DomainBy and HostBy are how the certificate names the SIP domain, and the
+	// host that an SRV record leads to: by name, by wildcard, or not at all.
+	DomainBy string `json:"domain_by,omitempty"`
+	HostBy   string `json:"host_by,omitempty"`
 	// ChainError is what is wrong with the chain at a time within the
 	// certificate's own dates.
 	ChainError string    `json:"chain_error,omitempty"`
-	At         time.Time `json:"at,omitzero"` // this machine's clock
+	Sent       int       `json:"certificates_sent,omitempty"` // the leaf included
+	At         time.Time `json:"at,omitzero"`                 // this machine's clock
 }
 
 // Clock is this machine's clock against an NTP server's.

@@ -78,7 +78,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 // sound reports whether nothing is wrong with the certificate, by this
 // machine's clock.
 func (i *TLS) sound() bool {
-	return i.Error == "" && i.NameError == "" && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
+	return i.Error == "" && (i.DomainBy != "" || i.HostBy != "") && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
 }
 
 func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.Account) error {

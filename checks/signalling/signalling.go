@@ -19,16 +19,17 @@ func Check() *checks.Check {
 		Doc: `Asks every SIP server (--sip-server, --profile) over UDP, TCP and TLS.
 
 All targets of the domain's SRV records are asked, in their order (four at most
-for each transport). Each gets one OPTIONS, repeated when lost. One transport of each
-server gets a REGISTER without credentials as well, and so does every transport
-on which OPTIONS stays silent; with --deep all of them. It is not sent more
-often by default because servers count refused registrations and ban who makes
-many. Any answer shows that the way is open: 401 and 407 ask for the password
+for each transport). Each gets one OPTIONS, repeated when lost. One transport
+of each server gets a REGISTER without credentials as well, and so does every
+transport on which OPTIONS stays silent; with --deep all of them. It is not sent
+more often by default because servers count refused registrations and ban who
+makes many. Any answer shows that the way is open: 401 and 407 ask for the password
 that was not sent. WebSocket (RFC 7118) is tried where the profile or the port
 says so, and with --deep.
 
-The certificate of TLS servers is checked for name, chain and dates. Its dates
-are compared with the time of an NTP server (pool.ntp.org, or --ntp; none with
+The certificate of TLS servers is checked for name, chain and dates, as SIP does
+it (RFC 5922): the SIP domain in full, no wildcard, whatever host SRV records
+lead to. WebSockets follow the rules of browsers. Its dates are compared with the time of an NTP server (pool.ntp.org, or --ntp; none with
 --no-public), because a wrong clock makes good certificates look bad.
 
 With --account user@domain one real registration is made, answered with the

@@ -49,12 +49,14 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 	for _, a := range leaf.IPAddresses {
 		i.Names = append(i.Names, a.String())
 	}
-	i.Names = i.Names[:min(maxNames, len(i.Names))]
-	// RFC 5922 wants the domain; many providers have the server's own name in
-	// it, and phones that were given that name are content.
-	if err := leaf.VerifyHostname(t.domain); err != nil && leaf.VerifyHostname(t.host) != nil {
-		i.NameError = cut(platform.Words(err))
+	for _, n := range sipNames(leaf) {
+		i.Names = append(i.Names, cut("sip:"+n))
 	}
+	if len(i.Names) == 0 {
+		i.Names = []string{cut(leaf.Subject.CommonName)}
+	}
+	i.Names = i.Names[:min(maxNames, len(i.Names))]
+	i.DomainBy, i.HostBy, i.Sent = identity(leaf, t.domain), identity(leaf, t.host), len(certs)
 	i.ChainError = chainError(certs, i.At)
 }
 
