@@ -73,6 +73,9 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 	}
 	out = append(out, otherTransports(s, h)...)
 	out = append(out, troubled(s)...)
+	if f := behindNAT(s, h); f != nil {
+		out = append(out, *f)
+	}
 	for i := range s.Probes {
 		list := certificate(o, s, &s.Probes[i])
 		cureCertificates(list, s, h)

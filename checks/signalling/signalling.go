@@ -40,7 +40,11 @@ has expired, or the account is refused.
 warn: UDP is silent while TCP or TLS of the same server answers, and other
 faults of one transport; a server of the SRV record is dead while another answers.
 inconclusive: no answer at all. Silence may be a firewall here, a ban there, a
-wrong name, or a server that is down.`,
+wrong name, or a server that is down.
+
+Every question comes from a fresh port. A phone that stays silent while this
+check passes may hold an old entry of the router, as after a change of the public
+address: restart the phone, or clear the router's UDP connections.`,
 	}, observe, judge)
 }
 

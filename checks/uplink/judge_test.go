@@ -67,6 +67,10 @@ func TestUplinkInWords(t *testing.T) {
 			}),
 			summary: "PPP line, no gateway address, MTU 1492",
 		},
+		"a mobile router with 464XLAT": {
+			host:    office(func(h *netinfo.Host) { h.Uplink.Local = []netip.Addr{netip.MustParseAddr("192.0.0.2")} }),
+			summary: "cable, gateway MikroTik 192.168.88.1, MTU 1500", findings: []string{"uplink.ipv4-over-ipv6 info"},
+		},
 		"a gateway that nobody owns": {
 			host:     office(func(h *netinfo.Host) { h.Uplink.GatewayUnresolved, h.Uplink.GatewayVendor = true, "" }),
 			summary:  "cable, gateway 192.168.88.1, MTU 1500; the gateway does not answer",
