@@ -39,7 +39,12 @@ func TestACheckThatWasEndedEarlyBlamesNobodyForSilence(t *testing.T) {
 		"Ctrl-C, all was silence":          {half, true, finds(silent), checks.Inconclusive, "ended before it had an answer", 0},
 		"time is up, but one said no":      {half, false, finds(silent, heard), checks.Fail, "ended before it had an answer", 1},
 		"time is up, nothing found so far": {half, false, finds(note), checks.Inconclusive, "nobody answers", 1},
-		"it ended in time":                 {whole, false, finds(silent, quiet), checks.Fail, "nobody answers", 2},
+		"time is up, but the judge knows what was not asked": {half, false, func(o saw, h *netinfo.Host) checks.Judgement {
+			j := finds(silent, quiet)(o, h)
+			j.KnowsUnasked = true
+			return j
+		}, checks.Fail, "nobody answers", 2},
+		"it ended in time": {whole, false, finds(silent, quiet), checks.Fail, "nobody answers", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -42,6 +42,10 @@ type Judgement struct {
 	Skip         string    // why there was nothing to ask
 	Notes        []string  // what could not be read or was not understood, while the rest stands
 
+	// KnowsUnasked says that the judge itself tells what was not asked from what
+	// was silent: its findings stand when the check was ended early.
+	KnowsUnasked bool
+
 	// Explains is how far a failure of this check explains the checks that
 	// assume it.
 	Explains Reach

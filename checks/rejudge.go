@@ -87,7 +87,7 @@ func judgeOne(res *Result, c *Check, host *netinfo.Host) {
 			res.Findings[i].Evidence = []Evidence{}
 		}
 	}
-	if res.brokenOff() && res.takeBack() {
+	if res.brokenOff() && !j.KnowsUnasked && res.takeBack() {
 		j.Findings, res.Summary = res.Findings, "ended before it had an answer"
 	}
 	res.Status, res.Reason = statusOf(j)
