@@ -34,7 +34,13 @@ func got(p *Probe) string {
 		if p.Connected {
 			return "the connection stands, but SIP is not answered"
 		}
-		return fmt.Sprintf("silent, asked %d times", max(1, p.Options.Tries+p.Register.Tries))
+		switch n := p.Options.Tries + p.Register.Tries; {
+		case n > 0:
+			return fmt.Sprintf("silent, asked %d times", n)
+		case p.Transport == "udp":
+			return "not asked in time"
+		}
+		return "silent: no connection came about"
 	case Refused:
 		return "refused: nothing listens there, or a firewall says so" + hop(p)
 	case Prohibited:

@@ -129,3 +129,17 @@ func TestARejectingBoxIsNotAMissingServer(t *testing.T) {
 		}
 	}
 }
+
+// What was not asked was not silent.
+func TestAQuestionThatWasNotAsked(t *testing.T) {
+	for want, p := range map[string]Probe{
+		"silent, asked 5 times":                          {Transport: "udp", Options: Answer{Tries: 3}, Register: Answer{Tries: 2}},
+		"not asked in time":                              {Transport: "udp"},
+		"silent: no connection came about":               {Transport: "tcp", ErrorClass: "timeout"},
+		"the connection stands, but SIP is not answered": {Transport: "tcp", Connected: true, Options: Answer{Tries: 1}},
+	} {
+		if got := got(&p); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
