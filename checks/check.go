@@ -50,9 +50,31 @@ type Judgement struct {
 	// what they could not tell decides neither headline nor exit status. It
 	// counts where the check itself was named.
 	Unasked bool
+	// KnowsUnasked says that the judge itself tells what was not asked from what
+	// was silent: its findings stand when the check was ended early.
+	KnowsUnasked bool
+
+	// Explains is how far a failure of this check explains the checks that
+	// assume it.
+	Explains Reach
 
 	busy bool // the responder's limits stand in the way of a verdict
 }
+
+// Reach is how far a failure explains what the checks that assume it came to.
+type Reach int
+
+const (
+	// ReachFaults marks whatever they came to that is not a pass.
+	ReachFaults Reach = iota
+	// ReachAll says that nothing of theirs was testable: what they blame is
+	// taken back, because the blame lies here.
+	ReachAll
+	// ReachUntold marks only what they could not tell.
+	ReachUntold
+	// ReachNames marks only what they could not tell for want of an address.
+	ReachNames
+)
 
 // Define completes c with its two halves. O is what the check observes; it is
 // stored in the report as JSON, so that judge can run again on a saved report.

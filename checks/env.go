@@ -2,8 +2,10 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -211,6 +213,9 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 	// responder is waited for.
 	c, err := e.session.do(ctx, func() (*session.Client, error) { return e.open(run) })
 	u.note(c, 0)
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		lookupsOf(ctx).missed(d.Name)
+	}
 	return c, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // uses notes, for one check, the session that it opened, and holds one of its
@@ -96,7 +97,7 @@ func (u *uses) ask(ctx context.Context, env *Env) *FarEnd {
 	f := &FarEnd{Carrier: c.Carrier, Ports: c.Info.UDPPorts(), LateHere: int(env.late.Load() - late)}
 	reply, err := c.Limits(ctx)
 	if err != nil {
-		f.Untold = err.Error()
+		f.Untold = platform.Words(err)
 		return f
 	}
 	f.LimitsReply = reply

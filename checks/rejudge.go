@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
@@ -80,10 +81,11 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 	}
 	j, err := c.judge(res.Observed, rep.Host, rep.Result)
 	if err != nil {
-		res.Status, res.Summary, res.Reason = Error, "could not be judged", err.Error()
+		res.Status, res.Summary, res.Reason = Error, "could not be judged", platform.Words(err)
 		return
 	}
-	res.Summary, res.Facts, res.Notes, res.Unasked, res.headline = j.Summary, j.Facts, j.Notes, j.Unasked, j.Headline
+	res.Summary, res.Facts, res.Notes, res.Unasked = j.Summary, j.Facts, j.Notes, j.Unasked
+	res.headline, res.explains = j.Headline, j.Explains
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -92,10 +94,35 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 			res.Findings[i].Evidence = []Evidence{}
 		}
 	}
+	if res.brokenOff() && !j.KnowsUnasked && res.takeBack() {
+		j.Findings, res.Summary = res.Findings, "ended before it had an answer"
+	}
 	res.Status, res.Reason = statusOf(j)
 	if res.ObserveError != nil {
 		res.incomplete()
 	}
+}
+
+// brokenOff reports whether a check of the network ended before its time. What
+// was asked too seldom, or not at all, was not silent: only what was heard until
+// then counts.
+func (res *Result) brokenOff() bool {
+	e := res.ObserveError
+	return res.Group == "office" && e != nil && (e.Kind == "timeout" || e.Kind == "interrupted")
+}
+
+// takeBack drops the findings that blame somebody for silence, and reports
+// whether there were any.
+func (res *Result) takeBack() bool {
+	kept := []Finding{} // not in place: the judge may keep the list
+	for i := range res.Findings {
+		if f := &res.Findings[i]; f.Severity == Info || f.Heard {
+			kept = append(kept, *f)
+		}
+	}
+	fewer := len(kept) < len(res.Findings)
+	res.Findings = kept
+	return fewer
 }
 
 // nothingObserved reports whether there is nothing to judge: observe failed
@@ -171,12 +198,35 @@ func explain(rep *Report, list []*Check) {
 			continue
 		}
 		for _, a := range c.Assumes {
-			if cause := rep.Result(a); cause != nil && cause.Status == Fail {
-				rep.Results[i].ExplainedBy = a
+			if cause := rep.Result(a); cause != nil && cause.Status == Fail && rep.Results[i].explainedBy(cause) {
 				break
 			}
 		}
 	}
+}
+
+// explainedBy marks the result as an effect of a failed check, if it is one.
+func (res *Result) explainedBy(cause *Result) bool {
+	faults, _ := statusOf(Judgement{Findings: res.Findings})
+	untold := res.Status == Inconclusive && faults == Pass
+	switch cause.explains {
+	case ReachUntold:
+		if !untold {
+			return false
+		}
+	case ReachNames:
+		if !untold || len(res.NotFound) == 0 {
+			return false
+		}
+	case ReachAll:
+		res.takeBack()
+		if st, _ := statusOf(Judgement{Findings: res.Findings}); st == Pass {
+			res.Status, res.Reason = Inconclusive, cause.Summary
+			res.Summary = "not tested: nothing outside can be reached"
+		}
+	}
+	res.ExplainedBy = cause.Check
+	return true
 }
 
 // severityRank orders findings for the headline.

@@ -71,8 +71,9 @@ type Finding struct {
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
 	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first
 
-	// Heard marks a finding that does not rest on the silence of the responder.
-	// Any other is taken back when the responder was too busy to answer.
+	// Heard marks a finding that does not rest on silence. Any other is taken
+	// back when the responder was too busy to answer, or when the check was
+	// ended before its time.
 	Heard bool `json:"-"`
 }
 
@@ -103,6 +104,11 @@ type Result struct {
 	// status decides neither headline nor exit status.
 	Unasked  bool   `json:"unasked,omitempty"`
 	headline string // of the judgement
+
+	// NotFound are the names that the check could not look up.
+	NotFound []string `json:"not_found,omitempty"`
+
+	explains Reach // of the judgement
 
 	// failure of observe, kept so that a report judged again does not forget it
 	ObserveError *ObserveError `json:"observe_error,omitempty"`

@@ -34,6 +34,10 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 		Inputs: env.Inputs, Results: make([]Result, len(list)),
 	}
 	env.Host = onceHost(env.Host, start)
+	met := newContacts()
+	if env.Net != nil {
+		env.Net = notedNetwork{env.Net, met}
+	}
 	hostDone := make(chan struct{})
 	go func() {
 		defer close(hostDone)
@@ -65,6 +69,10 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 		rep.Host, _ = env.Host(context.WithoutCancel(ctx))
 	}
 	env.closeSession(ctx)
+	if rep.Host == nil {
+		rep.Host = &netinfo.Host{}
+	}
+	rep.Host.Contacts = met.all()
 	rep.Interrupted = errors.Is(context.Cause(ctx), context.Canceled)
 	judgeAll(rep, list)
 	rep.DurationMS = time.Since(start).Milliseconds()
@@ -87,7 +95,7 @@ func onceHost(gather func(context.Context) (*netinfo.Host, error), start time.Ti
 				host = &netinfo.Host{}
 			}
 			if err != nil {
-				host.Notes = append(host.Notes, err.Error())
+				host.Notes = append(host.Notes, platform.Words(err))
 			}
 			return host, nil
 		})
@@ -107,12 +115,14 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 		}
 		res.DurationMS = time.Since(start).Milliseconds()
 	}()
-	raw, err := c.observePatiently(ctx, env)
+	names := &lookups{}
+	raw, err := c.observePatiently(context.WithValue(ctx, lookupsKey{}, names), env)
+	res.NotFound = names.all()
 	if raw != nil {
 		res.Observed = raw
 	}
 	if err != nil {
-		res.ObserveError = &ObserveError{Kind: errorKind(ctx, err), Text: err.Error()}
+		res.ObserveError = &ObserveError{Kind: errorKind(ctx, err), Text: platform.Words(err)}
 	}
 	return res
 }

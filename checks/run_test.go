@@ -79,7 +79,7 @@ func TestWhatBecomesOfAnObservationThatFails(t *testing.T) {
 		"not possible on this system": {fails(fmt.Errorf("raw sockets: %w", errors.ErrUnsupported)), checks.Skip, "raw sockets"},
 		"root would be needed":        {fails(fmt.Errorf("reading rules: %w", platform.ErrPrivilege)), checks.Skip, "administrator rights"},
 		"no answer":                   {fails(errors.New("nobody home")), checks.Inconclusive, "nobody home"},
-		"too slow":                    {sees("late", time.Minute), checks.Inconclusive, "deadline"},
+		"too slow":                    {sees("late", time.Minute), checks.Inconclusive, "the time was up"},
 		"half an answer is no pass":   {partly, checks.Inconclusive, "the line went dead"},
 		"a bug in the check":          {func(context.Context, *checks.Env) (saw, error) { panic("boom") }, checks.Error, "boom"},
 	} {

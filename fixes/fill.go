@@ -33,6 +33,7 @@ func knownVariables() []string {
 		"ActionName",  // Jail, as part of the name of an action
 		"Chain",       // of iptables, in which a ban is to stand
 		"LogPath",     // a log that Asterisk writes
+		"Domain",      // a name in DNS
 	}
 }
 
@@ -163,7 +164,7 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check rtp-ports"}
 	case UDPTimeout:
 		return []string{"sipdoctor check nat-lifetime"}
-	case DNSServer, DNSRedirect, DNSRecords:
+	case DNSServer, DNSRedirect, DNSRebind, DNSRecords:
 		return []string{"sipdoctor check dns"}
 	case TLSCertificate, Clock:
 		return []string{"sipdoctor check signalling"}

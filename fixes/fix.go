@@ -71,6 +71,7 @@ const (
 	JailLog        = "jail-log"         // a jail reads a log that is not there, or not written
 	DNSServer      = "dns-server"       // the DNS server that phones are given is dead, slow or does not tell the truth
 	DNSRedirect    = "dns-redirect"     // somebody on the way answers DNS questions to other servers
+	DNSRebind      = "dns-rebind"       // a DNS server removes private addresses from answers
 	DNSRecords     = "dns-records"      // a name does not exist, or points nowhere
 	TLSCertificate = "tls-certificate"  // a server's certificate is out of date, or for another name
 	Clock          = "clock"            // this machine's clock is wrong, and so may be the phones'
@@ -78,7 +79,7 @@ const (
 
 // Problems returns every problem the catalogue knows.
 func Problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRecords, TLSCertificate, Clock}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, Clock}
 }
 
 // Platform is one kind of box that the catalogue knows.

@@ -82,7 +82,7 @@ func (h *Host) takeFilter(ctx context.Context, filter <-chan filterFacts) {
 func (h *Host) note(errs ...error) {
 	for _, err := range errs {
 		if err != nil {
-			h.Notes = append(h.Notes, strings.Split(err.Error(), "\n")...)
+			h.Notes = append(h.Notes, strings.Split(platform.Words(err), "\n")...)
 		}
 	}
 }
@@ -108,7 +108,8 @@ func (h *Host) readNetwork(ctx context.Context, m platform.Machine, o Options) p
 	t, err := m.Tables(ctx)
 	h.note(err)
 	t = readTables(t)
-	h.Uplink = way{tables: t, ask: m.RouteTo}.uplink(ctx, o.Bind)
+	w := way{tables: t, ask: m.RouteTo}
+	h.Uplink, h.Networks = w.uplink(ctx, o.Bind), w.networks()
 	return t
 }
 

@@ -12,17 +12,23 @@ import (
 // front of it. It is gathered once a run and stored in the report, so that
 // judges see the same facts when a report is judged again.
 type Host struct {
-	Hostname string  `json:"hostname,omitempty"`
-	OS       string  `json:"os"`   // GOOS
-	Arch     string  `json:"arch"` // GOARCH
-	Root     bool    `json:"root"`
-	Uplink   Uplink  `json:"uplink"`
-	Router   *Router `json:"router,omitempty"` // nil: nothing in front of us answered
+	Hostname string `json:"hostname,omitempty"`
+	OS       string `json:"os"`   // GOOS
+	Arch     string `json:"arch"` // GOARCH
+	Root     bool   `json:"root"`
+	Uplink   Uplink `json:"uplink"`
+	// Networks are those that this machine is connected to, over whatever
+	// interface but a tunnel: what is in them needs no router.
+	Networks []netip.Prefix `json:"networks,omitempty"`
+	Router   *Router        `json:"router,omitempty"` // nil: nothing in front of us answered
 	// SIPHelpers are packet filter rules of this very machine that hand SIP to
 	// the kernel's helper. Empty without root.
 	SIPHelpers []SIPHelper `json:"sip_helpers,omitempty"`
 	// Tracking is how full this machine's own connection table is; nil: it has none.
 	Tracking *Tracking `json:"tracking,omitempty"`
+	// Contacts are the addresses that this run sent something to, and what came
+	// back; empty in reports of older versions.
+	Contacts []Contact `json:"contacts,omitempty"`
 	Notes    []string  `json:"notes,omitempty"` // what could not be read, and why
 }
 

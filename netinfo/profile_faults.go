@@ -2,19 +2,16 @@ package netinfo
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
 var (
 	profileName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	hostName    = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]+$`)
 	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 	codecName   = regexp.MustCompile(`^[A-Za-z0-9.-]{1,30}$`)
 )
@@ -165,12 +162,14 @@ func (f *faults) seconds(n int, key string) {
 	f.must(n >= 0 && n <= day, key, "%d is no number of seconds from 1 to %d", n, day)
 }
 
-func validHost(s string) bool { return hostName.MatchString(s) && len(s) <= 253 }
+func validHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || IsHostName(s)
+}
 
 func hostPort(s string) bool {
-	host, port, err := net.SplitHostPort(s)
-	n, perr := strconv.Atoi(port)
-	return err == nil && perr == nil && n >= 1 && n <= 65535 && validHost(host)
+	h, err := ParseHostPort(s)
+	return err == nil && h.Port != 0
 }
 
 func firstWord(s string) string {

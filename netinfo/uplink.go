@@ -91,6 +91,22 @@ func (w way) describe(u Uplink, name string, r, r6 platform.Route) Uplink {
 	return u
 }
 
+// networks are those of this machine's interfaces that lie in the office. An
+// address alone (/32, /128) is not a network.
+func (w way) networks() (list []netip.Prefix) {
+	for _, i := range w.tables.Interfaces {
+		if !solid(i.Kind) && i.Kind != platform.KindTAP {
+			continue
+		}
+		for _, p := range i.Addrs {
+			if n := p.Masked(); !p.IsSingleIP() && !n.Addr().IsLinkLocalUnicast() && !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
 // route looks up the way to an address; it reports false where there is none.
 func (w way) route(ctx context.Context, to string) (platform.Route, bool) {
 	addr := netip.MustParseAddr(to)

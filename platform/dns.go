@@ -34,7 +34,23 @@ func (r *realNetwork) LookupAddrs(ctx context.Context, host string) ([]netip.Add
 	if err != nil {
 		return nil, r.lookupFailed(host, err)
 	}
-	return ipv4First(addrs), nil
+	return r.routedFirst(ipv4First(addrs)), nil
+}
+
+// routedFirst puts IPv6 first where this machine has no way to the IPv4
+// addresses and one to the others: whoever takes the first must get somewhere.
+func (r *realNetwork) routedFirst(addrs []netip.Addr) []netip.Addr {
+	six := slices.IndexFunc(addrs, netip.Addr.Is6)
+	if six < 1 {
+		return addrs
+	}
+	if _, err := r.SourceFor(addrs[0]); err == nil {
+		return addrs
+	}
+	if _, err := r.SourceFor(addrs[six]); err != nil {
+		return addrs
+	}
+	return slices.Concat(addrs[six:], addrs[:six])
 }
 
 // resolver is the system's, or one that asks the wanted server and device.

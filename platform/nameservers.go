@@ -20,7 +20,7 @@ type NameserverLister interface {
 // Nameservers returns the DNS servers that n's machine asks. The error
 // satisfies errors.Is(err, errors.ErrUnsupported) where n cannot tell.
 func Nameservers(ctx context.Context, n Network) ([]netip.AddrPort, error) {
-	l, ok := n.(NameserverLister)
+	l, ok := As[NameserverLister](n)
 	if !ok {
 		return nil, fmt.Errorf("listing the DNS servers: %w", errors.ErrUnsupported)
 	}

@@ -23,8 +23,9 @@ type Network interface {
 	// ListenTCP accepts connections at local.
 	ListenTCP(ctx context.Context, local netip.AddrPort) (net.Listener, error)
 
-	// LookupAddrs resolves host to its addresses, IPv4 first. An address
-	// literal is returned as it is, without asking anybody.
+	// LookupAddrs resolves host to its addresses, IPv4 first unless only IPv6
+	// has a route. An address literal is returned as it is, without asking
+	// anybody.
 	LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error)
 
 	// LookupSRV resolves _service._proto.domain (RFC 2782), in the order to try.

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -120,6 +121,9 @@ func (r *realNetwork) SourceFor(remote netip.Addr) (netip.Addr, error) {
 	const discard = 9 // any port will do; RFC 863's harms nobody
 	conn, err := d.Dial(family("udp", remote), netip.AddrPortFrom(remote, discard).String())
 	if err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // without the port that nobody asked for
+		}
 		return netip.Addr{}, fmt.Errorf("finding the source address for %s: %w", remote, err)
 	}
 	defer conn.Close()

@@ -33,7 +33,7 @@ warn: another port is blocked, a port gave no sign while others did, or the
 provider does not serve the country of the public address.
 inconclusive: nothing at all gave a sign. Silence is no proof.`,
 		Timeout: 12 * time.Second, // look-ups 3 s, 40 targets in 2 s, a connection 2.9 s, and some for slow machines
-		Assumes: []string{"uplink"},
+		Assumes: []string{"uplink", "dns"},
 	}, observe, judge)
 }
 

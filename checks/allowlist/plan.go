@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -77,7 +76,11 @@ func (o *Observed) plan(ctx context.Context, env *checks.Env) []Probe {
 func endpoints(p *netinfo.Profile, servers []string) []endpoint {
 	named, hosts := profileEndpoints(p)
 	for _, s := range servers {
-		host, port := splitServer(s)
+		at, err := netinfo.ParseHostPort(s)
+		if err != nil {
+			continue // the command line refuses it
+		}
+		host, port := at.Host, at.Port
 		ours := slices.ContainsFunc(p.SIP, func(h netinfo.SIPHost) bool { return h.Address() == s })
 		if !ours && port != 0 {
 			named = append(named, endpoint{host: host, protocol: "udp", method: methodOptions, port: port, named: true, sip: true})
@@ -104,7 +107,9 @@ func profileEndpoints(p *netinfo.Profile) (ends []endpoint, hosts []string) {
 		if h.Transport == "udp" {
 			e.protocol, e.method = "udp", methodOptions
 		}
-		_, e.port = splitServer(h.Address())
+		if at, err := netinfo.ParseHostPort(h.Address()); err == nil {
+			e.port = at.Port
+		}
 		switch {
 		case h.Port != 0:
 		case h.Transport == "tls":
@@ -118,8 +123,9 @@ func profileEndpoints(p *netinfo.Profile) (ends []endpoint, hosts []string) {
 		}
 	}
 	for _, s := range p.STUN {
-		host, port := splitServer(s)
-		ends = append(ends, endpoint{host: host, protocol: "udp", method: methodSTUN, port: port, named: true})
+		if at, err := netinfo.ParseHostPort(s); err == nil {
+			ends = append(ends, endpoint{host: at.Host, protocol: "udp", method: methodSTUN, port: at.PortOr(session.DefaultSTUNPort), named: true})
+		}
 	}
 	return ends, hosts
 }
@@ -150,17 +156,6 @@ func sample(r netinfo.PortRange) (ports []int) {
 		ports = append(ports, p)
 	}
 	return ports
-}
-
-// splitServer reads host, host:port or [address]:port; the port is 0 when
-// there is none.
-func splitServer(s string) (host string, port int) {
-	host, text, err := net.SplitHostPort(s)
-	if err != nil {
-		return strings.Trim(s, "[]"), 0
-	}
-	port, _ = strconv.Atoi(text)
-	return host, port
 }
 
 // withSRV replaces hosts without a port by those that DNS names for the
@@ -215,7 +210,7 @@ func (l *lookups) one(ctx context.Context, name string) Host {
 	h := Host{Name: name}
 	addrs, err := l.env.Net.LookupAddrs(ctx, name)
 	if err != nil {
-		h.Error = err.Error()
+		h.Error = platform.Words(err)
 		return h
 	}
 	var last error

@@ -178,7 +178,7 @@ func (p *Probe) answered(since time.Time) {
 
 // fail keeps why the probe got no answer, and who said so.
 func (p *Probe) fail(err error) {
-	p.Error, p.Class = err.Error(), string(platform.Classify(err))
+	p.Error, p.Class = platform.Words(err), string(platform.Classify(err))
 	if e, ok := errors.AsType[*platform.ICMPError](err); ok {
 		p.heard(e)
 	}

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // whereTime bounds STUN and the two look-ups after it: what is learnt is worth
@@ -30,7 +32,7 @@ func findWhere(ctx context.Context, env *checks.Env, p *netinfo.Profile) *Where 
 	}
 	o, err := netinfo.LookupOrigin(ctx, env.Net, w.Public)
 	if err != nil {
-		w.Error = err.Error()
+		w.Error = platform.Words(err)
 		return w
 	}
 	w.Origin = &o
@@ -50,15 +52,15 @@ func publicAddr(ctx context.Context, env *checks.Env) netip.Addr {
 	var wg sync.WaitGroup
 	for _, name := range env.STUNServers() {
 		wg.Go(func() {
-			host, port := splitServer(name)
-			if port == 0 {
-				port = 3478 // RFC 8489, section 8.1
+			at, err := netinfo.ParseHostPort(name)
+			if err != nil {
+				return
 			}
-			addrs, err := env.Net.LookupAddrs(ctx, host)
+			addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 			if err != nil || len(addrs) == 0 || addrs[0].Is4() != (!env.Inputs.Bind.IsValid() || env.Inputs.Bind.Is4()) {
 				return
 			}
-			out := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(port)), Plan: stun.Patient()})
+			out := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(at.PortOr(session.DefaultSTUNPort))), Plan: stun.Patient()})
 			if !out.Answered || !out.Response.Seen().IsValid() {
 				return
 			}

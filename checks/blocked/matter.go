@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // maxSubjects bounds the addresses that are looked at without being asked for.
@@ -99,7 +100,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 	}
 	p, err := netinfo.LoadProfile(name)
 	if err != nil {
-		g.notes = append(g.notes, err.Error())
+		g.notes = append(g.notes, platform.Words(err))
 		return
 	}
 	for _, s := range p.Subnets {
@@ -135,7 +136,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, "looking up "+host+": "+err.Error())
+				g.notes = append(g.notes, "looking up "+host+": "+platform.Words(err))
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")

@@ -66,7 +66,7 @@ func (c client) prepare(q *Question) *pending {
 			p.sent[id] = time.Now()
 			b, err := query(q.Name, q.Type, id, c.edns)
 			if err != nil {
-				q.Error = err.Error()
+				q.Error = platform.Words(err)
 			}
 			return b
 		},
@@ -182,7 +182,7 @@ func (q *Question) fail(err error) {
 	if err == nil {
 		return // silence
 	}
-	q.Error, q.ErrorClass = err.Error(), string(platform.Classify(err))
+	q.Error, q.ErrorClass = platform.Words(err), string(platform.Classify(err))
 	var icmp *platform.ICMPError
 	if errors.As(err, &icmp) {
 		q.ErrorHop = icmp.Hop

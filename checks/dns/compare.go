@@ -10,11 +10,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-// nameFindings is about each name: whether it exists, where it points, and
+// nameFindings is about each name that the user asked for: whether it exists, where it points, and
 // whether this network and the rest of the Internet agree.
 func nameFindings(o *Observed) (out []checks.Finding) {
 	here, there := o.working(fromSystem), o.working(fromPublic)
 	for _, n := range o.Names {
+		if n.Builtin {
+			continue
+		}
 		for _, f := range []*checks.Finding{unknownName(o, n, here, there), pointsNowhere(o, n, here), differs(n, here, there)} {
 			if f != nil {
 				out = append(out, *f)
@@ -55,21 +58,44 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 	ev := []checks.Evidence{{Name: n.Host + " at " + shortAddr(asked.Addr), Want: "an address", Got: got}}
 	if there != nil && there != asked && knows(there, n) {
 		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
+		if stripped(n, asked, there) {
+			return rebindProtection(n, asked, ev)
+		}
 		return &checks.Finding{
-			ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain, Evidence: ev,
+			ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain, Heard: true, Evidence: ev,
 			Title:       fmt.Sprintf("This network's DNS does not know %s; the rest of the Internet does", n.Host),
 			Explanation: "Phones that ask this network's DNS server cannot find the " + n.For + ". A filter list or a stale copy of the domain on a DNS server in the office does that.",
-			Advice:      []string{"Let the phones use another DNS server (9.9.9.9, 1.1.1.1), or have the name allowed in the DNS filter."},
+			Advice:      []string{"Have the name allowed in the DNS filter" + o.orAnother() + "."},
 		}
 	}
 	if there != nil && there != asked {
 		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "an address", Got: "none either"})
 	}
 	return &checks.Finding{
-		ID: "dns.no-such-name", Severity: grave(n), Confidence: checks.Certain, Evidence: ev,
+		ID: "dns.no-such-name", Severity: grave(n), Confidence: checks.Certain, Heard: true, Evidence: ev,
 		Title:       fmt.Sprintf("The name %s does not exist", n.Host),
 		Explanation: "DNS answers, and says that there is no such " + n.For + ".",
 		Advice:      []string{"Check the spelling against the provider's documents; the name of a web page is often not that of the SIP server."},
+	}
+}
+
+// stripped reports whether a DNS server has the name and left its addresses out,
+// all of which are private: what DNS rebind protection does (dnsmasq's
+// stop-dns-rebind, Unbound's private-address).
+func stripped(n Name, here, there *Resolver) bool {
+	q := here.find(n.Host, "A")
+	addrs, _ := there.addrs(n.Host)
+	return q != nil && q.Rcode == "NOERROR" && len(q.addrs()) == 0 && len(addrs) > 0 &&
+		!slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsPrivate() })
+}
+
+func rebindProtection(n Name, here *Resolver, ev []checks.Evidence) *checks.Finding {
+	return &checks.Finding{
+		ID: "dns.rebind-protection", Severity: grave(n), Confidence: checks.Likely, Heard: true, Evidence: ev, Subject: n.Host,
+		Title: fmt.Sprintf("DNS rebind protection hides the private address of %s", n.Host),
+		Explanation: fmt.Sprintf("The DNS server %s knows the name and leaves its address out of the answer, because the address is private. "+
+			"Routers do that to protect against web pages that attack the local network. Phones that ask this server cannot find the %s.", shortAddr(here.Addr), n.For),
+		Advice: []string{"Whoever runs the DNS server " + shortAddr(here.Addr) + " exempts this one name; that the address is reached over a VPN or a leased line is no fault."},
 	}
 }
 
@@ -88,11 +114,11 @@ func pointsNowhere(o *Observed, n Name, here *Resolver) *checks.Finding {
 		return nil
 	}
 	f := &checks.Finding{
-		ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain,
+		ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain, Heard: true,
 		Title:       fmt.Sprintf("This network's DNS sends %s nowhere", n.Host),
 		Explanation: "The address is this very machine's, none at all, or the one that this DNS server also gives to names that do not exist: a filter blocks the name, or it does not exist.",
 		Evidence:    []checks.Evidence{{Name: n.Host + " at " + shortAddr(here.Addr), Want: "an address of the " + n.For, Got: joinAddrs(bad)}},
-		Advice:      []string{"Have the name allowed in the DNS filter, check its spelling, or let the phones use another DNS server (9.9.9.9, 1.1.1.1)."},
+		Advice:      []string{"Have the name allowed in the DNS filter, or check its spelling" + o.orAnother() + "."},
 	}
 	if there := o.working(fromPublic); there != nil {
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
@@ -108,7 +134,7 @@ func differs(n Name, here, there *Resolver) *checks.Finding {
 	if here == nil || there == nil {
 		return nil
 	}
-	f := &checks.Finding{ID: "dns.differs", Severity: checks.Info, Confidence: checks.Possible}
+	f := &checks.Finding{ID: "dns.differs", Severity: checks.Info, Confidence: checks.Possible, Heard: true}
 	if a, b, differ := srvDiffer(here, there, n); differ {
 		f.Severity, f.Confidence = checks.Warning, checks.Likely
 		f.Evidence = append(f.Evidence, checks.Evidence{

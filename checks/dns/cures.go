@@ -7,8 +7,8 @@ import (
 )
 
 // cure adds the remedies of the catalogue to what was found. What is only
-// worth knowing needs none, and no other DNS server helps where port 53 is
-// closed on the way to it.
+// worth knowing needs none, and no other DNS server is offered where those that
+// were asked stayed silent.
 func cure(list []checks.Finding, o *Observed, h *netinfo.Host) {
 	for i := range list {
 		f := &list[i]
@@ -17,9 +17,12 @@ func cure(list []checks.Finding, o *Observed, h *netinfo.Host) {
 		}
 		switch f.ID {
 		case "dns.no-answer", "dns.hijacked", "dns.slow", "dns.differs":
-			if udp53(o) != "blocked" && redirectedBy(o) == nil {
+			usable := o.working(fromPublic) != nil || len(o.of(fromPublic)) == 0
+			if usable && redirectedBy(o) == nil {
 				f.Fixes = fixes.For(fixes.DNSServer, h, nil)
 			}
+		case "dns.rebind-protection":
+			f.Fixes = fixes.For(fixes.DNSRebind, h, map[string]string{"Domain": f.Subject})
 		case "dns.redirected":
 			f.Fixes = fixes.For(fixes.DNSRedirect, h, nil)
 		case "dns.no-such-name":

@@ -34,16 +34,25 @@ func noAnswer(o *Observed) []checks.Finding {
 	}
 	f.Title = "No DNS server answers" + whom(system)
 	f.Explanation = "Phones that are given the provider's name cannot find it."
-	f.Advice = []string{"Check the DNS servers that the router hands out by DHCP; as a test, set a public one (9.9.9.9, 1.1.1.1, 8.8.8.8) on one phone."}
+	f.Advice = []string{"Check the DNS servers that the router hands out by DHCP" + o.orAnother() + "."}
 	if unresolved(o) {
 		f.Severity = checks.Critical
 	} else {
 		f.Explanation += " This machine knows the names without DNS, from its hosts file; the phones do not have that file."
 	}
-	if p := o.working(fromPublic); p != nil {
-		f.Advice = append(f.Advice, "The public resolver "+shortAddr(p.Addr)+" answers from here.")
-	}
 	return []checks.Finding{f}
+}
+
+// orAnother continues an advice with another DNS server. One that was asked and
+// stayed silent is not recommended.
+func (o *Observed) orAnother() string {
+	switch p := o.working(fromPublic); {
+	case p != nil:
+		return ", or let the phones use another DNS server: " + shortAddr(p.Addr) + " answers from here"
+	case len(o.of(fromPublic)) == 0:
+		return ", or let the phones use another DNS server (9.9.9.9, 1.1.1.1)"
+	}
+	return ""
 }
 
 // whom lists the resolvers in brackets.
@@ -128,14 +137,14 @@ func hijacked(o *Observed) []checks.Finding {
 		return nil
 	}
 	return []checks.Finding{{
-		ID: "dns.hijacked", Severity: checks.Warning, Confidence: checks.Certain,
+		ID: "dns.hijacked", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
 		Title: "DNS gives addresses to names that do not exist",
 		Explanation: "The provider's search page, a captive portal or a filter answers instead of \"no such name\". " +
 			"A phone with a mistyped server name, or one that looks for a service its provider does not have, talks to a stranger and sends him its registration.",
 		Evidence: evidence,
 		Advice: []string{
 			"Log in, if this is a guest network with a login page, and check again.",
-			"Let the router hand out other DNS servers (9.9.9.9, 1.1.1.1), or switch \"DNS help\" off in the Internet provider's customer pages.",
+			"Switch \"DNS help\" off in the Internet provider's customer pages" + o.orAnother() + ".",
 		},
 	}}
 }
@@ -150,7 +159,7 @@ func redirected(o *Observed) []checks.Finding {
 		got = joinAddrs(q.addrs())
 	}
 	return []checks.Finding{{
-		ID: "dns.redirected", Severity: checks.Warning, Confidence: checks.Certain,
+		ID: "dns.redirected", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
 		Title: "Somebody on the way answers all DNS questions",
 		Explanation: "A question to an address where no server exists was answered: the router or the Internet provider takes every question to port 53, whomever it is for. " +
 			"DNS servers that phones are set to are not the ones that answer them; their answers, and what this check compared, come from one place.",
@@ -187,7 +196,7 @@ func slow(o *Observed) []checks.Finding {
 		return nil
 	}
 	return []checks.Finding{{
-		ID: "dns.slow", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "dns.slow", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title:       "DNS answers slowly",
 		Explanation: "A phone asks several questions before it registers or dials: each call starts late, and impatient phones give up.",
 		Evidence:    evidence,

@@ -14,7 +14,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
 		return checks.Judgement{Summary: "nothing to look up", Skip: "every server is named by its address, so no name was looked up"}
 	}
-	j := checks.Judgement{Facts: facts(&o)}
+	j := checks.Judgement{Facts: facts(&o), Explains: checks.ReachNames}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
 	cure(j.Findings, &o, h)
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
@@ -57,7 +57,7 @@ func undecided(o *Observed) (names []string) {
 		return nil
 	}
 	for _, n := range o.Names {
-		said := len(n.System) > 0
+		said := len(n.System) > 0 || n.Builtin
 		for i := range o.Resolvers {
 			_, known := o.Resolvers[i].addrs(n.Host)
 			said = said || known || knows(&o.Resolvers[i], n)
@@ -132,11 +132,25 @@ func summary(o *Observed, findings []checks.Finding) string {
 	return s
 }
 
+// countNames says how many names somebody knows.
 func countNames(o *Observed) string {
-	if len(o.Names) == 1 {
-		return o.Names[0].Host
+	var found []string
+	for _, n := range o.Names {
+		known := len(n.System) > 0
+		for i := range o.Resolvers {
+			known = known || knows(&o.Resolvers[i], n)
+		}
+		if known {
+			found = append(found, n.Host)
+		}
 	}
-	return fmt.Sprintf("%d names", len(o.Names))
+	switch {
+	case len(found) == 1 && len(o.Names) == 1:
+		return found[0]
+	case len(found) == len(o.Names):
+		return fmt.Sprintf("%d names", len(found))
+	}
+	return fmt.Sprintf("%d of %d names", len(found), len(o.Names))
 }
 
 func lowerFirst(s string) string {

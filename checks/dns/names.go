@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // maxNames bounds how many names one run asks for; a profile has a handful.
@@ -20,36 +19,26 @@ const maxNames = 16
 // namesOf lists the hosts that the run needs and that are no addresses.
 func namesOf(env *checks.Env) []Name {
 	var out []Name
-	add := func(value, what string, sip bool) {
-		host, port := splitPort(value)
-		if _, err := netip.ParseAddr(host); err == nil || host == "" || len(out) == maxNames {
+	add := func(value, what string, sip, builtin bool) {
+		at, err := netinfo.ParseHostPort(value)
+		if _, isAddr := at.Addr(); err != nil || isAddr || len(out) == maxNames {
 			return
 		}
+		host := strings.ToLower(at.Host)
 		if i := slices.IndexFunc(out, func(n Name) bool { return n.Host == host }); i >= 0 {
-			out[i].SIP = out[i].SIP || sip
+			out[i].SIP, out[i].Builtin = out[i].SIP || sip, out[i].Builtin && builtin
 			return
 		}
-		out = append(out, Name{Host: host, For: what, SIP: sip, Port: port})
+		out = append(out, Name{Host: host, For: what, SIP: sip, Port: at.Port, Builtin: builtin})
 	}
 	for _, s := range env.Inputs.SIPServers {
-		add(s, "SIP server", true)
+		add(s, "SIP server", true, false)
 	}
-	add(env.Inputs.Responder, "responder", false)
+	add(env.Inputs.Responder, "responder", false, false)
 	for _, s := range env.STUNServers() {
-		add(s, "STUN server", false)
+		add(s, "STUN server", false, len(env.Inputs.STUN) == 0)
 	}
 	return out
-}
-
-// splitPort reads host or host:port; the host is lower case and has no
-// trailing dot.
-func splitPort(s string) (host string, port int) {
-	host = s
-	if h, p, err := net.SplitHostPort(s); err == nil {
-		host = h
-		port, _ = strconv.Atoi(p)
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), ".")), port
 }
 
 // askSystem looks the names up as every program of this machine does.
@@ -62,7 +51,7 @@ func askSystem(ctx context.Context, env *checks.Env, names []Name) []Name {
 		wg.Go(func() {
 			addrs, err := env.Net.LookupAddrs(ctx, out[i].Host)
 			if err != nil {
-				out[i].SystemError = err.Error()
+				out[i].SystemError = platform.Words(err)
 				return
 			}
 			out[i].System = addrs

@@ -27,6 +27,9 @@ type Name struct {
 	Host string `json:"host"`
 	For  string `json:"for"` // SIP server, responder, STUN server
 	SIP  bool   `json:"sip"` // looked up by NAPTR and SRV as well
+	// Builtin: nobody asked for this name, the program did. What becomes of it
+	// decides nothing.
+	Builtin bool `json:"builtin,omitempty"`
 	// Port as the user or the profile said; 0: none. A phone that is told a
 	// port asks for no SRV record (RFC 3263, section 4.2).
 	Port int `json:"port,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -34,10 +35,6 @@ func publicResolvers(v6 bool) []netip.Addr {
 	return out
 }
 
-// nobody is an address for documents (RFC 5737): nothing lives there, and
-// nothing can answer from there.
-func nobody() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 53}) }
-
 // asker asks everybody everything.
 type asker struct {
 	env      *checks.Env
@@ -53,7 +50,7 @@ func (a *asker) observe(ctx context.Context, o *Observed) {
 	var wg sync.WaitGroup
 	servers, err := platform.Nameservers(ctx, a.env.Net)
 	if err != nil {
-		o.ListError, o.Unlisted = err.Error(), errors.Is(err, errors.ErrUnsupported)
+		o.ListError, o.Unlisted = platform.Words(err), errors.Is(err, errors.ErrUnsupported)
 	}
 	servers = servers[:min(maxSystem, len(servers))]
 	system = make([]Resolver, len(servers))
@@ -66,7 +63,7 @@ func (a *asker) observe(ctx context.Context, o *Observed) {
 	if !o.NoPublic {
 		wg.Go(func() { public = a.askPublic(ctx) })
 		wg.Go(func() { o.Nobody = a.askNobody(ctx) })
-		o.NobodyAddr = nobody()
+		o.NobodyAddr = netinfo.Nobody
 	}
 	wg.Wait()
 	o.Resolvers = slices.Concat(system, public)
@@ -213,6 +210,6 @@ func (a *asker) askNobody(ctx context.Context) *Question {
 	ctx, cancel := context.WithTimeout(ctx, nobodyWait)
 	defer cancel()
 	q := &Question{Name: "example.com", Type: "A"} // exists, so that whoever redirects has something to say
-	client{a.env, netip.AddrPortFrom(nobody(), dnsPort), true}.ask(ctx, []*Question{q})
+	client{a.env, netip.AddrPortFrom(netinfo.Nobody, dnsPort), true}.ask(ctx, []*Question{q})
 	return q
 }

@@ -30,7 +30,7 @@ Every length is tried until loss is no explanation any more.
   inconclusive  short datagrams were lost as well
   skip          no responder was named`,
 		Timeout: 30 * time.Second,
-		Assumes: []string{"uplink", "nat"},
+		Assumes: []string{"uplink", "dns", "nat"},
 	}, observe, judge)
 }
 

@@ -236,7 +236,7 @@ func (m *meter) ask(ctx context.Context, l *length) {
 	case platform.Classify(err) == platform.ClassTooLong:
 		l.done, l.Local, l.Silent = true, true, true
 	default:
-		l.Note = err.Error()
+		l.Note = platform.Words(err)
 	}
 }
 

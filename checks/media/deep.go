@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -35,7 +36,7 @@ func (l *line) deep(ctx context.Context, o *Observed, g *leg, d time.Duration) e
 	hold := &Hold{SilentS: int(holdSilence.Seconds())}
 	holding.Go(func() {
 		if err := l.hold(ctx, g.port, hold); err != nil {
-			hold.Problem = err.Error()
+			hold.Problem = platform.Words(err)
 		}
 	})
 	move := &Move{AtMS: (d / 2).Milliseconds()}

@@ -216,7 +216,7 @@ func (l *line) send(g *leg, p session.MediaPacket) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sendErr = err.Error()
+	l.sendErr = platform.Words(err)
 	if platform.Classify(err) == platform.ClassLocalFilter {
 		l.filtered++
 	}

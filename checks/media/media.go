@@ -42,7 +42,7 @@ more and more calls are made at a time, up to 16. Needs a responder.
 		// A fast sweep of all ports may have to be waited for; a deep run takes
 		// two minutes.
 		Timeout: 8 * time.Minute,
-		Assumes: []string{"uplink", "rtp-ports"},
+		Assumes: []string{"uplink", "dns", "rtp-ports"},
 	}, observe, judge)
 }
 
@@ -93,11 +93,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	client, err := env.Session(ctx)
 	if err != nil {
-		o.Problem = err.Error()
+		o.Problem = platform.Words(err)
 		return o, nil // what the responder said is an observation
 	}
 	if o.First, o.Last, err = within(in.RTPRange, client.Info.RTPRange); err != nil {
-		o.Problem = err.Error()
+		o.Problem = platform.Words(err)
 		return o, nil
 	}
 	if loud(in) {
@@ -114,7 +114,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	err = l.run(ctx, &o)
 	l.report(&o)
 	if err != nil && ctx.Err() == nil {
-		o.Problem, err = err.Error(), nil
+		o.Problem, err = platform.Words(err), nil
 	}
 	return o, err
 }

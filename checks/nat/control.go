@@ -60,7 +60,7 @@ func (c *Connect) try(ctx context.Context, env *checks.Env) {
 	}
 	conn, err := env.Net.DialTCP(ctx, local, c.To)
 	if err != nil {
-		c.Error, c.Refused = err.Error(), platform.Classify(err) == platform.ClassRefused
+		c.Error, c.Refused = platform.Words(err), platform.Classify(err) == platform.ClassRefused
 		return
 	}
 	_ = conn.Close()

@@ -31,7 +31,7 @@ anything to our own public address.
   inconclusive  no server answered, or too few to tell`,
 		// 8 s at most; the rest is for waiting until a busy responder has time.
 		Timeout: 30 * time.Second,
-		Assumes: []string{"uplink"},
+		Assumes: []string{"uplink", "dns"},
 	}, observe, judge)
 }
 

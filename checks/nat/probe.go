@@ -59,7 +59,7 @@ func (p *prober) run(ctx context.Context, targets []target) {
 	defer cancel()
 	main, err := p.open(ctx, 0)
 	if err != nil {
-		p.family.Error = err.Error()
+		p.family.Error = platform.Words(err)
 		return
 	}
 	defer main.Close()

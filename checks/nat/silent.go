@@ -83,6 +83,9 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	default:
 		j.Inconclusive = fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses)
 	}
+	if j.Inconclusive != "" && o.onlyPublic() {
+		j.Inconclusive, j.Skip = "", j.Inconclusive+"; name one with --stun, or a responder"
+	}
 	j.Summary = j.Inconclusive
 	if strings.HasPrefix(j.Inconclusive, o.Far.NoUDP()) && o.Far.NoUDP() != "" {
 		j.Summary = "no UDP arrives at the responder"
@@ -120,6 +123,17 @@ func (o Observed) unreached(v view) (checks.Finding, bool) {
 		Advice: []string{"Where the responder runs, open UDP " + o.Far.Ports + " in its firewall, and in its provider's."},
 		Fixes:  []fixes.Fix{},
 	}, true
+}
+
+// onlyPublic reports whether nobody but public servers was asked, whom the user
+// did not name: their silence decides nothing.
+func (o Observed) onlyPublic() bool {
+	for _, t := range o.Targets {
+		if t.Source != fromPublic {
+			return false
+		}
+	}
+	return o.Responder == "" && o.ResponderError == ""
 }
 
 // askedOthers reports whether any server beside our responder was asked.

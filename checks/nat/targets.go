@@ -3,15 +3,15 @@ package nat
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // target is one address to ask.
@@ -100,7 +100,7 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 	select {
 	case s := <-ch:
 		if s.err != nil {
-			o.ResponderError = s.err.Error()
+			o.ResponderError = platform.Words(s.err)
 		} else if s.c != nil {
 			o.Responder = s.c.Carrier
 			o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, s.c.Addr, s.c.Info))
@@ -108,7 +108,7 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 	case <-t.C:
 		o.ResponderError = fmt.Sprintf("opening its session took longer than %v", gatherBudget)
 	case <-ctx.Done():
-		o.ResponderError = ctx.Err().Error()
+		o.ResponderError = platform.Words(ctx.Err())
 	}
 }
 
@@ -148,41 +148,25 @@ func (o *Observed) resolve(ctx context.Context, env *checks.Env, names []string,
 // lookup takes the first address of each family.
 func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	t := Target{Name: name, Source: source}
-	host, port, err := splitPort(name)
+	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		t.Error = err.Error()
+		t.Error = fmt.Sprintf("%s: %s", name, platform.Words(err))
 		return t
 	}
-	ips, err := env.Net.LookupAddrs(ctx, host)
+	ips, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil {
-		t.Error = err.Error()
+		t.Error = platform.Words(err)
 		return t
 	}
 	seen := map[bool]bool{}
 	for _, ip := range ips {
 		if ip = ip.Unmap(); !seen[ip.Is4()] {
 			seen[ip.Is4()] = true
-			t.Addrs = append(t.Addrs, netip.AddrPortFrom(ip, port))
+			t.Addrs = append(t.Addrs, netip.AddrPortFrom(ip, uint16(at.PortOr(session.DefaultSTUNPort))))
 		}
 	}
 	if len(t.Addrs) == 0 {
-		t.Error = fmt.Sprintf("looking up %s: no addresses", host)
+		t.Error = fmt.Sprintf("looking up %s: no addresses", at.Host)
 	}
 	return t
-}
-
-// splitPort reads host, host:port, an address or [address]:port.
-func splitPort(name string) (host string, port uint16, err error) {
-	if a, err := netip.ParseAddr(name); err == nil {
-		return a.String(), session.DefaultSTUNPort, nil
-	}
-	host, p, err := net.SplitHostPort(name)
-	if err != nil {
-		return name, session.DefaultSTUNPort, nil
-	}
-	n, err := strconv.ParseUint(p, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("%q is not host:port", name)
-	}
-	return host, uint16(n), nil
 }

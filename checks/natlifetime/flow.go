@@ -256,7 +256,7 @@ func (f *flow) note(err error) {
 	if errors.Is(err, context.Canceled) && f.group.isSettled() {
 		return // nobody waits any longer; it is no fault
 	}
-	f.seen.Note = err.Error()
+	f.seen.Note = platform.Words(err)
 }
 
 // snapshot is what the flow has seen so far.

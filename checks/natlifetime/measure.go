@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -173,7 +174,7 @@ func (r *run) collect(ctx context.Context) {
 		all = all[n:]
 		reply, err := r.client.Later(ctx, req)
 		if err != nil {
-			r.o.Problem = err.Error()
+			r.o.Problem = platform.Words(err)
 			break
 		}
 		for _, f := range reply.Flows {

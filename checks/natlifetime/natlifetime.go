@@ -34,7 +34,7 @@ arrive at all.
   inconclusive  late messages do not arrive at all, or too many were lost
   skip          no responder was named`,
 		Timeout: MaxRung*time.Second + 20*time.Second,
-		Assumes: []string{"uplink", "nat"},
+		Assumes: []string{"uplink", "dns", "nat"},
 		Slow:    true,
 	}, observe, judge)
 }

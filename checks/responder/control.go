@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // A callError is a refusal with its HTTP status; its text is for the client's
@@ -148,7 +149,7 @@ func encode(v any, err error) (status int, body []byte) {
 	status = http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError
-		reply := session.ErrorReply{Error: err.Error()}
+		reply := session.ErrorReply{Error: platform.Words(err)}
 		var c *callError
 		if errors.As(err, &c) {
 			status = c.status

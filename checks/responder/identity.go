@@ -43,7 +43,7 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 	case err == nil:
 		return Identity{Certificate: kept, Kept: true}, nil
 	case errors.Is(err, platform.ErrExposed):
-		return ephemeral(addrs, now, err.Error())
+		return ephemeral(addrs, now, platform.Words(err))
 	}
 	made, cerr := selfSigned(now, addrs)
 	if cerr != nil {
@@ -66,7 +66,7 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 		}
 	}
 	if err != nil {
-		id.Kept, id.Note = false, notKept(err.Error())
+		id.Kept, id.Note = false, notKept(platform.Words(err))
 	}
 	return id, nil
 }

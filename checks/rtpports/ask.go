@@ -230,7 +230,7 @@ func (s *sweep) unsent(src *source, t *port, err error) {
 	s.sent--
 	src.sent--
 	s.flight.landed(t)
-	s.sendErr = err.Error()
+	s.sendErr = platform.Words(err)
 	if platform.Classify(err) == platform.ClassLocalFilter {
 		s.local++
 		t.local = true

@@ -31,21 +31,21 @@ func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why 
 	if !local.Is4() {
 		return b, "only IPv4 can be watched"
 	}
-	w, ok1 := t.env.Net.(platform.WatchNetwork)
-	r, ok2 := t.env.Net.(platform.RawNetwork)
+	w, ok1 := platform.As[platform.WatchNetwork](t.env.Net)
+	r, ok2 := platform.As[platform.RawNetwork](t.env.Net)
 	if !ok1 || !ok2 {
 		return b, "this system has no way to watch arriving packets"
 	}
 	watch, err := w.WatchUDP(ctx, platform.WatchUDPOptions{Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset})
 	if err != nil {
-		return b, err.Error()
+		return b, platform.Words(err)
 	}
 	raw, err := r.OpenRawUDP(ctx, platform.RawUDPOptions{
 		Local: local, First: session.FirstInboundPort, Last: 65535, Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset,
 	})
 	if err != nil {
 		_ = watch.Close()
-		return b, err.Error()
+		return b, platform.Words(err)
 	}
 	e2 := &watchingEar{t: t, local: local, watch: watch, raw: raw}
 	e2.listen()

@@ -46,6 +46,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	f.Inbound = judgeInbound(&j, *o.Inbound, len(f.Open) > 0, host)
 	if o.InboundError != "" {
 		j.Inconclusive = joined(j.Inconclusive, "the test from outside ended early: "+o.InboundError)
+		j.KnowsUnasked = false
 	}
 	j.Facts = f
 	return j
@@ -69,7 +70,7 @@ func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 	v := view{o: o, whole: span{first, last}}
 	v.verdicts = conclude(v.whole, o.Runs)
 	f := v.facts()
-	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host)}
+	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host), KnowsUnasked: true}
 	if len(f.Unknown) > 0 {
 		j.Inconclusive = v.whyUnknown(f)
 	}

@@ -61,7 +61,7 @@ func ParseRange(text string) (first, last int, err error) {
 	for i, t := range []string{from, to} {
 		n, err := strconv.Atoi(strings.TrimSpace(t))
 		if err != nil || n < 1 || n > 65535 {
-			return 0, 0, fmt.Errorf("port %q is no number from 1 to 65535; write FIRST-LAST, such as %s", t, defaultRange)
+			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as %s", t, defaultRange)
 		}
 		if i == 0 {
 			first = n

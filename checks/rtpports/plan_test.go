@@ -20,11 +20,11 @@ func TestRangesThatPeopleType(t *testing.T) {
 		"16384 - 32767": "16384-32767",
 		"5004":          "5004",
 		"20000-10000":   "write 10000-20000",
-		"0-100":         `port "0" is no number from 1 to 65535`,
-		"1-65536":       `port "65536" is no number`,
-		"10000-":        `port "" is no number`,
-		"rtp":           `port "rtp" is no number`,
-		"1-2-3":         `port "2-3" is no number`,
+		"0-100":         `port "0" is not a port number (1-65535)`,
+		"1-65536":       `port "65536" is not a port number`,
+		"10000-":        `port "" is not a port number`,
+		"rtp":           `port "rtp" is not a port number`,
+		"1-2-3":         `port "2-3" is not a port number`,
 	} {
 		first, last, err := ParseRange(text)
 		got := span{first, last}.String()

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // runs are the outcomes so far.
@@ -74,7 +76,7 @@ func (s *sweep) report(o *Observed) {
 		o.Moved, o.Unproved = s.bitmap.Moved, s.bitmap.Unproved
 	}
 	if s.mapErr != nil {
-		o.BitmapError = s.mapErr.Error()
+		o.BitmapError = platform.Words(s.mapErr)
 	}
 	s.reportICMP(o)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check.
@@ -41,7 +42,7 @@ those in use stay untested. No call is disturbed.
 		// A whole sweep at the polite rate takes 7 minutes, with retries 10,
 		// which is as long as a responder keeps a session.
 		Timeout: 10 * time.Minute,
-		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
+		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
 	}, observe, judge)
 }
 
@@ -58,7 +59,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Range, o.Mode, o.Stride = p.span.String(), p.mode, p.stride
 	client, err := env.Session(ctx)
 	if err != nil {
-		o.ResponderError = err.Error()
+		o.ResponderError = platform.Words(err)
 		return o, nil // what the responder said is an observation
 	}
 	if env.Inputs.Inbound {
@@ -67,11 +68,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		case ctx.Err() != nil:
 			return o, ctx.Err()
 		case err != nil:
-			o.InboundError = err.Error()
+			o.InboundError = platform.Words(err)
 		}
 	}
 	if err := p.within(client.Info.RTPRange); err != nil {
-		o.ResponderError = err.Error()
+		o.ResponderError = platform.Words(err)
 		return o, nil
 	}
 	p.ports = p.choose()

@@ -151,7 +151,7 @@ func (s *sweep) change(ctx context.Context, local uint16) error {
 
 // openSource opens a socket for many datagrams a second, where there is such.
 func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, error) {
-	if n, ok := s.env.Net.(platform.BatchNetwork); ok {
+	if n, ok := platform.As[platform.BatchNetwork](s.env.Net); ok {
 		b, err := n.OpenBatch(ctx, local)
 		if err == nil {
 			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again

@@ -63,7 +63,7 @@ func (a *Account) evidence() []checks.Evidence {
 
 func (a *Account) refused(r Response) checks.Finding {
 	f := checks.Finding{
-		ID: "signalling.account-refused", Severity: checks.Critical, Confidence: checks.Certain, Evidence: a.evidence(),
+		ID: "signalling.account-refused", Severity: checks.Critical, Confidence: checks.Certain, Heard: true, Evidence: a.evidence(),
 		Title:       fmt.Sprintf("The server refuses the account %s (%d)", a.Address, r.Code),
 		Explanation: "The way is open and the server judged the account. " + explained(r) + ".",
 		Advice: []string{
@@ -92,7 +92,7 @@ func (a *Account) registered() []checks.Finding {
 	switch {
 	case a.Second == nil:
 		return []checks.Finding{{
-			ID: "signalling.account-open", Severity: checks.Warning, Confidence: checks.Certain, Evidence: a.evidence(),
+			ID: "signalling.account-open", Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Evidence: a.evidence(),
 			Title:       "The server registers " + a.Address + " without a password",
 			Explanation: "Anybody who can reach it from this network can take the number over, unless the server knows this address on purpose.",
 			Advice:      []string{"On a PBX of your own: give the account a password (auth in pjsip.conf, secret in sip.conf)."},

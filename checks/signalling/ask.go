@@ -29,7 +29,7 @@ func askServer(ctx context.Context, env *checks.Env, name string) Server {
 	s := Server{Name: name, Probes: []Probe{}}
 	targets, err := resolve(ctx, env, name)
 	if err != nil {
-		s.Error = err.Error()
+		s.Error = platform.Words(err)
 		return s
 	}
 	s.Probes = make([]Probe, len(targets))
@@ -88,7 +88,7 @@ func (t *turn) take(ctx context.Context, udp, answered bool) bool {
 
 // ask probes one transport.
 func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
-	p := Probe{Transport: t.transport, Host: t.host, Remote: t.addr, Expected: t.expected}
+	p := Probe{Transport: t.transport, Host: t.host, Remote: t.addr, Expected: t.expected, SRV: t.srv}
 	udp := t.transport == "udp"
 	f, err := open(ctx, env, t, &p)
 	if err != nil {
@@ -123,7 +123,7 @@ func (p *Probe) fail(err error) {
 	if err == nil {
 		return // silence
 	}
-	p.Error, p.ErrorClass = err.Error(), string(platform.Classify(err))
+	p.Error, p.ErrorClass = platform.Words(err), string(platform.Classify(err))
 	if errors.Is(err, probe.ErrClosed) {
 		p.ErrorClass = string(platform.ClassReset)
 	}

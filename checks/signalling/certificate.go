@@ -19,8 +19,9 @@ type fault struct {
 	text string
 }
 
-// faults judges a certificate at the true time.
-func (i *TLS) faults(now time.Time) (out []fault) {
+// faults judges a certificate at the true time, as SIP phones do; web says that
+// it is for a WebSocket, where the rules of browsers apply (RFC 7118, section 9).
+func (i *TLS) faults(now time.Time, web bool) (out []fault) {
 	switch {
 	case now.After(i.NotAfter):
 		out = append(out, fault{"signalling.tls-expired", "expired on " + i.NotAfter.Format(time.DateOnly)})
@@ -29,13 +30,21 @@ func (i *TLS) faults(now time.Time) (out []fault) {
 	case i.NotAfter.Sub(now) < soon:
 		out = append(out, fault{"signalling.tls-expires-soon", "expires on " + i.NotAfter.Format(time.DateOnly)})
 	}
-	if i.NameError != "" {
+	switch {
+	case i.DomainBy == "" && i.HostBy == "":
 		out = append(out, fault{"signalling.tls-name", "not for " + i.CheckedName})
+	case web || i.DomainBy == byName:
+	case i.DomainBy == byWildcard:
+		out = append(out, fault{"signalling.tls-wildcard", "names " + i.CheckedName + " by a wildcard only"})
+	default:
+		out = append(out, fault{"signalling.tls-domain", "names the server, not the domain " + i.CheckedName})
 	}
 	switch {
 	case i.ChainError == "":
 	case i.SelfSigned:
 		out = append(out, fault{"signalling.tls-untrusted", "self-signed"})
+	case i.Sent == 1:
+		out = append(out, fault{"signalling.tls-untrusted", i.ChainError + "; the server sends its own certificate only, without the ones in between"})
 	default:
 		out = append(out, fault{"signalling.tls-untrusted", i.ChainError})
 	}
@@ -62,7 +71,7 @@ func certificate(o *Observed, s *Server, p *Probe) (out []checks.Finding) {
 		}}
 	}
 	now := o.now(p.TLS.At)
-	for _, x := range p.TLS.faults(now) {
+	for _, x := range p.TLS.faults(now, p.Transport == "wss") {
 		out = append(out, x.finding(s, p, now))
 	}
 	return out
@@ -71,7 +80,7 @@ func certificate(o *Observed, s *Server, p *Probe) (out []checks.Finding) {
 func (x fault) finding(s *Server, p *Probe, now time.Time) checks.Finding {
 	i := p.TLS
 	f := checks.Finding{
-		ID: x.id, Severity: checks.Warning, Confidence: checks.Certain,
+		ID: x.id, Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
 		Evidence: []checks.Evidence{
 			{Name: "certificate of " + s.Name + " (" + p.at() + ")", Got: i.Subject + ", issued by " + i.Issuer},
 			{Name: "valid", Want: now.Format(time.DateOnly), Got: i.NotBefore.Format(time.DateOnly) + " to " + i.NotAfter.Format(time.DateOnly)},
@@ -95,6 +104,19 @@ func (x fault) finding(s *Server, p *Probe, now time.Time) checks.Finding {
 		if _, err := netip.ParseAddr(i.CheckedName); err == nil {
 			f.Severity = checks.Info // named by its address: no public certificate has that
 			f.Explanation = "The server was named by its address, which certificates seldom hold. Phones that check certificates need the name."
+		}
+	case "signalling.tls-wildcard":
+		f.Title = title + " names it by a wildcard only"
+		f.Explanation = "SIP does not allow wildcards (RFC 5922, section 7.2). Asterisk refuses such a server in a trunk with verify_server=yes, unless allow_wildcard_certs=yes; so do phones that check by the letter. Browsers, softphones that check like browsers, and phones that do not check names accept it."
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "names in it", Want: i.CheckedName, Got: strings.Join(i.Names, ", ")})
+		f.Advice = []string{"Have a certificate made that names " + i.CheckedName + " in full."}
+	case "signalling.tls-domain":
+		f.Title = fmt.Sprintf("%s names %s, not %s", title, p.Host, i.CheckedName)
+		f.Explanation = "DNS led from the domain to that server, and DNS can be forged: SIP wants the domain in the certificate, whatever the SRV record says (RFC 5922, section 4). Asterisk with verify_server=yes and phones that check by the letter refuse the connection; phones that compare with the SRV record's host, or do not check names, accept it."
+		f.Evidence = append(f.Evidence, checks.Evidence{Name: "names in it", Want: i.CheckedName, Got: strings.Join(i.Names, ", ")})
+		f.Advice = []string{
+			"The provider adds " + i.CheckedName + " to the names of the certificate.",
+			"Until then: set phones that refuse it to " + p.Host + " itself.",
 		}
 	case "signalling.tls-untrusted":
 		f.Title, f.Explanation = title+" is not signed by a known authority", "Phones accept it only if they were given the authority's certificate or do not check. Somebody on the way who opens TLS looks the same."
@@ -128,7 +150,7 @@ func clockWrong(o *Observed) *checks.Finding {
 		direction = "fast"
 	}
 	return &checks.Finding{
-		ID: "signalling.clock", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "signalling.clock", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title:       fmt.Sprintf("This machine's clock is %s %s", off.Abs().Round(time.Second), direction),
 		Explanation: "Good certificates look expired or not yet valid to it, and so they do to phones that take their time from the same place. The dates in this report were judged by the NTP server's time.",
 		Evidence: []checks.Evidence{{

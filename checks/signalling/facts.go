@@ -140,7 +140,7 @@ func fact(o *Observed, s *Server, p *Probe) Fact {
 			Subject: p.TLS.Subject, Issuer: p.TLS.Issuer, NotBefore: p.TLS.NotBefore, NotAfter: p.TLS.NotAfter,
 			Version: p.TLS.Version, Faults: []string{},
 		}
-		for _, x := range p.TLS.faults(o.now(p.TLS.At)) {
+		for _, x := range p.TLS.faults(o.now(p.TLS.At), p.Transport == "wss") {
 			f.Certificate.Faults = append(f.Certificate.Faults, x.text)
 		}
 	}

@@ -1,7 +1,9 @@
 package signalling
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -32,7 +34,13 @@ func got(p *Probe) string {
 		if p.Connected {
 			return "the connection stands, but SIP is not answered"
 		}
-		return fmt.Sprintf("silent, asked %d times", max(1, p.Options.Tries+p.Register.Tries))
+		switch n := p.Options.Tries + p.Register.Tries; {
+		case n > 0:
+			return fmt.Sprintf("silent, asked %d times", n)
+		case p.Transport == "udp":
+			return "not asked in time"
+		}
+		return "silent: no connection came about"
 	case Refused:
 		return "refused: nothing listens there, or a firewall says so" + hop(p)
 	case Prohibited:
@@ -62,7 +70,15 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 	for i := range s.Probes {
 		definite = definite && s.Probes[i].status().definite()
 	}
+	if hop, ok := s.rejectedBy(); ok {
+		f.ID, f.Title = "signalling.prohibited", fmt.Sprintf("A box on the way, %s, rejects SIP to %s", hop, s.Name)
+		f.Explanation = "It answers in the server's place that nothing listens there. Phones cannot register."
+		f.Fixes = portCures(s, h)
+		return []checks.Finding{f}, ""
+	}
 	switch {
+	case is(Unreachable):
+		return nil, s.Name + " cannot be reached: " + s.whyUnreachable()
 	case is(LocalFilter):
 		f.ID, f.Title = "signalling.local-filter", "This machine's own firewall drops SIP to "+s.Name
 		f.Explanation = "Nothing left this machine. Phones may still get through: they do not have this firewall."
@@ -88,6 +104,28 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 	return []checks.Finding{f}, ""
 }
 
+// rejectedBy is who says by ICMP, in place of the server, that a port is closed.
+func (s *Server) rejectedBy() (netip.Addr, bool) {
+	for i := range s.Probes {
+		p := &s.Probes[i]
+		if p.status() == Refused && p.ErrorHop.IsValid() && p.ErrorHop != p.Remote.Addr() {
+			return p.ErrorHop, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// whyUnreachable says who has no way to the server.
+func (s *Server) whyUnreachable() string {
+	why := "this machine has no way there"
+	for i := range s.Probes {
+		if p := &s.Probes[i]; p.status() == Unreachable && p.ErrorHop.IsValid() {
+			return p.ErrorHop.String() + " says that it has no way there"
+		}
+	}
+	return why
+}
+
 // publicWords is what stands for the office's public address.
 func publicWords(h *netinfo.Host) string {
 	for _, e := range h.OuterAddresses() {
@@ -106,21 +144,11 @@ func transports(s *Server) string {
 	return strings.Join(list, ", ")
 }
 
-// udpSilent: the classic of a blocked or inspected port 5060.
+// udpSilent: the classic of a blocked or inspected port 5060. Only what one and
+// the same address answers over other transports can be compared; where UDP and
+// TCP lead to different servers, the silence may be the server's.
 func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
-	var udp *Probe
-	var works []string
-	for i := range s.Probes {
-		p := &s.Probes[i]
-		switch {
-		case p.Transport == "udp" && p.answered():
-			return nil
-		case p.Transport == "udp" && udp == nil:
-			udp = p
-		case p.answered():
-			works = append(works, p.at())
-		}
-	}
+	udp, works, same := comparedWithUDP(s)
 	if udp == nil || len(works) == 0 {
 		return nil
 	}
@@ -135,6 +163,9 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	switch st := udp.status(); {
 	case st == Prohibited:
 		f.Confidence = checks.Certain
+	case !same:
+		f.Confidence, f.Fixes = checks.Possible, nil
+		f.Explanation = fmt.Sprintf("Phones are set to UDP unless somebody changed it. DNS names %s for UDP, another server than for the rest: it may be down, or something on the way drops SIP over UDP.", udp.Host)
 	case st == Refused && !udp.Expected:
 		f.Severity, f.Fixes = checks.Info, nil
 		f.Explanation = "The server says that nothing listens on that UDP port: it does not speak UDP, and phones must not be set to it."
@@ -144,17 +175,51 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	return f
 }
 
+// comparedWithUDP finds a silent UDP port and what answers beside it: at the
+// same address if possible, and elsewhere only if no UDP was answered at all.
+func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
+	answered := func(pass func(netip.Addr) bool) (list []string) {
+		for i := range s.Probes {
+			if p := &s.Probes[i]; p.Transport != "udp" && p.answered() && pass(p.Remote.Addr()) && !slices.Contains(list, p.at()) {
+				list = append(list, p.at())
+			}
+		}
+		return list
+	}
+	any := false
+	for i := range s.Probes {
+		p := &s.Probes[i]
+		switch {
+		case p.Transport != "udp":
+			continue
+		case p.answered():
+			any = true
+			continue
+		}
+		if list := answered(func(a netip.Addr) bool { return a == p.Remote.Addr() }); len(list) > 0 {
+			return p, list, true
+		}
+		if udp == nil {
+			udp = p
+		}
+	}
+	if any {
+		return nil, nil, false
+	}
+	return udp, answered(func(netip.Addr) bool { return true }), false
+}
+
 // otherTransports are those that the profile or DNS promises and that do not
 // answer, while another one does.
 func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 	for i := range s.Probes {
 		p := &s.Probes[i]
-		if p.answered() || !p.Expected || p.Transport == "udp" || p.status() == TLSError {
+		if p.answered() || !p.Expected || p.Transport == "udp" || p.status() == TLSError || s.dead(p) {
 			continue
 		}
 		out = append(out, checks.Finding{
 			ID: "signalling.transport-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s),
-			Title:       fmt.Sprintf("%s does not answer on %s", s.Name, p.at()),
+			Title:       fmt.Sprintf("%s does not answer on %s", cmp.Or(p.Host, s.Name), p.at()),
 			Explanation: "The profile or the domain's DNS says that it does, and other transports answer. Phones set to this one cannot register.",
 			Advice:      []string{"Set the phones to a transport that answers, or open this port on the way."},
 			Fixes:       portCures(s, h),
@@ -178,7 +243,7 @@ func troubled(s *Server) []checks.Finding {
 			ev = append(ev, checks.Evidence{Name: "Warning", Got: r.Warning})
 		}
 		return []checks.Finding{{
-			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Evidence: ev,
+			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Evidence: ev,
 			Title:       fmt.Sprintf("%s answers that it cannot serve (%d)", s.Name, r.Code),
 			Explanation: "The way is open; the server has the trouble. " + explained(r) + ".",
 			Advice:      []string{"Try again in a few minutes; if it stays so, ask the provider."},

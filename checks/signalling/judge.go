@@ -67,11 +67,15 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 	if !answered {
 		return nobodyAnswers(s, h)
 	}
+	out = append(out, deadTargets(s)...)
 	if f := udpSilent(s, h); f != nil {
 		out = append(out, *f)
 	}
 	out = append(out, otherTransports(s, h)...)
 	out = append(out, troubled(s)...)
+	if f := behindNAT(s, h); f != nil {
+		out = append(out, *f)
+	}
 	for i := range s.Probes {
 		list := certificate(o, s, &s.Probes[i])
 		cureCertificates(list, s, h)
@@ -115,7 +119,13 @@ func serverSummary(s *Server) string {
 		}
 		switch {
 		case p.answered():
-			good = append(good, p.at())
+			if !slices.Contains(good, p.at()) {
+				good = append(good, p.at())
+			}
+		case s.dead(p):
+			if note := p.Host + " does not answer"; !slices.Contains(bad, note) {
+				bad = append(bad, note)
+			}
 		case p.Expected || p.status() == Timeout:
 			bad = append(bad, p.at()+" "+string(p.status()))
 		}

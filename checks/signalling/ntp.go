@@ -6,12 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // publicNTP is who is asked for the time when nobody is named.
@@ -34,26 +35,23 @@ func askTime(ctx context.Context, env *checks.Env) *Clock {
 	}
 	c := &Clock{Server: name}
 	if err := c.ask(ctx, env); err != nil {
-		c.Error = err.Error()
+		c.Error = platform.Words(err)
 	}
 	return c
 }
 
 func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
-	host, number, err := split(c.Server)
+	at, err := netinfo.ParseHostPort(c.Server)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", c.Server, err)
 	}
-	if number == 0 {
-		number = ntpPort
-	}
-	addrs, err := env.Net.LookupAddrs(ctx, host)
+	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil {
 		return err
 	}
 	addr, ok := sameFamily(addrs, env.Inputs.Bind)
 	if !ok {
-		return fmt.Errorf("%s has no address of the family of %s", host, env.Inputs.Bind)
+		return fmt.Errorf("%s has no address of the family of %s", at.Host, env.Inputs.Bind)
 	}
 	c.Addr = addr
 	local := env.Inputs.Bind
@@ -68,7 +66,7 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 	var reading ntpReading
 	var sent time.Time
 	var cookie uint64
-	to := netip.AddrPortFrom(addr, uint16(number))
+	to := netip.AddrPortFrom(addr, uint16(at.PortOr(ntpPort)))
 	a := &probe.Ask{
 		Payload: func() []byte {
 			var b []byte
@@ -91,7 +89,7 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 		if err == nil {
 			err = errors.New("no answer")
 		}
-		return fmt.Errorf("asking %s for the time: %w", net.JoinHostPort(host, fmt.Sprint(number)), err)
+		return fmt.Errorf("asking %s for the time: %w", c.Server, err)
 	}
 	// RFC 5905, section 8: the middle of the round trip is when both clocks met.
 	c.OffsetMillis = reading.middle.Sub(sent.Add(a.RTT / 2)).Milliseconds()

@@ -31,7 +31,10 @@ type Probe struct {
 	Local     netip.AddrPort `json:"local"`
 	// Expected: the profile or an SRV record says that the server speaks this
 	// transport here. The others are tried because phones can be set to them.
-	Expected bool   `json:"expected,omitempty"`
+	Expected bool `json:"expected,omitempty"`
+	// SRV is the place of Host in the order in which phones try the targets of
+	// the domain's SRV record: 1 is the first; 0: not from an SRV record.
+	SRV      int    `json:"srv,omitempty"`
 	Options  Answer `json:"options"`
 	Register Answer `json:"register"`
 	// Connected: the TCP connection stood, whatever came after.
@@ -65,11 +68,15 @@ type TLS struct {
 	NotAfter    time.Time `json:"not_after,omitzero"`
 	SelfSigned  bool      `json:"self_signed,omitempty"`
 	CheckedName string    `json:"checked_name,omitempty"`
-	NameError   string    `json:"name_error,omitempty"`
+	// DomainBy and HostBy are how the certificate names the SIP domain, and the
+	// host that an SRV record leads to: by name, by wildcard, or not at all.
+	DomainBy string `json:"domain_by,omitempty"`
+	HostBy   string `json:"host_by,omitempty"`
 	// ChainError is what is wrong with the chain at a time within the
 	// certificate's own dates.
 	ChainError string    `json:"chain_error,omitempty"`
-	At         time.Time `json:"at,omitzero"` // this machine's clock
+	Sent       int       `json:"certificates_sent,omitempty"` // the leaf included
+	At         time.Time `json:"at,omitzero"`                 // this machine's clock
 }
 
 // Clock is this machine's clock against an NTP server's.

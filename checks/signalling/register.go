@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // registerFor is how long the registration would last if it could not be taken
@@ -31,13 +34,13 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	var p Probe
 	f, err := open(ctx, env, t, &p)
 	if err != nil {
-		a.Error = err.Error()
+		a.Error = platform.Words(err)
 		return a
 	}
 	defer f.close()
 	d := newDialogue(t, f.localAddr(), address)
 	if err := a.run(ctx, f, d, env.Account); err != nil {
-		a.Error = err.Error()
+		a.Error = platform.Words(err)
 	}
 	return a
 }
@@ -52,7 +55,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 		if p.TLS != nil && p.TLS.sound() && p.Transport == "tls" {
 			r = 1
 		}
-		if host, _, err := split(s.Name); err != nil || host != domain {
+		if at, err := netinfo.ParseHostPort(s.Name); err != nil || !strings.EqualFold(at.Host, domain) {
 			r += 10
 		}
 		return r
@@ -75,7 +78,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 // sound reports whether nothing is wrong with the certificate, by this
 // machine's clock.
 func (i *TLS) sound() bool {
-	return i.Error == "" && i.NameError == "" && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
+	return i.Error == "" && (i.DomainBy != "" || i.HostBy != "") && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
 }
 
 func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.Account) error {
@@ -168,7 +171,7 @@ type challenge struct {
 func pick(reply []byte) (*challenge, string) {
 	m, err := sip.Parse(reply)
 	if err != nil {
-		return nil, err.Error()
+		return nil, platform.Words(err)
 	}
 	list := m.Challenges()
 	for _, c := range list {

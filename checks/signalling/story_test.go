@@ -13,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
 	"github.com/sipdoctor/sipdoctor/checks/signalling"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const year = 365 * 24 * time.Hour
@@ -124,6 +125,26 @@ func TestTheWayToTheServer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Every target of an SRV record is asked: the second shows that the first one's
+// silence is its own.
+func TestADeadFirstServerIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newOffice(t, nil)
+		n.serve(checktest.SIPOptions{})
+		n.world.AddName("dead.example.net", "198.51.100.66")
+		n.world.AddSRV("sip", "udp", "example.net", platform.SRV{Target: server, Port: 5060, Priority: 20}, platform.SRV{Target: "dead.example.net", Port: 5060, Priority: 10})
+		n.world.AddSRV("sip", "tcp", "example.net", platform.SRV{Target: server, Port: 5060, Priority: 10})
+		n.inputs.SIPServers = []string{"example.net"}
+		r, _ := n.check()
+		if diff := cmp.Diff([]string{"signalling.srv-target-dead warning"}, findings(r)); diff != "" || r.Status != checks.Warn {
+			t.Fatalf("%s: %q\nfindings (-want +got):\n%s", r.Status, r.Summary, diff)
+		}
+		if f := r.Findings[0]; f.Subject != "dead.example.net" || !strings.HasPrefix(f.Title, "dead.example.net (198.51.100.66), the first server of example.net,") {
+			t.Errorf("it says %q of %q", f.Title, f.Subject)
+		}
+	})
 }
 
 // A server counts refused registrations: there is one, not one a transport.

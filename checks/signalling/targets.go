@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -27,6 +26,7 @@ type target struct {
 	uri       string // the host part of request URIs
 	addr      netip.AddrPort
 	expected  bool
+	srv       int // place in the order of the SRV record's targets, from 1; 0: not from there
 }
 
 // webSocketPorts are the usual ones: RFC 7118's, Asterisk's (http.conf), and
@@ -95,14 +95,16 @@ func ports(number int, said []string, deep bool) (out []port) {
 }
 
 // resolve finds where a server answers. With a port in the name, or an address,
-// DNS records other than addresses have no say (RFC 3263, 4.2); otherwise the
-// best SRV record goes before the default port, and under --deep its
-// alternatives are asked too.
+// DNS records other than addresses have no say (RFC 3263, 4.2); otherwise all
+// targets of the SRV records are asked, and only without such records the
+// default port: a dead first target looks like a firewall until the second
+// answers.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
-	host, number, err := split(name)
+	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	host, number := at.Host, at.Port
 	list := ports(number, env.Inputs.SIPTransports[name], env.Inputs.Deep)
 	found := make([][]target, len(list))
 	errs := make([]error, len(list))
@@ -135,40 +137,25 @@ func cmpErr(errs []error, otherwise error) error {
 	return otherwise
 }
 
-func split(name string) (host string, number int, err error) {
-	host, text, err := net.SplitHostPort(name)
-	if err != nil {
-		return strings.Trim(name, "[]"), 0, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("%s: the port must be a number from 1 to 65535", name)
-	}
-	return host, int(n), nil
-}
-
-// maxAlternatives bounds how many SRV targets of one transport --deep asks.
-const maxAlternatives = 3
+// maxAlternatives bounds how many SRV targets of one transport are asked: what
+// a stranger writes into DNS decides their number.
+const maxAlternatives = 4
 
 // locate finds the addresses of one transport.
 func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target, error) {
 	at := []platform.SRV{{Target: host, Port: uint16(p.port)}}
-	expected := p.expected
+	expected, fromSRV := p.expected, false
 	if p.port == 0 {
 		at[0].Port = uint16(defaultPort(p.transport))
 		if _, err := netip.ParseAddr(host); err != nil && (p.transport == "udp" || p.transport == "tcp" || p.transport == "tls") {
 			if srv, err := lookupSRV(ctx, env, p.transport, host); err == nil && len(srv) > 0 {
-				at, expected = srv, true
+				at, expected, fromSRV = srv, true, true
 			}
 		}
 	}
-	most := 1
-	if env.Inputs.Deep {
-		most = maxAlternatives
-	}
 	var out []target
 	var last error
-	for _, s := range at[:min(most, len(at))] {
+	for i, s := range at[:min(maxAlternatives, len(at))] {
 		addrs, err := env.Net.LookupAddrs(ctx, s.Target)
 		if err != nil {
 			last = err
@@ -179,7 +166,11 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 			last = errors.Join(last, fmt.Errorf("%s has no address of the family of %s", s.Target, env.Inputs.Bind))
 			continue
 		}
-		out = append(out, target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected})
+		t := target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected, 0}
+		if fromSRV {
+			t.srv = i + 1
+		}
+		out = append(out, t)
 	}
 	return out, last
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // handshake accepts any certificate and any version back to TLS 1.0, so that
@@ -24,7 +26,7 @@ func handshake(ctx context.Context, conn net.Conn, t target) (*tls.Conn, *TLS, e
 	}
 	c := tls.Client(conn, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
-		info.Error = err.Error()
+		info.Error = platform.Words(err)
 		return nil, info, err
 	}
 	state := c.ConnectionState()
@@ -47,12 +49,14 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 	for _, a := range leaf.IPAddresses {
 		i.Names = append(i.Names, a.String())
 	}
-	i.Names = i.Names[:min(maxNames, len(i.Names))]
-	// RFC 5922 wants the domain; many providers have the server's own name in
-	// it, and phones that were given that name are content.
-	if err := leaf.VerifyHostname(t.domain); err != nil && leaf.VerifyHostname(t.host) != nil {
-		i.NameError = cut(err.Error())
+	for _, n := range sipNames(leaf) {
+		i.Names = append(i.Names, cut("sip:"+n))
 	}
+	if len(i.Names) == 0 {
+		i.Names = []string{cut(leaf.Subject.CommonName)}
+	}
+	i.Names = i.Names[:min(maxNames, len(i.Names))]
+	i.DomainBy, i.HostBy, i.Sent = identity(leaf, t.domain), identity(leaf, t.host), len(certs)
 	i.ChainError = chainError(certs, i.At)
 }
 
@@ -77,5 +81,5 @@ func chainError(certs []*x509.Certificate, now time.Time) string {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return "signed by an authority that this machine does not know"
 	}
-	return cut(err.Error())
+	return cut(platform.Words(err))
 }

@@ -26,13 +26,13 @@ func (r *run) pinhole(ctx context.Context, p *Probe, d dialog) {
 	control := r.env.FreshRTPPort()
 	named, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, uint16(d.rtp)))
 	if err != nil {
-		h.Error = err.Error()
+		h.Error = platform.Words(err)
 		return
 	}
 	defer named.Close()
 	other, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, uint16(control)))
 	if err != nil {
-		h.Error = err.Error()
+		h.Error = platform.Words(err)
 		return
 	}
 	defer other.Close()
@@ -40,7 +40,7 @@ func (r *run) pinhole(ctx context.Context, p *Probe, d dialog) {
 		h.Tries++
 		reply, err := r.session.RTP(ctx, session.RTPRequest{Probe: p.ID})
 		if err != nil {
-			h.Error = err.Error()
+			h.Error = platform.Words(err)
 			return
 		}
 		h.SentTo = reply.To

@@ -15,7 +15,7 @@ func (p *Probe) fail(err error) {
 	if err == nil {
 		return
 	}
-	p.Error, p.ErrorClass = err.Error(), string(platform.Classify(err))
+	p.Error, p.ErrorClass = platform.Words(err), string(platform.Classify(err))
 	var icmp *platform.ICMPError
 	if errors.As(err, &icmp) {
 		p.ErrorHop = icmp.Hop

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -50,7 +49,7 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 		s.Source, err = sourceFor(env, targets[0].addr.Addr())
 	}
 	if err != nil {
-		s.Error = err.Error()
+		s.Error = platform.Words(err)
 		return s
 	}
 	s.Answers = make([]ServerAnswer, len(targets))
@@ -87,32 +86,28 @@ func askOne(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 }
 
 func hostOf(name string) string {
-	if h, _, err := net.SplitHostPort(name); err == nil {
-		return h
-	}
-	return strings.Trim(name, "[]")
+	at, _ := netinfo.ParseHostPort(name)
+	return at.Host
 }
 
 // resolve finds where a server answers. With a port in the name, or an address,
 // DNS has no say (RFC 3263, 4.2); otherwise SRV records go before the default
 // ports, and only the first address of a record is asked.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
-	host, portText, err := net.SplitHostPort(name)
+	named, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		host = strings.Trim(name, "[]")
-	} else if _, err := strconv.ParseUint(portText, 10, 16); err != nil {
-		return nil, fmt.Errorf("%s: the port must be a number from 1 to 65535", name)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	host := named.Host
 	_, literal := netip.ParseAddr(host)
 	var out []target
 	defaults := map[string]uint16{"udp": 5060, "tcp": 5060, "tls": 5061}
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		at, p := host, defaults[transport]
 		switch {
-		case portText != "":
-			n, _ := strconv.ParseUint(portText, 10, 16)
-			if transport != "tls" || n == 5061 {
-				p = uint16(n)
+		case named.Port != 0:
+			if transport != "tls" || named.Port == 5061 {
+				p = uint16(named.Port)
 			}
 		case literal != nil:
 			if srv, err := lookupSRV(ctx, env, transport, host); err == nil && len(srv) > 0 {
@@ -310,6 +305,6 @@ func lookupSRV(ctx context.Context, env *checks.Env, transport, domain string) (
 
 func (a *ServerAnswer) fail(err error) {
 	if err != nil {
-		a.Error, a.ErrorClass = err.Error(), string(platform.Classify(err))
+		a.Error, a.ErrorClass = platform.Words(err), string(platform.Classify(err))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check "sip-alg".
@@ -22,7 +23,7 @@ func Check() *checks.Check {
 		// 5 s where nothing is lost, 15 s where much is; the rest is for waiting
 		// until a busy responder has time.
 		Timeout: 60 * time.Second,
-		Assumes: []string{"uplink", "nat"}, // nat fails only where no UDP at all gets through
+		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
 		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
 
 With a responder (--responder; started elsewhere with "sipdoctor serve") it
@@ -82,7 +83,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var o Observed
 	s, err := env.Session(ctx)
 	if err != nil {
-		o.Notes = append(o.Notes, err.Error())
+		o.Notes = append(o.Notes, platform.Words(err))
 	}
 	var wg sync.WaitGroup
 	var views []View
@@ -136,7 +137,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	arrivals, err := fetch(ctx, s)
 	if err != nil && !errors.Is(err, session.ErrIncomplete) {
 		// What arrived is not known, but the answers repeat some of it.
-		o.Responder.ArrivalsErr = err.Error()
+		o.Responder.ArrivalsErr = platform.Words(err)
 		return ctx.Err()
 	}
 	merge(o.Probes, arrivals, err == nil)

@@ -2,14 +2,13 @@ package sipalg
 
 import (
 	"context"
-	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // views asks STUN servers, once for each local address, where it is seen. What
@@ -154,15 +153,14 @@ func secondHop(ctx context.Context, sock *stun.Socket, to netip.AddrPort) netip.
 
 // stunAddr is the address of a STUN server in the family of a local address.
 func stunAddr(ctx context.Context, env *checks.Env, name string, local netip.Addr) (netip.AddrPort, bool) {
-	host, portText, err := net.SplitHostPort(name)
+	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		host, portText = name, "3478"
+		return netip.AddrPort{}, false
 	}
-	n, _ := strconv.ParseUint(portText, 10, 16)
-	addrs, err := env.Net.LookupAddrs(ctx, host)
+	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil {
 		return netip.AddrPort{}, false
 	}
 	a, ok := sameFamily(addrs, local)
-	return netip.AddrPortFrom(a, uint16(n)), ok
+	return netip.AddrPortFrom(a, uint16(at.PortOr(3478))), ok
 }

@@ -40,22 +40,37 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	}
 	j := checks.Judgement{Summary: summary(h), Facts: facts(u)}
 	if !hasWay(u) {
-		j.Findings = []checks.Finding{noWay(o, u)}
+		j.Findings, j.Explains = []checks.Finding{noWay(o, h)}, checks.ReachAll
 		return j
 	}
 	if u.VPN {
 		j.Findings = append(j.Findings, vpn(u))
 	}
-	if u.GatewayUnresolved {
-		j.Findings = append(j.Findings, silentGateway(u))
+	found, unclear := outside(o, h)
+	j.Explains = checks.ReachAll
+	if len(found) > 0 && found[0].ID == "uplink.no-route" {
+		j.Explains = checks.ReachUntold // the other family works
 	}
+	j.Findings = append(j.Findings, found...)
+	j.Inconclusive = unclear
 	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
 		j.Findings = append(j.Findings, smallPackets(u))
 	}
 	if u.Wireless {
 		j.Findings = append(j.Findings, wireless(u))
 	}
+	if a, ok := translated(u); ok {
+		j.Findings = append(j.Findings, overIPv6(a))
+	}
+	if len(found) > 0 {
+		j.Summary += "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:]
+	}
+	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	return j
+}
+
+func weight(s checks.Severity) int {
+	return map[checks.Severity]int{checks.Critical: 0, checks.Warning: 1, checks.Info: 2}[s]
 }
 
 func facts(u netinfo.Uplink) Facts {
@@ -151,9 +166,10 @@ func selfAssigned(u netinfo.Uplink) bool {
 	return !slices.ContainsFunc(u.Local, func(a netip.Addr) bool { return !a.IsLinkLocalUnicast() })
 }
 
-func noWay(o Observation, u netinfo.Uplink) checks.Finding {
+func noWay(o Observation, h *netinfo.Host) checks.Finding {
+	u := h.Uplink
 	f := checks.Finding{
-		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain,
+		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Title:       "This machine has no way to the Internet",
 		Explanation: "Nothing outside this network can be reached from here, so nothing can be said about phones and their provider.",
 		Advice:      []string{"Plug this machine in where a phone will stand, and let the router give it an address (DHCP)."},
@@ -164,7 +180,7 @@ func noWay(o Observation, u netinfo.Uplink) checks.Finding {
 		{Name: "default route", Want: "one", Got: map[bool]string{true: "present", false: "none"}[u.DefaultRoute]},
 	}
 	for _, n := range o.Named {
-		if n.Source.IsValid() {
+		if n.Source.IsValid() && !u.Down && (len(h.Contacts) == 0 || n.answered(h)) {
 			f.Severity = checks.Warning
 			f.Explanation = "Only the servers in this network can be reached: the results say nothing about the way to the Internet."
 			f.Evidence = append(f.Evidence, checks.Evidence{Name: "way to " + n.Host, Got: "from " + n.Source.String()})
@@ -173,9 +189,14 @@ func noWay(o Observation, u netinfo.Uplink) checks.Finding {
 	return f
 }
 
+// answered reports whether the server answered anything in this run.
+func (n Named) answered(h *netinfo.Host) bool {
+	return slices.ContainsFunc(h.Contacts, func(c netinfo.Contact) bool { return slices.Contains(n.Addrs, c.Addr) && c.Answers > 0 })
+}
+
 func vpn(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title: "This machine's traffic goes through a VPN",
 		Explanation: "The results describe the VPN's exit. Phones on the desk do not use this VPN: they take the office router's way, " +
 			"with its NAT and its SIP ALG, which this run did not see.",
@@ -184,19 +205,9 @@ func vpn(u netinfo.Uplink) checks.Finding {
 	}
 }
 
-func silentGateway(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely,
-		Title:       "The gateway does not answer",
-		Explanation: "The router's address is configured, but nobody in the network owns it: a wrong gateway, a wrong VLAN, or a router that is off.",
-		Evidence:    []checks.Evidence{{Name: "hardware address of " + gateway(u).String(), Want: "an answer to ARP", Got: "none"}},
-		Advice:      []string{"Compare the gateway with the one a working phone shows in its network menu."},
-	}
-}
-
 func smallPackets(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
 		Title: fmt.Sprintf("The line carries packets of %d bytes at most", u.MTU),
 		Explanation: "A call request with its codecs is about that long. Cut in two, its second half is often lost in firewalls: " +
 			"calls fail while registration works.",
@@ -215,17 +226,30 @@ func wireless(u netinfo.Uplink) checks.Finding {
 	}
 }
 
+// translated is the IPv4 address of a machine whose IPv4 is carried over IPv6
+// (464XLAT, RFC 6877; DS-Lite, RFC 6333).
+func translated(u netinfo.Uplink) (netip.Addr, bool) {
+	for _, a := range u.Local {
+		if netinfo.IsCarrierSide(a) && !netinfo.IsShared(a) {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func overIPv6(a netip.Addr) checks.Finding {
+	return checks.Finding{
+		ID: "uplink.ipv4-over-ipv6", Severity: checks.Info, Confidence: checks.Certain,
+		Title: "IPv4 is carried over IPv6 here (464XLAT or DS-Lite)",
+		Explanation: "The provider translates IPv4 at its own end, so many customers share an address, and packets are 20 to 40 bytes shorter than the line takes. " +
+			"Phones with IPv6 reach the provider without that translation, if it has IPv6 too.",
+		Evidence: []checks.Evidence{{Name: "address of this machine", Got: a.String()}},
+	}
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "none"
 	}
 	return s
-}
-
-func addrs(list []netip.Addr) string {
-	var s []string
-	for _, a := range list {
-		s = append(s, a.String())
-	}
-	return orNone(strings.Join(s, ", "))
 }

@@ -67,9 +67,14 @@ func TestUplinkInWords(t *testing.T) {
 			}),
 			summary: "PPP line, no gateway address, MTU 1492",
 		},
+		"a mobile router with 464XLAT": {
+			host:    office(func(h *netinfo.Host) { h.Uplink.Local = []netip.Addr{netip.MustParseAddr("192.0.0.2")} }),
+			summary: "cable, gateway MikroTik 192.168.88.1, MTU 1500", findings: []string{"uplink.ipv4-over-ipv6 info"},
+		},
 		"a gateway that nobody owns": {
-			host:    office(func(h *netinfo.Host) { h.Uplink.GatewayUnresolved, h.Uplink.GatewayVendor = true, "" }),
-			summary: "cable, gateway 192.168.88.1, MTU 1500", findings: []string{"uplink.gateway-silent warning"},
+			host:     office(func(h *netinfo.Host) { h.Uplink.GatewayUnresolved, h.Uplink.GatewayVendor = true, "" }),
+			summary:  "cable, gateway 192.168.88.1, MTU 1500; the gateway does not answer",
+			findings: []string{"uplink.gateway-silent warning"},
 		},
 		"the cable is out": {
 			host:    office(func(h *netinfo.Host) { h.Uplink = netinfo.Uplink{Interface: "eth0", Kind: "ethernet", Down: true} }),
@@ -91,6 +96,24 @@ func TestUplinkInWords(t *testing.T) {
 			named:    []Named{{Host: "192.168.88.2:8765", Source: netip.MustParseAddr("192.168.88.10")}},
 			summary:  "no way to the Internet: no default route",
 			findings: []string{"uplink.none warning"},
+		},
+		"the cable is out, whatever the routing table still says": {
+			host: office(func(h *netinfo.Host) {
+				h.Uplink.Down = true
+				h.Contacts = []netinfo.Contact{{Addr: netip.MustParseAddr("192.168.88.2"), Sent: 5, WaitedMS: 3000}}
+			}),
+			named:    []Named{{Host: "192.168.88.2:8765", Addrs: []netip.Addr{netip.MustParseAddr("192.168.88.2")}, Source: netip.MustParseAddr("192.168.88.10")}},
+			summary:  "no way to the Internet: eth0 has no link",
+			findings: []string{"uplink.none critical"},
+		},
+		"a closed network whose responder is silent": {
+			host: office(func(h *netinfo.Host) {
+				h.Uplink.Gateway, h.Uplink.DefaultRoute = netip.Addr{}, false
+				h.Contacts = []netinfo.Contact{{Addr: netip.MustParseAddr("192.168.88.2"), Sent: 5, WaitedMS: 3000}}
+			}),
+			named:    []Named{{Host: "192.168.88.2:8765", Addrs: []netip.Addr{netip.MustParseAddr("192.168.88.2")}, Source: netip.MustParseAddr("192.168.88.10")}},
+			summary:  "no way to the Internet: no default route",
+			findings: []string{"uplink.none critical"},
 		},
 		"a closed network with the responder out of reach": {
 			host:     office(func(h *netinfo.Host) { h.Uplink.Gateway, h.Uplink.DefaultRoute = netip.Addr{}, false }),
@@ -148,22 +171,19 @@ func TestLoopbackHasNoUplinkToJudge(t *testing.T) {
 	}
 }
 
-// The named servers are looked up only where there is no default route.
-func TestNamedServersAreAskedForOnlyWithoutADefaultRoute(t *testing.T) {
+func TestNamedServersAreLookedUp(t *testing.T) {
 	env := &checks.Env{Net: &islandNetwork{}, Inputs: checks.Inputs{Responder: "192.168.88.2:8765", SIPServers: []string{"pbx.example.net"}}}
-	env.Host = func(context.Context) (*netinfo.Host, error) { return office(nil), nil }
-	o, err := observe(context.Background(), env)
-	if err != nil || len(o.Named) != 0 {
-		t.Errorf("with a default route: %+v, %v", o, err)
-	}
 	env.Host = func(context.Context) (*netinfo.Host, error) { return &netinfo.Host{}, nil }
-	o, err = observe(context.Background(), env)
+	o, err := observe(t.Context(), env)
 	want := []Named{
-		{Host: "192.168.88.2:8765", Source: netip.MustParseAddr("192.168.88.10")},
-		{Host: "pbx.example.net", Error: "looking up pbx.example.net: no such host"},
+		{
+			Host: "192.168.88.2:8765", Kind: kindResponder, Port: 8765,
+			Addrs: []netip.Addr{netip.MustParseAddr("192.168.88.2")}, Source: netip.MustParseAddr("192.168.88.10"),
+		},
+		{Host: "pbx.example.net", Kind: kindSIP, Port: 5060, Error: "looking up pbx.example.net: no such host"},
 	}
 	if diff := cmp.Diff(want, o.Named, cmpopts.EquateComparable(netip.Addr{})); diff != "" || err != nil {
-		t.Errorf("without (-want +got):\n%s%v", diff, err)
+		t.Errorf("(-want +got):\n%s%v", diff, err)
 	}
 }
 

@@ -1,51 +1,69 @@
 // Package uplink is the check of the way from this machine to the Internet:
-// interface, addresses, gateway, VPN. It sends nothing itself; the facts about
-// the host are gathered once a run.
+// interface, addresses, gateway, VPN, and whether anybody outside answers.
 package uplink
 
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID: "uplink", Group: "office", Title: "This machine has an ordinary way to the Internet",
-		Doc: `Reads how this machine reaches the Internet, and who the router is.
+		Doc: `Reads how this machine reaches the Internet, and who the router is, and asks
+whether anybody outside answers.
 
 It reads the machine's own tables: interfaces, routes, neighbours. The router at
 the gateway address is asked what it is by UPnP, NAT-PMP, PCP, MNDP and its front
-page; all of that stays in the office LAN and changes nothing.
+page; all of that stays in the office LAN and changes nothing. Outside, the
+resolvers of three operators get a DNS question and a connection to port 443
+(none with --no-public), and the named servers a connection, until one answers.
+What the other checks of the run sent counts as well.
 
-fail: there is no way out at all: no link, no address or no default route.
-warn: there is one, but it is not the phones': a VPN, a very small MTU, a
-gateway that does not answer. Wi-Fi is only mentioned.`,
-		Timeout: 5 * time.Second, // the gathering has a budget of two; the rest is for slow machines
+fail: there is no way out at all: no link, no address or no default route; the
+gateway is silent, routers reject everything, or nobody outside answers; a named
+server has addresses only of a family that has no route here.
+warn: there is one, but it is not the phones': a VPN, a very small MTU. Wi-Fi is
+only mentioned.
+inconclusive: only one address was asked, and it is silent.`,
+		Timeout: 9 * time.Second, // the gathering has a budget of two, silence of three and a half; the rest is for slow machines
 	}, observe, judge)
 }
 
 // Observation is what the check needs beyond the facts about the host.
 type Observation struct {
-	// Named are the servers that the user named, asked only on a machine
-	// without a default route: a lab or a closed network needs none.
+	// Named are the servers that the user named.
 	Named []Named `json:"named,omitempty"`
 }
 
 // Named is one server and the local address from which it can be reached.
 type Named struct {
-	Host   string     `json:"host"`
-	Source netip.Addr `json:"source,omitzero"`
-	Error  string     `json:"error,omitempty"`
+	Host   string       `json:"host"` // as it was named
+	Kind   string       `json:"kind,omitempty"`
+	Addrs  []netip.Addr `json:"addrs,omitempty"`
+	Port   int          `json:"port,omitempty"`
+	Source netip.Addr   `json:"source,omitzero"` // invalid: no address of the server has a route
+	Error  string       `json:"error,omitempty"`
 }
 
-// lookupTime bounds the look-up of a named server on a machine that has no
-// default route and so, most likely, no DNS either.
+// The kinds of servers.
+const (
+	kindSIP       = "SIP server"
+	kindResponder = "responder"
+	kindSTUN      = "STUN server"
+)
+
+// lookupTime bounds the look-up of a named server on a machine that may have
+// no DNS.
 const lookupTime = time.Second
 
 func observe(ctx context.Context, env *checks.Env) (Observation, error) {
@@ -57,36 +75,64 @@ func observe(ctx context.Context, env *checks.Env) (Observation, error) {
 	if err != nil {
 		return o, fmt.Errorf("reading this machine's network: %w", err)
 	}
-	if h == nil || h.Uplink.DefaultRoute {
+	if h == nil || env.Net == nil {
 		return o, nil
 	}
-	names := env.Inputs.SIPServers
-	if env.Inputs.Responder != "" {
-		names = append([]string{env.Inputs.Responder}, names...)
+	o.Named = named(ctx, env)
+	if hasWay(h.Uplink) && h.Uplink.Kind != "loopback" {
+		askOutside(ctx, env, h, questions(env, o.Named))
 	}
-	for _, name := range names {
-		o.Named = append(o.Named, wayTo(ctx, env, name))
-	}
-	return o, nil
+	return o, ctx.Err()
 }
 
-// wayTo asks the routing table for the way to a server; nothing is sent but the
-// look-up of its name.
-func wayTo(ctx context.Context, env *checks.Env, name string) Named {
-	n := Named{Host: name}
-	host := name
-	if h, _, err := net.SplitHostPort(name); err == nil {
-		host = h
+// named looks the named servers up, all at once.
+func named(ctx context.Context, env *checks.Env) (list []Named) {
+	add := func(kind string, names ...string) {
+		for _, n := range names {
+			if n != "" {
+				list = append(list, Named{Host: n, Kind: kind})
+			}
+		}
 	}
+	add(kindResponder, env.Inputs.Responder)
+	add(kindSIP, env.Inputs.SIPServers...)
+	add(kindSTUN, env.Inputs.STUN...)
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	addrs, err := env.Net.LookupAddrs(ctx, host)
+	var wg sync.WaitGroup
+	for i := range list {
+		wg.Go(func() { list[i].lookUp(ctx, env) })
+	}
+	wg.Wait()
+	return list
+}
+
+// usualPort is where a kind of server listens.
+func usualPort(kind string) int {
+	return map[string]int{kindSIP: 5060, kindResponder: session.DefaultControlPort, kindSTUN: session.DefaultSTUNPort}[kind]
+}
+
+// lookUp finds the addresses, and asks the routing table for the way there.
+func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
+	at, err := netinfo.ParseHostPort(n.Host)
+	if err != nil {
+		n.Error = platform.Words(err)
+		return
+	}
+	n.Port = at.PortOr(usualPort(n.Kind))
+	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil || len(addrs) == 0 {
-		n.Error = fmt.Sprintf("looking up %s: %v", host, err)
-		return n
+		n.Error = fmt.Sprintf("looking up %s: %s", at.Host, platform.Words(err))
+		return
 	}
-	if n.Source, err = env.Net.SourceFor(addrs[0]); err != nil {
-		n.Error = err.Error()
+	const most = 4 // one of each family, and spares
+	n.Addrs = addrs[:min(most, len(addrs))]
+	for _, a := range n.Addrs {
+		src, err := env.Net.SourceFor(a)
+		if err == nil {
+			n.Source, n.Error = src, ""
+			return
+		}
+		n.Error = platform.Words(err)
 	}
-	return n
 }

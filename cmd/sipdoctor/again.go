@@ -155,6 +155,6 @@ func (o *checkOptions) rememberOrSay(s streams, flags *pflag.FlagSet, named []st
 		return // the whole of the last run stays the one to repeat
 	}
 	if err := remember(flags, named); err != nil && !o.quiet {
-		fmt.Fprintf(s.Err, "sipdoctor: --again will not repeat this run: %s\n", oneLine(err.Error()))
+		fmt.Fprintf(s.Err, "sipdoctor: --again will not repeat this run: %s\n", oneLine(platform.Words(err)))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // applier runs cures on this machine.
@@ -154,11 +155,11 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 		return false, a.err
 	}
 	if c, err = a.stillMeant(ctx, now, c); err != nil {
-		a.line("   Not run: %v.", err)
+		a.line("   Not run: %s.", platform.Words(err))
 		return false, a.err
 	}
 	if err := a.done.add(c, a.report); err != nil {
-		a.line("   It cannot be noted down for --undo (%v); the undo commands above are for you.", err)
+		a.line("   It cannot be noted down for --undo (%s); the undo commands above are for you.", platform.Words(err))
 	}
 	for i, line := range c.fix.Commands {
 		out, err := a.shell(ctx, line)
@@ -167,7 +168,7 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 			continue
 		}
 		if err != nil {
-			a.line("   Stopped: command %d of %d did not work (%v).", i+1, len(c.fix.Commands), err)
+			a.line("   Stopped: command %d of %d did not work (%s).", i+1, len(c.fix.Commands), platform.Words(err))
 		} else {
 			a.line("   Interrupted after command %d of %d.", i+1, len(c.fix.Commands))
 		}
@@ -230,14 +231,14 @@ func (a *applier) takeBack(ctx context.Context, c cure, done int) {
 // remember notes what is left to undo of a cure.
 func (a *applier) remember(c cure, undo []string) {
 	if err := a.done.keep(c, a.report, undo); err != nil {
-		a.line("   It could not be noted down for --undo: %v.", err)
+		a.line("   It could not be noted down for --undo: %s.", platform.Words(err))
 	}
 }
 
 // forget strikes a cure off the journal.
 func (a *applier) forget(c cure) {
 	if err := a.done.remove(c, a.report); err != nil {
-		a.line("   It could not be struck off what --undo takes back: %v.", err)
+		a.line("   It could not be struck off what --undo takes back: %s.", platform.Words(err))
 	}
 }
 
@@ -250,10 +251,10 @@ func (a *applier) runUndo(ctx context.Context, lines []string, all bool) (left [
 		switch {
 		case err == nil:
 		case all:
-			a.line("   That did not work (%v); the rest goes on.", err)
+			a.line("   That did not work (%s); the rest goes on.", platform.Words(err))
 			left = append(left, line)
 		default:
-			a.line("   That did not work (%v). What is left to undo is kept for --undo.", err)
+			a.line("   That did not work (%s). What is left to undo is kept for --undo.", platform.Words(err))
 			return lines[i:]
 		}
 	}

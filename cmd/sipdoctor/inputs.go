@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -111,35 +108,12 @@ func (o *checkOptions) validate() error {
 	return nil
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
-
 // validHostPort accepts a name or an address, with or without a port.
 func validHostPort(flag, value string) error {
-	host := value
-	if h, port, err := net.SplitHostPort(value); err == nil && !strings.Contains(value, "/") {
-		n, perr := strconv.Atoi(port)
-		if perr != nil || n < 1 || n > 65535 {
-			return usagef("--%s %s: port %q is no number from 1 to 65535", flag, render.Quote(value), port)
-		}
-		host = h
-	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return nil
-	}
-	// 253 and 63 are the limits of DNS (RFC 1035, section 2.3.4).
-	tooLong := len(host) > 253 || slices.ContainsFunc(strings.Split(host, "."), func(l string) bool { return len(l) > 63 })
-	if !hostName.MatchString(host) || tooLong || looksLikeAddress(host) {
-		return usagef("--%s %q is no host; write a name or an address, such as pbx.example.net, 192.0.2.10:5060 or [2001:db8::1]:5060", flag, value)
+	if _, err := netinfo.ParseHostPort(value); err != nil {
+		return usagef("--%s %q: %w", flag, value, err)
 	}
 	return nil
-}
-
-// looksLikeAddress reports a mistyped IPv4 address: no top-level domain is all
-// digits.
-func looksLikeAddress(host string) bool {
-	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
-	_, err := strconv.Atoi(last)
-	return err == nil && strings.Contains(host, ".")
 }
 
 // readFingerprint accepts 64 hex digits, with or without colons, as programs

@@ -49,7 +49,7 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &exit) {
 		return exit.status
 	}
-	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(platform.Words(err)))
 	var usage *usageError
 	if errors.As(err, &usage) || !started() {
 		return statusUsage

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,9 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	if err == pflag.ErrHelp {
 		return err
 	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return usagef("--%s %q is not %s; see %s --help", e.GetFlag().Name, e.GetValue(), kindOf(e.GetFlag()), cmd.CommandPath())
+	}
 	hint := ""
 	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 		var names []string
@@ -96,6 +100,21 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return usagef("%w%s; see %s --help", err, strings.TrimSuffix(hint, "?"), cmd.CommandPath())
+}
+
+// kindOf says what a flag takes.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a number"
+	case "intSlice":
+		return "a list of numbers, such as 30,60"
+	case "duration":
+		return "a duration, such as 30s or 5m"
+	case "bool":
+		return "true or false"
+	}
+	return "a list, such as one,two"
 }
 
 // noArgs and atMostOne are argument rules with one-line errors.

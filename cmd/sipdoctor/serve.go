@@ -16,6 +16,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -129,11 +130,12 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 	t := thisTool()
 	cfg := responder.Config{Net: n, System: platform.ThisSystem(), Tool: t.Name + " " + t.Version, SIPPorts: o.sipPorts, SIPSPort: o.sipsPort}
 	for _, l := range o.listen {
-		a, err := netip.ParseAddr(strings.Trim(l, "[]"))
-		if err != nil {
+		at, err := netinfo.ParseHostPort(l)
+		a, ok := at.Addr()
+		if err != nil || !ok || at.Port != 0 {
 			return cfg, usagef("--listen %q is no address; give one of this machine's, like 203.0.113.5", l)
 		}
-		cfg.Listen = append(cfg.Listen, a.Unmap())
+		cfg.Listen = append(cfg.Listen, a)
 	}
 	control, err := localPort("control", o.control)
 	if err != nil {

@@ -79,16 +79,18 @@ func validPorts(list string) error {
 
 // parseAddress reads an address or network of the command line.
 func parseAddress(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		a = a.Unmap().WithZone("")
-		return netip.PrefixFrom(a, a.BitLen()), nil
+	if at, err := netinfo.ParseHostPort(s); err == nil && at.Port == 0 {
+		if a, ok := at.Addr(); ok {
+			a = a.WithZone("")
+			return netip.PrefixFrom(a, a.BitLen()), nil
+		}
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		return p, usagef("%s is neither an address nor a network%s; write 198.51.100.7, 198.51.100.0/24 or 2001:db8::7", strconv.Quote(s), addressHint(s))
 	}
 	if p != p.Masked() {
-		return p, usagef("%s has bits behind its length; did you mean %s, or %s", render.Quote(s), p.Masked(), p.Addr())
+		return p, usagef("%s has host bits set; did you mean %s, or %s", render.Quote(s), p.Masked(), p.Addr())
 	}
 	return p, nil
 }

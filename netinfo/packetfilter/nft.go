@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // ReadNFT reads "nft -a -j list ruleset". With the output of "nft -a list
@@ -112,7 +114,7 @@ func (r *nftReader) read(listing string) {
 				break
 			}
 			// The object is not of the shape that we know: leave it out.
-			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%v)", err))
+			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
 			err = nil
 		}
 		r.object(&o)
@@ -123,7 +125,7 @@ func (r *nftReader) read(listing string) {
 			err = errors.New("it ends too early")
 		}
 		at := d.InputOffset()
-		r.fault(lineAt(listing, at), fmt.Sprintf("the JSON cannot be read on from byte %d: %v", at, err))
+		r.fault(lineAt(listing, at), fmt.Sprintf("the JSON cannot be read on from byte %d: %s", at, platform.Words(err)))
 		r.unread = "its listing is damaged"
 		r.incomplete()
 	case !found:

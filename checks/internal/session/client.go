@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -93,10 +94,11 @@ func Open(ctx context.Context, n platform.Network, t Target) (c *Client, err err
 }
 
 func open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
-	host, port, err := splitTarget(t.Host)
+	at, err := netinfo.ParseHostPort(t.Host)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("responder %.80q: %w", t.Host, err)
 	}
+	host, port := at.Host, at.PortOr(DefaultControlPort)
 	name := net.JoinHostPort(host, strconv.Itoa(port))
 	p := &pin{host: host}
 	if t.Fingerprint != "" {
@@ -132,29 +134,6 @@ func open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
 		}
 	}
 	return nil, first
-}
-
-// splitTarget reads host, host:port, [v6] or [v6]:port.
-func splitTarget(s string) (host string, port int, err error) {
-	if a, err := netip.ParseAddr(trimBrackets(s)); err == nil {
-		return a.String(), DefaultControlPort, nil
-	}
-	host, text, err := net.SplitHostPort(s)
-	if err != nil {
-		host, text = s, strconv.Itoa(DefaultControlPort)
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	if host == "" || err != nil || n == 0 {
-		return "", 0, fmt.Errorf("responder %.80q: HOST or HOST:PORT is needed", s)
-	}
-	return host, int(n), nil
-}
-
-func trimBrackets(s string) string {
-	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
-		return s[1 : len(s)-1]
-	}
-	return s
 }
 
 // maxAddrs is how many addresses of one name are tried: one of each family,

@@ -179,8 +179,8 @@ func TestNobodyAnswers(t *testing.T) {
 			{"everything is dropped", lab.ResponderAddr, "responder 198.51.100.2:8765 (198.51.100.2): TCP port 8765: no answer; " +
 				"UDP ports 8765, 5060, 5080: no answer. Is \"sipdoctor serve\" running there, and are these ports open?"},
 			{"a name that does not exist", "nowhere.lab", "responder nowhere.lab:8765: lookup nowhere.lab: no such host"},
-			{"no port", "responder.lab:http", `responder "responder.lab:http": HOST or HOST:PORT is needed`},
-			{"nothing", "", `responder "": HOST or HOST:PORT is needed`},
+			{"no port", "responder.lab:http", `responder "responder.lab:http": port "http" is not a port number (1-65535)`},
+			{"nothing", "", `responder "": not a host name or address; write one such as pbx.example.net, 192.0.2.10:5060 or [2001:db8::1]:5060`},
 		}
 		for _, tt := range tests {
 			start := time.Now()

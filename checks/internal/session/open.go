@@ -206,5 +206,5 @@ func reason(err error) string {
 	case platform.ClassLocalFilter:
 		return "dropped by this machine's own packet filter"
 	}
-	return err.Error()
+	return platform.Words(err)
 }

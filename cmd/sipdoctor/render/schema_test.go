@@ -171,7 +171,7 @@ func sameKeys(root, s map[string]any, typ reflect.Type, at string) (out []string
 			continue
 		}
 		key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-		if key == "-" {
+		if key == "-" || !typ.Field(i).IsExported() {
 			continue
 		}
 		known[key] = true

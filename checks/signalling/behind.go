@@ -1,0 +1,74 @@
+package signalling
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// behindNAT: a server with a public address says that it sees us under a private
+// one that is neither this machine's nor the router's. Somebody in front of the
+// server translates the source of everything: docker-proxy, a load balancer, a
+// router with source NAT on forwarded ports.
+func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
+	for i := range s.Probes {
+		p := &s.Probes[i]
+		seen, ok := p.received()
+		if !ok || netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
+			continue
+		}
+		f := &checks.Finding{
+			ID: "signalling.server-behind-nat", Severity: checks.Warning, Confidence: checks.Possible, Heard: true, Subject: s.Name,
+			Title: fmt.Sprintf("%s sees this office as %s: it sits behind a NAT of its own", s.Name, seen),
+			Explanation: "The address is private and none of this office's, so it was put in at the server's end: a container behind docker-proxy, a load balancer, or a router that translates sources. " +
+				"Such a server sees one address for everybody: a ban (fail2ban) or an ACL hits all or nobody, and it may answer to the wrong address.",
+			Evidence: []checks.Evidence{{Name: "received= in the answer over " + p.at(), Want: "this office's public address", Got: seen.String()}},
+			Advice: []string{
+				"Whoever runs the server: let it see the real addresses (Docker: host networking for this container; a load balancer: keep the source address).",
+				"Until then do not ban by address on that server.",
+			},
+		}
+		if container(seen) {
+			f.Confidence = checks.Likely
+		}
+		return f
+	}
+	return nil
+}
+
+// received is where the server says that our request came from (RFC 3261, 18.2.1).
+func (p *Probe) received() (netip.Addr, bool) {
+	for _, reply := range [][]byte{p.Options.Reply, p.Register.Reply} {
+		m, err := sip.Parse(reply)
+		if err != nil || m.Get("via") == nil {
+			continue
+		}
+		via, ok := sip.ParseVia(m.Get("via").Value)
+		if !ok || via.Received == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(via.Received); err == nil {
+			return a.Unmap(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// outer reports whether the router says that the address is its own.
+func outer(h *netinfo.Host, a netip.Addr) bool {
+	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
+}
+
+// container reports the gateways of Docker's networks: 172.17.0.1, 172.18.0.1
+// and so on.
+func container(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	b := a.As4()
+	return b[0] == 172 && b[1] >= 17 && b[1] <= 31 && b[2] == 0 && b[3] == 1
+}

@@ -1,0 +1,50 @@
+package signalling
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+func TestAServerThatSeesOneAddressForEverybody(t *testing.T) {
+	for name, c := range map[string]struct {
+		server, received string
+		router           string // what the router says that its outer address is
+		want             string // confidence; empty: no finding
+	}{
+		"behind docker-proxy":                   {"198.51.100.5", "172.17.0.1", "", "likely"},
+		"behind another network of Docker":      {"198.51.100.5", "172.31.0.1", "", "likely"},
+		"behind a router with source NAT":       {"198.51.100.5", "10.20.0.1", "", "possible"},
+		"it sees the public address":            {"198.51.100.5", "203.0.113.1", "", ""},
+		"it says nothing":                       {"198.51.100.5", "", "", ""},
+		"our own address (an ALG, or no NAT)":   {"198.51.100.5", "192.168.88.10", "", ""},
+		"the router's outer address (two NATs)": {"198.51.100.5", "192.168.1.2", "192.168.1.2", ""},
+		"the carrier's space":                   {"198.51.100.5", "100.64.0.9", "", ""},
+		"a server inside a VPN":                 {"10.9.0.5", "10.9.0.1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := probeOf("udp", "pbx.example.net", c.server, 0, "ok")
+			p.Local = netip.MustParseAddrPort("192.168.88.10:40000")
+			received := ""
+			if c.received != "" {
+				received = ";received=" + c.received
+			}
+			p.Options.Reply = []byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.168.88.10:40000;branch=z9hG4bKx;rport=40000" + received + "\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+			h := &netinfo.Host{Uplink: netinfo.Uplink{Local: []netip.Addr{netip.MustParseAddr("192.168.88.10")}}}
+			if c.router != "" {
+				h.Router = &netinfo.Router{External: []netinfo.External{{Method: "upnp", Addr: netip.MustParseAddr(c.router)}}}
+			}
+			j := judge(Observed{Servers: []Server{{Name: "pbx.example.net", Probes: []Probe{p}}}}, h)
+			got := ""
+			for _, f := range j.Findings {
+				if f.ID == "signalling.server-behind-nat" && f.Severity == "warning" {
+					got = string(f.Confidence)
+				}
+			}
+			if got != c.want || got == "" && len(j.Findings) > 0 {
+				t.Errorf("%q, want %q: %+v", got, c.want, j.Findings)
+			}
+		})
+	}
+}

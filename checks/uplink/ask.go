@@ -1,0 +1,148 @@
+package uplink
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// A question is one datagram that its receiver answers, or one connection.
+type question struct {
+	to      netip.AddrPort
+	payload []byte // nil: connect by TCP
+}
+
+// askedAt is when a datagram goes out: the kernel gives up looking for a
+// neighbour after three seconds, and what a router rejects comes back at once.
+func askedAt() []time.Duration {
+	const ms = time.Millisecond
+	return []time.Duration{0, 500 * ms, 1200 * ms, 2000 * ms}
+}
+
+// askFor is how long there is for an answer.
+const askFor = 3400 * time.Millisecond
+
+// publicAddrs are the resolvers of three operators, who answer DNS over UDP 53
+// and HTTPS on TCP 443: Quad9, Cloudflare, Google.
+func publicAddrs() []netip.Addr {
+	var out []netip.Addr
+	for _, s := range []string{"9.9.9.9", "1.1.1.1", "8.8.8.8", "2620:fe::fe", "2606:4700:4700::1111", "2001:4860:4860::8888"} {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}
+
+// dnsQuestion asks for the root's name servers (RFC 1035, section 4.1): every
+// resolver knows them.
+func dnsQuestion() []byte {
+	return []byte{0x5d, 0x0c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1}
+}
+
+// questions are what to ask of whom. SIP is left to the checks of SIP: a
+// router's helper keeps an entry for each such packet.
+func questions(env *checks.Env, named []Named) (list []question) {
+	if !env.Inputs.NoPublic {
+		for _, a := range publicAddrs() {
+			list = append(list, question{netip.AddrPortFrom(a, 53), dnsQuestion()}, question{to: netip.AddrPortFrom(a, 443)})
+		}
+	}
+	for _, n := range named {
+		for _, a := range n.Addrs {
+			q := question{to: netip.AddrPortFrom(a, uint16(n.Port))}
+			if n.Kind == kindSTUN {
+				q.payload = stun.Request{ID: stun.NewID(), Software: stun.ClientSoftware}.Bytes()
+			}
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// askOutside puts the questions until somebody beyond this network answers. The
+// runner notes what becomes of them, as of everything else that is sent.
+func askOutside(ctx context.Context, env *checks.Env, h *netinfo.Host, list []question) {
+	ctx, answered := context.WithTimeout(ctx, askFor)
+	defer answered()
+	var wg sync.WaitGroup
+	for _, q := range list {
+		if _, err := env.Net.SourceFor(q.to.Addr()); err != nil {
+			continue
+		}
+		end := answered
+		if h.Near(q.to.Addr()) {
+			end = func() {}
+		}
+		wg.Go(func() {
+			if q.payload == nil {
+				connect(ctx, env, q.to, end)
+				return
+			}
+			exchange(ctx, env, q, end)
+		})
+	}
+	wg.Wait()
+}
+
+func connect(ctx context.Context, env *checks.Env, to netip.AddrPort, answered func()) {
+	if conn, err := env.Net.DialTCP(ctx, local(env, to), to); err == nil {
+		answered()
+		conn.Close()
+	}
+}
+
+func exchange(ctx context.Context, env *checks.Env, q question, answered func()) {
+	conn, err := env.Net.OpenUDP(ctx, local(env, q.to))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	start := time.Now()
+	buf := make([]byte, 2048)
+	for i, at := range askedAt() {
+		_ = conn.WriteTo(q.payload, q.to, platform.SendOptions{})
+		until := start.Add(askFor)
+		if i+1 < len(askedAt()) {
+			until = start.Add(askedAt()[i+1])
+		}
+		if conn.SetReadDeadline(until) != nil || ctx.Err() != nil {
+			return
+		}
+		for {
+			d, err := conn.ReadFrom(buf)
+			if err == nil && d.From == q.to {
+				answered()
+				return
+			}
+			if err != nil && platform.Classify(err) == platform.ClassTimeout {
+				break
+			}
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		if ctx.Err() != nil || at >= askFor {
+			return
+		}
+	}
+}
+
+// local is the address to send from: the wanted one, where it is of the
+// family.
+func local(env *checks.Env, to netip.AddrPort) netip.AddrPort {
+	a := env.Inputs.Bind
+	if !a.IsValid() || a.Is4() != to.Addr().Is4() {
+		a = netip.IPv4Unspecified()
+		if to.Addr().Is6() {
+			a = netip.IPv6Unspecified()
+		}
+	}
+	return netip.AddrPortFrom(a, 0)
+}
