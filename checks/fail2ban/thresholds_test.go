@@ -19,13 +19,21 @@ func resultOf(t *testing.T, o Observed) checks.Result {
 
 // A jail that bans nobody is no guard: it fails, and does not only warn.
 func TestAJailThatBansNobodyFails(t *testing.T) {
-	for _, code := range []string{jails.LogMissing, jails.LogEmpty, jails.LogNotWritten, jails.LogNoFailures, jails.NotRunning, jails.NoAction} {
+	for _, code := range []string{jails.LogMissing, jails.LogNotWritten, jails.LogNoFailures, jails.NotRunning, jails.NoAction} {
 		t.Run(code, func(t *testing.T) {
 			r := resultOf(t, Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{jail("asterisk", "/a", jails.Fault{Code: code, Detail: "/a"})}}})
 			if r.Status != checks.Fail || len(r.Findings) == 0 || r.Findings[0].Severity != checks.Critical {
 				t.Errorf("%s: %+v", r.Status, r.Findings)
 			}
 		})
+	}
+}
+
+// An empty log may be a new one: nothing has happened since.
+func TestAJailWhoseLogIsEmptyWarns(t *testing.T) {
+	empty := jail("asterisk", "/a", jails.Fault{Code: jails.LogEmpty, Detail: "/a"})
+	if r := resultOf(t, Observed{State: &jails.State{Installed: true, Running: true, Jails: []jails.Jail{empty}}}); r.Status != checks.Warn {
+		t.Errorf("%s: %+v", r.Status, r.Findings)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // providers puts every built-in SIP server on the Internet; each has an address
@@ -130,6 +131,43 @@ func TestWhenNoProviderIsAsked(t *testing.T) {
 				}
 				if name == "--no-public" && s.result.Status != checks.Skip {
 					t.Errorf("status %s", s.result.Status)
+				}
+			})
+		})
+	}
+}
+
+// A dead first server of an SRV record hides no ALG: the next one is asked, as
+// phones ask it.
+func TestTheNextServerOfAnSRVRecordIsAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		router  checktest.RouterOptions
+		verdict string
+	}{
+		"a router with an ALG": {natRouter(checktest.LinuxALG()), sipalg.Rewriting},
+		"an ordinary router":   {natRouter(), sipalg.NoSign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newInternet(t, 1, c.router)
+				n.serveSTUN()
+				n.world.AddName("dead.example.net", "198.51.100.66")
+				n.world.AddName("alive.example.net", "198.51.100.67")
+				n.outside.Host("198.51.100.66")
+				s, err := checktest.ServeSIP(t.Context(), n.outside.Host("198.51.100.67"), checktest.SIPOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(s.Close)
+				for _, proto := range []string{"udp", "tcp"} {
+					n.world.AddSRV("sip", proto, "example.net",
+						platform.SRV{Target: "dead.example.net", Port: 5060, Priority: 10},
+						platform.SRV{Target: "alive.example.net", Port: 5060, Priority: 20})
+				}
+				n.inputs.SIPServers = []string{"example.net"}
+				if seen := n.check(); seen.Verdict != c.verdict {
+					t.Errorf("%s, want %s", seen.Verdict, c.verdict)
+					seen.explain(t)
 				}
 			})
 		})

@@ -39,6 +39,7 @@ func observeServers(ctx context.Context, env *checks.Env, names []string) ([]Ser
 type target struct {
 	transport string
 	addr      netip.AddrPort
+	next      []netip.AddrPort // whom phones ask when addr is silent, in order
 }
 
 // askServer asks over every transport at the same time.
@@ -55,7 +56,7 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	s.Answers = make([]ServerAnswer, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		wg.Go(func() { s.Answers[i] = askOne(ctx, env, v, s.Source, t, hostOf(name)) })
+		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t, hostOf(name)) })
 		if t.transport == "udp" && env.Inputs.Responder == "" {
 			wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
 		}
@@ -78,6 +79,22 @@ func sourceFor(env *checks.Env, far netip.Addr) (netip.Addr, error) {
 	return a, nil
 }
 
+// askInTurn asks the servers of an SRV record as phones do: the next one when
+// the one before is silent. What the first did not say is the signalling
+// check's business; here whoever answers is as good.
+func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
+	first := askOne(ctx, env, v, local, t, name)
+	if len(first.Reply) > 0 {
+		return first
+	}
+	for _, addr := range t.next {
+		if a := askOne(ctx, env, v, local, target{transport: t.transport, addr: addr}, name); len(a.Reply) > 0 {
+			return a
+		}
+	}
+	return first
+}
+
 func askOne(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
 	if t.transport == "udp" {
 		return askUDP(ctx, env, v, local, t, probe.SIP())
@@ -90,45 +107,57 @@ func hostOf(name string) string {
 	return at.Host
 }
 
+// maxTargets bounds how many servers of one SRV record are asked in turn.
+const maxTargets = 3
+
 // resolve finds where a server answers. With a port in the name, or an address,
 // DNS has no say (RFC 3263, 4.2); otherwise SRV records go before the default
-// ports, and only the first address of a record is asked.
+// ports. Of each record only the first address is asked.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
 	named, err := netinfo.ParseHostPort(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	host := named.Host
-	_, literal := netip.ParseAddr(host)
 	var out []target
-	defaults := map[string]uint16{"udp": 5060, "tcp": 5060, "tls": 5061}
 	for _, transport := range []string{"udp", "tcp", "tls"} {
-		at, p := host, defaults[transport]
-		switch {
-		case named.Port != 0:
-			if transport != "tls" || named.Port == 5061 {
-				p = uint16(named.Port)
+		var addrs []netip.AddrPort
+		var failed error
+		for _, r := range records(ctx, env, named, transport) {
+			found, err := env.Net.LookupAddrs(ctx, r.Target)
+			if err != nil {
+				failed = err
+				continue
 			}
-		case literal != nil:
-			if srv, err := lookupSRV(ctx, env, transport, host); err == nil && len(srv) > 0 {
-				at, p = srv[0].Target, srv[0].Port
+			if a, ok := sameFamily(found, env.Inputs.Bind); ok {
+				addrs = append(addrs, netip.AddrPortFrom(a, r.Port))
 			}
 		}
-		addrs, err := env.Net.LookupAddrs(ctx, at)
-		if err != nil {
-			if transport == "udp" {
-				return nil, err
-			}
-			continue
+		if transport == "udp" && len(addrs) == 0 && failed != nil {
+			return nil, failed
 		}
-		if a, ok := sameFamily(addrs, env.Inputs.Bind); ok {
-			out = append(out, target{transport, netip.AddrPortFrom(a, p)})
+		if len(addrs) > 0 {
+			out = append(out, target{transport, addrs[0], addrs[1:]})
 		}
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s has no address of the family of %s", name, env.Inputs.Bind)
 	}
 	return out, nil
+}
+
+// records are the hosts and ports of a server over one transport, in the order
+// in which phones ask them.
+func records(ctx context.Context, env *checks.Env, named netinfo.HostPort, transport string) []platform.SRV {
+	usual := map[string]uint16{"udp": 5060, "tcp": 5060, "tls": 5061}[transport]
+	if named.Port != 0 && (transport != "tls" || named.Port == 5061) {
+		usual = uint16(named.Port)
+	}
+	if _, literal := named.Addr(); named.Port == 0 && !literal {
+		if srv, err := lookupSRV(ctx, env, transport, named.Host); err == nil && len(srv) > 0 {
+			return srv[:min(len(srv), maxTargets)]
+		}
+	}
+	return []platform.SRV{{Target: named.Host, Port: usual}}
 }
 
 // sameFamily picks the first address that the local one can talk to.
