@@ -56,9 +56,9 @@ func (x Tried) open() (list []PortTry) {
 	return slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return p.In < x.Count })
 }
 
-// someIn are the ports on which one of them does.
+// someIn are the ports on which one of them does, by name.
 func (x Tried) someIn() (list []PortTry) {
-	return slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return p.In == 0 })
+	return slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return len(p.Through) == 0 })
 }
 
 // noEffect is about a jail that bans nobody: all that it bans get in.

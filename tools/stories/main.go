@@ -68,8 +68,12 @@ func collect(root, file string) error {
 			judge = fn
 		}
 	}
-	if judge == nil || len(judge.Type.Params.List) != 2 {
-		return fmt.Errorf("it has no function judge of an observation and a host")
+	if judge == nil || len(judge.Type.Params.List) < 2 || len(judge.Type.Params.List) > 3 {
+		return fmt.Errorf("it has no function judge of an observation and a host, with or without the other results")
+	}
+	parameter, argument := "", "" // of a judge that looks at other results as well
+	if len(judge.Type.Params.List) == 3 {
+		parameter, argument = ", others checks.Others", ", others"
 	}
 	text := func(n ast.Node) string {
 		return string(src[fset.Position(n.Pos()).Offset:fset.Position(n.End()).Offset])
@@ -81,7 +85,8 @@ func collect(root, file string) error {
 	defer os.RemoveAll(scratch)
 	at := fset.Position(judge.Name.Pos()).Offset
 	changed := string(src[:at]) + "judgeItself" + string(src[at+len("judge"):])
-	extra := strings.NewReplacer("PACKAGE", f.Name.Name, "OBSERVED", text(judge.Type.Params.List[0].Type)).Replace(helper)
+	extra := strings.NewReplacer("PACKAGE", f.Name.Name, "OBSERVED", text(judge.Type.Params.List[0].Type),
+		"PARAMETER", parameter, "ARGUMENT", argument).Replace(helper)
 	replace := map[string]string{
 		file: filepath.Join(scratch, "judge.go"),
 		filepath.Join(filepath.Dir(file), "zz_stories.go"): filepath.Join(scratch, "stories.go"),
