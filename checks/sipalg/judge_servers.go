@@ -62,6 +62,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 			f.Answered = append(f.Answered, e.name())
 		}
 		notes.add(e.note, e.name())
+		notes.add(e.elsewhere(), e.name())
 	}
 	if silent := s.silent("udp"); silent != "" && len(f.Answered) > 0 {
 		undecided++
@@ -107,6 +108,10 @@ func (n *notesByPort) String() string {
 		out = append(out, text)
 	}
 	return strings.Join(out, "; ")
+}
+
+func joined(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
 }
 
 // silent says that a server did not answer over a transport; "" when it did.
@@ -155,7 +160,7 @@ func serverPaths(o *Observed, all []evidence) []Path {
 
 // take is what was made of an exchange.
 func (p *Path) take(e *evidence) {
-	p.Verdict, p.Note = e.verdict, e.note
+	p.Verdict, p.Note = e.verdict, joined(e.note, e.elsewhere())
 	for _, g := range e.standing() {
 		p.Changes = append(p.Changes, g.Change)
 	}

@@ -185,7 +185,7 @@ func (s *sign) wanted() string {
 	if s.Code == sip.ReceivedReversed {
 		return s.Before
 	}
-	return "unchanged"
+	return ""
 }
 
 func (s *sign) instead(seen netip.Addr) string {
@@ -253,10 +253,15 @@ func (e *evidence) conclude() {
 		}
 		e.note = strings.Join(why, "; ")
 	}
-	if e.from.IsValid() {
-		e.note = strings.TrimPrefix(e.note+"; ", "; ") + fmt.Sprintf("the answer came from %s, not from where it was asked: "+
-			"behind a NAT phones may not get it", e.from)
+}
+
+// elsewhere says that the answer came from another address or port than was
+// asked; "" when it did not.
+func (e *evidence) elsewhere() string {
+	if !e.from.IsValid() {
+		return ""
 	}
+	return fmt.Sprintf("the answer came from %s, not from where it was asked: behind a NAT phones may not get it", e.from)
 }
 
 // standing are the changes that nothing refutes.
