@@ -108,7 +108,7 @@ func ofNetwork(err error) string {
 		case e.IsTimeout:
 			return "looking up " + e.Name + ": no answer"
 		}
-		return "looking up " + e.Name + ": " + e.Err
+		return "looking up " + e.Name + ": " + resolverWords(e)
 	case *net.AddrError:
 		return strconv.Quote(e.Addr) + ": " + e.Err
 	case net.InvalidAddrError:
@@ -119,6 +119,18 @@ func ofNetwork(err error) string {
 		return Words(e.Err)
 	}
 	return ""
+}
+
+// resolverWords is why a name server could not be asked. Package net keeps the
+// cause as text, behind the addresses and ports of its own socket.
+func resolverWords(e *net.DNSError) string {
+	text := e.Err
+	for _, op := range []string{"dial ", "read ", "write "} {
+		if i := strings.LastIndex(text, ": "); i >= 0 && strings.HasPrefix(text, op) {
+			text = text[i+len(": "):]
+		}
+	}
+	return text
 }
 
 func ofTLS(err error) string {

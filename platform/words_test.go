@@ -34,6 +34,7 @@ func TestErrorsAreWordedForTechnicians(t *testing.T) {
 		"192.0.2.10:5060: no answer":                              &net.OpError{Op: "dial", Net: "tcp", Addr: server, Err: context.DeadlineExceeded},
 		"sending: network is unreachable":                         fmt.Errorf("sending: %w", &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendmsg", syscall.ENETUNREACH)}),
 		"looking up pbx.example.net: no such host":                &net.DNSError{Name: "pbx.example.net", IsNotFound: true, Err: "no such host"},
+		"looking up pbx.example.net: network is unreachable":      &net.DNSError{Name: "pbx.example.net", Err: "dial udp 10.255.255.53:53: connect: network is unreachable"},
 		`--rate: "abc" is not a number`:                           fmt.Errorf("--rate: %w", number),
 		`"99999999999999999999" is too large or too small`:        large,
 		"not an address":                                          address,
