@@ -88,18 +88,17 @@ func TestVerdictsAreTrue(t *testing.T) {
 // not change what the next one says.
 func (c question) ask(t *testing.T, method string, loss int, sheet *sheet) {
 	t.Helper()
-	want, args := c.responder, []string{}
+	want, args := c.server, withoutResponder
 	s := lab.Scenario{Name: "truth", Routers: c.routers}
 	var o *office
 	if method == "responder" {
 		o = open(t, s)
-		args = append(o.server.CheckArgs(), "nat", "sip-alg", "--no-public")
+		want, args = c.responder, append(o.server.CheckArgs(), "nat", "sip-alg", "--no-public")
 		i := slices.Index(args, "--sip-server")
 		args = slices.Delete(args, i, i+2)
 	} else {
 		o = &office{Office: peers(t, s)}
 		kamailio(t, o.Office)
-		want, args = c.server, withoutResponder
 	}
 	lose(t, o.Office, loss)
 	for range *truthRuns {
