@@ -66,9 +66,9 @@ func firstN(list []string) string { return some(slices.Compact(list), maxNamed) 
 // something else.
 func (s Subject) otherPaths() (list []Path) {
 	list = slices.Clone(s.Elsewhere)
-	first := pathsAt(s, s.At[0])
+	first := firstPaths(s)
 	for _, p := range s.Paths {
-		if p.Direction == in && len(p.At) > 0 && !slices.Contains(p.At, s.At[0]) && !slices.ContainsFunc(first, func(x Path) bool { return sameFate(x, p) }) {
+		if p.Direction == in && !slices.ContainsFunc(first, func(x Path) bool { return sameFate(x, p) }) {
 			list = append(list, p)
 		}
 	}
@@ -77,13 +77,12 @@ func (s Subject) otherPaths() (list []Path) {
 
 // sentNowhere is about ports that a rule sends to where nothing listens.
 func sentNowhere(s Subject) (checks.Finding, bool) {
-	i := slices.IndexFunc(s.Paths, func(p Path) bool {
-		return p.Dead && (len(p.At) == 0 || len(s.At) == 0 || slices.Contains(p.At, s.At[0]))
-	})
+	first := firstPaths(s)
+	i := slices.IndexFunc(first, func(p Path) bool { return p.Dead })
 	if i < 0 {
 		return checks.Finding{}, false
 	}
-	p := s.Paths[i]
+	p := first[i]
 	name := strings.ToUpper(p.Protocol) + " " + p.Ports
 	f := checks.Finding{
 		ID: "blocked.sent-nowhere", Severity: checks.Critical, Confidence: checks.Certain,

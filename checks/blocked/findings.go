@@ -393,7 +393,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
 	for _, b := range s.Blocks {
-		if !b.Effective && b.Misplaced {
+		if b.Misplaced {
 			f.Title += " (" + b.Why + ")" // a note shows its title alone
 			break
 		}
