@@ -51,11 +51,9 @@ func byAddress(s Subject) (checks.Finding, bool) {
 		}
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: word, Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
 	}
-	switch {
-	case len(shut) > 0:
+	f.Title = fmt.Sprintf("%s is let in on %s", short(s.Address), firstN(open))
+	if len(shut) > 0 {
 		f.Title = fmt.Sprintf("%s is not let in on %s", short(s.Address), firstN(shut))
-	case len(open) > 0:
-		f.Title = fmt.Sprintf("%s is let in on %s", short(s.Address), firstN(open))
 	}
 	return f, len(open)+len(shut) > 0
 }

@@ -57,7 +57,7 @@ func jail(name string) Block {
 func heldBy(layer, owner, object string) Block {
 	return Block{
 		Layer: layer, Where: "the list of " + layer, Object: object, Owner: owner, Prefix: netip.MustParsePrefix("198.51.100.7/32"), Effective: true,
-		Lift: packetfilter.Change{Step: command.Step{Do: []command.Command{command.New("free-" + layer).Values(object)}}},
+		Lift: packetfilter.Change{Step: command.Step{Do: []command.Command{command.New("ipset", "del").Values("free-"+layer, "198.51.100.7")}}},
 	}
 }
 
@@ -112,6 +112,21 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			says: []string{"this machine's own packets from UDP 5060"},
 		}, {
 			name: "the answers to everyone are stopped, but not those to connections that exist", s: Subject{Paths: []Path{sip("accept"), sip("drop").with(answers).with(everyone).with(established)}}, status: checks.Pass,
+		}, {
+			name: "the answers to this address are stopped, but not those to connections that exist", s: Subject{Paths: []Path{sip("accept"), sip("drop").with(answers).with(established)}}, status: checks.Fail, found: []string{notLetIn},
+		}, {
+			name: "csf holds it, by what it left in its files", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{heldBy("csf", "", "csf.deny")}}, status: checks.Fail, found: []string{banned, exempt}, says: []string{"is blocked by csf"},
+		}, {
+			name: "an address of IPv6, and firewalld", o: func(o *Observed) { o.Machine.FirewallD = true }, s: Subject{Address: netip.MustParsePrefix("2001:db8::7/128"), Paths: []Path{sip("drop")}}, status: checks.Fail, found: []string{notLetIn},
+			says: []string{"ipv6"}, not: []string{"ipv4"},
+		}, {
+			name: "one entry that two rules lead to is deleted once", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{heldBy("ipset", "", "x"), heldBy("ipset", "", "x").with(func(b *Block) { b.Where = "another list" })}}, status: checks.Fail, found: []string{banned},
+			says: []string{`"commands":["ipset del free-ipset 198.51.100.7"]`},
+		}, {
+			name: "four own addresses where it is let in otherwise", s: Subject{At: at("192.0.2.1"), Paths: []Path{sip("accept")}, Elsewhere: []Path{
+				sip("drop").with(to("10.99.0.1")), tls("drop").with(to("10.99.0.2")), rtp("drop").with(to("10.99.0.3")), way("tcp", "5062", purposeSIP, "drop").with(to("10.99.0.4")),
+			}}, status: checks.Pass, found: []string{other},
+			says: []string{"is not let in on UDP 5060 at 10.99.0.1, TCP 5061 at 10.99.0.2, UDP 10000-20000 at 10.99.0.3 and 1 more"},
 		}, {
 			name: "the answers to everyone are stopped", s: Subject{Paths: []Path{sip("accept"), sip("drop").with(answers).with(everyone)}}, status: checks.Fail, found: []string{notLetIn},
 		}, {
@@ -171,7 +186,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 		}, {
 			name: "a set of CrowdSec empties when its decision is deleted", status: checks.Fail, found: []string{banned, exempt},
 			s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{
-				heldBy("nftables", "crowdsec", "198.51.100.7").with(func(b *Block) { b.Wait = []command.Command{command.New("wait-for-the-bouncer")} }),
+				heldBy("nftables", "crowdsec", "198.51.100.7").with(func(b *Block) { b.Wait = []command.Command{command.New("ipset", "list").Values("wait-for-the-bouncer")} }),
 				heldBy("crowdsec", "", "7").with(func(b *Block) { b.Jail = "asterisk_bf" }),
 			}},
 			says: []string{"is blocked by crowdsec (asterisk_bf)\"", "free-crowdsec", "wait-for-the-bouncer", "cscli_decisions_delete"}, not: []string{"free-nftables"},
