@@ -186,7 +186,9 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 		}, {
 			name: "a set of CrowdSec empties when its decision is deleted", status: checks.Fail, found: []string{banned, exempt},
 			s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{
-				heldBy("nftables", "crowdsec", "198.51.100.7").with(func(b *Block) { b.Wait = []command.Command{command.New("ipset", "list").Values("wait-for-the-bouncer")} }),
+				heldBy("nftables", "crowdsec", "198.51.100.7").with(func(b *Block) {
+					b.Wait = []command.Command{command.New("ipset", "list").Values("wait-for-the-bouncer")}
+				}),
 				heldBy("crowdsec", "", "7").with(func(b *Block) { b.Jail = "asterisk_bf" }),
 			}},
 			says: []string{"is blocked by crowdsec (asterisk_bf)\"", "free-crowdsec", "wait-for-the-bouncer", "cscli_decisions_delete"}, not: []string{"free-nftables"},

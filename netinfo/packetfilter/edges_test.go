@@ -123,6 +123,49 @@ func TestDetailsThatDecide(t *testing.T) {
 		"a rule that goes on": {
 			nft: nftInput("ip", "accept", nil, `{"continue": null}`, stop), want: []string{"drop " + all + " by in 2"},
 		},
+		"everything that a map of verdicts does not name": {
+			nft: nftInput("ip", "accept", nil, `{"vmap": {"key": `+nftSrc+`, "data": {"set": [["198.51.100.8", {"accept": null}], ["*", {"drop": null}]]}}}`), want: []string{"drop " + all + " by in 1"},
+		},
+		"what it names comes first": {
+			nft: nftInput("ip", "drop", nil, `{"vmap": {"key": `+nftSrc+`, "data": {"set": [["*", {"drop": null}], ["198.51.100.7", {"accept": null}]]}}}`), want: []string{"accept " + all + " by in 1"},
+		},
+		"every other port of a map": {
+			nft: nftInput("ip", "accept", nil, `{"vmap": {"key": `+nftPort+`, "data": {"set": [["*", {"drop": null}], [5060, {"accept": null}]]}}}`), want: []string{"drop 5061, 10000-20000 by in 1", "accept 5060 by in 1"},
+		},
+		"a pair that is asked for with one direction never fits": {
+			dump: input("-A INPUT -m set --match-set pairs src -j DROP"), sets: "create pairs hash:ip,port family inet\nadd pairs 198.51.100.7,udp:5060\n", want: []string{"accept " + all + " by INPUT"},
+		},
+		"a hardware address": {
+			dump: input("-A INPUT -m set --match-set macs src -j DROP"), sets: "create macs hash:mac\nadd macs 02:00:00:00:00:01\n", want: []string{"maybe " + all + " by INPUT 1: the hardware address"},
+		},
+		"the pair of the new destination": {
+			dump: nat + "-A PREROUTING -j DNAT --to-destination 192.0.2.2\nCOMMIT\n" + input("-A INPUT -m set --match-set pairs dst,dst -j DROP"), sets: "create pairs hash:ip,port family inet\nadd pairs 192.0.2.2,udp:5060\nadd pairs 192.0.2.1,udp:5061\n",
+			ask: func(c *packetfilter.Class) {
+				c.Local = append(c.Local, netip.MustParseAddr("192.0.2.2"))
+				c.Dst = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
+			}, want: []string{"drop 5060 by INPUT 1", "accept 5061, 10000-20000 by PREROUTING 1"},
+		},
+		"a mark of the connection before there is one": {
+			dump: raw + "-A PREROUTING -j MARK --set-xmark 0x5/0xffffffff\n-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff\nCOMMIT\n" + input("-A INPUT -m mark --mark 0x5 -j DROP"), want: []string{"drop " + all + " by INPUT 1"},
+		},
+		"it is restored where there is one": {
+			dump: input("-A INPUT -j MARK --set-xmark 0x5/0xffffffff", "-A INPUT -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff", "-A INPUT -m mark --mark 0x5 -j DROP"), want: []string{"accept " + all + " by INPUT"},
+		},
+		"a chain whose listing was cut off": {
+			dump: "*filter\n:INPUT ACCEPT [0:0]\n:f2b - [0:0]\n-A INPUT -j f2b\n-A f2b -p udp -m udp --dport 5060 -j DROP\n", want: []string{"drop 5060 by f2b 1", "maybe 5061, 10000-20000 by f2b: the listing of chain f2b may lack rules"},
+		},
+		"a packet in one piece is no piece": {dump: input("-A INPUT -f -j DROP"), want: []string{"accept " + all + " by INPUT"}},
+		"it is not a piece":                 {dump: input("-A INPUT ! -f -j DROP"), want: []string{"drop " + all + " by INPUT 1"}},
+		"another type of ICMP": {
+			dump: input("-A INPUT -p icmp -m icmp --icmp-type 8 -j DROP"), ask: both(protocol(packetfilter.ICMP), func(c *packetfilter.Class) { c.ICMPType = 3 }), want: []string{"accept 0 by INPUT"},
+		},
+		"an echo reply with a code": {
+			dump: input("-A INPUT -p icmp -m icmp --icmp-type 0/1 -j DROP"), ask: both(protocol(packetfilter.ICMP), func(c *packetfilter.Class) { c.ICMPCode = 1 }), want: []string{"drop 0 by INPUT 1"},
+		},
+		"this machine's own packets are whole when they meet its rules": {
+			dump: "*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -p udp -m udp --dport 5060 -j ACCEPT\nCOMMIT\n", ask: both(fragments, func(c *packetfilter.Class) { c.Hook, c.In = packetfilter.HookOutput, "" }),
+			want: []string{"drop 5061, 10000-20000 by OUTPUT", "accept 5060 by OUTPUT 1"},
+		},
 		// Families and protocols.
 		"a rule about addresses of IPv6, of a phone with IPv4": {
 			nft: nftInput("inet", "accept", nil, nftMatch(nftSrc6, "!=", `"2001:db8::9"`)+stop), want: []string{"accept " + all + " by in"},
@@ -264,6 +307,7 @@ func TestWhatARecentListDecides(t *testing.T) {
 		rules []string
 		want  string
 	}{
+		"what is put into another list does not count":    {three, []string{"other", "--rcheck --hitcount 4"}, accept},
 		"three packets are three":                         {three, []string{"--rcheck --hitcount 3"}, drop + "1"},
 		"three packets are not four":                      {three, []string{"--rcheck --hitcount 4"}, accept},
 		"one is enough where no count is named":           {three, []string{"--rcheck"}, drop + "1"},
@@ -295,6 +339,10 @@ func TestWhatARecentListDecides(t *testing.T) {
 				if strings.Contains(op, "--mask") {
 					mask = ""
 				}
+				if r == "other" {
+					rules = append(rules, "-A INPUT -m recent --set --name other --mask 255.255.255.255 --rsource")
+					continue
+				}
 				rules = append(rules, "-A INPUT -m recent "+op+" --name sip"+mask+" --rsource"+tail)
 			}
 			list := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "sip", Entries: []packetfilter.RecentEntry{c.entry}}}}
@@ -303,6 +351,20 @@ func TestWhatARecentListDecides(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// A list of which a line was not understood may hold anybody.
+func TestARecentListThatWasReadInPart(t *testing.T) {
+	rules := packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", "-A INPUT -m recent --rcheck --name sip --mask 255.255.255.255 --rsource -j DROP"))
+	list := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "sip", Incomplete: true}}, Faults: []packetfilter.Fault{{Tool: "recent", What: "a line"}}}
+	r := packetfilter.New(rules, list)
+	want := []string{"maybe 5060-5061, 10000-20000 by INPUT 1: recent list sip, which was not read"}
+	if diff := cmp.Diff(want, toldAll(r.Evaluate(sipFrom("198.51.100.7/32")))); diff != "" || len(r.Faults) != 1 {
+		t.Errorf("%v (-want +got)\n%s", r.Faults, diff)
+	}
+	if hooks := (&packetfilter.Chain{}).Hooks(); hooks != nil {
+		t.Errorf("a chain of no table is reached from %v", hooks)
 	}
 }
 

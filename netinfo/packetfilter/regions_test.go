@@ -36,7 +36,7 @@ func TestRegionsAreCutAndJoinedExactly(t *testing.T) {
 		return has
 	}
 	joined, apart, cut := 0, 0, 0
-	for range 20000 {
+	for range 6000 {
 		a, b := region(), region()
 		switch rng.IntN(6) { // neighbours that differ on few sides are rare by chance
 		case 0:
@@ -58,6 +58,9 @@ func TestRegionsAreCutAndJoinedExactly(t *testing.T) {
 			}
 		} else if apart++; sameSpans(a.Src, b.Src) && sameSpans(a.Dst, b.Dst) && sameSpans(a.SrcPort, b.SrcPort) {
 			t.Fatalf("%v and %v are not joined", a, b)
+		}
+		if len(a.Src)*len(a.Dst)*len(a.SrcPort)*len(a.DstPort) > 0 && sameRegion(a, b) != (inA == inB) {
+			t.Fatalf("are %v and %v the same?", a, b)
 		}
 		in, rest, ok := a.cut(b)
 		if ok {
@@ -83,7 +86,7 @@ func TestRegionsAreCutAndJoinedExactly(t *testing.T) {
 			}
 		}
 	}
-	if joined < 1000 || apart < 1000 || cut < 1000 {
+	if joined < 500 || apart < 500 || cut < 500 {
 		t.Errorf("%d were joined, %d not, %d cut", joined, apart, cut)
 	}
 }
