@@ -166,6 +166,32 @@ func TestDetailsThatDecide(t *testing.T) {
 			dump: "*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -p udp -m udp --dport 5060 -j ACCEPT\nCOMMIT\n", ask: both(fragments, func(c *packetfilter.Class) { c.Hook, c.In = packetfilter.HookOutput, "" }),
 			want: []string{"drop 5061, 10000-20000 by OUTPUT", "accept 5060 by OUTPUT 1"},
 		},
+		"a wide network before a narrow one beside the phone": {
+			dump: input("-A INPUT -m set --match-set pairs src,dst -j DROP"), sets: "create pairs hash:net,port family inet\nadd pairs 198.51.0.0/16,udp:5060\nadd pairs 198.51.99.0/24,udp:5061\n", want: []string{"drop 5060 by INPUT 1", "accept 5061, 10000-20000 by INPUT"},
+		},
+		"a rule puts it into a set that the next one asks": {
+			dump: input("-A INPUT -j SET --add-set a src", "-A INPUT -m set --match-set a src -j DROP"), sets: "create a hash:ip family inet\ncreate b hash:ip family inet\n", want: []string{"drop " + all + " by INPUT 2"},
+		},
+		"the next one asks another set": {
+			dump: input("-A INPUT -j SET --add-set a src", "-A INPUT -m set --match-set b src -j DROP"), sets: "create a hash:ip family inet\ncreate b hash:ip family inet\n", want: []string{"accept " + all + " by INPUT"},
+		},
+		"the first translation of a connection stays": {
+			dump: nat + "-A PREROUTING -j DNAT --to-destination 192.0.2.2\nCOMMIT\n" + input("-A INPUT -d 192.0.2.2/32 -j DROP"),
+			nft: `{"nftables": [{"table": {"family": "ip", "name": "n"}}, {"chain": {"family": "ip", "table": "n", "name": "pre", "type": "nat", "hook": "prerouting", "prio": 0, "policy": "accept"}},
+				{"rule": {"family": "ip", "table": "n", "chain": "pre", "handle": 1, "expr": [{"dnat": {"addr": "192.0.2.3"}}]}}]}`,
+			ask: func(c *packetfilter.Class) {
+				c.Local = append(c.Local, netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"))
+				c.Dst = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
+			}, want: []string{"drop " + all + " by INPUT 1"},
+		},
+		"address translation has pieces put together": {
+			dump: nat + "COMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n-A FORWARD -p udp -m udp --dport 5060 -j ACCEPT\nCOMMIT\n", ask: both(fragments, forwarded),
+			want: []string{"drop 5061, 10000-20000 by FORWARD", "accept 5060 by FORWARD 1"},
+		},
+		"a first piece that is stopped, and later ones that may be": {
+			dump: "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 5060 -j DROP\n-A FORWARD -f -m string --string x --algo bm -j DROP\nCOMMIT\n", ask: both(fragments, forwarded),
+			want: []string{"drop 5060 by FORWARD 1", "maybe 5061, 10000-20000 by FORWARD 2: string --string x --algo bm"},
+		},
 		// Families and protocols.
 		"a rule about addresses of IPv6, of a phone with IPv4": {
 			nft: nftInput("inet", "accept", nil, nftMatch(nftSrc6, "!=", `"2001:db8::9"`)+stop), want: []string{"accept " + all + " by in"},
@@ -346,7 +372,8 @@ func TestWhatARecentListDecides(t *testing.T) {
 				rules = append(rules, "-A INPUT -m recent "+op+" --name sip"+mask+" --rsource"+tail)
 			}
 			list := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "sip", Entries: []packetfilter.RecentEntry{c.entry}}}}
-			got := toldAll(packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", rules...)), list).Evaluate(sipFrom("198.51.100.7/32")))
+			other := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "other"}}}
+			got := toldAll(packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", rules...)), list, other).Evaluate(sipFrom("198.51.100.7/32")))
 			if diff := cmp.Diff([]string{c.want}, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
