@@ -164,6 +164,8 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			name: "a black hole stops what the packet filter accepts", s: Subject{Paths: []Path{sip("accept")}, Blocks: []Block{heldBy("route", "", "blackhole")}}, status: checks.Fail, found: []string{banned},
 			says: []string{"is blocked by route"}, not: []string{"some ports"},
 		}, {
+			name: "a black hole that another route overrules", s: Subject{Paths: []Path{sip("accept")}, Blocks: []Block{heldBy("route", "", "blackhole").with(idle)}}, status: checks.Pass, found: []string{idleBan},
+		}, {
 			name: "Kamailio refuses it", s: Subject{Paths: []Path{sip("accept")}, Blocks: []Block{heldBy("kamailio", "", "ipban")}}, status: checks.Fail, found: []string{banned}, says: []string{"is blocked by kamailio"},
 		}, {
 			name: "Asterisk refuses it", s: Subject{Paths: []Path{sip("accept")}, Blocks: []Block{heldBy("asterisk-acl", "", "deny=0.0.0.0/0")}}, status: checks.Fail, found: []string{banned}, says: []string{"is blocked by asterisk-acl"},
