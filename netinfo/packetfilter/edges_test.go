@@ -1,6 +1,7 @@
 package packetfilter_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -467,6 +468,37 @@ func TestFromWhereAChainIsReached(t *testing.T) {
 		"jumped": {packetfilter.HookInput, packetfilter.HookForward}, "alone": nil,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A rule that is passed over in thought is passed over among many of its kind
+// too.
+func TestOneOfManyRulesIsPassedOver(t *testing.T) {
+	var rules []string
+	for n := range 200 {
+		rules = append(rules, fmt.Sprintf("-A INPUT -s 198.51.100.%d/32 -j DROP", n))
+	}
+	r := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", rules...)))
+	class := sipFrom("198.51.100.7/32")
+	o := r.Evaluate(class).Outcomes
+	if len(o) != 1 || o[0].Verdict != packetfilter.Dropped {
+		t.Fatalf("it is not stopped: %+v", o)
+	}
+	class.Ignore = map[*packetfilter.Rule]bool{o[0].Decider.Rule: true}
+	if diff := cmp.Diff([]string{"accept 5060-5061, 10000-20000 by INPUT"}, toldAll(r.Evaluate(class))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Many jumps one after the other are not deep.
+func TestManyJumpsOneAfterTheOther(t *testing.T) {
+	rules := []string{"-A f2b -s 203.0.113.9/32 -j DROP"}
+	for range 600 {
+		rules = append(rules, "-A INPUT -j f2b")
+	}
+	r := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", rules...)))
+	if diff := cmp.Diff([]string{"accept 5060-5061, 10000-20000 by INPUT"}, toldAll(r.Evaluate(sipFrom("198.51.100.7/32")))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
