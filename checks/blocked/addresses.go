@@ -51,11 +51,9 @@ func byAddress(s Subject) (checks.Finding, bool) {
 		}
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: word, Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
 	}
-	switch {
-	case len(shut) > 0:
+	f.Title = fmt.Sprintf("%s is let in on %s", short(s.Address), firstN(open))
+	if len(shut) > 0 {
 		f.Title = fmt.Sprintf("%s is not let in on %s", short(s.Address), firstN(shut))
-	case len(open) > 0:
-		f.Title = fmt.Sprintf("%s is let in on %s", short(s.Address), firstN(open))
 	}
 	return f, len(open)+len(shut) > 0
 }
@@ -66,9 +64,9 @@ func firstN(list []string) string { return some(slices.Compact(list), maxNamed) 
 // something else.
 func (s Subject) otherPaths() (list []Path) {
 	list = slices.Clone(s.Elsewhere)
-	first := pathsAt(s, s.At[0])
+	first := firstPaths(s)
 	for _, p := range s.Paths {
-		if p.Direction == in && len(p.At) > 0 && !slices.Contains(p.At, s.At[0]) && !slices.ContainsFunc(first, func(x Path) bool { return sameFate(x, p) }) {
+		if p.Direction == in && !slices.ContainsFunc(first, func(x Path) bool { return sameFate(x, p) }) {
 			list = append(list, p)
 		}
 	}
@@ -77,13 +75,12 @@ func (s Subject) otherPaths() (list []Path) {
 
 // sentNowhere is about ports that a rule sends to where nothing listens.
 func sentNowhere(s Subject) (checks.Finding, bool) {
-	i := slices.IndexFunc(s.Paths, func(p Path) bool {
-		return p.Dead && (len(p.At) == 0 || len(s.At) == 0 || slices.Contains(p.At, s.At[0]))
-	})
+	first := firstPaths(s)
+	i := slices.IndexFunc(first, func(p Path) bool { return p.Dead })
 	if i < 0 {
 		return checks.Finding{}, false
 	}
-	p := s.Paths[i]
+	p := first[i]
 	name := strings.ToUpper(p.Protocol) + " " + p.Ports
 	f := checks.Finding{
 		ID: "blocked.sent-nowhere", Severity: checks.Critical, Confidence: checks.Certain,

@@ -100,7 +100,7 @@ func addNew(list []command.Step, s command.Step) []command.Step {
 // widerNote says so where a command frees more than was asked for.
 func widerNote(s Subject, blocks []Block) string {
 	for _, b := range blocks {
-		if !isPlace(b.Layer) && b.lifts() && !kept(s, b) && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
+		if !isPlace(b.Layer) && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
 			return "The ban of " + holder(b) + " is on " + short(b.Prefix) + ": all of it is freed."
 		}
 	}

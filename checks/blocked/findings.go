@@ -345,7 +345,7 @@ func repeated(blocks []Block, lines []string) bool {
 
 // close reports whether half of a limit is reached. What is past it has led to
 // a ban that somebody lifted: that count began anew.
-func (n Near) close() bool { return n.Limit > 0 && n.Count*2 >= n.Limit && n.Count < n.Limit }
+func (n Near) close() bool { return n.Count*2 >= n.Limit && n.Count < n.Limit }
 
 // nearBan is about a subject that is let in and close to a limit.
 func nearBan(s Subject) (checks.Finding, bool) {
@@ -393,7 +393,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	slices.Sort(names)
 	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
 	for _, b := range s.Blocks {
-		if !b.Effective && b.Misplaced {
+		if b.Misplaced {
 			f.Title += " (" + b.Why + ")" // a note shows its title alone
 			break
 		}

@@ -100,10 +100,7 @@ func verdict(s Subject) string {
 		}
 		return verdictUnknown
 	}
-	if len(s.At) < 2 {
-		return verdictOf(s, s.Paths)
-	}
-	first := verdictOf(s, pathsAt(s, s.At[0]))
+	first := verdictOf(s, firstPaths(s))
 	if first == verdictBlocked && len(openAt(s)) > 0 {
 		return verdictPartly
 	}
@@ -120,10 +117,19 @@ func pathsAt(s Subject, at netip.Addr) (list []Path) {
 	return list
 }
 
+// firstPaths are the paths to the own address that packets of the subject come
+// to most likely.
+func firstPaths(s Subject) []Path {
+	if len(s.At) == 0 {
+		return s.Paths
+	}
+	return pathsAt(s, s.At[0])
+}
+
 // openAt are the own addresses at which the subject is let in, though not at
 // the one that its packets come to most likely.
 func openAt(s Subject) (list []netip.Addr) {
-	if len(s.At) < 2 || verdictOf(s, pathsAt(s, s.At[0])) == verdictAllowed {
+	if len(s.At) < 2 || verdictOf(s, firstPaths(s)) == verdictAllowed {
 		return nil
 	}
 	for _, a := range s.At[1:] {
@@ -208,10 +214,7 @@ func aclBlocks(s Subject) bool {
 func summary(o Observed, all []Facts) string {
 	if len(all) == 1 {
 		f, s := all[0], o.Subjects[0]
-		who, first := f.Address, f.Paths
-		if len(s.At) > 1 {
-			first = pathsAt(s, s.At[0])
-		}
+		who, first := f.Address, firstPaths(s)
 		if len(f.Roles) > 0 {
 			who += " (" + strings.Join(f.Roles, ", ") + ")"
 		}

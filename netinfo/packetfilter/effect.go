@@ -202,7 +202,7 @@ func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
 		a = certain(true)
 	case removed:
 		a = certain(false)
-	case e.rules.Recent == nil || t == nil || t.Incomplete:
+	case t == nil || t.Incomplete:
 		a = unknown(f, x.key(extra), "recent list "+x.List+", which was not read")
 	default:
 		a = e.recentListed(f, x, t, extra)

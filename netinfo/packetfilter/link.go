@@ -108,11 +108,6 @@ func (r *Ruleset) linkTable(t *Table) {
 	}
 	for _, s := range t.Sets {
 		s.build()
-		for i := range s.Elements {
-			if v := s.Elements[i].Verdict; v != nil {
-				v.target = t.byName[v.Chain]
-			}
-		}
 	}
 	for _, c := range t.Chains {
 		findRuns(c)
