@@ -258,6 +258,7 @@ func TestHowNarrowAPathMayBe(t *testing.T) {
 		"a shorter one was lost and limits": {[]edit{limit(1464), lost(whole, 500), local}, checks.Pass, "", ""},
 		"this machine cannot send with DF":  {[]edit{limit(1464), noDF}, checks.Pass, "", ""},
 		"a long fragment is lost as well":   {[]edit{limit(1472), lost(up, 8000)}, checks.Pass, "", ""},
+		"so is one that limits nothing":     {[]edit{limit(1464), tooFew, lost(up, 8000)}, checks.Pass, "", ""},
 		"no fragment passes, and it is narrow": {[]edit{limit(1464), says(1492), lost(up, 2000, 8000)}, checks.Warn,
 			droppedLine + ", " + narrow, "The path carries packets of 1492 bytes at most"},
 	} {
