@@ -213,7 +213,7 @@ func worksThere(all []evidence) []string {
 		for i := range all {
 			e := &all[i]
 			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.verdict != None && x.verdict != NoSign })
-			if e.transport == transport && e.readable && !bad && !slices.Contains(out, e.name()) {
+			if e.transport == transport && !bad && !slices.Contains(out, e.name()) {
 				out = append(out, e.name())
 			}
 		}

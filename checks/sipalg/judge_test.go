@@ -410,6 +410,7 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 		"a number":               {"Content-Length: 228", "Content-Length: 224", "228", "224"},
 		"something added":        {"Via: x;rport", "Via: x;rport;received=1", "rport", "rport;received=1"},
 		"something that is gone": {"X: y", "", "X: y", ""},
+		"a value taken out":      {"Via: x;rport=4;received=1", "Via: x;rport=;received=1", "Via: x;rport=4;received=1", "Via: x;rport=;received=1"},
 		"everything":             {"abc", "xyz", "abc", "xyz"},
 	} {
 		t.Run(name, func(t *testing.T) {

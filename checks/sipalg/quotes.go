@@ -85,7 +85,7 @@ func ofQuotes(s *Server) (evidence, bool) {
 		}
 		e := evidence{
 			server: s.Name, transport: "udp", message: "OPTIONS", hop: h.Addr, remote: s.Answers[0].Remote,
-			bothEnds: true, readable: true, verdict: Rewriting, sure: true,
+			bothEnds: true, verdict: Rewriting,
 		}
 		for _, c := range changes {
 			e.signs = append(e.signs, sign{Change: c})

@@ -198,6 +198,7 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 		return func(o *Observed) { o.Far = &f }
 	}
 	translated := func(o *Observed) { o.Responder.Translated = true }
+	overTCP := func(o *Observed) { o.Probes[0].Transport, o.Probes[1].Transport = "tcp", "udp" }
 	for name, c := range map[string]struct {
 		edits   []func(*Observed)
 		verdict string
@@ -220,9 +221,18 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 			q.ID, q.Withheld, q.ErrorClass = 7, false, string(platform.ClassLocalFilter)
 			o.Probes = append(o.Probes, q)
 		}}, Inconclusive, false, "own packet filter"},
-		"it was asked too seldom":             {[]func(*Observed){owner("udp", session.Nobody, 5)}, Inconclusive, false, "nothing that was sent to this port first"},
-		"what was not sent is not lost":       {[]func(*Observed){owner("udp", session.Nobody, 5), func(o *Observed) { o.Probes[0].Tries = 5 }}, Inconclusive, false, "nothing that was sent to this port first"},
-		"that somebody was there is not lost": {[]func(*Observed){owner("udp", session.Responder, 9)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"it was asked too seldom":                   {[]func(*Observed){owner("udp", session.Nobody, 5)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"what was not sent is not lost":             {[]func(*Observed){owner("udp", session.Nobody, 5), func(o *Observed) { o.Probes[0].Tries = 5 }}, Inconclusive, false, "nothing that was sent to this port first"},
+		"that somebody was there is not lost":       {[]func(*Observed){owner("udp", session.Responder, 9)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"it was asked so often that it is not loss": {[]func(*Observed){owner("udp", session.Nobody, 20)}, Inconclusive, true, "nothing passes on this port"},
+		"once less": {[]func(*Observed){owner("udp", session.Nobody, 19)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"the silence of all UDP ports counts": {[]func(*Observed){owner("udp", session.Nobody, 10), func(o *Observed) {
+			o.Ports = append(o.Ports, session.Owner{Transport: "udp", Port: 5080, Who: session.Nobody, Tries: 10})
+		}}, Inconclusive, true, "nothing passes on this port"},
+		"that of TCP ports does not": {[]func(*Observed){owner("udp", session.Nobody, 10), owner("tcp", session.Nobody, 10)}, Inconclusive, false,
+			"nothing that was sent to this port first"},
+		"three connections got nowhere": {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 3)}, Inconclusive, true, "nothing passes on this port"},
+		"two did":                       {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 2)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"no other port answers either": {[]func(*Observed){owner("udp", session.Nobody, 9), func(o *Observed) { o.Probes = o.Probes[:1] }}, Inconclusive, false,
 			"nothing but the control channel answers"},
 	} {
