@@ -79,7 +79,7 @@ func controlOf(a *ServerAnswer) control {
 		return control{}
 	}
 	c := control{readable: true, seen: sip.Source(a.ControlSent, a.ControlReply), changes: echoed(a.ControlSent, a.ControlReply)}
-	if s, err := sip.Parse(a.ControlSent); err == nil {
+	if s, err := sip.Parse(a.ControlSent); err == nil && s.Get("via") != nil {
 		own, _ := sip.ParseVia(s.Get("via").Value)
 		came, _ := sip.ParseVia(m.Get("via").Value)
 		host, _, _ := strings.Cut(own.SentBy, ":")
