@@ -215,7 +215,7 @@ func portWord(paths []Path, name string) string {
 		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
 			worst = p.Verdict
 		}
-		if p.Blocked && blocked != "blocked" {
+		if p.Blocked {
 			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
 		}
 		for _, c := range p.Changes {

@@ -130,6 +130,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"TLS says the same: no NAT, or an odd server":       {observation(one(all3(private), nil)), Inconclusive, "", "over TLS"},
 		"TLS shows the public one, though STUN is silent":   {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
 		"STUN is silent, and nothing else tells":            {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
+		"STUN is silent, and only another server tells":     {with(observation(one(plainly(private), nil), other("198.51.100.21:5070", plainly(good)))), Inconclusive, "", "no STUN server"},
 		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
 		"they disagree, and the private one comes back":     {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
 		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
@@ -165,6 +166,9 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
 				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
+			}
+			if (c.verdict == NoSign) != (j.Headline == noSign) {
+				t.Errorf("headline %q", j.Headline)
 			}
 			if len(f.Servers) == 0 || !strings.Contains(f.Servers[0].Note, c.note) {
 				t.Errorf("note %+v, want something about %q", f.Servers, c.note)
@@ -394,6 +398,7 @@ func TestWhichBoxItIs(t *testing.T) {
 		"nothing contradicts":                      {found, office, "A SIP ALG, most likely in your router, rewrites"},
 		"no router is known":                       {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
 		"the router's outer address was written":   {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
+		"the router's inner address was written":   {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
 		"the router has a private outer address":   {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"a private router comes after ours":        {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"a public router comes after ours":         {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
@@ -465,6 +470,7 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 		"it came back as it was sent":         {said("udp", good), NoSign, ""},
 		"its Via came back changed":           {said("udp", ownVia), Rewriting, checks.Certain}, // TCP and TLS show that the server does not do that
 		"over TLS it can only be the server":  {said("tls", ownVia), NoSign, ""},
+		"in a WebSocket it is not looked at":  {said("wss", ownVia), NoSign, ""},
 		"signalling was observed by another":  {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":"none"}`)}, NoSign, ""},
 		"signalling asked nobody to register": {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":[]}`)}, NoSign, ""},
 	} {

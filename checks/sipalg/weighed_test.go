@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // More of what a server's answers prove: what counts against what.
@@ -230,7 +233,8 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 	}{
 		"less passes":                         {[]Probe{probe(2, 1, 1000, 5, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"seven tries in all":                  {[]Probe{probe(2, 1, 1000, 2, true, false), probe(3, 1, 500, 1, true, true)}, true},
-		"five tries in all":                   {[]Probe{probe(2, 1, 1000, 0, true, false), probe(3, 1, 500, 1, true, true)}, false},
+		"six tries in all":                    {[]Probe{probe(2, 1, 1000, 1, true, false), probe(3, 1, 500, 1, true, true)}, false},
+		"it was not tried masked":             {[]Probe{probe(2, 1, 1000, 0, true, false), probe(3, 1, 500, 1, true, true)}, false},
 		"it has no masked one":                {[]Probe{probe(3, 1, 500, 1, true, true)}, false},
 		"the masked one passes":               {[]Probe{probe(2, 1, 1000, 1, true, true), probe(3, 1, 500, 1, true, true)}, false},
 		"as much passes on another flow":      {[]Probe{probe(2, 1, 1000, 5, true, false), probe(3, 1, 500, 1, true, true), probe(4, 4, 1000, 1, false, true)}, false},
@@ -243,6 +247,233 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 			p := &o.Probes[0]
 			if got := groupOf(&o, p).tooLarge(p); got != c.want {
 				t.Errorf("too large: %v", got)
+			}
+		})
+	}
+}
+
+// Who answers in the place of the responder is shown once a message, before
+// what was changed.
+func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
+	stranger := visit(passes, udp5060(func(*Probe) bool { return true }, func(p *Probe) {
+		p.Arrived, p.Answered, p.Tries, p.Withheld = false, false, 0, true
+	}))
+	stranger.Ports = []session.Owner{{Transport: "udp", Port: 5060, Who: session.Stranger, Tries: 1}}
+	never := visit(passes, udp5060(func(p *Probe) bool { return p.Message == "REGISTER" || p.Message == "INVITE" && p.Variant == "" }, func(p *Probe) {
+		p.Arrived = p.Masked
+	}))
+	both := visit(passes, udp5060(func(p *Probe) bool { return !p.Masked }, func(p *Probe) {
+		if p.Message == "REGISTER" {
+			p.Arrived = false
+		} else {
+			proxies(p)
+		}
+	}))
+	const by = "answered by the responder"
+	for name, c := range map[string]struct {
+		o     Observed
+		title string
+		want  []string // the names of the first pieces of evidence
+	}{
+		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", []string{"UDP 5060 OPTIONS", "affected"}},
+		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server",
+			[]string{"UDP 5060 INVITE", "UDP 5060 REGISTER", "affected"}},
+		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own",
+			[]string{"UDP 5060 REGISTER", "Via added"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := resultOf(t, c.o, office)
+			if len(r.Findings) != 1 || r.Status != checks.Fail || r.Findings[0].ID != "sip-alg.proxying" || r.Findings[0].Title != c.title {
+				t.Fatalf("%s: %+v", r.Status, r.Findings)
+			}
+			ev := r.Findings[0].Evidence
+			for i, want := range c.want {
+				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") {
+					t.Errorf("evidence %+v, want %q at %d", ev, want, i)
+				}
+			}
+		})
+	}
+}
+
+// Ports that were left alone are named only where there are some.
+func TestWhichPortsAreAffected(t *testing.T) {
+	for name, c := range map[string]struct {
+		rule network
+		want []string
+	}{
+		"UDP alone":  {on("udp", 0, true, rewrites), []string{"UDP 5060, UDP 5080, UDP 8765", "TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+		"everything": {rewrites, []string{"UDP 5060, UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			r := resultOf(t, visit(passes, c.rule), office)
+			for _, e := range r.Findings[0].Evidence {
+				if e.Name == "affected" || e.Name == "unchanged" {
+					got = append(got, e.Got)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+	r := resultOf(t, visit(passes, rewrites), office)
+	if got := r.Findings[0].Advice[0]; !strings.HasPrefix(got, "Nothing that was tried passed unchanged") {
+		t.Errorf("advice %q", got)
+	}
+}
+
+// What points to a second NAT: a private IPv4 address outside the router, or a
+// private router after it where an address is translated.
+func TestWhatPointsToASecondNAT(t *testing.T) {
+	outside := func(a string) *netinfo.Host {
+		h := *office
+		h.Uplink.Gateway6 = netip.MustParseAddr("fd00::1")
+		if a != "" {
+			h.Router = &netinfo.Router{External: []netinfo.External{{Method: "upnp", Addr: netip.MustParseAddr(a)}}}
+		}
+		return &h
+	}
+	seen := func(at, second string) View {
+		return View{Local: phone, Seen: netip.MustParseAddr(at), By: "stun.example", Second: netip.MustParseAddr(second)}
+	}
+	for name, c := range map[string]struct {
+		h    *netinfo.Host
+		view View
+		want string
+	}{
+		"the router is at a public address":   {outside("203.0.113.1"), View{}, ""},
+		"at a private one":                    {outside("192.168.1.2"), View{}, "the router's outer address is 192.168.1.2"},
+		"at a private one of IPv6":            {outside("fd00::2"), View{}, ""},
+		"a private router comes after it":     {outside(""), seen("203.0.113.1", "192.168.1.1"), "the router behind yours has the address 192.168.1.1"},
+		"but nothing is translated":           {outside(""), seen("192.168.88.10", "192.168.1.1"), ""},
+		"it is the same router":               {outside(""), seen("203.0.113.1", "192.168.88.1"), ""},
+		"it is the same router, of IPv6":      {outside(""), seen("203.0.113.1", "fd00::1"), ""},
+		"a public router comes after it":      {outside(""), seen("203.0.113.1", "203.0.113.254"), ""},
+		"the router after it does not answer": {outside(""), View{Local: phone, Seen: wan}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := secondNAT(&Observed{Views: []View{c.view}}, c.h, nil); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// The family of the helper follows from what it changes.
+func TestWhichEngineLeavesSuchTraces(t *testing.T) {
+	change := func(codes ...sip.Code) (out []Change) {
+		for _, c := range codes {
+			out = append(out, Change{Code: c, Direction: "request", Before: "x", After: "y"})
+		}
+		return out
+	}
+	decoy := func(before, after string) []Change {
+		return []Change{{Code: sip.SDPConnection, Direction: "request", Before: before, After: after}}
+	}
+	for name, c := range map[string]struct {
+		changes []Change
+		want    string
+	}{
+		"a Via of its own":                {change(sip.ViaAdded, sip.CallID), "a SIP proxy"},
+		"an address that is not ours":     {decoy("a="+decoyAddr, "a=203.0.113.1"), "blind search"},
+		"that address is gone":            {decoy("a="+decoyAddr, ""), ""},
+		"that address was left":           {decoy("a="+decoyAddr, "b="+decoyAddr), ""},
+		"another address":                 {decoy("a=192.168.88.10", "a=203.0.113.1"), ""},
+		"the Call-ID":                     {change(sip.CallID, sip.ViaSentBy, sip.SDPOrigin), "it hides the address"},
+		"Via and c=":                      {change(sip.ViaSentBy, sip.SDPConnection), "the pattern of the Linux"},
+		"Via and o=":                      {change(sip.ViaSentBy, sip.SDPOrigin), "the pattern of the Linux"},
+		"Via and m=":                      {change(sip.ViaSentBy, sip.SDPMediaPort), "the pattern of the Linux"},
+		"Via, c= and an attribute":        {change(sip.ViaSentBy, sip.SDPConnection, sip.SDPAttribute), ""},
+		"Via alone":                       {change(sip.ViaSentBy), "headers are rewritten"},
+		"Contact alone":                   {change(sip.ContactChanged), "headers are rewritten"},
+		"From alone":                      {change(sip.FromChanged), ""},
+		"c= alone":                        {change(sip.SDPConnection), ""},
+		"c= and Contact":                  {change(sip.SDPConnection, sip.ContactChanged), ""},
+		"a codec is gone":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
+		"another came in":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
+		"the port is another":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
+		"no codec is gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
+		"the line is cut":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1"}}, ""},
+		"all codecs are gone":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP"}}, "a codec filter: it takes payload format 0 and payload format 8"},
+		"a line of another kind is short": {[]Change{{sip.SDPAttribute, "request", "b=audio 1 RTP/AVP 0 8", "b=audio 1 RTP/AVP 8"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := engine([]Path{{Changes: c.changes}})
+			if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A port is closed where everything to it is lost, while new connections to
+// another port, begun right after, all pass.
+func TestWhenAPortIsClosed(t *testing.T) {
+	for name, c := range map[string]struct {
+		pairs, passed int
+		arrived       bool
+		blocked       bool
+		note          string
+	}{
+		"all others pass":      {canaryPairs, canaryPairs, false, true, "nothing passes on this port"},
+		"its answers are lost": {canaryPairs, canaryPairs, true, true, "no answer comes back from this port"},
+		"one was not tried":    {canaryPairs - 1, canaryPairs - 1, false, false, "none of 5 tries arrived"},
+		"one was lost":         {canaryPairs, canaryPairs - 1, false, false, crowdedNote},
+		"none was tried":       {0, 0, false, false, crowdedNote},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
+			add := func(p Probe) int {
+				p.ID, p.Transport, p.Source, p.Message, p.Known, p.Sent = len(o.Probes)+1, "udp", "fresh", "INVITE", true, Wire("x")
+				p.Flow = p.ID
+				o.Probes = append(o.Probes, p)
+				return p.ID
+			}
+			add(Probe{Port: 5060, Tries: 5, Arrived: c.arrived})
+			add(Probe{Port: 5060, Tries: 5, Masked: true})
+			add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
+			for i := range c.pairs {
+				lost := add(Probe{Port: 5060, Tries: 5, Masked: true, Again: true})
+				passes := i < c.passed
+				add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: lost, Arrived: passes, Answered: passes})
+			}
+			got := pathOf(t, o, 1)
+			if got.Verdict != Inconclusive || got.Blocked != c.blocked || !strings.HasPrefix(got.Note, c.note) {
+				t.Errorf("%s, blocked %v: %q", got.Verdict, got.Blocked, got.Note)
+			}
+		})
+	}
+}
+
+// The private address in a parameter that only our second question has is named
+// as what it is.
+func TestTheMarkOfTheControlIsNamed(t *testing.T) {
+	o := observation(one(plainly(private), plainly(marked)))
+	r := resultOf(t, o, office)
+	if len(r.Findings) != 1 || !slices.ContainsFunc(r.Findings[0].Evidence, func(e checks.Evidence) bool {
+		return e.Name == "Via parameter x-seen in the answer of sip.example (UDP 5060)" && e.Got == "192.168.88.10"
+	}) {
+		t.Errorf("%+v", r.Findings)
+	}
+	a := &o.Servers[0].Answers[0]
+	a.ControlSent = Wire("OPTIONS sip:x SIP/2.0\r\nCSeq: 1 OPTIONS\r\n\r\n") // a report that somebody else wrote
+	if r := resultOf(t, o, office); r.Status == checks.Error {
+		t.Errorf("a question without a Via is an error: %s", r.Reason)
+	}
+}
+
+// What the answer should have named is what outsiders see, or what the server
+// itself saw over another transport.
+func TestWhatTheAnswerShouldHaveNamed(t *testing.T) {
+	for name, views := range map[string][]View{"STUN is silent": nil, "STUN tells as well": {{Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "stun.example"}}} {
+		t.Run(name, func(t *testing.T) {
+			o := observation(one(map[string]reply{"udp": private, "tls": good}, nil))
+			o.Views = views
+			want := checks.Evidence{Name: "Via received in the answer of sip.example (UDP 5060)", Want: "203.0.113.1 (as seen from outside)", Got: "received=192.168.88.10"}
+			if r := resultOf(t, o, office); len(r.Findings) != 1 || !slices.Contains(r.Findings[0].Evidence, want) {
+				t.Errorf("%+v", r.Findings)
 			}
 		})
 	}

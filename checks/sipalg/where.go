@@ -84,9 +84,6 @@ func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
 	var out []netip.Addr
 	for i := range all {
 		e := &all[i]
-		if e.verdict != Rewriting && e.verdict != Proxying {
-			continue
-		}
 		for _, s := range e.standing() {
 			for _, a := range addrsIn(s.After) {
 				if a == e.local.Addr() || a == e.remote.Addr() || a == o.Local || slices.Contains(addrsIn(s.Before), a) || slices.Contains(out, a) {
