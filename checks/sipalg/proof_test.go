@@ -113,6 +113,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 	vpnControl.control = plainly(reply{received: "10.8.0.2"})
 	six := told{"sip.example", "[2001:db8:2::20]:5060", "2001:db8:1::10", plainly(reply{received: "2001:db8:1::10"}), nil}
 	with := func(o Observed, views ...View) Observed { o.Views = views; return o }
+	public := func(o Observed) Observed { o.Public = []netip.Addr{wan}; return o }
 	disagree := []View{{Local: phone, Seen: wan, By: "a"}, {Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "b"}}
 	for name, c := range map[string]struct {
 		o          Observed
@@ -131,6 +132,9 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"TLS shows the public one, though STUN is silent":   {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
 		"STUN is silent, and nothing else tells":            {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
 		"STUN is silent, and only another server tells":     {with(observation(one(plainly(private), nil), other("198.51.100.21:5070", plainly(good)))), Inconclusive, "", "no STUN server"},
+		"STUN saw another address of ours":                  {with(public(observation(one(plainly(private), nil))), View{Local: netip.MustParseAddr("10.8.0.2"), Seen: wan, By: "a"}), Inconclusive, "", "no STUN server"},
+		"an older report has what STUN said":                {with(public(observation(one(plainly(private), nil)))), Rewriting, checks.Likely, ""},
+		"another server is odd in another way":              {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"udp": newFrom, "tls": newFrom})), Rewriting, checks.Likely, ""},
 		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
 		"they disagree, and the private one comes back":     {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
 		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
@@ -209,6 +213,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		"an odd server, the responder's port is clean":     {join(visit(passes), at("5060", udp(private))), None, "pass"},
 		"TLS proves it against the responder":              {join(visit(passes), at("5060", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
 		"the responder finds it, the server does not":      {join(visit(passes, on("udp", 5060, true, rewrites)), at("5060", plainly(good))), Rewriting, "fail"},
+		"nothing passes to the server's port":              {join(visit(passes, on("udp", 5080, false, loses)), at("5080", udp(mute))), Inconclusive, "inconclusive"},
 		"TCP 5060 is lost to a bad line": {visit(passes, on("tcp", 5060, false, func(p *Probe) {
 			if p.Message == "INVITE" && p.Variant == "" && (!p.Masked || p.Again) {
 				*p = lost(*p)

@@ -67,7 +67,7 @@ func TestWhatTheRespondersAnswersAloneProve(t *testing.T) {
 	blind := func(masked bool, servers ...told) Observed {
 		o := visit(passes, func(p *Probe) {
 			p.Known, p.Arrived, p.ReplySent = false, false, nil
-			p.Answered = p.Transport != "tls" && !p.Inbound && p.Masked == masked
+			p.Answered = p.Transport == "udp" && p.Port == 5060 && !p.Inbound && p.Masked == masked
 			if p.Answered {
 				p.Sent = question(p.Local)
 				p.ReplyCame = answerFrom(p.Local, phone.String())
@@ -138,8 +138,12 @@ func TestWhoseHopsTellThePlace(t *testing.T) {
 	}
 	probed := visit(passes, on("udp", 5060, true, rewrites))
 	o.Local, o.Responder, o.Probes, o.Hops = probed.Local, probed.Responder, probed.Probes, at("192.0.2.3")
-	if f := resultOf(t, o, office).Facts.(Facts); f.Hop == nil || f.Hop.Before != "192.0.2.3" {
+	r := resultOf(t, o, office)
+	if f := r.Facts.(Facts); f.Hop == nil || f.Hop.Before != "192.0.2.3" {
 		t.Errorf("at %+v, want the responder's", f.Hop)
+	}
+	if want := (checks.Evidence{Name: "changed", Got: "between this machine and 192.0.2.3"}); !slices.Contains(r.Findings[0].Evidence, want) {
+		t.Errorf("%+v is missing in %+v", want, r.Findings[0].Evidence)
 	}
 	o.Hops[0].Addr = netip.Addr{}
 	if f := resultOf(t, o, office).Facts.(Facts); f.Hop == nil || f.Hop.Before != "192.0.2.2" {
@@ -476,5 +480,70 @@ func TestWhatTheAnswerShouldHaveNamed(t *testing.T) {
 				t.Errorf("%+v", r.Findings)
 			}
 		})
+	}
+}
+
+// The silence of other ports says nothing about one, as long as some port of the
+// same transport answers.
+func TestTheSilenceOfAnotherPort(t *testing.T) {
+	for tries, blocked := range map[int]bool{2: false, 3: true} {
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
+		add := func(p Probe) {
+			p.ID, p.Transport, p.Source, p.Message, p.Known, p.Sent = len(o.Probes)+1, "udp", "fresh", "INVITE", true, Wire("x")
+			p.Flow = p.ID
+			o.Probes = append(o.Probes, p)
+		}
+		add(Probe{Port: 5060, Withheld: true})
+		add(Probe{Port: 5081, Tries: 9})
+		add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
+		for range canaryPairs {
+			add(Probe{Port: 5060, Tries: tries, Masked: true, Again: true})
+			add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Arrived: true, Answered: true})
+		}
+		if got := pathOf(t, o, 1); got.Blocked != blocked || got.Verdict != Inconclusive {
+			t.Errorf("%d tries each: %s, blocked %v: %q", tries, got.Verdict, got.Blocked, got.Note)
+		}
+	}
+}
+
+// The change that is shown is that of the call which a phone is likeliest to
+// make.
+func TestTheLikeliestCallIsShown(t *testing.T) {
+	path := func(transport string, port int, message, variant string, inbound bool) Path {
+		return Path{Transport: transport, Port: port, Message: message, Variant: variant, Inbound: inbound, Changes: []Change{{Code: sip.CallID}}}
+	}
+	best := path("udp", 5060, "INVITE", "", false)
+	none := best
+	none.Changes = nil
+	for name, other := range map[string]Path{
+		"a call from outside": path("udp", 5060, "INVITE", "", true),
+		"another port":        path("udp", 5080, "INVITE", "", false),
+		"over TCP":            path("tcp", 5060, "INVITE", "", false),
+		"a registration":      path("udp", 5060, "REGISTER", "", false),
+		"an odd spelling":     path("udp", 5060, "INVITE", variantCompact, false),
+	} {
+		if got := plainest([]Path{other, best}); got == nil || got.Transport != best.Transport || got.Port != best.Port || got.Message != best.Message || got.Variant != best.Variant || got.Inbound {
+			t.Errorf("%s is shown before an ordinary call", name)
+		}
+		if got := plainest([]Path{none, other}); got == nil || len(got.Changes) == 0 {
+			t.Errorf("%s: what was not changed is shown", name)
+		}
+	}
+	if plainest([]Path{none}) != nil {
+		t.Error("what was not changed is shown")
+	}
+}
+
+func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
+	for line, want := range map[string]string{
+		"a=rtcp:20003 IN IP4 192.168.88.10": "SDP a=rtcp", "a=sendrecv": "SDP a=sendrecv", "b=AS:64": "SDP b=", "b=": "SDP b=", "b": "SDP attribute", "": "SDP attribute",
+	} {
+		gone, new := Change{Code: sip.SDPAttribute, Before: line}, Change{Code: sip.SDPAttribute, After: line}
+		if gone.name() != want || new.name() != want {
+			t.Errorf("%q is called %q and %q, want %q", line, gone.name(), new.name(), want)
+		}
+	}
+	if got := (Change{Code: sip.ContactChanged, Before: "a=x"}).name(); got != "Contact" {
+		t.Errorf("a Contact is called %q", got)
 	}
 }
