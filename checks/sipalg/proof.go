@@ -155,7 +155,7 @@ func (e *evidence) askElsewhere(s *sign, all []evidence) {
 	for _, transport := range []string{"tls", "tcp", "udp"} {
 		for i := range all {
 			x := &all[i]
-			if x == e || x.server != e.server || x.transport != transport || x.transport == e.transport {
+			if x.server != e.server || x.transport != transport || x.transport == e.transport {
 				continue
 			}
 			switch x.on(s) {
@@ -247,7 +247,7 @@ func (e *evidence) conclude() {
 	switch {
 	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.verdict):
 		e.verdict, e.note = Rewriting, ""
-	case len(why) > 0 && e.transport != "tls":
+	case e.transport != "tls":
 		if e.note != "" {
 			why = append(why, e.note)
 		}

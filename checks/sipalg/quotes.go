@@ -80,7 +80,7 @@ func ofQuotes(s *Server) (evidence, bool) {
 	for i := range s.Hops {
 		h := &s.Hops[i]
 		changes := quotedChanges(h.Sent, h.Quote)
-		if !h.Changed || len(changes) == 0 {
+		if len(changes) == 0 {
 			continue
 		}
 		e := evidence{

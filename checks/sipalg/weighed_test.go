@@ -78,12 +78,21 @@ func TestWhatTheRespondersAnswersAloneProve(t *testing.T) {
 		o.Servers, o.Views = more.Servers, more.Views
 		return o
 	}
+	called := blind(true)
+	for i := range called.Probes {
+		p := &called.Probes[i]
+		p.Answered, p.ReplyCame = p.Inbound, nil
+		if p.Inbound {
+			p.Sent, p.ReplyCame = question(p.Local), answerFrom(p.Local, phone.String())
+		}
+	}
 	for name, c := range map[string]struct {
 		o       Observed
 		verdict string
 		status  checks.Status
 		finds   []string
 	}{
+		"it came in a call from outside":       {called, Inconclusive, checks.Inconclusive, []string{}},
 		"our private address came back":        {blind(false), Rewriting, checks.Fail, []string{"sip-alg.rewriting critical certain"}},
 		"it came back in what nobody can read": {blind(true), Inconclusive, checks.Inconclusive, []string{}},
 		"another server is clean":              {blind(false, one(all3(good), plainly(good))), Rewriting, checks.Fail, []string{"sip-alg.rewriting critical certain"}},
@@ -545,5 +554,49 @@ func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
 	}
 	if got := (Change{Code: sip.ContactChanged, Before: "a=x"}).name(); got != "Contact" {
 		t.Errorf("a Contact is called %q", got)
+	}
+}
+
+// A port is called closed from a source port only if its masked messages were
+// tried so often that more than the SIP is lost, once in a thousand runs.
+func TestClosedOrOnlyClosedToSIP(t *testing.T) {
+	for last, blocked := range map[int]bool{1: false, 2: true} { // tries of the last masked message; two others have one each
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
+		add := func(p Probe) {
+			p.ID, p.Transport, p.Message, p.Known, p.Sent, p.Arrived = len(o.Probes)+1, "udp", "INVITE", true, Wire("x"), p.Answered
+			p.Flow = p.ID
+			o.Probes = append(o.Probes, p)
+		}
+		add(Probe{Port: 5060, Source: "fresh", Tries: 9})
+		add(Probe{Port: 5060, Source: "5060", Tries: 1, Masked: true, Answered: true})
+		for i := range canaryPairs {
+			tries := 1
+			if i == canaryPairs-1 {
+				tries = last
+			}
+			add(Probe{Port: 5060, Source: "fresh", Tries: tries, Masked: true, Again: true})
+			add(Probe{Port: 5080, Source: "fresh", Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Answered: true})
+		}
+		if got := pathOf(t, o, 1); got.Blocked != blocked {
+			t.Errorf("%d tries in all: blocked %v: %q", 2+last, got.Blocked, got.Note)
+		}
+	}
+}
+
+// Lost masked messages are no lost SIP.
+func TestWhatIsReadCountsOnly(t *testing.T) {
+	for tries, want := range map[int]Path{3: {Verdict: Inconclusive}, 9: {Verdict: Dropping}} {
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+			{ID: 1, Flow: 1, Tries: tries},
+			{ID: 2, Flow: 1, Tries: 1, Masked: true, Answered: true, Arrived: true},
+			{ID: 3, Flow: 1, Tries: 9, Masked: true},
+		}}
+		for i := range o.Probes {
+			p := &o.Probes[i]
+			p.Transport, p.Port, p.Source, p.Message, p.Known, p.Sent = "udp", 5060, "fresh", "INVITE", true, Wire("x")
+		}
+		if got := pathOf(t, o, 1); got.Verdict != want.Verdict {
+			t.Errorf("%d tries: %s: %q", tries, got.Verdict, got.Note)
+		}
 	}
 }

@@ -131,7 +131,7 @@ func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) string {
 		}
 	}
 	for _, v := range o.Views {
-		if a := v.Second; a.IsValid() && netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
+		if a := v.Second; netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
 			return fmt.Sprintf("the router behind yours has the address %s", a)
 		}
 	}
