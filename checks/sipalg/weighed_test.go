@@ -600,3 +600,47 @@ func TestWhatIsReadCountsOnly(t *testing.T) {
 		}
 	}
 }
+
+// A message that came changed is a fault whatever the responder left undone.
+func TestABusyResponderTakesNoChangeBack(t *testing.T) {
+	o := visit(passes, on("udp", 5060, true, rewrites))
+	o.Far = &checks.FarEnd{Untold: "the connection was reset"}
+	if r := resultOf(t, o, office); r.Status != checks.Fail || !slices.Equal(found(r), []string{"sip-alg.rewriting critical certain"}) {
+		t.Errorf("%s, %v: %s", r.Status, found(r), r.Reason)
+	}
+}
+
+// Only a way that nobody can read is said to be one, and only an address that
+// was left behind is called forgotten.
+func TestWhatIsSaidOfAWayAround(t *testing.T) {
+	everywhere := func(p *Probe) {
+		p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), wan.String()))
+	}
+	opened := func(p *Probe) {
+		if p.Transport == "tls" {
+			p.TLSForeign = "CN=firewall"
+		}
+	}
+	for name, c := range map[string]struct {
+		rules []network
+		want  string
+	}{
+		"TLS passes":    {nil, "No access to the router: use TLS 5061, it passed unchanged and cannot be read on the way."},
+		"TLS is opened": {[]network{opened}, "No access to the router: use TCP 5060, it passed unchanged today."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := resultOf(t, visit(append([]network{passes, on("udp", 0, true, everywhere)}, c.rules...)...), office)
+			if r.Findings[0].Advice[0] != c.want {
+				t.Errorf("%q, want %q", r.Findings[0].Advice[0], c.want)
+			}
+			if slices.ContainsFunc(r.Findings[0].Evidence, func(e checks.Evidence) bool { return e.Name == "forgotten" }) {
+				t.Errorf("nothing was forgotten: %+v", r.Findings[0].Evidence)
+			}
+			for _, p := range r.Facts.(Facts).Paths {
+				if p.Transport == "tls" && (p.Note != "") != (c.rules != nil) {
+					t.Errorf("%s: %q", p.Message, p.Note)
+				}
+			}
+		})
+	}
+}
