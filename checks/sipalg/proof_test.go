@@ -296,6 +296,7 @@ func TestAQuoteIsReadByWholeLines(t *testing.T) {
 		"cut, with a label of the router": {sent[:100] + strings.Repeat("\x00", 28) + "\x20\x00\x12\x34", NoSign, nil},
 		"cut after a changed Via":         {changed[:110], Rewriting, []sip.Code{sip.ViaSentBy}},
 		"all of it, changed":              {changed, Rewriting, []sip.Code{sip.ViaSentBy, sip.FromChanged, sip.CallID}},
+		"another Request-URI":             {strings.Replace(sent, "sip:x SIP", "sip:z SIP", 1), Rewriting, []sip.Code{sip.RequestURI}},
 		"a Via put on top":                {strings.Replace(sent, "Via:", "X: y\r\nVia:", 1), Rewriting, []sip.Code{sip.HeaderAdded}},
 	} {
 		t.Run(name, func(t *testing.T) {

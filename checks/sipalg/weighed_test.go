@@ -405,6 +405,7 @@ func TestWhichEngineLeavesSuchTraces(t *testing.T) {
 		"c= alone":                        {change(sip.SDPConnection), ""},
 		"c= and Contact":                  {change(sip.SDPConnection, sip.ContactChanged), ""},
 		"a codec is gone":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
+		"an attribute is another":         {[]Change{{sip.SDPAttribute, "request", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMA/8000"}}, ""},
 		"another came in":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
 		"the port is another":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
 		"no codec is gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
