@@ -159,9 +159,6 @@ func droppedFragments(o Observed, f Facts) checks.Finding {
 		Fixes: []fixes.Fix{},
 	}
 	for _, s := range o.Sizes {
-		if s.Direction == whole {
-			continue
-		}
 		at := fmt.Sprintf("%d bytes %s, in one piece", s.Bytes, s.Direction)
 		if s.Pieces > 1 {
 			at = fmt.Sprintf("%d bytes %s, in %d pieces", s.Bytes, s.Direction, s.Pieces)
@@ -169,7 +166,7 @@ func droppedFragments(o Observed, f Facts) checks.Finding {
 		switch {
 		case s.Pieces > 1 && s.Silent:
 			out.Evidence = append(out.Evidence, checks.Evidence{Name: at, Want: "an answer", Got: fmt.Sprintf("none to %d tries", s.Tries)})
-		case s.Passed && (s.Direction == up && s.Bytes == f.LargestUp || s.Direction == down && s.Bytes == f.LargestDown):
+		case s.Direction == up && s.Bytes == f.LargestUp, s.Direction == down && s.Bytes == f.LargestDown:
 			out.Evidence = append(out.Evidence, checks.Evidence{Name: at, Want: "an answer", Got: "answered"})
 		}
 	}

@@ -95,7 +95,7 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
-	if len(p.probe.ArrivedAs) == 0 || p.Inbound {
+	if p.Inbound {
 		return nil
 	}
 	var out []checks.Evidence

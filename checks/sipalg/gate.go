@@ -94,13 +94,13 @@ func withhold(probes ...*Probe) {
 	}
 }
 
-// portOf is who was found at the port of a probe; false for a report that does
-// not say.
-func (o *Observed) portOf(p *Probe) (session.Owner, bool) {
+// portOf is who was found at the port of a probe; nobody named for a report that
+// does not say.
+func (o *Observed) portOf(p *Probe) session.Owner {
 	for _, w := range o.Ports {
 		if w.Transport == p.Transport && w.Port == p.Port {
-			return w, true
+			return w
 		}
 	}
-	return session.Owner{}, false
+	return session.Owner{}
 }

@@ -3,7 +3,6 @@ package sipalg
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
@@ -41,7 +40,7 @@ func gather(o *Observed, paths []Path) []evidence {
 func ofPath(p *Path) evidence {
 	e := evidence{
 		transport: p.Transport, message: p.Message, local: p.probe.Local, remote: p.probe.Remote,
-		bothEnds: true, readable: true, verdict: p.Verdict, note: p.Note, sure: true, from: p.probe.ReplyFrom,
+		bothEnds: true, readable: true, verdict: p.Verdict, note: p.Note, from: p.probe.ReplyFrom,
 	}
 	for _, c := range p.Changes {
 		e.signs = append(e.signs, sign{Change: c})
@@ -80,7 +79,7 @@ func controlOf(a *ServerAnswer) control {
 		return control{}
 	}
 	c := control{readable: true, seen: sip.Source(a.ControlSent, a.ControlReply), changes: echoed(a.ControlSent, a.ControlReply)}
-	if s, err := sip.Parse(a.ControlSent); err == nil {
+	if s, err := sip.Parse(a.ControlSent); err == nil && s.Get("via") != nil {
 		own, _ := sip.ParseVia(s.Get("via").Value)
 		came, _ := sip.ParseVia(m.Get("via").Value)
 		host, _, _ := strings.Cut(own.SentBy, ":")
@@ -124,7 +123,7 @@ func viaMark(b []byte) string {
 func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, v := range o.Views {
-		if v.Local == local && v.Seen.Is4() == local.Is4() && !slices.Contains(out, v.Seen) {
+		if v.Local == local && v.Seen.Is4() == local.Is4() {
 			out = append(out, v.Seen)
 		}
 	}
@@ -132,7 +131,7 @@ func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
 		return out
 	}
 	for _, a := range o.Public {
-		if a.Is4() == local.Is4() && !slices.Contains(out, a) {
+		if a.Is4() == local.Is4() {
 			out = append(out, a)
 		}
 	}

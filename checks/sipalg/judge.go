@@ -53,9 +53,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 		f.Works = worksThere(f.weighed)
 	}
 	f.Verdict = overall(&o, f.weighed, ports)
-	if f.Verdict == Rewriting || f.Verdict == Proxying {
-		f.Engine = engine(f.probed)
-	}
+	f.Engine = engine(f.probed)
 	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, &f)}
 	j.Inconclusive = unproved(&o, &f, ports)
 	if f.Verdict == NoSign {
@@ -215,7 +213,7 @@ func portWord(paths []Path, name string) string {
 		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
 			worst = p.Verdict
 		}
-		if p.Blocked && blocked != "blocked" {
+		if p.Blocked {
 			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
 		}
 		for _, c := range p.Changes {
@@ -243,11 +241,12 @@ func portWord(paths []Path, name string) string {
 	return "clean"
 }
 
-// blockedName is the port, and the source port where that is what is blocked.
+// blockedName is the port, and the source port where that is what is blocked:
+// what another answer came to has another one.
 func (p *Path) blockedName(paths []Path) string {
 	for i := range paths {
 		q := &paths[i]
-		if q.name() != p.name() || q.probe.Source == p.probe.Source || !q.probe.Answered || q.Inbound {
+		if q.name() != p.name() || !q.probe.Answered || q.Inbound {
 			continue
 		}
 		if p.probe.Source == "fresh" {

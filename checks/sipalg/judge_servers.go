@@ -42,7 +42,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		return f
 	}
 	var notes notesByPort
-	clear, undecided := 0, 0
+	undecided := 0
 	for i := range all {
 		e := &all[i]
 		switch {
@@ -50,9 +50,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 			continue
 		case e.verdict == Rewriting:
 			f.Verdict = Rewriting
-		case e.verdict == NoSign:
-			clear++
-		case e.transport != "tls":
+		case e.verdict != NoSign && e.transport != "tls":
 			undecided++
 		}
 		if e.hop.IsValid() {
@@ -71,7 +69,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 	switch {
 	case len(f.Answered) == 0:
 		notes.add("no answer over UDP, TCP or TLS", "")
-	case f.Verdict != Rewriting && clear > 0 && undecided == 0:
+	case f.Verdict != Rewriting && undecided == 0:
 		f.Verdict = NoSign
 	}
 	f.Note = notes.String()
@@ -213,7 +211,7 @@ func worksThere(all []evidence) []string {
 		for i := range all {
 			e := &all[i]
 			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.verdict != None && x.verdict != NoSign })
-			if e.transport == transport && e.readable && !bad && !slices.Contains(out, e.name()) {
+			if e.transport == transport && !bad && !slices.Contains(out, e.name()) {
 				out = append(out, e.name())
 			}
 		}

@@ -136,6 +136,12 @@ func TestWhatTheProbesProve(t *testing.T) {
 			visit(func(p *Probe) { *p = lost(*p) }), Inconclusive, []string{},
 			"UDP 5060 unclear; UDP 5080 unclear; TCP 5060 unclear; TCP 5080 unclear; TLS 5061 unclear", []string{},
 		},
+		"no TCP connection could be made from here": {
+			visit(passes, on("tcp", 5060, false, func(p *Probe) {
+				p.Arrived, p.Answered, p.Tries, p.ErrorClass = false, false, 0, "in-use"
+			})), None, []string{}, "UDP 5060, UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+			[]string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"},
+		},
 		"a softphone owns source port 5060": {
 			visit(passes, func(p *Probe) {
 				if p.Source == "5060" {
@@ -410,6 +416,7 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 		"a number":               {"Content-Length: 228", "Content-Length: 224", "228", "224"},
 		"something added":        {"Via: x;rport", "Via: x;rport;received=1", "rport", "rport;received=1"},
 		"something that is gone": {"X: y", "", "X: y", ""},
+		"a value taken out":      {"Via: x;rport=4;received=1", "Via: x;rport=;received=1", "Via: x;rport=4;received=1", "Via: x;rport=;received=1"},
 		"everything":             {"abc", "xyz", "abc", "xyz"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func neededPorts(o *Observed, f *Facts) []portProof {
 			if a.Transport == "tls" || slices.ContainsFunc(out, func(p portProof) bool { return p.name == name }) {
 				continue
 			}
-			if p, ok := serverPort(o, f, &o.Servers[i], a, name); ok {
+			if p, ok := serverPort(o, f, a, name); ok {
 				out = append(out, p)
 			}
 		}
@@ -52,10 +52,8 @@ func udpProof(o *Observed, f *Facts) portProof {
 		p.verdict = None
 		p.unexplained(f.probed)
 		return p
-	case core.Note != "":
-		p.note = core.name() + ": " + core.Note
 	default:
-		p.note = "UDP 5060 could not be tested"
+		p.note = core.name() + ": " + core.Note
 	}
 	p.seenBy(f.weighed)
 	return p
@@ -94,7 +92,7 @@ func (p *portProof) unexplained(probed []Path) {
 // serverPort is what is known of a port of a server that was asked. A server
 // need not speak every transport, but that UDP is silent where something else
 // answers proves nothing about UDP.
-func serverPort(o *Observed, f *Facts, s *Server, a *ServerAnswer, name string) (portProof, bool) {
+func serverPort(o *Observed, f *Facts, a *ServerAnswer, name string) (portProof, bool) {
 	p := portProof{name: name, verdict: Inconclusive}
 	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.bothEnds && e.name() == name && e.verdict == None })
 	switch {
@@ -103,10 +101,6 @@ func serverPort(o *Observed, f *Facts, s *Server, a *ServerAnswer, name string) 
 	case p.seenBy(f.weighed), p.note != "":
 	case a.Transport != "udp" || o.Responder != nil:
 		return p, false
-	case !s.answered("tcp") && !s.answered("tls"):
-		p.note = s.Name + ": no answer over UDP, TCP or TLS"
-	default:
-		p.note = s.Name + ": " + s.silent("udp")
 	}
 	return p, true
 }
@@ -153,7 +147,7 @@ func unproved(o *Observed, f *Facts, ports []portProof) string {
 		return "the responder does not prove " + joinAnd(why) + ", where only the answers of another server could be looked at"
 	case Inconclusive:
 		for _, p := range ports {
-			if p.verdict == Inconclusive && p.note != "" {
+			if p.verdict == Inconclusive {
 				why = append(why, p.note)
 			}
 		}

@@ -23,7 +23,7 @@ type evidence struct {
 	remote    netip.AddrPort
 	bothEnds  bool           // both ends told what they sent and got, not only the answer
 	from      netip.AddrPort // where the answer came from, if not from remote
-	readable  bool           // the answer has a Via
+	readable  bool           // it is an answer that has a Via
 	seen      netip.Addr     // where the answer says that the request came from; invalid: it does not say
 	public    []netip.Addr   // where STUN servers see the same local address
 	control   control
@@ -31,7 +31,7 @@ type evidence struct {
 	signs   []sign // what came back other than it was sent
 	verdict string // of this exchange: Rewriting, Proxying, NoSign, Inconclusive
 	note    string
-	sure    bool // of Rewriting and Proxying
+	sure    bool // of Rewriting
 }
 
 // sign is one trace of tampering. The server itself may have left it, unless it
@@ -155,7 +155,7 @@ func (e *evidence) askElsewhere(s *sign, all []evidence) {
 	for _, transport := range []string{"tls", "tcp", "udp"} {
 		for i := range all {
 			x := &all[i]
-			if x == e || x.server != e.server || x.transport != transport || x.transport == e.transport {
+			if x.server != e.server || x.transport != transport || x.transport == e.transport {
 				continue
 			}
 			switch x.on(s) {
@@ -247,7 +247,7 @@ func (e *evidence) conclude() {
 	switch {
 	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.verdict):
 		e.verdict, e.note = Rewriting, ""
-	case len(why) > 0 && e.transport != "tls":
+	case e.transport != "tls":
 		if e.note != "" {
 			why = append(why, e.note)
 		}

@@ -113,6 +113,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 	vpnControl.control = plainly(reply{received: "10.8.0.2"})
 	six := told{"sip.example", "[2001:db8:2::20]:5060", "2001:db8:1::10", plainly(reply{received: "2001:db8:1::10"}), nil}
 	with := func(o Observed, views ...View) Observed { o.Views = views; return o }
+	public := func(o Observed) Observed { o.Public = []netip.Addr{wan}; return o }
 	disagree := []View{{Local: phone, Seen: wan, By: "a"}, {Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "b"}}
 	for name, c := range map[string]struct {
 		o          Observed
@@ -130,6 +131,13 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"TLS says the same: no NAT, or an odd server":       {observation(one(all3(private), nil)), Inconclusive, "", "over TLS"},
 		"TLS shows the public one, though STUN is silent":   {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil))), Rewriting, checks.Certain, ""},
 		"STUN is silent, and nothing else tells":            {with(observation(one(plainly(private), nil))), Inconclusive, "", "no STUN server"},
+		"STUN is silent, and only another server tells":     {with(observation(one(plainly(private), nil), other("198.51.100.21:5070", plainly(good)))), Inconclusive, "", "no STUN server"},
+		"STUN saw another address of ours":                  {with(public(observation(one(plainly(private), nil))), View{Local: netip.MustParseAddr("10.8.0.2"), Seen: wan, By: "a"}), Inconclusive, "", "no STUN server"},
+		"an older report has what STUN said":                {with(public(observation(one(plainly(private), nil)))), Rewriting, checks.Likely, ""},
+		"another server is odd in another way":              {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"udp": newFrom, "tls": newFrom})), Rewriting, checks.Likely, ""},
+		"a mute server, and nothing is translated":          {with(observation(one(plainly(mute), nil)), View{Local: phone, Seen: phone, By: "a"}), NoSign, "", "without NAT it cannot tell more"},
+		"the same server by another name":                   {observation(one(udp(private), nil), other("198.51.100.20:5060", udp(good))), Rewriting, checks.Likely, ""},
+		"From is changed, TLS shows another change":         {observation(one(map[string]reply{"udp": newFrom, "tls": newID}, nil)), Rewriting, checks.Certain, ""},
 		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
 		"they disagree, and the private one comes back":     {with(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), disagree...), Rewriting, checks.Certain, ""},
 		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
@@ -165,6 +173,9 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
 				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
+			}
+			if (c.verdict == NoSign) != (j.Headline == noSign) {
+				t.Errorf("headline %q", j.Headline)
 			}
 			if len(f.Servers) == 0 || !strings.Contains(f.Servers[0].Note, c.note) {
 				t.Errorf("note %+v, want something about %q", f.Servers, c.note)
@@ -205,6 +216,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		"an odd server, the responder's port is clean":     {join(visit(passes), at("5060", udp(private))), None, "pass"},
 		"TLS proves it against the responder":              {join(visit(passes), at("5060", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
 		"the responder finds it, the server does not":      {join(visit(passes, on("udp", 5060, true, rewrites)), at("5060", plainly(good))), Rewriting, "fail"},
+		"nothing passes to the server's port":              {join(visit(passes, on("udp", 5080, false, loses)), at("5080", udp(mute))), Inconclusive, "inconclusive"},
 		"TCP 5060 is lost to a bad line": {visit(passes, on("tcp", 5060, false, func(p *Probe) {
 			if p.Message == "INVITE" && p.Variant == "" && (!p.Masked || p.Again) {
 				*p = lost(*p)
@@ -284,6 +296,7 @@ func TestAQuoteIsReadByWholeLines(t *testing.T) {
 		"cut, with a label of the router": {sent[:100] + strings.Repeat("\x00", 28) + "\x20\x00\x12\x34", NoSign, nil},
 		"cut after a changed Via":         {changed[:110], Rewriting, []sip.Code{sip.ViaSentBy}},
 		"all of it, changed":              {changed, Rewriting, []sip.Code{sip.ViaSentBy, sip.FromChanged, sip.CallID}},
+		"another Request-URI":             {strings.Replace(sent, "sip:x SIP", "sip:z SIP", 1), Rewriting, []sip.Code{sip.RequestURI}},
 		"a Via put on top":                {strings.Replace(sent, "Via:", "X: y\r\nVia:", 1), Rewriting, []sip.Code{sip.HeaderAdded}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -394,6 +407,7 @@ func TestWhichBoxItIs(t *testing.T) {
 		"nothing contradicts":                      {found, office, "A SIP ALG, most likely in your router, rewrites"},
 		"no router is known":                       {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
 		"the router's outer address was written":   {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
+		"the router's inner address was written":   {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
 		"the router has a private outer address":   {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"a private router comes after ours":        {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"a public router comes after ours":         {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
@@ -465,6 +479,7 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 		"it came back as it was sent":         {said("udp", good), NoSign, ""},
 		"its Via came back changed":           {said("udp", ownVia), Rewriting, checks.Certain}, // TCP and TLS show that the server does not do that
 		"over TLS it can only be the server":  {said("tls", ownVia), NoSign, ""},
+		"in a WebSocket it is not looked at":  {said("wss", ownVia), NoSign, ""},
 		"signalling was observed by another":  {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":"none"}`)}, NoSign, ""},
 		"signalling asked nobody to register": {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":[]}`)}, NoSign, ""},
 	} {

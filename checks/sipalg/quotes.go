@@ -80,12 +80,12 @@ func ofQuotes(s *Server) (evidence, bool) {
 	for i := range s.Hops {
 		h := &s.Hops[i]
 		changes := quotedChanges(h.Sent, h.Quote)
-		if !h.Changed || len(changes) == 0 {
+		if len(changes) == 0 {
 			continue
 		}
 		e := evidence{
 			server: s.Name, transport: "udp", message: "OPTIONS", hop: h.Addr, remote: s.Answers[0].Remote,
-			bothEnds: true, readable: true, verdict: Rewriting, sure: true,
+			bothEnds: true, verdict: Rewriting,
 		}
 		for _, c := range changes {
 			e.signs = append(e.signs, sign{Change: c})

@@ -78,7 +78,7 @@ const crowdedNote = "new connections get nowhere, not even to a port that had an
 func (path *Path) withheld(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
-	owner, _ := o.portOf(p)
+	owner := o.portOf(p)
 	g := groupOf(o, p)
 	switch {
 	case owner.Who == session.Stranger && !o.Responder.Translated:

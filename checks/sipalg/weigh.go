@@ -222,9 +222,6 @@ const falseAlarm = 1e-6
 // the more probes there are, the more ways there are to lose some of them. One
 // alone proves nothing, unless it was asked again on its flow.
 func (g group) beyondLoss(lost []*Probe, all int) bool {
-	if len(lost) == 0 {
-		return false
-	}
 	chance, tries := choose(all, len(lost)), 0
 	for _, q := range lost {
 		tries += q.Tries

@@ -84,9 +84,6 @@ func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
 	var out []netip.Addr
 	for i := range all {
 		e := &all[i]
-		if e.verdict != Rewriting && e.verdict != Proxying {
-			continue
-		}
 		for _, s := range e.standing() {
 			for _, a := range addrsIn(s.After) {
 				if a == e.local.Addr() || a == e.remote.Addr() || a == o.Local || slices.Contains(addrsIn(s.Before), a) || slices.Contains(out, a) {
@@ -134,7 +131,7 @@ func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) string {
 		}
 	}
 	for _, v := range o.Views {
-		if a := v.Second; a.IsValid() && netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
+		if a := v.Second; netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
 			return fmt.Sprintf("the router behind yours has the address %s", a)
 		}
 	}

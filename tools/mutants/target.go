@@ -58,6 +58,8 @@ func load(root string, names []string) ([]*target, error) {
 		if len(t.funcs) > 0 && len(p.GoFiles) > 0 {
 			t.dir = filepath.Dir(p.GoFiles[0])
 			out = append(out, t)
+		} else if len(names) > 0 {
+			return nil, fmt.Errorf("%s: nothing in it decides: no judge is handed to checks.Define", t.name)
 		}
 	}
 	return out, nil
@@ -76,8 +78,8 @@ func funcsOf(p *packages.Package, files []string) (out []*ast.FuncDecl) {
 	return out
 }
 
-// reached are the functions of p that the judge uses which it hands to
-// checks.Define.
+// reached are the functions of p that its judge uses: the one that it hands to
+// checks.Define or checks.DefineBeside.
 func reached(p *packages.Package) (out []*ast.FuncDecl) {
 	decls := map[types.Object]*ast.FuncDecl{}
 	var todo []types.Object
@@ -111,7 +113,7 @@ func reached(p *packages.Package) (out []*ast.FuncDecl) {
 
 func isDefine(p *packages.Package, call *ast.CallExpr) bool {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && sel.Sel.Name == "Define" && p.TypesInfo.Uses[sel.Sel] != nil &&
+	return ok && (sel.Sel.Name == "Define" || sel.Sel.Name == "DefineBeside") && p.TypesInfo.Uses[sel.Sel] != nil &&
 		p.TypesInfo.Uses[sel.Sel].Pkg().Path() == module+"checks"
 }
 
