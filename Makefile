@@ -10,7 +10,7 @@ build:
 # Installs what the lab's tests need where apt-get is at hand, then lints and
 # runs everything. Elsewhere the tests say what they leave out.
 test: lab-tools lint quick-cross
-	$(GO) test -count=1 -timeout 20m ./...
+	$(GO) test -count=1 -timeout 30m ./...
 
 # Rings 1 to 3: nothing but Go and loopback.
 unit:
