@@ -166,11 +166,18 @@ func (s *Server) speaker(ctx context.Context, local netip.Addr, port int) (u *so
 	if fixed == nil || port == fixed.port {
 		return fixed, func() {}
 	}
-	conn, err := s.cfg.Net.OpenUDP(ctx, netip.AddrPortFrom(fixed.addr, uint16(port)))
-	if err != nil {
+	h := s.rtp.blocks.acquire(ctx, port)
+	if h == nil {
 		return fixed, func() {}
 	}
-	return &socket{kind: mediaSocket, conn: conn, addr: fixed.addr, port: port}, func() { _ = conn.Close() }
+	done = func() { s.rtp.blocks.giveBack(port) }
+	for _, conn := range h.conns {
+		if conn.LocalAddr().Addr() == fixed.addr {
+			return &socket{kind: mediaSocket, conn: conn, addr: fixed.addr, port: port}, done
+		}
+	}
+	done()
+	return fixed, func() {}
 }
 
 // stream sends the packets at the pace of a call and says how many left.

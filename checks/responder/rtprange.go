@@ -124,6 +124,8 @@ func (r *rtpRange) taken() []int {
 			out = append(out, ports...)
 		}
 	}
+	// At the ports of this responder's own calls a probe falls into none of them.
+	out = slices.DeleteFunc(out, r.blocks.has)
 	slices.Sort(out)
 	out = slices.Compact(out)
 	return out[:min(len(out), maxTaken)]

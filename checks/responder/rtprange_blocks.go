@@ -100,6 +100,13 @@ func (b *blocks) acquire(ctx context.Context, port int) *heldPort {
 	return h
 }
 
+// has reports that this responder itself has the port open.
+func (b *blocks) has(port int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ports[port] != nil
+}
+
 // giveBack ends one use of a port that acquire has opened.
 func (b *blocks) giveBack(port int) {
 	b.mu.Lock()
