@@ -31,16 +31,16 @@ func (o *office) crowd(t testing.TB, n int, args ...string) []outcome {
 	out := make([]outcome, n)
 	var wg sync.WaitGroup
 	for i := range out {
-		wg.Go(func() { out[i] = o.one(t.Context(), args...) })
+		wg.Go(func() { out[i] = o.one(t, args...) })
 	}
 	wg.Wait()
 	return out
 }
 
-func (o *office) one(ctx context.Context, args ...string) outcome {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+func (o *office) one(t testing.TB, args ...string) outcome {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := o.Phone.Command(ctx, os.Getenv(programVar), append([]string{"check", "--format", "json"}, args...)...)
+	cmd := program(ctx, t, o.Phone, append([]string{"check", "--format", "json"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -3,7 +3,6 @@ package labtest
 import (
 	"bytes"
 	"context"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +26,7 @@ func TestTheResponderVanishesHalfWay(t *testing.T) {
 	o := open(t, scenario(t, "sip-port-blocked")) // the check takes four seconds here
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
-	cmd := o.Phone.Command(ctx, os.Getenv(programVar), append([]string{"check", "--format", "json"}, o.withResponder()...)...)
+	cmd := program(ctx, t, o.Phone, append([]string{"check", "--format", "json"}, o.withResponder()...)...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
@@ -57,7 +56,7 @@ func TestTheResponderVanishesHalfWay(t *testing.T) {
 
 func TestCtrlCPrintsThePartialReport(t *testing.T) {
 	o := open(t, scenario(t, "sip-port-blocked"))
-	cmd := o.Phone.Command(t.Context(), os.Getenv(programVar), append([]string{"check", "--format", "json"}, o.withResponder()...)...)
+	cmd := program(t.Context(), t, o.Phone, append([]string{"check", "--format", "json"}, o.withResponder()...)...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {

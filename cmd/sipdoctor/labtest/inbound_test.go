@@ -188,7 +188,7 @@ func TestAnInterruptedTestFromOutsideIsReported(t *testing.T) {
 	o := open(t, scenario(t, "pbx-forward-gap"))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cmd := o.Phone.Command(ctx, os.Getenv(programVar), append([]string{"check", "rtp-ports", "--inbound", "--rtp-range", "10000-20000", "--format", "json"}, o.politely()...)...)
+	cmd := program(ctx, t, o.Phone, append([]string{"check", "rtp-ports", "--inbound", "--rtp-range", "10000-20000", "--format", "json"}, o.politely()...)...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {

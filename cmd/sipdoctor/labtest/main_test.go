@@ -135,14 +135,22 @@ func (o *office) withResponder(args ...string) []string {
 // politely are the same arguments for a run as a customer's office gets it.
 func (o *office) politely(args ...string) []string { return append(o.server.CheckArgs(), args...) }
 
+// program is a run of the program in a node. What check remembers of it is
+// nothing to this machine.
+func program(ctx context.Context, t testing.TB, n *lab.Node, args ...string) *lab.Cmd {
+	t.Helper()
+	cmd := n.Command(ctx, os.Getenv(programVar), args...)
+	if args[0] == "check" {
+		cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
+	}
+	return cmd
+}
+
 func run(t testing.TB, n *lab.Node, args ...string) (*checks.Report, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := n.Command(ctx, os.Getenv(programVar), args...)
-	if args[0] == "check" { // what it remembers of this run is nothing to this machine
-		cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
-	}
+	cmd := program(ctx, t, n, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -34,7 +34,7 @@ func TestOnlyHTTPSPasses(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			saved := t.TempDir() + "/report.json"
-			cmd := o.Phone.Command(ctx, os.Getenv(programVar), append([]string{"check", "nat", "sip-alg", "signalling", "--format", "json", "--output", saved}, c.args...)...)
+			cmd := program(ctx, t, o.Phone, append([]string{"check", "nat", "sip-alg", "signalling", "--format", "json", "--output", saved}, c.args...)...)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 1 {
 				t.Errorf("%v, want exit status 1\n%s", err, out)

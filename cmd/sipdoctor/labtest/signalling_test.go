@@ -201,9 +201,9 @@ func TestARealRegistrarOverEveryTransport(t *testing.T) {
 }
 
 // accountCommand is the program with an account, its report going to a file.
-func accountCommand(ctx context.Context, o *lab.Office, report string, args ...string) *lab.Cmd {
+func accountCommand(ctx context.Context, t testing.TB, o *lab.Office, report string, args ...string) *lab.Cmd {
 	args = append([]string{"check", "signalling", "--no-public", "--verbose", "--account", "100@sip.lab", "--format", "json", "--output", report}, args...)
-	return o.Phone.Command(ctx, os.Getenv(programVar), args...)
+	return program(ctx, t, o.Phone, args...)
 }
 
 // runHeadless gives the password by a file or the environment, and returns
@@ -262,16 +262,16 @@ func runOnTerminal(t *testing.T, cmd *lab.Cmd, word string) []byte {
 
 func TestOneRealRegistrationWithKamailio(t *testing.T) {
 	byFile := func(t *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
-		cmd := accountCommand(ctx, o, report, "--password-file", file(t, "password", word+"\n"))
+		cmd := accountCommand(ctx, t, o, report, "--password-file", file(t, "password", word+"\n"))
 		return cmd, runHeadless(cmd)
 	}
-	byEnvironment := func(_ *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
-		cmd := accountCommand(ctx, o, report)
-		cmd.Env = append(os.Environ(), "SIPDOCTOR_PASSWORD="+word)
+	byEnvironment := func(t *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
+		cmd := accountCommand(ctx, t, o, report)
+		cmd.Env = append(cmd.Env, "SIPDOCTOR_PASSWORD="+word)
 		return cmd, runHeadless(cmd)
 	}
 	byHand := func(t *testing.T, ctx context.Context, o *lab.Office, report, word string) (*lab.Cmd, []byte) {
-		cmd := accountCommand(ctx, o, report)
+		cmd := accountCommand(ctx, t, o, report)
 		return cmd, runOnTerminal(t, cmd, word)
 	}
 	for name, c := range map[string]struct {
