@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -37,7 +38,7 @@ const (
 func ask(ctx context.Context, env *checks.Env, targets []Probe) []Probe {
 	var wg sync.WaitGroup
 	for i := range targets {
-		if i > 0 && !wait(ctx, pace) {
+		if i > 0 && probe.Sleep(ctx, pace) != nil {
 			break
 		}
 		env.Say("asking " + targets[i].Host)
@@ -45,17 +46,6 @@ func ask(ctx context.Context, env *checks.Env, targets []Probe) []Probe {
 	}
 	wg.Wait()
 	return targets
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func (p *Probe) ask(ctx context.Context, env *checks.Env) {
@@ -158,7 +148,7 @@ func (p *Probe) read(ctx context.Context, conn platform.UDPConn, token string, u
 			return false
 		case err != nil:
 			p.fail(err)
-			wait(ctx, time.Until(until)) // a socket that fails at once must not spin
+			_ = probe.Sleep(ctx, time.Until(until)) // a socket that fails at once must not spin
 			return false
 		default:
 			if code, ok := answerTo(buf[:d.N], token); ok && d.From == p.Addr {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -181,7 +182,7 @@ func (m *meter) listen(ctx context.Context) {
 	if wait == 0 {
 		wait = firstTrip
 	}
-	sleep(ctx, wait+roundWait)
+	_ = probe.Sleep(ctx, wait+roundWait)
 }
 
 // idle asks short questions alone until others, who need to know the loss,
@@ -267,7 +268,7 @@ func (m *meter) send(ctx context.Context, c platform.UDPConn, q question, size, 
 	m.mu.Unlock()
 	b := session.Mask(session.SizeProbe{Token: m.token, Seq: seq, Want: want}.Bytes(size), rand.Uint32())
 	err := c.WriteTo(b, m.remote, o)
-	sleep(ctx, pace)
+	_ = probe.Sleep(ctx, pace)
 	return err
 }
 
@@ -386,15 +387,5 @@ func (m *meter) report(o *Observed) {
 		}
 		slices.SortFunc(list, func(a, b Size) int { return a.Bytes - b.Bytes })
 		o.Sizes = append(o.Sizes, list...)
-	}
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

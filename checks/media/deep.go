@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -41,7 +42,7 @@ func (l *line) deep(ctx context.Context, o *Observed, g *leg, d time.Duration) e
 	})
 	move := &Move{AtMS: (d / 2).Milliseconds()}
 	err := l.call(ctx, o, g, d, func(ctx context.Context) {
-		if sleep(ctx, d/2) == nil {
+		if probe.Sleep(ctx, d/2) == nil {
 			l.move(ctx, g, move)
 		}
 	})
@@ -101,7 +102,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 	}
 	h.Opened = true
 	for left := holdSilence; left > 0; left -= aliveEvery {
-		if err := sleep(ctx, min(left, aliveEvery)); err != nil {
+		if err := probe.Sleep(ctx, min(left, aliveEvery)); err != nil {
 			return err
 		}
 		_, _ = l.client.Media(ctx, session.MediaRequest{Look: []int{holdLeg}}) // a lost one is followed by the next
@@ -109,7 +110,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 	if _, err := l.client.Media(ctx, session.MediaRequest{Speak: []int{holdLeg}}); err != nil {
 		return err
 	}
-	if err := sleep(ctx, lateMost); err != nil {
+	if err := probe.Sleep(ctx, lateMost); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -118,7 +119,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 	l.mu.Unlock()
 	for range session.MediaSpeech {
 		g.hello()
-		if err := sleep(ctx, helloEvery); err != nil {
+		if err := probe.Sleep(ctx, helloEvery); err != nil {
 			return err
 		}
 	}
@@ -188,7 +189,7 @@ func (l *line) together(ctx context.Context, first, n, port int) (Load, error) {
 		}
 		out.Reached++
 		talking.Go(func() {
-			if sleep(ctx, spacing*time.Duration(i)/time.Duration(n)) == nil {
+			if probe.Sleep(ctx, spacing*time.Duration(i)/time.Duration(n)) == nil {
 				_ = g.talk(ctx, loadCall) // it ends with ctx, which is asked below
 			}
 		})

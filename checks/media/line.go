@@ -258,14 +258,3 @@ func (l *line) report(o *Observed) {
 	defer l.mu.Unlock()
 	o.LocalFilter, o.SendError, o.Unmarked, o.ICMP = l.filtered, l.sendErr, l.unmarked, l.icmp
 }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

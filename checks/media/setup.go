@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
@@ -85,7 +86,7 @@ func (l *line) greet(ctx context.Context, legs []*leg) error {
 		if silent == 0 || !first.IsZero() && time.Since(first) >= helloMore {
 			return nil
 		}
-		if err := sleep(ctx, helloEvery); err != nil {
+		if err := probe.Sleep(ctx, helloEvery); err != nil {
 			return err
 		}
 		if first.IsZero() && slices.ContainsFunc(legs, (*leg).answered) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
@@ -23,7 +24,7 @@ func (g *leg) talk(ctx context.Context, d time.Duration) error {
 			next = next.Add(late.Truncate(spacing))
 		}
 		if wait := time.Until(next); wait > 0 {
-			if err := sleep(ctx, wait); err != nil {
+			if err := probe.Sleep(ctx, wait); err != nil {
 				return err
 			}
 		}
@@ -43,7 +44,7 @@ func (l *line) settle(ctx context.Context, legs ...*leg) error {
 		}
 	}
 	l.mu.Unlock()
-	return sleep(ctx, min(2*slowest+100*time.Millisecond, lateMost))
+	return probe.Sleep(ctx, min(2*slowest+100*time.Millisecond, lateMost))
 }
 
 // call makes the call that is judged. meanwhile, when there is one, happens

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -92,7 +93,7 @@ func (f *flow) wait(ctx context.Context) {
 	f.mu.Lock()
 	left := time.Until(f.last.Add(time.Duration(f.rung.seconds)*time.Second + lateGrace))
 	f.mu.Unlock()
-	if sleep(ctx, left) {
+	if probe.Sleep(ctx, left) == nil {
 		f.mu.Lock()
 		f.seen.Waited = true
 		f.mu.Unlock()
@@ -133,7 +134,7 @@ func (f *flow) exchanges(ctx context.Context) error {
 		return err
 	}
 	if f.group.kind != kindOnce {
-		if !sleep(ctx, time.Until(begin.Add(streamGap))) {
+		if probe.Sleep(ctx, time.Until(begin.Add(streamGap))) != nil {
 			return ctx.Err()
 		}
 		if err := f.exchange(ctx, 2); err != nil {
@@ -264,16 +265,4 @@ func (f *flow) snapshot() Flow {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.seen
-}
-
-// sleep waits for d; false means that ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -46,7 +47,7 @@ func (r *run) measure(ctx context.Context) {
 				delay := time.Duration(n) * startPace
 				n++
 				waiting.Go(func() {
-					if sleep(gctx, delay) {
+					if probe.Sleep(gctx, delay) == nil {
 						f.wait(gctx)
 					}
 				})
@@ -63,7 +64,7 @@ func (r *run) measure(ctx context.Context) {
 // router that has forgotten after 45 s and after 60 s remembers nothing after
 // 300 s.
 func (g *group) watch(ctx context.Context, end func()) {
-	for sleep(ctx, lookEvery) {
+	for probe.Sleep(ctx, lookEvery) == nil {
 		gone := 0
 		for _, ru := range g.rungs {
 			switch {
@@ -113,7 +114,7 @@ func (ru *rung) over() bool {
 func (r *run) keepAlive(ctx context.Context) {
 	begin := time.Now()
 	total := r.o.Ladder[len(r.o.Ladder)-1]
-	for sleep(ctx, aliveEvery) {
+	for probe.Sleep(ctx, aliveEvery) == nil {
 		_, _ = r.client.Later(ctx, session.LaterRequest{}) // a lost one is followed by the next
 		held := 0
 		for _, ru := range r.groups[0].rungs {
@@ -141,7 +142,7 @@ func (r *run) sing(ctx context.Context) {
 		switch err := f.exchange(ctx, seq); {
 		case err == nil:
 			down = time.Time{}
-			sleep(ctx, singEvery)
+			_ = probe.Sleep(ctx, singEvery)
 		case ctx.Err() != nil:
 		case down.IsZero():
 			down = time.Now()

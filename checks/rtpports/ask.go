@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -242,7 +243,7 @@ func (s *sweep) unsent(src *source, t *port, err error) {
 func (s *sweep) idle(ctx context.Context, d time.Duration) error {
 	src := s.asker()
 	if src.batch == nil {
-		return sleep(ctx, d)
+		return probe.Sleep(ctx, d)
 	}
 	const attention = 50 * time.Millisecond // to ctx
 	in := s.inbox()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -33,7 +34,7 @@ func (s *sweep) measureBlind(ctx context.Context) error {
 	for len(asked) < blindQuestions {
 		n, wait := s.pace.claim(1)
 		if n == 0 {
-			if err := sleep(ctx, max(wait, doze)); err != nil {
+			if err := probe.Sleep(ctx, max(wait, doze)); err != nil {
 				return err
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
@@ -127,7 +128,7 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 // lastWord waits for what the router may have to say: it looks for an inside
 // address for some seconds before it gives up.
 func (t *inboundTest) lastWord(ctx context.Context, port []int) error {
-	if err := sleep(ctx, time.Until(t.start.Add(inboundARP))); err != nil {
+	if err := probe.Sleep(ctx, time.Until(t.start.Add(inboundARP))); err != nil {
 		return err
 	}
 	return t.ask(ctx, port)

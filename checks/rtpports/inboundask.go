@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -24,7 +25,7 @@ func (t *inboundTest) ask(ctx context.Context, ports []int) error {
 			return err
 		}
 	}
-	return sleep(ctx, inboundGrace)
+	return probe.Sleep(ctx, inboundGrace)
 }
 
 // perCall is how many ports one call names: half a second's worth, so that the
@@ -108,7 +109,7 @@ func (t *inboundTest) send(ctx context.Context, ports []int, plain bool) error {
 			return nil
 		}
 		t.env.SayFor(fmt.Sprintf("the responder sends to one address only so much; waiting %s", rounded(wait)), wait)
-		if err := sleep(ctx, wait); err != nil {
+		if err := probe.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

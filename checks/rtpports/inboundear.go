@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -144,7 +145,7 @@ func (e *boundEar) read(conn platform.UDPConn, port int) {
 }
 
 func (e *boundEar) done(ctx context.Context) error {
-	err := sleep(ctx, inboundGrace)
+	err := probe.Sleep(ctx, inboundGrace)
 	e.close()
 	return err
 }

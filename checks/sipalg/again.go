@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -102,7 +103,7 @@ func (r *run) pair(ctx context.Context, p *Probe, send sender) {
 func (r *run) together(ctx context.Context, send sender, probes ...*Probe) {
 	var wg sync.WaitGroup
 	for i, p := range probes {
-		if i > 0 && !sleep(ctx, controlGap) {
+		if i > 0 && probe.Sleep(ctx, controlGap) != nil {
 			break
 		}
 		wg.Go(func() { send(ctx, p) })
@@ -141,7 +142,7 @@ func (r *run) askStreams(ctx context.Context, p *Probe) {
 	var wg sync.WaitGroup
 	lost := *p
 	for i := range streamRounds {
-		if i > 0 && !sleep(ctx, 10*controlGap) {
+		if i > 0 && probe.Sleep(ctx, 10*controlGap) != nil {
 			break
 		}
 		wg.Go(func() {
@@ -214,11 +215,11 @@ func (r *run) compare(ctx context.Context, p, good *Probe) {
 		var both []*Probe
 		if len(xs) > 0 {
 			both = append(both, xs[i])
-		} else if !sleep(ctx, controlGap) {
+		} else if probe.Sleep(ctx, controlGap) != nil {
 			break
 		}
 		wg.Go(func() { r.together(ctx, send, append(both, y)...) })
-		if !sleep(ctx, 5*controlGap) {
+		if probe.Sleep(ctx, 5*controlGap) != nil {
 			break
 		}
 	}
@@ -246,16 +247,4 @@ func (r *run) answering(planned []Probe, p *Probe) *Probe {
 		return &Probe{Transport: "tcp", Port: int(r.control.Port()), Remote: r.control, Message: connectOnly}
 	}
 	return nil
-}
-
-// sleep waits; false means that the run is over.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -148,7 +149,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 // fetch asks what arrived, and once more when that fails.
 func fetch(ctx context.Context, s *session.Client) ([]session.Arrival, error) {
 	arrivals, err := s.Arrivals(ctx)
-	if err != nil && !errors.Is(err, session.ErrIncomplete) && sleep(ctx, time.Second) {
+	if err != nil && !errors.Is(err, session.ErrIncomplete) && probe.Sleep(ctx, time.Second) == nil {
 		return s.Arrivals(ctx)
 	}
 	return arrivals, err

@@ -32,6 +32,18 @@ func SIP() Schedule {
 	return Schedule{SendAt: []time.Duration{0, 400 * ms, 1000 * ms, 1800 * ms, 2700 * ms}, LastWait: 900 * ms}
 }
 
+// Sleep waits for d, or until ctx ends; its error is that of ctx.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // An Ask is one question: what to send, made anew for every repetition, and
 // what counts as its answer.
 type Ask struct {
