@@ -222,3 +222,29 @@ func TestASweepIsBounded(t *testing.T) {
 		t.Errorf("a responder without RTP: %q, %v", c.Info.RTPRange, err)
 	}
 }
+
+// While audio is sent from the port that an SDP named, that port is still one
+// of the range, for other sessions too.
+func TestAPortThatSendsAudioIsNotAnotherPrograms(t *testing.T) {
+	for name, config := range map[string]func(*responder.Config){"raw": withRTP, "blocks": withBlocks} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, config)
+			c, second := open(t, s), open(t, s)
+			p, ear := newPhone(t, "127.0.0.1"), newPhone(t, "127.0.0.1")
+			invite := sipRequest("INVITE", c.Token(1), "udp", int(ear.conn.LocalAddr().Port()))
+			named := int(namedPort(t, p.ask(c.Info.SIPUDP[0], invite, patient)))
+			sent := make(chan error, 1)
+			go func() { _, err := c.RTP(t.Context(), session.RTPRequest{Probe: 1}); sent <- err }()
+			if _, from := ear.heard(patient, 1); len(from) != 1 || int(from[0].Port()) != named {
+				t.Fatalf("audio from %v, the SDP named %d", from, named)
+			}
+			r, err := second.Sweep(t.Context(), session.SweepRequest{Hold: session.EncodePorts([]int{named})})
+			if err != nil || len(r.Busy) > 0 {
+				t.Errorf("%v, busy %v", err, r.Busy)
+			}
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
