@@ -160,7 +160,7 @@ func ReadReport(r io.Reader) (*Report, error) {
 	var rep Report
 	dec := json.NewDecoder(r)
 	if err := dec.Decode(&rep); err != nil {
-		return nil, fmt.Errorf("not a JSON report (near byte %d): %w", dec.InputOffset(), err)
+		return nil, fmt.Errorf("not a JSON report: %w", err)
 	}
 	if rep.Schema != Schema {
 		return nil, fmt.Errorf("schema is %q, this program reads %q", rep.Schema, Schema)
