@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A Check answers one question about a network or a machine. It is made by
@@ -35,16 +36,16 @@ type Check struct {
 // from it: the worst finding decides; without a critical finding a non-empty
 // Inconclusive or Skip decides.
 type Judgement struct {
-	Summary      string    // the fact, in one line: "SIP passes unchanged on UDP 5060, TCP 5060 and TLS 5061"
-	Facts        any       // the stable, typed summary (CONTRACT: facts of the check)
-	Findings     []Finding // worst first
-	Inconclusive string    // why it could not be told; silence is never a pass
-	Skip         string    // why there was nothing to ask
-	Notes        []string  // what could not be read or was not understood, while the rest stands
+	Summary      words.Text   // the fact, in one line: "SIP passes unchanged on UDP 5060, TCP 5060 and TLS 5061"
+	Facts        any          // the stable, typed summary (CONTRACT: facts of the check)
+	Findings     []Finding    // worst first
+	Inconclusive words.Text   // why it could not be told; silence is never a pass
+	Skip         words.Text   // why there was nothing to ask
+	Notes        []words.Text // what could not be read or was not understood, while the rest stands
 
 	// Headline is what the report says of an inconclusive check instead of that
 	// it could not be told: how far it got. Empty: nothing better.
-	Headline string
+	Headline words.Text
 
 	// Unasked: only public servers that the user did not name were asked, so
 	// what they could not tell decides neither headline nor exit status. It

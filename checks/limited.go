@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Silence of the responder is a fact about the network only when the responder
@@ -126,15 +127,15 @@ func (f *FarEnd) doubt(j Judgement) Judgement {
 		}
 	}
 	taken := len(kept) < len(j.Findings)
-	if !taken && j.Inconclusive == "" {
+	if !taken && j.Inconclusive.IsZero() {
 		return j // nothing rests on silence
 	}
 	j.Findings = kept
-	if j.Inconclusive != why {
-		j.Inconclusive = joinReasons(why, j.Inconclusive)
+	if j.Inconclusive.Literal() != why {
+		j.Inconclusive = words.Literal(joinReasons(why, j.Inconclusive.Literal()))
 	}
 	if taken && f.Untold == "" {
-		j.Facts, j.Summary = nil, "not told: "+summaryOf(f)
+		j.Facts, j.Summary = nil, words.Literal("not told: "+summaryOf(f))
 	}
 	j.busy = busy != ""
 	return j

@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/checktest/farend"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // asked is what a made-up check observes with the responder's help.
@@ -24,7 +25,7 @@ type asked struct {
 }
 
 func twoFindings(asked, *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: "it is broken", Facts: map[string]int{"blocked": 1}, Findings: []checks.Finding{
+	return checks.Judgement{Summary: words.Literal("it is broken"), Facts: map[string]int{"blocked": 1}, Findings: []checks.Finding{
 		{ID: "x.silent", Severity: checks.Critical, Confidence: checks.Certain, Title: "Nothing passes"},
 		{ID: "x.rewritten", Severity: checks.Warning, Title: "It arrived changed", Heard: true},
 	}}
@@ -110,7 +111,9 @@ func TestACheckThatForgetsTheLimitsIsAMistake(t *testing.T) {
 			func(ctx context.Context, env *checks.Env) (asked, error) {
 				return asked{Text: "silence"}, use(ctx, env)
 			},
-			func(asked, *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "all is well"} })
+			func(asked, *netinfo.Host) checks.Judgement {
+				return checks.Judgement{Summary: words.Literal("all is well")}
+			})
 		if got := n.Run(t.Context(), stores); got.Status != checks.Pass || !strings.Contains(string(got.Observed), `"responder_limits":`) {
 			got.Explain(t)
 			t.Error("what the responder said is not stored")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
@@ -84,8 +85,8 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		res.Status, res.Summary, res.Reason = Error, "could not be judged", platform.Words(err)
 		return
 	}
-	res.Summary, res.Facts, res.Notes, res.Unasked = j.Summary, j.Facts, j.Notes, j.Unasked
-	res.headline, res.explains = j.Headline, j.Explains
+	res.Summary, res.Facts, res.Notes, res.Unasked = j.Summary.Literal(), j.Facts, words.Strings(j.Notes), j.Unasked
+	res.headline, res.explains = j.Headline.Literal(), j.Explains
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -182,11 +183,11 @@ func statusOf(j Judgement) (Status, string) {
 	}
 	switch {
 	case st == Fail:
-		return st, j.Inconclusive
-	case j.Inconclusive != "":
-		return Inconclusive, j.Inconclusive
-	case j.Skip != "":
-		return Skip, j.Skip
+		return st, j.Inconclusive.Literal()
+	case !j.Inconclusive.IsZero():
+		return Inconclusive, j.Inconclusive.Literal()
+	case !j.Skip.IsZero():
+		return Skip, j.Skip.Literal()
 	}
 	return st, ""
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // saw is what the made-up checks of this file observe.
@@ -44,11 +45,11 @@ func fails(err error) func(context.Context, *checks.Env) (saw, error) {
 }
 
 func judgeWell(o saw, _ *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: o.Text, Facts: map[string]string{"text": o.Text}}
+	return checks.Judgement{Summary: words.Literal(o.Text), Facts: map[string]string{"text": o.Text}}
 }
 
 func judgeBadly(o saw, _ *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: o.Text, Findings: []checks.Finding{{ID: "x.bad", Severity: checks.Critical, Title: "It is broken"}}}
+	return checks.Judgement{Summary: words.Literal(o.Text), Findings: []checks.Finding{{ID: "x.bad", Severity: checks.Critical, Title: "It is broken"}}}
 }
 
 func run(ctx context.Context, list ...*checks.Check) *checks.Report {
@@ -121,7 +122,7 @@ func TestACauseHidesItsEffects(t *testing.T) {
 func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 	with := func(sev checks.Severity, title, inconclusive string) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			j := checks.Judgement{Summary: "s", Inconclusive: inconclusive}
+			j := checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal(inconclusive)}
 			if title != "" {
 				j.Findings = []checks.Finding{{ID: "x.y", Severity: sev, Title: title}}
 			}
@@ -154,7 +155,7 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 func TestWhatNobodyAskedForDecidesNothing(t *testing.T) {
 	unasked := func(found ...checks.Finding) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			return checks.Judgement{Summary: "s", Inconclusive: "only half was visible", Headline: "Half of it is well", Unasked: true, Findings: found}
+			return checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal("only half was visible"), Headline: words.Literal("Half of it is well"), Unasked: true, Findings: found}
 		}
 	}
 	broken := checks.Finding{ID: "x.y", Severity: checks.Critical, Title: "It is broken"}

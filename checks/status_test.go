@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // How an observation can end, beside well.
@@ -25,15 +26,15 @@ var endings = map[string]error{
 
 // What a judge can come to.
 var opinions = map[string]checks.Judgement{
-	"pass":                   {Summary: "s"},
-	"info":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}},
-	"warn":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"fail":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}, {ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"inconclusive":           {Summary: "s", Inconclusive: "silence"},
-	"warn, and inconclusive": {Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"fail, and inconclusive": {Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}}},
-	"skip":                   {Summary: "s", Skip: "nothing to ask"},
-	"skip, and inconclusive": {Summary: "s", Skip: "nothing to ask", Inconclusive: "silence"},
+	"pass":                   {Summary: words.Literal("s")},
+	"info":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}},
+	"warn":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"fail":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}, {ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"inconclusive":           {Summary: words.Literal("s"), Inconclusive: words.Literal("silence")},
+	"warn, and inconclusive": {Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"fail, and inconclusive": {Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}}},
+	"skip":                   {Summary: words.Literal("s"), Skip: words.Literal("nothing to ask")},
+	"skip, and inconclusive": {Summary: words.Literal("s"), Skip: words.Literal("nothing to ask"), Inconclusive: words.Literal("silence")},
 }
 
 func observing(text, ending string) func(context.Context, *checks.Env) (saw, error) {
@@ -272,7 +273,7 @@ func TestWhatIsExplainedDoesNotMakeTheHeadline(t *testing.T) {
 
 func TestWhatTheRunLearnsOfTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: h.OS} }
+		seen := func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: words.Literal(h.OS)} }
 		with := func(host func(context.Context) (*netinfo.Host, error)) *checks.Report {
 			return checks.Run(t.Context(), []*checks.Check{say("a", sees("x", time.Second), seen)}, &checks.Env{Host: host}, checks.Meta{})
 		}
@@ -332,7 +333,9 @@ func TestFindingsAndEvidenceAreLists(t *testing.T) {
 // A report that says nothing of the machine is judged all the same, by an
 // empty one.
 func TestAReportWithoutAMachineIsJudged(t *testing.T) {
-	c := say("a", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "os " + h.OS} })
+	c := say("a", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Summary: words.Literal("os " + h.OS)}
+	})
 	r := &checks.Report{Results: []checks.Result{{Check: "a", Title: "an old title", Group: "old", Observes: c.Observes(), Observed: []byte(`{"text":"x"}`),
 		ExplainedBy: "b", Reason: "old", Findings: []checks.Finding{{ID: "a.old", Severity: checks.Critical}}}}}
 	again, err := checks.Rejudge(r, []*checks.Check{c})
@@ -366,7 +369,7 @@ func TestOfTwoThatAreEquallyBadTheFirstMakesTheHeadline(t *testing.T) {
 // What is only worth knowing never makes a headline.
 func TestInformationIsNoHeadline(t *testing.T) {
 	unsure := say("a", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
-		return checks.Judgement{Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}}
+		return checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}}
 	})
 	if verdict, got := headline(t, "check", unsure); verdict != checks.Inconclusive || got != "No fault found, but a could not be told: s." {
 		t.Errorf("%s %q", verdict, got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Row is one line of the check's facts: what the profile asks for, and whether
@@ -38,25 +39,25 @@ var badness = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	p := o.Profile
 	if p == nil {
-		return checks.Judgement{Summary: "not tested: no provider was named", Skip: "name yours with --profile", Facts: []Row{}}
+		return checks.Judgement{Summary: words.Literal("not tested: no provider was named"), Skip: words.Literal("name yours with --profile"), Facts: []Row{}}
 	}
 	asked := judgeProbes(o, h)
 	rows := slices.Concat(asked, lookupRows(o), subnetRows(o, h), untestedPorts(p), mediaRows(p))
 	if rows == nil {
 		rows = []Row{}
 	}
-	j := checks.Judgement{Facts: rows, Summary: summary(p, asked, rows)}
+	j := checks.Judgement{Facts: rows, Summary: words.Literal(summary(p, asked, rows))}
 	j.Findings = slices.Concat(blockedFindings(asked, p, h), silentFindings(asked, p, h), countryFindings(o, p), adviceFindings(p))
 	n := count(asked)
 	switch {
 	case len(o.Probes) == 0 && len(o.Hosts) > 0:
-		j.Inconclusive = "no host of the profile could be looked up: " + o.Hosts[0].Error
+		j.Inconclusive = words.Literal("no host of the profile could be looked up: " + o.Hosts[0].Error)
 	case len(o.Probes) == 0:
-		j.Skip = "the profile names no server to ask; name yours with --sip-server"
+		j.Skip = words.Literal("the profile names no server to ask; name yours with --sip-server")
 	case n[silent] > 0 && n[reachable]+n[blocked] == 0:
-		j.Inconclusive = "none of the provider's servers gave a sign; that may be a firewall, or servers that do not answer strangers"
+		j.Inconclusive = words.Literal("none of the provider's servers gave a sign; that may be a firewall, or servers that do not answer strangers")
 	case n[reachable]+n[blocked]+n[silent] == 0:
-		j.Inconclusive = "no question could be put to an open port: " + asked[0].By
+		j.Inconclusive = words.Literal("no question could be put to an open port: " + asked[0].By)
 	}
 	return j
 }

@@ -85,8 +85,8 @@ func TestWhatStandsBetweenTheOfficeAndItsProvider(t *testing.T) {
 				if diff := cmp.Diff(tt.found, found(j)); diff != "" {
 					t.Errorf("findings (-want +got)\n%s", diff)
 				}
-				if j.Summary != tt.summary || j.Inconclusive != tt.unclear {
-					t.Errorf("summary %q, inconclusive %q", j.Summary, j.Inconclusive)
+				if j.Summary.Literal() != tt.summary || j.Inconclusive.Literal() != tt.unclear {
+					t.Errorf("summary %q, inconclusive %q", j.Summary.Literal(), j.Inconclusive.Literal())
 				}
 			})
 		})

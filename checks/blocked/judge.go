@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The verdicts on an address.
@@ -30,9 +31,9 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: o.Notes}
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: words.Literals(o.Notes)}
 	if len(o.Subjects) == 0 {
-		j.Skip = "no address to ask about"
+		j.Skip = words.Literal("no address to ask about")
 		return j
 	}
 	var all []Facts
@@ -57,9 +58,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if len(all) > 1 {
 		facts.Addresses = all
 	}
-	j.Facts, j.Summary = facts, summary(o, all)
+	j.Facts, j.Summary = facts, words.Literal(summary(o, all))
 	if len(unclear) > 0 {
-		j.Inconclusive = whyUnclear(o, unclear)
+		j.Inconclusive = words.Literal(whyUnclear(o, unclear))
 	}
 	return j
 }

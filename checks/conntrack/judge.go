@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary. Numbers are -1 where the kernel did not tell.
@@ -36,7 +37,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		Tracks: s.Loaded, Count: s.Count, Max: s.Max, UDPTimeout: s.UDPTimeout, UDPStreamTimeout: s.UDPStreamTimeout,
 		SIPHelper: len(o.Helpers) > 0 || s.AutoHelper && s.SIPHelper, Forgotten: []string{},
 	}
-	j := checks.Judgement{Notes: o.Notes}
+	j := checks.Judgement{Notes: words.Literals(o.Notes)}
 	if f.SIPHelper {
 		j.Findings = append(j.Findings, helperFinding(o))
 	}
@@ -58,15 +59,15 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Facts = f
 	switch {
 	case !s.Loaded:
-		j.Summary, j.Skip = "nothing to look at", "the kernel does not say that it tracks connections"
+		j.Summary, j.Skip = words.Literal("nothing to look at"), words.Literal("the kernel does not say that it tracks connections")
 	case o.Unread && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", checks.NeedsRoot("the packet filter can be read by root only")
+		j.Summary, j.Inconclusive = words.Literal("whether SIP is handed to a helper was not read"), words.Literal(checks.NeedsRoot("the packet filter can be read by root only"))
 	case o.Missing != "" && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = "whether SIP is handed to a helper cannot be told", "the packet filter could not be read whole: "+o.Missing
+		j.Summary, j.Inconclusive = words.Literal("whether SIP is handed to a helper cannot be told"), words.Literal("the packet filter could not be read whole: "+o.Missing)
 	case len(j.Findings) > 0:
-		j.Summary = strings.ToLower(j.Findings[0].Title[:1]) + j.Findings[0].Title[1:]
+		j.Summary = words.Literal(strings.ToLower(j.Findings[0].Title[:1]) + j.Findings[0].Title[1:])
 	default:
-		j.Summary = fmt.Sprintf("no SIP helper, %s of %s connections, UDP remembered %s", number(s.Count), number(s.Max), seconds(s.UDPStreamTimeout))
+		j.Summary = words.Literal(fmt.Sprintf("no SIP helper, %s of %s connections, UDP remembered %s", number(s.Count), number(s.Max), seconds(s.UDPStreamTimeout)))
 	}
 	return j
 }

@@ -8,20 +8,21 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
-		return checks.Judgement{Summary: "nothing to look up", Skip: "every server is named by its address, so no name was looked up"}
+		return checks.Judgement{Summary: words.Literal("nothing to look up"), Skip: words.Literal("every server is named by its address, so no name was looked up")}
 	}
 	j := checks.Judgement{Facts: facts(&o), Explains: checks.ReachNames}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
 	cure(j.Findings, &o, h)
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	if open := undecided(&o); len(open) > 0 {
-		j.Inconclusive = "no DNS server gave a usable answer about " + strings.Join(open, ", ")
+		j.Inconclusive = words.Literal("no DNS server gave a usable answer about " + strings.Join(open, ", "))
 	}
-	j.Summary = summary(&o, j.Findings)
+	j.Summary = words.Literal(summary(&o, j.Findings))
 	return j
 }
 

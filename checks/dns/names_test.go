@@ -73,8 +73,8 @@ func TestWhatIsSaidAboutAName(t *testing.T) {
 					t.Errorf("the cure does not name the name: %q", f.Fixes[0].Commands)
 				}
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" || j.Inconclusive != "" {
-				t.Errorf("findings (-want +got):\n%s%s", diff, j.Inconclusive)
+			if diff := cmp.Diff(c.want, got); diff != "" || !j.Inconclusive.IsZero() {
+				t.Errorf("findings (-want +got):\n%s%s", diff, j.Inconclusive.Literal())
 			}
 		})
 	}

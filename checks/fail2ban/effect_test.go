@@ -82,17 +82,17 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := judge(tt.o, nil)
-			if (j.Inconclusive != "") != tt.unclear {
-				t.Errorf("inconclusive: %q", j.Inconclusive)
+			if (!j.Inconclusive.IsZero()) != tt.unclear {
+				t.Errorf("inconclusive: %q", j.Inconclusive.Literal())
 			}
 			if tt.id == "" {
-				if len(j.Findings) > 0 || !tt.unclear && j.Summary != "SIP is guarded by asterisk (2 banned)" {
-					t.Errorf("%q: %+v", j.Summary, j.Findings)
+				if len(j.Findings) > 0 || !tt.unclear && j.Summary.Literal() != "SIP is guarded by asterisk (2 banned)" {
+					t.Errorf("%q: %+v", j.Summary.Literal(), j.Findings)
 				}
 				return
 			}
 			if len(j.Findings) == 0 {
-				t.Fatalf("nothing is found: %q", j.Summary)
+				t.Fatalf("nothing is found: %q", j.Summary.Literal())
 			}
 			f := j.Findings[0]
 			if f.ID != tt.id || f.Severity != tt.severity || !strings.Contains(f.Title, tt.says) {
@@ -101,8 +101,8 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 			if len(f.Fixes) == 0 || !strings.Contains(strings.Join(f.Fixes[0].Commands, "\n"), tt.cure) {
 				t.Errorf("the cure is %+v, without %q", f.Fixes, tt.cure)
 			}
-			if guarded := strings.HasPrefix(j.Summary, "SIP is guarded"); guarded == (tt.severity == checks.Critical) {
-				t.Errorf("it sums up: %q", j.Summary)
+			if guarded := strings.HasPrefix(j.Summary.Literal(), "SIP is guarded"); guarded == (tt.severity == checks.Critical) {
+				t.Errorf("it sums up: %q", j.Summary.Literal())
 			}
 		})
 	}
@@ -174,8 +174,8 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 			if tt.cure == "" != (first == "") || !strings.Contains(first, tt.cure) {
 				t.Errorf("the cure is %q, want %q", first, tt.cure)
 			}
-			if strings.Contains(j.Summary, "0 banned") {
-				t.Errorf("nobody said how many are banned: %q", j.Summary)
+			if strings.Contains(j.Summary.Literal(), "0 banned") {
+				t.Errorf("nobody said how many are banned: %q", j.Summary.Literal())
 			}
 		})
 	}
@@ -185,8 +185,8 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 func TestBansThatWereNotReadAreNotNone(t *testing.T) {
 	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}
 	j := judge(Observed{State: st}, nil)
-	if f := j.Facts.(Facts); j.Inconclusive == "" || strings.Contains(j.Summary, "0 banned") || f.Jails[0].Banned != -1 {
-		t.Errorf("%q, inconclusive %q, %d banned", j.Summary, j.Inconclusive, f.Jails[0].Banned)
+	if f := j.Facts.(Facts); j.Inconclusive.IsZero() || strings.Contains(j.Summary.Literal(), "0 banned") || f.Jails[0].Banned != -1 {
+		t.Errorf("%q, inconclusive %q, %d banned", j.Summary.Literal(), j.Inconclusive.Literal(), f.Jails[0].Banned)
 	}
 }
 

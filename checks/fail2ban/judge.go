@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary.
@@ -39,30 +40,30 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		if o.NotCollected {
 			why = "nothing of fail2ban is in the bundle"
 		}
-		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: why, Skip: why}
+		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: words.Literal(why), Skip: words.Literal(why)}
 	}
 	j := checks.Judgement{}
 	for _, n := range st.Notes {
-		j.Notes = append(j.Notes, n.What+": "+n.Why)
+		j.Notes = append(j.Notes, words.Literal(n.What+": "+n.Why))
 	}
 	tried, unclear := effect(o)
 	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o, unspared(st)))
 	f := factsOf(o)
 	switch {
 	case st.Running && len(unclear) > 0:
-		j.Inconclusive = unclear[0]
+		j.Inconclusive = words.Literal(unclear[0])
 	case st.Running:
 	case st.Hung:
-		j.Inconclusive = "fail2ban runs and does not answer; its log (/var/log/fail2ban.log) may say what it waits for, and systemctl restart fail2ban ends that"
+		j.Inconclusive = words.Literal("fail2ban runs and does not answer; its log (/var/log/fail2ban.log) may say what it waits for, and systemctl restart fail2ban ends that")
 	case o.NotCollected:
-		j.Inconclusive = "whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing"
+		j.Inconclusive = words.Literal("whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing")
 	case denied(st):
-		j.Inconclusive = checks.NeedsRoot("fail2ban tells its state to root only")
+		j.Inconclusive = words.Literal(checks.NeedsRoot("fail2ban tells its state to root only"))
 	default:
 		j.Findings = append([]checks.Finding{asleep(o)}, j.Findings...)
 	}
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return worst(a.Severity) - worst(b.Severity) })
-	j.Facts, j.Summary = f, summary(o, f, j.Findings)
+	j.Facts, j.Summary = f, words.Literal(summary(o, f, j.Findings))
 	return j
 }
 

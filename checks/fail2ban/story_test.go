@@ -66,9 +66,9 @@ func TestWhatFail2banLeavesUndone(t *testing.T) {
 				}
 			}
 			switch {
-			case j.Skip != "":
+			case !j.Skip.IsZero():
 				status = checks.Skip
-			case j.Inconclusive != "" && len(j.Findings) == 0:
+			case !j.Inconclusive.IsZero() && len(j.Findings) == 0:
 				status = checks.Inconclusive
 			}
 			if diff := cmp.Diff(tt.titles, titles); diff != "" || status != tt.status {

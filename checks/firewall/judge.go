@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary.
@@ -46,40 +47,40 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 			closed = append(closed, p)
 		}
 	}
-	j := checks.Judgement{Notes: o.Notes, Facts: f}
+	j := checks.Judgement{Notes: words.Literals(o.Notes), Facts: f}
 	deaf := unheard(o)
 	j.Findings = deaf
 	switch {
 	case o.Unread:
-		j.Summary = "the packet filter was not read"
-		j.Inconclusive = checks.NeedsRoot("the packet filter can be read by root only")
+		j.Summary = words.Literal("the packet filter was not read")
+		j.Inconclusive = words.Literal(checks.NeedsRoot("the packet filter can be read by root only"))
 		if !o.Denied && o.Missing != "" { // reports of before have neither
-			j.Inconclusive = o.Missing
+			j.Inconclusive = words.Literal(o.Missing)
 		}
 	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:
-		j.Summary, j.Inconclusive = "no RTP port was asked about", cmp.Or(o.Missing, "the rules were not asked about any RTP port")
+		j.Summary, j.Inconclusive = words.Literal("no RTP port was asked about"), words.Literal(cmp.Or(o.Missing, "the rules were not asked about any RTP port"))
 	case len(closed) > 0 && openAsSet(o):
-		j.Summary = fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range)
+		j.Summary = words.Literal(fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range))
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
-		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
+		j.Summary = words.Literal(fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f)))
 	case len(f.RTPUnknown) > 0 && o.Missing != "":
-		j.Summary = "RTP " + o.RTP + ": it cannot be told from the rules that were read"
-		j.Inconclusive = "the packet filter could not be read whole: " + o.Missing
+		j.Summary = words.Literal("RTP " + o.RTP + ": it cannot be told from the rules that were read")
+		j.Inconclusive = words.Literal("the packet filter could not be read whole: " + o.Missing)
 	case len(f.RTPUnknown) > 0:
-		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
-		j.Inconclusive = reasons(o.Parts)
+		j.Summary = words.Literal("RTP " + o.RTP + ": it hangs on what the rules do not tell")
+		j.Inconclusive = words.Literal(reasons(o.Parts))
 	case len(f.RTPOpen) == 0: // no packet was taken through the rules
-		j.Summary = "RTP " + o.RTP + ": nothing is known"
-		j.Inconclusive = "the rules gave no answer"
+		j.Summary = words.Literal("RTP " + o.RTP + ": nothing is known")
+		j.Inconclusive = words.Literal("the rules gave no answer")
 	default:
-		j.Summary = "RTP " + o.RTP + " is open, SIP " + sipWords(f)
+		j.Summary = words.Literal("RTP " + o.RTP + " is open, SIP " + sipWords(f))
 	}
 	if o.At.IsValid() && !o.Unread {
-		j.Summary += " at " + o.At.String()
+		j.Summary = words.Literal(j.Summary.Literal() + " at " + o.At.String())
 	}
 	if len(deaf) > 0 && len(closed) == 0 {
-		j.Summary = deaf[0].Title
+		j.Summary = words.Literal(deaf[0].Title)
 	}
 	if o.RTPSet != nil {
 		j.Findings = append(j.Findings, rangesDiffer(o))
@@ -89,7 +90,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	j.Findings = append(j.Findings, limited(o.Limits)...)
 	if !o.Asterisk && !o.Unread {
-		j.Summary += "; no Asterisk here, so its usual ports"
+		j.Summary = words.Literal(j.Summary.Literal() + "; no Asterisk here, so its usual ports")
 	}
 	return j
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary (CONTRACT: fragments), bytes of UDP payload.
@@ -25,11 +26,11 @@ type Facts struct {
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	switch {
 	case o.NoResponder:
-		return checks.Judgement{Summary: "not measured", Skip: "how long a datagram may be needs a responder outside (--responder)"}
+		return checks.Judgement{Summary: words.Literal("not measured"), Skip: words.Literal("how long a datagram may be needs a responder outside (--responder)")}
 	case o.Problem != "":
-		return checks.Judgement{Summary: "not measured", Inconclusive: o.Problem}
+		return checks.Judgement{Summary: words.Literal("not measured"), Inconclusive: words.Literal(o.Problem)}
 	case o.Answered == 0:
-		return checks.Judgement{Summary: "not measured", Facts: Facts{}, Inconclusive: fmt.Sprintf("short datagrams to the responder got no answer either (%d tries)", o.Asked)}
+		return checks.Judgement{Summary: words.Literal("not measured"), Facts: Facts{}, Inconclusive: words.Literal(fmt.Sprintf("short datagrams to the responder got no answer either (%d tries)", o.Asked))}
 	}
 	f := Facts{LargestUp: o.largest(up), LargestDown: o.largest(down), FragmentsUp: o.fragments(up), FragmentsDown: o.fragments(down)}
 	f.FragmentsPass = f.FragmentsUp != nil && f.FragmentsDown != nil && *f.FragmentsUp && *f.FragmentsDown
@@ -37,9 +38,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		f.LargestWhole = &n
 	}
 	f.LongInvite = o.longInvite()
-	j := checks.Judgement{Facts: f, Findings: findings(o, f), Summary: summary(o, f)}
+	j := checks.Judgement{Facts: f, Findings: findings(o, f), Summary: words.Literal(summary(o, f))}
 	if f.FragmentsUp == nil || f.FragmentsDown == nil {
-		j.Inconclusive = "too much was lost, or too little tried, to tell whether fragments pass: " + o.unclear()
+		j.Inconclusive = words.Literal("too much was lost, or too little tried, to tell whether fragments pass: " + o.unclear())
 	}
 	return j
 }

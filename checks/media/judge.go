@@ -7,6 +7,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. A direction is nil when nothing is
@@ -58,17 +59,17 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	switch {
 	case o.Responder == "":
 		return checks.Judgement{
-			Summary: "not tested: that needs a responder outside",
-			Skip:    `start "sipdoctor serve" outside and name it with --responder`,
+			Summary: words.Literal("not tested: that needs a responder outside"),
+			Skip:    words.Literal(`start "sipdoctor serve" outside and name it with --responder`),
 		}
 	case o.LocalFilter > 0 && o.sent() == 0:
-		return checks.Judgement{Summary: "this machine's own packet filter drops the voice", Facts: v.facts(), Findings: []checks.Finding{v.localFilter()}}
+		return checks.Judgement{Summary: words.Literal("this machine's own packet filter drops the voice"), Facts: v.facts(), Findings: []checks.Finding{v.localFilter()}}
 	case o.Call == nil && !v.unreached():
-		return checks.Judgement{Summary: "not tested", Facts: v.facts(), Inconclusive: v.whyNoCall()}
+		return checks.Judgement{Summary: words.Literal("not tested"), Facts: v.facts(), Inconclusive: words.Literal(v.whyNoCall())}
 	}
 	f := v.facts()
-	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host)}
-	j.Inconclusive = v.whyUnclear()
+	j := checks.Judgement{Facts: f, Summary: words.Literal(v.summary(f)), Findings: v.findings(f, host)}
+	j.Inconclusive = words.Literal(v.whyUnclear())
 	return j
 }
 

@@ -87,7 +87,7 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 			tt.change(&o)
 			j := judge(o, &netinfo.Host{})
 			var ids []string
-			said := j.Summary
+			said := j.Summary.Literal()
 			for i, f := range j.Findings {
 				ids = append(ids, f.ID+" "+string(f.Severity))
 				if i == 0 {
@@ -100,8 +100,8 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 			if !strings.Contains(said, tt.says) {
 				t.Errorf("it says %q, not %q", said, tt.says)
 			}
-			if (j.Inconclusive == "") != (tt.unclear == "") || !strings.Contains(j.Inconclusive, tt.unclear) {
-				t.Errorf("inconclusive because %q, want %q", j.Inconclusive, tt.unclear)
+			if (j.Inconclusive.IsZero()) != (tt.unclear == "") || !strings.Contains(j.Inconclusive.Literal(), tt.unclear) {
+				t.Errorf("inconclusive because %q, want %q", j.Inconclusive.Literal(), tt.unclear)
 			}
 		})
 	}

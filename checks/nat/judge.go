@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. Addresses are those of IPv4 where
@@ -58,14 +59,14 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	f.fillV6(v6)
 	l := countLayers(v, host)
 	f.CGNAT, f.NATLayers = l.carrier, l.n
-	j := checks.Judgement{Facts: f, Summary: summary(v, f), Findings: findings(v, f, l, host)}
+	j := checks.Judgement{Facts: f, Summary: words.Literal(summary(v, f)), Findings: findings(v, f, l, host)}
 	if fd, ok := o.unreached(v); ok {
 		j.Findings = append([]checks.Finding{fd}, j.Findings...)
 	}
 	if f.BehindNAT && f.Mapping == unknown {
-		j.Inconclusive = "one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses"
+		j.Inconclusive = words.Literal("one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses")
 		if len(f.MappingPossible) == 2 {
-			j.Inconclusive = "STUN servers at one address answered: whether the NAT takes a new port for every address needs another server (--stun) or a responder with two addresses"
+			j.Inconclusive = words.Literal("STUN servers at one address answered: whether the NAT takes a new port for every address needs another server (--stun) or a responder with two addresses")
 		}
 	}
 	return j

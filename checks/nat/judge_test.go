@@ -123,12 +123,12 @@ func TestServerNextDoorDoesNotCount(t *testing.T) {
 	near := seen("2:3478", "192.168.88.10:40000")
 	near.Server = netip.MustParseAddrPort("192.168.88.20:3478")
 	alone := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: []Sample{near}}}}, nil)
-	if f := facts(alone); f.BehindNAT || alone.Summary != "no NAT between this machine and 192.168.88.20" {
-		t.Errorf("%s: %+v", alone.Summary, f)
+	if f := facts(alone); f.BehindNAT || alone.Summary.Literal() != "no NAT between this machine and 192.168.88.20" {
+		t.Errorf("%s: %+v", alone.Summary.Literal(), f)
 	}
 	beside := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: []Sample{near, seen("2:3478", "5"), seen("30:3478", "5")}}}}, nil)
 	if f := facts(beside); !f.BehindNAT || f.Mapping != independent || len(f.Public) != 1 {
-		t.Errorf("%s: %+v", beside.Summary, f)
+		t.Errorf("%s: %+v", beside.Summary.Literal(), f)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestAddressOrPortVaries(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			j := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: tc.samples}}}, nil)
 			if d := cmp.Diff(tc.want, found(j)); d != "" {
-				t.Errorf("(-want +got):\n%s\n%s", d, j.Summary)
+				t.Errorf("(-want +got):\n%s\n%s", d, j.Summary.Literal())
 			}
 		})
 	}

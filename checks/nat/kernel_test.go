@@ -157,7 +157,7 @@ func TestKernelNATWithCoturn(t *testing.T) {
 			if took > 6*time.Second {
 				t.Errorf("took %v", took)
 			}
-			t.Logf("%v: %s; findings %v; hops %v", took.Round(time.Millisecond), j.Summary, found(j), seen.Families[0].Hops)
+			t.Logf("%v: %s; findings %v; hops %v", took.Round(time.Millisecond), j.Summary.Literal(), found(j), seen.Families[0].Hops)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // onlyHTTPS is the strictest of firewalls: it lets people browse and nothing
@@ -66,38 +67,38 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	j := checks.Judgement{Facts: f}
 	switch asked := count(o); {
 	case len(o.Targets) == 0 && o.ResponderError == "":
-		j.Skip = "no STUN server to ask: name one with --stun, or a responder"
+		j.Skip = words.Literal("no STUN server to ask: name one with --stun, or a responder")
 	case asked.questions == 0:
-		j.Inconclusive = noQuestion(o)
+		j.Inconclusive = words.Literal(noQuestion(o))
 	case asked.filtered == asked.questions:
 		j.Findings = []checks.Finding{localFilter(o)}
 	case !o.askedOthers() && o.Far.NoUDP() != "":
-		j.Inconclusive = o.Far.NoUDP() + "; a STUN server elsewhere would tell (--stun)"
+		j.Inconclusive = words.Literal(o.Far.NoUDP() + "; a STUN server elsewhere would tell (--stun)")
 	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
 		if only, _ := o.onlyHTTPS(); only {
 			j.Findings[0] = onlyHTTPS(o, asked)
 		}
 	case o.Responder == "udp":
-		j.Inconclusive = "no STUN server answered, although UDP to the responder's control port passes: the STUN ports are blocked, or nothing listens there"
+		j.Inconclusive = words.Literal("no STUN server answered, although UDP to the responder's control port passes: the STUN ports are blocked, or nothing listens there")
 	default:
-		j.Inconclusive = fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses)
+		j.Inconclusive = words.Literal(fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses))
 	}
-	if j.Inconclusive != "" && o.onlyPublic() {
-		j.Inconclusive, j.Skip = "", j.Inconclusive+"; name one with --stun, or a responder"
+	if !j.Inconclusive.IsZero() && o.onlyPublic() {
+		j.Inconclusive, j.Skip = words.Text{}, words.Literal(j.Inconclusive.Literal()+"; name one with --stun, or a responder")
 	}
 	j.Summary = j.Inconclusive
-	if strings.HasPrefix(j.Inconclusive, o.Far.NoUDP()) && o.Far.NoUDP() != "" {
-		j.Summary = "no UDP arrives at the responder"
+	if strings.HasPrefix(j.Inconclusive.Literal(), o.Far.NoUDP()) && o.Far.NoUDP() != "" {
+		j.Summary = words.Literal("no UDP arrives at the responder")
 	}
 	for i := range j.Findings {
 		// Servers elsewhere were silent too, or the responder hears others.
 		j.Findings[i].Heard = o.askedOthers() || o.Far.Busy() == ""
 	}
 	if len(j.Findings) > 0 {
-		j.Summary = j.Findings[0].Title
+		j.Summary = words.Literal(j.Findings[0].Title)
 	}
-	if j.Skip != "" {
+	if !j.Skip.IsZero() {
 		j.Summary = j.Skip
 	}
 	return j

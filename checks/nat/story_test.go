@@ -149,11 +149,11 @@ func TestStories(t *testing.T) {
 				if d := cmp.Diff(tc.findings, found(j)); d != "" {
 					t.Errorf("findings (-want +got):\n%s", d)
 				}
-				if (j.Inconclusive == "") != (tc.inconclusive == "") || !strings.Contains(j.Inconclusive, tc.inconclusive) {
-					t.Errorf("inconclusive because %q, want %q", j.Inconclusive, tc.inconclusive)
+				if (j.Inconclusive.IsZero()) != (tc.inconclusive == "") || !strings.Contains(j.Inconclusive.Literal(), tc.inconclusive) {
+					t.Errorf("inconclusive because %q, want %q", j.Inconclusive.Literal(), tc.inconclusive)
 				}
-				if !strings.Contains(j.Summary, tc.summary) {
-					t.Errorf("summary %q, want %q", j.Summary, tc.summary)
+				if !strings.Contains(j.Summary.Literal(), tc.summary) {
+					t.Errorf("summary %q, want %q", j.Summary.Literal(), tc.summary)
 				}
 				if tc.also != nil {
 					tc.also(t, f)
@@ -352,16 +352,16 @@ func TestPublicServersStopEarly(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newInternet(t, 1, checktest.RouterOptions{})
-		if j, _ := n.check(); !strings.Contains(j.Skip, "no STUN server to ask") {
+		if j, _ := n.check(); !strings.Contains(j.Skip.Literal(), "no STUN server to ask") {
 			t.Errorf("%+v", j)
 		}
 		n.inputs.STUN = []string{"no.such.host:3478", "198.51.100.2:http"}
 		j, o := n.check()
-		if !strings.Contains(j.Inconclusive, "no.such.host") || o.Targets[1].Error == "" {
+		if !strings.Contains(j.Inconclusive.Literal(), "no.such.host") || o.Targets[1].Error == "" {
 			t.Errorf("%+v %+v", j, o)
 		}
 		n.inputs.STUN = []string{"[2001:db8:9::1]:3478"}
-		if j, _ := n.check(); !strings.Contains(j.Inconclusive, "no route") {
+		if j, _ := n.check(); !strings.Contains(j.Inconclusive.Literal(), "no route") {
 			t.Errorf("%+v", j)
 		}
 	})
@@ -405,7 +405,7 @@ func TestSilentResponder(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 	o.Responder = "udp"
-	if j := judge(o, nil); len(j.Findings) > 0 || !strings.Contains(j.Inconclusive, "control port passes") {
+	if j := judge(o, nil); len(j.Findings) > 0 || !strings.Contains(j.Inconclusive.Literal(), "control port passes") {
 		t.Errorf("%+v", j)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary (CONTRACT: nat-lifetime), in seconds. A lower
@@ -30,9 +31,9 @@ type Facts struct {
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	switch {
 	case o.NoResponder:
-		return checks.Judgement{Summary: "not measured", Skip: "how long the router remembers needs a responder outside (--responder)"}
+		return checks.Judgement{Summary: words.Literal("not measured"), Skip: words.Literal("how long the router remembers needs a responder outside (--responder)")}
 	case len(o.Groups) == 0:
-		return checks.Judgement{Summary: "not measured", Inconclusive: cmp.Or(o.Problem, "no flow was measured")}
+		return checks.Judgement{Summary: words.Literal("not measured"), Inconclusive: words.Literal(cmp.Or(o.Problem, "no flow was measured"))}
 	}
 	stream, once, sip := o.lifetime(kindStream), o.lifetime(kindOnce), o.lifetime(kindSIP)
 	f := Facts{
@@ -40,16 +41,16 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 		SIPPortAtLeast: sip.atLeast, SIPPortBelow: sip.below,
 		SingleAtLeast: once.atLeast, SingleBelow: once.below,
 	}
-	j := checks.Judgement{Facts: f, Summary: summary(f)}
+	j := checks.Judgement{Facts: f, Summary: words.Literal(summary(f))}
 	j.Findings = findings(o, f, host)
 	switch {
 	case stream.problem != "":
-		j.Inconclusive = stream.problem
+		j.Inconclusive = words.Literal(stream.problem)
 	case sip.problem != "" && sip.measured:
-		j.Inconclusive = "on the SIP port: " + sip.problem
+		j.Inconclusive = words.Literal("on the SIP port: " + sip.problem)
 	}
-	if j.Inconclusive != "" && o.Problem != "" {
-		j.Inconclusive += " (" + o.Problem + ")"
+	if !j.Inconclusive.IsZero() && o.Problem != "" {
+		j.Inconclusive = words.Literal(j.Inconclusive.Literal() + " (" + o.Problem + ")")
 	}
 	return j
 }

@@ -50,8 +50,8 @@ func TestWhatTheSilencesMean(t *testing.T) {
 			if l.atLeast != c.atLeast || l.below != c.below || (l.problem == "") != (c.problem == "") || !strings.Contains(l.problem, c.problem) {
 				t.Errorf("%+v, want %d to %d s and %q", l, c.atLeast, c.below, c.problem)
 			}
-			if j := judge(o, &netinfo.Host{}); (j.Inconclusive == "") != (c.problem == "") {
-				t.Errorf("inconclusive %q", j.Inconclusive)
+			if j := judge(o, &netinfo.Host{}); (j.Inconclusive.IsZero()) != (c.problem == "") {
+				t.Errorf("inconclusive %q", j.Inconclusive.Literal())
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // InboundFacts is the stable summary of the test from outside. Lists hold
@@ -58,14 +59,14 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 	v.conclude()
 	v.facts()
 	if v.nothing() && !udp {
-		j.Inconclusive = joined(j.Inconclusive, "nothing arrived from outside, and no answer of the responder either: UDP may not pass at all")
+		j.Inconclusive = words.Literal(joined(j.Inconclusive.Literal(), "nothing arrived from outside, and no answer of the responder either: UDP may not pass at all"))
 		return &v.f
 	}
 	j.Findings = append(v.findings(host), j.Findings...)
-	j.Summary = joined(v.summary(), j.Summary)
+	j.Summary = words.Literal(joined(v.summary(), j.Summary.Literal()))
 	unsure := slices.Concat(v.f.Unknown, v.f.InUse)
 	if len(unsure) > 0 {
-		j.Inconclusive = joined(j.Inconclusive, v.whyUnknown())
+		j.Inconclusive = words.Literal(joined(j.Inconclusive.Literal(), v.whyUnknown()))
 	}
 	return &v.f
 }

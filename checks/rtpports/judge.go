@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. Lists hold ranges, "a-b" or "a".
@@ -45,7 +46,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	}
 	f.Inbound = judgeInbound(&j, *o.Inbound, len(f.Open) > 0, host)
 	if o.InboundError != "" {
-		j.Inconclusive = joined(j.Inconclusive, "the test from outside ended early: "+o.InboundError)
+		j.Inconclusive = words.Literal(joined(j.Inconclusive.Literal(), "the test from outside ended early: "+o.InboundError))
 		j.KnowsUnasked = false
 	}
 	j.Facts = f
@@ -55,8 +56,8 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 	if o.Responder == "" {
 		return checks.Judgement{
-			Summary: "not tested: that needs a responder outside",
-			Skip:    `start "sipdoctor serve" outside and name it with --responder`,
+			Summary: words.Literal("not tested: that needs a responder outside"),
+			Skip:    words.Literal(`start "sipdoctor serve" outside and name it with --responder`),
 		}
 	}
 	first, last, err := ParseRange(o.Range)
@@ -65,14 +66,14 @@ func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 		if reason == "" {
 			reason = "the report names no range of ports"
 		}
-		return checks.Judgement{Summary: "not tested", Inconclusive: reason}
+		return checks.Judgement{Summary: words.Literal("not tested"), Inconclusive: words.Literal(reason)}
 	}
 	v := view{o: o, whole: span{first, last}}
 	v.verdicts = conclude(v.whole, o.Runs)
 	f := v.facts()
-	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host), KnowsUnasked: true}
+	j := checks.Judgement{Facts: f, Summary: words.Literal(v.summary(f)), Findings: v.findings(f, host), KnowsUnasked: true}
 	if len(f.Unknown) > 0 {
-		j.Inconclusive = v.whyUnknown(f)
+		j.Inconclusive = words.Literal(v.whyUnknown(f))
 	}
 	return j
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Servers) == 0 {
 		return checks.Judgement{
-			Facts: []Fact{}, Summary: "not tested: no SIP server is known",
-			Skip: "name your provider's SIP server with --sip-server, or the provider with --profile",
+			Facts: []Fact{}, Summary: words.Literal("not tested: no SIP server is known"),
+			Skip: words.Literal("name your provider's SIP server with --sip-server, or the provider with --profile"),
 		}
 	}
 	j := checks.Judgement{Facts: facts(&o)}
@@ -39,8 +40,8 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 		unclear = append(unclear, open)
 	}
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
-	j.Inconclusive = strings.Join(unclear, "; ")
-	j.Summary = summary(&o)
+	j.Inconclusive = words.Literal(strings.Join(unclear, "; "))
+	j.Summary = words.Literal(summary(&o))
 	return j
 }
 

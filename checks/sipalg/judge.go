@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check.
@@ -54,12 +55,12 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	}
 	f.Verdict = overall(&o, f.weighed, ports)
 	f.Engine = engine(f.probed)
-	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, &f)}
-	j.Inconclusive = unproved(&o, &f, ports)
+	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: words.Literal(summary(&o, &f))}
+	j.Inconclusive = words.Literal(unproved(&o, &f, ports))
 	if f.Verdict == NoSign {
-		j.Headline = noSign
+		j.Headline = words.Literal(noSign)
 	}
-	j.Notes = append(disagreement(&o), boundNote(others("signalling"))...)
+	j.Notes = words.Literals(append(disagreement(&o), boundNote(others("signalling"))...))
 	j.Unasked = o.Responder == nil && o.unasked() && len(o.Notes) == 0
 	return j
 }
@@ -79,7 +80,7 @@ func (o *Observed) unanswered() bool {
 // could be used.
 func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	if len(o.Notes) > 0 {
-		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
+		return checks.Judgement{Facts: f, Summary: words.Literal("the responder could not be used"), Inconclusive: words.Literal(strings.Join(o.Notes, "; "))}
 	}
 	for i := range o.Servers {
 		if f.Hop == nil {
@@ -92,8 +93,8 @@ func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 		summary += "; of the built-in ones " + joinAnd(names) + " did not answer"
 	}
 	return checks.Judgement{
-		Facts: f, Summary: summary,
-		Skip: `name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`,
+		Facts: f, Summary: words.Literal(summary),
+		Skip: words.Literal(`name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`),
 	}
 }
 

@@ -160,14 +160,14 @@ func TestWhatTheProbesProve(t *testing.T) {
 			if d := cmp.Diff(c.findings, ids(j)); d != "" {
 				t.Errorf("findings: %s", d)
 			}
-			if d := cmp.Diff(c.summary, j.Summary); d != "" {
+			if d := cmp.Diff(c.summary, j.Summary.Literal()); d != "" {
 				t.Errorf("summary: %s", d)
 			}
 			if d := cmp.Diff(c.works, f.Works); d != "" {
 				t.Errorf("works today: %s", d)
 			}
-			if (f.Verdict == Inconclusive) != (j.Inconclusive != "") {
-				t.Errorf("verdict %s with reason %q", f.Verdict, j.Inconclusive)
+			if (f.Verdict == Inconclusive) != (!j.Inconclusive.IsZero()) {
+				t.Errorf("verdict %s with reason %q", f.Verdict, j.Inconclusive.Literal())
 			}
 		})
 	}
@@ -297,8 +297,8 @@ func TestWithoutArrivalsNothingIsClean(t *testing.T) {
 	o := visit(passes, func(p *Probe) { p.Known, p.Arrived = false, false })
 	o.Responder.ArrivalsErr = "connection reset"
 	j := alone(o, office)
-	if f := factsOf(t, j); f.Verdict != Inconclusive || !strings.Contains(j.Inconclusive, "connection reset") {
-		t.Errorf("%s: %s", f.Verdict, j.Inconclusive)
+	if f := factsOf(t, j); f.Verdict != Inconclusive || !strings.Contains(j.Inconclusive.Literal(), "connection reset") {
+		t.Errorf("%s: %s", f.Verdict, j.Inconclusive.Literal())
 	}
 }
 
@@ -357,10 +357,10 @@ func TestTheContradictionOracle(t *testing.T) {
 			j := alone(c.o, office)
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || f.Method != "sip-server" {
-				t.Errorf("verdict %s by %q, want %s (%s)", f.Verdict, f.Method, c.verdict, j.Summary)
+				t.Errorf("verdict %s by %q, want %s (%s)", f.Verdict, f.Method, c.verdict, j.Summary.Literal())
 			}
-			if !strings.Contains(j.Inconclusive, c.reason) {
-				t.Errorf("reason %q, want something about %q", j.Inconclusive, c.reason)
+			if !strings.Contains(j.Inconclusive.Literal(), c.reason) {
+				t.Errorf("reason %q, want something about %q", j.Inconclusive.Literal(), c.reason)
 			}
 			i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == "sip-alg.rewriting" })
 			if (i >= 0) != (c.verdict == Rewriting) || i >= 0 && j.Findings[i].Confidence != c.confidence {
@@ -372,7 +372,7 @@ func TestTheContradictionOracle(t *testing.T) {
 
 func TestWithNobodyToAskItSaysWhatItNeeds(t *testing.T) {
 	j := alone(Observed{}, office)
-	if j.Skip == "" || !strings.Contains(j.Skip, "--sip-server") {
+	if j.Skip.IsZero() || !strings.Contains(j.Skip.Literal(), "--sip-server") {
 		t.Errorf("got %+v", j)
 	}
 }
@@ -432,7 +432,7 @@ func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
 	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
 	o.Notes = []string{"responder vps.example:8765: connection refused"}
 	j := alone(o, office)
-	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(j.Inconclusive, "vps.example") {
-		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive)
+	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(j.Inconclusive.Literal(), "vps.example") {
+		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive.Literal())
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // reply is what a server makes of our OPTIONS: received= as given ("" none),
@@ -171,11 +172,11 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := alone(c.o, office)
 			f := factsOf(t, j)
-			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
-				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
+			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (!j.Inconclusive.IsZero()) {
+				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive.Literal())
 			}
-			if (c.verdict == NoSign) != (j.Headline == noSign) {
-				t.Errorf("headline %q", j.Headline)
+			if (c.verdict == NoSign) != (j.Headline.Literal() == noSign) {
+				t.Errorf("headline %q", j.Headline.Literal())
 			}
 			if len(f.Servers) == 0 || !strings.Contains(f.Servers[0].Note, c.note) {
 				t.Errorf("note %+v, want something about %q", f.Servers, c.note)
@@ -230,14 +231,14 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 			switch {
 			case slices.ContainsFunc(j.Findings, func(f checks.Finding) bool { return f.Severity == checks.Critical }):
 				status = "fail"
-			case j.Inconclusive != "":
+			case !j.Inconclusive.IsZero():
 				status = "inconclusive"
 			}
-			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive, "UDP 5070 and TCP 5070") {
-				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive)
+			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive.Literal(), "UDP 5070 and TCP 5070") {
+				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive.Literal())
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
-				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, j.Summary, j.Inconclusive)
+				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, j.Summary.Literal(), j.Inconclusive.Literal())
 			}
 		})
 	}
@@ -271,8 +272,8 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := alone(c.o, office)
-			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive, c.reason) {
-				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive)
+			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive.Literal(), c.reason) {
+				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive.Literal())
 			}
 			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
 				t.Errorf("findings %+v", j.Findings)
@@ -344,7 +345,7 @@ func TestTheContactThatARegistrarKeeps(t *testing.T) {
 				}
 				return nil
 			})
-			if got := strings.Join(j.Notes, "\n"); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			if got := strings.Join(words.Strings(j.Notes), "\n"); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("notes %q", got)
 			}
 			if f := factsOf(t, j); f.Verdict != NoSign {
@@ -360,8 +361,8 @@ func TestSTUNServersThatDisagreeAreAFact(t *testing.T) {
 		View{Local: netip.MustParseAddr("10.8.0.2"), Seen: netip.MustParseAddr("10.8.0.2"), By: "other.example"})
 	j := alone(o, office)
 	want := []string{"stun.example sees this machine at 203.0.113.1, other.example at 203.0.113.77"}
-	if !slices.Equal(j.Notes, want) || factsOf(t, j).Verdict != NoSign {
-		t.Errorf("notes %q", j.Notes)
+	if !slices.Equal(words.Strings(j.Notes), want) || factsOf(t, j).Verdict != NoSign {
+		t.Errorf("notes %q", words.Strings(j.Notes))
 	}
 }
 
@@ -449,8 +450,8 @@ func TestTheSameReportShowsASecondNAT(t *testing.T) {
 				return c.nat
 			}
 			found, clean := judge(observation(one(udp(private), nil)), office, of), judge(observation(one(all3(good), nil)), office, of)
-			if found.Findings[0].Title != c.title || strings.Contains(clean.Inconclusive, blindBehind) != c.blind {
-				t.Errorf("%q; %q", found.Findings[0].Title, clean.Inconclusive)
+			if found.Findings[0].Title != c.title || strings.Contains(clean.Inconclusive.Literal(), blindBehind) != c.blind {
+				t.Errorf("%q; %q", found.Findings[0].Title, clean.Inconclusive.Literal())
 			}
 		})
 	}

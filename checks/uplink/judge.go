@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check.
@@ -32,13 +33,13 @@ const smallMTU = 1400
 
 func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	if h == nil {
-		return checks.Judgement{Skip: "nothing is known of this machine's network"}
+		return checks.Judgement{Skip: words.Literal("nothing is known of this machine's network")}
 	}
 	u := h.Uplink
 	if u.Kind == "loopback" {
-		return checks.Judgement{Skip: "checked over loopback: nothing leaves this machine", Facts: facts(u)}
+		return checks.Judgement{Skip: words.Literal("checked over loopback: nothing leaves this machine"), Facts: facts(u)}
 	}
-	j := checks.Judgement{Summary: summary(h), Facts: facts(u)}
+	j := checks.Judgement{Summary: words.Literal(summary(h)), Facts: facts(u)}
 	if !hasWay(u) {
 		j.Findings, j.Explains = []checks.Finding{noWay(o, h)}, checks.ReachAll
 		return j
@@ -52,7 +53,7 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 		j.Explains = checks.ReachUntold // the other family works
 	}
 	j.Findings = append(j.Findings, found...)
-	j.Inconclusive = unclear
+	j.Inconclusive = words.Literal(unclear)
 	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
 		j.Findings = append(j.Findings, smallPackets(u))
 	}
@@ -63,7 +64,7 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 		j.Findings = append(j.Findings, overIPv6(a))
 	}
 	if len(found) > 0 {
-		j.Summary += "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:]
+		j.Summary = words.Literal(j.Summary.Literal() + "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:])
 	}
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	return j

@@ -152,8 +152,8 @@ func TestWhetherAnybodyOutsideAnswers(t *testing.T) {
 			if diff := cmp.Diff(tt.finding, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if (j.Inconclusive != "") != tt.unclear {
-				t.Errorf("inconclusive because of %q", j.Inconclusive)
+			if (!j.Inconclusive.IsZero()) != tt.unclear {
+				t.Errorf("inconclusive because of %q", j.Inconclusive.Literal())
 			}
 			if len(j.Findings) > 1 {
 				t.Errorf("one cause is one finding, not %d", len(j.Findings))

@@ -117,6 +117,10 @@ func (b *Book) Problems() error {
 }
 
 func (b *Book) find(id string) (wording, error) {
+	if id == literal {
+		t := template{{name: "text"}}
+		return wording{in: map[Lang]template{English: t, Russian: t}}, nil
+	}
 	name, _, _ := strings.Cut(id, ".")
 	p := b.page(name)
 	if p == nil {

@@ -183,3 +183,39 @@ func plain(v any) any {
 	}
 	return fmt.Sprint(v)
 }
+
+// Literal is a sentence that has no message yet.
+func Literal(s string) Text {
+	if s == "" {
+		return Text{}
+	}
+	return Say(literal, Args{"text": s})
+}
+
+const literal = "literal.text"
+
+// Literals is Literal for each of list.
+func Literals(list []string) []Text {
+	var out []Text
+	for _, s := range list {
+		out = append(out, Literal(s))
+	}
+	return out
+}
+
+// Literal returns the sentence of a Literal, the ID of any other message.
+func (t Text) Literal() string {
+	if s, ok := t.Args["text"].(string); ok && t.ID == literal {
+		return s
+	}
+	return t.ID
+}
+
+// Strings is the sentence of each Literal in list.
+func Strings(list []Text) []string {
+	var out []string
+	for _, t := range list {
+		out = append(out, t.Literal())
+	}
+	return out
+}
