@@ -23,6 +23,7 @@ type Check struct {
 	Timeout time.Duration // the longest that observe may take; the runner enforces it
 	Assumes []string      // checks whose failure already explains this one's
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
+	Words   []byte        // the words.yaml beside it
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)

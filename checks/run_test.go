@@ -134,11 +134,11 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 		verdict checks.Status
 		want    string
 	}{
-		"all well":           {with("", "", ""), checks.Pass, "Nothing on the way harms phones"},
-		"a warning":          {with(checks.Warning, "The line is slow", ""), checks.Warn, "Nothing is broken, but: the line is slow."},
-		"an abbreviation":    {with(checks.Warning, "NAT twice", ""), checks.Warn, "but: NAT twice."},
-		"information only":   {with(checks.Info, "By the way", ""), checks.Pass, "Nothing on the way harms phones"},
-		"could not be told":  {with("", "", "silence"), checks.Inconclusive, "No fault found, but a could not be told: s."},
+		"all well":           {with("", "", ""), checks.Pass, "No faults found on the path"},
+		"a warning":          {with(checks.Warning, "The line is slow", ""), checks.Warn, "No faults, but a warning: The line is slow."},
+		"an abbreviation":    {with(checks.Warning, "NAT twice", ""), checks.Warn, "a warning: NAT twice."},
+		"information only":   {with(checks.Info, "By the way", ""), checks.Pass, "No faults found on the path"},
+		"could not be told":  {with("", "", "silence"), checks.Inconclusive, "No faults found, but a gave no result: s."},
 		"broken and unclear": {with(checks.Critical, "It is broken", "silence elsewhere"), checks.Fail, "It is broken."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestWhatNobodyAskedForDecidesNothing(t *testing.T) {
 		headline string
 		open     bool
 	}{
-		"beside a pass":                 {unasked(), nil, checks.Inconclusive, checks.Pass, "No fault found, but not tested: a.", true},
+		"beside a pass":                 {unasked(), nil, checks.Inconclusive, checks.Pass, "No faults found. Not tested: a.", true},
 		"the check itself was named":    {unasked(), []string{"a"}, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},
 		"a fault is a fault":            {unasked(broken), nil, checks.Fail, checks.Fail, "It is broken.", false},
 		"an inconclusive one beside it": {with(unasked(), false), nil, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},

@@ -60,7 +60,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	j.Facts, j.Summary = facts, words.Literal(summary(o, all))
 	if len(unclear) > 0 {
-		j.Inconclusive = words.Literal(whyUnclear(o, unclear))
+		j.Inconclusive = whyUnclear(o, unclear)
 	}
 	return j
 }
@@ -357,12 +357,12 @@ func silent(o Observed) []string {
 	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == "packet filter" })
 }
 
-func whyUnclear(o Observed, addresses []string) string {
+func whyUnclear(o Observed, addresses []string) words.Text {
 	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, "packet filter") {
-		return strings.Join(list, " and ") + " did not answer: whether " + some(addresses, 3) + " is banned there is not known"
+		return words.Literal(strings.Join(list, " and ") + " did not answer: whether " + some(addresses, 3) + " is banned there is not known")
 	}
 	if !o.Root && slices.Contains(o.Unread, "packet filter") {
-		return checks.NeedsRoot("the packet filter can be read by root only")
+		return checks.NeedsRoot(words.Literal("the packet filter can be read by root only"))
 	}
 	var reasons []string
 	for _, s := range o.Subjects {
@@ -376,17 +376,17 @@ func whyUnclear(o Observed, addresses []string) string {
 	}
 	for _, s := range o.Subjects {
 		if s.Unread != "" && slices.Contains(addresses, short(s.Address)) {
-			return "the packet filter could not be read whole: " + s.Unread
+			return words.Literal("the packet filter could not be read whole: " + s.Unread)
 		}
 	}
 	if len(reasons) > 0 {
-		return "for " + some(addresses, 3) + " it hangs on what the rules do not tell: " + some(reasons, 3)
+		return words.Literal("for " + some(addresses, 3) + " it hangs on what the rules do not tell: " + some(reasons, 3))
 	}
 	if o.FilterNote != "" {
-		return "the packet filter could not be read whole: " + o.FilterNote
+		return words.Literal("the packet filter could not be read whole: " + o.FilterNote)
 	}
 	if len(o.Notes) > 0 {
-		return o.Notes[0]
+		return words.Literal(o.Notes[0])
 	}
-	return "the packet filter could not be read"
+	return words.Literal("the packet filter could not be read")
 }

@@ -61,7 +61,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case !s.Loaded:
 		j.Summary, j.Skip = words.Literal("nothing to look at"), words.Literal("the kernel does not say that it tracks connections")
 	case o.Unread && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = words.Literal("whether SIP is handed to a helper was not read"), words.Literal(checks.NeedsRoot("the packet filter can be read by root only"))
+		j.Summary, j.Inconclusive = words.Literal("whether SIP is handed to a helper was not read"), checks.NeedsRoot(words.Literal("the packet filter can be read by root only"))
 	case o.Missing != "" && len(j.Findings) == 0:
 		j.Summary, j.Inconclusive = words.Literal("whether SIP is handed to a helper cannot be told"), words.Literal("the packet filter could not be read whole: "+o.Missing)
 	case len(j.Findings) > 0:

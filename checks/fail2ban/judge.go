@@ -58,7 +58,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case o.NotCollected:
 		j.Inconclusive = words.Literal("whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing")
 	case denied(st):
-		j.Inconclusive = words.Literal(checks.NeedsRoot("fail2ban tells its state to root only"))
+		j.Inconclusive = checks.NeedsRoot(words.Literal("fail2ban tells its state to root only"))
 	default:
 		j.Findings = append([]checks.Finding{asleep(o)}, j.Findings...)
 	}

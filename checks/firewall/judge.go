@@ -53,7 +53,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	switch {
 	case o.Unread:
 		j.Summary = words.Literal("the packet filter was not read")
-		j.Inconclusive = words.Literal(checks.NeedsRoot("the packet filter can be read by root only"))
+		j.Inconclusive = checks.NeedsRoot(words.Literal("the packet filter can be read by root only"))
 		if !o.Denied && o.Missing != "" { // reports of before have neither
 			j.Inconclusive = words.Literal(o.Missing)
 		}

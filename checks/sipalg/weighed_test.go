@@ -151,7 +151,7 @@ func TestWhoseHopsTellThePlace(t *testing.T) {
 	if f := r.Facts.(Facts); f.Hop == nil || f.Hop.Before != "192.0.2.3" {
 		t.Errorf("at %+v, want the responder's", f.Hop)
 	}
-	if want := (checks.Evidence{Name: "changed", Got: "between this machine and 192.0.2.3"}); !slices.Contains(r.Findings[0].Evidence, want) {
+	if want := (checks.Evidence{Name: "changed", Got: "between this machine and 192.0.2.3"}); !shows(r.Findings[0], want) {
 		t.Errorf("%+v is missing in %+v", want, r.Findings[0].Evidence)
 	}
 	o.Hops[0].Addr = netip.Addr{}
@@ -486,7 +486,7 @@ func TestWhatTheAnswerShouldHaveNamed(t *testing.T) {
 			o := observation(one(map[string]reply{"udp": private, "tls": good}, nil))
 			o.Views = views
 			want := checks.Evidence{Name: "Via received in the answer of sip.example (UDP 5060)", Want: "203.0.113.1 (as seen from outside)", Got: "received=192.168.88.10"}
-			if r := resultOf(t, o, office); len(r.Findings) != 1 || !slices.Contains(r.Findings[0].Evidence, want) {
+			if r := resultOf(t, o, office); len(r.Findings) != 1 || !shows(r.Findings[0], want) {
 				t.Errorf("%+v", r.Findings)
 			}
 		})

@@ -90,6 +90,8 @@ func (f *filler) part(p part, v any, args Args, hash any) (string, error) {
 		return f.grouped(n), nil
 	case "or":
 		return f.value(v, f.g.or)
+	case "apart":
+		return f.value(v, "; ")
 	}
 	return f.value(v, f.g.and)
 }
@@ -181,7 +183,7 @@ func (f *filler) list(list []any, and string) (string, error) {
 	var out strings.Builder
 	for i, v := range list {
 		switch {
-		case i > 0 && i == len(list)-1:
+		case i > 0 && (i == len(list)-1 || and == "; "):
 			out.WriteString(and)
 		case i > 0:
 			out.WriteString(", ")

@@ -137,7 +137,14 @@ func outcome(r checks.Result) string {
 
 // fingerprint covers every word of a result.
 func fingerprint(r checks.Result) string {
-	r.Observed, r.Observes = nil, ""
+	r.Observed, r.Observes, r.Says = nil, "", checks.Says{}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Args, f.Variant = nil, ""
+		for k := range f.Evidence {
+			f.Evidence[k].Says = nil
+		}
+	}
 	raw, _ := json.Marshal(r) // a Result can be written
 	h := fnv.New32a()
 	h.Write(raw)

@@ -1,0 +1,107 @@
+package checks
+
+import (
+	_ "embed"
+	"slices"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+// BookOf returns the words of the checks in list, and of the runner. A nil entry
+// is left out.
+func BookOf(list []*Check) *words.Book {
+	files := map[string][]byte{"checks": ownWords}
+	for _, c := range list {
+		if c != nil && c.Words != nil {
+			files[c.ID] = c.Words
+		}
+	}
+	return words.NewBook(files)
+}
+
+// Fill writes every sentence of r in language l, from the messages that the
+// judges left there. A sentence whose message b does not have, in a report of
+// another version, stays as it is.
+func Fill(r *Report, b *words.Book, l words.Lang) {
+	f := filling{b, l}
+	f.sentence(&r.Headline, r.Says.Headline)
+	for i := range r.Results {
+		res := &r.Results[i]
+		f.sentence(&res.Summary, res.Says.Summary)
+		f.sentence(&res.Reason, res.Says.Reason)
+		if len(res.Says.Notes) > 0 {
+			res.Notes = make([]string, len(res.Says.Notes))
+			for n, note := range res.Says.Notes {
+				f.sentence(&res.Notes[n], note)
+			}
+		}
+		res.Findings = slices.Clone(res.Findings) // the judge may keep its list
+		for k := range res.Findings {
+			f.finding(&res.Findings[k])
+		}
+	}
+	completeCommands(r)
+}
+
+type filling struct {
+	book *words.Book
+	lang words.Lang
+}
+
+func (f filling) sentence(into *string, t words.Text) {
+	if s, err := f.book.Fill(f.lang, t); err == nil && s != "" {
+		*into = s
+	}
+}
+
+func (f filling) finding(fd *Finding) {
+	id := fd.words()
+	if f.book.Has(id + ".title") {
+		f.sentence(&fd.Title, words.Say(id+".title", fd.Args))
+		f.sentence(&fd.Explanation, words.Say(id+".explanation", fd.Args))
+		fd.Advice = f.advice(id, fd.Args)
+	}
+	fd.Evidence = slices.Clone(fd.Evidence)
+	for i := range fd.Evidence {
+		e := &fd.Evidence[i]
+		for name, into := range map[string]*string{"name": &e.Name, "want": &e.Want, "got": &e.Got} {
+			if v, ok := e.Says[name]; ok {
+				if s, err := f.book.Show(f.lang, v); err == nil {
+					*into = s
+				}
+			}
+		}
+	}
+}
+
+// advice are the lines of advice under a finding's words; one that comes out
+// empty does not fit here.
+func (f filling) advice(id string, args words.Args) (list []string) {
+	for n := 1; f.book.Has(id + ".advice." + strconv.Itoa(n)); n++ {
+		var line string
+		if f.sentence(&line, words.Say(id+".advice."+strconv.Itoa(n), args)); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// words is the ID under which the words of f stand.
+func (f *Finding) words() string {
+	if f.Variant != "" {
+		return f.ID + "." + f.Variant
+	}
+	return f.ID
+}
+
+// title is what f says, as a message.
+func (f *Finding) title() words.Text {
+	if f.Title != "" {
+		return words.Literal(f.Title)
+	}
+	return words.Say(f.words()+".title", f.Args)
+}
