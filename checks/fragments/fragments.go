@@ -5,6 +5,7 @@ package fragments
 
 import (
 	"context"
+	_ "embed"
 	"slices"
 	"sync"
 	"time"
@@ -13,10 +14,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "fragments",
+		Words: ownWords,
 		Group: "office",
 		Title: "Long SIP messages pass over UDP",
 		Doc: `Finds the largest UDP datagram that passes in each direction.
@@ -50,7 +55,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.Responder, o.V6 = client.Addr.String(), client.Addr.Is6()
 	if len(client.Info.PlainUDP) == 0 {
-		o.Problem = "the responder has no plain UDP port"
+		o.Problem = noPlainPort
 		return o, nil
 	}
 	mctx, cancel := context.WithTimeout(ctx, budget)

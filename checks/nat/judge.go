@@ -75,7 +75,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 // withoutDoubt leaves out the filtering tests that a busy responder may have
 // left unanswered: its silence is no filter's.
 func (o Observed) withoutDoubt() Observed {
-	if o.Far.Busy() == "" {
+	if o.Far.Busy().IsZero() {
 		return o
 	}
 	o.Families = slices.Clone(o.Families)

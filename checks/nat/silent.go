@@ -72,8 +72,8 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Inconclusive = words.Literal(noQuestion(o))
 	case asked.filtered == asked.questions:
 		j.Findings = []checks.Finding{localFilter(o)}
-	case !o.askedOthers() && o.Far.NoUDP() != "":
-		j.Inconclusive = words.Literal(o.Far.NoUDP() + "; a STUN server elsewhere would tell (--stun)")
+	case !o.askedOthers() && !o.Far.NoUDP().IsZero():
+		j.Inconclusive = words.Literal(checks.English(o.Far.NoUDP()) + "; a STUN server elsewhere would tell (--stun)")
 	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
 		if only, _ := o.onlyHTTPS(); only {
@@ -88,12 +88,12 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 		j.Inconclusive, j.Skip = words.Text{}, words.Literal(j.Inconclusive.Literal()+"; name one with --stun, or a responder")
 	}
 	j.Summary = j.Inconclusive
-	if strings.HasPrefix(j.Inconclusive.Literal(), o.Far.NoUDP()) && o.Far.NoUDP() != "" {
+	if no := o.Far.NoUDP(); !no.IsZero() && strings.HasPrefix(j.Inconclusive.Literal(), checks.English(no)) {
 		j.Summary = words.Literal("no UDP arrives at the responder")
 	}
 	for i := range j.Findings {
 		// Servers elsewhere were silent too, or the responder hears others.
-		j.Findings[i].Heard = o.askedOthers() || o.Far.Busy() == ""
+		j.Findings[i].Heard = o.askedOthers() || o.Far.Busy().IsZero()
 	}
 	if len(j.Findings) > 0 {
 		j.Summary = words.Literal(j.Findings[0].Title)
@@ -109,7 +109,7 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 func (o Observed) unreached(v view) (checks.Finding, bool) {
 	why := o.Far.NoUDP()
 	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !inside(s.Server.Addr()) })
-	if why == "" || at < 0 {
+	if why.IsZero() || at < 0 {
 		return checks.Finding{}, false
 	}
 	return checks.Finding{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -14,13 +15,13 @@ import (
 func (path *Path) silent(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
-	busy := o.Far.Busy()
+	busy := checks.English(o.Far.Busy())
 	switch {
 	case busy != "":
 		path.Note = busy
 		return
-	case p.Transport == "udp" && o.Far.NoUDP() != "":
-		path.Note = o.Far.NoUDP()
+	case p.Transport == "udp" && !o.Far.NoUDP().IsZero():
+		path.Note = checks.English(o.Far.NoUDP())
 		return
 	case !p.Known:
 		path.Note = "the responder could not be asked what arrived"
@@ -87,10 +88,10 @@ func (path *Path) withheld(o *Observed) {
 	case owner.Who == session.Stranger:
 		path.Note = "another program answers at this port of the responder's address, such as a PBX: " +
 			"stop it there or choose other ports with \"serve --sip-ports\""
-	case o.Far.Busy() != "":
-		path.Note = o.Far.Busy()
-	case p.Transport == "udp" && o.Far.NoUDP() != "":
-		path.Note = o.Far.NoUDP()
+	case !o.Far.Busy().IsZero():
+		path.Note = checks.English(o.Far.Busy())
+	case p.Transport == "udp" && !o.Far.NoUDP().IsZero():
+		path.Note = checks.English(o.Far.NoUDP())
 	case !p.Known:
 		path.Note = "the responder could not be asked what arrived"
 	case g.crowded(p.Source):

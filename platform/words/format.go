@@ -90,6 +90,8 @@ func (f *filler) part(p part, v any, args Args, hash any) (string, error) {
 		return f.grouped(n), nil
 	case "or":
 		return f.value(v, f.g.or)
+	case "comma":
+		return f.value(v, ", ")
 	case "apart":
 		return f.value(v, "; ")
 	}

@@ -12,7 +12,7 @@ import (
 //	{name}                                              the value
 //	{name, number}                                      with its thousands apart
 //	{names, or}                                         a list: "a, b or c"
-//	{names, apart}                                      a list: "a; b; c"
+//	{names, comma}, {names, apart}                      a list: "a, b, c", "a; b; c"
 //	{count, plural, one {# port} other {# ports}}       # is the value
 //	{count, plural, =0 {no port} one {…} other {…}}
 //	{way, select, up {on the way out} other {on the way in}}
@@ -26,7 +26,7 @@ type template []part
 type part struct {
 	text  string
 	name  string
-	how   string // "", number, or, apart, plural, select
+	how   string // "", number, or, comma, apart, plural, select
 	cases []choice
 }
 
@@ -113,7 +113,7 @@ func (p *parser) argument(inPlural bool) (part, error) {
 	}
 	if p.take(',') {
 		switch a.how = p.word(); a.how {
-		case "number", "or", "apart":
+		case "number", "or", "comma", "apart":
 		case "plural", "select":
 			if !p.take(',') {
 				return a, p.wrong("a comma is missing")

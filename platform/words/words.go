@@ -7,7 +7,9 @@ package words
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -35,6 +37,22 @@ func Say(id string, args Args) Text { return Text{ID: id, Args: args} }
 
 // IsZero reports whether t says nothing.
 func (t Text) IsZero() bool { return t.ID == "" }
+
+// Names reports whether t is the message id, or has it somewhere among its
+// values.
+func (t Text) Names(id string) bool {
+	return t.ID == id || slices.ContainsFunc(slices.Collect(maps.Values(t.Args)), func(v any) bool { return holds(v, id) })
+}
+
+func holds(v any, id string) bool {
+	switch v := plain(v).(type) {
+	case Text:
+		return v.Names(id)
+	case []any:
+		return slices.ContainsFunc(v, func(v any) bool { return holds(v, id) })
+	}
+	return false
+}
 
 // Args are the values of a message by name. A value is one of
 //
