@@ -15,7 +15,7 @@ func conclude(rep *Report) (Status, words.Text) {
 	verdict, worst := worstOf(rep)
 	switch {
 	case verdict == Fail && worst != nil:
-		return verdict, headline("fault", words.Args{"fault": worst.title()})
+		return verdict, headline("fault", words.Args{"fault": worst.Message()})
 	case verdict == Error:
 		return verdict, headline("internal-error", nil)
 	case verdict == Inconclusive && rep.Command == "why" && worst == nil && !rep.Interrupted:
@@ -23,7 +23,7 @@ func conclude(rep *Report) (Status, words.Text) {
 	case verdict == Inconclusive:
 		return verdict, inconclusiveHeadline(rep, worst)
 	case verdict == Warn && worst != nil:
-		return verdict, headline("warning", words.Args{"fault": worst.title()})
+		return verdict, headline("warning", words.Args{"fault": worst.Message()})
 	case verdict == Skip:
 		return verdict, headline("nothing", nil)
 	case rep.Command == "why":
@@ -92,7 +92,7 @@ func inconclusiveHeadline(rep *Report, worst *Finding) words.Text {
 	case rep.Interrupted:
 		return headline("interrupted", nil)
 	case worst != nil:
-		return headline("so-far", words.Args{"fault": worst.title()})
+		return headline("so-far", words.Args{"fault": worst.Message()})
 	case slices.ContainsFunc(rep.Results, func(r Result) bool { return r.Says.Summary.ID == foreign }):
 		return headline("foreign", nil)
 	}

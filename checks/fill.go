@@ -59,11 +59,15 @@ func (f filling) sentence(into *string, t words.Text) {
 }
 
 func (f filling) finding(fd *Finding) {
-	id := fd.words()
+	id := fd.Words()
 	if f.book.Has(id + ".title") {
 		f.sentence(&fd.Title, words.Say(id+".title", fd.Args))
 		f.sentence(&fd.Explanation, words.Say(id+".explanation", fd.Args))
 		fd.Advice = f.advice(id, fd.Args)
+	}
+	fd.Fixes = slices.Clone(fd.Fixes)
+	for i := range fd.Fixes {
+		fd.Fixes[i].Say(f.lang)
 	}
 	fd.Evidence = slices.Clone(fd.Evidence)
 	for i := range fd.Evidence {
@@ -90,18 +94,18 @@ func (f filling) advice(id string, args words.Args) (list []string) {
 	return list
 }
 
-// words is the ID under which the words of f stand.
-func (f *Finding) words() string {
+// Words is the ID under which the words of f stand.
+func (f *Finding) Words() string {
 	if f.Variant != "" {
 		return f.ID + "." + f.Variant
 	}
 	return f.ID
 }
 
-// title is what f says, as a message.
-func (f *Finding) title() words.Text {
+// Message is the title of f: what it says in one sentence, without a full stop.
+func (f *Finding) Message() words.Text {
 	if f.Title != "" {
 		return words.Literal(f.Title)
 	}
-	return words.Say(f.words()+".title", f.Args)
+	return words.Say(f.Words()+".title", f.Args)
 }

@@ -36,6 +36,9 @@ const generalKnowledge = "general knowledge"
 // unverifiedNote is what the reader of an unverified fix is told.
 const unverifiedNote = "Unverified: no published source stands behind this; look before you apply it."
 
+// places are the boxes a cure may be for.
+func places() []string { return []string{"this-host", "router", "pbx", "provider", "phone", "isp"} }
+
 func (d document) validate() error {
 	var errs []error
 	if !kebab.MatchString(d.Platform) || strings.TrimSpace(d.Name) == "" {
@@ -70,7 +73,7 @@ func (r row) faults() []string {
 	}
 	check(kebab.MatchString(r.ID), "id must be lower-kebab-case")
 	check(slices.Contains(Problems(), r.Problem), "problem %q is unknown", r.Problem)
-	check(slices.Contains([]string{"this-host", "router", "pbx", "provider", "phone", "isp"}, r.Where), "where %q is unknown", r.Where)
+	check(slices.Contains(places(), r.Where), "where %q is unknown", r.Where)
 	check(slices.Contains([]string{FormShell, FormConsole, FormMenu, FormAdvice}, r.Form), "form %q is unknown", r.Form)
 	check(startsUpper(r.Title), "title must be a verb phrase that starts with a capital")
 	check(len(r.Commands) > 0, "no commands")

@@ -5,6 +5,7 @@ package conntrack
 
 import (
 	"context"
+	_ "embed"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,10 +17,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "conntrack", Group: "pbx", Title: "The kernel leaves SIP alone and remembers it long enough",
+		ID: "conntrack", Words: ownWords, Group: "pbx", Title: "The kernel leaves SIP alone and remembers it long enough",
 		Doc: `Looks at connection tracking on the PBX itself. Nothing is sent or changed.
 
 fail: a rule hands SIP to the kernel's helper, which rewrites addresses and

@@ -188,7 +188,7 @@ func narrowPath(o Observed, limit int) checks.Finding {
 	mtu := limit + headers(o.V6)
 	f := checks.Finding{
 		ID: "fragments.narrow-path", Severity: checks.Info, Confidence: checks.Certain,
-		Args:     words.Args{"mtu": mtu, "mss": limit + 8 - 20, "small": limit < smallPath},
+		Args:     words.Args{"mtu": mtu, "mss": limit + 8 - 20},
 		Evidence: []checks.Evidence{checks.Proof(words.Say("fragments.evidence.largest-whole", nil), unfragmented(o.V6), limit)},
 		Fixes:    []fixes.Fix{},
 	}
@@ -201,6 +201,8 @@ func narrowPath(o Observed, limit int) checks.Finding {
 	}
 	if len(o.TooBig) == 0 {
 		f.ID, f.Severity, f.Confidence = "fragments.black-hole", checks.Warning, checks.Likely
+		return f
 	}
+	f.Args["small"] = limit < smallPath
 	return f
 }

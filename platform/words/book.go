@@ -23,12 +23,9 @@ type Book struct {
 type page struct {
 	source []byte
 	once   sync.Once
-	words  map[string]wording
+	words  map[string]Sentence
 	err    error
 }
-
-// A wording is one message in every language.
-type wording struct{ in map[Lang]template }
 
 // NewBook makes a book of files by name, such as "dns": the IDs of all its
 // messages begin with "dns.". A file holds for each ID either a sentence a
@@ -83,15 +80,7 @@ func (b *Book) Names(id string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.names(), nil
-}
-
-func (w wording) names() (all []string) {
-	for _, t := range w.in {
-		all = append(all, t.names()...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return w.Names(), nil
 }
 
 // IDs returns every message, sorted.
@@ -116,19 +105,19 @@ func (b *Book) Problems() error {
 	return errors.Join(errs...)
 }
 
-func (b *Book) find(id string) (wording, error) {
+func (b *Book) find(id string) (Sentence, error) {
 	if id == literal {
 		t := template{{name: "text"}}
-		return wording{in: map[Lang]template{English: t, Russian: t}}, nil
+		return Sentence{English: t, Russian: t}, nil
 	}
 	name, _, _ := strings.Cut(id, ".")
 	p := b.page(name)
 	if p == nil {
-		return wording{}, fmt.Errorf("there are no words for %s", name)
+		return nil, fmt.Errorf("there are no words for %s", name)
 	}
 	w, ok := p.words[id]
 	if !ok {
-		return wording{}, errors.Join(errors.New("it is not in the words"), p.err)
+		return nil, errors.Join(errors.New("it is not in the words"), p.err)
 	}
 	return w, nil
 }
@@ -147,7 +136,7 @@ func (p *page) read(name string) {
 		p.err = fmt.Errorf("words of %s: %w", name, err)
 		return
 	}
-	p.words = map[string]wording{}
+	p.words = map[string]Sentence{}
 	var errs []error
 	for id, langs := range source {
 		if !strings.HasPrefix(id, name+".") {
@@ -170,12 +159,10 @@ func (p *page) add(id string, l Lang, node *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		w, ok := p.words[id]
-		if !ok {
-			w = wording{in: map[Lang]template{}}
-			p.words[id] = w
+		if p.words[id] == nil {
+			p.words[id] = Sentence{}
 		}
-		w.in[l] = t
+		p.words[id][l] = t
 		return nil
 	case yaml.MappingNode:
 		for i := 0; i < len(node.Content); i += 2 {
@@ -200,14 +187,8 @@ func (p *page) add(id string, l Lang, node *yaml.Node) error {
 func (p *page) compare(name string) error {
 	var errs []error
 	for id, w := range p.words {
-		for _, l := range Languages() {
-			t, ok := w.in[l]
-			switch {
-			case !ok:
-				errs = append(errs, fmt.Errorf("words of %s: %s is missing in %s", name, id, l))
-			case !slices.Equal(t.names(), w.names()):
-				errs = append(errs, fmt.Errorf("words of %s: %s in %s does not name the same values as the others", name, id, l))
-			}
+		if err := w.faults(); err != nil {
+			errs = append(errs, fmt.Errorf("words of %s: %s: %w", name, id, err))
 		}
 	}
 	return errors.Join(errs...)

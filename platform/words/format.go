@@ -254,5 +254,5 @@ func (f *filler) text(t Text) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return f.fill(w.in[f.lang], t.Args, nil)
+	return f.fill(w[f.lang], t.Args, nil)
 }

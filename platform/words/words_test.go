@@ -112,8 +112,8 @@ func TestBadValues(t *testing.T) {
 // A mistake in a file of words is told with its place.
 func TestMistakesInWords(t *testing.T) {
 	for text, want := range map[string]string{
-		`office.a: {en: "x"}`:                                     "office.a is missing in ru",
-		`office.a: {en: "{n}", ru: "x"}`:                          "office.a in ru does not name the same values",
+		`office.a: {en: "x"}`:                                     "office.a: missing in ru",
+		`office.a: {en: "{n}", ru: "x"}`:                          "office.a: in ru it does not name the same values",
 		`office.a: {en: "{n", ru: "x"}`:                           `line 1: office.a in en: a closing brace is missing, after "{n"`,
 		`office.a: {en: "n}", ru: "x"}`:                           "a closing brace without an opening one",
 		`office.a: {en: "{n, many}", ru: "x"}`:                    `"many" is not a way to show a value`,
@@ -122,7 +122,7 @@ func TestMistakesInWords(t *testing.T) {
 		`office.a: {en: "{}", ru: "x"}`:                           "a value's name is missing",
 		`home.a: {en: "x", ru: "x"}`:                              "home.a does not begin with office",
 		"office.a: {en: x, ru: x}\noffice.a: {en: y, ru: y}":      "already defined",
-		"office.a: {en: {title: x, advice: [y]}, ru: {title: x}}": "office.a.advice.1 is missing in ru",
+		"office.a: {en: {title: x, advice: [y]}, ru: {title: x}}": "office.a.advice.1: missing in ru",
 	} {
 		err := book(t, text).Problems()
 		if err == nil || !strings.Contains(err.Error(), want) {
