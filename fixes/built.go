@@ -92,17 +92,3 @@ func Build(id, platform string, args words.Args, steps ...command.Step) []Fix {
 	}
 	return f.Steps(steps...)
 }
-
-// Say writes the sentences of f in language l. A fix that this program does not
-// know keeps those it has.
-func (f *Fix) Say(l words.Lang) {
-	if !f.Built {
-		return
-	}
-	r := built()[f.ID]
-	for into, s := range map[*string]words.Sentence{&f.Title: r.Title, &f.Note: r.Note} {
-		if text, err := s.Fill(nil, l, f.Args); err == nil && text != "" {
-			*into = text
-		}
-	}
-}

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed catalogue/*.yaml
@@ -64,11 +66,25 @@ type row struct {
 	Note       string `yaml:"note"`
 	Source     string `yaml:"source"`
 
+	// Translations are the same words in other languages than English.
+	Translations map[words.Lang]translation `yaml:"translations"`
+
 	// UnverifiedLines repeat, word for word, the lines of commands, undo and
 	// verify that the source does not stand behind.
 	UnverifiedLines []string `yaml:"unverified_lines"`
 
 	at string // file:line
+}
+
+// A translation is what a row says in another language. Commands, Undo and
+// Verify are translated where they are places in a menu or advice; a line that is
+// typed is the same in every language.
+type translation struct {
+	Title    string   `yaml:"title"`
+	Note     string   `yaml:"note"`
+	Commands []string `yaml:"commands"`
+	Undo     []string `yaml:"undo"`
+	Verify   []string `yaml:"verify"`
 }
 
 // catalogue returns the embedded documents, by file name. They are read once

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 var update = flag.Bool("update", false, "write docs/routers.md anew from the catalogue")
@@ -61,7 +63,7 @@ func TestEveryFixSaysWhatToDoAndHowToGoBack(t *testing.T) {
 					t.Errorf("%s: not verified is %q, which nobody is shown", name, line)
 				}
 			}
-			if f.Unverified != strings.Contains(f.Note, unverifiedNote) {
+			if f.Unverified != strings.Contains(f.Note, say(words.English, "fixes.unverified", nil)) {
 				t.Errorf("%s: unverified is %v, the note says %q", name, f.Unverified, f.Note)
 			}
 			for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify) {

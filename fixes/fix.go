@@ -51,6 +51,15 @@ type Fix struct {
 	// those of the row ID, filled with Args. See Say.
 	Built bool       `json:"built,omitempty"`
 	Args  words.Args `json:"args,omitempty"`
+	Parts []Part     `json:"parts,omitempty"` // of one that Join made
+}
+
+// A Part is one of several fixes that are done together.
+type Part struct {
+	ID       string     `json:"id"`
+	Platform string     `json:"platform"`
+	Built    bool       `json:"built,omitempty"`
+	Args     words.Args `json:"args,omitempty"`
 }
 
 // The forms of commands.

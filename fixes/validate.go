@@ -33,9 +33,6 @@ var (
 // marked unverified.
 const generalKnowledge = "general knowledge"
 
-// unverifiedNote is what the reader of an unverified fix is told.
-const unverifiedNote = "Unverified: no published source stands behind this; look before you apply it."
-
 // places are the boxes a cure may be for.
 func places() []string { return []string{"this-host", "router", "pbx", "provider", "phone", "isp"} }
 

@@ -150,7 +150,7 @@ func fingerprint(r checks.Result) string {
 			f.Evidence[k].Says = nil
 		}
 		for k := range f.Fixes {
-			f.Fixes[k].Built, f.Fixes[k].Args = false, nil
+			f.Fixes[k].Built, f.Fixes[k].Args, f.Fixes[k].Parts = false, nil, nil
 		}
 	}
 	raw, _ := json.Marshal(r) // a Result can be written
