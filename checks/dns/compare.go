@@ -47,12 +47,11 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 	if asked == nil || len(n.System) > 0 {
 		return nil
 	}
-	addrs, known := asked.addrs(n.Host)
-	if !known || len(addrs) > 0 || knows(asked, n) {
+	if _, known := asked.addrs(n.Host); !known || knows(asked, n) {
 		return nil
 	}
 	got := "no address and no SIP service"
-	if q := asked.find(n.Host, "A"); q.Rcode == "NXDOMAIN" {
+	if asked.find(n.Host, "A").Rcode == "NXDOMAIN" {
 		got = "NXDOMAIN: no such name"
 	}
 	ev := []checks.Evidence{{Name: n.Host + " at " + shortAddr(asked.Addr), Want: "an address", Got: got}}
@@ -83,9 +82,8 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 // all of which are private: what DNS rebind protection does (dnsmasq's
 // stop-dns-rebind, Unbound's private-address).
 func stripped(n Name, here, there *Resolver) bool {
-	q := here.find(n.Host, "A")
 	addrs, _ := there.addrs(n.Host)
-	return q != nil && q.Rcode == "NOERROR" && len(q.addrs()) == 0 && len(addrs) > 0 &&
+	return here.find(n.Host, "A").Rcode == "NOERROR" && len(addrs) > 0 &&
 		!slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsPrivate() })
 }
 
@@ -169,7 +167,7 @@ func srvDiffer(here, there *Resolver, n Name) (a, b string, differ bool) {
 	}
 	for _, owner := range services(n.Host) {
 		x, y := here.find(owner, "SRV"), there.find(owner, "SRV")
-		if x == nil || y == nil || !x.usable() || !y.usable() {
+		if !x.usable() || !y.usable() {
 			return "", "", false
 		}
 	}
