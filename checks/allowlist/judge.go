@@ -1,7 +1,6 @@
 package allowlist
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -250,7 +249,7 @@ func (r Row) port() string { return strings.ToUpper(r.Protocol) + " " + r.Ports 
 // short keeps a list to what a line holds.
 func short(list []string) string {
 	const few = 3
-	slices.SortStableFunc(list, cmp.Compare[string])
+	slices.Sort(list)
 	if len(list) > few {
 		return strings.Join(list[:few], ", ") + fmt.Sprintf(" and %d more", len(list)-few)
 	}

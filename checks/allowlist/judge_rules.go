@@ -36,7 +36,7 @@ func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
 func networkOf(p *Probe, profile *netinfo.Profile) string {
 	best, bits := p.Addr.Addr().String(), -1
 	for _, s := range profile.Subnets {
-		if n := s.Prefix(); n.IsValid() && n.Contains(p.Addr.Addr()) && n.Bits() > bits {
+		if n := s.Prefix(); n.Contains(p.Addr.Addr()) && n.Bits() > bits {
 			best, bits = n.String(), n.Bits()
 		}
 	}
