@@ -55,7 +55,7 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 		got = "NXDOMAIN: no such name"
 	}
 	ev := []checks.Evidence{{Name: n.Host + " at " + shortAddr(asked.Addr), Want: "an address", Got: got}}
-	if there != nil && there != asked && knows(there, n) {
+	if there != nil && knows(there, n) {
 		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
 		if stripped(n, asked, there) {
 			return rebindProtection(n, asked, ev)
@@ -162,9 +162,6 @@ func differs(n Name, here, there *Resolver) *checks.Finding {
 
 // srvDiffer compares the services, without times to live.
 func srvDiffer(here, there *Resolver, n Name) (a, b string, differ bool) {
-	if !n.SIP {
-		return "", "", false
-	}
 	for _, owner := range services(n.Host) {
 		x, y := here.find(owner, "SRV"), there.find(owner, "SRV")
 		if !x.usable() || !y.usable() {

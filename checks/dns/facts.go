@@ -108,7 +108,7 @@ func knows(r *Resolver, n Name) bool {
 	if addrs, _ := r.addrs(n.Host); len(addrs) > 0 {
 		return true
 	}
-	return n.SIP && len(srvOf(r, n)) > 0
+	return len(srvOf(r, n)) > 0
 }
 
 func shortestTTL(records []Record) int {
