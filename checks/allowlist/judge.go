@@ -97,7 +97,7 @@ func judgeProbe(p *Probe, h *netinfo.Host) Row {
 	switch {
 	case r.cause.kind == nobody && !p.Named:
 		r.Status = notTestable
-	case r.cause.kind == nobody || r.cause.stops():
+	case r.cause.kind != unknown: // somebody said no
 		r.Status = blocked
 	case p.Class == "other" || p.Class == "in-use" || p.Tries == 0:
 		r.Status = notTestable

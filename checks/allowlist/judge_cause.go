@@ -24,9 +24,6 @@ const (
 	unnamed     = "unnamed"      // a filter said so, and this system does not tell which
 )
 
-// stops reports whether somebody on the way said no.
-func (c cause) stops() bool { return c.kind != unknown && c.kind != nobody }
-
 // causeOf finds who decided. What somebody said by ICMP names its sender; a
 // reset or a silence names nobody.
 func causeOf(p *Probe, h *netinfo.Host) cause {

@@ -12,18 +12,14 @@ import (
 // a platform. The catalogue's rows are for IPv4; IPv6 gets the generic words.
 func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
 	var out []fixes.Fix
-	seen := map[string]bool{}
 	for _, r := range rows {
 		network, host := networkOf(r.probe, p), h
 		if r.probe.Addr.Addr().Is6() {
 			host = nil
 		}
-		if key := network + " " + r.Protocol + " " + r.Ports; !seen[key] {
-			seen[key] = true
-			out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
-				"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
-			}))
-		}
+		out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
+			"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
+		}))
 	}
 	for i := range out {
 		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list")

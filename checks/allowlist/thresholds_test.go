@@ -77,6 +77,8 @@ func TestWhoBlocksThePortAndHowBadThatIs(t *testing.T) {
 	six := asking("six.example.net", "[2001:db8:5::20]:5060", "udp")
 	here := asking("localhost", "127.0.0.1:5060", "udp")
 	here.Local = netip.MustParseAddr("127.0.0.1")
+	bound := udp
+	bound.Local = netip.MustParseAddr("172.16.5.5")
 	for name, c := range map[string]struct {
 		probe  Probe
 		status string
@@ -93,6 +95,7 @@ func TestWhoBlocksThePortAndHowBadThatIs(t *testing.T) {
 		"nobody there, where nobody need be":     {said(notNamed(udp), "198.51.100.20", "refused"), notTestable, nil},
 		"this machine drops it":                  {ended(udp, "local-filter"), blocked, []string{"local-filter critical certain heard"}},
 		"this machine rejects it":                {said(udp, "192.168.88.10", "refused"), blocked, []string{"local-filter critical certain heard"}},
+		"it rejects it from where it was asked":  {said(bound, "172.16.5.5", "prohibited"), blocked, []string{"local-filter critical certain heard"}},
 		"it rejects it in the name of its VPN":   {said(udp, "10.8.0.2", "prohibited"), blocked, []string{"local-filter critical certain heard"}},
 		"it rejects it in the name of localhost": {said(udp, "127.0.0.1", "prohibited"), blocked, []string{"local-filter critical certain heard"}},
 		"the gateway does not answer ARP":        {said(udp, "192.168.88.10", "unreachable"), blocked, []string{"blocked critical likely heard, mikrotik"}},
