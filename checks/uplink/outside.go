@@ -141,11 +141,12 @@ func (w weighed) evidence() (out []checks.Evidence) {
 	return out
 }
 
-// answeredNear lists the named servers of this very network that answered.
+// answeredNear lists the named servers that answered, where nobody outside did:
+// they are in this very network.
 func answeredNear(o Observation, h *netinfo.Host) string {
 	var list []string
 	for _, n := range o.Named {
-		if n.answered(h) && slices.ContainsFunc(n.Addrs, h.Near) && !slices.Contains(list, n.Host) {
+		if n.answered(h) && !slices.Contains(list, n.Host) {
 			list = append(list, n.Host)
 		}
 	}
