@@ -324,8 +324,6 @@ func dscpName(n int) string {
 	switch {
 	case n == 0:
 		return "0 (none)"
-	case n == dscpEF:
-		return "46 (EF)"
 	case n == dscpLE:
 		return "1 (LE, less than best effort)"
 	case n == dscpCS1:
