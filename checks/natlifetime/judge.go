@@ -45,7 +45,9 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	switch {
 	case stream.problem != "":
 		j.Inconclusive = stream.problem
-	case sip.problem != "" && sip.measured:
+	case f.UDPAtLeast == 0 && f.UDPBelow == 0:
+		j.Inconclusive = "no silence on a plain UDP port was measured"
+	case sip.problem != "":
 		j.Inconclusive = "on the SIP port: " + sip.problem
 	}
 	if j.Inconclusive != "" && o.Problem != "" {
@@ -56,7 +58,6 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 
 // lifetime is what one group's rungs come to.
 type lifetime struct {
-	measured       bool
 	atLeast, below int    // seconds; the control rung is no measurement
 	problem        string // why they mean nothing, or less than they should
 }
@@ -66,10 +67,9 @@ type lifetime struct {
 func (o Observed) lifetime(kind string) lifetime {
 	var l lifetime
 	for _, g := range o.Groups {
-		if g.Kind != kind {
+		if g.Kind != kind || len(g.Rungs) == 0 {
 			continue
 		}
-		l.measured = true
 		if !g.control() {
 			l.problem = g.whyNoControl()
 			return l
@@ -142,7 +142,7 @@ func (g Group) loss() float64 {
 	return max(0.01, float64(sent-heard)/float64(sent))
 }
 
-func (g Group) control() bool { return len(g.Rungs) > 0 && g.Rungs[0].Control && g.Rungs[0].alive() }
+func (g Group) control() bool { return g.Rungs[0].Control && g.Rungs[0].alive() }
 
 func (g Group) whyNoControl() string {
 	r := g.Rungs[0]
