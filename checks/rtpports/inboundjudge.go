@@ -132,34 +132,22 @@ func (v *inView) facts() {
 			f.Moved = append(f.Moved, MovedFact{span{r.First, r.Last}.String(), span{min(r.To, r.ToLast), max(r.To, r.ToLast)}.String()})
 		}
 	}
-	f.LostCallsPct = v.percent()
+	f.LostCallsPct = percent(v.lost(), v.whole.size())
 	v.f = f
 }
 
 // lost is the number of ports whose calls have no audio from outside.
 func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
 
-// percent is at least 1 when there is any, and less than 100 when one arrives.
-func (v *inView) percent() int {
-	n, size := v.lost(), v.whole.size()
-	if n == 0 {
-		return 0
-	}
-	p := int(math.Round(100 * float64(n) / float64(size)))
-	if p >= 100 && n < size {
-		p = 99
-	}
-	return max(p, 1)
-}
-
 func (v *inView) calls() string {
-	switch n, size := v.lost(), v.whole.size(); {
+	n, size := v.lost(), v.whole.size()
+	switch {
 	case n == size:
 		return "no call would have audio from outside"
 	case n*100 < size:
 		return "fewer than 1 % of calls would have no audio from outside"
 	}
-	return fmt.Sprintf("%d %% of calls would have no audio from outside", v.percent())
+	return fmt.Sprintf("%d %% of calls would have no audio from outside", percent(n, size))
 }
 
 // nothing reports that not one packet reached this machine.
