@@ -83,21 +83,18 @@ func joined(a, b string) string {
 func (v *inView) conclude() {
 	var runs []Run
 	for _, r := range v.o.Runs {
-		runs = append(runs, Run{First: r.First, Last: r.Last, Asked: r.Asked, State: r.State})
+		runs = append(runs, Run{First: r.First, Last: r.Last, State: r.State})
 	}
 	v.verdicts = conclude(v.whole, bridged(runs))
 }
 
-// bridged takes untested runs between two of the same outcome away.
+// bridged lets a run go on over ports in use, up to the next one of the same
+// outcome.
 func bridged(runs []Run) []Run {
 	var out []Run
 	for i, r := range runs {
-		inside := r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State)
-		if inside {
-			continue
-		}
-		if n := len(out); n > 0 && out[n-1].State == r.State && r.State != inMoved {
-			out[n-1].Last, out[n-1].Asked = r.Last, out[n-1].Asked+r.Asked
+		if r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State) {
+			out[len(out)-1].Last = runs[i+1].First - 1
 			continue
 		}
 		out = append(out, r)
