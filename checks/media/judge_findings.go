@@ -145,11 +145,7 @@ func (v view) doors() (ev []checks.Evidence) {
 }
 
 func (v view) cures(host *netinfo.Host) []fixes.Fix {
-	list := fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": fmt.Sprintf("%d-%d", v.o.First, v.o.Last), "PBX": v.o.Target.String()})
-	if list == nil {
-		return []fixes.Fix{}
-	}
-	return list
+	return fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": fmt.Sprintf("%d-%d", v.o.First, v.o.Last), "PBX": v.o.Target.String()})
 }
 
 // loss is about packets that did not arrive.

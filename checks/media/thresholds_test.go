@@ -3,6 +3,8 @@ package media
 import (
 	"encoding/json"
 	"net/netip"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -229,5 +231,134 @@ func TestWhenTheLineIsTooNarrow(t *testing.T) {
 	}
 	if a, b := limit([]Load{step(1, 1, 0, 0, ""), step(2, 2, 0, 20, ""), step(3, 3, 0, 0, ""), step(4, 4, 0, 20, "")}); a != 1 || b != 2 {
 		t.Errorf("%d go well, %d do not: the least number at which loss begins counts", a, b)
+	}
+}
+
+// What nobody knows is not zero, and silence is not a perfect line.
+func TestTheFactsOfACall(t *testing.T) {
+	facts := func(change func(*Observed)) Facts {
+		o := goodCall()
+		change(&o)
+		return resultOf(t, o).Facts.(Facts)
+	}
+	f := facts(func(o *Observed) { lost(15, 3, 7, 1)(&o.Call.Down); o.Call.Down.JitterMS = 12.345 })
+	if f.Port != 20000 || f.LengthS != 10 || f.Down.LossPct != 3 || f.Down.BurstMax != 7 || f.Down.JitterMS != 12.35 && f.Down.JitterMS != 12.34 || f.Down.RTTMS != 40 {
+		t.Errorf("%+v, down %+v", f, f.Down)
+	}
+	if f.Up.MOS < 4.3 || f.Up.Rating < 90 || f.Up.MOSG729 >= f.Up.MOS || f.Down.MOS >= f.Up.MOS || *f.Up.DSCPSent != 46 || *f.Up.DSCPReceived != 46 {
+		t.Errorf("up %+v, down %+v", f.Up, f.Down)
+	}
+	if f := facts(func(o *Observed) { o.Call.Told = false }); f.Up != nil || f.Down == nil {
+		t.Errorf("the responder did not say what it heard: %+v", f.Up)
+	}
+	if f := facts(func(o *Observed) { lost(500, 1, 500, 1)(&o.Call.Down); o.Call.Down.Marks = nil }); f.Down.MOS != 1 || f.Down.MOSG729 != 1 || f.Down.Rating != 0 || f.Down.DSCPReceived != nil {
+		t.Errorf("silence: %+v", f.Down)
+	}
+	// A jitter buffer holds a packet at least, twice the jitter, and at most
+	// what those of PBXs do: from there on jitter adds no delay.
+	rating := func(jitter float64) float64 {
+		return facts(func(o *Observed) { o.Call.RTT.MedianMS = 200; o.Call.Down.JitterMS = jitter }).Down.Rating
+	}
+	if rating(0) != rating(10) || rating(10) <= rating(20) || rating(20) <= rating(90) || rating(100) != rating(500) || rating(90) <= rating(100) {
+		t.Errorf("R by jitter: %v %v %v %v %v %v", rating(0), rating(10), rating(20), rating(90), rating(100), rating(500))
+	}
+}
+
+func TestTheSummaryOfACall(t *testing.T) {
+	one := voice.Stats{Sent: 200, Received: 200}
+	two := voice.Stats{Sent: 400, Received: 400}
+	for _, c := range []struct {
+		name   string
+		change func(*Observed)
+		want   string
+	}{
+		{"one call alone", func(o *Observed) { o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}} }, "10|4.4|4.4|0.0|1.0|40"},
+		{"two at a time", func(o *Observed) {
+			o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}, {Calls: 2, Reached: 2, Up: Way{Stats: two}, Down: Way{Stats: two}}}
+		}, "10|4.4|4.4|0.0|1.0|40|2"},
+		{"three are too many", func(o *Observed) {
+			o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}, {Calls: 3, Reached: 2, Up: Way{Stats: two}, Down: Way{Stats: two}}}
+		}, "10|4.4|4.4|0.0|1.0|40|3"},
+		{"either direction has its figures", func(o *Observed) { lost(1, 1, 1, 0)(&o.Call.Up); o.Call.Down.JitterMS = 2 }, "10|4.4|4.4|0.2|0.0|1.0|2.0|40"},
+		{"a round trip of one ms", func(o *Observed) { o.Call.RTT.MedianMS = 1 }, "10|4.4|4.4|0.0|1.0|1"},
+		{"the responder did not say", func(o *Observed) { o.Call.Told = false }, "10|4.4"},
+	} {
+		o := goodCall()
+		c.change(&o)
+		s := resultOf(t, o).Summary
+		if got := strings.Join(regexp.MustCompile(`[0-9.]*[0-9]`).FindAllString(s, -1), "|"); got != c.want {
+			t.Errorf("%s: %q has %s, want %s", c.name, s, got, c.want)
+		}
+	}
+	fast := goodCall()
+	fast.Call.RTT.MedianMS = 0.4
+	plain := goodCall()
+	unmarked := goodCall()
+	unmarked.Unmarked = true
+	if s := resultOf(t, fast).Summary; strings.Contains(s, " 0 ms") {
+		t.Errorf("%q: no round trip takes no time", s)
+	}
+	if a, b := resultOf(t, plain).Summary, resultOf(t, unmarked).Summary; !strings.HasPrefix(b, a) || a == b {
+		t.Errorf("%q does not say that the mark was not tested", b)
+	}
+}
+
+// The evidence of silence names every port that was tried, who said no, and
+// from where it was called.
+func TestTheEvidenceOfSilence(t *testing.T) {
+	o := goodCall()
+	o.Call, o.Doors = nil, []Door{{Refused: "in use"}, {Port: 20000, Asked: 30, Told: true}}
+	bare := resultOf(t, o).Findings[0]
+	if len(bare.Evidence) != 1 {
+		t.Fatalf("a port that was not opened was not tried: %+v", bare.Evidence)
+	}
+	o.ICMP, o.Locals = []string{"192.0.2.1: prohibited"}, []netip.AddrPort{netip.MustParseAddrPort("192.168.88.10:4000")}
+	f := resultOf(t, o).Findings[0]
+	if len(f.Evidence) != 3 || f.Evidence[1].Got != o.ICMP[0] || f.Evidence[2].Got != o.Locals[0].String() {
+		t.Errorf("%+v", f.Evidence)
+	}
+	told, untold := view{Observed{Doors: []Door{{Port: 1, Told: true}}}}, view{Observed{Doors: []Door{{Port: 1}}}}
+	if told.doors()[0].Got == untold.doors()[0].Got {
+		t.Error("nobody said that nothing arrived")
+	}
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Check().Judge(raw, &netinfo.Host{Router: &netinfo.Router{Platform: "mikrotik"}})
+	if got := r.Findings[0].Fixes; len(got) == 0 {
+		t.Error("no cure for a router that has one")
+	}
+}
+
+// Why there was no call: the first reason that is known.
+func TestWhyThereWasNoCall(t *testing.T) {
+	elsewhere := Door{Port: 20000, Asked: 30, Told: true, Unproved: 30}
+	refused := Door{Refused: "in use"}
+	silent := Door{Port: 20000, Asked: 30}
+	reason := func(problem, sendError string, doors ...Door) string {
+		o := goodCall()
+		o.Call, o.Doors, o.Problem, o.SendError = nil, doors, problem, sendError
+		return resultOf(t, o).Reason
+	}
+	for _, c := range []struct{ name, got, want string }{
+		{"the problem", reason("it is gone", "no route", silent), "it is gone"},
+		{"what could not be sent", reason("", "no route", silent), "no route"},
+		{"a port that was refused, before the problem", reason("it is gone", "no route", silent, refused), reason("", "", refused)},
+		{"another address, before the problem", reason("it is gone", "", elsewhere), reason("", "", elsewhere)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
+		}
+	}
+	if a, b, c := reason("", "", silent), reason("", "", refused), reason("", "", elsewhere); a == b || b == c || a == c || a == "" {
+		t.Errorf("%q, %q, %q", a, b, c)
+	}
+	o := goodCall()
+	o.Call.Told = false
+	a := resultOf(t, o).Reason
+	o.Problem = "it is gone"
+	if b := resultOf(t, o).Reason; !strings.HasPrefix(b, a) || !strings.HasSuffix(b, o.Problem) || a == b {
+		t.Errorf("%q and %q", a, b)
 	}
 }
