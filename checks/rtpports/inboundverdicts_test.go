@@ -236,6 +236,33 @@ func TestWhyATestFromOutsideSaysLess(t *testing.T) {
 	}
 }
 
+// Silence from outside counts only where the test went on to its end; that of
+// the sweep does anyway.
+func TestWhatCountsOfATestThatWasInterrupted(t *testing.T) {
+	o := called(tried(10000, 10099, inSilent))
+	if !judge(o, nil).KnowsUnasked {
+		t.Error("the test from outside went on to its end")
+	}
+	o.InboundError = "interrupted"
+	if judge(o, nil).KnowsUnasked {
+		t.Error("what was not tried from outside was not silent")
+	}
+}
+
+// What the PBX's file gets wrong is quoted.
+func TestTheNotesAboutRTPConf(t *testing.T) {
+	o := called(tried(10000, 10099, inArrives))
+	o.Inbound.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []string{"rtpend is below rtpstart", "rtpstart is odd"}}
+	odd := resultOf(t, o).Findings[0]
+	if len(odd.Evidence) != 3 || odd.Evidence[1].Got != "rtpend is below rtpstart" {
+		t.Errorf("%+v", odd.Evidence)
+	}
+	o.Inbound.Conf.Notes, o.Inbound.Conf.Default = nil, true
+	if f := resultOf(t, o).Findings[0]; f.Title == odd.Title || f.Explanation == odd.Explanation || len(f.Evidence) != 1 {
+		t.Errorf("%+v is said of a file without a range, too", f)
+	}
+}
+
 // Each of these looks alike, and each has another cure.
 func TestWhyNothingArrives(t *testing.T) {
 	find := func(change func(*Inbound)) checks.Finding {
@@ -252,6 +279,8 @@ func TestWhyNothingArrives(t *testing.T) {
 	}
 	if f := find(func(i *Inbound) { i.Local = netip.Addr{} }); len(f.Advice) != 1 || len(f.Fixes) == 0 {
 		t.Errorf("nobody knows this machine's address: %q, %d cures", f.Advice, len(f.Fixes))
+	} else if text := fmt.Sprint(f.Fixes); strings.Contains(text, "invalid") || strings.Contains(fmt.Sprint(plain.Fixes), "invalid") {
+		t.Errorf("a cure that leads nowhere: %s", text)
 	}
 	astray := find(says("203.0.113.9", "host unreachable"))
 	direct := find(func(i *Inbound) { i.Public = i.Local })

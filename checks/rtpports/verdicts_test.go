@@ -284,7 +284,7 @@ func TestRangesThatTouchAreOne(t *testing.T) {
 
 // The size of a table is known to two digits, no better.
 func TestASizeIsRounded(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 9: "9", 99: "99", 100: "100", 104: "100", 105: "110", 999: "1,000", 1004: "1,000", 16384: "16,000"} {
+	for n, want := range map[int]string{0: "0", 9: "9", 99: "99", 100: "100", 104: "100", 105: "110", 999: "1,000", 1004: "1,000", 1009: "1,000", 16384: "16,000"} {
 		if got := about(n); got != want {
 			t.Errorf("%d is about %s, want %s", n, got, want)
 		}
