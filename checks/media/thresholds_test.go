@@ -358,3 +358,62 @@ func TestWhyThereWasNoCall(t *testing.T) {
 		t.Errorf("%q and %q", a, b)
 	}
 }
+
+// The words that follow from a number: which it is, and on which side.
+func TestWhatIsSaidWithAFigure(t *testing.T) {
+	find := func(change func(*Observed)) checks.Finding {
+		o := goodCall()
+		change(&o)
+		return resultOf(t, o).Findings[0]
+	}
+	delay := func(ms float64) string {
+		return find(func(o *Observed) { o.Call.RTT.MedianMS = ms }).Explanation
+	}
+	if delay(302) != delay(800) || delay(800) == delay(802) {
+		t.Error("400 ms each way is where nobody should plan for it")
+	}
+	row := func(most int) string {
+		return find(lossDown(most)).Evidence[1].Got
+	}
+	if strings.Contains(row(1), "1 in") || !strings.Contains(row(2), "2 in") {
+		t.Errorf("%q and %q", row(1), row(2))
+	}
+	move := func(followed bool) string {
+		return find(func(o *Observed) {
+			o.Move = &Move{Local: netip.MustParseAddrPort("192.168.88.10:4000"), UpFollowed: followed}
+		}).Evidence[0].Got
+	}
+	if move(true) == move(false) {
+		t.Errorf("%q whether the responder heard it or not", move(true))
+	}
+	names := map[string]bool{}
+	for dscp, want := range map[int]string{0: "0 (", 1: "1 (LE", 8: "8 (CS1", 16: "16 (CS2)", 26: "26", 40: "40 (CS5)"} {
+		got := dscpName(dscp)
+		if !strings.HasPrefix(got, want) || dscp == 26 && got != "26" || names[got] {
+			t.Errorf("DSCP %d is %q", dscp, got)
+		}
+		names[got] = true
+	}
+	one := func(change func(*Observed)) string {
+		o := goodCall()
+		o.Doors[0].Answered, o.Call.Down.Received, o.Call.Down.Bursts, o.Call.Down.Marks = 0, 0, 1, nil
+		change(&o)
+		return resultOf(t, o).Summary
+	}
+	if heard, silent := one(func(o *Observed) { o.Doors[0].Answered = 1 }), one(func(*Observed) {}); heard == silent || strings.Contains(silent, "MOS") {
+		t.Errorf("%q: silence has no MOS", silent)
+	}
+	limit := find(func(o *Observed) {
+		well, bad := voice.Stats{Sent: 200, Received: 200}, voice.Stats{Sent: 1000, Received: 800, Bursts: 190, BurstMax: 2}
+		o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: well}, Down: Way{Stats: well}}, {Calls: 5, Reached: 4, Up: Way{Stats: bad}, Down: Way{Stats: well}}}
+	})
+	if len(limit.Evidence) != 2 || strings.Contains(limit.Evidence[0].Got, "begun") || !strings.Contains(limit.Evidence[1].Got, "1 could not be begun") ||
+		!strings.Contains(limit.Explanation, "80 kbit/s") || !strings.Contains(limit.Explanation, "0.4 Mbit/s") {
+		t.Errorf("%+v", limit)
+	}
+}
+
+// lossDown loses every tenth packet, so many at a time.
+func lossDown(most int) func(*Observed) {
+	return func(o *Observed) { lost(50, 50/most, most, 0)(&o.Call.Down) }
+}
