@@ -156,6 +156,8 @@ func TestWhenSilenceIsForgetting(t *testing.T) {
 	half := gone
 	half.Flows = slices.Clone(gone.Flows)
 	half.Flows[1].Opened = false
+	unopened := silence(30, 0, 0)
+	unopened.Flows[0].Opened, unopened.Flows[1].Opened = false, false
 	for _, c := range []struct {
 		name   string
 		rungs  []Rung
@@ -173,6 +175,7 @@ func TestWhenSilenceIsForgetting(t *testing.T) {
 		{"twice here does not make up for loss there", []Rung{silence(1, 6, 1), silence(15, 6, 1), sent(silence(30, 0, 0), 3, 3)}, 0, 0},
 		{"a forgotten flow is no lost message", []Rung{silence(1, 3, 0), silence(15, 3, 0), gone}, 0, 30},
 		{"nobody knows what was sent before", []Rung{sent(silence(1, 3, 3), 0, 0), sent(silence(15, 3, 3), 0, 0), gone}, 0, 0},
+		{"neither could be opened", []Rung{control, held, unopened}, 0, 0},
 		{"one of the two could not be opened", []Rung{control, held, half}, 0, 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,6 +212,23 @@ func TestHowOftenAPhoneMustSpeak(t *testing.T) {
 		if len(r.Findings) == 0 || !strings.Contains(r.Findings[0].Advice[0], c.want) {
 			t.Errorf("%s: %+v, want %s", c.name, r.Findings, c.want)
 		}
+	}
+}
+
+// Whoever is told that a timer is too short reads how often phones speak.
+func TestWhoSaysHowOftenPhonesSpeak(t *testing.T) {
+	for want, need := range map[string]*Need{
+		"every 60 s": nil, "Example has phones send a keep-alive every 90 s": {Profile: "Example", Registration: 300, KeepAlive: 90},
+		"Example has phones register every 300 s": {Profile: "Example", Registration: 300, TimeoutMin: 400},
+	} {
+		r := resultOf(t, Observed{Need: need, Groups: []Group{flows(kindStream, 45, 60)}})
+		if !strings.Contains(r.Findings[0].Explanation, want) {
+			t.Errorf("%q has no %q", r.Findings[0].Explanation, want)
+		}
+	}
+	usual := resultOf(t, Observed{Need: &Need{Profile: "Example", TimeoutMin: 400}, Groups: []Group{flows(kindStream, 45, 60)}})
+	if strings.Contains(usual.Findings[0].Explanation, "Example") {
+		t.Errorf("%q: the profile says nothing of that", usual.Findings[0].Explanation)
 	}
 }
 
