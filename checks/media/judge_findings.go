@@ -50,10 +50,7 @@ func (v view) sides(f Facts) (out []side) {
 	if f.Up != nil {
 		out = append(out, side{"up", "out", "from you to the other side", v.o.Call.Up, f.Up})
 	}
-	if f.Down != nil {
-		out = append(out, side{"down", "in", "from the other side to you", v.o.Call.Down, f.Down})
-	}
-	return out
+	return append(out, side{"down", "in", "from the other side to you", v.o.Call.Down, f.Down})
 }
 
 // findings are what is wrong, the worst first.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -153,22 +154,13 @@ func (g Group) whyNoControl() string {
 }
 
 func (r Rung) alive() bool {
-	for i := range r.Flows {
-		if r.Flows[i].alive() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.alive() })
 }
 
-// forgotten reports whether a flow of the rung was silent to the end and none
-// was heard. A flow that could not be opened says nothing.
+// forgotten reports whether none of the rung's flows was heard, although with
+// one of them everything was done. A flow that could not be opened says nothing.
 func (r Rung) forgotten() bool {
-	some := false
-	for i := range r.Flows {
-		some = some || r.Flows[i].forgotten()
-	}
-	return some && !r.alive()
+	return !r.alive() && slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.Opened && f.Waited && f.Sent > 0 })
 }
 
 // why is the first note of a flow, for the reader.

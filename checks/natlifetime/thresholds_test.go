@@ -171,6 +171,8 @@ func TestWhenSilenceIsForgetting(t *testing.T) {
 		{"one message without loss", []Rung{control, held, sent(silence(30, 0, 0), 1)}, 0, 0},
 		{"one message in each of two rungs", []Rung{control, held, sent(silence(30, 0, 0), 1), sent(silence(60, 0, 0), 1)}, 0, 30},
 		{"half of them are lost", []Rung{silence(1, 2, 1), silence(15, 1, 2), gone}, 0, 0},
+		{"a fifth is lost, and so are five in a row", []Rung{sent(silence(1, 4, 4), 5, 5), sent(silence(15, 4, 4), 5, 5), sent(silence(30, 0, 0), 5)}, 0, 0},
+		{"a fifth is lost, but not six in a row", []Rung{sent(silence(1, 4, 4), 5, 5), sent(silence(15, 4, 4), 5, 5), sent(silence(30, 0, 0), 6)}, 0, 30},
 		{"each came twice, which is no loss", []Rung{silence(1, 6, 6), silence(15, 6, 6), sent(silence(30, 0, 0), 1, 1)}, 0, 30},
 		{"twice here does not make up for loss there", []Rung{silence(1, 6, 1), silence(15, 6, 1), sent(silence(30, 0, 0), 3, 3)}, 0, 0},
 		{"a forgotten flow is no lost message", []Rung{silence(1, 3, 0), silence(15, 3, 0), gone}, 0, 30},
@@ -185,6 +187,20 @@ func TestWhenSilenceIsForgetting(t *testing.T) {
 				t.Errorf("forgotten within %d s (%q), want %d s", got, r.Reason, c.below)
 			}
 		})
+	}
+}
+
+// One flow that is remembered is enough, whichever.
+func TestWhatARungRemembers(t *testing.T) {
+	for _, c := range []struct {
+		rung             Rung
+		alive, forgotten bool
+	}{
+		{silence(30, 0, 0), false, true}, {silence(30, 3, 0), true, false}, {silence(30, 0, 1), true, false}, {Rung{}, false, false}, {Rung{Flows: []Flow{{}}}, false, false},
+	} {
+		if a, f := c.rung.alive(), c.rung.forgotten(); a != c.alive || f != c.forgotten {
+			t.Errorf("%+v: remembered %v, forgotten %v", c.rung, a, f)
+		}
 	}
 }
 
