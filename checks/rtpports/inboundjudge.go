@@ -71,8 +71,8 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 }
 
 func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
+	if a == "" {
+		return b
 	}
 	return a + "; " + b
 }
@@ -214,9 +214,7 @@ func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
 	if !v.translated() {
 		return nil
 	}
-	vars := map[string]string{"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last)}
-	if v.o.Local.IsValid() {
-		vars["PBX"] = v.o.Local.String()
-	}
-	return fixes.For(fixes.RTPForward, host, vars)
+	return fixes.For(fixes.RTPForward, host, map[string]string{
+		"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last), "PBX": v.o.Local.String(),
+	})
 }

@@ -241,6 +241,9 @@ func TestWhyPortsAreLeftOpenToQuestion(t *testing.T) {
 	if r := resultOf(t, refused); r.Reason != "refused" {
 		t.Errorf("%q, want what the responder said", r.Reason)
 	}
+	if r := resultOf(t, with(swept(), func(o *Observed) { o.Range = "?" })); r.Facts != nil || strings.Contains(r.Reason, reason()) {
+		t.Errorf("of ports that nobody names: %+v, %q", r.Facts, r.Reason)
+	}
 }
 
 // A report from elsewhere may hold anything; nothing is claimed of ports that
