@@ -1,7 +1,6 @@
 package allowlist
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -98,7 +97,7 @@ func judgeProbe(p *Probe, h *netinfo.Host) Row {
 	switch {
 	case r.cause.kind == nobody && !p.Named:
 		r.Status = notTestable
-	case r.cause.kind == nobody || r.cause.stops():
+	case r.cause.kind != unknown: // somebody said no
 		r.Status = blocked
 	case p.Class == "other" || p.Class == "in-use" || p.Tries == 0:
 		r.Status = notTestable
@@ -250,7 +249,7 @@ func (r Row) port() string { return strings.ToUpper(r.Protocol) + " " + r.Ports 
 // short keeps a list to what a line holds.
 func short(list []string) string {
 	const few = 3
-	slices.SortStableFunc(list, cmp.Compare[string])
+	slices.Sort(list)
 	if len(list) > few {
 		return strings.Join(list[:few], ", ") + fmt.Sprintf(" and %d more", len(list)-few)
 	}

@@ -24,9 +24,6 @@ const (
 	unnamed     = "unnamed"      // a filter said so, and this system does not tell which
 )
 
-// stops reports whether somebody on the way said no.
-func (c cause) stops() bool { return c.kind != unknown && c.kind != nobody }
-
 // causeOf finds who decided. What somebody said by ICMP names its sender; a
 // reset or a silence names nobody.
 func causeOf(p *Probe, h *netinfo.Host) cause {
@@ -54,18 +51,19 @@ func causeOf(p *Probe, h *netinfo.Host) cause {
 
 // saidBy names the sender of an ICMP error by its place on the way.
 func saidBy(e ICMP, p *Probe, h *netinfo.Host) cause {
-	own := e.Hop == p.Local || e.Hop.IsLoopback() && !p.Addr.Addr().IsLoopback()
 	switch {
-	case own || h != nil && slices.Contains(h.Uplink.Local, e.Hop):
+	case !e.Hop.IsValid():
+		return cause{unnamed, e.Meaning + ", says a hop that this system does not name"}
+	case e.Hop == p.Addr.Addr() && e.Class == "refused": // which may be this very machine
+		return cause{nobody, "refused by " + e.Hop.String() + " (" + e.Meaning + "): nobody listens there, or a firewall answers in its name"}
+	case e.Hop == p.Local || e.Hop.IsLoopback() || slices.Contains(h.Uplink.Local, e.Hop):
 		if e.Class == "unreachable" {
 			return cause{unnamed, "this machine says " + e.Meaning + ": nobody answers on the way there"}
 		}
 		return cause{localFilter, "this machine's own packet filter: " + e.Meaning}
-	case e.Hop == p.Addr.Addr() && e.Class == "refused":
-		return cause{nobody, "refused by " + e.Hop.String() + " (" + e.Meaning + "): nobody listens there, or a firewall answers in its name"}
 	case e.Hop == p.Addr.Addr():
 		return cause{farEnd, "the far end " + e.Hop.String() + ": " + e.Meaning}
-	case h != nil && (e.Hop == h.Uplink.Gateway || e.Hop == h.Uplink.Gateway6) && e.Hop.IsValid():
+	case e.Hop == h.Uplink.Gateway || e.Hop == h.Uplink.Gateway6:
 		return cause{gateway, "gateway " + e.Hop.String() + ": " + e.Meaning}
 	}
 	return cause{upstream, "upstream " + e.Hop.String() + ": " + e.Meaning}

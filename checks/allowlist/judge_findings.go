@@ -1,6 +1,7 @@
 package allowlist
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func blockedFindings(rows []Row, p *netinfo.Profile, h *netinfo.Host) (out []che
 			continue
 		}
 		f := checks.Finding{
-			ID: "allow-list." + k.id, Severity: checks.Warning, Confidence: k.confidence,
+			ID: "allow-list." + k.id, Severity: checks.Warning, Confidence: k.confidence, Heard: true,
 			Title: k.title, Explanation: k.explanation, Evidence: evidence(hit), Advice: k.advice,
 		}
 		// A refusal alone may be the server's own: it is no proof of a fault.
@@ -64,7 +65,7 @@ func blockedFindings(rows []Row, p *netinfo.Profile, h *netinfo.Host) (out []che
 		}
 		out = append(out, f)
 	}
-	slices.SortStableFunc(out, func(a, b checks.Finding) int { return severityOrder(a) - severityOrder(b) })
+	slices.SortStableFunc(out, func(a, b checks.Finding) int { return cmp.Compare(a.Severity, b.Severity) }) // critical before warning
 	return out
 }
 
@@ -78,13 +79,6 @@ func silentBeside(rows, hit []Row) (out []Row) {
 		}
 	}
 	return out
-}
-
-func severityOrder(f checks.Finding) int {
-	if f.Severity == checks.Critical {
-		return 0
-	}
-	return 1
 }
 
 // silentFindings tell of ports that gave no sign while others did.
@@ -145,7 +139,7 @@ func countryFindings(o Observed, p *netinfo.Profile) (out []checks.Finding) {
 		}
 		got := fmt.Sprintf("%s: %s, AS%d %s", w.Addr, w.Country, w.ASN, w.Name)
 		f := checks.Finding{
-			ID: "allow-list.country", Severity: checks.Warning, Confidence: checks.Possible,
+			ID: "allow-list.country", Severity: checks.Warning, Confidence: checks.Possible, Heard: true,
 			Title: "The provider may not serve this country",
 			Explanation: fmt.Sprintf("%s is said to answer addresses of %s only, and the public address of this network is registered in %s.",
 				p.Title, strings.Join(s.Countries, ", "), w.Country),
@@ -229,11 +223,9 @@ func demands(p *netinfo.Profile) (list []checks.Evidence) {
 	add("srtp", "SRTP", c.SRTP)
 	add("port_forwarding", "port forwarding in the router", c.PortForwarding)
 	if len(p.Codecs) > 0 {
-		source := p.Source
-		if s := p.Sources["codecs"]; s != "" {
-			source = s
-		}
-		list = append(list, checks.Evidence{Name: "codecs, the preferred one first", Want: strings.Join(p.Codecs, ", "), Got: "says " + source})
+		list = append(list, checks.Evidence{
+			Name: "codecs, the preferred one first", Want: strings.Join(p.Codecs, ", "), Got: "says " + cmp.Or(p.Sources["codecs"], p.Source),
+		})
 	}
 	return list
 }

@@ -12,18 +12,14 @@ import (
 // a platform. The catalogue's rows are for IPv4; IPv6 gets the generic words.
 func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
 	var out []fixes.Fix
-	seen := map[string]bool{}
 	for _, r := range rows {
 		network, host := networkOf(r.probe, p), h
 		if r.probe.Addr.Addr().Is6() {
 			host = nil
 		}
-		if key := network + " " + r.Protocol + " " + r.Ports; !seen[key] {
-			seen[key] = true
-			out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
-				"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
-			}))
-		}
+		out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
+			"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
+		}))
 	}
 	for i := range out {
 		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list")
@@ -36,7 +32,7 @@ func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
 func networkOf(p *Probe, profile *netinfo.Profile) string {
 	best, bits := p.Addr.Addr().String(), -1
 	for _, s := range profile.Subnets {
-		if n := s.Prefix(); n.IsValid() && n.Contains(p.Addr.Addr()) && n.Bits() > bits {
+		if n := s.Prefix(); n.Contains(p.Addr.Addr()) && n.Bits() > bits {
 			best, bits = n.String(), n.Bits()
 		}
 	}

@@ -25,7 +25,7 @@ func TestCheckIsSound(t *testing.T) {
 
 func TestWithoutAProfileThereIsNothingToAsk(t *testing.T) {
 	o, err := observe(t.Context(), &checks.Env{})
-	if j := judge(o, nil); err != nil || j.Skip != "name yours with --profile" || len(j.Findings) != 0 {
+	if j := judge(o, &netinfo.Host{}); err != nil || j.Skip != "name yours with --profile" || len(j.Findings) != 0 {
 		t.Errorf("%+v, %v", j, err)
 	}
 }
@@ -33,12 +33,12 @@ func TestWithoutAProfileThereIsNothingToAsk(t *testing.T) {
 func TestFactsFollowTheContract(t *testing.T) {
 	p := &netinfo.Profile{Name: "p", Title: "P"}
 	probe := Probe{Host: "a", Addr: netip.MustParseAddrPort("198.51.100.1:5060"), Protocol: "tcp", Method: methodConnect, Answered: true}
-	got, err := json.Marshal(judge(Observed{Profile: p, Probes: []Probe{probe}}, nil).Facts)
+	got, err := json.Marshal(judge(Observed{Profile: p, Probes: []Probe{probe}}, &netinfo.Host{}).Facts)
 	want := `[{"target":"a","protocol":"tcp","ports":"5060","status":"reachable","by":"connected"}]`
 	if string(got) != want || err != nil {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if got, _ := json.Marshal(judge(Observed{Profile: p}, nil).Facts); string(got) != "[]" {
+	if got, _ := json.Marshal(judge(Observed{Profile: p}, &netinfo.Host{}).Facts); string(got) != "[]" {
 		t.Errorf("no rows: %s", got)
 	}
 }
@@ -87,7 +87,7 @@ func TestWhoDecided(t *testing.T) {
 
 func TestNoHostCanBeLookedUp(t *testing.T) {
 	o := Observed{Profile: &netinfo.Profile{Name: "p", Title: "P"}, Hosts: []Host{{Name: "sip.example", Error: "looking up sip.example: no answer"}}}
-	if j := judge(o, nil); !strings.Contains(j.Inconclusive, "no answer") {
+	if j := judge(o, &netinfo.Host{}); !strings.Contains(j.Inconclusive, "no answer") {
 		t.Errorf("%+v", j)
 	}
 }
@@ -97,7 +97,7 @@ func TestAProfileWithoutServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := judge(Observed{Profile: p}, nil)
+	j := judge(Observed{Profile: p}, &netinfo.Host{})
 	if !strings.Contains(j.Skip, "--sip-server") {
 		t.Errorf("skip %q", j.Skip)
 	}
@@ -119,7 +119,7 @@ func TestContradictoryAdviceIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := finding(t, judge(Observed{Profile: p}, nil), "allow-list.contradictory-advice")
+	f := finding(t, judge(Observed{Profile: p}, &netinfo.Host{}), "allow-list.contradictory-advice")
 	if f.Severity != checks.Info || len(f.Evidence) != 2 || !strings.Contains(f.Evidence[1].Got, "MegaFon VATS") {
 		t.Errorf("%+v", f)
 	}
@@ -128,7 +128,7 @@ func TestContradictoryAdviceIsNamed(t *testing.T) {
 // Every built-in profile can be judged: words, evidence, no empty lines.
 func TestEveryProviderCanBeJudged(t *testing.T) {
 	for _, p := range netinfo.Profiles() {
-		j := judge(Observed{Profile: p}, nil)
+		j := judge(Observed{Profile: p}, &netinfo.Host{})
 		for _, f := range j.Findings {
 			if f.Title == "" || f.Explanation == "" || len(f.Evidence) == 0 {
 				t.Errorf("%s: %+v", p.Name, f)

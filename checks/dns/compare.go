@@ -47,16 +47,15 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 	if asked == nil || len(n.System) > 0 {
 		return nil
 	}
-	addrs, known := asked.addrs(n.Host)
-	if !known || len(addrs) > 0 || knows(asked, n) {
+	if _, known := asked.addrs(n.Host); !known || knows(asked, n) {
 		return nil
 	}
 	got := "no address and no SIP service"
-	if q := asked.find(n.Host, "A"); q.Rcode == "NXDOMAIN" {
+	if asked.find(n.Host, "A").Rcode == "NXDOMAIN" {
 		got = "NXDOMAIN: no such name"
 	}
 	ev := []checks.Evidence{{Name: n.Host + " at " + shortAddr(asked.Addr), Want: "an address", Got: got}}
-	if there != nil && there != asked && knows(there, n) {
+	if there != nil && knows(there, n) {
 		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
 		if stripped(n, asked, there) {
 			return rebindProtection(n, asked, ev)
@@ -83,9 +82,8 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 // all of which are private: what DNS rebind protection does (dnsmasq's
 // stop-dns-rebind, Unbound's private-address).
 func stripped(n Name, here, there *Resolver) bool {
-	q := here.find(n.Host, "A")
 	addrs, _ := there.addrs(n.Host)
-	return q != nil && q.Rcode == "NOERROR" && len(q.addrs()) == 0 && len(addrs) > 0 &&
+	return here.find(n.Host, "A").Rcode == "NOERROR" && len(addrs) > 0 &&
 		!slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsPrivate() })
 }
 
@@ -164,12 +162,9 @@ func differs(n Name, here, there *Resolver) *checks.Finding {
 
 // srvDiffer compares the services, without times to live.
 func srvDiffer(here, there *Resolver, n Name) (a, b string, differ bool) {
-	if !n.SIP {
-		return "", "", false
-	}
 	for _, owner := range services(n.Host) {
 		x, y := here.find(owner, "SRV"), there.find(owner, "SRV")
-		if x == nil || y == nil || !x.usable() || !y.usable() {
+		if !x.usable() || !y.usable() {
 			return "", "", false
 		}
 	}

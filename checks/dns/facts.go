@@ -94,15 +94,10 @@ func nameFacts(o *Observed, n Name) NameFacts {
 		return f
 	}
 	f.Resolver = shortAddr(by.Addr)
-	if q := by.find(n.Host, "A"); q != nil {
-		f.RTTMillis = q.RTTMillis
-		f.A = append(f.A, q.addrs()...)
-		f.TTL = shortestTTL(q.Records, f.TTL)
-	}
-	if q := by.find(n.Host, "AAAA"); q != nil {
-		f.AAAA = append(f.AAAA, q.addrs()...)
-		f.TTL = shortestTTL(q.Records, f.TTL)
-	}
+	four, six := by.find(n.Host, "A"), by.find(n.Host, "AAAA")
+	f.RTTMillis = four.RTTMillis
+	f.A, f.AAAA = append(f.A, four.addrs()...), append(f.AAAA, six.addrs()...)
+	f.TTL = shortestTTL(slices.Concat(four.Records, six.Records))
 	f.NAPTR, f.SRV = naptrOf(by, n.Host), srvOf(by, n)
 	f.Order = order(by, n, &f)
 	return f
@@ -113,25 +108,21 @@ func knows(r *Resolver, n Name) bool {
 	if addrs, _ := r.addrs(n.Host); len(addrs) > 0 {
 		return true
 	}
-	return n.SIP && len(srvOf(r, n)) > 0
+	return len(srvOf(r, n)) > 0
 }
 
-func shortestTTL(records []Record, so int) int {
-	for _, rec := range records {
-		if so == 0 || rec.TTL < so {
-			so = rec.TTL
-		}
+func shortestTTL(records []Record) int {
+	if len(records) == 0 {
+		return 0
 	}
-	return so
+	return slices.MinFunc(records, func(a, b Record) int { return a.TTL - b.TTL }).TTL
 }
 
 func naptrOf(r *Resolver, host string) []NAPTR {
 	out := []NAPTR{}
-	if q := r.find(host, "NAPTR"); q != nil {
-		for _, rec := range q.Records {
-			if rec.Type == "NAPTR" {
-				out = append(out, NAPTR{rec.Priority, rec.Weight, rec.Service, rec.Target})
-			}
+	for _, rec := range r.find(host, "NAPTR").Records {
+		if rec.Type == "NAPTR" {
+			out = append(out, NAPTR{rec.Priority, rec.Weight, rec.Service, rec.Target})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b NAPTR) int {
@@ -154,12 +145,8 @@ func srvOf(r *Resolver, n Name) []SRV {
 		}
 	}
 	for _, owner := range owners {
-		q := r.find(owner, "SRV")
-		if q == nil {
-			continue
-		}
 		var list []SRV
-		for _, rec := range q.Records {
+		for _, rec := range r.find(owner, "SRV").Records {
 			if rec.Type == "SRV" && rec.Target != "" {
 				list = append(list, SRV{service(owner), rec.Priority, rec.Weight, rec.Port, rec.Target, rec.TTL})
 			}
@@ -231,18 +218,23 @@ func joinAddrs(list []netip.Addr) string {
 	return strings.Join(s, ", ")
 }
 
-// median of a resolver's answering times, milliseconds.
-func median(r *Resolver) float64 {
-	var t []float64
+// times are how long the resolver took to answer, milliseconds, sorted.
+func (r *Resolver) times() (list []float64) {
 	for _, q := range r.Questions {
 		if q.RTTMillis > 0 {
-			t = append(t, q.RTTMillis)
+			list = append(list, q.RTTMillis)
 		}
 	}
+	slices.Sort(list)
+	return list
+}
+
+// median of a resolver's answering times, milliseconds; 0 without one.
+func median(r *Resolver) float64 {
+	t := r.times()
 	if len(t) == 0 {
 		return 0
 	}
-	slices.Sort(t)
 	return t[len(t)/2]
 }
 

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -69,20 +70,13 @@ func whom(list []*Resolver) string {
 
 // unresolved reports whether this machine itself could not look up a name.
 func unresolved(o *Observed) bool {
-	for _, n := range o.Names {
-		if n.SystemError != "" || len(n.System) == 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.Names, func(n Name) bool { return len(n.System) == 0 })
 }
 
 // outcome says in words what came of a resolver's questions.
 func outcome(r *Resolver) string {
-	for _, q := range r.Questions {
-		if q.usable() {
-			return fmt.Sprintf("answered in %.0f ms", median(r))
-		}
+	if r.works() {
+		return fmt.Sprintf("answered in %.0f ms", median(r))
 	}
 	got := "silent"
 	for _, q := range r.Questions {
@@ -128,8 +122,8 @@ func hijacked(o *Observed) []checks.Finding {
 	for i := range o.Resolvers {
 		r := &o.Resolvers[i]
 		for _, name := range o.Nonsense {
-			if q := r.find(name, "A"); q != nil && q.Rcode == "NOERROR" && len(q.addrs()) > 0 {
-				evidence = append(evidence, checks.Evidence{Name: name + " at " + shortAddr(r.Addr), Want: "NXDOMAIN", Got: joinAddrs(q.addrs())})
+			if got := r.find(name, "A").addrs(); len(got) > 0 {
+				evidence = append(evidence, checks.Evidence{Name: name + " at " + shortAddr(r.Addr), Want: "NXDOMAIN", Got: joinAddrs(got)})
 			}
 		}
 	}
@@ -179,16 +173,10 @@ const slowAfter = 400.0 // milliseconds
 func slow(o *Observed) []checks.Finding {
 	var evidence []checks.Evidence
 	for _, r := range o.of(fromSystem) {
-		best := 0.0
-		for _, q := range r.Questions {
-			if q.RTTMillis > 0 && (best == 0 || q.RTTMillis < best) {
-				best = q.RTTMillis
-			}
-		}
-		if best > slowAfter {
+		if took := r.times(); len(took) > 0 && took[0] > slowAfter {
 			evidence = append(evidence, checks.Evidence{
 				Name: "DNS server " + shortAddr(r.Addr), Want: fmt.Sprintf("under %.0f ms", slowAfter),
-				Got: fmt.Sprintf("%.0f ms at best, %.0f ms in the middle", best, median(r)),
+				Got: fmt.Sprintf("%.0f ms at best, %.0f ms in the middle", took[0], median(r)),
 			})
 		}
 	}
@@ -218,8 +206,8 @@ func udp53Blocked(o *Observed) []checks.Finding {
 	}
 	for _, r := range o.of(fromPublic) {
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP 53 to " + shortAddr(r.Addr), Want: "an answer", Got: outcome(r)})
-		said := strings.Contains(outcome(r), "prohibited") || strings.Contains(outcome(r), "local-filter")
-		if said || r.TCP != nil && r.TCP.Rcode != "" {
+		said := func(q Question) bool { return q.ErrorClass == "prohibited" || q.ErrorClass == "local-filter" }
+		if slices.ContainsFunc(r.Questions, said) || r.TCP != nil && r.TCP.Rcode != "" {
 			f.Confidence = checks.Certain // a filter said so, or the same server answers over TCP
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -26,7 +27,7 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 }
 
 func weight(s checks.Severity) int {
-	return map[checks.Severity]int{checks.Critical: 0, checks.Warning: 1, checks.Info: 2}[s]
+	return map[checks.Severity]int{checks.Warning: 1, checks.Info: 2}[s]
 }
 
 // of returns the resolvers of one source.
@@ -72,12 +73,9 @@ func undecided(o *Observed) (names []string) {
 // lies are the answers of r about names that cannot exist.
 func lies(o *Observed, r *Resolver) (list []netip.Addr) {
 	for _, name := range o.Nonsense {
-		if q := r.find(name, "A"); q != nil && q.Rcode == "NOERROR" {
-			list = append(list, q.addrs()...)
-		}
+		list = append(list, r.find(name, "A").addrs()...)
 	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+	return list
 }
 
 // redirectedBy is the answer that came in the name of an address where nobody
@@ -153,9 +151,10 @@ func countNames(o *Observed) string {
 	return fmt.Sprintf("%d of %d names", len(found), len(o.Names))
 }
 
+// lowerFirst lets a title continue a sentence.
 func lowerFirst(s string) string {
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && (s[1] < 'A' || s[1] > 'Z') {
-		return string(s[0]+'a'-'A') + s[1:]
+	if unicode.IsLower(rune(s[1])) { // not "DNS"
+		return strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
 }

@@ -100,14 +100,15 @@ func (r *Resolver) answers() bool {
 // exists, or that it does not.
 func (q *Question) usable() bool { return q.Rcode == "NOERROR" || q.Rcode == "NXDOMAIN" }
 
-// find returns the question about that name and type, nil when it was not asked.
+// find returns the question about that name and type, an empty one when it was
+// not asked.
 func (r *Resolver) find(name, kind string) *Question {
 	for i := range r.Questions {
 		if q := &r.Questions[i]; q.Type == kind && strings.EqualFold(q.Name, name) {
 			return q
 		}
 	}
-	return nil
+	return &Question{}
 }
 
 // addrs are the addresses that the resolver gives a name, sorted; known is
@@ -116,17 +117,19 @@ func (r *Resolver) addrs(name string) (list []netip.Addr, known bool) {
 	known = true
 	for _, kind := range []string{"A", "AAAA"} {
 		q := r.find(name, kind)
-		if q == nil || !q.usable() {
-			known = false
-			continue
-		}
+		known = known && q.usable()
 		list = append(list, q.addrs()...)
 	}
 	slices.SortFunc(list, netip.Addr.Compare)
 	return slices.Compact(list), known
 }
 
+// addrs are the addresses in an answer that says that the name exists; clients
+// ignore those in any other.
 func (q *Question) addrs() (list []netip.Addr) {
+	if q.Rcode != "NOERROR" {
+		return nil
+	}
 	for _, rec := range q.Records {
 		if rec.Addr.IsValid() {
 			list = append(list, rec.Addr)

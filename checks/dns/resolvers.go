@@ -145,7 +145,7 @@ func targets(r *Resolver) (names []string) {
 func missing(r *Resolver, names []string, kinds ...string) (out []Question) {
 	for _, n := range names {
 		for _, kind := range kinds {
-			asked := r.find(n, kind) != nil || slices.ContainsFunc(out, func(q Question) bool { return q.Name == n && q.Type == kind })
+			asked := r.find(n, kind).Name != "" || slices.ContainsFunc(out, func(q Question) bool { return q.Name == n && q.Type == kind })
 			if n != "" && !asked && len(out) < maxFollowed*len(kinds) {
 				out = append(out, Question{Name: n, Type: kind})
 			}

@@ -43,16 +43,16 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 		j.Findings, j.Explains = []checks.Finding{noWay(o, h)}, checks.ReachAll
 		return j
 	}
-	if u.VPN {
-		j.Findings = append(j.Findings, vpn(u))
-	}
 	found, unclear := outside(o, h)
 	j.Explains = checks.ReachAll
 	if len(found) > 0 && found[0].ID == "uplink.no-route" {
 		j.Explains = checks.ReachUntold // the other family works
 	}
-	j.Findings = append(j.Findings, found...)
+	j.Findings = found
 	j.Inconclusive = unclear
+	if u.VPN {
+		j.Findings = append(j.Findings, vpn(u))
+	}
 	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
 		j.Findings = append(j.Findings, smallPackets(u))
 	}
@@ -65,12 +65,7 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	if len(found) > 0 {
 		j.Summary += "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:]
 	}
-	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	return j
-}
-
-func weight(s checks.Severity) int {
-	return map[checks.Severity]int{checks.Critical: 0, checks.Warning: 1, checks.Info: 2}[s]
 }
 
 func facts(u netinfo.Uplink) Facts {

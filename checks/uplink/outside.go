@@ -98,9 +98,7 @@ func weighFamily(h *netinfo.Host, of func(netip.Addr) bool) (w weighed) {
 				continue
 			}
 			said = true
-			if !slices.ContainsFunc(w.refusals, func(x netinfo.ICMPNote) bool { return x.Hop == r.Hop && x.Meaning == r.Meaning }) {
-				w.refusals = append(w.refusals, r)
-			}
+			w.refusals = append(w.refusals, r)
 		}
 		if said {
 			w.refused++
@@ -119,7 +117,7 @@ func (w weighed) rejected() bool {
 	if w.forged >= silentHosts { // no two operators switch their service off at once
 		return w.silent+w.refused+w.reset == len(w.asked)
 	}
-	return w.silent+w.refused == len(w.asked) && (w.refused >= silentHosts || w.refused > 0 && unreachable)
+	return w.silent+w.refused == len(w.asked) && (w.refused >= silentHosts || unreachable)
 }
 
 // maxEvidence is how many hosts are listed.
@@ -143,11 +141,12 @@ func (w weighed) evidence() (out []checks.Evidence) {
 	return out
 }
 
-// answeredNear lists the named servers of this very network that answered.
+// answeredNear lists the named servers that answered, where nobody outside did:
+// they are in this very network.
 func answeredNear(o Observation, h *netinfo.Host) string {
 	var list []string
 	for _, n := range o.Named {
-		if n.answered(h) && slices.ContainsFunc(n.Addrs, h.Near) && !slices.Contains(list, n.Host) {
+		if n.answered(h) && !slices.Contains(list, n.Host) {
 			list = append(list, n.Host)
 		}
 	}
@@ -201,8 +200,8 @@ func nobodyAnswers(w weighed, u netinfo.Uplink) checks.Finding {
 			"In a network that may reach the phone provider only: name its server with --sip-server, so that it is asked.",
 		},
 	}
-	if g := gateway(u); g.IsValid() && u.GatewayMAC != "" {
-		f.Evidence = append([]checks.Evidence{{Name: "gateway " + g.String(), Got: "is there (" + u.GatewayMAC + ")"}}, f.Evidence...)
+	if u.GatewayMAC != "" {
+		f.Evidence = append([]checks.Evidence{{Name: "gateway " + gateway(u).String(), Got: "is there (" + u.GatewayMAC + ")"}}, f.Evidence...)
 	}
 	return f
 }
@@ -215,10 +214,6 @@ func noFamily(o Observation, h *netinfo.Host) *checks.Finding {
 		if len(n.Addrs) == 0 || n.Source.IsValid() {
 			continue
 		}
-		severity := checks.Critical
-		if n.Kind == kindSTUN {
-			severity = checks.Warning // there are others
-		}
 		have, lack := "IPv4", "IPv6"
 		if n.Addrs[0].Is4() {
 			have, lack = "IPv6", "IPv4"
@@ -230,12 +225,10 @@ func noFamily(o Observation, h *netinfo.Host) *checks.Finding {
 				Explanation: fmt.Sprintf("There is no %s route here. What is named by %s addresses only cannot be reached from this network.", lack, lack),
 				Advice:      []string{fmt.Sprintf("Ask the provider for a server with an %s address, or let the router give out %s too.", have, lack)},
 			}
-			if len(h.Uplink.Local) > 0 {
-				f.Evidence = append(f.Evidence, checks.Evidence{Name: "addresses of this machine", Want: "one of " + lack + " with a route", Got: addrs(h.Uplink.Local)})
-			}
+			f.Evidence = []checks.Evidence{{Name: "addresses of this machine", Want: "one of " + lack + " with a route", Got: addrs(h.Uplink.Local)}}
 		}
-		if severity == checks.Critical {
-			f.Severity = severity
+		if n.Kind != kindSTUN { // there are other STUN servers
+			f.Severity = checks.Critical
 		}
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Kind + " " + n.Host, Want: "a route", Got: addrs(n.Addrs) + ": " + n.Error})
 	}
