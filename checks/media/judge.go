@@ -105,8 +105,8 @@ func (v view) unreached() bool {
 	return n > 0
 }
 
-// oneWay reports that we are heard and hear nothing, although the responder
-// speaks.
+// oneWay reports that in the call we are heard and hear nothing, although the
+// responder speaks.
 func (v view) oneWay() bool {
 	c := v.o.Call
 	for _, d := range v.o.Doors {
@@ -114,7 +114,7 @@ func (v view) oneWay() bool {
 			return false
 		}
 	}
-	return c != nil && c.Told && c.Down.Received == 0 && c.Up.Received > 0 && c.Down.Sent >= leastAsked
+	return c.Told && c.Down.Received == 0 && c.Up.Received > 0 && c.Down.Sent >= leastAsked
 }
 
 // whyNoCall is why there is nothing to judge.

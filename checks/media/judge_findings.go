@@ -50,10 +50,7 @@ func (v view) sides(f Facts) (out []side) {
 	if f.Up != nil {
 		out = append(out, side{"up", "out", "from you to the other side", v.o.Call.Up, f.Up})
 	}
-	if f.Down != nil {
-		out = append(out, side{"down", "in", "from the other side to you", v.o.Call.Down, f.Down})
-	}
-	return out
+	return append(out, side{"down", "in", "from the other side to you", v.o.Call.Down, f.Down})
 }
 
 // findings are what is wrong, the worst first.
@@ -145,11 +142,7 @@ func (v view) doors() (ev []checks.Evidence) {
 }
 
 func (v view) cures(host *netinfo.Host) []fixes.Fix {
-	list := fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": fmt.Sprintf("%d-%d", v.o.First, v.o.Last), "PBX": v.o.Target.String()})
-	if list == nil {
-		return []fixes.Fix{}
-	}
-	return list
+	return fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": fmt.Sprintf("%d-%d", v.o.First, v.o.Last), "PBX": v.o.Target.String()})
 }
 
 // loss is about packets that did not arrive.
@@ -324,8 +317,6 @@ func dscpName(n int) string {
 	switch {
 	case n == 0:
 		return "0 (none)"
-	case n == dscpEF:
-		return "46 (EF)"
 	case n == dscpLE:
 		return "1 (LE, less than best effort)"
 	case n == dscpCS1:

@@ -9,31 +9,28 @@ import (
 )
 
 // lossy reports whether some calls at a time surely lost more than voice takes,
-// or one of them could not even be begun. A responder that refuses a call says
-// nothing about the line.
+// or one of them could not even be begun.
 func (s Load) lossy() bool {
-	if s.Problem != "" {
-		return false
-	}
 	return s.Reached < s.Calls || s.Up.LossAtLeast(voice.Z2000) > lossBad || s.Down.LossAtLeast(voice.Z2000) > lossBad
 }
 
 // limit is how many calls at a time went well, and the least number at which
 // they did not, 0 when there is none. Where a single call loses as much, the
-// number of calls is not what does it.
+// number of calls is not what does it. A responder that refuses a call says
+// nothing about the line.
 func limit(load []Load) (atLeast, below int) {
 	for _, s := range load {
 		switch {
 		case s.Problem != "":
-		case s.lossy() && atLeast > 0 && (below == 0 || s.Calls < below):
-			below = s.Calls
-		case s.lossy() && atLeast == 0:
-			return 0, 0
-		case !s.lossy() && below == 0:
+		case !s.lossy():
 			atLeast = s.Calls
+		case atLeast == 0:
+			return 0, 0
+		default:
+			return atLeast, s.Calls
 		}
 	}
-	return atLeast, below
+	return atLeast, 0
 }
 
 // policer is about a line that carries some calls, but not more.

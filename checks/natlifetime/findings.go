@@ -196,9 +196,5 @@ func cures(o Observed, host *netinfo.Host) []fixes.Fix {
 		want = max(want, o.Need.TimeoutMin)
 	}
 	list := fixes.For(fixes.UDPTimeout, host, map[string]string{"UDPTimeout": strconv.Itoa(want)})
-	list = slices.DeleteFunc(list, func(f fixes.Fix) bool { return f.Where == "phone" })
-	if list == nil {
-		return []fixes.Fix{}
-	}
-	return list
+	return slices.DeleteFunc(list, func(f fixes.Fix) bool { return f.Where == "phone" })
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -45,7 +46,9 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	switch {
 	case stream.problem != "":
 		j.Inconclusive = stream.problem
-	case sip.problem != "" && sip.measured:
+	case f.UDPAtLeast == 0 && f.UDPBelow == 0:
+		j.Inconclusive = "no silence on a plain UDP port was measured"
+	case sip.problem != "":
 		j.Inconclusive = "on the SIP port: " + sip.problem
 	}
 	if j.Inconclusive != "" && o.Problem != "" {
@@ -56,7 +59,6 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 
 // lifetime is what one group's rungs come to.
 type lifetime struct {
-	measured       bool
 	atLeast, below int    // seconds; the control rung is no measurement
 	problem        string // why they mean nothing, or less than they should
 }
@@ -66,10 +68,9 @@ type lifetime struct {
 func (o Observed) lifetime(kind string) lifetime {
 	var l lifetime
 	for _, g := range o.Groups {
-		if g.Kind != kind {
+		if g.Kind != kind || len(g.Rungs) == 0 {
 			continue
 		}
-		l.measured = true
 		if !g.control() {
 			l.problem = g.whyNoControl()
 			return l
@@ -142,7 +143,7 @@ func (g Group) loss() float64 {
 	return max(0.01, float64(sent-heard)/float64(sent))
 }
 
-func (g Group) control() bool { return len(g.Rungs) > 0 && g.Rungs[0].Control && g.Rungs[0].alive() }
+func (g Group) control() bool { return g.Rungs[0].Control && g.Rungs[0].alive() }
 
 func (g Group) whyNoControl() string {
 	r := g.Rungs[0]
@@ -153,22 +154,13 @@ func (g Group) whyNoControl() string {
 }
 
 func (r Rung) alive() bool {
-	for i := range r.Flows {
-		if r.Flows[i].alive() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.alive() })
 }
 
-// forgotten reports whether a flow of the rung was silent to the end and none
-// was heard. A flow that could not be opened says nothing.
+// forgotten reports whether none of the rung's flows was heard, although with
+// one of them everything was done. A flow that could not be opened says nothing.
 func (r Rung) forgotten() bool {
-	some := false
-	for i := range r.Flows {
-		some = some || r.Flows[i].forgotten()
-	}
-	return some && !r.alive()
+	return !r.alive() && slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.Opened && f.Waited && f.Sent > 0 })
 }
 
 // why is the first note of a flow, for the reader.

@@ -65,6 +65,3 @@ type Flow struct {
 
 // alive reports whether the flow was remembered.
 func (f *Flow) alive() bool { return f.Heard > 0 }
-
-// forgotten reports whether everything was done and nothing arrived.
-func (f *Flow) forgotten() bool { return f.Opened && f.Waited && f.Sent > 0 && f.Heard == 0 }

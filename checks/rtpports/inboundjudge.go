@@ -71,8 +71,8 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 }
 
 func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
+	if a == "" {
+		return b
 	}
 	return a + "; " + b
 }
@@ -83,21 +83,18 @@ func joined(a, b string) string {
 func (v *inView) conclude() {
 	var runs []Run
 	for _, r := range v.o.Runs {
-		runs = append(runs, Run{First: r.First, Last: r.Last, Asked: r.Asked, State: r.State})
+		runs = append(runs, Run{First: r.First, Last: r.Last, State: r.State})
 	}
 	v.verdicts = conclude(v.whole, bridged(runs))
 }
 
-// bridged takes untested runs between two of the same outcome away.
+// bridged lets a run go on over ports in use, up to the next one of the same
+// outcome.
 func bridged(runs []Run) []Run {
 	var out []Run
 	for i, r := range runs {
-		inside := r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State)
-		if inside {
-			continue
-		}
-		if n := len(out); n > 0 && out[n-1].State == r.State && r.State != inMoved {
-			out[n-1].Last, out[n-1].Asked = r.Last, out[n-1].Asked+r.Asked
+		if r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State) {
+			out[len(out)-1].Last = runs[i+1].First - 1
 			continue
 		}
 		out = append(out, r)
@@ -132,34 +129,22 @@ func (v *inView) facts() {
 			f.Moved = append(f.Moved, MovedFact{span{r.First, r.Last}.String(), span{min(r.To, r.ToLast), max(r.To, r.ToLast)}.String()})
 		}
 	}
-	f.LostCallsPct = v.percent()
+	f.LostCallsPct = percent(v.lost(), v.whole.size())
 	v.f = f
 }
 
 // lost is the number of ports whose calls have no audio from outside.
 func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
 
-// percent is at least 1 when there is any, and less than 100 when one arrives.
-func (v *inView) percent() int {
-	n, size := v.lost(), v.whole.size()
-	if n == 0 {
-		return 0
-	}
-	p := int(math.Round(100 * float64(n) / float64(size)))
-	if p >= 100 && n < size {
-		p = 99
-	}
-	return max(p, 1)
-}
-
 func (v *inView) calls() string {
-	switch n, size := v.lost(), v.whole.size(); {
+	n, size := v.lost(), v.whole.size()
+	switch {
 	case n == size:
 		return "no call would have audio from outside"
 	case n*100 < size:
 		return "fewer than 1 % of calls would have no audio from outside"
 	}
-	return fmt.Sprintf("%d %% of calls would have no audio from outside", v.percent())
+	return fmt.Sprintf("%d %% of calls would have no audio from outside", percent(n, size))
 }
 
 // nothing reports that not one packet reached this machine.
@@ -229,9 +214,7 @@ func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
 	if !v.translated() {
 		return nil
 	}
-	vars := map[string]string{"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last)}
-	if v.o.Local.IsValid() {
-		vars["PBX"] = v.o.Local.String()
-	}
-	return fixes.For(fixes.RTPForward, host, vars)
+	return fixes.For(fixes.RTPForward, host, map[string]string{
+		"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last), "PBX": v.o.Local.String(),
+	})
 }

@@ -104,7 +104,7 @@ func (v view) facts() Facts {
 	if n := len(o.Sources); n > 0 {
 		f.Source = o.Sources[n-1].Local.String()
 	}
-	f.BlockedPct = v.percent()
+	f.BlockedPct = percent(v.blocked(), v.whole.size())
 	return f
 }
 
@@ -126,18 +126,13 @@ func (v view) loss() float64 {
 // blocked is the number of ports that do not pass.
 func (v view) blocked() int { return count(v.verdicts, stateOutbound, stateReturn, stateLocal) }
 
-// percent is the share of blocked ports, at least 1 when there is any and less
-// than 100 when one is open.
-func (v view) percent() int {
-	n, size := v.blocked(), v.whole.size()
-	if n == 0 {
-		return 0
+// percent is the share that n of size ports are, at least 1 when there is any
+// and less than 100 when one is missing.
+func percent(n, size int) int {
+	if n == 0 || n == size {
+		return 100 * n / size
 	}
-	p := int(math.Round(100 * float64(n) / float64(size)))
-	if p >= 100 && n < size {
-		p = 99
-	}
-	return max(p, 1)
+	return min(max(int(math.Round(100*float64(n)/float64(size))), 1), 99)
 }
 
 // calls says what the blocked share means for calls.
@@ -149,7 +144,7 @@ func (v view) calls() string {
 	case n == size:
 		return "no call would have audio"
 	}
-	return fmt.Sprintf("%d %% of calls would have no audio", v.percent())
+	return fmt.Sprintf("%d %% of calls would have no audio", percent(n, size))
 }
 
 // sessions is how many connections the router held when no more passed; 0 when

@@ -59,8 +59,8 @@ func ParseRange(text string) (first, last int, err error) {
 		to = from
 	}
 	for i, t := range []string{from, to} {
-		n, err := strconv.Atoi(strings.TrimSpace(t))
-		if err != nil || n < 1 || n > 65535 {
+		n, _ := strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
+		if n < 1 || n > 65535 {
 			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as %s", t, defaultRange)
 		}
 		if i == 0 {

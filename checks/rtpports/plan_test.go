@@ -15,23 +15,27 @@ import (
 
 func TestRangesThatPeopleType(t *testing.T) {
 	for text, want := range map[string]string{
-		"":              "10000-65535",
-		"10000-20000":   "10000-20000",
-		"16384 - 32767": "16384-32767",
-		"5004":          "5004",
-		"20000-10000":   "write 10000-20000",
-		"0-100":         `port "0" is not a port number (1-65535)`,
-		"1-65536":       `port "65536" is not a port number`,
-		"10000-":        `port "" is not a port number`,
-		"rtp":           `port "rtp" is not a port number`,
-		"1-2-3":         `port "2-3" is not a port number`,
+		"":                     "10000-65535",
+		"10000-20000":          "10000-20000",
+		"16384 - 32767":        "16384-32767",
+		"5004":                 "5004",
+		"5004-5004":            "5004",
+		"1-65535":              "1-65535",
+		"-5":                   `port "" is not a port number`,
+		"99999999999999999999": `port "99999999999999999999" is not a port number`,
+		"20000-10000":          "write 10000-20000",
+		"0-100":                `port "0" is not a port number (1-65535)`,
+		"1-65536":              `port "65536" is not a port number`,
+		"10000-":               `port "" is not a port number`,
+		"rtp":                  `port "rtp" is not a port number`,
+		"1-2-3":                `port "2-3" is not a port number`,
 	} {
 		first, last, err := ParseRange(text)
 		got := span{first, last}.String()
 		if err != nil {
 			got = err.Error()
 		}
-		if !strings.Contains(got, want) {
+		if !strings.Contains(got, want) || strings.Contains(want, " ") != (err != nil) {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}

@@ -93,7 +93,7 @@ func conclude(whole span, runs []Run) []verdict {
 		if s.first > s.last {
 			return
 		}
-		if n := len(out); n > 0 && out[n-1].state == state && out[n-1].span.last+1 == s.first {
+		if n := len(out); n > 0 && out[n-1].state == state {
 			out[n-1].span.last = s.last
 			return
 		}
