@@ -63,12 +63,12 @@ func outer(h *netinfo.Host, a netip.Addr) bool {
 	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }
 
-// container reports the gateways of Docker's networks: 172.17.0.1, 172.18.0.1
-// and so on.
+// container reports which private addresses are the gateways of Docker's
+// networks: 172.17.0.1, 172.18.0.1 and so on.
 func container(a netip.Addr) bool {
 	if !a.Is4() {
 		return false
 	}
 	b := a.As4()
-	return b[0] == 172 && b[1] >= 17 && b[1] <= 31 && b[2] == 0 && b[3] == 1
+	return b[0] == 172 && b[1] >= 17 && b[2] == 0 && b[3] == 1
 }

@@ -204,7 +204,7 @@ func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
 		}
 	}
 	if any {
-		return nil, nil, false
+		udp = nil
 	}
 	return udp, answered(func(netip.Addr) bool { return true }), false
 }
