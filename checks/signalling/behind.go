@@ -17,8 +17,8 @@ import (
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	for i := range s.Probes {
 		p := &s.Probes[i]
-		seen, ok := p.received()
-		if !ok || netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
+		seen := p.received()
+		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
 			continue
 		}
 		f := &checks.Finding{
@@ -40,8 +40,9 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	return nil
 }
 
-// received is where the server says that our request came from (RFC 3261, 18.2.1).
-func (p *Probe) received() (netip.Addr, bool) {
+// received is where the server says that our request came from (RFC 3261,
+// 18.2.1); the zero Addr where it does not.
+func (p *Probe) received() netip.Addr {
 	for _, reply := range [][]byte{p.Options.Reply, p.Register.Reply} {
 		m, err := sip.Parse(reply)
 		if err != nil || m.Get("via") == nil {
@@ -52,10 +53,10 @@ func (p *Probe) received() (netip.Addr, bool) {
 			continue
 		}
 		if a, err := netip.ParseAddr(via.Received); err == nil {
-			return a.Unmap(), true
+			return a.Unmap()
 		}
 	}
-	return netip.Addr{}, false
+	return netip.Addr{}
 }
 
 // outer reports whether the router says that the address is its own.
