@@ -29,7 +29,7 @@ func look(f Family) view {
 	}
 	v.all = far
 	if len(far) == 0 {
-		v.all, v.private = near, len(near) > 0
+		v.all, v.private = near, true
 	}
 	for _, s := range v.all {
 		if s.Role == rolePlain {
@@ -74,7 +74,7 @@ func (v view) publics() (list []netip.Addr) {
 
 // portsPreserved reports whether every socket kept its port number.
 func (v view) portsPreserved() bool {
-	return len(v.all) > 0 && !slices.ContainsFunc(v.all, func(s Sample) bool { return s.Mapped.Port() != s.Local.Port() })
+	return !slices.ContainsFunc(v.all, func(s Sample) bool { return s.Mapped.Port() != s.Local.Port() })
 }
 
 // pair returns what became of the RTP and RTCP ports; ok is false unless both
