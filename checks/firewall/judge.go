@@ -69,9 +69,6 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case len(f.RTPUnknown) > 0:
 		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
 		j.Inconclusive = reasons(o.Parts)
-	case len(f.RTPOpen) == 0: // no packet was taken through the rules
-		j.Summary = "RTP " + o.RTP + ": nothing is known"
-		j.Inconclusive = "the rules gave no answer"
 	default:
 		j.Summary = "RTP " + o.RTP + " is open, SIP " + sipWords(f)
 	}
