@@ -120,12 +120,12 @@ func payloadRewritten(v view, host *netinfo.Host) (checks.Finding, bool) {
 			"What rewrites every packet that contains an address also breaks SIP and SDP.",
 		Fixes: fixes.For("sip-alg", host, nil),
 	}
-	ips := map[netip.Addr]bool{}
+	ips := map[netip.Addr]struct{}{}
 	for _, s := range v.all {
 		if !s.Plain.IsValid() || s.Plain == s.Mapped {
 			continue
 		}
-		ips[s.Server.Addr()] = true
+		ips[s.Server.Addr()] = struct{}{}
 		if s.Plain.Addr() == s.Local.Addr() {
 			// A server outside cannot know our private address.
 			f.Confidence = checks.Certain

@@ -174,11 +174,11 @@ type questions struct {
 }
 
 func count(o Observed) (q questions) {
-	ips := map[string]bool{}
+	ips := map[netip.Addr]struct{}{}
 	for _, f := range o.Families {
 		for _, s := range f.Samples {
 			q.questions++
-			ips[s.Server.Addr().String()] = true
+			ips[s.Server.Addr()] = struct{}{}
 			if s.Filtered {
 				q.filtered++
 			}

@@ -58,6 +58,9 @@ func pair(rtp, rtcp string) []Sample {
 func TestHowGraveANATIs(t *testing.T) {
 	one, two := seen("2:3478", "40000"), seen("30:3478", "40000")
 	server, other := one.Server, netip.MustParseAddrPort("198.51.100.3:3479")
+	open := func(s Sample) Sample { s.Mapped = s.Local; return s }
+	elsewhere := two
+	elsewhere.Local = netip.MustParseAddrPort("203.0.113.9:40000")
 	filter := func(f Filter) func(*Observed) {
 		f.Server, f.Expect = server, other
 		return func(o *Observed) { o.Families[0].Filter = []Filter{f} }
@@ -70,6 +73,8 @@ func TestHowGraveANATIs(t *testing.T) {
 		o    Observed
 		want []string
 	}{
+		"no NAT, and everybody may ring":   {samples(open(one), open(two)).with(filter(Filter{Answered: true})), []string{"pass"}},
+		"no NAT, and two lines":            {samples(open(one), open(elsewhere)), []string{"pass"}},
 		"all in order":                     {samples(one, two), []string{"pass"}},
 		"ports vary":                       {samples(one, seen("30:3478", "6")), []string{"warn", "mapping-varies warning certain** cured"}},
 		"addresses vary":                   {samples(one, seen("30:3478", "203.0.113.9:40000")), []string{"warn", "public-address-varies warning certain**"}},
@@ -115,6 +120,17 @@ func TestTheFactsOfANAT(t *testing.T) {
 	v6 := func(server, mapped string) Sample {
 		return Sample{Role: rolePlain, Answered: true, Server: netip.MustParseAddrPort(server), Local: netip.MustParseAddrPort("[2001:db8:88::10]:40000"), Mapped: netip.MustParseAddrPort(mapped)}
 	}
+	filter6 := func(f Filter) Observed {
+		f.Server, f.Expect = netip.MustParseAddrPort("[2001:db8:1::2]:3478"), netip.MustParseAddrPort("[2001:db8:1::3]:3479")
+		return samples(one, two).with(func(o *Observed) {
+			o.Families = append(o.Families, Family{V6: true, Samples: []Sample{v6("[2001:db8:1::2]:3478", "[2001:db8:88::10]:40000")}, Filter: []Filter{f}})
+		})
+	}
+	filtered6 := func(behaviour string) func(*Facts) {
+		return func(f *Facts) {
+			f.IPv6Public, f.IPv6BehindNAT, f.IPv6Filtering = []string{"[2001:db8:88::10]:40000"}, &no, behaviour
+		}
+	}
 	silent6 := v6("[2001:db8:1::2]:3478", "[2001:db8:88::10]:40000")
 	silent6.Answered = false
 	noWord := v6("[2001:db8:1::2]:3478", "[2001:db8:88::10]:40000")
@@ -145,6 +161,9 @@ func TestTheFactsOfANAT(t *testing.T) {
 		"IPv6 with one": {both(v6("[2001:db8:1::2]:3478", "[2001:db8:99::1]:1")), func(f *Facts) {
 			f.IPv6Public, f.IPv6BehindNAT, f.IPv6Filtering = []string{"[2001:db8:99::1]:1"}, &yes, unknown
 		}},
+		"IPv6 that lets all in":     {filter6(Filter{Answered: true}), filtered6(independent)},
+		"IPv6 that does not":        {filter6(Filter{Alternate: true, Control: true}), filtered6(address)},
+		"IPv6 whose control failed": {filter6(Filter{Alternate: true}), filtered6(unknown)},
 		"IPv6 that nobody answers":  {both(silent6), func(f *Facts) {}},
 		"IPv6 that says no address": {both(noWord), func(f *Facts) {}},
 		"a line of two, in their order": {samples(seen("30:3478", "203.0.113.9:40000"), one), func(f *Facts) {
