@@ -355,3 +355,94 @@ func TestTheCureNamesTheServer(t *testing.T) {
 		t.Errorf("the cure is %q", text)
 	}
 }
+
+// The real registration is a line of the facts, whatever came of it.
+func TestTheFactsOfAnAccount(t *testing.T) {
+	remote := netip.MustParseAddrPort("198.51.100.20:5060")
+	for name, c := range map[string]struct {
+		a      Account
+		status Status
+		code   int
+		addr   string
+		says   string // in the summary
+	}{
+		"it registers":           {Account{Remote: remote, First: &Response{Code: 401}, Second: &Response{Code: 200}, Removed: &Response{Code: 200}}, Answered, 200, "198.51.100.20", "registers"},
+		"without a password":     {Account{Remote: remote, First: &Response{Code: 200}, Removed: &Response{Code: 200}}, Answered, 200, "198.51.100.20", "registers"},
+		"it is refused":          {Account{Remote: remote, First: &Response{Code: 401}, Second: &Response{Code: 403}}, Answered, 403, "198.51.100.20", "refused (403)"},
+		"an answer of no SIP":    {Account{Remote: remote, First: &Response{}}, Timeout, 0, "198.51.100.20", ""},
+		"nobody answers":         {Account{Remote: remote, Error: "no answer"}, Timeout, 0, "198.51.100.20", "could not be tried"},
+		"nobody to ask":          {Account{Error: "no server"}, Timeout, 0, "", "could not be tried"},
+		"silent to the password": {Account{Remote: remote, First: &Response{Code: 401}, Error: "no answer"}, Answered, 401, "198.51.100.20", "could not be tried"},
+		"nobody can answer it":   {Account{Remote: remote, First: &Response{Code: 401}, Unsupported: "AKA"}, Answered, 401, "198.51.100.20", "could not be tried"},
+		"it stays registered":    {Account{Remote: remote, First: &Response{Code: 401}, Second: &Response{Code: 200}, Error: "no answer"}, Answered, 200, "198.51.100.20", "registers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.a.Address, c.a.Server, c.a.Transport = "sip:100@pbx.example.net", "pbx.example.net", "udp"
+			r := resultOf(t, Observed{Servers: []Server{{Name: "pbx.example.net", Probes: []Probe{answers("udp", 5060, "200 OK")}}}, Account: &c.a})
+			list := factsOf(t, r)
+			f := list[len(list)-1]
+			if len(list) != 2 || f.Account != c.a.Address || f.Status != c.status || f.Code != c.code || f.Address != c.addr || (f.Meaning != "") != (c.code != 0) || f.Method != "REGISTER" {
+				t.Errorf("%+v", f)
+			}
+			if !strings.Contains(r.Summary, c.a.Address) || !strings.Contains(r.Summary, c.says) {
+				t.Errorf("it sums up: %q", r.Summary)
+			}
+		})
+	}
+}
+
+// How sure the verdict on an account is, and each answer in its evidence.
+func TestHowSureAVerdictOnAnAccountIs(t *testing.T) {
+	warned := &Response{Code: 403, Phrase: "Forbidden", Warning: "399 pbx \"no money\""}
+	for name, c := range map[string]struct {
+		a       Account
+		want    []string
+		evident int
+	}{
+		"refused":                  {Account{First: &Response{Code: 401}, Second: &Response{Code: 403}}, []string{"fail", "signalling.account-refused critical certain heard"}, 2},
+		"refused with a warning":   {Account{First: &Response{Code: 401}, Second: warned}, []string{"fail", "signalling.account-refused critical certain heard"}, 3},
+		"silent to the password":   {Account{First: &Response{Code: 401}, Error: "no answer"}, []string{"inconclusive", "signalling.account-silent warning possible"}, 1},
+		"open to all":              {Account{First: &Response{Code: 200}, Removed: &Response{Code: 200}}, []string{"warn", "signalling.account-open warning certain heard"}, 2},
+		"open, and not taken back": {Account{First: &Response{Code: 200}}, []string{"warn", "signalling.account-open warning certain heard"}, 1},
+		"it could not be removed":  {Account{First: &Response{Code: 401}, Second: &Response{Code: 200}, Removed: &Response{Code: 403}}, []string{"pass", "signalling.account-left info certain"}, 3},
+		"a proxy asks again":       {Account{First: &Response{Code: 407}, Second: &Response{Code: 407}}, []string{"fail", "signalling.account-refused critical certain heard"}, 2},
+		"a nonce too old, at once": {Account{First: &Response{Code: 403, Stale: true}}, []string{"fail", "signalling.account-refused critical certain heard"}, 1},
+		"registered, and stale":    {Account{First: &Response{Code: 401}, Second: &Response{Code: 200, Stale: true}, Removed: &Response{Code: 200}}, []string{"pass"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.a.Address = "sip:100@pbx.example.net"
+			r := resultOf(t, Observed{Servers: []Server{{Name: "pbx.example.net", Probes: []Probe{answers("udp", 5060, "200 OK")}}}, Account: &c.a})
+			if diff := cmp.Diff(c.want, inFull(r)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if c.evident > 0 && len(r.Findings[0].Evidence) != c.evident {
+				t.Errorf("evidence %+v", r.Findings[0].Evidence)
+			}
+		})
+	}
+	again, other := (&Account{}).refused(Response{Code: 407}), (&Account{}).refused(Response{Code: 403})
+	if same := (&Account{}).refused(Response{Code: 401}); again.Explanation != same.Explanation || again.Explanation == other.Explanation {
+		t.Errorf("%q, %q, %q", again.Explanation, same.Explanation, other.Explanation)
+	}
+}
+
+// A server of an SRV record that does not answer: how sure that is, and all that
+// was asked of it and of those beside it.
+func TestTheEvidenceOfADeadServer(t *testing.T) {
+	const one, two, three = "198.51.100.66", "198.51.100.5", "198.51.100.7"
+	at := func(transport, host, addr string, srv int, outcome string) Probe {
+		return probeOf(transport, host+".example.net", addr, srv, outcome)
+	}
+	for outcome, sure := range map[string]checks.Confidence{"silent": checks.Likely, "refused": checks.Certain, "reset": checks.Certain, "unreachable": checks.Certain, "prohibited": checks.Likely} {
+		r := resultOf(t, Observed{Servers: []Server{{Name: "example.net", Probes: []Probe{
+			at("udp", "a", one, 1, outcome), at("udp", "b", two, 2, "ok"), at("udp", "c", three, 3, "ok"), at("tcp", "a", one, 2, outcome), at("tcp", "b", two, 1, "ok"),
+		}}}})
+		if len(r.Findings) != 1 || r.Findings[0].ID != "signalling.srv-target-dead" {
+			t.Fatalf("%s: %+v", outcome, r.Findings)
+		}
+		f := r.Findings[0]
+		if f.Severity != checks.Warning || f.Confidence != sure || f.Subject != "a.example.net" || len(f.Evidence) != 4 {
+			t.Errorf("%s: %s %s about %s, %+v", outcome, f.Severity, f.Confidence, f.Subject, f.Evidence)
+		}
+	}
+}
