@@ -175,7 +175,15 @@ func TestTheFactsOfANAT(t *testing.T) {
 			want := Facts{BehindNAT: true, Local: "192.168.88.10:40000", Public: []string{"203.0.113.1:40000"}, Mapping: independent, Filtering: unknown, PortPreserved: true}
 			c.want(&want)
 			got := facts(judge(c.o, nil))
-			if len(got.Servers) == 0 || !slices.IsSortedFunc(got.Servers, func(a, b Server) int { return strings.Compare(a.Address, b.Address) }) {
+			plain := 0
+			for _, f := range c.o.Families {
+				for _, x := range f.Samples {
+					if x.Role == rolePlain {
+						plain++
+					}
+				}
+			}
+			if len(got.Servers) != plain || !slices.IsSortedFunc(got.Servers, func(a, b Server) int { return strings.Compare(a.Address, b.Address) }) {
 				t.Errorf("servers %+v", got.Servers)
 			}
 			got.Servers = nil
@@ -415,5 +423,65 @@ func TestHowManyNATsThereAre(t *testing.T) {
 				t.Errorf("%d NATs, cgnat %v, want %d, %v\n%s", f.NATLayers, f.CGNAT, c.n, c.cgnat, diff)
 			}
 		})
+	}
+}
+
+// Each kind of NAT is summed up in words of its own; filtering is named where
+// something is known of it.
+func TestEachKindOfNATHasASummaryOfItsOwn(t *testing.T) {
+	one, two := seen("2:3478", "40000"), seen("30:3478", "40000")
+	open := func(s Sample) Sample { s.Mapped = s.Local; return s }
+	near := open(one)
+	near.Server = netip.MustParseAddrPort("192.168.88.20:3478")
+	filter := func(f Filter) func(*Observed) {
+		f.Server = one.Server
+		return func(o *Observed) { o.Families[0].Filter = []Filter{f} }
+	}
+	other, port := netip.MustParseAddrPort("198.51.100.3:3479"), netip.MustParseAddrPort("198.51.100.2:3479")
+	said := map[string]string{}
+	for name, o := range map[string]Observed{
+		"friendly":             samples(one, two),
+		"ports vary":           samples(one, seen("30:3478", "5")),
+		"addresses vary":       samples(one, seen("30:3478", "203.0.113.9:40000")),
+		"it cannot be told":    samples(one),
+		"no NAT":               samples(open(one), open(two)),
+		"no NAT, in the house": samples(near),
+	} {
+		words, _, _ := strings.Cut(judge(o, nil).Summary, "(")
+		if as, ok := said[words]; ok || words == "" {
+			t.Errorf("%s is summed up as %s: %q", name, as, words)
+		}
+		said[words] = name
+	}
+	words := func(o Observed) string { return judge(o, nil).Summary }
+	both, _, _ := strings.Cut(words(samples(one, seen("30:3478", "5"), seen("40:3478", "203.0.113.9:5"))), "(")
+	if said[both] != "ports vary" {
+		t.Errorf("ports and addresses vary: %q", both)
+	}
+	for name, c := range map[string]struct {
+		o    Observed
+		want string // of the filtering
+	}{
+		"nothing is known":   {samples(one, two), ""},
+		"all of it":          {samples(one, two).with(filter(Filter{Expect: other, Control: true, Alternate: true})), "filtering address-dependent"},
+		"half of it":         {samples(one, two).with(filter(Filter{Expect: port, Answered: true})), "filtering endpoint-independent or address-dependent"},
+		"without a NAT, too": {samples(open(one), open(two)).with(filter(Filter{Expect: other, Answered: true})), "filtering endpoint-independent"},
+	} {
+		if got := words(c.o); strings.Contains(got, "filtering") != (c.want != "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Addresses that no server on the Internet can have.
+func TestWhichServersAreInside(t *testing.T) {
+	for a, want := range map[string]bool{
+		"10.0.0.1": true, "172.16.0.1": true, "192.168.0.1": true, "127.0.0.1": true, "169.254.1.1": true, "100.64.0.1": true, "100.127.255.254": true,
+		"100.63.0.1": false, "100.128.0.1": false, "101.64.0.1": false, "192.169.0.1": false, "198.51.100.2": false,
+		"fd00::1": true, "::1": true, "fe80::1": true, "2001:db8::1": false, "6440::1": false,
+	} {
+		if got := inside(netip.MustParseAddr(a)); got != want {
+			t.Errorf("%s: %v", a, got)
+		}
 	}
 }
