@@ -37,6 +37,8 @@ func with(j jails.Jail, change func(*jails.Jail)) jails.Jail { change(&j); retur
 
 func (o Observed) with(change func(*Observed)) Observed { change(&o); return o }
 
+func (x Tried) with(change func(*Tried)) Tried { change(&x); return x }
+
 func in(n int) PortTry { return PortTry{In: n} }
 
 // What is wrong with one jail, and what cures it.
@@ -95,8 +97,17 @@ func TestWhatIsWrongWithAJailAndWhatCuresIt(t *testing.T) {
 		"the worst comes first":                     {guarding(sip(jails.LogEmpty, jails.NoAction)), []string{"fail", "no-action critical certain of asterisk, ban-all-ports", "log-empty warning likely of asterisk"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, inFull(resultOf(t, c.o))); diff != "" {
+			r := resultOf(t, c.o)
+			if diff := cmp.Diff(c.want, inFull(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, f := range r.Findings {
+				if f.Title == "" || f.Explanation == "" || len(f.Evidence) == 0 || len(f.Fixes)+len(f.Advice) == 0 {
+					t.Errorf("it does not say all: %+v", f)
+				}
+				if f.Subject == "asterisk" && c.o.State.Refusal != "" && len(f.Evidence) != 2 {
+					t.Errorf("evidence %+v", f.Evidence)
+				}
 			}
 		})
 	}
@@ -416,6 +427,8 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 		"another holds them unasked":       {Tried{Sets: []SetFacts{early, set("idle", 0, true)}}, "no rule asks the set idle"},
 		"a rule where no packet comes":     {Tried{Rules: []string{"ip filter old rule 1"}, Ports: []PortTry{{}}}, "stand where these packets do not come"},
 		"another zone":                     {zone("public", "office"), "zone public of firewalld, and these packets go through zone office"},
+		"a rule outside all zones":         {zone("public", "x").with(func(x *Tried) { x.Ports[0].Rule = "nft inet mine input rule 2: accept" }), "stand where these packets do not come"},
+		"a ban outside all zones":          {zone("x", "public").with(func(x *Tried) { x.Rules[0] = "nft inet mine input rule 1: drop" }), "stand where these packets do not come"},
 		"the same zone":                    {zone("public", "public"), "stand where these packets do not come"},
 		"sent on to a container":           {Tried{Rules: []string{"x"}, Ports: []PortTry{{}, {Onward: true}}}, "sent on"},
 	} {

@@ -84,7 +84,7 @@ func TestWhatTheFirewallOfAPBXComesTo(t *testing.T) {
 		"open, SIP perhaps":                   {parts(rtp(all, "accept"), sip("udp", "maybe")), []string{"pass"}, "UDP 5060 conditional", "listed"},
 		"open at one address":                 {parts(rtp(all, "accept")).with(at), []string{"pass"}, "at 192.0.2.5", "Asterisk here"},
 		"no Asterisk":                         {parts(rtp(all, "accept")).with(none), []string{"pass"}, "no Asterisk here", "192.0.2.5"},
-		"no Asterisk, and no rules":           {Observed{Unread: true, RTP: all}.with(at), []string{"inconclusive"}, "not read", "no Asterisk here"},
+		"no Asterisk, and no rules":           {Observed{Unread: true, RTP: all}, []string{"inconclusive"}, "not read", "no Asterisk here"},
 		"nothing was asked":                   {parts(sip("udp", "accept")), []string{"inconclusive"}, "no RTP port", "guard"},
 		"nothing was asked, and why":          {parts().with(missing), []string{"inconclusive"}, "guard", "is open"},
 		"a half is closed":                    {parts(rtp(first, "accept"), curable(rtp(second, "drop"))), []string{"fail", "rtp-closed critical certain**, open-rtp"}, "15001-20000 (50 %) closed, 10000-15000 open", "all closed"},
@@ -171,6 +171,9 @@ func TestSeveralLimits(t *testing.T) {
 		if len(list) != 1 || !strings.HasPrefix(list[0].Title, c.says) || !strings.HasSuffix(list[0].Title, c.ends) || len(list[0].Evidence) != c.evident {
 			t.Errorf("%s: %+v", name, list)
 		}
+	}
+	if words := (Limit{}).words(); strings.Contains(words, "0") {
+		t.Errorf("of a limit that nobody knows it says %q", words)
 	}
 	said := map[string]bool{}
 	for _, l := range []Limit{{}, {AtOnce: 5}, {AtOnce: 5, Count: 5, Seconds: 5}, {Packets: true}, {Address: true}} {
