@@ -48,10 +48,7 @@ func (p *Probe) received() netip.Addr {
 		if err != nil || m.Get("via") == nil {
 			continue
 		}
-		via, ok := sip.ParseVia(m.Get("via").Value)
-		if !ok || via.Received == "" {
-			continue
-		}
+		via, _ := sip.ParseVia(m.Get("via").Value)
 		if a, err := netip.ParseAddr(via.Received); err == nil {
 			return a.Unmap()
 		}

@@ -446,3 +446,28 @@ func TestTheEvidenceOfADeadServer(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of a stranger's answer is short and can be shown.
+func TestWhatIsKeptOfAnAnswer(t *testing.T) {
+	long := strings.Repeat("é", maxText)
+	for name, c := range map[string]struct {
+		reply string
+		want  Response
+		ok    bool
+	}{
+		"all of it":               {"SIP/2.0 403 No Money Left\r\nUser-Agent: phone\r\nServer: Kamailio\r\nWarning: 399 a \"b\"\r\n\r\n", Response{Code: 403, Phrase: "No Money Left", Server: "Kamailio", Warning: "399 a \"b\""}, true},
+		"a user agent alone":      {"SIP/2.0 200 OK\r\nUser-Agent: Asterisk\r\n\r\n", Response{Code: 200, Phrase: "OK", Server: "Asterisk"}, true},
+		"no phrase":               {"SIP/2.0 200\r\nServer: x\r\n\r\n", Response{Code: 200, Server: "x"}, true},
+		"a nonce that is too old": {"SIP/2.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\", stale=true\r\n\r\n", Response{Code: 401, Phrase: "Unauthorized", Stale: true}, true},
+		"bytes that are no text":  {"SIP/2.0 200 \xff\r\nServer: a\xfeb\r\n\r\n", Response{Code: 200, Phrase: "?", Server: "a?b"}, true},
+		"as long as may be":       {"SIP/2.0 200 OK\r\nServer: " + long + "\r\n\r\n", Response{Code: 200, Phrase: "OK", Server: long}, true},
+		"longer":                  {"SIP/2.0 200 OK\r\nServer: " + long + "é\r\n\r\n", Response{Code: 200, Phrase: "OK", Server: long + "…"}, true},
+		"a request":               {"OPTIONS sip:a SIP/2.0\r\nServer: x\r\n\r\n", Response{}, false},
+		"rubbish":                 {"rubbish", Response{}, false},
+	} {
+		got, ok := readResponse([]byte(c.reply))
+		if diff := cmp.Diff(c.want, got); diff != "" || ok != c.ok {
+			t.Errorf("%s: %v (-want +got):\n%s", name, ok, diff)
+		}
+	}
+}
