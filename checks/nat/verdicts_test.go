@@ -126,6 +126,15 @@ func TestTheFactsOfANAT(t *testing.T) {
 			o.Families = append(o.Families, Family{V6: true, Samples: []Sample{v6("[2001:db8:1::2]:3478", "[2001:db8:88::10]:40000")}, Filter: []Filter{f}})
 		})
 	}
+	near := open(one)
+	near.Server = netip.MustParseAddrPort("192.168.88.20:3478")
+	busy := func(f Filter) Observed {
+		f.Server, f.Expect = one.Server, netip.MustParseAddrPort("198.51.100.3:3479")
+		return samples(one, two).with(func(o *Observed) {
+			o.Families[0].Filter = []Filter{f}
+			o.Far = &checks.FarEnd{Carrier: "https", LimitsReply: session.LimitsReply{UDP: 1, Limits: session.Limits{Questions: 1}}}
+		})
+	}
 	filtered6 := func(behaviour string) func(*Facts) {
 		return func(f *Facts) {
 			f.IPv6Public, f.IPv6BehindNAT, f.IPv6Filtering = []string{"[2001:db8:88::10]:40000"}, &no, behaviour
@@ -161,9 +170,17 @@ func TestTheFactsOfANAT(t *testing.T) {
 		"IPv6 with one": {both(v6("[2001:db8:1::2]:3478", "[2001:db8:99::1]:1")), func(f *Facts) {
 			f.IPv6Public, f.IPv6BehindNAT, f.IPv6Filtering = []string{"[2001:db8:99::1]:1"}, &yes, unknown
 		}},
-		"IPv6 that lets all in":     {filter6(Filter{Answered: true}), filtered6(independent)},
-		"IPv6 that does not":        {filter6(Filter{Alternate: true, Control: true}), filtered6(address)},
-		"IPv6 whose control failed": {filter6(Filter{Alternate: true}), filtered6(unknown)},
+		"IPv6 that lets all in":         {filter6(Filter{Answered: true}), filtered6(independent)},
+		"IPv6 that does not":            {filter6(Filter{Alternate: true, Control: true}), filtered6(address)},
+		"IPv6 whose control failed":     {filter6(Filter{Alternate: true}), filtered6(unknown)},
+		"a busy responder's answer":     {busy(Filter{Responder: true, Answered: true}), func(f *Facts) { f.Filtering = independent }},
+		"a busy responder's silence":    {busy(Filter{Responder: true, Alternate: true, Control: true}), func(f *Facts) {}},
+		"silence of a server beside it": {busy(Filter{Alternate: true, Control: true}), func(f *Facts) { f.Filtering, f.FilteringPossible = address, []string{address, addressPort} }},
+		"the PBX next door, alone": {samples(near).with(func(o *Observed) {
+			o.Families[0].Filter = []Filter{{Server: near.Server, Expect: netip.MustParseAddrPort("192.168.88.21:3478"), Answered: true}}
+		}), func(f *Facts) {
+			f.BehindNAT, f.Filtering, f.Public = false, independent, []string{"192.168.88.10:40000"}
+		}},
 		"IPv6 that nobody answers":  {both(silent6), func(f *Facts) {}},
 		"IPv6 that says no address": {both(noWord), func(f *Facts) {}},
 		"a line of two, in their order": {samples(seen("30:3478", "203.0.113.9:40000"), one), func(f *Facts) {

@@ -63,13 +63,14 @@ func (v view) mapped() (list []netip.AddrPort) {
 	return slices.Compact(list)
 }
 
-// publics lists the different public addresses of all sockets, in order.
+// publics lists the different public addresses of all sockets, as they were seen.
 func (v view) publics() (list []netip.Addr) {
 	for _, s := range v.all {
-		list = append(list, s.Mapped.Addr())
+		if a := s.Mapped.Addr(); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
 	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+	return list
 }
 
 // portsPreserved reports whether every socket kept its port number.
