@@ -14,7 +14,7 @@ type layers struct {
 	n          int // 0: not known
 	carrier    bool
 	double     bool
-	severity   checks.Severity
+	severity   checks.Severity   // of double
 	confidence checks.Confidence // of double and carrier
 	evidence   []checks.Evidence
 }
@@ -61,7 +61,7 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
 		switch {
 		case slices.Contains(publics, a):
-			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), severity: checks.Warning, confidence: checks.Certain}
+			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), confidence: checks.Certain}
 			return true
 		case shared(a):
 			l.carrier, l.double, l.n = true, true, 2
