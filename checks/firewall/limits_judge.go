@@ -71,7 +71,7 @@ func limited(list []Limit) (out []checks.Finding) {
 	}
 	if n := len(f.Evidence) - 1; n == 1 {
 		f.Title += ", and there is another limit"
-	} else if n > 0 {
+	} else if n > 1 {
 		f.Title += fmt.Sprintf(", and there are %d more limits", n)
 	}
 	return append(out, f)
