@@ -415,6 +415,7 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 		want string
 	}{
 		"nothing knows of them":            {Tried{}, "no loaded rule or set"},
+		"rules ask a set like theirs":      {Tried{Asked: []string{"used"}}, "no loaded rule or set"},
 		"a set that no rule asks":          {Tried{Sets: []SetFacts{set("idle", 0, true)}}, "no rule asks the set idle"},
 		"two of them":                      {Tried{Sets: []SetFacts{set("idle", 0, true), set("lazy", 0, true)}}, "no rule asks the sets idle, lazy"},
 		"and rules ask another":            {Tried{Sets: []SetFacts{set("idle", 0, true)}, Asked: []string{"used"}}, "fills the set idle, and the rules ask used"},
