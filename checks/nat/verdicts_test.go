@@ -304,6 +304,20 @@ func TestWhatSilenceMeans(t *testing.T) {
 	}
 }
 
+// That the PBX next door answers over UDP says nothing of the way to a responder
+// that hears nobody.
+func TestAServerNextDoorDoesNotAccuseTheResponder(t *testing.T) {
+	for server, want := range map[string]bool{"192.168.88.20:3478": false, "192.0.2.1:3478": true} {
+		o := silentRun(&checks.FarEnd{Carrier: "https", Ports: "5060"}, server)
+		s := &o.Families[0].Samples[1]
+		s.Source, s.Answered, s.Local, s.Mapped = fromUser, true, netip.MustParseAddrPort("192.168.88.10:4000"), netip.MustParseAddrPort("192.168.88.10:4000")
+		r := resultOf(t, o, nil)
+		if got := strings.Contains(strings.Join(inFull(r), ";"), "responder-unreached warning likely**"); got != want {
+			t.Errorf("%s answers: %v", server, inFull(r))
+		}
+	}
+}
+
 // Why nobody could be asked, the nearest reason first.
 func TestWhyNobodyWasAsked(t *testing.T) {
 	addrs := []netip.AddrPort{netip.MustParseAddrPort("198.51.100.2:3478")}

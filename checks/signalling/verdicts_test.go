@@ -239,6 +239,11 @@ func TestHowGraveACertificateIs(t *testing.T) {
 			if diff := cmp.Diff(c.want, inFull(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
+			for _, f := range r.Findings {
+				if f.Title == "" || f.Explanation == "" || len(f.Evidence) == 0 {
+					t.Errorf("it does not say all: %+v", f)
+				}
+			}
 			f := factsOf(t, r)[1]
 			if (f.Certificate != nil) != (c.tls.Error == "") || f.Certificate != nil && len(f.Certificate.Faults) != len(r.Findings) {
 				t.Errorf("facts %+v", f.Certificate)
@@ -330,6 +335,7 @@ func TestWhichAddressMayBeBanned(t *testing.T) {
 		"the router says it":                    {[]string{"203.0.113.1"}, "203.0.113.1"},
 		"a router behind another says its own":  {[]string{"192.168.1.2"}, "ADDRESS"},
 		"a router behind the carrier's":         {[]string{"100.64.0.9"}, "ADDRESS"},
+		"a router with DS-Lite":                 {[]string{"192.0.0.2"}, "ADDRESS"},
 		"the second of two routers has the one": {[]string{"192.168.1.2", "203.0.113.1"}, "203.0.113.1"},
 	} {
 		h := &netinfo.Host{Router: &netinfo.Router{}}
