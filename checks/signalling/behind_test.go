@@ -20,6 +20,7 @@ func TestAServerThatSeesOneAddressForEverybody(t *testing.T) {
 		"a private network before Docker's":     {"198.51.100.5", "172.16.0.1", "", "possible"},
 		"a host in one of Docker's networks":    {"198.51.100.5", "172.17.0.2", "", "possible"},
 		"a network that Docker does not take":   {"198.51.100.5", "172.17.1.1", "", "possible"},
+		"behind a NAT of IPv6":                  {"2001:db8::5", "fd00::1", "", "possible"},
 		"behind a router with source NAT":       {"198.51.100.5", "10.20.0.1", "", "possible"},
 		"it sees the public address":            {"198.51.100.5", "203.0.113.1", "", ""},
 		"it says nothing":                       {"198.51.100.5", "", "", ""},
