@@ -69,13 +69,10 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case len(f.RTPUnknown) > 0:
 		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
 		j.Inconclusive = reasons(o.Parts)
-	case len(f.RTPOpen) == 0: // no packet was taken through the rules
-		j.Summary = "RTP " + o.RTP + ": nothing is known"
-		j.Inconclusive = "the rules gave no answer"
 	default:
 		j.Summary = "RTP " + o.RTP + " is open, SIP " + sipWords(f)
 	}
-	if o.At.IsValid() && !o.Unread {
+	if o.At.IsValid() {
 		j.Summary += " at " + o.At.String()
 	}
 	if len(deaf) > 0 && len(closed) == 0 {
@@ -127,7 +124,7 @@ func share(closed []string, whole string) string {
 	for _, c := range closed {
 		n += count(c)
 	}
-	if all == 0 || n >= all {
+	if n >= all {
 		return "all"
 	}
 	return fmt.Sprintf("%s (%d %%)", strings.Join(closed, ","), max(1, (n*100+all/2)/all))

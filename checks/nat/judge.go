@@ -62,7 +62,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	if fd, ok := o.unreached(v); ok {
 		j.Findings = append([]checks.Finding{fd}, j.Findings...)
 	}
-	if f.BehindNAT && f.Mapping == unknown {
+	if f.Mapping == unknown {
 		j.Inconclusive = "one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses"
 		if len(f.MappingPossible) == 2 {
 			j.Inconclusive = "STUN servers at one address answered: whether the NAT takes a new port for every address needs another server (--stun) or a responder with two addresses"
