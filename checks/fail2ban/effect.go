@@ -27,13 +27,13 @@ func effect(o Observed) (list []checks.Finding, unclear []string) {
 		// A jail beside it that bans for the same lines may close what it leaves.
 		elsewhere := func(p PortTry) bool { return beside(o.State, jail, p.name()) }
 		open, some = slices.DeleteFunc(open, elsewhere), slices.DeleteFunc(some, elsewhere)
+		i := slices.IndexFunc(x.Ports, func(p PortTry) bool { return p.Unclear > 0 })
 		switch {
 		case len(open) > 0:
 			list = append(list, leavesOpen(o, jail, x, open))
 		case len(some) > 0:
 			list = append(list, someGetIn(jail, x, some))
-		case slices.ContainsFunc(x.Ports, func(p PortTry) bool { return p.Unclear > 0 }):
-			i := slices.IndexFunc(x.Ports, func(p PortTry) bool { return p.Unclear > 0 })
+		case i >= 0:
 			unclear = append(unclear, fmt.Sprintf("whether the bans of jail %s stop packets cannot be told from the rules alone: %s", x.Jail, x.Ports[i].Reason))
 		}
 		if f, ok := forgets(o, jail, x); ok {

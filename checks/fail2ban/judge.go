@@ -128,14 +128,12 @@ func jailFaults(o Observed) (list []checks.Finding) {
 			}
 		}
 		if fault, ok := inJSON(o, jail); ok && jail.SIP {
-			if f, ok := logFault(o, jail, fault); ok {
-				list = append(list, f)
-			}
+			f, _ := logFault(o, jail, fault)
+			list = append(list, f)
 		}
 		if fault, ok := notOpened(o, jail); ok && jail.SIP && !hasFault(jail, jails.LogNotWritten, jails.LogNoFailures, jails.LogMissing) {
-			if f, ok := logFault(o, jail, fault); ok {
-				list = append(list, f)
-			}
+			f, _ := logFault(o, jail, fault)
+			list = append(list, f)
 		}
 	}
 	return list

@@ -70,13 +70,10 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case len(f.RTPUnknown) > 0:
 		j.Summary = words.Literal("RTP " + o.RTP + ": it hangs on what the rules do not tell")
 		j.Inconclusive = words.Literal(reasons(o.Parts))
-	case len(f.RTPOpen) == 0: // no packet was taken through the rules
-		j.Summary = words.Literal("RTP " + o.RTP + ": nothing is known")
-		j.Inconclusive = words.Literal("the rules gave no answer")
 	default:
 		j.Summary = words.Literal("RTP " + o.RTP + " is open, SIP " + sipWords(f))
 	}
-	if o.At.IsValid() && !o.Unread {
+	if o.At.IsValid() {
 		j.Summary = words.Literal(j.Summary.Literal() + " at " + o.At.String())
 	}
 	if len(deaf) > 0 && len(closed) == 0 {
@@ -128,7 +125,7 @@ func share(closed []string, whole string) string {
 	for _, c := range closed {
 		n += count(c)
 	}
-	if all == 0 || n >= all {
+	if n >= all {
 		return "all"
 	}
 	return fmt.Sprintf("%s (%d %%)", strings.Join(closed, ","), max(1, (n*100+all/2)/all))

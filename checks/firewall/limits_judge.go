@@ -23,7 +23,7 @@ func (l Limit) tight() bool {
 	case l.Seconds > 0 && l.Seconds <= patience:
 		allowed = max(allowed, l.Count*patience/l.Seconds)
 	case l.Seconds > 0:
-		allowed = max(allowed, l.AtOnce+l.Count*patience/l.Seconds)
+		allowed += l.Count * patience / l.Seconds
 	}
 	return allowed < officeAtOnce
 }

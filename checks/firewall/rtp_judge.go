@@ -47,7 +47,7 @@ const (
 // rtpExhausted is about an RTP range of which next to nothing is free.
 func rtpExhausted(o Observed) (checks.Finding, bool) {
 	u := o.RTPUse
-	if u == nil || u.Ports < 2 || float64(u.Free) >= scarce*float64(u.Ports/2) {
+	if u == nil || float64(u.Free) >= scarce*float64(u.Ports/2) {
 		return checks.Finding{}, false
 	}
 	calls := "calls not known"

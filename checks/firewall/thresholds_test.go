@@ -165,3 +165,11 @@ func TestHowMuchOfARangeIsClosed(t *testing.T) {
 		}
 	}
 }
+
+func TestHowManyPortsAreInAList(t *testing.T) {
+	for ports, want := range map[string]int{"5060": 1, "10000-10000": 1, "10000-20000": 10001, "": 0, "x": 0, "x-5": 0, "5-x": 0} {
+		if got := count(ports); got != want {
+			t.Errorf("%q: %d, want %d", ports, got, want)
+		}
+	}
+}

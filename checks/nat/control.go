@@ -71,7 +71,7 @@ func (c *Connect) try(ctx context.Context, env *checks.Env) {
 // was tried; sure is true where one of the others is known to listen. A reset
 // from a port that nobody knows of proves that the way there is open.
 func (o *Observed) onlyHTTPS() (only, sure bool) {
-	passed, others := false, map[netip.Addr]bool{}
+	passed, others := false, map[netip.Addr]struct{}{}
 	for _, c := range o.Control {
 		switch {
 		case c.To.Port() == httpsPort:
@@ -79,7 +79,7 @@ func (o *Observed) onlyHTTPS() (only, sure bool) {
 		case c.Connected, c.Refused && !c.Listens:
 			return false, false
 		default:
-			others[c.To.Addr()] = true
+			others[c.To.Addr()] = struct{}{}
 			sure = sure || c.Listens
 		}
 	}

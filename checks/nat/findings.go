@@ -47,7 +47,7 @@ func mappingVaries(v view, host *netinfo.Host) checks.Finding {
 		Explanation: "The public port that STUN shows a phone is not the port that its calls come from (a \"symmetric\" NAT, RFC 4787 section 4.1). " +
 			"Registration works, because the provider answers to where the packets come from. Audio works only through the provider's media relay, or when its server waits for the phone's first packet; direct calls between two such offices stay silent.",
 		Advice: []string{"Choose a provider or PBX setting that relays media and answers to the source address (symmetric RTP).", "STUN in the phones does not help here: switch it off."},
-		Fixes:  cures("symmetric-nat", host),
+		Fixes:  fixes.For("symmetric-nat", host, nil),
 	}
 	for i, s := range v.main {
 		e := checks.Evidence{Name: fmt.Sprintf("%v as seen by %v", s.Local, s.Server), Got: s.Mapped.String()}
@@ -86,7 +86,7 @@ func double(l layers, host *netinfo.Host) checks.Finding {
 		Title: "Two address translations in a row",
 		Explanation: "Behind the office router there is a second NAT: a modem that routes, or the provider's. " +
 			"The shorter of two memories decides how often phones must send a keep-alive, and each of the two may have a SIP ALG of its own.",
-		Evidence: l.evidence, Fixes: cures("double-nat", host),
+		Evidence: l.evidence, Fixes: fixes.For("double-nat", host, nil),
 	}
 	switch {
 	case l.carrier:
@@ -118,14 +118,14 @@ func payloadRewritten(v view, host *netinfo.Host) (checks.Finding, bool) {
 		Title: "Something on the way rewrites addresses inside packets",
 		Explanation: "The server wrote the same address twice into its answer, once readable and once masked; the readable copy was changed on the way. " +
 			"What rewrites every packet that contains an address also breaks SIP and SDP.",
-		Fixes: cures("sip-alg", host),
+		Fixes: fixes.For("sip-alg", host, nil),
 	}
-	ips := map[netip.Addr]bool{}
+	ips := map[netip.Addr]struct{}{}
 	for _, s := range v.all {
 		if !s.Plain.IsValid() || s.Plain == s.Mapped {
 			continue
 		}
-		ips[s.Server.Addr()] = true
+		ips[s.Server.Addr()] = struct{}{}
 		if s.Plain.Addr() == s.Local.Addr() {
 			// A server outside cannot know our private address.
 			f.Confidence = checks.Certain
@@ -172,12 +172,4 @@ func openFilter(v view) checks.Finding {
 		}
 	}
 	return f
-}
-
-// cures are the catalogue's fixes, never nil.
-func cures(problem string, host *netinfo.Host) []fixes.Fix {
-	if list := fixes.For(problem, host, nil); list != nil {
-		return list
-	}
-	return []fixes.Fix{}
 }

@@ -63,7 +63,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	if fd, ok := o.unreached(v); ok {
 		j.Findings = append([]checks.Finding{fd}, j.Findings...)
 	}
-	if f.BehindNAT && f.Mapping == unknown {
+	if f.Mapping == unknown {
 		j.Inconclusive = words.Literal("one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses")
 		if len(f.MappingPossible) == 2 {
 			j.Inconclusive = words.Literal("STUN servers at one address answered: whether the NAT takes a new port for every address needs another server (--stun) or a responder with two addresses")

@@ -14,7 +14,7 @@ type layers struct {
 	n          int // 0: not known
 	carrier    bool
 	double     bool
-	severity   checks.Severity
+	severity   checks.Severity   // of double
 	confidence checks.Confidence // of double and carrier
 	evidence   []checks.Evidence
 }
@@ -33,10 +33,9 @@ func countLayers(v view, host *netinfo.Host) layers {
 			l.note("address seen by the STUN server", "a public address", a)
 		}
 	}
-	own := v.main
-	if len(own) > 0 && shared(own[0].Local.Addr()) && !(host != nil && host.Uplink.VPN) {
+	if own := v.main[0].Local.Addr(); shared(own) && !(host != nil && host.Uplink.VPN) {
 		l.carrier, l.n = true, 1
-		l.note("this machine's address", "a public or office address", own[0].Local.Addr())
+		l.note("this machine's address", "a public or office address", own)
 	}
 	if l.byRouter(publics, host) {
 		return l
@@ -53,7 +52,7 @@ func (l *layers) note(name, want string, got any) {
 func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 	for _, e := range host.OuterAddresses() {
 		a := e.Addr
-		if !a.Is4() || len(publics) == 0 || !publics[0].Is4() {
+		if !a.Is4() || !publics[0].Is4() {
 			continue
 		}
 		if netinfo.IsDocumentation(a) && !netinfo.IsDocumentation(publics[0]) {
@@ -62,7 +61,7 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
 		switch {
 		case slices.Contains(publics, a):
-			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), severity: checks.Warning, confidence: checks.Certain}
+			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), confidence: checks.Certain}
 			return true
 		case shared(a):
 			l.carrier, l.double, l.n = true, true, 2
@@ -70,13 +69,11 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 			l.carrier, l.n = true, 1 // such a router leaves the translation to the carrier
 		case inside(a):
 			l.double, l.n = true, 2
+		case len(publics) > 1:
+			continue // a third public address: several lines
 		default:
 			// Two public addresses: a 1:1 NAT upstream, or a second line.
-			l.double, l.n, l.confidence = len(publics) == 1, 2, checks.Possible
-			if !l.double {
-				l.n = 0
-				continue
-			}
+			l.double, l.n, l.confidence = true, 2, checks.Possible
 		}
 		l.note(name, publics[0].String(), a)
 	}
@@ -85,7 +82,7 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 
 // byHops judges the routers that TTL probes found behind the first one.
 func (l *layers) byHops(v view, host *netinfo.Host) {
-	seen, private := 0, 0 // hops behind the gateway that named themselves
+	private := false // a router behind the gateway has a private address
 	// last is the furthest hop known without a gap. The first is the router, also
 	// where its limit on ICMP errors kept it silent this time.
 	last := 1
@@ -96,7 +93,6 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		if h.TTL < 2 || h.Reached || gateway(host, h.Addr) {
 			continue
 		}
-		seen++
 		switch {
 		case shared(h.Addr):
 			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
@@ -106,14 +102,14 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 			}
 		case inside(h.Addr):
 			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
-			private++
+			private = true
 		}
 	}
 	switch {
 	case l.double:
 		l.n = 2
-	case l.n > 0 || l.carrier:
-	case private > 0:
+	case l.carrier:
+	case private:
 		// Providers and larger offices number routers privately without
 		// translating anything: worth knowing, not worth a warning. Only
 		// 192.168.0.0/16 right behind the router is what a modem that routes
@@ -128,11 +124,12 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 }
 
 func gateway(host *netinfo.Host, a netip.Addr) bool {
-	return host != nil && a.IsValid() && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
+	return host != nil && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
 }
 
+// modems are the networks that routers and modems bring along.
+var modems = netip.MustParsePrefix("192.168.0.0/16")
+
 func modem(hops []Hop) bool {
-	return slices.ContainsFunc(hops, func(h Hop) bool {
-		return h.TTL == 2 && h.Addr.Is4() && h.Addr.As4()[0] == 192 && inside(h.Addr)
-	})
+	return slices.ContainsFunc(hops, func(h Hop) bool { return h.TTL == 2 && modems.Contains(h.Addr) })
 }

@@ -120,7 +120,7 @@ type Connect struct {
 // filter look endpoint-independent.
 func believable(server, other netip.AddrPort) bool {
 	a, b := server.Addr(), other.Addr()
-	return b.IsValid() && other.Port() != 0 && a != b && a.Is4() == b.Is4() &&
+	return other.Port() != 0 && a != b && a.Is4() == b.Is4() &&
 		!b.IsUnspecified() && !b.IsMulticast() && inside(a) == inside(b) && a.IsLoopback() == b.IsLoopback()
 }
 

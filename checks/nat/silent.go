@@ -73,8 +73,9 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	case asked.filtered == asked.questions:
 		j.Findings = []checks.Finding{localFilter(o)}
 	case !o.askedOthers() && !o.Far.NoUDP().IsZero():
+		j.Summary = words.Literal("no UDP arrives at the responder")
 		j.Inconclusive = words.Literal(checks.English(o.Far.NoUDP()) + "; a STUN server elsewhere would tell (--stun)")
-	case asked.refused > 0 && asked.refused == asked.questions, blocked(o, asked):
+	case asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
 		if only, _ := o.onlyHTTPS(); only {
 			j.Findings[0] = onlyHTTPS(o, asked)
@@ -87,19 +88,14 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	if !j.Inconclusive.IsZero() && o.onlyPublic() {
 		j.Inconclusive, j.Skip = words.Text{}, words.Literal(j.Inconclusive.Literal()+"; name one with --stun, or a responder")
 	}
-	j.Summary = j.Inconclusive
-	if no := o.Far.NoUDP(); !no.IsZero() && strings.HasPrefix(j.Inconclusive.Literal(), checks.English(no)) {
-		j.Summary = words.Literal("no UDP arrives at the responder")
-	}
-	for i := range j.Findings {
-		// Servers elsewhere were silent too, or the responder hears others.
-		j.Findings[i].Heard = o.askedOthers() || o.Far.Busy().IsZero()
-	}
 	if len(j.Findings) > 0 {
 		j.Summary = words.Literal(j.Findings[0].Title)
 	}
-	if !j.Skip.IsZero() {
+	switch {
+	case !j.Skip.IsZero():
 		j.Summary = j.Skip
+	case j.Summary.IsZero():
+		j.Summary = j.Inconclusive
 	}
 	return j
 }
@@ -183,11 +179,11 @@ type questions struct {
 }
 
 func count(o Observed) (q questions) {
-	ips := map[string]bool{}
+	ips := map[netip.Addr]struct{}{}
 	for _, f := range o.Families {
 		for _, s := range f.Samples {
 			q.questions++
-			ips[s.Server.Addr().String()] = true
+			ips[s.Server.Addr()] = struct{}{}
 			if s.Filtered {
 				q.filtered++
 			}
@@ -226,6 +222,8 @@ func udpBlocked(o Observed, q questions) checks.Finding {
 		Title: "UDP does not pass to the Internet",
 		Explanation: "No STUN server answered by UDP, while the same network answers otherwise. " +
 			"Phones that speak SIP over UDP cannot register, and no phone gets audio: RTP is UDP too.",
+		// Servers elsewhere were silent too, or the responder had time to answer.
+		Heard:  o.askedOthers() || o.Far.Busy().IsZero(),
 		Advice: []string{"Allow outgoing UDP from the phones, to the provider's addresses at least: its SIP port and its RTP range.", "SIP over TLS (TCP) may register even so, but calls stay silent."},
 		Fixes:  []fixes.Fix{},
 	}
@@ -239,7 +237,7 @@ func udpBlocked(o Observed, q questions) checks.Finding {
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: "HTTPS to the responder", Got: "answered"})
 	}
 	if q.refused > 0 {
-		f.Confidence = checks.Certain
+		f.Confidence, f.Heard = checks.Certain, true
 		f.Evidence[0].Got = fmt.Sprintf("%d prohibited by ICMP", q.refused)
 		f.Evidence = append(f.Evidence, checks.Evidence{Name: "prohibited by", Got: prohibitor(o)})
 	}

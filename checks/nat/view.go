@@ -29,7 +29,7 @@ func look(f Family) view {
 	}
 	v.all = far
 	if len(far) == 0 {
-		v.all, v.private = near, len(near) > 0
+		v.all, v.private = near, true
 	}
 	for _, s := range v.all {
 		if s.Role == rolePlain {
@@ -63,18 +63,19 @@ func (v view) mapped() (list []netip.AddrPort) {
 	return slices.Compact(list)
 }
 
-// publics lists the different public addresses of all sockets, in order.
+// publics lists the different public addresses of all sockets, as they were seen.
 func (v view) publics() (list []netip.Addr) {
 	for _, s := range v.all {
-		list = append(list, s.Mapped.Addr())
+		if a := s.Mapped.Addr(); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
 	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+	return list
 }
 
 // portsPreserved reports whether every socket kept its port number.
 func (v view) portsPreserved() bool {
-	return len(v.all) > 0 && !slices.ContainsFunc(v.all, func(s Sample) bool { return s.Mapped.Port() != s.Local.Port() })
+	return !slices.ContainsFunc(v.all, func(s Sample) bool { return s.Mapped.Port() != s.Local.Port() })
 }
 
 // pair returns what became of the RTP and RTCP ports; ok is false unless both

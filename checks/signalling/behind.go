@@ -17,8 +17,8 @@ import (
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	for i := range s.Probes {
 		p := &s.Probes[i]
-		seen, ok := p.received()
-		if !ok || netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
+		seen := p.received()
+		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
 			continue
 		}
 		f := &checks.Finding{
@@ -40,22 +40,20 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	return nil
 }
 
-// received is where the server says that our request came from (RFC 3261, 18.2.1).
-func (p *Probe) received() (netip.Addr, bool) {
+// received is where the server says that our request came from (RFC 3261,
+// 18.2.1); the zero Addr where it does not.
+func (p *Probe) received() netip.Addr {
 	for _, reply := range [][]byte{p.Options.Reply, p.Register.Reply} {
 		m, err := sip.Parse(reply)
 		if err != nil || m.Get("via") == nil {
 			continue
 		}
-		via, ok := sip.ParseVia(m.Get("via").Value)
-		if !ok || via.Received == "" {
-			continue
-		}
+		via, _ := sip.ParseVia(m.Get("via").Value)
 		if a, err := netip.ParseAddr(via.Received); err == nil {
-			return a.Unmap(), true
+			return a.Unmap()
 		}
 	}
-	return netip.Addr{}, false
+	return netip.Addr{}
 }
 
 // outer reports whether the router says that the address is its own.
@@ -63,12 +61,12 @@ func outer(h *netinfo.Host, a netip.Addr) bool {
 	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }
 
-// container reports the gateways of Docker's networks: 172.17.0.1, 172.18.0.1
-// and so on.
+// container reports which private addresses are the gateways of Docker's
+// networks: 172.17.0.1, 172.18.0.1 and so on.
 func container(a netip.Addr) bool {
 	if !a.Is4() {
 		return false
 	}
 	b := a.As4()
-	return b[0] == 172 && b[1] >= 17 && b[1] <= 31 && b[2] == 0 && b[3] == 1
+	return b[0] == 172 && b[1] >= 17 && b[2] == 0 && b[3] == 1
 }

@@ -29,6 +29,7 @@ func TestWhatCuresACertificate(t *testing.T) {
 	}{
 		{"expired on an Asterisk", "Asterisk PBX 20.5.0", TLS{NotBefore: at.Add(-90 * day), NotAfter: at.Add(-day), DomainBy: byName}, []string{"asterisk/renew-certificate", "generic/renew-certificate"}},
 		{"expired on a FreePBX", "FPBX-16.0.40(18.9)", TLS{NotBefore: at.Add(-90 * day), NotAfter: at.Add(-day), DomainBy: byName}, []string{"freepbx/renew-certificate", "generic/renew-certificate"}},
+		{"expired on a FreePBX that says so in full", "FreePBX 17", TLS{NotBefore: at.Add(-90 * day), NotAfter: at.Add(-day), DomainBy: byName}, []string{"freepbx/renew-certificate", "generic/renew-certificate"}},
 		{"another server's name", "kamailio (5.6.3)", TLS{NotBefore: at.Add(-day), NotAfter: at.Add(90 * day), CheckedName: "sip.example"}, []string{"generic/renew-certificate"}},
 		{"named by its address", "", TLS{NotBefore: at.Add(-day), NotAfter: at.Add(90 * day), CheckedName: "198.51.100.20"}, nil},
 		{"only TLS 1.0", "", TLS{NotBefore: at.Add(-day), NotAfter: at.Add(90 * day), Version: "TLS 1.0", DomainBy: byName}, nil},

@@ -94,15 +94,14 @@ func (s Status) definite() bool {
 	return false
 }
 
-// response is the answer that counts: to OPTIONS, else to REGISTER.
+// response is the answer that counts: to OPTIONS, else to REGISTER. Its code is
+// 0 where neither was answered.
 func (p *Probe) response() (r Response, method string, rtt float64) {
 	if r, ok := readResponse(p.Options.Reply); ok {
 		return r, "OPTIONS", p.Options.RTTMillis
 	}
-	if r, ok := readResponse(p.Register.Reply); ok {
-		return r, "REGISTER", p.Register.RTTMillis
-	}
-	return Response{}, "", 0
+	r, _ = readResponse(p.Register.Reply)
+	return r, "REGISTER", p.Register.RTTMillis
 }
 
 func facts(o *Observed) []Fact {
@@ -163,10 +162,8 @@ func accountFact(a *Account) Fact {
 // meaning explains a response in words, for one that came to a request without
 // credentials.
 func meaning(r Response) string {
-	if c, ok := netinfo.ExplainSIP(r.Code, r.Phrase); ok {
-		return c.Meaning
-	}
-	return ""
+	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
+	return c.Meaning
 }
 
 // explained is a response with what it means and what to check next.

@@ -149,7 +149,7 @@ func transports(s *Server) string {
 // TCP lead to different servers, the silence may be the server's.
 func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	udp, works, same := comparedWithUDP(s)
-	if udp == nil || len(works) == 0 {
+	if udp == nil {
 		return nil
 	}
 	f := &checks.Finding{
@@ -204,7 +204,7 @@ func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
 		}
 	}
 	if any {
-		return nil, nil, false
+		udp = nil
 	}
 	return udp, answered(func(netip.Addr) bool { return true }), false
 }

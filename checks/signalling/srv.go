@@ -29,10 +29,10 @@ func (s *Server) dead(p *Probe) bool {
 		!slices.ContainsFunc(s.Probes, func(q Probe) bool { return q.Remote.Addr() == p.Remote.Addr() && q.answered() })
 }
 
-// sibling is the first target of the same record that answers, other than p.
+// sibling is the first target of the same record that answers.
 func (s *Server) sibling(p *Probe) *Probe {
 	for i := range s.Probes {
-		if q := &s.Probes[i]; q.SRV > 0 && q.Transport == p.Transport && q.Remote != p.Remote && q.answered() {
+		if q := &s.Probes[i]; q.SRV > 0 && q.Transport == p.Transport && q.answered() {
 			return q
 		}
 	}
@@ -59,7 +59,7 @@ func (s *Server) deadTarget(p *Probe) checks.Finding {
 		f.Explanation = fmt.Sprintf("%s answers. Phones that the SRV record sends to the other one wait before they move on, and when %s fails they have nowhere to go.", other.Host, other.Host)
 	}
 	for i := range s.Probes {
-		if q := &s.Probes[i]; q.Host == p.Host || q.SRV > 0 && q.Transport == p.Transport {
+		if q := &s.Probes[i]; q.Host == p.Host || q.Transport == p.Transport {
 			f.Evidence = append(f.Evidence, checks.Evidence{Name: q.at() + " of " + q.Host + " (" + q.Remote.Addr().String() + ")", Want: "an answer", Got: got(q)})
 		}
 	}

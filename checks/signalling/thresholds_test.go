@@ -28,7 +28,7 @@ func TestHowWrongAClockMayBe(t *testing.T) {
 			if (f != nil) != c.want {
 				t.Fatalf("%+v", f)
 			}
-			if f != nil && (f.Severity != checks.Warning || f.Confidence != checks.Likely) {
+			if f != nil && (f.Severity != checks.Warning || f.Confidence != checks.Likely || !f.Heard) {
 				t.Errorf("%s %s", f.Severity, f.Confidence)
 			}
 		})
