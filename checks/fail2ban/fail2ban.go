@@ -5,6 +5,7 @@ package fail2ban
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"net/netip"
 	"slices"
@@ -19,10 +20,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "fail2ban", Group: "pbx", Title: "fail2ban watches what Asterisk writes, and its bans stop packets",
+		ID: "fail2ban", Words: ownWords, Group: "pbx", Title: "fail2ban watches what Asterisk writes, and its bans stop packets",
 		Doc: `Looks at the jails that guard SIP: their logs, counters, actions and ignoreip,
 and takes the addresses that they ban now through the loaded rules, port by port.
 
@@ -65,14 +69,19 @@ type Observed struct {
 // Must is a network that no jail may ban, and why.
 type Must struct {
 	Prefix netip.Prefix `json:"prefix"`
-	Why    string       `json:"why"`
+	Why    string       `json:"why"` // whyAdmin, whyFreePBX, or the profile's title
 }
+
+const (
+	whyAdmin   = "admin"   // who is logged in over SSH
+	whyFreePBX = "freepbx" // its firewall trusts them
+)
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	ast := env.Server().Asterisk(ctx)
 	var o Observed
 	if a := env.Inputs.Admin; a.IsValid() {
-		o.Must = append(o.Must, Must{netip.PrefixFrom(a, a.BitLen()), "you, over SSH"})
+		o.Must = append(o.Must, Must{netip.PrefixFrom(a, a.BitLen()), whyAdmin})
 	}
 	if env.Inputs.Profile != "" {
 		p, err := netinfo.LoadProfile(env.Inputs.Profile)
@@ -85,7 +94,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	trusted, untold := env.Server().Trusted(ctx)
 	for _, p := range trusted {
-		o.Must = append(o.Must, Must{p, "trusted by the FreePBX firewall"})
+		o.Must = append(o.Must, Must{p, whyFreePBX})
 	}
 	ways := env.Server().Ways(ctx)
 	options := jails.Options{SIP: sipPorts(ast), Own: ways.Local}
