@@ -45,7 +45,8 @@ type Judgement struct {
 	Notes        []words.Text // what could not be read or was not understood, while the rest stands
 
 	// Headline is what the report says of an inconclusive check instead of that
-	// it could not be told: how far it got. Empty: nothing better.
+	// it could not be told: how far it got. Where a question was asked, it is the
+	// answer as the report's first line. Empty: nothing better than Summary.
 	Headline words.Text
 
 	// Unasked: only public servers that the user did not name were asked, so

@@ -61,17 +61,20 @@ func worstOf(rep *Report) (verdict Status, worst *Finding) {
 // for by name.
 func (res *Result) Open() bool { return res.Unasked && res.Status == Inconclusive }
 
-// answers are the summaries themselves, where a question was asked rather than a
-// fault looked for.
+// answers are what the checks came to, in whole sentences where they have them:
+// a question was asked rather than a fault looked for.
 func answers(rep *Report) words.Text {
 	var list []words.Text
 	for i := range rep.Results {
 		r := &rep.Results[i]
-		if r.Says.Reason.IsZero() {
-			list = append(list, r.Says.Summary)
-			continue
+		answer := r.Says.Summary
+		if !r.Says.Headline.IsZero() {
+			answer = r.Says.Headline
 		}
-		list = append(list, words.Say("checks.headline.answer", words.Args{"answer": r.Says.Summary, "reason": r.Says.Reason}))
+		if !r.Says.Reason.IsZero() {
+			answer = words.Say("checks.headline.answer", words.Args{"answer": answer, "reason": r.Says.Reason})
+		}
+		list = append(list, answer)
 	}
 	return headline("answers", words.Args{"answers": list})
 }

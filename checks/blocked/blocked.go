@@ -4,15 +4,19 @@
 package blocked
 
 import (
+	_ "embed"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "blocked", Group: "pbx", Title: "No address that matters is blocked",
+		ID: "blocked", Words: ownWords, Group: "pbx", Title: "No address that matters is blocked",
 		Doc: `Tells whether this PBX lets an address in, and who blocks it if not.
 
 It reads and sends nothing: the loaded rules of iptables (both kinds), nftables

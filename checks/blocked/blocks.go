@@ -31,7 +31,7 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 			i = len(all) - 1
 		}
 		o.Decider = c.step
-		for _, edit := range e.rules.Allow(e.words, q.Class, o, s.Address).Rules {
+		for _, edit := range e.rules.Allow(e.wording, q.Class, o, s.Address).Rules {
 			if !slices.ContainsFunc(all[i].allow, func(x packetfilter.RuleEdit) bool { return slices.Equal(x.Accept, edit.Accept) }) {
 				all[i].allow = append(all[i].allow, edit)
 			}
@@ -109,7 +109,7 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 		b := wordBlock(c, when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
-		b.Lift = m.Delete(e.words)
+		b.Lift = m.Delete(e.wording)
 		list = append(list, b)
 	}
 	return list
@@ -164,7 +164,7 @@ func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subj
 		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
 			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
 			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
-			b.Lift = m.Delete(e.words)
+			b.Lift = m.Delete(e.wording)
 		}
 	}
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()

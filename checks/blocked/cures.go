@@ -1,12 +1,14 @@
 package blocked
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // sources are where the commands of each layer are documented.
@@ -38,20 +40,18 @@ func slug(layer string) string {
 	return layer
 }
 
-// freeEverywhere takes every block of the subject away, those that do not bite
+// freeEverywhere takes every block of the subject away, those without effect
 // as well: half a cure would come back as the next fault. Who banned comes
 // first, because it takes its own rule or element away with it.
 func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	blocks := slices.Clone(s.Blocks)
 	slices.SortStableFunc(blocks, func(a, b Block) int { return place(a) - place(b) })
 	lastFirst(blocks)
-	f := fixes.Fix{
-		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx",
-		Persistent: true, Verify: []string{"sipdoctor why " + short(s.Address)},
-	}
+	var platform string
 	var sources []string
 	var steps []command.Step
 	var edits []packetfilter.RuleEdit
+	persistent := true
 	for _, b := range blocks {
 		if kept(s, b) {
 			steps = addNew(steps, command.Step{Do: b.Wait})
@@ -60,18 +60,21 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		if !b.lifts() {
 			continue
 		}
-		if f.Platform == "" {
-			f.Platform = slug(b.Layer)
-		}
+		platform = cmp.Or(platform, slug(b.Layer))
 		steps = addNew(steps, b.Lift.Step)
 		edits = append(edits, b.Lift.Rules...)
-		f.Persistent = f.Persistent && keeps(b.Layer)
+		persistent = persistent && keeps(b.Layer)
 		if src := sourceOf(b.Layer); !slices.Contains(sources, src) {
 			sources = append(sources, src)
 		}
 	}
-	f.Source, f.Note = strings.Join(sources, ", "), widerNote(s, blocks)
-	return f.Steps(append(steps, packetfilter.Plan(edits)...)...)
+	holder, network := wider(s, blocks)
+	args := words.Args{"address": short(s.Address), "holder": holder, "network": network}
+	list := fixes.Build("free-everywhere", platform, args, append(steps, packetfilter.Plan(edits)...)...)
+	for i := range list {
+		list[i].Source, list[i].Persistent = strings.Join(sources, ", "), list[i].Persistent && persistent
+	}
+	return list
 }
 
 // lastFirst turns the blocks of each layer round: a line that is taken out of a
@@ -97,14 +100,15 @@ func addNew(list []command.Step, s command.Step) []command.Step {
 	return append(list, s)
 }
 
-// widerNote says so where a command frees more than was asked for.
-func widerNote(s Subject, blocks []Block) string {
+// wider is a ban that is on more than the subject, so that its cure frees all of
+// that: who holds it, and the network; "none" where there is no such ban.
+func wider(s Subject, blocks []Block) (by, network string) {
 	for _, b := range blocks {
 		if !isPlace(b.Layer) && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
-			return "The ban of " + holder(b) + " is on " + short(b.Prefix) + ": all of it is freed."
+			return holder(b), short(b.Prefix)
 		}
 	}
-	return ""
+	return "none", "none"
 }
 
 // place orders layers: who bans before where bans are kept.
@@ -224,9 +228,6 @@ func insertRule(s Subject) []fixes.Fix {
 	if len(edits) == 0 {
 		return nil
 	}
-	platform, source := fixes.FilterPlatform(edits[0])
-	return fixes.Fix{
-		ID: "insert-accept", Title: "Accept " + short(s.Address) + " right before the rule that stops it", Where: "pbx", Platform: platform, Source: source,
-		Verify: []string{"sipdoctor why " + short(s.Address)}, Note: "Put it into the file or program that loads the rules as well.",
-	}.Steps(packetfilter.Plan(edits)...)
+	platform, _ := fixes.FilterPlatform(edits[0])
+	return fixes.Build("insert-accept", platform, words.Args{"address": short(s.Address)}, packetfilter.Plan(edits)...)
 }

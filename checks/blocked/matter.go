@@ -65,15 +65,15 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 // provider, the trunks, the gateway, the phones.
 func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, ways *server.Ways) gathered {
 	g := gathered{index: map[netip.Prefix]int{}}
-	g.addr(env.Inputs.Admin, "you, over SSH", useAdmin)
+	g.addr(env.Inputs.Admin, roleAdmin, useAdmin)
 	hosts := map[string]string{} // to resolve, and their roles
 	g.profile(env.Inputs.Profile, hosts)
 	if ast.State != nil {
 		for _, t := range ast.State.Trunks() {
 			if p, err := netip.ParsePrefix(t.Host); err == nil {
-				g.add(p, "trunk "+t.Name, "")
+				g.add(p, roleTrunk+" "+t.Name, "")
 			} else if a, err := netip.ParseAddr(t.Host); err == nil {
-				g.addr(a, "trunk "+t.Name, "")
+				g.addr(a, roleTrunk+" "+t.Name, "")
 			} else if !t.Cut {
 				hosts[t.Host] = "trunk " + t.Name
 			}
@@ -81,12 +81,12 @@ func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, 
 	}
 	g.resolve(ctx, env, hosts)
 	for _, gw := range ways.Gateways {
-		g.addr(gw, "gateway", useGateway)
+		g.addr(gw, roleGateway, useGateway)
 	}
 	if ast.State != nil {
 		for _, c := range ast.State.Contacts {
 			if c.Addr.IsValid() && !c.Static {
-				g.addr(c.Addr.Addr().Unmap(), "phone "+c.AOR, "")
+				g.addr(c.Addr.Addr().Unmap(), rolePhone+" "+c.AOR, "")
 			}
 		}
 	}
@@ -145,6 +145,15 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	}
 	wg.Wait()
 }
+
+// The roles of a subject. Of a phone and a trunk the name follows; any other role
+// is a provider's title.
+const (
+	roleAdmin   = "admin" // who is logged in over SSH
+	roleGateway = "gateway"
+	rolePhone   = "phone"
+	roleTrunk   = "trunk"
+)
 
 // The uses of a subject that call for other ports than a phone's.
 const (

@@ -58,7 +58,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filter := <-filtered
 	o.filterNotes(filter)
 	o.fill(ctx, env, filter, &evaluator{
-		rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
+		rules: filter.Rules, wording: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
 	}, ast, jails)
 	return o, ctx.Err()
 }
@@ -160,7 +160,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
 		}
 		if !b.Effective {
-			b.Why = "it guards only " + some(r.Names, 5)
+			b.Why = "it guards only " + listed(r.Names)
 		}
 		if r.Note != "" {
 			b.Reasons = []string{r.Note}

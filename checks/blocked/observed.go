@@ -46,8 +46,8 @@ type Machine struct {
 // Subject is one address, or network, and all that is known about it here.
 type Subject struct {
 	Address netip.Prefix `json:"address"`
-	// Roles are why this address matters: "phone 110", "trunk megafon",
-	// "you, over SSH". Empty for one that was asked for.
+	// Roles are why this address matters: "phone 110", "trunk megafon", "admin"
+	// (see roleAdmin). Empty for one that was asked for.
 	Roles []string `json:"roles,omitempty"`
 	// Use narrows what is asked about: rtp, admin, gateway; empty: all of it.
 	Use string `json:"use,omitempty"`

@@ -52,9 +52,11 @@ func (e *evaluator) unasked(s *Subject) {
 			}
 		}
 		slices.Sort(asked)
-		b.Why, b.Misplaced = "it is in "+some(filled, 3)+", which no rule asks", true
+		b.Why, b.Misplaced = "it is in "+listed(filled)+", which no rule asks", true
 		if len(asked) > 0 {
-			b.Why += "; the rules ask " + some(asked, 3)
+			b.Why += "; the rules ask " + listed(asked)
 		}
 	}
 }
+
+func listed(list []string) string { return strings.Join(list, ", ") }

@@ -31,7 +31,7 @@ func TestWhyABanHasNoEffect(t *testing.T) {
 			"198.51.100.7", "(it is in firewalld's zone public, and the packets go through the zone external)"},
 		"a rule behind one that accepts": {
 			[]string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP"}, nil,
-			"198.51.100.7", "does not bite: iptables"},
+			"198.51.100.7", "has no effect on SIP or RTP: iptables"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pbx(tt.prints)

@@ -69,9 +69,9 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			rules: []string{":f2b-sip - [0:0]", "-A INPUT -p tcp -m multiport --dports 5060,5061 -j f2b-sip", ban, "-A f2b-sip -j RETURN"},
 			says:  "on some ports", ids: []string{"blocked.banned"},
 		}, {
-			name: "a ban behind the rule that accepts everybody does not bite", in: asked("198.51.100.7"), verdict: "allowed",
+			name: "a ban behind the rule that accepts everybody has no effect", in: asked("198.51.100.7"), verdict: "allowed",
 			rules: []string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP"},
-			says:  "does not bite", ids: []string{"blocked.ineffective"},
+			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a whole network is banned: an accept goes before it", in: asked("198.51.100.7"), verdict: "blocked",
 			rules: []string{"-A INPUT -i lo -j ACCEPT", "-A INPUT -s 198.51.100.0/24 -j DROP"},
@@ -109,7 +109,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 		}, {
 			name: "only the ports that were asked for count", in: checks.Inputs{Addresses: asked("198.51.100.7").Addresses, UDPPorts: "5060"}, verdict: "allowed",
 			rules: []string{"-A INPUT -s 198.51.100.7/32 -p tcp -j DROP"},
-			says:  "does not bite", ids: []string{"blocked.ineffective"},
+			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a black hole in the routes", in: asked("198.51.100.7"), verdict: "blocked",
 			prints: map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
