@@ -144,7 +144,7 @@ func TestAPBXInAContainer(t *testing.T) {
 		{name: "the container is reached", udp: "5060", verdict: "allowed", status: checks.Pass, says: "is let in on UDP 5060 (forwarded to 172.17.0.2 port 5060)"},
 		{
 			name: "a ban in INPUT does nothing", udp: "5060", users: []string{"-A INPUT -s 198.51.100.7/32 -j DROP"}, verdict: "allowed", status: checks.Warn,
-			says: "is let in on UDP 5060", why: "it stands in INPUT, and UDP 5060 is sent on to 172.17.0.2 port 5060, which passes FORWARD instead",
+			says: "is let in on UDP 5060", why: "it is in INPUT, but UDP 5060 is forwarded to 172.17.0.2 port 5060 and passes FORWARD instead",
 		}, {
 			name: "a ban in DOCKER-USER acts", udp: "5060", users: []string{"-A DOCKER-USER -s 198.51.100.7/32 -j DROP"}, verdict: "blocked", status: checks.Fail,
 			says: "is blocked by iptables", run: []string{"iptables-nft -t filter -D DOCKER-USER -s 198.51.100.7/32 -j DROP"},

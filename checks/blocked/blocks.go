@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -117,16 +117,15 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 
 // whySpared says why a rule that names the subject stops nothing of it, and
 // whether that is because it stands in the wrong place.
-func whySpared(s Subject, step packetfilter.Step) (why string, misplaced bool) {
-	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
-	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
-		p := s.Paths[i]
-		return fmt.Sprintf("it stands in INPUT, and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo), true
+func whySpared(s Subject, step packetfilter.Step) (code string, misplaced bool) {
+	onward := slices.ContainsFunc(s.Paths, func(p Path) bool { return p.Onward })
+	if onward && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
+		return whyInput, true
 	}
 	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
-		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used, true
+		return whyNot(whyZone, zone, used), true
 	}
-	return "its rule does not stop the packets that were asked about: " + server.RuleText(step), false
+	return whyNot(whyRule, server.RuleText(step)), false
 }
 
 // zoneChain is how firewalld calls the chains of a zone, such as
@@ -184,14 +183,14 @@ func wordBlock(c culprit, when time.Time) Block {
 	switch {
 	case c.recent != nil:
 		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
-		b.Reasons = []string{fmt.Sprintf("%d packets remembered; the rule: %s", c.recent.Packets, server.RuleText(c.step))}
+		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), server.RuleText(c.step))}
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
 		}
 		if left, ok := c.match.Ends(c.recent); ok {
 			b.Until = when.Add(left).Truncate(time.Second)
 			if c.match.Op == packetfilter.RecentUpdate {
-				b.Reasons = append(b.Reasons, "each further packet begins the time anew")
+				b.Reasons = append(b.Reasons, reasonRenewed)
 			}
 		}
 	case c.set != nil:
@@ -270,10 +269,10 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
-			b.Why = "no loaded rule of it stops the packets that were asked about"
+			b.Why = whyIndirect
 		}
 		if x.Effect == bans.Spares {
-			b.Why = "it does not guard SIP"
+			b.Why = whyNotSIP
 		}
 		if x.Note != "" && !b.Effective {
 			b.Why = x.Note

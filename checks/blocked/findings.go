@@ -191,7 +191,7 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 		if !rules[b.Object] { // a rule that decided has been shown
 			list = append(list, checks.Proof(holder(b), nil, strings.TrimSpace(b.Where+": "+b.Object)))
 		}
-		list = append(list, because(b.Reasons)...)
+		list = append(list, b.because()...)
 	}
 	return list
 }
@@ -201,15 +201,15 @@ func decidedBy(verdict, table, rule string) words.Text {
 }
 
 // because shows the newest reasons, the same one once.
-func because(reasons []string) (list []checks.Evidence) {
+func (b Block) because() (list []checks.Evidence) {
 	var shown []string
-	for _, r := range slices.Backward(reasons) {
+	for _, r := range slices.Backward(b.Reasons) {
 		if !slices.Contains(shown, r) && len(shown) < maxReasons {
 			shown = append(shown, r)
 		}
 	}
 	for _, r := range slices.Backward(shown) {
-		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, r))
+		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.reason(r)))
 	}
 	return list
 }
@@ -312,25 +312,28 @@ func nearBan(s Subject) (checks.Finding, bool) {
 func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	f := checks.Finding{ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain}
 	var names []string
-	why, to, chain := "none", words.Say("blocked.sent-to", words.Args{"address": "here", "ports": ""}), "none"
 	for _, b := range s.Blocks {
-		if b.Misplaced && why == "none" {
-			why = b.Why // a note shows its title alone
-		}
 		if b.Effective || kept(s, b) || b.Layer == "asterisk-acl" {
 			continue // an ACL of single extensions is how they are set, no ban
 		}
 		names = append(names, holder(b))
-		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), cmp.Or(b.Why, strings.TrimSpace(b.Where+": "+b.Object))))
-	}
-	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && why != "none" {
-		f.Severity, to, chain = checks.Warning, s.Paths[i].sentTo(), "FORWARD"
-		if o.Machine.Docker {
-			chain = dockerUser
+		got := any(strings.TrimSpace(b.Where + ": " + b.Object))
+		if b.Why != "" {
+			got = b.why(s)
 		}
+		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), got))
 	}
 	slices.Sort(names)
-	f.Args = words.Args{"who": who(s), "names": some(slices.Compact(names), maxNamed), "why": why, "to": to, "chain": chain}
+	f.Args = words.Args{"who": who(s), "names": some(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
+	if o.Machine.Docker {
+		f.Args["chain"] = dockerUser
+	}
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Misplaced }); i >= 0 {
+		f.Args["why"] = s.Blocks[i].why(s) // a note shows its title alone
+		if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 {
+			f.Severity, f.Args["to"] = checks.Warning, s.Paths[i].sentTo()
+		}
+	}
 	return f, len(f.Evidence) > 0
 }
 

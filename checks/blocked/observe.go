@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -160,7 +161,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
 		}
 		if !b.Effective {
-			b.Why = "it guards only " + listed(r.Names)
+			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
 		}
 		if r.Note != "" {
 			b.Reasons = []string{r.Note}

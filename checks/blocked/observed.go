@@ -113,11 +113,11 @@ type Block struct {
 	Since     time.Time    `json:"since,omitzero"`
 	Until     time.Time    `json:"until,omitzero"` // zero: not known, or for good
 	Permanent bool         `json:"permanent,omitempty"`
-	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments
+	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments; of xt_recent codes
 	Count     int          `json:"count,omitempty"`   // how often it was banned
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
-	Why       string `json:"why_not,omitempty"` // it does not bite
+	Why       string `json:"why_not,omitempty"` // a code: see why.go
 	// Misplaced reports that Why tells what is wrong with where it stands.
 	Misplaced bool `json:"misplaced,omitempty"`
 	// Asleep reports that who keeps the ban does not run: what it left in the

@@ -274,7 +274,7 @@ func TestANetworkInASetThatTakesNone(t *testing.T) {
 	})
 	p.Prints["cscli decisions list -a -o json --ip 203.0.113.66"] = `[{"decisions":[{"duration":"3h50m0s","id":7,"origin":"cscli","scenario":"manual ban","scope":"Range","type":"ban","value":"203.0.113.0/24"}],"start_at":"2026-11-22T09:00:00Z"}]`
 	r := p.Look(t, Check(), asked("203.0.113.66"))
-	const want = `of 203.0.113.0/24 the set list holds the address 203.0.113.0 alone: it was made without "flags interval"`
+	const want = `the set list holds only the first address of 203.0.113.0/24: it was created without "flags interval"`
 	if f := r.Facts.(Facts); f.Verdict != "allowed" || len(r.Findings) != 1 || r.Findings[0].Evidence[0].Got != want {
 		t.Errorf("%s: %+v %v", f.Verdict, r.Findings, r.Notes)
 	}

@@ -123,7 +123,7 @@ func banOnTCP(p *pbx) {
 	}
 	w = p.why("192.0.2.18", "--udp", "5060")
 	b := w.block("fail2ban", "sip-tcp")
-	if w.exit != 0 || w.facts.Verdict != "allowed" || b == nil || b.Effective || !strings.Contains(b.Why, "tcp 5060,5061 only") {
+	if w.exit != 0 || w.facts.Verdict != "allowed" || b == nil || b.Effective || b.Why != "covers-only: tcp 5060,5061" {
 		t.Errorf("on UDP\n%s", w.text())
 	}
 	if f := w.rep.Result("blocked").Findings; len(f) == 0 || f[len(f)-1].ID != "blocked.ineffective" || f[len(f)-1].Title != "A ban on 192.0.2.18 has no effect on SIP or RTP: fail2ban (sip-tcp)" {
