@@ -35,9 +35,9 @@ matter: registered phones, trunks, the profile's networks, the gateway, you.
 
 fail: an address is blocked, or partly blocked by a ban; or a port is redirected
 to where nothing listens.
-warn: it will be banned again, or soon, or RTP is not let in; or it is let in at
-another own address only; or a ban on it does not reach what is sent on.
-inconclusive: the rules could not be read, or hang on what they do not tell.
+warn: it will be banned again, or soon, or RTP is not let in; or it is let in
+only at another own address; or a ban on it does not affect forwarded packets.
+inconclusive: the rules could not be read, or depend on something they do not show.
 Without root only the logs, configuration files and routes can be read.`,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
 	}, observe, judge)

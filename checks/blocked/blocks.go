@@ -237,13 +237,13 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 		}
 		for _, h := range a.Holds {
 			b := Block{
-				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+				Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
 			}
 			if !st.Dead { // nobody would take the command
 				b.Lift = packetfilter.Change{Step: command.Step{
-					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(short(h.Banned))},
-					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(short(h.Banned))},
+					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
+					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
 				}}
 			}
 			if h.Since != nil {

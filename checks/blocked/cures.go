@@ -53,7 +53,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	var edits []packetfilter.RuleEdit
 	persistent := true
 	for _, b := range blocks {
-		if kept(s, b) {
+		if shownByOwner(s, b) {
 			steps = addNew(steps, command.Step{Do: b.Wait})
 			continue
 		}
@@ -69,7 +69,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		}
 	}
 	holder, network := wider(s, blocks)
-	args := words.Args{"address": short(s.Address), "holder": holder, "network": network}
+	args := words.Args{"address": addrString(s.Address), "holder": holder, "network": network}
 	list := fixes.Build("free-everywhere", platform, args, append(steps, packetfilter.Plan(edits)...)...)
 	for i := range list {
 		list[i].Source, list[i].Persistent = strings.Join(sources, ", "), list[i].Persistent && persistent
@@ -105,7 +105,7 @@ func addNew(list []command.Step, s command.Step) []command.Step {
 func wider(s Subject, blocks []Block) (by, network string) {
 	for _, b := range blocks {
 		if !isPlace(b.Layer) && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
-			return holder(b), short(b.Prefix)
+			return holder(b), addrString(b.Prefix)
 		}
 	}
 	return "none", "none"
@@ -126,8 +126,8 @@ func vars(s Subject) map[string]string {
 		family = "ipv6"
 	}
 	return map[string]string{
-		"Address": short(s.Address), "Network": s.Address.Masked().String(), "Family": family,
-		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(short(s.Address)),
+		"Address": addrString(s.Address), "Network": s.Address.Masked().String(), "Family": family,
+		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(addrString(s.Address)),
 	}
 }
 
@@ -229,5 +229,5 @@ func insertRule(s Subject) []fixes.Fix {
 		return nil
 	}
 	platform, _ := fixes.FilterPlatform(edits[0])
-	return fixes.Build("insert-accept", platform, words.Args{"address": short(s.Address)}, packetfilter.Plan(edits)...)
+	return fixes.Build("insert-accept", platform, words.Args{"address": addrString(s.Address)}, packetfilter.Plan(edits)...)
 }

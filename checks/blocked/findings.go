@@ -62,7 +62,7 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
 		Args: words.Args{
 			"who": who(s), "by": byWhom(s), "verdict": verdict, "stopped": stoppedPorts(s),
-			"phones": len(s.Phones), "extensions": some(s.Phones, 6), "goes_on": goesOn(s),
+			"phones": len(s.Phones), "extensions": some(s.Phones, 6), "goes_on": establishedPass(s),
 		},
 		Evidence: evidence(s, hit),
 		Fixes:    freeEverywhere(o, s),
@@ -72,7 +72,7 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 	}
 	var spans []words.Text
 	for _, b := range hit {
-		if t := span(b, o.When); !t.IsZero() && !kept(s, b) {
+		if t := span(b, o.When); !t.IsZero() && !shownByOwner(s, b) {
 			spans = append(spans, t)
 		}
 	}
@@ -84,9 +84,9 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 // maxSpans is how many layers are told with their times in a sentence each.
 const maxSpans = 2
 
-// goesOn reports whether connections that exist already are spared by
+// establishedPass reports whether connections that exist already are spared by
 // everything that stops new ones.
-func goesOn(s Subject) bool {
+func establishedPass(s Subject) bool {
 	spared := false
 	for _, p := range s.Paths {
 		if stopped(p) {
@@ -109,7 +109,7 @@ func who(s Subject) words.Text {
 		}
 		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))
 	}
-	return words.Say("blocked.who", words.Args{"address": short(s.Address), "roles": len(roles), "some": some(roles, maxNamed)})
+	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": some(roles, maxNamed)})
 }
 
 func holder(b Block) string {
@@ -185,7 +185,7 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 		list = append(list, checks.Proof(strings.Join(ports[d], ", "), "accept", decidedBy(d.verdict, d.table, d.rule)))
 	}
 	for _, b := range hit {
-		if kept(s, b) {
+		if shownByOwner(s, b) {
 			continue // its owner is shown
 		}
 		if !rules[b.Object] { // a rule that decided has been shown
@@ -223,7 +223,7 @@ func advise(args words.Args, s Subject, hit []Block) {
 	args["unban"] = "none"
 	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
 		b := s.Blocks[i]
-		if line, err := command.New("fail2ban-client", "set").Values(b.Jail).Words("unbanip").Values(short(b.Prefix)).Line(); err == nil {
+		if line, err := command.New("fail2ban-client", "set").Values(b.Jail).Words("unbanip").Values(addrString(b.Prefix)).Line(); err == nil {
 			args["unban"] = line
 		}
 	}
@@ -313,7 +313,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 	f := checks.Finding{ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain}
 	var names []string
 	for _, b := range s.Blocks {
-		if b.Effective || kept(s, b) || b.Layer == "asterisk-acl" {
+		if b.Effective || shownByOwner(s, b) || b.Layer == "asterisk-acl" {
 			continue // an ACL of single extensions is how they are set, no ban
 		}
 		names = append(names, holder(b))

@@ -24,7 +24,7 @@ const maxFlows = 5
 // stopped.
 func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []server.Ports) {
 	// What a list of "recent" stops came too often: a limit, and no ban.
-	if !goesOn(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
+	if !establishedPass(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
 		return
 	}
 	for _, p := range ports {
@@ -70,6 +70,6 @@ func goingOn(s Subject) (checks.Finding, bool) {
 			steps = append(steps, command.Step{Do: []command.Command{c}})
 		}
 	}
-	f.Fixes = fixes.Build("end-connections", "", words.Args{"address": short(s.Address)}, steps...)
+	f.Fixes = fixes.Build("end-connections", "", words.Args{"address": addrString(s.Address)}, steps...)
 	return f, true
 }

@@ -41,7 +41,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	var all []Facts
 	var unclear []string
 	for _, s := range o.Subjects {
-		f := Facts{Address: short(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		f := Facts{Address: addrString(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
 		if f.Verdict == verdictAllowed && len(silent(o)) > 0 {
 			f.Verdict = verdictUnknown // no ban was seen, by those who could be asked
 		}
@@ -83,8 +83,8 @@ func badness(verdict string) int {
 	return slices.Index([]string{verdictAllowed, verdictUnknown, verdictPartly, verdictBlocked}, verdict)
 }
 
-// short writes a single address without its length.
-func short(p netip.Prefix) string {
+// addrString writes a single address without its length.
+func addrString(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}
@@ -316,7 +316,7 @@ func byWhom(s Subject) words.Text {
 	var jails []string
 	for _, b := range effectiveBlocks(s) {
 		switch {
-		case kept(s, b): // its owner is named
+		case shownByOwner(s, b): // its owner is named
 		case b.Layer == "fail2ban":
 			jails = append(jails, b.Jail)
 		case isPlace(b.Layer):
@@ -380,7 +380,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 		}
 	}
 	for _, s := range o.Subjects {
-		if s.Unread != "" && slices.Contains(addresses, short(s.Address)) {
+		if s.Unread != "" && slices.Contains(addresses, addrString(s.Address)) {
 			return words.Say("blocked.reason.partly-read", words.Args{"why": s.Unread})
 		}
 	}

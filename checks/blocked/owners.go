@@ -87,9 +87,9 @@ func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
 	return false, why
 }
 
-// kept reports whether a block goes away by itself when the layer that put it
+// shownByOwner reports whether a block goes away by itself when the layer that put it
 // there lifts its ban.
-func kept(s Subject, b Block) bool {
+func shownByOwner(s Subject, b Block) bool {
 	return b.Owner != "" && slices.ContainsFunc(s.Blocks, func(o Block) bool {
 		return o.Layer == b.Owner && o.lifts() && (b.Owner != "fail2ban" || o.Jail == b.Jail)
 	})

@@ -21,7 +21,7 @@ func TestWhoseConnectionsGoOn(t *testing.T) {
 		"existing ones pass on both":        {[]Path{path("drop", "accept"), path("reject", "accept")}, true},
 		"one is stopped, and existing pass": {[]Path{path("accept", ""), path("drop", "accept")}, true},
 	} {
-		if got := goesOn(Subject{Paths: c.paths}); got != c.want {
+		if got := establishedPass(Subject{Paths: c.paths}); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -199,13 +199,13 @@ func names(ports []PortTry) (list []string) {
 
 func shorts(list []netip.Prefix) (out []string) {
 	for _, p := range list {
-		out = append(out, short(p))
+		out = append(out, addrString(p))
 	}
 	return out
 }
 
-// short writes a single address without its length.
-func short(p netip.Prefix) string {
+// addrString writes a single address without its length.
+func addrString(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}

@@ -506,7 +506,7 @@ func TestHowBansAreWritten(t *testing.T) {
 		}
 	}
 	for prefix, want := range map[string]string{"192.0.2.7/32": "192.0.2.7", "192.0.2.0/24": "192.0.2.0/24", "2001:db8::7/128": "2001:db8::7"} {
-		if got := short(netip.MustParsePrefix(prefix)); got != want {
+		if got := addrString(netip.MustParsePrefix(prefix)); got != want {
 			t.Errorf("%s: %q", prefix, got)
 		}
 	}

@@ -35,7 +35,7 @@ port it is set to.
 warn: the whole RTP range is closed to those who are not listed; next to none of
 its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
 that an office which registers again after an outage shuts itself out.
-inconclusive: the rules could not be read, or hang on what they do not tell.
+inconclusive: the rules could not be read, or depend on something they do not show.
 Without root the rules cannot be read.`,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
 	}, observe, judge)
