@@ -191,6 +191,9 @@ func headline(t *testing.T, command string, list ...*checks.Check) (checks.Statu
 func TestTheFirstLine(t *testing.T) {
 	is := func(id, opinion string) *checks.Check { return say(id, sees("x", 0), opining(opinion)) }
 	ends := func(id, ending string) *checks.Check { return say(id, observing("", ending), opining("pass")) }
+	unknown := func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Summary: words.Literal("it is not known"), Headline: words.Literal("It is not known"), Inconclusive: words.Literal("silence")}
+	}
 	const well = "No faults found on the path by these checks."
 	for name, c := range map[string]struct {
 		command string
@@ -213,6 +216,7 @@ func TestTheFirstLine(t *testing.T) {
 		"unclear, because one broke off":    {"check", []*checks.Check{is("b", "inconclusive"), ends("c", "network")}, checks.Inconclusive, "No faults found, but c gave no result: no answer."},
 		"unclear why an address is blocked": {"why", []*checks.Check{is("a", "inconclusive")}, checks.Inconclusive, "s (silence)."},
 		"unclear why, with a warning":       {"why", []*checks.Check{is("a", "warn, and inconclusive")}, checks.Inconclusive, "Not everything could be determined. So far: It is slow."},
+		"an answer in a whole sentence":     {"why", []*checks.Check{say("a", sees("x", 0), unknown), is("b", "pass")}, checks.Inconclusive, "It is not known (silence); s."},
 		"two questions":                     {"why", []*checks.Check{is("a", "inconclusive"), is("b", "pass")}, checks.Inconclusive, "s (silence); s."},
 	} {
 		t.Run(name, func(t *testing.T) {

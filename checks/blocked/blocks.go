@@ -220,7 +220,7 @@ func (b Block) lifts() bool { return len(b.Lift.Rules)+len(b.Lift.Do) > 0 }
 
 func setPlace(s *packetfilter.Set) string {
 	if s.Name == "" {
-		return "a set within a rule"
+		return "anonymous set"
 	}
 	if s.Table == "" {
 		return "set " + s.Name

@@ -253,7 +253,7 @@ func sourcesText(subject netip.Prefix, src packetfilter.AddrSet) string {
 		}
 	}
 	if len(src) > maxSources {
-		words = append(words, "and "+strconv.Itoa(len(src)-maxSources)+" more")
+		words = append(words, "+"+strconv.Itoa(len(src)-maxSources))
 	}
 	return strings.Join(words, ", ")
 }
@@ -316,7 +316,7 @@ func traceLine(s packetfilter.Step) string {
 		line += " [" + s.What + "]"
 	}
 	if s.Assumed {
-		line += " (taken to match; it is not known)"
+		line += " [assumed]" // to match; it is not known
 	}
 	return line
 }
