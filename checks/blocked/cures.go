@@ -11,12 +11,12 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// sources are where the commands of each layer are documented.
+// sourceOf is where the commands of a layer are documented.
 func sourceOf(layer string) string {
 	return map[string]string{
 		"fail2ban": "fail2ban-client(1)", "crowdsec": "https://docs.crowdsec.net/docs/cscli/cscli_decisions_delete/",
 		"iptables": "iptables(8)", "nftables": "nft(8)", "ipset": "ipset(8)", "firewalld": "firewall-cmd(1)", "ufw": "ufw(8)",
-		"csf": "https://download.configserver.com/csf/readme.txt", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
+		"csf": "https://download.configserver.com/csf/readme.txt", "apf": "apf(8)", "sshguard": "sshguard(8)", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
 		"xt_recent": "iptables-extensions(8), recent", "asterisk-acl": "https://docs.asterisk.org/Configuration/Core-Configuration/Named-ACLs/",
 		"kamailio": "https://www.kamailio.org/docs/modules/stable/modules/htable.html",
 	}[layer]
@@ -24,7 +24,7 @@ func sourceOf(layer string) string {
 
 // keeps reports whether what a layer's command changes outlives a reboot.
 func keeps(layer string) bool {
-	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "ufw", "hosts.deny", "asterisk-acl"}, layer)
+	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "apf", "sshguard", "ufw", "hosts.deny", "asterisk-acl"}, layer)
 }
 
 // slug is the platform word of a layer.

@@ -117,6 +117,9 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 		}, {
 			name: "csf holds it, by what it left in its files", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{heldBy("csf", "", "csf.deny")}}, status: checks.Fail, found: []string{banned, exempt}, says: []string{"is blocked by csf"},
 		}, {
+			name: "APF and sshguard hold it, in files of theirs", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{heldBy("apf", "", "deny_hosts.rules"), heldBy("sshguard", "", "blacklist.db")}}, status: checks.Fail, found: []string{banned},
+			says: []string{`"persistent":true`, `"source":"apf(8), sshguard(8)"`},
+		}, {
 			name: "an address of IPv6, and firewalld", o: func(o *Observed) { o.Machine.FirewallD = true }, s: Subject{Address: netip.MustParsePrefix("2001:db8::7/128"), Paths: []Path{sip("drop")}}, status: checks.Fail, found: []string{notLetIn},
 			says: []string{"ipv6"}, not: []string{"ipv4"},
 		}, {
