@@ -104,7 +104,7 @@ func who(s Subject) words.Text {
 	var roles []words.Text
 	for _, r := range s.Roles {
 		kind, name, _ := strings.Cut(r, " ")
-		if !slices.Contains([]string{roleAdmin, roleGateway, rolePhone, roleTrunk}, kind) {
+		if !slices.Contains([]string{roleAdmin, roleGateway, rolePhone, roleTrunk, roleMedia, roleSignalling}, kind) {
 			kind, name = "other", r
 		}
 		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))

@@ -3,7 +3,6 @@ package blocked
 import (
 	"context"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -104,11 +103,14 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 		return
 	}
 	for _, s := range p.Subnets {
-		use := ""
-		if s.Use == netinfo.UseMedia {
-			use = purposeRTP
+		switch s.Use {
+		case netinfo.UseMedia:
+			g.add(s.Prefix(), roleMedia+" "+p.Title, purposeRTP)
+		case netinfo.UseSignalling:
+			g.add(s.Prefix(), roleSignalling+" "+p.Title, "")
+		default:
+			g.add(s.Prefix(), p.Title, "")
 		}
-		g.add(s.Prefix(), strings.TrimSpace(p.Title+" "+strings.Trim(s.Use, "any")), use)
 	}
 	if p.Kind != netinfo.KindPBX {
 		for _, h := range p.SIP {
@@ -146,13 +148,15 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	wg.Wait()
 }
 
-// The roles of a subject. Of a phone and a trunk the name follows; any other role
-// is a provider's title.
+// The roles of a subject. The name of the phone, trunk or provider follows; any
+// other role is a provider's name.
 const (
-	roleAdmin   = "admin" // who is logged in over SSH
-	roleGateway = "gateway"
-	rolePhone   = "phone"
-	roleTrunk   = "trunk"
+	roleAdmin      = "admin" // who is logged in over SSH
+	roleGateway    = "gateway"
+	rolePhone      = "phone"
+	roleTrunk      = "trunk"
+	roleMedia      = "media"
+	roleSignalling = "signalling"
 )
 
 // The uses of a subject that call for other ports than a phone's.
