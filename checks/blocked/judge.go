@@ -33,7 +33,7 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: words.Literals(o.Notes)}
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o.Notes)}
 	if len(o.Subjects) == 0 {
 		j.Skip = words.Say("blocked.skip.no-address", nil)
 		return j
@@ -66,6 +66,18 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		j.Inconclusive = whyUnclear(o, unclear)
 	}
 	return j
+}
+
+// notes are what could not be read. Most of them come from other readers as
+// sentences.
+func notes(list []string) []words.Text {
+	out := words.Literals(list)
+	for i, n := range list {
+		if n == noteTrunks {
+			out[i] = words.Say("blocked.note.trunks", nil)
+		}
+	}
+	return out
 }
 
 func orEmpty[T any](list []T) []T {
@@ -390,7 +402,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:
-		return words.Literal(o.Notes[0])
+		return notes(o.Notes)[0]
 	}
 	return words.Say("blocked.reason.unread", nil)
 }

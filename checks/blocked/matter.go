@@ -124,7 +124,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[string]string) {
 	if !env.System.Live() || env.Net == nil || len(hosts) == 0 {
 		if len(hosts) > 0 {
-			g.notes = append(g.notes, "trunks that are named, not numbered, were not looked up")
+			g.notes = append(g.notes, noteTrunks)
 		}
 		return
 	}
@@ -138,7 +138,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, "looking up "+host+": "+platform.Words(err))
+				g.notes = append(g.notes, host+": "+platform.Words(err))
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")
@@ -147,6 +147,10 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	}
 	wg.Wait()
 }
+
+// noteTrunks is the note that trunks with a name instead of an address were not
+// looked up.
+const noteTrunks = "trunks-not-looked-up"
 
 // The roles of a subject. The name of the phone, trunk or provider follows; any
 // other role is a provider's name.

@@ -229,7 +229,7 @@ func (o *Observed) filterNotes(f server.Filter) {
 	}
 	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s, line %d: %s", x.Tool, x.Line, x.What))
+		o.Notes = append(o.Notes, fmt.Sprintf("%s:%d: %s", x.Tool, x.Line, x.What))
 	}
 }
 

@@ -144,6 +144,9 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			name: "nothing was asked of the packet filter, and the first note says why", s: Subject{}, o: func(o *Observed) { o.Notes = []string{"nft: no answer", "ipset: no answer"} }, status: checks.Inconclusive,
 			says: []string{`"reason":"nft: no answer"`},
 		}, {
+			name: "names of trunks were not looked up", s: Subject{}, o: func(o *Observed) { o.Notes = []string{noteTrunks} }, status: checks.Inconclusive,
+			says: []string{`"reason":"trunks that are set by name were not looked up"`, `"notes":["trunks that are set by name`},
+		}, {
 			name: "a part of the packet filter was not read", s: Subject{}, o: func(o *Observed) { o.Notes, o.FilterNote = []string{"ipset: no answer"}, "nft: it ends early" }, status: checks.Inconclusive,
 			says: []string{"the packet filter could not be read completely: nft: it ends early"},
 		}, {
