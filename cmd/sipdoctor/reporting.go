@@ -13,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // reporting are the flags of every command that shows a report.
@@ -100,9 +101,9 @@ func (o *reporting) write(w io.Writer, r *checks.Report) error {
 	case "json":
 		return render.JSON(w, r)
 	case "markdown":
-		return render.Markdown(w, r)
+		return render.Markdown(w, r, words.English)
 	case "junit":
-		return render.JUnit(w, r)
+		return render.JUnit(w, r, words.English)
 	}
 	return render.Text(w, r, o.text(w))
 }
@@ -110,6 +111,6 @@ func (o *reporting) write(w io.Writer, r *checks.Report) error {
 func (o *reporting) text(w io.Writer) render.TextOptions {
 	return render.TextOptions{
 		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
-		Quiet: o.quiet, Verbose: o.verbose,
+		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w),
 	}
 }

@@ -2,13 +2,29 @@ package render
 
 import (
 	"bufio"
+	"cmp"
+	_ "embed"
 	"io"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// width is what fits everywhere a report is pasted: 80 columns.
-const width = 80
+// Widths of a page, in columns. usualWidth fits everywhere a report is pasted;
+// on a narrow page a check's fact stands below its name.
+const (
+	usualWidth = 80
+	narrow     = 60
+	minWidth   = 40
+	maxWidth   = 160
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+var book = sync.OnceValue(func() *words.Book { return words.NewBook(map[string][]byte{"render": ownWords}) })
 
 // style is one of the few ways in which text stands out.
 type style string
@@ -29,10 +45,26 @@ type page struct {
 	w     *bufio.Writer
 	color bool
 	ascii bool
+	width int
+	lang  words.Lang
 }
 
 func newPage(w io.Writer, o TextOptions) *page {
-	return &page{w: bufio.NewWriter(w), color: o.Color, ascii: o.ASCII}
+	p := &page{w: bufio.NewWriter(w), color: o.Color, width: usualWidth, lang: cmp.Or(o.Lang, words.English)}
+	if o.Width > 0 {
+		p.width = min(max(o.Width, minWidth), maxWidth)
+	}
+	p.ascii = o.ASCII && p.lang == words.English // another script has no ASCII
+	return p
+}
+
+// say is a sentence of this package's own words.
+func (p *page) say(id string, args words.Args) string {
+	s, err := book().Fill(p.lang, words.Say("render."+id, args))
+	if err != nil {
+		return id // its test finds it
+	}
+	return s
 }
 
 // put writes s in a style, without a line end. The first write error sticks
@@ -59,7 +91,7 @@ func (p *page) end() { _ = p.w.WriteByte('\n') }
 // the others under it.
 func (p *page) prose(st style, lead, text string) {
 	indent := strings.Repeat(" ", cells(lead))
-	for i, l := range wrap(text, width-cells(lead)) {
+	for i, l := range wrap(text, p.width-cells(lead)) {
 		if i > 0 {
 			lead = indent
 		}
@@ -71,7 +103,7 @@ func (p *page) prose(st style, lead, text string) {
 // hanging writes text wrapped to the page, with a deeper indent from the
 // second line on.
 func (p *page) hanging(first, rest, text string) {
-	for i, l := range wrap(text, width-cells(rest)) {
+	for i, l := range wrap(text, p.width-cells(rest)) {
 		if i == 0 {
 			p.line(plain, first+l)
 		} else {

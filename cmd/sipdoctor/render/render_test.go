@@ -13,18 +13,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // everyFormat is every way in which a report can be shown.
 var everyFormat = map[string]func(io.Writer, *checks.Report) error{
-	"text":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{}) },
-	"colour":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Color: true}) },
-	"ascii":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{ASCII: true}) },
-	"quiet":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Quiet: true}) },
-	"verbose": func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Verbose: true}) },
-	"json":    JSON, "markdown": Markdown, "junit": JUnit,
+	"text":     func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{}) },
+	"colour":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Color: true}) },
+	"ascii":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{ASCII: true}) },
+	"quiet":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Quiet: true}) },
+	"verbose":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Verbose: true}) },
+	"narrow":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 40}) },
+	"wide":     func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 160}) },
+	"russian":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Lang: words.Russian}) },
+	"json":     JSON,
+	"markdown": func(w io.Writer, r *checks.Report) error { return Markdown(w, r, words.English) },
+	"junit":    func(w io.Writer, r *checks.Report) error { return JUnit(w, r, words.English) },
 }
 
 func savedReports(t *testing.T) map[string]*checks.Report {
@@ -261,4 +267,11 @@ func FuzzQuoteNeverPrintsControl(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The words around a report are complete in every language.
+func TestOwnWords(t *testing.T) {
+	if err := book().Problems(); err != nil {
+		t.Error(err)
+	}
 }
