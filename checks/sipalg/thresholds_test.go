@@ -223,7 +223,7 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 		}}, Inconclusive, false, "own packet filter"},
 		"it was asked too seldom":                   {[]func(*Observed){owner("udp", session.Nobody, 5)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"what was not sent is not lost":             {[]func(*Observed){owner("udp", session.Nobody, 5), func(o *Observed) { o.Probes[0].Tries = 5 }}, Inconclusive, false, "nothing that was sent to this port first"},
-		"that somebody was there is not lost":       {[]func(*Observed){owner("udp", session.Responder, 9)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"that somebody was there is not lost":       {[]func(*Observed){owner("udp", session.Responder, 20)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"it was asked so often that it is not loss": {[]func(*Observed){owner("udp", session.Nobody, 20)}, Inconclusive, true, "nothing passes on this port"},
 		"once less": {[]func(*Observed){owner("udp", session.Nobody, 19)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"the silence of all UDP ports counts": {[]func(*Observed){owner("udp", session.Nobody, 10), func(o *Observed) {
@@ -271,6 +271,8 @@ func TestWhySilenceProvesNothing(t *testing.T) {
 		"it did not come":               {edit(func(*Probe) {}), "none of 5 tries arrived, which loss may explain"},
 		"a router refused it":           {edit(func(p *Probe) { p.ErrorHop, p.Error = farEnd, "198.51.100.2 says no" }), "198.51.100.2 says no, which loss may explain"},
 		"nothing else answers":          {func(o *Observed) { o.Probes = o.Probes[:1] }, "nothing but the control channel answers"},
+		"only another message passes":   {func(o *Observed) { o.Probes = o.Probes[:2] }, "none of 5 tries arrived, which loss may explain"},
+		"only other ports answer":       {func(o *Observed) { o.Probes = append(o.Probes[:1], o.Probes[2]) }, "none of 5 tries arrived, which loss may explain"},
 		"a connection hung":             {edit(tcpFailed(platform.ClassTimeout)), "the connection brought no answer in time, which"},
 		"a connection was refused":      {edit(tcpFailed(platform.ClassRefused)), "the connection was refused, which"},
 		"a connection was reset":        {edit(tcpFailed(platform.ClassReset)), "the connection was reset, which"},

@@ -62,6 +62,10 @@ func (g group) anyControl() bool {
 	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Masked && q.Answered })
 }
 
+func (g group) anyAnswer() bool {
+	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered })
+}
+
 func (g group) answered(source string) bool {
 	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Source == source && q.Answered })
 }
@@ -173,7 +177,7 @@ func (g group) dead(source string) bool {
 		}
 	}
 	switch {
-	case g.answered(source), !g.othersAnswered && !slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered }):
+	case g.answered(source), !g.othersAnswered && !g.anyAnswer():
 		return false
 	case !g.shut(source):
 		return false
