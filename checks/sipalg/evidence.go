@@ -95,9 +95,6 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
-	if p.Inbound {
-		return nil
-	}
 	var out []checks.Evidence
 	var left []string
 	for _, text := range sip.Contradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local) {

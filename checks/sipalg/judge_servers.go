@@ -125,7 +125,7 @@ func (s *Server) silent(transport string) string {
 
 func (s *Server) answered(transport string) bool {
 	return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool {
-		return a.Transport == transport && a.Message == "" && len(a.Reply) > 0
+		return a.Transport == transport && len(a.Reply) > 0
 	})
 }
 

@@ -207,9 +207,12 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		verdict string
 		status  string // what the judgement makes of it
 	}{
-		"both are clean":                                   {join(visit(passes), at("5060", plainly(good))), None, "pass"},
-		"a server proves an ALG on its own port":           {join(visit(passes), at("5070", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
-		"a server's port was looked at by nobody else":     {join(visit(passes), at("5070", plainly(good))), NoSign, "inconclusive"},
+		"both are clean":                               {join(visit(passes), at("5060", plainly(good))), None, "pass"},
+		"a server proves an ALG on its own port":       {join(visit(passes), at("5070", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
+		"a server's port was looked at by nobody else": {join(visit(passes), at("5070", plainly(good))), NoSign, "inconclusive"},
+		"two servers have the same port":               {join(visit(passes), at("5070", plainly(good)), told{"other.example", "198.51.100.21:5070", "", plainly(good), nil}), NoSign, "inconclusive"},
+		"calls are lost with as many bytes that are no SIP, and a server answers": {join(visit(passes, udp5060(func(p *Probe) bool { return p.Message == "INVITE" }, loses)),
+			at("5060", plainly(good))), NoSign, "inconclusive"},
 		"a server's port tells nothing":                    {join(visit(passes), at("5070", plainly(mute))), Inconclusive, "inconclusive"},
 		"the responder proves what a mute server does not": {join(visit(passes), at("5060", plainly(mute))), None, "pass"},
 		"a server speaks TLS only":                         {join(visit(passes), at("5061", map[string]reply{"tls": good})), None, "pass"},
@@ -233,7 +236,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 			case j.Inconclusive != "":
 				status = "inconclusive"
 			}
-			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive, "UDP 5070 and TCP 5070") {
+			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive, " does not prove UDP 5070 and TCP 5070,") && !strings.Contains(j.Inconclusive, " does not prove UDP 5060,") {
 				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive)
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
@@ -326,18 +329,28 @@ func TestAQuoteIsReadByWholeLines(t *testing.T) {
 }
 
 func TestTheContactThatARegistrarKeeps(t *testing.T) {
-	for name, c := range map[string]struct{ transport, kept, want string }{
-		"as it was sent":            {"udp", "sip:100@192.168.88.10:40000", ""},
-		"with another address":      {"udp", "sip:100@203.0.113.1:40000", "or the registrar put there"},
-		"the same over TLS":         {"tls", "sip:100@203.0.113.1:40000", ""},
-		"nothing was told about it": {"udp", "", ""},
+	for name, c := range map[string]struct {
+		transport, kept string
+		another         bool // version of signalling observed it
+		want            string
+	}{
+		"as it was sent":                 {"udp", "sip:100@192.168.88.10:40000", false, ""},
+		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar put there"},
+		"as another version said":        {"udp", "sip:100@203.0.113.1:40000", true, ""},
+		"the same over TLS":              {"tls", "sip:100@203.0.113.1:40000", false, ""},
+		"the same in a secure WebSocket": {"wss", "sip:100@203.0.113.1:40000", false, ""},
+		"nothing was told about it":      {"udp", "", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bound := fmt.Sprintf(`,"bound":{"sent":"sip:100@192.168.88.10:40000","kept":%q}`, c.kept)
 			if c.kept == "" {
 				bound = ""
 			}
-			raw := fmt.Sprintf(`{"servers":[],"account":{"server":"sip.example","transport":%q%s}}`, c.transport, bound)
+			servers := `[]`
+			if c.another {
+				servers = `"none"`
+			}
+			raw := fmt.Sprintf(`{"servers":%s,"account":{"server":"sip.example","transport":%q%s}}`, servers, c.transport, bound)
 			j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
 				if id == "signalling" {
 					return &checks.Result{Check: id, Observed: []byte(raw)}
@@ -404,14 +417,18 @@ func TestWhichBoxItIs(t *testing.T) {
 		h    *netinfo.Host
 		want string
 	}{
-		"nothing contradicts":                      {found, office, "A SIP ALG, most likely in your router, rewrites"},
-		"no router is known":                       {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
-		"the router's outer address was written":   {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
-		"the router's inner address was written":   {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
-		"the router has a private outer address":   {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
-		"a private router comes after ours":        {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
-		"a public router comes after ours":         {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
-		"an address of neither side was written":   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
+		"nothing contradicts":                    {found, office, "A SIP ALG, most likely in your router, rewrites"},
+		"no router is known":                     {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
+		"the router's outer address was written": {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
+		"the router's inner address was written": {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
+		"the router has a private outer address": {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"a private router comes after ours":      {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"a public router comes after ours":       {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
+		"an address of neither side was written": {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
+		"a proxy writes it into a Via of its own": {visit(passes, on("udp", 5060, true, func(p *Probe) {
+			proxies(p)
+			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
+		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
 		"and it is our router's":                   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
 		"only one of two servers is affected":      {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
@@ -430,13 +447,15 @@ func TestWhichBoxItIs(t *testing.T) {
 func TestTheSameReportShowsASecondNAT(t *testing.T) {
 	twice := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 2}}
 	hint := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 0}, Findings: []checks.Finding{{ID: "nat.double", Severity: checks.Info}}}
-	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}}
+	carrier := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1, "cgnat": true}}
+	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}, Findings: []checks.Finding{{ID: "nat.symmetric", Severity: checks.Info}}}
 	for name, c := range map[string]struct {
 		nat   *checks.Result
 		title string
 		blind bool
 	}{
 		"two layers":        {twice, "A SIP ALG on the way rewrites SIP messages", true},
+		"one of a carrier":  {carrier, "A SIP ALG on the way rewrites SIP messages", true},
 		"perhaps":           {hint, "A SIP ALG on the way rewrites SIP messages", true},
 		"one layer":         {once, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
 		"nat was not asked": {nil, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
@@ -471,6 +490,10 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 		}
 		return &checks.Result{Check: "signalling", Observed: raw}
 	}
+	without := func(r *checks.Result, edits ...string) *checks.Result {
+		r.Observed = []byte(strings.NewReplacer(edits...).Replace(string(r.Observed)))
+		return r
+	}
 	for name, c := range map[string]struct {
 		signalling *checks.Result
 		verdict    string
@@ -482,6 +505,9 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 		"in a WebSocket it is not looked at":  {said("wss", ownVia), NoSign, ""},
 		"signalling was observed by another":  {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":"none"}`)}, NoSign, ""},
 		"signalling asked nobody to register": {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":[]}`)}, NoSign, ""},
+		"half of what another observed fits":  {without(said("udp", ownVia), `"servers":`, `"account":"none","servers":`), NoSign, ""},
+		"nobody answered it":                  {without(said("udp", ownVia), `"reply":`, `"lost":`), NoSign, ""},
+		"the question was not kept":           {without(said("udp", private), `"sent":`, `"lost":`), NoSign, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := judge(observation(one(all3(good), plainly(good))), office, func(id string) *checks.Result {
@@ -493,6 +519,9 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || (len(j.Findings) > 0) != (c.confidence != "") || len(j.Findings) > 0 && j.Findings[0].Confidence != c.confidence {
 				t.Errorf("%s, %+v", f.Verdict, j.Findings)
+			}
+			if f.Servers[0].Verdict != c.verdict {
+				t.Errorf("the server: %+v", f.Servers[0])
 			}
 			if c.verdict == Rewriting && !slices.ContainsFunc(f.Paths, func(p Path) bool { return p.Message == "REGISTER" && p.Verdict == Rewriting }) {
 				t.Errorf("paths %+v", f.Paths)

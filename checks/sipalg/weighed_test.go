@@ -36,16 +36,19 @@ func TestWhatCountsAgainstWhat(t *testing.T) {
 		verdict string
 		status  checks.Status
 		finds   []string
-		proof   bool // that another transport shows it as it should be
+		proof   bool     // that another transport shows it as it should be
+		heard   []string // the ports on which the server answered
 	}{
 		"another message over the same transport is no proof": {invite(observation(one(udp(newFrom), nil)), good), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical likely"}, false},
+			[]string{"sip-alg.rewriting critical likely"}, false, []string{"UDP 5060"}},
+		"both messages are changed": {invite(observation(one(udp(newFrom), nil)), newFrom), Rewriting, checks.Fail,
+			[]string{"sip-alg.rewriting critical likely"}, false, []string{"UDP 5060"}},
 		"TCP is": {observation(one(map[string]reply{"udp": newFrom, "tcp": good}, nil)), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, true},
+			[]string{"sip-alg.rewriting critical certain"}, true, []string{"UDP 5060", "TCP 5060"}},
 		"a router that quotes UDP is sure of UDP": {quoted(observation(one(udp(good), nil))), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, false},
+			[]string{"sip-alg.rewriting critical certain"}, false, []string{"UDP 5060"}},
 		"and says nothing of what TCP answers": {quoted(observation(one(map[string]reply{"tcp": newFrom}, nil))), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, false},
+			[]string{"sip-alg.rewriting critical certain"}, false, []string{"TCP 5060"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := resultOf(t, c.o, office)
@@ -56,6 +59,17 @@ func TestWhatCountsAgainstWhat(t *testing.T) {
 			proof := slices.ContainsFunc(r.Findings[0].Evidence, func(e checks.Evidence) bool { return strings.HasPrefix(e.Name, "the same server over") })
 			if proof != c.proof {
 				t.Errorf("evidence %+v", r.Findings[0].Evidence)
+			}
+			shown := map[string]bool{}
+			for _, e := range r.Findings[0].Evidence {
+				field, _, ok := strings.Cut(e.Name, " in the answer ")
+				if ok && shown[field] {
+					t.Errorf("%s is shown twice: %+v", field, r.Findings[0].Evidence)
+				}
+				shown[field] = true
+			}
+			if !slices.Equal(f.Servers[0].Answered, c.heard) {
+				t.Errorf("answered %v", f.Servers[0].Answered)
 			}
 		})
 	}
@@ -301,7 +315,7 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			}
 			ev := r.Findings[0].Evidence
 			for i, want := range c.want {
-				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") {
+				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") || ev[i].Got == "" {
 					t.Errorf("evidence %+v, want %q at %d", ev, want, i)
 				}
 			}
@@ -561,7 +575,10 @@ func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
 // A port is called closed from a source port only if its masked messages were
 // tried so often that more than the SIP is lost, once in a thousand runs.
 func TestClosedOrOnlyClosedToSIP(t *testing.T) {
-	for last, blocked := range map[int]bool{1: false, 2: true} { // tries of the last masked message; two others have one each
+	for c, blocked := range map[struct {
+		last   int  // tries of the last masked message; two others have one each
+		masked bool // so is what passes from source port 5060
+	}]bool{{1, true}: false, {2, true}: true, {1, false}: true} {
 		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
 		add := func(p Probe) {
 			p.ID, p.Transport, p.Message, p.Known, p.Sent, p.Arrived = len(o.Probes)+1, "udp", "INVITE", true, Wire("x"), p.Answered
@@ -569,17 +586,17 @@ func TestClosedOrOnlyClosedToSIP(t *testing.T) {
 			o.Probes = append(o.Probes, p)
 		}
 		add(Probe{Port: 5060, Source: "fresh", Tries: 9})
-		add(Probe{Port: 5060, Source: "5060", Tries: 1, Masked: true, Answered: true})
+		add(Probe{Port: 5060, Source: "5060", Tries: 1, Masked: c.masked, Answered: true})
 		for i := range canaryPairs {
 			tries := 1
 			if i == canaryPairs-1 {
-				tries = last
+				tries = c.last
 			}
 			add(Probe{Port: 5060, Source: "fresh", Tries: tries, Masked: true, Again: true})
 			add(Probe{Port: 5080, Source: "fresh", Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Answered: true})
 		}
 		if got := pathOf(t, o, 1); got.Blocked != blocked {
-			t.Errorf("%d tries in all: blocked %v: %q", 2+last, got.Blocked, got.Note)
+			t.Errorf("%d tries in all, masked %v: blocked %v: %q", 2+c.last, c.masked, got.Blocked, got.Note)
 		}
 	}
 }
