@@ -225,7 +225,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	seen := map[string]bool{}
 	for i := range all {
 		e := &all[i]
-		if e.own() && e.bothEnds || e.verdict != Rewriting {
+		if e.own() && e.bothEnds {
 			continue // the finding of both ends shows it
 		}
 		sure = sure || e.sure

@@ -244,6 +244,9 @@ func TestTheRemovedRportIsNamed(t *testing.T) {
 	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !slices.Contains(j.Findings[0].Evidence, want) {
 		t.Errorf("%+v is missing in %+v", want, j.Findings)
 	}
+	if strings.Contains(j.Findings[0].Explanation, "What it does") {
+		t.Errorf("nobody knows who does that: %q", j.Findings[0].Explanation)
+	}
 }
 
 func TestTheDirectionOfAChangeIsNamed(t *testing.T) {

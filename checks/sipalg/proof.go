@@ -145,7 +145,7 @@ func (e *evidence) examine(all []evidence) {
 			s.refuted = "it came over TLS, so the server itself wrote it"
 			continue
 		}
-		if len(s.proof) == 0 && !e.bothEnds && !e.own() {
+		if len(s.proof) == 0 && !e.bothEnds {
 			e.askElsewhere(s, all)
 		}
 	}

@@ -166,6 +166,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"the Call-ID is changed, TCP does not show it":            {observation(one(map[string]reply{"udp": newID, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
 		"the answer is clean, but the control has our address":    {observation(one(udp(good), udp(leaks))), Rewriting, checks.Certain, ""},
 		"a mute server, and the control has our address":          {observation(one(udp(mute), udp(leaks))), Rewriting, checks.Certain, ""},
+		"the server itself does it, another is clean":             {observation(one(all3(newFrom), nil), other("198.51.100.21:5060", all3(good))), NoSign, "", "its own doing"},
 		"everything is as it should be":                           {observation(one(all3(good), plainly(good))), NoSign, "", "public address"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,6 +324,9 @@ func TestAQuoteIsReadByWholeLines(t *testing.T) {
 			}
 			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
 				t.Errorf("findings %+v", j.Findings)
+			}
+			if p := f.Paths[0]; p.Verdict != NoSign || len(p.Changes) > 0 {
+				t.Errorf("the answer was as it should be: %+v", p)
 			}
 		})
 	}

@@ -325,6 +325,11 @@ func TestHowBadAClosedPortIs(t *testing.T) {
 			[]string{"sip-alg.port-blocked warning certain"}, "UDP 5060 from source port 5060 is blocked on the way"},
 		"UDP 5060 from any other": {[]network{udp5060(func(p *Probe) bool { return p.Source == "fresh" }, loses)}, false, checks.Fail,
 			[]string{"sip-alg.port-blocked critical certain"}, "UDP 5060 from any source port but 5060 is blocked on the way"},
+		"TLS 5061": {[]network{closes("tls", 5061)}, false, checks.Warn, []string{"sip-alg.port-blocked warning certain"}, "TLS 5061 is blocked on the way"},
+		"TLS 5061, and all else is rewritten": {[]network{rewrites, closes("tls", 5061)}, false, checks.Fail,
+			[]string{"sip-alg.rewriting critical certain", "sip-alg.port-blocked critical certain"}, "A SIP ALG, most likely in your router, rewrites SIP messages"},
+		"TCP 5060, and all else is rewritten": {[]network{rewrites, closes("tcp", 5060)}, false, checks.Fail,
+			[]string{"sip-alg.rewriting critical certain", "sip-alg.port-blocked warning certain"}, "A SIP ALG, most likely in your router, rewrites SIP messages"},
 		"a port that is no SIP port": {[]network{closes("udp", 8765)}, false, checks.Pass, []string{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

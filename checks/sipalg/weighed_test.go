@@ -142,6 +142,33 @@ func TestTheSameIsSaidOnce(t *testing.T) {
 	}
 }
 
+// A reason that counts for two Vias is given once.
+func TestAReasonIsGivenOnce(t *testing.T) {
+	threeVias := reply{received: "203.0.113.1", edits: []string{"\r\nFrom", "\r\nVia: SIP/2.0/UDP 10.9.9.8;branch=z9hG4bKy\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKz\r\nFrom"}}
+	f := resultOf(t, observation(one(all3(threeVias), nil)), office).Facts.(Facts)
+	if got := f.Servers[0].Note; f.Verdict != NoSign || strings.Count(got, "Via added: ") != 1 {
+		t.Errorf("%s: %q", f.Verdict, got)
+	}
+}
+
+// What one question proves is not said of another one from the same port.
+func TestEachAnswerIsShownAsItsOwn(t *testing.T) {
+	o := observation(one(udp(private), nil), other("198.51.100.20:5060", udp(good)))
+	invite := o.Servers[1].Answers[0]
+	invite.Message = "INVITE"
+	o.Servers[0].Answers = append(o.Servers[0].Answers, invite)
+	var got []string
+	for _, p := range resultOf(t, o, office).Facts.(Facts).Paths {
+		if p.Transport == "udp" {
+			got = append(got, p.Server+" "+p.Message+" "+p.Verdict)
+		}
+	}
+	want := []string{"sip.example OPTIONS " + Rewriting, "sip.example INVITE " + NoSign, "other.example OPTIONS " + NoSign}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // The hops of the responder's own message go before those of servers, and the
 // first server's before the others'.
 func TestWhoseHopsTellThePlace(t *testing.T) {
@@ -403,29 +430,31 @@ func TestWhichEngineLeavesSuchTraces(t *testing.T) {
 		changes []Change
 		want    string
 	}{
-		"a Via of its own":                {change(sip.ViaAdded, sip.CallID), "a SIP proxy"},
-		"an address that is not ours":     {decoy("a="+decoyAddr, "a=203.0.113.1"), "blind search"},
-		"that address is gone":            {decoy("a="+decoyAddr, ""), ""},
-		"that address was left":           {decoy("a="+decoyAddr, "b="+decoyAddr), ""},
-		"another address":                 {decoy("a=192.168.88.10", "a=203.0.113.1"), ""},
-		"the Call-ID":                     {change(sip.CallID, sip.ViaSentBy, sip.SDPOrigin), "it hides the address"},
-		"Via and c=":                      {change(sip.ViaSentBy, sip.SDPConnection), "the pattern of the Linux"},
-		"Via and o=":                      {change(sip.ViaSentBy, sip.SDPOrigin), "the pattern of the Linux"},
-		"Via and m=":                      {change(sip.ViaSentBy, sip.SDPMediaPort), "the pattern of the Linux"},
-		"Via, c= and an attribute":        {change(sip.ViaSentBy, sip.SDPConnection, sip.SDPAttribute), ""},
-		"Via alone":                       {change(sip.ViaSentBy), "headers are rewritten"},
-		"Contact alone":                   {change(sip.ContactChanged), "headers are rewritten"},
-		"From alone":                      {change(sip.FromChanged), ""},
-		"c= alone":                        {change(sip.SDPConnection), ""},
-		"c= and Contact":                  {change(sip.SDPConnection, sip.ContactChanged), ""},
-		"a codec is gone":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
-		"an attribute is another":         {[]Change{{sip.SDPAttribute, "request", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMA/8000"}}, ""},
-		"another came in":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
-		"the port is another":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
-		"no codec is gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
-		"the line is cut":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1"}}, ""},
-		"all codecs are gone":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP"}}, "a codec filter: it takes payload format 0 and payload format 8"},
-		"a line of another kind is short": {[]Change{{sip.SDPAttribute, "request", "b=audio 1 RTP/AVP 0 8", "b=audio 1 RTP/AVP 8"}}, ""},
+		"a Via of its own":                   {change(sip.ViaAdded, sip.CallID), "a SIP proxy"},
+		"an address that is not ours":        {decoy("a="+decoyAddr, "a=203.0.113.1"), "blind search"},
+		"that address is gone":               {decoy("a="+decoyAddr, ""), ""},
+		"that address was left":              {decoy("a="+decoyAddr, "b="+decoyAddr), ""},
+		"another address":                    {decoy("a=192.168.88.10", "a=203.0.113.1"), ""},
+		"the Call-ID":                        {change(sip.CallID, sip.ViaSentBy, sip.SDPOrigin), "it hides the address"},
+		"Via and c=":                         {change(sip.ViaSentBy, sip.SDPConnection), "the pattern of the Linux"},
+		"Via and o=":                         {change(sip.ViaSentBy, sip.SDPOrigin), "the pattern of the Linux"},
+		"Via and m=":                         {change(sip.ViaSentBy, sip.SDPMediaPort), "the pattern of the Linux"},
+		"Via, c= and an attribute":           {change(sip.ViaSentBy, sip.SDPConnection, sip.SDPAttribute), ""},
+		"Via alone":                          {change(sip.ViaSentBy), "headers are rewritten"},
+		"Contact alone":                      {change(sip.ContactChanged), "headers are rewritten"},
+		"From alone":                         {change(sip.FromChanged), ""},
+		"c= alone":                           {change(sip.SDPConnection), ""},
+		"c= and Contact":                     {change(sip.SDPConnection, sip.ContactChanged), ""},
+		"a codec is gone":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
+		"a codec and its bandwidth are gone": {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}, {sip.SDPAttribute, "request", "b=AS:64", ""}}, ""},
+		"a codec is gone, another renamed":   {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}, {sip.SDPAttribute, "request", "a=rtpmap:8 PCMA/8000", "a=rtpmap:8 G722/8000"}}, ""},
+		"an attribute is another":            {[]Change{{sip.SDPAttribute, "request", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMA/8000"}}, ""},
+		"another came in":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
+		"the port is another":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
+		"no codec is gone":                   {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
+		"the line is cut":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1"}}, ""},
+		"all codecs are gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP"}}, "a codec filter: it takes payload format 0 and payload format 8"},
+		"a line of another kind is short":    {[]Change{{sip.SDPAttribute, "request", "b=audio 1 RTP/AVP 0 8", "b=audio 1 RTP/AVP 8"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := engine([]Path{{Changes: c.changes}})
