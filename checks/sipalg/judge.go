@@ -241,7 +241,7 @@ func portWord(paths []Path, name string) string {
 func (p *Path) blockedName(paths []Path) string {
 	for i := range paths {
 		q := &paths[i]
-		if q.name() != p.name() || !q.probe.Answered || q.Inbound {
+		if q.name() != p.name() || !q.probe.Answered {
 			continue
 		}
 		if p.probe.Source == "fresh" {

@@ -173,6 +173,19 @@ func TestWhatTheProbesProve(t *testing.T) {
 	}
 }
 
+// The call that stands for an ordinary phone is found wherever it stands.
+func TestTheCallOfAnOrdinaryPhone(t *testing.T) {
+	o := visit(passes)
+	slices.Reverse(o.Probes)
+	paths := classify(&o)
+	for _, transport := range []string{"udp", "tcp"} {
+		p := corePath(paths, transport)
+		if p == nil || p.Transport != transport || p.Port != 5060 || p.Message != "INVITE" || p.Variant != "" || p.Inbound || p.probe.Source != "fresh" {
+			t.Errorf("over %s: %+v", transport, p)
+		}
+	}
+}
+
 // lost is a probe that nobody heard of again.
 func lost(p Probe) Probe {
 	p.Arrived, p.Answered, p.ArrivedAs = false, false, nil

@@ -77,7 +77,7 @@ func weigh(all []evidence) {
 // sameServer finds another exchange with the same server.
 func (e *evidence) sameServer(all []evidence, fits func(*evidence) bool) *evidence {
 	for i := range all {
-		if x := &all[i]; x != e && x.server == e.server && x.readable && fits(x) {
+		if x := &all[i]; x.server == e.server && fits(x) {
 			return x
 		}
 	}

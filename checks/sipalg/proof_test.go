@@ -143,6 +143,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
 		"it is not on the same port":                        {observation(one(udp(private), nil), other("198.51.100.21:5070", udp(good))), Rewriting, checks.Likely, ""},
 		"it is not on the same transport":                   {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"tcp": good})), Rewriting, checks.Likely, ""},
+		"it was asked from another address of ours":         {observation(one(udp(private), nil), told{"other.example", "198.51.100.21:5060", "10.8.0.2", udp(good), nil}), Rewriting, checks.Likely, ""},
 		"it says nothing":                                   {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
 		"it is clean, but TLS proves the first":             {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
 		"a VPN to a public server":                          {observation(vpn), Inconclusive, "", "over TLS"},
@@ -416,6 +417,15 @@ func TestWhichBoxItIs(t *testing.T) {
 		return func(p *Probe) { p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), a)) }
 	}
 	found := visit(passes, on("udp", 5060, true, rewrites))
+	behind := func(last string) Observed {
+		o, was := found, string(found.Probes[0].Sent)
+		is := strings.ReplaceAll(was, phone.String(), wan.String())
+		o.Hops = []Hop{
+			{TTL: 1, Addr: netip.MustParseAddr(last), Quoted: len(was), Sent: Wire(was)},
+			{TTL: 2, Addr: netip.MustParseAddr("203.0.113.253"), Quoted: len(was), Changed: true, Sent: Wire(was), Quote: Wire(is)},
+		}
+		return o
+	}
 	for name, c := range map[string]struct {
 		o    Observed
 		h    *netinfo.Host
@@ -426,6 +436,9 @@ func TestWhichBoxItIs(t *testing.T) {
 		"the router's outer address was written": {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
 		"the router's inner address was written": {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
 		"the router has a private outer address": {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"it came unchanged to the router":        {behind("192.168.88.1"), office, "A SIP ALG in your router rewrites"},
+		"the same, and there is a second NAT":    {behind("192.168.88.1"), outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"it came unchanged to another router":    {behind("203.0.113.254"), office, "A SIP ALG on the way rewrites"},
 		"a private router comes after ours":      {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"a public router comes after ours":       {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
 		"an address of neither side was written": {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},

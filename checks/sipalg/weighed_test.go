@@ -471,14 +471,16 @@ func TestWhenAPortIsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		pairs, passed int
 		arrived       bool
+		hop           netip.Addr // of a router that refuses it
 		blocked       bool
 		note          string
 	}{
-		"all others pass":      {canaryPairs, canaryPairs, false, true, "nothing passes on this port"},
-		"its answers are lost": {canaryPairs, canaryPairs, true, true, "no answer comes back from this port"},
-		"one was not tried":    {canaryPairs - 1, canaryPairs - 1, false, false, "none of 5 tries arrived"},
-		"one was lost":         {canaryPairs, canaryPairs - 1, false, false, crowdedNote},
-		"none was tried":       {0, 0, false, false, crowdedNote},
+		"all others pass":      {canaryPairs, canaryPairs, false, netip.Addr{}, true, "nothing passes on this port"},
+		"a router refuses it":  {canaryPairs, canaryPairs, false, farEnd, true, "nothing passes on this port, not even bytes that are no SIP; 198.51.100.2 says no"},
+		"its answers are lost": {canaryPairs, canaryPairs, true, netip.Addr{}, true, "no answer comes back from this port"},
+		"one was not tried":    {canaryPairs - 1, canaryPairs - 1, false, netip.Addr{}, false, "none of 5 tries arrived"},
+		"one was lost":         {canaryPairs, canaryPairs - 1, false, netip.Addr{}, false, crowdedNote},
+		"none was tried":       {0, 0, false, netip.Addr{}, false, crowdedNote},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
@@ -488,7 +490,7 @@ func TestWhenAPortIsClosed(t *testing.T) {
 				o.Probes = append(o.Probes, p)
 				return p.ID
 			}
-			add(Probe{Port: 5060, Tries: 5, Arrived: c.arrived})
+			add(Probe{Port: 5060, Tries: 5, Arrived: c.arrived, ErrorHop: c.hop, Error: "198.51.100.2 says no"})
 			add(Probe{Port: 5060, Tries: 5, Masked: true})
 			add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
 			for i := range c.pairs {

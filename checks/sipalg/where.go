@@ -20,7 +20,7 @@ const inRouter = ", most likely in your router,"
 // address that it wrote.
 func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	gw := h.Uplink.Gateway
-	if f.Hop != nil && gw.IsValid() && f.Hop.at(gw.String()) && f.behind == "" {
+	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind == "" {
 		return " in your router"
 	}
 	if only := onlyTo(f.weighed); only != "" {
