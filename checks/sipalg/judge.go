@@ -205,9 +205,7 @@ func portWord(paths []Path, name string) string {
 		if p.name() != name || !p.matters() {
 			continue
 		}
-		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
-			worst = p.Verdict
-		}
+		worst = rank[max(slices.Index(rank, p.Verdict), slices.Index(rank, worst))]
 		if p.Blocked {
 			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
 		}

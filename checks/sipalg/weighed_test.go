@@ -327,12 +327,13 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 	for name, c := range map[string]struct {
 		o     Observed
 		title string
+		short string   // what the summary says of the port
 		want  []string // the names of the first pieces of evidence
 	}{
-		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", []string{"UDP 5060 OPTIONS", "affected"}},
-		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server",
+		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", "answered by somebody else", []string{"UDP 5060 OPTIONS", "affected"}},
+		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server", "answered by somebody else",
 			[]string{"UDP 5060 INVITE", "UDP 5060 REGISTER", "affected"}},
-		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own",
+		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own", "Via, Max-Forwards (proxied)",
 			[]string{"UDP 5060 REGISTER", "Via added"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -340,11 +341,65 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			if len(r.Findings) != 1 || r.Status != checks.Fail || r.Findings[0].ID != "sip-alg.proxying" || r.Findings[0].Title != c.title {
 				t.Fatalf("%s: %+v", r.Status, r.Findings)
 			}
+			if !strings.HasPrefix(r.Summary, "UDP 5060 "+c.short+"; UDP 5080, ") {
+				t.Errorf("%q", r.Summary)
+			}
 			ev := r.Findings[0].Evidence
 			for i, want := range c.want {
 				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") || ev[i].Got == "" {
 					t.Errorf("evidence %+v, want %q at %d", ev, want, i)
 				}
+			}
+		})
+	}
+}
+
+// The summary names a server where its answers show what the responder does not.
+func TestTheSummaryNamesAServerThatTellsMore(t *testing.T) {
+	const more = "; SIP to sip.example is rewritten"
+	for name, c := range map[string]struct {
+		rule network
+		port string
+		want bool
+	}{
+		"nothing else is rewritten": {passes, "5060", true},
+		"the same port is":          {on("udp", 5060, true, rewrites), "5060", false},
+		"another port is":           {on("udp", 5060, true, rewrites), "5070", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := visit(passes, c.rule)
+			asked := observation(told{"sip.example", "198.51.100.20:" + c.port, "", map[string]reply{"udp": private, "tls": good}, nil}, other("198.51.100.21:5090", plainly(good)))
+			o.Servers, o.Views = asked.Servers, asked.Views
+			r := resultOf(t, o, office)
+			if strings.Contains(r.Summary, more) != c.want || strings.Contains(r.Summary, "other.example") || r.Status != checks.Fail {
+				t.Errorf("%s: %q", r.Status, r.Summary)
+			}
+		})
+	}
+}
+
+// Why a server's port is not proved is told by its first answer, whatever the
+// responder's own probes to such a port came to.
+func TestWhyAServersPortIsNotProved(t *testing.T) {
+	const mutely = "sip.example, UDP 5080: the server does not say which address it saw (no received= in its answer)"
+	first := told{"sip.example", "198.51.100.20:5080", "", udp(mute), nil}
+	second := told{"other.example", "198.51.100.21:5080", "", udp(reply{received: "172.17.0.1"}), nil}
+	ask := func(o Observed) Observed {
+		asked := observation(first, second)
+		o.Servers, o.Views = asked.Servers, asked.Views
+		return o
+	}
+	blind := ask(visit(passes, func(p *Probe) {
+		p.Known, p.Arrived = p.Port == 5060, p.Port == 5060
+		p.Answered = p.Known
+	}))
+	for name, o := range map[string]Observed{
+		"the responder's port is lost":          ask(visit(passes, on("udp", 5080, false, loses))),
+		"nobody knows what arrived at the port": blind,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := resultOf(t, o, office); r.Status != checks.Inconclusive && r.Status != checks.Warn || !strings.Contains(r.Reason, mutely) || strings.Contains(r.Reason, "other.example") {
+				t.Errorf("%s: %q", r.Status, r.Reason)
 			}
 		})
 	}
