@@ -123,6 +123,8 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 	}{
 		"our private address comes back, nobody tells more": {observation(one(udp(private), nil)), Rewriting, checks.Likely, ""},
 		"TLS shows the public one":                          {observation(one(map[string]reply{"udp": private, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"TCP tells nothing":                                 {observation(one(map[string]reply{"udp": private, "tcp": mute}, nil)), Rewriting, checks.Likely, ""},
+		"TCP shows a third, private one":                    {observation(one(map[string]reply{"udp": private, "tcp": {received: "172.17.0.1"}}, nil)), Rewriting, checks.Likely, ""},
 		"TCP shows the public one":                          {observation(one(map[string]reply{"udp": private, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
 		"the control shows the public one":                  {observation(one(plainly(private), plainly(good))), Rewriting, checks.Certain, ""},
 		"the control shows the private one too":             {observation(one(plainly(private), plainly(private))), Inconclusive, "", "in the same way"},
@@ -431,7 +433,14 @@ func TestWhichBoxItIs(t *testing.T) {
 		h    *netinfo.Host
 		want string
 	}{
-		"nothing contradicts":                    {found, office, "A SIP ALG, most likely in your router, rewrites"},
+		"nothing contradicts":                  {found, office, "A SIP ALG, most likely in your router, rewrites"},
+		"the server's own address was written": {visit(passes, on("udp", 5060, true, writes("198.51.100.2"))), office, "A SIP ALG, most likely in your router, rewrites"},
+		"a third address was there before": {visit(passes, on("udp", 5060, true, func(p *Probe) {
+			p.ReplySent = Wire("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.168.88.10\r\nContact: <sip:a@192.0.2.77>\r\n\r\n")
+			p.ReplyCame = Wire(strings.Replace(string(p.ReplySent), "sip:a", "sip:b", 1))
+		})), office, "A SIP ALG, most likely in your router, rewrites"},
+		"an answer has the public address, and there is a second NAT": {observation(one(map[string]reply{"udp": ownVia, "tls": good}, nil)), outer("192.168.1.2"),
+			"A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
 		"no router is known":                     {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
 		"the router's outer address was written": {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
 		"the router's inner address was written": {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
@@ -457,6 +466,21 @@ func TestWhichBoxItIs(t *testing.T) {
 				t.Errorf("findings %+v", j.Findings)
 			}
 		})
+	}
+}
+
+func TestTheAddressesInAField(t *testing.T) {
+	for text, want := range map[string]string{
+		"Contact: <sip:203.0.113.1:5060>":                          "203.0.113.1",
+		"Contact: <sip:a@203.0.113.1;transport=udp>":               "203.0.113.1",
+		"Via: SIP/2.0/UDP 192.168.88.10:5060;received=203.0.113.1": "192.168.88.10 and 203.0.113.1",
+		"o=- 1 1 IN IP6 2001:db8::1":                               "2001:db8::1",
+		"INVITE sip:[2001:db8::1]:5060 SIP/2.0":                    "2001:db8::1",
+		"Call-ID: 203.0.113.1x":                                    "",
+	} {
+		if got := addrList(addrsIn(text)); got != want {
+			t.Errorf("in %q there is %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func (g group) sizeNote(p *Probe) string {
 // after one to this port that was lost.
 func (g group) canaries(source string) (asked, passed int) {
 	for _, x := range g.sent {
-		if !x.Again || !x.Masked || x.ControlOf != 0 || x.Answered || x.Source != source {
+		if !x.Masked || x.Source != source {
 			continue
 		}
 		for i := range g.o.Probes {

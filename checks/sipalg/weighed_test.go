@@ -639,6 +639,11 @@ func TestTheLikeliestCallIsShown(t *testing.T) {
 			t.Errorf("%s: what was not changed is shown", name)
 		}
 	}
+	again := best
+	again.Note = "the second"
+	if got := plainest([]Path{best, again}); got.Note != "" {
+		t.Error("of two that are alike the second is shown")
+	}
 	if plainest([]Path{none}) != nil {
 		t.Error("what was not changed is shown")
 	}
