@@ -91,6 +91,9 @@ var (
 	leaks   = reply{received: "203.0.113.1", edits: []string{"probe@203.0.113.1", "probe@192.168.88.10"}}
 	marked  = reply{received: "192.168.88.10", edits: []string{"x-seen=203.0.113.1", "x-seen=192.168.88.10"}}
 	repeats = reply{received: "y.invalid"}
+	sentBy  = reply{received: "203.0.113.1", edits: []string{"y.invalid:40000", "192.168.88.10:40000"}}
+	echo    = reply{edits: []string{"SIP/2.0 200 OK", "OPTIONS sip:x SIP/2.0"}} // our own question comes back
+	noVia   = reply{edits: []string{"Via:", "X-Via:"}}
 )
 
 func one(answers map[string]reply, control map[string]reply) told {
@@ -164,6 +167,10 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"only over UDP, and not in the control":                   {observation(one(map[string]reply{"udp": ownVia, "tcp": good}, plainly(good))), Rewriting, checks.Certain, ""},
 		"the server leaves a Via of its own":                      {observation(one(all3(twoVias), nil)), NoSign, "", "its own doing"},
 		"From is changed, TLS does not show it":                   {observation(one(map[string]reply{"udp": newFrom, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"From is changed, the control comes back as a question":   {observation(one(udp(newFrom), udp(echo))), Rewriting, checks.Likely, ""},
+		"From is changed, the control has no Via":                 {observation(one(udp(newFrom), udp(noVia))), Rewriting, checks.Likely, ""},
+		"From is changed, the control shows it as it was":         {observation(one(udp(newFrom), udp(good))), Rewriting, checks.Certain, ""},
+		"the control's Via has our address, as a server may see":  {observation(one(udp(good), udp(sentBy))), NoSign, "", "public address"},
 		"From is changed, nobody tells more":                      {observation(one(udp(newFrom), nil)), Rewriting, checks.Likely, ""},
 		"From is changed over TLS as well":                        {observation(one(all3(newFrom), nil)), NoSign, "", "its own doing"},
 		"the Call-ID is changed, TCP does not show it":            {observation(one(map[string]reply{"udp": newID, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
@@ -516,21 +523,26 @@ func TestTheSameReportShowsASecondNAT(t *testing.T) {
 	}
 }
 
+// registerOf is what signalling told of one REGISTER.
+func registerOf(t *testing.T, transport string, r reply) *checks.Result {
+	t.Helper()
+	request := strings.ReplaceAll(fmt.Sprintf(askedText, "192.168.88.10:40000", phone), "OPTIONS", "REGISTER")
+	answer := strings.Replace(string(r.to(strings.Replace(request, "REGISTER sip:x", "OPTIONS sip:x", 1))), "SIP/2.0 200 OK", "SIP/2.0 401 Unauthorized", 1)
+	raw, err := json.Marshal(map[string]any{"servers": []any{map[string]any{"name": "sip.example", "probes": []any{map[string]any{
+		"transport": transport, "local": "192.168.88.10:40000", "remote": "198.51.100.20:5060",
+		"register": map[string]any{"sent": []byte(request), "reply": []byte(answer)},
+	}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &checks.Result{Check: "signalling", Observed: raw}
+}
+
 // Some ALGs act on registrations alone; the REGISTER of signalling is evidence
 // as well.
 func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
-	said := func(transport string, r reply) *checks.Result {
-		request := strings.ReplaceAll(fmt.Sprintf(askedText, "192.168.88.10:40000", phone), "OPTIONS", "REGISTER")
-		answer := strings.Replace(string(r.to(strings.Replace(request, "REGISTER sip:x", "OPTIONS sip:x", 1))), "SIP/2.0 200 OK", "SIP/2.0 401 Unauthorized", 1)
-		raw, err := json.Marshal(map[string]any{"servers": []any{map[string]any{"name": "sip.example", "probes": []any{map[string]any{
-			"transport": transport, "local": "192.168.88.10:40000", "remote": "198.51.100.20:5060",
-			"register": map[string]any{"sent": []byte(request), "reply": []byte(answer)},
-		}}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &checks.Result{Check: "signalling", Observed: raw}
-	}
+	said := func(transport string, r reply) *checks.Result { return registerOf(t, transport, r) }
+
 	without := func(r *checks.Result, edits ...string) *checks.Result {
 		r.Observed = []byte(strings.NewReplacer(edits...).Replace(string(r.Observed)))
 		return r
@@ -568,5 +580,23 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 				t.Errorf("paths %+v", f.Paths)
 			}
 		})
+	}
+}
+
+// A server of several addresses is no other server: that OPTIONS comes back from
+// one as it was sent takes nothing back of what a REGISTER to another one shows.
+func TestAnotherAddressOfTheServerIsNoOtherServer(t *testing.T) {
+	for _, to := range []string{"198.51.100.20:5060", "198.51.100.21:5060"} {
+		r := registerOf(t, "udp", ownVia)
+		r.Observed = []byte(strings.Replace(string(r.Observed), "198.51.100.20:5060", to, 1))
+		j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
+			if id == "signalling" {
+				return r
+			}
+			return nil
+		})
+		if f := factsOf(t, j); f.Verdict != Rewriting || len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Likely {
+			t.Errorf("REGISTER to %s: %s, %+v", to, f.Verdict, j.Findings)
+		}
 	}
 }

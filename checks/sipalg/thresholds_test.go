@@ -231,6 +231,8 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 		}}, Inconclusive, true, "nothing passes on this port"},
 		"that of TCP ports does not": {[]func(*Observed){owner("udp", session.Nobody, 10), owner("tcp", session.Nobody, 10)}, Inconclusive, false,
 			"nothing that was sent to this port first"},
+		"no UDP does, but it is a TCP port": {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 2), far(checks.FarEnd{Carrier: "https", Ports: "5060"})}, Inconclusive, false,
+			"nothing that was sent to this port first"},
 		"three connections got nowhere": {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 3)}, Inconclusive, true, "nothing passes on this port"},
 		"two did":                       {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 2)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"no other port answers either": {[]func(*Observed){owner("udp", session.Nobody, 9), func(o *Observed) { o.Probes = o.Probes[:1] }}, Inconclusive, false,
@@ -259,8 +261,12 @@ func TestWhySilenceProvesNothing(t *testing.T) {
 		edit func(*Observed)
 		note string
 	}{
-		"the responder was busy":        {func(o *Observed) { o.Far = &checks.FarEnd{Untold: "reset"} }, "too busy to answer: reset"},
-		"no UDP reaches the responder":  {func(o *Observed) { o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"} }, "no UDP arrives"},
+		"the responder was busy":       {func(o *Observed) { o.Far = &checks.FarEnd{Untold: "reset"} }, "too busy to answer: reset"},
+		"no UDP reaches the responder": {func(o *Observed) { o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"} }, "no UDP arrives"},
+		"no UDP does, but it went by TCP": {func(o *Observed) {
+			o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"}
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+		}, "the connection brought no answer in time, which"},
 		"nobody knows what arrived":     {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
 		"another program has the port":  {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
 		"this machine's filter":         {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},

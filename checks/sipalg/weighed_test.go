@@ -225,6 +225,31 @@ func TestACodecFilterMayCountTheBytes(t *testing.T) {
 	}
 }
 
+// Who counts hops and writes the message anew is a proxy; either alone may be
+// done in place.
+func TestWhatIsAProxy(t *testing.T) {
+	for name, c := range map[string]struct {
+		codes []sip.Code
+		want  bool
+	}{
+		"a Via of its own":                      {[]sip.Code{sip.ViaAdded}, true},
+		"hops are counted":                      {[]sip.Code{sip.MaxForwards, sip.ViaSentBy}, false},
+		"hops are counted, fields are ordered":  {[]sip.Code{sip.MaxForwards, sip.HeaderOrder}, true},
+		"hops are counted, names are spelled":   {[]sip.Code{sip.HeaderCase, sip.MaxForwards}, true},
+		"hops are counted, it stays in the way": {[]sip.Code{sip.MaxForwards, sip.RecordRoute}, true},
+		"fields are ordered and spelled":        {[]sip.Code{sip.HeaderOrder, sip.HeaderCase, sip.RecordRoute}, false},
+		"nothing is changed":                    {nil, false},
+	} {
+		var changes []Change
+		for _, code := range c.codes {
+			changes = append(changes, Change{Code: code})
+		}
+		if got := isProxy(changes); got != c.want {
+			t.Errorf("%s: a proxy: %v", name, got)
+		}
+	}
+}
+
 // A proxy is called that, and its finding is beyond doubt.
 func TestAProxyIsCalledAProxy(t *testing.T) {
 	r := resultOf(t, visit(passes, on("udp", 5060, true, proxies)), office)
