@@ -64,7 +64,7 @@ func codecsTaken(paths []Path) []string {
 func formatsGone(c Change) []string {
 	const fixed = 3 // media, port, protocol
 	before, after := strings.Fields(c.Before), strings.Fields(c.After)
-	if !strings.HasPrefix(c.Before, "m=") || len(after) < fixed || len(before) <= len(after) || !slices.Equal(before[:fixed], after[:fixed]) {
+	if !strings.HasPrefix(c.Before, "m=") || min(len(before), len(after)) < fixed || !slices.Equal(before[:fixed], after[:fixed]) {
 		return nil
 	}
 	var gone []string

@@ -597,6 +597,8 @@ func TestAnotherAddressOfTheServerIsNoOtherServer(t *testing.T) {
 		})
 		if f := factsOf(t, j); f.Verdict != Rewriting || len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Likely {
 			t.Errorf("REGISTER to %s: %s, %+v", to, f.Verdict, j.Findings)
+		} else if got := j.Findings[0].Evidence[0].Name; got != "Via sent-by in the answer to REGISTER of sip.example (UDP 5060)" {
+			t.Errorf("%q", got)
 		}
 	}
 }

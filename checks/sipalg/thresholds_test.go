@@ -210,6 +210,9 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 			"another program answers at this port"},
 		"another server answers over TCP alone": {[]func(*Observed){owner("tcp", session.Stranger, 1), owner("udp", session.Nobody, 1)}, Inconclusive, false,
 			"nothing that was sent to this port first reached the responder"},
+		"another server answers at another port": {[]func(*Observed){func(o *Observed) {
+			o.Ports = append(o.Ports, session.Owner{Transport: "udp", Port: 5080, Who: session.Stranger, Tries: 1})
+		}, owner("udp", session.Nobody, 1)}, Inconclusive, false, "nothing that was sent to this port first reached the responder"},
 		"the responder was busy": {[]func(*Observed){owner("udp", session.Nobody, 9), far(checks.FarEnd{Untold: "the connection was reset"})}, Inconclusive, false,
 			"could not be asked whether it was too busy"},
 		"no UDP reaches the responder": {[]func(*Observed){owner("udp", session.Nobody, 9), far(checks.FarEnd{Carrier: "https", Ports: "5060"})}, Inconclusive, false,
@@ -267,19 +270,27 @@ func TestWhySilenceProvesNothing(t *testing.T) {
 			o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"}
 			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
 		}, "the connection brought no answer in time, which"},
-		"nobody knows what arrived":     {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
-		"another program has the port":  {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
-		"this machine's filter":         {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},
-		"it was never sent":             {edit(func(p *Probe) { p.Tries = 0 }), "before time ran out"},
-		"it was never written":          {edit(func(p *Probe) { p.Sent = nil }), "before time ran out"},
-		"an error stopped it":           {edit(func(p *Probe) { p.Tries, p.Error = 0, "no route" }), "no route"},
-		"it came, its answers did not":  {edit(func(p *Probe) { p.Arrived = true }), "none of the answers to 5 tries came back, which loss may explain"},
-		"it did not come":               {edit(func(*Probe) {}), "none of 5 tries arrived, which loss may explain"},
-		"a router refused it":           {edit(func(p *Probe) { p.ErrorHop, p.Error = farEnd, "198.51.100.2 says no" }), "198.51.100.2 says no, which loss may explain"},
-		"nothing else answers":          {func(o *Observed) { o.Probes = o.Probes[:1] }, "nothing but the control channel answers"},
-		"only another message passes":   {func(o *Observed) { o.Probes = o.Probes[:2] }, "none of 5 tries arrived, which loss may explain"},
-		"only other ports answer":       {func(o *Observed) { o.Probes = append(o.Probes[:1], o.Probes[2]) }, "none of 5 tries arrived, which loss may explain"},
-		"a connection hung":             {edit(tcpFailed(platform.ClassTimeout)), "the connection brought no answer in time, which"},
+		"nobody knows what arrived":    {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
+		"another program has the port": {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
+		"this machine's filter":        {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},
+		"it was never sent":            {edit(func(p *Probe) { p.Tries = 0 }), "before time ran out"},
+		"it was never written":         {edit(func(p *Probe) { p.Sent = nil }), "before time ran out"},
+		"an error stopped it":          {edit(func(p *Probe) { p.Tries, p.Error = 0, "no route" }), "no route"},
+		"it came, its answers did not": {edit(func(p *Probe) { p.Arrived = true }), "none of the answers to 5 tries came back, which loss may explain"},
+		"it did not come":              {edit(func(*Probe) {}), "none of 5 tries arrived, which loss may explain"},
+		"a router refused it":          {edit(func(p *Probe) { p.ErrorHop, p.Error = farEnd, "198.51.100.2 says no" }), "198.51.100.2 says no, which loss may explain"},
+		"nothing else answers":         {func(o *Observed) { o.Probes = o.Probes[:1] }, "nothing but the control channel answers"},
+		"only another message passes":  {func(o *Observed) { o.Probes = o.Probes[:2] }, "none of 5 tries arrived, which loss may explain"},
+		"only other ports answer":      {func(o *Observed) { o.Probes = append(o.Probes[:1], o.Probes[2]) }, "none of 5 tries arrived, which loss may explain"},
+		"a connection hung":            {edit(tcpFailed(platform.ClassTimeout)), "the connection brought no answer in time, which"},
+		"it hung, and no other one passed": {func(o *Observed) {
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+			o.Probes = append(o.Probes[:1], o.Probes[3])
+		}, "the connection brought no answer in time, which"},
+		"it hung, and the control channel passed": {func(o *Observed) {
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+			o.Probes, o.Responder.Carrier = append(o.Probes[:1], o.Probes[3]), "https"
+		}, "new connections get nowhere"},
 		"a connection was refused":      {edit(tcpFailed(platform.ClassRefused)), "the connection was refused, which"},
 		"a connection was reset":        {edit(tcpFailed(platform.ClassReset)), "the connection was reset, which"},
 		"a connection was prohibited":   {edit(tcpFailed(platform.ClassProhibited)), "the connection was prohibited on the way, which"},

@@ -35,7 +35,7 @@ func groupOf(o *Observed, p *Probe) group {
 			g.othersAnswered = g.othersAnswered || q.Answered && !q.Again
 		case q.ErrorClass == string(platform.ClassLocalFilter):
 			g.filtered = true
-		case q.Inbound || !q.left() || q.Withheld:
+		case q.Inbound || !q.left():
 		default:
 			g.sent = append(g.sent, q)
 		}
@@ -192,7 +192,7 @@ func (g group) dead(source string) bool {
 // that silence counts: there is no measure of the loss then.
 func closed(o *Observed, p *Probe) bool {
 	g := groupOf(o, p)
-	if !g.othersAnswered || g.answered(p.Source) || !g.shut(p.Source) {
+	if !g.othersAnswered || !g.shut(p.Source) {
 		return false
 	}
 	passes := slices.ContainsFunc(o.Probes, func(q Probe) bool { return q.Transport == p.Transport && q.Answered })

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // More of what a server's answers prove: what counts against what.
@@ -262,13 +263,20 @@ func TestAProxyIsCalledAProxy(t *testing.T) {
 // A message over TCP that was lost once, and passed when it was asked again,
 // leaves TCP unproved.
 func TestAMessageOverTCPThatNothingExplains(t *testing.T) {
-	r := resultOf(t, visit(passes, func(p *Probe) {
-		if p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" && !p.Again {
-			loses(p)
+	register := func(r network) network {
+		return func(p *Probe) {
+			if p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" && !p.Again {
+				r(p)
+			}
 		}
-	}), office)
+	}
+	r := resultOf(t, visit(passes, register(loses)), office)
 	if f := r.Facts.(Facts); f.Verdict != Inconclusive || r.Status != checks.Inconclusive || len(r.Findings) > 0 || !strings.HasPrefix(r.Reason, "TCP 5060 REGISTER: ") {
 		t.Errorf("%s, %s, %v: %q", f.Verdict, r.Status, found(r), r.Reason)
+	}
+	r = resultOf(t, visit(passes, register(func(p *Probe) { *p = lost(*p); p.Tries, p.ErrorClass = 0, "in-use" })), office)
+	if f := r.Facts.(Facts); f.Verdict != None || r.Status != checks.Pass {
+		t.Errorf("what this machine could not send leaves TCP unproved: %s, %s: %q", f.Verdict, r.Status, r.Reason)
 	}
 }
 
@@ -341,7 +349,12 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 	never := visit(passes, udp5060(func(p *Probe) bool { return p.Message == "REGISTER" || p.Message == "INVITE" && p.Variant == "" }, func(p *Probe) {
 		p.Arrived = p.Masked
 	}))
-	both := visit(passes, udp5060(func(p *Probe) bool { return !p.Masked }, func(p *Probe) {
+	unheard := func(p *Probe) { // our answers to a call are lost, which is another matter
+		if p.Inbound && p.Port == 5080 {
+			p.Arrived, p.Answers, p.ReplySent = false, 1, Wire("INVITE")
+		}
+	}
+	both := visit(passes, unheard, udp5060(func(p *Probe) bool { return !p.Masked }, func(p *Probe) {
 		if p.Message == "REGISTER" {
 			p.Arrived = false
 		} else {
@@ -366,7 +379,7 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			if len(r.Findings) != 1 || r.Status != checks.Fail || r.Findings[0].ID != "sip-alg.proxying" || r.Findings[0].Title != c.title {
 				t.Fatalf("%s: %+v", r.Status, r.Findings)
 			}
-			if !strings.HasPrefix(r.Summary, "UDP 5060 "+c.short+"; UDP 5080, ") {
+			if !strings.HasPrefix(r.Summary, "UDP 5060 "+c.short+"; UDP 5080") {
 				t.Errorf("%q", r.Summary)
 			}
 			ev := r.Findings[0].Evidence
@@ -685,6 +698,23 @@ func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
 	}
 	if got := (Change{Code: sip.ContactChanged, Before: "a=x"}).name(); got != "Contact" {
 		t.Errorf("a Contact is called %q", got)
+	}
+}
+
+// A connection that was never tried is not a lost one.
+func TestAConnectionThatWasNotTriedIsNotLost(t *testing.T) {
+	for tries, blocked := range map[int]bool{0: false, 1: true} { // of the third connection
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+			{ID: 1, Tries: 1, Message: "INVITE"}, {ID: 2, Tries: 1, Message: "OPTIONS"}, {ID: 3, Tries: tries, Message: "REGISTER"},
+		}}
+		for i := range o.Probes {
+			p := &o.Probes[i]
+			p.Transport, p.Port, p.Source, p.Known, p.ErrorClass = "tcp", 5060, "fresh", true, string(platform.ClassTimeout)
+		}
+		o.Probes = append(o.Probes, Probe{ID: 4, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Known: true, Tries: 1, Sent: Wire("x"), Arrived: true, Answered: true})
+		if got := pathOf(t, o, 1); got.Blocked != blocked || got.Verdict != Inconclusive {
+			t.Errorf("%d tries of the third: %s, blocked %v: %q", tries, got.Verdict, got.Blocked, got.Note)
+		}
 	}
 }
 
