@@ -97,7 +97,7 @@ func controlOf(a *ServerAnswer) control {
 // markChanged compares the parameter that only the control's Via has.
 func markChanged(a *ServerAnswer) []Change {
 	before, after := viaMark(a.ControlSent), viaMark(a.ControlReply)
-	if before == "" || after == "" || before == after {
+	if after == "" || before == after {
 		return nil
 	}
 	return []Change{{sip.Other, "response", before, after}}

@@ -93,6 +93,9 @@ var (
 	repeats = reply{received: "y.invalid"}
 	sentBy  = reply{received: "203.0.113.1", edits: []string{"y.invalid:40000", "192.168.88.10:40000"}}
 	echo    = reply{edits: []string{"SIP/2.0 200 OK", "OPTIONS sip:x SIP/2.0"}} // our own question comes back
+	newSeq  = reply{received: "203.0.113.1", edits: []string{"CSeq: 1", "CSeq: 2"}}
+	ownFrom = reply{received: "203.0.113.1", edits: []string{"probe@203.0.113.1", "probe@192.0.2.9"}}
+	noMark  = reply{received: "203.0.113.1", edits: []string{";x-seen=203.0.113.1", ""}}
 	noVia   = reply{edits: []string{"Via:", "X-Via:"}}
 )
 
@@ -169,6 +172,10 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"From is changed, TLS does not show it":                   {observation(one(map[string]reply{"udp": newFrom, "tls": good}, nil)), Rewriting, checks.Certain, ""},
 		"From is changed, the control comes back as a question":   {observation(one(udp(newFrom), udp(echo))), Rewriting, checks.Likely, ""},
 		"From is changed, the control has no Via":                 {observation(one(udp(newFrom), udp(noVia))), Rewriting, checks.Likely, ""},
+		"the CSeq is changed, the control shows it as it was":     {observation(one(udp(newSeq), udp(good))), Rewriting, checks.Certain, ""},
+		"the same, and the server drops what it does not know":    {observation(one(udp(newSeq), udp(noMark))), Rewriting, checks.Certain, ""},
+		"From is changed, in the control as well":                 {observation(one(udp(newFrom), udp(ownFrom))), NoSign, "", "in the same way"},
+		"From is changed, in the control the CSeq":                {observation(one(udp(newFrom), udp(newSeq))), Rewriting, checks.Certain, ""},
 		"From is changed, the control shows it as it was":         {observation(one(udp(newFrom), udp(good))), Rewriting, checks.Certain, ""},
 		"the control's Via has our address, as a server may see":  {observation(one(udp(good), udp(sentBy))), NoSign, "", "public address"},
 		"From is changed, nobody tells more":                      {observation(one(udp(newFrom), nil)), Rewriting, checks.Likely, ""},

@@ -199,16 +199,12 @@ func closed(o *Observed, p *Probe) bool {
 	same := func(transport string, port int) bool { return transport == p.Transport && (!passes || port == p.Port) }
 	var lost []*Probe
 	for i := range o.Probes {
-		if q := &o.Probes[i]; same(q.Transport, q.Port) && !q.Withheld && !q.Answered && q.left() {
+		if q := &o.Probes[i]; same(q.Transport, q.Port) && q.left() {
 			lost = append(lost, q)
 		}
 	}
 	for _, w := range o.Ports {
 		if w.Who != session.Nobody || !same(w.Transport, w.Port) {
-			continue
-		}
-		if !g.stream {
-			lost = append(lost, &Probe{Tries: w.Tries})
 			continue
 		}
 		for range w.Tries {

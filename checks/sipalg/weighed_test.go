@@ -592,7 +592,7 @@ func TestWhenAPortIsClosed(t *testing.T) {
 				add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: lost, Arrived: passes, Answered: passes})
 			}
 			got := pathOf(t, o, 1)
-			if got.Verdict != Inconclusive || got.Blocked != c.blocked || !strings.HasPrefix(got.Note, c.note) {
+			if got.Verdict != Inconclusive || got.Blocked != c.blocked || !strings.HasPrefix(got.Note, c.note) || strings.Contains(got.Note, "says no") != c.hop.IsValid() {
 				t.Errorf("%s, blocked %v: %q", got.Verdict, got.Blocked, got.Note)
 			}
 		})
