@@ -433,6 +433,11 @@ func TestWhichBoxItIs(t *testing.T) {
 		return func(p *Probe) { p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), a)) }
 	}
 	found := visit(passes, on("udp", 5060, true, rewrites))
+	beside := func(r network) Observed {
+		o, asked := visit(passes, on("udp", 5060, true, r)), observation(one(plainly(good), nil))
+		o.Servers, o.Views = asked.Servers, asked.Views
+		return o
+	}
 	behind := func(last string) Observed {
 		o, was := found, string(found.Probes[0].Sent)
 		is := strings.ReplaceAll(was, phone.String(), wan.String())
@@ -469,8 +474,12 @@ func TestWhichBoxItIs(t *testing.T) {
 			proxies(p)
 			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
 		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
-		"and it is our router's":                   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
-		"only one of two servers is affected":      {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
+		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
+		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
+		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},
+		"the way to the responder alone has a proxy":  {beside(proxies), office, "Something on the way to the responder proxies"},
+		"two servers in private networks": {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil},
+			told{"two.example", "10.1.2.4:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG, most likely in your router, rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
 		"answers only, and a private router after": {second(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), "192.168.1.1"), office, "A SIP ALG on the way rewrites"},
 	} {
