@@ -433,6 +433,10 @@ func TestWhichBoxItIs(t *testing.T) {
 		return func(p *Probe) { p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), a)) }
 	}
 	found := visit(passes, on("udp", 5060, true, rewrites))
+	inside := func(o Observed) Observed { // STUN is asked in a larger office network
+		o.Public, o.Views = nil, []View{{Local: phone, Seen: netip.MustParseAddr("192.168.1.2"), By: "stun.example"}}
+		return o
+	}
 	beside := func(r network) Observed {
 		o, asked := visit(passes, on("udp", 5060, true, r)), observation(one(plainly(good), nil))
 		o.Servers, o.Views = asked.Servers, asked.Views
@@ -474,6 +478,7 @@ func TestWhichBoxItIs(t *testing.T) {
 			proxies(p)
 			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
 		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
+		"it is the one at which STUN sees us":         {inside(visit(passes, on("udp", 5060, true, writes("192.168.1.2")))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
 		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
 		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
 		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},

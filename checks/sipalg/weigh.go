@@ -282,10 +282,8 @@ var segments = map[string]float64{"tcp": 3, "tls": 6}
 // streamLossOf estimates the chance that a connection fails by loss alone. In
 // streamTimeout a segment is sent three times (initial RTO 1 s, RFC 6298).
 func streamLossOf(probes []Probe, transport string) float64 {
-	loss := leastLoss
-	if rate, ok := retried(probes, func(p *Probe) bool { return p.Transport == "udp" && !p.Inbound }); ok {
-		loss = max(loss, rate)
-	}
+	rate, _ := retried(probes, func(p *Probe) bool { return p.Transport == "udp" && !p.Inbound })
+	loss := max(leastLoss, rate)
 	measured, _ := retried(probes, func(p *Probe) bool { return p.Transport != "udp" })
 	return min(0.9, max(measured, segments[transport]*math.Pow(loss, 3)))
 }

@@ -449,7 +449,9 @@ func TestWhichPortsAreAffected(t *testing.T) {
 		rule network
 		want []string
 	}{
-		"UDP alone":  {on("udp", 0, true, rewrites), []string{"UDP 5060, UDP 5080, UDP 8765", "TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+		"UDP alone": {on("udp", 0, true, rewrites), []string{"UDP 5060, UDP 5080, UDP 8765", "TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+		"UDP 5060, and of that only calls": {udp5060(func(p *Probe) bool { return p.Message == "INVITE" && !p.Masked }, rewrites),
+			[]string{"UDP 5060", "UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
 		"everything": {rewrites, []string{"UDP 5060, UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
 	} {
 		t.Run(name, func(t *testing.T) {
