@@ -136,7 +136,7 @@ func TestHowBadALineIs(t *testing.T) {
 // Calls from outside are dropped by content where at least two are lost beside
 // masked ones, on one port, or on all ports if none came.
 func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
-	const came, unheard, noCall, noControl, broke = "came", "unheard", "no call", "no control", "broke"
+	const came, unheard, noCall, noControl, broke, mutely = "came", "unheard", "no call", "no control", "broke", "mutely"
 	type call struct {
 		port, tries int
 		what        string
@@ -158,28 +158,32 @@ func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
 		"two, and of one the masked was lost":    {[]call{lostAt(5060, 4), {5060, 4, noControl}}, false, "which loss may explain"},
 		"so was that of the first":               {[]call{{5060, 4, noControl}, lostAt(5060, 4), lostAt(5060, 4)}, false, "neither did the same call, masked"},
 		"two came, and our answers did not":      {[]call{{5060, 4, unheard}, {5060, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
+		"two came on two ports, and no answers":  {[]call{{5060, 4, unheard}, {5080, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
+		"nor did our answers to the masked ones": {[]call{{5060, 4, mutely}, {5060, 4, mutely}}, false, "none of 4 answers to it arrived; neither did the same call, masked"},
 		"one did not come, one was not heard":    {[]call{lostAt(5060, 4), {5060, 4, unheard}}, false, "which loss may explain"},
 		"the responder called on one flow alone": {[]call{lostAt(5060, 4), {5060, 4, noCall}}, false, "which loss may explain"},
 		"nothing was answered on the flow":       {[]call{{5060, 4, noCall}}, false, "nothing was answered on the flow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd, Carrier: "https"}}
-			o.Probes = []Probe{{ID: 1, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Flow: 99, Known: true, Arrived: true, Answered: true, Tries: 1, Sent: Wire("x")}}
+			o.Probes = []Probe{{ID: 1, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Flow: 99, Known: true, Arrived: true, Answered: true, Tries: 1, Sent: Wire("x"), ReplySent: Wire("SIP/2.0 200 OK")}}
 			for i, k := range c.calls {
 				p := Probe{ID: 10 + i, Flow: 10 + i, Transport: "udp", Port: k.port, Source: "fresh", Message: "INVITE", Inbound: true, Known: true, Tries: k.tries, ReplySent: Wire("INVITE")}
 				control := p
-				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl, k.what == unheard, 1
+				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl, k.what != noControl && k.what != mutely, 1
+				opener := control // a masked message of ours is no call
+				opener.ID, opener.Inbound, opener.Answered, opener.Arrived = 200+i, false, true, true
 				switch k.what {
 				case came:
 					p.Answered, p.Arrived = true, true
-				case unheard:
+				case unheard, mutely:
 					p.Answered, p.Answers, p.Tries = true, k.tries, 1
 				case noCall:
 					p.ReplySent = nil
 				case broke:
 					p.Error = "asking the responder for a call: the connection was reset"
 				}
-				o.Probes = append(o.Probes, p, control)
+				o.Probes = append(o.Probes, p, control, opener)
 			}
 			got := pathOf(t, o, 10)
 			if (got.Verdict == Dropping) != c.want || !c.want && got.Verdict != Inconclusive || !strings.Contains(got.Note, c.note) {

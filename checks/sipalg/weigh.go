@@ -152,8 +152,8 @@ func (g group) crowded(source string) bool {
 // shut reports whether new flows get everywhere but to this port. Where no
 // other port of the kind has answered there is nothing to compare with.
 func (g group) shut(source string) bool {
-	asked, passed := g.canaries(source)
-	return !g.likeAnswered || asked >= canaryPairs && passed == asked
+	asked, _ := g.canaries(source) // crowded is where some of them were lost
+	return !g.likeAnswered || asked >= canaryPairs
 }
 
 // falseName is the chance of calling a port closed of which only the SIP is
@@ -168,7 +168,7 @@ func (g group) dead(source string) bool {
 	var lost []*Probe
 	masked := 0
 	for _, q := range g.sent {
-		if q.Source != source || q.Answered {
+		if q.Source != source {
 			continue
 		}
 		lost = append(lost, q)
@@ -315,7 +315,7 @@ func callsRead(o *Observed, p *Probe) bool {
 		q := &o.Probes[i]
 		switch {
 		case !q.Inbound || q.Masked || len(q.ReplySent) == 0:
-		case q.Answered && q.Arrived:
+		case q.Arrived:
 			came = true
 		case q.Answered == p.Answered && callControlled(o, q):
 			lost := &Probe{Tries: q.Tries}

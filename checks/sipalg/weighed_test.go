@@ -703,6 +703,96 @@ func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
 	}
 }
 
+// What the fresh flows to a silent port and to another one say of it.
+func TestWhatFreshFlowsSayOfASilentPort(t *testing.T) {
+	const message, masked, alive, pairs = 0, 1, 2, 3 // where they are; each pair is a flow to the port and one to the other
+	reset := func(p *Probe) {
+		if p.Transport = "tcp"; !p.Answered {
+			p.ErrorClass = string(platform.ClassReset)
+		}
+	}
+	for name, c := range map[string]struct {
+		edit    func(p []Probe)
+		blocked bool
+		note    string
+	}{
+		"all others pass":                     {func([]Probe) {}, true, "nothing passes on this port"},
+		"one got through to the port as well": {func(p []Probe) { p[pairs].Arrived, p[pairs].Answered = true, true }, false, "none of 5 tries arrived, which loss may explain"},
+		"one of the others could not be sent": {func(p []Probe) { p[pairs+1].Tries, p[pairs+1].Arrived, p[pairs+1].Answered = 0, false, false }, false, "none of 5 tries arrived, which loss may explain"},
+		"they left from source port 5060":     {func(p []Probe) { p[pairs].Source, p[pairs+2].Source, p[pairs+4].Source = "5060", "5060", "5060" }, false, crowdedNote},
+		"one try of each is little":           {func(p []Probe) { p[message].Tries, p[masked].Tries = 1, 1 }, false, "none of 1 tries arrived"},
+		"nine masked ones are much":           {func(p []Probe) { p[message].Tries, p[masked].Tries = 1, 9 }, true, "nothing passes on this port"},
+		"but not from another source port":    {func(p []Probe) { p[message].Tries, p[masked].Tries, p[masked].Source = 1, 9, "5060" }, false, "none of 1 tries arrived"},
+		"resets on a bad line, not everywhere": {func(p []Probe) {
+			for i := range p {
+				reset(&p[i])
+			}
+			p[masked].Source, p[masked].Arrived, p[masked].Answered, p[masked].Tries = "5060", true, true, 2
+			p[alive].Tries = 2
+		}, true, "nothing passes on this port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+				{Port: 5060, Tries: 5}, {Port: 5060, Tries: 5, Masked: true}, {Port: 5080, Tries: 1, Masked: true, Answered: true},
+			}}
+			for i := range canaryPairs {
+				o.Probes = append(o.Probes, Probe{Port: 5060, Tries: 1, Masked: true, Again: true},
+					Probe{Port: 5080, Tries: 1, Masked: true, Again: true, Answered: true, ControlOf: pairs + 2*i + 1})
+			}
+			for i := range o.Probes {
+				p := &o.Probes[i]
+				p.ID, p.Flow, p.Transport, p.Source, p.Message, p.Known, p.Sent, p.Arrived = i+1, i+1, "udp", "fresh", "INVITE", true, Wire("x"), p.Answered
+			}
+			c.edit(o.Probes)
+			if got := pathOf(t, o, 1); got.Blocked != c.blocked || got.Verdict != Inconclusive || !strings.HasPrefix(got.Note, c.note) {
+				t.Errorf("%s, blocked %v: %q", got.Verdict, got.Blocked, got.Note)
+			}
+		})
+	}
+}
+
+// That one kind of message is read says nothing of another kind, of which not
+// even the masked bytes were tried.
+func TestWhatIsReadIsOneKindOfMessage(t *testing.T) {
+	o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+		{Message: "INVITE", Tries: 5, Sent: Wire("xxxxx")},
+		{Message: "OPTIONS", Tries: 9, Sent: Wire("x")},
+		{Message: "INVITE", Tries: 1, Sent: Wire("x"), Masked: true, Answered: true, Arrived: true},
+	}}
+	for i := range o.Probes {
+		p := &o.Probes[i]
+		p.ID, p.Flow, p.Transport, p.Port, p.Source, p.Known = i+1, 1, "udp", 5060, "fresh", true
+	}
+	for id, want := range map[int]string{1: Inconclusive, 2: Dropping} {
+		if got := pathOf(t, o, id); got.Verdict != want {
+			t.Errorf("%s: %s, want %s: %q", got.Message, got.Verdict, want, got.Note)
+		}
+	}
+}
+
+// Three connections that hang beside masked ones that pass are read, however
+// many others there are: none of the three was picked out.
+func TestConnectionsThatHangBesideMaskedOnes(t *testing.T) {
+	for hang, want := range map[int]string{2: Inconclusive, 3: Dropping} {
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
+		add := func(p Probe) {
+			p.ID, p.Transport, p.Port, p.Source, p.Known, p.Tries, p.Sent, p.Arrived = len(o.Probes)+1, "tcp", 5060, "fresh", true, 1, Wire("x"), p.Answered
+			p.Flow = p.ID
+			o.Probes = append(o.Probes, p)
+		}
+		for range hang {
+			add(Probe{Message: "INVITE", ErrorClass: string(platform.ClassTimeout)})
+			add(Probe{Message: "INVITE", Masked: true, Answered: true, ControlOf: len(o.Probes)})
+		}
+		for range 5 {
+			add(Probe{Message: "OPTIONS", Answered: true})
+		}
+		if got := pathOf(t, o, 1); got.Verdict != want || got.Blocked {
+			t.Errorf("%d hang: %s, want %s: %q", hang, got.Verdict, want, got.Note)
+		}
+	}
+}
+
 // A connection that was never tried is not a lost one.
 func TestAConnectionThatWasNotTriedIsNotLost(t *testing.T) {
 	for tries, blocked := range map[int]bool{0: false, 1: true} { // of the third connection
