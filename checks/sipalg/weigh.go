@@ -47,7 +47,7 @@ func groupOf(o *Observed, p *Probe) group {
 // after it.
 func (g group) controls(p *Probe) (asked, passed int) {
 	for _, q := range g.sent {
-		if !q.Masked || len(q.Sent) < len(p.Sent) || q.ControlOf != p.ID && (g.stream || q.Flow != p.Flow) {
+		if !q.Masked || len(q.Sent) < len(p.Sent) || q.ControlOf != p.ID && q.Flow != p.Flow {
 			continue
 		}
 		asked += q.Tries
@@ -98,7 +98,7 @@ func (g group) read(p *Probe) bool {
 // as large, is lost as well, while less passes on the same flow.
 func (g group) tooLarge(p *Probe) bool {
 	asked, passed := g.controls(p)
-	if g.stream || asked == 0 || passed > 0 || g.lossPower(p.Tries+asked) >= falseAlarm {
+	if asked == 0 || passed > 0 || g.lossPower(p.Tries+asked) >= falseAlarm {
 		return false
 	}
 	size := sizeOf(p)

@@ -314,10 +314,14 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 		return Probe{ID: id, Flow: flow, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Known: true, Masked: masked, Answered: answered, Arrived: answered,
 			Tries: tries, Sent: Wire(strings.Repeat("x", size))}
 	}
+	long := func(p Probe) Probe { p.ReplySent = Wire(strings.Repeat("y", 2000)); return p }
 	for name, c := range map[string]struct {
-		probes []Probe
+		probes []Probe // the first has 1000 bytes and is lost, where there is no other
 		want   bool
 	}{
+		"nine tries, and no masked one":               {[]Probe{probe(1, 1, 1000, 9, false, false), probe(3, 1, 500, 1, true, true)}, false},
+		"its answer is large, the masked one passes":  {[]Probe{long(probe(1, 1, 1000, 9, false, false)), probe(2, 1, 1000, 1, true, true), probe(3, 1, 500, 1, true, true)}, false},
+		"its answer is large, the masked one is lost": {[]Probe{long(probe(1, 1, 1000, 9, false, false)), probe(2, 1, 1000, 1, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"less passes":                         {[]Probe{probe(2, 1, 1000, 5, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"seven tries in all":                  {[]Probe{probe(2, 1, 1000, 2, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"six tries in all":                    {[]Probe{probe(2, 1, 1000, 1, true, false), probe(3, 1, 500, 1, true, true)}, false},
@@ -330,7 +334,10 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 		"a shorter masked one is not its own": {[]Probe{probe(2, 1, 999, 5, true, false), probe(3, 1, 500, 1, true, true)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: append([]Probe{probe(1, 1, 1000, 5, false, false)}, c.probes...)}
+			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: c.probes}
+			if c.probes[0].ID != 1 {
+				o.Probes = append([]Probe{probe(1, 1, 1000, 5, false, false)}, c.probes...)
+			}
 			p := &o.Probes[0]
 			if got := groupOf(&o, p).tooLarge(p); got != c.want {
 				t.Errorf("too large: %v", got)
