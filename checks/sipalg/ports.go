@@ -82,7 +82,7 @@ func tcpProof(f *Facts) (portProof, bool) {
 // know.
 func (p *portProof) unexplained(probed []Path) {
 	for i := range probed {
-		if q := &probed[i]; q.name() == p.name && q.Verdict == Inconclusive && !q.Inbound && q.probe.Source == "fresh" && q.matters() {
+		if q := &probed[i]; q.name() == p.name && q.Verdict == Inconclusive && !q.Inbound && q.probe.Source == "fresh" && !q.probe.Again && q.matters() {
 			p.verdict, p.note = Inconclusive, q.name()+" "+q.Message+": "+q.Note
 			return
 		}

@@ -192,14 +192,14 @@ func (g group) dead(source string) bool {
 // that silence counts: there is no measure of the loss then.
 func closed(o *Observed, p *Probe) bool {
 	g := groupOf(o, p)
-	if !g.othersAnswered || !g.shut(p.Source) {
+	if !g.othersAnswered || g.answered(p.Source) || !g.shut(p.Source) {
 		return false
 	}
 	passes := slices.ContainsFunc(o.Probes, func(q Probe) bool { return q.Transport == p.Transport && q.Answered })
 	same := func(transport string, port int) bool { return transport == p.Transport && (!passes || port == p.Port) }
 	var lost []*Probe
 	for i := range o.Probes {
-		if q := &o.Probes[i]; same(q.Transport, q.Port) && q.left() {
+		if q := &o.Probes[i]; same(q.Transport, q.Port) && !q.Answered && q.left() {
 			lost = append(lost, q)
 		}
 	}

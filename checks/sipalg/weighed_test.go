@@ -263,6 +263,15 @@ func TestAProxyIsCalledAProxy(t *testing.T) {
 // A message over TCP that was lost once, and passed when it was asked again,
 // leaves TCP unproved.
 func TestAMessageOverTCPThatNothingExplains(t *testing.T) {
+	// Of two new connections one hangs as well, and the other one passes.
+	o := visit(passes)
+	i := slices.IndexFunc(o.Probes, func(p Probe) bool { return p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" })
+	again := lost(o.Probes[i])
+	again.ID, again.Again, again.Tries, again.ErrorClass = 900, true, 1, string(platform.ClassTimeout)
+	o.Probes = append(o.Probes, again)
+	if r := resultOf(t, o, office); r.Facts.(Facts).Verdict != None || r.Status != checks.Pass {
+		t.Errorf("a message that passed when it was asked again leaves TCP unproved: %s: %q", r.Status, r.Reason)
+	}
 	register := func(r network) network {
 		return func(p *Probe) {
 			if p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" && !p.Again {
@@ -641,9 +650,12 @@ func TestWhatTheAnswerShouldHaveNamed(t *testing.T) {
 }
 
 // The silence of other ports says nothing about one, as long as some port of the
-// same transport answers.
+// same transport answers; nor does what passes to it later.
 func TestTheSilenceOfAnotherPort(t *testing.T) {
-	for tries, blocked := range map[int]bool{2: false, 3: true} {
+	for c, blocked := range map[struct {
+		tries int    // of each masked message that is lost
+		later string // the source port from which one passes
+	}]bool{{2, ""}: false, {3, ""}: true, {3, "fresh"}: false, {2, "5060"}: false} {
 		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
 		add := func(p Probe) {
 			p.ID, p.Transport, p.Source, p.Message, p.Known, p.Sent = len(o.Probes)+1, "udp", "fresh", "INVITE", true, Wire("x")
@@ -654,11 +666,15 @@ func TestTheSilenceOfAnotherPort(t *testing.T) {
 		add(Probe{Port: 5081, Tries: 9})
 		add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
 		for range canaryPairs {
-			add(Probe{Port: 5060, Tries: tries, Masked: true, Again: true})
+			add(Probe{Port: 5060, Tries: c.tries, Masked: true, Again: true})
 			add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Arrived: true, Answered: true})
 		}
+		if c.later != "" {
+			add(Probe{Port: 5060, Tries: 1, Masked: true, Again: true, Arrived: true, Answered: true})
+			o.Probes[len(o.Probes)-1].Source = c.later
+		}
 		if got := pathOf(t, o, 1); got.Blocked != blocked || got.Verdict != Inconclusive {
-			t.Errorf("%d tries each: %s, blocked %v: %q", tries, got.Verdict, got.Blocked, got.Note)
+			t.Errorf("%+v: %s, blocked %v: %q", c, got.Verdict, got.Blocked, got.Note)
 		}
 	}
 }
