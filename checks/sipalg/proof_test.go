@@ -437,6 +437,8 @@ func TestWhichBoxItIs(t *testing.T) {
 		o.Public, o.Views = nil, []View{{Local: phone, Seen: netip.MustParseAddr("192.168.1.2"), By: "stun.example"}}
 		return o
 	}
+	ours := observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", map[string]reply{"udp": private, "tls": good}, nil})
+	ours.Local = phone
 	beside := func(r network) Observed {
 		o, asked := visit(passes, on("udp", 5060, true, r)), observation(one(plainly(good), nil))
 		o.Servers, o.Views = asked.Servers, asked.Views
@@ -464,6 +466,7 @@ func TestWhichBoxItIs(t *testing.T) {
 		})), office, "A SIP ALG, most likely in your router, rewrites"},
 		"an answer has the public address, and there is a second NAT": {observation(one(map[string]reply{"udp": ownVia, "tls": good}, nil)), outer("192.168.1.2"),
 			"A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"another of our own addresses came back": {ours, office, "A SIP ALG, most likely in your router, rewrites"},
 		"no router is known":                     {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
 		"the router's outer address was written": {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
 		"the router's inner address was written": {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
