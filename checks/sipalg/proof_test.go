@@ -437,6 +437,11 @@ func TestWhichBoxItIs(t *testing.T) {
 		o.Public, o.Views = nil, []View{{Local: phone, Seen: netip.MustParseAddr("192.168.1.2"), By: "stun.example"}}
 		return o
 	}
+	proxied := func(p *Probe) {
+		if p.Variant == "" {
+			proxies(p)
+		}
+	}
 	ours := observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", map[string]reply{"udp": private, "tls": good}, nil})
 	ours.Local = phone
 	beside := func(r network) Observed {
@@ -485,7 +490,7 @@ func TestWhichBoxItIs(t *testing.T) {
 		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
 		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
 		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},
-		"the way to the responder alone has a proxy":  {beside(proxies), office, "Something on the way to the responder proxies"},
+		"the way to the responder alone has a proxy":  {beside(proxied), office, "Something on the way to the responder proxies"},
 		"two servers in private networks": {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil},
 			told{"two.example", "10.1.2.4:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG, most likely in your router, rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},

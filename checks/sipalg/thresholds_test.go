@@ -136,7 +136,7 @@ func TestHowBadALineIs(t *testing.T) {
 // Calls from outside are dropped by content where at least two are lost beside
 // masked ones, on one port, or on all ports if none came.
 func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
-	const came, unheard, noCall, noControl, broke, mutely, anew = "came", "unheard", "no call", "no control", "broke", "mutely", "anew"
+	const came, unheard, noCall, noControl, broke, mutely, anew, halfway = "came", "unheard", "no call", "no control", "broke", "mutely", "anew", "halfway"
 	type call struct {
 		port, tries int
 		what        string
@@ -160,6 +160,7 @@ func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
 		"two came, and our answers did not":      {[]call{{5060, 4, unheard}, {5060, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
 		"two came on two ports, and no answers":  {[]call{{5060, 4, unheard}, {5080, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
 		"nor did our answers to the masked ones": {[]call{{5060, 4, mutely}, {5060, 4, mutely}}, false, "none of 4 answers to it arrived; neither did the same call, masked"},
+		"masked ones came, and no more":          {[]call{{5060, 4, halfway}, {5060, 4, halfway}}, true, "the responder called 4 times, and no call came, while the same call, masked, passed"},
 		"two came when they were made again":     {[]call{{5060, 4, anew}, {5060, 4, anew}}, false, "the responder called 4 times, and no call came; neither did the same call, masked"},
 		"one did not come, one was not heard":    {[]call{lostAt(5060, 4), {5060, 4, unheard}}, false, "which loss may explain"},
 		"the responder called on one flow alone": {[]call{lostAt(5060, 4), {5060, 4, noCall}}, false, "which loss may explain"},
@@ -171,7 +172,7 @@ func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
 			for i, k := range c.calls {
 				p := Probe{ID: 10 + i, Flow: 10 + i, Transport: "udp", Port: k.port, Source: "fresh", Message: "INVITE", Inbound: true, Known: true, Tries: k.tries, ReplySent: Wire("INVITE")}
 				control := p
-				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl && k.what != anew, k.what != noControl && k.what != mutely && k.what != anew, 1
+				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl && k.what != anew, k.what != noControl && k.what != mutely && k.what != anew && k.what != halfway, 1
 				opener := control // a masked message of ours is no call
 				opener.ID, opener.Inbound, opener.Answered, opener.Arrived = 200+i, false, true, true
 				switch k.what {
