@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // newRootCommand builds the whole command tree. started reports whether the
@@ -24,9 +27,12 @@ No network?  sipdoctor lab sip-alg`,
 		SilenceUsage:     true,
 		SilenceErrors:    true,
 		Args:             noSuchCommand,
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:             func(cmd *cobra.Command, _ []string) error { return welcome(cmd) },
 		PersistentPreRun: func(*cobra.Command, []string) { running = true },
 	}
+	root.Version = versionLine(thisTool())
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().BoolP("version", "V", false, "show the version")
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -56,16 +62,37 @@ No network?  sipdoctor lab sip-alg`,
 
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Show help for a command",
+		Use:   "help [COMMAND|CHECK|PROVIDER]",
+		Short: "Show help for a command, a check or a provider",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return noSuchCommand(cmd.Root(), args)
+			if err == nil && len(rest) == 0 {
+				return target.Help()
 			}
-			return target.Help()
+			return helpFor(cmd, args)
 		},
 	}
+}
+
+// helpFor shows what the program knows of a word that is not a command's name.
+func helpFor(cmd *cobra.Command, args []string) error {
+	var known []string
+	for _, c := range cmd.Root().Commands() {
+		known = append(known, c.Name())
+	}
+	for _, c := range all.Checks() {
+		if c.ID == args[0] {
+			return describeCheck(cmd.OutOrStdout(), c)
+		}
+		known = append(known, c.ID)
+	}
+	for _, p := range netinfo.Profiles() {
+		if p.Name == args[0] {
+			return describeProfile(cmd.OutOrStdout(), p)
+		}
+		known = append(known, p.Name)
+	}
+	return usagef("no help for %q%s; see sipdoctor --help, sipdoctor checks and sipdoctor profiles", args[0], didYouMean(args[0], known))
 }
 
 // noSuchCommand is the argument rule of commands that only hold other
