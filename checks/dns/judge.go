@@ -121,14 +121,13 @@ func summary(o *Observed, findings []checks.Finding) words.Text {
 	switch {
 	case here == nil:
 		here = there
+	case there == nil && o.NoPublic:
+		args["compared"] = "refused"
 	case there != nil:
 		args["compared"], args["public"] = "yes", shortAddr(there.Addr)
 		if slices.ContainsFunc(findings, func(f checks.Finding) bool { return f.ID == "dns.differs" }) {
 			args["compared"] = "differs"
 		}
-	}
-	if there == nil && o.NoPublic {
-		args["compared"] = "refused"
 	}
 	args["server"], args["ms"] = shortAddr(here.Addr), millis(median(here))
 	return words.Say("dns.summary.found", args)

@@ -96,7 +96,7 @@ func hasWay(u netinfo.Uplink) bool {
 func connection(h *netinfo.Host) words.Text {
 	u := h.Uplink
 	args := words.Args{
-		"kind": u.Kind, "interface": u.Interface, "vpn": "none", "gateway": "none", "maker": cmp.Or(maker(h), "none"), "mtu": u.MTU, "ipv6": u.IPv6,
+		"kind": u.Kind, "interface": u.Interface, "vpn": "none", "gateway": shownGateway(u), "maker": cmp.Or(maker(h), "none"), "mtu": u.MTU, "ipv6": u.IPv6,
 	}
 	if u.Wireless {
 		args["kind"] = "wireless"
@@ -104,10 +104,16 @@ func connection(h *netinfo.Host) words.Text {
 	if u.VPN {
 		args["vpn"] = u.VPNInterface
 	}
-	if g := gateway(u); g.IsValid() {
-		args["gateway"] = g
-	}
 	return words.Say("uplink.summary.connection", args)
+}
+
+// shownGateway is the gateway's address as a value of a message, "none" without
+// one.
+func shownGateway(u netinfo.Uplink) any {
+	if g := gateway(u); g.IsValid() {
+		return g
+	}
+	return "none"
 }
 
 // maker names who made the router, from sources that a stranger cannot word.

@@ -155,7 +155,7 @@ func answeredNear(o Observation, h *netinfo.Host) (list []string) {
 func silentGateway(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
 		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{},
-		Evidence: []checks.Evidence{checks.Proof(say("hardware-address", words.Args{"address": gateway(u)}), say("arp-answer", nil), say("none", nil))},
+		Evidence: []checks.Evidence{checks.Proof(say("hardware-address", words.Args{"address": shownGateway(u)}), say("arp-answer", nil), say("none", nil))},
 	}
 }
 
@@ -184,8 +184,8 @@ func nobodyAnswers(w weighed, u netinfo.Uplink) checks.Finding {
 	f := checks.Finding{
 		ID: "uplink.no-internet", Variant: "silent", Severity: checks.Critical, Confidence: checks.Likely, Args: words.Args{}, Evidence: w.evidence(),
 	}
-	if u.GatewayMAC != "" {
-		there := checks.Proof(say("gateway", words.Args{"address": gateway(u)}), nil, say("there", words.Args{"mac": u.GatewayMAC}))
+	if g := gateway(u); g.IsValid() && u.GatewayMAC != "" {
+		there := checks.Proof(say("gateway", words.Args{"address": g}), nil, say("there", words.Args{"mac": u.GatewayMAC}))
 		f.Evidence = slices.Insert(f.Evidence, 0, there)
 	}
 	return f
