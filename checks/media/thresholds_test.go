@@ -418,3 +418,25 @@ func TestWhatIsSaidWithAFigure(t *testing.T) {
 func lossDown(most int) func(*Observed) {
 	return func(o *Observed) { lost(50, 50/most, most, 0)(&o.Call.Down) }
 }
+
+// A problem is a message in every language, whoever found it.
+func TestEveryProblemIsAMessage(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{Check()})
+	for p, want := range map[string]string{
+		noRTPPorts:                              "no-rtp-ports",
+		otherPorts + " 20000-21000 10000-20500": "other-ports",
+		mismatch:                                "mismatch",
+		noPort + " in use":                      "no-port",
+		"no route":                              "problem",
+	} {
+		got := problem(p)
+		if got.ID != "media.reason."+want {
+			t.Errorf("%s: %s, want %s", p, got.ID, want)
+		}
+		for _, l := range words.Languages() {
+			if s, err := book.Fill(l, got); err != nil || want != "problem" && strings.Contains(s, p) {
+				t.Errorf("%s in %s: %q, %v", p, l, s, err)
+			}
+		}
+	}
+}

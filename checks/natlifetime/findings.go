@@ -101,8 +101,7 @@ func tooShort(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 func belowDemand(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 	return checks.Finding{
 		ID: "nat-lifetime.below-demand", Severity: checks.Warning, Confidence: checks.Certain,
-		Args: words.Args{"least": o.Need.TimeoutMin, "profile": o.Need.Profile,
-			"span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
+		Args:     words.Args{"least": o.Need.TimeoutMin, "profile": o.Need.Profile, "span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
 		Evidence: o.evidence(kindStream), Fixes: cures(o, host),
 	}
 }
@@ -120,8 +119,7 @@ func belowStandard(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 func single(o Observed, f Facts) checks.Finding {
 	s := checks.Finding{
 		ID: "nat-lifetime.single-exchange", Severity: checks.Info, Confidence: checks.Certain,
-		Args: words.Args{"below": f.SingleBelow, "habit": o.habit(),
-			"every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
+		Args:     words.Args{"below": f.SingleBelow, "habit": o.habit(), "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
 		Evidence: o.evidence(kindOnce), Fixes: []fixes.Fix{},
 	}
 	if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {
@@ -136,10 +134,7 @@ func sipPort(o Observed, f Facts, host *netinfo.Host) (checks.Finding, bool) {
 	evidence := append(o.evidence(kindStream), o.evidence(kindSIP)...)
 	switch {
 	case f.UDPBelow != 0 && f.SIPPortAtLeast >= f.UDPBelow:
-		return checks.Finding{
-			ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely,
-			Evidence: evidence, Fixes: []fixes.Fix{},
-		}, true
+		return checks.Finding{ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely, Evidence: evidence, Fixes: []fixes.Fix{}}, true
 	case f.SIPPortBelow != 0 && f.SIPPortBelow <= f.UDPAtLeast:
 		return checks.Finding{
 			ID: "nat-lifetime.sip-port-shorter", Severity: checks.Warning, Confidence: checks.Likely,

@@ -142,6 +142,9 @@ func TestWhenNothingIsKnown(t *testing.T) {
 	if r := resultOf(t, gone); r.Reason != gone.Problem {
 		t.Errorf("%q does not say why", r.Reason)
 	}
+	if r := resultOf(t, Observed{Problem: noPlainPort}); r.Reason != "the responder has no UDP port to probe" {
+		t.Errorf("%q is no sentence", r.Reason)
+	}
 }
 
 // Silence counts only where it can be neither loss nor an outage.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // resultOf is what is said of an observation behind a router with cures.
@@ -344,5 +345,33 @@ func TestTheEvidenceOfBlockedPorts(t *testing.T) {
 	})
 	if f := resultOf(t, moved).Findings[0]; f.Evidence[0].Want != "40000" || f.Evidence[0].Got != "192.0.2.7:7001" {
 		t.Errorf("%+v", f.Evidence)
+	}
+}
+
+// A problem is a message in every language, whoever found it.
+func TestEveryProblemIsAMessage(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{Check()})
+	for p, want := range map[string]string{
+		noRTPPorts:                              "no-rtp-ports",
+		otherPorts + " 20000-21000 10000-20500": "other-ports",
+		rangeTooLow + " 512 1024":               "range-too-low",
+		openPortsSilent:                         "open-ports-silent",
+		halfLost:                                "half-lost",
+		tableFull:                               "table-full",
+		tableFull + " 600":                      "table-full-slow",
+		responderLimit:                          "responder-limit",
+		notSent + " 203.0.113.9":                "not-sent",
+		wentSilent:                              "went-silent",
+		"no route":                              "problem",
+	} {
+		got := problem(p)
+		if got.ID != "rtp-ports.reason."+want {
+			t.Errorf("%s: %s, want %s", p, got.ID, want)
+		}
+		for _, l := range words.Languages() {
+			if s, err := book.Fill(l, got); err != nil || want != "problem" && strings.Contains(s, p) {
+				t.Errorf("%s in %s: %q, %v", p, l, s, err)
+			}
+		}
 	}
 }
