@@ -5,6 +5,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -19,7 +20,7 @@ func (v *inView) proof(own ...checks.Evidence) []checks.Evidence {
 		ev = append(ev, proof("sent-to", nil, say("evidence.sent", words.Args{"public": v.f.Public, "n": v.o.Sent, "local": v.local()})))
 	}
 	for _, i := range v.o.ICMP {
-		if i.Meaning == "port unreachable" && !v.nothing() {
+		if i.Meaning == platform.PortUnreachable && !v.nothing() {
 			continue // this machine's own word about ports that nobody has bound
 		}
 		ev = append(ev, checks.Proof(say("evidence.icmp", words.Args{"hop": i.Hop}), nil,
@@ -76,7 +77,7 @@ func (v *inView) local() string { return cmp.Or(v.f.Local, "none") }
 // that makes the outer address speak of an unreachable host.
 func (v *inView) astray() bool {
 	for _, i := range v.o.ICMP {
-		if i.Hop == v.o.Public && i.Meaning == "host unreachable" {
+		if i.Hop == v.o.Public && i.Meaning == platform.HostUnreachable {
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -112,7 +113,7 @@ func weighFamily(h *netinfo.Host, of func(netip.Addr) bool) (w weighed) {
 // filter that names one host is about that host.
 func (w weighed) rejected() bool {
 	unreachable := slices.ContainsFunc(w.refusals, func(r netinfo.ICMPNote) bool {
-		return !r.Prohibited && r.Meaning != "port unreachable" && r.Meaning != "protocol unreachable"
+		return !r.Prohibited && r.Meaning != platform.PortUnreachable && r.Meaning != platform.ProtocolUnreachable
 	})
 	if w.forged >= silentHosts { // no two operators switch their service off at once
 		return w.silent+w.refused+w.reset == len(w.asked)
@@ -166,7 +167,7 @@ func rejects(w weighed, u netinfo.Uplink) checks.Finding {
 	}
 	filter := len(w.refusals) == 0
 	for i, r := range w.refusals {
-		filter = filter || r.Prohibited || r.Meaning == "port unreachable"
+		filter = filter || r.Prohibited || r.Meaning == platform.PortUnreachable
 		switch {
 		case r.Hop == u.Gateway || r.Hop == u.Gateway6:
 			f.Args["who"], f.Args["hop"] = "gateway", r.Hop
