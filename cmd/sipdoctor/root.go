@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 // chosen command began to work: an error before that is about the command
 // line.
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
-	running := false
+	running, showVersion := false, false
 	root = &cobra.Command{
 		Use:   "sipdoctor",
 		Short: "Find what stands between phones and their PBX, and how to cure it",
@@ -24,15 +25,21 @@ firewall) and prints the commands that cure it.
 
 Start with:  sipdoctor check
 No network?  sipdoctor lab sip-alg`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		Args:             noSuchCommand,
-		RunE:             func(cmd *cobra.Command, _ []string) error { return welcome(cmd) },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				_, err := fmt.Fprintln(s.Out, versionLine(thisTool()))
+				return err
+			}
+			return welcome(cmd)
+		},
 		PersistentPreRun: func(*cobra.Command, []string) { running = true },
 	}
-	root.Version = versionLine(thisTool())
-	root.SetVersionTemplate("{{.Version}}\n")
-	root.Flags().BoolP("version", "V", false, "show the version")
+	// Not cobra's own: its template would link text/template, and with that
+	// every method of every package.
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, "show the version")
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
