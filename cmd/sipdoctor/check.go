@@ -212,6 +212,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 		case <-ticker.C:
 		}
 		now := once(ctx)
+		o.say(now)
 		if now.Interrupted {
 			return exitWith(exitStatus(last, o.strict))
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	_ "embed"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -141,11 +142,12 @@ func wrap(text string, n int) []string {
 	return append(lines, cur)
 }
 
-// unbroken keeps a number and its unit together: "30 s", "2 %".
+// unbroken keeps a number and its unit together, "30 s", and the thousands of a
+// number, "55 536".
 func unbroken(list []string) []string {
 	out := list[:0]
 	for _, word := range list {
-		if n := len(out); n > 0 && isNumber(out[n-1]) && isUnit(word) {
+		if n := len(out); n > 0 && isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word)) {
 			out[n-1] += " " + word
 			continue
 		}
@@ -153,6 +155,8 @@ func unbroken(list []string) []string {
 	}
 	return out
 }
+
+var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.,()") == "" }
 
