@@ -85,10 +85,18 @@ func Build(id, platform string, args words.Args, steps ...command.Step) []Fix {
 	f := Fix{ID: id, Built: true, Args: args, Where: r.Where, Persistent: r.Persistent, Choice: r.Choice}
 	f.Platform = cmp.Or(platform, r.Platform)
 	f.Source = cmp.Or(r.Source, r.Sources[f.Platform])
+	f.Verify = verifyLines(r, words.English, args)
+	f.Say(words.English)
+	return f.Steps(steps...)
+}
+
+// verifyLines are the lines of r that verify it, in l. One that lacks a value is
+// left out, in every language.
+func verifyLines(r builtRow, l words.Lang, args words.Args) (lines []string) {
 	for _, line := range r.Verify {
-		if s, err := line.Fill(nil, words.English, args); err == nil {
-			f.Verify = append(f.Verify, s)
+		if s, err := line.Fill(nil, l, args); err == nil {
+			lines = append(lines, s)
 		}
 	}
-	return f.Steps(steps...)
+	return lines
 }

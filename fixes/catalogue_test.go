@@ -205,10 +205,10 @@ func routersDocument() string {
 	var b strings.Builder
 	b.WriteString("# Routers and their cures\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
 	b.WriteString("`<Phone>` and the like are put in by the program.\n\n")
-	for _, p := range Platforms() {
+	for _, p := range Platforms(words.English) {
 		fmt.Fprintf(&b, "- [%s](#%s)\n", p.Name, p.Slug)
 	}
-	for _, p := range Platforms() {
+	for _, p := range Platforms(words.English) {
 		fmt.Fprintf(&b, "\n<a id=\"%s\"></a>\n\n## %s\n", p.Slug, p.Name)
 		if p.SIPALG != "" {
 			fmt.Fprintf(&b, "\nThe SIP ALG: %s\n", strings.ReplaceAll(p.SIPALG, "<", "\\<"))
