@@ -73,6 +73,9 @@ func (r builtRow) faults(id string) (bad []string) {
 	check((r.Source == "") != (len(r.Sources) == 0), "either source or sources")
 	for _, s := range append(slices.Collect(maps.Values(r.Sources)), r.Source) {
 		check(s == "" || sourcePattern.MatchString(s), fmt.Sprintf("source %q is neither an address nor a named public document", s))
+		for _, l := range otherLanguages() {
+			check(s == "" || sourceSaidIn(l, s), fmt.Sprintf("source %q has no words in %s, in phrases.yaml", s, l))
+		}
 	}
 	return bad
 }

@@ -164,7 +164,7 @@ func (x *filling) one(line string) string {
 	out, placeholders, ok := fill(line, x.vals)
 	x.ok = x.ok && ok
 	for _, p := range placeholders {
-		x.replace = append(x.replace, placeholderIn(p, x.lang))
+		x.replace = append(x.replace, phraseIn(p, x.lang))
 	}
 	names, _ := variables(line) // the catalogue's tests refuse bad ones
 	for _, n := range names {

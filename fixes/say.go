@@ -1,7 +1,6 @@
 package fixes
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"regexp"
@@ -52,6 +51,7 @@ func (f *Fix) Say(l words.Lang) {
 	if len(notes) > 0 {
 		f.Note = strings.Join(notes, " ")
 	}
+	f.Source = phraseIn(f.Source, l)
 	for _, list := range []*[]string{&f.Commands, &f.Undo, &f.Verify, &f.UnverifiedLines} {
 		*list = slices.Clone(*list)
 		for i, line := range *list {
@@ -92,31 +92,42 @@ func (r row) said(l words.Lang, args words.Args) (f Fix) {
 	return f
 }
 
-// placeholderFile holds the placeholders in <angle brackets> by language. Their
-// English is the key.
-//
-//go:embed placeholders.yaml
-var placeholderFile []byte
+//go:embed phrases.yaml
+var phraseFile []byte
 
-var placeholderWords = sync.OnceValue(func() map[string]map[words.Lang]string {
+// phrases are what several rows have, by their English: placeholders and sources.
+var phrases = sync.OnceValue(func() map[string]map[words.Lang]string {
 	var table map[string]map[words.Lang]string
-	dec := yaml.NewDecoder(bytes.NewReader(placeholderFile))
-	if err := dec.Decode(&table); err != nil {
+	if err := yaml.Unmarshal(phraseFile, &table); err != nil {
 		panic(err)
 	}
 	return table
 })
 
+// englishPhrases are the same the other way round.
+var englishPhrases = sync.OnceValue(func() map[string]string {
+	table := map[string]string{}
+	for english, in := range phrases() {
+		for _, phrase := range in {
+			table[phrase] = english
+		}
+	}
+	return table
+})
+
+// phraseIn is a phrase of any language in l; one that is not in the table stays.
+func phraseIn(phrase string, l words.Lang) string {
+	phrase = cmp.Or(englishPhrases()[phrase], phrase)
+	return cmp.Or(phrases()[phrase][l], phrase)
+}
+
 // placeholderPattern does not match a redirection, which has a blank.
 var placeholderPattern = regexp.MustCompile(`<[A-Za-z][^<>]*>`)
 
-// placeholderIn is the placeholder p in l; one that is not in the table stays.
-func placeholderIn(p string, l words.Lang) string { return cmp.Or(placeholderWords()[p][l], p) }
-
-// placeholdersIn is line with its placeholders in l.
+// placeholdersIn is line, which is English, with its placeholders in l.
 func placeholdersIn(line string, l words.Lang) string {
 	if l == words.English {
 		return line
 	}
-	return placeholderPattern.ReplaceAllStringFunc(line, func(p string) string { return placeholderIn(p, l) })
+	return placeholderPattern.ReplaceAllStringFunc(line, func(p string) string { return phraseIn(p, l) })
 }

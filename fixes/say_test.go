@@ -107,6 +107,9 @@ func TestEveryFixIsSaidInRussianAndInEnglishAgain(t *testing.T) {
 		for name, f := range list {
 			f.Verify = append(f.Verify, "sipdoctor check sip-alg --again") // as the runner completes it
 			r := saysBack(t, name+" with "+with, f)
+			if r.Source == f.Source && !plainSource.MatchString(r.Source) {
+				t.Errorf("%s in Russian: source %q", name, r.Source)
+			}
 			for _, s := range []string{r.Title, r.Note} {
 				if s != "" && !saysIn(words.Russian, s) {
 					t.Errorf("%s in Russian: %q", name, s)
@@ -248,12 +251,13 @@ func TestEveryNameOfABoxIsInRussian(t *testing.T) {
 	}
 }
 
-// Every placeholder of the table is used by a row: one that is not has been
-// renamed.
-func TestEveryPlaceholderIsUsed(t *testing.T) {
+// Every phrase of the table is used by a row: one that is not has been changed
+// there.
+func TestEveryPhraseIsUsed(t *testing.T) {
 	used := map[string]bool{}
 	for _, d := range catalogue() {
 		for _, r := range d.Fixes {
+			used[r.Source] = true
 			for _, p := range placeholderPattern.FindAllString(strings.Join(r.lines(), "\n"), -1) {
 				used[p] = true
 			}
@@ -262,9 +266,15 @@ func TestEveryPlaceholderIsUsed(t *testing.T) {
 			}
 		}
 	}
-	for p := range placeholderWords() {
-		if !used[p] {
-			t.Errorf("no row uses %s", p)
+	for _, r := range built() {
+		used[r.Source] = true
+	}
+	for p, in := range phrases() {
+		if !used[p] || in[words.Russian] == "" || len(in) != len(otherLanguages()) {
+			t.Errorf("no row uses %q, or it is not in every language: %v", p, in)
 		}
+	}
+	if len(englishPhrases()) != len(phrases()) {
+		t.Error("two phrases are the same in another language")
 	}
 }

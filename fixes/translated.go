@@ -83,6 +83,7 @@ func (r row) translationFaults() []string {
 		check(t.Title == "" || startsUpper(t.Title), "title in %s must be a verb phrase that starts with a capital", l)
 		check((t.Note == "") == (r.Note == ""), "note in %s is missing, or has no note in English", l)
 		check(!shouts.MatchString(t.Title) && !shouts.MatchString(t.Note), "no exclamation marks")
+		check(!sourcePattern.MatchString(r.Source) || sourceSaidIn(l, r.Source), "source %q has no words in %s, in phrases.yaml", r.Source, l)
 		bad = append(bad, sentenceFaults(l, r.Title, t.Title)...)
 		bad = append(bad, sentenceFaults(l, r.Note, t.Note)...)
 		if !r.FromCommon { // its lines are those of the documents
@@ -92,6 +93,14 @@ func (r row) translationFaults() []string {
 		bad = append(bad, r.linesFaults(l, "verify", r.Verify, t.Verify)...)
 	}
 	return append(bad, unknownLanguages(r.Translations)...)
+}
+
+// plainSource is an address, or manual pages.
+var plainSource = regexp.MustCompile(`^(https?://\S+|[a-z0-9.-]+\([1-8]\)(, [a-z0-9.-]+\([1-8]\))*)$`)
+
+// sourceSaidIn reports whether a source can be named in l.
+func sourceSaidIn(l words.Lang, source string) bool {
+	return plainSource.MatchString(source) || saysIn(l, phrases()[source][l])
 }
 
 // linesFaults compares lines with those in l. None in l stands for the same.

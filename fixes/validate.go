@@ -113,8 +113,8 @@ func (r row) placeholderFaults() (bad []string) {
 	lines := slices.Concat(r.lines(), slices.Sorted(maps.Values(r.Defaults)))
 	for _, p := range placeholderPattern.FindAllString(strings.Join(lines, "\n"), -1) {
 		for _, l := range otherLanguages() {
-			if t := placeholderWords()[p][l]; !isPlaceholder(t) || !saysIn(l, t) {
-				bad = append(bad, fmt.Sprintf("placeholder %s has no words in %s, in placeholders.yaml", p, l))
+			if t := phrases()[p][l]; !isPlaceholder(t) || !saysIn(l, t) {
+				bad = append(bad, fmt.Sprintf("placeholder %s has no words in %s, in phrases.yaml", p, l))
 			}
 		}
 	}
