@@ -51,7 +51,7 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 	}
 	addr, ok := sameFamily(addrs, env.Inputs.Bind)
 	if !ok {
-		return fmt.Errorf("%s has no address of the family of %s", at.Host, env.Inputs.Bind)
+		return noFamily(env.Inputs.Bind)
 	}
 	c.Addr = addr
 	local := env.Inputs.Bind

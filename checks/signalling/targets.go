@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,19 +123,18 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 		}
 	}
 	if len(out) == 0 {
-		return nil, cmpErr(errs, fmt.Errorf("%s has no address of the family of %s", host, env.Inputs.Bind))
+		return nil, cmp.Or(append(errs, noFamily(env.Inputs.Bind))...)
 	}
 	return out, nil
 }
 
-// cmpErr is the first error, or the given one.
-func cmpErr(errs []error, otherwise error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+// noFamily is the error of a host without an address of the family of bind; its
+// text is a code of Server.Error.
+func noFamily(bind netip.Addr) error {
+	if bind.Is6() {
+		return errors.New("no-ipv6")
 	}
-	return otherwise
+	return errors.New("no-ipv4")
 }
 
 // maxAlternatives bounds how many SRV targets of one transport are asked: what
@@ -163,7 +163,7 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 		}
 		a, ok := sameFamily(addrs, env.Inputs.Bind)
 		if !ok {
-			last = errors.Join(last, fmt.Errorf("%s has no address of the family of %s", s.Target, env.Inputs.Bind))
+			last = cmp.Or(last, noFamily(env.Inputs.Bind))
 			continue
 		}
 		t := target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected, 0}

@@ -61,7 +61,8 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 }
 
 // chainError verifies the chain at a time within the leaf's own dates: dates
-// are judged apart, with a clock that is known to be right.
+// are judged apart, with a clock that is known to be right. It returns a code or
+// the text of an error.
 func chainError(certs []*x509.Certificate, now time.Time) string {
 	leaf := certs[0]
 	switch {
@@ -79,7 +80,7 @@ func chainError(certs []*x509.Certificate, now time.Time) string {
 		return ""
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return "signed by an authority that this machine does not know"
+		return "unknown-authority"
 	}
 	return cut(platform.Words(err))
 }
