@@ -1,12 +1,12 @@
 package nat
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // layers is how many address translations there are in a row.
@@ -26,16 +26,16 @@ func countLayers(v view, host *netinfo.Host) layers {
 	if !v.translated() {
 		return l
 	}
-	publics := v.publics()
+	publics, public := v.publics(), words.Say("nat.evidence.public", nil)
 	for _, a := range publics {
 		if shared(a) {
 			l.carrier = true
-			l.note("address seen by the STUN server", "a public address", a)
+			l.note("seen-address", nil, public, a)
 		}
 	}
 	if own := v.main[0].Local.Addr(); shared(own) && !(host != nil && host.Uplink.VPN) {
 		l.carrier, l.n = true, 1
-		l.note("this machine's address", "a public or office address", own)
+		l.note("own-address", nil, words.Say("nat.evidence.public-or-office", nil), own)
 	}
 	if l.byRouter(publics, host) {
 		return l
@@ -44,8 +44,8 @@ func countLayers(v view, host *netinfo.Host) layers {
 	return l
 }
 
-func (l *layers) note(name, want string, got any) {
-	l.evidence = append(l.evidence, checks.Evidence{Name: name, Want: want, Got: fmt.Sprint(got)})
+func (l *layers) note(name string, args words.Args, want, got any) {
+	l.evidence = append(l.evidence, proof(name, args, want, got))
 }
 
 // byRouter is true when the router's own word settles the question.
@@ -58,7 +58,6 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		if netinfo.IsDocumentation(a) && !netinfo.IsDocumentation(publics[0]) {
 			continue // an example left in the router's firmware; in a laboratory both are
 		}
-		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
 		switch {
 		case slices.Contains(publics, a):
 			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), confidence: checks.Certain}
@@ -75,13 +74,14 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 			// Two public addresses: a 1:1 NAT upstream, or a second line.
 			l.double, l.n, l.confidence = true, 2, checks.Possible
 		}
-		l.note(name, publics[0].String(), a)
+		l.note("router-address", words.Args{"method": e.Method}, publics[0], a)
 	}
 	return l.double
 }
 
 // byHops judges the routers that TTL probes found behind the first one.
 func (l *layers) byHops(v view, host *netinfo.Host) {
+	public := words.Say("nat.evidence.public", nil)
 	private := false // a router behind the gateway has a private address
 	// last is the furthest hop known without a gap. The first is the router, also
 	// where its limit on ICMP errors kept it silent this time.
@@ -95,13 +95,13 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		}
 		switch {
 		case shared(h.Addr):
-			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			l.carrier = true
 			if l.n == 0 {
 				l.double, l.confidence = true, checks.Likely
 			}
 		case inside(h.Addr):
-			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			private = true
 		}
 	}
