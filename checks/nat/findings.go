@@ -9,7 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// findings are the faults and notes, worst first. NAT itself is no fault.
+// findings returns the faults and notes, worst first. NAT itself is not a fault.
 func findings(v view, f Facts, l layers, host *netinfo.Host) []checks.Finding {
 	var list []checks.Finding
 	add := func(ok bool, make func() checks.Finding) {
@@ -28,7 +28,7 @@ func findings(v view, f Facts, l layers, host *netinfo.Host) []checks.Finding {
 	}
 	if f.BehindNAT {
 		add(l.double && l.severity == checks.Info, func() checks.Finding { return double(l, host) })
-		// Where ports or addresses vary anyway, this is but another sign of it.
+		// Where ports or addresses vary anyway, this is one more sign of that.
 		apart := f.RTPParityKept != nil && !(*f.RTPParityKept && *f.RTPContiguous)
 		add(apart && !v.portsVary() && !f.PublicAddressVaries, func() checks.Finding { return parity(v) })
 		add(f.Filtering == independent, func() checks.Finding { return openFilter(v) })
@@ -120,9 +120,8 @@ func parity(v view) checks.Finding {
 	}
 }
 
-// openFilter is not certain: a NAT that filters for all sockets of a host
-// together lets in what another program, or an earlier run, has asked within its
-// memory.
+// openFilter is never certain: a NAT with one filter for all sockets of a host
+// also lets in whatever another program or an earlier run has recently asked.
 func openFilter(v view) checks.Finding {
 	f := checks.Finding{ID: "nat.filtering", Severity: checks.Info, Confidence: checks.Likely, Fixes: []fixes.Fix{}}
 	for _, t := range v.tests() {

@@ -40,12 +40,12 @@ type Facts struct {
 	Servers []Server `json:"servers"`
 }
 
-// Server is what one address of a STUN server was worth.
+// Server is one address of a STUN server, and whether its answer counted.
 type Server struct {
 	Address  string `json:"address"`
 	Answered bool   `json:"answered"`
 	RTTMS    int64  `json:"rtt_ms,omitempty"`
-	Note     string `json:"note,omitempty"`   // why its word was not taken: a code, see worth
+	Note     string `json:"note,omitempty"`   // why its answer did not count: a code, see worth
 	Detail   string `json:"detail,omitempty"` // of the note: an address, an error's text, a number
 }
 
@@ -74,7 +74,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 }
 
 // withoutDoubt leaves out the filtering tests that a busy responder may have
-// left unanswered: its silence is no filter's.
+// left unanswered: that silence does not show a filter.
 func (o Observed) withoutDoubt() Observed {
 	if o.Far.Busy().IsZero() {
 		return o
@@ -101,7 +101,7 @@ func primary(o Observed) (v, v6 view) {
 	return v, v6
 }
 
-// fill is everything about the primary family.
+// fill sets everything about the primary family.
 func (f *Facts) fill(v view) {
 	f.BehindNAT = v.translated()
 	f.Local = v.main[0].Local.String()
@@ -139,7 +139,7 @@ func (f *Facts) fillV6(v view) {
 	f.IPv6Filtering, _ = filtering(v.tests(), of).name()
 }
 
-// open are the possibilities left, unless nothing was learnt or all was.
+// open returns the possibilities that are left, unless nothing or everything was learnt.
 func open(b behaviour) []string {
 	if len(b.possible) == 1 || len(b.possible) == len(behaviours()) {
 		return nil
@@ -170,7 +170,7 @@ func servers(o Observed) []Server {
 	return list
 }
 
-// worth says why a server's word was not taken; both are empty where it was.
+// worth returns why a server's answer did not count; both are empty where it did.
 func worth(s Sample, tests []Filter) (note, detail string) {
 	switch {
 	case s.Filtered:

@@ -19,8 +19,8 @@ type layers struct {
 	evidence   []checks.Evidence
 }
 
-// countLayers compares what the router says of its outer address with what
-// servers see, and looks at the addresses of the routers behind it.
+// countLayers compares the outer address that the router reports with the one
+// that servers see, and looks at the addresses of the routers beyond it.
 func countLayers(v view, host *netinfo.Host) layers {
 	l := layers{severity: checks.Warning, confidence: checks.Certain}
 	if !v.translated() {
@@ -48,7 +48,7 @@ func (l *layers) note(name string, args words.Args, want, got any) {
 	l.evidence = append(l.evidence, proof(name, args, want, got))
 }
 
-// byRouter is true when the router's own word settles the question.
+// byRouter reports whether the outer address that the router reports settles the question.
 func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 	for _, e := range host.OuterAddresses() {
 		a := e.Addr
@@ -79,12 +79,12 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 	return l.double
 }
 
-// byHops judges the routers that TTL probes found behind the first one.
+// byHops judges the routers that TTL probes found beyond the first one.
 func (l *layers) byHops(v view, host *netinfo.Host) {
 	public := words.Say("nat.evidence.public", nil)
 	private := false // a router behind the gateway has a private address
-	// last is the furthest hop known without a gap. The first is the router, also
-	// where its limit on ICMP errors kept it silent this time.
+	// last is the furthest hop known without a gap. The first is the router, even if
+	// its limit on ICMP errors kept it silent this time.
 	last := 1
 	for _, h := range v.family.Hops {
 		if h.TTL == last+1 {
@@ -110,10 +110,9 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		l.n = 2
 	case l.carrier:
 	case private:
-		// Providers and larger offices number routers privately without
-		// translating anything: worth knowing, not worth a warning. Only
-		// 192.168.0.0/16 right behind the router is what a modem that routes
-		// looks like.
+		// Providers and larger offices give routers private addresses without
+		// translating anything: worth a note, not a warning. Only
+		// 192.168.0.0/16 right after the router looks like a modem that routes.
 		l.double, l.confidence, l.severity = true, checks.Possible, checks.Info
 		if modem(v.family.Hops) {
 			l.severity = checks.Warning
@@ -127,7 +126,7 @@ func gateway(host *netinfo.Host, a netip.Addr) bool {
 	return host != nil && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
 }
 
-// modems are the networks that routers and modems bring along.
+// modems is the network that routers and modems use by default.
 var modems = netip.MustParsePrefix("192.168.0.0/16")
 
 func modem(hops []Hop) bool {

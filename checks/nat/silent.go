@@ -10,8 +10,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// rank puts what passed before what did not, and what is known to listen before
-// the rest.
+// rank sorts connections for the evidence: those that passed, then those to ports
+// known to listen, then the rest.
 func rank(c Connect) int {
 	switch {
 	case c.Connected:
@@ -22,12 +22,12 @@ func rank(c Connect) int {
 	return 0
 }
 
-// blockedServers is how many silent servers, at different addresses, are no
-// coincidence any more when TCP to them is answered.
+// blockedServers is how many silent servers, at different addresses, cannot be a
+// coincidence when TCP to them is answered.
 const blockedServers = 2
 
-// silent judges a run in which no server told where it saw us. Silence alone
-// is no proof of a firewall: something else must show that the network works.
+// silent judges a run in which no server told our public address. Silence alone
+// does not prove a firewall: something else must show that the network works.
 func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	j := checks.Judgement{Facts: f}
 	switch asked := count(o); {
@@ -62,8 +62,8 @@ func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	return j
 }
 
-// unreached is the finding that UDP passes to others, and not to our responder,
-// which hears nobody's: then it is most likely its own firewall.
+// unreached is the finding that UDP passes to other servers, while our responder
+// receives none from anybody: most likely its own firewall stops it.
 func (o Observed) unreached(v view) (checks.Finding, bool) {
 	why := o.Far.NoUDP()
 	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !inside(s.Server.Addr()) })
@@ -80,8 +80,8 @@ func (o Observed) unreached(v view) (checks.Finding, bool) {
 	}, true
 }
 
-// onlyPublic reports whether nobody but public servers was asked, whom the user
-// did not name: their silence decides nothing.
+// onlyPublic reports whether only public servers were asked, which the user did
+// not name: their silence decides nothing.
 func (o Observed) onlyPublic() bool {
 	for _, t := range o.Targets {
 		if t.Source != fromPublic {
@@ -91,7 +91,7 @@ func (o Observed) onlyPublic() bool {
 	return o.Responder == "" && o.ResponderError == ""
 }
 
-// askedOthers reports whether any server beside our responder was asked.
+// askedOthers reports whether any server other than our responder was asked.
 func (o Observed) askedOthers() bool {
 	own := map[netip.AddrPort]bool{}
 	for _, t := range o.Targets {
@@ -132,7 +132,7 @@ func noQuestion(o Observed) words.Text {
 	return words.Say("nat.reason.no-session", words.Args{"why": o.ResponderError})
 }
 
-// questions counts what became of the questions of a silent run.
+// questions counts the requests of a silent run by what became of them.
 type questions struct {
 	questions, addresses int
 	filtered             int // dropped by this machine's own packet filter
@@ -167,8 +167,8 @@ func blocked(o Observed, q questions) bool {
 	return o.Responder == "" && q.addresses >= blockedServers && passed
 }
 
-// reached is a server that TCP got to. A reset is not counted: a firewall
-// can send that in the server's name.
+// reached returns a server that accepted TCP. A reset does not count: a firewall
+// can send one in the server's name.
 func reached(o Observed) (Connect, bool) {
 	for _, c := range o.Control {
 		if c.Connected {
@@ -178,12 +178,12 @@ func reached(o Observed) (Connect, bool) {
 	return Connect{}, false
 }
 
-// udpBlocked is a firewall that stops UDP. The strictest kind lets people browse
-// and nothing else: what works through that one is another list.
+// udpBlocked is the finding about a firewall that stops UDP. The strictest kind,
+// which passes HTTPS and nothing else, has an ID of its own.
 func udpBlocked(o Observed, q questions) checks.Finding {
 	f := checks.Finding{
 		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
-		// Servers elsewhere were silent too, or the responder had time to answer.
+		// Other servers were silent too, or the responder was not busy.
 		Heard: o.askedOthers() || o.Far.Busy().IsZero(),
 	}
 	connected := words.Say("nat.evidence.connected", nil)

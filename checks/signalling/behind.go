@@ -10,10 +10,10 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// behindNAT: a server with a public address says that it sees us under a private
-// one that is neither this machine's nor the router's. Somebody in front of the
-// server translates the source of everything: docker-proxy, a load balancer, a
-// router with source NAT on forwarded ports.
+// behindNAT finds a server with a public address that sees us under a private one
+// which is neither this machine's nor the router's: something in front of the
+// server translates all source addresses, such as docker-proxy, a load balancer or
+// a router with source NAT on forwarded ports.
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	for i := range s.Probes {
 		p := &s.Probes[i]
@@ -35,8 +35,8 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	return nil
 }
 
-// received is where the server says that our request came from (RFC 3261,
-// 18.2.1); the zero Addr where it does not.
+// received returns the source address that the server reports for our request
+// (RFC 3261, 18.2.1); the zero Addr if it reports none.
 func (p *Probe) received() netip.Addr {
 	for _, reply := range [][]byte{p.Options.Reply, p.Register.Reply} {
 		m, err := sip.Parse(reply)
@@ -51,7 +51,7 @@ func (p *Probe) received() netip.Addr {
 	return netip.Addr{}
 }
 
-// outer reports whether the router says that the address is its own.
+// outer reports whether a is an outer address of the router.
 func outer(h *netinfo.Host, a netip.Addr) bool {
 	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// soon is how long before its end a certificate is worth a word: automatic
+// soon is how long before its end a certificate is worth a warning: automatic
 // renewal (ACME) comes 30 days before, so 14 days mean that it did not.
 const soon = 14 * 24 * time.Hour
 

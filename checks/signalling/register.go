@@ -47,10 +47,10 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	return a
 }
 
-// best picks the way for the registration: TLS with a certificate that is in
-// order, because there nobody on the way sees what could be guessed from; then
-// what phones use, UDP and TCP; then the rest. The server of the account's own
-// domain goes before others.
+// best picks the transport for the registration: TLS with a valid certificate,
+// where nobody on the way sees material to guess the password from; then UDP and
+// TCP, which phones use; then the rest. The server of the account's own domain
+// comes before others.
 func best(domain string, servers []Server) (target, string, bool) {
 	rank := func(s *Server, p *Probe) int {
 		r := map[string]int{"udp": 2, "tcp": 3, "tls": 4, "wss": 5, "ws": 6}[p.Transport]
@@ -77,8 +77,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 	return found, name, lowest > 0
 }
 
-// sound reports whether nothing is wrong with the certificate, by this
-// machine's clock.
+// sound reports whether the certificate has no fault, by this machine's clock.
 func (i *TLS) sound() bool {
 	return i.Error == "" && (i.DomainBy != "" || i.HostBy != "") && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
 }
@@ -134,7 +133,7 @@ func (a *Account) takeBack(ctx context.Context, f flow, d *dialogue, secret *che
 	return nil
 }
 
-// last is the answer that decides.
+// last returns the answer that decides; nil without one.
 func (a *Account) last() *Response {
 	if a.Second != nil {
 		return a.Second

@@ -16,7 +16,7 @@ import (
 )
 
 // maxServers bounds how many SIP servers one run asks: a profile names a
-// handful, and nobody's network is scanned.
+// handful, and this is not a network scanner.
 const maxServers = 8
 
 // target is one (transport, address) of a server.
@@ -56,8 +56,8 @@ type port struct {
 	expected  bool
 }
 
-// ports decides what to try. said are the transports that the profile names
-// for this very host and port.
+// ports returns what to try. said are the transports that the profile names for
+// this host and port.
 func ports(number int, said []string, deep bool) (out []port) {
 	add := func(transport string, n int) {
 		p := port{transport, n, n == number && slices.Contains(said, transport)}
@@ -137,8 +137,8 @@ func noFamily(bind netip.Addr) error {
 	return errors.New("no-ipv4")
 }
 
-// maxAlternatives bounds how many SRV targets of one transport are asked: what
-// a stranger writes into DNS decides their number.
+// maxAlternatives bounds how many SRV targets of one transport are asked: their
+// number comes from DNS, and so from strangers.
 const maxAlternatives = 4
 
 // locate finds the addresses of one transport.

@@ -20,8 +20,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// webSocketPath is where SIP servers take WebSockets: Asterisk only there
-// (res_http_websocket), Kamailio, FreeSWITCH and OpenSIPS anywhere.
+// webSocketPath is where SIP servers accept WebSockets: Asterisk only there
+// (res_http_websocket), Kamailio, FreeSWITCH and OpenSIPS on any path.
 const webSocketPath = "/ws"
 
 // A webSocket is the client's end of RFC 6455 with the subprotocol "sip" (RFC
@@ -31,7 +31,7 @@ type webSocket struct {
 	r *bufio.Reader
 }
 
-// maxHandshake bounds what a stranger may say before the first frame, bytes.
+// maxHandshake bounds the answer before the first frame, in bytes.
 const maxHandshake = 32 << 10
 
 // upgrade turns a connection into a WebSocket.
