@@ -371,14 +371,14 @@ func isPlace(layer string) bool {
 
 // silent are the layers that hold bans and did not answer.
 func silent(o Observed) []string {
-	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == "packet filter" })
+	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == layerFilter })
 }
 
 func whyUnclear(o Observed, addresses []string) words.Text {
-	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, "packet filter") {
+	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, layerFilter) {
 		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": some(addresses, maxNamed)})
 	}
-	if !o.Root && slices.Contains(o.Unread, "packet filter") {
+	if !o.Root && slices.Contains(o.Unread, layerFilter) {
 		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
 	}
 	var reasons []string

@@ -80,7 +80,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 		s.Phones = phonesAt(ast, s.Address)
 		e.ports = portsFor(s.Use, e.all)
 		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
-		if !o.unread("packet filter") {
+		if !o.unread(layerFilter) {
 			e.paths(s)
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
@@ -225,7 +225,7 @@ func (o *Observed) filterNotes(f server.Filter) {
 		}
 	}
 	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
-		o.Unread = append(o.Unread, "packet filter")
+		o.Unread = append(o.Unread, layerFilter)
 	}
 	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {

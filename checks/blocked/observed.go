@@ -16,7 +16,7 @@ import (
 type Observed struct {
 	Subjects []Subject `json:"subjects,omitempty"`
 	// Notes name what could not be read; Unread are the layers that are
-	// missing because of it: "packet filter", or one that holds bans of its own.
+	// missing because of it: layerFilter, or one that holds bans of its own.
 	Notes  []string `json:"notes,omitempty"`
 	Unread []string `json:"unread,omitempty"`
 	// FilterNote is the first reason why the packet filter is not whole.
@@ -29,6 +29,9 @@ type Observed struct {
 	When    time.Time `json:"when"`
 	Machine Machine   `json:"machine"`
 }
+
+// layerFilter is the packet filter as an unread layer.
+const layerFilter = "packet filter"
 
 // Machine is what judging needs to know of the PBX.
 type Machine struct {

@@ -9,6 +9,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
+// reloadRTP makes Asterisk read rtp.conf.
+const reloadRTP = "module reload res_rtp_asterisk.so"
+
 // rangesDiffer is about a changed rtp.conf that Asterisk has not read. To open
 // the range that runs would open what nobody wants.
 func rangesDiffer(o Observed) checks.Finding {
@@ -17,7 +20,7 @@ func rangesDiffer(o Observed) checks.Finding {
 		Args:     words.Args{"set": o.RTPSet.Range, "running": o.RTP},
 		Evidence: []checks.Evidence{checks.Proof(words.Say("firewall.evidence.range", nil), o.RTPSet.Range+" (rtp.conf)", rangeFrom(o))},
 		Fixes: fixes.Build("reload-rtp", "", nil,
-			command.Step{Do: []command.Command{command.New("asterisk", "-rx", "module reload res_rtp_asterisk.so")}}),
+			command.Step{Do: []command.Command{command.New("asterisk", "-rx", reloadRTP)}}),
 	}
 	for _, p := range o.RTPSet.Parts {
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("firewall.evidence.in-firewall", words.Args{"port": port("udp", p.Ports)}), nil, p.decides()))

@@ -103,10 +103,10 @@ func changes(p *Probe) []Change {
 	if p.Inbound {
 		ours, theirs = theirs, ours
 	}
-	if p.Arrived && len(p.ArrivedAs) > 0 {
+	if len(p.ArrivedAs) > 0 {
 		add(ours, p.Sent, p.ArrivedAs)
 	}
-	if p.Answered && len(p.ReplyCame) > 0 && len(p.ReplySent) > 0 {
+	if len(p.ReplyCame) > 0 && len(p.ReplySent) > 0 {
 		add(theirs, p.ReplySent, p.ReplyCame)
 	}
 	return out

@@ -43,13 +43,8 @@ func codecsTaken(paths []Path) []string {
 	var out []string
 	for i := range paths {
 		for _, c := range paths[i].Changes {
-			switch {
-			case c.Code == sip.ContentLength:
-				continue
-			case c.Code != sip.SDPAttribute:
-				return nil
-			case c.After == "" && strings.HasPrefix(c.Before, "a="):
-				continue // the description of a format that is gone
+			if c.Code == sip.ContentLength || c.After == "" && strings.HasPrefix(c.Before, "a=") {
+				continue // it follows from a format that is gone
 			}
 			gone := formatsGone(c)
 			if len(gone) == 0 {
@@ -69,7 +64,7 @@ func codecsTaken(paths []Path) []string {
 func formatsGone(c Change) []string {
 	const fixed = 3 // media, port, protocol
 	before, after := strings.Fields(c.Before), strings.Fields(c.After)
-	if !strings.HasPrefix(c.Before, "m=") || len(after) < fixed || len(before) <= len(after) || !slices.Equal(before[:fixed], after[:fixed]) {
+	if !strings.HasPrefix(c.Before, "m=") || min(len(before), len(after)) < fixed || !slices.Equal(before[:fixed], after[:fixed]) {
 		return nil
 	}
 	var gone []string

@@ -85,7 +85,7 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 		if p.probe.Withheld {
 			name = p.name() + " OPTIONS"
 		}
-		if p.Verdict == Proxying && (p.probe.Answered || p.probe.Withheld) && !p.probe.Arrived &&
+		if p.Verdict == Proxying && !p.probe.Arrived &&
 			!slices.ContainsFunc(out, func(e checks.Evidence) bool { return e.Name == name }) {
 			out = append(out, checks.Evidence{Name: name, Want: "answered by the responder", Got: p.Note})
 		}
@@ -95,9 +95,6 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
-	if p.Inbound {
-		return nil
-	}
 	var out []checks.Evidence
 	var left []string
 	for _, text := range sip.Contradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local) {
@@ -118,9 +115,6 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 
 // differing cuts two values down to the words in which they differ.
 func differing(before, after string) (string, string) {
-	if before == "" || after == "" {
-		return before, after
-	}
 	start := 0
 	for start < min(len(before), len(after)) && before[start] == after[start] {
 		start++

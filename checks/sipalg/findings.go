@@ -65,13 +65,11 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 		fd.Explanation += " What it does: " + f.Engine + "."
 	}
 	fd.Evidence = changeEvidence(o, f.probed, f.Verdict)
-	if ev := answeredByOthers(f.probed); len(ev) > 0 {
-		if len(fd.Evidence) == 0 {
-			fd.Title = "Somebody on the way answers SIP in the place of the server"
-			fd.Evidence = affected(f.probed, f.Verdict)
-		}
-		fd.Evidence = append(ev, fd.Evidence...)
+	if len(fd.Evidence) == 0 {
+		fd.Title = "Somebody on the way answers SIP in the place of the server"
+		fd.Evidence = affected(f.probed, f.Verdict)
 	}
+	fd.Evidence = append(answeredByOthers(f.probed), fd.Evidence...)
 	if f.Hop != nil {
 		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: "changed", Got: f.Hop.where()})
 	}

@@ -17,7 +17,7 @@ func gather(o *Observed, paths []Path) []evidence {
 		out = append(out, ofPath(&paths[i]))
 	}
 	for i := range o.Probes {
-		if p := &o.Probes[i]; p.Answered && !p.Known && !p.Masked && !p.Inbound && len(p.ReplyCame) > 0 {
+		if p := &o.Probes[i]; !p.Known && !p.Masked && !p.Inbound && len(p.ReplyCame) > 0 {
 			a := ServerAnswer{Transport: p.Transport, Local: p.Local, Remote: p.Remote, Sent: p.Sent, Reply: p.ReplyCame, From: p.ReplyFrom}
 			out = append(out, o.ofAnswer("", p.Message, &a))
 		}
@@ -40,7 +40,7 @@ func gather(o *Observed, paths []Path) []evidence {
 func ofPath(p *Path) evidence {
 	e := evidence{
 		transport: p.Transport, message: p.Message, local: p.probe.Local, remote: p.probe.Remote,
-		bothEnds: true, readable: true, verdict: p.Verdict, note: p.Note, from: p.probe.ReplyFrom,
+		bothEnds: true, verdict: p.Verdict, note: p.Note, from: p.probe.ReplyFrom,
 	}
 	for _, c := range p.Changes {
 		e.signs = append(e.signs, sign{Change: c})
@@ -97,7 +97,7 @@ func controlOf(a *ServerAnswer) control {
 // markChanged compares the parameter that only the control's Via has.
 func markChanged(a *ServerAnswer) []Change {
 	before, after := viaMark(a.ControlSent), viaMark(a.ControlReply)
-	if before == "" || after == "" || before == after {
+	if after == "" || before == after {
 		return nil
 	}
 	return []Change{{sip.Other, "response", before, after}}

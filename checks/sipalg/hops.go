@@ -27,7 +27,7 @@ func locate(hops []Hop) *Location {
 		case h.Addr.IsValid() && h.Changed:
 			l.Before, l.Silent = h.Addr.String(), h.TTL != at+1
 			return l
-		case h.Addr.IsValid() && h.Quoted >= enough:
+		case h.Quoted >= enough:
 			l.After, at = h.Addr.String(), h.TTL
 		}
 	}

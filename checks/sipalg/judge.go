@@ -32,7 +32,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	switch {
 	case o.Responder != nil:
 		f.Method = "responder"
-	case len(o.Servers) > 0 && !(o.unasked() && o.unanswered()):
+	case !(o.unasked() && o.unanswered()):
 		f.Method = "sip-server"
 	default:
 		return nobodyAsked(&o, f)
@@ -81,11 +81,6 @@ func (o *Observed) unanswered() bool {
 func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	if len(o.Notes) > 0 {
 		return checks.Judgement{Facts: f, Summary: words.Literal("the responder could not be used"), Inconclusive: words.Literal(strings.Join(o.Notes, "; "))}
-	}
-	for i := range o.Servers {
-		if f.Hop == nil {
-			f.Hop = locate(wholeLines(o.Servers[i].Hops))
-		}
 	}
 	f.Servers = serverFacts(o, nil)
 	summary := "not tested: it needs a responder or a SIP server to ask"
@@ -186,7 +181,7 @@ func summary(o *Observed, f *Facts) string {
 		parts = append(parts, "RTP ports opened from SDP")
 	}
 	for i := range f.Servers {
-		if s := &f.Servers[i]; s.Verdict == Rewriting && f.onlyThere(s.Server) {
+		if s := &f.Servers[i]; f.onlyThere(s.Server) {
 			parts = append(parts, s.inWords())
 		}
 	}
@@ -211,9 +206,7 @@ func portWord(paths []Path, name string) string {
 		if p.name() != name || !p.matters() {
 			continue
 		}
-		if slices.Index(rank, p.Verdict) > slices.Index(rank, worst) {
-			worst = p.Verdict
-		}
+		worst = rank[max(slices.Index(rank, p.Verdict), slices.Index(rank, worst))]
 		if p.Blocked {
 			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
 		}
@@ -247,7 +240,7 @@ func portWord(paths []Path, name string) string {
 func (p *Path) blockedName(paths []Path) string {
 	for i := range paths {
 		q := &paths[i]
-		if q.name() != p.name() || !q.probe.Answered || q.Inbound {
+		if q.name() != p.name() || !q.probe.Answered {
 			continue
 		}
 		if p.probe.Source == "fresh" {

@@ -62,7 +62,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		notes.add(e.note, e.name())
 		notes.add(e.elsewhere(), e.name())
 	}
-	if silent := s.silent("udp"); silent != "" && len(f.Answered) > 0 {
+	if silent := s.silentUDP(); silent != "" && len(f.Answered) > 0 {
 		undecided++
 		notes.add(silent, "")
 	}
@@ -112,20 +112,20 @@ func joined(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
 }
 
-// silent says that a server did not answer over a transport; "" when it did.
-func (s *Server) silent(transport string) string {
-	if s.answered(transport) {
+// silentUDP says that a server did not answer over UDP; "" when it did.
+func (s *Server) silentUDP() string {
+	switch {
+	case s.answered("udp"):
 		return ""
+	case s.answered("tcp"):
+		return "no answer over UDP"
 	}
-	if transport == "udp" && !s.answered("tcp") {
-		return "no answer over UDP or TCP, and TLS cannot be read on the way"
-	}
-	return "no answer over " + strings.ToUpper(transport)
+	return "no answer over UDP or TCP, and TLS cannot be read on the way"
 }
 
 func (s *Server) answered(transport string) bool {
 	return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool {
-		return a.Transport == transport && a.Message == "" && len(a.Reply) > 0
+		return a.Transport == transport && len(a.Reply) > 0
 	})
 }
 
@@ -225,7 +225,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	seen := map[string]bool{}
 	for i := range all {
 		e := &all[i]
-		if e.own() && e.bothEnds || e.verdict != Rewriting {
+		if e.own() && e.bothEnds {
 			continue // the finding of both ends shows it
 		}
 		sure = sure || e.sure

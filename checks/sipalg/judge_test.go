@@ -173,6 +173,19 @@ func TestWhatTheProbesProve(t *testing.T) {
 	}
 }
 
+// The call that stands for an ordinary phone is found wherever it stands.
+func TestTheCallOfAnOrdinaryPhone(t *testing.T) {
+	o := visit(passes)
+	slices.Reverse(o.Probes)
+	paths := classify(&o)
+	for _, transport := range []string{"udp", "tcp"} {
+		p := corePath(paths, transport)
+		if p == nil || p.Transport != transport || p.Port != 5060 || p.Message != "INVITE" || p.Variant != "" || p.Inbound || p.probe.Source != "fresh" {
+			t.Errorf("over %s: %+v", transport, p)
+		}
+	}
+}
+
 // lost is a probe that nobody heard of again.
 func lost(p Probe) Probe {
 	p.Arrived, p.Answered, p.ArrivedAs = false, false, nil
@@ -192,6 +205,7 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 		"SDP c=: c=IN IP4 192.168.88.10 -> c=IN IP4 203.0.113.1",
 		"Contact: 192.168.88.10:40001 -> 203.0.113.1:40001",
 		"forgotten:  -> From, Call-ID, a=rtcp still 192.168.88.10: it contradicts itself",
+		"contradiction:  -> Content-Length says ",
 		"affected:  -> UDP 5060",
 		"unchanged:  -> UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061",
 	} {
@@ -243,6 +257,9 @@ func TestTheRemovedRportIsNamed(t *testing.T) {
 	})), office)
 	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !shows(j.Findings[0], want) {
 		t.Errorf("%+v is missing in %+v", want, j.Findings)
+	}
+	if strings.Contains(j.Findings[0].Explanation, "What it does") {
+		t.Errorf("nobody knows who does that: %q", j.Findings[0].Explanation)
 	}
 }
 
@@ -416,6 +433,8 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 		"a number":               {"Content-Length: 228", "Content-Length: 224", "228", "224"},
 		"something added":        {"Via: x;rport", "Via: x;rport;received=1", "rport", "rport;received=1"},
 		"something that is gone": {"X: y", "", "X: y", ""},
+		"something that is new":  {"", "X: y", "", "X: y"},
+		"a value put in":         {"rport=", "rport=5", "rport=", "rport=5"},
 		"a value taken out":      {"Via: x;rport=4;received=1", "Via: x;rport=;received=1", "Via: x;rport=4;received=1", "Via: x;rport=;received=1"},
 		"everything":             {"abc", "xyz", "abc", "xyz"},
 	} {

@@ -94,7 +94,7 @@ func (p *portProof) unexplained(probed []Path) {
 // answers proves nothing about UDP.
 func serverPort(o *Observed, f *Facts, a *ServerAnswer, name string) (portProof, bool) {
 	p := portProof{name: name, verdict: Inconclusive}
-	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.bothEnds && e.name() == name && e.verdict == None })
+	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.name() == name && e.verdict == None })
 	switch {
 	case proved:
 		p.verdict = None

@@ -77,7 +77,7 @@ func weigh(all []evidence) {
 // sameServer finds another exchange with the same server.
 func (e *evidence) sameServer(all []evidence, fits func(*evidence) bool) *evidence {
 	for i := range all {
-		if x := &all[i]; x != e && x.server == e.server && x.readable && fits(x) {
+		if x := &all[i]; x.server == e.server && fits(x) {
 			return x
 		}
 	}
@@ -145,7 +145,7 @@ func (e *evidence) examine(all []evidence) {
 			s.refuted = "it came over TLS, so the server itself wrote it"
 			continue
 		}
-		if len(s.proof) == 0 && !e.bothEnds && !e.own() {
+		if len(s.proof) == 0 && !e.bothEnds {
 			e.askElsewhere(s, all)
 		}
 	}

@@ -92,6 +92,12 @@ var (
 	leaks   = reply{received: "203.0.113.1", edits: []string{"probe@203.0.113.1", "probe@192.168.88.10"}}
 	marked  = reply{received: "192.168.88.10", edits: []string{"x-seen=203.0.113.1", "x-seen=192.168.88.10"}}
 	repeats = reply{received: "y.invalid"}
+	sentBy  = reply{received: "203.0.113.1", edits: []string{"y.invalid:40000", "192.168.88.10:40000"}}
+	echo    = reply{edits: []string{"SIP/2.0 200 OK", "OPTIONS sip:x SIP/2.0"}} // our own question comes back
+	newSeq  = reply{received: "203.0.113.1", edits: []string{"CSeq: 1", "CSeq: 2"}}
+	ownFrom = reply{received: "203.0.113.1", edits: []string{"probe@203.0.113.1", "probe@192.0.2.9"}}
+	noMark  = reply{received: "203.0.113.1", edits: []string{";x-seen=203.0.113.1", ""}}
+	noVia   = reply{edits: []string{"Via:", "X-Via:"}}
 )
 
 func one(answers map[string]reply, control map[string]reply) told {
@@ -124,6 +130,8 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 	}{
 		"our private address comes back, nobody tells more": {observation(one(udp(private), nil)), Rewriting, checks.Likely, ""},
 		"TLS shows the public one":                          {observation(one(map[string]reply{"udp": private, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"TCP tells nothing":                                 {observation(one(map[string]reply{"udp": private, "tcp": mute}, nil)), Rewriting, checks.Likely, ""},
+		"TCP shows a third, private one":                    {observation(one(map[string]reply{"udp": private, "tcp": {received: "172.17.0.1"}}, nil)), Rewriting, checks.Likely, ""},
 		"TCP shows the public one":                          {observation(one(map[string]reply{"udp": private, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
 		"the control shows the public one":                  {observation(one(plainly(private), plainly(good))), Rewriting, checks.Certain, ""},
 		"the control shows the private one too":             {observation(one(plainly(private), plainly(private))), Inconclusive, "", "in the same way"},
@@ -144,6 +152,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"another server on the same port is clean":          {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(good))), NoSign, "", "other.example"},
 		"it is not on the same port":                        {observation(one(udp(private), nil), other("198.51.100.21:5070", udp(good))), Rewriting, checks.Likely, ""},
 		"it is not on the same transport":                   {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"tcp": good})), Rewriting, checks.Likely, ""},
+		"it was asked from another address of ours":         {observation(one(udp(private), nil), told{"other.example", "198.51.100.21:5060", "10.8.0.2", udp(good), nil}), Rewriting, checks.Likely, ""},
 		"it says nothing":                                   {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
 		"it is clean, but TLS proves the first":             {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
 		"a VPN to a public server":                          {observation(vpn), Inconclusive, "", "over TLS"},
@@ -162,11 +171,20 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"only over UDP, and not in the control":                   {observation(one(map[string]reply{"udp": ownVia, "tcp": good}, plainly(good))), Rewriting, checks.Certain, ""},
 		"the server leaves a Via of its own":                      {observation(one(all3(twoVias), nil)), NoSign, "", "its own doing"},
 		"From is changed, TLS does not show it":                   {observation(one(map[string]reply{"udp": newFrom, "tls": good}, nil)), Rewriting, checks.Certain, ""},
+		"From is changed, the control comes back as a question":   {observation(one(udp(newFrom), udp(echo))), Rewriting, checks.Likely, ""},
+		"From is changed, the control has no Via":                 {observation(one(udp(newFrom), udp(noVia))), Rewriting, checks.Likely, ""},
+		"the CSeq is changed, the control shows it as it was":     {observation(one(udp(newSeq), udp(good))), Rewriting, checks.Certain, ""},
+		"the same, and the server drops what it does not know":    {observation(one(udp(newSeq), udp(noMark))), Rewriting, checks.Certain, ""},
+		"From is changed, in the control as well":                 {observation(one(udp(newFrom), udp(ownFrom))), NoSign, "", "in the same way"},
+		"From is changed, in the control the CSeq":                {observation(one(udp(newFrom), udp(newSeq))), Rewriting, checks.Certain, ""},
+		"From is changed, the control shows it as it was":         {observation(one(udp(newFrom), udp(good))), Rewriting, checks.Certain, ""},
+		"the control's Via has our address, as a server may see":  {observation(one(udp(good), udp(sentBy))), NoSign, "", "public address"},
 		"From is changed, nobody tells more":                      {observation(one(udp(newFrom), nil)), Rewriting, checks.Likely, ""},
 		"From is changed over TLS as well":                        {observation(one(all3(newFrom), nil)), NoSign, "", "its own doing"},
 		"the Call-ID is changed, TCP does not show it":            {observation(one(map[string]reply{"udp": newID, "tcp": good}, nil)), Rewriting, checks.Certain, ""},
 		"the answer is clean, but the control has our address":    {observation(one(udp(good), udp(leaks))), Rewriting, checks.Certain, ""},
 		"a mute server, and the control has our address":          {observation(one(udp(mute), udp(leaks))), Rewriting, checks.Certain, ""},
+		"the server itself does it, another is clean":             {observation(one(all3(newFrom), nil), other("198.51.100.21:5060", all3(good))), NoSign, "", "its own doing"},
 		"everything is as it should be":                           {observation(one(all3(good), plainly(good))), NoSign, "", "public address"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,9 +226,12 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 		verdict string
 		status  string // what the judgement makes of it
 	}{
-		"both are clean":                                   {join(visit(passes), at("5060", plainly(good))), None, "pass"},
-		"a server proves an ALG on its own port":           {join(visit(passes), at("5070", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
-		"a server's port was looked at by nobody else":     {join(visit(passes), at("5070", plainly(good))), NoSign, "inconclusive"},
+		"both are clean":                               {join(visit(passes), at("5060", plainly(good))), None, "pass"},
+		"a server proves an ALG on its own port":       {join(visit(passes), at("5070", map[string]reply{"udp": private, "tls": good})), Rewriting, "fail"},
+		"a server's port was looked at by nobody else": {join(visit(passes), at("5070", plainly(good))), NoSign, "inconclusive"},
+		"two servers have the same port":               {join(visit(passes), at("5070", plainly(good)), told{"other.example", "198.51.100.21:5070", "", plainly(good), nil}), NoSign, "inconclusive"},
+		"calls are lost with as many bytes that are no SIP, and a server answers": {join(visit(passes, udp5060(func(p *Probe) bool { return p.Message == "INVITE" }, loses)),
+			at("5060", plainly(good))), NoSign, "inconclusive"},
 		"a server's port tells nothing":                    {join(visit(passes), at("5070", plainly(mute))), Inconclusive, "inconclusive"},
 		"the responder proves what a mute server does not": {join(visit(passes), at("5060", plainly(mute))), None, "pass"},
 		"a server speaks TLS only":                         {join(visit(passes), at("5061", map[string]reply{"tls": good})), None, "pass"},
@@ -234,7 +255,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 			case !j.Inconclusive.IsZero():
 				status = "inconclusive"
 			}
-			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive.Literal(), "UDP 5070 and TCP 5070") {
+			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive.Literal(), " does not prove UDP 5070 and TCP 5070,") && !strings.Contains(j.Inconclusive.Literal(), " does not prove UDP 5060,") {
 				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive.Literal())
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
@@ -322,23 +343,36 @@ func TestAQuoteIsReadByWholeLines(t *testing.T) {
 			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
 				t.Errorf("findings %+v", j.Findings)
 			}
+			if p := f.Paths[0]; p.Verdict != NoSign || len(p.Changes) > 0 {
+				t.Errorf("the answer was as it should be: %+v", p)
+			}
 		})
 	}
 }
 
 func TestTheContactThatARegistrarKeeps(t *testing.T) {
-	for name, c := range map[string]struct{ transport, kept, want string }{
-		"as it was sent":            {"udp", "sip:100@192.168.88.10:40000", ""},
-		"with another address":      {"udp", "sip:100@203.0.113.1:40000", "or the registrar put there"},
-		"the same over TLS":         {"tls", "sip:100@203.0.113.1:40000", ""},
-		"nothing was told about it": {"udp", "", ""},
+	for name, c := range map[string]struct {
+		transport, kept string
+		another         bool // version of signalling observed it
+		want            string
+	}{
+		"as it was sent":                 {"udp", "sip:100@192.168.88.10:40000", false, ""},
+		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar put there"},
+		"as another version said":        {"udp", "sip:100@203.0.113.1:40000", true, ""},
+		"the same over TLS":              {"tls", "sip:100@203.0.113.1:40000", false, ""},
+		"the same in a secure WebSocket": {"wss", "sip:100@203.0.113.1:40000", false, ""},
+		"nothing was told about it":      {"udp", "", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bound := fmt.Sprintf(`,"bound":{"sent":"sip:100@192.168.88.10:40000","kept":%q}`, c.kept)
 			if c.kept == "" {
 				bound = ""
 			}
-			raw := fmt.Sprintf(`{"servers":[],"account":{"server":"sip.example","transport":%q%s}}`, c.transport, bound)
+			servers := `[]`
+			if c.another {
+				servers = `"none"`
+			}
+			raw := fmt.Sprintf(`{"servers":%s,"account":{"server":"sip.example","transport":%q%s}}`, servers, c.transport, bound)
 			j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
 				if id == "signalling" {
 					return &checks.Result{Check: id, Observed: []byte(raw)}
@@ -400,21 +434,66 @@ func TestWhichBoxItIs(t *testing.T) {
 		return func(p *Probe) { p.ArrivedAs = Wire(strings.ReplaceAll(string(p.Sent), phone.String(), a)) }
 	}
 	found := visit(passes, on("udp", 5060, true, rewrites))
+	inside := func(o Observed) Observed { // STUN is asked in a larger office network
+		o.Public, o.Views = nil, []View{{Local: phone, Seen: netip.MustParseAddr("192.168.1.2"), By: "stun.example"}}
+		return o
+	}
+	proxied := func(p *Probe) {
+		if p.Variant == "" {
+			proxies(p)
+		}
+	}
+	ours := observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", map[string]reply{"udp": private, "tls": good}, nil})
+	ours.Local = phone
+	beside := func(r network) Observed {
+		o, asked := visit(passes, on("udp", 5060, true, r)), observation(one(plainly(good), nil))
+		o.Servers, o.Views = asked.Servers, asked.Views
+		return o
+	}
+	behind := func(last string) Observed {
+		o, was := found, string(found.Probes[0].Sent)
+		is := strings.ReplaceAll(was, phone.String(), wan.String())
+		o.Hops = []Hop{
+			{TTL: 1, Addr: netip.MustParseAddr(last), Quoted: len(was), Sent: Wire(was)},
+			{TTL: 2, Addr: netip.MustParseAddr("203.0.113.253"), Quoted: len(was), Changed: true, Sent: Wire(was), Quote: Wire(is)},
+		}
+		return o
+	}
 	for name, c := range map[string]struct {
 		o    Observed
 		h    *netinfo.Host
 		want string
 	}{
-		"nothing contradicts":                      {found, office, "A SIP ALG, most likely in your router, rewrites"},
-		"no router is known":                       {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
-		"the router's outer address was written":   {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
-		"the router's inner address was written":   {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
-		"the router has a private outer address":   {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
-		"a private router comes after ours":        {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
-		"a public router comes after ours":         {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
-		"an address of neither side was written":   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
-		"and it is our router's":                   {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
-		"only one of two servers is affected":      {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
+		"nothing contradicts":                  {found, office, "A SIP ALG, most likely in your router, rewrites"},
+		"the server's own address was written": {visit(passes, on("udp", 5060, true, writes("198.51.100.2"))), office, "A SIP ALG, most likely in your router, rewrites"},
+		"a third address was there before": {visit(passes, on("udp", 5060, true, func(p *Probe) {
+			p.ReplySent = Wire("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.168.88.10\r\nContact: <sip:a@192.0.2.77>\r\n\r\n")
+			p.ReplyCame = Wire(strings.Replace(string(p.ReplySent), "sip:a", "sip:b", 1))
+		})), office, "A SIP ALG, most likely in your router, rewrites"},
+		"an answer has the public address, and there is a second NAT": {observation(one(map[string]reply{"udp": ownVia, "tls": good}, nil)), outer("192.168.1.2"),
+			"A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"another of our own addresses came back": {ours, office, "A SIP ALG, most likely in your router, rewrites"},
+		"no router is known":                     {found, &netinfo.Host{}, "A SIP ALG on the way rewrites"},
+		"the router's outer address was written": {found, outer("203.0.113.1"), "A SIP ALG in your router rewrites"},
+		"the router's inner address was written": {visit(passes, on("udp", 5060, true, writes("192.168.88.1"))), office, "A SIP ALG in your router rewrites"},
+		"the router has a private outer address": {found, outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"it came unchanged to the router":        {behind("192.168.88.1"), office, "A SIP ALG in your router rewrites"},
+		"the same, and there is a second NAT":    {behind("192.168.88.1"), outer("192.168.1.2"), "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"it came unchanged to another router":    {behind("203.0.113.254"), office, "A SIP ALG on the way rewrites"},
+		"a private router comes after ours":      {second(found, "192.168.1.1"), office, "A SIP ALG in the box with the outer address 203.0.113.1, which is not your router, rewrites"},
+		"a public router comes after ours":       {second(found, "203.0.113.254"), office, "A SIP ALG, most likely in your router, rewrites"},
+		"an address of neither side was written": {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
+		"a proxy writes it into a Via of its own": {visit(passes, on("udp", 5060, true, func(p *Probe) {
+			proxies(p)
+			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
+		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
+		"it is the one at which STUN sees us":         {inside(visit(passes, on("udp", 5060, true, writes("192.168.1.2")))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
+		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
+		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
+		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},
+		"the way to the responder alone has a proxy":  {beside(proxied), office, "Something on the way to the responder proxies"},
+		"two servers in private networks": {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil},
+			told{"two.example", "10.1.2.4:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG, most likely in your router, rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
 		"answers only, and a private router after": {second(observation(one(map[string]reply{"udp": private, "tls": good}, nil)), "192.168.1.1"), office, "A SIP ALG on the way rewrites"},
 	} {
@@ -427,17 +506,34 @@ func TestWhichBoxItIs(t *testing.T) {
 	}
 }
 
+func TestTheAddressesInAField(t *testing.T) {
+	for text, want := range map[string]string{
+		"Contact: <sip:203.0.113.1:5060>":                          "203.0.113.1",
+		"Contact: <sip:a@203.0.113.1;transport=udp>":               "203.0.113.1",
+		"Via: SIP/2.0/UDP 192.168.88.10:5060;received=203.0.113.1": "192.168.88.10 and 203.0.113.1",
+		"o=- 1 1 IN IP6 2001:db8::1":                               "2001:db8::1",
+		"INVITE sip:[2001:db8::1]:5060 SIP/2.0":                    "2001:db8::1",
+		"Call-ID: 203.0.113.1x":                                    "",
+	} {
+		if got := addrList(addrsIn(text)); got != want {
+			t.Errorf("in %q there is %q, want %q", text, got, want)
+		}
+	}
+}
+
 // The nat check may see a second NAT where this one does not.
 func TestTheSameReportShowsASecondNAT(t *testing.T) {
 	twice := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 2}}
 	hint := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 0}, Findings: []checks.Finding{{ID: "nat.double", Severity: checks.Info}}}
-	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}}
+	carrier := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1, "cgnat": true}}
+	once := &checks.Result{Check: "nat", Facts: map[string]any{"nat_layers": 1}, Findings: []checks.Finding{{ID: "nat.symmetric", Severity: checks.Info}}}
 	for name, c := range map[string]struct {
 		nat   *checks.Result
 		title string
 		blind bool
 	}{
 		"two layers":        {twice, "A SIP ALG on the way rewrites SIP messages", true},
+		"one of a carrier":  {carrier, "A SIP ALG on the way rewrites SIP messages", true},
 		"perhaps":           {hint, "A SIP ALG on the way rewrites SIP messages", true},
 		"one layer":         {once, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
 		"nat was not asked": {nil, "A SIP ALG, most likely in your router, rewrites SIP messages", false},
@@ -457,20 +553,29 @@ func TestTheSameReportShowsASecondNAT(t *testing.T) {
 	}
 }
 
+// registerOf is what signalling told of one REGISTER.
+func registerOf(t *testing.T, transport string, r reply) *checks.Result {
+	t.Helper()
+	request := strings.ReplaceAll(fmt.Sprintf(askedText, "192.168.88.10:40000", phone), "OPTIONS", "REGISTER")
+	answer := strings.Replace(string(r.to(strings.Replace(request, "REGISTER sip:x", "OPTIONS sip:x", 1))), "SIP/2.0 200 OK", "SIP/2.0 401 Unauthorized", 1)
+	raw, err := json.Marshal(map[string]any{"servers": []any{map[string]any{"name": "sip.example", "probes": []any{map[string]any{
+		"transport": transport, "local": "192.168.88.10:40000", "remote": "198.51.100.20:5060",
+		"register": map[string]any{"sent": []byte(request), "reply": []byte(answer)},
+	}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &checks.Result{Check: "signalling", Observed: raw}
+}
+
 // Some ALGs act on registrations alone; the REGISTER of signalling is evidence
 // as well.
 func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
-	said := func(transport string, r reply) *checks.Result {
-		request := strings.ReplaceAll(fmt.Sprintf(askedText, "192.168.88.10:40000", phone), "OPTIONS", "REGISTER")
-		answer := strings.Replace(string(r.to(strings.Replace(request, "REGISTER sip:x", "OPTIONS sip:x", 1))), "SIP/2.0 200 OK", "SIP/2.0 401 Unauthorized", 1)
-		raw, err := json.Marshal(map[string]any{"servers": []any{map[string]any{"name": "sip.example", "probes": []any{map[string]any{
-			"transport": transport, "local": "192.168.88.10:40000", "remote": "198.51.100.20:5060",
-			"register": map[string]any{"sent": []byte(request), "reply": []byte(answer)},
-		}}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &checks.Result{Check: "signalling", Observed: raw}
+	said := func(transport string, r reply) *checks.Result { return registerOf(t, transport, r) }
+
+	without := func(r *checks.Result, edits ...string) *checks.Result {
+		r.Observed = []byte(strings.NewReplacer(edits...).Replace(string(r.Observed)))
+		return r
 	}
 	for name, c := range map[string]struct {
 		signalling *checks.Result
@@ -483,6 +588,9 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 		"in a WebSocket it is not looked at":  {said("wss", ownVia), NoSign, ""},
 		"signalling was observed by another":  {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":"none"}`)}, NoSign, ""},
 		"signalling asked nobody to register": {&checks.Result{Check: "signalling", Observed: []byte(`{"servers":[]}`)}, NoSign, ""},
+		"half of what another observed fits":  {without(said("udp", ownVia), `"servers":`, `"account":"none","servers":`), NoSign, ""},
+		"nobody answered it":                  {without(said("udp", ownVia), `"reply":`, `"lost":`), NoSign, ""},
+		"the question was not kept":           {without(said("udp", private), `"sent":`, `"lost":`), NoSign, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := judge(observation(one(all3(good), plainly(good))), office, func(id string) *checks.Result {
@@ -495,9 +603,32 @@ func TestTheRegisterOfSignallingIsEvidence(t *testing.T) {
 			if f.Verdict != c.verdict || (len(j.Findings) > 0) != (c.confidence != "") || len(j.Findings) > 0 && j.Findings[0].Confidence != c.confidence {
 				t.Errorf("%s, %+v", f.Verdict, j.Findings)
 			}
+			if f.Servers[0].Verdict != c.verdict {
+				t.Errorf("the server: %+v", f.Servers[0])
+			}
 			if c.verdict == Rewriting && !slices.ContainsFunc(f.Paths, func(p Path) bool { return p.Message == "REGISTER" && p.Verdict == Rewriting }) {
 				t.Errorf("paths %+v", f.Paths)
 			}
 		})
+	}
+}
+
+// A server of several addresses is no other server: that OPTIONS comes back from
+// one as it was sent takes nothing back of what a REGISTER to another one shows.
+func TestAnotherAddressOfTheServerIsNoOtherServer(t *testing.T) {
+	for _, to := range []string{"198.51.100.20:5060", "198.51.100.21:5060"} {
+		r := registerOf(t, "udp", ownVia)
+		r.Observed = []byte(strings.Replace(string(r.Observed), "198.51.100.20:5060", to, 1))
+		j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
+			if id == "signalling" {
+				return r
+			}
+			return nil
+		})
+		if f := factsOf(t, j); f.Verdict != Rewriting || len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Likely {
+			t.Errorf("REGISTER to %s: %s, %+v", to, f.Verdict, j.Findings)
+		} else if got := j.Findings[0].Evidence[0].Name; got != "Via sent-by in the answer to REGISTER of sip.example (UDP 5060)" {
+			t.Errorf("%q", got)
+		}
 	}
 }

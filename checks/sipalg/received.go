@@ -89,9 +89,9 @@ func (e *evidence) expected(shown *evidence) string {
 // nothing is concluded from it.
 func disagreement(o *Observed) []string {
 	var out []string
-	for i, v := range o.Views {
+	for _, v := range o.Views {
 		first := slices.IndexFunc(o.Views, func(w View) bool { return w.Local == v.Local })
-		if w := o.Views[first]; first < i && w.Seen != v.Seen {
+		if w := o.Views[first]; w.Seen != v.Seen {
 			out = append(out, fmt.Sprintf("%s sees this machine at %s, %s at %s", w.By, w.Seen, v.By, v.Seen))
 		}
 	}

@@ -62,7 +62,7 @@ func (path *Path) lost(o *Observed) {
 		path.Note = fmt.Sprintf("%s while the same bytes, masked, were answered", lostWhere(p))
 	case g.tooLarge(p):
 		path.Note = g.sizeNote(p)
-	case !g.othersAnswered && !g.anyControl():
+	case !g.othersAnswered && !g.anyAnswer():
 		path.Note = lostWhere(p) + ", and nothing but the control channel answers: a firewall stops all of it, on the way or at the responder"
 	default:
 		path.Note = lostWhere(p) + ", which loss may explain"

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
 )
 
 // loses makes a probe one that nobody heard of again.
@@ -91,6 +93,29 @@ func TestWhenSilenceProvesSomething(t *testing.T) {
 				t.Errorf("findings: %s", d)
 			}
 		})
+	}
+}
+
+// What is dropped is named once a message, and a call from outside apart from
+// our own.
+func TestWhichMessagesAreDropped(t *testing.T) {
+	calls := func(p *Probe) {
+		if p.Inbound && !p.Masked {
+			*p = lost(*p)
+			p.Tries, p.ReplySent = 4, Wire("INVITE")
+		}
+	}
+	ours := udp5060(func(p *Probe) bool { return p.Message == "INVITE" && !p.Masked }, loses)
+	r := resultOf(t, visit(passes, calls, ours), office)
+	if d := cmp.Diff([]string{"sip-alg.dropping critical certain"}, found(r)); d != "" || r.Status != checks.Fail {
+		t.Fatalf("%s: %s", r.Status, d)
+	}
+	var got []string
+	for _, e := range r.Findings[0].Evidence {
+		got = append(got, e.Name)
+	}
+	if d := cmp.Diff([]string{"UDP 5060 INVITE", "UDP 5060 incoming INVITE", "UDP 5080 incoming INVITE", "UDP 8765 incoming INVITE"}, got); d != "" {
+		t.Error(d)
 	}
 }
 

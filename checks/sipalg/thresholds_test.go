@@ -136,7 +136,7 @@ func TestHowBadALineIs(t *testing.T) {
 // Calls from outside are dropped by content where at least two are lost beside
 // masked ones, on one port, or on all ports if none came.
 func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
-	const came, unheard, noCall, noControl = "came", "unheard", "no call", "no control"
+	const came, unheard, noCall, noControl, broke, mutely, anew, halfway = "came", "unheard", "no call", "no control", "broke", "mutely", "anew", "halfway"
 	type call struct {
 		port, tries int
 		what        string
@@ -149,6 +149,7 @@ func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
 	}{
 		"one alone":                              {[]call{lostAt(5060, 9)}, false, "which loss may explain"},
 		"two on one port":                        {[]call{lostAt(5060, 4), lostAt(5060, 4)}, true, "the responder called 4 times, and no call came, while the same call, masked, passed"},
+		"two, then it could not be asked again":  {[]call{{5060, 4, broke}, lostAt(5060, 4)}, true, "the responder called 4 times, and no call came, while the same call, masked, passed"},
 		"two, tried five times":                  {[]call{lostAt(5060, 3), lostAt(5060, 2)}, false, "which loss may explain"},
 		"two, tried seven times":                 {[]call{lostAt(5060, 4), lostAt(5060, 3)}, true, "masked, passed"},
 		"one on each port":                       {[]call{lostAt(5060, 4), lostAt(5080, 4)}, true, "masked, passed"},
@@ -157,26 +158,38 @@ func TestHowManyLostCallsAreMoreThanLoss(t *testing.T) {
 		"two, and of one the masked was lost":    {[]call{lostAt(5060, 4), {5060, 4, noControl}}, false, "which loss may explain"},
 		"so was that of the first":               {[]call{{5060, 4, noControl}, lostAt(5060, 4), lostAt(5060, 4)}, false, "neither did the same call, masked"},
 		"two came, and our answers did not":      {[]call{{5060, 4, unheard}, {5060, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
+		"two came on two ports, and no answers":  {[]call{{5060, 4, unheard}, {5080, 4, unheard}}, true, "none of 4 answers to it arrived, while the same call"},
+		"nor did our answers to the masked ones": {[]call{{5060, 4, mutely}, {5060, 4, mutely}}, false, "none of 4 answers to it arrived; neither did the same call, masked"},
+		"masked ones came, and no more":          {[]call{{5060, 4, halfway}, {5060, 4, halfway}}, true, "the responder called 4 times, and no call came, while the same call, masked, passed"},
+		"two came when they were made again":     {[]call{{5060, 4, anew}, {5060, 4, anew}}, false, "the responder called 4 times, and no call came; neither did the same call, masked"},
 		"one did not come, one was not heard":    {[]call{lostAt(5060, 4), {5060, 4, unheard}}, false, "which loss may explain"},
 		"the responder called on one flow alone": {[]call{lostAt(5060, 4), {5060, 4, noCall}}, false, "which loss may explain"},
 		"nothing was answered on the flow":       {[]call{{5060, 4, noCall}}, false, "nothing was answered on the flow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd, Carrier: "https"}}
-			o.Probes = []Probe{{ID: 1, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Flow: 99, Known: true, Arrived: true, Answered: true, Tries: 1, Sent: Wire("x")}}
+			o.Probes = []Probe{{ID: 1, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Flow: 99, Known: true, Arrived: true, Answered: true, Tries: 1, Sent: Wire("x"), ReplySent: Wire("SIP/2.0 200 OK")}}
 			for i, k := range c.calls {
 				p := Probe{ID: 10 + i, Flow: 10 + i, Transport: "udp", Port: k.port, Source: "fresh", Message: "INVITE", Inbound: true, Known: true, Tries: k.tries, ReplySent: Wire("INVITE")}
 				control := p
-				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl, k.what == unheard, 1
+				control.ID, control.Masked, control.Answered, control.Arrived, control.Tries = 100+i, true, k.what != noControl && k.what != anew, k.what != noControl && k.what != mutely && k.what != anew && k.what != halfway, 1
+				opener := control // a masked message of ours is no call
+				opener.ID, opener.Inbound, opener.Answered, opener.Arrived = 200+i, false, true, true
 				switch k.what {
 				case came:
 					p.Answered, p.Arrived = true, true
-				case unheard:
+				case unheard, mutely:
 					p.Answered, p.Answers, p.Tries = true, k.tries, 1
 				case noCall:
 					p.ReplySent = nil
+				case anew:
+					again := p
+					again.ID, again.Answered, again.Arrived = 300+i, true, true
+					o.Probes = append(o.Probes, again)
+				case broke:
+					p.Error = "asking the responder for a call: the connection was reset"
 				}
-				o.Probes = append(o.Probes, p, control)
+				o.Probes = append(o.Probes, p, control, opener)
 			}
 			got := pathOf(t, o, 10)
 			if (got.Verdict == Dropping) != c.want || !c.want && got.Verdict != Inconclusive || !strings.Contains(got.Note, c.note) {
@@ -210,6 +223,9 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 			"another program answers at this port"},
 		"another server answers over TCP alone": {[]func(*Observed){owner("tcp", session.Stranger, 1), owner("udp", session.Nobody, 1)}, Inconclusive, false,
 			"nothing that was sent to this port first reached the responder"},
+		"another server answers at another port": {[]func(*Observed){func(o *Observed) {
+			o.Ports = append(o.Ports, session.Owner{Transport: "udp", Port: 5080, Who: session.Stranger, Tries: 1})
+		}, owner("udp", session.Nobody, 1)}, Inconclusive, false, "nothing that was sent to this port first reached the responder"},
 		"the responder was busy": {[]func(*Observed){owner("udp", session.Nobody, 9), far(checks.FarEnd{Untold: "the connection was reset"})}, Inconclusive, false,
 			"could not be asked whether it was too busy"},
 		"no UDP reaches the responder": {[]func(*Observed){owner("udp", session.Nobody, 9), far(checks.FarEnd{Carrier: "https", Ports: "5060"})}, Inconclusive, false,
@@ -222,14 +238,15 @@ func TestAPortAtWhichNobodyShowedHimself(t *testing.T) {
 			o.Probes = append(o.Probes, q)
 		}}, Inconclusive, false, "own packet filter"},
 		"it was asked too seldom":                   {[]func(*Observed){owner("udp", session.Nobody, 5)}, Inconclusive, false, "nothing that was sent to this port first"},
-		"what was not sent is not lost":             {[]func(*Observed){owner("udp", session.Nobody, 5), func(o *Observed) { o.Probes[0].Tries = 5 }}, Inconclusive, false, "nothing that was sent to this port first"},
-		"that somebody was there is not lost":       {[]func(*Observed){owner("udp", session.Responder, 9)}, Inconclusive, false, "nothing that was sent to this port first"},
+		"that somebody was there is not lost":       {[]func(*Observed){owner("udp", session.Responder, 20)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"it was asked so often that it is not loss": {[]func(*Observed){owner("udp", session.Nobody, 20)}, Inconclusive, true, "nothing passes on this port"},
 		"once less": {[]func(*Observed){owner("udp", session.Nobody, 19)}, Inconclusive, false, "nothing that was sent to this port first"},
 		"the silence of all UDP ports counts": {[]func(*Observed){owner("udp", session.Nobody, 10), func(o *Observed) {
 			o.Ports = append(o.Ports, session.Owner{Transport: "udp", Port: 5080, Who: session.Nobody, Tries: 10})
 		}}, Inconclusive, true, "nothing passes on this port"},
 		"that of TCP ports does not": {[]func(*Observed){owner("udp", session.Nobody, 10), owner("tcp", session.Nobody, 10)}, Inconclusive, false,
+			"nothing that was sent to this port first"},
+		"no UDP does, but it is a TCP port": {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 2), far(checks.FarEnd{Carrier: "https", Ports: "5060"})}, Inconclusive, false,
 			"nothing that was sent to this port first"},
 		"three connections got nowhere": {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 3)}, Inconclusive, true, "nothing passes on this port"},
 		"two did":                       {[]func(*Observed){overTCP, owner("tcp", session.Nobody, 2)}, Inconclusive, false, "nothing that was sent to this port first"},
@@ -259,19 +276,33 @@ func TestWhySilenceProvesNothing(t *testing.T) {
 		edit func(*Observed)
 		note string
 	}{
-		"the responder was busy":        {func(o *Observed) { o.Far = &checks.FarEnd{Untold: "reset"} }, "too busy to answer: reset"},
-		"no UDP reaches the responder":  {func(o *Observed) { o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"} }, "no UDP arrives"},
-		"nobody knows what arrived":     {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
-		"another program has the port":  {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
-		"this machine's filter":         {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},
-		"it was never sent":             {edit(func(p *Probe) { p.Tries = 0 }), "before time ran out"},
-		"it was never written":          {edit(func(p *Probe) { p.Sent = nil }), "before time ran out"},
-		"an error stopped it":           {edit(func(p *Probe) { p.Tries, p.Error = 0, "no route" }), "no route"},
-		"it came, its answers did not":  {edit(func(p *Probe) { p.Arrived = true }), "none of the answers to 5 tries came back, which loss may explain"},
-		"it did not come":               {edit(func(*Probe) {}), "none of 5 tries arrived, which loss may explain"},
-		"a router refused it":           {edit(func(p *Probe) { p.ErrorHop, p.Error = farEnd, "198.51.100.2 says no" }), "198.51.100.2 says no, which loss may explain"},
-		"nothing else answers":          {func(o *Observed) { o.Probes = o.Probes[:1] }, "nothing but the control channel answers"},
-		"a connection hung":             {edit(tcpFailed(platform.ClassTimeout)), "the connection brought no answer in time, which"},
+		"the responder was busy":       {func(o *Observed) { o.Far = &checks.FarEnd{Untold: "reset"} }, "too busy to answer: reset"},
+		"no UDP reaches the responder": {func(o *Observed) { o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"} }, "no UDP arrives"},
+		"no UDP does, but it went by TCP": {func(o *Observed) {
+			o.Far = &checks.FarEnd{Carrier: "https", Ports: "5060"}
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+		}, "the connection brought no answer in time, which"},
+		"nobody knows what arrived":    {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
+		"another program has the port": {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
+		"this machine's filter":        {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},
+		"it was never sent":            {edit(func(p *Probe) { p.Tries = 0 }), "before time ran out"},
+		"it was never written":         {edit(func(p *Probe) { p.Sent = nil }), "before time ran out"},
+		"an error stopped it":          {edit(func(p *Probe) { p.Tries, p.Error = 0, "no route" }), "no route"},
+		"it came, its answers did not": {edit(func(p *Probe) { p.Arrived = true }), "none of the answers to 5 tries came back, which loss may explain"},
+		"it did not come":              {edit(func(*Probe) {}), "none of 5 tries arrived, which loss may explain"},
+		"a router refused it":          {edit(func(p *Probe) { p.ErrorHop, p.Error = farEnd, "198.51.100.2 says no" }), "198.51.100.2 says no, which loss may explain"},
+		"nothing else answers":         {func(o *Observed) { o.Probes = o.Probes[:1] }, "nothing but the control channel answers"},
+		"only another message passes":  {func(o *Observed) { o.Probes = o.Probes[:2] }, "none of 5 tries arrived, which loss may explain"},
+		"only other ports answer":      {func(o *Observed) { o.Probes = append(o.Probes[:1], o.Probes[2]) }, "none of 5 tries arrived, which loss may explain"},
+		"a connection hung":            {edit(tcpFailed(platform.ClassTimeout)), "the connection brought no answer in time, which"},
+		"it hung, and no other one passed": {func(o *Observed) {
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+			o.Probes = append(o.Probes[:1], o.Probes[3])
+		}, "the connection brought no answer in time, which"},
+		"it hung, and the control channel passed": {func(o *Observed) {
+			tcpFailed(platform.ClassTimeout)(&o.Probes[0])
+			o.Probes, o.Responder.Carrier = append(o.Probes[:1], o.Probes[3]), "https"
+		}, "new connections get nowhere"},
 		"a connection was refused":      {edit(tcpFailed(platform.ClassRefused)), "the connection was refused, which"},
 		"a connection was reset":        {edit(tcpFailed(platform.ClassReset)), "the connection was reset, which"},
 		"a connection was prohibited":   {edit(tcpFailed(platform.ClassProhibited)), "the connection was prohibited on the way, which"},
@@ -323,6 +354,11 @@ func TestHowBadAClosedPortIs(t *testing.T) {
 			[]string{"sip-alg.port-blocked warning certain"}, "UDP 5060 from source port 5060 is blocked on the way"},
 		"UDP 5060 from any other": {[]network{udp5060(func(p *Probe) bool { return p.Source == "fresh" }, loses)}, false, checks.Fail,
 			[]string{"sip-alg.port-blocked critical certain"}, "UDP 5060 from any source port but 5060 is blocked on the way"},
+		"TLS 5061": {[]network{closes("tls", 5061)}, false, checks.Warn, []string{"sip-alg.port-blocked warning certain"}, "TLS 5061 is blocked on the way"},
+		"TLS 5061, and all else is rewritten": {[]network{rewrites, closes("tls", 5061)}, false, checks.Fail,
+			[]string{"sip-alg.rewriting critical certain", "sip-alg.port-blocked critical certain"}, "A SIP ALG, most likely in your router, rewrites SIP messages"},
+		"TCP 5060, and all else is rewritten": {[]network{rewrites, closes("tcp", 5060)}, false, checks.Fail,
+			[]string{"sip-alg.rewriting critical certain", "sip-alg.port-blocked warning certain"}, "A SIP ALG, most likely in your router, rewrites SIP messages"},
 		"a port that is no SIP port": {[]network{closes("udp", 8765)}, false, checks.Pass, []string{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -354,7 +390,7 @@ func TestWhatIsWorthAWarning(t *testing.T) {
 	if d := cmp.Diff(want, r.Findings[0].Evidence); d != "" {
 		t.Error(d)
 	}
-	if f := r.Facts.(Facts); !slices.Equal(f.Works, []string{"TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"}) || !strings.HasSuffix(r.Summary, "TLS 5061 opened on the way") {
+	if f := r.Facts.(Facts); !slices.Equal(f.Works, []string{"TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"}) || r.Summary != "UDP 5060, UDP 5080, TCP 5060, TCP 5080 clean; TLS 5061 opened on the way" {
 		t.Errorf("%v, %q", f.Works, r.Summary)
 	}
 	o := visit(passes)

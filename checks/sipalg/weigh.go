@@ -35,7 +35,7 @@ func groupOf(o *Observed, p *Probe) group {
 			g.othersAnswered = g.othersAnswered || q.Answered && !q.Again
 		case q.ErrorClass == string(platform.ClassLocalFilter):
 			g.filtered = true
-		case q.Inbound || !q.left() || q.Withheld:
+		case q.Inbound || !q.left():
 		default:
 			g.sent = append(g.sent, q)
 		}
@@ -47,7 +47,7 @@ func groupOf(o *Observed, p *Probe) group {
 // after it.
 func (g group) controls(p *Probe) (asked, passed int) {
 	for _, q := range g.sent {
-		if !q.Masked || len(q.Sent) < len(p.Sent) || q.ControlOf != p.ID && (g.stream || q.Flow != p.Flow) {
+		if !q.Masked || len(q.Sent) < len(p.Sent) || q.ControlOf != p.ID && q.Flow != p.Flow {
 			continue
 		}
 		asked += q.Tries
@@ -60,6 +60,10 @@ func (g group) controls(p *Probe) (asked, passed int) {
 
 func (g group) anyControl() bool {
 	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Masked && q.Answered })
+}
+
+func (g group) anyAnswer() bool {
+	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered })
 }
 
 func (g group) answered(source string) bool {
@@ -94,7 +98,7 @@ func (g group) read(p *Probe) bool {
 // as large, is lost as well, while less passes on the same flow.
 func (g group) tooLarge(p *Probe) bool {
 	asked, passed := g.controls(p)
-	if g.stream || asked == 0 || passed > 0 || g.lossPower(p.Tries+asked) >= falseAlarm {
+	if asked == 0 || passed > 0 || g.lossPower(p.Tries+asked) >= falseAlarm {
 		return false
 	}
 	size := sizeOf(p)
@@ -123,7 +127,7 @@ func (g group) sizeNote(p *Probe) string {
 // after one to this port that was lost.
 func (g group) canaries(source string) (asked, passed int) {
 	for _, x := range g.sent {
-		if !x.Again || !x.Masked || x.ControlOf != 0 || x.Answered || x.Source != source {
+		if !x.Masked || x.Source != source {
 			continue
 		}
 		for i := range g.o.Probes {
@@ -148,8 +152,8 @@ func (g group) crowded(source string) bool {
 // shut reports whether new flows get everywhere but to this port. Where no
 // other port of the kind has answered there is nothing to compare with.
 func (g group) shut(source string) bool {
-	asked, passed := g.canaries(source)
-	return !g.likeAnswered || asked >= canaryPairs && passed == asked
+	asked, _ := g.canaries(source) // crowded is where some of them were lost
+	return !g.likeAnswered || asked >= canaryPairs
 }
 
 // falseName is the chance of calling a port closed of which only the SIP is
@@ -164,7 +168,7 @@ func (g group) dead(source string) bool {
 	var lost []*Probe
 	masked := 0
 	for _, q := range g.sent {
-		if q.Source != source || q.Answered {
+		if q.Source != source {
 			continue
 		}
 		lost = append(lost, q)
@@ -173,7 +177,7 @@ func (g group) dead(source string) bool {
 		}
 	}
 	switch {
-	case g.answered(source), !g.othersAnswered && !slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered }):
+	case g.answered(source), !g.othersAnswered && !g.anyAnswer():
 		return false
 	case !g.shut(source):
 		return false
@@ -195,16 +199,12 @@ func closed(o *Observed, p *Probe) bool {
 	same := func(transport string, port int) bool { return transport == p.Transport && (!passes || port == p.Port) }
 	var lost []*Probe
 	for i := range o.Probes {
-		if q := &o.Probes[i]; same(q.Transport, q.Port) && !q.Withheld && !q.Answered && q.left() {
+		if q := &o.Probes[i]; same(q.Transport, q.Port) && !q.Answered && q.left() {
 			lost = append(lost, q)
 		}
 	}
 	for _, w := range o.Ports {
 		if w.Who != session.Nobody || !same(w.Transport, w.Port) {
-			continue
-		}
-		if !g.stream {
-			lost = append(lost, &Probe{Tries: w.Tries})
 			continue
 		}
 		for range w.Tries {
@@ -282,10 +282,8 @@ var segments = map[string]float64{"tcp": 3, "tls": 6}
 // streamLossOf estimates the chance that a connection fails by loss alone. In
 // streamTimeout a segment is sent three times (initial RTO 1 s, RFC 6298).
 func streamLossOf(probes []Probe, transport string) float64 {
-	loss := leastLoss
-	if rate, ok := retried(probes, func(p *Probe) bool { return p.Transport == "udp" && !p.Inbound }); ok {
-		loss = max(loss, rate)
-	}
+	rate, _ := retried(probes, func(p *Probe) bool { return p.Transport == "udp" && !p.Inbound })
+	loss := max(leastLoss, rate)
 	measured, _ := retried(probes, func(p *Probe) bool { return p.Transport != "udp" })
 	return min(0.9, max(measured, segments[transport]*math.Pow(loss, 3)))
 }
@@ -317,7 +315,7 @@ func callsRead(o *Observed, p *Probe) bool {
 		q := &o.Probes[i]
 		switch {
 		case !q.Inbound || q.Masked || len(q.ReplySent) == 0:
-		case q.Answered && q.Arrived:
+		case q.Arrived:
 			came = true
 		case q.Answered == p.Answered && callControlled(o, q):
 			lost := &Probe{Tries: q.Tries}

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // More of what a server's answers prove: what counts against what.
@@ -36,16 +37,19 @@ func TestWhatCountsAgainstWhat(t *testing.T) {
 		verdict string
 		status  checks.Status
 		finds   []string
-		proof   bool // that another transport shows it as it should be
+		proof   bool     // that another transport shows it as it should be
+		heard   []string // the ports on which the server answered
 	}{
 		"another message over the same transport is no proof": {invite(observation(one(udp(newFrom), nil)), good), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical likely"}, false},
+			[]string{"sip-alg.rewriting critical likely"}, false, []string{"UDP 5060"}},
+		"both messages are changed": {invite(observation(one(udp(newFrom), nil)), newFrom), Rewriting, checks.Fail,
+			[]string{"sip-alg.rewriting critical likely"}, false, []string{"UDP 5060"}},
 		"TCP is": {observation(one(map[string]reply{"udp": newFrom, "tcp": good}, nil)), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, true},
+			[]string{"sip-alg.rewriting critical certain"}, true, []string{"UDP 5060", "TCP 5060"}},
 		"a router that quotes UDP is sure of UDP": {quoted(observation(one(udp(good), nil))), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, false},
+			[]string{"sip-alg.rewriting critical certain"}, false, []string{"UDP 5060"}},
 		"and says nothing of what TCP answers": {quoted(observation(one(map[string]reply{"tcp": newFrom}, nil))), Rewriting, checks.Fail,
-			[]string{"sip-alg.rewriting critical certain"}, false},
+			[]string{"sip-alg.rewriting critical certain"}, false, []string{"TCP 5060"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := resultOf(t, c.o, office)
@@ -56,6 +60,17 @@ func TestWhatCountsAgainstWhat(t *testing.T) {
 			proof := slices.ContainsFunc(r.Findings[0].Evidence, func(e checks.Evidence) bool { return strings.HasPrefix(e.Name, "the same server over") })
 			if proof != c.proof {
 				t.Errorf("evidence %+v", r.Findings[0].Evidence)
+			}
+			shown := map[string]bool{}
+			for _, e := range r.Findings[0].Evidence {
+				field, _, ok := strings.Cut(e.Name, " in the answer ")
+				if ok && shown[field] {
+					t.Errorf("%s is shown twice: %+v", field, r.Findings[0].Evidence)
+				}
+				shown[field] = true
+			}
+			if !slices.Equal(f.Servers[0].Answered, c.heard) {
+				t.Errorf("answered %v", f.Servers[0].Answered)
 			}
 		})
 	}
@@ -128,6 +143,33 @@ func TestTheSameIsSaidOnce(t *testing.T) {
 	}
 }
 
+// A reason that counts for two Vias is given once.
+func TestAReasonIsGivenOnce(t *testing.T) {
+	threeVias := reply{received: "203.0.113.1", edits: []string{"\r\nFrom", "\r\nVia: SIP/2.0/UDP 10.9.9.8;branch=z9hG4bKy\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKz\r\nFrom"}}
+	f := resultOf(t, observation(one(all3(threeVias), nil)), office).Facts.(Facts)
+	if got := f.Servers[0].Note; f.Verdict != NoSign || strings.Count(got, "Via added: ") != 1 {
+		t.Errorf("%s: %q", f.Verdict, got)
+	}
+}
+
+// What one question proves is not said of another one from the same port.
+func TestEachAnswerIsShownAsItsOwn(t *testing.T) {
+	o := observation(one(udp(private), nil), other("198.51.100.20:5060", udp(good)))
+	invite := o.Servers[1].Answers[0]
+	invite.Message = "INVITE"
+	o.Servers[0].Answers = append(o.Servers[0].Answers, invite)
+	var got []string
+	for _, p := range resultOf(t, o, office).Facts.(Facts).Paths {
+		if p.Transport == "udp" {
+			got = append(got, p.Server+" "+p.Message+" "+p.Verdict)
+		}
+	}
+	want := []string{"sip.example OPTIONS " + Rewriting, "sip.example INVITE " + NoSign, "other.example OPTIONS " + NoSign}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // The hops of the responder's own message go before those of servers, and the
 // first server's before the others'.
 func TestWhoseHopsTellThePlace(t *testing.T) {
@@ -184,6 +226,31 @@ func TestACodecFilterMayCountTheBytes(t *testing.T) {
 	}
 }
 
+// Who counts hops and writes the message anew is a proxy; either alone may be
+// done in place.
+func TestWhatIsAProxy(t *testing.T) {
+	for name, c := range map[string]struct {
+		codes []sip.Code
+		want  bool
+	}{
+		"a Via of its own":                      {[]sip.Code{sip.ViaAdded}, true},
+		"hops are counted":                      {[]sip.Code{sip.MaxForwards, sip.ViaSentBy}, false},
+		"hops are counted, fields are ordered":  {[]sip.Code{sip.MaxForwards, sip.HeaderOrder}, true},
+		"hops are counted, names are spelled":   {[]sip.Code{sip.HeaderCase, sip.MaxForwards}, true},
+		"hops are counted, it stays in the way": {[]sip.Code{sip.MaxForwards, sip.RecordRoute}, true},
+		"fields are ordered and spelled":        {[]sip.Code{sip.HeaderOrder, sip.HeaderCase, sip.RecordRoute}, false},
+		"nothing is changed":                    {nil, false},
+	} {
+		var changes []Change
+		for _, code := range c.codes {
+			changes = append(changes, Change{Code: code})
+		}
+		if got := isProxy(changes); got != c.want {
+			t.Errorf("%s: a proxy: %v", name, got)
+		}
+	}
+}
+
 // A proxy is called that, and its finding is beyond doubt.
 func TestAProxyIsCalledAProxy(t *testing.T) {
 	r := resultOf(t, visit(passes, on("udp", 5060, true, proxies)), office)
@@ -196,13 +263,29 @@ func TestAProxyIsCalledAProxy(t *testing.T) {
 // A message over TCP that was lost once, and passed when it was asked again,
 // leaves TCP unproved.
 func TestAMessageOverTCPThatNothingExplains(t *testing.T) {
-	r := resultOf(t, visit(passes, func(p *Probe) {
-		if p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" && !p.Again {
-			loses(p)
+	// Of two new connections one hangs as well, and the other one passes.
+	o := visit(passes)
+	i := slices.IndexFunc(o.Probes, func(p Probe) bool { return p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" })
+	again := lost(o.Probes[i])
+	again.ID, again.Again, again.Tries, again.ErrorClass = 900, true, 1, string(platform.ClassTimeout)
+	o.Probes = append(o.Probes, again)
+	if r := resultOf(t, o, office); r.Facts.(Facts).Verdict != None || r.Status != checks.Pass {
+		t.Errorf("a message that passed when it was asked again leaves TCP unproved: %s: %q", r.Status, r.Reason)
+	}
+	register := func(r network) network {
+		return func(p *Probe) {
+			if p.Transport == "tcp" && p.Port == 5060 && p.Message == "REGISTER" && !p.Again {
+				r(p)
+			}
 		}
-	}), office)
+	}
+	r := resultOf(t, visit(passes, register(loses)), office)
 	if f := r.Facts.(Facts); f.Verdict != Inconclusive || r.Status != checks.Inconclusive || len(r.Findings) > 0 || !strings.HasPrefix(r.Reason, "TCP 5060 REGISTER: ") {
 		t.Errorf("%s, %s, %v: %q", f.Verdict, r.Status, found(r), r.Reason)
+	}
+	r = resultOf(t, visit(passes, register(func(p *Probe) { *p = lost(*p); p.Tries, p.ErrorClass = 0, "in-use" })), office)
+	if f := r.Facts.(Facts); f.Verdict != None || r.Status != checks.Pass {
+		t.Errorf("what this machine could not send leaves TCP unproved: %s, %s: %q", f.Verdict, r.Status, r.Reason)
 	}
 }
 
@@ -240,10 +323,14 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 		return Probe{ID: id, Flow: flow, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Known: true, Masked: masked, Answered: answered, Arrived: answered,
 			Tries: tries, Sent: Wire(strings.Repeat("x", size))}
 	}
+	long := func(p Probe) Probe { p.ReplySent = Wire(strings.Repeat("y", 2000)); return p }
 	for name, c := range map[string]struct {
-		probes []Probe
+		probes []Probe // the first has 1000 bytes and is lost, where there is no other
 		want   bool
 	}{
+		"nine tries, and no masked one":               {[]Probe{probe(1, 1, 1000, 9, false, false), probe(3, 1, 500, 1, true, true)}, false},
+		"its answer is large, the masked one passes":  {[]Probe{long(probe(1, 1, 1000, 9, false, false)), probe(2, 1, 1000, 1, true, true), probe(3, 1, 500, 1, true, true)}, false},
+		"its answer is large, the masked one is lost": {[]Probe{long(probe(1, 1, 1000, 9, false, false)), probe(2, 1, 1000, 1, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"less passes":                         {[]Probe{probe(2, 1, 1000, 5, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"seven tries in all":                  {[]Probe{probe(2, 1, 1000, 2, true, false), probe(3, 1, 500, 1, true, true)}, true},
 		"six tries in all":                    {[]Probe{probe(2, 1, 1000, 1, true, false), probe(3, 1, 500, 1, true, true)}, false},
@@ -256,7 +343,10 @@ func TestWhenAMessageIsTooLarge(t *testing.T) {
 		"a shorter masked one is not its own": {[]Probe{probe(2, 1, 999, 5, true, false), probe(3, 1, 500, 1, true, true)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: append([]Probe{probe(1, 1, 1000, 5, false, false)}, c.probes...)}
+			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: c.probes}
+			if c.probes[0].ID != 1 {
+				o.Probes = append([]Probe{probe(1, 1, 1000, 5, false, false)}, c.probes...)
+			}
 			p := &o.Probes[0]
 			if got := groupOf(&o, p).tooLarge(p); got != c.want {
 				t.Errorf("too large: %v", got)
@@ -275,7 +365,12 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 	never := visit(passes, udp5060(func(p *Probe) bool { return p.Message == "REGISTER" || p.Message == "INVITE" && p.Variant == "" }, func(p *Probe) {
 		p.Arrived = p.Masked
 	}))
-	both := visit(passes, udp5060(func(p *Probe) bool { return !p.Masked }, func(p *Probe) {
+	unheard := func(p *Probe) { // our answers to a call are lost, which is another matter
+		if p.Inbound && p.Port == 5080 {
+			p.Arrived, p.Answers, p.ReplySent = false, 1, Wire("INVITE")
+		}
+	}
+	both := visit(passes, unheard, udp5060(func(p *Probe) bool { return !p.Masked }, func(p *Probe) {
 		if p.Message == "REGISTER" {
 			p.Arrived = false
 		} else {
@@ -286,12 +381,13 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 	for name, c := range map[string]struct {
 		o     Observed
 		title string
+		short string   // what the summary says of the port
 		want  []string // the names of the first pieces of evidence
 	}{
-		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", []string{"UDP 5060 OPTIONS", "affected"}},
-		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server",
+		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", "answered by somebody else", []string{"UDP 5060 OPTIONS", "affected"}},
+		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server", "answered by somebody else",
 			[]string{"UDP 5060 INVITE", "UDP 5060 REGISTER", "affected"}},
-		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own",
+		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own", "Via, Max-Forwards (proxied)",
 			[]string{"UDP 5060 REGISTER", "Via added"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -299,11 +395,65 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			if len(r.Findings) != 1 || r.Status != checks.Fail || r.Findings[0].ID != "sip-alg.proxying" || r.Findings[0].Title != c.title {
 				t.Fatalf("%s: %+v", r.Status, r.Findings)
 			}
+			if !strings.HasPrefix(r.Summary, "UDP 5060 "+c.short+"; UDP 5080") {
+				t.Errorf("%q", r.Summary)
+			}
 			ev := r.Findings[0].Evidence
 			for i, want := range c.want {
-				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") {
+				if i >= len(ev) || ev[i].Name != want || (ev[i].Want == by) != strings.HasPrefix(want, "UDP 5060") || ev[i].Got == "" {
 					t.Errorf("evidence %+v, want %q at %d", ev, want, i)
 				}
+			}
+		})
+	}
+}
+
+// The summary names a server where its answers show what the responder does not.
+func TestTheSummaryNamesAServerThatTellsMore(t *testing.T) {
+	const more = "; SIP to sip.example is rewritten"
+	for name, c := range map[string]struct {
+		rule network
+		port string
+		want bool
+	}{
+		"nothing else is rewritten": {passes, "5060", true},
+		"the same port is":          {on("udp", 5060, true, rewrites), "5060", false},
+		"another port is":           {on("udp", 5060, true, rewrites), "5070", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := visit(passes, c.rule)
+			asked := observation(told{"sip.example", "198.51.100.20:" + c.port, "", map[string]reply{"udp": private, "tls": good}, nil}, other("198.51.100.21:5090", plainly(good)))
+			o.Servers, o.Views = asked.Servers, asked.Views
+			r := resultOf(t, o, office)
+			if strings.Contains(r.Summary, more) != c.want || strings.Contains(r.Summary, "other.example") || r.Status != checks.Fail {
+				t.Errorf("%s: %q", r.Status, r.Summary)
+			}
+		})
+	}
+}
+
+// Why a server's port is not proved is told by its first answer, whatever the
+// responder's own probes to such a port came to.
+func TestWhyAServersPortIsNotProved(t *testing.T) {
+	const mutely = "sip.example, UDP 5080: the server does not say which address it saw (no received= in its answer)"
+	first := told{"sip.example", "198.51.100.20:5080", "", udp(mute), nil}
+	second := told{"other.example", "198.51.100.21:5080", "", udp(reply{received: "172.17.0.1"}), nil}
+	ask := func(o Observed) Observed {
+		asked := observation(first, second)
+		o.Servers, o.Views = asked.Servers, asked.Views
+		return o
+	}
+	blind := ask(visit(passes, func(p *Probe) {
+		p.Known, p.Arrived = p.Port == 5060, p.Port == 5060
+		p.Answered = p.Known
+	}))
+	for name, o := range map[string]Observed{
+		"the responder's port is lost":          ask(visit(passes, on("udp", 5080, false, loses))),
+		"nobody knows what arrived at the port": blind,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := resultOf(t, o, office); r.Status != checks.Inconclusive && r.Status != checks.Warn || !strings.Contains(r.Reason, mutely) || strings.Contains(r.Reason, "other.example") {
+				t.Errorf("%s: %q", r.Status, r.Reason)
 			}
 		})
 	}
@@ -315,7 +465,9 @@ func TestWhichPortsAreAffected(t *testing.T) {
 		rule network
 		want []string
 	}{
-		"UDP alone":  {on("udp", 0, true, rewrites), []string{"UDP 5060, UDP 5080, UDP 8765", "TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+		"UDP alone": {on("udp", 0, true, rewrites), []string{"UDP 5060, UDP 5080, UDP 8765", "TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
+		"UDP 5060, and of that only calls": {udp5060(func(p *Probe) bool { return p.Message == "INVITE" && !p.Masked }, rewrites),
+			[]string{"UDP 5060", "UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
 		"everything": {rewrites, []string{"UDP 5060, UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -389,29 +541,31 @@ func TestWhichEngineLeavesSuchTraces(t *testing.T) {
 		changes []Change
 		want    string
 	}{
-		"a Via of its own":                {change(sip.ViaAdded, sip.CallID), "a SIP proxy"},
-		"an address that is not ours":     {decoy("a="+decoyAddr, "a=203.0.113.1"), "blind search"},
-		"that address is gone":            {decoy("a="+decoyAddr, ""), ""},
-		"that address was left":           {decoy("a="+decoyAddr, "b="+decoyAddr), ""},
-		"another address":                 {decoy("a=192.168.88.10", "a=203.0.113.1"), ""},
-		"the Call-ID":                     {change(sip.CallID, sip.ViaSentBy, sip.SDPOrigin), "it hides the address"},
-		"Via and c=":                      {change(sip.ViaSentBy, sip.SDPConnection), "the pattern of the Linux"},
-		"Via and o=":                      {change(sip.ViaSentBy, sip.SDPOrigin), "the pattern of the Linux"},
-		"Via and m=":                      {change(sip.ViaSentBy, sip.SDPMediaPort), "the pattern of the Linux"},
-		"Via, c= and an attribute":        {change(sip.ViaSentBy, sip.SDPConnection, sip.SDPAttribute), ""},
-		"Via alone":                       {change(sip.ViaSentBy), "headers are rewritten"},
-		"Contact alone":                   {change(sip.ContactChanged), "headers are rewritten"},
-		"From alone":                      {change(sip.FromChanged), ""},
-		"c= alone":                        {change(sip.SDPConnection), ""},
-		"c= and Contact":                  {change(sip.SDPConnection, sip.ContactChanged), ""},
-		"a codec is gone":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
-		"an attribute is another":         {[]Change{{sip.SDPAttribute, "request", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMA/8000"}}, ""},
-		"another came in":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
-		"the port is another":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
-		"no codec is gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
-		"the line is cut":                 {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1"}}, ""},
-		"all codecs are gone":             {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP"}}, "a codec filter: it takes payload format 0 and payload format 8"},
-		"a line of another kind is short": {[]Change{{sip.SDPAttribute, "request", "b=audio 1 RTP/AVP 0 8", "b=audio 1 RTP/AVP 8"}}, ""},
+		"a Via of its own":                   {change(sip.ViaAdded, sip.CallID), "a SIP proxy"},
+		"an address that is not ours":        {decoy("a="+decoyAddr, "a=203.0.113.1"), "blind search"},
+		"that address is gone":               {decoy("a="+decoyAddr, ""), ""},
+		"that address was left":              {decoy("a="+decoyAddr, "b="+decoyAddr), ""},
+		"another address":                    {decoy("a=192.168.88.10", "a=203.0.113.1"), ""},
+		"the Call-ID":                        {change(sip.CallID, sip.ViaSentBy, sip.SDPOrigin), "it hides the address"},
+		"Via and c=":                         {change(sip.ViaSentBy, sip.SDPConnection), "the pattern of the Linux"},
+		"Via and o=":                         {change(sip.ViaSentBy, sip.SDPOrigin), "the pattern of the Linux"},
+		"Via and m=":                         {change(sip.ViaSentBy, sip.SDPMediaPort), "the pattern of the Linux"},
+		"Via, c= and an attribute":           {change(sip.ViaSentBy, sip.SDPConnection, sip.SDPAttribute), ""},
+		"Via alone":                          {change(sip.ViaSentBy), "headers are rewritten"},
+		"Contact alone":                      {change(sip.ContactChanged), "headers are rewritten"},
+		"From alone":                         {change(sip.FromChanged), ""},
+		"c= alone":                           {change(sip.SDPConnection), ""},
+		"c= and Contact":                     {change(sip.SDPConnection, sip.ContactChanged), ""},
+		"a codec is gone":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}}, "a codec filter: it takes payload format 0"},
+		"a codec and its bandwidth are gone": {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}, {sip.SDPAttribute, "request", "b=AS:64", ""}}, ""},
+		"a codec is gone, another renamed":   {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8"}, {sip.SDPAttribute, "request", "a=rtpmap:8 PCMA/8000", "a=rtpmap:8 G722/8000"}}, ""},
+		"an attribute is another":            {[]Change{{sip.SDPAttribute, "request", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMA/8000"}}, ""},
+		"another came in":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8 9", "m=audio 1 RTP/AVP 8 3"}}, ""},
+		"the port is another":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 2 RTP/AVP 8"}}, ""},
+		"no codec is gone":                   {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP 8 0"}}, ""},
+		"the line is cut":                    {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1"}}, ""},
+		"all codecs are gone":                {[]Change{{sip.SDPAttribute, "request", "m=audio 1 RTP/AVP 0 8", "m=audio 1 RTP/AVP"}}, "a codec filter: it takes payload format 0 and payload format 8"},
+		"a line of another kind is short":    {[]Change{{sip.SDPAttribute, "request", "b=audio 1 RTP/AVP 0 8", "b=audio 1 RTP/AVP 8"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := engine([]Path{{Changes: c.changes}})
@@ -428,14 +582,16 @@ func TestWhenAPortIsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		pairs, passed int
 		arrived       bool
+		hop           netip.Addr // of a router that refuses it
 		blocked       bool
 		note          string
 	}{
-		"all others pass":      {canaryPairs, canaryPairs, false, true, "nothing passes on this port"},
-		"its answers are lost": {canaryPairs, canaryPairs, true, true, "no answer comes back from this port"},
-		"one was not tried":    {canaryPairs - 1, canaryPairs - 1, false, false, "none of 5 tries arrived"},
-		"one was lost":         {canaryPairs, canaryPairs - 1, false, false, crowdedNote},
-		"none was tried":       {0, 0, false, false, crowdedNote},
+		"all others pass":      {canaryPairs, canaryPairs, false, netip.Addr{}, true, "nothing passes on this port"},
+		"a router refuses it":  {canaryPairs, canaryPairs, false, farEnd, true, "nothing passes on this port, not even bytes that are no SIP; 198.51.100.2 says no"},
+		"its answers are lost": {canaryPairs, canaryPairs, true, netip.Addr{}, true, "no answer comes back from this port"},
+		"one was not tried":    {canaryPairs - 1, canaryPairs - 1, false, netip.Addr{}, false, "none of 5 tries arrived"},
+		"one was lost":         {canaryPairs, canaryPairs - 1, false, netip.Addr{}, false, crowdedNote},
+		"none was tried":       {0, 0, false, netip.Addr{}, false, crowdedNote},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
@@ -445,7 +601,7 @@ func TestWhenAPortIsClosed(t *testing.T) {
 				o.Probes = append(o.Probes, p)
 				return p.ID
 			}
-			add(Probe{Port: 5060, Tries: 5, Arrived: c.arrived})
+			add(Probe{Port: 5060, Tries: 5, Arrived: c.arrived, ErrorHop: c.hop, Error: "198.51.100.2 says no"})
 			add(Probe{Port: 5060, Tries: 5, Masked: true})
 			add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
 			for i := range c.pairs {
@@ -454,7 +610,7 @@ func TestWhenAPortIsClosed(t *testing.T) {
 				add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: lost, Arrived: passes, Answered: passes})
 			}
 			got := pathOf(t, o, 1)
-			if got.Verdict != Inconclusive || got.Blocked != c.blocked || !strings.HasPrefix(got.Note, c.note) {
+			if got.Verdict != Inconclusive || got.Blocked != c.blocked || !strings.HasPrefix(got.Note, c.note) || strings.Contains(got.Note, "says no") != c.hop.IsValid() {
 				t.Errorf("%s, blocked %v: %q", got.Verdict, got.Blocked, got.Note)
 			}
 		})
@@ -494,9 +650,12 @@ func TestWhatTheAnswerShouldHaveNamed(t *testing.T) {
 }
 
 // The silence of other ports says nothing about one, as long as some port of the
-// same transport answers.
+// same transport answers; nor does what passes to it later.
 func TestTheSilenceOfAnotherPort(t *testing.T) {
-	for tries, blocked := range map[int]bool{2: false, 3: true} {
+	for c, blocked := range map[struct {
+		tries int    // of each masked message that is lost
+		later string // the source port from which one passes
+	}]bool{{2, ""}: false, {3, ""}: true, {3, "fresh"}: false, {2, "5060"}: false} {
 		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
 		add := func(p Probe) {
 			p.ID, p.Transport, p.Source, p.Message, p.Known, p.Sent = len(o.Probes)+1, "udp", "fresh", "INVITE", true, Wire("x")
@@ -507,11 +666,15 @@ func TestTheSilenceOfAnotherPort(t *testing.T) {
 		add(Probe{Port: 5081, Tries: 9})
 		add(Probe{Port: 5080, Tries: 1, Masked: true, Arrived: true, Answered: true})
 		for range canaryPairs {
-			add(Probe{Port: 5060, Tries: tries, Masked: true, Again: true})
+			add(Probe{Port: 5060, Tries: c.tries, Masked: true, Again: true})
 			add(Probe{Port: 5080, Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Arrived: true, Answered: true})
 		}
+		if c.later != "" {
+			add(Probe{Port: 5060, Tries: 1, Masked: true, Again: true, Arrived: true, Answered: true})
+			o.Probes[len(o.Probes)-1].Source = c.later
+		}
 		if got := pathOf(t, o, 1); got.Blocked != blocked || got.Verdict != Inconclusive {
-			t.Errorf("%d tries each: %s, blocked %v: %q", tries, got.Verdict, got.Blocked, got.Note)
+			t.Errorf("%+v: %s, blocked %v: %q", c, got.Verdict, got.Blocked, got.Note)
 		}
 	}
 }
@@ -539,6 +702,11 @@ func TestTheLikeliestCallIsShown(t *testing.T) {
 			t.Errorf("%s: what was not changed is shown", name)
 		}
 	}
+	again := best
+	again.Note = "the second"
+	if got := plainest([]Path{best, again}); got.Note != "" {
+		t.Error("of two that are alike the second is shown")
+	}
 	if plainest([]Path{none}) != nil {
 		t.Error("what was not changed is shown")
 	}
@@ -558,10 +726,120 @@ func TestALineOfSDPIsCalledByItsBeginning(t *testing.T) {
 	}
 }
 
+// What the fresh flows to a silent port and to another one say of it.
+func TestWhatFreshFlowsSayOfASilentPort(t *testing.T) {
+	const message, masked, alive, pairs = 0, 1, 2, 3 // where they are; each pair is a flow to the port and one to the other
+	reset := func(p *Probe) {
+		if p.Transport = "tcp"; !p.Answered {
+			p.ErrorClass = string(platform.ClassReset)
+		}
+	}
+	for name, c := range map[string]struct {
+		edit    func(p []Probe)
+		blocked bool
+		note    string
+	}{
+		"all others pass":                     {func([]Probe) {}, true, "nothing passes on this port"},
+		"one got through to the port as well": {func(p []Probe) { p[pairs].Arrived, p[pairs].Answered = true, true }, false, "none of 5 tries arrived, which loss may explain"},
+		"one of the others could not be sent": {func(p []Probe) { p[pairs+1].Tries, p[pairs+1].Arrived, p[pairs+1].Answered = 0, false, false }, false, "none of 5 tries arrived, which loss may explain"},
+		"they left from source port 5060":     {func(p []Probe) { p[pairs].Source, p[pairs+2].Source, p[pairs+4].Source = "5060", "5060", "5060" }, false, crowdedNote},
+		"one try of each is little":           {func(p []Probe) { p[message].Tries, p[masked].Tries = 1, 1 }, false, "none of 1 tries arrived"},
+		"nine masked ones are much":           {func(p []Probe) { p[message].Tries, p[masked].Tries = 1, 9 }, true, "nothing passes on this port"},
+		"but not from another source port":    {func(p []Probe) { p[message].Tries, p[masked].Tries, p[masked].Source = 1, 9, "5060" }, false, "none of 1 tries arrived"},
+		"resets on a bad line, not everywhere": {func(p []Probe) {
+			for i := range p {
+				reset(&p[i])
+			}
+			p[masked].Source, p[masked].Arrived, p[masked].Answered, p[masked].Tries = "5060", true, true, 2
+			p[alive].Tries = 2
+		}, true, "nothing passes on this port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+				{Port: 5060, Tries: 5}, {Port: 5060, Tries: 5, Masked: true}, {Port: 5080, Tries: 1, Masked: true, Answered: true},
+			}}
+			for i := range canaryPairs {
+				o.Probes = append(o.Probes, Probe{Port: 5060, Tries: 1, Masked: true, Again: true},
+					Probe{Port: 5080, Tries: 1, Masked: true, Again: true, Answered: true, ControlOf: pairs + 2*i + 1})
+			}
+			for i := range o.Probes {
+				p := &o.Probes[i]
+				p.ID, p.Flow, p.Transport, p.Source, p.Message, p.Known, p.Sent, p.Arrived = i+1, i+1, "udp", "fresh", "INVITE", true, Wire("x"), p.Answered
+			}
+			c.edit(o.Probes)
+			if got := pathOf(t, o, 1); got.Blocked != c.blocked || got.Verdict != Inconclusive || !strings.HasPrefix(got.Note, c.note) {
+				t.Errorf("%s, blocked %v: %q", got.Verdict, got.Blocked, got.Note)
+			}
+		})
+	}
+}
+
+// That one kind of message is read says nothing of another kind, of which not
+// even the masked bytes were tried.
+func TestWhatIsReadIsOneKindOfMessage(t *testing.T) {
+	o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+		{Message: "INVITE", Tries: 5, Sent: Wire("xxxxx")},
+		{Message: "OPTIONS", Tries: 9, Sent: Wire("x")},
+		{Message: "INVITE", Tries: 1, Sent: Wire("x"), Masked: true, Answered: true, Arrived: true},
+	}}
+	for i := range o.Probes {
+		p := &o.Probes[i]
+		p.ID, p.Flow, p.Transport, p.Port, p.Source, p.Known = i+1, 1, "udp", 5060, "fresh", true
+	}
+	for id, want := range map[int]string{1: Inconclusive, 2: Dropping} {
+		if got := pathOf(t, o, id); got.Verdict != want {
+			t.Errorf("%s: %s, want %s: %q", got.Message, got.Verdict, want, got.Note)
+		}
+	}
+}
+
+// Three connections that hang beside masked ones that pass are read, however
+// many others there are: none of the three was picked out.
+func TestConnectionsThatHangBesideMaskedOnes(t *testing.T) {
+	for hang, want := range map[int]string{2: Inconclusive, 3: Dropping} {
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
+		add := func(p Probe) {
+			p.ID, p.Transport, p.Port, p.Source, p.Known, p.Tries, p.Sent, p.Arrived = len(o.Probes)+1, "tcp", 5060, "fresh", true, 1, Wire("x"), p.Answered
+			p.Flow = p.ID
+			o.Probes = append(o.Probes, p)
+		}
+		for range hang {
+			add(Probe{Message: "INVITE", ErrorClass: string(platform.ClassTimeout)})
+			add(Probe{Message: "INVITE", Masked: true, Answered: true, ControlOf: len(o.Probes)})
+		}
+		for range 5 {
+			add(Probe{Message: "OPTIONS", Answered: true})
+		}
+		if got := pathOf(t, o, 1); got.Verdict != want || got.Blocked {
+			t.Errorf("%d hang: %s, want %s: %q", hang, got.Verdict, want, got.Note)
+		}
+	}
+}
+
+// A connection that was never tried is not a lost one.
+func TestAConnectionThatWasNotTriedIsNotLost(t *testing.T) {
+	for tries, blocked := range map[int]bool{0: false, 1: true} { // of the third connection
+		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}, Probes: []Probe{
+			{ID: 1, Tries: 1, Message: "INVITE"}, {ID: 2, Tries: 1, Message: "OPTIONS"}, {ID: 3, Tries: tries, Message: "REGISTER"},
+		}}
+		for i := range o.Probes {
+			p := &o.Probes[i]
+			p.Transport, p.Port, p.Source, p.Known, p.ErrorClass = "tcp", 5060, "fresh", true, string(platform.ClassTimeout)
+		}
+		o.Probes = append(o.Probes, Probe{ID: 4, Transport: "udp", Port: 5060, Source: "fresh", Message: "INVITE", Known: true, Tries: 1, Sent: Wire("x"), Arrived: true, Answered: true})
+		if got := pathOf(t, o, 1); got.Blocked != blocked || got.Verdict != Inconclusive {
+			t.Errorf("%d tries of the third: %s, blocked %v: %q", tries, got.Verdict, got.Blocked, got.Note)
+		}
+	}
+}
+
 // A port is called closed from a source port only if its masked messages were
 // tried so often that more than the SIP is lost, once in a thousand runs.
 func TestClosedOrOnlyClosedToSIP(t *testing.T) {
-	for last, blocked := range map[int]bool{1: false, 2: true} { // tries of the last masked message; two others have one each
+	for c, blocked := range map[struct {
+		last   int  // tries of the last masked message; two others have one each
+		masked bool // so is what passes from source port 5060
+	}]bool{{1, true}: false, {2, true}: true, {1, false}: true} {
 		o := Observed{Local: phone, Responder: &Responder{Addr: farEnd}}
 		add := func(p Probe) {
 			p.ID, p.Transport, p.Message, p.Known, p.Sent, p.Arrived = len(o.Probes)+1, "udp", "INVITE", true, Wire("x"), p.Answered
@@ -569,17 +847,17 @@ func TestClosedOrOnlyClosedToSIP(t *testing.T) {
 			o.Probes = append(o.Probes, p)
 		}
 		add(Probe{Port: 5060, Source: "fresh", Tries: 9})
-		add(Probe{Port: 5060, Source: "5060", Tries: 1, Masked: true, Answered: true})
+		add(Probe{Port: 5060, Source: "5060", Tries: 1, Masked: c.masked, Answered: true})
 		for i := range canaryPairs {
 			tries := 1
 			if i == canaryPairs-1 {
-				tries = last
+				tries = c.last
 			}
 			add(Probe{Port: 5060, Source: "fresh", Tries: tries, Masked: true, Again: true})
 			add(Probe{Port: 5080, Source: "fresh", Tries: 1, Masked: true, Again: true, ControlOf: len(o.Probes), Answered: true})
 		}
 		if got := pathOf(t, o, 1); got.Blocked != blocked {
-			t.Errorf("%d tries in all: blocked %v: %q", 2+last, got.Blocked, got.Note)
+			t.Errorf("%d tries in all, masked %v: blocked %v: %q", 2+c.last, c.masked, got.Blocked, got.Note)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const inRouter = ", most likely in your router,"
 // address that it wrote.
 func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
 	gw := h.Uplink.Gateway
-	if f.Hop != nil && gw.IsValid() && f.Hop.at(gw.String()) && f.behind == "" {
+	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind == "" {
 		return " in your router"
 	}
 	if only := onlyTo(f.weighed); only != "" {
@@ -152,8 +152,7 @@ func translatedTwice(nat *checks.Result) bool {
 		Layers  int  `json:"nat_layers"`
 		Carrier bool `json:"cgnat"`
 	}
-	if raw, err := json.Marshal(nat.Facts); err == nil {
-		_ = json.Unmarshal(raw, &f) // facts of another form say nothing
-	}
+	raw, _ := json.Marshal(nat.Facts)
+	_ = json.Unmarshal(raw, &f) // facts of another form say nothing
 	return f.Layers > 1 || f.Carrier || slices.ContainsFunc(nat.Findings, func(fd checks.Finding) bool { return fd.ID == "nat.double" })
 }
