@@ -34,7 +34,7 @@ type rewrite[T point[T]] struct {
 	own bool
 }
 
-// bits is a number of which only the bits in known are known.
+// bits is a number of which only the bits in known are known; the others are 0.
 type bits struct{ val, known uint32 }
 
 // assumption is one unknown match and which way it was taken.

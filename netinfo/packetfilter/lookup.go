@@ -15,10 +15,11 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	no := []*frag{f}
 	for _, s := range x.Set.group() {
 		fields := x.Fields
-		if s != x.Set || fields == nil {
-			if fields = s.fields(x.Dirs); fields == nil {
-				continue
-			}
+		if fields == nil {
+			fields = s.fields(x.Dirs)
+		}
+		if fields == nil {
+			continue
 		}
 		rest = nil
 		for _, g := range no {
@@ -78,9 +79,6 @@ func (e *evaluation) listed(f *frag, s *Set, fields []Field, exceptions bool) an
 		m := Match{Field: fields[0], Addrs: s.index.addrs, Nums: s.index.nums}
 		if exceptions {
 			m.Addrs = s.index.exceptions
-		}
-		if isAddr(fields[0]) != (s.Kinds[0] == KindAddr) {
-			return unknown(f, "", "set "+s.Name+" of type "+s.Type)
 		}
 		a, present := e.field(f, m.Field, &m)
 		return a.onlyIf(present)

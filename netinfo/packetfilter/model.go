@@ -165,7 +165,7 @@ type Field uint8
 // Match.Names, all others with Match.Nums.
 const (
 	FieldNone          Field = iota
-	FieldSrc                 // source address; a match on it implies the family
+	FieldSrc                 // source address
 	FieldDst                 // destination address
 	FieldSrcPort             // also of SCTP, DCCP, UDPLITE; no match for protocols without ports
 	FieldDstPort             //

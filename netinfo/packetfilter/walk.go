@@ -232,7 +232,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 			if x.Kind == TProxy {
 				e.tproxy(c, r, i+1, x, f, w)
 			} else {
-				e.rewrite(c, r, x, f, w)
+				e.rewrite(c, r, x, f)
 			}
 			return
 		case *VerdictMap:
