@@ -338,9 +338,7 @@ func (s *Set) build() {
 	case simple && s.Kinds[0] == KindNum:
 		list := make([]Span[Num], len(s.Elements))
 		for i := range s.Elements {
-			if list[i] = s.Elements[i].Values[0].Num; s.Elements[i].Values[0].Any {
-				list[i] = Span[Num]{0, ^Num(0)}
-			}
+			list[i] = s.Elements[i].Values[0].Num
 		}
 		s.index.nums = NewSpans(list...)
 	case len(s.Kinds) > 0 && s.Kinds[0] == KindAddr:
@@ -351,19 +349,12 @@ func (s *Set) build() {
 // buildAddrs joins the elements. In sets of networks the longest prefix wins,
 // so exceptions and elements are laid over each other from short to long.
 func (s *Set) buildAddrs() {
-	hasExceptions := slices.ContainsFunc(s.Elements, func(e Element) bool { return e.NoMatch })
-	all := make([]Span[netip.Addr], 0, len(s.Elements))
-	for i := range s.Elements {
-		switch v := &s.Elements[i].Values[0]; {
-		case hasExceptions:
-		case v.Any:
-			all = append(all, everyAddr(false)[0], everyAddr(true)[0])
-		default:
-			all = append(all, v.Addr)
+	if !slices.ContainsFunc(s.Elements, func(e Element) bool { return e.NoMatch }) {
+		all := make([]Span[netip.Addr], len(s.Elements))
+		for i := range s.Elements {
+			all[i] = s.Elements[i].Values[0].Addr
 		}
-	}
-	s.index.addrs = NewSpans(all...)
-	if !hasExceptions {
+		s.index.addrs = NewSpans(all...)
 		return
 	}
 	byLength := map[int][]*Element{}
