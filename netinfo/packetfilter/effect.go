@@ -24,10 +24,7 @@ func (e *evaluation) effect(f *frag, x Expr) {
 			return
 		}
 		for _, s := range x.Set.group() {
-			fields := x.Fields
-			if fields == nil {
-				fields = s.fields(x.Dirs)
-			}
+			fields := s.fields(x.Fields, x.Dirs)
 			if fields == nil {
 				continue // too few directions: the kernel refuses it
 			}

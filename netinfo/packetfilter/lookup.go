@@ -14,10 +14,7 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	var yes []*frag
 	no := []*frag{f}
 	for _, s := range x.Set.group() {
-		fields := x.Fields
-		if fields == nil {
-			fields = s.fields(x.Dirs)
-		}
+		fields := s.fields(x.Fields, x.Dirs)
 		if fields == nil {
 			continue
 		}

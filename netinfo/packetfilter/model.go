@@ -15,7 +15,7 @@ import (
 type Ruleset struct {
 	Tables []*Table
 	Sets   []*Set                  // ipsets; those of nft are in their tables
-	Recent map[string]*RecentTable // by name; nil when they were not read
+	Recent map[string]*RecentTable // by name
 	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
 
@@ -235,7 +235,7 @@ type Lookup struct {
 	Set    *Set
 	Name   string
 	Fields []Field // one for each of Set.Kinds; of ipset made by New from Dirs
-	Dirs   []Dir   // of ipset, as written: src,dst
+	Dirs   []Dir   // of ipset: src,dst
 	Not    bool
 	// ReturnNoMatch matches the set's exceptions instead of its elements
 	// (--return-nomatch).
