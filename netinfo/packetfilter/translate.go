@@ -76,10 +76,8 @@ func (e *evaluation) tproxy(c *Chain, r *Rule, next int, x *NAT, f *frag, w *wal
 			w.fall = append(w.fall, g)
 			continue
 		}
-		g = g.clone()
 		step := Step{Chain: c, Rule: r, What: Drop.String()}
-		g.step(step)
-		e.end(result{f: g, verdict: Dropped, with: "TPROXY", by: step})
+		e.end(result{f: g.after(step), verdict: Dropped, with: "TPROXY", by: step})
 	}
 	for _, g := range taken {
 		if native {
