@@ -21,7 +21,7 @@ type asked struct {
 	want   []string
 }
 
-// outcomes are told in a few words.
+// outcomes are what becomes of the phone.
 func (c asked) outcomes() packetfilter.Result {
 	class := sipFrom("198.51.100.7/32")
 	if c.ask != nil {
@@ -41,7 +41,7 @@ func (c asked) outcomes() packetfilter.Result {
 	return packetfilter.New(parts...).Evaluate(class)
 }
 
-// check asks all of them.
+// checkAll asks all of them.
 func checkAll(t *testing.T, table map[string]asked) {
 	t.Helper()
 	for name, c := range table {
@@ -126,11 +126,11 @@ func TestWhatRulesDoCountsForTheRulesAfter(t *testing.T) {
 			dump: input(mapped, "-A INPUT -j MARK --or-mark 0x4"), nft: nftInput("ip", "accept", nil, nftMatch(`{"meta": {"key": "mark"}}`, "in", "3")+`{"drop": null}`), want: []string{"maybe " + everyPort + " by in 1: the packet mark"},
 		},
 		"a mark that was found out is known": {
-			dump: input(mapped, "-A INPUT -m mark ! --mark 0x1/0x3 -j ACCEPT", "-A INPUT -m mark --mark 0x1/0x3 -j DROP"), want: []string{"maybe " + everyPort + " by INPUT 3: the packet mark"},
+			dump: input(mapped, "-A INPUT -m mark ! --mark 0x1/0x3 -j DROP", "-A INPUT -m mark --mark 0x1/0x3 -j DROP"), want: []string{"drop " + everyPort + " by INPUT 2"},
 		},
 		"a connection's mark that was found out is known": {
-			dump: input("-A INPUT -p tcp -j CONNMARK --set-xmark 0x1/0x1", "-A INPUT -m connmark ! --mark 0x1/0x3 -j ACCEPT", "-A INPUT -m connmark --mark 0x1/0x3 -j DROP"),
-			ask:  func(c *packetfilter.Class) { c.State = packetfilter.StateEstablished }, want: []string{"maybe " + everyPort + " by INPUT 3: the connection mark"},
+			dump: input("-A INPUT -p tcp -j CONNMARK --set-xmark 0x1/0x1", "-A INPUT -m connmark ! --mark 0x1/0x3 -j DROP", "-A INPUT -m connmark --mark 0x1/0x3 -j DROP"),
+			ask:  func(c *packetfilter.Class) { c.State = packetfilter.StateEstablished }, want: []string{"drop " + everyPort + " by INPUT 2"},
 		},
 		"it cannot be another besides": {
 			dump: input(mapped, "-A INPUT -m mark ! --mark 0x1/0x3 -j ACCEPT", "-A INPUT -m mark --mark 0x2/0x3 -j DROP"), want: []string{"accept " + everyPort + " by INPUT 2"},

@@ -26,6 +26,7 @@ func limits(n int, then ...string) string {
 // are still named, but no more than sixteen.
 func TestQuestionsThatAreNamedAfterTheirWaysMet(t *testing.T) {
 	const drop = "-A INPUT -m mark --mark 0x1/0x1 -j DROP"
+	const goesOn = `{"limit": {"rate": 9, "per": "second"}}, {"continue": null}`
 	for name, c := range map[string]struct {
 		dump string
 		want []string
@@ -44,7 +45,7 @@ func TestQuestionsThatAreNamedAfterTheirWaysMet(t *testing.T) {
 			[]string{"the mark that the set gives", "the packet mark", "limit --limit 1/min"},
 		},
 	} {
-		got := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, c.dump)).Evaluate(sipFrom("198.51.100.7/32")).Outcomes
+		got := asked{dump: c.dump, nft: nftChain("filter", "input", "-10", goesOn)}.outcomes().Outcomes
 		if len(got) != 1 || got[0].Verdict != packetfilter.Maybe {
 			t.Errorf("%s: %+v", name, got)
 		} else if diff := cmp.Diff(c.want, got[0].Reasons); diff != "" {
