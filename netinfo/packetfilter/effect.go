@@ -150,10 +150,7 @@ func changed[T point[T]](had Spans[T], now rewrite[T]) (yes, sure bool) {
 	if !now.on {
 		return false, true
 	}
-	if len(now.to) == 0 {
-		return false, false
-	}
-	return true, had.overlap(now.to) == coverNone
+	return true, len(now.to) > 0 && had.overlap(now.to) == coverNone
 }
 
 // recent asks a recent list, or tells it. The list may not have been read, and

@@ -116,9 +116,10 @@ func TestWhatMakesTwoListingsOfANftTableDiffer(t *testing.T) {
 // where the set has no name.
 func TestWhoAsksASet(t *testing.T) {
 	const src = `{"payload": {"protocol": "ip", "field": "saddr"}}`
-	listing := nftInput("ip", "accept", []string{`{"map": {"family": "ip", "table": "t", "name": "m", "type": "ipv4_addr", "map": "verdict", "elem": [["198.51.100.7", {"drop": null}]]}}`},
+	listing := nftInput("ip", "accept", []string{`{"map": {"family": "ip", "table": "t", "name": "m", "type": "ipv4_addr", "map": "verdict", "elem": [["198.51.100.7", {"drop": null}]]}}`,
+		`{"set": {"family": "ip", "table": "t", "name": "s", "type": "ipv4_addr", "elem": ["203.0.113.9"]}}`, `{"chain": {"family": "ip", "table": "t", "name": "x"}}`},
 		`{"vmap": {"key": `+src+`, "data": "@m"}}`, `{"vmap": {"key": `+src+`, "data": {"set": [["198.51.100.7", {"drop": null}]]}}}`,
-		`{"jump": {"target": "gone"}}`, `{"vmap": {"key": `+src+`, "data": "@gone"}}`)
+		`{"jump": {"target": "gone"}}`, `{"vmap": {"key": `+src+`, "data": "@gone"}}`, `{"vmap": {"key": `+src+`, "data": "@s"}}`)
 	rules := packetfilter.New(packetfilter.ReadNFT(listing, ""))
 	var got []string
 	for _, m := range rules.Mentions(netip.MustParsePrefix("198.51.100.7/32")) {
@@ -134,8 +135,10 @@ func TestWhoAsksASet(t *testing.T) {
 	if diff := cmp.Diff([]string{"198.51.100.7 set m: vmap", "198.51.100.7 set : vmap"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if hooks := rules.Tables[0].Chains[0].Hooks(); len(hooks) != 1 || hooks[0] != packetfilter.HookInput {
-		t.Errorf("the chain is reached from %v", hooks)
+	for _, c := range rules.Tables[0].Chains {
+		if hooks := c.Hooks(); len(hooks) != len(c.Name)-1 {
+			t.Errorf("chain %s is reached from %v", c.Name, hooks)
+		}
 	}
 }
 

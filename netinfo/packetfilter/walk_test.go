@@ -162,6 +162,13 @@ func TestPiecesThatFareDifferently(t *testing.T) {
 				c.Src = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 			}, want: []string{"drop " + everyPort + " by FORWARD 1", "accept " + everyPort + " by FORWARD"},
 		},
+		"one half may be stopped in the first piece, the other is in the first and in later ones": {
+			dump: head + "-A FORWARD -s 198.51.100.0/25 -p udp -m udp --dport 5060 -m string --string x --algo bm -j DROP\n-A FORWARD -s 198.51.100.128/25 -p udp -m udp --dport 5060 -j DROP\n-A FORWARD -s 198.51.100.128/25 -j DROP\nCOMMIT\n",
+			ask: func(c *packetfilter.Class) {
+				forwarded(c)
+				c.Src, c.DstPorts = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, packetfilter.OneNum(5060)
+			}, want: []string{"drop 5060 by FORWARD 2", "maybe 5060 by FORWARD 1: string --string x --algo bm"},
+		},
 		"the first may be stopped, later ones pass": {
 			dump: head + "-A FORWARD -p udp -m udp --dport 5060 -m string --string x --algo bm -j DROP\nCOMMIT\n", ask: forwarded,
 			want: []string{"accept 5061, 10000-20000 by FORWARD", "maybe 5060 by FORWARD 1: string --string x --algo bm"},
@@ -218,4 +225,32 @@ func TestWhatAPacketDoesNotTell(t *testing.T) {
 			dump: input("-A INPUT -j SET --map-set few src --map-mark", "-A INPUT -j MARK --or-mark 0x4", "-A INPUT -m mark --mark 0x3/0x7 -j DROP"), want: []string{"accept " + everyPort + " by INPUT"},
 		},
 	})
+}
+
+// Ten thousand questions are followed both ways, and not one more.
+func TestHowManyQuestionsAreFollowed(t *testing.T) {
+	var rules []string
+	for _, bit := range []string{"0x1", "0x2", "0x4", "0x8", "0x10"} { // 31 questions make 32 parts
+		rules = append(rules, "-A INPUT -m limit --limit 5/min -j MARK --or-mark "+bit)
+	}
+	for range 311 { // each of them is asked
+		rules = append(rules, "-A INPUT -m limit --limit 5/min -j MARK --xor-mark 0x1")
+	}
+	for range 10_000 - 31 - 311*32 { // one is
+		rules = append(rules, "-A INPUT -m mark --mark 0x0/0x1f -m limit --limit 5/min -j MARK --or-mark 0x0")
+	}
+	ask := func(more ...string) packetfilter.Decision {
+		dump := inputRules("ACCEPT", slices.Concat(rules, more, []string{"-A INPUT -j DROP"})...)
+		got := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, dump)).Evaluate(sipFrom("198.51.100.7/32")).Outcomes
+		if len(got) != 1 {
+			t.Fatalf("%d outcomes", len(got))
+		}
+		return got[0].Verdict
+	}
+	if got := ask(); got != packetfilter.Dropped {
+		t.Errorf("with ten thousand questions: %s", got)
+	}
+	if got := ask("-A INPUT -m mark --mark 0x1f/0x1f -m limit --limit 5/min -j MARK --or-mark 0x0"); got != packetfilter.Maybe {
+		t.Errorf("with one more: %s", got)
+	}
 }
