@@ -2,6 +2,7 @@ package packetfilter_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -189,4 +190,55 @@ func TestWhichTranslationMovesThePort(t *testing.T) {
 			t.Errorf("%s: %+v, want it moved: %v", name, got, c.want)
 		}
 	}
+}
+
+// A network that is mapped to another keeps the last bits of each address; what
+// is too much to follow is not known.
+func TestWhatANetworkIsMappedTo(t *testing.T) {
+	table := func(to, rule string) string {
+		return "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j NETMAP --to " + to + "\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n-A FORWARD " + rule + " -j DROP\nCOMMIT\n"
+	}
+	asking := func(dst string) func(*packetfilter.Class) {
+		return func(c *packetfilter.Class) {
+			c.Dst, c.Host = []netip.Prefix{netip.MustParsePrefix(dst)}, someHost()
+		}
+	}
+	checkAll(t, map[string]asked{
+		"whole bytes":                        {dump: table("172.17.0.0/16", "-d 172.17.2.1/32"), ask: asking("192.0.2.1/32"), want: []string{"drop " + everyPort + " by FORWARD 1"}},
+		"bits within a byte":                 {dump: table("172.17.3.240/28", "-d 172.17.3.241/32"), ask: asking("192.0.2.1/32"), want: []string{"drop " + everyPort + " by FORWARD 1"}},
+		"bits within another byte":           {dump: table("172.16.0.0/12", "-d 172.16.2.1/32"), ask: asking("192.0.2.1/32"), want: []string{"drop " + everyPort + " by FORWARD 1"}},
+		"each of a network":                  {dump: table("172.17.3.0/24", "-d 172.17.3.0/26"), ask: asking("192.0.2.0/26"), want: slices.Repeat([]string{"drop " + everyPort + " by FORWARD 1"}, 64)},
+		"each of a network that is too wide": {dump: table("172.17.3.0/24", "-d 172.17.3.0/25"), ask: asking("192.0.2.0/25"), want: []string{"maybe " + everyPort + " by FORWARD 1: whether the destination that address translation gives is an address of this machine; which address it is after address translation"}},
+	})
+}
+
+// Who takes what TPROXY takes: TCP and UDP, where no socket does it is dropped by
+// a rule of iptables and goes on by one of nft.
+func TestWhatAProxyTakes(t *testing.T) {
+	const table = "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j TPROXY --on-port 5999\nCOMMIT\n"
+	proxy := func(port string) string {
+		return nftChain("filter", "prerouting", "-150", `{"tproxy": {`+port+`}}, {"drop": null}`)
+	}
+	with := func(ports ...uint16) func(*packetfilter.Class) {
+		return func(c *packetfilter.Class) {
+			c.DstPorts, c.Host = packetfilter.OneNum(5060), someHost()
+			for _, p := range ports {
+				c.Host.Sockets = append(c.Host.Sockets, packetfilter.HostSocket{Protocol: c.Protocol, Addr: netip.IPv4Unspecified(), Port: p})
+			}
+		}
+	}
+	as := func(protocol uint8, ports ...uint16) func(*packetfilter.Class) {
+		return func(c *packetfilter.Class) { c.Protocol = protocol; with(ports...)(c) }
+	}
+	const whether = "whether a program takes what TPROXY sends to "
+	checkAll(t, map[string]asked{
+		"UDP, and nobody listens":      {dump: table, ask: with(), want: []string{"drop 5060 by PREROUTING 1"}},
+		"TCP, and nobody listens":      {dump: table, ask: as(packetfilter.TCP), want: []string{"drop 5060 by PREROUTING 1"}},
+		"TCP, and somebody does":       {dump: table, ask: as(packetfilter.TCP, 5999), want: []string{"maybe 5060 by PREROUTING 1: " + whether + "tcp port 5999"}},
+		"SCTP is not taken":            {dump: table, ask: as(packetfilter.SCTP), want: []string{"accept 5060 by PREROUTING"}},
+		"nft, and nobody listens":      {nft: proxy(`"port": 5999`), ask: with(), want: []string{"accept 5060 by in"}},
+		"nft, and somebody does":       {nft: proxy(`"port": 5999`), ask: with(5999), want: []string{"maybe 5060 by in 1: " + whether + "udp port 5999"}},
+		"nft, to the port that it has": {nft: proxy(`"addr": "127.0.0.1"`), ask: with(5060), want: []string{"maybe 5060 by in 1: " + whether + "udp port 5060"}},
+		"which has no socket":          {nft: proxy(`"addr": "127.0.0.1"`), ask: with(5999), want: []string{"accept 5060 by in"}},
+	})
 }
