@@ -254,3 +254,29 @@ func TestHowManyQuestionsAreFollowed(t *testing.T) {
 		t.Errorf("with one more: %s", got)
 	}
 }
+
+// More questions than are counted one by one: the sources of each verdict are
+// then told together, and none is lost.
+func TestManySourcesThatHangOnSomething(t *testing.T) {
+	var rules []string
+	for n := range 2100 {
+		rules = append(rules, fmt.Sprintf("-A f2b -s 10.0.%d.%d/32 -m limit --limit 5/min -j DROP", n/100, 2*(n%100)))
+	}
+	class := sipFrom("10.0.0.0/16")
+	class.DstPorts = packetfilter.OneNum(5060)
+	got := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, strings.Replace(inputRules("ACCEPT", rules...), "-A f2b", "-A INPUT -j f2b\n-A f2b", 1))).Evaluate(class)
+	for addr, want := range map[string]packetfilter.Decision{"10.0.0.0": packetfilter.Maybe, "10.0.20.198": packetfilter.Maybe, "10.0.20.199": packetfilter.Accepted, "10.0.255.255": packetfilter.Accepted} {
+		n := 0
+		for _, o := range got.Outcomes {
+			if o.Region.Contains(netip.MustParseAddr(addr), class.Local[0], 5060, 5060) {
+				n++
+				if o.Verdict != want {
+					t.Errorf("%s: %s, want %s", addr, o.Verdict, want)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s has %d fates", addr, n)
+		}
+	}
+}
