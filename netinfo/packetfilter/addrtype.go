@@ -22,7 +22,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	dst := field == FieldDstType || field == FieldDstTypeIn
 	if field == FieldDstTypeIn {
 		h := e.class.Host
-		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && f.newDst.to == nil || e.ipv6 {
+		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && len(f.newDst.to) == 0 || e.ipv6 {
 			return unknown(f, "", "which addresses the interface has")
 		}
 		defer func(local AddrSet) { e.local, e.typeIn = local, false }(e.local)

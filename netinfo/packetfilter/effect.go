@@ -24,9 +24,9 @@ func (e *evaluation) effect(f *frag, x Expr) {
 			return
 		}
 		for _, s := range x.Set.group() {
-			fields := x.Fields
-			if s != x.Set || fields == nil {
-				fields = s.fields(x.Dirs)
+			fields := s.fields(x.Fields, x.Dirs)
+			if fields == nil {
+				continue // too few directions: the kernel refuses it
 			}
 			f.overlay = &overlay{up: f.overlay, set: s, fields: fields, remove: x.Delete}
 			if !x.Delete {
@@ -72,33 +72,28 @@ func (e *evaluation) setMark(f *frag, x *SetMark) {
 }
 
 // rewrite carries out an address translation.
-func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag, w *walk) {
+func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag) {
 	step := Step{Chain: c, Rule: r, What: string(x.Kind)}
-	switch {
-	case !e.nat, f.untracked:
-		// Outside nat chains these targets are not allowed; nothing happens.
-		w.fall = append(w.fall, f)
-	case x.Kind == DNAT || x.Kind == Redirect:
-		for _, g := range e.rewriteDest(f, x) {
-			g = g.clone()
-			g.natDst = true
-			e.accept(g, step)
+	g := f.clone()
+	if x.Kind == DNAT || x.Kind == Redirect {
+		g.natDst = true
+		for _, h := range e.rewriteDest(g, x) {
+			e.accept(h, step)
 		}
-	default:
-		f = f.clone()
-		f.natSrc = true
-		if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
-			f.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
-		}
-		// A port that lies in the range is kept, if it is free (nf_nat_core.c,
-		// get_unique_tuple).
-		f.moved = hasPorts(e.class.Protocol) && (x.Random || len(x.Ports) > 0 && f.sport.overlap(x.Ports) != coverAll)
-		f.newSport = rewrite[Num]{on: true, to: x.Ports} // ports may be changed to keep flows apart
-		e.accept(f, step)
+		return
 	}
+	g.natSrc = true
+	if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
+		g.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
+	}
+	// A port that lies in the range is kept, if it is free (nf_nat_core.c,
+	// get_unique_tuple).
+	g.moved = hasPorts(e.class.Protocol) && (x.Random || len(x.Ports) > 0 && f.sport.overlap(x.Ports) != coverAll)
+	g.newSport = rewrite[Num]{on: true, to: x.Ports} // ports may be changed to keep flows apart
+	e.accept(g, step)
 }
 
-// rewriteDest is f with its destination translated. Packets that already go
+// rewriteDest is f, the caller's own copy, with its destination translated. Packets that already go
 // where they are sent to stay as they are: a single new address may be the old
 // one, and a range of ports keeps a port that lies in it (nf_nat_core.c,
 // get_unique_tuple).
@@ -108,12 +103,11 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	}
 	to, known := x.Addrs, x.Unknown == ""
 	if x.Kind == Redirect { // to the first address of the interface
-		if to = e.local; e.class.In != "" {
-			if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
-				to = nil // which of several is not told
-				for _, a := range first {
-					to = to.Union(AddrSet{{a, a}})
-				}
+		to = e.local
+		if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
+			to = nil // which of several is not told
+			for _, a := range first {
+				to = to.Union(AddrSet{{a, a}})
 			}
 		}
 		if e.hook == HookOutput {
@@ -125,38 +119,27 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 			to = AddrSet{home}
 		}
 	}
-	move := func(list []*frag) (out []*frag) {
-		for _, g := range list {
-			g = g.clone()
-			g.newDst = rewrite[netip.Addr]{on: true, to: to, own: x.Kind == Redirect}
-			out = append(out, g)
-		}
-		return out
-	}
-	list := []*frag{f}
+	stay, moved := []*frag(nil), []*frag{f}
 	switch {
-	case x.Kind == DNAT && to == nil && known: // ports alone
-	case known && len(to) == 1 && to[0].Lo == to[0].Hi && !f.newDst.on:
-		stay, moved := e.apply(f, splitAddrs(f, dimDst, to))
-		list = append(stay, move(moved)...)
-	default:
-		list = move(list)
+	case x.Kind == DNAT && len(to) == 0 && known: // ports alone
+		stay, moved = moved, nil
+	case len(to) == 1 && to[0].Lo == to[0].Hi:
+		stay, moved = e.apply(f, splitAddrs(f, dimDst, to))
 	}
+	for _, g := range moved {
+		g.newDst = rewrite[netip.Addr]{on: true, to: to, own: x.Kind == Redirect}
+	}
+	list := append(stay, moved...)
 	if x.Ports == nil && known {
 		return list
 	}
 	var out []*frag
 	for _, g := range list {
-		stay, moved := []*frag(nil), []*frag{g}
-		if known && !g.newDport.on {
-			stay, moved = e.apply(g, splitNums(g, dimDport, x.Ports))
-		}
+		stay, moved := e.apply(g, splitNums(g, dimDport, x.Ports))
 		for _, h := range moved {
-			h = h.clone()
 			h.newDport = rewrite[Num]{on: true, to: x.Ports}
-			stay = append(stay, h)
 		}
-		out = append(out, stay...)
+		out = append(append(out, stay...), moved...)
 	}
 	return out
 }
@@ -167,10 +150,7 @@ func changed[T point[T]](had Spans[T], now rewrite[T]) (yes, sure bool) {
 	if !now.on {
 		return false, true
 	}
-	if now.to == nil {
-		return false, false
-	}
-	return true, had.overlap(now.to) == coverNone
+	return true, len(now.to) > 0 && had.overlap(now.to) == coverNone
 }
 
 // recent asks a recent list, or tells it. The list may not have been read, and
@@ -200,8 +180,7 @@ func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
 		a = unknown(f, "", "recent list "+x.List+" with the TTL of the packet")
 	case x.enough(extra):
 		a = certain(true)
-	case removed:
-		a = certain(false)
+	case removed: // it is no longer on it
 	case t == nil || t.Incomplete:
 		a = unknown(f, x.key(extra), "recent list "+x.List+", which was not read")
 	default:
@@ -220,10 +199,7 @@ func (x *RecentMatch) key(extra int) string {
 
 // enough reports whether that many packets just now fulfil the match.
 func (x *RecentMatch) enough(packets int) bool {
-	if x.Op == RecentRemove {
-		return packets > 0
-	}
-	return packets > 0 && packets >= x.HitCount
+	return packets >= max(x.HitCount, 1)
 }
 
 // noteRecent remembers what the match does to the list where it matched.
@@ -231,9 +207,8 @@ func (e *evaluation) noteRecent(f *frag, x *RecentMatch, a answer) answer {
 	yes, no := e.apply(f, a)
 	out := make([]*frag, len(yes))
 	for i, g := range yes {
-		g = g.clone()
-		g.overlay = &overlay{up: g.overlay, list: x.List, dest: x.Dest, mask: x.Mask, remove: x.Op == RecentRemove}
-		out[i] = g
+		out[i] = g.clone()
+		out[i].overlay = &overlay{up: g.overlay, list: x.List, dest: x.Dest, mask: x.Mask, remove: x.Op == RecentRemove}
 	}
 	return answer{kind: answerSplit, yes: out, no: no}
 }
@@ -243,9 +218,6 @@ func (e *evaluation) recentListed(f *frag, x *RecentMatch, t *RecentTable, extra
 	var in, open []Span[netip.Addr]
 	for i := range t.Entries {
 		en := &t.Entries[i]
-		if en.Addr.Is6() != e.ipv6 {
-			continue
-		}
 		span := maskSpan(en.Addr, x.Mask)
 		switch hit, sure := x.hit(en, extra); {
 		case !sure:
@@ -266,7 +238,7 @@ func (e *evaluation) recentListed(f *frag, x *RecentMatch, t *RecentTable, extra
 // maskSpan is what an entry stands for under the mask of a match.
 func maskSpan(a, mask netip.Addr) Span[netip.Addr] {
 	bits := a.BitLen()
-	if mask.IsValid() && mask.BitLen() == a.BitLen() {
+	if mask.BitLen() == a.BitLen() {
 		bits = leadingOnes(mask)
 	}
 	return PrefixSpan(netip.PrefixFrom(a, bits))
@@ -286,8 +258,6 @@ func leadingOnes(mask netip.Addr) int {
 // recent_mt).
 func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
 	switch {
-	case x.Op == RecentRemove, x.Seconds == 0 && x.HitCount == 0:
-		return true, true
 	case x.Seconds == 0:
 		return en.Packets+extra >= x.HitCount, true
 	case en.Ages == nil:

@@ -1,6 +1,9 @@
 package packetfilter
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // frag is a part of the class on its way through the rules, with all that the
 // rules did to it. It is never changed once it is shared: see clone.
@@ -34,7 +37,7 @@ type rewrite[T point[T]] struct {
 	own bool
 }
 
-// bits is a number of which only the bits in known are known.
+// bits is a number of which only the bits in known are known; the others are 0.
 type bits struct{ val, known uint32 }
 
 // assumption is one unknown match and which way it was taken.
@@ -80,6 +83,13 @@ func (f *frag) clone() *frag {
 
 func (f *frag) region() Region { return Region{f.src, f.dst, f.sport, f.dport} }
 
+// after is f with a note of what happened to it.
+func (f *frag) after(s Step) *frag {
+	g := f.clone()
+	g.step(s)
+	return g
+}
+
 // step notes what happened to f. The frag itself is changed.
 func (f *frag) step(s Step) {
 	t := &trace{up: f.trace, step: s, depth: 1}
@@ -102,11 +112,8 @@ func (f *frag) assume(fork int, key, reason string, holds bool) *frag {
 
 // belief says how an unknown match with this key was taken before.
 func (f *frag) belief(key string) (holds, known bool) {
-	if key == "" {
-		return false, false
-	}
 	for a := f.assumed; a != nil; a = a.up {
-		if a.key == key {
+		if key != "" && a.key == key {
 			return a.holds, true
 		}
 	}
@@ -159,30 +166,14 @@ func sameRewrite[T point[T]](a, b rewrite[T]) bool {
 }
 
 func sameSpans[T point[T]](a, b Spans[T]) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if len(a) == 0 || &a[0] == &b[0] {
-		return true
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 func sameOverlay(a, b *overlay) bool {
 	for a != b {
 		if a == nil || b == nil || a.set != b.set || a.list != b.list || a.dest != b.dest ||
-			a.mask != b.mask || a.remove != b.remove || len(a.fields) != len(b.fields) {
+			a.mask != b.mask || a.remove != b.remove || !slices.Equal(a.fields, b.fields) {
 			return false
-		}
-		for i := range a.fields {
-			if a.fields[i] != b.fields[i] {
-				return false
-			}
 		}
 		a, b = a.up, b.up
 	}

@@ -123,8 +123,7 @@ func (e *evaluation) policy(c *Chain, f *frag) {
 	case c.Incomplete:
 		e.giveUp(f, step, incomplete(c))
 	case c.Base.Policy == Drop:
-		f = f.clone()
-		f.step(step)
+		f = f.after(step)
 		e.end(result{f: f, verdict: Dropped, by: step})
 	default:
 		e.accept(f, step)

@@ -1,6 +1,7 @@
 package packetfilter
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,18 +20,15 @@ type hookKey struct {
 // A table of iptables-nft is also listed by nft, with the extensions of
 // iptables left out. Where both listings are given, the one of iptables counts.
 func New(parts ...Parts) *Ruleset {
-	r := &Ruleset{chains: map[hookKey][]*Chain{}, ipsets: map[string]*Set{}, users: map[*Set][]Step{}}
+	r := &Ruleset{
+		chains: map[hookKey][]*Chain{}, ipsets: map[string]*Set{}, users: map[*Set][]Step{},
+		Recent: map[string]*RecentTable{}, Hashes: map[string]*HashTable{},
+	}
 	for _, p := range parts {
 		r.Tables = append(r.Tables, p.Tables...)
 		r.Sets = append(r.Sets, p.Sets...)
 		r.Faults = append(r.Faults, p.Faults...)
-		if p.Recent != nil && r.Recent == nil {
-			r.Recent = map[string]*RecentTable{}
-		}
 		for _, t := range p.Hashes {
-			if r.Hashes == nil {
-				r.Hashes = map[string]*HashTable{}
-			}
 			r.Hashes[string(t.Family)+" "+t.Name] = t
 		}
 		for _, t := range p.Recent {
@@ -43,9 +41,7 @@ func New(parts ...Parts) *Ruleset {
 	}
 	for _, s := range r.Sets {
 		for _, name := range s.Members {
-			if m := r.ipsets[name]; m != nil {
-				s.members = append(s.members, m)
-			}
+			s.members = append(s.members, cmp.Or(r.ipsets[name], &Set{Tool: ToolIPSet, Name: name, Incomplete: "it was not listed"}))
 		}
 		s.build()
 	}
@@ -73,7 +69,7 @@ func (r *Ruleset) dropDoubles() {
 	seen := map[key]*Table{}
 	r.Tables = slices.DeleteFunc(r.Tables, func(t *Table) bool {
 		k := key{t.Tool, t.Name, t.Family}
-		if t.Tool == ToolNFT && xt[k] {
+		if xt[k] {
 			return true
 		}
 		before := seen[k]
@@ -106,9 +102,6 @@ func (r *Ruleset) linkTable(t *Table) {
 		c.table = t
 		t.byName[c.Name] = c
 	}
-	for _, s := range t.Sets {
-		s.build()
-	}
 	for _, c := range t.Chains {
 		findRuns(c)
 		r.tracks = r.tracks || c.Base != nil && c.Base.Type == "nat"
@@ -132,23 +125,18 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	case *SetMark:
 		r.ctMarks = r.ctMarks || x.To == FieldCtMark
 	case *Lookup:
-		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
-			x.Fields = x.Set.fields(x.Dirs)
-		}
+		x.Set = r.findSet(t, x.Set, x.Name)
+		x.Fields = x.Set.fields(x.Fields, x.Dirs)
 	case *Update:
-		if x.Set = r.findSet(t, x.Set, x.Name); x.Set != nil && x.Fields == nil {
-			x.Fields = x.Set.fields(x.Dirs)
-		}
+		x.Set = r.findSet(t, x.Set, x.Name)
 	case *Metered:
-		if x.Hash == "" && x.Name != "" {
-			x.Set = r.findSet(t, x.Set, x.Name)
-		}
+		x.Set = r.findSet(t, x.Set, x.Name)
 	case *VerdictMap:
 		if x.Set = r.findSet(t, x.Set, x.Name); x.Set == nil {
 			return
 		}
 		for i := range x.Set.Elements {
-			if v := x.Set.Elements[i].Verdict; v != nil && v.target == nil {
+			if v := x.Set.Elements[i].Verdict; v != nil {
 				v.target = t.byName[v.Chain]
 			}
 		}
@@ -185,7 +173,7 @@ func (r *Ruleset) noteUser(by Step, x Expr) {
 	by.What = by.Rule.Does()
 	for _, one := range append([]*Set{s}, s.members...) {
 		r.users[one] = append(r.users[one], by)
-		if one.Name == "" && one.Tool != ToolIPSet && len(r.users[one]) == 1 {
+		if one.Name == "" && len(r.users[one]) == 1 {
 			r.anonymous = append(r.anonymous, one)
 		}
 	}
@@ -218,7 +206,7 @@ func (c *Chain) Hooks() (list []HookName) {
 }
 
 func (c *Chain) leadsTo(to *Chain, seen map[*Chain]bool) bool {
-	if c == to || seen[c] {
+	if c == nil || c == to || seen[c] {
 		return c == to
 	}
 	seen[c] = true
@@ -226,12 +214,12 @@ func (c *Chain) leadsTo(to *Chain, seen map[*Chain]bool) bool {
 		for _, x := range r.Exprs {
 			switch x := x.(type) {
 			case *Verdict:
-				if x.target != nil && x.target.leadsTo(to, seen) {
+				if x.target.leadsTo(to, seen) {
 					return true
 				}
 			case *VerdictMap:
 				if x.Set != nil && slices.ContainsFunc(x.Set.Elements, func(e Element) bool {
-					return e.Verdict != nil && e.Verdict.target != nil && e.Verdict.target.leadsTo(to, seen)
+					return e.Verdict != nil && e.Verdict.target.leadsTo(to, seen)
 				}) {
 					return true
 				}
@@ -247,15 +235,18 @@ func (c *Chain) leadsTo(to *Chain, seen map[*Chain]bool) bool {
 // has to be accepted by each.
 func (r *Ruleset) orderChains() {
 	for _, t := range r.Tables {
+		if !t.seesIP() {
+			continue
+		}
 		for _, c := range t.Chains {
 			if c.Base == nil {
 				continue
 			}
-			if t.Family != FamilyIP6 && t.seesIP() {
+			if t.Family != FamilyIP6 {
 				k := hookKey{c.Base.Hook, false}
 				r.chains[k] = append(r.chains[k], c)
 			}
-			if t.Family != FamilyIP && t.seesIP() {
+			if t.Family != FamilyIP {
 				k := hookKey{c.Base.Hook, true}
 				r.chains[k] = append(r.chains[k], c)
 			}
@@ -276,10 +267,14 @@ func (t *Table) seesIP() bool {
 	return false
 }
 
-// fields says what a lookup with the given directions compares, one for each
-// of the set's kinds; nil when the directions are too few for the set, which
-// then never matches (kernel: ip_set_test).
-func (s *Set) fields(dirs []Dir) []Field {
+// fields says what a lookup compares, one for each of the set's kinds: what is
+// written or, of ipset, what the directions tell. Nil when these are too few for
+// the set, which then never matches (kernel: ip_set_test), or for a list of sets,
+// whose members have kinds of their own.
+func (s *Set) fields(written []Field, dirs []Dir) []Field {
+	if s == nil || written != nil {
+		return written
+	}
 	_, names, _ := strings.Cut(s.Type, ":")
 	parts := strings.Split(names, ",")
 	if len(dirs) < len(parts) || names == "set" {
@@ -335,15 +330,13 @@ func (s *Set) build() {
 	switch {
 	case simple && s.Kinds[0] == KindAddr:
 		s.buildAddrs()
-	case simple && s.Kinds[0] == KindNum:
+	case simple:
 		list := make([]Span[Num], len(s.Elements))
 		for i := range s.Elements {
-			if list[i] = s.Elements[i].Values[0].Num; s.Elements[i].Values[0].Any {
-				list[i] = Span[Num]{0, ^Num(0)}
-			}
+			list[i] = s.Elements[i].Values[0].Num
 		}
 		s.index.nums = NewSpans(list...)
-	case len(s.Kinds) > 0 && s.Kinds[0] == KindAddr:
+	default:
 		s.buildByAddr()
 	}
 }
@@ -351,19 +344,12 @@ func (s *Set) build() {
 // buildAddrs joins the elements. In sets of networks the longest prefix wins,
 // so exceptions and elements are laid over each other from short to long.
 func (s *Set) buildAddrs() {
-	hasExceptions := slices.ContainsFunc(s.Elements, func(e Element) bool { return e.NoMatch })
-	all := make([]Span[netip.Addr], 0, len(s.Elements))
-	for i := range s.Elements {
-		switch v := &s.Elements[i].Values[0]; {
-		case hasExceptions:
-		case v.Any:
-			all = append(all, everyAddr(false)[0], everyAddr(true)[0])
-		default:
-			all = append(all, v.Addr)
+	if !slices.ContainsFunc(s.Elements, func(e Element) bool { return e.NoMatch }) {
+		all := make([]Span[netip.Addr], len(s.Elements))
+		for i := range s.Elements {
+			all[i] = s.Elements[i].Values[0].Addr
 		}
-	}
-	s.index.addrs = NewSpans(all...)
-	if !hasExceptions {
+		s.index.addrs = NewSpans(all...)
 		return
 	}
 	byLength := map[int][]*Element{}
@@ -400,9 +386,7 @@ func (s *Set) buildByAddr() {
 	s.index.maxHi = make([]netip.Addr, len(s.index.byAddr))
 	var hi netip.Addr
 	for i, n := range s.index.byAddr {
-		if x := s.Elements[n].Values[0].Addr.Hi; hi.Compare(x) < 0 {
-			hi = x
-		}
+		hi = later(hi, s.Elements[n].Values[0].Addr.Hi)
 		s.index.maxHi[i] = hi
 	}
 }

@@ -137,7 +137,10 @@ func (l *loader) oddTables(tables []nftTable) {
 	}
 	for _, t := range tables {
 		part, ok := onlyTable(out, t)
-		if !ok {
+		switch {
+		case !ok && l.gone(out, t):
+			continue
+		case !ok:
 			l.miss("nft", l.unlisted(t))
 			continue
 		}
@@ -145,6 +148,13 @@ func (l *loader) oddTables(tables []nftTable) {
 		l.devices(&p)
 		l.add("nft", p)
 	}
+}
+
+// gone reports whether a table was deleted after its name was read: a listing of
+// all tables of this very machine no longer has it.
+func (l *loader) gone(listing []byte, t nftTable) bool {
+	there, err := nftTables(listing)
+	return err == nil && l.sys.Live() && !slices.ContainsFunc(there, func(x nftTable) bool { return x.Family == t.Family && x.Name == t.Name })
 }
 
 // onlyTable leaves one table in a listing of nft; ok is false when it is not

@@ -94,3 +94,34 @@ func TestWhatNFTLeavesOutIsAskedFor(t *testing.T) {
 		})
 	}
 }
+
+// alive is a printer whose answers are of this moment.
+type alive struct{ printer }
+
+func (alive) Live() bool { return true }
+
+// A table that was deleted between two questions is gone; one that is still
+// there and cannot be listed is unknown.
+func TestATableThatVanishesWhileItIsRead(t *testing.T) {
+	const names = `{"nftables":[{"table":{"family":"inet","name":"churn","handle":1,"flags":["dormant"]}}]}`
+	for name, c := range map[string]struct {
+		listing string
+		unread  int
+	}{
+		"deleted meanwhile":      {`{"nftables":[{"metainfo":{"version":"1.0.6"}}]}`, 0},
+		"others are left":        {`{"nftables":[{"table":{"family":"ip","name":"churn","handle":2}}]}`, 0},
+		"the listing is no good": {`{"nftables":[`, 1},
+	} {
+		sys := alive{printer{prints: map[string]string{"nft -j list tables": names, "nft -a -j list ruleset": c.listing, "iptables-nft-save -c": "", "ip6tables-nft-save -c": ""}}}
+		_, unread := packetfilter.Load(t.Context(), sys)
+		n := 0
+		for _, u := range unread {
+			if strings.Contains(u.Text(), "churn") {
+				n++
+			}
+		}
+		if n != c.unread {
+			t.Errorf("%s: %v", name, unread)
+		}
+	}
+}

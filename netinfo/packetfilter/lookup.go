@@ -11,16 +11,14 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	if x.Set == nil {
 		return unknown(f, "set:"+x.Name, "set "+x.Name+", which was not listed").negate(x.Not)
 	}
-	var yes, rest []*frag
+	var yes []*frag
 	no := []*frag{f}
 	for _, s := range x.Set.group() {
-		fields := x.Fields
-		if s != x.Set || fields == nil {
-			if fields = s.fields(x.Dirs); fields == nil {
-				continue
-			}
+		fields := s.fields(x.Fields, x.Dirs)
+		if fields == nil {
+			continue
 		}
-		rest = nil
+		var rest []*frag
 		for _, g := range no {
 			y, n := e.apply(g, e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions()))
 			yes, rest = append(yes, y...), append(rest, n...)
@@ -48,10 +46,8 @@ func (s *Set) group() []*Set {
 
 // inSet asks one set, with what rules put into it while this packet passed.
 func (e *evaluation) inSet(f *frag, s *Set, fields []Field, exceptions bool) answer {
-	if s.Family == FamilyIP && e.ipv6 || s.Family == FamilyIP6 && !e.ipv6 {
-		if s.Tool == ToolIPSet && slices.Contains(s.Kinds, KindAddr) {
-			return certain(false)
-		}
+	if (s.Family == FamilyIP6) != e.ipv6 && s.Tool == ToolIPSet && slices.Contains(s.Kinds, KindAddr) {
+		return certain(false)
 	}
 	for o := f.overlay; o != nil; o = o.up {
 		if o.set != s {
@@ -74,23 +70,17 @@ func (e *evaluation) listed(f *frag, s *Set, fields []Field, exceptions bool) an
 	if len(fields) != len(s.Kinds) || len(fields) == 0 {
 		return unknown(f, "", "set "+s.Name+" of type "+s.Type)
 	}
-	if len(fields) == 1 && !s.Verdicts && (s.Kinds[0] == KindAddr || s.Kinds[0] == KindNum) {
+	if len(fields) == 1 && (s.Kinds[0] == KindAddr || s.Kinds[0] == KindNum) {
 		m := Match{Field: fields[0], Addrs: s.index.addrs, Nums: s.index.nums}
 		if exceptions {
 			m.Addrs = s.index.exceptions
 		}
-		if isAddr(fields[0]) != (s.Kinds[0] == KindAddr) {
-			return unknown(f, "", "set "+s.Name+" of type "+s.Type)
-		}
-		a, present := e.field(f, m.Field, &m)
-		return a.onlyIf(present)
+		a, _ := e.field(f, m.Field, &m)
+		return a
 	}
 	var yes, barred []*frag
 	no := []*frag{f}
 	for _, i := range e.candidates(f, s, fields) {
-		if len(no) == 0 {
-			break
-		}
 		hit, rest := e.hits(no, &s.Elements[i], fields)
 		no = rest
 		if s.Elements[i].NoMatch == exceptions {
@@ -127,12 +117,8 @@ func (e *evaluation) dimension(f *frag, field Field, v *Value) answer {
 	}
 	switch field {
 	case FieldSrc, FieldDst, FieldCtOrigSrc, FieldCtOrigDst:
-		if !v.Addr.Lo.IsValid() {
-			return certain(false)
-		}
-		m := Match{Field: field, Addrs: AddrSet{v.Addr}}
-		a, present := e.field(f, field, &m)
-		return a.onlyIf(present)
+		a, _ := e.field(f, field, &Match{Addrs: AddrSet{v.Addr}})
+		return a
 	case FieldIn, FieldOut:
 		return e.iface(f, field == FieldOut, v.Name)
 	case FieldMAC, FieldOther, FieldNone:
@@ -151,16 +137,15 @@ func (e *evaluation) dimension(f *frag, field Field, v *Value) answer {
 			return certain(v.Num.Contains(n))
 		}
 	}
-	m := Match{Field: field, Nums: NumSet{v.Num}}
-	a, present := e.field(f, field, &m)
-	return a.onlyIf(present)
+	a, _ := e.field(f, field, &Match{Nums: NumSet{v.Num}})
+	return a
 }
 
 // candidates are the elements that can fit f, in the order the kernel would
 // find them where that matters: the narrowest network first.
 func (e *evaluation) candidates(f *frag, s *Set, fields []Field) []int32 {
 	var list []int32
-	if s.Kinds[0] != KindAddr || !isAddr(fields[0]) {
+	if !isAddr(fields[0]) {
 		list = make([]int32, len(s.Elements))
 		for i := range list {
 			list[i] = int32(i)
@@ -170,7 +155,7 @@ func (e *evaluation) candidates(f *frag, s *Set, fields []Field) []int32 {
 		if fields[0] == FieldDst || fields[0] == FieldCtOrigDst {
 			have = f.dst
 		}
-		if fields[0] == FieldSrc && f.newSrc.on || fields[0] == FieldDst && f.newDst.on {
+		if f.newSrc.on || f.newDst.on {
 			have = everyAddr(e.ipv6)
 		}
 		list = s.index.near(s, have)
@@ -187,12 +172,12 @@ func (e *evaluation) candidates(f *frag, s *Set, fields []Field) []int32 {
 func (el *Element) width() int {
 	n := 0
 	for _, v := range el.Values {
-		bits := 0
-		if v.Addr.Lo.IsValid() && !v.Any {
+		bits := 1
+		if v.Any {
+			bits = 0
+		} else if v.Addr.Lo.IsValid() {
 			p, _ := asPrefix(v.Addr.Lo, v.Addr.Hi)
 			bits = p.Bits()
-		} else if !v.Any {
-			bits = 1
 		}
 		n = n*256 + bits
 	}
@@ -202,27 +187,24 @@ func (el *Element) width() int {
 // near are the elements whose first address range meets one of the spans.
 func (x *setIndex) near(s *Set, have AddrSet) []int32 {
 	var list []int32
-	seen := map[int32]bool{}
 	for _, span := range have {
 		end := sort.Search(len(x.byAddr), func(i int) bool {
 			return s.Elements[x.byAddr[i]].Values[0].Addr.Lo.Compare(span.Hi) > 0
 		})
 		for i := end - 1; i >= 0 && x.maxHi[i].Compare(span.Lo) >= 0; i-- {
-			n := x.byAddr[i]
-			if s.Elements[n].Values[0].Addr.Hi.Compare(span.Lo) >= 0 && !seen[n] {
-				seen[n] = true
+			if n := x.byAddr[i]; s.Elements[n].Values[0].Addr.Hi.Compare(span.Lo) >= 0 {
 				list = append(list, n)
 			}
 		}
 	}
 	slices.Sort(list)
-	return append(list, x.any...)
+	return append(slices.Compact(list), x.any...)
 }
 
 // verdictMap carries out the verdicts of a map. What is not in it goes on to
 // the next rule.
 func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *frag, w *walk) {
-	if x.Set == nil || len(x.Fields) != len(x.Set.Kinds) || len(x.Fields) == 0 {
+	if x.Set == nil || !x.Set.Verdicts || len(x.Fields) != len(x.Set.Kinds) {
 		e.giveUp(f, Step{Chain: c, Rule: r}, "map "+x.Name+", which was not listed")
 		return
 	}
@@ -232,12 +214,9 @@ func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *f
 		hit, rest := e.hits(no, el, x.Fields)
 		no = rest
 		for _, g := range hit {
-			switch {
-			case el.Verdict == nil:
-				e.giveUp(g, Step{Chain: c, Rule: r}, "map "+x.Name+" has an element without a verdict")
-			case el.Verdict.Kind == Continue:
+			if el.Verdict.Kind == Continue {
 				e.rule(c, r, next+1, g, w)
-			default:
+			} else {
 				e.verdict(c, r, el.Verdict, g, w)
 			}
 		}
@@ -249,14 +228,6 @@ func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *f
 		return
 	}
 	w.fall = append(w.fall, no...)
-}
-
-// onlyIf is a, or no when the packet does not have the field.
-func (a answer) onlyIf(present bool) answer {
-	if !present {
-		return certain(false)
-	}
-	return a
 }
 
 func isAddr(f Field) bool {
@@ -271,5 +242,5 @@ func isAddr(f Field) bool {
 // kernel ignores --return-nomatch for all others (IPSET_TYPE_NOMATCH in
 // net/netfilter/ipset).
 func (s *Set) hasExceptions() bool {
-	return strings.HasPrefix(s.Type, "hash:") && strings.Contains(s.Type, "net")
+	return strings.Contains(s.Type, "net")
 }

@@ -1,6 +1,9 @@
 package packetfilter
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // answerKind is what a match makes of a frag.
 type answerKind uint8
@@ -57,7 +60,7 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 	e.forks++
 	e.remember(a.reason)
 	yes, no = []*frag{f}, []*frag{f}
-	if a.yes != nil || a.no != nil {
+	if a.yes != nil {
 		yes, no = a.yes, a.no
 	}
 	n := e.forks
@@ -76,12 +79,7 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 const maxReasons = 16
 
 func (e *evaluation) remember(reason string) {
-	for _, r := range e.reasons {
-		if r == reason {
-			return
-		}
-	}
-	if len(e.reasons) < maxReasons {
+	if len(e.reasons) < maxReasons && !slices.Contains(e.reasons, reason) {
 		e.reasons = append(e.reasons, reason)
 	}
 }
@@ -119,16 +117,12 @@ func (e *evaluation) test(f *frag, x Expr) answer {
 }
 
 func (e *evaluation) match(f *frag, m *Match) answer {
-	if m.Or == FieldNone {
-		a, present := e.field(f, m.Field, m)
-		if !present {
-			return certain(false)
-		}
-		return a.negate(m.Not)
-	}
 	a, present := e.field(f, m.Field, m)
 	if !present {
 		return certain(false)
+	}
+	if m.Or == FieldNone {
+		return a.negate(m.Not)
 	}
 	yes, no := e.apply(f, a)
 	var rest []*frag
@@ -143,9 +137,9 @@ func (e *evaluation) match(f *frag, m *Match) answer {
 // pieces is the answer when f was cut up already.
 func pieces(f *frag, yes, no []*frag) answer {
 	switch {
-	case len(no) == 0 && len(yes) == 1 && yes[0] == f:
+	case slices.Contains(yes, f):
 		return certain(true)
-	case len(yes) == 0 && len(no) == 1 && no[0] == f:
+	case slices.Contains(no, f):
 		return certain(false)
 	}
 	return answer{kind: answerSplit, yes: yes, no: no}
@@ -156,9 +150,6 @@ func pieces(f *frag, yes, no []*frag) answer {
 func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bool) {
 	switch field {
 	case FieldSrc, FieldDst:
-		if len(m.Addrs) > 0 && m.Addrs[0].Lo.Is6() != e.ipv6 && m.Addrs[len(m.Addrs)-1].Lo.Is6() != e.ipv6 {
-			return answer{}, false
-		}
 		return e.address(f, field == FieldDst, m.Addrs), true
 	case FieldSrcPort, FieldDstPort:
 		if !hasPorts(e.class.Protocol) || e.inPieces() {
@@ -187,10 +178,6 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		return e.addressType(f, field, m.Nums), true
 	case FieldWayBack, FieldWayBackAny:
 		return e.wayBackIs(f, field == FieldWayBack).negate(!m.Nums.Contains(1)), true
-	case FieldMAC:
-		return unknown(f, "", "the hardware address of the sender"), true
-	case FieldNone, FieldOther:
-		return unknown(f, "", "something in the packet that only the packet tells"), true
 	}
 	have, ok := e.number(f, field)
 	if !ok || e.inPieces() && (field == FieldTCPFlags || field == FieldICMPType || field == FieldICMPCode || field == FieldICMPTypeCode) {
@@ -233,7 +220,7 @@ func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
 
 // refine compares what NAT made of an address or port.
 func refine[T point[T]](f *frag, now *rewrite[T], want Spans[T], of func(*frag) *rewrite[T], reason string) answer {
-	if now.to == nil {
+	if len(now.to) == 0 {
 		return unknown(f, "", reason)
 	}
 	switch now.to.overlap(want) {
@@ -288,7 +275,7 @@ func compare(f *frag, field Field, have bits, m *Match) answer {
 	if have.known&mask == mask {
 		return certain(m.Nums.Contains(Num(have.val & mask)))
 	}
-	if len(m.Nums) == 1 && m.Nums[0].Lo == 1 && m.Nums[0].Hi == ^Num(0) && have.val&have.known&mask != 0 {
+	if have.val&mask != 0 && slices.Equal(m.Nums, AnyBit()) {
 		return certain(true) // any bit will do, and one is set
 	}
 	if len(m.Nums) != 1 || m.Nums[0].Lo != m.Nums[0].Hi {
@@ -353,18 +340,17 @@ func (e *evaluation) number(f *frag, field Field) (v bits, ok bool) {
 		const syn, psh, ack = 2, 8, 16
 		switch e.class.State {
 		case StateNew:
-			return bits{syn, all}, e.class.Protocol == TCP
+			return bits{syn, all}, true
 		case StateEstablished:
-			return bits{ack, all &^ psh}, e.class.Protocol == TCP
+			return bits{ack, all &^ psh}, true
 		}
-		return bits{}, e.class.Protocol == TCP
 	case FieldFragment:
 		if e.inPieces() {
 			return bits{1, all}, true
 		}
 		return bits{0, all}, true
 	}
-	return bits{}, true
+	return bits{}, true // any bits
 }
 
 // icmp is the type and code of the class, an echo request if it says nothing.
@@ -412,15 +398,15 @@ func (e *evaluation) state(f *frag) bits {
 
 // String is the field in people's words.
 func (f Field) String() string {
-	names := [...]string{
+	names := map[Field]string{
 		FieldSrc: "source address", FieldDst: "destination address", FieldSrcPort: "source port", FieldDstPort: "destination port",
 		FieldProtocol: "protocol", FieldFamily: "family", FieldIn: "incoming interface", FieldOut: "outgoing interface",
 		FieldMark: "packet mark", FieldCtMark: "connection mark", FieldCtState: "connection state", FieldCtDirection: "connection's direction",
 		FieldICMPType: "ICMP type", FieldICMPCode: "ICMP code", FieldPktType: "packet type", FieldTCPFlags: "TCP flags",
 		FieldMAC: "hardware address", FieldIPsec: "way of the packet (through IPsec or not)",
 	}
-	if int(f) < len(names) && names[f] != "" {
-		return names[f]
+	if name, ok := names[f]; ok {
+		return name
 	}
 	return "packet"
 }

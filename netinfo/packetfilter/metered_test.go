@@ -101,3 +101,36 @@ func TestMatchesThatTheHostDecides(t *testing.T) {
 		})
 	}
 }
+
+// Rules that ask the same hashlimit take from the same bucket.
+func TestRulesThatTakeFromOneBucket(t *testing.T) {
+	rules := func(burst string) string {
+		ask := "-A INPUT -p udp -m hashlimit --hashlimit-upto 10/sec --hashlimit-burst " + burst + " --hashlimit-mode srcip --hashlimit-name sip -j "
+		return inputRules("DROP", ask+"MARK --or-mark 0x1", ask+"ACCEPT")
+	}
+	const what = "hashlimit --hashlimit-upto 10/sec --hashlimit-burst 2 --hashlimit-mode srcip --hashlimit-name sip"
+	once := func(mode string) string {
+		return inputRules("DROP", "-A INPUT -p udp -m hashlimit --hashlimit-upto 10/sec --hashlimit-burst 2 --hashlimit-mode "+mode+" --hashlimit-name sip -j ACCEPT")
+	}
+	for name, c := range map[string]struct{ dump, buckets, want string }{
+		"a burst of two is enough for both":        {rules("2"), "", "accept 5060-5061, 10000-20000 by INPUT 2"},
+		"a burst of one is not":                    {rules("1"), "", "drop 5060-5061, 10000-20000 by INPUT"},
+		"enough is left for both":                  {rules("1"), "9 198.51.100.7:0->0.0.0.0:0 26 27 13\n", "accept 5060-5061, 10000-20000 by INPUT 2"},
+		"enough is left for one":                   {rules("2"), "9 198.51.100.7:0->0.0.0.0:0 25 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"just what a packet costs":                 {once("srcip"), "9 198.51.100.7:0->0.0.0.0:0 13 27 13\n", "accept 5060-5061, 10000-20000 by INPUT 1"},
+		"less":                                     {once("srcip"), "9 198.51.100.7:0->0.0.0.0:0 12 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"another destination has used it up":       {once("dstip"), "9 0.0.0.0:0->192.0.2.9:0 0 27 13\n", "accept 5060-5061, 10000-20000 by INPUT 1"},
+		"a line without an arrow is no bucket":     {once("srcip"), "9 198.51.100.7:0 26 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"nor is one with another word for cost":    {once("srcip"), "9 198.51.100.7:0->0.0.0.0:0 26 27 x\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"nor is one with another word for left":    {once("srcip"), "9 198.51.100.7:0->0.0.0.0:0 x 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"nor is one whose source is no address":    {once("srcip"), "9 198.51.100:0->0.0.0.0:0 26 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"nor is one whose port is no port":         {once("srcip"), "9 198.51.100.7:x->0.0.0.0:0 26 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"nor is one to no address":                 {once("srcip"), "9 198.51.100.7:0->0.0.0:0 26 27 13\n", "maybe 5060-5061, 10000-20000 by INPUT: " + what},
+		"a line with nothing in it is not a fault": {once("srcip"), "\n9 198.51.100.7:0->0.0.0.0:0 26 27 13\n", "accept 5060-5061, 10000-20000 by INPUT 1"},
+	} {
+		got := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, c.dump), packetfilter.ReadHashLimit(packetfilter.FamilyIP, "sip", c.buckets)).Evaluate(sipFrom("198.51.100.7/32"))
+		if diff := cmp.Diff([]string{c.want}, toldAll(got)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 type Ruleset struct {
 	Tables []*Table
 	Sets   []*Set                  // ipsets; those of nft are in their tables
-	Recent map[string]*RecentTable // by name; nil when they were not read
+	Recent map[string]*RecentTable // by name
 	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
 
@@ -165,7 +165,7 @@ type Field uint8
 // Match.Names, all others with Match.Nums.
 const (
 	FieldNone          Field = iota
-	FieldSrc                 // source address; a match on it implies the family
+	FieldSrc                 // source address
 	FieldDst                 // destination address
 	FieldSrcPort             // also of SCTP, DCCP, UDPLITE; no match for protocols without ports
 	FieldDstPort             //
@@ -235,7 +235,7 @@ type Lookup struct {
 	Set    *Set
 	Name   string
 	Fields []Field // one for each of Set.Kinds; of ipset made by New from Dirs
-	Dirs   []Dir   // of ipset, as written: src,dst
+	Dirs   []Dir   // of ipset: src,dst
 	Not    bool
 	// ReturnNoMatch matches the set's exceptions instead of its elements
 	// (--return-nomatch).

@@ -1,6 +1,9 @@
 package packetfilter
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // mangle sets something of the packet or of its connection.
 func (b *nftBuilder) mangle(v any) {
@@ -104,26 +107,25 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 	flags := stringsOf(field(v, "flags"))
 	n.Random = slices.Contains(flags, "random") || slices.Contains(flags, "fully-random")
 	mapsNetwork := slices.Contains(flags, "netmap")
+	if p := field(v, "port"); p != nil {
+		_, n.Ports, n.Unknown = natValues(nftKey{typ: nftService}, p)
+	}
 	if data := field(field(v, "addr"), "map"); data != nil {
 		b.dataMap(data, func(v Value, known bool) []Expr {
-			if !known || !v.Addr.Lo.IsValid() || mapsNetwork {
-				return []Expr{&NAT{Kind: kind, Unknown: "the map it takes the address from"}}
+			one := *n
+			if one.Addrs = (AddrSet{v.Addr}); !known || !v.Addr.Lo.IsValid() || mapsNetwork {
+				one.Addrs, one.Unknown = nil, "the map it takes the address from"
 			}
-			return []Expr{&NAT{Kind: kind, Addrs: AddrSet{v.Addr}, Random: n.Random}}
+			return []Expr{&one}
 		})
 		return
 	}
 	if a := field(v, "addr"); a != nil {
-		n.Addrs, _, n.Unknown = natValues(nftKey{typ: nftAddr}, a)
+		var unknown string
+		n.Addrs, _, unknown = natValues(nftKey{typ: nftAddr}, a)
+		n.Unknown = cmp.Or(unknown, n.Unknown)
 		if mapsNetwork && len(n.Addrs) == 1 && kind == DNAT {
 			n.Network, _ = asPrefix(n.Addrs[0].Lo, n.Addrs[0].Hi)
-		}
-	}
-	if p := field(v, "port"); p != nil {
-		var unknown string
-		_, n.Ports, unknown = natValues(nftKey{typ: nftService}, p)
-		if n.Unknown == "" {
-			n.Unknown = unknown
 		}
 	}
 	b.add(n)

@@ -66,6 +66,9 @@ func TestRegionsAreCutAndJoinedExactly(t *testing.T) {
 		if ok {
 			cut++
 		}
+		if ok != (contents(in) != [side * side * side * side]bool{}) {
+			t.Fatalf("%v and %v have %v in common, and that is %v", a, b, in, ok)
+		}
 		var parts [side * side * side * side]int
 		for _, r := range rest {
 			for i, has := range contents(r) {
@@ -147,5 +150,49 @@ func TestWhichPartsFareTheSame(t *testing.T) {
 	}
 	if h := (&frag{helpers: &helperList{name: "sip", up: &helperList{name: "ftp"}}}); sameFate(h, &frag{helpers: &helperList{name: "sip"}}) || sameFate(h, &frag{helpers: &helperList{name: "sip", up: &helperList{name: "tftp"}}}) {
 		t.Error("other helpers are taken for the same")
+	}
+}
+
+// A question that made no difference is forgotten; one that did stays, with all
+// that was assumed before it.
+func TestWhatStaysOfAQuestion(t *testing.T) {
+	start := &frag{}
+	yes, no := start.assume(1, "", "first", true), start.assume(1, "", "first", false)
+	if f := joinWays(yes, no); f.forked || f.partial || f.assumed != nil {
+		t.Errorf("both ways make %+v", f)
+	}
+	deep := yes.assume(2, "", "second", true).assume(3, "", "third", false)
+	for name, c := range map[string]struct{ a, b *frag }{"the deeper one first": {deep, yes}, "the deeper one last": {yes, deep}, "beside each other": {deep, yes.assume(4, "", "fourth", true)}} {
+		if f := joinWays(c.a, c.b); !f.forked || !f.partial || f.assumed != yes.assumed {
+			t.Errorf("%s: of what was assumed before, %+v is left", name, f.assumed)
+		}
+	}
+	if f := joinWays(deep, no); f.assumed != nil || !f.forked {
+		t.Errorf("nothing was assumed of both, and %+v is left", f.assumed)
+	}
+}
+
+// Spans are in order, whatever they were made of.
+func TestWhatSpansAreMadeOf(t *testing.T) {
+	for want, list := range map[string][]Span[Num]{
+		"":              {{5, 3}},
+		"1, 7-9":        {{7, 9}, {5, 3}, {1, 1}},
+		"1-9":           {{4, 9}, {1, 8}, {2, 3}},
+		"1-4, 6":        {{3, 4}, {6, 6}, {1, 2}},
+		"0, 4294967295": {{^Num(0), ^Num(0)}, {0, 0}},
+	} {
+		if got := NewSpans(list...).String(); got != want {
+			t.Errorf("%v make %q, want %q", list, got, want)
+		}
+	}
+	for _, p := range []string{"::ffff:0:0/96", "::/0", "0.0.0.0/0", "198.51.100.7/32", "2001:db8::/47", "198.51.100.0/23"} {
+		p := netip.MustParsePrefix(p)
+		x := PrefixSpan(p)
+		if got, ok := asPrefix(x.Lo, x.Hi); got != p || !ok || x.Hi.Is6() != x.Lo.Is6() {
+			t.Errorf("%v is %v, which is %v", p, x, got)
+		}
+	}
+	if p, ok := asPrefix(netip.Addr{}, netip.Addr{}); ok {
+		t.Errorf("no address is %v", p)
 	}
 }

@@ -103,24 +103,17 @@ func (e *evaluation) sendOn(f *frag) (list []*frag) {
 
 // leaveBy finds the interface that a packet is sent on by.
 func (e *evaluation) leaveBy(f *frag) (list []*frag) {
-	f = f.clone()
-	f.onward = true
+	left := f.clone()
+	left.onward = true
 	parts, ok := e.class.Host.ways(f.src, f.newDst.to, e.class.In, f.mark)
 	if !ok {
-		return []*frag{f}
+		return []*frag{left}
 	}
-	left := f
 	for i, p := range parts {
 		g := left
 		if i < len(parts)-1 {
 			yes, no := e.apply(left, refine(left, &left.newDst, p.addrs, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, "which address it is after address translation"))
-			if len(yes) == 0 {
-				continue
-			}
-			g = yes[0]
-			if len(no) > 0 {
-				left = no[0]
-			}
+			g, left = yes[0], no[0]
 		}
 		switch {
 		case p.way.kind == "blackhole":
@@ -128,9 +121,9 @@ func (e *evaluation) leaveBy(f *frag) (list []*frag) {
 		case p.way.refuses():
 			e.stop(g, Rejected, "icmp-"+p.way.kind, "there is no route to "+p.addrs.String())
 		default:
-			g = g.clone()
-			g.out = p.way.dev
-			list = append(list, e.wayBack(g, g.out)...)
+			out := g.clone()
+			out.out = p.way.dev
+			list = append(list, e.wayBack(out, out.out)...)
 		}
 	}
 	return list
@@ -142,7 +135,7 @@ func (e *evaluation) leaveBy(f *frag) (list []*frag) {
 // came in by where the packet goes.
 func (e *evaluation) wayBack(f *frag, to string) (list []*frag) {
 	value, ok := e.class.Host.reverseFilter(e.class.In)
-	if e.ipv6 || !ok || value == 0 || e.class.In == "lo" || f.newSrc.on {
+	if e.ipv6 || !ok || value == 0 || e.class.In == "lo" {
 		return []*frag{f}
 	}
 	answers := f.dst

@@ -58,13 +58,9 @@ func NewSpans[T point[T]](list ...Span[T]) Spans[T] {
 			s = append(s, x)
 		}
 	}
-	if !slices.IsSortedFunc(s, compareSpans[T]) {
-		slices.SortFunc(s, compareSpans[T])
-	}
+	slices.SortFunc(s, func(a, b Span[T]) int { return a.Lo.Compare(b.Lo) })
 	return s.join()
 }
-
-func compareSpans[T point[T]](a, b Span[T]) int { return a.Lo.Compare(b.Lo) }
 
 // join puts together neighbours that overlap or touch, in place.
 func (s Spans[T]) join() Spans[T] {
@@ -76,9 +72,7 @@ func (s Spans[T]) join() Spans[T] {
 		last := &out[len(out)-1]
 		// Next wraps at the very end of the space, where nothing can follow.
 		if x.Lo.Compare(last.Hi) <= 0 || x.Lo == last.Hi.Next() {
-			if last.Hi.Compare(x.Hi) < 0 {
-				last.Hi = x.Hi
-			}
+			last.Hi = later(last.Hi, x.Hi)
 			continue
 		}
 		out = append(out, x)
@@ -124,7 +118,7 @@ func (s Spans[T]) overlap(t Spans[T]) cover {
 // Intersect is what s and t have in common.
 func (s Spans[T]) Intersect(t Spans[T]) Spans[T] {
 	if len(s) > len(t) {
-		s, t = t, s // walk the shorter, search the longer
+		return t.Intersect(s) // walk the shorter, search the longer
 	}
 	var out Spans[T]
 	for _, x := range s {

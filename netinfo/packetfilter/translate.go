@@ -12,21 +12,13 @@ const maxMapped = 64
 // mapNetwork gives every destination the first bits of a network and leaves it
 // the last of its own (xt_NETMAP.c).
 func (e *evaluation) mapNetwork(f *frag, to netip.Prefix) (list []*frag) {
-	have := f.dst
-	if f.newDst.on {
-		have = f.newDst.to
-	}
 	n := 0
-	for _, x := range have {
+	for _, x := range f.dst {
 		for a := x.Lo; ; a = a.Next() {
 			if n++; n > maxMapped {
 				break
 			}
-			g := f.clone()
-			if !f.newDst.on {
-				g = f.cutAddrs(dimDst, AddrSet{{a, a}})
-			}
-			m := mapped(a, to)
+			g, m := f.cutAddrs(dimDst, AddrSet{{a, a}}), mapped(a, to)
 			g.newDst = rewrite[netip.Addr]{on: true, to: AddrSet{{m, m}}}
 			list = append(list, g)
 			if a == x.Hi {
@@ -34,8 +26,7 @@ func (e *evaluation) mapNetwork(f *frag, to netip.Prefix) (list []*frag) {
 			}
 		}
 	}
-	if n == 0 || n > maxMapped || f.newDst.on && n > 1 {
-		f = f.clone()
+	if n > maxMapped {
 		f.newDst = rewrite[netip.Addr]{on: true}
 		return []*frag{f}
 	}
@@ -85,10 +76,8 @@ func (e *evaluation) tproxy(c *Chain, r *Rule, next int, x *NAT, f *frag, w *wal
 			w.fall = append(w.fall, g)
 			continue
 		}
-		g = g.clone()
 		step := Step{Chain: c, Rule: r, What: Drop.String()}
-		g.step(step)
-		e.end(result{f: g, verdict: Dropped, with: "TPROXY", by: step})
+		e.end(result{f: g.after(step), verdict: Dropped, with: "TPROXY", by: step})
 	}
 	for _, g := range taken {
 		if native {

@@ -92,7 +92,7 @@ func everyAddr(ipv6 bool) AddrSet {
 func prefixSpans(list []netip.Prefix) AddrSet {
 	spans := make([]Span[netip.Addr], 0, len(list))
 	for _, p := range list {
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
+		if p.Addr().Is4In6() {
 			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 		if p.IsValid() {
@@ -158,8 +158,12 @@ func hasPorts(protocol uint8) bool {
 // at its end or returned.
 func (e *evaluation) chain(c *Chain, frags []*frag) (back []*frag) {
 	if e.onStack[c] || e.depth > maxDepth {
+		reason := tooMany
+		if e.onStack[c] {
+			reason = fmt.Sprintf("chain %s is reached from itself", c.Name)
+		}
 		for _, f := range frags {
-			e.giveUp(f, Step{Chain: c}, fmt.Sprintf("chain %s is reached from itself", c.Name))
+			e.giveUp(f, Step{Chain: c}, reason)
 		}
 		return nil
 	}
@@ -232,7 +236,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 			if x.Kind == TProxy {
 				e.tproxy(c, r, i+1, x, f, w)
 			} else {
-				e.rewrite(c, r, x, f, w)
+				e.rewrite(c, r, x, f)
 			}
 			return
 		case *VerdictMap:
@@ -240,8 +244,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 			return
 		case *SetMark, *NoTrack, *Helper, *Update, *Note:
 			if !touched {
-				f, touched = f.clone(), true
-				f.step(Step{Chain: c, Rule: r, What: "effect"})
+				f, touched = f.after(Step{Chain: c, Rule: r, What: "effect"}), true
 			}
 			e.effect(f, x)
 		default:
@@ -266,8 +269,7 @@ func (e *evaluation) rule(c *Chain, r *Rule, i int, f *frag, w *walk) {
 		}
 	}
 	if !touched {
-		f = f.clone()
-		f.step(Step{Chain: c, Rule: r, What: "effect"})
+		f = f.after(Step{Chain: c, Rule: r, What: "effect"})
 	}
 	w.fall = append(w.fall, f)
 }
@@ -300,8 +302,7 @@ func (e *evaluation) verdict(c *Chain, r *Rule, v *Verdict, f *frag, w *walk) {
 		w.fall = append(w.fall, f)
 		return
 	}
-	f = f.clone()
-	f.step(step)
+	f = f.after(step)
 	switch v.Kind {
 	case Drop:
 		e.end(result{f: f, verdict: Dropped, with: v.With, by: step})
