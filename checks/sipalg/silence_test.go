@@ -87,7 +87,7 @@ func TestWhenSilenceProvesSomething(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := alone(visit(append([]network{passes}, c.rules...)...), office)
 			if f := factsOf(t, j); f.Verdict != c.verdict {
-				t.Errorf("verdict %s, want %s: %s", f.Verdict, c.verdict, j.Summary.Literal())
+				t.Errorf("verdict %s, want %s: %s", f.Verdict, c.verdict, english(j.Summary))
 			}
 			if d := cmp.Diff(c.findings, ids(j)); d != "" {
 				t.Errorf("findings: %s", d)
@@ -125,7 +125,7 @@ func TestTheBlockedSourcePortIsNamed(t *testing.T) {
 		"fresh": "UDP 5060 blocked from any source port but 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
 	} {
 		j := alone(visit(passes, udp5060(func(p *Probe) bool { return p.Source == source }, loses)), office)
-		if d := cmp.Diff(want, j.Summary.Literal()); d != "" {
+		if d := cmp.Diff(want, english(j.Summary)); d != "" {
 			t.Error(d)
 		}
 	}
