@@ -37,7 +37,7 @@ var fields = map[sip.Code]field{
 	sip.HeaderCase:       {"header-names", "header-name"},
 	sip.HeaderSpacing:    {"spacing", "spacing"},
 	sip.BodyTruncated:    {"body", "body-truncated"},
-	sip.Other:            {"other-fields", "other"},
+	sip.Other:            {"other-fields", "rest"},
 }
 
 func fieldOf(c sip.Code) field { return fields[c] }

@@ -143,7 +143,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"STUN saw another address of ours":                  {with(public(observation(one(plainly(private), nil))), View{Local: netip.MustParseAddr("10.8.0.2"), Seen: wan, By: "a"}), Inconclusive, "", "no STUN server"},
 		"an older report has what STUN said":                {with(public(observation(one(plainly(private), nil)))), Rewriting, checks.Likely, ""},
 		"another server is odd in another way":              {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"udp": newFrom, "tls": newFrom})), Rewriting, checks.Likely, ""},
-		"a mute server, and nothing is translated":          {with(observation(one(plainly(mute), nil)), View{Local: phone, Seen: phone, By: "a"}), NoSign, "", "without NAT it cannot tell more"},
+		"a mute server, and nothing is translated":          {with(observation(one(plainly(mute), nil)), View{Local: phone, Seen: phone, By: "a"}), NoSign, "", "without NAT it shows no more"},
 		"the same server by another name":                   {observation(one(udp(private), nil), other("198.51.100.20:5060", udp(good))), Rewriting, checks.Likely, ""},
 		"From is changed, TLS shows another change":         {observation(one(map[string]reply{"udp": newFrom, "tls": newID}, nil)), Rewriting, checks.Certain, ""},
 		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
@@ -155,7 +155,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"it says nothing":                                   {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
 		"it is clean, but TLS proves the first":             {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
 		"a VPN to a public server":                          {observation(vpn), Inconclusive, "", "over TLS"},
-		"a VPN, and the control agrees":                     {observation(vpnControl), NoSign, "", "nothing is translated"},
+		"a VPN, and the control agrees":                     {observation(vpnControl), NoSign, "", "there is no NAT on the way"},
 		"a VPN, and STUN saw only the other local address": {observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", plainly(reply{received: "10.8.0.2"}), nil}),
 			Inconclusive, "", "no STUN server"},
 		"an office that asks its own public address":              {observation(told{"pbx.example", "203.0.113.1:5060", "", plainly(private), nil}), Inconclusive, "", "own public address"},
@@ -254,7 +254,7 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 			case !j.Inconclusive.IsZero():
 				status = "inconclusive"
 			}
-			if f.Verdict == NoSign && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5070 and TCP 5070,") && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5060,") {
+			if f.Verdict == NoSign && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5070 and TCP 5070:") && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5060:") {
 				t.Errorf("it does not say which ports are not proved: %q", english(j.Inconclusive))
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
@@ -356,7 +356,7 @@ func TestTheContactThatARegistrarKeeps(t *testing.T) {
 		want            string
 	}{
 		"as it was sent":                 {"udp", "sip:100@192.168.88.10:40000", false, ""},
-		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar put there"},
+		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar stored what it saw"},
 		"as another version said":        {"udp", "sip:100@203.0.113.1:40000", true, ""},
 		"the same over TLS":              {"tls", "sip:100@203.0.113.1:40000", false, ""},
 		"the same in a secure WebSocket": {"wss", "sip:100@203.0.113.1:40000", false, ""},
@@ -485,12 +485,12 @@ func TestWhichBoxItIs(t *testing.T) {
 		"a proxy writes it into a Via of its own": {visit(passes, on("udp", 5060, true, func(p *Probe) {
 			proxies(p)
 			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
-		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
+		})), office, "A SIP proxy in the box with the outer address 192.168.1.2 takes"},
 		"it is the one at which STUN sees us":         {inside(visit(passes, on("udp", 5060, true, writes("192.168.1.2")))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
 		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
 		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
 		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},
-		"the way to the responder alone has a proxy":  {beside(proxied), office, "Something on the way to the responder proxies"},
+		"the way to the responder alone has a proxy":  {beside(proxied), office, "A SIP proxy on the way to the responder takes"},
 		"two servers in private networks": {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil},
 			told{"two.example", "10.1.2.4:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG, most likely in your router, rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
@@ -618,12 +618,12 @@ func TestAnotherAddressOfTheServerIsNoOtherServer(t *testing.T) {
 	for _, to := range []string{"198.51.100.20:5060", "198.51.100.21:5060"} {
 		r := registerOf(t, "udp", ownVia)
 		r.Observed = []byte(strings.Replace(string(r.Observed), "198.51.100.20:5060", to, 1))
-		j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
+		j := filled(judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
 			if id == "signalling" {
 				return r
 			}
 			return nil
-		})
+		}))
 		if f := factsOf(t, j); f.Verdict != Rewriting || len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Likely {
 			t.Errorf("REGISTER to %s: %s, %+v", to, f.Verdict, j.Findings)
 		} else if got := j.Findings[0].Evidence[0].Name; got != "Via sent-by in the answer to REGISTER of sip.example (UDP 5060)" {

@@ -121,8 +121,8 @@ func TestWhichMessagesAreDropped(t *testing.T) {
 
 func TestTheBlockedSourcePortIsNamed(t *testing.T) {
 	for source, want := range map[string]string{
-		"5060":  "UDP 5060 blocked from source port 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
-		"fresh": "UDP 5060 blocked from any source port but 5060; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+		"5060":  "UDP 5060 blocked from source port 5060; UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean",
+		"fresh": "UDP 5060 blocked from any source port but 5060; UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean",
 	} {
 		j := alone(visit(passes, udp5060(func(p *Probe) bool { return p.Source == source }, loses)), office)
 		if d := cmp.Diff(want, english(j.Summary)); d != "" {

@@ -8,8 +8,8 @@ import (
 
 // fate is what became of a port: the worst of its probes.
 type fate struct {
-	state  string    // clean opened unclear blocked dropped rewritten proxied answered
-	source string    // of blocked: "fresh" or "5060", where the other passes
+	state  string    // clean decrypted unclear blocked dropped rewritten proxied answered
+	source string    // of blocked: "fresh" or "5060", where the other one passes
 	fields [3]string // short names of what was changed, the weightiest first
 }
 
@@ -18,10 +18,7 @@ func summary(o *Observed, f *Facts) words.Text {
 	if o.Responder == nil {
 		return serversSummary(f)
 	}
-	var parts []words.Text
-	for _, g := range fates(f.probed) {
-		parts = append(parts, g.says())
-	}
+	parts := fates(f.probed)
 	if len(parts) == 0 {
 		return words.Say("sip-alg.summary.untested", nil)
 	}
@@ -36,14 +33,11 @@ func summary(o *Observed, f *Facts) words.Text {
 	return all(parts)
 }
 
-// ports are those that share a fate.
-type ports struct {
-	fate
-	names []string
-}
-
-func fates(paths []Path) []ports {
-	var out []ports
+// fates says what became of the SIP ports, in the order in which they were
+// tried.
+func fates(paths []Path) (out []words.Text) {
+	var order []fate
+	ports := map[fate][]string{}
 	seen := map[string]bool{}
 	for i := range paths {
 		p := &paths[i]
@@ -52,42 +46,40 @@ func fates(paths []Path) []ports {
 		}
 		seen[p.name()] = true
 		f := fateOf(paths, p.name())
-		if k := len(out) - 1; k >= 0 && out[k].fate == f && f.state == "clean" {
-			out[k].names = append(out[k].names, p.name())
-			continue
+		if !slices.Contains(order, f) {
+			order = append(order, f)
 		}
-		out = append(out, ports{f, []string{p.name()}})
+		ports[f] = append(ports[f], p.name())
+	}
+	for _, f := range order {
+		var fields []words.Text
+		for _, name := range f.fields {
+			if name != "" {
+				fields = append(fields, fieldSays(name))
+			}
+		}
+		out = append(out, words.Say("sip-alg.summary.ports", words.Args{
+			"ports": ports[f], "state": f.state, "source": f.source, "fields": fields,
+		}))
 	}
 	return out
 }
 
-func (p ports) says() words.Text {
-	args := words.Args{"ports": p.names, "state": p.state, "source": p.source}
-	var changed []words.Text
-	for _, f := range p.fields {
-		if f != "" {
-			changed = append(changed, fieldSays(f))
-		}
-	}
-	args["fields"] = changed
-	return words.Say("sip-alg.summary.ports", args)
-}
-
-func fateOf(paths []Path, name string) (f fate) {
-	worst, changed, blocked, opened := None, []string{}, false, false
+func fateOf(paths []Path, name string) fate {
+	worst, changed, blocked, decrypted := None, []string{}, "", false
 	rank := []string{None, Inconclusive, Dropping, Rewriting, Proxying}
 	for i := range paths {
 		p := &paths[i]
 		if p.name() != name {
 			continue
 		}
-		opened = opened || p.probe.TLSForeign != ""
+		decrypted = decrypted || p.probe.TLSForeign != ""
 		if !p.matters() {
 			continue
 		}
 		worst = rank[max(slices.Index(rank, p.Verdict), slices.Index(rank, worst))]
 		if p.Blocked {
-			blocked, f.source = true, p.blockedFrom(paths).from
+			blocked = p.blockedFrom(paths).from
 		}
 		for _, c := range p.Changes {
 			if short := fieldOf(c.Code).short; !slices.Contains(changed, short) {
@@ -96,34 +88,33 @@ func fateOf(paths []Path, name string) (f fate) {
 		}
 	}
 	slices.SortStableFunc(changed, func(a, b string) int { return weight(a) - weight(b) })
+	var fields [3]string
+	copy(fields[:], changed)
 	switch {
 	case worst == Proxying && len(changed) == 0:
 		return fate{state: "answered"}
 	case worst == Proxying:
-		f = fate{state: "proxied"}
-		copy(f.fields[:], changed)
-		return f
+		return fate{state: "proxied", fields: fields}
 	case worst == Rewriting:
-		f = fate{state: "rewritten"}
-		copy(f.fields[:], changed)
-		return f
+		return fate{state: "rewritten", fields: fields}
 	case worst == Dropping:
 		return fate{state: "dropped"}
-	case blocked:
-		return fate{state: "blocked", source: f.source}
+	case blocked != "":
+		return fate{state: "blocked", source: blocked}
 	case worst == Inconclusive:
 		return fate{state: "unclear"}
-	case opened:
-		return fate{state: "opened"}
+	case decrypted:
+		return fate{state: "decrypted"}
 	}
 	return fate{state: "clean"}
 }
 
-// A source is a port with the source port from which it is blocked, where what
-// leaves from another one is answered.
+// A source is a port with the source port from which it is blocked: "fresh",
+// "5060" or "any".
 type source struct{ port, from string }
 
-// blockedFrom tells whether the source port is what is blocked.
+// blockedFrom names the source port where what leaves from another one is
+// answered.
 func (p *Path) blockedFrom(paths []Path) source {
 	if slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && q.probe.Answered }) {
 		return source{p.name(), p.probe.Source}

@@ -217,7 +217,7 @@ func TestACodecFilterMayCountTheBytes(t *testing.T) {
 		}
 	}
 	r := resultOf(t, visit(passes, on("udp", 5060, true, shortens())), office)
-	if want := "A codec filter, most likely in your router, takes PCMU out of the SDP"; len(r.Findings) != 1 || r.Findings[0].Title != want {
+	if want := "A codec filter, most likely in your router, removes PCMU from the SDP"; len(r.Findings) != 1 || r.Findings[0].Title != want {
 		t.Errorf("%+v, want %q", r.Findings, want)
 	}
 	r = resultOf(t, visit(passes, on("udp", 5060, true, shortens("a=sendrecv", "a=sendonly"))), office)
@@ -254,7 +254,7 @@ func TestWhatIsAProxy(t *testing.T) {
 // A proxy is called that, and its finding is beyond doubt.
 func TestAProxyIsCalledAProxy(t *testing.T) {
 	r := resultOf(t, visit(passes, on("udp", 5060, true, proxies)), office)
-	if want := "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own"; len(r.Findings) != 1 || r.Findings[0].Title != want ||
+	if want := "A SIP proxy, most likely in your router, takes every SIP message apart and sends its own"; len(r.Findings) != 1 || r.Findings[0].Title != want ||
 		!slices.Equal(found(r), []string{"sip-alg.proxying critical certain"}) || r.Status != checks.Fail {
 		t.Errorf("%s, %v: %+v", r.Status, found(r), r.Findings)
 	}
@@ -384,10 +384,10 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 		short string   // what the summary says of the port
 		want  []string // the names of the first pieces of evidence
 	}{
-		"another server has the port": {stranger, "Somebody on the way answers SIP in the place of the server", "answered by somebody else", []string{"UDP 5060 OPTIONS", "affected"}},
-		"what never arrived was answered": {never, "Somebody on the way answers SIP in the place of the server", "answered by somebody else",
+		"another server has the port": {stranger, "Something on the way answers SIP instead of the server", " answered by another server", []string{"UDP 5060 OPTIONS", "affected"}},
+		"what never arrived was answered": {never, "Something on the way answers SIP instead of the server", " answered by another server",
 			[]string{"UDP 5060 INVITE", "UDP 5060 REGISTER", "affected"}},
-		"and the rest comes through a proxy": {both, "Something, most likely in your router, proxies SIP: it takes every message apart and sends its own", "Via, Max-Forwards (proxied)",
+		"and the rest comes through a proxy": {both, "A SIP proxy, most likely in your router, takes every SIP message apart and sends its own", ": proxied (Via and Max-Forwards changed)",
 			[]string{"UDP 5060 REGISTER", "Via added"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,7 +395,7 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			if len(r.Findings) != 1 || r.Status != checks.Fail || r.Findings[0].ID != "sip-alg.proxying" || r.Findings[0].Title != c.title {
 				t.Fatalf("%s: %+v", r.Status, r.Findings)
 			}
-			if !strings.HasPrefix(r.Summary, "UDP 5060 "+c.short+"; UDP 5080") {
+			if !strings.HasPrefix(r.Summary, "UDP 5060"+c.short+"; UDP 5080") {
 				t.Errorf("%q", r.Summary)
 			}
 			ev := r.Findings[0].Evidence
@@ -905,8 +905,8 @@ func TestWhatIsSaidOfAWayAround(t *testing.T) {
 		rules []network
 		want  string
 	}{
-		"TLS passes":    {nil, "No access to the router: use TLS 5061, it passed unchanged and cannot be read on the way."},
-		"TLS is opened": {[]network{opened}, "No access to the router: use TCP 5060, it passed unchanged today."},
+		"TLS passes":    {nil, "If you cannot change the router, use TLS 5061: it passed unchanged and cannot be read on the way."},
+		"TLS is opened": {[]network{opened}, "If you cannot change the router, use TCP 5060: it passed unchanged today."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := resultOf(t, visit(append([]network{passes, on("udp", 0, true, everywhere)}, c.rules...)...), office)
