@@ -101,7 +101,7 @@ func waysOf(r *Report) ways {
 		case "rewriting", "proxying", "dropping", "pinhole":
 			w.fail[key] = true
 		}
-		if p.Blocked || alg.Method == "sip-server" && p.Note != "" { // a server's note is why it did not answer
+		if p.Blocked || alg.Method == "sip-server" && p.Verdict == "inconclusive" && p.Note != "" { // the note is why the server did not answer
 			w.fail[key] = true
 		}
 	}

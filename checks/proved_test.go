@@ -73,6 +73,7 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 		"the provider refuses TLS":                {`[` + udpBad + `,` + tcpClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch", "use-tcp"}},
 		"the responder has TLS, the provider not": {`[` + udpBad + `,` + tlsClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch"}},
 		"the server refuses TLS, alone asked":     {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "note": "connection refused"}]`, "", []string{"find-the-switch"}},
+		"the server's TCP is clean, alone asked":  {`[` + udpBad + `, {"transport": "tcp", "destination_port": 5060, "verdict": "no-sign", "note": "saw-public-address"}]`, `[{"transport": "tcp", "port": 5060, "status": "answered"}]`, []string{"find-the-switch", "use-tcp", "use-tls"}},
 		"nothing passes on the port of TLS":       {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "blocked": true}]`, "", []string{"find-the-switch"}},
 		"TLS is silent":                           {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "timeout"}]`, []string{"find-the-switch"}},
 		"one server of two has TLS":               {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tls", "port": 5061, "status": "answered"}]`, []string{"find-the-switch", "use-tls"}},
