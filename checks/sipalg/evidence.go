@@ -35,7 +35,7 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 		if a.Direction != b.Direction {
 			return strings.Compare(a.Direction, b.Direction) // "request" before "response"
 		}
-		return weight(fieldOf(a.Code).short) - weight(fieldOf(b.Code).short)
+		return weight(fields[a.Code].short) - weight(fields[b.Code].short)
 	})
 	var out []checks.Evidence
 	seen := map[string]bool{}
@@ -52,7 +52,7 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 			before, after = c.Before, c.After // a line of SDP is short and says more as a whole
 		}
 		what := evidenceSays("change", words.Args{"field": fieldSays(name), "direction": c.Direction})
-		out = append(out, checks.Proof(what, orAbsent(before), orAbsent(after)))
+		out = append(out, checks.Proof(what, c.shown(before), c.shown(after)))
 	}
 	return out
 }
@@ -64,7 +64,7 @@ func (c Change) name() string {
 		line = c.After
 	}
 	if c.Code != sip.SDPAttribute || len(line) < 2 {
-		return fieldOf(c.Code).long
+		return fields[c.Code].long
 	}
 	if !strings.HasPrefix(line, "a=") {
 		return "SDP " + line[:2]
@@ -135,9 +135,13 @@ func differing(before, after string) (string, string) {
 // address with its port stays whole.
 func separates(c byte) bool { return strings.IndexByte(" \t;,<>@=\"", c) >= 0 }
 
-func orAbsent(s string) any {
-	if s == "" {
+// shown is a value of c, before or after, for people.
+func (c Change) shown(s string) any {
+	switch {
+	case s == "":
 		return evidenceSays("absent", nil)
+	case c.Code == sip.BodyTruncated:
+		return evidenceSays("bytes", words.Args{"count": s})
 	}
 	return s
 }

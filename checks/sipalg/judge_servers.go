@@ -237,7 +237,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 		for _, s := range e.standing() {
 			if key := string(s.Code) + e.name() + e.server; !seen[key] {
 				seen[key] = true
-				ev = append(ev, s.shown(e))
+				ev = append(ev, s.evidence(e))
 				ev = append(ev, s.proof...)
 			}
 		}
@@ -245,10 +245,10 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	return ev, sure
 }
 
-// shown is a sign as evidence of a finding.
-func (s *sign) shown(e *evidence) checks.Evidence {
+// evidence is a sign as evidence of a finding.
+func (s *sign) evidence(e *evidence) checks.Evidence {
 	before, after := differing(s.Before, s.After)
-	want, got, field := orAbsent(before), orAbsent(after), fieldOf(s.Code).long
+	want, got, field := s.shown(before), s.shown(after), fields[s.Code].long
 	switch {
 	case s.Code == sip.ReceivedReversed:
 		want, got = evidenceSays("seen-outside", words.Args{"address": s.Before}), "received="+s.After

@@ -40,8 +40,6 @@ var fields = map[sip.Code]field{
 	sip.Other:            {"other-fields", "rest"},
 }
 
-func fieldOf(c sip.Code) field { return fields[c] }
-
 // fieldSays is the name of a field for people.
 func fieldSays(name string) words.Text { return words.Say("sip-alg.field", words.Args{"name": name}) }
 

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	_ "embed"
 	"net/netip"
-	"reflect"
-	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -66,14 +64,4 @@ func all(texts []words.Text) words.Text {
 		return texts[0]
 	}
 	return words.Say("sip-alg.all", words.Args{"texts": texts})
-}
-
-// distinct leaves out what was said before.
-func distinct(texts []words.Text) (out []words.Text) {
-	for _, t := range texts {
-		if !slices.ContainsFunc(out, func(o words.Text) bool { return reflect.DeepEqual(o, t) }) {
-			out = append(out, t)
-		}
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -145,22 +146,17 @@ func unproved(o *Observed, f *Facts, ports []portProof) words.Text {
 		}
 		return all(why)
 	}
-	if f.Verdict == NoSign {
-		return words.Say("sip-alg.reason.not-proved", words.Args{"ports": names(ports, NoSign)})
-	}
+	var names []string
 	for _, p := range ports {
-		if f.Verdict == Inconclusive && p.verdict == Inconclusive {
-			why = append(why, p.note)
+		if p.verdict == f.Verdict {
+			why, names = append(why, p.note), append(names, p.name)
 		}
 	}
-	return all(distinct(why))
-}
-
-func names(ports []portProof, verdict string) (out []string) {
-	for _, p := range ports {
-		if p.verdict == verdict {
-			out = append(out, p.name)
-		}
+	switch f.Verdict {
+	case NoSign:
+		return words.Say("sip-alg.reason.not-proved", words.Args{"ports": names})
+	case Inconclusive:
+		return all(slices.CompactFunc(why, func(a, b words.Text) bool { return reflect.DeepEqual(a, b) }))
 	}
-	return out
+	return words.Text{}
 }

@@ -232,7 +232,7 @@ func (e *evidence) conclude() {
 			e.sure = e.sure || len(s.proof) > 0 || e.bothEnds || e.own()
 			continue
 		}
-		field := fieldOf(s.Code)
+		field := fields[s.Code]
 		w := note{s.refuted.codes, words.Say("sip-alg.note.refuted", words.Args{"field": fieldSays(field.long), "why": s.refuted.text})}
 		if !seen[field.long+w.code()] {
 			seen[field.long+w.code()] = true

@@ -82,7 +82,7 @@ func fateOf(paths []Path, name string) fate {
 			blocked = p.blockedFrom(paths).from
 		}
 		for _, c := range p.Changes {
-			if short := fieldOf(c.Code).short; !slices.Contains(changed, short) {
+			if short := fields[c.Code].short; !slices.Contains(changed, short) {
 				changed = append(changed, short)
 			}
 		}

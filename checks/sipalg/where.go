@@ -18,26 +18,18 @@ import (
 func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	gw := h.Uplink.Gateway
 	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind.IsZero() {
-		return place("router", nil)
+		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	}
 	if only := onlyTo(f.weighed); only != nil {
-		return place("towards", words.Args{"own": only.own(), "server": only.server})
+		return words.Say("sip-alg.box", words.Args{"place": "towards", "own": only.own(), "server": only.server})
 	}
 	if box := byAddress(o, h, f); !box.IsZero() {
 		return box
 	}
 	if gw.IsValid() && f.behind.IsZero() && f.Hop == nil {
-		return place("likely-router", nil)
+		return words.Say("sip-alg.box", words.Args{"place": "likely-router"})
 	}
-	return place("unknown", nil)
-}
-
-func place(which string, args words.Args) words.Text {
-	if args == nil {
-		args = words.Args{}
-	}
-	args["place"] = which
-	return words.Say("sip-alg.box", args)
+	return words.Say("sip-alg.box", words.Args{"place": "unknown"})
 }
 
 // onlyTo is the far end that alone is affected: everybody else on the same
@@ -74,11 +66,11 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	public := slices.ContainsFunc(o.allViews(), func(v netip.Addr) bool { return v == a })
 	switch {
 	case a == h.Uplink.Gateway || outer:
-		return place("router", nil)
+		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	case netinfo.IsPrivate(a), !public:
-		return place("address", words.Args{"address": a})
+		return words.Say("sip-alg.box", words.Args{"place": "address", "address": a})
 	case !f.behind.IsZero():
-		return place("behind-router", words.Args{"address": a})
+		return words.Say("sip-alg.box", words.Args{"place": "behind-router", "address": a})
 	}
 	return words.Text{}
 }
