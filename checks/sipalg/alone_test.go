@@ -21,7 +21,7 @@ func filled(j checks.Judgement) checks.Judgement {
 
 // english is a message, or several, in English.
 func english(texts ...words.Text) string {
-	s, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, all(texts))
+	s, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, apart(texts))
 	if err != nil {
 		panic(err)
 	}

@@ -102,7 +102,7 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 	}
 	if len(c.Old) > 0 {
 		old := evidenceSays("still-old", words.Args{"places": c.Old, "address": o.Local})
-		out = append(out, checks.Proof(evidenceSays("forgotten", nil), nil, old))
+		out = append(out, checks.Proof(evidenceSays("not-rewritten", nil), nil, old))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package sipalg
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,25 +77,16 @@ func ways(works []string) (out []string) {
 	return out
 }
 
-// message names one message to a port in evidence.
-func (p *Path) message() words.Text {
-	return evidenceSays("message", words.Args{"port": p.name(), "inbound": p.Inbound, "message": p.Message})
-}
-
 // dropped is the finding of SIP that is lost where masked bytes pass.
 func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	fd := checks.Finding{ID: "sip-alg.dropping", Severity: checks.Critical, Confidence: checks.Certain}
-	type message struct {
-		port    string
-		inbound bool
-		method  string
-	}
-	seen := map[message]bool{}
+	seen := map[string]bool{}
 	for i := range f.probed {
 		p := &f.probed[i]
-		if key := (message{p.name(), p.Inbound, p.Message}); p.Verdict == Dropping && !seen[key] {
+		if key := fmt.Sprint(p.name(), p.Message, p.Inbound); p.Verdict == Dropping && !seen[key] {
 			seen[key] = true
-			fd.Evidence = append(fd.Evidence, checks.Proof(p.message(), evidenceSays("answered", nil), p.why.text))
+			message := evidenceSays("message", words.Args{"port": p.name(), "inbound": p.Inbound, "message": p.Message})
+			fd.Evidence = append(fd.Evidence, checks.Proof(message, evidenceSays("answered", nil), p.why.text))
 		}
 	}
 	if len(fd.Evidence) == 0 {
@@ -108,6 +100,7 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 // blockedPorts is the finding of SIP ports on which nothing passes.
 func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	var ports []source
+	var names []words.Text
 	fd := checks.Finding{ID: "sip-alg.port-blocked", Severity: checks.Warning, Confidence: checks.Certain}
 	for i := range f.probed {
 		p := &f.probed[i]
@@ -115,7 +108,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 		if !p.Blocked || p.Plain || slices.Contains(ports, port) {
 			continue
 		}
-		ports = append(ports, port)
+		ports, names = append(ports, port), append(names, port.says())
 		fd.Evidence = append(fd.Evidence, checks.Proof(port.says(), evidenceSays("answered", nil), p.why.text))
 		if p.Transport == "udp" && p.Port == 5060 && p.probe.Source == "fresh" || p.Transport == "tls" && len(f.Works) == 0 {
 			fd.Severity = checks.Critical
@@ -126,10 +119,6 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	}
 	if o.Responder.Translated {
 		fd.Confidence = checks.Likely // a router in front of the responder may take the port to a silent PBX
-	}
-	var names []words.Text
-	for _, p := range ports {
-		names = append(names, p.says())
 	}
 	fd.Args = words.Args{"ports": names}
 	fd.Fixes = fixes.For("sip-port-blocked", h, map[string]string{"Phone": o.Local.String(), "SIPPort": "5060", "PBX": o.Responder.Addr.String()})

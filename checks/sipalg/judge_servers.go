@@ -193,7 +193,7 @@ func serversSummary(f *Facts) words.Text {
 	if f.Verdict == NoSign {
 		return words.Say("sip-alg.summary.no-sign-asked", words.Args{"servers": names})
 	}
-	return all(parts)
+	return apart(parts)
 }
 
 func (f *ServerFact) says() words.Text {

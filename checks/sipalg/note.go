@@ -51,17 +51,17 @@ func joined(notes ...note) (out note) {
 			out.codes, texts = append(out.codes, n.codes...), append(texts, n.text)
 		}
 	}
-	out.text = all(texts)
+	out.text = apart(texts)
 	return out
 }
 
-// all is several messages in one.
-func all(texts []words.Text) words.Text {
+// apart is several messages in one.
+func apart(texts []words.Text) words.Text {
 	switch len(texts) {
 	case 0:
 		return words.Text{}
 	case 1:
 		return texts[0]
 	}
-	return words.Say("sip-alg.all", words.Args{"texts": texts})
+	return words.Say("sip-alg.apart", words.Args{"texts": texts})
 }

@@ -144,7 +144,7 @@ func unproved(o *Observed, f *Facts, ports []portProof) words.Text {
 		if f.Verdict == NoSign && !f.behind.IsZero() {
 			why = append(why, words.Say("sip-alg.reason.second-nat", words.Args{"why": f.behind}))
 		}
-		return all(why)
+		return apart(why)
 	}
 	var names []string
 	for _, p := range ports {
@@ -156,7 +156,7 @@ func unproved(o *Observed, f *Facts, ports []portProof) words.Text {
 	case NoSign:
 		return words.Say("sip-alg.reason.not-proved", words.Args{"ports": names})
 	case Inconclusive:
-		return all(slices.CompactFunc(why, func(a, b words.Text) bool { return reflect.DeepEqual(a, b) }))
+		return apart(slices.CompactFunc(why, func(a, b words.Text) bool { return reflect.DeepEqual(a, b) }))
 	}
 	return words.Text{}
 }

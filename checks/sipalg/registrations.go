@@ -44,7 +44,7 @@ func boundNote(signalling *checks.Result) []words.Text {
 	if b.Sent == b.Kept || seen.Account.Transport == "tls" || seen.Account.Transport == "wss" {
 		return nil
 	}
-	return []words.Text{words.Say("sip-alg.note.contact-kept", words.Args{"server": seen.Account.Server, "kept": b.Kept, "sent": b.Sent})}
+	return []words.Text{words.Say("sip-alg.note.contact-kept", words.Args{"server": seen.Account.Server, "kept": words.Raw(b.Kept), "sent": words.Raw(b.Sent)})}
 }
 
 // registrations is the evidence of signalling's REGISTER. It comes with no

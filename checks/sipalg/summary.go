@@ -30,7 +30,7 @@ func summary(o *Observed, f *Facts) words.Text {
 			parts = append(parts, s.says())
 		}
 	}
-	return all(parts)
+	return apart(parts)
 }
 
 // fates says what became of the SIP ports, in the order in which they were
