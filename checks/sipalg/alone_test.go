@@ -19,11 +19,16 @@ func filled(j checks.Judgement) checks.Judgement {
 	return j
 }
 
-// english is a message, or several, in English.
+// english is a message, or several, in English. It can be said in every
+// language.
 func english(texts ...words.Text) string {
-	s, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, apart(texts))
-	if err != nil {
-		panic(err)
+	book, said := checks.BookOf([]*checks.Check{Check()}), map[words.Lang]string{}
+	for _, l := range words.Languages() {
+		s, err := book.Fill(l, apart(texts))
+		if err != nil {
+			panic(err)
+		}
+		said[l] = s
 	}
-	return s
+	return said[words.English]
 }
