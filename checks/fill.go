@@ -41,10 +41,9 @@ func Fill(r *Report, b *words.Book, l words.Lang) {
 		}
 		res.Findings = slices.Clone(res.Findings) // the judge may keep its list
 		for k := range res.Findings {
-			f.finding(&res.Findings[k])
+			f.finding(&res.Findings[k], r)
 		}
 	}
-	completeCommands(r)
 }
 
 type filling struct {
@@ -58,12 +57,12 @@ func (f filling) sentence(into *string, t words.Text) {
 	}
 }
 
-func (f filling) finding(fd *Finding) {
+func (f filling) finding(fd *Finding, r *Report) {
 	id := fd.Words()
 	if f.book.Has(id + ".title") {
 		f.sentence(&fd.Title, words.Say(id+".title", fd.Args))
 		f.sentence(&fd.Explanation, words.Say(id+".explanation", fd.Args))
-		fd.Advice = f.advice(id, fd.Args)
+		fd.Advice = completeAdvice(f.advice(id, fd.Args), r)
 	}
 	fd.Fixes = slices.Clone(fd.Fixes)
 	for i := range fd.Fixes {

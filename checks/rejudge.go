@@ -49,6 +49,7 @@ func judgeAll(rep *Report, list []*Check) {
 	}
 	explain(rep, list)
 	dropRefutedFixes(rep)
+	completeCommands(rep)
 	rep.Verdict, rep.Says.Headline = conclude(rep)
 	Fill(rep, BookOf(list), words.English)
 }

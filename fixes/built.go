@@ -73,6 +73,9 @@ func (r builtRow) faults(id string) (bad []string) {
 	check((r.Source == "") != (len(r.Sources) == 0), "either source or sources")
 	for _, s := range append(slices.Collect(maps.Values(r.Sources)), r.Source) {
 		check(s == "" || sourcePattern.MatchString(s), fmt.Sprintf("source %q is neither an address nor a named public document", s))
+		for _, l := range otherLanguages() {
+			check(s == "" || sourceSaidIn(l, s), fmt.Sprintf("source %q has no words in %s, in phrases.yaml", s, l))
+		}
 	}
 	return bad
 }
@@ -85,10 +88,18 @@ func Build(id, platform string, args words.Args, steps ...command.Step) []Fix {
 	f := Fix{ID: id, Built: true, Args: args, Where: r.Where, Persistent: r.Persistent, Choice: r.Choice}
 	f.Platform = cmp.Or(platform, r.Platform)
 	f.Source = cmp.Or(r.Source, r.Sources[f.Platform])
+	f.Verify = verifyLines(r, words.English, args)
+	f.Say(words.English)
+	return f.Steps(steps...)
+}
+
+// verifyLines are the lines of r that verify it, in l. One that lacks a value is
+// left out, in every language.
+func verifyLines(r builtRow, l words.Lang, args words.Args) (lines []string) {
 	for _, line := range r.Verify {
-		if s, err := line.Fill(nil, words.English, args); err == nil {
-			f.Verify = append(f.Verify, s)
+		if s, err := line.Fill(nil, l, args); err == nil {
+			lines = append(lines, s)
 		}
 	}
-	return f.Steps(steps...)
+	return lines
 }

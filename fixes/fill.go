@@ -126,9 +126,9 @@ func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
 		ID: r.ID, Where: r.Where, Platform: platform, Form: r.Form, Persistent: r.Persistent, Unverified: r.Unverified,
 		Source: r.Source, Choice: r.Problem == ExemptAddress, ReliesOn: r.ReliesOn, IfProven: r.IfProven,
 	}
-	x := filling{vals: vals, ok: true, used: words.Args{}}
+	x := filling{vals: vals, lang: words.English, ok: true, used: words.Args{}}
 	f.UnverifiedLines = x.all(r.UnverifiedLines)
-	x.say(&f, r, words.English)
+	x.say(&f, r)
 	if len(x.used) > 0 {
 		f.Args = x.used
 	}
@@ -138,36 +138,39 @@ func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
 // filling fills the lines of a row with values, and notes which.
 type filling struct {
 	vals    map[string]string
+	lang    words.Lang
 	ok      bool
 	used    words.Args
 	replace []string // placeholders
 }
 
 // say writes the words and lines of r into f.
-func (x *filling) say(f *Fix, r row, l words.Lang) {
-	r = r.in(l)
+func (x *filling) say(f *Fix, r row) {
+	r = r.in(x.lang)
 	f.Title = x.one(r.Title)
 	f.Commands, f.Undo = x.all(r.Commands), x.all(r.Undo)
 	f.Verify = slices.Concat(x.all(r.Verify), x.all(checkCommand(r.Problem)))
 	f.Note = x.one(r.Note)
 	slices.Sort(x.replace)
 	if list := slices.Compact(x.replace); len(list) > 0 {
-		f.Note = sentence(f.Note, say(l, "fixes.own-values", words.Args{"values": list}))
+		f.Note = sentence(f.Note, say(x.lang, "fixes.own-values", words.Args{"values": list}))
 	}
 	if r.Unverified {
-		f.Note = sentence(say(l, "fixes.unverified", nil), f.Note)
+		f.Note = sentence(say(x.lang, "fixes.unverified", nil), f.Note)
 	}
 }
 
 func (x *filling) one(line string) string {
 	out, placeholders, ok := fill(line, x.vals)
 	x.ok = x.ok && ok
-	x.replace = append(x.replace, placeholders...)
+	for _, p := range placeholders {
+		x.replace = append(x.replace, phraseIn(p, x.lang))
+	}
 	names, _ := variables(line) // the catalogue's tests refuse bad ones
 	for _, n := range names {
 		x.used[n] = x.vals[n]
 	}
-	return out
+	return placeholdersIn(out, x.lang)
 }
 
 func (x *filling) all(list []string) (out []string) {

@@ -35,7 +35,9 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	known := len(out) > 0
 	generic := collect(problem, genericPlatform, host, vars)
 	if !known && problem == SIPALG {
-		generic = slices.Insert(generic, 0, whereItHides())
+		// For the owner of a router we could not recognise: where the commonest
+		// boxes keep the switch, and under which name.
+		generic = append(ByID(genericPlatform, "find-the-switch", nil), generic...)
 	}
 	rest := maxGeneric
 	for _, f := range generic {
@@ -94,7 +96,7 @@ func Join(list []Fix) Fix {
 		f.Unverified = f.Unverified || g.Unverified
 		f.Choice = f.Choice || g.Choice
 	}
-	f.sayParts(words.English)
+	f.Say(words.English)
 	return f
 }
 
@@ -180,31 +182,16 @@ func All(problem string) []Fix {
 	return out
 }
 
-// Platforms returns every kind of box in the catalogue, by slug.
-func Platforms() []Platform {
+// Platforms returns every kind of box in the catalogue, by slug, with its words
+// in l.
+func Platforms(l words.Lang) []Platform {
 	var out []Platform
 	for _, d := range catalogue() {
-		out = append(out, Platform{Slug: d.Platform, Name: d.Name, SIPALG: d.SIPALG})
+		w := d.in(l)
+		out = append(out, Platform{Slug: d.Platform, Name: w.Name, SIPALG: w.SIPALG})
 	}
 	slices.SortFunc(out, func(a, b Platform) int { return cmp.Compare(a.Slug, b.Slug) })
 	return out
-}
-
-// whereItHides is for the owner of a router we could not recognise: where the
-// commonest boxes keep the switch, and under which name.
-func whereItHides() Fix {
-	f := Fix{
-		ID: "find-the-switch", Title: "Find the SIP ALG on your router and turn it off", Where: "router",
-		Platform: genericPlatform, Form: FormAdvice, Verify: checkCommand(SIPALG), Persistent: true,
-		Note:   "The router was not recognised. Other names for the same thing: SIP Helper, SIP Passthrough, SIP Inspection, SIP Fixup, SIP Transformations, SIP module, VoIP ALG.",
-		Source: "https://docs.intuitivetechnology.com/article/129-how-to-sip-alg",
-	}
-	for _, d := range catalogue() {
-		if d.Common {
-			f.Commands = append(f.Commands, d.Name+": "+d.SIPALG)
-		}
-	}
-	return f
 }
 
 // fits reports whether the row is for this version; an unknown or unreadable

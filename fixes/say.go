@@ -1,10 +1,14 @@
 package fixes
 
 import (
+	"cmp"
 	_ "embed"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -24,75 +28,106 @@ func say(l words.Lang, id string, args words.Args) string {
 }
 
 // Say writes the sentences of f in language l, with the values that it was made
-// with. A fix that this program does not know keeps those it has.
+// with. A fix that this program does not know keeps those it has, and so does a
+// line that is not the row's.
 func (f *Fix) Say(l words.Lang) {
-	switch {
-	case len(f.Parts) > 0:
-		f.sayParts(l)
-		return
-	case f.Built:
-		f.sayBuilt(l)
-		return
-	}
-	for _, d := range catalogue() {
-		if d.Platform != f.Platform {
-			continue
+	var notes []string
+	lines := map[string]string{} // in any language, to l
+	for i, p := range f.parts() {
+		now := p.in(l)
+		if i == 0 {
+			f.Title = cmp.Or(now.Title, f.Title)
 		}
-		for _, r := range d.Fixes {
-			if r.ID == f.ID {
-				f.sayRow(r, l)
+		if now.Note != "" && !slices.Contains(notes, now.Note) {
+			notes = append(notes, now.Note)
+		}
+		for _, from := range words.Languages() {
+			was := p.in(from)
+			for n, line := range was.Commands {
+				lines[line] = now.Commands[n]
 			}
 		}
-	}
-}
-
-func (f *Fix) sayBuilt(l words.Lang) {
-	r := built()[f.ID]
-	for into, s := range map[*string]words.Sentence{&f.Title: r.Title, &f.Note: r.Note} {
-		if text, err := s.Fill(nil, l, f.Args); err == nil && text != "" {
-			*into = text
-		}
-	}
-}
-
-// sayRow writes title and note anew; lines to type stay as they are.
-func (f *Fix) sayRow(r row, l words.Lang) {
-	again := *f
-	x := filling{vals: map[string]string{}, ok: true, used: words.Args{}}
-	for name, v := range f.Args {
-		if s, ok := v.(string); ok {
-			x.vals[name] = s
-		}
-	}
-	x.say(&again, r, l)
-	if !x.ok {
-		return
-	}
-	f.Title, f.Note = again.Title, again.Note
-	if f.Form == FormMenu || f.Form == FormAdvice {
-		f.Commands, f.Undo = again.Commands, again.Undo
-	}
-}
-
-// sayParts writes the first part's title, every note once, and the lines of
-// menus and advice.
-func (f *Fix) sayParts(l words.Lang) {
-	var notes, commands, undo []string
-	for i, p := range f.Parts {
-		part := Fix{ID: p.ID, Platform: p.Platform, Built: p.Built, Args: p.Args, Form: f.Form}
-		part.Say(l)
-		if i == 0 && part.Title != "" {
-			f.Title = part.Title
-		}
-		if part.Note != "" && !slices.Contains(notes, part.Note) {
-			notes = append(notes, part.Note)
-		}
-		commands, undo = union(commands, part.Commands), union(part.Undo, undo)
 	}
 	if len(notes) > 0 {
 		f.Note = strings.Join(notes, " ")
 	}
-	if len(commands) > 0 {
-		f.Commands, f.Undo = commands, undo
+	f.Source = phraseIn(f.Source, l)
+	for _, list := range []*[]string{&f.Commands, &f.Undo, &f.Verify, &f.UnverifiedLines} {
+		*list = slices.Clone(*list)
+		for i, line := range *list {
+			(*list)[i] = cmp.Or(lines[line], line)
+		}
 	}
+}
+
+// in is what p says in l: title, note, and every line as one of Commands. There
+// are as many lines in every language. It is empty where this program does not
+// know p, or p lacks a value.
+func (p Part) in(l words.Lang) (f Fix) {
+	if p.Built {
+		r := built()[p.ID]
+		f.Title, _ = r.Title.Fill(nil, l, p.Args)
+		f.Note, _ = r.Note.Fill(nil, l, p.Args)
+		f.Commands = verifyLines(r, l, p.Args)
+	} else if r := findRow(catalogue(), p.Platform+"/"+p.ID); r != nil {
+		f = r.said(l, p.Args)
+	}
+	f.Commands = append(f.Commands, stepLines(p.Args, l)...)
+	return f
+}
+
+// said is what r says in l with the values of args.
+func (r row) said(l words.Lang, args words.Args) (f Fix) {
+	x := filling{vals: map[string]string{}, lang: l, ok: true, used: words.Args{}}
+	for name, v := range args {
+		if s, ok := v.(string); ok {
+			x.vals[name] = s
+		}
+	}
+	x.say(&f, r)
+	if !x.ok {
+		return Fix{}
+	}
+	f.Commands = slices.Concat(f.Commands, f.Undo, f.Verify)
+	return f
+}
+
+//go:embed phrases.yaml
+var phraseFile []byte
+
+// phrases are what several rows have, by their English: placeholders and sources.
+var phrases = sync.OnceValue(func() map[string]map[words.Lang]string {
+	var table map[string]map[words.Lang]string
+	if err := yaml.Unmarshal(phraseFile, &table); err != nil {
+		panic(err)
+	}
+	return table
+})
+
+// englishPhrases are the same the other way round.
+var englishPhrases = sync.OnceValue(func() map[string]string {
+	table := map[string]string{}
+	for english, in := range phrases() {
+		for _, phrase := range in {
+			table[phrase] = english
+		}
+	}
+	return table
+})
+
+// phraseIn is a phrase of any language in l; one that is not in the table stays.
+func phraseIn(phrase string, l words.Lang) string {
+	phrase = cmp.Or(englishPhrases()[phrase], phrase)
+	return cmp.Or(phrases()[phrase][l], phrase)
+}
+
+// placeholderPattern does not match a redirection, which has a blank.
+var placeholderPattern = regexp.MustCompile(`<[A-Za-z][^<>]*>`)
+
+// placeholdersIn is line, which is English, with its placeholders in l.
+func placeholdersIn(line string, l words.Lang) string {
+	if l == words.English {
+		return line
+	}
+	return placeholderPattern.ReplaceAllStringFunc(line, func(p string) string { return phraseIn(p, l) })
 }

@@ -5,6 +5,7 @@ package allowlist
 
 import (
 	"context"
+	_ "embed"
 	"net/netip"
 	"time"
 
@@ -12,10 +13,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "allow-list", Group: "office", Title: "What the provider asks for gets through", Profile: true,
+		ID: "allow-list", Words: ownWords, Group: "office", Title: "What the provider asks for gets through", Profile: true,
 		Doc: `Asks whether each host and port of the provider's profile can be reached.
 
 It needs --profile. Only hosts that the profile, DNS or you name are asked, at

@@ -4,15 +4,19 @@ package dns
 
 import (
 	"context"
+	_ "embed"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "dns", Group: "office", Title: "DNS finds the provider's servers",
+		ID: "dns", Words: ownWords, Group: "office", Title: "DNS finds the provider's servers",
 		Timeout: 14 * time.Second,
 		Assumes: []string{"uplink"},
 		Doc: `Looks up the names that this run needs, and compares who says what.

@@ -92,7 +92,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 	}
 	g := legs[0]
 	if g.port == 0 {
-		return fmt.Errorf("the responder opened no port: %s", g.refuse)
+		return fmt.Errorf("%s %s", noPort, g.refuse)
 	}
 	if err := l.greet(ctx, legs); err != nil || !g.answered() {
 		return err

@@ -5,6 +5,7 @@ package media
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,10 +19,14 @@ import (
 // ID is the check's.
 const ID = "media"
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    ID,
+		Words: ownWords,
 		Group: "office",
 		Title: "Calls sound well in both directions",
 		Doc: `Makes a test call to the responder and measures how it would sound.
@@ -123,7 +128,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 // serves.
 func within(wanted, served string) (first, last int, err error) {
 	if served == "" {
-		return 0, 0, errors.New("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+		return 0, 0, errors.New(noRTPPorts)
 	}
 	first, last, err = rtpports.ParseRange(served)
 	if err != nil {
@@ -134,7 +139,7 @@ func within(wanted, served string) (first, last int, err error) {
 		return 0, 0, fmt.Errorf("reading the RTP range: %w", err)
 	}
 	if max(first, a) > min(last, b) {
-		return 0, 0, fmt.Errorf("the responder answers on %s only, not on %s", served, wanted)
+		return 0, 0, fmt.Errorf("%s %s %s", otherPorts, served, wanted)
 	}
 	return max(first, a), min(last, b), nil
 }

@@ -6,15 +6,20 @@ package nat
 
 import (
 	"context"
+	_ "embed"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "nat",
+		Words: ownWords,
 		Group: "office",
 		Title: "The NAT lets phones register and call",
 		Doc: `Finds the kind of NAT between this machine and the Internet.

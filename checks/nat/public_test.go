@@ -31,7 +31,7 @@ func TestSilenceOfServersThatNobodyNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := judge(c.o, &netinfo.Host{})
 			if (!j.Skip.IsZero()) != c.skipped || (!j.Inconclusive.IsZero()) == c.skipped || len(j.Findings) > 0 || j.Summary.IsZero() {
-				t.Errorf("skip %q, inconclusive %q, summary %q, %d findings", j.Skip.Literal(), j.Inconclusive.Literal(), j.Summary.Literal(), len(j.Findings))
+				t.Errorf("skip %q, inconclusive %q, summary %q, %d findings", j.Skip.ID, j.Inconclusive.ID, j.Summary.ID, len(j.Findings))
 			}
 		})
 	}

@@ -5,6 +5,7 @@ package natlifetime
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"slices"
 	"time"
@@ -14,10 +15,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "nat-lifetime",
+		Words: ownWords,
 		Group: "office",
 		Title: "The router remembers silent phones",
 		Doc: `Measures how long the network remembers a UDP flow on which nobody speaks.
@@ -70,7 +75,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	r := &run{env: env, client: client, o: &o}
 	r.plan(ctx)
 	if len(r.groups) == 0 {
-		o.Problem = "the responder has no UDP port to probe"
+		o.Problem = noPlainPort
 		return o, nil
 	}
 	longest := o.Ladder[len(o.Ladder)-1]

@@ -141,7 +141,7 @@ func inboundRange(in checks.Inputs) (first, last int, err error) {
 	}
 	first, last, err = ParseRange(in.RTPRange)
 	if err == nil && first < session.FirstInboundPort {
-		err = fmt.Errorf("the range begins at %d; %d is the lowest that can be tested from outside", first, session.FirstInboundPort)
+		err = fmt.Errorf("%s %d %d", rangeTooLow, first, session.FirstInboundPort)
 	}
 	return first, last, err
 }
@@ -227,7 +227,7 @@ func (t *inboundTest) resolve(ctx context.Context, ports []int) error {
 		}
 		t.undo(pending)
 		if dead++; dead >= inboundDead {
-			t.gaveUp = "packets from outside stopped arriving altogether while the test went on"
+			t.gaveUp = wentSilent
 			return nil
 		}
 	}

@@ -105,7 +105,7 @@ func (t *inboundTest) send(ctx context.Context, ports []int, plain bool) error {
 		}
 		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; t.waited > inboundWaits {
-			t.gaveUp = "the responder has sent this address as much as it may; try again in some minutes"
+			t.gaveUp = responderLimit
 			return nil
 		}
 		t.env.SayFor(fmt.Sprintf("the responder sends to one address only so much; waiting %s", rounded(wait)), wait)
@@ -126,7 +126,7 @@ func (t *inboundTest) account(r session.InboundReply) {
 		}
 	}
 	if r.Sent == 0 {
-		t.gaveUp = "the responder could not send to " + r.To.String()
+		t.gaveUp = notSent + " " + r.To.String()
 	}
 }
 

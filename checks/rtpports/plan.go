@@ -1,6 +1,7 @@
 package rtpports
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -103,7 +104,7 @@ func newPlan(in checks.Inputs) (*plan, error) {
 // within cuts the range to what the responder answers on.
 func (p *plan) within(served string) error {
 	if served == "" {
-		return fmt.Errorf("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+		return errors.New(noRTPPorts)
 	}
 	first, last, err := ParseRange(served)
 	if err != nil {
@@ -111,7 +112,7 @@ func (p *plan) within(served string) error {
 	}
 	cut := span{max(p.span.first, first), min(p.span.last, last)}
 	if cut.first > cut.last || cut != p.span && p.in.RTPRange != "" {
-		return fmt.Errorf("the responder answers on %s only, not on all of %s; start it with --rtp-range %s", span{first, last}, p.span, p.span)
+		return fmt.Errorf("%s %s %s", otherPorts, span{first, last}, p.span)
 	}
 	p.span = cut
 	return nil

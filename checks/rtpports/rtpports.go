@@ -5,6 +5,7 @@ package rtpports
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"time"
 
@@ -12,10 +13,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "rtp-ports",
+		Words: ownWords,
 		Group: "office",
 		Title: "Media passes on every RTP port",
 		Doc: `Asks the responder on the UDP ports of calls (10000-65535, or --rtp-range).

@@ -4,16 +4,20 @@ package signalling
 
 import (
 	"context"
+	_ "embed"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "signalling", Group: "office", Title: "The SIP servers answer",
+		ID: "signalling", Group: "office", Title: "The SIP servers answer", Words: ownWords,
 		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"},
 		Doc: `Asks every SIP server (--sip-server, --profile) over UDP, TCP and TLS.

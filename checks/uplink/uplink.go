@@ -4,6 +4,7 @@ package uplink
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -15,10 +16,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "uplink", Group: "office", Title: "This machine has an ordinary way to the Internet",
+		ID: "uplink", Words: ownWords, Group: "office", Title: "This machine has an ordinary way to the Internet",
 		Doc: `Reads how this machine reaches the Internet, and who the router is, and asks
 whether anybody outside answers.
 

@@ -57,6 +57,7 @@ once more, whole or for the checks that are named.`,
   sipdoctor check sip-alg --again`,
 		ValidArgsFunction: completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = o.interval(cmd.Flags(), args)
 			if o.again {
 				o.part = len(args) > 0
 				var err error
@@ -124,6 +125,20 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))
+}
+
+// interval takes the first argument for the value of --watch, which pflag reads
+// only after an equals sign, if it is a duration: no check is called "10s".
+func (o *checkOptions) interval(flags *pflag.FlagSet, args []string) []string {
+	if len(args) == 0 || !flags.Changed("watch") {
+		return args
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return args
+	}
+	o.watch = d
+	return args[1:]
 }
 
 // job is a run of checks, ready to go.
@@ -197,6 +212,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 		case <-ticker.C:
 		}
 		now := once(ctx)
+		o.say(now)
 		if now.Interrupted {
 			return exitWith(exitStatus(last, o.strict))
 		}

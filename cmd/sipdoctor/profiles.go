@@ -15,6 +15,7 @@ import (
 )
 
 func newProfilesCommand(s streams) *cobra.Command {
+	var list listing
 	cmd := &cobra.Command{
 		Use:   "profiles [NAME|FILE]",
 		Short: "List the provider profiles, or show one",
@@ -29,15 +30,18 @@ be set, each with its source. docs/profiles.md says how to write one's own.`,
 				if err != nil {
 					return err
 				}
-				return describeProfile(s.Out, p)
+				return list.show(s.Out, p, func(w io.Writer) error { return describeProfile(w, p) })
 			}
-			w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-			for _, p := range netinfo.Profiles() {
-				fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Title)
-			}
-			return w.Flush()
+			return list.show(s.Out, netinfo.Profiles(), func(out io.Writer) error {
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+				for _, p := range netinfo.Profiles() {
+					fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Title)
+				}
+				return w.Flush()
+			})
 		},
 	}
+	list.addFlag(cmd)
 	cmd.AddCommand(newProfilesLintCommand(s))
 	return cmd
 }

@@ -2,17 +2,21 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // newRootCommand builds the whole command tree. started reports whether the
 // chosen command began to work: an error before that is about the command
 // line.
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
-	running := false
+	running, showVersion := false, false
 	root = &cobra.Command{
 		Use:   "sipdoctor",
 		Short: "Find what stands between phones and their PBX, and how to cure it",
@@ -21,12 +25,21 @@ firewall) and prints the commands that cure it.
 
 Start with:  sipdoctor check
 No network?  sipdoctor lab sip-alg`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		Args:             noSuchCommand,
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				_, err := fmt.Fprintln(s.Out, versionLine(thisTool()))
+				return err
+			}
+			return welcome(cmd)
+		},
 		PersistentPreRun: func(*cobra.Command, []string) { running = true },
 	}
+	// Not cobra's own: its template would link text/template, and with that
+	// every method of every package.
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, "show the version")
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -56,16 +69,37 @@ No network?  sipdoctor lab sip-alg`,
 
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Show help for a command",
+		Use:   "help [COMMAND|CHECK|PROVIDER]",
+		Short: "Show help for a command, a check or a provider",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return noSuchCommand(cmd.Root(), args)
+			if err == nil && len(rest) == 0 {
+				return target.Help()
 			}
-			return target.Help()
+			return helpFor(cmd, args)
 		},
 	}
+}
+
+// helpFor shows what the program knows of a word that is not a command's name.
+func helpFor(cmd *cobra.Command, args []string) error {
+	var known []string
+	for _, c := range cmd.Root().Commands() {
+		known = append(known, c.Name())
+	}
+	for _, c := range all.Checks() {
+		if c.ID == args[0] {
+			return describeCheck(cmd.OutOrStdout(), c)
+		}
+		known = append(known, c.ID)
+	}
+	for _, p := range netinfo.Profiles() {
+		if p.Name == args[0] {
+			return describeProfile(cmd.OutOrStdout(), p)
+		}
+		known = append(known, p.Name)
+	}
+	return usagef("no help for %q%s; see sipdoctor --help, sipdoctor checks and sipdoctor profiles", args[0], didYouMean(args[0], known))
 }
 
 // noSuchCommand is the argument rule of commands that only hold other

@@ -80,6 +80,16 @@ func (b *Book) Names(id string) ([]string, error) {
 	return w.Names(), nil
 }
 
+// Bare returns what stands between the values of a message, each as an
+// ellipsis.
+func (b *Book) Bare(l Lang, id string) string {
+	s, err := b.find(id)
+	if err != nil {
+		return ""
+	}
+	return s[l].bare()
+}
+
 // IDs returns every message, sorted.
 func (b *Book) IDs() (ids []string) {
 	for name := range b.pages {

@@ -25,7 +25,7 @@ type grammar struct {
 func grammarOf(l Lang) grammar {
 	if l == Russian {
 		return grammar{
-			tag: language.Russian, decimal: ",", group: "\u00a0", quotes: [2]string{"«", "»"}, and: " и ", or: " или ",
+			tag: language.Russian, decimal: ",", group: " ", quotes: [2]string{"«", "»"}, and: " и ", or: " или ",
 			ms: "мс", s: "с", min: "мин", h: "ч", days: "{n, plural, one {# день} few {# дня} many {# дней} other {# дня}}",
 			yes: "да", no: "нет",
 		}

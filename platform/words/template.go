@@ -50,6 +50,21 @@ func (t template) names() []string {
 	return slices.Compact(all)
 }
 
+// bare is the text without the values; of a plural or select every case.
+func (t template) bare() string {
+	var out strings.Builder
+	for _, p := range t {
+		out.WriteString(p.text)
+		if p.name != "" && len(p.cases) == 0 {
+			out.WriteString("…")
+		}
+		for _, c := range p.cases {
+			out.WriteString(c.body.bare() + "|")
+		}
+	}
+	return out.String()
+}
+
 // parse takes a sentence apart. The error says what is wrong and where.
 func parse(s string) (template, error) {
 	p := parser{in: s}

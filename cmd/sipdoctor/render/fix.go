@@ -59,7 +59,7 @@ func (p *page) label(id string) string {
 func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
 	box := ""
 	if f.Platform != "" && f.Platform != "generic" {
-		box = " (" + platformName(f.Platform) + ")"
+		box = " (" + p.platformName(f.Platform) + ")"
 	}
 	return p.say("where", words.Args{"where": f.Where, "box": box, "title": f.Title, "alternative": alternative, "unverified": f.Unverified})
 }
@@ -112,10 +112,10 @@ func (p *page) labelled(label string, commands []string) {
 
 // platformName is what people call a platform; a slug that the catalogue does
 // not know stands for itself.
-func platformName(slug string) string {
-	for _, p := range fixes.Platforms() {
-		if p.Slug == slug {
-			return p.Name
+func (p *page) platformName(slug string) string {
+	for _, known := range fixes.Platforms(p.lang) {
+		if known.Slug == slug {
+			return known.Name
 		}
 	}
 	return slug

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	_ "embed"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -126,7 +128,7 @@ func pad(s string, n int) string {
 func wrap(text string, n int) []string {
 	var lines []string
 	cur := ""
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range unbroken(strings.Fields(text)) {
 		switch {
 		case cur == "":
 			cur = word
@@ -138,6 +140,28 @@ func wrap(text string, n int) []string {
 		}
 	}
 	return append(lines, cur)
+}
+
+// unbroken keeps a number and its unit together, "30 s", and the thousands of a
+// number, "55 536".
+func unbroken(list []string) []string {
+	out := list[:0]
+	for _, word := range list {
+		if n := len(out); n > 0 && isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word)) {
+			out[n-1] += " " + word
+			continue
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.,()") == "" }
+
+func isUnit(s string) bool {
+	return slices.Contains([]string{"%", "ms", "s", "min", "h", "bytes", "мс", "с", "мин", "ч", "байт"}, strings.TrimRight(s, ".,;:)"))
 }
 
 // chop breaks s into pieces of at most n columns without losing a byte: for

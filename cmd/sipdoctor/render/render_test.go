@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"flag"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -273,5 +275,39 @@ func FuzzQuoteNeverPrintsControl(f *testing.F) {
 func TestOwnWords(t *testing.T) {
 	if err := book().Problems(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A page is as wide as the terminal; only what is typed or quoted may be longer.
+func TestAPageFitsTheTerminal(t *testing.T) {
+	for name, r := range savedReports(t) {
+		if name == "hostile" {
+			continue
+		}
+		typed := map[string]bool{}
+		for _, res := range r.Results {
+			for _, f := range res.Findings {
+				for _, x := range f.Fixes {
+					for _, line := range slices.Concat(x.Commands, x.Undo, x.Verify, []string{x.Source}) {
+						typed[line] = true
+					}
+				}
+			}
+		}
+		for format, columns := range map[string]int{"narrow": 40, "text": 80, "wide": 160} {
+			for line := range strings.Lines(shownAs(t, format, r)) {
+				line = strings.TrimRight(line, "\n")
+				long := slices.ContainsFunc(slices.Collect(maps.Keys(typed)), func(s string) bool { return strings.HasSuffix(line, s) })
+				if cells(line) > columns && !long && len(strings.Fields(line)) > 1 {
+					t.Errorf("%s in %d columns: %q", name, columns, line)
+				}
+			}
+		}
+	}
+}
+
+func TestANumberKeepsItsUnit(t *testing.T) {
+	if got := wrap("the router forgets it after 30 s, at 100 %", 29); !slices.Equal(got, []string{"the router forgets it after", "30 s, at 100 %"}) {
+		t.Errorf("%q", got)
 	}
 }

@@ -124,17 +124,22 @@ func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	}
 }
 
-// checkLines writes one line a check: status, name, fact.
+// checkLines writes one line a check: status, name, fact. Those that were
+// skipped share one.
 func (p *page) checkLines(r *checks.Report, o TextOptions) {
+	shown, skipped := r.Results, []string(nil)
+	if !o.Verbose {
+		shown, skipped = withoutSkipped(r.Results)
+	}
 	statusWidth, nameWidth := 4, 0
-	for _, res := range r.Results {
+	for _, res := range shown {
 		statusWidth = max(statusWidth, cells(p.status(res.Status)))
 		nameWidth = max(nameWidth, cells(res.Check))
 	}
 	if len(r.Results) > 0 {
 		p.end()
 	}
-	for _, res := range r.Results {
+	for _, res := range shown {
 		p.put(plain, "  ")
 		p.put(statusStyle(res.Status), pad(p.status(res.Status), statusWidth))
 		if p.width < narrow {
@@ -151,6 +156,25 @@ func (p *page) checkLines(r *checks.Report, o TextOptions) {
 			p.line(plain, name+l)
 		}
 	}
+	if len(skipped) > 0 {
+		p.prose(plain, "  "+pad(p.status(checks.Skip), statusWidth)+"  ", p.say("not-tested", words.Args{"checks": skipped}))
+	}
+}
+
+// withoutSkipped takes out the checks that were skipped, if they are several: one
+// line names them.
+func withoutSkipped(all []checks.Result) (shown []checks.Result, skipped []string) {
+	for _, res := range all {
+		if res.Status == checks.Skip && res.ExplainedBy == "" {
+			skipped = append(skipped, res.Check)
+		} else {
+			shown = append(shown, res)
+		}
+	}
+	if len(skipped) < 2 {
+		return all, nil
+	}
+	return shown, skipped
 }
 
 func (p *page) status(s checks.Status) string {
