@@ -13,12 +13,12 @@ import (
 type field struct{ short, long string }
 
 var fields = map[sip.Code]field{
-	sip.ViaSentBy:        {"Via", "Via sent-by"},
+	sip.ViaSentBy:        {"Via", "via-sent-by"},
 	sip.ViaAdded:         {"Via", "via-added"},
-	sip.ViaBranch:        {"Via", "Via branch"},
+	sip.ViaBranch:        {"Via", "via-branch"},
 	sip.RPortAdded:       {"rport", "via-parameter-added"},
-	sip.RPortRemoved:     {"rport", "Via rport"},
-	sip.ReceivedReversed: {"received", "Via received"},
+	sip.RPortRemoved:     {"rport", "via-rport"},
+	sip.ReceivedReversed: {"received", "via-received"},
 	sip.ContactChanged:   {"Contact", "Contact"},
 	sip.RequestURI:       {"Request-URI", "Request-URI"},
 	sip.FromChanged:      {"From", "From"},
