@@ -3,6 +3,7 @@ package sipalg
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,19 +78,39 @@ func ways(works []string) (out []string) {
 	return out
 }
 
-// dropped is the finding of SIP that is lost where masked bytes pass.
+// dropped is the finding of SIP that is lost where masked bytes pass. Messages
+// to a port that were lost in the same way are shown together.
 func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	fd := checks.Finding{ID: "sip-alg.dropping", Severity: checks.Critical, Confidence: checks.Certain}
+	type loss struct {
+		port     string
+		inbound  bool
+		why      words.Text
+		messages []string
+	}
+	var list []loss
 	seen := map[string]bool{}
 	for i := range f.probed {
 		p := &f.probed[i]
-		if key := fmt.Sprint(p.name(), p.Message, p.Inbound); p.Verdict == Dropping && !seen[key] {
-			seen[key] = true
-			message := evidenceSays("message", words.Args{"port": p.name(), "inbound": p.Inbound, "message": p.Message})
-			fd.Evidence = append(fd.Evidence, checks.Proof(message, evidenceSays("answered", nil), p.why.text))
+		key := fmt.Sprint(p.name(), p.Message, p.Inbound)
+		if p.Verdict != Dropping || seen[key] {
+			continue
 		}
+		seen[key] = true
+		at := slices.IndexFunc(list, func(l loss) bool {
+			return l.port == p.name() && l.inbound == p.Inbound && reflect.DeepEqual(l.why, p.why.text)
+		})
+		if at < 0 {
+			at = len(list)
+			list = append(list, loss{port: p.name(), inbound: p.Inbound, why: p.why.text})
+		}
+		list[at].messages = append(list[at].messages, p.Message)
 	}
-	if len(fd.Evidence) == 0 {
+	for _, l := range list {
+		what := evidenceSays("message", words.Args{"port": l.port, "inbound": l.inbound, "messages": l.messages})
+		fd.Evidence = append(fd.Evidence, checks.Proof(what, evidenceSays("answer", nil), l.why))
+	}
+	if len(list) == 0 {
 		return fd, false
 	}
 	fd.Fixes = algFixes(o, h)
@@ -109,7 +130,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 			continue
 		}
 		ports, names = append(ports, port), append(names, port.says())
-		fd.Evidence = append(fd.Evidence, checks.Proof(port.says(), evidenceSays("answered", nil), p.why.text))
+		fd.Evidence = append(fd.Evidence, checks.Proof(port.says(), evidenceSays("answer", nil), p.why.text))
 		if p.Transport == "udp" && p.Port == 5060 && p.probe.Source == "fresh" || p.Transport == "tls" && len(f.Works) == 0 {
 			fd.Severity = checks.Critical
 		}

@@ -285,7 +285,7 @@ func udpSilent(o *Observed) []checks.Finding {
 			return []checks.Finding{{
 				ID: "sip-alg.udp-silent", Severity: checks.Warning, Confidence: checks.Possible,
 				Args:     words.Args{"server": s.Name},
-				Evidence: []checks.Evidence{checks.Proof("UDP", evidenceSays("answered", nil), evidenceSays("silent", nil))},
+				Evidence: []checks.Evidence{checks.Proof("UDP", evidenceSays("answer", nil), evidenceSays("silent", nil))},
 			}}
 		}
 	}

@@ -119,6 +119,18 @@ func TestWhichMessagesAreDropped(t *testing.T) {
 	}
 }
 
+func TestMessagesThatAreDroppedAlikeAreShownTogether(t *testing.T) {
+	r := resultOf(t, visit(passes, on("udp", 5060, true, func(p *Probe) { *p = lost(*p) })), office)
+	var got []string
+	for _, e := range r.Findings[0].Evidence {
+		got = append(got, e.Name+": "+e.Got)
+	}
+	want := []string{"UDP 5060 INVITE, REGISTER, OPTIONS, SUBSCRIBE, BYE: none of 10 tries arrived, while the same bytes were answered when masked"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestTheBlockedSourcePortIsNamed(t *testing.T) {
 	for source, want := range map[string]string{
 		"5060":  "UDP 5060 blocked from source port 5060; UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean",

@@ -377,7 +377,7 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 			proxies(p)
 		}
 	}))
-	const by = "answered by the responder"
+	const by = "an answer from the responder"
 	for name, c := range map[string]struct {
 		o     Observed
 		title string
