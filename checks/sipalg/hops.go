@@ -50,12 +50,5 @@ func (l *Location) at(addr string) bool { return !l.Silent && l.After == addr }
 
 // where is l for people.
 func (l *Location) where() words.Text {
-	args := words.Args{"after": l.After, "before": l.Before}
-	switch {
-	case l.After == "":
-		return evidenceSays("before-hop", words.Args{"before": l.Before})
-	case l.Silent:
-		return evidenceSays("between-hops", args)
-	}
-	return evidenceSays("at-hop", args)
+	return evidenceSays("hop", words.Args{"here": l.After == "", "after": l.After, "before": l.Before, "silent": l.Silent})
 }

@@ -197,15 +197,7 @@ func serversSummary(f *Facts) words.Text {
 }
 
 func (f *ServerFact) says() words.Text {
-	args := words.Args{"server": f.Server}
-	switch f.Verdict {
-	case Rewriting:
-		return words.Say("sip-alg.summary.server-rewritten", args)
-	case NoSign:
-		return words.Say("sip-alg.summary.server-unchanged", args)
-	}
-	args["why"] = f.why
-	return words.Say("sip-alg.summary.server-unclear", args)
+	return words.Say("sip-alg.summary.server", words.Args{"server": f.Server, "verdict": f.Verdict, "why": f.why})
 }
 
 // worksThere lists the ways on which a server's answers show nothing, encrypted
