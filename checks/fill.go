@@ -2,6 +2,7 @@ package checks
 
 import (
 	_ "embed"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -60,9 +61,12 @@ func (f filling) sentence(into *string, t words.Text) {
 func (f filling) finding(fd *Finding, r *Report) {
 	id := fd.Words()
 	if f.book.Has(id + ".title") {
-		f.sentence(&fd.Title, words.Say(id+".title", fd.Args))
-		f.sentence(&fd.Explanation, words.Say(id+".explanation", fd.Args))
-		fd.Advice = completeAdvice(f.advice(id, fd.Args), r)
+		title, noTitle := f.book.Fill(f.lang, words.Say(id+".title", fd.Args))
+		explanation, noExplanation := f.book.Fill(f.lang, words.Say(id+".explanation", fd.Args))
+		advice, noAdvice := f.advice(id, fd.Args)
+		if errors.Join(noTitle, noExplanation, noAdvice) == nil { // one of another version may lack a value, and keeps all that it says
+			fd.Title, fd.Explanation, fd.Advice = title, explanation, completeAdvice(advice, r)
+		}
 	}
 	fd.Fixes = slices.Clone(fd.Fixes)
 	for i := range fd.Fixes {
@@ -83,14 +87,17 @@ func (f filling) finding(fd *Finding, r *Report) {
 
 // advice are the lines of advice under a finding's words; one that comes out
 // empty does not fit here.
-func (f filling) advice(id string, args words.Args) (list []string) {
+func (f filling) advice(id string, args words.Args) (list []string, err error) {
 	for n := 1; f.book.Has(id + ".advice." + strconv.Itoa(n)); n++ {
-		var line string
-		if f.sentence(&line, words.Say(id+".advice."+strconv.Itoa(n), args)); line != "" {
+		line, err := f.book.Fill(f.lang, words.Say(id+".advice."+strconv.Itoa(n), args))
+		switch {
+		case err != nil:
+			return nil, err
+		case line != "":
 			list = append(list, line)
 		}
 	}
-	return list
+	return list, nil
 }
 
 // Words is the ID under which the words of f stand.

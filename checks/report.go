@@ -77,6 +77,9 @@ type Finding struct {
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do; see Fill
 	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first
 
+	// Ways are the ways around that the advice may name; see Advise.
+	Ways []string `json:"-"`
+
 	// Heard marks a finding that does not rest on silence. Any other is taken
 	// back when the responder was too busy to answer, or when the check was
 	// ended before its time.

@@ -20,7 +20,7 @@ import (
 // Check returns the check "sip-alg".
 func Check() *checks.Check {
 	return checks.DefineBeside(checks.Check{
-		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
+		ID: "sip-alg", Words: ownWords, Group: "office", Title: "SIP passes unchanged",
 		// 5 s where nothing is lost, 15 s where much is; the rest is for waiting
 		// until a busy responder has time.
 		Timeout: 60 * time.Second,

@@ -51,9 +51,6 @@ func NewBook(files map[string][]byte) *Book {
 // that is not in the book or lacks a value, which a report from another version
 // may hold.
 func (b *Book) Fill(l Lang, t Text) (string, error) {
-	if t.IsZero() {
-		return "", nil
-	}
 	f := filler{book: b, lang: l, g: grammarOf(l)}
 	s, err := f.text(t)
 	if err != nil {
@@ -164,6 +161,8 @@ func (p *page) read(name string) {
 // add takes the sentences under one language of a message.
 func (p *page) add(id string, l Lang, node *yaml.Node) error {
 	switch node.Kind {
+	case yaml.AliasNode: // the same as elsewhere in the file
+		return p.add(id, l, node.Alias)
 	case yaml.ScalarNode:
 		t, err := parse(strings.TrimSpace(node.Value))
 		if err != nil {

@@ -244,8 +244,11 @@ func (f *filler) duration(d time.Duration) (string, error) {
 	return f.fill(days, Args{"n": int64(math.Round(d.Hours() / 24))}, nil)
 }
 
-// text fills a message inside another.
+// text fills a message inside another; the zero Text says nothing.
 func (f *filler) text(t Text) (string, error) {
+	if t.IsZero() {
+		return "", nil
+	}
 	if f.deep++; f.deep > maxDeep {
 		return "", fmt.Errorf("messages inside messages, more than %d deep", maxDeep)
 	}
