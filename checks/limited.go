@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -137,7 +136,7 @@ func joinReasons(why, was words.Text) words.Text {
 	switch {
 	case was.IsZero():
 		return why
-	case was.Names(why.ID), strings.Contains(was.Literal(), English(why)):
+	case was.Names(why.ID):
 		return was
 	}
 	return words.Say("checks.reason.and", words.Args{"reasons": []words.Text{why, was}})
@@ -192,12 +191,3 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 
 // errMistake is a mistake in a check.
 var errMistake = errors.New("internal error")
-
-// English is for checks whose own words are not messages yet.
-func English(t words.Text) string {
-	s, err := BookOf(nil).Fill(words.English, t)
-	if err != nil {
-		return t.ID
-	}
-	return s
-}
