@@ -212,7 +212,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 		case <-ticker.C:
 		}
 		now := once(ctx)
-		o.say(now)
+		fillIn(s.lang(), now)
 		if now.Interrupted {
 			return exitWith(exitStatus(last, o.strict))
 		}
@@ -225,7 +225,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 				}
 			}
 		}
-		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.Out)); err != nil {
+		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.lang(), s.Out)); err != nil {
 			return err
 		}
 		last = now

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func main() {
@@ -28,6 +29,9 @@ type streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 
+	// Lang is what to speak; "" for English.
+	Lang words.Lang
+
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
 	Confine func() platform.Confined
@@ -39,6 +43,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (s streams) run(ctx context.Context, args []string) int {
+	s.Lang = languageOf(args)
 	root, started := newRootCommand(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

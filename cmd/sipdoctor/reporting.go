@@ -20,7 +20,6 @@ import (
 // reporting are the flags of every command that shows a report.
 type reporting struct {
 	format, output, color string
-	lang                  string
 	redact                bool
 	quiet, verbose        bool
 	strict                bool
@@ -28,19 +27,11 @@ type reporting struct {
 
 func formats() []string { return []string{"text", "json", "markdown", "junit"} }
 
-func languages() (list []string) {
-	for _, l := range words.Languages() {
-		list = append(list, string(l))
-	}
-	return list
-}
-
 func (o *reporting) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "text", "`FORMAT` of the report: "+strings.Join(formats(), ", "))
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
-	f.StringVar(&o.lang, "lang", string(words.English), "`LANGUAGE` of the report: en, ru")
 	f.BoolVar(&o.redact, "redact", false, "replace addresses, names and ids by stand-ins, to show the report to strangers")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the first line, the answer")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all fixes, all evidence, durations")
@@ -51,7 +42,6 @@ func (o *reporting) addFlags(cmd *cobra.Command) {
 		}
 	}
 	_ = cmd.RegisterFlagCompletionFunc("format", complete(formats())) // fails only for a flag that does not exist
-	_ = cmd.RegisterFlagCompletionFunc("lang", complete(languages()))
 	_ = cmd.RegisterFlagCompletionFunc("color", complete([]string{"auto", "always", "never"}))
 }
 
@@ -60,8 +50,6 @@ func (o *reporting) validate() error {
 	switch {
 	case !slices.Contains(formats(), o.format):
 		return usagef("--format %s does not exist%s; there are %s", render.Quote(o.format), didYouMean(o.format, formats()), strings.Join(formats(), ", "))
-	case !slices.Contains(languages(), o.lang):
-		return usagef("--lang %s is not spoken here; there are %s", render.Quote(o.lang), strings.Join(languages(), ", "))
 	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
 		return usagef("--color is auto, always or never, not %q", o.color)
 	case o.quiet && o.verbose:
@@ -93,7 +81,7 @@ func validateFile(flag, name string) error {
 
 // show writes the report as the flags say.
 func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
-	o.say(r)
+	fillIn(s.lang(), r)
 	if o.redact {
 		var err error
 		if r, err = render.Redact(r); err != nil {
@@ -101,35 +89,33 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 		}
 	}
 	if o.output == "" {
-		return o.write(s.Out, r)
+		return o.write(s.lang(), s.Out, r)
 	}
 	var b bytes.Buffer
-	if err := o.write(&b, r); err != nil {
+	if err := o.write(s.lang(), &b, r); err != nil {
 		return err
 	}
 	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
 }
 
-// say puts the report into the user's language.
-func (o *reporting) say(r *checks.Report) {
-	checks.Fill(r, checks.BookOf(all.Checks()), words.Lang(o.lang))
-}
+// fillIn puts a report into the user's language.
+func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checks.BookOf(all.Checks()), l) }
 
-func (o *reporting) write(w io.Writer, r *checks.Report) error {
+func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	switch o.format {
 	case "json":
 		return render.JSON(w, r)
 	case "markdown":
-		return render.Markdown(w, r, words.Lang(o.lang))
+		return render.Markdown(w, r, l)
 	case "junit":
-		return render.JUnit(w, r, words.Lang(o.lang))
+		return render.JUnit(w, r, l)
 	}
-	return render.Text(w, r, o.text(w))
+	return render.Text(w, r, o.text(l, w))
 }
 
-func (o *reporting) text(w io.Writer) render.TextOptions {
+func (o *reporting) text(l words.Lang, w io.Writer) render.TextOptions {
 	return render.TextOptions{
 		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
-		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w), Lang: words.Lang(o.lang),
+		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w), Lang: l,
 	}
 }

@@ -3,20 +3,23 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // newRootCommand builds the whole command tree. started reports whether the
 // chosen command began to work: an error before that is about the command
 // line.
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
-	running, showVersion := false, false
+	running, showVersion, lang := false, false, ""
 	root = &cobra.Command{
 		Use:   "sipdoctor",
 		Short: "Find what stands between phones and their PBX, and how to cure it",
@@ -33,13 +36,23 @@ No network?  sipdoctor lab sip-alg`,
 				_, err := fmt.Fprintln(s.Out, versionLine(thisTool()))
 				return err
 			}
-			return welcome(cmd)
+			return s.welcome(cmd)
 		},
-		PersistentPreRun: func(*cobra.Command, []string) { running = true },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains(languages(), lang) {
+				return usagef("--lang %s is not spoken here; there are %s", render.Quote(lang), strings.Join(languages(), ", "))
+			}
+			running = true
+			return nil
+		},
 	}
 	// Not cobra's own: its template would link text/template, and with that
 	// every method of every package.
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "show the version")
+	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), s.say("help.lang", nil)) // read by languageOf
+	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return languages(), cobra.ShellCompDirectiveNoFileComp
+	}) // fails only for a flag that does not exist
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)

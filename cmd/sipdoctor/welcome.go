@@ -7,18 +7,20 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // welcome is what the program says when it is started without a command: what
 // this machine looks like, which command fits, and the help.
-func welcome(cmd *cobra.Command) error {
-	looks, command := "a machine in an office", "sipdoctor check"
-	switch netinfo.LooksLike(platform.ThisSystem()) {
+func (s streams) welcome(cmd *cobra.Command) error {
+	role := netinfo.LooksLike(platform.ThisSystem())
+	command := "sipdoctor check"
+	switch role {
 	case netinfo.RolePBX:
-		looks, command = "a PBX", "sudo sipdoctor pbx"
+		command = "sudo sipdoctor pbx"
 	case netinfo.RoleRouter:
-		looks, command = "a router", "sipdoctor check sip-alg"
+		command = "sipdoctor check sip-alg"
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "This looks like %s. Try: %s\n\n", looks, command)
+	fmt.Fprint(s.Out, s.say("say.looks-like", words.Args{"role": string(role), "command": command}), "\n\n")
 	return cmd.Help()
 }

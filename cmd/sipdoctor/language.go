@@ -1,0 +1,64 @@
+package main
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// languages are the values of --lang.
+func languages() (list []string) {
+	for _, l := range words.Languages() {
+		list = append(list, string(l))
+	}
+	return list
+}
+
+//go:embed words.yaml
+var ownWords []byte
+
+//go:embed help.yaml
+var helpWords []byte
+
+// book holds what the commands say (words.yaml, "say.…") and how they are
+// explained (help.yaml, "help.…").
+var book = sync.OnceValue(func() *words.Book { return words.NewBook(map[string][]byte{"say": ownWords, "help": helpWords}) })
+
+// say is a sentence in the user's language.
+func (s streams) say(id string, args words.Args) string {
+	text, err := book().Fill(s.lang(), words.Say(id, args))
+	if err != nil {
+		return id // its test finds it
+	}
+	return text
+}
+
+// lang is the language of this run; English unless it is known.
+func (s streams) lang() words.Lang {
+	if s.Lang == "" {
+		return words.English
+	}
+	return s.Lang
+}
+
+// languageOf is the language that a command line asks for with --lang. It is
+// needed before the flags are read: their help is in that language too. A value
+// that is none is for the flag to refuse.
+func languageOf(args []string) words.Lang {
+	for i, a := range args {
+		value, ok := strings.CutPrefix(a, "--lang=")
+		if a == "--lang" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if a == "--" {
+			break
+		}
+		if ok && slices.Contains(languages(), value) {
+			return words.Lang(value)
+		}
+	}
+	return words.English
+}
