@@ -55,7 +55,7 @@ once more, whole or for the checks that are named.`,
   sipdoctor check sip-alg --sip-server sip.provider.example
   sipdoctor check --format json --output report.json
   sipdoctor check sip-alg --again`,
-		ValidArgsFunction: completeChecks,
+		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = o.interval(cmd.Flags(), args)
 			if o.again {
@@ -94,7 +94,7 @@ once more, whole or for the checks that are named.`,
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", completeChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -188,10 +188,10 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 	return list, nil
 }
 
-func completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func (s streams) completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	for _, c := range all.Checks() {
-		out = append(out, c.ID+"\t"+c.Title)
+		out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // checkEntry is a check as "checks --format json" lists it.
@@ -22,8 +24,19 @@ type checkEntry struct {
 	WantProfile bool   `json:"wants_profile"` // runs only when it is named, or with --profile
 }
 
-func listedCheck(c *checks.Check) checkEntry {
-	return checkEntry{c.ID, c.Group, c.Title, strings.TrimSpace(c.Doc), c.Slow, c.Profile}
+func (s streams) listedCheck(c *checks.Check) checkEntry {
+	return checkEntry{c.ID, c.Group, s.ofCheck(c.Title()), s.ofCheck(c.Doc()), c.Slow, c.Profile}
+}
+
+var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
+
+// ofCheck is a sentence of a check in the user's language.
+func (s streams) ofCheck(t words.Text) string {
+	text, err := checkBook().Fill(s.lang(), t)
+	if err != nil {
+		return t.ID // checks.Validate finds it
+	}
+	return text
 }
 
 func newChecksCommand(s streams) *cobra.Command {
@@ -32,37 +45,37 @@ func newChecksCommand(s streams) *cobra.Command {
 		Use:               "checks [CHECK]",
 		Short:             "List the checks, or show what one does",
 		Args:              atMostOne,
-		ValidArgsFunction: completeChecks,
+		ValidArgsFunction: s.completeChecks,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				c, err := findCheck(args[0])
 				if err != nil {
 					return err
 				}
-				return list.show(s.Out, listedCheck(c), func(w io.Writer) error { return describeCheck(w, c) })
+				return list.show(s.Out, s.listedCheck(c), func(w io.Writer) error { return s.describeCheck(w, c) })
 			}
 			var entries []checkEntry
 			for _, c := range all.Checks() {
-				entries = append(entries, listedCheck(c))
+				entries = append(entries, s.listedCheck(c))
 			}
-			return list.show(s.Out, entries, listChecks)
+			return list.show(s.Out, entries, s.listChecks)
 		},
 	}
 	list.addFlag(cmd)
 	return cmd
 }
 
-func listChecks(out io.Writer) error {
+func (s streams) listChecks(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range all.Checks() {
 		when := ""
 		switch {
 		case c.Slow:
-			when = " (slow: only when named, or with --deep)"
+			when = " " + s.say("help.checks.slow", nil)
 		case c.Profile:
-			when = " (with --profile)"
+			when = " " + s.say("help.checks.with-profile", nil)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, c.Group, c.Title, when)
+		fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, s.group(c), s.ofCheck(c.Title()), when)
 	}
 	return w.Flush()
 }
@@ -78,7 +91,12 @@ func findCheck(id string) (*checks.Check, error) {
 	return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
 }
 
-func describeCheck(w io.Writer, c *checks.Check) error {
-	_, err := fmt.Fprintf(w, "%s (%s): %s\n\n%s\n", c.ID, c.Group, c.Title, strings.TrimSpace(c.Doc))
+func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
+	_, err := fmt.Fprintf(w, "%s (%s): %s\n\n%s\n", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc()))
 	return err
+}
+
+// group is the name of the group of a check.
+func (s streams) group(c *checks.Check) string {
+	return s.say("help.checks.group", words.Args{"group": c.Group})
 }

@@ -45,7 +45,7 @@ and the names of jails, chains, sets and files. See "sipdoctor checks".`,
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz
   sipdoctor pbx --root bundle.tar.gz`,
-		ValidArgsFunction: completePBXChecks,
+		ValidArgsFunction: s.completePBXChecks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
 	}
 	o.addFlags(cmd)
@@ -54,7 +54,7 @@ and the names of jails, chains, sets and files. See "sipdoctor checks".`,
 	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
 	f.StringVar(&o.collect, "collect", "", "write what was looked at into a support bundle, `FILE` (.tar.gz)")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", completePBXChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completePBXChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -103,10 +103,10 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	return exitWith(exitStatus(r, o.strict))
 }
 
-func completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
+func (s streams) completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
 	for _, c := range all.Checks() {
 		if c.Group == "pbx" {
-			out = append(out, c.ID+"\t"+c.Title)
+			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp

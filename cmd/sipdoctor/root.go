@@ -69,7 +69,7 @@ No network?  sipdoctor lab sip-alg`,
 		newProfilesCommand(s),
 		newVersionCommand(s),
 	)
-	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpCommand(newHelpCommand(s))
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -80,7 +80,7 @@ No network?  sipdoctor lab sip-alg`,
 	return root, func() bool { return running }
 }
 
-func newHelpCommand() *cobra.Command {
+func newHelpCommand(s streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND|CHECK|PROVIDER]",
 		Short: "Show help for a command, a check or a provider",
@@ -89,20 +89,20 @@ func newHelpCommand() *cobra.Command {
 			if err == nil && len(rest) == 0 {
 				return target.Help()
 			}
-			return helpFor(cmd, args)
+			return s.helpFor(cmd, args)
 		},
 	}
 }
 
 // helpFor shows what the program knows of a word that is not a command's name.
-func helpFor(cmd *cobra.Command, args []string) error {
+func (s streams) helpFor(cmd *cobra.Command, args []string) error {
 	var known []string
 	for _, c := range cmd.Root().Commands() {
 		known = append(known, c.Name())
 	}
 	for _, c := range all.Checks() {
 		if c.ID == args[0] {
-			return describeCheck(cmd.OutOrStdout(), c)
+			return s.describeCheck(cmd.OutOrStdout(), c)
 		}
 		known = append(known, c.ID)
 	}
