@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -42,8 +43,7 @@ func (s streams) ofCheck(t words.Text) string {
 func newChecksCommand(s streams) *cobra.Command {
 	var list listing
 	cmd := &cobra.Command{
-		Use:               "checks [CHECK]",
-		Short:             "List the checks, or show what one does",
+		Use:               "checks",
 		Args:              atMostOne,
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -66,18 +66,29 @@ func newChecksCommand(s streams) *cobra.Command {
 }
 
 func (s streams) listChecks(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	names, groups := 0, 0
 	for _, c := range all.Checks() {
-		when := ""
+		names, groups = max(names, len(c.ID)), max(groups, utf8.RuneCountInString(s.group(c)))
+	}
+	var rows [][2]string
+	for _, c := range all.Checks() {
+		title := s.ofCheck(c.Title())
 		switch {
 		case c.Slow:
-			when = " " + s.say("help.checks.slow", nil)
+			title += " " + s.say("help.checks.slow", nil)
 		case c.Profile:
-			when = " " + s.say("help.checks.with-profile", nil)
+			title += " " + s.say("help.checks.with-profile", nil)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, s.group(c), s.ofCheck(c.Title()), when)
+		rows = append(rows, [2]string{fmt.Sprintf("%-*s  %-*s", names, c.ID, groups, s.group(c)), title})
 	}
-	return w.Flush()
+	width := terminalWidth(out)
+	if width == 0 {
+		width = math.MaxInt // a line a check for other programs
+	}
+	var b strings.Builder
+	writeColumns(&b, width, rows)
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 func findCheck(id string) (*checks.Check, error) {
@@ -92,7 +103,9 @@ func findCheck(id string) (*checks.Check, error) {
 }
 
 func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
-	_, err := fmt.Fprintf(w, "%s (%s): %s\n\n%s\n", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc()))
+	var b strings.Builder
+	writeProse(&b, helpWidth(w), fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -21,13 +21,7 @@ import (
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	running, showVersion, lang := false, false, ""
 	root = &cobra.Command{
-		Use:   "sipdoctor",
-		Short: "Find what stands between phones and their PBX, and how to cure it",
-		Long: `sipdoctor finds what stands between phones and their PBX (NAT, SIP ALG,
-firewall) and prints the commands that cure it.
-
-Start with:  sipdoctor check
-No network?  sipdoctor lab sip-alg`,
+		Use:           "sipdoctor",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noSuchCommand,
@@ -48,8 +42,8 @@ No network?  sipdoctor lab sip-alg`,
 	}
 	// Not cobra's own: its template would link text/template, and with that
 	// every method of every package.
-	root.Flags().BoolVarP(&showVersion, "version", "V", false, "show the version")
-	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), s.say("help.lang", nil)) // read by languageOf
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
+	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), "") // read by languageOf
 	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return languages(), cobra.ShellCompDirectiveNoFileComp
 	}) // fails only for a flag that does not exist
@@ -77,13 +71,16 @@ No network?  sipdoctor lab sip-alg`,
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+	root.InitDefaultHelpCmd()
+	s.explain(root) // what each command and flag is for stands in help.yaml
+	root.SetHelpFunc(s.showHelp)
+	root.SetUsageFunc(s.showUsage)
 	return root, func() bool { return running }
 }
 
 func newHelpCommand(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND|CHECK|PROVIDER]",
-		Short: "Show help for a command, a check or a provider",
+		Use: "help",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
 			if err == nil && len(rest) == 0 {
