@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -28,8 +27,6 @@ type checkEntry struct {
 func (s streams) listedCheck(c *checks.Check) checkEntry {
 	return checkEntry{c.ID, c.Group, s.ofCheck(c.Title()), s.ofCheck(c.Doc()), c.Slow, c.Profile}
 }
-
-var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
 
 // ofCheck is a sentence of a check in the user's language.
 func (s streams) ofCheck(t words.Text) string {
