@@ -32,6 +32,7 @@ func Fill(r *Report, b *words.Book, l words.Lang) {
 	f.sentence(&r.Headline, r.Says.Headline)
 	for i := range r.Results {
 		res := &r.Results[i]
+		f.sentence(&res.Title, words.Say(res.Check+".title", nil))
 		f.sentence(&res.Summary, res.Says.Summary)
 		f.sentence(&res.Reason, res.Says.Reason)
 		if len(res.Says.Notes) > 0 {

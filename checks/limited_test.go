@@ -73,7 +73,7 @@ func TestSilenceOfABusyResponderProvesNothing(t *testing.T) {
 		{"control runs over UDP", &checks.FarEnd{Carrier: "udp"}, broken},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := checks.Define(checks.Check{ID: "x", Group: "office", Title: "t", Doc: "d", Timeout: time.Second},
+			c := checks.Define(checks.Check{ID: "x", Group: "office", Timeout: time.Second},
 				func(context.Context, *checks.Env) (asked, error) { return asked{}, nil }, twoFindings)
 			rep := checks.Run(t.Context(), []*checks.Check{c}, &checks.Env{}, checks.Meta{})
 			rep.Results[0].Observed = stored(t, tt.far)
@@ -101,13 +101,13 @@ func TestACheckThatForgetsTheLimitsIsAMistake(t *testing.T) {
 			_, err := env.Session(ctx)
 			return err
 		}
-		forgets := checks.Define(checks.Check{ID: "forgets", Group: "office", Title: "t", Doc: "d", Timeout: 30 * time.Second},
+		forgets := checks.Define(checks.Check{ID: "forgets", Group: "office", Timeout: 30 * time.Second},
 			func(ctx context.Context, env *checks.Env) (saw, error) { return saw{"silence"}, use(ctx, env) }, judgeBadly)
 		if got := n.Run(t.Context(), forgets); got.Status != checks.Error || !strings.Contains(got.ObserveError.Text, "does not embed checks.Limited") {
 			got.Explain(t)
 			t.Error("nobody notices")
 		}
-		stores := checks.Define(checks.Check{ID: "stores", Group: "office", Title: "t", Doc: "d", Timeout: 30 * time.Second},
+		stores := checks.Define(checks.Check{ID: "stores", Group: "office", Timeout: 30 * time.Second},
 			func(ctx context.Context, env *checks.Env) (asked, error) {
 				return asked{Text: "silence"}, use(ctx, env)
 			},

@@ -33,7 +33,7 @@ func passesUnlessDown(o rich, _ *netinfo.Host) checks.Judgement {
 }
 
 func richCheck() *checks.Check {
-	return checks.Define(checks.Check{ID: "a", Group: "office", Title: "t", Doc: "d", Timeout: 1}, nil, passesUnlessDown)
+	return checks.Define(checks.Check{ID: "a", Group: "office", Timeout: 1}, nil, passesUnlessDown)
 }
 
 func rejudged(t *testing.T, observes, observed string) checks.Result {

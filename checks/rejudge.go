@@ -69,7 +69,7 @@ func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
 }
 
 func judgeOne(res *Result, c *Check, rep *Report) {
-	res.Title, res.Group = c.Title, c.Group
+	res.Title, res.Group = "", c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Unasked, res.Says = []Finding{}, nil, "", false, Says{}
 	res.Summary, res.Reason, res.Notes = "", "", nil
 	switch {

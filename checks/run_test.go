@@ -25,8 +25,13 @@ type saw struct {
 
 func say(id string, observe func(context.Context, *checks.Env) (saw, error), judge func(saw, *netinfo.Host) checks.Judgement, assumes ...string) *checks.Check {
 	return checks.Define(checks.Check{
-		ID: id, Group: "office", Title: "all is well", Doc: "A check of the tests.", Timeout: 5 * time.Second, Assumes: assumes,
+		ID: id, Group: "office", Words: explain(id), Timeout: 5 * time.Second, Assumes: assumes,
 	}, observe, judge)
+}
+
+// explain is the words.yaml of a check that says nothing else.
+func explain(id string) []byte {
+	return []byte(id + ".title: {en: all is well, ru: всё в порядке}\n" + id + ".doc: {en: A check of the tests., ru: Проверка из тестов.}\n")
 }
 
 func sees(text string, after time.Duration) func(context.Context, *checks.Env) (saw, error) {
@@ -241,7 +246,8 @@ func TestAListOfChecksThatWouldConfuse(t *testing.T) {
 		"a good one":         {[]*checks.Check{good}, ""},
 		"twice the same":     {[]*checks.Check{good, good}, "stands twice"},
 		"upper case":         {[]*checks.Check{say("SIP", sees("", 0), judgeWell)}, "kebab"},
-		"not made by Define": {[]*checks.Check{{ID: "a", Group: "g", Title: "t", Doc: "d", Timeout: 1}}, "Define"},
+		"not made by Define": {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1, Words: explain("a")}}, "Define"},
+		"without words":      {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1}}, "Define"},
 		"assumes nobody":     {[]*checks.Check{say("a", sees("", 0), judgeWell, "b")}, "assumes"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,22 +26,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "fail2ban", Words: ownWords, Group: "pbx", Title: "fail2ban watches what Asterisk writes, and its bans stop packets",
-		Doc: `Looks at the jails that guard SIP: their logs, counters, actions and ignoreip,
-and takes the addresses that they ban now through the loaded rules, port by port.
-
-It asks fail2ban's server, its database and its configuration, the running
-Asterisk and the packet filter, and changes nothing. Whom a jail must spare are
-you (the address of your SSH session), the networks of the profile and those
-that the FreePBX firewall trusts.
-
-fail: fail2ban or the SIP jail is set but not running; banned addresses get in
-on a SIP port; or the jail watches a log that Asterisk does not write, or does
-not see the failures in it: the PBX is not protected.
-warn: by its configuration a ban leaves a SIP port open; the set forgets a ban
-too early; or an address that must be spared is not on a jail's ignoreip.
-inconclusive: only root is told the bans, or the rules alone do not decide.
-Skipped where fail2ban is not installed.`,
+		ID: "fail2ban", Words: ownWords, Group: "pbx",
 		Timeout: 20 * time.Second, // fail2ban-client starts a Python for each question where the socket may not be asked
 	}, observe, judge)
 }

@@ -21,22 +21,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "firewall", Words: ownWords, Group: "pbx", Title: "The firewall opens the ports that Asterisk uses",
-		Doc: `Compares the ports that Asterisk is set to use with the loaded packet filter and
-with the sockets that are open.
-
-The RTP range (rtp.conf, or the running server) and the SIP ports (its
-transports) are taken through the rules as packets of an address that no rule
-names. Nothing is sent.
-
-fail: a part of the RTP range is closed and another open: calls that get a port
-of the closed part are silent, at random. Or Asterisk does not listen on a SIP
-port it is set to.
-warn: the whole RTP range is closed to those who are not listed; next to none of
-its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
-that an office which registers again after an outage shuts itself out.
-inconclusive: the rules could not be read, or depend on something they do not show.
-Without root the rules cannot be read.`,
+		ID: "firewall", Words: ownWords, Group: "pbx",
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
 	}, observe, judge)
 }

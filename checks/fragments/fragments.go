@@ -20,20 +20,9 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID:    "fragments",
-		Words: ownWords,
-		Group: "office",
-		Title: "Long SIP messages pass over UDP",
-		Doc: `Finds the largest UDP datagram that passes in each direction.
-Needs a responder. Masked datagrams of 500 to 8000 bytes go to its plain UDP
-port and come back, those above 1472 bytes (IPv6: 1452) in IP fragments; where
-the system can, once more with the DF bit, which shows the path's MTU. An
-INVITE of 3000 bytes goes to the SIP port, beside a short one as its control.
-Every length is tried until loss is no explanation any more.
-  pass          long messages pass both ways
-  warn          fragments are dropped, or routers swallow what is too long
-  inconclusive  short datagrams were lost as well
-  skip          no responder was named`,
+		ID:      "fragments",
+		Words:   ownWords,
+		Group:   "office",
 		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"},
 	}, observe, judge)

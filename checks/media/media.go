@@ -28,22 +28,6 @@ func Check() *checks.Check {
 		ID:    ID,
 		Words: ownWords,
 		Group: "office",
-		Title: "Calls sound well in both directions",
-		Doc: `Makes a test call to the responder and measures how it would sound.
-Sends RTP as a phone does (G.711, 172 bytes, 50 packets a second, marked with
-DSCP EF) to a port of the RTP range, and the responder sends as much back. Each
-direction is measured at its receiver: loss and its bursts, jitter (RFC 3550),
-overtaken and doubled packets, the round trip, and the mark on arrival; the MOS
-follows from them (ITU-T G.107). Up to four ports are tried first, so that one
-blocked port is no silent call. The call takes 6 s, 2 s with --fast, 10 s when
-the check is named. With --deep it takes a minute, the phone changes its port
-half-way as after a re-INVITE, a second call is put on hold for 90 s, and then
-more and more calls are made at a time, up to 16. Needs a responder.
-  pass          both directions sound well
-  warn          loss, jitter, delay or something else is heard
-  fail          a direction is silent or cannot be understood
-  inconclusive  the responder did not say what had arrived
-  skip          no responder was named`,
 		// A fast sweep of all ports may have to be waited for; a deep run takes
 		// two minutes.
 		Timeout: 8 * time.Minute,

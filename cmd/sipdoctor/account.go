@@ -35,9 +35,9 @@ type signallingOptions struct {
 
 func (o *signallingOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.account, "account", "", "register `USER@DOMAIN` once, for real, and take it back")
-	f.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password of --account (\"-\": standard input); else "+passwordVar+", else a prompt")
-	f.StringVar(&o.ntp, "ntp", "", "time server to compare this machine's clock with, `HOST[:PORT]`")
+	f.StringVar(&o.account, "account", "", "")
+	f.StringVar(&o.passwordFile, "password-file", "", "")
+	f.StringVar(&o.ntp, "ntp", "", "")
 }
 
 func (o *signallingOptions) validate() error {

@@ -3,13 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // checkEntry is a check as "checks --format json" lists it.
@@ -22,49 +24,68 @@ type checkEntry struct {
 	WantProfile bool   `json:"wants_profile"` // runs only when it is named, or with --profile
 }
 
-func listedCheck(c *checks.Check) checkEntry {
-	return checkEntry{c.ID, c.Group, c.Title, strings.TrimSpace(c.Doc), c.Slow, c.Profile}
+func (s streams) listedCheck(c *checks.Check) checkEntry {
+	return checkEntry{c.ID, c.Group, s.ofCheck(c.Title()), s.ofCheck(c.Doc()), c.Slow, c.Profile}
+}
+
+// ofCheck is a sentence of a check in the user's language.
+func (s streams) ofCheck(t words.Text) string {
+	text, err := checkBook().Fill(s.lang(), t)
+	if err != nil {
+		return t.ID // checks.Validate finds it
+	}
+	return text
 }
 
 func newChecksCommand(s streams) *cobra.Command {
 	var list listing
 	cmd := &cobra.Command{
-		Use:               "checks [CHECK]",
-		Short:             "List the checks, or show what one does",
+		Use:               "checks",
 		Args:              atMostOne,
-		ValidArgsFunction: completeChecks,
+		ValidArgsFunction: s.completeChecks,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				c, err := findCheck(args[0])
 				if err != nil {
 					return err
 				}
-				return list.show(s.Out, listedCheck(c), func(w io.Writer) error { return describeCheck(w, c) })
+				return list.show(s.Out, s.listedCheck(c), func(w io.Writer) error { return s.describeCheck(w, c) })
 			}
 			var entries []checkEntry
 			for _, c := range all.Checks() {
-				entries = append(entries, listedCheck(c))
+				entries = append(entries, s.listedCheck(c))
 			}
-			return list.show(s.Out, entries, listChecks)
+			return list.show(s.Out, entries, s.listChecks)
 		},
 	}
 	list.addFlag(cmd)
 	return cmd
 }
 
-func listChecks(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (s streams) listChecks(out io.Writer) error {
+	names, groups := 0, 0
 	for _, c := range all.Checks() {
-		when := ""
+		names, groups = max(names, len(c.ID)), max(groups, utf8.RuneCountInString(s.group(c)))
+	}
+	var rows [][2]string
+	for _, c := range all.Checks() {
+		title := s.ofCheck(c.Title())
 		switch {
 		case c.Slow:
-			when = " (slow: only when named, or with --deep)"
+			title += " " + s.say("help.checks.slow", nil)
 		case c.Profile:
-			when = " (with --profile)"
+			title += " " + s.say("help.checks.with-profile", nil)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, c.Group, c.Title, when)
+		rows = append(rows, [2]string{fmt.Sprintf("%-*s  %-*s", names, c.ID, groups, s.group(c)), title})
 	}
-	return w.Flush()
+	width := terminalWidth(out)
+	if width == 0 {
+		width = math.MaxInt // a line a check for other programs
+	}
+	var b strings.Builder
+	writeColumns(&b, width, rows)
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 func findCheck(id string) (*checks.Check, error) {
@@ -78,7 +99,14 @@ func findCheck(id string) (*checks.Check, error) {
 	return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
 }
 
-func describeCheck(w io.Writer, c *checks.Check) error {
-	_, err := fmt.Fprintf(w, "%s (%s): %s\n\n%s\n", c.ID, c.Group, c.Title, strings.TrimSpace(c.Doc))
+func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
+	var b strings.Builder
+	writeProse(&b, helpWidth(w), fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
+	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// group is the name of the group of a check.
+func (s streams) group(c *checks.Check) string {
+	return s.say("help.checks.group", words.Args{"group": c.Group})
 }

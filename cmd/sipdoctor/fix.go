@@ -28,21 +28,7 @@ type fixOptions struct {
 func newFixCommand(s streams) *cobra.Command {
 	var o fixOptions
 	cmd := &cobra.Command{
-		Use:   "fix REPORT",
-		Short: "List the cures of a saved report; --apply runs those for this machine",
-		Long: `Fix lists every cure that a saved report ("-": standard input) names, numbered.
-
-With --apply it runs the first cure of each fault that is meant for this very
-machine, and nothing else: never a router's, never an advice, never one that
-needs a value from you. It never runs what a file says: it looks at the machine
-again, and a cure is run only if that proposes the very same commands. It asks
-before each cure, stops at the first command that fails and offers to undo what
-that cure did, and looks again afterwards.
-
-With --undo it takes back what --apply did on this machine, last first.
-
-Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
-2 the report cannot be used here, 3 root is needed.`,
+		Use: "fix",
 		Example: `  sipdoctor why 198.51.100.7 --format json --output report.json
   sipdoctor fix report.json
   sudo sipdoctor fix report.json --apply
@@ -57,10 +43,10 @@ Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.apply, "apply", false, "run the cures for this machine, after asking")
-	f.BoolVar(&o.undo, "undo", false, "take back what --apply did here, last first")
-	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	f.StringSliceVar(&o.only, "only", nil, "only this cure, by `NUMBER` or id (repeatable)")
+	f.BoolVar(&o.apply, "apply", false, "")
+	f.BoolVar(&o.undo, "undo", false, "")
+	f.BoolVarP(&o.yes, "yes", "y", false, "")
+	f.StringSliceVar(&o.only, "only", nil, "")
 	return cmd
 }
 

@@ -24,14 +24,7 @@ type labOptions struct {
 func newLabCommand(s streams) *cobra.Command {
 	var o labOptions
 	cmd := &cobra.Command{
-		Use:   "lab [SCENARIO] [-- COMMAND…]",
-		Short: "Build a simulated office and run check, or a command, inside",
-		Long: `Lab builds an office with a router, a provider and their faults on this machine
-alone, without a link to its network and on Linux without root, and runs the
-real check (or COMMAND) on the phone's side. Without a scenario it lists them.
-
-Where the system has no network namespaces, or forbids them, the same office is
-built in memory; --memory asks for that.`,
+		Use: "lab",
 		Example: `  sipdoctor lab
   sipdoctor lab sip-alg
   sipdoctor lab sip-alg -- sh`,
@@ -50,8 +43,8 @@ built in memory; --memory asks for that.`,
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.deep, "deep", false, "let the check send every probe, the slow ones too")
-	cmd.Flags().BoolVar(&o.memory, "memory", false, "build the office in memory instead of the kernel")
+	cmd.Flags().BoolVar(&o.deep, "deep", false, "")
+	cmd.Flags().BoolVar(&o.memory, "memory", false, "")
 	return cmd
 }
 

@@ -9,19 +9,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
+func listings() []string { return []string{"text", "json"} }
+
 // listing is the --format of commands that list what the program knows.
 type listing struct{ format string }
 
 func (l *listing) addFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.format, "format", "text", "`FORMAT` of the list: text, json")
+	cmd.Flags().StringVar(&l.format, "format", "text", "")
 	_ = cmd.RegisterFlagCompletionFunc("format", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp
+		return listings(), cobra.ShellCompDirectiveNoFileComp
 	}) // fails only for a flag that does not exist
 }
 
 // show writes v as JSON, or what text writes.
 func (l *listing) show(w io.Writer, v any, text func(io.Writer) error) error {
-	known := []string{"text", "json"}
+	known := listings()
 	switch {
 	case !slices.Contains(known, l.format):
 		return usagef("--format %q does not exist%s; there are text, json", l.format, didYouMean(l.format, known))

@@ -23,38 +23,21 @@ type pbxOptions struct {
 func newPBXCommand(s streams) *cobra.Command {
 	var o pbxOptions
 	cmd := &cobra.Command{
-		Use:   "pbx [CHECK…]",
-		Short: "Look at a PBX from inside: who is blocked, is the provider let in",
-		Long: `Pbx runs the checks of a PBX server, or those named: whether the addresses that
-matter are let in (registered phones, trunks, the provider's networks, you),
-whether the firewall opens the SIP and RTP ports, whether fail2ban watches what
-Asterisk writes, and what the kernel does with SIP. Nothing is changed.
-
-With --collect it writes a support bundle: everything it looked at, without
-passwords, keys, tokens and the comments of configuration files. Files that a
-link or an #include leads to outside the directories of the PBX, and keys, are
-left out by name. "sipdoctor pbx --root FILE" gives the same answers from it, on
-any system. A folder made by hand is read as well: what iptables-save, "nft -a
--j list ruleset" and "ipset save" print is known by its content. With --redact,
-addresses, names of hosts, users, callers and mailboxes and comments on rules are
-stand-ins, and databases, certificates and what logs tell of calls are left out.
-Addresses of one network stay in one network, private ones stay private, and the
-last number of each stays; so do extensions of up to six digits, ports, times,
-and the names of jails, chains, sets and files. See "sipdoctor checks".`,
+		Use: "pbx",
 		Example: `  sudo sipdoctor pbx
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz
   sipdoctor pbx --root bundle.tar.gz`,
-		ValidArgsFunction: completePBXChecks,
+		ValidArgsFunction: s.completePBXChecks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.profile, "profile", "", "provider that must be let in, by `NAME` or file; see sipdoctor profiles")
-	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
-	f.StringVar(&o.collect, "collect", "", "write what was looked at into a support bundle, `FILE` (.tar.gz)")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringArrayVar(&o.skip, "skip", nil, "")
+	f.StringVar(&o.collect, "collect", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", completePBXChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completePBXChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -103,10 +86,10 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	return exitWith(exitStatus(r, o.strict))
 }
 
-func completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
+func (s streams) completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
 	for _, c := range all.Checks() {
 		if c.Group == "pbx" {
-			out = append(out, c.ID+"\t"+c.Title)
+			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp

@@ -17,11 +17,7 @@ import (
 func newProfilesCommand(s streams) *cobra.Command {
 	var list listing
 	cmd := &cobra.Command{
-		Use:   "profiles [NAME|FILE]",
-		Short: "List the provider profiles, or show one",
-		Long: `profiles lists the providers that "sipdoctor check --profile" knows, or shows
-what is known of one: hosts, networks, ports, codecs, and how it wants phones to
-be set, each with its source. docs/profiles.md says how to write one's own.`,
+		Use:               "profiles",
 		Args:              atMostOne,
 		ValidArgsFunction: completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -48,8 +44,7 @@ be set, each with its source. docs/profiles.md says how to write one's own.`,
 
 func newProfilesLintCommand(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:     "lint FILE…",
-		Short:   "Find the mistakes in profiles of one's own, by line",
+		Use:     "lint",
 		Example: "  sipdoctor profiles lint my-provider.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

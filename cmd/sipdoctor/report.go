@@ -21,11 +21,7 @@ func newReportCommand(s streams) *cobra.Command {
 		rejudge bool
 	)
 	cmd := &cobra.Command{
-		Use:   "report FILE",
-		Short: "Show a saved JSON report again",
-		Long: `Report reads what "check --format json" wrote ("-": standard input) and shows it
-in any format. With --rejudge today's rules, words and remedies are applied to
-what was observed then. The exit status is that of the report.`,
+		Use: "report",
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
@@ -55,7 +51,7 @@ what was observed then. The exit status is that of the report.`,
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "judge what was observed by today's rules")
+	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "")
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -29,13 +30,13 @@ func formats() []string { return []string{"text", "json", "markdown", "junit"} }
 
 func (o *reporting) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "text", "`FORMAT` of the report: "+strings.Join(formats(), ", "))
-	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
-	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
-	f.BoolVar(&o.redact, "redact", false, "replace addresses, names and ids by stand-ins, to show the report to strangers")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the first line, the answer")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "all fixes, all evidence, durations")
-	f.BoolVar(&o.strict, "strict", false, "exit with 1 for warnings too")
+	f.StringVar(&o.format, "format", "text", "")
+	f.StringVarP(&o.output, "output", "o", "", "")
+	f.StringVar(&o.color, "color", "auto", "")
+	f.BoolVar(&o.redact, "redact", false, "")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
+	f.BoolVar(&o.strict, "strict", false, "")
 	complete := func(values []string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values, cobra.ShellCompDirectiveNoFileComp
@@ -99,7 +100,10 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 }
 
 // fillIn puts a report into the user's language.
-func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checks.BookOf(all.Checks()), l) }
+func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checkBook(), l) }
+
+// checkBook holds the words of every check.
+var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
 
 func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	switch o.format {

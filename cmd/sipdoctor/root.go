@@ -21,13 +21,7 @@ import (
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	running, showVersion, lang := false, false, ""
 	root = &cobra.Command{
-		Use:   "sipdoctor",
-		Short: "Find what stands between phones and their PBX, and how to cure it",
-		Long: `sipdoctor finds what stands between phones and their PBX (NAT, SIP ALG,
-firewall) and prints the commands that cure it.
-
-Start with:  sipdoctor check
-No network?  sipdoctor lab sip-alg`,
+		Use:           "sipdoctor",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noSuchCommand,
@@ -48,8 +42,8 @@ No network?  sipdoctor lab sip-alg`,
 	}
 	// Not cobra's own: its template would link text/template, and with that
 	// every method of every package.
-	root.Flags().BoolVarP(&showVersion, "version", "V", false, "show the version")
-	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), s.say("help.lang", nil)) // read by languageOf
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
+	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), "") // read by languageOf
 	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return languages(), cobra.ShellCompDirectiveNoFileComp
 	}) // fails only for a flag that does not exist
@@ -69,7 +63,7 @@ No network?  sipdoctor lab sip-alg`,
 		newProfilesCommand(s),
 		newVersionCommand(s),
 	)
-	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpCommand(newHelpCommand(s))
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -77,32 +71,35 @@ No network?  sipdoctor lab sip-alg`,
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+	root.InitDefaultHelpCmd()
+	s.explain(root) // what each command and flag is for stands in help.yaml
+	root.SetHelpFunc(s.showHelp)
+	root.SetUsageFunc(s.showUsage)
 	return root, func() bool { return running }
 }
 
-func newHelpCommand() *cobra.Command {
+func newHelpCommand(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND|CHECK|PROVIDER]",
-		Short: "Show help for a command, a check or a provider",
+		Use: "help",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
 			if err == nil && len(rest) == 0 {
 				return target.Help()
 			}
-			return helpFor(cmd, args)
+			return s.helpFor(cmd, args)
 		},
 	}
 }
 
 // helpFor shows what the program knows of a word that is not a command's name.
-func helpFor(cmd *cobra.Command, args []string) error {
+func (s streams) helpFor(cmd *cobra.Command, args []string) error {
 	var known []string
 	for _, c := range cmd.Root().Commands() {
 		known = append(known, c.Name())
 	}
 	for _, c := range all.Checks() {
 		if c.ID == args[0] {
-			return describeCheck(cmd.OutOrStdout(), c)
+			return s.describeCheck(cmd.OutOrStdout(), c)
 		}
 		known = append(known, c.ID)
 	}

@@ -37,28 +37,7 @@ type serveOptions struct {
 func newServeCommand(s streams) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the far end that office checks talk to (on a VPS, or on the PBX)",
-		Long: `Run the responder: the far end that "sipdoctor check --responder" talks to.
-
-It belongs outside of the office, on any machine with a public address: a
-small VPS, or the PBX itself. It answers test messages and tells the client
-exactly what arrived; it routes no calls, and sends to nobody but its clients.
-A port that another program owns (a PBX on 5060) is left alone: it is offered
-only at the addresses where the responder really has it, and the text printed
-at start says where that is.
-
-Its certificate is kept in $STATE_DIRECTORY, else in /var/lib/sipdoctor (root)
-or ~/.local/state/sipdoctor, so that the line printed for the office is good
-after a restart too. Once the sockets are open it gives up all privileges and,
-on Linux, the right to open files and to start programs.
-
-To addresses that have not shown themselves it sends no more than it received.
-A STUN client of another make therefore has to pad its questions (PADDING, RFC
-5780 7.6) or have a session open; bare ones are not answered.
-
-Two addresses of this machine (--listen twice) let clients learn how their NAT
-filters, not only how it maps (RFC 5780).`,
+		Use: "serve",
 		Example: `  sipdoctor serve
   sipdoctor serve --listen 203.0.113.5 --listen 203.0.113.6
   sipdoctor serve --tls-cert fullchain.pem --tls-key privkey.pem`,
@@ -68,17 +47,17 @@ filters, not only how it maps (RFC 5780).`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.listen, "listen", nil, "own `ADDRESS` to serve, may be repeated (default all of this machine)")
-	f.StringVar(&o.control, "control", ":8765", "`[ADDRESS]:PORT` of the control channel, TCP and UDP")
-	f.IntSliceVar(&o.sipPorts, "sip-ports", []int{5060, 5080}, "`PORTS` of SIP over UDP and TCP")
-	f.IntVar(&o.sipsPort, "sips-port", 5061, "`PORT` of SIP over TLS")
-	f.StringVar(&o.cert, "tls-cert", "", "certificate `FILE` (PEM); without it one is made and kept")
-	f.StringVar(&o.key, "tls-key", "", "key `FILE` (PEM) of --tls-cert")
-	f.BoolVar(&o.ephemeral, "ephemeral", false, "make a new certificate for this run and keep nothing")
-	f.IntVar(&o.maxSessions, "max-sessions", 1000, "clients served at a time")
-	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "UDP ports where RTP tests are answered, `FIRST-LAST`; none: on no port")
-	f.StringVar(&o.metrics, "metrics", "", "`[ADDRESS]:PORT` for Prometheus metrics over HTTP (default none)")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "a line on standard error for every session")
+	f.StringArrayVar(&o.listen, "listen", nil, "")
+	f.StringVar(&o.control, "control", ":8765", "")
+	f.IntSliceVar(&o.sipPorts, "sip-ports", []int{5060, 5080}, "")
+	f.IntVar(&o.sipsPort, "sips-port", 5061, "")
+	f.StringVar(&o.cert, "tls-cert", "", "")
+	f.StringVar(&o.key, "tls-key", "", "")
+	f.BoolVar(&o.ephemeral, "ephemeral", false, "")
+	f.IntVar(&o.maxSessions, "max-sessions", 1000, "")
+	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "")
+	f.StringVar(&o.metrics, "metrics", "", "")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	return cmd
 }
 

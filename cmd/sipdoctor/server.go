@@ -31,9 +31,9 @@ type serverOptions struct {
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	o.reporting.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.root, "root", "", "read the support bundle in `DIR` (or .tar.gz) instead of this machine")
-	f.StringVar(&o.udp, "udp", "", "UDP `PORTS` to ask about, \"5060,10000-20000\" (default the SIP and RTP ports)")
-	f.StringVar(&o.tcp, "tcp", "", "TCP `PORTS` to ask about (default the SIP ports)")
+	f.StringVar(&o.root, "root", "", "")
+	f.StringVar(&o.udp, "udp", "", "")
+	f.StringVar(&o.tcp, "tcp", "", "")
 }
 
 // system is the machine to look at.

@@ -18,9 +18,8 @@ var version string
 func newVersionCommand(s streams) *cobra.Command {
 	var list listing
 	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Show the version",
-		Args:  noArgs,
+		Use:  "version",
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			t := thisTool()
 			return list.show(s.Out, struct {

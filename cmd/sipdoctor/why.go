@@ -14,14 +14,7 @@ import (
 func newWhyCommand(s streams) *cobra.Command {
 	var o serverOptions
 	cmd := &cobra.Command{
-		Use:   "why ADDRESS…",
-		Short: "Why an address is blocked on this PBX, and the command that frees it",
-		Long: `Why tells whether this machine lets an address or network in on the SIP and RTP
-ports, and if not, who blocks it: by which rule, since when, until when, because
-of which log lines, and what frees it everywhere. The loaded rules are evaluated
-as the kernel would, not searched. Nothing is sent and nothing is changed.
-
-Exit status: 0 let in, 1 blocked, 4 it cannot be told, 2 no such address.`,
+		Use: "why",
 		Example: `  sudo sipdoctor why 198.51.100.7
   sudo sipdoctor why 198.51.100.0/24 2001:db8::7
   sudo sipdoctor why 198.51.100.7 --udp 5060 --format json

@@ -88,7 +88,7 @@ func (p *page) title(number string, f checks.Finding) {
 	if f.Confidence != "" {
 		id += ", " + p.say("confidence", words.Args{"confidence": string(f.Confidence)})
 	}
-	lines := wrap(f.Title, p.width-cells(number))
+	lines := Wrap(f.Title, p.width-cells(number))
 	st := yellow
 	if f.Severity == checks.Critical {
 		st = red

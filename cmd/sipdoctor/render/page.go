@@ -93,7 +93,7 @@ func (p *page) end() { _ = p.w.WriteByte('\n') }
 // the others under it.
 func (p *page) prose(st style, lead, text string) {
 	indent := strings.Repeat(" ", cells(lead))
-	for i, l := range wrap(text, p.width-cells(lead)) {
+	for i, l := range Wrap(text, p.width-cells(lead)) {
 		if i > 0 {
 			lead = indent
 		}
@@ -105,7 +105,7 @@ func (p *page) prose(st style, lead, text string) {
 // hanging writes text wrapped to the page, with a deeper indent from the
 // second line on.
 func (p *page) hanging(first, rest, text string) {
-	for i, l := range wrap(text, p.width-cells(rest)) {
+	for i, l := range Wrap(text, p.width-cells(rest)) {
 		if i == 0 {
 			p.line(plain, first+l)
 		} else {
@@ -123,9 +123,9 @@ func pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-cells(s)))
 }
 
-// wrap breaks text between words into lines of at most n columns. A longer
+// Wrap breaks text between words into lines of at most n columns. A longer
 // word (an address, a URL) keeps a line of its own. There is always one line.
-func wrap(text string, n int) []string {
+func Wrap(text string, n int) []string {
 	var lines []string
 	cur := ""
 	for _, word := range unbroken(strings.Fields(text)) {

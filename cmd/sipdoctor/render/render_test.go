@@ -307,7 +307,7 @@ func TestAPageFitsTheTerminal(t *testing.T) {
 }
 
 func TestANumberKeepsItsUnit(t *testing.T) {
-	if got := wrap("the router forgets it after 30 s, at 100 %", 29); !slices.Equal(got, []string{"the router forgets it after", "30 s, at 100 %"}) {
+	if got := Wrap("the router forgets it after 30 s, at 100 %", 29); !slices.Equal(got, []string{"the router forgets it after", "30 s, at 100 %"}) {
 		t.Errorf("%q", got)
 	}
 }

@@ -101,7 +101,7 @@ func statusStyle(s checks.Status) style {
 // room for it.
 func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	mark := p.mark(r.Verdict) + " "
-	lines := wrap(r.Headline, p.width-cells(mark))
+	lines := Wrap(r.Headline, p.width-cells(mark))
 	pointer := ""
 	for i, f := range numbered {
 		if f.Severity == checks.Critical && len(f.Fixes) > 0 {
@@ -149,7 +149,7 @@ func (p *page) checkLines(r *checks.Report, o TextOptions) {
 		}
 		name := "  " + pad(res.Check, nameWidth) + "  "
 		indent := strings.Repeat(" ", 2+statusWidth+cells(name))
-		for i, l := range wrap(p.fact(res, o), p.width-cells(indent)) {
+		for i, l := range Wrap(p.fact(res, o), p.width-cells(indent)) {
 			if i > 0 {
 				name = indent
 			}

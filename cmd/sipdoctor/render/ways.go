@@ -84,7 +84,7 @@ func (p *page) unread(r *checks.Report, o TextOptions) {
 		}
 		return
 	}
-	first := strings.Join(wrap(list[0], 2*p.width)[:1], "")
+	first := strings.Join(Wrap(list[0], 2*p.width)[:1], "")
 	if len(list) > 1 {
 		first = p.say("and-more", words.Args{"note": first, "n": len(list) - 1})
 	}
