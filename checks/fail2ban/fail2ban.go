@@ -38,7 +38,7 @@ warn: by its configuration a ban leaves a SIP port open; the set forgets a ban
 too early; or an address that must be spared is not on a jail's ignoreip.
 inconclusive: only root is told the bans, or the rules do not tell.
 Skipped where fail2ban is not installed.`,
-		Timeout: 20 * time.Second, // fail2ban-client starts a Python for each question where the socket may not be asked
+		Timeout: 20 * time.Second, // fail2ban-client starts a Python, where the socket may not be asked
 	}, observe, judge)
 }
 
