@@ -138,7 +138,8 @@ func (b *bans) detail(r *sqlite.Row, row *banRow) (err error) {
 	row.since, _ = number("timeofban")
 	length, known := number("bantime")
 	count, _ := number("bancount")
-	row.length, row.lengthUnknown, row.count = length, !known, int(count)
+	const notYetKnown = -2 // of bans from before the database was brought up to 0.11
+	row.length, row.lengthUnknown, row.count = length, !known || length == notYetKnown, int(count)
 	row.matches, row.failures = parseBanData([]byte(text("data")))
 	return err
 }

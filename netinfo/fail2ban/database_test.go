@@ -104,6 +104,19 @@ func TestTheDatabaseOfAnOldServer(t *testing.T) {
 	}
 }
 
+// 0.11 and later give the bans of an older database the length -2 until they set
+// them again. It is the jail's, and not for good.
+func TestADatabaseThatWasBroughtUpToDate(t *testing.T) {
+	db, _ := makeDB(t, tables10, fmt.Sprintf(`INSERT INTO bips VALUES ('192.0.2.7', 'asterisk', %d, -2, 1, NULL), ('192.0.2.8', 'asterisk', %d, -2, 1, NULL)`, at(30), at(90)))
+	s := Read(t.Context(), withDB(db, nil), Options{Addresses: prefixes("192.0.2.7", "192.0.2.8")})
+	if h := s.Addresses[0].Holds; len(h) != 1 || h[0].Permanent || h[0].Until == nil || !h[0].Until.Equal(testNow.Add(30*time.Minute)) {
+		t.Errorf("%+v, notes %v", h, s.Notes)
+	}
+	if h := s.Addresses[1].Holds; len(h) != 0 {
+		t.Errorf("a ban of an hour that began 90 minutes ago: %+v", h)
+	}
+}
+
 // fail2ban keeps its journal in memory. Where there is one beside the file,
 // because an administrator's tool has switched it on, the file is not all of the
 // database: what it says of an address is unknown.
