@@ -27,7 +27,7 @@ var ownWords []byte
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID: "fail2ban", Words: ownWords, Group: "pbx",
-		Timeout: 20 * time.Second, // fail2ban-client starts a Python for each question where the socket may not be asked
+		Timeout: 20 * time.Second, // fail2ban-client starts a Python, where the socket may not be asked
 	}, observe, judge)
 }
 
