@@ -23,9 +23,7 @@ func ReadNFT(listing, text string) Parts {
 	r := &nftReader{chains: map[string]*Chain{}, tables: map[string]*Table{}, helpers: map[string]string{}}
 	r.texts = readNFTText(text)
 	r.read(listing)
-	for _, raw := range r.rules {
-		r.rule(raw)
-	}
+	r.compile(listing)
 	return Parts{Tables: r.list, Faults: r.faults, Unread: r.unread}
 }
 
@@ -34,7 +32,7 @@ type nftReader struct {
 	tables  map[string]*Table // by family and name
 	chains  map[string]*Chain // by family, table and name
 	helpers map[string]string // type of a ct helper object, by family, table and name
-	rules   []*nftRule
+	rules   []rawRule
 	texts   map[string]string // of rules, by family, table and handle
 	faults  []Fault
 	unread  string
@@ -42,16 +40,42 @@ type nftReader struct {
 
 // nftObject is one element of the listing: one of its fields is set.
 type nftObject struct {
-	Table  *nftTable  `json:"table"`
-	Chain  *nftChain  `json:"chain"`
-	Rule   *nftRule   `json:"rule"`
-	Set    *nftSet    `json:"set"`
-	Map    *nftSet    `json:"map"`
-	Meter  *nftSet    `json:"meter"`
-	Helper *nftHelper `json:"ct helper"`
+	Table  *nftTable   `json:"table"`
+	Chain  *nftChain   `json:"chain"`
+	Rule   *unreadRule `json:"rule"`
+	Set    *nftSet     `json:"set"`
+	Map    *nftSet     `json:"map"`
+	Meter  *nftSet     `json:"meter"`
+	Helper *nftHelper  `json:"ct helper"`
 	// Element lists further elements of a set, as monitors and hand-made
 	// listings have them.
 	Element *nftSet `json:"element"`
+}
+
+// unreadRule is a rule that is left as it stands in the listing: what a rule
+// may hang on is listed after it at times, and 100,000 of them, read, take some
+// hundred megabytes.
+type unreadRule struct{}
+
+func (*unreadRule) UnmarshalJSON([]byte) error { return nil }
+
+// rawRule is where the object of a rule lies in the listing.
+type rawRule struct{ start, end int64 }
+
+// compile reads the rules and compiles them, one after the other.
+func (r *nftReader) compile(listing string) {
+	var text []byte
+	for _, raw := range r.rules {
+		// Between two objects is a comma.
+		text = append(text[:0], strings.TrimLeft(listing[raw.start:raw.end], ", \t\r\n")...)
+		var o struct {
+			Rule nftRule `json:"rule"`
+		}
+		if err := json.Unmarshal(text, &o); err != nil {
+			r.fault(lineAt(listing, raw.end), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
+		}
+		r.rule(&o.Rule)
+	}
 }
 
 type nftTable struct {
@@ -108,6 +132,7 @@ func (r *nftReader) read(listing string) {
 	found, err := enterNFT(d)
 	for err == nil && d.More() {
 		var o nftObject
+		start := d.InputOffset()
 		if err = d.Decode(&o); err != nil {
 			var typed *json.UnmarshalTypeError
 			if !errors.As(err, &typed) {
@@ -116,6 +141,9 @@ func (r *nftReader) read(listing string) {
 			// The object is not of the shape that we know: leave it out.
 			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
 			err = nil
+		}
+		if o.Rule != nil {
+			r.rules = append(r.rules, rawRule{start, d.InputOffset()})
 		}
 		r.object(&o)
 	}
@@ -191,8 +219,6 @@ func (r *nftReader) object(o *nftObject) {
 		r.table(o.Table.Family, o.Table.Name)
 	case o.Chain != nil:
 		r.chain(o.Chain)
-	case o.Rule != nil:
-		r.rules = append(r.rules, o.Rule)
 	case o.Set != nil:
 		r.set(o.Set, false)
 	case o.Map != nil:
@@ -335,7 +361,7 @@ func (r *nftReader) rule(raw *nftRule) {
 	for _, exprs := range b.ways {
 		c.Rules = append(c.Rules, &Rule{
 			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd,
+			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd, exact: !odd && exactNFT(raw),
 		})
 	}
 }
