@@ -43,7 +43,7 @@ func Table(ctx context.Context, family, name string, least int, nft Program) ([]
 	if !known || !command.IsNFTName(name) {
 		return nil, errUnknown
 	}
-	t := &table{ctx: ctx, family: family, number: number, name: name, nft: nft, byName: map[string]*chain{}}
+	t := &table{ctx: ctx, family: family, number: number, name: name, nft: nft, byName: map[string]bool{}}
 	for _, read := range []func() error{t.plain, t.readChains, t.readRules} {
 		if err := read(); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ type table struct {
 	nft    Program
 
 	chains  []*chain
-	byName  map[string]*chain
+	byName  map[string]bool
 	rules   int
 	named   bool // it has sets with names
 	maps    bool // and maps
@@ -93,7 +93,7 @@ func (t *table) readChains() error {
 			return errUnknown
 		}
 		c.head = head
-		t.chains, t.byName[c.name] = append(t.chains, c), c
+		t.chains, t.byName[c.name] = append(t.chains, c), true
 		return nil
 	})
 }
@@ -126,24 +126,22 @@ func (t *table) readRules() error {
 		return err
 	}
 	w := &wording{table: t}
-	return t.ours(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_USERDATA, func(in []attributes) error {
-		t.rules++
-		name := in[unix.NFTA_RULE_CHAIN]
-		c := t.byName[string(name[:max(len(name)-1, 0)])]
-		if c == nil {
-			return errUnknown
-		}
-		c.count++
-		if c.unknown {
+	for _, c := range t.chains {
+		err := t.rulesOf(c.name, func(in []attributes) error {
+			t.rules++
+			c.count++
+			if c.unknown = c.unknown || !w.rule(in); c.unknown {
+				c.rules = nil
+				return nil
+			}
+			c.rules.add(w.out)
 			return nil
+		})
+		if err != nil {
+			return err
 		}
-		if !w.rule(in) {
-			c.unknown, c.rules = true, nil
-			return nil
-		}
-		c.rules.add(w.out)
-		return nil
-	})
+	}
+	return nil
 }
 
 // listing puts the table together.

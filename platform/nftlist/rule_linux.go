@@ -181,7 +181,7 @@ func (w *wording) verdict(data attributes) bool {
 	}
 	target, err := json.Marshal(v[chain].text())
 	w.out = append(append(append(w.out, `{"target":`...), target...), "}}"...)
-	return err == nil && w.table.byName[v[chain].text()] != nil
+	return err == nil && w.table.byName[v[chain].text()]
 }
 
 // The codes of ICMP that reject may send, in the words of nft.

@@ -100,38 +100,36 @@ func (s *saving) read(name string) error {
 	if err := t.ours(unix.NFT_MSG_GETCHAIN, 12, t.chain); err != nil {
 		return err
 	}
+	if err := s.readRules(t); err != nil {
+		return err
+	}
 	t.addEmpty()
-	return s.readRules(t)
+	return nil
 }
 
 func (s *saving) readRules(t *savedTable) error {
-	byName := map[string]*savedChain{}
-	for _, c := range t.chains {
-		byName[c.name] = c
-	}
 	w := &savedRule{}
-	return t.ours(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_USERDATA, func(in []attributes) error {
-		s.rules++
-		chain := in[unix.NFTA_RULE_CHAIN]
-		c := byName[string(chain[:max(len(chain)-1, 0)])]
-		if c == nil {
-			return errUnknown
-		}
-		c.count++
-		known := w.read(in, t.number)
-		if !w.counted {
-			return errUnknown // every rule of iptables counts
-		}
-		if c.unknown = c.unknown || !known; c.unknown {
-			// Those before are listed again with it: only their counters stay.
-			c.rules = nil
-		}
-		c.counters = append(c.counters, w.counters)
-		if !c.unknown {
+	for _, c := range t.chains {
+		err := t.rulesOf(c.name, func(in []attributes) error {
+			s.rules++
+			c.count++
+			known := w.read(in, t.number)
+			if !w.counted {
+				return errUnknown // every rule of iptables counts
+			}
+			c.counters = append(c.counters, w.counters)
+			if c.unknown = c.unknown || !known; c.unknown {
+				c.rules = nil // all are listed again: only their counters stay
+				return nil
+			}
 			c.rules.add(w.line(c.name))
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (t *savedTable) chain(in []attributes) error {
