@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,9 +32,15 @@ type nftReader struct {
 	chains  map[string]*Chain // by family, table and name
 	helpers map[string]string // type of a ct helper object, by family, table and name
 	rules   []rawRule
-	texts   map[string]string // of rules, by family, table and handle
-	faults  []Fault
-	unread  string
+	known   statements
+	last    struct { // the rule before, which mostly is of the same chain
+		family       TableFamily
+		table, chain string
+		of           *Chain
+	}
+	texts  map[string]string // of rules, by family, table and handle
+	faults []Fault
+	unread string
 }
 
 // nftObject is one element of the listing: one of its fields is set.
@@ -50,32 +55,6 @@ type nftObject struct {
 	// Element lists further elements of a set, as monitors and hand-made
 	// listings have them.
 	Element *nftSet `json:"element"`
-}
-
-// unreadRule is a rule that is left as it stands in the listing: what a rule
-// may hang on is listed after it at times, and 100,000 of them, read, take some
-// hundred megabytes.
-type unreadRule struct{}
-
-func (*unreadRule) UnmarshalJSON([]byte) error { return nil }
-
-// rawRule is where the object of a rule lies in the listing.
-type rawRule struct{ start, end int64 }
-
-// compile reads the rules and compiles them, one after the other.
-func (r *nftReader) compile(listing string) {
-	var text []byte
-	for _, raw := range r.rules {
-		// Between two objects is a comma.
-		text = append(text[:0], strings.TrimLeft(listing[raw.start:raw.end], ", \t\r\n")...)
-		var o struct {
-			Rule nftRule `json:"rule"`
-		}
-		if err := json.Unmarshal(text, &o); err != nil {
-			r.fault(lineAt(listing, raw.end), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
-		}
-		r.rule(&o.Rule)
-	}
 }
 
 type nftTable struct {
@@ -96,12 +75,12 @@ type nftChain struct {
 }
 
 type nftRule struct {
-	Family  TableFamily      `json:"family"`
-	Table   string           `json:"table"`
-	Chain   string           `json:"chain"`
-	Handle  uint64           `json:"handle"`
-	Comment string           `json:"comment"`
-	Expr    []map[string]any `json:"expr"`
+	Family  TableFamily  `json:"family"`
+	Table   string       `json:"table"`
+	Chain   string       `json:"chain"`
+	Handle  uint64       `json:"handle"`
+	Comment string       `json:"comment"`
+	Expr    []*statement `json:"-"`
 }
 
 type nftHelper struct {
@@ -147,6 +126,11 @@ func (r *nftReader) read(listing string) {
 		}
 		r.object(&o)
 	}
+	r.end(listing, d, found, err)
+}
+
+// end says what is wrong with a listing that ends, or cannot be read on.
+func (r *nftReader) end(listing string, d *json.Decoder, found bool, err error) {
 	switch {
 	case err != nil:
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -335,54 +319,4 @@ func stringsOf(v any) []string {
 		return out
 	}
 	return nil
-}
-
-// rule compiles one rule into its chain. A rule that looks up a value in a map
-// becomes one rule for each value, of which at most one matches a packet.
-func (r *nftReader) rule(raw *nftRule) {
-	c := r.chains[nftName(raw.Family, raw.Table, raw.Chain)]
-	if c == nil {
-		r.fault(0, fmt.Sprintf("rule %d is in the chain %s %s %s, which is not listed", raw.Handle, raw.Family, raw.Table, raw.Chain))
-		return
-	}
-	b := &nftBuilder{reader: r, rule: raw, table: r.tables[nftName(raw.Family, raw.Table)], ways: [][]Expr{nil}}
-	for _, e := range raw.Expr {
-		b.statement(e)
-	}
-	position := 1
-	if n := len(c.Rules); n > 0 {
-		position = c.Rules[n-1].Position + 1
-	}
-	text := r.texts[nftName(raw.Family, raw.Table, raw.Handle)]
-	if text == "" {
-		text = renderNFTRule(raw)
-	}
-	odd := strings.ContainsAny(raw.Comment, oddSigns) || slices.ContainsFunc(raw.Expr, func(x map[string]any) bool { return hasOddText(x) })
-	for _, exprs := range b.ways {
-		c.Rules = append(c.Rules, &Rule{
-			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd, exact: !odd && exactNFT(raw),
-		})
-	}
-}
-
-// oddSigns are what nft's language cannot express in a string and what would
-// look like another rule in its listing. Netlink and JSON let both in.
-const oddSigns = "\"\n\r"
-
-// hasOddText reports whether a text within JSON holds one of the odd signs.
-func hasOddText(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return strings.ContainsAny(v, oddSigns)
-	case []any:
-		return slices.ContainsFunc(v, hasOddText)
-	case map[string]any:
-		for _, x := range v {
-			if hasOddText(x) {
-				return true
-			}
-		}
-	}
-	return false
 }

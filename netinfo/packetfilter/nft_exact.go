@@ -7,23 +7,15 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
-// exactNFT reports whether renderNFTRule words a rule as every version of nft
-// does. Bans that are rules of their own have such forms, and then no chain of
-// theirs need be listed as text for the sake of one.
-func exactNFT(r *nftRule) bool {
-	for _, s := range r.Expr {
-		if len(s) != 1 {
-			return false
-		}
-		for key, v := range s {
-			if !exactStatement(key, v) {
-				return false
-			}
-		}
-	}
-	return strings.IndexFunc(r.Comment, func(c rune) bool { return c < ' ' || c > '~' || c == '\\' || c == '"' }) < 0
+// plainComment reports whether every version of nft writes a comment as Go
+// quotes it.
+func plainComment(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '\\' || c == '"' }) < 0
 }
 
+// exactStatement reports whether renderNFT words a statement as every version of
+// nft does. Bans that are rules of their own have such forms, and then no chain
+// of theirs need be listed as text for the sake of one.
 func exactStatement(key string, v any) bool {
 	switch key {
 	case "accept", "drop", "return", "continue":
