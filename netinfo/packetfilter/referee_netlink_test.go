@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,6 +103,57 @@ func withoutVersion(t *testing.T, listing []byte) (list []map[string]any) {
 		}
 	}
 	return slices.Concat(list, sets, rest)
+}
+
+// What a machine with long tables loads is the same, whether they were read from
+// the kernel or listed by the programs.
+func TestLongTablesLoadAsTheProgramsListThem(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	ban := func(i int) string { return fmt.Sprintf("100.64.%d.%d", i>>8, i&255) }
+	ours := "table inet f2b {\nset bad { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.7 } }\nchain odd {\nct state vmap { invalid : drop }\nicmp type echo-request accept\n}\n" +
+		"chain input {\ntype filter hook input priority -1; policy accept;\njump odd\nip saddr @bad drop\nudp dport { 5060, 5061 } counter accept\n"
+	theirs := "*mangle\n-A PREROUTING -m mark --mark 0x1 -j ACCEPT\nCOMMIT\n*filter\n:f2b - [0:0]\n-A INPUT -p udp -m multiport --dports 5060,5061 -j f2b\n"
+	for i := range 1500 {
+		ours += "ip saddr " + ban(i) + " udp dport 5060 counter drop comment \"ban " + ban(i) + "\"\n"
+		theirs += "-A f2b -s " + ban(i) + "/32 -j REJECT --reject-with icmp-port-unreachable\n"
+	}
+	must(t, newGround(t).load(rulebook{nft: ours + "}\n}\n", nft4: theirs + "COMMIT\n"}))
+	sys := platform.ThisSystem()
+	for line, sign := range map[string]string{"iptables-nft-save -c": "in the stead of", "nft -a -j list table inet f2b": `{"nftables":[{"table"`} {
+		out, err := sys.Run(t.Context(), strings.Fields(line)[0], strings.Fields(line)[1:]...)
+		if err != nil || !strings.Contains(string(out[:min(len(out), 200)]), sign) {
+			t.Errorf("%s was not read from the kernel: %v", line, err)
+		}
+	}
+	got, unread := packetfilter.Load(t.Context(), sys)
+	want, unreadToo := packetfilter.Load(t.Context(), listingSystem{sys})
+	if len(unread)+len(unreadToo) > 0 || !reflect.DeepEqual(got.Tables, want.Tables) {
+		t.Errorf("loaded differently: %v, %v; tables %v", unread, unreadToo, cmp.Diff(rulesIn(got), rulesIn(want)))
+	}
+}
+
+// rulesIn words all rules, for people to see where two rulesets differ.
+func rulesIn(r *packetfilter.Ruleset) (list []string) {
+	for _, t := range r.Tables {
+		for _, c := range t.Chains {
+			for _, rule := range c.Rules {
+				list = append(list, fmt.Sprint(t.Tool, " ", t.Family, " ", t.Name, " ", c.Name, " ", rule.Position, " ", rule.Handle, " ", rule.Line, " ", rule.Text))
+			}
+		}
+	}
+	return list
+}
+
+// listingSystem runs the programs of the packet filter itself.
+type listingSystem struct{ platform.System }
+
+func (s listingSystem) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
+	if strings.HasSuffix(program, "-nft-save") || program == "nft" && args[len(args)-1] != "tables" {
+		return run("", append([]string{program}, args...)...)
+	}
+	return s.System.Run(ctx, program, args...)
 }
 
 // A cure tells a rule of nft by its text. Where no text was listed for it,

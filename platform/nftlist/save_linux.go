@@ -187,19 +187,18 @@ func (t *savedTable) own(c *savedChain, typ string, priority int32) bool {
 // those that rules jump to, by name.
 func (s *saving) listing() ([]byte, error) {
 	var parts chunks
-	parts.add([]byte("# Generated in the stead of iptables-nft-save (nf_tables)\n"))
 	for _, t := range s.list {
 		slices.SortFunc(t.chains, func(a, b *savedChain) int {
 			return cmp.Or(cmp.Compare(uint(a.hook), uint(b.hook)), strings.Compare(a.name, b.name))
 		})
-		parts.add([]byte("*" + t.name + "\n"))
+		parts.add([]byte("# Generated in the stead of iptables-nft-save (nf_tables)\n*" + t.name + "\n"))
 		for _, c := range t.chains {
 			parts.add(c.head)
 		}
 		if err := s.rulesOf(t, &parts); err != nil {
 			return nil, err
 		}
-		parts.add([]byte("COMMIT\n"))
+		parts.add([]byte("COMMIT\n# Completed\n"))
 	}
 	out := make([]byte, 0, parts.size())
 	for _, p := range parts {
