@@ -269,13 +269,13 @@ func TestIPTablesReadsAsItsProgramListsIt(t *testing.T) {
 	for round := range 30 {
 		f := forms{rand.New(rand.NewPCG(20261129, uint64(round))), []string{"ip", "ip6"}[round%2]}
 		program := map[string]string{"ip": "iptables-nft", "ip6": "ip6tables-nft"}[f.family]
-		s := "*mangle\n:PREROUTING ACCEPT [3:4]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -m mark --mark 0x1 -j ACCEPT\nCOMMIT\n*filter\n:INPUT DROP [5:7]\n:sub - [0:0]\n:a - [0:0]\n-A INPUT -m state --state NEW -j a\n[7:8] -A INPUT -p udp -m udp --dport 5060 -j a\n"
+		s := "*mangle\n:PREROUTING ACCEPT [3:4]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -m mark --mark 0x1 -j ACCEPT\nCOMMIT\n*nat\n:OUTPUT ACCEPT [1:2]\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n*filter\n:INPUT DROP [5:7]\n:sub - [0:0]\n:a - [0:0]\n-A INPUT -m state --state NEW -j a\n[7:8] -A INPUT -p udp -m udp --dport 5060 -j a\n"
 		for range 40 {
 			s += f.saved("a") + "\n"
 		}
 		load(t, "")
 		cmd := exec.Command(program+"-restore", "-c")
-		cmd.Stdin = strings.NewReader(s + "COMMIT\n")
+		cmd.Stdin = strings.NewReader(s + "COMMIT\n*raw\n:OUTPUT DROP [0:0]\n-A PREROUTING -j ACCEPT\nCOMMIT\n*security\n-A INPUT -j ACCEPT\nCOMMIT\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s\n%s", err, out, s)
 		}
@@ -294,7 +294,7 @@ func TestIPTablesReadsAsItsProgramListsIt(t *testing.T) {
 		if d := cmp.Diff(withoutRemarks(want), withoutRemarks(got)); d != "" {
 			t.Fatalf("round %d (-%s-save +here):\n%s", round, program, d)
 		}
-		if len(lines) != 2 {
+		if len(lines) != 3 {
 			t.Errorf("round %d: asked %q", round, lines)
 		}
 	}

@@ -67,8 +67,12 @@ var keptChains = map[string]struct {
 	"raw":      {[]string{"PREROUTING", "OUTPUT"}, -300},
 	"mangle":   {[]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}, -150},
 	"filter":   {[]string{"INPUT", "FORWARD", "OUTPUT"}, 0},
-	"security": {[]string{"INPUT", "FORWARD", "OUTPUT"}, 50},
+	"security": {[]string{"INPUT", "FORWARD", "OUTPUT"}, 150},                    // where the kernel's own name stands for 50
+	"nat":      {[]string{"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"}, -100}, // the sources at 100
 }
+
+// keptTables is the order in which iptables-nft-save lists its tables.
+var keptTables = []string{"mangle", "security", "raw", "filter", "nat"}
 
 // tables names those that iptables would list.
 func (s *saving) tables() (names []string, err error) {
@@ -79,11 +83,12 @@ func (s *saving) tables() (names []string, err error) {
 			return errDamaged
 		}
 		name := in[1].text()
-		if _, kept := keptChains[name]; kept || name == "nat" {
+		if _, kept := keptChains[name]; kept {
 			names = append(names, name)
 		}
 		return nil
 	})
+	slices.SortFunc(names, func(a, b string) int { return slices.Index(keptTables, a) - slices.Index(keptTables, b) })
 	return names, err
 }
 
@@ -177,8 +182,14 @@ func (t *savedTable) own(c *savedChain, typ string, priority int32) bool {
 	}
 	kept, known := keptChains[t.name]
 	want := "filter"
-	if t.name == "mangle" && c.name == "OUTPUT" {
+	switch {
+	case t.name == "mangle" && c.name == "OUTPUT":
 		want = "route"
+	case t.name == "nat":
+		want = "nat"
+		if c.name == "INPUT" || c.name == "POSTROUTING" {
+			kept.priority = 100
+		}
 	}
 	return known && slices.Contains(kept.hooks, c.name) && priority == kept.priority && typ == want
 }
