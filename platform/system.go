@@ -87,6 +87,9 @@ func (s *thisSystem) Run(ctx context.Context, program string, args ...string) ([
 	if native := nativeProgram(program, args); native != nil {
 		return native(ctx)
 	}
+	if out := longListing(ctx, program, args, s.Run); out != nil {
+		return out, nil
+	}
 	if err := s.stuck.check(program); err != nil {
 		return nil, fmt.Errorf("running %s: %w", strings.Join(append([]string{program}, args...), " "), err)
 	}
