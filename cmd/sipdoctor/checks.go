@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // checkEntry is a check as "checks --format json" lists it.
@@ -75,7 +76,7 @@ func findCheck(id string) (*checks.Check, error) {
 		}
 		ids = append(ids, c.ID)
 	}
-	return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+	return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
 }
 
 func describeCheck(w io.Writer, c *checks.Check) error {

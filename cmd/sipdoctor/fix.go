@@ -17,6 +17,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // fixOptions are the flags of fix.
@@ -50,7 +51,7 @@ Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
   sudo sipdoctor fix report.json --undo`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("fix takes one REPORT, or - for standard input; %d were given", len(args))
+				return usage("say.fix-one-report", words.Args{"n": len(args)})
 			}
 			return nil
 		},
@@ -89,11 +90,11 @@ func curesOf(r *checks.Report) (list []cure) {
 func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	switch {
 	case o.apply && o.undo:
-		return usagef("--apply and --undo exclude each other")
+		return exclusive("--apply", "--undo")
 	case o.yes && !o.apply && !o.undo:
-		return usagef("--yes belongs to --apply or --undo; nothing is run without one of them")
+		return usage("say.fix-yes-alone", nil)
 	case name == "-" && (o.apply || o.undo) && !o.yes:
-		return usagef("standard input cannot hold both the report and your answers; save the report in a file, or give --yes")
+		return usage("say.fix-stdin", nil)
 	}
 	r, err := readReport(s.In, name)
 	if err != nil {
@@ -114,7 +115,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	unlock, err := platform.Lock(platform.StateDir(), "fix.lock")
 	if err != nil {
 		if errors.Is(err, platform.ErrLocked) {
-			err = errors.New("another sipdoctor fix is at work on this machine; nothing was run")
+			err = failure("say.fix-locked", nil)
 		}
 		return err
 	}
@@ -134,17 +135,17 @@ func refuse(r *checks.Report, name string) error {
 	here, err := platform.ThisMachine().Hostname()
 	switch name = render.Quote(name); {
 	case r.Redacted:
-		return usagef("%s is redacted: its addresses are stand-ins; use the report as it was made", name)
+		return usage("say.fix-redacted", words.Args{"report": name})
 	case r.Inputs.Root != "":
-		return usagef("%s was made from the support bundle %s, not on this machine; run the commands there", name, render.Quote(r.Inputs.Root))
+		return usage("say.fix-bundle", words.Args{"report": name, "bundle": r.Inputs.Root})
 	case r.Host == nil || r.Host.Hostname == "":
-		return usagef("%s does not say which machine it is about; make a new report here", name)
+		return usage("say.fix-no-host", words.Args{"report": name})
 	case err != nil:
-		return fmt.Errorf("reading this machine's name: %w", err)
+		return failure("say.fix-hostname", words.Args{"why": cause(err)})
 	case r.Host.Hostname != here:
-		return usagef("%s is about %s, and this is %s; nothing was run", name, render.Quote(r.Host.Hostname), render.Quote(here))
+		return usage("say.fix-other-host", words.Args{"report": name, "host": r.Host.Hostname, "here": here})
 	case !platform.ThisSystem().Root():
-		return fmt.Errorf("cures change the machine, which needs root; nothing of %s was run, try it with sudo", name)
+		return failure("say.fix-root", words.Args{"report": name})
 	}
 	return nil
 }
@@ -163,22 +164,18 @@ func (o *fixOptions) choose(list []cure) ([]cure, error) {
 			}
 		}
 		if len(out) == n {
-			return nil, usagef("--only %s: the report has no such cure; there are %s", render.Quote(want), numbersOf(list))
+			return nil, usage("say.fix-only", words.Args{"only": want, "known": numbersOf(list)})
 		}
 	}
 	slices.SortFunc(out, func(a, b cure) int { return a.number - b.number })
 	return slices.CompactFunc(out, func(a, b cure) bool { return a.number == b.number }), nil
 }
 
-func numbersOf(list []cure) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	var words []string
+func numbersOf(list []cure) (names []string) {
 	for _, c := range list {
-		words = append(words, fmt.Sprintf("%d (%s)", c.number, render.Quote(c.fix.ID)))
+		names = append(names, fmt.Sprintf("%d (%s)", c.number, c.fix.ID))
 	}
-	return strings.Join(words, ", ")
+	return names
 }
 
 // listCures shows what there is to do, and what --apply would do of it.

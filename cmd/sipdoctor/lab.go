@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // labOptions are the flags of lab; those for reporting and --deep are handed
@@ -67,15 +68,15 @@ func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	case len(names) == 0 && len(command) == 0:
 		return listScenarios(s.Out)
 	case len(names) == 0:
-		return usagef("lab needs a scenario before the command; sipdoctor lab lists them")
+		return usage("say.lab-no-scenario", nil)
 	case len(names) > 1:
-		return usagef("lab takes one scenario, but %q was given too; a command goes behind --", names[1])
+		return usage("say.lab-two", words.Args{"other": words.Raw(names[1])})
 	case o.memory && len(command) > 0:
-		return usagef("--memory runs check alone: a command needs a kernel's network")
+		return usage("say.lab-memory-command", nil)
 	}
 	scenario, ok := lab.Find(names[0])
 	if !ok {
-		return usagef("unknown scenario %q%s; sipdoctor lab lists them", names[0], didYouMean(names[0], scenarioNames()))
+		return usage("say.lab-unknown", words.Args{"scenario": words.Raw(names[0]), "near": didYouMean(names[0], scenarioNames())})
 	}
 	if o.memory {
 		return o.inMemory(cmd.Context(), s, scenario, "--memory was given")

@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // inMemory runs the same check, against the same responder, in an office that
@@ -22,7 +23,7 @@ func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scena
 	}
 	r, err := o.checkInMemory(ctx, s, scenario)
 	if err != nil {
-		return fmt.Errorf("building the office %q in memory: %w", scenario.Name, err)
+		return failure("say.lab-building", words.Args{"scenario": words.Raw(scenario.Name), "why": cause(err)})
 	}
 	if err := o.show(ctx, s, r); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // pbxOptions are the flags of pbx.
@@ -66,7 +67,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if o.collect != "" && o.collect == o.output {
-		return usagef("--collect and --output name the same file, %s", render.Quote(o.collect))
+		return usage("say.collect-output", words.Args{"file": o.collect})
 	}
 	list, err := pbxChecks(named, o.skip)
 	if err != nil {
@@ -81,7 +82,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if in.Profile != "" && platform.IsRedacted(sys) {
-		return usagef("--profile: the addresses in %s are stand-ins, and cannot be compared with a provider's networks; collect without --redact", render.Quote(o.root))
+		return usage("say.profile-redacted", words.Args{"bundle": o.root})
 	}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	var collector *platform.Collector

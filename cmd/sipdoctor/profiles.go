@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func newProfilesCommand(s streams) *cobra.Command {
@@ -53,13 +54,13 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 		Example: "  sipdoctor profiles lint my-provider.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("profiles lint needs a file")
+				return usage("say.lint-no-file", nil)
 			}
 			found := false
 			for _, file := range args {
 				mistakes, err := netinfo.LintProfileFile(file)
 				if err != nil {
-					return usagef("%w", err)
+					return usageOf(err)
 				}
 				for _, m := range mistakes {
 					found = true
@@ -175,7 +176,7 @@ func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
 	for _, p := range netinfo.Profiles() {
 		names = append(names, p.Name)
 	}
-	return nil, usagef("%w%s", err, didYouMean(nameOrFile, names))
+	return nil, usage("say.no-profile", words.Args{"why": cause(err), "near": didYouMean(nameOrFile, names)})
 }
 
 // addProfile adds the provider's servers: its SIP servers to those named, its

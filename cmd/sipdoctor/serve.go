@@ -18,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // serveOptions are the flags of "sipdoctor serve".
@@ -133,7 +134,7 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 		at, err := netinfo.ParseHostPort(l)
 		a, ok := at.Addr()
 		if err != nil || !ok || at.Port != 0 {
-			return cfg, usagef("--listen %q is no address; give one of this machine's, like 203.0.113.5", l)
+			return cfg, usage("say.listen", words.Args{"address": words.Raw(l)})
 		}
 		cfg.Listen = append(cfg.Listen, a)
 	}
@@ -147,11 +148,11 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 	}
 	for _, p := range append(slices.Clone(o.sipPorts), o.sipsPort) {
 		if p < 1 || p > 65535 {
-			return cfg, usagef("--sip-ports and --sips-port: %d is no port; 1 to 65535 are", p)
+			return cfg, usage("say.sip-ports", words.Args{"port": p})
 		}
 	}
 	if o.maxSessions < 1 {
-		return cfg, usagef("--max-sessions %d: at least 1 is needed", o.maxSessions)
+		return cfg, usage("say.max-sessions", words.Args{"n": o.maxSessions})
 	}
 	cfg.Limits.Sessions = o.maxSessions
 	if cfg.RTPFirst, cfg.RTPLast, err = servedRange(o.rtpRange); err != nil {
@@ -170,13 +171,13 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 	case o.cert == "" && o.key == "":
 		return nil
 	case o.ephemeral:
-		return usagef("--ephemeral makes a certificate, --tls-cert names one: give one of them")
+		return usage("say.ephemeral-cert", nil)
 	case o.cert == "" || o.key == "":
-		return usagef("--tls-cert and --tls-key go together")
+		return usage("say.cert-and-key", nil)
 	}
 	c, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {
-		return usagef("reading --tls-cert %s and --tls-key %s: %w", o.cert, o.key, err)
+		return usage("say.reading-cert", words.Args{"cert": o.cert, "key": o.key, "why": cause(err)})
 	}
 	cfg.Certificate = &c
 	return nil
@@ -211,7 +212,7 @@ func servedRange(text string) (first, last int, err error) {
 		return -1, -1, nil
 	}
 	if first, last, err = rtpports.ParseRange(text); err != nil {
-		return 0, 0, usagef("--rtp-range %q: %w", text, err)
+		return 0, 0, badValue("--rtp-range", words.Raw(text), err)
 	}
 	return first, last, nil
 }
@@ -224,7 +225,7 @@ func localPort(flag, v string) (netip.AddrPort, error) {
 	}
 	n, err := strconv.ParseUint(strings.TrimPrefix(v, ":"), 10, 16)
 	if err != nil || n == 0 {
-		return netip.AddrPort{}, usagef("--%s %q: PORT, :PORT or ADDRESS:PORT is needed", flag, v)
+		return netip.AddrPort{}, usage("say.local-port", words.Args{"flag": flag, "value": words.Raw(v)})
 	}
 	return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)), nil
 }

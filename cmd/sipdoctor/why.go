@@ -29,7 +29,7 @@ Exit status: 0 let in, 1 blocked, 4 it cannot be told, 2 no such address.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("why takes an ADDRESS or network, such as 198.51.100.7")
+				return usage("say.why-no-address", nil)
 			}
 			return nil
 		},
