@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -100,6 +101,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	if err != nil {
 		return err
 	}
+	fillIn(s.lang(), r)
 	all := curesOf(r)
 	chosen, err := o.choose(all)
 	if err != nil {
@@ -107,7 +109,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	}
 	p := &printer{w: s.Out}
 	if !o.apply && !o.undo {
-		return listCures(p, chosen, r, name)
+		return s.listCures(p, chosen, r, name)
 	}
 	if err := refuse(r, name); err != nil {
 		return err
@@ -122,7 +124,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	defer unlock()
 	a := &applier{
 		streams: s, printer: p, report: r, name: name, yes: o.yes, named: len(o.only) > 0,
-		look: lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
+		look: s.lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
 	}
 	if o.undo {
 		return a.undoAll(ctx, chosen)
@@ -179,42 +181,60 @@ func numbersOf(list []cure) (names []string) {
 }
 
 // listCures shows what there is to do, and what --apply would do of it.
-func listCures(p *printer, list []cure, r *checks.Report, name string) error {
+func (s streams) listCures(p *printer, list []cure, r *checks.Report, name string) error {
 	if len(list) == 0 {
-		p.line("The report names no cure: %s", r.Headline)
+		p.line("%s", s.say("say.fix-no-cure", words.Args{"headline": r.Headline}))
 		return p.err
 	}
 	p.line("%s", r.Headline)
 	here := 0
 	for _, c := range list {
+		why, ok := c.runnable(r)
+		if ok && c.first {
+			here++
+		}
 		p.line("")
 		p.line("%d. %s", c.number, c.fix.Title)
-		p.line("   against   %s (%s)", c.finding.Title, c.finding.ID)
-		why, ok := c.runnable(r)
-		switch {
-		case ok && c.first && c.fix.Choice:
-			here++
-			p.line("   where     this machine; yours to decide: --apply asks, with --yes it takes --only %d", c.number)
-		case ok && c.first:
-			here++
-			p.line("   where     this machine; --apply runs it")
-		case ok:
-			p.line("   where     this machine; another cure of the same fault comes first,")
-			p.line("             --apply --only %d runs this one", c.number)
-		default:
-			p.line("   where     %s; %s", c.fix.Where, why)
-		}
-		p.block("   run       ", c.fix.Commands)
-		p.block("   undo      ", c.fix.Undo)
+		p.line("%s%s (%s)", s.label("against"), c.finding.Title, c.finding.ID)
+		p.line("%s%s", s.label("where"), s.fill(c.place(why, ok)))
+		p.block(s.label("run"), c.fix.Commands)
+		p.block(s.label("undo"), c.fix.Undo)
 		if c.fix.Note != "" {
-			p.line("   note      %s", c.fix.Note)
+			p.line("%s%s", s.label("note"), c.fix.Note)
 		}
 	}
 	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
 		p.line("")
-		p.line("To run what is for this machine: %s", fixLine(name, "--apply"))
+		p.line("%s", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
 	}
 	return p.err
+}
+
+// place says where a cure is for, and what --apply does with it; why is that of
+// runnable.
+func (c cure) place(why words.Text, ok bool) words.Text {
+	switch {
+	case !ok:
+		return words.Say("say.fix-elsewhere", words.Args{"where": c.fix.Where, "why": why})
+	case !c.first:
+		return words.Say("say.fix-here-second", words.Args{"n": c.number})
+	case c.fix.Choice:
+		return words.Say("say.fix-here-choice", words.Args{"n": c.number})
+	}
+	return words.Say("say.fix-here", nil)
+}
+
+// label is the word in front of a line about a cure, padded.
+func (s streams) label(name string) string {
+	width := 10
+	for _, l := range []string{"against", "where", "run", "undo", "note"} {
+		width = max(width, utf8.RuneCountInString(s.labelWord(l))+2)
+	}
+	return fmt.Sprintf("   %-*s", width, s.labelWord(name))
+}
+
+func (s streams) labelWord(name string) string {
+	return s.say("say.fix-label", words.Args{"label": name})
 }
 
 // fixLine is the command that works on a report, for a person to paste.
@@ -236,22 +256,22 @@ var placeholder = regexp.MustCompile(`<[a-z][A-Za-z -]*>`)
 
 // runnable reports whether a program may run this cure on the machine that the
 // report is about, or why not.
-func (c cure) runnable(r *checks.Report) (why string, ok bool) {
+func (c cure) runnable(r *checks.Report) (why words.Text, ok bool) {
 	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why")
 	switch {
 	case !here:
-		return "not this machine", false
+		return words.Say("say.fix-not-here", nil), false
 	case c.fix.Form != fixes.FormShell || len(c.fix.Commands) == 0:
-		return "for you to do: it is no command of a shell", false
+		return words.Say("say.fix-by-hand", nil), false
 	case c.fix.Unverified || len(c.fix.UnverifiedLines) > 0:
-		return "not verified by a source; read it before you run it yourself", false
+		return words.Say("say.fix-unverified", nil), false
 	}
 	for _, line := range slices.Concat(c.fix.Commands, c.fix.Undo) {
 		if placeholder.MatchString(line) {
-			return "it needs a value from you", false
+			return words.Say("say.fix-needs-value", nil), false
 		}
 	}
-	return "", true
+	return words.Text{}, true
 }
 
 // printer writes lines, with nothing in them that a terminal would obey, and
@@ -275,7 +295,7 @@ func (p *printer) text(s string) {
 func (p *printer) block(lead string, lines []string) {
 	for i, l := range lines {
 		if i > 0 {
-			lead = strings.Repeat(" ", len(lead))
+			lead = strings.Repeat(" ", utf8.RuneCountInString(lead))
 		}
 		p.line("%s%s", lead, l)
 	}

@@ -372,7 +372,7 @@ func TestCuresThatNoProgramMayRun(t *testing.T) {
 	} {
 		f := good
 		tt.change(&f)
-		if why, ok := (cure{fix: f}).runnable(&checks.Report{Command: "pbx"}); ok != tt.ok || ok == (why != "") {
+		if why, ok := (cure{fix: f}).runnable(&checks.Report{Command: "pbx"}); ok != tt.ok || ok != why.IsZero() {
 			t.Errorf("%s: may be run %v (%q)", tt.name, ok, why)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -98,7 +99,10 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 }
 
 // fillIn puts a report into the user's language.
-func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checks.BookOf(all.Checks()), l) }
+func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checkBook(), l) }
+
+// checkBook holds the words of every check.
+var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
 
 func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	switch o.format {

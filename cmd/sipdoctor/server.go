@@ -145,7 +145,13 @@ func runServer(ctx context.Context, command string, list []*checks.Check, in che
 }
 
 // lookAgain runs the checks of a saved report's faults again, on this machine.
-func lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+func (s streams) lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+	now := runAgain(ctx, r, of)
+	fillIn(s.lang(), now)
+	return now, ctx.Err()
+}
+
+func runAgain(ctx context.Context, r *checks.Report, of []cure) *checks.Report {
 	var ids []string
 	for _, c := range of {
 		if !slices.Contains(ids, c.result.Check) {
@@ -160,10 +166,10 @@ func lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report
 	}
 	switch r.Command {
 	case "why", "pbx":
-		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil), ctx.Err()
+		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil)
 	}
 	machine := platform.ThisMachine()
 	network := platform.Real(platform.RealOptions{})
 	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(machine, network, r.Inputs.Bind)}
-	return j.run(ctx, nil), ctx.Err()
+	return j.run(ctx, nil)
 }
