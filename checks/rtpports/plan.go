@@ -3,7 +3,6 @@ package rtpports
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -173,19 +172,11 @@ func (p *plan) expected() time.Duration {
 	return time.Duration(float64(len(p.ports))/float64(p.rate)*float64(time.Second)) + tail
 }
 
-// rounded is a duration as people say it.
-func rounded(d time.Duration) string {
-	if d < 90*time.Second {
-		return fmt.Sprintf("%d s", int(math.Ceil(d.Seconds())))
+// rounded is d up to the next whole second or minute.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Second
+	if d >= 2*time.Minute {
+		unit = time.Minute
 	}
-	return fmt.Sprintf("%d min", int(math.Ceil(d.Minutes())))
-}
-
-// thousands writes 55536 as 55,536.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return (d + unit - 1).Truncate(unit)
 }

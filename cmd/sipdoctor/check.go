@@ -113,7 +113,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 			ctx, cancel = context.WithTimeout(ctx, o.timeout)
 			defer cancel()
 		}
-		p := newProgress(s.Err, o.quiet)
+		p := newProgress(s, o.quiet)
 		defer p.end()
 		return job.run(ctx, p)
 	}
@@ -154,7 +154,7 @@ type job struct {
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
 	if p != nil {
-		env.Progress, env.Waiting = p.say, p.sayFor
+		env.Progress = p.take
 	}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }

@@ -58,7 +58,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
 	}}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	defer p.end()
 	return j.run(ctx, p), nil
 }

@@ -90,7 +90,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {

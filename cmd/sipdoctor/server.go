@@ -137,7 +137,7 @@ func pbxChecks(named, skip []string) ([]*checks.Check, error) {
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
 	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Net: platform.Real(platform.RealOptions{})}
 	if p != nil {
-		env.Progress = p.say
+		env.Progress = p.take
 	}
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})
 	r.Redacted = platform.IsRedacted(sys)
