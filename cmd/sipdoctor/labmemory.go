@@ -17,8 +17,8 @@ import (
 
 // inMemory runs the same check, against the same responder, in an office that
 // exists in this process alone.
-func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason string) error {
-	if err := o.introduce(s, scenario, whyMemory(reason)); err != nil {
+func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason words.Text) error {
+	if err := o.introduce(s, scenario, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
 		return err
 	}
 	r, err := o.checkInMemory(ctx, s, scenario)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -171,6 +172,14 @@ func TestMessagesAndTheirValues(t *testing.T) {
 			}
 			return true
 		})
+	}
+	for _, s := range lab.Scenarios() {
+		said["say.scenario."+s.Name+".title"], said["say.scenario."+s.Name+".story"] = true, true
+	}
+	for id := range said {
+		if !book().Has(id) {
+			t.Errorf("%s is not in the words", id)
+		}
 	}
 	for _, id := range book().IDs() {
 		if strings.HasPrefix(id, "say.") && !said[id] {

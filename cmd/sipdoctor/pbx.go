@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -123,11 +121,8 @@ func (o *pbxOptions) writeBundle(ctx context.Context, s streams, c *platform.Col
 		return err
 	}
 	for _, l := range c.LeftOut() {
-		if _, err := fmt.Fprintf(s.Err, "sipdoctor: %s is not in it: %s\n", render.Quote(l.File), render.Quote(l.Why)); err != nil {
-			return err
-		}
+		s.warn(words.Say("say.collect-left-out", words.Args{"file": l.File, "why": l.Why}))
 	}
-	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",
-		o.collect, len(c.Names()), b.Len()>>10)
-	return err
+	s.warn(words.Say("say.collected", words.Args{"file": o.collect, "n": len(c.Names()), "size": b.Len() >> 10}))
+	return nil
 }

@@ -67,7 +67,7 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 					fmt.Fprintln(s.Out, render.Quote(fmt.Sprintf("%s:%d: %s", file, m.Line, m)))
 				}
 				if len(mistakes) == 0 {
-					fmt.Fprintln(s.Out, render.Quote(file+": no mistakes"))
+					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-good", words.Args{"file": file})))
 				}
 			}
 			if found {

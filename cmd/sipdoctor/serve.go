@@ -104,15 +104,15 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 		return err
 	}
 	if identity.note != "" {
-		fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(identity.note))
+		s.warn(words.Literal(identity.note))
 	}
-	privileges := ""
+	var privileges words.Text
 	if s.Confine != nil {
 		c := s.Confine()
 		defer c.Close()
-		privileges = c.String()
+		privileges = confined(c)
 	}
-	introduce(s.Out, srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
+	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
 	boundMemory()
 	return srv.Serve(ctx)
 }
@@ -184,15 +184,18 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 }
 
 // identity is what serve says about its certificate.
-type identity struct{ text, note string }
+type identity struct {
+	text words.Text
+	note string
+}
 
 // identity gives the responder the certificate that clients know it by.
 func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	switch {
 	case cfg.Certificate != nil:
-		return identity{text: "the certificate of " + o.cert}, nil
+		return identity{text: words.Say("say.identity-given", words.Args{"file": o.cert})}, nil
 	case o.ephemeral:
-		return identity{text: "a certificate for this run only (--ephemeral)"}, nil
+		return identity{text: words.Say("say.identity-ephemeral", nil)}, nil
 	}
 	dir := platform.ServiceStateDir()
 	id, err := responder.KeptIdentity(dir, cfg.Listen, time.Now())
@@ -201,9 +204,9 @@ func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	}
 	cfg.Certificate = id.Certificate
 	if !id.Kept {
-		return identity{text: "a certificate for this run only", note: id.Note}, nil
+		return identity{text: words.Say("say.identity-once", nil), note: id.Note}, nil
 	}
-	return identity{text: "kept in " + dir, note: id.Note}, nil
+	return identity{text: words.Say("say.identity-kept", words.Args{"dir": dir}), note: id.Note}, nil
 }
 
 // servedRange reads --rtp-range; -1 serves none.
