@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -50,8 +53,19 @@ func failure(id string, args words.Args) error { return &messageError{words.Say(
 // cause is an error as a value of a message: its own message, or the words that
 // it has in English.
 func cause(err error) any {
-	if e, ok := err.(*messageError); ok {
+	switch e := err.(type) {
+	case *messageError:
 		return e.text
+	case *fs.PathError:
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return words.Say("say.no-file", words.Args{"file": e.Path})
+		case errors.Is(err, fs.ErrPermission):
+			return words.Say("say.no-permission", words.Args{"file": e.Path})
+		}
+	}
+	if err == context.Canceled {
+		return words.Say("say.interrupted", nil)
 	}
 	return platform.Words(err)
 }

@@ -187,3 +187,20 @@ func TestMessagesAndTheirValues(t *testing.T) {
 		}
 	}
 }
+
+// What the commands list is in the user's language; what is typed, and what a
+// provider says, is what it is.
+func TestListsInRussian(t *testing.T) {
+	for _, line := range []string{"lab", "lab clean --memory --quiet=false", "profiles sipnet"} {
+		var out, errs bytes.Buffer
+		run(t.Context(), append([]string{"--lang=ru"}, strings.Fields(line)...), strings.NewReader(""), &out, &errs)
+		if !cyrillic.MatchString(out.String()) || errs.Len() > 0 {
+			t.Errorf("%s: %s%s", line, out.String(), errs.String())
+		}
+		for text := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "lab") && english.MatchString(names.ReplaceAllString(text, "")) {
+				t.Errorf("%s: %s", line, text)
+			}
+		}
+	}
+}

@@ -109,7 +109,7 @@ func helpFor(cmd *cobra.Command, args []string) error {
 	}
 	for _, p := range netinfo.Profiles() {
 		if p.Name == args[0] {
-			return describeProfile(cmd.OutOrStdout(), p)
+			return streams{Lang: words.Lang(cmd.Flag("lang").Value.String())}.describeProfile(cmd.OutOrStdout(), p)
 		}
 		known = append(known, p.Name)
 	}
