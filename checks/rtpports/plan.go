@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 const (
@@ -61,7 +62,7 @@ func ParseRange(text string) (first, last int, err error) {
 	for i, t := range []string{from, to} {
 		n, _ := strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
 		if n < 1 || n > 65535 {
-			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as %s", t, defaultRange)
+			return 0, 0, &netinfo.InputError{Problem: netinfo.BadRangePort, Text: t}
 		}
 		if i == 0 {
 			first = n
@@ -69,7 +70,7 @@ func ParseRange(text string) (first, last int, err error) {
 		last = n
 	}
 	if first > last {
-		return 0, 0, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", last, first, last, first)
+		return 0, 0, &netinfo.InputError{Problem: netinfo.BadRange, First: first, Last: last}
 	}
 	return first, last, nil
 }

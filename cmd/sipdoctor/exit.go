@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -56,6 +57,8 @@ func cause(err error) any {
 	switch e := err.(type) {
 	case *messageError:
 		return e.text
+	case *netinfo.InputError:
+		return words.Say("say.input", words.Args{"problem": string(e.Problem), "text": words.Raw(e.Text), "first": e.First, "last": e.Last})
 	case *fs.PathError:
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

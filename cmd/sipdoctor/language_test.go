@@ -110,6 +110,9 @@ func TestMistakesInRussian(t *testing.T) {
 		"check --account 100@pbx.example.net --watch", "check --again",
 		"lab sipalg", "lab clean sip-alg", "lab -- sh", "lab clean --memory -- sh", "version please", "checks nat dns", "checks sipalg",
 		"why", "why 198.51.100", "why 198.51.100.7:5060", "why 198.51.100.7/33", "why pbx.example.net", "why 198.51.100.7/24",
+		"check --responder vps.example.net:70000", "check --sip-server http://pbx.example.net", "check --stun 192.168.1.256", "check --rtp-range 5-4",
+		"check --sip-server sip:pbx.example.net", "check --rtp-range 10000-70000", "why 192.0.2.9 --udp 70-60", "why 192.0.2.9 --tcp sip",
+		"check --profile nonsense", "profiles telnix", "report nowhere.json", "fix nowhere.json",
 		"pbx --collect same --output same", "profiles lint", "report", "fix", "fix x --apply --undo", "fix x --yes", "fix - --apply",
 		"serve --listen x", "serve --sip-ports 0", "serve --max-sessions 0", "serve --control x", "serve --tls-cert x", "serve x",
 	} {

@@ -177,14 +177,17 @@ func (s streams) seconds(n int) string {
 
 func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
 	p, err := netinfo.LoadProfile(nameOrFile)
-	if err == nil {
+	switch {
+	case err == nil:
 		return p, nil
+	case namesFile("profile", nameOrFile):
+		return nil, usageOf(err)
 	}
 	var names []string
 	for _, p := range netinfo.Profiles() {
 		names = append(names, p.Name)
 	}
-	return nil, usage("say.no-profile", words.Args{"why": cause(err), "near": didYouMean(nameOrFile, names)})
+	return nil, usage("say.no-profile", words.Args{"profile": words.Raw(nameOrFile), "near": didYouMean(nameOrFile, names), "known": names})
 }
 
 // addProfile adds the provider's servers: its SIP servers to those named, its
