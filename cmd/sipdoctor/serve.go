@@ -103,8 +103,8 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	if err := srv.Listen(ctx); err != nil {
 		return err
 	}
-	if identity.note != "" {
-		s.warn(words.Literal(identity.note))
+	if !identity.note.IsZero() {
+		s.warn(identity.note)
 	}
 	var privileges words.Text
 	if s.Confine != nil {
@@ -184,10 +184,7 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 }
 
 // identity is what serve says about its certificate.
-type identity struct {
-	text words.Text
-	note string
-}
+type identity struct{ text, note words.Text }
 
 // identity gives the responder the certificate that clients know it by.
 func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
@@ -204,9 +201,13 @@ func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	}
 	cfg.Certificate = id.Certificate
 	if !id.Kept {
-		return identity{text: words.Say("say.identity-once", nil), note: id.Note}, nil
+		return identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": id.NotKept})}, nil
 	}
-	return identity{text: words.Say("say.identity-kept", words.Args{"dir": dir}), note: id.Note}, nil
+	said := identity{text: words.Say("say.identity-kept", words.Args{"dir": dir})}
+	if id.Replaced != "" {
+		said.note = words.Say("say.identity-replaced", words.Args{"why": id.Replaced})
+	}
+	return said, nil
 }
 
 // servedRange reads --rtp-range; -1 serves none.
