@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -31,7 +32,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	if len(o.Names) == 0 {
 		return o, nil
 	}
-	env.Say("looking up the names of the servers")
+	env.Say(words.Say("dns.progress.asking", nil))
 	done := make(chan []Name, 1)
 	go func() { done <- askSystem(ctx, env, o.Names) }()
 	a := &asker{env: env, names: o.Names, nonsense: nonsenseNames()}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -49,7 +50,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	mctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	env.Say("trying how long UDP datagrams may be")
+	env.Say(words.Say("fragments.progress.trying", nil))
 	m, err := newMeter(mctx, env, client)
 	if err != nil {
 		return o, err

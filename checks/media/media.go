@@ -14,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ID is the check's.
@@ -131,7 +132,7 @@ func within(wanted, served string) (first, last int, err error) {
 // run makes the call and, deep, everything else.
 func (l *line) run(ctx context.Context, o *Observed) error {
 	d := platform.Milliseconds(o.PlannedMS)
-	l.env.SayFor(fmt.Sprintf("making a test call of %d s", int(d.Seconds())), d)
+	l.env.SayFor(words.Say("media.progress.call", words.Args{"seconds": int(d.Seconds())}), d)
 	g, err := l.setUp(ctx, o)
 	if g == nil || err != nil {
 		return err

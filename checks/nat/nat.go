@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -42,11 +43,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o := Observed{Targets: []Target{}, Families: []Family{}}
 	o.gather(ctx, env)
 	if len(o.addrs(false)) > 0 || len(o.addrs(true)) > 0 {
-		env.Say("asking STUN servers what they see")
+		env.Say(words.Say("nat.progress.asking", nil))
 		o.probeAll(ctx, env)
 	}
 	if !o.answered() && len(o.Families) > 0 {
-		env.Say("no STUN server answered; trying TCP")
+		env.Say(words.Say("nat.progress.tcp", nil))
 		o.control(ctx, env)
 	}
 	return o, ctx.Err()

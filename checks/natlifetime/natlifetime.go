@@ -6,13 +6,13 @@ package natlifetime
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -65,7 +65,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		return o, nil
 	}
 	longest := o.Ladder[len(o.Ladder)-1]
-	env.SayFor(fmt.Sprintf("measuring how long the router remembers: up to %d s", longest), time.Duration(longest)*time.Second)
+	env.SayFor(words.Say("nat-lifetime.progress.measuring", words.Args{"longest": longest}), time.Duration(longest)*time.Second)
 	r.measure(ctx)
 	return o, ctx.Err()
 }

@@ -2,7 +2,6 @@ package rtpports
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // tableShare is the part of a connection table that the test may take, one of
@@ -113,7 +113,7 @@ func (b *budgeter) adopt(host *netinfo.Host, s *sweep) {
 	}
 	b.entries, b.rate = entries, min(politeRate(entries), fastRate)
 	s.pace.slow(b.rate)
-	s.env.Say(fmt.Sprintf("testing RTP ports at %s a second: %s entries of the router's table", thousands(b.rate), thousands(entries)))
+	s.env.Say(words.Say("rtp-ports.progress.slower", words.Args{"rate": b.rate, "entries": entries}))
 }
 
 // end stops waiting and writes down what was taken.

@@ -2,13 +2,13 @@ package rtpports
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ask has one packet sent to each port, and waits for them.
@@ -108,7 +108,7 @@ func (t *inboundTest) send(ctx context.Context, ports []int, plain bool) error {
 			t.gaveUp = responderLimit
 			return nil
 		}
-		t.env.SayFor(fmt.Sprintf("the responder sends to one address only so much; waiting %s", rounded(wait)), wait)
+		t.env.SayFor(words.Say("rtp-ports.progress.responder-limit", nil), wait)
 		if err := probe.Sleep(ctx, wait); err != nil {
 			return err
 		}

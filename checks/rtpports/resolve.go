@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -261,7 +263,7 @@ func (s *sweep) recover(ctx context.Context, remaining int) error {
 	if left := time.Duration(remaining) * time.Second / time.Duration(rate); trips > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
 		return s.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
 	}
-	s.env.Say("new connections no longer pass the router; waiting until it forgets old ones")
+	s.env.Say(words.Say("rtp-ports.progress.table-full", nil))
 	begin := time.Now()
 	for passed := false; !passed; {
 		if err := s.pause(ctx, time.Second); err != nil {

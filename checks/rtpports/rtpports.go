@@ -6,11 +6,11 @@ package rtpports
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -62,8 +62,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	p.budget()
 	o.Range, o.Rate, o.Entries = p.span.String(), p.rate, p.entries
 	o.ExpectedMS = p.expected().Milliseconds()
-	env.SayFor(fmt.Sprintf("testing %s of %s RTP ports at %s a second",
-		thousands(len(p.ports)), thousands(p.span.size()), thousands(p.rate)), p.expected())
+	env.SayFor(words.Say("rtp-ports.progress.testing",
+		words.Args{"n": len(p.ports), "of": p.span.size(), "rate": p.rate}), p.expected())
 	s, err := newSweep(ctx, env, client, p)
 	if err != nil {
 		return o, err

@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Check returns the check "sip-alg".
@@ -91,7 +92,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	for i := range o.Probes {
 		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
 	}
-	env.Say(fmt.Sprintf("sip-alg: %d probes to %s", len(o.Probes), s.Addr))
+	env.Say(words.Say("sip-alg.progress.probing", words.Args{"n": len(o.Probes), "responder": s.Addr}))
 	r.runAll(ctx, o)
 	r.canaries(ctx, o.Probes)
 	for _, p := range r.again {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // checkOptions are the flags of check as they were typed.
@@ -101,7 +101,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 			ctx, cancel = context.WithTimeout(ctx, o.timeout)
 			defer cancel()
 		}
-		p := newProgress(s.Err, o.quiet)
+		p := newProgress(s, o.quiet)
 		defer p.end()
 		return job.run(ctx, p)
 	}
@@ -142,7 +142,7 @@ type job struct {
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
 	if p != nil {
-		env.Progress, env.Waiting = p.say, p.sayFor
+		env.Progress = p.take
 	}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
@@ -163,7 +163,7 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 	}
 	for _, id := range slices.Concat(named, skip) {
 		if !slices.Contains(ids, id) {
-			return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+			return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
@@ -171,7 +171,7 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID) || len(named) == 0 && unasked
 	})
 	if len(list) == 0 {
-		return nil, usagef("--skip leaves no check to run; there are %s", strings.Join(ids, ", "))
+		return nil, usage("say.nothing-left", words.Args{"known": ids})
 	}
 	return list, nil
 }

@@ -96,7 +96,7 @@ func findCheck(id string) (*checks.Check, error) {
 		}
 		ids = append(ids, c.ID)
 	}
-	return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+	return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
 }
 
 func (s streams) describeCheck(w io.Writer, c *checks.Check) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -28,13 +29,19 @@ var helpWords []byte
 var book = sync.OnceValue(func() *words.Book { return words.NewBook(map[string][]byte{"say": ownWords, "help": helpWords}) })
 
 // say is a sentence in the user's language.
-func (s streams) say(id string, args words.Args) string {
-	text, err := book().Fill(s.lang(), words.Say(id, args))
+func (s streams) say(id string, args words.Args) string { return s.fill(words.Say(id, args)) }
+
+// fill is a message in the user's language.
+func (s streams) fill(t words.Text) string {
+	text, err := book().Fill(s.lang(), t)
 	if err != nil {
-		return id // its test finds it
+		return t.ID // its test finds it
 	}
 	return text
 }
+
+// warn says a message on standard error.
+func (s streams) warn(t words.Text) { fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(s.fill(t))) }
 
 // lang is the language of this run; English unless it is known.
 func (s streams) lang() words.Lang {

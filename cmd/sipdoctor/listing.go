@@ -2,11 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func listings() []string { return []string{"text", "json"} }
@@ -26,7 +27,7 @@ func (l *listing) show(w io.Writer, v any, text func(io.Writer) error) error {
 	known := listings()
 	switch {
 	case !slices.Contains(known, l.format):
-		return usagef("--format %q does not exist%s; there are text, json", l.format, didYouMean(l.format, known))
+		return usage("say.no-format", words.Args{"format": words.Raw(l.format), "near": didYouMean(l.format, known), "known": known})
 	case l.format == "text":
 		return text(w)
 	}
@@ -34,7 +35,7 @@ func (l *listing) show(w io.Writer, v any, text func(io.Writer) error) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("writing the list: %w", err)
+		return failure("say.writing-list", words.Args{"why": cause(err)})
 	}
 	return nil
 }

@@ -54,9 +54,13 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &exit) {
 		return exit.status
 	}
-	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(platform.Words(err)))
-	var usage *usageError
-	if errors.As(err, &usage) || !started() {
+	text := platform.Words(err)
+	var message *messageError
+	if errors.As(err, &message) {
+		text = s.fill(message.text)
+	}
+	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(text))
+	if message != nil && message.usage || !started() {
 		return statusUsage
 	}
 	return statusBroken

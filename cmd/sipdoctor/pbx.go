@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // pbxOptions are the flags of pbx.
@@ -49,7 +48,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if o.collect != "" && o.collect == o.output {
-		return usagef("--collect and --output name the same file, %s", render.Quote(o.collect))
+		return usage("say.collect-output", words.Args{"file": o.collect})
 	}
 	list, err := pbxChecks(named, o.skip)
 	if err != nil {
@@ -64,7 +63,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if in.Profile != "" && platform.IsRedacted(sys) {
-		return usagef("--profile: the addresses in %s are stand-ins, and cannot be compared with a provider's networks; collect without --redact", render.Quote(o.root))
+		return usage("say.profile-redacted", words.Args{"bundle": o.root})
 	}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	var collector *platform.Collector
@@ -72,7 +71,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {
@@ -105,11 +104,8 @@ func (o *pbxOptions) writeBundle(ctx context.Context, s streams, c *platform.Col
 		return err
 	}
 	for _, l := range c.LeftOut() {
-		if _, err := fmt.Fprintf(s.Err, "sipdoctor: %s is not in it: %s\n", render.Quote(l.File), render.Quote(l.Why)); err != nil {
-			return err
-		}
+		s.warn(words.Say("say.collect-left-out", words.Args{"file": l.File, "why": l.Why}))
 	}
-	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",
-		o.collect, len(c.Names()), b.Len()>>10)
-	return err
+	s.warn(words.Say("say.collected", words.Args{"file": o.collect, "n": len(c.Names()), "size": b.Len() >> 10}))
+	return nil
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -50,13 +48,13 @@ func (o *reporting) addFlags(cmd *cobra.Command) {
 func (o *reporting) validate() error {
 	switch {
 	case !slices.Contains(formats(), o.format):
-		return usagef("--format %s does not exist%s; there are %s", render.Quote(o.format), didYouMean(o.format, formats()), strings.Join(formats(), ", "))
+		return usage("say.no-format", words.Args{"format": o.format, "near": didYouMean(o.format, formats()), "known": formats()})
 	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
-		return usagef("--color is auto, always or never, not %q", o.color)
+		return usage("say.color", words.Args{"color": words.Raw(o.color)})
 	case o.quiet && o.verbose:
-		return usagef("--quiet and --verbose exclude each other")
+		return exclusive("--quiet", "--verbose")
 	case o.quiet && o.format != "text":
-		return usagef("--quiet is for --format text; %s has no first line", o.format)
+		return usage("say.quiet-format", words.Args{"format": o.format})
 	}
 	return o.validateOutput()
 }
@@ -75,9 +73,9 @@ func validateFile(flag, name string) error {
 	case err == nil:
 		return nil
 	case platform.IsDiskFault(err):
-		return fmt.Errorf("%s %s: %w", flag, name, err)
+		return failure("say.bad-value", words.Args{"flag": flag, "value": name, "why": cause(err)})
 	}
-	return usagef("%s %s: %w", flag, name, err)
+	return badValue(flag, name, err)
 }
 
 // show writes the report as the flags say.
@@ -86,7 +84,7 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 	if o.redact {
 		var err error
 		if r, err = render.Redact(r); err != nil {
-			return fmt.Errorf("redacting the report: %w", err)
+			return failure("say.redacting", words.Args{"why": cause(err)})
 		}
 	}
 	if o.output == "" {

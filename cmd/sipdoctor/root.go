@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -34,7 +32,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains(languages(), lang) {
-				return usagef("--lang %s is not spoken here; there are %s", render.Quote(lang), strings.Join(languages(), ", "))
+				return usage("say.no-language", words.Args{"lang": lang, "known": languages()})
 			}
 			running = true
 			return nil
@@ -69,6 +67,9 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		if c.Name() == "completion" {
 			c.Args = noSuchCommand
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range c.Commands() {
+				shell.Args = noArgs
+			}
 		}
 	}
 	root.InitDefaultHelpCmd()
@@ -105,11 +106,11 @@ func (s streams) helpFor(cmd *cobra.Command, args []string) error {
 	}
 	for _, p := range netinfo.Profiles() {
 		if p.Name == args[0] {
-			return describeProfile(cmd.OutOrStdout(), p)
+			return streams{Lang: words.Lang(cmd.Flag("lang").Value.String())}.describeProfile(cmd.OutOrStdout(), p)
 		}
 		known = append(known, p.Name)
 	}
-	return usagef("no help for %q%s; see sipdoctor --help, sipdoctor checks and sipdoctor profiles", args[0], didYouMean(args[0], known))
+	return usage("say.no-help", words.Args{"word": words.Raw(args[0]), "near": didYouMean(args[0], known)})
 }
 
 // noSuchCommand is the argument rule of commands that only hold other
@@ -124,7 +125,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return usagef("unknown command %q%s; see %s --help", args[0], didYouMean(args[0], names), cmd.CommandPath())
+	return usage("say.unknown-command", words.Args{"command": words.Raw(args[0]), "near": didYouMean(args[0], names), "see": cmd.CommandPath()})
 }
 
 // explainFlagError adds to a flag's error what to do about it.
@@ -133,45 +134,38 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return usagef("--%s %q is not %s; see %s --help", e.GetFlag().Name, e.GetValue(), kindOf(e.GetFlag()), cmd.CommandPath())
+		return usage("say.flag-value", words.Args{"flag": e.GetFlag().Name, "value": words.Raw(e.GetValue()), "type": e.GetFlag().Value.Type(), "see": cmd.CommandPath()})
 	}
-	hint := ""
-	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usage("say.flag-without-value", words.Args{"flag": e.GetFlag().Name, "see": cmd.CommandPath()})
+	}
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			return usage("say.unknown-short-flag", words.Args{"flag": words.Raw(name[:1]), "given": short, "see": cmd.CommandPath()})
+		}
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		hint := words.Text{}
 		if near := closest(name, names); near != "" {
-			hint = "; did you mean --" + near + "?"
+			hint = words.Say("say.near-flag", words.Args{"flag": near})
 		}
+		return usage("say.unknown-flag", words.Args{"flag": name, "near": hint, "see": cmd.CommandPath()})
 	}
-	return usagef("%w%s; see %s --help", err, strings.TrimSuffix(hint, "?"), cmd.CommandPath())
-}
-
-// kindOf says what a flag takes.
-func kindOf(f *pflag.Flag) string {
-	switch f.Value.Type() {
-	case "int":
-		return "a number"
-	case "intSlice":
-		return "a list of numbers, such as 30,60"
-	case "duration":
-		return "a duration, such as 30s or 5m"
-	case "bool":
-		return "true or false"
-	}
-	return "a list, such as one,two"
+	return usage("say.flag-syntax", words.Args{"why": cause(err), "see": cmd.CommandPath()})
 }
 
 // noArgs and atMostOne are argument rules with one-line errors.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument, but %q was given", cmd.CommandPath(), args[0])
+		return usage("say.no-argument", words.Args{"command": cmd.CommandPath(), "given": words.Raw(args[0])})
 	}
 	return nil
 }
 
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usagef("%s takes one argument at most, but %q was given too", cmd.CommandPath(), args[1])
+		return usage("say.one-argument", words.Args{"command": cmd.CommandPath(), "given": words.Raw(args[1])})
 	}
 	return nil
 }

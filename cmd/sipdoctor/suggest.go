@@ -1,13 +1,13 @@
 package main
 
-import "fmt"
+import "github.com/sipdoctor/sipdoctor/platform/words"
 
 // didYouMean words the nearest known name as the end of an error, or nothing.
-func didYouMean(typed string, known []string) string {
+func didYouMean(typed string, known []string) words.Text {
 	if near := closest(typed, known); near != "" {
-		return fmt.Sprintf(", did you mean %q", near)
+		return words.Say("say.did-you-mean", words.Args{"near": words.Raw(near)})
 	}
-	return ""
+	return words.Text{}
 }
 
 // closest returns the known name nearest to what was typed, or "" when none is

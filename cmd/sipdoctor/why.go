@@ -22,7 +22,7 @@ func newWhyCommand(s streams) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("why takes an ADDRESS or network, such as 198.51.100.7")
+				return usage("say.why-no-address", nil)
 			}
 			return nil
 		},
@@ -50,7 +50,7 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	}
 	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()
 	if err := o.show(ctx, s, r); err != nil {
