@@ -59,6 +59,8 @@ func cause(err error) any {
 		return e.text
 	case *netinfo.InputError:
 		return words.Say("say.input", words.Args{"problem": string(e.Problem), "text": words.Raw(e.Text), "first": e.First, "last": e.Last})
+	case *platform.NoDirectoryError:
+		return words.Say("say.no-directory", words.Args{"dir": e.Dir})
 	case *fs.PathError:
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -67,8 +69,11 @@ func cause(err error) any {
 			return words.Say("say.no-permission", words.Args{"file": e.Path})
 		}
 	}
-	if err == context.Canceled {
+	switch err {
+	case context.Canceled:
 		return words.Say("say.interrupted", nil)
+	case platform.ErrDirectory:
+		return words.Say("say.is-directory", nil)
 	}
 	return platform.Words(err)
 }

@@ -113,7 +113,7 @@ func TestMistakesInRussian(t *testing.T) {
 		"check --responder vps.example.net:70000", "check --sip-server http://pbx.example.net", "check --stun 192.168.1.256", "check --rtp-range 5-4",
 		"check --sip-server sip:pbx.example.net", "check --rtp-range 10000-70000", "why 192.0.2.9 --udp 70-60", "why 192.0.2.9 --tcp sip",
 		"check --profile nonsense", "profiles telnix", "report nowhere.json", "fix nowhere.json",
-		"pbx --collect same --output same", "profiles lint", "report", "fix", "fix x --apply --undo", "fix x --yes", "fix - --apply",
+		"check --output no/such/directory/report.json", "check --output .", "pbx --collect same --output same", "profiles lint", "report", "fix", "fix x --apply --undo", "fix x --yes", "fix - --apply",
 		"serve --listen x", "serve --sip-ports 0", "serve --max-sessions 0", "serve --control x", "serve --tls-cert x", "serve x",
 	} {
 		var out, errs bytes.Buffer
