@@ -51,10 +51,10 @@ func (s streams) lang() words.Lang {
 	return s.Lang
 }
 
-// languageOf is the language that a command line asks for with --lang. It is
-// needed before the flags are read: their help is in that language too. A value
-// that is none is for the flag to refuse.
-func languageOf(args []string) words.Lang {
+// languageOf is the language that a command line asks for with --lang, if it
+// does. It is needed before the flags are read: their help is in that language
+// too. A value that is none is for the flag to refuse.
+func languageOf(args []string, otherwise words.Lang) words.Lang {
 	for i, a := range args {
 		value, ok := strings.CutPrefix(a, "--lang=")
 		if a == "--lang" && i+1 < len(args) {
@@ -66,6 +66,22 @@ func languageOf(args []string) words.Lang {
 		if ok && slices.Contains(languages(), value) {
 			return words.Lang(value)
 		}
+	}
+	return otherwise
+}
+
+// localeLanguage is what the locale asks for: the first variable that is set
+// decides (POSIX, section 8.2). Russian needs a terminal that shows it.
+func localeLanguage(env func(string) string) words.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		v := strings.ToLower(env(name))
+		if v == "" {
+			continue
+		}
+		if strings.HasPrefix(v, "ru") && (strings.HasSuffix(v, "utf-8") || strings.HasSuffix(v, "utf8")) {
+			return words.Russian
+		}
+		return words.English
 	}
 	return words.English
 }

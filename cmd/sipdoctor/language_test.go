@@ -88,7 +88,7 @@ func TestTheLanguageOfACommandLine(t *testing.T) {
 		"check": words.English, "check --lang ru": words.Russian, "--lang=ru check": words.Russian, "check --lang": words.English,
 		"check --lang fr": words.English, "lab clean -- echo --lang ru": words.English,
 	} {
-		if got := languageOf(strings.Fields(line)); got != want {
+		if got := languageOf(strings.Fields(line), words.English); got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)
 		}
 	}
@@ -204,6 +204,24 @@ func TestListsInRussian(t *testing.T) {
 			if strings.HasPrefix(line, "lab") && english.MatchString(names.ReplaceAllString(text, "")) {
 				t.Errorf("%s: %s", line, text)
 			}
+		}
+	}
+}
+
+func TestTheLanguageOfALocale(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want words.Lang
+	}{
+		"none":                     {nil, words.English},
+		"Russian":                  {map[string]string{"LANG": "ru_RU.UTF-8"}, words.Russian},
+		"messages in English":      {map[string]string{"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "C"}, words.English},
+		"all in Russian":           {map[string]string{"LANG": "C", "LC_ALL": "ru_RU.utf8"}, words.Russian},
+		"a terminal without UTF-8": {map[string]string{"LANG": "ru_RU.KOI8-R"}, words.English},
+		"another language":         {map[string]string{"LANG": "de_DE.UTF-8"}, words.English},
+	} {
+		if got := localeLanguage(func(name string) string { return c.env[name] }); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }

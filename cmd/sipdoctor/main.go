@@ -20,7 +20,7 @@ func main() {
 	// The first signal ends the run politely; from then on the system's default
 	// applies again, so that a second one kills.
 	context.AfterFunc(ctx, stop)
-	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Confine: platform.Confine}
+	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Confine: platform.Confine}
 	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (s streams) run(ctx context.Context, args []string) int {
-	s.Lang = languageOf(args)
+	s.Lang = languageOf(args, s.lang())
 	root, started := newRootCommand(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -41,7 +41,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	// Not cobra's own: its template would link text/template, and with that
 	// every method of every package.
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
-	root.PersistentFlags().StringVar(&lang, "lang", string(words.English), "") // read by languageOf
+	root.PersistentFlags().StringVar(&lang, "lang", string(s.lang()), "") // read by languageOf
 	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return languages(), cobra.ShellCompDirectiveNoFileComp
 	}) // fails only for a flag that does not exist
