@@ -27,7 +27,7 @@ lint:
 # Every system and processor a technician may hold in hand. The tests build
 # one processor of each system, and both small ones; "make cross" builds all.
 QUICK = windows/amd64 darwin/arm64 freebsd/amd64 linux/arm linux/mipsle
-TARGETS = $(QUICK) windows/arm64 darwin/amd64 freebsd/arm64 linux/amd64 linux/arm64
+TARGETS = $(QUICK) windows/arm64 darwin/amd64 freebsd/arm64 linux/amd64 linux/arm64 linux/mips
 cross:
 	@for t in $(TARGETS); do \
 		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./cmd/sipdoctor || { echo "does not build for $$t"; exit 1; }; \

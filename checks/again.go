@@ -18,12 +18,8 @@ func completeCommands(r *Report) {
 	for i := range r.Results {
 		for k := range r.Results[i].Findings {
 			f := &r.Results[i].Findings[k]
-			f.Advice, f.Fixes = slices.Clone(f.Advice), slices.Clone(f.Fixes) // the judge may keep its lists
-			for n, advice := range f.Advice {
-				if at := strings.LastIndex(advice, ownName+" "); at > 0 {
-					f.Advice[n] = advice[:at] + again(advice[at:], r)
-				}
-			}
+			f.Fixes = slices.Clone(f.Fixes) // the judge may keep its lists
+			f.Advice = completeAdvice(slices.Clone(f.Advice), r)
 			for x := range f.Fixes {
 				verify := slices.Clone(f.Fixes[x].Verify)
 				for n, line := range verify {
@@ -33,6 +29,16 @@ func completeCommands(r *Report) {
 			}
 		}
 	}
+}
+
+// completeAdvice does the same with advice that ends with such a line.
+func completeAdvice(list []string, r *Report) []string {
+	for n, advice := range list {
+		if at := strings.LastIndex(advice, ownName+" "); at > 0 {
+			list[n] = advice[:at] + again(advice[at:], r)
+		}
+	}
+	return list
 }
 
 const ownName = "sipdoctor"

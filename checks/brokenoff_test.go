@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A check that was ended early blames nobody for silence: whom it had not asked
@@ -15,7 +16,7 @@ import (
 func TestACheckThatWasEndedEarlyBlamesNobodyForSilence(t *testing.T) {
 	finds := func(list ...checks.Finding) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			return checks.Judgement{Summary: "nobody answers", Findings: append([]checks.Finding{}, list...)}
+			return checks.Judgement{Summary: words.Literal("nobody answers"), Findings: append([]checks.Finding{}, list...)}
 		}
 	}
 	silent := checks.Finding{ID: "x.silent", Severity: checks.Critical, Confidence: checks.Certain, Title: "Nobody answers"}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A Check answers one question about a network or a machine. It is made by
@@ -17,11 +18,10 @@ import (
 type Check struct {
 	ID      string        // stable, lower-kebab-case: argument, JSON key, doc anchor; the folder without dashes
 	Group   string        // "office", "pbx", "router", "evidence"
-	Title   string        // the healthy state: "SIP passes unchanged"
-	Doc     string        // what is sent, to whom, what each verdict means; the first line is a summary
 	Timeout time.Duration // the longest that observe may take; the runner enforces it
 	Assumes []string      // checks whose failure already explains this one's
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
+	Words   []byte        // the words.yaml beside it; Title and Doc stand there
 	Profile bool          // runs only when it is named, or when a provider's profile is
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
@@ -35,16 +35,17 @@ type Check struct {
 // from it: the worst finding decides; without a critical finding a non-empty
 // Inconclusive or Skip decides.
 type Judgement struct {
-	Summary      string    // the fact, in one line: "SIP passes unchanged on UDP 5060, TCP 5060 and TLS 5061"
-	Facts        any       // the stable, typed summary (CONTRACT: facts of the check)
-	Findings     []Finding // worst first
-	Inconclusive string    // why it could not be told; silence is never a pass
-	Skip         string    // why there was nothing to ask
-	Notes        []string  // what could not be read or was not understood, while the rest stands
+	Summary      words.Text   // the fact, in one line: "SIP passes unchanged on UDP 5060, TCP 5060 and TLS 5061"
+	Facts        any          // the stable, typed summary (CONTRACT: facts of the check)
+	Findings     []Finding    // worst first
+	Inconclusive words.Text   // why it could not be told; silence is never a pass
+	Skip         words.Text   // why there was nothing to ask
+	Notes        []words.Text // what could not be read or was not understood, while the rest stands
 
 	// Headline is what the report says of an inconclusive check instead of that
-	// it could not be told: how far it got. Empty: nothing better.
-	Headline string
+	// it could not be told: how far it got. Where a question was asked, it is the
+	// answer as the report's first line. Empty: nothing better than Summary.
+	Headline words.Text
 
 	// Unasked: only public servers that the user did not name were asked, so
 	// what they could not tell decides neither headline nor exit status. It
@@ -76,6 +77,13 @@ const (
 	ReachNames
 )
 
+// Title returns the message that says the healthy state: "SIP passes unchanged".
+func (c *Check) Title() words.Text { return words.Say(c.ID+".title", nil) }
+
+// Doc returns the message that explains the check: what is sent, to whom, and
+// what each verdict means. Its first line is a summary.
+func (c *Check) Doc() words.Text { return words.Say(c.ID+".doc", nil) }
+
 // Define completes c with its two halves. O is what the check observes; it is
 // stored in the report as JSON, so that judge can run again on a saved report.
 // observe touches the network or the machine and decides nothing; judge
@@ -102,29 +110,44 @@ func alone(string) *Result { return nil }
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // Validate refuses a list of checks that would confuse users or the runner:
-// bad or repeated IDs, missing documentation, timeouts or halves, an Assumes
-// that names no check.
+// bad or repeated IDs, a title or documentation that a language lacks, missing
+// timeouts or halves, an Assumes that names no check.
 func Validate(list []*Check) error {
-	seen := map[string]bool{}
+	seen, book := map[string]bool{}, BookOf(list)
 	for _, c := range list {
 		switch {
 		case !idPattern.MatchString(c.ID):
 			return fmt.Errorf("check %q: the ID must be lower-kebab-case", c.ID)
 		case seen[c.ID]:
 			return fmt.Errorf("check %s stands twice", c.ID)
-		case c.Group == "" || c.Title == "" || c.Doc == "":
-			return fmt.Errorf("check %s: group, title and doc must not be empty", c.ID)
+		case c.Group == "":
+			return fmt.Errorf("check %s has no group", c.ID)
 		case c.Timeout <= 0:
 			return fmt.Errorf("check %s has no timeout", c.ID)
 		case c.observe == nil || c.judge == nil:
 			return fmt.Errorf("check %s was not made by Define", c.ID)
 		}
 		seen[c.ID] = true
+		if err := c.explained(book); err != nil {
+			return err
+		}
 	}
 	for _, c := range list {
 		for _, a := range c.Assumes {
 			if !seen[a] || a == c.ID {
 				return fmt.Errorf("check %s assumes %q, which is no other check", c.ID, a)
+			}
+		}
+	}
+	return nil
+}
+
+// explained refuses a check whose words lack its title or documentation.
+func (c *Check) explained(book *words.Book) error {
+	for _, l := range words.Languages() {
+		for _, t := range []words.Text{c.Title(), c.Doc()} {
+			if said, err := book.Fill(l, t); err != nil || said == "" {
+				return fmt.Errorf("check %s: its words.yaml has no %s in %s", c.ID, t.ID, l)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // knock sends three datagrams to each address and tries a connection, and
@@ -86,12 +87,12 @@ func TestTheReportKnowsItsContacts(t *testing.T) {
 func TestHowFarACauseReaches(t *testing.T) {
 	cause := func(r checks.Reach) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			return checks.Judgement{Summary: "the cause", Explains: r, Findings: []checks.Finding{{ID: "x.cause", Severity: checks.Critical, Title: "The cause"}}}
+			return checks.Judgement{Summary: words.Literal("the cause"), Explains: r, Findings: []checks.Finding{{ID: "x.cause", Severity: checks.Critical, Title: "The cause"}}}
 		}
 	}
 	comes := func(sev checks.Severity, heard bool, inconclusive string) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			j := checks.Judgement{Summary: "s", Inconclusive: inconclusive}
+			j := checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal(inconclusive)}
 			if sev != "" {
 				j.Findings = []checks.Finding{{ID: "y.effect", Severity: sev, Title: "The effect", Heard: heard}}
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Inputs is what the user asked for; it is stored in the report.
@@ -75,12 +76,10 @@ type Env struct {
 	// given.
 	Account *Account
 
-	// Waiting takes what is being done and how long it will take; nil is
+	// Progress takes a short line for the person waiting: what is being done, and
+	// how long it will take; 0: not known. The words are those of BookOf. nil is
 	// silence.
-	Waiting func(line string, left time.Duration)
-
-	// Progress takes a short line for the person waiting; nil is silence.
-	Progress func(string)
+	Progress func(line words.Text, left time.Duration)
 
 	serverOnce sync.Once
 	server     *server.Server
@@ -93,19 +92,13 @@ type Env struct {
 }
 
 // Say reports progress, if anybody listens.
-func (e *Env) Say(line string) {
-	if e.Progress != nil {
-		e.Progress(line)
-	}
-}
+func (e *Env) Say(line words.Text) { e.SayFor(line, 0) }
 
 // SayFor reports progress of something that takes a known time.
-func (e *Env) SayFor(line string, left time.Duration) {
-	if e.Waiting != nil {
-		e.Waiting(line, left)
-		return
+func (e *Env) SayFor(line words.Text, left time.Duration) {
+	if e.Progress != nil {
+		e.Progress(line, left)
 	}
-	e.Say(line)
 }
 
 // After waits until the named check has observed, for one that it would
@@ -222,7 +215,7 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 func (e *Env) open(ctx context.Context) (*session.Client, error) {
 	return session.Open(ctx, e.Net, session.Target{
 		Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
-		Waiting: func(d time.Duration) { e.SayFor("the responder is busy; waiting", d) },
+		Waiting: func(d time.Duration) { e.SayFor(words.Say("checks.progress.busy", nil), d) },
 	})
 }
 

@@ -1,16 +1,15 @@
 package checks
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Silence of the responder is a fact about the network only when the responder
@@ -62,50 +61,44 @@ type limited interface {
 	far() *FarEnd
 }
 
-// Busy is why the responder's silence proves nothing; "" when it does. It may
-// be called on nil.
-func (f *FarEnd) Busy() string {
+// Busy is why the responder's silence proves nothing; the zero Text when it
+// does. It may be called on nil.
+func (f *FarEnd) Busy() words.Text {
 	if f == nil {
-		return ""
+		return words.Text{}
 	}
 	l, here := f.counts()
 	switch {
 	case f.Untold != "":
-		return "the responder could not be asked whether it was too busy to answer: " + f.Untold
+		return words.Say("checks.busy.untold", words.Args{"why": f.Untold})
 	case l.Silent() == 0 && here > 0:
-		return fmt.Sprintf("this machine is busy (%d moments without the processor), so what it did not hear proves nothing; try again later", here)
+		return words.Say("checks.busy.here", words.Args{"late": here})
 	case l.Silent() == 0:
-		return ""
+		return words.Text{}
 	}
-	var parts []string
-	add := func(n int, one, many string) {
-		switch {
-		case n == 1:
-			parts = append(parts, "1 "+one)
-		case n > 1:
-			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+	var parts []words.Text
+	for _, part := range []struct {
+		what string
+		n    int
+	}{
+		{"messages", l.Messages}, {"records", l.Records}, {"answers", l.Answers}, {"questions", l.Questions},
+		{"connections", l.Connections}, {"ports", l.Ports}, {"overflow", l.Overflow}, {"late", l.Late},
+	} {
+		if part.n > 0 {
+			parts = append(parts, words.Say("checks.busy.count", words.Args{"what": part.what, "n": part.n}))
 		}
 	}
-	add(l.Messages, "message over its rate", "messages over its rate")
-	add(l.Records, "message not kept", "messages not kept")
-	add(l.Answers, "answer not sent", "answers not sent")
-	add(l.Questions, "STUN question over its rate", "STUN questions over its rate")
-	add(l.Connections, "connection refused", "connections refused")
-	add(l.Ports, "port taken by other clients", "ports taken by other clients")
-	add(l.Overflow, "datagram dropped by its full sockets", "datagrams dropped by its full sockets")
-	add(l.Late, "moment without the processor", "moments without the processor")
-	return "the responder is busy (" + strings.Join(parts, ", ") + "), so its silence proves nothing; try again later"
+	return words.Say("checks.busy.responder", words.Args{"counts": parts})
 }
 
 // NoUDP is what to say when no UDP datagram of the whole run has reached a
-// responder that answers over TCP, nor anybody else's: "" otherwise. It may be
-// called on nil.
-func (f *FarEnd) NoUDP() string {
+// responder that answers over TCP, nor anybody else's: the zero Text otherwise.
+// It may be called on nil.
+func (f *FarEnd) NoUDP() words.Text {
 	if f == nil || f.Untold != "" || f.Carrier != "https" || f.UDP > 0 || f.OthersUDP {
-		return ""
+		return words.Text{}
 	}
-	return "no UDP arrives at the responder, on any port: its own firewall or the network before it stops it (open UDP " + f.Ports +
-		" there), or this network lets no UDP out"
+	return words.Say("checks.reason.no-udp", words.Args{"ports": f.Ports})
 }
 
 // doubt takes back what a judgement bases on silence that may be the
@@ -113,10 +106,10 @@ func (f *FarEnd) NoUDP() string {
 func (f *FarEnd) doubt(j Judgement) Judgement {
 	busy := f.Busy()
 	why := busy
-	if why == "" {
+	if why.IsZero() {
 		why = f.NoUDP()
 	}
-	if why == "" {
+	if why.IsZero() {
 		return j
 	}
 	var kept []Finding
@@ -126,36 +119,38 @@ func (f *FarEnd) doubt(j Judgement) Judgement {
 		}
 	}
 	taken := len(kept) < len(j.Findings)
-	if !taken && j.Inconclusive == "" {
+	if !taken && j.Inconclusive.IsZero() {
 		return j // nothing rests on silence
 	}
 	j.Findings = kept
-	if j.Inconclusive != why {
-		j.Inconclusive = joinReasons(why, j.Inconclusive)
-	}
+	j.Inconclusive = joinReasons(why, j.Inconclusive)
 	if taken && f.Untold == "" {
-		j.Facts, j.Summary = nil, "not told: "+summaryOf(f)
+		j.Facts, j.Summary = nil, f.summary()
 	}
-	j.busy = busy != ""
+	j.busy = !busy.IsZero()
 	return j
 }
 
-// joinReasons puts the cause before its effect.
-func joinReasons(why, was string) string {
-	if was == "" || strings.Contains(was, why) {
-		return cmp.Or(was, why)
+// joinReasons puts the cause before its effect, unless that names it already.
+func joinReasons(why, was words.Text) words.Text {
+	switch {
+	case was.IsZero():
+		return why
+	case was.Names(why.ID):
+		return was
 	}
-	return why + "; " + was
+	return words.Say("checks.reason.and", words.Args{"reasons": []words.Text{why, was}})
 }
 
-func summaryOf(f *FarEnd) string {
+func (f *FarEnd) summary() words.Text {
+	who := "nobody"
 	switch l, here := f.counts(); {
 	case l.Silent() > 0:
-		return "the responder is busy"
+		who = "responder"
 	case here > 0:
-		return "this machine is busy"
+		who = "here"
 	}
-	return "no UDP arrives at the responder"
+	return words.Say("checks.summary.busy", words.Args{"who": who})
 }
 
 // define makes the two halves of a check of what O observes.

@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/checktest/farend"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // asked is what a made-up check observes with the responder's help.
@@ -24,7 +25,7 @@ type asked struct {
 }
 
 func twoFindings(asked, *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: "it is broken", Facts: map[string]int{"blocked": 1}, Findings: []checks.Finding{
+	return checks.Judgement{Summary: words.Literal("it is broken"), Facts: map[string]int{"blocked": 1}, Findings: []checks.Finding{
 		{ID: "x.silent", Severity: checks.Critical, Confidence: checks.Certain, Title: "Nothing passes"},
 		{ID: "x.rewritten", Severity: checks.Warning, Title: "It arrived changed", Heard: true},
 	}}
@@ -72,7 +73,7 @@ func TestSilenceOfABusyResponderProvesNothing(t *testing.T) {
 		{"control runs over UDP", &checks.FarEnd{Carrier: "udp"}, broken},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := checks.Define(checks.Check{ID: "x", Group: "office", Title: "t", Doc: "d", Timeout: time.Second},
+			c := checks.Define(checks.Check{ID: "x", Group: "office", Timeout: time.Second},
 				func(context.Context, *checks.Env) (asked, error) { return asked{}, nil }, twoFindings)
 			rep := checks.Run(t.Context(), []*checks.Check{c}, &checks.Env{}, checks.Meta{})
 			rep.Results[0].Observed = stored(t, tt.far)
@@ -100,17 +101,19 @@ func TestACheckThatForgetsTheLimitsIsAMistake(t *testing.T) {
 			_, err := env.Session(ctx)
 			return err
 		}
-		forgets := checks.Define(checks.Check{ID: "forgets", Group: "office", Title: "t", Doc: "d", Timeout: 30 * time.Second},
+		forgets := checks.Define(checks.Check{ID: "forgets", Group: "office", Timeout: 30 * time.Second},
 			func(ctx context.Context, env *checks.Env) (saw, error) { return saw{"silence"}, use(ctx, env) }, judgeBadly)
 		if got := n.Run(t.Context(), forgets); got.Status != checks.Error || !strings.Contains(got.ObserveError.Text, "does not embed checks.Limited") {
 			got.Explain(t)
 			t.Error("nobody notices")
 		}
-		stores := checks.Define(checks.Check{ID: "stores", Group: "office", Title: "t", Doc: "d", Timeout: 30 * time.Second},
+		stores := checks.Define(checks.Check{ID: "stores", Group: "office", Timeout: 30 * time.Second},
 			func(ctx context.Context, env *checks.Env) (asked, error) {
 				return asked{Text: "silence"}, use(ctx, env)
 			},
-			func(asked, *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "all is well"} })
+			func(asked, *netinfo.Host) checks.Judgement {
+				return checks.Judgement{Summary: words.Literal("all is well")}
+			})
 		if got := n.Run(t.Context(), stores); got.Status != checks.Pass || !strings.Contains(string(got.Observed), `"responder_limits":`) {
 			got.Explain(t)
 			t.Error("what the responder said is not stored")

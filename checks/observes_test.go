@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A rich observation, and what becomes of its JSON in other versions.
@@ -26,13 +27,13 @@ type thing struct {
 // passesUnlessDown is a judge that a missing field would make pass.
 func passesUnlessDown(o rich, _ *netinfo.Host) checks.Judgement {
 	if o.Answered < o.Asked {
-		return checks.Judgement{Summary: "silent", Findings: []checks.Finding{{ID: "a.silent", Severity: checks.Critical, Title: "Nobody answers"}}}
+		return checks.Judgement{Summary: words.Literal("silent"), Findings: []checks.Finding{{ID: "a.silent", Severity: checks.Critical, Title: "Nobody answers"}}}
 	}
-	return checks.Judgement{Summary: "all answered"}
+	return checks.Judgement{Summary: words.Literal("all answered")}
 }
 
 func richCheck() *checks.Check {
-	return checks.Define(checks.Check{ID: "a", Group: "office", Title: "t", Doc: "d", Timeout: 1}, nil, passesUnlessDown)
+	return checks.Define(checks.Check{ID: "a", Group: "office", Timeout: 1}, nil, passesUnlessDown)
 }
 
 func rejudged(t *testing.T, observes, observed string) checks.Result {

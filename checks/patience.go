@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // uses notes, for one check, the session that it opened, and holds one of its
@@ -134,7 +134,7 @@ func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage
 		if end, ok := ctx.Deadline(); !ok || time.Until(end) < pause+time.Since(begin)*3/2 {
 			return raw, err
 		}
-		env.SayFor(fmt.Sprintf("the responder is busy; %s is made again in %d s", c.ID, int(pause.Seconds())), pause)
+		env.SayFor(words.Say("checks.progress.busy-again", words.Args{"check": c.ID}), pause)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -3,10 +3,12 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // What one check proves decides which cures of another are worth typing: a
@@ -17,9 +19,9 @@ import (
 // whether SIP passes there.
 type ways struct{ work, fail map[string]bool }
 
-// dropRefutedFixes takes out the fixes that rely on a way that does not work,
-// and those that were to be proven and were not. Proven ways around come before
-// the others.
+// dropRefutedFixes takes out the fixes and the advice that rely on a way that
+// does not work, and the fixes that were to be proven and were not. Proven ways
+// around come before the others.
 func dropRefutedFixes(r *Report) {
 	w := waysOf(r)
 	for i := range r.Results {
@@ -29,20 +31,34 @@ func dropRefutedFixes(r *Report) {
 				return x.ReliesOn != "" && w.fail[x.ReliesOn] || x.IfProven && !w.work[x.ReliesOn]
 			})
 			w.provenFirst(f.Fixes)
-			f.Advice = slices.DeleteFunc(slices.Clone(f.Advice), w.advisesWhatFails)
+			if len(f.Ways) > 0 {
+				f.recommend(w.fail)
+			}
 		}
 	}
 }
 
-// advisesWhatFails reports whether a line of advice recommends, by its usual
-// name ("use TLS 5061"), a way that another check saw fail.
-func (w ways) advisesWhatFails(line string) bool {
-	for way := range w.fail {
-		if strings.Contains(line, "use "+strings.ToUpper(way)) {
-			return true
-		}
+// Advise lets the words of f recommend a way around the fault: the first of
+// list ("tls 5061"), the best first, that no check saw fail. They get it as
+// {transport} ("tls") and {port}. The transport is "none" where list is empty,
+// and "refuted" where all of it fails.
+func (f *Finding) Advise(list []string) {
+	f.Ways = list
+	f.recommend(nil)
+}
+
+// recommend picks the first of f's ways that does not fail.
+func (f *Finding) recommend(fail map[string]bool) {
+	way := "refuted"
+	if i := slices.IndexFunc(f.Ways, func(way string) bool { return !fail[way] }); i >= 0 {
+		way = f.Ways[i]
+	} else if len(f.Ways) == 0 {
+		way = "none"
 	}
-	return false
+	args := words.Args{}
+	maps.Copy(args, f.Args) // the judge may keep its own
+	args["transport"], args["port"], _ = strings.Cut(way, " ")
+	f.Args = args
 }
 
 // provenFirst sorts the generic alternatives, those that were proven first. A
@@ -85,7 +101,7 @@ func waysOf(r *Report) ways {
 		case "rewriting", "proxying", "dropping", "pinhole":
 			w.fail[key] = true
 		}
-		if p.Blocked || alg.Method == "sip-server" && p.Note != "" { // a server's note is why it did not answer
+		if p.Blocked || alg.Method == "sip-server" && p.Verdict == "inconclusive" && p.Note != "" { // the note is why the server did not answer
 			w.fail[key] = true
 		}
 	}

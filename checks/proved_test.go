@@ -73,6 +73,7 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 		"the provider refuses TLS":                {`[` + udpBad + `,` + tcpClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch", "use-tcp"}},
 		"the responder has TLS, the provider not": {`[` + udpBad + `,` + tlsClean + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}]`, []string{"find-the-switch"}},
 		"the server refuses TLS, alone asked":     {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "note": "connection refused"}]`, "", []string{"find-the-switch"}},
+		"the server's TCP is clean, alone asked":  {`[` + udpBad + `, {"transport": "tcp", "destination_port": 5060, "verdict": "no-sign", "note": "saw-public-address"}]`, `[{"transport": "tcp", "port": 5060, "status": "answered"}]`, []string{"find-the-switch", "use-tcp", "use-tls"}},
 		"nothing passes on the port of TLS":       {`[` + udpBad + `, {"transport": "tls", "destination_port": 5061, "verdict": "inconclusive", "blocked": true}]`, "", []string{"find-the-switch"}},
 		"TLS is silent":                           {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "timeout"}]`, []string{"find-the-switch"}},
 		"one server of two has TLS":               {`[` + udpBad + `]`, `[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tls", "port": 5061, "status": "answered"}]`, []string{"find-the-switch", "use-tls"}},
@@ -97,15 +98,24 @@ func TestNobodyIsSentToAPortThatTheRunSawRefused(t *testing.T) {
 
 // What one check advises and another one saw fail is not said.
 func TestNoAdviceToUseWhatTheRunSawRefused(t *testing.T) {
-	const tls, tcp, router = "No access to the router: use TLS 5061, it passed unchanged.", "Or use TCP 5060.", "Do not forward port 5060."
-	alg := say("sip-alg", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
-		return checks.Judgement{Findings: []checks.Finding{{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "x", Advice: []string{tls, tcp, router}}}}
-	})
-	servers := say("signalling", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
-		return checks.Judgement{Facts: json.RawMessage(`[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tcp", "port": 5060, "status": "answered"}]`)}
-	})
-	got := run(t.Context(), alg, servers).Results[0].Findings[0].Advice
-	if diff := cmp.Diff([]string{tcp, router}, got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	for name, c := range map[string]struct {
+		ways      []string
+		transport string
+	}{
+		"the next way does":   {[]string{"tls 5061", "tcp 5060"}, "tcp"},
+		"nothing is left":     {[]string{"tls 5061"}, "refuted"},
+		"nothing was offered": {nil, "none"},
+	} {
+		alg := say("sip-alg", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+			f := checks.Finding{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "x"}
+			f.Advise(c.ways)
+			return checks.Judgement{Findings: []checks.Finding{f}}
+		})
+		servers := say("signalling", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
+			return checks.Judgement{Facts: json.RawMessage(`[{"transport": "tls", "port": 5061, "status": "refused"}, {"transport": "tcp", "port": 5060, "status": "answered"}]`)}
+		})
+		if got := run(t.Context(), alg, servers).Results[0].Findings[0].Args["transport"]; got != c.transport {
+			t.Errorf("%s: %v, want %s", name, got, c.transport)
+		}
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
@@ -50,42 +50,46 @@ func judgeAll(rep *Report, list []*Check) {
 	explain(rep, list)
 	dropRefutedFixes(rep)
 	completeCommands(rep)
-	rep.Verdict, rep.Headline = conclude(rep)
+	rep.Verdict, rep.Says.Headline = conclude(rep)
+	Fill(rep, BookOf(list), words.English)
 }
 
 // foreign is the summary of a result that is not judged again.
-const foreign = "observed by another version of sipdoctor"
+const foreign = "checks.summary.foreign"
 
 // Judge judges one observation, as Rejudge does those of a report in which no
 // other check stands.
 func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
 	res := Result{Check: c.ID, Observes: c.observes, Observed: observed}
-	judgeOne(&res, c, &Report{Host: host})
-	return res
+	rep := &Report{Host: host}
+	judgeOne(&res, c, rep)
+	rep.Results = []Result{res}
+	Fill(rep, BookOf([]*Check{c}), words.English)
+	return rep.Results[0]
 }
 
 func judgeOne(res *Result, c *Check, rep *Report) {
-	res.Title, res.Group = c.Title, c.Group
-	res.Findings, res.Facts, res.ExplainedBy, res.Reason, res.Unasked = []Finding{}, nil, "", "", false
+	res.Title, res.Group = "", c.Group
+	res.Findings, res.Facts, res.ExplainedBy, res.Unasked, res.Says = []Finding{}, nil, "", false, Says{}
+	res.Summary, res.Reason, res.Notes = "", "", nil
 	switch {
 	case res.nothingObserved() && res.ObserveError != nil:
 		res.failedObservation()
 		return
 	case res.Observes != c.observes:
-		res.Status, res.Summary = Inconclusive, foreign
-		res.Reason = "this program reads another form of what " + c.ID + " observes, and what it does not find there proves nothing; make a new report, or show this one without --rejudge"
+		res.say(Inconclusive, foreign, words.Say("checks.reason.foreign", words.Args{"check": c.ID}))
 		return
 	case res.nothingObserved():
-		res.Status, res.Summary, res.Reason = Inconclusive, "nothing was observed", "the report does not say what "+c.ID+" saw"
+		res.say(Inconclusive, "checks.summary.nothing-observed", words.Say("checks.reason.nothing-observed", words.Args{"check": c.ID}))
 		return
 	}
 	j, err := c.judge(res.Observed, rep.Host, rep.Result)
 	if err != nil {
-		res.Status, res.Summary, res.Reason = Error, "could not be judged", platform.Words(err)
+		res.say(Error, "checks.summary.unjudged", words.Literal(platform.Words(err)))
 		return
 	}
-	res.Summary, res.Facts, res.Notes, res.Unasked = j.Summary, j.Facts, j.Notes, j.Unasked
-	res.headline, res.explains = j.Headline, j.Explains
+	res.Says = Says{Headline: j.Headline, Summary: j.Summary, Notes: j.Notes}
+	res.Facts, res.Unasked, res.explains = j.Facts, j.Unasked, j.Explains
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}
@@ -95,12 +99,17 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		}
 	}
 	if res.brokenOff() && !j.KnowsUnasked && res.takeBack() {
-		j.Findings, res.Summary = res.Findings, "ended before it had an answer"
+		j.Findings, res.Says.Summary = res.Findings, words.Say("checks.summary.ended", nil)
 	}
-	res.Status, res.Reason = statusOf(j)
+	res.Status, res.Says.Reason = statusOf(j)
 	if res.ObserveError != nil {
 		res.incomplete()
 	}
+}
+
+// say is the outcome of a check that is not judged.
+func (res *Result) say(s Status, summary string, reason words.Text) {
+	res.Status, res.Says.Summary, res.Says.Reason = s, words.Say(summary, nil), reason
 }
 
 // brokenOff reports whether a check of the network ended before its time. What
@@ -134,29 +143,28 @@ func (res *Result) nothingObserved() bool {
 
 // failedObservation is the status of a check that learnt nothing.
 func (res *Result) failedObservation() {
-	e := res.ObserveError
-	res.Reason = e.Text
-	switch e.Kind {
+	reason := words.Literal(res.ObserveError.Text)
+	switch res.ObserveError.Kind {
 	case "unsupported":
-		res.Status, res.Summary = Skip, "not possible on this system"
+		res.say(Skip, "checks.summary.unsupported", reason)
 	case "privilege":
-		res.Status, res.Summary = Skip, "needs administrator rights"
+		res.say(Skip, "checks.summary.privilege", reason)
 	case "interrupted":
-		res.Status, res.Summary = Inconclusive, "interrupted before it had an answer"
+		res.say(Inconclusive, "checks.summary.interrupted", reason)
 	case "timeout", "network":
-		res.Status, res.Summary = Inconclusive, "no answer"
+		res.say(Inconclusive, "checks.summary.no-answer", reason)
 	default:
-		res.Status, res.Summary = Error, "internal error"
+		res.say(Error, "checks.summary.internal", reason)
 	}
 }
 
 // incomplete marks a result whose observation broke off: what it found stands,
 // but a pass may not be claimed.
 func (res *Result) incomplete() {
-	if res.Reason == "" {
-		res.Reason = res.ObserveError.Text
+	if res.Says.Reason.IsZero() {
+		res.Says.Reason = words.Literal(res.ObserveError.Text)
 		if res.ObserveError.Kind == "privilege" {
-			res.Reason = NeedsRoot(res.ObserveError.Text)
+			res.Says.Reason = NeedsRoot(res.Says.Reason)
 		}
 	}
 	if res.Status == Pass || res.Status == Warn {
@@ -166,11 +174,11 @@ func (res *Result) incomplete() {
 
 // NeedsRoot is the reason of a judgement that lacks what only root can see:
 // what, such as "the packet filter can be read by root only".
-func NeedsRoot(what string) string {
-	return "needs administrator rights: " + what + "; run it with sudo"
+func NeedsRoot(what words.Text) words.Text {
+	return words.Say("checks.reason.needs-root", words.Args{"what": what})
 }
 
-func statusOf(j Judgement) (Status, string) {
+func statusOf(j Judgement) (Status, words.Text) {
 	st := Pass
 	for _, f := range j.Findings {
 		switch f.Severity {
@@ -183,12 +191,12 @@ func statusOf(j Judgement) (Status, string) {
 	switch {
 	case st == Fail:
 		return st, j.Inconclusive
-	case j.Inconclusive != "":
+	case !j.Inconclusive.IsZero():
 		return Inconclusive, j.Inconclusive
-	case j.Skip != "":
+	case !j.Skip.IsZero():
 		return Skip, j.Skip
 	}
-	return st, ""
+	return st, words.Text{}
 }
 
 // explain marks results that the failure of an assumed check already explains.
@@ -221,119 +229,9 @@ func (res *Result) explainedBy(cause *Result) bool {
 	case ReachAll:
 		res.takeBack()
 		if st, _ := statusOf(Judgement{Findings: res.Findings}); st == Pass {
-			res.Status, res.Reason = Inconclusive, cause.Summary
-			res.Summary = "not tested: nothing outside can be reached"
+			res.say(Inconclusive, "checks.summary.unreachable", cause.Says.Summary)
 		}
 	}
 	res.ExplainedBy = cause.Check
 	return true
-}
-
-// severityRank orders findings for the headline.
-var severityRank = map[Severity]int{Critical: 2, Warning: 1, Info: 0}
-
-// conclude takes the verdict from the worst result and the headline from the
-// worst finding that nothing else explains.
-func conclude(rep *Report) (Status, string) {
-	verdict := Skip
-	var worst *Finding
-	for i := range rep.Results {
-		r := &rep.Results[i]
-		if !r.Open() {
-			verdict = Worse(verdict, r.Status)
-		}
-		if r.ExplainedBy != "" {
-			continue
-		}
-		for k := range r.Findings {
-			f := &r.Findings[k]
-			if f.Severity != Info && (worst == nil || severityRank[f.Severity] > severityRank[worst.Severity]) {
-				worst = f
-			}
-		}
-	}
-	switch {
-	case verdict == Fail && worst != nil:
-		return verdict, worst.Title + "."
-	case verdict == Error:
-		return verdict, "Something went wrong inside this program; the rest of the report stands."
-	case verdict == Inconclusive && rep.Command == "why" && worst == nil && !rep.Interrupted:
-		return verdict, summaries(rep)
-	case verdict == Inconclusive:
-		return verdict, inconclusiveHeadline(rep, worst)
-	case verdict == Warn && worst != nil:
-		return verdict, "Nothing is broken, but: " + lowerFirst(worst.Title) + "."
-	case verdict == Skip:
-		return verdict, "Nothing could be checked here."
-	case rep.Command == "why":
-		return verdict, summaries(rep)
-	}
-	if left := untested(rep); len(left) > 0 {
-		return verdict, "No fault found, but not tested: " + strings.Join(left, ", ") + "."
-	}
-	if rep.Command == "pbx" {
-		return verdict, "Nothing on this PBX harms phones, as far as these checks reach."
-	}
-	return verdict, "Nothing on the way harms phones, as far as these checks reach."
-}
-
-// Open reports a result that is inconclusive about something that nobody asked
-// for by name.
-func (res *Result) Open() bool { return res.Unasked && res.Status == Inconclusive }
-
-// summaries are the answers themselves, where a question was asked rather than
-// a fault looked for.
-func summaries(rep *Report) string {
-	var list []string
-	for i := range rep.Results {
-		answer := strings.TrimSuffix(rep.Results[i].Summary, ".")
-		if reason := rep.Results[i].Reason; reason != "" {
-			answer += " (" + strings.TrimSuffix(reason, ".") + ")"
-		}
-		list = append(list, answer)
-	}
-	all := strings.Join(list, "; ") + "."
-	return strings.ToUpper(all[:1]) + all[1:]
-}
-
-// untested lists the checks that were skipped: a pass may not sound as if they
-// had passed too.
-func untested(rep *Report) (ids []string) {
-	for i := range rep.Results {
-		if rep.Results[i].Status == Skip || rep.Results[i].Open() {
-			ids = append(ids, rep.Results[i].Check)
-		}
-	}
-	return ids
-}
-
-func inconclusiveHeadline(rep *Report, worst *Finding) string {
-	switch {
-	case rep.Interrupted:
-		return "Interrupted: this is what was learnt until then."
-	case worst != nil:
-		return "Not everything could be told; so far: " + lowerFirst(worst.Title) + "."
-	case slices.ContainsFunc(rep.Results, func(r Result) bool { return r.Summary == foreign }):
-		return "Not judged again: another version of sipdoctor made this report."
-	}
-	// What broke off says more than what stayed unclear because of it.
-	for _, broke := range []bool{true, false} {
-		for i := range rep.Results {
-			if r := &rep.Results[i]; r.Status == Inconclusive && !r.Open() && r.ExplainedBy == "" && (r.ObserveError != nil) == broke {
-				if r.headline != "" {
-					return r.headline + "."
-				}
-				return fmt.Sprintf("No fault found, but %s could not be told: %s.", r.Check, strings.TrimSuffix(r.Summary, "."))
-			}
-		}
-	}
-	return "No fault found, but not everything could be told."
-}
-
-// lowerFirst lowers a leading capital unless it begins an abbreviation (NAT).
-func lowerFirst(s string) string {
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && (s[1] < 'A' || s[1] > 'Z') {
-		return string(s[0]+'a'-'A') + s[1:]
-	}
-	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Schema names the JSON form of a Report. Changes are additive; the number
@@ -61,15 +62,23 @@ const (
 
 // Finding is one thing that is wrong or worth knowing, with proof and cure.
 type Finding struct {
-	ID          string      `json:"id"` // stable: check ID, dot, kebab-case
-	Severity    Severity    `json:"severity"`
-	Confidence  Confidence  `json:"confidence"`
-	Title       string      `json:"title"`             // the fact
-	Explanation string      `json:"explanation"`       // what it means for phones, in words
+	ID         string     `json:"id"` // stable: check ID, dot, kebab-case
+	Severity   Severity   `json:"severity"`
+	Confidence Confidence `json:"confidence"`
+	// Variant picks the words where one ID has several, "expired": they stand
+	// under ID.Variant.
+	Variant string     `json:"variant,omitempty"`
+	Args    words.Args `json:"args,omitempty"` // the values that title, explanation and advice name
+
+	Title       string      `json:"title"`             // the fact; see Fill
+	Explanation string      `json:"explanation"`       // what it means for phones; see Fill
 	Subject     string      `json:"subject,omitempty"` // whom it is about, where a check looks at several: an address
 	Evidence    []Evidence  `json:"evidence"`
-	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do
+	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do; see Fill
 	Fixes       []fixes.Fix `json:"fixes"`            // alternatives, the best first
+
+	// Ways are the ways around that the advice may name; see Advise.
+	Ways []string `json:"-"`
 
 	// Heard marks a finding that does not rest on silence. Any other is taken
 	// back when the responder was too busy to answer, or when the check was
@@ -83,6 +92,29 @@ type Evidence struct {
 	Name string `json:"name"`
 	Want string `json:"want,omitempty"` // what was sent, or should be
 	Got  string `json:"got"`
+
+	// Says holds the values "name", "want" and "got" that the sentences were
+	// made of.
+	Says words.Args `json:"says,omitempty"`
+}
+
+// Proof makes a piece of evidence. Each of the three is a value of a message
+// (see words.Args): what was compared, what was sent or should be, what came.
+// want may be nil.
+func Proof(name, want, got any) Evidence {
+	says := words.Args{"name": name, "got": got}
+	if want != nil {
+		says["want"] = want
+	}
+	return Evidence{Says: says}
+}
+
+// Says are the messages of which the sentences of a result or report were made.
+type Says struct {
+	Headline words.Text   `json:"headline,omitzero"`
+	Summary  words.Text   `json:"summary,omitzero"`
+	Reason   words.Text   `json:"reason,omitzero"`
+	Notes    []words.Text `json:"notes,omitempty"`
 }
 
 // Result is what one check came to.
@@ -102,8 +134,8 @@ type Result struct {
 	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands
 	// Unasked: nothing that the user named was asked, so that an inconclusive
 	// status decides neither headline nor exit status.
-	Unasked  bool   `json:"unasked,omitempty"`
-	headline string // of the judgement
+	Unasked bool `json:"unasked,omitempty"`
+	Says    Says `json:"says,omitzero"`
 
 	// NotFound are the names that the check could not look up.
 	NotFound []string `json:"not_found,omitempty"`
@@ -141,6 +173,7 @@ type Report struct {
 	Redacted    bool          `json:"redacted,omitempty"`    // addresses and names are stand-ins
 	Host        *netinfo.Host `json:"host"`
 	Inputs      Inputs        `json:"inputs"`
+	Says        Says          `json:"says,omitzero"`
 	Results     []Result      `json:"results"`
 }
 

@@ -106,7 +106,7 @@ func onceHost(gather func(context.Context) (*netinfo.Host, error), start time.Ti
 // is that check's error, not the end of the run.
 func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 	start := time.Now()
-	res = Result{Check: c.ID, Group: c.Group, Title: c.Title, Observed: json.RawMessage("null"), Observes: c.observes, Findings: []Finding{}}
+	res = Result{Check: c.ID, Group: c.Group, Observed: json.RawMessage("null"), Observes: c.observes, Findings: []Finding{}}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	defer func() {

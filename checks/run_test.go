@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // saw is what the made-up checks of this file observe.
@@ -24,8 +25,13 @@ type saw struct {
 
 func say(id string, observe func(context.Context, *checks.Env) (saw, error), judge func(saw, *netinfo.Host) checks.Judgement, assumes ...string) *checks.Check {
 	return checks.Define(checks.Check{
-		ID: id, Group: "office", Title: "all is well", Doc: "A check of the tests.", Timeout: 5 * time.Second, Assumes: assumes,
+		ID: id, Group: "office", Words: explain(id), Timeout: 5 * time.Second, Assumes: assumes,
 	}, observe, judge)
+}
+
+// explain is the words.yaml of a check that says nothing else.
+func explain(id string) []byte {
+	return []byte(id + ".title: {en: all is well, ru: всё в порядке}\n" + id + ".doc: {en: A check of the tests., ru: Проверка из тестов.}\n")
 }
 
 func sees(text string, after time.Duration) func(context.Context, *checks.Env) (saw, error) {
@@ -44,11 +50,11 @@ func fails(err error) func(context.Context, *checks.Env) (saw, error) {
 }
 
 func judgeWell(o saw, _ *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: o.Text, Facts: map[string]string{"text": o.Text}}
+	return checks.Judgement{Summary: words.Literal(o.Text), Facts: map[string]string{"text": o.Text}}
 }
 
 func judgeBadly(o saw, _ *netinfo.Host) checks.Judgement {
-	return checks.Judgement{Summary: o.Text, Findings: []checks.Finding{{ID: "x.bad", Severity: checks.Critical, Title: "It is broken"}}}
+	return checks.Judgement{Summary: words.Literal(o.Text), Findings: []checks.Finding{{ID: "x.bad", Severity: checks.Critical, Title: "It is broken"}}}
 }
 
 func run(ctx context.Context, list ...*checks.Check) *checks.Report {
@@ -121,7 +127,7 @@ func TestACauseHidesItsEffects(t *testing.T) {
 func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 	with := func(sev checks.Severity, title, inconclusive string) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			j := checks.Judgement{Summary: "s", Inconclusive: inconclusive}
+			j := checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal(inconclusive)}
 			if title != "" {
 				j.Findings = []checks.Finding{{ID: "x.y", Severity: sev, Title: title}}
 			}
@@ -133,11 +139,11 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 		verdict checks.Status
 		want    string
 	}{
-		"all well":           {with("", "", ""), checks.Pass, "Nothing on the way harms phones"},
-		"a warning":          {with(checks.Warning, "The line is slow", ""), checks.Warn, "Nothing is broken, but: the line is slow."},
-		"an abbreviation":    {with(checks.Warning, "NAT twice", ""), checks.Warn, "but: NAT twice."},
-		"information only":   {with(checks.Info, "By the way", ""), checks.Pass, "Nothing on the way harms phones"},
-		"could not be told":  {with("", "", "silence"), checks.Inconclusive, "No fault found, but a could not be told: s."},
+		"all well":           {with("", "", ""), checks.Pass, "No faults found on the path"},
+		"a warning":          {with(checks.Warning, "The line is slow", ""), checks.Warn, "No faults, but a warning: The line is slow."},
+		"an abbreviation":    {with(checks.Warning, "NAT twice", ""), checks.Warn, "a warning: NAT twice."},
+		"information only":   {with(checks.Info, "By the way", ""), checks.Pass, "No faults found on the path"},
+		"could not be told":  {with("", "", "silence"), checks.Inconclusive, "No faults found, but a gave no result: s."},
 		"broken and unclear": {with(checks.Critical, "It is broken", "silence elsewhere"), checks.Fail, "It is broken."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +160,7 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 func TestWhatNobodyAskedForDecidesNothing(t *testing.T) {
 	unasked := func(found ...checks.Finding) func(saw, *netinfo.Host) checks.Judgement {
 		return func(saw, *netinfo.Host) checks.Judgement {
-			return checks.Judgement{Summary: "s", Inconclusive: "only half was visible", Headline: "Half of it is well", Unasked: true, Findings: found}
+			return checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal("only half was visible"), Headline: words.Literal("Half of it is well"), Unasked: true, Findings: found}
 		}
 	}
 	broken := checks.Finding{ID: "x.y", Severity: checks.Critical, Title: "It is broken"}
@@ -166,7 +172,7 @@ func TestWhatNobodyAskedForDecidesNothing(t *testing.T) {
 		headline string
 		open     bool
 	}{
-		"beside a pass":                 {unasked(), nil, checks.Inconclusive, checks.Pass, "No fault found, but not tested: a.", true},
+		"beside a pass":                 {unasked(), nil, checks.Inconclusive, checks.Pass, "No faults found. Not tested: a.", true},
 		"the check itself was named":    {unasked(), []string{"a"}, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},
 		"a fault is a fault":            {unasked(broken), nil, checks.Fail, checks.Fail, "It is broken.", false},
 		"an inconclusive one beside it": {with(unasked(), false), nil, checks.Inconclusive, checks.Inconclusive, "Half of it is well.", false},
@@ -240,7 +246,8 @@ func TestAListOfChecksThatWouldConfuse(t *testing.T) {
 		"a good one":         {[]*checks.Check{good}, ""},
 		"twice the same":     {[]*checks.Check{good, good}, "stands twice"},
 		"upper case":         {[]*checks.Check{say("SIP", sees("", 0), judgeWell)}, "kebab"},
-		"not made by Define": {[]*checks.Check{{ID: "a", Group: "g", Title: "t", Doc: "d", Timeout: 1}}, "Define"},
+		"not made by Define": {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1, Words: explain("a")}}, "Define"},
+		"without words":      {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1}}, "Define"},
 		"assumes nobody":     {[]*checks.Check{say("a", sees("", 0), judgeWell, "b")}, "assumes"},
 	} {
 		t.Run(name, func(t *testing.T) {

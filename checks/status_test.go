@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // How an observation can end, beside well.
@@ -25,15 +26,15 @@ var endings = map[string]error{
 
 // What a judge can come to.
 var opinions = map[string]checks.Judgement{
-	"pass":                   {Summary: "s"},
-	"info":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}},
-	"warn":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"fail":                   {Summary: "s", Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}, {ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"inconclusive":           {Summary: "s", Inconclusive: "silence"},
-	"warn, and inconclusive": {Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
-	"fail, and inconclusive": {Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}}},
-	"skip":                   {Summary: "s", Skip: "nothing to ask"},
-	"skip, and inconclusive": {Summary: "s", Skip: "nothing to ask", Inconclusive: "silence"},
+	"pass":                   {Summary: words.Literal("s")},
+	"info":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}},
+	"warn":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"fail":                   {Summary: words.Literal("s"), Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}, {ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"inconclusive":           {Summary: words.Literal("s"), Inconclusive: words.Literal("silence")},
+	"warn, and inconclusive": {Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: "It is slow"}}},
+	"fail, and inconclusive": {Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.f", Severity: checks.Critical, Title: "It is broken"}}},
+	"skip":                   {Summary: words.Literal("s"), Skip: words.Literal("nothing to ask")},
+	"skip, and inconclusive": {Summary: words.Literal("s"), Skip: words.Literal("nothing to ask"), Inconclusive: words.Literal("silence")},
 }
 
 func observing(text, ending string) func(context.Context, *checks.Env) (saw, error) {
@@ -190,12 +191,10 @@ func headline(t *testing.T, command string, list ...*checks.Check) (checks.Statu
 func TestTheFirstLine(t *testing.T) {
 	is := func(id, opinion string) *checks.Check { return say(id, sees("x", 0), opining(opinion)) }
 	ends := func(id, ending string) *checks.Check { return say(id, observing("", ending), opining("pass")) }
-	titled := func(title string) *checks.Check {
-		return say("a", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
-			return checks.Judgement{Findings: []checks.Finding{{ID: "a.w", Severity: checks.Warning, Title: title}}}
-		})
+	unknown := func(saw, *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Summary: words.Literal("it is not known"), Headline: words.Literal("It is not known"), Inconclusive: words.Literal("silence")}
 	}
-	const well = "Nothing on the way harms phones, as far as these checks reach."
+	const well = "No faults found on the path by these checks."
 	for name, c := range map[string]struct {
 		command string
 		list    []*checks.Check
@@ -203,30 +202,22 @@ func TestTheFirstLine(t *testing.T) {
 		want    string
 	}{
 		"all well":                          {"check", []*checks.Check{is("a", "pass"), is("b", "info")}, checks.Pass, well},
-		"all well on a PBX":                 {"pbx", []*checks.Check{is("a", "pass")}, checks.Pass, "Nothing on this PBX harms phones, as far as these checks reach."},
-		"an address that is let in":         {"why", []*checks.Check{is("a", "pass")}, checks.Pass, "S."},
-		"well, with a hole":                 {"check", []*checks.Check{is("a", "pass"), is("b", "skip"), is("c", "skip")}, checks.Pass, "No fault found, but not tested: b, c."},
+		"all well on a PBX":                 {"pbx", []*checks.Check{is("a", "pass")}, checks.Pass, "No faults found on this PBX by these checks."},
+		"an address that is let in":         {"why", []*checks.Check{is("a", "pass")}, checks.Pass, "s."},
+		"well, with a hole":                 {"check", []*checks.Check{is("a", "pass"), is("b", "skip"), is("c", "skip")}, checks.Pass, "No faults found. Not tested: b and c."},
 		"nothing but holes":                 {"check", []*checks.Check{is("b", "skip")}, checks.Skip, "Nothing could be checked here."},
-		"a warning":                         {"check", []*checks.Check{is("a", "warn"), is("b", "pass")}, checks.Warn, "Nothing is broken, but: it is slow."},
+		"a warning":                         {"check", []*checks.Check{is("a", "warn"), is("b", "pass")}, checks.Warn, "No faults, but a warning: It is slow."},
 		"a warning before a fault":          {"check", []*checks.Check{is("a", "warn"), is("b", "fail")}, checks.Fail, "It is broken."},
 		"a fault before a warning":          {"check", []*checks.Check{is("b", "fail"), is("a", "warn")}, checks.Fail, "It is broken."},
 		"a fault, and a mistake of ours":    {"check", []*checks.Check{say("a", func(context.Context, *checks.Env) (saw, error) { panic("boom") }, judgeWell), is("b", "fail")}, checks.Fail, "It is broken."},
 		"a mistake of ours":                 {"check", []*checks.Check{say("a", func(context.Context, *checks.Env) (saw, error) { panic("boom") }, judgeWell), is("b", "warn")}, checks.Error, "Something went wrong inside this program; the rest of the report stands."},
-		"unclear":                           {"check", []*checks.Check{is("a", "pass"), is("b", "inconclusive")}, checks.Inconclusive, "No fault found, but b could not be told: s."},
-		"unclear, with a warning":           {"check", []*checks.Check{is("a", "warn"), is("b", "inconclusive")}, checks.Inconclusive, "Not everything could be told; so far: it is slow."},
-		"unclear, because one broke off":    {"check", []*checks.Check{is("b", "inconclusive"), ends("c", "network")}, checks.Inconclusive, "No fault found, but c could not be told: no answer."},
-		"unclear why an address is blocked": {"why", []*checks.Check{is("a", "inconclusive")}, checks.Inconclusive, "S (silence)."},
-		"unclear why, with a warning":       {"why", []*checks.Check{is("a", "warn, and inconclusive")}, checks.Inconclusive, "Not everything could be told; so far: it is slow."},
-		"two questions":                     {"why", []*checks.Check{is("a", "inconclusive"), is("b", "pass")}, checks.Inconclusive, "S (silence); s."},
-		"an abbreviation stays one":         {"check", []*checks.Check{titled("NAT twice")}, checks.Warn, "Nothing is broken, but: NAT twice."},
-		"a letter with a digit":             {"check", []*checks.Check{titled("A1 is slow")}, checks.Warn, "Nothing is broken, but: a1 is slow."},
-		"the last letters":                  {"check", []*checks.Check{titled("Zz")}, checks.Warn, "Nothing is broken, but: zz."},
-		"two capitals at the end":           {"check", []*checks.Check{titled("AZ")}, checks.Warn, "Nothing is broken, but: AZ."},
-		"two capitals at the beginning":     {"check", []*checks.Check{titled("ZA")}, checks.Warn, "Nothing is broken, but: ZA."},
-		"a digit first":                     {"check", []*checks.Check{titled("5060 is closed")}, checks.Warn, "Nothing is broken, but: 5060 is closed."},
-		"a small letter first":              {"check", []*checks.Check{titled("x is slow")}, checks.Warn, "Nothing is broken, but: x is slow."},
-		"one letter":                        {"check", []*checks.Check{titled("X")}, checks.Warn, "Nothing is broken, but: X."},
-		"one letter in the first place":     {"check", []*checks.Check{titled("A router is slow")}, checks.Warn, "Nothing is broken, but: a router is slow."},
+		"unclear":                           {"check", []*checks.Check{is("a", "pass"), is("b", "inconclusive")}, checks.Inconclusive, "No faults found, but b gave no result: s."},
+		"unclear, with a warning":           {"check", []*checks.Check{is("a", "warn"), is("b", "inconclusive")}, checks.Inconclusive, "Not everything could be determined. So far: It is slow."},
+		"unclear, because one broke off":    {"check", []*checks.Check{is("b", "inconclusive"), ends("c", "network")}, checks.Inconclusive, "No faults found, but c gave no result: no answer."},
+		"unclear why an address is blocked": {"why", []*checks.Check{is("a", "inconclusive")}, checks.Inconclusive, "s (silence)."},
+		"unclear why, with a warning":       {"why", []*checks.Check{is("a", "warn, and inconclusive")}, checks.Inconclusive, "Not everything could be determined. So far: It is slow."},
+		"an answer in a whole sentence":     {"why", []*checks.Check{say("a", sees("x", 0), unknown), is("b", "pass")}, checks.Inconclusive, "It is not known (silence); s."},
+		"two questions":                     {"why", []*checks.Check{is("a", "inconclusive"), is("b", "pass")}, checks.Inconclusive, "s (silence); s."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if verdict, got := headline(t, c.command, c.list...); verdict != c.verdict || got != c.want {
@@ -272,7 +263,7 @@ func TestWhatIsExplainedDoesNotMakeTheHeadline(t *testing.T) {
 
 func TestWhatTheRunLearnsOfTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: h.OS} }
+		seen := func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: words.Literal(h.OS)} }
 		with := func(host func(context.Context) (*netinfo.Host, error)) *checks.Report {
 			return checks.Run(t.Context(), []*checks.Check{say("a", sees("x", time.Second), seen)}, &checks.Env{Host: host}, checks.Meta{})
 		}
@@ -332,7 +323,9 @@ func TestFindingsAndEvidenceAreLists(t *testing.T) {
 // A report that says nothing of the machine is judged all the same, by an
 // empty one.
 func TestAReportWithoutAMachineIsJudged(t *testing.T) {
-	c := say("a", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement { return checks.Judgement{Summary: "os " + h.OS} })
+	c := say("a", sees("x", 0), func(_ saw, h *netinfo.Host) checks.Judgement {
+		return checks.Judgement{Summary: words.Literal("os " + h.OS)}
+	})
 	r := &checks.Report{Results: []checks.Result{{Check: "a", Title: "an old title", Group: "old", Observes: c.Observes(), Observed: []byte(`{"text":"x"}`),
 		ExplainedBy: "b", Reason: "old", Findings: []checks.Finding{{ID: "a.old", Severity: checks.Critical}}}}}
 	again, err := checks.Rejudge(r, []*checks.Check{c})
@@ -366,9 +359,9 @@ func TestOfTwoThatAreEquallyBadTheFirstMakesTheHeadline(t *testing.T) {
 // What is only worth knowing never makes a headline.
 func TestInformationIsNoHeadline(t *testing.T) {
 	unsure := say("a", sees("x", 0), func(saw, *netinfo.Host) checks.Judgement {
-		return checks.Judgement{Summary: "s", Inconclusive: "silence", Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}}
+		return checks.Judgement{Summary: words.Literal("s"), Inconclusive: words.Literal("silence"), Findings: []checks.Finding{{ID: "a.i", Severity: checks.Info, Title: "By the way"}}}
 	})
-	if verdict, got := headline(t, "check", unsure); verdict != checks.Inconclusive || got != "No fault found, but a could not be told: s." {
+	if verdict, got := headline(t, "check", unsure); verdict != checks.Inconclusive || got != "No faults found, but a gave no result: s." {
 		t.Errorf("%s %q", verdict, got)
 	}
 }

@@ -2,6 +2,7 @@ package fixes
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed catalogue/*.yaml
@@ -25,8 +28,23 @@ type document struct {
 	SIPALG   string `yaml:"sip_alg"`  // where the SIP ALG hides and what it is called
 	Common   bool   `yaml:"common"`   // often met: listed when the router is unknown
 	Fixes    []row  `yaml:"fixes"`
+	// Translations are Name and SIPALG in other languages than English.
+	Translations map[words.Lang]documentWords `yaml:"translations"`
 	// Connections is how many connections the box can hold as it is shipped.
 	Connections []tableRow `yaml:"connections"`
+}
+
+// documentWords are what a document says of its box in another language. Name is
+// empty where it is the same.
+type documentWords struct {
+	Name   string `yaml:"name"`
+	SIPALG string `yaml:"sip_alg"`
+}
+
+// in is the name of the box and where its SIP ALG hides, in l.
+func (d document) in(l words.Lang) documentWords {
+	t := d.Translations[l]
+	return documentWords{Name: cmp.Or(t.Name, d.Name), SIPALG: cmp.Or(t.SIPALG, d.SIPALG)}
 }
 
 // A row is one fix as it is written down.
@@ -47,6 +65,9 @@ type row struct {
 	// SameAs names another row, "platform/id", whose commands, undo, verify,
 	// unverified lines and defaults this one uses.
 	SameAs string `yaml:"same_as"`
+	// FromCommon makes the commands of the common documents: what each box is
+	// called, and where its SIP ALG hides.
+	FromCommon bool `yaml:"from_common"`
 
 	// Defaults fill variables that neither the host nor the caller knows. A
 	// value in <angle brackets> is for the reader to replace.
@@ -64,11 +85,25 @@ type row struct {
 	Note       string `yaml:"note"`
 	Source     string `yaml:"source"`
 
+	// Translations are the same words in other languages than English.
+	Translations map[words.Lang]translation `yaml:"translations"`
+
 	// UnverifiedLines repeat, word for word, the lines of commands, undo and
 	// verify that the source does not stand behind.
 	UnverifiedLines []string `yaml:"unverified_lines"`
 
 	at string // file:line
+}
+
+// A translation is what a row says in another language. Commands, Undo and
+// Verify are there where some of their lines are places in a menu or advice, and
+// then have all lines; one that is typed is the same in every language.
+type translation struct {
+	Title    string   `yaml:"title"`
+	Note     string   `yaml:"note"`
+	Commands []string `yaml:"commands"`
+	Undo     []string `yaml:"undo"`
+	Verify   []string `yaml:"verify"`
 }
 
 // catalogue returns the embedded documents, by file name. They are read once
@@ -104,6 +139,7 @@ func readCatalogue(fsys fs.FS, dir string) ([]document, error) {
 		docs = append(docs, d)
 	}
 	errs = append(errs, resolveSameAs(docs))
+	fillFromCommon(docs)
 	for _, d := range docs {
 		errs = append(errs, d.validate())
 	}
@@ -153,12 +189,42 @@ func resolveSameAs(docs []document) error {
 				errs = append(errs, fmt.Errorf("%s: same_as %q names no row with commands of its own, or this row has its own", r.at, r.SameAs))
 				continue
 			}
+			for l, t := range r.Translations {
+				there := from.in(l)
+				t.Commands, t.Undo, t.Verify = there.Commands, there.Undo, slices.Concat(r.in(l).Verify, there.Verify)
+				r.Translations[l] = t
+			}
 			r.Commands, r.Undo, r.Defaults, r.Form = from.Commands, from.Undo, from.Defaults, from.Form
 			r.Verify = slices.Concat(r.Verify, from.Verify)
 			r.UnverifiedLines = slices.Concat(r.UnverifiedLines, from.UnverifiedLines)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// fillFromCommon makes the lines of the rows that list the common boxes.
+func fillFromCommon(docs []document) {
+	lines := func(l words.Lang) (list []string) {
+		for _, d := range docs {
+			if d.Common {
+				list = append(list, d.in(l).Name+": "+d.in(l).SIPALG)
+			}
+		}
+		return list
+	}
+	for i := range docs {
+		for j := range docs[i].Fixes {
+			r := &docs[i].Fixes[j]
+			if !r.FromCommon {
+				continue
+			}
+			r.Commands = lines(words.English)
+			for l, t := range r.Translations {
+				t.Commands = lines(l)
+				r.Translations[l] = t
+			}
+		}
+	}
 }
 
 func findRow(docs []document, ref string) *row {

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 var update = flag.Bool("update", false, "write docs/routers.md anew from the catalogue")
@@ -61,7 +63,7 @@ func TestEveryFixSaysWhatToDoAndHowToGoBack(t *testing.T) {
 					t.Errorf("%s: not verified is %q, which nobody is shown", name, line)
 				}
 			}
-			if f.Unverified != strings.Contains(f.Note, unverifiedNote) {
+			if f.Unverified != strings.Contains(f.Note, say(words.English, "fixes.unverified", nil)) {
 				t.Errorf("%s: unverified is %v, the note says %q", name, f.Unverified, f.Note)
 			}
 			for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify) {
@@ -103,7 +105,11 @@ fixes:
     commands: [off]
     undo: ["on"]
     source: https://example.net/box
+    translations:
+      ru: {title: Выключить}
+translations: {ru: {name: Коробка}}
 `
+	const noRussianNote = "\ncatalogue/box.yaml:4: switch-off: note in ru is missing, or has no note in English"
 	tests := []struct{ name, old, new, want string }{
 		{"a good one", "", "", ""},
 		{"a misspelt key", "undo:", "undoo:", "catalogue/box.yaml: yaml: unmarshal errors:\n  line 10: field undoo not found in type fixes.row"},
@@ -116,7 +122,7 @@ fixes:
 		{"one line marked", "    source:", "    unverified_lines: [\"on\"]\n    source:", ""},
 		{"a line marked that is not there", "    source:", "    unverified_lines: [\"reboot\"]\n    source:", `catalogue/box.yaml:4: switch-off: unverified line "reboot" is none of the row's lines`},
 		{"a line marked in a row that is marked", "    source:", "    unverified: true\n    unverified_lines: [\"on\"]\n    source:", `catalogue/box.yaml:4: switch-off: unverified already speaks of all lines`},
-		{"general knowledge in the note", "    source:", "    note: The undo is general knowledge.\n    source:", `catalogue/box.yaml:4: switch-off: the note says "general knowledge": say which lines are not verified, in unverified_lines`},
+		{"general knowledge in the note", "    source:", "    note: The undo is general knowledge.\n    source:", `catalogue/box.yaml:4: switch-off: the note says "general knowledge": say which lines are not verified, in unverified_lines` + noRussianNote},
 		{"a forum without an address", "https://example.net/box", "a forum (public rumours)", `catalogue/box.yaml:4: switch-off: source "a forum (public rumours)" is neither an address nor a named public document`},
 		{"a place nobody knows", "where: router", "where: attic", `catalogue/box.yaml:4: switch-off: where "attic" is unknown`},
 		{"a problem nobody knows", "problem: sip-alg", "problem: ghosts", `catalogue/box.yaml:4: switch-off: problem "ghosts" is unknown` + "\ncatalogue/box.yaml:4: switch-off: no verify"},
@@ -130,17 +136,88 @@ fixes:
 		{"a pointer into the void", "    commands: [off]\n    undo: [\"on\"]\n", "    same_as: box/nothing\n", `catalogue/box.yaml:4: same_as "box/nothing" names no row with commands of its own, or this row has its own
 catalogue/box.yaml:4: switch-off: no commands
 catalogue/box.yaml:4: switch-off: changes state but has no undo`},
-		{"a second document", "https://example.net/box\n", "https://example.net/box\n---\nname: more\n", "catalogue/box.yaml: there must be one YAML document and nothing after it"},
+		{"a second document", "Коробка}}\n", "Коробка}}\n---\nname: more\n", "catalogue/box.yaml: there must be one YAML document and nothing after it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, faultsOf(strings.Replace(good, tt.old, tt.new, 1))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// faultsOf is what the lint says of a catalogue of one file.
+func faultsOf(text string) string {
+	if _, err := readCatalogue(fstest.MapFS{"catalogue/box.yaml": {Data: []byte(text)}}, "catalogue"); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func TestRowsThatAreNotTranslatedAreRefused(t *testing.T) {
+	const good = `platform: box
+name: A box with a switch
+sip_alg: "the switch on its back"
+fixes:
+  - id: switch-off
+    problem: sip-alg
+    title: Switch it off for {{.PBX}}
+    where: router
+    form: menu
+    commands: ["Admin > SIP: add {{.PBX}}; apply", reboot]
+    undo: ["Remove {{.PBX}}"]
+    verify: ["The lamp is off"]
+    note: Restart the box afterwards.
+    defaults: {PBX: <address of the PBX>}
+    source: https://example.net/box
+    translations:
+      ru:
+        title: Выключить для {{.PBX}}
+        note: Затем перезапустите устройство.
+        commands: ["Admin > SIP: добавьте {{.PBX}}; примените", reboot]
+        undo: ["Удалите {{.PBX}}"]
+        verify: [Лампа не горит]
+translations: {ru: {name: Коробка с выключателем, sip_alg: выключатель сзади}}
+`
+	const row = "catalogue/box.yaml:5: switch-off: "
+	tests := []struct{ name, old, new, want string }{
+		{"a good one", "", "", ""},
+		{"no title", "        title: Выключить для {{.PBX}}\n", "", row + "no title in ru"},
+		{"a title in lower case", "Выключить", "выключить", row + "title in ru must be a verb phrase that starts with a capital"},
+		{"a title with a full stop", "Выключить для {{.PBX}}", "Выключить для {{.PBX}}.", row + "title in ru must be a verb phrase that starts with a capital"},
+		{"a title in English", "Выключить для {{.PBX}}", "Switch it off for {{.PBX}}", row + `"Switch it off for {{.PBX}}" is not in ru`},
+		{"a title without its variable", "Выключить для {{.PBX}}", "Выключить", row + `"Выключить" does not name the variables of "Switch it off for {{.PBX}}"`},
+		{"no note", "        note: Затем перезапустите устройство.\n", "", row + "note in ru is missing, or has no note in English"},
+		{"a note that English does not have", "    note: Restart the box afterwards.\n", "", row + "note in ru is missing, or has no note in English"},
+		{"a note with another variable", "перезапустите устройство", "перезапустите {{.Phone}}", row + `"Затем перезапустите {{.Phone}}." does not name the variables of "Restart the box afterwards."`},
+		{"shouting", "устройство.", "устройство!", row + "no exclamation marks"},
+		{"no undo", "        undo: [\"Удалите {{.PBX}}\"]\n", "", row + `"Remove {{.PBX}}" is not in ru`},
+		{"no verify", "        verify: [Лампа не горит]\n", "", row + `"The lamp is off" is not in ru`},
+		{"a line less", "примените\", reboot]", "примените\"]", row + "commands in ru has 1 lines, not 2"},
+		{"a line for a menu in English", "добавьте {{.PBX}}; примените", "add {{.PBX}}; apply", row + `"Admin > SIP: add {{.PBX}}; apply" is not in ru`},
+		{"a line with another variable", "добавьте {{.PBX}}", "добавьте {{.Phone}}", row + `"Admin > SIP: добавьте {{.Phone}}; примените" does not name the variables of "Admin > SIP: add {{.PBX}}; apply"`},
+		{"a line to type that is translated", "примените\", reboot]", "примените\", перезагрузка]", row + `"reboot" is to be typed and the same in every language, not "перезагрузка"`},
+		{"a line to type in Cyrillic", "apply\", reboot]", "apply\", rеboot]", row + `"rеboot" is not English` + "\n" + row + `"rеboot" is to be typed and the same in every language, not "reboot"`},
+		{"a line break", "Лампа не горит", `"Лампа\nне горит"`, row + `"Лампа\nне горит" is not one printable line without spaces around it`},
+		{"more than a variable", "Лампа не горит", `"Лампа {{printf 1}}"`, row + `"Лампа {{printf 1}}": braces that are no {{.Variable}}`},
+		{"a placeholder that no language has", "<address of the PBX>", "<the name of the cat>", row + "placeholder <the name of the cat> has no words in ru, in phrases.yaml"},
+		{"a source that no language names", "https://example.net/box", "RFC 1, section 2", row + `source "RFC 1, section 2" has no words in ru, in phrases.yaml`},
+		{"a source that is a manual page", "https://example.net/box", "box(8), box.conf(5)", ""},
+		{"a language that nobody speaks", "      ru:\n", "      tlh: {title: nuqneH}\n      ru:\n", row + `translations into "tlh", which the program does not speak`},
+		{"a box without a name", "name: Коробка с выключателем, ", "", "catalogue/box.yaml: no name in ru"},
+		{"a box with an English name", "Коробка с выключателем", "A box", `catalogue/box.yaml: the name "A box" is not in ru`},
+		{"a box whose switch hides", ", sip_alg: выключатель сзади", "", "catalogue/box.yaml: no sip_alg in ru, or one that is not in English"},
+		{"a box whose switch hides in English", "выключатель сзади", "behind it", `catalogue/box.yaml: the sip_alg "behind it" is not in ru`},
+		{"a box in a language that nobody speaks", "translations: {ru", "translations: {tlh: {name: x}, ru", `catalogue/box.yaml: translations into "tlh", which the program does not speak`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(good, tt.old, tt.new, 1)
-			_, err := readCatalogue(fstest.MapFS{"catalogue/box.yaml": {Data: []byte(text)}}, "catalogue")
-			got := ""
-			if err != nil {
-				got = err.Error()
+			if tt.old != "" && text == good {
+				t.Fatal("nothing was changed")
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, faultsOf(text)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -203,10 +280,10 @@ func routersDocument() string {
 	var b strings.Builder
 	b.WriteString("# Routers and their cures\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
 	b.WriteString("`<Phone>` and the like are put in by the program.\n\n")
-	for _, p := range Platforms() {
+	for _, p := range Platforms(words.English) {
 		fmt.Fprintf(&b, "- [%s](#%s)\n", p.Name, p.Slug)
 	}
-	for _, p := range Platforms() {
+	for _, p := range Platforms(words.English) {
 		fmt.Fprintf(&b, "\n<a id=\"%s\"></a>\n\n## %s\n", p.Slug, p.Name)
 		if p.SIPALG != "" {
 			fmt.Fprintf(&b, "\nThe SIP ALG: %s\n", strings.ReplaceAll(p.SIPALG, "<", "\\<"))

@@ -1,6 +1,7 @@
 package fixes
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // knownVariables are the names a command may use as {{.Name}}.
@@ -117,37 +119,80 @@ func fill(line string, vals map[string]string) (filled string, placeholders []st
 	return filled, placeholders, ok
 }
 
-// build makes the Fix of a row. ok is false when a variable of it is unknown.
+// build makes the Fix of a row, in English. ok is false when a variable of it is
+// unknown.
 func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
-	var replace []string
-	ok = true
-	one := func(s string) string {
-		out, p, good := fill(s, vals)
-		ok = ok && good
-		replace = append(replace, p...)
-		return out
-	}
-	all := func(list []string) []string {
-		var out []string
-		for _, s := range list {
-			out = append(out, one(s))
-		}
-		return out
-	}
 	f = Fix{
-		ID: r.ID, Title: one(r.Title), Where: r.Where, Platform: platform, Form: r.Form,
-		Commands: all(r.Commands), Undo: all(r.Undo), Verify: slices.Concat(all(r.Verify), all(checkCommand(r.Problem))),
-		Persistent: r.Persistent, Unverified: r.Unverified, UnverifiedLines: all(r.UnverifiedLines), Note: one(r.Note), Source: r.Source,
-		Choice: r.Problem == ExemptAddress, ReliesOn: r.ReliesOn, IfProven: r.IfProven,
+		ID: r.ID, Where: r.Where, Platform: platform, Form: r.Form, Persistent: r.Persistent, Unverified: r.Unverified,
+		Source: r.Source, Choice: r.Problem == ExemptAddress, ReliesOn: r.ReliesOn, IfProven: r.IfProven,
 	}
-	slices.Sort(replace)
-	if replace = slices.Compact(replace); len(replace) > 0 {
-		f.Note = sentence(f.Note, "Put your own values for "+strings.Join(replace, ", ")+".")
+	x := filling{vals: vals, lang: words.English, ok: true, used: words.Args{}}
+	f.UnverifiedLines = x.all(r.UnverifiedLines)
+	x.say(&f, r)
+	if len(x.used) > 0 {
+		f.Args = x.used
+	}
+	return f, x.ok
+}
+
+// filling fills the lines of a row with values, and notes which.
+type filling struct {
+	vals    map[string]string
+	lang    words.Lang
+	ok      bool
+	used    words.Args
+	replace []string // placeholders
+}
+
+// say writes the words and lines of r into f.
+func (x *filling) say(f *Fix, r row) {
+	r = r.in(x.lang)
+	f.Title = x.one(r.Title)
+	f.Commands, f.Undo = x.all(r.Commands), x.all(r.Undo)
+	f.Verify = slices.Concat(x.all(r.Verify), x.all(checkCommand(r.Problem)))
+	f.Note = x.one(r.Note)
+	slices.Sort(x.replace)
+	if list := slices.Compact(x.replace); len(list) > 0 {
+		f.Note = sentence(f.Note, say(x.lang, "fixes.own-values", words.Args{"values": list}))
 	}
 	if r.Unverified {
-		f.Note = sentence(unverifiedNote, f.Note)
+		f.Note = sentence(say(x.lang, "fixes.unverified", nil), f.Note)
 	}
-	return f, ok
+}
+
+func (x *filling) one(line string) string {
+	out, placeholders, ok := fill(line, x.vals)
+	x.ok = x.ok && ok
+	for _, p := range placeholders {
+		x.replace = append(x.replace, phraseIn(p, x.lang))
+	}
+	names, _ := variables(line) // the catalogue's tests refuse bad ones
+	for _, n := range names {
+		x.used[n] = x.vals[n]
+	}
+	return placeholdersIn(out, x.lang)
+}
+
+func (x *filling) all(list []string) (out []string) {
+	for _, s := range list {
+		out = append(out, x.one(s))
+	}
+	return out
+}
+
+// in is the row in another language, as far as it is translated.
+func (r row) in(l words.Lang) row {
+	t := r.Translations[l]
+	r.Title, r.Note = cmp.Or(t.Title, r.Title), cmp.Or(t.Note, r.Note)
+	for _, lines := range []struct {
+		into *[]string
+		from []string
+	}{{&r.Commands, t.Commands}, {&r.Undo, t.Undo}, {&r.Verify, t.Verify}} {
+		if len(lines.from) > 0 {
+			*lines.into = lines.from
+		}
+	}
+	return r
 }
 
 // sentence joins two sentences, either of which may be empty.

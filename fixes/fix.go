@@ -2,6 +2,8 @@
 // which problem. The knowledge is data (catalogue/*.yaml), one file a platform.
 package fixes
 
+import "github.com/sipdoctor/sipdoctor/platform/words"
+
 // Fix is one way to cure a finding. Several fixes of a finding are
 // alternatives, not steps.
 type Fix struct {
@@ -44,6 +46,20 @@ type Fix struct {
 
 	Note   string `json:"note,omitempty"`
 	Source string `json:"source"`
+
+	// Built: the program built the commands for this machine; the words are
+	// those of the row ID, filled with Args. See Say.
+	Built bool       `json:"built,omitempty"`
+	Args  words.Args `json:"args,omitempty"`
+	Parts []Part     `json:"parts,omitempty"` // of one that Join made
+}
+
+// A Part is one of several fixes that are done together.
+type Part struct {
+	ID       string     `json:"id"`
+	Platform string     `json:"platform"`
+	Built    bool       `json:"built,omitempty"`
+	Args     words.Args `json:"args,omitempty"`
 }
 
 // The forms of commands.

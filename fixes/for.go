@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // genericPlatform holds what helps whatever the router is.
@@ -34,7 +35,9 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	known := len(out) > 0
 	generic := collect(problem, genericPlatform, host, vars)
 	if !known && problem == SIPALG {
-		generic = slices.Insert(generic, 0, whereItHides())
+		// For the owner of a router we could not recognise: where the commonest
+		// boxes keep the switch, and under which name.
+		generic = append(ByID(genericPlatform, "find-the-switch", nil), generic...)
 	}
 	rest := maxGeneric
 	for _, f := range generic {
@@ -75,18 +78,55 @@ func ByID(platform, id string, vars map[string]string) []Fix {
 	return nil
 }
 
-// Join makes one fix out of several that are done together: the title and the
-// rest are the first's, the commands run in order, the undo in reverse.
+// Join makes one fix out of several that are done together: the title is the
+// first's, the commands run in order, the undo in reverse. A line that two have,
+// such as "commit", comes once, after both. Every part keeps its verification and
+// its note, and a choice in one makes it one of all.
 func Join(list []Fix) Fix {
 	f := list[0]
+	f.Parts = f.parts()
 	for _, g := range list[1:] {
-		f.Commands = slices.Concat(f.Commands, g.Commands)
-		f.Undo = slices.Concat(g.Undo, f.Undo)
-		f.UnverifiedLines = slices.Concat(f.UnverifiedLines, g.UnverifiedLines)
+		f.Parts = slices.Concat(f.Parts, g.parts())
+		f.UndoFor = undoFor(f, g)
+		f.Commands = union(f.Commands, g.Commands)
+		f.Undo = union(g.Undo, f.Undo)
+		f.Verify = union(f.Verify, g.Verify)
+		f.UnverifiedLines = union(f.UnverifiedLines, g.UnverifiedLines)
 		f.Persistent = f.Persistent && g.Persistent
 		f.Unverified = f.Unverified || g.Unverified
+		f.Choice = f.Choice || g.Choice
 	}
+	f.Say(words.English)
 	return f
+}
+
+// union puts b's lines after a's; one that both have comes last.
+func union(a, b []string) []string {
+	return slices.Concat(slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) }), b)
+}
+
+// undoFor is UndoFor of f and g together, as far as both are known and no line
+// moves.
+func undoFor(f, g Fix) []int {
+	shared := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+	}
+	if f.UndoFor == nil || g.UndoFor == nil || shared(f.Commands, g.Commands) || shared(f.Undo, g.Undo) {
+		return nil
+	}
+	var out []int
+	for _, n := range g.UndoFor {
+		out = append(out, n+len(f.Commands))
+	}
+	return append(out, f.UndoFor...)
+}
+
+// parts are what f is made of.
+func (f Fix) parts() []Part {
+	if len(f.Parts) > 0 {
+		return f.Parts
+	}
+	return []Part{{f.ID, f.Platform, f.Built, f.Args}}
 }
 
 // routerFixes are the recognised router's own.
@@ -142,31 +182,16 @@ func All(problem string) []Fix {
 	return out
 }
 
-// Platforms returns every kind of box in the catalogue, by slug.
-func Platforms() []Platform {
+// Platforms returns every kind of box in the catalogue, by slug, with its words
+// in l.
+func Platforms(l words.Lang) []Platform {
 	var out []Platform
 	for _, d := range catalogue() {
-		out = append(out, Platform{Slug: d.Platform, Name: d.Name, SIPALG: d.SIPALG})
+		w := d.in(l)
+		out = append(out, Platform{Slug: d.Platform, Name: w.Name, SIPALG: w.SIPALG})
 	}
 	slices.SortFunc(out, func(a, b Platform) int { return cmp.Compare(a.Slug, b.Slug) })
 	return out
-}
-
-// whereItHides is for the owner of a router we could not recognise: where the
-// commonest boxes keep the switch, and under which name.
-func whereItHides() Fix {
-	f := Fix{
-		ID: "find-the-switch", Title: "Find the SIP ALG on your router and turn it off", Where: "router",
-		Platform: genericPlatform, Form: FormAdvice, Verify: checkCommand(SIPALG), Persistent: true,
-		Note:   "The router was not recognised. Other names for the same thing: SIP Helper, SIP Passthrough, SIP Inspection, SIP Fixup, SIP Transformations, SIP module, VoIP ALG.",
-		Source: "https://docs.intuitivetechnology.com/article/129-how-to-sip-alg",
-	}
-	for _, d := range catalogue() {
-		if d.Common {
-			f.Commands = append(f.Commands, d.Name+": "+d.SIPALG)
-		}
-	}
-	return f
 }
 
 // fits reports whether the row is for this version; an unknown or unreadable

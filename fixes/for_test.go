@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func office(platform, version string) *netinfo.Host {
@@ -285,7 +286,7 @@ func TestNoNameChangesALineOfTheCatalogue(t *testing.T) {
 			vars[v] = name
 		}
 		for _, problem := range Problems() {
-			for _, platform := range Platforms() {
+			for _, platform := range Platforms(words.English) {
 				for _, f := range append(On(problem, platform.Slug, vars), For(problem, office(platform.Slug, ""), vars)...) {
 					for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify, []string{f.Title, f.Note}) {
 						if strings.Contains(line, name) && len(name) > 1 {

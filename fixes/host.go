@@ -37,12 +37,7 @@ func hostFixes(h *netinfo.Host) []Fix {
 				edits = append(edits, *rule.Edit)
 			}
 		}
-		list := Fix{
-			ID: "remove-this-hosts-sip-helper", Title: "Remove the SIP helper rules of this machine", Where: "this-host",
-			Platform: slug, Verify: checkCommand(SIPALG),
-			Note:   "These very rules were found in the loaded rule set. They come back with the next reload if a firewall script or service makes them: remove them there as well.",
-			Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst and iptables-extensions(8), target CT",
-		}.Steps(append(steps, packetfilter.Plan(edits)...)...)
+		list := Build("remove-this-hosts-sip-helper", slug, nil, append(steps, packetfilter.Plan(edits)...)...)
 		for i := range list {
 			if list[i].Form == FormShell {
 				list[i].Commands = append(list[i].Commands, flushSIPEntries())

@@ -1,10 +1,12 @@
 package fixes
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Steps completes f with commands and those that take them back. Where one of
@@ -35,16 +37,52 @@ func (f Fix) Steps(steps ...command.Step) []Fix {
 		return []Fix{f}
 	}
 	f.Form, f.Persistent, f.Undo, f.UndoFor = FormAdvice, false, nil, nil
-	for i, line := range f.Commands {
-		f.Commands[i] = "Run: " + line
-	}
+	var why []string
 	for _, err := range impossible {
-		line := "By hand, because no command can be written safely: " + err.Error()
-		if !slices.Contains(f.Commands, line) {
-			f.Commands = append(f.Commands, line)
+		if !slices.Contains(why, err.Error()) {
+			why = append(why, err.Error())
 		}
 	}
+	f.Args = maps.Clone(f.Args)
+	if f.Args == nil {
+		f.Args = words.Args{}
+	}
+	f.Args[argRun], f.Args[argByHand] = f.Commands, why
+	f.Commands = stepLines(f.Args, words.English)
 	return []Fix{f}
+}
+
+// What Steps leaves in Args where not every command can be written: the lines to
+// run, and why the rest is to be done by hand.
+const argRun, argByHand = "steps-run", "steps-by-hand"
+
+// stepLines are the lines that Steps made of args, in l.
+func stepLines(args words.Args, l words.Lang) (lines []string) {
+	for _, line := range stringsOf(args[argRun]) {
+		lines = append(lines, say(l, "fixes.run", words.Args{"line": line}))
+	}
+	for _, why := range stringsOf(args[argByHand]) {
+		lines = append(lines, say(l, "fixes.by-hand", words.Args{"why": why}))
+	}
+	return lines
+}
+
+// stringsOf is a list among the values of a message, made here or read from a
+// report.
+func stringsOf(v any) []string {
+	switch v := v.(type) {
+	case []string:
+		return v
+	case []any:
+		var list []string
+		for _, e := range v {
+			if s, ok := e.(string); ok {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	return nil
 }
 
 // FilterPlatform is the platform that an edit belongs to, and the manual of its

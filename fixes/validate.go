@@ -3,6 +3,7 @@ package fixes
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,8 +34,8 @@ var (
 // marked unverified.
 const generalKnowledge = "general knowledge"
 
-// unverifiedNote is what the reader of an unverified fix is told.
-const unverifiedNote = "Unverified: no published source stands behind this; look before you apply it."
+// places are the boxes a cure may be for.
+func places() []string { return []string{"this-host", "router", "pbx", "provider", "phone", "isp"} }
 
 func (d document) validate() error {
 	var errs []error
@@ -43,6 +44,9 @@ func (d document) validate() error {
 	}
 	if d.Common && d.SIPALG == "" {
 		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: common without sip_alg", d.Platform))
+	}
+	for _, fault := range d.translationFaults() {
+		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: %s", d.Platform, fault))
 	}
 	for _, t := range d.Connections {
 		errs = append(errs, t.faults("catalogue/"+d.Platform+".yaml: connections"))
@@ -70,7 +74,7 @@ func (r row) faults() []string {
 	}
 	check(kebab.MatchString(r.ID), "id must be lower-kebab-case")
 	check(slices.Contains(Problems(), r.Problem), "problem %q is unknown", r.Problem)
-	check(slices.Contains([]string{"this-host", "router", "pbx", "provider", "phone", "isp"}, r.Where), "where %q is unknown", r.Where)
+	check(slices.Contains(places(), r.Where), "where %q is unknown", r.Where)
 	check(slices.Contains([]string{FormShell, FormConsole, FormMenu, FormAdvice}, r.Form), "form %q is unknown", r.Form)
 	check(startsUpper(r.Title), "title must be a verb phrase that starts with a capital")
 	check(len(r.Commands) > 0, "no commands")
@@ -97,7 +101,24 @@ func (r row) faults() []string {
 		check(r.Form != FormShell || !shellPlaceholder.MatchString(line), "placeholder in a shell command: %q", line)
 	}
 	bad = append(bad, r.variableFaults()...)
-	return bad
+	bad = append(bad, r.placeholderFaults()...)
+	return append(bad, r.translationFaults()...)
+}
+
+// placeholderFaults refuses placeholders that no other language has.
+func (r row) placeholderFaults() (bad []string) {
+	if r.Form == FormShell {
+		return nil // they are refused anyway
+	}
+	lines := slices.Concat(r.lines(), slices.Sorted(maps.Values(r.Defaults)))
+	for _, p := range placeholderPattern.FindAllString(strings.Join(lines, "\n"), -1) {
+		for _, l := range otherLanguages() {
+			if t := phrases()[p][l]; !isPlaceholder(t) || !saysIn(l, t) {
+				bad = append(bad, fmt.Sprintf("placeholder %s has no words in %s, in phrases.yaml", p, l))
+			}
+		}
+	}
+	return slices.Compact(bad)
 }
 
 // variableFaults refuses unknown variables, defaults nobody uses, and

@@ -1,8 +1,6 @@
 package netinfo
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
@@ -24,23 +22,23 @@ type HostPort struct {
 func ParseHostPort(s string) (HostPort, error) {
 	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		if bracketed := strings.HasPrefix(s, "["); bracketed != strings.HasSuffix(s, "]") || bracketed && a.Is4() {
-			return HostPort{}, errNotHost
+			return HostPort{}, &InputError{Problem: BadHost}
 		}
 		return HostPort{Host: a.String()}, nil
 	}
 	if strings.Contains(s, "/") {
-		return HostPort{}, errNotHost
+		return HostPort{}, &InputError{Problem: BadHost}
 	}
 	host, port := s, 0
 	if h, text, err := net.SplitHostPort(s); err == nil {
 		n, err := strconv.ParseUint(text, 10, 16)
 		switch _, noName := netip.ParseAddr(h); {
 		case h == "sip" || h == "sips":
-			return HostPort{}, fmt.Errorf("write the server without %q", h+":")
+			return HostPort{}, &InputError{Problem: BadScheme, Text: h + ":"}
 		case err != nil || n == 0:
-			return HostPort{}, fmt.Errorf("port %q is not a port number (1-65535)", text)
+			return HostPort{}, &InputError{Problem: BadPort, Text: text}
 		case strings.HasPrefix(s, "[") && noName != nil:
-			return HostPort{}, errNotHost
+			return HostPort{}, &InputError{Problem: BadHost}
 		}
 		host, port = h, int(n)
 	}
@@ -48,12 +46,10 @@ func ParseHostPort(s string) (HostPort, error) {
 		return HostPort{a.String(), port}, nil
 	}
 	if !IsHostName(host) {
-		return HostPort{}, errNotHost
+		return HostPort{}, &InputError{Problem: BadHost}
 	}
 	return HostPort{strings.TrimSuffix(host, "."), port}, nil
 }
-
-var errNotHost = errors.New("not a host name or address; write one such as pbx.example.net, 192.0.2.10:5060 or [2001:db8::1]:5060")
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 

@@ -1,9 +1,6 @@
 package platform
 
-import (
-	"os"
-	"strings"
-)
+import "os"
 
 // Confined is what Confine achieved. The caller closes it when the
 // program ends.
@@ -21,25 +18,4 @@ func (c Confined) Close() {
 	if c.keep != nil {
 		_ = c.keep.Close()
 	}
-}
-
-// String names what was given up, for people; "" where this system has none of
-// it.
-func (c Confined) String() string {
-	var out []string
-	for _, p := range []struct {
-		done bool
-		text string
-	}{
-		{c.Capabilities, "no capabilities"}, {c.NoNewPrivs, "no new privileges"}, {c.Landlock, "no files (Landlock)"},
-		{c.Seccomp, "no programs (seccomp)"},
-	} {
-		if p.done {
-			out = append(out, p.text)
-		}
-	}
-	if c.Problem != "" {
-		out = append(out, "not all that is possible ("+c.Problem+")")
-	}
-	return strings.Join(out, ", ")
 }

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// Exchanger is a System that can put questions to a server behind a Unix
-// socket, for servers whose own program is slow to start. The systems of this
-// package are Exchangers.
+// Exchanger is a System that can put many questions at a time to a server: over
+// its Unix socket, or through its own program, which is slow to start. The
+// systems of this package are Exchangers.
 type Exchanger interface {
-	// Exchange puts the questions one after the other over one connection.
+	// Exchange puts the questions one after the other over one connection, or
+	// to one run of the program.
 	// Each answer has its own error; those after a broken connection share
 	// one. A socket that is not there satisfies errors.Is(err, fs.ErrNotExist)
 	// and one that may not be used ErrPrivilege; then there are no answers.
@@ -33,6 +34,11 @@ type Exchange struct {
 	Questions []Question // at least one
 	// Decode turns an answer, its end removed, into text.
 	Decode func([]byte) ([]byte, error)
+	// Command are arguments of Program that make it read the requests, and the
+	// goodbye, from its input; it is asked then, and no socket. Split finds the
+	// answers, one for each question, in what it printed, complaints included.
+	Command []string
+	Split   func(printed []byte, questions int) ([][]byte, error)
 }
 
 // Question is one request of an Exchange. Args name it in the bundle.
@@ -52,6 +58,9 @@ type Answer struct {
 const dialLimit = time.Second
 
 func (s *thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error) {
+	if len(x.Command) > 0 {
+		return s.interview(ctx, x)
+	}
 	err := s.stuck.check(x.Socket)
 	var answers []Answer
 	if err == nil {
@@ -67,7 +76,35 @@ func (s *thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error)
 	return answers, nil
 }
 
-// converse puts the questions of x.
+// interview puts the questions of x to its program.
+func (s *thisSystem) interview(ctx context.Context, x Exchange) ([]Answer, error) {
+	if err := s.stuck.check(x.Program); err != nil {
+		return nil, fmt.Errorf("asking %s: %w", x.Program, err)
+	}
+	input := []byte{}
+	for _, q := range x.Questions {
+		input = append(input, q.Request...)
+	}
+	t, err := runProgram(ctx, limits{output: x.Limit, patience: s.stuck.patienceFor(x.Program)}, append(input, x.Goodbye...), x.Program, x.Command...)
+	s.stuck.learn(x.Program, err)
+	if err != nil {
+		return nil, privilegeOf(err)
+	}
+	parts, err := x.Split(t.Output, len(x.Questions))
+	if err == nil && len(parts) != len(x.Questions) {
+		err = fmt.Errorf("%d answers to %d questions", len(parts), len(x.Questions))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", t.Program, err)
+	}
+	answers := make([]Answer, len(parts))
+	for i := range parts {
+		answers[i].Text, answers[i].Err = x.Decode(parts[i])
+	}
+	return answers, nil
+}
+
+// converse puts the questions of x over its socket.
 func converse(ctx context.Context, x Exchange) ([]Answer, error) {
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, conversationPatience)

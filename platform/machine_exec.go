@@ -36,16 +36,23 @@ func findProgram(name string) (string, error) {
 // runText runs a program in the C locale and returns what it printed. The
 // error quotes the first line of the program's complaint.
 func runText(ctx context.Context, name string, args ...string) (Text, error) {
-	t, err := runProgram(ctx, maxProgramOutput, programPatience(name), name, args...)
+	t, err := runProgram(ctx, limits{output: maxProgramOutput, patience: programPatience(name)}, nil, name, args...)
 	if err != nil {
 		t.Output = nil
 	}
 	return t, err
 }
 
-// runProgram is runText that keeps at most limit bytes, waits no longer than
-// patience, and returns what was printed before a failure beside the error.
-func runProgram(ctx context.Context, limit int, patience time.Duration, name string, args ...string) (Text, error) {
+// limits bound one run of a program.
+type limits struct {
+	output   int // bytes
+	patience time.Duration
+}
+
+// runProgram is runText within other limits, which returns what was printed
+// before a failure beside the error. A program that gets input is asked through
+// it: what it complains of belongs to its answers and stands between them.
+func runProgram(ctx context.Context, limit limits, input []byte, name string, args ...string) (Text, error) {
 	t := Text{Program: strings.Join(append([]string{name}, args...), " ")}
 	path, err := findProgram(name)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -54,35 +61,45 @@ func runProgram(ctx context.Context, limit int, patience time.Duration, name str
 	if err != nil {
 		return t, fmt.Errorf("running %s: %w", t.Program, err)
 	}
-	out, complaint := &boundedBuffer{limit: limit}, &boundedBuffer{limit: 4096}
+	out, complaint := &boundedBuffer{limit: limit.output}, &boundedBuffer{limit: 4096}
 	begin := time.Now()
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, limit.patience)
 	defer cancel()
-	cmd := exec.CommandContext(limited, path, args...)
-	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return killGroup(cmd.Process) }
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C")
+	cmd := prepare(limited, path, args)
 	cmd.Stdout, cmd.Stderr = out, complaint
-	// A child of the program that keeps the pipe open must not hold up the run.
-	cmd.WaitDelay = time.Second
+	if input != nil {
+		complaint = out
+		cmd.Stdin, cmd.Stderr = bytes.NewReader(input), out
+	}
 	err = cmd.Run()
 	t.Output = out.Bytes()
 	switch {
 	case err != nil && ctx.Err() != nil: // our caller's time is over, which says nothing about the program
-		return t, fmt.Errorf("running %s: %w", t.Program, context.Cause(ctx))
+		err = context.Cause(ctx)
 	case err != nil && limited.Err() != nil:
-		return t, fmt.Errorf("running %s: %w within %s", t.Program, ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
-	}
-	if err != nil {
+		err = fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
+	case err != nil:
 		if line, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n"); line != "" {
-			return t, fmt.Errorf("running %s: %q: %w", t.Program, line, err)
+			err = fmt.Errorf("%q: %w", line, err)
 		}
-		return t, fmt.Errorf("running %s: %w", t.Program, err)
+	case out.full:
+		return t, fmt.Errorf("running %s: more than %d bytes of output", t.Program, limit.output)
+	default:
+		return t, nil
 	}
-	if out.full {
-		return t, fmt.Errorf("running %s: more than %d bytes of output", t.Program, limit)
-	}
-	return t, nil
+	return t, fmt.Errorf("running %s: %w", t.Program, err)
+}
+
+// prepare makes a program ready that speaks the C locale and ends with the
+// context, and all that it started with it.
+func prepare(ctx context.Context, path string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return killGroup(cmd.Process) }
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C")
+	// A child of the program that keeps the pipe open must not hold up the run.
+	cmd.WaitDelay = time.Second
+	return cmd
 }
 
 // runTexts runs several programs and keeps what worked.

@@ -108,17 +108,24 @@ func (e *ICMPError) Error() string {
 	return fmt.Sprintf("%s from %s about a datagram to %s", e.Meaning(), e.Hop, e.To)
 }
 
+// What an ICMP message says, of those that something follows from.
+const (
+	PortUnreachable     = "port unreachable"
+	ProtocolUnreachable = "protocol unreachable"
+	HostUnreachable     = "host unreachable"
+)
+
 // Meaning is the message in the field's words (RFC 792, 1812 and 4443).
 func (e *ICMPError) Meaning() string {
 	type tc struct{ t, c int }
 	v4 := map[tc]string{
-		{3, 0}: "network unreachable", {3, 1}: "host unreachable", {3, 2}: "protocol unreachable", {3, 3}: "port unreachable",
+		{3, 0}: "network unreachable", {3, 1}: HostUnreachable, {3, 2}: ProtocolUnreachable, {3, 3}: PortUnreachable,
 		{3, 4}: "fragmentation needed", {3, 9}: "network administratively prohibited", {3, 10}: "host administratively prohibited",
 		{3, 13}: "communication administratively prohibited", {11, 0}: "time exceeded",
 	}
 	v6 := map[tc]string{
 		{1, 0}: "no route", {1, 1}: "communication administratively prohibited", {1, 3}: "address unreachable",
-		{1, 4}: "port unreachable", {1, 5}: "source address failed policy", {1, 6}: "route rejected", {2, 0}: "packet too big", {3, 0}: "time exceeded",
+		{1, 4}: PortUnreachable, {1, 5}: "source address failed policy", {1, 6}: "route rejected", {2, 0}: "packet too big", {3, 0}: "time exceeded",
 	}
 	m := v4
 	if e.V6 {

@@ -87,10 +87,13 @@ func (s *thisSystem) Run(ctx context.Context, program string, args ...string) ([
 	if native := nativeProgram(program, args); native != nil {
 		return native(ctx)
 	}
+	if out := longListing(ctx, program, args, s.Run); out != nil {
+		return out, nil
+	}
 	if err := s.stuck.check(program); err != nil {
 		return nil, fmt.Errorf("running %s: %w", strings.Join(append([]string{program}, args...), " "), err)
 	}
-	t, err := runProgram(ctx, maxReport, s.stuck.patienceFor(program), program, args...)
+	t, err := runProgram(ctx, limits{output: maxReport, patience: s.stuck.patienceFor(program)}, nil, program, args...)
 	s.stuck.learn(program, err)
 	return t.Output, privilegeOf(err)
 }

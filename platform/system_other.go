@@ -23,3 +23,8 @@ func placeOf(_ *os.File, name string) string {
 func nativeProgram(string, []string) func(context.Context) ([]byte, error) { return nil }
 
 func filterGeneration() (uint32, bool) { return 0, false }
+
+// longListing returns nil: the program is asked.
+func longListing(context.Context, string, []string, func(context.Context, string, ...string) ([]byte, error)) []byte {
+	return nil
+}

@@ -158,7 +158,7 @@ func modeFor(old fs.FileMode, ours bool, most fs.FileMode) fs.FileMode {
 func errNotOutput(mode fs.FileMode) error {
 	switch {
 	case mode.IsDir():
-		return errors.New("it is a directory; name a file")
+		return ErrDirectory
 	case mode&fs.ModeSocket != 0:
 		return errors.New("it is a socket; name a file")
 	case mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0:
@@ -166,6 +166,14 @@ func errNotOutput(mode fs.FileMode) error {
 	}
 	return nil
 }
+
+// ErrDirectory means that an output is a directory.
+var ErrDirectory = errors.New("it is a directory; name a file")
+
+// A NoDirectoryError is about an output whose directory does not exist.
+type NoDirectoryError struct{ Dir string }
+
+func (e *NoDirectoryError) Error() string { return "there is no directory " + e.Dir }
 
 // IsDiskFault reports whether an error is about a disk that takes no file,
 // rather than about the name that was given: it is full, read-only or broken.

@@ -114,7 +114,7 @@ func (w *pathWalk) step(component, after string, more bool) (rest string, d *des
 		d, err := w.found(component, nil)
 		return "", d, err
 	case errors.Is(err, unix.ENOENT):
-		return "", nil, fmt.Errorf("there is no directory %s", filepath.Join(w.here(), component))
+		return "", nil, &NoDirectoryError{filepath.Join(w.here(), component)}
 	case err != nil:
 		return "", nil, err
 	}

@@ -4,7 +4,6 @@ package platform
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,7 +37,7 @@ func findDestination(name string) (*destination, error) {
 	}
 	dir := filepath.Dir(d.name)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("there is no directory %s", dir)
+		return nil, &NoDirectoryError{dir}
 	}
 	return d, nil
 }

@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,47 +189,57 @@ func (p *program) judges() (roots []string) {
 	return roots
 }
 
-// impurities follows every function, method and variable that is named from
-// the roots on. A method of an interface stands for all methods of that name
-// in the packages that are reached.
+// impurities are the forbidden things that the roots come to.
 func (p *program) impurities(roots []string) (faults []string) {
+	from := p.reached(roots)
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		p.names(name, func(id *ast.Ident, obj types.Object) {
+			if isForbidden(obj) {
+				faults = append(faults, fmt.Sprintf("%s: %s uses %s (%s)", p.fset.Position(id.Pos()), name, fullName(obj), chain(from, name)))
+			}
+		})
+	}
+	return faults
+}
+
+// reached follows every function, method and variable that is named from the
+// roots on, and returns by which each was named. A method of an interface stands
+// for all methods of that name in the packages that are reached.
+func (p *program) reached(roots []string) map[string]string {
 	from := map[string]string{}
 	todo := slices.Clone(roots)
 	for _, r := range roots {
 		from[r] = ""
 	}
-	visit := func(name, by string) {
-		if _, seen := from[name]; !seen {
-			from[name] = by
-			todo = append(todo, name)
-		}
-	}
 	for len(todo) > 0 {
 		name := todo[0]
 		todo = todo[1:]
-		node := p.nodes[name]
-		if node == nil {
-			continue
-		}
-		ast.Inspect(node, func(n ast.Node) bool {
-			id, ok := n.(*ast.Ident)
-			if !ok {
-				return true
-			}
-			obj := p.info.Uses[id]
-			if obj == nil || obj.Pkg() == nil {
-				return true
-			}
-			if isForbidden(obj) {
-				faults = append(faults, fmt.Sprintf("%s: %s uses %s (%s)", p.fset.Position(id.Pos()), name, fullName(obj), chain(from, name)))
-			}
+		p.names(name, func(_ *ast.Ident, obj types.Object) {
 			for _, next := range p.meant(obj) {
-				visit(next, name)
+				if _, seen := from[next]; !seen {
+					from[next] = name
+					todo = append(todo, next)
+				}
 			}
-			return true
 		})
 	}
-	return faults
+	return from
+}
+
+// names visits every object that a function or variable names.
+func (p *program) names(name string, visit func(*ast.Ident, types.Object)) {
+	node := p.nodes[name]
+	if node == nil {
+		return
+	}
+	ast.Inspect(node, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if obj := p.info.Uses[id]; obj != nil && obj.Pkg() != nil {
+				visit(id, obj)
+			}
+		}
+		return true
+	})
 }
 
 // meant are the functions and variables that an object stands for.

@@ -5,6 +5,7 @@ package allowlist
 
 import (
 	"context"
+	_ "embed"
 	"net/netip"
 	"time"
 
@@ -12,26 +13,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "allow-list", Group: "office", Title: "What the provider asks for gets through", Profile: true,
-		Doc: `Asks whether each host and port of the provider's profile can be reached.
-
-It needs --profile. Only hosts that the profile, DNS or you name are asked, at
-most two packets each and 20 targets a second: a TCP connection that is closed
-at once, a SIP OPTIONS over UDP, a STUN request. Nobody's network is scanned: a
-subnet without a named host, and media ports, which answer only during a call,
-are listed as not testable from here.
-
-Where the profile serves only some countries, the public address is learnt by
-STUN and its network by two DNS look-ups (--no-lookup leaves that out).
-
-fail: a SIP port of the provider is blocked, by this machine's packet filter, by
-the gateway or by a hop behind it that said so.
-warn: another port is blocked, a port gave no sign while others did, or the
-provider does not serve the country of the public address.
-inconclusive: nothing at all gave a sign. Silence is no proof.`,
+		ID: "allow-list", Words: ownWords, Group: "office", Profile: true,
 		Timeout: 12 * time.Second, // look-ups 3 s, 40 targets in 2 s, a connection 2.9 s, and some for slow machines
 		Assumes: []string{"uplink", "dns"},
 	}, observe, judge)

@@ -1,13 +1,15 @@
 package allowlist
 
 import (
-	"fmt"
+	"cmp"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Row is one line of the check's facts: what the profile asks for, and whether
@@ -17,10 +19,17 @@ type Row struct {
 	Protocol string `json:"protocol"` // udp, tcp, any
 	Ports    string `json:"ports"`    // "5060", "5060,5061", "10000-20000"; any
 	Status   string `json:"status"`
-	By       string `json:"by"` // what decides it
+	// By is a code for what decides it: connected, answered, one of the causes,
+	// or why nothing could be asked.
+	By   string `json:"by"`
+	Code int    `json:"sip_code,omitempty"` // of the answer to SIP
+	// Hop is who said no, where somebody did.
+	Hop netip.Addr `json:"hop,omitzero"`
+	// Asked is the server whose answer stands for a network.
+	Asked netip.AddrPort `json:"asked,omitzero"`
 
-	probe *Probe // the one that decides; nil for what was not asked
-	cause cause
+	probe *Probe     // the one that decides; nil for what was not asked
+	said  words.Text // By for people
 }
 
 // The statuses of a row.
@@ -31,33 +40,56 @@ const (
 	notTestable = "not-testable"
 )
 
+// What decides over a port that was not asked.
+const (
+	byLookup   = "lookup"   // its host has no address
+	byLimit    = "limit"    // a run asks so many targets
+	byNoHost   = "no-host"  // no named host lies in the network, and networks are not scanned
+	byProtocol = "protocol" // it answers only to its own protocol
+	byRange    = "range"    // of a range only the first and the last port are asked
+	byMedia    = "media"    // it answers only during a call
+)
+
 // badness orders statuses: of several addresses of a host, the worst decides.
 var badness = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3}
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	p := o.Profile
 	if p == nil {
-		return checks.Judgement{Summary: "not tested: no provider was named", Skip: "name yours with --profile", Facts: []Row{}}
+		return checks.Judgement{Summary: words.Say("allow-list.summary.no-profile", nil), Skip: words.Say("allow-list.skip.no-profile", nil), Facts: []Row{}}
 	}
 	asked := judgeProbes(o, h)
 	rows := slices.Concat(asked, lookupRows(o), subnetRows(o, h), untestedPorts(p), mediaRows(p))
 	if rows == nil {
 		rows = []Row{}
 	}
-	j := checks.Judgement{Facts: rows, Summary: summary(p, asked, rows)}
+	j := checks.Judgement{Facts: rows, Summary: summary(p, asked, rows), Notes: notes(o)}
 	j.Findings = slices.Concat(blockedFindings(asked, p, h), silentFindings(asked, p, h), countryFindings(o, p), adviceFindings(p))
 	n := count(asked)
 	switch {
 	case len(o.Probes) == 0 && len(o.Hosts) > 0:
-		j.Inconclusive = "no host of the profile could be looked up: " + o.Hosts[0].Error
+		j.Inconclusive = words.Say("allow-list.reason.lookup", words.Args{"why": o.Hosts[0].Error})
 	case len(o.Probes) == 0:
-		j.Skip = "the profile names no server to ask; name yours with --sip-server"
+		j.Skip = words.Say("allow-list.skip.no-server", nil)
 	case n[silent] > 0 && n[reachable]+n[blocked] == 0:
-		j.Inconclusive = "none of the provider's servers gave a sign; that may be a firewall, or servers that do not answer strangers"
+		j.Inconclusive = words.Say("allow-list.reason.all-silent", nil)
 	case n[reachable]+n[blocked]+n[silent] == 0:
-		j.Inconclusive = "no question could be put to an open port: " + asked[0].By
+		j.Inconclusive = words.Say("allow-list.reason.not-asked", words.Args{"why": asked[0].said})
 	}
 	return j
+}
+
+// notes name what was not asked while the rest was.
+func notes(o Observed) (list []words.Text) {
+	for _, h := range o.Hosts {
+		if len(h.Addrs) == 0 && len(o.Probes) > 0 {
+			list = append(list, words.Say("allow-list.note.lookup", words.Args{"host": h.Name, "why": h.Error}))
+		}
+	}
+	if o.Left > 0 {
+		list = append(list, words.Say("allow-list.note.limit", words.Args{"left": o.Left, "most": maxTargets}))
+	}
+	return list
 }
 
 // judgeProbes makes one row of all addresses of a host that were asked on the
@@ -84,27 +116,25 @@ func judgeProbes(o Observed, h *netinfo.Host) []Row {
 func judgeProbe(p *Probe, h *netinfo.Host) Row {
 	r := Row{Target: p.Host, Protocol: p.Protocol, Ports: strconv.Itoa(int(p.Addr.Port())), probe: p}
 	if p.Answered {
-		r.Status, r.By = reachable, "connected"
-		if p.Method != methodConnect {
-			r.By = "answered"
+		r.Status, r.By, r.said = reachable, "answered", say("answered", words.Args{"code": p.Code})
+		if p.Method == methodConnect {
+			r.By, r.said = "connected", say("connected", nil)
 		}
-		if p.Code != 0 {
-			r.By += fmt.Sprintf(" with SIP %d", p.Code)
-		}
+		r.Code = p.Code
 		return r
 	}
-	r.cause = causeOf(p, h)
+	c := causeOf(p, h)
+	r.By, r.Hop, r.said = c.by, c.hop, c.said
 	switch {
-	case r.cause.kind == nobody && !p.Named:
+	case r.By == refused && !p.Named:
 		r.Status = notTestable
-	case r.cause.kind != unknown: // somebody said no
+	case r.By != unheard && r.By != notAsked && r.By != failed: // somebody said no
 		r.Status = blocked
 	case p.Class == "other" || p.Class == "in-use" || p.Tries == 0:
 		r.Status = notTestable
 	default:
 		r.Status = silent
 	}
-	r.By = r.cause.text
 	return r
 }
 
@@ -112,12 +142,11 @@ func judgeProbe(p *Probe, h *netinfo.Host) Row {
 func lookupRows(o Observed) (rows []Row) {
 	for _, h := range o.Hosts {
 		if len(h.Addrs) == 0 {
-			rows = append(rows, Row{Target: h.Name, Protocol: "any", Ports: "any", Status: notTestable, By: h.Error})
+			rows = append(rows, Row{Target: h.Name, Protocol: "any", Ports: "any", Status: notTestable, By: byLookup})
 		}
 	}
 	if o.Left > 0 {
-		rows = append(rows, Row{Target: "any", Protocol: "any", Ports: "any", Status: notTestable,
-			By: fmt.Sprintf("%d more targets were left out: a run asks %d at most", o.Left, maxTargets)})
+		rows = append(rows, Row{Target: "any", Protocol: "any", Ports: "any", Status: notTestable, By: byLimit})
 	}
 	return rows
 }
@@ -130,7 +159,7 @@ func subnetRows(o Observed, h *netinfo.Host) (rows []Row) {
 		}
 		for _, r := range portsByProtocol(o.Profile) {
 			r.Target = s.CIDR
-			r.Status, r.By = notTestable, "no named host lies in it, and nobody's network is scanned"
+			r.Status, r.By = notTestable, byNoHost
 			for i := range o.Probes {
 				p := &o.Probes[i]
 				if !p.SIP || !s.Prefix().Contains(p.Addr.Addr()) || r.Protocol != "any" && r.Protocol != p.Protocol {
@@ -138,8 +167,7 @@ func subnetRows(o Observed, h *netinfo.Host) (rows []Row) {
 				}
 				x := judgeProbe(p, h)
 				if r.probe == nil || badness[x.Status] > badness[r.Status] {
-					r.Status, r.probe = x.Status, p
-					r.By = fmt.Sprintf("%s (%s), port %s: %s", x.Target, p.Addr.Addr(), x.Ports, x.By)
+					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, p, x.By, x.Code, x.Hop, p.Addr
 				}
 			}
 			rows = append(rows, r)
@@ -176,10 +204,10 @@ func untestedPorts(p *netinfo.Profile) (rows []Row) {
 			row := Row{Target: p.Name, Protocol: r.Protocol, Ports: span.String(), Status: notTestable}
 			switch {
 			case r.Protocol == "udp" && r.Use != netinfo.UseSignalling:
-				row.By = r.For + ": answers only to its own protocol"
+				row.By = byProtocol
 			case span.Len() > wholeRange:
 				row.Ports = netinfo.PortRange{First: span.First + 1, Last: span.Last - 1}.String()
-				row.By = "of a range only the first and the last port are asked"
+				row.By = byRange
 			default:
 				continue
 			}
@@ -202,8 +230,7 @@ func mediaRows(p *netinfo.Profile) (rows []Row) {
 	}
 	for _, t := range targets {
 		for _, r := range p.RTP {
-			rows = append(rows, Row{Target: t, Protocol: "udp", Ports: r.Range.String(), Status: notTestable,
-				By: "media answers only during a call; a responder of your own tests the range (sipdoctor check --responder)"})
+			rows = append(rows, Row{Target: t, Protocol: "udp", Ports: r.Range.String(), Status: notTestable, By: byMedia})
 		}
 	}
 	return rows
@@ -218,40 +245,30 @@ func count(rows []Row) map[string]int {
 }
 
 // summary says in a line what passes and what does not.
-func summary(p *netinfo.Profile, asked, rows []Row) string {
+func summary(p *netinfo.Profile, asked, rows []Row) words.Text {
 	n := count(asked)
-	var parts []string
-	if tested := n[reachable] + n[blocked] + n[silent]; tested > 0 {
-		parts = append(parts, fmt.Sprintf("%s: %d of %d ports reachable", p.Title, n[reachable], tested))
-	} else {
-		parts = append(parts, p.Title)
+	args := words.Args{
+		"provider": p.Title, "reachable": n[reachable], "tested": n[reachable] + n[blocked] + n[silent], "untestable": count(rows)[notTestable],
 	}
 	for _, status := range []string{blocked, silent} {
-		var list []string
-		for _, r := range asked {
-			if r.Status == status {
-				list = append(list, r.port())
-			}
-		}
-		if len(list) > 0 {
-			parts = append(parts, status+" "+short(list))
-		}
+		args[status], args[status+"_ports"] = n[status], firstPorts(asked, status)
 	}
-	if n := count(rows)[notTestable]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d not testable from here", n))
-	}
-	return strings.Join(parts, "; ")
+	return words.Say("allow-list.summary.ports", args)
 }
 
-// port is "UDP 5060 (sip.example.net)".
-func (r Row) port() string { return strings.ToUpper(r.Protocol) + " " + r.Ports + " at " + r.Target }
-
-// short keeps a list to what a line holds.
-func short(list []string) string {
+// firstPorts names the ports of a status, as many as a line holds.
+func firstPorts(rows []Row, status string) words.Text {
 	const few = 3
-	slices.Sort(list)
-	if len(list) > few {
-		return strings.Join(list[:few], ", ") + fmt.Sprintf(" and %d more", len(list)-few)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Status != status })
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Ports, b.Ports), cmp.Compare(a.Target, b.Target))
+	})
+	var first []words.Text
+	for _, r := range rows[:min(few, len(rows))] {
+		first = append(first, words.Say("allow-list.summary.port", words.Args{"port": r.port(), "host": r.Target}))
 	}
-	return strings.Join(list, ", ")
+	return words.Say("allow-list.summary.first-ports", words.Args{"ports": first, "more": max(0, len(rows)-few)})
 }
+
+// port is "UDP 5060".
+func (r Row) port() string { return strings.ToUpper(r.Protocol) + " " + r.Ports }

@@ -1,70 +1,76 @@
 package allowlist
 
 import (
-	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A cause is what kept a probe from being answered.
 type cause struct {
-	kind string
-	text string
+	by   string
+	hop  netip.Addr // who said so
+	said words.Text
 }
 
-// The kinds of causes.
+// The causes.
 const (
-	unknown     = ""             // nothing was heard
 	localFilter = "local-filter" // this machine's own packet filter
 	gateway     = "gateway"      // the office's router said so
 	upstream    = "upstream"     // somebody behind it said so
 	farEnd      = "far-end"      // the server's own filter said so
-	nobody      = "nobody"       // refused in the server's name: nobody listens, or a firewall pretends so
+	refused     = "refused"      // in the server's name: nobody listens, or a firewall pretends so
 	unnamed     = "unnamed"      // a filter said so, and this system does not tell which
+	unheard     = "silence"      // nothing was heard
+	notAsked    = "not-asked"    // there was no time left
+	failed      = "failed"       // this machine could not ask
 )
+
+// say is a message of the evidence.
+func say(id string, args words.Args) words.Text { return words.Say("allow-list.evidence."+id, args) }
 
 // causeOf finds who decided. What somebody said by ICMP names its sender; a
 // reset or a silence names nobody.
 func causeOf(p *Probe, h *netinfo.Host) cause {
 	if p.Class == localFilter {
-		return cause{localFilter, "this machine's own packet filter"}
+		return cause{by: localFilter, said: say("own-filter", nil)}
 	}
 	if len(p.ICMP) > 0 {
 		return saidBy(p.ICMP[len(p.ICMP)-1], p, h)
 	}
 	switch p.Class {
-	case "prohibited":
-		return cause{unnamed, "administratively prohibited, by whom this system does not tell"}
-	case "unreachable":
-		return cause{unnamed, "unreachable, says a hop that this system does not name"}
+	case "prohibited", "unreachable":
+		return cause{by: unnamed, said: say(p.Class, nil)}
 	case "refused", "reset":
-		return cause{nobody, "connection refused: nobody listens there, or a firewall answers in the host's name"}
+		return cause{by: refused, said: say("refused", nil)}
 	case "timeout", "":
 		if p.Tries == 0 {
-			return cause{unknown, "there was no time left to ask"}
+			return cause{by: notAsked, said: say("no-time", nil)}
 		}
-		return cause{unknown, fmt.Sprintf("no answer to %d packets", p.Tries)}
+		return cause{by: unheard, said: say("silence", words.Args{"packets": p.Tries})}
 	}
-	return cause{unknown, p.Error}
+	return cause{by: failed, said: say("failed", words.Args{"why": p.Error})}
 }
 
 // saidBy names the sender of an ICMP error by its place on the way.
 func saidBy(e ICMP, p *Probe, h *netinfo.Host) cause {
+	by := upstream
 	switch {
 	case !e.Hop.IsValid():
-		return cause{unnamed, e.Meaning + ", says a hop that this system does not name"}
+		return cause{by: unnamed, said: say("unnamed-hop", words.Args{"meaning": e.Meaning})}
 	case e.Hop == p.Addr.Addr() && e.Class == "refused": // which may be this very machine
-		return cause{nobody, "refused by " + e.Hop.String() + " (" + e.Meaning + "): nobody listens there, or a firewall answers in its name"}
+		return cause{refused, e.Hop, say("refused-by", words.Args{"hop": e.Hop, "meaning": e.Meaning})}
 	case e.Hop == p.Local || e.Hop.IsLoopback() || slices.Contains(h.Uplink.Local, e.Hop):
 		if e.Class == "unreachable" {
-			return cause{unnamed, "this machine says " + e.Meaning + ": nobody answers on the way there"}
+			return cause{unnamed, e.Hop, say("no-neighbour", words.Args{"meaning": e.Meaning})}
 		}
-		return cause{localFilter, "this machine's own packet filter: " + e.Meaning}
+		return cause{localFilter, e.Hop, say("own-filter-says", words.Args{"meaning": e.Meaning})}
 	case e.Hop == p.Addr.Addr():
-		return cause{farEnd, "the far end " + e.Hop.String() + ": " + e.Meaning}
+		by = farEnd
 	case e.Hop == h.Uplink.Gateway || e.Hop == h.Uplink.Gateway6:
-		return cause{gateway, "gateway " + e.Hop.String() + ": " + e.Meaning}
+		by = gateway
 	}
-	return cause{upstream, "upstream " + e.Hop.String() + ": " + e.Meaning}
+	return cause{by, e.Hop, say("hop", words.Args{"who": by, "hop": e.Hop, "meaning": e.Meaning})}
 }

@@ -39,7 +39,7 @@ func networkOf(p *Probe, profile *netinfo.Profile) string {
 	return best
 }
 
-// merge appends the commands of fixes to those of the same name.
+// merge joins fixes with those of the same name.
 func merge(list, more []fixes.Fix) []fixes.Fix {
 	for _, f := range more {
 		at := slices.IndexFunc(list, func(x fixes.Fix) bool { return x.ID == f.ID && x.Platform == f.Platform })
@@ -47,18 +47,7 @@ func merge(list, more []fixes.Fix) []fixes.Fix {
 			list = append(list, f)
 			continue
 		}
-		have := &list[at]
-		have.Commands = union(have.Commands, f.Commands)
-		have.Undo = union(have.Undo, f.Undo)
-		have.Verify = union(have.Verify, f.Verify)
-		have.UnverifiedLines = union(have.UnverifiedLines, f.UnverifiedLines)
+		list[at] = fixes.Join([]fixes.Fix{list[at], f})
 	}
 	return list
-}
-
-// union puts b's lines behind a's; one that both have comes last, as "commit"
-// and "reload" must.
-func union(a, b []string) []string {
-	a = slices.DeleteFunc(a, func(s string) bool { return slices.Contains(b, s) })
-	return append(a, b...)
 }

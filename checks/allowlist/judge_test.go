@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -25,7 +26,7 @@ func TestCheckIsSound(t *testing.T) {
 
 func TestWithoutAProfileThereIsNothingToAsk(t *testing.T) {
 	o, err := observe(t.Context(), &checks.Env{})
-	if j := judge(o, &netinfo.Host{}); err != nil || j.Skip != "name yours with --profile" || len(j.Findings) != 0 {
+	if j := judge(o, &netinfo.Host{}); err != nil || j.Skip.ID != "allow-list.skip.no-profile" || len(j.Findings) != 0 {
 		t.Errorf("%+v, %v", j, err)
 	}
 }
@@ -56,30 +57,30 @@ func TestWhoDecided(t *testing.T) {
 		name   string
 		probe  Probe
 		status string
-		kind   string
+		by     string
 	}{
 		{"the router says no", Probe{ICMP: icmp("192.168.88.1", forbidden, "prohibited")}, blocked, gateway},
 		{"a second firewall says no", Probe{ICMP: icmp("203.0.113.9", forbidden, "prohibited")}, blocked, upstream},
 		{"the router refuses in nobody's name", Probe{ICMP: icmp("192.168.88.1", "port unreachable", "refused")}, blocked, gateway},
-		{"the server itself has nobody on the port", Probe{Named: true, ICMP: icmp("198.51.100.1", "port unreachable", "refused")}, blocked, nobody},
-		{"a port that the server need not have", Probe{ICMP: icmp("198.51.100.1", "port unreachable", "refused")}, notTestable, nobody},
+		{"the server itself has nobody on the port", Probe{Named: true, ICMP: icmp("198.51.100.1", "port unreachable", "refused")}, blocked, refused},
+		{"a port that the server need not have", Probe{ICMP: icmp("198.51.100.1", "port unreachable", "refused")}, notTestable, refused},
 		{"the server's filter", Probe{ICMP: icmp("198.51.100.1", "host administratively prohibited", "prohibited")}, blocked, farEnd},
 		{"this machine rejects by ICMP", Probe{Local: own, ICMP: icmp("192.168.88.10", forbidden, "prohibited")}, blocked, localFilter},
 		{"the gateway does not answer ARP", Probe{Local: own, ICMP: icmp("192.168.88.10", "host unreachable", "unreachable")}, blocked, unnamed},
 		{"this machine drops it", Probe{Class: "local-filter"}, blocked, localFilter},
 		{"a system that names no hop", Probe{Class: "prohibited"}, blocked, unnamed},
-		{"silence", Probe{Class: "timeout"}, silent, unknown},
-		{"a local accident", Probe{Class: "other", Error: "too many open files"}, notTestable, unknown},
-		{"no time was left", Probe{Tries: -1}, notTestable, unknown},
-		{"an answer outweighs a forged refusal", Probe{Answered: true, ICMP: icmp("203.0.113.9", forbidden, "prohibited")}, reachable, unknown},
+		{"silence", Probe{Class: "timeout"}, silent, unheard},
+		{"a local accident", Probe{Class: "other", Error: "too many open files"}, notTestable, failed},
+		{"no time was left", Probe{Tries: -1}, notTestable, notAsked},
+		{"an answer outweighs a forged refusal", Probe{Answered: true, ICMP: icmp("203.0.113.9", forbidden, "prohibited")}, reachable, "answered"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.probe
 			p.Addr, p.Protocol, p.Method, p.Tries = at, "udp", methodOptions, tries+tt.probe.Tries*tries
 			r := judgeProbe(&p, host)
-			if r.Status != tt.status || r.cause.kind != tt.kind || r.By == "" {
-				t.Errorf("%s by %q (%s)", r.Status, r.By, r.cause.kind)
+			if r.Status != tt.status || r.By != tt.by || r.said.IsZero() {
+				t.Errorf("%s by %s: %s", r.Status, r.By, r.said.ID)
 			}
 		})
 	}
@@ -87,7 +88,7 @@ func TestWhoDecided(t *testing.T) {
 
 func TestNoHostCanBeLookedUp(t *testing.T) {
 	o := Observed{Profile: &netinfo.Profile{Name: "p", Title: "P"}, Hosts: []Host{{Name: "sip.example", Error: "looking up sip.example: no answer"}}}
-	if j := judge(o, &netinfo.Host{}); !strings.Contains(j.Inconclusive, "no answer") {
+	if j := judge(o, &netinfo.Host{}); j.Inconclusive.Args["why"] != o.Hosts[0].Error {
 		t.Errorf("%+v", j)
 	}
 }
@@ -98,18 +99,18 @@ func TestAProfileWithoutServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := judge(Observed{Profile: p}, &netinfo.Host{})
-	if !strings.Contains(j.Skip, "--sip-server") {
-		t.Errorf("skip %q", j.Skip)
+	if j.Skip.ID != "allow-list.skip.no-server" {
+		t.Errorf("skip %q", j.Skip.ID)
 	}
 	want := []Row{
-		{Target: "193.201.230.128/26", Protocol: "udp", Ports: "5060", Status: notTestable, By: "no named host lies in it, and nobody's network is scanned"},
-		{Target: "193.201.230.128/26", Protocol: "tcp", Ports: "5060,5061", Status: notTestable, By: "no named host lies in it, and nobody's network is scanned"},
-		{Target: "193.201.230.128/26", Protocol: "udp", Ports: "10000-65535", Status: notTestable, By: "media answers only during a call; a responder of your own tests the range (sipdoctor check --responder)"},
+		{Target: "193.201.230.128/26", Protocol: "udp", Ports: "5060", Status: notTestable, By: byNoHost},
+		{Target: "193.201.230.128/26", Protocol: "tcp", Ports: "5060,5061", Status: notTestable, By: byNoHost},
+		{Target: "193.201.230.128/26", Protocol: "udp", Ports: "10000-65535", Status: notTestable, By: byMedia},
 	}
-	if diff := cmp.Diff(want, j.Facts, cmp.AllowUnexported(Row{}, cause{})); diff != "" {
+	if diff := cmp.Diff(want, j.Facts, cmpopts.IgnoreUnexported(Row{}), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if f := finding(t, j, "allow-list.phone-settings"); f.Evidence[0].Want != "off" || f.Evidence[0].Name != "SIP ALG of the router" {
+	if f := finding(t, told(t, Observed{Profile: p}).Findings, "allow-list.phone-settings"); f.Evidence[0].Want != "off" || f.Evidence[0].Name != "SIP ALG of the router" {
 		t.Errorf("%+v", f.Evidence)
 	}
 }
@@ -119,7 +120,7 @@ func TestContradictoryAdviceIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := finding(t, judge(Observed{Profile: p}, &netinfo.Host{}), "allow-list.contradictory-advice")
+	f := finding(t, told(t, Observed{Profile: p}).Findings, "allow-list.contradictory-advice")
 	if f.Severity != checks.Info || len(f.Evidence) != 2 || !strings.Contains(f.Evidence[1].Got, "MegaFon VATS") {
 		t.Errorf("%+v", f)
 	}
@@ -128,13 +129,12 @@ func TestContradictoryAdviceIsNamed(t *testing.T) {
 // Every built-in profile can be judged: words, evidence, no empty lines.
 func TestEveryProviderCanBeJudged(t *testing.T) {
 	for _, p := range netinfo.Profiles() {
-		j := judge(Observed{Profile: p}, &netinfo.Host{})
-		for _, f := range j.Findings {
+		for _, f := range told(t, Observed{Profile: p}).Findings {
 			if f.Title == "" || f.Explanation == "" || len(f.Evidence) == 0 {
 				t.Errorf("%s: %+v", p.Name, f)
 			}
 		}
-		for _, r := range j.Facts.([]Row) {
+		for _, r := range judge(Observed{Profile: p}, &netinfo.Host{}).Facts.([]Row) {
 			if r.Target == "" || r.Protocol == "" || r.Ports == "" || r.Status != notTestable || r.By == "" {
 				t.Errorf("%s: %+v", p.Name, r)
 			}

@@ -130,8 +130,8 @@ func profileEndpoints(p *netinfo.Profile) (ends []endpoint, hosts []string) {
 	return ends, hosts
 }
 
-// portsOf are the testable ones of a rule. UDP that is no SIP answers nobody
-// who does not speak its protocol.
+// portsOf returns the ports of a rule that can be probed: a UDP service other
+// than SIP does not answer strangers.
 func portsOf(host string, r netinfo.PortRule) (ends []endpoint) {
 	method := methodConnect
 	if r.Protocol == "udp" {

@@ -13,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -41,7 +42,7 @@ func ask(ctx context.Context, env *checks.Env, targets []Probe) []Probe {
 		if i > 0 && probe.Sleep(ctx, pace) != nil {
 			break
 		}
-		env.Say("asking " + targets[i].Host)
+		env.Say(words.Say("allow-list.progress.asking", words.Args{"host": targets[i].Host}))
 		wg.Go(func() { targets[i].ask(ctx, env) })
 	}
 	wg.Wait()

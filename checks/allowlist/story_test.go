@@ -2,6 +2,7 @@ package allowlist
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/netip"
 	"slices"
@@ -47,27 +48,27 @@ func TestWhatStandsBetweenTheOfficeAndItsProvider(t *testing.T) {
 		summary string
 		unclear string
 	}{
-		"everything is open": {udp: reachable, tcp: reachable, by: "answered with SIP 200",
+		"everything is open": {udp: reachable, tcp: reachable, by: "answered",
 			summary: "The provider: 2 of 2 ports reachable; 3 not testable from here"},
 		"the gateway forbids UDP 5060 and says so": {router: rule(checktest.Rule{Proto: checktest.UDP, Port: 5060, Action: checktest.Reject}),
-			udp: blocked, tcp: reachable, by: "gateway 192.168.88.1: communication administratively prohibited",
+			udp: blocked, tcp: reachable, by: gateway,
 			found:   []string{"allow-list.blocked-by-gateway critical"},
 			summary: "The provider: 1 of 2 ports reachable; blocked UDP 5060 at sip.provider.example; 3 not testable from here"},
 		"the gateway drops UDP 5060 without a word": {router: rule(checktest.Rule{Proto: checktest.UDP, Port: 5060, Action: checktest.Drop}),
-			udp: silent, tcp: reachable, by: "no answer to 2 packets", found: []string{"allow-list.silent warning"},
+			udp: silent, tcp: reachable, by: unheard, found: []string{"allow-list.silent warning"},
 			summary: "The provider: 1 of 2 ports reachable; silent UDP 5060 at sip.provider.example; 3 not testable from here"},
 		"the gateway drops TCP 5060 without a word": {router: rule(checktest.Rule{Proto: checktest.TCP, Port: 5060, Action: checktest.Drop}),
-			udp: reachable, tcp: silent, by: "answered with SIP 200", found: []string{"allow-list.silent warning"},
+			udp: reachable, tcp: silent, by: "answered", found: []string{"allow-list.silent warning"},
 			summary: "The provider: 1 of 2 ports reachable; silent TCP 5060 at sip.provider.example; 3 not testable from here"},
 		"everything is dropped, which may be a server that does not talk to strangers": {router: rule(checktest.Rule{Action: checktest.Drop}),
-			udp: silent, tcp: silent, by: "no answer to 2 packets",
+			udp: silent, tcp: silent, by: unheard,
 			summary: "The provider: 0 of 2 ports reachable; silent TCP 5060 at sip.provider.example, UDP 5060 at sip.provider.example; 3 not testable from here",
 			unclear: "none of the provider's servers gave a sign; that may be a firewall, or servers that do not answer strangers"},
 		"this machine's own packet filter": {output: []checktest.Rule{{Proto: checktest.UDP, Port: 5060}},
-			udp: blocked, tcp: reachable, by: "this machine's own packet filter", found: []string{"allow-list.local-filter critical"},
+			udp: blocked, tcp: reachable, by: localFilter, found: []string{"allow-list.local-filter critical"},
 			summary: "The provider: 1 of 2 ports reachable; blocked UDP 5060 at sip.provider.example; 3 not testable from here"},
 		"a reset may be the server's own": {router: rule(checktest.Rule{Proto: checktest.TCP, Port: 5060, Action: checktest.Refuse}),
-			udp: reachable, tcp: blocked, by: "answered with SIP 200", found: []string{"allow-list.refused warning"},
+			udp: reachable, tcp: blocked, by: "answered", found: []string{"allow-list.refused warning"},
 			summary: "The provider: 1 of 2 ports reachable; blocked TCP 5060 at sip.provider.example; 3 not testable from here"},
 	}
 	for name, tt := range tests {
@@ -75,7 +76,7 @@ func TestWhatStandsBetweenTheOfficeAndItsProvider(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newOffice(t, provider, tt.router)
 				n.phone.BlockOutput(tt.output...)
-				j := n.check()
+				j, r := n.told()
 				if diff := cmp.Diff(rows(tt.udp, tt.tcp), statuses(j)); diff != "" {
 					t.Errorf("facts (-want +got)\n%s", diff)
 				}
@@ -85,8 +86,8 @@ func TestWhatStandsBetweenTheOfficeAndItsProvider(t *testing.T) {
 				if diff := cmp.Diff(tt.found, found(j)); diff != "" {
 					t.Errorf("findings (-want +got)\n%s", diff)
 				}
-				if j.Summary != tt.summary || j.Inconclusive != tt.unclear {
-					t.Errorf("summary %q, inconclusive %q", j.Summary, j.Inconclusive)
+				if r.Summary != tt.summary || r.Reason != tt.unclear {
+					t.Errorf("summary %q, inconclusive %q", r.Summary, r.Reason)
 				}
 			})
 		})
@@ -171,8 +172,12 @@ func TestOneMachineOfTheProviderIsForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		raw, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
 		j := judge(o, n.host)
-		f := finding(t, j, "allow-list.blocked-by-gateway")
+		f := finding(t, Check().Judge(raw, n.host).Findings, "allow-list.blocked-by-gateway")
 		if want := "UDP 5060 at sip.provider.example (198.51.100.21)"; statuses(j)[0] != "udp 5060 sip.provider.example blocked" || f.Evidence[0].Name != want {
 			t.Errorf("%q, %+v", statuses(j), f.Evidence)
 		}
@@ -214,7 +219,7 @@ func TestTheMissingRulesAreInTheRoutersOwnSyntax(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newOffice(t, provider, checktest.RouterOptions{Rules: []checktest.Rule{{Port: 5060, Action: checktest.Reject}}})
 		n.host.Router = &netinfo.Router{Platform: "mikrotik", Confidence: "certain"}
-		f := finding(t, n.check(), "allow-list.blocked-by-gateway").Fixes[0]
+		f := finding(t, n.check().Findings, "allow-list.blocked-by-gateway").Fixes[0]
 		want := []string{
 			"/ip firewall filter add chain=forward action=accept protocol=udp dst-address=198.51.100.0/26 dst-port=5060 place-before=0 comment=sipdoctor-provider",
 			"/ip firewall filter add chain=forward action=accept protocol=tcp dst-address=198.51.100.0/26 dst-port=5060 place-before=0 comment=sipdoctor-provider",

@@ -73,9 +73,16 @@ func newOffice(t *testing.T, profile string, o checktest.RouterOptions) *office 
 	return n
 }
 
-// check observes and judges, the observation having been through JSON as in a
-// saved report.
+// check observes and judges.
 func (n *office) check() checks.Judgement {
+	n.Helper()
+	j, _ := n.told()
+	return j
+}
+
+// told is check with what a user reads of it. The observation has been through
+// JSON as in a saved report.
+func (n *office) told() (checks.Judgement, checks.Result) {
 	n.Helper()
 	o, err := observe(n.Context(), &checks.Env{Net: n.phone, Inputs: n.inputs})
 	if err != nil {
@@ -89,7 +96,7 @@ func (n *office) check() checks.Judgement {
 	if err := json.Unmarshal(raw, &saved); err != nil {
 		n.Fatal(err)
 	}
-	return judge(saved, n.host)
+	return judge(saved, n.host), Check().Judge(raw, n.host)
 }
 
 // statuses are the facts, a line each: "udp 5060 sip.provider.example reachable".
@@ -110,11 +117,21 @@ func found(j checks.Judgement) (list []string) {
 	return list
 }
 
-func finding(t *testing.T, j checks.Judgement, id string) checks.Finding {
+func finding(t *testing.T, list []checks.Finding, id string) checks.Finding {
 	t.Helper()
-	i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == id })
+	i := slices.IndexFunc(list, func(f checks.Finding) bool { return f.ID == id })
 	if i < 0 {
-		t.Fatalf("no finding %s in %+v", id, j.Findings)
+		t.Fatalf("no finding %s in %+v", id, list)
 	}
-	return j.Findings[i]
+	return list[i]
+}
+
+// told is what a user reads of it.
+func told(t *testing.T, o Observed) checks.Result {
+	t.Helper()
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check().Judge(raw, officeHost())
 }

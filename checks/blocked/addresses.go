@@ -1,31 +1,18 @@
 package blocked
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
-
-func joinAddrs(list []netip.Addr) string {
-	var words []string
-	for _, a := range list {
-		words = append(words, a.String())
-	}
-	return strings.Join(words, ", ")
-}
 
 // elsewhereOpen is about a subject that is let in at an own address other than
 // the one its packets most likely come to.
 func elsewhereOpen(o Observed, s Subject) checks.Finding {
-	open := openAt(s)
 	return checks.Finding{
 		ID: "blocked.by-address", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: fmt.Sprintf("%s is let in at %s and not at %s", who(s), joinAddrs(open), s.At[0]),
-		Explanation: "The rules tell this machine's own addresses apart. A phone or trunk that is set to " + s.At[0].String() + " gets no answer; one that is set to " +
-			joinAddrs(open) + " does. Stopped: " + stoppedPorts(s) + ".",
+		Args:     words.Args{"who": who(s), "open": openAt(s), "shut": s.At[0], "stopped": stoppedPorts(s)},
 		Evidence: evidence(s, nil),
 		Fixes:    letIn(o, s),
 	}
@@ -37,28 +24,23 @@ func byAddress(s Subject) (checks.Finding, bool) {
 	if len(s.At) == 0 {
 		return checks.Finding{}, false
 	}
-	f := checks.Finding{
-		ID: "blocked.other-address", Severity: checks.Info, Confidence: checks.Certain,
-		Explanation: "The verdict is about " + s.At[0].String() + ", to which packets of " + short(s.Address) + " come. The rules treat other own addresses differently.",
-	}
-	var open, shut []string
+	f := checks.Finding{ID: "blocked.other-address", Severity: checks.Info, Confidence: checks.Certain}
+	var open, shut []words.Text
 	for _, p := range s.otherPaths() {
-		word := fmt.Sprintf("%s %s at %s", strings.ToUpper(p.Protocol), p.Ports, joinAddrs(p.At))
+		name := words.Say("blocked.port-at", words.Args{"port": p.port(), "at": p.At})
 		if stopped(p) {
-			shut = append(shut, word)
+			shut = addOnce(shut, name)
 		} else if p.Verdict == "accept" {
-			open = append(open, word)
+			open = addOnce(open, name)
 		}
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: word, Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
+		f.Evidence = append(f.Evidence, checks.Proof(name, nil, decidedBy(p.Verdict, p.Table, p.Rule)))
 	}
-	f.Title = fmt.Sprintf("%s is let in on %s", short(s.Address), firstN(open))
+	f.Args = words.Args{"address": addrString(s.Address), "own": s.At[0], "shut": len(shut) > 0, "ports": some(open, maxNamed)}
 	if len(shut) > 0 {
-		f.Title = fmt.Sprintf("%s is not let in on %s", short(s.Address), firstN(shut))
+		f.Args["ports"] = some(shut, maxNamed)
 	}
 	return f, len(open)+len(shut) > 0
 }
-
-func firstN(list []string) string { return some(slices.Compact(list), maxNamed) }
 
 // otherPaths are the paths to own addresses other than the first that come to
 // something else.
@@ -81,16 +63,14 @@ func sentNowhere(s Subject) (checks.Finding, bool) {
 		return checks.Finding{}, false
 	}
 	p := first[i]
-	name := strings.ToUpper(p.Protocol) + " " + p.Ports
 	f := checks.Finding{
 		ID: "blocked.sent-nowhere", Severity: checks.Critical, Confidence: checks.Certain,
-		Title:       name + " is redirected to " + p.SentTo + ", where nothing listens",
-		Explanation: "The firewall lets the packets of " + who(s) + " in, but a rule of address translation sends them to another port of this machine, and no program has it open.",
-		Advice:      []string{"Start the program that should listen there, or take the rule away where it is set."},
+		Args: words.Args{"port": p.port(), "to": p.sentTo(), "who": who(s)},
 	}
 	for _, p := range s.Paths {
 		if p.Dead {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: strings.ToUpper(p.Protocol) + " " + p.Ports, Want: "a program that listens", Got: "nothing on " + p.SentTo + ", sent there by " + p.Via})
+			f.Evidence = append(f.Evidence, checks.Proof(p.port(), words.Say("blocked.evidence.program", nil),
+				words.Say("blocked.evidence.nothing-on", words.Args{"to": p.sentTo(), "via": p.Via})))
 		}
 	}
 	return f, true

@@ -53,7 +53,7 @@ func TestRulesThatTellOwnAddressesApart(t *testing.T) {
 			run: []string{"iptables-nft -t filter -S INPUT 1 | grep -Fxq -e '-A INPUT -s 198.51.100.0/24 -d 192.0.2.1/32 -j DROP' && iptables-nft -t filter -I INPUT 1 -s 198.51.100.7/32 -d 192.0.2.1/32 -p udp -m multiport --dports 5060 -j ACCEPT"},
 		}, {
 			name: "a second address of the interface is open, the first is not", routes: alias, rules: []string{"-A INPUT -d 192.0.2.5/32 -j ACCEPT", "-A INPUT -j DROP"},
-			verdict: "partly", status: checks.Warn, says: "198.51.100.7 is let in at 192.0.2.5 and not at 192.0.2.1",
+			verdict: "partly", status: checks.Warn, says: "198.51.100.7 is let in at 192.0.2.5 but not at 192.0.2.1",
 			run: []string{"iptables-nft -t filter -S INPUT 2 | grep -Fxq -e '-A INPUT -j DROP' && iptables-nft -t filter -I INPUT 2 -s 198.51.100.7/32 -d 192.0.2.1/32 -p udp -m multiport --dports 5060 -j ACCEPT"},
 		}, {
 			name: "a second line to the Internet is closed", routes: second, rules: []string{"-A INPUT -i ppp0 -j DROP"},
@@ -106,7 +106,7 @@ func TestRulesThatTellOwnAddressesApart(t *testing.T) {
 func TestEachPortThatIsNamedCounts(t *testing.T) {
 	rules := []string{"-A INPUT -p udp -m udp --dport 10000:20000 -j ACCEPT", "-A INPUT -j DROP"}
 	for _, tt := range []struct{ name, udp, verdict, says string }{
-		{"SIP is closed, RTP is open", "5060,10000-20000", "partly", "198.51.100.7 is let in on UDP 10000-20000 and not on UDP 5060"},
+		{"SIP is closed, RTP is open", "5060,10000-20000", "partly", "198.51.100.7 is let in on UDP 10000-20000 but not on UDP 5060"},
 		{"SIP alone", "5060", "blocked", "198.51.100.7 is blocked"},
 		{"RTP alone", "10000-20000", "allowed", "198.51.100.7 is let in on UDP 10000-20000"},
 	} {
@@ -141,10 +141,10 @@ func TestAPBXInAContainer(t *testing.T) {
 		why       string // a ban has no effect
 		run       []string
 	}{
-		{name: "the container is reached", udp: "5060", verdict: "allowed", status: checks.Pass, says: "is let in on UDP 5060 (sent on to 172.17.0.2 port 5060)"},
+		{name: "the container is reached", udp: "5060", verdict: "allowed", status: checks.Pass, says: "is let in on UDP 5060 (forwarded to 172.17.0.2 port 5060)"},
 		{
 			name: "a ban in INPUT does nothing", udp: "5060", users: []string{"-A INPUT -s 198.51.100.7/32 -j DROP"}, verdict: "allowed", status: checks.Warn,
-			says: "is let in on UDP 5060", why: "it stands in INPUT, and UDP 5060 is sent on to 172.17.0.2 port 5060, which passes FORWARD instead",
+			says: "is let in on UDP 5060", why: "it is in INPUT, but UDP 5060 is forwarded to 172.17.0.2 port 5060 and passes FORWARD instead",
 		}, {
 			name: "a ban in DOCKER-USER acts", udp: "5060", users: []string{"-A DOCKER-USER -s 198.51.100.7/32 -j DROP"}, verdict: "blocked", status: checks.Fail,
 			says: "is blocked by iptables", run: []string{"iptables-nft -t filter -D DOCKER-USER -s 198.51.100.7/32 -j DROP"},

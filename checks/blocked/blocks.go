@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -31,7 +31,7 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 			i = len(all) - 1
 		}
 		o.Decider = c.step
-		for _, edit := range e.rules.Allow(e.words, q.Class, o, s.Address).Rules {
+		for _, edit := range e.rules.Allow(e.wording, q.Class, o, s.Address).Rules {
 			if !slices.ContainsFunc(all[i].allow, func(x packetfilter.RuleEdit) bool { return slices.Equal(x.Accept, edit.Accept) }) {
 				all[i].allow = append(all[i].allow, edit)
 			}
@@ -109,7 +109,7 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 		b := wordBlock(c, when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
-		b.Lift = m.Delete(e.words)
+		b.Lift = m.Delete(e.wording)
 		list = append(list, b)
 	}
 	return list
@@ -117,16 +117,15 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 
 // whySpared says why a rule that names the subject stops nothing of it, and
 // whether that is because it stands in the wrong place.
-func whySpared(s Subject, step packetfilter.Step) (why string, misplaced bool) {
-	i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward })
-	if i >= 0 && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
-		p := s.Paths[i]
-		return fmt.Sprintf("it stands in INPUT, and %s %s is sent on to %s, which passes FORWARD instead", strings.ToUpper(p.Protocol), p.Ports, p.SentTo), true
+func whySpared(s Subject, step packetfilter.Step) (code string, misplaced bool) {
+	onward := slices.ContainsFunc(s.Paths, func(p Path) bool { return p.Onward })
+	if onward && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
+		return whyInput, true
 	}
 	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
-		return "it is in firewalld's zone " + zone + ", and the packets go through the zone " + used, true
+		return whyNot(whyZone, zone, used), true
 	}
-	return "its rule does not stop the packets that were asked about: " + server.RuleText(step), false
+	return whyNot(whyRule, server.RuleText(step)), false
 }
 
 // zoneChain is how firewalld calls the chains of a zone, such as
@@ -164,7 +163,7 @@ func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subj
 		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
 			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
 			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
-			b.Lift = m.Delete(e.words)
+			b.Lift = m.Delete(e.wording)
 		}
 	}
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
@@ -184,14 +183,14 @@ func wordBlock(c culprit, when time.Time) Block {
 	switch {
 	case c.recent != nil:
 		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
-		b.Reasons = []string{fmt.Sprintf("%d packets remembered; the rule: %s", c.recent.Packets, server.RuleText(c.step))}
+		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), server.RuleText(c.step))}
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
 		}
 		if left, ok := c.match.Ends(c.recent); ok {
 			b.Until = when.Add(left).Truncate(time.Second)
 			if c.match.Op == packetfilter.RecentUpdate {
-				b.Reasons = append(b.Reasons, "each further packet begins the time anew")
+				b.Reasons = append(b.Reasons, reasonRenewed)
 			}
 		}
 	case c.set != nil:
@@ -221,7 +220,7 @@ func (b Block) lifts() bool { return len(b.Lift.Rules)+len(b.Lift.Do) > 0 }
 
 func setPlace(s *packetfilter.Set) string {
 	if s.Name == "" {
-		return "a set within a rule"
+		return "anonymous set"
 	}
 	if s.Table == "" {
 		return "set " + s.Name
@@ -238,13 +237,13 @@ func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
 		}
 		for _, h := range a.Holds {
 			b := Block{
-				Layer: "fail2ban", Where: "jail " + h.Jail, Object: short(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+				Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
 			}
 			if !st.Dead { // nobody would take the command
 				b.Lift = packetfilter.Change{Step: command.Step{
-					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(short(h.Banned))},
-					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(short(h.Banned))},
+					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
+					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
 				}}
 			}
 			if h.Since != nil {
@@ -270,10 +269,10 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
-			b.Why = "no loaded rule of it stops the packets that were asked about"
+			b.Why = whyIndirect
 		}
 		if x.Effect == bans.Spares {
-			b.Why = "it does not guard SIP"
+			b.Why = whyNotSIP
 		}
 		if x.Note != "" && !b.Effective {
 			b.Why = x.Note

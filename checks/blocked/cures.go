@@ -1,20 +1,22 @@
 package blocked
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// sources are where the commands of each layer are documented.
+// sourceOf is where the commands of a layer are documented.
 func sourceOf(layer string) string {
 	return map[string]string{
 		"fail2ban": "fail2ban-client(1)", "crowdsec": "https://docs.crowdsec.net/docs/cscli/cscli_decisions_delete/",
 		"iptables": "iptables(8)", "nftables": "nft(8)", "ipset": "ipset(8)", "firewalld": "firewall-cmd(1)", "ufw": "ufw(8)",
-		"csf": "https://download.configserver.com/csf/readme.txt", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
+		"csf": "https://download.configserver.com/csf/readme.txt", "apf": "apf(8)", "sshguard": "sshguard(8)", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
 		"xt_recent": "iptables-extensions(8), recent", "asterisk-acl": "https://docs.asterisk.org/Configuration/Core-Configuration/Named-ACLs/",
 		"kamailio": "https://www.kamailio.org/docs/modules/stable/modules/htable.html",
 	}[layer]
@@ -22,7 +24,7 @@ func sourceOf(layer string) string {
 
 // keeps reports whether what a layer's command changes outlives a reboot.
 func keeps(layer string) bool {
-	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "ufw", "hosts.deny", "asterisk-acl"}, layer)
+	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "apf", "sshguard", "ufw", "hosts.deny", "asterisk-acl"}, layer)
 }
 
 // slug is the platform word of a layer.
@@ -38,40 +40,41 @@ func slug(layer string) string {
 	return layer
 }
 
-// freeEverywhere takes every block of the subject away, those that do not bite
+// freeEverywhere takes every block of the subject away, those without effect
 // as well: half a cure would come back as the next fault. Who banned comes
 // first, because it takes its own rule or element away with it.
 func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	blocks := slices.Clone(s.Blocks)
 	slices.SortStableFunc(blocks, func(a, b Block) int { return place(a) - place(b) })
 	lastFirst(blocks)
-	f := fixes.Fix{
-		ID: "free-everywhere", Title: "Free " + short(s.Address) + " everywhere", Where: "pbx",
-		Persistent: true, Verify: []string{"sipdoctor why " + short(s.Address)},
-	}
+	var platform string
 	var sources []string
 	var steps []command.Step
 	var edits []packetfilter.RuleEdit
+	persistent := true
 	for _, b := range blocks {
-		if kept(s, b) {
+		if shownByOwner(s, b) {
 			steps = addNew(steps, command.Step{Do: b.Wait})
 			continue
 		}
 		if !b.lifts() {
 			continue
 		}
-		if f.Platform == "" {
-			f.Platform = slug(b.Layer)
-		}
+		platform = cmp.Or(platform, slug(b.Layer))
 		steps = addNew(steps, b.Lift.Step)
 		edits = append(edits, b.Lift.Rules...)
-		f.Persistent = f.Persistent && keeps(b.Layer)
+		persistent = persistent && keeps(b.Layer)
 		if src := sourceOf(b.Layer); !slices.Contains(sources, src) {
 			sources = append(sources, src)
 		}
 	}
-	f.Source, f.Note = strings.Join(sources, ", "), widerNote(s, blocks)
-	return f.Steps(append(steps, packetfilter.Plan(edits)...)...)
+	holder, network := wider(s, blocks)
+	args := words.Args{"address": addrString(s.Address), "holder": holder, "network": network}
+	list := fixes.Build("free-everywhere", platform, args, append(steps, packetfilter.Plan(edits)...)...)
+	for i := range list {
+		list[i].Source, list[i].Persistent = strings.Join(sources, ", "), list[i].Persistent && persistent
+	}
+	return list
 }
 
 // lastFirst turns the blocks of each layer round: a line that is taken out of a
@@ -97,14 +100,15 @@ func addNew(list []command.Step, s command.Step) []command.Step {
 	return append(list, s)
 }
 
-// widerNote says so where a command frees more than was asked for.
-func widerNote(s Subject, blocks []Block) string {
+// wider is a ban that is on more than the subject, so that its cure frees all of
+// that: who holds it, and the network; "none" where there is no such ban.
+func wider(s Subject, blocks []Block) (by, network string) {
 	for _, b := range blocks {
 		if !isPlace(b.Layer) && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
-			return "The ban of " + holder(b) + " is on " + short(b.Prefix) + ": all of it is freed."
+			return holder(b), addrString(b.Prefix)
 		}
 	}
-	return ""
+	return "none", "none"
 }
 
 // place orders layers: who bans before where bans are kept.
@@ -122,8 +126,8 @@ func vars(s Subject) map[string]string {
 		family = "ipv6"
 	}
 	return map[string]string{
-		"Address": short(s.Address), "Network": s.Address.Masked().String(), "Family": family,
-		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(short(s.Address)),
+		"Address": addrString(s.Address), "Network": s.Address.Masked().String(), "Family": family,
+		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(addrString(s.Address)),
 	}
 }
 
@@ -224,9 +228,6 @@ func insertRule(s Subject) []fixes.Fix {
 	if len(edits) == 0 {
 		return nil
 	}
-	platform, source := fixes.FilterPlatform(edits[0])
-	return fixes.Fix{
-		ID: "insert-accept", Title: "Accept " + short(s.Address) + " right before the rule that stops it", Where: "pbx", Platform: platform, Source: source,
-		Verify: []string{"sipdoctor why " + short(s.Address)}, Note: "Put it into the file or program that loads the rules as well.",
-	}.Steps(packetfilter.Plan(edits)...)
+	platform, _ := fixes.FilterPlatform(edits[0])
+	return fixes.Build("insert-accept", platform, words.Args{"address": addrString(s.Address)}, packetfilter.Plan(edits)...)
 }

@@ -1,7 +1,7 @@
 package blocked
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +9,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The directions and purposes of a path.
@@ -58,43 +60,33 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 	f := checks.Finding{
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
-		Title: who(s) + " is blocked" + byWhom(s),
+		Args: words.Args{
+			"who": who(s), "by": byWhom(s), "verdict": verdict, "stopped": stoppedPorts(s),
+			"phones": len(s.Phones), "extensions": some(s.Phones, 6), "goes_on": establishedPass(s),
+		},
+		Evidence: evidence(s, hit),
+		Fixes:    freeEverywhere(o, s),
 	}
-	switch verdict {
-	case verdictPartly:
-		f.Title = who(s) + " is blocked on some ports" + byWhom(s)
-	case verdictUnknown: // what holds it hangs on what the rules do not tell
-		f.Severity, f.Confidence, f.Title = checks.Warning, checks.Likely, who(s)+" may be blocked"+byWhom(s)
+	if verdict == verdictUnknown { // what holds it depends on what the rules do not tell
+		f.Severity, f.Confidence = checks.Warning, checks.Likely
 	}
-	var story []string
+	var spans []words.Text
 	for _, b := range hit {
-		if t := span(b, o.When); t != "" && !kept(s, b) {
-			story = append(story, holder(b)+" holds it "+t+".")
+		if t := span(b, o.When); !t.IsZero() && !shownByOwner(s, b) {
+			spans = append(spans, t)
 		}
 	}
-	if n := len(story); n > maxSpans {
-		story = append(story[:maxSpans], fmt.Sprintf("%d more hold it as well.", n-maxSpans))
-	}
-	story = append(story, "Stopped: "+stoppedPorts(s)+".")
-	if n := len(s.Phones); n > 1 {
-		story = append(story, fmt.Sprintf("%d registered phones share this address and are all shut out: %s.", n, some(s.Phones, 6)))
-	}
-	if goesOn(s) {
-		story = append(story, "Connections that exist already go on: the rule comes after the one that accepts them. A phone that registers again from a new port is stopped.")
-	}
-	f.Explanation = strings.Join(story, " ")
-	f.Evidence = evidence(s, hit)
-	f.Fixes = freeEverywhere(o, s)
-	f.Advice = adviceOf(s, hit)
+	f.Args["spans"], f.Args["more"] = spans[:min(maxSpans, len(spans))], max(0, len(spans)-maxSpans)
+	advise(f.Args, s, hit)
 	return f
 }
 
 // maxSpans is how many layers are told with their times in a sentence each.
 const maxSpans = 2
 
-// goesOn reports whether connections that exist already are spared by
+// establishedPass reports whether connections that exist already are spared by
 // everything that stops new ones.
-func goesOn(s Subject) bool {
+func establishedPass(s Subject) bool {
 	spared := false
 	for _, p := range s.Paths {
 		if stopped(p) {
@@ -108,11 +100,16 @@ func goesOn(s Subject) bool {
 }
 
 // who names the subject with what it is here.
-func who(s Subject) string {
-	if len(s.Roles) == 0 {
-		return short(s.Address)
+func who(s Subject) words.Text {
+	var roles []words.Text
+	for _, r := range s.Roles {
+		kind, name, _ := strings.Cut(r, " ")
+		if !slices.Contains([]string{roleAdmin, roleGateway, rolePhone, roleTrunk, roleMedia, roleSignalling}, kind) {
+			kind, name = "other", r
+		}
+		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))
 	}
-	return short(s.Address) + " (" + some(s.Roles, 3) + ")"
+	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": some(roles, maxNamed)})
 }
 
 func holder(b Block) string {
@@ -122,66 +119,39 @@ func holder(b Block) string {
 	return b.Layer
 }
 
-// span words since when and until when a block holds.
-func span(b Block, now time.Time) string {
-	var words []string
-	if !b.Since.IsZero() {
-		words = append(words, "since "+b.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
-	}
-	switch {
-	case b.Permanent:
-		words = append(words, "for good")
-	case !b.Until.IsZero():
-		left := "until " + b.Until.UTC().Format("2006-01-02 15:04:05 UTC")
-		if d := b.Until.Sub(now); d > 0 && !now.IsZero() {
-			left += ", " + about(d) + " more"
+// span says since when and until when a block holds; nothing where neither is
+// known.
+func span(b Block, now time.Time) words.Text {
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return "unknown"
 		}
-		words = append(words, left)
+		return t.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
-	return strings.Join(words, " ")
-}
-
-// about words a duration as people say it.
-func about(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
+	if b.Since.IsZero() && b.Until.IsZero() && !b.Permanent {
+		return words.Text{}
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	var left time.Duration
+	if !b.Until.IsZero() && !now.IsZero() {
+		left = max(0, b.Until.Sub(now))
+	}
+	return words.Say("blocked.span", words.Args{"holder": holder(b), "since": at(b.Since), "permanent": b.Permanent, "until": at(b.Until), "left": left})
 }
 
 // stoppedPorts lists what does not get through.
-func stoppedPorts(s Subject) string {
-	var words []string
+func stoppedPorts(s Subject) words.Text {
+	var list []words.Text
 	for _, p := range s.Paths {
 		if stopped(p) {
-			w := strings.ToUpper(p.Protocol) + " " + p.Ports
-			if p.Direction == out {
-				w = "this machine's own packets from " + w
-			}
-			if p.Sources != "" {
-				w += " from " + p.Sources
-			}
-			if len(p.At) > 0 {
-				w += " at " + joinAddrs(p.At)
-			}
-			words = append(words, w)
+			list = addOnce(list, words.Say("blocked.stopped", words.Args{
+				"own": p.Direction == out, "port": p.port(), "sources": cmp.Or(p.Sources, "all"), "at": p.At,
+			}))
 		}
 	}
-	if len(words) == 0 {
-		return "everything, behind the packet filter"
+	if len(list) == 0 {
+		return words.Say("blocked.stopped-behind", nil)
 	}
-	var once []string
-	for _, w := range words {
-		if !slices.Contains(once, w) {
-			once = append(once, w)
-		}
-	}
-	return some(once, maxStopped)
+	return some(list, maxStopped)
 }
 
 // maxStopped keeps what is stopped of a whole network within two lines.
@@ -194,79 +164,82 @@ const maxReasons = 2
 // evidence shows the deciding rules, each with all it stops, and what each
 // layer holds.
 func evidence(s Subject, hit []Block) (list []checks.Evidence) {
+	type decision struct{ verdict, table, rule string }
+	var decisions []decision
+	ports := map[decision][]string{}
 	rules := map[string]bool{}
 	for _, p := range s.Paths {
 		if !stopped(p) {
 			continue
 		}
 		rules[p.Rule] = true
-		ports := strings.ToUpper(p.Protocol) + " " + p.Ports
-		got := p.Verdict + " by " + p.Table + ": " + p.Rule
-		i := slices.IndexFunc(list, func(e checks.Evidence) bool { return e.Got == got })
-		switch {
-		case i < 0:
-			list = append(list, checks.Evidence{Name: ports, Want: "accept", Got: got})
-		case !strings.Contains(list[i].Name, ports):
-			list[i].Name += ", " + ports
+		d := decision{p.Verdict, p.Table, p.Rule}
+		if !slices.Contains(decisions, d) {
+			decisions = append(decisions, d)
+		}
+		if !slices.Contains(ports[d], p.port()) {
+			ports[d] = append(ports[d], p.port())
 		}
 	}
+	for _, d := range decisions {
+		list = append(list, checks.Proof(strings.Join(ports[d], ", "), "accept", decidedBy(d.verdict, d.table, d.rule)))
+	}
 	for _, b := range hit {
-		if kept(s, b) {
+		if shownByOwner(s, b) {
 			continue // its owner is shown
 		}
 		if !rules[b.Object] { // a rule that decided has been shown
-			list = append(list, checks.Evidence{Name: holder(b), Got: strings.TrimSpace(b.Where + ": " + b.Object)})
+			list = append(list, checks.Proof(holder(b), nil, strings.TrimSpace(b.Where+": "+b.Object)))
 		}
-		list = append(list, because(b.Reasons)...)
+		list = append(list, b.because()...)
 	}
 	return list
+}
+
+func decidedBy(verdict, table, rule string) words.Text {
+	return words.Say("blocked.evidence.verdict", words.Args{"verdict": verdict, "table": table, "rule": rule})
 }
 
 // because shows the newest reasons, the same one once.
-func because(reasons []string) (list []checks.Evidence) {
-	for _, r := range slices.Backward(reasons) {
-		i := slices.IndexFunc(list, func(e checks.Evidence) bool { return e.Got == r })
-		if i < 0 && len(list) < maxReasons {
-			list = append(list, checks.Evidence{Name: "because", Got: r})
+func (b Block) because() (list []checks.Evidence) {
+	var shown []string
+	for _, r := range slices.Backward(b.Reasons) {
+		if !slices.Contains(shown, r) && len(shown) < maxReasons {
+			shown = append(shown, r)
 		}
 	}
-	slices.Reverse(list)
+	for _, r := range slices.Backward(shown) {
+		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.reason(r)))
+	}
 	return list
 }
 
-func adviceOf(s Subject, hit []Block) (list []string) {
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" }) {
-		list = append(list, "recidive bans those that were banned before: unbanning in the SIP jail alone does not help.")
-	}
-	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
-		list = append(list, "fail2ban is not running. When it starts, it bans the address again from its database; then run: fail2ban-client set "+s.Blocks[i].Jail+" unbanip "+short(s.Blocks[i].Prefix))
-	}
+// advise adds to the values of a finding those that advice depends on.
+func advise(args words.Args, s Subject, hit []Block) {
 	counted := func(b Block) bool { return b.Owner == "freepbx" && b.Layer == bans.LayerRecent }
-	if slices.ContainsFunc(hit, counted) {
-		list = append(list, "FreePBX's responsive firewall counts packets of addresses that it does not know. If this is an office of yours, trust its network (Connectivity, Firewall, Networks): then it is not counted.")
+	args["recidive"] = slices.ContainsFunc(hit, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == "recidive" })
+	args["counted"] = slices.ContainsFunc(hit, counted)
+	args["freepbx"] = slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && !counted(b) })
+	args["unban"] = "none"
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
+		b := s.Blocks[i]
+		if line, err := command.New("fail2ban-client", "set").Values(b.Jail).Words("unbanip").Values(addrString(b.Prefix)).Line(); err == nil {
+			args["unban"] = line
+		}
 	}
-	if slices.ContainsFunc(hit, func(b Block) bool { return b.Owner == "freepbx" && !counted(b) }) {
-		list = append(list, "FreePBX loads its firewall again from its own lists: take the address off there too (Connectivity, Firewall, Blacklist), or it comes back.")
-	}
-	return append(list, "Do not: flush the firewall or turn fail2ban off; scanners find an open PBX within hours.")
 }
 
 // notLetIn is about a subject that nobody banned and no rule lets in.
 func notLetIn(o Observed, s Subject) checks.Finding {
 	f := checks.Finding{
 		ID: "blocked.not-let-in", Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "The firewall does not let " + who(s) + " in on " + stoppedPorts(s),
-		Explanation: "No ban names this address: the packets fall through to a rule or policy that stops them. " +
-			"A rule that accepts them is missing, or stands behind the one that stops.",
+		Args:     words.Args{"who": who(s), "stopped": stoppedPorts(s)},
 		Evidence: evidence(s, nil),
+		Fixes:    letIn(o, s),
 	}
 	if onlyRTP(s) {
-		f.Severity = checks.Warning
-		f.Title = "RTP from " + who(s) + " is let in only as an answer: " + stoppedPorts(s) + " is closed"
-		f.Explanation = "Calls work as long as the PBX sends the first packet of each stream, for the firewall then takes what comes back for an answer. " +
-			"Where the other side sends first, or from another address than it named, the caller is not heard."
+		f.Severity, f.Variant = checks.Warning, "rtp"
 	}
-	f.Fixes = letIn(o, s)
 	return f
 }
 
@@ -275,61 +248,29 @@ func onlyRTP(s Subject) bool {
 }
 
 // rearming is about a subject that failed, and will again: freeing it alone
-// does not last. While a ban bites, the log hears nothing of it, so silence
+// does not last. While a ban is in force, the log hears nothing of it, so silence
 // since then says nothing.
 func rearming(s Subject, hit []Block) (checks.Finding, bool) {
 	if s.Failing == nil || s.Failing.Count == 0 || len(hit) == 0 {
 		return checks.Finding{}, false
 	}
 	x := s.Failing
-	what := "it"
-	if x.Account != "" {
-		what = "extension " + x.Account
-	}
-	reason := ""
-	if x.Reason != "" {
-		reason = " (" + x.Reason + ")"
-	}
 	f := checks.Finding{
 		ID: "blocked.rearming", Severity: checks.Warning, Confidence: checks.Possible,
-		Title: who(s) + " may be banned again: " + what + " failed " + times(x.Count) + reason,
+		Args: words.Args{
+			"who": who(s), "account": cmp.Or(x.Account, "none"), "reason": cmp.Or(strings.ReplaceAll(x.Reason, " ", "-"), "none"),
+			"rearms": x.Rearms, "count": x.Count, "span": platform.Seconds(max(0, x.SpanS)), "last": x.Last.UTC().Format("15:04:05 UTC"), "since_ban": x.SinceBan,
+		},
 	}
 	if x.Rearms {
-		f.Confidence, f.Title = checks.Likely, who(s)+" will be banned again: "+what+" keeps failing"+reason
-	}
-	f.Explanation = fmt.Sprintf("The log has %s of it%s, the last at %s.", failures(x.Count), within(x.SpanS), x.Last.UTC().Format("15:04:05 UTC"))
-	if x.SinceBan > 0 {
-		f.Explanation += fmt.Sprintf(" %d came after the ban began.", x.SinceBan)
+		f.Confidence = checks.Likely
 	}
 	if !repeated(s.Blocks, x.Lines) {
 		for _, l := range x.Lines {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: "log", Got: l})
+			f.Evidence = append(f.Evidence, checks.Proof(words.Say("blocked.evidence.log", nil), nil, l))
 		}
 	}
-	f.Advice = []string{"Correct the password on the phone, or in the PBX, before the address is freed."}
 	return f, true
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
-func failures(n int) string {
-	if n == 1 {
-		return "one failure"
-	}
-	return fmt.Sprintf("%d failures", n)
-}
-
-// within words the time from the first to the last of several.
-func within(spanS int64) string {
-	if spanS < 1 {
-		return ""
-	}
-	return " within " + about(platform.Seconds(spanS))
 }
 
 // repeated reports whether all lines are among the reasons of a block: they
@@ -356,13 +297,12 @@ func nearBan(s Subject) (checks.Finding, bool) {
 	n := s.Near[i]
 	f := checks.Finding{
 		ID: "blocked.near", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: fmt.Sprintf("%s is close to a ban: %d of %d in %s (%s)", who(s), n.Count, n.Limit, n.Name, n.Layer),
-		Explanation: fmt.Sprintf("%d more within %s and it is blocked. A phone with a wrong password, or many phones behind one address, get there quickly.",
-			max(n.Limit-n.Count, 1), about(platform.Seconds(n.SpanS))),
+		Args: words.Args{"who": who(s), "count": n.Count, "limit": n.Limit, "name": n.Name, "layer": n.Layer, "left": max(n.Limit-n.Count, 1), "span": platform.Seconds(n.SpanS)},
 	}
 	for _, n := range s.Near {
 		if n.close() {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Layer + " " + n.Name, Want: fmt.Sprintf("below %d within %s", n.Limit, about(platform.Seconds(n.SpanS))), Got: fmt.Sprint(n.Count)})
+			f.Evidence = append(f.Evidence, checks.Proof(n.Layer+" "+n.Name,
+				words.Say("blocked.evidence.below", words.Args{"limit": n.Limit, "span": platform.Seconds(n.SpanS)}), n.Count))
 		}
 	}
 	return f, true
@@ -370,42 +310,31 @@ func nearBan(s Subject) (checks.Finding, bool) {
 
 // ineffective is about bans that stop nothing of what was asked about.
 func ineffective(o Observed, s Subject) (checks.Finding, bool) {
-	f := checks.Finding{
-		ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain,
-		Explanation: "What a ban stops is decided by the rule it leads to: its protocol, its ports, and what is accepted before it.",
-	}
+	f := checks.Finding{ID: "blocked.ineffective", Severity: checks.Info, Confidence: checks.Certain}
 	var names []string
 	for _, b := range s.Blocks {
-		if b.Effective || kept(s, b) || b.Layer == "asterisk-acl" {
+		if b.Effective || shownByOwner(s, b) || b.Layer == "asterisk-acl" {
 			continue // an ACL of single extensions is how they are set, no ban
 		}
 		names = append(names, holder(b))
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: holder(b), Want: "stops SIP or RTP", Got: orElse(b.Why, strings.TrimSpace(b.Where+": "+b.Object))})
-	}
-	if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 && slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Misplaced }) {
-		f.Severity = checks.Warning
-		chain := "FORWARD"
-		if o.Machine.Docker {
-			chain = dockerUser
+		got := any(strings.TrimSpace(b.Where + ": " + b.Object))
+		if b.Why != "" {
+			got = b.why(s)
 		}
-		f.Advice = []string{"A ban on what is sent on to " + s.Paths[i].SentTo + " must stand in " + chain + ": for fail2ban, set chain = " + chain + " in the jail."}
+		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), got))
 	}
 	slices.Sort(names)
-	f.Title = "A ban on " + who(s) + " does not bite: " + some(slices.Compact(names), 3)
-	for _, b := range s.Blocks {
-		if b.Misplaced {
-			f.Title += " (" + b.Why + ")" // a note shows its title alone
-			break
+	f.Args = words.Args{"who": who(s), "names": some(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
+	if o.Machine.Docker {
+		f.Args["chain"] = dockerUser
+	}
+	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Misplaced }); i >= 0 {
+		f.Args["why"] = s.Blocks[i].why(s) // a note shows its title alone
+		if i := slices.IndexFunc(s.Paths, func(p Path) bool { return p.Onward }); i >= 0 {
+			f.Severity, f.Args["to"] = checks.Warning, s.Paths[i].sentTo()
 		}
 	}
 	return f, len(f.Evidence) > 0
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // notExempt offers what keeps the subject from being banned again. It stands
@@ -420,16 +349,12 @@ func notExempt(o Observed, s Subject, hit []Block) (checks.Finding, bool) {
 	if len(list) == 0 {
 		return checks.Finding{}, false
 	}
-	title := "Nothing keeps " + who(s) + " from being banned again"
+	f := checks.Finding{
+		ID: "blocked.not-exempt", Severity: checks.Warning, Confidence: checks.Certain, Args: words.Args{"who": who(s)}, Fixes: list,
+	}
 	if len(hit) == 0 {
 		n := s.Near[near]
-		title = fmt.Sprintf("%s is close to a ban, and nothing exempts it: %d of %d in %s (%s)", who(s), n.Count, n.Limit, n.Name, n.Layer)
+		f.Variant, f.Args = "near", words.Args{"who": who(s), "count": n.Count, "limit": n.Limit, "name": n.Name, "layer": n.Layer}
 	}
-	return checks.Finding{
-		ID: "blocked.not-exempt", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: title,
-		Explanation: "If the address is yours, your provider's or a branch office's, exempt it once for all. " +
-			"Do not exempt the address of a phone that roams.",
-		Fixes: list,
-	}, true
+	return f, true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -13,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxFlows is how many connections of a subject are shown.
@@ -22,7 +24,7 @@ const maxFlows = 5
 // stopped.
 func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []server.Ports) {
 	// What a list of "recent" stops came too often: a limit, and no ban.
-	if !goesOn(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
+	if !establishedPass(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
 		return
 	}
 	for _, p := range ports {
@@ -58,20 +60,16 @@ func goingOn(s Subject) (checks.Finding, bool) {
 		return checks.Finding{}, false
 	}
 	f := checks.Finding{
-		ID: "blocked.connection-goes-on", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       who(s) + " still gets in by a connection that exists",
-		Explanation: "The ban does not reach it, as long as packets come. If the ban is to hold, end the connection: the next packet is then a new one, and is stopped.",
+		ID: "blocked.connection-goes-on", Severity: checks.Warning, Confidence: checks.Certain, Args: words.Args{"who": who(s)},
 	}
 	var steps []command.Step
 	for _, x := range s.Flows {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "connection now", Got: x.String()})
+		flow := words.Args{"protocol": strings.ToUpper(x.Protocol), "from": x.From, "port": x.To.Port()}
+		f.Evidence = append(f.Evidence, checks.Proof(words.Say("blocked.evidence.connection", nil), nil, words.Say("blocked.evidence.flow", flow)))
 		if c := x.End(); !slices.ContainsFunc(steps, func(s command.Step) bool { return s.Do[0].Equal(c) }) {
 			steps = append(steps, command.Step{Do: []command.Command{c}})
 		}
 	}
-	f.Fixes = fixes.Fix{
-		ID: "end-connections", Title: "End the connection, so that the ban holds from the next packet on", Where: "pbx", Platform: "linux-iptables",
-		Verify: []string{"sipdoctor why " + short(s.Address)}, Source: "conntrack(8)", Choice: true,
-	}.Steps(steps...)
+	f.Fixes = fixes.Build("end-connections", "", words.Args{"address": addrString(s.Address)}, steps...)
 	return f, true
 }

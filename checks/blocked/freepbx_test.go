@@ -66,7 +66,7 @@ func TestABanInAnotherZone(t *testing.T) {
 		"nft -a -j list table inet firewalld": listing,
 	})
 	r := p.Look(t, Check(), asked("198.51.100.7"))
-	const want = "it is in firewalld's zone public, and the packets go through the zone external"
+	const want = "it is in firewalld zone public, but the packets go through zone external"
 	if f := r.Facts.(Facts); f.Verdict != "allowed" || len(r.Findings) != 1 || r.Findings[0].Evidence[0].Got != want {
 		t.Errorf("%s: %+v", f.Verdict, r.Findings)
 	}

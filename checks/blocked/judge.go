@@ -1,13 +1,16 @@
 package blocked
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The verdicts on an address.
@@ -30,15 +33,15 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: o.Notes}
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o.Notes)}
 	if len(o.Subjects) == 0 {
-		j.Skip = "no address to ask about"
+		j.Skip = words.Say("blocked.skip.no-address", nil)
 		return j
 	}
 	var all []Facts
 	var unclear []string
 	for _, s := range o.Subjects {
-		f := Facts{Address: short(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		f := Facts{Address: addrString(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
 		if f.Verdict == verdictAllowed && len(silent(o)) > 0 {
 			f.Verdict = verdictUnknown // no ban was seen, by those who could be asked
 		}
@@ -57,11 +60,24 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	if len(all) > 1 {
 		facts.Addresses = all
 	}
-	j.Facts, j.Summary = facts, summary(o, all)
+	j.Facts = facts
+	j.Summary, j.Headline = summary(o, all)
 	if len(unclear) > 0 {
 		j.Inconclusive = whyUnclear(o, unclear)
 	}
 	return j
+}
+
+// notes are what could not be read. Most of them come from other readers as
+// sentences.
+func notes(list []string) []words.Text {
+	out := words.Literals(list)
+	for i, n := range list {
+		if n == noteTrunks {
+			out[i] = words.Say("blocked.note.trunks", nil)
+		}
+	}
+	return out
 }
 
 func orEmpty[T any](list []T) []T {
@@ -79,8 +95,8 @@ func badness(verdict string) int {
 	return slices.Index([]string{verdictAllowed, verdictUnknown, verdictPartly, verdictBlocked}, verdict)
 }
 
-// short writes a single address without its length.
-func short(p netip.Prefix) string {
+// addrString writes a single address without its length.
+func addrString(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}
@@ -211,140 +227,142 @@ func aclBlocks(s Subject) bool {
 	})
 }
 
-func summary(o Observed, all []Facts) string {
+// summary is the verdict in one line, and as the first line of a report where
+// that begins otherwise.
+func summary(o Observed, all []Facts) (line, headline words.Text) {
 	if len(all) == 1 {
-		f, s := all[0], o.Subjects[0]
-		who, first := f.Address, firstPaths(s)
-		if len(f.Roles) > 0 {
-			who += " (" + strings.Join(f.Roles, ", ") + ")"
-		}
-		switch f.Verdict {
-		case verdictBlocked:
-			return who + " is blocked" + atWhich(s) + byWhom(s)
-		case verdictPartly:
-			if at := openAt(s); len(at) > 0 {
-				return who + " is let in at " + joinAddrs(at) + " and not at " + s.At[0].String()
-			}
-			if len(effectiveBlocks(s)) == 0 && onPorts(first) != "" {
-				return who + " is let in" + onPorts(first) + " and not on " + stoppedPorts(s) + atWhich(s) + byWhom(s)
-			}
-			return who + " is blocked on some ports" + byWhom(s)
-		case verdictUnknown:
-			return "it cannot be told whether " + who + " is let in"
-		}
-		if o.Partial {
-			return who + " is let in" + onPorts(first) + atWhich(s) + ", by the rules that are in the bundle"
-		}
-		return who + " is let in" + onPorts(first) + atWhich(s)
+		return summaryOfOne(o, o.Subjects[0], all[0].Verdict)
 	}
 	n := map[string][]string{}
 	for _, f := range all {
 		n[f.Verdict] = append(n[f.Verdict], f.Address)
 	}
 	bad := slices.Concat(n[verdictBlocked], n[verdictPartly])
-	if len(bad) == 0 && len(n[verdictUnknown]) == 0 {
-		return fmt.Sprintf("all %d addresses that matter are let in", len(all))
+	switch {
+	case len(bad) == 0 && len(n[verdictUnknown]) == 0:
+		args := words.Args{"all": len(all)}
+		return words.Say("blocked.summary.all-let-in", args), words.Say("blocked.headline.all-let-in", args)
+	case len(bad) == 0:
+		args := words.Args{"all": len(all)}
+		return words.Say("blocked.summary.none-known", args), words.Say("blocked.headline.none-known", args)
 	}
-	if len(bad) == 0 {
-		return fmt.Sprintf("%d addresses that matter, none known to be blocked", len(all))
-	}
-	return fmt.Sprintf("%d of %d addresses that matter are blocked: %s", len(bad), len(all), some(bad, 3))
+	args := words.Args{"bad": len(bad), "all": len(all), "some": some(bad, maxNamed)}
+	return words.Say("blocked.summary.several", args), words.Say("blocked.headline.several", args)
 }
 
-// some writes the first n of a list and how many more there are.
-func some(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, ", ")
+func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.Text) {
+	args := words.Args{"who": who(s)}
+	with := func(more words.Args) words.Args { maps.Copy(args, more); return args }
+	first := letInOn(firstPaths(s))
+	switch {
+	case verdict == verdictUnknown:
+		return words.Say("blocked.summary.unknown", args), words.Say("blocked.headline.unknown", args)
+	case verdict == verdictAllowed:
+		line = words.Say("blocked.summary.let-in", with(words.Args{"ports": first, "at": atWhich(s), "partial": o.Partial}))
+	case verdict == verdictBlocked:
+		line = words.Say("blocked.summary.blocked", with(words.Args{"at": atWhich(s), "by": byWhom(s)}))
+	case len(openAt(s)) > 0:
+		line = words.Say("blocked.by-address.title", with(words.Args{"open": openAt(s), "shut": s.At[0]}))
+	case len(effectiveBlocks(s)) == 0 && len(first) > 0:
+		line = words.Say("blocked.summary.some-ports", with(words.Args{"ports": first, "stopped": stoppedPorts(s), "at": atWhich(s), "by": byWhom(s)}))
+	default:
+		line = words.Say("blocked.summary.partly", with(words.Args{"by": byWhom(s)}))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
+	return line, words.Text{}
 }
 
-// onPorts says which ports a subject is let in on, and where they lead.
-func onPorts(paths []Path) string {
-	var words []string
+// some names the first n of a list and says how many more there are.
+func some[T any](list []T, n int) words.Text {
+	return words.Say("blocked.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
+}
+
+// addOnce adds a message that is not in the list.
+func addOnce(list []words.Text, t words.Text) []words.Text {
+	if slices.ContainsFunc(list, func(o words.Text) bool { return reflect.DeepEqual(o, t) }) {
+		return list
+	}
+	return append(list, t)
+}
+
+// port names the ports of a path as people do: UDP 5060.
+func (p Path) port() string { return strings.ToUpper(p.Protocol) + " " + p.Ports }
+
+// sentTo is where translation sends the packets of a path.
+func (p Path) sentTo() words.Text {
+	address, ports, _ := strings.Cut(p.SentTo, "port ")
+	return words.Say("blocked.sent-to", words.Args{"address": cmp.Or(strings.TrimSpace(address), "here"), "ports": ports})
+}
+
+// letInOn are the ports that a subject is let in on, and where they lead.
+func letInOn(paths []Path) (list []words.Text) {
 	for _, p := range paths {
-		if p.Verdict != "accept" || p.Direction != in || p.Dead {
-			continue
-		}
-		w := strings.ToUpper(p.Protocol) + " " + p.Ports
-		if p.Onward {
-			w += " (sent on to " + p.SentTo + ")"
-		}
-		if !slices.Contains(words, w) {
-			words = append(words, w)
+		switch {
+		case p.Verdict != "accept" || p.Direction != in || p.Dead:
+		case p.Onward:
+			list = addOnce(list, words.Say("blocked.port-onward", words.Args{"port": p.port(), "to": p.sentTo()}))
+		default:
+			list = addOnce(list, words.Say("blocked.port", words.Args{"port": p.port()}))
 		}
 	}
-	if len(words) == 0 {
-		return ""
-	}
-	return " on " + strings.Join(words, ", ")
+	return list
 }
 
 // atWhich names the own address that an answer is about, where the others fare
-// differently.
+// differently; "none" where they do not.
 func atWhich(s Subject) string {
 	for _, p := range s.Paths {
 		if p.Direction == in && len(p.At) > 0 && len(s.At) > 0 {
-			return " at " + s.At[0].String()
+			return s.At[0].String()
 		}
 	}
 	if len(s.Elsewhere) > 0 && len(s.At) == 1 {
-		return " at " + s.At[0].String()
+		return s.At[0].String()
 	}
-	return ""
+	return "none"
 }
 
-// byWhom names the layers that block, in few words.
-func byWhom(s Subject) string {
-	var words, jails []string
+// byWhom names the layers that block, or else the rule that stops packets. Who
+// bans comes before where bans are kept.
+func byWhom(s Subject) words.Text {
+	var who, others, places []words.Text
+	var jails []string
 	for _, b := range effectiveBlocks(s) {
-		if kept(s, b) {
-			continue // its owner is named
-		}
-		w := holder(b)
-		switch b.Owner {
-		case "":
-		case "fail2ban", "crowdsec": // they keep a list, and this is not on it
-			w = b.Layer + " (left by " + strings.TrimSpace(b.Owner+" "+b.Jail) + ")"
-		default:
-			w = b.Layer + " (" + b.Owner + ")"
-		}
-		if b.Layer == "fail2ban" {
+		switch {
+		case shownByOwner(s, b): // its owner is named
+		case b.Layer == "fail2ban":
 			jails = append(jails, b.Jail)
-			continue
-		}
-		if !slices.Contains(words, w) {
-			words = append(words, w)
+		case isPlace(b.Layer):
+			places = addOnce(places, heldIn(b))
+		default:
+			others = addOnce(others, heldIn(b))
 		}
 	}
 	if slices.Sort(jails); len(jails) > 0 {
-		words = append(words, "fail2ban ("+some(slices.Compact(jails), maxNamed)+")")
+		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": some(slices.Compact(jails), maxNamed), "left": false}))
 	}
-	if len(words) == 0 {
-		for _, p := range s.Paths {
-			if stopped(p) {
-				return " by the firewall: " + p.Rule
-			}
-		}
-		return ""
+	who = slices.Concat(who, others, places)
+	rule := "none"
+	if i := slices.IndexFunc(s.Paths, stopped); i >= 0 {
+		rule = s.Paths[i].Rule
 	}
-	// Who bans says more than where a ban sits.
-	slices.SortStableFunc(words, func(a, b string) int { return rank(a) - rank(b) })
-	return " by " + some(words, maxNamed)
+	return words.Say("blocked.by", words.Args{"holders": len(who), "some": some(who, maxNamed), "rule": rule})
+}
+
+// heldIn is what holds the subject in another layer than fail2ban, with whose
+// it is: fail2ban and CrowdSec keep a list, and what is not on it they left.
+func heldIn(b Block) words.Text {
+	name, left := b.Owner, b.Owner == "fail2ban" || b.Owner == "crowdsec"
+	switch {
+	case left:
+		name = strings.TrimSpace(b.Owner + " " + b.Jail)
+	case name == "":
+		name = b.Jail
+	}
+	return words.Say("blocked.holder", words.Args{"layer": b.Layer, "name": cmp.Or(name, "none"), "left": left})
 }
 
 // maxNamed is how many holders fit into a title.
 const maxNamed = 3
-
-func rank(holder string) int {
-	switch layer := strings.Fields(holder)[0]; {
-	case layer == "fail2ban":
-		return 0
-	case isPlace(layer):
-		return 2
-	}
-	return 1
-}
 
 // isPlace reports whether a layer is where bans are kept rather than who bans.
 func isPlace(layer string) bool {
@@ -353,15 +371,15 @@ func isPlace(layer string) bool {
 
 // silent are the layers that hold bans and did not answer.
 func silent(o Observed) []string {
-	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == "packet filter" })
+	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == layerFilter })
 }
 
-func whyUnclear(o Observed, addresses []string) string {
-	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, "packet filter") {
-		return strings.Join(list, " and ") + " did not answer: whether " + some(addresses, 3) + " is banned there is not known"
+func whyUnclear(o Observed, addresses []string) words.Text {
+	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, layerFilter) {
+		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": some(addresses, maxNamed)})
 	}
-	if !o.Root && slices.Contains(o.Unread, "packet filter") {
-		return checks.NeedsRoot("the packet filter can be read by root only")
+	if !o.Root && slices.Contains(o.Unread, layerFilter) {
+		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
 	}
 	var reasons []string
 	for _, s := range o.Subjects {
@@ -374,18 +392,17 @@ func whyUnclear(o Observed, addresses []string) string {
 		}
 	}
 	for _, s := range o.Subjects {
-		if s.Unread != "" && slices.Contains(addresses, short(s.Address)) {
-			return "the packet filter could not be read whole: " + s.Unread
+		if s.Unread != "" && slices.Contains(addresses, addrString(s.Address)) {
+			return words.Say("blocked.reason.partly-read", words.Args{"why": s.Unread})
 		}
 	}
-	if len(reasons) > 0 {
-		return "for " + some(addresses, 3) + " it hangs on what the rules do not tell: " + some(reasons, 3)
+	switch {
+	case len(reasons) > 0:
+		return words.Say("blocked.reason.undecided", words.Args{"addresses": some(addresses, maxNamed), "reasons": some(reasons, maxNamed)})
+	case o.FilterNote != "":
+		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
+	case len(o.Notes) > 0:
+		return notes(o.Notes)[0]
 	}
-	if o.FilterNote != "" {
-		return "the packet filter could not be read whole: " + o.FilterNote
-	}
-	if len(o.Notes) > 0 {
-		return o.Notes[0]
-	}
-	return "the packet filter could not be read"
+	return words.Say("blocked.reason.unread", nil)
 }

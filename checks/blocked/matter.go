@@ -3,7 +3,6 @@ package blocked
 import (
 	"context"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -65,15 +64,15 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 // provider, the trunks, the gateway, the phones.
 func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, ways *server.Ways) gathered {
 	g := gathered{index: map[netip.Prefix]int{}}
-	g.addr(env.Inputs.Admin, "you, over SSH", useAdmin)
+	g.addr(env.Inputs.Admin, roleAdmin, useAdmin)
 	hosts := map[string]string{} // to resolve, and their roles
 	g.profile(env.Inputs.Profile, hosts)
 	if ast.State != nil {
 		for _, t := range ast.State.Trunks() {
 			if p, err := netip.ParsePrefix(t.Host); err == nil {
-				g.add(p, "trunk "+t.Name, "")
+				g.add(p, roleTrunk+" "+t.Name, "")
 			} else if a, err := netip.ParseAddr(t.Host); err == nil {
-				g.addr(a, "trunk "+t.Name, "")
+				g.addr(a, roleTrunk+" "+t.Name, "")
 			} else if !t.Cut {
 				hosts[t.Host] = "trunk " + t.Name
 			}
@@ -81,12 +80,12 @@ func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, 
 	}
 	g.resolve(ctx, env, hosts)
 	for _, gw := range ways.Gateways {
-		g.addr(gw, "gateway", useGateway)
+		g.addr(gw, roleGateway, useGateway)
 	}
 	if ast.State != nil {
 		for _, c := range ast.State.Contacts {
 			if c.Addr.IsValid() && !c.Static {
-				g.addr(c.Addr.Addr().Unmap(), "phone "+c.AOR, "")
+				g.addr(c.Addr.Addr().Unmap(), rolePhone+" "+c.AOR, "")
 			}
 		}
 	}
@@ -104,11 +103,14 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 		return
 	}
 	for _, s := range p.Subnets {
-		use := ""
-		if s.Use == netinfo.UseMedia {
-			use = purposeRTP
+		switch s.Use {
+		case netinfo.UseMedia:
+			g.add(s.Prefix(), roleMedia+" "+p.Title, purposeRTP)
+		case netinfo.UseSignalling:
+			g.add(s.Prefix(), roleSignalling+" "+p.Title, "")
+		default:
+			g.add(s.Prefix(), p.Title, "")
 		}
-		g.add(s.Prefix(), strings.TrimSpace(p.Title+" "+strings.Trim(s.Use, "any")), use)
 	}
 	if p.Kind != netinfo.KindPBX {
 		for _, h := range p.SIP {
@@ -122,7 +124,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[string]string) {
 	if !env.System.Live() || env.Net == nil || len(hosts) == 0 {
 		if len(hosts) > 0 {
-			g.notes = append(g.notes, "trunks that are named, not numbered, were not looked up")
+			g.notes = append(g.notes, noteTrunks)
 		}
 		return
 	}
@@ -136,7 +138,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, "looking up "+host+": "+platform.Words(err))
+				g.notes = append(g.notes, host+": "+platform.Words(err))
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")
@@ -145,6 +147,21 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	}
 	wg.Wait()
 }
+
+// noteTrunks is the note that trunks with a name instead of an address were not
+// looked up.
+const noteTrunks = "trunks-not-looked-up"
+
+// The roles of a subject. The name of the phone, trunk or provider follows; any
+// other role is a provider's name.
+const (
+	roleAdmin      = "admin" // who is logged in over SSH
+	roleGateway    = "gateway"
+	rolePhone      = "phone"
+	roleTrunk      = "trunk"
+	roleMedia      = "media"
+	roleSignalling = "signalling"
+)
 
 // The uses of a subject that call for other ports than a phone's.
 const (

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
@@ -58,7 +59,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filter := <-filtered
 	o.filterNotes(filter)
 	o.fill(ctx, env, filter, &evaluator{
-		rules: filter.Rules, words: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
+		rules: filter.Rules, wording: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
 	}, ast, jails)
 	return o, ctx.Err()
 }
@@ -79,7 +80,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 		s.Phones = phonesAt(ast, s.Address)
 		e.ports = portsFor(s.Use, e.all)
 		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
-		if !o.unread("packet filter") {
+		if !o.unread(layerFilter) {
 			e.paths(s)
 			s.Blocks = e.filterBlocks(*s, o.When)
 			s.Near = e.recentNear(*s)
@@ -160,7 +161,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
 		}
 		if !b.Effective {
-			b.Why = "it guards only " + some(r.Names, 5)
+			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
 		}
 		if r.Note != "" {
 			b.Reasons = []string{r.Note}
@@ -224,11 +225,11 @@ func (o *Observed) filterNotes(f server.Filter) {
 		}
 	}
 	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
-		o.Unread = append(o.Unread, "packet filter")
+		o.Unread = append(o.Unread, layerFilter)
 	}
 	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s, line %d: %s", x.Tool, x.Line, x.What))
+		o.Notes = append(o.Notes, fmt.Sprintf("%s:%d: %s", x.Tool, x.Line, x.What))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 type Observed struct {
 	Subjects []Subject `json:"subjects,omitempty"`
 	// Notes name what could not be read; Unread are the layers that are
-	// missing because of it: "packet filter", or one that holds bans of its own.
+	// missing because of it: layerFilter, or one that holds bans of its own.
 	Notes  []string `json:"notes,omitempty"`
 	Unread []string `json:"unread,omitempty"`
 	// FilterNote is the first reason why the packet filter is not whole.
@@ -29,6 +29,9 @@ type Observed struct {
 	When    time.Time `json:"when"`
 	Machine Machine   `json:"machine"`
 }
+
+// layerFilter is the packet filter as an unread layer.
+const layerFilter = "packet filter"
 
 // Machine is what judging needs to know of the PBX.
 type Machine struct {
@@ -46,8 +49,8 @@ type Machine struct {
 // Subject is one address, or network, and all that is known about it here.
 type Subject struct {
 	Address netip.Prefix `json:"address"`
-	// Roles are why this address matters: "phone 110", "trunk megafon",
-	// "you, over SSH". Empty for one that was asked for.
+	// Roles are why this address matters: "phone 110", "trunk megafon", "admin"
+	// (see roleAdmin). Empty for one that was asked for.
 	Roles []string `json:"roles,omitempty"`
 	// Use narrows what is asked about: rtp, admin, gateway; empty: all of it.
 	Use string `json:"use,omitempty"`
@@ -113,11 +116,11 @@ type Block struct {
 	Since     time.Time    `json:"since,omitzero"`
 	Until     time.Time    `json:"until,omitzero"` // zero: not known, or for good
 	Permanent bool         `json:"permanent,omitempty"`
-	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments
+	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments; of xt_recent codes
 	Count     int          `json:"count,omitempty"`   // how often it was banned
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
-	Why       string `json:"why_not,omitempty"` // it does not bite
+	Why       string `json:"why_not,omitempty"` // a code: see why.go
 	// Misplaced reports that Why tells what is wrong with where it stands.
 	Misplaced bool `json:"misplaced,omitempty"`
 	// Asleep reports that who keeps the ban does not run: what it left in the

@@ -67,9 +67,9 @@ func actionsOf(st *fail2ban.State, jail string) []fail2ban.Action {
 // bites reports whether something that stops the subject is a jail's doing, or
 // why nothing is.
 func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
-	why := "no rule of the jail stops the packets that were asked about"
+	why := whyNoRule
 	if st.Dead {
-		why = "fail2ban is not running; when it starts it bans the address again"
+		why = whyDown
 	}
 	for _, b := range places {
 		if b.Owner == "fail2ban" && b.Jail == jail {
@@ -81,15 +81,15 @@ func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
 	}
 	for _, a := range actionsOf(st, jail) {
 		if covers := strings.TrimSpace(a.Protocol + " " + a.Port); a.Blocks && !a.AllPorts && covers != "" {
-			return false, "the jail's action covers " + covers + " only, or a rule before it accepts"
+			return false, whyNot(whyCovers, covers)
 		}
 	}
 	return false, why
 }
 
-// kept reports whether a block goes away by itself when the layer that put it
+// shownByOwner reports whether a block goes away by itself when the layer that put it
 // there lifts its ban.
-func kept(s Subject, b Block) bool {
+func shownByOwner(s Subject, b Block) bool {
 	return b.Owner != "" && slices.ContainsFunc(s.Blocks, func(o Block) bool {
 		return o.Layer == b.Owner && o.lifts() && (b.Owner != "fail2ban" || o.Jail == b.Jail)
 	})

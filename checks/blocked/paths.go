@@ -13,12 +13,12 @@ import (
 
 // evaluator asks the loaded rules about subjects.
 type evaluator struct {
-	rules *packetfilter.Ruleset
-	words *packetfilter.Wording
-	ways  *server.Ways
-	all   []server.Ports
-	ports []server.Ports // of them, those that matter for the subject at hand
-	bound []netip.Addr   // that Asterisk takes SIP on; none: all
+	rules   *packetfilter.Ruleset
+	wording *packetfilter.Wording
+	ways    *server.Ways
+	all     []server.Ports
+	ports   []server.Ports // of them, those that matter for the subject at hand
+	bound   []netip.Addr   // that Asterisk takes SIP on; none: all
 	// strangers holds the verdicts on somebody nothing is known about, by family
 	// and kind of packet: a port that is closed for them is closed, nobody is
 	// banned.
@@ -199,7 +199,7 @@ func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
 	if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
 		p.Everyone = e.everyone(q, o)
 		p.Established = e.established(q.Class, o)
-		p.Allow = e.rules.Allow(e.words, q.Class, o, s.Address).Rules
+		p.Allow = e.rules.Allow(e.wording, q.Class, o, s.Address).Rules
 	}
 	return p
 }
@@ -253,7 +253,7 @@ func sourcesText(subject netip.Prefix, src packetfilter.AddrSet) string {
 		}
 	}
 	if len(src) > maxSources {
-		words = append(words, "and "+strconv.Itoa(len(src)-maxSources)+" more")
+		words = append(words, "+"+strconv.Itoa(len(src)-maxSources))
 	}
 	return strings.Join(words, ", ")
 }
@@ -316,7 +316,7 @@ func traceLine(s packetfilter.Step) string {
 		line += " [" + s.What + "]"
 	}
 	if s.Assumed {
-		line += " (taken to match; it is not known)"
+		line += " [assumed]" // to match; it is not known
 	}
 	return line
 }

@@ -1,6 +1,7 @@
 package blocked
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,8 +22,7 @@ func (e *evaluator) ranges(s *Subject) {
 		first := netip.PrefixFrom(b.Prefix.Addr(), b.Prefix.Addr().BitLen())
 		for _, m := range e.rules.Mentions(first) {
 			if m.Set != nil && len(m.Covers) == 1 && m.Covers[0] == packetfilter.PrefixSpan(first) {
-				b.Why = "of " + short(b.Prefix) + " the set " + m.Set.Name + " holds the address " + first.Addr().String() + " alone: it was made without \"flags interval\""
-				b.Misplaced = true
+				b.Why, b.Misplaced = whyNot(whyFirst, m.Set.Name), true
 			}
 		}
 	}
@@ -52,9 +52,6 @@ func (e *evaluator) unasked(s *Subject) {
 			}
 		}
 		slices.Sort(asked)
-		b.Why, b.Misplaced = "it is in "+some(filled, 3)+", which no rule asks", true
-		if len(asked) > 0 {
-			b.Why += "; the rules ask " + some(asked, 3)
-		}
+		b.Why, b.Misplaced = whyNot(whyUnused, strings.Join(filled, ", "), cmp.Or(strings.Join(asked, ", "), "none")), true
 	}
 }

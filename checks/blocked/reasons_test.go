@@ -19,7 +19,7 @@ func TestWhyABanHasNoEffect(t *testing.T) {
 				"ipset save":              "create f2b-asterisk hash:ip family inet\ncreate f2b-asterisk-udp hash:ip family inet\nadd f2b-asterisk-udp 198.51.100.7\n",
 				"fail2ban-client status":  "Status\n|- Number of jail:\t1\n`- Jail list:\tasterisk\n",
 				"fail2ban-client version": "1.0.2\n", "fail2ban-client banned": "[{'asterisk': ['198.51.100.7']}]\n",
-			}, "198.51.100.7", "fail2ban (asterisk) (it is in f2b-asterisk-udp, which no rule asks; the rules ask f2b-asterisk)"},
+			}, "198.51.100.7", "fail2ban (asterisk) (it is in f2b-asterisk-udp, which no rule uses; the rules use f2b-asterisk)"},
 		"a set that a rule asks, behind one that accepts": {
 			[]string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -m set --match-set f2b-asterisk src -j DROP"}, map[string]string{
 				"ipset save":              "create f2b-asterisk hash:ip family inet\nadd f2b-asterisk 198.51.100.7\n",
@@ -28,10 +28,10 @@ func TestWhyABanHasNoEffect(t *testing.T) {
 			}, "198.51.100.7", "fail2ban (asterisk)"},
 		"a rule in another zone of firewalld": {
 			[]string{":IN_external_allow - [0:0]", ":IN_public_deny - [0:0]", zones}, nil,
-			"198.51.100.7", "(it is in firewalld's zone public, and the packets go through the zone external)"},
+			"198.51.100.7", "(it is in firewalld zone public, but the packets go through zone external)"},
 		"a rule behind one that accepts": {
 			[]string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP"}, nil,
-			"198.51.100.7", "does not bite: iptables"},
+			"198.51.100.7", "has no effect on SIP or RTP: iptables"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pbx(tt.prints)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The phones behind a router that translates addresses come from the gateway,
@@ -39,5 +40,29 @@ func TestABannedGatewayOrAdministrator(t *testing.T) {
 				t.Errorf("%s: %q, want %s: %q", r.Status, says, tt.status, tt.says)
 			}
 		})
+	}
+}
+
+// A provider's networks say what they are for, a phone and a trunk their names.
+func TestRolesInWords(t *testing.T) {
+	g := gathered{index: map[netip.Prefix]int{}}
+	g.profile("teams-direct-routing", map[string]string{})
+	book := checks.BookOf([]*checks.Check{Check()})
+	for _, s := range append(g.list,
+		Subject{Address: netip.MustParsePrefix("192.0.2.7/32"), Roles: []string{rolePhone + " 110", roleTrunk + " megafon", roleAdmin}},
+		Subject{Address: netip.MustParsePrefix("192.0.2.8/32"), Roles: []string{"you, over SSH"}}, // as it was recorded once
+	) {
+		want := map[string][2]string{
+			"52.112.0.0/14": {"52.112.0.0/14 (Microsoft Teams Direct Routing)", "52.112.0.0/14 (Microsoft Teams Direct Routing)"},
+			"52.122.0.0/15": {"52.122.0.0/15 (Microsoft Teams Direct Routing, signalling)", "52.122.0.0/15 (Microsoft Teams Direct Routing, сигнализация)"},
+			"52.120.0.0/14": {"52.120.0.0/14 (Microsoft Teams Direct Routing, media)", "52.120.0.0/14 (Microsoft Teams Direct Routing, медиа)"},
+			"192.0.2.7":     {"192.0.2.7 (phone 110, trunk megafon, you, over SSH)", "192.0.2.7 (телефон 110, транк megafon, вы, по SSH)"},
+			"192.0.2.8":     {"192.0.2.8 (you, over SSH)", "192.0.2.8 (you, over SSH)"},
+		}[addrString(s.Address)]
+		for i, lang := range words.Languages() {
+			if got, err := book.Fill(lang, who(s)); err != nil || got != want[i] {
+				t.Errorf("in %s: %q, %v, want %q", lang, got, err, want[i])
+			}
+		}
 	}
 }

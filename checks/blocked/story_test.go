@@ -69,9 +69,9 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			rules: []string{":f2b-sip - [0:0]", "-A INPUT -p tcp -m multiport --dports 5060,5061 -j f2b-sip", ban, "-A f2b-sip -j RETURN"},
 			says:  "on some ports", ids: []string{"blocked.banned"},
 		}, {
-			name: "a ban behind the rule that accepts everybody does not bite", in: asked("198.51.100.7"), verdict: "allowed",
+			name: "a ban behind the rule that accepts everybody has no effect", in: asked("198.51.100.7"), verdict: "allowed",
 			rules: []string{"-A INPUT -p udp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT", "-A INPUT -s 198.51.100.7/32 -j DROP"},
-			says:  "does not bite", ids: []string{"blocked.ineffective"},
+			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a whole network is banned: an accept goes before it", in: asked("198.51.100.7"), verdict: "blocked",
 			rules: []string{"-A INPUT -i lo -j ACCEPT", "-A INPUT -s 198.51.100.0/24 -j DROP"},
@@ -109,7 +109,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 		}, {
 			name: "only the ports that were asked for count", in: checks.Inputs{Addresses: asked("198.51.100.7").Addresses, UDPPorts: "5060"}, verdict: "allowed",
 			rules: []string{"-A INPUT -s 198.51.100.7/32 -p tcp -j DROP"},
-			says:  "does not bite", ids: []string{"blocked.ineffective"},
+			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a black hole in the routes", in: asked("198.51.100.7"), verdict: "blocked",
 			prints: map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
@@ -274,7 +274,7 @@ func TestANetworkInASetThatTakesNone(t *testing.T) {
 	})
 	p.Prints["cscli decisions list -a -o json --ip 203.0.113.66"] = `[{"decisions":[{"duration":"3h50m0s","id":7,"origin":"cscli","scenario":"manual ban","scope":"Range","type":"ban","value":"203.0.113.0/24"}],"start_at":"2026-11-22T09:00:00Z"}]`
 	r := p.Look(t, Check(), asked("203.0.113.66"))
-	const want = `of 203.0.113.0/24 the set list holds the address 203.0.113.0 alone: it was made without "flags interval"`
+	const want = `the set list holds only the first address of 203.0.113.0/24: it was created without "flags interval"`
 	if f := r.Facts.(Facts); f.Verdict != "allowed" || len(r.Findings) != 1 || r.Findings[0].Evidence[0].Got != want {
 		t.Errorf("%s: %+v %v", f.Verdict, r.Findings, r.Notes)
 	}

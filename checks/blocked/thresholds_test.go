@@ -1,9 +1,6 @@
 package blocked
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 // Calls in progress go on only if every rule that stops new ones lets the
 // existing connections pass.
@@ -24,7 +21,7 @@ func TestWhoseConnectionsGoOn(t *testing.T) {
 		"existing ones pass on both":        {[]Path{path("drop", "accept"), path("reject", "accept")}, true},
 		"one is stopped, and existing pass": {[]Path{path("accept", ""), path("drop", "accept")}, true},
 	} {
-		if got := goesOn(Subject{Paths: c.paths}); got != c.want {
+		if got := establishedPass(Subject{Paths: c.paths}); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -38,17 +35,6 @@ func TestHowCloseABanIs(t *testing.T) {
 	}{{0, 0, false}, {0, 1, false}, {4, 10, false}, {5, 10, true}, {9, 10, true}, {10, 10, false}, {11, 10, false}, {2, 5, false}, {3, 5, true}, {1, -1, false}} {
 		if got := (Near{Count: c.count, Limit: c.limit}).close(); got != c.want {
 			t.Errorf("%d of %d: %v", c.count, c.limit, got)
-		}
-	}
-}
-
-func TestDurationsAsPeopleSayThem(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 119 * time.Minute: "119 min",
-		2 * time.Hour: "2 h", 48*time.Hour - time.Second: "47 h", 48 * time.Hour: "2 days", 73 * time.Hour: "3 days",
-	} {
-		if got := about(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package conntrack
 
 import (
 	"context"
+	_ "embed"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,19 +17,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "conntrack", Group: "pbx", Title: "The kernel leaves SIP alone and remembers it long enough",
-		Doc: `Looks at connection tracking on the PBX itself. Nothing is sent or changed.
-
-fail: a rule hands SIP to the kernel's helper, which rewrites addresses and
-drops calls it does not understand; or the table is nearly full, so that new
-calls are dropped; or source NAT moves the ports of Asterisk's own packets.
-warn: a trunk registers less often than the kernel remembers a UDP flow, and the
-firewall lets its calls in only as answers: after the silence they are dropped.
-Or an address that the rules stop still gets in by a connection that exists.
-Skipped where the kernel tracks no connections.`,
+		ID: "conntrack", Words: ownWords, Group: "pbx",
 		Timeout: 20 * time.Second, // the packet filter's listing
 	}, observe, judge)
 }

@@ -3,7 +3,6 @@ package conntrack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // BannedFlow is a connection that exists, of an address whose new packets are
@@ -114,36 +114,28 @@ func holds(set packetfilter.AddrSet, a netip.Addr) bool {
 	})
 }
 
+// mostNamed bounds the addresses in a title.
+const mostNamed = 3
+
 // bannedFlows is about connections that outlive a ban.
 func bannedFlows(list []BannedFlow) checks.Finding {
-	f := checks.Finding{
-		ID: "conntrack.banned-flow", Severity: checks.Warning, Confidence: checks.Certain,
-		Explanation: "New packets of it are stopped, those of a connection that exists are let in: the rule that accepts established connections comes before the ban. " +
-			"Over UDP such a connection lasts as long as packets come: a scanner that goes on is never shut out.",
-	}
-	fix := fixes.Fix{
-		ID: "end-connections", Title: "End the connections, so that the ban holds from the next packet on", Where: "pbx", Platform: "linux-iptables",
-		Verify: []string{"sipdoctor pbx conntrack"}, Source: "conntrack(8)", Choice: true,
-		Note: "If the address is a phone of yours, free it instead: sipdoctor why ADDRESS.",
-	}
-	var who []string
+	f := checks.Finding{ID: "conntrack.banned-flow", Severity: checks.Warning, Confidence: checks.Certain}
+	var who []netip.Addr
 	var steps []command.Step
 	for _, x := range list {
-		a := x.From.Addr().String()
-		c := x.End()
+		a, c := x.From.Addr(), x.End()
 		if !slices.ContainsFunc(steps, func(s command.Step) bool { return s.Do[0].Equal(c) }) {
 			steps = append(steps, command.Step{Do: []command.Command{c}})
 		}
 		if !slices.Contains(who, a) {
 			who = append(who, a)
 		}
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "connection now", Got: x.String()}, checks.Evidence{Name: "new packets", Got: "stopped by " + x.Rule})
+		flow := words.Args{"protocol": strings.ToUpper(x.Protocol), "from": x.From, "port": x.To.Port()}
+		f.Evidence = append(f.Evidence,
+			checks.Proof(words.Say("conntrack.evidence.connection", nil), nil, words.Say("conntrack.evidence.flow", flow)),
+			checks.Proof(words.Say("conntrack.evidence.new-packets", nil), nil, words.Say("conntrack.evidence.stopped", words.Args{"rule": x.Rule})))
 	}
-	f.Title = who[0] + " is banned and still gets in by a connection that exists"
-	if len(who) > 1 {
-		f.Title = fmt.Sprintf("%d banned addresses still get in by connections that exist: %s", len(who), strings.Join(who[:min(len(who), 3)], ", "))
-		f.Explanation = strings.Replace(f.Explanation, "of it are", "of them are", 1)
-	}
-	f.Fixes = fix.Steps(steps...)
+	f.Args = words.Args{"who": who, "some": who[:min(len(who), mostNamed)]}
+	f.Fixes = fixes.Build("end-banned-connections", "", nil, steps...)
 	return f
 }

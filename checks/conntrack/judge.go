@@ -1,15 +1,14 @@
 package conntrack
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary. Numbers are -1 where the kernel did not tell.
@@ -36,7 +35,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		Tracks: s.Loaded, Count: s.Count, Max: s.Max, UDPTimeout: s.UDPTimeout, UDPStreamTimeout: s.UDPStreamTimeout,
 		SIPHelper: len(o.Helpers) > 0 || s.AutoHelper && s.SIPHelper, Forgotten: []string{},
 	}
-	j := checks.Judgement{Notes: o.Notes}
+	j := checks.Judgement{Notes: words.Literals(o.Notes)}
 	if f.SIPHelper {
 		j.Findings = append(j.Findings, helperFinding(o))
 	}
@@ -58,75 +57,45 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Facts = f
 	switch {
 	case !s.Loaded:
-		j.Summary, j.Skip = "nothing to look at", "the kernel does not say that it tracks connections"
+		j.Summary, j.Skip = words.Say("conntrack.summary.nothing", nil), words.Say("conntrack.skip.no-tracking", nil)
 	case o.Unread && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = "whether SIP is handed to a helper was not read", checks.NeedsRoot("the packet filter can be read by root only")
+		j.Summary, j.Inconclusive = words.Say("conntrack.summary.helper-unread", nil), checks.NeedsRoot(words.Say("conntrack.reason.root-only", nil))
 	case o.Missing != "" && len(j.Findings) == 0:
-		j.Summary, j.Inconclusive = "whether SIP is handed to a helper cannot be told", "the packet filter could not be read whole: "+o.Missing
+		j.Summary = words.Say("conntrack.summary.helper-unclear", nil)
+		j.Inconclusive = words.Say("conntrack.reason.partly-read", words.Args{"why": o.Missing})
 	case len(j.Findings) > 0:
-		j.Summary = strings.ToLower(j.Findings[0].Title[:1]) + j.Findings[0].Title[1:]
+		j.Summary = j.Findings[0].Message()
 	default:
-		j.Summary = fmt.Sprintf("no SIP helper, %s of %s connections, UDP remembered %s", number(s.Count), number(s.Max), seconds(s.UDPStreamTimeout))
+		j.Summary = words.Say("conntrack.summary.fine", words.Args{"count": s.Count, "max": s.Max, "stream": s.UDPStreamTimeout})
 	}
 	return j
 }
 
-func number(n int) string {
-	if n < 0 {
-		return "an unknown number"
-	}
-	return fmt.Sprint(n)
-}
-
-func seconds(n int) string {
-	if n < 0 {
-		return "for an unknown time"
-	}
-	return fmt.Sprintf("%d s", n)
-}
-
 func helperFinding(o Observed) checks.Finding {
-	f := checks.Finding{
-		ID: "conntrack.sip-helper", Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "This PBX's own kernel hands SIP to its helper (SIP ALG)",
-		Explanation: "The helper reads every message on port 5060 and drops what it does not understand, an INVITE whose RTP port is taken for one; with NAT on this machine it rewrites them as well. " +
-			"Asterisk knows how to handle NAT itself.",
-	}
-	fix := fixes.Fix{
-		ID: "remove-helper-rules", Title: "Remove the rules that hand SIP to the helper", Where: "pbx", Platform: "linux-iptables",
-		Verify: []string{"sipdoctor pbx conntrack"}, Source: "iptables-extensions(8), CT",
-		Note: "Remove it as well from the file or program that loads the rules. Calls that are tracked already keep the helper until they end.",
-	}
+	f := checks.Finding{ID: "conntrack.sip-helper", Severity: checks.Critical, Confidence: checks.Certain}
 	var edits []packetfilter.RuleEdit
 	for _, h := range o.Helpers {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: h.Where, Got: h.Rule})
+		f.Evidence = append(f.Evidence, checks.Proof(h.Where, nil, h.Rule))
 		edits = append(edits, h.Edits...)
 	}
-	steps := packetfilter.Plan(edits)
 	if o.State.AutoHelper && len(o.Helpers) == 0 {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "net.netfilter.nf_conntrack_helper", Want: "0", Got: "1"})
-		fix.Title = "Keep the kernel from attaching helpers by itself"
-		steps = []command.Step{{
+		f.Evidence = append(f.Evidence, checks.Proof("net.netfilter.nf_conntrack_helper", 0, 1))
+		f.Fixes = fixes.Build("stop-helper-assignment", "", nil, command.Step{
 			Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
 			Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
-		}}
-		fix.Source = "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst"
+		})
+		return f
 	}
-	f.Fixes = fix.Steps(steps...)
+	f.Fixes = fixes.Build("remove-helper-rules", "", nil, packetfilter.Plan(edits)...)
 	return f
 }
 
 func fullTable(s netinfo.ConntrackState, share float64) checks.Finding {
 	f := checks.Finding{
 		ID: "conntrack.table-full", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       fmt.Sprintf("The connection table is %d %% full: %d of %d", int(share*100), s.Count, s.Max),
-		Explanation: "When it is full the kernel drops new flows: registrations and calls fail at random, and the log says \"nf_conntrack: table full, dropping packet\".",
-		Evidence:    []checks.Evidence{{Name: "nf_conntrack_count", Want: fmt.Sprintf("well below %d", s.Max), Got: fmt.Sprint(s.Count)}},
-		Fixes: fixes.Fix{
-			ID: "raise-conntrack-max", Title: "Double the size of the connection table", Where: "pbx", Platform: "linux-iptables",
-			Verify: []string{"sipdoctor pbx conntrack"}, Note: "An entry takes some 320 bytes of kernel memory. Put it into /etc/sysctl.d to keep it.",
-			Source: "Linux kernel, Documentation/networking/nf_conntrack-sysctl.rst",
-		}.Steps(command.Step{Do: tableSize(s.Max * 2), Undo: tableSize(s.Max)}),
+		Args:     words.Args{"share": int(share * 100), "count": s.Count, "max": s.Max},
+		Evidence: []checks.Evidence{checks.Proof("nf_conntrack_count", words.Say("conntrack.evidence.wanted", words.Args{"max": s.Max}), s.Count)},
+		Fixes:    fixes.Build("raise-conntrack-max", "", nil, command.Step{Do: tableSize(s.Max * 2), Undo: tableSize(s.Max)}),
 	}
 	if share >= full {
 		f.Severity = checks.Critical
@@ -147,21 +116,17 @@ func forgotten(t Trunk, s netinfo.ConntrackState) bool {
 func forgottenTrunk(t Trunk, s netinfo.ConntrackState) checks.Finding {
 	f := checks.Finding{
 		ID: "conntrack.trunk-forgotten", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: fmt.Sprintf("Calls from trunk %s (%s) are dropped after %d s of silence", t.Name, t.Addr, s.UDPStreamTimeout),
-		Explanation: fmt.Sprintf("The firewall lets %s in only as an answer. The kernel remembers a UDP flow for %d s, and this PBX sends to the trunk every %d s: in between, inbound calls meet a closed door.",
-			t.Addr, s.UDPStreamTimeout, t.EveryS),
+		Args: words.Args{"trunk": t.Name, "address": t.Addr, "stream": s.UDPStreamTimeout, "every": t.EveryS},
 		Evidence: []checks.Evidence{
-			{Name: "first packet of " + t.Addr.String(), Want: "accept", Got: t.New + " by " + t.Rule},
-			{Name: "nf_conntrack_udp_timeout_stream", Want: fmt.Sprintf("above %d s", t.EveryS), Got: fmt.Sprintf("%d s", s.UDPStreamTimeout)},
+			checks.Proof(words.Say("conntrack.evidence.first-packet", words.Args{"address": t.Addr}), "accept",
+				words.Say("conntrack.evidence.verdict", words.Args{"verdict": t.New, "rule": t.Rule})),
+			checks.Proof("nf_conntrack_udp_timeout_stream", words.Say("conntrack.evidence.above", words.Args{"seconds": t.EveryS}),
+				words.Say("conntrack.evidence.seconds", words.Args{"seconds": s.UDPStreamTimeout})),
 		},
-		Advice: []string{"Or let Asterisk ask the trunk every 60 s: qualify_frequency=60 in its AOR."},
 	}
 	if steps := packetfilter.Plan(t.Allow); len(steps) > 0 {
-		platform, source := fixes.FilterPlatform(t.Allow[0])
-		f.Fixes = fixes.Fix{
-			ID: "let-trunk-in", Title: "Let the trunk's address in", Where: "pbx", Platform: platform, Verify: []string{"sipdoctor why " + t.Addr.String()},
-			Note: "Put it into the file or program that loads the rules as well.", Source: source,
-		}.Steps(steps...)
+		platform, _ := fixes.FilterPlatform(t.Allow[0])
+		f.Fixes = fixes.Build("let-trunk-in", platform, words.Args{"address": t.Addr}, steps...)
 	}
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Moved is a rule that gives this machine's own SIP or RTP packets another
@@ -24,7 +25,7 @@ type Moved struct {
 }
 
 // moved takes this machine's own packets to somebody out through the rules.
-func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, all []server.Ports) (list []Moved) {
+func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, all []server.Ports) (list []Moved) {
 	anybody := server.Nobody(false)
 	for _, ports := range all {
 		if ports.Protocol != "udp" {
@@ -45,7 +46,7 @@ func moved(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *serve
 				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
 				if o.Moved && translates(s) && !known {
-					m.Spare = spare(s, words, ports)
+					m.Spare = spare(s, wording, ports)
 					list = append(list, m)
 				}
 			}
@@ -65,9 +66,9 @@ func translates(s packetfilter.Step) bool {
 }
 
 // spare accepts the packets right before the rule, so that it does not see them.
-func spare(s packetfilter.Step, words *packetfilter.Wording, ports server.Ports) (list []packetfilter.RuleEdit) {
+func spare(s packetfilter.Step, wording *packetfilter.Wording, ports server.Ports) (list []packetfilter.RuleEdit) {
 	anybody := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	for _, e := range s.AllowBefore(words, anybody, packetfilter.UDP, ports.Set).Rules {
+	for _, e := range s.AllowBefore(wording, anybody, packetfilter.UDP, ports.Set).Rules {
 		i := slices.Index(e.Accept, "--dports")
 		if e.IPTables == nil || i < 0 {
 			return nil
@@ -82,37 +83,26 @@ func spare(s packetfilter.Step, words *packetfilter.Wording, ports server.Ports)
 // movedPorts is about the packet filter that answers from other ports than
 // Asterisk.
 func movedPorts(list []Moved) checks.Finding {
-	f := checks.Finding{
-		ID: "conntrack.source-port-moved", Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "This PBX's own firewall moves the source port of its " + purposes(list),
-		Explanation: "Asterisk names its ports in SIP and SDP; the other side hears it from another one. Phones and providers that answer only to the port that was named, " +
-			"and routers that let in only whom the phone has sent to, lose audio or calls.",
-		Advice: []string{"Translate only what is forwarded for others: the PBX's own packets have its address already."},
-	}
+	f := checks.Finding{ID: "conntrack.source-port-moved", Severity: checks.Critical, Confidence: checks.Certain, Args: words.Args{"purposes": purposes(list)}}
 	var edits []packetfilter.RuleEdit
 	for _, m := range list {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP from " + m.Ports, Want: "leaves as it is", Got: "moved by " + m.Where + ": " + m.Rule})
+		f.Evidence = append(f.Evidence, checks.Proof(words.Say("conntrack.evidence.own-packets", words.Args{"ports": m.Ports}),
+			words.Say("conntrack.evidence.unmoved", nil), words.Say("conntrack.evidence.moved", words.Args{"where": m.Where, "rule": m.Rule})))
 		edits = append(edits, m.Spare...)
 	}
 	if len(edits) == 0 {
 		return f
 	}
-	platform, source := fixes.FilterPlatform(edits[0])
-	f.Fixes = fixes.Fix{
-		ID: "spare-own-ports", Title: "Leave the PBX's own SIP and RTP packets alone", Where: "pbx", Platform: platform, Source: source,
-		Verify: []string{"sipdoctor pbx conntrack"},
-		Note:   "Put it into the file or program that loads the rules as well. Calls that are up keep their ports until they end.",
-	}.Steps(packetfilter.Plan(edits)...)
+	platform, _ := fixes.FilterPlatform(edits[0])
+	f.Fixes = fixes.Build("spare-own-ports", platform, nil, packetfilter.Plan(edits)...)
 	return f
 }
 
-func purposes(list []Moved) string {
-	var words []string
+// purposes are what the ports are for: RTP, SIP.
+func purposes(list []Moved) (all []string) {
 	for _, m := range list {
-		if w := strings.ToUpper(m.Purpose); !slices.Contains(words, w) {
-			words = append(words, w)
-		}
+		all = append(all, strings.ToUpper(m.Purpose))
 	}
-	slices.Sort(words)
-	return strings.Join(words, " and ")
+	slices.Sort(all)
+	return slices.Compact(all)
 }

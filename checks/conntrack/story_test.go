@@ -3,7 +3,6 @@ package conntrack
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -45,10 +44,10 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 				ids = append(ids, f.ID)
 			}
 			if !slices.Equal(ids, tt.findings) || len(ids) > 0 && j.Findings[0].Severity != tt.worst {
-				t.Errorf("findings %v, want %v %s: %s", ids, tt.findings, tt.worst, j.Summary)
+				t.Errorf("findings %v, want %v %s: %s", ids, tt.findings, tt.worst, j.Summary.Literal())
 			}
-			if (j.Skip != "") != !tt.o.State.Loaded {
-				t.Errorf("skipped: %q", j.Skip)
+			if (!j.Skip.IsZero()) != !tt.o.State.Loaded {
+				t.Errorf("skipped: %q", j.Skip.Literal())
 			}
 		})
 	}
@@ -57,11 +56,11 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 // A rule that hands SIP to the helper may be among those that were not read.
 func TestRulesThatWereNotReadMayUseTheHelper(t *testing.T) {
 	calm := netinfo.ConntrackState{Loaded: true, Count: 12, Max: 1000, UDPTimeout: 30, UDPStreamTimeout: 120}
-	if j := judge(Observed{State: calm, Missing: "nft: its listing is damaged"}, nil); !strings.Contains(j.Inconclusive, "nft: its listing is damaged") {
-		t.Errorf("%q, %q", j.Summary, j.Inconclusive)
+	if j := judge(Observed{State: calm, Missing: "nft: its listing is damaged"}, nil); j.Inconclusive.ID != "conntrack.reason.partly-read" {
+		t.Errorf("%+v, %+v", j.Summary, j.Inconclusive)
 	}
 	found := Observed{State: calm, Missing: "nft: its listing is damaged", Helpers: []Helper{{Rule: "-j CT --helper sip"}}}
-	if j := judge(found, nil); j.Inconclusive != "" || len(j.Findings) != 1 || j.Findings[0].Severity != checks.Critical {
-		t.Errorf("what was found counts all the same: %q, %+v", j.Inconclusive, j.Findings)
+	if j := judge(found, nil); !j.Inconclusive.IsZero() || len(j.Findings) != 1 || j.Findings[0].Severity != checks.Critical {
+		t.Errorf("what was found counts all the same: %q, %+v", j.Inconclusive.Literal(), j.Findings)
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // nameFindings is about each name that the user asked for: whether it exists, where it points, and
@@ -31,7 +31,7 @@ func nameFindings(o *Observed) (out []checks.Finding) {
 // grave is how much a fault of a name hurts: without their SIP server phones do
 // nothing; another STUN server is soon found.
 func grave(n Name) checks.Severity {
-	if n.For == "STUN server" {
+	if n.For == forSTUN {
 		return checks.Warning
 	}
 	return checks.Critical
@@ -50,32 +50,30 @@ func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
 	if _, known := asked.addrs(n.Host); !known || knows(asked, n) {
 		return nil
 	}
-	got := "no address and no SIP service"
+	got := say("nothing", nil)
 	if asked.find(n.Host, "A").Rcode == "NXDOMAIN" {
-		got = "NXDOMAIN: no such name"
+		got = say("no-such-name", nil)
 	}
-	ev := []checks.Evidence{{Name: n.Host + " at " + shortAddr(asked.Addr), Want: "an address", Got: got}}
+	f := checks.Finding{
+		Severity: grave(n), Confidence: checks.Certain, Heard: true, Args: words.Args{"name": n.Host, "for": n.what()},
+		Evidence: []checks.Evidence{checks.Proof(at(n.Host, asked), say("an-address", nil), got)},
+	}
 	if there != nil && knows(there, n) {
-		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
+		f.Evidence = append(f.Evidence, checks.Proof(at(n.Host, there), say("the-same", nil), says(there, n)))
 		if stripped(n, asked, there) {
-			return rebindProtection(n, asked, ev)
+			f.ID, f.Confidence, f.Subject = "dns.rebind-protection", checks.Likely, n.Host
+			f.Args["server"] = shortAddr(asked.Addr)
+			return &f
 		}
-		return &checks.Finding{
-			ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain, Heard: true, Evidence: ev,
-			Title:       fmt.Sprintf("This network's DNS does not know %s; the rest of the Internet does", n.Host),
-			Explanation: "Phones that ask this network's DNS server cannot find the " + n.For + ". A filter list or a stale copy of the domain on a DNS server in the office does that.",
-			Advice:      []string{"Have the name allowed in the DNS filter" + o.orAnother() + "."},
-		}
+		f.ID, f.Variant = "dns.differs", "unknown"
+		f.Args["another"] = o.another()
+		return &f
 	}
 	if there != nil && there != asked {
-		ev = append(ev, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "an address", Got: "none either"})
+		f.Evidence = append(f.Evidence, checks.Proof(at(n.Host, there), say("an-address", nil), say("none-either", nil)))
 	}
-	return &checks.Finding{
-		ID: "dns.no-such-name", Severity: grave(n), Confidence: checks.Certain, Heard: true, Evidence: ev,
-		Title:       fmt.Sprintf("The name %s does not exist", n.Host),
-		Explanation: "DNS answers, and says that there is no such " + n.For + ".",
-		Advice:      []string{"Check the spelling against the provider's documents; the name of a web page is often not that of the SIP server."},
-	}
+	f.ID = "dns.no-such-name"
+	return &f
 }
 
 // stripped reports whether a DNS server has the name and left its addresses out,
@@ -85,16 +83,6 @@ func stripped(n Name, here, there *Resolver) bool {
 	addrs, _ := there.addrs(n.Host)
 	return here.find(n.Host, "A").Rcode == "NOERROR" && len(addrs) > 0 &&
 		!slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsPrivate() })
-}
-
-func rebindProtection(n Name, here *Resolver, ev []checks.Evidence) *checks.Finding {
-	return &checks.Finding{
-		ID: "dns.rebind-protection", Severity: grave(n), Confidence: checks.Likely, Heard: true, Evidence: ev, Subject: n.Host,
-		Title: fmt.Sprintf("DNS rebind protection hides the private address of %s", n.Host),
-		Explanation: fmt.Sprintf("The DNS server %s knows the name and leaves its address out of the answer, because the address is private. "+
-			"Routers do that to protect against web pages that attack the local network. Phones that ask this server cannot find the %s.", shortAddr(here.Addr), n.For),
-		Advice: []string{"Whoever runs the DNS server " + shortAddr(here.Addr) + " exempts this one name; that the address is reached over a VPN or a leased line is no fault."},
-	}
 }
 
 // pointsNowhere: an address under which nobody outside can be reached, as DNS
@@ -112,14 +100,12 @@ func pointsNowhere(o *Observed, n Name, here *Resolver) *checks.Finding {
 		return nil
 	}
 	f := &checks.Finding{
-		ID: "dns.differs", Severity: grave(n), Confidence: checks.Certain, Heard: true,
-		Title:       fmt.Sprintf("This network's DNS sends %s nowhere", n.Host),
-		Explanation: "The address is this very machine's, none at all, or the one that this DNS server also gives to names that do not exist: a filter blocks the name, or it does not exist.",
-		Evidence:    []checks.Evidence{{Name: n.Host + " at " + shortAddr(here.Addr), Want: "an address of the " + n.For, Got: joinAddrs(bad)}},
-		Advice:      []string{"Have the name allowed in the DNS filter, or check its spelling" + o.orAnother() + "."},
+		ID: "dns.differs", Variant: "nowhere", Severity: grave(n), Confidence: checks.Certain, Heard: true,
+		Args:     words.Args{"name": n.Host, "another": o.another()},
+		Evidence: []checks.Evidence{checks.Proof(at(n.Host, here), say("an-address-of", words.Args{"for": n.what()}), addresses(bad))},
 	}
 	if there := o.working(fromPublic); there != nil {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Host + " at " + shortAddr(there.Addr), Want: "the same", Got: says(there, n)})
+		f.Evidence = append(f.Evidence, checks.Proof(at(n.Host, there), say("the-same", nil), says(there, n)))
 	}
 	return f
 }
@@ -132,12 +118,16 @@ func differs(n Name, here, there *Resolver) *checks.Finding {
 	if here == nil || there == nil {
 		return nil
 	}
-	f := &checks.Finding{ID: "dns.differs", Severity: checks.Info, Confidence: checks.Possible, Heard: true}
+	f := &checks.Finding{
+		ID: "dns.differs", Variant: "otherwise", Severity: checks.Info, Confidence: checks.Possible, Heard: true, Args: words.Args{"name": n.Host},
+	}
+	compare := func(name, want, got words.Text) {
+		want = say("as-said-by", words.Args{"what": want, "server": shortAddr(there.Addr)})
+		f.Evidence = append(f.Evidence, checks.Proof(name, want, got))
+	}
 	if a, b, differ := srvDiffer(here, there, n); differ {
 		f.Severity, f.Confidence = checks.Warning, checks.Likely
-		f.Evidence = append(f.Evidence, checks.Evidence{
-			Name: "SRV of " + n.Host + " at " + shortAddr(here.Addr), Want: b + " (as " + shortAddr(there.Addr) + " says)", Got: a,
-		})
+		compare(say("srv-at", words.Args{"name": n.Host, "server": shortAddr(here.Addr)}), records(b), records(a))
 	}
 	a, knownHere := here.addrs(n.Host)
 	b, knownThere := there.addrs(n.Host)
@@ -146,47 +136,40 @@ func differs(n Name, here, there *Resolver) *checks.Finding {
 		if slices.ContainsFunc(a, netinfo.IsPrivate) || len(a) == 0 || len(b) == 0 {
 			f.Severity = checks.Warning
 		}
-		f.Evidence = append(f.Evidence, checks.Evidence{
-			Name: n.Host + " at " + shortAddr(here.Addr), Want: joinAddrs(b) + " (as " + shortAddr(there.Addr) + " says)", Got: joinAddrs(a),
-		})
+		compare(at(n.Host, here), addresses(b), addresses(a))
 	}
 	if len(f.Evidence) == 0 {
 		return nil
 	}
-	f.Title = fmt.Sprintf("This network's DNS says something else about %s than a public resolver", n.Host)
-	f.Explanation = "Large providers answer by region or in turns, and a PBX in the house may have a private address on purpose. " +
-		"If neither is so, phones here are sent to the wrong server."
-	f.Advice = []string{"Compare with the addresses in the provider's documents."}
 	return f
 }
 
 // srvDiffer compares the services, without times to live.
-func srvDiffer(here, there *Resolver, n Name) (a, b string, differ bool) {
+func srvDiffer(here, there *Resolver, n Name) (a, b []string, differ bool) {
 	for _, owner := range services(n.Host) {
 		x, y := here.find(owner, "SRV"), there.find(owner, "SRV")
 		if !x.usable() || !y.usable() {
-			return "", "", false
+			return nil, nil, false
 		}
 	}
-	a, b = srvText(srvOf(here, n)), srvText(srvOf(there, n))
-	return a, b, a != b
+	a, b = srvLines(srvOf(here, n)), srvLines(srvOf(there, n))
+	return a, b, !slices.Equal(a, b)
 }
 
-func srvText(list []SRV) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	var s []string
+func srvLines(list []SRV) (s []string) {
 	for _, r := range list {
 		s = append(s, fmt.Sprintf("%s %d %d %s:%d", r.Service, r.Priority, r.Weight, r.Target, r.Port))
 	}
-	return strings.Join(s, ", ")
+	return s
 }
 
+// records lists services in a line.
+func records(list []string) words.Text { return say("records", words.Args{"list": list}) }
+
 // says is what a resolver knows about a name, in a few words.
-func says(r *Resolver, n Name) string {
+func says(r *Resolver, n Name) words.Text {
 	if addrs, _ := r.addrs(n.Host); len(addrs) > 0 {
-		return joinAddrs(addrs)
+		return addresses(addrs)
 	}
-	return "SRV " + srvText(srvOf(r, n))
+	return say("srv", words.Args{"records": records(srvLines(srvOf(r, n)))})
 }

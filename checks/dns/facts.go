@@ -30,7 +30,7 @@ type ResolverFacts struct {
 // NameFacts is what the first DNS server that knows says about a name.
 type NameFacts struct {
 	Name      string       `json:"name"`
-	For       string       `json:"for"`
+	For       string       `json:"for"`      // sip, stun or responder
 	Resolver  string       `json:"resolver"` // who said so; empty when nobody did
 	NAPTR     []NAPTR      `json:"naptr"`
 	SRV       []SRV        `json:"srv"`
@@ -83,7 +83,7 @@ func facts(o *Observed) Facts {
 // nameFacts takes the word of the first resolver that knows the name, this
 // machine's before public ones.
 func nameFacts(o *Observed, n Name) NameFacts {
-	f := NameFacts{Name: n.Host, For: n.For, NAPTR: []NAPTR{}, SRV: []SRV{}, A: []netip.Addr{}, AAAA: []netip.Addr{}, Order: []string{}}
+	f := NameFacts{Name: n.Host, For: n.what(), NAPTR: []NAPTR{}, SRV: []SRV{}, A: []netip.Addr{}, AAAA: []netip.Addr{}, Order: []string{}}
 	var by *Resolver
 	for i := range o.Resolvers {
 		if r := &o.Resolvers[i]; by == nil && knows(r, n) {
@@ -190,7 +190,7 @@ func order(r *Resolver, n Name, f *NameFacts) []string {
 	slices.SortStableFunc(list, func(a, b SRV) int { return cmp.Compare(rank[a.Service], rank[b.Service]) })
 	for _, s := range list {
 		addrs, _ := r.addrs(s.Target)
-		out = append(out, fmt.Sprintf("%s %s:%d %s", transportOf(s.Service), s.Target, s.Port, joinAddrs(addrs)))
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s:%d %s", transportOf(s.Service), s.Target, s.Port, joinAddrs(addrs))))
 	}
 	return out
 }
@@ -208,9 +208,6 @@ func transportOf(service string) string {
 }
 
 func joinAddrs(list []netip.Addr) string {
-	if len(list) == 0 {
-		return "no address"
-	}
 	var s []string
 	for _, a := range list {
 		s = append(s, a.String())

@@ -1,71 +1,58 @@
 package dns
 
 import (
-	"fmt"
+	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+// say is a message of the evidence.
+func say(id string, args words.Args) words.Text { return words.Say("dns.evidence."+id, args) }
 
 // noAnswer is about DNS servers of this machine that are of no use.
 func noAnswer(o *Observed) []checks.Finding {
 	system := o.of(fromSystem)
 	var evidence []checks.Evidence
+	var servers []string
 	dead := 0
 	for _, r := range system {
 		if !r.works() {
 			dead++
 		}
-		evidence = append(evidence, checks.Evidence{Name: "DNS server " + shortAddr(r.Addr), Want: "answers", Got: outcome(r)})
+		servers = append(servers, shortAddr(r.Addr))
+		evidence = append(evidence, checks.Proof(say("server", words.Args{"server": shortAddr(r.Addr)}), say("answers", nil), outcome(r)))
 	}
 	if o.ListError != "" && !o.Unlisted {
-		evidence = append(evidence, checks.Evidence{Name: "DNS servers of this machine", Want: "at least one", Got: o.ListError})
+		evidence = append(evidence, checks.Proof(say("own-servers", nil), say("at-least-one", nil), o.ListError))
 	}
 	f := checks.Finding{ID: "dns.no-answer", Severity: checks.Warning, Confidence: checks.Certain, Evidence: evidence}
 	switch {
 	case len(evidence) == 0 || dead == 0 && len(system) > 0:
 		return nil
 	case dead < len(system):
-		f.Confidence = checks.Likely
-		f.Title = fmt.Sprintf("%d of %d DNS servers of this network do not answer", dead, len(system))
-		f.Explanation = "Every look-up may wait seconds for a server that is gone before the next one is asked: phones register and dial late, or give up."
-		f.Advice = []string{"Remove the dead server from the router's DHCP settings (or from this machine's, if they were typed in here)."}
+		f.Variant, f.Confidence, f.Args = "some", checks.Likely, words.Args{"dead": dead, "all": len(system)}
 		return []checks.Finding{f}
 	}
-	f.Title = "No DNS server answers" + whom(system)
-	f.Explanation = "Phones that are given the provider's name cannot find it."
-	f.Advice = []string{"Check the DNS servers that the router hands out by DHCP" + o.orAnother() + "."}
+	f.Variant, f.Args = "none", words.Args{"servers": servers, "unresolved": unresolved(o), "another": o.another()}
 	if unresolved(o) {
 		f.Severity = checks.Critical
-	} else {
-		f.Explanation += " This machine knows the names without DNS, from its hosts file; the phones do not have that file."
 	}
 	return []checks.Finding{f}
 }
 
-// orAnother continues an advice with another DNS server. One that was asked and
-// stayed silent is not recommended.
-func (o *Observed) orAnother() string {
+// another is an advice to use another DNS server; it says nothing where one was
+// asked and stayed silent.
+func (o *Observed) another() words.Text {
+	args := words.Args{"known": "no", "server": ""}
 	switch p := o.working(fromPublic); {
 	case p != nil:
-		return ", or let the phones use another DNS server: " + shortAddr(p.Addr) + " answers from here"
+		args["known"], args["server"] = "answers", shortAddr(p.Addr)
 	case len(o.of(fromPublic)) == 0:
-		return ", or let the phones use another DNS server (9.9.9.9, 1.1.1.1)"
+		args["known"] = "untested"
 	}
-	return ""
-}
-
-// whom lists the resolvers in brackets.
-func whom(list []*Resolver) string {
-	var s []string
-	for _, r := range list {
-		s = append(s, shortAddr(r.Addr))
-	}
-	if len(s) == 0 {
-		return ": none is set up"
-	}
-	return " (" + strings.Join(s, ", ") + ")"
+	return words.Say("dns.advice.another", args)
 }
 
 // unresolved reports whether this machine itself could not look up a name.
@@ -73,40 +60,31 @@ func unresolved(o *Observed) bool {
 	return slices.ContainsFunc(o.Names, func(n Name) bool { return len(n.System) == 0 })
 }
 
-// outcome says in words what came of a resolver's questions.
-func outcome(r *Resolver) string {
+// outcome is what came of a resolver's questions.
+func outcome(r *Resolver) words.Text {
 	if r.works() {
-		return fmt.Sprintf("answered in %.0f ms", median(r))
+		return say("answered", words.Args{"ms": millis(median(r))})
 	}
-	got := "silent"
+	args := words.Args{"how": "silent", "tries": tries(r), "code": "", "hop": "none", "tcp": "untried"}
 	for _, q := range r.Questions {
 		switch {
 		case q.Rcode != "":
-			got = "answers " + q.Rcode
-		case q.ErrorClass == "refused" && got == "silent":
-			got = "nobody listens there (port unreachable)"
-		case q.ErrorClass != "" && got == "silent":
-			got = hopWords(q)
+			args["how"], args["code"] = "code", q.Rcode
+		case q.ErrorClass != "" && args["how"] == "silent":
+			args["how"] = q.ErrorClass
+			if q.ErrorHop.IsValid() {
+				args["hop"] = q.ErrorHop
+			}
 		}
-	}
-	if got == "silent" && len(r.Questions) > 0 {
-		got = fmt.Sprintf("silent, asked %d times", tries(r))
 	}
 	switch {
 	case r.TCP == nil:
 	case r.TCP.Rcode != "":
-		got += "; over TCP it answers"
+		args["tcp"] = "answers"
 	default:
-		got += "; over TCP no answer either"
+		args["tcp"] = "silent"
 	}
-	return got
-}
-
-func hopWords(q Question) string {
-	if q.ErrorHop.IsValid() {
-		return q.ErrorClass + ", says " + q.ErrorHop.String()
-	}
-	return q.ErrorClass
+	return say("outcome", args)
 }
 
 func tries(r *Resolver) int {
@@ -123,7 +101,7 @@ func hijacked(o *Observed) []checks.Finding {
 		r := &o.Resolvers[i]
 		for _, name := range o.Nonsense {
 			if got := r.find(name, "A").addrs(); len(got) > 0 {
-				evidence = append(evidence, checks.Evidence{Name: name + " at " + shortAddr(r.Addr), Want: "NXDOMAIN", Got: joinAddrs(got)})
+				evidence = append(evidence, checks.Proof(at(name, r), "NXDOMAIN", addresses(got)))
 			}
 		}
 	}
@@ -132,36 +110,31 @@ func hijacked(o *Observed) []checks.Finding {
 	}
 	return []checks.Finding{{
 		ID: "dns.hijacked", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
-		Title: "DNS gives addresses to names that do not exist",
-		Explanation: "The provider's search page, a captive portal or a filter answers instead of \"no such name\". " +
-			"A phone with a mistyped server name, or one that looks for a service its provider does not have, talks to a stranger and sends him its registration.",
-		Evidence: evidence,
-		Advice: []string{
-			"Log in, if this is a guest network with a login page, and check again.",
-			"Switch \"DNS help\" off in the Internet provider's customer pages" + o.orAnother() + ".",
-		},
+		Args: words.Args{"another": o.another()}, Evidence: evidence,
 	}}
 }
+
+// at names what a resolver was asked for.
+func at(name string, r *Resolver) words.Text {
+	return say("name-at", words.Args{"name": name, "server": shortAddr(r.Addr)})
+}
+
+// addresses lists addresses in a line.
+func addresses(list []netip.Addr) words.Text { return say("addresses", words.Args{"list": list}) }
 
 func redirected(o *Observed) []checks.Finding {
 	q := redirectedBy(o)
 	if q == nil {
 		return nil
 	}
-	got := q.Rcode
+	var got any = q.Rcode
 	if len(q.addrs()) > 0 {
-		got = joinAddrs(q.addrs())
+		got = addresses(q.addrs())
 	}
+	asked := say("asked-of", words.Args{"name": q.Name, "address": o.NobodyAddr})
 	return []checks.Finding{{
 		ID: "dns.redirected", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
-		Title: "Somebody on the way answers all DNS questions",
-		Explanation: "A question to an address where no server exists was answered: the router or the Internet provider takes every question to port 53, whomever it is for. " +
-			"DNS servers that phones are set to are not the ones that answer them; their answers, and what this check compared, come from one place.",
-		Evidence: []checks.Evidence{{Name: q.Name + " asked of " + o.NobodyAddr.String(), Want: "no answer", Got: got}},
-		Advice: []string{
-			"Look on the router for a rule that redirects port 53 (MikroTik: /ip firewall nat print where dst-port=53; OpenWrt: a redirect in /etc/config/firewall).",
-			"If the names are right it does no harm; if not, use phones with DNS over TLS, or the servers' addresses.",
-		},
+		Evidence: []checks.Evidence{checks.Proof(asked, say("no-answer", nil), got)},
 	}}
 }
 
@@ -174,22 +147,14 @@ func slow(o *Observed) []checks.Finding {
 	var evidence []checks.Evidence
 	for _, r := range o.of(fromSystem) {
 		if took := r.times(); len(took) > 0 && took[0] > slowAfter {
-			evidence = append(evidence, checks.Evidence{
-				Name: "DNS server " + shortAddr(r.Addr), Want: fmt.Sprintf("under %.0f ms", slowAfter),
-				Got: fmt.Sprintf("%.0f ms at best, %.0f ms in the middle", took[0], median(r)),
-			})
+			evidence = append(evidence, checks.Proof(say("server", words.Args{"server": shortAddr(r.Addr)}),
+				say("under", words.Args{"ms": millis(slowAfter)}), say("took", words.Args{"least": millis(took[0]), "median": millis(median(r))})))
 		}
 	}
 	if len(evidence) == 0 {
 		return nil
 	}
-	return []checks.Finding{{
-		ID: "dns.slow", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
-		Title:       "DNS answers slowly",
-		Explanation: "A phone asks several questions before it registers or dials: each call starts late, and impatient phones give up.",
-		Evidence:    evidence,
-		Advice:      []string{"Use a DNS server nearer by: the router's own, the Internet provider's, or a public one."},
-	}}
+	return []checks.Finding{{ID: "dns.slow", Severity: checks.Warning, Confidence: checks.Likely, Heard: true, Evidence: evidence}}
 }
 
 // udp53Blocked is worth knowing, not a fault: many offices let only their own
@@ -198,14 +163,9 @@ func udp53Blocked(o *Observed) []checks.Finding {
 	if udp53(o) != "blocked" {
 		return nil
 	}
-	f := checks.Finding{
-		ID: "dns.udp53-blocked", Severity: checks.Info, Confidence: checks.Likely,
-		Title:       "DNS servers outside cannot be asked over UDP",
-		Explanation: "A firewall keeps port 53 closed, as is usual where only the office's own DNS server may ask. Phones with a public DNS server typed in find nothing.",
-		Advice:      []string{"Let the phones take their DNS server from DHCP."},
-	}
+	f := checks.Finding{ID: "dns.udp53-blocked", Severity: checks.Info, Confidence: checks.Likely}
 	for _, r := range o.of(fromPublic) {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP 53 to " + shortAddr(r.Addr), Want: "an answer", Got: outcome(r)})
+		f.Evidence = append(f.Evidence, checks.Proof(say("udp-53", words.Args{"server": shortAddr(r.Addr)}), say("an-answer", nil), outcome(r)))
 		said := func(q Question) bool { return q.ErrorClass == "prohibited" || q.ErrorClass == "local-filter" }
 		if slices.ContainsFunc(r.Questions, said) || r.TCP != nil && r.TCP.Rcode != "" {
 			f.Confidence = checks.Certain // a filter said so, or the same server answers over TCP

@@ -1,26 +1,25 @@
 package dns
 
 import (
-	"fmt"
+	"math"
 	"net/netip"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Names) == 0 {
-		return checks.Judgement{Summary: "nothing to look up", Skip: "every server is named by its address, so no name was looked up"}
+		return checks.Judgement{Summary: words.Say("dns.summary.nothing", nil), Skip: words.Say("dns.skip.addresses", nil)}
 	}
 	j := checks.Judgement{Facts: facts(&o), Explains: checks.ReachNames}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
 	cure(j.Findings, &o, h)
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
 	if open := undecided(&o); len(open) > 0 {
-		j.Inconclusive = "no DNS server gave a usable answer about " + strings.Join(open, ", ")
+		j.Inconclusive = words.Say("dns.reason.unanswered", words.Args{"names": open})
 	}
 	j.Summary = summary(&o, j.Findings)
 	return j
@@ -110,28 +109,32 @@ func udp53(o *Observed) string {
 	return "blocked"
 }
 
-func summary(o *Observed, findings []checks.Finding) string {
+func summary(o *Observed, findings []checks.Finding) words.Text {
 	if len(findings) > 0 && findings[0].Severity != checks.Info {
-		return lowerFirst(findings[0].Title)
+		return findings[0].Message()
 	}
-	r := o.working(fromSystem)
-	if r == nil {
-		if r = o.working(fromPublic); r == nil {
-			return fmt.Sprintf("%s found, without asking a DNS server (hosts file)", countNames(o))
+	here, there := o.working(fromSystem), o.working(fromPublic)
+	if here == nil && there == nil {
+		return words.Say("dns.summary.hosts-file", words.Args{"names": namesFound(o)})
+	}
+	args := words.Args{"names": namesFound(o), "compared": "no"}
+	switch {
+	case here == nil:
+		here = there
+	case there == nil && o.NoPublic:
+		args["compared"] = "refused"
+	case there != nil:
+		args["compared"], args["public"] = "yes", shortAddr(there.Addr)
+		if slices.ContainsFunc(findings, func(f checks.Finding) bool { return f.ID == "dns.differs" }) {
+			args["compared"] = "differs"
 		}
 	}
-	s := fmt.Sprintf("%s found; %s answers in %.0f ms", countNames(o), shortAddr(r.Addr), median(r))
-	switch p := o.working(fromPublic); {
-	case p != nil && p != r:
-		s += ", as " + shortAddr(p.Addr) + " does"
-	case o.NoPublic:
-		s += "; not compared with a public resolver"
-	}
-	return s
+	args["server"], args["ms"] = shortAddr(here.Addr), millis(median(here))
+	return words.Say("dns.summary.found", args)
 }
 
-// countNames says how many names somebody knows.
-func countNames(o *Observed) string {
+// namesFound says how many names somebody knows.
+func namesFound(o *Observed) words.Text {
 	var found []string
 	for _, n := range o.Names {
 		known := len(n.System) > 0
@@ -142,19 +145,11 @@ func countNames(o *Observed) string {
 			found = append(found, n.Host)
 		}
 	}
-	switch {
-	case len(found) == 1 && len(o.Names) == 1:
-		return found[0]
-	case len(found) == len(o.Names):
-		return fmt.Sprintf("%d names", len(found))
+	if len(found) == len(o.Names) {
+		return words.Say("dns.summary.all-names", words.Args{"names": found})
 	}
-	return fmt.Sprintf("%d of %d names", len(found), len(o.Names))
+	return words.Say("dns.summary.some-names", words.Args{"found": len(found), "all": len(o.Names)})
 }
 
-// lowerFirst lets a title continue a sentence.
-func lowerFirst(s string) string {
-	if unicode.IsLower(rune(s[1])) { // not "DNS"
-		return strings.ToLower(s[:1]) + s[1:]
-	}
-	return s
-}
+// millis is a time of an answer as it is shown.
+func millis(ms float64) int { return int(math.RoundToEven(ms)) }

@@ -32,11 +32,11 @@ func namesOf(env *checks.Env) []Name {
 		out = append(out, Name{Host: host, For: what, SIP: sip, Port: at.Port, Builtin: builtin})
 	}
 	for _, s := range env.Inputs.SIPServers {
-		add(s, "SIP server", true, false)
+		add(s, forSIP, true, false)
 	}
-	add(env.Inputs.Responder, "responder", false, false)
+	add(env.Inputs.Responder, forResponder, false, false)
 	for _, s := range env.STUNServers() {
-		add(s, "STUN server", false, len(env.Inputs.STUN) == 0)
+		add(s, forSTUN, false, len(env.Inputs.STUN) == 0)
 	}
 	return out
 }

@@ -25,7 +25,7 @@ type Observed struct {
 // Name is one host that the run needs.
 type Name struct {
 	Host string `json:"host"`
-	For  string `json:"for"` // SIP server, responder, STUN server
+	For  string `json:"for"` // one of forSIP, forResponder, forSTUN
 	SIP  bool   `json:"sip"` // looked up by NAPTR and SRV as well
 	// Builtin: nobody asked for this name, the program did. What becomes of it
 	// decides nothing.
@@ -36,6 +36,24 @@ type Name struct {
 	// System is what this machine's own look-up returns, hosts file included.
 	System      []netip.Addr `json:"system,omitempty"`
 	SystemError string       `json:"system_error,omitempty"`
+}
+
+// What a name is for, as observations say it.
+const (
+	forSIP       = "SIP server"
+	forResponder = "responder"
+	forSTUN      = "STUN server"
+)
+
+// what is a code for what the name is for.
+func (n Name) what() string {
+	switch n.For {
+	case forSIP:
+		return "sip"
+	case forSTUN:
+		return "stun"
+	}
+	return "responder"
 }
 
 // Resolver is one DNS server and what it said.

@@ -114,7 +114,7 @@ func TestWhatTheOfficeSDNSSays(t *testing.T) {
 		hijacked bool
 	}{
 		"it tells the truth": {
-			here: honest, want: []string{}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms, as 9.9.9.9 does",
+			here: honest, want: []string{}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9",
 		},
 		"it gives addresses to names that do not exist": {
 			here: with(func(o *checktest.DNSOptions) { o.Lie = netip.MustParseAddr("203.0.113.99") }),
@@ -125,54 +125,54 @@ func TestWhatTheOfficeSDNSSays(t *testing.T) {
 			inputs: func(in *checks.Inputs) { in.SIPServers = []string{"provder.example"} },
 			names:  func(n *office) { n.world.AddName("provder.example", "203.0.113.99") },
 			want:   []string{"dns.differs critical", "dns.hijacked warning"}, status: checks.Fail, hijacked: true,
-			summary: "this network's DNS sends provder.example nowhere",
+			summary: "This network's DNS gives provder.example an unusable address",
 		},
 		"the server's name is mistyped": {
 			here:   honest,
 			inputs: func(in *checks.Inputs) { in.SIPServers = []string{"provder.example"} },
-			want:   []string{"dns.no-such-name critical"}, status: checks.Fail, summary: "the name provder.example does not exist",
+			want:   []string{"dns.no-such-name critical"}, status: checks.Fail, summary: "The name provder.example does not exist",
 		},
 		"its filter blocks the provider": {
 			here: with(func(o *checktest.DNSOptions) {
 				o.Zone = []string{"provider.example. 60 IN A 0.0.0.0", "example.com. 60 IN A 198.51.100.80"}
 			}),
-			want: []string{"dns.differs critical"}, status: checks.Fail, summary: "this network's DNS sends provider.example nowhere",
+			want: []string{"dns.differs critical"}, status: checks.Fail, summary: "This network's DNS gives provider.example an unusable address",
 		},
 		"it has a stale copy without the provider": {
 			here:  checktest.DNSOptions{Zone: []string{"example.com. 60 IN A 198.51.100.80"}},
 			names: func(n *office) { n.world.AddName(provider) },
 			want:  []string{"dns.differs critical"}, status: checks.Fail,
-			summary: "this network's DNS does not know provider.example; the rest of the Internet does",
+			summary: "This network's DNS does not know provider.example; the rest of the Internet does",
 		},
 		"the PBX is in the house": {
 			here: with(func(o *checktest.DNSOptions) {
 				o.Zone = slices.DeleteFunc(zone(), func(l string) bool { return strings.HasPrefix(l, "provider.example. 300 IN A") })
 				o.Zone = append(o.Zone, "provider.example. 60 IN A 192.168.88.2")
 			}),
-			want: []string{"dns.differs warning"}, status: checks.Warn, summary: "this network's DNS says something else about provider.example than a public resolver",
+			want: []string{"dns.differs warning"}, status: checks.Warn, summary: "This network's DNS and a public resolver disagree about provider.example",
 		},
 		"the region decides the address": {
 			here: with(func(o *checktest.DNSOptions) {
 				o.Zone = slices.DeleteFunc(zone(), func(l string) bool { return strings.HasPrefix(l, "provider.example. 300 IN A") })
 				o.Zone = append(o.Zone, "provider.example. 60 IN A 198.51.100.77")
 			}),
-			want: []string{"dns.differs info"}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms, as 9.9.9.9 does",
+			want: []string{"dns.differs info"}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms; 9.9.9.9 answers differently",
 		},
 		"an old server without EDNS": {here: with(func(o *checktest.DNSOptions) { o.NoEDNS = true }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms, as 9.9.9.9 does"},
+			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
 		"every answer is too long for UDP": {here: with(func(o *checktest.DNSOptions) { o.Truncate = true }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms, as 9.9.9.9 does"},
+			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
 		"it loses every third question": {here: with(func(o *checktest.DNSOptions) { o.DropEvery = 3 }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms, as 9.9.9.9 does"},
+			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
 		"it is far away or overloaded": {here: with(func(o *checktest.DNSOptions) { o.Delay = 700 * time.Millisecond }),
 			want: []string{"dns.slow warning"}, status: checks.Warn, summary: "DNS answers slowly"},
 		"it is broken": {
 			here: checktest.DNSOptions{Rcode: 2}, names: func(n *office) { n.world.AddName(provider) },
-			want: []string{"dns.no-answer critical"}, status: checks.Fail, summary: "no DNS server answers (192.168.88.53)",
+			want: []string{"dns.no-answer critical"}, status: checks.Fail, summary: "No DNS server answers (192.168.88.53)",
 		},
 		"it is silent over UDP, and the hosts file knows the name": {
 			here: with(func(o *checktest.DNSOptions) { o.NoUDP = true }),
-			want: []string{"dns.no-answer warning"}, status: checks.Warn, summary: "no DNS server answers (192.168.88.53)",
+			want: []string{"dns.no-answer warning"}, status: checks.Warn, summary: "No DNS server answers (192.168.88.53)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

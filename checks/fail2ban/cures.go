@@ -13,10 +13,7 @@ import (
 // startJail loads a jail that is set and does not run. "reload JAIL" alone
 // refuses a jail that the server does not have.
 func startJail(name string) []fixes.Fix {
-	return fixes.Fix{
-		ID: "start-jail", Title: "Start the jail", Where: "pbx", Platform: "fail2ban",
-		Verify: []string{"sipdoctor pbx fail2ban"}, Persistent: true, Source: "fail2ban-client(1)",
-	}.Steps(command.Step{
+	return fixes.Build("start-jail", "", nil, command.Step{
 		Do:   []command.Command{command.New("fail2ban-client", "reload", "--if-exists").Values(name)},
 		Undo: []command.Command{command.New("fail2ban-client", "stop").Values(name)},
 	})
@@ -24,10 +21,7 @@ func startJail(name string) []fixes.Fix {
 
 // startServer starts a fail2ban that would start.
 func startServer() []fixes.Fix {
-	return fixes.Fix{
-		ID: "start-fail2ban", Title: "Start fail2ban", Where: "pbx", Platform: "fail2ban",
-		Verify: []string{"fail2ban-client ping"}, Source: "systemctl(1)", Note: "systemctl enable fail2ban keeps it after a reboot.",
-	}.Steps(command.Step{
+	return fixes.Build("start-fail2ban", "", nil, command.Step{
 		Do:   []command.Command{command.New("systemctl", "start").Values("fail2ban")},
 		Undo: []command.Command{command.New("systemctl", "stop").Values("fail2ban")},
 	})

@@ -9,11 +9,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // effect says what the bans that are in force now do to packets: of each jail
 // one finding at most. A banned address that gets in is a proof.
-func effect(o Observed) (list []checks.Finding, unclear []string) {
+func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 	for _, x := range o.Tried {
 		jail := jailNamed(o.State, x.Jail)
 		if jail == nil || x.Count == 0 || len(x.Ports) == 0 {
@@ -34,7 +36,7 @@ func effect(o Observed) (list []checks.Finding, unclear []string) {
 		case len(some) > 0:
 			list = append(list, someGetIn(jail, x, some))
 		case i >= 0:
-			unclear = append(unclear, fmt.Sprintf("whether the bans of jail %s stop packets cannot be told from the rules alone: %s", x.Jail, x.Ports[i].Reason))
+			unclear = append(unclear, words.Say("fail2ban.reason.undecided", words.Args{"jail": x.Jail, "why": x.Ports[i].Reason}))
 		}
 		if f, ok := forgets(o, jail, x); ok {
 			list = append(list, f)
@@ -65,10 +67,9 @@ func (x Tried) someIn() (list []PortTry) {
 func noEffect(o Observed, jail *jails.Jail, x Tried) checks.Finding {
 	return checks.Finding{
 		ID: "fail2ban.no-effect", Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name,
-		Title:       "Bans of jail " + jail.Name + " have no effect: " + reason(jail, x),
-		Explanation: fmt.Sprintf("%s now and fail2ban counts %s as shut out, but the loaded rules let %s in on every SIP port. Whoever guesses passwords goes on.", bans(x.Count), them(x.Count), them(x.Count)),
-		Evidence:    letIn(jail, x, x.Ports),
-		Fixes:       banWorking(o, jail, x),
+		Args:     words.Args{"jail": jail.Name, "why": reason(jail, x), "count": x.Count},
+		Evidence: letIn(jail, x, x.Ports),
+		Fixes:    banWorking(o, jail, x),
 	}
 }
 
@@ -76,10 +77,9 @@ func noEffect(o Observed, jail *jails.Jail, x Tried) checks.Finding {
 func leavesOpen(o Observed, jail *jails.Jail, x Tried, open []PortTry) checks.Finding {
 	return checks.Finding{
 		ID: "fail2ban." + jails.PortsOpen, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name,
-		Title:       "A ban of jail " + jail.Name + " leaves " + portWords(open) + " open",
-		Explanation: fmt.Sprintf("%s now, and the loaded rules let %s in on %s: a scanner goes on there.", bans(x.Count), them(x.Count), portWords(open)),
-		Evidence:    letIn(jail, x, open),
-		Fixes:       banBetter(o, jail),
+		Args:     words.Args{"jail": jail.Name, "ports": names(open), "count": x.Count},
+		Evidence: letIn(jail, x, open),
+		Fixes:    banBetter(o, jail),
 	}
 }
 
@@ -95,13 +95,8 @@ func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
 	}
 	f := checks.Finding{
 		ID: "fail2ban.some-no-effect", Severity: checks.Warning, Confidence: checks.Certain, Subject: jail.Name,
-		Title:       fmt.Sprintf("Jail %s bans %s, which gets in on %s", jail.Name, short(in[0]), portWords(ports)),
-		Explanation: "Its other bans stop packets; of this one the packet filter does not know, or a rule before it accepts the address.",
-		Evidence:    letIn(jail, x, ports),
-	}
-	if len(in) > 1 {
-		f.Title = fmt.Sprintf("Jail %s bans addresses that get in on %s: %s", jail.Name, portWords(ports), some(shorts(in), 3))
-		f.Explanation = "Its other bans stop packets; of these the packet filter does not know, or a rule before them accepts the addresses."
+		Args:     words.Args{"jail": jail.Name, "ports": names(ports), "count": len(in), "who": some(shorts(in), most)},
+		Evidence: letIn(jail, x, ports),
 	}
 	if len(x.Rules) == 0 {
 		f.Fixes = banAgain(jail)
@@ -110,9 +105,9 @@ func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
 }
 
 // reason is why the bans of a jail stop nobody.
-func reason(jail *jails.Jail, x Tried) string {
+func reason(jail *jails.Jail, x Tried) words.Text {
 	if slices.ContainsFunc(x.Ports, func(p PortTry) bool { return p.Onward }) {
-		return "they stand in INPUT, and the packets are sent on"
+		return words.Say("fail2ban.why.sent-on", nil)
 	}
 	var unused []string // sets that hold the ban and that no rule asks
 	used, held := -1, false
@@ -125,68 +120,45 @@ func reason(jail *jails.Jail, x Tried) string {
 		}
 	}
 	switch {
-	case len(unused) > 0 && !held && len(x.Asked) > 0:
-		return "it fills " + setWords(unused) + ", and the rules ask " + some(x.Asked, 3)
 	case len(unused) > 0 && !held:
-		return "no rule asks " + setWords(unused) + ", which it fills"
+		return words.Say("fail2ban.why.set-unused", words.Args{"sets": some(unused, most), "count": len(unused), "asked": len(x.Asked), "others": some(x.Asked, most)})
 	case used >= 0 && x.Sets[used].shorter(jail):
-		return fmt.Sprintf("the set %s forgets them after %s", x.Sets[used].Name, span(x.Sets[used].ForgetsS))
+		return words.Say("fail2ban.why.set-forgets", words.Args{"set": x.Sets[used].Name, "time": platform.Seconds(x.Sets[used].ForgetsS)})
 	case len(x.Rules) > 0:
 		if bans, packets := server.ZoneOf(x.Rules[0]), server.ZoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
-			return "its rules stand in zone " + bans + " of firewalld, and these packets go through zone " + packets
+			return words.Say("fail2ban.why.other-zone", words.Args{"bans": bans, "packets": packets})
 		}
-		return "its rules stand where these packets do not come"
+		return words.Say("fail2ban.why.elsewhere", nil)
 	case held:
-		return "the rules that ask " + x.Sets[used].Name + " do not stop these packets"
+		return words.Say("fail2ban.why.rule-passes", words.Args{"set": x.Sets[used].Name})
 	case used >= 0:
-		return "they are not in " + x.Sets[used].Name + ", which the rules ask"
+		return words.Say("fail2ban.why.not-in-set", words.Args{"set": x.Sets[used].Name})
 	}
-	return "no loaded rule or set knows of them"
+	return words.Say("fail2ban.why.unknown-to-filter", nil)
 }
 
 // letIn shows for each port which rule lets the banned in, where the bans stand
 // instead, and the line that sets the jail's action.
 func letIn(jail *jails.Jail, x Tried, ports []PortTry) (list []checks.Evidence) {
 	for _, p := range ports {
-		list = append(list, checks.Evidence{
-			Name: fmt.Sprintf("%s %d from %s", strings.ToUpper(p.Protocol), p.Port, some(shorts(p.Through), 2)), Want: "stopped", Got: "let in by " + p.Rule,
-		})
+		from := words.Args{"protocol": strings.ToUpper(p.Protocol), "port": p.Port, "who": some(shorts(p.Through), 2)}
+		list = append(list, checks.Proof(words.Say("fail2ban.evidence.from", from),
+			words.Say("fail2ban.evidence.stopped", nil), words.Say("fail2ban.evidence.let-in", words.Args{"rule": p.Rule})))
 	}
 	for _, s := range x.Sets {
-		list = append(list, checks.Evidence{Name: "set " + s.Name, Got: s.words()})
+		list = append(list, checks.Proof(words.Say("fail2ban.evidence.set", words.Args{"set": s.Name}), nil,
+			words.Say("fail2ban.evidence.set-use", words.Args{"holds": s.Holds, "rules": s.UsedBy})))
 	}
 	for _, r := range x.Rules {
-		list = append(list, checks.Evidence{Name: "the ban", Got: r})
+		list = append(list, checks.Proof(words.Say("fail2ban.evidence.ban", nil), nil, r))
 	}
 	for _, option := range []string{"action", "banaction"} {
 		if at, ok := jail.Set[option]; ok {
-			list = append(list, checks.Evidence{Name: option, Got: fmt.Sprintf("%s:%d", at.File, at.Line)})
+			list = append(list, checks.Proof(option, nil, line(at)))
 			break
 		}
 	}
 	return list
-}
-
-// words says what a set has to do with the bans.
-func (s SetFacts) words() string {
-	holds, asked := "does not hold them", "asked by no rule"
-	if s.Holds {
-		holds = "holds them"
-	}
-	switch {
-	case s.UsedBy == 1:
-		asked = "asked by one rule"
-	case s.UsedBy > 1:
-		asked = fmt.Sprintf("asked by %d rules", s.UsedBy)
-	}
-	return holds + ", " + asked
-}
-
-func setWords(names []string) string {
-	if len(names) == 1 {
-		return "the set " + names[0]
-	}
-	return "the sets " + some(names, 3)
 }
 
 // longest is the most that an ipset can be told to remember, in seconds.
@@ -207,70 +179,33 @@ func forgets(o Observed, jail *jails.Jail, x Tried) (checks.Finding, bool) {
 	s := x.Sets[i]
 	return checks.Finding{
 		ID: "fail2ban.set-forgets", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
-		Title:       fmt.Sprintf("Bans of jail %s end after %s instead of %s", jail.Name, span(s.ForgetsS), lasts(jail.BanTime)),
-		Explanation: "The set that keeps them forgets an element after its own timeout. fail2ban goes on counting the address as banned and does not ban it again.",
-		Evidence: []checks.Evidence{
-			{Name: "timeout of set " + s.Name, Want: "0, or the ban's: " + lasts(jail.BanTime), Got: span(s.ForgetsS)},
-		},
+		Args: words.Args{"jail": jail.Name, "early": s.ForgetsS, "forever": jail.BanTime < 0, "ban": jail.BanTime},
+		Evidence: []checks.Evidence{checks.Proof(words.Say("fail2ban.evidence.timeout", words.Args{"set": s.Name}),
+			words.Say("fail2ban.evidence.no-timeout", words.Args{"forever": jail.BanTime < 0, "ban": jail.BanTime}),
+			words.Say("fail2ban.evidence.seconds", words.Args{"n": s.ForgetsS}))},
 		Fixes: banBetter(o, jail),
 	}, true
-}
-
-// lasts words how long a ban is; less than zero has no end.
-func lasts(s int64) string {
-	if s < 0 {
-		return "never"
-	}
-	return "after " + span(s)
-}
-
-// span words seconds.
-func span(s int64) string {
-	switch {
-	case s%86400 == 0:
-		return fmt.Sprintf("%d d", s/86400)
-	case s%3600 == 0:
-		return fmt.Sprintf("%d h", s/3600)
-	case s%60 == 0:
-		return fmt.Sprintf("%d min", s/60)
-	}
-	return fmt.Sprintf("%d s", s)
-}
-
-func bans(n int) string {
-	if n == 1 {
-		return "One address is banned"
-	}
-	return fmt.Sprintf("%d addresses are banned", n)
-}
-
-func them(n int) string {
-	if n == 1 {
-		return "it"
-	}
-	return "them"
 }
 
 // name is the port as faults of jails write it.
 func (p PortTry) name() string { return fmt.Sprintf("%s/%d", p.Protocol, p.Port) }
 
-func portWords(ports []PortTry) string {
-	var words []string
+func names(ports []PortTry) (list []string) {
 	for _, p := range ports {
-		words = append(words, p.name())
+		list = append(list, p.name())
 	}
-	return strings.Join(words, ", ")
+	return list
 }
 
-func shorts(list []netip.Prefix) (words []string) {
+func shorts(list []netip.Prefix) (out []string) {
 	for _, p := range list {
-		words = append(words, short(p))
+		out = append(out, addrString(p))
 	}
-	return words
+	return out
 }
 
-// short writes a single address without its length.
-func short(p netip.Prefix) string {
+// addrString writes a single address without its length.
+func addrString(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}

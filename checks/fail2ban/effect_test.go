@@ -50,40 +50,40 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"they are in a set that no rule asks", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk"}, {Name: "f2b-asterisk-udp", Holds: true}}
 			o.tried().Sets[0].UsedBy, o.tried().Asked = 1, []string{"f2b-asterisk"}
-		}), "fail2ban.no-effect", checks.Critical, "it fills the set f2b-asterisk-udp, and the rules ask f2b-asterisk", allPorts, false},
+		}), "fail2ban.no-effect", checks.Critical, "it fills the set f2b-asterisk-udp, but the rules use f2b-asterisk", allPorts, false},
 		{"the set has forgotten them", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, ForgetsS: 600}}
 		}), "fail2ban.no-effect", checks.Critical, "the set f2b-asterisk forgets them after 10 min", allPorts, false},
 		{"their rule stands where nothing comes", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"iptables-nft ip filter f2b-old rule 1: -j DROP"}
-		}), "fail2ban.no-effect", checks.Critical, "where these packets do not come", allPorts, false},
+		}), "fail2ban.no-effect", checks.Critical, "these packets never reach its rules", allPorts, false},
 		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: "nft inet firewalld filter_IN_my_office_allow rule 2: accept"}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
-		}), "fail2ban.no-effect", checks.Critical, "stand in zone public of firewalld, and these packets go through zone my_office", allPorts, false},
+		}), "fail2ban.no-effect", checks.Critical, "are in firewalld zone public, but these packets go through zone my_office", allPorts, false},
 		{"the packets are sent on to a container", guard(PortTry{In: 2, Onward: true}, PortTry{In: 2, Onward: true}, func(o *Observed) {
 			o.Chain = "DOCKER-USER"
 			o.tried().Rules = []string{"iptables-nft ip filter f2b-asterisk rule 1: -j DROP"}
-		}), "fail2ban.no-effect", checks.Critical, "they stand in INPUT, and the packets are sent on", "iptables-allports[name=asterisk-sip, protocol=all, chain=DOCKER-USER]", false},
+		}), "fail2ban.no-effect", checks.Critical, "they are in INPUT, and the packets are forwarded", "iptables-allports[name=asterisk-sip, protocol=all, chain=DOCKER-USER]", false},
 		{"UDP is left open", guard(PortTry{In: 2}, PortTry{}, nil), "fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", allPorts, false},
 		{"UDP is left open, where nftables rules alone are loaded", guard(PortTry{In: 2}, PortTry{}, func(o *Observed) { o.Tool = "nft" }),
 			"fail2ban.ports-open", checks.Critical, "leaves udp/5060 open", `nftables-allports[name=asterisk-sip, protocol="tcp,udp"]`, false},
 		{"one of two gets in", guard(PortTry{In: 1}, PortTry{In: 1}, nil), "fail2ban.some-no-effect", checks.Warning, "bans 192.0.2.7, which gets in on udp/5060, tcp/5060", "fail2ban-client restart asterisk", false},
 		{"the set forgets too early", guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3599}}
-		}), "fail2ban.set-forgets", checks.Warning, "end after 3599 s instead of after 1 h", allPorts, false},
+		}), "fail2ban.set-forgets", checks.Warning, "end after 3,599 s instead of after 3,600 s", allPorts, false},
 		{"the set forgets, and the ban is for good", guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.State.Jails[0].BanTime = -1
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 86400}}
-		}), "fail2ban.set-forgets", checks.Warning, "end after 1 d instead of never", allPorts, false},
+		}), "fail2ban.set-forgets", checks.Warning, "end after 86,400 s instead of never", allPorts, false},
 		{name: "the set forgets when the ban ends", o: guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3600}}
 		})},
 		{name: "the rules do not tell", o: guard(PortTry{Unclear: 2, Reason: "limit: 6 a second"}, PortTry{}, nil), unclear: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			j := judge(tt.o, nil)
-			if (j.Inconclusive != "") != tt.unclear {
-				t.Errorf("inconclusive: %q", j.Inconclusive)
+			j := resultOf(t, tt.o)
+			if (j.Reason != "") != tt.unclear {
+				t.Errorf("inconclusive: %q", j.Reason)
 			}
 			if tt.id == "" {
 				if len(j.Findings) > 0 || !tt.unclear && j.Summary != "SIP is guarded by asterisk (2 banned)" {
@@ -142,7 +142,7 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 		cure     string
 	}{
 		{"one jail has no log, and fail2ban can read the journal", jails.State{Tested: true, Refusal: "Have not found any log file for sshd jail", Journal: true, Jails: []jails.Jail{sip, noLog}}, nil,
-			checks.Critical, "Jail sshd is on and its log /var/log/auth.log is missing: fail2ban refuses to start", `printf '[sshd]\nbackend = systemd\n'`},
+			checks.Critical, "Jail sshd is enabled and its log /var/log/auth.log is missing: fail2ban refuses to start", `printf '[sshd]\nbackend = systemd\n'`},
 		{"nor can it read the journal", jails.State{Tested: true, Refusal: "Have not found any log file for sshd jail", Jails: []jails.Jail{sip, noLog}}, nil,
 			checks.Critical, "refuses to start", `printf '[sshd]\nenabled = false\n'`},
 		{"the jail for SIP has no log, and Asterisk writes another", jails.State{Tested: true, Refusal: "Have not found any log file for asterisk jail", Jails: []jails.Jail{
@@ -159,7 +159,7 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.st.Installed = true
-			j := judge(Observed{State: &tt.st, Writes: tt.writes}, nil)
+			j := resultOf(t, Observed{State: &tt.st, Writes: tt.writes})
 			if len(j.Findings) != 1 {
 				t.Fatalf("%d findings: %+v", len(j.Findings), j.Findings)
 			}
@@ -184,9 +184,9 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 // Nobody but root is told the bans.
 func TestBansThatWereNotReadAreNotNone(t *testing.T) {
 	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}
-	j := judge(Observed{State: st}, nil)
-	if f := j.Facts.(Facts); j.Inconclusive == "" || strings.Contains(j.Summary, "0 banned") || f.Jails[0].Banned != -1 {
-		t.Errorf("%q, inconclusive %q, %d banned", j.Summary, j.Inconclusive, f.Jails[0].Banned)
+	j := resultOf(t, Observed{State: st})
+	if f := j.Facts.(Facts); j.Reason == "" || strings.Contains(j.Summary, "0 banned") || f.Jails[0].Banned != -1 {
+		t.Errorf("%q, inconclusive %q, %d banned", j.Summary, j.Reason, f.Jails[0].Banned)
 	}
 }
 

@@ -5,6 +5,7 @@ package fail2ban
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"net/netip"
 	"slices"
@@ -19,26 +20,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "fail2ban", Group: "pbx", Title: "fail2ban watches what Asterisk writes, and its bans stop packets",
-		Doc: `Looks at the jails that guard SIP: their logs, counters, actions and ignoreip,
-and takes the addresses that they ban now through the loaded rules, port by port.
-
-It asks fail2ban's server, its database and its configuration, the running
-Asterisk and the packet filter, and changes nothing. Whom a jail must spare are
-you (the address of your SSH session), the networks of the profile and those
-that the FreePBX firewall trusts.
-
-fail: fail2ban or the SIP jail is set but not running; banned addresses get in
-on a SIP port; or the jail watches a log that Asterisk does not write, or does
-not see the failures in it: the PBX is not protected.
-warn: by its configuration a ban leaves a SIP port open; the set forgets a ban
-too early; or an address that must be spared is not on a jail's ignoreip.
-inconclusive: only root is told the bans, or the rules do not tell.
-Skipped where fail2ban is not installed.`,
-		Timeout: 20 * time.Second, // fail2ban-client starts a Python for each question where the socket may not be asked
+		ID: "fail2ban", Words: ownWords, Group: "pbx",
+		Timeout: 20 * time.Second, // fail2ban-client starts a Python, where the socket may not be asked
 	}, observe, judge)
 }
 
@@ -65,14 +54,19 @@ type Observed struct {
 // Must is a network that no jail may ban, and why.
 type Must struct {
 	Prefix netip.Prefix `json:"prefix"`
-	Why    string       `json:"why"`
+	Why    string       `json:"why"` // whyAdmin, whyFreePBX, or the profile's title
 }
+
+const (
+	whyAdmin   = "admin"   // who is logged in over SSH
+	whyFreePBX = "freepbx" // its firewall trusts them
+)
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	ast := env.Server().Asterisk(ctx)
 	var o Observed
 	if a := env.Inputs.Admin; a.IsValid() {
-		o.Must = append(o.Must, Must{netip.PrefixFrom(a, a.BitLen()), "you, over SSH"})
+		o.Must = append(o.Must, Must{netip.PrefixFrom(a, a.BitLen()), whyAdmin})
 	}
 	if env.Inputs.Profile != "" {
 		p, err := netinfo.LoadProfile(env.Inputs.Profile)
@@ -85,7 +79,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	trusted, untold := env.Server().Trusted(ctx)
 	for _, p := range trusted {
-		o.Must = append(o.Must, Must{p, "trusted by the FreePBX firewall"})
+		o.Must = append(o.Must, Must{p, whyFreePBX})
 	}
 	ways := env.Server().Ways(ctx)
 	options := jails.Options{SIP: sipPorts(ast), Own: ways.Local}

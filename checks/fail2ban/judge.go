@@ -1,8 +1,6 @@
 package fail2ban
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary.
@@ -35,15 +34,15 @@ type JailFacts struct {
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	st := o.State
 	if st == nil || !st.Installed {
-		why := "fail2ban is not installed"
+		why := words.Say("fail2ban.skip.not-installed", nil)
 		if o.NotCollected {
-			why = "nothing of fail2ban is in the bundle"
+			why = words.Say("fail2ban.skip.not-in-bundle", nil)
 		}
 		return checks.Judgement{Facts: Facts{Jails: []JailFacts{}}, Summary: why, Skip: why}
 	}
 	j := checks.Judgement{}
 	for _, n := range st.Notes {
-		j.Notes = append(j.Notes, n.What+": "+n.Why)
+		j.Notes = append(j.Notes, words.Say("fail2ban.note", words.Args{"what": n.What, "why": n.Why}))
 	}
 	tried, unclear := effect(o)
 	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o, unspared(st)))
@@ -53,11 +52,11 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		j.Inconclusive = unclear[0]
 	case st.Running:
 	case st.Hung:
-		j.Inconclusive = "fail2ban runs and does not answer; its log (/var/log/fail2ban.log) may say what it waits for, and systemctl restart fail2ban ends that"
+		j.Inconclusive = words.Say("fail2ban.reason.hung", nil)
 	case o.NotCollected:
-		j.Inconclusive = "whether fail2ban runs is not in the bundle: what \"fail2ban-client status\" prints is missing"
+		j.Inconclusive = words.Say("fail2ban.reason.status-not-in-bundle", nil)
 	case denied(st):
-		j.Inconclusive = checks.NeedsRoot("fail2ban tells its state to root only")
+		j.Inconclusive = checks.NeedsRoot(words.Say("fail2ban.reason.root-only", nil))
 	default:
 		j.Findings = append([]checks.Finding{asleep(o)}, j.Findings...)
 	}
@@ -146,58 +145,55 @@ func hasFault(jail jails.Jail, codes ...string) bool {
 	return slices.ContainsFunc(jail.Faults, func(f jails.Fault) bool { return slices.Contains(codes, f.Code) })
 }
 
-func summary(o Observed, f Facts, findings []checks.Finding) string {
+// mostJails bounds the jails in the summary, most what is named elsewhere.
+const (
+	mostJails = 4
+	most      = 3
+)
+
+func summary(o Observed, f Facts, findings []checks.Finding) words.Text {
 	if len(f.Jails) == 0 {
-		return "no jail guards SIP"
+		return words.Say("fail2ban.summary.no-jail", nil)
 	}
-	var words []string
+	var list []words.Text
 	for _, x := range f.Jails {
-		word := fmt.Sprintf("%s (%d banned)", x.Name, x.Banned)
-		if x.Banned == unknownBans {
-			word = x.Name + " (bans not known)"
-		}
-		words = append(words, word)
+		list = append(list, words.Say("fail2ban.summary.jail", words.Args{"jail": x.Name, "banned": x.Banned}))
 	}
-	jails := some(words, 4)
+	id := "fail2ban.summary.guarded"
 	switch {
 	case slices.ContainsFunc(findings, func(f checks.Finding) bool { return f.Severity == checks.Critical }):
-		return "SIP is not guarded, in spite of " + jails
+		id = "fail2ban.summary.not-guarded"
 	case !o.State.Running:
-		return "fail2ban did not answer; set up for SIP: " + jails
+		id = "fail2ban.summary.no-answer"
+	case len(o.Tried) == 0: // nothing shows that a ban stops packets
+		id = "fail2ban.summary.watched"
 	}
-	if len(o.Tried) == 0 {
-		return "SIP is watched by " + jails // nothing shows that a ban stops packets
-	}
-	return "SIP is guarded by " + jails
+	return words.Say(id, words.Args{"jails": some(list, mostJails)})
 }
 
 func denied(st *jails.State) bool {
 	return slices.ContainsFunc(st.Notes, func(n jails.Note) bool { return n.Privilege })
 }
 
-// faulty words one fault of a jail. ok is false for those that are worded for
-// all jails together.
+// faulty is about one fault of a jail. ok is false for those that one finding
+// tells of for all jails together.
 func faulty(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, ok bool) {
-	f = checks.Finding{ID: "fail2ban." + fault.Code, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name}
-	name := "jail " + jail.Name
-	f.Evidence = []checks.Evidence{{Name: cmp.Or(place(fault.Where), name), Got: strings.TrimSpace(fault.Detail)}}
+	f = checks.Finding{
+		ID: "fail2ban." + fault.Code, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name, Args: words.Args{"jail": jail.Name},
+		Evidence: []checks.Evidence{checks.Proof(place(fault.Where, jail.Name), nil, strings.TrimSpace(fault.Detail))},
+	}
 	switch fault.Code {
 	case jails.NotRunning:
-		f.Title = "J" + name[1:] + " is set but not running"
-		f.Explanation = "fail2ban starts without a jail whose settings are wrong. Whoever guesses passwords is not banned."
+		f.Variant = "jail"
+		f.Args["refused"] = o.State.Refusal != ""
 		if o.State.Refusal != "" {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: "fail2ban-client -t", Want: "OK", Got: o.State.Refusal})
-			f.Advice = []string{"Correct what it names, try with \"fail2ban-client -t\" until that says OK, then: fail2ban-client reload."}
+			f.Evidence = append(f.Evidence, checks.Proof("fail2ban-client -t", "OK", o.State.Refusal))
 			return f, true
 		}
 		f.Fixes = startJail(jail.Name)
 	case jails.IgnoresAll:
-		f.Title = "J" + name[1:] + " bans nobody: its ignoreip has " + fault.Detail
-		f.Explanation = "That network is a large part of all addresses. fail2ban counts no failure of an address on it."
-		f.Advice = []string{"Take it off ignoreip (the default, too, in [DEFAULT]), then: fail2ban-client reload. Name the networks that you trust instead."}
+		f.Args["network"] = fault.Detail
 	case jails.NoAction:
-		f.Title = "J" + name[1:] + " bans nobody: it has no action that blocks"
-		f.Explanation = "It counts failures and does nothing about them."
 		f.Fixes = banBetter(o, &jail)
 	default:
 		return logFault(o, jail, fault)
@@ -230,9 +226,8 @@ func drift(o Observed, unspared map[string][]string) (list []checks.Finding) {
 		}
 		f := checks.Finding{
 			ID: "fail2ban.not-ignored", Severity: checks.Warning, Confidence: checks.Certain,
-			Title:       who + " (" + m.Why + ") may be banned by " + strings.Join(names, ", "),
-			Explanation: "It is trusted elsewhere, but not on the ignoreip of these jails: a few wrong passwords from there, and it is shut out.",
-			Evidence:    []checks.Evidence{{Name: "ignoreip of " + strings.Join(names, ", "), Want: who, Got: "not on it"}},
+			Args:     words.Args{"who": who, "why": m.Why, "jails": names},
+			Evidence: []checks.Evidence{checks.Proof(words.Say("fail2ban.evidence.ignoreip", words.Args{"jails": names}), who, words.Say("fail2ban.evidence.not-on-it", nil))},
 		}
 		if len(parts) > 0 {
 			f.Fixes = []fixes.Fix{fixes.Join(parts)}

@@ -1,13 +1,13 @@
 package fail2ban
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // openPorts is about jails whose settings leave a way to SIP open: one finding
@@ -17,8 +17,7 @@ import (
 func openPorts(o Observed) (list []checks.Finding) {
 	st := o.State
 	f := checks.Finding{
-		ID: "fail2ban." + jails.PortsOpen, Severity: checks.Warning, Confidence: checks.Likely,
-		Explanation: "A banned scanner goes on by what is left open. By its settings the jail's action covers only a part of the ports and protocols of SIP; nobody is banned there now, so it was not tried.",
+		ID: "fail2ban." + jails.PortsOpen, Variant: "settings", Severity: checks.Warning, Confidence: checks.Likely,
 	}
 	var names []string
 	var cures []fixes.Fix
@@ -33,15 +32,9 @@ func openPorts(o Observed) (list []checks.Finding) {
 		}
 		names = append(names, jail.Name)
 		cures = append(cures, banBetter(o, jail)...)
-		evidence := checks.Evidence{Name: "jail " + jail.Name, Want: "closed", Got: strings.Join(ports, ", ") + " open"}
-		if where.File != "" {
-			evidence.Got += fmt.Sprintf(" (%s:%d)", where.File, where.Line)
-		}
-		f.Evidence = append(f.Evidence, evidence)
-		f.Title = "A ban of jail " + jail.Name + " leaves " + strings.Join(ports, ", ") + " open"
-	}
-	if len(names) > 1 {
-		f.Title = fmt.Sprintf("Bans of %d jails leave SIP ports open: %s", len(names), some(names, 3))
+		left := words.Say("fail2ban.evidence.open", words.Args{"ports": ports, "at": cmp.Or(line(where), "unknown")})
+		f.Evidence = append(f.Evidence, checks.Proof(words.Say("fail2ban.evidence.jail", words.Args{"jail": jail.Name}), words.Say("fail2ban.evidence.closed", nil), left))
+		f.Args = words.Args{"jails": names, "some": some(names, most), "ports": ports}
 	}
 	if len(cures) > 0 {
 		f.Fixes = []fixes.Fix{fixes.Join(cures)}
@@ -84,10 +77,7 @@ func sharesLog(a, b *jails.Jail) bool {
 	})
 }
 
-// some writes the first n of a list and how many more there are.
-func some(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
+// some names the first n of a list and says how many more there are.
+func some[T any](list []T, n int) words.Text {
+	return words.Say("fail2ban.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
 }

@@ -2,13 +2,14 @@ package fail2ban
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // asleep is about a fail2ban that is installed but not running. Why it will not
@@ -17,8 +18,7 @@ func asleep(o Observed) checks.Finding {
 	st := o.State
 	f := checks.Finding{
 		ID: "fail2ban.not-running", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       "fail2ban is installed but not running",
-		Explanation: "Whoever guesses passwords is not banned. Bans from before are gone, or stay in the packet filter until somebody removes them.",
+		Args: words.Args{"refusal": cmp.Or(st.Refusal, "none")},
 	}
 	if slices.ContainsFunc(st.Jails, func(j jails.Jail) bool { return j.SIP && j.Enabled }) {
 		f.Severity = checks.Critical // a jail for SIP is set, and guards nothing
@@ -28,16 +28,14 @@ func asleep(o Observed) checks.Finding {
 	case jail != nil && (st.Refusal != "" || !st.Tested):
 		return refuses(o, f, jail)
 	case st.Refusal != "":
-		f.Title = "fail2ban refuses to start: " + st.Refusal
-		f.Evidence = []checks.Evidence{{Name: "fail2ban-client -t", Want: "OK", Got: st.Refusal}}
-		f.Advice = []string{"Correct what it names, try with \"fail2ban-client -t\" until that says OK, then: systemctl restart fail2ban."}
+		f.Evidence = []checks.Evidence{checks.Proof("fail2ban-client -t", "OK", st.Refusal)}
 		return f
 	}
 	for _, n := range st.Notes[:min(len(st.Notes), 3)] {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.What, Want: "an answer", Got: n.Why})
+		f.Evidence = append(f.Evidence, checks.Proof(n.What, words.Say("fail2ban.evidence.an-answer", nil), n.Why))
 	}
 	if st.Tested {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "fail2ban-client -t", Got: "its configuration is in order"})
+		f.Evidence = append(f.Evidence, checks.Proof("fail2ban-client -t", nil, words.Say("fail2ban.evidence.in-order", nil)))
 	}
 	f.Fixes = startServer()
 	return f
@@ -72,26 +70,35 @@ func faultOf(j *jails.Jail, code string) (jails.Fault, bool) {
 func refuses(o Observed, f checks.Finding, jail *jails.Jail) checks.Finding {
 	fault, _ := faultOf(jail, jails.NoLogs)
 	f.ID = "fail2ban.no-logs"
-	f.Title = "Jail " + jail.Name + " is on and its log " + fault.Detail + " is missing: fail2ban refuses to start"
-	f.Explanation = "fail2ban starts all jails or none, so no jail guards anything now, SIP included."
-	f.Evidence = []checks.Evidence{{Name: cmp.Or(place(fault.Where), "jail "+jail.Name), Want: "a log that exists", Got: fault.Detail + " does not exist"}}
+	f.Args = words.Args{"jail": jail.Name, "log": fault.Detail, "journal": !jail.SIP && !o.State.Journal}
+	f.Evidence = []checks.Evidence{missingLog(jail, fault)}
 	if o.State.Refusal != "" {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "fail2ban-client -t", Want: "OK", Got: o.State.Refusal})
+		f.Evidence = append(f.Evidence, checks.Proof("fail2ban-client -t", "OK", o.State.Refusal))
 	} else {
 		f.Confidence = checks.Likely
 	}
 	f.Fixes = startFixes(o, jail)
-	if !jail.SIP && !o.State.Journal {
-		f.Advice = []string{"If the service of " + jail.Name + " logs to the journal, install python3-systemd and set backend = systemd for the jail, in jail.local."}
-	}
 	return f
 }
 
-func place(at jails.Origin) string {
+func missingLog(jail *jails.Jail, fault jails.Fault) checks.Evidence {
+	return checks.Proof(place(fault.Where, jail.Name), words.Say("fail2ban.evidence.a-log", nil), words.Say("fail2ban.evidence.no-log", words.Args{"log": fault.Detail}))
+}
+
+// place is where a jail has a setting, or else the jail.
+func place(at jails.Origin, jail string) any {
+	if at.File == "" {
+		return words.Say("fail2ban.evidence.jail", words.Args{"jail": jail})
+	}
+	return line(at)
+}
+
+// line is where a setting stands, as compilers write it; "" if it stands nowhere.
+func line(at jails.Origin) string {
 	if at.File == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", at.File, at.Line)
+	return at.File + ":" + strconv.Itoa(at.Line)
 }
 
 // startFixes give the jail a log that is there: of Asterisk the one it writes,
@@ -114,10 +121,8 @@ func startFixes(o Observed, jail *jails.Jail) (list []fixes.Fix) {
 // lostLog is about a jail whose log went away while fail2ban runs.
 func lostLog(jail jails.Jail, fault jails.Fault) checks.Finding {
 	return checks.Finding{
-		ID: "fail2ban.no-logs", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
-		Title:       "Jail " + jail.Name + " is on and its log " + fault.Detail + " is missing: fail2ban will not start again",
-		Explanation: "It runs until the next restart or reboot. Then it refuses to start, and no jail guards anything.",
-		Evidence:    []checks.Evidence{{Name: cmp.Or(place(fault.Where), "jail "+jail.Name), Want: "a log that exists", Got: fault.Detail + " does not exist"}},
-		Advice:      []string{"Correct its logpath, set backend = systemd where the service logs to the journal, or turn the jail off."},
+		ID: "fail2ban.no-logs", Variant: "lost", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
+		Args:     words.Args{"jail": jail.Name, "log": fault.Detail},
+		Evidence: []checks.Evidence{missingLog(&jail, fault)},
 	}
 }

@@ -27,7 +27,7 @@ func TestBansAreTakenThroughTheRules(t *testing.T) {
 		{"the one of IPv6 is not", chains + drop4 + end, chains + end, checks.Warn, "Jail asterisk bans 2001:db8::7, which gets in on udp/5060, tcp/5060, tcp/5061"},
 		{"neither is", chains + end, chains + end, checks.Fail, "Bans of jail asterisk have no effect"},
 		{"UDP is not", chains + strings.Replace(drop4, "-j", "-p tcp -j", 1) + end, chains + strings.Replace(drop6, "-j", "-p tcp -j", 1) + end, checks.Fail, "leaves udp/5060 open"},
-		{"the listing is cut off, and the rest may stop them", chains, chains + drop6 + end, checks.Inconclusive, "cannot be told from the rules alone"},
+		{"the listing is cut off, and the rest may stop them", chains, chains + drop6 + end, checks.Inconclusive, "cannot be decided from the rules alone"},
 		{"a table was not read that may stop them", chains + end, chains + end, checks.Inconclusive, "guard"},
 		{"a limit decides", chains + "-A INPUT -s 198.51.100.7/32 -m limit --limit 1/sec -j ACCEPT\n" + drop4 + end, chains + drop6 + end, checks.Inconclusive, "limit"},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // inFull is a result with all that a reader acts upon: of each finding how grave
@@ -416,24 +417,24 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 	}{
 		"nothing knows of them":            {Tried{}, "no loaded rule or set"},
 		"rules ask a set like theirs":      {Tried{Asked: []string{"used"}}, "no loaded rule or set"},
-		"a set that no rule asks":          {Tried{Sets: []SetFacts{set("idle", 0, true)}}, "no rule asks the set idle"},
-		"two of them":                      {Tried{Sets: []SetFacts{set("idle", 0, true), set("lazy", 0, true)}}, "no rule asks the sets idle, lazy"},
-		"and rules ask another":            {Tried{Sets: []SetFacts{set("idle", 0, true)}, Asked: []string{"used"}}, "fills the set idle, and the rules ask used"},
+		"a set that no rule asks":          {Tried{Sets: []SetFacts{set("idle", 0, true)}}, "no rule uses the set idle"},
+		"two of them":                      {Tried{Sets: []SetFacts{set("idle", 0, true), set("lazy", 0, true)}}, "no rule uses the sets idle, lazy"},
+		"and rules ask another":            {Tried{Sets: []SetFacts{set("idle", 0, true)}, Asked: []string{"used"}}, "fills the set idle, but the rules use used"},
 		"an empty set that no rule asks":   {Tried{Sets: []SetFacts{set("idle", 0, false)}}, "no loaded rule or set"},
-		"they are in both":                 {Tried{Sets: []SetFacts{set("idle", 0, true), set("used", 1, true)}, Asked: []string{"used"}}, "the rules that ask used do not stop"},
-		"they are in the one that is used": {Tried{Sets: []SetFacts{set("used", 1, true)}}, "the rules that ask used do not stop"},
+		"they are in both":                 {Tried{Sets: []SetFacts{set("idle", 0, true), set("used", 1, true)}, Asked: []string{"used"}}, "the rules that use used do not stop"},
+		"they are in the one that is used": {Tried{Sets: []SetFacts{set("used", 1, true)}}, "the rules that use used do not stop"},
 		"they are not in it":               {Tried{Sets: []SetFacts{set("used", 1, false)}}, "they are not in used"},
 		"the first of two has them":        {Tried{Sets: []SetFacts{set("first", 1, true), set("used", 2, false)}}, "do not stop"},
-		"it has forgotten them":            {Tried{Sets: []SetFacts{early}}, "used forgets them after 1 min"},
-		"another holds them unasked":       {Tried{Sets: []SetFacts{early, set("idle", 0, true)}}, "no rule asks the set idle"},
-		"a rule where no packet comes":     {Tried{Rules: []string{"ip filter old rule 1"}, Ports: []PortTry{{}}}, "stand where these packets do not come"},
-		"another zone":                     {zone("public", "office"), "zone public of firewalld, and these packets go through zone office"},
-		"a rule outside all zones":         {zone("public", "x").with(func(x *Tried) { x.Ports[0].Rule = "nft inet mine input rule 2: accept" }), "stand where these packets do not come"},
-		"a ban outside all zones":          {zone("x", "public").with(func(x *Tried) { x.Rules[0] = "nft inet mine input rule 1: drop" }), "stand where these packets do not come"},
-		"the same zone":                    {zone("public", "public"), "stand where these packets do not come"},
-		"sent on to a container":           {Tried{Rules: []string{"x"}, Ports: []PortTry{{}, {Onward: true}}}, "sent on"},
+		"it has forgotten them":            {Tried{Sets: []SetFacts{early}}, "used forgets them after 60 s"},
+		"another holds them unasked":       {Tried{Sets: []SetFacts{early, set("idle", 0, true)}}, "no rule uses the set idle"},
+		"a rule where no packet comes":     {Tried{Rules: []string{"ip filter old rule 1"}, Ports: []PortTry{{}}}, "these packets never reach its rules"},
+		"another zone":                     {zone("public", "office"), "firewalld zone public, but these packets go through zone office"},
+		"a rule outside all zones":         {zone("public", "x").with(func(x *Tried) { x.Ports[0].Rule = "nft inet mine input rule 2: accept" }), "these packets never reach its rules"},
+		"a ban outside all zones":          {zone("x", "public").with(func(x *Tried) { x.Rules[0] = "nft inet mine input rule 1: drop" }), "these packets never reach its rules"},
+		"the same zone":                    {zone("public", "public"), "these packets never reach its rules"},
+		"sent on to a container":           {Tried{Rules: []string{"x"}, Ports: []PortTry{{}, {Onward: true}}}, "forwarded"},
 	} {
-		if got := reason(ban, c.x); !strings.Contains(got, c.want) {
+		if got := english(t, reason(ban, c.x)); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -467,10 +468,11 @@ func TestTheEvidenceOfABanThatStopsNobody(t *testing.T) {
 		}
 	}
 	for want, s := range map[string]SetFacts{
-		"does not hold them, asked by no rule": {}, "holds them, asked by one rule": {Holds: true, UsedBy: 1}, "holds them, asked by 2 rules": {Holds: true, UsedBy: 2},
+		"does not hold them, used by no rule": {}, "holds them, used by one rule": {Holds: true, UsedBy: 1}, "holds them, used by 2 rules": {Holds: true, UsedBy: 2},
 	} {
-		if got := s.words(); got != want {
-			t.Errorf("%+v: %q, want %q", s, got, want)
+		o := guard(in(2), in(2), func(o *Observed) { o.tried().Sets = []SetFacts{s} })
+		if list := resultOf(t, o).Findings[0].Evidence; list[2].Got != want {
+			t.Errorf("%+v: %q, want %q", s, list[2].Got, want)
 		}
 	}
 }
@@ -489,29 +491,33 @@ func TestWhatStartsAgainStays(t *testing.T) {
 	if x := startJail("asterisk"); len(x) != 1 || !x[0].Persistent {
 		t.Errorf("%+v", x)
 	}
-	if x := startServer(); len(x) != 1 || x[0].Persistent || x[0].Note == "" {
+	x := startServer()
+	x[0].Say(words.English)
+	if len(x) != 1 || x[0].Persistent || x[0].Note == "" {
 		t.Errorf("%+v", x)
 	}
 }
 
-// How lists, spans of time and addresses are written.
+// How lists and addresses are written.
 func TestHowBansAreWritten(t *testing.T) {
-	for seconds, want := range map[int64]string{86400: "1 d", 90000: "25 h", 3600: "1 h", 3660: "61 min", 61: "61 s"} {
-		if got := span(seconds); got != want {
-			t.Errorf("%d s: %q", seconds, got)
-		}
-	}
 	for want, list := range map[string][]string{"a": {"a"}, "a, b": {"a", "b"}, "a, b and 1 more": {"a", "b", "c"}} {
-		if got := some(list, 2); got != want {
+		if got := english(t, some(list, 2)); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	for prefix, want := range map[string]string{"192.0.2.7/32": "192.0.2.7", "192.0.2.0/24": "192.0.2.0/24", "2001:db8::7/128": "2001:db8::7"} {
-		if got := short(netip.MustParsePrefix(prefix)); got != want {
+		if got := addrString(netip.MustParsePrefix(prefix)); got != want {
 			t.Errorf("%s: %q", prefix, got)
 		}
 	}
-	if got := []string{bans(1), them(1), bans(2), them(2)}; got[0] == got[2] || got[1] == got[3] || !strings.HasPrefix(got[2], "2 ") {
-		t.Errorf("%q", got)
+}
+
+// english fills a message of this check.
+func english(t *testing.T, say words.Text) string {
+	t.Helper()
+	s, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, say)
+	if err != nil {
+		t.Error(err)
 	}
+	return s
 }

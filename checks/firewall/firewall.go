@@ -4,6 +4,7 @@ package firewall
 
 import (
 	"context"
+	_ "embed"
 	"net/netip"
 	"slices"
 	"time"
@@ -14,25 +15,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "firewall", Group: "pbx", Title: "The firewall opens the ports that Asterisk uses",
-		Doc: `Compares the ports that Asterisk is set to use with the loaded packet filter and
-with the sockets that are open.
-
-The RTP range (rtp.conf, or the running server) and the SIP ports (its
-transports) are taken through the rules as packets of an address that no rule
-names. Nothing is sent.
-
-fail: a part of the RTP range is closed and another open: calls that get a port
-of the closed part are silent, at random. Or Asterisk does not listen on a SIP
-port it is set to.
-warn: the whole RTP range is closed to those who are not listed; next to none of
-its ports is free; rtp.conf was changed and not read; or a rule limits SIP so
-that an office which registers again after an outage shuts itself out.
-inconclusive: the rules could not be read, or hang on what they do not tell.
-Without root the rules cannot be read.`,
+		ID: "firewall", Words: ownWords, Group: "pbx",
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
 	}, observe, judge)
 }
@@ -97,7 +86,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	open := o.sockets(ctx, env, ast)
 	filter := srv.Filter(ctx)
 	o.filterNotes(filter)
-	words := packetfilter.NewWording(ctx, env.System)
+	wording := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
 			o.RTP = server.WritePorts(ports.Set)
@@ -108,10 +97,10 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		}
 	}
 	if !o.Unread {
-		o.parts(filter.Rules, words, ways, ast)
+		o.parts(filter.Rules, wording, ways, ast)
 	}
 	o.notReloaded(ast, func(p server.Ports) []Part {
-		return o.uncertain(partsAt(filter.Rules, words, ways, p, ways.Interface(stranger.Addr()), o.At))
+		return o.uncertain(partsAt(filter.Rules, wording, ways, p, ways.Interface(stranger.Addr()), o.At))
 	})
 	return o, ctx.Err()
 }
@@ -142,7 +131,7 @@ func (o *Observed) uncertain(list []Part) []Part {
 // parts takes a stranger's packets through the rules, to each own address that
 // they come to, and keeps the one at which most is open: that is the one the PBX
 // is reached at. At is that address, where the others fare differently.
-func (o *Observed) parts(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ast server.Asterisk) {
+func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, ast server.Asterisk) {
 	most, differ := -1, false
 	for _, arrival := range ways.Arrivals(stranger.Addr(), ast.Bound()) {
 		to := arrival.To
@@ -152,7 +141,7 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, words *packetfilter.Wordin
 		for _, at := range to {
 			var list []Part
 			for _, ports := range ast.Wanted() {
-				list = append(list, partsAt(rules, words, ways, ports, arrival.In, at)...)
+				list = append(list, partsAt(rules, wording, ways, ports, arrival.In, at)...)
 			}
 			n := open(list)
 			differ = differ || most >= 0 && n != most
@@ -181,7 +170,7 @@ func open(list []Part) (n int) {
 
 // partsAt takes a stranger's packets to some ports of one own address through
 // the rules.
-func partsAt(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *server.Ways, ports server.Ports, in string, at netip.Addr) (list []Part) {
+func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, ports server.Ports, in string, at netip.Addr) (list []Part) {
 	c := packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
 		In: in, State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
@@ -196,7 +185,7 @@ func partsAt(rules *packetfilter.Ruleset, words *packetfilter.Wording, ways *ser
 			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
 		}
 		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
-			p.Allow = rules.Allow(words, c, o, everyone).Rules
+			p.Allow = rules.Allow(wording, c, o, everyone).Rules
 		}
 		list = append(list, p)
 	}

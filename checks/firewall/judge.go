@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts are the stable summary.
@@ -46,37 +46,39 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 			closed = append(closed, p)
 		}
 	}
-	j := checks.Judgement{Notes: o.Notes, Facts: f}
-	deaf := unheard(o)
-	j.Findings = deaf
+	j := checks.Judgement{Notes: words.Literals(o.Notes), Facts: f, Findings: unheard(o)}
+	rtp := words.Args{"range": o.RTP}
 	switch {
 	case o.Unread:
-		j.Summary = "the packet filter was not read"
-		j.Inconclusive = checks.NeedsRoot("the packet filter can be read by root only")
+		j.Summary = words.Say("firewall.summary.unread", nil)
+		j.Inconclusive = checks.NeedsRoot(words.Say("firewall.reason.root-only", nil))
 		if !o.Denied && o.Missing != "" { // reports of before have neither
-			j.Inconclusive = o.Missing
+			j.Inconclusive = words.Literal(o.Missing)
 		}
 	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:
-		j.Summary, j.Inconclusive = "no RTP port was asked about", cmp.Or(o.Missing, "the rules were not asked about any RTP port")
+		j.Summary, j.Inconclusive = words.Say("firewall.summary.no-rtp", nil), words.Say("firewall.reason.no-rtp", nil)
+		if o.Missing != "" {
+			j.Inconclusive = words.Literal(o.Missing)
+		}
 	case len(closed) > 0 && openAsSet(o):
-		j.Summary = fmt.Sprintf("RTP %s: the firewall opens what rtp.conf says, %s", o.RTP, o.RTPSet.Range)
+		j.Summary = words.Say("firewall.summary.open-as-set", words.Args{"range": o.RTP, "set": o.RTPSet.Range})
 	case len(closed) > 0:
 		j.Findings = append(j.Findings, rtpClosed(o, f, closed))
-		j.Summary = fmt.Sprintf("RTP %s: %s closed%s", o.RTP, share(f.RTPClosed, o.RTP), openPart(f))
+		j.Summary = words.Say("firewall.summary.closed", words.Args{"range": o.RTP, "closed": share(f.RTPClosed, o.RTP), "open": f.RTPOpen})
 	case len(f.RTPUnknown) > 0 && o.Missing != "":
-		j.Summary = "RTP " + o.RTP + ": it cannot be told from the rules that were read"
-		j.Inconclusive = "the packet filter could not be read whole: " + o.Missing
+		j.Summary = words.Say("firewall.summary.partly-read", rtp)
+		j.Inconclusive = words.Say("firewall.reason.partly-read", words.Args{"why": o.Missing})
 	case len(f.RTPUnknown) > 0:
-		j.Summary = "RTP " + o.RTP + ": it hangs on what the rules do not tell"
-		j.Inconclusive = reasons(o.Parts)
+		j.Summary = words.Say("firewall.summary.undecided", rtp)
+		j.Inconclusive = words.Say("firewall.reason.undecided", words.Args{"reasons": reasons(o.Parts)})
 	default:
-		j.Summary = "RTP " + o.RTP + " is open, SIP " + sipWords(f)
+		j.Summary = words.Say("firewall.summary.open", words.Args{"range": o.RTP, "sip": sipPorts(f)})
 	}
-	if o.At.IsValid() {
-		j.Summary += " at " + o.At.String()
-	}
-	if len(deaf) > 0 && len(closed) == 0 {
-		j.Summary = deaf[0].Title
+	switch {
+	case len(j.Findings) > 0 && len(closed) == 0:
+		j.Summary = j.Findings[0].Message()
+	case o.At.IsValid():
+		j.Summary = words.Say("firewall.summary.at", words.Args{"summary": j.Summary, "address": o.At})
 	}
 	if o.RTPSet != nil {
 		j.Findings = append(j.Findings, rangesDiffer(o))
@@ -86,48 +88,46 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	j.Findings = append(j.Findings, limited(o.Limits)...)
 	if !o.Asterisk && !o.Unread {
-		j.Summary += "; no Asterisk here, so its usual ports"
+		j.Summary = words.Say("firewall.summary.no-asterisk", words.Args{"summary": j.Summary})
 	}
 	return j
 }
 
 func split(ports string) []string { return strings.Split(ports, ",") }
 
-func openPart(f Facts) string {
-	if len(f.RTPOpen) == 0 {
-		return ""
-	}
-	return ", " + strings.Join(f.RTPOpen, ",") + " open"
-}
-
-func sipWords(f Facts) string {
-	var words []string
+// sipPorts are the SIP ports with what becomes of strangers there.
+func sipPorts(f Facts) (list []words.Text) {
 	for _, s := range f.SIP {
-		word := map[string]string{"accept": "open", "maybe": "conditional"}[s.Strangers]
-		words = append(words, fmt.Sprintf("%s %s %s", strings.ToUpper(s.Protocol), s.Ports, cmp.Or(word, "for listed addresses only")))
+		list = append(list, words.Say("firewall.summary.sip-port", words.Args{"port": port(s.Protocol, s.Ports), "verdict": s.Strangers}))
 	}
-	return strings.Join(words, ", ")
+	return list
 }
 
-func reasons(parts []Part) string {
+// port names ports as people do: UDP 5060.
+func port(protocol, ports string) string { return strings.ToUpper(protocol) + " " + ports }
+
+// reasons are why the rules do not decide about the first part that they leave
+// open.
+func reasons(parts []Part) []string {
 	for _, p := range parts {
 		if len(p.Reasons) > 0 {
-			return "the rules hang on " + strings.Join(p.Reasons, "; ")
+			return p.Reasons
 		}
 	}
-	return "the rules hang on what cannot be known"
+	return nil
 }
 
-// share words how much of the range is closed.
-func share(closed []string, whole string) string {
+// share is how much of the range is closed.
+func share(closed []string, whole string) words.Text {
 	n, all := 0, count(whole)
 	for _, c := range closed {
 		n += count(c)
 	}
-	if n >= all {
-		return "all"
+	args := words.Args{"all": n >= all, "ports": closed, "share": words.Percent(0)}
+	if n < all {
+		args["share"] = words.Percent(max(1, (n*100+all/2)/all))
 	}
-	return fmt.Sprintf("%s (%d %%)", strings.Join(closed, ","), max(1, (n*100+all/2)/all))
+	return words.Say("firewall.share", args)
 }
 
 func count(ports string) int {
@@ -150,32 +150,31 @@ func count(ports string) int {
 func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 	x := checks.Finding{
 		ID: "firewall.rtp-closed", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: "The firewall closes the RTP range " + o.RTP + " to everyone who is not listed",
-		Explanation: "Audio of phones behind NAT comes from an address and port nobody knows beforehand, so its packets are no answers to anything. " +
-			"Phones that are listed, and providers that answer from the address they named, are heard.",
+		Args:  words.Args{"range": o.RTP, "freepbx": slices.Contains(o.Managers, "freepbx")},
+		Fixes: openFixes(closed),
 	}
 	if len(f.RTPOpen) > 0 {
-		x.Severity = checks.Critical
-		x.Title = "The firewall opens only a part of Asterisk's RTP range: " + share(f.RTPClosed, o.RTP) + " is closed"
-		x.Explanation = "Asterisk takes a port of " + o.RTP + " for each call, so calls that get a closed one are silent in one direction, seemingly at random. " +
-			"Open the whole range, or set rtpstart and rtpend in rtp.conf to what is open."
+		x.Severity, x.Variant = checks.Critical, "partly"
+		x.Args["closed"] = share(f.RTPClosed, o.RTP)
 	}
 	for _, p := range closed {
-		x.Evidence = append(x.Evidence, checks.Evidence{Name: "UDP " + p.Ports, Want: "accept", Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
+		x.Evidence = append(x.Evidence, checks.Proof(port("udp", p.Ports), "accept", p.decides()))
 	}
-	x.Evidence = append(x.Evidence, checks.Evidence{Name: "RTP range", Got: o.RTP + " (" + cmp.Or(o.RTPFrom, "Asterisk's default") + ")"})
-	if slices.Contains(o.Managers, "freepbx") {
-		x.Advice = append(x.Advice, "FreePBX opens the range that Settings, Asterisk SIP Settings names: set it there and apply, or its firewall closes the rest again.")
-	}
-	x.Fixes = openFixes(closed)
+	x.Evidence = append(x.Evidence, checks.Proof(words.Say("firewall.evidence.range", nil), nil, rangeFrom(o)))
 	return x
 }
 
+// decides is the verdict on a part, with the rule that decides.
+func (p Part) decides() words.Text {
+	return words.Say("firewall.evidence.verdict", words.Args{"verdict": p.Verdict, "table": p.Table, "rule": p.Rule})
+}
+
+// rangeFrom is the RTP range, with where it is set.
+func rangeFrom(o Observed) words.Text {
+	return words.Say("firewall.evidence.range-from", words.Args{"range": o.RTP, "from": cmp.Or(o.RTPFrom, "default")})
+}
+
 func openFixes(closed []Part) []fixes.Fix {
-	f := fixes.Fix{
-		ID: "open-rtp", Title: "Open the closed part of the RTP range", Where: "pbx",
-		Verify: []string{"sipdoctor pbx firewall"}, Note: "Put it into the file or program that loads the rules as well.",
-	}
 	var edits []packetfilter.RuleEdit
 	for _, p := range closed {
 		edits = append(edits, p.Allow...)
@@ -183,8 +182,8 @@ func openFixes(closed []Part) []fixes.Fix {
 	if len(edits) == 0 {
 		return nil
 	}
-	f.Platform, f.Source = fixes.FilterPlatform(edits[0])
-	return f.Steps(packetfilter.Plan(edits)...)
+	platform, _ := fixes.FilterPlatform(edits[0])
+	return fixes.Build("open-rtp", platform, nil, packetfilter.Plan(edits)...)
 }
 
 // unheard are SIP ports that Asterisk is set to and does not listen on.
@@ -193,14 +192,11 @@ func unheard(o Observed) (list []checks.Finding) {
 		if s.Listening || !o.Running {
 			continue
 		}
-		port := fmt.Sprintf("%s %d", strings.ToUpper(s.Protocol), s.Port)
+		name := port(s.Protocol, strconv.Itoa(int(s.Port)))
 		list = append(list, checks.Finding{
 			ID: "firewall.not-listening", Severity: checks.Critical, Confidence: checks.Certain,
-			Title: "Asterisk does not listen on " + port,
-			Explanation: "It is set to (" + cmp.Or(s.At, "its configuration") + "), but no such socket is open: the transport failed to start, or was changed since. " +
-				"Transports are read at the start only, unless allow_reload is set.",
-			Evidence: []checks.Evidence{{Name: port, Want: "a listening socket", Got: "none"}},
-			Advice:   []string{"Look for the transport's error in the log, then restart Asterisk when no call is up (core restart when convenient)."},
+			Args:     words.Args{"port": name, "at": cmp.Or(s.At, "unknown")},
+			Evidence: []checks.Evidence{checks.Proof(name, words.Say("firewall.evidence.socket", nil), words.Say("firewall.evidence.none", nil))},
 		})
 	}
 	return list

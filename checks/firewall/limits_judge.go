@@ -1,11 +1,10 @@
 package firewall
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // An office that comes back from an outage sends this much within patience: 25
@@ -28,51 +27,32 @@ func (l Limit) tight() bool {
 	return allowed < officeAtOnce
 }
 
-// words says what a limit lets in.
-func (l Limit) words() string {
-	what := "new connections"
-	if l.Packets {
-		what = "packets"
-	}
-	whose := "of everybody together"
-	if l.Address {
-		whose = "an address"
-	}
+// limit is what a limit lets in.
+func (l Limit) limit() words.Text {
+	kind, count := "unknown", 0
 	switch {
 	case l.Seconds > 0:
-		return fmt.Sprintf("%d %s in %d s %s", l.Count, what, l.Seconds, whose)
+		kind, count = "rate", l.Count
 	case l.AtOnce > 0:
-		return fmt.Sprintf("%d %s at a time %s", l.AtOnce, what, whose)
+		kind, count = "together", l.AtOnce
 	}
-	return "a number of " + what + " " + whose
+	return words.Say("firewall.limit", words.Args{"kind": kind, "count": count, "seconds": l.Seconds, "packets": l.Packets, "address": l.Address})
 }
 
 // limited is about rules that let only so many SIP packets in.
-func limited(list []Limit) (out []checks.Finding) {
-	f := checks.Finding{
-		ID: "firewall.sip-limited", Severity: checks.Warning, Confidence: checks.Certain,
-		Explanation: "All phones of an office come from one address. After an outage they register at the same time, meet the limit, and repeat themselves, which keeps them over it: the office shuts itself out.",
-		Advice: []string{
-			"Accept your offices, trunks and providers by address before this rule; then the limit slows down strangers only.",
-			"With ufw: ufw insert 1 allow from ADDRESS to any port 5060",
-		},
-	}
+func limited(list []Limit) []checks.Finding {
 	list = slices.DeleteFunc(slices.Clone(list), func(l Limit) bool { return !l.tight() })
-	slices.SortStableFunc(list, func(a, b Limit) int { return a.AtOnce - b.AtOnce }) // the first that an office meets
-	for _, l := range list {
-		ports := strings.ToUpper(l.Protocol) + " " + l.Ports
-		if f.Title == "" {
-			f.Title = ports + " is limited to " + l.words()
-		}
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: ports, Want: fmt.Sprintf("at least %d at once", officeAtOnce), Got: l.words() + ", by " + l.Table + ": " + l.Rule})
-	}
-	if len(f.Evidence) == 0 {
+	if len(list) == 0 {
 		return nil
 	}
-	if n := len(f.Evidence) - 1; n == 1 {
-		f.Title += ", and there is another limit"
-	} else if n > 1 {
-		f.Title += fmt.Sprintf(", and there are %d more limits", n)
+	slices.SortStableFunc(list, func(a, b Limit) int { return a.AtOnce - b.AtOnce }) // the first that an office meets
+	f := checks.Finding{
+		ID: "firewall.sip-limited", Severity: checks.Warning, Confidence: checks.Certain,
+		Args: words.Args{"port": port(list[0].Protocol, list[0].Ports), "limit": list[0].limit(), "more": len(list) - 1},
 	}
-	return append(out, f)
+	for _, l := range list {
+		f.Evidence = append(f.Evidence, checks.Proof(port(l.Protocol, l.Ports), words.Say("firewall.evidence.at-once", words.Args{"n": officeAtOnce}),
+			words.Say("firewall.evidence.limited-by", words.Args{"limit": l.limit(), "table": l.Table, "rule": l.Rule})))
+	}
+	return []checks.Finding{f}
 }

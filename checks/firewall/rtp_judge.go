@@ -1,32 +1,30 @@
 package firewall
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+// reloadRTP makes Asterisk read rtp.conf.
+const reloadRTP = "module reload res_rtp_asterisk.so"
 
 // rangesDiffer is about a changed rtp.conf that Asterisk has not read. To open
 // the range that runs would open what nobody wants.
 func rangesDiffer(o Observed) checks.Finding {
 	f := checks.Finding{
 		ID: "firewall.rtp-not-reloaded", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       "rtp.conf says " + o.RTPSet.Range + ", the running Asterisk uses " + o.RTP,
-		Explanation: "rtp.conf was changed and not read since: calls get ports of the old range, and the firewall, the router and the provider may be set up for the new one.",
-		Evidence:    []checks.Evidence{{Name: "RTP range", Want: o.RTPSet.Range + " (rtp.conf)", Got: o.RTP + " (" + o.RTPFrom + ")"}},
+		Args:     words.Args{"set": o.RTPSet.Range, "running": o.RTP},
+		Evidence: []checks.Evidence{checks.Proof(words.Say("firewall.evidence.range", nil), o.RTPSet.Range+" (rtp.conf)", rangeFrom(o))},
+		Fixes: fixes.Build("reload-rtp", "", nil,
+			command.Step{Do: []command.Command{command.New("asterisk", "-rx", reloadRTP)}}),
 	}
 	for _, p := range o.RTPSet.Parts {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "UDP " + p.Ports + " in the firewall", Got: p.Verdict + " by " + p.Table + ": " + p.Rule})
+		f.Evidence = append(f.Evidence, checks.Proof(words.Say("firewall.evidence.in-firewall", words.Args{"port": port("udp", p.Ports)}), nil, p.decides()))
 	}
-	f.Fixes = fixes.Fix{
-		ID: "reload-rtp", Title: "Let Asterisk read rtp.conf again", Where: "pbx", Platform: "asterisk", Persistent: true,
-		Verify: []string{"sipdoctor pbx firewall"}, Source: "asterisk(8)",
-		Note: "Calls that are up keep their ports.",
-	}.Steps(command.Step{Do: []command.Command{command.New("asterisk", "-rx", "module reload res_rtp_asterisk.so")}})
 	return f
 }
 
@@ -50,24 +48,16 @@ func rtpExhausted(o Observed) (checks.Finding, bool) {
 	if u == nil || float64(u.Free) >= scarce*float64(u.Ports/2) {
 		return checks.Finding{}, false
 	}
-	calls := "calls not known"
-	if u.Calls >= 0 {
-		calls = fmt.Sprintf("%d calls", u.Calls)
+	program := any(u.Program)
+	if u.Program == "" {
+		program = words.Say("firewall.evidence.root-knows", nil)
 	}
-	f := checks.Finding{
+	return checks.Finding{
 		ID: "firewall.rtp-in-use", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       fmt.Sprintf("%d of %d RTP ports are in use, %s", u.Used, u.Ports, calls),
-		Explanation: "A call takes an even port of the range and the one after it for each party. Where none is free, it is refused or has no sound.",
+		Args: words.Args{"used": u.Used, "ports": u.Ports, "calls": u.Calls, "leaked": u.Calls >= 0 && u.Used > portsOfCall*(u.Calls+1)},
 		Evidence: []checks.Evidence{
-			{Name: "pairs of ports free in " + o.RTP, Want: fmt.Sprintf("at least %d", int(scarce*float64(u.Ports/2))+1), Got: fmt.Sprint(u.Free)},
-			{Name: "held by", Got: cmp.Or(u.Program, "a program that only root is told")},
+			checks.Proof(words.Say("firewall.evidence.free-pairs", words.Args{"range": o.RTP}), words.Say("firewall.evidence.at-least", words.Args{"n": int(scarce*float64(u.Ports/2)) + 1}), u.Free),
+			checks.Proof(words.Say("firewall.evidence.held-by", nil), nil, program),
 		},
-	}
-	if u.Calls >= 0 && u.Used > portsOfCall*(u.Calls+1) {
-		f.Explanation += " More are held than these calls can use: they leaked."
-		f.Advice = []string{"Restart Asterisk when no call is up (asterisk -rx 'core restart when convenient'): that frees them. If they fill up again, update Asterisk."}
-	} else {
-		f.Advice = []string{"Widen the range (rtpstart and rtpend in rtp.conf) and open the new one in the firewall: four ports a call."}
-	}
-	return f, true
+	}, true
 }

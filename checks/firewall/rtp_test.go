@@ -96,7 +96,7 @@ func TestRTPPortsThatAreAllInUse(t *testing.T) {
 		{"none is held", []int{5060}, "0 active calls\n", "", false},
 		{"all are held and no call is up", span(21000, 21039), "0 active channels\n0 active calls\n", "40 of 40 RTP ports are in use, 0 calls", true},
 		{"all are held by calls", span(21000, 21039), "20 active channels\n10 active calls\n", "40 of 40 RTP ports are in use, 10 calls", false},
-		{"Asterisk does not say how many calls are up", span(21000, 21039), "", "40 of 40 RTP ports are in use, calls not known", false},
+		{"Asterisk does not say how many calls are up", span(21000, 21039), "", "40 of 40 RTP ports are in use, number of calls not known", false},
 		{"one pair of twenty is free", span(21002, 21039), "0 active calls\n", "38 of 40", true},
 		{"two pairs of twenty are free", span(21004, 21039), "0 active calls\n", "", false},
 		{"half of each pair is held", []int{21001, 21003, 21005, 21007, 21009, 21011, 21013, 21015, 21017, 21019, 21021, 21023, 21025, 21027, 21029, 21031, 21033, 21035, 21037, 21039}, "0 active calls\n", "20 of 40", true},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
@@ -150,18 +151,19 @@ func TestHowMuchOfARangeIsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		closed []string
 		whole  string
-		want   string
+		all    bool
+		want   words.Percent
 	}{
-		"half":                     {[]string{"10000-14999"}, "10000-19999", "10000-14999 (50 %)"},
-		"one port":                 {[]string{"10000"}, "10000-19999", "10000 (1 %)"},
-		"all":                      {[]string{"10000-19999"}, "10000-19999", "all"},
-		"all, in two parts":        {[]string{"10000-14999", "15000-19999"}, "10000-19999", "all"},
-		"a third, rounded":         {[]string{"1-1", "2"}, "1-6", "1-1,2 (33 %)"},
-		"a range that is no range": {[]string{"1"}, "x", "all"},
-		"one without an end":       {[]string{"1"}, "1-x", "all"},
+		"half":                     {[]string{"10000-14999"}, "10000-19999", false, 50},
+		"one port":                 {[]string{"10000"}, "10000-19999", false, 1},
+		"all":                      {[]string{"10000-19999"}, "10000-19999", true, 0},
+		"all, in two parts":        {[]string{"10000-14999", "15000-19999"}, "10000-19999", true, 0},
+		"a third, rounded":         {[]string{"1-1", "2"}, "1-6", false, 33},
+		"a range that is no range": {[]string{"1"}, "x", true, 0},
+		"one without an end":       {[]string{"1"}, "1-x", true, 0},
 	} {
-		if got := share(c.closed, c.whole); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if got := share(c.closed, c.whole).Args; got["all"] != c.all || got["share"] != c.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // inFull is a result with all that a reader acts upon: how grave and how sure
@@ -149,38 +150,38 @@ func TestWhichLimitsShutAnOfficeOut(t *testing.T) {
 func TestSeveralLimits(t *testing.T) {
 	limit := func(atOnce int) Limit { return Limit{Protocol: "udp", Ports: fmt.Sprint(atOnce), AtOnce: atOnce} }
 	for name, c := range map[string]struct {
-		list    []Limit
-		says    string // which port the title is about; empty: no finding
-		ends    string
-		evident int
+		list []Limit
+		port string // that the title is about; empty: no finding
+		more int
 	}{
-		"none":                 {nil, "", "", 0},
-		"one that is generous": {[]Limit{limit(500)}, "", "", 0},
-		"one":                  {[]Limit{limit(5)}, "UDP 5 ", "together", 1},
-		"one of two":           {[]Limit{limit(500), limit(5)}, "UDP 5 ", "together", 1},
-		"two":                  {[]Limit{limit(9), limit(5)}, "UDP 5 ", "another limit", 2},
-		"three":                {[]Limit{limit(5), limit(9), limit(7)}, "UDP 5 ", "2 more limits", 3},
+		"none":                 {nil, "", 0},
+		"one that is generous": {[]Limit{limit(500)}, "", 0},
+		"one":                  {[]Limit{limit(5)}, "UDP 5", 0},
+		"one of two":           {[]Limit{limit(500), limit(5)}, "UDP 5", 0},
+		"two":                  {[]Limit{limit(9), limit(5)}, "UDP 5", 1},
+		"three":                {[]Limit{limit(5), limit(9), limit(7)}, "UDP 5", 2},
 	} {
 		list := limited(c.list)
-		if c.says == "" {
+		if c.port == "" {
 			if len(list) > 0 {
 				t.Errorf("%s: %+v", name, list)
 			}
 			continue
 		}
-		if len(list) != 1 || !strings.HasPrefix(list[0].Title, c.says) || !strings.HasSuffix(list[0].Title, c.ends) || len(list[0].Evidence) != c.evident {
+		if len(list) != 1 || list[0].Args["port"] != c.port || list[0].Args["more"] != c.more || len(list[0].Evidence) != c.more+1 {
 			t.Errorf("%s: %+v", name, list)
 		}
 	}
-	if words := (Limit{}).words(); strings.Contains(words, "0") {
-		t.Errorf("of a limit that nobody knows it says %q", words)
-	}
-	said := map[string]bool{}
-	for _, l := range []Limit{{}, {AtOnce: 5}, {AtOnce: 5, Count: 5, Seconds: 5}, {Packets: true}, {Address: true}} {
-		if words := l.words(); said[words] {
-			t.Errorf("of %+v it says %q, as of another", l, words)
-		} else {
-			said[words] = true
+	for want, l := range map[string]Limit{
+		"a number of new connections for all senders together": {},
+		"5 new connections at a time for all senders together": {AtOnce: 5},
+		"6 new connections in 5 s for all senders together":    {AtOnce: 5, Count: 6, Seconds: 5},
+		"a number of packets for all senders together":         {Packets: true},
+		"a number of new connections per address":              {Address: true},
+	} {
+		got, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, l.limit())
+		if got != want || err != nil {
+			t.Errorf("%+v: %q, %v, want %q", l, got, err, want)
 		}
 	}
 }
@@ -211,8 +212,8 @@ func TestWhenRTPPortsAreScarceOrLeaked(t *testing.T) {
 			t.Errorf("%s: %v", name, ok)
 			continue
 		}
-		if ok && (strings.Contains(f.Explanation, "leaked") != c.leak || strings.Contains(f.Title, "not known") == c.known || len(f.Advice) != 1) {
-			t.Errorf("%s: %q %q", name, f.Title, f.Explanation)
+		if ok && (f.Args["leaked"] != c.leak || (f.Args["calls"] == -1) == c.known) {
+			t.Errorf("%s: %v", name, f.Args)
 		}
 	}
 }

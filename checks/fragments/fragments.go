@@ -5,30 +5,25 @@ package fragments
 
 import (
 	"context"
+	_ "embed"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+//go:embed words.yaml
+var ownWords []byte
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID:    "fragments",
-		Group: "office",
-		Title: "Long SIP messages pass over UDP",
-		Doc: `Finds the largest UDP datagram that passes in each direction.
-Needs a responder. Masked datagrams of 500 to 8000 bytes go to its plain UDP
-port and come back, those above 1472 bytes (IPv6: 1452) in IP fragments; where
-the system can, once more with the DF bit, which shows the path's MTU. An
-INVITE of 3000 bytes goes to the SIP port, beside a short one as its control.
-Every length is tried until loss is no explanation any more.
-  pass          long messages pass both ways
-  warn          fragments are dropped, or routers swallow what is too long
-  inconclusive  short datagrams were lost as well
-  skip          no responder was named`,
+		ID:      "fragments",
+		Words:   ownWords,
+		Group:   "office",
 		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"},
 	}, observe, judge)
@@ -50,12 +45,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.Responder, o.V6 = client.Addr.String(), client.Addr.Is6()
 	if len(client.Info.PlainUDP) == 0 {
-		o.Problem = "the responder has no plain UDP port"
+		o.Problem = noPlainPort
 		return o, nil
 	}
 	mctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	env.Say("trying how long UDP datagrams may be")
+	env.Say(words.Say("fragments.progress.trying", nil))
 	m, err := newMeter(mctx, env, client)
 	if err != nil {
 		return o, err

@@ -1,11 +1,12 @@
 package fragments
 
 import (
-	"fmt"
+	"cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary (CONTRACT: fragments), bytes of UDP payload.
@@ -23,13 +24,14 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+	unmeasured := words.Say("fragments.summary.unmeasured", nil)
 	switch {
 	case o.NoResponder:
-		return checks.Judgement{Summary: "not measured", Skip: "how long a datagram may be needs a responder outside (--responder)"}
+		return checks.Judgement{Summary: unmeasured, Skip: words.Say("fragments.skip.no-responder", nil)}
 	case o.Problem != "":
-		return checks.Judgement{Summary: "not measured", Inconclusive: o.Problem}
+		return checks.Judgement{Summary: unmeasured, Inconclusive: words.Say("fragments.reason.no-plain-port", nil)}
 	case o.Answered == 0:
-		return checks.Judgement{Summary: "not measured", Facts: Facts{}, Inconclusive: fmt.Sprintf("short datagrams to the responder got no answer either (%d tries)", o.Asked)}
+		return checks.Judgement{Summary: unmeasured, Facts: Facts{}, Inconclusive: words.Say("fragments.reason.short-unanswered", words.Args{"tries": o.Asked})}
 	}
 	f := Facts{LargestUp: o.largest(up), LargestDown: o.largest(down), FragmentsUp: o.fragments(up), FragmentsDown: o.fragments(down)}
 	f.FragmentsPass = f.FragmentsUp != nil && f.FragmentsDown != nil && *f.FragmentsUp && *f.FragmentsDown
@@ -37,9 +39,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		f.LargestWhole = &n
 	}
 	f.LongInvite = o.longInvite()
-	j := checks.Judgement{Facts: f, Findings: findings(o, f), Summary: summary(o, f)}
+	j := checks.Judgement{Facts: f, Findings: findings(o, f), Summary: summary(f)}
 	if f.FragmentsUp == nil || f.FragmentsDown == nil {
-		j.Inconclusive = "too much was lost, or too little tried, to tell whether fragments pass: " + o.unclear()
+		j.Inconclusive = words.Say("fragments.reason.unclear", words.Args{"length": o.unclear()})
 	}
 	return j
 }
@@ -77,17 +79,15 @@ func (o Observed) fragments(direction string) *bool {
 }
 
 // unclear names a length that was neither passed nor silent for sure.
-func (o Observed) unclear() string {
+func (o Observed) unclear() words.Text {
 	for _, s := range o.Sizes {
 		if s.Bytes > unfragmented(o.V6) && !s.Passed && !s.Silent {
-			t := fmt.Sprintf("%d bytes %s after %d tries, %d of %d short questions answered", s.Bytes, s.Direction, s.Tries, o.Answered, o.Asked)
-			if s.Note != "" {
-				t += ", " + s.Note
-			}
-			return t
+			return words.Say("fragments.reason.length", words.Args{
+				"bytes": s.Bytes, "way": s.Direction, "tries": s.Tries, "answered": o.Answered, "asked": o.Asked, "note": cmp.Or(s.Note, "none"),
+			})
 		}
 	}
-	return "nothing was tried"
+	return words.Say("fragments.reason.nothing-tried", nil)
 }
 
 // longInvite compares the long INVITE with the short one beside it.
@@ -102,20 +102,23 @@ func (o Observed) longInvite() *bool {
 	return &long.Answered
 }
 
-func summary(o Observed, f Facts) string {
+func summary(f Facts) words.Text {
+	dropped := func(way string, bytes int) words.Text {
+		return words.Say("fragments.summary.dropped", words.Args{"way": way, "bytes": bytes})
+	}
 	switch {
 	case f.FragmentsPass && f.LongInvite != nil && !*f.LongInvite:
-		return "fragments pass, but a long INVITE over UDP does not"
+		return words.Say("fragments.summary.long-invite", nil)
 	case f.FragmentsPass:
-		return fmt.Sprintf("UDP messages of %d bytes pass both ways, in fragments", min(f.LargestUp, f.LargestDown))
+		return words.Say("fragments.summary.both-ways", words.Args{"bytes": min(f.LargestUp, f.LargestDown)})
 	case f.FragmentsUp == nil || f.FragmentsDown == nil:
-		return fmt.Sprintf("UDP messages of %d bytes pass up, %d down; more could not be told", f.LargestUp, f.LargestDown)
+		return words.Say("fragments.summary.partly", words.Args{"up": f.LargestUp, "down": f.LargestDown})
 	case !*f.FragmentsUp && !*f.FragmentsDown:
-		return fmt.Sprintf("IP fragments are dropped: UDP messages longer than %d bytes do not pass", min(f.LargestUp, f.LargestDown))
+		return dropped("both", min(f.LargestUp, f.LargestDown))
 	case !*f.FragmentsUp:
-		return fmt.Sprintf("IP fragments are dropped on the way out: UDP messages longer than %d bytes do not leave", f.LargestUp)
+		return dropped("out", f.LargestUp)
 	}
-	return fmt.Sprintf("IP fragments are dropped on the way in: UDP messages longer than %d bytes do not arrive", f.LargestDown)
+	return dropped("in", f.LargestDown)
 }
 
 func findings(o Observed, f Facts) []checks.Finding {
@@ -146,46 +149,34 @@ func (o Observed) narrow() bool {
 }
 
 func droppedFragments(o Observed, f Facts) checks.Finding {
-	out := checks.Finding{
-		ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: "Long SIP messages are lost: something on the way drops IP fragments",
-		Explanation: "A UDP message longer than one packet travels in pieces, and RFC 4787 (REQ-13, REQ-14) asks routers to pass them. " +
-			"Here they vanish: calls with many codecs, video, long headers or certificates fail without an answer, while short ones work.",
-		Advice: []string{
-			"Use TCP or TLS for SIP: it is never fragmented. RFC 3261 (section 18.1.1) demands it for requests above 1300 bytes.",
-			"Or make messages shorter: leave only the codecs that you use (PCMA and one more), no video, no ICE.",
-			"On the firewall, allow IP fragments or let it reassemble them.",
-		},
-		Fixes: []fixes.Fix{},
-	}
+	out := checks.Finding{ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain, Fixes: []fixes.Fix{}}
 	for _, s := range o.Sizes {
-		at := fmt.Sprintf("%d bytes %s, in one piece", s.Bytes, s.Direction)
-		if s.Pieces > 1 {
-			at = fmt.Sprintf("%d bytes %s, in %d pieces", s.Bytes, s.Direction, s.Pieces)
-		}
+		at := words.Say("fragments.evidence.length", words.Args{"bytes": s.Bytes, "way": s.Direction, "pieces": max(s.Pieces, 1)})
 		switch {
 		case s.Pieces > 1 && s.Silent:
-			out.Evidence = append(out.Evidence, checks.Evidence{Name: at, Want: "an answer", Got: fmt.Sprintf("none to %d tries", s.Tries)})
+			out.Evidence = append(out.Evidence, unanswered(at, s.Tries))
 		case s.Direction == up && s.Bytes == f.LargestUp, s.Direction == down && s.Bytes == f.LargestDown:
-			out.Evidence = append(out.Evidence, checks.Evidence{Name: at, Want: "an answer", Got: "answered"})
+			out.Evidence = append(out.Evidence, answered(at))
 		}
 	}
 	return out
 }
 
+func answered(what words.Text) checks.Evidence {
+	return checks.Proof(what, words.Say("fragments.evidence.an-answer", nil), words.Say("fragments.evidence.answered", nil))
+}
+
+func unanswered(what words.Text, tries int) checks.Evidence {
+	return checks.Proof(what, words.Say("fragments.evidence.an-answer", nil), words.Say("fragments.evidence.none", words.Args{"tries": tries}))
+}
+
 func longInviteLost(o Observed) checks.Finding {
+	invite := func(i Invite) words.Text { return words.Say("fragments.evidence.invite", words.Args{"bytes": i.Bytes}) }
 	short, long := o.Invites[0], o.Invites[1]
 	return checks.Finding{
 		ID: "fragments.long-invite", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: "A long INVITE over UDP is lost, although fragments pass",
-		Explanation: "Fragmented datagrams reach a plain port, but a fragmented INVITE does not reach the SIP port: " +
-			"a SIP helper or a filter that reads SIP cannot handle messages in pieces. Calls with many codecs fail, short ones work.",
-		Evidence: []checks.Evidence{
-			{Name: fmt.Sprintf("INVITE of %d bytes", short.Bytes), Want: "an answer", Got: "answered"},
-			{Name: fmt.Sprintf("INVITE of %d bytes", long.Bytes), Want: "an answer", Got: fmt.Sprintf("none to %d tries", long.Tries)},
-		},
-		Advice: []string{"Switch the SIP helper off: sipdoctor check sip-alg", "Use TCP or TLS for SIP, or fewer codecs."},
-		Fixes:  []fixes.Fix{},
+		Evidence: []checks.Evidence{answered(invite(short)), unanswered(invite(long), long.Tries)},
+		Fixes:    []fixes.Fix{},
 	}
 }
 
@@ -197,29 +188,21 @@ func narrowPath(o Observed, limit int) checks.Finding {
 	mtu := limit + headers(o.V6)
 	f := checks.Finding{
 		ID: "fragments.narrow-path", Severity: checks.Info, Confidence: checks.Certain,
-		Title:       fmt.Sprintf("The path carries packets of %d bytes at most", mtu),
-		Explanation: "PPPoE, tunnels and mobile networks have shorter packets than Ethernet's 1500 bytes. Longer UDP messages are cut in pieces.",
-		Evidence:    []checks.Evidence{{Name: "largest UDP payload that passes in one piece", Want: fmt.Sprint(unfragmented(o.V6)), Got: fmt.Sprint(limit)}},
-		Advice:      []string{fmt.Sprintf("On the router, set the MTU of the outer interface to %d and clamp TCP's MSS to %d.", mtu, limit+8-20)},
-		Fixes:       []fixes.Fix{},
+		Args:     words.Args{"mtu": mtu, "mss": limit + 8 - 20},
+		Evidence: []checks.Evidence{checks.Proof(words.Say("fragments.evidence.largest-whole", nil), unfragmented(o.V6), limit)},
+		Fixes:    []fixes.Fix{},
 	}
 	for _, t := range o.TooBig {
-		got := "fragmentation needed"
-		if t.MTU > 0 {
-			got = fmt.Sprintf("fragmentation needed, MTU %d", t.MTU)
-		}
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "ICMP from " + t.Hop, Got: got})
+		hop := words.Say("fragments.evidence.icmp", words.Args{"hop": t.Hop})
+		f.Evidence = append(f.Evidence, checks.Proof(hop, nil, words.Say("fragments.evidence.too-big", words.Args{"mtu": t.MTU})))
 	}
 	if limit < smallPath {
 		f.Severity = checks.Warning
-		f.Explanation += " Here even ordinary SIP requests are."
 	}
 	if len(o.TooBig) == 0 {
 		f.ID, f.Severity, f.Confidence = "fragments.black-hole", checks.Warning, checks.Likely
-		f.Title = fmt.Sprintf("Packets longer than %d bytes vanish without a word", mtu)
-		f.Explanation = "The path is narrower than it says: no router answers \"fragmentation needed\" (ICMP is filtered, or a tunnel swallows it; RFC 2923). " +
-			"TLS handshakes and long messages over TCP hang, and UDP messages just below Ethernet's length are lost."
-		f.Advice = append(f.Advice, "Let ICMP type 3 code 4 (IPv6: type 2) pass through every firewall on the way.")
+		return f
 	}
+	f.Args["small"] = limit < smallPath
 	return f
 }

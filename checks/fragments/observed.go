@@ -9,7 +9,7 @@ type Observed struct {
 	NoResponder bool   `json:"no_responder,omitempty"`
 	Responder   string `json:"responder,omitempty"`
 	V6          bool   `json:"v6,omitempty"`
-	Problem     string `json:"problem,omitempty"` // why nothing could be measured
+	Problem     string `json:"problem,omitempty"` // why nothing could be measured: noPlainPort
 
 	// Asked and Answered count the short probes that ran beside the others:
 	// what they lose is the line's loss.
@@ -54,3 +54,6 @@ type Invite struct {
 	Answered bool `json:"answered,omitempty"`
 	Silent   bool `json:"silent,omitempty"` // enough tries that it was not loss
 }
+
+// noPlainPort: the responder has no plain UDP port.
+const noPlainPort = "no-plain-port"

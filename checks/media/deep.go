@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -58,7 +59,7 @@ func (l *line) deep(ctx context.Context, o *Observed, g *leg, d time.Duration) e
 	if err == nil {
 		err = l.load(ctx, o, g.port)
 	}
-	l.env.SayFor("waiting for the call on hold", holdSilence-d)
+	l.env.SayFor(words.Say("media.progress.hold", nil), holdSilence-d)
 	holding.Wait()
 	o.Hold = hold
 	return err
@@ -92,7 +93,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 	}
 	g := legs[0]
 	if g.port == 0 {
-		return fmt.Errorf("the responder opened no port: %s", g.refuse)
+		return fmt.Errorf("%s %s", noPort, g.refuse)
 	}
 	if err := l.greet(ctx, legs); err != nil || !g.answered() {
 		return err
@@ -139,7 +140,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 func (l *line) load(ctx context.Context, o *Observed, port int) error {
 	good, bad, first := 0, maxCalls+1, firstLoad
 	for n := 1; n > good && n < bad; {
-		l.env.SayFor(fmt.Sprintf("making %d calls at a time", n), loadCall)
+		l.env.SayFor(words.Say("media.progress.load", words.Args{"n": n}), loadCall)
 		s, err := l.together(ctx, first, n, port)
 		first += n
 		o.Load = append(o.Load, s)

@@ -1,12 +1,15 @@
 package media
 
 import (
-	"fmt"
+	"cmp"
 	"math"
+	"strings"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. A direction is nil when nothing is
@@ -57,20 +60,25 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	v := view{o: o}
 	switch {
 	case o.Responder == "":
-		return checks.Judgement{
-			Summary: "not tested: that needs a responder outside",
-			Skip:    `start "sipdoctor serve" outside and name it with --responder`,
-		}
+		return checks.Judgement{Summary: say("summary.untested", nil), Skip: say("skip.no-responder", nil)}
 	case o.LocalFilter > 0 && o.sent() == 0:
-		return checks.Judgement{Summary: "this machine's own packet filter drops the voice", Facts: v.facts(), Findings: []checks.Finding{v.localFilter()}}
+		f := v.localFilter()
+		return checks.Judgement{Summary: f.Message(), Facts: v.facts(), Findings: []checks.Finding{f}}
 	case o.Call == nil && !v.unreached():
-		return checks.Judgement{Summary: "not tested", Facts: v.facts(), Inconclusive: v.whyNoCall()}
+		return checks.Judgement{Summary: say("summary.untested", nil), Facts: v.facts(), Inconclusive: v.whyNoCall()}
 	}
 	f := v.facts()
-	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host)}
-	j.Inconclusive = v.whyUnclear()
+	j := checks.Judgement{Facts: f, Findings: v.findings(f, host), Inconclusive: v.whyUnclear()}
+	if o.Call == nil || v.oneWay() {
+		j.Summary = j.Findings[0].Message()
+	} else {
+		j.Summary = v.summary(f)
+	}
 	return j
 }
+
+// say is a message of this check.
+func say(id string, args words.Args) words.Text { return words.Say("media."+id, args) }
 
 // A view is an observation with the questions that are asked of it.
 type view struct{ o Observed }
@@ -118,45 +126,60 @@ func (v view) oneWay() bool {
 }
 
 // whyNoCall is why there is nothing to judge.
-func (v view) whyNoCall() string {
+func (v view) whyNoCall() words.Text {
 	for _, d := range v.o.Doors {
 		switch {
 		case d.Unproved > 0:
-			return "the call left from another address than everything else (several addresses outside), and the responder does not answer that one"
+			return say("reason.other-address", nil)
 		case d.Refused != "":
-			return "the responder opened no port: " + d.Refused
+			return say("reason.no-port", words.Args{"why": d.Refused})
 		}
 	}
-	switch {
-	case v.o.Problem != "":
-		return v.o.Problem
-	case v.o.SendError != "":
-		return v.o.SendError
+	if p := cmp.Or(v.o.Problem, v.o.SendError); p != "" {
+		return problem(p)
 	}
-	return "the call could not be set up"
+	return say("reason.not-set-up", nil)
+}
+
+// problem is what stands in a field for problems: a code with its values, or
+// the text of an error.
+func problem(p string) words.Text {
+	code, rest, _ := strings.Cut(p, " ")
+	switch code {
+	case noRTPPorts:
+		return say("reason.no-rtp-ports", nil)
+	case mismatch:
+		return say("reason.mismatch", nil)
+	case otherPorts:
+		served, wanted, _ := strings.Cut(rest, " ")
+		return say("reason.other-ports", words.Args{"served": served, "wanted": wanted})
+	case noPort:
+		return say("reason.no-port", words.Args{"why": rest})
+	}
+	return say("reason.problem", words.Args{"problem": p})
 }
 
 // leastPackets is a second of speech: a call that was shorter is none.
 const leastPackets = 50
 
 // whyUnclear is why a call says less than it should.
-func (v view) whyUnclear() string {
+func (v view) whyUnclear() words.Text {
 	c := v.o.Call
 	switch {
 	case c == nil:
-		return ""
+		return words.Text{}
 	case !c.Told && v.o.Problem != "":
-		return "the responder did not say what it heard: " + v.o.Problem
+		return say("reason.untold-because", words.Args{"why": problem(v.o.Problem)})
 	case !c.Told:
-		return "the responder did not say what it heard"
+		return say("reason.untold", nil)
 	case c.Up.Sent < leastPackets:
-		return fmt.Sprintf("the call had %d packets only", c.Up.Sent)
+		return say("reason.short-call", words.Args{"packets": c.Up.Sent})
 	case v.o.Problem != "":
-		return v.o.Problem
+		return problem(v.o.Problem)
 	case v.o.Hold != nil && v.o.Hold.Problem != "":
-		return "the call on hold: " + v.o.Hold.Problem
+		return say("reason.hold", words.Args{"why": problem(v.o.Hold.Problem)})
 	}
-	return ""
+	return words.Text{}
 }
 
 func (v view) facts() Facts {
@@ -223,44 +246,49 @@ func round(x float64, digits int) float64 {
 	return math.Round(x*p) / p
 }
 
-func (v view) summary(f Facts) string {
-	c := v.o.Call
-	switch {
-	case c == nil:
-		return "no voice gets through: nothing arrived at the responder"
-	case v.oneWay():
-		return "one-way audio: you are heard, but hear nothing"
-	case f.Up == nil:
-		return fmt.Sprintf("a call of %s: MOS %.1f down; what arrived at the responder is unknown", seconds(f.LengthS), f.Down.MOS)
+func (v view) summary(f Facts) words.Text {
+	length := time.Duration(math.Round(f.LengthS)) * time.Second
+	if f.Up == nil {
+		return say("summary.down-only", words.Args{"length": length, "down": round(f.Down.MOS, 1)})
 	}
-	s := fmt.Sprintf("a call of %s sounds like MOS %.1f up, %.1f down (loss %s, jitter %s, round trip %s)", seconds(f.LengthS),
-		f.Up.MOS, f.Down.MOS, both(f.Up.LossPct, f.Down.LossPct, "%"), both(f.Up.JitterMS, f.Down.JitterMS, "ms"), short(f.Up.RTTMS))
+	parts := []words.Text{say("summary.call", words.Args{
+		"length": length, "up": round(f.Up.MOS, 1), "down": round(f.Down.MOS, 1), "rtt": wholeMS(f.Up.RTTMS),
+		"loss": both(percent(f.Up.LossPct), percent(f.Down.LossPct)), "jitter": both(ms(f.Up.JitterMS), ms(f.Down.JitterMS)),
+	})}
 	if f.CallsBelow > 0 {
-		s += fmt.Sprintf("; %d calls at a time are too many", f.CallsBelow)
+		parts = append(parts, say("summary.too-many", words.Args{"calls": f.CallsBelow}))
 	} else if f.CallsAtLeast > 1 {
-		s += fmt.Sprintf("; %d at a time too", f.CallsAtLeast)
+		parts = append(parts, say("summary.together", words.Args{"calls": f.CallsAtLeast}))
 	}
 	if v.o.Unmarked {
-		s += "; the mark for voice was not tested: this system cannot set it"
+		parts = append(parts, say("summary.unmarked", nil))
 	}
-	return s
+	return say("summary", words.Args{"parts": parts})
 }
 
-// short is a time in whole ms, except where that would be none.
-func short(ms float64) string {
+// wholeMS is a time in whole ms; 0 is less than one.
+func wholeMS(ms float64) int {
 	if ms < 1 {
-		return "below 1 ms"
+		return 0
 	}
-	return fmt.Sprintf("%.0f ms", ms)
+	return int(math.Round(ms))
 }
 
-func seconds(s float64) string { return fmt.Sprintf("%.0f s", s) }
+// ms and percent are values as exact as they are shown.
+func ms(x float64) time.Duration      { return time.Duration(shown(x) * float64(time.Millisecond)) }
+func percent(x float64) words.Percent { return words.Percent(shown(x)) }
 
-// both writes a value for either direction, once when it is the same.
-func both(up, down float64, unit string) string {
-	a, b := fmt.Sprintf("%.1f", up), fmt.Sprintf("%.1f", down)
-	if a == b {
-		return a + " " + unit
+func shown(x float64) float64 {
+	if x < 10 {
+		return round(x, 1)
 	}
-	return a + " and " + b + " " + unit
+	return math.Round(x)
+}
+
+// both are the values of either direction, once when they are the same.
+func both[T comparable](up, down T) []T {
+	if up == down {
+		return []T{up}
+	}
+	return []T{up, down}
 }

@@ -1,11 +1,10 @@
 package media
 
 import (
-	"fmt"
-
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // lossy reports whether some calls at a time surely lost more than voice takes,
@@ -37,24 +36,14 @@ func limit(load []Load) (atLeast, below int) {
 func (v view) policer(f Facts) checks.Finding {
 	ev := []checks.Evidence{}
 	for _, s := range v.o.Load {
-		got := fmt.Sprintf("loss %s", both(s.Up.LossPct(), s.Down.LossPct(), "%"))
-		if s.Reached < s.Calls {
-			got += fmt.Sprintf("; %d could not be begun", s.Calls-s.Reached)
-		}
-		ev = append(ev, checks.Evidence{Name: fmt.Sprintf("%d at a time", s.Calls), Want: fmt.Sprintf("loss below %.0f %%", lossBad), Got: got})
+		ev = append(ev, checks.Proof(count("at-a-time", s.Calls), say("evidence.loss-below", words.Args{"limit": percent(lossBad)}),
+			say("evidence.load", words.Args{"loss": both(percent(s.Up.LossPct()), percent(s.Down.LossPct())), "missing": max(0, s.Calls-s.Reached)})))
 	}
-	kbit := float64(f.CallsBelow) * callKbit
 	return checks.Finding{
 		ID: "media.call-limit", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: fmt.Sprintf("Voice is lost from %d calls at a time; %d go well", f.CallsBelow, f.CallsAtLeast),
-		Explanation: fmt.Sprintf("A call of G.711 takes %.0f kbit/s each way, so %d of them %.1f Mbit/s. "+
-			"The line is as narrow as that, or something on it (a policer of the provider's, a limit for UDP on the router) lets no more through. All calls suffer then, not only the last.",
-			callKbit, f.CallsBelow, kbit/1000),
+		Args: words.Args{"below": f.CallsBelow, "well": f.CallsAtLeast,
+			"kbit": callKbit, "mbit": round(float64(f.CallsBelow)*callKbit/1000, 1)},
 		Evidence: ev, Fixes: []fixes.Fix{},
-		Advice: []string{
-			fmt.Sprintf("Limit the PBX or trunk to %d calls at a time, or use G.729 or Opus, which take a third of the bandwidth.", f.CallsAtLeast),
-			"Look for bandwidth limits and UDP flood protection on the router, and ask the provider about policing.",
-		},
 	}
 }
 
@@ -85,43 +74,30 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 const leastSpoken = 8
 
 func (v view) lostMove(m *Move) checks.Finding {
-	got := "the responder heard it, but nothing came back"
-	if !m.UpFollowed {
-		got = "the responder did not hear it"
-	}
 	return checks.Finding{
-		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely,
-		Title:       "Audio does not follow when a phone changes its port",
-		Explanation: "After a re-INVITE (hold, transfer, a conference) a phone goes on at another port. Here the voice stayed behind: such a call is silent from then on.",
-		Evidence:    []checks.Evidence{{Name: "our new port " + m.Local.String(), Want: "the call goes on there", Got: got}},
-		Advice:      []string{"Look at the router's UDP rules: something lets the first flow of a call pass, and not the second."}, Fixes: []fixes.Fix{},
+		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		Evidence: []checks.Evidence{checks.Proof(say("evidence.new-port", words.Args{"address": m.Local}),
+			say("evidence.goes-on", nil), say("evidence.stayed", words.Args{"heard": m.UpFollowed}))},
 	}
 }
 
 func (v view) deadHold(h *Hold) checks.Finding {
 	return checks.Finding{
-		ID: "media.hold-dead", Severity: checks.Warning, Confidence: checks.Likely,
-		Title:       fmt.Sprintf("A call that was on hold for %d s stays silent", h.SilentS),
-		Explanation: "After the silence neither side got through on the old ports. Whoever takes a call off hold hears nothing, unless phone and PBX agree on new ports.",
-		Evidence:    v.holdEvidence(h), Fixes: []fixes.Fix{},
-		Advice: []string{"Let the phones send RTP, comfort noise or keep-alives while a call is on hold (Asterisk: rtp_keepalive), every 20 s at least."},
+		ID: "media.hold-dead", Severity: checks.Warning, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(),
 	}
 }
 
 func (v view) deafHold(h *Hold) checks.Finding {
 	return checks.Finding{
-		ID: "media.hold", Severity: checks.Info, Confidence: checks.Likely,
-		Title: fmt.Sprintf("After %d s on hold the phone has to speak first", h.SilentS),
-		Explanation: "The router has forgotten the way back to the phone. The other side is heard again as soon as the phone sends a packet, which most do when the call is taken off hold; " +
-			"with those that do not, the first words are lost.",
-		Evidence: v.holdEvidence(h), Fixes: []fixes.Fix{},
-		Advice: []string{"See how long the router remembers a silent flow: sipdoctor check nat-lifetime"},
+		ID: "media.hold", Severity: checks.Info, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(),
 	}
 }
 
-func (v view) holdEvidence(h *Hold) []checks.Evidence {
+func (h *Hold) evidence() []checks.Evidence {
 	return []checks.Evidence{
-		{Name: fmt.Sprintf("after %d s, the responder speaks", h.SilentS), Want: fmt.Sprintf("%d packets", h.Spoken), Got: fmt.Sprintf("%d arrived", h.Heard)},
-		{Name: "then the phone does", Want: fmt.Sprintf("%d answers", h.UpAsked), Got: fmt.Sprintf("%d came", h.UpAnswered)},
+		checks.Proof(say("evidence.responder-first", words.Args{"seconds": h.SilentS}), count("packets", h.Spoken), count("arrived", h.Heard)),
+		checks.Proof(say("evidence.phone-then", nil), count("answers", h.UpAsked), count("answers-came", h.UpAnswered)),
 	}
 }

@@ -47,18 +47,18 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 		says     string   // a part of the first title, or of the summary without a finding
 		unclear  string
 	}{
-		{"all is well", func(*Observed) {}, nil, "MOS 4.4 up, 4.4 down", ""},
-		{"one packet was lost", up(lost(1, 1, 1, 0)), nil, "loss 0.2 and 0.0 %", ""},
-		{"one moment was lost", down(lost(30, 1, 30, 1)), []string{"media.gaps info"}, "The voice has gaps", ""},
-		{"three moments were lost", down(lost(15, 3, 5, 3)), []string{"media.gaps warning"}, "The voice has gaps", ""},
-		{"one second after the other was lost", down(lost(240, 5, 50, 5)), []string{"media.loss critical", "media.gaps warning"}, "down 48.0 %", ""},
-		{"it went dead in the middle", down(lost(250, 1, 250, 1)), []string{"media.loss critical"}, "down 50.0 %", ""},
-		{"a line that loses 4 %", down(lost(20, 19, 2, 0)), []string{"media.loss warning"}, "Calls lose voice: down 4.0 %", ""},
-		{"nobody could understand it", up(lost(300, 150, 9, 20)), []string{"media.loss critical", "media.gaps warning"}, "up 60.0 %", ""},
-		{"one direction went dead after the first words", up(lost(500, 1, 500, 1)), []string{"media.loss critical"}, "up 100.0 %", ""},
-		{"Wi-Fi", down(func(w *Way) { w.JitterMS, w.JitterMaxMS = 42, 90 }), []string{"media.jitter warning"}, "down 42 ms", ""},
+		{"all is well", func(*Observed) {}, nil, "MOS 4.4 upstream, 4.4 downstream", ""},
+		{"one packet was lost", up(lost(1, 1, 1, 0)), nil, "loss 0.2 % and 0 %", ""},
+		{"one moment was lost", down(lost(30, 1, 30, 1)), []string{"media.gaps info"}, "gaps in the voice", ""},
+		{"three moments were lost", down(lost(15, 3, 5, 3)), []string{"media.gaps warning"}, "gaps in the voice", ""},
+		{"one second after the other was lost", down(lost(240, 5, 50, 5)), []string{"media.loss critical", "media.gaps warning"}, "downstream 48 %", ""},
+		{"it went dead in the middle", down(lost(250, 1, 250, 1)), []string{"media.loss critical"}, "downstream 50 %", ""},
+		{"a line that loses 4 %", down(lost(20, 19, 2, 0)), []string{"media.loss warning"}, "Calls lose voice packets: downstream 4 %", ""},
+		{"nobody could understand it", up(lost(300, 150, 9, 20)), []string{"media.loss critical", "media.gaps warning"}, "upstream 60 %", ""},
+		{"one direction went dead after the first words", up(lost(500, 1, 500, 1)), []string{"media.loss critical"}, "upstream 100 %", ""},
+		{"Wi-Fi", down(func(w *Way) { w.JitterMS, w.JitterMaxMS = 42, 90 }), []string{"media.jitter warning"}, "downstream 42 ms", ""},
 		{"another continent", func(o *Observed) { o.Call.RTT.MedianMS = 380 }, []string{"media.delay warning"}, "190 ms each way", ""},
-		{"the mark is cleared", up(marked(0, 500)), []string{"media.dscp info"}, "The mark for voice is cleared on the way out", ""},
+		{"the mark is cleared", up(marked(0, 500)), []string{"media.dscp info"}, "The DSCP mark for voice is cleared upstream", ""},
 		{"the mark is cleared both ways", func(o *Observed) { marked(0, 500)(&o.Call.Up); marked(0, 490)(&o.Call.Down) }, []string{"media.dscp info"}, "cleared both ways", ""},
 		{"the mark is cleared on a full line", func(o *Observed) { marked(0, 480)(&o.Call.Up); lost(40, 38, 2, 0)(&o.Call.Up) }, []string{"media.loss warning", "media.dscp warning"}, "", ""},
 		{"voice is put behind everything else", down(marked(8, 500)), []string{"media.dscp warning"}, "changed to DSCP 8 (CS1", ""},
@@ -67,8 +67,8 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 		{"this system cannot set marks", func(o *Observed) { o.Unmarked, o.Call.Up.Marked = true, false; marked(0, 500)(&o.Call.Up) }, nil, "this system cannot set it", ""},
 		{"packets overtake each other", up(func(w *Way) { w.Reordered = 40 }), []string{"media.disorder info"}, "", ""},
 		{"the responder did not say", func(o *Observed) { o.Call.Told, o.Problem = false, "it no longer answers" }, nil, "unknown", "it no longer answers"},
-		{"the call was cut short", func(o *Observed) { o.Call.Up.Sent, o.Call.Up.Received = 10, 10 }, nil, "", "10 packets only"},
-		{"the call left from elsewhere", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true, Unproved: 30} }, nil, "not tested", "another address"},
+		{"the call was cut short", func(o *Observed) { o.Call.Up.Sent, o.Call.Up.Received = 10, 10 }, nil, "", "only 10 packets"},
+		{"the call left from elsewhere", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true, Unproved: 30} }, nil, "not tested", "another public address"},
 		{"the responder has no port", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Refused: "in use"} }, nil, "not tested", "in use"},
 		{"nobody knows what arrived", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30} }, nil, "not tested", "could not be set up"},
 		{"nothing arrived", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true} }, []string{"media.no-audio critical"}, "No voice gets out", ""},
@@ -79,16 +79,16 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 		{"a call on hold woke up", func(o *Observed) {
 			o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, Heard: 9, UpAsked: 10, UpAnswered: 10}
 		}, nil, "", ""},
-		{"a call on hold was forgotten", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10, UpAnswered: 10} }, []string{"media.hold info"}, "the phone has to speak first", ""},
+		{"a call on hold was forgotten", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10, UpAnswered: 10} }, []string{"media.hold info"}, "the phone has to send first", ""},
 		{"a call on hold died", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10} }, []string{"media.hold-dead warning"}, "stays silent", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := goodCall()
 			tt.change(&o)
-			j := judge(o, &netinfo.Host{})
+			r := resultOf(t, o)
 			var ids []string
-			said := j.Summary
-			for i, f := range j.Findings {
+			said := r.Summary
+			for i, f := range r.Findings {
 				ids = append(ids, f.ID+" "+string(f.Severity))
 				if i == 0 {
 					said = f.Title
@@ -100,8 +100,8 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 			if !strings.Contains(said, tt.says) {
 				t.Errorf("it says %q, not %q", said, tt.says)
 			}
-			if (j.Inconclusive == "") != (tt.unclear == "") || !strings.Contains(j.Inconclusive, tt.unclear) {
-				t.Errorf("inconclusive because %q, want %q", j.Inconclusive, tt.unclear)
+			if (r.Reason == "") != (tt.unclear == "") || !strings.Contains(r.Reason, tt.unclear) {
+				t.Errorf("inconclusive because %q, want %q", r.Reason, tt.unclear)
 			}
 		})
 	}

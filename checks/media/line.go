@@ -119,7 +119,7 @@ func (l *line) dial(ctx context.Context, s *socket, open []session.MediaOpen) ([
 			return legs, err
 		}
 		if len(reply.Legs) != len(part) {
-			return legs, errors.New("the responder's answer does not fit the question")
+			return legs, errors.New(mismatch)
 		}
 		for i, r := range reply.Legs {
 			g := &leg{number: uint16(part[i].Leg), port: r.Port, refuse: r.Refused, line: l, socket: s}

@@ -5,6 +5,7 @@ package media
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,32 +14,21 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ID is the check's.
 const ID = "media"
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    ID,
+		Words: ownWords,
 		Group: "office",
-		Title: "Calls sound well in both directions",
-		Doc: `Makes a test call to the responder and measures how it would sound.
-Sends RTP as a phone does (G.711, 172 bytes, 50 packets a second, marked with
-DSCP EF) to a port of the RTP range, and the responder sends as much back. Each
-direction is measured at its receiver: loss and its bursts, jitter (RFC 3550),
-overtaken and doubled packets, the round trip, and the mark on arrival; the MOS
-follows from them (ITU-T G.107). Up to four ports are tried first, so that one
-blocked port is no silent call. The call takes 6 s, 2 s with --fast, 10 s when
-the check is named. With --deep it takes a minute, the phone changes its port
-half-way as after a re-INVITE, a second call is put on hold for 90 s, and then
-more and more calls are made at a time, up to 16. Needs a responder.
-  pass          both directions sound well
-  warn          loss, jitter, delay or something else is heard
-  fail          a direction is silent or cannot be understood
-  inconclusive  the responder did not say what had arrived
-  skip          no responder was named`,
 		// A fast sweep of all ports may have to be waited for; a deep run takes
 		// two minutes.
 		Timeout: 8 * time.Minute,
@@ -123,7 +113,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 // serves.
 func within(wanted, served string) (first, last int, err error) {
 	if served == "" {
-		return 0, 0, errors.New("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+		return 0, 0, errors.New(noRTPPorts)
 	}
 	first, last, err = rtpports.ParseRange(served)
 	if err != nil {
@@ -134,7 +124,7 @@ func within(wanted, served string) (first, last int, err error) {
 		return 0, 0, fmt.Errorf("reading the RTP range: %w", err)
 	}
 	if max(first, a) > min(last, b) {
-		return 0, 0, fmt.Errorf("the responder answers on %s only, not on %s", served, wanted)
+		return 0, 0, fmt.Errorf("%s %s %s", otherPorts, served, wanted)
 	}
 	return max(first, a), min(last, b), nil
 }
@@ -142,7 +132,7 @@ func within(wanted, served string) (first, last int, err error) {
 // run makes the call and, deep, everything else.
 func (l *line) run(ctx context.Context, o *Observed) error {
 	d := platform.Milliseconds(o.PlannedMS)
-	l.env.SayFor(fmt.Sprintf("making a test call of %d s", int(d.Seconds())), d)
+	l.env.SayFor(words.Say("media.progress.call", words.Args{"seconds": int(d.Seconds())}), d)
 	g, err := l.setUp(ctx, o)
 	if g == nil || err != nil {
 		return err

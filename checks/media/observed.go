@@ -8,6 +8,15 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 )
 
+// Problems that this check finds itself; their values follow, with a space
+// before each. Any other is the text of an error.
+const (
+	noRTPPorts = "no-rtp-ports" // the responder answers on none
+	otherPorts = "other-ports"  // ports served, ports wanted
+	mismatch   = "mismatch"     // the responder's answer does not fit the question
+	noPort     = "no-port"      // why the responder opened none
+)
+
 // Observed is all that was sent and heard; judge works from it alone.
 type Observed struct {
 	checks.Limited

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
@@ -268,15 +269,15 @@ func TestTheSummaryOfACall(t *testing.T) {
 		change func(*Observed)
 		want   string
 	}{
-		{"one call alone", func(o *Observed) { o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}} }, "10|4.4|4.4|0.0|1.0|40"},
+		{"one call alone", func(o *Observed) { o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}} }, "10|4.4|4.4|0|1|40"},
 		{"two at a time", func(o *Observed) {
 			o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}, {Calls: 2, Reached: 2, Up: Way{Stats: two}, Down: Way{Stats: two}}}
-		}, "10|4.4|4.4|0.0|1.0|40|2"},
+		}, "10|4.4|4.4|0|1|40|2"},
 		{"three are too many", func(o *Observed) {
 			o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: one}, Down: Way{Stats: one}}, {Calls: 3, Reached: 2, Up: Way{Stats: two}, Down: Way{Stats: two}}}
-		}, "10|4.4|4.4|0.0|1.0|40|3"},
-		{"either direction has its figures", func(o *Observed) { lost(1, 1, 1, 0)(&o.Call.Up); o.Call.Down.JitterMS = 2 }, "10|4.4|4.4|0.2|0.0|1.0|2.0|40"},
-		{"a round trip of one ms", func(o *Observed) { o.Call.RTT.MedianMS = 1 }, "10|4.4|4.4|0.0|1.0|1"},
+		}, "10|4.4|4.4|0|1|40|3"},
+		{"either direction has its figures", func(o *Observed) { lost(1, 1, 1, 0)(&o.Call.Up); o.Call.Down.JitterMS = 2 }, "10|4.4|4.4|0.2|0|1|2|40"},
+		{"a round trip of one ms", func(o *Observed) { o.Call.RTT.MedianMS = 1 }, "10|4.4|4.4|0|1|1"},
 		{"the responder did not say", func(o *Observed) { o.Call.Told = false }, "10|4.4"},
 	} {
 		o := goodCall()
@@ -314,7 +315,7 @@ func TestTheEvidenceOfSilence(t *testing.T) {
 		t.Errorf("%+v", f.Evidence)
 	}
 	told, untold := view{Observed{Doors: []Door{{Port: 1, Told: true}}}}, view{Observed{Doors: []Door{{Port: 1}}}}
-	if told.doors()[0].Got == untold.doors()[0].Got {
+	if told.doors()[0].Says["got"].(words.Text).ID == untold.doors()[0].Says["got"].(words.Text).ID {
 		t.Error("nobody said that nothing arrived")
 	}
 	raw, err := json.Marshal(o)
@@ -387,9 +388,9 @@ func TestWhatIsSaidWithAFigure(t *testing.T) {
 		t.Errorf("%q whether the responder heard it or not", move(true))
 	}
 	names := map[string]bool{}
-	for dscp, want := range map[int]string{0: "0 (", 1: "1 (LE", 8: "8 (CS1", 16: "16 (CS2)", 26: "26", 40: "40 (CS5)"} {
-		got := dscpName(dscp)
-		if !strings.HasPrefix(got, want) || dscp == 26 && got != "26" || names[got] {
+	for dscp, want := range map[int]string{0: "0 (", 1: "1 (LE", 8: "8 (CS1", 16: "16 (CS2)", 26: "26 on", 40: "40 (CS5)"} {
+		got := find(func(o *Observed) { marked(dscp, 500)(&o.Call.Up) }).Evidence[0].Got
+		if !strings.HasPrefix(got, want) || names[got] {
 			t.Errorf("DSCP %d is %q", dscp, got)
 		}
 		names[got] = true
@@ -407,7 +408,7 @@ func TestWhatIsSaidWithAFigure(t *testing.T) {
 		well, bad := voice.Stats{Sent: 200, Received: 200}, voice.Stats{Sent: 1000, Received: 800, Bursts: 190, BurstMax: 2}
 		o.Load = []Load{{Calls: 1, Reached: 1, Up: Way{Stats: well}, Down: Way{Stats: well}}, {Calls: 5, Reached: 4, Up: Way{Stats: bad}, Down: Way{Stats: well}}}
 	})
-	if len(limit.Evidence) != 2 || strings.Contains(limit.Evidence[0].Got, "begun") || !strings.Contains(limit.Evidence[1].Got, "1 could not be begun") ||
+	if len(limit.Evidence) != 2 || strings.Contains(limit.Evidence[0].Got, "set up") || !strings.Contains(limit.Evidence[1].Got, "1 could not be set up") ||
 		!strings.Contains(limit.Explanation, "80 kbit/s") || !strings.Contains(limit.Explanation, "0.4 Mbit/s") {
 		t.Errorf("%+v", limit)
 	}
@@ -416,4 +417,26 @@ func TestWhatIsSaidWithAFigure(t *testing.T) {
 // lossDown loses every tenth packet, so many at a time.
 func lossDown(most int) func(*Observed) {
 	return func(o *Observed) { lost(50, 50/most, most, 0)(&o.Call.Down) }
+}
+
+// A problem is a message in every language, whoever found it.
+func TestEveryProblemIsAMessage(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{Check()})
+	for p, want := range map[string]string{
+		noRTPPorts:                              "no-rtp-ports",
+		otherPorts + " 20000-21000 10000-20500": "other-ports",
+		mismatch:                                "mismatch",
+		noPort + " in use":                      "no-port",
+		"no route":                              "problem",
+	} {
+		got := problem(p)
+		if got.ID != "media.reason."+want {
+			t.Errorf("%s: %s, want %s", p, got.ID, want)
+		}
+		for _, l := range words.Languages() {
+			if s, err := book.Fill(l, got); err != nil || want != "problem" && strings.Contains(s, p) {
+				t.Errorf("%s in %s: %q, %v", p, l, s, err)
+			}
+		}
+	}
 }

@@ -22,8 +22,8 @@ func (b *behaviour) only(keep ...string) {
 	b.possible = slices.DeleteFunc(slices.Clone(b.possible), func(s string) bool { return !slices.Contains(keep, s) })
 }
 
-// name is the behaviour when one is left. When it is known to depend on the
-// address but not whether also on the port, the weaker claim is made, and
+// name returns the behaviour if only one is left. If it is known to depend on the
+// address, but not whether on the port as well, name makes the weaker claim and
 // lower is true. Observations that contradict each other leave nothing.
 func (b behaviour) name() (name string, lower bool) {
 	switch {
@@ -70,8 +70,8 @@ func mapping(samples []Sample) behaviour {
 }
 
 // filtering combines the tests of RFC 5780 section 4.4 on a NAT of the given
-// mapping. A test counts when the answer came, or when its silence can only be
-// a filter's.
+// mapping. A test counts if the answer came, or if only a filter can explain the
+// silence.
 func filtering(tests []Filter, mapping string) behaviour {
 	b := anyBehaviour()
 	for _, answered := range []bool{true, false} { // an answer outweighs any silence
@@ -98,11 +98,11 @@ func filtering(tests []Filter, mapping string) behaviour {
 	return b
 }
 
-// silenceCounts reports whether no answer means a filter. Where all mappings
-// are one, the control must have come through the opened filter. Where the
-// mapping depends on the destination it cannot: what the server sends from its
-// other address goes to a port that was opened for the first one. Then, and
-// when time ran out, it has to do that the other address is alive.
+// silenceCounts reports whether silence means a filter. With one mapping for all
+// destinations, the control must have passed the opened filter. With a mapping
+// per destination it cannot: what the server sends from its other address goes to
+// a port that was opened for the first one. Then, and when time ran out, it is
+// enough that the other address answers.
 func silenceCounts(f Filter, mapping string) bool {
 	if f.Broken || f.Ignored || f.Code != 0 {
 		return false

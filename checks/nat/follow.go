@@ -48,8 +48,8 @@ func changed(to, expect netip.AddrPort, rtt time.Duration) stun.Question {
 }
 
 // control opens every filter by asking expect first, and then asks for the
-// changed answer. A NAT whose mapping depends on the address keeps that one
-// out even so: then only the first half can succeed.
+// changed answer. A NAT whose mapping depends on the address still blocks that
+// answer: then only the first half can succeed.
 func (p *prober) control(ctx context.Context, t target, expect netip.AddrPort, rtt time.Duration) (alternate, through bool) {
 	s, err := p.open(ctx, 0)
 	if err != nil {
@@ -109,8 +109,8 @@ func (p *prober) askFresh(ctx context.Context, t target, port uint16, role strin
 // router and its NAT are within five.
 const maxTTL = 5
 
-// hops lets questions die on the way, so that routers name themselves. Where
-// the system does not pass ICMP errors on, nothing is learnt.
+// hops sends questions with a short TTL, so that routers identify themselves by
+// ICMP. Where the system does not pass ICMP errors on, nothing is learnt.
 func (p *prober) hops(ctx context.Context, t target) {
 	for ttl := 1; ttl <= maxTTL; ttl++ {
 		p.wg.Go(func() {

@@ -1,13 +1,14 @@
 package nat
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. Addresses are those of IPv4 where
@@ -39,12 +40,13 @@ type Facts struct {
 	Servers []Server `json:"servers"`
 }
 
-// Server is what one address of a STUN server was worth.
+// Server is one address of a STUN server, and whether its answer counted.
 type Server struct {
 	Address  string `json:"address"`
 	Answered bool   `json:"answered"`
 	RTTMS    int64  `json:"rtt_ms,omitempty"`
-	Note     string `json:"note,omitempty"`
+	Note     string `json:"note,omitempty"`   // why its answer did not count: a code, see worth
+	Detail   string `json:"detail,omitempty"` // of the note: an address, an error's text, a number
 }
 
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
@@ -63,18 +65,18 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 		j.Findings = append([]checks.Finding{fd}, j.Findings...)
 	}
 	if f.Mapping == unknown {
-		j.Inconclusive = "one address of one STUN server answered: whether the NAT takes a new port for every destination needs a second server (--stun) or a responder with two addresses"
+		j.Inconclusive = words.Say("nat.reason.one-address", nil)
 		if len(f.MappingPossible) == 2 {
-			j.Inconclusive = "STUN servers at one address answered: whether the NAT takes a new port for every address needs another server (--stun) or a responder with two addresses"
+			j.Inconclusive = words.Say("nat.reason.one-host", nil)
 		}
 	}
 	return j
 }
 
 // withoutDoubt leaves out the filtering tests that a busy responder may have
-// left unanswered: its silence is no filter's.
+// left unanswered: that silence does not show a filter.
 func (o Observed) withoutDoubt() Observed {
-	if o.Far.Busy() == "" {
+	if o.Far.Busy().IsZero() {
 		return o
 	}
 	o.Families = slices.Clone(o.Families)
@@ -99,7 +101,7 @@ func primary(o Observed) (v, v6 view) {
 	return v, v6
 }
 
-// fill is everything about the primary family.
+// fill sets everything about the primary family.
 func (f *Facts) fill(v view) {
 	f.BehindNAT = v.translated()
 	f.Local = v.main[0].Local.String()
@@ -137,7 +139,7 @@ func (f *Facts) fillV6(v view) {
 	f.IPv6Filtering, _ = filtering(v.tests(), of).name()
 }
 
-// open are the possibilities left, unless nothing was learnt or all was.
+// open returns the possibilities that are left, unless nothing or everything was learnt.
 func open(b behaviour) []string {
 	if len(b.possible) == 1 || len(b.possible) == len(behaviours()) {
 		return nil
@@ -159,7 +161,8 @@ func servers(o Observed) []Server {
 	for _, f := range o.Families {
 		for _, s := range f.Samples {
 			if s.Role == rolePlain {
-				list = append(list, Server{Address: s.Server.String(), Answered: s.Answered, RTTMS: s.RTTMS, Note: worth(s, f.Filter)})
+				note, detail := worth(s, f.Filter)
+				list = append(list, Server{Address: s.Server.String(), Answered: s.Answered, RTTMS: s.RTTMS, Note: note, Detail: detail})
 			}
 		}
 	}
@@ -167,65 +170,66 @@ func servers(o Observed) []Server {
 	return list
 }
 
-// worth says why a server's word was not taken, in a few words.
-func worth(s Sample, tests []Filter) string {
+// worth returns why a server's answer did not count; both are empty where it did.
+func worth(s Sample, tests []Filter) (note, detail string) {
 	switch {
 	case s.Filtered:
-		return "this machine's own packet filter dropped the question"
+		return "local-filter", ""
 	case s.Refused != "":
-		return "prohibited by " + s.Refused
+		return "prohibited", s.Refused
 	case s.SendErr != "":
-		return s.SendErr
+		return "not-sent", s.SendErr
 	case len(s.From) > 0 && !s.Answered:
-		return fmt.Sprintf("answered from %v instead: not believed", s.From[0])
+		return "answered-elsewhere", s.From[0].String() // not believed
 	case s.NotAwait:
-		return "not waited for"
+		return "not-awaited", ""
 	case !s.Answered && len(s.ICMP) > 0:
-		return s.ICMP[0]
+		return "icmp", s.ICMP[0]
 	case !s.Answered:
-		return fmt.Sprintf("silent to %d questions", s.Sent)
+		return "silent", strconv.Itoa(s.Sent) // requests
 	case s.Code != 0:
-		return fmt.Sprintf("refused with %d", s.Code)
+		return "refused", strconv.Itoa(s.Code)
 	case s.Other.IsValid() && !believable(s.Server, s.Other):
-		return fmt.Sprintf("announces %v as its other address: not believed", s.Other)
+		return "false-other-address", s.Other.String()
 	}
 	for _, f := range tests {
 		if f.Server == s.Server && f.Ignored {
-			return "ignores CHANGE-REQUEST: not believed about filtering"
+			return "ignores-change-request", "" // not believed about filtering
 		}
 	}
-	return ""
+	return "", ""
 }
 
-// summary is the answer in words first, the terms of RFC 4787 after.
-func summary(v view, f Facts) string {
-	filter := ""
-	if f.Filtering != unknown {
-		filter = ", filtering " + spell(f.Filtering)
-	} else if len(f.FilteringPossible) > 0 {
-		filter = ", filtering " + spell(strings.Join(f.FilteringPossible, " or "))
+// summary says first what the NAT means for phones, then its behaviour in the
+// terms of RFC 4787.
+func summary(v view, f Facts) words.Text {
+	filtering := []words.Text{}
+	switch {
+	case f.Filtering != unknown:
+		filtering = append(filtering, named(f.Filtering))
+	default:
+		for _, b := range f.FilteringPossible {
+			filtering = append(filtering, named(b))
+		}
 	}
-	term := "mapping " + spell(f.Mapping)
-	if f.MappingLowerBound {
-		term = "mapping at least address-dependent"
-	}
-	term = "(" + term + filter + ")"
+	kind := words.Args{"kind": words.Say("nat.summary.kind", words.Args{
+		"mapping": named(f.Mapping), "lower_bound": f.MappingLowerBound, "filtering": filtering,
+	})}
 	switch {
 	case !f.BehindNAT && v.private:
-		return fmt.Sprintf("no NAT between this machine and %v", v.main[0].Server.Addr())
+		return words.Say("nat.summary.inside", words.Args{"server": v.main[0].Server.Addr()})
 	case !f.BehindNAT:
-		return fmt.Sprintf("no NAT: this machine is seen under its own address %v%s", v.main[0].Local.Addr(), strings.Replace(filter, ", ", "; ", 1))
+		return words.Say("nat.summary.no-nat", words.Args{"address": v.main[0].Local.Addr(), "filtering": filtering})
 	case f.PublicAddressVaries && !v.portsVary():
-		return "phones can register, but their public address changes from one connection to the next " + term
+		return words.Say("nat.summary.address-varies", kind)
 	case f.Mapping == unknown:
-		return "there is a NAT; whether calls need a media relay could not be told " + term
+		return words.Say("nat.summary.unclear", kind)
 	case f.Mapping == independent:
-		return "phones can register and call " + term
+		return words.Say("nat.summary.good", kind)
 	}
-	return "phones can register, but every call needs the provider's media relay " + term
+	return words.Say("nat.summary.relay", kind)
 }
 
-// spell writes a behaviour as RFC 4787 does.
-func spell(b string) string {
-	return strings.ReplaceAll(b, addressPort, "address- and port-dependent")
+func named(behaviour string) words.Text {
+	return words.Say("nat.behaviour", words.Args{"kind": behaviour})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // seen is a sample in short: server and port, and the mapping it saw.
@@ -123,12 +124,12 @@ func TestServerNextDoorDoesNotCount(t *testing.T) {
 	near := seen("2:3478", "192.168.88.10:40000")
 	near.Server = netip.MustParseAddrPort("192.168.88.20:3478")
 	alone := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: []Sample{near}}}}, nil)
-	if f := facts(alone); f.BehindNAT || alone.Summary != "no NAT between this machine and 192.168.88.20" {
-		t.Errorf("%s: %+v", alone.Summary, f)
+	if f := facts(alone); f.BehindNAT || english(t, alone.Summary) != "no NAT between this machine and 192.168.88.20" {
+		t.Errorf("%s: %+v", alone.Summary.ID, f)
 	}
 	beside := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: []Sample{near, seen("2:3478", "5"), seen("30:3478", "5")}}}}, nil)
 	if f := facts(beside); !f.BehindNAT || f.Mapping != independent || len(f.Public) != 1 {
-		t.Errorf("%s: %+v", beside.Summary, f)
+		t.Errorf("%s: %+v", beside.Summary.ID, f)
 	}
 }
 
@@ -148,7 +149,7 @@ func TestAddressOrPortVaries(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			j := judge(Observed{Targets: []Target{{}}, Families: []Family{{Samples: tc.samples}}}, nil)
 			if d := cmp.Diff(tc.want, found(j)); d != "" {
-				t.Errorf("(-want +got):\n%s\n%s", d, j.Summary)
+				t.Errorf("(-want +got):\n%s\n%s", d, j.Summary.ID)
 			}
 		})
 	}
@@ -207,7 +208,8 @@ func TestFindingsAreComplete(t *testing.T) {
 		t.Fatalf("found %v", found(j))
 	}
 	for _, f := range append(j.Findings, udpBlocked(o, count(o)), localFilter(o)) {
-		if f.Title == "" || f.Explanation == "" || f.Confidence == "" || len(f.Evidence) == 0 || f.Fixes == nil || strings.Contains(f.Title, "!") {
+		title, why := english(t, f.Message()), english(t, words.Say(f.Words()+".explanation", f.Args))
+		if title == "" || why == "" || f.Confidence == "" || len(f.Evidence) == 0 || f.Fixes == nil || strings.Contains(title, "!") {
 			t.Errorf("%+v", f)
 		}
 		if f.Severity == checks.Critical && f.ID != "nat.udp-blocked" {

@@ -1,12 +1,12 @@
 package nat
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // layers is how many address translations there are in a row.
@@ -19,23 +19,23 @@ type layers struct {
 	evidence   []checks.Evidence
 }
 
-// countLayers compares what the router says of its outer address with what
-// servers see, and looks at the addresses of the routers behind it.
+// countLayers compares the outer address that the router reports with the one
+// that servers see, and looks at the addresses of the routers beyond it.
 func countLayers(v view, host *netinfo.Host) layers {
 	l := layers{severity: checks.Warning, confidence: checks.Certain}
 	if !v.translated() {
 		return l
 	}
-	publics := v.publics()
+	publics, public := v.publics(), words.Say("nat.evidence.public", nil)
 	for _, a := range publics {
 		if shared(a) {
 			l.carrier = true
-			l.note("address seen by the STUN server", "a public address", a)
+			l.note("seen-address", nil, public, a)
 		}
 	}
 	if own := v.main[0].Local.Addr(); shared(own) && !(host != nil && host.Uplink.VPN) {
 		l.carrier, l.n = true, 1
-		l.note("this machine's address", "a public or office address", own)
+		l.note("own-address", nil, words.Say("nat.evidence.public-or-office", nil), own)
 	}
 	if l.byRouter(publics, host) {
 		return l
@@ -44,11 +44,11 @@ func countLayers(v view, host *netinfo.Host) layers {
 	return l
 }
 
-func (l *layers) note(name, want string, got any) {
-	l.evidence = append(l.evidence, checks.Evidence{Name: name, Want: want, Got: fmt.Sprint(got)})
+func (l *layers) note(name string, args words.Args, want, got any) {
+	l.evidence = append(l.evidence, proof(name, args, want, got))
 }
 
-// byRouter is true when the router's own word settles the question.
+// byRouter reports whether the outer address that the router reports settles the question.
 func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 	for _, e := range host.OuterAddresses() {
 		a := e.Addr
@@ -58,7 +58,6 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		if netinfo.IsDocumentation(a) && !netinfo.IsDocumentation(publics[0]) {
 			continue // an example left in the router's firmware; in a laboratory both are
 		}
-		name := fmt.Sprintf("outer address of the router (%s)", e.Method)
 		switch {
 		case slices.Contains(publics, a):
 			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), confidence: checks.Certain}
@@ -75,16 +74,17 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 			// Two public addresses: a 1:1 NAT upstream, or a second line.
 			l.double, l.n, l.confidence = true, 2, checks.Possible
 		}
-		l.note(name, publics[0].String(), a)
+		l.note("router-address", words.Args{"method": e.Method}, publics[0], a)
 	}
 	return l.double
 }
 
-// byHops judges the routers that TTL probes found behind the first one.
+// byHops judges the routers that TTL probes found beyond the first one.
 func (l *layers) byHops(v view, host *netinfo.Host) {
+	public := words.Say("nat.evidence.public", nil)
 	private := false // a router behind the gateway has a private address
-	// last is the furthest hop known without a gap. The first is the router, also
-	// where its limit on ICMP errors kept it silent this time.
+	// last is the furthest hop known without a gap. The first is the router, even if
+	// its limit on ICMP errors kept it silent this time.
 	last := 1
 	for _, h := range v.family.Hops {
 		if h.TTL == last+1 {
@@ -95,13 +95,13 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		}
 		switch {
 		case shared(h.Addr):
-			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			l.carrier = true
 			if l.n == 0 {
 				l.double, l.confidence = true, checks.Likely
 			}
 		case inside(h.Addr):
-			l.note(fmt.Sprintf("router %d on the way", h.TTL), "a public address", h.Addr)
+			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			private = true
 		}
 	}
@@ -110,10 +110,9 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		l.n = 2
 	case l.carrier:
 	case private:
-		// Providers and larger offices number routers privately without
-		// translating anything: worth knowing, not worth a warning. Only
-		// 192.168.0.0/16 right behind the router is what a modem that routes
-		// looks like.
+		// Providers and larger offices give routers private addresses without
+		// translating anything: worth a note, not a warning. Only
+		// 192.168.0.0/16 right after the router looks like a modem that routes.
 		l.double, l.confidence, l.severity = true, checks.Possible, checks.Info
 		if modem(v.family.Hops) {
 			l.severity = checks.Warning
@@ -127,7 +126,7 @@ func gateway(host *netinfo.Host, a netip.Addr) bool {
 	return host != nil && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
 }
 
-// modems are the networks that routers and modems bring along.
+// modems is the network that routers and modems use by default.
 var modems = netip.MustParsePrefix("192.168.0.0/16")
 
 func modem(hops []Hop) bool {

@@ -6,29 +6,22 @@ package nat
 
 import (
 	"context"
+	_ "embed"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+//go:embed words.yaml
+var ownWords []byte
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "nat",
+		Words: ownWords,
 		Group: "office",
-		Title: "The NAT lets phones register and call",
-		Doc: `Finds the kind of NAT between this machine and the Internet.
-Sends STUN Binding requests (RFC 8489) from one socket to several servers: the
-responder, those named with --stun, or well-known public ones. Servers with two
-addresses are asked to answer from the other one (RFC 5780), fresh sockets are
-opened for that and for what becomes of RTP port pairs, and a few datagrams
-with a short TTL show private addresses behind the router. No test sends
-anything to our own public address.
-  pass          phones can register and call
-  warn          the NAT takes a new port for every destination, there are two
-                NATs, or the public address changes
-  fail          UDP does not pass at all
-  inconclusive  no server answered, or too few to tell`,
 		// 8 s at most; the rest is for waiting until a busy responder has time.
 		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink", "dns"},
@@ -50,11 +43,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o := Observed{Targets: []Target{}, Families: []Family{}}
 	o.gather(ctx, env)
 	if len(o.addrs(false)) > 0 || len(o.addrs(true)) > 0 {
-		env.Say("asking STUN servers what they see")
+		env.Say(words.Say("nat.progress.asking", nil))
 		o.probeAll(ctx, env)
 	}
 	if !o.answered() && len(o.Families) > 0 {
-		env.Say("no STUN server answered; trying TCP")
+		env.Say(words.Say("nat.progress.tcp", nil))
 		o.control(ctx, env)
 	}
 	return o, ctx.Err()

@@ -11,10 +11,10 @@ type Observed struct {
 	checks.Limited
 
 	Targets        []Target  `json:"targets"`
-	Responder      string    `json:"responder,omitempty"` // how the responder's session is carried: https or udp; empty without one
-	ResponderError string    `json:"responder_error,omitempty"`
-	Families       []Family  `json:"families"`          // IPv4 first; a family without a route is absent
-	Control        []Connect `json:"control,omitempty"` // only when no server answered by UDP
+	Responder      string    `json:"responder,omitempty"`       // how the responder's session is carried: https or udp; empty without one
+	ResponderError string    `json:"responder_error,omitempty"` // why its session did not open: slow, or the text of an error
+	Families       []Family  `json:"families"`                  // IPv4 first; a family without a route is absent
+	Control        []Connect `json:"control,omitempty"`         // only when no server answered by UDP
 }
 
 // Where a target comes from.
@@ -30,7 +30,7 @@ type Target struct {
 	Source string           `json:"source"`
 	Addrs  []netip.AddrPort `json:"addrs,omitempty"`
 	TCP    []netip.AddrPort `json:"tcp,omitempty"`   // where it says that it listens, one port of each kind
-	Error  string           `json:"error,omitempty"` // why it has no addresses
+	Error  string           `json:"error,omitempty"` // why it has no addresses: no-stun, no-address, or the text of an error
 }
 
 // Family is what was seen over IPv4, or over IPv6.

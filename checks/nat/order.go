@@ -11,8 +11,8 @@ import (
 // leadTime is how long the others wait for the first server's first answer.
 const leadTime = 1200 * time.Millisecond
 
-// An order keeps servers waiting whose address a filtering test needs untouched:
-// nothing may have been sent there before, from whatever socket.
+// An order delays requests to an address that a filtering test needs untouched:
+// no socket may have sent anything there before.
 type order struct {
 	lead     int // the target whose tests come first; -1: nobody waits
 	answered chan struct{}
@@ -27,8 +27,8 @@ func newOrder() order {
 	return order{lead: -1, answered: make(chan struct{}), tested: make(chan struct{}), once: &sync.Once{}}
 }
 
-// leading is the first address of our responder, or else of what the user named.
-// Public servers are strangers to each other.
+// leading returns the first address of our responder, or else of the servers that
+// the user named. Public servers have nothing to do with each other.
 func leading(targets []target) int {
 	i := slices.IndexFunc(targets, func(t target) bool { return t.source == fromResponder })
 	if i < 0 {
@@ -61,7 +61,7 @@ func (o *order) waitTurn(ctx context.Context, i int, t target) {
 	}
 }
 
-// answeredLead tells the others what the lead's answer said.
+// answeredLead releases the others once the lead has answered.
 func (o *order) answeredLead(i int, t target, s Sample) {
 	if i == o.lead && s.Answered {
 		o.spoils, o.of = otherOf(t, s), t.addr.Addr()
@@ -76,9 +76,9 @@ func (o *order) testedLead(i int) {
 	}
 }
 
-// touched reports whether this run has sent something to where a filtering test
-// expects its answer from: to the address, or to the port where only that
-// differs.
+// touched reports whether this run has already sent to the source from which a
+// filtering test expects its answer: to its address, or to its port where only
+// the port differs.
 func (p *prober) touched(server, expect netip.AddrPort) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +93,7 @@ func (p *prober) touched(server, expect netip.AddrPort) bool {
 	return slices.ContainsFunc(p.controls, spoils)
 }
 
-// touch notes that a control is about to ask a.
+// touch records that a control is about to send to a.
 func (p *prober) touch(a netip.AddrPort) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

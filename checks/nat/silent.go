@@ -1,52 +1,17 @@
 package nat
 
 import (
-	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// onlyHTTPS is the strictest of firewalls: it lets people browse and nothing
-// else. What works through it is another list than where only UDP is stopped.
-func onlyHTTPS(o Observed, q questions) checks.Finding {
-	f := udpBlocked(o, q)
-	f.ID, f.Title = "nat.only-https", "Only TCP port 443 passes to the Internet"
-	f.Explanation = "This network lets people browse, and nothing else: no UDP, and none of the other TCP ports that were tried. " +
-		"SIP on its usual ports cannot register, and RTP, which is UDP, carries no audio."
-	f.Advice = []string{
-		"Ask whoever runs the firewall to allow the provider's SIP port and RTP range (UDP) to the provider's addresses; nothing on the phones replaces that.",
-		"What can work as it is: SIP over TLS or over WebSocket (WSS) on port 443, and for audio TURN over TLS on port 443, where the provider offers both (WebRTC phones do it by themselves).",
-		"In a hotel, a school or a guest network: use another line or a mobile one.",
-	}
-	if _, sure := o.onlyHTTPS(); sure {
-		f.Confidence = checks.Certain
-	}
-	f.Evidence = slices.DeleteFunc(f.Evidence, func(e checks.Evidence) bool { return strings.HasPrefix(e.Name, "TCP to ") })
-	list := slices.Clone(o.Control)
-	slices.SortStableFunc(list, func(a, b Connect) int { return rank(b) - rank(a) })
-	for _, c := range list {
-		got := "no answer"
-		switch {
-		case c.Connected:
-			got = "connected"
-		case c.Refused:
-			got = "refused, though it listens there"
-		}
-		if c.Connected || c.Listens || c.To.Port() != httpsPort {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: "TCP to " + c.To.String(), Want: "connected", Got: got})
-		}
-	}
-	return f
-}
-
-// rank puts what passed before what did not, and what is known to listen before
-// the rest.
+// rank sorts connections for the evidence: those that passed, then those to ports
+// known to listen, then the rest.
 func rank(c Connect) int {
 	switch {
 	case c.Connected:
@@ -57,68 +22,66 @@ func rank(c Connect) int {
 	return 0
 }
 
-// blockedServers is how many silent servers, at different addresses, are no
-// coincidence any more when TCP to them is answered.
+// blockedServers is how many silent servers, at different addresses, cannot be a
+// coincidence when TCP to them is answered.
 const blockedServers = 2
 
-// silent judges a run in which no server told where it saw us. Silence alone
-// is no proof of a firewall: something else must show that the network works.
+// silent judges a run in which no server told our public address. Silence alone
+// does not prove a firewall: something else must show that the network works.
 func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
 	j := checks.Judgement{Facts: f}
 	switch asked := count(o); {
 	case len(o.Targets) == 0 && o.ResponderError == "":
-		j.Skip = "no STUN server to ask: name one with --stun, or a responder"
+		j.Skip = words.Say("nat.skip.no-server", nil)
 	case asked.questions == 0:
 		j.Inconclusive = noQuestion(o)
 	case asked.filtered == asked.questions:
 		j.Findings = []checks.Finding{localFilter(o)}
-	case !o.askedOthers() && o.Far.NoUDP() != "":
-		j.Summary = "no UDP arrives at the responder"
-		j.Inconclusive = o.Far.NoUDP() + "; a STUN server elsewhere would tell (--stun)"
+	case !o.askedOthers() && !o.Far.NoUDP().IsZero():
+		j.Summary = words.Say("nat.summary.no-udp", nil)
+		j.Inconclusive = words.Say("nat.reason.no-udp", words.Args{"reason": o.Far.NoUDP()})
 	case asked.refused == asked.questions, blocked(o, asked):
 		j.Findings = []checks.Finding{udpBlocked(o, asked)}
-		if only, _ := o.onlyHTTPS(); only {
-			j.Findings[0] = onlyHTTPS(o, asked)
-		}
 	case o.Responder == "udp":
-		j.Inconclusive = "no STUN server answered, although UDP to the responder's control port passes: the STUN ports are blocked, or nothing listens there"
+		j.Inconclusive = words.Say("nat.reason.stun-port", nil)
 	default:
-		j.Inconclusive = fmt.Sprintf("none of %d STUN servers answered, and nothing else shows whether this machine reaches the Internet", asked.addresses)
+		j.Inconclusive = words.Say("nat.reason.silence", words.Args{"n": asked.addresses})
 	}
-	if j.Inconclusive != "" && o.onlyPublic() {
-		j.Inconclusive, j.Skip = "", j.Inconclusive+"; name one with --stun, or a responder"
+	if !j.Inconclusive.IsZero() && o.onlyPublic() {
+		j.Inconclusive, j.Skip = words.Text{}, words.Say("nat.skip.public", words.Args{"reason": j.Inconclusive})
 	}
 	if len(j.Findings) > 0 {
-		j.Summary = j.Findings[0].Title
+		j.Summary = j.Findings[0].Message()
 	}
-	j.Summary = cmp.Or(j.Skip, j.Summary, j.Inconclusive)
+	switch {
+	case !j.Skip.IsZero():
+		j.Summary = j.Skip
+	case j.Summary.IsZero():
+		j.Summary = j.Inconclusive
+	}
 	return j
 }
 
-// unreached is the finding that UDP passes to others, and not to our responder,
-// which hears nobody's: then it is most likely its own firewall.
+// unreached is the finding that UDP passes to other servers, while our responder
+// receives none from anybody: most likely its own firewall stops it.
 func (o Observed) unreached(v view) (checks.Finding, bool) {
 	why := o.Far.NoUDP()
 	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !inside(s.Server.Addr()) })
-	if why == "" || at < 0 {
+	if why.IsZero() || at < 0 {
 		return checks.Finding{}, false
 	}
 	return checks.Finding{
-		ID: "nat.responder-unreached", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
-		Title: "No UDP arrives at the responder: most likely its own firewall",
-		Explanation: "UDP passes from here to other servers, and the responder answers over TCP, but no datagram has reached it on any port. " +
-			"That says nothing about the phones; what needs the responder could not be tested over UDP.",
+		ID: "nat.responder-unreached", Severity: checks.Warning, Confidence: checks.Likely, Heard: true, Args: words.Args{"ports": o.Far.Ports},
 		Evidence: []checks.Evidence{
-			{Name: "UDP to " + v.main[at].Server.String(), Want: "an answer", Got: "answered"},
-			{Name: "UDP to the responder, every port", Want: "arrives", Got: "nothing arrived there"},
+			proof("udp-to", words.Args{"server": v.main[at].Server}, words.Say("nat.evidence.an-answer", nil), words.Say("nat.evidence.answered", nil)),
+			proof("udp-to-responder", nil, words.Say("nat.evidence.arrives", nil), words.Say("nat.evidence.nothing-arrived", nil)),
 		},
-		Advice: []string{"Where the responder runs, open UDP " + o.Far.Ports + " in its firewall, and in its provider's."},
-		Fixes:  []fixes.Fix{},
+		Fixes: []fixes.Fix{},
 	}, true
 }
 
-// onlyPublic reports whether nobody but public servers was asked, whom the user
-// did not name: their silence decides nothing.
+// onlyPublic reports whether only public servers were asked, which the user did
+// not name: their silence decides nothing.
 func (o Observed) onlyPublic() bool {
 	for _, t := range o.Targets {
 		if t.Source != fromPublic {
@@ -128,7 +91,7 @@ func (o Observed) onlyPublic() bool {
 	return o.Responder == "" && o.ResponderError == ""
 }
 
-// askedOthers reports whether any server beside our responder was asked.
+// askedOthers reports whether any server other than our responder was asked.
 func (o Observed) askedOthers() bool {
 	own := map[netip.AddrPort]bool{}
 	for _, t := range o.Targets {
@@ -147,26 +110,29 @@ func (o Observed) askedOthers() bool {
 }
 
 // noQuestion says why nothing was sent.
-func noQuestion(o Observed) string {
+func noQuestion(o Observed) words.Text {
+	because := func(server, why string) words.Text {
+		return words.Say("nat.reason.not-asked", words.Args{"server": server, "why": why})
+	}
 	for _, f := range o.Families {
 		if f.Error != "" {
-			return "no STUN server could be asked: " + f.Error
+			return because("", f.Error)
 		}
 	}
 	for _, t := range o.Targets {
 		if len(t.Addrs) > 0 {
-			return "there is no route to any STUN server"
+			return words.Say("nat.reason.no-route", nil)
 		}
 	}
 	for _, t := range o.Targets {
 		if t.Error != "" {
-			return "no STUN server could be asked: " + t.Error
+			return because(t.Name, t.Error)
 		}
 	}
-	return "no STUN server could be asked: the responder's session could not be opened: " + o.ResponderError
+	return words.Say("nat.reason.no-session", words.Args{"why": o.ResponderError})
 }
 
-// questions counts what became of the questions of a silent run.
+// questions counts the requests of a silent run by what became of them.
 type questions struct {
 	questions, addresses int
 	filtered             int // dropped by this machine's own packet filter
@@ -197,44 +163,69 @@ func blocked(o Observed, q questions) bool {
 	if o.Responder == "https" {
 		return true
 	}
-	return o.Responder == "" && q.addresses >= blockedServers && reached(o) != ""
+	_, passed := reached(o)
+	return o.Responder == "" && q.addresses >= blockedServers && passed
 }
 
-// reached names a server that TCP got to. A reset is not counted: a firewall
-// can send that in the server's name.
-func reached(o Observed) string {
+// reached returns a server that accepted TCP. A reset does not count: a firewall
+// can send one in the server's name.
+func reached(o Observed) (Connect, bool) {
 	for _, c := range o.Control {
 		if c.Connected {
-			return c.To.String()
+			return c, true
 		}
 	}
-	return ""
+	return Connect{}, false
 }
 
+// udpBlocked is the finding about a firewall that stops UDP. The strictest kind,
+// which passes HTTPS and nothing else, has an ID of its own.
 func udpBlocked(o Observed, q questions) checks.Finding {
 	f := checks.Finding{
-		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely,
-		Title: "UDP does not pass to the Internet",
-		Explanation: "No STUN server answered by UDP, while the same network answers otherwise. " +
-			"Phones that speak SIP over UDP cannot register, and no phone gets audio: RTP is UDP too.",
-		// Servers elsewhere were silent too, or the responder had time to answer.
-		Heard:  o.askedOthers() || o.Far.Busy() == "",
-		Advice: []string{"Allow outgoing UDP from the phones, to the provider's addresses at least: its SIP port and its RTP range.", "SIP over TLS (TCP) may register even so, but calls stay silent."},
-		Fixes:  []fixes.Fix{},
+		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		// Other servers were silent too, or the responder was not busy.
+		Heard: o.askedOthers() || o.Far.Busy().IsZero(),
 	}
-	f.Evidence = append(f.Evidence, checks.Evidence{
-		Name: fmt.Sprintf("UDP questions to %d server addresses", q.addresses), Want: "an answer", Got: "silence to every one, sent up to nine times",
-	})
-	if to := reached(o); to != "" {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "TCP to " + to, Got: "connected"})
+	connected := words.Say("nat.evidence.connected", nil)
+	tcp := func(c Connect, want, got any) {
+		f.Evidence = append(f.Evidence, proof("tcp-to", words.Args{"server": c.To}, want, got))
 	}
-	if o.Responder == "https" {
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "HTTPS to the responder", Got: "answered"})
-	}
+	got := words.Say("nat.evidence.silence", nil)
 	if q.refused > 0 {
 		f.Confidence, f.Heard = checks.Certain, true
-		f.Evidence[0].Got = fmt.Sprintf("%d prohibited by ICMP", q.refused)
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: "prohibited by", Got: prohibitor(o)})
+		got = words.Say("nat.evidence.icmp", words.Args{"n": q.refused})
+	}
+	f.Evidence = append(f.Evidence, proof("questions", words.Args{"n": q.addresses}, words.Say("nat.evidence.an-answer", nil), got))
+	only, sure := o.onlyHTTPS()
+	if c, ok := reached(o); ok && !only {
+		tcp(c, nil, connected)
+	}
+	if o.Responder == "https" {
+		f.Evidence = append(f.Evidence, proof("https", nil, nil, words.Say("nat.evidence.answered", nil)))
+	}
+	if q.refused > 0 {
+		f.Evidence = append(f.Evidence, proof("prohibited-by", nil, nil, prohibitor(o)))
+	}
+	if !only {
+		return f
+	}
+	f.ID = "nat.only-https"
+	if sure {
+		f.Confidence = checks.Certain
+	}
+	list := slices.Clone(o.Control)
+	slices.SortStableFunc(list, func(a, b Connect) int { return rank(b) - rank(a) })
+	for _, c := range list {
+		switch {
+		case c.Connected:
+			tcp(c, connected, connected)
+		case !c.Listens && c.To.Port() == httpsPort:
+			// Nobody knows whether it serves HTTPS.
+		case c.Refused:
+			tcp(c, connected, words.Say("nat.evidence.refused", nil))
+		default:
+			tcp(c, connected, words.Say("nat.evidence.no-answer", nil))
+		}
 	}
 	return f
 }
@@ -259,11 +250,6 @@ func localFilter(o Observed) checks.Finding {
 	}
 	return checks.Finding{
 		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
-		Title: "This machine's own packet filter drops outgoing UDP",
-		Explanation: "The questions did not leave this machine: a rule in its OUTPUT chain drops them. " +
-			"That says nothing about the phones; the network itself could not be tested from here.",
-		Evidence: []checks.Evidence{{Name: "sending a STUN question", Want: "sent", Got: got}},
-		Advice:   []string{"Allow outgoing UDP on this machine, or run the check from another one."},
-		Fixes:    []fixes.Fix{},
+		Variant: "here", Evidence: []checks.Evidence{proof("sending", nil, words.Say("nat.evidence.sent", nil), got)}, Fixes: []fixes.Fix{},
 	}
 }

@@ -80,7 +80,7 @@ func TestStories(t *testing.T) {
 			}},
 		{name: "one server with one address", router: checktest.RouterOptions{NAT: checktest.Linux()},
 			servers: func(n *internet) { n.stunServer(nil, "198.51.100.2") },
-			mapping: unknown, filtering: unknown, inconclusive: "needs a second server", summary: "could not be told"},
+			mapping: unknown, filtering: unknown, inconclusive: "needs a second server", summary: "could not be determined"},
 		{name: "a server that repeats its own address as the other one", router: checktest.RouterOptions{NAT: checktest.Linux()},
 			servers: func(n *internet) {
 				n.stunServer(repeatsItself, "198.51.100.2", "198.51.100.3")
@@ -103,7 +103,7 @@ func TestStories(t *testing.T) {
 			mapping: independent, filtering: address, findings: []string{"nat.parity"}},
 		{name: "answers from the wrong address", router: checktest.RouterOptions{NAT: &checktest.NAT{}},
 			servers: func(n *internet) { n.stunServer(wrongAddress, "198.51.100.2", "198.51.100.3") },
-			mapping: unknown, filtering: unknown, inconclusive: "none of 1 STUN servers answered"},
+			mapping: unknown, filtering: unknown, inconclusive: "the STUN server did not answer"},
 		{name: "a pool of public addresses", router: checktest.RouterOptions{NAT: &checktest.NAT{Mapping: byIP, Filtering: byEnd, Arbitrary: true}, OutsideAddrs: []string{"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"}}, servers: both,
 			mapping: address, filtering: addressPort, findings: []string{"nat.public-address-varies"},
 			also: func(t *testing.T, f Facts) {
@@ -128,9 +128,9 @@ func TestStories(t *testing.T) {
 			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}},
 		{name: "one silent server is nobody's firewall", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: allButHTTPS()},
 			servers: func(n *internet) { n.listening(443, "198.51.100.30") },
-			mapping: unknown, filtering: unknown, inconclusive: "none of 1 STUN servers answered"},
+			mapping: unknown, filtering: unknown, inconclusive: "the STUN server did not answer"},
 		{name: "the line is down", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{}}}, servers: both,
-			mapping: unknown, filtering: unknown, inconclusive: "none of 1 STUN servers answered, and nothing else shows"},
+			mapping: unknown, filtering: unknown, inconclusive: "the STUN server did not answer, and nothing else shows"},
 		{name: "a firewall says by ICMP that UDP is prohibited", router: checktest.RouterOptions{NAT: checktest.Linux(), Rules: []checktest.Rule{{Proto: checktest.UDP, Action: checktest.Reject}}}, servers: both,
 			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}},
 		{name: "this machine's own firewall", router: checktest.RouterOptions{NAT: checktest.Linux()},
@@ -149,11 +149,11 @@ func TestStories(t *testing.T) {
 				if d := cmp.Diff(tc.findings, found(j)); d != "" {
 					t.Errorf("findings (-want +got):\n%s", d)
 				}
-				if (j.Inconclusive == "") != (tc.inconclusive == "") || !strings.Contains(j.Inconclusive, tc.inconclusive) {
-					t.Errorf("inconclusive because %q, want %q", j.Inconclusive, tc.inconclusive)
+				if (j.Inconclusive.IsZero()) != (tc.inconclusive == "") || !strings.Contains(english(t, j.Inconclusive), tc.inconclusive) {
+					t.Errorf("inconclusive because %q, want %q", english(t, j.Inconclusive), tc.inconclusive)
 				}
-				if !strings.Contains(j.Summary, tc.summary) {
-					t.Errorf("summary %q, want %q", j.Summary, tc.summary)
+				if !strings.Contains(english(t, j.Summary), tc.summary) {
+					t.Errorf("summary %q, want %q", english(t, j.Summary), tc.summary)
 				}
 				if tc.also != nil {
 					tc.also(t, f)
@@ -352,16 +352,16 @@ func TestPublicServersStopEarly(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newInternet(t, 1, checktest.RouterOptions{})
-		if j, _ := n.check(); !strings.Contains(j.Skip, "no STUN server to ask") {
+		if j, _ := n.check(); j.Skip.ID != "nat.skip.no-server" {
 			t.Errorf("%+v", j)
 		}
 		n.inputs.STUN = []string{"no.such.host:3478", "198.51.100.2:http"}
 		j, o := n.check()
-		if !strings.Contains(j.Inconclusive, "no.such.host") || o.Targets[1].Error == "" {
+		if !strings.Contains(english(t, j.Inconclusive), "no.such.host") || o.Targets[1].Error == "" {
 			t.Errorf("%+v %+v", j, o)
 		}
 		n.inputs.STUN = []string{"[2001:db8:9::1]:3478"}
-		if j, _ := n.check(); !strings.Contains(j.Inconclusive, "no route") {
+		if j, _ := n.check(); j.Inconclusive.ID != "nat.reason.no-route" {
 			t.Errorf("%+v", j)
 		}
 	})
@@ -405,7 +405,7 @@ func TestSilentResponder(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 	o.Responder = "udp"
-	if j := judge(o, nil); len(j.Findings) > 0 || !strings.Contains(j.Inconclusive, "control port passes") {
+	if j := judge(o, nil); len(j.Findings) > 0 || j.Inconclusive.ID != "nat.reason.stun-port" {
 		t.Errorf("%+v", j)
 	}
 }

@@ -106,7 +106,7 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 			o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, s.c.Addr, s.c.Info))
 		}
 	case <-t.C:
-		o.ResponderError = fmt.Sprintf("opening its session took longer than %v", gatherBudget)
+		o.ResponderError = "slow"
 	case <-ctx.Done():
 		o.ResponderError = platform.Words(ctx.Err())
 	}
@@ -127,7 +127,7 @@ func responderTarget(name string, addr netip.Addr, info session.Info) Target {
 		}
 	}
 	if len(t.Addrs) == 0 {
-		t.Error = "it serves no STUN"
+		t.Error = "no-stun"
 	}
 	return t
 }
@@ -166,7 +166,7 @@ func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 		}
 	}
 	if len(t.Addrs) == 0 {
-		t.Error = fmt.Sprintf("looking up %s: no addresses", at.Host)
+		t.Error = "no-address"
 	}
 	return t
 }

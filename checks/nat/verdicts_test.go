@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // resultOf judges as a run does, doubts about the responder included.
@@ -328,6 +329,9 @@ func TestWhyNobodyWasAsked(t *testing.T) {
 		"no socket":            {Observed{Targets: []Target{{Error: "no such host"}, {Addrs: addrs}}, Families: []Family{{}, {Error: "out of sockets"}}}, "out of sockets"},
 		"no route":             {Observed{Targets: []Target{{Error: "no such host"}, {Addrs: addrs}}}, "no route"},
 		"no such name":         {Observed{Targets: []Target{{}, {Error: "no such host"}}, ResponderError: "broken"}, "no such host"},
+		"no address":           {Observed{Targets: []Target{{Name: "stun.example.net", Error: "no-address"}}}, "stun.example.net has no address"},
+		"no STUN there":        {Observed{Targets: []Target{{Error: "no-stun"}}}, "does not serve STUN"},
+		"a slow session":       {Observed{ResponderError: "slow"}, "too long"},
 		"no session":           {Observed{ResponderError: "broken"}, "broken"},
 		"a name and no reason": {Observed{Targets: []Target{{}}, ResponderError: "broken"}, "broken"},
 	} {
@@ -343,8 +347,8 @@ func TestTheEvidenceThatOnlyHTTPSPasses(t *testing.T) {
 	at := func(a string) netip.AddrPort { return netip.MustParseAddrPort("198.51.100." + a) }
 	o := Observed{Control: []Connect{{To: at("2:3478")}, {To: at("30:443")}, {To: at("2:5060"), Listens: true, Refused: true}, {To: at("2:443"), Connected: true}}}
 	var got []string
-	for _, e := range onlyHTTPS(o, questions{addresses: 2}).Evidence[1:] {
-		got = append(got, e.Name+" "+e.Got)
+	for _, e := range udpBlocked(o, questions{addresses: 2}).Evidence[1:] {
+		got = append(got, english(t, e.Says["name"].(words.Text))+" "+english(t, e.Says["got"].(words.Text)))
 	}
 	want := []string{"TCP to 198.51.100.2:443 connected", "TCP to 198.51.100.2:5060 refused, though it listens there", "TCP to 198.51.100.2:3478 no answer"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -358,28 +362,28 @@ func TestWhatAServerWasWorth(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Sample)
 		tests  []Filter
-		want   string // a part of the note; empty: no note
+		want   string // note and detail
 	}{
-		"it was":                       {func(s *Sample) { s.Answered = true }, nil, ""},
-		"it was silent":                {func(s *Sample) { s.Sent = 9 }, nil, "9 questions"},
-		"this machine dropped it":      {func(s *Sample) { s.Filtered, s.SendErr = true, "not permitted" }, nil, "own packet filter"},
-		"a router forbade it":          {func(s *Sample) { s.Refused, s.SendErr = "192.168.88.1", "error" }, nil, "192.168.88.1"},
-		"it could not be sent":         {func(s *Sample) { s.SendErr, s.ICMP = "no buffer", []string{"x"} }, nil, "no buffer"},
-		"somebody else answered":       {func(s *Sample) { s.From, s.NotAwait = []netip.AddrPort{other}, true }, nil, other.String()},
-		"so did it":                    {func(s *Sample) { s.From, s.Answered = []netip.AddrPort{other}, true }, nil, ""},
-		"nobody waited":                {func(s *Sample) { s.NotAwait, s.ICMP = true, []string{"x"} }, nil, "not waited for"},
-		"a router said something":      {func(s *Sample) { s.ICMP = []string{"time exceeded"} }, nil, "time exceeded"},
-		"a router did, and it spoke":   {func(s *Sample) { s.ICMP, s.Answered = []string{"time exceeded"}, true }, nil, ""},
-		"it refused":                   {func(s *Sample) { s.Answered, s.Code, s.Other = true, 420, server }, nil, "420"},
-		"its other address is its own": {func(s *Sample) { s.Answered, s.Other = true, server }, nil, server.String()},
-		"its other address is good":    {func(s *Sample) { s.Answered, s.Other = true, other }, nil, ""},
-		"it ignores a wish":            {func(s *Sample) { s.Answered = true }, []Filter{{Server: other, Ignored: true}, {Server: server, Ignored: true}}, "CHANGE-REQUEST"},
-		"another one does":             {func(s *Sample) { s.Answered = true }, []Filter{{Server: other, Ignored: true}, {Server: server}}, ""},
+		"it was":                       {func(s *Sample) { s.Answered = true }, nil, " "},
+		"it was silent":                {func(s *Sample) { s.Sent = 9 }, nil, "silent 9"},
+		"this machine dropped it":      {func(s *Sample) { s.Filtered, s.SendErr = true, "not permitted" }, nil, "local-filter "},
+		"a router forbade it":          {func(s *Sample) { s.Refused, s.SendErr = "192.168.88.1", "error" }, nil, "prohibited 192.168.88.1"},
+		"it could not be sent":         {func(s *Sample) { s.SendErr, s.ICMP = "no buffer", []string{"x"} }, nil, "not-sent no buffer"},
+		"somebody else answered":       {func(s *Sample) { s.From, s.NotAwait = []netip.AddrPort{other}, true }, nil, "answered-elsewhere " + other.String()},
+		"so did it":                    {func(s *Sample) { s.From, s.Answered = []netip.AddrPort{other}, true }, nil, " "},
+		"nobody waited":                {func(s *Sample) { s.NotAwait, s.ICMP = true, []string{"x"} }, nil, "not-awaited "},
+		"a router said something":      {func(s *Sample) { s.ICMP = []string{"time exceeded"} }, nil, "icmp time exceeded"},
+		"a router did, and it spoke":   {func(s *Sample) { s.ICMP, s.Answered = []string{"time exceeded"}, true }, nil, " "},
+		"it refused":                   {func(s *Sample) { s.Answered, s.Code, s.Other = true, 420, server }, nil, "refused 420"},
+		"its other address is its own": {func(s *Sample) { s.Answered, s.Other = true, server }, nil, "false-other-address " + server.String()},
+		"its other address is good":    {func(s *Sample) { s.Answered, s.Other = true, other }, nil, " "},
+		"it ignores a wish":            {func(s *Sample) { s.Answered = true }, []Filter{{Server: other, Ignored: true}, {Server: server, Ignored: true}}, "ignores-change-request "},
+		"another one does":             {func(s *Sample) { s.Answered = true }, []Filter{{Server: other, Ignored: true}, {Server: server}}, " "},
 	} {
 		s := Sample{Server: server}
 		c.change(&s)
-		if got := worth(s, c.tests); !strings.Contains(got, c.want) || c.want == "" && got != "" {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if note, detail := worth(s, c.tests); note+" "+detail != c.want {
+			t.Errorf("%s: %q, %q, want %q", name, note, detail, c.want)
 		}
 	}
 }
@@ -478,14 +482,14 @@ func TestEachKindOfNATHasASummaryOfItsOwn(t *testing.T) {
 		"no NAT":               samples(open(one), open(two)),
 		"no NAT, in the house": samples(near),
 	} {
-		words, _, _ := strings.Cut(judge(o, nil).Summary, "(")
-		if as, ok := said[words]; ok || words == "" {
-			t.Errorf("%s is summed up as %s: %q", name, as, words)
+		text, _, _ := strings.Cut(english(t, judge(o, nil).Summary), "(")
+		if as, ok := said[text]; ok || text == "" {
+			t.Errorf("%s is summed up as %s: %q", name, as, text)
 		}
-		said[words] = name
+		said[text] = name
 	}
-	words := func(o Observed) string { return judge(o, nil).Summary }
-	both, _, _ := strings.Cut(words(samples(one, seen("30:3478", "5"), seen("40:3478", "203.0.113.9:5"))), "(")
+	sum := func(o Observed) string { return english(t, judge(o, nil).Summary) }
+	both, _, _ := strings.Cut(sum(samples(one, seen("30:3478", "5"), seen("40:3478", "203.0.113.9:5"))), "(")
 	if said[both] != "ports vary" {
 		t.Errorf("ports and addresses vary: %q", both)
 	}
@@ -498,7 +502,7 @@ func TestEachKindOfNATHasASummaryOfItsOwn(t *testing.T) {
 		"half of it":         {samples(one, two).with(filter(Filter{Expect: port, Answered: true})), "filtering endpoint-independent or address-dependent"},
 		"without a NAT, too": {samples(open(one), open(two)).with(filter(Filter{Expect: other, Answered: true})), "filtering endpoint-independent"},
 	} {
-		if got := words(c.o); strings.Contains(got, "filtering") != (c.want != "") || !strings.Contains(got, c.want) {
+		if got := sum(c.o); strings.Contains(got, "filtering") != (c.want != "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -10,10 +10,10 @@ type view struct {
 	family  Family
 	main    []Sample // the one socket, every server that answered
 	all     []Sample // every socket
-	private bool     // every server that answered is inside: this says nothing about the Internet
+	private bool     // every server that answered is inside, which says nothing about the Internet
 }
 
-// look keeps what tells about the way to the Internet. Servers on private
+// look keeps the samples that tell about the path to the Internet. Servers on private
 // addresses (the PBX next door) count only when there are no others.
 func look(f Family) view {
 	v := view{family: f}
@@ -96,8 +96,8 @@ func (v view) pair() (rtp, rtcp Sample, ok bool) {
 }
 
 // portsVary reports whether the main socket was seen under one public address
-// with different ports: that is the NAT's mapping, and no choice between
-// several lines.
+// with different ports: that is the NAT's mapping, not a choice between several
+// lines.
 func (v view) portsVary() bool {
 	for i, s := range v.main {
 		for _, t := range v.main[:i] {

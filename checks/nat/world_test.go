@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // internet is an office behind one router, in memory.
@@ -120,6 +121,16 @@ func (n *internet) check() (checks.Judgement, Observed) {
 	return judge(saved, n.host), saved
 }
 
+// english is a message of the judge as the report shows it.
+func english(t *testing.T, text words.Text) string {
+	t.Helper()
+	s, err := checks.BookOf([]*checks.Check{Check()}).Fill(words.English, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func facts(j checks.Judgement) Facts { return j.Facts.(Facts) }
 
 func found(j checks.Judgement) (ids []string) {
@@ -182,10 +193,10 @@ func TestLossChangesNoVerdict(t *testing.T) {
 					j, o := n.check()
 					f := facts(j)
 					switch got := f.Mapping + " " + f.Filtering; {
-					case got == name && j.Inconclusive == "":
+					case got == name && j.Inconclusive.IsZero():
 					case f.honest(kind):
 						unclear++
-						t.Logf("seed %d: told %q (%s)", seed, got, j.Inconclusive)
+						t.Logf("seed %d: told %q (%s)", seed, got, j.Inconclusive.ID)
 					default:
 						t.Errorf("seed %d: told %q\n%+v", seed, got, o)
 					}

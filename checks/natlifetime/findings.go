@@ -1,13 +1,13 @@
 package natlifetime
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -62,15 +62,16 @@ func (o Observed) silence() int {
 	return usualSilence
 }
 
-// speaks says who decides how long a phone is silent.
-func (o Observed) speaks() string {
+// habit says who decides how long a phone is silent.
+func (o Observed) habit() words.Text {
+	args := words.Args{"speaks": "usual", "profile": "", "every": o.silence()}
 	switch {
 	case o.Need != nil && o.Need.KeepAlive > 0:
-		return fmt.Sprintf("%s has phones send a keep-alive every %d s", o.Need.Profile, o.Need.KeepAlive)
+		args["speaks"], args["profile"] = "keepalive", o.Need.Profile
 	case o.Need != nil && o.Need.Registration > 0:
-		return fmt.Sprintf("%s has phones register every %d s", o.Need.Profile, o.Need.Registration)
+		args["speaks"], args["profile"] = "registration", o.Need.Profile
 	}
-	return fmt.Sprintf("phones commonly register every %d s or less often", usualSilence)
+	return say("habit", args)
 }
 
 // renew is how often a phone must speak to be remembered, seconds: four fifths
@@ -91,36 +92,25 @@ func tooShort(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 	}
 	return checks.Finding{
 		ID: "nat-lifetime.too-short", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: fmt.Sprintf("Inbound calls fail after %d s of silence: the router forgets the phone", f.UDPBelow),
-		Explanation: fmt.Sprintf("A router keeps the way back to a phone open only while packets pass. This one forgets it %s; %s. "+
-			"Between two of them calls from outside reach nobody, and the caller hears that the phone is not available.", within(f.UDPAtLeast, f.UDPBelow), o.speaks()),
+		Args:     words.Args{"below": f.UDPBelow, "span": span(f.UDPAtLeast, f.UDPBelow), "habit": o.habit(), "every": every},
 		Evidence: append(o.evidence(kindStream), o.evidence(kindOnce)...),
-		Advice: []string{
-			fmt.Sprintf("Without access to the router: let every phone register, or send a NAT keep-alive, every %d s.", every),
-			"TCP or TLS instead of UDP helps too: routers remember a connection for an hour and longer.",
-		},
-		Fixes: cures(o, host),
+		Fixes:    cures(o, host),
 	}
 }
 
 func belowDemand(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 	return checks.Finding{
 		ID: "nat-lifetime.below-demand", Severity: checks.Warning, Confidence: checks.Certain,
-		Title:       fmt.Sprintf("The router remembers a UDP port for less than the %d s that %s asks for", o.Need.TimeoutMin, o.Need.Profile),
-		Explanation: fmt.Sprintf("It forgets %s. Calls on hold and silent phones lose their way back.", within(f.UDPAtLeast, f.UDPBelow)),
-		Evidence:    o.evidence(kindStream), Fixes: cures(o, host),
-		Advice: []string{fmt.Sprintf("Without access to the router: a NAT keep-alive every %d s on every phone.", renew(f.UDPAtLeast, f.UDPBelow))},
+		Args:     words.Args{"least": o.Need.TimeoutMin, "profile": o.Need.Profile, "span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
+		Evidence: o.evidence(kindStream), Fixes: cures(o, host),
 	}
 }
 
 func belowStandard(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 	return checks.Finding{
 		ID: "nat-lifetime.below-standard", Severity: checks.Info, Confidence: checks.Certain,
-		Title: fmt.Sprintf("The router forgets a UDP port %s", within(f.UDPAtLeast, f.UDPBelow)),
-		Explanation: "RFC 4787 (REQ-5) forbids less than two minutes and recommends five or more. " +
-			"Phones that speak often enough are not harmed; others cannot be called.",
+		Args:     words.Args{"span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
 		Evidence: o.evidence(kindStream), Fixes: cures(o, host),
-		Advice: []string{fmt.Sprintf("Let every phone register, or send a NAT keep-alive, every %d s.", renew(f.UDPAtLeast, f.UDPBelow))},
 	}
 }
 
@@ -129,11 +119,8 @@ func belowStandard(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 func single(o Observed, f Facts) checks.Finding {
 	s := checks.Finding{
 		ID: "nat-lifetime.single-exchange", Severity: checks.Info, Confidence: checks.Certain,
-		Title: fmt.Sprintf("After a registration alone the router forgets the phone within %d s", f.SingleBelow),
-		Explanation: fmt.Sprintf("Routers have two timers: one for flows that were answered once, a longer one for flows that go on for more than two seconds. "+
-			"A phone that registers and is silent until the next time never gets the longer one; %s.", o.speaks()),
+		Args:     words.Args{"below": f.SingleBelow, "habit": o.habit(), "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
 		Evidence: o.evidence(kindOnce), Fixes: []fixes.Fix{},
-		Advice: []string{fmt.Sprintf("Set a NAT keep-alive of %d s on every phone: it also earns the longer timer.", min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow)))},
 	}
 	if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {
 		s.Severity = checks.Warning
@@ -147,21 +134,12 @@ func sipPort(o Observed, f Facts, host *netinfo.Host) (checks.Finding, bool) {
 	evidence := append(o.evidence(kindStream), o.evidence(kindSIP)...)
 	switch {
 	case f.UDPBelow != 0 && f.SIPPortAtLeast >= f.UDPBelow:
-		return checks.Finding{
-			ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely,
-			Title: "The router remembers SIP flows longer than others: a SIP helper (ALG) is at work",
-			Explanation: "A router that only translates addresses has one timer for all UDP ports. A SIP helper sets its own for port 5060 (an hour with the Linux kernel's). " +
-				"It keeps phones reachable, and it is the same helper that rewrites SIP; without it the shorter time holds.",
-			Evidence: evidence, Fixes: []fixes.Fix{},
-			Advice: []string{"See what else it does: sipdoctor check sip-alg", "Raise the UDP timeout before you switch the helper off."},
-		}, true
+		return checks.Finding{ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely, Evidence: evidence, Fixes: []fixes.Fix{}}, true
 	case f.SIPPortBelow != 0 && f.SIPPortBelow <= f.UDPAtLeast:
 		return checks.Finding{
 			ID: "nat-lifetime.sip-port-shorter", Severity: checks.Warning, Confidence: checks.Likely,
-			Title:       fmt.Sprintf("The router forgets flows to the SIP port sooner than others: %s", within(f.SIPPortAtLeast, f.SIPPortBelow)),
-			Explanation: "Something on the way treats port 5060 by rules of its own (a SIP helper with a timer of its own, or a policy for that port). Phones on that port are forgotten first.",
-			Evidence:    evidence, Fixes: cures(o, host),
-			Advice: []string{fmt.Sprintf("Let every phone register, or send a NAT keep-alive, every %d s, or use another port.", renew(f.SIPPortAtLeast, f.SIPPortBelow))},
+			Args:     words.Args{"span": span(f.SIPPortAtLeast, f.SIPPortBelow), "every": renew(f.SIPPortAtLeast, f.SIPPortBelow)},
+			Evidence: evidence, Fixes: cures(o, host),
 		}, true
 	}
 	return checks.Finding{}, false
@@ -169,18 +147,17 @@ func sipPort(o Observed, f Facts, host *netinfo.Host) (checks.Finding, bool) {
 
 // evidence shows the last silence that was survived and the first that was not.
 func (o Observed) evidence(kind string) []checks.Evidence {
-	name := map[string]string{kindStream: "a stream", kindOnce: "a single exchange", kindSIP: "the SIP port"}[kind]
 	l := o.lifetime(kind)
 	var list []checks.Evidence
 	for _, g := range o.Groups {
 		for _, r := range g.Rungs {
-			at := fmt.Sprintf("%s, silent for %d s", name, r.Seconds)
-			switch {
-			case g.Kind != kind || r.Control:
-			case r.Seconds == l.atLeast:
-				list = append(list, checks.Evidence{Name: at, Want: "late messages arrive", Got: "arrived"})
-			case r.Seconds == l.below:
-				list = append(list, checks.Evidence{Name: at, Want: "late messages arrive", Got: "nothing arrived, although the responder sent it"})
+			got := "arrived"
+			if r.Seconds == l.below {
+				got = "nothing-arrived"
+			}
+			if g.Kind == kind && !r.Control && (r.Seconds == l.atLeast || r.Seconds == l.below) {
+				list = append(list, checks.Proof(say("evidence.silence", words.Args{"kind": kind, "seconds": r.Seconds}),
+					say("evidence.late-arrive", nil), say("evidence."+got, nil)))
 			}
 		}
 	}

@@ -147,7 +147,7 @@ func (f *flow) exchanges(ctx context.Context) error {
 	return nil
 }
 
-var errUnanswered = errors.New("the flow could not be opened: no answer")
+var errUnanswered = errors.New(unanswered)
 
 // exchange sends one request until it is answered.
 func (f *flow) exchange(ctx context.Context, seq int) error {

@@ -1,14 +1,12 @@
 package natlifetime
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary (CONTRACT: nat-lifetime), in seconds. A lower
@@ -31,9 +29,9 @@ type Facts struct {
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	switch {
 	case o.NoResponder:
-		return checks.Judgement{Summary: "not measured", Skip: "how long the router remembers needs a responder outside (--responder)"}
+		return checks.Judgement{Summary: say("summary.unmeasured", nil), Skip: say("skip.no-responder", nil)}
 	case len(o.Groups) == 0:
-		return checks.Judgement{Summary: "not measured", Inconclusive: cmp.Or(o.Problem, "no flow was measured")}
+		return checks.Judgement{Summary: say("summary.unmeasured", nil), Inconclusive: o.unmeasured()}
 	}
 	stream, once, sip := o.lifetime(kindStream), o.lifetime(kindOnce), o.lifetime(kindSIP)
 	f := Facts{
@@ -41,26 +39,39 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 		SIPPortAtLeast: sip.atLeast, SIPPortBelow: sip.below,
 		SingleAtLeast: once.atLeast, SingleBelow: once.below,
 	}
-	j := checks.Judgement{Facts: f, Summary: summary(f)}
-	j.Findings = findings(o, f, host)
+	j := checks.Judgement{Facts: f, Summary: summary(f), Findings: findings(o, f, host)}
 	switch {
-	case stream.problem != "":
+	case !stream.problem.IsZero():
 		j.Inconclusive = stream.problem
 	case f.UDPAtLeast == 0 && f.UDPBelow == 0:
-		j.Inconclusive = "no silence on a plain UDP port was measured"
-	case sip.problem != "":
-		j.Inconclusive = "on the SIP port: " + sip.problem
+		j.Inconclusive = say("reason.no-silence", nil)
+	case !sip.problem.IsZero():
+		j.Inconclusive = say("reason.sip-port", words.Args{"why": sip.problem})
 	}
-	if j.Inconclusive != "" && o.Problem != "" {
-		j.Inconclusive += " (" + o.Problem + ")"
+	if !j.Inconclusive.IsZero() && o.Problem != "" {
+		j.Inconclusive = say("reason.besides", words.Args{"why": j.Inconclusive, "problem": o.Problem})
 	}
 	return j
 }
 
+// say is a message of this check.
+func say(id string, args words.Args) words.Text { return words.Say("nat-lifetime."+id, args) }
+
+// unmeasured is why there is nothing to judge.
+func (o Observed) unmeasured() words.Text {
+	switch o.Problem {
+	case "":
+		return say("reason.no-flow", nil)
+	case noPlainPort:
+		return say("reason.no-plain-port", nil)
+	}
+	return say("reason.problem", words.Args{"problem": o.Problem})
+}
+
 // lifetime is what one group's rungs come to.
 type lifetime struct {
-	atLeast, below int    // seconds; the control rung is no measurement
-	problem        string // why they mean nothing, or less than they should
+	atLeast, below int        // seconds; the control rung is no measurement
+	problem        words.Text // why they mean nothing, or less than they should
 }
 
 // lifetime reads a group. A rung that stayed silent below one that answered
@@ -104,12 +115,12 @@ const outageMargin = 8
 func (l *lifetime) bound(g Group, silent []Rung, outage int) {
 	if len(silent) == 0 {
 		if top := g.Rungs[len(g.Rungs)-1]; !top.alive() {
-			l.problem = fmt.Sprintf("the rung of %d s brought no answer that could be judged: %s", top.Seconds, top.why())
+			l.problem = say("reason.no-result", words.Args{"seconds": top.Seconds, "why": top.why()})
 		}
 		return
 	}
 	if outage != 0 && silent[0].Seconds+outageMargin > outage {
-		l.problem = fmt.Sprintf("after %d s the responder did not answer on UDP at all, so the silence after that proves nothing", outage)
+		l.problem = say("reason.outage", words.Args{"seconds": outage})
 		return
 	}
 	lost, copies := g.loss(), 0
@@ -119,7 +130,7 @@ func (l *lifetime) bound(g Group, silent []Rung, outage int) {
 		}
 	}
 	if math.Pow(lost, float64(copies)) > chance {
-		l.problem = fmt.Sprintf("nothing arrived after %d s of silence, but with %.0f %% of the late messages lost that proves nothing", silent[0].Seconds, 100*lost)
+		l.problem = say("reason.loss", words.Args{"seconds": silent[0].Seconds, "loss": words.Percent(math.Round(100 * lost))})
 		return
 	}
 	l.below = silent[0].Seconds
@@ -145,12 +156,12 @@ func (g Group) loss() float64 {
 
 func (g Group) control() bool { return g.Rungs[0].Control && g.Rungs[0].alive() }
 
-func (g Group) whyNoControl() string {
+func (g Group) whyNoControl() words.Text {
 	r := g.Rungs[0]
 	if r.forgotten() {
-		return fmt.Sprintf("messages that come %d s after the last one do not arrive at all, which is no router's memory", r.Seconds)
+		return say("reason.control-lost", words.Args{"seconds": r.Seconds})
 	}
-	return "no flow could be opened: " + r.why()
+	return say("reason.not-opened", words.Args{"why": r.why()})
 }
 
 func (r Rung) alive() bool {
@@ -163,48 +174,48 @@ func (r Rung) forgotten() bool {
 	return !r.alive() && slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.Opened && f.Waited && f.Sent > 0 })
 }
 
-// why is the first note of a flow, for the reader.
-func (r Rung) why() string {
+// why is the first note of a flow: a message, or the text of an error.
+func (r Rung) why() any {
 	for _, f := range r.Flows {
 		switch {
+		case f.Note == unanswered:
+			return say("why.no-answer", nil)
 		case f.Note != "":
 			return f.Note
 		case !f.Waited:
-			return "it was not waited for"
+			return say("why.not-waited", nil)
 		case f.Sent == 0:
-			return "the responder sent nothing"
+			return say("why.nothing-sent", nil)
 		}
 	}
-	return "no flow was tried"
+	return say("why.not-tried", nil)
 }
 
-func summary(f Facts) string {
-	var parts []string
+func summary(f Facts) words.Text {
+	var figures []words.Text
+	add := func(id string, args words.Args) { figures = append(figures, say("summary."+id, args)) }
 	switch {
 	case f.UDPBelow != 0:
-		parts = append(parts, fmt.Sprintf("the router forgets a UDP port %s", within(f.UDPAtLeast, f.UDPBelow)))
+		add("dropped", words.Args{"span": span(f.UDPAtLeast, f.UDPBelow)})
 	case f.UDPAtLeast != 0:
-		parts = append(parts, fmt.Sprintf("the router remembers a UDP port for %d s or more", f.UDPAtLeast))
+		add("kept", words.Args{"seconds": f.UDPAtLeast})
 	default:
-		parts = append(parts, "how long the router remembers a UDP port could not be told")
+		add("unclear", nil)
 	}
 	if f.SingleBelow != 0 && f.SingleBelow != f.UDPBelow {
-		parts = append(parts, fmt.Sprintf("after a single exchange %s", within(f.SingleAtLeast, f.SingleBelow)))
+		add("single", words.Args{"span": span(f.SingleAtLeast, f.SingleBelow)})
 	}
 	switch {
 	case f.SIPPortAtLeast == 0 && f.SIPPortBelow == 0, f.SIPPortAtLeast == f.UDPAtLeast && f.SIPPortBelow == f.UDPBelow:
 	case f.SIPPortBelow != 0:
-		parts = append(parts, fmt.Sprintf("on the SIP port %s", within(f.SIPPortAtLeast, f.SIPPortBelow)))
+		add("sip-dropped", words.Args{"span": span(f.SIPPortAtLeast, f.SIPPortBelow)})
 	default:
-		parts = append(parts, fmt.Sprintf("on the SIP port it remembers %d s or more", f.SIPPortAtLeast))
+		add("sip-kept", words.Args{"seconds": f.SIPPortAtLeast})
 	}
-	return strings.Join(parts, "; ")
+	return say("summary", words.Args{"figures": figures})
 }
 
-// within says between which two silences a flow is forgotten.
-func within(atLeast, below int) string {
-	if atLeast == 0 {
-		return fmt.Sprintf("within %d s of silence", below)
-	}
-	return fmt.Sprintf("after %d to %d s of silence", atLeast, below)
+// span says between which two silences a mapping is dropped.
+func span(atLeast, below int) words.Text {
+	return say("span", words.Args{"from": atLeast, "to": below})
 }

@@ -31,27 +31,30 @@ func TestWhatTheSilencesMean(t *testing.T) {
 		rungs          []Rung
 		outage         int
 		atLeast, below int
-		problem        string // part of it; empty: none
+		problem, why   string // messages; empty: none
 	}{
-		{"remembered for all of the ladder", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 3, 3)}, 0, 30, 0, ""},
-		{"forgotten half-way", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 0, 15, 30, ""},
-		{"one rung lost, a longer one answered", []Rung{silence(1, 3, 3), silence(15, 0, 0), silence(30, 3, 3)}, 0, 30, 0, ""},
-		{"one flow of the last rung evicted", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 2)}, 0, 30, 0, ""},
-		{"the responder sent nothing", []Rung{silence(1, 3, 3), silence(15, 3, 3), unsent}, 0, 15, 0, "sent nothing"},
-		{"we did not wait", []Rung{silence(1, 3, 3), silence(15, 3, 3), early}, 0, 15, 0, "not waited for"},
-		{"nearly everything is lost", []Rung{silence(1, 1, 0), silence(15, 1, 1), silence(30, 0, 0)}, 0, 15, 0, "proves nothing"},
-		{"late messages never arrive", []Rung{silence(1, 0, 0), silence(15, 0, 0)}, 0, 0, 0, "do not arrive at all"},
-		{"the line broke before", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 20, 15, 0, "did not answer on UDP"},
-		{"the line broke long after", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 90, 15, 30, ""},
+		{"remembered for all of the ladder", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 3, 3)}, 0, 30, 0, "", ""},
+		{"forgotten half-way", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 0, 15, 30, "", ""},
+		{"one rung lost, a longer one answered", []Rung{silence(1, 3, 3), silence(15, 0, 0), silence(30, 3, 3)}, 0, 30, 0, "", ""},
+		{"one flow of the last rung evicted", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 2)}, 0, 30, 0, "", ""},
+		{"the responder sent nothing", []Rung{silence(1, 3, 3), silence(15, 3, 3), unsent}, 0, 15, 0, "reason.no-result", "nothing-sent"},
+		{"we did not wait", []Rung{silence(1, 3, 3), silence(15, 3, 3), early}, 0, 15, 0, "reason.no-result", "not-waited"},
+		{"nearly everything is lost", []Rung{silence(1, 1, 0), silence(15, 1, 1), silence(30, 0, 0)}, 0, 15, 0, "reason.loss", ""},
+		{"late messages never arrive", []Rung{silence(1, 0, 0), silence(15, 0, 0)}, 0, 0, 0, "reason.control-lost", ""},
+		{"the line broke before", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 20, 15, 0, "reason.outage", ""},
+		{"the line broke long after", []Rung{silence(1, 3, 3), silence(15, 3, 3), silence(30, 0, 0)}, 90, 15, 30, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := Observed{OutageS: c.outage, Groups: []Group{{Kind: kindStream, Port: 8765, Rungs: c.rungs}}}
 			l := o.lifetime(kindStream)
-			if l.atLeast != c.atLeast || l.below != c.below || (l.problem == "") != (c.problem == "") || !strings.Contains(l.problem, c.problem) {
+			if l.atLeast != c.atLeast || l.below != c.below || strings.TrimPrefix(l.problem.ID, "nat-lifetime.") != c.problem {
 				t.Errorf("%+v, want %d to %d s and %q", l, c.atLeast, c.below, c.problem)
 			}
-			if j := judge(o, &netinfo.Host{}); (j.Inconclusive == "") != (c.problem == "") {
-				t.Errorf("inconclusive %q", j.Inconclusive)
+			if c.why != "" && !l.problem.Names("nat-lifetime.why."+c.why) {
+				t.Errorf("%+v does not say %s", l.problem, c.why)
+			}
+			if j := judge(o, &netinfo.Host{}); (j.Inconclusive.IsZero()) != (c.problem == "") {
+				t.Errorf("inconclusive %v", j.Inconclusive)
 			}
 		})
 	}

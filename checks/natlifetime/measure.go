@@ -2,13 +2,13 @@ package natlifetime
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -122,7 +122,7 @@ func (r *run) keepAlive(ctx context.Context) {
 				held = ru.seconds
 			}
 		}
-		r.env.Say(fmt.Sprintf("%d s of at most %d s; still remembered after %d s", int(time.Since(begin).Seconds()), total, held))
+		r.env.Say(words.Say("nat-lifetime.progress.held", words.Args{"now": int(time.Since(begin).Seconds()), "longest": total, "held": held}))
 	}
 }
 

@@ -5,34 +5,25 @@ package natlifetime
 
 import (
 	"context"
-	"fmt"
+	_ "embed"
 	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+//go:embed words.yaml
+var ownWords []byte
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID:    "nat-lifetime",
-		Group: "office",
-		Title: "The router remembers silent phones",
-		Doc: `Measures how long the network remembers a UDP flow on which nobody speaks.
-Needs a responder, takes five minutes, and runs only when it is named or with
---deep. For each rung of a ladder (15 s to 300 s, or --ladder) it opens flows to
-a plain UDP port and to the SIP port, lets them fall silent, and has the
-responder speak after that time; all rungs wait side by side. Two kinds of flow
-are told apart, because routers have a timer for each: a stream (two exchanges
-over two seconds apart, as with keep-alives) and a single exchange (as a
-registration alone). A control rung of one second shows that late messages
-arrive at all.
-  pass          flows are remembered for longer than phones are silent
-  warn          a silent phone cannot be called
-  inconclusive  late messages do not arrive at all, or too many were lost
-  skip          no responder was named`,
+		ID:      "nat-lifetime",
+		Words:   ownWords,
+		Group:   "office",
 		Timeout: MaxRung*time.Second + 20*time.Second,
 		Assumes: []string{"uplink", "dns", "nat"},
 		Slow:    true,
@@ -70,11 +61,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	r := &run{env: env, client: client, o: &o}
 	r.plan(ctx)
 	if len(r.groups) == 0 {
-		o.Problem = "the responder has no UDP port to probe"
+		o.Problem = noPlainPort
 		return o, nil
 	}
 	longest := o.Ladder[len(o.Ladder)-1]
-	env.SayFor(fmt.Sprintf("measuring how long the router remembers: up to %d s", longest), time.Duration(longest)*time.Second)
+	env.SayFor(words.Say("nat-lifetime.progress.measuring", words.Args{"longest": longest}), time.Duration(longest)*time.Second)
 	r.measure(ctx)
 	return o, ctx.Err()
 }

@@ -12,7 +12,7 @@ type Observed struct {
 
 	NoResponder bool   `json:"no_responder,omitempty"`
 	Responder   string `json:"responder,omitempty"`
-	Problem     string `json:"problem,omitempty"` // why nothing could be measured
+	Problem     string `json:"problem,omitempty"` // why nothing could be measured: noPlainPort, or an error
 	Ladder      []int  `json:"ladder_s"`          // seconds, ascending
 	Need        *Need  `json:"need,omitempty"`    // nil: no profile, or one that says nothing
 	// OutageS is when a flow that was kept busy beside the silent ones stopped
@@ -29,6 +29,11 @@ type Need struct {
 	KeepAlive    int    `json:"keepalive_s,omitempty"`
 	TimeoutMin   int    `json:"udp_timeout_min_s,omitempty"`
 }
+
+const (
+	noPlainPort = "no-plain-port" // the responder has no UDP port to probe
+	unanswered  = "no-answer"     // to what opens a flow
+)
 
 // The kinds of flows.
 const (
@@ -60,7 +65,7 @@ type Flow struct {
 	Sent    int            `json:"sent,omitempty"`    // late messages that left the responder
 	Heard   int            `json:"heard,omitempty"`   // of those, how many arrived
 	AfterMS int64          `json:"after_ms,omitzero"` // silence before the first of them, as we measured it
-	Note    string         `json:"note,omitempty"`    // what went wrong
+	Note    string         `json:"note,omitempty"`    // what went wrong: unanswered, or an error
 }
 
 // alive reports whether the flow was remembered.

@@ -2,6 +2,7 @@ package natlifetime
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -140,6 +141,9 @@ func TestWhenNothingIsKnown(t *testing.T) {
 	gone.Groups = nil
 	if r := resultOf(t, gone); r.Reason != gone.Problem {
 		t.Errorf("%q does not say why", r.Reason)
+	}
+	if r := resultOf(t, Observed{Problem: noPlainPort}); r.Reason != "the responder has no UDP port to probe" {
+		t.Errorf("%q is no sentence", r.Reason)
 	}
 }
 
@@ -282,13 +286,13 @@ func TestTheEvidenceIsWhereItWasForgotten(t *testing.T) {
 	}
 	var got []string
 	for _, e := range (Observed{Groups: []Group{more(kindOnce), more(kindStream)}}).evidence(kindStream) {
-		got = append(got, regexp.MustCompile(`\d+`).FindString(e.Name))
+		got = append(got, regexp.MustCompile(`\d+`).FindString(fmt.Sprint(e.Says["name"])))
 	}
 	if diff := cmp.Diff([]string{"30", "45"}, got); diff != "" {
 		t.Error(diff)
 	}
 	one := Observed{Groups: []Group{{Kind: kindStream, Rungs: []Rung{silence(1, 3, 3), silence(15, 0, 0)}}}}
-	if list := one.evidence(kindStream); len(list) != 1 || list[0].Got == "arrived" {
+	if list := one.evidence(kindStream); len(list) != 1 || !strings.Contains(fmt.Sprint(list[0].Says["got"]), "nothing-arrived") {
 		t.Errorf("the control is no evidence: %+v", list)
 	}
 }
@@ -297,9 +301,10 @@ func TestTheEvidenceIsWhereItWasForgotten(t *testing.T) {
 func TestWhyARungSaysNothing(t *testing.T) {
 	well := Flow{Waited: true, Sent: 3}
 	noted := Flow{Note: "the socket was closed"}
+	show := func(v any) string { return fmt.Sprint(v) }
 	seen := map[string]bool{}
-	for _, flows := range [][]Flow{nil, {noted}, {{}}, {{Waited: true}}} {
-		first := Rung{Flows: flows}.why()
+	for _, flows := range [][]Flow{nil, {noted}, {{Note: unanswered}}, {{}}, {{Waited: true}}} {
+		first := show(Rung{Flows: flows}.why())
 		if seen[first] {
 			t.Errorf("%+v: %q was said of something else", flows, first)
 		}
@@ -307,10 +312,10 @@ func TestWhyARungSaysNothing(t *testing.T) {
 		if len(flows) == 0 {
 			continue
 		}
-		if later := (Rung{Flows: append([]Flow{well}, flows...)}).why(); later != first {
-			t.Errorf("behind a flow that is well: %q, want %q", later, first)
+		if later := (Rung{Flows: append([]Flow{well}, flows...)}).why(); show(later) != first {
+			t.Errorf("after a flow that is well: %q, want %q", later, first)
 		}
-		if both := (Rung{Flows: append(flows, noted)}).why(); both != first {
+		if both := (Rung{Flows: append(flows, noted)}).why(); show(both) != first {
 			t.Errorf("with a later note: %q, want %q", both, first)
 		}
 	}

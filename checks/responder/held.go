@@ -80,13 +80,13 @@ type refusal struct {
 func (r refusal) String() string {
 	place := r.at.String()
 	if r.at.Addr().IsUnspecified() {
-		place = fmt.Sprintf("%d of %s", r.at.Port(), Everywhere(r.at.Addr()))
+		place = fmt.Sprintf("%d of %s", r.at.Port(), everywhere(r.at.Addr()))
 	}
 	return r.what + " " + place + ": " + r.reason
 }
 
-// Everywhere names what an unspecified address stands for.
-func Everywhere(a netip.Addr) string {
+// everywhere names what an unspecified address stands for.
+func everywhere(a netip.Addr) string {
 	if a.Is4() {
 		return "all IPv4 addresses"
 	}

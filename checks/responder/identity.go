@@ -23,9 +23,9 @@ type Identity struct {
 	Certificate *tls.Certificate
 	// Kept says that the next start in the same directory has it as well.
 	Kept bool
-	// Note is what the person who started the responder should know: why there
-	// is a new certificate, or why it will not be kept. "" is nothing.
-	Note string
+	// Replaced is why there is a new certificate in the place of one that was
+	// kept, and NotKept why this one will not be; "" where neither is so.
+	Replaced, NotKept string
 }
 
 // KeptIdentity returns the certificate that an earlier start has left in a
@@ -57,7 +57,7 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 	if errors.Is(err, fs.ErrNotExist) {
 		err = platform.KeepNew(dir, identityFile, b)
 	} else if unreadable := (*unusableError)(nil); errors.As(err, &unreadable) {
-		id.Note = fmt.Sprintf("a new certificate was made, clients need its fingerprint: %s", err)
+		id.Replaced = err.Error()
 		err = platform.Keep(dir, identityFile, b)
 	}
 	if errors.Is(err, fs.ErrExist) { // another responder was a moment faster
@@ -66,18 +66,14 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 		}
 	}
 	if err != nil {
-		id.Kept, id.Note = false, notKept(platform.Words(err))
+		id.Kept, id.NotKept = false, platform.Words(err)
 	}
 	return id, nil
 }
 
-func notKept(why string) string {
-	return "the certificate is for this run only, the next start has another fingerprint: " + why
-}
-
 func ephemeral(addrs []netip.Addr, now time.Time, why string) (Identity, error) {
 	c, err := selfSigned(now, addrs)
-	return Identity{Certificate: &c, Note: notKept(why)}, err
+	return Identity{Certificate: &c, NotKept: why}, err
 }
 
 // An unusableError is about a kept identity that is of no use any more.

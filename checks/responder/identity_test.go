@@ -29,7 +29,7 @@ func TestTheIdentityOfYesterdayIsStillGoodToday(t *testing.T) {
 	now := time.Now()
 	first, print := identityOf(t, dir, now)
 	again, same := identityOf(t, dir, now.Add(24*time.Hour))
-	if print != same || !first.Kept || !again.Kept || first.Note+again.Note != "" {
+	if print != same || !first.Kept || !again.Kept || first.Replaced+first.NotKept+again.Replaced+again.NotKept != "" {
 		t.Errorf("%s, then %s: %+v %+v", print, same, first, again)
 	}
 	if runtime.GOOS == "windows" {
@@ -99,10 +99,10 @@ func TestAnIdentityThatIsOfNoUseIsReplaced(t *testing.T) {
 			c.spoil(t, dir)
 			now := time.Now().Add(c.later)
 			id, print := identityOf(t, dir, now)
-			if print == before || !id.Kept || !strings.Contains(id.Note, c.want) || strings.Contains(id.Note, "\n") {
+			if print == before || !id.Kept || !strings.Contains(id.Replaced, c.want) || strings.Contains(id.Replaced, "\n") {
 				t.Errorf("%+v", id)
 			}
-			if next, p := identityOf(t, dir, now); p != print || next.Note != "" {
+			if next, p := identityOf(t, dir, now); p != print || next.Replaced+next.NotKept != "" {
 				t.Errorf("the new one was not kept: %+v", next)
 			}
 		})
@@ -155,7 +155,7 @@ func TestAnIdentityThatOthersCanReachIsNotUsed(t *testing.T) {
 			_, before := identityOf(t, dir, time.Now())
 			c.expose(t, dir, filepath.Join(dir, identityFile))
 			id, print := identityOf(t, dir, time.Now())
-			if print == before || id.Kept || !strings.Contains(id.Note, "for this run only") || !strings.Contains(id.Note, c.want) {
+			if print == before || id.Kept || !strings.Contains(id.NotKept, c.want) {
 				t.Errorf("%+v", id)
 			}
 		})
@@ -170,7 +170,7 @@ func TestWithoutAPlaceToKeepItTheResponderRuns(t *testing.T) {
 	for _, dir := range []string{"", filepath.Join(parent, "file", "sipdoctor"), "/proc/sipdoctor"} {
 		id, first := identityOf(t, dir, time.Now())
 		_, second := identityOf(t, dir, time.Now())
-		if first == second || id.Kept || !strings.Contains(id.Note, "for this run only") {
+		if first == second || id.Kept || id.NotKept == "" {
 			t.Errorf("%q: %+v", dir, id)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -80,7 +81,7 @@ func (s *sweep) put(ctx context.Context, qs []question) error {
 			told = now
 			s.keepSession(ctx)
 			left := time.Duration(len(qs)) * time.Second / time.Duration(s.pace.current())
-			s.env.Say("RTP ports: " + thousands(len(qs)) + " left, about " + rounded(left))
+			s.env.Say(words.Say("rtp-ports.progress.left", words.Args{"n": len(qs), "time": rounded(left)}))
 		}
 	}
 	return nil

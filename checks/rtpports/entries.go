@@ -2,7 +2,6 @@ package rtpports
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -10,27 +9,35 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // tableShare is the part of a connection table that the test may take, one of
 // so many: at a quarter no new flow of the office was lost in measurements.
 const tableShare = 4
 
-// smallTable is what a small router holds, and so what one of unknown size is
-// taken for.
-const smallTable = tableShare * defaultEntries
+// Where the budget comes from.
+const (
+	fromDefault = "default"        // nothing is known of the router: what small ones hold
+	fromUnknown = "router-unknown" // the same, though its platform is known
+	fromRouter  = "router"         // what its platform holds, by the catalogue
+	fromOwn     = "own-table"      // what is free in this machine's own table
+	fromFast    = "fast"           // --fast: no regard to the router's table
+	fromRate    = "rate"           // --rate
+	fromEntries = "router-entries" // --router-entries
+)
 
 // budgetOf is how many entries the test may take, and why. seen is the address
 // that this machine has outside.
 func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
-	entries, from = defaultEntries, fmt.Sprintf("the router's size is not known; a quarter of %s, which small ones hold", thousands(smallTable))
+	entries, from = defaultEntries, fromDefault
 	if host == nil {
 		return entries, from
 	}
-	if size, name, ok := fixes.ConnectionTable(host); ok {
-		entries, from = size/tableShare, fmt.Sprintf("a quarter of %s, which %s holds", thousands(size), name)
+	if size, _, ok := fixes.ConnectionTable(host); ok {
+		entries, from = size/tableShare, fromRouter
 	} else if host.Router != nil && host.Router.Platform != "" {
-		from = fmt.Sprintf("how much %s holds is not known; a quarter of %s, which small routers do", host.Router.Platform, thousands(smallTable))
+		from = fromUnknown
 	}
 	c := host.Tracking
 	if c == nil || c.Max <= 0 {
@@ -39,8 +46,7 @@ func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
 	own := max((c.Max-c.Count)/tableShare, 1)
 	direct := slices.ContainsFunc(host.Uplink.Local, func(a netip.Addr) bool { return a == seen })
 	if direct || c.Count > 0 && own < entries {
-		entries = own
-		from = fmt.Sprintf("a quarter of what is free in this machine's own table (nf_conntrack_max %s, %s taken)", thousands(c.Max), thousands(c.Count))
+		entries, from = own, fromOwn
 	}
 	return entries, from
 }
@@ -62,11 +68,11 @@ type budgeter struct {
 func asUserSaid(in checks.Inputs) (from string) {
 	switch {
 	case in.Fast:
-		return "--fast: no regard to the router's table"
+		return fromFast
 	case in.Rate > 0:
-		return "--rate"
+		return fromRate
 	case in.RouterEntries > 0:
-		return "--router-entries"
+		return fromEntries
 	}
 	return ""
 }
@@ -107,7 +113,7 @@ func (b *budgeter) adopt(host *netinfo.Host, s *sweep) {
 	}
 	b.entries, b.rate = entries, min(politeRate(entries), fastRate)
 	s.pace.slow(b.rate)
-	s.env.Say(fmt.Sprintf("testing RTP ports at %s a second: %s", thousands(b.rate), from))
+	s.env.Say(words.Say("rtp-ports.progress.slower", words.Args{"rate": b.rate, "entries": entries}))
 }
 
 // end stops waiting and writes down what was taken.

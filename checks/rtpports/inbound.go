@@ -12,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -113,7 +114,7 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 	}
 	ask := spaced(t.span, t.stride)
 	o.Stride, o.Rate, o.Expected = t.stride, t.rate, t.expected(len(ask)).Milliseconds()
-	env.SayFor(fmt.Sprintf("testing %s of %s RTP ports from outside", thousands(len(ask)), thousands(t.span.size())), t.expected(len(ask)))
+	env.SayFor(words.Say("rtp-ports.progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), t.expected(len(ask)))
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
 	defer t.ear.close()
 	err = t.phases(ctx, ask)
@@ -141,7 +142,7 @@ func inboundRange(in checks.Inputs) (first, last int, err error) {
 	}
 	first, last, err = ParseRange(in.RTPRange)
 	if err == nil && first < session.FirstInboundPort {
-		err = fmt.Errorf("the range begins at %d; %d is the lowest that can be tested from outside", first, session.FirstInboundPort)
+		err = fmt.Errorf("%s %d %d", rangeTooLow, first, session.FirstInboundPort)
 	}
 	return first, last, err
 }
@@ -196,7 +197,7 @@ func (t *inboundTest) phases(ctx context.Context, ports []int) error {
 		if len(points) == 0 || len(points) > maxSearch {
 			return nil
 		}
-		t.env.Say("RTP ports from outside: looking for the exact edges of what does not arrive")
+		t.env.Say(words.Say("rtp-ports.progress.inbound-edges", nil))
 		if err := t.resolve(ctx, points); err != nil || t.gaveUp != "" {
 			return err
 		}
@@ -227,7 +228,7 @@ func (t *inboundTest) resolve(ctx context.Context, ports []int) error {
 		}
 		t.undo(pending)
 		if dead++; dead >= inboundDead {
-			t.gaveUp = "packets from outside stopped arriving altogether while the test went on"
+			t.gaveUp = wentSilent
 			return nil
 		}
 	}
@@ -242,7 +243,7 @@ func (t *inboundTest) sayAgain(pending []int) {
 		packets += max(need-t.ports[n].tries, 1)
 	}
 	t.mu.Unlock()
-	t.env.SayFor(fmt.Sprintf("asking %s silent RTP ports from outside again", thousands(len(pending))), t.expected(packets))
+	t.env.SayFor(words.Say("rtp-ports.progress.inbound-again", words.Args{"n": len(pending)}), t.expected(packets))
 }
 
 // pending are the ports that are still to be asked.

@@ -2,13 +2,13 @@ package rtpports
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ask has one packet sent to each port, and waits for them.
@@ -105,10 +105,10 @@ func (t *inboundTest) send(ctx context.Context, ports []int, plain bool) error {
 		}
 		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; t.waited > inboundWaits {
-			t.gaveUp = "the responder has sent this address as much as it may; try again in some minutes"
+			t.gaveUp = responderLimit
 			return nil
 		}
-		t.env.SayFor(fmt.Sprintf("the responder sends to one address only so much; waiting %s", rounded(wait)), wait)
+		t.env.SayFor(words.Say("rtp-ports.progress.responder-limit", nil), wait)
 		if err := probe.Sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (t *inboundTest) account(r session.InboundReply) {
 		}
 	}
 	if r.Sent == 0 {
-		t.gaveUp = "the responder could not send to " + r.To.String()
+		t.gaveUp = notSent + " " + r.To.String()
 	}
 }
 

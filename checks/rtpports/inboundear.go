@@ -30,12 +30,12 @@ type ear interface {
 func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why string) {
 	b := &boundEar{t: t, local: local}
 	if !local.Is4() {
-		return b, "only IPv4 can be watched"
+		return b, "ipv4-only"
 	}
 	w, ok1 := platform.As[platform.WatchNetwork](t.env.Net)
 	r, ok2 := platform.As[platform.RawNetwork](t.env.Net)
 	if !ok1 || !ok2 {
-		return b, "this system has no way to watch arriving packets"
+		return b, "unsupported"
 	}
 	watch, err := w.WatchUDP(ctx, platform.WatchUDPOptions{Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset})
 	if err != nil {

@@ -1,15 +1,14 @@
 package rtpports
 
 import (
-	"fmt"
 	"math"
 	"net/netip"
-	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // InboundFacts is the stable summary of the test from outside. Lists hold
@@ -58,23 +57,15 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 	v.conclude()
 	v.facts()
 	if v.nothing() && !udp {
-		j.Inconclusive = joined(j.Inconclusive, "nothing arrived from outside, and no answer of the responder either: UDP may not pass at all")
+		j.Inconclusive = joined(j.Inconclusive, say("reason.no-udp", nil))
 		return &v.f
 	}
 	j.Findings = append(v.findings(host), j.Findings...)
 	j.Summary = joined(v.summary(), j.Summary)
-	unsure := slices.Concat(v.f.Unknown, v.f.InUse)
-	if len(unsure) > 0 {
+	if len(v.f.Unknown)+len(v.f.InUse) > 0 {
 		j.Inconclusive = joined(j.Inconclusive, v.whyUnknown())
 	}
 	return &v.f
-}
-
-func joined(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "; " + b
 }
 
 // conclude makes verdicts of runs, as for the sweep. Ports in use between
@@ -136,16 +127,7 @@ func (v *inView) facts() {
 // lost is the number of ports whose calls have no audio from outside.
 func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
 
-func (v *inView) calls() string {
-	n, size := v.lost(), v.whole.size()
-	switch {
-	case n == size:
-		return "no call would have audio from outside"
-	case n*100 < size:
-		return "fewer than 1 % of calls would have no audio from outside"
-	}
-	return fmt.Sprintf("%d %% of calls would have no audio from outside", percent(n, size))
-}
+func (v *inView) calls() words.Text { return calls(v.lost(), v.whole.size(), true) }
 
 // nothing reports that not one packet reached this machine.
 func (v *inView) nothing() bool {
@@ -155,42 +137,44 @@ func (v *inView) nothing() bool {
 // translated reports that there is a NAT on the way.
 func (v *inView) translated() bool { return v.o.Public.IsValid() && v.o.Public != v.o.Local }
 
-func (v *inView) summary() string {
+func (v *inView) summary() words.Text {
 	switch {
 	case v.lost() == 0 && len(v.f.Unknown)+len(v.f.InUse) == 0:
-		return fmt.Sprintf("from outside %s arrives", v.f.Range)
+		return say("summary.arrives", words.Args{"ports": v.f.Range})
+	case v.lost() == 0 && len(v.f.Arrives) == 0:
+		return say("summary.outside-no-result", words.Args{"range": v.f.Range})
 	case v.lost() == 0:
-		return fmt.Sprintf("from outside %s arrives", orNone(v.f.Arrives))
+		return say("summary.arrives", words.Args{"ports": portList(v.f.Arrives)})
 	case v.nothing():
-		return fmt.Sprintf("nothing arrives from outside on %s: %s", v.f.Range, v.calls())
+		return say("summary.nothing-arrives", words.Args{"range": v.f.Range, "calls": v.calls()})
 	}
-	var parts []string
-	for _, p := range []struct {
-		what   string
+	var ways []words.Text
+	for _, w := range []struct {
+		why    string
 		ranges []string
-	}{{"not forwarded to this PBX", v.f.Silent}, {"forwarded to other ports", list(v.verdicts, inMoved)}, {"stopped by this machine's firewall", v.f.LocalFirewall}} {
-		if len(p.ranges) > 0 {
-			parts = append(parts, some(p.ranges)+" "+p.what)
+	}{{inSilent, v.f.Silent}, {inMoved, list(v.verdicts, inMoved)}, {inFiltered, v.f.LocalFirewall}} {
+		if len(w.ranges) > 0 {
+			ways = append(ways, say("summary.not-arriving", words.Args{"ports": portList(w.ranges), "why": w.why}))
 		}
 	}
-	return fmt.Sprintf("%s: %s", strings.Join(parts, ", "), v.calls())
+	return say("summary.outside", words.Args{"ways": ways, "calls": v.calls()})
 }
 
-func (v *inView) whyUnknown() string {
+func (v *inView) whyUnknown() words.Text {
 	switch {
 	case v.o.GaveUp != "":
-		return v.o.GaveUp
+		return problem(v.o.GaveUp)
 	case len(v.f.Unknown) > 0:
-		return "from outside some ports could not be told (" + some(v.f.Unknown) + ")"
+		return say("reason.outside-unknown", words.Args{"ports": portList(v.f.Unknown)})
 	}
-	return "ports in use by another program were not tested from outside (" + some(v.f.InUse) + "); run as root to watch them"
+	return say("reason.outside-in-use", words.Args{"ports": portList(v.f.InUse)})
 }
 
 // findings are what is wrong, the worst first.
 func (v *inView) findings(host *netinfo.Host) []checks.Finding {
 	var out []checks.Finding
 	switch {
-	case v.nothing() && v.carrier(host) != "":
+	case v.nothing() && !v.carrier(host).IsZero():
 		out = append(out, v.carrierNAT(host))
 	case v.nothing():
 		out = append(out, v.none(host))
@@ -215,6 +199,6 @@ func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
 		return nil
 	}
 	return fixes.For(fixes.RTPForward, host, map[string]string{
-		"RTPRange": v.o.Range, "RTPFirst": fmt.Sprint(v.whole.first), "RTPLast": fmt.Sprint(v.whole.last), "PBX": v.o.Local.String(),
+		"RTPRange": v.o.Range, "RTPFirst": strconv.Itoa(v.whole.first), "RTPLast": strconv.Itoa(v.whole.last), "PBX": v.o.Local.String(),
 	})
 }

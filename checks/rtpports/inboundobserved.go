@@ -11,7 +11,7 @@ type Inbound struct {
 	Public   netip.Addr `json:"public,omitzero"`    // where the responder sent to
 	Local    netip.Addr `json:"local,omitzero"`     // where a forwarding has to lead
 	Method   string     `json:"method,omitempty"`   // watch, or bind
-	WhyBind  string     `json:"why_bind,omitempty"` // why nothing could be watched
+	WhyBind  string     `json:"why_bind,omitempty"` // why nothing could be watched: "ipv4-only", "unsupported", or an error
 	Rate     int        `json:"rate_per_second,omitempty"`
 	Expected int64      `json:"expected_ms,omitempty"`
 	Elapsed  int64      `json:"elapsed_ms,omitempty"`

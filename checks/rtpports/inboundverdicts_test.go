@@ -129,8 +129,8 @@ func TestWhatTheRouterSaysOfACarriersNAT(t *testing.T) {
 		for _, a := range c.outer {
 			host.Router.External = append(host.Router.External, netinfo.External{Addr: a, Method: "upnp"})
 		}
-		if got := v.carrier(host); (got != "") != c.want {
-			t.Errorf("%s: %q", c.name, got)
+		if got := v.carrier(host); got.IsZero() == c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

@@ -1,12 +1,11 @@
 package rtpports
 
 import (
-	"fmt"
 	"math"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check. Lists hold ranges, "a-b" or "a".
@@ -29,7 +28,7 @@ type Facts struct {
 	Inbound       *InboundFacts `json:"inbound,omitempty"` // of --inbound
 
 	RouterEntries     int    `json:"router_entries,omitempty"`      // the budget that the rate followed; 0: none
-	RouterEntriesFrom string `json:"router_entries_from,omitempty"` // in words
+	RouterEntriesFrom string `json:"router_entries_from,omitempty"` // see fromDefault and the others
 	RouterSessions    int    `json:"router_sessions,omitempty"`     // what the router's table held when it was full
 }
 
@@ -45,7 +44,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	}
 	f.Inbound = judgeInbound(&j, *o.Inbound, len(f.Open) > 0, host)
 	if o.InboundError != "" {
-		j.Inconclusive = joined(j.Inconclusive, "the test from outside ended early: "+o.InboundError)
+		j.Inconclusive = joined(j.Inconclusive, say("reason.inbound-ended", words.Args{"why": problem(o.InboundError)}))
 		j.KnowsUnasked = false
 	}
 	j.Facts = f
@@ -53,26 +52,23 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 }
 
 func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
+	untested := say("summary.untested", nil)
 	if o.Responder == "" {
-		return checks.Judgement{
-			Summary: "not tested: that needs a responder outside",
-			Skip:    `start "sipdoctor serve" outside and name it with --responder`,
-		}
+		return checks.Judgement{Summary: untested, Skip: say("skip.no-responder", nil)}
+	}
+	if o.ResponderError != "" {
+		return checks.Judgement{Summary: untested, Inconclusive: problem(o.ResponderError)}
 	}
 	first, last, err := ParseRange(o.Range)
-	if o.ResponderError != "" || err != nil {
-		reason := o.ResponderError
-		if reason == "" {
-			reason = "the report names no range of ports"
-		}
-		return checks.Judgement{Summary: "not tested", Inconclusive: reason}
+	if err != nil {
+		return checks.Judgement{Summary: untested, Inconclusive: say("reason.no-range", nil)}
 	}
 	v := view{o: o, whole: span{first, last}}
 	v.verdicts = conclude(v.whole, o.Runs)
 	f := v.facts()
 	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host), KnowsUnasked: true}
 	if len(f.Unknown) > 0 {
-		j.Inconclusive = v.whyUnknown(f)
+		j.Inconclusive = say("reason.unknown", words.Args{"why": v.whyUnknown(), "ports": portList(f.Unknown)})
 	}
 	return j
 }
@@ -136,16 +132,7 @@ func percent(n, size int) int {
 }
 
 // calls says what the blocked share means for calls.
-func (v view) calls() string {
-	n, size := v.blocked(), v.whole.size()
-	switch {
-	case n*100 < size:
-		return "fewer than 1 % of calls would have no audio"
-	case n == size:
-		return "no call would have audio"
-	}
-	return fmt.Sprintf("%d %% of calls would have no audio", percent(n, size))
-}
+func (v view) calls() words.Text { return calls(v.blocked(), v.whole.size(), false) }
 
 // sessions is how many connections the router held when no more passed; 0 when
 // its table was never full.
@@ -160,47 +147,46 @@ func (v view) sessions() int {
 
 func (v view) nothingOpen() bool { return count(v.verdicts, stateOpen) == 0 }
 
-func (v view) summary(f Facts) string {
-	asked := fmt.Sprintf("(all %s asked; loss %.1f %%)", thousands(f.PortsProbed), f.LossPct)
-	if f.PortsProbed < v.whole.size() {
-		asked = fmt.Sprintf("(sampled %s of %s; loss %.1f %%)", thousands(f.PortsProbed), thousands(v.whole.size()), f.LossPct)
-	}
+func (v view) summary(f Facts) words.Text {
+	size := v.whole.size()
+	asked := say("summary.asked", words.Args{
+		"all": f.PortsProbed >= size, "asked": f.PortsProbed, "size": size, "loss": words.Percent(f.LossPct),
+	})
 	blocked := v.blocked()
 	switch {
 	case blocked == 0 && len(f.Unknown) == 0:
-		return fmt.Sprintf("%s open both ways %s", f.Range, asked)
+		return say("summary.open", words.Args{"range": f.Range, "asked": asked})
 	case blocked == 0 && v.nothingOpen():
-		return fmt.Sprintf("no RTP port of %s could be told %s", f.Range, asked)
+		return say("summary.no-result", words.Args{"range": f.Range, "asked": asked})
 	case blocked == 0:
-		return fmt.Sprintf("%s of %s ports open; the others could not be told %s",
-			thousands(count(v.verdicts, stateOpen)), thousands(v.whole.size()), asked)
+		return say("summary.partly", words.Args{"open": count(v.verdicts, stateOpen), "size": size, "asked": asked})
 	case v.nothingOpen():
-		return fmt.Sprintf("no RTP port of %s passes: %s %s", f.Range, v.calls(), asked)
+		return say("summary.all-blocked", words.Args{"range": f.Range, "calls": v.calls(), "asked": asked})
 	}
-	var parts []string
+	var ways []words.Text
 	if len(f.BlockedOutbound) > 0 {
-		parts = append(parts, "outbound "+some(f.BlockedOutbound))
+		ways = append(ways, say("summary.way", words.Args{"way": "out", "ports": portList(f.BlockedOutbound)}))
 	}
 	if len(f.BlockedReturn) > 0 {
-		parts = append(parts, "on the way back "+some(f.BlockedReturn))
+		ways = append(ways, say("summary.way", words.Args{"way": "back", "ports": portList(f.BlockedReturn)}))
 	}
-	return fmt.Sprintf("blocked %s: %s %s", strings.Join(parts, "; "), v.calls(), asked)
+	return say("summary.blocked", words.Args{"ways": ways, "calls": v.calls(), "asked": asked})
 }
 
-// whyUnknown says why ports are left open to question.
-func (v view) whyUnknown(f Facts) string {
-	reason := "some ports could not be told"
+// whyUnknown says why ports are left open to question: a message, or the text
+// of an error.
+func (v view) whyUnknown() any {
 	switch {
 	case v.o.GaveUp != "":
-		reason = v.o.GaveUp
+		return problem(v.o.GaveUp)
 	case !v.o.Bitmap && v.o.BitmapError != "":
-		reason = "the direction is not known: " + v.o.BitmapError
+		return say("reason.direction", words.Args{"why": v.o.BitmapError})
 	case v.o.Unproved > 0:
-		reason = "probes reached the responder from another public address of this network, which it does not answer"
+		return say("reason.other-address", nil)
 	case count(v.verdicts, stateBusy) > 0:
-		reason = "other programs at the responder use ports of the range"
+		return say("reason.busy", nil)
 	case v.o.SendError != "" && v.o.LocalFilter == 0:
-		reason = v.o.SendError
+		return v.o.SendError
 	}
-	return fmt.Sprintf("%s (%s)", reason, some(f.Unknown))
+	return say("reason.some", nil)
 }

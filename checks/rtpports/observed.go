@@ -18,7 +18,7 @@ type Observed struct {
 	Stride         int        `json:"stride,omitempty"`
 	Rate           int        `json:"rate_per_second,omitempty"`
 	Entries        int        `json:"router_entries,omitempty"`      // the budget that the rate follows from; 0: none
-	EntriesFrom    string     `json:"router_entries_from,omitempty"` // where the budget comes from
+	EntriesFrom    string     `json:"router_entries_from,omitempty"` // where the budget comes from: see fromDefault and the others
 	ExpectedMS     int64      `json:"expected_ms,omitempty"`
 	ElapsedMS      int64      `json:"elapsed_ms,omitempty"`
 	RTTMS          int64      `json:"rtt_ms,omitempty"`

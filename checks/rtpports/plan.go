@@ -1,14 +1,15 @@
 package rtpports
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 const (
@@ -61,7 +62,7 @@ func ParseRange(text string) (first, last int, err error) {
 	for i, t := range []string{from, to} {
 		n, _ := strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
 		if n < 1 || n > 65535 {
-			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as %s", t, defaultRange)
+			return 0, 0, &netinfo.InputError{Problem: netinfo.BadRangePort, Text: t}
 		}
 		if i == 0 {
 			first = n
@@ -69,7 +70,7 @@ func ParseRange(text string) (first, last int, err error) {
 		last = n
 	}
 	if first > last {
-		return 0, 0, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", last, first, last, first)
+		return 0, 0, &netinfo.InputError{Problem: netinfo.BadRange, First: first, Last: last}
 	}
 	return first, last, nil
 }
@@ -103,7 +104,7 @@ func newPlan(in checks.Inputs) (*plan, error) {
 // within cuts the range to what the responder answers on.
 func (p *plan) within(served string) error {
 	if served == "" {
-		return fmt.Errorf("the responder answers on no RTP ports; start it with the same version of sipdoctor")
+		return errors.New(noRTPPorts)
 	}
 	first, last, err := ParseRange(served)
 	if err != nil {
@@ -111,7 +112,7 @@ func (p *plan) within(served string) error {
 	}
 	cut := span{max(p.span.first, first), min(p.span.last, last)}
 	if cut.first > cut.last || cut != p.span && p.in.RTPRange != "" {
-		return fmt.Errorf("the responder answers on %s only, not on all of %s; start it with --rtp-range %s", span{first, last}, p.span, p.span)
+		return fmt.Errorf("%s %s %s", otherPorts, span{first, last}, p.span)
 	}
 	p.span = cut
 	return nil
@@ -172,19 +173,11 @@ func (p *plan) expected() time.Duration {
 	return time.Duration(float64(len(p.ports))/float64(p.rate)*float64(time.Second)) + tail
 }
 
-// rounded is a duration as people say it.
-func rounded(d time.Duration) string {
-	if d < 90*time.Second {
-		return fmt.Sprintf("%d s", int(math.Ceil(d.Seconds())))
+// rounded is d up to the next whole second or minute.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Second
+	if d >= 2*time.Minute {
+		unit = time.Minute
 	}
-	return fmt.Sprintf("%d min", int(math.Ceil(d.Minutes())))
-}
-
-// thousands writes 55536 as 55,536.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return (d + unit - 1).Truncate(unit)
 }

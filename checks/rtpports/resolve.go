@@ -3,9 +3,13 @@ package rtpports
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -64,7 +68,7 @@ func (s *sweep) resolve(ctx context.Context, ports []int) error {
 			if !s.measure(open[0]) {
 				s.forgive(open[0].pending)
 				if voids++; voids > maxVoid {
-					return s.giveUp("known-open ports no longer answered")
+					return s.giveUp(openPortsSilent)
 				}
 				final = false
 			}
@@ -203,7 +207,7 @@ func (s *sweep) decide(ctx context.Context, pending []int) error {
 	s.mu.Unlock()
 	switch {
 	case !ok && enough:
-		return s.giveUp("more than half of all packets are lost")
+		return s.giveUp(halfLost)
 	case !ok || len(ready) == 0:
 		return ctx.Err()
 	case !blind && !s.fresh(ctx):
@@ -257,9 +261,9 @@ func (s *sweep) recover(ctx context.Context, remaining int) error {
 	s.mu.Unlock()
 	s.disbelieve(at)
 	if left := time.Duration(remaining) * time.Second / time.Duration(rate); trips > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
-		return s.giveUp("new connections no longer passed, and going on slowly enough would have taken " + rounded(left))
+		return s.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
 	}
-	s.env.Say("new connections no longer pass the router; waiting until it forgets old ones")
+	s.env.Say(words.Say("rtp-ports.progress.table-full", nil))
 	begin := time.Now()
 	for passed := false; !passed; {
 		if err := s.pause(ctx, time.Second); err != nil {
@@ -267,7 +271,7 @@ func (s *sweep) recover(ctx context.Context, remaining int) error {
 		}
 		passed = s.fresh(ctx)
 		if !passed && time.Since(begin) > recoverWait {
-			return s.giveUp("new connections no longer passed")
+			return s.giveUp(tableFull)
 		}
 	}
 	s.pace.slow(rate)

@@ -5,40 +5,23 @@ package rtpports
 
 import (
 	"context"
-	"fmt"
+	_ "embed"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+//go:embed words.yaml
+var ownWords []byte
 
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
 		ID:    "rtp-ports",
+		Words: ownWords,
 		Group: "office",
-		Title: "Media passes on every RTP port",
-		Doc: `Asks the responder on the UDP ports of calls (10000-65535, or --rtp-range).
-Sends real RTP packets (172 bytes, G.711) from one socket, in random order, and
-hears the responder's answers; the responder keeps which ports were reached, so
-that "stopped on the way out" and "the answer was stopped" are two facts. By
-default every 64th port and the usual edges are asked, and where the outcome
-changes the exact port is searched; --full asks every port. The rate keeps the
-router's connection table free (--router-entries, --fast, --rate). How often a
-silent port is asked follows from the loss of the same minute; what stays
-unclear is unknown, not blocked. A canary with a fresh source port tells a full
-connection table from blocked ports. Needs a responder.
-With --inbound, on a PBX behind NAT, the responder also sends to the PBX's own
-range (rtp.conf, or --rtp-range), as a call from outside would: it sends only to
-the address that this machine asks from, one packet of 172 bytes to a port, 136
-a second (--fast: 500), and silent ports again. As root nothing is bound and the
-PBX's own ports are watched; otherwise free ports are bound for a moment, and
-those in use stay untested. No call is disturbed.
-  pass          all ports that were asked are open both ways
-  warn          the router's table is small, or content decides what passes
-  fail          ports are blocked; the finding says which, and in which direction
-  inconclusive  some ports could not be told
-  skip          no responder was named`,
 		// A whole sweep at the polite rate takes 7 minutes, with retries 10,
 		// which is as long as a responder keeps a session.
 		Timeout: 10 * time.Minute,
@@ -79,8 +62,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	p.budget()
 	o.Range, o.Rate, o.Entries = p.span.String(), p.rate, p.entries
 	o.ExpectedMS = p.expected().Milliseconds()
-	env.SayFor(fmt.Sprintf("testing %s of %s RTP ports at %s a second",
-		thousands(len(p.ports)), thousands(p.span.size()), thousands(p.rate)), p.expected())
+	env.SayFor(words.Say("rtp-ports.progress.testing",
+		words.Args{"n": len(p.ports), "of": p.span.size(), "rate": p.rate}), p.expected())
 	s, err := newSweep(ctx, env, client, p)
 	if err != nil {
 		return o, err

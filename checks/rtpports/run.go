@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -91,7 +92,7 @@ func (s *sweep) phases(ctx context.Context) error {
 		if s.bitmap == nil || len(points) == 0 || len(points) > maxSearch {
 			break
 		}
-		s.env.Say("RTP ports: looking for the exact edges of what is blocked")
+		s.env.Say(words.Say("rtp-ports.progress.edges", nil))
 		if err := s.cover(ctx, points); err != nil {
 			return err
 		}

@@ -165,12 +165,3 @@ func bar(whole span, vs []verdict) string {
 	}
 	return fmt.Sprintf("%d [%s] %d", whole.first, out, whole.last)
 }
-
-// some shortens a list for people.
-func some(ranges []string) string {
-	const most = 6
-	if len(ranges) <= most {
-		return strings.Join(ranges, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(ranges[:most], ", "), len(ranges)-most)
-}

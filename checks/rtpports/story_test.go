@@ -266,11 +266,11 @@ func TestTheHopThatProhibitsIsNamed(t *testing.T) {
 		}
 		said := ""
 		for _, e := range res.Findings[0].Evidence {
-			if e.Name == "said by "+lab.RouterAddr {
+			if e.Name == "ICMP from "+lab.RouterAddr {
 				said = e.Got
 			}
 		}
-		if !strings.HasPrefix(said, "communication administratively prohibited, about ") || !strings.HasSuffix(said, "of the ports, 20000-29999") {
+		if !strings.HasPrefix(said, "communication administratively prohibited, about ") || !strings.HasSuffix(said, "ports, 20000-29999") {
 			t.Errorf("the router is said to have said %q", said)
 		}
 	})

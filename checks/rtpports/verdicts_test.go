@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // resultOf is what is said of an observation behind a router with cures.
@@ -137,16 +138,16 @@ func TestTheShareOfBlockedPorts(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		size, blocked int
-		want          string
+		want          int // 0: fewer than 1 %
 	}{
-		{"one of a hundred", 100, 1, "1 % of"}, {"less than one in a hundred", 101, 1, "fewer than 1 %"}, {"all", 100, 100, "no call"}, {"half", 100, 50, "50 %"},
+		{"one of a hundred", 100, 1, 1}, {"less than one in a hundred", 101, 1, 0}, {"all", 100, 100, 100}, {"half", 100, 50, 50},
 	} {
-		if got := whole(c.size, c.blocked).calls(); !strings.HasPrefix(got, c.want) {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		if got := whole(c.size, c.blocked).calls(); got.Args["share"] != c.want || got.Args["outside"] != false {
+			t.Errorf("%s: %v, want %d", c.name, got, c.want)
 		}
 		in := inView{whole: span{1, c.size}, verdicts: conclude(span{1, c.size}, []Run{ports(1, c.blocked, inSilent)})}
-		if got := in.calls(); !strings.HasPrefix(got, c.want) {
-			t.Errorf("%s, from outside: %q, want %q", c.name, got, c.want)
+		if got := in.calls(); got.Args["share"] != c.want || got.Args["outside"] != true {
+			t.Errorf("%s, from outside: %v, want %d", c.name, got, c.want)
 		}
 	}
 }
@@ -280,16 +281,18 @@ func TestRangesThatTouchAreOne(t *testing.T) {
 		t.Errorf("%d ports", got)
 	}
 	six := []string{"1", "2", "3", "4", "5", "6"}
-	if a, b := some(six), some(append(six, "7")); strings.Contains(a, "more") || !strings.Contains(b, "1 more") || strings.Contains(b, "7") {
-		t.Errorf("%q and %q", a, b)
+	for more, list := range [][]string{six, append(six, "7")} {
+		if got := portList(list).Args; len(got["ports"].([]string)) != len(six) || got["more"] != more {
+			t.Errorf("%d ranges are shown as %v", len(list), got)
+		}
 	}
 }
 
 // The size of a table is known to two digits, no better.
 func TestASizeIsRounded(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 9: "9", 99: "99", 100: "100", 104: "100", 105: "110", 999: "1,000", 1004: "1,000", 1009: "1,000", 16384: "16,000"} {
-		if got := about(n); got != want {
-			t.Errorf("%d is about %s, want %s", n, got, want)
+	for n, want := range map[int]int{0: 0, 9: 9, 99: 99, 100: 100, 104: 100, 105: 110, 999: 1000, 1004: 1000, 1009: 1000, 16384: 16000} {
+		if got := twoDigits(n); got != want {
+			t.Errorf("%d is about %d, want %d", n, got, want)
 		}
 	}
 	o := swept(ports(10000, 10099, stateOpen))
@@ -327,7 +330,7 @@ func TestTheEvidenceOfBlockedPorts(t *testing.T) {
 	text := func(o Observed) string { return fmt.Sprint(resultOf(t, o).Findings[0].Evidence) }
 	none := swept(ports(10000, 10099, stateOutbound))
 	none.Sources = append(none.Sources, Source{Local: netip.MustParseAddrPort("192.0.2.7:7001")})
-	if s := text(none); !strings.Contains(s, "none") || !strings.Contains(s, "40000, 7001") {
+	if s := text(none); !strings.Contains(s, "none") || !strings.Contains(s, "40000 and 7001") {
 		t.Error(s)
 	}
 	if s := text(o); strings.Contains(s, "none") {
@@ -342,5 +345,33 @@ func TestTheEvidenceOfBlockedPorts(t *testing.T) {
 	})
 	if f := resultOf(t, moved).Findings[0]; f.Evidence[0].Want != "40000" || f.Evidence[0].Got != "192.0.2.7:7001" {
 		t.Errorf("%+v", f.Evidence)
+	}
+}
+
+// A problem is a message in every language, whoever found it.
+func TestEveryProblemIsAMessage(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{Check()})
+	for p, want := range map[string]string{
+		noRTPPorts:                              "no-rtp-ports",
+		otherPorts + " 20000-21000 10000-20500": "other-ports",
+		rangeTooLow + " 512 1024":               "range-too-low",
+		openPortsSilent:                         "open-ports-silent",
+		halfLost:                                "half-lost",
+		tableFull:                               "table-full",
+		tableFull + " 600":                      "table-full-slow",
+		responderLimit:                          "responder-limit",
+		notSent + " 203.0.113.9":                "not-sent",
+		wentSilent:                              "went-silent",
+		"no route":                              "problem",
+	} {
+		got := problem(p)
+		if got.ID != "rtp-ports.reason."+want {
+			t.Errorf("%s: %s, want %s", p, got.ID, want)
+		}
+		for _, l := range words.Languages() {
+			if s, err := book.Fill(l, got); err != nil || want != "problem" && strings.Contains(s, p) {
+				t.Errorf("%s in %s: %q, %v", p, l, s, err)
+			}
+		}
 	}
 }

@@ -1,108 +1,86 @@
 package signalling
 
 import (
-	"fmt"
+	"cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // accountSummary says in a few words how the registration went.
-func accountSummary(a *Account) string {
+func accountSummary(a *Account) words.Text {
+	args := words.Args{"account": a.Address}
 	switch r := a.last(); {
 	case a.Unsupported != "" || r == nil || a.Error != "" && a.Removed == nil && r.Code/100 != 2:
-		return a.Address + " could not be tried"
+		return words.Say("signalling.summary.account-untested", args)
 	case r.Code/100 == 2:
-		return a.Address + " registers"
+		return words.Say("signalling.summary.account-registers", args)
 	default:
-		return fmt.Sprintf("%s is refused (%d)", a.Address, r.Code)
+		args["code"] = r.Code
+		return words.Say("signalling.summary.account-refused", args)
 	}
 }
 
 // judgeAccount says how the one registration went; unclear is why nothing can
 // be said.
-func judgeAccount(a *Account) (out []checks.Finding, unclear string) {
+func judgeAccount(a *Account) (out []checks.Finding, unclear words.Text) {
 	if a == nil {
-		return nil, ""
+		return nil, words.Text{}
 	}
+	why := words.Args{"why": cmp.Or(a.Error, none)}
 	r := a.last()
 	switch {
 	case r == nil:
-		return nil, "the account: " + a.Error
+		return nil, words.Say("signalling.reason.account", why)
 	case a.Unsupported != "":
-		return nil, "the account: " + a.Unsupported
+		return nil, words.Say("signalling.reason.account-challenge", words.Args{"why": a.Unsupported, "algorithm": a.Algorithm})
 	case a.Second == nil && (a.First.Code == 401 || a.First.Code == 407):
-		return []checks.Finding{a.silentAfterPassword()}, "the account: " + a.Error
+		return a.finding("account-silent", checks.Warning, checks.Possible, nil), words.Say("signalling.reason.account-silent", why)
 	case a.Second != nil && a.Second.Code/100 != 2 && a.Second.Stale:
-		return nil, "the account: the server calls its own nonce too old and did not judge the password; it was not tried again"
+		return nil, words.Say("signalling.reason.account-stale", nil)
 	case r.Code/100 == 2:
-		return a.registered(), ""
+		return a.registered(), words.Text{}
 	case r.Code == 423:
-		return nil, "" // the account is known; only the time was too short
+		return nil, words.Text{} // the account is known; only the time was too short
 	case r.Code >= 500 && r.Code < 600:
-		return nil, "the account: the server answers " + explained(*r)
+		return nil, words.Say("signalling.reason.account-trouble", words.Args{"answer": explained(*r)})
 	}
-	return []checks.Finding{a.refused(*r)}, ""
-}
-
-func (a *Account) evidence() []checks.Evidence {
-	var out []checks.Evidence
-	add := func(name, want string, r *Response) {
-		if r == nil {
-			return
-		}
-		out = append(out, checks.Evidence{Name: name, Want: want, Got: fmt.Sprintf("%d %s", r.Code, r.Phrase)})
-		if r.Warning != "" {
-			out = append(out, checks.Evidence{Name: "Warning", Got: r.Warning})
-		}
-	}
-	add("REGISTER without credentials", "401", a.First)
-	add("REGISTER with credentials ("+a.Algorithm+")", "200", a.Second)
-	add("REGISTER with Expires: 0", "200", a.Removed)
-	return out
-}
-
-func (a *Account) refused(r Response) checks.Finding {
-	f := checks.Finding{
-		ID: "signalling.account-refused", Severity: checks.Critical, Confidence: checks.Certain, Heard: true, Evidence: a.evidence(),
-		Title:       fmt.Sprintf("The server refuses the account %s (%d)", a.Address, r.Code),
-		Explanation: "The way is open and the server judged the account. " + explained(r) + ".",
-		Advice: []string{
-			"Compare login, password and domain with the provider's customer pages, letter by letter.",
-			"It was tried once and not again: servers ban who tries often.",
-		},
-	}
-	if r.Code == 401 || r.Code == 407 {
-		f.Explanation = "The way is open, and the server asks for credentials again after it has seen them: password, login or realm is wrong, the account does not exist, or a SIP ALG changed the request."
-	}
-	return f
-}
-
-// silentAfterPassword: the request with credentials is longer, and it is the
-// first one that a server can hold against its sender.
-func (a *Account) silentAfterPassword() checks.Finding {
-	return checks.Finding{
-		ID: "signalling.account-silent", Severity: checks.Warning, Confidence: checks.Possible, Evidence: a.evidence(),
-		Title:       "The server falls silent when it sees the credentials of " + a.Address,
-		Explanation: "It answered the same request without them. A firewall that counts registrations has just banned this address, or the longer packet is lost on the way.",
-		Advice:      []string{"Wait some minutes and try a transport over TCP or TLS."},
-	}
+	asks := r.Code == 401 || r.Code == 407 // again, after it has seen the credentials
+	return a.finding("account-refused", checks.Critical, checks.Certain, words.Args{"code": r.Code, "asks": asks, "answer": explained(*r)}), words.Text{}
 }
 
 func (a *Account) registered() []checks.Finding {
 	switch {
 	case a.Second == nil:
-		return []checks.Finding{{
-			ID: "signalling.account-open", Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Evidence: a.evidence(),
-			Title:       "The server registers " + a.Address + " without a password",
-			Explanation: "Anybody who can reach it from this network can take the number over, unless the server knows this address on purpose.",
-			Advice:      []string{"On a PBX of your own: give the account a password (auth in pjsip.conf, secret in sip.conf)."},
-		}}
+		return a.finding("account-open", checks.Warning, checks.Certain, nil)
 	case a.Removed == nil || a.Removed.Code/100 != 2:
-		return []checks.Finding{{
-			ID: "signalling.account-left", Severity: checks.Info, Confidence: checks.Certain, Evidence: a.evidence(),
-			Title:       "The test registration of " + a.Address + " could not be taken back",
-			Explanation: fmt.Sprintf("It ends by itself after %d seconds; until then calls to this number may ring nowhere.", registerFor),
-		}}
+		return a.finding("account-left", checks.Info, checks.Certain, words.Args{"seconds": registerFor})
 	}
 	return nil
+}
+
+// finding is the one about the account. It rests on silence where the server
+// did not answer.
+func (a *Account) finding(id string, s checks.Severity, c checks.Confidence, args words.Args) []checks.Finding {
+	if args == nil {
+		args = words.Args{}
+	}
+	args["account"] = a.Address
+	return []checks.Finding{{
+		ID: "signalling." + id, Severity: s, Confidence: c, Args: args, Evidence: a.evidence(),
+		Heard: id == "account-refused" || id == "account-open",
+	}}
+}
+
+func (a *Account) evidence() []checks.Evidence {
+	var out []checks.Evidence
+	add := func(r *Response, id string, args words.Args, want string) {
+		if r != nil {
+			out = append(out, r.evidence(words.Say("signalling.evidence."+id, args), want)...)
+		}
+	}
+	add(a.First, "register-first", nil, "401")
+	add(a.Second, "register-second", words.Args{"algorithm": a.Algorithm}, "200")
+	add(a.Removed, "register-removed", nil, "200")
+	return out
 }

@@ -1,19 +1,19 @@
 package signalling
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// behindNAT: a server with a public address says that it sees us under a private
-// one that is neither this machine's nor the router's. Somebody in front of the
-// server translates the source of everything: docker-proxy, a load balancer, a
-// router with source NAT on forwarded ports.
+// behindNAT finds a server with a public address that sees us under a private one
+// which is neither this machine's nor the router's: something in front of the
+// server translates all source addresses, such as docker-proxy, a load balancer or
+// a router with source NAT on forwarded ports.
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	for i := range s.Probes {
 		p := &s.Probes[i]
@@ -21,16 +21,11 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
 			continue
 		}
+		at := words.Say("signalling.evidence.received", words.Args{"at": p.at()})
 		f := &checks.Finding{
 			ID: "signalling.server-behind-nat", Severity: checks.Warning, Confidence: checks.Possible, Heard: true, Subject: s.Name,
-			Title: fmt.Sprintf("%s sees this office as %s: it sits behind a NAT of its own", s.Name, seen),
-			Explanation: "The address is private and none of this office's, so it was put in at the server's end: a container behind docker-proxy, a load balancer, or a router that translates sources. " +
-				"Such a server sees one address for everybody: a ban (fail2ban) or an ACL hits all or nobody, and it may answer to the wrong address.",
-			Evidence: []checks.Evidence{{Name: "received= in the answer over " + p.at(), Want: "this office's public address", Got: seen.String()}},
-			Advice: []string{
-				"Whoever runs the server: let it see the real addresses (Docker: host networking for this container; a load balancer: keep the source address).",
-				"Until then do not ban by address on that server.",
-			},
+			Args:     words.Args{"server": s.Name, "seen": seen},
+			Evidence: []checks.Evidence{checks.Proof(at, words.Say("signalling.evidence.public-address", nil), seen)},
 		}
 		if container(seen) {
 			f.Confidence = checks.Likely
@@ -40,8 +35,8 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	return nil
 }
 
-// received is where the server says that our request came from (RFC 3261,
-// 18.2.1); the zero Addr where it does not.
+// received returns the source address that the server reports for our request
+// (RFC 3261, 18.2.1); the zero Addr if it reports none.
 func (p *Probe) received() netip.Addr {
 	for _, reply := range [][]byte{p.Options.Reply, p.Register.Reply} {
 		m, err := sip.Parse(reply)
@@ -56,7 +51,7 @@ func (p *Probe) received() netip.Addr {
 	return netip.Addr{}
 }
 
-// outer reports whether the router says that the address is its own.
+// outer reports whether a is an outer address of the router.
 func outer(h *netinfo.Host, a netip.Addr) bool {
 	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }

@@ -7,15 +7,15 @@ import (
 )
 
 // Bound is the Contact of the registration as it was sent, and as the registrar
-// keeps it. What stands in between may have changed it, and so may the registrar
-// itself, which often puts the address that it saw there.
+// keeps it. A device on the way may have changed it, and so may the registrar
+// itself: many put in the address that they saw.
 type Bound struct {
 	Sent string `json:"sent"`
 	Kept string `json:"kept"`
 }
 
-// boundAs reads our binding out of the answer to a REGISTER; nil where it cannot
-// be told from those of other phones.
+// boundAs reads our binding from the answer to a REGISTER; nil if it cannot be
+// told apart from those of other phones.
 func boundAs(request, reply []byte) *Bound {
 	s, err := sip.Parse(request)
 	if err != nil || s.Get("contact") == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-// certificateCures are for whoever runs the server, its own program first where
-// it says which that is.
+// certificateCures returns the cures for the operator of the server, those of its
+// own software first if the server names it.
 func certificateCures(s *Server, h *netinfo.Host) []fixes.Fix {
 	var out []fixes.Fix
 	if p := pbx(s); p != "" {
@@ -19,8 +19,8 @@ func certificateCures(s *Server, h *netinfo.Host) []fixes.Fix {
 	return append(out, fixes.For(fixes.TLSCertificate, h, nil)...)
 }
 
-// pbx is the platform of the catalogue that a server names in its Server or
-// User-Agent header; empty when it names none that the catalogue knows.
+// pbx returns the catalogue platform that a server names in its Server or
+// User-Agent header; "" for one that the catalogue does not know.
 func pbx(s *Server) string {
 	for i := range s.Probes {
 		r, _, _ := s.Probes[i].response()
@@ -52,8 +52,8 @@ func clockCures(h *netinfo.Host) []fixes.Fix {
 	return slices.Concat(fixes.ThisHost(fixes.Clock, h), fixes.For(fixes.Clock, h, nil))
 }
 
-// cureCertificates adds the remedies to what is wrong with certificates. What
-// is only worth knowing needs none.
+// cureCertificates adds the cures to findings about certificates. Notes need
+// none.
 func cureCertificates(list []checks.Finding, s *Server, h *netinfo.Host) {
 	for i := range list {
 		if list[i].Severity != checks.Info && list[i].ID != "signalling.tls-error" && list[i].ID != "signalling.tls-old" {

@@ -1,11 +1,13 @@
 package signalling
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Fact is one line of the stable summary: one transport of one server, or the
@@ -37,7 +39,7 @@ type CertFact struct {
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Version   string    `json:"tls_version"`
-	Faults    []string  `json:"faults"`
+	Faults    []string  `json:"faults"` // "expired"; with "signalling.tls-" before it, the finding
 }
 
 // Status is what became of one transport.
@@ -85,7 +87,7 @@ func (p *Probe) status() Status {
 	return Other
 }
 
-// definite reports whether somebody said no: silence is no such thing.
+// definite reports an explicit refusal, as opposed to silence.
 func (s Status) definite() bool {
 	switch s {
 	case Refused, Prohibited, Reset, Unreachable, LocalFilter, TLSError, NoWebSocket:
@@ -140,7 +142,7 @@ func fact(o *Observed, s *Server, p *Probe) Fact {
 			Version: p.TLS.Version, Faults: []string{},
 		}
 		for _, x := range p.TLS.faults(o.now(p.TLS.At), p.Transport == "wss") {
-			f.Certificate.Faults = append(f.Certificate.Faults, x.text)
+			f.Certificate.Faults = append(f.Certificate.Faults, string(x))
 		}
 	}
 	return f
@@ -159,28 +161,25 @@ func accountFact(a *Account) Fact {
 	return f
 }
 
-// meaning explains a response in words, for one that came to a request without
-// credentials.
+// meaning explains a response to a request without credentials.
 func meaning(r Response) string {
 	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
 	return c.Meaning
 }
 
 // explained is a response with what it means and what to check next.
-func explained(r Response) string {
-	c, ok := netinfo.ExplainSIP(r.Code, r.Phrase)
-	text := fmt.Sprintf("%d %s", r.Code, r.Phrase)
-	if !ok {
-		return text
-	}
-	text += ": " + c.Meaning
-	if c.Next != "" {
-		text += " (check: " + c.Next + ")"
-	}
-	return text
+func explained(r Response) words.Text {
+	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
+	return words.Say("signalling.answer", words.Args{"status": r.line(), "meaning": cmp.Or(c.Meaning, none), "next": cmp.Or(c.Next, none)})
 }
 
-// upper is the transport as people write it.
+// none stands for an empty value where a sentence has to choose.
+const none = "none"
+
+// line is the code and the phrase: "403 Forbidden".
+func (r Response) line() string { return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, r.Phrase)) }
+
+// upper returns the transport as people write it.
 func upper(transport string) string {
 	switch transport {
 	case "ws", "wss":

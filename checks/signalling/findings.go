@@ -2,67 +2,62 @@ package signalling
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // evidence is one line a transport.
 func evidence(s *Server) (out []checks.Evidence) {
 	for i := range s.Probes {
 		p := &s.Probes[i]
-		out = append(out, checks.Evidence{Name: p.at() + " of " + p.Remote.Addr().String(), Want: "an answer", Got: got(p)})
+		at := words.Say("signalling.evidence.transport", words.Args{"at": p.at(), "address": p.Remote.Addr()})
+		out = append(out, checks.Proof(at, words.Say("signalling.evidence.an-answer", nil), got(p)))
 	}
 	return out
 }
 
-// got says what came, in words.
-func got(p *Probe) string {
-	switch p.status() {
+// got is what came: a message, or the text of an error that has none.
+func got(p *Probe) any {
+	say := func(id string, args words.Args) words.Text { return words.Say("signalling.evidence."+id, args) }
+	hop := none
+	if p.ErrorHop.IsValid() {
+		hop = p.ErrorHop.String()
+	}
+	switch s := p.status(); s {
 	case Answered:
 		r, method, rtt := p.response()
-		text := fmt.Sprintf("%d %s to %s in %.0f ms", r.Code, r.Phrase, method, rtt)
-		if r.Server != "" {
-			text += " from " + r.Server
-		}
-		return text
+		return say("answered", words.Args{"status": r.line(), "method": method, "time": platform.Milliseconds(rtt), "server": cmp.Or(r.Server, none)})
 	case Timeout:
-		if p.Connected {
-			return "the connection stands, but SIP is not answered"
-		}
-		switch n := p.Options.Tries + p.Register.Tries; {
+		n := p.Options.Tries + p.Register.Tries
+		switch {
+		case p.Connected:
+			return say("no-sip", nil)
 		case n > 0:
-			return fmt.Sprintf("silent, asked %d times", n)
+			return say("silent", words.Args{"n": n})
 		case p.Transport == "udp":
-			return "not asked in time"
+			return say("not-asked", nil)
 		}
-		return "silent: no connection came about"
-	case Refused:
-		return "refused: nothing listens there, or a firewall says so" + hop(p)
-	case Prohibited:
-		return "a firewall says that it is forbidden" + hop(p)
-	case Unreachable:
-		return "no way there" + hop(p)
-	case LocalFilter:
-		return "dropped by this machine's own firewall"
+		return say("no-connection", nil)
+	case Refused, Prohibited, Unreachable:
+		return say(string(s), words.Args{"hop": hop})
+	case LocalFilter, Reset:
+		return say(string(s), nil)
+	case TLSError:
+		return say("tls-error", words.Args{"why": p.TLS.Error})
+	case NoWebSocket:
+		return say("no-websocket", words.Args{"why": p.Error, "code": p.HTTPStatus})
 	}
 	return p.Error
 }
 
-func hop(p *Probe) string {
-	if p.ErrorHop.IsValid() {
-		return " (" + p.ErrorHop.String() + ")"
-	}
-	return ""
-}
-
-// nobodyAnswers tells who said no from who said nothing.
-func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
-	f := checks.Finding{Evidence: evidence(s), Confidence: checks.Certain, Severity: checks.Critical}
+// nobodyAnswers tells who refused from who was silent.
+func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, words.Text) {
+	f := checks.Finding{Severity: checks.Critical, Confidence: checks.Certain, Args: words.Args{"server": s.Name}, Evidence: evidence(s)}
 	is := func(st Status) bool {
 		return slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.status() == st })
 	}
@@ -70,38 +65,30 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, string) {
 	for i := range s.Probes {
 		definite = definite && s.Probes[i].status().definite()
 	}
-	if hop, ok := s.rejectedBy(); ok {
-		f.ID, f.Title = "signalling.prohibited", fmt.Sprintf("A box on the way, %s, rejects SIP to %s", hop, s.Name)
-		f.Explanation = "It answers in the server's place that nothing listens there. Phones cannot register."
-		f.Fixes = portCures(s, h)
-		return []checks.Finding{f}, ""
-	}
+	hop, rejected := s.rejectedBy()
 	switch {
+	case rejected:
+		f.ID, f.Variant, f.Args["hop"], f.Fixes = "signalling.prohibited", "rejected", hop, portCures(s, h)
 	case is(Unreachable):
-		return nil, s.Name + " cannot be reached: " + s.whyUnreachable()
+		return nil, s.unreachable()
 	case is(LocalFilter):
-		f.ID, f.Title = "signalling.local-filter", "This machine's own firewall drops SIP to "+s.Name
-		f.Explanation = "Nothing left this machine. Phones may still get through: they do not have this firewall."
-		f.Advice = []string{"Allow the ports in this machine's firewall, or check from another one."}
+		f.ID = "signalling.local-filter"
 	case is(Prohibited):
-		f.ID, f.Title = "signalling.prohibited", "A firewall forbids SIP to "+s.Name
-		f.Explanation = "A box on the way says by ICMP that these packets may not pass. Phones cannot register."
-		f.Fixes = portCures(s, h)
+		f.ID, f.Fixes = "signalling.prohibited", portCures(s, h)
 	case definite:
-		f.ID, f.Title = "signalling.refused", "There is no SIP server at "+s.Name
-		f.Explanation = "Every transport was refused: the wrong host or port, or a server whose SIP is switched off. Phones cannot register."
-		f.Advice = []string{"Compare host, port and transport with the provider's documents; on a PBX of your own see whether it runs and listens (ss -lnptu)."}
+		f.ID = "signalling.refused"
 	default:
-		f.ID, f.Title, f.Severity, f.Confidence = "signalling.silent", s.Name+" does not answer SIP", checks.Warning, checks.Likely
-		f.Explanation = "Silence has several causes that look alike from here: a firewall on the way, a ban on the server (fail2ban) after wrong passwords, a server that ignores strangers, a wrong host or port, or a server that is down."
-		f.Fixes = portCures(s, h)
-		f.Advice = []string{
-			"Try from another network (a mobile phone's): if it answers there, this office is blocked or banned.",
-			"On a PBX of your own: sipdoctor why " + publicWords(h),
+		f.ID, f.Severity, f.Confidence, f.Fixes = "signalling.silent", checks.Warning, checks.Likely, portCures(s, h)
+		f.Args["address"] = publicAddress(h)
+		var ways []string
+		for i := range s.Probes {
+			if at := s.Probes[i].at(); !slices.Contains(ways, at) {
+				ways = append(ways, at)
+			}
 		}
-		return []checks.Finding{f}, s.Name + " did not answer over " + transports(s)
+		return []checks.Finding{f}, words.Say("signalling.reason.silent", words.Args{"server": s.Name, "ways": ways})
 	}
-	return []checks.Finding{f}, ""
+	return []checks.Finding{f}, words.Text{}
 }
 
 // rejectedBy is who says by ICMP, in place of the server, that a port is closed.
@@ -115,60 +102,47 @@ func (s *Server) rejectedBy() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// whyUnreachable says who has no way to the server.
-func (s *Server) whyUnreachable() string {
-	why := "this machine has no way there"
+// unreachable says who has no route to the server.
+func (s *Server) unreachable() words.Text {
+	hop := none
 	for i := range s.Probes {
 		if p := &s.Probes[i]; p.status() == Unreachable && p.ErrorHop.IsValid() {
-			return p.ErrorHop.String() + " says that it has no way there"
+			hop = p.ErrorHop.String()
+			break
 		}
 	}
-	return why
+	return words.Say("signalling.reason.unreachable", words.Args{"server": s.Name, "hop": hop})
 }
 
-// publicWords is what stands for the office's public address.
-func publicWords(h *netinfo.Host) string {
+// publicAddress is the office's public address, or "unknown".
+func publicAddress(h *netinfo.Host) string {
 	for _, e := range h.OuterAddresses() {
 		if !netinfo.IsPrivate(e.Addr) && !netinfo.IsCarrierSide(e.Addr) {
 			return e.Addr.String()
 		}
 	}
-	return "ADDRESS (this office's public address)"
+	return "unknown"
 }
 
-func transports(s *Server) string {
-	var list []string
-	for i := range s.Probes {
-		list = append(list, s.Probes[i].at())
-	}
-	return strings.Join(list, ", ")
-}
-
-// udpSilent: the classic of a blocked or inspected port 5060. Only what one and
-// the same address answers over other transports can be compared; where UDP and
-// TCP lead to different servers, the silence may be the server's.
+// udpSilent is the classic of a blocked or inspected port 5060. Only what one
+// address answers over other transports can be compared; where UDP and TCP lead
+// to different servers, the server itself may be silent.
 func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	udp, works, same := comparedWithUDP(s)
 	if udp == nil {
 		return nil
 	}
 	f := &checks.Finding{
-		ID: "signalling.udp-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s),
-		Title: fmt.Sprintf("%s answers on %s, but not over UDP", s.Name, strings.Join(works, ", ")),
-		Explanation: "Phones are set to UDP unless somebody changed it. Either something on the way drops SIP over UDP (a firewall, a SIP ALG, a ban), " +
-			"or the server does not speak UDP at all.",
-		Advice: []string{"Works today: set the phones to " + strings.Join(works, " or ") + "."},
-		Fixes:  portCures(s, h),
+		ID: "signalling.udp-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s), Fixes: portCures(s, h),
+		Args: words.Args{"server": s.Name, "works": works, "host": udp.Host, "cause": "path"},
 	}
 	switch st := udp.status(); {
 	case st == Prohibited:
 		f.Confidence = checks.Certain
 	case !same:
-		f.Confidence, f.Fixes = checks.Possible, nil
-		f.Explanation = fmt.Sprintf("Phones are set to UDP unless somebody changed it. DNS names %s for UDP, another server than for the rest: it may be down, or something on the way drops SIP over UDP.", udp.Host)
+		f.Confidence, f.Fixes, f.Args["cause"] = checks.Possible, nil, "other-server"
 	case st == Refused && !udp.Expected:
-		f.Severity, f.Fixes = checks.Info, nil
-		f.Explanation = "The server says that nothing listens on that UDP port: it does not speak UDP, and phones must not be set to it."
+		f.Severity, f.Fixes, f.Args["cause"] = checks.Info, nil, "no-udp"
 	case !udp.Expected:
 		f.Confidence = checks.Possible // nobody said that it speaks UDP
 	}
@@ -218,11 +192,8 @@ func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 			continue
 		}
 		out = append(out, checks.Finding{
-			ID: "signalling.transport-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s),
-			Title:       fmt.Sprintf("%s does not answer on %s", cmp.Or(p.Host, s.Name), p.at()),
-			Explanation: "The profile or the domain's DNS says that it does, and other transports answer. Phones set to this one cannot register.",
-			Advice:      []string{"Set the phones to a transport that answers, or open this port on the way."},
-			Fixes:       portCures(s, h),
+			ID: "signalling.transport-silent", Severity: checks.Warning, Confidence: checks.Likely,
+			Args: words.Args{"host": cmp.Or(p.Host, s.Name), "at": p.at()}, Evidence: evidence(s), Fixes: portCures(s, h),
 		})
 	}
 	return out
@@ -231,23 +202,29 @@ func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 // troubled is about servers that answer that they cannot serve.
 func troubled(s *Server) []checks.Finding {
 	for i := range s.Probes {
-		r, method, _ := s.Probes[i].response()
-		if reg, ok := readResponse(s.Probes[i].Register.Reply); ok {
+		p := &s.Probes[i]
+		r, method, _ := p.response()
+		if reg, ok := readResponse(p.Register.Reply); ok {
 			r, method = reg, "REGISTER" // what phones need
 		}
 		if r.Code < 500 || r.Code > 599 || r.Code == 501 || r.Code == 505 {
 			continue
 		}
-		ev := []checks.Evidence{{Name: method + " on " + s.Probes[i].at(), Want: "401 or 200", Got: fmt.Sprintf("%d %s", r.Code, r.Phrase)}}
-		if r.Warning != "" {
-			ev = append(ev, checks.Evidence{Name: "Warning", Got: r.Warning})
-		}
+		request := words.Say("signalling.evidence.request", words.Args{"method": method, "at": p.at()})
 		return []checks.Finding{{
-			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Evidence: ev,
-			Title:       fmt.Sprintf("%s answers that it cannot serve (%d)", s.Name, r.Code),
-			Explanation: "The way is open; the server has the trouble. " + explained(r) + ".",
-			Advice:      []string{"Try again in a few minutes; if it stays so, ask the provider."},
+			ID: "signalling.server-trouble", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
+			Args:     words.Args{"server": s.Name, "code": r.Code, "answer": explained(r)},
+			Evidence: r.evidence(request, words.Say("signalling.evidence.served", nil)),
 		}}
 	}
 	return nil
+}
+
+// evidence is an answer with the server's own explanation, if it gives one.
+func (r Response) evidence(name, want any) []checks.Evidence {
+	out := []checks.Evidence{checks.Proof(name, want, r.line())}
+	if r.Warning != "" {
+		out = append(out, checks.Proof("Warning", nil, r.Warning))
+	}
+	return out
 }

@@ -28,8 +28,7 @@ type request struct {
 	rtt    time.Duration
 }
 
-// takes accepts the answer wherever it comes from: nobody else knows what r
-// asked.
+// takes accepts the answer from any source: nobody else knows what r asked.
 func (r *request) takes(b []byte, from, asked netip.AddrPort) bool {
 	if !r.wanted(b) {
 		return false
@@ -53,7 +52,7 @@ func (r *request) answer() Answer {
 type flow interface {
 	// ask sends the requests that have no reply yet and waits for their
 	// replies as long as the schedule says. The error is what the path or the
-	// far end said; silence is none.
+	// far end reported; silence is not an error.
 	ask(ctx context.Context, s probe.Schedule, list ...*request) error
 	localAddr() netip.AddrPort
 	close()

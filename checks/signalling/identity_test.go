@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 func TestHowACertificateNamesAServer(t *testing.T) {
@@ -73,7 +71,7 @@ func TestACertificateAsSIPPhonesSeeIt(t *testing.T) {
 		"the SRV target, not the domain": {"tls", "", byName, 90 * day, "", 2, []string{"signalling.tls-domain warning"}, "verify_server", ""},
 		"a wildcard for the SRV target":  {"tls", "", byWildcard, 90 * day, "", 2, []string{"signalling.tls-domain warning"}, "RFC 5922", ""},
 		"neither":                        {"tls", "", "", 90 * day, "", 2, []string{"signalling.tls-name warning"}, "", ""},
-		"no certificate in between":      {"tls", byName, byName, 90 * day, "signed by nobody known", 1, []string{"signalling.tls-untrusted warning"}, "", "without the ones in between"},
+		"no certificate in between":      {"tls", byName, byName, 90 * day, "signed by nobody known", 1, []string{"signalling.tls-untrusted warning"}, "", "without the intermediate"},
 		"an unknown authority":           {"tls", byName, byName, 90 * day, "signed by nobody known", 2, []string{"signalling.tls-untrusted warning"}, "", "signed by nobody known"},
 		"fourteen days left":             {"tls", byName, byName, 14 * day, "", 2, nil, "", ""},
 		"a second less":                  {"tls", byName, byName, 14*day - time.Second, "", 2, []string{"signalling.tls-expires-soon warning"}, "", ""},
@@ -85,10 +83,10 @@ func TestACertificateAsSIPPhonesSeeIt(t *testing.T) {
 				Version: "TLS 1.3", CheckedName: "example.net", DomainBy: c.domain, HostBy: c.host, ChainError: c.chain, Sent: c.sent,
 				NotBefore: at.Add(-90 * day), NotAfter: at.Add(c.end), At: at, Names: []string{"x"},
 			}
-			j := judge(Observed{Servers: []Server{{Name: "example.net", Probes: []Probe{p}}}}, &netinfo.Host{})
+			r := resultOf(t, Observed{Servers: []Server{{Name: "example.net", Probes: []Probe{p}}}})
 			var got []string
 			text := ""
-			for _, f := range j.Findings {
+			for _, f := range r.Findings {
 				got = append(got, f.ID+" "+string(f.Severity))
 				text += f.Explanation
 				for _, e := range f.Evidence {

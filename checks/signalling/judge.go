@@ -1,46 +1,41 @@
 package signalling
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	if len(o.Servers) == 0 {
-		return checks.Judgement{
-			Facts: []Fact{}, Summary: "not tested: no SIP server is known",
-			Skip: "name your provider's SIP server with --sip-server, or the provider with --profile",
-		}
+		return checks.Judgement{Facts: []Fact{}, Summary: words.Say("signalling.summary.no-server", nil), Skip: words.Say("signalling.skip.no-server", nil)}
 	}
-	j := checks.Judgement{Facts: facts(&o)}
-	var unclear []string
-	for i := range o.Servers {
-		found, open := judgeServer(&o, &o.Servers[i], h)
+	j := checks.Judgement{Facts: facts(&o), Summary: summary(&o)}
+	var unclear []words.Text
+	add := func(found []checks.Finding, open words.Text) {
 		j.Findings = append(j.Findings, found...)
-		if open != "" {
+		if !open.IsZero() {
 			unclear = append(unclear, open)
 		}
 	}
+	for i := range o.Servers {
+		add(judgeServer(&o, &o.Servers[i], h))
+	}
 	if o.LeftOut > 0 {
-		unclear = append(unclear, fmt.Sprintf("%d more servers were not asked; name them in a second run", o.LeftOut))
+		unclear = append(unclear, words.Say("signalling.reason.left-out", words.Args{"n": o.LeftOut}))
 	}
 	if f := clockWrong(&o); f != nil {
 		f.Fixes = clockCures(h)
 		j.Findings = append(j.Findings, *f)
 	}
-	found, open := judgeAccount(o.Account)
-	j.Findings = append(j.Findings, found...)
-	if open != "" {
-		unclear = append(unclear, open)
-	}
+	add(judgeAccount(o.Account))
 	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
-	j.Inconclusive = strings.Join(unclear, "; ")
-	j.Summary = summary(&o)
+	if len(unclear) > 0 {
+		j.Inconclusive = words.Say("checks.reason.and", words.Args{"reasons": unclear})
+	}
 	return j
 }
 
@@ -57,14 +52,13 @@ func (o *Observed) now(at time.Time) time.Time {
 	return at
 }
 
-// judgeServer returns what is wrong with the way to one server, and why nothing
+// judgeServer returns what is wrong with the path to one server, and why nothing
 // can be said where that is so.
-func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding, unclear string) {
-	if s.Error != "" {
-		return nil, s.Error
-	}
-	answered := slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.answered() })
-	if !answered {
+func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding, unclear words.Text) {
+	switch {
+	case s.Error != "":
+		return nil, s.problem()
+	case !s.answered():
 		return nobodyAnswers(s, h)
 	}
 	out = append(out, deadTargets(s)...)
@@ -81,36 +75,53 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 		cureCertificates(list, s, h)
 		out = append(out, list...)
 	}
-	return out, ""
+	return out, words.Text{}
 }
 
-// summary says a server's transports in a line.
-func summary(o *Observed) string {
-	var parts []string
+// answered reports whether the server answered over any transport.
+func (s *Server) answered() bool {
+	return slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.answered() })
+}
+
+// problem is why there was nothing to ask.
+func (s *Server) problem() words.Text {
+	return words.Say("signalling.reason.server", words.Args{"server": s.Name, "why": s.Error})
+}
+
+// few is how many servers are summed up one by one: what fits into two lines of
+// 80 columns.
+const few = 3
+
+// summary says in one line what became of each server and of the account.
+func summary(o *Observed) words.Text {
+	var parts []words.Text
+	good := 0
 	for i := range o.Servers {
 		parts = append(parts, serverSummary(&o.Servers[i]))
-	}
-	const few = 3 // what fits into two lines of 80 columns
-	if len(parts) > few {
-		good := 0
-		for i := range o.Servers {
-			if slices.ContainsFunc(o.Servers[i].Probes, func(p Probe) bool { return p.answered() }) {
-				good++
-			}
+		if o.Servers[i].answered() {
+			good++
 		}
-		parts = []string{fmt.Sprintf("%d of %d servers answer", good, len(o.Servers))}
 	}
-	if a := o.Account; a != nil {
-		parts = append(parts, accountSummary(a))
+	if len(parts) > few {
+		parts = []words.Text{words.Say("signalling.summary.count", words.Args{"good": good, "all": len(o.Servers)})}
 	}
-	return strings.Join(parts, "; ")
+	if o.Account != nil {
+		parts = append(parts, accountSummary(o.Account))
+	}
+	return words.Say("signalling.summary.all", words.Args{"parts": parts})
 }
 
-func serverSummary(s *Server) string {
+func serverSummary(s *Server) words.Text {
 	if s.Error != "" {
-		return s.Error
+		return s.problem()
 	}
-	var good, bad []string
+	var good, bad []string // bad: what faults is about
+	faults := []words.Text{}
+	fault := func(what, id string, args words.Args) {
+		if !slices.Contains(bad, what) {
+			bad, faults = append(bad, what), append(faults, words.Say("signalling.summary."+id, args))
+		}
+	}
 	asks := 0
 	for i := range s.Probes {
 		p := &s.Probes[i]
@@ -123,23 +134,15 @@ func serverSummary(s *Server) string {
 				good = append(good, p.at())
 			}
 		case s.dead(p):
-			if note := p.Host + " does not answer"; !slices.Contains(bad, note) {
-				bad = append(bad, note)
-			}
+			fault(p.Host, "silent", words.Args{"server": p.Host})
 		case p.Expected || p.status() == Timeout:
-			bad = append(bad, p.at()+" "+string(p.status()))
+			fault(p.at()+string(p.status()), "fault", words.Args{"at": p.at(), "status": p.status()})
 		}
 	}
-	host := s.Name
 	if len(good) == 0 {
-		return host + " does not answer"
+		return words.Say("signalling.summary.silent", words.Args{"server": s.Name})
 	}
-	text := host + " answers on " + strings.Join(good, ", ")
-	if asks == 401 || asks == 407 {
-		text += " and asks for the password"
-	}
-	if len(bad) > 0 {
-		text += "; " + strings.Join(bad, ", ")
-	}
-	return text
+	return words.Say("signalling.summary.answers", words.Args{
+		"server": s.Name, "ways": good, "password": asks == 401 || asks == 407, "faults": faults,
+	})
 }

@@ -29,8 +29,8 @@ func newDialogue(t target, local netip.AddrPort, address string) *dialogue {
 // token is 26 lower-case letters and digits, 130 bits.
 func token() string { return strings.ToLower(rand.Text()) }
 
-// sentBy is where answers are to be sent. A WebSocket client does not know: it
-// says a name that does not exist (RFC 7118, section 5.2.2).
+// sentBy is where answers are to be sent. A WebSocket client does not know and
+// uses a name that does not exist (RFC 7118, section 5.2.2).
 func (d *dialogue) sentBy() string {
 	if d.transport == "ws" || d.transport == "wss" {
 		return d.tag + ".invalid"
@@ -81,10 +81,10 @@ func finalFor(b []byte, callID, cseq string) bool {
 		strings.Join(strings.Fields(string(seq.Value)), " ") == cseq
 }
 
-// maxText bounds what is kept of a stranger's words.
+// maxText bounds what is kept of a text that a server chose, in runes.
 const maxText = 200
 
-// readResponse takes out of a reply what is worth telling.
+// readResponse reads what the report shows of a reply.
 func readResponse(b []byte) (r Response, ok bool) {
 	m, err := sip.Parse(b)
 	if err != nil || m.Status == 0 {

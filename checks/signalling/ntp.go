@@ -15,7 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// publicNTP is who is asked for the time when nobody is named.
+// publicNTP is the server that is asked for the time when none is named.
 const publicNTP = "pool.ntp.org"
 
 // ntpPatience repeats the question twice; a pool asks clients not to be eager.
@@ -24,7 +24,7 @@ func ntpPatience() probe.Schedule {
 	return probe.Schedule{SendAt: []time.Duration{0, 800 * ms, 1800 * ms}, LastWait: 1000 * ms}
 }
 
-// askTime asks an NTP server once; nil when nobody may be asked.
+// askTime asks an NTP server for the time; nil if none may be asked.
 func askTime(ctx context.Context, env *checks.Env) *Clock {
 	name := env.Inputs.NTP
 	if name == "" {
@@ -51,7 +51,7 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 	}
 	addr, ok := sameFamily(addrs, env.Inputs.Bind)
 	if !ok {
-		return fmt.Errorf("%s has no address of the family of %s", at.Host, env.Inputs.Bind)
+		return noFamily(env.Inputs.Bind)
 	}
 	c.Addr = addr
 	local := env.Inputs.Bind
@@ -101,7 +101,7 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 const ntpPort = 123
 
 // ntpRequest is an SNTP question (RFC 4330, section 5). Its transmit timestamp
-// is random: only the server repeats it, and our own clock stays our business.
+// is random: only the server can repeat it, and our own clock is not disclosed.
 func ntpRequest() (b []byte, cookie uint64) {
 	b = make([]byte, 48)
 	b[0] = 4<<3 | 3 // version 4, client

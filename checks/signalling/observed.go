@@ -20,7 +20,7 @@ type Observed struct {
 type Server struct {
 	Name   string  `json:"name"`
 	Probes []Probe `json:"probes"`
-	Error  string  `json:"error,omitempty"` // why there is nothing to ask
+	Error  string  `json:"error,omitempty"` // why there is nothing to ask: no-ipv4, no-ipv6, or the text of an error
 }
 
 // Probe is one transport to one address of a server.
@@ -39,7 +39,7 @@ type Probe struct {
 	Register Answer `json:"register"`
 	// Connected: the TCP connection stood, whatever came after.
 	Connected  bool       `json:"connected,omitempty"`
-	Error      string     `json:"error,omitempty"`
+	Error      string     `json:"error,omitempty"` // the text of an error, or a code of a WebSocket
 	ErrorClass string     `json:"error_class,omitempty"`
 	ErrorHop   netip.Addr `json:"error_hop,omitzero"`
 	Strays     int        `json:"strays,omitempty"` // datagrams that answered nothing
@@ -73,7 +73,7 @@ type TLS struct {
 	DomainBy string `json:"domain_by,omitempty"`
 	HostBy   string `json:"host_by,omitempty"`
 	// ChainError is what is wrong with the chain at a time within the
-	// certificate's own dates.
+	// certificate's own dates: unknown-authority, or the text of an error.
 	ChainError string    `json:"chain_error,omitempty"`
 	Sent       int       `json:"certificates_sent,omitempty"` // the leaf included
 	At         time.Time `json:"at,omitzero"`                 // this machine's clock
@@ -100,16 +100,17 @@ type Account struct {
 	Server    string         `json:"server,omitempty"`
 	Transport string         `json:"transport,omitempty"`
 	Remote    netip.AddrPort `json:"remote,omitzero"`
-	Algorithm string         `json:"algorithm,omitempty"`
+	Algorithm string         `json:"algorithm,omitempty"` // of the challenge
 	// First is the answer to the REGISTER without credentials, Second to the
 	// one with them, Removed to the one that takes the registration back.
 	First   *Response `json:"first,omitempty"`
 	Second  *Response `json:"second,omitempty"`
 	Removed *Response `json:"removed,omitempty"`
 	Bound   *Bound    `json:"bound,omitempty"` // nil: not registered, or not told
-	// Unsupported is why the challenge was not answered.
+	// Unsupported is why the challenge was not answered: no-challenge,
+	// algorithm, or the text of an error.
 	Unsupported string `json:"unsupported,omitempty"`
-	Error       string `json:"error,omitempty"`
+	Error       string `json:"error,omitempty"` // no-server, no-answer, or the text of an error
 }
 
 // Response is a final response without what might identify other devices.

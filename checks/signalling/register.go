@@ -26,7 +26,7 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	a := &Account{Address: "sip:" + address}
 	t, name, ok := best(env.Account.Domain, servers)
 	if !ok {
-		a.Error = "no SIP server answered, so there is nobody to register with"
+		a.Error = "no-server"
 		return a
 	}
 	a.Server, a.Transport, a.Remote = name, t.transport, t.addr
@@ -39,16 +39,18 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	}
 	defer f.close()
 	d := newDialogue(t, f.localAddr(), address)
-	if err := a.run(ctx, f, d, env.Account); err != nil {
+	if err := a.run(ctx, f, d, env.Account); errors.Is(err, errNoAnswer) {
+		a.Error = errNoAnswer.Error()
+	} else if err != nil {
 		a.Error = platform.Words(err)
 	}
 	return a
 }
 
-// best picks the way for the registration: TLS with a certificate that is in
-// order, because there nobody on the way sees what could be guessed from; then
-// what phones use, UDP and TCP; then the rest. The server of the account's own
-// domain goes before others.
+// best picks the transport for the registration: TLS with a valid certificate,
+// where nobody on the way sees material to guess the password from; then UDP and
+// TCP, which phones use; then the rest. The server of the account's own domain
+// comes before others.
 func best(domain string, servers []Server) (target, string, bool) {
 	rank := func(s *Server, p *Probe) int {
 		r := map[string]int{"udp": 2, "tcp": 3, "tls": 4, "wss": 5, "ws": 6}[p.Transport]
@@ -75,8 +77,7 @@ func best(domain string, servers []Server) (target, string, bool) {
 	return found, name, lowest > 0
 }
 
-// sound reports whether nothing is wrong with the certificate, by this
-// machine's clock.
+// sound reports whether the certificate has no fault, by this machine's clock.
 func (i *TLS) sound() bool {
 	return i.Error == "" && (i.DomainBy != "" || i.HostBy != "") && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
 }
@@ -90,7 +91,7 @@ func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.A
 	a.First = noted(first)
 	var auth *challenge
 	if a.First.Code == 401 || a.First.Code == 407 {
-		if auth, a.Unsupported = pick(first); auth == nil {
+		if auth, a.Unsupported, a.Algorithm = pick(first); auth == nil {
 			return nil
 		}
 		a.Algorithm = auth.algorithm()
@@ -125,14 +126,14 @@ func (a *Account) takeBack(ctx context.Context, f flow, d *dialogue, secret *che
 		if a.Removed.Code != 401 && a.Removed.Code != 407 {
 			return nil
 		}
-		if auth, _ = pick(reply); auth == nil {
+		if auth, _, _ = pick(reply); auth == nil {
 			return nil
 		}
 	}
 	return nil
 }
 
-// last is the answer that decides.
+// last returns the answer that decides; nil without one.
 func (a *Account) last() *Response {
 	if a.Second != nil {
 		return a.Second
@@ -147,6 +148,9 @@ func noted(reply []byte) *Response {
 	return &r
 }
 
+// errNoAnswer is silence; its text is a code of Account.Error.
+var errNoAnswer = errors.New("no-answer")
+
 // askOnce sends one request and waits for its answer. Repetitions over UDP are
 // the same bytes: to the server they are one attempt (RFC 3261, 17.1.2).
 func askOnce(ctx context.Context, f flow, r *request) ([]byte, error) {
@@ -155,7 +159,7 @@ func askOnce(ctx context.Context, f flow, r *request) ([]byte, error) {
 		return r.reply, nil
 	}
 	if err == nil {
-		err = errors.New("no answer")
+		err = errNoAnswer
 	}
 	return nil, err
 }
@@ -167,22 +171,23 @@ type challenge struct {
 }
 
 // pick takes the topmost challenge that can be answered (RFC 8760, section
-// 2.4), or says why there is none.
-func pick(reply []byte) (*challenge, string) {
+// 2.4). Where there is none, why is a code of Account.Unsupported, and algorithm
+// what the server asks for.
+func pick(reply []byte) (c *challenge, why, algorithm string) {
 	m, err := sip.Parse(reply)
 	if err != nil {
-		return nil, platform.Words(err)
+		return nil, platform.Words(err), ""
 	}
 	list := m.Challenges()
 	for _, c := range list {
 		if c.Supported() {
-			return &challenge{Challenge: c}, ""
+			return &challenge{Challenge: c}, "", ""
 		}
 	}
 	if len(list) == 0 {
-		return nil, "the server asks for credentials and does not say how"
+		return nil, "no-challenge", ""
 	}
-	return nil, fmt.Sprintf("the server wants %s, which is not supported", cut(list[0].Scheme+" "+list[0].Algorithm))
+	return nil, "algorithm", cut(strings.TrimSpace(list[0].Scheme + " " + list[0].Algorithm))
 }
 
 func (c *challenge) algorithm() string {

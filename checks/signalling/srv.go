@@ -1,10 +1,10 @@
 package signalling
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // deadTargets are the hosts of the domain's SRV records that do not answer while
@@ -40,27 +40,21 @@ func (s *Server) sibling(p *Probe) *Probe {
 }
 
 func (s *Server) deadTarget(p *Probe) checks.Finding {
-	other := s.sibling(p)
-	what := map[Status]string{Refused: "refuses SIP", Reset: "breaks connections off", Unreachable: "cannot be reached"}[p.status()]
 	f := checks.Finding{
 		ID: "signalling.srv-target-dead", Severity: checks.Warning, Confidence: checks.Certain, Subject: p.Host,
-		Advice: []string{fmt.Sprintf("Tell whoever runs %s: take %s out of the SRV record, or bring it back.", s.Name, p.Host)},
+		Args: words.Args{
+			"server": s.Name, "host": p.Host, "address": p.Remote.Addr(), "other": s.sibling(p).Host, "first": p.SRV == 1, "what": p.status(),
+		},
 	}
-	if what == "" {
-		what, f.Confidence = "is silent", checks.Likely
-	}
-	who := fmt.Sprintf("%s (%s)", p.Host, p.Remote.Addr())
-	switch {
-	case p.SRV == 1:
-		f.Title = fmt.Sprintf("%s, the first server of %s, %s", who, s.Name, what)
-		f.Explanation = fmt.Sprintf("%s, which comes after it in the SRV record, answers. Phones that do not move on to the next server cannot register; the others wait before every registration and call.", other.Host)
+	switch p.status() {
+	case Refused, Reset, Unreachable:
 	default:
-		f.Title = fmt.Sprintf("%s, a server of %s, %s", who, s.Name, what)
-		f.Explanation = fmt.Sprintf("%s answers. Phones that the SRV record sends to the other one wait before they move on, and when %s fails they have nowhere to go.", other.Host, other.Host)
+		f.Confidence = checks.Likely
 	}
 	for i := range s.Probes {
 		if q := &s.Probes[i]; q.Host == p.Host || q.Transport == p.Transport {
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: q.at() + " of " + q.Host + " (" + q.Remote.Addr().String() + ")", Want: "an answer", Got: got(q)})
+			at := words.Say("signalling.evidence.target", words.Args{"at": q.at(), "host": q.Host, "address": q.Remote.Addr()})
+			f.Evidence = append(f.Evidence, checks.Proof(at, words.Say("signalling.evidence.an-answer", nil), got(q)))
 		}
 	}
 	return f

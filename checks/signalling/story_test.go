@@ -48,7 +48,7 @@ func TestTheWayToTheServer(t *testing.T) {
 		"UDP is dropped on the way": {
 			server: &checktest.SIPOptions{}, tls: good, router: block(checktest.Rule{Proto: checktest.UDP, Port: 5060}),
 			want: []string{"signalling.udp-silent warning", "signalling.tls-untrusted warning"}, status: checks.Warn,
-			summary: "answers on TCP 5060, TLS 5061 and asks for the password; UDP 5060 timeout",
+			summary: "answers on TCP 5060, TLS 5061 and asks for the password; UDP 5060 does not answer",
 		},
 		"it answers from another port, and nothing filters": {
 			server: &checktest.SIPOptions{AnswerPort: 5099}, tls: good, router: func(o *checktest.RouterOptions) { o.NAT = &checktest.NAT{} },
@@ -202,8 +202,8 @@ func TestWebSocket(t *testing.T) {
 	}{
 		"plain, as Asterisk has it":      {8088, false, "sip", signalling.Answered, ""},
 		"secure, as Asterisk has it":     {8089, true, "sip", signalling.Answered, ""},
-		"a web server without SIP":       {8088, false, "", signalling.NoWebSocket, "HTTP status 404"},
-		"a WebSocket for something else": {8088, false, "chat", signalling.NoWebSocket, "does not speak SIP"},
+		"a web server without SIP":       {8088, false, "", signalling.NoWebSocket, "websocket-refused"},
+		"a WebSocket for something else": {8088, false, "chat", signalling.NoWebSocket, "websocket-no-sip"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -239,8 +239,8 @@ func TestOneRealRegistration(t *testing.T) {
 		"SHA-256":                        {&registrar{algorithm: "SHA-256", qop: true}, password, []string{}, checks.Pass, 2, []string{"300", "0"}, "registers"},
 		"a new nonce for every request":  {&registrar{qop: true, oneTime: true}, password, []string{}, checks.Pass, 3, []string{"300", "0"}, "registers"},
 		"the wrong password, once":       {&registrar{qop: true}, "wrong word 9", []string{"signalling.account-refused critical"}, checks.Fail, 1, nil, "is refused (401)"},
-		"silent when it sees a password": {&registrar{silent: true}, password, []string{"signalling.account-silent warning"}, checks.Inconclusive, 1, nil, "could not be tried"},
-		"an algorithm nobody has":        {&registrar{algorithm: "AKAv1-MD5"}, password, []string{}, checks.Inconclusive, 0, nil, "could not be tried"},
+		"silent when it sees a password": {&registrar{silent: true}, password, []string{"signalling.account-silent warning"}, checks.Inconclusive, 1, nil, "could not be tested"},
+		"an algorithm nobody has":        {&registrar{algorithm: "AKAv1-MD5"}, password, []string{}, checks.Inconclusive, 0, nil, "could not be tested"},
 		"a provider's own words": {&registrar{after: func(r string) (string, bool) { return replyTo(r, "403 No Money Left on RFC Account"), true }},
 			password, []string{"signalling.account-refused critical"}, checks.Fail, 1, nil, "is refused (403)"},
 	} {

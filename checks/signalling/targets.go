@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 // maxServers bounds how many SIP servers one run asks: a profile names a
-// handful, and nobody's network is scanned.
+// handful, and this is not a network scanner.
 const maxServers = 8
 
 // target is one (transport, address) of a server.
@@ -55,8 +56,8 @@ type port struct {
 	expected  bool
 }
 
-// ports decides what to try. said are the transports that the profile names
-// for this very host and port.
+// ports returns what to try. said are the transports that the profile names for
+// this host and port.
 func ports(number int, said []string, deep bool) (out []port) {
 	add := func(transport string, n int) {
 		p := port{transport, n, n == number && slices.Contains(said, transport)}
@@ -122,23 +123,22 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 		}
 	}
 	if len(out) == 0 {
-		return nil, cmpErr(errs, fmt.Errorf("%s has no address of the family of %s", host, env.Inputs.Bind))
+		return nil, cmp.Or(append(errs, noFamily(env.Inputs.Bind))...)
 	}
 	return out, nil
 }
 
-// cmpErr is the first error, or the given one.
-func cmpErr(errs []error, otherwise error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+// noFamily is the error of a host without an address of the family of bind; its
+// text is a code of Server.Error.
+func noFamily(bind netip.Addr) error {
+	if bind.Is6() {
+		return errors.New("no-ipv6")
 	}
-	return otherwise
+	return errors.New("no-ipv4")
 }
 
-// maxAlternatives bounds how many SRV targets of one transport are asked: what
-// a stranger writes into DNS decides their number.
+// maxAlternatives bounds how many SRV targets of one transport are asked: their
+// number comes from DNS, and so from strangers.
 const maxAlternatives = 4
 
 // locate finds the addresses of one transport.
@@ -163,7 +163,7 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 		}
 		a, ok := sameFamily(addrs, env.Inputs.Bind)
 		if !ok {
-			last = errors.Join(last, fmt.Errorf("%s has no address of the family of %s", s.Target, env.Inputs.Bind))
+			last = cmp.Or(last, noFamily(env.Inputs.Bind))
 			continue
 		}
 		t := target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected, 0}

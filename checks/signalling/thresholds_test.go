@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A clock may be a minute off, either way, and not a second more.
@@ -36,6 +37,16 @@ func TestHowWrongAClockMayBe(t *testing.T) {
 	if f := clockWrong(&Observed{Clock: &Clock{OffsetMillis: 1e9, Error: "no answer"}}); f != nil {
 		t.Errorf("an answer that did not come: %+v", f)
 	}
+}
+
+// english is a value of a message, as the report shows it.
+func english(t *testing.T, v any) string {
+	t.Helper()
+	s, err := checks.BookOf([]*checks.Check{Check()}).Show(words.English, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func resultOf(t *testing.T, o Observed) checks.Result {

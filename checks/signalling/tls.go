@@ -12,9 +12,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// handshake accepts any certificate and any version back to TLS 1.0, so that
-// what is wrong can be told; nothing secret is sent on a connection whose
-// certificate is not sound, except by a user who asked for it by --account.
+// handshake accepts any certificate and any version from TLS 1.0 on, so that the
+// report can say what is wrong. Nothing secret is sent on a connection without a
+// valid certificate, unless the user asked for it by --account.
 func handshake(ctx context.Context, conn net.Conn, t target) (*tls.Conn, *TLS, error) {
 	info := &TLS{CheckedName: t.domain, At: time.Now().UTC()}
 	cfg := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
@@ -60,8 +60,9 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 	i.ChainError = chainError(certs, i.At)
 }
 
-// chainError verifies the chain at a time within the leaf's own dates: dates
-// are judged apart, with a clock that is known to be right.
+// chainError verifies the chain at a time within the leaf's own dates: dates are
+// judged separately, by the NTP server's time. It returns a code or the text of an
+// error.
 func chainError(certs []*x509.Certificate, now time.Time) string {
 	leaf := certs[0]
 	switch {
@@ -79,7 +80,7 @@ func chainError(certs []*x509.Certificate, now time.Time) string {
 		return ""
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return "signed by an authority that this machine does not know"
+		return "unknown-authority"
 	}
 	return cut(platform.Words(err))
 }

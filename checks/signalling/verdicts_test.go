@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // inFull is a result with all that a reader acts upon: how sure each finding is,
@@ -175,16 +176,17 @@ func TestWhatASummaryNames(t *testing.T) {
 		probes      []Probe
 		says, hides string
 	}{
-		"401 asks for a password":              {[]Probe{asks("401 Unauthorized")}, "password", "5061"},
-		"407 does, too":                        {[]Probe{asks("407 Proxy Authentication Required")}, "password", "5061"},
-		"403 does not":                         {[]Probe{asks("403 Forbidden")}, "UDP 5060", "password"},
-		"two addresses of one transport":       {[]Probe{answers("udp", 5060, "200 OK"), ofHost(answers("udp", 5060, "200 OK"), "b.example.net", "198.51.100.21")}, "UDP 5060", "UDP 5060, UDP 5060"},
-		"what is silent":                       {[]Probe{answers("udp", 5060, "200 OK"), answers("tcp", 5060, "timeout")}, "TCP 5060", "TLS"},
-		"what was promised and is refused":     {[]Probe{answers("udp", 5060, "200 OK"), expected(answers("tls", 5061, "refused"))}, "TLS 5061", "TCP"},
-		"what nobody promised and is refused":  {[]Probe{answers("udp", 5060, "200 OK"), answers("tls", 5061, "refused")}, "UDP 5060", "TLS"},
-		"a WebSocket that answers":             {[]Probe{answers("wss", 8089, "200 OK")}, "WebSocket (wss) 8089", "UDP"},
-		"a plain one":                          {[]Probe{answers("ws", 8088, "200 OK")}, "WebSocket (ws) 8088", "UDP"},
-		"a server of a record that never does": {[]Probe{probeOf("udp", "a.example.net", "198.51.100.66", 1, "silent"), probeOf("udp", "b.example.net", "198.51.100.5", 2, "ok"), probeOf("tcp", "a.example.net", "198.51.100.66", 1, "silent"), probeOf("tcp", "b.example.net", "198.51.100.5", 2, "ok")}, "; a.example.net", ", a.example.net"},
+		"401 asks for a password":               {[]Probe{asks("401 Unauthorized")}, "password", "5061"},
+		"407 does, too":                         {[]Probe{asks("407 Proxy Authentication Required")}, "password", "5061"},
+		"403 does not":                          {[]Probe{asks("403 Forbidden")}, "UDP 5060", "password"},
+		"one transport silent at two addresses": {[]Probe{answers("tcp", 5060, "200 OK"), answers("udp", 5060, "timeout"), ofHost(answers("udp", 5060, "timeout"), "b.example.net", "198.51.100.21")}, "UDP 5060 does not answer", "answer, UDP"},
+		"two addresses of one transport":        {[]Probe{answers("udp", 5060, "200 OK"), ofHost(answers("udp", 5060, "200 OK"), "b.example.net", "198.51.100.21")}, "UDP 5060", "UDP 5060, UDP 5060"},
+		"what is silent":                        {[]Probe{answers("udp", 5060, "200 OK"), answers("tcp", 5060, "timeout")}, "TCP 5060", "TLS"},
+		"what was promised and is refused":      {[]Probe{answers("udp", 5060, "200 OK"), expected(answers("tls", 5061, "refused"))}, "TLS 5061", "TCP"},
+		"what nobody promised and is refused":   {[]Probe{answers("udp", 5060, "200 OK"), answers("tls", 5061, "refused")}, "UDP 5060", "TLS"},
+		"a WebSocket that answers":              {[]Probe{answers("wss", 8089, "200 OK")}, "WebSocket (wss) 8089", "UDP"},
+		"a plain one":                           {[]Probe{answers("ws", 8088, "200 OK")}, "WebSocket (ws) 8088", "UDP"},
+		"a server of a record that never does":  {[]Probe{probeOf("udp", "a.example.net", "198.51.100.66", 1, "silent"), probeOf("udp", "b.example.net", "198.51.100.5", 2, "ok"), probeOf("tcp", "a.example.net", "198.51.100.66", 1, "silent"), probeOf("tcp", "b.example.net", "198.51.100.5", 2, "ok")}, "; a.example.net", ", a.example.net"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := resultOf(t, Observed{Servers: []Server{{Name: "pbx.example.net", Probes: c.probes}}})
@@ -308,20 +310,20 @@ func TestWhatTheEvidenceSaysOfATransport(t *testing.T) {
 	said := map[string]string{}
 	for _, class := range []string{"timeout", "refused", "prohibited", "reset", "unreachable", "local-filter", "strange"} {
 		p := answers("tcp", 5060, class)
-		words := got(&p)
-		if other, ok := said[words]; ok || words == "" {
-			t.Errorf("of %s it says %q, as of %s", class, words, other)
+		text := english(t, got(&p))
+		if other, ok := said[text]; ok || text == "" {
+			t.Errorf("of %s it says %q, as of %s", class, text, other)
 		}
-		said[words] = class
-		named := strings.Contains(got(new(toldBy(p, "192.168.88.1"))), "192.168.88.1")
+		said[text] = class
+		named := strings.Contains(english(t, got(new(toldBy(p, "192.168.88.1")))), "192.168.88.1")
 		if want := class == "refused" || class == "prohibited" || class == "unreachable"; named != want {
-			t.Errorf("of %s it says %q", class, words)
+			t.Errorf("of %s it says %q", class, text)
 		}
 	}
 	p := answers("udp", 5060, "200 OK")
 	p.Options.Reply = []byte("SIP/2.0 200 OK\r\nServer: Asterisk 20\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
-	if words := got(&p); !strings.Contains(words, "200") || !strings.Contains(words, "Asterisk 20") {
-		t.Errorf("of an answer it says %q", words)
+	if text := english(t, got(&p)); !strings.Contains(text, "200") || !strings.Contains(text, "Asterisk 20") {
+		t.Errorf("of an answer it says %q", text)
 	}
 }
 
@@ -331,18 +333,18 @@ func TestWhichAddressMayBeBanned(t *testing.T) {
 		outer []string
 		want  string
 	}{
-		"nobody knows it":                       {nil, "ADDRESS"},
+		"nobody knows it":                       {nil, "unknown"},
 		"the router says it":                    {[]string{"203.0.113.1"}, "203.0.113.1"},
-		"a router behind another says its own":  {[]string{"192.168.1.2"}, "ADDRESS"},
-		"a router behind the carrier's":         {[]string{"100.64.0.9"}, "ADDRESS"},
-		"a router with DS-Lite":                 {[]string{"192.0.0.2"}, "ADDRESS"},
+		"a router behind another says its own":  {[]string{"192.168.1.2"}, "unknown"},
+		"a router behind the carrier's":         {[]string{"100.64.0.9"}, "unknown"},
+		"a router with DS-Lite":                 {[]string{"192.0.0.2"}, "unknown"},
 		"the second of two routers has the one": {[]string{"192.168.1.2", "203.0.113.1"}, "203.0.113.1"},
 	} {
 		h := &netinfo.Host{Router: &netinfo.Router{}}
 		for _, a := range c.outer {
 			h.Router.External = append(h.Router.External, netinfo.External{Method: "upnp", Addr: netip.MustParseAddr(a)})
 		}
-		if got := publicWords(h); !strings.HasPrefix(got, c.want) {
+		if got := publicAddress(h); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -376,10 +378,10 @@ func TestTheFactsOfAnAccount(t *testing.T) {
 		"without a password":     {Account{Remote: remote, First: &Response{Code: 200}, Removed: &Response{Code: 200}}, Answered, 200, "198.51.100.20", "registers"},
 		"it is refused":          {Account{Remote: remote, First: &Response{Code: 401}, Second: &Response{Code: 403}}, Answered, 403, "198.51.100.20", "refused (403)"},
 		"an answer of no SIP":    {Account{Remote: remote, First: &Response{}}, Timeout, 0, "198.51.100.20", ""},
-		"nobody answers":         {Account{Remote: remote, Error: "no answer"}, Timeout, 0, "198.51.100.20", "could not be tried"},
-		"nobody to ask":          {Account{Error: "no server"}, Timeout, 0, "", "could not be tried"},
-		"silent to the password": {Account{Remote: remote, First: &Response{Code: 401}, Error: "no answer"}, Answered, 401, "198.51.100.20", "could not be tried"},
-		"nobody can answer it":   {Account{Remote: remote, First: &Response{Code: 401}, Unsupported: "AKA"}, Answered, 401, "198.51.100.20", "could not be tried"},
+		"nobody answers":         {Account{Remote: remote, Error: "no answer"}, Timeout, 0, "198.51.100.20", "could not be tested"},
+		"nobody to ask":          {Account{Error: "no server"}, Timeout, 0, "", "could not be tested"},
+		"silent to the password": {Account{Remote: remote, First: &Response{Code: 401}, Error: "no answer"}, Answered, 401, "198.51.100.20", "could not be tested"},
+		"nobody can answer it":   {Account{Remote: remote, First: &Response{Code: 401}, Unsupported: "AKA"}, Answered, 401, "198.51.100.20", "could not be tested"},
 		"it stays registered":    {Account{Remote: remote, First: &Response{Code: 401}, Second: &Response{Code: 200}, Error: "no answer"}, Answered, 200, "198.51.100.20", "registers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -426,9 +428,13 @@ func TestHowSureAVerdictOnAnAccountIs(t *testing.T) {
 			}
 		})
 	}
-	again, other := (&Account{}).refused(Response{Code: 407}), (&Account{}).refused(Response{Code: 403})
-	if same := (&Account{}).refused(Response{Code: 401}); again.Explanation != same.Explanation || again.Explanation == other.Explanation {
-		t.Errorf("%q, %q, %q", again.Explanation, same.Explanation, other.Explanation)
+	refused := func(code int) string {
+		list, _ := judgeAccount(&Account{First: &Response{Code: code}, Second: &Response{Code: code}})
+		return english(t, words.Say("signalling.account-refused.explanation", list[0].Args))
+	}
+	again, other := refused(407), refused(403)
+	if same := refused(401); again != same || again == other {
+		t.Errorf("%q, %q, %q", again, same, other)
 	}
 }
 
@@ -449,6 +455,37 @@ func TestTheEvidenceOfADeadServer(t *testing.T) {
 		f := r.Findings[0]
 		if f.Severity != checks.Warning || f.Confidence != sure || f.Subject != "a.example.net" || len(f.Evidence) != 4 {
 			t.Errorf("%s: %s %s about %s, %+v", outcome, f.Severity, f.Confidence, f.Subject, f.Evidence)
+		}
+	}
+}
+
+// What observe stores as a code is a sentence in the report.
+func TestEveryCodeHasASentence(t *testing.T) {
+	for _, c := range []struct {
+		id    string
+		codes []string
+		args  words.Args
+	}{
+		{"reason.server", []string{noFamily(netip.IPv6Unspecified()).Error(), noFamily(netip.Addr{}).Error()}, words.Args{"server": "pbx.example.net"}},
+		{"reason.account", []string{"no-server", errNoAnswer.Error()}, words.Args{}},
+		{"reason.account-silent", []string{errNoAnswer.Error()}, words.Args{}},
+		{"reason.account-challenge", []string{"no-challenge", "algorithm"}, words.Args{"algorithm": "AKAv1-MD5"}},
+		{"evidence.no-websocket", []string{errWebSocketRefused.Error(), errWebSocketBroken.Error(), errWebSocketNoSIP.Error()}, words.Args{"code": 404}},
+		{"evidence.untrusted", []string{"self-signed", "unknown-authority"}, words.Args{"alone": false}},
+	} {
+		c.args["why"] = "another one"
+		tail := english(t, words.Say("signalling."+c.id, c.args))
+		if !strings.Contains(tail, "another one") {
+			t.Errorf("%s: an error without a code is lost: %q", c.id, tail)
+		}
+		said := map[string]bool{tail: true}
+		for _, code := range c.codes {
+			c.args["why"] = code
+			s := english(t, words.Say("signalling."+c.id, c.args))
+			if said[s] || strings.HasSuffix(s, ": "+code) {
+				t.Errorf("%s of %s: %q", c.id, code, s)
+			}
+			said[s] = true
 		}
 	}
 }

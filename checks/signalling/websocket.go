@@ -20,8 +20,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// webSocketPath is where SIP servers take WebSockets: Asterisk only there
-// (res_http_websocket), Kamailio, FreeSWITCH and OpenSIPS anywhere.
+// webSocketPath is where SIP servers accept WebSockets: Asterisk only there
+// (res_http_websocket), Kamailio, FreeSWITCH and OpenSIPS on any path.
 const webSocketPath = "/ws"
 
 // A webSocket is the client's end of RFC 6455 with the subprotocol "sip" (RFC
@@ -31,7 +31,7 @@ type webSocket struct {
 	r *bufio.Reader
 }
 
-// maxHandshake bounds what a stranger may say before the first frame, bytes.
+// maxHandshake bounds the answer before the first frame, in bytes.
 const maxHandshake = 32 << 10
 
 // upgrade turns a connection into a WebSocket.
@@ -67,17 +67,24 @@ func upgrade(ctx context.Context, conn net.Conn, t target, p *Probe) (*webSocket
 	return &webSocket{w: conn, r: r}, nil
 }
 
+// Why a web server does not take SIP over a WebSocket: codes of Probe.Error.
+var (
+	errWebSocketRefused = errors.New("websocket-refused") // with an HTTP status
+	errWebSocketBroken  = errors.New("websocket-broken")
+	errWebSocketNoSIP   = errors.New("websocket-no-sip")
+)
+
 // accepted checks the server's half of the handshake (RFC 6455, section 4.1).
 func accepted(resp *http.Response, key string) error {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	switch {
 	case resp.StatusCode != http.StatusSwitchingProtocols:
-		return fmt.Errorf("the web server refuses a WebSocket with HTTP status %d", resp.StatusCode)
+		return errWebSocketRefused
 	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"),
 		resp.Header.Get("Sec-Websocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
-		return errors.New("the web server's answer is no WebSocket handshake")
+		return errWebSocketBroken
 	case !strings.EqualFold(resp.Header.Get("Sec-Websocket-Protocol"), "sip"):
-		return errors.New("the WebSocket server does not speak SIP")
+		return errWebSocketNoSIP
 	}
 	return nil
 }

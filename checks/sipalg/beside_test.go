@@ -80,7 +80,7 @@ func TestAPBXBesideTheResponderIsLeftAlone(t *testing.T) {
 				}
 				got := n.check()
 				want.compare(t, got)
-				if want.verdict == sipalg.Inconclusive && !strings.Contains(got.result.Reason, "UDP 5060: another program answers at this port of the responder's address") {
+				if want.verdict == sipalg.Inconclusive && !strings.Contains(got.result.Reason, "UDP 5060: another program answers on this port of the responder's address") {
 					t.Errorf("reason %q", got.result.Reason)
 				}
 				list := requests()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The verdicts of a path and of the whole check.
@@ -38,9 +39,10 @@ type Path struct {
 	Verdict    string   `json:"verdict"`
 	Blocked    bool     `json:"blocked,omitempty"` // nothing at all passes on this port
 	Changes    []Change `json:"changes"`
-	Note       string   `json:"note,omitempty"`
+	Note       string   `json:"note,omitempty"`   // why it is not proved: a code
 	Server     string   `json:"server,omitempty"` // who was asked; empty: the responder
 
+	why   note // Note for people
 	probe *Probe
 	label string // name, made once: the judge compares every path with every other
 }
@@ -79,16 +81,18 @@ func classifyOne(o *Observed, p *Probe) Path {
 	case p.Answered && p.Arrived:
 		path.Verdict = None
 		if p.TLSForeign != "" {
-			path.Note = "the certificate is not the responder's: " + p.TLSForeign
+			path.because(noted("foreign-certificate", words.Args{"subject": subject(p.TLSForeign)}))
 		}
 	case p.Answered && p.Known && !p.Inbound:
 		path.Verdict = Proxying
-		path.Note = "it never arrived, and yet it was answered: by somebody else"
+		path.because(noted("answered-by-another", nil))
 	default:
 		path.silent(o)
 	}
 	return path
 }
+
+func (p *Path) because(n note) { p.Note, p.why = n.code(), n }
 
 // changes compares both directions. For an inbound call the request came from
 // the responder and the response from us.

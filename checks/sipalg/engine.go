@@ -5,11 +5,22 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// engine names the family of ALGs that leaves such traces; it helps to find
-// the box. The signatures come from the behaviour of the implementations, not
-// from what they say of themselves.
+// The families of ALGs, by the traces that they leave; they help to find the
+// box. The signatures come from the behaviour of the implementations, not from
+// what they say of themselves.
+const (
+	codecFilter  = "codec-filter"
+	proxy        = "proxy"          // puts its own Via on top
+	blindReplace = "search-replace" // even changes addresses that are not ours
+	hidesCallID  = "call-id"        // as Juniper's does by default
+	linuxHelper  = "linux-helper"   // nf_nat_sip, the engine of most routers
+	headersOnly  = "headers-only"   // as some firewalls do with SDP fixup off
+)
+
+// engine is the family that leaves such traces; "" when none does.
 func engine(paths []Path) string {
 	codes := map[sip.Code]bool{}
 	decoy := false
@@ -22,25 +33,25 @@ func engine(paths []Path) string {
 	sdp := codes[sip.SDPConnection] || codes[sip.SDPOrigin] || codes[sip.SDPMediaPort]
 	switch {
 	case len(codecsTaken(paths)) > 0:
-		return "a codec filter: it takes " + joinAnd(codecsTaken(paths)) + " out of the SDP and leaves addresses alone"
+		return codecFilter
 	case codes[sip.ViaAdded]:
-		return "a SIP proxy in the path: it takes the message apart and puts its own Via on top"
+		return proxy
 	case decoy:
-		return "blind search and replace: it even changed an address that is not ours"
+		return blindReplace
 	case codes[sip.CallID]:
-		return "it hides the address in the Call-ID, as Juniper's ALG does by default"
+		return hidesCallID
 	case sdp && codes[sip.ViaSentBy] && !codes[sip.SDPAttribute]:
-		return "the pattern of the Linux kernel's SIP helper (nf_nat_sip), the engine of most routers"
+		return linuxHelper
 	case !sdp && (codes[sip.ViaSentBy] || codes[sip.ContactChanged]):
-		return "headers are rewritten and SDP is left alone, as some firewalls do with SDP fixup off"
+		return headersOnly
 	}
 	return ""
 }
 
 // codecsTaken lists the payload formats that were taken out of the SDP, where
 // that is all that was done; nil otherwise.
-func codecsTaken(paths []Path) []string {
-	var out []string
+func codecsTaken(paths []Path) []codec {
+	var out []codec
 	for i := range paths {
 		for _, c := range paths[i].Changes {
 			if c.Code == sip.ContentLength || c.After == "" && strings.HasPrefix(c.Before, "a=") {
@@ -51,8 +62,8 @@ func codecsTaken(paths []Path) []string {
 				return nil
 			}
 			for _, f := range gone {
-				if name := codecName(f, paths[i].Changes); !slices.Contains(out, name) {
-					out = append(out, name)
+				if c := codecOf(f, paths[i].Changes); !slices.Contains(out, c) {
+					out = append(out, c)
 				}
 			}
 		}
@@ -79,13 +90,27 @@ func formatsGone(c Change) []string {
 	return gone
 }
 
-// codecName finds a format's name in the line that went with it.
-func codecName(format string, changes []Change) string {
+// A codec is a payload format; its name is empty where none was seen.
+type codec struct{ format, name string }
+
+// codecOf finds a format's name in the line that went with it.
+func codecOf(format string, changes []Change) codec {
 	for _, c := range changes {
 		if rest, ok := strings.CutPrefix(c.Before, "a=rtpmap:"+format+" "); ok {
 			name, _, _ := strings.Cut(rest, "/")
-			return name
+			return codec{name: name}
 		}
 	}
-	return "payload format " + format
+	return codec{format: format}
+}
+
+func codecsSay(list []codec) (out []any) {
+	for _, c := range list {
+		if c.name != "" {
+			out = append(out, c.name)
+		} else {
+			out = append(out, words.Say("sip-alg.format", words.Args{"number": c.format}))
+		}
+	}
+	return out
 }

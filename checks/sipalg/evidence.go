@@ -1,12 +1,12 @@
 package sipalg
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // changeEvidence shows the changes of the plainest call that was changed, each
@@ -35,7 +35,7 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 		if a.Direction != b.Direction {
 			return strings.Compare(a.Direction, b.Direction) // "request" before "response"
 		}
-		return weight(shortName(a.Code)) - weight(shortName(b.Code))
+		return weight(fields[a.Code].short) - weight(fields[b.Code].short)
 	})
 	var out []checks.Evidence
 	seen := map[string]bool{}
@@ -51,22 +51,20 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 		if strings.HasPrefix(string(c.Code), "SDP_") {
 			before, after = c.Before, c.After // a line of SDP is short and says more as a whole
 		}
-		if c.Direction == "response" {
-			name += ", answer"
-		}
-		out = append(out, checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)})
+		what := evidenceSays("change", words.Args{"field": fieldSays(name), "direction": c.Direction})
+		out = append(out, checks.Proof(what, c.shown(before), c.shown(after)))
 	}
 	return out
 }
 
-// name is what the evidence calls a change: of SDP, the line.
+// name is the field of a change, or the line of SDP.
 func (c Change) name() string {
 	line := c.Before
 	if line == "" {
 		line = c.After
 	}
 	if c.Code != sip.SDPAttribute || len(line) < 2 {
-		return longName(c.Code)
+		return fields[c.Code].long
 	}
 	if !strings.HasPrefix(line, "a=") {
 		return "SDP " + line[:2]
@@ -79,15 +77,16 @@ func (c Change) name() string {
 // arrived.
 func answeredByOthers(paths []Path) []checks.Evidence {
 	var out []checks.Evidence
+	seen := map[string]bool{}
 	for i := range paths {
 		p := &paths[i]
 		name := p.name() + " " + p.Message
 		if p.probe.Withheld {
 			name = p.name() + " OPTIONS"
 		}
-		if p.Verdict == Proxying && !p.probe.Arrived &&
-			!slices.ContainsFunc(out, func(e checks.Evidence) bool { return e.Name == name }) {
-			out = append(out, checks.Evidence{Name: name, Want: "answered by the responder", Got: p.Note})
+		if p.Verdict == Proxying && !p.probe.Arrived && !seen[name] {
+			seen[name] = true
+			out = append(out, checks.Proof(name, evidenceSays("by-responder", nil), p.why.text))
 		}
 	}
 	return out
@@ -96,19 +95,14 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 // contradictions says in one line what the ALG forgot.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
 	var out []checks.Evidence
-	var left []string
-	for _, text := range sip.Contradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local) {
-		if place, ok := strings.CutSuffix(text, " still says "+o.Local.String()); ok {
-			left = append(left, place)
-			continue
-		}
-		out = append(out, checks.Evidence{Name: "contradiction", Got: text})
+	c := sip.FindContradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local)
+	if c.WrongLength {
+		length := evidenceSays("wrong-length", words.Args{"length": c.Length, "body": c.Body})
+		out = append(out, checks.Proof(evidenceSays("contradiction", nil), nil, length))
 	}
-	if len(left) > 0 {
-		out = append(out, checks.Evidence{
-			Name: "forgotten",
-			Got:  fmt.Sprintf("%s still %s: it contradicts itself", strings.Join(left, ", "), o.Local),
-		})
+	if len(c.Old) > 0 {
+		old := evidenceSays("still-old", words.Args{"places": c.Old, "address": o.Local})
+		out = append(out, checks.Proof(evidenceSays("not-rewritten", nil), nil, old))
 	}
 	return out
 }
@@ -141,9 +135,13 @@ func differing(before, after string) (string, string) {
 // address with its port stays whole.
 func separates(c byte) bool { return strings.IndexByte(" \t;,<>@=\"", c) >= 0 }
 
-func orAbsent(s string) string {
-	if s == "" {
-		return "(absent)"
+// shown is a value of c, before or after, for people.
+func (c Change) shown(s string) any {
+	switch {
+	case s == "":
+		return evidenceSays("absent", nil)
+	case c.Code == sip.BodyTruncated:
+		return evidenceSays("bytes", words.Args{"count": s})
 	}
 	return s
 }
@@ -173,9 +171,9 @@ func plainest(paths []Path) *Path {
 func affected(paths []Path, verdict string) []checks.Evidence {
 	bad := portsWith(paths, verdict, nil)
 	clean := portsWith(paths, None, bad)
-	out := []checks.Evidence{{Name: "affected", Got: strings.Join(bad, ", ")}}
+	out := []checks.Evidence{checks.Proof(evidenceSays("affected", nil), nil, evidenceSays("ports", words.Args{"ports": bad}))}
 	if len(clean) > 0 {
-		out = append(out, checks.Evidence{Name: "unchanged", Got: strings.Join(clean, ", ")})
+		out = append(out, checks.Proof(evidenceSays("unchanged", nil), nil, evidenceSays("ports", words.Args{"ports": clean})))
 	}
 	return out
 }

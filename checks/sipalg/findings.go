@@ -1,13 +1,16 @@
 package sipalg
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // findings turns what was proved into faults with evidence and cure, worst
@@ -47,139 +50,117 @@ func algFixes(o *Observed, h *netinfo.Host) []fixes.Fix {
 
 // altered is the finding of a message that arrived other than it was sent.
 func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
-	fd := checks.Finding{
-		ID: "sip-alg." + f.Verdict, Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "A SIP ALG" + inBox(o, h, f) + " rewrites SIP messages",
-		Explanation: "Addresses and ports inside SIP and SDP are changed on the way. Expect one-way audio, " +
-			"calls that drop after 30 seconds, lost incoming calls and registrations that vanish.",
-		Fixes: algFixes(o, h),
+	fd := checks.Finding{ID: "sip-alg." + f.Verdict, Severity: checks.Critical, Confidence: checks.Certain, Fixes: algFixes(o, h)}
+	changed := changeEvidence(o, f.probed, f.Verdict)
+	switch codecs := codecsTaken(f.probed); {
+	case len(changed) == 0:
+		fd.Variant = "answered"
+		changed = affected(f.probed, f.Verdict)
+	case len(codecs) > 0:
+		fd.Variant = "codecs"
+		fd.Args = words.Args{"box": box(o, h, f), "codecs": codecsSay(codecs)}
+	default:
+		fd.Args = words.Args{"box": box(o, h, f), "engine": cmp.Or(f.Engine, "unknown")}
 	}
-	if f.Verdict == Proxying {
-		fd.Title = "Something" + inBox(o, h, f) + " proxies SIP: it takes every message apart and sends its own"
-	}
-	if codecs := codecsTaken(f.probed); len(codecs) > 0 {
-		fd.Title = "A codec filter" + inBox(o, h, f) + " takes " + joinAnd(codecs) + " out of the SDP"
-		fd.Explanation = "Something on the way reads SIP and shortens the list of codecs. Calls fail where no codec is left in common, " +
-			"or lose quality; addresses and ports were left alone."
-	} else if f.Engine != "" {
-		fd.Explanation += " What it does: " + f.Engine + "."
-	}
-	fd.Evidence = changeEvidence(o, f.probed, f.Verdict)
-	if len(fd.Evidence) == 0 {
-		fd.Title = "Somebody on the way answers SIP in the place of the server"
-		fd.Evidence = affected(f.probed, f.Verdict)
-	}
-	fd.Evidence = append(answeredByOthers(f.probed), fd.Evidence...)
+	fd.Evidence = append(answeredByOthers(f.probed), changed...)
 	if f.Hop != nil {
-		fd.Evidence = append(fd.Evidence, checks.Evidence{Name: "changed", Got: f.Hop.where()})
+		fd.Evidence = append(fd.Evidence, checks.Proof(evidenceSays("changed", nil), nil, f.Hop.where()))
 	}
-	fd.Advice = append(worksAdvice(f), "Do not forward port 5060 to the phone: it does not help.")
+	fd.Advise(ways(f.Works))
 	return fd
 }
 
-// worksAdvice says what can be used today without touching the router.
-func worksAdvice(f *Facts) []string {
-	if len(f.Works) == 0 {
-		return []string{"Nothing that was tried passed unchanged: the router has to be changed, or a VPN used."}
+// ways are those that work today in the form of fixes: "tls 5061".
+func ways(works []string) (out []string) {
+	for _, w := range works {
+		out = append(out, strings.ToLower(w))
 	}
-	best := f.Works[0]
-	if strings.HasPrefix(best, "TLS") {
-		return []string{"No access to the router: use " + best + ", it passed unchanged and cannot be read on the way."}
-	}
-	return []string{"No access to the router: use " + best + ", it passed unchanged today."}
+	return out
 }
 
-// dropped is the finding of SIP that is lost where masked bytes pass.
+// dropped is the finding of SIP that is lost where masked bytes pass. Messages
+// to a port that were lost in the same way are shown together.
 func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
-	var ev []checks.Evidence
+	fd := checks.Finding{ID: "sip-alg.dropping", Severity: checks.Critical, Confidence: checks.Certain}
+	type loss struct {
+		port     string
+		inbound  bool
+		why      words.Text
+		messages []string
+	}
+	var list []loss
 	seen := map[string]bool{}
 	for i := range f.probed {
 		p := &f.probed[i]
-		key := p.name() + " " + p.Message
-		if p.Inbound {
-			key = p.name() + " incoming " + p.Message
+		key := fmt.Sprint(p.name(), p.Message, p.Inbound)
+		if p.Verdict != Dropping || seen[key] {
+			continue
 		}
-		if p.Verdict == Dropping && !seen[key] {
-			seen[key] = true
-			ev = append(ev, checks.Evidence{Name: key, Want: "answered", Got: p.Note})
+		seen[key] = true
+		at := slices.IndexFunc(list, func(l loss) bool {
+			return l.port == p.name() && l.inbound == p.Inbound && reflect.DeepEqual(l.why, p.why.text)
+		})
+		if at < 0 {
+			at = len(list)
+			list = append(list, loss{port: p.name(), inbound: p.Inbound, why: p.why.text})
 		}
+		list[at].messages = append(list[at].messages, p.Message)
 	}
-	if len(ev) == 0 {
-		return checks.Finding{}, false
+	for _, l := range list {
+		what := evidenceSays("message", words.Args{"port": l.port, "inbound": l.inbound, "messages": l.messages})
+		fd.Evidence = append(fd.Evidence, checks.Proof(what, evidenceSays("answer", nil), l.why))
 	}
-	return checks.Finding{
-		ID: "sip-alg.dropping", Severity: checks.Critical, Confidence: checks.Certain,
-		Title: "Something on the way drops SIP because of its content",
-		Explanation: "The port is open: the same bytes pass when they are made unreadable. A firewall or ALG reads SIP " +
-			"and throws it away, so phones cannot register or call this way.",
-		Evidence: ev, Advice: worksAdvice(f), Fixes: algFixes(o, h),
-	}, true
+	if len(list) == 0 {
+		return fd, false
+	}
+	fd.Fixes = algFixes(o, h)
+	fd.Advise(ways(f.Works))
+	return fd, true
 }
 
 // blockedPorts is the finding of SIP ports on which nothing passes.
 func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
-	var names []string
-	var ev []checks.Evidence
-	sev := checks.Warning
+	var ports []source
+	var names []words.Text
+	fd := checks.Finding{ID: "sip-alg.port-blocked", Severity: checks.Warning, Confidence: checks.Certain}
 	for i := range f.probed {
 		p := &f.probed[i]
-		name := p.blockedName(f.probed)
-		if !p.Blocked || p.Plain || slices.Contains(names, name) {
+		port := p.blockedFrom(f.probed)
+		if !p.Blocked || p.Plain || slices.Contains(ports, port) {
 			continue
 		}
-		names = append(names, name)
-		ev = append(ev, checks.Evidence{Name: name, Want: "answered", Got: p.Note})
-		if p.name() == "UDP 5060" && p.probe.Source == "fresh" || p.Transport == "tls" && len(f.Works) == 0 {
-			sev = checks.Critical
+		ports, names = append(ports, port), append(names, port.says())
+		fd.Evidence = append(fd.Evidence, checks.Proof(port.says(), evidenceSays("answer", nil), p.why.text))
+		if p.Transport == "udp" && p.Port == 5060 && p.probe.Source == "fresh" || p.Transport == "tls" && len(f.Works) == 0 {
+			fd.Severity = checks.Critical
 		}
 	}
-	if len(names) == 0 {
+	if len(ports) == 0 {
 		return nil
 	}
-	sure := checks.Certain
 	if o.Responder.Translated {
-		sure = checks.Likely // a router in front of the responder may take the port to a silent PBX
+		fd.Confidence = checks.Likely // a router in front of the responder may take the port to a silent PBX
 	}
-	return []checks.Finding{{
-		ID: "sip-alg.port-blocked", Severity: sev, Confidence: sure,
-		Title: joinAnd(names) + " " + isAre(len(names)) + " blocked on the way",
-		Explanation: "Nothing passes there, readable or not, while other ports of the same host answer: a firewall closes the port. " +
-			"Phones that use it cannot register.",
-		Evidence: ev, Advice: worksAdvice(f),
-		Fixes: fixes.For("sip-port-blocked", h, map[string]string{"Phone": o.Local.String(), "SIPPort": "5060", "PBX": o.Responder.Addr.String()}),
-	}}
-}
-
-func joinAnd(s []string) string {
-	if len(s) < 2 {
-		return strings.Join(s, "")
-	}
-	return strings.Join(s[:len(s)-1], ", ") + " and " + s[len(s)-1]
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
+	fd.Args = words.Args{"ports": names}
+	fd.Fixes = fixes.For("sip-port-blocked", h, map[string]string{"Phone": o.Local.String(), "SIPPort": "5060", "PBX": o.Responder.Addr.String()})
+	fd.Advise(ways(f.Works))
+	return []checks.Finding{fd}
 }
 
 // pinhole is the finding of a helper that rewrites nothing but opens ports.
 func pinhole(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	var ev []checks.Evidence
+	stopped := evidenceSays("stopped", nil)
 	for _, p := range o.Pinholes {
 		if opened(p) {
 			ev = append(ev,
-				checks.Evidence{Name: "RTP to the port in the SDP", Want: "stopped", Got: fmt.Sprintf("arrived (%s, after an INVITE to port %d)", p.SentTo, p.Port)},
-				checks.Evidence{Name: "RTP to a port no SDP named", Want: "stopped", Got: "stopped"})
+				checks.Proof(evidenceSays("rtp-named", nil), stopped, evidenceSays("rtp-arrived", words.Args{"to": p.SentTo, "port": p.Port})),
+				checks.Proof(evidenceSays("rtp-unnamed", nil), stopped, stopped))
 			break
 		}
 	}
 	return checks.Finding{
 		ID: "sip-alg.pinhole", Severity: checks.Warning, Confidence: checks.Certain,
-		Title: "A firewall on the way reads SIP and opens ports from its SDP",
-		Explanation: "Nothing is rewritten, and calls may work because of it. But such helpers close the ports again by their own timers " +
-			"(a call on hold loses its audio), and they stop helping as soon as SIP is encrypted.",
 		Evidence: ev, Fixes: algFixes(o, h),
 	}
 }
@@ -190,11 +171,12 @@ func intercepted(o *Observed) (checks.Finding, bool) {
 		if p := &o.Probes[i]; p.TLSForeign != "" {
 			return checks.Finding{
 				ID: "sip-alg.tls-intercepted", Severity: checks.Warning, Confidence: checks.Certain,
-				Title:       "TLS is opened on the way",
-				Explanation: "The certificate on the SIP TLS port is not the responder's: something between here and there decrypts and encrypts again.",
-				Evidence:    []checks.Evidence{{Name: "certificate", Want: "the responder's", Got: p.TLSForeign}},
+				Evidence: []checks.Evidence{checks.Proof(evidenceSays("certificate", nil), evidenceSays("responders", nil), subject(p.TLSForeign))},
 			}, true
 		}
 	}
 	return checks.Finding{}, false
 }
+
+// subject is that of a certificate for people.
+func subject(s string) words.Text { return words.Say("sip-alg.subject", words.Args{"subject": s}) }

@@ -40,7 +40,7 @@ func gather(o *Observed, paths []Path) []evidence {
 func ofPath(p *Path) evidence {
 	e := evidence{
 		transport: p.Transport, message: p.Message, local: p.probe.Local, remote: p.probe.Remote,
-		bothEnds: true, verdict: p.Verdict, note: p.Note, from: p.probe.ReplyFrom,
+		bothEnds: true, verdict: p.Verdict, note: p.why, from: p.probe.ReplyFrom,
 	}
 	for _, c := range p.Changes {
 		e.signs = append(e.signs, sign{Change: c})

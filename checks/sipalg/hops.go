@@ -1,6 +1,6 @@
 package sipalg
 
-import "fmt"
+import "github.com/sipdoctor/sipdoctor/platform/words"
 
 // Location is the stretch of the way on which the message changes.
 type Location struct {
@@ -48,13 +48,7 @@ func firstDifference(sent, got []byte) int {
 // unchanged, and the very next hop got it changed.
 func (l *Location) at(addr string) bool { return !l.Silent && l.After == addr }
 
-// where words a Location.
-func (l *Location) where() string {
-	switch {
-	case l.After == "":
-		return fmt.Sprintf("between this machine and %s", l.Before)
-	case l.Silent:
-		return fmt.Sprintf("between %s, which quoted the message unchanged, and %s, which got it changed; what is between them does not tell", l.After, l.Before)
-	}
-	return fmt.Sprintf("at %s: it quoted the message unchanged, the next hop (%s) got it changed", l.After, l.Before)
+// where is l for people.
+func (l *Location) where() words.Text {
+	return evidenceSays("hop", words.Args{"here": l.After == "", "after": l.After, "before": l.Before, "silent": l.Silent})
 }

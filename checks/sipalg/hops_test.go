@@ -36,21 +36,21 @@ func TestTheHopThatChangesIt(t *testing.T) {
 		title string // of the box
 	}{
 		"the router": {
-			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageCame, all)}, &Location{After: router, Before: modem}, " in your router"},
+			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageCame, all)}, &Location{After: router, Before: modem}, "router"},
 		"nobody": {
 			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageSent, all), reached(3, messageSent)}, nil, ""},
 		"the last router before the responder": {
-			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageSent, all), reached(3, messageCame)}, &Location{After: modem, Before: far}, " on the way"},
+			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageSent, all), reached(3, messageCame)}, &Location{After: modem, Before: far}, "unknown"},
 		"a silent hop in between may be the one": {
-			[]Hop{quotes(1, router, messageSent, all), silentHop(2), quotes(3, carrier, messageCame, all)}, &Location{After: router, Before: carrier, Silent: true}, " on the way"},
+			[]Hop{quotes(1, router, messageSent, all), silentHop(2), quotes(3, carrier, messageCame, all)}, &Location{After: router, Before: carrier, Silent: true}, "unknown"},
 		"a hop that quotes less than the first changed byte": {
-			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageSent, 100), quotes(3, carrier, messageCame, all)}, &Location{After: router, Before: carrier, Silent: true}, " on the way"},
+			[]Hop{quotes(1, router, messageSent, all), quotes(2, modem, messageSent, 100), quotes(3, carrier, messageCame, all)}, &Location{After: router, Before: carrier, Silent: true}, "unknown"},
 		"a router that quotes eight bytes": {
-			[]Hop{quotes(1, router, messageSent, 0), quotes(2, modem, messageCame, all)}, &Location{Before: modem, Silent: true}, " on the way"},
+			[]Hop{quotes(1, router, messageSent, 0), quotes(2, modem, messageCame, all)}, &Location{Before: modem, Silent: true}, "unknown"},
 		"a hop that quotes just the changed byte": {
-			[]Hop{quotes(1, router, messageSent, 151), quotes(2, modem, messageCame, all)}, &Location{After: router, Before: modem}, " in your router"},
+			[]Hop{quotes(1, router, messageSent, 151), quotes(2, modem, messageCame, all)}, &Location{After: router, Before: modem}, "router"},
 		"changed before any quote": {
-			[]Hop{quotes(1, router, messageCame, all)}, &Location{Before: router}, " on the way"},
+			[]Hop{quotes(1, router, messageCame, all)}, &Location{Before: router}, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := locate(c.hops)
@@ -61,8 +61,8 @@ func TestTheHopThatChangesIt(t *testing.T) {
 			if got == nil {
 				return
 			}
-			if title := inBox(&Observed{}, h, &Facts{Hop: got}); title != c.title {
-				t.Errorf("the box is %q, want %q", title, c.title)
+			if title := box(&Observed{}, h, &Facts{Hop: got}).Args["place"]; title != c.title {
+				t.Errorf("the box is %v, want %q", title, c.title)
 			}
 		})
 	}

@@ -2,10 +2,10 @@ package sipalg
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check.
@@ -13,14 +13,14 @@ type Facts struct {
 	Verdict string       `json:"verdict"`
 	Method  string       `json:"method"` // "responder", "sip-server" or ""
 	Paths   []Path       `json:"paths"`
-	Engine  string       `json:"engine,omitempty"`    // what kind of ALG leaves such traces
+	Engine  string       `json:"engine,omitempty"`    // the family of ALGs that leaves such traces
 	Works   []string     `json:"works_today"`         // ways that passed unchanged, the safest first
 	Hop     *Location    `json:"changed_at,omitzero"` // --deep: where
 	Servers []ServerFact `json:"servers,omitempty"`
 
 	probed  []Path     // those of the responder
 	weighed []evidence // all
-	behind  string     // what points to a second NAT; "" nothing
+	behind  words.Text // what points to a second NAT; nothing does where it is zero
 }
 
 // judge decides by what this check observed, and by what others of the same
@@ -57,7 +57,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	j := checks.Judgement{Facts: f, Findings: findings(&o, h, &f), Summary: summary(&o, &f)}
 	j.Inconclusive = unproved(&o, &f, ports)
 	if f.Verdict == NoSign {
-		j.Headline = noSign
+		j.Headline = words.Say("sip-alg.summary.no-sign", nil)
 	}
 	j.Notes = append(disagreement(&o), boundNote(others("signalling"))...)
 	j.Unasked = o.Responder == nil && o.unasked() && len(o.Notes) == 0
@@ -79,16 +79,15 @@ func (o *Observed) unanswered() bool {
 // could be used.
 func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 	if len(o.Notes) > 0 {
-		return checks.Judgement{Facts: f, Summary: "the responder could not be used", Inconclusive: strings.Join(o.Notes, "; ")}
+		return checks.Judgement{
+			Facts: f, Summary: words.Say("sip-alg.summary.no-responder", nil),
+			Inconclusive: words.Say("sip-alg.reason.responder", words.Args{"notes": o.Notes}),
+		}
 	}
 	f.Servers = serverFacts(o, nil)
-	summary := "not tested: it needs a responder or a SIP server to ask"
-	if names := o.names(); len(names) > 0 {
-		summary += "; of the built-in ones " + joinAnd(names) + " did not answer"
-	}
 	return checks.Judgement{
-		Facts: f, Summary: summary,
-		Skip: `name your provider's SIP server with --sip-server, or start "sipdoctor serve" outside and pass --responder`,
+		Facts: f, Skip: words.Say("sip-alg.skip.nobody", nil),
+		Summary: words.Say("sip-alg.summary.nobody", words.Args{"servers": o.names()}),
 	}
 }
 
@@ -157,36 +156,6 @@ func (p *Path) matters() bool {
 	return p.probe.ErrorClass != "in-use"
 }
 
-// summary says it in one line, port by port.
-func summary(o *Observed, f *Facts) string {
-	if o.Responder == nil {
-		return serversSummary(f)
-	}
-	paths := f.probed
-	var parts []string
-	seen := map[string]bool{}
-	for i := range paths {
-		p := &paths[i]
-		if seen[p.name()] || p.Plain {
-			continue
-		}
-		seen[p.name()] = true
-		parts = append(parts, p.name()+" "+portWord(paths, p.name()))
-	}
-	if len(parts) == 0 {
-		return "no SIP port could be tested"
-	}
-	if slices.ContainsFunc(o.Pinholes, opened) {
-		parts = append(parts, "RTP ports opened from SDP")
-	}
-	for i := range f.Servers {
-		if s := &f.Servers[i]; f.onlyThere(s.Server) {
-			parts = append(parts, s.inWords())
-		}
-	}
-	return mergeWords(parts)
-}
-
 // onlyThere reports that a server's answers show rewriting on a port where the
 // responder's probes do not.
 func (f *Facts) onlyThere(server string) bool {
@@ -194,76 +163,4 @@ func (f *Facts) onlyThere(server string) bool {
 		return e.server == server && e.verdict == Rewriting &&
 			!slices.ContainsFunc(f.probed, func(p Path) bool { return p.name() == e.name() && p.Verdict == Rewriting })
 	})
-}
-
-// portWord is what became of one port: the worst of its probes.
-func portWord(paths []Path, name string) string {
-	worst, changed, blocked := None, []string{}, ""
-	rank := []string{None, Inconclusive, Dropping, Rewriting, Proxying}
-	for i := range paths {
-		p := &paths[i]
-		if p.name() != name || !p.matters() {
-			continue
-		}
-		worst = rank[max(slices.Index(rank, p.Verdict), slices.Index(rank, worst))]
-		if p.Blocked {
-			blocked = "blocked" + strings.TrimPrefix(p.blockedName(paths), name)
-		}
-		for _, c := range p.Changes {
-			if w := shortName(c.Code); !slices.Contains(changed, w) {
-				changed = append(changed, w)
-			}
-		}
-	}
-	slices.SortStableFunc(changed, func(a, b string) int { return weight(a) - weight(b) })
-	switch {
-	case worst == Proxying && len(changed) == 0:
-		return "answered by somebody else"
-	case worst == Rewriting || worst == Proxying:
-		changed = changed[:min(len(changed), 3)]
-		return strings.Join(changed, ", ") + map[string]string{Rewriting: " rewritten", Proxying: " (proxied)"}[worst]
-	case worst == Dropping:
-		return "SIP is dropped"
-	case blocked != "":
-		return blocked
-	case worst == Inconclusive:
-		return "unclear"
-	case slices.ContainsFunc(paths, func(p Path) bool { return p.name() == name && p.probe.TLSForeign != "" }):
-		return "opened on the way"
-	}
-	return "clean"
-}
-
-// blockedName is the port, and the source port where that is what is blocked:
-// what another answer came to has another one.
-func (p *Path) blockedName(paths []Path) string {
-	for i := range paths {
-		q := &paths[i]
-		if q.name() != p.name() || !q.probe.Answered {
-			continue
-		}
-		if p.probe.Source == "fresh" {
-			return p.name() + " from any source port but 5060"
-		}
-		return p.name() + " from source port 5060"
-	}
-	return p.name()
-}
-
-// mergeWords joins "UDP 5060 clean", "TCP 5060 clean" into one clause.
-func mergeWords(parts []string) string {
-	var out []string
-	for i := 0; i < len(parts); i++ {
-		if name, ok := strings.CutSuffix(parts[i], " clean"); ok {
-			names := []string{name}
-			for i+1 < len(parts) && strings.HasSuffix(parts[i+1], " clean") {
-				i++
-				names = append(names, strings.TrimSuffix(parts[i], " clean"))
-			}
-			out = append(out, strings.Join(names, ", ")+" clean")
-			continue
-		}
-		out = append(out, parts[i])
-	}
-	return strings.Join(out, "; ")
 }

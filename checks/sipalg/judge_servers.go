@@ -2,12 +2,15 @@ package sipalg
 
 import (
 	"cmp"
+	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ServerFact is what one SIP server's answers prove.
@@ -15,8 +18,11 @@ type ServerFact struct {
 	Server   string   `json:"server"`
 	Unasked  bool     `json:"not_named,omitempty"` // a built-in server that the user did not name
 	Verdict  string   `json:"verdict"`
-	Note     string   `json:"note,omitempty"`
-	Answered []string `json:"answered"` // transports
+	Note     string   `json:"note,omitempty"`  // a code, as in Path
+	Notes    []string `json:"notes,omitempty"` // all codes
+	Answered []string `json:"answered"`        // transports
+
+	why words.Text // Note for people
 }
 
 func (o *Observed) names() []string {
@@ -37,8 +43,9 @@ func serverFacts(o *Observed, all []evidence) []ServerFact {
 }
 
 func serverFact(s *Server, all []evidence) ServerFact {
-	f := ServerFact{Server: s.Name, Unasked: s.Unasked, Verdict: Inconclusive, Note: s.Error, Answered: []string{}}
+	f := ServerFact{Server: s.Name, Unasked: s.Unasked, Verdict: Inconclusive, Answered: []string{}}
 	if s.Error != "" {
+		f.because(failure("", s.Error, netip.Addr{}))
 		return f
 	}
 	var notes notesByPort
@@ -62,65 +69,64 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		notes.add(e.note, e.name())
 		notes.add(e.elsewhere(), e.name())
 	}
-	if silent := s.silentUDP(); silent != "" && len(f.Answered) > 0 {
+	if silent := s.silentUDP(); !silent.isZero() && len(f.Answered) > 0 {
 		undecided++
 		notes.add(silent, "")
 	}
 	switch {
 	case len(f.Answered) == 0:
-		notes.add("no answer over UDP, TCP or TLS", "")
+		notes.add(noted("no-answer", nil), "")
 	case f.Verdict != Rewriting && undecided == 0:
 		f.Verdict = NoSign
 	}
-	f.Note = notes.String()
+	f.because(notes.joined())
 	return f
 }
 
+func (f *ServerFact) because(n note) { f.Note, f.Notes, f.why = n.code(), n.codes, n.text }
+
 // notesByPort says the same of several ports once.
-type notesByPort struct {
-	texts []string
-	ports map[string][]string // by text
+type notesByPort []portNotes
+
+type portNotes struct {
+	note
+	ports []string
 }
 
-func (n *notesByPort) add(text, port string) {
-	if text == "" {
+func (n *notesByPort) add(what note, port string) {
+	if what.isZero() {
 		return
 	}
-	if n.ports == nil {
-		n.ports = map[string][]string{}
+	i := slices.IndexFunc(*n, func(o portNotes) bool { return reflect.DeepEqual(o.note, what) })
+	if i < 0 {
+		i = len(*n)
+		*n = append(*n, portNotes{note: what})
 	}
-	if !slices.Contains(n.texts, text) {
-		n.texts = append(n.texts, text)
-	}
-	if port != "" && !slices.Contains(n.ports[text], port) {
-		n.ports[text] = append(n.ports[text], port)
+	if at := &(*n)[i]; port != "" && !slices.Contains(at.ports, port) {
+		at.ports = append(at.ports, port)
 	}
 }
 
-func (n *notesByPort) String() string {
-	var out []string
-	for _, text := range n.texts {
-		if p := n.ports[text]; len(p) > 0 {
-			text = strings.Join(p, ", ") + ": " + text
+func (n notesByPort) joined() note {
+	var out []note
+	for _, p := range n {
+		if len(p.ports) > 0 {
+			p.text = words.Say("sip-alg.note.of-ports", words.Args{"ports": p.ports, "why": p.text})
 		}
-		out = append(out, text)
+		out = append(out, p.note)
 	}
-	return strings.Join(out, "; ")
+	return joined(out...)
 }
 
-func joined(texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
-}
-
-// silentUDP says that a server did not answer over UDP; "" when it did.
-func (s *Server) silentUDP() string {
+// silentUDP says that a server did not answer over UDP; nothing when it did.
+func (s *Server) silentUDP() note {
 	switch {
 	case s.answered("udp"):
-		return ""
+		return note{}
 	case s.answered("tcp"):
-		return "no answer over UDP"
+		return noted("no-answer-udp", nil)
 	}
-	return "no answer over UDP or TCP, and TLS cannot be read on the way"
+	return noted("only-tls-answers", nil)
 }
 
 func (s *Server) answered(transport string) bool {
@@ -138,10 +144,12 @@ func serverPaths(o *Observed, all []evidence) []Path {
 			a := &s.Answers[k]
 			p := Path{
 				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: cmp.Or(a.Message, "OPTIONS"),
-				Verdict: Inconclusive, Changes: []Change{}, Note: a.Error, label: pathName(a.Transport, int(a.Remote.Port())),
+				Verdict: Inconclusive, Changes: []Change{}, label: pathName(a.Transport, int(a.Remote.Port())),
 			}
 			if e := evidenceOf(all, s, a); e != nil {
 				p.take(e)
+			} else if a.Error != "" {
+				p.because(failure(a.ErrorClass, a.Error, netip.Addr{}))
 			}
 			out = append(out, p)
 		}
@@ -158,7 +166,8 @@ func serverPaths(o *Observed, all []evidence) []Path {
 
 // take is what was made of an exchange.
 func (p *Path) take(e *evidence) {
-	p.Verdict, p.Note = e.verdict, joined(e.note, e.elsewhere())
+	p.Verdict = e.verdict
+	p.because(joined(e.note, e.elsewhere()))
 	for _, g := range e.standing() {
 		p.Changes = append(p.Changes, g.Change)
 	}
@@ -173,34 +182,22 @@ func evidenceOf(all []evidence, s *Server, a *ServerAnswer) *evidence {
 	return nil
 }
 
-// noSign is what may be said of a network where nothing that could be seen was
-// changed.
-const noSign = `No sign of a SIP ALG; what happens to Contact and SDP can only be seen with a responder ("sipdoctor serve")`
-
 // serversSummary is the summary where only ordinary servers were asked.
-func serversSummary(f *Facts) string {
-	var parts, clear []string
+func serversSummary(f *Facts) words.Text {
+	var parts []words.Text
+	var names []string
 	for i := range f.Servers {
-		if s := &f.Servers[i]; f.Verdict == NoSign {
-			clear = append(clear, s.Server)
-		} else {
-			parts = append(parts, s.inWords())
-		}
+		names = append(names, f.Servers[i].Server)
+		parts = append(parts, f.Servers[i].says())
 	}
 	if f.Verdict == NoSign {
-		return noSign + " (asked: " + joinAnd(clear) + ")"
+		return words.Say("sip-alg.summary.no-sign-asked", words.Args{"servers": names})
 	}
-	return strings.Join(parts, "; ")
+	return apart(parts)
 }
 
-func (f *ServerFact) inWords() string {
-	switch f.Verdict {
-	case Rewriting:
-		return "SIP to " + f.Server + " is rewritten"
-	case NoSign:
-		return "Via, From, To and Call-ID came back from " + f.Server + " as they were sent"
-	}
-	return f.Server + ": " + f.Note
+func (f *ServerFact) says() words.Text {
+	return words.Say("sip-alg.summary.server", words.Args{"server": f.Server, "verdict": f.Verdict, "why": f.why})
 }
 
 // worksThere lists the ways on which a server's answers show nothing, encrypted
@@ -230,9 +227,9 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 		}
 		sure = sure || e.sure
 		for _, s := range e.standing() {
-			if key := string(s.Code) + e.name() + e.whom(); !seen[key] {
+			if key := string(s.Code) + e.name() + e.server; !seen[key] {
 				seen[key] = true
-				ev = append(ev, s.shown(e))
+				ev = append(ev, s.evidence(e))
 				ev = append(ev, s.proof...)
 			}
 		}
@@ -240,43 +237,35 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	return ev, sure
 }
 
-// shown is a sign as evidence of a finding.
-func (s *sign) shown(e *evidence) checks.Evidence {
+// evidence is a sign as evidence of a finding.
+func (s *sign) evidence(e *evidence) checks.Evidence {
 	before, after := differing(s.Before, s.After)
-	field := longName(s.Code)
+	want, got, field := s.shown(before), s.shown(after), fields[s.Code].long
 	switch {
 	case s.Code == sip.ReceivedReversed:
-		before, after = s.Before+" (as seen from outside)", "received="+s.After
+		want, got = evidenceSays("seen-outside", words.Args{"address": s.Before}), "received="+s.After
 	case strings.HasPrefix(s.Before, markName):
-		field = "Via parameter x-seen"
+		field = "via-parameter-seen"
 	}
-	name := field + " in the answer of " + e.whom() + " (" + e.name() + ")"
-	switch {
-	case e.hop.IsValid():
-		name = field + " as " + e.hop.String() + " got it (" + e.name() + ")"
-	case e.message != "OPTIONS":
-		name = field + " in the answer to " + e.message + " of " + e.whom() + " (" + e.name() + ")"
+	args := words.Args{"field": fieldSays(field), "port": e.name()}
+	if e.hop.IsValid() {
+		args["hop"] = e.hop
+		return checks.Proof(evidenceSays("field-at-hop", args), want, got)
 	}
-	return checks.Evidence{Name: name, Want: orAbsent(before), Got: orAbsent(after)}
+	args["message"], args["own"], args["server"] = e.message, e.own(), e.server
+	return checks.Proof(evidenceSays("field-in-answer", args), want, got)
 }
 
 // answersAltered is the finding of what the answers of servers show.
 func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evidence, sure bool) checks.Finding {
 	fd := checks.Finding{
 		ID: "sip-alg.rewriting", Severity: checks.Critical, Confidence: checks.Likely,
-		Title: "A SIP ALG" + inBox(o, h, f) + " rewrites SIP messages",
-		Explanation: "A server's answers show what only something that reads SIP on the way can have written. " +
-			"Expect one-way audio, dropped calls and lost incoming calls. " +
-			"A responder (sipdoctor serve) would show every changed field.",
-		Evidence: proof, Fixes: algFixes(o, h),
+		Variant: "answers", Args: words.Args{"box": box(o, h, f)}, Evidence: proof, Fixes: algFixes(o, h),
 	}
-	if len(f.Works) > 0 {
-		fd.Advice = worksAdvice(f)
-	}
-	fd.Advice = append(fd.Advice, "Do not forward port 5060 to the phone: it does not help.")
 	if sure {
 		fd.Confidence = checks.Certain
 	}
+	fd.Advise(ways(f.Works))
 	return fd
 }
 
@@ -287,10 +276,8 @@ func udpSilent(o *Observed) []checks.Finding {
 		if s.Error == "" && !s.Unasked && !s.answered("udp") && (s.answered("tcp") || s.answered("tls")) {
 			return []checks.Finding{{
 				ID: "sip-alg.udp-silent", Severity: checks.Warning, Confidence: checks.Possible,
-				Title:       s.Name + " answers SIP over TCP or TLS, but not over UDP",
-				Explanation: "Either the server does not speak UDP, or something on the way drops SIP over UDP. A responder (sipdoctor serve) tells which.",
-				Evidence:    []checks.Evidence{{Name: "UDP", Want: "answered", Got: "silent"}},
-				Advice:      []string{"Set the phones to TCP or TLS."},
+				Args:     words.Args{"server": s.Name},
+				Evidence: []checks.Evidence{checks.Proof("UDP", evidenceSays("answer", nil), evidenceSays("silent", nil))},
 			}}
 		}
 	}

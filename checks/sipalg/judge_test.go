@@ -106,23 +106,23 @@ func TestWhatTheProbesProve(t *testing.T) {
 	}{
 		"a clean network": {
 			visit(passes), None, []string{},
-			"UDP 5060, UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"},
+			"UDP 5060, UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"},
 		},
 		"an ALG on UDP 5060": {
 			visit(passes, on("udp", 5060, true, rewrites)), Rewriting, []string{"sip-alg.rewriting"},
-			"UDP 5060 Via, Contact, SDP rewritten; UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5080"},
+			"UDP 5060: Via, Contact and SDP rewritten; UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5080"},
 		},
 		"a proxy in the path": {
 			visit(passes, on("udp", 5060, true, proxies)), Proxying, []string{"sip-alg.proxying"},
-			"UDP 5060 Via, Max-Forwards (proxied); UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5080"},
+			"UDP 5060: proxied (Via and Max-Forwards changed); UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5080"},
 		},
 		"SIP dropped by content": {
 			visit(passes, on("udp", 0, true, func(p *Probe) { *p = lost(*p) })), Dropping, []string{"sip-alg.dropping"},
-			"UDP 5060 SIP is dropped; UDP 5080 SIP is dropped; TCP 5060, TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080"},
+			"UDP 5060 and UDP 5080: SIP dropped; TCP 5060, TCP 5080 and TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080"},
 		},
 		"port 5060 closed": {
 			visit(passes, on("", 5060, false, func(p *Probe) { *p = lost(*p) })), Inconclusive, []string{"sip-alg.port-blocked"},
-			"UDP 5060 blocked; UDP 5080 clean; TCP 5060 blocked; TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5080", "UDP 5080"},
+			"UDP 5060 and TCP 5060 blocked; UDP 5080, TCP 5080 and TLS 5061 clean", []string{"TLS 5061", "TCP 5080", "UDP 5080"},
 		},
 		"one probe lost to a bad line": {
 			visit(passes, func(p *Probe) {
@@ -130,16 +130,16 @@ func TestWhatTheProbesProve(t *testing.T) {
 					*p = lost(*p)
 				}
 			}), None, []string{},
-			"UDP 5060 clean; UDP 5080 unclear; TCP 5060, TCP 5080, TLS 5061 clean", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060"},
+			"UDP 5060, TCP 5060, TCP 5080 and TLS 5061 clean; UDP 5080 unclear", []string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060"},
 		},
 		"the far end is silent altogether": {
 			visit(func(p *Probe) { *p = lost(*p) }), Inconclusive, []string{},
-			"UDP 5060 unclear; UDP 5080 unclear; TCP 5060 unclear; TCP 5080 unclear; TLS 5061 unclear", []string{},
+			"UDP 5060, UDP 5080, TCP 5060, TCP 5080 and TLS 5061 unclear", []string{},
 		},
 		"no TCP connection could be made from here": {
 			visit(passes, on("tcp", 5060, false, func(p *Probe) {
 				p.Arrived, p.Answered, p.Tries, p.ErrorClass = false, false, 0, "in-use"
-			})), None, []string{}, "UDP 5060, UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+			})), None, []string{}, "UDP 5060, UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean",
 			[]string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"},
 		},
 		"a softphone owns source port 5060": {
@@ -147,7 +147,7 @@ func TestWhatTheProbesProve(t *testing.T) {
 				if p.Source == "5060" {
 					p.Arrived, p.Answered, p.Tries, p.ErrorClass = false, false, 0, "in-use"
 				}
-			}), None, []string{}, "UDP 5060, UDP 5080, TCP 5060, TCP 5080, TLS 5061 clean",
+			}), None, []string{}, "UDP 5060, UDP 5080, TCP 5060, TCP 5080 and TLS 5061 clean",
 			[]string{"TLS 5061", "TCP 5060", "TCP 5080", "UDP 5060", "UDP 5080"},
 		},
 	} {
@@ -160,14 +160,14 @@ func TestWhatTheProbesProve(t *testing.T) {
 			if d := cmp.Diff(c.findings, ids(j)); d != "" {
 				t.Errorf("findings: %s", d)
 			}
-			if d := cmp.Diff(c.summary, j.Summary); d != "" {
+			if d := cmp.Diff(c.summary, english(j.Summary)); d != "" {
 				t.Errorf("summary: %s", d)
 			}
 			if d := cmp.Diff(c.works, f.Works); d != "" {
 				t.Errorf("works today: %s", d)
 			}
-			if (f.Verdict == Inconclusive) != (j.Inconclusive != "") {
-				t.Errorf("verdict %s with reason %q", f.Verdict, j.Inconclusive)
+			if (f.Verdict == Inconclusive) != (!j.Inconclusive.IsZero()) {
+				t.Errorf("verdict %s with reason %q", f.Verdict, english(j.Inconclusive))
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 		"Via sent-by: 192.168.88.10:40001 -> 203.0.113.1:40001",
 		"SDP c=: c=IN IP4 192.168.88.10 -> c=IN IP4 203.0.113.1",
 		"Contact: 192.168.88.10:40001 -> 203.0.113.1:40001",
-		"forgotten:  -> From, Call-ID, a=rtcp still 192.168.88.10: it contradicts itself",
+		"not rewritten:  -> From, Call-ID, a=rtcp still 192.168.88.10: the message contradicts itself",
 		"contradiction:  -> Content-Length says ",
 		"affected:  -> UDP 5060",
 		"unchanged:  -> UDP 5080, UDP 8765, TCP 5060, TCP 5080, TCP 8766, TLS 5061",
@@ -213,7 +213,7 @@ func TestTheProofShowsBeforeAndAfter(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	if f := factsOf(t, j); !strings.Contains(f.Engine, "Linux kernel") {
+	if f := factsOf(t, j); f.Engine != linuxHelper {
 		t.Errorf("engine %q", f.Engine)
 	}
 	if strings.Contains(got, "X-Canary") {
@@ -233,7 +233,7 @@ func TestACodecFilterIsCalledACodecFilter(t *testing.T) {
 	j := alone(o, office)
 	f := factsOf(t, j)
 	fd := j.Findings[0]
-	if f.Verdict != Rewriting || fd.Severity != checks.Critical || !strings.HasPrefix(f.Engine, "a codec filter: it takes PCMU") ||
+	if f.Verdict != Rewriting || fd.Severity != checks.Critical || f.Engine != codecFilter ||
 		!strings.Contains(fd.Title, "codec filter") || strings.Contains(fd.Explanation, "Addresses") {
 		t.Errorf("%s: engine %q, title %q", f.Verdict, f.Engine, fd.Title)
 	}
@@ -241,12 +241,12 @@ func TestACodecFilterIsCalledACodecFilter(t *testing.T) {
 	for _, want := range []checks.Evidence{
 		{Name: "SDP m=", Want: m + " 0 8 101", Got: m + " 8 101"}, {Name: "SDP a=rtpmap", Want: "a=rtpmap:0 PCMU/8000", Got: "(absent)"},
 	} {
-		if !slices.Contains(fd.Evidence, want) {
+		if !shows(fd, want) {
 			t.Errorf("%+v is missing in %+v", want, fd.Evidence)
 		}
 	}
 	both := visit(passes, on("udp", 5060, true, rewrites), on("tcp", 5060, true, noPCMU))
-	if f := factsOf(t, alone(both, office)); strings.Contains(f.Engine, "codec") {
+	if f := factsOf(t, alone(both, office)); f.Engine == codecFilter {
 		t.Errorf("an ALG that rewrites addresses is called %q", f.Engine)
 	}
 }
@@ -255,10 +255,10 @@ func TestTheRemovedRportIsNamed(t *testing.T) {
 	j := alone(visit(passes, on("udp", 5060, true, func(p *Probe) {
 		p.ArrivedAs = Wire(strings.Replace(string(p.Sent), ";rport", "", 1))
 	})), office)
-	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !slices.Contains(j.Findings[0].Evidence, want) {
+	if want := (checks.Evidence{Name: "Via rport", Want: "rport", Got: "(absent)"}); len(j.Findings) != 1 || !shows(j.Findings[0], want) {
 		t.Errorf("%+v is missing in %+v", want, j.Findings)
 	}
-	if strings.Contains(j.Findings[0].Explanation, "What it does") {
+	if j.Findings[0].Args["engine"] != "unknown" {
 		t.Errorf("nobody knows who does that: %q", j.Findings[0].Explanation)
 	}
 }
@@ -314,8 +314,8 @@ func TestWithoutArrivalsNothingIsClean(t *testing.T) {
 	o := visit(passes, func(p *Probe) { p.Known, p.Arrived = false, false })
 	o.Responder.ArrivalsErr = "connection reset"
 	j := alone(o, office)
-	if f := factsOf(t, j); f.Verdict != Inconclusive || !strings.Contains(j.Inconclusive, "connection reset") {
-		t.Errorf("%s: %s", f.Verdict, j.Inconclusive)
+	if f := factsOf(t, j); f.Verdict != Inconclusive || !strings.Contains(english(j.Inconclusive), "connection reset") {
+		t.Errorf("%s: %s", f.Verdict, english(j.Inconclusive))
 	}
 }
 
@@ -374,10 +374,10 @@ func TestTheContradictionOracle(t *testing.T) {
 			j := alone(c.o, office)
 			f := factsOf(t, j)
 			if f.Verdict != c.verdict || f.Method != "sip-server" {
-				t.Errorf("verdict %s by %q, want %s (%s)", f.Verdict, f.Method, c.verdict, j.Summary)
+				t.Errorf("verdict %s by %q, want %s (%s)", f.Verdict, f.Method, c.verdict, english(j.Summary))
 			}
-			if !strings.Contains(j.Inconclusive, c.reason) {
-				t.Errorf("reason %q, want something about %q", j.Inconclusive, c.reason)
+			if !strings.Contains(english(j.Inconclusive), c.reason) {
+				t.Errorf("reason %q, want something about %q", english(j.Inconclusive), c.reason)
 			}
 			i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == "sip-alg.rewriting" })
 			if (i >= 0) != (c.verdict == Rewriting) || i >= 0 && j.Findings[i].Confidence != c.confidence {
@@ -389,7 +389,7 @@ func TestTheContradictionOracle(t *testing.T) {
 
 func TestWithNobodyToAskItSaysWhatItNeeds(t *testing.T) {
 	j := alone(Observed{}, office)
-	if j.Skip == "" || !strings.Contains(j.Skip, "--sip-server") {
+	if j.Skip.IsZero() || !strings.Contains(english(j.Skip), "--sip-server") {
 		t.Errorf("got %+v", j)
 	}
 }
@@ -451,7 +451,12 @@ func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
 	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
 	o.Notes = []string{"responder vps.example:8765: connection refused"}
 	j := alone(o, office)
-	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(j.Inconclusive, "vps.example") {
-		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, j.Inconclusive)
+	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(english(j.Inconclusive), "vps.example") {
+		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, english(j.Inconclusive))
 	}
+}
+
+// shows reports whether a finding has this piece of evidence.
+func shows(f checks.Finding, e checks.Evidence) bool {
+	return slices.ContainsFunc(f.Evidence, func(x checks.Evidence) bool { return x.Name == e.Name && x.Want == e.Want && x.Got == e.Got })
 }

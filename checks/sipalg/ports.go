@@ -1,16 +1,18 @@
 package sipalg
 
 import (
+	"reflect"
 	"slices"
-	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // portProof is how much is known of one transport and port that phones would
 // use here.
 type portProof struct {
-	name    string // "UDP 5060"
-	verdict string // None: proved; NoSign: what could be seen is as it should be; Inconclusive
-	note    string // why it is not proved
+	name    string     // "UDP 5060"
+	verdict string     // None: proved; NoSign: what could be seen is as it should be; Inconclusive
+	note    words.Text // why it is not proved
 }
 
 // neededPorts lists what phones would use: port 5060 over UDP and TCP where a
@@ -45,18 +47,23 @@ func udpProof(o *Observed, f *Facts) portProof {
 	core := corePath(f.probed, "udp")
 	switch {
 	case o.Responder.ArrivalsErr != "":
-		p.note = "the responder could not be asked what arrived: " + o.Responder.ArrivalsErr
+		p.note = words.Say("sip-alg.reason.arrivals", words.Args{"why": o.Responder.ArrivalsErr})
 	case core == nil:
-		p.note = "the responder does not serve UDP port 5060: " + strings.Join(o.Responder.Busy, "; ")
+		p.note = words.Say("sip-alg.reason.port-not-served", words.Args{"why": o.Responder.Busy})
 	case core.Verdict == None:
 		p.verdict = None
 		p.unexplained(f.probed)
 		return p
 	default:
-		p.note = core.name() + ": " + core.Note
+		p.note = core.reason()
 	}
 	p.seenBy(f.weighed)
 	return p
+}
+
+// reason is why a path is not proved.
+func (p *Path) reason() words.Text {
+	return words.Say("sip-alg.reason.port", words.Args{"port": p.name(), "why": p.why.text})
 }
 
 // tcpProof is what is known of TCP 5060. A port on which nothing at all passes,
@@ -68,7 +75,7 @@ func tcpProof(f *Facts) (portProof, bool) {
 	}
 	p := portProof{name: "TCP 5060", verdict: core.Verdict}
 	if core.Verdict != None {
-		p.verdict, p.note = Inconclusive, core.name()+": "+core.Note
+		p.verdict, p.note = Inconclusive, core.reason()
 		p.seenBy(f.weighed)
 		return p, true
 	}
@@ -83,7 +90,7 @@ func tcpProof(f *Facts) (portProof, bool) {
 func (p *portProof) unexplained(probed []Path) {
 	for i := range probed {
 		if q := &probed[i]; q.name() == p.name && q.Verdict == Inconclusive && !q.Inbound && q.probe.Source == "fresh" && !q.probe.Again && q.matters() {
-			p.verdict, p.note = Inconclusive, q.name()+" "+q.Message+": "+q.Note
+			p.verdict, p.note = Inconclusive, words.Say("sip-alg.reason.message", words.Args{"port": q.name(), "message": q.Message, "why": q.why.text})
 			return
 		}
 	}
@@ -98,7 +105,7 @@ func serverPort(o *Observed, f *Facts, a *ServerAnswer, name string) (portProof,
 	switch {
 	case proved:
 		p.verdict = None
-	case p.seenBy(f.weighed), p.note != "":
+	case p.seenBy(f.weighed), !p.note.IsZero():
 	case a.Transport != "udp" || o.Responder != nil:
 		return p, false
 	}
@@ -114,43 +121,42 @@ func (p *portProof) seenBy(all []evidence) bool {
 			continue
 		}
 		if e.verdict == NoSign {
-			p.verdict, p.note = NoSign, ""
+			p.verdict, p.note = NoSign, words.Text{}
 			return true
 		}
-		if p.note == "" {
-			p.note = e.whom() + ", " + e.name() + ": " + e.note
+		if p.note.IsZero() {
+			p.note = words.Say("sip-alg.reason.server", words.Args{"own": e.own(), "server": e.server, "port": e.name(), "why": e.note.text})
 		}
 	}
 	return false
 }
 
-// unproved says why the check could not tell; "" when it could.
-func unproved(o *Observed, f *Facts, ports []portProof) string {
+// unproved says why the check could not tell; nothing when it could.
+func unproved(o *Observed, f *Facts, ports []portProof) words.Text {
+	var why []words.Text
 	if o.Responder == nil {
-		why := slices.Clone(o.Notes) // a responder was asked for and could not be used: that is less than was asked for
+		if len(o.Notes) > 0 { // a responder was asked for and could not be used: that is less than was asked for
+			why = append(why, words.Say("sip-alg.reason.responder", words.Args{"notes": o.Notes}))
+		}
 		if f.Verdict == NoSign || f.Verdict == Inconclusive {
 			why = append(why, serversSummary(f))
 		}
-		if f.Verdict == NoSign && f.behind != "" {
-			why = append(why, f.behind+": "+blindBehind)
+		if f.Verdict == NoSign && !f.behind.IsZero() {
+			why = append(why, words.Say("sip-alg.reason.second-nat", words.Args{"why": f.behind}))
 		}
-		return strings.Join(why, "; ")
+		return apart(why)
 	}
-	var why []string
+	var names []string
+	for _, p := range ports {
+		if p.verdict == f.Verdict {
+			why, names = append(why, p.note), append(names, p.name)
+		}
+	}
 	switch f.Verdict {
 	case NoSign:
-		for _, p := range ports {
-			if p.verdict == NoSign {
-				why = append(why, p.name)
-			}
-		}
-		return "the responder does not prove " + joinAnd(why) + ", where only the answers of another server could be looked at"
+		return words.Say("sip-alg.reason.not-proved", words.Args{"ports": names})
 	case Inconclusive:
-		for _, p := range ports {
-			if p.verdict == Inconclusive {
-				why = append(why, p.note)
-			}
-		}
+		return apart(slices.CompactFunc(why, func(a, b words.Text) bool { return reflect.DeepEqual(a, b) }))
 	}
-	return strings.Join(slices.Compact(why), "; ")
+	return words.Text{}
 }

@@ -1,14 +1,13 @@
 package sipalg
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // evidence is what one exchange says about the way between two ends, whatever
@@ -30,7 +29,7 @@ type evidence struct {
 
 	signs   []sign // what came back other than it was sent
 	verdict string // of this exchange: Rewriting, Proxying, NoSign, Inconclusive
-	note    string
+	note    note
 	sure    bool // of Rewriting
 }
 
@@ -38,7 +37,7 @@ type evidence struct {
 // is our own; what tells them apart is in refuted and proof.
 type sign struct {
 	Change
-	refuted string            // why it is not the way's doing; "" while it stands
+	refuted note              // why it is not the way's doing; none while it stands
 	proof   []checks.Evidence // what the server cannot have done itself
 }
 
@@ -135,14 +134,14 @@ func compareSeen(s *sign, seen netip.Addr) opinion {
 // come its other transports, and the control.
 func (e *evidence) examine(all []evidence) {
 	for _, l := range e.control.leaks {
-		e.signs = append(e.signs, sign{Change: l, proof: []checks.Evidence{{
-			Name: "control (" + e.name() + ")", Want: "our private address was not in the request", Got: "it is in the answer",
-		}}})
+		e.signs = append(e.signs, sign{Change: l, proof: []checks.Evidence{checks.Proof(
+			evidenceSays("control", words.Args{"port": e.name()}), evidenceSays("address-not-sent", nil), evidenceSays("address-came", nil),
+		)}})
 	}
 	for i := range e.signs {
 		s := &e.signs[i]
 		if e.transport == "tls" {
-			s.refuted = "it came over TLS, so the server itself wrote it"
+			s.refuted = noted("came-over-tls", nil)
 			continue
 		}
 		if len(s.proof) == 0 && !e.bothEnds {
@@ -161,38 +160,37 @@ func (e *evidence) askElsewhere(s *sign, all []evidence) {
 			switch x.on(s) {
 			case shares:
 				if transport == "tls" {
-					s.refuted = "the server does the same over TLS, which nobody on the way can change: it is its own doing"
+					s.refuted = noted("same-over-tls", nil)
 					return
 				}
 			case lacks:
-				s.proof = append(s.proof, checks.Evidence{
-					Name: "the same server over " + x.name(), Want: s.wanted(), Got: s.instead(x.seen)})
+				s.proof = append(s.proof, checks.Proof(evidenceSays("same-server", words.Args{"port": x.name()}), s.wanted(), s.instead(x.seen)))
 				return
 			}
 		}
 	}
 	switch e.control.on(s) {
 	case shares:
-		s.refuted = "the server answers a request that does not name our address in the same way"
+		s.refuted = noted("same-without-address", nil)
 	case lacks:
-		s.proof = append(s.proof, checks.Evidence{
-			Name: "the same request without our address (" + e.name() + ")", Want: s.wanted(), Got: s.instead(e.control.seen)})
+		s.proof = append(s.proof, checks.Proof(evidenceSays("without-address", words.Args{"port": e.name()}), s.wanted(), s.instead(e.control.seen)))
 	}
 }
 
-// wanted and instead word a comparison with an exchange that lacks the sign.
-func (s *sign) wanted() string {
+// wanted and instead are the two sides of a comparison with an exchange that
+// lacks the sign.
+func (s *sign) wanted() any {
 	if s.Code == sip.ReceivedReversed {
 		return s.Before
 	}
-	return ""
+	return nil
 }
 
-func (s *sign) instead(seen netip.Addr) string {
+func (s *sign) instead(seen netip.Addr) any {
 	if s.Code == sip.ReceivedReversed {
 		return "received=" + seen.String()
 	}
-	return "unchanged"
+	return evidenceSays("unchanged", nil)
 }
 
 // compareServers takes back what only one server shows: what stands on the way
@@ -200,11 +198,11 @@ func (s *sign) instead(seen netip.Addr) string {
 func (e *evidence) compareServers(all []evidence) {
 	for i := range e.signs {
 		s := &e.signs[i]
-		if s.refuted != "" || len(s.proof) > 0 || e.bothEnds || e.own() {
+		if !s.refuted.isZero() || len(s.proof) > 0 || e.bothEnds || e.own() {
 			continue
 		}
 		if x := e.cleanElsewhere(all); x != nil {
-			s.refuted = x.whom() + " was asked over " + x.name() + " too, and its answers are as they should be"
+			s.refuted = noted("clean-elsewhere", words.Args{"own": x.own(), "server": x.server, "port": x.name()})
 		}
 	}
 }
@@ -223,58 +221,52 @@ func (e *evidence) cleanElsewhere(all []evidence) *evidence {
 	return nil
 }
 
-func (e *evidence) whom() string {
-	if e.own() {
-		return "the responder"
-	}
-	return e.server
-}
-
 // conclude is the verdict of one exchange after everything was said.
 func (e *evidence) conclude() {
-	var why []string
+	var why []note
+	seen := map[string]bool{}
 	standing := e.standing()
 	for i := range e.signs {
 		s := &e.signs[i]
-		if s.refuted == "" {
+		if s.refuted.isZero() {
 			e.sure = e.sure || len(s.proof) > 0 || e.bothEnds || e.own()
 			continue
 		}
-		if w := longName(s.Code) + ": " + s.refuted; !slices.Contains(why, w) {
+		field := fields[s.Code]
+		w := note{s.refuted.codes, words.Say("sip-alg.note.refuted", words.Args{"field": fieldSays(field.long), "why": s.refuted.text})}
+		if !seen[field.long+w.code()] {
+			seen[field.long+w.code()] = true
 			why = append(why, w)
 		}
 	}
 	switch {
 	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.verdict):
-		e.verdict, e.note = Rewriting, ""
+		e.verdict, e.note = Rewriting, note{}
 	case e.transport != "tls":
-		if e.note != "" {
-			why = append(why, e.note)
-		}
-		e.note = strings.Join(why, "; ")
+		e.note = joined(append(why, e.note)...)
 	}
 }
 
 // elsewhere says that the answer came from another address or port than was
-// asked; "" when it did not.
-func (e *evidence) elsewhere() string {
+// asked; nothing when it did not.
+func (e *evidence) elsewhere() note {
 	if !e.from.IsValid() {
-		return ""
+		return note{}
 	}
-	return fmt.Sprintf("the answer came from %s, not from where it was asked: behind a NAT phones may not get it", e.from)
+	return noted("answered-from-elsewhere", words.Args{"address": e.from})
 }
 
 // standing are the changes that nothing refutes.
 func (e *evidence) standing() []sign {
-	return slices.DeleteFunc(slices.Clone(e.signs), func(s sign) bool { return s.refuted != "" })
+	return slices.DeleteFunc(slices.Clone(e.signs), func(s sign) bool { return !s.refuted.isZero() })
 }
 
-func addrList(list []netip.Addr) string {
-	var out []string
+// once lists each address once.
+func once(list []netip.Addr) (out []string) {
 	for _, a := range list {
 		if !slices.Contains(out, a.String()) {
 			out = append(out, a.String())
 		}
 	}
-	return strings.Join(out, " and ")
+	return out
 }

@@ -143,7 +143,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"STUN saw another address of ours":                  {with(public(observation(one(plainly(private), nil))), View{Local: netip.MustParseAddr("10.8.0.2"), Seen: wan, By: "a"}), Inconclusive, "", "no STUN server"},
 		"an older report has what STUN said":                {with(public(observation(one(plainly(private), nil)))), Rewriting, checks.Likely, ""},
 		"another server is odd in another way":              {observation(one(udp(private), nil), other("198.51.100.21:5060", map[string]reply{"udp": newFrom, "tls": newFrom})), Rewriting, checks.Likely, ""},
-		"a mute server, and nothing is translated":          {with(observation(one(plainly(mute), nil)), View{Local: phone, Seen: phone, By: "a"}), NoSign, "", "without NAT it cannot tell more"},
+		"a mute server, and nothing is translated":          {with(observation(one(plainly(mute), nil)), View{Local: phone, Seen: phone, By: "a"}), NoSign, "", "without NAT it shows no more"},
 		"the same server by another name":                   {observation(one(udp(private), nil), other("198.51.100.20:5060", udp(good))), Rewriting, checks.Likely, ""},
 		"From is changed, TLS shows another change":         {observation(one(map[string]reply{"udp": newFrom, "tls": newID}, nil)), Rewriting, checks.Certain, ""},
 		"STUN servers disagree about the public address":    {with(observation(one(udp(good), nil)), disagree...), NoSign, "", "public address"},
@@ -155,7 +155,7 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		"it says nothing":                                   {observation(one(udp(private), nil), other("198.51.100.21:5060", udp(mute))), Rewriting, checks.Likely, ""},
 		"it is clean, but TLS proves the first":             {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), Rewriting, checks.Certain, ""},
 		"a VPN to a public server":                          {observation(vpn), Inconclusive, "", "over TLS"},
-		"a VPN, and the control agrees":                     {observation(vpnControl), NoSign, "", "nothing is translated"},
+		"a VPN, and the control agrees":                     {observation(vpnControl), NoSign, "", "there is no NAT on the way"},
 		"a VPN, and STUN saw only the other local address": {observation(told{"sip.example", "198.51.100.20:5060", "10.8.0.2", plainly(reply{received: "10.8.0.2"}), nil}),
 			Inconclusive, "", "no STUN server"},
 		"an office that asks its own public address":              {observation(told{"pbx.example", "203.0.113.1:5060", "", plainly(private), nil}), Inconclusive, "", "own public address"},
@@ -189,13 +189,13 @@ func TestAllEvidenceIsWeighedTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := alone(c.o, office)
 			f := factsOf(t, j)
-			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (j.Inconclusive != "") {
-				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, j.Inconclusive)
+			if f.Verdict != c.verdict || (c.verdict == Rewriting) == (!j.Inconclusive.IsZero()) {
+				t.Errorf("verdict %s, want %s; inconclusive because of %q", f.Verdict, c.verdict, english(j.Inconclusive))
 			}
-			if (c.verdict == NoSign) != (j.Headline == noSign) {
-				t.Errorf("headline %q", j.Headline)
+			if (c.verdict == NoSign) != (j.Headline.ID == "sip-alg.summary.no-sign") {
+				t.Errorf("headline %q", english(j.Headline))
 			}
-			if len(f.Servers) == 0 || !strings.Contains(f.Servers[0].Note, c.note) {
+			if len(f.Servers) == 0 || !strings.Contains(english(f.Servers[0].why), c.note) {
 				t.Errorf("note %+v, want something about %q", f.Servers, c.note)
 			}
 			i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == "sip-alg.rewriting" })
@@ -251,14 +251,14 @@ func TestTheResponderAndTheServersAreWeighedTogether(t *testing.T) {
 			switch {
 			case slices.ContainsFunc(j.Findings, func(f checks.Finding) bool { return f.Severity == checks.Critical }):
 				status = "fail"
-			case j.Inconclusive != "":
+			case !j.Inconclusive.IsZero():
 				status = "inconclusive"
 			}
-			if f.Verdict == NoSign && !strings.Contains(j.Inconclusive, " does not prove UDP 5070 and TCP 5070,") && !strings.Contains(j.Inconclusive, " does not prove UDP 5060,") {
-				t.Errorf("it does not say which ports are not proved: %q", j.Inconclusive)
+			if f.Verdict == NoSign && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5070 and TCP 5070:") && !strings.Contains(english(j.Inconclusive), " does not prove UDP 5060:") {
+				t.Errorf("it does not say which ports are not proved: %q", english(j.Inconclusive))
 			}
 			if f.Verdict != c.verdict || status != c.status || f.Method != "responder" {
-				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, j.Summary, j.Inconclusive)
+				t.Errorf("%s (%s) by %s, want %s (%s): %s; %s", f.Verdict, status, f.Method, c.verdict, c.status, english(j.Summary), english(j.Inconclusive))
 			}
 		})
 	}
@@ -292,8 +292,8 @@ func TestWithoutTheLastFetchTheAnswersAreJudged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := alone(c.o, office)
-			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(j.Inconclusive, c.reason) {
-				t.Errorf("%s because of %q", f.Verdict, j.Inconclusive)
+			if f := factsOf(t, j); f.Verdict != c.verdict || !strings.Contains(english(j.Inconclusive), c.reason) {
+				t.Errorf("%s because of %q", f.Verdict, english(j.Inconclusive))
 			}
 			if c.verdict == Rewriting && (len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Certain) {
 				t.Errorf("findings %+v", j.Findings)
@@ -356,7 +356,7 @@ func TestTheContactThatARegistrarKeeps(t *testing.T) {
 		want            string
 	}{
 		"as it was sent":                 {"udp", "sip:100@192.168.88.10:40000", false, ""},
-		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar put there"},
+		"with another address":           {"udp", "sip:100@203.0.113.1:40000", false, "or the registrar stored what it saw"},
 		"as another version said":        {"udp", "sip:100@203.0.113.1:40000", true, ""},
 		"the same over TLS":              {"tls", "sip:100@203.0.113.1:40000", false, ""},
 		"the same in a secure WebSocket": {"wss", "sip:100@203.0.113.1:40000", false, ""},
@@ -378,7 +378,7 @@ func TestTheContactThatARegistrarKeeps(t *testing.T) {
 				}
 				return nil
 			})
-			if got := strings.Join(j.Notes, "\n"); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			if got := english(j.Notes...); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("notes %q", got)
 			}
 			if f := factsOf(t, j); f.Verdict != NoSign {
@@ -393,9 +393,9 @@ func TestSTUNServersThatDisagreeAreAFact(t *testing.T) {
 	o.Views = append(o.Views, View{Local: phone, Seen: netip.MustParseAddr("203.0.113.77"), By: "other.example"},
 		View{Local: netip.MustParseAddr("10.8.0.2"), Seen: netip.MustParseAddr("10.8.0.2"), By: "other.example"})
 	j := alone(o, office)
-	want := []string{"stun.example sees this machine at 203.0.113.1, other.example at 203.0.113.77"}
-	if !slices.Equal(j.Notes, want) || factsOf(t, j).Verdict != NoSign {
-		t.Errorf("notes %q", j.Notes)
+	const want = "stun.example sees this machine at 203.0.113.1, other.example at 203.0.113.77"
+	if english(j.Notes...) != want || factsOf(t, j).Verdict != NoSign {
+		t.Errorf("notes %q", english(j.Notes...))
 	}
 }
 
@@ -485,12 +485,12 @@ func TestWhichBoxItIs(t *testing.T) {
 		"a proxy writes it into a Via of its own": {visit(passes, on("udp", 5060, true, func(p *Probe) {
 			proxies(p)
 			p.ArrivedAs = Wire(strings.Replace(string(p.ArrivedAs), "203.0.113.1", "192.168.1.2", 1))
-		})), office, "Something in the box with the outer address 192.168.1.2 proxies SIP"},
+		})), office, "A SIP proxy in the box with the outer address 192.168.1.2 takes"},
 		"it is the one at which STUN sees us":         {inside(visit(passes, on("udp", 5060, true, writes("192.168.1.2")))), office, "A SIP ALG in the box with the outer address 192.168.1.2 rewrites"},
 		"and it is our router's":                      {visit(passes, on("udp", 5060, true, writes("192.168.1.2"))), outer("192.168.1.2"), "A SIP ALG in your router rewrites"},
 		"only one of two servers is affected":         {observation(one(map[string]reply{"udp": private, "tls": good}, nil), other("198.51.100.21:5060", udp(good))), office, "A SIP ALG on the way to sip.example rewrites"},
 		"the way to the responder alone is rewritten": {beside(rewrites), office, "A SIP ALG on the way to the responder rewrites"},
-		"the way to the responder alone has a proxy":  {beside(proxied), office, "Something on the way to the responder proxies"},
+		"the way to the responder alone has a proxy":  {beside(proxied), office, "A SIP proxy on the way to the responder takes"},
 		"two servers in private networks": {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil},
 			told{"two.example", "10.1.2.4:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG, most likely in your router, rewrites"},
 		"the server is in a private network":       {observation(told{"pbx.example", "10.1.2.3:5060", "", map[string]reply{"udp": newFrom, "tls": good}, nil}), office, "A SIP ALG on the way to pbx.example rewrites"},
@@ -509,12 +509,12 @@ func TestTheAddressesInAField(t *testing.T) {
 	for text, want := range map[string]string{
 		"Contact: <sip:203.0.113.1:5060>":                          "203.0.113.1",
 		"Contact: <sip:a@203.0.113.1;transport=udp>":               "203.0.113.1",
-		"Via: SIP/2.0/UDP 192.168.88.10:5060;received=203.0.113.1": "192.168.88.10 and 203.0.113.1",
+		"Via: SIP/2.0/UDP 192.168.88.10:5060;received=203.0.113.1": "192.168.88.10, 203.0.113.1",
 		"o=- 1 1 IN IP6 2001:db8::1":                               "2001:db8::1",
 		"INVITE sip:[2001:db8::1]:5060 SIP/2.0":                    "2001:db8::1",
 		"Call-ID: 203.0.113.1x":                                    "",
 	} {
-		if got := addrList(addrsIn(text)); got != want {
+		if got := strings.Join(once(addrsIn(text)), ", "); got != want {
 			t.Errorf("in %q there is %q, want %q", text, got, want)
 		}
 	}
@@ -544,9 +544,9 @@ func TestTheSameReportShowsASecondNAT(t *testing.T) {
 				}
 				return c.nat
 			}
-			found, clean := judge(observation(one(udp(private), nil)), office, of), judge(observation(one(all3(good), nil)), office, of)
-			if found.Findings[0].Title != c.title || strings.Contains(clean.Inconclusive, blindBehind) != c.blind {
-				t.Errorf("%q; %q", found.Findings[0].Title, clean.Inconclusive)
+			found, clean := filled(judge(observation(one(udp(private), nil)), office, of)), judge(observation(one(all3(good), nil)), office, of)
+			if found.Findings[0].Title != c.title || clean.Inconclusive.Names("sip-alg.reason.second-nat") != c.blind {
+				t.Errorf("%q; %q", found.Findings[0].Title, english(clean.Inconclusive))
 			}
 		})
 	}
@@ -618,12 +618,12 @@ func TestAnotherAddressOfTheServerIsNoOtherServer(t *testing.T) {
 	for _, to := range []string{"198.51.100.20:5060", "198.51.100.21:5060"} {
 		r := registerOf(t, "udp", ownVia)
 		r.Observed = []byte(strings.Replace(string(r.Observed), "198.51.100.20:5060", to, 1))
-		j := judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
+		j := filled(judge(observation(one(udp(good), nil)), office, func(id string) *checks.Result {
 			if id == "signalling" {
 				return r
 			}
 			return nil
-		})
+		}))
 		if f := factsOf(t, j); f.Verdict != Rewriting || len(j.Findings) != 1 || j.Findings[0].Confidence != checks.Likely {
 			t.Errorf("REGISTER to %s: %s, %+v", to, f.Verdict, j.Findings)
 		} else if got := j.Findings[0].Evidence[0].Name; got != "Via sent-by in the answer to REGISTER of sip.example (UDP 5060)" {

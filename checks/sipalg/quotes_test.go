@@ -76,7 +76,7 @@ func TestTheNextRouterQuotesWhatTheALGDid(t *testing.T) {
 					t.Errorf("%s: %q", fd.Confidence, fd.Title)
 				}
 				if !slices.ContainsFunc(fd.Evidence, func(e checks.Evidence) bool {
-					return strings.Contains(e.Name, "Contact as "+modemAddr+" got it") && strings.Contains(e.Got, "192.168.1.2")
+					return strings.Contains(e.Name, "Contact as received by "+modemAddr) && strings.Contains(e.Got, "192.168.1.2")
 				}) {
 					t.Errorf("evidence %+v", fd.Evidence)
 				}

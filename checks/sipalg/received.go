@@ -1,11 +1,12 @@
 package sipalg
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // look reads what an answer says about where its request came from. The oracle
@@ -19,13 +20,13 @@ func (e *evidence) look(all []evidence) {
 	e.verdict = Inconclusive
 	switch {
 	case !e.readable:
-		e.note = "the answer has no readable Via"
+		e.note = noted("no-via", nil)
 	case e.transport == "tls":
 		e.verdict = None // nobody on the way can read it
 	case !e.seen.IsValid() && e.untranslated():
-		e.verdict, e.note = NoSign, "the answer is as it should be; without NAT it cannot tell more"
+		e.verdict, e.note = NoSign, noted("as-sent", nil)
 	case !e.seen.IsValid():
-		e.note = "the server does not say which address it saw (no received= in its answer)"
+		e.note = noted("no-received", nil)
 	case !netinfo.IsPrivate(e.seen):
 		e.verdict, e.note = NoSign, e.sawPublic()
 	default:
@@ -36,14 +37,14 @@ func (e *evidence) look(all []evidence) {
 // untranslated reports that STUN servers see us at our own address.
 func (e *evidence) untranslated() bool { return slices.Contains(e.public, e.local.Addr()) }
 
-func (e *evidence) sawPublic() string {
+func (e *evidence) sawPublic() note {
 	switch {
 	case e.seen == e.local.Addr():
-		return "the server saw our own address: nothing is translated on the way"
+		return noted("saw-own-address", nil)
 	case len(e.public) > 0 && !slices.Contains(e.public, e.seen):
-		return fmt.Sprintf("the server saw %s, STUN servers saw %s: the way out differs", e.seen, addrList(e.public))
+		return noted("another-way-out", words.Args{"seen": e.seen, "public": once(e.public)})
 	}
-	return "the server saw our public address and the answer came back as it should"
+	return noted("saw-public-address", nil)
 }
 
 // lookPrivate weighs a private address in received=. On a path without NAT (a
@@ -55,22 +56,21 @@ func (e *evidence) lookPrivate(all []evidence) {
 	secret := e.sameServer(all, func(x *evidence) bool { return x.transport == "tls" && x.seen == e.seen })
 	switch {
 	case netinfo.IsPrivate(far):
-		e.note = fmt.Sprintf("the server itself has a private address (%s); on such a path no NAT is expected", far)
+		e.note = noted("private-server", words.Args{"server": far})
 	case slices.Contains(e.public, far):
-		e.note = fmt.Sprintf("%s is this network's own public address; from inside no NAT is expected on the way to it", far)
+		e.note = noted("own-public-address", words.Args{"server": far})
 	case e.control.copied:
-		e.note = "the server repeats in received= what our Via says, and not which address it saw"
+		e.note = noted("repeats-via", nil)
 	case e.seen != e.local.Addr() && shown == nil:
-		e.note = fmt.Sprintf("the server saw %s, a private address that is not ours: it stands behind a NAT of its own "+
-			"(a container, a load balancer) and sees all its clients under one address", e.seen)
+		e.note = noted("server-behind-nat", words.Args{"seen": e.seen})
 	case secret != nil && e.control.seen == e.seen:
-		e.verdict, e.note = NoSign, "the server says the same over TLS, which nobody on the way can change: nothing is translated on the way"
+		e.verdict, e.note = NoSign, noted("tls-agrees", nil)
 	case secret != nil:
-		e.note = "the server says the same over TLS, which nobody on the way can change: nothing is translated on the way, or the server repeats what our Via says"
+		e.note = noted("tls-agrees-or-repeats", nil)
 	case e.untranslated():
-		e.verdict, e.note = NoSign, "the server saw our own address, as STUN servers do: nothing is translated on the way"
+		e.verdict, e.note = NoSign, noted("stun-agrees", nil)
 	case len(e.public) == 0 && shown == nil:
-		e.note = "no STUN server answered, so nobody told our public address"
+		e.note = noted("no-stun", nil)
 	default:
 		e.signs = append(e.signs, sign{Change: Change{sip.ReceivedReversed, "response", e.expected(shown), e.seen.String()}})
 	}
@@ -81,18 +81,19 @@ func (e *evidence) expected(shown *evidence) string {
 	if shown != nil {
 		return shown.seen.String()
 	}
-	return addrList(e.public)
+	return strings.Join(once(e.public), ", ")
 }
 
 // disagreement says that STUN servers see one local address at different public
 // ones: several lines, or a server that is wrong. It is a fact of its own, and
 // nothing is concluded from it.
-func disagreement(o *Observed) []string {
-	var out []string
+func disagreement(o *Observed) (out []words.Text) {
 	for _, v := range o.Views {
 		first := slices.IndexFunc(o.Views, func(w View) bool { return w.Local == v.Local })
 		if w := o.Views[first]; w.Seen != v.Seen {
-			out = append(out, fmt.Sprintf("%s sees this machine at %s, %s at %s", w.By, w.Seen, v.By, v.Seen))
+			out = append(out, words.Say("sip-alg.note.views-differ", words.Args{
+				"first": w.By, "first_sees": w.Seen, "second": v.By, "second_sees": v.Seen,
+			}))
 		}
 	}
 	return out

@@ -147,7 +147,7 @@ func TestTheEvidenceNamesWhoAnswered(t *testing.T) {
 		n.hijack()
 		s := n.check()
 		for _, e := range s.result.Findings[0].Evidence {
-			if e.Name == "UDP 5060 OPTIONS" && e.Got == "an OPTIONS never arrived, and yet it was answered: by another SIP server" {
+			if e.Name == "UDP 5060 OPTIONS" && e.Got == "an OPTIONS never reached the responder, yet it was answered: by another SIP server" {
 				return
 			}
 		}

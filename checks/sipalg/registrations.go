@@ -2,10 +2,10 @@ package sipalg
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/netip"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // registered is the part of what signalling observes that is evidence here: the
@@ -35,7 +35,7 @@ type registered struct {
 
 // boundNote says that a registrar keeps another Contact than was sent. Most
 // that do put there what they saw, so it is a fact and no proof of anything.
-func boundNote(signalling *checks.Result) []string {
+func boundNote(signalling *checks.Result) []words.Text {
 	var seen registered
 	if signalling == nil || json.Unmarshal(signalling.Observed, &seen) != nil || seen.Account == nil || seen.Account.Bound == nil {
 		return nil
@@ -44,8 +44,7 @@ func boundNote(signalling *checks.Result) []string {
 	if b.Sent == b.Kept || seen.Account.Transport == "tls" || seen.Account.Transport == "wss" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s keeps the Contact %s, where %s was sent: an ALG changed it, or the registrar put there what it saw",
-		seen.Account.Server, b.Kept, b.Sent)}
+	return []words.Text{words.Say("sip-alg.note.contact-kept", words.Args{"server": seen.Account.Server, "kept": words.Raw(b.Kept), "sent": words.Raw(b.Sent)})}
 }
 
 // registrations is the evidence of signalling's REGISTER. It comes with no

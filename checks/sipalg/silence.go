@@ -1,11 +1,8 @@
 package sipalg
 
 import (
-	"cmp"
-	"fmt"
-
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // silent judges a probe that did not make it there and back. Silence alone is
@@ -14,62 +11,63 @@ import (
 func (path *Path) silent(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
-	busy := o.Far.Busy()
-	switch {
-	case busy != "":
-		path.Note = busy
-		return
-	case p.Transport == "udp" && o.Far.NoUDP() != "":
-		path.Note = o.Far.NoUDP()
-		return
+	switch limit := o.limit(p); {
+	case !limit.isZero():
+		path.because(limit)
 	case !p.Known:
-		path.Note = "the responder could not be asked what arrived"
-		return
+		path.because(noted("arrivals-unknown", nil))
 	case p.ErrorClass == "in-use":
-		path.Note = fmt.Sprintf("source port %s is in use by another program on this machine", p.Source)
-		return
+		path.because(noted("source-port-in-use", words.Args{"port": p.Source}))
 	case p.ErrorClass == "local-filter":
-		path.Note = "this machine's own packet filter stops it"
-		return
+		path.because(noted("own-filter", nil))
 	case p.Inbound:
 		path.silentCall(o)
-		return
+	case !p.left() && p.Error != "":
+		path.because(p.failure())
 	case !p.left():
-		path.Note = cmp.Or(p.Error, "it was not sent before time ran out")
-		return
+		path.because(noted("out-of-time", nil))
+	default:
+		path.lost(o)
 	}
-	path.lost(o)
 }
+
+// limit is what keeps the far end from hearing or answering p, if anything.
+func (o *Observed) limit(p *Probe) note {
+	if busy := o.Far.Busy(); !busy.IsZero() {
+		return note{[]string{"busy"}, busy}
+	}
+	if noUDP := o.Far.NoUDP(); p.Transport == "udp" && !noUDP.IsZero() {
+		return note{[]string{"no-udp"}, noUDP}
+	}
+	return note{}
+}
+
+func (p *Probe) failure() note { return failure(p.ErrorClass, p.Error, p.ErrorHop) }
 
 // lost judges an outbound probe that was sent and not answered.
 func (path *Path) lost(o *Observed) {
 	p, g := path.probe, groupOf(o, path.probe)
 	switch {
 	case g.crowded(p.Source):
-		path.Note = crowdedNote
+		path.because(noted("new-flows-limited", nil))
 	case g.dead(p.Source):
 		path.Blocked = true
-		path.Note = "nothing passes on this port, not even bytes that are no SIP"
-		if p.Arrived {
-			path.Note = "no answer comes back from this port, not even to bytes that are no SIP"
-		}
+		blocked := noted("blocked", words.Args{"arrived": p.Arrived})
 		if p.ErrorHop.IsValid() {
-			path.Note += "; " + p.Error
+			blocked = joined(blocked, p.failure())
 		}
+		path.because(blocked)
 	case g.read(p):
 		path.Verdict = Dropping
-		path.Note = fmt.Sprintf("%s while the same bytes, masked, were answered", lostWhere(p))
+		path.because(noted("dropped", words.Args{"lost": lostWhere(p)}))
 	case g.tooLarge(p):
-		path.Note = g.sizeNote(p)
+		path.because(noted("too-large", words.Args{"lost": sizeOf(p), "passed": g.passing(p)}))
 	case !g.othersAnswered && !g.anyAnswer():
-		path.Note = lostWhere(p) + ", and nothing but the control channel answers: a firewall stops all of it, on the way or at the responder"
+		path.because(noted("all-silent", words.Args{"lost": lostWhere(p)}))
 	default:
-		path.Note = lostWhere(p) + ", which loss may explain"
+		path.because(noted("loss", words.Args{"lost": lostWhere(p)}))
 	}
 }
-
-const crowdedNote = "new connections get nowhere, not even to a port that had answered before: " +
-	"something on the way limits how many there may be; the port itself may be open"
 
 // withheld judges a probe that was not sent, by what its port did before.
 // Another server's answer proves that somebody on the way has taken the port
@@ -80,64 +78,41 @@ func (path *Path) withheld(o *Observed) {
 	path.Verdict = Inconclusive
 	owner := o.portOf(p)
 	g := groupOf(o, p)
-	switch {
+	switch limit := o.limit(p); {
 	case owner.Who == session.Stranger && !o.Responder.Translated:
 		path.Verdict = Proxying
-		path.Note = "an OPTIONS never arrived, and yet it was answered: by another SIP server"
+		path.because(noted("another-server", nil))
 	case owner.Who == session.Stranger:
-		path.Note = "another program answers at this port of the responder's address, such as a PBX: " +
-			"stop it there or choose other ports with \"serve --sip-ports\""
-	case o.Far.Busy() != "":
-		path.Note = o.Far.Busy()
-	case p.Transport == "udp" && o.Far.NoUDP() != "":
-		path.Note = o.Far.NoUDP()
+		path.because(noted("another-program", nil))
+	case !limit.isZero():
+		path.because(limit)
 	case !p.Known:
-		path.Note = "the responder could not be asked what arrived"
+		path.because(noted("arrivals-unknown", nil))
 	case g.crowded(p.Source):
-		path.Note = crowdedNote
+		path.because(noted("new-flows-limited", nil))
 	case g.filtered:
-		path.Note = "this machine's own packet filter stops it"
+		path.because(noted("own-filter", nil))
 	case closed(o, p):
 		path.Blocked = true
-		path.Note = "nothing passes on this port, not even bytes that are no SIP"
+		path.because(noted("blocked", words.Args{"arrived": false}))
 	case !g.othersAnswered:
-		path.Note = "nothing arrived, and nothing but the control channel answers: a firewall stops all of it, on the way or at the responder"
+		path.because(noted("all-silent", words.Args{"lost": words.Say("sip-alg.lost.everything", nil)}))
 	default:
-		path.Note = "nothing that was sent to this port first reached the responder, so no SIP was sent there"
+		path.because(noted("not-sent", nil))
 	}
 }
 
-func lostWhere(p *Probe) string {
+// lostWhere is how far a probe got.
+func lostWhere(p *Probe) words.Text {
 	switch {
 	case p.Arrived:
-		return fmt.Sprintf("it arrived, but none of the answers to %d tries came back", p.Tries)
+		return words.Say("sip-alg.lost.answers", words.Args{"tries": p.Tries})
 	case p.Transport != "udp":
-		return lostConnection(p)
+		return words.Say("sip-alg.lost.connection", words.Args{"connected": len(p.Sent) > 0, "class": p.ErrorClass})
 	case p.ErrorHop.IsValid():
-		return p.Error
+		return p.failure().text
 	}
-	return fmt.Sprintf("none of %d tries arrived", p.Tries)
-}
-
-// lostConnection words what became of a connection.
-func lostConnection(p *Probe) string {
-	what := "the connection"
-	if len(p.Sent) == 0 {
-		what = "connecting"
-	}
-	switch platform.ErrorClass(p.ErrorClass) {
-	case platform.ClassTimeout:
-		return what + " brought no answer in time"
-	case platform.ClassRefused:
-		return what + " was refused"
-	case platform.ClassReset:
-		return what + " was reset"
-	case platform.ClassProhibited:
-		return what + " was prohibited on the way"
-	case platform.ClassUnreachable:
-		return what + " found no way there"
-	}
-	return what + " ended without an answer"
+	return words.Say("sip-alg.lost.requests", words.Args{"tries": p.Tries})
 }
 
 // left reports whether the probe got as far as the network. A TCP probe has
@@ -152,23 +127,20 @@ func (path *Path) silentCall(o *Observed) {
 	p := path.probe
 	switch {
 	case len(p.ReplySent) == 0 && p.Error != "":
-		path.Note = p.Error
+		path.because(p.failure())
 		return
 	case len(p.ReplySent) == 0:
-		path.Note = "nothing was answered on the flow on which the call should have come"
+		path.because(noted("no-flow-for-call", nil))
 		return
 	}
-	path.Note = fmt.Sprintf("the call came, but none of %d answers to it arrived", p.Answers)
-	if !p.Answered {
-		path.Note = fmt.Sprintf("the responder called %d times, and no call came", p.Tries)
-	}
+	lost := words.Args{"came": p.Answered, "calls": p.Tries, "answers": p.Answers}
 	switch {
 	case callsRead(o, p):
 		path.Verdict = Dropping
-		path.Note += ", while the same call, masked, passed on the same flow"
+		path.because(noted("call-dropped", lost))
 	case callControlled(o, p):
-		path.Note += ", which loss may explain"
+		path.because(noted("call-lost", lost))
 	default:
-		path.Note += "; neither did the same call, masked, so its content is not the reason"
+		path.because(noted("any-call-lost", lost))
 	}
 }

@@ -15,50 +15,17 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Check returns the check "sip-alg".
 func Check() *checks.Check {
 	return checks.DefineBeside(checks.Check{
-		ID: "sip-alg", Group: "office", Title: "SIP passes unchanged",
+		ID: "sip-alg", Words: ownWords, Group: "office",
 		// 5 s where nothing is lost, 15 s where much is; the rest is for waiting
 		// until a busy responder has time.
 		Timeout: 60 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
-		Doc: `Finds a SIP ALG (SIP helper, inspection, fixup) on the way to the Internet.
-
-With a responder (--responder; started elsewhere with "sipdoctor serve") it
-sends INVITE with SDP, REGISTER, OPTIONS and more over UDP, TCP and TLS: to port
-5060, to another SIP port and to a port that is no SIP port, from source port
-5060 and from fresh ports. Each port has its control, the same bytes made
-unreadable; what is lost is sent again beside a control of its own size, on the
-same flow and from fresh ports. What was sent is compared with what arrived,
-byte for byte, in both directions. The responder calls back, and tries whether
-RTP gets in at a port that only the SDP named. Before that the responder has to
-show itself at each port, by masked bytes and at most one OPTIONS: where a PBX
-answers in its place, nothing more is sent there.
-
-Without a responder it asks any SIP server (--sip-server, --profile) with an
-OPTIONS, and with one that does not name our own address as its control. When
-STUN shows a public address, but the server's answer says that it came from our
-private one, something undid the translation inside SIP; so did whatever puts
-our private address into an answer to a request without it. TLS, the control
-and other servers tell what the server itself has done. Where neither is named,
-it asks SIP servers of the built-in profiles over UDP, in turn and at most
-three, until one says which address it saw; none with --no-public.
-The first routers on the way quote a question that dies there, and show what an
-ALG before them changed. signalling's REGISTER is evidence as well.
-
-Verdicts: none (proved clean both ways), no-sign (nothing was changed in what
-servers repeat; what happens to Contact and SDP was not visible), rewriting,
-proxying (taken apart and sent anew), dropping (SIP is lost where the masked
-bytes pass), pinhole (ports are opened from SDP, nothing is rewritten),
-inconclusive. No answer is never "none".
-
---deep sends every probe to every port, and INVITEs with a growing TTL to find
-the box that changes them. Without a responder it sends one INVITE to each SIP
-server that was named: for no user, with a requirement that no server meets, so
-that it is refused before anything rings. A PBX may log it as a failed call.`,
 	}, observe, judge)
 }
 
@@ -125,7 +92,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	for i := range o.Probes {
 		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
 	}
-	env.Say(fmt.Sprintf("sip-alg: %d probes to %s", len(o.Probes), s.Addr))
+	env.Say(words.Say("sip-alg.progress.probing", words.Args{"n": len(o.Probes), "responder": s.Addr}))
 	r.runAll(ctx, o)
 	r.canaries(ctx, o.Probes)
 	for _, p := range r.again {

@@ -101,6 +101,9 @@ func (r *run) connectOnce(whole context.Context, p *Probe) {
 	}
 }
 
+// unnamed stands for the subject of a certificate that has none.
+const unnamed = "unnamed"
+
 // startTLS accepts any certificate: what matters is whether it is the one the
 // responder showed on its control channel. Another one means that somebody
 // opens TLS on the way.
@@ -114,7 +117,7 @@ func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, 
 	if want := r.fingerprint; want != "" && want != hex.EncodeToString(sum[:]) {
 		p.TLSForeign = leaf.Subject.String()
 		if p.TLSForeign == "" {
-			p.TLSForeign = "a certificate without a name"
+			p.TLSForeign = unnamed
 		}
 	}
 	return t, nil

@@ -1,7 +1,6 @@
 package sipalg
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -117,11 +116,6 @@ func (g group) passing(p *Probe) (size int) {
 
 // sizeOf is how large the datagrams of a probe are, the answer included.
 func sizeOf(p *Probe) int { return max(len(p.Sent), len(p.ReplySent)) }
-
-func (g group) sizeNote(p *Probe) string {
-	return fmt.Sprintf("%d bytes are lost whether they can be read or not, while %d bytes pass on the same flow: "+
-		"large datagrams are lost, whatever they hold", sizeOf(p), g.passing(p))
-}
 
 // canaries counts the fresh flows to a port that had answered, each begun right
 // after one to this port that was lost.

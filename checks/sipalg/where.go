@@ -2,43 +2,40 @@ package sipalg
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// inRouter is where most ALGs are. It is said only while nothing contradicts
-// it.
-const inRouter = ", most likely in your router,"
-
-// inBox names the box as far as it is known, for the middle of a sentence: by
-// the hops that quoted the message, by the far ends that it spared, by the
-// address that it wrote.
-func inBox(o *Observed, h *netinfo.Host, f *Facts) string {
+// box is where the ALG is, as far as it is known, for the middle of a sentence:
+// by the hops that quoted the message, by the far ends that it spared, by the
+// address that it wrote. Most ALGs are in the router, which is said only while
+// nothing contradicts it.
+func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	gw := h.Uplink.Gateway
-	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind == "" {
-		return " in your router"
+	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind.IsZero() {
+		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	}
-	if only := onlyTo(f.weighed); only != "" {
-		return " on the way to " + only
+	if only := onlyTo(f.weighed); only != nil {
+		return words.Say("sip-alg.box", words.Args{"place": "towards", "own": only.own(), "server": only.server})
 	}
-	if place := byAddress(o, h, f); place != "" {
-		return place
+	if box := byAddress(o, h, f); !box.IsZero() {
+		return box
 	}
-	if gw.IsValid() && f.behind == "" && f.Hop == nil {
-		return inRouter
+	if gw.IsValid() && f.behind.IsZero() && f.Hop == nil {
+		return words.Say("sip-alg.box", words.Args{"place": "likely-router"})
 	}
-	return " on the way"
+	return words.Say("sip-alg.box", words.Args{"place": "unknown"})
 }
 
 // onlyTo is the far end that alone is affected: everybody else on the same
 // transport and port is spared, or it has a private address, so that the way to
-// it need not be the one to the Internet. Empty when there are others.
-func onlyTo(all []evidence) string {
+// it need not be the one to the Internet. nil when there are others.
+func onlyTo(all []evidence) *evidence {
 	var bad []*evidence
 	for i := range all {
 		if e := &all[i]; e.verdict == Rewriting || e.verdict == Proxying {
@@ -46,36 +43,36 @@ func onlyTo(all []evidence) string {
 		}
 	}
 	if len(bad) == 0 {
-		return ""
+		return nil
 	}
 	for _, e := range bad {
 		spared := !netinfo.IsPrivate(e.remote.Addr()) && e.cleanElsewhere(all) == nil
-		if spared || e.whom() != bad[0].whom() {
-			return ""
+		if spared || e.server != bad[0].server {
+			return nil
 		}
 	}
-	return bad[0].whom()
+	return bad[0]
 }
 
 // byAddress tells the box by the address that it wrote into a message. An ALG
 // writes the one that its own NAT translates to.
-func byAddress(o *Observed, h *netinfo.Host, f *Facts) string {
+func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	written := writtenAddrs(o, f.weighed)
 	if len(written) != 1 {
-		return "" // none, or several boxes
+		return words.Text{} // none, or several boxes
 	}
 	a := written[0]
 	outer := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 	public := slices.ContainsFunc(o.allViews(), func(v netip.Addr) bool { return v == a })
 	switch {
 	case a == h.Uplink.Gateway || outer:
-		return " in your router"
+		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	case netinfo.IsPrivate(a), !public:
-		return fmt.Sprintf(" in the box with the outer address %s", a)
-	case f.behind != "":
-		return fmt.Sprintf(" in the box with the outer address %s, which is not your router,", a)
+		return words.Say("sip-alg.box", words.Args{"place": "address", "address": a})
+	case !f.behind.IsZero():
+		return words.Say("sip-alg.box", words.Args{"place": "behind-router", "address": a})
 	}
-	return ""
+	return words.Text{}
 }
 
 // writtenAddrs are the addresses that stand in a changed field and stood
@@ -120,28 +117,23 @@ func (o *Observed) allViews() []netip.Addr {
 }
 
 // secondNAT says why there seems to be another NAT behind the router, by what
-// was seen here or by the nat check; "" when nothing points to one.
-func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) string {
+// was seen here or by the nat check; nothing when nothing points to one.
+func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) words.Text {
 	if translatedTwice(nat) {
-		return "nat found a second NAT"
+		return words.Say("sip-alg.second-nat.found", nil)
 	}
 	for _, e := range h.OuterAddresses() {
 		if netinfo.IsPrivate(e.Addr) && e.Addr.Is4() {
-			return fmt.Sprintf("the router's outer address is %s", e.Addr)
+			return words.Say("sip-alg.second-nat.private-outer", words.Args{"address": e.Addr})
 		}
 	}
 	for _, v := range o.Views {
 		if a := v.Second; netinfo.IsPrivate(a) && a != h.Uplink.Gateway && a != h.Uplink.Gateway6 && v.Seen != v.Local {
-			return fmt.Sprintf("the router behind yours has the address %s", a)
+			return words.Say("sip-alg.second-nat.private-hop", words.Args{"address": a})
 		}
 	}
-	return ""
+	return words.Text{}
 }
-
-// blindBehind is what a second NAT hides from anybody who sees only answers: an
-// ALG in either box undoes on the way back what it did, and leaves alone what
-// the other box translated.
-const blindBehind = "there is a second NAT on the way, and without a responder an ALG in front of it or behind it cannot be seen"
 
 // translatedTwice reads the result of the nat check.
 func translatedTwice(nat *checks.Result) bool {

@@ -1,14 +1,13 @@
 package uplink
 
 import (
-	"fmt"
+	"cmp"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Facts is the stable summary of the check.
@@ -32,24 +31,26 @@ const smallMTU = 1400
 
 func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	if h == nil {
-		return checks.Judgement{Skip: "nothing is known of this machine's network"}
+		return checks.Judgement{Skip: words.Say("uplink.skip.unknown", nil)}
 	}
 	u := h.Uplink
 	if u.Kind == "loopback" {
-		return checks.Judgement{Skip: "checked over loopback: nothing leaves this machine", Facts: facts(u)}
+		return checks.Judgement{Skip: words.Say("uplink.skip.loopback", nil), Facts: facts(u)}
 	}
-	j := checks.Judgement{Summary: summary(h), Facts: facts(u)}
+	j := checks.Judgement{Facts: facts(u), Explains: checks.ReachAll}
 	if !hasWay(u) {
-		j.Findings, j.Explains = []checks.Finding{noWay(o, h)}, checks.ReachAll
+		j.Summary = words.Say("uplink.summary.none", words.Args{"missing": missing(u), "interface": u.Interface})
+		j.Findings = []checks.Finding{noWay(o, h)}
 		return j
 	}
-	found, unclear := outside(o, h)
-	j.Explains = checks.ReachAll
-	if len(found) > 0 && found[0].ID == "uplink.no-route" {
-		j.Explains = checks.ReachUntold // the other family works
+	j.Summary = connection(h)
+	j.Findings, j.Inconclusive = outside(o, h)
+	if len(j.Findings) > 0 {
+		j.Summary = words.Say("uplink.summary.fault", words.Args{"fault": j.Findings[0].Message(), "connection": j.Summary})
+		if j.Findings[0].ID == "uplink.no-route" {
+			j.Explains = checks.ReachUntold // the other family works
+		}
 	}
-	j.Findings = found
-	j.Inconclusive = unclear
 	if u.VPN {
 		j.Findings = append(j.Findings, vpn(u))
 	}
@@ -61,9 +62,6 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 	}
 	if a, ok := translated(u); ok {
 		j.Findings = append(j.Findings, overIPv6(a))
-	}
-	if len(found) > 0 {
-		j.Summary += "; " + strings.ToLower(found[0].Title[:1]) + found[0].Title[1:]
 	}
 	return j
 }
@@ -94,28 +92,28 @@ func hasWay(u netinfo.Uplink) bool {
 	return (u.DefaultRoute || gateway(u).IsValid() || u.VPN) && !u.Down && len(u.Local) > 0
 }
 
-// summary says in a line by what the machine is connected, and to whom.
-func summary(h *netinfo.Host) string {
+// connection says in a line how the machine is connected, and to whom.
+func connection(h *netinfo.Host) words.Text {
 	u := h.Uplink
-	if !hasWay(u) {
-		return "no way to the Internet: " + missing(u)
+	args := words.Args{
+		"kind": u.Kind, "interface": u.Interface, "vpn": "none", "gateway": shownGateway(u), "maker": cmp.Or(maker(h), "none"), "mtu": u.MTU, "ipv6": u.IPv6,
 	}
-	parts := []string{medium(u)}
+	if u.Wireless {
+		args["kind"] = "wireless"
+	}
 	if u.VPN {
-		parts[0] = "VPN " + u.VPNInterface + " over " + medium(u)
+		args["vpn"] = u.VPNInterface
 	}
+	return words.Say("uplink.summary.connection", args)
+}
+
+// shownGateway is the gateway's address as a value of a message, "none" without
+// one.
+func shownGateway(u netinfo.Uplink) any {
 	if g := gateway(u); g.IsValid() {
-		parts = append(parts, strings.Join(strings.Fields("gateway "+maker(h)+" "+g.String()), " "))
-	} else {
-		parts = append(parts, "no gateway address")
+		return g
 	}
-	if u.MTU > 0 {
-		parts = append(parts, "MTU "+strconv.Itoa(u.MTU))
-	}
-	if u.IPv6 {
-		parts = append(parts, "IPv6")
-	}
-	return strings.Join(parts, ", ")
+	return "none"
 }
 
 // maker names who made the router, from sources that a stranger cannot word.
@@ -126,33 +124,19 @@ func maker(h *netinfo.Host) string {
 	return h.Uplink.GatewayVendor
 }
 
-func medium(u netinfo.Uplink) string {
-	switch {
-	case u.Wireless:
-		return "Wi-Fi"
-	case u.Kind == "mobile":
-		return "mobile network"
-	case u.Kind == "ppp":
-		return "PPP line"
-	case u.Kind == "tunnel":
-		return "tunnel " + u.Interface
-	}
-	return "cable"
-}
-
-// missing names the first thing that is missing on the way out.
+// missing is the first thing that is missing on the way out.
 func missing(u netinfo.Uplink) string {
 	switch {
 	case u.Interface == "":
-		return "no network interface"
+		return "interface"
 	case u.Down:
-		return u.Interface + " has no link"
+		return "link"
 	case len(u.Local) == 0:
-		return u.Interface + " has no address"
+		return "address"
 	case selfAssigned(u):
-		return u.Interface + " gave itself an address, because no DHCP server answered"
+		return "dhcp"
 	}
-	return "no default route"
+	return "route"
 }
 
 // selfAssigned reports whether all IPv4 addresses are of the kind that a machine
@@ -163,26 +147,26 @@ func selfAssigned(u netinfo.Uplink) bool {
 
 func noWay(o Observation, h *netinfo.Host) checks.Finding {
 	u := h.Uplink
-	f := checks.Finding{
-		ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
-		Title:       "This machine has no way to the Internet",
-		Explanation: "Nothing outside this network can be reached from here, so nothing can be said about phones and their provider.",
-		Advice:      []string{"Plug this machine in where a phone will stand, and let the router give it an address (DHCP)."},
-	}
+	f := checks.Finding{ID: "uplink.none", Severity: checks.Critical, Confidence: checks.Certain, Heard: true, Args: words.Args{"near": false}}
 	f.Evidence = []checks.Evidence{
-		{Name: "interface", Want: "one with a link", Got: orNone(u.Interface) + map[bool]string{true: ", no link"}[u.Down]},
-		{Name: "address", Want: "one from the office's network", Got: addrs(u.Local)},
-		{Name: "default route", Want: "one", Got: map[bool]string{true: "present", false: "none"}[u.DefaultRoute]},
+		proof("interface", say("linked", nil), say("interface-state", words.Args{"interface": orNone(u.Interface), "down": u.Down})),
+		proof("address", say("office-address", nil), addrs(u.Local)),
+		proof("default-route", say("one", nil), say("present", words.Args{"present": u.DefaultRoute})),
 	}
 	for _, n := range o.Named {
 		if n.Source.IsValid() && !u.Down && (len(h.Contacts) == 0 || n.answered(h)) {
 			f.Severity = checks.Warning
-			f.Explanation = "Only the servers in this network can be reached: the results say nothing about the way to the Internet."
-			f.Evidence = append(f.Evidence, checks.Evidence{Name: "way to " + n.Host, Got: "from " + n.Source.String()})
+			f.Args["near"] = true
+			f.Evidence = append(f.Evidence, checks.Proof(say("way-to", words.Args{"host": n.Host}), nil, say("from", words.Args{"address": n.Source})))
 		}
 	}
 	return f
 }
+
+// say is a message of the evidence, proof a piece of it with the name id.
+func say(id string, args words.Args) words.Text { return words.Say("uplink.evidence."+id, args) }
+
+func proof(id string, want, got any) checks.Evidence { return checks.Proof(say(id, nil), want, got) }
 
 // answered reports whether the server answered anything in this run.
 func (n Named) answered(h *netinfo.Host) bool {
@@ -192,32 +176,21 @@ func (n Named) answered(h *netinfo.Host) bool {
 func vpn(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
 		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
-		Title: "This machine's traffic goes through a VPN",
-		Explanation: "The results describe the VPN's exit. Phones on the desk do not use this VPN: they take the office router's way, " +
-			"with its NAT and its SIP ALG, which this run did not see.",
-		Evidence: []checks.Evidence{{Name: "way to the Internet", Want: orNone(u.Interface), Got: u.VPNInterface}},
-		Advice:   []string{"Disconnect the VPN and check again, or check from the phones' network with --bind."},
+		Evidence: []checks.Evidence{proof("way-out", orNone(u.Interface), u.VPNInterface)},
 	}
 }
 
 func smallPackets(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
-		Title: fmt.Sprintf("The line carries packets of %d bytes at most", u.MTU),
-		Explanation: "A call request with its codecs is about that long. Cut in two, its second half is often lost in firewalls: " +
-			"calls fail while registration works.",
-		Evidence: []checks.Evidence{{Name: "MTU of " + u.Interface, Want: "at least " + strconv.Itoa(smallMTU), Got: strconv.Itoa(u.MTU)}},
-		Advice:   []string{"Use SIP over TCP or TLS, or fewer codecs in the phones."},
+		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely, Heard: true, Args: words.Args{"mtu": u.MTU},
+		Evidence: []checks.Evidence{checks.Proof(say("mtu", words.Args{"interface": u.Interface}), say("at-least", words.Args{"mtu": smallMTU}), u.MTU)},
 	}
 }
 
 func wireless(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
 		ID: "uplink.wireless", Severity: checks.Info, Confidence: checks.Certain,
-		Title:       "This machine is on Wi-Fi",
-		Explanation: "Loss and jitter in the results may come from the radio; phones on cable will not have them.",
-		Evidence:    []checks.Evidence{{Name: "interface", Want: "cable", Got: u.Interface + ", Wi-Fi"}},
-		Advice:      []string{"Check again by cable before blaming the line."},
+		Evidence: []checks.Evidence{proof("interface", say("cable", nil), say("wireless", words.Args{"interface": u.Interface}))},
 	}
 }
 
@@ -235,16 +208,17 @@ func translated(u netinfo.Uplink) (netip.Addr, bool) {
 func overIPv6(a netip.Addr) checks.Finding {
 	return checks.Finding{
 		ID: "uplink.ipv4-over-ipv6", Severity: checks.Info, Confidence: checks.Certain,
-		Title: "IPv4 is carried over IPv6 here (464XLAT or DS-Lite)",
-		Explanation: "The provider translates IPv4 at its own end, so many customers share an address, and packets are 20 to 40 bytes shorter than the line takes. " +
-			"Phones with IPv6 reach the provider without that translation, if it has IPv6 too.",
-		Evidence: []checks.Evidence{{Name: "address of this machine", Got: a.String()}},
+		Evidence: []checks.Evidence{proof("own-address", nil, a)},
 	}
 }
 
-func orNone(s string) string {
+// orNone is s, or the word for nothing.
+func orNone(s string) any {
 	if s == "" {
-		return "none"
+		return say("none", nil)
 	}
 	return s
 }
+
+// addrs lists addresses in a line.
+func addrs(list []netip.Addr) words.Text { return say("addresses", words.Args{"list": list}) }

@@ -27,6 +27,16 @@ func office(change func(*netinfo.Host)) *netinfo.Host {
 	return h
 }
 
+// told is what a user reads of it.
+func told(t *testing.T, o Observation, h *netinfo.Host) checks.Result {
+	t.Helper()
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check().Judge(raw, h)
+}
+
 func TestUplinkInWords(t *testing.T) {
 	tests := map[string]struct {
 		host     *netinfo.Host
@@ -73,28 +83,28 @@ func TestUplinkInWords(t *testing.T) {
 		},
 		"a gateway that nobody owns": {
 			host:     office(func(h *netinfo.Host) { h.Uplink.GatewayUnresolved, h.Uplink.GatewayVendor = true, "" }),
-			summary:  "cable, gateway 192.168.88.1, MTU 1500; the gateway does not answer",
+			summary:  "The gateway does not answer (cable, gateway 192.168.88.1, MTU 1500)",
 			findings: []string{"uplink.gateway-silent warning"},
 		},
 		"the cable is out": {
 			host:    office(func(h *netinfo.Host) { h.Uplink = netinfo.Uplink{Interface: "eth0", Kind: "ethernet", Down: true} }),
-			summary: "no way to the Internet: eth0 has no link", findings: []string{"uplink.none critical"},
+			summary: "no Internet connection: eth0 has no link", findings: []string{"uplink.none critical"},
 		},
 		"DHCP did not answer": {
 			host: office(func(h *netinfo.Host) {
 				h.Uplink = netinfo.Uplink{Interface: "eth0", Local: []netip.Addr{netip.MustParseAddr("169.254.3.4")}}
 			}),
-			summary:  "no way to the Internet: eth0 gave itself an address, because no DHCP server answered",
+			summary:  "no Internet connection: no DHCP server answered, eth0 has a self-assigned address",
 			findings: []string{"uplink.none critical"},
 		},
 		"no network card": {
 			host:    office(func(h *netinfo.Host) { h.Uplink = netinfo.Uplink{} }),
-			summary: "no way to the Internet: no network interface", findings: []string{"uplink.none critical"},
+			summary: "no Internet connection: no network interface", findings: []string{"uplink.none critical"},
 		},
 		"a closed network with the responder in it": {
 			host:     office(func(h *netinfo.Host) { h.Uplink.Gateway, h.Uplink.DefaultRoute = netip.Addr{}, false }),
 			named:    []Named{{Host: "192.168.88.2:8765", Source: netip.MustParseAddr("192.168.88.10")}},
-			summary:  "no way to the Internet: no default route",
+			summary:  "no Internet connection: no default route",
 			findings: []string{"uplink.none warning"},
 		},
 		"the cable is out, whatever the routing table still says": {
@@ -103,7 +113,7 @@ func TestUplinkInWords(t *testing.T) {
 				h.Contacts = []netinfo.Contact{{Addr: netip.MustParseAddr("192.168.88.2"), Sent: 5, WaitedMS: 3000}}
 			}),
 			named:    []Named{{Host: "192.168.88.2:8765", Addrs: []netip.Addr{netip.MustParseAddr("192.168.88.2")}, Source: netip.MustParseAddr("192.168.88.10")}},
-			summary:  "no way to the Internet: eth0 has no link",
+			summary:  "no Internet connection: eth0 has no link",
 			findings: []string{"uplink.none critical"},
 		},
 		"a closed network whose responder is silent": {
@@ -112,19 +122,19 @@ func TestUplinkInWords(t *testing.T) {
 				h.Contacts = []netinfo.Contact{{Addr: netip.MustParseAddr("192.168.88.2"), Sent: 5, WaitedMS: 3000}}
 			}),
 			named:    []Named{{Host: "192.168.88.2:8765", Addrs: []netip.Addr{netip.MustParseAddr("192.168.88.2")}, Source: netip.MustParseAddr("192.168.88.10")}},
-			summary:  "no way to the Internet: no default route",
+			summary:  "no Internet connection: no default route",
 			findings: []string{"uplink.none critical"},
 		},
 		"a closed network with the responder out of reach": {
 			host:     office(func(h *netinfo.Host) { h.Uplink.Gateway, h.Uplink.DefaultRoute = netip.Addr{}, false }),
 			named:    []Named{{Host: "203.0.113.9", Error: "network is unreachable"}},
-			summary:  "no way to the Internet: no default route",
+			summary:  "no Internet connection: no default route",
 			findings: []string{"uplink.none critical"},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := judge(Observation{Named: tt.named}, tt.host)
+			j := told(t, Observation{Named: tt.named}, tt.host)
 			var got []string
 			for _, f := range j.Findings {
 				got = append(got, f.ID+" "+string(f.Severity))
@@ -159,14 +169,14 @@ func TestFactsFollowTheContract(t *testing.T) {
 }
 
 func TestNothingKnownIsSkippedNotPassed(t *testing.T) {
-	if j := judge(Observation{}, nil); j.Skip == "" {
+	if j := judge(Observation{}, nil); j.Skip.IsZero() {
 		t.Errorf("judged %+v", j)
 	}
 }
 
 func TestLoopbackHasNoUplinkToJudge(t *testing.T) {
 	h := &netinfo.Host{Uplink: netinfo.Uplink{Interface: "lo", Kind: "loopback", Local: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, MTU: 65536}}
-	if j := judge(Observation{}, h); j.Skip == "" || len(j.Findings) != 0 {
+	if j := judge(Observation{}, h); j.Skip.IsZero() || len(j.Findings) != 0 {
 		t.Errorf("judged %+v", j)
 	}
 }

@@ -1,27 +1,27 @@
 package uplink
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // outside judges whether anybody beyond this network can be reached, by
 // everything that the run sent. The first finding is the cause of all that did
 // not work below; unclear is why nothing can be said.
-func outside(o Observation, h *netinfo.Host) (out []checks.Finding, unclear string) {
+func outside(o Observation, h *netinfo.Host) (out []checks.Finding, unclear words.Text) {
 	u := h.Uplink
 	if f := noFamily(o, h); f != nil {
-		return []checks.Finding{*f}, ""
+		return []checks.Finding{*f}, unclear
 	}
 	w := weigh(h)
 	switch {
 	case w.answered:
-		return nil, ""
+		return nil, unclear
 	case u.GatewayUnresolved || w.neighbour:
 		f := silentGateway(u)
 		if len(w.asked) > 0 {
@@ -30,21 +30,22 @@ func outside(o Observation, h *netinfo.Host) (out []checks.Finding, unclear stri
 		}
 		out = append(out, f)
 	case len(w.asked) == 0:
-		return nil, ""
+		return nil, unclear
 	case w.rejected():
 		out = append(out, rejects(w, u))
 	case w.silent+w.refused == len(w.asked) && len(w.asked) >= silentHosts:
 		out = append(out, nobodyAnswers(w, u))
 	case w.silent == len(w.asked):
-		return nil, fmt.Sprintf("only %s was asked outside, and it is silent: whether the Internet can be reached was not seen", w.asked[0].Addr)
+		return nil, words.Say("uplink.reason.one-silent", words.Args{"address": w.asked[0].Addr})
 	default:
-		return nil, ""
+		return nil, unclear
 	}
-	if near := answeredNear(o, h); near != "" {
+	near := answeredNear(o, h)
+	if len(near) > 0 {
 		out[0].Severity = checks.Warning
-		out[0].Explanation = "Only servers in this network answer (" + near + "): the results say nothing about the way to the Internet."
 	}
-	return out, ""
+	out[0].Args["near"] = near
+	return out, unclear
 }
 
 // silentHosts is how many hosts must be silent, over everything that was tried,
@@ -112,7 +113,7 @@ func weighFamily(h *netinfo.Host, of func(netip.Addr) bool) (w weighed) {
 // filter that names one host is about that host.
 func (w weighed) rejected() bool {
 	unreachable := slices.ContainsFunc(w.refusals, func(r netinfo.ICMPNote) bool {
-		return !r.Prohibited && r.Meaning != "port unreachable" && r.Meaning != "protocol unreachable"
+		return !r.Prohibited && r.Meaning != platform.PortUnreachable && r.Meaning != platform.ProtocolUnreachable
 	})
 	if w.forged >= silentHosts { // no two operators switch their service off at once
 		return w.silent+w.refused+w.reset == len(w.asked)
@@ -126,82 +127,67 @@ const maxEvidence = 6
 // evidence is a line a host.
 func (w weighed) evidence() (out []checks.Evidence) {
 	for _, c := range w.asked[:min(maxEvidence, len(w.asked))] {
-		var got []string
+		var got []words.Text
 		for _, r := range c.Refusals {
-			got = append(got, r.Meaning+", says "+r.Hop.String())
+			got = append(got, say("icmp", words.Args{"meaning": r.Meaning, "hop": r.Hop}))
 		}
 		if c.Resets > 0 {
-			got = append(got, "connection refused")
+			got = append(got, say("refused", nil))
 		}
 		if len(got) == 0 {
-			got = append(got, fmt.Sprintf("silent (%d datagrams, %d connections)", c.Sent, c.Silent))
+			got = append(got, say("silent", words.Args{"datagrams": c.Sent, "connections": c.Silent}))
 		}
-		out = append(out, checks.Evidence{Name: c.Addr.String(), Want: "an answer", Got: strings.Join(got, "; ")})
+		out = append(out, checks.Proof(c.Addr, say("an-answer", nil), say("heard", words.Args{"what": got})))
 	}
 	return out
 }
 
 // answeredNear lists the named servers that answered, where nobody outside did:
 // they are in this very network.
-func answeredNear(o Observation, h *netinfo.Host) string {
-	var list []string
+func answeredNear(o Observation, h *netinfo.Host) (list []string) {
 	for _, n := range o.Named {
 		if n.answered(h) && !slices.Contains(list, n.Host) {
 			list = append(list, n.Host)
 		}
 	}
-	return strings.Join(list, ", ")
+	return list
 }
 
 func silentGateway(u netinfo.Uplink) checks.Finding {
 	return checks.Finding{
-		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely,
-		Title:       "The gateway does not answer",
-		Explanation: "The router's address is configured, but no device in this network has it: a wrong gateway, a wrong VLAN, or a router that is off. Nothing outside can be reached from here.",
-		Evidence:    []checks.Evidence{{Name: "hardware address of " + gateway(u).String(), Want: "an answer to ARP", Got: "none"}},
-		Advice:      []string{"Compare the gateway with the one a working phone shows in its network menu."},
+		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{},
+		Evidence: []checks.Evidence{checks.Proof(say("hardware-address", words.Args{"address": shownGateway(u)}), say("arp-answer", nil), say("none", nil))},
 	}
 }
 
 func rejects(w weighed, u netinfo.Uplink) checks.Finding {
-	who, filter := "A box on the way", len(w.refusals) == 0
+	f := checks.Finding{
+		ID: "uplink.no-internet", Variant: "no-route", Severity: checks.Critical, Confidence: checks.Certain,
+		Args: words.Args{"who": "unknown"}, Evidence: w.evidence(),
+	}
+	filter := len(w.refusals) == 0
 	for i, r := range w.refusals {
-		filter = filter || r.Prohibited || r.Meaning == "port unreachable"
+		filter = filter || r.Prohibited || r.Meaning == platform.PortUnreachable
 		switch {
 		case r.Hop == u.Gateway || r.Hop == u.Gateway6:
-			who = "The router " + r.Hop.String()
+			f.Args["who"], f.Args["hop"] = "gateway", r.Hop
 		case i == 0:
-			who = "A router on the way, " + r.Hop.String() + ","
+			f.Args["who"], f.Args["hop"] = "hop", r.Hop
 		}
 	}
-	f := checks.Finding{
-		ID: "uplink.no-internet", Severity: checks.Critical, Confidence: checks.Certain, Evidence: w.evidence(),
-		Title:       who + " has no way to the Internet",
-		Explanation: "It says by ICMP that it cannot deliver what is sent outside, and nothing outside answers. Phones here cannot register, whatever their settings.",
-		Advice: []string{
-			"Look at the router's WAN side: is the line up, has it an address and a default route? Restart the modem; if it stays so, call the Internet provider.",
-		},
-	}
 	if filter {
-		f.Title = who + " rejects everything that is sent outside"
-		f.Explanation = "It answers in place of every server that was asked: a firewall rule, a guest network that wants a login, or a line that was switched off. Phones here cannot register, whatever their settings."
-		f.Advice = []string{"Open a web page from this network: a login page may want an answer first. Then look for the rule on the router that rejects forwarded traffic."}
+		f.Variant = "rejects"
 	}
 	return f
 }
 
 func nobodyAnswers(w weighed, u netinfo.Uplink) checks.Finding {
 	f := checks.Finding{
-		ID: "uplink.no-internet", Severity: checks.Critical, Confidence: checks.Likely, Evidence: w.evidence(),
-		Title:       "Nothing outside this network answers",
-		Explanation: "This machine has an address and a gateway, but every server that was asked is silent, on every port: the Internet line is down, or the router passes nothing on. Phones here cannot register, whatever their settings.",
-		Advice: []string{
-			"Look at the router's WAN side: is the line up, has it an address and a default route? Restart the modem; if it stays so, call the Internet provider.",
-			"In a network that may reach the phone provider only: name its server with --sip-server, so that it is asked.",
-		},
+		ID: "uplink.no-internet", Variant: "silent", Severity: checks.Critical, Confidence: checks.Likely, Args: words.Args{}, Evidence: w.evidence(),
 	}
-	if u.GatewayMAC != "" {
-		f.Evidence = append([]checks.Evidence{{Name: "gateway " + gateway(u).String(), Got: "is there (" + u.GatewayMAC + ")"}}, f.Evidence...)
+	if g := gateway(u); g.IsValid() && u.GatewayMAC != "" {
+		there := checks.Proof(say("gateway", words.Args{"address": g}), nil, say("there", words.Args{"mac": u.GatewayMAC}))
+		f.Evidence = slices.Insert(f.Evidence, 0, there)
 	}
 	return f
 }
@@ -221,25 +207,15 @@ func noFamily(o Observation, h *netinfo.Host) *checks.Finding {
 		if f == nil {
 			f = &checks.Finding{
 				ID: "uplink.no-route", Severity: checks.Warning, Confidence: checks.Certain, Heard: true,
-				Title:       fmt.Sprintf("This machine has no way to %s addresses, and %s has no other", lack, n.Host),
-				Explanation: fmt.Sprintf("There is no %s route here. What is named by %s addresses only cannot be reached from this network.", lack, lack),
-				Advice:      []string{fmt.Sprintf("Ask the provider for a server with an %s address, or let the router give out %s too.", have, lack)},
+				Args:     words.Args{"have": have, "lack": lack, "host": n.Host},
+				Evidence: []checks.Evidence{proof("own-addresses", say("one-with-route", words.Args{"family": lack}), addrs(h.Uplink.Local))},
 			}
-			f.Evidence = []checks.Evidence{{Name: "addresses of this machine", Want: "one of " + lack + " with a route", Got: addrs(h.Uplink.Local)}}
 		}
 		if n.Kind != kindSTUN { // there are other STUN servers
 			f.Severity = checks.Critical
 		}
-		f.Evidence = append(f.Evidence, checks.Evidence{Name: n.Kind + " " + n.Host, Want: "a route", Got: addrs(n.Addrs) + ": " + n.Error})
+		server := say("server", words.Args{"kind": map[string]string{kindSIP: "sip", kindSTUN: "stun"}[n.Kind], "host": n.Host})
+		f.Evidence = append(f.Evidence, checks.Proof(server, say("a-route", nil), say("unreachable", words.Args{"addresses": n.Addrs, "why": n.Error})))
 	}
 	return f
-}
-
-// addrs lists addresses in a line.
-func addrs(list []netip.Addr) string {
-	var s []string
-	for _, a := range list {
-		s = append(s, a.String())
-	}
-	return orNone(strings.Join(s, ", "))
 }

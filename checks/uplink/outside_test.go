@@ -64,27 +64,27 @@ func TestWhetherAnybodyOutsideAnswers(t *testing.T) {
 		},
 		"the router has no route; its ICMP is rate-limited": {
 			contacts: []netinfo.Contact{refusal("9.9.9.9", router, "network unreachable"), silent("1.1.1.1")},
-			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no way to the Internet",
+			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no route to the Internet",
 		},
 		"the router has no route, to two": {
 			contacts: []netinfo.Contact{refusal("9.9.9.9", router, "network unreachable"), refusal("8.8.8.8", router, "network unreachable"), silent("1.1.1.1")},
-			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no way to the Internet",
+			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no route to the Internet",
 		},
 		"the router has no route to the only server": {
 			contacts: []netinfo.Contact{refusal("198.51.100.5", router, "host unreachable")},
-			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no way to the Internet",
+			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 has no route to the Internet",
 		},
 		"the provider's router has no route": {
 			contacts: []netinfo.Contact{refusal("9.9.9.9", "203.0.113.1", "network unreachable"), refusal("8.8.8.8", "203.0.113.1", "network unreachable")},
-			finding:  "uplink.no-internet critical certain: A router on the way, 203.0.113.1, has no way to the Internet",
+			finding:  "uplink.no-internet critical certain: A router on the path, 203.0.113.1, has no route to the Internet",
 		},
 		"the router rejects everything": {
 			contacts: []netinfo.Contact{refusal("9.9.9.9", router, "port unreachable"), refusal("8.8.8.8", router, "port unreachable")},
-			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 rejects everything that is sent outside",
+			finding:  "uplink.no-internet critical certain: The router 192.168.88.1 rejects all outbound traffic",
 		},
 		"the router resets every connection, even to those who surely listen": {
 			contacts: []netinfo.Contact{{Addr: at("9.9.9.9"), Resets: 1, Sent: 4, WaitedMS: 3400}, {Addr: at("1.1.1.1"), Resets: 1}, {Addr: at("198.51.100.5"), Resets: 2}},
-			finding:  "uplink.no-internet critical certain: A box on the way rejects everything that is sent outside",
+			finding:  "uplink.no-internet critical certain: A device on the path rejects all outbound traffic",
 		},
 		"two named servers reset": {contacts: []netinfo.Contact{{Addr: at("198.51.100.6"), Resets: 1}, {Addr: at("198.51.100.5"), Resets: 2}}},
 		"a filter forbids one server, the others are silent": {
@@ -125,12 +125,12 @@ func TestWhetherAnybodyOutsideAnswers(t *testing.T) {
 		"a server with IPv6 only, and no IPv6 here": {
 			contacts: []netinfo.Contact{answered("9.9.9.9")},
 			named:    []Named{{Host: "six.example.net", Kind: kindSIP, Addrs: []netip.Addr{at("2001:db8::5")}, Error: "no route"}},
-			finding:  "uplink.no-route critical certain: This machine has no way to IPv6 addresses, and six.example.net has no other",
+			finding:  "uplink.no-route critical certain: This machine has no IPv6 route, and six.example.net has only IPv6 addresses",
 		},
 		"a STUN server with IPv6 only is no disaster": {
 			contacts: []netinfo.Contact{answered("9.9.9.9")},
 			named:    []Named{{Host: "six.example.net", Kind: kindSTUN, Addrs: []netip.Addr{at("2001:db8::5")}, Error: "no route"}},
-			finding:  "uplink.no-route warning certain: This machine has no way to IPv6 addresses, and six.example.net has no other",
+			finding:  "uplink.no-route warning certain: This machine has no IPv6 route, and six.example.net has only IPv6 addresses",
 		},
 		"a name that is not found is not a family": {
 			contacts: []netinfo.Contact{answered("9.9.9.9")},
@@ -143,7 +143,7 @@ func TestWhetherAnybodyOutsideAnswers(t *testing.T) {
 				h.Networks = []netip.Prefix{netip.MustParsePrefix("192.168.88.0/24")}
 				h.Contacts, h.Uplink.GatewayUnresolved = tt.contacts, tt.unresolved
 			})
-			j := judge(Observation{Named: tt.named}, h)
+			j := told(t, Observation{Named: tt.named}, h)
 			got := ""
 			if len(j.Findings) > 0 {
 				f := j.Findings[0]
@@ -152,8 +152,8 @@ func TestWhetherAnybodyOutsideAnswers(t *testing.T) {
 			if diff := cmp.Diff(tt.finding, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if (j.Inconclusive != "") != tt.unclear {
-				t.Errorf("inconclusive because of %q", j.Inconclusive)
+			if (j.Reason != "") != tt.unclear {
+				t.Errorf("inconclusive because of %q", j.Reason)
 			}
 			if len(j.Findings) > 1 {
 				t.Errorf("one cause is one finding, not %d", len(j.Findings))

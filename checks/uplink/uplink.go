@@ -4,6 +4,7 @@ package uplink
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -15,26 +16,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+//go:embed words.yaml
+var ownWords []byte
+
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "uplink", Group: "office", Title: "This machine has an ordinary way to the Internet",
-		Doc: `Reads how this machine reaches the Internet, and who the router is, and asks
-whether anybody outside answers.
-
-It reads the machine's own tables: interfaces, routes, neighbours. The router at
-the gateway address is asked what it is by UPnP, NAT-PMP, PCP, MNDP and its front
-page; all of that stays in the office LAN and changes nothing. Outside, the
-resolvers of three operators get a DNS question and a connection to port 443
-(none with --no-public), and the named servers a connection, until one answers.
-What the other checks of the run sent counts as well.
-
-fail: there is no way out at all: no link, no address or no default route; the
-gateway is silent, routers reject everything, or nobody outside answers; a named
-server has addresses only of a family that has no route here.
-warn: there is one, but it is not the phones': a VPN, a very small MTU. Wi-Fi is
-only mentioned.
-inconclusive: only one address was asked, and it is silent.`,
+		ID: "uplink", Words: ownWords, Group: "office",
 		Timeout: 9 * time.Second, // the gathering has a budget of two, silence of three and a half; the rest is for slow machines
 	}, observe, judge)
 }

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // passwordVar may hold the password of --account. A flag for it would show it
@@ -35,9 +35,9 @@ type signallingOptions struct {
 
 func (o *signallingOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.account, "account", "", "register `USER@DOMAIN` once, for real, and take it back")
-	f.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password of --account (\"-\": standard input); else "+passwordVar+", else a prompt")
-	f.StringVar(&o.ntp, "ntp", "", "time server to compare this machine's clock with, `HOST[:PORT]`")
+	f.StringVar(&o.account, "account", "", "")
+	f.StringVar(&o.passwordFile, "password-file", "", "")
+	f.StringVar(&o.ntp, "ntp", "", "")
 }
 
 func (o *signallingOptions) validate() error {
@@ -48,7 +48,7 @@ func (o *signallingOptions) validate() error {
 	}
 	if o.account == "" {
 		if o.passwordFile != "" {
-			return usagef("--password-file belongs to --account; name the account too")
+			return usage("say.password-without-account", nil)
 		}
 		return nil
 	}
@@ -61,14 +61,14 @@ func (o *signallingOptions) parseAccount() (*checks.Account, error) {
 	text := strings.TrimPrefix(o.account, "sip:")
 	at := strings.LastIndexByte(text, '@')
 	if at < 1 || at == len(text)-1 {
-		return nil, usagef("--account %s is not USER@DOMAIN, such as 100@pbx.example.net", render.Quote(o.account))
+		return nil, usage("say.not-an-account", words.Args{"account": o.account})
 	}
 	a := &checks.Account{User: text[:at], Domain: strings.ToLower(text[at+1:])}
 	if bad := strings.IndexFunc(a.User, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"<>\:;?@`, r) }); bad >= 0 || len(a.User) > 128 {
-		return nil, usagef("--account: the user %s holds characters that a SIP user cannot have", render.Quote(a.User))
+		return nil, usage("say.not-a-sip-user", words.Args{"user": a.User})
 	}
 	if _, _, err := net.SplitHostPort(a.Domain); err == nil {
-		return nil, usagef("--account %s: the domain has no port; name the server with --sip-server", render.Quote(o.account))
+		return nil, usage("say.account-with-port", words.Args{"account": o.account})
 	}
 	return a, validHostPort("account", a.Domain)
 }
@@ -87,10 +87,10 @@ func (o *signallingOptions) readAccount(ctx context.Context, s streams) (*checks
 		return nil, err
 	}
 	if i := bytes.IndexFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
-		return nil, usagef("the password of --account holds a control character (at byte %d)", i+1)
+		return nil, usage("say.password-control", words.Args{"byte": i + 1})
 	}
 	if len(word) == 0 {
-		return nil, usagef("the password of --account is empty")
+		return nil, usage("say.password-empty", nil)
 	}
 	a.Password = checks.NewSecret(string(word))
 	return a, nil
@@ -101,13 +101,13 @@ func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.A
 	case o.passwordFile == "-":
 		b, err := io.ReadAll(io.LimitReader(s.In, maxPassword))
 		if err != nil {
-			return nil, fmt.Errorf("reading the password: %w", err)
+			return nil, failure("say.reading-password", words.Args{"why": cause(err)})
 		}
 		return firstLine(b), nil
 	case o.passwordFile != "":
 		b, err := platform.ReadSmallFile(o.passwordFile, maxPassword)
 		if err != nil {
-			return nil, usagef("reading --password-file: %w", err)
+			return nil, usage("say.password-file", words.Args{"why": cause(err)})
 		}
 		return firstLine(b), nil
 	case os.Getenv(passwordVar) != "":
@@ -115,9 +115,9 @@ func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.A
 	}
 	f, ok := s.In.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, usagef("--account needs a password: give --password-file, set %s, or run it on a terminal", passwordVar)
+		return nil, usage("say.password-missing", words.Args{"variable": passwordVar})
 	}
-	fmt.Fprintf(s.Err, "Password of %s@%s: ", a.User, a.Domain)
+	fmt.Fprint(s.Err, s.say("say.ask-password", words.Args{"account": a.User + "@" + a.Domain}), " ")
 	b, err := readHidden(ctx, int(f.Fd()))
 	fmt.Fprintln(s.Err)
 	return b, err
@@ -128,7 +128,7 @@ func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.A
 func readHidden(ctx context.Context, fd int) ([]byte, error) {
 	state, err := term.GetState(fd)
 	if err != nil {
-		return nil, fmt.Errorf("reading the password: %w", err)
+		return nil, failure("say.reading-password", words.Args{"why": cause(err)})
 	}
 	type line struct {
 		b   []byte
@@ -147,7 +147,7 @@ func readHidden(ctx context.Context, fd int) ([]byte, error) {
 		return l.b, l.err
 	case <-ctx.Done():
 		_ = term.Restore(fd, state)
-		return nil, fmt.Errorf("reading the password: %w", ctx.Err())
+		return nil, failure("say.reading-password", words.Args{"why": cause(ctx.Err())})
 	}
 }
 
@@ -164,10 +164,10 @@ func (o *checkOptions) addAccount(in *checks.Inputs, list []*checks.Check) error
 		return nil
 	}
 	if !slices.ContainsFunc(list, func(c *checks.Check) bool { return c.ID == "signalling" }) {
-		return usagef("--account is for the check signalling, which is not among those to run")
+		return usage("say.account-unused", nil)
 	}
 	if o.watch > 0 {
-		return usagef("--account registers once; it does not go with --watch, which would repeat it")
+		return usage("say.account-watch", nil)
 	}
 	a, err := o.parseAccount()
 	if err != nil {
@@ -186,7 +186,7 @@ func addTransports(in *checks.Inputs) error {
 	}
 	p, err := netinfo.LoadProfile(in.Profile)
 	if err != nil {
-		return usagef("%w", err)
+		return usageOf(err)
 	}
 	in.SIPTransports = map[string][]string{}
 	for _, h := range p.SIP {

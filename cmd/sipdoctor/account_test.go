@@ -71,8 +71,8 @@ func TestWhereThePasswordComesFrom(t *testing.T) {
 }
 
 func isUsage(err error) bool {
-	_, ok := errors.AsType[*usageError](err)
-	return ok
+	e, ok := errors.AsType[*messageError](err)
+	return ok && e.usage
 }
 
 func TestAnAccountThatIsNone(t *testing.T) {

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // lastRun is what check was asked the last time, as it was typed, so that
@@ -71,7 +71,7 @@ func remember(flags *pflag.FlagSet, named []string) error {
 	}
 	dir := platform.ServiceStateDir()
 	if dir == "" {
-		return errors.New("there is no home directory")
+		return failure("say.no-home", nil)
 	}
 	return platform.Keep(dir, lastRunFile, append(raw, '\n'))
 }
@@ -87,13 +87,13 @@ func recall(flags *pflag.FlagSet, named []string) ([]string, error) {
 	for name, values := range run.Flags {
 		f := flags.Lookup(name)
 		if f == nil || slices.Contains(aboutTheReport(), name) {
-			return nil, usagef("--again: the last run used --%s, which this version does not have; type the flags again", name)
+			return nil, usage("say.again-unknown-flag", words.Args{"flag": name})
 		}
 		if f.Changed || name == "skip" && len(named) > 0 {
 			continue
 		}
 		if err := setFlag(flags, f, values); err != nil {
-			return nil, usagef("--again: the last run's --%s: %w; type the flags again", name, err)
+			return nil, usage("say.again-bad-flag", words.Args{"flag": name, "why": cause(err)})
 		}
 	}
 	if len(named) > 0 {
@@ -111,7 +111,7 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, values []string) error {
 		err = list.Replace(values)
 	}
 	if err != nil {
-		return errors.New("its value is not understood")
+		return failure("say.again-bad-value", nil)
 	}
 	return nil
 }
@@ -132,18 +132,18 @@ func readLastRun() (lastRun, error) {
 		var run lastRun
 		if err == nil {
 			if err = json.Unmarshal(raw, &run); err != nil {
-				err = errors.New("it is damaged")
+				err = failure("say.damaged", nil)
 			}
 		}
 		if err != nil {
-			return last, usagef("--again: the inputs of the last run cannot be read: %w; type the flags again", err)
+			return last, usage("say.again-unreadable", words.Args{"why": cause(err)})
 		}
 		if !found || run.When.After(last.When) {
 			last, found = run, true
 		}
 	}
 	if !found {
-		return last, usagef("--again: no run of check is remembered for this user (one with sudo is repeated with sudo); give the flags once")
+		return last, usage("say.again-nothing", nil)
 	}
 	return last, nil
 }
@@ -155,6 +155,6 @@ func (o *checkOptions) rememberOrSay(s streams, flags *pflag.FlagSet, named []st
 		return // the whole of the last run stays the one to repeat
 	}
 	if err := remember(flags, named); err != nil && !o.quiet {
-		fmt.Fprintf(s.Err, "sipdoctor: --again will not repeat this run: %s\n", oneLine(platform.Words(err)))
+		s.warn(words.Say("say.again-not-kept", words.Args{"why": cause(err)}))
 	}
 }

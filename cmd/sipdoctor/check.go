@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // checkOptions are the flags of check as they were typed.
@@ -37,26 +37,15 @@ type checkOptions struct {
 func newCheckCommand(s streams) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check [CHECK…]",
-		Short: "Check this network for what harms phones",
-		Long: `Check looks from this machine at what stands between phones and their PBX: the
-way out, the kind of NAT, and whether anything rewrites, proxies or drops SIP.
-
-Without arguments it runs every check but the slow ones, which run when they
-are named or with --deep; "sipdoctor checks" lists them. With a
-responder of your own outside ("sipdoctor serve") it sees both ends of the way.
-Where no SIP server is named, providers of the profiles are asked for an echo,
-at most three of them, and none with --no-public.
-
-What a run is asked is kept for this user, without passwords; --again asks it
-once more, whole or for the checks that are named.`,
+		Use: "check",
 		Example: `  sipdoctor check
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
   sipdoctor check sip-alg --sip-server sip.provider.example
   sipdoctor check --format json --output report.json
   sipdoctor check sip-alg --again`,
-		ValidArgsFunction: completeChecks,
+		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = o.interval(cmd.Flags(), args)
 			if o.again {
 				o.part = len(args) > 0
 				var err error
@@ -70,30 +59,30 @@ once more, whole or for the checks that are named.`,
 	o.reporting.addFlags(cmd)
 	o.signallingOptions.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.responder, "responder", "", "responder outside, `HOST[:PORT]`, started with \"sipdoctor serve\"")
-	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "`SHA256` of the responder's certificate, as it printed at its start")
-	f.StringArrayVar(&o.sipServers, "sip-server", nil, "SIP server to ask, `HOST[:PORT]` (repeatable)")
-	f.StringArrayVar(&o.stun, "stun", nil, "STUN server to ask instead of public ones, `HOST[:PORT]` (repeatable)")
-	f.StringVar(&o.profile, "profile", "", "provider profile, `NAME|FILE`; \"sipdoctor profiles\" lists them")
-	f.StringVar(&o.bind, "bind", "", "local `ADDRESS|INTERFACE` to send from")
-	f.BoolVar(&o.deep, "deep", false, "every probe, the slow ones too")
-	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
-	f.IntSliceVar(&o.ladder, "ladder", nil, "silences that nat-lifetime tries, `SECONDS,…`")
-	f.BoolVar(&o.noPublic, "no-public", false, "ask no public server, only those named here")
-	f.BoolVar(&o.noLookup, "no-lookup", false, "do not ask DNS whose network the public address is in")
-	f.StringVar(&o.rtpRange, "rtp-range", "", "RTP ports to test, `FIRST-LAST` (default 10000-65535)")
-	f.BoolVar(&o.full, "full", false, "test every RTP port instead of a sample")
-	f.BoolVar(&o.fast, "fast", false, "test RTP ports without regard to the router's connection table")
-	f.BoolVar(&o.inbound, "inbound", false, "on a PBX: also test whether RTP from outside reaches it (rtp.conf, or --rtp-range)")
-	f.StringVar(&o.rtpConf, "rtp-conf", defaultRTPConf, "Asterisk's `FILE` that sets the RTP ports")
-	f.IntVar(&o.routerEntries, "router-entries", 0, "connections that the test may take in the router's table, `N` (default a quarter of what it holds, as far as known; else 4096)")
-	f.IntVar(&o.rate, "rate", 0, "RTP probes a second, `PPS` (default what the router's table allows)")
-	f.BoolVar(&o.again, "again", false, "ask what the last run asked; flags and checks given now come first")
-	f.DurationVar(&o.watch, "watch", 0, "run again every `INTERVAL` and show what changed")
+	f.StringVar(&o.responder, "responder", "", "")
+	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "")
+	f.StringArrayVar(&o.sipServers, "sip-server", nil, "")
+	f.StringArrayVar(&o.stun, "stun", nil, "")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringVar(&o.bind, "bind", "", "")
+	f.BoolVar(&o.deep, "deep", false, "")
+	f.StringArrayVar(&o.skip, "skip", nil, "")
+	f.IntSliceVar(&o.ladder, "ladder", nil, "")
+	f.BoolVar(&o.noPublic, "no-public", false, "")
+	f.BoolVar(&o.noLookup, "no-lookup", false, "")
+	f.StringVar(&o.rtpRange, "rtp-range", "", "")
+	f.BoolVar(&o.full, "full", false, "")
+	f.BoolVar(&o.fast, "fast", false, "")
+	f.BoolVar(&o.inbound, "inbound", false, "")
+	f.StringVar(&o.rtpConf, "rtp-conf", defaultRTPConf, "")
+	f.IntVar(&o.routerEntries, "router-entries", 0, "")
+	f.IntVar(&o.rate, "rate", 0, "")
+	f.BoolVar(&o.again, "again", false, "")
+	f.DurationVar(&o.watch, "watch", 0, "")
 	f.Lookup("watch").NoOptDefVal = "30s"
-	f.DurationVar(&o.timeout, "timeout", 0, "end the whole run after `DURATION` (0: each check has its own limit)")
+	f.DurationVar(&o.timeout, "timeout", 0, "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", completeChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -112,7 +101,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 			ctx, cancel = context.WithTimeout(ctx, o.timeout)
 			defer cancel()
 		}
-		p := newProgress(s.Err, o.quiet)
+		p := newProgress(s, o.quiet)
 		defer p.end()
 		return job.run(ctx, p)
 	}
@@ -124,6 +113,20 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return err
 	}
 	return exitWith(exitStatus(r, o.strict))
+}
+
+// interval takes the first argument for the value of --watch, which pflag reads
+// only after an equals sign, if it is a duration: no check is called "10s".
+func (o *checkOptions) interval(flags *pflag.FlagSet, args []string) []string {
+	if len(args) == 0 || !flags.Changed("watch") {
+		return args
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return args
+	}
+	o.watch = d
+	return args[1:]
 }
 
 // job is a run of checks, ready to go.
@@ -139,7 +142,7 @@ type job struct {
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
 	if p != nil {
-		env.Progress, env.Waiting = p.say, p.sayFor
+		env.Progress = p.take
 	}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
@@ -160,7 +163,7 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 	}
 	for _, id := range slices.Concat(named, skip) {
 		if !slices.Contains(ids, id) {
-			return nil, usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+			return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
@@ -168,15 +171,15 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID) || len(named) == 0 && unasked
 	})
 	if len(list) == 0 {
-		return nil, usagef("--skip leaves no check to run; there are %s", strings.Join(ids, ", "))
+		return nil, usage("say.nothing-left", words.Args{"known": ids})
 	}
 	return list, nil
 }
 
-func completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func (s streams) completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	for _, c := range all.Checks() {
-		out = append(out, c.ID+"\t"+c.Title)
+		out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
@@ -197,6 +200,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 		case <-ticker.C:
 		}
 		now := once(ctx)
+		fillIn(s.lang(), now)
 		if now.Interrupted {
 			return exitWith(exitStatus(last, o.strict))
 		}
@@ -209,7 +213,7 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 				}
 			}
 		}
-		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.Out)); err != nil {
+		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.lang(), s.Out)); err != nil {
 			return err
 		}
 		last = now

@@ -2,48 +2,111 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-func newChecksCommand(s streams) *cobra.Command {
-	return &cobra.Command{
-		Use:               "checks [CHECK]",
-		Short:             "List the checks, or show what one does",
-		Args:              atMostOne,
-		ValidArgsFunction: completeChecks,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return describeCheck(s, args[0])
-			}
-			w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-			for _, c := range all.Checks() {
-				when := ""
-				switch {
-				case c.Slow:
-					when = " (slow: only when named, or with --deep)"
-				case c.Profile:
-					when = " (with --profile)"
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s%s\n", c.ID, c.Group, c.Title, when)
-			}
-			return w.Flush()
-		},
-	}
+// checkEntry is a check as "checks --format json" lists it.
+type checkEntry struct {
+	ID          string `json:"id"`
+	Group       string `json:"group"`
+	Title       string `json:"title"`
+	Doc         string `json:"doc"`
+	Slow        bool   `json:"slow"`          // runs only when it is named, or with --deep
+	WantProfile bool   `json:"wants_profile"` // runs only when it is named, or with --profile
 }
 
-func describeCheck(s streams, id string) error {
+func (s streams) listedCheck(c *checks.Check) checkEntry {
+	return checkEntry{c.ID, c.Group, s.ofCheck(c.Title()), s.ofCheck(c.Doc()), c.Slow, c.Profile}
+}
+
+// ofCheck is a sentence of a check in the user's language.
+func (s streams) ofCheck(t words.Text) string {
+	text, err := checkBook().Fill(s.lang(), t)
+	if err != nil {
+		return t.ID // checks.Validate finds it
+	}
+	return text
+}
+
+func newChecksCommand(s streams) *cobra.Command {
+	var list listing
+	cmd := &cobra.Command{
+		Use:               "checks",
+		Args:              atMostOne,
+		ValidArgsFunction: s.completeChecks,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				c, err := findCheck(args[0])
+				if err != nil {
+					return err
+				}
+				return list.show(s.Out, s.listedCheck(c), func(w io.Writer) error { return s.describeCheck(w, c) })
+			}
+			var entries []checkEntry
+			for _, c := range all.Checks() {
+				entries = append(entries, s.listedCheck(c))
+			}
+			return list.show(s.Out, entries, s.listChecks)
+		},
+	}
+	list.addFlag(cmd)
+	return cmd
+}
+
+func (s streams) listChecks(out io.Writer) error {
+	names, groups := 0, 0
+	for _, c := range all.Checks() {
+		names, groups = max(names, len(c.ID)), max(groups, utf8.RuneCountInString(s.group(c)))
+	}
+	var rows [][2]string
+	for _, c := range all.Checks() {
+		title := s.ofCheck(c.Title())
+		switch {
+		case c.Slow:
+			title += " " + s.say("help.checks.slow", nil)
+		case c.Profile:
+			title += " " + s.say("help.checks.with-profile", nil)
+		}
+		rows = append(rows, [2]string{fmt.Sprintf("%-*s  %-*s", names, c.ID, groups, s.group(c)), title})
+	}
+	width := terminalWidth(out)
+	if width == 0 {
+		width = math.MaxInt // a line a check for other programs
+	}
+	var b strings.Builder
+	writeColumns(&b, width, rows)
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func findCheck(id string) (*checks.Check, error) {
 	var ids []string
 	for _, c := range all.Checks() {
 		if c.ID == id {
-			_, err := fmt.Fprintf(s.Out, "%s (%s): %s\n\n%s\n", c.ID, c.Group, c.Title, strings.TrimSpace(c.Doc))
-			return err
+			return c, nil
 		}
 		ids = append(ids, c.ID)
 	}
-	return usagef("unknown check %q%s; there are %s", id, didYouMean(id, ids), strings.Join(ids, ", "))
+	return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
+}
+
+func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
+	var b strings.Builder
+	writeProse(&b, helpWidth(w), fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// group is the name of the group of a check.
+func (s streams) group(c *checks.Check) string {
+	return s.say("help.checks.group", words.Args{"group": c.Group})
 }

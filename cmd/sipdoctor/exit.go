@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The exit statuses that scripts rely on.
@@ -18,15 +24,58 @@ const (
 	statusInconclusive = 4 // no failure found, but something asked for could not be told
 )
 
-// usageError is a mistake of the person who typed the command, or of a file
-// that was handed in. Its text is one line: what, where, what to do.
-type usageError struct{ err error }
+// messageError is an error with words of its own, one line: what, where, what
+// to do. streams.run says it in the user's language.
+type messageError struct {
+	text  words.Text
+	usage bool // a mistake of the person who typed the command, or of a file that was handed in
+}
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+// Error is the message in English, for logs and tests.
+func (e *messageError) Error() string { return streams{}.fill(e.text) }
 
-func usagef(format string, args ...any) error {
-	return &usageError{fmt.Errorf(format, args...)}
+// usage is a mistake of the command line or of an input.
+func usage(id string, args words.Args) error { return &messageError{words.Say(id, args), true} }
+
+// usageOf makes such a mistake of an error that says all there is to say.
+func usageOf(err error) error { return usage("say.cause", words.Args{"why": cause(err)}) }
+
+// badValue refuses the value of a flag.
+func badValue(flag string, value any, err error) error {
+	return usage("say.bad-value", words.Args{"flag": flag, "value": value, "why": cause(err)})
+}
+
+// exclusive refuses two flags that contradict each other.
+func exclusive(a, b string) error { return usage("say.exclusive", words.Args{"a": a, "b": b}) }
+
+// failure is an error that is nobody's mistake.
+func failure(id string, args words.Args) error { return &messageError{words.Say(id, args), false} }
+
+// cause is an error as a value of a message: its own message, or the words that
+// it has in English.
+func cause(err error) any {
+	switch e := err.(type) {
+	case *messageError:
+		return e.text
+	case *netinfo.InputError:
+		return words.Say("say.input", words.Args{"problem": string(e.Problem), "text": words.Raw(e.Text), "first": e.First, "last": e.Last})
+	case *platform.NoDirectoryError:
+		return words.Say("say.no-directory", words.Args{"dir": e.Dir})
+	case *fs.PathError:
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return words.Say("say.no-file", words.Args{"file": e.Path})
+		case errors.Is(err, fs.ErrPermission):
+			return words.Say("say.no-permission", words.Args{"file": e.Path})
+		}
+	}
+	switch err {
+	case context.Canceled:
+		return words.Say("say.interrupted", nil)
+	case platform.ErrDirectory:
+		return words.Say("say.is-directory", nil)
+	}
+	return platform.Words(err)
 }
 
 // exitError ends the program with a status and no further words: the report,

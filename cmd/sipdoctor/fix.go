@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // fixOptions are the flags of fix.
@@ -28,21 +30,7 @@ type fixOptions struct {
 func newFixCommand(s streams) *cobra.Command {
 	var o fixOptions
 	cmd := &cobra.Command{
-		Use:   "fix REPORT",
-		Short: "List the cures of a saved report; --apply runs those for this machine",
-		Long: `Fix lists every cure that a saved report ("-": standard input) names, numbered.
-
-With --apply it runs the first cure of each fault that is meant for this very
-machine, and nothing else: never a router's, never an advice, never one that
-needs a value from you. It never runs what a file says: it looks at the machine
-again, and a cure is run only if that proposes the very same commands. It asks
-before each cure, stops at the first command that fails and offers to undo what
-that cure did, and looks again afterwards.
-
-With --undo it takes back what --apply did on this machine, last first.
-
-Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
-2 the report cannot be used here, 3 root is needed.`,
+		Use: "fix",
 		Example: `  sipdoctor why 198.51.100.7 --format json --output report.json
   sipdoctor fix report.json
   sudo sipdoctor fix report.json --apply
@@ -50,17 +38,17 @@ Exit status: 0 cured (or listed), 1 a fault is still there or a command failed,
   sudo sipdoctor fix report.json --undo`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("fix takes one REPORT, or - for standard input; %d were given", len(args))
+				return usage("say.fix-one-report", words.Args{"n": len(args)})
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.apply, "apply", false, "run the cures for this machine, after asking")
-	f.BoolVar(&o.undo, "undo", false, "take back what --apply did here, last first")
-	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	f.StringSliceVar(&o.only, "only", nil, "only this cure, by `NUMBER` or id (repeatable)")
+	f.BoolVar(&o.apply, "apply", false, "")
+	f.BoolVar(&o.undo, "undo", false, "")
+	f.BoolVarP(&o.yes, "yes", "y", false, "")
+	f.StringSliceVar(&o.only, "only", nil, "")
 	return cmd
 }
 
@@ -89,16 +77,17 @@ func curesOf(r *checks.Report) (list []cure) {
 func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	switch {
 	case o.apply && o.undo:
-		return usagef("--apply and --undo exclude each other")
+		return exclusive("--apply", "--undo")
 	case o.yes && !o.apply && !o.undo:
-		return usagef("--yes belongs to --apply or --undo; nothing is run without one of them")
+		return usage("say.fix-yes-alone", nil)
 	case name == "-" && (o.apply || o.undo) && !o.yes:
-		return usagef("standard input cannot hold both the report and your answers; save the report in a file, or give --yes")
+		return usage("say.fix-stdin", nil)
 	}
 	r, err := readReport(s.In, name)
 	if err != nil {
 		return err
 	}
+	fillIn(s.lang(), r)
 	all := curesOf(r)
 	chosen, err := o.choose(all)
 	if err != nil {
@@ -106,7 +95,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	}
 	p := &printer{w: s.Out}
 	if !o.apply && !o.undo {
-		return listCures(p, chosen, r, name)
+		return s.listCures(p, chosen, r, name)
 	}
 	if err := refuse(r, name); err != nil {
 		return err
@@ -114,14 +103,14 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	unlock, err := platform.Lock(platform.StateDir(), "fix.lock")
 	if err != nil {
 		if errors.Is(err, platform.ErrLocked) {
-			err = errors.New("another sipdoctor fix is at work on this machine; nothing was run")
+			err = failure("say.fix-locked", nil)
 		}
 		return err
 	}
 	defer unlock()
 	a := &applier{
 		streams: s, printer: p, report: r, name: name, yes: o.yes, named: len(o.only) > 0,
-		look: lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
+		look: s.lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
 	}
 	if o.undo {
 		return a.undoAll(ctx, chosen)
@@ -134,17 +123,17 @@ func refuse(r *checks.Report, name string) error {
 	here, err := platform.ThisMachine().Hostname()
 	switch name = render.Quote(name); {
 	case r.Redacted:
-		return usagef("%s is redacted: its addresses are stand-ins; use the report as it was made", name)
+		return usage("say.fix-redacted", words.Args{"report": name})
 	case r.Inputs.Root != "":
-		return usagef("%s was made from the support bundle %s, not on this machine; run the commands there", name, render.Quote(r.Inputs.Root))
+		return usage("say.fix-bundle", words.Args{"report": name, "bundle": r.Inputs.Root})
 	case r.Host == nil || r.Host.Hostname == "":
-		return usagef("%s does not say which machine it is about; make a new report here", name)
+		return usage("say.fix-no-host", words.Args{"report": name})
 	case err != nil:
-		return fmt.Errorf("reading this machine's name: %w", err)
+		return failure("say.fix-hostname", words.Args{"why": cause(err)})
 	case r.Host.Hostname != here:
-		return usagef("%s is about %s, and this is %s; nothing was run", name, render.Quote(r.Host.Hostname), render.Quote(here))
+		return usage("say.fix-other-host", words.Args{"report": name, "host": r.Host.Hostname, "here": here})
 	case !platform.ThisSystem().Root():
-		return fmt.Errorf("cures change the machine, which needs root; nothing of %s was run, try it with sudo", name)
+		return failure("say.fix-root", words.Args{"report": name})
 	}
 	return nil
 }
@@ -163,61 +152,75 @@ func (o *fixOptions) choose(list []cure) ([]cure, error) {
 			}
 		}
 		if len(out) == n {
-			return nil, usagef("--only %s: the report has no such cure; there are %s", render.Quote(want), numbersOf(list))
+			return nil, usage("say.fix-only", words.Args{"only": want, "known": numbersOf(list)})
 		}
 	}
 	slices.SortFunc(out, func(a, b cure) int { return a.number - b.number })
 	return slices.CompactFunc(out, func(a, b cure) bool { return a.number == b.number }), nil
 }
 
-func numbersOf(list []cure) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	var words []string
+func numbersOf(list []cure) (names []string) {
 	for _, c := range list {
-		words = append(words, fmt.Sprintf("%d (%s)", c.number, render.Quote(c.fix.ID)))
+		names = append(names, fmt.Sprintf("%d (%s)", c.number, c.fix.ID))
 	}
-	return strings.Join(words, ", ")
+	return names
 }
 
 // listCures shows what there is to do, and what --apply would do of it.
-func listCures(p *printer, list []cure, r *checks.Report, name string) error {
+func (s streams) listCures(p *printer, list []cure, r *checks.Report, name string) error {
 	if len(list) == 0 {
-		p.line("The report names no cure: %s", r.Headline)
+		p.line("%s", s.say("say.fix-no-cure", words.Args{"headline": r.Headline}))
 		return p.err
 	}
 	p.line("%s", r.Headline)
 	here := 0
 	for _, c := range list {
+		why, ok := c.runnable(r)
+		if ok && c.first {
+			here++
+		}
 		p.line("")
 		p.line("%d. %s", c.number, c.fix.Title)
-		p.line("   against   %s (%s)", c.finding.Title, c.finding.ID)
-		why, ok := c.runnable(r)
-		switch {
-		case ok && c.first && c.fix.Choice:
-			here++
-			p.line("   where     this machine; yours to decide: --apply asks, with --yes it takes --only %d", c.number)
-		case ok && c.first:
-			here++
-			p.line("   where     this machine; --apply runs it")
-		case ok:
-			p.line("   where     this machine; another cure of the same fault comes first,")
-			p.line("             --apply --only %d runs this one", c.number)
-		default:
-			p.line("   where     %s; %s", c.fix.Where, why)
-		}
-		p.block("   run       ", c.fix.Commands)
-		p.block("   undo      ", c.fix.Undo)
+		p.line("%s%s (%s)", s.label("against"), c.finding.Title, c.finding.ID)
+		p.line("%s%s", s.label("where"), s.fill(c.place(why, ok)))
+		p.block(s.label("run"), c.fix.Commands)
+		p.block(s.label("undo"), c.fix.Undo)
 		if c.fix.Note != "" {
-			p.line("   note      %s", c.fix.Note)
+			p.line("%s%s", s.label("note"), c.fix.Note)
 		}
 	}
 	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
 		p.line("")
-		p.line("To run what is for this machine: %s", fixLine(name, "--apply"))
+		p.line("%s", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
 	}
 	return p.err
+}
+
+// place says where a cure is for, and what --apply does with it; why is that of
+// runnable.
+func (c cure) place(why words.Text, ok bool) words.Text {
+	switch {
+	case !ok:
+		return words.Say("say.fix-elsewhere", words.Args{"where": c.fix.Where, "why": why})
+	case !c.first:
+		return words.Say("say.fix-here-second", words.Args{"n": c.number})
+	case c.fix.Choice:
+		return words.Say("say.fix-here-choice", words.Args{"n": c.number})
+	}
+	return words.Say("say.fix-here", nil)
+}
+
+// label is the word in front of a line about a cure, padded.
+func (s streams) label(name string) string {
+	width := 10
+	for _, l := range []string{"against", "where", "run", "undo", "note"} {
+		width = max(width, utf8.RuneCountInString(s.labelWord(l))+2)
+	}
+	return fmt.Sprintf("   %-*s", width, s.labelWord(name))
+}
+
+func (s streams) labelWord(name string) string {
+	return s.say("say.fix-label", words.Args{"label": name})
 }
 
 // fixLine is the command that works on a report, for a person to paste.
@@ -239,22 +242,22 @@ var placeholder = regexp.MustCompile(`<[a-z][A-Za-z -]*>`)
 
 // runnable reports whether a program may run this cure on the machine that the
 // report is about, or why not.
-func (c cure) runnable(r *checks.Report) (why string, ok bool) {
+func (c cure) runnable(r *checks.Report) (why words.Text, ok bool) {
 	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why")
 	switch {
 	case !here:
-		return "not this machine", false
+		return words.Say("say.fix-not-here", nil), false
 	case c.fix.Form != fixes.FormShell || len(c.fix.Commands) == 0:
-		return "for you to do: it is no command of a shell", false
+		return words.Say("say.fix-by-hand", nil), false
 	case c.fix.Unverified || len(c.fix.UnverifiedLines) > 0:
-		return "not verified by a source; read it before you run it yourself", false
+		return words.Say("say.fix-unverified", nil), false
 	}
 	for _, line := range slices.Concat(c.fix.Commands, c.fix.Undo) {
 		if placeholder.MatchString(line) {
-			return "it needs a value from you", false
+			return words.Say("say.fix-needs-value", nil), false
 		}
 	}
-	return "", true
+	return words.Text{}, true
 }
 
 // printer writes lines, with nothing in them that a terminal would obey, and
@@ -278,7 +281,7 @@ func (p *printer) text(s string) {
 func (p *printer) block(lead string, lines []string) {
 	for i, l := range lines {
 		if i > 0 {
-			lead = strings.Repeat(" ", len(lead))
+			lead = strings.Repeat(" ", utf8.RuneCountInString(lead))
 		}
 		p.line("%s%s", lead, l)
 	}

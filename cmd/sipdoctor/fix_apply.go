@@ -3,14 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // applier runs cures on this machine.
@@ -27,6 +25,10 @@ type applier struct {
 	in     *bufio.Reader
 }
 
+// tell writes a message on a line of its own, remark one below a cure.
+func (a *applier) tell(id string, args words.Args)   { a.line("%s", a.say(id, args)) }
+func (a *applier) remark(id string, args words.Args) { a.line("   %s", a.say(id, args)) }
+
 // outcome counts what became of the cures.
 type outcome struct {
 	ran    []cure
@@ -41,7 +43,7 @@ type outcome struct {
 func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 	todo := a.forHere(chosen)
 	if len(todo) == 0 {
-		a.line("The report has no cure that can be run on this machine.")
+		a.tell("say.fix-none-here", nil)
 		if a.report.Verdict == checks.Fail {
 			return a.fail()
 		}
@@ -54,7 +56,7 @@ func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 		if now == nil || len(all.ran) > 0 {
 			var err error
 			if now, err = a.look(ctx, a.report, todo); err != nil {
-				return fmt.Errorf("looking again before anything is changed: %w", err)
+				return failure("say.fix-look-before", words.Args{"why": cause(err)})
 			}
 		}
 		if all.agreeing == nil {
@@ -70,7 +72,7 @@ func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 	}
 	if len(all.ran) == 0 {
 		a.line("")
-		a.line("Nothing was changed.")
+		a.tell("say.fix-unchanged", nil)
 	} else if err := a.verify(ctx, &all); err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (a *applier) forHere(chosen []cure) (todo []cure) {
 	for _, c := range chosen {
 		why, ok := c.runnable(a.report)
 		if !ok && a.named {
-			a.line("%d. %s: not run, %s.", c.number, c.fix.Title, why)
+			a.tell("say.fix-not-run", words.Args{"n": c.number, "cure": c.fix.Title, "why": why})
 		}
 		if !ok || !a.named && taken[c.finding] {
 			continue
@@ -115,21 +117,21 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 	a.line("")
 	switch state {
 	case gone:
-		a.line("%d. %s: no longer needed, the fault is gone.", c.number, c.fix.Title)
+		a.tell("say.fix-gone", words.Args{"n": c.number, "cure": c.fix.Title})
 		return a.err
 	case untold:
-		a.line("%d. %s: not run. Whether the fault is still there cannot be told:", c.number, c.fix.Title)
-		a.line("   %s", reasonOf(now, c))
+		a.tell("say.fix-untold", words.Args{"n": c.number, "cure": c.fix.Title})
+		a.line("   %s", a.fill(reasonOf(now, c)))
 		all.undone++
 		return a.err
 	case changed:
-		a.line("%d. %s: not run. This machine, looked at again, calls for other commands.", c.number, c.fix.Title)
-		a.line("   Make a new report.")
+		a.tell("say.fix-changed", words.Args{"n": c.number, "cure": c.fix.Title})
+		a.remark("say.fix-new-report", nil)
 		all.undone++
 		return a.err
 	}
 	if fresh.fix.Choice && a.yes && !a.named {
-		a.line("%d. %s: not run; that is for you to decide: --only %d.", c.number, fresh.fix.Title, c.number)
+		a.tell("say.fix-choice", words.Args{"n": c.number, "cure": fresh.fix.Title})
 		return a.err
 	}
 	fresh.finding = c.finding // by which --undo finds it again
@@ -148,18 +150,18 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 // one asks, runs the commands of one cure, and undoes them if one fails.
 func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool, err error) {
 	a.line("%d. %s", c.number, c.fix.Title)
-	a.block("   run       ", c.fix.Commands)
-	a.block("   undo      ", c.fix.Undo)
-	if !a.agreed("   Run it?", false) {
-		a.line("   Left as it is.")
+	a.block(a.label("run"), c.fix.Commands)
+	a.block(a.label("undo"), c.fix.Undo)
+	if !a.agreed("say.fix-ask-run", false) {
+		a.remark("say.fix-left", nil)
 		return false, a.err
 	}
 	if c, err = a.stillMeant(ctx, now, c); err != nil {
-		a.line("   Not run: %s.", platform.Words(err))
+		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false, a.err
 	}
 	if err := a.done.add(c, a.report); err != nil {
-		a.line("   It cannot be noted down for --undo (%s); the undo commands above are for you.", platform.Words(err))
+		a.remark("say.fix-not-noted", words.Args{"why": cause(err)})
 	}
 	for i, line := range c.fix.Commands {
 		out, err := a.shell(ctx, line)
@@ -168,9 +170,9 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 			continue
 		}
 		if err != nil {
-			a.line("   Stopped: command %d of %d did not work (%s).", i+1, len(c.fix.Commands), platform.Words(err))
+			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
 		} else {
-			a.line("   Interrupted after command %d of %d.", i+1, len(c.fix.Commands))
+			a.remark("say.fix-interrupted", words.Args{"n": i + 1, "of": len(c.fix.Commands)})
 		}
 		if err == nil {
 			i++
@@ -190,11 +192,11 @@ func (a *applier) stillMeant(ctx context.Context, now *checks.Report, c cure) (c
 	}
 	again, err := a.look(ctx, a.report, []cure{c})
 	if err != nil {
-		return c, fmt.Errorf("looking again after the answer: %w", err)
+		return c, failure("say.fix-look-answer", words.Args{"why": cause(err)})
 	}
 	fresh, state := compareWith(now, again, c)
 	if state != stays {
-		return c, errors.New("this machine has changed since the question; make a new report")
+		return c, failure("say.fix-changed-since", nil)
 	}
 	fresh.finding = c.finding
 	return fresh, nil
@@ -216,7 +218,7 @@ func (a *applier) takeBack(ctx context.Context, c cure, done int) {
 			}
 			a.remember(c, undo)
 		}
-		if !a.agreed("   Undo what was done?", true) {
+		if !a.agreed("say.fix-ask-undo", true) {
 			return
 		}
 		// Where nobody knows which of them have something to undo, all are tried.
@@ -231,14 +233,14 @@ func (a *applier) takeBack(ctx context.Context, c cure, done int) {
 // remember notes what is left to undo of a cure.
 func (a *applier) remember(c cure, undo []string) {
 	if err := a.done.keep(c, a.report, undo); err != nil {
-		a.line("   It could not be noted down for --undo: %s.", platform.Words(err))
+		a.remark("say.fix-undo-not-kept", words.Args{"why": cause(err)})
 	}
 }
 
 // forget strikes a cure off the journal.
 func (a *applier) forget(c cure) {
 	if err := a.done.remove(c, a.report); err != nil {
-		a.line("   It could not be struck off what --undo takes back: %s.", platform.Words(err))
+		a.remark("say.fix-undo-not-struck", words.Args{"why": cause(err)})
 	}
 }
 
@@ -251,10 +253,10 @@ func (a *applier) runUndo(ctx context.Context, lines []string, all bool) (left [
 		switch {
 		case err == nil:
 		case all:
-			a.line("   That did not work (%s); the rest goes on.", platform.Words(err))
+			a.remark("say.fix-undo-goes-on", words.Args{"why": cause(err)})
 			left = append(left, line)
 		default:
-			a.line("   That did not work (%s). What is left to undo is kept for --undo.", platform.Words(err))
+			a.remark("say.fix-undo-stops", words.Args{"why": cause(err)})
 			return lines[i:]
 		}
 	}
@@ -272,25 +274,25 @@ func (a *applier) echo(line string, out []byte) {
 func (a *applier) verify(ctx context.Context, all *outcome) error {
 	after, err := a.look(ctx, a.report, all.ran)
 	if err != nil {
-		return fmt.Errorf("looking again after the cures: %w", err)
+		return failure("say.fix-look-after", words.Args{"why": cause(err)})
 	}
 	a.line("")
 	left := 0
 	for _, c := range all.ran {
 		switch _, state := compareWith(a.report, after, c); {
 		case state == untold:
-			a.line("Not verified: %s. %s", c.finding.Title, reasonOf(after, c))
+			a.tell("say.fix-not-verified", words.Args{"fault": c.finding.Title, "why": reasonOf(after, c)})
 		case state == gone && !stillFails(after, c):
-			a.line("Cured: %s.", c.finding.Title)
+			a.tell("say.fix-cured", words.Args{"fault": c.finding.Title})
 			continue
 		default:
-			a.line("Still there: %s.", c.finding.Title)
+			a.tell("say.fix-still-there", words.Args{"fault": c.finding.Title})
 		}
 		left++
 	}
 	a.line("%s", after.Headline)
 	if left > 0 {
-		a.line("To take it back: %s", fixLine(a.name, "--undo"))
+		a.tell("say.fix-take-back", words.Args{"command": fixLine(a.name, "--undo")})
 	}
 	all.undone += left
 	return a.err
@@ -300,28 +302,28 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 // no command of the report: whoever wrote that file could have written any.
 func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 	if err := a.done.err; err != nil {
-		return fmt.Errorf("reading what was applied on this machine: %w", err)
+		return failure("say.fix-reading-journal", words.Args{"why": cause(err)})
 	}
 	failed, found := 0, 0
 	for _, c := range slices.Backward(chosen) {
 		done, ok := a.done.find(c, a.report)
 		if !ok {
 			if a.named {
-				a.line("%d. %s: not undone, --apply has not run it on this machine.", c.number, c.fix.Title)
+				a.tell("say.fix-not-undone", words.Args{"n": c.number, "cure": c.fix.Title})
 				failed++
 			}
 			continue
 		}
 		found++
 		a.line("")
-		a.line("%d. Undo: %s", c.number, c.fix.Title)
+		a.tell("say.fix-undo", words.Args{"n": c.number, "cure": c.fix.Title})
 		if len(done.Undo) == 0 {
-			a.line("   There is nothing to undo.")
+			a.remark("say.fix-nothing-to-undo", nil)
 			continue
 		}
-		a.block("   run       ", done.Undo)
-		if !a.agreed("   Run it?", false) {
-			a.line("   Left as it is.")
+		a.block(a.label("run"), done.Undo)
+		if !a.agreed("say.fix-ask-run", false) {
+			a.remark("say.fix-left", nil)
 			continue
 		}
 		if left := a.runUndo(ctx, done.Undo, false); len(left) > 0 {
@@ -332,8 +334,8 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 		a.forget(c)
 	}
 	if found == 0 && !a.named {
-		a.line("No cure of this report was applied on this machine by sipdoctor fix --apply.")
-		a.line("The undo commands of those that you ran yourself: %s", fixLine(a.name, ""))
+		a.tell("say.fix-none-applied", nil)
+		a.tell("say.fix-own-undo", words.Args{"command": fixLine(a.name, "")})
 	}
 	if failed > 0 {
 		return a.fail()
@@ -341,8 +343,8 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 	return a.err
 }
 
-// agreed asks a yes-or-no question. Anything but a yes, an end of input
-// included, is a no, unless an empty line was typed and yes is the default.
+// agreed asks a yes-or-no question, a message. Anything but a yes, an end of
+// input included, is a no, unless an empty line was typed and yes is the default.
 func (a *applier) agreed(question string, byDefault bool) bool {
 	if a.yes {
 		return true
@@ -350,18 +352,14 @@ func (a *applier) agreed(question string, byDefault bool) bool {
 	if a.in == nil {
 		a.in = bufio.NewReader(a.In)
 	}
-	choice := " [y/N] "
-	if byDefault {
-		choice = " [Y/n] "
-	}
-	a.text(question + choice)
+	a.text("   " + a.say(question, nil) + " " + a.say("say.fix-yes-no", words.Args{"yes": byDefault}) + " ")
 	answer, err := a.in.ReadString('\n')
 	if f, ok := a.In.(*os.File); err != nil || !ok || !isTerminal(f) {
 		a.text("\n") // nobody's Enter ended the line
 	}
 	if err != nil && answer == "" {
-		a.line("   Nobody answers; --yes runs it without a question.")
+		a.remark("say.fix-no-answer", nil)
 	}
 	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes" || answer == "" && err == nil && byDefault
+	return slices.Contains([]string{"y", "yes", "д", "да"}, answer) || answer == "" && err == nil && byDefault
 }

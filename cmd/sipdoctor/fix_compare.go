@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The states of a cure on the machine as it is now.
@@ -76,11 +77,12 @@ func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) boo
 	if f.Subject != "" || c.finding.Subject != "" {
 		return f.Subject == c.finding.Subject
 	}
-	if f.Title == c.finding.Title {
+	title := titleOf(f)
+	if title == titleOf(c.finding) {
 		return true
 	}
 	old := then.Result(check)
-	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && o.Title == f.Title })
+	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && titleOf(&o) == title })
 }
 
 // stillFails reports whether whom a critical fault was about is in critical
@@ -93,10 +95,20 @@ func stillFails(now *checks.Report, c cure) bool {
 }
 
 // reasonOf is why a check could not tell.
-func reasonOf(now *checks.Report, c cure) string {
+func reasonOf(now *checks.Report, c cure) words.Text {
 	r := now.Result(c.result.Check)
 	if r == nil {
-		return "this program knows no check " + c.result.Check + "."
+		return words.Say("say.fix-no-check", words.Args{"check": c.result.Check})
 	}
-	return strings.TrimSuffix(cmp.Or(r.Reason, r.Summary, string(r.Status)), ".") + "."
+	return words.Literal(strings.TrimSuffix(cmp.Or(r.Reason, r.Summary, string(r.Status)), ".") + ".")
+}
+
+// titleOf tells findings without a subject apart: the title in English, whatever
+// language the report is in.
+func titleOf(f *checks.Finding) string {
+	title, err := checkBook().Fill(words.English, words.Say(f.Words()+".title", f.Args))
+	if err != nil {
+		return f.Title // of another version
+	}
+	return title
 }

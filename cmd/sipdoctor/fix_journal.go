@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // journal is what --apply has run on this machine and --undo may take back. It
@@ -49,7 +49,7 @@ func openJournal(dir string) *journal {
 	}
 	if err == nil {
 		if err = json.Unmarshal(raw, &j.entries); err != nil {
-			err = fmt.Errorf("reading %s: %w", filepath.Join(dir, journalFile), err)
+			err = failure("say.reading", words.Args{"file": filepath.Join(dir, journalFile), "why": cause(err)})
 		}
 	}
 	j.err = err
@@ -59,7 +59,7 @@ func openJournal(dir string) *journal {
 func entryOf(c cure, report time.Time) applied {
 	title := ""
 	if c.finding.Subject == "" {
-		title = c.finding.Title
+		title = titleOf(c.finding)
 	}
 	return applied{Report: report, Finding: c.finding.ID, Subject: c.finding.Subject, Title: title, Fix: c.fix.ID, Commands: c.fix.Commands, Undo: c.fix.Undo}
 }

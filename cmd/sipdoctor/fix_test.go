@@ -18,11 +18,13 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // fakePBX is a machine on which two addresses are banned. Its shell knows
 // "free ADDRESS" and "ban ADDRESS"; all else does nothing.
 type fakePBX struct {
+	lang   words.Lang // of whoever types
 	banned []string
 	ran    []string
 	noRoot bool
@@ -85,7 +87,7 @@ func (m *fakePBX) apply(t *testing.T, ctx context.Context, r *checks.Report, dir
 		t.Fatal(err)
 	}
 	a := &applier{
-		streams: streams{In: typed, Out: &out}, printer: &printer{w: &out}, report: r, name: "r.json", yes: o.yes, named: len(o.only) > 0,
+		streams: streams{In: typed, Out: &out, Lang: m.lang}, printer: &printer{w: &out}, report: r, name: "r.json", yes: o.yes, named: len(o.only) > 0,
 		look:  func(context.Context, *checks.Report, []cure) (*checks.Report, error) { return m.report(), nil },
 		shell: m.shell, done: openJournal(dir),
 	}
@@ -140,6 +142,20 @@ func TestCuresAreRunOnlyAfterAYes(t *testing.T) {
 				t.Errorf("exit %v, want %d, and %q in\n%s", err, tt.exit, tt.says, out)
 			}
 		})
+	}
+}
+
+func TestCuresAreAskedAboutInRussian(t *testing.T) {
+	m := freshPBX()
+	m.lang = words.Russian
+	out, err := m.apply(t, t.Context(), m.report(), t.TempDir(), fixOptions{}, strings.NewReader("да\nн\n"))
+	if diff := cmp.Diff([]string{"free 192.0.2.7", "note 192.0.2.7"}, m.ran); diff != "" || statusOf(err) != 1 {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	for _, want := range []string{"   команды     free 192.0.2.7\n", "   Выполнить? [д/Н] ", "   Оставлено как есть.\n", "Исправлено: 192.0.2.7 is blocked"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
 	}
 }
 
@@ -372,7 +388,7 @@ func TestCuresThatNoProgramMayRun(t *testing.T) {
 	} {
 		f := good
 		tt.change(&f)
-		if why, ok := (cure{fix: f}).runnable(&checks.Report{Command: "pbx"}); ok != tt.ok || ok == (why != "") {
+		if why, ok := (cure{fix: f}).runnable(&checks.Report{Command: "pbx"}); ok != tt.ok || ok != why.IsZero() {
 			t.Errorf("%s: may be run %v (%q)", tt.name, ok, why)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
@@ -26,9 +27,9 @@ func (o *checkOptions) addInbound(in *checks.Inputs, list []*checks.Check) error
 	case err == nil:
 		in.RTPConf = conf
 	case o.rtpConf != defaultRTPConf:
-		return usagef("--rtp-conf: %w", err)
+		return usage("say.bad-flag", words.Args{"flag": "--rtp-conf", "why": cause(err)})
 	case o.inbound && !errors.Is(err, fs.ErrNotExist) && o.rtpRange == "":
-		return usagef("--inbound needs the PBX's RTP ports: %w; name them with --rtp-range FIRST-LAST", err)
+		return usage("say.inbound-ports-unread", words.Args{"why": cause(err)})
 	}
 	if !o.inbound {
 		return nil
@@ -36,11 +37,11 @@ func (o *checkOptions) addInbound(in *checks.Inputs, list []*checks.Check) error
 	in.Inbound = true
 	switch {
 	case o.responder == "":
-		return usagef("--inbound needs --responder: somebody outside has to send")
+		return usage("say.inbound-responder", nil)
 	case !slices.ContainsFunc(list, func(c *checks.Check) bool { return c.ID == "rtp-ports" }):
-		return usagef("--inbound belongs to the check rtp-ports, which this run leaves out")
+		return usage("say.inbound-unused", nil)
 	case in.RTPConf == nil && o.rtpRange == "":
-		return usagef("--inbound needs the PBX's RTP ports: there is no %s here; name them with --rtp-range FIRST-LAST", o.rtpConf)
+		return usage("say.inbound-ports", words.Args{"file": o.rtpConf})
 	}
 	return nil
 }

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // job checks every flag and returns what there is to do. Nothing has been sent
@@ -75,11 +74,11 @@ func (o *checkOptions) validate() error {
 	}
 	for _, v := range o.ladder {
 		if v < 1 || v > natlifetime.MaxRung {
-			return usagef("--ladder: %d s of silence; 1 to %d are possible", v, natlifetime.MaxRung)
+			return usage("say.ladder-value", words.Args{"value": v, "most": natlifetime.MaxRung})
 		}
 	}
 	if len(o.ladder) > natlifetime.MaxRungs {
-		return usagef("--ladder has %d rungs; %d are possible", len(o.ladder), natlifetime.MaxRungs)
+		return usage("say.ladder-long", words.Args{"n": len(o.ladder), "most": natlifetime.MaxRungs})
 	}
 	for _, v := range o.stun {
 		if err := validHostPort("stun", v); err != nil {
@@ -87,23 +86,23 @@ func (o *checkOptions) validate() error {
 		}
 	}
 	if _, _, err := rtpports.ParseRange(o.rtpRange); err != nil {
-		return usagef("--rtp-range %s: %w", render.Quote(o.rtpRange), err)
+		return badValue("--rtp-range", o.rtpRange, err)
 	}
 	switch {
 	case o.routerEntries < 0:
-		return usagef("--router-entries %d is negative", o.routerEntries)
+		return usage("say.negative", words.Args{"flag": "--router-entries", "value": o.routerEntries})
 	case o.rate < 0 || o.rate > rtpports.MaxRate:
-		return usagef("--rate %d: 1 to %d packets a second are possible", o.rate, rtpports.MaxRate)
+		return usage("say.rate", words.Args{"rate": o.rate, "most": rtpports.MaxRate})
 	case o.fast && o.routerEntries > 0:
-		return usagef("--fast has no regard to --router-entries; give one of them")
+		return usage("say.fast-entries", nil)
 	case o.fingerprint != "" && o.responder == "":
-		return usagef("--responder-fingerprint belongs to --responder; name the responder too")
+		return usage("say.fingerprint-alone", nil)
 	case o.timeout < 0:
-		return usagef("--timeout %s is negative", o.timeout)
+		return usage("say.negative", words.Args{"flag": "--timeout", "value": o.timeout.String()})
 	case o.watch < 0:
-		return usagef("--watch %s is negative", o.watch)
+		return usage("say.negative", words.Args{"flag": "--watch", "value": o.watch.String()})
 	case o.watch > 0 && (o.format != "text" || o.output != ""):
-		return usagef("--watch shows text on the screen; it does not go with --format %s and --output", o.format)
+		return usage("say.watch-format", words.Args{"format": o.format})
 	}
 	return nil
 }
@@ -111,7 +110,7 @@ func (o *checkOptions) validate() error {
 // validHostPort accepts a name or an address, with or without a port.
 func validHostPort(flag, value string) error {
 	if _, err := netinfo.ParseHostPort(value); err != nil {
-		return usagef("--%s %q: %w", flag, value, err)
+		return badValue("--"+flag, words.Raw(value), err)
 	}
 	return nil
 }
@@ -125,7 +124,7 @@ func readFingerprint(s string) (string, error) {
 	hex := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(s))
 	hex = strings.TrimPrefix(hex, "sha256")
 	if len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
-		return "", usagef("--responder-fingerprint wants the 64 hex digits that the responder printed, not %q", s)
+		return "", usage("say.fingerprint", words.Args{"value": words.Raw(s)})
 	}
 	return hex, nil
 }
@@ -135,7 +134,7 @@ func readFingerprint(s string) (string, error) {
 func localAddress(ctx context.Context, m platform.Machine, bind string) (netip.Addr, string, error) {
 	tables, err := m.Tables(ctx)
 	if err != nil && len(tables.Interfaces) == 0 {
-		return netip.Addr{}, "", fmt.Errorf("reading the interfaces for --bind: %w", err)
+		return netip.Addr{}, "", failure("say.reading-interfaces", words.Args{"why": cause(err)})
 	}
 	wanted, perr := netip.ParseAddr(bind)
 	var names []string
@@ -152,12 +151,12 @@ func localAddress(ctx context.Context, m platform.Machine, bind string) (netip.A
 		if a, ok := firstAddress(i.Addrs); ok {
 			return a, i.Name, nil
 		}
-		return netip.Addr{}, "", usagef("--bind %s: this interface has no address", bind)
+		return netip.Addr{}, "", usage("say.bind-no-address", words.Args{"bind": bind})
 	}
 	if perr == nil {
-		return netip.Addr{}, "", usagef("--bind %s is no address of this machine", bind)
+		return netip.Addr{}, "", usage("say.bind-not-ours", words.Args{"bind": bind})
 	}
-	return netip.Addr{}, "", usagef("--bind %s is no address and no interface of this machine; there are %s", render.Quote(bind), strings.Join(names, ", "))
+	return netip.Addr{}, "", usage("say.bind-unknown", words.Args{"bind": bind, "known": names})
 }
 
 // firstAddress prefers IPv4: phones do.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // labOptions are the flags of lab; those for reporting and --deep are handed
@@ -24,14 +25,7 @@ type labOptions struct {
 func newLabCommand(s streams) *cobra.Command {
 	var o labOptions
 	cmd := &cobra.Command{
-		Use:   "lab [SCENARIO] [-- COMMAND…]",
-		Short: "Build a simulated office and run check, or a command, inside",
-		Long: `Lab builds an office with a router, a provider and their faults on this machine
-alone, without a link to its network and on Linux without root, and runs the
-real check (or COMMAND) on the phone's side. Without a scenario it lists them.
-
-Where the system has no network namespaces, or forbids them, the same office is
-built in memory; --memory asks for that.`,
+		Use: "lab",
 		Example: `  sipdoctor lab
   sipdoctor lab sip-alg
   sipdoctor lab sip-alg -- sh`,
@@ -44,14 +38,14 @@ built in memory; --memory asks for that.`,
 			}
 			var out []string
 			for _, sc := range lab.Scenarios() {
-				out = append(out, sc.Name+"\t"+sc.Title)
+				out = append(out, sc.Name+"\t"+s.say("say.scenario."+sc.Name+".title", nil))
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.deep, "deep", false, "let the check send every probe, the slow ones too")
-	cmd.Flags().BoolVar(&o.memory, "memory", false, "build the office in memory instead of the kernel")
+	cmd.Flags().BoolVar(&o.deep, "deep", false, "")
+	cmd.Flags().BoolVar(&o.memory, "memory", false, "")
 	return cmd
 }
 
@@ -65,20 +59,20 @@ func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	}
 	switch {
 	case len(names) == 0 && len(command) == 0:
-		return listScenarios(s.Out)
+		return s.listScenarios()
 	case len(names) == 0:
-		return usagef("lab needs a scenario before the command; sipdoctor lab lists them")
+		return usage("say.lab-no-scenario", nil)
 	case len(names) > 1:
-		return usagef("lab takes one scenario, but %q was given too; a command goes behind --", names[1])
+		return usage("say.lab-two", words.Args{"other": words.Raw(names[1])})
 	case o.memory && len(command) > 0:
-		return usagef("--memory runs check alone: a command needs a kernel's network")
+		return usage("say.lab-memory-command", nil)
 	}
 	scenario, ok := lab.Find(names[0])
 	if !ok {
-		return usagef("unknown scenario %q%s; sipdoctor lab lists them", names[0], didYouMean(names[0], scenarioNames()))
+		return usage("say.lab-unknown", words.Args{"scenario": words.Raw(names[0]), "near": didYouMean(names[0], scenarioNames())})
 	}
 	if o.memory {
-		return o.inMemory(cmd.Context(), s, scenario, "--memory was given")
+		return o.inMemory(cmd.Context(), s, scenario, words.Say("say.lab-memory-asked", nil))
 	}
 	return o.inKernel(cmd, s, scenario, command)
 }
@@ -88,7 +82,7 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	inside, exit, err := lab.Enter(ctx)
 	switch {
 	case errors.Is(err, lab.ErrUnavailable) && len(command) == 0:
-		return o.inMemory(ctx, s, scenario, err.Error())
+		return o.inMemory(ctx, s, scenario, words.Literal(err.Error()))
 	case err != nil:
 		return err
 	case !inside:
@@ -97,12 +91,12 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	exit, err = lab.Run(ctx, scenario, lab.RunOptions{
 		Command: command, Check: checkFlags(cmd.Flags()),
 		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
-		Ready: func(*lab.Office, *lab.Server) error { return o.introduce(s, scenario, "") },
+		Ready: func(*lab.Office, *lab.Server) error { return o.introduce(s, scenario, words.Text{}) },
 	})
 	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
 		// Namespaces are to be had, but this kernel lacks a part of the office,
 		// such as the SIP helper as a loaded module.
-		return o.inMemory(ctx, s, scenario, err.Error())
+		return o.inMemory(ctx, s, scenario, words.Literal(err.Error()))
 	}
 	if err != nil {
 		return err
@@ -112,7 +106,7 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 
 // introduce tells what the office looks like. Where standard output is for a
 // program it goes beside it.
-func (o *labOptions) introduce(s streams, scenario lab.Scenario, how string) error {
+func (o *labOptions) introduce(s streams, scenario lab.Scenario, how words.Text) error {
 	if o.quiet {
 		return nil
 	}
@@ -121,22 +115,22 @@ func (o *labOptions) introduce(s streams, scenario lab.Scenario, how string) err
 		w = s.Err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Office %q: %s.\n%s\n%s\n", scenario.Name, scenario.Title, scenario.Story, drawing(scenario))
-	if how != "" {
-		fmt.Fprintln(&b, how)
+	about := "say.scenario." + scenario.Name
+	for _, t := range []words.Text{
+		words.Say("say.lab-office", words.Args{"scenario": words.Raw(scenario.Name), "title": words.Say(about+".title", nil)}),
+		words.Say(about+".story", nil),
+		words.Say("say.lab-drawing", words.Args{
+			"phone": lab.PhoneAddr, "router": lab.RouterAddr, "responder": lab.ResponderAddr, "carrier": len(scenario.Routers) > 1,
+		}),
+		how,
+	} {
+		if !t.IsZero() {
+			fmt.Fprintln(&b, render.Quote(s.fill(t)))
+		}
 	}
 	b.WriteByte('\n')
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// drawing is the office in one line.
-func drawing(s lab.Scenario) string {
-	line := "phone " + lab.PhoneAddr + " -- router " + lab.RouterAddr
-	if len(s.Routers) > 1 {
-		line += " -- carrier's NAT"
-	}
-	return line + " -- Internet -- responder " + lab.ResponderAddr
 }
 
 // checkFlags are the flags that the check inside understands too, as they were
@@ -151,15 +145,15 @@ func checkFlags(flags *pflag.FlagSet) []string {
 	return out
 }
 
-func listScenarios(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (s streams) listScenarios() error {
+	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	for _, sc := range lab.Scenarios() {
-		fmt.Fprintf(w, "%s\t%s\n", sc.Name, sc.Title)
+		fmt.Fprintf(w, "%s\t%s\n", sc.Name, s.say("say.scenario."+sc.Name+".title", nil))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(out, "\nRun one with: sipdoctor lab SCENARIO")
+	_, err := fmt.Fprintf(s.Out, "\n%s\n", s.say("say.lab-run-one", nil))
 	return err
 }
 
@@ -169,9 +163,4 @@ func scenarioNames() []string {
 		names = append(names, sc.Name)
 	}
 	return names
-}
-
-// whyMemory words why the office is not a real one.
-func whyMemory(reason string) string {
-	return "The office is built in memory, not in the kernel: " + render.Quote(reason)
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // inMemory runs the same check, against the same responder, in an office that
 // exists in this process alone.
-func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason string) error {
-	if err := o.introduce(s, scenario, whyMemory(reason)); err != nil {
+func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason words.Text) error {
+	if err := o.introduce(s, scenario, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
 		return err
 	}
 	r, err := o.checkInMemory(ctx, s, scenario)
 	if err != nil {
-		return fmt.Errorf("building the office %q in memory: %w", scenario.Name, err)
+		return failure("say.lab-building", words.Args{"scenario": words.Raw(scenario.Name), "why": cause(err)})
 	}
 	if err := o.show(ctx, s, r); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
 	}}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	defer p.end()
 	return j.run(ctx, p), nil
 }

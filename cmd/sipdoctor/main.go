@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func main() {
@@ -19,7 +20,7 @@ func main() {
 	// The first signal ends the run politely; from then on the system's default
 	// applies again, so that a second one kills.
 	context.AfterFunc(ctx, stop)
-	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Confine: platform.Confine}
+	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Confine: platform.Confine}
 	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
@@ -27,6 +28,9 @@ func main() {
 type streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+
+	// Lang is what to speak; "" for English.
+	Lang words.Lang
 
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
@@ -39,6 +43,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (s streams) run(ctx context.Context, args []string) int {
+	s.Lang = languageOf(args, s.lang())
 	root, started := newRootCommand(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -49,9 +54,13 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &exit) {
 		return exit.status
 	}
-	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(platform.Words(err)))
-	var usage *usageError
-	if errors.As(err, &usage) || !started() {
+	text := platform.Words(err)
+	var message *messageError
+	if errors.As(err, &message) {
+		text = s.fill(message.text)
+	}
+	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(text))
+	if message != nil && message.usage || !started() {
 		return statusUsage
 	}
 	return statusBroken

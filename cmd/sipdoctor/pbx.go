@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // pbxOptions are the flags of pbx.
@@ -23,38 +22,21 @@ type pbxOptions struct {
 func newPBXCommand(s streams) *cobra.Command {
 	var o pbxOptions
 	cmd := &cobra.Command{
-		Use:   "pbx [CHECK…]",
-		Short: "Look at a PBX from inside: who is blocked, is the provider let in",
-		Long: `Pbx runs the checks of a PBX server, or those named: whether the addresses that
-matter are let in (registered phones, trunks, the provider's networks, you),
-whether the firewall opens the SIP and RTP ports, whether fail2ban watches what
-Asterisk writes, and what the kernel does with SIP. Nothing is changed.
-
-With --collect it writes a support bundle: everything it looked at, without
-passwords, keys, tokens and the comments of configuration files. Files that a
-link or an #include leads to outside the directories of the PBX, and keys, are
-left out by name. "sipdoctor pbx --root FILE" gives the same answers from it, on
-any system. A folder made by hand is read as well: what iptables-save, "nft -a
--j list ruleset" and "ipset save" print is known by its content. With --redact,
-addresses, names of hosts, users, callers and mailboxes and comments on rules are
-stand-ins, and databases, certificates and what logs tell of calls are left out.
-Addresses of one network stay in one network, private ones stay private, and the
-last number of each stays; so do extensions of up to six digits, ports, times,
-and the names of jails, chains, sets and files. See "sipdoctor checks".`,
+		Use: "pbx",
 		Example: `  sudo sipdoctor pbx
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz
   sipdoctor pbx --root bundle.tar.gz`,
-		ValidArgsFunction: completePBXChecks,
+		ValidArgsFunction: s.completePBXChecks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.profile, "profile", "", "provider that must be let in, by `NAME` or file; see sipdoctor profiles")
-	f.StringArrayVar(&o.skip, "skip", nil, "leave out a `CHECK` (repeatable)")
-	f.StringVar(&o.collect, "collect", "", "write what was looked at into a support bundle, `FILE` (.tar.gz)")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringArrayVar(&o.skip, "skip", nil, "")
+	f.StringVar(&o.collect, "collect", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", completePBXChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completePBXChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -66,7 +48,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if o.collect != "" && o.collect == o.output {
-		return usagef("--collect and --output name the same file, %s", render.Quote(o.collect))
+		return usage("say.collect-output", words.Args{"file": o.collect})
 	}
 	list, err := pbxChecks(named, o.skip)
 	if err != nil {
@@ -81,7 +63,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		return err
 	}
 	if in.Profile != "" && platform.IsRedacted(sys) {
-		return usagef("--profile: the addresses in %s are stand-ins, and cannot be compared with a provider's networks; collect without --redact", render.Quote(o.root))
+		return usage("say.profile-redacted", words.Args{"bundle": o.root})
 	}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	var collector *platform.Collector
@@ -89,7 +71,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {
@@ -103,10 +85,10 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	return exitWith(exitStatus(r, o.strict))
 }
 
-func completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
+func (s streams) completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
 	for _, c := range all.Checks() {
 		if c.Group == "pbx" {
-			out = append(out, c.ID+"\t"+c.Title)
+			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
@@ -122,11 +104,8 @@ func (o *pbxOptions) writeBundle(ctx context.Context, s streams, c *platform.Col
 		return err
 	}
 	for _, l := range c.LeftOut() {
-		if _, err := fmt.Fprintf(s.Err, "sipdoctor: %s is not in it: %s\n", render.Quote(l.File), render.Quote(l.Why)); err != nil {
-			return err
-		}
+		s.warn(words.Say("say.collect-left-out", words.Args{"file": l.File, "why": l.Why}))
 	}
-	_, err := fmt.Fprintf(s.Err, "sipdoctor: %s holds %d files and listings, %d KiB, without passwords; look into it before you send it\n",
-		o.collect, len(c.Names()), b.Len()>>10)
-	return err
+	s.warn(words.Say("say.collected", words.Args{"file": o.collect, "n": len(c.Names()), "size": b.Len() >> 10}))
+	return nil
 }

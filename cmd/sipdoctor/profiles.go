@@ -12,15 +12,13 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func newProfilesCommand(s streams) *cobra.Command {
+	var list listing
 	cmd := &cobra.Command{
-		Use:   "profiles [NAME|FILE]",
-		Short: "List the provider profiles, or show one",
-		Long: `profiles lists the providers that "sipdoctor check --profile" knows, or shows
-what is known of one: hosts, networks, ports, codecs, and how it wants phones to
-be set, each with its source. docs/profiles.md says how to write one's own.`,
+		Use:               "profiles",
 		Args:              atMostOne,
 		ValidArgsFunction: completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -29,40 +27,42 @@ be set, each with its source. docs/profiles.md says how to write one's own.`,
 				if err != nil {
 					return err
 				}
-				return describeProfile(s.Out, p)
+				return list.show(s.Out, p, func(w io.Writer) error { return s.describeProfile(w, p) })
 			}
-			w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-			for _, p := range netinfo.Profiles() {
-				fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Title)
-			}
-			return w.Flush()
+			return list.show(s.Out, netinfo.Profiles(), func(out io.Writer) error {
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+				for _, p := range netinfo.Profiles() {
+					fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Title)
+				}
+				return w.Flush()
+			})
 		},
 	}
+	list.addFlag(cmd)
 	cmd.AddCommand(newProfilesLintCommand(s))
 	return cmd
 }
 
 func newProfilesLintCommand(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:     "lint FILE…",
-		Short:   "Find the mistakes in profiles of one's own, by line",
+		Use:     "lint",
 		Example: "  sipdoctor profiles lint my-provider.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("profiles lint needs a file")
+				return usage("say.lint-no-file", nil)
 			}
 			found := false
 			for _, file := range args {
 				mistakes, err := netinfo.LintProfileFile(file)
 				if err != nil {
-					return usagef("%w", err)
+					return usageOf(err)
 				}
 				for _, m := range mistakes {
 					found = true
 					fmt.Fprintln(s.Out, render.Quote(fmt.Sprintf("%s:%d: %s", file, m.Line, m)))
 				}
 				if len(mistakes) == 0 {
-					fmt.Fprintln(s.Out, render.Quote(file+": no mistakes"))
+					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-good", words.Args{"file": file})))
 				}
 			}
 			if found {
@@ -74,22 +74,22 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 }
 
 // describeProfile prints a profile; one from a file may hold anything.
-func describeProfile(out io.Writer, p *netinfo.Profile) error {
+func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, value string, o netinfo.Origin) {
+	row := func(label, value string, o netinfo.Origin) {
 		switch {
-		case value == "" || value == "0 s":
+		case value == "":
 			return
 		case o.Source != "" && o.Source != p.Source:
 			value += " [" + o.Source + "]"
 		}
 		if o.Checked != "" && o.Checked != p.Checked {
-			value += " [checked " + o.Checked + "]"
+			value += " [" + s.say("say.profile-checked", words.Args{"date": o.Checked}) + "]"
 		}
-		fmt.Fprintf(w, "%s\t%s\n", name, render.Quote(value))
+		fmt.Fprintf(w, "%s\t%s\n", s.say("say.profile-label", words.Args{"label": label}), render.Quote(value))
 	}
-	describeServers(row, p)
-	describeClient(row, p)
+	s.describeServers(row, p)
+	s.describeClient(row, p)
 	for _, c := range p.Conflicts {
 		row("conflict", c.About+": "+c.Says, c.Origin)
 	}
@@ -102,13 +102,13 @@ func describeProfile(out io.Writer, p *netinfo.Profile) error {
 }
 
 // describeServers prints whom phones talk to.
-func describeServers(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
+func (s streams) describeServers(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
 	row("name", p.Name, netinfo.Origin{})
 	row("title", p.Title, netinfo.Origin{})
 	row("kind", p.Kind, netinfo.Origin{})
 	row("domain", p.Domain, netinfo.Origin{Source: p.Sources["domain"]})
-	for _, s := range p.Serves {
-		row("serves", strings.TrimSuffix(strings.Join(s.Countries, ", ")+" only: "+s.What, ": "), s.Origin)
+	for _, v := range p.Serves {
+		row("serves", s.say("say.profile-serves", words.Args{"countries": v.Countries, "what": v.What, "some": v.What != ""}), v.Origin)
 	}
 	for _, h := range p.SIP {
 		row("sip", withNote(h.Address()+" "+h.Transport, h.Note), h.Origin)
@@ -139,22 +139,22 @@ func withNote(value, note string) string {
 }
 
 // describeClient prints how phones are to be set.
-func describeClient(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
+func (s streams) describeClient(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
 	c := p.Client
 	row("codecs", strings.Join(p.Codecs, ", "), netinfo.Origin{Source: p.Sources["codecs"]})
 	if c.SIPALG == "off" {
-		row("sip alg", "must be off, says the provider", netinfo.Origin{Source: c.SourceOf("sip_alg")})
+		row("alg", s.say("say.profile-alg-off", nil), netinfo.Origin{Source: c.SourceOf("sip_alg")})
 	} else {
-		row("sip alg", c.SIPALG, netinfo.Origin{Source: c.SourceOf("sip_alg")})
+		row("alg", c.SIPALG, netinfo.Origin{Source: c.SourceOf("sip_alg")})
 	}
 	for _, d := range []struct{ name, key, value string }{
-		{"phones: stun", "stun", c.STUN},
-		{"phones: nat traversal", "nat_traversal", c.NATTraversal},
-		{"phones: outbound proxy", "outbound_proxy", c.OutboundProxy},
-		{"phones: register every", "registration_s", fmt.Sprintf("%d s", c.Registration)},
-		{"phones: keep-alive every", "keepalive_s", fmt.Sprintf("%d s", c.KeepAlive)},
-		{"router: udp timeout from", "udp_timeout_min_s", fmt.Sprintf("%d s", c.UDPTimeoutMin)},
-		{"router: port forwarding", "port_forwarding", c.PortForwarding},
+		{"phone_stun", "stun", c.STUN},
+		{"phone_nat", "nat_traversal", c.NATTraversal},
+		{"phone_proxy", "outbound_proxy", c.OutboundProxy},
+		{"phone_register", "registration_s", s.seconds(c.Registration)},
+		{"phone_keepalive", "keepalive_s", s.seconds(c.KeepAlive)},
+		{"router_timeout", "udp_timeout_min_s", s.seconds(c.UDPTimeoutMin)},
+		{"router_forwarding", "port_forwarding", c.PortForwarding},
 		{"tls", "tls", c.TLS},
 		{"srtp", "srtp", c.SRTP},
 	} {
@@ -162,16 +162,27 @@ func describeClient(row func(string, string, netinfo.Origin), p *netinfo.Profile
 	}
 }
 
+// seconds are those of a profile; 0 is not known.
+func (s streams) seconds(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return s.say("say.profile-seconds", words.Args{"n": n})
+}
+
 func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
 	p, err := netinfo.LoadProfile(nameOrFile)
-	if err == nil {
+	switch {
+	case err == nil:
 		return p, nil
+	case namesFile("profile", nameOrFile):
+		return nil, usageOf(err)
 	}
 	var names []string
 	for _, p := range netinfo.Profiles() {
 		names = append(names, p.Name)
 	}
-	return nil, usagef("%w%s", err, didYouMean(nameOrFile, names))
+	return nil, usage("say.no-profile", words.Args{"profile": words.Raw(nameOrFile), "near": didYouMean(nameOrFile, names), "known": names})
 }
 
 // addProfile adds the provider's servers: its SIP servers to those named, its

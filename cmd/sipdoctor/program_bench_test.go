@@ -14,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // BenchmarkStart is the time from nothing to the end of "sipdoctor version",
@@ -95,8 +96,8 @@ func BenchmarkReport(b *testing.B) {
 			return render.Text(w, r, render.TextOptions{Color: true, Verbose: true})
 		})},
 		{"json", show(render.JSON)},
-		{"markdown", show(render.Markdown)},
-		{"junit", show(render.JUnit)},
+		{"markdown", show(func(w io.Writer, r *checks.Report) error { return render.Markdown(w, r, words.English) })},
+		{"junit", show(func(w io.Writer, r *checks.Report) error { return render.JUnit(w, r, words.English) })},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()

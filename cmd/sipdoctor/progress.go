@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // progress shows one passing line on a terminal, and nothing elsewhere: what
@@ -16,7 +17,8 @@ import (
 // run at the same time, so the run lasts as long as the longest of what they
 // announce.
 type progress struct {
-	w io.Writer
+	w       io.Writer
+	streams streams // for its language
 
 	mu    sync.Mutex
 	line  string
@@ -31,19 +33,21 @@ type progress struct {
 }
 
 // newProgress returns nil where nobody watches.
-func newProgress(w io.Writer, quiet bool) *progress {
-	if quiet || !isTerminal(w) || os.Getenv("TERM") == "dumb" {
+func newProgress(s streams, quiet bool) *progress {
+	if quiet || !isTerminal(s.Err) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	return &progress{w: w}
+	return &progress{w: s.Err, streams: s}
 }
 
-// say replaces the line; it may be called by many checks at the same time.
-func (p *progress) say(line string) { p.show(line, 0) }
+// take shows a line of a check; it may be called by many at the same time.
+func (p *progress) take(line words.Text, left time.Duration) {
+	if text, err := checkBook().Fill(p.streams.lang(), line); err == nil {
+		p.show(text, left)
+	}
+}
 
-// sayFor replaces the line and counts down from left.
-func (p *progress) sayFor(line string, left time.Duration) { p.show(line, left) }
-
+// show replaces the line and counts down from left, if that is known.
 func (p *progress) show(line string, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,23 +117,23 @@ func (p *progress) times(now time.Time) string {
 	case p.whole.IsZero():
 		return ""
 	case !p.whole.After(now):
-		return ", a little longer"
+		return p.streams.say("say.progress-longer", nil)
 	case p.until.IsZero():
-		return ", whole run " + seconds(p.whole.Sub(now)) + " left"
+		return p.streams.say("say.progress-whole", words.Args{"whole": seconds(p.whole.Sub(now))})
 	case !p.until.After(now):
-		return ", a little longer, whole run " + seconds(p.whole.Sub(now)) + " left"
+		return p.streams.say("say.progress-longer-whole", words.Args{"whole": seconds(p.whole.Sub(now))})
 	case p.whole.Sub(p.until) < time.Second:
-		return ", " + seconds(p.until.Sub(now)) + " left"
+		return p.streams.say("say.progress-left", words.Args{"left": seconds(p.until.Sub(now))})
 	}
-	return fmt.Sprintf(", %s left, whole run %s", seconds(p.until.Sub(now)), seconds(p.whole.Sub(now)))
+	return p.streams.say("say.progress-left-whole", words.Args{"left": seconds(p.until.Sub(now)), "whole": seconds(p.whole.Sub(now))})
 }
 
-func seconds(d time.Duration) string {
+func seconds(d time.Duration) words.Text {
 	s := int(math.Ceil(d.Seconds()))
 	if s < 100 {
-		return fmt.Sprintf("%d s", s)
+		return words.Say("say.progress-seconds", words.Args{"n": s})
 	}
-	return fmt.Sprintf("%d:%02d min", s/60, s%60)
+	return words.Say("say.progress-minutes", words.Args{"n": s / 60, "seconds": fmt.Sprintf("%02d", s%60)})
 }
 
 // end takes the line away; later lines are ignored.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // painted are the lines that a terminal showed, one after the other.
@@ -23,14 +25,14 @@ func TestTheLineCountsDownWhatIsDoneAndTheWholeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		p := &progress{w: &b}
-		p.say("asking STUN servers")
-		p.sayFor("testing 868 RTP ports", 2500*time.Millisecond)
+		p.show("asking STUN servers", 0)
+		p.show("testing 868 RTP ports", 2500*time.Millisecond)
 		time.Sleep(1200 * time.Millisecond)
-		p.sayFor("silence of 4 s", 4*time.Second)
-		p.say("looking for edges")
+		p.show("silence of 4 s", 4*time.Second)
+		p.show("looking for edges", 0)
 		time.Sleep(5 * time.Second)
 		p.end()
-		p.say("too late")
+		p.show("too late", 0)
 		want := []string{
 			"asking STUN servers",
 			"testing 868 RTP ports, 3 s left",
@@ -53,7 +55,7 @@ func TestTheLineCountsDownWhatIsDoneAndTheWholeRun(t *testing.T) {
 func TestALongLineStaysOneLine(t *testing.T) {
 	var b bytes.Buffer
 	p := &progress{w: &b}
-	p.sayFor(strings.Repeat("very ", 40), 300*time.Second)
+	p.show(strings.Repeat("very ", 40), 300*time.Second)
 	p.end()
 	for _, l := range painted(&b) {
 		if n := len([]rune(l)); n > 78 {
@@ -66,9 +68,19 @@ func TestALongLineStaysOneLine(t *testing.T) {
 }
 
 func TestNobodyWatchesAPipe(t *testing.T) {
-	if newProgress(&bytes.Buffer{}, false) != nil {
+	if newProgress(streams{Err: &bytes.Buffer{}}, false) != nil {
 		t.Error("there is progress in a pipe")
 	}
 	var none *progress
 	none.end()
+}
+
+func TestProgressInRussian(t *testing.T) {
+	var b bytes.Buffer
+	p := &progress{w: &b, streams: streams{Lang: words.Russian}}
+	p.take(words.Say("rtp-ports.progress.inbound-again", words.Args{"n": 120}), 90*time.Second)
+	p.end()
+	if got, want := painted(&b)[0], "порты RTP снаружи: повторно 120 молчащих, осталось 90 с"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 
@@ -9,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxReport is the size of a report that is still read, in bytes: a deep run
@@ -21,17 +21,13 @@ func newReportCommand(s streams) *cobra.Command {
 		rejudge bool
 	)
 	cmd := &cobra.Command{
-		Use:   "report FILE",
-		Short: "Show a saved JSON report again",
-		Long: `Report reads what "check --format json" wrote ("-": standard input) and shows it
-in any format. With --rejudge today's rules, words and remedies are applied to
-what was observed then. The exit status is that of the report.`,
+		Use: "report",
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("report takes one FILE, or - for standard input; %d were given", len(args))
+				return usage("say.report-one-file", words.Args{"n": len(args)})
 			}
 			return nil
 		},
@@ -55,25 +51,25 @@ what was observed then. The exit status is that of the report.`,
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "judge what was observed by today's rules")
+	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "")
 	return cmd
 }
 
 // readReport reads a saved report; whatever is wrong with it is a mistake of
 // the input, named with its file.
 func readReport(stdin io.Reader, name string) (*checks.Report, error) {
-	in, shown := stdin, "standard input"
+	in, shown := stdin, words.Say("say.stdin", nil)
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("reading the report: %w", err)}
+			return nil, usage("say.reading-report", words.Args{"why": cause(err)})
 		}
 		defer f.Close()
-		in, shown = f, name
+		in, shown = f, words.Literal(name)
 	}
 	r, err := checks.ReadReport(io.LimitReader(in, maxReport))
 	if err != nil {
-		return nil, usagef("reading %s: %w", shown, err)
+		return nil, usage("say.reading", words.Args{"file": shown, "why": cause(err)})
 	}
 	return r, nil
 }

@@ -3,16 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // reporting are the flags of every command that shows a report.
@@ -27,13 +28,13 @@ func formats() []string { return []string{"text", "json", "markdown", "junit"} }
 
 func (o *reporting) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "text", "`FORMAT` of the report: "+strings.Join(formats(), ", "))
-	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
-	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
-	f.BoolVar(&o.redact, "redact", false, "replace addresses, names and ids by stand-ins, to show the report to strangers")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the first line, the answer")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "all fixes, all evidence, durations")
-	f.BoolVar(&o.strict, "strict", false, "exit with 1 for warnings too")
+	f.StringVar(&o.format, "format", "text", "")
+	f.StringVarP(&o.output, "output", "o", "", "")
+	f.StringVar(&o.color, "color", "auto", "")
+	f.BoolVar(&o.redact, "redact", false, "")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
+	f.BoolVar(&o.strict, "strict", false, "")
 	complete := func(values []string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values, cobra.ShellCompDirectiveNoFileComp
@@ -47,13 +48,13 @@ func (o *reporting) addFlags(cmd *cobra.Command) {
 func (o *reporting) validate() error {
 	switch {
 	case !slices.Contains(formats(), o.format):
-		return usagef("--format %s does not exist%s; there are %s", render.Quote(o.format), didYouMean(o.format, formats()), strings.Join(formats(), ", "))
+		return usage("say.no-format", words.Args{"format": o.format, "near": didYouMean(o.format, formats()), "known": formats()})
 	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
-		return usagef("--color is auto, always or never, not %q", o.color)
+		return usage("say.color", words.Args{"color": words.Raw(o.color)})
 	case o.quiet && o.verbose:
-		return usagef("--quiet and --verbose exclude each other")
+		return exclusive("--quiet", "--verbose")
 	case o.quiet && o.format != "text":
-		return usagef("--quiet is for --format text; %s has no first line", o.format)
+		return usage("say.quiet-format", words.Args{"format": o.format})
 	}
 	return o.validateOutput()
 }
@@ -72,44 +73,51 @@ func validateFile(flag, name string) error {
 	case err == nil:
 		return nil
 	case platform.IsDiskFault(err):
-		return fmt.Errorf("%s %s: %w", flag, name, err)
+		return failure("say.bad-value", words.Args{"flag": flag, "value": name, "why": cause(err)})
 	}
-	return usagef("%s %s: %w", flag, name, err)
+	return badValue(flag, name, err)
 }
 
 // show writes the report as the flags say.
 func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
+	fillIn(s.lang(), r)
 	if o.redact {
 		var err error
 		if r, err = render.Redact(r); err != nil {
-			return fmt.Errorf("redacting the report: %w", err)
+			return failure("say.redacting", words.Args{"why": cause(err)})
 		}
 	}
 	if o.output == "" {
-		return o.write(s.Out, r)
+		return o.write(s.lang(), s.Out, r)
 	}
 	var b bytes.Buffer
-	if err := o.write(&b, r); err != nil {
+	if err := o.write(s.lang(), &b, r); err != nil {
 		return err
 	}
 	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
 }
 
-func (o *reporting) write(w io.Writer, r *checks.Report) error {
+// fillIn puts a report into the user's language.
+func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checkBook(), l) }
+
+// checkBook holds the words of every check.
+var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
+
+func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	switch o.format {
 	case "json":
 		return render.JSON(w, r)
 	case "markdown":
-		return render.Markdown(w, r)
+		return render.Markdown(w, r, l)
 	case "junit":
-		return render.JUnit(w, r)
+		return render.JUnit(w, r, l)
 	}
-	return render.Text(w, r, o.text(w))
+	return render.Text(w, r, o.text(l, w))
 }
 
-func (o *reporting) text(w io.Writer) render.TextOptions {
+func (o *reporting) text(l words.Lang, w io.Writer) render.TextOptions {
 	return render.TextOptions{
 		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
-		Quiet: o.quiet, Verbose: o.verbose,
+		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w), Lang: l,
 	}
 }

@@ -2,31 +2,49 @@ package main
 
 import (
 	"errors"
-	"strings"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // newRootCommand builds the whole command tree. started reports whether the
 // chosen command began to work: an error before that is about the command
 // line.
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
-	running := false
+	running, showVersion, lang := false, false, ""
 	root = &cobra.Command{
-		Use:   "sipdoctor",
-		Short: "Find what stands between phones and their PBX, and how to cure it",
-		Long: `sipdoctor finds what stands between phones and their PBX (NAT, SIP ALG,
-firewall) and prints the commands that cure it.
-
-Start with:  sipdoctor check
-No network?  sipdoctor lab sip-alg`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		Args:             noSuchCommand,
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) { running = true },
+		Use:           "sipdoctor",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				_, err := fmt.Fprintln(s.Out, versionLine(thisTool()))
+				return err
+			}
+			return s.welcome(cmd)
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains(languages(), lang) {
+				return usage("say.no-language", words.Args{"lang": lang, "known": languages()})
+			}
+			running = true
+			return nil
+		},
 	}
+	// Not cobra's own: its template would link text/template, and with that
+	// every method of every package.
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
+	root.PersistentFlags().StringVar(&lang, "lang", string(s.lang()), "") // read by languageOf
+	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return languages(), cobra.ShellCompDirectiveNoFileComp
+	}) // fails only for a flag that does not exist
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -43,29 +61,56 @@ No network?  sipdoctor lab sip-alg`,
 		newProfilesCommand(s),
 		newVersionCommand(s),
 	)
-	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpCommand(newHelpCommand(s))
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			c.Args = noSuchCommand
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range c.Commands() {
+				shell.Args = noArgs
+			}
 		}
 	}
+	root.InitDefaultHelpCmd()
+	s.explain(root) // what each command and flag is for stands in help.yaml
+	root.SetHelpFunc(s.showHelp)
+	root.SetUsageFunc(s.showUsage)
 	return root, func() bool { return running }
 }
 
-func newHelpCommand() *cobra.Command {
+func newHelpCommand(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Show help for a command",
+		Use: "help",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return noSuchCommand(cmd.Root(), args)
+			if err == nil && len(rest) == 0 {
+				return target.Help()
 			}
-			return target.Help()
+			return s.helpFor(cmd, args)
 		},
 	}
+}
+
+// helpFor shows what the program knows of a word that is not a command's name.
+func (s streams) helpFor(cmd *cobra.Command, args []string) error {
+	var known []string
+	for _, c := range cmd.Root().Commands() {
+		known = append(known, c.Name())
+	}
+	for _, c := range all.Checks() {
+		if c.ID == args[0] {
+			return s.describeCheck(cmd.OutOrStdout(), c)
+		}
+		known = append(known, c.ID)
+	}
+	for _, p := range netinfo.Profiles() {
+		if p.Name == args[0] {
+			return streams{Lang: words.Lang(cmd.Flag("lang").Value.String())}.describeProfile(cmd.OutOrStdout(), p)
+		}
+		known = append(known, p.Name)
+	}
+	return usage("say.no-help", words.Args{"word": words.Raw(args[0]), "near": didYouMean(args[0], known)})
 }
 
 // noSuchCommand is the argument rule of commands that only hold other
@@ -80,7 +125,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return usagef("unknown command %q%s; see %s --help", args[0], didYouMean(args[0], names), cmd.CommandPath())
+	return usage("say.unknown-command", words.Args{"command": words.Raw(args[0]), "near": didYouMean(args[0], names), "see": cmd.CommandPath()})
 }
 
 // explainFlagError adds to a flag's error what to do about it.
@@ -89,45 +134,38 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return usagef("--%s %q is not %s; see %s --help", e.GetFlag().Name, e.GetValue(), kindOf(e.GetFlag()), cmd.CommandPath())
+		return usage("say.flag-value", words.Args{"flag": e.GetFlag().Name, "value": words.Raw(e.GetValue()), "type": e.GetFlag().Value.Type(), "see": cmd.CommandPath()})
 	}
-	hint := ""
-	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usage("say.flag-without-value", words.Args{"flag": e.GetFlag().Name, "see": cmd.CommandPath()})
+	}
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			return usage("say.unknown-short-flag", words.Args{"flag": words.Raw(name[:1]), "given": short, "see": cmd.CommandPath()})
+		}
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		hint := words.Text{}
 		if near := closest(name, names); near != "" {
-			hint = "; did you mean --" + near + "?"
+			hint = words.Say("say.near-flag", words.Args{"flag": near})
 		}
+		return usage("say.unknown-flag", words.Args{"flag": name, "near": hint, "see": cmd.CommandPath()})
 	}
-	return usagef("%w%s; see %s --help", err, strings.TrimSuffix(hint, "?"), cmd.CommandPath())
-}
-
-// kindOf says what a flag takes.
-func kindOf(f *pflag.Flag) string {
-	switch f.Value.Type() {
-	case "int":
-		return "a number"
-	case "intSlice":
-		return "a list of numbers, such as 30,60"
-	case "duration":
-		return "a duration, such as 30s or 5m"
-	case "bool":
-		return "true or false"
-	}
-	return "a list, such as one,two"
+	return usage("say.flag-syntax", words.Args{"why": cause(err), "see": cmd.CommandPath()})
 }
 
 // noArgs and atMostOne are argument rules with one-line errors.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument, but %q was given", cmd.CommandPath(), args[0])
+		return usage("say.no-argument", words.Args{"command": cmd.CommandPath(), "given": words.Raw(args[0])})
 	}
 	return nil
 }
 
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usagef("%s takes one argument at most, but %q was given too", cmd.CommandPath(), args[1])
+		return usage("say.one-argument", words.Args{"command": cmd.CommandPath(), "given": words.Raw(args[1])})
 	}
 	return nil
 }

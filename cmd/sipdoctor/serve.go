@@ -18,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // serveOptions are the flags of "sipdoctor serve".
@@ -37,28 +38,7 @@ type serveOptions struct {
 func newServeCommand(s streams) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the far end that office checks talk to (on a VPS, or on the PBX)",
-		Long: `Run the responder: the far end that "sipdoctor check --responder" talks to.
-
-It belongs outside of the office, on any machine with a public address: a
-small VPS, or the PBX itself. It answers test messages and tells the client
-exactly what arrived; it routes no calls, and sends to nobody but its clients.
-A port that another program owns (a PBX on 5060) is left alone: it is offered
-only at the addresses where the responder really has it, and the text printed
-at start says where that is.
-
-Its certificate is kept in $STATE_DIRECTORY, else in /var/lib/sipdoctor (root)
-or ~/.local/state/sipdoctor, so that the line printed for the office is good
-after a restart too. Once the sockets are open it gives up all privileges and,
-on Linux, the right to open files and to start programs.
-
-To addresses that have not shown themselves it sends no more than it received.
-A STUN client of another make therefore has to pad its questions (PADDING, RFC
-5780 7.6) or have a session open; bare ones are not answered.
-
-Two addresses of this machine (--listen twice) let clients learn how their NAT
-filters, not only how it maps (RFC 5780).`,
+		Use: "serve",
 		Example: `  sipdoctor serve
   sipdoctor serve --listen 203.0.113.5 --listen 203.0.113.6
   sipdoctor serve --tls-cert fullchain.pem --tls-key privkey.pem`,
@@ -68,17 +48,17 @@ filters, not only how it maps (RFC 5780).`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.listen, "listen", nil, "own `ADDRESS` to serve, may be repeated (default all of this machine)")
-	f.StringVar(&o.control, "control", ":8765", "`[ADDRESS]:PORT` of the control channel, TCP and UDP")
-	f.IntSliceVar(&o.sipPorts, "sip-ports", []int{5060, 5080}, "`PORTS` of SIP over UDP and TCP")
-	f.IntVar(&o.sipsPort, "sips-port", 5061, "`PORT` of SIP over TLS")
-	f.StringVar(&o.cert, "tls-cert", "", "certificate `FILE` (PEM); without it one is made and kept")
-	f.StringVar(&o.key, "tls-key", "", "key `FILE` (PEM) of --tls-cert")
-	f.BoolVar(&o.ephemeral, "ephemeral", false, "make a new certificate for this run and keep nothing")
-	f.IntVar(&o.maxSessions, "max-sessions", 1000, "clients served at a time")
-	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "UDP ports where RTP tests are answered, `FIRST-LAST`; none: on no port")
-	f.StringVar(&o.metrics, "metrics", "", "`[ADDRESS]:PORT` for Prometheus metrics over HTTP (default none)")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "a line on standard error for every session")
+	f.StringArrayVar(&o.listen, "listen", nil, "")
+	f.StringVar(&o.control, "control", ":8765", "")
+	f.IntSliceVar(&o.sipPorts, "sip-ports", []int{5060, 5080}, "")
+	f.IntVar(&o.sipsPort, "sips-port", 5061, "")
+	f.StringVar(&o.cert, "tls-cert", "", "")
+	f.StringVar(&o.key, "tls-key", "", "")
+	f.BoolVar(&o.ephemeral, "ephemeral", false, "")
+	f.IntVar(&o.maxSessions, "max-sessions", 1000, "")
+	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "")
+	f.StringVar(&o.metrics, "metrics", "", "")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	return cmd
 }
 
@@ -102,16 +82,16 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	if err := srv.Listen(ctx); err != nil {
 		return err
 	}
-	if identity.note != "" {
-		fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(identity.note))
+	if !identity.note.IsZero() {
+		s.warn(identity.note)
 	}
-	privileges := ""
+	var privileges words.Text
 	if s.Confine != nil {
 		c := s.Confine()
 		defer c.Close()
-		privileges = c.String()
+		privileges = confined(c)
 	}
-	introduce(s.Out, srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
+	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
 	boundMemory()
 	return srv.Serve(ctx)
 }
@@ -133,7 +113,7 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 		at, err := netinfo.ParseHostPort(l)
 		a, ok := at.Addr()
 		if err != nil || !ok || at.Port != 0 {
-			return cfg, usagef("--listen %q is no address; give one of this machine's, like 203.0.113.5", l)
+			return cfg, usage("say.listen", words.Args{"address": words.Raw(l)})
 		}
 		cfg.Listen = append(cfg.Listen, a)
 	}
@@ -147,11 +127,11 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 	}
 	for _, p := range append(slices.Clone(o.sipPorts), o.sipsPort) {
 		if p < 1 || p > 65535 {
-			return cfg, usagef("--sip-ports and --sips-port: %d is no port; 1 to 65535 are", p)
+			return cfg, usage("say.sip-ports", words.Args{"port": p})
 		}
 	}
 	if o.maxSessions < 1 {
-		return cfg, usagef("--max-sessions %d: at least 1 is needed", o.maxSessions)
+		return cfg, usage("say.max-sessions", words.Args{"n": o.maxSessions})
 	}
 	cfg.Limits.Sessions = o.maxSessions
 	if cfg.RTPFirst, cfg.RTPLast, err = servedRange(o.rtpRange); err != nil {
@@ -170,28 +150,28 @@ func (o *serveOptions) certificate(cfg *responder.Config) error {
 	case o.cert == "" && o.key == "":
 		return nil
 	case o.ephemeral:
-		return usagef("--ephemeral makes a certificate, --tls-cert names one: give one of them")
+		return usage("say.ephemeral-cert", nil)
 	case o.cert == "" || o.key == "":
-		return usagef("--tls-cert and --tls-key go together")
+		return usage("say.cert-and-key", nil)
 	}
 	c, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {
-		return usagef("reading --tls-cert %s and --tls-key %s: %w", o.cert, o.key, err)
+		return usage("say.reading-cert", words.Args{"cert": o.cert, "key": o.key, "why": cause(err)})
 	}
 	cfg.Certificate = &c
 	return nil
 }
 
 // identity is what serve says about its certificate.
-type identity struct{ text, note string }
+type identity struct{ text, note words.Text }
 
 // identity gives the responder the certificate that clients know it by.
 func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	switch {
 	case cfg.Certificate != nil:
-		return identity{text: "the certificate of " + o.cert}, nil
+		return identity{text: words.Say("say.identity-given", words.Args{"file": o.cert})}, nil
 	case o.ephemeral:
-		return identity{text: "a certificate for this run only (--ephemeral)"}, nil
+		return identity{text: words.Say("say.identity-ephemeral", nil)}, nil
 	}
 	dir := platform.ServiceStateDir()
 	id, err := responder.KeptIdentity(dir, cfg.Listen, time.Now())
@@ -200,9 +180,13 @@ func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	}
 	cfg.Certificate = id.Certificate
 	if !id.Kept {
-		return identity{text: "a certificate for this run only", note: id.Note}, nil
+		return identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": id.NotKept})}, nil
 	}
-	return identity{text: "kept in " + dir, note: id.Note}, nil
+	said := identity{text: words.Say("say.identity-kept", words.Args{"dir": dir})}
+	if id.Replaced != "" {
+		said.note = words.Say("say.identity-replaced", words.Args{"why": id.Replaced})
+	}
+	return said, nil
 }
 
 // servedRange reads --rtp-range; -1 serves none.
@@ -211,7 +195,7 @@ func servedRange(text string) (first, last int, err error) {
 		return -1, -1, nil
 	}
 	if first, last, err = rtpports.ParseRange(text); err != nil {
-		return 0, 0, usagef("--rtp-range %q: %w", text, err)
+		return 0, 0, badValue("--rtp-range", words.Raw(text), err)
 	}
 	return first, last, nil
 }
@@ -224,7 +208,7 @@ func localPort(flag, v string) (netip.AddrPort, error) {
 	}
 	n, err := strconv.ParseUint(strings.TrimPrefix(v, ":"), 10, 16)
 	if err != nil || n == 0 {
-		return netip.AddrPort{}, usagef("--%s %q: PORT, :PORT or ADDRESS:PORT is needed", flag, v)
+		return netip.AddrPort{}, usage("say.local-port", words.Args{"flag": flag, "value": words.Raw(v)})
 	}
 	return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)), nil
 }

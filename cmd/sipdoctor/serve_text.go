@@ -2,61 +2,53 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/netip"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // introduce says what is served, and what to type in the office.
-func introduce(w io.Writer, srv *responder.Server, n platform.Network, controlPort int, more ...namedLine) {
+func (s streams) introduce(srv *responder.Server, n platform.Network, controlPort int, more ...namedLine) {
 	p := srv.Ports()
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-13s%s\n", name, fmt.Sprintf(format, args...))
-	}
 	host, private := publicHost(p.Addrs, n)
-	fmt.Fprintf(w, "sipdoctor responder is running; stop it with Ctrl-C.\n\n")
-	line("addresses", "%s", addresses(p.Addrs))
-	for _, l := range services(p) {
-		line(l.name, "%s", l.text)
+	lines := append([]namedLine{{"addresses", addresses(p.Addrs)}}, services(p)...)
+	if p.RTPRange != "" {
+		lines = append(lines, namedLine{"tests", words.Say("say.serve-tests", words.Args{"range": p.RTPRange, "block": p.RTPBlock})})
 	}
-	switch {
-	case p.RTPRange == "":
-	case p.RTPBlock == 0:
-		line("RTP tests", "UDP %s, without binding them", p.RTPRange)
-	default:
-		line("RTP tests", "UDP %s, %d ports at a time (all at once needs root or CAP_NET_RAW)", p.RTPRange, p.RTPBlock)
+	lines = append(lines, more...)
+	for _, b := range p.Busy {
+		lines = append(lines, namedLine{"busy", words.Literal(b)})
 	}
-	for _, l := range more {
-		if l.text != "" {
-			line(l.name, "%s", l.text)
+	fmt.Fprintf(s.Out, "%s\n\n", s.say("say.serve-running", nil))
+	for _, l := range lines {
+		if !l.text.IsZero() {
+			fmt.Fprintf(s.Out, "  %-13s%s\n", s.say("say.serve-label", words.Args{"label": l.label}), s.fill(l.text))
 		}
 	}
-	for _, b := range p.Busy {
-		line("not served", "%s", b)
-	}
-	fmt.Fprintf(w, "\nOn the office PC, run:\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", hostPort(host, controlPort), srv.Fingerprint())
+	fmt.Fprintf(s.Out, "\n%s\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", s.say("say.serve-office", nil), hostPort(host, controlPort), srv.Fingerprint())
 	if private {
-		fmt.Fprintf(w, "From outside use this machine's public address or name instead of %s.\n", host)
+		fmt.Fprintln(s.Out, s.say("say.serve-private", words.Args{"host": host}))
 	}
-	fmt.Fprintf(w, "The firewall of this machine must let in:\n  TCP %s\n  UDP %s\n", list(tcpPorts(p.PortsAt)), list(udpPorts(p.PortsAt)))
+	fmt.Fprintln(s.Out, s.say("say.serve-firewall", nil))
+	fmt.Fprintf(s.Out, "  %s\n", s.say("say.serve-open", words.Args{"transport": "TCP", "ports": tcpPorts(p.PortsAt)}))
+	fmt.Fprintf(s.Out, "  %s\n", s.say("say.serve-open", words.Args{"transport": "UDP", "ports": udpPorts(p.PortsAt)}))
 	if p.RTPRange != "" {
-		fmt.Fprintf(w, "  UDP %s\n", p.RTPRange)
+		fmt.Fprintf(s.Out, "  UDP %s\n", p.RTPRange)
 	}
 	if len(p.Addrs) < 2 || p.Addrs[0].IsUnspecified() {
-		fmt.Fprint(w, "\nWith one address clients learn how their NAT maps, but not whether its\n"+
-			"filter looks at addresses (RFC 5780). Two own addresses tell both:\n"+
-			"  sipdoctor serve --listen ADDRESS1 --listen ADDRESS2\n")
+		fmt.Fprintf(s.Out, "\n%s\n  sipdoctor serve --listen ADDRESS1 --listen ADDRESS2\n", s.say("say.serve-one-address", nil))
 	}
 }
 
-// A namedLine is one line of what is served.
-type namedLine struct{ name, text string }
+// A namedLine is one line of what is served; label is one of say.serve-label.
+type namedLine struct {
+	label string
+	text  words.Text
+}
 
 // services says what is served: once where all addresses are alike, else
 // address by address.
@@ -67,9 +59,9 @@ func services(p responder.Ports) []namedLine {
 	}
 	var out []namedLine
 	for i, a := range p.Addrs {
-		name := a.String()
+		name := words.Literal(a.String())
 		if a.IsUnspecified() {
-			name = responder.Everywhere(a)
+			name = words.Say("say.serve-everywhere", words.Args{"ipv4": a.Is4()})
 		}
 		if at := p.At[i]; len(udpPorts(at))+len(tcpPorts(at)) > 0 {
 			out = append(out, namedLine{"at", name})
@@ -81,12 +73,32 @@ func services(p responder.Ports) []namedLine {
 
 func servedAt(p responder.PortsAt) []namedLine {
 	return []namedLine{
-		{"control", fmt.Sprintf("TCP %s (HTTPS); UDP %s where TCP does not get through", list(nonZero(p.Control)), list(p.PlainUDP))},
-		{"SIP", fmt.Sprintf("UDP %s; TCP %s; TLS %s", list(p.SIPUDP), list(p.SIPTCP), list(p.SIPTLS))},
-		{"comparison", fmt.Sprintf("UDP %s; TCP %s (the same answers at ports that are not SIP's)", list(p.PlainUDP), list(p.PlainTCP))},
-		{"STUN", "UDP " + list(p.STUN)},
-		{"RTP", "UDP " + list(nonZero(p.RTP))},
+		{"control", words.Say("say.serve-control", words.Args{"tcp": nonZero(p.Control), "udp": p.PlainUDP})},
+		{"sip", words.Say("say.serve-sip", words.Args{"udp": p.SIPUDP, "tcp": p.SIPTCP, "tls": p.SIPTLS})},
+		{"comparison", words.Say("say.serve-comparison", words.Args{"udp": p.PlainUDP, "tcp": p.PlainTCP})},
+		{"stun", words.Say("say.serve-udp", words.Args{"ports": p.STUN})},
+		{"rtp", words.Say("say.serve-udp", words.Args{"ports": nonZero(p.RTP)})},
 	}
+}
+
+// confined says what the process has given up.
+func confined(c platform.Confined) words.Text {
+	var list []words.Text
+	for _, given := range []struct {
+		up   bool
+		what string
+	}{{c.Capabilities, "capabilities"}, {c.NoNewPrivs, "privileges"}, {c.Landlock, "files"}, {c.Seccomp, "programs"}} {
+		if given.up {
+			list = append(list, words.Say("say.confined-of", words.Args{"what": given.what}))
+		}
+	}
+	if c.Problem != "" {
+		list = append(list, words.Say("say.confined-problem", words.Args{"why": c.Problem}))
+	}
+	if len(list) == 0 {
+		return words.Text{}
+	}
+	return words.Say("say.confined", words.Args{"list": list})
 }
 
 // publicHost guesses the address at which clients reach this machine, and says
@@ -111,26 +123,11 @@ func hostPort(host netip.Addr, port int) string {
 	return netip.AddrPortFrom(host, uint16(port)).String()
 }
 
-func addresses(addrs []netip.Addr) string {
-	var out []string
-	for _, a := range addrs {
-		if a.IsUnspecified() {
-			return "all of this machine"
-		}
-		out = append(out, a.String())
+func addresses(addrs []netip.Addr) words.Text {
+	if slices.ContainsFunc(addrs, netip.Addr.IsUnspecified) {
+		return words.Say("say.serve-all-addresses", nil)
 	}
-	return strings.Join(out, ", ")
-}
-
-func list(ports []int) string {
-	if len(ports) == 0 {
-		return "none"
-	}
-	var out []string
-	for _, p := range ports {
-		out = append(out, strconv.Itoa(p))
-	}
-	return strings.Join(out, ", ")
+	return words.Say("say.serve-addresses", words.Args{"list": addrs})
 }
 
 func nonZero(p int) []int {

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -16,9 +14,9 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // serverOptions are the flags of the commands that look at a PBX from inside.
@@ -31,22 +29,22 @@ type serverOptions struct {
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	o.reporting.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.root, "root", "", "read the support bundle in `DIR` (or .tar.gz) instead of this machine")
-	f.StringVar(&o.udp, "udp", "", "UDP `PORTS` to ask about, \"5060,10000-20000\" (default the SIP and RTP ports)")
-	f.StringVar(&o.tcp, "tcp", "", "TCP `PORTS` to ask about (default the SIP ports)")
+	f.StringVar(&o.root, "root", "", "")
+	f.StringVar(&o.udp, "udp", "", "")
+	f.StringVar(&o.tcp, "tcp", "", "")
 }
 
 // system is the machine to look at.
 func (o *serverOptions) system() (platform.System, error) {
 	if o.root == "" {
 		if runtime.GOOS != "linux" {
-			return nil, usagef("a PBX is looked at from inside, and %s has no packet filter this program reads; give --root with a support bundle", runtime.GOOS)
+			return nil, usage("say.not-linux", words.Args{"os": runtime.GOOS})
 		}
 		return platform.ThisSystem(), nil
 	}
 	sys, err := platform.OpenBundle(o.root)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, usageOf(err)
 	}
 	return sys, nil
 }
@@ -58,7 +56,7 @@ func (o *serverOptions) validate() error {
 	}
 	for flag, v := range map[string]string{"udp": o.udp, "tcp": o.tcp} {
 		if err := validPorts(v); err != nil {
-			return usagef("--%s %s: %w", flag, render.Quote(v), err)
+			return badValue("--"+flag, v, err)
 		}
 	}
 	return nil
@@ -87,28 +85,28 @@ func parseAddress(s string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return p, usagef("%s is neither an address nor a network%s; write 198.51.100.7, 198.51.100.0/24 or 2001:db8::7", strconv.Quote(s), addressHint(s))
+		return p, usage("say.not-an-address", words.Args{"address": words.Raw(s), "hint": addressHint(s)})
 	}
 	if p != p.Masked() {
-		return p, usagef("%s has host bits set; did you mean %s, or %s", render.Quote(s), p.Masked(), p.Addr())
+		return p, usage("say.host-bits", words.Args{"address": s, "network": p.Masked(), "host": p.Addr()})
 	}
 	return p, nil
 }
 
 // addressHint guesses what somebody meant who typed no address.
-func addressHint(s string) string {
+func addressHint(s string) words.Text {
 	ap, err := netip.ParseAddrPort(s)
 	host, bits, cidr := strings.Cut(s, "/")
 	a, aerr := netip.ParseAddr(host)
 	switch {
 	case err == nil:
-		return fmt.Sprintf(" (a port goes with --udp or --tcp: %s --udp %d)", ap.Addr(), ap.Port())
+		return words.Say("say.hint-port", words.Args{"address": ap.Addr(), "port": ap.Port()})
 	case cidr && aerr == nil:
-		return fmt.Sprintf(" (/%s is no length from 0 to %d)", bits, a.BitLen())
+		return words.Say("say.hint-length", words.Args{"length": bits, "most": a.BitLen()})
 	case strings.ContainsFunc(s, unicode.IsLetter) && !strings.Contains(s, ":"):
-		return " (names are not looked up: one may stand for several addresses)"
+		return words.Say("say.hint-name", nil)
 	}
-	return ""
+	return words.Text{}
 }
 
 // serverHost is what is known of a PBX's own machine without asking the
@@ -139,7 +137,7 @@ func pbxChecks(named, skip []string) ([]*checks.Check, error) {
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
 	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Net: platform.Real(platform.RealOptions{})}
 	if p != nil {
-		env.Progress = p.say
+		env.Progress = p.take
 	}
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})
 	r.Redacted = platform.IsRedacted(sys)
@@ -147,7 +145,13 @@ func runServer(ctx context.Context, command string, list []*checks.Check, in che
 }
 
 // lookAgain runs the checks of a saved report's faults again, on this machine.
-func lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+func (s streams) lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+	now := runAgain(ctx, r, of)
+	fillIn(s.lang(), now)
+	return now, ctx.Err()
+}
+
+func runAgain(ctx context.Context, r *checks.Report, of []cure) *checks.Report {
 	var ids []string
 	for _, c := range of {
 		if !slices.Contains(ids, c.result.Check) {
@@ -162,10 +166,10 @@ func lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report
 	}
 	switch r.Command {
 	case "why", "pbx":
-		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil), ctx.Err()
+		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil)
 	}
 	machine := platform.ThisMachine()
 	network := platform.Real(platform.RealOptions{})
 	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(machine, network, r.Inputs.Bind)}
-	return j.run(ctx, nil), ctx.Err()
+	return j.run(ctx, nil)
 }

@@ -1,20 +1,19 @@
 package main
 
-import "fmt"
+import "github.com/sipdoctor/sipdoctor/platform/words"
 
 // didYouMean words the nearest known name as the end of an error, or nothing.
-func didYouMean(typed string, known []string) string {
+func didYouMean(typed string, known []string) words.Text {
 	if near := closest(typed, known); near != "" {
-		return fmt.Sprintf(", did you mean %q", near)
+		return words.Say("say.did-you-mean", words.Args{"near": words.Raw(near)})
 	}
-	return ""
+	return words.Text{}
 }
 
 // closest returns the known name nearest to what was typed, or "" when none is
-// near. Two slips in a word, or a third of a long one, still count as near:
-// the distance that cobra uses for commands is 2.
+// near: a third of the word may be wrong.
 func closest(typed string, known []string) string {
-	best, limit := "", max(2, len(typed)/3)
+	best, limit := "", len(typed)/3
 	for _, k := range known {
 		if d := editDistance(typed, k); d <= limit {
 			best, limit = k, d-1
@@ -23,22 +22,26 @@ func closest(typed string, known []string) string {
 	return best
 }
 
-// editDistance is Levenshtein's distance in bytes: names are ASCII.
+// editDistance is Levenshtein's distance in bytes (names are ASCII), with two
+// swapped neighbours as one slip.
 func editDistance(a, b string) int {
+	var before, last []int // the rows of the two prefixes of a before this one
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, last, row = last, row, make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0
 			}
-			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
-			diagonal, row[j+1] = row[j+1], next
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -14,6 +14,18 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// terminalWidth is how many columns w has; 0 if it is not a terminal.
+func terminalWidth(w io.Writer) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // wantsColor answers for --color. Auto means a terminal that knows colour and
 // a user who did not refuse it (https://no-color.org).
 func wantsColor(flag string, w io.Writer) bool {

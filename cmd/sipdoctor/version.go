@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -15,20 +16,33 @@ import (
 var version string
 
 func newVersionCommand(s streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Show the version",
-		Args:  noArgs,
+	var list listing
+	cmd := &cobra.Command{
+		Use:  "version",
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			t := thisTool()
-			commit := ""
-			if t.Commit != "" {
-				commit = " commit " + t.Commit
-			}
-			_, err := fmt.Fprintf(s.Out, "%s %s%s %s %s/%s\n", t.Name, t.Version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return list.show(s.Out, struct {
+				checks.Tool
+				Go       string `json:"go"`
+				Platform string `json:"platform"`
+			}{t, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, versionLine(t))
+				return err
+			})
 		},
 	}
+	list.addFlag(cmd)
+	return cmd
+}
+
+// versionLine is what "version", --version and -V print.
+func versionLine(t checks.Tool) string {
+	commit := ""
+	if t.Commit != "" {
+		commit = " commit " + t.Commit
+	}
+	return fmt.Sprintf("%s %s%s %s %s/%s", t.Name, t.Version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // thisTool says which program this is, for reports and for the responder.

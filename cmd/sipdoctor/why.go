@@ -14,14 +14,7 @@ import (
 func newWhyCommand(s streams) *cobra.Command {
 	var o serverOptions
 	cmd := &cobra.Command{
-		Use:   "why ADDRESS…",
-		Short: "Why an address is blocked on this PBX, and the command that frees it",
-		Long: `Why tells whether this machine lets an address or network in on the SIP and RTP
-ports, and if not, who blocks it: by which rule, since when, until when, because
-of which log lines, and what frees it everywhere. The loaded rules are evaluated
-as the kernel would, not searched. Nothing is sent and nothing is changed.
-
-Exit status: 0 let in, 1 blocked, 4 it cannot be told, 2 no such address.`,
+		Use: "why",
 		Example: `  sudo sipdoctor why 198.51.100.7
   sudo sipdoctor why 198.51.100.0/24 2001:db8::7
   sudo sipdoctor why 198.51.100.7 --udp 5060 --format json
@@ -29,7 +22,7 @@ Exit status: 0 let in, 1 blocked, 4 it cannot be told, 2 no such address.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("why takes an ADDRESS or network, such as 198.51.100.7")
+				return usage("say.why-no-address", nil)
 			}
 			return nil
 		},
@@ -57,7 +50,7 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	}
 	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
-	p := newProgress(s.Err, o.quiet)
+	p := newProgress(s, o.quiet)
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()
 	if err := o.show(ctx, s, r); err != nil {

@@ -1,5 +1,3 @@
-//go:build !mips && !mipsle && !mips64 && !mips64le
-
 package fail2ban
 
 import (

@@ -12,27 +12,24 @@ import (
 // holds the current bans since 0.11, table bans every ban of the last
 // dbpurgeage (a day), with the log lines that led to it.
 
-// databaseTime bounds the questions to the database: a damaged one may send
-// SQLite round in circles.
+// databaseTime bounds the questions to the database.
 const databaseTime = 2 * time.Second
 
 var (
-	errNotADB = errors.New("reading the database: not an SQLite file, or only a part of one")
-	errBusyDB = errors.New("reading the database: it changed each time it was read")
+	errJournal = errors.New("reading the database: a part of it is in a journal beside it, which fail2ban does not write")
+	errNoBans  = errors.New("reading the database: no table of bans in it")
 )
 
 // banRow is one row of bips, or of bans where there is no bips. Times in
 // seconds since 1970.
 type banRow struct {
-	jail, id         string
-	prefix           netip.Prefix
-	since, length    int64 // length -1: for good; 0 with lengthUnknown
-	lengthUnknown    bool
-	count            int
-	failures         int
-	matches          []string
-	until            int64
-	currentlyClaimed bool // by bips, not worked out from bans
+	jail, id      string
+	prefix        netip.Prefix
+	since, length int64 // length -1: for good; 0 with lengthUnknown
+	lengthUnknown bool
+	count         int
+	failures      int
+	matches       []string
 }
 
 // banRows is what the database says of the asked addresses.
@@ -40,9 +37,6 @@ type banRows struct {
 	rows []banRow
 	// total counts the bans that touch each asked address.
 	total []int
-	// old: a schema without the table of current bans (0.9, 0.10). A ban that
-	// was lifted by hand is still in it.
-	old bool
 }
 
 // banData is the JSON beside a ban. A match is a line, or its parts.

@@ -26,7 +26,7 @@ func (r *reader) health() {
 			add(NotRunning, "", "enabled")
 		}
 		blocking := slices.ContainsFunc(j.Actions, func(a Action) bool { return a.Blocks })
-		known := len(j.Actions) > 0 || j.Set != nil || r.state.Source == FromSocket
+		known := len(j.Actions) > 0 || j.Set != nil || r.acts[j.Name]
 		if known && !blocking {
 			add(NoAction, "", "action")
 		}

@@ -206,6 +206,24 @@ func (d *daemon) until(what string, ok func() bool) {
 	}
 }
 
+// bundle makes a support bundle of what a system answers, and opens it.
+func (d *daemon) bundle(s platform.System, asked ...string) platform.System {
+	d.t.Helper()
+	c := platform.Collect(s, "test")
+	c.Know(d.dir)
+	d.readFrom(c, asked...)
+	file := filepath.Join(d.t.TempDir(), "bundle.tar.gz")
+	var b bytes.Buffer
+	if err := errors.Join(c.Write(&b, false, nil), os.WriteFile(file, b.Bytes(), 0o600)); err != nil {
+		d.t.Fatal(err)
+	}
+	bundle, err := platform.OpenBundle(file)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return bundle
+}
+
 // fail writes failed attempts of an address to Asterisk's log and returns the
 // lines.
 func (d *daemon) fail(address, extension string, n int) (lines []string) {
@@ -376,8 +394,90 @@ func TestTheRealFail2banWithOddJailNames(t *testing.T) {
 	}
 }
 
-// withoutSocket is this machine without a way to talk to sockets.
+// withoutSocket is this machine with a server whose socket speaks another
+// language: its client is asked.
 type withoutSocket struct{ platform.System }
+
+func (s withoutSocket) Exchange(ctx context.Context, x platform.Exchange) ([]platform.Answer, error) {
+	if x.Socket != "" {
+		return nil, errors.ErrUnsupported
+	}
+	return s.System.(platform.Exchanger).Exchange(ctx, x)
+}
+
+// Root may call a jail anything. Over the client a name is never a question of
+// its own: the server lives on, and what is read is right or unknown.
+func TestTheRealFail2banWithHostileJailNames(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	d := startWith(t, "[asterisk]\nenabled = true\nbackend = polling\nmaxretry = 5\nlogpath = DIR/messages\n", 1)
+	d.client("set", "asterisk", "banip", "192.0.2.44")
+	hostile := []string{"it's", `"`, `\`, "'; stop", "-i", "$(stop)", "# stop", "exit", "é"}
+	for _, name := range hostile {
+		d.client("add", name, "polling")
+	}
+	whole := func(s *fail2ban.State) bool {
+		i := slices.IndexFunc(s.Jails, func(j fail2ban.Jail) bool { return j.Name == "asterisk" })
+		return s.Running && s.Version == "1.0.2" && s.Database == d.dir+"/db" && len(s.Addresses[0].Holds) == 1 && s.Jails[i].MaxRetry == 5 && len(s.Jails[i].Actions) == 2 && s.Jails[i].Banned == 1
+	}
+	want := d.read("192.0.2.44")
+	got := d.readFrom(withoutSocket{platform.ThisSystem()}, "192.0.2.44")
+	got.Addresses[0].Holds[0].Source = fail2ban.FromSocket
+	if diff := cmp.Diff(want.Jails, got.Jails, samePrefix, cmpopts.EquateEmpty()); diff != "" || !whole(got) || len(got.Jails) != len(hostile)+1 {
+		t.Errorf("(-socket +client)\n%s\nnotes %v", diff, got.Notes)
+	}
+	// Names with line breaks: the client's text of the list of jails is cut, so
+	// nothing is known from it, which is not the same as nothing running.
+	for _, name := range []string{"a\nstop", "b\rstop", "c\n'stop'\n", "x\nfail2ban> 9.9"} {
+		d.client("add", name, "polling")
+	}
+	if s := d.read("192.0.2.44"); !whole(s) || len(s.Jails) != len(hostile)+5 {
+		t.Errorf("over the socket: %+v", s)
+	}
+	if s := d.readFrom(withoutSocket{platform.ThisSystem()}, "192.0.2.44"); s.Running || s.Dead || s.Hung || s.Source != fail2ban.FromDatabase || len(s.Notes) < 2 {
+		t.Errorf("over the client: %+v", s)
+	}
+	if said, err := os.ReadFile(d.dir + "/fail2ban.log"); err != nil || bytes.Contains(said, []byte("Shutdown")) || !strings.Contains(d.client("ping"), "pong") {
+		t.Errorf("%v, the server was asked for something else:\n%s", err, said)
+	}
+}
+
+// A server that is gone, one that may not be asked and one that hangs, seen
+// through the client.
+func TestTheClientOfARealServerThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	d := startWith(t, "[asterisk]\nenabled = true\nbackend = polling\nlogpath = DIR/messages\n", 1)
+	read := func() (*fail2ban.State, time.Duration) {
+		begin := time.Now()
+		s := d.readFrom(withoutSocket{platform.ThisSystem()})
+		return s, time.Since(begin)
+	}
+	if err := d.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	s, took := read()
+	if !s.Hung || s.Dead || s.Running || took > 4*time.Second {
+		t.Errorf("a server that hangs, after %v: %+v", took, s)
+	}
+	if err := d.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = d.cmd.Wait()
+	if s, took := read(); s.Hung || !s.Dead || s.Running || took > 4*time.Second {
+		t.Errorf("a socket that nobody serves, after %v: %+v", took, s)
+	}
+	if err := os.Remove(d.dir + "/s"); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if s, _ := read(); s.Hung || !s.Dead || s.Running {
+		t.Errorf("no socket: %+v", s)
+	}
+}
 
 func otherWays(t *testing.T, d *daemon) {
 	asked := []string{"192.0.2.44", "2001:db8::7", "198.51.100.9"}
@@ -395,19 +495,12 @@ func otherWays(t *testing.T, d *daemon) {
 	}
 	same("fail2ban-client", fail2ban.FromClient, d.readFrom(withoutSocket{platform.ThisSystem()}, asked...))
 
-	c := platform.Collect(platform.ThisSystem(), "test")
-	c.Know(d.dir)
-	d.readFrom(c, asked...)
-	file := filepath.Join(t.TempDir(), "bundle.tar.gz")
-	var b bytes.Buffer
-	if err := errors.Join(c.Write(&b, false, nil), os.WriteFile(file, b.Bytes(), 0o600)); err != nil {
-		t.Fatal(err)
+	same("the support bundle", fail2ban.FromSocket, d.readFrom(d.bundle(platform.ThisSystem(), asked...), asked...))
+	saved := d.readFrom(d.bundle(withoutSocket{platform.ThisSystem()}, asked...), asked...)
+	same("the support bundle of the client", fail2ban.FromClient, saved)
+	if diff := cmp.Diff(want.Jails, saved.Jails, samePrefix, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(fail2ban.Log{}, "Written", "Size")); diff != "" {
+		t.Errorf("the jails in the support bundle of the client (-socket +bundle):\n%s", diff)
 	}
-	bundle, err := platform.OpenBundle(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same("the support bundle", fail2ban.FromSocket, d.readFrom(bundle, asked...))
 
 	// fail2ban writes its database while it runs; stopped, it leaves the bans
 	// for its next start.

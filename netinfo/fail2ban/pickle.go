@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 )
 
 // The server of fail2ban speaks Python's pickle format (PEP 3154; opcodes as in
-// CPython's Lib/pickletools.py). Only values are decoded: no opcode looks up or
+// CPython's Lib/pickletools.py), in the highest protocol that its Python has:
+// 2 to 5. Only values are decoded: no opcode looks up or
 // calls anything. A call is kept as its name and arguments, so that an address,
 // sent as str("192.0.2.1"), is that string and an exception is its name.
 
@@ -150,21 +150,15 @@ func (m *machine) step(op byte) error {
 		return err
 	case '(':
 		return m.push(mark{})
-	case '0': // POP
-		_, err := m.pop()
-		return err
-	case '1': // POP_MARK
-		_, err := m.popMark()
-		return err
 	case 'N':
 		return m.push(nil)
 	case 0x88, 0x89:
 		return m.push(op == 0x88)
-	case 'K', 'M', 'J', 0x8a, 'G', 'I', 'L', 'F':
+	case 'K', 'M', 'J', 0x8a, 'G':
 		return m.numeral(op)
-	case 'X', 0x8c, 0x8d, 'U', 'T', 'C', 'B', 0x8e, 'V', 'S':
+	case 'X', 0x8c, 0x8d, 'U', 'T', 'C', 'B', 0x8e:
 		return m.text(op)
-	case 'q', 'r', 0x94, 'h', 'j', 'p', 'g':
+	case 'q', 'r', 0x94, 'h', 'j':
 		return m.remember(op)
 	case 'c', 0x93, 'R', 0x81, 'b':
 		return m.object(op)
@@ -189,8 +183,6 @@ func (m *machine) numeral(op byte) error {
 			return err
 		}
 		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
-	case 'I', 'L', 'F':
-		return m.decimal(op)
 	}
 	n, err := m.number(1) // LONG1
 	if err != nil || n > 8 {
@@ -219,28 +211,7 @@ func (m *machine) line() (string, error) {
 	return string(b), err
 }
 
-// decimal reads the numbers of protocol 0.
-func (m *machine) decimal(op byte) error {
-	s, err := m.line()
-	if err != nil {
-		return err
-	}
-	if op == 'I' && (s == "00" || s == "01") {
-		return m.push(s == "01")
-	}
-	if op == 'F' {
-		f, err := strconv.ParseFloat(s, 64)
-		return errors.Join(err, m.push(f))
-	}
-	n, err := strconv.ParseInt(strings.TrimSuffix(s, "L"), 10, 64)
-	return errors.Join(err, m.push(n))
-}
-
 func (m *machine) text(op byte) error {
-	if op == 'V' || op == 'S' {
-		s, err := m.line()
-		return errors.Join(err, m.push(strings.Trim(s, `'"`)))
-	}
 	size := 4
 	switch op {
 	case 0x8c, 'U', 'C':
@@ -264,18 +235,13 @@ func (m *machine) remember(op byte) error {
 		n = len(m.memo)
 	case 'q', 'h':
 		n, err = m.number(1)
-	case 'p', 'g':
-		var s string
-		if s, err = m.line(); err == nil {
-			n, err = strconv.Atoi(s)
-		}
 	default:
 		n, err = m.number(4)
 	}
 	if err != nil {
 		return err
 	}
-	if op == 'h' || op == 'j' || op == 'g' {
+	if op == 'h' || op == 'j' {
 		v, ok := m.memo[uint32(n)]
 		if !ok {
 			return fmt.Errorf("%w: nothing remembered as %d", errPickle, n)
@@ -330,7 +296,7 @@ func (m *machine) collect(op byte) error {
 	case 0x85, 0x86, 0x87: // TUPLE1 to TUPLE3
 		v, err := m.popN(int(op) - 0x84)
 		return errors.Join(err, m.push(&list{v}))
-	case 'l', 't', 0x91, 'd', 'e', 'u', 0x90:
+	case 't', 0x91, 'e', 'u', 0x90:
 		v, err := m.popMark()
 		if err != nil {
 			return err
@@ -348,11 +314,8 @@ func (m *machine) collect(op byte) error {
 
 func (m *machine) fill(op byte, v []any) error {
 	switch op {
-	case 'l', 't', 0x91:
+	case 't', 0x91:
 		return m.push(&list{v})
-	case 'd':
-		d := &dict{}
-		return errors.Join(d.add(v), m.push(d))
 	}
 	switch t := m.top().(type) {
 	case *list:

@@ -25,6 +25,8 @@ type reader struct {
 	zone   *time.Location
 	ask    asker
 	bans   map[string][]string // banned addresses by jail, as the server has them
+	counts map[string]bool     // jails whose counters the server told
+	acts   map[string]bool     // jails whose actions it told
 	rows   banRows
 	hasDB  bool
 }
@@ -38,7 +40,7 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 			o.Addresses[i] = q // without host bits, IPv4 as IPv4
 		}
 	}
-	r := &reader{system: s, o: o, state: &State{Read: s.Now()}, bans: map[string][]string{}}
+	r := &reader{system: s, o: o, state: &State{Read: s.Now()}, bans: map[string][]string{}, counts: map[string]bool{}, acts: map[string]bool{}}
 	r.zone = localZone(s)
 	r.config = readConfig(s, o, r.note)
 	r.state.Database = r.config.database
@@ -102,11 +104,11 @@ func (r *reader) server(ctx context.Context) {
 			return
 		}
 		r.ask, source = askClient(r.system, r.config.socket), FromClient
-		if replies, err = r.ask(ctx, first[:2]...); err != nil || replies[0].err != nil {
+		if replies, err = r.ask(ctx, first...); err != nil || replies[0].err != nil {
 			err = firstOf(err, replies)
 			r.note("fail2ban-client", notInstalled(r.config.found, err))
 			r.ask, r.state.Hung = nil, errors.Is(err, platform.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)
-			r.state.Dead = !r.state.Hung && complained(err)
+			r.state.Dead = !r.state.Hung && noServer(err.Error())
 			return
 		}
 	}
@@ -122,24 +124,13 @@ func (r *reader) server(ctx context.Context) {
 	}
 	r.state.Installed, r.state.Running, r.state.Source = true, true, source
 	r.state.Version, r.state.Started = clip(replies[1].text1()), r.started()
-	if len(replies) == len(first) && replies[2].err == nil {
-		r.state.Database = replies[2].text1()
+	if replies[2].err == nil {
+		r.state.Database = replies[2].file()
 	}
 	for _, name := range names[:min(len(names), maxJails)] {
 		r.jail(name).Running = true
 	}
 	r.statuses(ctx, names[:min(len(names), maxJails)], source)
-}
-
-// complained tells a client that ran and found no server from one that could
-// not be run, or whose answer a bundle does not hold.
-func complained(err error) bool {
-	for _, other := range []error{fs.ErrNotExist, platform.ErrPrivilege, platform.ErrNotCollected, context.Canceled} {
-		if errors.Is(err, other) {
-			return false
-		}
-	}
-	return true
 }
 
 // atLeast tells whether the server is of a version or a later one. It writes
@@ -195,51 +186,53 @@ func (r *reader) find(name string) *Jail {
 	return &Jail{Name: name, Filter: name}
 }
 
-// statuses asks what each jail counts and holds. Over the socket that is one
-// question a jail; the client gets one for all, and the versions without it
-// (before 0.11) as many as there is time for.
+// statuses asks what each jail counts and holds. An older bundle, made with the
+// client, has one answer for what all jails hold instead, from 0.11 on.
 func (r *reader) statuses(ctx context.Context, names []string, source string) {
+	var questions [][]string
+	for _, name := range names {
+		questions = append(questions, []string{"status", name})
+	}
 	if source == FromClient && r.atLeast(0, 11, 0) {
-		if replies, err := r.ask(ctx, []string{"banned"}); err == nil {
-			if bans, err := replies[0].banned(); err == nil {
-				for _, name := range names {
-					r.hold(name, bans[name])
-				}
-				return
-			}
-		}
+		questions = append(questions, []string{"banned"})
 	}
-	questions := make([][]string, len(names))
-	for i, name := range names {
-		questions[i] = []string{"status", name}
+	replies := r.askAll(ctx, "the status of the jails", questions)
+	var held map[string][]string
+	if len(replies) > len(names) {
+		held, _ = replies[len(names)].banned()
 	}
-	if len(names) == 0 {
-		return
-	}
-	replies, err := r.ask(ctx, questions...)
-	r.note("the status of the jails", err)
-	for i := range replies {
+	for i, name := range names[:min(len(names), len(replies))] {
 		st, err := replies[i].jailStatus()
-		if err != nil {
-			r.note("the jail "+clip(names[i]), err)
+		if list, ok := held[name]; err != nil && ok {
+			r.hold(name, list)
 			continue
 		}
-		j := r.jail(names[i])
-		j.Failed, j.TotalFailed, j.Banned, j.TotalBanned = st.failed, st.totalFailed, st.banned, st.totalBanned
-		if len(st.files) > 0 {
-			j.Logs = nil
-			for _, f := range st.files {
-				j.Logs = append(j.Logs, Log{Path: f})
-			}
+		if err != nil {
+			r.note("the jail "+clip(name), err)
+			continue
 		}
-		if st.journal != "" {
-			j.Journal = st.journal
-		}
-		if j.Set == nil { // not in the configuration that was read
-			j.SIP = watchesSIP(j)
-		}
-		r.hold(names[i], st.list)
+		r.counted(name, &st)
 	}
+}
+
+// counted takes the status of a jail.
+func (r *reader) counted(name string, st *jailStatus) {
+	j := r.jail(name)
+	r.counts[name] = true
+	j.Failed, j.TotalFailed, j.Banned, j.TotalBanned = st.failed, st.totalFailed, st.banned, st.totalBanned
+	if len(st.files) > 0 {
+		j.Logs = nil
+		for _, f := range st.files {
+			j.Logs = append(j.Logs, Log{Path: f})
+		}
+	}
+	if st.journal != "" {
+		j.Journal = st.journal
+	}
+	if j.Set == nil { // not in the configuration that was read
+		j.SIP = watchesSIP(j)
+	}
+	r.hold(name, st.list)
 }
 
 // hold takes the server's list of the bans of a jail. Of a long one the ends

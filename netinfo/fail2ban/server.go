@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -81,31 +80,6 @@ func complaint(v any) string {
 	return fmt.Sprint(m["called"], m["with"])
 }
 
-// askClient runs fail2ban-client once for each command, until the time for it
-// is over.
-func askClient(s platform.System, socket string) asker {
-	var before []string
-	if socket != defaultSocket {
-		before = []string{"-s", socket}
-	}
-	return func(ctx context.Context, commands ...[]string) ([]reply, error) {
-		ctx, cancel := context.WithTimeout(ctx, clientTime)
-		defer cancel()
-		replies := make([]reply, len(commands))
-		for i, c := range commands {
-			out, err := s.Run(ctx, "fail2ban-client", append(before, c...)...)
-			if replies[i] = (reply{text: string(out), isText: true, err: err}); err != nil && i == 0 {
-				return nil, err
-			}
-		}
-		return replies, nil
-	}
-}
-
-// clientTime bounds what is asked through fail2ban-client at a time: some ten
-// commands on a slow machine. A person waits for the answer.
-const clientTime = 3 * time.Second
-
 // items flattens a value into strings.
 func (r reply) items() []string {
 	if r.isText {
@@ -143,6 +117,14 @@ func (r reply) text1() string {
 		return strings.TrimSpace(r.text)
 	}
 	return strings.Join(flatten(r.value), " ")
+}
+
+// file is a path; as text it is behind a title, if there is one.
+func (r reply) file() string {
+	if r.isText {
+		return strings.Join(parseItems(r.text), " ")
+	}
+	return r.text1()
 }
 
 func (r reply) number() (int64, bool) {

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// details asks for the settings of the running jails. The client, slow to
-// start, is asked about a few of those that matter.
+// details asks for the settings of the running jails.
 func (r *reader) details(ctx context.Context) {
 	if r.ask == nil {
 		return
@@ -15,10 +14,9 @@ func (r *reader) details(ctx context.Context) {
 	var jails []string
 	for i := range r.state.Jails {
 		j := &r.state.Jails[i]
-		if !j.Running || r.state.Source == FromClient && (!j.SIP || len(jails) >= 2) {
-			continue
+		if j.Running {
+			jails = append(jails, j.Name)
 		}
-		jails = append(jails, j.Name)
 	}
 	options := []string{"maxretry", "findtime", "bantime", "ignoreip", "actions"}
 	var questions [][]string
@@ -31,6 +29,7 @@ func (r *reader) details(ctx context.Context) {
 	for i, name := range jails {
 		if replies != nil {
 			r.jail(name).settings(replies[i*len(options) : (i+1)*len(options)])
+			r.acts[name] = replies[i*len(options)+4].err == nil
 		}
 	}
 	r.actionSettings(ctx)
@@ -54,7 +53,7 @@ func (j *Jail) settings(replies []reply) {
 		return
 	}
 	var live []Action
-	for _, name := range replies[4].actionNames() {
+	for _, name := range replies[4].listed() {
 		i := slices.IndexFunc(j.Actions, func(a Action) bool { return a.Name == name })
 		if i < 0 && len(j.Actions) == 1 && strings.HasPrefix(name, j.Actions[0].File) {
 			i = 0 // named otherwise by another version
@@ -70,8 +69,9 @@ func (j *Jail) settings(replies []reply) {
 	j.Actions = live
 }
 
-// actionNames reads "get JAIL actions"; as text they are behind a title.
-func (r reply) actionNames() []string {
+// listed reads "get JAIL actions" and "actionproperties"; as text they are behind
+// a title.
+func (r reply) listed() []string {
 	if !r.isText {
 		return flatten(r.value)
 	}
@@ -82,7 +82,7 @@ func (r reply) actionNames() []string {
 // actionSettings asks what the actions of the SIP jails cover as they run; the
 // files may have changed since. An action is asked only for what it has.
 func (r *reader) actionSettings(ctx context.Context) {
-	if r.state.Source != FromSocket || !r.atLeast(0, 9, 0) {
+	if !r.atLeast(0, 9, 0) {
 		return
 	}
 	type place struct {
@@ -104,7 +104,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 	replies := r.askAll(ctx, "the settings of the actions", questions)
 	questions = nil
 	for i := range replies {
-		for _, property := range replies[i].items() {
+		for _, property := range replies[i].listed() {
 			if p := actions[i]; slices.Contains([]string{"port", "protocol", "name", "actionban", "actionstart"}, property) {
 				p.property = property
 				at = append(at, p)

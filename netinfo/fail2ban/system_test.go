@@ -62,11 +62,18 @@ func (p *pbx) Run(_ context.Context, program string, args ...string) ([]byte, er
 	return []byte(out), nil
 }
 
-func (p *pbx) Exchange(_ context.Context, x platform.Exchange) ([]platform.Answer, error) {
-	if p.socket == nil {
+func (p *pbx) Exchange(ctx context.Context, x platform.Exchange) ([]platform.Answer, error) {
+	if p.socket == nil && x.Socket != "" {
 		return nil, fs.ErrNotExist
 	}
 	var answers []platform.Answer
+	if x.Socket == "" {
+		for _, q := range x.Questions {
+			text, err := p.Run(ctx, x.Program, q.Args...)
+			answers = append(answers, platform.Answer{Text: text, Err: err})
+		}
+		return answers, nil
+	}
 	for _, q := range x.Questions {
 		text, ok := p.socket[strings.Join(q.Args, " ")]
 		if !ok {

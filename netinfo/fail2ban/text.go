@@ -44,7 +44,11 @@ func parseStatus(text string, known []string) ([]string, error) {
 			}
 		}
 		if v, ok := label(line, "Jail list"); ok {
-			return jailNames(v, count, known), nil
+			list := jailNames(v, count, known)
+			if len(list) < count {
+				return nil, errors.New("reading fail2ban's status: a name of a jail has a line break, so the list of jails is cut")
+			}
+			return list, nil
 		}
 	}
 	return nil, errors.New("reading fail2ban's status: no list of jails in it")

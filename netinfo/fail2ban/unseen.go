@@ -36,7 +36,7 @@ func (r *reader) unseen(ctx context.Context) {
 		switch {
 		case readsJournal(j):
 			r.emptyJournal(ctx, j)
-		case r.state.Source == FromSocket && j.BansKnown && r.state.Started != nil:
+		case r.counts[j.Name] && r.state.Started != nil:
 			r.missed(j)
 		}
 	}

@@ -146,12 +146,15 @@ func journalMatch(s string) (list []string) {
 // prints in the time there is.
 const journalLines = "20000"
 
+// journalTime bounds the reading of the journal. A person waits for the answer.
+const journalTime = 3 * time.Second
+
 func (r *reader) readSource(ctx context.Context, s source, w *wanted) *logHistory {
 	if s.journal == nil {
 		return readLog(r.system, s.name, w)
 	}
 	h := &logHistory{since: w.now}
-	ctx, cancel := context.WithTimeout(ctx, clientTime)
+	ctx, cancel := context.WithTimeout(ctx, journalTime)
 	defer cancel()
 	out, err := r.system.Run(ctx, "journalctl", append([]string{"-q", "--no-pager", "-o", "short-iso", "-n", journalLines}, s.journal...)...)
 	if err != nil {

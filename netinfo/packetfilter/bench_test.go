@@ -96,3 +96,24 @@ func BenchmarkAskingOneAddress(b *testing.B) {
 		}
 	})
 }
+
+// manyNFTRules bans n addresses by single rules of nft.
+func manyNFTRules(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"nftables":[{"table":{"family":"inet","name":"f2b","handle":1}},{"chain":{"family":"inet","table":"f2b","name":"input","handle":1,"type":"filter","hook":"input","prio":-1,"policy":"accept"}}`)
+	for i := range n {
+		fmt.Fprintf(&b, `,{"rule":{"family":"inet","table":"f2b","chain":"input","handle":%d,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"%s"}},`+
+			`{"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":5060}},{"drop":null}]}}`, i+4, bannedAddr(i))
+	}
+	b.WriteString("]}")
+	return b.String()
+}
+
+func BenchmarkReading100000NFTRules(b *testing.B) {
+	listing := manyNFTRules(100_000)
+	b.SetBytes(int64(len(listing)))
+	b.ReportAllocs()
+	for b.Loop() {
+		packetfilter.New(packetfilter.ReadNFT(listing, ""))
+	}
+}

@@ -150,6 +150,7 @@ type Rule struct {
 	Bytes    uint64
 	Line     int  // in the listing, 1-based; 0 when it has no lines
 	odd      bool // a text in it cannot be written in nft's language
+	exact    bool // Text is how nft words it, in every version
 	Exprs    []Expr
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +22,7 @@ func ReadNFT(listing, text string) Parts {
 	r := &nftReader{chains: map[string]*Chain{}, tables: map[string]*Table{}, helpers: map[string]string{}}
 	r.texts = readNFTText(text)
 	r.read(listing)
-	for _, raw := range r.rules {
-		r.rule(raw)
-	}
+	r.compile(listing)
 	return Parts{Tables: r.list, Faults: r.faults, Unread: r.unread}
 }
 
@@ -34,21 +31,27 @@ type nftReader struct {
 	tables  map[string]*Table // by family and name
 	chains  map[string]*Chain // by family, table and name
 	helpers map[string]string // type of a ct helper object, by family, table and name
-	rules   []*nftRule
-	texts   map[string]string // of rules, by family, table and handle
-	faults  []Fault
-	unread  string
+	rules   []rawRule
+	known   statements
+	last    struct { // the rule before, which mostly is of the same chain
+		family       TableFamily
+		table, chain string
+		of           *Chain
+	}
+	texts  map[string]string // of rules, by family, table and handle
+	faults []Fault
+	unread string
 }
 
 // nftObject is one element of the listing: one of its fields is set.
 type nftObject struct {
-	Table  *nftTable  `json:"table"`
-	Chain  *nftChain  `json:"chain"`
-	Rule   *nftRule   `json:"rule"`
-	Set    *nftSet    `json:"set"`
-	Map    *nftSet    `json:"map"`
-	Meter  *nftSet    `json:"meter"`
-	Helper *nftHelper `json:"ct helper"`
+	Table  *nftTable   `json:"table"`
+	Chain  *nftChain   `json:"chain"`
+	Rule   *unreadRule `json:"rule"`
+	Set    *nftSet     `json:"set"`
+	Map    *nftSet     `json:"map"`
+	Meter  *nftSet     `json:"meter"`
+	Helper *nftHelper  `json:"ct helper"`
 	// Element lists further elements of a set, as monitors and hand-made
 	// listings have them.
 	Element *nftSet `json:"element"`
@@ -72,12 +75,12 @@ type nftChain struct {
 }
 
 type nftRule struct {
-	Family  TableFamily      `json:"family"`
-	Table   string           `json:"table"`
-	Chain   string           `json:"chain"`
-	Handle  uint64           `json:"handle"`
-	Comment string           `json:"comment"`
-	Expr    []map[string]any `json:"expr"`
+	Family  TableFamily  `json:"family"`
+	Table   string       `json:"table"`
+	Chain   string       `json:"chain"`
+	Handle  uint64       `json:"handle"`
+	Comment string       `json:"comment"`
+	Expr    []*statement `json:"-"`
 }
 
 type nftHelper struct {
@@ -108,6 +111,7 @@ func (r *nftReader) read(listing string) {
 	found, err := enterNFT(d)
 	for err == nil && d.More() {
 		var o nftObject
+		start := d.InputOffset()
 		if err = d.Decode(&o); err != nil {
 			var typed *json.UnmarshalTypeError
 			if !errors.As(err, &typed) {
@@ -117,8 +121,16 @@ func (r *nftReader) read(listing string) {
 			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
 			err = nil
 		}
+		if o.Rule != nil {
+			r.rules = append(r.rules, rawRule{start, d.InputOffset()})
+		}
 		r.object(&o)
 	}
+	r.end(listing, d, found, err)
+}
+
+// end says what is wrong with a listing that ends, or cannot be read on.
+func (r *nftReader) end(listing string, d *json.Decoder, found bool, err error) {
 	switch {
 	case err != nil:
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -191,8 +203,6 @@ func (r *nftReader) object(o *nftObject) {
 		r.table(o.Table.Family, o.Table.Name)
 	case o.Chain != nil:
 		r.chain(o.Chain)
-	case o.Rule != nil:
-		r.rules = append(r.rules, o.Rule)
 	case o.Set != nil:
 		r.set(o.Set, false)
 	case o.Map != nil:
@@ -309,54 +319,4 @@ func stringsOf(v any) []string {
 		return out
 	}
 	return nil
-}
-
-// rule compiles one rule into its chain. A rule that looks up a value in a map
-// becomes one rule for each value, of which at most one matches a packet.
-func (r *nftReader) rule(raw *nftRule) {
-	c := r.chains[nftName(raw.Family, raw.Table, raw.Chain)]
-	if c == nil {
-		r.fault(0, fmt.Sprintf("rule %d is in the chain %s %s %s, which is not listed", raw.Handle, raw.Family, raw.Table, raw.Chain))
-		return
-	}
-	b := &nftBuilder{reader: r, rule: raw, table: r.tables[nftName(raw.Family, raw.Table)], ways: [][]Expr{nil}}
-	for _, e := range raw.Expr {
-		b.statement(e)
-	}
-	position := 1
-	if n := len(c.Rules); n > 0 {
-		position = c.Rules[n-1].Position + 1
-	}
-	text := r.texts[nftName(raw.Family, raw.Table, raw.Handle)]
-	if text == "" {
-		text = renderNFTRule(raw)
-	}
-	odd := strings.ContainsAny(raw.Comment, oddSigns) || slices.ContainsFunc(raw.Expr, func(x map[string]any) bool { return hasOddText(x) })
-	for _, exprs := range b.ways {
-		c.Rules = append(c.Rules, &Rule{
-			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd,
-		})
-	}
-}
-
-// oddSigns are what nft's language cannot express in a string and what would
-// look like another rule in its listing. Netlink and JSON let both in.
-const oddSigns = "\"\n\r"
-
-// hasOddText reports whether a text within JSON holds one of the odd signs.
-func hasOddText(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return strings.ContainsAny(v, oddSigns)
-	case []any:
-		return slices.ContainsFunc(v, hasOddText)
-	case map[string]any:
-		for _, x := range v {
-			if hasOddText(x) {
-				return true
-			}
-		}
-	}
-	return false
 }

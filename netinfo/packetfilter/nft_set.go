@@ -313,7 +313,7 @@ func nftNumPrefix(v any, typ nftType) (Value, error) {
 // table by its name.
 func (b *nftBuilder) setOf(v any, keys []nftKey, isMap bool) *Set {
 	if name, ok := v.(string); ok {
-		return b.table.Sets[strings.TrimPrefix(name, "@")]
+		return b.reader.tables[nftName(b.rule.Family, b.rule.Table)].Sets[strings.TrimPrefix(name, "@")]
 	}
 	list, ok := field(v, "set").([]any)
 	if !ok {

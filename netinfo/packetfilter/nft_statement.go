@@ -14,12 +14,15 @@ const maxNFTWays = 256
 type nftBuilder struct {
 	reader         *nftReader
 	rule           *nftRule
-	table          *Table
 	ways           [][]Expr // alternatives of which at most one comes true
 	packets, bytes uint64
 }
 
 func (b *nftBuilder) add(list ...Expr) {
+	if len(b.ways) == 1 {
+		b.ways[0] = append(b.ways[0], list...)
+		return
+	}
 	for i := range b.ways {
 		b.ways[i] = append(b.ways[i][:len(b.ways[i]):len(b.ways[i])], list...)
 	}

@@ -55,20 +55,6 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// renderNFTRule words a rule from its JSON, close to how nft does.
-func renderNFTRule(r *nftRule) string {
-	var parts []string
-	for _, s := range r.Expr {
-		if p := renderNFT(s); p != "" {
-			parts = append(parts, p)
-		}
-	}
-	if r.Comment != "" {
-		parts = append(parts, "comment "+strconv.Quote(r.Comment))
-	}
-	return strings.Join(parts, " ")
-}
-
 // renderNFT words a value, an expression or a statement.
 func renderNFT(v any) string {
 	switch v := v.(type) {

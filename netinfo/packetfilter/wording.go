@@ -27,6 +27,9 @@ func (w *Wording) text(c *Chain, r *Rule) string {
 	if w == nil || !command.IsNFTName(table) || !command.IsNFTName(c.Name) {
 		return r.Text
 	}
+	if r.exact {
+		return r.Text // listing 100,000 rules as text takes five seconds
+	}
 	if slices.ContainsFunc(c.Rules, func(o *Rule) bool { return o.odd }) {
 		return r.Text // a comment may look like a line of the listing
 	}

@@ -1,51 +1,37 @@
-//go:build !mips && !mipsle && !mips64 && !mips64le
-
 package secrets
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/sqlite/sqlitetest"
 )
 
 // bansOf makes a database as fail2ban does. One row is longer than many pages,
 // so that secrets lie on the borders between them; another was deleted.
-func bansOf(t testing.TB, name string) *sql.DB {
+func bansOf(t testing.TB, name string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(1)
-	run := func(statement string, args ...any) {
-		if _, err := db.Exec(statement, args...); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-	run("CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL, data JSON, PRIMARY KEY(ip, jail))")
+	list := []sqlitetest.Statement{{SQL: "CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL, data JSON, PRIMARY KEY(ip, jail))"}}
 	for row, lines := range []int{1, 400, 3, 2, 40} {
 		var matches []string
 		for i := range lines {
 			matches = append(matches, fmt.Sprintf(`"SECURITY[1] SecurityEvent=\"ChallengeResponseFailed\",AccountID=\"%d\",Challenge=\"SEKRET%d\",%sResponse=\"SEKRET%d\""`, 100+i, i, strings.Repeat(" ", i%37), i))
 			matches = append(matches, fmt.Sprintf(`"GET /?password=SEKRET%d&ip=192.0.2.7\\n"`, i))
 		}
-		run("INSERT INTO bips VALUES (?, 'asterisk', 1, 3600, ?)", fmt.Sprintf("192.0.2.%d", row), `{"matches": [`+strings.Join(matches, ", ")+`], "failures": 5}`)
+		list = append(list, sqlitetest.Statement{SQL: "INSERT INTO bips VALUES (?, 'asterisk', 1, 3600, ?)", Args: []any{fmt.Sprintf("192.0.2.%d", row), `{"matches": [` + strings.Join(matches, ", ") + `], "failures": 5}`}})
 	}
-	run("DELETE FROM bips WHERE ip IN ('192.0.2.3', '192.0.2.4')")
-	return db
+	list = append(list, sqlitetest.Statement{SQL: "DELETE FROM bips WHERE ip IN ('192.0.2.3', '192.0.2.4')"})
+	sqlitetest.Run(t, name, list...)
 }
 
 // The log lines of bans go without their secrets, and the bans stay.
 func TestTheDatabaseOfBansIsCleaned(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "fail2ban.sqlite3")
-	before := bansOf(t, name)
+	bansOf(t, name)
 	raw, err := os.ReadFile(name)
 	if err != nil || !bytes.Contains(raw, []byte("SEKRET")) {
 		t.Fatalf("no secret is in the database: %v", err)
@@ -58,18 +44,10 @@ func TestTheDatabaseOfBansIsCleaned(t *testing.T) {
 	if err := os.WriteFile(other, cleaned, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	after, err := sql.Open("sqlite", other)
-	if err != nil {
-		t.Fatal(err)
+	read := func(name, query string) string {
+		return fmt.Sprint(sqlitetest.Run(t, name, sqlitetest.Statement{SQL: query})[0][0][0])
 	}
-	defer after.Close()
-	read := func(db *sql.DB, query string) (out string) {
-		if err := db.QueryRow(query).Scan(&out); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-		return out
-	}
-	if got := read(after, "PRAGMA integrity_check"); got != "ok" {
+	if got := read(other, "PRAGMA integrity_check"); got != "ok" {
 		t.Errorf("the cleaned database is damaged: %s", got)
 	}
 	for _, query := range []string{
@@ -78,11 +56,11 @@ func TestTheDatabaseOfBansIsCleaned(t *testing.T) {
 		"SELECT group_concat(json_array_length(data, '$.matches')) FROM bips",
 		"SELECT group_concat(substr(json_extract(data, '$.matches[0]'), 1, 70)) FROM bips",
 	} {
-		if want, got := read(before, query), read(after, query); want != got {
+		if want, got := read(name, query), read(other, query); want != got {
 			t.Errorf("%s: %q became %q", query, want, got)
 		}
 	}
-	if got := read(after, "SELECT json_extract(data, '$.matches[1]') FROM bips WHERE ip = '192.0.2.1'"); !strings.HasPrefix(got, "GET /?password=[remove&ip=192.0.2.7") {
+	if got := read(other, "SELECT json_extract(data, '$.matches[1]') FROM bips WHERE ip = '192.0.2.1'"); !strings.HasPrefix(got, "GET /?password=[remove&ip=192.0.2.7") {
 		t.Errorf("a line became %q", got)
 	}
 }

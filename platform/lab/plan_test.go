@@ -74,7 +74,7 @@ func TestScenarios_allCanBeBuiltAndFoundByName(t *testing.T) {
 			if _, err := newPlan(s); err != nil {
 				t.Error(err)
 			}
-			if found, ok := Find(s.Name); !ok || found.Title != s.Title {
+			if found, ok := Find(s.Name); !ok || found.Name != s.Name {
 				t.Errorf("found %q", found.Name)
 			}
 			build(t, s).Close()

@@ -16,9 +16,7 @@ package lab
 //
 // Without NAT the office LAN is routed on the Internet side.
 type Scenario struct {
-	Name    string   // argument of "sipdoctor lab", kebab-case
-	Title   string   // one line for the list
-	Story   string   // what happens in this office, in a user's words
+	Name    string   // argument of "sipdoctor lab", kebab-case; cmd/sipdoctor/words.yaml tells its story
 	Routers []Router // from the office outwards; at least one
 	// Inbound is what the phone's box is a PBX for: its RTP ports, "10000-20000",
 	// which check is then to test from outside; empty: it is no PBX.
@@ -114,138 +112,116 @@ func Scenarios() []Scenario {
 	office := func(r Router) []Router { return []Router{r} }
 	return []Scenario{
 		{
-			Name: "clean", Title: "an ordinary NAT router without a SIP ALG",
-			Story:   "The router only translates addresses. Everything should pass.",
+			Name:    "clean",
 			Routers: office(Router{NAT: Preserving}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", NATLayers: 1, SIPALG: "none", ExitStatus: 0},
 		},
 		{
-			Name: "sip-alg", Title: "a SIP ALG on UDP port 5060, as most routers ship it",
-			Story:   "The router rewrites every SIP message to or from UDP port 5060.",
+			Name:    "sip-alg",
 			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5060}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
 		},
 		{
-			Name: "sip-alg-tcp", Title: "a SIP ALG on TCP port 5060 only",
-			Story:   "Phones that use UDP work; those that use TCP are rewritten.",
+			Name:    "sip-alg-tcp",
 			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"tcp", 5060}}}),
 			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
 		},
 		{
-			Name: "sip-alg-other-port", Title: "a SIP ALG that watches port 5080 as well",
-			Story:   "Moving the phones to another SIP port does not help here.",
+			Name:    "sip-alg-other-port",
 			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5080}, {"tcp", 5080}}}),
 			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
 		},
 		{
-			Name: "sip-dropped", Title: "a firewall that drops SIP by its content",
-			Story:   "The port is open, but whatever looks like SIP vanishes.",
+			Name:    "sip-dropped",
 			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", SIP: true}}}),
 			Expect:  Expect{BehindNAT: true, SIPALG: "dropping", Findings: []string{"sip-alg.dropping"}, ExitStatus: 1},
 		},
 		{
-			Name: "sip-port-blocked", Title: "port 5060 blocked, TLS on 5061 open",
-			Story:   "The firewall closes port 5060 for UDP and TCP; encrypted SIP passes.",
+			Name:    "sip-port-blocked",
 			Routers: office(Router{NAT: Preserving, Block: []Block{{Port: 5060}}}),
 			Expect:  Expect{BehindNAT: true, SIPALG: "inconclusive", Findings: []string{"sip-alg.port-blocked"}, ExitStatus: 1},
 		},
 		{
-			Name: "only-https", Title: "everything but TCP port 443 blocked",
-			Story:       "The firewall lets people browse and nothing else: no UDP, no other TCP port. The responder's control channel listens on 443.",
+			Name:        "only-https",
 			ControlPort: 443,
 			Routers:     office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp"}, {Protocol: "tcp", Port: 1, LastPort: 442}, {Protocol: "tcp", Port: 444, LastPort: 65535}}}),
 			Expect:      Expect{SIPALG: "inconclusive", Findings: []string{"nat.only-https"}, ExitStatus: 1}, // no server can tell that there is a NAT
 		},
 		{
-			Name: "symmetric-nat", Title: "a NAT that takes a new port for every destination",
-			Story:   "Phones register, but the provider must relay every call.",
+			Name:    "symmetric-nat",
 			Routers: office(Router{NAT: Random}),
 			Expect:  Expect{BehindNAT: true, Mapping: "address-and-port-dependent", SIPALG: "none", Findings: []string{"nat.mapping-varies"}, ExitStatus: 0},
 		},
 		{
-			Name: "double-nat", Title: "the office router behind a carrier's NAT (100.64.0.0/10)",
-			Story:   "Two address translations in a row; nothing can be forwarded from outside.",
+			Name:    "double-nat",
 			Routers: []Router{{NAT: Preserving}, {NAT: Preserving}},
 			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"nat.double"}, ExitStatus: 0},
 		},
 		{
-			Name: "udp-timeout", Title: "a router that forgets a silent phone after 10 s",
-			Story:   "Calls go out at any time; from outside nobody reaches a phone that has been silent for a while.",
+			Name:    "udp-timeout",
 			Routers: office(Router{NAT: Preserving, UDPTimeoutS: 10}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
 		},
 		{
-			Name: "fragments-dropped", Title: "a firewall that drops IP fragments",
-			Story:   "Short SIP messages pass; an INVITE with many codecs vanishes.",
+			Name:    "fragments-dropped",
 			Routers: office(Router{NAT: Preserving, DropFragments: true}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"fragments.dropped"}, ExitStatus: 0},
 		},
 		{
-			Name: "rtp-blocked", Title: "a firewall that stops two ranges of RTP ports on the way out",
-			Story:   "Some calls have no audio: UDP 16384-16400 and 30000-40000 do not get out.",
+			Name:    "rtp-blocked",
 			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 16384, LastPort: 16400}, {Protocol: "udp", Port: 30000, LastPort: 40000}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-outbound"}, ExitStatus: 1},
 		},
 		{
-			Name: "rtp-return-blocked", Title: "a firewall that lets RTP out, but not all answers in",
-			Story:   "In some calls the other side hears us, and we hear nothing: what comes from UDP 20000-25000 is dropped.",
+			Name:    "rtp-return-blocked",
 			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 20000, LastPort: 25000, Return: true}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-return"}, ExitStatus: 1},
 		},
 		{
-			Name: "small-router", Title: "a router that holds 4,096 connections and no more",
-			Story:   "Nothing is blocked, but a test that opens connections too fast takes the office off the Internet.",
+			Name:    "small-router",
 			Routers: office(Router{NAT: Preserving, FlowLimit: 4096}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
 		},
 		{
-			Name: "pbx-forward-gap", Title: "a PBX behind NAT with a third of its RTP ports not forwarded",
-			Story:   "The PBX uses UDP 10000-20000; the router forwards it without 14000-17599.",
+			Name:    "pbx-forward-gap",
 			Inbound: "10000-20000",
 			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 13999, To: PhoneAddr}, {Port: 17600, LastPort: 20000, To: PhoneAddr}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-missing"}, ExitStatus: 1},
 		},
 		{
-			Name: "pbx-forward-astray", Title: "a PBX behind NAT, its RTP ports forwarded to an address that is not its own",
-			Story:   "The PBX got a new address, and the router still forwards UDP 10000-20000 to the old one.",
+			Name:    "pbx-forward-astray",
 			Inbound: "10000-20000",
 			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: "192.168.88.77"}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-none"}, ExitStatus: 1},
 		},
 		{
-			Name: "pbx-carrier-nat", Title: "a PBX whose router forwards its RTP ports, behind a carrier's NAT",
-			Story:   "The forwarding is right, but the router has no public address of its own: nothing reaches it.",
+			Name:    "pbx-carrier-nat",
 			Inbound: "10000-20000",
 			Routers: []Router{{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: PhoneAddr}}}, {NAT: Preserving}},
 			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"rtp-ports.inbound-carrier"}, ExitStatus: 1},
 		},
 		{
-			Name: "dscp-cleared", Title: "a router that clears the mark for voice (DSCP)",
-			Story:   "Calls sound well, until somebody downloads something: voice has no priority any more.",
+			Name:    "dscp-cleared",
 			Routers: office(Router{NAT: Preserving, ClearDSCP: true}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"media.dscp"}, ExitStatus: 0},
 		},
 		{
-			Name: "no-nat", Title: "public addresses in the office, no NAT",
-			Story:   "The router only routes.",
+			Name:    "no-nat",
 			Routers: office(Router{NAT: NoNAT}),
 			Expect:  Expect{BehindNAT: false, SIPALG: "none", ExitStatus: 0},
 		},
 		{
-			Name: "routed-alg", Title: "a routed firewall without NAT whose SIP helper opens ports",
-			Story:   "No address is translated, but the firewall reads SIP and opens pinholes for RTP.",
+			Name:    "routed-alg",
 			Routers: office(Router{NAT: NoNAT, Stateful: true, ALG: []ALG{{"udp", 5060}}}),
 			Expect:  Expect{BehindNAT: false, SIPALG: "pinhole", Findings: []string{"sip-alg.pinhole"}, ExitStatus: 0},
 		},
 		{
-			Name: "lossy", Title: "5 % packet loss, no ALG",
-			Story:   "A bad line. Loss must not look like a firewall or an ALG.",
+			Name:    "lossy",
 			Routers: office(Router{NAT: Preserving, LossPercent: 5}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
 		},
 		{
-			Name: "lossy-sip-alg", Title: "5 % packet loss and a SIP ALG on UDP 5060",
-			Story:   "A bad line with an ALG on it.",
+			Name:    "lossy-sip-alg",
 			Routers: office(Router{NAT: Preserving, LossPercent: 5, ALG: []ALG{{"udp", 5060}}}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
 		},

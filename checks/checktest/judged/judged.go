@@ -47,8 +47,12 @@ func Check(t *testing.T, c *checks.Check) {
 		words.learn(r.tree, "")
 	}
 	var b strings.Builder
+	said := newReader(c)
 	for _, r := range reports {
-		r.write(&b, c, words)
+		r.write(&b, c, words, said)
+	}
+	for _, fault := range said.all() {
+		t.Errorf("words.yaml: %s", fault)
 	}
 	if os.Getenv(updateVar) != "" {
 		if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
@@ -137,7 +141,18 @@ func outcome(r checks.Result) string {
 
 // fingerprint covers every word of a result.
 func fingerprint(r checks.Result) string {
-	r.Observed, r.Observes = nil, ""
+	r.Observed, r.Observes, r.Says = nil, "", checks.Says{}
+	r.Findings = slices.Clone(r.Findings)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Args, f.Variant, f.Evidence, f.Fixes = nil, "", slices.Clone(f.Evidence), slices.Clone(f.Fixes)
+		for k := range f.Evidence {
+			f.Evidence[k].Says = nil
+		}
+		for k := range f.Fixes {
+			f.Fixes[k].Built, f.Fixes[k].Args, f.Fixes[k].Parts = false, nil, nil
+		}
+	}
 	raw, _ := json.Marshal(r) // a Result can be written
 	h := fnv.New32a()
 	h.Write(raw)
@@ -145,14 +160,16 @@ func fingerprint(r checks.Result) string {
 }
 
 // write puts down what the judge says of a report and of its variants. Those
-// that change nothing are counted.
-func (r report) write(b *strings.Builder, c *checks.Check, words pool) {
+// that change nothing are counted. said reads the words.
+func (r report) write(b *strings.Builder, c *checks.Check, words pool, said *reader) {
 	plain, _ := judge(c, r.tree)
+	said.read(plain)
 	fmt.Fprintf(b, "== %s: %s\n   %s %s\n", r.name, outcome(plain), fingerprint(plain), plain.Summary)
 	same := fnv.New32a()
 	count := 0
 	for _, v := range variants(r.tree, words) {
 		res, ok := v.judge(c)
+		said.read(res)
 		switch {
 		case !ok:
 		case fingerprint(res) == fingerprint(plain):

@@ -86,8 +86,16 @@ func (p *PBX) Run(_ context.Context, program string, args ...string) ([]byte, er
 	return []byte(out), nil
 }
 
-// Exchange implements platform.Exchanger: the sockets that are there hang.
-func (p *PBX) Exchange(_ context.Context, x platform.Exchange) ([]platform.Answer, error) {
+// Exchange implements platform.Exchanger: the sockets that are there hang, and a
+// program answers each question as if it had been put alone.
+func (p *PBX) Exchange(ctx context.Context, x platform.Exchange) ([]platform.Answer, error) {
+	if x.Socket == "" {
+		answers := make([]platform.Answer, len(x.Questions))
+		for i, q := range x.Questions {
+			answers[i].Text, answers[i].Err = p.Run(ctx, x.Program, q.Args...)
+		}
+		return answers, nil
+	}
 	if !slices.Contains(p.Hung, x.Socket) {
 		return nil, errors.ErrUnsupported
 	}

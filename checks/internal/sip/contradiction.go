@@ -2,44 +2,47 @@ package sip
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 )
 
-// Contradictions lists where a rewritten message disagrees with itself: the
-// places that still name the old address although others were changed, and a
-// Content-Length that is wrong. A message that was not changed has none.
-func Contradictions(sent, arrived []byte, old netip.Addr) []string {
-	if bytes.Equal(sent, arrived) {
-		return nil
-	}
+// Contradictions is where a rewritten message disagrees with itself: the places
+// that still name the old address although others were changed, and whether its
+// Content-Length is wrong. A message that was not changed has none.
+type Contradictions struct {
+	Old         []string // header names and beginnings of SDP lines, as they stand in the message
+	WrongLength bool
+	Length      int // what Content-Length says
+	Body        int // bytes that the body has
+}
+
+// FindContradictions compares what arrived with what was sent from old.
+func FindContradictions(sent, arrived []byte, old netip.Addr) (c Contradictions) {
 	m, err := Parse(arrived)
-	if err != nil {
-		return nil
+	if err != nil || bytes.Equal(sent, arrived) {
+		return c
 	}
-	var out []string
 	if n, ok := m.ContentLength(); ok && n != len(m.Body) {
-		out = append(out, fmt.Sprintf("Content-Length says %d, the body has %d bytes", n, len(m.Body)))
+		c.WrongLength, c.Length, c.Body = true, n, len(m.Body)
 	}
 	text := []byte(old.String())
 	if countAddr(arrived, text) >= countAddr(sent, text) {
-		return out // no address was replaced, so none was forgotten
+		return c // no address was replaced, so none was forgotten
 	}
 	for i := range m.Headers {
 		if bytes.HasPrefix(bytes.ToUpper(m.Headers[i].Name), []byte("X-")) {
 			continue // nobody acts on a private extension field
 		}
 		if countAddr(m.Headers[i].Raw, text) > 0 {
-			out = append(out, fmt.Sprintf("%s still says %s", m.Headers[i].Name, old))
+			c.Old = append(c.Old, string(m.Headers[i].Name))
 		}
 	}
 	for _, l := range SDPLines(m.Body) {
 		if countAddr(l, text) > 0 {
 			name, _, _ := bytes.Cut(l, []byte(":"))
-			out = append(out, fmt.Sprintf("%s still says %s", clip(name[:min(len(name), 12)]), old))
+			c.Old = append(c.Old, clip(name[:min(len(name), 12)]))
 		}
 	}
-	return out
+	return c
 }
 
 // HasAddr reports whether an address stands in the text as a whole word.

@@ -2,8 +2,8 @@ package sip
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -79,14 +79,14 @@ func Compare(sent, arrived []byte) []Change {
 	}
 	a, err := Parse(arrived)
 	if err != nil {
-		return []Change{{Other, clip(s.Start), "no SIP message any more: " + clip(arrived)}}
+		return []Change{{Other, clip(s.Start), clip(arrived)}}
 	}
 	d := &differ{}
 	d.start(s, a)
 	d.headers(s, a)
 	d.order(s, a)
 	if s.LineEnd != a.LineEnd {
-		d.add(HeaderSpacing, fmt.Sprintf("line end %q", s.LineEnd), fmt.Sprintf("line end %q", a.LineEnd))
+		d.add(HeaderSpacing, strconv.Quote(s.LineEnd), strconv.Quote(a.LineEnd))
 	}
 	d.body(s, a)
 	if len(d.out) == 0 {
@@ -272,15 +272,15 @@ func (d *differ) body(s, a *Message) {
 	switch {
 	case bytes.Equal(s.Body, a.Body):
 	case len(a.Body) < len(s.Body) && bytes.HasPrefix(s.Body, a.Body):
-		d.add(BodyTruncated, fmt.Sprintf("%d bytes", len(s.Body)), fmt.Sprintf("%d bytes", len(a.Body)))
+		d.add(BodyTruncated, strconv.Itoa(len(s.Body)), strconv.Itoa(len(a.Body)))
 	case bytes.Equal(squeeze(s.Body), squeeze(a.Body)):
 		if s.LineEnd == a.LineEnd { // else it has been said
-			d.add(HeaderSpacing, fmt.Sprintf("%q", clip(s.Body)), fmt.Sprintf("%q", clip(a.Body)))
+			d.add(HeaderSpacing, strconv.Quote(clip(s.Body)), strconv.Quote(clip(a.Body)))
 		}
 	case bytes.HasPrefix(s.Body, []byte("v=")):
 		d.sdp(SDPLines(s.Body), SDPLines(a.Body))
 	default:
-		d.add(Other, "body "+clip(s.Body), "body "+clip(a.Body))
+		d.add(Other, clip(s.Body), clip(a.Body))
 	}
 }
 
@@ -303,7 +303,7 @@ func (d *differ) sdp(s, a [][]byte) {
 		d.add(sdpCode(y[0], "", y), "", y)
 	}
 	if len(d.out) == before {
-		d.add(Other, "body "+clip(bytes.Join(s, []byte("\n"))), "body "+clip(bytes.Join(a, []byte("\n"))))
+		d.add(Other, clip(bytes.Join(s, []byte("\n"))), clip(bytes.Join(a, []byte("\n"))))
 	}
 }
 

@@ -91,7 +91,7 @@ func TestWhatTheFirstLineSaysWhenItCannotWork(t *testing.T) {
 		"a SIP server that is silent": {
 			[]string{"sip-alg", "--sip-server", "198.51.100.77", "--stun", lab.STUNServerAddr}, 4, "no answer"},
 		"nobody to ask": {
-			[]string{"--no-public"}, 0, "not tested: dns, nat, sip-alg"},
+			[]string{"--no-public"}, 0, "Not tested: dns, nat, sip-alg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := open(t, scenario(t, "clean"))

@@ -141,7 +141,7 @@ func program(ctx context.Context, t testing.TB, n *lab.Node, args ...string) *la
 	t.Helper()
 	cmd := n.Command(ctx, os.Getenv(programVar), args...)
 	if args[0] == "check" {
-		cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
+		cmd.Env = append(os.Environ(), "LC_MESSAGES=C", "STATE_DIRECTORY="+t.TempDir())
 	}
 	return cmd
 }

@@ -58,22 +58,22 @@ func TestBansThatStopNobody(t *testing.T) {
 		{"iptables on all ports, of TCP alone", "banaction = iptables-allports\naction = %(banaction)s[name=asterisk]\n", nil, nil, "fail2ban.ports-open", "leaves udp/5060 open"},
 		{"sets that no rule asks", "action = setonly[name=asterisk-tcp, actname=a]\n         setonly[name=asterisk-udp, actname=b]\n",
 			[]string{"ipset create f2b-asterisk hash:ip", "iptables -A INPUT -m set --match-set f2b-asterisk src -j DROP"}, nil,
-			"fail2ban.no-effect", "it fills the sets f2b-asterisk-tcp, f2b-asterisk-udp, and the rules ask f2b-asterisk"},
+			"fail2ban.no-effect", "it fills the sets f2b-asterisk-tcp, f2b-asterisk-udp, but the rules use f2b-asterisk"},
 		{"a firewall that was loaded anew", "action = iptables-allports[name=asterisk, protocol=all]\n", nil,
 			[]string{"iptables -F", "iptables -X"}, "fail2ban.no-effect", "no loaded rule or set knows of them"},
 		{"a rule before it that accepts everybody", "action = iptables-allports[name=asterisk, protocol=all]\n", nil,
-			[]string{"iptables -I INPUT -p udp -j ACCEPT", "iptables -I INPUT -p tcp -j ACCEPT"}, "fail2ban.no-effect", "its rules stand where these packets do not come"},
+			[]string{"iptables -I INPUT -p udp -j ACCEPT", "iptables -I INPUT -p tcp -j ACCEPT"}, "fail2ban.no-effect", "these packets never reach its rules"},
 		{"a SIP server in a container", "action = iptables-allports[name=asterisk, protocol=all]\n", []string{
 			"sysctl -qw net.ipv4.ip_forward=1", "iptables -N DOCKER-USER", "iptables -A FORWARD -j DOCKER-USER", "iptables -A FORWARD -j ACCEPT",
 			"iptables -t nat -A PREROUTING -p udp --dport 5060 -j DNAT --to-destination " + lab.ResponderAddr,
 			"iptables -t nat -A PREROUTING -p tcp --dport 5060:5061 -j DNAT --to-destination " + lab.ResponderAddr,
 			"iptables -t nat -A POSTROUTING -d " + lab.ResponderAddr + " -j MASQUERADE",
-		}, nil, "fail2ban.no-effect", "they stand in INPUT, and the packets are sent on"},
+		}, nil, "fail2ban.no-effect", "they are in INPUT, and the packets are forwarded"},
 		{"a SIP server on another host, by nftables", "action = nftables-allports[name=asterisk, protocol=\"tcp,udp\"]\n", []string{
 			"sysctl -qw net.ipv4.ip_forward=1", "nft add table ip n", "nft 'add chain ip n pre { type nat hook prerouting priority -100; }'", "nft 'add chain ip n post { type nat hook postrouting priority 100; }'",
 			"nft add rule ip n pre udp dport 5060 dnat to " + lab.ResponderAddr, "nft add rule ip n pre tcp dport 5060-5061 dnat to " + lab.ResponderAddr,
 			"nft add rule ip n post ip daddr " + lab.ResponderAddr + " masquerade",
-		}, nil, "fail2ban.no-effect", "they stand in INPUT, and the packets are sent on"},
+		}, nil, "fail2ban.no-effect", "they are in INPUT, and the packets are forwarded"},
 		{"a set that forgets after a second", "action = shortset[name=asterisk]\n", nil, []string{"sleep 2"},
 			"fail2ban.no-effect", "the set f2b-asterisk forgets them after 1 s"},
 	} {
@@ -145,7 +145,7 @@ func TestAFail2banThatRefusesToStart(t *testing.T) {
 	t.Cleanup(func() { _, _ = p.node.Command(context.Background(), "fail2ban-client", "stop").CombinedOutput() })
 	w := p.guards()
 	f := w.finds(t, "fail2ban")
-	if w.exit != 1 || f.ID != "fail2ban.no-logs" || f.Severity != checks.Critical || f.Title != "Jail sshd is on and its log /var/log/no-such.log is missing: fail2ban refuses to start" {
+	if w.exit != 1 || f.ID != "fail2ban.no-logs" || f.Severity != checks.Critical || f.Title != "Jail sshd is enabled and its log /var/log/no-such.log is missing: fail2ban refuses to start" {
 		t.Fatalf("exit %d, %s %s: %q", w.exit, f.ID, f.Severity, f.Title)
 	}
 	i := slices.IndexFunc(f.Fixes, func(x fixes.Fix) bool { return x.ID == "fail2ban-start-without" })

@@ -19,19 +19,19 @@ func TestNoInternetIsOneFinding(t *testing.T) {
 		title  string
 	}{
 		"the router has no default route": {
-			[]string{"ip route flush table main proto static", "ip route del default || true", "ip route add unreachable default"}, "uplink.no-internet", "no way to the Internet",
+			[]string{"ip route flush table main proto static", "ip route del default || true", "ip route add unreachable default"}, "uplink.no-internet", "no route to the Internet",
 		},
 		"the router drops everything": {
 			[]string{"nft add table ip f", "nft 'add chain ip f fw { type filter hook forward priority -10; policy drop; }'"}, "uplink.no-internet", "Nothing outside this network answers",
 		},
 		"the router rejects everything": {
-			[]string{"nft add table ip f", "nft 'add chain ip f fw { type filter hook forward priority -10; }'", "nft add rule ip f fw reject"}, "uplink.no-internet", "rejects everything",
+			[]string{"nft add table ip f", "nft 'add chain ip f fw { type filter hook forward priority -10; }'", "nft add rule ip f fw reject"}, "uplink.no-internet", "rejects all outbound traffic",
 		},
 		"the router resets connections and prohibits the rest": {
 			[]string{
 				"nft add table ip f", "nft 'add chain ip f fw { type filter hook forward priority -10; }'",
 				"nft add rule ip f fw meta l4proto tcp reject with tcp reset", "nft add rule ip f fw reject with icmp admin-prohibited",
-			}, "uplink.no-internet", "rejects everything",
+			}, "uplink.no-internet", "rejects all outbound traffic",
 		},
 		"the router is gone from the network": {
 			[]string{"ip addr flush dev lan0 2>/dev/null || ip -o -4 addr | awk '/192.168.88.1\\//{print $2}' | xargs -I{} ip addr flush dev {}"}, "uplink.gateway-silent", "The gateway does not answer",

@@ -77,7 +77,7 @@ func TestSIPOverRealWebSockets(t *testing.T) {
 		exit        int
 	}{
 		"both answer": {webSocketSIP, "sip.lab", -day, 90 * day, signalling.Answered, signalling.Answered, "", nil, 0},
-		"a web server whose sockets speak no SIP": {webSocketMSRP, "sip.lab", -day, 90 * day, signalling.NoWebSocket, signalling.NoWebSocket, "refuses a WebSocket with HTTP status 400", []string{"signalling.refused", "signalling.refused"}, 1},
+		"a web server whose sockets speak no SIP": {webSocketMSRP, "sip.lab", -day, 90 * day, signalling.NoWebSocket, signalling.NoWebSocket, "websocket-refused", []string{"signalling.refused", "signalling.refused"}, 1},
 		"the certificate has expired":             {webSocketSIP, "sip.lab", -90 * day, -day, signalling.Answered, signalling.Answered, "", []string{"signalling.tls-expired"}, 0},
 		"the certificate is another server's":     {webSocketSIP, "other.lab", -day, 90 * day, signalling.Answered, signalling.Answered, "", []string{"signalling.tls-name"}, 0},
 	} {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Changes writes one line for a repeated run, and below it what is other than
@@ -27,21 +28,21 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 		if old == nil || old.Status == res.Status && old.Summary == res.Summary {
 			continue
 		}
-		word := string(res.Status)
+		word := p.say("status-word", words.Args{"status": string(res.Status)})
 		if old.Status != res.Status {
-			word = string(old.Status) + " → " + word
+			word = p.say("status-word", words.Args{"status": string(old.Status)}) + " → " + word
 		}
-		p.prose(plain, "         "+word+"  "+res.Check+"  ", factOf(res, o))
+		p.prose(plain, "         "+word+"  "+res.Check+"  ", p.fact(res, o))
 	}
 	was, is := faults(before), faults(now)
 	for _, f := range is {
 		if !slices.ContainsFunc(was, func(x checks.Finding) bool { return x.ID == f.ID }) {
-			p.prose(red, "         new   ", f.Title)
+			p.prose(red, "         "+p.say("new", nil)+"   ", f.Title)
 		}
 	}
 	for _, f := range was {
 		if !slices.ContainsFunc(is, func(x checks.Finding) bool { return x.ID == f.ID }) {
-			p.prose(green, "         gone  ", f.Title)
+			p.prose(green, "         "+p.say("gone", nil)+"  ", f.Title)
 		}
 	}
 	return p.flush()

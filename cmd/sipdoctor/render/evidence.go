@@ -1,11 +1,11 @@
 package render
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // evidence writes the comparisons in columns, or one below the other when
@@ -16,25 +16,25 @@ func (p *page) evidence(f checks.Finding, o TextOptions) {
 		list = list[:fewEvidence]
 	}
 	list = withoutName(list)
-	want, got := evidenceWords(f.ID)
-	name, left := columns(list, cells(want)+cells(got))
+	want, got := p.evidenceWords(f.ID)
+	name, left := p.columns(list, cells(want)+cells(got))
 	for _, e := range list {
 		row := "     " + pad(e.Name, name) + "  "
 		if e.Want != "" {
 			row += want + " " + pad(e.Want, left) + "  " + got + " "
 		}
-		if row += e.Got; cells(row) <= width {
+		if row += e.Got; cells(row) <= p.width {
 			p.line(plain, row)
 			continue
 		}
 		p.line(plain, "     "+e.Name)
 		if e.Want != "" {
-			p.value(pad(want, max(len(want), len(got))), e.Want, o)
+			p.value(pad(want, max(cells(want), cells(got))), e.Want, o)
 		}
-		p.value(pad(got, max(len(want), len(got))), e.Got, o)
+		p.value(pad(got, max(cells(want), cells(got))), e.Got, o)
 	}
 	if n := len(f.Evidence) - len(list); n > 0 {
-		p.line(dim, fmt.Sprintf("     %d more with --verbose", n))
+		p.line(dim, "     "+p.say("more", words.Args{"n": n}))
 	}
 }
 
@@ -55,7 +55,7 @@ func withoutName(list []checks.Evidence) []checks.Evidence {
 // columns chooses how wide the names and the left values stand, so that as
 // many comparisons as possible fit on a line each: one long value must not
 // push all others out.
-func columns(list []checks.Evidence, words int) (name, left int) {
+func (p *page) columns(list []checks.Evidence, labels int) (name, left int) {
 	fits := slices.Clone(list)
 	for {
 		name, left = 0, 0
@@ -68,7 +68,7 @@ func columns(list []checks.Evidence, words int) (name, left int) {
 		}
 		// 5 of indent, 2 after the name, a blank after each word, 2 between.
 		tooWide := slices.ContainsFunc(fits, func(e checks.Evidence) bool {
-			return 5+name+2+words+2+left+2+cells(e.Got) > width
+			return 5+name+2+labels+2+left+2+cells(e.Got) > p.width
 		})
 		if !tooWide || at < 0 {
 			return name, left
@@ -80,11 +80,11 @@ func columns(list []checks.Evidence, words int) (name, left int) {
 // evidenceWords are what the two sides of a comparison are called: a message
 // that was changed on its way was sent and arrived, everything else was
 // expected and seen.
-func evidenceWords(finding string) (want, got string) {
+func (p *page) evidenceWords(finding string) (want, got string) {
 	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" {
-		return "sent", "arrived"
+		return p.say("sent", nil), p.say("arrived", nil)
 	}
-	return "expected", "seen"
+	return p.say("expected", nil), p.say("seen", nil)
 }
 
 func (p *page) value(label, s string, o TextOptions) {
@@ -92,7 +92,7 @@ func (p *page) value(label, s string, o TextOptions) {
 		s = string(r[:fewCells]) + "…"
 	}
 	lead := "       " + label + "  "
-	for _, piece := range chop(s, width-cells(lead)) {
+	for _, piece := range chop(s, p.width-cells(lead)) {
 		p.put(dim, lead)
 		p.line(plain, piece)
 		lead = strings.Repeat(" ", cells(lead))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A person in a hurry reads the first proofs and the first cures; the rest is
@@ -65,7 +66,7 @@ func (p *page) finding(n int, f checks.Finding, o TextOptions) {
 		p.fix(fix, i > 0)
 	}
 	if left := len(f.Fixes) - len(shown); left > 0 {
-		p.line(dim, fmt.Sprintf("   %d more with --verbose", left))
+		p.line(dim, "   "+p.say("more", words.Args{"n": left}))
 	}
 	p.advice(f.Advice)
 }
@@ -85,9 +86,9 @@ func (p *page) brief(n int, f checks.Finding) {
 func (p *page) title(number string, f checks.Finding) {
 	id := f.ID
 	if f.Confidence != "" {
-		id += ", " + string(f.Confidence)
+		id += ", " + p.say("confidence", words.Args{"confidence": string(f.Confidence)})
 	}
-	lines := wrap(f.Title, width-cells(number))
+	lines := Wrap(f.Title, p.width-cells(number))
 	st := yellow
 	if f.Severity == checks.Critical {
 		st = red
@@ -100,10 +101,10 @@ func (p *page) title(number string, f checks.Finding) {
 			p.end()
 			continue
 		}
-		room := width - cells(number) - cells(l) - cells(id)
+		room := p.width - cells(number) - cells(l) - cells(id)
 		if room < 2 {
 			p.end()
-			room = width - cells(id)
+			room = p.width - cells(id)
 		}
 		p.put(dim, strings.Repeat(" ", max(0, room))+id)
 		p.end()
@@ -115,14 +116,14 @@ func (p *page) notes(notes []checks.Finding, o TextOptions) {
 	for _, f := range notes {
 		p.end()
 		if o.Verbose {
-			p.title("note: ", f)
+			p.title(p.say("note", nil)+" ", f)
 			p.prose(plain, "   ", f.Explanation)
 			p.evidence(f, o)
 			for i, fix := range f.Fixes {
 				p.fix(fix, i > 0)
 			}
 		} else {
-			p.prose(plain, "note: ", f.Title+".")
+			p.prose(plain, p.say("note", nil)+" ", p.say("sentence", words.Args{"title": f.Title}))
 		}
 		for _, a := range f.Advice {
 			p.prose(plain, "      ", a)

@@ -5,64 +5,69 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // fix writes one cure. Its commands stand alone on their lines, whole, and
 // with nothing before them but blanks.
 func (p *page) fix(f fixes.Fix, alternative bool) {
 	p.end()
-	p.prose(bold, "   ", fixHeading(f, alternative))
+	p.prose(bold, "   ", p.fixHeading(f, alternative))
 	for _, c := range f.Commands {
 		if readable(f) {
-			p.hanging("     ", "       ", step(f, c))
+			p.hanging("     ", "       ", p.step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
 	}
 	if readable(f) {
 		for i, u := range f.Undo {
-			lead := "   undo      "
+			lead := p.label("undo")
 			if i > 0 {
-				lead = "             "
+				lead = strings.Repeat(" ", cells(lead))
 			}
-			p.prose(dim, lead, step(f, u))
+			p.prose(dim, lead, p.step(f, u))
 		}
 	} else {
 		p.labelled("undo", f.Undo)
 	}
 	p.labelled("check", f.Verify)
 	for _, line := range unverifiedCommands(f) {
-		p.prose(dim, "   note      ", "Not verified: "+line)
+		p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
 	}
-	for _, n := range []string{f.Note, rebootNote(f)} {
+	for _, n := range []string{f.Note, p.rebootNote(f)} {
 		if n != "" {
-			p.prose(dim, "   note      ", n)
+			p.prose(dim, p.label("note-label"), n)
 		}
 	}
 	if f.Source != "" {
-		p.prose(dim, "   source    ", f.Source)
+		p.prose(dim, p.label("source"), f.Source)
 	}
+}
+
+// label is what stands before a line under a cure.
+func (p *page) label(id string) string {
+	wide := 0
+	for _, other := range []string{"undo", "check", "note-label", "source"} {
+		wide = max(wide, cells(p.say(other, nil)))
+	}
+	return "   " + pad(p.say(id, nil), max(wide, 6)+4)
 }
 
 // fixHeading says where a cure is typed, what it does, and whether anybody has
 // seen it work. Cures of one finding are alternatives.
-func fixHeading(f fixes.Fix, alternative bool) string {
-	head := wherePhrase(f) + ": " + f.Title
-	if alternative {
-		head = "or " + head
-	} else {
-		head = strings.ToUpper(head[:1]) + head[1:]
+func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
+	box := ""
+	if f.Platform != "" && f.Platform != "generic" {
+		box = " (" + p.platformName(f.Platform) + ")"
 	}
-	if f.Unverified {
-		head += " (unverified)"
-	}
-	return head
+	return p.say("where", words.Args{"where": f.Where, "box": box, "title": f.Title, "alternative": alternative, "unverified": f.Unverified})
 }
 
 // step is a line for people, and whether anything stands behind it.
-func step(f fixes.Fix, line string) string {
+func (p *page) step(f fixes.Fix, line string) string {
 	if slices.Contains(f.UnverifiedLines, line) {
-		return line + " (not verified)"
+		return p.say("not-verified-line", words.Args{"line": line})
 	}
 	return line
 }
@@ -84,11 +89,11 @@ func unverifiedCommands(f fixes.Fix) []string {
 
 // rebootNote warns of a setting that does not last. What is asked of somebody
 // else, and what changes nothing, has no use for it.
-func rebootNote(f fixes.Fix) string {
+func (p *page) rebootNote(f fixes.Fix) string {
 	if f.Persistent || len(f.Undo) == 0 || f.Where == "provider" || f.Where == "isp" {
 		return ""
 	}
-	return "Lost at the next reboot."
+	return p.say("lost-at-reboot", nil)
 }
 
 // readable reports whether a cure's steps are for people, not for a prompt:
@@ -97,7 +102,7 @@ func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == f
 
 // labelled writes commands behind a label; several stand below each other.
 func (p *page) labelled(label string, commands []string) {
-	lead := "   " + pad(label, 10)
+	lead := p.label(label)
 	for _, c := range commands {
 		p.put(dim, lead)
 		p.line(plain, c)
@@ -105,35 +110,12 @@ func (p *page) labelled(label string, commands []string) {
 	}
 }
 
-// wherePhrase says at which box the commands are typed.
-func wherePhrase(f fixes.Fix) string {
-	box := ""
-	if f.Platform != "" && f.Platform != "generic" {
-		box = " (" + platformName(f.Platform) + ")"
-	}
-	switch f.Where {
-	case "this-host":
-		return "on this machine" + box
-	case "router":
-		return "on the router" + box
-	case "pbx":
-		return "on the PBX" + box
-	case "phone":
-		return "on the phones" + box
-	case "provider":
-		return "ask the provider" + box
-	case "isp":
-		return "ask the Internet provider" + box
-	}
-	return "at " + f.Where + box
-}
-
 // platformName is what people call a platform; a slug that the catalogue does
 // not know stands for itself.
-func platformName(slug string) string {
-	for _, p := range fixes.Platforms() {
-		if p.Slug == slug {
-			return p.Name
+func (p *page) platformName(slug string) string {
+	for _, known := range fixes.Platforms(p.lang) {
+		if known.Slug == slug {
+			return known.Name
 		}
 	}
 	return slug

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func TestALineThatNobodyVerifiedSaysSo(t *testing.T) {
@@ -31,7 +32,7 @@ func TestALineThatNobodyVerifiedSaysSo(t *testing.T) {
 			[]string{"     clear conn port 5060", "   note      Not verified: clear conn port 5060"}, "inspect sip (not"},
 		{"a menu path is marked where it stands", menu, func(b *bytes.Buffer, r *checks.Report) error { return Text(b, r, text) },
 			[]string{"     Archer: ALG off", "     Deco app: SIP ALG off (not verified)", "   undo      Tick it again (not verified)", "   note      Not verified: The page says off"}, "Not verified: Deco"},
-		{"a ticket in Markdown", console, func(b *bytes.Buffer, r *checks.Report) error { return Markdown(b, r) },
+		{"a ticket in Markdown", console, func(b *bytes.Buffer, r *checks.Report) error { return Markdown(b, r, words.English) },
 			[]string{"clear conn port 5060", "Not verified: `clear conn port 5060`"}, "Not verified: `no"},
 	}
 	for _, tt := range tests {

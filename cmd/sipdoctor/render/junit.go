@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 type junitSuite struct {
@@ -39,16 +40,17 @@ type junitOutcome struct {
 // JUnit writes r for a build server: one test case a check. JUnit has no word
 // for "could not be told": it becomes an error, since no failure and no
 // success was seen.
-func JUnit(w io.Writer, r *checks.Report) error {
+func JUnit(w io.Writer, r *checks.Report, l words.Lang) error {
 	r, err := quoted(r)
 	if err != nil {
 		return err
 	}
+	p := newPage(io.Discard, TextOptions{Lang: l})
 	s := junitSuite{Name: strings.TrimSpace(r.Tool.Name + " " + r.Command), Tests: len(r.Results),
 		Time: seconds(r.DurationMS), Stamp: r.Started.UTC().Format("2006-01-02T15:04:05")}
 	for _, res := range r.Results {
 		c := junitCase{Name: res.Check, Class: r.Tool.Name + "." + res.Group, Time: seconds(res.DurationMS)}
-		outcome := &junitOutcome{Message: factOf(res, TextOptions{}), Text: findingsText(res)}
+		outcome := &junitOutcome{Message: p.fact(res, TextOptions{}), Text: findingsText(res, l)}
 		switch res.Status {
 		case checks.Fail:
 			c.Failure = outcome
@@ -75,9 +77,9 @@ func JUnit(w io.Writer, r *checks.Report) error {
 }
 
 // findingsText is what a result found, as plain text.
-func findingsText(res checks.Result) string {
+func findingsText(res checks.Result, l words.Lang) string {
 	var b strings.Builder
-	p := newPage(&b, TextOptions{})
+	p := newPage(&b, TextOptions{Lang: l})
 	for i, f := range res.Findings {
 		p.finding(i+1, f, TextOptions{Verbose: true})
 	}

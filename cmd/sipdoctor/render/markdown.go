@@ -7,24 +7,25 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Markdown writes r for a ticket: the answer, a table of the checks, each
 // fault with its proof and cures. Whatever strangers sent stands in code spans
 // or with its markup escaped.
-func Markdown(w io.Writer, r *checks.Report) error {
+func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 	r, err := quoted(r)
 	if err != nil {
 		return err
 	}
-	p := newPage(w, TextOptions{})
+	p := newPage(w, TextOptions{Lang: l})
 	p.line(plain, "# "+p.mark(r.Verdict)+" "+escapeMarkdown(r.Headline))
 	if len(r.Results) > 0 {
-		p.line(plain, "\n| check | status | what was found |\n| --- | --- | --- |")
+		p.line(plain, fmt.Sprintf("\n| %s | %s | %s |\n| --- | --- | --- |", p.say("column-check", nil), p.say("column-status", nil), p.say("column-found", nil)))
 	}
 	for _, res := range r.Results {
-		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(res.Check), escapeMarkdown(string(res.Status)),
-			escapeMarkdown(factOf(res, TextOptions{}))))
+		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(res.Check), escapeMarkdown(p.say("status-word", words.Args{"status": string(res.Status)})),
+			escapeMarkdown(p.fact(res, TextOptions{}))))
 	}
 	numbered, notes := arrange(r)
 	for i, f := range numbered {
@@ -32,10 +33,10 @@ func Markdown(w io.Writer, r *checks.Report) error {
 		p.markdownFinding(f)
 	}
 	for _, f := range notes {
-		p.line(plain, "\n## Note: "+escapeMarkdown(f.Title))
+		p.line(plain, "\n## "+escapeMarkdown(p.say("note-heading", words.Args{"title": f.Title})))
 		p.markdownFinding(f)
 	}
-	if hint := responderHint(r); hint != "" {
+	if hint := p.responderHint(r); hint != "" {
 		p.line(plain, "\n"+escapeMarkdown(hint))
 	}
 	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))
@@ -43,12 +44,12 @@ func Markdown(w io.Writer, r *checks.Report) error {
 }
 
 func (p *page) markdownFinding(f checks.Finding) {
-	p.line(plain, "\n"+code(f.ID)+", "+escapeMarkdown(string(f.Confidence)))
+	p.line(plain, "\n"+code(f.ID)+", "+escapeMarkdown(p.say("confidence", words.Args{"confidence": string(f.Confidence)})))
 	if f.Explanation != "" {
 		p.line(plain, "\n"+escapeMarkdown(f.Explanation))
 	}
 	if len(f.Evidence) > 0 {
-		want, got := evidenceWords(f.ID)
+		want, got := p.evidenceWords(f.ID)
 		p.line(plain, fmt.Sprintf("\n| | %s | %s |\n| --- | --- | --- |", want, got))
 	}
 	for _, e := range f.Evidence {
@@ -66,20 +67,20 @@ func (p *page) markdownFinding(f checks.Finding) {
 }
 
 func (p *page) markdownFix(f fixes.Fix, alternative bool) {
-	p.line(plain, "\n**"+escapeMarkdown(fixHeading(f, alternative))+"**")
+	p.line(plain, "\n**"+escapeMarkdown(p.fixHeading(f, alternative))+"**")
 	p.fenced("", f.Commands)
-	p.fenced("undo", f.Undo)
-	p.fenced("check again", f.Verify)
+	p.fenced(p.say("undo", nil), f.Undo)
+	p.fenced(p.say("check-again", nil), f.Verify)
 	for _, line := range f.UnverifiedLines {
-		p.line(plain, "\nNot verified: "+code(line))
+		p.line(plain, "\n"+p.say("not-verified", words.Args{"line": code(line)}))
 	}
-	for _, n := range []string{f.Note, rebootNote(f)} {
+	for _, n := range []string{f.Note, p.rebootNote(f)} {
 		if n != "" {
 			p.line(plain, "\n"+escapeMarkdown(n))
 		}
 	}
 	if f.Source != "" {
-		p.line(plain, "\nSource: "+escapeMarkdown(f.Source))
+		p.line(plain, "\n"+p.say("source-of", words.Args{"source": escapeMarkdown(f.Source)}))
 	}
 }
 

@@ -2,13 +2,31 @@ package render
 
 import (
 	"bufio"
+	"cmp"
+	_ "embed"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// width is what fits everywhere a report is pasted: 80 columns.
-const width = 80
+// Widths of a page, in columns. usualWidth fits everywhere a report is pasted;
+// on a narrow page a check's fact stands below its name.
+const (
+	usualWidth = 80
+	narrow     = 60
+	minWidth   = 40
+	maxWidth   = 160
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+var book = sync.OnceValue(func() *words.Book { return words.NewBook(map[string][]byte{"render": ownWords}) })
 
 // style is one of the few ways in which text stands out.
 type style string
@@ -29,10 +47,26 @@ type page struct {
 	w     *bufio.Writer
 	color bool
 	ascii bool
+	width int
+	lang  words.Lang
 }
 
 func newPage(w io.Writer, o TextOptions) *page {
-	return &page{w: bufio.NewWriter(w), color: o.Color, ascii: o.ASCII}
+	p := &page{w: bufio.NewWriter(w), color: o.Color, width: usualWidth, lang: cmp.Or(o.Lang, words.English)}
+	if o.Width > 0 {
+		p.width = min(max(o.Width, minWidth), maxWidth)
+	}
+	p.ascii = o.ASCII && p.lang == words.English // another script has no ASCII
+	return p
+}
+
+// say is a sentence of this package's own words.
+func (p *page) say(id string, args words.Args) string {
+	s, err := book().Fill(p.lang, words.Say("render."+id, args))
+	if err != nil {
+		return id // its test finds it
+	}
+	return s
 }
 
 // put writes s in a style, without a line end. The first write error sticks
@@ -59,7 +93,7 @@ func (p *page) end() { _ = p.w.WriteByte('\n') }
 // the others under it.
 func (p *page) prose(st style, lead, text string) {
 	indent := strings.Repeat(" ", cells(lead))
-	for i, l := range wrap(text, width-cells(lead)) {
+	for i, l := range Wrap(text, p.width-cells(lead)) {
 		if i > 0 {
 			lead = indent
 		}
@@ -71,7 +105,7 @@ func (p *page) prose(st style, lead, text string) {
 // hanging writes text wrapped to the page, with a deeper indent from the
 // second line on.
 func (p *page) hanging(first, rest, text string) {
-	for i, l := range wrap(text, width-cells(rest)) {
+	for i, l := range Wrap(text, p.width-cells(rest)) {
 		if i == 0 {
 			p.line(plain, first+l)
 		} else {
@@ -89,12 +123,12 @@ func pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-cells(s)))
 }
 
-// wrap breaks text between words into lines of at most n columns. A longer
+// Wrap breaks text between words into lines of at most n columns. A longer
 // word (an address, a URL) keeps a line of its own. There is always one line.
-func wrap(text string, n int) []string {
+func Wrap(text string, n int) []string {
 	var lines []string
 	cur := ""
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range unbroken(strings.Fields(text)) {
 		switch {
 		case cur == "":
 			cur = word
@@ -106,6 +140,28 @@ func wrap(text string, n int) []string {
 		}
 	}
 	return append(lines, cur)
+}
+
+// unbroken keeps a number and its unit together, "30 s", and the thousands of a
+// number, "55 536".
+func unbroken(list []string) []string {
+	out := list[:0]
+	for _, word := range list {
+		if n := len(out); n > 0 && isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word)) {
+			out[n-1] += " " + word
+			continue
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.,()") == "" }
+
+func isUnit(s string) bool {
+	return slices.Contains([]string{"%", "ms", "s", "min", "h", "bytes", "мс", "с", "мин", "ч", "байт"}, strings.TrimRight(s, ".,;:)"))
 }
 
 // chop breaks s into pieces of at most n columns without losing a byte: for

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // stop is one box on the drawn path; broken says that the way into it is where
@@ -24,17 +25,17 @@ type natFacts struct {
 
 // stops lists the boxes from the phone to the far end, as far as the report
 // knows them. It is empty when it knows no more than this machine.
-func stops(r *checks.Report) []stop {
+func (p *page) stops(r *checks.Report) []stop {
 	if r.Host == nil || len(r.Host.Uplink.Local) == 0 {
 		return nil
 	}
 	u := r.Host.Uplink
 	list := []stop{{label: Quote(u.Local[0].String())}}
 	if failed(r, "uplink") {
-		return append(list, stop{label: "no way out", broken: true})
+		return append(list, stop{label: p.say("no-way-out", nil), broken: true})
 	}
 	if u.Gateway.IsValid() || u.Gateway6.IsValid() {
-		list = append(list, stop{label: routerLabel(r)})
+		list = append(list, stop{label: p.routerLabel(r)})
 	}
 	if u.VPN && u.VPNInterface != "" {
 		list = append(list, stop{label: "VPN " + u.VPNInterface})
@@ -42,12 +43,12 @@ func stops(r *checks.Report) []stop {
 	var nat natFacts
 	facts(r, "nat", &nat)
 	if nat.CGNAT || nat.Layers > 1 {
-		list = append(list, stop{label: "second NAT"})
+		list = append(list, stop{label: p.say("second-nat", nil)})
 	}
 	if nat.BehindNAT && len(nat.Public) > 0 {
-		list = append(list, stop{label: publicLabel(nat.Public)})
+		list = append(list, stop{label: p.publicLabel(nat.Public)})
 	}
-	list = append(list, stop{label: farEnd(r)})
+	list = append(list, stop{label: p.farEnd(r)})
 	if failed(r, "sip-alg") {
 		list[harm(r, list)].broken = true
 	}
@@ -77,14 +78,14 @@ func failed(r *checks.Report, check string) bool {
 	return res != nil && res.Status == checks.Fail
 }
 
-func routerLabel(r *checks.Report) string {
+func (p *page) routerLabel(r *checks.Report) string {
 	u := r.Host.Uplink
 	name := u.GatewayVendor
 	if rt := r.Host.Router; rt != nil && rt.Vendor+rt.Model != "" && rt.Confidence != "possible" {
 		name = strings.TrimSpace(rt.Vendor + " " + strings.TrimPrefix(rt.Model, rt.Vendor+" "))
 	}
 	if name == "" {
-		name = "router"
+		name = p.say("router", nil)
 	}
 	// A router may call itself whatever it likes; 30 columns leave room for
 	// the others.
@@ -100,7 +101,7 @@ func routerLabel(r *checks.Report) string {
 
 // publicLabel is the address others see, without its port; a second different
 // one shows that there are several.
-func publicLabel(public []string) string {
+func (p *page) publicLabel(public []string) string {
 	host := func(s string) string {
 		if ap, err := netip.ParseAddrPort(s); err == nil {
 			return ap.Addr().String()
@@ -110,26 +111,26 @@ func publicLabel(public []string) string {
 	first := host(public[0])
 	for _, s := range public[1:] {
 		if host(s) != first {
-			return first + " and others"
+			return p.say("and-others", words.Args{"address": first})
 		}
 	}
 	return first
 }
 
-func farEnd(r *checks.Report) string {
+func (p *page) farEnd(r *checks.Report) string {
 	switch in := r.Inputs; {
 	case in.Responder != "":
 		return in.Responder
 	case len(in.SIPServers) > 0:
 		return in.SIPServers[0]
 	}
-	return "Internet"
+	return p.say("internet", nil)
 }
 
 // path draws the way from the phone to the far end, with a cross where SIP
 // comes to harm. A way too long for one line goes on in the next.
 func (p *page) path(r *checks.Report) {
-	list := stops(r)
+	list := p.stops(r)
 	if len(list) < 2 {
 		return
 	}
@@ -144,7 +145,7 @@ func (p *page) path(r *checks.Report) {
 		if p.ascii {
 			edge = strings.NewReplacer("─", "-", "✗", "X").Replace(edge)
 		}
-		if column+cells(edge)+cells(s.label) > width {
+		if column+cells(edge)+cells(s.label) > p.width {
 			p.end()
 			p.put(plain, "     ")
 			column = 5

@@ -101,7 +101,7 @@ func walk(tree any, at place, f func(place, string) string) any {
 
 // ours reports whether s says something about this program alone.
 func (at place) ours(s string) bool {
-	return at.parent == "tool" || at.parent == "results" && at.key == "observes" && version.MatchString(s)
+	return at.parent == "tool" || at.parent == "results" && at.key == "observes" && version.MatchString(s) || at.key == "say" && messageID.MatchString(s)
 }
 
 // redactor knows what must not be seen, and what stands for it.

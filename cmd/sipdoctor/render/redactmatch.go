@@ -28,6 +28,9 @@ var (
 // else they look like.
 var version = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
+// messageID is the name of a sentence, which looks like that of a host.
+var messageID = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
+
 var (
 	// sensitive finds candidates, the longer forms first; what they are is
 	// decided by parsing.

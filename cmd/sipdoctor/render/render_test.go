@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"flag"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,18 +15,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // everyFormat is every way in which a report can be shown.
 var everyFormat = map[string]func(io.Writer, *checks.Report) error{
-	"text":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{}) },
-	"colour":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Color: true}) },
-	"ascii":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{ASCII: true}) },
-	"quiet":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Quiet: true}) },
-	"verbose": func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Verbose: true}) },
-	"json":    JSON, "markdown": Markdown, "junit": JUnit,
+	"text":     func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{}) },
+	"colour":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Color: true}) },
+	"ascii":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{ASCII: true}) },
+	"quiet":    func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Quiet: true}) },
+	"verbose":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Verbose: true}) },
+	"narrow":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 40}) },
+	"wide":     func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 160}) },
+	"russian":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Lang: words.Russian}) },
+	"json":     JSON,
+	"markdown": func(w io.Writer, r *checks.Report) error { return Markdown(w, r, words.English) },
+	"junit":    func(w io.Writer, r *checks.Report) error { return JUnit(w, r, words.English) },
 }
 
 func savedReports(t *testing.T) map[string]*checks.Report {
@@ -261,4 +269,45 @@ func FuzzQuoteNeverPrintsControl(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The words around a report are complete in every language.
+func TestOwnWords(t *testing.T) {
+	if err := book().Problems(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A page is as wide as the terminal; only what is typed or quoted may be longer.
+func TestAPageFitsTheTerminal(t *testing.T) {
+	for name, r := range savedReports(t) {
+		if name == "hostile" {
+			continue
+		}
+		typed := map[string]bool{}
+		for _, res := range r.Results {
+			for _, f := range res.Findings {
+				for _, x := range f.Fixes {
+					for _, line := range slices.Concat(x.Commands, x.Undo, x.Verify, []string{x.Source}) {
+						typed[line] = true
+					}
+				}
+			}
+		}
+		for format, columns := range map[string]int{"narrow": 40, "text": 80, "wide": 160} {
+			for line := range strings.Lines(shownAs(t, format, r)) {
+				line = strings.TrimRight(line, "\n")
+				long := slices.ContainsFunc(slices.Collect(maps.Keys(typed)), func(s string) bool { return strings.HasSuffix(line, s) })
+				if cells(line) > columns && !long && len(strings.Fields(line)) > 1 {
+					t.Errorf("%s in %d columns: %q", name, columns, line)
+				}
+			}
+		}
+	}
+}
+
+func TestANumberKeepsItsUnit(t *testing.T) {
+	if got := Wrap("the router forgets it after 30 s, at 100 %", 29); !slices.Equal(got, []string{"the router forgets it after", "30 s, at 100 %"}) {
+		t.Errorf("%q", got)
+	}
 }

@@ -8,9 +8,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // TextOptions are the choices of Text. The zero value is plain UTF-8 without
@@ -20,10 +21,13 @@ type TextOptions struct {
 	ASCII   bool // nothing but ASCII
 	Quiet   bool // only the first line
 	Verbose bool // all fixes, all evidence, durations, notes
+
+	Width int        // of the page in columns, 40 to 160; 0: 80
+	Lang  words.Lang // of what stands around the report's own sentences; "": English
 }
 
 // Text writes r for a person at a terminal: the answer in the first line, then
-// one line a check, then each fault with proof and cure. It fits 80 columns;
+// one line a check, then each fault with proof and cure. It fits the page;
 // commands are never broken.
 func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	r, err := quoted(r)
@@ -67,19 +71,18 @@ func (p *page) flush() error {
 
 // mark is the first thing a person sees.
 func (p *page) mark(s checks.Status) string {
-	sign, word := "?", "UNCLEAR:"
+	if p.ascii {
+		return p.say("mark", words.Args{"status": string(s)})
+	}
 	switch s {
 	case checks.Pass:
-		sign, word = "✓", "OK:"
+		return "✓"
 	case checks.Fail:
-		sign, word = "✗", "FAULT:"
+		return "✗"
 	case checks.Warn:
-		sign, word = "!", "WARNING:"
+		return "!"
 	}
-	if p.ascii {
-		return word
-	}
-	return sign
+	return "?"
 }
 
 func statusStyle(s checks.Status) style {
@@ -98,11 +101,11 @@ func statusStyle(s checks.Status) style {
 // room for it.
 func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	mark := p.mark(r.Verdict) + " "
-	lines := wrap(r.Headline, width-cells(mark))
+	lines := Wrap(r.Headline, p.width-cells(mark))
 	pointer := ""
 	for i, f := range numbered {
 		if f.Severity == checks.Critical && len(f.Fixes) > 0 {
-			pointer = fmt.Sprintf("cure %d below", i+1)
+			pointer = p.say("cure-below", words.Args{"n": i + 1})
 			break
 		}
 	}
@@ -113,7 +116,7 @@ func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 			p.put(plain, strings.Repeat(" ", cells(mark)))
 		}
 		p.put(bold, l)
-		room := width - cells(mark) - cells(l)
+		room := p.width - cells(mark) - cells(l)
 		if i == len(lines)-1 && pointer != "" && room >= cells(pointer)+3 {
 			p.put(dim, strings.Repeat(" ", room-cells(pointer))+pointer)
 		}
@@ -121,40 +124,69 @@ func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	}
 }
 
-// checkLines writes one line a check: status, name, fact.
+// checkLines writes one line a check: status, name, fact. Those that were
+// skipped share one.
 func (p *page) checkLines(r *checks.Report, o TextOptions) {
+	shown, skipped := r.Results, []string(nil)
+	if !o.Verbose {
+		shown, skipped = withoutSkipped(r.Results)
+	}
 	statusWidth, nameWidth := 4, 0
-	for _, res := range r.Results {
-		statusWidth = max(statusWidth, cells(string(res.Status)))
+	for _, res := range shown {
+		statusWidth = max(statusWidth, cells(p.status(res.Status)))
 		nameWidth = max(nameWidth, cells(res.Check))
 	}
 	if len(r.Results) > 0 {
 		p.end()
 	}
-	for _, res := range r.Results {
-		word := string(res.Status)
-		if res.Status == checks.Fail {
-			word = "FAIL"
-		}
+	for _, res := range shown {
 		p.put(plain, "  ")
-		p.put(statusStyle(res.Status), pad(word, statusWidth))
+		p.put(statusStyle(res.Status), pad(p.status(res.Status), statusWidth))
+		if p.width < narrow {
+			p.line(plain, "  "+res.Check)
+			p.prose(plain, "    ", p.fact(res, o))
+			continue
+		}
 		name := "  " + pad(res.Check, nameWidth) + "  "
 		indent := strings.Repeat(" ", 2+statusWidth+cells(name))
-		for i, l := range wrap(factOf(res, o), width-cells(indent)) {
+		for i, l := range Wrap(p.fact(res, o), p.width-cells(indent)) {
 			if i > 0 {
 				name = indent
 			}
 			p.line(plain, name+l)
 		}
 	}
+	if len(skipped) > 0 {
+		p.prose(plain, "  "+pad(p.status(checks.Skip), statusWidth)+"  ", p.say("not-tested", words.Args{"checks": skipped}))
+	}
 }
 
-// factOf is what the line of a check says. What another check's failure
-// already explains is folded.
-func factOf(res checks.Result, o TextOptions) string {
+// withoutSkipped takes out the checks that were skipped, if they are several: one
+// line names them.
+func withoutSkipped(all []checks.Result) (shown []checks.Result, skipped []string) {
+	for _, res := range all {
+		if res.Status == checks.Skip && res.ExplainedBy == "" {
+			skipped = append(skipped, res.Check)
+		} else {
+			shown = append(shown, res)
+		}
+	}
+	if len(skipped) < 2 {
+		return all, nil
+	}
+	return shown, skipped
+}
+
+func (p *page) status(s checks.Status) string {
+	return p.say("status", words.Args{"status": string(s)})
+}
+
+// fact is what the line of a check says. What another check's failure already
+// explains is folded.
+func (p *page) fact(res checks.Result, o TextOptions) string {
 	var parts []string
 	if res.ExplainedBy != "" {
-		parts = append(parts, "explained by "+res.ExplainedBy)
+		parts = append(parts, p.say("explained-by", words.Args{"check": res.ExplainedBy}))
 	}
 	if res.ExplainedBy == "" || o.Verbose {
 		if res.Summary != "" {
@@ -169,32 +201,30 @@ func factOf(res checks.Result, o TextOptions) string {
 	}
 	s := strings.Join(parts, ": ")
 	if o.Verbose {
-		s += " (" + duration(res.DurationMS) + ")"
+		s = p.say("took", words.Args{"fact": s, "time": milliseconds(res.DurationMS)})
 	}
 	return s
 }
 
-func duration(ms int64) string {
-	return platform.Milliseconds(ms).String()
-}
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // footer says what the run did not do, and with --verbose how it went.
 func (p *page) footer(r *checks.Report, o TextOptions) {
-	if hint := responderHint(r); hint != "" {
+	if hint := p.responderHint(r); hint != "" {
 		p.end()
 		p.prose(dim, "", hint)
 	}
-	if hint := inboundHint(r); hint != "" {
+	if hint := p.inboundHint(r); hint != "" {
 		p.end()
 		p.prose(dim, "", hint)
 	}
 	if r.Interrupted {
 		p.end()
-		p.prose(yellow, "", "The run was interrupted: this is what was learnt until then.")
+		p.prose(yellow, "", p.say("interrupted", nil))
 	}
 	if r.Redacted {
 		p.end()
-		p.prose(dim, "", "Addresses and names in this report are stand-ins.")
+		p.prose(dim, "", p.say("redacted", nil))
 	}
 	if !o.Verbose {
 		return
@@ -202,29 +232,27 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 	p.end()
 	if r.Host != nil {
 		for _, n := range r.Host.Notes {
-			p.prose(dim, "note: ", n)
+			p.prose(dim, p.say("note", nil)+" ", n)
 		}
 	}
-	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version,
-		r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), duration(r.DurationMS)))
+	took, _ := book().Show(p.lang, milliseconds(r.DurationMS)) // a duration can be shown
+	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), took))
 }
 
 // inboundHint offers the test from outside on a machine that is a PBX.
-func inboundHint(r *checks.Report) string {
+func (p *page) inboundHint(r *checks.Report) string {
 	conf := r.Inputs.RTPConf
 	if conf == nil || r.Inputs.Inbound || r.Inputs.Responder == "" || r.Result("rtp-ports") == nil {
 		return ""
 	}
-	return fmt.Sprintf("This machine is a PBX (%s: UDP %d-%d). Whether calls from outside reach it: sipdoctor check rtp-ports --inbound --again",
-		conf.File, conf.First, conf.Last)
+	return p.say("inbound-hint", words.Args{"file": conf.File, "first": conf.First, "last": conf.Last})
 }
 
 // responderHint says what a responder would have added to this run, or
 // nothing when it had one or no use for one.
-func responderHint(r *checks.Report) string {
+func (p *page) responderHint(r *checks.Report) string {
 	if r.Command != "check" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
 		return ""
 	}
-	return "With a responder outside, this check compares every byte sent with what arrived, both ways. " +
-		"Start one on any machine outside: sipdoctor serve"
+	return p.say("responder-hint", nil)
 }

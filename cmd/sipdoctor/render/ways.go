@@ -1,11 +1,11 @@
 package render
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // wayFacts is what the answer of "why" needs of the facts of blocked.
@@ -47,7 +47,7 @@ func (p *page) ways(r *checks.Report, o TextOptions) bool {
 		for i, x := range w.Paths {
 			kinds[i] = strings.TrimSpace(strings.ToUpper(x.Protocol) + " " + x.Ports)
 			if x.Direction == "out" {
-				kinds[i] += " (out)"
+				kinds[i] = p.say("out", words.Args{"kind": kinds[i]})
 			}
 			wide = max(wide, cells(kinds[i]))
 		}
@@ -80,13 +80,13 @@ func (p *page) unread(r *checks.Report, o TextOptions) {
 	p.end()
 	if o.Verbose {
 		for _, n := range list {
-			p.prose(dim, "note: ", n)
+			p.prose(dim, p.say("note", nil)+" ", n)
 		}
 		return
 	}
-	first := strings.Join(wrap(list[0], 2*width)[:1], "")
+	first := strings.Join(Wrap(list[0], 2*p.width)[:1], "")
 	if len(list) > 1 {
-		first += fmt.Sprintf(" (%d more with --verbose)", len(list)-1)
+		first = p.say("and-more", words.Args{"note": first, "n": len(list) - 1})
 	}
-	p.prose(dim, "note: ", first)
+	p.prose(dim, p.say("note", nil)+" ", first)
 }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// explain gives cmd, its flags and the commands under it their help from
+// help.yaml, in the user's language. It is for a tree that is complete.
+func (s streams) explain(cmd *cobra.Command) {
+	args := words.Args{
+		"command": cmd.CommandPath(), "languages": languages(), "formats": formats(), "listings": listings(), "variable": passwordVar,
+	}
+	id := helpID(cmd)
+	cmd.Short = s.say(id+".short", args)
+	if book().Has(id + ".long") {
+		cmd.Long = s.say(id+".long", args)
+	}
+	if book().Has(id + ".args") {
+		cmd.Use += " " + s.say(id+".args", args)
+	}
+	cmd.DisableFlagsInUseLine = true // showUsage says it
+	cmd.InitDefaultHelpFlag()
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { f.Usage = s.say(flagHelpID(cmd, f), args) })
+	for _, sub := range cmd.Commands() {
+		s.explain(sub)
+	}
+}
+
+// helpID is where the help of cmd stands: "help.profiles.lint".
+func helpID(cmd *cobra.Command) string {
+	path := strings.Fields(cmd.CommandPath())
+	if len(path) > 1 {
+		path = path[1:]
+	}
+	return "help." + strings.Join(path, ".")
+}
+
+// flagHelpID is where the help of a flag stands: with its command, else with
+// the flags that several commands have.
+func flagHelpID(cmd *cobra.Command, f *pflag.Flag) string {
+	if own := helpID(cmd) + ".flag." + f.Name; book().Has(own) {
+		return own
+	}
+	return "help.flag." + f.Name
+}
+
+// showHelp is --help. cobra's own speaks English only, and its templates would
+// link text/template.
+func (s streams) showHelp(cmd *cobra.Command, _ []string) {
+	out := cmd.OutOrStdout()
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short
+	}
+	writeProse(out, helpWidth(out), text)
+	fmt.Fprintln(out)
+	_ = s.showUsage(cmd) // it never fails
+}
+
+func (s streams) showUsage(cmd *cobra.Command) error {
+	out := cmd.OutOrStdout()
+	frame := func(id string) string { return s.say("help.frame."+id, words.Args{"command": cmd.CommandPath()}) }
+	fmt.Fprintf(out, "%s\n", frame("usage"))
+	if cmd.Runnable() {
+		fmt.Fprintf(out, "  %s %s\n", strings.TrimSpace(cmd.UseLine()), frame("flags-here"))
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(out, "  %s %s\n", cmd.CommandPath(), frame("command-here"))
+	}
+	if cmd.HasExample() {
+		fmt.Fprintf(out, "\n%s\n%s\n", frame("examples"), cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		var rows [][2]string
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() || c.Name() == "help" {
+				rows = append(rows, [2]string{"  " + c.Name(), c.Short})
+			}
+		}
+		fmt.Fprintf(out, "\n%s\n", frame("commands"))
+		writeColumns(out, helpWidth(out), rows)
+	}
+	for _, part := range []struct {
+		heading string
+		flags   *pflag.FlagSet
+	}{{"flags", cmd.LocalFlags()}, {"global-flags", cmd.InheritedFlags()}} {
+		if part.flags.HasAvailableFlags() {
+			fmt.Fprintf(out, "\n%s\n", frame(part.heading))
+			writeColumns(out, helpWidth(out), s.flagRows(part.flags))
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(out, "\n%s\n", frame("more"))
+	}
+	return nil
+}
+
+// flagRows are the flags of a set, each with what it is for.
+func (s streams) flagRows(flags *pflag.FlagSet) (rows [][2]string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "      --" + f.Name
+		if f.Shorthand != "" {
+			name = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		if value != "" {
+			name += " " + value
+		}
+		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+			name += "[=" + f.NoOptDefVal + "]"
+		}
+		switch f.DefValue {
+		case "", "0", "0s", "false", "[]":
+		default:
+			usage += " " + s.say("help.frame.default", words.Args{"value": strings.Trim(f.DefValue, "[]")})
+		}
+		rows = append(rows, [2]string{name, usage})
+	})
+	return rows
+}
+
+// helpWidth is how many columns help takes on w: those of the terminal.
+func helpWidth(w io.Writer) int {
+	if n := terminalWidth(w); n > 0 {
+		return n
+	}
+	return 80
+}
+
+// writeProse writes text in lines that are easily read: 80 columns at most. A
+// line that begins with blanks is typed and stays whole.
+func writeProse(w io.Writer, width int, text string) {
+	width = min(width, 80)
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, " ") || utf8.RuneCountInString(line) <= width {
+			fmt.Fprintln(w, line)
+			continue
+		}
+		for _, l := range render.Wrap(line, width) {
+			fmt.Fprintln(w, l)
+		}
+	}
+}
+
+// writeColumns writes names and beside them what they are, or below them where
+// that would be a narrow column.
+func writeColumns(w io.Writer, width int, rows [][2]string) {
+	first := 0
+	for _, r := range rows {
+		first = max(first, utf8.RuneCountInString(r[0])+2)
+	}
+	below := width-first < 30
+	if below {
+		first = 10
+	}
+	for _, r := range rows {
+		lead := r[0] + strings.Repeat(" ", max(0, first-utf8.RuneCountInString(r[0])))
+		if below {
+			fmt.Fprintln(w, r[0])
+			lead = strings.Repeat(" ", first)
+		}
+		for _, l := range render.Wrap(r[1], max(width-first, 20)) {
+			fmt.Fprintln(w, lead+l)
+			lead = strings.Repeat(" ", first)
+		}
+	}
+}

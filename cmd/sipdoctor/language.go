@@ -1,0 +1,87 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// languages are the values of --lang.
+func languages() (list []string) {
+	for _, l := range words.Languages() {
+		list = append(list, string(l))
+	}
+	return list
+}
+
+//go:embed words.yaml
+var ownWords []byte
+
+//go:embed help.yaml
+var helpWords []byte
+
+// book holds what the commands say (words.yaml, "say.…") and how they are
+// explained (help.yaml, "help.…").
+var book = sync.OnceValue(func() *words.Book { return words.NewBook(map[string][]byte{"say": ownWords, "help": helpWords}) })
+
+// say is a sentence in the user's language.
+func (s streams) say(id string, args words.Args) string { return s.fill(words.Say(id, args)) }
+
+// fill is a message in the user's language.
+func (s streams) fill(t words.Text) string {
+	text, err := book().Fill(s.lang(), t)
+	if err != nil {
+		return t.ID // its test finds it
+	}
+	return text
+}
+
+// warn says a message on standard error.
+func (s streams) warn(t words.Text) { fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(s.fill(t))) }
+
+// lang is the language of this run; English unless it is known.
+func (s streams) lang() words.Lang {
+	if s.Lang == "" {
+		return words.English
+	}
+	return s.Lang
+}
+
+// languageOf is the language that a command line asks for with --lang, if it
+// does. It is needed before the flags are read: their help is in that language
+// too. A value that is none is for the flag to refuse.
+func languageOf(args []string, otherwise words.Lang) words.Lang {
+	for i, a := range args {
+		value, ok := strings.CutPrefix(a, "--lang=")
+		if a == "--lang" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if a == "--" {
+			break
+		}
+		if ok && slices.Contains(languages(), value) {
+			return words.Lang(value)
+		}
+	}
+	return otherwise
+}
+
+// localeLanguage is what the locale asks for: the first variable that is set
+// decides (POSIX, section 8.2). Russian needs a terminal that shows it.
+func localeLanguage(env func(string) string) words.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		v := strings.ToLower(env(name))
+		if v == "" {
+			continue
+		}
+		if strings.HasPrefix(v, "ru") && (strings.HasSuffix(v, "utf-8") || strings.HasSuffix(v, "utf8")) {
+			return words.Russian
+		}
+		return words.English
+	}
+	return words.English
+}

@@ -1,0 +1,145 @@
+package fail2ban
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/sqlite"
+)
+
+// errIndex: an entry of the index leads to another row. A file that is written
+// meanwhile looks like that for a moment.
+var errIndex = errors.New("reading the database: its index and its rows differ")
+
+// touching lists the rows that touch an asked address, by their addresses.
+func (b *bans) touching() (list []banned, err error) {
+	err = b.Texts(b.ctx, "ip", func(id string, row int64) error {
+		p, ok := parsePrefix(id)
+		if ok && slices.ContainsFunc(b.asked, func(a netip.Prefix) bool { return relation(p, a) != "" }) {
+			list = append(list, banned{id: id, prefix: p, row: row})
+		}
+		return nil
+	})
+	slices.SortStableFunc(list, func(x, y banned) int { return cmp.Compare(x.id, y.id) })
+	return list, err
+}
+
+// rows gives the rows of a list.
+func (b *bans) rows(list []banned, yield func(*banned, *sqlite.Row) error) error {
+	byRow := make([]*banned, len(list))
+	for i := range list {
+		byRow[i] = &list[i]
+	}
+	slices.SortFunc(byRow, func(x, y *banned) int { return cmp.Compare(x.row, y.row) })
+	numbers := make([]int64, len(list))
+	for i, x := range byRow {
+		if numbers[i] = x.row; i > 0 && x.row == numbers[i-1] {
+			return errIndex
+		}
+	}
+	ip := b.Column("ip")
+	return b.Rows(b.ctx, numbers, func(_ int64, r *sqlite.Row) error {
+		x := byRow[0]
+		byRow = byRow[1:]
+		if id, _, err := r.Text(ip); err != nil || id != x.id {
+			return errors.Join(err, errIndex)
+		}
+		return yield(x, r)
+	})
+}
+
+// markOver marks the bans that are over where a network is asked for, which may
+// have many. Of single addresses the few rows are looked at one by one, later.
+func (b *bans) markOver(list []banned) error {
+	length := b.Column("bantime")
+	if length < 0 || !slices.ContainsFunc(b.asked, func(p netip.Prefix) bool { return !p.IsSingleIP() }) {
+		return nil
+	}
+	return b.rows(list, func(x *banned, r *sqlite.Row) error {
+		since, _, err := r.Number(b.Column("timeofban"))
+		if err != nil {
+			return err
+		}
+		seconds, known, err := r.Number(length)
+		x.over = !known || seconds >= 0 && since <= b.now-seconds
+		return err
+	})
+}
+
+// keep counts the banned addresses that touch each asked one and leaves the
+// rows of as many as a report holds.
+func (b *bans) keep(list []banned, total []int) (kept []banned) {
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].id == list[0].id {
+			n++
+		}
+		same := list[:n]
+		list = list[n:]
+		if !slices.ContainsFunc(same, func(x banned) bool { return !x.over }) {
+			continue
+		}
+		wanted := false
+		for i, a := range b.asked {
+			if relation(same[0].prefix, a) != "" {
+				total[i]++
+				wanted = wanted || total[i] <= maxHolds
+			}
+		}
+		if wanted {
+			kept = append(kept, same...)
+		}
+	}
+	return kept
+}
+
+// details reads the rows of a list: of several bans of an address by one jail
+// the newest.
+func (b *bans) details(list []banned) (out []banRow, err error) {
+	err = b.rows(list, func(x *banned, r *sqlite.Row) error {
+		row := banRow{id: x.id, prefix: x.prefix}
+		if err := b.detail(r, &row); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(out, func(o banRow) bool { return o.id == row.id && o.jail == row.jail })
+		switch {
+		case i < 0:
+			out = append(out, row)
+		case out[i].since < row.since:
+			out[i] = row
+		}
+		return nil
+	})
+	slices.SortStableFunc(out, func(x, y banRow) int { return cmp.Compare(x.id, y.id) })
+	return out, err
+}
+
+// detail reads one row.
+func (b *bans) detail(r *sqlite.Row, row *banRow) (err error) {
+	number := func(column string) (n int64, known bool) {
+		if i := b.Column(column); i >= 0 {
+			var nerr error
+			n, known, nerr = r.Number(i)
+			err = errors.Join(err, nerr)
+		}
+		return n, known
+	}
+	text := func(column string) (s string) {
+		if i := b.Column(column); i >= 0 {
+			var terr error
+			s, _, terr = r.Text(i)
+			err = errors.Join(err, terr)
+		}
+		return s
+	}
+	row.jail = text("jail")
+	row.since, _ = number("timeofban")
+	length, known := number("bantime")
+	count, _ := number("bancount")
+	const notYetKnown = -2 // of bans from before the database was brought up to 0.11
+	row.length, row.lengthUnknown, row.count = length, !known || length == notYetKnown, int(count)
+	row.matches, row.failures = parseBanData([]byte(text("data")))
+	return err
+}

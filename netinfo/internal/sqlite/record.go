@@ -1,0 +1,169 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// maxRow bounds one row. Those of fail2ban hold some ten lines of a log.
+const maxRow = 16 << 20
+
+// Row is one row of a table, or one entry of an index.
+type Row struct {
+	file   *File
+	kinds  []uint64 // of its values
+	begin  int      // where the first value begins
+	data   []byte   // as much of it as is here
+	length int      // of all of it
+	rest   uint32   // the page where it goes on
+}
+
+// read takes the beginning of a row of so many bytes. most is how many of them
+// may lie in the page itself.
+func (r *Row) read(f *File, cell []byte, length uint64, most int) error {
+	if length > maxRow || length > uint64(f.pages)*uint64(f.usable) {
+		return ErrDamaged
+	}
+	*r = Row{file: f, kinds: r.kinds[:0], length: int(length)}
+	local := r.length
+	if local > most {
+		least := (f.usable-12)*32/255 - 23
+		if local = least + (r.length-least)%(f.usable-4); local > most {
+			local = least
+		}
+	}
+	if local > len(cell) || local < r.length && local+4 > len(cell) {
+		return ErrDamaged
+	}
+	if r.data = cell[:local]; local < r.length {
+		r.rest = binary.BigEndian.Uint32(cell[local:])
+	}
+	return r.readKinds()
+}
+
+// readKinds reads the header of a row.
+func (r *Row) readKinds() error {
+	header, n := varint(r.data)
+	if n == 0 || header > uint64(len(r.data)) { // of six columns, so it is always here
+		return ErrDamaged
+	}
+	r.begin = int(header)
+	for at := n; at < r.begin; at += n {
+		var kind uint64
+		if kind, n = varint(r.data[at:r.begin]); n == 0 {
+			return ErrDamaged
+		}
+		r.kinds = append(r.kinds, kind)
+	}
+	return nil
+}
+
+// The kinds of values: null, numbers of some bytes, floating point, the numbers
+// 0 and 1; then blobs and texts by their length.
+const (
+	null     = 0
+	real     = 7
+	zero     = 8
+	one      = 9
+	firstAny = 12
+)
+
+// sizeOf is how many bytes a value of a kind has.
+func sizeOf(kind uint64) (int, error) {
+	switch {
+	case kind >= firstAny && kind <= 2*maxRow:
+		return int(kind-firstAny) / 2, nil
+	case kind <= one:
+		return [...]int{0, 1, 2, 3, 4, 6, 8, 8, 0, 0}[kind], nil
+	}
+	return 0, ErrDamaged
+}
+
+// value finds a value. A row from before its table got a column has none for
+// it; that is null.
+func (r *Row) value(column int) (kind uint64, b []byte, err error) {
+	if column >= len(r.kinds) {
+		return null, nil, nil
+	}
+	begin, end := r.begin, r.begin
+	for _, kind = range r.kinds[:column+1] {
+		size, err := sizeOf(kind)
+		if err != nil || end+size > r.length {
+			return 0, nil, ErrDamaged
+		}
+		begin, end = end, end+size
+	}
+	if end > len(r.data) {
+		if err := r.complete(); err != nil {
+			return 0, nil, err
+		}
+	}
+	return kind, r.data[begin:end], nil
+}
+
+// complete fetches what lies in other pages.
+func (r *Row) complete() error {
+	all := append([]byte(nil), r.data...)
+	page := make([]byte, r.file.usable)
+	for next := r.rest; len(all) < r.length; next = binary.BigEndian.Uint32(page) {
+		if next == 0 || next > r.file.pages {
+			return ErrDamaged
+		}
+		if err := r.file.readAt(page, int64(next-1)*r.file.size); err != nil {
+			return errors.Join(notEnd(err), ErrDamaged)
+		}
+		all = append(all, page[4:min(len(page), 4+r.length-len(all))]...)
+	}
+	r.data = all
+	return nil
+}
+
+// Text is a column's text or blob; known is false where it is null.
+func (r *Row) Text(column int) (text string, known bool, err error) {
+	kind, b, err := r.value(column)
+	if err == nil && kind != null && kind < firstAny {
+		err = ErrForeign
+	}
+	return string(b), err == nil && kind != null, err
+}
+
+// Number is a column's whole number; known is false where it is null.
+func (r *Row) Number(column int) (n int64, known bool, err error) {
+	kind, b, err := r.value(column)
+	switch {
+	case err != nil || kind == null:
+		return 0, false, err
+	case kind == zero || kind == one:
+		return int64(kind - zero), true, nil
+	case kind >= firstAny:
+		return 0, false, ErrForeign
+	}
+	var v uint64
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	if kind == real {
+		f := math.Float64frombits(v)
+		if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return 0, false, ErrForeign
+		}
+		return int64(f), true, nil
+	}
+	shift := 64 - 8*len(b)
+	return int64(v<<shift) >> shift, true, nil // with its sign
+}
+
+// varint reads a number of one to nine bytes; n is 0 where there is none.
+func varint(b []byte) (v uint64, n int) {
+	for n < len(b) && n < 8 {
+		v = v<<7 | uint64(b[n]&0x7f)
+		if n++; b[n-1] < 0x80 {
+			return v, n
+		}
+	}
+	if n < len(b) && n == 8 {
+		return v<<8 | uint64(b[8]), 9
+	}
+	return 0, 0
+}

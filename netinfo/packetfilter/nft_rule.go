@@ -1,0 +1,242 @@
+package packetfilter
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// unreadRule is a rule that is left as it stands in the listing: what a rule
+// may hang on is listed after it at times, and 100,000 of them, read, take some
+// hundred megabytes.
+type unreadRule struct{}
+
+func (*unreadRule) UnmarshalJSON([]byte) error { return nil }
+
+// rawRule is where the object of a rule lies in the listing.
+type rawRule struct{ start, end int64 }
+
+// compile reads the rules and compiles them, one after the other.
+func (r *nftReader) compile(listing string) {
+	r.known = statements{json: jsonReader{map[string]any{}}, seen: map[string]*statement{}}
+	for _, raw := range r.rules {
+		// Between two objects is a comma.
+		text := strings.TrimLeft(listing[raw.start:raw.end], ", \t\r\n")
+		rule, ok := r.known.rule(text)
+		if !ok {
+			var err error
+			if rule, err = oddRule([]byte(text)); err != nil {
+				r.fault(lineAt(listing, raw.end), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
+			}
+		}
+		r.rule(rule)
+	}
+}
+
+// statement is one statement of a rule, and what was made of it.
+type statement struct {
+	json  map[string]any
+	text  string // as nft words it, or close to that
+	exact bool   // just as nft words it
+	odd   bool
+	exprs []Expr // nil: to be compiled in each rule
+}
+
+func newStatement(v map[string]any) *statement {
+	s := &statement{json: v, text: renderNFT(v), exact: len(v) == 1, odd: hasOddText(v)}
+	for key, x := range v {
+		s.exact = s.exact && exactStatement(key, x)
+	}
+	return s
+}
+
+// statements are those that were read, by their text: in long chains only the
+// address differs from rule to rule.
+type statements struct {
+	json jsonReader
+	seen map[string]*statement
+}
+
+// maxStatements bounds what is kept.
+const maxStatements = 1000
+
+func (s *statements) read(text string) *statement {
+	if v, seen := s.seen[text]; seen {
+		return v
+	}
+	v, _ := s.json.value(text).(map[string]any)
+	x := newStatement(v)
+	if len(s.seen) < maxStatements && !strings.Contains(text, `addr"`) {
+		s.seen[strings.Clone(text)] = x
+	}
+	return x
+}
+
+// rule reads the object of a rule; false where it is not as nft writes it.
+func (s *statements) rule(text string) (rule *nftRule, ok bool) {
+	const long = 1 << 16 // goes over what is nested once for each level
+	if len(text) > long {
+		return nil, false
+	}
+	rule = &nftRule{}
+	member := func(key, value string) bool {
+		ok := true
+		switch key {
+		case `"family"`:
+			var family string
+			family, ok = plainJSON(value)
+			rule.Family = TableFamily(family)
+		case `"table"`:
+			rule.Table, ok = plainJSON(value)
+		case `"chain"`:
+			rule.Chain, ok = plainJSON(value)
+		case `"comment"`:
+			rule.Comment, ok = plainJSON(value)
+		case `"handle"`:
+			n, err := strconv.ParseUint(value, 10, 64)
+			rule.Handle, ok = n, err == nil
+		case `"expr"`:
+			rule.Expr = make([]*statement, 0, 4)
+			return elements(value, false, func(_, v string) bool {
+				rule.Expr = append(rule.Expr, s.read(v))
+				return v[0] == '{'
+			})
+		default:
+			return false
+		}
+		return ok
+	}
+	ok = elements(text, true, func(key, value string) bool {
+		return key == `"rule"` && elements(value, true, member)
+	})
+	return rule, ok
+}
+
+// oddRule reads a rule that is not as nft writes it, as far as it goes.
+func oddRule(text []byte) (*nftRule, error) {
+	var o struct {
+		Rule struct {
+			nftRule
+			Expr []map[string]any `json:"expr"`
+		} `json:"rule"`
+	}
+	err := json.Unmarshal(text, &o)
+	rule := &o.Rule.nftRule
+	for _, x := range o.Rule.Expr {
+		rule.Expr = append(rule.Expr, newStatement(x))
+	}
+	return rule, err
+}
+
+// compile compiles a statement, or takes what it was compiled to before: plain
+// matches and verdicts are the same in every rule.
+func (b *nftBuilder) compile(s *statement) {
+	if s.exprs != nil {
+		b.add(s.exprs...)
+		return
+	}
+	if len(b.ways) > 1 {
+		b.statement(s.json)
+		return
+	}
+	before := len(b.ways[0])
+	b.statement(s.json)
+	if len(b.ways) > 1 || s.json["counter"] != nil {
+		return
+	}
+	added := b.ways[0][before:]
+	if len(added) > 0 && !slices.ContainsFunc(added, func(x Expr) bool { return !reusable(x) }) {
+		s.exprs = slices.Clone(added)
+	}
+}
+
+func reusable(x Expr) bool {
+	switch x := x.(type) {
+	case *Match:
+		return true
+	case *Verdict:
+		return x.Chain == ""
+	}
+	return false
+}
+
+// chainOf is the chain of a rule; nil when it is not listed.
+func (r *nftReader) chainOf(raw *nftRule) *Chain {
+	if l := &r.last; l.of == nil || l.chain != raw.Chain || l.table != raw.Table || l.family != raw.Family {
+		l.family, l.table, l.chain = raw.Family, raw.Table, raw.Chain
+		l.of = r.chains[nftName(raw.Family, raw.Table, raw.Chain)]
+	}
+	return r.last.of
+}
+
+// rule compiles one rule into its chain. A rule that looks up a value in a map
+// becomes one rule for each value, of which at most one matches a packet.
+func (r *nftReader) rule(raw *nftRule) {
+	c := r.chainOf(raw)
+	if c == nil {
+		r.fault(0, fmt.Sprintf("rule %d is in the chain %s %s %s, which is not listed", raw.Handle, raw.Family, raw.Table, raw.Chain))
+		return
+	}
+	b := &nftBuilder{reader: r, rule: raw, ways: [][]Expr{make([]Expr, 0, 2*len(raw.Expr))}}
+	odd, exact := strings.ContainsAny(raw.Comment, oddSigns), plainComment(raw.Comment)
+	for _, s := range raw.Expr {
+		b.compile(s)
+		odd, exact = odd || s.odd, exact && s.exact
+	}
+	position := 1
+	if n := len(c.Rules); n > 0 {
+		position = c.Rules[n-1].Position + 1
+	}
+	text := ""
+	if len(r.texts) > 0 {
+		text = r.texts[nftName(raw.Family, raw.Table, raw.Handle)]
+	}
+	if text == "" {
+		text = raw.text()
+	}
+	for _, exprs := range b.ways {
+		c.Rules = append(c.Rules, &Rule{
+			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
+			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd, exact: exact && !odd,
+		})
+	}
+}
+
+// text words a rule from its JSON, close to how nft does.
+func (r *nftRule) text() string {
+	parts := make([]string, 0, len(r.Expr)+1)
+	for _, s := range r.Expr {
+		if s.text != "" {
+			parts = append(parts, s.text)
+		}
+	}
+	if r.Comment != "" {
+		parts = append(parts, "comment "+strconv.Quote(r.Comment))
+	}
+	return strings.Join(parts, " ")
+}
+
+// oddSigns are what nft's language cannot express in a string and what would
+// look like another rule in its listing. Netlink and JSON let both in.
+const oddSigns = "\"\n\r"
+
+// hasOddText reports whether a text within JSON holds one of the odd signs.
+func hasOddText(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.ContainsAny(v, oddSigns)
+	case []any:
+		return slices.ContainsFunc(v, hasOddText)
+	case map[string]any:
+		for _, x := range v {
+			if hasOddText(x) {
+				return true
+			}
+		}
+	}
+	return false
+}

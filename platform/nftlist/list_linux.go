@@ -1,0 +1,250 @@
+package nftlist
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/platform/command"
+	"golang.org/x/sys/unix"
+)
+
+// errUnknown is about something that is not known here.
+var errUnknown = fmt.Errorf("of a form that only nft lists: %w", errors.ErrUnsupported)
+
+// The program is asked for the table if it would be for more chains than
+// maxAsked, or for most rules and more than fewRules of them.
+const maxAsked, fewRules = 8, 1000
+
+// questions is what the program is asked for.
+type questions struct{ chains, rules int }
+
+// allow adds a chain to what is asked, if that is worth while among so many
+// rules.
+func (q *questions) allow(c *chain, all int) error {
+	q.chains, q.rules = q.chains+1, q.rules+c.count
+	if q.chains > maxAsked || q.rules > max(all/2, fewRules) || !command.IsNFTName(c.name) {
+		return errUnknown
+	}
+	return nil
+}
+
+// Program runs nft, with arguments that are no script.
+type Program func(ctx context.Context, args ...string) ([]byte, error)
+
+// Table lists a table of at least so many rules as "nft -a -j list table FAMILY
+// NAME" does. What is not known here is asked of the program, chain by chain.
+// The error is errors.ErrUnsupported where that, too, is no way, or there are
+// fewer rules: then the program is to be asked for the whole table.
+func Table(ctx context.Context, family, name string, least int, nft Program) ([]byte, error) {
+	number, known := families[family]
+	if !known || !command.IsNFTName(name) {
+		return nil, errUnknown
+	}
+	t := &table{ctx: ctx, family: family, number: number, name: name, nft: nft, byName: map[string]bool{}}
+	for _, read := range []func() error{t.plain, t.readChains, t.readRules} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	if t.rules < least {
+		return nil, errUnknown
+	}
+	return t.listing()
+}
+
+// table is one that is being listed.
+type table struct {
+	ctx    context.Context
+	family string
+	number uint8
+	name   string
+	handle uint64
+	nft    Program
+
+	chains  []*chain
+	byName  map[string]bool
+	rules   int
+	named   bool // it has sets with names
+	maps    bool // and maps
+	unnamed map[string]*anonymous
+}
+
+// chain is one chain with its rules, worded.
+type chain struct {
+	name    string
+	head    []byte
+	rules   chunks
+	count   int
+	unknown bool // the program must list it
+}
+
+func (t *table) readChains() error {
+	return t.ours(unix.NFT_MSG_GETCHAIN, 12, func(in []attributes) error {
+		c := &chain{name: in[unix.NFTA_CHAIN_NAME].text()}
+		const base, flags, userdata = 1, 10, 12 // NFT_CHAIN_BASE, NFTA_CHAIN_FLAGS, NFTA_CHAIN_USERDATA
+		if in[flags].number()&^base != 0 || in[userdata] != nil {
+			return errUnknown
+		}
+		head, ok := t.chainHead(c.name, in)
+		if !ok {
+			return errUnknown
+		}
+		c.head = head
+		t.chains, t.byName[c.name] = append(t.chains, c), true
+		return nil
+	})
+}
+
+// hooks are the names of the hooks by their numbers (linux/netfilter.h).
+var hooks = []string{"prerouting", "input", "forward", "output", "postrouting"}
+
+// chainHead words a chain without its rules.
+func (t *table) chainHead(name string, in []attributes) (head []byte, ok bool) {
+	handle := in[unix.NFTA_CHAIN_HANDLE].long()
+	b := fmt.Appendf(nil, `{"chain":{"family":%q,"table":%s,"name":%s,"handle":%d`, t.family, quoted(t.name), quoted(name), handle)
+	if in[unix.NFTA_CHAIN_HOOK] == nil {
+		return append(b, "}}"...), true
+	}
+	var hook [5]attributes
+	if !in[unix.NFTA_CHAIN_HOOK].fill(hook[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil { // 4: NFTA_HOOK_DEVS
+		return nil, false
+	}
+	number := int(hook[unix.NFTA_HOOK_HOOKNUM].number())
+	policy, known := map[uint32]string{0: "drop", 1: "accept"}[in[unix.NFTA_CHAIN_POLICY].number()]
+	if number >= len(hooks) || !known {
+		return nil, false
+	}
+	return fmt.Appendf(b, `,"type":%s,"hook":%q,"prio":%d,"policy":%q}}`, quoted(in[unix.NFTA_CHAIN_TYPE].text()),
+		hooks[number], int32(hook[unix.NFTA_HOOK_PRIORITY].number()), policy), true
+}
+
+func (t *table) readRules() error {
+	if err := t.readSets(); err != nil {
+		return err
+	}
+	w := &wording{table: t}
+	for _, c := range t.chains {
+		err := t.rulesOf(c.name, func(in []attributes) error {
+			t.rules++
+			c.count++
+			if c.unknown = c.unknown || !w.rule(in); c.unknown {
+				c.rules = nil
+				return nil
+			}
+			c.rules.add(w.out)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listing puts the table together.
+func (t *table) listing() ([]byte, error) {
+	head := fmt.Appendf(nil, `{"nftables":[{"table":{"family":%q,"name":%s,"handle":%d}}`, t.family, quoted(t.name), t.handle)
+	head, err := t.listSets(head)
+	if err != nil {
+		return nil, err
+	}
+	var asked questions
+	size := 0
+	for _, c := range t.chains {
+		head = append(append(head, ','), c.head...)
+		size += c.rules.size()
+		if !c.unknown {
+			continue
+		}
+		if err := asked.allow(c, t.rules); err != nil {
+			return nil, err
+		}
+		if err := t.askChain(c); err != nil {
+			return nil, err
+		}
+		size += c.rules.size()
+	}
+	out := append(make([]byte, 0, len(head)+size+2), head...)
+	for _, c := range t.chains {
+		for _, part := range c.rules {
+			out = append(out, part...)
+		}
+		c.rules = nil
+	}
+	return append(out, "]}"...), nil
+}
+
+// askChain takes the rules of one chain from the program.
+func (t *table) askChain(c *chain) error {
+	objects, err := t.ask("rule", "-a", "-j", "list", "chain", t.family, t.name, c.name)
+	if err != nil {
+		return err
+	}
+	if len(objects) != c.count {
+		return errUnknown
+	}
+	for _, o := range objects {
+		c.rules.add(append([]byte{','}, o...))
+	}
+	return nil
+}
+
+// ask returns the objects of one kind that the program lists of the table.
+func (t *table) ask(kind string, args ...string) ([][]byte, error) {
+	out, err := t.nft(t.ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnknown, err)
+	}
+	var all struct {
+		NFTables []map[string]json.RawMessage `json:"nftables"`
+	}
+	if err := json.Unmarshal(out, &all); err != nil {
+		return nil, errUnknown
+	}
+	var list [][]byte
+	for _, o := range all.NFTables {
+		var of struct{ Family, Table string }
+		if raw, ok := o[kind]; ok && json.Unmarshal(raw, &of) == nil && of.Family == t.family && of.Table == t.name {
+			list = append(list, fmt.Appendf(nil, `{"%s":%s}`, kind, raw))
+		}
+	}
+	return list, nil
+}
+
+// quoted is a string of JSON.
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return strconv.Quote(s)
+	}
+	return string(b)
+}
+
+// chunks is a long text in pieces, none of which is ever moved.
+type chunks [][]byte
+
+const chunkSize = 256 << 10
+
+func (c *chunks) add(b []byte) {
+	if n := len(*c); n > 0 && len((*c)[n-1])+len(b) <= cap((*c)[n-1]) {
+		(*c)[n-1] = append((*c)[n-1], b...)
+		return
+	}
+	size := len(b)
+	if len(*c) > 0 {
+		size = max(size, chunkSize)
+	} else {
+		size = max(size, 1<<10)
+	}
+	*c = append(*c, append(make([]byte, 0, size), b...))
+}
+
+func (c chunks) size() (n int) {
+	for _, part := range c {
+		n += len(part)
+	}
+	return n
+}

@@ -1,0 +1,120 @@
+package nftlist
+
+import "golang.org/x/sys/unix"
+
+// valueType is how a value is written.
+type valueType uint8
+
+const (
+	typeNone    valueType = iota
+	typeAddr4             // "192.0.2.1"
+	typeAddr6             //
+	typePort              // 5060
+	typeProto             // "udp"
+	typeFamily            // "ipv4"
+	typeMark              // 1, in the order of the machine's bytes
+	typeName              // of an interface, "eth0"
+	typeIndex             // of an interface, written as its name
+	typeCtState           // bits, "new"
+)
+
+// left is what a rule has loaded to compare it.
+type left struct {
+	json string
+	typ  valueType
+	size int // bytes of the whole field
+	got  int // bytes that were loaded: of an address, the first ones alone
+	reg  uint32
+}
+
+const (
+	etherIP, etherIP6 = 2, 10 // of meta nfproto: NFPROTO_IPV4, NFPROTO_IPV6
+
+	tcp, udp = 6, 17
+)
+
+// portedTransports are the transports with ports, in the words of nft.
+var portedTransports = map[uint8]string{tcp: "tcp", udp: "udp", 132: "sctp", 33: "dccp", 136: "udplite"}
+
+// payload is what a load of the packet's bytes is called, given the protocols
+// that the rule has asked for.
+func (w *wording) payload(in attributes) (left, bool) {
+	const dreg, base, offset, length, sreg = 1, 2, 3, 4, 5 // NFTA_PAYLOAD_*
+	var a [6]attributes
+	if !in.fill(a[:]) || a[sreg] != nil { // what writes to the packet has a source
+		return left{}, false
+	}
+	l := left{reg: a[dreg].number(), got: int(a[length].number())}
+	at := a[offset].number()
+	switch {
+	case a[base].number() == unix.NFT_PAYLOAD_NETWORK_HEADER && w.net == etherIP:
+		switch {
+		case at == 12 && l.got <= 4:
+			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"saddr"}}`, typeAddr4, 4
+		case at == 16 && l.got <= 4:
+			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"daddr"}}`, typeAddr4, 4
+		case at == 9 && l.got == 1:
+			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"protocol"}}`, typeProto, 1
+		}
+	case a[base].number() == unix.NFT_PAYLOAD_NETWORK_HEADER && w.net == etherIP6:
+		switch {
+		case at == 8 && l.got <= 16:
+			l.json, l.typ, l.size = `{"payload":{"protocol":"ip6","field":"saddr"}}`, typeAddr6, 16
+		case at == 24 && l.got <= 16:
+			l.json, l.typ, l.size = `{"payload":{"protocol":"ip6","field":"daddr"}}`, typeAddr6, 16
+		}
+	case a[base].number() == unix.NFT_PAYLOAD_TRANSPORT_HEADER && l.got == 2 && (at == 0 || at == 2):
+		name, ok := portedTransports[w.transport]
+		if !ok {
+			return left{}, false
+		}
+		l.json, l.typ, l.size = portJSON(name, at), typePort, 2
+	}
+	return l, l.typ != typeNone && l.got > 0
+}
+
+func portJSON(name string, at uint32) string {
+	field := "sport"
+	if at == 2 {
+		field = "dport"
+	}
+	return `{"payload":{"protocol":"` + name + `","field":"` + field + `"}}`
+}
+
+// meta is what a load of something about the packet is called.
+func meta(in attributes) (l left, ok bool) {
+	const dreg, key, sreg = 1, 2, 3 // NFTA_META_*
+	var a [4]attributes
+	if !in.fill(a[:]) || a[sreg] != nil || a[dreg] == nil {
+		return left{}, false
+	}
+	l = left{reg: a[dreg].number()}
+	switch a[key].number() {
+	case unix.NFT_META_NFPROTO:
+		l.json, l.typ, l.size = `{"meta":{"key":"nfproto"}}`, typeFamily, 1
+	case unix.NFT_META_L4PROTO:
+		l.json, l.typ, l.size = `{"meta":{"key":"l4proto"}}`, typeProto, 1
+	case unix.NFT_META_MARK:
+		l.json, l.typ, l.size = `{"meta":{"key":"mark"}}`, typeMark, 4
+	case unix.NFT_META_IIFNAME:
+		l.json, l.typ, l.size = `{"meta":{"key":"iifname"}}`, typeName, 16
+	case unix.NFT_META_OIFNAME:
+		l.json, l.typ, l.size = `{"meta":{"key":"oifname"}}`, typeName, 16
+	case unix.NFT_META_IIF:
+		l.json, l.typ, l.size = `{"meta":{"key":"iif"}}`, typeIndex, 4
+	case unix.NFT_META_OIF:
+		l.json, l.typ, l.size = `{"meta":{"key":"oif"}}`, typeIndex, 4
+	}
+	l.got = l.size
+	return l, l.typ != typeNone
+}
+
+// ctState is a load of the connection's state.
+func ctState(in attributes) (left, bool) {
+	const dreg, key, direction, sreg = 1, 2, 3, 4 // NFTA_CT_*
+	var a [5]attributes
+	if !in.fill(a[:]) || a[sreg] != nil || a[direction] != nil || a[key] == nil || a[key].number() != unix.NFT_CT_STATE {
+		return left{}, false
+	}
+	return left{json: `{"ct":{"key":"state"}}`, typ: typeCtState, size: 4, got: 4, reg: a[dreg].number()}, true
+}
