@@ -6,9 +6,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// severityRank orders findings for the headline.
-var severityRank = map[Severity]int{Critical: 2, Warning: 1, Info: 0}
-
 // conclude takes the verdict from the worst result and the headline from the
 // worst finding that nothing else explains.
 func conclude(rep *Report) (Status, words.Text) {
@@ -49,7 +46,7 @@ func worstOf(rep *Report) (verdict Status, worst *Finding) {
 		}
 		for k := range r.Findings {
 			f := &r.Findings[k]
-			if f.Severity != Info && (worst == nil || severityRank[f.Severity] > severityRank[worst.Severity]) {
+			if f.Severity != Info && (worst == nil || f.Severity.Compare(worst.Severity) < 0) {
 				worst = f
 			}
 		}

@@ -35,12 +35,7 @@ func Fill(r *Report, b *words.Book, l words.Lang) {
 		f.sentence(&res.Title, words.Say(res.Check+".title", nil))
 		f.sentence(&res.Summary, res.Says.Summary)
 		f.sentence(&res.Reason, res.Says.Reason)
-		if len(res.Says.Notes) > 0 {
-			res.Notes = make([]string, len(res.Says.Notes))
-			for n, note := range res.Says.Notes {
-				f.sentence(&res.Notes[n], note)
-			}
-		}
+		f.notes(res)
 		res.Findings = slices.Clone(res.Findings) // the judge may keep its list
 		for k := range res.Findings {
 			f.finding(&res.Findings[k], r)
@@ -56,6 +51,22 @@ type filling struct {
 func (f filling) sentence(into *string, t words.Text) {
 	if s, err := f.book.Fill(f.lang, t); err == nil && s != "" {
 		*into = s
+	}
+}
+
+// notes writes the notes of a result. One that cannot be filled keeps the text
+// that it was saved with.
+func (f filling) notes(res *Result) {
+	if len(res.Says.Notes) == 0 {
+		return
+	}
+	saved := res.Notes
+	res.Notes = make([]string, len(res.Says.Notes))
+	if len(saved) == len(res.Notes) {
+		copy(res.Notes, saved)
+	}
+	for n, note := range res.Says.Notes {
+		f.sentence(&res.Notes[n], note)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/fixes"
@@ -49,6 +50,18 @@ const (
 	Warning  Severity = "warning"
 	Info     Severity = "info"
 )
+
+// severityRank orders severities; one that this version does not know counts as
+// information.
+var severityRank = map[Severity]int{Critical: 2, Warning: 1}
+
+// Compare orders severities, the worse first: it is negative if s is worse.
+func (s Severity) Compare(other Severity) int { return severityRank[other] - severityRank[s] }
+
+// WorstFirst sorts findings by severity; those of one severity stay as they are.
+func WorstFirst(list []Finding) {
+	slices.SortStableFunc(list, func(a, b Finding) int { return a.Severity.Compare(b.Severity) })
+}
 
 // Confidence says how sure a finding is.
 type Confidence string

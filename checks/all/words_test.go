@@ -66,33 +66,40 @@ func TestTheWordsOfAllChecks(t *testing.T) {
 	if err := book.Problems(); err != nil {
 		t.Error(err)
 	}
-	p := readProgram(t)
-	literals := map[string]bool{}
-	var beginnings []string
-	for _, f := range p.files {
+	said := spoken{}
+	for _, f := range readProgram(t).files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				text, _ := strconv.Unquote(lit.Value) // was compiled
-				literals[text] = true
-				if strings.HasSuffix(text, ".") && len(text) > 1 {
-					beginnings = append(beginnings, text)
-				}
+				said[text] = true
 			}
 			return true
 		})
 	}
-	for _, c := range Checks() {
-		literals[c.Title().ID], literals[c.Doc().ID] = true, true
-	}
 	for _, id := range book.IDs() {
-		used := slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(id, b) })
-		for at := id; !used && strings.Contains(at, "."); at = at[:strings.LastIndex(at, ".")] {
-			used = literals[at]
-		}
-		if !used {
+		if !said.has(id, true) {
 			t.Errorf("nothing says %s", id)
 		}
 	}
+}
+
+// spoken are the strings of the program.
+type spoken map[string]bool
+
+// has reports whether the program names a message, or the whole that it is a
+// part of: in one string, or in several that are put together at a dot or a dash.
+func (s spoken) has(id string, whole bool) bool {
+	for at := id; at != "" && (!whole || strings.Contains(at, ".")); at = at[:max(0, strings.LastIndex(at, "."))] {
+		if s[at] {
+			return true
+		}
+	}
+	for at := 1; at < len(id); at++ {
+		if (id[at-1] == '.' || id[at-1] == '-') && s[id[:at]] && s.has(id[at:], false) || id[at] == '.' && s[id[:at]] && s[id[at:]] {
+			return true
+		}
+	}
+	return false
 }
 
 var cyrillic = regexp.MustCompile(`\p{Cyrillic}`)

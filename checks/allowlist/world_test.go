@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -129,9 +130,5 @@ func finding(t *testing.T, list []checks.Finding, id string) checks.Finding {
 // told is what a user reads of it.
 func told(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, officeHost())
+	return judged.Of(t, Check(), o, officeHost())
 }

@@ -54,7 +54,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 			j.Findings = append(j.Findings, x)
 		}
 	}
-	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(b.Severity) - weight(a.Severity) })
+	checks.WorstFirst(j.Findings)
 	slices.SortStableFunc(all, func(a, b Facts) int { return badness(b.Verdict) - badness(a.Verdict) })
 	facts := all[0]
 	if len(all) > 1 {
@@ -85,10 +85,6 @@ func orEmpty[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-func weight(s checks.Severity) int {
-	return map[checks.Severity]int{checks.Critical: 2, checks.Warning: 1}[s]
 }
 
 func badness(verdict string) int {

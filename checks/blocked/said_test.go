@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -377,11 +378,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 
 func wantSaid(t *testing.T, o Observed, status checks.Status, found, says, not []string) {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := Check().Judge(raw, &netinfo.Host{})
+	r := judged.Of(t, Check(), o, &netinfo.Host{})
 	r.Observed, r.Facts, r.Says = nil, nil, checks.Says{}
 	for i := range r.Findings {
 		f := &r.Findings[i]

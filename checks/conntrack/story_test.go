@@ -44,10 +44,10 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 				ids = append(ids, f.ID)
 			}
 			if !slices.Equal(ids, tt.findings) || len(ids) > 0 && j.Findings[0].Severity != tt.worst {
-				t.Errorf("findings %v, want %v %s: %s", ids, tt.findings, tt.worst, j.Summary.Literal())
+				t.Errorf("findings %v, want %v %s: %+v", ids, tt.findings, tt.worst, j.Summary)
 			}
 			if (!j.Skip.IsZero()) != !tt.o.State.Loaded {
-				t.Errorf("skipped: %q", j.Skip.Literal())
+				t.Errorf("skipped: %+v", j.Skip)
 			}
 		})
 	}
@@ -61,6 +61,6 @@ func TestRulesThatWereNotReadMayUseTheHelper(t *testing.T) {
 	}
 	found := Observed{State: calm, Missing: "nft: its listing is damaged", Helpers: []Helper{{Rule: "-j CT --helper sip"}}}
 	if j := judge(found, nil); !j.Inconclusive.IsZero() || len(j.Findings) != 1 || j.Findings[0].Severity != checks.Critical {
-		t.Errorf("what was found counts all the same: %q, %+v", j.Inconclusive.Literal(), j.Findings)
+		t.Errorf("what was found counts all the same: %+v, %+v", j.Inconclusive, j.Findings)
 	}
 }

@@ -1,22 +1,18 @@
 package conntrack
 
 import (
-	"encoding/json"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, nil)
+	return judged.Of(t, Check(), o, nil)
 }
 
 // The table is nearly full from 80 % on, and full from 95 %.

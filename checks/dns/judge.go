@@ -17,16 +17,12 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	j := checks.Judgement{Facts: facts(&o), Explains: checks.ReachNames}
 	j.Findings = slices.Concat(noAnswer(&o), nameFindings(&o), hijacked(&o), redirected(&o), slow(&o), udp53Blocked(&o))
 	cure(j.Findings, &o, h)
-	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
+	checks.WorstFirst(j.Findings)
 	if open := undecided(&o); len(open) > 0 {
 		j.Inconclusive = words.Say("dns.reason.unanswered", words.Args{"names": open})
 	}
 	j.Summary = summary(&o, j.Findings)
 	return j
-}
-
-func weight(s checks.Severity) int {
-	return map[checks.Severity]int{checks.Warning: 1, checks.Info: 2}[s]
 }
 
 // of returns the resolvers of one source.

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -76,11 +76,7 @@ func found(j checks.Judgement) (list []string) {
 // told is what a user reads of it.
 func told(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, &netinfo.Host{})
+	return judged.Of(t, Check(), o, &netinfo.Host{})
 }
 
 func TestWhatTwoResolversSayOfAName(t *testing.T) {

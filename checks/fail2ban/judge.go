@@ -60,13 +60,9 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	default:
 		j.Findings = append([]checks.Finding{asleep(o)}, j.Findings...)
 	}
-	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return worst(a.Severity) - worst(b.Severity) })
+	checks.WorstFirst(j.Findings)
 	j.Facts, j.Summary = f, summary(o, f, j.Findings)
 	return j
-}
-
-func worst(s checks.Severity) int {
-	return slices.Index([]checks.Severity{checks.Critical, checks.Warning, checks.Info}, s)
 }
 
 // factsOf sums up the jails that guard SIP.

@@ -1,20 +1,16 @@
 package fail2ban
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, nil)
+	return judged.Of(t, Check(), o, nil)
 }
 
 // A jail that bans nobody is no guard: it fails, and does not only warn.

@@ -8,17 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, &netinfo.Host{})
+	return judged.Of(t, Check(), o, &netinfo.Host{})
 }
 
 // Ports of which the rules do not tell are neither open nor closed.

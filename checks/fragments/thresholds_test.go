@@ -1,7 +1,6 @@
 package fragments
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 )
 
 // An edit changes what was seen on a clean path.
@@ -84,11 +84,7 @@ func limit(n int) edit {
 
 func resultOf(t *testing.T, o Observed) (checks.Result, Facts) {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := Check().Judge(raw, nil)
+	r := judged.Of(t, Check(), o, nil)
 	f, _ := r.Facts.(Facts)
 	return r, f
 }

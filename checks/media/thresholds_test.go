@@ -1,13 +1,13 @@
 package media
 
 import (
-	"encoding/json"
 	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -16,11 +16,7 @@ import (
 
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, &netinfo.Host{})
+	return judged.Of(t, Check(), o, &netinfo.Host{})
 }
 
 // outcome is what a result comes to: "warn jitter warning likely".
@@ -318,11 +314,7 @@ func TestTheEvidenceOfSilence(t *testing.T) {
 	if told.doors()[0].Says["got"].(words.Text).ID == untold.doors()[0].Says["got"].(words.Text).ID {
 		t.Error("nobody said that nothing arrived")
 	}
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := Check().Judge(raw, &netinfo.Host{Router: &netinfo.Router{Platform: "mikrotik"}})
+	r := judged.Of(t, Check(), o, &netinfo.Host{Router: &netinfo.Router{Platform: "mikrotik"}})
 	if got := r.Findings[0].Fixes; len(got) == 0 {
 		t.Error("no cure for a router that has one")
 	}

@@ -1,7 +1,6 @@
 package nat
 
 import (
-	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -18,11 +18,7 @@ import (
 // resultOf judges as a run does, doubts about the responder included.
 func resultOf(t *testing.T, o Observed, h *netinfo.Host) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, h)
+	return judged.Of(t, Check(), o, h)
 }
 
 // inFull is a result with all that a reader acts upon: how grave and how sure

@@ -1,7 +1,6 @@
 package rtpports
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -17,11 +17,7 @@ import (
 // resultOf is what is said of an observation behind a router with cures.
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, &netinfo.Host{Router: &netinfo.Router{Platform: "mikrotik"}})
+	return judged.Of(t, Check(), o, &netinfo.Host{Router: &netinfo.Router{Platform: "mikrotik"}})
 }
 
 // verdictOf is what a result comes to: "fail all-blocked critical likely";

@@ -32,15 +32,11 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 		j.Findings = append(j.Findings, *f)
 	}
 	add(judgeAccount(o.Account))
-	slices.SortStableFunc(j.Findings, func(a, b checks.Finding) int { return weight(a.Severity) - weight(b.Severity) })
+	checks.WorstFirst(j.Findings)
 	if len(unclear) > 0 {
 		j.Inconclusive = words.Say("checks.reason.and", words.Args{"reasons": unclear})
 	}
 	return j
-}
-
-func weight(s checks.Severity) int {
-	return map[checks.Severity]int{checks.Critical: 0, checks.Warning: 1, checks.Info: 2}[s]
 }
 
 // now is the true time, as far as it is known, at a moment of this machine's

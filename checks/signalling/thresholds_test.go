@@ -1,12 +1,12 @@
 package signalling
 
 import (
-	"encoding/json"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -51,11 +51,7 @@ func english(t *testing.T, v any) string {
 
 func resultOf(t *testing.T, o Observed) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, &netinfo.Host{})
+	return judged.Of(t, Check(), o, &netinfo.Host{})
 }
 
 // outcome is what a result comes to: "fail signalling.refused critical".

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -30,11 +31,7 @@ func office(change func(*netinfo.Host)) *netinfo.Host {
 // told is what a user reads of it.
 func told(t *testing.T, o Observation, h *netinfo.Host) checks.Result {
 	t.Helper()
-	raw, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Check().Judge(raw, h)
+	return judged.Of(t, Check(), o, h)
 }
 
 func TestUplinkInWords(t *testing.T) {

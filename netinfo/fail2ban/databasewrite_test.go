@@ -44,6 +44,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 func TestADatabaseThatIsWrittenTo(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "db")
 	sqlitetest.Make(t, name, "CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL, bancount INTEGER NOT NULL default 1, data JSON, PRIMARY KEY(ip, jail))", "CREATE INDEX bips_ip ON bips(ip)")
+	// It ends when its input does: the test's context would kill it before.
 	cmd := exec.CommandContext(context.Background(), sqlitetest.Python(t), "-c", writer, name)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

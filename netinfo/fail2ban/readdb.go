@@ -28,7 +28,11 @@ func readDatabase(ctx context.Context, s platform.System, name string, asked []n
 	defer cancel()
 	for try := range databaseTries {
 		if try > 0 {
-			time.Sleep(databasePause)
+			select {
+			case <-time.After(databasePause):
+			case <-ctx.Done():
+				return banRows{}, fmt.Errorf("reading %s: %w", name, context.Cause(ctx))
+			}
 		}
 		// A file looks damaged, too, while it is written to.
 		out, err = readOnce(ctx, s, name, asked, now)

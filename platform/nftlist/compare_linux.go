@@ -18,7 +18,7 @@ func (w *wording) take(reg attributes) (l *left, mask []byte, ok bool) {
 func (w *wording) bitwise(data attributes) bool {
 	const op = 6 // NFTA_BITWISE_OP
 	var a [8]attributes
-	if !data.fill(a[:]) || a[op] != nil && a[op].number() != 0 || w.loaded == nil || w.mask != nil {
+	if !data.all(a[:]) || a[op] != nil && a[op].number() != 0 || w.loaded == nil || w.mask != nil {
 		return false
 	}
 	xor := a[unix.NFTA_BITWISE_XOR].data()
@@ -38,7 +38,7 @@ type comparison struct {
 func comparisonOf(data attributes) (c comparison, ok bool) {
 	const sreg, op, value = 1, 2, 3 // NFTA_CMP_*
 	var a [4]attributes
-	if !data.fill(a[:]) || a[op] == nil {
+	if !data.all(a[:]) || a[op] == nil {
 		return c, false
 	}
 	c = comparison{a[sreg], a[op].number(), a[value].data()}
@@ -123,7 +123,7 @@ func (w *wording) upTo(l *left, from comparison) bool {
 // between is a range, and what is not in it.
 func (w *wording) between(data attributes) bool {
 	var a [5]attributes
-	if !data.fill(a[:]) || a[unix.NFTA_RANGE_OP] == nil {
+	if !data.all(a[:]) || a[unix.NFTA_RANGE_OP] == nil {
 		return false
 	}
 	l, mask, ok := w.take(a[unix.NFTA_RANGE_SREG])

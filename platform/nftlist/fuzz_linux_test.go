@@ -55,10 +55,11 @@ func TestARuleIsWordedAsNftDoes(t *testing.T) {
 	}
 	for what, rule := range map[string][]byte{
 		"a step that is not known": banRule(step("limit")), "a load that nobody asks": banRule(step("meta", number(1, 1), number(2, unix.NFT_META_MARK))),
-		"a question of another register": banRule(step("meta", number(1, 2), number(2, unix.NFT_META_MARK)), step("cmp", number(1, 1), number(2, 0), attr(3, attr(1, make([]byte, 4))))),
-		"a match of iptables":            with(banRule(), attr(5, number(1, 6))),
-		"a comment that goes on":         with(banRule(), attr(7, []byte("\x00\x03a\x00b"))),
-		"half of one":                    banRule()[:60],
+		"a question of another register":  banRule(step("meta", number(1, 2), number(2, unix.NFT_META_MARK)), step("cmp", number(1, 1), number(2, 0), attr(3, attr(1, make([]byte, 4))))),
+		"a match of iptables":             with(banRule(), attr(5, number(1, 6))),
+		"a comment that goes on":          with(banRule(), attr(7, []byte("\x00\x03a\x00b"))),
+		"half of one":                     banRule()[:60],
+		"more about a load than is known": banRule(step("meta", number(1, 1), number(2, unix.NFT_META_MARK), number(9, 1)), step("cmp", number(1, 1), number(2, 0), attr(3, attr(1, make([]byte, 4))))),
 	} {
 		if got, ok := worded(rule); ok {
 			t.Errorf("%s is worded as %s", what, got)

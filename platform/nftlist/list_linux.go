@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/platform/command"
 	"golang.org/x/sys/unix"
@@ -109,7 +108,7 @@ func (t *table) chainHead(name string, in []attributes) (head []byte, ok bool) {
 		return append(b, "}}"...), true
 	}
 	var hook [5]attributes
-	if !in[unix.NFTA_CHAIN_HOOK].fill(hook[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil { // 4: NFTA_HOOK_DEVS
+	if !in[unix.NFTA_CHAIN_HOOK].all(hook[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil { // 4: NFTA_HOOK_DEVS
 		return nil, false
 	}
 	number := int(hook[unix.NFTA_HOOK_HOOKNUM].number())
@@ -216,10 +215,7 @@ func (t *table) ask(kind string, args ...string) ([][]byte, error) {
 
 // quoted is a string of JSON.
 func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return strconv.Quote(s)
-	}
+	b, _ := json.Marshal(s) // a string can be written
 	return string(b)
 }
 

@@ -41,7 +41,7 @@ var portedTransports = map[uint8]string{tcp: "tcp", udp: "udp", 132: "sctp", 33:
 func (w *wording) payload(in attributes) (left, bool) {
 	const dreg, base, offset, length, sreg = 1, 2, 3, 4, 5 // NFTA_PAYLOAD_*
 	var a [6]attributes
-	if !in.fill(a[:]) || a[sreg] != nil { // what writes to the packet has a source
+	if !in.all(a[:]) || a[sreg] != nil { // what writes to the packet has a source
 		return left{}, false
 	}
 	l := left{reg: a[dreg].number(), got: int(a[length].number())}
@@ -85,7 +85,7 @@ func portJSON(name string, at uint32) string {
 func meta(in attributes) (l left, ok bool) {
 	const dreg, key, sreg = 1, 2, 3 // NFTA_META_*
 	var a [4]attributes
-	if !in.fill(a[:]) || a[sreg] != nil || a[dreg] == nil {
+	if !in.all(a[:]) || a[sreg] != nil || a[dreg] == nil {
 		return left{}, false
 	}
 	l = left{reg: a[dreg].number()}
@@ -113,7 +113,7 @@ func meta(in attributes) (l left, ok bool) {
 func ctState(in attributes) (left, bool) {
 	const dreg, key, direction, sreg = 1, 2, 3, 4 // NFTA_CT_*
 	var a [5]attributes
-	if !in.fill(a[:]) || a[sreg] != nil || a[direction] != nil || a[key] == nil || a[key].number() != unix.NFT_CT_STATE {
+	if !in.all(a[:]) || a[sreg] != nil || a[direction] != nil || a[key] == nil || a[key].number() != unix.NFT_CT_STATE {
 		return left{}, false
 	}
 	return left{json: `{"ct":{"key":"state"}}`, typ: typeCtState, size: 4, got: 4, reg: a[dreg].number()}, true

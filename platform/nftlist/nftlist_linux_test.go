@@ -72,12 +72,12 @@ func objects(t *testing.T, listing []byte) (list []any) {
 func same(t *testing.T, family, name string) (lines []string) {
 	t.Helper()
 	var a asked
-	want, err := a.nft(context.Background(), "-a", "-j", "list", "table", family, name)
+	want, err := a.nft(t.Context(), "-a", "-j", "list", "table", family, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.lines = nil
-	got, err := Table(context.Background(), family, name, 0, a.nft)
+	got, err := Table(t.Context(), family, name, 0, a.nft)
 	if err != nil {
 		t.Fatalf("%v (asked %q)", err, a.lines)
 	}
@@ -222,7 +222,7 @@ func TestATableOfOtherThingsIsLeftToNft(t *testing.T) {
 	} {
 		load(t, s)
 		var a asked
-		out, err := Table(context.Background(), strings.Fields(s)[1], "t", 0, a.nft)
+		out, err := Table(t.Context(), strings.Fields(s)[1], "t", 0, a.nft)
 		switch half := slices.Contains(a.lines, "-a -j list chain inet t a"); {
 		case name == "half" && (err != nil || !half):
 			t.Errorf("%s: %v, asked %q", name, err, a.lines)
@@ -284,7 +284,7 @@ func TestIPTablesReadsAsItsProgramListsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var lines []string
-		got, err := Save(context.Background(), f.family == "ip6", 0, func(_ context.Context, args ...string) ([]byte, error) {
+		got, err := Save(t.Context(), f.family == "ip6", 0, func(_ context.Context, args ...string) ([]byte, error) {
 			lines = append(lines, strings.Join(args, " "))
 			return exec.Command(program, args...).Output()
 		})

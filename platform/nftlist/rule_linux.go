@@ -147,9 +147,9 @@ func (w *wording) expression(name string, data attributes) bool {
 }
 
 func (w *wording) counter(data attributes) bool {
-	const bytes, packets = 1, 2 // NFTA_COUNTER_*
-	var a [3]attributes
-	if !data.fill(a[:]) {
+	const bytes, packets = 1, 2 // NFTA_COUNTER_*; 3 is padding
+	var a [4]attributes
+	if !data.all(a[:]) {
 		return false
 	}
 	w.statement()
@@ -166,7 +166,7 @@ var verdicts = map[int32]string{0: "drop", 1: "accept", unix.NFT_CONTINUE: "cont
 func (w *wording) verdict(data attributes) bool {
 	const dreg, value, verdict, code, chain = 1, 2, 2, 1, 2 // NFTA_IMMEDIATE_*, NFTA_DATA_VERDICT, NFTA_VERDICT_*
 	var a, d, v [3]attributes
-	if !data.fill(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].fill(d[:]) || d[verdict] == nil || !d[verdict].fill(v[:]) {
+	if !data.all(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].all(d[:]) || d[verdict] == nil || !d[verdict].all(v[:]) {
 		return false
 	}
 	name, known := verdicts[int32(v[code].number())]
@@ -196,7 +196,7 @@ var (
 func (w *wording) reject(data attributes) bool {
 	const typ, code = 1, 2 // NFTA_REJECT_*
 	var a [3]attributes
-	if !data.fill(a[:]) || w.net == 0 || len(a[code]) > 1 {
+	if !data.all(a[:]) || w.net == 0 || len(a[code]) > 1 {
 		return false
 	}
 	number := byte(0)

@@ -147,7 +147,7 @@ func (t *savedTable) chain(in []attributes) error {
 	policy := "- [0:0]"
 	if in[unix.NFTA_CHAIN_HOOK] != nil {
 		var hook, count [5]attributes
-		if !in[unix.NFTA_CHAIN_HOOK].fill(hook[:]) || !in[unix.NFTA_CHAIN_COUNTERS].fill(count[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil {
+		if !in[unix.NFTA_CHAIN_HOOK].all(hook[:]) || !in[unix.NFTA_CHAIN_COUNTERS].all(count[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil {
 			return errUnknown
 		}
 		c.hook = int(hook[unix.NFTA_HOOK_HOOKNUM].number())

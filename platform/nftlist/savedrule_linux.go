@@ -69,9 +69,9 @@ func (r *savedRule) count(steps attributes) {
 }
 
 func countersOf(data attributes) (c counters, ok bool) {
-	const bytes, packets = 1, 2 // NFTA_COUNTER_*
-	var a [3]attributes
-	ok = data.fill(a[:])
+	const bytes, packets = 1, 2 // NFTA_COUNTER_*; 3 is padding
+	var a [4]attributes
+	ok = data.all(a[:])
 	return counters{a[packets].long(), a[bytes].long()}, ok
 }
 
@@ -161,7 +161,7 @@ func savedInterface(v []byte) (string, bool) {
 func (r *savedRule) verdict(data attributes) bool {
 	const dreg, value, verdict, code, chain = 1, 2, 2, 1, 2
 	var a, d, v [3]attributes
-	if !data.fill(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].fill(d[:]) || d[verdict] == nil || !d[verdict].fill(v[:]) || v[code] == nil {
+	if !data.all(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].all(d[:]) || d[verdict] == nil || !d[verdict].all(v[:]) || v[code] == nil {
 		return false
 	}
 	name := v[chain].text()
@@ -192,7 +192,7 @@ var (
 // iptables.
 func extension(data attributes) (name, info attributes, ok bool) {
 	var a [4]attributes // NFTA_TARGET_*, NFTA_MATCH_*
-	ok = data.fill(a[:]) && a[2].number() == 0
+	ok = data.all(a[:]) && a[2].number() == 0
 	return a[1], a[3], ok
 }
 

@@ -67,7 +67,7 @@ func (t *table) listSets(head []byte) ([]byte, error) {
 func (w *wording) lookup(data attributes) (ok bool) {
 	const invert = 1 // NFT_LOOKUP_F_INV
 	var a [6]attributes
-	if !data.fill(a[:]) || a[unix.NFTA_LOOKUP_DREG] != nil || a[unix.NFTA_LOOKUP_FLAGS].number()&^invert != 0 {
+	if !data.all(a[:]) || a[unix.NFTA_LOOKUP_DREG] != nil || a[unix.NFTA_LOOKUP_FLAGS].number()&^invert != 0 {
 		return false
 	}
 	l, mask, ok := w.take(a[unix.NFTA_LOOKUP_SREG])

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -70,13 +71,9 @@ type Raw string
 // Percent is a share in percent: 0.5 is half a percent.
 type Percent float64
 
-// The forms of those values in JSON that JSON itself cannot tell apart.
-type (
-	rawJSON     struct{ Raw string }
-	percentJSON struct{ Percent float64 }
-	secondsJSON struct{ Seconds float64 }
-	timeJSON    struct{ Time time.Time }
-)
+// foreign is a value of a report that this version does not know. It is kept, and
+// a sentence that names it cannot be filled.
+type foreign struct{ json any }
 
 // MarshalJSON keeps of each value what it is, so that UnmarshalJSON restores it.
 func (a Args) MarshalJSON() ([]byte, error) {
@@ -97,6 +94,8 @@ func toJSON(v any) any {
 		return map[string]float64{"seconds": v.Seconds()}
 	case time.Time:
 		return map[string]time.Time{"time": v}
+	case foreign:
+		return v.json
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -107,80 +106,84 @@ func toJSON(v any) any {
 	return v
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Reports come from strangers:
-// anything else is an error.
+// UnmarshalJSON reads what MarshalJSON wrote. Reports come from strangers and
+// from other versions: any other value is kept as it is.
 func (a *Args) UnmarshalJSON(b []byte) error {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
+	var tree map[string]any
+	if err := json.Unmarshal(b, &tree); err != nil {
 		return err
 	}
-	*a = make(Args, len(raw))
-	for name, r := range raw {
-		v, err := fromJSON(r)
-		if err != nil {
-			return fmt.Errorf("value %q: %w", name, err)
-		}
-		(*a)[name] = v
-	}
+	*a = argsOf(tree, 0)
 	return nil
 }
 
-func fromJSON(b json.RawMessage) (any, error) {
-	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, err
+func argsOf(tree map[string]any, deep int) Args {
+	args := make(Args, len(tree))
+	for name, v := range tree {
+		args[name] = fromJSON(v, deep+1)
 	}
-	switch v := v.(type) {
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v), nil
-		}
-		return v, nil
-	case []any:
-		var parts []json.RawMessage
-		if err := json.Unmarshal(b, &parts); err != nil {
-			return nil, err
-		}
-		list := make([]any, len(parts))
-		for i, p := range parts {
-			var err error
-			if list[i], err = fromJSON(p); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	case map[string]any:
-		return objectFromJSON(b, v)
-	case nil:
-		return nil, fmt.Errorf("null is not a value")
-	}
-	return v, nil // string or bool
+	return args
 }
 
-func objectFromJSON(b json.RawMessage, v map[string]any) (any, error) {
-	for key, read := range map[string]func() (any, error){
-		"raw":     func() (any, error) { var x rawJSON; err := json.Unmarshal(b, &x); return Raw(x.Raw), err },
-		"percent": func() (any, error) { var x percentJSON; err := json.Unmarshal(b, &x); return Percent(x.Percent), err },
-		"seconds": func() (any, error) {
-			var x secondsJSON
-			err := json.Unmarshal(b, &x)
-			return time.Duration(x.Seconds * float64(time.Second)), err
-		},
-		"time": func() (any, error) { var x timeJSON; err := json.Unmarshal(b, &x); return x.Time, err },
-		"say":  func() (any, error) { var x Text; err := json.Unmarshal(b, &x); return x, err },
-	} {
-		if _, ok := v[key]; ok {
-			return read()
+// fromJSON is the value that a piece of JSON stands for.
+func fromJSON(tree any, deep int) any {
+	switch v := tree.(type) {
+	case string, bool:
+		return v
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v)
+		}
+		return v
+	case []any:
+		if deep > maxDeep {
+			break
+		}
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = fromJSON(v[i], deep+1)
+		}
+		return list
+	case map[string]any:
+		if known, ok := objectFromJSON(v, deep); ok {
+			return known
 		}
 	}
-	return nil, fmt.Errorf("%s is not a value", b)
+	return foreign{tree}
+}
+
+func objectFromJSON(v map[string]any, deep int) (known any, ok bool) {
+	if id, say := v["say"].(string); say && deep <= maxDeep {
+		args, given := v["args"].(map[string]any)
+		if !given {
+			return Say(id, nil), v["args"] == nil
+		}
+		return Say(id, argsOf(args, deep)), true
+	}
+	if len(v) != 1 {
+		return nil, false
+	}
+	if s, ok := v["raw"].(string); ok {
+		return Raw(s), true
+	}
+	if n, ok := v["percent"].(float64); ok {
+		return Percent(n), true
+	}
+	if n, ok := v["seconds"].(float64); ok && math.Abs(n) < math.MaxInt64/float64(time.Second) {
+		return time.Duration(n * float64(time.Second)), true
+	}
+	if s, ok := v["time"].(string); ok {
+		at, err := time.Parse(time.RFC3339, s)
+		return at, err == nil
+	}
+	return nil, false
 }
 
 // plain makes one of a few types out of the many that may be given: string, Raw,
 // int64, float64, bool, Percent, time.Duration, time.Time, Text, []any.
 func plain(v any) any {
 	switch v := v.(type) {
-	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text:
+	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, foreign:
 		return v
 	case fmt.Stringer:
 		return v.String()
@@ -202,7 +205,8 @@ func plain(v any) any {
 	return fmt.Sprint(v)
 }
 
-// Literal is a sentence that has no message yet.
+// Literal is text that is in no language of ours: what a program printed, an
+// error.
 func Literal(s string) Text {
 	if s == "" {
 		return Text{}
@@ -217,23 +221,6 @@ func Literals(list []string) []Text {
 	var out []Text
 	for _, s := range list {
 		out = append(out, Literal(s))
-	}
-	return out
-}
-
-// Literal returns the sentence of a Literal, the ID of any other message.
-func (t Text) Literal() string {
-	if s, ok := t.Args["text"].(string); ok && t.ID == literal {
-		return s
-	}
-	return t.ID
-}
-
-// Strings is the sentence of each Literal in list.
-func Strings(list []Text) []string {
-	var out []string
-	for _, t := range list {
-		out = append(out, t.Literal())
 	}
 	return out
 }

@@ -88,13 +88,28 @@ func TestSavedAndReadAgain(t *testing.T) {
 	}
 }
 
-// A report from a stranger cannot crash the program, and is not half believed.
-func TestBadValues(t *testing.T) {
-	for _, bad := range []string{`{"say":"a","args":{"x":null}}`, `{"say":"a","args":{"x":{}}}`, `{"say":"a","args":{"x":{"raw":5}}}`, `{"say":"a","args":[1]}`} {
-		if err := json.Unmarshal([]byte(bad), new(Text)); err == nil {
-			t.Errorf("%s was read", bad)
+// A report from a stranger or from another version cannot crash the program, is
+// not half believed, and loses nothing.
+func TestValuesThatAreNotKnown(t *testing.T) {
+	b := book(t, "office.a: {en: \"{x}\", ru: \"{x}\"}")
+	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
+	for _, value := range []string{`null`, `{}`, `{"raw":5}`, `{"of":2,"percent":1}`, `{"seconds":1e+300}`, `{"time":"soon"}`, `{"colour":"red"}`, `{"args":[1],"say":"office.a"}`, deep} {
+		saved := `{"say":"office.a","args":{"x":` + value + `}}`
+		var say Text
+		if err := json.Unmarshal([]byte(saved), &say); err != nil {
+			t.Fatalf("%.60s: %v", saved, err)
+		}
+		if s, err := b.Fill(English, say); err == nil {
+			t.Errorf("%.60s is shown as %q", saved, s)
+		}
+		if again, err := json.Marshal(say); err != nil || string(again) != saved {
+			t.Errorf("%.60s became %.60s, %v", saved, again, err)
 		}
 	}
+}
+
+// A message that cannot be filled is an error, never half a sentence.
+func TestMessagesThatCannotBeFilled(t *testing.T) {
 	b := book(t, "office.in: {en: \"{x}\", ru: \"{x}\"}")
 	deep := Say("office.in", Args{"x": "end"})
 	for range maxDeep + 1 {

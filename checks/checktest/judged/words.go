@@ -1,13 +1,16 @@
 package judged
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -106,3 +109,20 @@ func (r *reader) unused(id string, given words.Args, used map[string]bool) {
 }
 
 func (r *reader) all() []string { return slices.Sorted(maps.Keys(r.faults)) }
+
+// Of is what the judge of c says of an observation, as a run has it: doubts about
+// the responder included. Every sentence of it must exist in every language.
+func Of(t *testing.T, c *checks.Check, observed any, h *netinfo.Host) checks.Result {
+	t.Helper()
+	raw, err := json.Marshal(observed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := c.Judge(raw, h)
+	said := &reader{checks.BookOf([]*checks.Check{c}), map[string]bool{}}
+	said.read(res)
+	for _, fault := range said.all() {
+		t.Errorf("words.yaml: %s", fault)
+	}
+	return res
+}

@@ -1,9 +1,7 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -35,20 +33,8 @@ func arrange(r *checks.Report) (numbered, notes []checks.Finding) {
 			}
 		}
 	}
-	slices.SortStableFunc(numbered, func(a, b checks.Finding) int {
-		return cmp.Compare(severityOrder(a.Severity), severityOrder(b.Severity))
-	})
+	checks.WorstFirst(numbered)
 	return numbered, notes
-}
-
-func severityOrder(s checks.Severity) int {
-	switch s {
-	case checks.Critical:
-		return 0
-	case checks.Warning:
-		return 1
-	}
-	return 2
 }
 
 // finding writes one fault: what it is, what it means, proof, cures, advice.
