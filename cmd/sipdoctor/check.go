@@ -87,6 +87,9 @@ func newCheckCommand(s streams) *cobra.Command {
 }
 
 func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
+	if flags.Changed("watch") && o.watch < time.Second {
+		return usage("say.watch-interval", words.Args{"interval": o.watch.String()})
+	}
 	job, err := o.job(ctx, args)
 	if err != nil {
 		return err

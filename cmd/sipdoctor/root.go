@@ -92,25 +92,27 @@ func newHelpCommand(s streams) *cobra.Command {
 	}
 }
 
-// helpFor shows what the program knows of a word that is not a command's name.
+// helpFor shows what the program knows of the last word, which is not a command's
+// name: "help nat", "help check nat".
 func (s streams) helpFor(cmd *cobra.Command, args []string) error {
+	word := args[len(args)-1]
 	var known []string
 	for _, c := range cmd.Root().Commands() {
 		known = append(known, c.Name())
 	}
 	for _, c := range all.Checks() {
-		if c.ID == args[0] {
+		if c.ID == word {
 			return s.describeCheck(cmd.OutOrStdout(), c)
 		}
 		known = append(known, c.ID)
 	}
 	for _, p := range netinfo.Profiles() {
-		if p.Name == args[0] {
-			return streams{Lang: words.Lang(cmd.Flag("lang").Value.String())}.describeProfile(cmd.OutOrStdout(), p)
+		if p.Name == word {
+			return s.describeProfile(cmd.OutOrStdout(), p)
 		}
 		known = append(known, p.Name)
 	}
-	return usage("say.no-help", words.Args{"word": words.Raw(args[0]), "near": didYouMean(args[0], known)})
+	return usage("say.no-help", words.Args{"word": words.Raw(word), "near": didYouMean(word, known)})
 }
 
 // noSuchCommand is the argument rule of commands that only hold other
