@@ -103,7 +103,7 @@ func TestACheckThatForgetsTheLimitsIsAMistake(t *testing.T) {
 		}
 		forgets := checks.Define(checks.Check{ID: "forgets", Group: "office", Timeout: 30 * time.Second},
 			func(ctx context.Context, env *checks.Env) (saw, error) { return saw{"silence"}, use(ctx, env) }, judgeBadly)
-		if got := n.Run(t.Context(), forgets); got.Status != checks.Error || !strings.Contains(got.ObserveError.Text, "does not embed checks.Limited") {
+		if got := n.Run(t.Context(), forgets); got.Status != checks.Error || !strings.Contains(string(got.ObserveError.Text), "does not embed checks.Limited") {
 			got.Explain(t)
 			t.Error("nobody notices")
 		}

@@ -85,7 +85,7 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 	}
 	j, err := c.judge(res.Observed, rep.Host, rep.Result)
 	if err != nil {
-		res.say(Error, "checks.summary.unjudged", words.Literal(platform.Words(err)))
+		res.say(Error, "checks.summary.unjudged", platform.Words(err).Message())
 		return
 	}
 	res.Says = Says{Headline: j.Headline, Summary: j.Summary, Notes: j.Notes}
@@ -143,7 +143,7 @@ func (res *Result) nothingObserved() bool {
 
 // failedObservation is the status of a check that learnt nothing.
 func (res *Result) failedObservation() {
-	reason := words.Literal(res.ObserveError.Text)
+	reason := res.ObserveError.Text.Message()
 	switch res.ObserveError.Kind {
 	case "unsupported":
 		res.say(Skip, "checks.summary.unsupported", reason)
@@ -162,7 +162,7 @@ func (res *Result) failedObservation() {
 // but a pass may not be claimed.
 func (res *Result) incomplete() {
 	if res.Says.Reason.IsZero() {
-		res.Says.Reason = words.Literal(res.ObserveError.Text)
+		res.Says.Reason = res.ObserveError.Text.Message()
 		if res.ObserveError.Kind == "privilege" {
 			res.Says.Reason = NeedsRoot(res.Says.Reason)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Meta is what the report says about the run itself.
@@ -95,7 +96,7 @@ func onceHost(gather func(context.Context) (*netinfo.Host, error), start time.Ti
 				host = &netinfo.Host{}
 			}
 			if err != nil {
-				host.Notes = append(host.Notes, platform.Words(err))
+				host.Notes = append(host.Notes, string(platform.Words(err)))
 			}
 			return host, nil
 		})
@@ -111,7 +112,7 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			res.ObserveError = &ObserveError{Kind: "internal", Text: fmt.Sprintf("internal error: %v\n%s", p, debug.Stack())}
+			res.ObserveError = &ObserveError{Kind: "internal", Text: words.Reason(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))}
 		}
 		res.DurationMS = time.Since(start).Milliseconds()
 	}()

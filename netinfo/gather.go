@@ -82,7 +82,7 @@ func (h *Host) takeFilter(ctx context.Context, filter <-chan filterFacts) {
 func (h *Host) note(errs ...error) {
 	for _, err := range errs {
 		if err != nil {
-			h.Notes = append(h.Notes, strings.Split(platform.Words(err), "\n")...)
+			h.Notes = append(h.Notes, strings.Split(string(platform.Words(err)), "\n")...)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func readProcSockets(sys platform.System) (list []Socket, files int, notes []str
 			list = append(list, parseProcSockets(strings.TrimSuffix(name, "6"), b)...)
 			files++
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			notes = append(notes, platform.Words(err))
+			notes = append(notes, string(platform.Words(err)))
 		}
 	}
 	return list, files, notes

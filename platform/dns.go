@@ -148,7 +148,7 @@ func (r *realNetwork) lookupFailed(name string, err error) error {
 		d = &net.DNSError{UnwrapErr: err, Err: "no answer", Name: name, IsTimeout: true}
 		err = d
 	}
-	what := resolverWords(d)
+	what := resolverText(d)
 	switch {
 	case d.IsNotFound:
 		what = "no such host"

@@ -80,7 +80,7 @@ func TestRoutersAnswerProbes(t *testing.T) {
 				if got.To != to {
 					t.Errorf("about a datagram to %s, want %s", got.To, to)
 				}
-				if got.Meaning() != tc.meaning || got.V6 != to.Addr().Is6() {
+				if string(got.Meaning()) != tc.meaning || got.V6 != to.Addr().Is6() {
 					t.Errorf("it means %q (IPv6 %v), want %q", got.Meaning(), got.V6, tc.meaning)
 				}
 				if got.TimeExceeded() != tc.exceeded || got.Prohibited() != tc.prohibited || Classify(got) != tc.class {

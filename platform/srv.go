@@ -138,7 +138,7 @@ func (r *realNetwork) exchange(ctx context.Context, network, server string, m *d
 // noAnswer says that server did not help, and why.
 func noAnswer(name, server string, err error) error {
 	d := &net.DNSError{UnwrapErr: err, Err: err.Error(), Name: name, Server: server}
-	what := resolverWords(d)
+	what := resolverText(d)
 	switch Classify(err) {
 	case ClassTimeout:
 		d.IsTimeout, what = true, "no answer"

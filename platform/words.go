@@ -16,17 +16,24 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Words is an error's text for a technician: what Go's own packages say about
 // sockets, files, numbers and certificates is worded anew, everything around it
-// stays. It is empty for nil. Errors become text here and nowhere else.
-func Words(err error) string {
+// stays. It is empty for nil. Errors become text here and nowhere else; a message
+// shows them in the user's language.
+func Words(err error) words.Reason { return words.Reason(textOf(err)) }
+
+func textOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	if w, ok := wording(err); ok {
-		return w
+	for _, known := range []func(error) string{ofTime, ofNetwork, ofTLS, ofValues, ofSystem} {
+		if text := known(err); text != "" {
+			return text
+		}
 	}
 	text := err.Error()
 	for _, inner := range unwrapped(err) {
@@ -34,7 +41,7 @@ func Words(err error) string {
 			continue
 		}
 		if before, after, found := strings.Cut(text, inner.Error()); found && inner.Error() != "" {
-			text = before + unrepeated(Words(inner), before) + after
+			text = before + unrepeated(textOf(inner), before) + after
 		}
 	}
 	for _, pkg := range []string{"tls: ", "x509: ", "http: ", "net: ", "time: "} {
@@ -43,13 +50,13 @@ func Words(err error) string {
 	return text
 }
 
-// unrepeated drops the file or address that words begin with, where the text
+// unrepeated drops the file or address that a text begins with, where the text
 // before has just named it.
-func unrepeated(words, before string) string {
-	if name, rest, ok := strings.Cut(words, ": "); ok && strings.Contains(before, name) {
+func unrepeated(text, before string) string {
+	if name, rest, ok := strings.Cut(text, ": "); ok && strings.Contains(before, name) {
 		return rest
 	}
-	return words
+	return text
 }
 
 func unwrapped(err error) []error {
@@ -60,16 +67,6 @@ func unwrapped(err error) []error {
 		return e.Unwrap()
 	}
 	return nil
-}
-
-// wording words an error of Go's own packages; ok is false for any other.
-func wording(err error) (text string, ok bool) {
-	for _, words := range []func(error) string{ofTime, ofNetwork, ofTLS, ofValues, ofSystem} {
-		if text := words(err); text != "" {
-			return text, true
-		}
-	}
-	return "", false
 }
 
 func ofTime(err error) string {
@@ -93,7 +90,7 @@ func ofTime(err error) string {
 func ofNetwork(err error) string {
 	switch e := err.(type) {
 	case *net.OpError:
-		cause := Words(e.Err)
+		cause := textOf(e.Err)
 		if e.Timeout() {
 			cause = "no answer"
 		}
@@ -108,7 +105,7 @@ func ofNetwork(err error) string {
 		case e.IsTimeout:
 			return "looking up " + e.Name + ": no answer"
 		}
-		return "looking up " + e.Name + ": " + resolverWords(e)
+		return "looking up " + e.Name + ": " + resolverText(e)
 	case *net.AddrError:
 		return strconv.Quote(e.Addr) + ": " + e.Err
 	case net.InvalidAddrError:
@@ -116,14 +113,14 @@ func ofNetwork(err error) string {
 	case *net.ParseError:
 		return strconv.Quote(e.Text) + " is not a " + e.Type
 	case *url.Error:
-		return Words(e.Err)
+		return textOf(e.Err)
 	}
 	return ""
 }
 
-// resolverWords is why a name server could not be asked. Package net keeps the
+// resolverText is why a name server could not be asked. Package net keeps the
 // cause as text, behind the addresses and ports of its own socket.
-func resolverWords(e *net.DNSError) string {
+func resolverText(e *net.DNSError) string {
 	text := e.Err
 	for _, op := range []string{"dial ", "read ", "write "} {
 		if i := strings.LastIndex(text, ": "); i >= 0 && strings.HasPrefix(text, op) {
@@ -136,7 +133,7 @@ func resolverWords(e *net.DNSError) string {
 func ofTLS(err error) string {
 	switch e := err.(type) {
 	case *tls.CertificateVerificationError:
-		return Words(e.Err)
+		return textOf(e.Err)
 	case tls.RecordHeaderError:
 		return "the answer is not TLS"
 	case tls.AlertError:
@@ -177,16 +174,16 @@ func ofValues(err error) string {
 func ofSystem(err error) string {
 	switch e := err.(type) {
 	case *os.SyscallError:
-		return Words(e.Err)
+		return textOf(e.Err)
 	case *fs.PathError:
-		return e.Path + ": " + Words(e.Err)
+		return e.Path + ": " + textOf(e.Err)
 	case *os.LinkError:
-		return e.New + ": " + Words(e.Err)
+		return e.New + ": " + textOf(e.Err)
 	case *exec.Error:
 		if errors.Is(e.Err, exec.ErrNotFound) {
 			return e.Name + " is not installed"
 		}
-		return e.Name + ": " + Words(e.Err)
+		return e.Name + ": " + textOf(e.Err)
 	}
 	return ""
 }

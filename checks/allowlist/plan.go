@@ -227,7 +227,7 @@ func (l *lookups) one(ctx context.Context, name string) Host {
 		}
 	}
 	if len(h.Addrs) == 0 {
-		h.Error = fmt.Sprintf("no route to %s: %v", name, cmp.Or(last, fmt.Errorf("no address of the family of %s", l.env.Inputs.Bind)))
+		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", name, cmp.Or(last, fmt.Errorf("no address of the family of %s", l.env.Inputs.Bind))))
 	}
 	return h
 }

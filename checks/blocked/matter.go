@@ -99,7 +99,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 	}
 	p, err := netinfo.LoadProfile(name)
 	if err != nil {
-		g.notes = append(g.notes, platform.Words(err))
+		g.notes = append(g.notes, string(platform.Words(err)))
 		return
 	}
 	for _, s := range p.Subnets {
@@ -138,7 +138,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, host+": "+platform.Words(err))
+				g.notes = append(g.notes, host+": "+string(platform.Words(err)))
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")

@@ -28,7 +28,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
 	o.Notes = append(o.Notes, ast.Notes...)
 	if ways.Err != nil {
-		o.Notes = append(o.Notes, platform.Words(ways.Err))
+		o.Notes = append(o.Notes, string(platform.Words(ways.Err)))
 	}
 	if ast.State != nil {
 		o.Machine.FreePBX = ast.State.FreePBX

@@ -48,7 +48,7 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter server
 					return // a bundle of before
 				}
 				if err != nil {
-					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+platform.Words(err))
+					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+string(platform.Words(err)))
 					return // it is the same for all ports
 				}
 				o.banned(filter, ways, list, ports.Protocol, uint16(port))

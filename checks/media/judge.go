@@ -143,8 +143,8 @@ func (v view) whyNoCall() words.Text {
 
 // problem is what stands in a field for problems: a code with its values, or
 // the text of an error.
-func problem(p string) words.Text {
-	code, rest, _ := strings.Cut(p, " ")
+func problem(p words.Reason) words.Text {
+	code, rest, _ := strings.Cut(string(p), " ")
 	switch code {
 	case noRTPPorts:
 		return say("reason.no-rtp-ports", nil)
@@ -154,7 +154,7 @@ func problem(p string) words.Text {
 		served, wanted, _ := strings.Cut(rest, " ")
 		return say("reason.other-ports", words.Args{"served": served, "wanted": wanted})
 	case noPort:
-		return say("reason.no-port", words.Args{"why": rest})
+		return say("reason.no-port", words.Args{"why": words.Reason(rest)})
 	}
 	return say("reason.problem", words.Args{"problem": p})
 }

@@ -208,7 +208,7 @@ func TestWhenTheLineIsTooNarrow(t *testing.T) {
 			n := 200 * calls
 			return Way{Stats: voice.Stats{Sent: n, Received: n - n*pct/100, Bursts: n * pct / 100, BurstMax: 1}}
 		}
-		return Load{Calls: calls, Reached: reached, Up: way(up), Down: way(down), Problem: problem}
+		return Load{Calls: calls, Reached: reached, Up: way(up), Down: way(down), Problem: words.Reason(problem)}
 	}
 	load := func(s ...Load) func(*Observed) { return func(o *Observed) { o.Load = s } }
 	const narrow, fine = "warn call-limit warning certain", "pass"
@@ -305,9 +305,9 @@ func TestTheEvidenceOfSilence(t *testing.T) {
 	if len(bare.Evidence) != 1 {
 		t.Fatalf("a port that was not opened was not tried: %+v", bare.Evidence)
 	}
-	o.ICMP, o.Locals = []string{"192.0.2.1: prohibited"}, []netip.AddrPort{netip.MustParseAddrPort("192.168.88.10:4000")}
+	o.ICMP, o.Locals = []words.Reason{"192.0.2.1: prohibited"}, []netip.AddrPort{netip.MustParseAddrPort("192.168.88.10:4000")}
 	f := resultOf(t, o).Findings[0]
-	if len(f.Evidence) != 3 || f.Evidence[1].Got != o.ICMP[0] || f.Evidence[2].Got != o.Locals[0].String() {
+	if len(f.Evidence) != 3 || f.Evidence[1].Got != string(o.ICMP[0]) || f.Evidence[2].Got != o.Locals[0].String() {
 		t.Errorf("%+v", f.Evidence)
 	}
 	told, untold := view{Observed{Doors: []Door{{Port: 1, Told: true}}}}, view{Observed{Doors: []Door{{Port: 1}}}}
@@ -327,7 +327,7 @@ func TestWhyThereWasNoCall(t *testing.T) {
 	silent := Door{Port: 20000, Asked: 30}
 	reason := func(problem, sendError string, doors ...Door) string {
 		o := goodCall()
-		o.Call, o.Doors, o.Problem, o.SendError = nil, doors, problem, sendError
+		o.Call, o.Doors, o.Problem, o.SendError = nil, doors, words.Reason(problem), words.Reason(sendError)
 		return resultOf(t, o).Reason
 	}
 	for _, c := range []struct{ name, got, want string }{
@@ -347,7 +347,7 @@ func TestWhyThereWasNoCall(t *testing.T) {
 	o.Call.Told = false
 	a := resultOf(t, o).Reason
 	o.Problem = "it is gone"
-	if b := resultOf(t, o).Reason; !strings.HasPrefix(b, a) || !strings.HasSuffix(b, o.Problem) || a == b {
+	if b := resultOf(t, o).Reason; !strings.HasPrefix(b, a) || !strings.HasSuffix(b, string(o.Problem)) || a == b {
 		t.Errorf("%q and %q", a, b)
 	}
 }
@@ -421,7 +421,7 @@ func TestEveryProblemIsAMessage(t *testing.T) {
 		noPort + " in use":                      "no-port",
 		"no route":                              "problem",
 	} {
-		got := problem(p)
+		got := problem(words.Reason(p))
 		if got.ID != "media.reason."+want {
 			t.Errorf("%s: %s, want %s", p, got.ID, want)
 		}

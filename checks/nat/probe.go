@@ -241,7 +241,7 @@ func (p *prober) sample(o stun.Outcome, s *stun.Socket, t target, role string) S
 		}
 	}
 	if o.SendErr != nil {
-		r.SendErr, r.Filtered = o.SendErr.Error(), platform.Classify(o.SendErr) == platform.ClassLocalFilter
+		r.SendErr, r.Filtered = string(platform.Words(o.SendErr)), platform.Classify(o.SendErr) == platform.ClassLocalFilter
 	}
 	return r
 }

@@ -150,7 +150,7 @@ func lookup(ctx context.Context, env *checks.Env, name, source string) Target {
 	t := Target{Name: name, Source: source}
 	at, err := netinfo.ParseHostPort(name)
 	if err != nil {
-		t.Error = fmt.Sprintf("%s: %s", name, platform.Words(err))
+		t.Error = platform.Words(fmt.Errorf("%s: %w", name, err))
 		return t
 	}
 	ips, err := env.Net.LookupAddrs(ctx, at.Host)

@@ -131,11 +131,11 @@ func TestWhenNothingIsKnown(t *testing.T) {
 		})
 	}
 	gone := Observed{Problem: "the responder is gone", Groups: []Group{{Kind: kindStream, Rungs: []Rung{silence(1, 0, 0)}}}}
-	if r := resultOf(t, gone); !strings.Contains(r.Reason, gone.Problem) {
+	if r := resultOf(t, gone); !strings.Contains(r.Reason, string(gone.Problem)) {
 		t.Errorf("%q does not say why", r.Reason)
 	}
 	gone.Groups = nil
-	if r := resultOf(t, gone); r.Reason != gone.Problem {
+	if r := resultOf(t, gone); r.Reason != string(gone.Problem) {
 		t.Errorf("%q does not say why", r.Reason)
 	}
 	if r := resultOf(t, Observed{Problem: noPlainPort}); r.Reason != "the responder has no UDP port to probe" {

@@ -149,7 +149,7 @@ func encode(v any, err error) (status int, body []byte) {
 	status = http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError
-		reply := session.ErrorReply{Error: platform.Words(err)}
+		reply := session.ErrorReply{Error: string(platform.Words(err))}
 		var c *callError
 		if errors.As(err, &c) {
 			status = c.status

@@ -43,7 +43,7 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 	case err == nil:
 		return Identity{Certificate: kept, Kept: true}, nil
 	case errors.Is(err, platform.ErrExposed):
-		return ephemeral(addrs, now, platform.Words(err))
+		return ephemeral(addrs, now, string(platform.Words(err)))
 	}
 	made, cerr := selfSigned(now, addrs)
 	if cerr != nil {
@@ -66,7 +66,7 @@ func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, erro
 		}
 	}
 	if err != nil {
-		id.Kept, id.NotKept = false, platform.Words(err)
+		id.Kept, id.NotKept = false, string(platform.Words(err))
 	}
 	return id, nil
 }

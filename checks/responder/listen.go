@@ -189,7 +189,7 @@ func (b *binder) note(what, transport string, at netip.AddrPort, err error) bool
 		return true
 	}
 	b.errs = append(b.errs, err)
-	text := platform.Words(err)
+	text := string(platform.Words(err))
 	if platform.Classify(err) == platform.ClassInUse {
 		text = inUseBy("")
 	} else if b.optional[at.Addr()] {

@@ -10,6 +10,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // An ear hears what arrives.
@@ -27,7 +28,7 @@ type ear interface {
 // openEar watches all ports where the system and the user's rights allow it,
 // and otherwise binds free ports for a moment; why says what stood against
 // watching.
-func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why string) {
+func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why words.Reason) {
 	b := &boundEar{t: t, local: local}
 	if !local.Is4() {
 		return b, "ipv4-only"

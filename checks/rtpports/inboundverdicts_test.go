@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // tried is a run of ports that were all tried from outside; at is where the
@@ -231,7 +232,7 @@ func TestWhyATestFromOutsideSaysLess(t *testing.T) {
 	}
 	o := called(tried(10000, 10099, inArrives))
 	o.InboundError, o.Runs = "the responder is gone", nil
-	if r := resultOf(t, o); !strings.Contains(r.Reason, "; ") || !strings.Contains(r.Reason, o.InboundError) {
+	if r := resultOf(t, o); !strings.Contains(r.Reason, "; ") || !strings.Contains(r.Reason, string(o.InboundError)) {
 		t.Errorf("%q has not both reasons", r.Reason)
 	}
 }
@@ -271,7 +272,9 @@ func TestWhyNothingArrives(t *testing.T) {
 		return resultOf(t, o).Findings[0]
 	}
 	says := func(hop, meaning string) func(*Inbound) {
-		return func(i *Inbound) { i.ICMP = []InICMP{{Hop: netip.MustParseAddr(hop), Meaning: meaning, Count: 1}} }
+		return func(i *Inbound) {
+			i.ICMP = []InICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Reason(meaning), Count: 1}}
+		}
 	}
 	plain := find(func(*Inbound) {})
 	if len(plain.Advice) != 2 || !strings.Contains(plain.Advice[1], "192.168.88.10") {

@@ -23,8 +23,8 @@ const (
 )
 
 // problem says what a field for problems holds.
-func problem(p string) words.Text {
-	code, rest, _ := strings.Cut(p, " ")
+func problem(p words.Reason) words.Text {
+	code, rest, _ := strings.Cut(string(p), " ")
 	first, second, _ := strings.Cut(rest, " ")
 	switch code {
 	case noRTPPorts, openPortsSilent, halfLost, responderLimit, wentSilent:

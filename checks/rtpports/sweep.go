@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A port is what is known of one port of the responder.
@@ -70,7 +71,7 @@ type sweep struct {
 	blind   losses            // of questions to the responder's other ports, when none of these answered
 	icmp    map[hopWord][]int
 	local   int
-	sendErr string
+	sendErr words.Reason
 	late    int          // open ports that did not answer when first asked
 	held    map[int]bool // ports open at a responder that opens blocks; nil: all are
 	bitmap  *session.BitmapReply
@@ -96,7 +97,7 @@ type source struct {
 
 type hopWord struct {
 	hop        netip.Addr
-	word       string
+	word       words.Reason
 	prohibited bool
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // registerFor is how long the registration would last if it could not be taken
@@ -40,7 +41,7 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	defer f.close()
 	d := newDialogue(t, f.localAddr(), address)
 	if err := a.run(ctx, f, d, env.Account); errors.Is(err, errNoAnswer) {
-		a.Error = errNoAnswer.Error()
+		a.Error = words.Reason(errNoAnswer.Error())
 	} else if err != nil {
 		a.Error = platform.Words(err)
 	}
@@ -173,7 +174,7 @@ type challenge struct {
 // pick takes the topmost challenge that can be answered (RFC 8760, section
 // 2.4). Where there is none, why is a code of Account.Unsupported, and algorithm
 // what the server asks for.
-func pick(reply []byte) (c *challenge, why, algorithm string) {
+func pick(reply []byte) (c *challenge, why words.Reason, algorithm string) {
 	m, err := sip.Parse(reply)
 	if err != nil {
 		return nil, platform.Words(err), ""

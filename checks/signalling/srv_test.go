@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // probeOf is what came of one transport to one target: "ok", "silent",
@@ -22,7 +23,7 @@ func probeOf(transport, host, addr string, srv int, outcome string) Probe {
 		p.Options.Reply = []byte("SIP/2.0 200 OK\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
 	case "silent":
 	default:
-		p.Error, p.ErrorClass = outcome, outcome
+		p.Error, p.ErrorClass = words.Reason(outcome), outcome
 	}
 	return p
 }

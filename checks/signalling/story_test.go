@@ -216,7 +216,7 @@ func TestWebSocket(t *testing.T) {
 				n.inputs.SIPServers = []string{fmt.Sprintf("%s:%d", server, c.port)}
 				r, _ := n.check()
 				f := statuses(r)[transport]
-				if f.Status != c.want || !strings.Contains(f.Note, c.note) {
+				if f.Status != c.want || !strings.Contains(string(f.Note), c.note) {
 					t.Errorf("%+v\n%s", f, r.Summary)
 				}
 			})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // handshake accepts any certificate and any version from TLS 1.0 on, so that the
@@ -63,7 +64,7 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 // chainError verifies the chain at a time within the leaf's own dates: dates are
 // judged separately, by the NTP server's time. It returns a code or the text of an
 // error.
-func chainError(certs []*x509.Certificate, now time.Time) string {
+func chainError(certs []*x509.Certificate, now time.Time) words.Reason {
 	leaf := certs[0]
 	switch {
 	case now.Before(leaf.NotBefore):
@@ -82,5 +83,5 @@ func chainError(certs []*x509.Certificate, now time.Time) string {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return "unknown-authority"
 	}
-	return cut(platform.Words(err))
+	return words.Reason(cut(string(platform.Words(err))))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -40,7 +41,7 @@ type Named struct {
 	Addrs  []netip.Addr `json:"addrs,omitempty"`
 	Port   int          `json:"port,omitempty"`
 	Source netip.Addr   `json:"source,omitzero"` // invalid: no address of the server has a route
-	Error  string       `json:"error,omitempty"`
+	Error  words.Reason `json:"error,omitempty"`
 }
 
 // The kinds of servers.
@@ -110,7 +111,7 @@ func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
 	n.Port = at.PortOr(usualPort(n.Kind))
 	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil || len(addrs) == 0 {
-		n.Error = fmt.Sprintf("looking up %s: %s", at.Host, platform.Words(err))
+		n.Error = platform.Words(fmt.Errorf("looking up %s: %w", at.Host, err))
 		return
 	}
 	const most = 4 // one of each family, and spares

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -51,29 +47,10 @@ func exclusive(a, b string) error { return usage("say.exclusive", words.Args{"a"
 // failure is an error that is nobody's mistake.
 func failure(id string, args words.Args) error { return &messageError{words.Say(id, args), false} }
 
-// cause is an error as a value of a message: its own message, or the words that
-// it has in English.
+// cause is an error as a value of a message.
 func cause(err error) any {
-	switch e := err.(type) {
-	case *messageError:
+	if e, ok := err.(*messageError); ok {
 		return e.text
-	case *netinfo.InputError:
-		return words.Say("say.input", words.Args{"problem": string(e.Problem), "text": words.Raw(e.Text), "first": e.First, "last": e.Last})
-	case *platform.NoDirectoryError:
-		return words.Say("say.no-directory", words.Args{"dir": e.Dir})
-	case *fs.PathError:
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return words.Say("say.no-file", words.Args{"file": e.Path})
-		case errors.Is(err, fs.ErrPermission):
-			return words.Say("say.no-permission", words.Args{"file": e.Path})
-		}
-	}
-	switch err {
-	case context.Canceled:
-		return words.Say("say.interrupted", nil)
-	case platform.ErrDirectory:
-		return words.Say("say.is-directory", nil)
 	}
 	return platform.Words(err)
 }

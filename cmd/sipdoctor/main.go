@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -54,12 +53,12 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &exit) {
 		return exit.status
 	}
-	text := platform.Words(err)
+	text := words.Say("say.cause", words.Args{"why": cause(err)})
 	var message *messageError
 	if errors.As(err, &message) {
-		text = s.fill(message.text)
+		text = message.text
 	}
-	fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(text))
+	s.warn(text)
 	if message != nil && message.usage || !started() {
 		return statusUsage
 	}

@@ -205,7 +205,7 @@ func unread(what string, err error) string {
 	if errors.Is(err, platform.ErrPrivilege) {
 		return what + " was not read: that takes root"
 	}
-	return platform.Words(err)
+	return string(platform.Words(err))
 }
 
 // run asks a program of a layer.

@@ -66,7 +66,7 @@ func (r *reader) note(what string, err error) {
 	if err == nil || len(r.state.Notes) >= maxNotes {
 		return
 	}
-	n := Note{What: what, Why: clip(strings.ReplaceAll(platform.Words(err), "\n", "; ")), Privilege: errors.Is(err, platform.ErrPrivilege)}
+	n := Note{What: what, Why: clip(strings.ReplaceAll(string(platform.Words(err)), "\n", "; ")), Privilege: errors.Is(err, platform.ErrPrivilege)}
 	if !slices.Contains(r.state.Notes, n) {
 		r.state.Notes = append(r.state.Notes, n)
 	}

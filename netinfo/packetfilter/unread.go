@@ -34,7 +34,7 @@ func (u Unread) Matters(ipv6 bool) bool {
 }
 
 // Text names what was not read and why.
-func (u Unread) Text() string { return u.What + ": " + platform.Words(u.Err) }
+func (u Unread) Text() string { return u.What + ": " + string(platform.Words(u.Err)) }
 
 // FirstUnread words the first part that matters to packets of a family; empty
 // when all was read.

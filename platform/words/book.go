@@ -130,6 +130,9 @@ func (b *Book) find(id string) (Sentence, error) {
 }
 
 func (b *Book) page(name string) *page {
+	if name == errorName {
+		return errorPage()
+	}
 	p := b.pages[name]
 	if p != nil {
 		p.once.Do(func() { p.read(name) })

@@ -62,6 +62,7 @@ func holds(v any, id string) bool {
 //   - Raw: bytes that a stranger chose, shown in quotation marks;
 //   - a number, a Percent, a time.Duration, a time.Time, a bool;
 //   - a Text: a part of the sentence that is a message of its own;
+//   - a Reason: an error;
 //   - a slice of these, shown as "a, b and c".
 type Args map[string]any
 
@@ -185,6 +186,8 @@ func plain(v any) any {
 	switch v := v.(type) {
 	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, foreign:
 		return v
+	case Reason:
+		return v.value()
 	case fmt.Stringer:
 		return v.String()
 	}
@@ -216,11 +219,11 @@ func Literal(s string) Text {
 
 const literal = "literal.text"
 
-// Literals is Literal for each of list.
+// Literals are the messages of errors and of what programs printed.
 func Literals(list []string) []Text {
 	var out []Text
 	for _, s := range list {
-		out = append(out, Literal(s))
+		out = append(out, Reason(s).Message())
 	}
 	return out
 }

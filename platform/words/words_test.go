@@ -163,3 +163,29 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+// What errors say is complete in every language.
+func TestErrorWords(t *testing.T) {
+	if p := errorPage(); p.err != nil || len(p.words) == 0 {
+		t.Errorf("%d messages: %v", len(p.words), p.err)
+	}
+	seen := map[string]string{}
+	for id, s := range errorPage().words {
+		en, err := s.Fill(nil, English, exampleArgs(s))
+		if err != nil {
+			continue // it has choices
+		}
+		if other := seen[en]; other != "" && s[English].letters() > 0 {
+			t.Errorf("%s and %s both say %q", id, other, en)
+		}
+		seen[en] = id
+	}
+}
+
+func exampleArgs(s Sentence) Args {
+	args := Args{}
+	for _, name := range s.Names() {
+		args[name] = "x"
+	}
+	return args
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Target names a responder.
@@ -29,9 +30,9 @@ type Target struct {
 // may be called concurrently.
 type Client struct {
 	Info    Info
-	Addr    netip.Addr // the responder's address as dialled
-	Carrier string     // "https" or "udp"
-	Notes   []string   // what a reader of the report should know about the session
+	Addr    netip.Addr     // the responder's address as dialled
+	Carrier string         // "https" or "udp"
+	Notes   []words.Reason // what a reader of the report should know about the session
 
 	owners  owners
 	name    string // the target in the user's words, with the port

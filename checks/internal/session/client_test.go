@@ -94,7 +94,7 @@ func TestWithoutAPinTheFirstCertificateIsBelievedAndTheReportSaysSo(t *testing.T
 		}
 		defer c.Close(t.Context())
 		want := "certificate not verified; pin it with --responder-fingerprint " + s.Fingerprint()
-		if len(c.Notes) != 1 || c.Notes[0] != want {
+		if len(c.Notes) != 1 || string(c.Notes[0]) != want {
 			t.Errorf("notes %q, want %q", c.Notes, want)
 		}
 	})
@@ -125,7 +125,7 @@ func TestWhereOnlyUDPGetsThroughTheSessionRunsOverUDP(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close(t.Context())
-				if c.Carrier != "udp" || !strings.HasPrefix(c.Notes[len(c.Notes)-1], "control runs over masked UDP") {
+				if c.Carrier != "udp" || !strings.HasPrefix(string(c.Notes[len(c.Notes)-1]), "control runs over masked UDP") {
 					t.Errorf("carrier %s, notes %q", c.Carrier, c.Notes)
 				}
 				if took := time.Since(start); took > 2500*time.Millisecond {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // An opener tries to start a session with one address of a responder.
@@ -100,7 +101,7 @@ func noteUDP(c *Client, h *attempt) {
 	if h != nil {
 		why = reason(h.err)
 	}
-	c.Notes = append(c.Notes, fmt.Sprintf("control runs over masked UDP, as HTTPS does not get through: %s", why))
+	c.Notes = append(c.Notes, words.Reason("control runs over masked UDP, as HTTPS does not get through: "+why))
 }
 
 func (o *opener) request() OpenRequest {
@@ -206,5 +207,5 @@ func reason(err error) string {
 	case platform.ClassLocalFilter:
 		return "dropped by this machine's own packet filter"
 	}
-	return platform.Words(err)
+	return string(platform.Words(err))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 	"strings"
 	"sync"
 )
@@ -48,7 +49,7 @@ type pin struct {
 
 	mu    sync.Mutex
 	first *Fingerprint // the certificate accepted first
-	note  string
+	note  words.Reason
 }
 
 // verify accepts or refuses the chain that the responder showed, its own
@@ -91,17 +92,17 @@ func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
 	if !selfSigned(chain[0]) {
 		return refusal("certificate not accepted: %w; if it is the responder's, pin it with --responder-fingerprint %s", err, got)
 	}
-	p.note = fmt.Sprintf("certificate not verified; pin it with --responder-fingerprint %s", got)
+	p.note = words.Reason(fmt.Sprintf("certificate not verified; pin it with --responder-fingerprint %s", got))
 	return nil
 }
 
-func (p *pin) notes() []string {
+func (p *pin) notes() []words.Reason {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.note == "" {
 		return nil
 	}
-	return []string{p.note}
+	return []words.Reason{p.note}
 }
 
 // selfSigned reports whether a certificate is its own issuer: what "sipdoctor

@@ -91,7 +91,7 @@ func TestSIPOverRealWebSockets(t *testing.T) {
 			webSocketServer(t, o, c.subprotocol, c.cert, c.from, c.to)
 			rep, exit := run(t, o.Phone, "check", "signalling", "--no-public", "--sip-server", "sip.lab:8088", "--sip-server", "sip.lab:8089", "--format", "json")
 			got := transports(t, rep)
-			if got["ws"].Status != c.ws || got["wss"].Status != c.wss || !strings.Contains(got["wss"].Note, c.note) {
+			if got["ws"].Status != c.ws || got["wss"].Status != c.wss || !strings.Contains(string(got["wss"].Note), c.note) {
 				t.Errorf("ws %+v, wss %+v", got["ws"], got["wss"])
 			}
 			if ids := findings(rep); !slices.Equal(ids, c.findings) || exit != c.exit {
