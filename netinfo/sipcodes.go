@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed sipcodes.yaml
@@ -17,18 +19,19 @@ var sipCodesFile []byte
 
 // SIPCode is one SIP response and what it means to whoever operates phones.
 type SIPCode struct {
-	Code    int    `yaml:"code" json:"code"`
-	Phrase  string `yaml:"phrase" json:"phrase"`
-	Meaning string `yaml:"meaning" json:"meaning"`
+	Code    int          `yaml:"code" json:"code"`
+	Phrase  string       `yaml:"phrase" json:"phrase"`
+	Meaning words.Phrase `yaml:"meaning" json:"meaning"`
 	// Class is whose business it is: progress, ok, network, credentials,
 	// account, billing, codec, routing, server, policy, client; several are
 	// separated by a slash.
-	Class      string `yaml:"class" json:"class"`
-	Next       string `yaml:"next" json:"next,omitempty"` // what to check; "" when there is nothing to do
-	Source     string `yaml:"source" json:"source"`
-	Deprecated bool   `yaml:"deprecated" json:"deprecated,omitempty"` // only old equipment sends it
-	Unverified bool   `yaml:"unverified" json:"unverified,omitempty"`
-	Vendor     bool   `yaml:"-" json:"vendor,omitempty"` // the phrase is a maker's or a provider's own
+	Class      string       `yaml:"class" json:"class"`
+	Next       words.Phrase `yaml:"next" json:"next,omitempty"` // what to check; nil when there is nothing to do
+	Source     string       `yaml:"source" json:"source"`
+	Deprecated bool         `yaml:"deprecated" json:"deprecated,omitempty"` // only old equipment sends it
+	Unverified bool         `yaml:"unverified" json:"unverified,omitempty"`
+	ReadAs     int          `yaml:"-" json:"read_as,omitempty"` // nobody registered the code: Meaning and Next are those of its class
+	Vendor     bool         `yaml:"-" json:"vendor,omitempty"`  // the phrase is a maker's or a provider's own
 }
 
 // vendorPhrases is the source of every row of the second list.
@@ -60,7 +63,7 @@ func readSIPCodes(b []byte) (sipCodeTable, error) {
 		t.Phrases[i].Vendor, t.Phrases[i].Source = true, vendorPhrases
 	}
 	for _, c := range slices.Concat(t.Codes, t.Phrases) {
-		if c.Code < 100 || c.Code > 699 || c.Phrase == "" || c.Meaning == "" || c.Class == "" || c.Source == "" {
+		if c.Code < 100 || c.Code > 699 || c.Phrase == "" || len(c.Meaning) == 0 || c.Class == "" || c.Source == "" {
 			return t, fmt.Errorf("reading the SIP code table: %d %q is incomplete", c.Code, c.Phrase)
 		}
 	}
@@ -101,7 +104,7 @@ func ExplainSIP(code int, phrase string) (c SIPCode, ok bool) {
 	}
 	c = *class
 	c.Code, c.Phrase = code, strings.TrimSpace(phrase)
-	c.Meaning = fmt.Sprintf("not a registered code; read it as %d: %s", class.Code, class.Meaning)
+	c.ReadAs = class.Code
 	return c, true
 }
 

@@ -1,7 +1,6 @@
 package signalling
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -161,16 +160,23 @@ func accountFact(a *Account) Fact {
 	return f
 }
 
-// meaning explains a response to a request without credentials.
+// meaning explains a response to a request without credentials, in English.
 func meaning(r Response) string {
 	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
-	return c.Meaning
+	return c.Meaning[words.English]
 }
 
 // explained is a response with what it means and what to check next.
 func explained(r Response) words.Text {
 	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
-	return words.Say("signalling.answer", words.Args{"status": r.line(), "meaning": cmp.Or(c.Meaning, none), "next": cmp.Or(c.Next, none)})
+	args := words.Args{"status": r.line(), "meaning": none, "next": none, "read_as": c.ReadAs}
+	if c.Meaning != nil {
+		args["meaning"] = c.Meaning
+	}
+	if c.Next != nil {
+		args["next"] = c.Next
+	}
+	return words.Say("signalling.answer", args)
 }
 
 // none stands for an empty value where a sentence has to choose.

@@ -175,6 +175,8 @@ func (f *filler) value(v any, and string) (string, error) {
 		return f.g.no, nil
 	case Text:
 		return f.text(v)
+	case Phrase:
+		return v[f.lang], nil
 	case []any:
 		return f.list(v, and)
 	}

@@ -63,6 +63,7 @@ func holds(v any, id string) bool {
 //   - a number, a Percent, a time.Duration, a time.Time, a bool;
 //   - a Text: a part of the sentence that is a message of its own;
 //   - a Reason: an error;
+//   - a Phrase: a text that is data, in every language;
 //   - a slice of these, shown as "a, b and c".
 type Args map[string]any
 
@@ -161,6 +162,9 @@ func objectFromJSON(v map[string]any, deep int) (known any, ok bool) {
 		}
 		return Say(id, argsOf(args, deep)), true
 	}
+	if p, ok := phraseFromJSON(v); ok {
+		return p, true
+	}
 	if len(v) != 1 {
 		return nil, false
 	}
@@ -184,7 +188,7 @@ func objectFromJSON(v map[string]any, deep int) (known any, ok bool) {
 // int64, float64, bool, Percent, time.Duration, time.Time, Text, []any.
 func plain(v any) any {
 	switch v := v.(type) {
-	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, foreign:
+	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, Phrase, foreign:
 		return v
 	case Reason:
 		return v.value()
