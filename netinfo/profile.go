@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed profiles/*.yaml
@@ -45,8 +46,8 @@ type Profile struct {
 	// short form of client: {sip_alg: "off"}.
 	SIPALGMustBeOff bool `yaml:"sip_alg_must_be_off" json:"sip_alg_must_be_off"`
 
-	Conflicts []Conflict `yaml:"conflicts" json:"conflicts,omitempty"`
-	Notes     []string   `yaml:"notes" json:"notes,omitempty"`
+	Conflicts []Conflict     `yaml:"conflicts" json:"conflicts,omitempty"`
+	Notes     []words.Phrase `yaml:"notes" json:"notes,omitempty"`
 
 	Origin `yaml:",inline"`
 	// Sources are the sources of the keys that have no block to say it in:
@@ -73,10 +74,10 @@ func (o *Origin) inherit(from Origin) {
 
 // SIPHost is one server that phones register with or send calls to.
 type SIPHost struct {
-	Host      string `yaml:"host" json:"host"`
-	Port      int    `yaml:"port" json:"port"`           // 0 is the transport's usual one, see Address
-	Transport string `yaml:"transport" json:"transport"` // udp, tcp, tls, ws or wss
-	Note      string `yaml:"note" json:"note,omitempty"`
+	Host      string       `yaml:"host" json:"host"`
+	Port      int          `yaml:"port" json:"port"`           // 0 is the transport's usual one, see Address
+	Transport string       `yaml:"transport" json:"transport"` // udp, tcp, tls, ws or wss
+	Note      words.Phrase `yaml:"note" json:"note,omitempty"`
 	Origin    `yaml:",inline"`
 }
 
@@ -90,16 +91,16 @@ var usualPorts = map[string]int{"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80,
 
 // Service is a limit by country: what works only from addresses of these.
 type Service struct {
-	Countries []string `yaml:"countries" json:"countries"` // ISO 3166: "RU"
-	What      string   `yaml:"what" json:"what,omitempty"` // empty: the whole service
+	Countries []string     `yaml:"countries" json:"countries"` // ISO 3166: "RU"
+	What      words.Phrase `yaml:"what" json:"what,omitempty"` // empty: the whole service
 	Origin    `yaml:",inline"`
 }
 
 // Subnet is a network or a single address of the provider.
 type Subnet struct {
-	CIDR   string `yaml:"cidr" json:"cidr"` // "193.201.230.128/26", or one address
-	Use    string `yaml:"use" json:"use"`   // signalling, media or any
-	Note   string `yaml:"note" json:"note,omitempty"`
+	CIDR   string       `yaml:"cidr" json:"cidr"` // "193.201.230.128/26", or one address
+	Use    string       `yaml:"use" json:"use"`   // signalling, media or any
+	Note   words.Phrase `yaml:"note" json:"note,omitempty"`
 	Origin `yaml:",inline"`
 }
 
@@ -125,18 +126,18 @@ func (s Subnet) Prefix() netip.Prefix {
 
 // PortRule is a set of ports that phones reach at the provider.
 type PortRule struct {
-	Protocol string      `yaml:"protocol" json:"protocol"` // udp or tcp
-	Ports    []PortRange `yaml:"ports" json:"ports"`
-	Use      string      `yaml:"use" json:"use"` // signalling (SIP itself) or other
-	For      string      `yaml:"for" json:"for"` // in words: "SIP over TLS"
+	Protocol string       `yaml:"protocol" json:"protocol"` // udp or tcp
+	Ports    []PortRange  `yaml:"ports" json:"ports"`
+	Use      string       `yaml:"use" json:"use"` // signalling (SIP itself) or other
+	For      words.Phrase `yaml:"for" json:"for"` // in words: "SIP over TLS"
 	Origin   `yaml:",inline"`
 }
 
 // MediaRule is a range of UDP ports that media comes from and goes to at the
 // provider's side.
 type MediaRule struct {
-	Range  PortRange `yaml:"range" json:"range"`
-	Note   string    `yaml:"note" json:"note,omitempty"`
+	Range  PortRange    `yaml:"range" json:"range"`
+	Note   words.Phrase `yaml:"note" json:"note,omitempty"`
 	Origin `yaml:",inline"`
 }
 
@@ -168,8 +169,8 @@ func (c Client) SourceOf(key string) string { return cmp.Or(c.Sources[key], c.So
 // Conflict is something on which public sources, or this provider and the
 // rest, do not agree. The profile holds one side, the conflict keeps the other.
 type Conflict struct {
-	About  string `yaml:"about" json:"about"` // the profile's key it is about
-	Says   string `yaml:"says" json:"says"`
+	About  string       `yaml:"about" json:"about"` // the profile's key it is about
+	Says   words.Phrase `yaml:"says" json:"says"`
 	Origin `yaml:",inline"`
 }
 

@@ -70,7 +70,7 @@ func (p *Profile) faults(file string) faults {
 	for i, c := range p.Conflicts {
 		at := fmt.Sprint("conflicts ", i)
 		f.must(fields(reflect.TypeFor[Profile]())[firstWord(c.About)] != nil, at+" about", "%q is no key of a profile", c.About)
-		f.must(strings.TrimSpace(c.Says) != "", at+" says", "must not be empty")
+		f.must(c.Says.Says(), at+" says", "must not be empty")
 		f.origin(at, c.Origin)
 	}
 	return f
@@ -124,7 +124,7 @@ func (f *faults) ports(p *Profile) {
 		f.must(r.Protocol == "udp" || r.Protocol == "tcp", at+" protocol", "%q is none of udp, tcp", r.Protocol)
 		f.must(len(r.Ports) > 0, at+" ports", "must name a port or a range")
 		f.must(r.Use == UseSignalling || r.Use == UseOther, at+" use", "%q is none of signalling, other (media ports stand under rtp)", r.Use)
-		f.must(strings.TrimSpace(r.For) != "", at+" for", "must say what the ports are for")
+		f.must(r.For.Says(), at+" for", "must say what the ports are for")
 		f.origin(at, r.Origin)
 	}
 	for i, r := range p.RTP {

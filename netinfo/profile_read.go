@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Mistake is one thing that is wrong in a profile's file.
@@ -134,6 +136,8 @@ func (s *shape) check(n *yaml.Node, t reflect.Type, key []string) {
 		if _, err := ParsePortRange(n.Value); err != nil {
 			s.add(n, key, "%v", err)
 		}
+	case t == reflect.TypeFor[words.Phrase]():
+		s.phrase(n, key)
 	case t.Kind() == reflect.Struct:
 		s.mapping(n, fields(t), nil, key)
 	case t.Kind() == reflect.Map:
@@ -150,6 +154,24 @@ func (s *shape) check(n *yaml.Node, t reflect.Type, key []string) {
 		s.add(n, key, "%q is no whole number", n.Value)
 	case t.Kind() == reflect.Bool && n.Tag != "!!bool":
 		s.add(n, key, "%q is neither true nor false", n.Value)
+	}
+}
+
+// phrase checks a text: one for all languages, or one for each.
+func (s *shape) phrase(n *yaml.Node, key []string) {
+	if n.Kind == yaml.ScalarNode {
+		return
+	}
+	known, missing := map[string]reflect.Type{}, words.Languages()
+	for _, l := range words.Languages() {
+		known[string(l)] = reflect.TypeFor[string]()
+	}
+	s.mapping(n, known, nil, key)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		missing = slices.DeleteFunc(missing, func(l words.Lang) bool { return string(l) == n.Content[i].Value && n.Content[i+1].Value != "" })
+	}
+	if n.Kind == yaml.MappingNode && len(missing) > 0 {
+		s.add(n, key, "has no text in %s", missing[0])
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func TestBuiltInProfilesCanBeRead(t *testing.T) {
@@ -19,7 +21,11 @@ func TestBuiltInProfilesCanBeRead(t *testing.T) {
 		t.Errorf("only %d profiles", len(list))
 	}
 	for _, p := range list {
-		for _, text := range append(p.Notes, p.Title, p.Source) {
+		texts := []string{p.Title, p.Source}
+		for _, n := range p.Notes {
+			texts = append(texts, n[words.English], n[words.Russian])
+		}
+		for _, text := range texts {
 			if strings.ContainsAny(text, "\n!\x1b") {
 				t.Errorf("%s: %q", p.Name, text)
 			}
@@ -232,6 +238,53 @@ func TestThePublicSIPServersAreThoseOfProviders(t *testing.T) {
 	for _, at := range list {
 		if _, port, err := net.SplitHostPort(at); err != nil || port == "5061" {
 			t.Errorf("%s is not the address of SIP over UDP", at)
+		}
+	}
+}
+
+// Whoever writes a profile for others says everything in both languages; a profile
+// of one's own may do with one.
+func TestProfilesInBothLanguages(t *testing.T) {
+	for _, p := range Profiles() {
+		texts := slices.Clone(p.Notes)
+		for _, h := range p.SIP {
+			texts = append(texts, h.Note)
+		}
+		for _, n := range p.Subnets {
+			texts = append(texts, n.Note)
+		}
+		for _, r := range p.RTP {
+			texts = append(texts, r.Note)
+		}
+		for _, c := range p.Conflicts {
+			texts = append(texts, c.Says)
+		}
+		for _, v := range p.Serves {
+			texts = append(texts, v.What)
+		}
+		for _, text := range texts {
+			if text != nil && (cyrillic.MatchString(text[words.English]) || !cyrillic.MatchString(text[words.Russian])) {
+				t.Errorf("%s: %v", p.Name, text)
+			}
+		}
+	}
+	for note, want := range map[string]string{
+		"plain":                      "",
+		"{en: one, ru: один}":        "",
+		"{en: one}":                  "notes 0: has no text in ru",
+		"{en: one, ru: }":            "notes 0 ru: has no value",
+		"{en: one, ru: a, de: zwei}": "notes 0 de: unknown key",
+		"[one]":                      "notes 0: must be a block of keys and values",
+	} {
+		text := "name: my-pbx\ntitle: Mine\nnotes: [" + note + "]\nsource: me\nchecked: 2026-11-22\n"
+		got := ""
+		for _, m := range LintProfile("my-pbx.yaml", []byte(text)) {
+			if strings.HasPrefix(m.Key, "notes") {
+				got = m.String()
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", note, got, want)
 		}
 	}
 }

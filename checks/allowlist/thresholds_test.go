@@ -296,7 +296,7 @@ func TestTheWorstOfSeveralDecides(t *testing.T) {
 
 func TestWhichRowsAreListed(t *testing.T) {
 	ports := func(proto, use string, spans ...netinfo.PortRange) netinfo.PortRule {
-		return netinfo.PortRule{Protocol: proto, Use: use, Ports: spans, For: "x"}
+		return netinfo.PortRule{Protocol: proto, Use: use, Ports: spans, For: words.Phrase{words.English: "x"}}
 	}
 	const signalling, media, other = netinfo.UseSignalling, netinfo.UseMedia, "other"
 	rtp := []netinfo.MediaRule{{Range: netinfo.PortRange{First: 10000, Last: 20000}}}
@@ -387,7 +387,7 @@ func TestHowAnAnswerIsTold(t *testing.T) {
 
 func TestWhichCountriesAProviderServes(t *testing.T) {
 	whole := netinfo.Service{Countries: []string{"RU", "KZ"}, Origin: netinfo.Origin{Source: "its page"}}
-	fax := netinfo.Service{Countries: []string{"DE"}, What: "fax", Origin: netinfo.Origin{Source: "its page"}}
+	fax := netinfo.Service{Countries: []string{"DE"}, What: words.Phrase{words.English: "fax"}, Origin: netinfo.Origin{Source: "its page"}}
 	for name, c := range map[string]struct {
 		where *Where
 		want  []string
@@ -411,7 +411,7 @@ func TestWhatAProviderWantsOfPhonesAndRouter(t *testing.T) {
 		SIPALG: "off", STUN: "off", NATTraversal: "on", OutboundProxy: "off", PortForwarding: "no", TLS: "offered", SRTP: "required",
 		Registration: 60, KeepAlive: 30, UDPTimeoutMin: 180, Origin: netinfo.Origin{Source: "page 1"}, Sources: map[string]string{"tls": "page 2"},
 	}
-	conflict := []netinfo.Conflict{{About: "client stun", Says: "on"}, {About: "client sip_alg", Says: "off"}}
+	conflict := []netinfo.Conflict{{About: "client stun", Says: words.Phrase{words.English: "on"}}, {About: "client sip_alg", Says: words.Phrase{words.English: "off"}}}
 	for name, c := range map[string]struct {
 		profile netinfo.Profile
 		want    []string

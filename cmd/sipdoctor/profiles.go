@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -59,7 +60,7 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 				}
 				for _, m := range mistakes {
 					found = true
-					fmt.Fprintln(s.Out, render.Quote(fmt.Sprintf("%s:%d: %s", file, m.Line, m)))
+					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-mistake", words.Args{"file": file, "line": m.Line, "key": cmp.Or(m.Key, "none"), "why": words.Reason(m.Text)})))
 				}
 				if len(mistakes) == 0 {
 					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-good", words.Args{"file": file})))
@@ -81,7 +82,7 @@ func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 		case value == "":
 			return
 		case o.Source != "" && o.Source != p.Source:
-			value += " [" + o.Source + "]"
+			value += " [" + s.source(o.Source) + "]"
 		}
 		if o.Checked != "" && o.Checked != p.Checked {
 			value += " [" + s.say("say.profile-checked", words.Args{"date": o.Checked}) + "]"
@@ -91,14 +92,19 @@ func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 	s.describeServers(row, p)
 	s.describeClient(row, p)
 	for _, c := range p.Conflicts {
-		row("conflict", c.About+": "+c.Says, c.Origin)
+		row("conflict", c.About+": "+c.Says[s.lang()], c.Origin)
 	}
 	for _, n := range p.Notes {
-		row("note", n, netinfo.Origin{Source: p.Sources["notes"]})
+		row("note", n[s.lang()], netinfo.Origin{Source: p.Sources["notes"]})
 	}
-	row("source", p.Source, netinfo.Origin{})
+	row("source", s.source(p.Source), netinfo.Origin{})
 	row("checked", p.Checked, netinfo.Origin{})
 	return w.Flush()
+}
+
+// source is where a provider says something, in the user's language.
+func (s streams) source(text string) string {
+	return s.say("say.cause", words.Args{"why": words.Reason(text)})
 }
 
 // describeServers prints whom phones talk to.
@@ -108,34 +114,34 @@ func (s streams) describeServers(row func(string, string, netinfo.Origin), p *ne
 	row("kind", p.Kind, netinfo.Origin{})
 	row("domain", p.Domain, netinfo.Origin{Source: p.Sources["domain"]})
 	for _, v := range p.Serves {
-		row("serves", s.say("say.profile-serves", words.Args{"countries": v.Countries, "what": v.What, "some": v.What != ""}), v.Origin)
+		row("serves", s.say("say.profile-serves", words.Args{"countries": v.Countries, "what": v.What, "some": v.What.Says()}), v.Origin)
 	}
 	for _, h := range p.SIP {
-		row("sip", withNote(h.Address()+" "+h.Transport, h.Note), h.Origin)
+		row("sip", s.withNote(h.Address()+" "+h.Transport, h.Note), h.Origin)
 	}
 	for _, a := range p.STUN {
 		row("stun", a, netinfo.Origin{Source: p.Sources["stun"]})
 	}
 	for _, n := range p.Subnets {
-		row("network", withNote(n.CIDR+" "+n.Use, n.Note), n.Origin)
+		row("network", s.withNote(n.CIDR+" "+s.say("say.profile-use", words.Args{"use": n.Use}), n.Note), n.Origin)
 	}
 	for _, r := range p.Ports {
 		var ports []string
 		for _, span := range r.Ports {
 			ports = append(ports, span.String())
 		}
-		row("ports", r.Protocol+" "+strings.Join(ports, ",")+": "+r.For, r.Origin)
+		row("ports", r.Protocol+" "+strings.Join(ports, ",")+": "+r.For[s.lang()], r.Origin)
 	}
 	for _, r := range p.RTP {
-		row("media", withNote("udp "+r.Range.String(), r.Note), r.Origin)
+		row("media", s.withNote("udp "+r.Range.String(), r.Note), r.Origin)
 	}
 }
 
-func withNote(value, note string) string {
-	if note == "" {
+func (s streams) withNote(value string, note words.Phrase) string {
+	if !note.Says() {
 		return value
 	}
-	return value + " (" + note + ")"
+	return value + " (" + note[s.lang()] + ")"
 }
 
 // describeClient prints how phones are to be set.

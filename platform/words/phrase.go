@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -35,6 +36,9 @@ func (p *Phrase) UnmarshalYAML(node *yaml.Node) error {
 	}
 	return nil
 }
+
+// Says reports whether p has a text.
+func (p Phrase) Says() bool { return strings.TrimSpace(p[English]) != "" }
 
 // phraseFromJSON reads a Phrase out of a report.
 func phraseFromJSON(tree map[string]any) (Phrase, bool) {
