@@ -49,7 +49,7 @@ func udpProof(o *Observed, f *Facts) portProof {
 	case o.Responder.ArrivalsErr != "":
 		p.note = words.Say("sip-alg.reason.arrivals", words.Args{"why": o.Responder.ArrivalsErr})
 	case core == nil:
-		p.note = words.Say("sip-alg.reason.port-not-served", words.Args{"why": o.Responder.Busy})
+		p.note = words.Say("sip-alg.reason.port-not-served", words.Args{"why": words.Literals(o.Responder.Busy)})
 	case core.Verdict == None:
 		p.verdict = None
 		p.unexplained(f.probed)

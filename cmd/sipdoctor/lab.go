@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -82,7 +83,7 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	inside, exit, err := lab.Enter(ctx)
 	switch {
 	case errors.Is(err, lab.ErrUnavailable) && len(command) == 0:
-		return o.inMemory(ctx, s, scenario, words.Literal(err.Error()))
+		return o.inMemory(ctx, s, scenario, platform.Words(err).Message())
 	case err != nil:
 		return err
 	case !inside:
@@ -96,7 +97,7 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
 		// Namespaces are to be had, but this kernel lacks a part of the office,
 		// such as the SIP helper as a loaded module.
-		return o.inMemory(ctx, s, scenario, words.Literal(err.Error()))
+		return o.inMemory(ctx, s, scenario, platform.Words(err).Message())
 	}
 	if err != nil {
 		return err
