@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 const sample = `
@@ -188,4 +189,41 @@ func exampleArgs(s Sentence) Args {
 		args[name] = "x"
 	}
 	return args
+}
+
+// A text that is data is shown in either language, now and out of a saved report.
+func TestPhrases(t *testing.T) {
+	b := NewBook(map[string][]byte{"office": []byte("office.note: {en: \"note: {note}\", ru: \"заметка: {note}\"}")})
+	var note Phrase
+	if err := yaml.Unmarshal([]byte("{en: busy, ru: занято}"), &note); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := json.Marshal(Say("office.note", Args{"note": note}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Text
+	if err := json.Unmarshal(saved, &again); err != nil {
+		t.Fatal(err)
+	}
+	for l, want := range map[Lang]string{English: "note: busy", Russian: "заметка: занято"} {
+		if got, err := b.Fill(l, again); got != want || err != nil {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+	for _, bad := range []string{"{en: busy}", "{en: busy, ru: занято, de: besetzt}", "[busy]"} {
+		if err := yaml.Unmarshal([]byte(bad), &note); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+}
+
+// A code stays one, for a sentence to choose by it; an error is a sentence.
+func TestReasonsAreCodesOrSentences(t *testing.T) {
+	b := NewBook(map[string][]byte{"office": []byte("office.why:\n  en: \"{why, select, slow {it is slow} other {{why}}}\"\n  ru: \"{why, select, slow {медленно} other {{why}}}\"\n")})
+	for why, want := range map[Reason]string{"slow": "медленно", "interrupted": "прервано", "": "", "reading /x: no such file or directory": "чтение /x: нет такого файла или каталога", "strange": "strange"} {
+		if got, err := b.Fill(Russian, Say("office.why", Args{"why": why})); got != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", why, got, err, want)
+		}
+	}
 }
