@@ -1,6 +1,8 @@
 package netinfo
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
@@ -15,6 +17,8 @@ type HostPort struct {
 	Port int    // 0: none was named
 }
 
+var errBadHost = errors.New("not a host name or address; write one such as pbx.example.net, 192.0.2.10:5060 or [2001:db8::1]:5060")
+
 // ParseHostPort reads a name, an IPv4 address or an IPv6 address, with or
 // without a port. IPv6 may stand in brackets, and must where a port follows:
 // pbx.example.net, 192.0.2.10:5060, 2001:db8::1, [2001:db8::1]:5060. The error
@@ -22,23 +26,23 @@ type HostPort struct {
 func ParseHostPort(s string) (HostPort, error) {
 	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		if bracketed := strings.HasPrefix(s, "["); bracketed != strings.HasSuffix(s, "]") || bracketed && a.Is4() {
-			return HostPort{}, &InputError{Problem: BadHost}
+			return HostPort{}, errBadHost
 		}
 		return HostPort{Host: a.String()}, nil
 	}
 	if strings.Contains(s, "/") {
-		return HostPort{}, &InputError{Problem: BadHost}
+		return HostPort{}, errBadHost
 	}
 	host, port := s, 0
 	if h, text, err := net.SplitHostPort(s); err == nil {
 		n, err := strconv.ParseUint(text, 10, 16)
 		switch _, noName := netip.ParseAddr(h); {
 		case h == "sip" || h == "sips":
-			return HostPort{}, &InputError{Problem: BadScheme, Text: h + ":"}
+			return HostPort{}, fmt.Errorf("write the server without %q", h+":")
 		case err != nil || n == 0:
-			return HostPort{}, &InputError{Problem: BadPort, Text: text}
+			return HostPort{}, fmt.Errorf("port %q is not a port number (1-65535)", text)
 		case strings.HasPrefix(s, "[") && noName != nil:
-			return HostPort{}, &InputError{Problem: BadHost}
+			return HostPort{}, errBadHost
 		}
 		host, port = h, int(n)
 	}
@@ -46,7 +50,7 @@ func ParseHostPort(s string) (HostPort, error) {
 		return HostPort{a.String(), port}, nil
 	}
 	if !IsHostName(host) {
-		return HostPort{}, &InputError{Problem: BadHost}
+		return HostPort{}, errBadHost
 	}
 	return HostPort{strings.TrimSuffix(host, "."), port}, nil
 }

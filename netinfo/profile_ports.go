@@ -1,6 +1,7 @@
 package netinfo
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -22,9 +23,9 @@ func ParsePortRange(s string) (PortRange, error) {
 	b, berr := strconv.ParseUint(last, 10, 16)
 	switch {
 	case aerr != nil || berr != nil || a == 0 || b == 0:
-		return PortRange{}, &InputError{Problem: BadPorts, Text: s}
+		return PortRange{}, fmt.Errorf("%q is no port and no range of ports like 10000-20000", s)
 	case a > b:
-		return PortRange{}, &InputError{Problem: BadOrder, Text: s}
+		return PortRange{}, fmt.Errorf("%q: the lower end must come first", s)
 	}
 	return PortRange{int(a), int(b)}, nil
 }

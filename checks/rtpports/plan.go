@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 const (
@@ -62,7 +61,7 @@ func ParseRange(text string) (first, last int, err error) {
 	for i, t := range []string{from, to} {
 		n, _ := strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
 		if n < 1 || n > 65535 {
-			return 0, 0, &netinfo.InputError{Problem: netinfo.BadRangePort, Text: t}
+			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as 10000-65535", t)
 		}
 		if i == 0 {
 			first = n
@@ -70,7 +69,7 @@ func ParseRange(text string) (first, last int, err error) {
 		last = n
 	}
 	if first > last {
-		return 0, 0, &netinfo.InputError{Problem: netinfo.BadRange, First: first, Last: last}
+		return 0, 0, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", last, first, last, first)
 	}
 	return first, last, nil
 }
