@@ -30,6 +30,27 @@ func ParsePortRange(s string) (PortRange, error) {
 	return PortRange{int(a), int(b)}, nil
 }
 
+// ParseMediaRange reads FIRST-LAST, or one port, as people type it for RTP. Its
+// error says what to write.
+func ParseMediaRange(s string) (PortRange, error) {
+	from, to, ranged := strings.Cut(s, "-")
+	if !ranged {
+		to = from
+	}
+	var ends [2]int
+	for i, t := range []string{from, to} {
+		ends[i], _ = strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
+		if ends[i] < 1 || ends[i] > 65535 {
+			return PortRange{}, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as 10000-65535", t)
+		}
+	}
+	r := PortRange{ends[0], ends[1]}
+	if r.First > r.Last {
+		return PortRange{}, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", r.Last, r.First, r.Last, r.First)
+	}
+	return r, nil
+}
+
 func (r PortRange) String() string {
 	if r.First == r.Last {
 		return strconv.Itoa(r.First)

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 const (
@@ -54,24 +54,8 @@ func ParseRange(text string) (first, last int, err error) {
 	if text == "" {
 		text = defaultRange
 	}
-	from, to, ranged := strings.Cut(text, "-")
-	if !ranged {
-		to = from
-	}
-	for i, t := range []string{from, to} {
-		n, _ := strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
-		if n < 1 || n > 65535 {
-			return 0, 0, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as 10000-65535", t)
-		}
-		if i == 0 {
-			first = n
-		}
-		last = n
-	}
-	if first > last {
-		return 0, 0, fmt.Errorf("the range ends (%d) before it begins (%d); write %d-%d", last, first, last, first)
-	}
-	return first, last, nil
+	r, err := netinfo.ParseMediaRange(text)
+	return r.First, r.Last, err
 }
 
 // A plan is what to ask, and how fast.
