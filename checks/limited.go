@@ -29,9 +29,9 @@ type Limited struct {
 // reaches it at all.
 type FarEnd struct {
 	session.LimitsReply
-	Carrier string       `json:"carrier,omitempty"`   // of the control channel
-	Ports   string       `json:"udp_ports,omitempty"` // where it listens for UDP
-	Untold  words.Reason `json:"untold,omitempty"`    // why it could not be asked
+	Carrier string      `json:"carrier,omitempty"`   // of the control channel
+	Ports   string      `json:"udp_ports,omitempty"` // where it listens for UDP
+	Untold  words.Cause `json:"untold,omitempty"`    // why it could not be asked
 	// LateHere counts the moments at which this program itself was not given
 	// the processor: what came then may have been taken for late.
 	LateHere int `json:"late_here,omitempty"`

@@ -161,8 +161,8 @@ type Result struct {
 
 // ObserveError is why an observation is missing or incomplete.
 type ObserveError struct {
-	Kind string       `json:"kind"` // unsupported, privilege, timeout, interrupted, network
-	Text words.Reason `json:"text"`
+	Kind string      `json:"kind"` // unsupported, privilege, timeout, interrupted, network
+	Text words.Cause `json:"text"`
 }
 
 // Tool names the program that made a report.

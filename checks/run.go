@@ -112,7 +112,7 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			res.ObserveError = &ObserveError{Kind: "internal", Text: words.Reason(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))}
+			res.ObserveError = &ObserveError{Kind: "internal", Text: words.Cause(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))}
 		}
 		res.DurationMS = time.Since(start).Milliseconds()
 	}()

@@ -29,8 +29,8 @@ type Contact struct {
 
 // ICMPNote is a router's word that packets cannot go where they were sent.
 type ICMPNote struct {
-	Hop     netip.Addr   `json:"hop"`
-	Meaning words.Reason `json:"meaning"` // "network unreachable"
+	Hop     netip.Addr  `json:"hop"`
+	Meaning words.Cause `json:"meaning"` // "network unreachable"
 	// Prohibited: a packet filter said so, not a routing table.
 	Prohibited bool `json:"prohibited,omitempty"`
 	Count      int  `json:"count"`

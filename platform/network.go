@@ -112,20 +112,20 @@ func (e *ICMPError) Error() string {
 
 // What an ICMP message says, of those that something follows from.
 const (
-	PortUnreachable     words.Reason = "port unreachable"
-	ProtocolUnreachable words.Reason = "protocol unreachable"
-	HostUnreachable     words.Reason = "host unreachable"
+	PortUnreachable     words.Cause = "port unreachable"
+	ProtocolUnreachable words.Cause = "protocol unreachable"
+	HostUnreachable     words.Cause = "host unreachable"
 )
 
 // Meaning is the message in the field's words (RFC 792, 1812 and 4443).
-func (e *ICMPError) Meaning() words.Reason {
+func (e *ICMPError) Meaning() words.Cause {
 	type tc struct{ t, c int }
-	v4 := map[tc]words.Reason{
+	v4 := map[tc]words.Cause{
 		{3, 0}: "network unreachable", {3, 1}: HostUnreachable, {3, 2}: ProtocolUnreachable, {3, 3}: PortUnreachable,
 		{3, 4}: "fragmentation needed", {3, 9}: "network administratively prohibited", {3, 10}: "host administratively prohibited",
 		{3, 13}: "communication administratively prohibited", {11, 0}: "time exceeded",
 	}
-	v6 := map[tc]words.Reason{
+	v6 := map[tc]words.Cause{
 		{1, 0}: "no route", {1, 1}: "communication administratively prohibited", {1, 3}: "address unreachable",
 		{1, 4}: PortUnreachable, {1, 5}: "source address failed policy", {1, 6}: "route rejected", {2, 0}: "packet too big", {3, 0}: "time exceeded",
 	}
@@ -136,7 +136,7 @@ func (e *ICMPError) Meaning() words.Reason {
 	if s, ok := m[tc{e.Type, e.Code}]; ok {
 		return s
 	}
-	return words.Reason(fmt.Sprintf("ICMP type %d code %d", e.Type, e.Code))
+	return words.Cause(fmt.Sprintf("ICMP type %d code %d", e.Type, e.Code))
 }
 
 // TimeExceeded reports whether a hop dropped the datagram because its TTL ran

@@ -24,7 +24,7 @@ import (
 // sockets, files, numbers and certificates is worded anew, everything around it
 // stays. It is empty for nil. Errors become text here and nowhere else; a message
 // shows them in the user's language.
-func Words(err error) words.Reason { return words.Reason(textOf(err)) }
+func Words(err error) words.Cause { return words.Cause(textOf(err)) }
 
 func textOf(err error) string {
 	if err == nil {

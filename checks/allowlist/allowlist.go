@@ -39,7 +39,7 @@ type Observed struct {
 type Host struct {
 	Name  string       `json:"name"`
 	Addrs []netip.Addr `json:"addrs,omitempty"` // those that were asked
-	Error words.Reason `json:"error,omitempty"` // why there are none
+	Error words.Cause  `json:"error,omitempty"` // why there are none
 }
 
 // Probe is one question to one port of one address.
@@ -53,14 +53,14 @@ type Probe struct {
 	Named bool `json:"named"`
 	SIP   bool `json:"sip"` // phones cannot do without
 
-	Local    netip.Addr   `json:"local,omitzero"`
-	Tries    int          `json:"tries"`
-	Answered bool         `json:"answered"`
-	Code     int          `json:"code,omitempty"` // of the SIP response
-	RTTMS    float64      `json:"rtt_ms,omitempty"`
-	Class    string       `json:"error_class,omitempty"`
-	Error    words.Reason `json:"error,omitempty"`
-	ICMP     []ICMP       `json:"icmp,omitempty"`
+	Local    netip.Addr  `json:"local,omitzero"`
+	Tries    int         `json:"tries"`
+	Answered bool        `json:"answered"`
+	Code     int         `json:"code,omitempty"` // of the SIP response
+	RTTMS    float64     `json:"rtt_ms,omitempty"`
+	Class    string      `json:"error_class,omitempty"`
+	Error    words.Cause `json:"error,omitempty"`
+	ICMP     []ICMP      `json:"icmp,omitempty"`
 }
 
 // The methods of probes.
@@ -72,16 +72,16 @@ const (
 
 // ICMP is what somebody on the way said about a probe.
 type ICMP struct {
-	Hop     netip.Addr   `json:"hop"`
-	Meaning words.Reason `json:"meaning"`
-	Class   string       `json:"class"` // platform.ErrorClass
+	Hop     netip.Addr  `json:"hop"`
+	Meaning words.Cause `json:"meaning"`
+	Class   string      `json:"class"` // platform.ErrorClass
 }
 
 // Where is the network of the public address.
 type Where struct {
 	Public netip.Addr        `json:"public,omitzero"`
 	Origin *netinfo.ASOrigin `json:"origin,omitempty"`
-	Error  words.Reason      `json:"error,omitempty"`
+	Error  words.Cause       `json:"error,omitempty"`
 }
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {

@@ -105,13 +105,13 @@ func countryFindings(o Observed, p *netinfo.Profile) (out []checks.Finding) {
 		}
 		f := checks.Finding{
 			ID: "allow-list.country", Severity: checks.Warning, Confidence: checks.Possible, Heard: true,
-			Args: words.Args{"provider": p.Title, "countries": s.Countries, "country": w.Country, "source": words.Reason(s.Source)},
+			Args: words.Args{"provider": p.Title, "countries": s.Countries, "country": w.Country, "source": words.Cause(s.Source)},
 			Evidence: []checks.Evidence{checks.Proof(say("country", nil), strings.Join(s.Countries, ", "),
 				strings.TrimSpace(fmt.Sprintf("%s: %s, AS%d %s", w.Addr, w.Country, w.ASN, w.Name)))},
 		}
 		if s.What.Says() {
 			f.ID, f.Severity = "allow-list.country-limit", checks.Info
-			f.Args = words.Args{"provider": p.Title, "countries": s.Countries, "what": s.What, "source": words.Reason(s.Source)}
+			f.Args = words.Args{"provider": p.Title, "countries": s.Countries, "what": s.What, "source": words.Cause(s.Source)}
 		}
 		out = append(out, f)
 	}
@@ -140,10 +140,10 @@ func adviceFindings(p *netinfo.Profile) (out []checks.Finding) {
 // conflicts are what the provider and others say about SIP ALG.
 func conflicts(p *netinfo.Profile) []checks.Evidence {
 	list := []checks.Evidence{checks.Proof(say("alg-says", words.Args{"provider": p.Title}), say("alg-usually", nil),
-		say("alg-on", words.Args{"source": words.Reason(p.Client.SourceOf("sip_alg"))}))}
+		say("alg-on", words.Args{"source": words.Cause(p.Client.SourceOf("sip_alg"))}))}
 	for _, c := range p.Conflicts {
 		if c.About == "client sip_alg" {
-			list = append(list, checks.Proof(say("others", nil), nil, say("others-say", words.Args{"says": c.Says, "source": words.Reason(c.Source)})))
+			list = append(list, checks.Proof(say("others", nil), nil, say("others-say", words.Args{"says": c.Says, "source": words.Cause(c.Source)})))
 		}
 	}
 	return list
@@ -155,7 +155,7 @@ func demands(p *netinfo.Profile) (list []checks.Evidence, lines []words.Text) {
 	c := p.Client
 	add := func(key string, value any, source string) {
 		name := words.Say("allow-list.setting.name", words.Args{"key": key})
-		list = append(list, checks.Proof(name, value, say("says", words.Args{"source": words.Reason(source)})))
+		list = append(list, checks.Proof(name, value, say("says", words.Args{"source": words.Cause(source)})))
 		lines = append(lines, words.Say("allow-list.setting.line", words.Args{"name": name, "value": value}))
 	}
 	choice := func(key, value string) {

@@ -51,7 +51,7 @@ func TestWhoDecided(t *testing.T) {
 	host := &netinfo.Host{Uplink: netinfo.Uplink{Gateway: gate, Local: []netip.Addr{own}}}
 	at := netip.MustParseAddrPort("198.51.100.1:5060")
 	icmp := func(hop, meaning, class string) []ICMP {
-		return []ICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Reason(meaning), Class: class}}
+		return []ICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Cause(meaning), Class: class}}
 	}
 	const forbidden = "communication administratively prohibited"
 	tests := []struct {

@@ -40,7 +40,7 @@ func asking(host, addr, protocol string) Probe {
 
 // said adds an ICMP error to it.
 func said(p Probe, hop, class string) Probe {
-	m := ICMP{Meaning: words.Reason("it says " + class), Class: class}
+	m := ICMP{Meaning: words.Cause("it says " + class), Class: class}
 	if hop != "" {
 		m.Hop = netip.MustParseAddr(hop)
 	}

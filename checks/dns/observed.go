@@ -13,7 +13,7 @@ type Observed struct {
 	Names     []Name     `json:"names"`
 	Resolvers []Resolver `json:"resolvers"`
 	// ListError is why this machine's DNS servers are not known.
-	ListError words.Reason `json:"list_error,omitempty"`
+	ListError words.Cause `json:"list_error,omitempty"`
 	// Unlisted: this system does not tell its DNS servers; that is no fault.
 	Unlisted bool `json:"unlisted,omitempty"`
 	// Nonsense are the names that were asked for and cannot exist.
@@ -37,7 +37,7 @@ type Name struct {
 	Port int `json:"port,omitempty"`
 	// System is what this machine's own look-up returns, hosts file included.
 	System      []netip.Addr `json:"system,omitempty"`
-	SystemError words.Reason `json:"system_error,omitempty"`
+	SystemError words.Cause  `json:"system_error,omitempty"`
 }
 
 // What a name is for, as observations say it.
@@ -79,15 +79,15 @@ type Question struct {
 	Name string `json:"name"` // without the trailing dot, lower case
 	Type string `json:"type"`
 	// Rcode is the answer's code (NOERROR, NXDOMAIN, …); empty without an answer.
-	Rcode      string       `json:"rcode,omitempty"`
-	Records    []Record     `json:"records,omitempty"`
-	Transport  string       `json:"transport"` // of the answer, or of the last try
-	Tries      int          `json:"tries"`
-	RTTMillis  float64      `json:"rtt_ms,omitempty"`
-	NoEDNS     bool         `json:"no_edns,omitempty"` // it answered only without EDNS0
-	Error      words.Reason `json:"error,omitempty"`
-	ErrorClass string       `json:"error_class,omitempty"`
-	ErrorHop   netip.Addr   `json:"error_hop,omitzero"`
+	Rcode      string      `json:"rcode,omitempty"`
+	Records    []Record    `json:"records,omitempty"`
+	Transport  string      `json:"transport"` // of the answer, or of the last try
+	Tries      int         `json:"tries"`
+	RTTMillis  float64     `json:"rtt_ms,omitempty"`
+	NoEDNS     bool        `json:"no_edns,omitempty"` // it answered only without EDNS0
+	Error      words.Cause `json:"error,omitempty"`
+	ErrorClass string      `json:"error_class,omitempty"`
+	ErrorHop   netip.Addr  `json:"error_hop,omitzero"`
 }
 
 // Record is one resource record of an answer. Only the fields of its type are

@@ -35,14 +35,14 @@ const (
 
 // Size is one length of UDP payload in one direction.
 type Size struct {
-	Direction string       `json:"direction"`
-	Bytes     int          `json:"bytes"`
-	Pieces    int          `json:"pieces"` // on a link of 1500 bytes
-	Tries     int          `json:"tries"`
-	Passed    bool         `json:"passed,omitempty"`
-	Silent    bool         `json:"silent,omitempty"` // enough tries that it was not loss
-	Local     bool         `json:"local,omitempty"`  // this machine's own link is too narrow
-	Note      words.Reason `json:"note,omitempty"`
+	Direction string      `json:"direction"`
+	Bytes     int         `json:"bytes"`
+	Pieces    int         `json:"pieces"` // on a link of 1500 bytes
+	Tries     int         `json:"tries"`
+	Passed    bool        `json:"passed,omitempty"`
+	Silent    bool        `json:"silent,omitempty"` // enough tries that it was not loss
+	Local     bool        `json:"local,omitempty"`  // this machine's own link is too narrow
+	Note      words.Cause `json:"note,omitempty"`
 }
 
 // TooBig is an ICMP "fragmentation needed" or "packet too big".

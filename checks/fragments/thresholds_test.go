@@ -42,7 +42,7 @@ func lost(direction string, lengths ...int) edit {
 
 // unsure makes lengths unanswered after so few tries that it may be loss.
 func unsure(direction, note string, lengths ...int) edit {
-	return outcome(direction, Size{Tries: 4, Note: words.Reason(note)}, lengths...)
+	return outcome(direction, Size{Tries: 4, Note: words.Cause(note)}, lengths...)
 }
 
 func outcome(direction string, as Size, lengths ...int) edit {

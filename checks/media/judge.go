@@ -143,7 +143,7 @@ func (v view) whyNoCall() words.Text {
 
 // problem is what stands in a field for problems: a code with its values, or
 // the text of an error.
-func problem(p words.Reason) words.Text {
+func problem(p words.Cause) words.Text {
 	code, rest, _ := strings.Cut(string(p), " ")
 	switch code {
 	case noRTPPorts:
@@ -154,7 +154,7 @@ func problem(p words.Reason) words.Text {
 		served, wanted, _ := strings.Cut(rest, " ")
 		return say("reason.other-ports", words.Args{"served": served, "wanted": wanted})
 	case noPort:
-		return say("reason.no-port", words.Args{"why": words.Reason(rest)})
+		return say("reason.no-port", words.Args{"why": words.Cause(rest)})
 	}
 	return say("reason.problem", words.Args{"problem": p})
 }

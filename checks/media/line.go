@@ -37,9 +37,9 @@ type line struct {
 	mu       sync.Mutex
 	sockets  []*socket
 	legs     map[uint16]*leg
-	icmp     []words.Reason
+	icmp     []words.Cause
 	filtered int
-	sendErr  words.Reason
+	sendErr  words.Cause
 	unmarked bool
 }
 
@@ -53,7 +53,7 @@ type socket struct {
 type leg struct {
 	number uint16
 	port   int // of the responder; 0: refused
-	refuse words.Reason
+	refuse words.Cause
 
 	// under the line's lock
 	line   *line
@@ -123,7 +123,7 @@ func (l *line) dial(ctx context.Context, s *socket, open []session.MediaOpen) ([
 			return legs, errors.New(mismatch)
 		}
 		for i, r := range reply.Legs {
-			g := &leg{number: uint16(part[i].Leg), port: r.Port, refuse: words.Reason(r.Refused), line: l, socket: s}
+			g := &leg{number: uint16(part[i].Leg), port: r.Port, refuse: words.Cause(r.Refused), line: l, socket: s}
 			if g.port < 1 || g.port > 65535 {
 				g.port = 0
 			}
@@ -189,7 +189,7 @@ func (l *line) hearICMP(e *platform.ICMPError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// What the responder's host says about a port says nothing about the way.
-	word := words.Reason(e.Hop.String()+": ") + e.Meaning()
+	word := words.Cause(e.Hop.String()+": ") + e.Meaning()
 	if e.To.Addr().Unmap() == l.client.Addr && e.Hop != l.client.Addr && len(l.icmp) < maxWords && !slices.Contains(l.icmp, word) {
 		l.icmp = append(l.icmp, word)
 	}

@@ -22,13 +22,13 @@ const (
 type Observed struct {
 	checks.Limited
 
-	Responder string       `json:"responder,omitempty"` // as the user named it; empty: none
-	Problem   words.Reason `json:"problem,omitempty"`   // why something is missing
-	Target    netip.Addr   `json:"target,omitzero"`
-	First     int          `json:"first,omitempty"` // ports that a call may have
-	Last      int          `json:"last,omitempty"`
-	PlannedMS int64        `json:"planned_ms,omitempty"`
-	Deep      bool         `json:"deep,omitempty"`
+	Responder string      `json:"responder,omitempty"` // as the user named it; empty: none
+	Problem   words.Cause `json:"problem,omitempty"`   // why something is missing
+	Target    netip.Addr  `json:"target,omitzero"`
+	First     int         `json:"first,omitempty"` // ports that a call may have
+	Last      int         `json:"last,omitempty"`
+	PlannedMS int64       `json:"planned_ms,omitempty"`
+	Deep      bool        `json:"deep,omitempty"`
 
 	Locals []netip.AddrPort `json:"locals,omitempty"` // our sockets, in the order of their use
 	Doors  []Door           `json:"doors"`            // ports that were tried before the call
@@ -37,21 +37,21 @@ type Observed struct {
 	Hold   *Hold            `json:"hold,omitempty"`
 	Load   []Load           `json:"load,omitempty"` // in the order of the number of calls
 
-	LocalFilter int            `json:"local_filter,omitempty"` // sends that this machine's own packet filter refused
-	SendError   words.Reason   `json:"send_error,omitempty"`
-	Unmarked    bool           `json:"unmarked,omitempty"` // this system sends no traffic class
-	ICMP        []words.Reason `json:"icmp,omitempty"`     // what hops said about our packets
+	LocalFilter int           `json:"local_filter,omitempty"` // sends that this machine's own packet filter refused
+	SendError   words.Cause   `json:"send_error,omitempty"`
+	Unmarked    bool          `json:"unmarked,omitempty"` // this system sends no traffic class
+	ICMP        []words.Cause `json:"icmp,omitempty"`     // what hops said about our packets
 }
 
 // Door is one port of the responder that was asked whether a call can have it.
 type Door struct {
-	Port     int          `json:"port,omitempty"`
-	Refused  words.Reason `json:"refused,omitempty"` // by the responder
-	Asked    int          `json:"asked,omitempty"`
-	Answered int          `json:"answered,omitempty"`
-	Told     bool         `json:"told,omitempty"`     // the responder said what had arrived
-	Arrived  int          `json:"arrived,omitempty"`  // of those asked
-	Unproved int          `json:"unproved,omitempty"` // came from an address that is not known to be ours
+	Port     int         `json:"port,omitempty"`
+	Refused  words.Cause `json:"refused,omitempty"` // by the responder
+	Asked    int         `json:"asked,omitempty"`
+	Answered int         `json:"answered,omitempty"`
+	Told     bool        `json:"told,omitempty"`     // the responder said what had arrived
+	Arrived  int         `json:"arrived,omitempty"`  // of those asked
+	Unproved int         `json:"unproved,omitempty"` // came from an address that is not known to be ours
 }
 
 // Call is one call from its first packet to its last.
@@ -95,20 +95,20 @@ type Move struct {
 
 // Hold is a call in which nobody spoke for a while.
 type Hold struct {
-	SilentS    int          `json:"silent_s"`
-	Opened     bool         `json:"opened,omitempty"`      // sound passed before
-	Spoken     int          `json:"spoken,omitempty"`      // packets of the responder after the silence
-	Heard      int          `json:"heard,omitempty"`       // of them
-	UpAsked    int          `json:"up_asked,omitempty"`    // packets of ours after that
-	UpAnswered int          `json:"up_answered,omitempty"` // of them
-	Problem    words.Reason `json:"problem,omitempty"`
+	SilentS    int         `json:"silent_s"`
+	Opened     bool        `json:"opened,omitempty"`      // sound passed before
+	Spoken     int         `json:"spoken,omitempty"`      // packets of the responder after the silence
+	Heard      int         `json:"heard,omitempty"`       // of them
+	UpAsked    int         `json:"up_asked,omitempty"`    // packets of ours after that
+	UpAnswered int         `json:"up_answered,omitempty"` // of them
+	Problem    words.Cause `json:"problem,omitempty"`
 }
 
 // Load is what became of some calls at a time, all of them together.
 type Load struct {
-	Calls   int          `json:"calls"`   // that were made
-	Reached int          `json:"reached"` // of them, could be begun
-	Up      Way          `json:"up"`
-	Down    Way          `json:"down"`
-	Problem words.Reason `json:"problem,omitempty"`
+	Calls   int         `json:"calls"`   // that were made
+	Reached int         `json:"reached"` // of them, could be begun
+	Up      Way         `json:"up"`
+	Down    Way         `json:"down"`
+	Problem words.Cause `json:"problem,omitempty"`
 }

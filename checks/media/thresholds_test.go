@@ -208,7 +208,7 @@ func TestWhenTheLineIsTooNarrow(t *testing.T) {
 			n := 200 * calls
 			return Way{Stats: voice.Stats{Sent: n, Received: n - n*pct/100, Bursts: n * pct / 100, BurstMax: 1}}
 		}
-		return Load{Calls: calls, Reached: reached, Up: way(up), Down: way(down), Problem: words.Reason(problem)}
+		return Load{Calls: calls, Reached: reached, Up: way(up), Down: way(down), Problem: words.Cause(problem)}
 	}
 	load := func(s ...Load) func(*Observed) { return func(o *Observed) { o.Load = s } }
 	const narrow, fine = "warn call-limit warning certain", "pass"
@@ -305,7 +305,7 @@ func TestTheEvidenceOfSilence(t *testing.T) {
 	if len(bare.Evidence) != 1 {
 		t.Fatalf("a port that was not opened was not tried: %+v", bare.Evidence)
 	}
-	o.ICMP, o.Locals = []words.Reason{"192.0.2.1: prohibited"}, []netip.AddrPort{netip.MustParseAddrPort("192.168.88.10:4000")}
+	o.ICMP, o.Locals = []words.Cause{"192.0.2.1: prohibited"}, []netip.AddrPort{netip.MustParseAddrPort("192.168.88.10:4000")}
 	f := resultOf(t, o).Findings[0]
 	if len(f.Evidence) != 3 || f.Evidence[1].Got != string(o.ICMP[0]) || f.Evidence[2].Got != o.Locals[0].String() {
 		t.Errorf("%+v", f.Evidence)
@@ -327,7 +327,7 @@ func TestWhyThereWasNoCall(t *testing.T) {
 	silent := Door{Port: 20000, Asked: 30}
 	reason := func(problem, sendError string, doors ...Door) string {
 		o := goodCall()
-		o.Call, o.Doors, o.Problem, o.SendError = nil, doors, words.Reason(problem), words.Reason(sendError)
+		o.Call, o.Doors, o.Problem, o.SendError = nil, doors, words.Cause(problem), words.Cause(sendError)
 		return resultOf(t, o).Reason
 	}
 	for _, c := range []struct{ name, got, want string }{
@@ -421,7 +421,7 @@ func TestEveryProblemIsAMessage(t *testing.T) {
 		noPort + " in use":                      "no-port",
 		"no route":                              "problem",
 	} {
-		got := problem(words.Reason(p))
+		got := problem(words.Cause(p))
 		if got.ID != "media.reason."+want {
 			t.Errorf("%s: %s, want %s", p, got.ID, want)
 		}

@@ -11,11 +11,11 @@ import (
 type Observed struct {
 	checks.Limited
 
-	Targets        []Target     `json:"targets"`
-	Responder      string       `json:"responder,omitempty"`       // how the responder's session is carried: https or udp; empty without one
-	ResponderError words.Reason `json:"responder_error,omitempty"` // why its session did not open: slow, or the text of an error
-	Families       []Family     `json:"families"`                  // IPv4 first; a family without a route is absent
-	Control        []Connect    `json:"control,omitempty"`         // only when no server answered by UDP
+	Targets        []Target    `json:"targets"`
+	Responder      string      `json:"responder,omitempty"`       // how the responder's session is carried: https or udp; empty without one
+	ResponderError words.Cause `json:"responder_error,omitempty"` // why its session did not open: slow, or the text of an error
+	Families       []Family    `json:"families"`                  // IPv4 first; a family without a route is absent
+	Control        []Connect   `json:"control,omitempty"`         // only when no server answered by UDP
 }
 
 // Where a target comes from.
@@ -31,17 +31,17 @@ type Target struct {
 	Source string           `json:"source"`
 	Addrs  []netip.AddrPort `json:"addrs,omitempty"`
 	TCP    []netip.AddrPort `json:"tcp,omitempty"`   // where it says that it listens, one port of each kind
-	Error  words.Reason     `json:"error,omitempty"` // why it has no addresses: no-stun, no-address, or the text of an error
+	Error  words.Cause      `json:"error,omitempty"` // why it has no addresses: no-stun, no-address, or the text of an error
 }
 
 // Family is what was seen over IPv4, or over IPv6.
 type Family struct {
-	V6      bool         `json:"v6"`
-	Samples []Sample     `json:"samples"`
-	Filter  []Filter     `json:"filter,omitempty"`
-	Hops    []Hop        `json:"hops,omitempty"`
-	Strays  int          `json:"strays,omitempty"` // datagrams that answered no question
-	Error   words.Reason `json:"error,omitempty"`  // why no socket could be opened
+	V6      bool        `json:"v6"`
+	Samples []Sample    `json:"samples"`
+	Filter  []Filter    `json:"filter,omitempty"`
+	Hops    []Hop       `json:"hops,omitempty"`
+	Strays  int         `json:"strays,omitempty"` // datagrams that answered no question
+	Error   words.Cause `json:"error,omitempty"`  // why no socket could be opened
 }
 
 // What a sample's socket was for.
@@ -112,7 +112,7 @@ type Connect struct {
 	Connected bool           `json:"connected"`
 	Listens   bool           `json:"listens,omitempty"` // our responder said so
 	Refused   bool           `json:"refused,omitempty"` // answered by a reset: the way there and back is open
-	Error     words.Reason   `json:"error,omitempty"`
+	Error     words.Cause    `json:"error,omitempty"`
 }
 
 // believable reports whether an OTHER-ADDRESS can be what RFC 5780 section 7.4

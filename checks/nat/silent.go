@@ -111,7 +111,7 @@ func (o Observed) askedOthers() bool {
 
 // noQuestion says why nothing was sent.
 func noQuestion(o Observed) words.Text {
-	because := func(server string, why words.Reason) words.Text {
+	because := func(server string, why words.Cause) words.Text {
 		return words.Say("nat.reason.not-asked", words.Args{"server": server, "why": why})
 	}
 	for _, f := range o.Families {
@@ -242,10 +242,10 @@ func prohibitor(o Observed) string {
 }
 
 func localFilter(o Observed) checks.Finding {
-	got := words.Reason("")
+	got := words.Cause("")
 	for _, f := range o.Families {
 		for _, s := range f.Samples {
-			got = words.Reason(s.SendErr)
+			got = words.Cause(s.SendErr)
 		}
 	}
 	return checks.Finding{

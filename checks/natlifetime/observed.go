@@ -11,11 +11,11 @@ import (
 type Observed struct {
 	checks.Limited
 
-	NoResponder bool         `json:"no_responder,omitempty"`
-	Responder   string       `json:"responder,omitempty"`
-	Problem     words.Reason `json:"problem,omitempty"` // why nothing could be measured: noPlainPort, or an error
-	Ladder      []int        `json:"ladder_s"`          // seconds, ascending
-	Need        *Need        `json:"need,omitempty"`    // nil: no profile, or one that says nothing
+	NoResponder bool        `json:"no_responder,omitempty"`
+	Responder   string      `json:"responder,omitempty"`
+	Problem     words.Cause `json:"problem,omitempty"` // why nothing could be measured: noPlainPort, or an error
+	Ladder      []int       `json:"ladder_s"`          // seconds, ascending
+	Need        *Need       `json:"need,omitempty"`    // nil: no profile, or one that says nothing
 	// OutageS is when a flow that was kept busy beside the silent ones stopped
 	// being answered, seconds after the start; 0: never. From then on silence is
 	// no forgetting.
@@ -66,7 +66,7 @@ type Flow struct {
 	Sent    int            `json:"sent,omitempty"`    // late messages that left the responder
 	Heard   int            `json:"heard,omitempty"`   // of those, how many arrived
 	AfterMS int64          `json:"after_ms,omitzero"` // silence before the first of them, as we measured it
-	Note    words.Reason   `json:"note,omitempty"`    // what went wrong: unanswered, or an error
+	Note    words.Cause    `json:"note,omitempty"`    // what went wrong: unanswered, or an error
 }
 
 // alive reports whether the flow was remembered.

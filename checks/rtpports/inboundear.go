@@ -28,7 +28,7 @@ type ear interface {
 // openEar watches all ports where the system and the user's rights allow it,
 // and otherwise binds free ports for a moment; why says what stood against
 // watching.
-func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why words.Reason) {
+func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why words.Cause) {
 	b := &boundEar{t: t, local: local}
 	if !local.Is4() {
 		return b, "ipv4-only"

@@ -148,7 +148,7 @@ func (v *inView) oddConf() checks.Finding {
 		f.Variant = "unset"
 	}
 	for _, n := range c.Notes {
-		f.Evidence = append(f.Evidence, proof("note", nil, words.Reason(n)))
+		f.Evidence = append(f.Evidence, proof("note", nil, words.Cause(n)))
 	}
 	return f
 }

@@ -163,7 +163,7 @@ func (v *inView) summary() words.Text {
 func (v *inView) whyUnknown() words.Text {
 	switch {
 	case v.o.GaveUp != "":
-		return problem(words.Reason(v.o.GaveUp))
+		return problem(words.Cause(v.o.GaveUp))
 	case len(v.f.Unknown) > 0:
 		return say("reason.outside-unknown", words.Args{"ports": portList(v.f.Unknown)})
 	}

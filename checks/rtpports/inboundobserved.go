@@ -9,17 +9,17 @@ import (
 // Inbound is what the test from outside saw: packets that nobody here asked
 // for, as those of a call that comes in.
 type Inbound struct {
-	Range    string       `json:"range"`
-	Stride   int          `json:"stride"`
-	Conf     *InConf      `json:"conf,omitempty"`     // what the PBX uses; nil: only the user said
-	Public   netip.Addr   `json:"public,omitzero"`    // where the responder sent to
-	Local    netip.Addr   `json:"local,omitzero"`     // where a forwarding has to lead
-	Method   string       `json:"method,omitempty"`   // watch, or bind
-	WhyBind  words.Reason `json:"why_bind,omitempty"` // why nothing could be watched: "ipv4-only", "unsupported", or an error
-	Rate     int          `json:"rate_per_second,omitempty"`
-	Expected int64        `json:"expected_ms,omitempty"`
-	Elapsed  int64        `json:"elapsed_ms,omitempty"`
-	Sent     int          `json:"packets_sent,omitempty"` // by the responder
+	Range    string      `json:"range"`
+	Stride   int         `json:"stride"`
+	Conf     *InConf     `json:"conf,omitempty"`     // what the PBX uses; nil: only the user said
+	Public   netip.Addr  `json:"public,omitzero"`    // where the responder sent to
+	Local    netip.Addr  `json:"local,omitzero"`     // where a forwarding has to lead
+	Method   string      `json:"method,omitempty"`   // watch, or bind
+	WhyBind  words.Cause `json:"why_bind,omitempty"` // why nothing could be watched: "ipv4-only", "unsupported", or an error
+	Rate     int         `json:"rate_per_second,omitempty"`
+	Expected int64       `json:"expected_ms,omitempty"`
+	Elapsed  int64       `json:"elapsed_ms,omitempty"`
+	Sent     int         `json:"packets_sent,omitempty"` // by the responder
 
 	Runs []InRun `json:"runs"` // of the ports that were tried, sorted
 	// Late counts ports whose first packet was lost on the way.
@@ -61,11 +61,11 @@ type InRun struct {
 
 // InICMP is what one hop said about some of the packets.
 type InICMP struct {
-	Hop     netip.Addr   `json:"hop"`
-	Meaning words.Reason `json:"meaning"`
-	First   int          `json:"first"`
-	Last    int          `json:"last"`
-	Count   int          `json:"count"`
+	Hop     netip.Addr  `json:"hop"`
+	Meaning words.Cause `json:"meaning"`
+	First   int         `json:"first"`
+	Last    int         `json:"last"`
+	Count   int         `json:"count"`
 }
 
 const (

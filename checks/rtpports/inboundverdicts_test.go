@@ -273,7 +273,7 @@ func TestWhyNothingArrives(t *testing.T) {
 	}
 	says := func(hop, meaning string) func(*Inbound) {
 		return func(i *Inbound) {
-			i.ICMP = []InICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Reason(meaning), Count: 1}}
+			i.ICMP = []InICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Cause(meaning), Count: 1}}
 		}
 	}
 	plain := find(func(*Inbound) {})

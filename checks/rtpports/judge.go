@@ -178,7 +178,7 @@ func (v view) summary(f Facts) words.Text {
 func (v view) whyUnknown() any {
 	switch {
 	case v.o.GaveUp != "":
-		return problem(words.Reason(v.o.GaveUp))
+		return problem(words.Cause(v.o.GaveUp))
 	case !v.o.Bitmap && v.o.BitmapError != "":
 		return say("reason.direction", words.Args{"why": v.o.BitmapError})
 	case v.o.Unproved > 0:

@@ -11,18 +11,18 @@ import (
 type Observed struct {
 	checks.Limited
 
-	Responder      string       `json:"responder,omitempty"` // as the user named it; empty: none
-	ResponderError words.Reason `json:"responder_error,omitempty"`
-	Target         netip.Addr   `json:"target,omitzero"`
-	Range          string       `json:"range,omitempty"`
-	Mode           string       `json:"mode,omitempty"` // sample or full
-	Stride         int          `json:"stride,omitempty"`
-	Rate           int          `json:"rate_per_second,omitempty"`
-	Entries        int          `json:"router_entries,omitempty"`      // the budget that the rate follows from; 0: none
-	EntriesFrom    string       `json:"router_entries_from,omitempty"` // where the budget comes from: see fromDefault and the others
-	ExpectedMS     int64        `json:"expected_ms,omitempty"`
-	ElapsedMS      int64        `json:"elapsed_ms,omitempty"`
-	RTTMS          int64        `json:"rtt_ms,omitempty"`
+	Responder      string      `json:"responder,omitempty"` // as the user named it; empty: none
+	ResponderError words.Cause `json:"responder_error,omitempty"`
+	Target         netip.Addr  `json:"target,omitzero"`
+	Range          string      `json:"range,omitempty"`
+	Mode           string      `json:"mode,omitempty"` // sample or full
+	Stride         int         `json:"stride,omitempty"`
+	Rate           int         `json:"rate_per_second,omitempty"`
+	Entries        int         `json:"router_entries,omitempty"`      // the budget that the rate follows from; 0: none
+	EntriesFrom    string      `json:"router_entries_from,omitempty"` // where the budget comes from: see fromDefault and the others
+	ExpectedMS     int64       `json:"expected_ms,omitempty"`
+	ElapsedMS      int64       `json:"elapsed_ms,omitempty"`
+	RTTMS          int64       `json:"rtt_ms,omitempty"`
 
 	Sources []Source `json:"sources,omitempty"` // in the order of their use; the last one counts
 	Runs    []Run    `json:"runs"`              // of the ports that were asked, sorted
@@ -37,19 +37,19 @@ type Observed struct {
 
 	// Bitmap reports whether the responder said what had reached it; without
 	// that no direction is known.
-	Bitmap      bool         `json:"bitmap"`
-	BitmapError words.Reason `json:"bitmap_error,omitempty"`
-	Moved       int          `json:"moved,omitempty"`
-	Unproved    int          `json:"unproved,omitempty"`
+	Bitmap      bool        `json:"bitmap"`
+	BitmapError words.Cause `json:"bitmap_error,omitempty"`
+	Moved       int         `json:"moved,omitempty"`
+	Unproved    int         `json:"unproved,omitempty"`
 
-	Trips       []Trip       `json:"trips,omitempty"`
-	ICMP        []ICMP       `json:"icmp,omitempty"`
-	LocalFilter int          `json:"local_filter,omitempty"` // sends that this machine's own packet filter refused
-	SendError   words.Reason `json:"send_error,omitempty"`
-	Plain       *Plain       `json:"plain,omitempty"`
+	Trips       []Trip      `json:"trips,omitempty"`
+	ICMP        []ICMP      `json:"icmp,omitempty"`
+	LocalFilter int         `json:"local_filter,omitempty"` // sends that this machine's own packet filter refused
+	SendError   words.Cause `json:"send_error,omitempty"`
+	Plain       *Plain      `json:"plain,omitempty"`
 	// Inbound is the test from outside; nil: nobody asked for it.
-	Inbound      *Inbound     `json:"inbound,omitempty"`
-	InboundError words.Reason `json:"inbound_error,omitempty"` // why it ended early
+	Inbound      *Inbound    `json:"inbound,omitempty"`
+	InboundError words.Cause `json:"inbound_error,omitempty"` // why it ended early
 
 	GaveUp string `json:"gave_up,omitempty"` // why ports were left open to question
 }
@@ -94,9 +94,9 @@ type Trip struct {
 
 // ICMP is what one hop said about some ports.
 type ICMP struct {
-	Hop        netip.Addr   `json:"hop"`
-	Meaning    words.Reason `json:"meaning"`
-	Prohibited bool         `json:"prohibited,omitempty"`
+	Hop        netip.Addr  `json:"hop"`
+	Meaning    words.Cause `json:"meaning"`
+	Prohibited bool        `json:"prohibited,omitempty"`
 	// How many silent ports it spoke about, and the outermost of them.
 	Ports int `json:"ports"`
 	First int `json:"first"`

@@ -23,7 +23,7 @@ const (
 )
 
 // problem says what a field for problems holds.
-func problem(p words.Reason) words.Text {
+func problem(p words.Cause) words.Text {
 	code, rest, _ := strings.Cut(string(p), " ")
 	first, second, _ := strings.Cut(rest, " ")
 	switch code {

@@ -71,7 +71,7 @@ type sweep struct {
 	blind   losses            // of questions to the responder's other ports, when none of these answered
 	icmp    map[hopWord][]int
 	local   int
-	sendErr words.Reason
+	sendErr words.Cause
 	late    int          // open ports that did not answer when first asked
 	held    map[int]bool // ports open at a responder that opens blocks; nil: all are
 	bitmap  *session.BitmapReply
@@ -97,7 +97,7 @@ type source struct {
 
 type hopWord struct {
 	hop        netip.Addr
-	word       words.Reason
+	word       words.Cause
 	prohibited bool
 }
 

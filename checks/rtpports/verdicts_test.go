@@ -360,7 +360,7 @@ func TestEveryProblemIsAMessage(t *testing.T) {
 		wentSilent:                              "went-silent",
 		"no route":                              "problem",
 	} {
-		got := problem(words.Reason(p))
+		got := problem(words.Cause(p))
 		if got.ID != "rtp-ports.reason."+want {
 			t.Errorf("%s: %s, want %s", p, got.ID, want)
 		}

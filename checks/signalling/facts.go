@@ -20,15 +20,15 @@ type Fact struct {
 	RTTMillis float64 `json:"rtt_ms"` // of that answer
 	Server    string  `json:"server"` // as it calls itself
 
-	Address      string       `json:"address,omitempty"`
-	Method       string       `json:"method,omitempty"` // of the answered request
-	Phrase       string       `json:"phrase,omitempty"`
-	Meaning      string       `json:"meaning,omitempty"`
-	RegisterCode int          `json:"register_code,omitempty"`
-	Expected     bool         `json:"expected,omitempty"` // the profile or DNS says that the server speaks this here
-	Certificate  *CertFact    `json:"certificate,omitempty"`
-	Account      string       `json:"account,omitempty"` // sip:user@domain: this line is the real registration
-	Note         words.Reason `json:"note,omitempty"`    // why there was no answer
+	Address      string      `json:"address,omitempty"`
+	Method       string      `json:"method,omitempty"` // of the answered request
+	Phrase       string      `json:"phrase,omitempty"`
+	Meaning      string      `json:"meaning,omitempty"`
+	RegisterCode int         `json:"register_code,omitempty"`
+	Expected     bool        `json:"expected,omitempty"` // the profile or DNS says that the server speaks this here
+	Certificate  *CertFact   `json:"certificate,omitempty"`
+	Account      string      `json:"account,omitempty"` // sip:user@domain: this line is the real registration
+	Note         words.Cause `json:"note,omitempty"`    // why there was no answer
 }
 
 // CertFact is a certificate as its owner would look at it.

@@ -81,7 +81,7 @@ func TestACertificateAsSIPPhonesSeeIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := probeOf(c.transport, "sip1.example.net", "198.51.100.5", 1, "ok")
 			p.TLS = &TLS{
-				Version: "TLS 1.3", CheckedName: "example.net", DomainBy: c.domain, HostBy: c.host, ChainError: words.Reason(c.chain), Sent: c.sent,
+				Version: "TLS 1.3", CheckedName: "example.net", DomainBy: c.domain, HostBy: c.host, ChainError: words.Cause(c.chain), Sent: c.sent,
 				NotBefore: at.Add(-90 * day), NotAfter: at.Add(c.end), At: at, Names: []string{"x"},
 			}
 			r := resultOf(t, Observed{Servers: []Server{{Name: "example.net", Probes: []Probe{p}}}})

@@ -19,9 +19,9 @@ type Observed struct {
 
 // Server is one SIP server as the user or the profile named it.
 type Server struct {
-	Name   string       `json:"name"`
-	Probes []Probe      `json:"probes"`
-	Error  words.Reason `json:"error,omitempty"` // why there is nothing to ask: no-ipv4, no-ipv6, or the text of an error
+	Name   string      `json:"name"`
+	Probes []Probe     `json:"probes"`
+	Error  words.Cause `json:"error,omitempty"` // why there is nothing to ask: no-ipv4, no-ipv6, or the text of an error
 }
 
 // Probe is one transport to one address of a server.
@@ -39,14 +39,14 @@ type Probe struct {
 	Options  Answer `json:"options"`
 	Register Answer `json:"register"`
 	// Connected: the TCP connection stood, whatever came after.
-	Connected  bool         `json:"connected,omitempty"`
-	Error      words.Reason `json:"error,omitempty"` // the text of an error, or a code of a WebSocket
-	ErrorClass string       `json:"error_class,omitempty"`
-	ErrorHop   netip.Addr   `json:"error_hop,omitzero"`
-	Strays     int          `json:"strays,omitempty"` // datagrams that answered nothing
-	TLS        *TLS         `json:"tls,omitempty"`
-	Path       string       `json:"path,omitempty"`        // of the WebSocket
-	HTTPStatus int          `json:"http_status,omitempty"` // of a refused WebSocket
+	Connected  bool        `json:"connected,omitempty"`
+	Error      words.Cause `json:"error,omitempty"` // the text of an error, or a code of a WebSocket
+	ErrorClass string      `json:"error_class,omitempty"`
+	ErrorHop   netip.Addr  `json:"error_hop,omitzero"`
+	Strays     int         `json:"strays,omitempty"` // datagrams that answered nothing
+	TLS        *TLS        `json:"tls,omitempty"`
+	Path       string      `json:"path,omitempty"`        // of the WebSocket
+	HTTPStatus int         `json:"http_status,omitempty"` // of a refused WebSocket
 }
 
 // Answer is what came of one request.
@@ -60,35 +60,35 @@ type Answer struct {
 
 // TLS is a handshake and the certificate that came with it.
 type TLS struct {
-	Error       words.Reason `json:"error,omitempty"` // why the handshake failed
-	Version     string       `json:"version,omitempty"`
-	Subject     string       `json:"subject,omitempty"`
-	Issuer      string       `json:"issuer,omitempty"`
-	Names       []string     `json:"names,omitempty"` // the hosts it is for
-	NotBefore   time.Time    `json:"not_before,omitzero"`
-	NotAfter    time.Time    `json:"not_after,omitzero"`
-	SelfSigned  bool         `json:"self_signed,omitempty"`
-	CheckedName string       `json:"checked_name,omitempty"`
+	Error       words.Cause `json:"error,omitempty"` // why the handshake failed
+	Version     string      `json:"version,omitempty"`
+	Subject     string      `json:"subject,omitempty"`
+	Issuer      string      `json:"issuer,omitempty"`
+	Names       []string    `json:"names,omitempty"` // the hosts it is for
+	NotBefore   time.Time   `json:"not_before,omitzero"`
+	NotAfter    time.Time   `json:"not_after,omitzero"`
+	SelfSigned  bool        `json:"self_signed,omitempty"`
+	CheckedName string      `json:"checked_name,omitempty"`
 	// DomainBy and HostBy are how the certificate names the SIP domain, and the
 	// host that an SRV record leads to: by name, by wildcard, or not at all.
 	DomainBy string `json:"domain_by,omitempty"`
 	HostBy   string `json:"host_by,omitempty"`
 	// ChainError is what is wrong with the chain at a time within the
 	// certificate's own dates: unknown-authority, or the text of an error.
-	ChainError words.Reason `json:"chain_error,omitempty"`
-	Sent       int          `json:"certificates_sent,omitempty"` // the leaf included
-	At         time.Time    `json:"at,omitzero"`                 // this machine's clock
+	ChainError words.Cause `json:"chain_error,omitempty"`
+	Sent       int         `json:"certificates_sent,omitempty"` // the leaf included
+	At         time.Time   `json:"at,omitzero"`                 // this machine's clock
 }
 
 // Clock is this machine's clock against an NTP server's.
 type Clock struct {
-	Server       string       `json:"server"`
-	Addr         netip.Addr   `json:"addr,omitzero"`
-	OffsetMillis int64        `json:"offset_ms"` // what must be added to this machine's clock
-	RTTMillis    float64      `json:"rtt_ms,omitempty"`
-	Stratum      int          `json:"stratum,omitempty"`
-	Tries        int          `json:"tries,omitempty"`
-	Error        words.Reason `json:"error,omitempty"`
+	Server       string      `json:"server"`
+	Addr         netip.Addr  `json:"addr,omitzero"`
+	OffsetMillis int64       `json:"offset_ms"` // what must be added to this machine's clock
+	RTTMillis    float64     `json:"rtt_ms,omitempty"`
+	Stratum      int         `json:"stratum,omitempty"`
+	Tries        int         `json:"tries,omitempty"`
+	Error        words.Cause `json:"error,omitempty"`
 }
 
 // offset is what must be added to this machine's clock.
@@ -110,8 +110,8 @@ type Account struct {
 	Bound   *Bound    `json:"bound,omitempty"` // nil: not registered, or not told
 	// Unsupported is why the challenge was not answered: no-challenge,
 	// algorithm, or the text of an error.
-	Unsupported words.Reason `json:"unsupported,omitempty"`
-	Error       words.Reason `json:"error,omitempty"` // no-server, no-answer, or the text of an error
+	Unsupported words.Cause `json:"unsupported,omitempty"`
+	Error       words.Cause `json:"error,omitempty"` // no-server, no-answer, or the text of an error
 }
 
 // Response is a final response without what might identify other devices.

@@ -41,7 +41,7 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 	defer f.close()
 	d := newDialogue(t, f.localAddr(), address)
 	if err := a.run(ctx, f, d, env.Account); errors.Is(err, errNoAnswer) {
-		a.Error = words.Reason(errNoAnswer.Error())
+		a.Error = words.Cause(errNoAnswer.Error())
 	} else if err != nil {
 		a.Error = platform.Words(err)
 	}
@@ -174,7 +174,7 @@ type challenge struct {
 // pick takes the topmost challenge that can be answered (RFC 8760, section
 // 2.4). Where there is none, why is a code of Account.Unsupported, and algorithm
 // what the server asks for.
-func pick(reply []byte) (c *challenge, why words.Reason, algorithm string) {
+func pick(reply []byte) (c *challenge, why words.Cause, algorithm string) {
 	m, err := sip.Parse(reply)
 	if err != nil {
 		return nil, platform.Words(err), ""

@@ -23,7 +23,7 @@ func probeOf(transport, host, addr string, srv int, outcome string) Probe {
 		p.Options.Reply = []byte("SIP/2.0 200 OK\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
 	case "silent":
 	default:
-		p.Error, p.ErrorClass = words.Reason(outcome), outcome
+		p.Error, p.ErrorClass = words.Cause(outcome), outcome
 	}
 	return p
 }

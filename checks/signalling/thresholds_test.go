@@ -71,7 +71,7 @@ func answers(transport string, port uint16, with string) Probe {
 		p.Options = Answer{Tries: 1, RTTMillis: 20, Reply: []byte("SIP/2.0 " + with + "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")}
 		return p
 	}
-	p.Error, p.ErrorClass, p.Options.Tries = words.Reason(with), with, 5
+	p.Error, p.ErrorClass, p.Options.Tries = words.Cause(with), with, 5
 	return p
 }
 

@@ -64,7 +64,7 @@ func (i *TLS) read(certs []*x509.Certificate, t target) {
 // chainError verifies the chain at a time within the leaf's own dates: dates are
 // judged separately, by the NTP server's time. It returns a code or the text of an
 // error.
-func chainError(certs []*x509.Certificate, now time.Time) words.Reason {
+func chainError(certs []*x509.Certificate, now time.Time) words.Cause {
 	leaf := certs[0]
 	switch {
 	case now.Before(leaf.NotBefore):
@@ -83,5 +83,5 @@ func chainError(certs []*x509.Certificate, now time.Time) words.Reason {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return "unknown-authority"
 	}
-	return words.Reason(cut(string(platform.Words(err))))
+	return words.Cause(cut(string(platform.Words(err))))
 }

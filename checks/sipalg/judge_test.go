@@ -450,7 +450,7 @@ func TestEvidenceShowsOnlyWhatDiffers(t *testing.T) {
 
 func TestABrokenResponderIsNotForgottenBecauseAServerAnswered(t *testing.T) {
 	o := askedServer("198.51.100.20:5060", map[string]string{"udp": wan.String()})
-	o.Notes = []words.Reason{"responder vps.example:8765: connection refused"}
+	o.Notes = []words.Cause{"responder vps.example:8765: connection refused"}
 	j := alone(o, office)
 	if f := factsOf(t, j); f.Verdict != NoSign || !strings.Contains(english(j.Inconclusive), "vps.example") {
 		t.Errorf("verdict %s, inconclusive because of %q", f.Verdict, english(j.Inconclusive))

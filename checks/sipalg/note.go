@@ -25,7 +25,7 @@ func noted(code string, args words.Args) note {
 
 // failure is the note of an error, which stands in the observation in English.
 // hop is who sent it; invalid where nobody did.
-func failure(class string, text words.Reason, hop netip.Addr) note {
+func failure(class string, text words.Cause, hop netip.Addr) note {
 	args := words.Args{"class": class, "why": text, "hop": "nobody"}
 	if hop.IsValid() {
 		args["hop"] = hop

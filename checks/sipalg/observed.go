@@ -25,15 +25,15 @@ type Observed struct {
 	Public    []netip.Addr    `json:"public,omitempty"` // of older reports: our addresses by STUN
 	Views     []View          `json:"views,omitempty"`  // where STUN servers and the responder see us
 	Hops      []Hop           `json:"hops,omitempty"`   // --deep: where the message changes
-	Notes     []words.Reason  `json:"notes,omitempty"`
+	Notes     []words.Cause   `json:"notes,omitempty"`
 }
 
 // Responder is the far end that the probes went to.
 type Responder struct {
-	Addr        netip.Addr   `json:"addr"`
-	Carrier     string       `json:"carrier"`
-	Busy        []string     `json:"busy,omitempty"` // ports it could not serve
-	ArrivalsErr words.Reason `json:"arrivals_error,omitempty"`
+	Addr        netip.Addr  `json:"addr"`
+	Carrier     string      `json:"carrier"`
+	Busy        []string    `json:"busy,omitempty"` // ports it could not serve
+	ArrivalsErr words.Cause `json:"arrivals_error,omitempty"`
 	// Translated: something translates addresses in front of the responder, so
 	// that single ports may lead to another machine there.
 	Translated bool `json:"translated,omitempty"`
@@ -70,7 +70,7 @@ type Probe struct {
 	RTTMillis  float64        `json:"rtt_ms,omitempty"`
 	Strays     int            `json:"strays,omitempty"` // datagrams that answered no question of ours
 	ErrorClass string         `json:"error_class,omitempty"`
-	Error      words.Reason   `json:"error,omitempty"`
+	Error      words.Cause    `json:"error,omitempty"`
 	ErrorHop   netip.Addr     `json:"error_hop,omitzero"`
 	Answers    int            `json:"answers,omitempty"`     // of an inbound call: how often we answered it
 	TLSForeign string         `json:"tls_foreign,omitempty"` // certificate that is not the responder's: its subject
@@ -86,7 +86,7 @@ type Pinhole struct {
 	Named     bool           `json:"named"`   // arrived at the named port
 	Control   bool           `json:"control"` // arrived at a port that no SDP named: nothing filters here
 	ControlOK bool           `json:"control_sent"`
-	Error     words.Reason   `json:"error,omitempty"`
+	Error     words.Cause    `json:"error,omitempty"`
 }
 
 // View is where somebody outside sees one of our local addresses.
@@ -103,7 +103,7 @@ type Server struct {
 	Name string `json:"name"`
 	// Unasked: it is one of the built-in servers, not one that the user named.
 	Unasked bool           `json:"not_named,omitempty"`
-	Error   words.Reason   `json:"error,omitempty"` // it could not be found at all
+	Error   words.Cause    `json:"error,omitempty"` // it could not be found at all
 	Source  netip.Addr     `json:"source,omitzero"` // the local address that routing picks
 	Answers []ServerAnswer `json:"answers,omitempty"`
 	Hops    []Hop          `json:"hops,omitempty"` // what the first routers on the way got of a question
@@ -120,11 +120,11 @@ type ServerAnswer struct {
 	Sent      Wire           `json:"sent,omitempty"`
 	Reply     Wire           `json:"reply,omitempty"`
 	// ControlSent is the same request without our own address.
-	ControlSent  Wire         `json:"control_sent,omitempty"`
-	ControlReply Wire         `json:"control_reply,omitempty"`
-	RTTMillis    float64      `json:"rtt_ms,omitempty"`
-	ErrorClass   string       `json:"error_class,omitempty"`
-	Error        words.Reason `json:"error,omitempty"`
+	ControlSent  Wire        `json:"control_sent,omitempty"`
+	ControlReply Wire        `json:"control_reply,omitempty"`
+	RTTMillis    float64     `json:"rtt_ms,omitempty"`
+	ErrorClass   string      `json:"error_class,omitempty"`
+	Error        words.Cause `json:"error,omitempty"`
 }
 
 // Hop is the answer to one TTL-limited INVITE: the message as the router at

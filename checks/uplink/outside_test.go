@@ -23,7 +23,7 @@ func answered(a string) netinfo.Contact {
 
 func refusal(a, hop, meaning string) netinfo.Contact {
 	prohibited := meaning == "communication administratively prohibited"
-	return netinfo.Contact{Addr: at(a), Sent: 4, WaitedMS: 3400, Refusals: []netinfo.ICMPNote{{Hop: at(hop), Meaning: words.Reason(meaning), Prohibited: prohibited, Count: 4}}}
+	return netinfo.Contact{Addr: at(a), Sent: 4, WaitedMS: 3400, Refusals: []netinfo.ICMPNote{{Hop: at(hop), Meaning: words.Cause(meaning), Prohibited: prohibited, Count: 4}}}
 }
 
 func TestWhetherAnybodyOutsideAnswers(t *testing.T) {

@@ -41,7 +41,7 @@ type Named struct {
 	Addrs  []netip.Addr `json:"addrs,omitempty"`
 	Port   int          `json:"port,omitempty"`
 	Source netip.Addr   `json:"source,omitzero"` // invalid: no address of the server has a route
-	Error  words.Reason `json:"error,omitempty"`
+	Error  words.Cause  `json:"error,omitempty"`
 }
 
 // The kinds of servers.

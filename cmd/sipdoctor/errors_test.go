@@ -59,7 +59,7 @@ func TestEveryErrorIsInRussian(t *testing.T) {
 			}
 			for _, format := range formatsIn(t, file) {
 				found++
-				got, err := book().Show(words.Russian, words.Reason(sample(format)))
+				got, err := book().Show(words.Russian, words.Cause(sample(format)))
 				if err != nil || strings.Contains(format, " ") && english.MatchString(lists.ReplaceAllString(got, "")) {
 					t.Errorf("%s: %q in Russian: %s (%v)", file, format, got, err)
 				}

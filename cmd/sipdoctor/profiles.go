@@ -60,7 +60,7 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 				}
 				for _, m := range mistakes {
 					found = true
-					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-mistake", words.Args{"file": file, "line": m.Line, "key": cmp.Or(m.Key, "none"), "why": words.Reason(m.Text)})))
+					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-mistake", words.Args{"file": file, "line": m.Line, "key": cmp.Or(m.Key, "none"), "why": words.Cause(m.Text)})))
 				}
 				if len(mistakes) == 0 {
 					fmt.Fprintln(s.Out, render.Quote(s.say("say.lint-good", words.Args{"file": file})))
@@ -104,7 +104,7 @@ func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 
 // source is where a provider says something, in the user's language.
 func (s streams) source(text string) string {
-	return s.say("say.cause", words.Args{"why": words.Reason(text)})
+	return s.say("say.cause", words.Args{"why": words.Cause(text)})
 }
 
 // describeServers prints whom phones talk to.

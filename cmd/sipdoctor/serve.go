@@ -69,7 +69,7 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 		return err
 	}
 	if o.verbose {
-		cfg.Log = func(line string) { fmt.Fprintln(s.Err, s.fill(words.Reason(line).Message())) }
+		cfg.Log = func(line string) { fmt.Fprintln(s.Err, s.fill(words.Cause(line).Message())) }
 	}
 	identity, err := o.identity(&cfg)
 	if err != nil {
@@ -180,11 +180,11 @@ func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 	}
 	cfg.Certificate = id.Certificate
 	if !id.Kept {
-		return identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": words.Reason(id.NotKept)})}, nil
+		return identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": words.Cause(id.NotKept)})}, nil
 	}
 	said := identity{text: words.Say("say.identity-kept", words.Args{"dir": dir})}
 	if id.Replaced != "" {
-		said.note = words.Say("say.identity-replaced", words.Args{"why": words.Reason(id.Replaced)})
+		said.note = words.Say("say.identity-replaced", words.Args{"why": words.Cause(id.Replaced)})
 	}
 	return said, nil
 }

@@ -21,7 +21,7 @@ func (s streams) introduce(srv *responder.Server, n platform.Network, controlPor
 	}
 	lines = append(lines, more...)
 	for _, b := range p.Busy {
-		lines = append(lines, namedLine{"busy", words.Reason(b).Message()})
+		lines = append(lines, namedLine{"busy", words.Cause(b).Message()})
 	}
 	fmt.Fprintf(s.Out, "%s\n\n", s.say("say.serve-running", nil))
 	for _, l := range lines {
@@ -93,7 +93,7 @@ func confined(c platform.Confined) words.Text {
 		}
 	}
 	if c.Problem != "" {
-		list = append(list, words.Say("say.confined-problem", words.Args{"why": words.Reason(c.Problem)}))
+		list = append(list, words.Say("say.confined-problem", words.Args{"why": words.Cause(c.Problem)}))
 	}
 	if len(list) == 0 {
 		return words.Text{}

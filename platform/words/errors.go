@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// A Reason is why something did not work: the English text of an error, as
+// A Cause is why something did not work: the English text of an error, as
 // platform.Words makes it, or a code, which is a single word. As a value of a
 // message it is shown in the user's language.
 //
@@ -16,7 +16,7 @@ import (
 // a user may see in every language, and they are found there by the English one,
 // as gettext does. So an error needs no more than fmt.Errorf and a line in
 // error.yaml. Nothing may be decided by what is found.
-type Reason string
+type Cause string
 
 //go:embed error.yaml
 var errorWords []byte
@@ -32,7 +32,7 @@ const errorName = "error"
 
 // Message is r as a sentence: the one in error.yaml, or r in quotation marks, with
 // the sentence of its cause after it.
-func (r Reason) Message() Text {
+func (r Cause) Message() Text {
 	text := string(r)
 	if text == "" {
 		return Text{}
@@ -43,7 +43,7 @@ func (r Reason) Message() Text {
 	if parts := strings.Split(strings.ReplaceAll(text, "\n", "; "), "; "); len(parts) > 1 {
 		list := make([]Text, len(parts))
 		for i, p := range parts {
-			list[i] = Reason(p).Message()
+			list[i] = Cause(p).Message()
 		}
 		return Say("error.each", Args{"errors": list})
 	}
@@ -52,7 +52,7 @@ func (r Reason) Message() Text {
 		switch name := text[:i]; {
 		case !cut || i == 0:
 		case !strings.Contains(name, " "): // an address, a file, a flag
-			return Say("error.at", Args{"at": name, "why": Reason(rest).Message()})
+			return Say("error.at", Args{"at": name, "why": Cause(rest).Message()})
 		default:
 			if t := findError(rest); !t.IsZero() {
 				return Say("error.around", Args{"text": name, "why": t})
@@ -63,7 +63,7 @@ func (r Reason) Message() Text {
 }
 
 // value is r among the values of a message: a code stays one, for select.
-func (r Reason) value() any {
+func (r Cause) value() any {
 	if t := r.Message(); t.ID != "error.other" && !t.IsZero() || strings.Contains(string(r), " ") {
 		return t
 	}
@@ -139,7 +139,7 @@ func valueIn(name, text string) (v any, ok bool) {
 		return Raw(inner), true
 	}
 	if why {
-		return Reason(text).Message(), true
+		return Cause(text).Message(), true
 	}
 	return text, !strings.Contains(text, ": ")
 }

@@ -62,7 +62,7 @@ func holds(v any, id string) bool {
 //   - Raw: bytes that a stranger chose, shown in quotation marks;
 //   - a number, a Percent, a time.Duration, a time.Time, a bool;
 //   - a Text: a part of the sentence that is a message of its own;
-//   - a Reason: an error;
+//   - a Cause: an error;
 //   - a Phrase: a text that is data, in every language;
 //   - a slice of these, shown as "a, b and c".
 type Args map[string]any
@@ -190,7 +190,7 @@ func plain(v any) any {
 	switch v := v.(type) {
 	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, Phrase, foreign:
 		return v
-	case Reason:
+	case Cause:
 		return v.value()
 	case fmt.Stringer:
 		return v.String()
@@ -227,7 +227,7 @@ const literal = "literal.text"
 func Literals(list []string) []Text {
 	var out []Text
 	for _, s := range list {
-		out = append(out, Reason(s).Message())
+		out = append(out, Cause(s).Message())
 	}
 	return out
 }

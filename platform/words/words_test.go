@@ -219,9 +219,9 @@ func TestPhrases(t *testing.T) {
 }
 
 // A code stays one, for a sentence to choose by it; an error is a sentence.
-func TestReasonsAreCodesOrSentences(t *testing.T) {
+func TestCausesAreCodesOrSentences(t *testing.T) {
 	b := NewBook(map[string][]byte{"office": []byte("office.why:\n  en: \"{why, select, slow {it is slow} other {{why}}}\"\n  ru: \"{why, select, slow {медленно} other {{why}}}\"\n")})
-	for why, want := range map[Reason]string{"slow": "медленно", "interrupted": "прервано", "": "", "reading /x: no such file or directory": "чтение /x: нет такого файла или каталога", "strange": "strange"} {
+	for why, want := range map[Cause]string{"slow": "медленно", "interrupted": "прервано", "": "", "reading /x: no such file or directory": "чтение /x: нет такого файла или каталога", "strange": "strange"} {
 		if got, err := b.Fill(Russian, Say("office.why", Args{"why": why})); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", why, got, err, want)
 		}

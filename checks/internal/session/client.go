@@ -30,9 +30,9 @@ type Target struct {
 // may be called concurrently.
 type Client struct {
 	Info    Info
-	Addr    netip.Addr     // the responder's address as dialled
-	Carrier string         // "https" or "udp"
-	Notes   []words.Reason // what a reader of the report should know about the session
+	Addr    netip.Addr    // the responder's address as dialled
+	Carrier string        // "https" or "udp"
+	Notes   []words.Cause // what a reader of the report should know about the session
 
 	owners  owners
 	name    string // the target in the user's words, with the port

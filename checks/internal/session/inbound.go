@@ -51,11 +51,11 @@ type InboundReply struct {
 
 // InboundICMP is what one hop said about some of the packets.
 type InboundICMP struct {
-	Hop     netip.Addr   `json:"hop"`
-	Meaning words.Reason `json:"meaning"`
-	First   int          `json:"first"` // the outermost ports that it spoke about
-	Last    int          `json:"last"`
-	Count   int          `json:"count"`
+	Hop     netip.Addr  `json:"hop"`
+	Meaning words.Cause `json:"meaning"`
+	First   int         `json:"first"` // the outermost ports that it spoke about
+	Last    int         `json:"last"`
+	Count   int         `json:"count"`
 }
 
 // Inbound asks for packets to ports of ours. It returns when they have left.

@@ -101,7 +101,7 @@ func noteUDP(c *Client, h *attempt) {
 	if h != nil {
 		why = reason(h.err)
 	}
-	c.Notes = append(c.Notes, words.Reason("control runs over masked UDP, as HTTPS does not get through: "+why))
+	c.Notes = append(c.Notes, words.Cause("control runs over masked UDP, as HTTPS does not get through: "+why))
 }
 
 func (o *opener) request() OpenRequest {

@@ -49,7 +49,7 @@ type pin struct {
 
 	mu    sync.Mutex
 	first *Fingerprint // the certificate accepted first
-	note  words.Reason
+	note  words.Cause
 }
 
 // verify accepts or refuses the chain that the responder showed, its own
@@ -92,17 +92,17 @@ func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
 	if !selfSigned(chain[0]) {
 		return refusal("certificate not accepted: %w; if it is the responder's, pin it with --responder-fingerprint %s", err, got)
 	}
-	p.note = words.Reason(fmt.Sprintf("certificate not verified; pin it with --responder-fingerprint %s", got))
+	p.note = words.Cause(fmt.Sprintf("certificate not verified; pin it with --responder-fingerprint %s", got))
 	return nil
 }
 
-func (p *pin) notes() []words.Reason {
+func (p *pin) notes() []words.Cause {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.note == "" {
 		return nil
 	}
-	return []words.Reason{p.note}
+	return []words.Cause{p.note}
 }
 
 // selfSigned reports whether a certificate is its own issuer: what "sipdoctor
