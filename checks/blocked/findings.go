@@ -164,7 +164,10 @@ const maxReasons = 2
 // evidence shows the deciding rules, each with all it stops, and what each
 // layer holds.
 func evidence(s Subject, hit []Block) (list []checks.Evidence) {
-	type decision struct{ verdict, table, rule string }
+	type decision struct {
+		verdict, table string
+		rule           words.Reason
+	}
 	var decisions []decision
 	ports := map[decision][]string{}
 	rules := map[string]bool{}
@@ -173,7 +176,7 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 			continue
 		}
 		rules[p.Rule] = true
-		d := decision{p.Verdict, p.Table, p.Rule}
+		d := decision{p.Verdict, p.Table, p.decider()}
 		if !slices.Contains(decisions, d) {
 			decisions = append(decisions, d)
 		}
@@ -196,8 +199,13 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 	return list
 }
 
-func decidedBy(verdict, table, rule string) words.Text {
+func decidedBy(verdict, table string, rule words.Reason) words.Text {
 	return words.Say("blocked.evidence.verdict", words.Args{"verdict": verdict, "table": table, "rule": rule})
+}
+
+// decider is the rule that decides, or what does besides the rules.
+func (p Path) decider() words.Reason {
+	return cmp.Or(p.Why, words.Quote(p.Rule))
 }
 
 // because shows the newest reasons, the same one once.

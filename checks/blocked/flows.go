@@ -39,7 +39,7 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, p
 				list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, uint16(port))
 				if err != nil {
 					if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNotCollected) {
-						o.Notes = append(o.Notes, platform.Words(err))
+						o.Notes = append(o.Notes, words.Quote(platform.Words(err)))
 					}
 					return // it is the same for all ports
 				}

@@ -33,7 +33,7 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o.Notes)}
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: words.Texts(o.Notes)}
 	if len(o.Subjects) == 0 {
 		j.Skip = words.Say("blocked.skip.no-address", nil)
 		return j
@@ -66,18 +66,6 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		j.Inconclusive = whyUnclear(o, unclear)
 	}
 	return j
-}
-
-// notes are what could not be read. Most of them come from other readers as
-// sentences.
-func notes(list []string) []words.Text {
-	out := words.Literals(list)
-	for i, n := range list {
-		if n == noteTrunks {
-			out[i] = words.Say("blocked.note.trunks", nil)
-		}
-	}
-	return out
 }
 
 func orEmpty[T any](list []T) []T {
@@ -337,9 +325,9 @@ func byWhom(s Subject) words.Text {
 		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": some(slices.Compact(jails), maxNamed), "left": false}))
 	}
 	who = slices.Concat(who, others, places)
-	rule := "none"
+	var rule any = "none"
 	if i := slices.IndexFunc(s.Paths, stopped); i >= 0 {
-		rule = s.Paths[i].Rule
+		rule = s.Paths[i].decider()
 	}
 	return words.Say("blocked.by", words.Args{"holders": len(who), "some": some(who, maxNamed), "rule": rule})
 }
@@ -377,7 +365,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	if !o.Root && slices.Contains(o.Unread, layerFilter) {
 		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
 	}
-	var reasons []string
+	var reasons []words.Reason
 	for _, s := range o.Subjects {
 		for _, p := range s.Paths {
 			for _, r := range p.Reasons {
@@ -398,7 +386,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:
-		return notes(o.Notes)[0]
+		return o.Notes[0].Text()
 	}
 	return words.Say("blocked.reason.unread", nil)
 }

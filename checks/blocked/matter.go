@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxSubjects bounds the addresses that are looked at without being asked for.
@@ -25,7 +26,7 @@ const resolveTime = 2 * time.Second
 type gathered struct {
 	list  []Subject
 	index map[netip.Prefix]int
-	notes []string
+	notes []words.Reason
 }
 
 func (g *gathered) add(p netip.Prefix, role, use string) {
@@ -99,7 +100,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 	}
 	p, err := netinfo.LoadProfile(name)
 	if err != nil {
-		g.notes = append(g.notes, platform.Words(err))
+		g.notes = append(g.notes, words.Quote(platform.Words(err)))
 		return
 	}
 	for _, s := range p.Subnets {
@@ -124,7 +125,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[string]string) {
 	if !env.System.Live() || env.Net == nil || len(hosts) == 0 {
 		if len(hosts) > 0 {
-			g.notes = append(g.notes, noteTrunks)
+			g.notes = append(g.notes, words.Because("blocked.note.trunks"))
 		}
 		return
 	}
@@ -138,7 +139,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, host+": "+platform.Words(err))
+				g.notes = append(g.notes, words.Quote(host+": "+platform.Words(err)))
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")
@@ -147,10 +148,6 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	}
 	wg.Wait()
 }
-
-// noteTrunks is the note that trunks with a name instead of an address were not
-// looked up.
-const noteTrunks = "trunks-not-looked-up"
 
 // The roles of a subject. The name of the phone, trunk or provider follows; any
 // other role is a provider's name.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
@@ -26,9 +26,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filtered := make(chan server.Filter, 1)
 	go func() { filtered <- srv.Filter(ctx) }()
 	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
-	o.Notes = append(o.Notes, ast.Notes...)
+	o.Notes = append(o.Notes, words.Quotes(ast.Notes)...)
 	if ways.Err != nil {
-		o.Notes = append(o.Notes, platform.Words(ways.Err))
+		o.Notes = append(o.Notes, words.Quote(platform.Words(ways.Err)))
 	}
 	if ast.State != nil {
 		o.Machine.FreePBX = ast.State.FreePBX
@@ -51,7 +51,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	jails := fail2ban.Read(ctx, env.System, o.jailOptions(ports))
 	o.Machine.Fail2ban = jails.Installed
 	for _, n := range jails.Notes {
-		o.Notes = append(o.Notes, n.What+": "+n.Why)
+		o.Notes = append(o.Notes, words.Quote(n.What+": "+n.Why))
 	}
 	if jails.Hung {
 		o.Unread = append(o.Unread, "fail2ban")
@@ -102,7 +102,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State) {
 	filter := s.Blocks
 	answer := bans.Find(ctx, sys, s.Address)
-	for _, n := range answer.Notes {
+	for _, n := range words.Quotes(answer.Notes) {
 		if !slices.Contains(o.Notes, n) {
 			o.Notes = append(o.Notes, n)
 		}
@@ -210,15 +210,15 @@ func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
 // understood leaves the rest standing.
 func (o *Observed) filterNotes(f server.Filter) {
 	denied, missing := 0, 0
-	var partial, notes []string
+	var partial, notes []words.Reason
 	for _, u := range f.Unread {
 		if u.Aside {
 			o.Partial = o.Partial || errors.Is(u.Err, packetfilter.ErrNotInBundle)
-			partial = append(partial, u.Text())
+			partial = append(partial, u.Reason())
 			continue
 		}
-		notes = append(notes, u.Text())
-		o.FilterNote = cmp.Or(o.FilterNote, u.Text())
+		notes = append(notes, u.Reason())
+		o.FilterNote = cmp.Or(o.FilterNote, u.Reason())
 		missing++
 		if u.Privilege || errors.Is(u.Err, platform.ErrNoAnswer) {
 			denied++
@@ -227,9 +227,9 @@ func (o *Observed) filterNotes(f server.Filter) {
 	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
 		o.Unread = append(o.Unread, layerFilter)
 	}
-	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
+	o.Notes = slices.Concat(words.Quotes(f.Notes), partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s:%d: %s", x.Tool, x.Line, x.What))
+		o.Notes = append(o.Notes, x.Reason())
 	}
 }
 

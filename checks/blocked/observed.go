@@ -7,6 +7,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Observed is what this machine would do with packets of the addresses asked
@@ -17,10 +18,10 @@ type Observed struct {
 	Subjects []Subject `json:"subjects,omitempty"`
 	// Notes name what could not be read; Unread are the layers that are
 	// missing because of it: layerFilter, or one that holds bans of its own.
-	Notes  []string `json:"notes,omitempty"`
-	Unread []string `json:"unread,omitempty"`
+	Notes  []words.Reason `json:"notes,omitempty"`
+	Unread []string       `json:"unread,omitempty"`
 	// FilterNote is the first reason why the packet filter is not whole.
-	FilterNote string `json:"filter_note,omitempty"`
+	FilterNote words.Reason `json:"filter_note,omitempty"`
 	// Partial reports that a bundle does not hold the listings of all programs.
 	// Nothing hints at rules in those that are missing.
 	Partial bool `json:"partial,omitempty"`
@@ -56,7 +57,7 @@ type Subject struct {
 	Use string `json:"use,omitempty"`
 	// Unread is the first part of the packet filter that was not read and may
 	// stop packets that the rest accepts.
-	Unread string `json:"unread,omitempty"`
+	Unread words.Reason `json:"unread,omitempty"`
 	// At are the own addresses of this machine that packets of the subject come
 	// to: those that Asterisk binds, or those of the interface. The first is the
 	// most likely.
@@ -76,16 +77,17 @@ type Subject struct {
 
 // Path is what the packet filter does with one kind of packet of the subject.
 type Path struct {
-	Direction string   `json:"direction"`         // in, or out for this machine's own packets
-	Sources   string   `json:"sources,omitempty"` // the part of the subject, where it is not all of it
-	Protocol  string   `json:"protocol"`          // udp or tcp
-	Ports     string   `json:"ports"`             // of this machine
-	Purpose   string   `json:"purpose,omitempty"` // sip, rtp; empty for ports that were asked for
-	Verdict   string   `json:"verdict"`           // accept drop reject maybe
-	Rule      string   `json:"rule"`              // that decides
-	Table     string   `json:"table,omitempty"`   // tool, table and chain of it
-	Trace     []string `json:"trace"`
-	Reasons   []string `json:"reasons,omitempty"` // of maybe
+	Direction string         `json:"direction"`         // in, or out for this machine's own packets
+	Sources   string         `json:"sources,omitempty"` // the part of the subject, where it is not all of it
+	Protocol  string         `json:"protocol"`          // udp or tcp
+	Ports     string         `json:"ports"`             // of this machine
+	Purpose   string         `json:"purpose,omitempty"` // sip, rtp; empty for ports that were asked for
+	Verdict   string         `json:"verdict"`           // accept drop reject maybe
+	Rule      string         `json:"rule"`              // that decides
+	Table     string         `json:"table,omitempty"`   // tool, table and chain of it
+	Trace     []string       `json:"trace"`
+	Reasons   []words.Reason `json:"reasons,omitempty"` // of maybe
+	Why       words.Reason   `json:"why,omitempty"`     // what decides besides the rules
 	// At are the own addresses it is about, where it is not all that matter.
 	At []netip.Addr `json:"at,omitempty"`
 	// SentTo is where the rule Via sends the packets instead, and Onward that this

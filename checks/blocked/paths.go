@@ -183,7 +183,7 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
 	p := Path{
 		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
-		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
+		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons, Why: o.Decider.Why,
 		Sources: sourcesText(s.Address, o.Region.Src), At: those(o.Region.Dst, q.arrival.To),
 	}
 	if q.Hook == packetfilter.HookOutput {

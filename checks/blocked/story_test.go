@@ -251,7 +251,7 @@ func TestAPacketFilterThatWasReadInPart(t *testing.T) {
 		{"a listing that is cut off", "198.51.100.8", map[string]string{"iptables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ends before COMMIT"},
 		{"IPv6 is cut off, the address is IPv4", "198.51.100.8", map[string]string{"iptables-nft-save -c": table(), "ip6tables-nft-save -c": cut}, "allowed", checks.Pass, ""},
 		{"IPv4 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"iptables-nft-save -c": cut}, "allowed", checks.Pass, ""},
-		{"IPv6 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"ip6tables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ip6tables-nft: its listing ends before COMMIT"},
+		{"IPv6 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"ip6tables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ip6tables-nft: the listing of table filter ends before COMMIT"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := pbx(tt.prints).Look(t, Check(), asked(tt.address))

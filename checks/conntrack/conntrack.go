@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -35,9 +36,9 @@ type Observed struct {
 	Trunks  []Trunk                `json:"trunks,omitempty"`
 	Banned  []BannedFlow           `json:"banned_flows,omitempty"`
 	Moved   []Moved                `json:"moved,omitempty"`
-	Notes   []string               `json:"notes,omitempty"`
+	Notes   []words.Reason         `json:"notes,omitempty"`
 	Unread  bool                   `json:"unread,omitempty"`  // rules that need root
-	Missing string                 `json:"missing,omitempty"` // rules that were not read, and why
+	Missing words.Reason           `json:"missing,omitempty"` // rules that were not read, and why
 }
 
 // Helper is a rule that hands SIP to the kernel's helper.
@@ -49,12 +50,12 @@ type Helper struct {
 
 // Trunk is a registration of this PBX with a provider.
 type Trunk struct {
-	Name   string     `json:"name"`
-	Addr   netip.Addr `json:"addr"`
-	EveryS int        `json:"every_s"` // between two registrations or OPTIONS
-	New    string     `json:"new"`     // verdict on a first packet of the provider
-	Answer string     `json:"answer"`  // on one of a flow that is remembered
-	Rule   string     `json:"rule"`
+	Name   string       `json:"name"`
+	Addr   netip.Addr   `json:"addr"`
+	EveryS int          `json:"every_s"` // between two registrations or OPTIONS
+	New    string       `json:"new"`     // verdict on a first packet of the provider
+	Answer string       `json:"answer"`  // on one of a flow that is remembered
+	Rule   words.Reason `json:"rule"`
 	// Allow lets the trunk in right before the rule that decides.
 	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
@@ -66,30 +67,31 @@ const defaultExpiration = 3600
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	srv := env.Server()
 	var o Observed
-	o.State, o.Notes = netinfo.ReadConntrack(env.System)
+	state, notes := netinfo.ReadConntrack(env.System)
+	o.State, o.Notes = state, words.Quotes(notes)
 	filter := srv.Filter(ctx)
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
 		if o.Missing == "" && !u.Aside {
-			o.Missing = u.Text()
+			o.Missing = u.Reason()
 		}
 	}
-	o.Notes = append(o.Notes, filter.Notes...)
-	words := packetfilter.NewWording(ctx, env.System)
-	o.Helpers = helpers(filter.Rules, words)
+	o.Notes = append(o.Notes, words.Quotes(filter.Notes)...)
+	wording := packetfilter.NewWording(ctx, env.System)
+	o.Helpers = helpers(filter.Rules, wording)
 	ast := srv.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
-		o.trunks(ctx, env, srv, ast.State, words)
+		o.trunks(ctx, env, srv, ast.State, wording)
 	}
 	if !o.Unread {
-		o.Moved = moved(filter.Rules, words, srv.Ways(ctx), ast.Wanted())
+		o.Moved = moved(filter.Rules, wording, srv.Ways(ctx), ast.Wanted())
 		o.flows(ctx, env.System, filter, srv.Ways(ctx), ast)
 	}
 	return o, ctx.Err()
 }
 
 // helpers are the rules that attach the SIP helper.
-func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []Helper) {
+func helpers(rules *packetfilter.Ruleset, wording *packetfilter.Wording) (list []Helper) {
 	for _, t := range rules.Tables {
 		for _, c := range t.Chains {
 			for _, r := range c.Rules {
@@ -101,7 +103,7 @@ func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []H
 					continue
 				}
 				step := packetfilter.Step{Chain: c, Rule: r}
-				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(words).Rules})
+				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(wording).Rules})
 			}
 		}
 	}
@@ -110,7 +112,7 @@ func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []H
 
 // trunks takes a provider's call through the rules, as a first packet and as
 // one that a remembered flow covers.
-func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, words *packetfilter.Wording) {
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, wording *packetfilter.Wording) {
 	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
 	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
 	if sip < 0 {
@@ -132,8 +134,8 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 			}
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
-					t.New, t.Rule = string(x.Verdict), server.RulePlace(x.Decider)+": "+server.RuleText(x.Decider)
-					t.Allow = x.Decider.AllowBefore(words, c.Src[0], c.Protocol, ports.Set).Rules
+					t.New, t.Rule = string(x.Verdict), server.RuleAt(x.Decider)
+					t.Allow = x.Decider.AllowBefore(wording, c.Src[0], c.Protocol, ports.Set).Rules
 				}
 			}
 			c.State = packetfilter.StateEstablished

@@ -21,7 +21,7 @@ import (
 // stopped: its own are let in as established.
 type BannedFlow struct {
 	netinfo.Flow
-	Rule string `json:"rule"` // that stops new packets
+	Rule words.Reason `json:"rule"` // that stops new packets
 }
 
 // maxSIPPorts bounds the ports whose flows are listed, and maxBannedFlows what
@@ -48,7 +48,7 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter server
 					return // a bundle of before
 				}
 				if err != nil {
-					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+platform.Words(err))
+					o.Notes = append(o.Notes, words.Because("conntrack.note.flows", "why", platform.Words(err)))
 					return // it is the same for all ports
 				}
 				o.banned(filter, ways, list, ports.Protocol, uint16(port))
@@ -76,7 +76,7 @@ func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinf
 			}
 			for _, f := range list {
 				if f.Answered && holds(x.Region.Src, f.From.Addr()) && o.goesOn(filter.Rules, ways, f, protocol, port) && len(o.Banned) < maxBannedFlows {
-					o.Banned = append(o.Banned, BannedFlow{f, server.RulePlace(x.Decider) + ": " + server.RuleText(x.Decider)})
+					o.Banned = append(o.Banned, BannedFlow{f, server.RuleAt(x.Decider)})
 				}
 			}
 		}

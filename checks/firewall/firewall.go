@@ -13,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/server"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -34,28 +35,29 @@ type Observed struct {
 	RTPFrom  string `json:"rtp_from"` // where that stands
 	Parts    []Part `json:"parts,omitempty"`
 	// At is the own address that Parts are about, where others fare differently.
-	At       netip.Addr `json:"at,omitzero"`
-	Sockets  []Socket   `json:"sockets,omitempty"`
-	Root     bool       `json:"root"`
-	Unread   bool       `json:"unread,omitempty"` // the packet filter was not read
-	Managers []string   `json:"managers,omitempty"`
-	Denied   bool       `json:"denied,omitempty"`  // because it needs root
-	Missing  string     `json:"missing,omitempty"` // a part of it that was not read
-	Notes    []string   `json:"notes,omitempty"`
-	RTPSet   *RTPSet    `json:"rtp_set,omitempty"`
-	RTPUse   *RTPUse    `json:"rtp_use,omitempty"`
-	Limits   []Limit    `json:"limits,omitempty"`
+	At       netip.Addr     `json:"at,omitzero"`
+	Sockets  []Socket       `json:"sockets,omitempty"`
+	Root     bool           `json:"root"`
+	Unread   bool           `json:"unread,omitempty"` // the packet filter was not read
+	Managers []string       `json:"managers,omitempty"`
+	Denied   bool           `json:"denied,omitempty"`  // because it needs root
+	Missing  words.Reason   `json:"missing,omitempty"` // a part of it that was not read
+	Notes    []words.Reason `json:"notes,omitempty"`
+	RTPSet   *RTPSet        `json:"rtp_set,omitempty"`
+	RTPUse   *RTPUse        `json:"rtp_use,omitempty"`
+	Limits   []Limit        `json:"limits,omitempty"`
 }
 
 // Part is a part of the ports that fares alike.
 type Part struct {
-	Protocol string   `json:"protocol"`
-	Ports    string   `json:"ports"`
-	Purpose  string   `json:"purpose"` // sip or rtp
-	Verdict  string   `json:"verdict"` // accept drop reject maybe
-	Rule     string   `json:"rule"`
-	Table    string   `json:"table,omitempty"`
-	Reasons  []string `json:"reasons,omitempty"`
+	Protocol string         `json:"protocol"`
+	Ports    string         `json:"ports"`
+	Purpose  string         `json:"purpose"` // sip or rtp
+	Verdict  string         `json:"verdict"` // accept drop reject maybe
+	Rule     string         `json:"rule"`
+	Table    string         `json:"table,omitempty"`
+	Reasons  []words.Reason `json:"reasons,omitempty"`
+	Why      words.Reason   `json:"why,omitempty"` // what decides besides the rules
 	// Allow accepts everyone right before the rule that decides.
 	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
@@ -76,7 +78,7 @@ var stranger = netip.MustParsePrefix("240.255.255.254/32")
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	srv := env.Server()
 	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
-	o := Observed{Root: env.System.Root(), Notes: ast.Notes}
+	o := Observed{Root: env.System.Root(), Notes: words.Quotes(ast.Notes)}
 	if ast.State != nil {
 		o.Asterisk, o.Running, o.RTPFrom = true, ast.State.Running, ast.State.RTP.From
 		if ast.State.FreePBX {
@@ -109,10 +111,10 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 // may stop an IPv4 packet that the rest accepts.
 func (o *Observed) filterNotes(f server.Filter) {
 	for _, u := range f.Unread {
-		o.Notes = append(o.Notes, u.Text())
+		o.Notes = append(o.Notes, u.Reason())
 		o.Denied = o.Denied || u.Privilege
 	}
-	o.Notes = append(o.Notes, f.Notes...)
+	o.Notes = append(o.Notes, words.Quotes(f.Notes)...)
 	o.Missing = packetfilter.FirstUnread(f.Unread, false)
 	o.Unread = o.Denied || o.Missing != "" && len(f.Rules.Tables) == 0
 }
@@ -182,7 +184,7 @@ func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *s
 	for _, o := range rules.Evaluate(c).Outcomes {
 		p := Part{
 			Protocol: ports.Protocol, Ports: server.WritePorts(o.Region.DstPort), Purpose: ports.Purpose,
-			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
+			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons, Why: o.Decider.Why,
 		}
 		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
 			p.Allow = rules.Allow(wording, c, o, everyone).Rules
@@ -198,7 +200,7 @@ func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Aste
 		return nil
 	}
 	open, notes := netinfo.ReadSockets(ctx, env.System)
-	o.Notes = append(o.Notes, notes...)
+	o.Notes = append(o.Notes, words.Quotes(notes)...)
 	if len(open) == 0 {
 		return nil // nothing is known; silence is no proof
 	}

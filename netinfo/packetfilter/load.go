@@ -31,7 +31,7 @@ func Load(ctx context.Context, s platform.System) (*Ruleset, []Unread) {
 			return New(l.parts...), l.unread
 		}
 		if try == maxAgain {
-			l.missed("the rules", fmt.Errorf("they changed while they were read, %d times in a row", try), true)
+			l.missed(Unread{What: "nft", Why: because("changed", "times", strconv.Itoa(try)), Aside: true})
 			return New(l.parts...), l.unread
 		}
 	}
@@ -101,7 +101,7 @@ func (l *loader) nft() {
 	}
 	tables, err := nftTables(list)
 	if err != nil {
-		l.miss("nft", err)
+		l.failed("nft", err, false)
 		return
 	}
 	var odd []nftTable
@@ -141,7 +141,7 @@ func (l *loader) oddTables(tables []nftTable) {
 		case !ok && l.gone(out, t):
 			continue
 		case !ok:
-			l.miss("nft", l.unlisted(t))
+			l.missed(Unread{What: "nft", Why: l.unlisted(t)})
 			continue
 		}
 		p := ReadNFT(string(part), "")
@@ -287,7 +287,7 @@ func (l *loader) recent() {
 	for _, name := range names {
 		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 		if err != nil {
-			l.missed(name, err, true)
+			l.failed(name, err, true)
 			continue
 		}
 		l.parts = append(l.parts, ReadRecent(path.Base(name), string(b), clock))
@@ -301,7 +301,7 @@ func (l *loader) hashLimits() {
 		for _, name := range names {
 			b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 			if err != nil {
-				l.missed(name, err, true)
+				l.failed(name, err, true)
 				continue
 			}
 			l.parts = append(l.parts, ReadHashLimit(family, path.Base(name), string(b)))

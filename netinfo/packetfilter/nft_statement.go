@@ -64,7 +64,7 @@ func (b *nftBuilder) statement(s map[string]any) {
 		b.keyed(key, v)
 		return
 	}
-	b.unknown("an empty statement", "", false)
+	b.unknown("{}", "", false)
 }
 
 func (b *nftBuilder) keyed(key string, v any) {
@@ -108,7 +108,7 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "limit", "quota":
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
-		b.unknown("nft statement "+renderNFT(map[string]any{key: v}), "", false)
+		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	}
 }
 

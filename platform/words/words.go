@@ -61,7 +61,7 @@ func holds(v any, id string) bool {
 //     belongs to no language (an address, a header's name, a rule);
 //   - Raw: bytes that a stranger chose, shown in quotation marks;
 //   - a number, a Percent, a time.Duration, a time.Time, a bool;
-//   - a Text: a part of the sentence that is a message of its own;
+//   - a Text or Reason: a part of the sentence that is a message of its own;
 //   - a slice of these, shown as "a, b and c".
 type Args map[string]any
 
@@ -185,6 +185,8 @@ func plain(v any) any {
 	switch v := v.(type) {
 	case string, Raw, int64, float64, bool, Percent, time.Duration, time.Time, Text, foreign:
 		return v
+	case Reason:
+		return v.Text()
 	case fmt.Stringer:
 		return v.String()
 	}

@@ -4,28 +4,37 @@ import (
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// RuleText is the rule of a step as its tool lists it, or the policy.
+// RuleAt is the rule of a step with its place, or what stopped the packet besides
+// the rules.
+func RuleAt(s packetfilter.Step) words.Reason {
+	if s.Chain == nil {
+		return s.Why
+	}
+	return words.Quote(RulePlace(s) + ": " + RuleText(s))
+}
+
+// RuleText is the rule of a step as its tool lists it, the policy, or the ID of
+// what stopped the packet besides the rules.
 func RuleText(s packetfilter.Step) string {
 	switch {
 	case s.Rule != nil:
 		return s.Rule.Text
-	case s.Chain == nil && s.What != "":
-		return s.What // what stopped it is not in the rules
 	case s.Chain == nil:
-		return "no rule"
+		return s.Why.ID()
 	case s.Chain.Base != nil:
 		return "policy " + s.Chain.Base.Policy.String()
 	}
-	return "end of the chain"
+	return "end of " + s.Chain.Name
 }
 
 // RulePlace is where the rule of a step stands: tool, family, table, chain and
 // number.
 func RulePlace(s packetfilter.Step) string {
 	if s.Chain == nil {
-		if s.What != "" {
+		if s.Why != "" {
 			return "routing"
 		}
 		return ""
