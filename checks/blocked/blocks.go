@@ -263,7 +263,7 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 	for _, x := range answer.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
-			Reasons: x.Reasons, Effective: x.Effect == bans.Bites,
+			Reasons: x.Reasons, Cause: x.Cause, Effective: x.Effect == bans.Bites,
 		}
 		if x.Effect == bans.Indirect {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
@@ -274,11 +274,8 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 		if x.Effect == bans.Spares {
 			b.Why = whyNotSIP
 		}
-		if x.Note != "" && !b.Effective {
-			b.Why = x.Note
-		}
-		if b.Effective {
-			b.Why = ""
+		if b.Note = x.Note; b.Effective {
+			b.Why, b.Note = "", ""
 		}
 		b.Lift = packetfilter.Change{Step: command.Step{Do: x.Free, Undo: x.Undo}}
 		list = append(list, b)

@@ -219,6 +219,9 @@ func (b Block) because() (list []checks.Evidence) {
 	for _, r := range slices.Backward(shown) {
 		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.reason(r)))
 	}
+	if b.Cause != "" {
+		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.Cause))
+	}
 	return list
 }
 

@@ -102,7 +102,7 @@ func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filt
 func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State) {
 	filter := s.Blocks
 	answer := bans.Find(ctx, sys, s.Address)
-	for _, n := range words.Quotes(answer.Notes) {
+	for _, n := range answer.Notes {
 		if !slices.Contains(o.Notes, n) {
 			o.Notes = append(o.Notes, n)
 		}

@@ -123,6 +123,10 @@ type Block struct {
 	// Effective reports whether it stops any of the packets asked about.
 	Effective bool   `json:"effective"`
 	Why       string `json:"why_not,omitempty"` // a code: see why.go
+	// Note is what the reader of its layer says instead of Why, and Cause why the
+	// ban is there, besides Reasons.
+	Note  words.Reason `json:"note,omitempty"`
+	Cause words.Reason `json:"cause,omitempty"`
 	// Misplaced reports that Why tells what is wrong with where it stands.
 	Misplaced bool `json:"misplaced,omitempty"`
 	// Asleep reports that who keeps the ban does not run: what it left in the

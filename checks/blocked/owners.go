@@ -113,7 +113,7 @@ func once(list []Block) (out []Block) {
 		}
 		out[i].Effective = out[i].Effective || b.Effective
 		if out[i].Effective {
-			out[i].Why = ""
+			out[i].Why, out[i].Note = "", ""
 		}
 		for _, r := range b.Reasons {
 			if !slices.Contains(out[i].Reasons, r) {

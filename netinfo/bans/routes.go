@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Routes follows the way back to an address as the kernel does: policy rules
@@ -30,13 +31,13 @@ func Routes(ctx context.Context, sys platform.System, asked netip.Prefix, a *Ans
 	a.has(LayerRoute)
 	routes, err := parseRoutes(out, asked)
 	if err != nil {
-		a.note("reading ip -j route show table all: %s", err)
+		a.odd("ip -j route show table all", err)
 		return
 	}
 	list := defaultRules()
 	if out, ok := a.run(ctx, sys, "ip", rules...); ok {
 		if list, err = parseRules(out); err != nil {
-			a.note("reading ip %s: %s", strings.Join(rules, " "), err)
+			a.odd("ip "+strings.Join(rules, " "), err)
 			return
 		}
 	}
@@ -188,7 +189,7 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 			seen = append(seen, r)
 			a.ban(asked, routeBan(r, asked))
 		case !ok && addr == asked.Addr():
-			a.note("there is no route back to %s: answers cannot leave this machine", addr)
+			a.note(because("no-route", "address", addr.String()))
 		}
 	}
 	f.hidden(asked, seen, a)
@@ -198,7 +199,7 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 // and is answered: packets for one of its own addresses are found in the table
 // local, which is asked first, and the answers are from this machine, without a
 // mark. Empty: it stops them.
-func (f forwarding) spares(r rule, way string) string {
+func (f forwarding) spares(r rule, way string) words.Reason {
 	for _, o := range f.rules {
 		if o == r {
 			break // it is asked before the table local
@@ -208,9 +209,9 @@ func (f forwarding) spares(r rule, way string) string {
 		}
 		switch {
 		case way == "from":
-			return "what comes to this machine is found in the table local before, and the answers are not from it: it stops only what is sent on"
+			return because("rule-forwarded-only")
 		case r.IIf != "" && r.IIf != "lo", r.FwMark != "" && r.FwMark != "0":
-			return "the answers of this machine come in by no interface and have no mark"
+			return because("rule-not-own")
 		}
 	}
 	return ""
@@ -224,7 +225,7 @@ func (f forwarding) hidden(asked netip.Prefix, seen []route, a *Answer) {
 			continue
 		}
 		b := routeBan(r, asked)
-		b.Effect, b.Note = Spares, "another route is more specific, or comes first: this one does nothing for "+short(asked)
+		b.Effect, b.Note = Spares, because("route-hidden", "address", short(asked))
 		a.ban(asked, b)
 	}
 }
@@ -277,7 +278,6 @@ func routeBan(r route, asked netip.Prefix) Ban {
 	return Ban{
 		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Type, Prefix: r.prefix, Effect: Bites,
 		Free: only(ipCommand(asked).Words("route", "del").Values(words...)), Undo: only(ipCommand(asked).Words("route", "add").Values(words...)),
-		Note: "the answers do not leave, and with rp_filter its packets do not even come in; look for who added it (fail2ban's route action, a script) or it comes back",
 	}
 }
 
@@ -297,17 +297,10 @@ func ruleBan(r rule, p netip.Prefix, way string, asked netip.Prefix) Ban {
 	if asked.Addr().Is6() {
 		where = "ip -6 rule list"
 	}
-	b := Ban{
+	return Ban{
 		Layer: LayerRoute, Where: where, Object: strings.Join(words, " "), Name: r.Action, Prefix: p, Effect: Bites,
 		Free: only(ipCommand(asked).Words("rule", "del").Values(words...)), Undo: only(ipCommand(asked).Words("rule", "add").Values(words...)),
 	}
-	if way == "from" {
-		b.Note = "packets from it are refused as they come in, when their route is looked up"
-	}
-	if r.IIf != "" || r.FwMark != "" || r.dst.IsValid() && r.src.IsValid() {
-		b.Note = "only for packets that its other words match"
-	}
-	return b
 }
 
 // rpFilter notes interfaces that drop packets whose way back leads out of
@@ -335,7 +328,7 @@ func rpFilter(sys platform.System, a *Answer) {
 		}
 	}
 	if len(strict) > 1 { // with one interface there is no other way back
-		a.note("rp_filter is strict on %s: a packet that comes in there while its way back leads elsewhere is dropped without a word", strings.Join(strict, ", "))
+		a.note(because("rp-filter", "interfaces", strings.Join(strict, ", ")))
 	}
 }
 
