@@ -26,7 +26,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filtered := make(chan server.Filter, 1)
 	go func() { filtered <- srv.Filter(ctx) }()
 	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
-	o.Notes = append(o.Notes, words.Quotes(ast.Notes)...)
+	o.Notes = append(o.Notes, ast.Notes...)
 	if ways.Err != nil {
 		o.Notes = append(o.Notes, words.Quote(platform.Words(ways.Err)))
 	}
@@ -163,9 +163,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 		if !b.Effective {
 			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
 		}
-		if r.Note != "" {
-			b.Reasons = []string{r.Note}
-		}
+		b.Cause = r.Note
 		s.Blocks = append(s.Blocks, b)
 	}
 }

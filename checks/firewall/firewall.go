@@ -78,7 +78,7 @@ var stranger = netip.MustParsePrefix("240.255.255.254/32")
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	srv := env.Server()
 	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
-	o := Observed{Root: env.System.Root(), Notes: words.Quotes(ast.Notes)}
+	o := Observed{Root: env.System.Root(), Notes: ast.Notes}
 	if ast.State != nil {
 		o.Asterisk, o.Running, o.RTPFrom = true, ast.State.Running, ast.State.RTP.From
 		if ast.State.FreePBX {

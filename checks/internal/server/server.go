@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Server is one PBX. Its methods may be called concurrently; each reads once.
@@ -33,7 +34,7 @@ type Filter struct {
 // Asterisk is the state of the server, and what could not be read of it.
 type Asterisk struct {
 	State *asterisk.State
-	Notes []string
+	Notes []words.Reason
 }
 
 // Filter reads the packet filter.
