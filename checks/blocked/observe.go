@@ -51,7 +51,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	jails := fail2ban.Read(ctx, env.System, o.jailOptions(ports))
 	o.Machine.Fail2ban = jails.Installed
 	for _, n := range jails.Notes {
-		o.Notes = append(o.Notes, words.Quote(n.What+": "+n.Why))
+		o.Notes = append(o.Notes, n.Reason())
 	}
 	if jails.Hung {
 		o.Unread = append(o.Unread, "fail2ban")

@@ -184,7 +184,7 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 
 // Nobody but root is told the bans.
 func TestBansThatWereNotReadAreNotNone(t *testing.T) {
-	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}
+	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: words.Quote("the server"), Why: words.Quote("no"), Privilege: true}}}
 	j := resultOf(t, Observed{State: st})
 	if f := j.Facts.(Facts); j.Reason == "" || strings.Contains(j.Summary, "0 banned") || f.Jails[0].Banned != -1 {
 		t.Errorf("%q, inconclusive %q, %d banned", j.Summary, j.Reason, f.Jails[0].Banned)

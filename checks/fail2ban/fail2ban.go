@@ -18,6 +18,7 @@ import (
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -88,7 +89,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.State = jails.Read(ctx, env.System, options)
 	if untold != nil {
-		o.State.Notes = append(o.State.Notes, jails.Note{What: "trusted networks", Why: untold.Error()})
+		o.State.Notes = append(o.State.Notes, jails.Note{What: words.Because("fail2ban.note.trusted"), Why: words.Quote(platform.Words(untold))})
 	}
 	o.asterisk(ast)
 	o.try(env.Server().Filter(ctx), ways, options.SIP)

@@ -292,7 +292,7 @@ func TestAFail2banThatDoesNotAnswer(t *testing.T) {
 	noLog := func(name string, sip bool) jails.Jail {
 		return jails.Jail{Name: name, SIP: sip, Enabled: true, Faults: []jails.Fault{{Code: jails.NoLogs, Detail: "/x"}}}
 	}
-	denied := []jails.Note{{What: "the server", Why: "no", Privilege: true}}
+	denied := []jails.Note{{What: words.Quote("the server"), Why: words.Quote("no"), Privilege: true}}
 	asleep := func(st jails.State) Observed { st.Installed = true; return Observed{State: &st} }
 	const journal, without = ", start-journal", ", start-without"
 	for name, c := range map[string]struct {
@@ -360,7 +360,7 @@ func TestWhichJailKeepsFail2banFromStarting(t *testing.T) {
 
 // At most three reasons why fail2ban did not answer are shown.
 func TestWhyFail2banDidNotAnswerIsShown(t *testing.T) {
-	note := jails.Note{What: "the socket", Why: "no such file"}
+	note := jails.Note{What: words.Quote("the socket"), Why: words.Quote("no such file")}
 	for notes, want := range map[int]int{0: 0, 1: 1, 3: 3, 4: 3} {
 		st := &jails.State{Installed: true}
 		for range notes {

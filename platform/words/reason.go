@@ -47,10 +47,11 @@ func Quote(s string) Reason {
 // In is the message id with r as its value of that name. r must have none inside
 // itself.
 func (r Reason) In(id, name string, namesAndValues ...string) Reason {
-	return Because(id, namesAndValues...) + r.as(name)
+	return Because(id, namesAndValues...) + r.As(name)
 }
 
-func (r Reason) as(name string) Reason {
+// As is r as the value of that name, to be put behind another reason.
+func (r Reason) As(name string) Reason {
 	return Reason(reasonSep + name + reasonSep + innerReason + strings.ReplaceAll(string(r), reasonSep, innerSep))
 }
 
@@ -93,7 +94,7 @@ func reasonOf(t Text) Reason {
 	r := Because(t.ID)
 	for _, name := range slices.Sorted(maps.Keys(t.Args)) {
 		if inner, ok := t.Args[name].(Text); ok {
-			r += reasonOf(inner).as(name)
+			r += reasonOf(inner).As(name)
 		} else {
 			r += Reason(reasonSep) + Because(name, fmt.Sprint(t.Args[name]))
 		}
