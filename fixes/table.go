@@ -19,9 +19,9 @@ type tableRow struct {
 // ConnectionTable is how many connections the host's router holds, as far as
 // its kind says that. ok is false for a router that is not recognised well
 // enough, or whose size nobody knows: too large a guess does harm.
-func ConnectionTable(host *netinfo.Host) (size int, name string, ok bool) {
+func ConnectionTable(host *netinfo.Host) (size int, ok bool) {
 	if host == nil || host.Router == nil || host.Router.Confidence == "possible" {
-		return 0, "", false
+		return 0, false
 	}
 	for _, d := range catalogue() {
 		if d.Platform != host.Router.Platform {
@@ -30,11 +30,11 @@ func ConnectionTable(host *netinfo.Host) (size int, name string, ok bool) {
 		for _, t := range d.Connections {
 			bounded := t.From != "" || t.Below != ""
 			if r := (row{From: t.From, Below: t.Below}); r.fits(host.Router.Version) && (!bounded || leadingNumbers(host.Router.Version) != nil) {
-				return t.Size, d.Name, true
+				return t.Size, true
 			}
 		}
 	}
-	return 0, "", false
+	return 0, false
 }
 
 // faults lists what is wrong with a row.

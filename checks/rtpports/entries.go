@@ -34,7 +34,7 @@ func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
 	if host == nil {
 		return entries, from
 	}
-	if size, _, ok := fixes.ConnectionTable(host); ok {
+	if size, ok := fixes.ConnectionTable(host); ok {
 		entries, from = size/tableShare, fromRouter
 	} else if host.Router != nil && host.Router.Platform != "" {
 		from = fromUnknown
