@@ -21,18 +21,12 @@ func merge(probes []Probe, arrivals []session.Arrival, complete bool) {
 				p.ReplySent = Wire(a.Sent)
 			}
 		}
-		p.compress()
-	}
-}
-
-// compress drops what says nothing new: an arrival equal to what was sent, a
-// reply equal to what the responder sent.
-func (p *Probe) compress() {
-	if bytes.Equal(p.ArrivedAs, p.Sent) {
-		p.ArrivedAs = nil
-	}
-	if bytes.Equal(p.ReplyCame, p.ReplySent) {
-		p.ReplyCame = nil
+		if bytes.Equal(p.ArrivedAs, p.Sent) {
+			p.ArrivedAs = nil
+		}
+		if bytes.Equal(p.ReplyCame, p.ReplySent) {
+			p.ReplyCame = nil
+		}
 	}
 }
 

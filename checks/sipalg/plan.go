@@ -1,6 +1,10 @@
 package sipalg
 
-import "github.com/sipdoctor/sipdoctor/checks/internal/session"
+import (
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
 
 // Variants of the INVITE, each for an ALG that the ordinary one may miss.
 const (
@@ -29,10 +33,10 @@ const variantLeave = "leave"
 // packet.
 func plan(info session.Info, deep bool) []Probe {
 	var l list
-	for i, port := range udpPorts(info) {
+	for i, port := range pick(info.SIPUDP, info.PlainUDP) {
 		l.udp(port, i == 0, deep)
 	}
-	for i, port := range tcpPorts(info) {
+	for i, port := range pick(info.SIPTCP, info.PlainTCP) {
 		l.tcp(port, i == 0, deep)
 	}
 	for _, port := range info.SIPTLS[:min(1, len(info.SIPTLS))] {
@@ -132,16 +136,11 @@ type port struct {
 	plain  bool
 }
 
-// udpPorts puts port 5060 first, then one other SIP port, then the control.
-func udpPorts(info session.Info) []port { return pick(info.SIPUDP, info.PlainUDP) }
-func tcpPorts(info session.Info) []port { return pick(info.SIPTCP, info.PlainTCP) }
-
+// pick puts port 5060 first, then one other SIP port, then the control.
 func pick(sip, plain []int) []port {
 	var out []port
-	for _, n := range sip {
-		if n == 5060 {
-			out = append(out, port{n, false})
-		}
+	if slices.Contains(sip, 5060) {
+		out = append(out, port{5060, false})
 	}
 	for _, n := range sip {
 		if n != 5060 && len(out) < 2 {

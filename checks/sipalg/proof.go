@@ -94,36 +94,23 @@ const (
 
 // on compares a sign with what another exchange with the same server shows.
 func (e *evidence) on(s *sign) opinion {
-	switch {
-	case !e.readable:
-		return silentOn
-	case s.Code == sip.ReceivedReversed:
-		return compareSeen(s, e.seen)
-	case slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }):
-		return shares
-	}
-	return lacks
+	return s.compare(e.readable, e.seen, slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }))
 }
 
 func (c *control) on(s *sign) opinion {
-	switch {
-	case !c.readable:
-		return silentOn
-	case s.Code == sip.ReceivedReversed:
-		return compareSeen(s, c.seen)
-	case slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }):
-		return shares
-	}
-	return lacks
+	return s.compare(c.readable, c.seen, slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }))
 }
 
-func compareSeen(s *sign, seen netip.Addr) opinion {
+// compare says what an answer with that source address says about s; has is
+// whether it shows a change of the same field.
+func (s *sign) compare(readable bool, seen netip.Addr, has bool) opinion {
+	reversed := s.Code == sip.ReceivedReversed
 	switch {
-	case !seen.IsValid():
+	case !readable, reversed && !seen.IsValid():
 		return silentOn
-	case seen.String() == s.After:
+	case reversed && seen.String() == s.After, !reversed && has:
 		return shares
-	case netinfo.IsPrivate(seen):
+	case reversed && netinfo.IsPrivate(seen):
 		return silentOn
 	}
 	return lacks

@@ -5,7 +5,6 @@ package sipalg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -76,15 +75,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // observeResponder runs the plan against the responder, all probes at once.
 func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
-	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint, control: s.Control(), asked: map[kind]bool{}}
-	if !r.local.IsValid() {
-		src, err := env.Net.SourceFor(s.Addr)
-		if err != nil {
-			return fmt.Errorf("finding the local address towards %s: %w", s.Addr, err)
-		}
-		r.local = src
+	local, err := sourceFor(env, s.Addr)
+	if err != nil {
+		return err
 	}
-	o.Local = r.local
+	r := &run{env: env, session: s, local: local, fingerprint: s.Info.Fingerprint, control: s.Control(), asked: map[kind]bool{}}
+	o.Local = local
 	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy, Translated: s.Translated()}
 	o.Notes = append(o.Notes, s.Notes...)
 	o.Probes = plan(s.Info, env.Inputs.Deep)
@@ -163,7 +159,9 @@ func (r *run) runAll(ctx context.Context, o *Observed) {
 // runClear sends the probes of a flow when readable SIP may go to its port.
 func (r *run) runClear(ctx context.Context, flow []*Probe) {
 	if !r.gates[keyOf(flow[0])].passes(ctx) {
-		withhold(flow...)
+		for _, p := range flow {
+			p.Withheld = true
+		}
 		return
 	}
 	r.run(ctx, flow)

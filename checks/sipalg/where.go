@@ -63,7 +63,7 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	}
 	a := written[0]
 	outer := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
-	public := slices.ContainsFunc(o.allViews(), func(v netip.Addr) bool { return v == a })
+	public := slices.Contains(o.Public, a) || slices.ContainsFunc(o.Views, func(v View) bool { return v.Seen == a })
 	switch {
 	case a == h.Uplink.Gateway || outer:
 		return words.Say("sip-alg.box", words.Args{"place": "router"})
@@ -103,15 +103,6 @@ func addrsIn(text string) []netip.Addr {
 		} else if a, err := netip.ParseAddr(word); err == nil {
 			out = append(out, a)
 		}
-	}
-	return out
-}
-
-// allViews is where outsiders see us, whatever the local address.
-func (o *Observed) allViews() []netip.Addr {
-	out := slices.Clone(o.Public)
-	for _, v := range o.Views {
-		out = append(out, v.Seen)
 	}
 	return out
 }

@@ -5,11 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -145,11 +143,7 @@ func (q question) bytes() []byte {
 }
 
 // answered notes whose answer b is; false means that it is none.
-func (q question) answered(o *Owner, b []byte) bool {
-	p, masked := Unmask(b)
-	if masked {
-		b = p
-	}
+func (q question) answered(o *Owner, b []byte, masked bool) bool {
 	m, err := sip.Parse(b)
 	t, found := FindToken(b)
 	if err != nil || m.Status < 200 || !found || t.String() != q.token {
@@ -181,7 +175,13 @@ func (c *Client) askUDP(ctx context.Context, o *Owner, q question, local netip.A
 		o.Requests++
 		return q.bytes()
 	}
-	a.Match = func(b []byte, from netip.AddrPort) bool { return from == q.remote && q.answered(o, b) }
+	a.Match = func(b []byte, from netip.AddrPort) bool {
+		p, masked := Unmask(b)
+		if masked {
+			b = p
+		}
+		return from == q.remote && q.answered(o, b, masked)
+	}
 	_, _ = probe.Exchange(ctx, conn, q.remote, confirmSchedule(), a)
 	o.Tries = a.Tries
 }
@@ -217,34 +217,25 @@ func (c *Client) connect(ctx context.Context, o *Owner, q question, local netip.
 			return conn != nil
 		}
 	}
-	if err := q.send(conn, o, readable); err != nil {
-		return true
-	}
-	if readable {
-		_, _ = probe.ReadFinal(conn, func(b []byte) bool { return q.answered(o, b) })
-		return true
-	}
-	var size [4]byte
-	if _, err := io.ReadFull(conn, size[:]); err == nil && binary.BigEndian.Uint32(size[:]) <= sip.MaxMessage {
-		b := make([]byte, binary.BigEndian.Uint32(size[:]))
-		if _, err := io.ReadFull(conn, b); err == nil {
-			q.answered(o, b)
-		}
-	}
+	q.exchange(conn, o, readable)
 	return true
 }
 
-// send sends the question over a stream, masked or readable.
-func (q question) send(w io.Writer, o *Owner, readable bool) error {
-	b := q.bytes()
+// exchange sends the question over a stream, masked or readable, and notes whose
+// answer comes.
+func (q question) exchange(conn net.Conn, o *Owner, readable bool) {
 	if readable {
 		o.Requests++
-	} else {
-		m := Mask(b, rand.Uint32())
-		b = append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...)
+		if _, err := conn.Write(q.bytes()); err == nil {
+			_, _ = probe.ReadFinal(conn, func(b []byte) bool { return q.answered(o, b, false) })
+		}
+		return
 	}
-	_, err := w.Write(b)
-	return err
+	if WriteMasked(conn, q.bytes()) == nil {
+		if b, err := ReadMasked(conn); err == nil {
+			q.answered(o, b, true)
+		}
+	}
 }
 
 // handshake looks at the certificate: the responder's own is proof enough.
