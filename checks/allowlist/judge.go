@@ -160,14 +160,13 @@ func subnetRows(o Observed, h *netinfo.Host) (rows []Row) {
 		for _, r := range portsByProtocol(o.Profile) {
 			r.Target = s.CIDR
 			r.Status, r.By = notTestable, byNoHost
-			for i := range o.Probes {
-				p := &o.Probes[i]
+			for _, p := range o.Probes {
 				if !p.SIP || !s.Prefix().Contains(p.Addr.Addr()) || r.Protocol != "any" && r.Protocol != p.Protocol {
 					continue
 				}
-				x := judgeProbe(p, h)
+				x := judgeProbe(&p, h)
 				if r.probe == nil || badness[x.Status] > badness[r.Status] {
-					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, p, x.By, x.Code, x.Hop, p.Addr
+					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, &p, x.By, x.Code, x.Hop, p.Addr
 				}
 			}
 			rows = append(rows, r)

@@ -64,15 +64,14 @@ type SRV struct {
 
 func facts(o *Observed) Facts {
 	f := Facts{Resolvers: []string{}, Names: []NameFacts{}, Servers: []ResolverFacts{}, UDP53: udp53(o), Redirected: redirectedBy(o) != nil}
-	for i := range o.Resolvers {
-		r := &o.Resolvers[i]
+	for _, r := range o.Resolvers {
 		if r.Source == fromSystem {
 			f.Resolvers = append(f.Resolvers, shortAddr(r.Addr))
 		} else if r.works() {
 			f.Public = shortAddr(r.Addr)
 		}
-		f.Servers = append(f.Servers, ResolverFacts{shortAddr(r.Addr), r.Source, r.answers(), median(r)})
-		f.Hijacked = f.Hijacked || len(lies(o, r)) > 0
+		f.Servers = append(f.Servers, ResolverFacts{shortAddr(r.Addr), r.Source, r.answers(), median(&r)})
+		f.Hijacked = f.Hijacked || len(lies(o, &r)) > 0
 	}
 	for _, n := range o.Names {
 		f.Names = append(f.Names, nameFacts(o, n))

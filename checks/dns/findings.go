@@ -97,11 +97,10 @@ func tries(r *Resolver) int {
 
 func hijacked(o *Observed) []checks.Finding {
 	var evidence []checks.Evidence
-	for i := range o.Resolvers {
-		r := &o.Resolvers[i]
+	for _, r := range o.Resolvers {
 		for _, name := range o.Nonsense {
 			if got := r.find(name, "A").addrs(); len(got) > 0 {
-				evidence = append(evidence, checks.Proof(at(name, r), "NXDOMAIN", addresses(got)))
+				evidence = append(evidence, checks.Proof(at(name, &r), "NXDOMAIN", addresses(got)))
 			}
 		}
 	}

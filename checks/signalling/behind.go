@@ -15,8 +15,7 @@ import (
 // server translates all source addresses, such as docker-proxy, a load balancer or
 // a router with source NAT on forwarded ports.
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		seen := p.received()
 		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
 			continue

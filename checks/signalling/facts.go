@@ -108,13 +108,12 @@ func (p *Probe) response() (r Response, method string, rtt float64) {
 
 func facts(o *Observed) []Fact {
 	out := []Fact{}
-	for i := range o.Servers {
-		s := &o.Servers[i]
+	for _, s := range o.Servers {
 		if s.Error != "" {
 			out = append(out, Fact{Target: s.Name, Status: NoAddress, Note: s.Error})
 		}
 		for k := range s.Probes {
-			out = append(out, fact(o, s, &s.Probes[k]))
+			out = append(out, fact(o, &s, &s.Probes[k]))
 		}
 	}
 	if a := o.Account; a != nil {

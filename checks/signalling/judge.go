@@ -119,8 +119,7 @@ func serverSummary(s *Server) words.Text {
 		}
 	}
 	asks := 0
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		if r, ok := readResponse(p.Register.Reply); ok {
 			asks = r.Code
 		}
@@ -129,7 +128,7 @@ func serverSummary(s *Server) words.Text {
 			if !slices.Contains(good, p.at()) {
 				good = append(good, p.at())
 			}
-		case s.dead(p):
+		case s.dead(&p):
 			fault(p.Host, "silent", words.Args{"server": p.Host})
 		case p.Expected || p.status() == Timeout:
 			fault(p.at()+string(p.status()), "fault", words.Args{"at": p.at(), "status": p.status()})

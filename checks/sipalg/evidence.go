@@ -71,8 +71,7 @@ func (c Change) name() string {
 func answeredByOthers(paths []Path) []checks.Evidence {
 	var out []checks.Evidence
 	seen := map[string]bool{}
-	for i := range paths {
-		p := &paths[i]
+	for _, p := range paths {
 		name := p.name() + " " + p.Message
 		if p.probe.Withheld {
 			name = p.name() + " OPTIONS"

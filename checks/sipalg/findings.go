@@ -90,8 +90,7 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	}
 	var list []loss
 	seen := map[string]bool{}
-	for i := range f.probed {
-		p := &f.probed[i]
+	for _, p := range f.probed {
 		key := fmt.Sprint(p.name(), p.Message, p.Inbound)
 		if p.Verdict != Dropping || seen[key] {
 			continue
@@ -123,8 +122,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	var ports []source
 	var names []words.Text
 	fd := checks.Finding{ID: "sip-alg.port-blocked", Severity: checks.Warning, Confidence: checks.Certain}
-	for i := range f.probed {
-		p := &f.probed[i]
+	for _, p := range f.probed {
 		port := p.blockedFrom(f.probed)
 		if !p.Blocked || p.Plain || slices.Contains(ports, port) {
 			continue

@@ -139,8 +139,7 @@ func (e *evidence) examine(all []evidence) {
 
 func (e *evidence) askElsewhere(s *sign, all []evidence) {
 	for _, transport := range []string{"tls", "tcp", "udp"} {
-		for i := range all {
-			x := &all[i]
+		for _, x := range all {
 			if x.server != e.server || x.transport != transport || x.transport == e.transport {
 				continue
 			}
@@ -197,12 +196,11 @@ func (e *evidence) compareServers(all []evidence) {
 // cleanElsewhere finds another far end on the same transport and port whose
 // answers show that nothing was changed.
 func (e *evidence) cleanElsewhere(all []evidence) *evidence {
-	for i := range all {
-		x := &all[i]
+	for _, x := range all {
 		if x.server != e.server && x.remote.Addr() != e.remote.Addr() && x.transport == e.transport &&
 			x.remote.Port() == e.remote.Port() && x.local.Addr() == e.local.Addr() &&
 			len(x.signs) == 0 && (x.verdict == NoSign || x.verdict == None) {
-			return x
+			return &x
 		}
 	}
 	return nil
@@ -213,8 +211,7 @@ func (e *evidence) conclude() {
 	var why []note
 	seen := map[string]bool{}
 	standing := e.standing()
-	for i := range e.signs {
-		s := &e.signs[i]
+	for _, s := range e.signs {
 		if s.refuted.isZero() {
 			e.sure = e.sure || len(s.proof) > 0 || e.bothEnds || e.own()
 			continue

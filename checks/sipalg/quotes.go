@@ -77,8 +77,7 @@ func askQuote(ctx context.Context, conn platform.UDPConn, t target, ttl int) (h 
 // ofQuotes is the evidence of the first router that quoted a question of ours
 // other than it was sent. Nobody but the way to it can have changed that.
 func ofQuotes(s *Server) (evidence, bool) {
-	for i := range s.Hops {
-		h := &s.Hops[i]
+	for _, h := range s.Hops {
 		changes := quotedChanges(h.Sent, h.Quote)
 		if len(changes) == 0 {
 			continue

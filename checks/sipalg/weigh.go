@@ -26,17 +26,16 @@ func groupOf(o *Observed, p *Probe) group {
 	if g.stream {
 		g.loss = streamLossOf(o.Probes, p.Transport)
 	}
-	for i := range o.Probes {
-		q := &o.Probes[i]
+	for _, q := range o.Probes {
 		g.likeAnswered = g.likeAnswered || q.Answered && !q.Again && (q.Transport == "udp") == (p.Transport == "udp")
 		switch {
-		case keyOf(q) != keyOf(p):
+		case keyOf(&q) != keyOf(p):
 			g.othersAnswered = g.othersAnswered || q.Answered && !q.Again
 		case q.ErrorClass == string(platform.ClassLocalFilter):
 			g.filtered = true
 		case q.Inbound || !q.left():
 		default:
-			g.sent = append(g.sent, q)
+			g.sent = append(g.sent, &q)
 		}
 	}
 	return g
@@ -305,13 +304,12 @@ func callsRead(o *Observed, p *Probe) bool {
 	g := group{loss: lossOf(o.Probes)}
 	var here, all []*Probe
 	came := false
-	for i := range o.Probes {
-		q := &o.Probes[i]
+	for _, q := range o.Probes {
 		switch {
 		case !q.Inbound || q.Masked || len(q.ReplySent) == 0:
 		case q.Arrived:
 			came = true
-		case q.Answered == p.Answered && callControlled(o, q):
+		case q.Answered == p.Answered && callControlled(o, &q):
 			lost := &Probe{Tries: q.Tries}
 			if q.Answered {
 				lost.Tries = q.Answers

@@ -79,8 +79,7 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 // nowhere in what was sent, other than those of the two ends.
 func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
 	var out []netip.Addr
-	for i := range all {
-		e := &all[i]
+	for _, e := range all {
 		for _, s := range e.standing() {
 			for _, a := range addrsIn(s.After) {
 				if a == e.local.Addr() || a == e.remote.Addr() || a == o.Local || slices.Contains(addrsIn(s.Before), a) || slices.Contains(out, a) {
