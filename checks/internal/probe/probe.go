@@ -155,23 +155,33 @@ var ErrClosed = errors.New("the connection was closed without an answer")
 // returned slice belongs to the caller.
 func ReadFinal(rd io.Reader, wanted func([]byte) bool) ([]byte, error) {
 	var f sip.Framer
+	for {
+		b, err := ReadMessage(rd, &f)
+		if err != nil || wanted(b) {
+			return bytes.Clone(b), err
+		}
+	}
+}
+
+// ReadMessage reads the next SIP message from a stream; f keeps what came after
+// it. The returned slice is valid until the next call.
+func ReadMessage(rd io.Reader, f *sip.Framer) ([]byte, error) {
 	buf := make([]byte, 4096)
 	for {
 		b, kind, ok, err := f.Next()
-		switch {
-		case err != nil:
-			return nil, err
-		case ok && kind == "message" && wanted(b):
-			return bytes.Clone(b), nil
-		case ok:
+		if err != nil || ok && kind == "message" {
+			return b, err
+		}
+		if ok {
 			continue
 		}
 		n, err := rd.Read(buf)
 		f.Write(buf[:n])
-		if errors.Is(err, io.EOF) && n == 0 {
+		switch {
+		case n > 0:
+		case errors.Is(err, io.EOF):
 			return nil, ErrClosed
-		}
-		if err != nil && n == 0 {
+		case err != nil:
 			return nil, err
 		}
 	}

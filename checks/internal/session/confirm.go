@@ -99,14 +99,11 @@ func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
 // responder or on its machine; then single ports may lead to another program.
 func (c *Client) Translated() bool { return c.Info.Reached != c.Addr || !c.Info.PortsChecked }
 
-func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
-	q := question{token: c.Token(probe), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}
-	local := c.way.bind
-	if !local.IsValid() {
-		var err error
-		if local, err = c.way.net.SourceFor(c.Addr); err != nil {
-			return
-		}
+func (c *Client) findOwner(ctx context.Context, o *Owner, number int) {
+	q := question{token: c.Token(number), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}
+	local, err := probe.Source(c.way.net, c.way.bind, c.Addr)
+	if err != nil {
+		return
 	}
 	if o.Transport == "udp" {
 		c.askUDP(ctx, o, q, local)
@@ -121,7 +118,7 @@ func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
 	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return
 	}
-	if slices.ContainsFunc(list, func(a Arrival) bool { return a.Probe == probe }) {
+	if slices.ContainsFunc(list, func(a Arrival) bool { return a.Probe == number }) {
 		o.Who = Responder
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 )
 
 // OpLimits asks what the responder left undone because of its own limits. Its
@@ -163,6 +165,9 @@ func (e *BusyError) pause() time.Duration {
 // patience or ctx ends. waiting hears of every pause; it may be nil.
 func patiently(ctx context.Context, patience time.Duration, waiting func(time.Duration), f func() error) error {
 	end := time.Now().Add(patience)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
 	for {
 		err := f()
 		busy, ok := errors.AsType[*BusyError](err)
@@ -173,17 +178,10 @@ func patiently(ctx context.Context, patience time.Duration, waiting func(time.Du
 		if time.Now().Add(d).After(end) {
 			return err
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Now().Add(d).After(deadline) {
-			return err
-		}
 		if waiting != nil {
 			waiting(d)
 		}
-		t := time.NewTimer(d)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if probe.Sleep(ctx, d) != nil {
 			return err
 		}
 	}

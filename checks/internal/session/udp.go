@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -54,10 +55,7 @@ type piece struct {
 }
 
 func newMasked(ctx context.Context, n platform.Network, local, remote netip.Addr, ports []int, p *pin) (*masked, error) {
-	if !local.IsValid() && remote.Is6() {
-		local = netip.IPv6Unspecified()
-	}
-	conn, err := n.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	conn, err := n.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(local, remote), 0))
 	if err != nil {
 		return nil, fmt.Errorf("opening a UDP socket: %w", err)
 	}
