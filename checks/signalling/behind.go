@@ -17,7 +17,8 @@ import (
 func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 	for _, p := range s.Probes {
 		seen := p.received()
-		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
+		routers := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == seen })
+		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || routers {
 			continue
 		}
 		at := words.Say("signalling.evidence.received", words.Args{"at": p.at()})
@@ -48,11 +49,6 @@ func (p *Probe) received() netip.Addr {
 		}
 	}
 	return netip.Addr{}
-}
-
-// outer reports whether a is an outer address of the router.
-func outer(h *netinfo.Host, a netip.Addr) bool {
-	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }
 
 // container reports which private addresses are the gateways of Docker's

@@ -60,10 +60,7 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, words.Text) {
 	is := func(st Status) bool {
 		return slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.status() == st })
 	}
-	definite := true
-	for i := range s.Probes {
-		definite = definite && s.Probes[i].status().definite()
-	}
+	definite := !slices.ContainsFunc(s.Probes, func(p Probe) bool { return !p.status().definite() })
 	hop, rejected := s.rejectedBy()
 	switch {
 	case rejected:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -28,7 +29,8 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 		unclear = append(unclear, words.Say("signalling.reason.left-out", words.Args{"n": o.LeftOut}))
 	}
 	if f := clockWrong(&o); f != nil {
-		f.Fixes = clockCures(h)
+		// This machine's clock, and the time that the router gives to the phones.
+		f.Fixes = slices.Concat(fixes.ThisHost(fixes.Clock, h), fixes.For(fixes.Clock, h, nil))
 		j.Findings = append(j.Findings, *f)
 	}
 	add(judgeAccount(o.Account))
