@@ -75,7 +75,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // observeResponder runs the plan against the responder, all probes at once.
 func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
-	local, err := sourceFor(env, s.Addr)
+	local, err := probe.Source(env.Net, env.Inputs.Bind, s.Addr)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,15 @@ package sipalg
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
@@ -40,12 +44,11 @@ const viewWait = 1500 * time.Millisecond
 // time.
 func (v *views) of(ctx context.Context, local netip.Addr) netip.Addr {
 	l := v.start(local)
-	wait := time.NewTimer(viewWait)
-	defer wait.Stop()
+	ctx, cancel := context.WithTimeout(ctx, viewWait)
+	defer cancel()
 	select {
 	case <-l.first:
 	case <-l.done:
-	case <-wait.C:
 	case <-ctx.Done():
 	}
 	v.mu.Lock()
@@ -75,10 +78,7 @@ func (v *views) start(local netip.Addr) *viewsOf {
 // all waits for every question and returns what was said.
 func (v *views) all() []View {
 	v.mu.Lock()
-	var list []*viewsOf
-	for _, l := range v.list {
-		list = append(list, l)
-	}
+	list := slices.Collect(maps.Values(v.list))
 	v.mu.Unlock()
 	var out []View
 	for _, l := range list {
@@ -157,10 +157,7 @@ func stunAddr(ctx context.Context, env *checks.Env, name string, local netip.Add
 	if err != nil {
 		return netip.AddrPort{}, false
 	}
-	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	a, ok := sameFamily(addrs, local)
-	return netip.AddrPortFrom(a, uint16(at.PortOr(3478))), ok
+	addrs, _ := env.Net.LookupAddrs(ctx, at.Host)
+	a, ok := probe.SameFamily(addrs, local)
+	return netip.AddrPortFrom(a, uint16(at.PortOr(session.DefaultSTUNPort))), ok
 }
