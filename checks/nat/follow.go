@@ -73,7 +73,12 @@ const freshSockets = 3
 // ports as RTP and RTCP use them.
 func (p *prober) freshPorts(ctx context.Context, t target) {
 	for range freshSockets {
-		p.wg.Go(func() { p.askFresh(ctx, t, 0, rolePort) })
+		p.wg.Go(func() {
+			if s, err := p.open(ctx, 0); err == nil {
+				defer s.Close()
+				p.add(p.ask(ctx, s, t, rolePort))
+			}
+		})
 	}
 	for range 3 { // a port may belong to another program: then the next pair
 		even := uint16(p.env.FreshRTPPort())
@@ -94,15 +99,6 @@ func (p *prober) freshPorts(ctx context.Context, t target) {
 		}
 		return
 	}
-}
-
-func (p *prober) askFresh(ctx context.Context, t target, port uint16, role string) {
-	s, err := p.open(ctx, port)
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	p.add(p.ask(ctx, s, t, role))
 }
 
 // maxTTL is how far the hops are looked at: an office router, a provider's

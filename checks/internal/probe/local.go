@@ -39,13 +39,10 @@ func Source(n platform.Network, wanted, remote netip.Addr) (netip.Addr, error) {
 }
 
 // LocalOf returns the address and port that packets to remote leave from on a
-// socket, which may be bound to no address.
-func LocalOf(n platform.Network, conn platform.UDPConn, remote netip.Addr) netip.AddrPort {
-	local := conn.LocalAddr()
-	if local.Addr().IsUnspecified() {
-		if a, err := n.SourceFor(remote); err == nil {
-			return netip.AddrPortFrom(a, local.Port())
-		}
+// socket bound to local, which may have no address.
+func LocalOf(n platform.Network, local netip.AddrPort, remote netip.Addr) netip.AddrPort {
+	if a, err := n.SourceFor(remote); err == nil && local.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(a, local.Port())
 	}
 	return local
 }
