@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -26,41 +27,31 @@ const (
 
 // call sends an INVITE of the wanted length to the SIP port until it is
 // answered, or until tries says that loss is no explanation any more.
-func call(ctx context.Context, env *checks.Env, client *session.Client, port, probe int, tries func(bytes int) int, out *Invite) {
+func call(ctx context.Context, env *checks.Env, client *session.Client, port, number int, tries func(bytes int) int, out *Invite) {
 	remote := netip.AddrPortFrom(client.Addr, uint16(port))
-	local := env.Inputs.Bind
-	if a, err := env.Net.SourceFor(client.Addr); err == nil && !local.IsValid() {
-		local = a
+	local, err := probe.Source(env.Net, env.Inputs.Bind, client.Addr)
+	if err != nil {
+		return
 	}
 	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
 		return
 	}
-	token := client.Token(probe)
-	answered := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if awaitAnswer(conn, remote, token) {
-			close(answered)
-		}
-	}()
-	defer func() { _ = conn.Close(); <-ended }()
+	token := client.Token(number)
+	heard := make(chan bool, 1)
+	go func() { heard <- awaitAnswer(conn, remote, token); close(heard) }()
+	defer func() { _ = conn.Close(); <-heard }()
 	req := inviteOf(out.Bytes, token, conn.LocalAddr(), remote, env.FreshRTPPort())
 	out.Bytes = len(req)
 	for sent := 0; sent < maxTries && out.Tries < tries(out.Bytes) && ctx.Err() == nil; sent++ {
 		if conn.WriteTo(req, remote, platform.SendOptions{}) == nil {
 			out.Tries++
 		}
-		t := time.NewTimer(inviteWait)
 		select {
-		case <-answered:
-			t.Stop()
-			out.Answered = true
+		case out.Answered = <-heard:
 			return
 		case <-ctx.Done():
-			t.Stop()
-		case <-t.C:
+		case <-time.After(inviteWait):
 		}
 	}
 	out.Silent = out.Tries >= tries(out.Bytes)

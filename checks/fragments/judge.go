@@ -123,8 +123,7 @@ func summary(f Facts) words.Text {
 
 func findings(o Observed, f Facts) []checks.Finding {
 	var list []checks.Finding
-	dropped := f.FragmentsUp != nil && !*f.FragmentsUp || f.FragmentsDown != nil && !*f.FragmentsDown
-	if dropped {
+	if f.FragmentsUp != nil && !*f.FragmentsUp || f.FragmentsDown != nil && !*f.FragmentsDown {
 		list = append(list, droppedFragments(o, f))
 	}
 	if f.LongInvite != nil && !*f.LongInvite && f.FragmentsUp != nil && *f.FragmentsUp {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -79,18 +80,11 @@ func newLine(env *checks.Env, client *session.Client) (*line, error) {
 
 // open makes a socket; port 0 takes a fresh one.
 func (l *line) open(ctx context.Context, port uint16) (*socket, error) {
-	bind := l.env.Inputs.Bind
-	if !bind.IsValid() && l.client.Addr.Is6() {
-		bind = netip.IPv6Unspecified()
-	}
-	conn, err := l.env.Net.OpenUDP(ctx, netip.AddrPortFrom(bind, port))
+	conn, err := l.env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(l.env.Inputs.Bind, l.client.Addr), port))
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, local: conn.LocalAddr()}
-	if a, err := l.env.Net.SourceFor(l.client.Addr); err == nil && s.local.Addr().IsUnspecified() {
-		s.local = netip.AddrPortFrom(a, s.local.Port())
-	}
+	s := &socket{conn: conn, local: probe.LocalOf(l.env.Net, conn.LocalAddr(), l.client.Addr)}
 	l.mu.Lock()
 	l.sockets = append(l.sockets, s)
 	l.mu.Unlock()

@@ -2,6 +2,7 @@ package natlifetime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,22 +92,12 @@ func (g *group) isSettled() bool {
 }
 
 func (ru *rung) heard() bool {
-	for _, f := range ru.flows {
-		if s := f.snapshot(); s.alive() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return s.alive() })
 }
 
 // over reports whether every flow of the rung has waited in vain.
 func (ru *rung) over() bool {
-	for _, f := range ru.flows {
-		if s := f.snapshot(); !s.Opened || !s.Waited || s.alive() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return !s.Opened || !s.Waited || s.alive() })
 }
 
 // keepAlive speaks on the control channel, never on a flow, and tells the
@@ -166,13 +157,11 @@ func (r *run) collect(ctx context.Context) {
 		}
 	}
 	known := map[int]session.LaterFlow{}
-	for len(all) > 0 {
-		n := min(perAsk, len(all))
+	for some := range slices.Chunk(all, perAsk) {
 		var req session.LaterRequest
-		for _, f := range all[:n] {
+		for _, f := range some {
 			req.Flows = append(req.Flows, f.probe)
 		}
-		all = all[n:]
 		reply, err := r.client.Later(ctx, req)
 		if err != nil {
 			r.o.Problem = platform.Words(err)
