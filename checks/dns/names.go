@@ -49,12 +49,10 @@ func askSystem(ctx context.Context, env *checks.Env, names []Name) []Name {
 	var wg sync.WaitGroup
 	for i := range out {
 		wg.Go(func() {
-			addrs, err := env.Net.LookupAddrs(ctx, out[i].Host)
-			if err != nil {
-				out[i].SystemError = platform.Words(err)
-				return
+			var err error
+			if out[i].System, err = env.Net.LookupAddrs(ctx, out[i].Host); err != nil {
+				out[i].System, out[i].SystemError = nil, platform.Words(err)
 			}
-			out[i].System = addrs
 		})
 	}
 	wg.Wait()
