@@ -50,8 +50,9 @@ const (
 	byMedia    = "media"    // it answers only during a call
 )
 
-// badness orders statuses: of several addresses of a host, the worst decides.
-var badness = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3}
+// rank orders the statuses from good to bad: of several addresses of a host, the
+// worst decides.
+var rank = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3}
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	p := o.Profile
@@ -104,7 +105,7 @@ func judgeProbes(o Observed, h *netinfo.Host) []Row {
 		switch {
 		case at < 0:
 			rows = append(rows, r)
-		case badness[r.Status] > badness[rows[at].Status]:
+		case rank[r.Status] > rank[rows[at].Status]:
 			rows[at] = r
 		}
 	}
@@ -165,7 +166,7 @@ func subnetRows(o Observed, h *netinfo.Host) (rows []Row) {
 					continue
 				}
 				x := judgeProbe(&p, h)
-				if r.probe == nil || badness[x.Status] > badness[r.Status] {
+				if r.probe == nil || rank[x.Status] > rank[r.Status] {
 					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, &p, x.By, x.Code, x.Hop, p.Addr
 				}
 			}

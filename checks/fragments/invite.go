@@ -3,7 +3,6 @@ package fragments
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -26,7 +25,7 @@ const (
 )
 
 // call sends an INVITE of the wanted length to the SIP port until it is
-// answered, or until tries says that loss is no explanation any more.
+// answered, or until tries says that loss no longer explains the silence.
 func call(ctx context.Context, env *checks.Env, client *session.Client, port, number int, tries func(bytes int) int, out *Invite) {
 	remote := netip.AddrPortFrom(client.Addr, uint16(port))
 	local, err := probe.Source(env.Net, env.Inputs.Bind, client.Addr)
@@ -60,19 +59,12 @@ func call(ctx context.Context, env *checks.Env, client *session.Client, port, nu
 // awaitAnswer reads until a SIP response with our token comes from the remote;
 // false means that the socket was closed before.
 func awaitAnswer(conn platform.UDPConn, remote netip.AddrPort, token string) bool {
-	buf := make([]byte, 65536)
-	for {
-		d, err := conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			continue
-		case err != nil:
-			return false
-		case d.From == remote && bytes.HasPrefix(buf[:d.N], []byte("SIP/2.0 ")) && bytes.Contains(buf[:d.N], []byte(token)):
+	for b, d := range probe.Datagrams(conn, nil) {
+		if d.From == remote && bytes.HasPrefix(b, []byte("SIP/2.0 ")) && bytes.Contains(b, []byte(token)) {
 			return true
 		}
 	}
+	return false
 }
 
 // inviteOf is an INVITE of at least the wanted length: as many codecs as fit,

@@ -58,7 +58,7 @@ func (o Observed) largest(direction string) int {
 }
 
 // fragments says whether any fragmented length passed; nil when their silence
-// proves nothing. All of them must have been silent: a single one is no limit.
+// proves nothing. All of them must have been silent: a single one is not a limit.
 func (o Observed) fragments(direction string) *bool {
 	pass, silent, unclear := false, 0, 0
 	for _, s := range o.Sizes {

@@ -25,7 +25,7 @@ const (
 	// shortPerRound short questions run beside every round, so that the loss is
 	// known for the very time of the tries.
 	shortPerRound = 6
-	// pace lies between two datagrams, so that they are no burst.
+	// pace is the time between two datagrams, so that they do not form a burst.
 	pace = 2 * time.Millisecond
 	// payUp is the length of the requests that pay for a long answer, where it
 	// passes: short enough for nearly every path.
@@ -265,23 +265,10 @@ func (m *meter) send(ctx context.Context, c platform.UDPConn, q question, size, 
 
 // read takes what arrives on one of the sockets until it is closed.
 func (m *meter) read(c platform.UDPConn) {
-	buf := make([]byte, 65536)
-	for {
-		d, err := c.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			m.told(icmp)
-			continue
-		case err != nil:
-			return
-		case d.From != m.remote:
-			continue
-		}
-		if p, ok := session.Unmask(buf[:d.N]); ok {
-			if r, ok := session.ParseSizeReply(p); ok && r.Token == m.token {
-				m.heard(r, d.N)
-			}
+	for b, d := range probe.Datagrams(c, m.told) {
+		p, ok := session.Unmask(b)
+		if r, isReply := session.ParseSizeReply(p); ok && isReply && r.Token == m.token && d.From == m.remote {
+			m.heard(r, d.N)
 		}
 	}
 }
@@ -295,7 +282,7 @@ func (m *meter) heard(r session.SizeReply, arrived int) {
 		return
 	}
 	if q.length == nil {
-		delete(m.asked, r.Seq) // a duplicate is no second answer
+		delete(m.asked, r.Seq) // a duplicate does not count
 		m.answers++
 		m.trip = max(m.trip, time.Since(q.sent))
 		return

@@ -156,7 +156,7 @@ func problem(p string) words.Text {
 	return say("reason.problem", words.Args{"problem": p})
 }
 
-// leastPackets is a second of speech: a call that was shorter is none.
+// leastPackets is a second of speech; a shorter call is not judged.
 const leastPackets = 50
 
 // whyUnclear is why a call says less than it should.

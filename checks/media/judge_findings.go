@@ -28,7 +28,7 @@ const (
 	// overtakenBad is the share of overtaken or doubled packets worth knowing,
 	// percent: some jitter buffers drop them.
 	overtakenBad = 1.0
-	// gapsBad is how many gaps are no single moment's trouble.
+	// gapsBad is how many gaps are more than one passing disturbance.
 	gapsBad = 3
 )
 

@@ -75,8 +75,8 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 	return out
 }
 
-// leastSpoken is how many packets without an answer are no accident: at 20 %
-// loss they all go once in 400,000 times.
+// leastSpoken is how many packets without an answer cannot be chance: at 20 %
+// loss all of them are lost once in 400,000 times.
 const leastSpoken = 8
 
 func (v view) lostMove(m *Move) checks.Finding {

@@ -131,22 +131,12 @@ func (l *line) dial(ctx context.Context, s *socket, open []session.MediaOpen) ([
 
 // read takes what comes to one socket until it is closed.
 func (l *line) read(s *socket) {
-	buf := make([]byte, session.RTPProbeSize+1)
-	for {
-		d, err := s.conn.ReadFrom(buf)
-		if icmp, told := errors.AsType[*platform.ICMPError](err); told {
-			l.hearICMP(icmp)
-			continue
-		}
-		if err != nil {
-			return
-		}
+	for b, d := range probe.Datagrams(s.conn, l.hearICMP) {
 		now := time.Since(l.born)
-		p, ok := session.ParseMediaPacket(buf[:d.N])
-		if !ok || !p.Down || d.From.Addr().Unmap() != l.client.Addr || !l.key.Proves(buf[:d.N]) {
-			continue
+		p, ok := session.ParseMediaPacket(b)
+		if ok && p.Down && d.From.Addr().Unmap() == l.client.Addr && l.key.Proves(b) {
+			l.hear(s, p, d, now)
 		}
-		l.hear(s, p, d, now)
 	}
 }
 

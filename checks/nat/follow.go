@@ -26,9 +26,7 @@ func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rt
 	defer s.Close()
 	o := s.Ask(ctx, changed(t.addr, expect, rtt))
 	f.Sent, f.Answered, f.Code = o.Sent, o.Answered && o.Response.ErrorCode == 0, o.Response.ErrorCode
-	for _, e := range o.Elsewhere {
-		f.From = append(f.From, e.From)
-	}
+	f.From = o.Elsewhere
 	f.Ignored = slices.Contains(f.From, t.addr)
 	f.Broken = !o.Answered && (o.SendErr != nil || ctx.Err() != nil) // not all questions were asked
 	if f.Answered || f.Ignored || f.Broken || f.Code != 0 {

@@ -221,13 +221,10 @@ func question() stun.Request { return stun.Request{Software: stun.ClientSoftware
 
 // sample is the storable form of an outcome.
 func (p *prober) sample(o stun.Outcome, s *stun.Socket, t target, role string) Sample {
-	r := Sample{Role: role, Source: t.source, Local: probe.LocalOf(p.env.Net, s.Local(), t.addr.Addr()), Server: t.addr, Answered: o.Answered, Sent: o.Sent, Code: o.Response.ErrorCode}
+	r := Sample{Role: role, Source: t.source, Local: probe.LocalOf(p.env.Net, s.Local(), t.addr.Addr()), Server: t.addr, Answered: o.Answered, Sent: o.Sent, Code: o.Response.ErrorCode, From: o.Elsewhere}
 	if o.Answered {
 		r.Mapped, r.Plain, r.Other = o.Response.Seen(), o.Response.Plain, o.Response.Other
 		r.RTTMS = o.Elapsed.Milliseconds()
-	}
-	for _, e := range o.Elsewhere {
-		r.From = append(r.From, e.From)
 	}
 	for _, e := range o.ICMP {
 		r.ICMP = append(r.ICMP, e.Error())

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -17,7 +16,7 @@ const blockedServers = 2
 
 // silent judges a run in which no server told our public address. Silence alone
 // does not prove a firewall: something else must show that the network works.
-func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
+func silent(o Observed, f Facts) checks.Judgement {
 	j := checks.Judgement{Facts: f}
 	switch asked := count(o); {
 	case len(o.Targets) == 0 && o.ResponderError == "":

@@ -170,19 +170,8 @@ func (f *flow) exchange(ctx context.Context, seq int) error {
 
 // read takes everything that arrives on the socket until it is closed.
 func (f *flow) read() {
-	buf := make([]byte, 2048)
-	for {
-		d, err := f.conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			continue
-		case err != nil:
-			return
-		case d.From != f.remote:
-			continue
-		}
-		if seq, late, ok := f.parse(buf[:d.N]); ok {
+	for b, d := range probe.Datagrams(f.conn, nil) {
+		if seq, late, ok := f.parse(b); ok && d.From == f.remote {
 			f.heard(seq, late)
 		}
 	}
@@ -239,7 +228,7 @@ func (f *flow) note(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if errors.Is(err, context.Canceled) && f.group.isSettled() {
-		return // nobody waits any longer; it is no fault
+		return // the waiting was ended on purpose
 	}
 	f.seen.Note = platform.Words(err)
 }

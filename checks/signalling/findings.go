@@ -122,12 +122,12 @@ func publicAddress(h *netinfo.Host) string {
 // udpSilent is the classic of a blocked or inspected port 5060. Only what one
 // address answers over other transports can be compared; where UDP and TCP lead
 // to different servers, the server itself may be silent.
-func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
+func udpSilent(s *Server, h *netinfo.Host) []checks.Finding {
 	udp, works, same := comparedWithUDP(s)
 	if udp == nil {
 		return nil
 	}
-	f := &checks.Finding{
+	f := checks.Finding{
 		ID: "signalling.udp-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s), Fixes: portCures(s, h),
 		Args: words.Args{"server": s.Name, "works": works, "host": udp.Host, "cause": "path"},
 	}
@@ -141,7 +141,7 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	case !udp.Expected:
 		f.Confidence = checks.Possible // nobody said that it speaks UDP
 	}
-	return f
+	return []checks.Finding{f}
 }
 
 // comparedWithUDP finds a silent UDP port and what answers beside it: at the

@@ -59,15 +59,7 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 	case !s.answered():
 		return nobodyAnswers(s, h)
 	}
-	out = append(out, deadTargets(s)...)
-	if f := udpSilent(s, h); f != nil {
-		out = append(out, *f)
-	}
-	out = append(out, otherTransports(s, h)...)
-	out = append(out, troubled(s)...)
-	if f := behindNAT(s, h); f != nil {
-		out = append(out, *f)
-	}
+	out = slices.Concat(deadTargets(s), udpSilent(s, h), otherTransports(s, h), troubled(s), behindNAT(s, h))
 	for i := range s.Probes {
 		list := certificate(o, s, &s.Probes[i])
 		cureCertificates(list, s, h)

@@ -23,7 +23,7 @@ const controlGap = 20 * time.Millisecond
 // three of these and none of those.
 const canaryPairs = 3
 
-// connectOnly is the message of a probe that only connects.
+// connectOnly is the message of a probe that connects and sends nothing.
 const connectOnly = "CONNECT"
 
 // streamRounds is how many further connections a lost message gets: on a line

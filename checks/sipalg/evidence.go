@@ -84,7 +84,7 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 	return out
 }
 
-// contradictions says in one line what the ALG forgot.
+// contradictions lists what the ALG left unchanged or inconsistent.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
 	var out []checks.Evidence
 	c := sip.FindContradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local)
@@ -101,10 +101,7 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 
 // differing cuts two values down to the words in which they differ.
 func differing(before, after string) (string, string) {
-	start := 0
-	for start < min(len(before), len(after)) && before[start] == after[start] {
-		start++
-	}
+	start := commonPrefix(before, after)
 	for start > 0 && !separates(before[start-1]) {
 		start--
 	}

@@ -24,8 +24,8 @@ type dialogOf struct {
 }
 
 // runFlow sends the probes of one flow, step by step as a phone would, and asks
-// again what was lost. There is only one port 5060: who leaves from there takes
-// turns with the others.
+// again what was lost. There is only one port 5060, so flows from there take
+// turns.
 func (r *run) runFlow(ctx context.Context, probes []*Probe) {
 	conn, ok := r.openUDP(ctx, probes)
 	if !ok {

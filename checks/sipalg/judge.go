@@ -71,7 +71,7 @@ func (o *Observed) unasked() bool {
 
 func (o *Observed) unanswered() bool {
 	return !slices.ContainsFunc(o.Servers, func(s Server) bool {
-		return s.answered("udp") || s.answered("tcp") || s.answered("tls")
+		return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool { return len(a.Reply) > 0 })
 	})
 }
 

@@ -40,7 +40,7 @@ func arrivalOf(p *Probe, arrivals []session.Arrival) *session.Arrival {
 		m, err := sip.Parse(a.Raw)
 		switch {
 		case err != nil:
-			return &a // so badly changed that it is no SIP any more: it is still ours
+			return &a // too badly damaged to parse as SIP, but still ours
 		case p.Inbound && m.Status >= 200:
 			return &a
 		case !p.Inbound && m.Method == p.Message:

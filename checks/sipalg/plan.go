@@ -14,18 +14,18 @@ const (
 	variantSplit   = "split"                // one message over two TCP segments
 )
 
-// variantLeave is the REGISTER that ends a registration; it is no probe.
+// variantLeave is the REGISTER that ends a registration; it is not a probe.
 const variantLeave = "leave"
 
 // plan decides which probes go where. Everything that is sent follows from it,
 // but for what is asked again after silence (again.go).
 //
-// Helpers hang on the destination port, so port 5060, another SIP port and a
-// port that is no SIP port are asked the same; the source port 5060 is asked
-// beside a fresh one because some routers look at it too. Every (transport,
+// Helpers are bound to a destination port, so port 5060, another SIP port and a
+// port that is not a SIP port get the same probes; source port 5060 is tried as
+// well as a fresh one, because some routers look at it too. Every (transport,
 // port, source) gets its masked control. A TCP port is asked on at least two
-// connections, and port 5060 for each message, because one connection that
-// hangs proves nothing.
+// connections, and port 5060 for each message, because one hanging connection
+// proves nothing.
 //
 // Over UDP the messages of a port share a flow, as those of a phone do: every
 // flow costs the router an entry, and a router may allow few of them. Masked

@@ -10,9 +10,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// evidence is what one exchange says about the way between two ends, whatever
-// method it comes from. Nothing is decided by one of them alone: weigh looks at
-// all.
+// evidence is what one exchange says about the path between two ends, whatever
+// method it comes from. None of it decides anything alone: weigh looks at all.
 type evidence struct {
 	server    string     // whom was asked, as named; "" is our own responder
 	transport string     // udp tcp tls
@@ -92,7 +91,7 @@ const (
 	lacks                   // there it is as it should be
 )
 
-// on compares a sign with what another exchange with the same server shows.
+// on returns what this exchange with the same server says about a sign.
 func (e *evidence) on(s *sign) opinion {
 	return s.compare(e.readable, e.seen, slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }))
 }
@@ -179,8 +178,8 @@ func (s *sign) instead(seen netip.Addr) any {
 	return evidenceSays("unchanged", nil)
 }
 
-// compareServers takes back what only one server shows: what stands on the way
-// would treat another one on the same port in the same way.
+// compareServers refutes the signs that only one server shows: a box on the path
+// would treat another server on the same port the same way.
 func (e *evidence) compareServers(all []evidence) {
 	for i := range e.signs {
 		s := &e.signs[i]
@@ -206,7 +205,7 @@ func (e *evidence) cleanElsewhere(all []evidence) *evidence {
 	return nil
 }
 
-// conclude is the verdict of one exchange after everything was said.
+// conclude sets the verdict of one exchange once every sign has been examined.
 func (e *evidence) conclude() {
 	var why []note
 	seen := map[string]bool{}

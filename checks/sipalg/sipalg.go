@@ -30,14 +30,13 @@ func Check() *checks.Check {
 
 // run is the state of one observation.
 type run struct {
-	env         *checks.Env
-	session     *session.Client
-	local       netip.Addr
-	fingerprint string // of the responder's certificate, hex; "" when unknown
-	gates       map[portKey]*gate
-	asking      sync.WaitGroup // who answers at the ports
-	planned     int            // probes
-	control     netip.AddrPort // of the session, when it is carried by HTTPS
+	env     *checks.Env
+	session *session.Client
+	local   netip.Addr
+	gates   map[portKey]*gate
+	asking  sync.WaitGroup // who answers at the ports
+	planned int            // probes
+	control netip.AddrPort // of the session, when it is carried by HTTPS
 
 	mu       sync.Mutex // guards what follows, and Observed.Ports
 	pinholes []Pinhole
@@ -79,7 +78,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	if err != nil {
 		return err
 	}
-	r := &run{env: env, session: s, local: local, fingerprint: s.Info.Fingerprint, control: s.Control(), asked: map[kind]bool{}}
+	r := &run{env: env, session: s, local: local, control: s.Control(), asked: map[kind]bool{}}
 	o.Local = local
 	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy, Translated: s.Translated()}
 	o.Notes = append(o.Notes, s.Notes...)

@@ -1,10 +1,9 @@
 package sipalg
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -107,12 +106,8 @@ func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, 
 		return nil, err
 	}
 	leaf := t.ConnectionState().PeerCertificates[0]
-	sum := sha256.Sum256(leaf.Raw)
-	if want := r.fingerprint; want != "" && want != hex.EncodeToString(sum[:]) {
-		p.TLSForeign = leaf.Subject.String()
-		if p.TLSForeign == "" {
-			p.TLSForeign = unnamed
-		}
+	if want := r.session.Info.Fingerprint; want != "" && want != session.FingerprintOf(leaf.Raw).String() {
+		p.TLSForeign = cmp.Or(leaf.Subject.String(), unnamed)
 	}
 	return t, nil
 }

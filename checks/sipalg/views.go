@@ -12,7 +12,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // views asks STUN servers, once for each local address, where it is seen. What
@@ -103,7 +102,7 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 	var wg sync.WaitGroup
 	for _, name := range v.env.STUNServers() {
 		wg.Go(func() {
-			to, ok := stunAddr(ctx, v.env, name, local)
+			to, ok := probe.Lookup(ctx, v.env.Net, name, session.DefaultSTUNPort, local)
 			if !ok {
 				return
 			}
@@ -149,15 +148,4 @@ func secondHop(ctx context.Context, sock *stun.Socket, to netip.AddrPort) netip.
 		}
 	}
 	return netip.Addr{}
-}
-
-// stunAddr is the address of a STUN server in the family of a local address.
-func stunAddr(ctx context.Context, env *checks.Env, name string, local netip.Addr) (netip.AddrPort, bool) {
-	at, err := netinfo.ParseHostPort(name)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	addrs, _ := env.Net.LookupAddrs(ctx, at.Host)
-	a, ok := probe.SameFamily(addrs, local)
-	return netip.AddrPortFrom(a, uint16(at.PortOr(session.DefaultSTUNPort))), ok
 }

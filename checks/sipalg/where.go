@@ -32,9 +32,9 @@ func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	return words.Say("sip-alg.box", words.Args{"place": "unknown"})
 }
 
-// onlyTo is the far end that alone is affected: everybody else on the same
-// transport and port is spared, or it has a private address, so that the way to
-// it need not be the one to the Internet. nil when there are others.
+// onlyTo returns the only far end that is affected: the others on the same
+// transport and port are not, or it has a private address, so that the path to it
+// need not be the one to the Internet. It is nil if there are several.
 func onlyTo(all []evidence) *evidence {
 	var bad []*evidence
 	for i := range all {
@@ -54,7 +54,7 @@ func onlyTo(all []evidence) *evidence {
 	return bad[0]
 }
 
-// byAddress tells the box by the address that it wrote into a message. An ALG
+// byAddress names the box by the address that it wrote into a message. An ALG
 // writes the one that its own NAT translates to.
 func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	written := writtenAddrs(o, f.weighed)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -56,6 +57,18 @@ func SameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// Lookup returns the address of a server, "host" or "host:port", that the local
+// address can talk to.
+func Lookup(ctx context.Context, n platform.Network, server string, defaultPort int, local netip.Addr) (netip.AddrPort, bool) {
+	at, err := netinfo.ParseHostPort(server)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	addrs, _ := n.LookupAddrs(ctx, at.Host)
+	a, ok := SameFamily(addrs, local)
+	return netip.AddrPortFrom(a, uint16(at.PortOr(defaultPort))), ok
 }
 
 // LookupSIP looks up the SRV records of a domain's SIP service over udp, tcp or

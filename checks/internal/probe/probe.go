@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net/netip"
 	"os"
 	"time"
@@ -142,10 +143,30 @@ func (x *exchanger) take(b []byte, from netip.AddrPort) bool {
 			if a.Reply == nil {
 				a.Reply, a.RTT = bytes.Clone(b), time.Since(x.sentAt)
 			}
-			return true // a second answer to a repeated question is no stray
+			return true // a second answer to a repeated question is not a stray
 		}
 	}
 	return false
+}
+
+// Datagrams returns what arrives on a socket until it is closed or its deadline
+// has passed. The bytes are valid until the next datagram. ICMP errors go to
+// told, which may be nil.
+func Datagrams(conn platform.UDPConn, told func(*platform.ICMPError)) iter.Seq2[[]byte, platform.Datagram] {
+	return func(yield func([]byte, platform.Datagram) bool) {
+		buf := make([]byte, 16<<10)
+		for {
+			d, err := conn.ReadFrom(buf)
+			icmp, isICMP := errors.AsType[*platform.ICMPError](err)
+			switch {
+			case isICMP && told != nil:
+				told(icmp)
+			case isICMP:
+			case err != nil || !yield(buf[:d.N], d):
+				return
+			}
+		}
+	}
 }
 
 // ErrClosed means that the far end closed the stream before it answered.

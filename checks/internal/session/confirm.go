@@ -3,9 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -113,7 +111,7 @@ func (c *Client) findOwner(ctx context.Context, o *Owner, number int) {
 	if o.Who == Responder || o.Tries == 0 {
 		return
 	}
-	// A lost or rewritten answer is no stranger's: what counts is what arrived.
+	// The answer may have been lost or rewritten; what counts is what arrived.
 	list, err := c.Arrivals(ctx)
 	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return
@@ -139,7 +137,7 @@ func (q question) bytes() []byte {
 	return b.Bytes()
 }
 
-// answered notes whose answer b is; false means that it is none.
+// answered notes whose answer b is; it is false if b is not an answer.
 func (q question) answered(o *Owner, b []byte, masked bool) bool {
 	m, err := sip.Parse(b)
 	t, found := FindToken(b)
@@ -242,8 +240,7 @@ func (c *Client) handshake(ctx context.Context, o *Owner, raw net.Conn) net.Conn
 		return nil
 	}
 	leaf := t.ConnectionState().PeerCertificates[0]
-	sum := sha256.Sum256(leaf.Raw)
-	if hex.EncodeToString(sum[:]) == c.Info.Fingerprint {
+	if FingerprintOf(leaf.Raw).String() == c.Info.Fingerprint {
 		o.Who = Responder
 	} else {
 		o.Subject = leaf.Subject.String()

@@ -28,7 +28,7 @@ type Limits struct {
 	Overflow    int `json:"overflow,omitempty"`    // datagrams of anybody that its sockets had no room for
 	Late        int `json:"late,omitempty"`        // times at which it came to its work late
 	// Calls counts control calls that were dropped. The client repeats them and
-	// knows their outcome, so they are no silence.
+	// knows their outcome, so they do not count as silence.
 	Calls int `json:"calls,omitempty"`
 }
 
@@ -188,7 +188,7 @@ func patiently(ctx context.Context, patience time.Duration, waiting func(time.Du
 }
 
 // BusyPreface is what a responder without room for a connection says instead
-// of a TLS handshake: five bytes that are no TLS record.
+// of a TLS handshake: five bytes that are not a TLS record.
 const BusyPreface = "BUSY\n"
 
 // busyPreface is the error of a connection that was refused so.

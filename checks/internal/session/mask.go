@@ -13,7 +13,7 @@ import (
 
 // Masked bytes are the control of every SIP probe: the same length plus eight,
 // the same ports, and nothing in them that content inspection could know as
-// SIP or as an address. It is no encryption; it only has to be unreadable to
+// SIP or as an address. It is not encryption; it only has to be unreadable to
 // something that looks for text.
 //
 //	"sdm1" | 4-byte nonce | payload XOR keystream(nonce)

@@ -75,20 +75,13 @@ func (m *masked) close() {
 // read hands every reply to the call that waits for it.
 func (m *masked) read() {
 	defer close(m.done)
-	buf := make([]byte, 2048)
-	for {
-		d, err := m.conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			if !icmp.TimeExceeded() && icmp.To.Addr() == m.remote {
-				m.closedPort(int(icmp.To.Port()))
-			}
-			continue
-		case err != nil:
-			return
+	told := func(e *platform.ICMPError) {
+		if !e.TimeExceeded() && e.To.Addr() == m.remote {
+			m.closedPort(int(e.To.Port()))
 		}
-		p, ok := Unmask(buf[:d.N])
+	}
+	for b, d := range probe.Datagrams(m.conn, told) {
+		p, ok := Unmask(b)
 		if !ok || d.From.Addr() != m.remote || !slices.Contains(m.ports, int(d.From.Port())) {
 			continue
 		}
