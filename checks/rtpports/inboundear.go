@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"sync"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -57,22 +55,21 @@ func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e ear, why 
 // packet filter has let them through. It binds a port only to learn whether it
 // is free, and lets go of it at once.
 type watchingEar struct {
-	t       *inboundTest
-	local   netip.Addr
-	watch   platform.UDPWatch
-	raw     platform.RawUDP
-	running sync.WaitGroup
+	t     *inboundTest
+	local netip.Addr
+	watch platform.UDPWatch
+	raw   platform.RawUDP
 }
 
 func (e *watchingEar) listen() {
-	e.running.Go(func() {
+	e.t.running.Go(func() {
 		_ = e.watch.Watch(func(payload []byte, _, to netip.AddrPort) {
 			if to.Addr() == e.local {
 				e.t.hear(payload, int(to.Port()), false)
 			}
 		})
 	})
-	e.running.Go(func() {
+	e.t.running.Go(func() {
 		_ = e.raw.Answer(func(payload []byte, _, to netip.AddrPort) []byte {
 			e.t.hear(payload, int(to.Port()), true)
 			return nil
@@ -99,16 +96,14 @@ func (e *watchingEar) disturbsNobody() bool       { return true }
 func (e *watchingEar) close() {
 	_ = e.watch.Close()
 	_ = e.raw.Close()
-	e.running.Wait()
 }
 
 // A boundEar owns the ports of one batch while it is tested. Ports of other
 // programs are left alone and stay untested.
 type boundEar struct {
-	t       *inboundTest
-	local   netip.Addr
-	conns   []platform.UDPConn
-	running sync.WaitGroup
+	t     *inboundTest
+	local netip.Addr
+	conns []platform.UDPConn
 }
 
 func (e *boundEar) ready(ctx context.Context, ports []int) (free, taken []int) {
@@ -124,7 +119,7 @@ func (e *boundEar) ready(ctx context.Context, ports []int) (free, taken []int) {
 		}
 		free = append(free, n)
 		e.conns = append(e.conns, conn)
-		e.running.Go(func() { e.read(conn, n) })
+		e.t.running.Go(func() { e.read(conn, n) })
 	}
 	return free, taken
 }
@@ -145,7 +140,7 @@ func (e *boundEar) read(conn platform.UDPConn, port int) {
 }
 
 func (e *boundEar) done(ctx context.Context) error {
-	err := probe.Sleep(ctx, inboundGrace)
+	err := e.t.pause(ctx, inboundGrace)
 	e.close()
 	return err
 }
@@ -157,5 +152,4 @@ func (e *boundEar) close() {
 		_ = c.Close()
 	}
 	e.conns = nil
-	e.running.Wait()
 }

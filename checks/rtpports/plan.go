@@ -80,9 +80,10 @@ type plan struct {
 	span    span
 	mode    string
 	stride  int
-	ports   []int // sorted
-	rate    int   // packets a second
-	entries int   // 0: no budget
+	ports   []int  // sorted
+	rate    int    // packets a second
+	entries int    // 0: no budget
+	from    string // where the budget comes from
 	in      checks.Inputs
 }
 

@@ -29,18 +29,18 @@ func TestAProbeIsGivenUpWhenALaterOneWasAnswered(t *testing.T) {
 		{"a lost one among those that a busy far end has answered", []int{0, 1, 3, 4}, 60 * ms, 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := flight{window: minWindow}
+			w := window{size: minWindow}
 			ports := make([]port, 10)
 			for i := range ports {
 				ports[i].serial = uint32(i)
-				f.sent(&ports[i], start.Add(time.Duration(i)*ms))
+				w.sent(&ports[i], start.Add(time.Duration(i)*ms))
 			}
 			for _, i := range tt.answered {
-				f.landed(&ports[i])
-				f.answered(9*ms-time.Duration(i)*ms, start.Add(9*ms))
+				w.landed(&ports[i])
+				w.answered(9*ms-time.Duration(i)*ms, start.Add(9*ms))
 			}
-			f.expire(start.Add(tt.at), soon, late)
-			if diff := cmp.Diff(tt.want, f.under); diff != "" {
+			w.lost(start.Add(tt.at), soon, late)
+			if diff := cmp.Diff(tt.want, w.inFlight); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -48,27 +48,27 @@ func TestAProbeIsGivenUpWhenALaterOneWasAnswered(t *testing.T) {
 }
 
 func TestTheWindowFollowsTheQueueOnTheWay(t *testing.T) {
-	f, now := flight{window: minWindow}, time.Unix(1700000000, 0)
+	w, now := window{size: minWindow}, time.Unix(1700000000, 0)
 	answer := func(n int, trip time.Duration) {
 		for range n {
 			now = now.Add(time.Millisecond)
-			f.answered(trip, now)
+			w.answered(trip, now)
 		}
 	}
 	answer(1000, 20*time.Millisecond)
-	if f.window != minWindow+2000 {
-		t.Errorf("a path without a queue: %d", f.window)
+	if w.size != minWindow+2000 {
+		t.Errorf("a path without a queue: %d", w.size)
 	}
 	answer(5000, 20*time.Millisecond)
-	if f.window != maxWindow {
-		t.Errorf("it grows without end: %d", f.window)
+	if w.size != maxWindow {
+		t.Errorf("it grows without end: %d", w.size)
 	}
 	answer(100, 200*time.Millisecond)
-	if f.window != maxWindow*7/8 {
-		t.Errorf("a queue within one round trip: %d", f.window)
+	if w.size != maxWindow*7/8 {
+		t.Errorf("a queue within one round trip: %d", w.size)
 	}
 	answer(10000, 200*time.Millisecond)
-	if f.window != minWindow {
-		t.Errorf("a queue that stays: %d", f.window)
+	if w.size != minWindow {
+		t.Errorf("a queue that stays: %d", w.size)
 	}
 }
