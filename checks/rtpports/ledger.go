@@ -208,7 +208,7 @@ func (l *ledger) due(q ask) time.Time {
 	switch {
 	case !q.retry || p.answered || p.last.IsZero():
 		return time.Time{}
-	case p.inFlight:
+	case p.inFlight && l.window.newest.Before(p.last):
 		return p.last.Add(l.answerTimeout())
 	case p.tries < 2:
 		return p.last.Add(l.retransmitAfter())

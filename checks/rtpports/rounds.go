@@ -59,7 +59,8 @@ func (l *ledger) turn(now time.Time) (wait time.Duration, more bool) {
 }
 
 // newRound puts a round into the queue: the longest silent first, in the random
-// order of the first round, and the controls scattered among them.
+// order of the first round, and the controls scattered among them. The last is a
+// control: its answer shows that those before it are lost.
 func (l *ledger) newRound(pending []int) {
 	r := &round{pending: pending}
 	l.rounds = append(l.rounds, r)
@@ -76,8 +77,8 @@ func (l *ledger) newRound(pending []int) {
 		l.queue = append(l.queue, ask{port: n, retry: true})
 	}
 	for i, n := range controls {
-		at := (2*i + 1) * len(l.queue) / (2 * len(controls))
-		l.queue = slices.Insert(l.queue, min(at+l.rand.IntN(3), len(l.queue)), ask{port: n, control: r})
+		at := (i+1)*len(pending)/len(controls) + i
+		l.queue = slices.Insert(l.queue, at, ask{port: n, control: r})
 	}
 }
 

@@ -18,10 +18,10 @@ const (
 // window is a congestion window: the probes in flight and how many there may
 // be. It keeps a fast sweep from filling buffers on the way.
 type window struct {
-	queue    []flown // in the order of sending, answered ones included
-	inFlight int     // of the queue: how many are still waited for
-	size     int     // how many may be
-	newest   time.Time
+	queue    []flown   // in the order of sending, answered ones included
+	inFlight int       // of the queue: how many are still waited for
+	size     int       // how many may be
+	newest   time.Time // when the latest of the answered ones was sent
 	shortest time.Duration
 	cut      time.Time // when the window last shrank
 }
@@ -50,8 +50,8 @@ func (w *window) landed(p *port) {
 	}
 }
 
-// lost gives up what is older than soon, if something sent after it has been
-// answered (RACK, RFC 8985), or older than late. While nothing comes back at all
+// lost gives up what is older than soon, if something sent with it or after it
+// has been answered (RACK, RFC 8985), or older than late. While nothing comes back at all
 // the far end is busy, or its host: more would only fill its buffers.
 func (w *window) lost(now time.Time, soon, late time.Duration) {
 	n := 0
@@ -59,7 +59,7 @@ func (w *window) lost(now time.Time, soon, late time.Duration) {
 		f := w.queue[n]
 		if f.port.inFlight && f.port.serial == f.serial {
 			age := now.Sub(f.at)
-			if age < soon || age < late && !w.newest.After(f.at) {
+			if age < soon || age < late && w.newest.Before(f.at) {
 				break
 			}
 			w.landed(f.port)
