@@ -2,18 +2,17 @@ package rtpports
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -146,36 +145,33 @@ func (s *sweep) measureOtherPorts(ctx context.Context) error {
 	if len(s.client.Info.STUN) == 0 {
 		return nil
 	}
-	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(s.source().bound, 0))
+	sock, err := stun.Open(ctx, s.env.Net, netip.AddrPortFrom(s.source().bound, 0))
 	if err != nil {
 		return nil // one measure less, not a fault
 	}
-	defer func() { _ = conn.Close() }()
-	to := netip.AddrPortFrom(s.client.Addr, uint16(s.client.Info.STUN[0]))
-	asks := make([]*probe.Ask, otherQuestions)
-	for i := range asks {
-		q := stun.Request{ID: stun.NewID(), Software: stun.ClientSoftware}
-		asks[i] = &probe.Ask{Payload: q.Bytes, Match: func(b []byte, from netip.AddrPort) bool {
-			r, err := stun.ParseResponse(b)
-			return err == nil && from == to && r.ID == q.ID
-		}}
+	defer sock.Close()
+	q := stun.Question{
+		To:   netip.AddrPortFrom(s.client.Addr, uint16(s.client.Info.STUN[0])),
+		Plan: stun.Plan{Sends: 1, Linger: time.Second},
 	}
-	_, err = probe.Exchange(ctx, conn, to, probe.Schedule{SendAt: []time.Duration{0}, LastWait: time.Second}, asks...)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	outcomes := make([]stun.Outcome, otherQuestions)
+	var asking sync.WaitGroup
+	for i := range outcomes {
+		asking.Go(func() { outcomes[i] = sock.Ask(ctx, q) })
 	}
-	if _, told := errors.AsType[*platform.ICMPError](err); err != nil && !told {
-		return nil // not all of them left this machine
-	}
-	l, lost, longest := s.ledger, 0, time.Duration(0)
-	for _, a := range asks {
-		if longest = max(longest, a.RTT); a.Reply == nil {
-			lost++
+	asking.Wait()
+	l, longest := losses{asked: len(outcomes)}, time.Duration(0)
+	for _, o := range outcomes {
+		if o.SendErr != nil {
+			return ctx.Err() // this machine's own loss
+		}
+		if longest = max(longest, o.Elapsed); !o.Answered {
+			l.lost++
 		}
 	}
-	l.sent += len(asks)
-	if lost < len(asks) {
-		l.noAnswerLoss, l.rtt = losses{asked: len(asks), lost: lost}, longest
+	s.ledger.sent += l.asked
+	if l.lost < l.asked {
+		s.ledger.noAnswerLoss, s.ledger.rtt = l, longest
 	}
-	return nil
+	return ctx.Err()
 }

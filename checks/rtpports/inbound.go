@@ -57,7 +57,7 @@ type inboundTest struct {
 	stride int
 	rate   int
 	start  time.Time
-	ear    ear
+	ear    *ear
 	ledger *ledger
 
 	at     map[int]int  // the port here where packets to a port arrived

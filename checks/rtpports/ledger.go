@@ -89,11 +89,12 @@ type ledger struct {
 	open  []int  // that have answered
 	held  map[int]bool
 
-	wanted []int // to be decided
-	turns  int   // rounds of them so far
-	queue  []ask
-	rounds []*round // whose measure has not been taken
-	deads  int
+	wanted  []int // to be decided
+	turns   int   // rounds of them so far
+	queue   []ask
+	sending []packet // what Ask has returned last
+	rounds  []*round // whose measure has not been taken
+	deads   int
 
 	serial   uint32
 	sent     int
@@ -144,7 +145,8 @@ func (l *ledger) begin(now time.Time) {
 	}
 }
 
-// Ask returns what to send now, and counts it as sent. If that is nothing, wait
+// Ask returns what to send now, which is good until the next call, and counts it
+// as sent. If that is nothing, wait
 // is how long answers may be awaited before Ask has to be called again; 0 means
 // that there is nothing left to do: all is decided, or gaveUp or fresh.tripped
 // says why not.
@@ -241,7 +243,8 @@ func (l *ledger) answerTimeout() time.Duration {
 }
 
 // take makes probes of what is still to be asked.
-func (l *ledger) take(qs []ask, now time.Time) (out []packet) {
+func (l *ledger) take(qs []ask, now time.Time) []packet {
+	out := l.sending[:0]
 	for _, q := range qs {
 		p := l.port(q.port)
 		if q.retry && p.decided() {
@@ -264,6 +267,7 @@ func (l *ledger) take(qs []ask, now time.Time) (out []packet) {
 	}
 	l.sent += len(out)
 	l.lastSent = now
+	l.sending = out
 	return out
 }
 

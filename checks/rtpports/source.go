@@ -27,11 +27,7 @@ type source struct {
 // addSource opens a socket and makes it the one that sends. The older ones stay:
 // their answers may still come.
 func (s *sweep) addSource(ctx context.Context, local uint16) error {
-	bind := s.env.Inputs.Bind
-	if !bind.IsValid() && s.client.Addr.Is6() {
-		bind = netip.IPv6Unspecified()
-	}
-	src, err := s.openSource(ctx, netip.AddrPortFrom(bind, local))
+	src, err := s.openSource(ctx, netip.AddrPortFrom(anyPort(s.env, s.client).Addr(), local))
 	if err != nil {
 		return err
 	}
