@@ -66,7 +66,7 @@ func (w *world) take(p packet) {
 func (w *world) play(t *testing.T, l *ledger, ports []int) {
 	t.Helper()
 	l.Want(ports)
-	fresh := []time.Time{} // that are on their way
+	var fresh []freshFlow // that are on their way
 	for w.now.Sub(w.start) < 10*time.Minute {
 		packets, wait := l.Ask(w.now)
 		for _, p := range packets {
@@ -78,18 +78,35 @@ func (w *world) play(t *testing.T, l *ledger, ports []int) {
 		}
 		if l.FreshDue(w.now) {
 			l.FreshBegun(w.now)
-			fresh = append(fresh, w.now)
+			fresh = append(fresh, w.freshFlow())
 		}
 		if len(packets) == 0 && wait == 0 {
 			return
 		}
 		w.wait(l, wait)
-		for len(fresh) > 0 && w.now.Sub(fresh[0]) >= w.delay {
-			l.Fresh(fresh[0], w.now, w.table == 0 || len(w.flows) < w.table)
-			fresh = fresh[1:]
-		}
+		fresh = slices.DeleteFunc(fresh, func(f freshFlow) bool {
+			over := !f.known.After(w.now)
+			if over {
+				l.Fresh(f.begun, w.now, f.passes)
+			}
+			return over
+		})
 	}
 	t.Fatalf("it has not ended after %d packets", w.sent)
+}
+
+// freshFlow is a new flow to an open port. Its silence is known only after all
+// of its tries.
+type freshFlow struct {
+	begun, known time.Time
+	passes       bool
+}
+
+func (w *world) freshFlow() freshFlow {
+	if w.table > 0 && len(w.flows) >= w.table {
+		return freshFlow{w.now, w.now.Add(500 * time.Millisecond), false}
+	}
+	return freshFlow{w.now, w.now.Add(w.delay), true}
 }
 
 // wait lets time pass up to the next answer, or d.
@@ -237,12 +254,15 @@ func TestAShortOutageTakesNoPort(t *testing.T) {
 func TestAFullTableStopsTheLedger(t *testing.T) {
 	w := newWorld(5)
 	w.table = 500
-	ports := everyPort(2000)
+	ports := everyPort(5000)
 	l := ledgers(w, 1000)["a sweep"]
 	w.play(t, l, ports)
 	trip, at := l.Full()
 	if !l.fresh.tripped || !trip.Step || trip.Answered != 500 || at < 500 || at > 520 {
 		t.Fatalf("tripped %v, %+v at %d", l.fresh.tripped, trip, at)
+	}
+	if w.sent > 2500 {
+		t.Errorf("it has sent %d packets at 1000 a second, 500 of which found room", w.sent)
 	}
 	if l.Disbelieve(at); slices.ContainsFunc(ports, func(n int) bool { return l.ports[n].silent }) {
 		t.Error("a port is called silent")
