@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -50,29 +49,11 @@ func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
 	return entries, from
 }
 
-// asUserSaid is the budget when the user has chosen it; from is empty when it
-// follows from the router.
-func asUserSaid(in checks.Inputs) (from string) {
-	switch {
-	case in.Fast:
-		return fromFast
-	case in.Rate > 0:
-		return fromRate
-	case in.RouterEntries > 0:
-		return fromEntries
-	}
-	return ""
-}
-
 // learnBudget waits for the host's facts beside the sweep, and sets its pace:
 // the router's name takes seconds, and the first seconds are few entries.
 func (s *sweep) learnBudget(ctx context.Context) {
-	if s.plan.from = asUserSaid(s.env.Inputs); s.plan.from != "" {
-		return
-	}
-	_, s.plan.from = budgetOf(nil, netip.Addr{})
-	if s.env.Host == nil {
-		return
+	if s.plan.from != fromDefault || s.env.Host == nil {
+		return // the user has chosen it
 	}
 	s.running.Go(func() {
 		if host, err := s.env.Host(ctx); err == nil && ctx.Err() == nil {

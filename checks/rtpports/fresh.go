@@ -36,7 +36,7 @@ const (
 // the path.
 func (s *sweep) tryFreshFlow(ctx context.Context) {
 	begun, known := time.Now(), s.ledger.openPorts(1)
-	s.ledger.FreshBegun(begun)
+	s.ledger.fresh.begun = begun
 	if len(known) == 0 {
 		s.ledger.Fresh(begun, begun, true)
 		return

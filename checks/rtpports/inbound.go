@@ -1,7 +1,6 @@
 package rtpports
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -95,15 +94,21 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 		o.Local = in.Bind
 	}
 	ask := spaced(t.span, t.stride)
-	o.Stride, o.Rate, o.Expected = t.stride, t.rate, t.expected(len(ask)).Milliseconds()
-	env.SayFor(say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), t.expected(len(ask)))
+	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
+	env.SayFor(say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), expected(len(ask), t.rate))
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
 	defer func() {
 		close(t.over)
 		t.ear.close()
 		t.running.Wait()
 	}()
-	err = t.phases(ctx, ask)
+	s := search{rounds: inboundSearches, points: inboundPoints, progress: "progress.inbound-edges"}
+	err = s.run(env, ask, func(ports []int) error { return t.decide(ctx, ports) }, func() []Run {
+		if t.ledger.gaveUp != "" {
+			return nil
+		}
+		return unmoved(t.runs())
+	})
 	if err == nil && len(t.at)+len(t.seen) == 0 {
 		o.Hops = hopsTo(ctx, env, client)
 		err = t.lastWord(ctx, ask[0])
@@ -145,49 +150,22 @@ func inboundStep(in checks.Inputs) int {
 	return inboundStride
 }
 
-// inboundRate is the polite one: every packet that is forwarded takes an entry
-// of the router's table, too.
+// inboundRate is that of a sweep, as far as a responder goes: every packet that
+// is forwarded takes an entry of the router's table, too.
 func inboundRate(in checks.Inputs) int {
-	rate := politeRate(cmp.Or(in.RouterEntries, defaultEntries))
-	if in.Fast {
-		rate = session.MaxInboundRate
-	}
-	return min(cmp.Or(in.Rate, rate), session.MaxInboundRate)
+	p := plan{in: in}
+	p.budget()
+	return min(p.rate, session.MaxInboundRate)
 }
 
-// spaced are both ends of a range and every stride-th port between.
-func spaced(s span, stride int) []int {
-	var out []int
-	for p := s.first; p < s.last; p += stride {
-		out = append(out, p)
+// decide has ports decided, and again those that were believed silent while
+// nothing had ever arrived. It is over when the ledger has given up.
+func (t *inboundTest) decide(ctx context.Context, ports []int) (err error) {
+	for again := ports; err == nil && len(again) > 0 && t.ledger.gaveUp == ""; again = t.ledger.Reconsider() {
+		t.ledger.Want(again)
+		err = t.pump(ctx)
 	}
-	return append(out, s.last)
-}
-
-// expected is how long so many packets take. Silent ports are asked again, which
-// nobody can foresee.
-func (t *inboundTest) expected(packets int) time.Duration {
-	return time.Duration(float64(packets)/float64(t.rate)*float64(time.Second)) + inboundGrace
-}
-
-// phases asks the sample, and then where the outcome changes.
-func (t *inboundTest) phases(ctx context.Context, ports []int) error {
-	for search := 0; ; search++ {
-		t.ledger.Want(ports)
-		err := t.pump(ctx)
-		if again := t.ledger.Reconsider(); err == nil && len(again) > 0 && t.ledger.gaveUp == "" {
-			t.ledger.Want(again)
-			err = t.pump(ctx)
-		}
-		if err != nil || t.ledger.gaveUp != "" || search == inboundSearches {
-			return err
-		}
-		ports = pointsBetween(unmoved(t.runs()), inboundPoints)
-		if len(ports) == 0 || len(ports) > maxSearch {
-			return nil
-		}
-		t.env.Say(say("progress.inbound-edges", nil))
-	}
+	return err
 }
 
 // pump has the responder send what the ledger says, and hears what arrives,
@@ -230,7 +208,7 @@ func (t *inboundTest) sayAgain() {
 	for _, n := range pending {
 		packets += max(min(need, t.ledger.mostTries)-t.ledger.ports[n].tries, 1)
 	}
-	t.env.SayFor(say("progress.inbound-again", words.Args{"n": len(pending)}), t.expected(packets))
+	t.env.SayFor(say("progress.inbound-again", words.Args{"n": len(pending)}), expected(packets, t.rate))
 }
 
 // perCall is how many ports one call names: half a second's worth, so that the

@@ -2,7 +2,6 @@ package rtpports
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -12,37 +11,7 @@ const (
 	// minWait is the shortest wait: at high rates several probes leave together
 	// after it, which costs the machine less than one at a time.
 	minWait = time.Millisecond
-	// refusals of this machine in a row are believed.
-	refusals = 3
 )
-
-// A port is what is known of one port of the far end.
-type port struct {
-	tries        int    // that count
-	refused      int    // sends that failed in this machine
-	serial       uint32 // of the last try
-	inFlight     bool   // an answer to that is awaited
-	answered     bool   // ever
-	heard        bool   // since it was last asked
-	noAnswerYet  bool   // silent while nothing had ever answered
-	silent       bool   // asked as often as the loss demands
-	busy         bool   // at the responder
-	usedByOthers bool   // a program at the responder owns it, and all the others answer
-	noControl    bool   // its answers say nothing about the loss of others
-	local        bool   // this machine's own packet filter lets nothing out to it
-	plain        bool   // answered to the packet that is not RTP
-	known        bool   // anything at all is
-	last         time.Time
-	round        *round // the round whose control the last try is
-}
-
-// decided reports a port that is not asked, or not again.
-func (p *port) decided() bool {
-	return p.answered || p.busy || p.usedByOthers || p.silent || p.hopeless()
-}
-
-// hopeless reports a port that cannot be asked.
-func (p *port) hopeless() bool { return p.refused >= refusals && p.tries == 0 }
 
 // A packet is one probe.
 type packet struct {
@@ -174,74 +143,6 @@ func (l *ledger) Ask(now time.Time) (out []packet, wait time.Duration) {
 // Lost gives up the probes whose answers should have come.
 func (l *ledger) Lost(now time.Time) { l.window.lost(now, l.retransmitAfter(), l.answerTimeout()) }
 
-// room is how many of the queue may leave now; if none, how long to wait.
-func (l *ledger) room(now time.Time) (n int, wait time.Duration) {
-	n = len(l.queue)
-	if l.pace != nil {
-		n = min(n, sendBatch)
-		if space := l.window.size - l.window.inFlight; space < n {
-			if space < sendBatch/2 {
-				return 0, minWait // one here and one there would cost as much as a batch each
-			}
-			n = space
-		}
-	}
-	for i, q := range l.queue[:n] {
-		if due := l.due(q); now.Before(due) {
-			if i == 0 {
-				return 0, max(due.Sub(now), minWait)
-			}
-			n = i
-			break
-		}
-	}
-	if l.pace != nil {
-		n, wait = l.pace.claim(now, n)
-	}
-	return n, max(wait, minWait)
-}
-
-// due is when a port may be asked: a second time when the answer to the first
-// should have come, or the first is given up, then not too soon after the last,
-// so that a short outage does not take all tries of a port.
-func (l *ledger) due(q ask) time.Time {
-	const outage = 60 * time.Millisecond
-	p := &l.ports[q.port]
-	switch {
-	case !q.retry || p.answered || p.last.IsZero():
-		return time.Time{}
-	case p.inFlight && l.window.newest.Before(p.last):
-		return p.last.Add(l.answerTimeout())
-	case p.tries < 2:
-		return p.last.Add(l.retransmitAfter())
-	}
-	return p.last.Add(max(l.retransmitAfter(), outage))
-}
-
-// retransmitAfter is how long an answer may take before the probe counts as lost
-// for the purpose of sending on: an answer that comes later still counts.
-func (l *ledger) retransmitAfter() time.Duration {
-	switch {
-	case l.grace > 0:
-		return l.grace
-	case l.rtt == 0:
-		return time.Second
-	}
-	return l.rtt + l.rtt/4 + 10*time.Millisecond
-}
-
-// answerTimeout is how long an answer may take: twice the slowest seen and a
-// scheduler's hiccup, or a second before any was seen.
-func (l *ledger) answerTimeout() time.Duration {
-	switch {
-	case l.grace > 0:
-		return l.grace
-	case l.rtt == 0:
-		return time.Second
-	}
-	return min(2*l.rtt+100*time.Millisecond, 2*time.Second)
-}
-
 // take makes probes of what is still to be asked.
 func (l *ledger) take(qs []ask, now time.Time) []packet {
 	out := l.sending[:0]
@@ -326,70 +227,4 @@ func (l *ledger) trip(d time.Duration, now time.Time) {
 		l.rtt -= (l.rtt - d) / 64 // forget slowly
 	}
 	l.window.answered(d, now)
-}
-
-// pending are those of ports that are not decided.
-func (l *ledger) pending(ports []int) (out []int) {
-	for _, n := range ports {
-		if !l.ports[n].decided() {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// allAnswered reports that each of the ports has answered since it was last
-// asked.
-func (l *ledger) allAnswered(ports []int) bool {
-	return !slices.ContainsFunc(ports, func(n int) bool { return !l.ports[n].heard })
-}
-
-// openPorts are up to most ports that have answered and are held open, in
-// random order.
-func (l *ledger) openPorts(most int) (out []int) {
-	// Half of a Fisher-Yates shuffle: it ends when there are enough.
-	for i := range l.open {
-		j := i + l.rand.IntN(len(l.open)-i)
-		l.open[i], l.open[j] = l.open[j], l.open[i]
-		if len(out) == most {
-			break
-		}
-		if n := l.open[i]; l.isHeld(n) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// silentPorts are up to most of the ports that were found silent, in random
-// order.
-func (l *ledger) silentPorts(most int) (out []int) {
-	for n := range l.ports {
-		if l.ports[n].silent && l.isHeld(n) {
-			out = append(out, n)
-		}
-	}
-	l.shuffle(out)
-	return out[:min(most, len(out))]
-}
-
-// Hold notes which ports the responder has open now, and which of those it
-// could not open.
-func (l *ledger) Hold(ports, busy []int) {
-	clear(l.held)
-	for _, n := range ports {
-		l.held[n] = true
-	}
-	for _, n := range busy {
-		delete(l.held, n)
-		l.port(n).busy = true
-	}
-}
-
-// isHeld reports whether the responder has this port open: one that opens them
-// in blocks may not.
-func (l *ledger) isHeld(n int) bool { return l.held == nil || l.held[n] }
-
-func (l *ledger) shuffle(ports []int) {
-	l.rand.Shuffle(len(ports), func(i, j int) { ports[i], ports[j] = ports[j], ports[i] })
 }

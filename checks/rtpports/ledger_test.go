@@ -77,7 +77,7 @@ func (w *world) play(t *testing.T, l *ledger, ports []int) {
 			t.Fatalf("%d probes in flight, the window is %d", l.window.inFlight, l.window.size)
 		}
 		if l.FreshDue(w.now) {
-			l.FreshBegun(w.now)
+			l.fresh.begun = w.now
 			fresh = append(fresh, w.freshFlow())
 		}
 		if len(packets) == 0 && wait == 0 {

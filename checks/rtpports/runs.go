@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
 )
 
 // joinRuns makes runs of the asked ports, which are sorted; outcome is what is
@@ -67,6 +69,31 @@ func skipUnasked(ports []int, state func(int) string, untold func(int) bool) []i
 		out = append(out, p)
 	}
 	return out
+}
+
+// maxSearch bounds one round of a search: a path with more changes than that in
+// it has no edges worth a name.
+const maxSearch = 448
+
+// A search finds where the outcome changes.
+type search struct {
+	rounds, points int
+	progress       string // what is said before a round
+}
+
+// run has ports decided, and then more of them between those that differ; runs
+// are the outcomes so far.
+func (s search) run(env *checks.Env, ports []int, decide func([]int) error, runs func() []Run) error {
+	for range s.rounds {
+		if err := decide(ports); err != nil {
+			return err
+		}
+		if ports = pointsBetween(runs(), s.points); len(ports) == 0 || len(ports) > maxSearch {
+			return nil
+		}
+		env.Say(say(s.progress, nil))
+	}
+	return decide(ports)
 }
 
 // pointsBetween are the ports to ask next so that every change between two

@@ -16,20 +16,9 @@ import (
 )
 
 const (
-	// sourceProbes are sent first, to see whether anything answers at all.
-	sourceProbes = 16
-	sourceRounds = 3
 	// searchRounds find a port within 512 others, seven at a time.
 	searchRounds = 3
 	searchPoints = 7
-	// maxSearch bounds one round of the search: a path with more changes than
-	// that in it has no edges worth a name.
-	maxSearch = 448
-	// plainPorts of each kind are asked with packets that are not RTP, so often
-	// that loss leaves none of them silent.
-	plainPorts  = 8
-	plainRounds = 5
-	plainGap    = 20 * time.Millisecond // so that one full queue does not take them all
 	// lateControls are open ports that show whether the path lives.
 	lateControls = 8
 )
@@ -151,27 +140,21 @@ func (s *sweep) leaveAlone(terms []string) error {
 	return nil
 }
 
+// phases asks the ports of the plan, and then where the outcome changes.
 func (s *sweep) phases(ctx context.Context) error {
-	if err := s.probeBlocks(ctx, s.plan.ports); err != nil {
+	decide := func(ports []int) error {
+		err := s.probeBlocks(ctx, ports)
+		if again := s.ledger.Reconsider(); err == nil && len(again) > 0 {
+			err = s.probeBlocks(ctx, again)
+		}
 		return err
 	}
-	if again := s.ledger.Reconsider(); len(again) > 0 {
-		if err := s.probeBlocks(ctx, again); err != nil {
-			return err
+	return search{rounds: searchRounds, points: searchPoints, progress: "progress.edges"}.run(s.env, s.plan.ports, decide, func() []Run {
+		if s.fetch(ctx); s.bitmap == nil {
+			return nil // in which direction ports are blocked is not known
 		}
-	}
-	for range searchRounds {
-		s.fetch(ctx)
-		points := pointsBetween(s.runs(), searchPoints)
-		if s.bitmap == nil || len(points) == 0 || len(points) > maxSearch {
-			break
-		}
-		s.env.Say(say("progress.edges", nil))
-		if err := s.probeBlocks(ctx, points); err != nil {
-			return err
-		}
-	}
-	return nil
+		return s.runs()
+	})
 }
 
 // fetch asks the responder what has arrived, unless nothing has been sent since
@@ -204,32 +187,6 @@ func (s *sweep) probeBlocks(ctx context.Context, ports []int) error {
 		err = errors.Join(s.retryUntilDecided(ctx, parts[i]), opened())
 	}
 	return err
-}
-
-// hold makes the responder open these ports, beside a few known-open ones, while
-// the loop goes on; opened waits until they are.
-func (s *sweep) hold(ctx context.Context, ports []int) (opened func() error) {
-	want := slices.Concat(ports, s.ledger.openPorts(lateControls))
-	slices.Sort(want)
-	want = slices.Compact(want)
-	done, failed := false, error(nil)
-	s.running.Go(func() {
-		r, err := s.client.Sweep(ctx, session.SweepRequest{Hold: session.EncodePorts(want)})
-		busy, err2 := session.DecodePorts(r.Busy, len(want))
-		s.post(func() {
-			if done, failed = true, errors.Join(err, err2); failed == nil {
-				s.ledger.Hold(want, busy)
-			}
-		})
-	})
-	return func() error {
-		for !done {
-			if err := s.await(ctx, attention); err != nil {
-				return err
-			}
-		}
-		return failed
-	}
 }
 
 // retryUntilDecided asks ports until each has answered or has been silent as
@@ -325,108 +282,4 @@ func (s *sweep) waitAnswers(ctx context.Context, most func() time.Duration, done
 		}
 	}
 	return nil
-}
-
-// findWorkingSource looks whether anything answers, and if not tries other
-// source ports: ours may lie in a range that is blocked, and then no answer
-// comes back from anywhere.
-func (s *sweep) findWorkingSource(ctx context.Context, ports []int) error {
-	if len(s.ledger.openPorts(1)) > 0 || len(s.sources) > 1 {
-		return nil
-	}
-	few := slices.Clone(ports)
-	s.ledger.shuffle(few)
-	few = few[:min(sourceProbes, len(few))]
-	answers := func() bool { return len(s.ledger.pending(few)) < len(few) }
-	for try := range 3 {
-		switch try {
-		case 1: // below the media range and above the ports of services
-			if s.addSource(ctx, uint16(7000+rand.IntN(2900))) != nil {
-				continue // in use: the next one will do
-			}
-		case 2:
-			if err := s.addSource(ctx, 0); err != nil {
-				return err
-			}
-		}
-		for range sourceRounds {
-			if err := s.sendAndWait(ctx, s.ledger.pending(few), answers); err != nil {
-				return err
-			}
-			if answers() {
-				s.ledger.Restart()
-				return nil
-			}
-		}
-	}
-	s.ledger.Restart()
-	return s.measureOtherPorts(ctx)
-}
-
-// compareContent sends the same length, the same content, but not RTP. It comes
-// last, because the responder's bitmap takes it for an arrival.
-func (s *sweep) compareContent(ctx context.Context) error {
-	open, silent := s.ledger.openPorts(plainPorts), s.ledger.silentPorts(plainPorts)
-	without := func(ports []int) []int {
-		return slices.DeleteFunc(slices.Clone(ports), func(n int) bool { return s.ledger.ports[n].plain })
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	s.ledger.Want(nil)
-	all := slices.Concat(open, silent)
-	answered := func() bool { return len(without(all)) == 0 }
-	for round := 0; round < plainRounds && !answered(); round++ {
-		s.ledger.Enqueue(without(all), true, time.Now())
-		if err := s.pump(ctx); err != nil {
-			return err
-		}
-		wait := func() time.Duration { return plainGap }
-		switch {
-		case round < plainRounds-1:
-		case len(without(open)) == len(open):
-			wait = s.ledger.answerTimeout // that would be a finding
-		default:
-			wait = s.ledger.retransmitAfter
-		}
-		if err := s.waitAnswers(ctx, wait, answered); err != nil {
-			return err
-		}
-	}
-	s.plain = &Plain{
-		OpenAsked: len(open), OpenAnswered: len(open) - len(without(open)),
-		BlockedAsked: len(silent), BlockedAnswered: len(silent) - len(without(silent)),
-	}
-	return nil
-}
-
-// holdText bounds the names of the ports of one request, bytes: with the rest of
-// a control frame it fits into a datagram.
-const holdText = 450
-
-// split cuts sorted ports into parts that a responder opens at a time and that
-// one request can name.
-func split(ports []int, most int) (out [][]int) {
-	for len(ports) > 0 {
-		n := fitting(ports[:min(max(most, 1), len(ports))], holdText/2)
-		out = append(out, ports[:n])
-		ports = ports[n:]
-	}
-	return out
-}
-
-// fitting is how many of the ports a request of that many bytes can name.
-func fitting(ports []int, bytes int) int {
-	n := len(ports)
-	for n > 1 && textLength(ports[:n]) > bytes {
-		n -= (n + 9) / 10
-	}
-	return n
-}
-
-func textLength(ports []int) (n int) {
-	for _, t := range session.EncodePorts(ports) {
-		n += len(t) + 3 // quotes and comma
-	}
-	return n
 }

@@ -30,9 +30,6 @@ func (l *ledger) FreshDue(now time.Time) bool {
 	return l.freshFlows && (now.Sub(f.begun) >= freshEvery || f.wanted && f.begun.Before(l.lastSent))
 }
 
-// FreshBegun notes a fresh flow that is being tried.
-func (l *ledger) FreshBegun(now time.Time) { l.fresh.begun = now }
-
 // Fresh notes what became of a fresh flow. A lossy line kills these too: only
 // when one fails before a verdict, or when the sweep's own new flows of the last
 // second have all failed as well, new flows count as failing.
