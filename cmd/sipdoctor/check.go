@@ -151,7 +151,8 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 }
 
 // choose picks the office's checks for a run: those that are named, or else all
-// that the run has something for. Slow ones need --deep, some need a profile.
+// that the run has something for. The slow one needs --deep or a ladder, some need
+// a profile.
 func choose(in checks.Inputs) ([]*checks.Check, error) { return chooseGroup("office", in) }
 
 func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
@@ -170,7 +171,7 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
-		unasked := c.Slow && !in.Deep || c.Profile && in.Profile == ""
+		unasked := c.Slow && !in.Deep && len(in.Ladder) == 0 || c.Profile && in.Profile == ""
 		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID) || len(named) == 0 && unasked
 	})
 	if len(list) == 0 {

@@ -19,7 +19,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	list, err := choose(checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Profile: o.profile})
+	list, err := choose(checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Ladder: o.ladder, Profile: o.profile})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // inMemory runs the same check, against the same responder, in an office that
 // exists in this process alone.
 func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason words.Text) error {
-	if err := o.introduce(s, scenario, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
+	if err := o.tell(s, s.Out, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
 		return err
 	}
 	r, err := o.checkInMemory(ctx, s, scenario)
@@ -48,15 +48,19 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		return nil, err
 	}
 	defer func() { end(); <-ended }()
-	list, err := choose(checks.Inputs{Deep: o.deep})
+	in := checks.Inputs{
+		Responder: lab.ResponderAt(scenario.ControlPort), Fingerprint: fingerprint, Deep: o.deep,
+		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr}, Ladder: scenario.Ladder,
+		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
+	}
+	if scenario.Flood != "" {
+		in.Checks, in.RTPRange, in.Full, in.Fast = []string{"rtp-ports"}, scenario.Flood, true, true
+	}
+	list, err := choose(in)
 	if err != nil {
 		return nil, err
 	}
-	j := job{list: list, net: office.Phone, inputs: checks.Inputs{
-		Responder: lab.ResponderAt(scenario.ControlPort), Fingerprint: fingerprint, Deep: o.deep,
-		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr},
-		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
-	}}
+	j := job{list: list, net: office.Phone, inputs: in}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
 	p := newProgress(s, o.quiet)
 	defer p.end()

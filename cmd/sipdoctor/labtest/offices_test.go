@@ -1,8 +1,11 @@
 package labtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -119,5 +122,41 @@ func TestDeepNamesTheBoxThatDoesIt(t *testing.T) {
 	at, _ := facts(t, rep, "sip-alg")["changed_at"].(map[string]any)
 	if at["after"] != lab.RouterAddr {
 		t.Errorf("changed at %v, want after the router %s\n%s", at, lab.RouterAddr, explain(rep))
+	}
+}
+
+// What a command prints in the lab can be piped on: nothing else is on standard
+// output.
+func TestStandardOutputOfALabIsTheCommands(t *testing.T) {
+	need(t)
+	cmd := exec.Command(os.Getenv(programVar), "lab", "clean", "--", "echo", "hello")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil || string(out) != "hello\n" || !strings.Contains(errs.String(), `Office "clean"`) {
+		t.Errorf("%v, standard output %q, standard error %q", err, out, errs.String())
+	}
+}
+
+// The lab shows what its office is about, also where check asks for that only
+// when it is told to.
+func TestALabShowsTheFaultOfItsOffice(t *testing.T) {
+	need(t)
+	for name, finding := range map[string]string{"udp-timeout": "nat-lifetime.too-short", "small-router": "rtp-ports.router-table"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Getenv(programVar), "lab", name, "--format", "json")
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := checks.ReadReport(bytes.NewReader(out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Verdict != checks.Warn || !slices.Contains(findings(rep), finding) {
+				t.Errorf("no %s\n%s", finding, explain(rep))
+			}
+		})
 	}
 }
