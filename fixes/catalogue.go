@@ -65,7 +65,7 @@ type row struct {
 	// SameAs names another row, "platform/id", whose commands, undo, verify,
 	// unverified lines and defaults this one uses.
 	SameAs string `yaml:"same_as"`
-	// FromCommon makes the commands of the common documents: what each box is
+	// FromCommon adds commands made of the common documents: what each box is
 	// called, and where its SIP ALG hides.
 	FromCommon bool `yaml:"from_common"`
 
@@ -218,9 +218,9 @@ func fillFromCommon(docs []document) {
 			if !r.FromCommon {
 				continue
 			}
-			r.Commands = lines(words.English)
+			r.Commands = append(r.Commands, lines(words.English)...)
 			for l, t := range r.Translations {
-				t.Commands = lines(l)
+				t.Commands = append(t.Commands, lines(l)...)
 				r.Translations[l] = t
 			}
 		}

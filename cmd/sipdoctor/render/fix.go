@@ -10,15 +10,22 @@ import (
 
 // fix writes one cure. Its commands stand alone on their lines, whole, and
 // with nothing before them but blanks.
-func (p *page) fix(f fixes.Fix, alternative bool) {
+func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	p.end()
 	p.prose(bold, "   ", p.fixHeading(f, alternative))
-	for _, c := range f.Commands {
+	steps, makers := f.Commands, []string(nil)
+	if !o.Verbose {
+		steps, makers = withoutMenus(f)
+	}
+	for _, c := range steps {
 		if readable(f) {
 			p.hanging("     ", "       ", p.step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
+	}
+	if len(makers) > 0 {
+		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": makers}))
 	}
 	if readable(f) {
 		for i, u := range f.Undo {
@@ -43,6 +50,28 @@ func (p *page) fix(f fixes.Fix, alternative bool) {
 	if f.Source != "" {
 		p.prose(dim, p.label("source"), f.Source)
 	}
+}
+
+// withoutMenus takes out of a cure for any router where each maker hides the
+// switch: whoever does not know the router yet cannot use it.
+func withoutMenus(f fixes.Fix) (steps, makers []string) {
+	if f.Platform != "generic" {
+		return f.Commands, nil
+	}
+	menus := map[string]string{}
+	for _, l := range words.Languages() {
+		for _, box := range fixes.Platforms(l) {
+			menus[box.Name+": "+box.SIPALG] = box.Name
+		}
+	}
+	for _, c := range f.Commands {
+		if maker, ok := menus[c]; ok {
+			makers = append(makers, maker)
+		} else {
+			steps = append(steps, c)
+		}
+	}
+	return steps, makers
 }
 
 // label is what stands before a line under a cure.

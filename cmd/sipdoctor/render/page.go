@@ -172,7 +172,7 @@ func chop(s string, n int) []string {
 	var out []string
 	for len(r) > n {
 		cut := n
-		for i := n; i > n/2; i-- {
+		for i := n; i > 0; i-- {
 			if r[i-1] == ' ' {
 				cut = i
 				break

@@ -6,7 +6,6 @@ package render
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,15 +45,14 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	if !p.ways(r, o) {
 		p.checkLines(r, o)
 	}
-	alike, advised := map[string]int{}, map[string]bool{}
+	alike, shown := map[string]int{}, told{}
 	for i, f := range numbered {
 		p.end()
 		if alike[f.ID]++; alike[f.ID] > fewAlike && !o.Verbose {
 			p.brief(i+1, f)
 			continue
 		}
-		f.Advice = slices.DeleteFunc(f.Advice, func(a string) bool { known := advised[a]; advised[a] = true; return known })
-		p.finding(i+1, f, o)
+		p.finding(i+1, f, shown, o)
 	}
 	p.notes(notes, o)
 	p.unread(r, o)
