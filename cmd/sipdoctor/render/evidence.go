@@ -21,14 +21,13 @@ func (p *page) evidence(f checks.Finding, o TextOptions) {
 	name, left := p.columns(list, cells(want)+cells(got))
 	for _, e := range list {
 		row := "     " + pad(e.Name, name) + "  "
-		hanging := cells(row)
 		if e.Want != "" {
 			row += want + " " + pad(e.Want, left) + "  " + got + " "
 		}
 		switch {
 		case cells(row+e.Got) <= p.width:
 			p.line(plain, row+e.Got)
-		case e.Want == "" && cells(e.Name) <= name && p.width-hanging >= p.width/2:
+		case e.Want == "" && cells(e.Name) <= name && cells(e.Got) > p.width-len("       "):
 			p.value(row, e.Got, o)
 		case e.Want == "":
 			p.line(plain, "     "+e.Name)

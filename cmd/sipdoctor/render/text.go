@@ -6,6 +6,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,12 +188,7 @@ func (p *page) fact(res checks.Result, o TextOptions) string {
 		parts = append(parts, p.say("explained-by", words.Args{"check": res.ExplainedBy}))
 	}
 	if res.ExplainedBy == "" || o.Verbose {
-		if res.Summary != "" {
-			parts = append(parts, res.Summary)
-		}
-		if res.Reason != "" && res.Reason != res.Summary {
-			parts = append(parts, res.Reason)
-		}
+		parts = append(parts, summaryAndReason(res)...)
 	}
 	if len(parts) == 0 {
 		parts = append(parts, res.Title)
@@ -202,6 +198,32 @@ func (p *page) fact(res checks.Result, o TextOptions) string {
 		s = p.say("took", words.Args{"fact": s, "time": milliseconds(res.DurationMS)})
 	}
 	return s
+}
+
+// summaryAndReason are what there is to say in one line: neither repeats the
+// other, and what is evidence of a finding stands there.
+func summaryAndReason(res checks.Result) (parts []string) {
+	summary, reason := res.Summary, res.Reason
+	for _, f := range res.Findings {
+		if slices.ContainsFunc(f.Evidence, func(e checks.Evidence) bool { return len(e.Got) > 20 && strings.HasSuffix(reason, e.Got) }) {
+			reason = ""
+		}
+	}
+	if reason != "" {
+		whole := strings.Split(summary, ": ")
+		for i := range whole {
+			if strings.HasPrefix(reason, strings.Join(whole[i:], ": ")) {
+				summary = strings.Join(whole[:i], ": ")
+				break
+			}
+		}
+	}
+	for _, s := range []string{summary, reason} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return parts
 }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -79,3 +79,28 @@ func TestAProofThatStandsAlone(t *testing.T) {
 		t.Log(out)
 	}
 }
+
+// "not told: X: X" says X once, and a proof is not repeated in the line of the
+// check.
+func TestAFactIsSaidOnce(t *testing.T) {
+	proof := []checks.Finding{{Evidence: []checks.Evidence{{Name: "UDP 5060", Got: "nothing passes on this port"}}}}
+	for _, tt := range []struct {
+		name, want string
+		res        checks.Result
+	}{
+		{"a reason that begins like the summary", "not told: no UDP arrives, on any port", checks.Result{Summary: "not told: no UDP arrives", Reason: "no UDP arrives, on any port"}},
+		{"the same twice", "no answer", checks.Result{Summary: "no answer", Reason: "no answer"}},
+		{"two facts", "no answer: asked 5 times", checks.Result{Summary: "no answer", Reason: "asked 5 times"}},
+		{"a reason that is evidence", "UDP 5060 blocked", checks.Result{Summary: "UDP 5060 blocked", Reason: "UDP 5060: nothing passes on this port", Findings: proof}},
+	} {
+		if got := newPage(nil, TextOptions{}).fact(tt.res, TextOptions{}); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAPortStaysWithItsTransport(t *testing.T) {
+	if got := Wrap("Use TLS 5061 or IP > Firewall", 8); strings.Join(got, "|") != "Use|TLS 5061|or IP >|Firewall" {
+		t.Errorf("%q", got)
+	}
+}
