@@ -48,6 +48,7 @@ func (w told) finds(t testing.TB, check string) checks.Finding {
 // Bans that stop nobody are found by taking the banned through the rules; the
 // cure that is printed makes them stop packets, and the undo takes it back.
 func TestBansThatStopNobody(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, bans string
 		before     []string // typed before fail2ban starts

@@ -125,6 +125,7 @@ func lossRuns(t *testing.T) int {
 // On a bad line a port may stay unknown, but none is ever said to be what it is
 // not, and on one that still carries calls every port is known.
 func TestLossNeverMakesAFalsePort(t *testing.T) {
+	t.Parallel()
 	blocks := []lab.Block{{Protocol: "udp", Port: 16384, LastPort: 16400}, {Protocol: "udp", Port: 30000, LastPort: 40000, Return: true}}
 	clean := ranges{[]string{"10000-65535"}, []string{}, []string{}, []string{}, nil, 0}
 	blocked := ranges{[]string{"10000-16383", "16401-29999", "40001-65535"}, []string{"16384-16400"}, []string{"30000-40000"}, []string{},
