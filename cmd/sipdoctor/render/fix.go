@@ -38,7 +38,7 @@ func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	} else {
 		p.labelled("undo", f.Undo)
 	}
-	p.labelled("check", f.Verify)
+	p.verify(f)
 	for _, line := range unverifiedCommands(f) {
 		p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
 	}
@@ -128,6 +128,19 @@ func (p *page) rebootNote(f fixes.Fix) string {
 // readable reports whether a cure's steps are for people, not for a prompt:
 // such lines may be wrapped.
 func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == fixes.FormAdvice }
+
+// verify writes how to see that a cure worked: what is to be typed stays whole.
+func (p *page) verify(f fixes.Fix) {
+	lead := p.label("check")
+	for _, line := range f.Verify {
+		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
+			p.prose(dim, lead, line)
+		} else {
+			p.line(plain, lead+line)
+		}
+		lead = strings.Repeat(" ", cells(lead))
+	}
+}
 
 // labelled writes commands behind a label; several stand below each other.
 func (p *page) labelled(label string, commands []string) {
