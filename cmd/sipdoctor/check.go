@@ -104,7 +104,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 			ctx, cancel = context.WithTimeout(ctx, o.timeout)
 			defer cancel()
 		}
-		p := newProgress(s, o.quiet)
+		p := newProgress(s, o.quiet, "say.progress-checking")
 		defer p.end()
 		return job.run(ctx, p)
 	}

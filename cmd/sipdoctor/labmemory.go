@@ -62,7 +62,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 	}
 	j := job{list: list, net: office.Phone, inputs: in}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
-	p := newProgress(s, o.quiet)
+	p := newProgress(s, o.quiet, "say.progress-checking")
 	defer p.end()
 	return j.run(ctx, p), nil
 }

@@ -71,7 +71,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s, o.quiet)
+	p := newProgress(s, o.quiet, "say.progress-reading")
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {
