@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,8 +35,8 @@ func newLabCommand(s streams) *cobra.Command {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
 			var out []string
-			for _, sc := range lab.Scenarios() {
-				out = append(out, sc.Name+"\t"+s.say("say.scenario."+sc.Name+".title", nil))
+			for _, name := range scenarioNames() {
+				out = append(out, name+"\t"+s.say("say.scenario."+name+".title", nil))
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -136,15 +133,10 @@ func (o *labOptions) tell(s streams, w io.Writer, lines ...words.Text) error {
 	if o.format != "text" {
 		w = s.Err
 	}
-	width := cmp.Or(terminalWidth(w), 80)
-	var b strings.Builder
 	for _, t := range lines {
-		for _, line := range render.Wrap(render.Quote(s.fill(t)), width) {
-			fmt.Fprintln(&b, line)
-		}
+		writeProse(w, helpWidth(w), render.Quote(s.fill(t)))
 	}
-	b.WriteByte('\n')
-	_, err := io.WriteString(w, b.String())
+	_, err := fmt.Fprintln(w)
 	return err
 }
 
@@ -161,13 +153,11 @@ func checkFlags(flags *pflag.FlagSet) []string {
 }
 
 func (s streams) listScenarios() error {
-	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-	for _, sc := range lab.Scenarios() {
-		fmt.Fprintf(w, "%s\t%s\n", sc.Name, s.say("say.scenario."+sc.Name+".title", nil))
+	var rows [][2]string
+	for _, name := range scenarioNames() {
+		rows = append(rows, [2]string{name, s.say("say.scenario."+name+".title", nil)})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	writeColumns(s.Out, helpWidth(s.Out), rows)
 	_, err := fmt.Fprintf(s.Out, "\n%s\n", s.say("say.lab-run-one", nil))
 	return err
 }

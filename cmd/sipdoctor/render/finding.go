@@ -83,7 +83,7 @@ func (p *page) finding(n int, f checks.Finding, shown told, o TextOptions) {
 	p.advice(slices.DeleteFunc(slices.Clone(f.Advice), func(a string) bool { return shown.again("advice "+a, n) > 0 }))
 	if len(verify) > 0 {
 		p.end()
-		p.labelled("check", verify)
+		p.labelled("check", fixes.Fix{}, verify)
 	}
 }
 

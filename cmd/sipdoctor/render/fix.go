@@ -27,20 +27,12 @@ func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	if len(makers) > 0 {
 		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": makers}))
 	}
-	if readable(f) {
-		for i, u := range f.Undo {
-			lead := p.label("undo")
-			if i > 0 {
-				lead = strings.Repeat(" ", cells(lead))
-			}
-			p.prose(dim, lead, p.step(f, u))
+	p.labelled("undo", f, f.Undo)
+	p.labelled("check", f, f.Verify)
+	if !readable(f) { // nothing may be written after what is pasted
+		for _, line := range f.UnverifiedLines {
+			p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
 		}
-	} else {
-		p.labelled("undo", f.Undo)
-	}
-	p.verify(f)
-	for _, line := range unverifiedCommands(f) {
-		p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
 	}
 	for _, n := range []string{f.Note, p.rebootNote(f)} {
 		if n != "" {
@@ -93,27 +85,12 @@ func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
 	return p.say("where", words.Args{"where": f.Where, "box": box, "title": f.Title, "alternative": alternative, "unverified": f.Unverified})
 }
 
-// step is a line for people, and whether anything stands behind it.
+// step is a line for people, marked if no source confirms it.
 func (p *page) step(f fixes.Fix, line string) string {
 	if slices.Contains(f.UnverifiedLines, line) {
 		return p.say("not-verified-line", words.Args{"line": line})
 	}
 	return line
-}
-
-// unverifiedCommands are the unverified lines that step has not marked: those
-// that are pasted, so that nothing may be written behind them.
-func unverifiedCommands(f fixes.Fix) []string {
-	if !readable(f) {
-		return f.UnverifiedLines
-	}
-	var list []string
-	for _, line := range f.UnverifiedLines {
-		if slices.Contains(f.Verify, line) {
-			list = append(list, line)
-		}
-	}
-	return list
 }
 
 // rebootNote warns of a setting that does not last. What is asked of somebody
@@ -129,25 +106,17 @@ func (p *page) rebootNote(f fixes.Fix) string {
 // such lines may be wrapped.
 func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == fixes.FormAdvice }
 
-// verify writes how to see that a cure worked: what is to be typed stays whole.
-func (p *page) verify(f fixes.Fix) {
-	lead := p.label("check")
-	for _, line := range f.Verify {
-		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
-			p.prose(dim, lead, line)
-		} else {
-			p.line(plain, lead+line)
-		}
-		lead = strings.Repeat(" ", cells(lead))
-	}
-}
-
-// labelled writes commands behind a label; several stand below each other.
-func (p *page) labelled(label string, commands []string) {
+// labelled writes lines after a label; several stand below each other. What is
+// to be typed stays whole.
+func (p *page) labelled(label string, f fixes.Fix, lines []string) {
 	lead := p.label(label)
-	for _, c := range commands {
-		p.put(dim, lead)
-		p.line(plain, c)
+	for _, line := range lines {
+		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
+			p.prose(dim, lead, p.step(f, line))
+		} else {
+			p.put(dim, lead)
+			p.line(plain, line)
+		}
 		lead = strings.Repeat(" ", cells(lead))
 	}
 }
