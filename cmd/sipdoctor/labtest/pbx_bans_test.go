@@ -130,6 +130,7 @@ func (p *pbx) write(name, text string) {
 // One jail without a log keeps all of fail2ban from starting. There is no
 // systemd in the lab: its command starts the server as systemd would.
 func TestAFail2banThatRefusesToStart(t *testing.T) {
+	t.Parallel()
 	p := openPBX(t, "fail2ban-server", "fail2ban-client")
 	dir := t.TempDir()
 	service := "#!/bin/sh\ncase \"$1\" in\nstop) fail2ban-client stop;;\n*) exec fail2ban-client -b start;;\nesac\n"

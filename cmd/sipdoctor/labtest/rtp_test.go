@@ -55,6 +55,7 @@ func blocking(loss int, blocks ...lab.Block) lab.Scenario {
 }
 
 func TestRTPPortsAreToldToTheExactPortAndDirection(t *testing.T) {
+	t.Parallel()
 	out := func(first, last int) lab.Block { return lab.Block{Protocol: "udp", Port: first, LastPort: last} }
 	back := func(first, last int) lab.Block {
 		return lab.Block{Protocol: "udp", Port: first, LastPort: last, Return: true}
@@ -89,6 +90,7 @@ func TestRTPPortsAreToldToTheExactPortAndDirection(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			got, _, rep := stand(t, tt.s).sweep(t, tt.args...)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s\n%s", diff, explain(rep))

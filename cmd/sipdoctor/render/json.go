@@ -16,7 +16,7 @@ import (
 // JSON writes r as other programs read it: indented, in a stable order, with a
 // line end. What it writes can be read again and gives the same bytes.
 func JSON(w io.Writer, r *checks.Report) error {
-	r, err := copied(r)
+	r, err := reportOf(r)
 	if err != nil {
 		return err
 	}

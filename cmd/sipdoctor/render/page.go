@@ -143,13 +143,13 @@ func Wrap(text string, n int) []string {
 }
 
 // unbroken keeps together a number and its unit, "30 s", the thousands of a
-// number, "55 536", a port and its transport, "TLS 5061", and an arrow of a menu
-// and the menu before it.
+// number, "55 536", a figure and its name, "TLS 5061", and an arrow of a menu and
+// the menu before it.
 func unbroken(list []string) []string {
 	out := list[:0]
 	for _, word := range list {
 		n := len(out)
-		if n > 0 && (word == ">" || isPort(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
+		if n > 0 && (word == ">" || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
 			out[n-1] += " " + word
 			continue
 		}
@@ -160,8 +160,9 @@ func unbroken(list []string) []string {
 
 var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
 
-func isPort(transport, number string) bool {
-	return number[0] >= '0' && number[0] <= '9' && slices.Contains([]string{"UDP", "TCP", "TLS", "WSS"}, strings.TrimLeft(transport, "("))
+func isNamed(name, number string) bool {
+	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "port", "порт", "порту", "порта"}
+	return number[0] >= '0' && number[0] <= '9' && slices.Contains(names, strings.TrimLeft(name, "("))
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.,()") == "" }
