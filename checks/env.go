@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -81,8 +81,8 @@ type Env struct {
 	// silence.
 	Progress func(line words.Text, left time.Duration)
 
-	serverOnce sync.Once
-	server     *server.Server
+	pbxOnce sync.Once
+	pbx     *pbx.PBX
 
 	run      context.Context // of the whole run
 	late     atomic.Int64    // moments at which this program came to its work late

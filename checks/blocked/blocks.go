@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -125,7 +125,7 @@ func whySpared(s Subject, step packetfilter.Step) (code string, misplaced bool) 
 	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
 		return whyNot(whyZone, zone, used), true
 	}
-	return whyNot(whyRule, server.RuleText(step)), false
+	return whyNot(whyRule, pbx.RuleText(step)), false
 }
 
 // zoneChain is how firewalld calls the chains of a zone, such as
@@ -175,7 +175,7 @@ func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subj
 
 // wordBlock says where and what a culprit is.
 func wordBlock(c culprit, when time.Time) Block {
-	b := Block{Layer: "iptables", Where: server.RulePlace(c.step), Object: server.RuleText(c.step), Prefix: c.prefix, Effective: true}
+	b := Block{Layer: "iptables", Where: pbx.RulePlace(c.step), Object: pbx.RuleText(c.step), Prefix: c.prefix, Effective: true}
 	b.Owner, b.Jail = owner(c)
 	if c.step.Chain.Table().Tool == packetfilter.ToolNFT {
 		b.Layer = "nftables"
@@ -183,7 +183,7 @@ func wordBlock(c culprit, when time.Time) Block {
 	switch {
 	case c.recent != nil:
 		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
-		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), server.RuleText(c.step))}
+		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), pbx.RuleText(c.step))}
 		if n := len(c.recent.Ages); n > 0 {
 			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
@@ -22,7 +22,7 @@ const maxFlows = 5
 
 // flows are the connections of a subject that go on though its new packets are
 // stopped.
-func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []server.Ports) {
+func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []pbx.Ports) {
 	// What a list of "recent" stops came too often: a limit, and no ban.
 	if !establishedPass(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
 		return

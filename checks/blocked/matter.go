@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -62,7 +62,7 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 
 // thoseThatMatter are the addresses a PBX lives from: the administrator, the
 // provider, the trunks, the gateway, the phones.
-func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, ways *server.Ways) gathered {
+func thoseThatMatter(ctx context.Context, env *checks.Env, ast pbx.Asterisk, routes *pbx.Routes) gathered {
 	g := gathered{index: map[netip.Prefix]int{}}
 	g.addr(env.Inputs.Admin, roleAdmin, useAdmin)
 	hosts := map[string]string{} // to resolve, and their roles
@@ -79,7 +79,7 @@ func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, 
 		}
 	}
 	g.resolve(ctx, env, hosts)
-	for _, gw := range ways.Gateways {
+	for _, gw := range routes.Gateways {
 		g.addr(gw, roleGateway, useGateway)
 	}
 	if ast.State != nil {
@@ -170,15 +170,15 @@ const (
 )
 
 // portsOf picks the kinds of packet that matter for a use.
-func portsFor(use string, all []server.Ports) []server.Ports {
+func portsFor(use string, all []pbx.Ports) []pbx.Ports {
 	switch use {
 	case useAdmin:
 		ssh := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: 22, Hi: 22})
-		return []server.Ports{{Protocol: "tcp", Set: ssh, Purpose: "ssh"}}
+		return []pbx.Ports{{Protocol: "tcp", Set: ssh, Purpose: "ssh"}}
 	case useGateway:
 		return nil
 	case purposeRTP:
-		var list []server.Ports
+		var list []pbx.Ports
 		for _, p := range all {
 			if p.Purpose == purposeRTP {
 				list = append(list, p)

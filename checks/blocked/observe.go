@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -19,16 +19,16 @@ import (
 )
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
+	machine := env.PBX()
 	o := Observed{Root: env.System.Root(), When: env.System.Now().UTC()}
 	o.Machine = Machine{Admin: env.Inputs.Admin, Bundle: env.Inputs.Root}
 	// The filter takes the longest to list; Asterisk's answers come meanwhile.
-	filtered := make(chan server.Filter, 1)
-	go func() { filtered <- srv.Filter(ctx) }()
-	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
+	filtered := make(chan pbx.Filter, 1)
+	go func() { filtered <- machine.Filter(ctx) }()
+	ast, routes := machine.Asterisk(ctx), machine.Routes(ctx)
 	o.Notes = append(o.Notes, ast.Notes...)
-	if ways.Err != nil {
-		o.Notes = append(o.Notes, platform.Words(ways.Err))
+	if routes.Err != nil {
+		o.Notes = append(o.Notes, platform.Words(routes.Err))
 	}
 	if ast.State != nil {
 		o.Machine.FreePBX = ast.State.FreePBX
@@ -41,7 +41,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.Subjects = append(o.Subjects, Subject{Address: a.Masked()})
 	}
 	if len(env.Inputs.Addresses) == 0 {
-		g := thoseThatMatter(ctx, env, ast, ways)
+		g := thoseThatMatter(ctx, env, ast, routes)
 		o.Subjects, o.Notes = g.list, append(o.Notes, g.notes...)
 	}
 	if len(o.Subjects) == 0 {
@@ -59,12 +59,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	filter := <-filtered
 	o.filterNotes(filter)
 	o.fill(ctx, env, filter, &evaluator{
-		rules: filter.Rules, wording: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
+		rules: filter.Rules, wording: packetfilter.NewWording(ctx, env.System), routes: routes, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
 	}, ast, jails)
 	return o, ctx.Err()
 }
 
-func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
+func (o *Observed) jailOptions(ports []pbx.Ports) fail2ban.Options {
 	options := fail2ban.Options{SIP: sipPorts(ports)}
 	for _, s := range o.Subjects {
 		options.Addresses = append(options.Addresses, s.Address)
@@ -73,7 +73,7 @@ func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
 }
 
 // fill asks every layer about every subject.
-func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filter, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
+func (o *Observed) fill(ctx context.Context, env *checks.Env, filter pbx.Filter, e *evaluator, ast pbx.Asterisk, jails *fail2ban.State) {
 	o.Machine.Docker = hasChain(filter.Rules, dockerUser)
 	for i := range o.Subjects {
 		s := &o.Subjects[i]
@@ -151,7 +151,7 @@ func (s *Subject) logs(list []fail2ban.Failures, counting bool) {
 
 // acl asks Asterisk's own access lists: a packet that the filter lets in may
 // still be refused there.
-func (o *Observed) acl(ast server.Asterisk, s *Subject) {
+func (o *Observed) acl(ast pbx.Asterisk, s *Subject) {
 	if ast.State == nil {
 		return
 	}
@@ -170,7 +170,7 @@ func (o *Observed) acl(ast server.Asterisk, s *Subject) {
 	}
 }
 
-func sipPorts(list []server.Ports) (ports []fail2ban.Port) {
+func sipPorts(list []pbx.Ports) (ports []fail2ban.Port) {
 	for _, p := range list {
 		if p.Purpose == purposeRTP {
 			continue
@@ -187,20 +187,20 @@ func sipPorts(list []server.Ports) (ports []fail2ban.Port) {
 }
 
 // wanted are the ports to ask about: those the user named, or what phones use.
-func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
+func wanted(in checks.Inputs, ast pbx.Asterisk) ([]pbx.Ports, error) {
 	if in.UDPPorts == "" && in.TCPPorts == "" {
 		return ast.Wanted(), nil
 	}
-	var list []server.Ports
+	var list []pbx.Ports
 	for _, x := range []struct{ protocol, ports string }{{"udp", in.UDPPorts}, {"tcp", in.TCPPorts}} {
 		if x.ports == "" {
 			continue
 		}
-		set, err := server.ParsePorts(x.ports)
+		set, err := pbx.ParsePorts(x.ports)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, server.Ports{Protocol: x.protocol, Set: set})
+		list = append(list, pbx.Ports{Protocol: x.protocol, Set: set})
 	}
 	return list, nil
 }
@@ -208,7 +208,7 @@ func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
 // filterNotes says what of the packet filter is missing. Without the right to
 // read it nothing can be said about packets at all; a single line that was not
 // understood leaves the rest standing.
-func (o *Observed) filterNotes(f server.Filter) {
+func (o *Observed) filterNotes(f pbx.Filter) {
 	denied, missing := 0, 0
 	var partial, notes []string
 	for _, u := range f.Unread {
@@ -243,7 +243,7 @@ func (o *Observed) unread(layer string) bool {
 }
 
 // phonesAt are the extensions registered from an address.
-func phonesAt(ast server.Asterisk, p netip.Prefix) (names []string) {
+func phonesAt(ast pbx.Asterisk, p netip.Prefix) (names []string) {
 	if ast.State == nil {
 		return nil
 	}

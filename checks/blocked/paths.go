@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -15,10 +15,10 @@ import (
 type evaluator struct {
 	rules   *packetfilter.Ruleset
 	wording *packetfilter.Wording
-	ways    *server.Ways
-	all     []server.Ports
-	ports   []server.Ports // of them, those that matter for the subject at hand
-	bound   []netip.Addr   // that Asterisk takes SIP on; none: all
+	routes  *pbx.Routes
+	all     []pbx.Ports
+	ports   []pbx.Ports  // of them, those that matter for the subject at hand
+	bound   []netip.Addr // that Asterisk takes SIP on; none: all
 	// strangers holds the verdicts on somebody nothing is known about, by family
 	// and kind of packet: a port that is closed for them is closed, nobody is
 	// banned.
@@ -37,10 +37,10 @@ func nobody(ipv6 bool) netip.Prefix {
 
 // class is the packets of a subject to some ports of this machine, as they come
 // in at one place.
-func (e *evaluator) class(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
+func (e *evaluator) class(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
 	return packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{p}, Dst: single(a.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.ways.Own(p.Addr().Is6()), Host: e.ways.Host,
+		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.routes.Own(p.Addr().Is6()), Host: e.routes.Host,
 	}
 }
 
@@ -54,7 +54,7 @@ func single(list []netip.Addr) (out []netip.Prefix) {
 
 // answers is the class of this machine's own packets to a subject, from the
 // ports that phones use.
-func (e *evaluator) answers(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
+func (e *evaluator) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
 	c := e.class(p, ports, a)
 	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
 	c.SrcPorts, c.DstPorts = ports.Set, nil
@@ -62,8 +62,8 @@ func (e *evaluator) answers(p netip.Prefix, ports server.Ports, a server.Arrival
 }
 
 // arrivals are where packets of a subject come in.
-func (e *evaluator) arrivals(p netip.Prefix) []server.Arrival {
-	return e.ways.Arrivals(p.Addr(), e.bound)
+func (e *evaluator) arrivals(p netip.Prefix) []pbx.Arrival {
+	return e.routes.Arrivals(p.Addr(), e.bound)
 }
 
 // classes are all kinds of packet of a subject, in and out, with their ports.
@@ -85,8 +85,8 @@ func (e *evaluator) classes(s Subject) (list []query) {
 // query is one class and what it was made of.
 type query struct {
 	packetfilter.Class
-	ports   server.Ports
-	arrival server.Arrival
+	ports   pbx.Ports
+	arrival pbx.Arrival
 }
 
 // paths evaluates every kind of packet of a subject, in and out.
@@ -138,7 +138,7 @@ func addPath(list []Path, p Path) []Path {
 // to, for rules that tell them apart.
 func (e *evaluator) elsewhere(s *Subject) {
 	var others []netip.Addr
-	for _, a := range e.ways.Own(s.Address.Addr().Is6()) {
+	for _, a := range e.routes.Own(s.Address.Addr().Is6()) {
 		if !slices.Contains(s.At, a) {
 			others = append(others, a)
 		}
@@ -147,7 +147,7 @@ func (e *evaluator) elsewhere(s *Subject) {
 		return
 	}
 	for _, ports := range e.ports {
-		a := server.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
+		a := pbx.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
 		q := query{e.class(s.Address, ports, a), ports, a}
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 			p := e.path(*s, q, o)
@@ -165,11 +165,11 @@ func sameFate(a, b Path) bool {
 }
 
 // pathPorts are this machine's ports of an outcome.
-func pathPorts(c packetfilter.Class, o packetfilter.Outcome, ports server.Ports) string {
+func pathPorts(c packetfilter.Class, o packetfilter.Outcome, ports pbx.Ports) string {
 	if c.Hook == packetfilter.HookOutput {
-		return server.WritePorts(portsOf(o.Region.SrcPort, ports.Set))
+		return pbx.WritePorts(portsOf(o.Region.SrcPort, ports.Set))
 	}
-	return server.WritePorts(portsOf(o.Region.DstPort, ports.Set))
+	return pbx.WritePorts(portsOf(o.Region.DstPort, ports.Set))
 }
 
 func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
@@ -183,7 +183,7 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
 	p := Path{
 		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
-		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
+		Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
 		Sources: sourcesText(s.Address, o.Region.Src), At: those(o.Region.Dst, q.arrival.To),
 	}
 	if q.Hook == packetfilter.HookOutput {
@@ -222,11 +222,11 @@ func (e *evaluator) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome
 	}
 	for _, step := range o.Trace {
 		if step.What == string(packetfilter.DNAT) || step.What == string(packetfilter.Redirect) {
-			p.Via = server.RulePlace(step) + ": " + server.RuleText(step)
+			p.Via = pbx.RulePlace(step) + ": " + pbx.RuleText(step)
 		}
 	}
 	ports := portsOf(o.ToPorts, o.Region.DstPort)
-	p.SentTo, p.Onward = server.WritePorts(ports), o.Onward
+	p.SentTo, p.Onward = pbx.WritePorts(ports), o.Onward
 	if len(o.ToAddrs) > 0 {
 		p.SentTo = o.ToAddrs.String() + " port " + p.SentTo
 	} else {
@@ -264,9 +264,9 @@ const maxSources = 20
 // everyone reports whether an address nothing is known about fares the same at
 // the same place.
 func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
-	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if q.Hook == packetfilter.HookOutput {
-		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	}
 	if known, ok := e.strangers[key]; ok {
 		return known
@@ -311,7 +311,7 @@ func (e *evaluator) established(c packetfilter.Class, o packetfilter.Outcome) st
 }
 
 func traceLine(s packetfilter.Step) string {
-	line := server.RulePlace(s) + ": " + server.RuleText(s)
+	line := pbx.RulePlace(s) + ": " + pbx.RuleText(s)
 	if s.Rule != nil && s.What != "" {
 		line += " [" + s.What + "]"
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
@@ -46,7 +46,7 @@ func (e *evaluator) unasked(s *Subject) {
 		if used || len(filled) == 0 {
 			continue
 		}
-		for set := range server.AskedSets(e.rules) {
+		for set := range pbx.AskedSets(e.rules) {
 			if strings.Contains(set.Name, b.Jail) && !slices.Contains(asked, set.Name) {
 				asked = append(asked, set.Name)
 			}

@@ -29,7 +29,7 @@ func TestABannedGatewayOrAdministrator(t *testing.T) {
 		{"SIP is closed to strangers", []string{"-A INPUT -p udp --dport 5060 -j DROP"}, checks.Pass, "all 2 addresses that matter are let in"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(nil)
+			p := onPBX(nil)
 			p.Prints["iptables-nft-save -c"] = table(tt.rules...)
 			r := p.Look(t, Check(), checks.Inputs{Admin: netip.MustParseAddr(admin)})
 			says := r.Summary

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -64,10 +64,10 @@ type Trunk struct {
 const defaultExpiration = 3600
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
+	machine := env.PBX()
 	var o Observed
 	o.State, o.Notes = netinfo.ReadConntrack(env.System)
-	filter := srv.Filter(ctx)
+	filter := machine.Filter(ctx)
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
 		if o.Missing == "" && !u.Aside {
@@ -77,13 +77,13 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Notes = append(o.Notes, filter.Notes...)
 	words := packetfilter.NewWording(ctx, env.System)
 	o.Helpers = helpers(filter.Rules, words)
-	ast := srv.Asterisk(ctx)
+	ast := machine.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
-		o.trunks(ctx, env, srv, ast.State, words)
+		o.trunks(ctx, env, machine, ast.State, words)
 	}
 	if !o.Unread {
-		o.Moved = moved(filter.Rules, words, srv.Ways(ctx), ast.Wanted())
-		o.flows(ctx, env.System, filter, srv.Ways(ctx), ast)
+		o.Moved = moved(filter.Rules, words, machine.Routes(ctx), ast.Wanted())
+		o.flows(ctx, env.System, filter, machine.Routes(ctx), ast)
 	}
 	return o, ctx.Err()
 }
@@ -101,7 +101,7 @@ func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []H
 					continue
 				}
 				step := packetfilter.Step{Chain: c, Rule: r}
-				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(words).Rules})
+				list = append(list, Helper{Rule: r.Text, Where: pbx.RulePlace(step), Edits: step.Delete(words).Rules})
 			}
 		}
 	}
@@ -110,13 +110,13 @@ func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []H
 
 // trunks takes a provider's call through the rules, as a first packet and as
 // one that a remembered flow covers.
-func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, words *packetfilter.Wording) {
-	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
-	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX, st *asterisk.State, words *packetfilter.Wording) {
+	filter, routes := machine.Filter(ctx), machine.Routes(ctx)
+	sip := slices.IndexFunc(machine.Asterisk(ctx).Wanted(), func(p pbx.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
 	if sip < 0 {
 		return // no UDP, no UDP flow that is forgotten
 	}
-	ports := srv.Asterisk(ctx).Wanted()[sip]
+	ports := machine.Asterisk(ctx).Wanted()[sip]
 	for _, r := range st.Registrations {
 		if r.Cut || r.Transport == "tcp" || r.Transport == "tls" {
 			continue
@@ -124,7 +124,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 		for _, a := range addresses(ctx, env, r.Server) {
 			c := packetfilter.Class{
 				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
-				Hook: packetfilter.HookInput, In: ways.Interface(a), State: packetfilter.StateNew,
+				Hook: packetfilter.HookInput, In: routes.Interface(a), State: packetfilter.StateNew,
 			}
 			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
 			if t.EveryS == 0 {
@@ -132,7 +132,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 			}
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
-					t.New, t.Rule = string(x.Verdict), server.RulePlace(x.Decider)+": "+server.RuleText(x.Decider)
+					t.New, t.Rule = string(x.Verdict), pbx.RulePlace(x.Decider)+": "+pbx.RuleText(x.Decider)
 					t.Allow = x.Decider.AllowBefore(words, c.Src[0], c.Protocol, ports.Set).Rules
 				}
 			}

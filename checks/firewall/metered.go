@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -31,7 +31,7 @@ func metered(rules *packetfilter.Ruleset, c packetfilter.Class) (list []Limit) {
 				}
 				l := readLimit(m.What)
 				l.Address = slices.Contains(m.By, packetfilter.FieldSrc) || slices.Contains(m.Fields, packetfilter.FieldSrc)
-				l.Rule, l.Table = r.Text, server.RulePlace(packetfilter.Step{Chain: chain, Rule: r})
+				l.Rule, l.Table = r.Text, pbx.RulePlace(packetfilter.Step{Chain: chain, Rule: r})
 				list = append(list, l)
 			}
 		}

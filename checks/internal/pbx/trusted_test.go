@@ -1,4 +1,4 @@
-package server_test
+package pbx_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 )
 
 // The networks that FreePBX trusts stand in its chains or in a set that they
@@ -38,7 +38,7 @@ func TestTheNetworksThatFreePBXTrusts(t *testing.T) {
 			if tt.console != "" {
 				p.Prints["fwconsole firewall list trusted"] = tt.console
 			}
-			list, err := server.New(p).Trusted(t.Context())
+			list, err := pbx.New(p).Trusted(t.Context())
 			var got []string
 			for _, x := range list {
 				got = append(got, fmt.Sprint(x))

@@ -1,4 +1,4 @@
-package server
+package pbx
 
 import (
 	"context"
@@ -9,37 +9,37 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// Ways are the machine's own addresses, its routes, and what else the kernel
+// Routes are the machine's own addresses, its routes, and what else the kernel
 // asks on a packet's way.
-type Ways struct {
+type Routes struct {
 	Host     *packetfilter.Host
 	Local    []netip.Addr
 	Gateways []netip.Addr // of the default routes
 	Err      error        // why the routes are missing
 }
 
-// Ways reads the routing tables, the switches of forwarding and the sockets.
-func (s *Server) Ways(ctx context.Context) *Ways {
-	return s.ways.get(func() *Ways {
-		h, err := packetfilter.ReadHost(ctx, s.Sys)
-		w := &Ways{Host: h, Err: err}
+// Routes reads the routing tables, the switches of forwarding and the sockets.
+func (p *PBX) Routes(ctx context.Context) *Routes {
+	return p.routes.get(func() *Routes {
+		h, err := packetfilter.ReadHost(ctx, p.Sys)
+		rt := &Routes{Host: h, Err: err}
 		for _, a := range h.Addrs {
-			if !slices.Contains(w.Local, a.Addr) {
-				w.Local = append(w.Local, a.Addr)
+			if !slices.Contains(rt.Local, a.Addr) {
+				rt.Local = append(rt.Local, a.Addr)
 			}
 		}
 		for _, r := range h.Routes {
-			if gw := r.Gateway; gw.IsValid() && r.Dst.Bits() == 0 && !gw.IsLinkLocalUnicast() && !slices.Contains(w.Gateways, gw) {
-				w.Gateways = append(w.Gateways, gw)
+			if gw := r.Gateway; gw.IsValid() && r.Dst.Bits() == 0 && !gw.IsLinkLocalUnicast() && !slices.Contains(rt.Gateways, gw) {
+				rt.Gateways = append(rt.Gateways, gw)
 			}
 		}
-		sockets, notes := netinfo.ReadSockets(ctx, s.Sys)
+		sockets, notes := netinfo.ReadSockets(ctx, p.Sys)
 		h.SocketsRead = len(notes) == 0
 		for _, x := range sockets {
 			p := Ports{Protocol: x.Protocol}
 			h.Sockets = append(h.Sockets, packetfilter.HostSocket{Protocol: p.Number(), Addr: x.Local.Addr(), Port: x.Local.Port()})
 		}
-		return w
+		return rt
 	})
 }
 
@@ -52,8 +52,8 @@ type Arrival struct {
 
 // Interface is the interface by which packets to and from a most likely go:
 // that of the longest route of the main table. Empty when nothing tells.
-func (w *Ways) Interface(a netip.Addr) string {
-	if list := w.interfaces(a); len(list) > 0 {
+func (rt *Routes) Interface(a netip.Addr) string {
+	if list := rt.interfaces(a); len(list) > 0 {
 		return list[0]
 	}
 	return ""
@@ -61,12 +61,12 @@ func (w *Ways) Interface(a netip.Addr) string {
 
 // interfaces are those by which packets from an address may come in, the most
 // likely one first: several where several uplinks lead to it.
-func (w *Ways) interfaces(a netip.Addr) (list []string) {
-	if a.IsLoopback() || slices.Contains(w.Local, a) {
+func (rt *Routes) interfaces(a netip.Addr) (list []string) {
+	if a.IsLoopback() || slices.Contains(rt.Local, a) {
 		return []string{"lo"}
 	}
 	var fits []packetfilter.Route
-	for _, r := range w.Host.Routes {
+	for _, r := range rt.Host.Routes {
 		switch r.Kind {
 		case "broadcast", "multicast", "anycast", "local":
 			continue
@@ -99,12 +99,12 @@ func (w *Ways) interfaces(a netip.Addr) (list []string) {
 // machine's own addresses: those of the interface and those of no link (on the
 // loopback, as failover addresses are). bound are the addresses that Asterisk
 // binds; none means all. Without routes there is one, of all addresses.
-func (w *Ways) Arrivals(from netip.Addr, bound []netip.Addr) (list []Arrival) {
+func (rt *Routes) Arrivals(from netip.Addr, bound []netip.Addr) (list []Arrival) {
 	bound = slices.DeleteFunc(slices.Clone(bound), func(a netip.Addr) bool { return a.Is6() != from.Is6() })
-	for _, in := range w.interfaces(from) {
-		to := w.Host.AddressesOf(in, from.Is6())
+	for _, in := range rt.interfaces(from) {
+		to := rt.Host.AddressesOf(in, from.Is6())
 		if in != "lo" {
-			to = append(to, slices.DeleteFunc(w.Host.AddressesOf("lo", from.Is6()), netip.Addr.IsLoopback)...)
+			to = append(to, slices.DeleteFunc(rt.Host.AddressesOf("lo", from.Is6()), netip.Addr.IsLoopback)...)
 		}
 		if len(bound) > 0 {
 			here := slices.DeleteFunc(slices.Clone(to), func(a netip.Addr) bool { return !slices.Contains(bound, a) })
@@ -113,19 +113,19 @@ func (w *Ways) Arrivals(from netip.Addr, bound []netip.Addr) (list []Arrival) {
 			}
 		}
 		if len(to) == 0 || in == "lo" {
-			to = w.Own(from.Is6())
+			to = rt.Own(from.Is6())
 		}
 		list = append(list, Arrival{in, to})
 	}
 	if list == nil {
-		list = []Arrival{{"", w.Own(from.Is6())}}
+		list = []Arrival{{"", rt.Own(from.Is6())}}
 	}
 	return list
 }
 
 // Own are the machine's addresses of one family that others can reach.
-func (w *Ways) Own(ipv6 bool) (list []netip.Addr) {
-	for _, a := range w.Local {
+func (rt *Routes) Own(ipv6 bool) (list []netip.Addr) {
+	for _, a := range rt.Local {
 		if a.Is6() == ipv6 && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
 			list = append(list, a)
 		}

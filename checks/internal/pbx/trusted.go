@@ -1,4 +1,4 @@
-package server
+package pbx
 
 import (
 	"context"
@@ -14,16 +14,16 @@ import (
 // chains say so at once; fwconsole, which takes seconds, is asked where they
 // cannot be read. An error means that the list is not known, or not whole: none
 // on it is not "nobody is trusted".
-func (s *Server) Trusted(ctx context.Context) ([]netip.Prefix, error) {
-	ast := s.Asterisk(ctx)
+func (p *PBX) Trusted(ctx context.Context) ([]netip.Prefix, error) {
+	ast := p.Asterisk(ctx)
 	if ast.State == nil || !ast.State.FreePBX {
 		return nil, nil
 	}
-	if list, loaded, err := trustedByRules(s.Filter(ctx).Rules); loaded {
+	if list, loaded, err := trustedByRules(p.Filter(ctx).Rules); loaded {
 		return list, err
 	}
 	var list []netip.Prefix
-	trusted, err := asterisk.ReadTrusted(ctx, s.Sys)
+	trusted, err := asterisk.ReadTrusted(ctx, p.Sys)
 	for _, t := range trusted {
 		list = append(list, t.Prefix)
 	}

@@ -1,4 +1,4 @@
-package server
+package pbx
 
 import (
 	"net/netip"
@@ -8,12 +8,12 @@ import (
 
 // FirstPackets are new packets of some addresses that come in by one way (see
 // ByWayIn) to ports of this machine.
-func (w *Ways) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
+func (rt *Routes) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
 	ipv6 := from[0].Addr().Is6()
-	arrival := w.Arrivals(from[0].Addr(), nil)[0]
+	arrival := rt.Arrivals(from[0].Addr(), nil)[0]
 	c := packetfilter.Class{
 		Protocol: Ports{Protocol: protocol}.Number(), Src: from, DstPorts: ports, Hook: packetfilter.HookInput,
-		In: arrival.In, State: packetfilter.StateNew, IPv6: ipv6, Local: w.Own(ipv6), Host: w.Host,
+		In: arrival.In, State: packetfilter.StateNew, IPv6: ipv6, Local: rt.Own(ipv6), Host: rt.Host,
 	}
 	for _, a := range arrival.To {
 		c.Dst = append(c.Dst, netip.PrefixFrom(a, a.BitLen()))
@@ -23,14 +23,14 @@ func (w *Ways) FirstPackets(from []netip.Prefix, protocol string, ports packetfi
 
 // ByWayIn puts together the addresses of one family whose packets come in by
 // the same interface.
-func (w *Ways) ByWayIn(list []netip.Prefix) (groups [][]netip.Prefix) {
+func (rt *Routes) ByWayIn(list []netip.Prefix) (groups [][]netip.Prefix) {
 	type way struct {
 		ipv6 bool
 		in   string
 	}
 	at := map[way]int{}
 	for _, p := range list {
-		k := way{p.Addr().Is6(), w.Interface(p.Addr())}
+		k := way{p.Addr().Is6(), rt.Interface(p.Addr())}
 		i, ok := at[k]
 		if !ok {
 			i = len(groups)

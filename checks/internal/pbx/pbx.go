@@ -1,6 +1,6 @@
-// Package server reads a PBX from inside, once a run: its packet filter, its
+// Package pbx reads a PBX from inside, once a run: its packet filter, its
 // Asterisk, its routes and sockets. The checks of the PBX share what it read.
-package server
+package pbx
 
 import (
 	"context"
@@ -11,17 +11,17 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// Server is one PBX. Its methods may be called concurrently; each reads once.
-type Server struct {
+// PBX is one machine with a PBX on it. Its methods may be called concurrently; each reads once.
+type PBX struct {
 	Sys platform.System
 
-	filter   lazy[Filter]
-	asterisk lazy[Asterisk]
-	ways     lazy[*Ways]
+	filter   onceValue[Filter]
+	asterisk onceValue[Asterisk]
+	routes   onceValue[*Routes]
 }
 
 // New returns the PBX that sys is.
-func New(sys platform.System) *Server { return &Server{Sys: sys} }
+func New(sys platform.System) *PBX { return &PBX{Sys: sys} }
 
 // Filter is the loaded packet filter, and what of it could not be read.
 type Filter struct {
@@ -37,28 +37,28 @@ type Asterisk struct {
 }
 
 // Filter reads the packet filter.
-func (s *Server) Filter(ctx context.Context) Filter {
-	return s.filter.get(func() Filter {
-		rules, unread := packetfilter.Load(ctx, s.Sys)
-		return Filter{rules, unread, platform.FoundAs(s.Sys)}
+func (p *PBX) Filter(ctx context.Context) Filter {
+	return p.filter.get(func() Filter {
+		rules, unread := packetfilter.Load(ctx, p.Sys)
+		return Filter{rules, unread, platform.FoundAs(p.Sys)}
 	})
 }
 
 // Asterisk reads Asterisk's configuration and, where it runs, its state.
-func (s *Server) Asterisk(ctx context.Context) Asterisk {
-	return s.asterisk.get(func() Asterisk {
-		state, notes := asterisk.Read(ctx, s.Sys)
+func (p *PBX) Asterisk(ctx context.Context) Asterisk {
+	return p.asterisk.get(func() Asterisk {
+		state, notes := asterisk.Read(ctx, p.Sys)
 		return Asterisk{state, notes}
 	})
 }
 
-// lazy is a value that is read for the first caller.
-type lazy[T any] struct {
+// onceValue is a value that the first caller reads and all share.
+type onceValue[T any] struct {
 	once  sync.Once
 	value T
 }
 
-func (l *lazy[T]) get(read func() T) T {
+func (l *onceValue[T]) get(read func() T) T {
 	l.once.Do(func() { l.value = read() })
 	return l.value
 }
