@@ -2,15 +2,14 @@ package blocked
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
-	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -22,7 +21,8 @@ const maxPeel = 40
 // filterBlocks finds every rule, set element and remembered address that stops
 // packets of the subject, also those that stand behind another: a rule that is
 // found is taken away, in thought, and the packets are sent again.
-func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
+func (e question) filterBlocks(s Subject) Subject {
+	var list []Block
 	var all []*found
 	note := func(c culprit, q query, o packetfilter.Outcome) {
 		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
@@ -58,9 +58,10 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 	stops := map[*packetfilter.Rule]bool{}
 	for _, f := range all {
 		stops[f.c.step.Rule] = true
-		list = append(list, e.filterBlock(*f, mentions, s, when))
+		list = append(list, e.filterBlock(*f, mentions, s))
 	}
-	return once(append(list, e.spared(mentions, stops, s, when)...))
+	s.Blocks = distinct(append(list, e.spared(mentions, stops, s)...))
+	return s
 }
 
 // found is what stops a subject, and the accepts that go before it.
@@ -72,7 +73,7 @@ type found struct {
 
 // peel is what stops the packets of a class first: nothing that was taken away
 // in thought, and each rule once for each part of the class.
-func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []found) {
+func (e question) peel(q query, s Subject, field packetfilter.Field) (list []found) {
 	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 		if o.Verdict == packetfilter.Accepted {
 			continue
@@ -86,7 +87,7 @@ func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []f
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject, when time.Time) (list []Block) {
+func (e question) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject) (list []Block) {
 	for _, m := range mentions {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
@@ -99,14 +100,14 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 		if i < 0 {
 			continue
 		}
-		c := culprit{step: steps[i], prefix: network(m.Covers[0])}
+		c := culprit{step: steps[i], prefix: prefixOf(m.Covers[0])}
 		if m.Set != nil {
 			c.set, c.element = m.Set, *m.Element
 		}
 		if m.Entry != nil {
 			continue // a list alone stops nobody
 		}
-		b := wordBlock(c, when)
+		b := wordBlock(c, e.when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.wording)
@@ -155,9 +156,9 @@ func zoneUsed(s Subject) string {
 // filterBlock is a Block with the commands that end it for the subject alone:
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
-func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+func (e question) filterBlock(f found, mentions []packetfilter.Mention, s Subject) Block {
 	c := f.c
-	b := wordBlock(c, when)
+	b := wordBlock(c, e.when)
 	for _, m := range mentions {
 		switch {
 		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
@@ -228,39 +229,34 @@ func setPlace(s *packetfilter.Set) string {
 	return fmt.Sprintf("set %s of table %s %s", s.Name, s.Family, s.Table)
 }
 
-// fail2banBlocks are the jails that hold the subject. Whether they bite is for
-// attribute to say.
-func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
-	for _, a := range st.Addresses {
-		if a.Asked != bans.Normal(subject) {
-			continue
+// jailBlocks are the jails that hold the subject. Whether they stop anything is
+// for attribute to say.
+func (e question) jailBlocks() (list []Block) {
+	for _, h := range e.jailed().Holds {
+		b := Block{
+			Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+			Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: e.Jails.Dead,
 		}
-		for _, h := range a.Holds {
-			b := Block{
-				Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
-				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
-			}
-			if !st.Dead { // nobody would take the command
-				b.Lift = packetfilter.Change{Step: command.Step{
-					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
-					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
-				}}
-			}
-			if h.Since != nil {
-				b.Since = h.Since.UTC()
-			}
-			if h.Until != nil {
-				b.Until = h.Until.UTC()
-			}
-			list = append(list, b)
+		if !e.Jails.Dead { // nobody would take the command
+			b.Lift = packetfilter.Change{Step: command.Step{
+				Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
+				Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
+			}}
 		}
+		if h.Since != nil {
+			b.Since = h.Since.UTC()
+		}
+		if h.Until != nil {
+			b.Until = h.Until.UTC()
+		}
+		list = append(list, b)
 	}
 	return list
 }
 
 // otherBlocks are what the remaining layers hold.
-func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
-	for _, x := range answer.Bans {
+func (e question) otherBlocks(filter []Block) (list []Block) {
+	for _, x := range e.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
 			Reasons: x.Reasons, Effective: x.Effect == bans.Bites,
@@ -284,4 +280,24 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 		list = append(list, b)
 	}
 	return list
+}
+
+// accessLists adds Asterisk's own access lists: a packet that the filter lets in
+// may still be refused there.
+func (e question) accessLists(s Subject) Subject {
+	s.Blocks = slices.Clone(s.Blocks)
+	for _, r := range e.Refused {
+		b := Block{
+			Layer: "asterisk-acl", Where: r.At, Object: r.Rule, Jail: r.List, Prefix: s.Address,
+			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
+		}
+		if !b.Effective {
+			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
+		}
+		if r.Note != "" {
+			b.Reasons = []string{r.Note}
+		}
+		s.Blocks = append(s.Blocks, b)
+	}
+	return s
 }

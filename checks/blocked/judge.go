@@ -33,7 +33,12 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o.Notes)}
+	o, whole := o.opened()
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o)}
+	if !whole {
+		j.Summary, j.Inconclusive = words.Say("blocked.summary.lost", nil), words.Say("blocked.reason.lost", nil)
+		return j
+	}
 	if len(o.Subjects) == 0 {
 		j.Skip = words.Say("blocked.skip.no-address", nil)
 		return j
@@ -68,14 +73,17 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	return j
 }
 
-// notes are what could not be read. Most of them come from other readers as
-// sentences.
-func notes(list []string) []words.Text {
-	out := words.Literals(list)
-	for i, n := range list {
+// notes are what could not be read, most of it as other readers say it, and
+// that a saved report cannot be evaluated again.
+func notes(o Observed) []words.Text {
+	out := words.Literals(o.Notes)
+	for i, n := range o.Notes {
 		if n == noteTrunks {
 			out[i] = words.Say("blocked.note.trunks", nil)
 		}
+	}
+	if o.Kept == keptLong || o.Kept == keptOut {
+		out = append(out, words.Say("blocked.note.not-kept", words.Args{"why": o.Kept}))
 	}
 	return out
 }
@@ -398,7 +406,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:
-		return notes(o.Notes)[0]
+		return notes(o)[0]
 	}
 	return words.Say("blocked.reason.unread", nil)
 }

@@ -3,13 +3,13 @@ package blocked
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -23,7 +23,7 @@ const resolveTime = 2 * time.Second
 
 // gathered collects the subjects that matter, each once with all its roles.
 type gathered struct {
-	list  []Subject
+	list  []Asked
 	index map[netip.Prefix]int
 	notes []string
 }
@@ -40,18 +40,15 @@ func (g *gathered) add(p netip.Prefix, role, use string) {
 		}
 		i = len(g.list)
 		g.index[p] = i
-		g.list = append(g.list, Subject{Address: p, Use: use})
+		g.list = append(g.list, Asked{Address: p, Use: use})
 	}
 	s := &g.list[i]
 	if s.Use != use {
 		s.Use = "" // several: everything counts
 	}
-	for _, r := range s.Roles {
-		if r == role {
-			return
-		}
+	if !slices.Contains(s.Roles, role) {
+		s.Roles = append(s.Roles, role)
 	}
-	s.Roles = append(s.Roles, role)
 }
 
 func (g *gathered) addr(a netip.Addr, role, use string) {
@@ -169,22 +166,15 @@ const (
 	useGateway = "gateway" // nothing in particular: only bans count
 )
 
-// portsOf picks the kinds of packet that matter for a use.
+// portsFor picks the kinds of packet that matter for a use.
 func portsFor(use string, all []pbx.Ports) []pbx.Ports {
 	switch use {
 	case useAdmin:
-		ssh := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: 22, Hi: 22})
-		return []pbx.Ports{{Protocol: "tcp", Set: ssh, Purpose: "ssh"}}
+		return []pbx.Ports{{Protocol: "tcp", Set: pbx.Port(22), Purpose: "ssh"}}
 	case useGateway:
 		return nil
 	case purposeRTP:
-		var list []pbx.Ports
-		for _, p := range all {
-			if p.Purpose == purposeRTP {
-				list = append(list, p)
-			}
-		}
-		return list
+		return slices.DeleteFunc(slices.Clone(all), func(p pbx.Ports) bool { return p.Purpose != purposeRTP })
 	}
 	return all
 }

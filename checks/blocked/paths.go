@@ -11,36 +11,12 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// evaluator asks the loaded rules about subjects.
-type evaluator struct {
-	rules   *packetfilter.Ruleset
-	wording *packetfilter.Wording
-	routes  *pbx.Routes
-	all     []pbx.Ports
-	ports   []pbx.Ports  // of them, those that matter for the subject at hand
-	bound   []netip.Addr // that Asterisk takes SIP on; none: all
-	// strangers holds the verdicts on somebody nothing is known about, by family
-	// and kind of packet: a port that is closed for them is closed, nobody is
-	// banned.
-	strangers map[string]bool
-}
-
-// nobody are addresses that no rule names: the last of a network that is
-// reserved for the future (RFC 1112, section 4), and of the discard prefix
-// (RFC 6666).
-func nobody(ipv6 bool) netip.Prefix {
-	if ipv6 {
-		return netip.MustParsePrefix("100::ffff:ffff:ffff:fffe/128")
-	}
-	return netip.MustParsePrefix("240.255.255.254/32")
-}
-
 // class is the packets of a subject to some ports of this machine, as they come
 // in at one place.
-func (e *evaluator) class(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
+func (e question) class(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
 	return packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{p}, Dst: single(a.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.routes.Own(p.Addr().Is6()), Host: e.routes.Host,
+		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.Routes.Own(p.Addr().Is6()), Host: e.Routes.Host,
 	}
 }
 
@@ -54,7 +30,7 @@ func single(list []netip.Addr) (out []netip.Prefix) {
 
 // answers is the class of this machine's own packets to a subject, from the
 // ports that phones use.
-func (e *evaluator) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
+func (e question) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
 	c := e.class(p, ports, a)
 	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
 	c.SrcPorts, c.DstPorts = ports.Set, nil
@@ -62,12 +38,12 @@ func (e *evaluator) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) pack
 }
 
 // arrivals are where packets of a subject come in.
-func (e *evaluator) arrivals(p netip.Prefix) []pbx.Arrival {
-	return e.routes.Arrivals(p.Addr(), e.bound)
+func (e question) arrivals(p netip.Prefix) []pbx.Arrival {
+	return e.Routes.Arrivals(p.Addr(), e.Bound)
 }
 
 // classes are all kinds of packet of a subject, in and out, with their ports.
-func (e *evaluator) classes(s Subject) (list []query) {
+func (e question) classes(s Subject) (list []query) {
 	for _, way := range []string{in, out} {
 		for _, ports := range e.ports {
 			for _, a := range e.arrivals(s.Address) {
@@ -90,7 +66,8 @@ type query struct {
 }
 
 // paths evaluates every kind of packet of a subject, in and out.
-func (e *evaluator) paths(s *Subject) {
+func (e question) paths(s Subject) Subject {
+	s.At, s.Paths, s.Elsewhere = nil, nil, nil
 	for _, a := range e.arrivals(s.Address) {
 		for _, to := range a.To {
 			if !slices.Contains(s.At, to) {
@@ -98,10 +75,10 @@ func (e *evaluator) paths(s *Subject) {
 			}
 		}
 	}
-	for _, q := range e.classes(*s) {
+	for _, q := range e.classes(s) {
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 			if q.Hook == packetfilter.HookInput || o.Verdict != packetfilter.Accepted {
-				s.Paths = addPath(s.Paths, e.path(*s, q, o))
+				s.Paths = addPath(s.Paths, e.path(s, q, o))
 			}
 		}
 	}
@@ -110,7 +87,8 @@ func (e *evaluator) paths(s *Subject) {
 			p.At = nil // all that matter
 		}
 	}
-	e.elsewhere(s)
+	s.Elsewhere = e.elsewhere(s)
+	return s
 }
 
 // addPath adds a path, to one that says the same of other own addresses if
@@ -136,27 +114,28 @@ func addPath(list []Path, p Path) []Path {
 
 // elsewhere looks at the own addresses that packets of the subject do not come
 // to, for rules that tell them apart.
-func (e *evaluator) elsewhere(s *Subject) {
+func (e question) elsewhere(s Subject) (list []Path) {
 	var others []netip.Addr
-	for _, a := range e.routes.Own(s.Address.Addr().Is6()) {
+	for _, a := range e.Routes.Own(s.Address.Addr().Is6()) {
 		if !slices.Contains(s.At, a) {
 			others = append(others, a)
 		}
 	}
 	if len(others) == 0 {
-		return
+		return nil
 	}
 	for _, ports := range e.ports {
 		a := pbx.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
 		q := query{e.class(s.Address, ports, a), ports, a}
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
-			p := e.path(*s, q, o)
+			p := e.path(s, q, o)
 			p.Allow, p.Trace = nil, []string{}
 			if p.Verdict != string(packetfilter.Maybe) && !slices.ContainsFunc(s.Paths, func(x Path) bool { return sameFate(x, p) }) {
-				s.Elsewhere = append(s.Elsewhere, p)
+				list = append(list, p)
 			}
 		}
 	}
+	return list
 }
 
 // sameFate reports whether two paths, to different addresses, come to the same.
@@ -180,7 +159,7 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 }
 
 // path words one outcome.
-func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
+func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
 	p := Path{
 		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
 		Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
@@ -216,7 +195,7 @@ func those(set packetfilter.AddrSet, list []netip.Addr) (out []netip.Addr) {
 
 // sentTo says where translation sends the packets, and whether anybody takes
 // them there.
-func (e *evaluator) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) {
+func (e question) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) {
 	if len(o.ToAddrs) == 0 && len(o.ToPorts) == 0 {
 		return
 	}
@@ -263,7 +242,7 @@ const maxSources = 20
 
 // everyone reports whether an address nothing is known about fares the same at
 // the same place.
-func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
+func (e question) everyone(q query, o packetfilter.Outcome) bool {
 	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if q.Hook == packetfilter.HookOutput {
 		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
@@ -272,7 +251,7 @@ func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
 		return known
 	}
 	c := q.Class
-	if who := []netip.Prefix{nobody(q.IPv6)}; q.Hook == packetfilter.HookOutput {
+	if who := []netip.Prefix{pbx.Nobody(q.IPv6)}; q.Hook == packetfilter.HookOutput {
 		c.Dst, c.SrcPorts = who, portsOf(o.Region.SrcPort, q.ports.Set)
 	} else {
 		c.Src, c.DstPorts = who, portsOf(o.Region.DstPort, q.ports.Set)
@@ -287,7 +266,7 @@ func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
 }
 
 // established is the verdict on a connection that exists, where it differs.
-func (e *evaluator) established(c packetfilter.Class, o packetfilter.Outcome) string {
+func (e question) established(c packetfilter.Class, o packetfilter.Outcome) string {
 	c.State = packetfilter.StateEstablished
 	if c.Hook == packetfilter.HookInput {
 		if len(o.Region.DstPort) > 0 {

@@ -48,7 +48,11 @@ func TestRolesInWords(t *testing.T) {
 	g := gathered{index: map[netip.Prefix]int{}}
 	g.profile("teams-direct-routing", map[string]string{})
 	book := checks.BookOf([]*checks.Check{Check()})
-	for _, s := range append(g.list,
+	var subjects []Subject
+	for _, a := range g.list {
+		subjects = append(subjects, Subject{Address: a.Address, Roles: a.Roles})
+	}
+	for _, s := range append(subjects,
 		Subject{Address: netip.MustParsePrefix("192.0.2.7/32"), Roles: []string{rolePhone + " 110", roleTrunk + " megafon", roleAdmin}},
 		Subject{Address: netip.MustParsePrefix("192.0.2.8/32"), Roles: []string{"you, over SSH"}}, // as it was recorded once
 	) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -112,24 +113,16 @@ func around(set packetfilter.AddrSet, subject netip.Prefix) (netip.Prefix, bool)
 		if !inside && !subject.Contains(x.Lo) {
 			continue
 		}
-		p := network(x)
+		p := prefixOf(x)
 		return p, !p.IsValid() || p.Bits() >= widest
 	}
 	return netip.Prefix{}, false
 }
 
-// network is the span as a prefix; the zero Prefix where it is none.
-func network(x packetfilter.Span[netip.Addr]) netip.Prefix {
-	for bits := x.Lo.BitLen(); bits >= 0; bits-- {
-		p := netip.PrefixFrom(x.Lo, bits)
-		if p.Masked().Addr() != x.Lo {
-			break
-		}
-		if packetfilter.PrefixSpan(p).Hi == x.Hi {
-			return p
-		}
-	}
-	return netip.Prefix{}
+// prefixOf is the span as a prefix; the zero Prefix where it is none.
+func prefixOf(x packetfilter.Span[netip.Addr]) netip.Prefix {
+	p, _ := pbx.Network(x)
+	return p
 }
 
 // holding finds the element of a set, or of its members, that is about the

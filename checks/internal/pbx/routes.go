@@ -15,7 +15,7 @@ type Routes struct {
 	Host     *packetfilter.Host
 	Local    []netip.Addr
 	Gateways []netip.Addr // of the default routes
-	Err      error        // why the routes are missing
+	Err      error        `json:"-"` // why the routes are missing
 }
 
 // Routes reads the routing tables, the switches of forwarding and the sockets.
