@@ -1,7 +1,6 @@
 package blocked
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -198,7 +197,10 @@ func wordBlock(c culprit, when time.Time) Block {
 		if c.set.Tool == packetfilter.ToolIPSet {
 			b.Layer = "ipset"
 		}
-		b.Where, b.Object = setPlace(c.set), c.element.Text
+		b.Object = c.element.Text
+		if c.set.Name != "" { // one without a name stands in the rule
+			b.Where = setPlace(c.set)
+		}
 		if c.element.Timeout > 0 {
 			b.Until = when.Add(c.element.Timeout).Truncate(time.Second)
 		}
@@ -219,14 +221,12 @@ func wordBlock(c culprit, when time.Time) Block {
 // lifts reports whether something can be done about the block.
 func (b Block) lifts() bool { return len(b.Lift.Rules)+len(b.Lift.Do) > 0 }
 
+// setPlace names a set as nft does, or ipset.
 func setPlace(s *packetfilter.Set) string {
-	if s.Name == "" {
-		return "anonymous set"
-	}
 	if s.Table == "" {
 		return "set " + s.Name
 	}
-	return fmt.Sprintf("set %s of table %s %s", s.Name, s.Family, s.Table)
+	return "set " + string(s.Family) + " " + s.Table + " " + s.Name
 }
 
 // jailBlocks are the jails that hold the subject. Whether they stop anything is
