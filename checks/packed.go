@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 )
 
 // Packed is a part of an observation that is compressed: JSON, gzip, base64. It
@@ -57,12 +58,14 @@ func (Packed[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
 // comes of that instead of what was read.
 type settler[O any] interface{ Settle() O }
 
-// Settle replaces what was read by what came of it where a check can, so that a
-// report can be redacted: listings cannot, for an address in place of another is
-// not in the same networks.
-func Settle(r *Report, list []*Check) {
+// Settle returns a copy of r that holds, where a check can tell it, what came of
+// what was read instead of what was read. Only that can be redacted: with a
+// stand-in for each address, an address is not in the same networks any more.
+func Settle(r *Report, list []*Check) *Report {
+	settled := *r
+	settled.Results = slices.Clone(r.Results)
 	for _, c := range list {
-		res := r.Result(c.ID)
+		res := settled.Result(c.ID)
 		if res == nil || c.settle == nil || res.Observes != c.observes {
 			continue
 		}
@@ -70,4 +73,5 @@ func Settle(r *Report, list []*Check) {
 			res.Observed = raw
 		}
 	}
+	return &settled
 }

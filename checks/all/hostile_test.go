@@ -193,8 +193,7 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 		}
 	}
 	r := hostilePBX("x").Look(t, check, banned())
-	settled := &checks.Report{Command: "why", Results: []checks.Result{r}}
-	checks.Settle(settled, []*checks.Check{check})
+	settled := checks.Settle(&checks.Report{Command: "why", Results: []checks.Result{r}}, []*checks.Check{check})
 	forge := func(t *testing.T, observed json.RawMessage, change func(string) string) {
 		text := change(string(observed))
 		if text == string(observed) {

@@ -83,7 +83,7 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 	fillIn(s.lang(), r)
 	if o.redact {
 		var err error
-		if r, err = render.Redact(r); err != nil {
+		if r, err = render.Redact(checks.Settle(r, all.Checks())); err != nil {
 			return failure("say.redacting", words.Args{"why": cause(err)})
 		}
 	}
