@@ -36,17 +36,13 @@ func steps() []step {
 }
 
 // evaluated is o with the answers about all subjects, as far as stop lets it.
-func (o Observed) evaluated(r Read, rules *packetfilter.Ruleset, wording *packetfilter.Wording, stop func() bool) Observed {
+func (o Observed) evaluated(r Read, rules *packetfilter.Ruleset, wording *packetfilter.Wording, steps []step, stop func() bool) Observed {
 	e := &evaluator{Read: r, rules: rules, wording: wording, when: o.When, strangers: map[string]bool{}}
 	o.Machine.Docker = hasChain(rules, dockerUser)
 	o.Subjects = nil
 	for _, a := range r.Asked {
-		q := question{evaluator: e, Asked: a, ports: portsFor(a.Use, r.Ports)}
-		s := Subject{Address: a.Address, Roles: a.Roles, Use: a.Use, Phones: a.Phones, Unread: r.Missing4}
-		if a.Address.Addr().Is6() {
-			s.Unread = r.Missing6
-		}
-		for _, step := range steps() {
+		q, s := e.about(a)
+		for _, step := range steps {
 			if !step.filter || !slices.Contains(o.Unread, layerFilter) {
 				s = step.do(q, s)
 			}
@@ -61,6 +57,15 @@ func (o Observed) evaluated(r Read, rules *packetfilter.Ruleset, wording *packet
 	return o
 }
 
+// about is the question about one subject, and its answer before the first step.
+func (e *evaluator) about(a Asked) (question, Subject) {
+	s := Subject{Address: a.Address, Roles: a.Roles, Use: a.Use, Phones: a.Phones, Unread: e.Missing4}
+	if a.Address.Addr().Is6() {
+		s.Unread = e.Missing6
+	}
+	return question{evaluator: e, Asked: a, ports: portsFor(a.Use, e.Ports)}, s
+}
+
 // opened evaluates what o carries, if it does. ok is false when that is lost.
 func (o Observed) opened() (_ Observed, ok bool) {
 	if o.Kept != keptRead {
@@ -70,7 +75,7 @@ func (o Observed) opened() (_ Observed, ok bool) {
 	if !ok || r.Routes == nil || r.Routes.Host == nil || r.Jails == nil {
 		return o, false
 	}
-	return o.evaluated(r, packetfilter.Parse(r.Listings), packetfilter.SavedWording(r.Texts), func() bool { return false }), true
+	return o.evaluated(r, packetfilter.Parse(r.Listings), packetfilter.SavedWording(r.Texts), steps(), func() bool { return false }), true
 }
 
 // Settle keeps what comes of the evaluation instead of what was read.

@@ -74,7 +74,7 @@ func (o *Observed) keep(ctx context.Context, sys platform.System, r Read, rules 
 			return
 		}
 	}
-	*o = o.evaluated(r, rules, wording, func() bool { return ctx.Err() != nil })
+	*o = o.evaluated(r, rules, wording, steps(), func() bool { return ctx.Err() != nil })
 	o.Kept = keptLong
 }
 
