@@ -22,6 +22,8 @@ const maxPeel = 40
 // found is taken away, in thought, and the packets are sent again.
 func (e question) filterBlocks(s Subject) Subject {
 	var list []Block
+	named := e.rules.Mentions(s.Address)
+	index := mentionsIn(named)
 	var all []*found
 	note := func(c culprit, q query, o packetfilter.Outcome) {
 		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
@@ -43,7 +45,7 @@ func (e question) filterBlocks(s Subject) Subject {
 		}
 		q.Ignore = map[*packetfilter.Rule]bool{}
 		for range maxPeel {
-			stop := e.peel(q, s, field)
+			stop := e.peel(q, s, index, field)
 			if len(stop) == 0 {
 				break
 			}
@@ -53,13 +55,12 @@ func (e question) filterBlocks(s Subject) Subject {
 			}
 		}
 	}
-	mentions := e.rules.Mentions(s.Address)
 	stops := map[*packetfilter.Rule]bool{}
 	for _, f := range all {
 		stops[f.c.step.Rule] = true
-		list = append(list, e.filterBlock(*f, mentions, s))
+		list = append(list, e.filterBlock(*f, s))
 	}
-	s.Blocks = distinct(append(list, e.spared(mentions, stops, s)...))
+	s.Blocks = distinct(append(list, e.spared(named, stops, s)...))
 	return s
 }
 
@@ -72,12 +73,12 @@ type found struct {
 
 // peel is what stops the packets of a class first: nothing that was taken away
 // in thought, and each rule once for each part of the class.
-func (e question) peel(q query, s Subject, field packetfilter.Field) (list []found) {
+func (e question) peel(q query, s Subject, m mentions, field packetfilter.Field) (list []found) {
 	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 		if o.Verdict == packetfilter.Accepted {
 			continue
 		}
-		if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
+		if x, ok := m.culpritOf(o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
 			list = append(list, found{c: x, o: o})
 		}
 	}
@@ -86,8 +87,8 @@ func (e question) peel(q query, s Subject, field packetfilter.Field) (list []fou
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e question) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject) (list []Block) {
-	for _, m := range mentions {
+func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject) (list []Block) {
+	for _, m := range named {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
 			steps = []packetfilter.Step{m.Step}
@@ -99,14 +100,10 @@ func (e question) spared(mentions []packetfilter.Mention, stops map[*packetfilte
 		if i < 0 {
 			continue
 		}
-		c := culprit{step: steps[i], prefix: prefixOf(m.Covers[0])}
-		if m.Set != nil {
-			c.set, c.element = m.Set, *m.Element
-		}
 		if m.Entry != nil {
 			continue // a list alone stops nobody
 		}
-		b := wordBlock(c, e.when)
+		b := wordBlock(culprit{Mention: m, step: steps[i], prefix: prefixOf(m.Covers[0])}, e.when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.wording)
@@ -155,17 +152,10 @@ func zoneUsed(s Subject) string {
 // filterBlock is a Block with the commands that end it for the subject alone:
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
-func (e question) filterBlock(f found, mentions []packetfilter.Mention, s Subject) Block {
+func (e question) filterBlock(f found, s Subject) Block {
 	c := f.c
 	b := wordBlock(c, e.when)
-	for _, m := range mentions {
-		switch {
-		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
-			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
-			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
-			b.Lift = m.Delete(e.wording)
-		}
-	}
+	b.Lift = c.Delete(e.wording)
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
 	if wider || !b.lifts() {
 		b.Lift = packetfilter.Change{Rules: f.allow}
@@ -181,36 +171,36 @@ func wordBlock(c culprit, when time.Time) Block {
 		b.Layer = "nftables"
 	}
 	switch {
-	case c.recent != nil:
-		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
-		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), pbx.RuleText(c.step))}
-		if n := len(c.recent.Ages); n > 0 {
-			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
+	case c.Entry != nil:
+		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.List, c.Entry.Addr.String()
+		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.Entry.Packets), pbx.RuleText(c.step))}
+		if n := len(c.Entry.Ages); n > 0 {
+			b.Since = when.Add(-c.Entry.Ages[n-1]).Truncate(time.Second)
 		}
-		if left, ok := c.match.Ends(c.recent); ok {
+		if left, ok := c.match.Ends(c.Entry); ok {
 			b.Until = when.Add(left).Truncate(time.Second)
 			if c.match.Op == packetfilter.RecentUpdate {
 				b.Reasons = append(b.Reasons, reasonRenewed)
 			}
 		}
-	case c.set != nil:
-		if c.set.Tool == packetfilter.ToolIPSet {
+	case c.Set != nil:
+		if c.Set.Tool == packetfilter.ToolIPSet {
 			b.Layer = "ipset"
 		}
-		b.Object = c.element.Text
-		if c.set.Name != "" { // one without a name stands in the rule
-			b.Where = setPlace(c.set)
+		b.Object = c.Element.Text
+		if c.Set.Name != "" { // one without a name stands in the rule
+			b.Where = setPlace(c.Set)
 		}
-		if c.element.Timeout > 0 {
-			b.Until = when.Add(c.element.Timeout).Truncate(time.Second)
+		if c.Element.Timeout > 0 {
+			b.Until = when.Add(c.Element.Timeout).Truncate(time.Second)
 		}
-		if c.element.Comment != "" {
-			b.Reasons = []string{c.element.Comment}
+		if c.Element.Comment != "" {
+			b.Reasons = []string{c.Element.Comment}
 		}
 		if b.Owner == "crowdsec" {
 			// Its bouncer asks for new decisions every ten seconds, unless it is
 			// set to another time.
-			b.Wait = []command.Command{command.WaitUntilFails(c.set.Holds(&c.element))}
+			b.Wait = []command.Command{command.WaitUntilFails(c.Set.Holds(c.Element))}
 		}
 	case c.step.Rule.Comment != "":
 		b.Reasons = []string{c.step.Rule.Comment}
