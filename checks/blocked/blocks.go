@@ -1,7 +1,6 @@
 package blocked
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,29 +118,17 @@ func whySpared(s Subject, step packetfilter.Step) (code string, misplaced bool) 
 	if onward && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
 		return whyInput, true
 	}
-	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
+	if zone, used := pbx.ZoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
 		return whyNot(whyZone, zone, used), true
 	}
 	return whyNot(whyRule, pbx.RuleText(step)), false
-}
-
-// zoneChain is how firewalld calls the chains of a zone, such as
-// filter_IN_public_deny.
-var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_([A-Za-z0-9-]+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
-
-func zoneOf(chain string) string {
-	m := zoneChain.FindStringSubmatch(chain)
-	if m == nil {
-		return ""
-	}
-	return m[1]
 }
 
 // zoneUsed is the zone of firewalld that the subject's packets go through.
 func zoneUsed(s Subject) string {
 	for _, p := range s.Paths {
 		for _, line := range append(slices.Clone(p.Trace), p.Table) {
-			if zone := zoneOf(line); p.Direction == in && zone != "" && zone != "ZONES" {
+			if zone := pbx.ZoneOf(line); p.Direction == in && zone != "" {
 				return zone
 			}
 		}

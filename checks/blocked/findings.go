@@ -32,27 +32,20 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	case (verdict == verdictBlocked || verdict == verdictPartly) && slices.ContainsFunc(s.Paths, stopped):
 		list = append(list, notLetIn(o, s))
 	}
-	if f, ok := sentNowhere(s); ok {
-		list = append(list, f)
+	more := func(f checks.Finding, ok bool) {
+		if ok {
+			list = append(list, f)
+		}
 	}
-	if f, ok := byAddress(s); ok {
-		list = append(list, f)
+	more(sentNowhere(s))
+	more(byAddress(s))
+	if len(hit) == 0 {
+		more(nearBan(s))
 	}
-	if f, ok := nearBan(s); ok && len(hit) == 0 {
-		list = append(list, f)
-	}
-	if f, ok := notExempt(o, s, hit); ok {
-		list = append(list, f)
-	}
-	if f, ok := rearming(s, hit); ok {
-		list = append(list, f)
-	}
-	if f, ok := ineffective(o, s); ok {
-		list = append(list, f)
-	}
-	if f, ok := goingOn(s); ok {
-		list = append(list, f)
-	}
+	more(notExempt(o, s, hit))
+	more(rearming(s, hit))
+	more(ineffective(o, s))
+	more(connectionGoesOn(s))
 	return list
 }
 

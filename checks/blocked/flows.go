@@ -64,9 +64,9 @@ func (r *Read) readFlows(ctx context.Context, sys platform.System, rules *packet
 	}
 }
 
-// goingOn is about connections that outlive a ban: a phone that still works,
+// connectionGoesOn is about connections that outlive a ban: a phone that still works,
 // or a scanner that was never shut out.
-func goingOn(s Subject) (checks.Finding, bool) {
+func connectionGoesOn(s Subject) (checks.Finding, bool) {
 	if len(s.Flows) == 0 {
 		return checks.Finding{}, false
 	}

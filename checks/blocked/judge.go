@@ -335,7 +335,7 @@ func byWhom(s Subject) words.Text {
 		case shownByOwner(s, b): // its owner is named
 		case b.Layer == "fail2ban":
 			jails = append(jails, b.Jail)
-		case isPlace(b.Layer):
+		case place(b) > 0:
 			places = addOnce(places, heldIn(b))
 		default:
 			others = addOnce(others, heldIn(b))
@@ -367,11 +367,6 @@ func heldIn(b Block) words.Text {
 
 // maxNamed is how many holders fit into a title.
 const maxNamed = 3
-
-// isPlace reports whether a layer is where bans are kept rather than who bans.
-func isPlace(layer string) bool {
-	return slices.Contains([]string{"iptables", "nftables", "ipset", "xt_recent"}, layer)
-}
 
 // silent are the layers that hold bans and did not answer.
 func silent(o Observed) []string {

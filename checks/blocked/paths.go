@@ -243,19 +243,18 @@ const maxSources = 20
 // everyone reports whether an address nothing is known about fares the same at
 // the same place.
 func (e question) everyone(q query, o packetfilter.Outcome) bool {
-	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
+	c, who := q.Class, []netip.Prefix{pbx.Nobody(q.IPv6)}
+	own, ports := o.Region.Dst, portsOf(o.Region.DstPort, q.ports.Set)
 	if q.Hook == packetfilter.HookOutput {
-		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
+		own, ports = o.Region.Src, portsOf(o.Region.SrcPort, q.ports.Set)
+		c.Dst, c.SrcPorts = who, ports
+	} else {
+		c.Src, c.DstPorts = who, ports
+		c.Dst = single(those(own, q.arrival.To))
 	}
+	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, ports, own, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if known, ok := e.strangers[key]; ok {
 		return known
-	}
-	c := q.Class
-	if who := []netip.Prefix{pbx.Nobody(q.IPv6)}; q.Hook == packetfilter.HookOutput {
-		c.Dst, c.SrcPorts = who, portsOf(o.Region.SrcPort, q.ports.Set)
-	} else {
-		c.Src, c.DstPorts = who, portsOf(o.Region.DstPort, q.ports.Set)
-		c.Dst = single(those(o.Region.Dst, q.arrival.To))
 	}
 	same := true
 	for _, x := range e.rules.Evaluate(c).Outcomes {

@@ -1,7 +1,6 @@
 package pbx
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -55,21 +54,21 @@ func WritePorts(s packetfilter.NumSet) string {
 // Wanted are the ports that phones use on this PBX: those that Asterisk takes
 // SIP on, or the usual ones, and its RTP range.
 func (a Asterisk) Wanted() []Ports {
-	sip := map[string][]int{}
+	sip := map[string]packetfilter.NumSet{}
 	if a.State != nil {
 		for _, t := range a.State.Transports {
 			protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]
-			if port := int(t.Bind.Port()); protocol != "" && port != 0 && !t.Bind.Addr().IsLoopback() {
-				sip[protocol] = append(sip[protocol], port)
+			if port := t.Bind.Port(); protocol != "" && port != 0 && !t.Bind.Addr().IsLoopback() {
+				sip[protocol] = sip[protocol].Union(Port(port))
 			}
 		}
 	}
 	if len(sip) == 0 {
-		sip["udp"], sip["tcp"] = []int{5060}, []int{5060, 5061}
+		sip["udp"], sip["tcp"] = Port(5060), Port(5060).Union(Port(5061))
 	}
 	var list []Ports
 	for _, protocol := range []string{"udp", "tcp"} {
-		if set := setOf(sip[protocol]); set != nil {
+		if set := sip[protocol]; set != nil {
 			list = append(list, Ports{protocol, set, "sip"})
 		}
 	}
@@ -79,18 +78,6 @@ func (a Asterisk) Wanted() []Ports {
 	}
 	rtp := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(first), Hi: packetfilter.Num(last)})
 	return append(list, Ports{"udp", rtp, "rtp"})
-}
-
-func setOf(ports []int) packetfilter.NumSet {
-	if len(ports) == 0 {
-		return nil
-	}
-	slices.SortFunc(ports, cmp.Compare)
-	var spans []packetfilter.Span[packetfilter.Num]
-	for _, p := range ports {
-		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(p), Hi: packetfilter.Num(p)})
-	}
-	return packetfilter.NewSpans(spans...)
 }
 
 // Bound are the addresses that Asterisk takes SIP on; none where it takes it on

@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -75,17 +76,14 @@ func (rt *Routes) interfaces(a netip.Addr) (list []string) {
 			fits = append(fits, r)
 		}
 	}
-	slices.SortStableFunc(fits, func(x, y packetfilter.Route) int {
-		switch {
-		case (x.Table == "main") != (y.Table == "main"):
-			if x.Table == "main" {
-				return -1
-			}
+	isMain := func(r packetfilter.Route) int {
+		if r.Table == "main" {
 			return 1
-		case x.Dst.Bits() != y.Dst.Bits():
-			return y.Dst.Bits() - x.Dst.Bits()
 		}
-		return int(x.Metric - y.Metric)
+		return 0
+	}
+	slices.SortStableFunc(fits, func(x, y packetfilter.Route) int {
+		return cmp.Or(isMain(y)-isMain(x), cmp.Compare(y.Dst.Bits(), x.Dst.Bits()), cmp.Compare(x.Metric, y.Metric))
 	})
 	for _, r := range fits {
 		if r.Dst.Bits() == fits[0].Dst.Bits() && !slices.Contains(list, r.Interface) {

@@ -2,13 +2,14 @@ package pbx
 
 import "regexp"
 
-// zoneChain is a chain of a zone of firewalld, of both back ends.
-var zoneChain = regexp.MustCompile(`\b(?:filter_)?IN_(\S+?)_(?:pre|log|deny|allow|post)\b`)
+// zoneChain is how firewalld calls the chains of a zone, with both back ends:
+// IN_public, filter_IN_public_deny.
+var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_(\S+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
 
-// ZoneOf is the zone of firewalld that a rule stands in, by its place; "" if it
-// is none.
+// ZoneOf is the zone of firewalld that a chain belongs to, by its name or by the
+// place of a rule in it; "" if it is none.
 func ZoneOf(place string) string {
-	if m := zoneChain.FindStringSubmatch(place); m != nil {
+	if m := zoneChain.FindStringSubmatch(place); m != nil && m[1] != "ZONES" {
 		return m[1]
 	}
 	return ""
