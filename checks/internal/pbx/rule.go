@@ -6,7 +6,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// RuleText is the rule of a step as its tool lists it, or the policy.
+// What decides where no rule does, as codes of which words.yaml makes words.
+const (
+	NoRule     = "no-rule"      // nothing is hooked in
+	EndOfChain = "end-of-chain" // of one without a policy
+)
+
+// RuleText is the rule of a step as its tool lists it, the policy as nft writes
+// it, or a code.
 func RuleText(s packetfilter.Step) string {
 	switch {
 	case s.Rule != nil:
@@ -14,11 +21,11 @@ func RuleText(s packetfilter.Step) string {
 	case s.Chain == nil && s.What != "":
 		return s.What // what stopped it is not in the rules
 	case s.Chain == nil:
-		return "no rule"
+		return NoRule
 	case s.Chain.Base != nil:
 		return "policy " + s.Chain.Base.Policy.String()
 	}
-	return "end of the chain"
+	return EndOfChain
 }
 
 // RulePlace is where the rule of a step stands: tool, family, table, chain and
