@@ -62,7 +62,7 @@ func (f *Finding) recommend(fail map[string]bool) {
 }
 
 // provenFirst sorts the generic alternatives, those that were proven first. A
-// cure of the machine itself, or the search for its switch, keeps its place.
+// cure of the box itself, or the search for its switch, keeps its place.
 func (w ways) provenFirst(list []fixes.Fix) {
 	first := slices.IndexFunc(list, func(f fixes.Fix) bool { return f.ReliesOn != "" })
 	if first < 0 {

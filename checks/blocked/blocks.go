@@ -102,7 +102,11 @@ func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.R
 		if m.Entry != nil {
 			continue // a list alone stops nobody
 		}
-		b := wordBlock(culprit{Mention: m, step: steps[i], prefix: prefixOf(m.Covers[0])}, e.when)
+		c := culprit{Mention: m, step: steps[i]}
+		if p, ok := packetfilter.Network(m.Covers[0]); ok {
+			c.prefix = p
+		}
+		b := wordBlock(c, e.when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.wording)

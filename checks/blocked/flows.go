@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
@@ -46,7 +47,7 @@ func (r *Read) readFlows(ctx context.Context, sys platform.System, rules *packet
 	if len(held) == 0 {
 		return
 	}
-	for _, p := range sipPorts(r.Ports) {
+	for _, p := range pbx.SIPPorts(r.Ports) {
 		list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, p.Port)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNotCollected) {

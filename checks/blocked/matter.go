@@ -24,7 +24,6 @@ const resolveTime = 2 * time.Second
 // gathered collects the subjects that matter, each once with all its roles.
 type gathered struct {
 	list  []Asked
-	index map[netip.Prefix]int
 	notes []string
 }
 
@@ -33,13 +32,11 @@ func (g *gathered) add(p netip.Prefix, role, use string) {
 		return
 	}
 	p = p.Masked()
-	i, ok := g.index[p]
-	if !ok {
-		if len(g.list) == maxSubjects {
+	i := slices.IndexFunc(g.list, func(a Asked) bool { return a.Address == p })
+	if i < 0 {
+		if i = len(g.list); i == maxSubjects {
 			return
 		}
-		i = len(g.list)
-		g.index[p] = i
 		g.list = append(g.list, Asked{Address: p, Use: use})
 	}
 	s := &g.list[i]
@@ -60,7 +57,7 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 // thoseThatMatter are the addresses a PBX lives from: the administrator, the
 // provider, the trunks, the gateway, the phones.
 func thoseThatMatter(ctx context.Context, env *checks.Env, ast pbx.Asterisk, routes *pbx.Routes) gathered {
-	g := gathered{index: map[netip.Prefix]int{}}
+	var g gathered
 	g.addr(env.Inputs.Admin, roleAdmin, useAdmin)
 	hosts := map[string]string{} // to resolve, and their roles
 	g.profile(env.Inputs.Profile, hosts)

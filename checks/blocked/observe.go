@@ -81,7 +81,7 @@ func (o *Observed) keep(ctx context.Context, sys platform.System, r Read, rules 
 // readJails asks fail2ban about every address. Of its jails only what the steps
 // ask is kept.
 func (o *Observed) readJails(ctx context.Context, sys platform.System, r *Read) {
-	options := fail2ban.Options{SIP: sipPorts(r.Ports)}
+	options := fail2ban.Options{SIP: pbx.SIPPorts(r.Ports)}
 	for _, a := range r.Asked {
 		options.Addresses = append(options.Addresses, a.Address)
 	}
@@ -128,22 +128,6 @@ func (o *Observed) readBans(ctx context.Context, sys platform.System, r *Read, a
 			return
 		}
 	}
-}
-
-func sipPorts(list []pbx.Ports) (ports []fail2ban.Port) {
-	for _, p := range list {
-		if p.Purpose == purposeRTP {
-			continue
-		}
-		for _, x := range p.Set {
-			if x.Hi-x.Lo < 10 { // single ports; a range is media
-				for n := x.Lo; n <= x.Hi; n++ {
-					ports = append(ports, fail2ban.Port{Protocol: p.Protocol, Port: uint16(n)})
-				}
-			}
-		}
-	}
-	return ports
 }
 
 // wanted are the ports to ask about: those the user named, or what phones use.

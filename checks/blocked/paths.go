@@ -11,27 +11,10 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// class is the packets of a subject to some ports of this machine, as they come
-// in at one place.
-func (e question) class(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
-	return packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{p}, Dst: single(a.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.Routes.Own(p.Addr().Is6()), Host: e.Routes.Host,
-	}
-}
-
-// single are the networks of one address each.
-func single(list []netip.Addr) (out []netip.Prefix) {
-	for _, a := range list {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return out
-}
-
 // answers is the class of this machine's own packets to a subject, from the
 // ports that phones use.
 func (e question) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
-	c := e.class(p, ports, a)
+	c := e.Routes.PacketsAt(a, []netip.Prefix{p}, ports)
 	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
 	c.SrcPorts, c.DstPorts = ports.Set, nil
 	return c
@@ -47,7 +30,7 @@ func (e question) classes(s Subject) (list []query) {
 	for _, way := range []string{in, out} {
 		for _, ports := range e.ports {
 			for _, a := range e.arrivals(s.Address) {
-				c := e.class(s.Address, ports, a)
+				c := e.Routes.PacketsAt(a, []netip.Prefix{s.Address}, ports)
 				if way == out {
 					c = e.answers(s.Address, ports, a)
 				}
@@ -126,7 +109,7 @@ func (e question) elsewhere(s Subject) (list []Path) {
 	}
 	for _, ports := range e.ports {
 		a := pbx.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
-		q := query{e.class(s.Address, ports, a), ports, a}
+		q := query{e.Routes.PacketsAt(a, []netip.Prefix{s.Address}, ports), ports, a}
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 			p := e.path(s, q, o)
 			p.Allow, p.Trace = nil, []string{}
@@ -250,7 +233,7 @@ func (e question) everyone(q query, o packetfilter.Outcome) bool {
 		c.Dst, c.SrcPorts = who, ports
 	} else {
 		c.Src, c.DstPorts = who, ports
-		c.Dst = single(those(own, q.arrival.To))
+		c.Dst = pbx.Single(those(own, q.arrival.To))
 	}
 	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, ports, own, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if known, ok := e.strangers[key]; ok {

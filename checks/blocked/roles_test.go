@@ -45,7 +45,7 @@ func TestABannedGatewayOrAdministrator(t *testing.T) {
 
 // A provider's networks say what they are for, a phone and a trunk their names.
 func TestRolesInWords(t *testing.T) {
-	g := gathered{index: map[netip.Prefix]int{}}
+	var g gathered
 	g.profile("teams-direct-routing", map[string]string{})
 	book := checks.BookOf([]*checks.Check{Check()})
 	var subjects []Subject

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -125,16 +124,13 @@ func around(set packetfilter.AddrSet, subject netip.Prefix) (netip.Prefix, bool)
 		if !inside && !subject.Contains(x.Lo) {
 			continue
 		}
-		p := prefixOf(x)
-		return p, !p.IsValid() || p.Bits() >= widest
+		p, ok := packetfilter.Network(x)
+		if !ok {
+			return netip.Prefix{}, true
+		}
+		return p, p.Bits() >= widest
 	}
 	return netip.Prefix{}, false
-}
-
-// prefixOf is the span as a prefix; the zero Prefix where it is none.
-func prefixOf(x packetfilter.Span[netip.Addr]) netip.Prefix {
-	p, _ := pbx.Network(x)
-	return p
 }
 
 // owner guesses from the names of chains, sets and tables who put a ban there,

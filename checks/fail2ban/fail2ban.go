@@ -82,7 +82,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.Must = append(o.Must, Must{p, whyFreePBX})
 	}
 	routes := env.PBX().Routes(ctx)
-	options := jails.Options{SIP: sipPorts(ast), Own: routes.Local}
+	options := jails.Options{SIP: pbx.SIPPorts(ast.Wanted()), Own: routes.Local}
 	for _, m := range o.Must {
 		options.Ignored = append(options.Ignored, m.Prefix)
 	}
@@ -136,19 +136,4 @@ func (o *Observed) try(filter pbx.Filter, routes *pbx.Routes, ports []jails.Port
 func notCollected(ctx context.Context, bundle platform.System, program string) bool {
 	_, err := bundle.Run(ctx, program, "status")
 	return errors.Is(err, platform.ErrNotCollected)
-}
-
-// sipPorts are the ports that a ban must close.
-func sipPorts(ast pbx.Asterisk) (ports []jails.Port) {
-	for _, p := range ast.Wanted() {
-		if p.Purpose != "sip" {
-			continue
-		}
-		for _, x := range p.Set {
-			for n := x.Lo; n <= x.Hi; n++ {
-				ports = append(ports, jails.Port{Protocol: p.Protocol, Port: uint16(n)})
-			}
-		}
-	}
-	return ports
 }

@@ -9,16 +9,25 @@ import (
 // FirstPackets are new packets of some addresses that come in by one way (see
 // ByWayIn) to ports of this machine.
 func (rt *Routes) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
+	return rt.PacketsAt(rt.Arrivals(from[0].Addr(), nil)[0], from, Ports{Protocol: protocol, Set: ports})
+}
+
+// PacketsAt are new packets of some addresses of one family that come in at one
+// place.
+func (rt *Routes) PacketsAt(at Arrival, from []netip.Prefix, ports Ports) packetfilter.Class {
 	ipv6 := from[0].Addr().Is6()
-	arrival := rt.Arrivals(from[0].Addr(), nil)[0]
-	c := packetfilter.Class{
-		Protocol: Ports{Protocol: protocol}.Number(), Src: from, DstPorts: ports, Hook: packetfilter.HookInput,
-		In: arrival.In, State: packetfilter.StateNew, IPv6: ipv6, Local: rt.Own(ipv6), Host: rt.Host,
+	return packetfilter.Class{
+		Protocol: ports.Number(), Src: from, Dst: Single(at.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
+		In: at.In, State: packetfilter.StateNew, IPv6: ipv6, Local: rt.Own(ipv6), Host: rt.Host,
 	}
-	for _, a := range arrival.To {
-		c.Dst = append(c.Dst, netip.PrefixFrom(a, a.BitLen()))
+}
+
+// Single are the networks of one address each.
+func Single(list []netip.Addr) (out []netip.Prefix) {
+	for _, a := range list {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
 	}
-	return c
+	return out
 }
 
 // ByWayIn puts together the addresses of one family whose packets come in by

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -49,6 +50,21 @@ func WritePorts(s packetfilter.NumSet) string {
 		words = append(words, w)
 	}
 	return strings.Join(words, ",")
+}
+
+// maxSingle is how many ports in a row are still single ones; more are media.
+const maxSingle = 10
+
+// SIPPorts are the single ports of a list that are not for media.
+func SIPPorts(list []Ports) (ports []fail2ban.Port) {
+	for _, p := range list {
+		for _, x := range p.Set {
+			for n := x.Lo; n <= x.Hi && x.Hi-x.Lo < maxSingle && p.Purpose != "rtp"; n++ {
+				ports = append(ports, fail2ban.Port{Protocol: p.Protocol, Port: uint16(n)})
+			}
+		}
+	}
+	return ports
 }
 
 // Wanted are the ports that phones use on this PBX: those that Asterisk takes

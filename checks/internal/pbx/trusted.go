@@ -69,7 +69,7 @@ func sourcesOf(r *packetfilter.Rule) (list []netip.Prefix, err error) {
 				continue
 			}
 			for _, span := range x.Addrs {
-				if p, ok := Network(span); ok {
+				if p, ok := packetfilter.Network(span); ok {
 					list = append(list, p)
 				}
 			}
@@ -94,7 +94,7 @@ func elementsOf(s *packetfilter.Set) (list []netip.Prefix) {
 		if e.NoMatch || len(e.Values) == 0 || !e.Values[0].Addr.Lo.IsValid() {
 			continue
 		}
-		if p, ok := Network(e.Values[0].Addr); ok {
+		if p, ok := packetfilter.Network(e.Values[0].Addr); ok {
 			list = append(list, p)
 		}
 	}
@@ -106,18 +106,4 @@ func jumpsTo(chain string) func(packetfilter.Expr) bool {
 		v, ok := x.(*packetfilter.Verdict)
 		return ok && v.Chain == chain
 	}
-}
-
-// Network is a span of addresses as a prefix; ok is false where it is none.
-func Network(x packetfilter.Span[netip.Addr]) (p netip.Prefix, ok bool) {
-	for bits := x.Lo.BitLen(); bits >= 0; bits-- {
-		p := netip.PrefixFrom(x.Lo, bits)
-		if p.Masked().Addr() != x.Lo {
-			break
-		}
-		if packetfilter.PrefixSpan(p).Hi == x.Hi {
-			return p, true
-		}
-	}
-	return netip.Prefix{}, false
 }
