@@ -21,7 +21,7 @@ type Observed struct {
 	Kept string `json:"kept,omitempty"`
 	// Read is what the judge evaluates; Subjects is what came of it where that was
 	// done before.
-	Read     checks.Packed[Read] `json:"read,omitempty"`
+	Read     checks.Packed[Read] `json:"read"`
 	Subjects []Subject           `json:"subjects,omitempty"`
 
 	// Notes name what could not be read; Unread are the layers that are
