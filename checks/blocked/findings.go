@@ -55,7 +55,7 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
 		Args: words.Args{
 			"who": who(s), "by": byWhom(s), "verdict": verdict, "stopped": stoppedPorts(s),
-			"phones": len(s.Phones), "extensions": some(s.Phones, 6), "goes_on": establishedPass(s),
+			"phones": len(s.Phones), "extensions": firstN(s.Phones, 6), "goes_on": establishedPass(s),
 		},
 		Evidence: evidence(s, hit),
 		Fixes:    freeEverywhere(o, s),
@@ -102,7 +102,7 @@ func who(s Subject) words.Text {
 		}
 		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))
 	}
-	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": some(roles, maxNamed)})
+	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": firstN(roles, maxNamed)})
 }
 
 func holder(b Block) string {
@@ -144,7 +144,7 @@ func stoppedPorts(s Subject) words.Text {
 	if len(list) == 0 {
 		return words.Say("blocked.stopped-behind", nil)
 	}
-	return some(list, maxStopped)
+	return firstN(list, maxStopped)
 }
 
 // maxStopped keeps what is stopped of a whole network within two lines.
@@ -317,7 +317,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), got))
 	}
 	slices.Sort(names)
-	f.Args = words.Args{"who": who(s), "names": some(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
+	f.Args = words.Args{"who": who(s), "names": firstN(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
 	if o.Machine.Docker {
 		f.Args["chain"] = dockerUser
 	}

@@ -250,7 +250,7 @@ func summary(o Observed, all []Facts) (line, headline words.Text) {
 		args := words.Args{"all": len(all)}
 		return words.Say("blocked.summary.none-known", args), words.Say("blocked.headline.none-known", args)
 	}
-	args := words.Args{"bad": len(bad), "all": len(all), "some": some(bad, maxNamed)}
+	args := words.Args{"bad": len(bad), "all": len(all), "some": firstN(bad, maxNamed)}
 	return words.Say("blocked.summary.several", args), words.Say("blocked.headline.several", args)
 }
 
@@ -275,8 +275,8 @@ func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.T
 	return line, words.Text{}
 }
 
-// some names the first n of a list and says how many more there are.
-func some[T any](list []T, n int) words.Text {
+// firstN names the first n of a list and says how many more there are.
+func firstN[T any](list []T, n int) words.Text {
 	return words.Say("blocked.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
 }
 
@@ -342,14 +342,14 @@ func byWhom(s Subject) words.Text {
 		}
 	}
 	if slices.Sort(jails); len(jails) > 0 {
-		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": some(slices.Compact(jails), maxNamed), "left": false}))
+		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": firstN(slices.Compact(jails), maxNamed), "left": false}))
 	}
 	who = slices.Concat(who, others, places)
 	rule := "none"
 	if i := slices.IndexFunc(s.Paths, stopped); i >= 0 {
 		rule = s.Paths[i].Rule
 	}
-	return words.Say("blocked.by", words.Args{"holders": len(who), "some": some(who, maxNamed), "rule": rule})
+	return words.Say("blocked.by", words.Args{"holders": len(who), "some": firstN(who, maxNamed), "rule": rule})
 }
 
 // heldIn is what holds the subject in another layer than fail2ban, with whose
@@ -375,7 +375,7 @@ func silent(o Observed) []string {
 
 func whyUnclear(o Observed, addresses []string) words.Text {
 	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, layerFilter) {
-		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": some(addresses, maxNamed)})
+		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": firstN(addresses, maxNamed)})
 	}
 	if !o.Root && slices.Contains(o.Unread, layerFilter) {
 		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
@@ -397,7 +397,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	}
 	switch {
 	case len(reasons) > 0:
-		return words.Say("blocked.reason.undecided", words.Args{"addresses": some(addresses, maxNamed), "reasons": some(reasons, maxNamed)})
+		return words.Say("blocked.reason.undecided", words.Args{"addresses": firstN(addresses, maxNamed), "reasons": firstN(reasons, maxNamed)})
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:
