@@ -15,6 +15,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 // asking is a question about 198.51.100.7 where eth0 has 192.0.2.1 and these
@@ -24,10 +25,10 @@ func asking(change func(*Read, *Asked), listings ...packetfilter.Listing) questi
 	own := netip.MustParseAddr("192.0.2.1")
 	r := Read{
 		Ports: []pbx.Ports{{Protocol: "udp", Set: pbx.Port(5060), Purpose: purposeSIP}},
-		Routes: &pbx.Routes{Local: []netip.Addr{own}, Host: &packetfilter.Host{
-			Addrs:  []packetfilter.HostAddr{{Addr: own, Interface: "eth0", Primary: true}},
-			Routes: []packetfilter.Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), Interface: "eth0", Table: "main"}},
-		}},
+		Routes: &pbx.Routes{Local: []netip.Addr{own}, Host: &packetfilter.Host{Tables: routes.Tables{
+			Addrs:  []routes.Addr{{Addr: own, Interface: "eth0", Primary: true}},
+			Routes: []routes.Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), Interface: "eth0", Table: "main"}},
+		}}},
 		Jails: &fail2ban.State{Running: true},
 	}
 	change(&r, &a)

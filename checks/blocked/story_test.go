@@ -11,12 +11,12 @@ import (
 )
 
 // A server with one address and a default route by eth0.
-const routes = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},
+const routeTable = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},
 {"dst":"192.0.2.0/24","dev":"eth0","table":"main"},{"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"}]`
 
 func onPBX(prints map[string]string) *pbxtest.PBX {
 	p := &pbxtest.PBX{Prints: map[string]string{
-		"ip -j route show table all": routes,
+		"ip -j route show table all": routeTable,
 		"nft -j list tables":         `{"nftables": []}`, "iptables-nft-save -c": "", "ip6tables-nft-save -c": "",
 	}, Files: map[string]string{}}
 	for k, v := range prints {
@@ -112,7 +112,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a black hole in the routes", in: asked("198.51.100.7"), verdict: "blocked",
-			prints: map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
+			prints: map[string]string{"ip -j route show table all": strings.Replace(routeTable, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
 			says:   "is blocked by route", ids: []string{"blocked.banned"},
 			run: []string{"ip route del blackhole 198.51.100.7"},
 		},
@@ -211,7 +211,7 @@ func TestALayerThatHangs(t *testing.T) {
 
 // A cure that frees more than was asked for says so.
 func TestAWiderBanIsFreedWhole(t *testing.T) {
-	p := onPBX(map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})
+	p := onPBX(map[string]string{"ip -j route show table all": strings.Replace(routeTable, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})
 	p.Prints["iptables-nft-save -c"] = table()
 	r := p.Look(t, Check(), asked("198.51.100.7"))
 	if len(r.Findings) == 0 || len(r.Findings[0].Fixes) == 0 {

@@ -90,20 +90,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // helpers are the rules that attach the SIP helper.
 func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []Helper) {
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				attaches := slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
-					h, ok := x.(*packetfilter.Helper)
-					return ok && h.Name == "sip"
-				})
-				if !attaches {
-					continue
-				}
-				step := packetfilter.Step{Chain: c, Rule: r}
-				list = append(list, Helper{Rule: r.Text, Where: pbx.RulePlace(step), Edits: step.Delete(words).Rules})
-			}
-		}
+	for _, step := range rules.SIPHelpers() {
+		list = append(list, Helper{Rule: step.Rule.Text, Where: pbx.RulePlace(step), Edits: step.Delete(words).Rules})
 	}
 	return list
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -44,15 +45,15 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 		return nil, err
 	}
 	in.NTP, in.Sudo = o.ntp, platform.UnderSudo()
-	machine := platform.ThisMachine()
+	sys := platform.ThisSystem()
 	var device string
 	if o.bind != "" {
-		if in.Bind, device, err = localAddress(ctx, machine, o.bind); err != nil {
+		if in.Bind, device, err = localAddress(ctx, sys, o.bind); err != nil {
 			return nil, err
 		}
 	}
 	network := platform.Real(platform.RealOptions{BindDevice: device})
-	return &job{list: list, inputs: in, net: network, host: factsOf(machine, network, in.Bind)}, nil
+	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind)}, nil
 }
 
 func (o *checkOptions) validate() error {
@@ -131,14 +132,14 @@ func readFingerprint(s string) (string, error) {
 
 // localAddress turns --bind into an address of this machine, and the interface
 // when one was named.
-func localAddress(ctx context.Context, m platform.Machine, bind string) (netip.Addr, string, error) {
-	tables, err := m.Tables(ctx)
-	if err != nil && len(tables.Interfaces) == 0 {
+func localAddress(ctx context.Context, sys platform.System, bind string) (netip.Addr, string, error) {
+	list, err := routes.Interfaces(ctx, sys)
+	if err != nil && len(list) == 0 {
 		return netip.Addr{}, "", failure("say.reading-interfaces", words.Args{"why": cause(err)})
 	}
 	wanted, perr := netip.ParseAddr(bind)
 	var names []string
-	for _, i := range tables.Interfaces {
+	for _, i := range list {
 		names = append(names, i.Name)
 		for _, a := range i.Addrs {
 			if perr == nil && a.Addr().WithZone("") == wanted.WithZone("") {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
-	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
@@ -89,26 +88,11 @@ func respondIn(ctx context.Context, office *checktest.Office) (fingerprint strin
 }
 
 // phoneMachine is the computer on the phone's side: one cable to the router.
-func phoneMachine() platform.Machine {
-	router := netip.MustParseAddr(lab.RouterAddr)
-	tables := platform.Tables{
-		Interfaces: []platform.Interface{{
-			Name: "eth0", Index: 1, MTU: 1500, MAC: "02:00:00:00:88:10", Kind: platform.KindEthernet, Up: true,
-			Addrs: []netip.Prefix{netip.MustParsePrefix(lab.PhoneAddr + "/24")},
-		}},
-		Routes: []platform.Route{
-			{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: router, Interface: "eth0"},
-			{Dst: netip.MustParsePrefix("192.168.88.0/24"), Interface: "eth0"},
-		},
-		Neighbours: []platform.Neighbour{{Addr: router, MAC: "02:00:00:00:88:01", Interface: "eth0"}},
-	}
-	copied := func(context.Context) (platform.Tables, error) {
-		t := tables
-		t.Interfaces, t.Routes, t.Neighbours = slices.Clone(t.Interfaces), slices.Clone(t.Routes), slices.Clone(t.Neighbours)
-		return t, nil
-	}
-	return platform.Machine{
-		OS: runtime.GOOS, Arch: runtime.GOARCH, Tables: copied, Neighbours: copied,
-		Root: func() bool { return false },
-	}
+func phoneMachine() platform.System {
+	return platform.Saved(platform.AboutBundle{OS: runtime.GOOS, Arch: runtime.GOARCH}, map[string]string{
+		"ip -j -d address": `[{"ifindex": 1, "ifname": "eth0", "mtu": 1500, "address": "02:00:00:00:88:10", "kind": "ethernet", "flags": ["UP", "LOWER_UP"],
+			"addr_info": [{"local": "` + lab.PhoneAddr + `", "prefixlen": 24}]}]`,
+		"ip -j route show table all": `[{"dst": "0.0.0.0/0", "gateway": "` + lab.RouterAddr + `", "dev": "eth0"}, {"dst": "192.168.88.0/24", "dev": "eth0"}]`,
+		"ip -j neigh":                `[{"dst": "` + lab.RouterAddr + `", "dev": "eth0", "lladdr": "02:00:00:00:88:01"}]`,
+	})
 }

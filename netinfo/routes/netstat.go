@@ -1,8 +1,7 @@
-package netinfo
+package routes
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,27 +10,23 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// readTables adds what the texts of t say to its rows, and returns the tables
-// without texts.
-func readTables(t platform.Tables) platform.Tables {
-	for _, text := range t.Texts {
-		switch {
-		case strings.HasPrefix(text.Program, "netstat -rn"):
-			t.Routes = append(t.Routes, parseNetstat(text.Output)...)
-		case strings.HasPrefix(text.Program, "arp -a"):
-			t.Neighbours = append(t.Neighbours, parseARP(text.Output)...)
-		case strings.HasPrefix(text.Program, "networksetup"):
-			wireless := parseHardwarePorts(text.Output)
-			t.Interfaces = slices.Clone(t.Interfaces)
-			for i := range t.Interfaces {
-				if slices.Contains(wireless, t.Interfaces[i].Name) {
-					t.Interfaces[i].Kind = platform.KindWireless
-				}
-			}
+// readNetstat asks netstat of macOS and the BSDs; nil: it is not there.
+func readNetstat(ctx context.Context, s platform.System) (list []Route) {
+	for _, family := range []string{"inet", "inet6"} {
+		if out, err := s.Run(ctx, "netstat", "-rn", "-f", family); err == nil {
+			list = append(list, parseNetstat(out)...)
 		}
 	}
-	t.Texts = nil
-	return t
+	return list
+}
+
+// markWireless marks the devices that are Wi-Fi.
+func markWireless(list []Interface, devices []string) {
+	for i := range list {
+		if slices.Contains(devices, list[i].Name) {
+			list[i].Kind = platform.KindWireless
+		}
+	}
 }
 
 // parseNetstat reads "netstat -rn" of macOS and the BSDs, IPv4 and IPv6. Lines
@@ -40,10 +35,10 @@ func readTables(t platform.Tables) platform.Tables {
 // Routes bound to an interface (flag I, macOS) are left out, because they serve
 // only sockets that ask for that interface, and so are rejecting ones (R, B).
 // Source: netstat(1) of macOS 14 and FreeBSD 14.
-func parseNetstat(out []byte) []platform.Route {
-	var list []platform.Route
+func parseNetstat(out []byte) []Route {
+	var list []Route
 	flags, netif, v6 := -1, -1, false
-	for line := range lines(out) {
+	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
 		switch {
 		case len(f) == 0:
@@ -57,7 +52,7 @@ func parseNetstat(out []byte) []platform.Route {
 			if !ok {
 				continue
 			}
-			r := platform.Route{Dst: dst, Interface: f[netif]}
+			r := Route{Dst: dst, Interface: f[netif], Table: "main"}
 			if gw, err := netip.ParseAddr(f[1]); err == nil && strings.Contains(f[flags], "G") {
 				// macOS writes the gateway of a point-to-point line as "fe80::%utun3".
 				if gw = gw.WithZone(""); gw != netip.MustParseAddr("fe80::") {
@@ -105,11 +100,11 @@ func bsdPrefix(s string, v6 bool) (netip.Prefix, bool) {
 
 // parseARP reads "arp -an" of macOS and the BSDs and "arp -a" of Windows,
 // whose headings are in the user's language but whose rows are not.
-func parseARP(out []byte) []platform.Neighbour {
-	var list []platform.Neighbour
-	for line := range lines(out) {
+func parseARP(out []byte) []Neighbour {
+	var list []Neighbour
+	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
-		n := platform.Neighbour{}
+		n := Neighbour{}
 		mac := ""
 		switch {
 		case len(f) >= 6 && f[2] == "at" && f[4] == "on": // ? (192.168.1.1) at 0:1e:8f:a:2:3 on en0 …
@@ -133,7 +128,7 @@ func parseARP(out []byte) []platform.Neighbour {
 func parseHardwarePorts(out []byte) []string {
 	var list []string
 	port := ""
-	for line := range lines(out) {
+	for line := range strings.Lines(string(out)) {
 		if p, ok := strings.CutPrefix(line, "Hardware Port: "); ok {
 			port = strings.TrimSpace(p)
 		}
@@ -142,19 +137,6 @@ func parseHardwarePorts(out []byte) []string {
 		}
 	}
 	return list
-}
-
-// lines yields the lines of a program's output without their ends.
-func lines(out []byte) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		s := bufio.NewScanner(bytes.NewReader(out))
-		s.Buffer(nil, 1<<20)
-		for s.Scan() {
-			if !yield(strings.TrimRight(s.Text(), "\r")) {
-				return
-			}
-		}
-	}
 }
 
 // NormalMAC writes a 48-bit hardware address in lower case with colons and two
@@ -173,19 +155,4 @@ func NormalMAC(s string) string {
 		parts[i] = string("0123456789abcdef"[b>>4]) + string("0123456789abcdef"[b&15])
 	}
 	return strings.Join(parts, ":")
-}
-
-// routeTo finds the route that serves an address: the longest prefix, among
-// equals the lowest metric, then the first.
-func routeTo(routes []platform.Route, to netip.Addr) (platform.Route, bool) {
-	best, found := platform.Route{}, false
-	for _, r := range routes {
-		if !r.Dst.IsValid() || !r.Dst.Contains(to) {
-			continue
-		}
-		if !found || r.Dst.Bits() > best.Dst.Bits() || r.Dst.Bits() == best.Dst.Bits() && r.Metric < best.Metric {
-			best, found = r, true
-		}
-	}
-	return best, found
 }

@@ -1,51 +1,62 @@
 package platform
 
 import (
-	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-func thisMachine() Machine {
-	return Machine{
-		OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Hostname:   os.Hostname,
-		Root:       func() bool { return windows.GetCurrentProcessToken().IsElevated() },
-		Tables:     windowsTables,
-		Neighbours: windowsNeighbours,
+// nativeProgram returns what answers for a program of Linux, in its words; nil
+// runs a program of Windows.
+func nativeProgram(program string, args []string) func() ([]byte, error) {
+	switch line := commandLine(program, args); {
+	case line == "hostname":
+		return nativeHostname
+	case line == "ip -j -d address":
+		return nativeLinks
+	case line == "ip -j route show table all":
+		return nativeRoutes
+	case program == "ip":
+		return func() ([]byte, error) { return nil, fmt.Errorf("running %s: %w", line, fs.ErrNotExist) }
 	}
+	return nil
 }
 
-func windowsTables(ctx context.Context) (Tables, error) {
-	adapters, aerr := windowsAdapters()
-	routes, rerr := windowsRoutes(adapters)
-	var t Tables
+// nativeLinks answers for "ip -j -d address".
+func nativeLinks() ([]byte, error) {
+	adapters, err := windowsAdapters()
+	if err != nil {
+		return nil, err
+	}
+	rows := []Link{}
 	for _, a := range adapters {
-		t.Interfaces = append(t.Interfaces, a.Interface)
+		rows = append(rows, a.Link)
 	}
-	t.Routes = routes
-	n, nerr := windowsNeighbours(ctx)
-	t.Texts = n.Texts
-	return t, errors.Join(aerr, rerr, nerr)
+	return json.Marshal(rows)
 }
 
-// windowsNeighbours lists the ARP table; its rows read the same in every
-// language of Windows.
-func windowsNeighbours(ctx context.Context) (Tables, error) {
-	texts, err := runTexts(ctx, []string{"arp", "-a"})
-	return Tables{Texts: texts}, err
+// nativeRoutes answers for "ip -j route show table all".
+func nativeRoutes() ([]byte, error) {
+	adapters, err := windowsAdapters()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := windowsRoutes(adapters)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(rows)
 }
 
 type windowsAdapter struct {
-	Interface
+	Link
 	index6           int
 	metric4, metric6 uint32
 }
@@ -76,46 +87,48 @@ func windowsAdapters() ([]windowsAdapter, error) {
 func adapterOf(a *windows.IpAdapterAddresses) windowsAdapter {
 	mac := net.HardwareAddr(a.PhysicalAddress[:min(int(a.PhysicalAddressLength), len(a.PhysicalAddress))])
 	out := windowsAdapter{
-		Interface: Interface{
+		Link: Link{
 			Name: windows.UTF16PtrToString(a.FriendlyName), Index: int(a.IfIndex), MAC: mac.String(),
 			Kind: windowsLinkKind(a.IfType, windows.UTF16PtrToString(a.Description)),
-			Up:   a.OperStatus == windows.IfOperStatusUp,
 		},
 		index6: int(a.Ipv6IfIndex), metric4: a.Ipv4Metric, metric6: a.Ipv6Metric,
+	}
+	if a.OperStatus == windows.IfOperStatusUp {
+		out.Flags = []string{FlagUp, FlagLowerUp}
 	}
 	if a.Mtu < 1<<16 { // the loopback and some tunnels say 2^32-1: no limit
 		out.MTU = int(a.Mtu)
 	}
 	if a.TransmitLinkSpeed < 1<<60 { // 2^64-1 means unknown
-		out.SpeedMbps = int(a.TransmitLinkSpeed / 1_000_000)
+		out.SpeedMb = int(a.TransmitLinkSpeed / 1_000_000)
 	}
 	for u := a.FirstUnicastAddress; u != nil; u = u.Next {
 		if addr, ok := netip.AddrFromSlice(u.Address.IP()); ok {
-			out.Addrs = append(out.Addrs, netip.PrefixFrom(addr.Unmap(), int(u.OnLinkPrefixLength)))
+			out.Addrs = append(out.Addrs, Addr{addr.Unmap().String(), int(u.OnLinkPrefixLength)})
 		}
 	}
 	return out
 }
 
-func windowsRoutes(adapters []windowsAdapter) ([]Route, error) {
+func windowsRoutes(adapters []windowsAdapter) ([]RouteRow, error) {
 	var table *windows.MibIpForwardTable2
 	if err := windows.GetIpForwardTable2(windows.AF_UNSPEC, &table); err != nil {
 		return nil, fmt.Errorf("reading routes: %w", err)
 	}
 	defer windows.FreeMibTable(unsafe.Pointer(table))
-	var list []Route
+	list := []RouteRow{}
 	for _, row := range table.Rows() {
-		r := Route{Gateway: sockaddrAddr(row.NextHop), Metric: int(row.Metric)}
-		r.Dst = netip.PrefixFrom(sockaddrAddr(row.DestinationPrefix.Prefix), int(row.DestinationPrefix.PrefixLength))
-		if r.Gateway.IsUnspecified() { // "On-link"
-			r.Gateway = netip.Addr{}
+		to := sockaddrAddr(row.DestinationPrefix.Prefix)
+		r := RouteRow{Dst: netip.PrefixFrom(to, int(row.DestinationPrefix.PrefixLength)).String(), Metric: int64(row.Metric)}
+		if next := sockaddrAddr(row.NextHop); next.IsValid() && !next.IsUnspecified() { // else "On-link"
+			r.Gateway = next.String()
 		}
 		for _, a := range adapters {
 			// The order of routes is decided by the sum of both metrics.
-			if r.Dst.Addr().Is4() && a.Index == int(row.InterfaceIndex) {
-				r.Interface, r.Metric = a.Name, r.Metric+int(a.metric4)
-			} else if r.Dst.Addr().Is6() && a.index6 == int(row.InterfaceIndex) {
-				r.Interface, r.Metric = a.Name, r.Metric+int(a.metric6)
+			if to.Is4() && a.Index == int(row.InterfaceIndex) {
+				r.Dev, r.Metric = a.Name, r.Metric+int64(a.metric4)
+			} else if to.Is6() && a.index6 == int(row.InterfaceIndex) {
+				r.Dev, r.Metric = a.Name, r.Metric+int64(a.metric6)
 			}
 		}
 		list = append(list, r)

@@ -1,4 +1,4 @@
-package netinfo
+package routes
 
 import (
 	"net/netip"
@@ -8,8 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 var sameAddr = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
@@ -17,55 +15,45 @@ var sameAddr = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 // fixture reads a file of testdata/hosts.
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../testdata/hosts", name))
+	b, err := os.ReadFile(filepath.Join("../../testdata/hosts", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-// host builds tables out of fixtures, as platform.Machine.Tables would.
-func hostTables(t *testing.T, interfaces []platform.Interface, files map[string]string) platform.Tables {
-	t.Helper()
-	tables := platform.Tables{Interfaces: interfaces}
-	for program, name := range files {
-		tables.Texts = append(tables.Texts, platform.Text{Program: program, Output: fixture(t, name)})
-	}
-	return readTables(tables)
-}
-
 func TestNetstatIsReadAsTheSystemMeansIt(t *testing.T) {
 	p, a := netip.MustParsePrefix, netip.MustParseAddr
 	tests := map[string]struct {
 		file string
-		want []platform.Route
+		want []Route
 	}{
-		"a Mac with Tailscale: routes bound to an interface serve nobody else": {"macos-tailscale/netstat-inet.txt", []platform.Route{
-			{Dst: p("0.0.0.0/0"), Gateway: a("192.168.1.1"), Interface: "en0"},
-			{Dst: p("100.64.0.0/10"), Interface: "utun4"},
-			{Dst: p("127.0.0.0/8"), Interface: "lo0"},
-			{Dst: p("127.0.0.1/32"), Interface: "lo0"},
-			{Dst: p("169.254.0.0/16"), Interface: "en0"},
-			{Dst: p("192.168.1.0/24"), Interface: "en0"},
-			{Dst: p("192.168.1.1/32"), Interface: "en0"},
-			{Dst: p("224.0.0.0/4"), Interface: "en0"},
-			{Dst: p("255.255.255.255/32"), Interface: "en0"},
+		"a Mac with Tailscale: routes bound to an interface serve nobody else": {"macos-tailscale/netstat-inet.txt", []Route{
+			{Dst: p("0.0.0.0/0"), Gateway: a("192.168.1.1"), Interface: "en0", Table: "main"},
+			{Dst: p("100.64.0.0/10"), Interface: "utun4", Table: "main"},
+			{Dst: p("127.0.0.0/8"), Interface: "lo0", Table: "main"},
+			{Dst: p("127.0.0.1/32"), Interface: "lo0", Table: "main"},
+			{Dst: p("169.254.0.0/16"), Interface: "en0", Table: "main"},
+			{Dst: p("192.168.1.0/24"), Interface: "en0", Table: "main"},
+			{Dst: p("192.168.1.1/32"), Interface: "en0", Table: "main"},
+			{Dst: p("224.0.0.0/4"), Interface: "en0", Table: "main"},
+			{Dst: p("255.255.255.255/32"), Interface: "en0", Table: "main"},
 		}},
-		"its IPv6": {"macos-tailscale/netstat-inet6.txt", []platform.Route{
-			{Dst: p("::/0"), Gateway: a("fe80::62cf:84ff:fe37:1b70"), Interface: "en0"},
-			{Dst: p("::1/128"), Interface: "lo0"},
-			{Dst: p("2001:db8:1::/64"), Interface: "en0"},
+		"its IPv6": {"macos-tailscale/netstat-inet6.txt", []Route{
+			{Dst: p("::/0"), Gateway: a("fe80::62cf:84ff:fe37:1b70"), Interface: "en0", Table: "main"},
+			{Dst: p("::1/128"), Interface: "lo0", Table: "main"},
+			{Dst: p("2001:db8:1::/64"), Interface: "en0", Table: "main"},
 		}},
-		"FreeBSD under OpenVPN: rejecting routes lead nowhere": {"freebsd/netstat-inet.txt", []platform.Route{
-			{Dst: p("0.0.0.0/0"), Gateway: a("10.0.0.1"), Interface: "em0"},
-			{Dst: p("0.0.0.0/1"), Gateway: a("10.8.0.1"), Interface: "tun0"},
-			{Dst: p("128.0.0.0/1"), Gateway: a("10.8.0.1"), Interface: "tun0"},
-			{Dst: p("10.0.0.0/24"), Interface: "em0"},
-			{Dst: p("10.0.0.7/32"), Interface: "lo0"},
-			{Dst: p("10.8.0.0/24"), Gateway: a("10.8.0.2"), Interface: "tun0"},
-			{Dst: p("10.8.0.1/32"), Interface: "tun0"},
-			{Dst: p("127.0.0.1/32"), Interface: "lo0"},
-			{Dst: p("198.51.100.9/32"), Gateway: a("10.0.0.1"), Interface: "em0"},
+		"FreeBSD under OpenVPN: rejecting routes lead nowhere": {"freebsd/netstat-inet.txt", []Route{
+			{Dst: p("0.0.0.0/0"), Gateway: a("10.0.0.1"), Interface: "em0", Table: "main"},
+			{Dst: p("0.0.0.0/1"), Gateway: a("10.8.0.1"), Interface: "tun0", Table: "main"},
+			{Dst: p("128.0.0.0/1"), Gateway: a("10.8.0.1"), Interface: "tun0", Table: "main"},
+			{Dst: p("10.0.0.0/24"), Interface: "em0", Table: "main"},
+			{Dst: p("10.0.0.7/32"), Interface: "lo0", Table: "main"},
+			{Dst: p("10.8.0.0/24"), Gateway: a("10.8.0.2"), Interface: "tun0", Table: "main"},
+			{Dst: p("10.8.0.1/32"), Interface: "tun0", Table: "main"},
+			{Dst: p("127.0.0.1/32"), Interface: "lo0", Table: "main"},
+			{Dst: p("198.51.100.9/32"), Gateway: a("10.0.0.1"), Interface: "em0", Table: "main"},
 		}},
 	}
 	for name, tt := range tests {
@@ -81,20 +69,20 @@ func TestARPIsReadInEveryLanguage(t *testing.T) {
 	a := netip.MustParseAddr
 	tests := map[string]struct {
 		file string
-		want []platform.Neighbour
+		want []Neighbour
 	}{
-		"macOS leaves out leading zeros": {"macos-tailscale/arp.txt", []platform.Neighbour{
+		"macOS leaves out leading zeros": {"macos-tailscale/arp.txt", []Neighbour{
 			{Addr: a("192.168.1.1"), MAC: "60:cf:84:37:1b:70", Interface: "en0"},
 			{Addr: a("192.168.1.2"), Interface: "en0", Unresolved: true},
 			{Addr: a("192.168.1.40"), MAC: "00:1e:8f:0a:02:03", Interface: "en0"},
 			{Addr: a("224.0.0.251"), MAC: "01:00:5e:00:00:fb", Interface: "en0"},
 		}},
-		"FreeBSD": {"freebsd/arp.txt", []platform.Neighbour{
+		"FreeBSD": {"freebsd/arp.txt", []Neighbour{
 			{Addr: a("10.0.0.1"), MAC: "00:0c:42:aa:bb:cc", Interface: "em0"},
 			{Addr: a("10.0.0.7"), MAC: "08:00:27:11:22:33", Interface: "em0"},
 			{Addr: a("10.0.0.9"), Interface: "em0", Unresolved: true},
 		}},
-		"a German Windows": {"windows-german/arp.txt", []platform.Neighbour{
+		"a German Windows": {"windows-german/arp.txt", []Neighbour{
 			{Addr: a("192.168.1.1"), MAC: "4c:5e:0c:0a:02:03"},
 			{Addr: a("192.168.1.255"), MAC: "ff:ff:ff:ff:ff:ff"},
 			{Addr: a("224.0.0.22"), MAC: "01:00:5e:00:00:16"},
