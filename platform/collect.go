@@ -199,8 +199,10 @@ func (c *Collector) Write(w io.Writer, redacted bool, clean Cleaner) error {
 	for _, name := range names {
 		data := c.files[name]
 		if clean != nil {
-			if data = clean.Clean(c.shown(name), data); data == nil {
-				continue
+			if len(data) > 0 { // a program that printed nothing said so
+				if data = clean.Clean(c.shown(name), data); data == nil {
+					continue
+				}
 			}
 			name = c.renamed(name, clean)
 		}

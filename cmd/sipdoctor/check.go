@@ -31,6 +31,7 @@ type checkOptions struct {
 	rtpConf                string
 	routerEntries, rate    int
 	watch, timeout         time.Duration
+	root                   string
 	again, part            bool // part: --again was given with checks
 }
 
@@ -42,7 +43,8 @@ func newCheckCommand(s streams) *cobra.Command {
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
   sipdoctor check sip-alg --sip-server sip.provider.example
   sipdoctor check --format json --output report.json
-  sipdoctor check sip-alg --again`,
+  sipdoctor check sip-alg --again
+  sipdoctor check --root bundle.tar.gz`,
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = o.interval(cmd.Flags(), args)
@@ -81,6 +83,7 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.DurationVar(&o.watch, "watch", 0, "")
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "")
+	f.StringVar(&o.root, "root", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
 	return cmd
@@ -89,6 +92,9 @@ func newCheckCommand(s streams) *cobra.Command {
 func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
 	if flags.Changed("watch") && o.watch < time.Second {
 		return usage("say.watch-interval", words.Args{"interval": o.watch.String()})
+	}
+	if o.root != "" {
+		return o.ofBundle(ctx, s, args)
 	}
 	job, err := o.job(ctx, args)
 	if err != nil {
@@ -112,6 +118,29 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return o.repeat(ctx, s, once)
 	}
 	r := once(ctx)
+	if err := o.show(ctx, s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
+}
+
+// ofBundle checks the machine of a support bundle by what it knows of itself.
+func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	in := checks.Inputs{Checks: named, Skip: o.skip, Root: o.root, NoPublic: true}
+	list, err := choose(in)
+	if err != nil {
+		return err
+	}
+	sys, err := platform.OpenBundle(o.root)
+	if err != nil {
+		return usageOf(err)
+	}
+	p := newProgress(s, o.quiet, "say.progress-reading")
+	r := runServer(ctx, "check", list, in, sys, p)
+	p.end()
 	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
@@ -152,15 +181,23 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 
 // choose picks the office's checks for a run: those that are named, or else all
 // that the run has something for. The slow one needs --deep or a ladder, some need
-// a profile.
-func choose(in checks.Inputs) ([]*checks.Check, error) { return chooseGroup("office", in) }
+// a profile. Of a bundle they are those that send nothing.
+func choose(in checks.Inputs) ([]*checks.Check, error) {
+	return chooseFrom(in, func(c *checks.Check) bool {
+		if in.Root != "" {
+			return slices.Contains([]string{"uplink", "firewall", "conntrack"}, c.ID)
+		}
+		return c.Group == "office"
+	})
+}
 
-func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
+// chooseFrom picks the checks for a run among those that belong.
+func chooseFrom(in checks.Inputs, belongs func(*checks.Check) bool) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
 	for _, c := range all.Checks() {
-		if c.Group == group {
+		if belongs(c) {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}

@@ -19,8 +19,8 @@ func factsOf(sys platform.System, network platform.Network, bind netip.Addr) hos
 	}
 }
 
-// serverHost is what is known of a PBX's own machine without asking the
-// network. Its packet filter is read by the checks.
+// serverHost is what a machine knows of itself, without asking the network. The
+// packet filter is read by the checks.
 func serverHost(sys platform.System) hostFacts {
 	return func(ctx context.Context) (*netinfo.Host, error) {
 		return netinfo.ReadHost(ctx, sys, netip.Addr{}), nil

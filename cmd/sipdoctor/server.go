@@ -109,12 +109,16 @@ func addressHint(s string) words.Text {
 
 // pbxChecks picks the checks of the PBX: those named, or all.
 func pbxChecks(named, skip []string) ([]*checks.Check, error) {
-	return chooseGroup("pbx", checks.Inputs{Checks: named, Skip: skip, Profile: "-", Deep: true})
+	in := checks.Inputs{Checks: named, Skip: skip, Profile: "-", Deep: true}
+	return chooseFrom(in, func(c *checks.Check) bool { return c.Group == "pbx" })
 }
 
-// runServer looks at a PBX.
+// runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
-	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Net: platform.Real(platform.RealOptions{})}
+	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys}
+	if sys.Live() {
+		env.Net = platform.Real(platform.RealOptions{})
+	}
 	if p != nil {
 		env.Progress = p.take
 	}

@@ -271,7 +271,7 @@ func (p *page) inboundHint(r *checks.Report) string {
 // responderHint says what a responder would have added to this run, or
 // nothing when it had one or no use for one.
 func (p *page) responderHint(r *checks.Report) string {
-	if r.Command != "check" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
+	if r.Command != "check" || r.Inputs.Root != "" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
 		return ""
 	}
 	return p.say("responder-hint", nil)
