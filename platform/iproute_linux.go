@@ -37,15 +37,14 @@ func dumpAgain[T any](dump func() ([]T, error)) ([]T, error) {
 
 // nativeLinks answers for "ip -j -d address".
 func nativeLinks() ([]byte, error) {
-	links, err := dumpAgain(netlink.LinkList)
+	links, names, err := listLinks()
 	if err != nil {
-		return nil, fmt.Errorf("reading interfaces: %w", err)
+		return nil, err
 	}
 	addrs, err := dumpAgain(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("reading addresses: %w", err)
 	}
-	names := namesOf(links)
 	rows := []Link{}
 	for _, l := range links {
 		row := linkRow(l, names)
@@ -60,12 +59,16 @@ func nativeLinks() ([]byte, error) {
 	return json.Marshal(rows)
 }
 
-func namesOf(links []netlink.Link) map[int]string {
-	names := map[int]string{}
+// listLinks lists the interfaces, and their names by index.
+func listLinks() (links []netlink.Link, names map[int]string, err error) {
+	if links, err = dumpAgain(netlink.LinkList); err != nil {
+		return nil, nil, fmt.Errorf("reading interfaces: %w", err)
+	}
+	names = map[int]string{}
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	return names
+	return links, names, nil
 }
 
 func linkRow(l netlink.Link, names map[int]string) Link {
@@ -100,15 +103,14 @@ func linkRow(l netlink.Link, names map[int]string) Link {
 
 // nativeNeighbours answers for "ip -j neigh".
 func nativeNeighbours() ([]byte, error) {
-	links, err := dumpAgain(netlink.LinkList)
+	_, names, err := listLinks()
 	if err != nil {
-		return nil, fmt.Errorf("reading interfaces: %w", err)
+		return nil, err
 	}
 	list, err := dumpAgain(func() ([]netlink.Neigh, error) { return netlink.NeighList(0, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("reading neighbours: %w", err)
 	}
-	names := namesOf(links)
 	rows := []NeighbourRow{}
 	for _, n := range list {
 		if n.Family != netlink.FAMILY_V4 && n.Family != netlink.FAMILY_V6 || n.State&netlink.NUD_NOARP != 0 {
@@ -127,11 +129,10 @@ func nativeNeighbours() ([]byte, error) {
 
 // nativeRoutes answers for "ip -j route show table all".
 func nativeRoutes() ([]byte, error) {
-	links, err := dumpAgain(netlink.LinkList)
+	_, names, err := listLinks()
 	if err != nil {
-		return nil, fmt.Errorf("reading interfaces: %w", err)
+		return nil, err
 	}
-	names := namesOf(links)
 	all := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
 	routes, err := dumpAgain(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, all, netlink.RT_FILTER_TABLE)

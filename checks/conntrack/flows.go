@@ -75,7 +75,7 @@ func (o *Observed) banned(filter pbx.Filter, routes *pbx.Routes, list []netinfo.
 				continue
 			}
 			for _, f := range list {
-				if f.Answered && holds(x.Region.Src, f.From.Addr()) && o.goesOn(filter.Rules, routes, f, protocol, port) && len(o.Banned) < maxBannedFlows {
+				if f.Answered && (len(x.Region.Src) == 0 || x.Region.Src.Contains(f.From.Addr())) && o.goesOn(filter.Rules, routes, f, protocol, port) && len(o.Banned) < maxBannedFlows {
 					o.Banned = append(o.Banned, BannedFlow{f, pbx.RulePlace(x.Decider) + ": " + pbx.RuleText(x.Decider)})
 				}
 			}
@@ -105,13 +105,6 @@ func byCount(x packetfilter.Outcome) bool {
 func accepts(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
 	list := rules.Evaluate(c).Outcomes
 	return len(list) > 0 && !slices.ContainsFunc(list, func(x packetfilter.Outcome) bool { return x.Verdict != packetfilter.Accepted })
-}
-
-// holds reports whether a set has an address; the empty set stands for all.
-func holds(set packetfilter.AddrSet, a netip.Addr) bool {
-	return len(set) == 0 || slices.ContainsFunc(set, func(s packetfilter.Span[netip.Addr]) bool {
-		return s.Lo.BitLen() == a.BitLen() && s.Lo.Compare(a) <= 0 && s.Hi.Compare(a) >= 0
-	})
 }
 
 // mostNamed bounds the addresses in a title.
