@@ -44,7 +44,7 @@ func (s *Server) handle(m *message, now time.Time) []byte {
 		sent = s.answer(c, m, probe)
 	}
 	if !s.affords(m, sent, now) {
-		c.drop()
+		c.count(func(l *session.Limits) { l.Records++ })
 		s.counters.dropped.Add(1)
 		return nil // a message that is recorded without its answer would look like a lost answer
 	}

@@ -111,7 +111,7 @@ func (f *quietFlow) due() time.Time { return f.last.Add(f.after + lateMargin) }
 // speak sends the next late message of a flow, unless a straggler of the
 // client has broken the silence: then it begins anew.
 func (s *Server) speak(ctx context.Context, c *conversation, probe int, f *quietFlow) {
-	defer s.survive()
+	defer s.recoverPanic()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // counters are what --metrics shows. They only grow.
@@ -70,7 +73,8 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("internal_errors_total", "Messages whose handling met a mistake of this program.", c.panics.Load())
 }
 
-// maxMetricsConns is how many programs may read the metrics at a time.
+// maxMetricsConns is how many programs may read the metrics at a time; others
+// wait.
 const maxMetricsConns = 16
 
 func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
@@ -79,7 +83,7 @@ func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		s.writeMetrics(w)
 	})
-	return s.serveHTTP(ctx, &cappedListener{Listener: l, most: maxMetricsConns, full: func() { s.counters.connRefused.Add(1) }}, mux)
+	return s.serveHTTP(ctx, netutil.LimitListener(l, maxMetricsConns), mux)
 }
 
 // serveHTTP serves h until ctx ends, with timeouts against clients that send
@@ -94,7 +98,7 @@ func (s *Server) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) 
 		// that say nothing; clients connect anew when they need to.
 		IdleTimeout:    15 * time.Second,
 		MaxHeaderBytes: 8 << 10,
-		ErrorLog:       silent(),
+		ErrorLog:       log.New(io.Discard, "", 0), // strangers cause what it complains about
 		ConnContext:    withConn,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })

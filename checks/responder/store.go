@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,12 +19,13 @@ type store struct {
 	limits Limits
 	bytes  atomic.Int64 // recorded by all sessions
 
-	mu     sync.Mutex
-	byID   map[string]*conversation
-	byCall map[string]*conversation // by the call that opened it, so that a repeated open opens nothing
-	bySrc  map[netip.Addr]int
-	opened uint64
-	ended  map[string]bool // sessions that had to make room, the latest maxEnded
+	mu      sync.Mutex
+	byID    map[string]*conversation
+	byCall  map[string]*conversation // by the call that opened it, so that a repeated open opens nothing
+	bySrc   map[netip.Addr]int
+	opened  uint64
+	removed []*conversation // since the latest expire
+	ended   map[string]bool // sessions that had to make room, the latest maxEnded
 
 	joined, left func(*conversation) // hear of every session; under mu
 }
@@ -101,9 +103,12 @@ func (st *store) remove(c *conversation) {
 	}
 	st.bytes.Add(-c.release())
 	st.left(c)
+	st.removed = append(st.removed, c)
 }
 
-func (st *store) expire(now time.Time) {
+// expire removes the sessions whose time is up. It returns all that were
+// removed since the latest call, for whoever holds something of theirs.
+func (st *store) expire(now time.Time) (removed []*conversation) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for _, c := range st.byID {
@@ -111,6 +116,39 @@ func (st *store) expire(now time.Time) {
 			st.remove(c)
 		}
 	}
+	removed, st.removed = st.removed, nil
+	return removed
+}
+
+// named returns the session that a packet names, unproved; nil: none.
+func (st *store) named(id [8]byte) *conversation {
+	var name [16]byte
+	hex.Encode(name[:], id[:])
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.byID[string(name[:])]
+}
+
+// sweep is that of the session that a packet names; nil: none.
+func (st *store) sweep(id [8]byte) *sweep {
+	c := st.named(id)
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sweep
+}
+
+// media is the call of the session that a packet names; nil: none.
+func (st *store) media(id [8]byte) *call {
+	c := st.named(id)
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.media
 }
 
 func (st *store) count() (open int, ever uint64) {
@@ -141,7 +179,6 @@ type conversation struct {
 	arrivals []session.Arrival
 	index    map[arrivalKey]int
 	bytes    int64
-	dropped  int
 	refused  session.Limits // what was not done for it
 	before   baseline       // the counts of everybody when it began
 	invites  map[int]*invite
@@ -151,6 +188,8 @@ type conversation struct {
 
 	quiet  map[int]*quietFlow // by probe: flows that wait for a late message
 	credit int                // bytes of size probes received, less those answered
+	sweep  *sweep             // of the RTP ports; nil: not started
+	media  *call              // its simulated calls; nil: none
 }
 
 // arrivalKey tells a retransmission from a new message: the same bytes on the
@@ -205,12 +244,7 @@ func (c *conversation) isProved(a netip.Addr) bool {
 }
 
 func (c *conversation) provedLocked(a netip.Addr) bool {
-	for _, p := range c.proved {
-		if p == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.proved, a)
 }
 
 // visible is our address as the client knows it.
