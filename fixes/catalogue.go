@@ -140,9 +140,6 @@ func readCatalogue(fsys fs.FS, dir string) ([]document, error) {
 	}
 	errs = append(errs, resolveSameAs(docs))
 	fillFromCommon(docs)
-	for _, d := range docs {
-		errs = append(errs, d.validate())
-	}
 	return docs, errors.Join(errs...)
 }
 
@@ -229,15 +226,20 @@ func fillFromCommon(docs []document) {
 
 func findRow(docs []document, ref string) *row {
 	slug, id, _ := strings.Cut(ref, "/")
-	for i := range docs {
-		if docs[i].Platform != slug {
-			continue
-		}
-		for j := range docs[i].Fixes {
-			if docs[i].Fixes[j].ID == id {
-				return &docs[i].Fixes[j]
-			}
-		}
+	rows := documentOf(docs, slug).Fixes
+	i := slices.IndexFunc(rows, func(r row) bool { return r.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &rows[i]
+}
+
+// documentOf returns the document of a platform; an empty one for an unknown
+// platform.
+func documentOf(docs []document, platform string) document {
+	i := slices.IndexFunc(docs, func(d document) bool { return d.Platform == platform })
+	if i < 0 {
+		return document{}
+	}
+	return docs[i]
 }

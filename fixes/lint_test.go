@@ -3,6 +3,7 @@ package fixes
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -36,6 +37,17 @@ const generalKnowledge = "general knowledge"
 
 // places are the boxes a cure may be for.
 func places() []string { return []string{"this-host", "router", "pbx", "provider", "phone", "isp"} }
+
+// lint reads a catalogue and returns all that is wrong with it, each with file
+// and line. Only tests look: what is embedded in the program has passed them.
+func lint(fsys fs.FS) error {
+	docs, err := readCatalogue(fsys, "catalogue")
+	errs := []error{err}
+	for _, d := range docs {
+		errs = append(errs, d.validate())
+	}
+	return errors.Join(errs...)
+}
 
 func (d document) validate() error {
 	var errs []error
@@ -153,6 +165,19 @@ func (r row) variableFaults() []string {
 	return bad
 }
 
+// variables returns the names that line uses.
+func variables(line string) ([]string, error) {
+	var names []string
+	for _, m := range variablePattern.FindAllStringSubmatch(line, -1) {
+		names = append(names, m[1])
+	}
+	rest := variablePattern.ReplaceAllString(line, "")
+	if strings.Contains(rest, "{{") && strings.Contains(rest, "}}") {
+		return names, errors.New("braces that are no {{.Variable}}")
+	}
+	return names, nil
+}
+
 func (r row) lines() []string {
 	return slices.Concat([]string{r.Title, r.Note}, r.Commands, r.Undo, r.Verify)
 }
@@ -164,4 +189,41 @@ func startsUpper(s string) bool {
 
 func printableLine(s string) bool {
 	return s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
+}
+
+// faults lists what is wrong with a row.
+func (t tableRow) faults(at string) error {
+	var errs []error
+	if t.Size < 1024 {
+		errs = append(errs, fmt.Errorf("%s: a table of %d connections", at, t.Size))
+	}
+	if !sourcePattern.MatchString(t.Source) {
+		errs = append(errs, fmt.Errorf("%s: source %q is neither an address nor a named public document", at, t.Source))
+	}
+	for _, v := range []string{t.From, t.Below} {
+		if v != "" && !versionPattern.MatchString(v) {
+			errs = append(errs, fmt.Errorf("%s: version %q is not digits and dots", at, v))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r builtRow) faults(id string) (bad []string) {
+	check := func(ok bool, what string) {
+		if !ok {
+			bad = append(bad, what)
+		}
+	}
+	check(kebab.MatchString(id), "the ID must be lower-kebab-case")
+	check(len(r.Title) > 0, "no title")
+	check(slices.Contains(places(), r.Where), "where is unknown")
+	check(len(r.Verify) > 0, "no verify")
+	check((r.Source == "") != (len(r.Sources) == 0), "either source or sources")
+	for _, s := range append(slices.Collect(maps.Values(r.Sources)), r.Source) {
+		check(s == "" || sourcePattern.MatchString(s), fmt.Sprintf("source %q is neither an address nor a named public document", s))
+		for _, l := range otherLanguages() {
+			check(s == "" || sourceSaidIn(l, s), fmt.Sprintf("source %q has no words in %s, in phrases.yaml", s, l))
+		}
+	}
+	return bad
 }
