@@ -118,10 +118,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return o.repeat(ctx, s, once)
 	}
 	r := once(ctx)
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }
 
 // ofBundle checks the machine of a support bundle by what it knows of itself.
@@ -130,7 +127,7 @@ func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) 
 		return err
 	}
 	in := checks.Inputs{Checks: named, Skip: o.skip, Root: o.root, NoPublic: true}
-	list, err := choose(in)
+	list, err := choose("office", in)
 	if err != nil {
 		return err
 	}
@@ -141,10 +138,7 @@ func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) 
 	p := newProgress(s, o.quiet, "say.progress-reading")
 	r := runServer(ctx, "check", list, in, sys, p)
 	p.end()
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }
 
 // interval takes the first argument for the value of --watch, which pflag reads
@@ -172,32 +166,23 @@ type job struct {
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
-	if p != nil {
-		env.Progress = p.take
-	}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Progress: p.take}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 
-// choose picks the office's checks for a run: those that are named, or else all
+// choose picks the checks of a group for a run: those that are named, or else all
 // that the run has something for. The slow one needs --deep or a ladder, some need
-// a profile. Of a bundle they are those that send nothing.
-func choose(in checks.Inputs) ([]*checks.Check, error) {
-	return chooseFrom(in, func(c *checks.Check) bool {
-		if in.Root != "" {
-			return slices.Contains([]string{"uplink", "firewall", "conntrack"}, c.ID)
-		}
-		return c.Group == "office"
-	})
-}
-
-// chooseFrom picks the checks for a run among those that belong.
-func chooseFrom(in checks.Inputs, belongs func(*checks.Check) bool) ([]*checks.Check, error) {
+// a profile. Of an office's bundle they are those that send nothing.
+func choose(group string, in checks.Inputs) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
 	for _, c := range all.Checks() {
-		if belongs(c) {
+		belongs := c.Group == group
+		if in.Root != "" && group == "office" {
+			belongs = slices.Contains([]string{"uplink", "firewall", "conntrack"}, c.ID)
+		}
+		if belongs {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}
@@ -217,10 +202,11 @@ func chooseFrom(in checks.Inputs, belongs func(*checks.Check) bool) ([]*checks.C
 	return list, nil
 }
 
-func (s streams) completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var out []string
+func (s streams) completeChecks(cmd *cobra.Command, _ []string, _ string) (out []string, _ cobra.ShellCompDirective) {
 	for _, c := range all.Checks() {
-		out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
+		if cmd.Name() != "pbx" || c.Group == "pbx" {
+			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
+		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -20,7 +20,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	list, err := choose(checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Ladder: o.ladder, Profile: o.profile})
+	list, err := choose("office", checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Ladder: o.ladder, Profile: o.profile})
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +68,11 @@ func (o *checkOptions) validate() error {
 			return err
 		}
 	}
-	for _, v := range o.sipServers {
-		if err := validHostPort("sip-server", v); err != nil {
-			return err
-		}
+	if err := validHostPort("sip-server", o.sipServers...); err != nil {
+		return err
+	}
+	if err := validHostPort("stun", o.stun...); err != nil {
+		return err
 	}
 	for _, v := range o.ladder {
 		if v < 1 || v > natlifetime.MaxRung {
@@ -80,11 +81,6 @@ func (o *checkOptions) validate() error {
 	}
 	if len(o.ladder) > natlifetime.MaxRungs {
 		return usage("say.ladder-long", words.Args{"n": len(o.ladder), "most": natlifetime.MaxRungs})
-	}
-	for _, v := range o.stun {
-		if err := validHostPort("stun", v); err != nil {
-			return err
-		}
 	}
 	if _, _, err := rtpports.ParseRange(o.rtpRange); err != nil {
 		return badValue("--rtp-range", o.rtpRange, err)
@@ -108,10 +104,12 @@ func (o *checkOptions) validate() error {
 	return nil
 }
 
-// validHostPort accepts a name or an address, with or without a port.
-func validHostPort(flag, value string) error {
-	if _, err := netinfo.ParseHostPort(value); err != nil {
-		return badValue("--"+flag, words.Raw(value), err)
+// validHostPort accepts names and addresses, with or without a port.
+func validHostPort(flag string, values ...string) error {
+	for _, value := range values {
+		if _, err := netinfo.ParseHostPort(value); err != nil {
+			return badValue("--"+flag, words.Raw(value), err)
+		}
 	}
 	return nil
 }

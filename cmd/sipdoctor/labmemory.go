@@ -24,10 +24,7 @@ func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scena
 	if err != nil {
 		return failure("say.lab-building", words.Args{"scenario": words.Raw(scenario.Name), "why": cause(err)})
 	}
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }
 
 func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.Scenario) (*checks.Report, error) {
@@ -55,7 +52,7 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 	if scenario.Flood != "" {
 		in.Checks, in.RTPRange, in.Full, in.Fast = []string{"rtp-ports"}, scenario.Flood, true, true
 	}
-	list, err := choose(in)
+	list, err := choose("office", in)
 	if err != nil {
 		return nil, err
 	}

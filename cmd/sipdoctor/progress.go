@@ -45,6 +45,9 @@ func newProgress(s streams, quiet bool, begin string) *progress {
 
 // take shows a line of a check; it may be called by many at the same time.
 func (p *progress) take(line words.Text, left time.Duration) {
+	if p == nil {
+		return
+	}
 	if text, err := checkBook().Fill(p.streams.lang(), line); err == nil {
 		p.show(text, left)
 	}

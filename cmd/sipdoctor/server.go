@@ -107,20 +107,11 @@ func addressHint(s string) words.Text {
 	return words.Text{}
 }
 
-// pbxChecks picks the checks of the PBX: those named, or all.
-func pbxChecks(named, skip []string) ([]*checks.Check, error) {
-	in := checks.Inputs{Checks: named, Skip: skip, Profile: "-", Deep: true}
-	return chooseFrom(in, func(c *checks.Check) bool { return c.Group == "pbx" })
-}
-
 // runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
-	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys}
+	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Progress: p.take}
 	if sys.Live() {
 		env.Net = platform.Real(platform.RealOptions{})
-	}
-	if p != nil {
-		env.Progress = p.take
 	}
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})
 	r.Redacted = platform.IsRedacted(sys)

@@ -53,8 +53,5 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	p := newProgress(s, o.quiet, "say.progress-reading")
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }
