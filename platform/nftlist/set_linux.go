@@ -75,7 +75,7 @@ func (w *wording) lookup(data attributes) (ok bool) {
 		return false
 	}
 	name := a[unix.NFTA_LOOKUP_SET].text()
-	w.match(l, a[unix.NFTA_LOOKUP_FLAGS].number() == invert)
+	w.match(l, operator(a[unix.NFTA_LOOKUP_FLAGS].number() == invert))
 	if set := w.table.unnamed[name]; set != nil {
 		w.out, ok = w.table.elements(w.out, l, name, set)
 	} else {
