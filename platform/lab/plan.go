@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -181,7 +182,7 @@ func (p *plan) addOffice(routers []Router) {
 			p.routes = append(p.routes, routePlan{inner.node, def, seg.Outer[j].Addr(), inner.dev})
 		}
 		if i > 0 && routers[i-1].NAT != NoNAT {
-			behind = only6(behind)
+			behind = slices.DeleteFunc(behind, func(p netip.Prefix) bool { return p.Addr().Is4() })
 		}
 		for _, dst := range behind {
 			p.routes = append(p.routes, routePlan{outer.node, dst, seg.Inner[family(dst.Addr())].Addr(), outer.dev})
@@ -233,14 +234,4 @@ func family(a netip.Addr) int {
 		return 0
 	}
 	return 1
-}
-
-func only6(ps []netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	for _, p := range ps {
-		if p.Addr().Is6() {
-			out = append(out, p)
-		}
-	}
-	return out
 }

@@ -153,10 +153,7 @@ func (s *starting) wait(ctx context.Context, patience time.Duration) error {
 
 // findFingerprint finds a SHA-256 in hex, with or without colons, in a line.
 func findFingerprint(line string) string {
-	m := fingerprintPattern().FindString(line)
-	return strings.ToLower(strings.ReplaceAll(m, ":", ""))
+	return strings.ToLower(strings.ReplaceAll(fingerprintPattern.FindString(line), ":", ""))
 }
 
-func fingerprintPattern() *regexp.Regexp {
-	return regexp.MustCompile(`\b([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\b`)
-}
+var fingerprintPattern = regexp.MustCompile(`\b([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\b`)
