@@ -87,7 +87,7 @@ type Env struct {
 	run      context.Context // of the whole run
 	late     atomic.Int64    // moments at which this program came to its work late
 	session  once[*session.Client]
-	ports    portPool
+	rtpPort  atomic.Int64             // the latest that FreshRTPPort has named; 0: none
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
 }
 
@@ -235,24 +235,13 @@ func sayGoodbye(ctx context.Context, c *session.Client) {
 	}
 }
 
-// portPool hands out fresh RTP port numbers: an ALG keeps expectations of
-// earlier probes, and a probe that reuses a port may be judged by them.
-type portPool struct {
-	mu   sync.Mutex
-	next int
-}
-
-// FreshRTPPort returns an even port that no other probe of this run has named.
+// FreshRTPPort returns an even port that no other probe of this run has named:
+// an ALG keeps expectations of earlier probes, and a probe that reuses a port may
+// be judged by them.
 func (e *Env) FreshRTPPort() int {
-	p := &e.ports
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.next == 0 {
-		// Start in a random place of 10000-31999 (below every system's usual
-		// ephemeral range), so that a second run within a NAT's memory of the
-		// first does not meet its expectations.
-		p.next = 10000 + 2*rand.IntN(11000)
-	}
-	p.next += 2
-	return p.next
+	// Start in a random place of 10000-31999 (below every system's usual
+	// ephemeral range), so that a second run within a NAT's memory of the first
+	// does not meet its expectations.
+	e.rtpPort.CompareAndSwap(0, int64(10000+2*rand.IntN(11000)))
+	return int(e.rtpPort.Add(2))
 }
