@@ -153,8 +153,7 @@ type event struct {
 	f  func()
 }
 
-func parseAddrs(ss []string) []netip.Addr {
-	var out []netip.Addr
+func parseAddrs(ss []string) (out []netip.Addr) {
 	for _, s := range ss {
 		out = append(out, netip.MustParseAddr(s))
 	}

@@ -170,9 +170,7 @@ func (s *Server) describe(i *session.Info, reached netip.Addr, now time.Time) {
 		reached = netip.Addr{} // this system does not tell
 	}
 	m := s.machine.look(now, p.held)
-	get := func(v service, transport string) []int { return p.numbers(v, transport, reached, m) }
-	i.Reached, i.PortsChecked = reached, m.checked
-	i.SIPUDP, i.SIPTCP, i.SIPTLS = get(sipService, "udp"), get(sipService, "tcp"), get(tlsService, "tcp")
-	i.PlainUDP, i.PlainTCP, i.STUN = get(plainService, "udp"), get(plainService, "tcp"), get(stunService, "udp")
-	i.Busy = p.lacks(reached, m)
+	at := p.portsAt(reached, m)
+	i.Reached, i.PortsChecked, i.Busy = reached, m.checked, p.lacks(reached, m)
+	i.SIPUDP, i.SIPTCP, i.SIPTLS, i.PlainUDP, i.PlainTCP, i.STUN = at.SIPUDP, at.SIPTCP, at.SIPTLS, at.PlainUDP, at.PlainTCP, at.STUN
 }

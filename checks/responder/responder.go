@@ -102,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), callers: newLimiter(cfg.Limits), sources: newSources(cfg.Limits),
 		unproven: newStrangers(cfg.Limits.Strangers), machine: machine{sys: cfg.System}, lists: make(chan struct{}, maxLists),
 	}
-	s.conns = newConnTable(s)
+	s.conns = &connTable{s: s, open: map[*limitedConn]struct{}{}, strangers: map[netip.Addr][]*limitedConn{}}
 	s.sessions.joined, s.sessions.left = s.joined, s.left
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
@@ -177,7 +177,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	context.AfterFunc(ctx, s.close)
 	err := g.Wait()
 	s.close()
-	s.conns.wait()
+	s.conns.wg.Wait()
 	s.running.Wait()
 	if ctx.Err() != nil && (err == nil || errors.Is(err, net.ErrClosed)) {
 		return nil
