@@ -102,7 +102,7 @@ func (e *Env) SayFor(line words.Text, left time.Duration) {
 }
 
 // After waits until the named check has observed, for one that it would
-// disturb. It does not wait when that check is no part of the run. The error is
+// disturb. It does not wait when that check is not part of the run. The error is
 // that of ctx.
 func (e *Env) After(ctx context.Context, check string) error {
 	done, ok := e.finished[check]

@@ -154,7 +154,7 @@ func converse(ctx context.Context, x Exchange) ([]Answer, error) {
 	return answers, nil
 }
 
-// readUntil reads up to an end mark. What came behind it is the rest.
+// readUntil reads up to an end mark. What came after it is the rest.
 func readUntil(c net.Conn, have, end []byte, limit int) (answer, rest []byte, err error) {
 	buf := make([]byte, 1<<16)
 	for searched := 0; ; {

@@ -18,7 +18,7 @@ import (
 // not; at 100,000 datagrams a second that took a third of a processor.
 type socket struct {
 	fd   int
-	wake int // an eventfd that ends waiting for good
+	wake int // an eventfd that ends all waiting
 
 	using  sync.RWMutex // held for reading while the descriptors are in use
 	closed atomic.Bool

@@ -46,7 +46,7 @@ func readText(b []byte, stream bool) (m sipText, size int, ok bool) {
 }
 
 // readSegment reads as nf_conntrack_sip reads a TCP segment: whatever has a
-// Content-Length, an empty line somewhere behind it and so much body is a
+// Content-Length, an empty line somewhere after it and a body of that length is a
 // message, and be it the second half of one.
 func readSegment(b []byte, _ bool) (m sipText, size int, ok bool) {
 	text := string(b)

@@ -197,7 +197,7 @@ func (h *Host) deliverTCP(p *packet) {
 }
 
 // icmp is what an ICMP error does to a connection: it ends the attempt to make
-// one, and is no more than a rumour about one that exists (RFC 1122 section
+// one, and does nothing to one that exists (RFC 1122 section
 // 4.2.3.9).
 func (c *tcpConn) icmp(e *platform.ICMPError) {
 	if c.state != synSent {

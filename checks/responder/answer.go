@@ -148,7 +148,7 @@ func rportParam(top []byte) int {
 }
 
 // lowered is b with its ASCII letters in lower case. It is always as long as
-// b, which bytes.ToLower is not where b is no valid UTF-8.
+// b, which bytes.ToLower is not where b is not valid UTF-8.
 func lowered(b []byte) []byte {
 	out := bytes.Clone(b)
 	for i, c := range out {

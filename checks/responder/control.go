@@ -83,7 +83,7 @@ func (s *Server) info(c *conversation) session.Info {
 	now := time.Now()
 	s.describe(&i, c.reachedAt(), now)
 	s.unproven.prove(c.seen.Addr(), now, s.cfg.Limits.Lifetime) // by the handshake or cookie of this call
-	// An address behind a 1:1 NAT is no use to the client: only when ours and
+	// An address behind a 1:1 NAT is of no use to the client: only when ours and
 	// the one it dialled are the same is the second one known to be right too.
 	if c.dialled == c.reached {
 		if first, second := p.stunPair(c.reached); second.IsValid() {

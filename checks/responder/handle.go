@@ -9,7 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// handle takes one message that is no control call, records it when it
+// handle takes one message other than a control call, records it when it
 // belongs to a session, and returns what goes back to where it came from, nil
 // for silence. It neither sends nor waits.
 func (s *Server) handle(m *message, now time.Time) []byte {

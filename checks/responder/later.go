@@ -14,7 +14,7 @@ import (
 
 const (
 	// lateCopies go out to a silent flow: three lost in a row, on two flows,
-	// are no accident on any line that can carry a call.
+	// cannot be chance on any line that can carry a call.
 	lateCopies = 3
 	// lateSpacing keeps one burst of loss from taking all copies.
 	lateSpacing = 300 * time.Millisecond

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// rtpPackets go out for one request: five lost in a row is no accident on
+	// rtpPackets go out for one request: five lost in a row cannot be chance on
 	// any line that can carry a call.
 	rtpPackets = 5
 	// rtpSpacing is that of G.711 (RFC 3551, 4.2), so that rate limits of
@@ -235,6 +235,6 @@ func mediaPort(raw string) (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	at, _ := sip.Media(m.Body) // an address that is no literal does not matter here
+	at, _ := sip.Media(m.Body) // a host name instead of an address does not matter here
 	return int(at.Port()), at.Port() != 0
 }

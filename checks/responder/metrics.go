@@ -15,7 +15,7 @@ import (
 
 // counters are what --metrics shows. They only grow.
 type counters struct {
-	messages, bytesIn  atomic.Uint64 // datagrams and stream messages that are no control calls
+	messages, bytesIn  atomic.Uint64 // datagrams and stream messages other than control calls
 	answers, bytesOut  atomic.Uint64
 	probes             atomic.Uint64 // messages with a valid token
 	strangers          atomic.Uint64 // answers to messages without one

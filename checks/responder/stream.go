@@ -131,7 +131,7 @@ func (st *stream) drain() bool {
 	}
 }
 
-// leftover records what is no whole message.
+// leftover records an incomplete message.
 func (st *stream) leftover() {
 	if len(st.split.buf) > 0 {
 		st.handle(st.split.rest(), false)

@@ -19,7 +19,7 @@ type Scenario struct {
 	Name    string   // argument of "sipdoctor lab", kebab-case; cmd/sipdoctor/words.yaml tells its story
 	Routers []Router // from the office outwards; at least one
 	// Inbound is what the phone's box is a PBX for: its RTP ports, "10000-20000",
-	// which check is then to test from outside; empty: it is no PBX.
+	// which check is then to test from outside; empty: it is not a PBX.
 	Inbound string
 	// Ladder is how long, in seconds, check is silent to see how long the router
 	// keeps a mapping; nil: not at all.

@@ -30,12 +30,12 @@ func (q *questions) allow(c *chain, all int) error {
 	return nil
 }
 
-// Program runs nft, with arguments that are no script.
+// Program runs nft, with arguments, not a script.
 type Program func(ctx context.Context, args ...string) ([]byte, error)
 
 // Table lists a table of at least so many rules as "nft -a -j list table FAMILY
 // NAME" does. What is not known here is asked of the program, chain by chain.
-// The error is errors.ErrUnsupported where that, too, is no way, or there are
+// The error is errors.ErrUnsupported where that is not possible either, or there are
 // fewer rules: then the program is to be asked for the whole table.
 func Table(ctx context.Context, family, name string, least int, nft Program) ([]byte, error) {
 	number, known := families[family]

@@ -47,7 +47,7 @@ func (t *table) listSets(head []byte) ([]byte, error) {
 		args  []string
 	}{
 		{t.named, "set", []string{"-a", "-j", "list", "sets", "table", t.family, t.name}},
-		{t.maps, "map", []string{"-a", "-j", "list", "maps", t.family}}, // "table" is no word here
+		{t.maps, "map", []string{"-a", "-j", "list", "maps", t.family}}, // this command does not take "table"
 	} {
 		if !x.there {
 			continue
