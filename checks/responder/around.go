@@ -122,10 +122,7 @@ func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) ma
 // takes reports whether the rules may rewrite the destination of what is sent
 // to a port.
 func takes(rules *packetfilter.Ruleset, transport string, addr netip.Addr, port uint16) bool {
-	protocol := uint8(6)
-	if transport == "udp" {
-		protocol = 17
-	}
+	protocol := map[string]uint8{"tcp": 6, "udp": 17}[transport]
 	c := packetfilter.Class{
 		Protocol: protocol, IPv6: addr.Is6(), Dst: []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}, Local: []netip.Addr{addr},
 		DstPorts: packetfilter.OneNum(packetfilter.Num(port)),

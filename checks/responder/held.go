@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -126,14 +127,12 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 }
 
 func (e endpoint) name() string {
+	transport := strings.ToUpper(e.transport)
 	switch e.service {
 	case controlService:
 		return "HTTPS control on TCP"
 	case sipService:
-		if e.transport == "udp" {
-			return "SIP over UDP"
-		}
-		return "SIP over TCP"
+		return "SIP over " + transport
 	case tlsService:
 		return "SIP over TLS"
 	case stunService:
@@ -141,10 +140,7 @@ func (e endpoint) name() string {
 	case rtpService:
 		return "RTP on UDP"
 	}
-	if e.transport == "udp" {
-		return "UDP"
-	}
-	return "TCP"
+	return transport
 }
 
 // inUseBy words who has a port; program may be empty.

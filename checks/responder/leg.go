@@ -79,7 +79,7 @@ func (k *calls) datagram(conn platform.UDPConn, d platform.Datagram, b []byte, t
 	if !ok {
 		return false
 	}
-	c := k.s.sessions.media(p.Session)
+	_, c := k.s.sessions.named(p.Session)
 	if c == nil || p.Down || !c.key.Proves(b) {
 		return true
 	}

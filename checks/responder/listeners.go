@@ -24,11 +24,11 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if c := l.s.conns.add(conn, l.size); c != nil {
 			return c, nil
 		}
-		if l.refuse == nil {
+		if l.refuse != nil {
+			l.refuse(conn)
+		} else {
 			_ = conn.Close()
-			continue
 		}
-		l.refuse(conn)
 	}
 }
 

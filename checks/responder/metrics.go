@@ -45,12 +45,11 @@ func (c *counters) sending(b []byte) []byte {
 func (s *Server) writeMetrics(w io.Writer) {
 	open, ever := s.sessions.count()
 	c := &s.counters
-	gauge := func(name, help string, v int64) {
-		fmt.Fprintf(w, "# HELP sipdoctor_%s %s\n# TYPE sipdoctor_%s gauge\nsipdoctor_%s %d\n", name, help, name, name, v)
+	metric := func(kind, name, help string, v any) {
+		fmt.Fprintf(w, "# HELP sipdoctor_%[2]s %[3]s\n# TYPE sipdoctor_%[2]s %[1]s\nsipdoctor_%[2]s %[4]d\n", kind, name, help, v)
 	}
-	counter := func(name, help string, v uint64) {
-		fmt.Fprintf(w, "# HELP sipdoctor_%s %s\n# TYPE sipdoctor_%s counter\nsipdoctor_%s %d\n", name, help, name, name, v)
-	}
+	gauge := func(name, help string, v int64) { metric("gauge", name, help, v) }
+	counter := func(name, help string, v uint64) { metric("counter", name, help, v) }
 	gauge("sessions_open", "Open sessions.", int64(open))
 	gauge("recorded_bytes", "Messages kept for open sessions, bytes.", s.sessions.bytes.Load())
 	counter("sessions_total", "Sessions opened.", ever)

@@ -133,7 +133,7 @@ func (r *rtpRange) datagram(b []byte, from, to netip.AddrPort) []byte {
 	if !ok || p.Answer || int(to.Port()) < r.first || int(to.Port()) > r.last {
 		return nil
 	}
-	w := r.s.sessions.sweep(p.Session)
+	w, _ := r.s.sessions.named(p.Session)
 	if w == nil || !w.key.Proves(b) || !w.take(p, from.Addr(), to.Port(), time.Now()) {
 		return nil
 	}

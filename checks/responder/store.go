@@ -120,35 +120,20 @@ func (st *store) expire(now time.Time) (removed []*conversation) {
 	return removed
 }
 
-// named returns the session that a packet names, unproved; nil: none.
-func (st *store) named(id [8]byte) *conversation {
+// named returns the sweep and the call of the session that a packet names; nil
+// where there is none. The packet may be anybody's.
+func (st *store) named(id [8]byte) (*sweep, *call) {
 	var name [16]byte
 	hex.Encode(name[:], id[:])
 	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.byID[string(name[:])]
-}
-
-// sweep is that of the session that a packet names; nil: none.
-func (st *store) sweep(id [8]byte) *sweep {
-	c := st.named(id)
+	c := st.byID[string(name[:])]
+	st.mu.Unlock()
 	if c == nil {
-		return nil
+		return nil, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sweep
-}
-
-// media is the call of the session that a packet names; nil: none.
-func (st *store) media(id [8]byte) *call {
-	c := st.named(id)
-	if c == nil {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.media
+	return c.sweep, c.media
 }
 
 func (st *store) count() (open int, ever uint64) {
