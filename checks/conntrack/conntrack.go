@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -65,11 +65,11 @@ type Trunk struct {
 const defaultExpiration = 3600
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
+	machine := env.PBX()
 	var o Observed
 	state, notes := netinfo.ReadConntrack(env.System)
 	o.State, o.Notes = state, words.Quotes(notes)
-	filter := srv.Filter(ctx)
+	filter := machine.Filter(ctx)
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
 		if o.Missing == "" && !u.Aside {
@@ -79,46 +79,34 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Notes = append(o.Notes, words.Quotes(filter.Notes)...)
 	wording := packetfilter.NewWording(ctx, env.System)
 	o.Helpers = helpers(filter.Rules, wording)
-	ast := srv.Asterisk(ctx)
+	ast := machine.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
-		o.trunks(ctx, env, srv, ast.State, wording)
+		o.trunks(ctx, env, machine, ast.State, wording)
 	}
 	if !o.Unread {
-		o.Moved = moved(filter.Rules, wording, srv.Ways(ctx), ast.Wanted())
-		o.flows(ctx, env.System, filter, srv.Ways(ctx), ast)
+		o.Moved = moved(filter.Rules, wording, machine.Routes(ctx), ast.Wanted())
+		o.flows(ctx, env.System, filter, machine.Routes(ctx), ast)
 	}
 	return o, ctx.Err()
 }
 
 // helpers are the rules that attach the SIP helper.
 func helpers(rules *packetfilter.Ruleset, wording *packetfilter.Wording) (list []Helper) {
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				attaches := slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
-					h, ok := x.(*packetfilter.Helper)
-					return ok && h.Name == "sip"
-				})
-				if !attaches {
-					continue
-				}
-				step := packetfilter.Step{Chain: c, Rule: r}
-				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(wording).Rules})
-			}
-		}
+	for _, step := range rules.SIPHelpers() {
+		list = append(list, Helper{Rule: step.Rule.Text, Where: pbx.RulePlace(step), Edits: step.Delete(wording).Rules})
 	}
 	return list
 }
 
 // trunks takes a provider's call through the rules, as a first packet and as
 // one that a remembered flow covers.
-func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, wording *packetfilter.Wording) {
-	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
-	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX, st *asterisk.State, wording *packetfilter.Wording) {
+	filter, routes := machine.Filter(ctx), machine.Routes(ctx)
+	sip := slices.IndexFunc(machine.Asterisk(ctx).Wanted(), func(p pbx.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
 	if sip < 0 {
 		return // no UDP, no UDP flow that is forgotten
 	}
-	ports := srv.Asterisk(ctx).Wanted()[sip]
+	ports := machine.Asterisk(ctx).Wanted()[sip]
 	for _, r := range st.Registrations {
 		if r.Cut || r.Transport == "tcp" || r.Transport == "tls" {
 			continue
@@ -126,7 +114,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 		for _, a := range addresses(ctx, env, r.Server) {
 			c := packetfilter.Class{
 				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
-				Hook: packetfilter.HookInput, In: ways.Interface(a), State: packetfilter.StateNew,
+				Hook: packetfilter.HookInput, In: routes.Interface(a), State: packetfilter.StateNew,
 			}
 			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
 			if t.EveryS == 0 {
@@ -134,7 +122,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 			}
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
-					t.New, t.Rule = string(x.Verdict), server.RuleAt(x.Decider)
+					t.New, t.Rule = string(x.Verdict), pbx.RuleAt(x.Decider)
 					t.Allow = x.Decider.AllowBefore(wording, c.Src[0], c.Protocol, ports.Set).Rules
 				}
 			}

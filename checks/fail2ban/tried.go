@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -54,8 +54,8 @@ const maxPorts = 8
 
 // trial takes bans through the rules.
 type trial struct {
-	filter server.Filter
-	ways   *server.Ways
+	filter pbx.Filter
+	routes *pbx.Routes
 	state  *jails.State
 	ports  []jails.Port
 }
@@ -76,9 +76,9 @@ func (t *trial) jail(j *jails.Jail) *Tried {
 // port takes the first packet of each banned address to a port.
 func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 	x := PortTry{Protocol: p.Protocol, Port: p.Port}
-	for _, group := range t.ways.ByWayIn(bans) {
+	for _, group := range t.routes.ByWayIn(bans) {
 		missing := packetfilter.FirstUnread(t.filter.Unread, group[0].Addr().Is6())
-		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(group, p.Protocol, server.Port(p.Port))).Outcomes
+		outcomes := t.filter.Rules.Evaluate(t.routes.FirstPackets(group, p.Protocol, pbx.Port(p.Port))).Outcomes
 		for _, b := range group {
 			x.add(b, outcomes, missing)
 		}
@@ -108,7 +108,7 @@ func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing w
 	case letIn != nil:
 		x.Onward = x.Onward || letIn.Onward
 		if x.In++; x.Rule == "" {
-			x.Rule = server.RuleAt(letIn.Decider)
+			x.Rule = pbx.RuleAt(letIn.Decider)
 		}
 		if len(x.Through) < maxThrough {
 			x.Through = append(x.Through, b)
@@ -136,10 +136,10 @@ func (t *trial) places(x *Tried, j *jails.Jail) {
 		case m.Set != nil && m.Set.Name != "":
 			x.set(m.Set, len(m.UsedBy), true)
 		case m.Step.Rule != nil && (m.Step.What == "drop" || m.Step.What == "reject") && len(x.Rules) < maxThrough:
-			x.Rules = append(x.Rules, server.RulePlace(m.Step)+": "+server.RuleText(m.Step))
+			x.Rules = append(x.Rules, pbx.RulePlace(m.Step)+": "+pbx.RuleText(m.Step))
 		}
 	}
-	asked := server.AskedSets(t.filter.Rules)
+	asked := pbx.AskedSets(t.filter.Rules)
 	for set, n := range asked {
 		if slices.Contains(t.state.JailsOf(set.Name), j.Name) {
 			x.set(set, n, false)

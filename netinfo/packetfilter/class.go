@@ -53,6 +53,8 @@ type Class struct {
 
 	// Ignore are rules that are passed over: what would happen without them.
 	Ignore map[*Rule]bool
+	// Exceeded is a limit that the source has used up; nil: none.
+	Exceeded *Metered
 
 	// Local are this machine's addresses, as far as they are known; loopback
 	// addresses are local anyway.

@@ -261,7 +261,8 @@ func TestDetailsThatDecide(t *testing.T) {
 			dump: nat + "-A PREROUTING -j REDIRECT --to-ports 5070\nCOMMIT\n" + input("-A INPUT -d 192.0.2.9/32 -j DROP"),
 			ask: func(c *packetfilter.Class) {
 				c.Local = append(c.Local, netip.MustParseAddr("192.0.2.9"))
-				c.Host = &packetfilter.Host{Addrs: []packetfilter.HostAddr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}}
+				c.Host = &packetfilter.Host{}
+				c.Host.Addrs = []packetfilter.HostAddr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}
 			}, want: []string{"accept " + all + " by PREROUTING 1", "accept " + all + " by PREROUTING 1"},
 		},
 		"this machine's own packets are redirected to its loopback": {

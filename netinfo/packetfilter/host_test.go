@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 // someHost is a PBX with a public address and a LAN, and a network of
@@ -14,13 +15,12 @@ import (
 func someHost() *packetfilter.Host {
 	addr, net := netip.MustParseAddr, netip.MustParsePrefix
 	return &packetfilter.Host{
-		Addrs: []packetfilter.HostAddr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}},
-		Routes: []packetfilter.Route{
+		Tables: routes.Tables{Addrs: []packetfilter.HostAddr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}}, Routes: []packetfilter.Route{
 			{Dst: net("192.0.2.1/32"), Interface: "eth0", Table: "local", Kind: "local"}, {Dst: net("10.99.0.1/32"), Interface: "eth1", Table: "local", Kind: "local"},
 			{Dst: net("127.0.0.0/8"), Interface: "lo", Table: "local", Kind: "local"},
 			{Dst: net("0.0.0.0/0"), Interface: "eth0", Table: "main"}, {Dst: net("172.17.0.0/16"), Interface: "docker0", Table: "main"},
 			{Dst: net("203.0.113.0/24"), Table: "main", Kind: "blackhole"},
-		},
+		}},
 		Switches: map[string]int{
 			"ipv4/ip_forward": 1, "ipv4/conf/all/rp_filter": 0, "ipv4/conf/eth0/rp_filter": 0,
 			"ipv4/conf/all/route_localnet": 0, "ipv4/conf/eth0/route_localnet": 0,

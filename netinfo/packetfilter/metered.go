@@ -68,6 +68,9 @@ func hashEnd(s string) (netip.Addr, uint16, bool) {
 
 // metered asks a limit that is counted for each source apart.
 func (e *evaluation) metered(f *frag, x *Metered) answer {
+	if e.class.Exceeded == x {
+		return certain(x.Over)
+	}
 	switch now, read := e.class.Host.connections(); {
 	case x.Most > 0 && read && now < x.Most:
 		return certain(!x.Over) // this packet's own is one more

@@ -21,6 +21,10 @@ type Ruleset struct {
 	Recent map[string]*RecentTable // by name
 	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
+	// Listings are what Load and Parse made all this of; nil when TooLong, that
+	// is longer than MaxListings.
+	Listings []Listing
+	TooLong  bool
 
 	chains map[hookKey][]*Chain // base chains in the order the kernel asks them
 	ipsets map[string]*Set

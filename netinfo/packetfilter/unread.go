@@ -104,9 +104,7 @@ func (l *loader) add(tool string, p Parts) {
 func (l *loader) ruleset() bool {
 	for _, args := range [][]string{{"-a", "-j", "list", "ruleset"}, {"-j", "list", "ruleset"}} {
 		if out, ok := l.run("nft", args...); ok {
-			p := ReadNFT(string(out), "")
-			l.devices(&p)
-			l.add("nft", p)
+			l.nftListing(string(out))
 			return true
 		}
 	}
