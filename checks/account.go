@@ -1,7 +1,7 @@
 package checks
 
 // Account is a telephone account with which one real registration is made. It
-// is no part of Inputs, because those are stored in the report.
+// is not part of Inputs, because those are stored in the report.
 type Account struct {
 	User     string
 	Domain   string

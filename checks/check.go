@@ -26,6 +26,7 @@ type Check struct {
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host, Others) (Judgement, error)
+	settle  func(json.RawMessage) (json.RawMessage, error) // see Settle; nil: nothing to settle
 
 	observes string          // the version of what it observes
 	nothing  json.RawMessage // an observation that saw nothing

@@ -62,8 +62,7 @@ func (res *Result) Open() bool { return res.Unasked && res.Status == Inconclusiv
 // a question was asked rather than a fault looked for.
 func answers(rep *Report) words.Text {
 	var list []words.Text
-	for i := range rep.Results {
-		r := &rep.Results[i]
+	for _, r := range rep.Results {
 		answer := r.Says.Summary
 		if !r.Says.Headline.IsZero() {
 			answer = r.Says.Headline

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -81,13 +81,13 @@ type Env struct {
 	// silence.
 	Progress func(line words.Text, left time.Duration)
 
-	serverOnce sync.Once
-	server     *server.Server
+	pbxOnce sync.Once
+	pbx     *pbx.PBX
 
 	run      context.Context // of the whole run
 	late     atomic.Int64    // moments at which this program came to its work late
 	session  once[*session.Client]
-	ports    portPool
+	rtpPort  atomic.Int64             // the latest that FreshRTPPort has named; 0: none
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
 }
 
@@ -102,7 +102,7 @@ func (e *Env) SayFor(line words.Text, left time.Duration) {
 }
 
 // After waits until the named check has observed, for one that it would
-// disturb. It does not wait when that check is no part of the run. The error is
+// disturb. It does not wait when that check is not part of the run. The error is
 // that of ctx.
 func (e *Env) After(ctx context.Context, check string) error {
 	done, ok := e.finished[check]
@@ -235,24 +235,13 @@ func sayGoodbye(ctx context.Context, c *session.Client) {
 	}
 }
 
-// portPool hands out fresh RTP port numbers: an ALG keeps expectations of
-// earlier probes, and a probe that reuses a port may be judged by them.
-type portPool struct {
-	mu   sync.Mutex
-	next int
-}
-
-// FreshRTPPort returns an even port that no other probe of this run has named.
+// FreshRTPPort returns an even port that no other probe of this run has named:
+// an ALG keeps expectations of earlier probes, and a probe that reuses a port may
+// be judged by them.
 func (e *Env) FreshRTPPort() int {
-	p := &e.ports
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.next == 0 {
-		// Start in a random place of 10000-31999 (below every system's usual
-		// ephemeral range), so that a second run within a NAT's memory of the
-		// first does not meet its expectations.
-		p.next = 10000 + 2*rand.IntN(11000)
-	}
-	p.next += 2
-	return p.next
+	// Start in a random place of 10000-31999 (below every system's usual
+	// ephemeral range), so that a second run within a NAT's memory of the first
+	// does not meet its expectations.
+	e.rtpPort.CompareAndSwap(0, int64(10000+2*rand.IntN(11000)))
+	return int(e.rtpPort.Add(2))
 }

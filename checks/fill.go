@@ -6,16 +6,20 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
+	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
 var ownWords []byte
 
-// BookOf returns the words of the checks in list, and of the runner. A nil entry
-// is left out.
+// BookOf returns the words of the checks in list, of the runner, and of the readers
+// whose messages observations hold. A nil entry is left out.
 func BookOf(list []*Check) *words.Book {
-	files := map[string][]byte{"checks": ownWords}
+	files := map[string][]byte{"checks": ownWords, "packetfilter": packetfilter.Words(), "bans": bans.Words(), "asterisk": asterisk.Words(), "jails": fail2ban.Words()}
 	for _, c := range list {
 		if c != nil && c.Words != nil {
 			files[c.ID] = c.Words

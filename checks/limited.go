@@ -176,6 +176,15 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 		}
 		return raw, far, err
 	}
+	if _, ok := any(*new(O)).(settler[O]); ok {
+		c.settle = func(raw json.RawMessage) (json.RawMessage, error) {
+			var o O
+			if err := decodeStrictly(raw, &o); err != nil {
+				return nil, fmt.Errorf("reading what %s observed: %w", c.ID, err)
+			}
+			return json.Marshal(any(o).(settler[O]).Settle())
+		}
+	}
 	c.judge = func(raw json.RawMessage, h *netinfo.Host, others Others) (Judgement, error) {
 		var o O
 		if err := decodeStrictly(raw, &o); err != nil {

@@ -49,6 +49,10 @@ var (
 )
 
 func (s shaper) write(t reflect.Type) {
+	if p, ok := reflect.Zero(t).Interface().(interface{ holds() reflect.Type }); ok && t.Kind() == reflect.String {
+		s.write(p.holds())
+		return
+	}
 	if t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
 		fmt.Fprintf(s.out, "%s;", t)
 		return

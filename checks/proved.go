@@ -82,7 +82,9 @@ func (w ways) provenFirst(list []fixes.Fix) {
 func waysOf(r *Report) ways {
 	w := ways{map[string]bool{}, map[string]bool{}}
 	answered, silent := map[string]bool{}, map[string]bool{}
-	for _, f := range serverFacts(r) {
+	var servers []serverFact
+	readFacts(r, "signalling", &servers)
+	for _, f := range servers {
 		switch key := fmt.Sprintf("%s %d", f.Transport, f.Port); f.Status {
 		case "answered":
 			answered[key] = true
@@ -92,7 +94,8 @@ func waysOf(r *Report) ways {
 			silent[key] = true
 		}
 	}
-	alg := algFacts(r)
+	var alg algFact
+	readFacts(r, "sip-alg", &alg)
 	for _, p := range alg.Paths {
 		key := fmt.Sprintf("%s %d", p.Transport, p.Port)
 		switch p.Verdict {
@@ -105,17 +108,10 @@ func waysOf(r *Report) ways {
 			w.fail[key] = true
 		}
 	}
-	for key := range answered {
-		w.work[key] = true
-	}
-	for key := range silent {
-		if !answered[key] {
-			w.fail[key] = true
-		}
-	}
-	for key := range w.fail {
-		delete(w.work, key)
-	}
+	maps.Copy(w.work, answered)
+	maps.DeleteFunc(silent, func(key string, _ bool) bool { return answered[key] })
+	maps.Copy(w.fail, silent)
+	maps.DeleteFunc(w.work, func(key string, _ bool) bool { return w.fail[key] })
 	return w
 }
 
@@ -134,16 +130,6 @@ type algFact struct {
 		Blocked   bool   `json:"blocked"`
 		Note      string `json:"note"`
 	} `json:"paths"`
-}
-
-func serverFacts(r *Report) (list []serverFact) {
-	readFacts(r, "signalling", &list)
-	return list
-}
-
-func algFacts(r *Report) (f algFact) {
-	readFacts(r, "sip-alg", &f)
-	return f
 }
 
 // readFacts reads the facts of a check as they stand in the report. Without the

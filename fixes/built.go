@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -37,48 +33,14 @@ var builtFile []byte
 // built returns the rows by ID. They are read once and never changed; tests
 // refuse bad ones.
 var built = sync.OnceValue(func() map[string]builtRow {
-	rows, err := readBuilt(builtFile)
-	if err != nil {
+	var rows map[string]builtRow
+	dec := yaml.NewDecoder(bytes.NewReader(builtFile))
+	dec.KnownFields(true)
+	if err := dec.Decode(&rows); err != nil {
 		panic(err)
 	}
 	return rows
 })
-
-func readBuilt(b []byte) (map[string]builtRow, error) {
-	var rows map[string]builtRow
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
-	if err := dec.Decode(&rows); err != nil {
-		return nil, fmt.Errorf("built.yaml: %w", err)
-	}
-	var errs []error
-	for id, r := range rows {
-		for _, fault := range r.faults(id) {
-			errs = append(errs, fmt.Errorf("built.yaml: %s: %s", id, fault))
-		}
-	}
-	return rows, errors.Join(errs...)
-}
-
-func (r builtRow) faults(id string) (bad []string) {
-	check := func(ok bool, what string) {
-		if !ok {
-			bad = append(bad, what)
-		}
-	}
-	check(kebab.MatchString(id), "the ID must be lower-kebab-case")
-	check(len(r.Title) > 0, "no title")
-	check(slices.Contains(places(), r.Where), "where is unknown")
-	check(len(r.Verify) > 0, "no verify")
-	check((r.Source == "") != (len(r.Sources) == 0), "either source or sources")
-	for _, s := range append(slices.Collect(maps.Values(r.Sources)), r.Source) {
-		check(s == "" || sourcePattern.MatchString(s), fmt.Sprintf("source %q is neither an address nor a named public document", s))
-		for _, l := range otherLanguages() {
-			check(s == "" || sourceSaidIn(l, s), fmt.Sprintf("source %q has no words in %s, in phrases.yaml", s, l))
-		}
-	}
-	return bad
-}
 
 // Build makes the cure id of commands and those that take them back. platform is
 // empty where it is always the same. The values fill title, note and the lines

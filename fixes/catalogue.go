@@ -65,7 +65,7 @@ type row struct {
 	// SameAs names another row, "platform/id", whose commands, undo, verify,
 	// unverified lines and defaults this one uses.
 	SameAs string `yaml:"same_as"`
-	// FromCommon makes the commands of the common documents: what each box is
+	// FromCommon adds commands made of the common documents: what each box is
 	// called, and where its SIP ALG hides.
 	FromCommon bool `yaml:"from_common"`
 
@@ -140,9 +140,6 @@ func readCatalogue(fsys fs.FS, dir string) ([]document, error) {
 	}
 	errs = append(errs, resolveSameAs(docs))
 	fillFromCommon(docs)
-	for _, d := range docs {
-		errs = append(errs, d.validate())
-	}
 	return docs, errors.Join(errs...)
 }
 
@@ -218,9 +215,9 @@ func fillFromCommon(docs []document) {
 			if !r.FromCommon {
 				continue
 			}
-			r.Commands = lines(words.English)
+			r.Commands = append(r.Commands, lines(words.English)...)
 			for l, t := range r.Translations {
-				t.Commands = lines(l)
+				t.Commands = append(t.Commands, lines(l)...)
 				r.Translations[l] = t
 			}
 		}
@@ -229,15 +226,20 @@ func fillFromCommon(docs []document) {
 
 func findRow(docs []document, ref string) *row {
 	slug, id, _ := strings.Cut(ref, "/")
-	for i := range docs {
-		if docs[i].Platform != slug {
-			continue
-		}
-		for j := range docs[i].Fixes {
-			if docs[i].Fixes[j].ID == id {
-				return &docs[i].Fixes[j]
-			}
-		}
+	rows := documentOf(docs, slug).Fixes
+	i := slices.IndexFunc(rows, func(r row) bool { return r.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &rows[i]
+}
+
+// documentOf returns the document of a platform; an empty one for an unknown
+// platform.
+func documentOf(docs []document, platform string) document {
+	i := slices.IndexFunc(docs, func(d document) bool { return d.Platform == platform })
+	if i < 0 {
+		return document{}
+	}
+	return docs[i]
 }

@@ -2,7 +2,6 @@ package fixes
 
 import (
 	"cmp"
-	"errors"
 	"maps"
 	"regexp"
 	"slices"
@@ -51,19 +50,6 @@ func defaultValues() map[string]string {
 
 var variablePattern = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
 
-// variables returns the names that line uses.
-func variables(line string) ([]string, error) {
-	var names []string
-	for _, m := range variablePattern.FindAllStringSubmatch(line, -1) {
-		names = append(names, m[1])
-	}
-	rest := variablePattern.ReplaceAllString(line, "")
-	if strings.Contains(rest, "{{") && strings.Contains(rest, "}}") {
-		return names, errors.New("braces that are no {{.Variable}}")
-	}
-	return names, nil
-}
-
 // isPlaceholder reports whether v is for the reader to replace: "<address>".
 func isPlaceholder(v string) bool {
 	return len(v) > 2 && v[0] == '<' && v[len(v)-1] == '>' && !strings.ContainsAny(v[1:len(v)-1], "<>{}\n\r`$")
@@ -102,23 +88,6 @@ func values(r row, h *netinfo.Host, vars map[string]string) map[string]string {
 	return m
 }
 
-// fill replaces the variables of line. ok is false when one is unknown: such a
-// line must not be shown. placeholders are the values the reader must replace.
-func fill(line string, vals map[string]string) (filled string, placeholders []string, ok bool) {
-	ok = true
-	filled = variablePattern.ReplaceAllStringFunc(line, func(m string) string {
-		v, known := vals[strings.TrimSuffix(strings.TrimPrefix(m, "{{."), "}}")]
-		if !known {
-			ok = false
-		}
-		if isPlaceholder(v) {
-			placeholders = append(placeholders, v)
-		}
-		return v
-	})
-	return filled, placeholders, ok
-}
-
 // build makes the Fix of a row, in English. ok is false when a variable of it is
 // unknown.
 func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
@@ -135,13 +104,13 @@ func (r row) build(platform string, vals map[string]string) (f Fix, ok bool) {
 	return f, x.ok
 }
 
-// filling fills the lines of a row with values, and notes which.
+// filling fills the lines of a row with values.
 type filling struct {
 	vals    map[string]string
 	lang    words.Lang
-	ok      bool
+	ok      bool // all values are known; otherwise the lines must not be shown
 	used    words.Args
-	replace []string // placeholders
+	replace []string // values that the reader must replace
 }
 
 // say writes the words and lines of r into f.
@@ -161,15 +130,16 @@ func (x *filling) say(f *Fix, r row) {
 }
 
 func (x *filling) one(line string) string {
-	out, placeholders, ok := fill(line, x.vals)
-	x.ok = x.ok && ok
-	for _, p := range placeholders {
-		x.replace = append(x.replace, phraseIn(p, x.lang))
-	}
-	names, _ := variables(line) // the catalogue's tests refuse bad ones
-	for _, n := range names {
-		x.used[n] = x.vals[n]
-	}
+	out := variablePattern.ReplaceAllStringFunc(line, func(m string) string {
+		name := strings.TrimSuffix(strings.TrimPrefix(m, "{{."), "}}")
+		v, known := x.vals[name]
+		x.ok = x.ok && known
+		x.used[name] = v
+		if isPlaceholder(v) {
+			x.replace = append(x.replace, phraseIn(v, x.lang))
+		}
+		return v
+	})
 	return placeholdersIn(out, x.lang)
 }
 

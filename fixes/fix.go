@@ -34,8 +34,8 @@ type Fix struct {
 	// Unverified, which speaks of all of them.
 	UnverifiedLines []string `json:"unverified_lines,omitempty"`
 
-	// Choice marks a change that trades safety for something, such as sparing an
-	// address every future ban: a person decides, no script by itself.
+	// Choice marks a change that trades safety for something, such as exempting an
+	// address from all future bans: a person decides, no script by itself.
 	Choice bool `json:"choice,omitempty"`
 
 	// ReliesOn is the way around that the fix takes: transport and port, "tls

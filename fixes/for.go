@@ -26,8 +26,8 @@ const maxGeneric = 2
 // changed.
 func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	var out []Fix
-	if host != nil && host.Router != nil {
-		out = routerFixes(problem, host, vars)
+	if host != nil && host.Router != nil && host.Router.Platform != genericPlatform {
+		out = collect(problem, host.Router.Platform, host, vars)
 	}
 	if problem == SIPALG && host != nil {
 		out = append(out, hostFixes(host)...)
@@ -62,20 +62,22 @@ func On(problem, platform string, vars map[string]string) []Fix {
 // rows fits; nothing if it needs a variable nobody knows. The result is never
 // shared and may be changed.
 func ByID(platform, id string, vars map[string]string) []Fix {
-	for _, d := range catalogue() {
-		if d.Platform != platform {
-			continue
-		}
-		for _, r := range d.Fixes {
-			if r.ID != id {
-				continue
-			}
-			if f, ok := r.build(d.Platform, values(r, nil, vars)); ok {
-				return []Fix{f}
-			}
+	if r := findRow(catalogue(), platform+"/"+id); r != nil {
+		if f, ok := r.build(platform, values(*r, nil, vars)); ok {
+			return []Fix{f}
 		}
 	}
 	return nil
+}
+
+// ThisHost returns the fixes for a problem of the very machine that checks, by
+// its system. host may be nil. The result is never shared and may be changed.
+func ThisHost(problem string, host *netinfo.Host) []Fix {
+	if host == nil {
+		return nil
+	}
+	platforms := map[string]string{"linux": "systemd", "windows": "windows", "darwin": "macos"}
+	return On(problem, platforms[host.OS], nil)
 }
 
 // Join makes one fix out of several that are done together: the title is the
@@ -129,14 +131,6 @@ func (f Fix) parts() []Part {
 	return []Part{{f.ID, f.Platform, f.Built, f.Args}}
 }
 
-// routerFixes are the recognised router's own.
-func routerFixes(problem string, host *netinfo.Host, vars map[string]string) []Fix {
-	if host.Router.Platform == genericPlatform {
-		return nil
-	}
-	return collect(problem, host.Router.Platform, host, vars)
-}
-
 // collect fills the rows of one platform that fit the router's version.
 func collect(problem, platform string, host *netinfo.Host, vars map[string]string) []Fix {
 	version := ""
@@ -144,17 +138,12 @@ func collect(problem, platform string, host *netinfo.Host, vars map[string]strin
 		version = host.Router.Version
 	}
 	var out []Fix
-	for _, d := range catalogue() {
-		if d.Platform != platform {
+	for _, r := range documentOf(catalogue(), platform).Fixes {
+		if r.Problem != problem || r.More || !r.fits(version) {
 			continue
 		}
-		for _, r := range d.Fixes {
-			if r.Problem != problem || r.More || !r.fits(version) {
-				continue
-			}
-			if f, ok := r.build(d.Platform, values(r, host, vars)); ok {
-				out = append(out, f)
-			}
+		if f, ok := r.build(platform, values(r, host, vars)); ok {
+			out = append(out, f)
 		}
 	}
 	return out

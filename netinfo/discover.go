@@ -129,18 +129,23 @@ func portMapWaits() []time.Duration {
 	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}
 }
 
-func (d discovery) natPMP(ctx context.Context) (p part) {
+// askPortMap sends a question to the gateway's port mapping service; answer is
+// that of the gateway alone, and reports whether it was the one needed.
+func (d discovery) askPortMap(ctx context.Context, packet []byte, answer func(b []byte) bool) error {
 	router := netip.AddrPortFrom(d.gateway, PortMapPort)
 	c, done, err := d.open(ctx, netip.AddrPortFrom(d.local, 0))
 	if err != nil {
-		p.notes = append(p.notes, fmt.Sprintf("NAT-PMP was not asked: %v", err))
-		return p
+		return err
 	}
 	defer done()
-	_ = ask(ctx, c, question{packet: natPMPRequest(), to: []netip.AddrPort{router}, waits: portMapWaits(), answer: func(b []byte, from netip.AddrPort) bool {
-		if from != router {
-			return false
-		}
+	_ = ask(ctx, c, question{packet: packet, to: []netip.AddrPort{router}, waits: portMapWaits(), answer: func(b []byte, from netip.AddrPort) bool {
+		return from == router && answer(b)
+	}})
+	return nil
+}
+
+func (d discovery) natPMP(ctx context.Context) (p part) {
+	err := d.askPortMap(ctx, natPMPRequest(), func(b []byte) bool {
 		addr, err := parseNATPMP(b)
 		switch {
 		case errors.Is(err, errNotPortMap):
@@ -152,21 +157,15 @@ func (d discovery) natPMP(ctx context.Context) (p part) {
 			p.external = append(p.external, External{Method: "nat-pmp", Addr: addr})
 		}
 		return true
-	}})
+	})
+	if err != nil {
+		p.notes = append(p.notes, fmt.Sprintf("NAT-PMP was not asked: %v", err))
+	}
 	return p
 }
 
 func (d discovery) pcp(ctx context.Context) (p part) {
-	router := netip.AddrPortFrom(d.gateway, PortMapPort)
-	c, done, err := d.open(ctx, netip.AddrPortFrom(d.local, 0))
-	if err != nil {
-		return p // the same error as NAT-PMP's
-	}
-	defer done()
-	_ = ask(ctx, c, question{packet: pcpAnnounce(d.local), to: []netip.AddrPort{router}, waits: portMapWaits(), answer: func(b []byte, from netip.AddrPort) bool {
-		if from != router {
-			return false
-		}
+	_ = d.askPortMap(ctx, pcpAnnounce(d.local), func(b []byte) bool { // an error is NAT-PMP's too
 		r, err := parsePCP(b)
 		if err != nil {
 			return len(b) >= 2 && b[0] == 0 // a NAT-PMP server that knows no PCP
@@ -175,7 +174,7 @@ func (d discovery) pcp(ctx context.Context) (p part) {
 			p.clue("pcp", fmt.Sprintf("version 2, result %d", r.Result))
 		}
 		return true
-	}})
+	})
 	return p
 }
 

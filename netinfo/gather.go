@@ -1,6 +1,7 @@
 package netinfo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -25,10 +27,10 @@ type Options struct {
 	Quiet bool
 }
 
-// Gather learns what it can about this machine, its way to the Internet and
-// the router in front of it. What could not be learnt is a note, never an
-// error; the error is ctx's, when it ended before anything was known.
-func Gather(ctx context.Context, m platform.Machine, n platform.Network, o Options) (*Host, error) {
+// Gather learns what it can about a machine, its way to the Internet and the
+// router in front of it. What could not be learnt is a note, never an error; the
+// error is ctx's, when it ended before anything was known.
+func Gather(ctx context.Context, sys platform.System, n platform.Network, o Options) (*Host, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -37,28 +39,48 @@ func Gather(ctx context.Context, m platform.Machine, n platform.Network, o Optio
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Budget)
 	defer cancel()
-	h := &Host{OS: m.OS, Arch: m.Arch}
-	if m.Root != nil {
-		h.Root = m.Root()
-	}
-	if m.Hostname != nil {
-		name, err := m.Hostname()
-		h.Hostname = name
-		h.note(err)
-	}
-	if m.Conntrack != nil {
-		if count, most, err := m.Conntrack(); err == nil && most > 0 {
-			h.Tracking = &Tracking{Max: most, Count: count}
-		}
-	}
 	filter := make(chan filterFacts, 1)
-	go func() { filter <- readFilter(ctx, m) }()
-	tables := h.readNetwork(ctx, m, o)
+	go func() { filter <- readFilter(ctx, sys) }()
+	h, w := readHost(ctx, sys, o.Bind)
 	if !o.Quiet {
-		h.meetRouter(ctx, m, n, tables)
+		h.meetRouter(ctx, sys, n, w)
 	}
 	h.takeFilter(ctx, filter)
 	return h, nil
+}
+
+// ReadHost reads what a machine knows by itself: nothing is sent, and its packet
+// filter is not read. bind is as in Options.
+func ReadHost(ctx context.Context, sys platform.System, bind netip.Addr) *Host {
+	h, _ := readHost(ctx, sys, bind)
+	return h
+}
+
+func readHost(ctx context.Context, sys platform.System, bind netip.Addr) (*Host, way) {
+	h := &Host{Root: sys.Root()}
+	h.OS, h.Arch = platform.OSOf(sys)
+	var err error
+	h.Hostname, err = platform.Hostname(ctx, sys)
+	h.note(err)
+	if c, _ := ReadConntrack(sys); c.Max > 0 && c.Count >= 0 {
+		h.Tracking = &Tracking{Max: c.Max, Count: c.Count}
+	}
+	var w way
+	w.interfaces, err = routes.Interfaces(ctx, sys)
+	h.note(err)
+	w.tables, err = routes.Read(ctx, sys)
+	h.note(err)
+	h.Uplink, h.Networks = w.uplink(bind), w.networks()
+	neighbours, err := routes.Neighbours(ctx, sys)
+	h.note(err)
+	h.takeNeighbour(neighbours)
+	return h, w
+}
+
+// filterFacts are what the packet filter says of SIP helpers.
+type filterFacts struct {
+	helpers []SIPHelper
+	errs    []error
 }
 
 // takeFilter waits for the packet filter's rules. A firewall program that hangs
@@ -87,41 +109,14 @@ func (h *Host) note(errs ...error) {
 	}
 }
 
-type filterFacts struct {
-	helpers []SIPHelper
-	errs    []error
-}
-
-func readFilter(ctx context.Context, m platform.Machine) filterFacts {
-	if m.PacketFilter == nil {
-		return filterFacts{}
-	}
-	texts, err := m.PacketFilter(ctx)
-	helpers, perr := ReadSIPHelpers(texts)
-	return filterFacts{helpers, []error{err, perr}}
-}
-
-func (h *Host) readNetwork(ctx context.Context, m platform.Machine, o Options) platform.Tables {
-	if m.Tables == nil {
-		return platform.Tables{}
-	}
-	t, err := m.Tables(ctx)
-	h.note(err)
-	t = readTables(t)
-	w := way{tables: t, ask: m.RouteTo}
-	h.Uplink, h.Networks = w.uplink(ctx, o.Bind), w.networks()
-	return t
-}
-
 // meetRouter asks the gateway what it is, and meanwhile watches for its
 // hardware address: the questions themselves make the system resolve it.
-func (h *Host) meetRouter(ctx context.Context, m platform.Machine, n platform.Network, t platform.Tables) {
+func (h *Host) meetRouter(ctx context.Context, sys platform.System, n platform.Network, w way) {
 	u := &h.Uplink
 	if !u.Gateway.IsValid() && !u.Gateway6.IsValid() {
 		return
 	}
-	h.takeNeighbour(t.Neighbours)
-	d := discovery{net: n, local: localFor(t, u), gateway: u.Gateway, vendor: Vendor(u.GatewayMAC)}
+	d := discovery{net: n, local: w.localFor(u), gateway: u.Gateway, vendor: Vendor(u.GatewayMAC)}
 	var parts []part
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -132,15 +127,15 @@ func (h *Host) meetRouter(ctx context.Context, m platform.Machine, n platform.Ne
 		h.Notes = append(h.Notes, "the router was not asked what it is: it has no IPv4 address in this network")
 		stop()
 	}
-	h.watchNeighbour(asking, m)
+	h.watchNeighbour(asking, sys)
 	wg.Wait()
 	h.introduce(parts)
 }
 
 // localFor picks the address to ask from: the one in the gateway's network, or
 // the first IPv4 address.
-func localFor(t platform.Tables, u *Uplink) netip.Addr {
-	for _, i := range t.Interfaces {
+func (w way) localFor(u *Uplink) netip.Addr {
+	for _, i := range w.interfaces {
 		if i.Name != u.Interface {
 			continue
 		}
@@ -165,17 +160,12 @@ const neighbourPoll = 200 * time.Millisecond
 
 // watchNeighbour reads the neighbour table until the gateway's hardware address
 // stands there or the router has been asked everything.
-func (h *Host) watchNeighbour(ctx context.Context, m platform.Machine) {
-	if m.Neighbours == nil || h.Uplink.GatewayMAC != "" {
-		return
-	}
-	for {
+func (h *Host) watchNeighbour(ctx context.Context, sys platform.System) {
+	for h.Uplink.GatewayMAC == "" {
 		over := ctx.Err() != nil
-		t, err := m.Neighbours(context.WithoutCancel(ctx))
-		if h.takeNeighbour(readTables(t).Neighbours); h.Uplink.GatewayMAC != "" || over {
-			if over {
-				h.note(err)
-			}
+		list, err := routes.Neighbours(context.WithoutCancel(ctx), sys)
+		if h.takeNeighbour(list); over {
+			h.note(err)
 			return
 		}
 		select {
@@ -186,7 +176,7 @@ func (h *Host) watchNeighbour(ctx context.Context, m platform.Machine) {
 }
 
 // takeNeighbour takes the gateway's hardware address from a neighbour table.
-func (h *Host) takeNeighbour(list []platform.Neighbour) {
+func (h *Host) takeNeighbour(list []routes.Neighbour) {
 	u := &h.Uplink
 	for _, gateway := range []netip.Addr{u.Gateway, u.Gateway6} {
 		for _, n := range list {
@@ -228,10 +218,10 @@ func (h *Host) introduce(parts []part) {
 			}
 			r.External = append(r.External, e)
 		}
-		r.Model = first(r.Model, p.model)
-		r.Version = first(r.Version, p.version)
-		r.Name = first(r.Name, p.name)
-		r.Vendor = first(r.Vendor, p.vendor)
+		r.Model = cmp.Or(r.Model, p.model)
+		r.Version = cmp.Or(r.Version, p.version)
+		r.Name = cmp.Or(r.Name, p.name)
+		r.Vendor = cmp.Or(r.Vendor, p.vendor)
 		h.Notes = append(h.Notes, p.notes...)
 	}
 	if len(r.Clues) == 0 {
@@ -242,17 +232,10 @@ func (h *Host) introduce(parts []part) {
 		h.note(fmt.Errorf("recognising the router: %w", err))
 	}
 	if r.Platform == "" {
-		r.Vendor = first(u.GatewayVendor, maker)
+		r.Vendor = cmp.Or(u.GatewayVendor, maker)
 	}
 	h.Router = &r
 	if len(r.Clues) > 1 || u.GatewayVendor == "" {
 		u.GatewayUnresolved = false // it answered: it is there, whatever ARP says
 	}
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

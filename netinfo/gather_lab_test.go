@@ -29,7 +29,7 @@ var byAddr = cmpopts.EquateComparable(netip.Addr{})
 func gather(t *testing.T) *netinfo.Host {
 	t.Helper()
 	start := time.Now()
-	h, err := netinfo.Gather(context.Background(), platform.ThisMachine(), platform.Real(platform.RealOptions{}), netinfo.Options{})
+	h, err := netinfo.Gather(context.Background(), platform.ThisSystem(), platform.Real(platform.RealOptions{}), netinfo.Options{})
 	must(t, err)
 	t.Logf("%v: %+v\nrouter %+v", time.Since(start), h, h.Router)
 	if d := time.Since(start); d > 4*time.Second {
@@ -318,7 +318,7 @@ func TestReadingThePacketFilterChangesNothing(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	_, err := netinfo.Gather(context.Background(), platform.ThisMachine(), nil, netinfo.Options{Budget: 10 * time.Second})
+	_, err := netinfo.Gather(context.Background(), platform.ThisSystem(), nil, netinfo.Options{Budget: 10 * time.Second})
 	must(t, err)
 	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
 		if b, _ := os.ReadFile("/proc/thread-self/net/" + name); len(b) != 0 {
@@ -357,7 +357,7 @@ func TestSIPHelperRulesGoAndComeBack(t *testing.T) {
 	}
 	listing := "iptables-legacy -t raw -S; iptables-nft -t raw -S; ip6tables-nft -t raw -S; " + nft + " list table inet office"
 	before := run(listing)
-	h, err := netinfo.Gather(context.Background(), platform.ThisMachine(), nil, netinfo.Options{Budget: 10 * time.Second})
+	h, err := netinfo.Gather(context.Background(), platform.ThisSystem(), nil, netinfo.Options{Budget: 10 * time.Second})
 	must(t, err)
 	if len(h.SIPHelpers) != 7 {
 		t.Fatalf("%d rules found, notes %q", len(h.SIPHelpers), h.Notes)
@@ -365,7 +365,7 @@ func TestSIPHelperRulesGoAndComeBack(t *testing.T) {
 	for _, s := range h.SIPHelpers {
 		run(s.Del)
 	}
-	again, err := netinfo.Gather(context.Background(), platform.ThisMachine(), nil, netinfo.Options{Budget: 10 * time.Second})
+	again, err := netinfo.Gather(context.Background(), platform.ThisSystem(), nil, netinfo.Options{Budget: 10 * time.Second})
 	must(t, err)
 	if len(again.SIPHelpers) != 0 {
 		t.Errorf("still there: %+v", again.SIPHelpers)

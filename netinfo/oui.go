@@ -6,6 +6,8 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 //go:generate go -C internal/ouigen run . ../../oui.gz
@@ -21,7 +23,7 @@ var ouiTable []byte
 // program made up (the locally administered ones). It unpacks the table on
 // every call, some 10 ms: a run asks once.
 func Vendor(mac string) string {
-	mac = NormalMAC(mac)
+	mac = routes.NormalMAC(mac)
 	if mac == "" || strings.ContainsRune("2367abef", rune(mac[1])) {
 		return ""
 	}

@@ -1,25 +1,25 @@
 package netinfo
 
 import (
-	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func TestSIPHelperRulesOfOtherMachinesAreFound(t *testing.T) {
-	texts := func(files ...string) (list []platform.Text) {
-		programs := map[string]string{
-			"iptables-legacy.txt": "iptables-legacy -t raw -S", "iptables-nft.txt": "iptables-nft -t raw -S", "ip6tables-nft.txt": "ip6tables-nft -t raw -S",
-			"nft.json": "nft -a -j list ruleset", "nft.txt": "nft -a list ruleset",
-		}
-		for _, f := range files {
-			list = append(list, platform.Text{Program: programs[f], Output: fixture(t, "sip-helpers/"+f)})
-		}
-		return list
+	saved := func(program, file string) map[string]string {
+		return map[string]string{program + "-save -c": "*raw\n" + fixture(t, "sip-helpers/"+file) + "COMMIT\n"}
+	}
+	nftables := fixture(t, "sip-helpers/nft.txt")
+	_, pre, _ := strings.Cut(nftables, "table inet office")
+	pre, mapped0, _ := strings.Cut(pre, "\tchain mapped")
+	const office = "table inet office {\n"
+	listed := map[string]string{
+		"nft -j list tables": `{"nftables": [{"table": {"family": "inet", "name": "office"}}]}`, "nft -a -j list table inet office": fixture(t, "sip-helpers/nft.json"),
+		"nft -s -a list chain inet office pre":    office + "\tchain pre" + strings.ReplaceAll(pre[strings.Index(pre, "\tchain pre")+10:], " packets 0 bytes 0", ""),
+		"nft -s -a list chain inet office mapped": office + "\tchain mapped" + mapped0,
 	}
 	still := func(chain, rule string) string {
 		return "nft -s -a list chain inet office " + chain + " | sed 's/^[[:space:]]*//' | grep -Fxq -e '" + rule + "' && "
@@ -42,11 +42,14 @@ func TestSIPHelperRulesOfOtherMachinesAreFound(t *testing.T) {
 			Add: "nft add rule inet office mapped '" + mapped + "'",
 		},
 	}
+	old := func(automatic string) map[string]string {
+		return map[string]string{"/proc/sys/net/netfilter/nf_conntrack_max": "65536", "/proc/sys/net/netfilter/nf_conntrack_helper": automatic, "/proc/modules": "nf_conntrack_sip 1 0 - Live 0x0\n"}
+	}
 	tests := map[string]struct {
-		texts []platform.Text
-		want  []SIPHelper
+		machine map[string]string
+		want    []SIPHelper
 	}{
-		"iptables-legacy, a comment that a shell would run": {texts("iptables-legacy.txt"), []SIPHelper{
+		"iptables-legacy, a comment that a shell would run": {saved("iptables-legacy", "iptables-legacy.txt"), []SIPHelper{
 			{
 				Tool: "iptables-legacy", Table: "raw", Chain: "PREROUTING",
 				Rule: `-A PREROUTING -i eth1 -p udp -m udp --dport 5060 -m comment --comment "don\'t touch $(phones)" -j CT --helper sip`,
@@ -59,57 +62,32 @@ func TestSIPHelperRulesOfOtherMachinesAreFound(t *testing.T) {
 				Add: `iptables-legacy -t raw -I OUTPUT 1 -p tcp -m tcp --dport 5060 -j CT --helper sip`,
 			},
 		}},
-		"IPv6, in a chain of its own": {texts("ip6tables-nft.txt"), []SIPHelper{{
+		"IPv6, in a chain of its own": {saved("ip6tables-nft", "ip6tables-nft.txt"), []SIPHelper{{
 			Tool: "ip6tables-nft", Table: "raw", Chain: "voip", Rule: `-A voip -p udp -m udp --dport 5060 -j CT --helper sip`,
 			Del: `ip6tables-nft -t raw -D voip -p udp -m udp --dport 5060 -j CT --helper sip`,
 			Add: `ip6tables-nft -t raw -I voip 1 -p udp -m udp --dport 5060 -j CT --helper sip`,
 		}}},
-		"nftables: FTP's helper and a rule that only looks at the helper stay": {texts("nft.json", "nft.txt"), nft},
-		"an nft without JSON": {texts("nft.txt"), nft},
+		"nftables: FTP's helper and a rule that only looks at the helper stay": {listed, nft},
 		"a kernel before 6.0 with automatic helpers": {
-			[]platform.Text{{Program: "sysctl net.netfilter.nf_conntrack_helper", Output: []byte("net.netfilter.nf_conntrack_helper = 1\n")}},
+			old("1"),
 			[]SIPHelper{{
 				Tool: "sysctl", Rule: "net.netfilter.nf_conntrack_helper = 1",
 				Del: "sysctl -w net.netfilter.nf_conntrack_helper=0", Add: "sysctl -w net.netfilter.nf_conntrack_helper=1",
 			}},
 		},
 		"the same kernel with them switched off": {
-			[]platform.Text{{Program: "sysctl net.netfilter.nf_conntrack_helper", Output: []byte("net.netfilter.nf_conntrack_helper = 0\n")}}, nil,
-		},
-		"a comment with a line that looks like the rule": {
-			[]platform.Text{{Program: "nft -a list ruleset", Output: []byte("table inet x {\n\tct helper h {\n\t\ttype \"sip\" protocol udp\n\t}\n\tchain c {\n" +
-				"\t\tudp dport 5060 ct helper set \"h\" # handle 3\n\t\taccept comment \"x\n\t\tct helper set \"h\" accept # handle 3\n\t\ty\" # handle 4\n\t}\n}\n")}}, nil,
+			old("0"), nil,
 		},
 		"a match on the helper is no attachment": {
-			[]platform.Text{{Program: "iptables -t raw -S", Output: []byte("-A PREROUTING -m helper --helper sip -j ACCEPT\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n")}}, nil,
+			map[string]string{"iptables-save -c": "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m helper --helper sip -j ACCEPT\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\nCOMMIT\n"}, nil,
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := ReadSIPHelpers(tt.texts)
-			if err != nil && !errors.Is(err, errNoNFTJSON) {
-				t.Error(err)
-			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(SIPHelper{}, "Edit")); diff != "" {
-				t.Errorf("rules (-want +got):\n%s", diff)
+			got := readFilter(t.Context(), machine(t, "linux", tt.machine))
+			if diff := cmp.Diff(tt.want, got.helpers, cmpopts.IgnoreFields(SIPHelper{}, "Edit")); diff != "" {
+				t.Errorf("rules (-want +got):\n%s\nnot read: %v", diff, got.errs)
 			}
 		})
 	}
-}
-
-func FuzzSIPHelpers(f *testing.F) {
-	for _, name := range []string{"iptables-legacy.txt", "nft.json", "nft.txt"} {
-		f.Add(fixture(f, "sip-helpers/"+name), fixture(f, "sip-helpers/nft.txt"))
-	}
-	f.Add([]byte(`-A X --comment "\`), []byte("table inet x {\n\tchain c {\n # handle 99999999999999999999\n"))
-	f.Fuzz(func(t *testing.T, one, other []byte) {
-		list, _ := ReadSIPHelpers([]platform.Text{
-			{Program: "iptables -t raw -S", Output: one}, {Program: "nft -a -j list ruleset", Output: one}, {Program: "nft -a list ruleset", Output: other},
-		})
-		for _, h := range list {
-			if h.Del == "" || h.Add == "" {
-				t.Errorf("a rule without commands: %+v", h)
-			}
-		}
-	})
 }

@@ -1,10 +1,10 @@
 package netinfo
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -20,14 +20,13 @@ const (
 
 // way finds the machine's way to the Internet in its tables.
 type way struct {
-	tables platform.Tables
-	// ask is the system's own route lookup; nil leaves it to the tables.
-	ask func(context.Context, netip.Addr) (platform.Route, error)
+	interfaces []routes.Interface
+	tables     routes.Tables
 }
 
 // uplink describes the way out. bind, when valid, is the local address that
 // the user chose to check from.
-func (w way) uplink(ctx context.Context, bind netip.Addr) Uplink {
+func (w way) uplink(bind netip.Addr) Uplink {
 	var u Uplink
 	if i, ok := w.interfaceOf(bind); ok {
 		u.VPN = i.Kind == platform.KindTunnel
@@ -38,15 +37,15 @@ func (w way) uplink(ctx context.Context, bind netip.Addr) Uplink {
 		r6, _ := w.defaultVia(true, func(n string) bool { return n == i.Name })
 		return w.describe(u, i.Name, r, r6)
 	}
-	out, ok := w.route(ctx, lowerHalf)
+	out, ok := w.route(lowerHalf)
 	// IPv4 decides: a 6in4 tunnel beside an ordinary line takes no call astray.
 	for _, to := range []string{lowerHalf, upperHalf} {
-		if r, there := w.route(ctx, to); there && w.tunnels(r.Interface) {
+		if r, there := w.route(to); there && w.tunnels(r.Interface) {
 			u.VPN, u.VPNInterface = true, r.Interface
 			break
 		}
 	}
-	out6, ok6 := w.route(ctx, ipv6World)
+	out6, ok6 := w.route(ipv6World)
 	if u.VPN {
 		// Phones do not sit inside the tunnel: describe what lies under it.
 		out, ok = w.underTunnel(false)
@@ -57,16 +56,16 @@ func (w way) uplink(ctx context.Context, bind netip.Addr) Uplink {
 	case ok:
 		return w.describe(u, out.Interface, out, out6)
 	case ok6:
-		return w.describe(u, out6.Interface, platform.Route{}, out6)
+		return w.describe(u, out6.Interface, routes.Route{}, out6)
 	case u.VPN:
-		return w.describe(u, u.VPNInterface, platform.Route{}, platform.Route{})
+		return w.describe(u, u.VPNInterface, routes.Route{}, routes.Route{})
 	}
-	return w.describe(u, w.idle(), platform.Route{}, platform.Route{})
+	return w.describe(u, w.idle(), routes.Route{}, routes.Route{})
 }
 
 // describe fills in the facts about the chosen interface and its gateways. A
 // default route of IPv6 counts only on the same interface.
-func (w way) describe(u Uplink, name string, r, r6 platform.Route) Uplink {
+func (w way) describe(u Uplink, name string, r, r6 routes.Route) Uplink {
 	u.Interface = name
 	u.Gateway = r.Gateway
 	u.DefaultRoute = u.DefaultRoute || r.Dst.IsValid() || r6.Dst.IsValid()
@@ -94,7 +93,7 @@ func (w way) describe(u Uplink, name string, r, r6 platform.Route) Uplink {
 // networks are those of this machine's interfaces that lie in the office. An
 // address alone (/32, /128) is not a network.
 func (w way) networks() (list []netip.Prefix) {
-	for _, i := range w.tables.Interfaces {
+	for _, i := range w.interfaces {
 		if !solid(i.Kind) && i.Kind != platform.KindTAP {
 			continue
 		}
@@ -107,21 +106,16 @@ func (w way) networks() (list []netip.Prefix) {
 	return list
 }
 
-// route looks up the way to an address; it reports false where there is none.
-func (w way) route(ctx context.Context, to string) (platform.Route, bool) {
-	addr := netip.MustParseAddr(to)
-	if w.ask != nil {
-		r, err := w.ask(ctx, addr)
-		if err != nil || r.Interface == "" {
-			return platform.Route{}, false
-		}
-		if i, ok := w.byName(r.Interface); ok && i.Kind == platform.KindLoopback {
-			return platform.Route{}, false // a blackhole or a machine that takes every address for its own
-		}
-		r.Dst = netip.PrefixFrom(addr, addr.BitLen())
-		return r, true
+// route looks up the way to an address; it reports false where there is none,
+// as behind a blackhole or on a machine that takes every address for its own.
+func (w way) route(to string) (routes.Route, bool) {
+	r, _ := w.tables.Way(routes.Out(netip.MustParseAddr(to)))
+	i, _ := w.byName(r.Interface)
+	ok := r.Interface != "" && !r.Refuses() && r.Kind != "local" && i.Kind != platform.KindLoopback
+	if !ok {
+		return routes.Route{}, false
 	}
-	return routeTo(w.tables.Routes, addr)
+	return r, true
 }
 
 // tunnels reports whether traffic through the named interface leaves this
@@ -137,7 +131,7 @@ func (w way) tunnels(name string) bool {
 	case platform.KindTunnel:
 		return true
 	case platform.KindTAP, platform.KindPPP:
-		return slices.ContainsFunc(w.tables.Routes, func(r platform.Route) bool {
+		return slices.ContainsFunc(w.mainTable(), func(r routes.Route) bool {
 			other, ok := w.byName(r.Interface)
 			single := r.Dst.Bits() == 0 || r.Dst.IsSingleIP()
 			return ok && r.Interface != name && r.Gateway.IsValid() && r.Gateway.Is4() && single && solid(other.Kind)
@@ -154,7 +148,7 @@ func solid(k platform.LinkKind) bool {
 // underTunnel finds the gateway that the tunnel's own packets take: the default
 // route of a solid interface, or the host route that a VPN program lays to its
 // server.
-func (w way) underTunnel(v6 bool) (platform.Route, bool) {
+func (w way) underTunnel(v6 bool) (routes.Route, bool) {
 	isSolid := func(name string) bool {
 		i, ok := w.byName(name)
 		return ok && solid(i.Kind)
@@ -162,34 +156,35 @@ func (w way) underTunnel(v6 bool) (platform.Route, bool) {
 	if r, ok := w.defaultVia(v6, isSolid); ok {
 		return r, true
 	}
-	for _, r := range w.tables.Routes {
-		if r.Dst.IsValid() && r.Dst.Addr().Is6() == v6 && r.Dst.IsSingleIP() && r.Gateway.IsValid() && isSolid(r.Interface) {
+	for _, r := range w.mainTable() {
+		if r.Dst.Addr().Is6() == v6 && r.Dst.IsSingleIP() && r.Gateway.IsValid() && isSolid(r.Interface) {
 			return r, true
 		}
 	}
-	return platform.Route{}, false
+	return routes.Route{}, false
 }
 
 // defaultVia returns the best default route through an interface that pass
 // accepts.
-func (w way) defaultVia(v6 bool, pass func(name string) bool) (platform.Route, bool) {
-	var defaults []platform.Route
-	for _, r := range w.tables.Routes {
-		if r.Dst.IsValid() && r.Dst.Bits() == 0 && r.Dst.Addr().Is6() == v6 && pass(r.Interface) {
-			defaults = append(defaults, r)
+func (w way) defaultVia(v6 bool, pass func(name string) bool) (best routes.Route, found bool) {
+	for _, r := range w.mainTable() {
+		if r.Dst.Bits() == 0 && r.Dst.Addr().Is6() == v6 && pass(r.Interface) && (!found || r.Metric < best.Metric) {
+			best, found = r, true
 		}
 	}
-	if v6 {
-		return routeTo(defaults, netip.MustParseAddr(ipv6World))
-	}
-	return routeTo(defaults, netip.MustParseAddr(lowerHalf))
+	return best, found
+}
+
+// mainTable are the routes of the main table that lead somewhere.
+func (w way) mainTable() []routes.Route {
+	return slices.DeleteFunc(slices.Clone(w.tables.Routes), func(r routes.Route) bool { return r.Table != "main" || r.Refuses() })
 }
 
 // idle names the interface to show when there is no way out: one with an
 // address before one without, a live one before a dead one.
 func (w way) idle() string {
 	best, bestRank := "", -1
-	for _, i := range w.tables.Interfaces {
+	for _, i := range w.interfaces {
 		if !solid(i.Kind) {
 			continue
 		}
@@ -207,21 +202,21 @@ func (w way) idle() string {
 	return best
 }
 
-func (w way) byName(name string) (platform.Interface, bool) {
-	for _, i := range w.tables.Interfaces {
+func (w way) byName(name string) (routes.Interface, bool) {
+	for _, i := range w.interfaces {
 		if i.Name == name && name != "" {
 			return i, true
 		}
 	}
-	return platform.Interface{}, false
+	return routes.Interface{}, false
 }
 
 // interfaceOf finds the interface that has an address.
-func (w way) interfaceOf(a netip.Addr) (platform.Interface, bool) {
-	for _, i := range w.tables.Interfaces {
+func (w way) interfaceOf(a netip.Addr) (routes.Interface, bool) {
+	for _, i := range w.interfaces {
 		if a.IsValid() && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a }) {
 			return i, true
 		}
 	}
-	return platform.Interface{}, false
+	return routes.Interface{}, false
 }

@@ -21,10 +21,7 @@ const (
 // read.
 func (u *udpConn) Backlog() (Backlog, error) {
 	var b Backlog
-	var err error
-	if cerr := u.raw.Control(func(fd uintptr) { b, err = socketBacklog(int(fd)) }); cerr != nil {
-		err = cerr
-	}
+	err := onSocket(u.raw, func(fd uintptr) (err error) { b, err = socketBacklog(int(fd)); return err })
 	if err != nil {
 		return Backlog{}, fmt.Errorf("reading the backlog of UDP %s: %w", u.local, err)
 	}
@@ -34,15 +31,7 @@ func (u *udpConn) Backlog() (Backlog, error) {
 // SetReadBuffer asks for so many bytes of room for what has not been read yet.
 // The system may give less, more of it to root than to others.
 func (u *udpConn) SetReadBuffer(bytes int) error {
-	var err error
-	if cerr := u.raw.Control(func(fd uintptr) {
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) != nil {
-			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
-		}
-	}); cerr != nil {
-		return cerr
-	}
-	return err
+	return onSocket(u.raw, func(fd uintptr) error { return setReadBuffer(int(fd), bytes) })
 }
 
 // Backlog is udpConn.Backlog for a raw socket. What its filter turned away is

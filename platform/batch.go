@@ -19,7 +19,7 @@ type BatchNetwork interface {
 // at a time may read and one may write. Closing wakes both.
 type BatchConn interface {
 	// WriteBatch sends the Buf of each message to its Peer, in order. When one
-	// fails, err is about ms[sent], and none of those behind it has been tried.
+	// fails, err is about ms[sent], and none of those after it has been tried.
 	WriteBatch(ms []Message) (sent int, err error)
 
 	// ReadBatch takes as many datagrams as there are and ms has room for, each

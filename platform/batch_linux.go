@@ -117,7 +117,7 @@ func (c *batchConn) SetReadBuffer(bytes int) error {
 		return err
 	}
 	defer done()
-	return c.setReadBuffer(bytes)
+	return setReadBuffer(c.fd, bytes)
 }
 
 // maxQuote is how much of an ICMP error's quote a batch reader keeps, bytes:

@@ -46,6 +46,8 @@ type AboutBundle struct {
 	Collected time.Time `json:"collected"`
 	Version   string    `json:"version"`            // of the program that collected
 	Root      bool      `json:"root"`               // collected by root
+	OS        string    `json:"os,omitempty"`       // GOOS; empty: Linux
+	Arch      string    `json:"arch,omitempty"`     // GOARCH
 	Redacted  bool      `json:"redacted,omitempty"` // addresses are stand-ins
 	Cut       []string  `json:"cut,omitempty"`      // files of which only the end is there, or nothing
 	Denied    []string  `json:"denied,omitempty"`   // files that the collector might not read
@@ -82,6 +84,16 @@ func OpenBundle(name string) (System, error) {
 		return nil, fmt.Errorf("reading the support bundle %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// Saved is a machine that is nothing but what its programs print, by command
+// line.
+func Saved(about AboutBundle, prints map[string]string) System {
+	files := memoryFS{}
+	for line, out := range prints {
+		files[commandFile(line, nil)] = []byte(out)
+	}
+	return &bundle{files: files, about: about, used: map[string]string{}}
 }
 
 func openBundle(name string) (*bundle, error) {
@@ -225,7 +237,7 @@ func inBundle(name string) string {
 
 // commandFile is the name of the file that holds what a command printed.
 func commandFile(program string, args []string) string {
-	line := strings.Join(append([]string{program}, args...), " ")
+	line := commandLine(program, args)
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r == ' ':
@@ -299,7 +311,7 @@ func (b *bundle) Run(_ context.Context, program string, args ...string) ([]byte,
 	name := commandFile(program, args)
 	complaint, cerr := fs.ReadFile(b.files, name+complaintEnding)
 	out, err := fs.ReadFile(b.files, name)
-	line := strings.Join(append([]string{program}, args...), " ")
+	line := commandLine(program, args)
 	if cerr == nil {
 		sentinel := errors.New("it failed there")
 		switch {

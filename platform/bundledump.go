@@ -173,7 +173,7 @@ func tablesOfText(data []byte) []byte {
 
 // dumpLine is a command line without what only adds counters and handles.
 func dumpLine(program string, args []string) string {
-	line := strings.Join(append([]string{program}, args...), " ")
+	line := commandLine(program, args)
 	return strings.TrimSuffix(strings.Replace(line, "nft -a ", "nft ", 1), " -c")
 }
 

@@ -40,7 +40,9 @@ func (c *Collector) Know(dir string) { c.known = append(c.known, dir) }
 
 // Collect returns a Collector over s.
 func Collect(s System, version string) *Collector {
+	goos, goarch := OSOf(s)
 	return &Collector{System: s, files: map[string][]byte{}, lines: map[string][]string{}, about: AboutBundle{
+		OS: goos, Arch: goarch,
 		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(), Admin: Administrator(s),
 		Absent: []string{},
 	}}
@@ -197,8 +199,10 @@ func (c *Collector) Write(w io.Writer, redacted bool, clean Cleaner) error {
 	for _, name := range names {
 		data := c.files[name]
 		if clean != nil {
-			if data = clean.Clean(c.shown(name), data); data == nil {
-				continue
+			if len(data) > 0 { // a program that printed nothing said so
+				if data = clean.Clean(c.shown(name), data); data == nil {
+					continue
+				}
 			}
 			name = c.renamed(name, clean)
 		}

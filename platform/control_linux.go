@@ -46,7 +46,7 @@ func (c *controlBuffer) sendControl(o SendOptions, v6 bool) []byte {
 }
 
 // put writes one header at offset used; it returns the room for its data and
-// the offset behind it.
+// the offset after it.
 func (c *controlBuffer) put(used int, level, typ int32, size int) (data []byte, next int) {
 	b := c.bytes()[used:]
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))

@@ -83,7 +83,7 @@ func ipv4First(addrs []netip.Addr) []netip.Addr {
 	return append(v4, v6...)
 }
 
-// twice runs ask, and once more beside it when there is no answer after the
+// twice runs ask, and a second time in parallel when there is no answer after the
 // given time: the first answer counts, and a lost packet costs one second, not
 // the result. An error counts once nothing is under way any more.
 func twice[T any](ctx context.Context, after time.Duration, ask func(context.Context) (T, error)) (T, error) {

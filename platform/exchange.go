@@ -85,17 +85,17 @@ func (s *thisSystem) interview(ctx context.Context, x Exchange) ([]Answer, error
 	for _, q := range x.Questions {
 		input = append(input, q.Request...)
 	}
-	t, err := runProgram(ctx, limits{output: x.Limit, patience: s.stuck.patienceFor(x.Program)}, append(input, x.Goodbye...), x.Program, x.Command...)
+	out, err := runProgram(ctx, limits{output: x.Limit, patience: s.stuck.patienceFor(x.Program)}, append(input, x.Goodbye...), x.Program, x.Command...)
 	s.stuck.learn(x.Program, err)
 	if err != nil {
 		return nil, privilegeOf(err)
 	}
-	parts, err := x.Split(t.Output, len(x.Questions))
+	parts, err := x.Split(out, len(x.Questions))
 	if err == nil && len(parts) != len(x.Questions) {
 		err = fmt.Errorf("%d answers to %d questions", len(parts), len(x.Questions))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", t.Program, err)
+		return nil, fmt.Errorf("asking %s: %w", commandLine(x.Program, x.Command), err)
 	}
 	answers := make([]Answer, len(parts))
 	for i := range parts {
@@ -154,7 +154,7 @@ func converse(ctx context.Context, x Exchange) ([]Answer, error) {
 	return answers, nil
 }
 
-// readUntil reads up to an end mark. What came behind it is the rest.
+// readUntil reads up to an end mark. What came after it is the rest.
 func readUntil(c net.Conn, have, end []byte, limit int) (answer, rest []byte, err error) {
 	buf := make([]byte, 1<<16)
 	for searched := 0; ; {

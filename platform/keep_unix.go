@@ -28,3 +28,6 @@ func openNoFollow(path string) (*os.File, error) {
 	}
 	return f, err
 }
+
+// isRoot reports whether this program may read everything.
+func isRoot() bool { return os.Geteuid() == 0 }

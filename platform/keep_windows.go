@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/windows"
 )
 
 // ours relies on the profile's own access list, which lets nobody else in.
@@ -23,3 +25,6 @@ func openNoFollow(path string) (*os.File, error) {
 	}
 	return os.Open(path)
 }
+
+// isRoot reports whether this program runs as an elevated administrator.
+func isRoot() bool { return windows.GetCurrentProcessToken().IsElevated() }

@@ -32,6 +32,8 @@ var (
 	knownPrograms = regexp.MustCompile(`^/(opt|srv|mnt|data|var)(/.*)?/(log|logs|etc)/(asterisk|fail2ban)/|^/opt/asterisk/`)
 	// What /proc/net is in the end: that of a thread.
 	threadNetPath = regexp.MustCompile(`^/proc/\d+(/task/\d+)?/net/`)
+	// What /sys/class/net leads to: figures of an interface.
+	sysInterface = regexp.MustCompile(`^/sys/devices/.*/net/[^/]+/(address|speed|uevent)$`)
 	// Nobody's configuration: keys, and whatever lies in somebody's home.
 	privatePath = regexp.MustCompile(`(?i)^/(root|home)/|/\.[^/]*/|/(keys|private)/|/(id_[^/]*|ssh_host_[^/]*|g?shadow[^/]*|passwd-?|sudoers[^/]*|[^/]*\.(key|pem|p12|pfx|jks|keytab|kdbx?))$`)
 	// What is in a file of keys or of password hashes, under whatever name: a
@@ -51,7 +53,7 @@ func notForBundles(name, place string, more ...string) string {
 	switch {
 	case privatePath.MatchString(place):
 		return where + " a private place"
-	case threadNetPath.MatchString(place), knownPrograms.MatchString(place):
+	case threadNetPath.MatchString(place), sysInterface.MatchString(place), knownPrograms.MatchString(place):
 		return ""
 	}
 	for _, known := range slices.Concat(knownPlaces(), more) {

@@ -71,14 +71,14 @@ func (r *realNetwork) OpenRawUDP(ctx context.Context, o RawUDPOptions) (RawUDP, 
 		_ = s.Close()
 		return nil, fmt.Errorf("preparing a raw UDP socket at %s: %w", o.Local, err)
 	}
-	_ = s.setReadBuffer(rawBuffer) // less than that only costs lost probes, which are sent again
+	_ = setReadBuffer(s.fd, rawBuffer) // less than that only costs lost probes, which are sent again
 	return &rawUDP4{socket: s, first: int(o.First), last: int(o.Last)}, nil
 }
 
 // filterRaw attaches the classic BPF program. What has arrived before it was
 // attached is judged by the receiver again.
 func filterRaw(s *socket, o RawUDPOptions) error {
-	program, err := bpf.Assemble([]bpf.Instruction{
+	return attachFilter(s.fd, []bpf.Instruction{
 		bpf.LoadMemShift{Off: 0},          // X = length of the IPv4 header
 		bpf.LoadIndirect{Off: 2, Size: 2}, // UDP destination port
 		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: uint32(o.First), SkipTrue: 4},
@@ -88,15 +88,6 @@ func filterRaw(s *socket, o RawUDPOptions) error {
 		bpf.RetConstant{Val: maxRawUDP},
 		bpf.RetConstant{Val: 0},
 	})
-	if err != nil {
-		return err
-	}
-	filter := make([]unix.SockFilter, len(program))
-	for i, p := range program {
-		filter[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
-	}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}))
 }
 
 // Taken reads the tables of the network that this thread is in.

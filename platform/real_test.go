@@ -327,7 +327,7 @@ func TestHopSettingsArePutBack(t *testing.T) {
 		}
 		defer pc.Close()
 		h := hopOf(pc.(*net.UDPConn), v6)
-		before, err := h.ttl()
+		before, err := h.ttl.get()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -335,11 +335,11 @@ func TestHopSettingsArePutBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		during, _ := h.ttl()
+		during, _ := h.ttl.get()
 		if err := restore(); err != nil {
 			t.Fatal(err)
 		}
-		after, _ := h.ttl()
+		after, _ := h.ttl.get()
 		if during != 5 || after != before {
 			t.Errorf("%s: TTL %d, then %d, then %d", network, before, during, after)
 		}
@@ -350,7 +350,7 @@ func TestHopSettingsArePutBack(t *testing.T) {
 		if err := restore(); err != nil {
 			t.Fatal(err)
 		}
-		if after, _ := h.ttl(); after != before {
+		if after, _ := h.ttl.get(); after != before {
 			t.Errorf("%s: TTL %d stayed after a refusal", network, after)
 		}
 	}

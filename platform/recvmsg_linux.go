@@ -158,7 +158,7 @@ func (r *receiver) icmpError(payload []byte) *ICMPError {
 	return e
 }
 
-// readExtended reads a sock_extended_err and the offender's address behind it
+// readExtended reads a sock_extended_err and the offender's address after it
 // (linux/errqueue.h).
 func (r *receiver) readExtended(data []byte) *ICMPError {
 	const size = int(unsafe.Sizeof(unix.SockExtendedErr{}))

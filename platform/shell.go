@@ -38,5 +38,5 @@ func RunShell(ctx context.Context, line string) ([]byte, error) {
 	cmd.Cancel = func() error { return os.ErrProcessDone }
 	cmd.WaitDelay = shellPatience
 	err = cmd.Run()
-	return out.Bytes(), err
+	return out.kept.Bytes(), err
 }

@@ -18,7 +18,7 @@ import (
 // not; at 100,000 datagrams a second that took a third of a processor.
 type socket struct {
 	fd   int
-	wake int // an eventfd that ends waiting for good
+	wake int // an eventfd that ends all waiting
 
 	using  sync.RWMutex // held for reading while the descriptors are in use
 	closed atomic.Bool
@@ -169,11 +169,11 @@ func (b *batch) send(s *socket, from, size int) (sent int, err error) {
 }
 
 // setReadBuffer asks for more than net.core.rmem_max first, which root gets.
-func (s *socket) setReadBuffer(bytes int) error {
-	if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) == nil {
+func setReadBuffer(fd, bytes int) error {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) == nil {
 		return nil
 	}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
 }
 
 // address4 says where message i goes, address6 the same for IPv6.

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,8 @@ type System interface {
 	// Now is the machine's time: of a bundle, when it was collected.
 	Now() time.Time
 
-	// Root reports whether its collector could read everything.
+	// Root reports whether everything may be read: of a bundle, whether its
+	// collector could. On Windows it means an elevated administrator.
 	Root() bool
 
 	// Live reports whether this is the machine the program runs on.
@@ -51,7 +53,7 @@ func ThisSystem() System { return &thisSystem{} }
 type thisSystem struct{ stuck stuck }
 
 func (*thisSystem) Now() time.Time { return time.Now() }
-func (*thisSystem) Root() bool     { return runtime.GOOS != "windows" && os.Geteuid() == 0 }
+func (*thisSystem) Root() bool     { return isRoot() }
 func (*thisSystem) Live() bool     { return true }
 
 func (*thisSystem) Open(name string) (fs.File, error) {
@@ -85,17 +87,17 @@ func (*thisSystem) Glob(pattern string) ([]string, error) {
 
 func (s *thisSystem) Run(ctx context.Context, program string, args ...string) ([]byte, error) {
 	if native := nativeProgram(program, args); native != nil {
-		return native(ctx)
+		return native()
 	}
 	if out := longListing(ctx, program, args, s.Run); out != nil {
 		return out, nil
 	}
 	if err := s.stuck.check(program); err != nil {
-		return nil, fmt.Errorf("running %s: %w", strings.Join(append([]string{program}, args...), " "), err)
+		return nil, fmt.Errorf("running %s: %w", commandLine(program, args), err)
 	}
-	t, err := runProgram(ctx, limits{output: maxReport, patience: s.stuck.patienceFor(program)}, nil, program, args...)
+	out, err := runProgram(ctx, limits{output: maxReport, patience: s.stuck.patienceFor(program)}, nil, program, args...)
 	s.stuck.learn(program, err)
-	return t.Output, privilegeOf(err)
+	return out, privilegeOf(err)
 }
 
 // maxReport bounds a program's output that is kept. 100,000 rules with
@@ -185,4 +187,36 @@ func FilterGeneration(s System) (generation uint32, known bool) {
 		return 0, false
 	}
 	return filterGeneration()
+}
+
+// nativeHostname answers for "hostname".
+func nativeHostname() ([]byte, error) {
+	name, err := os.Hostname()
+	return []byte(name), err
+}
+
+// Hostname is the name of the machine; of a bundle that nobody asked for it,
+// what its file says.
+func Hostname(ctx context.Context, s System) (string, error) {
+	out, err := s.Run(ctx, "hostname")
+	if err != nil && !s.Live() {
+		if out, err = ReadSystemFile(s, "/etc/hostname", 1<<10); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// OSOf returns the operating system of s and its architecture, as GOOS and
+// GOARCH name them; of a bundle that does not say, Linux and nothing.
+func OSOf(s System) (goos, goarch string) {
+	switch s := s.(type) {
+	case *Collector:
+		return OSOf(s.System)
+	case *thisSystem:
+		return runtime.GOOS, runtime.GOARCH
+	case *bundle:
+		return cmp.Or(s.about.OS, "linux"), s.about.Arch
+	}
+	return "linux", ""
 }

@@ -2,13 +2,11 @@ package platform
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,28 +20,35 @@ import (
 )
 
 // nativeProgram returns what answers in a program's stead, in that program's
-// words: the kernel itself for routes and rules, which no container lacks, and
-// for sets and chains where the program is not installed. Nil: run it.
-func nativeProgram(program string, args []string) func(context.Context) ([]byte, error) {
-	switch line := strings.Join(append([]string{program}, args...), " "); line {
+// words: the kernel itself for interfaces, neighbours, routes and rules, which no
+// container lacks, and for sets and chains where the program is not installed.
+// Nil: run it.
+func nativeProgram(program string, args []string) func() ([]byte, error) {
+	switch line := commandLine(program, args); line {
+	case "hostname":
+		return nativeHostname
+	case "ip -j -d address":
+		return nativeLinks
+	case "ip -j neigh":
+		return nativeNeighbours
 	case "ip -j route show table all":
-		return func(context.Context) ([]byte, error) { return nativeRoutes() }
+		return nativeRoutes
 	case "ip -j rule list":
-		return func(context.Context) ([]byte, error) { return nativeRules(netlink.FAMILY_V4) }
+		return func() ([]byte, error) { return nativeRules(netlink.FAMILY_V4) }
 	case "ip -j -6 rule list":
-		return func(context.Context) ([]byte, error) { return nativeRules(netlink.FAMILY_V6) }
+		return func() ([]byte, error) { return nativeRules(netlink.FAMILY_V6) }
 	case "nft -j list tables":
 		// Also where nft is installed: it reads every rule before it lists the
 		// tables, over a second and 200 MiB where there are 100,000.
-		return func(context.Context) ([]byte, error) { return nativeNFTables() }
+		return nativeNFTables
 	case "ipset save":
 		if _, err := findProgram("ipset"); err != nil {
-			return func(context.Context) ([]byte, error) { return nativeSets() }
+			return nativeSets
 		}
 	}
 	if backend, ok := strings.CutSuffix(program, "-save"); ok && strings.Contains(backend, "tables") {
 		if _, err := findProgram(program); err != nil {
-			return func(ctx context.Context) ([]byte, error) { return nativeTables(ctx, backend) }
+			return func() ([]byte, error) { return nativeTables(backend) }
 		}
 	}
 	return nil
@@ -57,140 +62,6 @@ func placeOf(f *os.File, name string) string {
 		place, _ = filepath.EvalSymlinks(name) // and nothing where even that fails
 	}
 	return place
-}
-
-// routeTypes are the names iproute2 gives to the route types that matter; the
-// others are plain.
-var routeTypes = map[int]string{
-	unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast", unix.RTN_ANYCAST: "anycast", unix.RTN_MULTICAST: "multicast",
-	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
-}
-
-// ipRow is a row of "ip -j route" or "ip -j rule", as far as it is read.
-type ipRow struct {
-	Type     string `json:"type,omitempty"`
-	Dst      string `json:"dst,omitempty"`
-	Src      string `json:"src,omitempty"`
-	SrcLen   int    `json:"srclen,omitempty"`
-	DstLen   int    `json:"dstlen,omitempty"`
-	Gateway  string `json:"gateway,omitempty"`
-	Dev      string `json:"dev,omitempty"`
-	Table    string `json:"table,omitempty"`
-	Prefsrc  string `json:"prefsrc,omitempty"`
-	Metric   int    `json:"metric,omitempty"`
-	Priority *int   `json:"priority,omitempty"`
-	IIf      string `json:"iif,omitempty"`
-	FwMark   string `json:"fwmark,omitempty"`
-	Action   string `json:"action,omitempty"`
-	Not      bool   `json:"not,omitempty"`
-}
-
-func nativeRoutes() ([]byte, error) {
-	links, err := dumpAgain(netlink.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("reading interfaces: %w", err)
-	}
-	names := map[int]string{}
-	for _, l := range links {
-		names[l.Attrs().Index] = l.Attrs().Name
-	}
-	all := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
-	routes, err := dumpAgain(func() ([]netlink.Route, error) {
-		return netlink.RouteListFiltered(netlink.FAMILY_ALL, all, netlink.RT_FILTER_TABLE)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading routes: %w", err)
-	}
-	rows := []ipRow{}
-	for _, r := range routes {
-		row := ipRow{Type: routeTypes[r.Type], Dst: "default", Dev: names[r.LinkIndex], Table: tableName(r.Table), Metric: r.Priority}
-		if r.Dst != nil {
-			if ones, bits := r.Dst.Mask.Size(); ones == bits {
-				row.Dst = r.Dst.IP.String()
-			} else if ones > 0 || r.Type == unix.RTN_LOCAL {
-				row.Dst = r.Dst.String()
-			}
-		}
-		if row.Dst == "default" && r.Family == netlink.FAMILY_V6 {
-			row.Dst = "::/0" // iproute2 says "default" too; this tells the family
-		}
-		row.Gateway, row.Prefsrc = ipText(r.Gw), ipText(r.Src)
-		rows = append(rows, row)
-	}
-	return json.Marshal(rows)
-}
-
-// nativeRules lists the policy routing rules. RuleList of the library leaves
-// out what a rule does (blackhole, unreachable, prohibit), so the messages are
-// read here.
-func nativeRules(family int) ([]byte, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETRULE, unix.NLM_F_DUMP|unix.NLM_F_REQUEST)
-	req.AddData(nl.NewIfInfomsg(family))
-	messages, err := dumpAgain(func() ([][]byte, error) { return req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWRULE) })
-	if err != nil {
-		return nil, fmt.Errorf("reading routing rules: %w", err)
-	}
-	rows := []ipRow{}
-	for _, m := range messages {
-		row, err := ruleRow(m)
-		if err != nil {
-			return nil, fmt.Errorf("reading routing rules: %w", err)
-		}
-		rows = append(rows, row)
-	}
-	return json.Marshal(rows)
-}
-
-func ruleRow(message []byte) (ipRow, error) {
-	msg := nl.DeserializeRtMsg(message)
-	attrs, err := nl.ParseRouteAttr(message[msg.Len():])
-	if err != nil {
-		return ipRow{}, err
-	}
-	priority := 0 // the kernel leaves the attribute out for 0
-	row := ipRow{Src: "all", Priority: &priority, Table: tableName(int(msg.Table)), Not: msg.Flags&netlink.FibRuleInvert > 0}
-	for _, a := range attrs {
-		switch v := a.Value; a.Attr.Type {
-		case nl.FRA_PRIORITY:
-			priority = int(binary.NativeEndian.Uint32(v))
-		case unix.RTA_TABLE:
-			row.Table = tableName(int(binary.NativeEndian.Uint32(v)))
-		case nl.FRA_SRC:
-			row.Src, row.SrcLen = net.IP(v).String(), int(msg.Src_len)
-		case nl.FRA_DST:
-			row.Dst, row.DstLen = net.IP(v).String(), int(msg.Dst_len)
-		case nl.FRA_IIFNAME:
-			row.IIf = string(bytes.TrimRight(v, "\x00"))
-		case nl.FRA_FWMARK:
-			row.FwMark = fmt.Sprintf("%#x", binary.NativeEndian.Uint32(v))
-		}
-	}
-	switch int(msg.Type) { // FR_ACT_*, the numbers of RTN_* (linux/fib_rules.h)
-	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
-		row.Action, row.Table = routeTypes[int(msg.Type)], ""
-	}
-	return row, nil
-}
-
-func tableName(id int) string {
-	switch id {
-	case 0:
-		return ""
-	case unix.RT_TABLE_MAIN:
-		return "main"
-	case unix.RT_TABLE_LOCAL:
-		return "local"
-	case unix.RT_TABLE_DEFAULT:
-		return "default"
-	}
-	return strconv.Itoa(id)
-}
-
-func ipText(ip net.IP) string {
-	if ip == nil {
-		return ""
-	}
-	return ip.String()
 }
 
 // nativeSets words the kernel's ipsets as "ipset save" would.
@@ -269,7 +140,7 @@ func setElement(typeName string, e netlink.IPSetEntry) string {
 
 // nativeTables words every table of an iptables back end whose -save program
 // is missing as that program would, chain by chain.
-func nativeTables(ctx context.Context, backend string) ([]byte, error) {
+func nativeTables(backend string) ([]byte, error) {
 	path, err := findProgram(backend)
 	if err != nil {
 		return nil, fmt.Errorf("running %s-save: %w", backend, fs.ErrNotExist)
@@ -283,7 +154,7 @@ func nativeTables(ctx context.Context, backend string) ([]byte, error) {
 		return nil, fmt.Errorf("running %s: %w", backend, err)
 	}
 	var b bytes.Buffer
-	for _, table := range tablesOf(ctx, backend) {
+	for _, table := range tablesOf(backend) {
 		chains, err := ipt.ListChains(table)
 		if err != nil {
 			return b.Bytes(), privilegeOf(fmt.Errorf("listing table %s with %s: %w", table, backend, err))
@@ -303,7 +174,7 @@ func nativeTables(ctx context.Context, backend string) ([]byte, error) {
 
 // tablesOf names the tables worth listing. The legacy programs create what
 // they list, so only what exists already is asked for.
-func tablesOf(_ context.Context, backend string) []string {
+func tablesOf(backend string) []string {
 	if strings.HasSuffix(backend, "-nft") {
 		return []string{"raw", "mangle", "nat", "filter", "security"}
 	}
@@ -311,11 +182,11 @@ func tablesOf(_ context.Context, backend string) []string {
 	if strings.HasPrefix(backend, "ip6") {
 		file = "ip6_tables_names"
 	}
-	names, err := readNamespaceFile(file)
+	names, err := os.ReadFile(threadNet + file)
 	if err != nil {
 		return nil
 	}
-	return strings.Fields(names)
+	return strings.Fields(string(names))
 }
 
 // filterGeneration asks nftables for its generation (NFT_MSG_GETGEN).

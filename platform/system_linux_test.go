@@ -35,7 +35,7 @@ func TestTheKernelAnswersInsteadOfItsPrograms(t *testing.T) {
 			}
 			for _, c := range []struct{ line, want string }{
 				{"ip -j route show table all", `{"type":"blackhole","dst":"203.0.113.0/24","table":"main"}`},
-				{"ip -j rule list", `{"src":"192.0.2.66","srclen":32,"priority":77,"action":"prohibit"}`},
+				{"ip -j rule list", `{"action":"prohibit","priority":77,"src":"192.0.2.66","srclen":32}`},
 			} {
 				f := strings.Fields(c.line)
 				out, err := ThisSystem().Run(context.Background(), f[0], f[1:]...)

@@ -18,10 +18,6 @@ func placeOf(_ *os.File, name string) string {
 	return filepath.ToSlash(place)
 }
 
-// nativeProgram returns nil: only Linux has tables that are read without a
-// program.
-func nativeProgram(string, []string) func(context.Context) ([]byte, error) { return nil }
-
 func filterGeneration() (uint32, bool) { return 0, false }
 
 // longListing returns nil: the program is asked.

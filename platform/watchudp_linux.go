@@ -16,8 +16,8 @@ import (
 // arriving IPv4 packets before the INPUT chain does.
 type packetWatch struct{ file *os.File }
 
-// WatchUDP opens the socket deaf, attaches the filter, and only then binds it
-// to the protocol, so that nothing else ever comes in.
+// WatchUDP opens the socket with protocol 0, so that nothing arrives before the
+// filter is attached, and then binds it to IPv4.
 func (r *realNetwork) WatchUDP(_ context.Context, o WatchUDPOptions) (UDPWatch, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
@@ -44,7 +44,7 @@ func networkOrder(v uint16) uint16 {
 // filterWatch attaches the classic BPF program: whole UDP datagrams with the
 // magic.
 func filterWatch(fd int, o WatchUDPOptions) error {
-	program, err := bpf.Assemble([]bpf.Instruction{
+	return attachFilter(fd, []bpf.Instruction{
 		bpf.LoadAbsolute{Off: 9, Size: 1}, // protocol
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_UDP, SkipTrue: 6},
 		bpf.LoadAbsolute{Off: 6, Size: 2}, // fragments
@@ -55,15 +55,6 @@ func filterWatch(fd int, o WatchUDPOptions) error {
 		bpf.RetConstant{Val: maxRawUDP},
 		bpf.RetConstant{Val: 0},
 	})
-	if err != nil {
-		return err
-	}
-	filter := make([]unix.SockFilter, len(program))
-	for i, p := range program {
-		filter[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
-	}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}))
 }
 
 func (w *packetWatch) Watch(see func(payload []byte, from, to netip.AddrPort)) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -38,8 +39,11 @@ func CheckOutput(name string) error {
 }
 
 // WriteOutput writes content where name says: into the device, the pipe or the
-// open descriptor (/dev/stdout) of that name, or else into a file, as
-// ReplaceFile does. It gives up when ctx is done.
+// open descriptor (/dev/stdout) of that name, or else into a file, whole or not
+// at all: whoever reads the old file never meets half of the new one, and after
+// an error the old one is still there and nothing else is left. A link is
+// followed and kept, unless another user may have planted it. It gives up when
+// ctx is done.
 func WriteOutput(ctx context.Context, name string, content []byte, most fs.FileMode) error {
 	return writeOutput(ctx, name, content, most, readerWait)
 }
@@ -56,28 +60,6 @@ func writeOutput(ctx context.Context, name string, content []byte, most fs.FileM
 		} else {
 			err = d.replace(content, most)
 		}
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, plainPath(err))
-	}
-	return nil
-}
-
-// ReplaceFile writes a whole file or none: whoever reads the old one never
-// meets half of the new one, and after an error the old one is still there and
-// nothing else is left. A link is followed and kept, unless another user may
-// have planted it. What is not a regular file is not written.
-func ReplaceFile(name string, content []byte, most fs.FileMode) error {
-	d, err := findDestination(name)
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	defer d.close()
-	if err = d.check(); err == nil && d.stream() {
-		err = errors.New("it is not a regular file")
-	}
-	if err == nil {
-		err = d.replace(content, most)
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, plainPath(err))
@@ -178,12 +160,8 @@ func (e *NoDirectoryError) Error() string { return "there is no directory " + e.
 // IsDiskFault reports whether an error is about a disk that takes no file,
 // rather than about the name that was given: it is full, read-only or broken.
 func IsDiskFault(err error) bool {
-	for _, e := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EDQUOT} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	faults := []error{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EDQUOT}
+	return slices.ContainsFunc(faults, func(e error) bool { return errors.Is(err, e) })
 }
 
 // writeWhole fills a new file and closes it. What a full disk only tells when

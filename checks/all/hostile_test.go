@@ -193,20 +193,19 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 		}
 	}
 	r := hostilePBX("x").Look(t, check, banned())
-	raw, err := json.Marshal(r.Observed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, forged := range []string{`"args":["rm","-rf","/"]`, `"args":["nft","flush","ruleset"]`, `"form":"reboot","args":["x"]`} {
-		text := strings.NewReplacer(`"args":["iptables-nft"`, forged+`,"x":["iptables-nft"`, `"args":["ufw"`, forged+`,"x":["ufw"`, `"args":["csf"`, forged+`,"x":["csf"`,
-			`"program":"iptables-nft"`, `"program":"rm"`).Replace(string(raw))
-		if text == string(raw) {
-			t.Fatalf("nothing was forged in %s", raw)
+	settled := checks.Settle(&checks.Report{Command: "why", Results: []checks.Result{r}}, []*checks.Check{check})
+	forge := func(t *testing.T, observed json.RawMessage, change func(string) string) {
+		text := change(string(observed))
+		if text == string(observed) {
+			t.Fatalf("nothing was forged in %s", observed)
 		}
-		rep := &checks.Report{Command: "why", Results: []checks.Result{{Check: "blocked", Observed: json.RawMessage(text)}}}
+		rep := &checks.Report{Command: "why", Results: []checks.Result{{Check: "blocked", Observes: check.Observes(), Observed: json.RawMessage(text)}}}
 		again, err := checks.Rejudge(rep, []*checks.Check{check})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if st := again.Results[0].Status; st == checks.Pass || st == checks.Skip {
+			t.Errorf("the forged report is a %s", st)
 		}
 		for _, f := range again.Results[0].Findings {
 			for _, x := range f.Fixes {
@@ -218,4 +217,39 @@ func TestAForgedReportBringsNoCommands(t *testing.T) {
 			}
 		}
 	}
+	for _, forged := range []string{`"args":["rm","-rf","/",`, `"args":["nft","flush","ruleset",`, `"form":"reboot","args":["x",`} {
+		change := func(text string) string {
+			return strings.NewReplacer(`"args":["iptables-nft"`, forged+`"iptables-nft"`, `"args":["ufw"`, forged+`"ufw"`, `"args":["csf"`, forged+`"csf"`,
+				`"program":"iptables-nft"`, `"program":"rm"`, `"tool":"iptables-nft"`, `"tool":"rm"`).Replace(text)
+		}
+		forge(t, settled.Results[0].Observed, change)
+		forge(t, r.Observed, func(observed string) string { return repacked(t, observed, change) })
+	}
+}
+
+// repacked changes what is packed in an observation.
+func repacked(t *testing.T, observed string, change func(string) string) string {
+	t.Helper()
+	var o map[string]any
+	if err := json.Unmarshal([]byte(observed), &o); err != nil {
+		t.Fatal(err)
+	}
+	old, ok := checks.Packed[json.RawMessage](o["read"].(string)).Open()
+	if !ok {
+		t.Fatal("nothing is packed in the observation")
+	}
+	changed := change(string(old))
+	if changed == string(old) {
+		return observed
+	}
+	packed, ok := checks.Pack(json.RawMessage(changed), len(changed))
+	if !ok {
+		t.Fatal("it cannot be packed again")
+	}
+	o["read"] = packed
+	out, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }

@@ -59,14 +59,18 @@ var forbidden = map[string][]string{
 
 func isForbidden(obj types.Object) bool {
 	names, listed := forbidden[obj.Pkg().Path()]
-	switch obj.(type) {
+	fn, ok := obj.(*types.Func)
+	switch v := obj.(type) {
 	case *types.Const, *types.TypeName:
 		return false
+	case *types.Var: // what an error is compared with, and what stands in it
+		if v.IsField() || types.Identical(v.Type(), types.Universe.Lookup("error").Type()) {
+			return false
+		}
 	}
 	if names == nil {
-		return listed
+		return listed && !(ok && fn.Name() == "Error" && fn.Signature().Recv() != nil)
 	}
-	fn, ok := obj.(*types.Func)
 	return ok && fn.Signature().Recv() == nil && slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(fn.Name(), n) })
 }
 

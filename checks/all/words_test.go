@@ -34,6 +34,57 @@ func TestJudgesHoldNoSentences(t *testing.T) {
 	}
 }
 
+// What a reader could not read, or does not know, is a message as well, whose
+// sentence stands in the words.yaml beside it.
+func TestReadersHoldNoSentences(t *testing.T) {
+	p := readProgram(t)
+	for name := range p.nodes {
+		reader, ok := strings.CutPrefix(packageOf(name), module+"netinfo/")
+		if !ok || !slices.Contains([]string{"packetfilter", "bans", "asterisk", "fail2ban"}, reader) {
+			continue
+		}
+		for _, s := range p.told(name) {
+			if !strings.Contains(s, "fail2ban/attempt.go:") { // what Asterisk logs
+				t.Errorf("netinfo/%s: %s", reader, s)
+			}
+		}
+	}
+}
+
+// told are the places in a function at which English is made for a message or
+// stored: what a reader looks for in the words of other programs is none of its
+// own, and errors are what platform words.
+func (p *program) told(name string) (list []string) {
+	foreign := map[ast.Node]bool{}
+	ast.Inspect(p.nodes[name], func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if f, ok := call.Fun.(*ast.SelectorExpr); ok {
+			if x, ok := f.X.(*ast.Ident); ok && slices.Contains([]string{"strings", "bytes", "errors", "command"}, x.Name) || f.Sel.Name == "Errorf" {
+				ast.Inspect(call, func(n ast.Node) bool { foreign[n] = true; return true })
+			}
+		}
+		return true
+	})
+	ast.Inspect(p.nodes[name], func(n ast.Node) bool {
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING || foreign[n] {
+			return true
+		}
+		if text, err := strconv.Unquote(lit.Value); err == nil && clause.MatchString(text) {
+			list = append(list, fmt.Sprintf("%s: %q", p.fset.Position(lit.Pos()), text))
+		}
+		return true
+	})
+	return list
+}
+
+// clause is a piece of a sentence: commands, and the fields of other programs,
+// have no such words.
+var clause = regexp.MustCompile(`(?i)(^|[^a-z-])(the|an?|is|are|was|were|which|that|its?) [a-z]{2,}|[a-z]{2,} (the|an?|is|are|was|were|which|that|its?)([^a-z-]|$)`)
+
 // packageOf is the package of a function, method or variable by its full name.
 func packageOf(name string) string {
 	name = strings.TrimLeft(name, "(*")

@@ -50,8 +50,9 @@ const (
 	byMedia    = "media"    // it answers only during a call
 )
 
-// badness orders statuses: of several addresses of a host, the worst decides.
-var badness = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3}
+// rank orders the statuses from good to bad: of several addresses of a host, the
+// worst decides.
+var rank = map[string]int{reachable: 0, notTestable: 1, silent: 2, blocked: 3}
 
 func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	p := o.Profile
@@ -104,7 +105,7 @@ func judgeProbes(o Observed, h *netinfo.Host) []Row {
 		switch {
 		case at < 0:
 			rows = append(rows, r)
-		case badness[r.Status] > badness[rows[at].Status]:
+		case rank[r.Status] > rank[rows[at].Status]:
 			rows[at] = r
 		}
 	}
@@ -160,14 +161,13 @@ func subnetRows(o Observed, h *netinfo.Host) (rows []Row) {
 		for _, r := range portsByProtocol(o.Profile) {
 			r.Target = s.CIDR
 			r.Status, r.By = notTestable, byNoHost
-			for i := range o.Probes {
-				p := &o.Probes[i]
+			for _, p := range o.Probes {
 				if !p.SIP || !s.Prefix().Contains(p.Addr.Addr()) || r.Protocol != "any" && r.Protocol != p.Protocol {
 					continue
 				}
-				x := judgeProbe(p, h)
-				if r.probe == nil || badness[x.Status] > badness[r.Status] {
-					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, p, x.By, x.Code, x.Hop, p.Addr
+				x := judgeProbe(&p, h)
+				if r.probe == nil || rank[x.Status] > rank[r.Status] {
+					r.Status, r.probe, r.By, r.Code, r.Hop, r.Asked = x.Status, &p, x.By, x.Code, x.Hop, p.Addr
 				}
 			}
 			rows = append(rows, r)

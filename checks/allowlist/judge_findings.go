@@ -31,7 +31,7 @@ func blockedFindings(rows []Row, p *netinfo.Profile, h *netinfo.Host) (out []che
 			continue
 		}
 		f := checks.Finding{ID: "allow-list." + k.id, Severity: checks.Warning, Confidence: k.confidence, Heard: true, Evidence: evidence(hit)}
-		// A refusal alone may be the server's own: it is no proof of a fault.
+		// A refusal may be the server's own, so it does not prove a fault.
 		if k.by != refused && slices.ContainsFunc(hit, func(r Row) bool { return r.probe.SIP }) {
 			f.Severity = checks.Critical
 		}

@@ -46,22 +46,22 @@ type endpoint struct {
 func (o *Observed) plan(ctx context.Context, env *checks.Env) []Probe {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	l := lookups{env: env, addrs: map[string]Host{}}
 	ends := withSRV(ctx, env, endpoints(o.Profile, env.Inputs.SIPServers))
-	var names []string
+	at := func(name string) int { return slices.IndexFunc(o.Hosts, func(h Host) bool { return h.Name == name }) }
 	for _, e := range ends {
-		if !slices.Contains(names, e.host) {
-			names = append(names, e.host)
+		if at(e.host) < 0 {
+			o.Hosts = append(o.Hosts, Host{Name: e.host})
 		}
 	}
-	l.all(ctx, names)
-	for _, n := range names {
-		o.Hosts = append(o.Hosts, l.addrs[n])
+	var wg sync.WaitGroup
+	for i := range o.Hosts {
+		wg.Go(func() { o.Hosts[i].lookup(ctx, env) })
 	}
+	wg.Wait()
 	var out []Probe
 	seen := map[string]bool{}
 	for _, e := range ends {
-		for _, a := range l.addrs[e.host].Addrs {
+		for _, a := range o.Hosts[at(e.host)].Addrs {
 			t := Probe{Host: e.host, Addr: netip.AddrPortFrom(a, uint16(e.port)), Protocol: e.protocol, Method: e.method, Named: e.named, SIP: e.sip}
 			if key := e.protocol + " " + t.Addr.String(); !seen[key] {
 				seen[key] = true
@@ -80,16 +80,16 @@ func endpoints(p *netinfo.Profile, servers []string) []endpoint {
 		if err != nil {
 			continue // the command line refuses it
 		}
-		host, port := at.Host, at.Port
+		e := endpoint{host: at.Host, protocol: "udp", method: methodOptions, port: at.PortOr(5060), named: true, sip: true}
+		if at.Port == 0 {
+			e.service = "sip"
+		}
 		ours := slices.ContainsFunc(p.SIP, func(h netinfo.SIPHost) bool { return h.Address() == s })
-		if !ours && port != 0 {
-			named = append(named, endpoint{host: host, protocol: "udp", method: methodOptions, port: port, named: true, sip: true})
+		if !ours && (at.Port != 0 || len(p.Ports) == 0) {
+			named = append(named, e)
 		}
-		if !ours && port == 0 && len(p.Ports) == 0 {
-			named = append(named, endpoint{host: host, protocol: "udp", method: methodOptions, port: 5060, named: true, sip: true, service: "sip"})
-		}
-		if !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
+		if !slices.Contains(hosts, at.Host) {
+			hosts = append(hosts, at.Host)
 		}
 	}
 	for _, host := range hosts {
@@ -185,49 +185,27 @@ func withSRV(ctx context.Context, env *checks.Env, ends []endpoint) []endpoint {
 	return slices.Concat(found...)
 }
 
-// lookups resolves names, all at once.
-type lookups struct {
-	env   *checks.Env
-	mu    sync.Mutex
-	addrs map[string]Host
-}
-
-func (l *lookups) all(ctx context.Context, names []string) {
-	var wg sync.WaitGroup
-	for _, n := range names {
-		wg.Go(func() {
-			h := l.one(ctx, n)
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.addrs[n] = h
-		})
-	}
-	wg.Wait()
-}
-
-// one keeps the addresses that this machine has a route to.
-func (l *lookups) one(ctx context.Context, name string) Host {
-	h := Host{Name: name}
-	addrs, err := l.env.Net.LookupAddrs(ctx, name)
+// lookup keeps the addresses that this machine has a route to.
+func (h *Host) lookup(ctx context.Context, env *checks.Env) {
+	addrs, err := env.Net.LookupAddrs(ctx, h.Name)
 	if err != nil {
 		h.Error = platform.Words(err)
-		return h
+		return
 	}
-	var last error
+	last := fmt.Errorf("no address of the family of %s", env.Inputs.Bind)
 	for _, a := range addrs {
-		if b := l.env.Inputs.Bind; b.IsValid() && b.Is4() != a.Is4() {
+		if b := env.Inputs.Bind; b.IsValid() && b.Is4() != a.Is4() {
 			continue
 		}
-		if _, err := l.env.Net.SourceFor(a); err != nil {
+		if _, err := env.Net.SourceFor(a); err != nil {
 			last = err
 			continue
 		}
 		if h.Addrs = append(h.Addrs, a); len(h.Addrs) == maxAddrs {
-			break
+			return
 		}
 	}
 	if len(h.Addrs) == 0 {
-		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", name, cmp.Or(last, fmt.Errorf("no address of the family of %s", l.env.Inputs.Bind))))
+		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", h.Name, cmp.Or(last, fmt.Errorf("no address of the family of %s", env.Inputs.Bind))))
 	}
-	return h
 }

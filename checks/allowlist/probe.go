@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
@@ -51,12 +50,9 @@ func ask(ctx context.Context, env *checks.Env, targets []Probe) []Probe {
 
 func (p *Probe) ask(ctx context.Context, env *checks.Env) {
 	var err error
-	p.Local = env.Inputs.Bind
-	if !p.Local.IsValid() {
-		if p.Local, err = env.Net.SourceFor(p.Addr.Addr()); err != nil {
-			p.fail(err)
-			return
-		}
+	if p.Local, err = probe.Source(env.Net, env.Inputs.Bind, p.Addr.Addr()); err != nil {
+		p.fail(err)
+		return
 	}
 	local := netip.AddrPortFrom(p.Local, 0)
 	switch p.Method {
@@ -79,7 +75,7 @@ func (p *Probe) connect(ctx context.Context, env *checks.Env, local netip.AddrPo
 		p.fail(err)
 		return
 	}
-	p.answered(start)
+	p.answered(time.Since(start))
 	_ = conn.Close()
 }
 
@@ -100,7 +96,7 @@ func (p *Probe) stun(ctx context.Context, env *checks.Env, local netip.AddrPort)
 		p.fail(out.SendErr)
 	}
 	if out.Answered {
-		p.answered(start)
+		p.answered(time.Since(start))
 	}
 }
 
@@ -113,57 +109,34 @@ func (p *Probe) options(ctx context.Context, env *checks.Env, local netip.AddrPo
 		return
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
 	token := "sd" + rand.Text()
 	request := options(token, conn.LocalAddr(), p.Addr)
-	for _, patience := range [tries]time.Duration{again, lastWait} {
-		if ctx.Err() != nil {
-			return
-		}
-		start := time.Now()
-		p.Tries++
-		if err := conn.WriteTo(request, p.Addr, platform.SendOptions{}); err != nil {
-			p.fail(err)
-		}
-		if p.read(ctx, conn, token, start.Add(patience)) {
-			p.answered(start)
-			return
-		}
-	}
-}
-
-// read waits for the answer until the moment has come.
-func (p *Probe) read(ctx context.Context, conn platform.UDPConn, token string, until time.Time) bool {
-	if conn.SetReadDeadline(until) != nil {
-		return false
-	}
-	buf := make([]byte, 65536)
-	for ctx.Err() == nil {
-		d, err := conn.ReadFrom(buf)
-		icmp, isICMP := errors.AsType[*platform.ICMPError](err)
-		switch {
-		case isICMP:
-			p.heard(icmp)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return false
-		case err != nil:
-			p.fail(err)
-			_ = probe.Sleep(ctx, time.Until(until)) // a socket that fails at once must not spin
-			return false
-		default:
-			if code, ok := answerTo(buf[:d.N], token); ok && d.From == p.Addr {
+	a := &probe.Ask{
+		Payload: func() []byte { return request },
+		Match: func(b []byte, from netip.AddrPort) bool {
+			code, ok := answerTo(b, token)
+			if ok = ok && from == p.Addr; ok {
 				p.Code = code
-				return true
 			}
-		}
+			return ok
+		},
 	}
-	return false
+	s := probe.Schedule{SendAt: []time.Duration{0, again}, LastWait: lastWait}
+	_, err = probe.Exchange(ctx, conn, p.Addr, s, a)
+	p.Tries = a.Tries
+	if icmp, ok := errors.AsType[*platform.ICMPError](err); ok {
+		p.heard(icmp)
+	} else if err != nil {
+		p.fail(err)
+	}
+	if a.Reply != nil {
+		p.answered(a.RTT)
+	}
 }
 
-func (p *Probe) answered(since time.Time) {
+func (p *Probe) answered(rtt time.Duration) {
 	p.Answered = true
-	p.RTTMS = float64(time.Since(since).Microseconds()) / 1000
+	p.RTTMS = float64(rtt.Microseconds()) / 1000
 	p.Error, p.Class = "", ""
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -43,39 +44,29 @@ func findWhere(ctx context.Context, env *checks.Env, p *netinfo.Profile) *Where 
 func publicAddr(ctx context.Context, env *checks.Env) netip.Addr {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sock, err := stun.Open(ctx, env.Net, netip.AddrPortFrom(env.Inputs.Bind, 0))
+	local := probe.Bind(env.Inputs.Bind, netip.Addr{})
+	sock, err := stun.Open(ctx, env.Net, netip.AddrPortFrom(local, 0))
 	if err != nil {
 		return netip.Addr{}
 	}
 	defer sock.Close()
-	found := make(chan netip.Addr, 1)
+	servers := env.STUNServers()
+	found := make(chan netip.Addr, len(servers))
 	var wg sync.WaitGroup
-	for _, name := range env.STUNServers() {
+	for _, name := range servers {
 		wg.Go(func() {
-			at, err := netinfo.ParseHostPort(name)
-			if err != nil {
+			to, ok := probe.Lookup(ctx, env.Net, name, session.DefaultSTUNPort, local)
+			if !ok {
 				return
 			}
-			addrs, err := env.Net.LookupAddrs(ctx, at.Host)
-			if err != nil || len(addrs) == 0 || addrs[0].Is4() != (!env.Inputs.Bind.IsValid() || env.Inputs.Bind.Is4()) {
-				return
-			}
-			out := sock.Ask(ctx, stun.Question{To: netip.AddrPortFrom(addrs[0], uint16(at.PortOr(session.DefaultSTUNPort))), Plan: stun.Patient()})
-			if !out.Answered || !out.Response.Seen().IsValid() {
-				return
-			}
-			select {
-			case found <- out.Response.Seen().Addr().Unmap():
+			out := sock.Ask(ctx, stun.Question{To: to, Plan: stun.Patient()})
+			if out.Answered && out.Response.Seen().IsValid() {
+				found <- out.Response.Seen().Addr().Unmap()
 				cancel()
-			default:
 			}
 		})
 	}
 	wg.Wait()
-	select {
-	case a := <-found:
-		return a
-	default:
-		return netip.Addr{}
-	}
+	close(found)
+	return <-found // the zero Addr where nobody answered
 }

@@ -33,11 +33,11 @@ func byAddress(s Subject) (checks.Finding, bool) {
 		} else if p.Verdict == "accept" {
 			open = addOnce(open, name)
 		}
-		f.Evidence = append(f.Evidence, checks.Proof(name, nil, decidedBy(p.Verdict, p.Table, p.Rule)))
+		f.Evidence = append(f.Evidence, checks.Proof(name, nil, decidedBy(p.Verdict, p.Table, p.decider())))
 	}
-	f.Args = words.Args{"address": addrString(s.Address), "own": s.At[0], "shut": len(shut) > 0, "ports": some(open, maxNamed)}
+	f.Args = words.Args{"address": addrString(s.Address), "own": s.At[0], "shut": len(shut) > 0, "ports": firstN(open, maxNamed)}
 	if len(shut) > 0 {
-		f.Args["ports"] = some(shut, maxNamed)
+		f.Args["ports"] = firstN(shut, maxNamed)
 	}
 	return f, len(open)+len(shut) > 0
 }

@@ -71,7 +71,7 @@ func TestRulesThatTellOwnAddressesApart(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"ip -j route show table all": strings.Replace(twoSides, "[", "["+tt.routes, 1)})
+			p := onPBX(map[string]string{"ip -j route show table all": strings.Replace(twoSides, "[", "["+tt.routes, 1)})
 			p.Prints["iptables-nft-save -c"] = table(slices.DeleteFunc(tt.rules, func(r string) bool { return r == "-P" })...)
 			if tt.pjsip != "" {
 				p.Files["/etc/asterisk/pjsip.conf"] = tt.pjsip
@@ -111,7 +111,7 @@ func TestEachPortThatIsNamedCounts(t *testing.T) {
 		{"RTP alone", "10000-20000", "allowed", "198.51.100.7 is let in on UDP 10000-20000"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"iptables-nft-save -c": table(rules...)})
+			p := onPBX(map[string]string{"iptables-nft-save -c": table(rules...)})
 			in := asked("198.51.100.7")
 			in.UDPPorts = tt.udp
 			r := p.Look(t, Check(), in)
@@ -156,7 +156,7 @@ func TestAPBXInAContainer(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"ip -j route show table all": twoSides, "iptables-nft-save -c": docker(tt.users...)})
+			p := onPBX(map[string]string{"ip -j route show table all": twoSides, "iptables-nft-save -c": docker(tt.users...)})
 			if p.Files["/proc/sys/net/ipv4/ip_forward"] = "1\n"; tt.off {
 				p.Files["/proc/sys/net/ipv4/ip_forward"] = "0\n"
 			}
@@ -193,7 +193,7 @@ func TestAPortThatIsRedirected(t *testing.T) {
 		{"the sockets were not read", "", "allowed", checks.Pass},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"iptables-nft-save -c": rules})
+			p := onPBX(map[string]string{"iptables-nft-save -c": rules})
 			if tt.sockets != "" {
 				p.Files["/proc/net/udp"] = tt.sockets
 			}

@@ -1,16 +1,13 @@
 package blocked
 
 import (
-	"fmt"
-	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
-	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -22,7 +19,10 @@ const maxPeel = 40
 // filterBlocks finds every rule, set element and remembered address that stops
 // packets of the subject, also those that stand behind another: a rule that is
 // found is taken away, in thought, and the packets are sent again.
-func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
+func (e question) filterBlocks(s Subject) Subject {
+	var list []Block
+	named := e.rules.Mentions(s.Address)
+	index := mentionsIn(named)
 	var all []*found
 	note := func(c culprit, q query, o packetfilter.Outcome) {
 		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
@@ -44,7 +44,7 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 		}
 		q.Ignore = map[*packetfilter.Rule]bool{}
 		for range maxPeel {
-			stop := e.peel(q, s, field)
+			stop := e.peel(q, s, index, field)
 			if len(stop) == 0 {
 				break
 			}
@@ -54,13 +54,13 @@ func (e *evaluator) filterBlocks(s Subject, when time.Time) (list []Block) {
 			}
 		}
 	}
-	mentions := e.rules.Mentions(s.Address)
 	stops := map[*packetfilter.Rule]bool{}
 	for _, f := range all {
 		stops[f.c.step.Rule] = true
-		list = append(list, e.filterBlock(*f, mentions, s, when))
+		list = append(list, e.filterBlock(*f, s))
 	}
-	return once(append(list, e.spared(mentions, stops, s, when)...))
+	s.Blocks = distinct(append(list, e.spared(named, stops, s)...))
+	return s
 }
 
 // found is what stops a subject, and the accepts that go before it.
@@ -72,12 +72,12 @@ type found struct {
 
 // peel is what stops the packets of a class first: nothing that was taken away
 // in thought, and each rule once for each part of the class.
-func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []found) {
+func (e question) peel(q query, s Subject, m mentions, field packetfilter.Field) (list []found) {
 	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 		if o.Verdict == packetfilter.Accepted {
 			continue
 		}
-		if x, ok := culpritOf(e.rules, o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
+		if x, ok := m.culpritOf(o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
 			list = append(list, found{c: x, o: o})
 		}
 	}
@@ -86,8 +86,8 @@ func (e *evaluator) peel(q query, s Subject, field packetfilter.Field) (list []f
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject, when time.Time) (list []Block) {
-	for _, m := range mentions {
+func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject) (list []Block) {
+	for _, m := range named {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
 			steps = []packetfilter.Step{m.Step}
@@ -99,14 +99,14 @@ func (e *evaluator) spared(mentions []packetfilter.Mention, stops map[*packetfil
 		if i < 0 {
 			continue
 		}
-		c := culprit{step: steps[i], prefix: network(m.Covers[0])}
-		if m.Set != nil {
-			c.set, c.element = m.Set, *m.Element
-		}
 		if m.Entry != nil {
 			continue // a list alone stops nobody
 		}
-		b := wordBlock(c, when)
+		c := culprit{Mention: m, step: steps[i]}
+		if p, ok := packetfilter.Network(m.Covers[0]); ok {
+			c.prefix = p
+		}
+		b := wordBlock(c, e.when)
 		b.Effective = false
 		b.Why, b.Misplaced = whySpared(s, steps[i])
 		b.Lift = m.Delete(e.wording)
@@ -122,29 +122,17 @@ func whySpared(s Subject, step packetfilter.Step) (code string, misplaced bool) 
 	if onward && slices.Contains(step.Chain.Hooks(), packetfilter.HookInput) && !slices.Contains(step.Chain.Hooks(), packetfilter.HookForward) {
 		return whyInput, true
 	}
-	if zone, used := zoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
+	if zone, used := pbx.ZoneOf(step.Chain.Name), zoneUsed(s); zone != "" && used != "" && zone != used {
 		return whyNot(whyZone, zone, used), true
 	}
-	return whyNot(whyRule, server.RuleText(step)), false
-}
-
-// zoneChain is how firewalld calls the chains of a zone, such as
-// filter_IN_public_deny.
-var zoneChain = regexp.MustCompile(`(?:^|[_ ])IN_([A-Za-z0-9-]+?)(?:_(?:pre|log|deny|allow|post))?(?:$|[ :])`)
-
-func zoneOf(chain string) string {
-	m := zoneChain.FindStringSubmatch(chain)
-	if m == nil {
-		return ""
-	}
-	return m[1]
+	return whyNot(whyRule, pbx.RuleText(step)), false
 }
 
 // zoneUsed is the zone of firewalld that the subject's packets go through.
 func zoneUsed(s Subject) string {
 	for _, p := range s.Paths {
 		for _, line := range append(slices.Clone(p.Trace), p.Table) {
-			if zone := zoneOf(line); p.Direction == in && zone != "" && zone != "ZONES" {
+			if zone := pbx.ZoneOf(line); p.Direction == in && zone != "" {
 				return zone
 			}
 		}
@@ -155,17 +143,10 @@ func zoneUsed(s Subject) string {
 // filterBlock is a Block with the commands that end it for the subject alone:
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
-func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subject, when time.Time) Block {
+func (e question) filterBlock(f found, s Subject) Block {
 	c := f.c
-	b := wordBlock(c, when)
-	for _, m := range mentions {
-		switch {
-		case c.recent != nil && m.List == c.list && m.Entry != nil && m.Entry.Addr == c.recent.Addr,
-			c.set != nil && m.Set == c.set && m.Element.Text == c.element.Text,
-			c.set == nil && c.recent == nil && m.Step.Rule == c.step.Rule:
-			b.Lift = m.Delete(e.wording)
-		}
-	}
+	b := wordBlock(c, e.when)
+	b.Lift = c.Delete(e.wording)
 	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
 	if wider || !b.lifts() {
 		b.Lift = packetfilter.Change{Rules: f.allow}
@@ -175,39 +156,42 @@ func (e *evaluator) filterBlock(f found, mentions []packetfilter.Mention, s Subj
 
 // wordBlock says where and what a culprit is.
 func wordBlock(c culprit, when time.Time) Block {
-	b := Block{Layer: "iptables", Where: server.RulePlace(c.step), Object: server.RuleText(c.step), Prefix: c.prefix, Effective: true}
+	b := Block{Layer: "iptables", Where: pbx.RulePlace(c.step), Object: pbx.RuleText(c.step), Prefix: c.prefix, Effective: true}
 	b.Owner, b.Jail = owner(c)
 	if c.step.Chain.Table().Tool == packetfilter.ToolNFT {
 		b.Layer = "nftables"
 	}
 	switch {
-	case c.recent != nil:
-		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.list, c.recent.Addr.String()
-		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.recent.Packets), server.RuleText(c.step))}
-		if n := len(c.recent.Ages); n > 0 {
-			b.Since = when.Add(-c.recent.Ages[n-1]).Truncate(time.Second)
+	case c.Entry != nil:
+		b.Layer, b.Where, b.Object = "xt_recent", "/proc/net/xt_recent/"+c.List, c.Entry.Addr.String()
+		b.Reasons = []string{whyNot(reasonRemembered, strconv.Itoa(c.Entry.Packets), pbx.RuleText(c.step))}
+		if n := len(c.Entry.Ages); n > 0 {
+			b.Since = when.Add(-c.Entry.Ages[n-1]).Truncate(time.Second)
 		}
-		if left, ok := c.match.Ends(c.recent); ok {
+		if left, ok := c.match.Ends(c.Entry); ok {
 			b.Until = when.Add(left).Truncate(time.Second)
 			if c.match.Op == packetfilter.RecentUpdate {
 				b.Reasons = append(b.Reasons, reasonRenewed)
 			}
 		}
-	case c.set != nil:
-		if c.set.Tool == packetfilter.ToolIPSet {
+	case c.Set != nil:
+		if c.Set.Tool == packetfilter.ToolIPSet {
 			b.Layer = "ipset"
 		}
-		b.Where, b.Object = setPlace(c.set), c.element.Text
-		if c.element.Timeout > 0 {
-			b.Until = when.Add(c.element.Timeout).Truncate(time.Second)
+		b.Object = c.Element.Text
+		if c.Set.Name != "" { // one without a name stands in the rule
+			b.Where = setPlace(c.Set)
 		}
-		if c.element.Comment != "" {
-			b.Reasons = []string{c.element.Comment}
+		if c.Element.Timeout > 0 {
+			b.Until = when.Add(c.Element.Timeout).Truncate(time.Second)
+		}
+		if c.Element.Comment != "" {
+			b.Reasons = []string{c.Element.Comment}
 		}
 		if b.Owner == "crowdsec" {
 			// Its bouncer asks for new decisions every ten seconds, unless it is
 			// set to another time.
-			b.Wait = []command.Command{command.WaitUntilFails(c.set.Holds(&c.element))}
+			b.Wait = []command.Command{command.WaitUntilFails(c.Set.Holds(c.Element))}
 		}
 	case c.step.Rule.Comment != "":
 		b.Reasons = []string{c.step.Rule.Comment}
@@ -218,52 +202,45 @@ func wordBlock(c culprit, when time.Time) Block {
 // lifts reports whether something can be done about the block.
 func (b Block) lifts() bool { return len(b.Lift.Rules)+len(b.Lift.Do) > 0 }
 
+// setPlace names a set as nft does, or ipset.
 func setPlace(s *packetfilter.Set) string {
-	if s.Name == "" {
-		return "anonymous set"
-	}
 	if s.Table == "" {
 		return "set " + s.Name
 	}
-	return fmt.Sprintf("set %s of table %s %s", s.Name, s.Family, s.Table)
+	return "set " + string(s.Family) + " " + s.Table + " " + s.Name
 }
 
-// fail2banBlocks are the jails that hold the subject. Whether they bite is for
-// attribute to say.
-func fail2banBlocks(st *fail2ban.State, subject netip.Prefix) (list []Block) {
-	for _, a := range st.Addresses {
-		if a.Asked != bans.Normal(subject) {
-			continue
+// jailBlocks are the jails that hold the subject. Whether they stop anything is
+// for attribute to say.
+func (e question) jailBlocks() (list []Block) {
+	for _, h := range e.jailed().Holds {
+		b := Block{
+			Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+			Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: e.Jails.Dead,
 		}
-		for _, h := range a.Holds {
-			b := Block{
-				Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
-				Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: st.Dead,
-			}
-			if !st.Dead { // nobody would take the command
-				b.Lift = packetfilter.Change{Step: command.Step{
-					Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
-					Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
-				}}
-			}
-			if h.Since != nil {
-				b.Since = h.Since.UTC()
-			}
-			if h.Until != nil {
-				b.Until = h.Until.UTC()
-			}
-			list = append(list, b)
+		if !e.Jails.Dead { // nobody would take the command
+			b.Lift = packetfilter.Change{Step: command.Step{
+				Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
+				Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
+			}}
 		}
+		if h.Since != nil {
+			b.Since = h.Since.UTC()
+		}
+		if h.Until != nil {
+			b.Until = h.Until.UTC()
+		}
+		list = append(list, b)
 	}
 	return list
 }
 
 // otherBlocks are what the remaining layers hold.
-func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
-	for _, x := range answer.Bans {
+func (e question) otherBlocks(filter []Block) (list []Block) {
+	for _, x := range e.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
-			Reasons: x.Reasons, Effective: x.Effect == bans.Bites,
+			Reasons: x.Reasons, Cause: x.Cause, Effective: x.Effect == bans.Bites,
 		}
 		if x.Effect == bans.Indirect {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
@@ -274,14 +251,29 @@ func otherBlocks(answer bans.Answer, filter []Block) (list []Block) {
 		if x.Effect == bans.Spares {
 			b.Why = whyNotSIP
 		}
-		if x.Note != "" && !b.Effective {
-			b.Why = x.Note
-		}
-		if b.Effective {
-			b.Why = ""
+		if b.Note = x.Note; b.Effective {
+			b.Why, b.Note = "", ""
 		}
 		b.Lift = packetfilter.Change{Step: command.Step{Do: x.Free, Undo: x.Undo}}
 		list = append(list, b)
 	}
 	return list
+}
+
+// accessLists adds Asterisk's own access lists: a packet that the filter lets in
+// may still be refused there.
+func (e question) accessLists(s Subject) Subject {
+	s.Blocks = slices.Clone(s.Blocks)
+	for _, r := range e.Refused {
+		b := Block{
+			Layer: "asterisk-acl", Where: r.At, Object: r.Rule, Jail: r.List, Prefix: s.Address,
+			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
+		}
+		if !b.Effective {
+			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
+		}
+		b.Cause = r.Note
+		s.Blocks = append(s.Blocks, b)
+	}
+	return s
 }

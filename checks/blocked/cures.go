@@ -11,33 +11,34 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// sourceOf is where the commands of a layer are documented.
-func sourceOf(layer string) string {
-	return map[string]string{
-		"fail2ban": "fail2ban-client(1)", "crowdsec": "https://docs.crowdsec.net/docs/cscli/cscli_decisions_delete/",
-		"iptables": "iptables(8)", "nftables": "nft(8)", "ipset": "ipset(8)", "firewalld": "firewall-cmd(1)", "ufw": "ufw(8)",
-		"csf": "https://download.configserver.com/csf/readme.txt", "apf": "apf(8)", "sshguard": "sshguard(8)", "route": "ip-route(8)", "hosts.deny": "hosts_access(5)",
-		"xt_recent": "iptables-extensions(8), recent", "asterisk-acl": "https://docs.asterisk.org/Configuration/Core-Configuration/Named-ACLs/",
-		"kamailio": "https://www.kamailio.org/docs/modules/stable/modules/htable.html",
-	}[layer]
+// layer is what is known of who bans, or of where bans are kept.
+type layer struct {
+	slug   string // as a platform; empty: its own name
+	source string // where its commands are documented
+	keeps  bool   // what they change outlives a reboot
+	place  bool   // bans are kept there by others
 }
 
-// keeps reports whether what a layer's command changes outlives a reboot.
-func keeps(layer string) bool {
-	return slices.Contains([]string{"fail2ban", "crowdsec", "csf", "apf", "sshguard", "ufw", "hosts.deny", "asterisk-acl"}, layer)
-}
-
-// slug is the platform word of a layer.
-func slug(layer string) string {
-	switch layer {
-	case "iptables", "ipset", "xt_recent", "route":
-		return "linux-iptables"
-	case "nftables":
-		return "linux-nftables"
-	case "asterisk-acl", "hosts.deny":
-		return "asterisk"
-	}
-	return layer
+func layerOf(name string) layer {
+	l := map[string]layer{
+		"fail2ban":     {source: "fail2ban-client(1)", keeps: true},
+		"crowdsec":     {source: "https://docs.crowdsec.net/docs/cscli/cscli_decisions_delete/", keeps: true},
+		"firewalld":    {source: "firewall-cmd(1)"},
+		"ufw":          {source: "ufw(8)", keeps: true},
+		"csf":          {source: "https://download.configserver.com/csf/readme.txt", keeps: true},
+		"apf":          {source: "apf(8)", keeps: true},
+		"sshguard":     {source: "sshguard(8)", keeps: true},
+		"hosts.deny":   {source: "hosts_access(5)", slug: "asterisk", keeps: true},
+		"asterisk-acl": {source: "https://docs.asterisk.org/Configuration/Core-Configuration/Named-ACLs/", slug: "asterisk", keeps: true},
+		"kamailio":     {source: "https://www.kamailio.org/docs/modules/stable/modules/htable.html"},
+		"route":        {source: "ip-route(8)", slug: "linux-iptables"},
+		"iptables":     {source: "iptables(8)", slug: "linux-iptables", place: true},
+		"ipset":        {source: "ipset(8)", slug: "linux-iptables", place: true},
+		"xt_recent":    {source: "iptables-extensions(8), recent", slug: "linux-iptables", place: true},
+		"nftables":     {source: "nft(8)", slug: "linux-nftables", place: true},
+	}[name]
+	l.slug = cmp.Or(l.slug, name)
+	return l
 }
 
 // freeEverywhere takes every block of the subject away, those without effect
@@ -60,12 +61,13 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		if !b.lifts() {
 			continue
 		}
-		platform = cmp.Or(platform, slug(b.Layer))
+		l := layerOf(b.Layer)
+		platform = cmp.Or(platform, l.slug)
 		steps = addNew(steps, b.Lift.Step)
 		edits = append(edits, b.Lift.Rules...)
-		persistent = persistent && keeps(b.Layer)
-		if src := sourceOf(b.Layer); !slices.Contains(sources, src) {
-			sources = append(sources, src)
+		persistent = persistent && l.keeps
+		if !slices.Contains(sources, l.source) {
+			sources = append(sources, l.source)
 		}
 	}
 	holder, network := wider(s, blocks)
@@ -104,7 +106,7 @@ func addNew(list []command.Step, s command.Step) []command.Step {
 // that: who holds it, and the network; "none" where there is no such ban.
 func wider(s Subject, blocks []Block) (by, network string) {
 	for _, b := range blocks {
-		if !isPlace(b.Layer) && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
+		if place(b) == 0 && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
 			return holder(b), addrString(b.Prefix)
 		}
 	}
@@ -113,7 +115,7 @@ func wider(s Subject, blocks []Block) (by, network string) {
 
 // place orders layers: who bans before where bans are kept.
 func place(b Block) int {
-	if isPlace(b.Layer) {
+	if layerOf(b.Layer).place {
 		return 1
 	}
 	return 0

@@ -32,27 +32,20 @@ func findings(o Observed, s Subject, verdict string) (list []checks.Finding) {
 	case (verdict == verdictBlocked || verdict == verdictPartly) && slices.ContainsFunc(s.Paths, stopped):
 		list = append(list, notLetIn(o, s))
 	}
-	if f, ok := sentNowhere(s); ok {
-		list = append(list, f)
+	more := func(f checks.Finding, ok bool) {
+		if ok {
+			list = append(list, f)
+		}
 	}
-	if f, ok := byAddress(s); ok {
-		list = append(list, f)
+	more(sentNowhere(s))
+	more(byAddress(s))
+	if len(hit) == 0 {
+		more(nearBan(s))
 	}
-	if f, ok := nearBan(s); ok && len(hit) == 0 {
-		list = append(list, f)
-	}
-	if f, ok := notExempt(o, s, hit); ok {
-		list = append(list, f)
-	}
-	if f, ok := rearming(s, hit); ok {
-		list = append(list, f)
-	}
-	if f, ok := ineffective(o, s); ok {
-		list = append(list, f)
-	}
-	if f, ok := goingOn(s); ok {
-		list = append(list, f)
-	}
+	more(notExempt(o, s, hit))
+	more(rearming(s, hit))
+	more(ineffective(o, s))
+	more(connectionGoesOn(s))
 	return list
 }
 
@@ -62,7 +55,7 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
 		Args: words.Args{
 			"who": who(s), "by": byWhom(s), "verdict": verdict, "stopped": stoppedPorts(s),
-			"phones": len(s.Phones), "extensions": some(s.Phones, 6), "goes_on": establishedPass(s),
+			"phones": len(s.Phones), "extensions": firstN(s.Phones, 6), "goes_on": establishedPass(s),
 		},
 		Evidence: evidence(s, hit),
 		Fixes:    freeEverywhere(o, s),
@@ -109,7 +102,7 @@ func who(s Subject) words.Text {
 		}
 		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))
 	}
-	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": some(roles, maxNamed)})
+	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": firstN(roles, maxNamed)})
 }
 
 func holder(b Block) string {
@@ -151,7 +144,7 @@ func stoppedPorts(s Subject) words.Text {
 	if len(list) == 0 {
 		return words.Say("blocked.stopped-behind", nil)
 	}
-	return some(list, maxStopped)
+	return firstN(list, maxStopped)
 }
 
 // maxStopped keeps what is stopped of a whole network within two lines.
@@ -164,7 +157,10 @@ const maxReasons = 2
 // evidence shows the deciding rules, each with all it stops, and what each
 // layer holds.
 func evidence(s Subject, hit []Block) (list []checks.Evidence) {
-	type decision struct{ verdict, table, rule string }
+	type decision struct {
+		verdict, table string
+		rule           any // a string or a words.Reason
+	}
 	var decisions []decision
 	ports := map[decision][]string{}
 	rules := map[string]bool{}
@@ -173,7 +169,7 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 			continue
 		}
 		rules[p.Rule] = true
-		d := decision{p.Verdict, p.Table, p.Rule}
+		d := decision{p.Verdict, p.Table, p.decider()}
 		if !slices.Contains(decisions, d) {
 			decisions = append(decisions, d)
 		}
@@ -196,8 +192,17 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 	return list
 }
 
-func decidedBy(verdict, table, rule string) words.Text {
+func decidedBy(verdict, table string, rule any) words.Text {
 	return words.Say("blocked.evidence.verdict", words.Args{"verdict": verdict, "table": table, "rule": rule})
+}
+
+// decider is the rule that decides, as RuleText has it, or what does besides the
+// rules.
+func (p Path) decider() any {
+	if p.Why != "" {
+		return p.Why
+	}
+	return p.Rule
 }
 
 // because shows the newest reasons, the same one once.
@@ -210,6 +215,9 @@ func (b Block) because() (list []checks.Evidence) {
 	}
 	for _, r := range slices.Backward(shown) {
 		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.reason(r)))
+	}
+	if b.Cause != "" {
+		list = append(list, checks.Proof(words.Say("blocked.evidence.because", nil), nil, b.Cause))
 	}
 	return list
 }
@@ -324,7 +332,7 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), got))
 	}
 	slices.Sort(names)
-	f.Args = words.Args{"who": who(s), "names": some(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
+	f.Args = words.Args{"who": who(s), "names": firstN(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
 	if o.Machine.Docker {
 		f.Args["chain"] = dockerUser
 	}

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -20,42 +21,53 @@ import (
 // maxFlows is how many connections of a subject are shown.
 const maxFlows = 5
 
-// flows are the connections of a subject that go on though its new packets are
-// stopped.
-func (o *Observed) flows(ctx context.Context, sys platform.System, s *Subject, ports []server.Ports) {
-	// What a list of "recent" stops came too often: a limit, and no ban.
-	if !establishedPass(*s) || !slices.ContainsFunc(effectiveBlocks(*s), func(b Block) bool { return b.Layer != bans.LayerRecent }) {
+// flows adds the connections that go on though new packets are stopped.
+func (e question) flows(s Subject) Subject {
+	if sparesFlows(s) {
+		s.Flows = e.Flows
+	}
+	return s
+}
+
+// sparesFlows reports whether a ban stops the subject and spares its
+// connections. What a list of "recent" stops came too often: a limit, and no ban.
+func sparesFlows(s Subject) bool {
+	return establishedPass(s) && slices.ContainsFunc(effectiveBlocks(s), func(b Block) bool { return b.Layer != bans.LayerRecent })
+}
+
+// readFlows reads the connections of those whom something holds.
+func (r *Read) readFlows(ctx context.Context, sys platform.System, rules *packetfilter.Ruleset) {
+	var held []*Asked
+	for i := range r.Asked {
+		a := &r.Asked[i]
+		if len(a.Bans) > 0 || len(jailed(r.Jails, a.Address).Holds) > 0 || len(rules.Mentions(a.Address)) > 0 {
+			held = append(held, a)
+		}
+	}
+	if len(held) == 0 {
 		return
 	}
-	for _, p := range ports {
-		if p.Purpose == purposeRTP {
-			continue
-		}
-		for _, span := range p.Set {
-			if span.Hi-span.Lo >= 10 {
-				continue // a range is media
+	for _, p := range pbx.SIPPorts(r.Ports) {
+		list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, p.Port)
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNotCollected) {
+				r.FlowsUnread = platform.Words(err).Reason()
 			}
-			for port := span.Lo; port <= span.Hi; port++ {
-				list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, uint16(port))
-				if err != nil {
-					if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNotCollected) {
-						o.Notes = append(o.Notes, string(platform.Words(err)))
-					}
-					return // it is the same for all ports
-				}
-				for _, f := range list {
-					if f.Answered && s.Address.Contains(f.From.Addr()) && len(s.Flows) < maxFlows {
-						s.Flows = append(s.Flows, f)
-					}
+			return // it is the same for all ports
+		}
+		for _, f := range list {
+			for _, a := range held {
+				if f.Answered && a.Address.Contains(f.From.Addr()) && len(a.Flows) < maxFlows {
+					a.Flows = append(a.Flows, f)
 				}
 			}
 		}
 	}
 }
 
-// goingOn is about connections that outlive a ban: a phone that still works,
+// connectionGoesOn is about connections that outlive a ban: a phone that still works,
 // or a scanner that was never shut out.
-func goingOn(s Subject) (checks.Finding, bool) {
+func connectionGoesOn(s Subject) (checks.Finding, bool) {
 	if len(s.Flows) == 0 {
 		return checks.Finding{}, false
 	}

@@ -17,7 +17,7 @@ func TestAConnectionThatOutlivesTheBan(t *testing.T) {
 		"the ban comes before it": {[]string{"-A INPUT -s 198.51.100.7/32 -j DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := pbx(map[string]string{"conntrack -L -f ipv4 -p udp --orig-port-dst 5060": flow})
+			p := onPBX(map[string]string{"conntrack -L -f ipv4 -p udp --orig-port-dst 5060": flow})
 			p.Prints["iptables-nft-save -c"] = table(tt.rules...)
 			in := asked("198.51.100.7")
 			in.UDPPorts = "5060"

@@ -22,7 +22,7 @@ func TestTheResponsiveFirewallTellsUntilWhen(t *testing.T) {
 		{"too many in a minute, until the third last is a minute old", "SIGNALLING", []int{90, 20, 10, 5}, 40 * time.Second, "for n in $(seq 4)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"iptables-nft-save -c": strings.Replace(table(rules), ":FORWARD", ":fpbxrfw - [0:0]\n:FORWARD", 1)})
+			p := onPBX(map[string]string{"iptables-nft-save -c": strings.Replace(table(rules), ":FORWARD", ":fpbxrfw - [0:0]\n:FORWARD", 1)})
 			// The clock 1,000 s after the start, at 250 Hz.
 			const now = 1<<32 - 300*250 + 1000*250
 			p.Files["/proc/timer_list"] = fmt.Sprintf("now at 1000000000000 nsecs\njiffies: %d\n", now)
@@ -61,7 +61,7 @@ func TestABanInAnotherZone(t *testing.T) {
 {"rule": {"family": "inet", "table": "firewalld", "chain": "filter_IN_external_allow", "handle": 4, "expr": [{"accept": null}]}},
 {"rule": {"family": "inet", "table": "firewalld", "chain": "filter_IN_public", "handle": 5, "expr": [{"jump": {"target": "filter_IN_public_deny"}}]}},
 {"rule": {"family": "inet", "table": "firewalld", "chain": "filter_IN_public_deny", "handle": 6, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "198.51.100.7"}}, {"drop": null}]}}]}`
-	p := pbx(map[string]string{
+	p := onPBX(map[string]string{
 		"nft -j list tables":                  `{"nftables": [{"table": {"family": "inet", "name": "firewalld"}}]}`,
 		"nft -a -j list table inet firewalld": listing,
 	})

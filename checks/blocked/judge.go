@@ -33,7 +33,12 @@ type Facts struct {
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o.Notes)}
+	o, whole := o.opened()
+	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o)}
+	if !whole {
+		j.Summary, j.Inconclusive = words.Say("blocked.summary.lost", nil), words.Say("blocked.reason.lost", nil)
+		return j
+	}
 	if len(o.Subjects) == 0 {
 		j.Skip = words.Say("blocked.skip.no-address", nil)
 		return j
@@ -68,14 +73,12 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	return j
 }
 
-// notes are what could not be read. Most of them come from other readers as
-// sentences.
-func notes(list []string) []words.Text {
-	out := words.Literals(list)
-	for i, n := range list {
-		if n == noteTrunks {
-			out[i] = words.Say("blocked.note.trunks", nil)
-		}
+// notes are what could not be read, and that a saved report cannot be evaluated
+// again.
+func notes(o Observed) []words.Text {
+	out := words.Texts(o.Notes)
+	if o.Kept == keptLong || o.Kept == keptOut {
+		out = append(out, words.Say("blocked.note.not-kept", words.Args{"why": o.Kept}))
 	}
 	return out
 }
@@ -242,7 +245,7 @@ func summary(o Observed, all []Facts) (line, headline words.Text) {
 		args := words.Args{"all": len(all)}
 		return words.Say("blocked.summary.none-known", args), words.Say("blocked.headline.none-known", args)
 	}
-	args := words.Args{"bad": len(bad), "all": len(all), "some": some(bad, maxNamed)}
+	args := words.Args{"bad": len(bad), "all": len(all), "some": firstN(bad, maxNamed)}
 	return words.Say("blocked.summary.several", args), words.Say("blocked.headline.several", args)
 }
 
@@ -267,8 +270,8 @@ func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.T
 	return line, words.Text{}
 }
 
-// some names the first n of a list and says how many more there are.
-func some[T any](list []T, n int) words.Text {
+// firstN names the first n of a list and says how many more there are.
+func firstN[T any](list []T, n int) words.Text {
 	return words.Say("blocked.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
 }
 
@@ -327,21 +330,21 @@ func byWhom(s Subject) words.Text {
 		case shownByOwner(s, b): // its owner is named
 		case b.Layer == "fail2ban":
 			jails = append(jails, b.Jail)
-		case isPlace(b.Layer):
+		case place(b) > 0:
 			places = addOnce(places, heldIn(b))
 		default:
 			others = addOnce(others, heldIn(b))
 		}
 	}
 	if slices.Sort(jails); len(jails) > 0 {
-		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": some(slices.Compact(jails), maxNamed), "left": false}))
+		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": firstN(slices.Compact(jails), maxNamed), "left": false}))
 	}
 	who = slices.Concat(who, others, places)
-	rule := "none"
+	var rule any = "none"
 	if i := slices.IndexFunc(s.Paths, stopped); i >= 0 {
-		rule = s.Paths[i].Rule
+		rule = s.Paths[i].decider()
 	}
-	return words.Say("blocked.by", words.Args{"holders": len(who), "some": some(who, maxNamed), "rule": rule})
+	return words.Say("blocked.by", words.Args{"holders": len(who), "some": firstN(who, maxNamed), "rule": rule})
 }
 
 // heldIn is what holds the subject in another layer than fail2ban, with whose
@@ -360,11 +363,6 @@ func heldIn(b Block) words.Text {
 // maxNamed is how many holders fit into a title.
 const maxNamed = 3
 
-// isPlace reports whether a layer is where bans are kept rather than who bans.
-func isPlace(layer string) bool {
-	return slices.Contains([]string{"iptables", "nftables", "ipset", "xt_recent"}, layer)
-}
-
 // silent are the layers that hold bans and did not answer.
 func silent(o Observed) []string {
 	return slices.DeleteFunc(slices.Clone(o.Unread), func(l string) bool { return l == layerFilter })
@@ -372,12 +370,12 @@ func silent(o Observed) []string {
 
 func whyUnclear(o Observed, addresses []string) words.Text {
 	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, layerFilter) {
-		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": some(addresses, maxNamed)})
+		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": firstN(addresses, maxNamed)})
 	}
 	if !o.Root && slices.Contains(o.Unread, layerFilter) {
 		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
 	}
-	var reasons []string
+	var reasons []words.Reason
 	for _, s := range o.Subjects {
 		for _, p := range s.Paths {
 			for _, r := range p.Reasons {
@@ -394,11 +392,11 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	}
 	switch {
 	case len(reasons) > 0:
-		return words.Say("blocked.reason.undecided", words.Args{"addresses": some(addresses, maxNamed), "reasons": some(reasons, maxNamed)})
+		return words.Say("blocked.reason.undecided", words.Args{"addresses": firstN(addresses, maxNamed), "reasons": firstN(reasons, maxNamed)})
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:
-		return notes(o.Notes)[0]
+		return notes(o)[0]
 	}
 	return words.Say("blocked.reason.unread", nil)
 }

@@ -16,7 +16,7 @@ func TestSeveralLinesOfOneFileAreTakenAndPutBack(t *testing.T) {
 		t.Skip("the lines are for GNU sed on Linux")
 	}
 	const denied = "ALL : 198.51.100.7\n# the office\nsshd : 198.51.100.0/24\nALL : 203.0.113.9\nasterisk : 198.51.100.7\n"
-	p := pbx(nil)
+	p := onPBX(nil)
 	p.Prints["iptables-nft-save -c"] = table("-A INPUT -s 198.51.100.7/32 -j DROP")
 	p.Files["/etc/hosts.deny"] = denied
 	r := p.Look(t, Check(), asked("198.51.100.7"))

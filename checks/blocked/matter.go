@@ -3,14 +3,15 @@ package blocked
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxSubjects bounds the addresses that are looked at without being asked for.
@@ -23,9 +24,8 @@ const resolveTime = 2 * time.Second
 
 // gathered collects the subjects that matter, each once with all its roles.
 type gathered struct {
-	list  []Subject
-	index map[netip.Prefix]int
-	notes []string
+	list  []Asked
+	notes []words.Reason
 }
 
 func (g *gathered) add(p netip.Prefix, role, use string) {
@@ -33,25 +33,20 @@ func (g *gathered) add(p netip.Prefix, role, use string) {
 		return
 	}
 	p = p.Masked()
-	i, ok := g.index[p]
-	if !ok {
-		if len(g.list) == maxSubjects {
+	i := slices.IndexFunc(g.list, func(a Asked) bool { return a.Address == p })
+	if i < 0 {
+		if i = len(g.list); i == maxSubjects {
 			return
 		}
-		i = len(g.list)
-		g.index[p] = i
-		g.list = append(g.list, Subject{Address: p, Use: use})
+		g.list = append(g.list, Asked{Address: p, Use: use})
 	}
 	s := &g.list[i]
 	if s.Use != use {
 		s.Use = "" // several: everything counts
 	}
-	for _, r := range s.Roles {
-		if r == role {
-			return
-		}
+	if !slices.Contains(s.Roles, role) {
+		s.Roles = append(s.Roles, role)
 	}
-	s.Roles = append(s.Roles, role)
 }
 
 func (g *gathered) addr(a netip.Addr, role, use string) {
@@ -62,8 +57,8 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 
 // thoseThatMatter are the addresses a PBX lives from: the administrator, the
 // provider, the trunks, the gateway, the phones.
-func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, ways *server.Ways) gathered {
-	g := gathered{index: map[netip.Prefix]int{}}
+func thoseThatMatter(ctx context.Context, env *checks.Env, ast pbx.Asterisk, routes *pbx.Routes) gathered {
+	var g gathered
 	g.addr(env.Inputs.Admin, roleAdmin, useAdmin)
 	hosts := map[string]string{} // to resolve, and their roles
 	g.profile(env.Inputs.Profile, hosts)
@@ -79,7 +74,7 @@ func thoseThatMatter(ctx context.Context, env *checks.Env, ast server.Asterisk, 
 		}
 	}
 	g.resolve(ctx, env, hosts)
-	for _, gw := range ways.Gateways {
+	for _, gw := range routes.Gateways {
 		g.addr(gw, roleGateway, useGateway)
 	}
 	if ast.State != nil {
@@ -99,7 +94,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 	}
 	p, err := netinfo.LoadProfile(name)
 	if err != nil {
-		g.notes = append(g.notes, string(platform.Words(err)))
+		g.notes = append(g.notes, platform.Words(err).Reason())
 		return
 	}
 	for _, s := range p.Subnets {
@@ -124,7 +119,7 @@ func (g *gathered) profile(name string, hosts map[string]string) {
 func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[string]string) {
 	if !env.System.Live() || env.Net == nil || len(hosts) == 0 {
 		if len(hosts) > 0 {
-			g.notes = append(g.notes, noteTrunks)
+			g.notes = append(g.notes, words.Because("blocked.note.trunks"))
 		}
 		return
 	}
@@ -138,7 +133,7 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				g.notes = append(g.notes, host+": "+string(platform.Words(err)))
+				g.notes = append(g.notes, (words.Cause(host) + ": " + platform.Words(err)).Reason())
 			}
 			for _, a := range addrs {
 				g.addr(a.Unmap(), role, "")
@@ -147,10 +142,6 @@ func (g *gathered) resolve(ctx context.Context, env *checks.Env, hosts map[strin
 	}
 	wg.Wait()
 }
-
-// noteTrunks is the note that trunks with a name instead of an address were not
-// looked up.
-const noteTrunks = "trunks-not-looked-up"
 
 // The roles of a subject. The name of the phone, trunk or provider follows; any
 // other role is a provider's name.
@@ -169,22 +160,15 @@ const (
 	useGateway = "gateway" // nothing in particular: only bans count
 )
 
-// portsOf picks the kinds of packet that matter for a use.
-func portsFor(use string, all []server.Ports) []server.Ports {
+// portsFor picks the kinds of packet that matter for a use.
+func portsFor(use string, all []pbx.Ports) []pbx.Ports {
 	switch use {
 	case useAdmin:
-		ssh := packetfilter.NewSpans(packetfilter.Span[packetfilter.Num]{Lo: 22, Hi: 22})
-		return []server.Ports{{Protocol: "tcp", Set: ssh, Purpose: "ssh"}}
+		return []pbx.Ports{{Protocol: "tcp", Set: pbx.Port(22), Purpose: "ssh"}}
 	case useGateway:
 		return nil
 	case purposeRTP:
-		var list []server.Ports
-		for _, p := range all {
-			if p.Purpose == purposeRTP {
-				list = append(list, p)
-			}
-		}
-		return list
+		return slices.DeleteFunc(slices.Clone(all), func(p pbx.Ports) bool { return p.Purpose != purposeRTP })
 	}
 	return all
 }

@@ -25,7 +25,7 @@ func TestCloseToABanIsSaidByWhoKnowsTheBans(t *testing.T) {
 		{"it was not asked", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(nil)
+			p := onPBX(nil)
 			maps.Copy(p.Prints, tt.prints)
 			p.Files["/etc/fail2ban/jail.conf"] = "[asterisk]\nenabled = true\nlogpath = /var/log/asterisk/messages\nmaxretry = 5\nfindtime = 600\nbantime = 3600\naction = iptables-allports[protocol=all]\n"
 			p.Files["/var/log/asterisk/messages"] = failures

@@ -4,203 +4,147 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/secrets"
 	"github.com/sipdoctor/sipdoctor/platform"
-	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
+	machine := env.PBX()
 	o := Observed{Root: env.System.Root(), When: env.System.Now().UTC()}
 	o.Machine = Machine{Admin: env.Inputs.Admin, Bundle: env.Inputs.Root}
 	// The filter takes the longest to list; Asterisk's answers come meanwhile.
-	filtered := make(chan server.Filter, 1)
-	go func() { filtered <- srv.Filter(ctx) }()
-	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
+	filtered := make(chan pbx.Filter, 1)
+	go func() { filtered <- machine.Filter(ctx) }()
+	ast := machine.Asterisk(ctx)
+	r := Read{Bound: ast.Bound(), Routes: machine.Routes(ctx)}
 	o.Notes = append(o.Notes, ast.Notes...)
-	if ways.Err != nil {
-		o.Notes = append(o.Notes, string(platform.Words(ways.Err)))
+	if r.Routes.Err != nil {
+		o.Notes = append(o.Notes, platform.Words(r.Routes.Err).Reason())
 	}
 	if ast.State != nil {
 		o.Machine.FreePBX = ast.State.FreePBX
 	}
-	ports, err := wanted(env.Inputs, ast)
-	if err != nil {
+	var err error
+	if r.Ports, err = wanted(env.Inputs, ast); err != nil {
 		return o, err
 	}
 	for _, a := range env.Inputs.Addresses {
-		o.Subjects = append(o.Subjects, Subject{Address: a.Masked()})
+		r.Asked = append(r.Asked, Asked{Address: a.Masked()})
 	}
 	if len(env.Inputs.Addresses) == 0 {
-		g := thoseThatMatter(ctx, env, ast, ways)
-		o.Subjects, o.Notes = g.list, append(o.Notes, g.notes...)
+		g := thoseThatMatter(ctx, env, ast, r.Routes)
+		r.Asked, o.Notes = g.list, append(o.Notes, g.notes...)
 	}
-	if len(o.Subjects) == 0 {
+	if len(r.Asked) == 0 {
 		<-filtered
 		return o, ctx.Err()
 	}
-	jails := fail2ban.Read(ctx, env.System, o.jailOptions(ports))
-	o.Machine.Fail2ban = jails.Installed
-	for _, n := range jails.Notes {
-		o.Notes = append(o.Notes, n.What+": "+n.Why)
-	}
-	if jails.Hung {
-		o.Unread = append(o.Unread, "fail2ban")
-	}
+	o.readJails(ctx, env.System, &r)
 	filter := <-filtered
 	o.filterNotes(filter)
-	o.fill(ctx, env, filter, &evaluator{
-		rules: filter.Rules, wording: packetfilter.NewWording(ctx, env.System), ways: ways, all: ports, bound: ast.Bound(), strangers: map[string]bool{},
-	}, ast, jails)
+	r.Missing4, r.Missing6 = packetfilter.FirstUnread(filter.Unread, false), packetfilter.FirstUnread(filter.Unread, true)
+	o.readBans(ctx, env.System, &r, ast)
+	r.readFlows(ctx, env.System, filter.Rules)
+	o.keep(ctx, env.System, r, filter.Rules)
 	return o, ctx.Err()
 }
 
-func (o *Observed) jailOptions(ports []server.Ports) fail2ban.Options {
-	options := fail2ban.Options{SIP: sipPorts(ports)}
-	for _, s := range o.Subjects {
-		options.Addresses = append(options.Addresses, s.Address)
+// keep packs what was read for the judge. Rules whose listings are too long for
+// that are evaluated here.
+func (o *Observed) keep(ctx context.Context, sys platform.System, r Read, rules *packetfilter.Ruleset) {
+	wording := packetfilter.NewWording(ctx, sys)
+	if !rules.TooLong {
+		r.Texts = wording.Texts(rules)
+		for _, l := range rules.Listings {
+			l.Text = string(secrets.Text([]byte(l.Text)))
+			r.Listings = append(r.Listings, l)
+		}
+		var ok bool
+		if o.Read, ok = checks.Pack(r, maxRead); ok {
+			o.Kept = keptRead
+			return
+		}
 	}
-	return options
+	*o = o.evaluated(r, rules, wording, steps(), func() bool { return ctx.Err() != nil })
+	o.Kept = keptLong
 }
 
-// fill asks every layer about every subject.
-func (o *Observed) fill(ctx context.Context, env *checks.Env, filter server.Filter, e *evaluator, ast server.Asterisk, jails *fail2ban.State) {
-	o.Machine.Docker = hasChain(filter.Rules, dockerUser)
-	for i := range o.Subjects {
-		s := &o.Subjects[i]
-		s.Phones = phonesAt(ast, s.Address)
-		e.ports = portsFor(s.Use, e.all)
-		s.Unread = packetfilter.FirstUnread(filter.Unread, s.Address.Addr().Is6())
-		if !o.unread(layerFilter) {
-			e.paths(s)
-			s.Blocks = e.filterBlocks(*s, o.When)
-			s.Near = e.recentNear(*s)
-			e.everyRole(s, o.When)
+// readJails asks fail2ban about every address. Of its jails only what the steps
+// ask is kept.
+func (o *Observed) readJails(ctx context.Context, sys platform.System, r *Read) {
+	options := fail2ban.Options{SIP: pbx.SIPPorts(r.Ports)}
+	for _, a := range r.Asked {
+		options.Addresses = append(options.Addresses, a.Address)
+	}
+	st := fail2ban.Read(ctx, sys, options)
+	o.Machine.Fail2ban = st.Installed
+	for _, n := range st.Notes {
+		o.Notes = append(o.Notes, n.Reason())
+	}
+	if st.Hung {
+		o.Unread = append(o.Unread, "fail2ban")
+	}
+	r.Jails = &fail2ban.State{Running: st.Running, Dead: st.Dead, Addresses: st.Addresses}
+	for _, j := range st.Jails {
+		r.Jails.Jails = append(r.Jails.Jails, fail2ban.Jail{Name: j.Name, Actions: j.Actions})
+	}
+}
+
+// readBans asks the other layers, and Asterisk, about every address.
+func (o *Observed) readBans(ctx context.Context, sys platform.System, r *Read, ast pbx.Asterisk) {
+	for i := range r.Asked {
+		a := &r.Asked[i]
+		answer := bans.Find(ctx, sys, a.Address)
+		a.Bans = answer.Bans
+		for _, n := range answer.Notes {
+			if !slices.Contains(o.Notes, n) {
+				o.Notes = append(o.Notes, n)
+			}
 		}
-		o.layers(ctx, env.System, s, jails)
-		e.ranges(s)
-		e.unasked(s)
-		o.acl(ast, s)
-		o.flows(ctx, env.System, s, e.all)
+		for _, l := range answer.Silent {
+			if !slices.Contains(o.Unread, l) {
+				o.Unread = append(o.Unread, l)
+			}
+		}
+		for layer, there := range map[string]*bool{
+			bans.LayerFirewalld: &o.Machine.FirewallD, bans.LayerUFW: &o.Machine.UFW, bans.LayerCSF: &o.Machine.CSF, bans.LayerCrowdSec: &o.Machine.CrowdSec,
+		} {
+			*there = *there || slices.Contains(answer.Layers, layer)
+		}
+		if ast.State != nil {
+			a.Refused, a.Phones = ast.State.Refuses(a.Address), phonesAt(ast, a.Address)
+		}
 		if ctx.Err() != nil {
-			o.Subjects = o.Subjects[:i+1]
+			r.Asked = r.Asked[:i+1]
 			return
 		}
 	}
 }
 
-// layers adds what fail2ban and the other layers hold of the subject.
-func (o *Observed) layers(ctx context.Context, sys platform.System, s *Subject, jails *fail2ban.State) {
-	filter := s.Blocks
-	answer := bans.Find(ctx, sys, s.Address)
-	for _, n := range answer.Notes {
-		if !slices.Contains(o.Notes, n) {
-			o.Notes = append(o.Notes, n)
-		}
-	}
-	for _, l := range answer.Silent {
-		if !o.unread(l) {
-			o.Unread = append(o.Unread, l)
-		}
-	}
-	o.Machine.FirewallD = o.Machine.FirewallD || slices.Contains(answer.Layers, bans.LayerFirewalld)
-	o.Machine.UFW = o.Machine.UFW || slices.Contains(answer.Layers, bans.LayerUFW)
-	o.Machine.CSF = o.Machine.CSF || slices.Contains(answer.Layers, bans.LayerCSF)
-	o.Machine.CrowdSec = o.Machine.CrowdSec || slices.Contains(answer.Layers, bans.LayerCrowdSec)
-	list, others := fail2banBlocks(jails, s.Address), otherBlocks(answer, filter)
-	attribute(jails, list, others, filter)
-	s.Blocks = slices.Concat(list, others, filter)
-	for _, a := range jails.Addresses {
-		if a.Asked != bans.Normal(s.Address) {
-			continue
-		}
-		s.Ignored = a.IgnoredBy
-		s.logs(a.Failures, jails.Running)
-	}
-}
-
-// logs takes over what the logs show of the subject's failures. They lead to a
-// ban while fail2ban counts them, and only who knows its bans can tell that
-// they have not led to one.
-func (s *Subject) logs(list []fail2ban.Failures, counting bool) {
-	for _, f := range list {
-		held := slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == f.Jail })
-		if f.InWindow > 0 && !held && counting && !slices.Contains(s.Ignored, f.Jail) {
-			s.Near = append(s.Near, Near{Layer: "fail2ban", Name: f.Jail, Count: f.InWindow, Limit: f.MaxRetry, SpanS: f.FindTime})
-		}
-		bans := len(f.Accounts) > 0 && f.Accounts[0].Reason == fail2ban.Banned // what recidive counts; the phone did not fail there
-		if bans || f.Total == 0 || f.Last == nil || s.Failing != nil && s.Failing.Count >= f.Total {
-			continue
-		}
-		x := &Failing{Count: f.Total, SpanS: int64(f.Last.Sub(*f.First).Seconds()), Last: f.Last.UTC(), Lines: f.Lines, SinceBan: f.SinceBan, Rearms: f.Rearms}
-		if len(f.Accounts) > 0 {
-			x.Account, x.Reason = f.Accounts[0].Account, f.Accounts[0].Reason
-		}
-		s.Failing = x
-	}
-}
-
-// acl asks Asterisk's own access lists: a packet that the filter lets in may
-// still be refused there.
-func (o *Observed) acl(ast server.Asterisk, s *Subject) {
-	if ast.State == nil {
-		return
-	}
-	for _, r := range ast.State.Refuses(s.Address) {
-		b := Block{
-			Layer: "asterisk-acl", Where: r.At, Object: r.Rule, Jail: r.List, Prefix: s.Address,
-			Effective: r.Scope == "pjsip" || r.Scope == "chan_sip", Lift: packetfilter.Change{Step: command.Step{Do: r.Free, Undo: r.Undo}},
-		}
-		if !b.Effective {
-			b.Why = whyNot(whyACL, strings.Join(r.Names, ", "))
-		}
-		if r.Note != "" {
-			b.Reasons = []string{r.Note}
-		}
-		s.Blocks = append(s.Blocks, b)
-	}
-}
-
-func sipPorts(list []server.Ports) (ports []fail2ban.Port) {
-	for _, p := range list {
-		if p.Purpose == purposeRTP {
-			continue
-		}
-		for _, x := range p.Set {
-			if x.Hi-x.Lo < 10 { // single ports; a range is media
-				for n := x.Lo; n <= x.Hi; n++ {
-					ports = append(ports, fail2ban.Port{Protocol: p.Protocol, Port: uint16(n)})
-				}
-			}
-		}
-	}
-	return ports
-}
-
 // wanted are the ports to ask about: those the user named, or what phones use.
-func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
+func wanted(in checks.Inputs, ast pbx.Asterisk) ([]pbx.Ports, error) {
 	if in.UDPPorts == "" && in.TCPPorts == "" {
 		return ast.Wanted(), nil
 	}
-	var list []server.Ports
+	var list []pbx.Ports
 	for _, x := range []struct{ protocol, ports string }{{"udp", in.UDPPorts}, {"tcp", in.TCPPorts}} {
 		if x.ports == "" {
 			continue
 		}
-		set, err := server.ParsePorts(x.ports)
+		set, err := pbx.ParsePorts(x.ports)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, server.Ports{Protocol: x.protocol, Set: set})
+		list = append(list, pbx.Ports{Protocol: x.protocol, Set: set})
 	}
 	return list, nil
 }
@@ -208,17 +152,17 @@ func wanted(in checks.Inputs, ast server.Asterisk) ([]server.Ports, error) {
 // filterNotes says what of the packet filter is missing. Without the right to
 // read it nothing can be said about packets at all; a single line that was not
 // understood leaves the rest standing.
-func (o *Observed) filterNotes(f server.Filter) {
+func (o *Observed) filterNotes(f pbx.Filter) {
 	denied, missing := 0, 0
-	var partial, notes []string
+	var partial, notes []words.Reason
 	for _, u := range f.Unread {
 		if u.Aside {
 			o.Partial = o.Partial || errors.Is(u.Err, packetfilter.ErrNotInBundle)
-			partial = append(partial, u.Text())
+			partial = append(partial, u.Reason())
 			continue
 		}
-		notes = append(notes, u.Text())
-		o.FilterNote = cmp.Or(o.FilterNote, u.Text())
+		notes = append(notes, u.Reason())
+		o.FilterNote = cmp.Or(o.FilterNote, u.Reason())
 		missing++
 		if u.Privilege || errors.Is(u.Err, platform.ErrNoAnswer) {
 			denied++
@@ -227,26 +171,14 @@ func (o *Observed) filterNotes(f server.Filter) {
 	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
 		o.Unread = append(o.Unread, layerFilter)
 	}
-	o.Notes = slices.Concat(f.Notes, partial, notes, o.Notes) // of many, the first are shown
+	o.Notes = slices.Concat(words.Quotes(f.Notes), partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s:%d: %s", x.Tool, x.Line, x.What))
+		o.Notes = append(o.Notes, x.Reason())
 	}
-}
-
-func (o *Observed) unread(layer string) bool {
-	for _, u := range o.Unread {
-		if u == layer {
-			return true
-		}
-	}
-	return false
 }
 
 // phonesAt are the extensions registered from an address.
-func phonesAt(ast server.Asterisk, p netip.Prefix) (names []string) {
-	if ast.State == nil {
-		return nil
-	}
+func phonesAt(ast pbx.Asterisk, p netip.Prefix) (names []string) {
 	for _, c := range ast.State.Sharing(p) {
 		if !c.Static {
 			names = append(names, c.AOR)

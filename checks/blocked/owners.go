@@ -9,9 +9,18 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 )
 
+// bans adds what fail2ban and the other layers hold of the subject.
+func (e question) bans(s Subject) Subject {
+	filter := slices.Clone(s.Blocks)
+	jails, others := e.jailBlocks(), e.otherBlocks(filter)
+	attribute(e.Jails, jails, others, filter)
+	s.Blocks, s.Ignored = slices.Concat(jails, others, filter), e.jailed().IgnoredBy
+	return s
+}
+
 // attribute says whose doing the rules, elements and entries are that the
 // subject was found in. What a jail put there belongs to that jail: a ban of it
-// bites if one of its objects does, and lifting the ban takes them away.
+// has an effect if one of its objects does, and lifting the ban takes them away.
 func attribute(st *fail2ban.State, jails, others, filter []Block) {
 	for i := range filter {
 		if b := &filter[i]; b.Owner == "fail2ban" {
@@ -27,7 +36,7 @@ func attribute(st *fail2ban.State, jails, others, filter []Block) {
 	}
 	for i := range jails {
 		h := &jails[i]
-		h.Effective, h.Why = bites(st, h.Jail, append(slices.Clone(filter), others...))
+		h.Effective, h.Why = stops(st, h.Jail, append(slices.Clone(filter), others...))
 	}
 }
 
@@ -64,9 +73,9 @@ func actionsOf(st *fail2ban.State, jail string) []fail2ban.Action {
 	return nil
 }
 
-// bites reports whether something that stops the subject is a jail's doing, or
+// stops reports whether something that stops the subject is a jail's doing, or
 // why nothing is.
-func bites(st *fail2ban.State, jail string, places []Block) (bool, string) {
+func stops(st *fail2ban.State, jail string, places []Block) (bool, string) {
 	why := whyNoRule
 	if st.Dead {
 		why = whyDown
@@ -95,9 +104,9 @@ func shownByOwner(s Subject, b Block) bool {
 	})
 }
 
-// once leaves one of several blocks that are the same object met by several
+// distinct leaves one of several blocks that are the same object met by several
 // rules.
-func once(list []Block) (out []Block) {
+func distinct(list []Block) (out []Block) {
 	type key struct {
 		layer, where, object string
 		prefix               netip.Prefix
@@ -113,7 +122,7 @@ func once(list []Block) (out []Block) {
 		}
 		out[i].Effective = out[i].Effective || b.Effective
 		if out[i].Effective {
-			out[i].Why = ""
+			out[i].Why, out[i].Note = "", ""
 		}
 		for _, r := range b.Reasons {
 			if !slices.Contains(out[i].Reasons, r) {

@@ -7,71 +7,30 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// evaluator asks the loaded rules about subjects.
-type evaluator struct {
-	rules   *packetfilter.Ruleset
-	wording *packetfilter.Wording
-	ways    *server.Ways
-	all     []server.Ports
-	ports   []server.Ports // of them, those that matter for the subject at hand
-	bound   []netip.Addr   // that Asterisk takes SIP on; none: all
-	// strangers holds the verdicts on somebody nothing is known about, by family
-	// and kind of packet: a port that is closed for them is closed, nobody is
-	// banned.
-	strangers map[string]bool
-}
-
-// nobody are addresses that no rule names: the last of a network that is
-// reserved for the future (RFC 1112, section 4), and of the discard prefix
-// (RFC 6666).
-func nobody(ipv6 bool) netip.Prefix {
-	if ipv6 {
-		return netip.MustParsePrefix("100::ffff:ffff:ffff:fffe/128")
-	}
-	return netip.MustParsePrefix("240.255.255.254/32")
-}
-
-// class is the packets of a subject to some ports of this machine, as they come
-// in at one place.
-func (e *evaluator) class(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
-	return packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{p}, Dst: single(a.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: a.In, State: packetfilter.StateNew, IPv6: p.Addr().Is6(), Local: e.ways.Own(p.Addr().Is6()), Host: e.ways.Host,
-	}
-}
-
-// single are the networks of one address each.
-func single(list []netip.Addr) (out []netip.Prefix) {
-	for _, a := range list {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return out
-}
-
 // answers is the class of this machine's own packets to a subject, from the
 // ports that phones use.
-func (e *evaluator) answers(p netip.Prefix, ports server.Ports, a server.Arrival) packetfilter.Class {
-	c := e.class(p, ports, a)
+func (e question) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
+	c := e.Routes.PacketsAt(a, []netip.Prefix{p}, ports)
 	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
 	c.SrcPorts, c.DstPorts = ports.Set, nil
 	return c
 }
 
 // arrivals are where packets of a subject come in.
-func (e *evaluator) arrivals(p netip.Prefix) []server.Arrival {
-	return e.ways.Arrivals(p.Addr(), e.bound)
+func (e question) arrivals(p netip.Prefix) []pbx.Arrival {
+	return e.Routes.Arrivals(p.Addr(), e.Bound)
 }
 
 // classes are all kinds of packet of a subject, in and out, with their ports.
-func (e *evaluator) classes(s Subject) (list []query) {
+func (e question) classes(s Subject) (list []query) {
 	for _, way := range []string{in, out} {
 		for _, ports := range e.ports {
 			for _, a := range e.arrivals(s.Address) {
-				c := e.class(s.Address, ports, a)
+				c := e.Routes.PacketsAt(a, []netip.Prefix{s.Address}, ports)
 				if way == out {
 					c = e.answers(s.Address, ports, a)
 				}
@@ -85,12 +44,13 @@ func (e *evaluator) classes(s Subject) (list []query) {
 // query is one class and what it was made of.
 type query struct {
 	packetfilter.Class
-	ports   server.Ports
-	arrival server.Arrival
+	ports   pbx.Ports
+	arrival pbx.Arrival
 }
 
 // paths evaluates every kind of packet of a subject, in and out.
-func (e *evaluator) paths(s *Subject) {
+func (e question) paths(s Subject) Subject {
+	s.At, s.Paths, s.Elsewhere = nil, nil, nil
 	for _, a := range e.arrivals(s.Address) {
 		for _, to := range a.To {
 			if !slices.Contains(s.At, to) {
@@ -98,10 +58,10 @@ func (e *evaluator) paths(s *Subject) {
 			}
 		}
 	}
-	for _, q := range e.classes(*s) {
+	for _, q := range e.classes(s) {
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 			if q.Hook == packetfilter.HookInput || o.Verdict != packetfilter.Accepted {
-				s.Paths = addPath(s.Paths, e.path(*s, q, o))
+				s.Paths = addPath(s.Paths, e.path(s, q, o))
 			}
 		}
 	}
@@ -110,7 +70,8 @@ func (e *evaluator) paths(s *Subject) {
 			p.At = nil // all that matter
 		}
 	}
-	e.elsewhere(s)
+	s.Elsewhere = e.elsewhere(s)
+	return s
 }
 
 // addPath adds a path, to one that says the same of other own addresses if
@@ -136,27 +97,28 @@ func addPath(list []Path, p Path) []Path {
 
 // elsewhere looks at the own addresses that packets of the subject do not come
 // to, for rules that tell them apart.
-func (e *evaluator) elsewhere(s *Subject) {
+func (e question) elsewhere(s Subject) (list []Path) {
 	var others []netip.Addr
-	for _, a := range e.ways.Own(s.Address.Addr().Is6()) {
+	for _, a := range e.Routes.Own(s.Address.Addr().Is6()) {
 		if !slices.Contains(s.At, a) {
 			others = append(others, a)
 		}
 	}
 	if len(others) == 0 {
-		return
+		return nil
 	}
 	for _, ports := range e.ports {
-		a := server.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
-		q := query{e.class(s.Address, ports, a), ports, a}
+		a := pbx.Arrival{In: e.arrivals(s.Address)[0].In, To: others}
+		q := query{e.Routes.PacketsAt(a, []netip.Prefix{s.Address}, ports), ports, a}
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
-			p := e.path(*s, q, o)
+			p := e.path(s, q, o)
 			p.Allow, p.Trace = nil, []string{}
 			if p.Verdict != string(packetfilter.Maybe) && !slices.ContainsFunc(s.Paths, func(x Path) bool { return sameFate(x, p) }) {
-				s.Elsewhere = append(s.Elsewhere, p)
+				list = append(list, p)
 			}
 		}
 	}
+	return list
 }
 
 // sameFate reports whether two paths, to different addresses, come to the same.
@@ -165,11 +127,11 @@ func sameFate(a, b Path) bool {
 }
 
 // pathPorts are this machine's ports of an outcome.
-func pathPorts(c packetfilter.Class, o packetfilter.Outcome, ports server.Ports) string {
+func pathPorts(c packetfilter.Class, o packetfilter.Outcome, ports pbx.Ports) string {
 	if c.Hook == packetfilter.HookOutput {
-		return server.WritePorts(portsOf(o.Region.SrcPort, ports.Set))
+		return pbx.WritePorts(portsOf(o.Region.SrcPort, ports.Set))
 	}
-	return server.WritePorts(portsOf(o.Region.DstPort, ports.Set))
+	return pbx.WritePorts(portsOf(o.Region.DstPort, ports.Set))
 }
 
 func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
@@ -180,10 +142,10 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 }
 
 // path words one outcome.
-func (e *evaluator) path(s Subject, q query, o packetfilter.Outcome) Path {
+func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
 	p := Path{
 		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
-		Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons,
+		Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons, Why: o.Decider.Why,
 		Sources: sourcesText(s.Address, o.Region.Src), At: those(o.Region.Dst, q.arrival.To),
 	}
 	if q.Hook == packetfilter.HookOutput {
@@ -216,17 +178,17 @@ func those(set packetfilter.AddrSet, list []netip.Addr) (out []netip.Addr) {
 
 // sentTo says where translation sends the packets, and whether anybody takes
 // them there.
-func (e *evaluator) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) {
+func (e question) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) {
 	if len(o.ToAddrs) == 0 && len(o.ToPorts) == 0 {
 		return
 	}
 	for _, step := range o.Trace {
 		if step.What == string(packetfilter.DNAT) || step.What == string(packetfilter.Redirect) {
-			p.Via = server.RulePlace(step) + ": " + server.RuleText(step)
+			p.Via = pbx.RulePlace(step) + ": " + pbx.RuleText(step)
 		}
 	}
 	ports := portsOf(o.ToPorts, o.Region.DstPort)
-	p.SentTo, p.Onward = server.WritePorts(ports), o.Onward
+	p.SentTo, p.Onward = pbx.WritePorts(ports), o.Onward
 	if len(o.ToAddrs) > 0 {
 		p.SentTo = o.ToAddrs.String() + " port " + p.SentTo
 	} else {
@@ -263,20 +225,19 @@ const maxSources = 20
 
 // everyone reports whether an address nothing is known about fares the same at
 // the same place.
-func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
-	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, o.Region.DstPort, o.Region.Dst, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+func (e question) everyone(q query, o packetfilter.Outcome) bool {
+	c, who := q.Class, []netip.Prefix{pbx.Nobody(q.IPv6)}
+	own, ports := o.Region.Dst, portsOf(o.Region.DstPort, q.ports.Set)
 	if q.Hook == packetfilter.HookOutput {
-		key = fmt.Sprint(q.IPv6, q.Hook, q.Out, q.ports.Protocol, o.Region.SrcPort, o.Region.Src, server.RulePlace(o.Decider), server.RuleText(o.Decider))
+		own, ports = o.Region.Src, portsOf(o.Region.SrcPort, q.ports.Set)
+		c.Dst, c.SrcPorts = who, ports
+	} else {
+		c.Src, c.DstPorts = who, ports
+		c.Dst = pbx.Single(those(own, q.arrival.To))
 	}
+	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, ports, own, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if known, ok := e.strangers[key]; ok {
 		return known
-	}
-	c := q.Class
-	if who := []netip.Prefix{nobody(q.IPv6)}; q.Hook == packetfilter.HookOutput {
-		c.Dst, c.SrcPorts = who, portsOf(o.Region.SrcPort, q.ports.Set)
-	} else {
-		c.Src, c.DstPorts = who, portsOf(o.Region.DstPort, q.ports.Set)
-		c.Dst = single(those(o.Region.Dst, q.arrival.To))
 	}
 	same := true
 	for _, x := range e.rules.Evaluate(c).Outcomes {
@@ -287,7 +248,7 @@ func (e *evaluator) everyone(q query, o packetfilter.Outcome) bool {
 }
 
 // established is the verdict on a connection that exists, where it differs.
-func (e *evaluator) established(c packetfilter.Class, o packetfilter.Outcome) string {
+func (e question) established(c packetfilter.Class, o packetfilter.Outcome) string {
 	c.State = packetfilter.StateEstablished
 	if c.Hook == packetfilter.HookInput {
 		if len(o.Region.DstPort) > 0 {
@@ -311,7 +272,7 @@ func (e *evaluator) established(c packetfilter.Class, o packetfilter.Outcome) st
 }
 
 func traceLine(s packetfilter.Step) string {
-	line := server.RulePlace(s) + ": " + server.RuleText(s)
+	line := pbx.RulePlace(s) + ": " + pbx.RuleText(s)
 	if s.Rule != nil && s.What != "" {
 		line += " [" + s.What + "]"
 	}

@@ -6,14 +6,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// ranges says why a ban of a network by CrowdSec stops one address of it: its
+// firstOfRange says why a ban of a network by CrowdSec stops one address of it: its
 // set was made for single addresses, and of a network it takes the first.
-func (e *evaluator) ranges(s *Subject) {
+func (e question) firstOfRange(s Subject) Subject {
+	s.Blocks = slices.Clone(s.Blocks)
 	for i := range s.Blocks {
 		b := &s.Blocks[i]
 		if b.Layer != bans.LayerCrowdSec || b.Effective || !b.Prefix.IsValid() || b.Prefix.IsSingleIP() {
@@ -26,11 +27,13 @@ func (e *evaluator) ranges(s *Subject) {
 			}
 		}
 	}
+	return s
 }
 
-// unasked says why bans that jails keep in sets have no effect: no rule asks the
+// unusedSets says why bans that jails keep in sets have no effect: no rule asks the
 // set, but perhaps one of a similar name.
-func (e *evaluator) unasked(s *Subject) {
+func (e question) unusedSets(s Subject) Subject {
+	s.Blocks = slices.Clone(s.Blocks)
 	for i := range s.Blocks {
 		b := &s.Blocks[i]
 		if b.Layer != "fail2ban" || b.Effective || !b.Prefix.IsValid() {
@@ -46,7 +49,7 @@ func (e *evaluator) unasked(s *Subject) {
 		if used || len(filled) == 0 {
 			continue
 		}
-		for set := range server.AskedSets(e.rules) {
+		for set := range pbx.AskedSets(e.rules) {
 			if strings.Contains(set.Name, b.Jail) && !slices.Contains(asked, set.Name) {
 				asked = append(asked, set.Name)
 			}
@@ -54,4 +57,5 @@ func (e *evaluator) unasked(s *Subject) {
 		slices.Sort(asked)
 		b.Why, b.Misplaced = whyNot(whyUnused, strings.Join(filled, ", "), cmp.Or(strings.Join(asked, ", "), "none")), true
 	}
+	return s
 }

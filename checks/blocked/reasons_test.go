@@ -34,7 +34,7 @@ func TestWhyABanHasNoEffect(t *testing.T) {
 			"198.51.100.7", "has no effect on SIP or RTP: iptables"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := pbx(tt.prints)
+			p := onPBX(tt.prints)
 			p.Prints["iptables-nft-save -c"] = table(tt.rules...)
 			r := p.Look(t, Check(), asked(tt.asked))
 			title := ""

@@ -9,25 +9,25 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// recentNear are the lists of the recent match that count the subject towards
+// nearRecent adds the lists of the recent match that count the subject towards
 // a ban, as FreePBX's responsive firewall does.
-func (e *evaluator) recentNear(s Subject) (list []Near) {
+func (e question) nearRecent(s Subject) Subject {
 	if len(e.rules.Recent) == 0 {
-		return nil
+		return s
 	}
 	var tables []*packetfilter.RecentTable
 	for _, name := range slices.Sorted(maps.Keys(e.rules.Recent)) {
 		tables = append(tables, e.rules.Recent[name])
 	}
-	near := bans.NearRecent(tables, e.recentLimits(), s.Address)
-	for _, n := range near {
-		list = append(list, Near{Layer: bans.LayerRecent, Name: n.List, Count: n.Hits, Limit: n.Limit, SpanS: int64(n.Seconds)})
+	s.Near = nil
+	for _, n := range bans.NearRecent(tables, e.recentLimits(), s.Address) {
+		s.Near = append(s.Near, Near{Layer: bans.LayerRecent, Name: n.List, Count: n.Hits, Limit: n.Limit, SpanS: int64(n.Seconds)})
 	}
-	return list
+	return s
 }
 
 // recentLimits are the loaded rules that stop those whom a list has counted.
-func (e *evaluator) recentLimits() (list []bans.RecentLimit) {
+func (e question) recentLimits() (list []bans.RecentLimit) {
 	for _, t := range e.rules.Tables {
 		for _, c := range t.Chains {
 			for _, r := range c.Rules {

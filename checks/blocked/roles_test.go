@@ -29,7 +29,7 @@ func TestABannedGatewayOrAdministrator(t *testing.T) {
 		{"SIP is closed to strangers", []string{"-A INPUT -p udp --dport 5060 -j DROP"}, checks.Pass, "all 2 addresses that matter are let in"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(nil)
+			p := onPBX(nil)
 			p.Prints["iptables-nft-save -c"] = table(tt.rules...)
 			r := p.Look(t, Check(), checks.Inputs{Admin: netip.MustParseAddr(admin)})
 			says := r.Summary
@@ -45,10 +45,14 @@ func TestABannedGatewayOrAdministrator(t *testing.T) {
 
 // A provider's networks say what they are for, a phone and a trunk their names.
 func TestRolesInWords(t *testing.T) {
-	g := gathered{index: map[netip.Prefix]int{}}
+	var g gathered
 	g.profile("teams-direct-routing", map[string]string{})
 	book := checks.BookOf([]*checks.Check{Check()})
-	for _, s := range append(g.list,
+	var subjects []Subject
+	for _, a := range g.list {
+		subjects = append(subjects, Subject{Address: a.Address, Roles: a.Roles})
+	}
+	for _, s := range append(subjects,
 		Subject{Address: netip.MustParsePrefix("192.0.2.7/32"), Roles: []string{rolePhone + " 110", roleTrunk + " megafon", roleAdmin}},
 		Subject{Address: netip.MustParsePrefix("192.0.2.8/32"), Roles: []string{"you, over SSH"}}, // as it was recorded once
 	) {

@@ -13,6 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 var now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -137,21 +138,23 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			name: "of a network a part is stopped", s: Subject{Address: netip.MustParsePrefix("198.51.100.0/24"), Paths: []Path{sip("drop").with(func(p *Path) { p.Sources = "198.51.100.7" }), sip("accept")}}, status: checks.Fail, found: []string{notLetIn},
 			says: []string{"UDP 5060 from 198.51.100.7"},
 		}, {
-			name: "it is not known", s: Subject{Paths: []Path{sip("maybe").with(func(p *Path) { p.Reasons = []string{"a limit"} })}}, status: checks.Inconclusive,
+			name: "it is not known", s: Subject{Paths: []Path{sip("maybe").with(func(p *Path) { p.Reasons = []words.Reason{words.Quote("a limit")} })}}, status: checks.Inconclusive,
 			says: []string{"it cannot be told whether 198.51.100.7 is let in", "cannot be decided for 198.51.100.7 from the rules alone: a limit"},
 		}, {
 			name: "nothing was asked of the packet filter", s: Subject{}, status: checks.Inconclusive, says: []string{"the packet filter could not be read\""},
 		}, {
-			name: "nothing was asked of the packet filter, and the first note says why", s: Subject{}, o: func(o *Observed) { o.Notes = []string{"nft: no answer", "ipset: no answer"} }, status: checks.Inconclusive,
+			name: "nothing was asked of the packet filter, and the first note says why", s: Subject{}, o: func(o *Observed) { o.Notes = words.Quotes([]string{"nft: no answer", "ipset: no answer"}) }, status: checks.Inconclusive,
 			says: []string{`"reason":"nft: no answer"`},
 		}, {
-			name: "names of trunks were not looked up", s: Subject{}, o: func(o *Observed) { o.Notes = []string{noteTrunks} }, status: checks.Inconclusive,
+			name: "names of trunks were not looked up", s: Subject{}, o: func(o *Observed) { o.Notes = []words.Reason{words.Because("blocked.note.trunks")} }, status: checks.Inconclusive,
 			says: []string{`"reason":"trunks that are set by name were not looked up"`, `"notes":["trunks that are set by name`},
 		}, {
-			name: "a part of the packet filter was not read", s: Subject{}, o: func(o *Observed) { o.Notes, o.FilterNote = []string{"ipset: no answer"}, "nft: it ends early" }, status: checks.Inconclusive,
+			name: "a part of the packet filter was not read", s: Subject{}, o: func(o *Observed) {
+				o.Notes, o.FilterNote = words.Quotes([]string{"ipset: no answer"}), words.Quote("nft: it ends early")
+			}, status: checks.Inconclusive,
 			says: []string{"the packet filter could not be read completely: nft: it ends early"},
 		}, {
-			name: "a part of it that may stop this address was not read", s: Subject{Unread: "table inet guard is loaded", Paths: []Path{sip("maybe")}}, o: func(o *Observed) { o.FilterNote = "nft: it ends early" }, status: checks.Inconclusive,
+			name: "a part of it that may stop this address was not read", s: Subject{Unread: words.Quote("table inet guard is loaded"), Paths: []Path{sip("maybe")}}, o: func(o *Observed) { o.FilterNote = "nft: it ends early" }, status: checks.Inconclusive,
 			says: []string{"the packet filter could not be read completely: table inet guard is loaded"},
 		}, {
 			name: "the packet filter is for root", s: Subject{}, o: func(o *Observed) { o.Root, o.Unread = false, []string{"packet filter"} }, status: checks.Inconclusive, says: []string{"sudo"},
@@ -163,7 +166,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 		}, {
 			name: "the router of this machine, of which nothing is asked but a ban", s: Subject{Use: useGateway}, status: checks.Pass, says: []string{"198.51.100.7 is let in"},
 		}, {
-			name: "the router, and a part of the packet filter was not read", s: Subject{Use: useGateway, Unread: "cut off"}, status: checks.Inconclusive, says: []string{"could not be read completely: cut off"},
+			name: "the router, and a part of the packet filter was not read", s: Subject{Use: useGateway, Unread: words.Quote("cut off")}, status: checks.Inconclusive, says: []string{"could not be read completely: cut off"},
 		}, {
 			name: "the router is banned", s: Subject{Use: useGateway, Blocks: []Block{heldBy("route", "", "blackhole")}}, status: checks.Fail, found: []string{banned, exempt}, o: func(o *Observed) { o.Machine.CSF = true },
 			says: []string{"Stopped: everything, after the packet filter."},

@@ -9,27 +9,72 @@ import (
 )
 
 // culprit is what made the packet filter stop a packet of one address: a rule
-// that names it, a set that holds it, a list that remembers it.
+// that names it, or one that asks a set or a list that does.
 type culprit struct {
-	step    packetfilter.Step
-	set     *packetfilter.Set
-	element packetfilter.Element
-	recent  *packetfilter.RecentEntry
-	list    string // of recent
-	match   *packetfilter.RecentMatch
-	prefix  netip.Prefix
+	packetfilter.Mention
+	step   packetfilter.Step         // the rule
+	match  *packetfilter.RecentMatch // that asks the list
+	prefix netip.Prefix              // that is named; zero where it is no network
+}
+
+// mentions are what names a subject.
+type mentions struct {
+	rules map[*packetfilter.Rule]packetfilter.Mention
+	lists []packetfilter.Mention // elements of sets and entries of lists
+}
+
+func mentionsIn(list []packetfilter.Mention) mentions {
+	m := mentions{rules: map[*packetfilter.Rule]packetfilter.Mention{}}
+	for _, x := range list {
+		if x.Step.Rule != nil {
+			m.rules[x.Step.Rule] = x
+		} else {
+			m.lists = append(m.lists, x)
+		}
+	}
+	return m
 }
 
 // culpritOf looks for what is about the subject among the rule that decided
 // and the rules that led to its chain. ok is false where a rule for everyone
 // decided.
-func culpritOf(rules *packetfilter.Ruleset, o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (c culprit, ok bool) {
+func (m mentions) culpritOf(o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
 	for _, step := range callers(o) {
-		if c, ok := specific(rules, step, subject, field); ok {
-			return c, true
+		if step.Rule == nil {
+			continue
+		}
+		if x, ok := m.rules[step.Rule]; ok && x.Dest == (field == packetfilter.FieldDst) {
+			if p, ok := around(x.Covers, subject); ok {
+				return culprit{Mention: x, step: step, prefix: p}, true
+			}
+		}
+		for _, x := range m.lists {
+			if match, ok := asks(step.Rule, x, field); ok {
+				if p, ok := around(x.Covers, subject); ok {
+					return culprit{Mention: x, step: step, match: match, prefix: p}, true
+				}
+			}
 		}
 	}
 	return culprit{}, false
+}
+
+// asks reports whether a rule is about addresses that are in the set or list of
+// a mention.
+func asks(r *packetfilter.Rule, m packetfilter.Mention, field packetfilter.Field) (match *packetfilter.RecentMatch, ok bool) {
+	for _, x := range r.Exprs {
+		switch x := x.(type) {
+		case *packetfilter.Lookup:
+			if m.Set != nil && x.Set == m.Set && !x.Not && !m.Element.NoMatch && slices.Contains(x.Fields, field) {
+				return nil, true
+			}
+		case *packetfilter.RecentMatch:
+			if m.Entry != nil && x.List == m.List && !x.Not && x.Op != packetfilter.RecentSet {
+				return x, true
+			}
+		}
+	}
+	return nil, false
 }
 
 // callers are the rule that decided, the one that jumped to its chain, the one
@@ -68,39 +113,6 @@ func leadsTo(r *packetfilter.Rule, chain string) bool {
 // of all addresses is a policy.
 const widest = 3
 
-// specific reports whether a rule is about the subject.
-func specific(rules *packetfilter.Ruleset, step packetfilter.Step, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
-	if step.Rule == nil {
-		return culprit{}, false
-	}
-	for _, x := range step.Rule.Exprs {
-		switch x := x.(type) {
-		case *packetfilter.Match:
-			if x.Field != field || x.Not {
-				continue
-			}
-			if p, ok := around(x.Addrs, subject); ok {
-				return culprit{step: step, prefix: p}, true
-			}
-		case *packetfilter.Lookup:
-			if x.Not || x.Set == nil || !slices.Contains(x.Fields, field) {
-				continue
-			}
-			if set, e, p, ok := holding(x.Set, subject); ok {
-				return culprit{step: step, set: set, element: e, prefix: p}, true
-			}
-		case *packetfilter.RecentMatch:
-			if x.Not || x.Op == packetfilter.RecentSet {
-				continue
-			}
-			if e := remembered(rules, x.List, subject); e != nil {
-				return culprit{step: step, recent: e, list: x.List, match: x, prefix: subject}, true
-			}
-		}
-	}
-	return culprit{}, false
-}
-
 // around is the span of a set that holds the subject, or lies in it, as a
 // network.
 func around(set packetfilter.AddrSet, subject netip.Prefix) (netip.Prefix, bool) {
@@ -112,56 +124,13 @@ func around(set packetfilter.AddrSet, subject netip.Prefix) (netip.Prefix, bool)
 		if !inside && !subject.Contains(x.Lo) {
 			continue
 		}
-		p := network(x)
-		return p, !p.IsValid() || p.Bits() >= widest
+		p, ok := packetfilter.Network(x)
+		if !ok {
+			return netip.Prefix{}, true
+		}
+		return p, p.Bits() >= widest
 	}
 	return netip.Prefix{}, false
-}
-
-// network is the span as a prefix; the zero Prefix where it is none.
-func network(x packetfilter.Span[netip.Addr]) netip.Prefix {
-	for bits := x.Lo.BitLen(); bits >= 0; bits-- {
-		p := netip.PrefixFrom(x.Lo, bits)
-		if p.Masked().Addr() != x.Lo {
-			break
-		}
-		if packetfilter.PrefixSpan(p).Hi == x.Hi {
-			return p
-		}
-	}
-	return netip.Prefix{}
-}
-
-// holding finds the element of a set, or of its members, that is about the
-// subject.
-func holding(set *packetfilter.Set, subject netip.Prefix) (*packetfilter.Set, packetfilter.Element, netip.Prefix, bool) {
-	for _, e := range set.Elements {
-		if e.NoMatch {
-			continue
-		}
-		for i, v := range e.Values {
-			if i >= len(set.Kinds) || set.Kinds[i] != packetfilter.KindAddr || !v.Addr.Lo.IsValid() {
-				continue
-			}
-			if p, ok := around(packetfilter.AddrSet{v.Addr}, subject); ok {
-				return set, e, p, true
-			}
-		}
-	}
-	return nil, packetfilter.Element{}, netip.Prefix{}, false
-}
-
-func remembered(rules *packetfilter.Ruleset, list string, subject netip.Prefix) *packetfilter.RecentEntry {
-	t := rules.Recent[list]
-	if t == nil {
-		return nil
-	}
-	for i := range t.Entries {
-		if subject.Contains(t.Entries[i].Addr) {
-			return &t.Entries[i]
-		}
-	}
-	return nil
 }
 
 // owner guesses from the names of chains, sets and tables who put a ban there,
@@ -171,11 +140,11 @@ func owner(c culprit) (layer, name string) {
 	if t := c.step.Chain.Table(); t != nil {
 		names = append(names, t.Name)
 	}
-	if c.set != nil {
-		names = append([]string{c.set.Name}, names...)
+	if c.Set != nil {
+		names = append([]string{c.Set.Name}, names...)
 	}
-	if c.list != "" {
-		names = append([]string{c.list}, names...)
+	if c.List != "" {
+		names = append([]string{c.List}, names...)
 	}
 	for _, n := range names {
 		for _, known := range []struct{ prefix, layer string }{

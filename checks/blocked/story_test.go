@@ -11,12 +11,12 @@ import (
 )
 
 // A server with one address and a default route by eth0.
-const routes = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},
+const routeTable = `[{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},
 {"dst":"192.0.2.0/24","dev":"eth0","table":"main"},{"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"}]`
 
-func pbx(prints map[string]string) *pbxtest.PBX {
+func onPBX(prints map[string]string) *pbxtest.PBX {
 	p := &pbxtest.PBX{Prints: map[string]string{
-		"ip -j route show table all": routes,
+		"ip -j route show table all": routeTable,
 		"nft -j list tables":         `{"nftables": []}`, "iptables-nft-save -c": "", "ip6tables-nft-save -c": "",
 	}, Files: map[string]string{}}
 	for k, v := range prints {
@@ -112,13 +112,13 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 			says:  "has no effect", ids: []string{"blocked.ineffective"},
 		}, {
 			name: "a black hole in the routes", in: asked("198.51.100.7"), verdict: "blocked",
-			prints: map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
+			prints: map[string]string{"ip -j route show table all": strings.Replace(routeTable, "[", `[{"type":"blackhole","dst":"198.51.100.7","table":"main"},`, 1)},
 			says:   "is blocked by route", ids: []string{"blocked.banned"},
 			run: []string{"ip route del blackhole 198.51.100.7"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(tt.prints)
+			p := onPBX(tt.prints)
 			var rules []string
 			for _, r := range tt.rules {
 				if !strings.HasPrefix(r, "-P ") {
@@ -154,7 +154,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 
 // Without root nothing is said about packets, and what root would add is.
 func TestWithoutRootNothingIsClaimed(t *testing.T) {
-	p := pbx(nil)
+	p := onPBX(nil)
 	p.NotRoot = true
 	p.Denied = []string{"iptables-nft-save -c", "ip6tables-nft-save -c", "nft -j list tables", "ipset save"}
 	r := p.Look(t, Check(), asked("198.51.100.7"))
@@ -186,7 +186,7 @@ func TestALayerThatHangs(t *testing.T) {
 		{"Asterisk", []string{"asterisk"}, checks.Pass, "", "the running Asterisk was not asked"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := pbx(map[string]string{"iptables-nft-save -c": table()})
+			p := onPBX(map[string]string{"iptables-nft-save -c": table()})
 			p.Files["/etc/fail2ban/jail.conf"] = "[DEFAULT]\n"
 			p.Files["/etc/firewalld/zones/public.xml"] = "<zone></zone>"
 			p.Hung = tt.hung
@@ -202,7 +202,7 @@ func TestALayerThatHangs(t *testing.T) {
 			}
 		})
 	}
-	p := pbx(map[string]string{"iptables-nft-save -c": table("-A INPUT -s 198.51.100.7/32 -j DROP")})
+	p := onPBX(map[string]string{"iptables-nft-save -c": table("-A INPUT -s 198.51.100.7/32 -j DROP")})
 	p.Hung = []string{socket}
 	if r := p.Look(t, Check(), asked("198.51.100.7")); r.Status != checks.Fail {
 		t.Errorf("what the packet filter drops stays blocked: %s: %s", r.Status, r.Summary)
@@ -211,7 +211,7 @@ func TestALayerThatHangs(t *testing.T) {
 
 // A cure that frees more than was asked for says so.
 func TestAWiderBanIsFreedWhole(t *testing.T) {
-	p := pbx(map[string]string{"ip -j route show table all": strings.Replace(routes, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})
+	p := onPBX(map[string]string{"ip -j route show table all": strings.Replace(routeTable, "[", `[{"type":"blackhole","dst":"198.51.100.0/24","table":"main"},`, 1)})
 	p.Prints["iptables-nft-save -c"] = table()
 	r := p.Look(t, Check(), asked("198.51.100.7"))
 	if len(r.Findings) == 0 || len(r.Findings[0].Fixes) == 0 {
@@ -225,7 +225,7 @@ func TestAWiderBanIsFreedWhole(t *testing.T) {
 // Rules that are loaded while the program that lists them is missing are no
 // open door.
 func TestRulesNobodyCanListAreNotTakenForNone(t *testing.T) {
-	p := pbx(nil)
+	p := onPBX(nil)
 	delete(p.Prints, "iptables-nft-save -c")
 	p.Files["/proc/net/ip_tables_names"] = "filter\nnat\n"
 	r := p.Look(t, Check(), asked("198.51.100.7"))
@@ -251,10 +251,10 @@ func TestAPacketFilterThatWasReadInPart(t *testing.T) {
 		{"a listing that is cut off", "198.51.100.8", map[string]string{"iptables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ends before COMMIT"},
 		{"IPv6 is cut off, the address is IPv4", "198.51.100.8", map[string]string{"iptables-nft-save -c": table(), "ip6tables-nft-save -c": cut}, "allowed", checks.Pass, ""},
 		{"IPv4 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"iptables-nft-save -c": cut}, "allowed", checks.Pass, ""},
-		{"IPv6 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"ip6tables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ip6tables-nft: its listing ends before COMMIT"},
+		{"IPv6 is cut off, the address is IPv6", "2001:db8::8", map[string]string{"ip6tables-nft-save -c": cut}, "unknown", checks.Inconclusive, "ip6tables-nft: the listing of table filter ends before COMMIT"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := pbx(tt.prints).Look(t, Check(), asked(tt.address))
+			r := onPBX(tt.prints).Look(t, Check(), asked(tt.address))
 			if got := r.Facts.(Facts).Verdict; got != tt.verdict || r.Status != tt.status || !strings.Contains(r.Reason, tt.says) {
 				t.Errorf("%s, %s: %q, %q", got, r.Status, r.Summary, r.Reason)
 			}
@@ -265,7 +265,7 @@ func TestAPacketFilterThatWasReadInPart(t *testing.T) {
 // A set of nftables that takes no networks holds the first address of a banned
 // one, and nobody else of it is stopped.
 func TestANetworkInASetThatTakesNone(t *testing.T) {
-	p := pbx(map[string]string{
+	p := onPBX(map[string]string{
 		"nft -j list tables": `{"nftables": [{"table": {"family": "ip", "name": "crowdsec"}}]}`,
 		"nft -a -j list table ip crowdsec": `{"nftables": [{"table": {"family": "ip", "name": "crowdsec"}},
 {"set": {"family": "ip", "table": "crowdsec", "name": "list", "type": "ipv4_addr", "flags": ["timeout"], "elem": [{"elem": {"val": "203.0.113.0", "timeout": 14400, "expires": 14000}}]}},

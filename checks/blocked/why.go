@@ -8,7 +8,7 @@ import (
 )
 
 // Why a ban has no effect is observed as a code. Values follow it after a colon,
-// apart by semicolons. What the reader of another layer says stands as it is.
+// apart by semicolons.
 const (
 	whyInput    = "in-input"       // the packets are forwarded
 	whyZone     = "other-zone"     // of firewalld: that of the ban, that of the packets
@@ -32,6 +32,9 @@ func whyNot(code string, values ...string) string {
 
 // why is why a block of s has no effect.
 func (b Block) why(s Subject) any {
+	if b.Note != "" {
+		return b.Note
+	}
 	code, rest, _ := strings.Cut(b.Why, ": ")
 	args := words.Args{"code": code, "first": rest, "second": ""}
 	switch code {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -51,6 +53,22 @@ func TestReasonsOfRecentInWords(t *testing.T) {
 	} {
 		if got, err := book.Show(words.English, (Block{Layer: tt.layer}).reason(tt.reason)); err != nil || got != tt.want {
 			t.Errorf("%s, %s: %q, %v, want %q", tt.layer, tt.reason, got, err, tt.want)
+		}
+	}
+}
+
+// Where no rule decided there is no rule to quote.
+func TestPacketsThatNoRuleDecidesInWords(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{Check()})
+	for _, tt := range []struct{ rule, en, ru string }{
+		{pbx.RuleText(packetfilter.Step{}), "accept by here: no rule", "accept, here: правила нет"},
+		{pbx.RuleText(packetfilter.Step{Chain: &packetfilter.Chain{Name: "guard"}}), "accept by here: the end of the chain", "accept, here: конец цепочки"},
+		{"-j ACCEPT", "accept by here: -j ACCEPT", "accept, here: -j ACCEPT"},
+	} {
+		for lang, want := range map[words.Lang]string{words.English: tt.en, words.Russian: tt.ru} {
+			if got, err := book.Show(lang, decidedBy("accept", "here", tt.rule)); err != nil || got != want {
+				t.Errorf("%s in %s: %q, %v", tt.rule, lang, got, err)
+			}
 		}
 	}
 }

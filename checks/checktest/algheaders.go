@@ -84,7 +84,7 @@ func (a *ALG) rewriteHeaders(m *sipText, t transit) {
 func swapURI(line string, s swap) string {
 	const scheme = "sip:"
 	i := 0
-	// Not by way of ToLower, which makes three bytes of one that is no UTF-8.
+	// Not by way of ToLower, which turns one byte that is not UTF-8 into three.
 	for ; !strings.EqualFold(line[i:min(i+len(scheme), len(line))], scheme); i++ {
 		if i == len(line) {
 			return line

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// mediaLife is SIP_TIMEOUT's little sister in nf_conntrack_sip: how long an
-// RTP expectation waits.
+// mediaLife is the timeout of RTP expectations in nf_conntrack_sip.
 const mediaLife = 3 * time.Minute
 
 // lowestMedia is the lowest media port that nf_conntrack_sip accepts.

@@ -47,6 +47,28 @@ func (h *Host) bindPort(at netip.AddrPort, taken func(netip.AddrPort) bool) (net
 	return at, os.NewSyscallError("bind", syscall.EADDRINUSE)
 }
 
+// bind finds a local address for a socket that is to stand in table.
+func bind[T any](h *Host, local netip.AddrPort, table map[netip.AddrPort]*T) (netip.AddrPort, error) {
+	at, err := h.bindAddr(local)
+	if err == nil {
+		at, err = h.bindPort(at, func(p netip.AddrPort) bool { return taken(table, p) })
+	}
+	if err == nil && h.w.closed {
+		err = net.ErrClosed
+	}
+	return at, err
+}
+
+// taken reports whether a socket in table hears what is sent to at.
+func taken[T any](table map[netip.AddrPort]*T, at netip.AddrPort) bool {
+	for other := range table {
+		if overlaps(at, other) {
+			return true
+		}
+	}
+	return false
+}
+
 // overlaps reports whether two sockets would hear the same packets.
 func overlaps(a, b netip.AddrPort) bool {
 	return a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Is4() &&

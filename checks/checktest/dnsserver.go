@@ -92,7 +92,7 @@ func (s *Server) streamDNS(c net.Conn, zone map[string][]dns.RR, o DNSOptions) {
 	}
 }
 
-// answerDNS makes the answer to one question; bytes that are no question get
+// answerDNS makes the answer to one question; bytes that are not a question get
 // an empty one.
 func answerDNS(b []byte, zone map[string][]dns.RR, o DNSOptions, udp bool) []byte {
 	var q, a dns.Msg

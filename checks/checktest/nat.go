@@ -1,6 +1,7 @@
 package checktest
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -60,17 +61,13 @@ type NAT struct {
 	// Arbitrary lets every mapping take any of the outside addresses; a
 	// paired pool (RFC 4787 REQ-2) keeps an inside address on one of them.
 	Arbitrary bool
-	Hairpin   bool
 	// PerHost lets in what answers any flow of the inside host, not only one of
 	// the mapping that it comes to.
 	PerHost bool
 	// Timeout is how long a UDP flow lives after its last packet, 0 is 30 s;
 	// AssuredTimeout how long once it was answered and is older than two
-	// seconds, 0 is 120 s; TCPTimeout for TCP, 0 is 2 h 4 min (RFC 5382).
-	Timeout, AssuredTimeout, TCPTimeout time.Duration
-	// NoInboundRefresh keeps packets from outside from prolonging a flow (RFC
-	// 4787 REQ-6 leaves it open).
-	NoInboundRefresh bool
+	// seconds, 0 is 120 s.
+	Timeout, AssuredTimeout time.Duration
 }
 
 // Linux is masquerading as nf_conntrack does it.
@@ -100,21 +97,15 @@ const (
 
 // lifetime is how long a flow lives from now on.
 func (n *NAT) lifetime(proto string, f *flow, now time.Time) time.Duration {
-	pick := func(set, usual time.Duration) time.Duration {
-		if set > 0 {
-			return set
-		}
-		return usual
-	}
 	switch {
 	case proto == TCP && f.closing:
 		return closingTimeout
 	case proto == TCP:
-		return pick(n.TCPTimeout, defaultTCPTimeout)
+		return defaultTCPTimeout
 	case f.answered && now.Sub(f.created) > assuredAge:
-		return max(pick(n.AssuredTimeout, defaultAssured), f.helper)
+		return max(cmp.Or(n.AssuredTimeout, defaultAssured), f.helper)
 	default:
-		return max(pick(n.Timeout, defaultTimeout), f.helper)
+		return max(cmp.Or(n.Timeout, defaultTimeout), f.helper)
 	}
 }
 

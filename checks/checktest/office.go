@@ -23,55 +23,27 @@ type Office struct {
 	STUNServer *Host
 }
 
-// officeLink is a network of the row from the LAN outwards: the addresses of
-// its outer box and its inner box.
-type officeLink struct {
-	prefixes     []string
-	outer, inner []string
-}
-
-// officeLinks are the networks of an office with n routers.
-func officeLinks(n int) []officeLink {
-	links := []officeLink{{
-		prefixes: []string{"192.168.88.0/24", "2001:db8:88::/64"},
-		outer:    []string{lab.RouterAddr, "2001:db8:88::1"}, inner: []string{lab.PhoneAddr, lab.PhoneAddr6},
-	}}
-	if n < 1 || n > 2 {
-		panic(fmt.Sprintf("an office has one router or two, not %d", n))
-	}
-	if n == 2 {
-		links = append(links, officeLink{
-			prefixes: []string{"100.64.0.0/10", "2001:db8:100::/64"},
-			outer:    []string{"100.64.0.1", "2001:db8:100::1"}, inner: []string{lab.CGNAddr, "2001:db8:100::10"},
-		})
-	}
-	return append(links, officeLink{
-		prefixes: []string{"203.0.113.0/24", "2001:db8:203::/64"},
-		outer:    []string{"203.0.113.254", "2001:db8:203::fe"}, inner: []string{lab.WANAddr, "2001:db8:203::1"},
-	})
-}
-
 // FromScenario builds the office of a scenario. Its Close is World.Close. A
 // scenario that the lab refuses panics here.
 func FromScenario(s lab.Scenario) *Office {
 	w := New(uint64(len(s.Name)) + 1) // any fixed seed: the same office each time
-	links := officeLinks(len(s.Routers))
+	links := lab.Links(len(s.Routers))
 	segs := make([]*Segment, len(links))
 	for i, l := range links {
-		segs[i] = w.Segment(l.prefixes...)
+		segs[i] = w.Segment(texts(l.Outer)...)
 	}
-	o := &Office{World: w, Scenario: s, Phone: segs[0].Host(links[0].inner...)}
+	o := &Office{World: w, Scenario: s, Phone: segs[0].Host(addrTexts(links[0].Inner)...)}
 	for i, r := range s.Routers {
 		opts := officeRouter(r)
-		opts.Inside, opts.InsideAddrs = segs[i], links[i].outer
-		opts.Outside, opts.OutsideAddrs = segs[i+1], links[i+1].inner
+		opts.Inside, opts.InsideAddrs = segs[i], addrTexts(links[i].Outer)
+		opts.Outside, opts.OutsideAddrs = segs[i+1], addrTexts(links[i+1].Inner)
 		o.Routers = append(o.Routers, w.Router(opts))
 	}
 	servers := w.Segment("198.51.100.0/24", "2001:db8:198::/64")
 	last := links[len(links)-1]
 	o.Internet = w.Router(RouterOptions{
 		Inside: servers, InsideAddrs: []string{"198.51.100.1", "2001:db8:198::1"},
-		Outside: segs[len(segs)-1], OutsideAddrs: last.outer,
+		Outside: segs[len(segs)-1], OutsideAddrs: addrTexts(last.Outer),
 		Delay: time.Duration(s.DelayMS) * time.Millisecond,
 	})
 	o.Responder = servers.Host(lab.ResponderAddr, lab.ResponderAddr2, lab.ResponderAddr6, lab.ResponderAddr6b)
@@ -82,6 +54,20 @@ func FromScenario(s lab.Scenario) *Office {
 	w.AddName("stun.lab", lab.STUNServerAddr, lab.STUNServerAddr6)
 	w.AddName("router.lab", lab.RouterAddr)
 	return o
+}
+
+func texts(list []netip.Prefix) (out []string) {
+	for _, p := range list {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+func addrTexts(list []netip.Prefix) (out []string) {
+	for _, p := range list {
+		out = append(out, p.Addr().String())
+	}
+	return out
 }
 
 // officeRouter translates one router of a scenario.
@@ -126,16 +112,21 @@ func (o *Office) Serve(ctx context.Context) (stop func(), err error) {
 			s.Close()
 		}
 	}
-	for _, a := range []string{lab.SIPServerAddr, lab.SIPServerAddr6} {
-		s, err := ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(a)})
-		if err != nil {
-			stop()
-			return nil, err
-		}
-		running = append(running, s)
-	}
-	for _, a := range []string{lab.STUNServerAddr, lab.STUNServerAddr6} {
-		s, err := ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(a)}})
+	for _, serve := range []func() (*Server, error){
+		func() (*Server, error) {
+			return ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(lab.SIPServerAddr)})
+		},
+		func() (*Server, error) {
+			return ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(lab.SIPServerAddr6)})
+		},
+		func() (*Server, error) {
+			return ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: parseAddrs([]string{lab.STUNServerAddr})})
+		},
+		func() (*Server, error) {
+			return ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: parseAddrs([]string{lab.STUNServerAddr6})})
+		},
+	} {
+		s, err := serve()
 		if err != nil {
 			stop()
 			return nil, err

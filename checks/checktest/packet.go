@@ -3,6 +3,7 @@ package checktest
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -62,26 +63,13 @@ const (
 	tooBig
 )
 
-// RFC 792 and 1812 (code 13), RFC 4443.
-func (k icmpKind) typeCode(v6 bool) (int, int) {
-	switch {
-	case k == timeExceeded && v6:
-		return 3, 0
-	case k == timeExceeded:
-		return 11, 0
-	case k == tooBig && v6:
-		return 2, 0
-	case k == tooBig:
-		return 3, 4
-	case k == portUnreachable && v6:
-		return 1, 4
-	case k == portUnreachable:
-		return 3, 3
-	case v6:
-		return 1, 1
-	default:
-		return 3, 13
-	}
+// typeCodes are type and code in IPv4 (RFC 792, code 13 of RFC 1812) and IPv6
+// (RFC 4443).
+var typeCodes = map[icmpKind]struct{ v4, v6 [2]int }{
+	timeExceeded:    {[2]int{11, 0}, [2]int{3, 0}},
+	portUnreachable: {[2]int{3, 3}, [2]int{1, 4}},
+	adminProhibited: {[2]int{3, 13}, [2]int{1, 1}},
+	tooBig:          {[2]int{3, 4}, [2]int{2, 0}},
 }
 
 // defaultQuote is how much UDP payload fits into an ICMP error of 576 bytes,
@@ -98,10 +86,13 @@ func icmpAbout(p *packet, from netip.Addr, k icmpKind, quote int) *packet {
 	if len(q.payload) > quote {
 		q.payload = q.payload[:quote]
 	}
-	t, c := k.typeCode(p.src.Addr().Is6())
+	code := typeCodes[k].v4
+	if p.src.Addr().Is6() {
+		code = typeCodes[k].v6
+	}
 	return &packet{
 		proto: icmp, src: netip.AddrPortFrom(from, 0), dst: netip.AddrPortFrom(p.src.Addr(), 0),
-		ttl: defaultTTL, about: icmpInfo{typ: t, code: c, quote: &q},
+		ttl: defaultTTL, about: icmpInfo{typ: code[0], code: code[1], quote: &q},
 	}
 }
 
@@ -136,12 +127,7 @@ func (w *World) Segment(prefixes ...string) *Segment {
 }
 
 func (s *Segment) contains(a netip.Addr) bool {
-	for _, p := range s.prefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // emit puts p on the link. What nobody routes vanishes, as on a real link.

@@ -158,7 +158,7 @@ func (r *Router) receive(p *packet, on *Segment) {
 	case p.proto == icmp:
 		r.receiveICMP(p, outward)
 	case outward && r.self.owns(p.dst.Addr()):
-		r.hairpin(p)
+		r.self.deliver(p)
 	case outward:
 		r.forwardOut(p)
 	default:
@@ -253,25 +253,6 @@ func (r *Router) deliverSelf(p *packet) {
 	if connected || p.proto == icmp || p.proto == UDP && lookup(r.self.udp, p.dst) != nil || p.proto == TCP && lookup(r.self.listeners, p.dst) != nil {
 		r.self.deliver(p)
 	}
-}
-
-// hairpin turns a packet from inside to one of the router's own addresses back
-// inside when it names a mapping and the NAT can do that (RFC 4787 section 6);
-// otherwise it is for the router.
-func (r *Router) hairpin(p *packet) {
-	now := time.Now()
-	if r.translates(p.dst.Addr()) && r.o.NAT.Hairpin && r.state.mapped(p, now) {
-		if m := r.state.outbound(p, now); m != nil {
-			q := *p
-			q.src = m.outside
-			if in := r.state.inbound(&q, now); in != nil && !r.expired(p, r.o.Inside) {
-				q.dst = in.inside
-				r.pass(&q, r.o.Inside)
-			}
-		}
-		return
-	}
-	r.self.deliver(p)
 }
 
 // expired answers a packet whose TTL ends here. The check comes before the

@@ -46,12 +46,6 @@ func TestSTUNServersAnswerAsTheyAreBuilt(t *testing.T) {
 			answer{serverAddr + ":3478", "", mapped, ok}},
 		"and refuses to answer from one": {STUNOptions{Addrs: two[:1]}, changeAddrFlag,
 			answer{serverAddr + ":3478", "", "", stun.ClassErrorResponse.String()}},
-		"a server that ignores the wish": {STUNOptions{Addrs: two, IgnoreChange: true}, changeAddrFlag | changePortFlag,
-			answer{serverAddr + ":3478", serverAddr2 + ":3479", mapped, ok}},
-		"a server that repeats its own address": {STUNOptions{Addrs: two[:1], RepeatOwnAddress: true}, 0,
-			answer{serverAddr + ":3478", serverAddr + ":3479", mapped, ok}},
-		"a server that answers from the wrong port": {STUNOptions{Addrs: two, WrongSource: true}, 0,
-			answer{serverAddr + ":3479", serverAddr2 + ":3479", mapped, ok}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -103,30 +97,16 @@ func TestSTUNServerAnswersAtTheResponsePort(t *testing.T) {
 	})
 }
 
-func TestBadSTUNServersAnswerNonsenseOrSometimesNothing(t *testing.T) {
+func TestABusySTUNServerSometimesAnswersNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSmall(t, RouterOptions{})
 		one := []netip.Addr{netip.MustParseAddr(serverAddr)}
-		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: one, Malformed: true})
+		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: one, DropEvery: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		phone := udpAt(t, s.phone, "0.0.0.0:40000")
-		different := map[string]bool{}
-		for range 4 {
-			req := stun.MustBuild(stun.NewTransactionIDSetter([12]byte{1}), stun.BindingRequest)
-			send(t, phone, addrPort(serverAddr+":3478"), string(req.Raw))
-			_, text := arrival(t, phone)
-			different[text] = true
-		}
-		if len(different) != 4 {
-			t.Errorf("%d kinds of nonsense", len(different))
-		}
-		server.Close()
-		if server, err = ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: one, DropEvery: 3}); err != nil {
-			t.Fatal(err)
-		}
 		defer server.Close()
+		phone := udpAt(t, s.phone, "0.0.0.0:40000")
 		var got []bool
 		for range 6 {
 			send(t, phone, addrPort(serverAddr+":3478"), string(bindingRequest(t, 0).Raw))
@@ -279,19 +259,15 @@ func FuzzSTUNServer(f *testing.F) {
 	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.RawAttribute{Type: stun.AttrResponsePort, Value: []byte{0, 0}}).Raw)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := newSmall(t, RouterOptions{})
-		for _, o := range []STUNOptions{{}, {Malformed: true, WrongSource: true, RepeatOwnAddress: true}} {
-			o.Addrs = []netip.Addr{netip.MustParseAddr(serverAddr)}
-			server, err := ServeSTUN(t.Context(), s.server, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			phone := udpAt(t, s.phone, "0.0.0.0:0")
-			for _, raw := range [][]byte{b, bindingRequest(t, 0).Raw} {
-				send(t, phone, addrPort(serverAddr+":3478"), string(raw))
-			}
-			arrival(t, phone)
-			server.Close()
-			_ = phone.Close()
+		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(serverAddr)}})
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer server.Close()
+		phone := udpAt(t, s.phone, "0.0.0.0:0")
+		for _, raw := range [][]byte{b, bindingRequest(t, 0).Raw} {
+			send(t, phone, addrPort(serverAddr+":3478"), string(raw))
+		}
+		arrival(t, phone)
 	})
 }

@@ -2,6 +2,7 @@ package checktest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -41,12 +42,7 @@ const maxSIP = 65536
 // does not know the caller: no responder, just what is out there. The caller
 // closes the server.
 func ServeSIP(ctx context.Context, n platform.Network, o SIPOptions) (*Server, error) {
-	if o.Port == 0 {
-		o.Port = 5060
-	}
-	if o.TLSPort == 0 {
-		o.TLSPort = 5061
-	}
+	o.Port, o.TLSPort = cmp.Or(o.Port, 5060), cmp.Or(o.TLSPort, 5061)
 	s := &Server{}
 	if err := s.listenSIP(ctx, n, o); err != nil {
 		s.Close()
@@ -145,19 +141,8 @@ func (s *Server) answerSIP(o SIPOptions, h Heard) []byte {
 }
 
 func statusOf(o SIPOptions, method string) int {
-	if code := o.Status[method]; code != 0 {
-		return code
-	}
-	switch method {
-	case "OPTIONS":
-		return 200
-	case "REGISTER":
-		return 401
-	case "INVITE":
-		return 404
-	default:
-		return 405
-	}
+	usual := map[string]int{"OPTIONS": 200, "REGISTER": 401, "INVITE": 404}
+	return cmp.Or(o.Status[method], usual[method], 405)
 }
 
 // respond is RFC 3261 section 8.2.6.2, with the headers as they came.

@@ -2,6 +2,7 @@ package checktest
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func readText(b []byte, stream bool) (m sipText, size int, ok bool) {
 }
 
 // readSegment reads as nf_conntrack_sip reads a TCP segment: whatever has a
-// Content-Length, an empty line somewhere behind it and so much body is a
+// Content-Length, an empty line somewhere after it and a body of that length is a
 // message, and be it the second half of one.
 func readSegment(b []byte, _ bool) (m sipText, size int, ok bool) {
 	text := string(b)
@@ -100,33 +101,16 @@ func (m *sipText) bytes() []byte {
 func longName(line string) string {
 	name, _, _ := strings.Cut(line, ":")
 	name = strings.ToLower(strings.TrimSpace(name))
-	switch name {
-	case "v":
-		return "via"
-	case "m":
-		return "contact"
-	case "f":
-		return "from"
-	case "t":
-		return "to"
-	case "i":
-		return "call-id"
-	case "l":
-		return "content-length"
-	case "c":
-		return "content-type"
-	}
-	return name
+	return cmp.Or(compactNames[name], name)
+}
+
+var compactNames = map[string]string{
+	"v": "via", "m": "contact", "f": "from", "t": "to", "i": "call-id", "l": "content-length", "c": "content-type",
 }
 
 // find returns the first header of that name, as an index; -1 without one.
 func (m *sipText) find(name string) int {
-	for i, h := range m.headers {
-		if longName(h) == name {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(m.headers, func(h string) bool { return longName(h) == name })
 }
 
 func (m *sipText) value(name string) string {
@@ -189,11 +173,7 @@ func (m *sipText) expires() time.Duration {
 
 // digits counts the decimal digits at the start of s.
 func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
+	return len(s) - len(strings.TrimLeft(s, "0123456789"))
 }
 
 // fixLength makes Content-Length true again, touching nothing but its digits;

@@ -110,17 +110,6 @@ func living(m *mapping, now time.Time) *mapping {
 	return m
 }
 
-// mapped reports whether a packet from inside to the outside address names an
-// inside endpoint.
-func (s *stateTable) mapped(p *packet, now time.Time) bool {
-	for k, m := range s.out {
-		if k.proto == p.proto && k.outside == p.dst && living(m, now) != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // outbound finds or makes the mapping of a packet from inside and records the
 // packet; nil when the table or the ports are exhausted.
 func (s *stateTable) outbound(p *packet, now time.Time) *mapping {
@@ -168,8 +157,12 @@ func (m *mapping) flow(remote netip.AddrPort, now time.Time) *flow {
 func (s *stateTable) touch(m *mapping, f *flow, p *packet, now time.Time) {
 	f.closing = f.closing || p.seg.flags&(flagFIN|flagRST) != 0
 	f.expires = now.Add(s.kind(m.inside.Addr()).lifetime(p.proto, f, now))
-	if f.expires.After(m.expires) {
-		m.expires = f.expires
+	m.prolong(f.expires)
+}
+
+func (m *mapping) prolong(until time.Time) {
+	if until.After(m.expires) {
+		m.expires = until
 	}
 }
 
@@ -183,16 +176,11 @@ func (s *stateTable) inbound(p *packet, now time.Time) *mapping {
 	}
 	f := liveFlow(m.flows[p.src], now)
 	if f == nil { // admitted, though nothing was ever sent to this very peer
-		if n.NoInboundRefresh {
-			return m
-		}
-		m.expires = maxTime(m.expires, now.Add(n.lifetime(p.proto, &flow{created: now}, now)))
+		m.prolong(now.Add(n.lifetime(p.proto, &flow{created: now}, now)))
 		return m
 	}
 	f.answered = true
-	if !n.NoInboundRefresh {
-		s.touch(m, f, p, now)
-	}
+	s.touch(m, f, p, now)
 	return m
 }
 
@@ -243,11 +231,4 @@ func (s *stateTable) expected(p *packet, now time.Time) *mapping {
 	}
 	s.touch(m, m.flow(p.src, now), p, now)
 	return m
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

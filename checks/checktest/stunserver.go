@@ -5,27 +5,20 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"github.com/pion/stun/v2"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// STUNOptions describes a STUN server, honest or not.
+// STUNOptions describes a STUN server on ports 3478 and 3479.
 type STUNOptions struct {
 	// Addrs are one or two addresses. With two the server does all of RFC
 	// 5780; with one it says nothing of other addresses and refuses to answer
 	// from one.
-	Addrs []netip.Addr
-	Ports [2]uint16 // zero values are 3478 and 3479
-
-	// The faults of servers found in the wild.
-
-	IgnoreChange     bool // answers from where it was asked, whatever CHANGE-REQUEST says
-	RepeatOwnAddress bool // OTHER-ADDRESS is its own address with another port
-	WrongSource      bool // answers from its other port without being asked to
-	Malformed        bool // answers bytes that only begin like STUN
-	DropEvery        int  // loses every n-th request; 1 never answers, 0 loses none
+	Addrs     []netip.Addr
+	DropEvery int // loses every n-th request; 1 never answers, 0 loses none
 }
 
 // CHANGE-REQUEST and RESPONSE-PORT, RFC 5780 sections 7.2 and 7.5.
@@ -47,41 +40,26 @@ func ServeSTUN(ctx context.Context, n platform.Network, o STUNOptions) (*Server,
 	if len(o.Addrs) < 1 || len(o.Addrs) > 2 {
 		return nil, fmt.Errorf("starting the STUN server: %d addresses, want one or two", len(o.Addrs))
 	}
-	for i, port := range []uint16{stun.DefaultPort, stun.DefaultPort + 1} {
-		if o.Ports[i] == 0 {
-			o.Ports[i] = port
-		}
-	}
 	s := &stunServer{Server: &Server{}, o: o}
+	open := make(chan struct{}) // closed when all sockets are open
+	start := sync.OnceFunc(func() { close(open) })
+	defer start()
 	for i, a := range o.Addrs {
-		for j, port := range o.Ports {
+		for j, port := range []uint16{stun.DefaultPort, stun.DefaultPort + 1} {
 			c, err := n.OpenUDP(ctx, netip.AddrPortFrom(a, port))
 			if err != nil {
-				s.closeUnheld()
+				start()
+				s.Close()
 				return nil, fmt.Errorf("starting the STUN server: %w", err)
 			}
 			s.socks[i][j], s.own[i][j] = c, netip.AddrPortFrom(a, port)
-		}
-	}
-	for i := range o.Addrs {
-		for j := range o.Ports {
-			c := s.socks[i][j]
 			s.hold(c, func() {
+				<-open
 				datagrams(c, func(b []byte, d platform.Datagram) { s.answer(i, j, b, d) })
 			})
 		}
 	}
 	return s.Server, nil
-}
-
-func (s *stunServer) closeUnheld() {
-	for _, pair := range s.socks {
-		for _, c := range pair {
-			if c != nil {
-				_ = c.Close() // nothing was sent yet
-			}
-		}
-	}
 }
 
 // answer replies to one datagram that arrived at socket i, j.
@@ -93,10 +71,6 @@ func (s *stunServer) answer(i, j int, b []byte, d platform.Datagram) {
 	}
 	req := &stun.Message{Raw: b}
 	if !stun.IsMessage(b) || req.Decode() != nil || req.Type != stun.BindingRequest {
-		return
-	}
-	if s.o.Malformed {
-		_ = s.socks[i][j].WriteTo(malformed(req, n), d.From, platform.SendOptions{})
 		return
 	}
 	ai, pj, ok := s.origin(i, j, req)
@@ -114,10 +88,7 @@ func (s *stunServer) answer(i, j int, b []byte, d platform.Datagram) {
 // origin is the socket to answer from; ok is false when there is none such.
 func (s *stunServer) origin(i, j int, req *stun.Message) (ai, pj int, ok bool) {
 	change, err := req.Get(stun.AttrChangeRequest)
-	switch {
-	case s.o.WrongSource:
-		return i, 1 - j, true
-	case err != nil || len(change) != 4 || s.o.IgnoreChange:
+	if err != nil || len(change) != 4 {
 		return i, j, true
 	}
 	ai, pj = i, j
@@ -141,14 +112,7 @@ func (s *stunServer) success(req *stun.Message, from netip.AddrPort, i, j, ai, p
 	}
 	origin := s.own[ai][pj]
 	setters = append(setters, &stun.ResponseOrigin{IP: origin.Addr().AsSlice(), Port: int(origin.Port())})
-	var other netip.AddrPort
-	switch {
-	case s.o.RepeatOwnAddress:
-		other = s.own[i][1-j]
-	case len(s.o.Addrs) == 2:
-		other = s.own[1-i][1-j]
-	}
-	if other.IsValid() {
+	if other := s.own[1-i][1-j]; other.IsValid() {
 		setters = append(setters, &stun.OtherAddress{IP: other.Addr().AsSlice(), Port: int(other.Port())})
 	}
 	return build(append(setters, stun.Fingerprint)...)
@@ -168,23 +132,4 @@ func build(setters ...stun.Setter) *stun.Message {
 		panic(fmt.Sprintf("building a STUN message: %v", err))
 	}
 	return m
-}
-
-// malformed is an answer that a careless reader trusts or falls over: in turn
-// an empty XOR-MAPPED-ADDRESS, an IPv6 family with four bytes, a length beyond
-// the end, half a header.
-func malformed(req *stun.Message, n int64) []byte {
-	m := build(stun.NewTransactionIDSetter(req.TransactionID), stun.BindingSuccess)
-	switch n % 4 {
-	case 0:
-		m.Add(stun.AttrXORMappedAddress, nil)
-	case 1:
-		m.Add(stun.AttrXORMappedAddress, []byte{0, 2, 1, 2, 3, 4, 5, 6})
-	case 2:
-		m.Add(stun.AttrXORMappedAddress, []byte{0, 1, 1, 2, 3, 4, 5, 6})
-		binary.BigEndian.PutUint16(m.Raw[2:], 200)
-	case 3:
-		return m.Raw[:10]
-	}
-	return m.Raw
 }

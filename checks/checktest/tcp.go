@@ -70,10 +70,8 @@ func (h *Host) connect(local, remote netip.AddrPort) (*tcpConn, error) {
 // tcpTaken reports whether a connection from p to remote is impossible; a
 // fresh port must belong to nobody at all.
 func (h *Host) tcpTaken(p, remote netip.AddrPort, fresh bool) bool {
-	for l := range h.listeners {
-		if overlaps(l, p) {
-			return true
-		}
+	if taken(h.listeners, p) {
+		return true
 	}
 	if !fresh {
 		return h.conns[connKey{p, remote}] != nil
@@ -128,20 +126,7 @@ func (h *Host) ListenTCP(ctx context.Context, local netip.AddrPort) (net.Listene
 	}
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
-	at, err := h.bindAddr(local)
-	if err == nil {
-		at, err = h.bindPort(at, func(p netip.AddrPort) bool {
-			for other := range h.listeners {
-				if overlaps(p, other) {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	if err == nil && h.w.closed {
-		err = net.ErrClosed
-	}
+	at, err := bind(h, local, h.listeners)
 	if err != nil {
 		return nil, opError("listen", TCP, local, netip.AddrPort{}, err)
 	}
@@ -212,7 +197,7 @@ func (h *Host) deliverTCP(p *packet) {
 }
 
 // icmp is what an ICMP error does to a connection: it ends the attempt to make
-// one, and is no more than a rumour about one that exists (RFC 1122 section
+// one, and does nothing to one that exists (RFC 1122 section
 // 4.2.3.9).
 func (c *tcpConn) icmp(e *platform.ICMPError) {
 	if c.state != synSent {

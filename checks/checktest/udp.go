@@ -44,20 +44,7 @@ func (h *Host) OpenUDP(ctx context.Context, local netip.AddrPort) (platform.UDPC
 	}
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
-	at, err := h.bindAddr(local)
-	if err == nil {
-		at, err = h.bindPort(at, func(p netip.AddrPort) bool {
-			for other := range h.udp {
-				if overlaps(p, other) {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	if err == nil && h.w.closed {
-		err = net.ErrClosed
-	}
+	at, err := bind(h, local, h.udp)
 	if err != nil {
 		return nil, opError("listen", UDP, local, netip.AddrPort{}, err)
 	}

@@ -8,9 +8,10 @@
 package checktest
 
 import (
-	"container/heap"
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,7 @@ type World struct {
 	mu     sync.Mutex
 	rng    *rand.Rand
 	ready  []func() // what happens next, in order
-	later  eventHeap
-	events uint64 // tie breaker: packets with equal delay never overtake
+	later  []event  // what happens after a delay, the earliest first
 	timer  *time.Timer
 	closed bool
 	hosts  []*Host
@@ -116,9 +116,10 @@ func (w *World) schedule(d time.Duration, f func()) {
 	case d <= 0:
 		w.ready = append(w.ready, f)
 	default:
-		w.events++
-		heap.Push(&w.later, event{time.Now().Add(d), w.events, f})
-		if w.later[0].n == w.events {
+		at := time.Now().Add(d)
+		// After those of the same time: packets with equal delay never overtake.
+		i, _ := slices.BinarySearchFunc(w.later, at, func(e event, at time.Time) int { return cmp.Or(e.at.Compare(at), -1) })
+		if w.later = slices.Insert(w.later, i, event{at, f}); i == 0 {
 			w.arm()
 		}
 	}
@@ -140,7 +141,8 @@ func (w *World) tick() {
 	w.do(func() {
 		now := time.Now()
 		for len(w.later) > 0 && !w.later[0].at.After(now) {
-			w.ready = append(w.ready, heap.Pop(&w.later).(event).f)
+			w.ready = append(w.ready, w.later[0].f)
+			w.later = w.later[1:]
 		}
 		w.arm()
 	})
@@ -148,32 +150,10 @@ func (w *World) tick() {
 
 type event struct {
 	at time.Time
-	n  uint64
 	f  func()
 }
 
-// eventHeap is a heap.Interface, the earliest event first.
-type eventHeap []event
-
-func (h eventHeap) Len() int      { return len(h) }
-func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
-
-func (h eventHeap) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].n < h[j].n
-	}
-	return h[i].at.Before(h[j].at)
-}
-
-func (h *eventHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}
-
-func parseAddrs(ss []string) []netip.Addr {
-	var out []netip.Addr
+func parseAddrs(ss []string) (out []netip.Addr) {
 	for _, s := range ss {
 		out = append(out, netip.MustParseAddr(s))
 	}

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -35,9 +36,9 @@ type Observed struct {
 	Trunks  []Trunk                `json:"trunks,omitempty"`
 	Banned  []BannedFlow           `json:"banned_flows,omitempty"`
 	Moved   []Moved                `json:"moved,omitempty"`
-	Notes   []string               `json:"notes,omitempty"`
+	Notes   []words.Reason         `json:"notes,omitempty"`
 	Unread  bool                   `json:"unread,omitempty"`  // rules that need root
-	Missing string                 `json:"missing,omitempty"` // rules that were not read, and why
+	Missing words.Reason           `json:"missing,omitempty"` // rules that were not read, and why
 }
 
 // Helper is a rule that hands SIP to the kernel's helper.
@@ -49,12 +50,12 @@ type Helper struct {
 
 // Trunk is a registration of this PBX with a provider.
 type Trunk struct {
-	Name   string     `json:"name"`
-	Addr   netip.Addr `json:"addr"`
-	EveryS int        `json:"every_s"` // between two registrations or OPTIONS
-	New    string     `json:"new"`     // verdict on a first packet of the provider
-	Answer string     `json:"answer"`  // on one of a flow that is remembered
-	Rule   string     `json:"rule"`
+	Name   string       `json:"name"`
+	Addr   netip.Addr   `json:"addr"`
+	EveryS int          `json:"every_s"` // between two registrations or OPTIONS
+	New    string       `json:"new"`     // verdict on a first packet of the provider
+	Answer string       `json:"answer"`  // on one of a flow that is remembered
+	Rule   words.Reason `json:"rule"`
 	// Allow lets the trunk in right before the rule that decides.
 	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
@@ -64,59 +65,48 @@ type Trunk struct {
 const defaultExpiration = 3600
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
+	machine := env.PBX()
 	var o Observed
-	o.State, o.Notes = netinfo.ReadConntrack(env.System)
-	filter := srv.Filter(ctx)
+	state, notes := netinfo.ReadConntrack(env.System)
+	o.State, o.Notes = state, words.Quotes(notes)
+	filter := machine.Filter(ctx)
 	for _, u := range filter.Unread {
 		o.Unread = o.Unread || u.Privilege
 		if o.Missing == "" && !u.Aside {
-			o.Missing = u.Text()
+			o.Missing = u.Reason()
 		}
 	}
-	o.Notes = append(o.Notes, filter.Notes...)
-	words := packetfilter.NewWording(ctx, env.System)
-	o.Helpers = helpers(filter.Rules, words)
-	ast := srv.Asterisk(ctx)
+	o.Notes = append(o.Notes, words.Quotes(filter.Notes)...)
+	wording := packetfilter.NewWording(ctx, env.System)
+	o.Helpers = helpers(filter.Rules, wording)
+	ast := machine.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
-		o.trunks(ctx, env, srv, ast.State, words)
+		o.trunks(ctx, env, machine, ast.State, wording)
 	}
 	if !o.Unread {
-		o.Moved = moved(filter.Rules, words, srv.Ways(ctx), ast.Wanted())
-		o.flows(ctx, env.System, filter, srv.Ways(ctx), ast)
+		o.Moved = moved(filter.Rules, wording, machine.Routes(ctx), ast.Wanted())
+		o.flows(ctx, env.System, filter, machine.Routes(ctx), ast)
 	}
 	return o, ctx.Err()
 }
 
 // helpers are the rules that attach the SIP helper.
-func helpers(rules *packetfilter.Ruleset, words *packetfilter.Wording) (list []Helper) {
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				attaches := slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool {
-					h, ok := x.(*packetfilter.Helper)
-					return ok && h.Name == "sip"
-				})
-				if !attaches {
-					continue
-				}
-				step := packetfilter.Step{Chain: c, Rule: r}
-				list = append(list, Helper{Rule: r.Text, Where: server.RulePlace(step), Edits: step.Delete(words).Rules})
-			}
-		}
+func helpers(rules *packetfilter.Ruleset, wording *packetfilter.Wording) (list []Helper) {
+	for _, step := range rules.SIPHelpers() {
+		list = append(list, Helper{Rule: step.Rule.Text, Where: pbx.RulePlace(step), Edits: step.Delete(wording).Rules})
 	}
 	return list
 }
 
 // trunks takes a provider's call through the rules, as a first packet and as
 // one that a remembered flow covers.
-func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Server, st *asterisk.State, words *packetfilter.Wording) {
-	filter, ways := srv.Filter(ctx), srv.Ways(ctx)
-	sip := slices.IndexFunc(srv.Asterisk(ctx).Wanted(), func(p server.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
+func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX, st *asterisk.State, wording *packetfilter.Wording) {
+	filter, routes := machine.Filter(ctx), machine.Routes(ctx)
+	sip := slices.IndexFunc(machine.Asterisk(ctx).Wanted(), func(p pbx.Ports) bool { return p.Purpose == "sip" && p.Protocol == "udp" })
 	if sip < 0 {
 		return // no UDP, no UDP flow that is forgotten
 	}
-	ports := srv.Asterisk(ctx).Wanted()[sip]
+	ports := machine.Asterisk(ctx).Wanted()[sip]
 	for _, r := range st.Registrations {
 		if r.Cut || r.Transport == "tcp" || r.Transport == "tls" {
 			continue
@@ -124,7 +114,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 		for _, a := range addresses(ctx, env, r.Server) {
 			c := packetfilter.Class{
 				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
-				Hook: packetfilter.HookInput, In: ways.Interface(a), State: packetfilter.StateNew,
+				Hook: packetfilter.HookInput, In: routes.Interface(a), State: packetfilter.StateNew,
 			}
 			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
 			if t.EveryS == 0 {
@@ -132,8 +122,8 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, srv *server.Serv
 			}
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
-					t.New, t.Rule = string(x.Verdict), server.RulePlace(x.Decider)+": "+server.RuleText(x.Decider)
-					t.Allow = x.Decider.AllowBefore(words, c.Src[0], c.Protocol, ports.Set).Rules
+					t.New, t.Rule = string(x.Verdict), pbx.RuleAt(x.Decider)
+					t.Allow = x.Decider.AllowBefore(wording, c.Src[0], c.Protocol, ports.Set).Rules
 				}
 			}
 			c.State = packetfilter.StateEstablished

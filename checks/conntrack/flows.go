@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -21,7 +21,7 @@ import (
 // stopped: its own are let in as established.
 type BannedFlow struct {
 	netinfo.Flow
-	Rule string `json:"rule"` // that stops new packets
+	Rule words.Reason `json:"rule"` // that stops new packets
 }
 
 // maxSIPPorts bounds the ports whose flows are listed, and maxBannedFlows what
@@ -34,7 +34,7 @@ const (
 // flows looks for connections to the SIP ports whose first packet the rules of
 // now would stop, though they let strangers in: a ban came after them, and does
 // not reach them.
-func (o *Observed) flows(ctx context.Context, sys platform.System, filter server.Filter, ways *server.Ways, ast server.Asterisk) {
+func (o *Observed) flows(ctx context.Context, sys platform.System, filter pbx.Filter, routes *pbx.Routes, ast pbx.Asterisk) {
 	n := 0
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose != "sip" {
@@ -48,17 +48,17 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter server
 					return // a bundle of before
 				}
 				if err != nil {
-					o.Notes = append(o.Notes, "whether banned addresses have connections that go on was not read: "+string(platform.Words(err)))
+					o.Notes = append(o.Notes, platform.Words(err).Reason().In("conntrack.note.flows", "why"))
 					return // it is the same for all ports
 				}
-				o.banned(filter, ways, list, ports.Protocol, uint16(port))
+				o.banned(filter, routes, list, ports.Protocol, uint16(port))
 			}
 		}
 	}
 }
 
 // banned keeps the flows whose addresses the rules stop.
-func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinfo.Flow, protocol string, port uint16) {
+func (o *Observed) banned(filter pbx.Filter, routes *pbx.Routes, list []netinfo.Flow, protocol string, port uint16) {
 	var from []netip.Prefix
 	for _, f := range list {
 		a := f.From.Addr()
@@ -66,17 +66,17 @@ func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinf
 			from = append(from, p)
 		}
 	}
-	for _, group := range ways.ByWayIn(from) {
-		if !accepts(filter.Rules, ways.FirstPackets([]netip.Prefix{server.Nobody(group[0].Addr().Is6())}, protocol, server.Port(port))) {
+	for _, group := range routes.ByWayIn(from) {
+		if !accepts(filter.Rules, routes.FirstPackets([]netip.Prefix{pbx.Nobody(group[0].Addr().Is6())}, protocol, pbx.Port(port))) {
 			continue
 		}
-		for _, x := range filter.Rules.Evaluate(ways.FirstPackets(group, protocol, server.Port(port))).Outcomes {
+		for _, x := range filter.Rules.Evaluate(routes.FirstPackets(group, protocol, pbx.Port(port))).Outcomes {
 			if x.Verdict != packetfilter.Dropped && x.Verdict != packetfilter.Rejected || byCount(x) {
 				continue
 			}
 			for _, f := range list {
-				if f.Answered && holds(x.Region.Src, f.From.Addr()) && o.goesOn(filter.Rules, ways, f, protocol, port) && len(o.Banned) < maxBannedFlows {
-					o.Banned = append(o.Banned, BannedFlow{f, server.RulePlace(x.Decider) + ": " + server.RuleText(x.Decider)})
+				if f.Answered && (len(x.Region.Src) == 0 || x.Region.Src.Contains(f.From.Addr())) && o.goesOn(filter.Rules, routes, f, protocol, port) && len(o.Banned) < maxBannedFlows {
+					o.Banned = append(o.Banned, BannedFlow{f, pbx.RuleAt(x.Decider)})
 				}
 			}
 		}
@@ -84,8 +84,8 @@ func (o *Observed) banned(filter server.Filter, ways *server.Ways, list []netinf
 }
 
 // goesOn reports whether the packets of a flow that exists are let in.
-func (o *Observed) goesOn(rules *packetfilter.Ruleset, ways *server.Ways, f netinfo.Flow, protocol string, port uint16) bool {
-	c := ways.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, server.Port(port))
+func (o *Observed) goesOn(rules *packetfilter.Ruleset, routes *pbx.Routes, f netinfo.Flow, protocol string, port uint16) bool {
+	c := routes.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, pbx.Port(port))
 	c.State, c.SrcPorts = packetfilter.StateEstablished, packetfilter.OneNum(packetfilter.Num(f.From.Port()))
 	c.Dst = []netip.Prefix{netip.PrefixFrom(f.To.Addr(), f.To.Addr().BitLen())}
 	return accepts(rules, c)
@@ -105,13 +105,6 @@ func byCount(x packetfilter.Outcome) bool {
 func accepts(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
 	list := rules.Evaluate(c).Outcomes
 	return len(list) > 0 && !slices.ContainsFunc(list, func(x packetfilter.Outcome) bool { return x.Verdict != packetfilter.Accepted })
-}
-
-// holds reports whether a set has an address; the empty set stands for all.
-func holds(set packetfilter.AddrSet, a netip.Addr) bool {
-	return len(set) == 0 || slices.ContainsFunc(set, func(s packetfilter.Span[netip.Addr]) bool {
-		return s.Lo.BitLen() == a.BitLen() && s.Lo.Compare(a) <= 0 && s.Hi.Compare(a) >= 0
-	})
 }
 
 // mostNamed bounds the addresses in a title.

@@ -35,7 +35,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		Tracks: s.Loaded, Count: s.Count, Max: s.Max, UDPTimeout: s.UDPTimeout, UDPStreamTimeout: s.UDPStreamTimeout,
 		SIPHelper: len(o.Helpers) > 0 || s.AutoHelper && s.SIPHelper, Forgotten: []string{},
 	}
-	j := checks.Judgement{Notes: words.Literals(o.Notes)}
+	j := checks.Judgement{Notes: words.Texts(o.Notes)}
 	if f.SIPHelper {
 		j.Findings = append(j.Findings, helperFinding(o))
 	}

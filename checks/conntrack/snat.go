@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -25,17 +25,17 @@ type Moved struct {
 }
 
 // moved takes this machine's own packets to somebody out through the rules.
-func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, all []server.Ports) (list []Moved) {
-	anybody := server.Nobody(false)
+func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, all []pbx.Ports) (list []Moved) {
+	anybody := pbx.Nobody(false)
 	for _, ports := range all {
 		if ports.Protocol != "udp" {
 			continue // over TCP nobody is called back at the port that called
 		}
 		c := packetfilter.Class{
 			Protocol: packetfilter.UDP, Dst: []netip.Prefix{anybody}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput,
-			Out: ways.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
+			Out: routes.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: routes.Own(false), Host: routes.Host,
 		}
-		for _, a := range ways.Arrivals(anybody.Addr(), nil)[0].To {
+		for _, a := range routes.Arrivals(anybody.Addr(), nil)[0].To {
 			c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
 		}
 		for _, o := range rules.Evaluate(c).Outcomes {
@@ -43,7 +43,7 @@ func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *ser
 				if byChance(s.Rule) {
 					break // whether packets come to what follows is not known
 				}
-				m := Moved{Purpose: ports.Purpose, Ports: server.WritePorts(ports.Set), Rule: server.RuleText(s), Where: server.RulePlace(s)}
+				m := Moved{Purpose: ports.Purpose, Ports: pbx.WritePorts(ports.Set), Rule: pbx.RuleText(s), Where: pbx.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
 				if o.Moved && translates(s) && !known {
 					m.Spare = spare(s, wording, ports)
@@ -66,7 +66,7 @@ func translates(s packetfilter.Step) bool {
 }
 
 // spare accepts the packets right before the rule, so that it does not see them.
-func spare(s packetfilter.Step, wording *packetfilter.Wording, ports server.Ports) (list []packetfilter.RuleEdit) {
+func spare(s packetfilter.Step, wording *packetfilter.Wording, ports pbx.Ports) (list []packetfilter.RuleEdit) {
 	anybody := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, e := range s.AllowBefore(wording, anybody, packetfilter.UDP, ports.Set).Rules {
 		i := slices.Index(e.Accept, "--dports")

@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func TestWhatTheKernelDoesWithSIP(t *testing.T) {
@@ -56,10 +57,10 @@ func TestWhatTheKernelDoesWithSIP(t *testing.T) {
 // A rule that hands SIP to the helper may be among those that were not read.
 func TestRulesThatWereNotReadMayUseTheHelper(t *testing.T) {
 	calm := netinfo.ConntrackState{Loaded: true, Count: 12, Max: 1000, UDPTimeout: 30, UDPStreamTimeout: 120}
-	if j := judge(Observed{State: calm, Missing: "nft: its listing is damaged"}, nil); j.Inconclusive.ID != "conntrack.reason.partly-read" {
+	if j := judge(Observed{State: calm, Missing: words.Quote("nft: its listing is damaged")}, nil); j.Inconclusive.ID != "conntrack.reason.partly-read" {
 		t.Errorf("%+v, %+v", j.Summary, j.Inconclusive)
 	}
-	found := Observed{State: calm, Missing: "nft: its listing is damaged", Helpers: []Helper{{Rule: "-j CT --helper sip"}}}
+	found := Observed{State: calm, Missing: words.Quote("nft: its listing is damaged"), Helpers: []Helper{{Rule: "-j CT --helper sip"}}}
 	if j := judge(found, nil); !j.Inconclusive.IsZero() || len(j.Findings) != 1 || j.Findings[0].Severity != checks.Critical {
 		t.Errorf("what was found counts all the same: %+v, %+v", j.Inconclusive, j.Findings)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func resultOf(t *testing.T, o Observed) checks.Result {
@@ -72,9 +73,9 @@ func TestRulesThatWereNotReadAreUnknown(t *testing.T) {
 	}{
 		"all read":                         {Observed{State: calm}, checks.Pass, ""},
 		"only root may read":               {Observed{State: calm, Unread: true}, checks.Inconclusive, "needs administrator rights"},
-		"a part is missing":                {Observed{State: calm, Missing: "nft: damaged"}, checks.Inconclusive, "nft: damaged"},
+		"a part is missing":                {Observed{State: calm, Missing: words.Quote("nft: damaged")}, checks.Inconclusive, "nft: damaged"},
 		"only root, and a helper":          {Observed{State: calm, Unread: true, Helpers: helper}, checks.Fail, ""},
-		"a part is missing, and a helper":  {Observed{State: calm, Missing: "nft: damaged", Helpers: helper}, checks.Fail, ""},
+		"a part is missing, and a helper":  {Observed{State: calm, Missing: words.Quote("nft: damaged"), Helpers: helper}, checks.Fail, ""},
 		"the kernel tracks nothing":        {Observed{}, checks.Skip, "does not say"},
 		"only root, on such a kernel":      {Observed{Unread: true}, checks.Skip, "does not say"},
 		"nobody knows how many there are":  {Observed{State: netinfo.ConntrackState{Loaded: true, Count: -1, Max: -1, UDPStreamTimeout: -1}}, checks.Pass, ""},

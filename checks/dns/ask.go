@@ -38,14 +38,11 @@ type client struct {
 // local is the address to send from: the wanted one, unless the resolver is on
 // this machine or of the other family.
 func (c client) local() netip.AddrPort {
-	addr := c.env.Inputs.Bind
-	if !addr.IsValid() || c.to.Addr().IsLoopback() || addr.Is4() != c.to.Addr().Is4() {
-		addr = netip.IPv4Unspecified()
-		if c.to.Addr().Is6() {
-			addr = netip.IPv6Unspecified()
-		}
+	wanted, far := c.env.Inputs.Bind, c.to.Addr()
+	if far.IsLoopback() || wanted.Is4() != far.Is4() {
+		wanted = netip.Addr{}
 	}
-	return netip.AddrPortFrom(addr, 0)
+	return netip.AddrPortFrom(probe.Bind(wanted, far), 0)
 }
 
 // pending is one question on its way. Every repetition has an id of its own,

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -40,10 +41,7 @@ func grave(n Name) checks.Severity {
 // unknownName: the DNS server says that there is no such name, and this machine
 // does not know it either.
 func unknownName(o *Observed, n Name, here, there *Resolver) *checks.Finding {
-	asked := here
-	if asked == nil {
-		asked = there
-	}
+	asked := cmp.Or(here, there)
 	if asked == nil || len(n.System) > 0 {
 		return nil
 	}

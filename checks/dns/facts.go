@@ -64,15 +64,14 @@ type SRV struct {
 
 func facts(o *Observed) Facts {
 	f := Facts{Resolvers: []string{}, Names: []NameFacts{}, Servers: []ResolverFacts{}, UDP53: udp53(o), Redirected: redirectedBy(o) != nil}
-	for i := range o.Resolvers {
-		r := &o.Resolvers[i]
+	for _, r := range o.Resolvers {
 		if r.Source == fromSystem {
 			f.Resolvers = append(f.Resolvers, shortAddr(r.Addr))
 		} else if r.works() {
 			f.Public = shortAddr(r.Addr)
 		}
-		f.Servers = append(f.Servers, ResolverFacts{shortAddr(r.Addr), r.Source, r.answers(), median(r)})
-		f.Hijacked = f.Hijacked || len(lies(o, r)) > 0
+		f.Servers = append(f.Servers, ResolverFacts{shortAddr(r.Addr), r.Source, r.answers(), median(&r)})
+		f.Hijacked = f.Hijacked || len(lies(o, &r)) > 0
 	}
 	for _, n := range o.Names {
 		f.Names = append(f.Names, nameFacts(o, n))
@@ -84,20 +83,18 @@ func facts(o *Observed) Facts {
 // machine's before public ones.
 func nameFacts(o *Observed, n Name) NameFacts {
 	f := NameFacts{Name: n.Host, For: n.what(), NAPTR: []NAPTR{}, SRV: []SRV{}, A: []netip.Addr{}, AAAA: []netip.Addr{}, Order: []string{}}
-	var by *Resolver
-	for i := range o.Resolvers {
-		if r := &o.Resolvers[i]; by == nil && knows(r, n) {
-			by = r
-		}
-	}
-	if by == nil {
+	at := slices.IndexFunc(o.Resolvers, func(r Resolver) bool { return knows(&r, n) })
+	if at < 0 {
 		return f
 	}
+	by := &o.Resolvers[at]
 	f.Resolver = shortAddr(by.Addr)
 	four, six := by.find(n.Host, "A"), by.find(n.Host, "AAAA")
 	f.RTTMillis = four.RTTMillis
 	f.A, f.AAAA = append(f.A, four.addrs()...), append(f.AAAA, six.addrs()...)
-	f.TTL = shortestTTL(slices.Concat(four.Records, six.Records))
+	if all := slices.Concat(four.Records, six.Records); len(all) > 0 {
+		f.TTL = slices.MinFunc(all, func(a, b Record) int { return a.TTL - b.TTL }).TTL
+	}
 	f.NAPTR, f.SRV = naptrOf(by, n.Host), srvOf(by, n)
 	f.Order = order(by, n, &f)
 	return f
@@ -105,17 +102,8 @@ func nameFacts(o *Observed, n Name) NameFacts {
 
 // knows reports whether the resolver has an address or a service for the name.
 func knows(r *Resolver, n Name) bool {
-	if addrs, _ := r.addrs(n.Host); len(addrs) > 0 {
-		return true
-	}
-	return len(srvOf(r, n)) > 0
-}
-
-func shortestTTL(records []Record) int {
-	if len(records) == 0 {
-		return 0
-	}
-	return slices.MinFunc(records, func(a, b Record) int { return a.TTL - b.TTL }).TTL
+	addrs, _ := r.addrs(n.Host)
+	return len(addrs) > 0 || len(srvOf(r, n)) > 0
 }
 
 func naptrOf(r *Resolver, host string) []NAPTR {
@@ -190,22 +178,12 @@ func order(r *Resolver, n Name, f *NameFacts) []string {
 	slices.SortStableFunc(list, func(a, b SRV) int { return cmp.Compare(rank[a.Service], rank[b.Service]) })
 	for _, s := range list {
 		addrs, _ := r.addrs(s.Target)
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s:%d %s", transportOf(s.Service), s.Target, s.Port, joinAddrs(addrs))))
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s:%d %s", cmp.Or(transports[s.Service], s.Service), s.Target, s.Port, joinAddrs(addrs))))
 	}
 	return out
 }
 
-func transportOf(service string) string {
-	switch service {
-	case "_sip._udp":
-		return "udp"
-	case "_sip._tcp":
-		return "tcp"
-	case "_sips._tcp":
-		return "tls"
-	}
-	return service
-}
+var transports = map[string]string{"_sip._udp": "udp", "_sip._tcp": "tcp", "_sips._tcp": "tls"}
 
 func joinAddrs(list []netip.Addr) string {
 	var s []string

@@ -65,8 +65,10 @@ func outcome(r *Resolver) words.Text {
 	if r.works() {
 		return say("answered", words.Args{"ms": millis(median(r))})
 	}
-	args := words.Args{"how": "silent", "tries": tries(r), "code": "", "hop": "none", "tcp": "untried"}
+	args := words.Args{"how": "silent", "code": "", "hop": "none", "tcp": "untried"}
+	tries := 0
 	for _, q := range r.Questions {
+		tries = max(tries, q.Tries)
 		switch {
 		case q.Rcode != "":
 			args["how"], args["code"] = "code", q.Rcode
@@ -77,6 +79,7 @@ func outcome(r *Resolver) words.Text {
 			}
 		}
 	}
+	args["tries"] = tries
 	switch {
 	case r.TCP == nil:
 	case r.TCP.Rcode != "":
@@ -87,21 +90,12 @@ func outcome(r *Resolver) words.Text {
 	return say("outcome", args)
 }
 
-func tries(r *Resolver) int {
-	most := 0
-	for _, q := range r.Questions {
-		most = max(most, q.Tries)
-	}
-	return most
-}
-
 func hijacked(o *Observed) []checks.Finding {
 	var evidence []checks.Evidence
-	for i := range o.Resolvers {
-		r := &o.Resolvers[i]
+	for _, r := range o.Resolvers {
 		for _, name := range o.Nonsense {
 			if got := r.find(name, "A").addrs(); len(got) > 0 {
-				evidence = append(evidence, checks.Proof(at(name, r), "NXDOMAIN", addresses(got)))
+				evidence = append(evidence, checks.Proof(at(name, &r), "NXDOMAIN", addresses(got)))
 			}
 		}
 	}

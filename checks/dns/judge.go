@@ -53,16 +53,17 @@ func undecided(o *Observed) (names []string) {
 		return nil
 	}
 	for _, n := range o.Names {
-		said := len(n.System) > 0 || n.Builtin
-		for i := range o.Resolvers {
-			_, known := o.Resolvers[i].addrs(n.Host)
-			said = said || known || knows(&o.Resolvers[i], n)
-		}
-		if !said {
+		said := slices.ContainsFunc(o.Resolvers, func(r Resolver) bool { _, known := r.addrs(n.Host); return known })
+		if !said && !n.Builtin && !o.found(n) {
 			names = append(names, n.Host)
 		}
 	}
 	return names
+}
+
+// found reports whether anybody, this machine included, knows the name.
+func (o *Observed) found(n Name) bool {
+	return len(n.System) > 0 || slices.ContainsFunc(o.Resolvers, func(r Resolver) bool { return knows(&r, n) })
 }
 
 // lies are the answers of r about names that cannot exist.
@@ -133,11 +134,7 @@ func summary(o *Observed, findings []checks.Finding) words.Text {
 func namesFound(o *Observed) words.Text {
 	var found []string
 	for _, n := range o.Names {
-		known := len(n.System) > 0
-		for i := range o.Resolvers {
-			known = known || knows(&o.Resolvers[i], n)
-		}
-		if known {
+		if o.found(n) {
 			found = append(found, n.Host)
 		}
 	}

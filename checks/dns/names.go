@@ -16,7 +16,7 @@ import (
 // maxNames bounds how many names one run asks for; a profile has a handful.
 const maxNames = 16
 
-// namesOf lists the hosts that the run needs and that are no addresses.
+// namesOf lists the hosts that the run needs, other than addresses.
 func namesOf(env *checks.Env) []Name {
 	var out []Name
 	add := func(value, what string, sip, builtin bool) {
@@ -49,12 +49,10 @@ func askSystem(ctx context.Context, env *checks.Env, names []Name) []Name {
 	var wg sync.WaitGroup
 	for i := range out {
 		wg.Go(func() {
-			addrs, err := env.Net.LookupAddrs(ctx, out[i].Host)
-			if err != nil {
-				out[i].SystemError = platform.Words(err)
-				return
+			var err error
+			if out[i].System, err = env.Net.LookupAddrs(ctx, out[i].Host); err != nil {
+				out[i].System, out[i].SystemError = nil, platform.Words(err)
 			}
-			out[i].System = addrs
 		})
 	}
 	wg.Wait()

@@ -14,7 +14,7 @@ type Observed struct {
 	Resolvers []Resolver `json:"resolvers"`
 	// ListError is why this machine's DNS servers are not known.
 	ListError words.Cause `json:"list_error,omitempty"`
-	// Unlisted: this system does not tell its DNS servers; that is no fault.
+	// Unlisted: this system does not tell its DNS servers, which is not a fault.
 	Unlisted bool `json:"unlisted,omitempty"`
 	// Nonsense are the names that were asked for and cannot exist.
 	Nonsense []string `json:"nonsense,omitempty"`

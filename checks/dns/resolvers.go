@@ -91,8 +91,8 @@ func (a *asker) askAll(ctx context.Context, r *Resolver) {
 		a.overTCP(ctx, r)
 		return
 	}
-	a.round(ctx, r, missing(r, replacements(r), "SRV"))
-	a.round(ctx, r, missing(r, targets(r), "A", "AAAA"))
+	a.round(ctx, r, missing(r, targets(r, "NAPTR"), "SRV"))
+	a.round(ctx, r, missing(r, targets(r, "SRV"), "A", "AAAA"))
 }
 
 // round asks a set of questions at once.
@@ -118,22 +118,12 @@ func (a *asker) overTCP(ctx context.Context, r *Resolver) {
 // writes into DNS decides them.
 const maxFollowed = 12
 
-// replacements are the SRV names that NAPTR records lead to (RFC 3263, 4.1).
-func replacements(r *Resolver) (names []string) {
+// targets are the names that the records of a type lead to; of NAPTR records,
+// the SRV names of SIP services (RFC 3263, 4.1).
+func targets(r *Resolver, kind string) (names []string) {
 	for _, q := range r.Questions {
 		for _, rec := range q.Records {
-			if rec.Type == "NAPTR" && rec.Flags == "S" && strings.HasPrefix(rec.Service, "SIP") {
-				names = append(names, rec.Target)
-			}
-		}
-	}
-	return names
-}
-
-func targets(r *Resolver) (names []string) {
-	for _, q := range r.Questions {
-		for _, rec := range q.Records {
-			if rec.Type == "SRV" {
+			if rec.Type == kind && (kind != "NAPTR" || rec.Flags == "S" && strings.HasPrefix(rec.Service, "SIP")) {
 				names = append(names, rec.Target)
 			}
 		}

@@ -114,7 +114,7 @@ func TestWhatTheOfficeSDNSSays(t *testing.T) {
 		hijacked bool
 	}{
 		"it tells the truth": {
-			here: honest, want: []string{}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9",
+			here: honest, want: []string{}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in less than 1 ms; checked against 9.9.9.9",
 		},
 		"it gives addresses to names that do not exist": {
 			here: with(func(o *checktest.DNSOptions) { o.Lie = netip.MustParseAddr("203.0.113.99") }),
@@ -156,14 +156,14 @@ func TestWhatTheOfficeSDNSSays(t *testing.T) {
 				o.Zone = slices.DeleteFunc(zone(), func(l string) bool { return strings.HasPrefix(l, "provider.example. 300 IN A") })
 				o.Zone = append(o.Zone, "provider.example. 60 IN A 198.51.100.77")
 			}),
-			want: []string{"dns.differs info"}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in 0 ms; 9.9.9.9 answers differently",
+			want: []string{"dns.differs info"}, status: checks.Pass, summary: "provider.example found; 192.168.88.53 answers in less than 1 ms; 9.9.9.9 answers differently",
 		},
 		"an old server without EDNS": {here: with(func(o *checktest.DNSOptions) { o.NoEDNS = true }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
+			summary: "provider.example found; 192.168.88.53 answers in less than 1 ms; checked against 9.9.9.9"},
 		"every answer is too long for UDP": {here: with(func(o *checktest.DNSOptions) { o.Truncate = true }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
+			summary: "provider.example found; 192.168.88.53 answers in less than 1 ms; checked against 9.9.9.9"},
 		"it loses every third question": {here: with(func(o *checktest.DNSOptions) { o.DropEvery = 3 }), want: []string{}, status: checks.Pass,
-			summary: "provider.example found; 192.168.88.53 answers in 0 ms; checked against 9.9.9.9"},
+			summary: "provider.example found; 192.168.88.53 answers in less than 1 ms; checked against 9.9.9.9"},
 		"it is far away or overloaded": {here: with(func(o *checktest.DNSOptions) { o.Delay = 700 * time.Millisecond }),
 			want: []string{"dns.slow warning"}, status: checks.Warn, summary: "DNS answers slowly"},
 		"it is broken": {

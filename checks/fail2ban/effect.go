@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -36,7 +36,7 @@ func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 		case len(some) > 0:
 			list = append(list, someGetIn(jail, x, some))
 		case i >= 0:
-			unclear = append(unclear, words.Say("fail2ban.reason.undecided", words.Args{"jail": x.Jail, "why": x.Ports[i].Reason}))
+			unclear = append(unclear, words.Say("fail2ban.reason.undecided", words.Args{"jail": x.Jail, "why": x.Ports[i].Reasons}))
 		}
 		if f, ok := forgets(o, jail, x); ok {
 			list = append(list, f)
@@ -125,7 +125,7 @@ func reason(jail *jails.Jail, x Tried) words.Text {
 	case used >= 0 && x.Sets[used].shorter(jail):
 		return words.Say("fail2ban.why.set-forgets", words.Args{"set": x.Sets[used].Name, "time": platform.Seconds(x.Sets[used].ForgetsS)})
 	case len(x.Rules) > 0:
-		if bans, packets := server.ZoneOf(x.Rules[0]), server.ZoneOf(x.Ports[0].Rule); bans != "" && packets != "" && bans != packets {
+		if bans, packets := pbx.ZoneOf(x.Rules[0]), pbx.ZoneOf(string(x.Ports[0].Rule)); bans != "" && packets != "" && bans != packets {
 			return words.Say("fail2ban.why.other-zone", words.Args{"bans": bans, "packets": packets})
 		}
 		return words.Say("fail2ban.why.elsewhere", nil)

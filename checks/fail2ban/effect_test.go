@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // guard is a fail2ban with one jail that bans two addresses on two ports; each
@@ -57,7 +58,7 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{"their rule stands where nothing comes", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"iptables-nft ip filter f2b-old rule 1: -j DROP"}
 		}), "fail2ban.no-effect", checks.Critical, "these packets never reach its rules", allPorts, false},
-		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: "nft inet firewalld filter_IN_my_office_allow rule 2: accept"}, PortTry{In: 2}, func(o *Observed) {
+		{"their rule stands in another zone", guard(PortTry{In: 2, Rule: words.Quote("nft inet firewalld filter_IN_my_office_allow rule 2: accept")}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"nft inet firewalld filter_IN_public_deny rule 1: drop"}
 		}), "fail2ban.no-effect", checks.Critical, "are in firewalld zone public, but these packets go through zone my_office", allPorts, false},
 		{"the packets are sent on to a container", guard(PortTry{In: 2, Onward: true}, PortTry{In: 2, Onward: true}, func(o *Observed) {
@@ -78,7 +79,7 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		{name: "the set forgets when the ban ends", o: guard(PortTry{}, PortTry{}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, Holds: true, ForgetsS: 3600}}
 		})},
-		{name: "the rules do not tell", o: guard(PortTry{Unclear: 2, Reason: "limit: 6 a second"}, PortTry{}, nil), unclear: true},
+		{name: "the rules do not tell", o: guard(PortTry{Unclear: 2, Reasons: words.Quotes([]string{"limit: 6 a second"})}, PortTry{}, nil), unclear: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := resultOf(t, tt.o)
@@ -183,7 +184,7 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 
 // Nobody but root is told the bans.
 func TestBansThatWereNotReadAreNotNone(t *testing.T) {
-	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}
+	st := &jails.State{Installed: true, Jails: []jails.Jail{{Name: "asterisk", SIP: true, Enabled: true}}, Notes: []jails.Note{{What: words.Quote("the server"), Why: words.Quote("no"), Privilege: true}}}
 	j := resultOf(t, Observed{State: st})
 	if f := j.Facts.(Facts); j.Reason == "" || strings.Contains(j.Summary, "0 banned") || f.Jails[0].Banned != -1 {
 		t.Errorf("%q, inconclusive %q, %d banned", j.Summary, j.Reason, f.Jails[0].Banned)

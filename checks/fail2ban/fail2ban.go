@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -63,7 +64,7 @@ const (
 )
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	ast := env.Server().Asterisk(ctx)
+	ast := env.PBX().Asterisk(ctx)
 	var o Observed
 	if a := env.Inputs.Admin; a.IsValid() {
 		o.Must = append(o.Must, Must{netip.PrefixFrom(a, a.BitLen()), whyAdmin})
@@ -77,21 +78,21 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			o.Must = append(o.Must, Must{s.Prefix(), p.Title})
 		}
 	}
-	trusted, untold := env.Server().Trusted(ctx)
+	trusted, untold := env.PBX().Trusted(ctx)
 	for _, p := range trusted {
 		o.Must = append(o.Must, Must{p, whyFreePBX})
 	}
-	ways := env.Server().Ways(ctx)
-	options := jails.Options{SIP: sipPorts(ast), Own: ways.Local}
+	routes := env.PBX().Routes(ctx)
+	options := jails.Options{SIP: pbx.SIPPorts(ast.Wanted()), Own: routes.Local}
 	for _, m := range o.Must {
 		options.Ignored = append(options.Ignored, m.Prefix)
 	}
 	o.State = jails.Read(ctx, env.System, options)
 	if untold != nil {
-		o.State.Notes = append(o.State.Notes, jails.Note{What: "trusted networks", Why: untold.Error()})
+		o.State.Notes = append(o.State.Notes, jails.Note{What: words.Because("fail2ban.note.trusted"), Why: platform.Words(untold).Reason()})
 	}
 	o.asterisk(ast)
-	o.try(env.Server().Filter(ctx), ways, options.SIP)
+	o.try(env.PBX().Filter(ctx), routes, options.SIP)
 	if !env.System.Live() {
 		o.NotCollected = notCollected(ctx, env.System, "fail2ban-socket") && notCollected(ctx, env.System, "fail2ban-client")
 	}
@@ -99,7 +100,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 }
 
 // asterisk takes over to which logs Asterisk writes failures.
-func (o *Observed) asterisk(ast server.Asterisk) {
+func (o *Observed) asterisk(ast pbx.Asterisk) {
 	if ast.State == nil {
 		return
 	}
@@ -120,12 +121,12 @@ func (o *Observed) asterisk(ast server.Asterisk) {
 }
 
 // try takes the bans of every jail through the loaded rules.
-func (o *Observed) try(filter server.Filter, ways *server.Ways, ports []jails.Port) {
+func (o *Observed) try(filter pbx.Filter, routes *pbx.Routes, ports []jails.Port) {
 	if filter.Rules == nil || slices.ContainsFunc(filter.Unread, func(u packetfilter.Unread) bool { return u.Privilege }) {
 		return
 	}
 	o.Tool, o.Chain = filterTool(filter.Rules), forwardChain(filter.Rules)
-	t := &trial{filter: filter, ways: ways, state: o.State, ports: ports}
+	t := &trial{filter: filter, routes: routes, state: o.State, ports: ports}
 	for i := range o.State.Jails {
 		if x := t.jail(&o.State.Jails[i]); x != nil {
 			o.Tried = append(o.Tried, *x)
@@ -136,19 +137,4 @@ func (o *Observed) try(filter server.Filter, ways *server.Ways, ports []jails.Po
 func notCollected(ctx context.Context, bundle platform.System, program string) bool {
 	_, err := bundle.Run(ctx, program, "status")
 	return errors.Is(err, platform.ErrNotCollected)
-}
-
-// sipPorts are the ports that a ban must close.
-func sipPorts(ast server.Asterisk) (ports []jails.Port) {
-	for _, p := range ast.Wanted() {
-		if p.Purpose != "sip" {
-			continue
-		}
-		for _, x := range p.Set {
-			for n := x.Lo; n <= x.Hi; n++ {
-				ports = append(ports, jails.Port{Protocol: p.Protocol, Port: uint16(n)})
-			}
-		}
-	}
-	return ports
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // jail is one that guards SIP and watches a log.
@@ -50,7 +51,7 @@ func TestWhatFail2banLeavesUndone(t *testing.T) {
 		{"it does not run", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}}},
 			checks.Warn, []string{"fail2ban is installed but not running"}},
 		{"it runs and hangs", Observed{State: &jails.State{Installed: true, Hung: true, Jails: []jails.Jail{jail("asterisk", "/a")}}}, checks.Inconclusive, nil},
-		{"only root may ask", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}, Notes: []jails.Note{{What: "the server", Why: "no", Privilege: true}}}},
+		{"only root may ask", Observed{State: &jails.State{Installed: true, Jails: []jails.Jail{jail("asterisk", "/a")}, Notes: []jails.Note{{What: words.Quote("the server"), Why: words.Quote("no"), Privilege: true}}}},
 			checks.Inconclusive, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Tried is what the loaded rules do with new packets of those whom a jail bans
@@ -32,9 +33,9 @@ type PortTry struct {
 	Through  []netip.Prefix `json:"through,omitempty"` // the first of those let in
 	In       int            `json:"let_in"`            // all of them
 	Unclear  int            `json:"unclear"`           // for which the rules do not tell
-	Rule     string         `json:"rule,omitempty"`    // that lets the first one in, and where it stands
+	Rule     words.Reason   `json:"rule,omitempty"`    // that lets the first one in, and where it stands
 	Onward   bool           `json:"onward,omitempty"`  // it is sent on to a container or another host
-	Reason   string         `json:"reason,omitempty"`  // of the first unclear one
+	Reasons  []words.Reason `json:"reasons,omitempty"` // of the first unclear one
 }
 
 // SetFacts is a set that holds bans.
@@ -53,8 +54,8 @@ const maxPorts = 8
 
 // trial takes bans through the rules.
 type trial struct {
-	filter server.Filter
-	ways   *server.Ways
+	filter pbx.Filter
+	routes *pbx.Routes
 	state  *jails.State
 	ports  []jails.Port
 }
@@ -75,9 +76,9 @@ func (t *trial) jail(j *jails.Jail) *Tried {
 // port takes the first packet of each banned address to a port.
 func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 	x := PortTry{Protocol: p.Protocol, Port: p.Port}
-	for _, group := range t.ways.ByWayIn(bans) {
+	for _, group := range t.routes.ByWayIn(bans) {
 		missing := packetfilter.FirstUnread(t.filter.Unread, group[0].Addr().Is6())
-		outcomes := t.filter.Rules.Evaluate(t.ways.FirstPackets(group, p.Protocol, server.Port(p.Port))).Outcomes
+		outcomes := t.filter.Rules.Evaluate(t.routes.FirstPackets(group, p.Protocol, pbx.Port(p.Port))).Outcomes
 		for _, b := range group {
 			x.add(b, outcomes, missing)
 		}
@@ -87,7 +88,7 @@ func (t *trial) port(bans []netip.Prefix, p jails.Port) PortTry {
 
 // add counts what becomes of one banned address or network: a part of it that
 // is let in counts as all of it.
-func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing string) {
+func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing words.Reason) {
 	span := packetfilter.PrefixSpan(b)
 	var letIn, unclear *packetfilter.Outcome
 	for i := range outcomes {
@@ -107,15 +108,17 @@ func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing s
 	case letIn != nil:
 		x.Onward = x.Onward || letIn.Onward
 		if x.In++; x.Rule == "" {
-			x.Rule = strings.TrimSpace(server.RulePlace(letIn.Decider) + ": " + server.RuleText(letIn.Decider))
+			x.Rule = pbx.RuleAt(letIn.Decider)
 		}
 		if len(x.Through) < maxThrough {
 			x.Through = append(x.Through, b)
 		}
 	case unclear != nil:
-		if x.Unclear++; x.Reason == "" {
-			x.Reason = strings.Join(append(slices.Clone(unclear.Reasons), missing), "; ")
-			x.Reason = strings.TrimSuffix(x.Reason, "; ")
+		if x.Unclear++; x.Reasons == nil {
+			x.Reasons = slices.Clone(unclear.Reasons)
+			if missing != "" {
+				x.Reasons = append(x.Reasons, missing)
+			}
 		}
 	}
 }
@@ -133,10 +136,10 @@ func (t *trial) places(x *Tried, j *jails.Jail) {
 		case m.Set != nil && m.Set.Name != "":
 			x.set(m.Set, len(m.UsedBy), true)
 		case m.Step.Rule != nil && (m.Step.What == "drop" || m.Step.What == "reject") && len(x.Rules) < maxThrough:
-			x.Rules = append(x.Rules, server.RulePlace(m.Step)+": "+server.RuleText(m.Step))
+			x.Rules = append(x.Rules, pbx.RulePlace(m.Step)+": "+pbx.RuleText(m.Step))
 		}
 	}
-	asked := server.AskedSets(t.filter.Rules)
+	asked := pbx.AskedSets(t.filter.Rules)
 	for set, n := range asked {
 		if slices.Contains(t.state.JailsOf(set.Name), j.Name) {
 			x.set(set, n, false)

@@ -170,8 +170,8 @@ func TestWhatBansDoAndWhatCuresThem(t *testing.T) {
 		"a set that no rule asks forgets":         {guard(in(0), in(0), forgets(600, 3600, 0)), []string{"pass"}},
 		"a set forgets, and UDP is open":          {guard(in(2), in(0), forgets(600, 3600, 1)), []string{"fail", open}},
 		"a set forgets, and one gets in":          {guard(in(1), in(0), forgets(600, 3600, 1)), []string{"warn", partly + ", ban-again", early}},
-		"the rules do not tell of TCP":            {guard(in(0), PortTry{Unclear: 1, Reason: "a limit"}, nil), []string{"inconclusive"}},
-		"they do not, and one gets in on UDP":     {guard(in(1), PortTry{Unclear: 1, Reason: "a limit"}, nil), []string{"warn", partly + ", ban-again"}},
+		"the rules do not tell of TCP":            {guard(in(0), PortTry{Unclear: 1, Reasons: words.Quotes([]string{"a limit"})}, nil), []string{"inconclusive"}},
+		"they do not, and one gets in on UDP":     {guard(in(1), PortTry{Unclear: 1, Reasons: words.Quotes([]string{"a limit"})}, nil), []string{"warn", partly + ", ban-again"}},
 		"nobody was tried":                        {guard(in(0), in(0), func(o *Observed) { o.tried().Count = 0 }), []string{"pass"}},
 		"no port was tried":                       {guard(in(0), in(0), func(o *Observed) { o.tried().Ports = nil }), []string{"pass"}},
 		"those of a jail that has gone since":     {guard(in(2), in(2), func(o *Observed) { o.tried().Jail = "gone" }), []string{"pass"}},
@@ -292,7 +292,7 @@ func TestAFail2banThatDoesNotAnswer(t *testing.T) {
 	noLog := func(name string, sip bool) jails.Jail {
 		return jails.Jail{Name: name, SIP: sip, Enabled: true, Faults: []jails.Fault{{Code: jails.NoLogs, Detail: "/x"}}}
 	}
-	denied := []jails.Note{{What: "the server", Why: "no", Privilege: true}}
+	denied := []jails.Note{{What: words.Quote("the server"), Why: words.Quote("no"), Privilege: true}}
 	asleep := func(st jails.State) Observed { st.Installed = true; return Observed{State: &st} }
 	const journal, without = ", start-journal", ", start-without"
 	for name, c := range map[string]struct {
@@ -360,7 +360,7 @@ func TestWhichJailKeepsFail2banFromStarting(t *testing.T) {
 
 // At most three reasons why fail2ban did not answer are shown.
 func TestWhyFail2banDidNotAnswerIsShown(t *testing.T) {
-	note := jails.Note{What: "the socket", Why: "no such file"}
+	note := jails.Note{What: words.Quote("the socket"), Why: words.Quote("no such file")}
 	for notes, want := range map[int]int{0: 0, 1: 1, 3: 3, 4: 3} {
 		st := &jails.State{Installed: true}
 		for range notes {
@@ -409,7 +409,7 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 	}
 	early := SetFacts{Name: "used", UsedBy: 1, ForgetsS: 60}
 	zone := func(bans, packets string) Tried {
-		return Tried{Rules: []string{"nft inet firewalld filter_IN_" + bans + "_deny rule 1: drop"}, Ports: []PortTry{{Rule: "nft inet firewalld filter_IN_" + packets + "_allow rule 2: accept"}}}
+		return Tried{Rules: []string{"nft inet firewalld filter_IN_" + bans + "_deny rule 1: drop"}, Ports: []PortTry{{Rule: words.Quote("nft inet firewalld filter_IN_" + packets + "_allow rule 2: accept")}}}
 	}
 	for name, c := range map[string]struct {
 		x    Tried
@@ -429,7 +429,7 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 		"another holds them unasked":       {Tried{Sets: []SetFacts{early, set("idle", 0, true)}}, "no rule uses the set idle"},
 		"a rule where no packet comes":     {Tried{Rules: []string{"ip filter old rule 1"}, Ports: []PortTry{{}}}, "these packets never reach its rules"},
 		"another zone":                     {zone("public", "office"), "firewalld zone public, but these packets go through zone office"},
-		"a rule outside all zones":         {zone("public", "x").with(func(x *Tried) { x.Ports[0].Rule = "nft inet mine input rule 2: accept" }), "these packets never reach its rules"},
+		"a rule outside all zones":         {zone("public", "x").with(func(x *Tried) { x.Ports[0].Rule = words.Quote("nft inet mine input rule 2: accept") }), "these packets never reach its rules"},
 		"a ban outside all zones":          {zone("x", "public").with(func(x *Tried) { x.Rules[0] = "nft inet mine input rule 1: drop" }), "these packets never reach its rules"},
 		"the same zone":                    {zone("public", "public"), "these packets never reach its rules"},
 		"sent on to a container":           {Tried{Rules: []string{"x"}, Ports: []PortTry{{}, {Onward: true}}}, "forwarded"},

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed words.yaml
@@ -34,28 +35,29 @@ type Observed struct {
 	RTPFrom  string `json:"rtp_from"` // where that stands
 	Parts    []Part `json:"parts,omitempty"`
 	// At is the own address that Parts are about, where others fare differently.
-	At       netip.Addr `json:"at,omitzero"`
-	Sockets  []Socket   `json:"sockets,omitempty"`
-	Root     bool       `json:"root"`
-	Unread   bool       `json:"unread,omitempty"` // the packet filter was not read
-	Managers []string   `json:"managers,omitempty"`
-	Denied   bool       `json:"denied,omitempty"`  // because it needs root
-	Missing  string     `json:"missing,omitempty"` // a part of it that was not read
-	Notes    []string   `json:"notes,omitempty"`
-	RTPSet   *RTPSet    `json:"rtp_set,omitempty"`
-	RTPUse   *RTPUse    `json:"rtp_use,omitempty"`
-	Limits   []Limit    `json:"limits,omitempty"`
+	At       netip.Addr     `json:"at,omitzero"`
+	Sockets  []Socket       `json:"sockets,omitempty"`
+	Root     bool           `json:"root"`
+	Unread   bool           `json:"unread,omitempty"` // the packet filter was not read
+	Managers []string       `json:"managers,omitempty"`
+	Denied   bool           `json:"denied,omitempty"`  // because it needs root
+	Missing  words.Reason   `json:"missing,omitempty"` // a part of it that was not read
+	Notes    []words.Reason `json:"notes,omitempty"`
+	RTPSet   *RTPSet        `json:"rtp_set,omitempty"`
+	RTPUse   *RTPUse        `json:"rtp_use,omitempty"`
+	Limits   []Limit        `json:"limits,omitempty"`
 }
 
 // Part is a part of the ports that fares alike.
 type Part struct {
-	Protocol string   `json:"protocol"`
-	Ports    string   `json:"ports"`
-	Purpose  string   `json:"purpose"` // sip or rtp
-	Verdict  string   `json:"verdict"` // accept drop reject maybe
-	Rule     string   `json:"rule"`
-	Table    string   `json:"table,omitempty"`
-	Reasons  []string `json:"reasons,omitempty"`
+	Protocol string         `json:"protocol"`
+	Ports    string         `json:"ports"`
+	Purpose  string         `json:"purpose"` // sip or rtp
+	Verdict  string         `json:"verdict"` // accept drop reject maybe
+	Rule     string         `json:"rule"`
+	Table    string         `json:"table,omitempty"`
+	Reasons  []words.Reason `json:"reasons,omitempty"`
+	Why      words.Reason   `json:"why,omitempty"` // what decides besides the rules
 	// Allow accepts everyone right before the rule that decides.
 	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
 }
@@ -74,8 +76,8 @@ type Socket struct {
 var stranger = netip.MustParsePrefix("240.255.255.254/32")
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	srv := env.Server()
-	ast, ways := srv.Asterisk(ctx), srv.Ways(ctx)
+	machine := env.PBX()
+	ast, routes := machine.Asterisk(ctx), machine.Routes(ctx)
 	o := Observed{Root: env.System.Root(), Notes: ast.Notes}
 	if ast.State != nil {
 		o.Asterisk, o.Running, o.RTPFrom = true, ast.State.Running, ast.State.RTP.From
@@ -84,35 +86,35 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		}
 	}
 	open := o.sockets(ctx, env, ast)
-	filter := srv.Filter(ctx)
+	filter := machine.Filter(ctx)
 	o.filterNotes(filter)
 	wording := packetfilter.NewWording(ctx, env.System)
 	for _, ports := range ast.Wanted() {
 		if ports.Purpose == "rtp" {
-			o.RTP = server.WritePorts(ports.Set)
+			o.RTP = pbx.WritePorts(ports.Set)
 			o.inUse(open, ast, ports.Set)
 		}
 		if !o.Unread && ports.Purpose == "sip" {
-			o.Limits = append(o.Limits, limits(filter.Rules, ways, ports)...)
+			o.Limits = append(o.Limits, limits(filter.Rules, routes, ports)...)
 		}
 	}
 	if !o.Unread {
-		o.parts(filter.Rules, wording, ways, ast)
+		o.parts(filter.Rules, wording, routes, ast)
 	}
-	o.notReloaded(ast, func(p server.Ports) []Part {
-		return o.uncertain(partsAt(filter.Rules, wording, ways, p, ways.Interface(stranger.Addr()), o.At))
+	o.notReloaded(ast, func(p pbx.Ports) []Part {
+		return o.uncertain(partsAt(filter.Rules, wording, routes, p, routes.Interface(stranger.Addr()), o.At))
 	})
 	return o, ctx.Err()
 }
 
 // filterNotes says what of the packet filter is missing, and which part of it
 // may stop an IPv4 packet that the rest accepts.
-func (o *Observed) filterNotes(f server.Filter) {
+func (o *Observed) filterNotes(f pbx.Filter) {
 	for _, u := range f.Unread {
-		o.Notes = append(o.Notes, u.Text())
+		o.Notes = append(o.Notes, u.Reason())
 		o.Denied = o.Denied || u.Privilege
 	}
-	o.Notes = append(o.Notes, f.Notes...)
+	o.Notes = append(o.Notes, words.Quotes(f.Notes)...)
 	o.Missing = packetfilter.FirstUnread(f.Unread, false)
 	o.Unread = o.Denied || o.Missing != "" && len(f.Rules.Tables) == 0
 }
@@ -131,9 +133,9 @@ func (o *Observed) uncertain(list []Part) []Part {
 // parts takes a stranger's packets through the rules, to each own address that
 // they come to, and keeps the one at which most is open: that is the one the PBX
 // is reached at. At is that address, where the others fare differently.
-func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, ast server.Asterisk) {
+func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, ast pbx.Asterisk) {
 	most, differ := -1, false
-	for _, arrival := range ways.Arrivals(stranger.Addr(), ast.Bound()) {
+	for _, arrival := range routes.Arrivals(stranger.Addr(), ast.Bound()) {
 		to := arrival.To
 		if len(to) == 0 {
 			to = []netip.Addr{{}} // no address is known
@@ -141,7 +143,7 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Word
 		for _, at := range to {
 			var list []Part
 			for _, ports := range ast.Wanted() {
-				list = append(list, partsAt(rules, wording, ways, ports, arrival.In, at)...)
+				list = append(list, partsAt(rules, wording, routes, ports, arrival.In, at)...)
 			}
 			n := open(list)
 			differ = differ || most >= 0 && n != most
@@ -170,10 +172,10 @@ func open(list []Part) (n int) {
 
 // partsAt takes a stranger's packets to some ports of one own address through
 // the rules.
-func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *server.Ways, ports server.Ports, in string, at netip.Addr) (list []Part) {
+func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, ports pbx.Ports, in string, at netip.Addr) (list []Part) {
 	c := packetfilter.Class{
 		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: in, State: packetfilter.StateNew, Local: ways.Own(false), Host: ways.Host,
+		In: in, State: packetfilter.StateNew, Local: routes.Own(false), Host: routes.Host,
 	}
 	if at.IsValid() {
 		c.Dst = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
@@ -181,8 +183,8 @@ func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *s
 	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, o := range rules.Evaluate(c).Outcomes {
 		p := Part{
-			Protocol: ports.Protocol, Ports: server.WritePorts(o.Region.DstPort), Purpose: ports.Purpose,
-			Verdict: string(o.Verdict), Rule: server.RuleText(o.Decider), Table: server.RulePlace(o.Decider), Reasons: o.Reasons,
+			Protocol: ports.Protocol, Ports: pbx.WritePorts(o.Region.DstPort), Purpose: ports.Purpose,
+			Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Reasons: o.Reasons, Why: o.Decider.Why,
 		}
 		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
 			p.Allow = rules.Allow(wording, c, o, everyone).Rules
@@ -193,12 +195,12 @@ func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, ways *s
 }
 
 // sockets compares the transports with what listens.
-func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast server.Asterisk) []netinfo.Socket {
+func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast pbx.Asterisk) []netinfo.Socket {
 	if ast.State == nil {
 		return nil
 	}
 	open, notes := netinfo.ReadSockets(ctx, env.System)
-	o.Notes = append(o.Notes, notes...)
+	o.Notes = append(o.Notes, words.Quotes(notes)...)
 	if len(open) == 0 {
 		return nil // nothing is known; silence is no proof
 	}

@@ -46,19 +46,19 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 			closed = append(closed, p)
 		}
 	}
-	j := checks.Judgement{Notes: words.Literals(o.Notes), Facts: f, Findings: unheard(o)}
+	j := checks.Judgement{Notes: words.Texts(o.Notes), Facts: f, Findings: unheard(o)}
 	rtp := words.Args{"range": o.RTP}
 	switch {
 	case o.Unread:
 		j.Summary = words.Say("firewall.summary.unread", nil)
 		j.Inconclusive = checks.NeedsRoot(words.Say("firewall.reason.root-only", nil))
 		if !o.Denied && o.Missing != "" { // reports of before have neither
-			j.Inconclusive = words.Literal(o.Missing)
+			j.Inconclusive = o.Missing.Text()
 		}
 	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:
 		j.Summary, j.Inconclusive = words.Say("firewall.summary.no-rtp", nil), words.Say("firewall.reason.no-rtp", nil)
 		if o.Missing != "" {
-			j.Inconclusive = words.Literal(o.Missing)
+			j.Inconclusive = o.Missing.Text()
 		}
 	case len(closed) > 0 && openAsSet(o):
 		j.Summary = words.Say("firewall.summary.open-as-set", words.Args{"range": o.RTP, "set": o.RTPSet.Range})
@@ -108,7 +108,7 @@ func port(protocol, ports string) string { return strings.ToUpper(protocol) + " 
 
 // reasons are why the rules do not decide about the first part that they leave
 // open.
-func reasons(parts []Part) []string {
+func reasons(parts []Part) []words.Reason {
 	for _, p := range parts {
 		if len(p.Reasons) > 0 {
 			return p.Reasons
@@ -166,7 +166,8 @@ func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 
 // decides is the verdict on a part, with the rule that decides.
 func (p Part) decides() words.Text {
-	return words.Say("firewall.evidence.verdict", words.Args{"verdict": p.Verdict, "table": p.Table, "rule": p.Rule})
+	rule := cmp.Or(p.Why, words.Quote(p.Rule))
+	return words.Say("firewall.evidence.verdict", words.Args{"verdict": p.Verdict, "table": p.Table, "rule": rule})
 }
 
 // rangeFrom is the RTP range, with where it is set.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -30,14 +30,14 @@ type Limit struct {
 
 // limits finds what limits a stranger's SIP packets: lists of "recent" that are
 // full after some packets, and matches whose result hangs on the traffic.
-func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) (list []Limit) {
+func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (list []Limit) {
 	add := func(l Limit) {
-		l.Protocol, l.Ports = ports.Protocol, server.WritePorts(ports.Set)
+		l.Protocol, l.Ports = ports.Protocol, pbx.WritePorts(ports.Set)
 		if !slices.ContainsFunc(list, func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table }) {
 			list = append(list, l)
 		}
 	}
-	c := ways.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
+	c := routes.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
 	rules = notSeenYet(rules)
 	var open, perhaps packetfilter.NumSet // ports
 	for _, o := range rules.Evaluate(c).Outcomes {
@@ -80,7 +80,7 @@ func limits(rules *packetfilter.Ruleset, ways *server.Ways, ports server.Ports) 
 			continue
 		}
 		add(Limit{
-			Rule: s.rule.Text, Table: server.RulePlace(packetfilter.Step{Chain: s.chain, Rule: s.rule}),
+			Rule: s.rule.Text, Table: pbx.RulePlace(packetfilter.Step{Chain: s.chain, Rule: s.rule}),
 			AtOnce: allowed, Count: allowed, Seconds: m.Seconds, Address: true, Packets: lets(full, c) != packetfilter.Accepted,
 		})
 	}
@@ -180,7 +180,7 @@ func counted(s packetfilter.Step) (Limit, bool) {
 	for _, x := range s.Rule.Exprs {
 		if u, ok := x.(*packetfilter.Unknown); ok && limitWords.MatchString(u.What) {
 			l := readLimit(u.What)
-			l.Rule, l.Table = s.Rule.Text, server.RulePlace(s)
+			l.Rule, l.Table = s.Rule.Text, pbx.RulePlace(s)
 			return l, true
 		}
 	}

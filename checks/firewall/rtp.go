@@ -1,7 +1,7 @@
 package firewall
 
 import (
-	"github.com/sipdoctor/sipdoctor/checks/internal/server"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
@@ -23,22 +23,22 @@ type RTPUse struct {
 
 // notReloaded takes the range of rtp.conf through the rules where it is another
 // than that of the running server.
-func (o *Observed) notReloaded(ast server.Asterisk, parts func(server.Ports) []Part) {
+func (o *Observed) notReloaded(ast pbx.Asterisk, parts func(pbx.Ports) []Part) {
 	if ast.State == nil || ast.State.RTP.Configured == "" {
 		return
 	}
-	set, err := server.ParsePorts(ast.State.RTP.Configured)
+	set, err := pbx.ParsePorts(ast.State.RTP.Configured)
 	if err != nil {
 		return
 	}
 	o.RTPSet = &RTPSet{Range: ast.State.RTP.Configured}
 	if !o.Unread {
-		o.RTPSet.Parts = parts(server.Ports{Protocol: "udp", Set: set, Purpose: "rtp"})
+		o.RTPSet.Parts = parts(pbx.Ports{Protocol: "udp", Set: set, Purpose: "rtp"})
 	}
 }
 
 // inUse counts the ports of the RTP range that sockets hold.
-func (o *Observed) inUse(open []netinfo.Socket, ast server.Asterisk, rtp packetfilter.NumSet) {
+func (o *Observed) inUse(open []netinfo.Socket, ast pbx.Asterisk, rtp packetfilter.NumSet) {
 	if ast.State == nil || !ast.State.Running || len(open) == 0 {
 		return // nothing is known; silence is no proof
 	}

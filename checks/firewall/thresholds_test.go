@@ -21,7 +21,7 @@ func resultOf(t *testing.T, o Observed) checks.Result {
 // Ports of which the rules do not tell are neither open nor closed.
 func TestWhatIsNotKnownOfRTPIsNotOpen(t *testing.T) {
 	part := func(ports, verdict string) Part {
-		return Part{Protocol: "udp", Ports: ports, Purpose: "rtp", Verdict: verdict, Reasons: []string{"geoip"}}
+		return Part{Protocol: "udp", Ports: ports, Purpose: "rtp", Verdict: verdict, Reasons: []words.Reason{words.Quote("geoip")}}
 	}
 	const all, first, second = "10000-20000", "10000-15000", "15001-20000"
 	for name, c := range map[string]struct {
@@ -122,9 +122,9 @@ func TestWhyTheRulesWereNotRead(t *testing.T) {
 		o    Observed
 		want string
 	}{
-		"they need root":               {Observed{Unread: true, Denied: true, Missing: "nft"}, "needs administrator rights: the packet filter can be read by root only; run it with sudo"},
+		"they need root":               {Observed{Unread: true, Denied: true, Missing: words.Quote("nft")}, "needs administrator rights: the packet filter can be read by root only; run it with sudo"},
 		"nobody says why":              {Observed{Unread: true}, "needs administrator rights: the packet filter can be read by root only; run it with sudo"},
-		"nothing of it is in a bundle": {Observed{Unread: true, Missing: "nothing of it is in the bundle"}, "nothing of it is in the bundle"},
+		"nothing of it is in a bundle": {Observed{Unread: true, Missing: words.Quote("nothing of it is in the bundle")}, "nothing of it is in the bundle"},
 	} {
 		c.o.RTP = "10000-20000"
 		if r := resultOf(t, c.o); r.Status != checks.Inconclusive || r.Reason != c.want || r.Summary != "the packet filter was not read" {

@@ -38,7 +38,7 @@ func sip(protocol, verdict string) Part {
 	return Part{Protocol: protocol, Ports: "5060", Purpose: "sip", Verdict: verdict}
 }
 
-func because(p Part, reason string) Part { p.Reasons = []string{reason}; return p }
+func because(p Part, reason string) Part { p.Reasons = []words.Reason{words.Quote(reason)}; return p }
 
 func curable(p Part) Part {
 	p.Allow = []packetfilter.RuleEdit{{
@@ -73,7 +73,7 @@ func TestWhatTheFirewallOfAPBXComesTo(t *testing.T) {
 	}
 	at := func(o *Observed) { o.At = netip.MustParseAddr("192.0.2.5") }
 	none := func(o *Observed) { o.Asterisk, o.Running = false, false }
-	missing := func(o *Observed) { o.Missing = "table guard" }
+	missing := func(o *Observed) { o.Missing = words.Quote("table guard") }
 	const notListening, reload = "not-listening critical certain*", "rtp-not-reloaded warning certain"
 	for name, c := range map[string]struct {
 		o           Observed

@@ -3,13 +3,13 @@ package fragments
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -25,42 +25,32 @@ const (
 )
 
 // call sends an INVITE of the wanted length to the SIP port until it is
-// answered, or until tries says that loss is no explanation any more.
-func call(ctx context.Context, env *checks.Env, client *session.Client, port, probe int, tries func(bytes int) int, out *Invite) {
+// answered, or until tries says that loss no longer explains the silence.
+func call(ctx context.Context, env *checks.Env, client *session.Client, port, number int, tries func(bytes int) int, out *Invite) {
 	remote := netip.AddrPortFrom(client.Addr, uint16(port))
-	local := env.Inputs.Bind
-	if a, err := env.Net.SourceFor(client.Addr); err == nil && !local.IsValid() {
-		local = a
+	local, err := probe.Source(env.Net, env.Inputs.Bind, client.Addr)
+	if err != nil {
+		return
 	}
 	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 	if err != nil {
 		return
 	}
-	token := client.Token(probe)
-	answered := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if awaitAnswer(conn, remote, token) {
-			close(answered)
-		}
-	}()
-	defer func() { _ = conn.Close(); <-ended }()
+	token := client.Token(number)
+	heard := make(chan bool, 1)
+	go func() { heard <- awaitAnswer(conn, remote, token); close(heard) }()
+	defer func() { _ = conn.Close(); <-heard }()
 	req := inviteOf(out.Bytes, token, conn.LocalAddr(), remote, env.FreshRTPPort())
 	out.Bytes = len(req)
 	for sent := 0; sent < maxTries && out.Tries < tries(out.Bytes) && ctx.Err() == nil; sent++ {
 		if conn.WriteTo(req, remote, platform.SendOptions{}) == nil {
 			out.Tries++
 		}
-		t := time.NewTimer(inviteWait)
 		select {
-		case <-answered:
-			t.Stop()
-			out.Answered = true
+		case out.Answered = <-heard:
 			return
 		case <-ctx.Done():
-			t.Stop()
-		case <-t.C:
+		case <-time.After(inviteWait):
 		}
 	}
 	out.Silent = out.Tries >= tries(out.Bytes)
@@ -69,19 +59,12 @@ func call(ctx context.Context, env *checks.Env, client *session.Client, port, pr
 // awaitAnswer reads until a SIP response with our token comes from the remote;
 // false means that the socket was closed before.
 func awaitAnswer(conn platform.UDPConn, remote netip.AddrPort, token string) bool {
-	buf := make([]byte, 65536)
-	for {
-		d, err := conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			continue
-		case err != nil:
-			return false
-		case d.From == remote && bytes.HasPrefix(buf[:d.N], []byte("SIP/2.0 ")) && bytes.Contains(buf[:d.N], []byte(token)):
+	for b, d := range probe.Datagrams(conn, nil) {
+		if d.From == remote && bytes.HasPrefix(b, []byte("SIP/2.0 ")) && bytes.Contains(b, []byte(token)) {
 			return true
 		}
 	}
+	return false
 }
 
 // inviteOf is an INVITE of at least the wanted length: as many codecs as fit,

@@ -58,7 +58,7 @@ func (o Observed) largest(direction string) int {
 }
 
 // fragments says whether any fragmented length passed; nil when their silence
-// proves nothing. All of them must have been silent: a single one is no limit.
+// proves nothing. All of them must have been silent: a single one is not a limit.
 func (o Observed) fragments(direction string) *bool {
 	pass, silent, unclear := false, 0, 0
 	for _, s := range o.Sizes {
@@ -123,8 +123,7 @@ func summary(f Facts) words.Text {
 
 func findings(o Observed, f Facts) []checks.Finding {
 	var list []checks.Finding
-	dropped := f.FragmentsUp != nil && !*f.FragmentsUp || f.FragmentsDown != nil && !*f.FragmentsDown
-	if dropped {
+	if f.FragmentsUp != nil && !*f.FragmentsUp || f.FragmentsDown != nil && !*f.FragmentsDown {
 		list = append(list, droppedFragments(o, f))
 	}
 	if f.LongInvite != nil && !*f.LongInvite && f.FragmentsUp != nil && *f.FragmentsUp {

@@ -1,6 +1,7 @@
 package fragments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ const (
 	// shortPerRound short questions run beside every round, so that the loss is
 	// known for the very time of the tries.
 	shortPerRound = 6
-	// pace lies between two datagrams, so that they are no burst.
+	// pace is the time between two datagrams, so that they do not form a burst.
 	pace = 2 * time.Millisecond
 	// payUp is the length of the requests that pay for a long answer, where it
 	// passes: short enough for nearly every path.
@@ -33,10 +34,10 @@ const (
 	// with a short one. On a lossy line some of the requests that pay for it are
 	// lost; more often than that, it does not know our address as the session's.
 	maxShort = 20
-	// deafRounds without any answer end the measuring: four seconds and 48 short
-	// questions, which no line loses that a call could be made on. Where UDP does
-	// not pass at all nobody waits for the whole budget.
-	deafRounds = 8
+	// maxSilentRounds without any answer end the measuring: four seconds and 48
+	// short questions, which no line loses that a call could be made on. Where UDP
+	// does not pass at all nobody waits for the whole budget.
+	maxSilentRounds = 8
 )
 
 // A meter asks for all lengths from one socket. Those with the DF bit have one
@@ -71,15 +72,8 @@ func newMeter(ctx context.Context, env *checks.Env, client *session.Client) (*me
 		client: client, token: client.Token(firstProbe), v6: client.Addr.Is6(), asked: map[int]question{},
 		remote: netip.AddrPortFrom(client.Addr, uint16(client.Info.PlainUDP[0])),
 	}
-	local := env.Inputs.Bind
-	if !local.IsValid() {
-		local = netip.IPv4Unspecified()
-		if m.v6 {
-			local = netip.IPv6Unspecified()
-		}
-	}
 	for range 2 {
-		c, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+		c, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, client.Addr), 0))
 		if err != nil {
 			m.close()
 			return nil, err
@@ -117,7 +111,7 @@ func (m *meter) close() {
 func (m *meter) run(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		if m.round(ctx) {
-			if m.deaf() {
+			if m.unanswered() {
 				return false
 			}
 			continue
@@ -132,13 +126,13 @@ func (m *meter) run(ctx context.Context) bool {
 	return true
 }
 
-// deaf reports whether so many questions without an answer were asked that
-// more would change nothing.
-func (m *meter) deaf() bool {
+// unanswered reports whether so many questions went without an answer that more
+// would change nothing.
+func (m *meter) unanswered() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rounds++
-	return m.rounds >= deafRounds && m.answers == 0 && !slices.ContainsFunc(m.lengths, func(l *length) bool { return l.Passed })
+	return m.rounds >= maxSilentRounds && m.answers == 0 && !slices.ContainsFunc(m.lengths, func(l *length) bool { return l.Passed })
 }
 
 // round sends everything that is still open once; false means that nothing was.
@@ -177,12 +171,9 @@ func (m *meter) round(ctx context.Context) bool {
 // listen waits for the answers of a round.
 func (m *meter) listen(ctx context.Context) {
 	m.mu.Lock()
-	wait := m.trip
+	trip := cmp.Or(m.trip, firstTrip)
 	m.mu.Unlock()
-	if wait == 0 {
-		wait = firstTrip
-	}
-	_ = probe.Sleep(ctx, wait+roundWait)
+	_ = probe.Sleep(ctx, trip+roundWait)
 }
 
 // idle asks short questions alone until others, who need to know the loss,
@@ -274,23 +265,10 @@ func (m *meter) send(ctx context.Context, c platform.UDPConn, q question, size, 
 
 // read takes what arrives on one of the sockets until it is closed.
 func (m *meter) read(c platform.UDPConn) {
-	buf := make([]byte, 65536)
-	for {
-		d, err := c.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			m.told(icmp)
-			continue
-		case err != nil:
-			return
-		case d.From != m.remote:
-			continue
-		}
-		if p, ok := session.Unmask(buf[:d.N]); ok {
-			if r, ok := session.ParseSizeReply(p); ok && r.Token == m.token {
-				m.heard(r, d.N)
-			}
+	for b, d := range probe.Datagrams(c, m.told) {
+		p, ok := session.Unmask(b)
+		if r, isReply := session.ParseSizeReply(p); ok && isReply && r.Token == m.token && d.From == m.remote {
+			m.heard(r, d.N)
 		}
 	}
 }
@@ -304,7 +282,7 @@ func (m *meter) heard(r session.SizeReply, arrived int) {
 		return
 	}
 	if q.length == nil {
-		delete(m.asked, r.Seq) // a duplicate is no second answer
+		delete(m.asked, r.Seq) // a duplicate does not count
 		m.answers++
 		m.trip = max(m.trip, time.Since(q.sent))
 		return
@@ -343,9 +321,7 @@ func (m *meter) narrow() bool {
 	for _, direction := range []string{up, down, whole} {
 		pass, fail := 0, 0
 		for _, l := range m.lengths {
-			switch {
-			case l.Direction != direction:
-			case l.Passed:
+			if l.Direction == direction && l.Passed {
 				pass = max(pass, l.Bytes)
 			}
 		}
@@ -377,8 +353,7 @@ func (m *meter) tries(bytes int) int {
 func (m *meter) report(o *Observed) {
 	o.Asked, o.Answered, o.TooBig = m.asks, m.answers, append(o.TooBig, m.tooBig...)
 	o.Whole = !m.noWhole
-	order := []string{up, down, whole}
-	for _, direction := range order {
+	for _, direction := range []string{up, down, whole} {
 		var list []Size
 		for _, l := range m.lengths {
 			if l.Direction == direction && (direction != whole || o.Whole) {

@@ -50,7 +50,7 @@ const (
 // answered of asked short questions got their answer. What they say about the
 // line is itself uncertain, so a line two standard deviations worse is assumed;
 // one answered and one lost question are added, so that a handful without loss
-// is no proof that there is none.
+// does not prove a clean line.
 func enough(asked, answered, pieces int) int {
 	n := float64(asked + 2)
 	trip := min(float64(answered+1)/n, 1)
@@ -73,11 +73,8 @@ func between(pass, fail int) []int {
 	gap := fail - pass - 1
 	n := min(8, gap)
 	var out []int
-	for i := 1; i <= n; i++ {
-		v := pass + i*(gap+1)/(n+1)
-		if v > pass && v < fail && (len(out) == 0 || out[len(out)-1] != v) {
-			out = append(out, v)
-		}
+	for i := range n {
+		out = append(out, pass+(i+1)*(gap+1)/(n+1))
 	}
 	return out
 }

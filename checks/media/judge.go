@@ -3,6 +3,7 @@ package media
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,12 +118,8 @@ func (v view) unreached() bool {
 // responder speaks.
 func (v view) oneWay() bool {
 	c := v.o.Call
-	for _, d := range v.o.Doors {
-		if d.Answered > 0 {
-			return false
-		}
-	}
-	return c.Told && c.Down.Received == 0 && c.Up.Received > 0 && c.Down.Sent >= leastAsked
+	answered := slices.ContainsFunc(v.o.Doors, func(d Door) bool { return d.Answered > 0 })
+	return !answered && c.Told && c.Down.Received == 0 && c.Up.Received > 0 && c.Down.Sent >= leastAsked
 }
 
 // whyNoCall is why there is nothing to judge.
@@ -159,7 +156,7 @@ func problem(p words.Cause) words.Text {
 	return say("reason.problem", words.Args{"problem": p})
 }
 
-// leastPackets is a second of speech: a call that was shorter is none.
+// leastPackets is a second of speech; a shorter call is not judged.
 const leastPackets = 50
 
 // whyUnclear is why a call says less than it should.
@@ -251,8 +248,12 @@ func (v view) summary(f Facts) words.Text {
 	if f.Up == nil {
 		return say("summary.down-only", words.Args{"length": length, "down": round(f.Down.MOS, 1)})
 	}
+	rtt := 0 // whole ms; 0 is less than one
+	if f.Up.RTTMS >= 1 {
+		rtt = int(math.Round(f.Up.RTTMS))
+	}
 	parts := []words.Text{say("summary.call", words.Args{
-		"length": length, "up": round(f.Up.MOS, 1), "down": round(f.Down.MOS, 1), "rtt": wholeMS(f.Up.RTTMS),
+		"length": length, "up": round(f.Up.MOS, 1), "down": round(f.Down.MOS, 1), "rtt": rtt,
 		"loss": both(percent(f.Up.LossPct), percent(f.Down.LossPct)), "jitter": both(ms(f.Up.JitterMS), ms(f.Down.JitterMS)),
 	})}
 	if f.CallsBelow > 0 {
@@ -264,14 +265,6 @@ func (v view) summary(f Facts) words.Text {
 		parts = append(parts, say("summary.unmarked", nil))
 	}
 	return say("summary", words.Args{"parts": parts})
-}
-
-// wholeMS is a time in whole ms; 0 is less than one.
-func wholeMS(ms float64) int {
-	if ms < 1 {
-		return 0
-	}
-	return int(math.Round(ms))
 }
 
 // ms and percent are values as exact as they are shown.

@@ -28,7 +28,7 @@ const (
 	// overtakenBad is the share of overtaken or doubled packets worth knowing,
 	// percent: some jitter buffers drop them.
 	overtakenBad = 1.0
-	// gapsBad is how many gaps are no single moment's trouble.
+	// gapsBad is how many gaps are more than one passing disturbance.
 	gapsBad = 3
 )
 
@@ -65,15 +65,8 @@ func (v view) sides(f Facts) (out []side) {
 
 // findings are what is wrong, the worst first.
 func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
-	switch {
-	case v.o.Call == nil:
+	if v.o.Call == nil {
 		return []checks.Finding{v.nothing(host)}
-	case v.oneWay():
-		out := []checks.Finding{v.silence(host)}
-		if f, ok := v.marks(v.sides(f)); ok {
-			out = append(out, f)
-		}
-		return out
 	}
 	out := []checks.Finding{}
 	add := func(x checks.Finding, ok bool) {
@@ -82,6 +75,11 @@ func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
 		}
 	}
 	sides := v.sides(f)
+	if v.oneWay() {
+		add(v.silence(host), true)
+		add(v.marks(sides))
+		return out
+	}
 	add(v.loss(sides))
 	add(v.jitter(sides))
 	add(v.delay())

@@ -60,17 +60,23 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 		out = append(out, v.lostMove(m))
 	}
 	if h := v.o.Hold; h != nil && h.Problem == "" && h.Opened && h.Spoken >= leastSpoken {
-		if h.UpAsked >= leastSpoken && h.UpAnswered == 0 {
-			out = append(out, v.deadHold(h))
-		} else if h.Heard == 0 {
-			out = append(out, v.deafHold(h))
+		f := checks.Finding{
+			Confidence: checks.Likely, Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(), Fixes: []fixes.Fix{},
+		}
+		switch {
+		case h.UpAsked >= leastSpoken && h.UpAnswered == 0: // neither side can begin again
+			f.ID, f.Severity = "media.hold-dead", checks.Warning
+			out = append(out, f)
+		case h.Heard == 0: // only the phone can
+			f.ID, f.Severity = "media.hold", checks.Info
+			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// leastSpoken is how many packets without an answer are no accident: at 20 %
-// loss they all go once in 400,000 times.
+// leastSpoken is how many packets without an answer cannot be chance: at 20 %
+// loss all of them are lost once in 400,000 times.
 const leastSpoken = 8
 
 func (v view) lostMove(m *Move) checks.Finding {
@@ -78,20 +84,6 @@ func (v view) lostMove(m *Move) checks.Finding {
 		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
 		Evidence: []checks.Evidence{checks.Proof(say("evidence.new-port", words.Args{"address": m.Local}),
 			say("evidence.goes-on", nil), say("evidence.stayed", words.Args{"heard": m.UpFollowed}))},
-	}
-}
-
-func (v view) deadHold(h *Hold) checks.Finding {
-	return checks.Finding{
-		ID: "media.hold-dead", Severity: checks.Warning, Confidence: checks.Likely, Fixes: []fixes.Fix{},
-		Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(),
-	}
-}
-
-func (v view) deafHold(h *Hold) checks.Finding {
-	return checks.Finding{
-		ID: "media.hold", Severity: checks.Info, Confidence: checks.Likely, Fixes: []fixes.Fix{},
-		Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -80,18 +81,11 @@ func newLine(env *checks.Env, client *session.Client) (*line, error) {
 
 // open makes a socket; port 0 takes a fresh one.
 func (l *line) open(ctx context.Context, port uint16) (*socket, error) {
-	bind := l.env.Inputs.Bind
-	if !bind.IsValid() && l.client.Addr.Is6() {
-		bind = netip.IPv6Unspecified()
-	}
-	conn, err := l.env.Net.OpenUDP(ctx, netip.AddrPortFrom(bind, port))
+	conn, err := l.env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(l.env.Inputs.Bind, l.client.Addr), port))
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, local: conn.LocalAddr()}
-	if a, err := l.env.Net.SourceFor(l.client.Addr); err == nil && s.local.Addr().IsUnspecified() {
-		s.local = netip.AddrPortFrom(a, s.local.Port())
-	}
+	s := &socket{conn: conn, local: probe.LocalOf(l.env.Net, conn.LocalAddr(), l.client.Addr)}
 	l.mu.Lock()
 	l.sockets = append(l.sockets, s)
 	l.mu.Unlock()
@@ -138,22 +132,12 @@ func (l *line) dial(ctx context.Context, s *socket, open []session.MediaOpen) ([
 
 // read takes what comes to one socket until it is closed.
 func (l *line) read(s *socket) {
-	buf := make([]byte, session.RTPProbeSize+1)
-	for {
-		d, err := s.conn.ReadFrom(buf)
-		if icmp, told := errors.AsType[*platform.ICMPError](err); told {
-			l.hearICMP(icmp)
-			continue
-		}
-		if err != nil {
-			return
-		}
+	for b, d := range probe.Datagrams(s.conn, l.hearICMP) {
 		now := time.Since(l.born)
-		p, ok := session.ParseMediaPacket(buf[:d.N])
-		if !ok || !p.Down || d.From.Addr().Unmap() != l.client.Addr || !l.key.Proves(buf[:d.N]) {
-			continue
+		p, ok := session.ParseMediaPacket(b)
+		if ok && p.Down && d.From.Addr().Unmap() == l.client.Addr && l.key.Proves(b) {
+			l.hear(s, p, d, now)
 		}
-		l.hear(s, p, d, now)
 	}
 }
 

@@ -65,8 +65,8 @@ func length(in checks.Inputs) time.Duration {
 	return usualCall
 }
 
-// politeRate is up to how many packets a second a sweep that runs beside is no
-// matter: 250 of its packets are 0.4 Mbit/s, four more calls, on any line that
+// politeRate is how many packets a second a sweep may send without disturbing
+// the call: 250 of its packets are 0.4 Mbit/s, four more calls, on any line that
 // carries an office's.
 const politeRate = 250
 

@@ -155,7 +155,7 @@ func (l *line) ask(ctx context.Context, keep bool, end []session.MediaEnd) (map[
 	}
 	req := session.MediaRequest{End: end}
 	if keep {
-		req = session.MediaRequest{}
+		req.End = nil
 		for _, e := range end {
 			req.Look = append(req.Look, e.Leg)
 		}

@@ -26,9 +26,7 @@ func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rt
 	defer s.Close()
 	o := s.Ask(ctx, changed(t.addr, expect, rtt))
 	f.Sent, f.Answered, f.Code = o.Sent, o.Answered && o.Response.ErrorCode == 0, o.Response.ErrorCode
-	for _, e := range o.Elsewhere {
-		f.From = append(f.From, e.From)
-	}
+	f.From = o.Elsewhere
 	f.Ignored = slices.Contains(f.From, t.addr)
 	f.Broken = !o.Answered && (o.SendErr != nil || ctx.Err() != nil) // not all questions were asked
 	if f.Answered || f.Ignored || f.Broken || f.Code != 0 {
@@ -73,7 +71,12 @@ const freshSockets = 3
 // ports as RTP and RTCP use them.
 func (p *prober) freshPorts(ctx context.Context, t target) {
 	for range freshSockets {
-		p.wg.Go(func() { p.askFresh(ctx, t, 0, rolePort) })
+		p.wg.Go(func() {
+			if s, err := p.open(ctx, 0); err == nil {
+				defer s.Close()
+				p.add(p.ask(ctx, s, t, rolePort))
+			}
+		})
 	}
 	for range 3 { // a port may belong to another program: then the next pair
 		even := uint16(p.env.FreshRTPPort())
@@ -94,15 +97,6 @@ func (p *prober) freshPorts(ctx context.Context, t target) {
 		}
 		return
 	}
-}
-
-func (p *prober) askFresh(ctx context.Context, t target, port uint16, role string) {
-	s, err := p.open(ctx, port)
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	p.add(p.ask(ctx, s, t, role))
 }
 
 // maxTTL is how far the hops are looked at: an office router, a provider's

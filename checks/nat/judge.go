@@ -54,7 +54,7 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	v, v6 := primary(o)
 	f := Facts{Mapping: unknown, Filtering: unknown, Public: []string{}, Servers: servers(o)}
 	if len(v.main) == 0 {
-		return silent(o, host, f)
+		return silent(o, f)
 	}
 	f.fill(v)
 	f.fillV6(v6)

@@ -90,7 +90,8 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		if h.TTL == last+1 {
 			last = h.TTL
 		}
-		if h.TTL < 2 || h.Reached || gateway(host, h.Addr) {
+		gateway := host != nil && (h.Addr == host.Uplink.Gateway || h.Addr == host.Uplink.Gateway6)
+		if h.TTL < 2 || h.Reached || gateway {
 			continue
 		}
 		switch {
@@ -114,7 +115,7 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 		// translating anything: worth a note, not a warning. Only
 		// 192.168.0.0/16 right after the router looks like a modem that routes.
 		l.double, l.confidence, l.severity = true, checks.Possible, checks.Info
-		if modem(v.family.Hops) {
+		if slices.ContainsFunc(v.family.Hops, func(h Hop) bool { return h.TTL == 2 && modems.Contains(h.Addr) }) {
 			l.severity = checks.Warning
 		}
 	case last >= 2:
@@ -122,13 +123,5 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 	}
 }
 
-func gateway(host *netinfo.Host, a netip.Addr) bool {
-	return host != nil && (a == host.Uplink.Gateway || a == host.Uplink.Gateway6)
-}
-
 // modems is the network that routers and modems use by default.
 var modems = netip.MustParsePrefix("192.168.0.0/16")
-
-func modem(hops []Hop) bool {
-	return slices.ContainsFunc(hops, func(h Hop) bool { return h.TTL == 2 && modems.Contains(h.Addr) })
-}

@@ -7,6 +7,8 @@ package nat
 import (
 	"context"
 	_ "embed"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -46,7 +48,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		env.Say(words.Say("nat.progress.asking", nil))
 		o.probeAll(ctx, env)
 	}
-	if !o.answered() && len(o.Families) > 0 {
+	answered := slices.ContainsFunc(o.samples(), func(s Sample) bool { return s.Answered })
+	if !answered && len(o.Families) > 0 {
 		env.Say(words.Say("nat.progress.tcp", nil))
 		o.control(ctx, env)
 	}
@@ -57,31 +60,14 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 func (o *Observed) probeAll(ctx context.Context, env *checks.Env) {
 	ctx, cancel := context.WithTimeout(ctx, probeBudget)
 	defer cancel()
-	results := make(chan *Family, 2)
-	for _, v6 := range []bool{false, true} {
-		go func() { results <- probeFamily(ctx, env, o.addrs(v6), v6) }()
-	}
-	found := map[bool]*Family{}
-	for range 2 {
-		if f := <-results; f != nil {
-			found[f.V6] = f
-		}
-	}
-	for _, v6 := range []bool{false, true} {
-		if f := found[v6]; f != nil {
+	var found [2]*Family
+	var wg sync.WaitGroup
+	wg.Go(func() { found[0] = probeFamily(ctx, env, o.addrs(false), false) })
+	wg.Go(func() { found[1] = probeFamily(ctx, env, o.addrs(true), true) })
+	wg.Wait()
+	for _, f := range found {
+		if f != nil {
 			o.Families = append(o.Families, *f)
 		}
 	}
-}
-
-// answered reports whether any server answered at all.
-func (o *Observed) answered() bool {
-	for _, f := range o.Families {
-		for _, s := range f.Samples {
-			if s.Answered {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -44,6 +44,14 @@ type Family struct {
 	Error   words.Cause `json:"error,omitempty"`  // why no socket could be opened
 }
 
+// samples are those of both families.
+func (o *Observed) samples() (all []Sample) {
+	for _, f := range o.Families {
+		all = append(all, f.Samples...)
+	}
+	return all
+}
+
 // What a sample's socket was for.
 const (
 	rolePlain = "mapping" // the one socket that asks every server

@@ -42,13 +42,11 @@ func (o *order) waitTurn(ctx context.Context, i int, t target) {
 	if o.lead < 0 || i == o.lead || t.source == fromPublic {
 		return
 	}
-	timer := time.NewTimer(leadTime)
-	defer timer.Stop()
+	lead, cancel := context.WithTimeout(ctx, leadTime)
+	defer cancel()
 	select {
 	case <-o.answered:
-	case <-timer.C:
-		return
-	case <-ctx.Done():
+	case <-lead.Done():
 		return
 	}
 	second := o.spoils.Addr()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -32,22 +33,16 @@ const filterServers = 2
 
 // probeFamily returns nil when there is no route to any of the targets.
 func probeFamily(ctx context.Context, env *checks.Env, targets []target, v6 bool) *Family {
-	p := &prober{env: env, family: &Family{V6: v6, Samples: []Sample{}}, bind: netip.IPv4Unspecified(), asked: map[netip.AddrPort]bool{}, order: newOrder()}
-	if v6 {
-		p.bind = netip.IPv6Unspecified()
-	}
-	if b := env.Inputs.Bind; b.IsValid() {
-		if b.Is4() == v6 {
-			return nil
-		}
-		p.bind = b
-	}
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t target) bool {
 		_, err := env.Net.SourceFor(t.addr.Addr())
 		return err != nil
 	})
-	if len(targets) == 0 {
+	if b := env.Inputs.Bind; len(targets) == 0 || b.IsValid() && b.Is4() == v6 {
 		return nil
+	}
+	p := &prober{
+		env: env, bind: probe.Bind(env.Inputs.Bind, targets[0].addr.Addr()),
+		family: &Family{V6: v6, Samples: []Sample{}}, asked: map[netip.AddrPort]bool{}, order: newOrder(),
 	}
 	p.run(ctx, targets)
 	return p.family
@@ -226,13 +221,10 @@ func question() stun.Request { return stun.Request{Software: stun.ClientSoftware
 
 // sample is the storable form of an outcome.
 func (p *prober) sample(o stun.Outcome, s *stun.Socket, t target, role string) Sample {
-	r := Sample{Role: role, Source: t.source, Local: p.local(s, t.addr), Server: t.addr, Answered: o.Answered, Sent: o.Sent, Code: o.Response.ErrorCode}
+	r := Sample{Role: role, Source: t.source, Local: probe.LocalOf(p.env.Net, s.Local(), t.addr.Addr()), Server: t.addr, Answered: o.Answered, Sent: o.Sent, Code: o.Response.ErrorCode, From: o.Elsewhere}
 	if o.Answered {
 		r.Mapped, r.Plain, r.Other = o.Response.Seen(), o.Response.Plain, o.Response.Other
 		r.RTTMS = o.Elapsed.Milliseconds()
-	}
-	for _, e := range o.Elsewhere {
-		r.From = append(r.From, e.From)
 	}
 	for _, e := range o.ICMP {
 		r.ICMP = append(r.ICMP, e.Error())
@@ -244,19 +236,6 @@ func (p *prober) sample(o stun.Outcome, s *stun.Socket, t target, role string) S
 		r.SendErr, r.Filtered = string(platform.Words(o.SendErr)), platform.Classify(o.SendErr) == platform.ClassLocalFilter
 	}
 	return r
-}
-
-// local is the source address that the routing picks, with the socket's port.
-func (p *prober) local(s *stun.Socket, to netip.AddrPort) netip.AddrPort {
-	l := s.Local()
-	if !l.Addr().IsUnspecified() {
-		return l
-	}
-	a, err := p.env.Net.SourceFor(to.Addr())
-	if err != nil {
-		a = l.Addr()
-	}
-	return netip.AddrPortFrom(a, l.Port())
 }
 
 func (p *prober) add(s Sample) {

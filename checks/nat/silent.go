@@ -1,26 +1,14 @@
 package nat
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
-
-// rank sorts connections for the evidence: those that passed, then those to ports
-// known to listen, then the rest.
-func rank(c Connect) int {
-	switch {
-	case c.Connected:
-		return 2
-	case c.Listens:
-		return 1
-	}
-	return 0
-}
 
 // blockedServers is how many silent servers, at different addresses, cannot be a
 // coincidence when TCP to them is answered.
@@ -28,7 +16,7 @@ const blockedServers = 2
 
 // silent judges a run in which no server told our public address. Silence alone
 // does not prove a firewall: something else must show that the network works.
-func silent(o Observed, host *netinfo.Host, f Facts) checks.Judgement {
+func silent(o Observed, f Facts) checks.Judgement {
 	j := checks.Judgement{Facts: f}
 	switch asked := count(o); {
 	case len(o.Targets) == 0 && o.ResponderError == "":
@@ -83,12 +71,8 @@ func (o Observed) unreached(v view) (checks.Finding, bool) {
 // onlyPublic reports whether only public servers were asked, which the user did
 // not name: their silence decides nothing.
 func (o Observed) onlyPublic() bool {
-	for _, t := range o.Targets {
-		if t.Source != fromPublic {
-			return false
-		}
-	}
-	return o.Responder == "" && o.ResponderError == ""
+	named := slices.ContainsFunc(o.Targets, func(t Target) bool { return t.Source != fromPublic })
+	return !named && o.Responder == "" && o.ResponderError == ""
 }
 
 // askedOthers reports whether any server other than our responder was asked.
@@ -99,14 +83,7 @@ func (o Observed) askedOthers() bool {
 			own[a] = own[a] || t.Source == fromResponder
 		}
 	}
-	for _, f := range o.Families {
-		for _, s := range f.Samples {
-			if !own[s.Server] {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.samples(), func(s Sample) bool { return !own[s.Server] })
 }
 
 // noQuestion says why nothing was sent.
@@ -135,22 +112,22 @@ func noQuestion(o Observed) words.Text {
 // questions counts the requests of a silent run by what became of them.
 type questions struct {
 	questions, addresses int
-	filtered             int // dropped by this machine's own packet filter
-	refused              int // prohibited by a router on the way, by ICMP
+	filtered             int    // dropped by this machine's own packet filter
+	refused              int    // prohibited by a router on the way, by ICMP
+	refusedBy            string // the first of those routers
 }
 
 func count(o Observed) (q questions) {
 	ips := map[netip.Addr]struct{}{}
-	for _, f := range o.Families {
-		for _, s := range f.Samples {
-			q.questions++
-			ips[s.Server.Addr()] = struct{}{}
-			if s.Filtered {
-				q.filtered++
-			}
-			if s.Refused != "" {
-				q.refused++
-			}
+	for _, s := range o.samples() {
+		q.questions++
+		ips[s.Server.Addr()] = struct{}{}
+		if s.Filtered {
+			q.filtered++
+		}
+		if s.Refused != "" {
+			q.refused++
+			q.refusedBy = cmp.Or(q.refusedBy, s.Refused)
 		}
 	}
 	q.addresses = len(ips)
@@ -160,23 +137,11 @@ func count(o Observed) (q questions) {
 // blocked reports whether TCP passes where UDP does not: to our responder,
 // which is known to serve STUN, or to several public servers.
 func blocked(o Observed, q questions) bool {
-	if o.Responder == "https" {
-		return true
-	}
-	_, passed := reached(o)
-	return o.Responder == "" && q.addresses >= blockedServers && passed
+	// A reset does not count: a firewall can send one in the server's name.
+	return o.Responder == "https" || o.Responder == "" && q.addresses >= blockedServers && slices.ContainsFunc(o.Control, connected)
 }
 
-// reached returns a server that accepted TCP. A reset does not count: a firewall
-// can send one in the server's name.
-func reached(o Observed) (Connect, bool) {
-	for _, c := range o.Control {
-		if c.Connected {
-			return c, true
-		}
-	}
-	return Connect{}, false
-}
+func connected(c Connect) bool { return c.Connected }
 
 // udpBlocked is the finding about a firewall that stops UDP. The strictest kind,
 // which passes HTTPS and nothing else, has an ID of its own.
@@ -186,7 +151,7 @@ func udpBlocked(o Observed, q questions) checks.Finding {
 		// Other servers were silent too, or the responder was not busy.
 		Heard: o.askedOthers() || o.Far.Busy().IsZero(),
 	}
-	connected := words.Say("nat.evidence.connected", nil)
+	accepted := words.Say("nat.evidence.connected", nil)
 	tcp := func(c Connect, want, got any) {
 		f.Evidence = append(f.Evidence, proof("tcp-to", words.Args{"server": c.To}, want, got))
 	}
@@ -197,14 +162,14 @@ func udpBlocked(o Observed, q questions) checks.Finding {
 	}
 	f.Evidence = append(f.Evidence, proof("questions", words.Args{"n": q.addresses}, words.Say("nat.evidence.an-answer", nil), got))
 	only, sure := o.onlyHTTPS()
-	if c, ok := reached(o); ok && !only {
-		tcp(c, nil, connected)
+	if at := slices.IndexFunc(o.Control, connected); at >= 0 && !only {
+		tcp(o.Control[at], nil, accepted)
 	}
 	if o.Responder == "https" {
 		f.Evidence = append(f.Evidence, proof("https", nil, nil, words.Say("nat.evidence.answered", nil)))
 	}
 	if q.refused > 0 {
-		f.Evidence = append(f.Evidence, proof("prohibited-by", nil, nil, prohibitor(o)))
+		f.Evidence = append(f.Evidence, proof("prohibited-by", nil, nil, q.refusedBy))
 	}
 	if !only {
 		return f
@@ -213,41 +178,26 @@ func udpBlocked(o Observed, q questions) checks.Finding {
 	if sure {
 		f.Confidence = checks.Certain
 	}
-	list := slices.Clone(o.Control)
-	slices.SortStableFunc(list, func(a, b Connect) int { return rank(b) - rank(a) })
-	for _, c := range list {
+	// Those that passed go first, then those to ports known to listen.
+	order := func(c Connect) int { return slices.Index([]bool{c.Connected, c.Listens, true}, true) }
+	for _, c := range slices.SortedStableFunc(slices.Values(o.Control), func(a, b Connect) int { return order(a) - order(b) }) {
 		switch {
 		case c.Connected:
-			tcp(c, connected, connected)
+			tcp(c, accepted, accepted)
 		case !c.Listens && c.To.Port() == httpsPort:
 			// Nobody knows whether it serves HTTPS.
 		case c.Refused:
-			tcp(c, connected, words.Say("nat.evidence.refused", nil))
+			tcp(c, accepted, words.Say("nat.evidence.refused", nil))
 		default:
-			tcp(c, connected, words.Say("nat.evidence.no-answer", nil))
+			tcp(c, accepted, words.Say("nat.evidence.no-answer", nil))
 		}
 	}
 	return f
 }
 
-func prohibitor(o Observed) string {
-	for _, f := range o.Families {
-		for _, s := range f.Samples {
-			if s.Refused != "" {
-				return s.Refused
-			}
-		}
-	}
-	return ""
-}
-
 func localFilter(o Observed) checks.Finding {
-	got := words.Cause("")
-	for _, f := range o.Families {
-		for _, s := range f.Samples {
-			got = words.Cause(s.SendErr)
-		}
-	}
+	all := o.samples()
+	got := words.Cause(all[len(all)-1].SendErr)
 	return checks.Finding{
 		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Variant: "here", Evidence: []checks.Evidence{proof("sending", nil, words.Say("nat.evidence.sent", nil), got)}, Fixes: []fixes.Fix{},

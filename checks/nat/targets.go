@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -50,11 +49,10 @@ func announce(list []target) {
 		return
 	}
 	first, last := own[0], own[len(own)-1].addr
+	first.other = last
 	if last.Addr() == first.addr.Addr() {
 		first.other = netip.AddrPortFrom(netip.Addr{}, last.Port())
-		return
 	}
-	first.other = last
 }
 
 // gather finds out whom to ask.
@@ -86,29 +84,16 @@ func (o *Observed) askResponder(ctx context.Context, env *checks.Env) {
 	if env.Inputs.Responder == "" {
 		return
 	}
-	type opened struct {
-		c   *session.Client
-		err error
-	}
-	ch := make(chan opened, 1)
-	go func() {
-		c, err := env.Session(ctx)
-		ch <- opened{c, err}
-	}()
-	t := time.NewTimer(gatherBudget)
-	defer t.Stop()
-	select {
-	case s := <-ch:
-		if s.err != nil {
-			o.ResponderError = platform.Words(s.err)
-		} else if s.c != nil {
-			o.Responder = s.c.Carrier
-			o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, s.c.Addr, s.c.Info))
-		}
-	case <-t.C:
+	patient, cancel := context.WithTimeout(ctx, gatherBudget)
+	defer cancel()
+	switch c, err := env.Session(patient); {
+	case err != nil && ctx.Err() == nil && patient.Err() != nil:
 		o.ResponderError = "slow"
-	case <-ctx.Done():
-		o.ResponderError = platform.Words(ctx.Err())
+	case err != nil:
+		o.ResponderError = platform.Words(err)
+	case c != nil:
+		o.Responder = c.Carrier
+		o.Targets = append(o.Targets, responderTarget(env.Inputs.Responder, c.Addr, c.Info))
 	}
 }
 

@@ -1,6 +1,7 @@
 package natlifetime
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -28,17 +29,18 @@ const (
 func findings(o Observed, f Facts, host *netinfo.Host) []checks.Finding {
 	var list []checks.Finding
 	short := f.UDPBelow != 0
+	silence, habit := o.silence()
 	switch {
-	case short && f.UDPBelow <= o.silence():
-		list = append(list, tooShort(o, f, host))
+	case short && f.UDPBelow <= silence:
+		list = append(list, tooShort(o, f, habit, host))
 	case short && o.Need != nil && f.UDPBelow <= o.Need.TimeoutMin:
 		list = append(list, belowDemand(o, f, host))
 	case short && f.UDPBelow <= wantedTimeout:
 		list = append(list, belowStandard(o, f, host))
 	}
 	// A phone that only registers lives with the timer of single exchanges.
-	if f.SingleBelow != 0 && f.SingleBelow <= o.silence() && !(short && f.UDPBelow <= o.silence()) {
-		list = append(list, single(o, f))
+	if f.SingleBelow != 0 && f.SingleBelow <= silence && !(short && f.UDPBelow <= silence) {
+		list = append(list, single(o, f, habit))
 	}
 	if s, ok := sipPort(o, f, host); ok {
 		list = append(list, s)
@@ -51,48 +53,33 @@ func findings(o Observed, f Facts, host *netinfo.Host) []checks.Finding {
 	return list
 }
 
-// silence is how long a phone is silent at most, seconds.
-func (o Observed) silence() int {
-	switch {
-	case o.Need != nil && o.Need.KeepAlive > 0:
-		return o.Need.KeepAlive
-	case o.Need != nil && o.Need.Registration > 0:
-		return o.Need.Registration
+// silence is how long a phone is silent at most, seconds, and who decides that.
+func (o Observed) silence() (seconds int, habit words.Text) {
+	args := words.Args{"speaks": "usual", "profile": "", "every": usualSilence}
+	switch n := o.Need; {
+	case n != nil && n.KeepAlive > 0:
+		args = words.Args{"speaks": "keepalive", "profile": n.Profile, "every": n.KeepAlive}
+	case n != nil && n.Registration > 0:
+		args = words.Args{"speaks": "registration", "profile": n.Profile, "every": n.Registration}
 	}
-	return usualSilence
-}
-
-// habit says who decides how long a phone is silent.
-func (o Observed) habit() words.Text {
-	args := words.Args{"speaks": "usual", "profile": "", "every": o.silence()}
-	switch {
-	case o.Need != nil && o.Need.KeepAlive > 0:
-		args["speaks"], args["profile"] = "keepalive", o.Need.Profile
-	case o.Need != nil && o.Need.Registration > 0:
-		args["speaks"], args["profile"] = "registration", o.Need.Profile
-	}
-	return say("habit", args)
+	return args["every"].(int), say("habit", args)
 }
 
 // renew is how often a phone must speak to be remembered, seconds: four fifths
 // of what was survived, because phones' timers are not exact, and never more
 // than fits into RFC 4787's two minutes.
 func renew(atLeast, below int) int {
-	held := atLeast
-	if held == 0 {
-		held = below / 2
-	}
-	return max(1, min(held*4/5, 110))
+	return max(1, min(cmp.Or(atLeast, below/2)*4/5, 110))
 }
 
-func tooShort(o Observed, f Facts, host *netinfo.Host) checks.Finding {
+func tooShort(o Observed, f Facts, habit words.Text, host *netinfo.Host) checks.Finding {
 	every := renew(f.UDPAtLeast, f.UDPBelow)
 	if f.SingleBelow != 0 && f.SingleBelow < f.UDPBelow {
 		every = renew(f.SingleAtLeast, f.SingleBelow)
 	}
 	return checks.Finding{
 		ID: "nat-lifetime.too-short", Severity: checks.Warning, Confidence: checks.Certain,
-		Args:     words.Args{"below": f.UDPBelow, "span": span(f.UDPAtLeast, f.UDPBelow), "habit": o.habit(), "every": every},
+		Args:     words.Args{"below": f.UDPBelow, "span": span(f.UDPAtLeast, f.UDPBelow), "habit": habit, "every": every},
 		Evidence: append(o.evidence(kindStream), o.evidence(kindOnce)...),
 		Fixes:    cures(o, host),
 	}
@@ -116,10 +103,10 @@ func belowStandard(o Observed, f Facts, host *netinfo.Host) checks.Finding {
 
 // single is about a phone that registers and is silent until the next time. It
 // harms for certain only where a profile says that phones do just that.
-func single(o Observed, f Facts) checks.Finding {
+func single(o Observed, f Facts, habit words.Text) checks.Finding {
 	s := checks.Finding{
 		ID: "nat-lifetime.single-exchange", Severity: checks.Info, Confidence: checks.Certain,
-		Args:     words.Args{"below": f.SingleBelow, "habit": o.habit(), "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
+		Args:     words.Args{"below": f.SingleBelow, "habit": habit, "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
 		Evidence: o.evidence(kindOnce), Fixes: []fixes.Fix{},
 	}
 	if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {

@@ -82,12 +82,11 @@ func (f *flow) wait(ctx context.Context) {
 		return
 	}
 	reply, err := f.run.client.Later(ctx, session.LaterRequest{Flows: []int{f.probe}, AfterS: f.rung.seconds})
-	switch {
-	case err != nil:
+	if err == nil && len(reply.Flows) == 1 && reply.Flows[0].Refused != "" {
+		err = errors.New(reply.Flows[0].Refused)
+	}
+	if err != nil {
 		f.note(err)
-		return
-	case len(reply.Flows) == 1 && reply.Flows[0].Refused != "":
-		f.note(errors.New(reply.Flows[0].Refused))
 		return
 	}
 	f.mu.Lock()
@@ -101,25 +100,13 @@ func (f *flow) wait(ctx context.Context) {
 }
 
 func (f *flow) open(ctx context.Context) error {
-	in := &f.run.env.Inputs
-	f.remote = netip.AddrPortFrom(f.run.client.Addr, uint16(f.group.port))
-	local := in.Bind
-	if !local.IsValid() {
-		local = netip.IPv4Unspecified()
-		if f.remote.Addr().Is6() {
-			local = netip.IPv6Unspecified()
-		}
-	}
-	conn, err := f.run.env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	env, far := f.run.env, f.run.client.Addr
+	f.remote = netip.AddrPortFrom(far, uint16(f.group.port))
+	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, far), 0))
 	if err != nil {
 		return err
 	}
-	f.conn, f.source = conn, conn.LocalAddr()
-	if f.source.Addr().IsUnspecified() {
-		if a, err := f.run.env.Net.SourceFor(f.remote.Addr()); err == nil {
-			f.source = netip.AddrPortFrom(a, f.source.Port())
-		}
-	}
+	f.conn, f.source = conn, probe.LocalOf(env.Net, conn.LocalAddr(), far)
 	f.answers = make(chan int, 2*exchangeTries)
 	f.mu.Lock()
 	f.seen.Local = f.source
@@ -183,41 +170,27 @@ func (f *flow) exchange(ctx context.Context, seq int) error {
 
 // read takes everything that arrives on the socket until it is closed.
 func (f *flow) read() {
-	buf := make([]byte, 2048)
-	for {
-		d, err := f.conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			continue
-		case err != nil:
-			return
-		case d.From != f.remote:
-			continue
-		}
-		seq, late, ok := f.parse(buf[:d.N])
-		if !ok {
-			continue
-		}
-		if late {
-			f.heard(time.Now())
-			continue
-		}
-		f.mu.Lock()
-		f.last = time.Now()
-		f.mu.Unlock()
-		select {
-		case f.answers <- seq:
-		default: // a repetition
+	for b, d := range probe.Datagrams(f.conn, nil) {
+		if seq, late, ok := f.parse(b); ok && d.From == f.remote {
+			f.heard(seq, late)
 		}
 	}
 }
 
-func (f *flow) heard(now time.Time) {
+// heard notes a late message, or the answer to one of ours.
+func (f *flow) heard(seq int, late bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !late {
+		f.last = time.Now()
+		select {
+		case f.answers <- seq:
+		default: // a repetition
+		}
+		return
+	}
 	if f.seen.Heard++; f.seen.Heard == 1 {
-		f.seen.AfterMS = now.Sub(f.last).Milliseconds()
+		f.seen.AfterMS = time.Since(f.last).Milliseconds()
 	}
 }
 
@@ -255,7 +228,7 @@ func (f *flow) note(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if errors.Is(err, context.Canceled) && f.group.isSettled() {
-		return // nobody waits any longer; it is no fault
+		return // the waiting was ended on purpose
 	}
 	f.seen.Note = platform.Words(err)
 }

@@ -70,7 +70,7 @@ func (o Observed) unmeasured() words.Text {
 
 // lifetime is what one group's rungs come to.
 type lifetime struct {
-	atLeast, below int        // seconds; the control rung is no measurement
+	atLeast, below int        // seconds; the control rung does not count
 	problem        words.Text // why they mean nothing, or less than they should
 }
 

@@ -2,6 +2,7 @@ package natlifetime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,9 @@ const (
 	aliveEvery = 20 * time.Second
 	// lookEvery is how often it is looked whether longer rungs still matter.
 	lookEvery = time.Second
-	// singEvery lies between two exchanges of the canary: an outage shows itself
-	// within six seconds, before the next rung of an ordinary ladder.
-	singEvery = 2 * time.Second
+	// canaryEvery is the time between two exchanges of the canary: an outage is
+	// noticed within six seconds, before the next rung of an ordinary ladder.
+	canaryEvery = 2 * time.Second
 	// perAsk is how many flows one question names, so that question and answer
 	// fit one datagram where control runs over UDP.
 	perAsk = 8
@@ -35,7 +36,7 @@ func (r *run) measure(ctx context.Context) {
 	side, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { r.keepAlive(side) })
-	beside.Go(func() { r.sing(side) })
+	beside.Go(func() { r.watchOutage(side) })
 	var waiting sync.WaitGroup
 	n := 0
 	for _, g := range r.groups {
@@ -91,22 +92,12 @@ func (g *group) isSettled() bool {
 }
 
 func (ru *rung) heard() bool {
-	for _, f := range ru.flows {
-		if s := f.snapshot(); s.alive() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return s.alive() })
 }
 
 // over reports whether every flow of the rung has waited in vain.
 func (ru *rung) over() bool {
-	for _, f := range ru.flows {
-		if s := f.snapshot(); !s.Opened || !s.Waited || s.alive() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return !s.Opened || !s.Waited || s.alive() })
 }
 
 // keepAlive speaks on the control channel, never on a flow, and tells the
@@ -126,9 +117,9 @@ func (r *run) keepAlive(ctx context.Context) {
 	}
 }
 
-// sing keeps one flow busy until ctx ends, or until it is not answered two
-// times in a row: what is silent from then on was not forgotten by the router.
-func (r *run) sing(ctx context.Context) {
+// watchOutage keeps one flow busy until ctx ends, or until two questions in a row
+// go unanswered: silence from then on is an outage, not an expired mapping.
+func (r *run) watchOutage(ctx context.Context) {
 	f, begin := r.canary, time.Now()
 	if f.open(ctx) != nil {
 		return // nor can the others be opened
@@ -142,7 +133,7 @@ func (r *run) sing(ctx context.Context) {
 		switch err := f.exchange(ctx, seq); {
 		case err == nil:
 			down = time.Time{}
-			_ = probe.Sleep(ctx, singEvery)
+			_ = probe.Sleep(ctx, canaryEvery)
 		case ctx.Err() != nil:
 		case down.IsZero():
 			down = time.Now()
@@ -166,13 +157,11 @@ func (r *run) collect(ctx context.Context) {
 		}
 	}
 	known := map[int]session.LaterFlow{}
-	for len(all) > 0 {
-		n := min(perAsk, len(all))
+	for some := range slices.Chunk(all, perAsk) {
 		var req session.LaterRequest
-		for _, f := range all[:n] {
+		for _, f := range some {
 			req.Flows = append(req.Flows, f.probe)
 		}
-		all = all[n:]
 		reply, err := r.client.Later(ctx, req)
 		if err != nil {
 			r.o.Problem = platform.Words(err)

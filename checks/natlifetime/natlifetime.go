@@ -4,6 +4,7 @@
 package natlifetime
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"slices"
@@ -75,9 +76,7 @@ func ladder(wanted []int) []int {
 	if len(wanted) == 0 {
 		return usualLadder()
 	}
-	l := slices.Clone(wanted)
-	slices.Sort(l)
-	l = slices.Compact(l)
+	l := slices.Compact(slices.Sorted(slices.Values(wanted)))
 	l = slices.DeleteFunc(l, func(s int) bool { return s < 1 || s > MaxRung })
 	return l[:min(len(l), MaxRungs)]
 }
@@ -92,10 +91,7 @@ func need(name string) *Need {
 	if err != nil {
 		return nil
 	}
-	n := Need{Profile: p.Title, Registration: p.Client.Registration, KeepAlive: p.Client.KeepAlive, TimeoutMin: p.Client.UDPTimeoutMin}
-	if n.Profile == "" {
-		n.Profile = p.Name
-	}
+	n := Need{Profile: cmp.Or(p.Title, p.Name), Registration: p.Client.Registration, KeepAlive: p.Client.KeepAlive, TimeoutMin: p.Client.UDPTimeoutMin}
 	if n.Registration+n.KeepAlive+n.TimeoutMin == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	pion "github.com/pion/stun/v2"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
@@ -137,16 +140,17 @@ func everyKind(t *testing.T, s *Server, f family) map[string][]byte {
 	for flags := range 64 {
 		bit := func(n int) bool { return flags&(1<<n) != 0 }
 		r := stun.Request{ID: stun.NewID(), ChangeIP: bit(0), ChangePort: bit(1), Fingerprint: bit(2)}
-		if bit(3) {
-			r.ResponsePort = 5000
-		}
 		if bit(4) {
 			r.Padding = 1400
 		}
 		if bit(5) {
 			r.Software = stun.ClientSoftware
 		}
-		out[fmt.Sprintf("STUN %06b", flags)] = r.Bytes()
+		b := r.Bytes()
+		if bit(3) {
+			b = answeredAt(r, 5000)
+		}
+		out[fmt.Sprintf("STUN %06b", flags)] = b
 	}
 	unknown := append(stun.Request{ID: stun.NewID()}.Bytes(), bytes.Repeat([]byte{0x71, 0x23, 0, 0}, 3)...)
 	unknown[3] = 12
@@ -162,6 +166,22 @@ func everyKind(t *testing.T, s *Server, f family) map[string][]byte {
 	}
 	out["a packet of a call"] = media.Append(nil, session.MediaPacket{Session: media.Session, Hello: true})
 	return out
+}
+
+// answeredAt is a STUN question that wants its answer at another port (RFC 5780,
+// section 7.5).
+func answeredAt(r stun.Request, port uint16) []byte {
+	fingerprint := r.Fingerprint
+	r.Fingerprint = false
+	m := &pion.Message{Raw: r.Bytes()}
+	if m.Decode() != nil {
+		return nil
+	}
+	m.Add(pion.AttrResponsePort, binary.BigEndian.AppendUint16(nil, port))
+	if fingerprint {
+		_ = pion.Fingerprint.AddTo(m)
+	}
+	return m.Raw
 }
 
 // roomy is a request with a header field that the answer leaves out.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -40,12 +39,10 @@ func (a *answerer) full(m *sip.Message) []byte {
 // short is the answer with nothing but what RFC 3261, 8.2.6.2 demands.
 func (a *answerer) short(m *sip.Message) []byte {
 	switch m.Method {
-	case "ACK":
-		return nil
-	case "OPTIONS", "BYE", "CANCEL", "REGISTER", "INVITE":
+	case "OPTIONS", "REGISTER", "INVITE":
 		return a.response(m, "200 OK", nil, nil)
 	}
-	return a.response(m, "501 Not Implemented", nil, nil)
+	return a.full(m)
 }
 
 // response builds a response with extra header fields and a body. It returns
@@ -148,7 +145,7 @@ func rportParam(top []byte) int {
 }
 
 // lowered is b with its ASCII letters in lower case. It is always as long as
-// b, which bytes.ToLower is not where b is no valid UTF-8.
+// b, which bytes.ToLower is not where b is not valid UTF-8.
 func lowered(b []byte) []byte {
 	out := bytes.Clone(b)
 	for i, c := range out {
@@ -203,12 +200,6 @@ func (a *answerer) sdp() []byte {
 		family = "IP6"
 	}
 	addr := a.visible.Addr().String()
-	return []byte("v=0\r\n" +
-		"o=sipdoctor 1 1 IN " + family + " " + addr + "\r\n" +
-		"s=-\r\n" +
-		"c=IN " + family + " " + addr + "\r\n" +
-		"t=0 0\r\n" +
-		"m=audio " + strconv.Itoa(a.media) + " RTP/AVP 0\r\n" +
-		"a=rtpmap:0 PCMU/8000\r\n" +
-		"a=sendrecv\r\n")
+	return fmt.Appendf(nil, "v=0\r\no=sipdoctor 1 1 IN %[1]s %[2]s\r\ns=-\r\nc=IN %[1]s %[2]s\r\nt=0 0\r\n"+
+		"m=audio %[3]d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n", family, addr, a.media)
 }

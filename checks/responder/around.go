@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -49,7 +50,7 @@ func (m *machine) learn(ctx context.Context, held []endpoint) *around {
 		defer cancel()
 		rules, unread := packetfilter.Load(ctx, m.sys)
 		now = &around{
-			sockets: foreign(list, held), checked: len(unread)+len(rules.Faults) == 0, rerouted: rerouted(rules, held, m.addrs()),
+			sockets: foreign(list, held), checked: len(unread)+len(rules.Faults) == 0, rerouted: rerouted(rules, held, m.addrs(ctx)),
 		}
 	}
 	m.mu.Lock()
@@ -58,13 +59,16 @@ func (m *machine) learn(ctx context.Context, held []endpoint) *around {
 	return now
 }
 
-// addrs are the machine's own addresses.
-func (m *machine) addrs() []netip.Addr {
-	if !m.sys.Live() {
-		return nil
+// addrs are the machine's own addresses; without them those that were named are
+// left.
+func (m *machine) addrs(ctx context.Context) (addrs []netip.Addr) {
+	list, _ := routes.Interfaces(ctx, m.sys)
+	for _, i := range list {
+		for _, p := range i.Addrs {
+			addrs = append(addrs, p.Addr())
+		}
 	}
-	list, _ := platform.OwnAddrs() // without them those that were named are left
-	return list
+	return addrs
 }
 
 // look reads the sockets again, at most once a second: another program may be
@@ -118,10 +122,7 @@ func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) ma
 // takes reports whether the rules may rewrite the destination of what is sent
 // to a port.
 func takes(rules *packetfilter.Ruleset, transport string, addr netip.Addr, port uint16) bool {
-	protocol := uint8(6)
-	if transport == "udp" {
-		protocol = 17
-	}
+	protocol := map[string]uint8{"tcp": 6, "udp": 17}[transport]
 	c := packetfilter.Class{
 		Protocol: protocol, IPv6: addr.Is6(), Dst: []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}, Local: []netip.Addr{addr},
 		DstPorts: packetfilter.OneNum(packetfilter.Num(port)),

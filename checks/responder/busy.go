@@ -63,7 +63,6 @@ func (s *Server) limited(c *conversation) session.LimitsReply {
 	out.Limits.Questions += max(0, refused.Questions-c.before.refused.Questions)
 	out.Limits.Connections += max(0, refused.Connections-c.before.refused.Connections)
 	out.Limits.Calls += max(0, refused.Calls-c.before.refused.Calls)
-	out.Limits.Records += c.dropped
 	out.Limits.Overflow = int(max(0, dropped-c.before.dropped))
 	out.Limits.Late = int(s.late.Load() - c.before.late)
 	c.mu.Unlock()
@@ -138,26 +137,21 @@ func (m *backlogMeter) look(s *Server) platform.Backlog {
 		return m.last
 	}
 	m.at, m.last = now, platform.Backlog{}
-	for _, c := range s.backlogMeters() {
-		if b, err := c.Backlog(); err == nil {
+	add := func(socket any) {
+		meter, ok := socket.(platform.BacklogMeter)
+		if !ok {
+			return
+		}
+		if b, err := meter.Backlog(); err == nil {
 			m.last.Dropped += b.Dropped
 			m.last.Waiting = max(m.last.Waiting, b.Waiting)
 		}
 	}
-	return m.last
-}
-
-// backlogMeters are the sockets that can tell.
-func (s *Server) backlogMeters() (list []platform.BacklogMeter) {
 	for _, u := range s.ports.sockets {
-		if d, ok := u.conn.(platform.BacklogMeter); ok {
-			list = append(list, d)
-		}
+		add(u.conn)
 	}
 	for _, r := range s.rtp.raw {
-		if d, ok := r.(platform.BacklogMeter); ok {
-			list = append(list, d)
-		}
+		add(r)
 	}
-	return list
+	return m.last
 }

@@ -29,13 +29,11 @@ type calls struct {
 	s *Server
 
 	mu       sync.Mutex
-	closed   bool
-	sessions map[[8]byte]*call
 	open     int
 	bySource map[netip.Addr]int
 }
 
-// A call is all legs of one session.
+// A call is all legs of one session, which holds it.
 type call struct {
 	conv *conversation
 	key  *session.MediaKey
@@ -47,23 +45,18 @@ type call struct {
 	touched time.Time
 }
 
-func newCalls(s *Server) *calls {
-	return &calls{s: s, sessions: map[[8]byte]*call{}, bySource: map[netip.Addr]int{}}
-}
-
 // media does OpMedia.
-func (k *calls) media(ctx context.Context, c *conversation, r session.MediaRequest) (session.MediaReply, error) {
+func (k *calls) media(ctx context.Context, c *conversation, r session.MediaRequest) (out session.MediaReply, err error) {
 	if n := len(r.Open) + len(r.Look) + len(r.Speak) + len(r.End); n > maxLegs {
-		return session.MediaReply{}, refuse(http.StatusBadRequest, "%d legs in one request; %d are possible", n, maxLegs)
+		return out, refuse(http.StatusBadRequest, "%d legs in one request; %d are possible", n, maxLegs)
 	}
 	if k.s.rtp.first == 0 {
-		return session.MediaReply{}, refuse(http.StatusServiceUnavailable, "this responder answers on no RTP ports")
+		return out, refuse(http.StatusServiceUnavailable, "this responder answers on no RTP ports")
 	}
-	call, err := k.of(c)
+	call, err := c.calls()
 	if err != nil {
-		return session.MediaReply{}, err
+		return out, err
 	}
-	out := session.MediaReply{}
 	for _, o := range r.Open {
 		l, refused := k.openLeg(ctx, call, o)
 		out.Legs = append(out.Legs, call.describe(o.Leg, l, refused, 0))
@@ -88,20 +81,21 @@ func (k *calls) media(ctx context.Context, c *conversation, r session.MediaReque
 	return out, nil
 }
 
-// of finds the session's call, or makes it.
-func (k *calls) of(c *conversation) (*call, error) {
+// calls finds the session's call, or makes it.
+func (c *conversation) calls() (*call, error) {
 	key, err := session.NewMediaKey(c.id, c.secret)
 	if err != nil {
 		return nil, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if found := k.sessions[key.Session]; found != nil {
-		return found, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+		return nil, errUnknownSession
+	case c.media == nil:
+		c.media = &call{conv: c, key: key, legs: map[int]*leg{}}
 	}
-	made := &call{conv: c, key: key, legs: map[int]*leg{}}
-	k.sessions[key.Session] = made
-	return made, nil
+	return c.media, nil
 }
 
 func (c *call) leg(n int) *leg {
@@ -171,8 +165,6 @@ func (k *calls) claim(c *call) (refused string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.closed:
-		return "the responder is stopping"
 	case ever >= maxLegs || now >= maxOpenLegs:
 		return "this session has as many calls as it may"
 	case k.bySource[src] >= maxLegsPerSource:
@@ -211,61 +203,18 @@ func (k *calls) end(c *call, l *leg) {
 
 // drop ends all calls of a session.
 func (k *calls) drop(conv *conversation) {
-	k.mu.Lock()
-	var gone *call
-	for id, c := range k.sessions {
-		if c.conv == conv {
-			delete(k.sessions, id)
-			gone = c
-		}
-	}
-	k.mu.Unlock()
-	if gone == nil {
+	conv.mu.Lock()
+	c := conv.media
+	conv.media = nil
+	conv.mu.Unlock()
+	if c == nil {
 		return
 	}
-	gone.mu.Lock()
-	gone.over = true
-	gone.mu.Unlock()
-	legs := gone.all()
-	for _, l := range legs {
-		k.end(gone, l)
-	}
-	conv.store.bytes.Add(-legSize * int64(len(legs)))
-}
-
-func (c *call) all() (legs []*leg) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range c.legs {
-		legs = append(legs, l)
+	c.over = true
+	c.mu.Unlock()
+	for _, l := range c.legs { // there will be no more
+		k.end(c, l)
 	}
-	return legs
-}
-
-// expire ends legs that are too old, and the calls of sessions that are over.
-func (k *calls) expire(now time.Time) {
-	k.mu.Lock()
-	var list []*call
-	for _, c := range k.sessions {
-		list = append(list, c)
-	}
-	k.mu.Unlock()
-	for _, c := range list {
-		if k.s.sessions.find(c.conv.id, now) != c.conv {
-			k.drop(c.conv)
-			continue
-		}
-		for _, l := range c.all() {
-			if now.Sub(l.born) > legLife {
-				k.end(c, l)
-			}
-		}
-	}
-}
-
-// find returns the call that a packet belongs to, unproved.
-func (k *calls) find(id [8]byte) *call {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.sessions[id]
+	conv.store.bytes.Add(-legSize * int64(len(c.legs)))
 }

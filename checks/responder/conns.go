@@ -1,8 +1,10 @@
 package responder
 
 import (
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,10 +44,6 @@ type limitedConn struct {
 	// under the table's lock
 	conv *conversation // nil: a stranger's
 	gone bool          // closed by the table; it counts no longer as a stranger's
-}
-
-func newConnTable(s *Server) *connTable {
-	return &connTable{s: s, open: map[*limitedConn]struct{}{}, strangers: map[netip.Addr][]*limitedConn{}}
 }
 
 // add takes a new connection; nil means that there is no room for it.
@@ -152,13 +150,7 @@ func (c *limitedConn) belongs(conv *conversation) bool {
 }
 
 func (t *connTable) forgetStranger(c *limitedConn) {
-	list := t.strangers[c.peer]
-	for i := range list {
-		if list[i] == c {
-			list = append(list[:i], list[i+1:]...)
-			break
-		}
-	}
+	list := slices.DeleteFunc(t.strangers[c.peer], func(other *limitedConn) bool { return other == c })
 	if t.strangers[c.peer] = list; len(list) == 0 {
 		delete(t.strangers, c.peer)
 	}
@@ -192,14 +184,9 @@ func (c *limitedConn) Close() error {
 func (t *connTable) closeAll() {
 	t.mu.Lock()
 	t.closed = true
-	var list []*limitedConn
-	for c := range t.open {
-		list = append(list, c)
-	}
+	list := slices.Collect(maps.Keys(t.open))
 	t.mu.Unlock()
 	for _, c := range list {
 		_ = c.Conn.Close()
 	}
 }
-
-func (t *connTable) wait() { t.wg.Wait() }

@@ -83,7 +83,7 @@ func (s *Server) info(c *conversation) session.Info {
 	now := time.Now()
 	s.describe(&i, c.reachedAt(), now)
 	s.unproven.prove(c.seen.Addr(), now, s.cfg.Limits.Lifetime) // by the handshake or cookie of this call
-	// An address behind a 1:1 NAT is no use to the client: only when ours and
+	// An address behind a 1:1 NAT is of no use to the client: only when ours and
 	// the one it dialled are the same is the second one known to be right too.
 	if c.dialled == c.reached {
 		if first, second := p.stunPair(c.reached); second.IsValid() {
@@ -106,35 +106,21 @@ func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation
 	case session.OpLimits:
 		return s.limited(conv), nil
 	case session.OpInvite:
-		var r session.InviteRequest
-		if err := json.Unmarshal(c.body, &r); err != nil {
-			return nil, refuse(http.StatusBadRequest, "the invite request is malformed")
-		}
-		return s.invite(ctx, conv, r)
+		return decoded(ctx, c, conv, s.invite)
 	case session.OpRTP:
-		var r session.RTPRequest
-		if err := json.Unmarshal(c.body, &r); err != nil {
-			return nil, refuse(http.StatusBadRequest, "the rtp request is malformed")
-		}
-		return s.sendRTP(ctx, conv, r)
+		return decoded(ctx, c, conv, s.sendRTP)
 	case session.OpLater:
-		var r session.LaterRequest
-		if err := json.Unmarshal(c.body, &r); err != nil {
-			return nil, refuse(http.StatusBadRequest, "the later request is malformed")
-		}
-		return s.later(ctx, conv, r)
+		return decoded(ctx, c, conv, s.later)
 	case session.OpSweep:
-		return s.rtp.sweep(ctx, conv, c.body)
+		return decoded(ctx, c, conv, s.rtp.sweep)
 	case session.OpInbound:
-		return s.inbound.call(ctx, conv, c.seen.Addr(), c.body)
+		return decoded(ctx, c, conv, func(ctx context.Context, conv *conversation, r session.InboundRequest) (session.InboundReply, error) {
+			return s.inbound.call(ctx, conv, c.seen.Addr(), r)
+		})
 	case session.OpBitmap:
 		return s.rtp.bitmap(conv)
 	case session.OpMedia:
-		var r session.MediaRequest
-		if err := json.Unmarshal(c.body, &r); err != nil {
-			return nil, refuse(http.StatusBadRequest, "the media request is malformed")
-		}
-		return s.calls.media(ctx, conv, r)
+		return decoded(ctx, c, conv, s.calls.media)
 	case session.OpClose:
 		s.calls.drop(conv)
 		s.rtp.drop(conv)
@@ -142,6 +128,15 @@ func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation
 		return struct{}{}, nil
 	}
 	return nil, refuse(http.StatusNotFound, "this responder has no call %.20q: use the same version of sipdoctor at both ends", c.op)
+}
+
+// decoded does a call with the request that its body holds.
+func decoded[R, A any](ctx context.Context, c *controlCall, conv *conversation, do func(context.Context, *conversation, R) (A, error)) (any, error) {
+	var r R
+	if err := json.Unmarshal(c.body, &r); err != nil {
+		return nil, refuse(http.StatusBadRequest, "the %s request is malformed", c.op)
+	}
+	return do(ctx, conv, r)
 }
 
 // encode turns the outcome of a call into what travels.

@@ -93,10 +93,14 @@ func (s *Server) openFrame(c *controlCall, now time.Time) keptReply {
 // replyPiece sends the part of a reply that a frame asks for.
 func (s *Server) replyPiece(m *message, size int, f *session.Frame, r keptReply) {
 	at := min(f.Offset, len(r.body))
-	s.replyFrame(m, size, session.FrameReply{
+	reply := session.FrameReply{
 		Call: f.Call, Status: r.status, Offset: f.Offset, Total: len(r.body),
 		Data: r.body[at:min(at+session.MaxChunk, len(r.body))],
-	})
+	}
+	b, err := reply.Seal(rand.Uint32())
+	if err == nil && len(b) <= size {
+		_ = m.socket.reply(b, m.local.Addr(), m.from)
+	}
 }
 
 // replyCookie asks an address that has not shown itself to return a cookie.
@@ -107,14 +111,6 @@ func (s *Server) replyCookie(m *message, size int, f *session.Frame, now time.Ti
 	b, err := r.Seal(rand.Uint32())
 	if err != nil || !s.unproven.may(strangerCookie, size, len(b), now) {
 		s.counters.refused.Add(1)
-		return
-	}
-	_ = m.socket.reply(b, m.local.Addr(), m.from)
-}
-
-func (s *Server) replyFrame(m *message, size int, r session.FrameReply) {
-	b, err := r.Seal(rand.Uint32())
-	if err != nil || len(b) > size {
 		return
 	}
 	_ = m.socket.reply(b, m.local.Addr(), m.from)

@@ -70,7 +70,7 @@ func (f *splitter) next() (item, error) {
 			it := f.take(pingItem, 4)
 			return it, nil
 		case bytes.HasPrefix(f.buf, []byte("\r\n")) && len(f.buf) > 2 && f.buf[2] != '\r':
-			f.take(nothing, 2) // an empty line before a message is no part of it (RFC 3261, 7.5)
+			f.take(nothing, 2) // an empty line before a message is not part of it (RFC 3261, 7.5)
 		case len(f.buf) < 4 && bytes.HasPrefix([]byte("\r\n\r\n"), f.buf):
 			return item{}, nil
 		default:

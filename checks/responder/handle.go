@@ -9,7 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// handle takes one message that is no control call, records it when it
+// handle takes one message other than a control call, records it when it
 // belongs to a session, and returns what goes back to where it came from, nil
 // for silence. It neither sends nor waits.
 func (s *Server) handle(m *message, now time.Time) []byte {
@@ -44,7 +44,7 @@ func (s *Server) handle(m *message, now time.Time) []byte {
 		sent = s.answer(c, m, probe)
 	}
 	if !s.affords(m, sent, now) {
-		c.drop()
+		c.count(func(l *session.Limits) { l.Records++ })
 		s.counters.dropped.Add(1)
 		return nil // a message that is recorded without its answer would look like a lost answer
 	}

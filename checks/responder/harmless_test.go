@@ -3,6 +3,7 @@ package responder_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	pion "github.com/pion/stun/v2"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
@@ -86,7 +89,9 @@ func TestNoKindOfPacketIsAmplified(t *testing.T) {
 	add("RTP to the RTP port", s.Ports().RTP, sipRequest("OPTIONS", c.Token(53), "udp", 0), 0)
 	add("a bare STUN question", c.Info.STUN[0], stun.Request{ID: stun.NewID()}.Bytes(), 1)
 	add("STUN that wants another address to answer", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ChangeIP: true}.Bytes(), 1)
-	add("STUN that wants another port to be answered", c.Info.STUN[0], stun.Request{ID: stun.NewID(), ResponsePort: victim.conn.LocalAddr().Port()}.Bytes(), 1)
+	port := binary.BigEndian.AppendUint16(nil, victim.conn.LocalAddr().Port())
+	askAnotherPort := pion.MustBuild(pion.TransactionID, pion.BindingRequest, pion.RawAttribute{Type: pion.AttrResponsePort, Value: port}).Raw
+	add("STUN that wants another port to be answered", c.Info.STUN[0], askAnotherPort, 1)
 	add("rubbish", sipPort, []byte("\x00\x01\x02"), 0)
 
 	var from []*phone

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -126,14 +127,12 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 }
 
 func (e endpoint) name() string {
+	transport := strings.ToUpper(e.transport)
 	switch e.service {
 	case controlService:
 		return "HTTPS control on TCP"
 	case sipService:
-		if e.transport == "udp" {
-			return "SIP over UDP"
-		}
-		return "SIP over TCP"
+		return "SIP over " + transport
 	case tlsService:
 		return "SIP over TLS"
 	case stunService:
@@ -141,10 +140,7 @@ func (e endpoint) name() string {
 	case rtpService:
 		return "RTP on UDP"
 	}
-	if e.transport == "udp" {
-		return "UDP"
-	}
-	return "TCP"
+	return transport
 }
 
 // inUseBy words who has a port; program may be empty.
@@ -170,9 +166,7 @@ func (s *Server) describe(i *session.Info, reached netip.Addr, now time.Time) {
 		reached = netip.Addr{} // this system does not tell
 	}
 	m := s.machine.look(now, p.held)
-	get := func(v service, transport string) []int { return p.numbers(v, transport, reached, m) }
-	i.Reached, i.PortsChecked = reached, m.checked
-	i.SIPUDP, i.SIPTCP, i.SIPTLS = get(sipService, "udp"), get(sipService, "tcp"), get(tlsService, "tcp")
-	i.PlainUDP, i.PlainTCP, i.STUN = get(plainService, "udp"), get(plainService, "tcp"), get(stunService, "udp")
-	i.Busy = p.lacks(reached, m)
+	at := p.portsAt(reached, m)
+	i.Reached, i.PortsChecked, i.Busy = reached, m.checked, p.lacks(reached, m)
+	i.SIPUDP, i.SIPTCP, i.SIPTLS, i.PlainUDP, i.PlainTCP, i.STUN = at.SIPUDP, at.SIPTCP, at.SIPTLS, at.PlainUDP, at.PlainTCP, at.STUN
 }

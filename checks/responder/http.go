@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -16,14 +15,15 @@ import (
 
 // serveControl serves the HTTPS control channel on one listener.
 func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
-	conf := &tls.Config{
-		Certificates: []tls.Certificate{s.cert},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"},
-		// A ticket would spare a handshake that hardly ever comes twice.
-		SessionTicketsDisabled: true,
-	}
+	conf := s.tlsConfig()
+	conf.NextProtos = []string{"http/1.1"}
 	return s.serveHTTP(ctx, tls.NewListener(&limitedListener{Listener: l, s: s, size: tlsConnSize, refuse: s.sayBusy}, conf), s.control(ctx))
+}
+
+// tlsConfig has no session tickets: one would spare a handshake that hardly ever
+// comes twice.
+func (s *Server) tlsConfig() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
 }
 
 // control is the handler of the HTTPS control channel. stop ends calls that
@@ -42,14 +42,16 @@ func (s *Server) control(stop context.Context) http.Handler {
 func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter, r *http.Request) {
 	s.counters.calls.Add(1)
 	now := time.Now()
-	c := &controlCall{op: op, id: r.Header.Get(session.HeaderCall), seen: remote(r), reached: reached(r)}
+	c := &controlCall{op: op, id: r.Header.Get(session.HeaderCall), seen: parseAddrPort(r.RemoteAddr), reached: reached(r)}
 	if len(c.id) > 64 {
 		c.id = c.id[:64]
 	}
 	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
 	conv := s.sessions.find(id, now)
 	known := ok && conv != nil && session.SameSecret(secret, conv.secret)
-	if !s.admitCall(c.seen.Addr(), conv, known, now) {
+	// A session's calls have a budget of their own; any other takes from that of
+	// its address, which a TCP handshake has shown.
+	if known && !conv.tokens.AllowN(now, 1) || !known && !s.callers.allow(c.seen.Addr(), now) {
 		s.writeReply(w, nil, refuseBusy(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
 		return
 	}
@@ -119,18 +121,6 @@ func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // the client repeats what it does not get
 }
 
-// silent is where net/http's complaints about strangers go.
-func silent() *log.Logger { return log.New(io.Discard, "", 0) }
-
-// admitCall takes a token for one call: a session's from its own budget, any
-// other from that of its address, which a TCP handshake has shown.
-func (s *Server) admitCall(from netip.Addr, conv *conversation, known bool, now time.Time) bool {
-	if known {
-		return conv.tokens.AllowN(now, 1)
-	}
-	return s.callers.allow(from, now)
-}
-
 // connOf is the connection that a request came by; the zero value belongs to
 // nobody and refuses nothing.
 func connOf(r *http.Request) *limitedConn {
@@ -148,15 +138,7 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// remote and reached are both ends of the connection that a request came by.
-func remote(r *http.Request) netip.AddrPort {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
-
+// reached is our address that a request came to.
 func reached(r *http.Request) netip.Addr {
 	a, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return addrPort(a).Addr()

@@ -2,7 +2,6 @@ package responder
 
 import (
 	"context"
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -53,35 +52,27 @@ type inboundTarget struct {
 	serial uint32
 }
 
-func newInbound(s *Server) *inbound {
-	return &inbound{s: s, targets: map[netip.Addr]*inboundTarget{}}
-}
-
 // call does OpInbound for the client at seen, who has proved that address by
 // this very call.
-func (n *inbound) call(ctx context.Context, c *conversation, seen netip.Addr, body []byte) (any, error) {
-	var req session.InboundRequest
-	if err := json.Unmarshal(body, &req); err != nil {
-		return nil, refuse(http.StatusBadRequest, "the inbound request is malformed")
-	}
+func (n *inbound) call(ctx context.Context, c *conversation, seen netip.Addr, req session.InboundRequest) (out session.InboundReply, err error) {
 	ports, err := session.DecodePorts(req.Ports, session.MaxInboundPorts)
 	switch {
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "%s", err)
+		return out, refuse(http.StatusBadRequest, "%s", err)
 	case len(ports) == 0 || ports[0] < session.FirstInboundPort:
-		return nil, refuse(http.StatusBadRequest, "ports from %d to 65535 are possible, and at least one is needed", session.FirstInboundPort)
+		return out, refuse(http.StatusBadRequest, "ports from %d to 65535 are possible, and at least one is needed", session.FirstInboundPort)
 	case !c.isProved(seen):
-		return nil, refuse(http.StatusForbidden, "%s has not shown that it is this client's", seen)
+		return out, refuse(http.StatusForbidden, "%s has not shown that it is this client's", seen)
 	}
 	u := n.s.ports.mediaSocket(c.reachedAt())
 	if u == nil {
-		return nil, refuse(http.StatusServiceUnavailable, "this responder has no RTP port to send from")
+		return out, refuse(http.StatusServiceUnavailable, "this responder has no RTP port to send from")
 	}
 	key, err := session.NewRTPKey(c.id, c.secret)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := session.InboundReply{To: seen, From: netip.AddrPortFrom(c.visible(c.reachedAt()), uint16(u.port))}
+	out = session.InboundReply{To: seen, From: netip.AddrPortFrom(c.visible(c.reachedAt()), uint16(u.port))}
 	t, wait := n.claim(c, seen, len(ports), time.Now())
 	if wait > 0 {
 		out.WaitS = int((wait + time.Second - 1) / time.Second)
@@ -141,11 +132,14 @@ func (n *inbound) send(ctx context.Context, v *volley, out *session.InboundReply
 	gap := time.Second / time.Duration(v.rate)
 	start, buf := time.Now(), make([]byte, 0, session.RTPProbeSize)
 	var failed []int
+	defer func() {
+		slices.Sort(failed)
+		out.Failed = session.EncodePorts(failed)
+	}()
 	for i, port := range v.ports {
 		select {
 		case <-ctx.Done():
 			failed = append(failed, v.ports[i:]...)
-			out.Failed = session.EncodePorts(sorted(failed))
 			return
 		case <-time.After(time.Until(start.Add(time.Duration(i) * gap))):
 		}
@@ -157,7 +151,6 @@ func (n *inbound) send(ctx context.Context, v *volley, out *session.InboundReply
 		out.Sent++
 		n.s.counters.rtp.Add(1)
 	}
-	out.Failed = session.EncodePorts(sorted(failed))
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	v.target.until = time.Now().Add(inboundRest)
@@ -205,9 +198,4 @@ func (n *inbound) forget(now time.Time) {
 			delete(n.targets, a)
 		}
 	}
-}
-
-func sorted(ports []int) []int {
-	slices.Sort(ports)
-	return ports
 }

@@ -11,7 +11,7 @@ import (
 // However many sessions an office opens, its address gets no more than the
 // budget.
 func TestOneAddressGetsABoundedNumberOfPackets(t *testing.T) {
-	n := newInbound(nil)
+	n := &inbound{s: nil, targets: map[netip.Addr]*inboundTarget{}}
 	addr, now := netip.MustParseAddr("203.0.113.7"), time.Unix(1800000000, 0)
 	const minutes = 10
 	sent, end := 0, now.Add(minutes*time.Minute)
@@ -42,7 +42,7 @@ func TestOneAddressGetsABoundedNumberOfPackets(t *testing.T) {
 }
 
 func TestTheTableOfAddressesIsBounded(t *testing.T) {
-	n := newInbound(nil)
+	n := &inbound{s: nil, targets: map[netip.Addr]*inboundTarget{}}
 	now := time.Now()
 	for i := range 2 * maxInboundTargets {
 		n.claim(&conversation{}, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1, now)

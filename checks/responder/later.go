@@ -14,7 +14,7 @@ import (
 
 const (
 	// lateCopies go out to a silent flow: three lost in a row, on two flows,
-	// are no accident on any line that can carry a call.
+	// cannot be chance on any line that can carry a call.
 	lateCopies = 3
 	// lateSpacing keeps one burst of loss from taking all copies.
 	lateSpacing = 300 * time.Millisecond
@@ -111,7 +111,7 @@ func (f *quietFlow) due() time.Time { return f.last.Add(f.after + lateMargin) }
 // speak sends the next late message of a flow, unless a straggler of the
 // client has broken the silence: then it begins anew.
 func (s *Server) speak(ctx context.Context, c *conversation, probe int, f *quietFlow) {
-	defer s.survive()
+	defer s.recoverPanic()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

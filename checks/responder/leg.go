@@ -74,12 +74,12 @@ func (c *call) describe(number int, l *leg, refused string, sent int) session.Me
 // datagram takes a packet that came to a port of the range. ok is false for
 // what belongs to no call.
 func (k *calls) datagram(conn platform.UDPConn, d platform.Datagram, b []byte, to netip.AddrPort) (ok bool) {
-	defer k.s.survive()
+	defer k.s.recoverPanic()
 	p, ok := session.ParseMediaPacket(b)
 	if !ok {
 		return false
 	}
-	c := k.find(p.Session)
+	_, c := k.s.sessions.named(p.Session)
 	if c == nil || p.Down || !c.key.Proves(b) {
 		return true
 	}
@@ -148,13 +148,19 @@ func (k *calls) send(c *call, l *leg, p session.MediaPacket) error {
 	return nil
 }
 
-// pace sends the stream of one leg while it is wanted, until the leg ends.
+// pace sends the stream of one leg while it is wanted, until the leg ends or
+// is too old.
 func (k *calls) pace(ctx context.Context, c *call, l *leg) {
+	old := time.NewTimer(legLife)
+	defer old.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.done:
+			return
+		case <-old.C:
+			k.end(c, l)
 			return
 		case <-l.wake:
 		}
@@ -188,7 +194,7 @@ func (k *calls) stream(ctx context.Context, c *call, l *leg) {
 func (k *calls) next(c *call, l *leg) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.running = !l.ended && time.Since(l.heard) <= legPatience && l.sent < voice.MaxPackets && c.conv.isProved(l.from.Addr())
+	l.running = !l.ended && time.Since(l.born) <= legLife && time.Since(l.heard) <= legPatience && l.sent < voice.MaxPackets && c.conv.isProved(l.from.Addr())
 	if !l.running {
 		return false
 	}

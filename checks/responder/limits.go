@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"time"
@@ -55,35 +56,13 @@ const (
 )
 
 func (l Limits) withDefaults() Limits {
-	set := func(p *int, n int) {
-		if *p == 0 {
-			*p = n
-		}
+	return Limits{
+		Sessions: cmp.Or(l.Sessions, 1000), SessionsPerSource: cmp.Or(l.SessionsPerSource, 256),
+		Idle: cmp.Or(l.Idle, time.Minute), Lifetime: cmp.Or(l.Lifetime, 10*time.Minute), Memory: cmp.Or(l.Memory, DefaultMemory),
+		PerSession: cmp.Or(l.PerSession, 500), SessionBurst: cmp.Or(l.SessionBurst, 2000),
+		PerSource: cmp.Or(l.PerSource, 300), Burst: cmp.Or(l.Burst, 600),
+		Strangers: cmp.Or(l.Strangers, 200), Connections: cmp.Or(l.Connections, 4096),
 	}
-	set(&l.Sessions, 1000)
-	set(&l.SessionsPerSource, 256)
-	set(&l.SessionBurst, 2000)
-	set(&l.Burst, 600)
-	set(&l.Connections, 4096)
-	if l.Idle == 0 {
-		l.Idle = time.Minute
-	}
-	if l.Lifetime == 0 {
-		l.Lifetime = 10 * time.Minute
-	}
-	if l.Memory == 0 {
-		l.Memory = DefaultMemory
-	}
-	if l.PerSession == 0 {
-		l.PerSession = 500
-	}
-	if l.PerSource == 0 {
-		l.PerSource = 300
-	}
-	if l.Strangers == 0 {
-		l.Strangers = 200
-	}
-	return l
 }
 
 // sourceKey is what counts as one source: an address, or the /64 that an IPv6
@@ -97,17 +76,19 @@ func sourceKey(a netip.Addr) netip.Addr {
 	return a
 }
 
-// addrPort reads the address of a net.Conn; the zero value when it is none of
-// IP.
+// addrPort reads the address of a net.Conn; the zero value for one that is not
+// an IP address.
 func addrPort(a net.Addr) netip.AddrPort {
-	if t, ok := a.(*net.TCPAddr); ok {
-		ap := t.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	if a == nil {
+		return netip.AddrPort{}
 	}
-	if a != nil {
-		if ap, err := netip.ParseAddrPort(a.String()); err == nil {
-			return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-		}
+	return parseAddrPort(a.String())
+}
+
+func parseAddrPort(text string) netip.AddrPort {
+	ap, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return netip.AddrPort{}
 	}
-	return netip.AddrPort{}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

@@ -2,7 +2,6 @@ package responder
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -32,7 +31,7 @@ type ports struct {
 // boundTCP is one TCP port.
 type boundTCP struct {
 	listener net.Listener
-	serve    func(context.Context, *Server, net.Listener) error
+	serve    func(context.Context, net.Listener) error
 }
 
 // Listen binds every address and port. A port that belongs to another program
@@ -46,19 +45,24 @@ func (s *Server) Listen(ctx context.Context) error {
 	b.bind(ctx)
 	b.nameOwners(ctx)
 	s.ports, s.tcp = b.ports, b.tcp
-	s.udp = s.ports.sockets
-	p := &s.ports
-	if a := b.deaf(); a.IsValid() {
-		b.undo()
-		return fmt.Errorf("listening at %s: %w", a, b.why())
+	s.rtp.listen(ctx, s.ports.addrs)
+	if err := b.check(); err != nil {
+		s.closePorts()
+		s.ports, s.tcp = ports{}, nil
+		return err
 	}
-	s.rtp.listen(ctx, p.addrs)
+	return nil
+}
+
+// check refuses a responder that has nothing to be reached at.
+func (b *binder) check() error {
+	a, p := b.unbound(), &b.ports
 	switch {
+	case a.IsValid():
+		return fmt.Errorf("listening at %s: %w", a, b.why())
 	case !p.serves(controlService, plainService):
-		b.undo()
 		return fmt.Errorf("opening the control port: %w", b.why())
 	case !p.serves(sipService, tlsService, plainService):
-		b.undo()
 		return fmt.Errorf("opening the probe ports: %w", b.why())
 	}
 	return nil
@@ -87,16 +91,13 @@ func (b *binder) addrs(listen []netip.Addr) {
 
 func (b *binder) bind(ctx context.Context) {
 	c, p := &b.s.cfg, &b.ports
-	tlsConf := &tls.Config{Certificates: []tls.Certificate{b.s.cert}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
-	plain := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveSIP(ctx, l, nil) }
-	crypt := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveSIP(ctx, l, tlsConf) }
-	control := func(ctx context.Context, s *Server, l net.Listener) error { return s.serveControl(ctx, l) }
-
+	plain := func(ctx context.Context, l net.Listener) error { return b.s.serveSIP(ctx, l, nil) }
+	crypt := func(ctx context.Context, l net.Listener) error { return b.s.serveSIP(ctx, l, b.s.tlsConfig()) }
 	at := p.addrs
 	if c.Control.IsValid() {
 		at = []netip.Addr{c.Control.Unmap()}
 	}
-	p.control = b.tcpPort(ctx, controlService, at, c.ControlPort, control)
+	p.control = b.tcpPort(ctx, controlService, at, c.ControlPort, b.s.serveControl)
 	number := c.ControlPort
 	if number == AnyPort && p.control != 0 {
 		number = p.control
@@ -117,14 +118,14 @@ func (b *binder) bind(ctx context.Context) {
 	if c.Metrics.IsValid() {
 		l, err := c.Net.ListenTCP(ctx, c.Metrics)
 		if b.note("metrics on TCP", "tcp", c.Metrics, err) {
-			b.tcp = append(b.tcp, boundTCP{l, func(ctx context.Context, s *Server, l net.Listener) error { return s.serveMetrics(ctx, l) }})
+			b.tcp = append(b.tcp, boundTCP{l, b.s.serveMetrics})
 		}
 	}
 }
 
 // tcpPort listens at a port of the given addresses and returns its number, 0
 // when none could be had.
-func (b *binder) tcpPort(ctx context.Context, v service, at []netip.Addr, port int, serve func(context.Context, *Server, net.Listener) error) (bound int) {
+func (b *binder) tcpPort(ctx context.Context, v service, at []netip.Addr, port int, serve func(context.Context, net.Listener) error) (bound int) {
 	for _, a := range at {
 		l, err := b.s.cfg.Net.ListenTCP(ctx, where(a, port))
 		if !b.note(endpoint{service: v, transport: "tcp"}.name(), "tcp", where(a, port), err) {
@@ -223,9 +224,9 @@ func (b *binder) why() error {
 	return errors.Join(b.errs...)
 }
 
-// deaf is an address that was asked for by name and has no port at all: most
-// likely it is none of this machine's.
-func (b *binder) deaf() netip.Addr {
+// unbound returns an address that was asked for by name and at which no port
+// could be bound: most likely it is not one of this machine's.
+func (b *binder) unbound() netip.Addr {
 	for _, a := range b.ports.addrs {
 		bound := slices.ContainsFunc(b.ports.sockets, func(u *socket) bool { return u.addr == a })
 		if !bound && !b.optional[a] {
@@ -233,17 +234,6 @@ func (b *binder) deaf() netip.Addr {
 		}
 	}
 	return netip.Addr{}
-}
-
-func (b *binder) undo() {
-	for _, u := range b.ports.sockets {
-		_ = u.conn.Close()
-	}
-	for _, t := range b.tcp {
-		_ = t.listener.Close()
-	}
-	b.s.rtp.close()
-	b.s.tcp, b.s.udp = nil, nil
 }
 
 // pair returns the two addresses between which a client at local can compare,

@@ -2,8 +2,6 @@ package responder
 
 import (
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -26,11 +24,11 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if c := l.s.conns.add(conn, l.size); c != nil {
 			return c, nil
 		}
-		if l.refuse == nil {
+		if l.refuse != nil {
+			l.refuse(conn)
+		} else {
 			_ = conn.Close()
-			continue
 		}
-		l.refuse(conn)
 	}
 }
 
@@ -61,39 +59,4 @@ func (s *Server) sayBusy(conn net.Conn) {
 		// connection, and the farewell is lost.
 		_, _ = conn.Read(make([]byte, 512))
 	}()
-}
-
-// A cappedListener serves a few connections at a time, those of the machine's
-// own monitoring; more are closed at once.
-type cappedListener struct {
-	net.Listener
-	most int64
-	open atomic.Int64
-	full func()
-}
-
-func (l *cappedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if l.open.Add(1) <= l.most {
-			return &cappedConn{Conn: conn, open: &l.open}, nil
-		}
-		l.open.Add(-1)
-		l.full()
-		_ = conn.Close()
-	}
-}
-
-type cappedConn struct {
-	net.Conn
-	open *atomic.Int64
-	once sync.Once
-}
-
-func (c *cappedConn) Close() error {
-	c.once.Do(func() { c.open.Add(-1) })
-	return c.Conn.Close()
 }

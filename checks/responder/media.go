@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// rtpPackets go out for one request: five lost in a row is no accident on
+	// rtpPackets go out for one request: five lost in a row cannot be chance on
 	// any line that can carry a call.
 	rtpPackets = 5
 	// rtpSpacing is that of G.711 (RFC 3551, 4.2), so that rate limits of
@@ -29,27 +29,26 @@ const (
 )
 
 // invite calls the client on a UDP flow that a probe of its session opened.
-func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRequest) (session.InviteReply, error) {
+func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRequest) (out session.InviteReply, err error) {
 	flow, _, ok := c.latest(func(a *session.Arrival, _ string) bool { return a.Probe == r.Flow && a.Transport == "udp" })
 	switch {
 	case !ok:
-		return session.InviteReply{}, refuse(http.StatusNotFound, "no UDP message of probe %d has arrived", r.Flow)
+		return out, refuse(http.StatusNotFound, "no UDP message of probe %d has arrived", r.Flow)
 	case !c.isProved(flow.From.Addr()):
-		return session.InviteReply{}, refuse(http.StatusForbidden,
-			"probe %d came from %s, which has not shown that it is this client's", r.Flow, flow.From.Addr())
+		return out, refuse(http.StatusForbidden, "probe %d came from %s, which has not shown that it is this client's", r.Flow, flow.From.Addr())
 	case r.Probe < 0 || r.Probe > 0xffff:
-		return session.InviteReply{}, refuse(http.StatusBadRequest, "probe %d: 0 to 65535 are possible", r.Probe)
+		return out, refuse(http.StatusBadRequest, "probe %d: 0 to 65535 are possible", r.Probe)
 	}
 	u := s.ports.probeSocket(flow.Local)
 	if u == nil {
-		return session.InviteReply{}, refuse(http.StatusNotFound, "the flow of probe %d leads to a port that makes no calls", r.Flow)
+		return out, refuse(http.StatusNotFound, "the flow of probe %d leads to a port that makes no calls", r.Flow)
 	}
 	inv, first, err := c.newInvite(r, s.answerer(c, flow.From, flow.Local, "udp", r.Probe))
 	if err != nil {
-		return session.InviteReply{}, err
+		return out, err
 	}
 	if err := u.reply(inv.wire(), flow.Local.Addr(), flow.From); err != nil {
-		return session.InviteReply{}, refuse(http.StatusBadGateway, "sending the call: %s", err)
+		return out, refuse(http.StatusBadGateway, "sending the call: %s", err)
 	}
 	s.counters.sending(inv.sent)
 	if first {
@@ -101,7 +100,7 @@ func (s *Server) repeatInvite(ctx context.Context, u *socket, flow session.Arriv
 // sendRTP sends a few packets to the port that a message of the session named
 // in its SDP, at the address that the message came from, never at one that is
 // only written in it.
-func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequest) (session.RTPReply, error) {
+func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequest) (out session.RTPReply, err error) {
 	arrival, raw, ok := c.latest(func(a *session.Arrival, raw string) bool {
 		if a.Probe != r.Probe {
 			return false
@@ -110,7 +109,7 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 		return has || r.Port != 0
 	})
 	if !ok {
-		return session.RTPReply{}, refuse(http.StatusNotFound, "no message of probe %d with an SDP has arrived", r.Probe)
+		return out, refuse(http.StatusNotFound, "no message of probe %d with an SDP has arrived", r.Probe)
 	}
 	port := r.Port
 	if port == 0 {
@@ -118,25 +117,23 @@ func (s *Server) sendRTP(ctx context.Context, c *conversation, r session.RTPRequ
 	}
 	switch {
 	case !c.isProved(arrival.From.Addr()):
-		return session.RTPReply{}, refuse(http.StatusForbidden,
-			"probe %d came from %s, which has not shown that it is this client's", r.Probe, arrival.From.Addr())
+		return out, refuse(http.StatusForbidden, "probe %d came from %s, which has not shown that it is this client's", r.Probe, arrival.From.Addr())
 	case port < 1024 || port > 65535:
-		return session.RTPReply{}, refuse(http.StatusBadRequest, "port %d: RTP goes to ports from 1024 to 65535 only", port)
+		return out, refuse(http.StatusBadRequest, "port %d: RTP goes to ports from 1024 to 65535 only", port)
 	}
 	token := session.NewToken(c.id, c.secret, r.Probe)
 	u, done := s.speaker(ctx, arrival.Local.Addr(), s.mediaPort(c, r.Probe))
 	if u == nil {
-		return session.RTPReply{}, refuse(http.StatusServiceUnavailable, "this responder has no RTP port")
+		return out, refuse(http.StatusServiceUnavailable, "this responder has no RTP port")
 	}
 	defer done()
 	if !c.takeRTP(rtpPackets) {
-		return session.RTPReply{}, refuse(http.StatusTooManyRequests, "this session has sent %d RTP packets; that is the most", maxRTP)
+		return out, refuse(http.StatusTooManyRequests, "this session has sent %d RTP packets; that is the most", maxRTP)
 	}
-	out := session.RTPReply{
+	out = session.RTPReply{
 		From: netip.AddrPortFrom(c.visible(arrival.Local.Addr()), uint16(u.port)),
 		To:   netip.AddrPortFrom(arrival.From.Addr(), uint16(port)),
 	}
-	var err error
 	out.Sent, err = s.stream(ctx, u, arrival.Local.Addr(), out.To, token)
 	if out.Sent == 0 {
 		return out, refuse(http.StatusBadGateway, "sending RTP: %s", err)
@@ -235,6 +232,6 @@ func mediaPort(raw string) (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	at, _ := sip.Media(m.Body) // an address that is no literal does not matter here
+	at, _ := sip.Media(m.Body) // a host name instead of an address does not matter here
 	return int(at.Port()), at.Port() != 0
 }

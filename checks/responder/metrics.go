@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // counters are what --metrics shows. They only grow.
 type counters struct {
-	messages, bytesIn  atomic.Uint64 // datagrams and stream messages that are no control calls
+	messages, bytesIn  atomic.Uint64 // datagrams and stream messages other than control calls
 	answers, bytesOut  atomic.Uint64
 	probes             atomic.Uint64 // messages with a valid token
 	strangers          atomic.Uint64 // answers to messages without one
@@ -42,12 +45,11 @@ func (c *counters) sending(b []byte) []byte {
 func (s *Server) writeMetrics(w io.Writer) {
 	open, ever := s.sessions.count()
 	c := &s.counters
-	gauge := func(name, help string, v int64) {
-		fmt.Fprintf(w, "# HELP sipdoctor_%s %s\n# TYPE sipdoctor_%s gauge\nsipdoctor_%s %d\n", name, help, name, name, v)
+	metric := func(kind, name, help string, v any) {
+		fmt.Fprintf(w, "# HELP sipdoctor_%[2]s %[3]s\n# TYPE sipdoctor_%[2]s %[1]s\nsipdoctor_%[2]s %[4]d\n", kind, name, help, v)
 	}
-	counter := func(name, help string, v uint64) {
-		fmt.Fprintf(w, "# HELP sipdoctor_%s %s\n# TYPE sipdoctor_%s counter\nsipdoctor_%s %d\n", name, help, name, name, v)
-	}
+	gauge := func(name, help string, v int64) { metric("gauge", name, help, v) }
+	counter := func(name, help string, v uint64) { metric("counter", name, help, v) }
 	gauge("sessions_open", "Open sessions.", int64(open))
 	gauge("recorded_bytes", "Messages kept for open sessions, bytes.", s.sessions.bytes.Load())
 	counter("sessions_total", "Sessions opened.", ever)
@@ -70,7 +72,8 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("internal_errors_total", "Messages whose handling met a mistake of this program.", c.panics.Load())
 }
 
-// maxMetricsConns is how many programs may read the metrics at a time.
+// maxMetricsConns is how many programs may read the metrics at a time; others
+// wait.
 const maxMetricsConns = 16
 
 func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
@@ -79,7 +82,7 @@ func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		s.writeMetrics(w)
 	})
-	return s.serveHTTP(ctx, &cappedListener{Listener: l, most: maxMetricsConns, full: func() { s.counters.connRefused.Add(1) }}, mux)
+	return s.serveHTTP(ctx, netutil.LimitListener(l, maxMetricsConns), mux)
 }
 
 // serveHTTP serves h until ctx ends, with timeouts against clients that send
@@ -94,7 +97,7 @@ func (s *Server) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) 
 		// that say nothing; clients connect anew when they need to.
 		IdleTimeout:    15 * time.Second,
 		MaxHeaderBytes: 8 << 10,
-		ErrorLog:       silent(),
+		ErrorLog:       log.New(io.Discard, "", 0), // strangers cause what it complains about
 		ConnContext:    withConn,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })

@@ -33,7 +33,7 @@ func (c *conversation) record(k arrivalKey, a session.Arrival) bool {
 	}
 	if len(c.arrivals) >= maxArrivals || len(a.Raw) > maxRaw || c.bytes+size > maxSessionBytes ||
 		c.store.bytes.Load()+size > c.store.limits.Memory {
-		c.dropped++
+		c.refused.Records++
 		return false
 	}
 	// The key's copy of the bytes is the only one: Raw is made from it when the
@@ -49,18 +49,11 @@ func (c *conversation) record(k arrivalKey, a session.Arrival) bool {
 	return true
 }
 
-// drop counts a message that was neither kept nor answered.
-func (c *conversation) drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dropped++
-}
-
 // list is everything recorded so far, in order of arrival.
 func (c *conversation) list() session.ArrivalsReply {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := session.ArrivalsReply{Arrivals: slices.Clone(c.arrivals), Dropped: c.dropped}
+	out := session.ArrivalsReply{Arrivals: slices.Clone(c.arrivals), Dropped: c.refused.Records}
 	for k, i := range c.index {
 		out.Arrivals[i].Raw = []byte(k.raw)
 	}

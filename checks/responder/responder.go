@@ -6,6 +6,7 @@
 package responder
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -79,7 +80,6 @@ type Server struct {
 	mu    sync.Mutex
 	ports ports // what was bound
 	tcp   []boundTCP
-	udp   []*socket
 
 	conns     *connTable
 	farewells atomic.Int32
@@ -100,11 +100,9 @@ func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, sessions: newStore(cfg.Limits), limits: newLimiter(cfg.Limits), callers: newLimiter(cfg.Limits), sources: newSources(cfg.Limits),
-		unproven: newStrangers(cfg.Limits.Strangers),
+		unproven: newStrangers(cfg.Limits.Strangers), machine: machine{sys: cfg.System}, lists: make(chan struct{}, maxLists),
 	}
-	s.machine.sys = cfg.System
-	s.conns = newConnTable(s)
-	s.lists = make(chan struct{}, maxLists)
+	s.conns = &connTable{s: s, open: map[*limitedConn]struct{}{}, strangers: map[netip.Addr][]*limitedConn{}}
 	s.sessions.joined, s.sessions.left = s.joined, s.left
 	if cfg.Certificate != nil {
 		s.cert = *cfg.Certificate
@@ -121,25 +119,20 @@ func New(cfg Config) (*Server, error) {
 	s.print = session.FingerprintOf(s.cert.Certificate[0])
 	_, _ = rand.Read(s.cookies.key[:]) // never returns an error
 	s.rtp = newRTPRange(s)
-	s.inbound = newInbound(s)
-	s.calls = newCalls(s)
+	s.inbound = &inbound{s: s, targets: map[netip.Addr]*inboundTarget{}}
+	s.calls = &calls{s: s, bySource: map[netip.Addr]int{}}
 	return s, nil
 }
 
 func (c Config) withDefaults() Config {
-	number := func(p *int, n int) {
-		if *p == 0 {
-			*p = n
-		}
-	}
-	number(&c.ControlPort, session.DefaultControlPort)
+	c.ControlPort = cmp.Or(c.ControlPort, session.DefaultControlPort)
 	if c.ControlPort == AnyPort {
-		number(&c.PlainTCP, AnyPort)
+		c.PlainTCP = cmp.Or(c.PlainTCP, AnyPort)
 	}
-	number(&c.PlainTCP, c.ControlPort+1)
-	number(&c.SIPSPort, 5061)
-	number(&c.STUNPort, session.DefaultSTUNPort)
-	number(&c.STUNAltPort, session.DefaultSTUNAltPort)
+	c.PlainTCP = cmp.Or(c.PlainTCP, c.ControlPort+1)
+	c.SIPSPort = cmp.Or(c.SIPSPort, 5061)
+	c.STUNPort = cmp.Or(c.STUNPort, session.DefaultSTUNPort)
+	c.STUNAltPort = cmp.Or(c.STUNAltPort, session.DefaultSTUNAltPort)
 	switch {
 	case c.RTPFirst < 0:
 		c.RTPFirst, c.RTPLast = 0, 0
@@ -149,9 +142,7 @@ func (c Config) withDefaults() Config {
 	if c.SIPPorts == nil {
 		c.SIPPorts = []int{5060, 5080}
 	}
-	if c.Tool == "" {
-		c.Tool = "sipdoctor"
-	}
+	c.Tool = cmp.Or(c.Tool, "sipdoctor")
 	c.Limits = c.Limits.withDefaults()
 	return c
 }
@@ -163,7 +154,7 @@ func (s *Server) Fingerprint() string { return s.print.String() }
 // calls Listen when that was not done.
 func (s *Server) Serve(ctx context.Context) error {
 	s.mu.Lock()
-	listening := len(s.udp)+len(s.tcp) > 0
+	listening := len(s.ports.sockets)+len(s.tcp) > 0
 	s.mu.Unlock()
 	if !listening {
 		if err := s.Listen(ctx); err != nil {
@@ -171,14 +162,14 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, u := range s.udp {
+	for _, u := range s.ports.sockets {
 		if b, ok := u.conn.(interface{ SetReadBuffer(int) error }); ok {
 			_ = b.SetReadBuffer(udpBuffer) // with less room more is dropped, and counted
 		}
 		g.Go(func() error { return s.serveUDP(ctx, u) })
 	}
 	for _, t := range s.tcp {
-		g.Go(func() error { return t.serve(ctx, s, t.listener) })
+		g.Go(func() error { return t.serve(ctx, t.listener) })
 	}
 	s.rtp.serve(g)
 	g.Go(func() error { s.sweep(ctx); return nil })
@@ -186,7 +177,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	context.AfterFunc(ctx, s.close)
 	err := g.Wait()
 	s.close()
-	s.conns.wait()
+	s.conns.wg.Wait()
 	s.running.Wait()
 	if ctx.Err() != nil && (err == nil || errors.Is(err, net.ErrClosed)) {
 		return nil
@@ -210,13 +201,17 @@ func (s *Server) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
-	for _, u := range s.udp {
+	s.closePorts()
+	s.conns.closeAll()
+}
+
+func (s *Server) closePorts() {
+	for _, u := range s.ports.sockets {
 		_ = u.conn.Close()
 	}
 	for _, t := range s.tcp {
 		_ = t.listener.Close()
 	}
-	s.conns.closeAll()
 	s.rtp.close()
 }
 
@@ -229,22 +224,23 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			s.sessions.expire(now)
-			s.rtp.expire(now)
+			for _, c := range s.sessions.expire(now) {
+				s.rtp.drop(c)
+				s.calls.drop(c)
+			}
 			s.limits.forget(now)
 			s.unproven.forget(now)
 			s.callers.forget(now)
 			s.others.forget(now)
 			s.inbound.forget(now)
-			s.calls.expire(now)
 		}
 	}
 }
 
-// survive is deferred around the handling of one message or connection: a
+// recoverPanic is deferred around the handling of one message or connection: a
 // message that finds a mistake in this program must not end everybody's
 // session.
-func (s *Server) survive() {
+func (s *Server) recoverPanic() {
 	if p := recover(); p != nil {
 		s.counters.panics.Add(1)
 		s.logf("internal error: %v\n%s", p, debug.Stack())

@@ -2,7 +2,6 @@ package responder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,15 +40,11 @@ type rtpRange struct {
 	first, last int
 	raw         []platform.RawUDP
 	rawAddrs    []netip.Addr
-
-	mu     sync.RWMutex
-	sweeps map[[8]byte]*sweep
-
-	blocks blocks
+	blocks      blocks
 }
 
-// A sweep is what a session's probes of RTP ports have reached. It lives as
-// long as its session at most.
+// A sweep is what a session's probes of RTP ports have reached. Its session
+// holds it.
 type sweep struct {
 	conv *conversation
 	key  *session.RTPKey
@@ -64,7 +59,7 @@ type sweep struct {
 }
 
 func newRTPRange(s *Server) *rtpRange {
-	r := &rtpRange{s: s, first: s.cfg.RTPFirst, last: s.cfg.RTPLast, sweeps: map[[8]byte]*sweep{}}
+	r := &rtpRange{s: s, first: s.cfg.RTPFirst, last: s.cfg.RTPLast}
 	r.blocks.r = r
 	return r
 }
@@ -133,14 +128,12 @@ func (r *rtpRange) taken() []int {
 
 // datagram takes one probe from a raw socket or a block's.
 func (r *rtpRange) datagram(b []byte, from, to netip.AddrPort) []byte {
-	defer r.s.survive()
+	defer r.s.recoverPanic()
 	p, ok := session.ParseRTPProbe(b)
 	if !ok || p.Answer || int(to.Port()) < r.first || int(to.Port()) > r.last {
 		return nil
 	}
-	r.mu.RLock()
-	w := r.sweeps[p.Session]
-	r.mu.RUnlock()
+	w, _ := r.s.sessions.named(p.Session)
 	if w == nil || !w.key.Proves(b) || !w.take(p, from.Addr(), to.Port(), time.Now()) {
 		return nil
 	}
@@ -177,35 +170,29 @@ func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Ti
 }
 
 // sweep does OpSweep.
-func (r *rtpRange) sweep(ctx context.Context, c *conversation, body []byte) (any, error) {
-	var req session.SweepRequest
-	if err := json.Unmarshal(body, &req); err != nil {
-		return nil, refuse(http.StatusBadRequest, "the sweep request is malformed")
-	}
-	if r.first == 0 {
-		return nil, refuse(http.StatusServiceUnavailable, "this responder answers on no RTP ports")
-	}
-	if req.Stop {
-		r.drop(c)
-		return session.SweepReply{}, nil
-	}
+func (r *rtpRange) sweep(ctx context.Context, c *conversation, req session.SweepRequest) (out session.SweepReply, err error) {
 	want, err := session.DecodePorts(req.Hold, 2*blockSize)
-	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "%s", err)
-	}
-	if len(want) > 0 && (want[0] < r.first || want[len(want)-1] > r.last) {
-		return nil, refuse(http.StatusBadRequest, "this responder answers on ports %d-%d only", r.first, r.last)
+	switch {
+	case r.first == 0:
+		return out, refuse(http.StatusServiceUnavailable, "this responder answers on no RTP ports")
+	case req.Stop:
+		r.drop(c)
+		return out, nil
+	case err != nil:
+		return out, refuse(http.StatusBadRequest, "%s", err)
+	case len(want) > 0 && (want[0] < r.first || want[len(want)-1] > r.last):
+		return out, refuse(http.StatusBadRequest, "this responder answers on ports %d-%d only", r.first, r.last)
 	}
 	w, err := r.start(c)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if r.block(c.reachedAt()) == 0 {
 		return session.SweepReply{Busy: session.EncodePorts(r.taken())}, nil
 	}
 	busy, err := r.blocks.hold(ctx, w, want)
 	if err != nil {
-		return nil, refuseBusy(http.StatusServiceUnavailable, "%s", err)
+		return out, refuseBusy(http.StatusServiceUnavailable, "%s", err)
 	}
 	return session.SweepReply{Busy: session.EncodePorts(busy)}, nil
 }
@@ -216,65 +203,42 @@ func (r *rtpRange) start(c *conversation) (*sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if w := r.sweeps[key.Session]; w != nil {
-		return w, nil
-	}
-	if !r.s.sessions.reserve(sweepSize) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+		return nil, errUnknownSession
+	case c.sweep != nil:
+		return c.sweep, nil
+	case !r.s.sessions.reserve(sweepSize):
 		return nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use")
 	}
-	w := &sweep{conv: c, key: key, arrived: session.NewPortBits()}
-	r.sweeps[key.Session] = w
-	return w, nil
+	c.sweep = &sweep{conv: c, key: key, arrived: session.NewPortBits()}
+	return c.sweep, nil
 }
 
 // bitmap does OpBitmap.
 func (r *rtpRange) bitmap(c *conversation) (any, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, w := range r.sweeps {
-		if w.conv != c {
-			continue
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return session.BitmapReply{
-			Arrived: append(session.PortBits(nil), w.arrived...), Probes: w.probes, Moved: w.moved, Unproved: w.unproved,
-		}, nil
+	c.mu.Lock()
+	w := c.sweep
+	c.mu.Unlock()
+	if w == nil {
+		return nil, refuse(http.StatusNotFound, "this session has not started a sweep")
 	}
-	return nil, refuse(http.StatusNotFound, "this session has not started a sweep")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return session.BitmapReply{Arrived: slices.Clone(w.arrived), Probes: w.probes, Moved: w.moved, Unproved: w.unproved}, nil
 }
 
 // drop ends the sweep of a session and closes its ports.
 func (r *rtpRange) drop(c *conversation) {
-	r.mu.Lock()
-	var ended []*sweep
-	for id, w := range r.sweeps {
-		if w.conv == c {
-			delete(r.sweeps, id)
-			ended = append(ended, w)
-		}
-	}
-	r.mu.Unlock()
-	for _, w := range ended {
+	c.mu.Lock()
+	w := c.sweep
+	c.sweep = nil
+	c.mu.Unlock()
+	if w != nil {
 		r.blocks.release(w)
 		r.s.sessions.bytes.Add(-sweepSize)
-	}
-}
-
-// expire drops the sweeps of sessions that are over.
-func (r *rtpRange) expire(now time.Time) {
-	r.mu.RLock()
-	var over []*conversation
-	for _, w := range r.sweeps {
-		if r.s.sessions.find(w.conv.id, now) != w.conv {
-			over = append(over, w.conv)
-		}
-	}
-	r.mu.RUnlock()
-	for _, c := range over {
-		r.drop(c)
 	}
 }
 

@@ -148,7 +148,7 @@ func (b *blocks) open(ctx context.Context, port int, but []netip.Addr) *heldPort
 // listen answers at one port until it is closed: packets of calls, and probes
 // of sweeps where these are its business.
 func (b *blocks) listen(conn platform.UDPConn, port int, swept bool) {
-	// A byte more than a probe shows what is no probe.
+	// One byte more than a probe, to recognise what is longer.
 	buf := make([]byte, session.RTPProbeSize+1)
 	for bad := 0; bad < 100; {
 		d, err := conn.ReadFrom(buf)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,12 +19,13 @@ type store struct {
 	limits Limits
 	bytes  atomic.Int64 // recorded by all sessions
 
-	mu     sync.Mutex
-	byID   map[string]*conversation
-	byCall map[string]*conversation // by the call that opened it, so that a repeated open opens nothing
-	bySrc  map[netip.Addr]int
-	opened uint64
-	ended  map[string]bool // sessions that had to make room, the latest maxEnded
+	mu      sync.Mutex
+	byID    map[string]*conversation
+	byCall  map[string]*conversation // by the call that opened it, so that a repeated open opens nothing
+	bySrc   map[netip.Addr]int
+	opened  uint64
+	removed []*conversation // since the latest expire
+	ended   map[string]bool // sessions that had to make room, the latest maxEnded
 
 	joined, left func(*conversation) // hear of every session; under mu
 }
@@ -101,9 +103,12 @@ func (st *store) remove(c *conversation) {
 	}
 	st.bytes.Add(-c.release())
 	st.left(c)
+	st.removed = append(st.removed, c)
 }
 
-func (st *store) expire(now time.Time) {
+// expire removes the sessions whose time is up. It returns all that were
+// removed since the latest call, for whoever holds something of theirs.
+func (st *store) expire(now time.Time) (removed []*conversation) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for _, c := range st.byID {
@@ -111,6 +116,24 @@ func (st *store) expire(now time.Time) {
 			st.remove(c)
 		}
 	}
+	removed, st.removed = st.removed, nil
+	return removed
+}
+
+// named returns the sweep and the call of the session that a packet names; nil
+// where there is none. The packet may be anybody's.
+func (st *store) named(id [8]byte) (*sweep, *call) {
+	var name [16]byte
+	hex.Encode(name[:], id[:])
+	st.mu.Lock()
+	c := st.byID[string(name[:])]
+	st.mu.Unlock()
+	if c == nil {
+		return nil, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sweep, c.media
 }
 
 func (st *store) count() (open int, ever uint64) {
@@ -141,7 +164,6 @@ type conversation struct {
 	arrivals []session.Arrival
 	index    map[arrivalKey]int
 	bytes    int64
-	dropped  int
 	refused  session.Limits // what was not done for it
 	before   baseline       // the counts of everybody when it began
 	invites  map[int]*invite
@@ -151,6 +173,8 @@ type conversation struct {
 
 	quiet  map[int]*quietFlow // by probe: flows that wait for a late message
 	credit int                // bytes of size probes received, less those answered
+	sweep  *sweep             // of the RTP ports; nil: not started
+	media  *call              // its simulated calls; nil: none
 }
 
 // arrivalKey tells a retransmission from a new message: the same bytes on the
@@ -205,12 +229,7 @@ func (c *conversation) isProved(a netip.Addr) bool {
 }
 
 func (c *conversation) provedLocked(a netip.Addr) bool {
-	for _, p := range c.proved {
-		if p == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.proved, a)
 }
 
 // visible is our address as the client knows it.

@@ -30,7 +30,7 @@ const (
 // Mbit/s.
 const strangerBytes = 512
 
-// strangers are the budgets and the addresses that are no strangers.
+// strangers are the budgets and the addresses that are not strangers.
 type strangers struct {
 	packets, bytes [strangerKinds]*rate.Limiter
 

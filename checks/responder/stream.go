@@ -52,7 +52,7 @@ func (s *Server) serveSIP(ctx context.Context, l net.Listener, conf *tls.Config)
 
 func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config) {
 	defer func() { _ = conn.Close() }()
-	defer s.survive()
+	defer s.recoverPanic()
 	st := &stream{s: s, conn: conn, transport: "tcp"}
 	st.limited, _ = conn.(*limitedConn)
 	if conf != nil {
@@ -131,7 +131,7 @@ func (st *stream) drain() bool {
 	}
 }
 
-// leftover records what is no whole message.
+// leftover records an incomplete message.
 func (st *stream) leftover() {
 	if len(st.split.buf) > 0 {
 		st.handle(st.split.rest(), false)

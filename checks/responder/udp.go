@@ -76,7 +76,7 @@ func (s *Server) serveUDP(ctx context.Context, u *socket) error {
 }
 
 func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b []byte) {
-	defer s.survive()
+	defer s.recoverPanic()
 	now := time.Now()
 	from := netip.AddrPortFrom(d.From.Addr().Unmap(), d.From.Port())
 	if from.Port() == 0 || !from.Addr().IsValid() || from.Addr().IsMulticast() || from.Addr().IsUnspecified() {

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,13 +48,9 @@ func (u *udpSources) forget(now time.Time) {
 	}
 }
 
+// than reports whether UDP came from another address than key.
 func (u *udpSources) than(key netip.Addr) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, a := range u.last {
-		if a.IsValid() && a != key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(u.last[:], func(a netip.Addr) bool { return a.IsValid() && a != key })
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -34,7 +32,7 @@ func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
 	if host == nil {
 		return entries, from
 	}
-	if size, _, ok := fixes.ConnectionTable(host); ok {
+	if size, ok := fixes.ConnectionTable(host); ok {
 		entries, from = size/tableShare, fromRouter
 	} else if host.Router != nil && host.Router.Platform != "" {
 		from = fromUnknown
@@ -51,74 +49,28 @@ func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
 	return entries, from
 }
 
-// A budgeter learns the size of the router's table while the sweep has begun:
+// learnBudget waits for the host's facts beside the sweep, and sets its pace:
 // the router's name takes seconds, and the first seconds are few entries.
-type budgeter struct {
-	running sync.WaitGroup
-	stop    context.CancelFunc
-
-	mu      sync.Mutex
-	entries int
-	rate    int
-	from    string
-}
-
-// asUserSaid is the budget when the user has chosen it; from is empty when it
-// follows from the router.
-func asUserSaid(in checks.Inputs) (from string) {
-	switch {
-	case in.Fast:
-		return fromFast
-	case in.Rate > 0:
-		return fromRate
-	case in.RouterEntries > 0:
-		return fromEntries
+func (s *sweep) learnBudget(ctx context.Context) {
+	if s.plan.from != fromDefault || s.env.Host == nil {
+		return // the user has chosen it
 	}
-	return ""
-}
-
-// startBudget waits for the host's facts beside the sweep, and sets its pace.
-func startBudget(ctx context.Context, env *checks.Env, s *sweep) *budgeter {
-	b := &budgeter{entries: s.plan.entries, rate: s.plan.rate, from: asUserSaid(env.Inputs), stop: func() {}}
-	if b.from != "" {
-		return b
-	}
-	_, b.from = budgetOf(nil, netip.Addr{})
-	if env.Host == nil {
-		return b
-	}
-	ctx, b.stop = context.WithCancel(ctx)
-	b.running.Go(func() {
-		host, err := env.Host(ctx)
-		if err != nil || ctx.Err() != nil {
-			return
+	s.running.Go(func() {
+		if host, err := s.env.Host(ctx); err == nil && ctx.Err() == nil {
+			s.post(func() { s.adopt(host) })
 		}
-		b.adopt(host, s)
 	})
-	return b
 }
 
 // adopt takes what is known of the table. A sweep that has met a full table
 // knows better.
-func (b *budgeter) adopt(host *netinfo.Host, s *sweep) {
+func (s *sweep) adopt(host *netinfo.Host) {
 	entries, from := budgetOf(host, s.client.Info.Seen.Addr())
-	s.mu.Lock()
-	full := len(s.trips) > 0
-	s.mu.Unlock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.from = from
-	if full || entries == b.entries {
+	s.plan.from = from
+	if len(s.trips) > 0 || entries == s.plan.entries {
 		return
 	}
-	b.entries, b.rate = entries, min(politeRate(entries), fastRate)
-	s.pace.slow(b.rate)
-	s.env.Say(words.Say("rtp-ports.progress.slower", words.Args{"rate": b.rate, "entries": entries}))
-}
-
-// end stops waiting and writes down what was taken.
-func (b *budgeter) end(o *Observed) {
-	b.stop()
-	b.running.Wait()
-	o.Entries, o.Rate, o.EntriesFrom = b.entries, b.rate, b.from
+	s.plan.entries, s.plan.rate = entries, min(politeRate(entries), fastRate)
+	s.ledger.pace.rate = s.plan.rate
+	s.env.Say(say("progress.slower", words.Args{"rate": s.plan.rate, "entries": entries}))
 }

@@ -3,15 +3,15 @@ package rtpports
 import (
 	"context"
 	"fmt"
-	"math"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -30,29 +30,25 @@ const (
 	// inboundWaits bounds how long another test of the same address, or an
 	// empty budget, is waited for, in all.
 	inboundWaits = 2 * time.Minute
-	// The tries that a port gets before its silence counts follow from the loss
-	// of the ports that answer; these are their bounds.
-	inboundMinTries = 4
-	inboundMaxTries = 16
-	// Where nothing at all is heard, the fewest tries do: a forwarding of which
-	// every packet was lost in all of them would carry no call either.
-	// As long as little is known a loss of 5 % is assumed, with the weight of
-	// this many packets.
-	inboundPrior = 20
-	// inboundError is the chance of one false port in the whole test.
-	inboundError = 1e-6
-	// inboundDead is how many rounds without a sign of life of ports that had
-	// worked end the test.
-	inboundDead     = 3
-	inboundCanaries = 8
 	// inboundSearches find a port within any stride, at the usual one at once.
 	inboundSearches = 3
 	inboundPoints   = 15
 )
 
-// An inboundTest has the responder send to ports of ours until each is known
-// to hear or to be silent.
+// inbound are the limits of a test from outside. Where nothing at all is heard,
+// the fewest tries do: a forwarding of which every packet was lost in all of
+// them would carry no call either. As long as little is known a loss of 5 % is
+// assumed, with the weight of 20 packets.
+func inbound() limits {
+	return limits{
+		prior: 20, leastTries: noAnswerTries, mostTries: 16, manyControls: 8, fewControls: 8,
+		maxDeadRounds: 2, dead: wentSilent, grace: inboundGrace,
+	}
+}
+
+// An inboundTest has the responder send to ports of ours, as its ledger says.
 type inboundTest struct {
+	loop
 	env    *checks.Env
 	client *session.Client
 	key    *session.RTPKey
@@ -60,30 +56,15 @@ type inboundTest struct {
 	stride int
 	rate   int
 	start  time.Time
-	ear    ear
+	ear    *ear
+	ledger *ledger
 
-	mu     sync.Mutex
-	ports  map[int]*inPort
+	at     map[int]int  // the port here where packets to a port arrived
+	seen   map[int]bool // packets to it reached this machine, whatever became of them
 	public netip.Addr
 	sent   int
 	icmp   []session.InboundICMP
 	waited time.Duration
-	gaveUp string
-}
-
-// inPort is what is known of one port outside.
-type inPort struct {
-	tries  int
-	heard  int       // packets that a program at a port here would have got
-	last   time.Time // when the latest of these came
-	at     int       // the port here where they came
-	seen   bool      // a packet reached this machine, whatever became of it
-	seenAt int
-	busy   bool // belongs to another program
-	first  bool // the first packet arrived
-	// untested: it belongs to another program, and there is no way to watch
-	// without disturbing it.
-	untested bool
 }
 
 // testInbound does the test from outside. What it has learnt when it breaks
@@ -103,8 +84,8 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 		return o, err
 	}
 	t := &inboundTest{
-		env: env, client: client, key: key, span: span{first, last}, stride: inboundStep(in), rate: inboundRate(in),
-		start: time.Now(), ports: map[int]*inPort{},
+		loop: newLoop(), env: env, client: client, key: key, span: span{first, last}, stride: inboundStep(in), rate: inboundRate(in),
+		start: time.Now(), ledger: newLedger(inbound(), nil, rand.Uint64()), at: map[int]int{}, seen: map[int]bool{},
 	}
 	if a, err := env.Net.SourceFor(client.Addr); err == nil {
 		o.Local = a
@@ -113,14 +94,24 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 		o.Local = in.Bind
 	}
 	ask := spaced(t.span, t.stride)
-	o.Stride, o.Rate, o.Expected = t.stride, t.rate, t.expected(len(ask)).Milliseconds()
-	env.SayFor(words.Say("rtp-ports.progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), t.expected(len(ask)))
+	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
+	env.SayFor(say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), expected(len(ask), t.rate))
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
-	defer t.ear.close()
-	err = t.phases(ctx, ask)
-	if err == nil && !t.anything() {
+	defer func() {
+		close(t.over)
+		t.ear.close()
+		t.running.Wait()
+	}()
+	s := search{rounds: inboundSearches, points: inboundPoints, progress: "progress.inbound-edges"}
+	err = s.run(env, ask, func(ports []int) error { return t.decide(ctx, ports) }, func() []Run {
+		if t.ledger.gaveUp != "" {
+			return nil
+		}
+		return unmoved(t.runs())
+	})
+	if err == nil && len(t.at)+len(t.seen) == 0 {
 		o.Hops = hopsTo(ctx, env, client)
-		err = t.lastWord(ctx, ask[:1])
+		err = t.lastWord(ctx, ask[0])
 	}
 	t.report(o)
 	return o, err
@@ -128,11 +119,13 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 
 // lastWord waits for what the router may have to say: it looks for an inside
 // address for some seconds before it gives up.
-func (t *inboundTest) lastWord(ctx context.Context, port []int) error {
+func (t *inboundTest) lastWord(ctx context.Context, port int) error {
 	if err := probe.Sleep(ctx, time.Until(t.start.Add(inboundARP))); err != nil {
 		return err
 	}
-	return t.ask(ctx, port)
+	t.ledger.Want(nil)
+	t.ledger.Enqueue([]int{port}, false, time.Now())
+	return t.pump(ctx)
 }
 
 // inboundRange is what the user named, or else what the PBX uses.
@@ -157,161 +150,214 @@ func inboundStep(in checks.Inputs) int {
 	return inboundStride
 }
 
-// inboundRate is the polite one: every packet that is forwarded takes an entry
-// of the router's table, too.
+// inboundRate is that of a sweep, as far as a responder goes: every packet that
+// is forwarded takes an entry of the router's table, too.
 func inboundRate(in checks.Inputs) int {
-	rate := politeRate(defaultEntries)
-	switch {
-	case in.Rate > 0:
-		rate = in.Rate
-	case in.Fast:
-		rate = session.MaxInboundRate
-	case in.RouterEntries > 0:
-		rate = politeRate(in.RouterEntries)
-	}
-	return min(rate, session.MaxInboundRate)
+	p := plan{in: in}
+	p.budget()
+	return min(p.rate, session.MaxInboundRate)
 }
 
-// spaced are both ends of a range and every stride-th port between.
-func spaced(s span, stride int) []int {
-	var out []int
-	for p := s.first; p < s.last; p += stride {
-		out = append(out, p)
+// decide has ports decided, and again those that were believed silent while
+// nothing had ever arrived. It is over when the ledger has given up.
+func (t *inboundTest) decide(ctx context.Context, ports []int) (err error) {
+	for again := ports; err == nil && len(again) > 0 && t.ledger.gaveUp == ""; again = t.ledger.Reconsider() {
+		t.ledger.Want(again)
+		err = t.pump(ctx)
 	}
-	return append(out, s.last)
+	return err
 }
 
-// expected is how long the first pass takes; silent ports are asked again,
-// which nobody can foresee.
-func (t *inboundTest) expected(ports int) time.Duration {
-	return time.Duration(float64(ports)/float64(t.rate)*float64(time.Second)) + inboundGrace
-}
-
-// phases asks the sample, and then where the outcome changes.
-func (t *inboundTest) phases(ctx context.Context, ports []int) error {
-	if err := t.resolve(ctx, ports); err != nil || t.gaveUp != "" {
-		return err
-	}
-	for range inboundSearches {
-		points := t.searchPoints()
-		if len(points) == 0 || len(points) > maxSearch {
+// pump has the responder send what the ledger says, and hears what arrives,
+// until there is nothing left to send.
+func (t *inboundTest) pump(ctx context.Context) error {
+	for {
+		probes, wait := t.ledger.Ask(time.Now())
+		if len(probes) == 0 && wait == 0 {
 			return nil
 		}
-		t.env.Say(words.Say("rtp-ports.progress.inbound-edges", nil))
-		if err := t.resolve(ctx, points); err != nil || t.gaveUp != "" {
+		if t.ledger.turns > 1 && len(probes) > 0 {
+			t.sayAgain()
+		}
+		var ports []int
+		for _, p := range probes {
+			ports = append(ports, p.port)
+		}
+		parts := batches(ports, t.perCall())
+		for i, part := range parts {
+			err := t.sendPart(ctx, part)
+			if err == nil && t.ledger.gaveUp == "" {
+				continue
+			}
+			for _, n := range slices.Concat(parts[i+1:]...) {
+				t.ledger.Unsent(n, false)
+			}
+			return err
+		}
+		if err := t.pause(ctx, max(wait, inboundGrace)); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// resolve asks ports until all silent ones, older ones too, have been asked as
-// often as the loss demands: it is known better the longer the test lasts. A round in which ports that had worked are silent too does not
-// count.
-func (t *inboundTest) resolve(ctx context.Context, ports []int) error {
-	if err := t.ask(ctx, ports); err != nil {
-		return err
-	}
-	dead := 0
-	for range 2 * inboundMaxTries { // packets that never leave must not keep us here
-		pending := t.pending()
-		if len(pending) == 0 || t.gaveUp != "" {
-			return nil
-		}
-		t.sayAgain(pending)
-		canaries, began := t.canaries(), time.Now()
-		if err := t.ask(ctx, slices.Concat(pending, canaries)); err != nil {
-			return err
-		}
-		if len(canaries) == 0 || t.heardSince(canaries, began) {
-			continue
-		}
-		t.undo(pending)
-		if dead++; dead >= inboundDead {
-			t.gaveUp = wentSilent
-			return nil
-		}
-	}
-	return nil
 }
 
 // sayAgain tells who waits how long the silent ports will take.
-func (t *inboundTest) sayAgain(pending []int) {
-	t.mu.Lock()
-	packets, need := 0, min(t.need(), inboundMaxTries)
+func (t *inboundTest) sayAgain() {
+	pending := t.ledger.pending(t.ledger.wanted)
+	need, _, _ := t.ledger.need()
+	packets := 0
 	for _, n := range pending {
-		packets += max(need-t.ports[n].tries, 1)
+		packets += max(min(need, t.ledger.mostTries)-t.ledger.ports[n].tries, 1)
 	}
-	t.mu.Unlock()
-	t.env.SayFor(words.Say("rtp-ports.progress.inbound-again", words.Args{"n": len(pending)}), t.expected(packets))
+	t.env.SayFor(say("progress.inbound-again", words.Args{"n": len(pending)}), expected(packets, t.rate))
 }
 
-// pending are the ports that are still to be asked.
-func (t *inboundTest) pending() []int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	need := min(t.need(), inboundMaxTries)
-	var out []int
-	for n, p := range t.ports {
-		if p.heard == 0 && !p.untested && p.tries < need {
-			out = append(out, n)
+// perCall is how many ports one call names: half a second's worth, so that the
+// packets stop soon after we do.
+func (t *inboundTest) perCall() int { return min(max(t.rate/2, 1), session.MaxInboundPorts) }
+
+// batches deals ports out, so that each batch has ports of the whole range (a
+// pause of the line makes no gap) at equal distances (which are named in few
+// words), and every request fits into a datagram.
+func batches(ports []int, most int) (out [][]int) {
+	ports = slices.Clone(ports)
+	slices.Sort(ports)
+	n := (len(ports) + most - 1) / most
+	for i := range n {
+		var b []int
+		for j := i; j < len(ports); j += n {
+			b = append(b, ports[j])
+		}
+		for len(b) > 0 {
+			m := fitting(b, holdText)
+			out = append(out, b[:m])
+			b = b[m:]
 		}
 	}
 	return out
 }
 
-// need is how often a silent port is asked, under the lock: as often as the
-// ports that hear miss by themselves with the chance of inboundError.
-func (t *inboundTest) need() int {
-	asked, lost := 0, 0
-	for _, p := range t.ports {
-		if p.heard > 0 {
-			asked += p.tries
-			lost += max(p.tries-p.heard, 0)
+// sendPart makes ports ready and has the packets sent: to ports of other
+// programs such as no PBX takes for RTP, because a call may be going on there.
+func (t *inboundTest) sendPart(ctx context.Context, ports []int) error {
+	free, taken := t.ear.ready(ctx, ports)
+	for _, n := range taken {
+		p := t.ledger.port(n)
+		p.noControl, p.busy = true, !t.ear.disturbsNobody()
+		if p.busy {
+			t.ledger.Unsent(n, false)
 		}
 	}
-	if asked == 0 {
-		return inboundMinTries
+	err := t.call(ctx, free, false)
+	if err == nil && t.ear.disturbsNobody() {
+		err = t.call(ctx, taken, true)
 	}
-	q := float64(lost+1) / float64(asked+inboundPrior)
-	k := math.Ceil(math.Log(inboundError/float64(t.span.size())) / math.Log(q))
-	return max(int(k), inboundMinTries)
+	if err != nil {
+		return err
+	}
+	return t.ear.done(ctx)
 }
 
-// canaries are a few ports that have heard.
-func (t *inboundTest) canaries() []int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []int
-	for n, p := range t.ports { // in the map's random order
-		if p.heard > 0 && !p.busy && len(out) < inboundCanaries {
-			out = append(out, n)
+// call makes one call, and makes it again when it was told to wait.
+func (t *inboundTest) call(ctx context.Context, ports []int, plain bool) error {
+	if len(ports) == 0 || t.ledger.gaveUp != "" {
+		return nil
+	}
+	req := session.InboundRequest{Ports: session.EncodePorts(ports), Rate: t.rate, Plain: plain}
+	for {
+		reply, err := t.client.Inbound(ctx, req)
+		if err == nil && reply.WaitS <= 0 {
+			t.account(reply)
+			return t.take(ctx, 0)
+		}
+		wait := platform.Seconds(reply.WaitS)
+		if t.waited += wait; err == nil && t.waited <= inboundWaits {
+			t.env.SayFor(say("progress.responder-limit", nil), wait)
+			if err = probe.Sleep(ctx, wait); err == nil {
+				continue
+			}
+		}
+		for _, n := range ports {
+			t.ledger.Unsent(n, false)
+		}
+		if err == nil {
+			t.ledger.giveUp(responderLimit)
+		}
+		return err
+	}
+}
+
+func (t *inboundTest) account(r session.InboundReply) {
+	failed, err := session.DecodePorts(r.Failed, session.MaxInboundPorts)
+	t.public, t.sent, t.icmp = r.To, t.sent+r.Sent, r.ICMP
+	for _, n := range failed {
+		if err == nil {
+			t.ledger.Unsent(n, false)
 		}
 	}
-	return out
-}
-
-func (t *inboundTest) heardSince(ports []int, when time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.ContainsFunc(ports, func(n int) bool { return t.ports[n].last.After(when) })
-}
-
-func (t *inboundTest) undo(ports []int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, n := range ports {
-		t.ports[n].tries = max(t.ports[n].tries-1, 0)
+	if r.Sent == 0 {
+		t.ledger.giveUp(notSent + " " + r.To.String())
 	}
 }
 
-func (t *inboundTest) anything() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, p := range t.ports {
-		if p.heard > 0 || p.seen {
-			return true
+// hear takes what has arrived at a port here. through is false when it was
+// seen before this machine's packet filter.
+func (t *inboundTest) hear(payload []byte, at int, through bool) {
+	p, ok := session.ParseRTPProbe(payload)
+	if !ok || !p.Answer || p.Session != t.key.Session || !t.key.Proves(payload) {
+		return
+	}
+	now, n := time.Now(), int(p.Port)
+	t.post(func() {
+		switch q := &t.ledger.ports[n]; {
+		case !q.known:
+		case !through:
+			t.seen[n] = true
+		default:
+			t.at[n] = at
+			t.ledger.Answered(packet{port: n, serial: q.serial}, now)
+		}
+	})
+}
+
+// report writes down what was learnt.
+func (t *inboundTest) report(o *Inbound) {
+	o.Runs = t.runs()
+	o.Method = methodBind
+	if t.ear.disturbsNobody() {
+		o.Method = methodWatch
+	}
+	o.Public, o.Sent, o.GaveUp = t.public, t.sent, t.ledger.gaveUp
+	o.Elapsed, o.Late = time.Since(t.start).Milliseconds(), t.ledger.lateAnswers
+	for _, i := range t.icmp {
+		o.ICMP = append(o.ICMP, InICMP(i))
+	}
+}
+
+// runs are the outcomes so far.
+func (t *inboundTest) runs() []InRun {
+	var tried []int
+	for n := range t.ledger.ports {
+		if p := &t.ledger.ports[n]; p.tries > 0 || p.busy || p.answered {
+			tried = append(tried, n)
 		}
 	}
-	return false
+	return joinRuns(tried, t.outcome)
+}
+
+// outcome is what is known of a port, and where its packets arrived.
+func (t *inboundTest) outcome(n int) (state string, at int) {
+	p := &t.ledger.ports[n]
+	switch {
+	case p.answered && t.at[n] == n:
+		return inArrives, 0
+	case p.answered:
+		return inMoved, t.at[n]
+	case p.busy:
+		return stateBusy, 0
+	case !p.silent:
+		return stateUnknown, 0
+	case t.seen[n]:
+		return inFiltered, 0
+	}
+	return inSilent, 0
 }

@@ -72,11 +72,7 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 // tested ones that agree share their outcome: a forwarding does not know who
 // owns a port.
 func (v *inView) conclude() {
-	var runs []Run
-	for _, r := range v.o.Runs {
-		runs = append(runs, Run{First: r.First, Last: r.Last, State: r.State})
-	}
-	v.verdicts = conclude(v.whole, bridged(runs))
+	v.verdicts = conclude(v.whole, bridged(unmoved(v.o.Runs)))
 }
 
 // bridged lets a run go on over ports in use, up to the next one of the same
@@ -84,7 +80,7 @@ func (v *inView) conclude() {
 func bridged(runs []Run) []Run {
 	var out []Run
 	for i, r := range runs {
-		if r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && inDefinite(runs[i-1].State) {
+		if r.State == stateBusy && i > 0 && i+1 < len(runs) && runs[i-1].State == runs[i+1].State && definite(runs[i-1].State) {
 			out[len(out)-1].Last = runs[i+1].First - 1
 			continue
 		}

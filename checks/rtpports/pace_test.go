@@ -11,14 +11,14 @@ import (
 func TestTheRateIsHeldOnABusyMachine(t *testing.T) {
 	for _, rate := range []int{137, 5000, 20000} {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPacer(rate)
+			p := newPacer(rate, time.Now())
 			begin, total, tenth, busiest := time.Now(), 0, 0, 0
 			shortly, long := begin, begin
 			for edge := 100 * time.Millisecond; time.Since(begin) < 10*time.Second; {
-				n, wait := p.claim(sendBatch)
+				n, wait := p.claim(time.Now(), sendBatch)
 				total, tenth = total+n, tenth+n
 				if n == 0 {
-					time.Sleep(max(wait, doze))
+					time.Sleep(max(wait, minWait))
 				}
 				switch now := time.Now(); {
 				case now.Sub(long) > time.Second:

@@ -1,6 +1,7 @@
 package rtpports
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,9 +64,10 @@ type plan struct {
 	span    span
 	mode    string
 	stride  int
-	ports   []int // sorted
-	rate    int   // packets a second
-	entries int   // 0: no budget
+	ports   []int  // sorted
+	rate    int    // packets a second
+	entries int    // 0: no budget
+	from    string // where the budget comes from
 	in      checks.Inputs
 }
 
@@ -107,19 +109,23 @@ func usualEdges() []int {
 	return []int{10000, 16384, 16483, 20000, 32767, 32768, 40000, 49152, 50000, 59999, 60000, 60999, 61000, 65535}
 }
 
+// spaced are both ends of a range and every stride-th port between.
+func spaced(s span, stride int) (out []int) {
+	for p := s.first; p < s.last; p += stride {
+		out = append(out, p)
+	}
+	return append(out, s.last)
+}
+
 // choose returns the ports to ask: all, or every stride-th and both sides of
 // the usual edges.
 func (p *plan) choose() []int {
-	var out []int
-	for port := p.span.first; port <= p.span.last; port += p.stride {
-		out = append(out, port)
-	}
+	out := spaced(p.span, p.stride)
 	add := func(port int) {
 		if port >= p.span.first && port <= p.span.last {
 			out = append(out, port)
 		}
 	}
-	add(p.span.last)
 	for _, e := range slices.Concat(usualEdges(), p.in.RTPEdges) {
 		add(e - 1)
 		add(e)
@@ -132,16 +138,16 @@ func (p *plan) choose() []int {
 // budget sets the rate: what the user said, or what keeps the router's table
 // free.
 func (p *plan) budget() {
-	p.entries = p.in.RouterEntries
-	if p.entries == 0 {
-		p.entries = defaultEntries
+	p.entries, p.from = defaultEntries, fromDefault
+	if p.in.RouterEntries > 0 {
+		p.entries, p.from = p.in.RouterEntries, fromEntries
 	}
 	p.rate = politeRate(p.entries)
-	if p.in.Fast {
-		p.rate, p.entries = fastRate, 0
-	}
 	if p.in.Rate > 0 {
-		p.rate = p.in.Rate
+		p.rate, p.from = p.in.Rate, fromRate
+	}
+	if p.in.Fast {
+		p.rate, p.entries, p.from = cmp.Or(p.in.Rate, fastRate), 0, fromFast
 	}
 }
 
@@ -149,11 +155,14 @@ func (p *plan) budget() {
 // before the first are forgotten.
 func politeRate(entries int) int { return max(entries/entryLife, 1) }
 
-// expected is how long the first pass takes, and the answers of the last
-// ports. Silent ports are asked again, which nobody can foresee.
-func (p *plan) expected() time.Duration {
+// expected is how long the first pass takes, and the answers of the last ports.
+func (p *plan) expected() time.Duration { return expected(len(p.ports), p.rate) }
+
+// expected is how long so many packets take, and the last answers. Silent ports
+// are asked again, which nobody can foresee.
+func expected(packets, rate int) time.Duration {
 	const tail = 500 * time.Millisecond
-	return time.Duration(float64(len(p.ports))/float64(p.rate)*float64(time.Second)) + tail
+	return time.Duration(float64(packets)/float64(rate)*float64(time.Second)) + tail
 }
 
 // rounded is d up to the next whole second or minute.

@@ -173,14 +173,15 @@ func TestEveryEdgeIsFoundToTheExactPort(t *testing.T) {
 			}
 			return ""
 		}
+		outcome := func(p int) (string, int) { return real(p), 0 }
 		p, _ := newPlan(checks.Inputs{})
 		asked := p.choose()
 		for range searchRounds {
-			asked = append(asked, searchPoints(joinRuns(asked, real))...)
+			asked = append(asked, pointsBetween(unmoved(joinRuns(asked, outcome)), searchPoints)...)
 			slices.Sort(asked)
 			asked = slices.Compact(asked)
 		}
-		got := conclude(whole, joinRuns(asked, real))
+		got := conclude(whole, unmoved(joinRuns(asked, outcome)))
 		if diff := cmp.Diff(truth, got, cmp.AllowUnexported(verdict{}, span{})); diff != "" {
 			t.Fatalf("(-want +got)\n%s", diff)
 		}
@@ -202,7 +203,7 @@ func TestASweepThatEndedEarlyIsASample(t *testing.T) {
 		all = append(all, p)
 	}
 	untold := func(p int) bool { return state(p) == stateUnknown && p != 210 }
-	got := conclude(span{1, 300}, joinRuns(skipUnasked(all, state, untold), state))
+	got := conclude(span{1, 300}, unmoved(joinRuns(skipUnasked(all, state, untold), func(p int) (string, int) { return state(p), 0 })))
 	if diff := cmp.Diff([]string{"10-40", "200", "230", "260"}, list(got, stateOpen)); diff != "" {
 		t.Error(diff)
 	}
@@ -214,13 +215,13 @@ func TestASweepThatEndedEarlyIsASample(t *testing.T) {
 func TestTheBarShowsTheWorstOfEachPart(t *testing.T) {
 	whole := span{10000, 65535}
 	vs := conclude(whole, []Run{
-		{10000, 16383, 2, stateOpen}, {16384, 16400, 2, stateOutbound}, {16401, 29999, 2, stateOpen},
-		{30000, 40000, 2, stateReturn}, {40001, 60000, 2, stateOpen}, {60001, 65535, 2, stateUnknown},
+		ports(10000, 16383, stateOpen), ports(16384, 16400, stateOutbound), ports(16401, 29999, stateOpen),
+		ports(30000, 40000, stateReturn), ports(40001, 60000, stateOpen), ports(60001, 65535, stateUnknown),
 	})
 	if diff := cmp.Diff("10000 [#####.###########<<<<<<<<<#################?????] 65535", bar(whole, vs)); diff != "" {
 		t.Error(diff)
 	}
-	if got := bar(span{5004, 5004}, conclude(span{5004, 5004}, []Run{{5004, 5004, 1, stateOpen}})); got != "5004 [#] 5004" {
+	if got := bar(span{5004, 5004}, conclude(span{5004, 5004}, []Run{ports(5004, 5004, stateOpen)})); got != "5004 [#] 5004" {
 		t.Error(got)
 	}
 }
@@ -256,7 +257,7 @@ func FuzzConclude(f *testing.F) {
 			return
 		}
 		whole := span{first, last}
-		vs := conclude(whole, []Run{{a, b, 1, stateOpen}, {c, d, 1, stateOutbound}})
+		vs := conclude(whole, []Run{ports(a, b, stateOpen), ports(c, d, stateOutbound)})
 		next := first
 		for _, v := range vs {
 			if v.span.first != next || v.span.last < v.span.first {

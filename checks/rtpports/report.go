@@ -10,43 +10,41 @@ import (
 
 // runs are the outcomes so far.
 func (s *sweep) runs() []Run {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var asked []int
-	for _, n := range s.plan.ports {
-		if s.ports[n] == nil {
-			asked = append(asked, n) // it would have been asked
-		}
-	}
-	for n, t := range s.ports {
-		if t != nil && (!t.spared || s.plan.stride == 1 && n >= s.plan.span.first && n <= s.plan.span.last) {
+	for n := range s.ledger.ports {
+		p := &s.ledger.ports[n]
+		if p.known && (!p.usedByOthers || s.plan.stride == 1 && n >= s.plan.span.first && n <= s.plan.span.last) {
 			asked = append(asked, n)
 		}
 	}
+	for _, n := range s.plan.ports {
+		if !s.ledger.ports[n].known {
+			asked = append(asked, n) // it would have been asked
+		}
+	}
 	slices.Sort(asked)
-	return joinRuns(skipUnasked(asked, s.state, s.untold), s.state)
+	outcome := func(n int) (string, int) { return s.state(n), 0 }
+	return unmoved(joinRuns(skipUnasked(asked, s.state, s.untold), outcome))
 }
 
 // untold reports a port that nothing was learnt about because the sweep ended
-// before its turn, under the lock.
+// before its turn.
 func (s *sweep) untold(n int) bool {
-	t := s.ports[n]
-	return t == nil || t.spared || !t.answered && !t.busy && !t.hopeless() && t.tries == 0
+	p := &s.ledger.ports[n]
+	return p.usedByOthers || !p.answered && !p.busy && !p.hopeless() && p.tries == 0
 }
 
-// state is what is known of one port, under the lock.
+// state is what is known of one port.
 func (s *sweep) state(n int) string {
-	t := s.ports[n]
+	p := &s.ledger.ports[n]
 	switch {
-	case t == nil:
-		return stateUnknown
-	case t.answered:
+	case p.answered:
 		return stateOpen
-	case t.busy, t.spared:
+	case p.busy, p.usedByOthers:
 		return stateBusy
-	case t.hopeless() && t.local:
+	case p.hopeless() && p.local:
 		return stateLocal
-	case !t.silent:
+	case !p.silent:
 		return stateUnknown
 	case s.bitmap == nil:
 		return stateSilent
@@ -62,13 +60,12 @@ func (s *sweep) state(n int) string {
 
 // report writes down everything that was learnt.
 func (s *sweep) report(o *Observed) {
-	o.Runs = s.runs()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	l := s.ledger
+	o.Runs, o.Rate, o.Entries, o.EntriesFrom = s.runs(), s.plan.rate, s.plan.entries, s.plan.from
 	o.Target = s.client.Addr
-	o.ElapsedMS, o.RTTMS, o.Sent = time.Since(s.start).Milliseconds(), s.rtt.Milliseconds(), s.sent
-	o.Canaries, o.CanariesLost, o.Late = s.canary.asked, s.canary.lost, s.late
-	o.Trips, o.LocalFilter, o.SendError, o.Plain, o.GaveUp = s.trips, s.local, s.sendErr, s.plain, s.gaveUp
+	o.ElapsedMS, o.RTTMS, o.Sent = time.Since(s.start).Milliseconds(), l.rtt.Milliseconds(), l.sent
+	o.Canaries, o.CanariesLost, o.Late = l.knownOpenLoss.asked, l.knownOpenLoss.lost, l.lateAnswers
+	o.Trips, o.LocalFilter, o.SendError, o.Plain, o.GaveUp = s.trips, s.localFilter, s.sendErr, s.plain, l.gaveUp
 	for _, src := range s.sources {
 		o.Sources = append(o.Sources, Source{src.local, src.sent, src.answered})
 	}
@@ -85,7 +82,7 @@ func (s *sweep) report(o *Observed) {
 // host says about a port that nobody is bound to says nothing about the way.
 func (s *sweep) reportICMP(o *Observed) {
 	for k, ports := range s.icmp {
-		ports = slices.DeleteFunc(ports, func(n int) bool { return s.ports[n].answered })
+		ports = slices.DeleteFunc(ports, func(n int) bool { return s.ledger.ports[n].answered })
 		slices.Sort(ports)
 		ports = slices.Compact(ports)
 		if len(ports) == 0 || k.hop == s.client.Addr {

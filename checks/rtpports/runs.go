@@ -4,19 +4,38 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
 )
 
-// joinRuns makes runs of the asked ports, which are sorted.
-func joinRuns(ports []int, state func(int) string) []Run {
-	out := []Run{}
-	for _, p := range ports {
-		s := state(p)
-		if n := len(out); n > 0 && out[n-1].State == s {
-			out[n-1].Last = p
-			out[n-1].Asked++
-			continue
+// joinRuns makes runs of the asked ports, which are sorted; outcome is what is
+// known of one, and where its packets arrived if that is another port. Moved
+// ports stay together while all of them go to the same port, or keep their
+// distance.
+func joinRuns(ports []int, outcome func(int) (state string, at int)) []InRun {
+	out := []InRun{}
+	for _, n := range ports {
+		state, at := outcome(n)
+		if k := len(out); k > 0 && out[k-1].State == state {
+			r := &out[k-1]
+			same := at == r.ToLast && (r.First == r.Last || r.To == r.ToLast)
+			shifted := at-r.ToLast == n-r.Last && (r.First == r.Last || r.To != r.ToLast)
+			if state != inMoved || same || shifted {
+				r.Last, r.ToLast = n, at
+				r.Asked++
+				continue
+			}
 		}
-		out = append(out, Run{First: p, Last: p, Asked: 1, State: s})
+		out = append(out, InRun{First: n, Last: n, Asked: 1, State: state, To: at, ToLast: at})
+	}
+	return out
+}
+
+// unmoved are runs without where packets arrived.
+func unmoved(runs []InRun) []Run {
+	out := []Run{}
+	for _, r := range runs {
+		out = append(out, Run{r.First, r.Last, r.Asked, r.State})
 	}
 	return out
 }
@@ -52,12 +71,35 @@ func skipUnasked(ports []int, state func(int) string, untold func(int) bool) []i
 	return out
 }
 
-// searchPoints are the ports to ask next so that every change between two
+// maxSearch bounds one round of a search: a path with more changes than that in
+// it has no edges worth a name.
+const maxSearch = 448
+
+// A search finds where the outcome changes.
+type search struct {
+	rounds, points int
+	progress       string // what is said before a round
+}
+
+// run has ports decided, and then more of them between those that differ; runs
+// are the outcomes so far.
+func (s search) run(env *checks.Env, ports []int, decide func([]int) error, runs func() []Run) error {
+	for range s.rounds {
+		if err := decide(ports); err != nil {
+			return err
+		}
+		if ports = pointsBetween(runs(), s.points); len(ports) == 0 || len(ports) > maxSearch {
+			return nil
+		}
+		env.Say(say(s.progress, nil))
+	}
+	return decide(ports)
+}
+
+// pointsBetween are the ports to ask next so that every change between two
 // definite outcomes is found to the exact port: seven in each gap divide it by
 // eight, so 64 ports take two rounds.
-func searchPoints(runs []Run) []int {
-	const points = 7
-	var out []int
+func pointsBetween(runs []Run, points int) (out []int) {
 	for i := 1; i < len(runs); i++ {
 		a, b := runs[i-1], runs[i]
 		gap := b.First - a.Last
@@ -70,14 +112,11 @@ func searchPoints(runs []Run) []int {
 			}
 		}
 	}
-	slices.Sort(out)
 	return slices.Compact(out)
 }
 
 // definite reports an outcome that says something about the way.
-func definite(state string) bool {
-	return state == stateOpen || state == stateOutbound || state == stateReturn || state == stateLocal
-}
+func definite(state string) bool { return state != stateBusy && state != stateUnknown }
 
 // A verdict is what is concluded for every port of a range.
 type verdict struct {

@@ -89,7 +89,7 @@ func TestTheReportNamesTheVeryPortsAndTheDirection(t *testing.T) {
 
 // With a fifth of the packets lost each way one round trip in three fails. No
 // port may be taken for blocked, or for open, that is not. On such a line even
-// the canaries may all be lost; then the sweep stops and the rest stays
+// the controls may all be lost; then the sweep stops and the rest stays
 // unknown, which is honest as long as it is rare.
 func TestHeavyLossMakesNoFalsePorts(t *testing.T) {
 	seeds, exact := 100, 0

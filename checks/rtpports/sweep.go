@@ -3,9 +3,10 @@ package rtpports
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -14,85 +15,46 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// A port is what is known of one port of the responder.
-type port struct {
-	tries    int    // that count
-	refused  int    // sends that failed in this machine
-	serial   uint32 // of the last try
-	away     bool   // an answer to that is waited for
-	answered bool   // ever
-	heard    bool   // since it was last asked
-	blind    bool   // silent while nothing had ever answered
-	silent   bool   // asked as often as the loss demands
-	busy     bool   // at the responder
-	spared   bool   // a program at the responder owns it, and all the others answer
-	local    bool   // this machine's own packet filter lets nothing out to it
-	plain    bool   // answered to the control
-	last     time.Time
+const (
+	// searchRounds find a port within 512 others, seven at a time.
+	searchRounds = 3
+	searchPoints = 7
+	// lateControls are open ports that show whether the path lives.
+	lateControls = 8
+)
+
+// outbound are the limits of a sweep.
+func outbound() limits {
+	return limits{
+		leastTries: 3, mostTries: maxTries, manyControls: 32, fewControls: lateControls,
+		maxDeadRounds: 5, dead: openPortsSilent, lossy: halfLost, freshFlows: true,
+	}
 }
 
-// out reports a port that is not asked, or not again.
-func (t *port) out() bool { return t.busy || t.spared || t.silent || t.hopeless() }
-
-// hopeless reports a port that cannot be asked.
-func (t *port) hopeless() bool { return t.refused >= refusals && t.tries == 0 }
-
-// refusals of this machine in a row are believed.
-const refusals = 3
-
-// A sweep asks ports until each is known to answer or to be silent.
+// A sweep asks the responder's ports, as its ledger says.
 type sweep struct {
-	env    *checks.Env
-	client *session.Client
-	key    *session.RTPKey
-	plan   *plan
-	start  time.Time
-	pace   *pacer
-	out    outbox    // of the one goroutine that asks
-	spoken time.Time // when it last made a control call
-
-	asking sync.WaitGroup // readers and canaries
-	stop   context.CancelFunc
-
-	mu      sync.Mutex
-	ports   []*port // by number; nil: nothing is known of it
-	known   int     // how many are not nil
-	slab    []port  // the next ones
-	order   []int   // in which ports were first asked
-	open    []int   // that have answered
+	env     *checks.Env
+	client  *session.Client
+	key     *session.RTPKey
+	plan    *plan
+	ledger  *ledger
+	start   time.Time
+	spoken  time.Time // when a control call was last made
+	told    time.Time // when progress was last reported
 	sources []*source
-	serial  uint32
-	sent    int
-	rtt     time.Duration // the longest of recent ones
-	flight  flight
-	canary  canaries
-	rounds  map[uint32]*round // by serial of a known-open port's probe
-	first   losses            // of the ports that have answered, until they did
-	blind   losses            // of questions to the responder's other ports, when none of these answered
-	icmp    map[hopWord][]int
-	local   int
-	sendErr words.Cause
-	late    int          // open ports that did not answer when first asked
-	held    map[int]bool // ports open at a responder that opens blocks; nil: all are
-	bitmap  *session.BitmapReply
-	mapErr  error
-	mapped  int // packets sent when the bitmap was fetched
-	trips   []Trip
-	plain   *Plain
-	gaveUp  string
-}
+	out, in []platform.Message
 
-// losses counts probes to ports that are known to be open.
-type losses struct{ asked, lost int }
+	loop
+	stop context.CancelFunc // of what goes on beside the loop
 
-// source is one socket of ours.
-type source struct {
-	conn     platform.UDPConn   // nil where there is batch; it has a reader of its own
-	batch    platform.BatchConn // read by who asks; nil where the system has none
-	bound    netip.Addr
-	local    netip.AddrPort // the address that packets leave with, where it is known
-	sent     int
-	answered int
+	icmp        map[hopWord][]int
+	localFilter int
+	sendErr     words.Cause
+	bitmap      *session.BitmapReply
+	mapErr      error
+	mapped      int // packets sent when the bitmap was fetched
+	trips       []Trip
+	plain       *Plain
 }
 
 type hopWord struct {
@@ -101,231 +63,223 @@ type hopWord struct {
 	prohibited bool
 }
 
-// The reasons for which a sweep ends before everything is known.
-var (
-	errTableFull = errors.New("new connections no longer pass")
-	errGaveUp    = errors.New("the sweep ended early")
-)
+// errGaveUp means that the sweep ended before everything was known.
+var errGaveUp = errors.New("the sweep ended early")
 
 func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *plan) (*sweep, error) {
 	key, err := session.NewRTPKey(client.Info.ID, client.Info.Secret)
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	s := &sweep{
-		env: env, client: client, key: key, plan: p, start: time.Now(), spoken: time.Now(), pace: newPacer(p.rate),
-		ports: make([]*port, 1<<16), icmp: map[hopWord][]int{}, rounds: map[uint32]*round{}, serial: rand.Uint32(),
-		flight: flight{window: minWindow}, stop: func() {},
+		env: env, client: client, key: key, plan: p, start: now, spoken: now, told: now, in: newInbox(),
+		ledger: newLedger(outbound(), newPacer(p.rate, now), rand.Uint64()),
+		loop:   newLoop(), stop: func() {}, icmp: map[hopWord][]int{},
 	}
 	if client.Info.RTPBlock > 0 {
-		s.held = map[int]bool{}
+		s.ledger.held = map[int]bool{}
 	}
-	return s, s.change(ctx, 0)
+	return s, s.addSource(ctx, 0)
 }
-
-// change makes a new socket the one that asks. It keeps the older ones, whose
-// answers may still come.
-func (s *sweep) change(ctx context.Context, local uint16) error {
-	bind := s.env.Inputs.Bind
-	if !bind.IsValid() && s.client.Addr.Is6() {
-		bind = netip.IPv6Unspecified()
-	}
-	src, err := s.openSource(ctx, netip.AddrPortFrom(bind, local))
-	if err != nil {
-		return err
-	}
-	if a, err := s.env.Net.SourceFor(s.client.Addr); err == nil && src.local.Addr().IsUnspecified() {
-		src.local = netip.AddrPortFrom(a, src.local.Port())
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(s.sources); n > 0 && s.sources[n-1].batch != nil {
-		old := s.sources[n-1]
-		s.asking.Go(func() { s.listenBatch(old) })
-	}
-	s.sources = append(s.sources, src)
-	if src.batch == nil {
-		s.asking.Go(func() { s.listen(src) })
-	}
-	return nil
-}
-
-// openSource opens a socket for many datagrams a second, where there is such.
-func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, error) {
-	if n, ok := platform.As[platform.BatchNetwork](s.env.Net); ok {
-		b, err := n.OpenBatch(ctx, local)
-		if err == nil {
-			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again
-			return &source{batch: b, bound: b.LocalAddr().Addr(), local: b.LocalAddr()}, nil
-		}
-		if !errors.Is(err, errors.ErrUnsupported) {
-			return nil, err
-		}
-	}
-	conn, err := s.env.Net.OpenUDP(ctx, local)
-	if err != nil {
-		return nil, err
-	}
-	return &source{conn: conn, bound: conn.LocalAddr().Addr(), local: conn.LocalAddr()}, nil
-}
-
-func (src *source) close() {
-	if src.batch != nil {
-		_ = src.batch.Close()
-		return
-	}
-	_ = src.conn.Close()
-}
-
-// readBuffer holds the answers of a whole window, bytes: the kernel counts
-// about 1 KB for each.
-const readBuffer = 2 * maxWindow << 10
 
 // close ends everything and tells the responder.
 func (s *sweep) close(ctx context.Context) {
 	s.stop()
-	s.mu.Lock()
+	close(s.over)
 	for _, src := range s.sources {
 		src.close()
 	}
-	s.mu.Unlock()
-	s.asking.Wait()
+	s.running.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_, _ = s.client.Sweep(ctx, session.SweepRequest{Stop: true}) // it forgets by itself as well
 }
 
-// listen takes the answers of one socket.
-func (s *sweep) listen(src *source) {
-	buf := make([]byte, session.RTPProbeSize+1)
-	for {
-		d, err := src.conn.ReadFrom(buf)
-		if icmp, told := errors.AsType[*platform.ICMPError](err); told {
-			s.heardICMP(icmp)
-			continue
-		}
-		if err != nil {
-			return
-		}
-		if p, ok := s.proved(buf[:d.N], d.From); ok {
-			s.heard(src, p)
-		}
+// run asks everything. Whatever it returns, report tells what is known.
+func (s *sweep) run(ctx context.Context) error {
+	started, err := s.client.Sweep(ctx, session.SweepRequest{})
+	if err == nil {
+		err = s.leaveAlone(started.Busy)
 	}
+	if err != nil {
+		return err
+	}
+	var flows context.Context
+	flows, s.stop = context.WithCancel(ctx)
+	s.learnBudget(flows)
+	err = s.phases(flows)
+	s.stop()
+	if ctx.Err() != nil {
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		s.fetch(short)
+		return ctx.Err()
+	}
+	s.fetch(ctx)
+	switch {
+	case errors.Is(err, errGaveUp):
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.compareContent(ctx)
 }
 
-// listenBatch takes the answers to a socket that no longer asks.
-func (s *sweep) listenBatch(src *source) {
-	in := newInbox()
-	for {
-		n, err := src.batch.ReadBatch(in, time.Hour)
-		if s.digest(src, in[:n], err) != nil {
-			return
-		}
+// leaveAlone marks the ports that programs at the responder own: there may be a
+// call on them. Nothing follows from that for the way; a port between two of the
+// same outcome is like one between two of a sample.
+func (s *sweep) leaveAlone(terms []string) error {
+	ports, err := session.DecodePorts(terms, 1<<16)
+	if err != nil {
+		return fmt.Errorf("reading which ports the responder's host uses: %w", err)
 	}
-}
-
-// proved reads an answer of our responder from the very port that was asked.
-func (s *sweep) proved(b []byte, from netip.AddrPort) (session.RTPProbe, bool) {
-	p, ok := session.ParseRTPProbe(b)
-	ok = ok && p.Answer && from.Addr().Unmap() == s.client.Addr && from.Port() == p.Port && s.key.Proves(b)
-	return p, ok
-}
-
-func (s *sweep) heard(src *source, p session.RTPProbe) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.take(src, p, time.Now())
-}
-
-// take notes an answer, under the lock.
-func (s *sweep) take(src *source, p session.RTPProbe, now time.Time) {
-	t := s.ports[int(p.Port)]
-	if t == nil {
-		return
-	}
-	if p.Serial == t.serial {
-		defer s.flight.landed(t)
-	}
-	if p.Plain {
-		t.plain = true
-		return
-	}
-	if r := s.rounds[p.Serial]; r != nil {
-		r.heard++
-		delete(s.rounds, p.Serial)
-	}
-	if !t.answered {
-		src.answered++
-		s.open = append(s.open, int(p.Port))
-		s.first.asked += t.tries
-		s.first.lost += max(t.tries-1, 0)
-		if t.tries > 1 {
-			s.late++
-		}
-	}
-	// An answer to an earlier try says nothing about how long the last takes.
-	if t.away && p.Serial == t.serial {
-		s.trip(now.Sub(t.last), now)
-	}
-	t.answered, t.heard, t.silent = true, true, false
-}
-
-// trip notes how long a round trip took, under the lock.
-func (s *sweep) trip(d time.Duration, now time.Time) {
-	if d > s.rtt {
-		s.rtt = d
-	} else {
-		s.rtt -= (s.rtt - d) / 64 // forget slowly
-	}
-	s.flight.answered(d, now)
-}
-
-// heardICMP keeps what hops say. It is evidence, never a verdict: hosts send
-// "port unreachable" beside an answer.
-func (s *sweep) heardICMP(e *platform.ICMPError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.To.Addr().Unmap() != s.client.Addr || s.ports[int(e.To.Port())] == nil {
-		return
-	}
-	const most = 16 // different words; nobody hears more than a few honest ones
-	k := hopWord{e.Hop, e.Meaning(), e.Prohibited()}
-	if _, known := s.icmp[k]; known || len(s.icmp) < most {
-		s.icmp[k] = append(s.icmp[k], int(e.To.Port()))
-	}
-}
-
-// unanswered are those of ports that have not answered yet and are no verdict.
-func (s *sweep) unanswered(ports []int) []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []int
 	for _, n := range ports {
-		if t := s.ports[n]; t == nil || !t.answered && !t.out() {
-			out = append(out, n)
-		}
+		s.ledger.port(n).usedByOthers = true
 	}
-	return out
+	return nil
 }
 
-// openPorts are up to most ports that have answered and are held open, in
-// random order.
-func (s *sweep) openPorts(most int) []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []int
-	// Half of a Fisher-Yates shuffle: it ends when there are enough.
-	for i := range s.open {
-		j := i + rand.IntN(len(s.open)-i)
-		s.open[i], s.open[j] = s.open[j], s.open[i]
-		if len(out) == most {
-			break
+// phases asks the ports of the plan, and then where the outcome changes.
+func (s *sweep) phases(ctx context.Context) error {
+	decide := func(ports []int) error {
+		err := s.probeBlocks(ctx, ports)
+		if again := s.ledger.Reconsider(); err == nil && len(again) > 0 {
+			err = s.probeBlocks(ctx, again)
 		}
-		if n := s.open[i]; s.held == nil || s.held[n] {
-			out = append(out, n)
-		}
+		return err
 	}
-	return out
+	return search{rounds: searchRounds, points: searchPoints, progress: "progress.edges"}.run(s.env, s.plan.ports, decide, func() []Run {
+		if s.fetch(ctx); s.bitmap == nil {
+			return nil // in which direction ports are blocked is not known
+		}
+		return s.runs()
+	})
 }
 
-func shuffle[T any](s []T) { rand.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] }) }
+// fetch asks the responder what has arrived, unless nothing has been sent since
+// it was last asked.
+func (s *sweep) fetch(ctx context.Context) {
+	sent := s.ledger.sent
+	if s.bitmap != nil && s.mapErr == nil && s.mapped == sent {
+		return
+	}
+	s.spoken = time.Now()
+	b, err := s.client.Bitmap(ctx)
+	if s.mapErr = err; err == nil {
+		s.bitmap, s.mapped = &b, sent
+	}
+}
+
+// probeBlocks decides ports, in blocks where the responder opens them so.
+func (s *sweep) probeBlocks(ctx context.Context, ports []int) error {
+	if s.ledger.held == nil {
+		return s.retryUntilDecided(ctx, ports)
+	}
+	// Two blocks at a time, and the controls: the responder takes no more.
+	parts := split(ports, s.client.Info.RTPBlock-outbound().manyControls)
+	err := s.hold(ctx, parts[0])()
+	for i := 0; err == nil && i < len(parts); i++ {
+		opened := func() error { return nil }
+		if i+1 < len(parts) {
+			opened = s.hold(ctx, slices.Concat(parts[i], parts[i+1]))
+		}
+		err = errors.Join(s.retryUntilDecided(ctx, parts[i]), opened())
+	}
+	return err
+}
+
+// retryUntilDecided asks ports until each has answered or has been silent as
+// often as the loss demands. What it cannot tell stays neither.
+func (s *sweep) retryUntilDecided(ctx context.Context, ports []int) error {
+	if err := s.findWorkingSource(ctx, ports); err != nil {
+		return err
+	}
+	for {
+		s.keepSession(ctx)
+		s.ledger.Want(ports)
+		if err := s.pump(ctx); err != nil {
+			return err
+		}
+		switch {
+		case s.ledger.gaveUp != "":
+			return errGaveUp
+		case !s.ledger.fresh.tripped:
+			return nil
+		}
+		if err := s.waitForTable(ctx, len(s.ledger.pending(ports))); err != nil {
+			return err
+		}
+	}
+}
+
+// pump sends what the ledger says and takes the answers, until there is nothing
+// left to send.
+func (s *sweep) pump(ctx context.Context) error {
+	for {
+		now := time.Now()
+		probes, wait := s.ledger.Ask(now)
+		if s.ledger.FreshDue(now) && len(s.ledger.wanted) > 0 {
+			s.tryFreshFlow(ctx)
+		}
+		switch {
+		case len(probes) > 0:
+			s.send(probes)
+		case wait == 0:
+			return nil
+		}
+		if err := s.await(ctx, wait); err != nil {
+			return err
+		}
+		if len(s.ledger.queue) > 0 {
+			s.sayProgress(ctx, now)
+		}
+	}
+}
+
+// sayProgress tells how long the rest takes, once a second.
+func (s *sweep) sayProgress(ctx context.Context, now time.Time) {
+	if now.Sub(s.told) < time.Second {
+		return
+	}
+	s.told = now
+	s.keepSession(ctx)
+	n := len(s.ledger.queue)
+	left := time.Duration(n) * time.Second / time.Duration(s.ledger.pace.rate)
+	s.env.Say(say("progress.left", words.Args{"n": n, "time": rounded(left)}))
+}
+
+// keepSession speaks to the responder in time when no probe may have reached it
+// for long: it ends a session after a minute of silence.
+func (s *sweep) keepSession(ctx context.Context) {
+	const often = 20 * time.Second
+	if time.Since(s.spoken) > often {
+		s.fetch(ctx)
+	}
+}
+
+// sendAndWait sends one probe to each port and waits for the answers: as long as
+// the slowest took, and no longer than until done.
+func (s *sweep) sendAndWait(ctx context.Context, ports []int, done func() bool) error {
+	s.ledger.Want(nil)
+	s.ledger.Enqueue(ports, false, time.Now())
+	if err := s.pump(ctx); err != nil {
+		return err
+	}
+	return s.waitAnswers(ctx, s.ledger.answerTimeout, done)
+}
+
+// waitAnswers takes answers until done, or until a time is over that may change
+// meanwhile.
+func (s *sweep) waitAnswers(ctx context.Context, most func() time.Duration, done func() bool) error {
+	for begin := time.Now(); !done(); {
+		left := most() - time.Since(begin)
+		if left <= 0 {
+			return nil
+		}
+		if err := s.await(ctx, min(left, 2*attention)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

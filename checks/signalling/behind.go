@@ -14,15 +14,15 @@ import (
 // which is neither this machine's nor the router's: something in front of the
 // server translates all source addresses, such as docker-proxy, a load balancer or
 // a router with source NAT on forwarded ports.
-func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
-	for i := range s.Probes {
-		p := &s.Probes[i]
+func behindNAT(s *Server, h *netinfo.Host) []checks.Finding {
+	for _, p := range s.Probes {
 		seen := p.received()
-		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || outer(h, seen) {
+		routers := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == seen })
+		if netinfo.IsPrivate(p.Remote.Addr()) || !seen.IsPrivate() || seen == p.Local.Addr() || slices.Contains(h.Uplink.Local, seen) || routers {
 			continue
 		}
 		at := words.Say("signalling.evidence.received", words.Args{"at": p.at()})
-		f := &checks.Finding{
+		f := checks.Finding{
 			ID: "signalling.server-behind-nat", Severity: checks.Warning, Confidence: checks.Possible, Heard: true, Subject: s.Name,
 			Args:     words.Args{"server": s.Name, "seen": seen},
 			Evidence: []checks.Evidence{checks.Proof(at, words.Say("signalling.evidence.public-address", nil), seen)},
@@ -30,7 +30,7 @@ func behindNAT(s *Server, h *netinfo.Host) *checks.Finding {
 		if container(seen) {
 			f.Confidence = checks.Likely
 		}
-		return f
+		return []checks.Finding{f}
 	}
 	return nil
 }
@@ -49,11 +49,6 @@ func (p *Probe) received() netip.Addr {
 		}
 	}
 	return netip.Addr{}
-}
-
-// outer reports whether a is an outer address of the router.
-func outer(h *netinfo.Host, a netip.Addr) bool {
-	return slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
 }
 
 // container reports which private addresses are the gateways of Docker's

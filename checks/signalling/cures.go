@@ -1,23 +1,12 @@
 package signalling
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
-
-// certificateCures returns the cures for the operator of the server, those of its
-// own software first if the server names it.
-func certificateCures(s *Server, h *netinfo.Host) []fixes.Fix {
-	var out []fixes.Fix
-	if p := pbx(s); p != "" {
-		out = fixes.On(fixes.TLSCertificate, p, nil)
-	}
-	return append(out, fixes.For(fixes.TLSCertificate, h, nil)...)
-}
 
 // pbx returns the catalogue platform that a server names in its Server or
 // User-Agent header; "" for one that the catalogue does not know.
@@ -46,18 +35,18 @@ func portCures(s *Server, h *netinfo.Host) []fixes.Fix {
 	return fixes.For(fixes.SIPPortBlocked, h, vars)
 }
 
-// clockCures set this machine's clock and the time that the router gives to
-// the phones.
-func clockCures(h *netinfo.Host) []fixes.Fix {
-	return slices.Concat(fixes.ThisHost(fixes.Clock, h), fixes.For(fixes.Clock, h, nil))
-}
-
-// cureCertificates adds the cures to findings about certificates. Notes need
-// none.
+// cureCertificates adds the cures for the operator of the server to findings
+// about its certificates, those of its own software first if the server names
+// it. Notes need none.
 func cureCertificates(list []checks.Finding, s *Server, h *netinfo.Host) {
 	for i := range list {
-		if list[i].Severity != checks.Info && list[i].ID != "signalling.tls-error" && list[i].ID != "signalling.tls-old" {
-			list[i].Fixes = certificateCures(s, h)
+		f := &list[i]
+		if f.Severity == checks.Info || f.ID == "signalling.tls-error" || f.ID == "signalling.tls-old" {
+			continue
 		}
+		if p := pbx(s); p != "" {
+			f.Fixes = fixes.On(fixes.TLSCertificate, p, nil)
+		}
+		f.Fixes = append(f.Fixes, fixes.For(fixes.TLSCertificate, h, nil)...)
 	}
 }

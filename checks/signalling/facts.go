@@ -69,19 +69,11 @@ func (p *Probe) status() Status {
 	case p.HTTPStatus != 0:
 		return NoWebSocket
 	}
-	switch p.ErrorClass {
-	case "", "timeout":
+	switch s := Status(p.ErrorClass); s {
+	case "":
 		return Timeout
-	case "refused":
-		return Refused
-	case "prohibited":
-		return Prohibited
-	case "reset":
-		return Reset
-	case "unreachable":
-		return Unreachable
-	case "local-filter":
-		return LocalFilter
+	case Timeout, Refused, Prohibited, Reset, Unreachable, LocalFilter: // called as platform calls them
+		return s
 	}
 	return Other
 }
@@ -107,13 +99,12 @@ func (p *Probe) response() (r Response, method string, rtt float64) {
 
 func facts(o *Observed) []Fact {
 	out := []Fact{}
-	for i := range o.Servers {
-		s := &o.Servers[i]
+	for _, s := range o.Servers {
 		if s.Error != "" {
 			out = append(out, Fact{Target: s.Name, Status: NoAddress, Note: s.Error})
 		}
 		for k := range s.Probes {
-			out = append(out, fact(o, s, &s.Probes[k]))
+			out = append(out, fact(o, &s, &s.Probes[k]))
 		}
 	}
 	if a := o.Account; a != nil {
@@ -185,14 +176,11 @@ const none = "none"
 // line is the code and the phrase: "403 Forbidden".
 func (r Response) line() string { return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, r.Phrase)) }
 
-// upper returns the transport as people write it.
-func upper(transport string) string {
-	switch transport {
-	case "ws", "wss":
-		return "WebSocket (" + transport + ")"
+// at names a transport and its port: "UDP 5060", "WebSocket (wss) 443".
+func (p *Probe) at() string {
+	name := strings.ToUpper(p.Transport)
+	if p.Transport == "ws" || p.Transport == "wss" {
+		name = "WebSocket (" + p.Transport + ")"
 	}
-	return strings.ToUpper(transport)
+	return fmt.Sprintf("%s %d", name, p.port())
 }
-
-// at names a transport and its port: "UDP 5060".
-func (p *Probe) at() string { return fmt.Sprintf("%s %d", upper(p.Transport), p.port()) }

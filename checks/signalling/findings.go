@@ -13,10 +13,9 @@ import (
 
 // evidence is one line a transport.
 func evidence(s *Server) (out []checks.Evidence) {
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		at := words.Say("signalling.evidence.transport", words.Args{"at": p.at(), "address": p.Remote.Addr()})
-		out = append(out, checks.Proof(at, words.Say("signalling.evidence.an-answer", nil), got(p)))
+		out = append(out, checks.Proof(at, words.Say("signalling.evidence.an-answer", nil), got(&p)))
 	}
 	return out
 }
@@ -61,10 +60,7 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, words.Text) {
 	is := func(st Status) bool {
 		return slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.status() == st })
 	}
-	definite := true
-	for i := range s.Probes {
-		definite = definite && s.Probes[i].status().definite()
-	}
+	definite := !slices.ContainsFunc(s.Probes, func(p Probe) bool { return !p.status().definite() })
 	hop, rejected := s.rejectedBy()
 	switch {
 	case rejected:
@@ -93,8 +89,7 @@ func nobodyAnswers(s *Server, h *netinfo.Host) ([]checks.Finding, words.Text) {
 
 // rejectedBy is who says by ICMP, in place of the server, that a port is closed.
 func (s *Server) rejectedBy() (netip.Addr, bool) {
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		if p.status() == Refused && p.ErrorHop.IsValid() && p.ErrorHop != p.Remote.Addr() {
 			return p.ErrorHop, true
 		}
@@ -127,12 +122,12 @@ func publicAddress(h *netinfo.Host) string {
 // udpSilent is the classic of a blocked or inspected port 5060. Only what one
 // address answers over other transports can be compared; where UDP and TCP lead
 // to different servers, the server itself may be silent.
-func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
+func udpSilent(s *Server, h *netinfo.Host) []checks.Finding {
 	udp, works, same := comparedWithUDP(s)
 	if udp == nil {
 		return nil
 	}
-	f := &checks.Finding{
+	f := checks.Finding{
 		ID: "signalling.udp-silent", Severity: checks.Warning, Confidence: checks.Likely, Evidence: evidence(s), Fixes: portCures(s, h),
 		Args: words.Args{"server": s.Name, "works": works, "host": udp.Host, "cause": "path"},
 	}
@@ -146,7 +141,7 @@ func udpSilent(s *Server, h *netinfo.Host) *checks.Finding {
 	case !udp.Expected:
 		f.Confidence = checks.Possible // nobody said that it speaks UDP
 	}
-	return f
+	return []checks.Finding{f}
 }
 
 // comparedWithUDP finds a silent UDP port and what answers beside it: at the
@@ -161,8 +156,7 @@ func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
 		return list
 	}
 	any := false
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		switch {
 		case p.Transport != "udp":
 			continue
@@ -171,10 +165,10 @@ func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
 			continue
 		}
 		if list := answered(func(a netip.Addr) bool { return a == p.Remote.Addr() }); len(list) > 0 {
-			return p, list, true
+			return &p, list, true
 		}
 		if udp == nil {
-			udp = p
+			udp = &p
 		}
 	}
 	if any {
@@ -186,9 +180,8 @@ func comparedWithUDP(s *Server) (udp *Probe, works []string, same bool) {
 // otherTransports are those that the profile or DNS promises and that do not
 // answer, while another one does.
 func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
-	for i := range s.Probes {
-		p := &s.Probes[i]
-		if p.answered() || !p.Expected || p.Transport == "udp" || p.status() == TLSError || s.dead(p) {
+	for _, p := range s.Probes {
+		if p.answered() || !p.Expected || p.Transport == "udp" || p.status() == TLSError || s.dead(&p) {
 			continue
 		}
 		out = append(out, checks.Finding{
@@ -201,8 +194,7 @@ func otherTransports(s *Server, h *netinfo.Host) (out []checks.Finding) {
 
 // troubled is about servers that answer that they cannot serve.
 func troubled(s *Server) []checks.Finding {
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		r, method, _ := p.response()
 		if reg, ok := readResponse(p.Register.Reply); ok {
 			r, method = reg, "REGISTER" // what phones need

@@ -6,10 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -64,16 +64,12 @@ const connectTimeout = 4 * time.Second
 
 // open makes the flow; p takes what is learnt on the way.
 func open(ctx context.Context, env *checks.Env, t target, p *Probe) (flow, error) {
-	local := netip.AddrPortFrom(env.Inputs.Bind, 0)
 	if t.transport == "udp" {
-		if !local.Addr().IsValid() { // Via and Contact must name the true address
-			src, err := env.Net.SourceFor(t.addr.Addr())
-			if err != nil {
-				return nil, fmt.Errorf("finding the local address towards %s: %w", t.addr.Addr(), err)
-			}
-			local = netip.AddrPortFrom(src, 0)
+		local, err := probe.Source(env.Net, env.Inputs.Bind, t.addr.Addr()) // Via and Contact must name the true address
+		if err != nil {
+			return nil, err
 		}
-		conn, err := env.Net.OpenUDP(ctx, local)
+		conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
 		if err != nil {
 			return nil, fmt.Errorf("opening a UDP socket: %w", err)
 		}
@@ -81,7 +77,7 @@ func open(ctx context.Context, env *checks.Env, t target, p *Probe) (flow, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := env.Net.DialTCP(ctx, local, t.addr)
+	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(env.Inputs.Bind, 0), t.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +163,7 @@ func (f *streamFlow) ask(ctx context.Context, s probe.Schedule, list ...*request
 			return fmt.Errorf("sending: %w", err)
 		}
 	}
-	for unanswered(list) {
+	for slices.ContainsFunc(list, func(r *request) bool { return r.reply == nil }) {
 		b, err := f.next()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return ctx.Err()
@@ -184,15 +180,6 @@ func (f *streamFlow) ask(ctx context.Context, s probe.Schedule, list ...*request
 	return nil
 }
 
-func unanswered(list []*request) bool {
-	for _, r := range list {
-		if r.reply == nil {
-			return true
-		}
-	}
-	return false
-}
-
 func (f *streamFlow) send(b []byte) error {
 	if f.web != nil {
 		return f.web.send(b)
@@ -206,22 +193,5 @@ func (f *streamFlow) next() ([]byte, error) {
 	if f.web != nil {
 		return f.web.next()
 	}
-	buf := make([]byte, 4096)
-	for {
-		b, kind, ok, err := f.framer.Next()
-		if err != nil || ok && kind == "message" {
-			return b, err
-		}
-		if ok {
-			continue
-		}
-		n, err := f.Read(buf)
-		f.framer.Write(buf[:n])
-		if n == 0 && errors.Is(err, io.EOF) {
-			return nil, probe.ErrClosed
-		}
-		if n == 0 && err != nil {
-			return nil, err
-		}
-	}
+	return probe.ReadMessage(f.Conn, &f.framer)
 }

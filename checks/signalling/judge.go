@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -28,7 +29,8 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 		unclear = append(unclear, words.Say("signalling.reason.left-out", words.Args{"n": o.LeftOut}))
 	}
 	if f := clockWrong(&o); f != nil {
-		f.Fixes = clockCures(h)
+		// This machine's clock, and the time that the router gives to the phones.
+		f.Fixes = slices.Concat(fixes.ThisHost(fixes.Clock, h), fixes.For(fixes.Clock, h, nil))
 		j.Findings = append(j.Findings, *f)
 	}
 	add(judgeAccount(o.Account))
@@ -57,15 +59,7 @@ func judgeServer(o *Observed, s *Server, h *netinfo.Host) (out []checks.Finding,
 	case !s.answered():
 		return nobodyAnswers(s, h)
 	}
-	out = append(out, deadTargets(s)...)
-	if f := udpSilent(s, h); f != nil {
-		out = append(out, *f)
-	}
-	out = append(out, otherTransports(s, h)...)
-	out = append(out, troubled(s)...)
-	if f := behindNAT(s, h); f != nil {
-		out = append(out, *f)
-	}
+	out = slices.Concat(deadTargets(s), udpSilent(s, h), otherTransports(s, h), troubled(s), behindNAT(s, h))
 	for i := range s.Probes {
 		list := certificate(o, s, &s.Probes[i])
 		cureCertificates(list, s, h)
@@ -119,8 +113,7 @@ func serverSummary(s *Server) words.Text {
 		}
 	}
 	asks := 0
-	for i := range s.Probes {
-		p := &s.Probes[i]
+	for _, p := range s.Probes {
 		if r, ok := readResponse(p.Register.Reply); ok {
 			asks = r.Code
 		}
@@ -129,7 +122,7 @@ func serverSummary(s *Server) words.Text {
 			if !slices.Contains(good, p.at()) {
 				good = append(good, p.at())
 			}
-		case s.dead(p):
+		case s.dead(&p):
 			fault(p.Host, "silent", words.Args{"server": p.Host})
 		case p.Expected || p.status() == Timeout:
 			fault(p.at()+string(p.status()), "fault", words.Args{"at": p.at(), "status": p.status()})

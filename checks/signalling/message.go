@@ -2,11 +2,11 @@ package signalling
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"net/netip"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
@@ -22,12 +22,9 @@ type dialogue struct {
 }
 
 func newDialogue(t target, local netip.AddrPort, address string) *dialogue {
-	word := token()
+	word := probe.Token()
 	return &dialogue{callID: word, tag: word[:10], transport: t.transport, local: local, uri: "sip:" + t.uri, address: address}
 }
-
-// token is 26 lower-case letters and digits, 130 bits.
-func token() string { return strings.ToLower(rand.Text()) }
 
 // sentBy is where answers are to be sent. A WebSocket client does not know and
 // uses a name that does not exist (RFC 7118, section 5.2.2).
@@ -42,10 +39,7 @@ func (d *dialogue) sentBy() string {
 func (d *dialogue) request(method string, extra ...string) *request {
 	d.cseq++
 	user, _, _ := strings.Cut(d.address, "@")
-	contact := "<sip:" + user + "@" + d.sentBy() + ";transport=" + strings.TrimSuffix(d.transport, "s") + ">"
-	if d.transport == "tls" {
-		contact = "<sip:" + user + "@" + d.sentBy() + ";transport=tls>"
-	}
+	contact := "<sip:" + user + "@" + d.sentBy() + ";transport=" + strings.Replace(d.transport, "wss", "ws", 1) + ">"
 	to := "<" + d.uri + ">"
 	if method == "REGISTER" {
 		to = "<sip:" + d.address + ">"

@@ -49,16 +49,12 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 	if err != nil {
 		return err
 	}
-	addr, ok := sameFamily(addrs, env.Inputs.Bind)
+	addr, ok := probe.SameFamily(addrs, env.Inputs.Bind)
 	if !ok {
 		return noFamily(env.Inputs.Bind)
 	}
 	c.Addr = addr
-	local := env.Inputs.Bind
-	if !local.IsValid() && addr.Is6() {
-		local = netip.IPv6Unspecified()
-	}
-	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, addr), 0))
 	if err != nil {
 		return fmt.Errorf("opening a UDP socket: %w", err)
 	}

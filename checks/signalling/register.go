@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.A
 		if auth, a.Unsupported, a.Algorithm = pick(first); auth == nil {
 			return nil
 		}
-		a.Algorithm = auth.algorithm()
+		a.Algorithm = cut(cmp.Or(auth.Algorithm, "MD5"))
 		request = d.request("REGISTER", expires(registerFor), auth.answer(secret, d.uri))
 		second, err := askOnce(ctx, f, request)
 		if err != nil {
@@ -191,17 +192,10 @@ func pick(reply []byte) (c *challenge, why words.Cause, algorithm string) {
 	return nil, "algorithm", cut(strings.TrimSpace(list[0].Scheme + " " + list[0].Algorithm))
 }
 
-func (c *challenge) algorithm() string {
-	if c.Algorithm == "" {
-		return "MD5"
-	}
-	return cut(c.Algorithm)
-}
-
 // answer is the header field for the next request.
 func (c *challenge) answer(secret *checks.Account, uri string) string {
 	field := c.Authorize(sip.Credentials{
-		User: secret.User, Password: secret.Password.Reveal(), CNonce: token(), Count: c.used,
+		User: secret.User, Password: secret.Password.Reveal(), CNonce: probe.Token(), Count: c.used,
 	}, "REGISTER", uri)
 	c.used++
 	return field

@@ -11,13 +11,12 @@ import (
 // another one of the same record does: the way is open, so it is they.
 func deadTargets(s *Server) (out []checks.Finding) {
 	var seen []string
-	for i := range s.Probes {
-		p := &s.Probes[i]
-		if !s.dead(p) || slices.Contains(seen, p.Host) {
+	for _, p := range s.Probes {
+		if !s.dead(&p) || slices.Contains(seen, p.Host) {
 			continue
 		}
 		seen = append(seen, p.Host)
-		out = append(out, s.deadTarget(p))
+		out = append(out, s.deadTarget(&p))
 	}
 	return out
 }

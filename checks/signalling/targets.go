@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -105,21 +106,18 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	host, number := at.Host, at.Port
-	list := ports(number, env.Inputs.SIPTransports[name], env.Inputs.Deep)
+	list := ports(at.Port, env.Inputs.SIPTransports[name], env.Inputs.Deep)
 	found := make([][]target, len(list))
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, p := range list {
-		wg.Go(func() { found[i], errs[i] = locate(ctx, env, host, p) })
+		wg.Go(func() { found[i], errs[i] = locate(ctx, env, at.Host, p) })
 	}
 	wg.Wait()
 	var out []target
-	for _, f := range found {
-		for _, t := range f {
-			if !slices.ContainsFunc(out, func(o target) bool { return o.transport == t.transport && o.addr == t.addr }) {
-				out = append(out, t)
-			}
+	for _, t := range slices.Concat(found...) {
+		if !slices.ContainsFunc(out, func(o target) bool { return o.transport == t.transport && o.addr == t.addr }) {
+			out = append(out, t)
 		}
 	}
 	if len(out) == 0 {
@@ -148,7 +146,7 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 	if p.port == 0 {
 		at[0].Port = uint16(defaultPort(p.transport))
 		if _, err := netip.ParseAddr(host); err != nil && (p.transport == "udp" || p.transport == "tcp" || p.transport == "tls") {
-			if srv, err := lookupSRV(ctx, env, p.transport, host); err == nil && len(srv) > 0 {
+			if srv, err := probe.LookupSIP(ctx, env.Net, p.transport, host); err == nil && len(srv) > 0 {
 				at, expected, fromSRV = srv, true, true
 			}
 		}
@@ -161,7 +159,7 @@ func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target
 			last = err
 			continue
 		}
-		a, ok := sameFamily(addrs, env.Inputs.Bind)
+		a, ok := probe.SameFamily(addrs, env.Inputs.Bind)
 		if !ok {
 			last = cmp.Or(last, noFamily(env.Inputs.Bind))
 			continue
@@ -185,21 +183,4 @@ func uriHost(host string, number int) string {
 		return host
 	}
 	return host + ":" + strconv.Itoa(number)
-}
-
-// sameFamily picks the first address that the local one can talk to.
-func sameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
-	for _, a := range addrs {
-		if !local.IsValid() || a.Is4() == local.Is4() {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-func lookupSRV(ctx context.Context, env *checks.Env, transport, domain string) ([]platform.SRV, error) {
-	if transport == "tls" {
-		return env.Net.LookupSRV(ctx, "sips", "tcp", domain)
-	}
-	return env.Net.LookupSRV(ctx, "sip", transport, domain)
 }

@@ -23,7 +23,7 @@ const controlGap = 20 * time.Millisecond
 // three of these and none of those.
 const canaryPairs = 3
 
-// connectOnly is the message of a probe that only connects.
+// connectOnly is the message of a probe that connects and sends nothing.
 const connectOnly = "CONNECT"
 
 // streamRounds is how many further connections a lost message gets: on a line
@@ -59,7 +59,7 @@ func (r *run) askAnew(ctx context.Context, lost []*Probe) {
 	var wg sync.WaitGroup
 	for _, p := range lost {
 		if r.firstOf(p) && ctx.Err() == nil {
-			wg.Go(func() { r.pair(ctx, p, r.sendUDP) })
+			wg.Go(func() { r.pair(ctx, p, *p, r.sendUDP) })
 		}
 	}
 	wg.Wait()
@@ -85,15 +85,13 @@ type kind struct {
 // A sender sends probes and fills in what came of them.
 type sender func(context.Context, ...*Probe)
 
-// pair sends p's message anew and, a moment later, its control. A message that
-// gets through now takes the place of the one that was lost.
-func (r *run) pair(ctx context.Context, p *Probe, send sender) {
-	anew := *p
-	anew.Flow = 0
-	again := r.more(anew)
-	anew.Masked, anew.ControlOf = true, again.ID
-	control := r.more(anew)
-	r.together(ctx, send, again, control)
+// pair sends the message of p, as it was when it was lost, anew and, a moment
+// later, its control. A message that gets through now takes the place of p.
+func (r *run) pair(ctx context.Context, p *Probe, lost Probe, send sender) {
+	lost.Flow = 0
+	again := r.more(lost)
+	lost.Masked, lost.ControlOf = true, again.ID
+	r.together(ctx, send, again, r.more(lost))
 	if again.Answered {
 		r.replace(p, again)
 	}
@@ -123,14 +121,16 @@ func (r *run) replace(p, again *Probe) {
 	*p = *again
 }
 
-// sendUDP asks its questions from one fresh port and nothing more.
+// sendUDP asks its questions once from one fresh port, and ends what they began.
 func (r *run) sendUDP(ctx context.Context, probes ...*Probe) {
 	conn, ok := r.openUDP(ctx, probes)
 	if !ok {
 		return
 	}
 	defer conn.Close()
-	(&flow{r: r, conn: conn}).askOnce(ctx, probes)
+	f := &flow{r: r, conn: conn}
+	f.exchange(ctx, probe.SIP(), probes)
+	f.unregister()
 }
 
 // askStreams is askAnew for one message that was lost on a connection.
@@ -145,22 +145,9 @@ func (r *run) askStreams(ctx context.Context, p *Probe) {
 		if i > 0 && probe.Sleep(ctx, 10*controlGap) != nil {
 			break
 		}
-		wg.Go(func() {
-			again := lost
-			r.pairStream(ctx, &again, p)
-		})
+		wg.Go(func() { r.pair(ctx, p, lost, r.sendStream) })
 	}
 	wg.Wait()
-}
-
-func (r *run) pairStream(ctx context.Context, lost, p *Probe) {
-	lost.Flow = 0
-	again := r.more(*lost)
-	lost.Masked, lost.ControlOf = true, again.ID
-	r.together(ctx, r.sendStream, again, r.more(*lost))
-	if again.Answered {
-		r.replace(p, again)
-	}
 }
 
 // canaries finds out whether a port where nothing passes is closed, or whether

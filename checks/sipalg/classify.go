@@ -35,7 +35,7 @@ type Path struct {
 	Message    string   `json:"message"`
 	Variant    string   `json:"variant,omitempty"`
 	Inbound    bool     `json:"inbound,omitempty"` // the responder called us
-	Plain      bool     `json:"control,omitempty"` // a port that is no SIP port
+	Plain      bool     `json:"control,omitempty"` // not a SIP port
 	Verdict    string   `json:"verdict"`
 	Blocked    bool     `json:"blocked,omitempty"` // nothing at all passes on this port
 	Changes    []Change `json:"changes"`
@@ -116,9 +116,9 @@ func changes(p *Probe) []Change {
 	return out
 }
 
-// isProxy tells something that takes the message apart and sends its own (a
-// Via of its own, or counted hops and another order) from something that edits
-// it in place.
+// isProxy reports whether the changes are those of a proxy, which parses the
+// message and sends its own (a Via of its own, or fewer Max-Forwards and another
+// order), rather than of something that edits it in place.
 func isProxy(changes []Change) bool {
 	has := func(codes ...sip.Code) bool {
 		return slices.ContainsFunc(changes, func(c Change) bool { return slices.Contains(codes, c.Code) })

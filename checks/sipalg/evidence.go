@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -19,10 +20,7 @@ func changeEvidence(o *Observed, paths []Path, verdict string) []checks.Evidence
 	}
 	kinds := changedKinds(p, paths)
 	first := min(3, len(kinds))
-	out := append([]checks.Evidence{}, kinds[:first]...)
-	out = append(out, contradictions(o, p)...)
-	out = append(out, affected(paths, verdict)...)
-	return append(out, kinds[first:]...)
+	return slices.Concat(kinds[:first], contradictions(o, p), affected(paths, verdict), kinds[first:])
 }
 
 // changedKinds lists each kind of change once, the weightiest first.
@@ -32,10 +30,8 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 		all = append(all, paths[i].Changes...)
 	}
 	slices.SortStableFunc(all, func(a, b Change) int {
-		if a.Direction != b.Direction {
-			return strings.Compare(a.Direction, b.Direction) // "request" before "response"
-		}
-		return weight(fields[a.Code].short) - weight(fields[b.Code].short)
+		// "request" goes before "response"
+		return cmp.Or(strings.Compare(a.Direction, b.Direction), weight(fields[a.Code].short)-weight(fields[b.Code].short))
 	})
 	var out []checks.Evidence
 	seen := map[string]bool{}
@@ -59,10 +55,7 @@ func changedKinds(p *Path, paths []Path) []checks.Evidence {
 
 // name is the field of a change, or the line of SDP.
 func (c Change) name() string {
-	line := c.Before
-	if line == "" {
-		line = c.After
-	}
+	line := cmp.Or(c.Before, c.After)
 	if c.Code != sip.SDPAttribute || len(line) < 2 {
 		return fields[c.Code].long
 	}
@@ -78,8 +71,7 @@ func (c Change) name() string {
 func answeredByOthers(paths []Path) []checks.Evidence {
 	var out []checks.Evidence
 	seen := map[string]bool{}
-	for i := range paths {
-		p := &paths[i]
+	for _, p := range paths {
 		name := p.name() + " " + p.Message
 		if p.probe.Withheld {
 			name = p.name() + " OPTIONS"
@@ -92,7 +84,7 @@ func answeredByOthers(paths []Path) []checks.Evidence {
 	return out
 }
 
-// contradictions says in one line what the ALG forgot.
+// contradictions lists what the ALG left unchanged or inconsistent.
 func contradictions(o *Observed, p *Path) []checks.Evidence {
 	var out []checks.Evidence
 	c := sip.FindContradictions(p.probe.Sent, p.probe.ArrivedAs, o.Local)
@@ -109,10 +101,7 @@ func contradictions(o *Observed, p *Path) []checks.Evidence {
 
 // differing cuts two values down to the words in which they differ.
 func differing(before, after string) (string, string) {
-	start := 0
-	for start < min(len(before), len(after)) && before[start] == after[start] {
-		start++
-	}
+	start := commonPrefix(before, after)
 	for start > 0 && !separates(before[start-1]) {
 		start--
 	}

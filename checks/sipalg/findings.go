@@ -25,16 +25,11 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	} else if len(proof) > 0 {
 		out = append(out, answersAltered(o, h, f, proof, sure))
 	}
-	if fd, ok := dropped(o, h, f); ok {
-		out = append(out, fd)
-	}
-	out = append(out, blockedPorts(o, h, f)...)
+	out = slices.Concat(out, dropped(o, h, f), blockedPorts(o, h, f))
 	if f.Verdict == PinholeOpen {
-		out = append(out, pinhole(o, h, f))
+		out = append(out, pinhole(o, h))
 	}
-	if fd, ok := intercepted(o); ok {
-		out = append(out, fd)
-	}
+	out = append(out, intercepted(o)...)
 	if o.Responder == nil && f.Verdict == Inconclusive {
 		out = append(out, udpSilent(o)...)
 	}
@@ -80,7 +75,7 @@ func ways(works []string) (out []string) {
 
 // dropped is the finding of SIP that is lost where masked bytes pass. Messages
 // to a port that were lost in the same way are shown together.
-func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
+func dropped(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	fd := checks.Finding{ID: "sip-alg.dropping", Severity: checks.Critical, Confidence: checks.Certain}
 	type loss struct {
 		port     string
@@ -90,8 +85,7 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 	}
 	var list []loss
 	seen := map[string]bool{}
-	for i := range f.probed {
-		p := &f.probed[i]
+	for _, p := range f.probed {
 		key := fmt.Sprint(p.name(), p.Message, p.Inbound)
 		if p.Verdict != Dropping || seen[key] {
 			continue
@@ -111,11 +105,11 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) (checks.Finding, bool) {
 		fd.Evidence = append(fd.Evidence, checks.Proof(what, evidenceSays("answer", nil), l.why))
 	}
 	if len(list) == 0 {
-		return fd, false
+		return nil
 	}
 	fd.Fixes = algFixes(o, h)
 	fd.Advise(ways(f.Works))
-	return fd, true
+	return []checks.Finding{fd}
 }
 
 // blockedPorts is the finding of SIP ports on which nothing passes.
@@ -123,8 +117,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	var ports []source
 	var names []words.Text
 	fd := checks.Finding{ID: "sip-alg.port-blocked", Severity: checks.Warning, Confidence: checks.Certain}
-	for i := range f.probed {
-		p := &f.probed[i]
+	for _, p := range f.probed {
 		port := p.blockedFrom(f.probed)
 		if !p.Blocked || p.Plain || slices.Contains(ports, port) {
 			continue
@@ -148,7 +141,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 }
 
 // pinhole is the finding of a helper that rewrites nothing but opens ports.
-func pinhole(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
+func pinhole(o *Observed, h *netinfo.Host) checks.Finding {
 	var ev []checks.Evidence
 	stopped := evidenceSays("stopped", nil)
 	for _, p := range o.Pinholes {
@@ -166,16 +159,16 @@ func pinhole(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 }
 
 // intercepted is the finding of a TLS connection that somebody else ended.
-func intercepted(o *Observed) (checks.Finding, bool) {
-	for i := range o.Probes {
-		if p := &o.Probes[i]; p.TLSForeign != "" {
-			return checks.Finding{
+func intercepted(o *Observed) []checks.Finding {
+	for _, p := range o.Probes {
+		if p.TLSForeign != "" {
+			return []checks.Finding{{
 				ID: "sip-alg.tls-intercepted", Severity: checks.Warning, Confidence: checks.Certain,
 				Evidence: []checks.Evidence{checks.Proof(evidenceSays("certificate", nil), evidenceSays("responders", nil), subject(p.TLSForeign))},
-			}, true
+			}}
 		}
 	}
-	return checks.Finding{}, false
+	return nil
 }
 
 // subject is that of a certificate for people.

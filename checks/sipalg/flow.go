@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
-	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -25,8 +24,8 @@ type dialogOf struct {
 }
 
 // runFlow sends the probes of one flow, step by step as a phone would, and asks
-// again what was lost. There is only one port 5060: who leaves from there takes
-// turns with the others.
+// again what was lost. There is only one port 5060, so flows from there take
+// turns.
 func (r *run) runFlow(ctx context.Context, probes []*Probe) {
 	conn, ok := r.openUDP(ctx, probes)
 	if !ok {
@@ -88,38 +87,50 @@ func steps(probes []*Probe) (outbound [][]*Probe, inbound []*Probe) {
 	return outbound, inbound
 }
 
-// firstTries is the schedule of what is asked again beside a control when it is
-// lost.
-func firstTries() probe.Schedule {
-	s := probe.SIP()
-	s.SendAt = s.SendAt[:3]
-	return s
-}
-
-// ask sends a step.
+// ask sends a step. What can be read is asked again beside a control when it is
+// lost, so it gets fewer tries here.
 func (f *flow) ask(ctx context.Context, step []*Probe) {
-	schedule := firstTries()
-	if step[0].Masked {
-		schedule = probe.SIP()
+	schedule := probe.SIP()
+	if !step[0].Masked {
+		schedule.SendAt = schedule.SendAt[:3]
 	}
-	asks := f.prepare(step)
-	strays, err := probe.Exchange(ctx, f.conn, step[0].Remote, schedule, asks...)
-	for i, p := range step {
+	f.exchange(ctx, schedule, step)
+}
+
+// exchange asks the questions of probes, and ends the calls that were answered.
+func (f *flow) exchange(ctx context.Context, s probe.Schedule, probes []*Probe) {
+	asks := make([]*probe.Ask, len(probes))
+	for i, p := range probes {
+		d := f.dialog(p)
+		if len(p.Sent) == 0 {
+			p.Sent = d.request(p.Message, p.Variant)
+		}
+		asks[i] = &probe.Ask{
+			Payload: func() []byte { return payload(p) },
+			Match:   p.replied(d.token),
+		}
+	}
+	strays, err := probe.Exchange(ctx, f.conn, probes[0].Remote, s, asks...)
+	for i, p := range probes {
 		p.took(asks[i], strays, err)
-		f.follow(ctx, p)
+		if p.Answered && p.Message == "INVITE" && !p.Masked {
+			f.endCall(ctx, p)
+		}
 	}
 }
 
-// follow is what comes after the answer to a call.
-func (f *flow) follow(ctx context.Context, p *Probe) {
-	if !p.Answered || p.Message != "INVITE" || p.Masked {
-		return
-	}
+// endCall hangs up the call that an answered INVITE began, so that a helper
+// closes the ports it opened (RFC 3261, 13.2.2.4 and 15). Nobody waits for an
+// answer.
+func (f *flow) endCall(ctx context.Context, p *Probe) {
 	d := f.dialog(p)
-	if p.Variant == "" {
+	if p.Variant == "" && !p.Again {
 		f.r.pinhole(ctx, p, d)
 	}
-	f.hangUp(p, d)
+	_, d.toTag = statusAndTag(p.ReplyCame)
+	for _, method := range []string{"ACK", "BYE"} {
+		_ = f.conn.WriteTo(d.request(method, ""), p.Remote, platform.SendOptions{})
+	}
 }
 
 // askLost sends what was lost once more beside its controls: the same bytes,
@@ -137,42 +148,7 @@ func (f *flow) askLost(ctx context.Context) {
 	for _, p := range slices.Clone(both) {
 		both = append(both, f.r.controlOf(p))
 	}
-	asks := f.prepare(both)
-	strays, err := probe.Exchange(ctx, f.conn, both[0].Remote, probe.SIP(), asks...)
-	for i, p := range both {
-		asks[i].Tries += p.Tries
-		p.took(asks[i], strays, err)
-		f.follow(ctx, p)
-	}
-}
-
-// prepare makes the messages of probes that have none yet, and their questions.
-func (f *flow) prepare(probes []*Probe) []*probe.Ask {
-	asks := make([]*probe.Ask, len(probes))
-	for i, p := range probes {
-		d := f.dialog(p)
-		if len(p.Sent) == 0 {
-			p.Sent = d.request(p.Message, p.Variant)
-		}
-		asks[i] = &probe.Ask{
-			Payload: func() []byte { return payload(p) },
-			Match:   p.replied(d.token),
-		}
-	}
-	return asks
-}
-
-// askOnce asks questions without asking again, and ends what they began.
-func (f *flow) askOnce(ctx context.Context, probes []*Probe) {
-	asks := f.prepare(probes)
-	strays, err := probe.Exchange(ctx, f.conn, probes[0].Remote, probe.SIP(), asks...)
-	for i, p := range probes {
-		p.took(asks[i], strays, err)
-		if p.Answered && p.Message == "INVITE" && !p.Masked {
-			f.hangUp(p, f.dialog(p))
-		}
-	}
-	f.unregister()
+	f.exchange(ctx, probe.SIP(), both)
 }
 
 // dialog is the identity of p on this flow.
@@ -189,7 +165,7 @@ func (f *flow) dialog(p *Probe) dialog {
 }
 
 func (p *Probe) took(a *probe.Ask, strays int, err error) {
-	p.Tries, p.Strays = a.Tries, p.Strays+strays
+	p.Tries, p.Strays = p.Tries+a.Tries, p.Strays+strays
 	if a.Reply == nil {
 		p.fail(err)
 		return
@@ -200,19 +176,6 @@ func (p *Probe) took(a *probe.Ask, strays int, err error) {
 		p.ReplyCame = unmasked(a.Reply)
 	}
 	p.Error, p.ErrorClass, p.ErrorHop = "", "", netip.Addr{}
-}
-
-// hangUp ends the call that an answered INVITE began, so that a helper closes
-// the ports it opened (RFC 3261, 13.2.2.4 and 15). Nobody waits for an answer.
-func (f *flow) hangUp(p *Probe, d dialog) {
-	if m, err := sip.Parse(p.ReplyCame); err == nil {
-		if to := m.Get("to"); to != nil {
-			d.toTag = tagOf(to.Value)
-		}
-	}
-	for _, method := range []string{"ACK", "BYE"} {
-		_ = f.conn.WriteTo(d.request(method, ""), p.Remote, platform.SendOptions{})
-	}
 }
 
 // unregister takes the registrations of this flow back, so that no helper keeps

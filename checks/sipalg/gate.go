@@ -33,19 +33,6 @@ func (g *gate) passes(ctx context.Context) bool {
 	}
 }
 
-// decidedWithin waits for a while, or until the run is over.
-func (g *gate) decidedWithin(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-g.decided:
-		return true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
 type portKey struct {
 	transport string
 	port      int
@@ -72,7 +59,9 @@ const maskedHeadStart = 700 * time.Millisecond
 func (r *run) guard(ctx context.Context, o *Observed, masked *sync.WaitGroup) {
 	for k, g := range r.gates {
 		r.asking.Go(func() {
-			if k.transport != "tls" && g.decidedWithin(ctx, maskedHeadStart) {
+			wait, cancel := context.WithTimeout(ctx, maskedHeadStart)
+			defer cancel()
+			if k.transport != "tls" && g.passes(wait) {
 				return
 			}
 			owner := r.session.Owner(ctx, k.transport, k.port)
@@ -84,13 +73,6 @@ func (r *run) guard(ctx context.Context, o *Observed, masked *sync.WaitGroup) {
 			}
 			g.decide(owner.Who == session.Responder)
 		})
-	}
-}
-
-// withhold notes that a probe was not sent.
-func withhold(probes ...*Probe) {
-	for _, p := range probes {
-		p.Withheld = true
 	}
 }
 

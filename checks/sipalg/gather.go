@@ -3,6 +3,7 @@ package sipalg
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
@@ -85,22 +86,15 @@ func controlOf(a *ServerAnswer) control {
 		host, _, _ := strings.Cut(own.SentBy, ":")
 		c.copied = came.Received != "" && came.Received == host
 	}
-	c.changes = append(c.changes, markChanged(a)...)
+	if before, after := viaMark(a.ControlSent), viaMark(a.ControlReply); after != "" && before != after {
+		c.changes = append(c.changes, Change{sip.Other, "response", before, after})
+	}
 	for _, ch := range c.changes {
 		if ch.Code != sip.ViaSentBy && sip.HasAddr([]byte(ch.After), a.Local.Addr()) {
 			c.leaks = append(c.leaks, ch)
 		}
 	}
 	return c
-}
-
-// markChanged compares the parameter that only the control's Via has.
-func markChanged(a *ServerAnswer) []Change {
-	before, after := viaMark(a.ControlSent), viaMark(a.ControlReply)
-	if after == "" || before == after {
-		return nil
-	}
-	return []Change{{sip.Other, "response", before, after}}
 }
 
 // viaMark is the parameter of the first Via that withoutAddress adds, as it
@@ -121,18 +115,13 @@ func viaMark(b []byte) string {
 // seenAs lists where outsiders see a local address. A report that does not say
 // whom they saw counts for addresses of the same family.
 func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
+	if len(o.Views) == 0 {
+		return slices.DeleteFunc(slices.Clone(o.Public), func(a netip.Addr) bool { return a.Is4() != local.Is4() })
+	}
 	var out []netip.Addr
 	for _, v := range o.Views {
 		if v.Local == local && v.Seen.Is4() == local.Is4() {
 			out = append(out, v.Seen)
-		}
-	}
-	if len(o.Views) > 0 {
-		return out
-	}
-	for _, a := range o.Public {
-		if a.Is4() == local.Is4() {
-			out = append(out, a)
 		}
 	}
 	return out

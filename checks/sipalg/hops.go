@@ -17,7 +17,7 @@ func locate(hops []Hop) *Location {
 	enough := 0 // bytes
 	for i := range hops {
 		if hops[i].Changed {
-			enough = firstDifference(hops[i].Sent, hops[i].Quote) + 1
+			enough = commonPrefix(hops[i].Sent, hops[i].Quote) + 1
 			break
 		}
 	}
@@ -34,14 +34,12 @@ func locate(hops []Hop) *Location {
 	return nil
 }
 
-// firstDifference is the first byte of got that is not that of sent.
-func firstDifference(sent, got []byte) int {
-	for i := range min(len(sent), len(got)) {
-		if sent[i] != got[i] {
-			return i
-		}
+// commonPrefix is how many bytes a and b begin with in common.
+func commonPrefix[T ~string | ~[]byte](a, b T) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
 	}
-	return min(len(sent), len(got))
+	return n
 }
 
 // at reports whether the box with that address is the one: it quoted the message

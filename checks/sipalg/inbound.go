@@ -121,7 +121,8 @@ func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string,
 			raw = unmasked(raw)
 		}
 		m, err := sip.Parse(raw)
-		if err != nil || m.Status != 0 || !p.carries(raw) {
+		t, ours := session.FindToken(raw) // another call on the same flow has another one
+		if err != nil || m.Status != 0 || !ours || t.Probe != p.ID {
 			p.Strays++
 			continue
 		}
@@ -130,13 +131,6 @@ func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string,
 		}
 	}
 	return nil, nil
-}
-
-// carries reports whether a request belongs to this probe, and not to another
-// call on the same flow.
-func (p *Probe) carries(b []byte) bool {
-	t, ok := session.FindToken(b)
-	return ok && t.Probe == p.ID
 }
 
 func answerTo(m *sip.Message, d dialog) []byte {

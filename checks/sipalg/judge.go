@@ -71,7 +71,7 @@ func (o *Observed) unasked() bool {
 
 func (o *Observed) unanswered() bool {
 	return !slices.ContainsFunc(o.Servers, func(s Server) bool {
-		return s.answered("udp") || s.answered("tcp") || s.answered("tls")
+		return slices.ContainsFunc(s.Answers, func(a ServerAnswer) bool { return len(a.Reply) > 0 })
 	})
 }
 
@@ -117,10 +117,9 @@ func overall(o *Observed, all []evidence, ports []portProof) string {
 // corePath is the INVITE that stands for an ordinary phone: to port 5060 from a
 // fresh port. nil when the responder could not serve that port.
 func corePath(paths []Path, transport string) *Path {
-	for i := range paths {
-		p := &paths[i]
+	for _, p := range paths {
 		if p.Transport == transport && p.Port == 5060 && p.Message == "INVITE" && p.Variant == "" && !p.Inbound && p.probe.Source == "fresh" {
-			return p
+			return &p
 		}
 	}
 	return nil
@@ -133,8 +132,7 @@ func opened(h Pinhole) bool { return h.Named && h.ControlOK && !h.Control }
 func worksToday(paths []Path) []string {
 	out := []string{}
 	for _, transport := range []string{"tls", "tcp", "udp"} {
-		for i := range paths {
-			p := &paths[i]
+		for _, p := range paths {
 			if p.Transport != transport || p.Plain || slices.Contains(out, p.name()) {
 				continue
 			}

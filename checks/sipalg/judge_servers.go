@@ -50,8 +50,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 	}
 	var notes notesByPort
 	undecided := 0
-	for i := range all {
-		e := &all[i]
+	for _, e := range all {
 		switch {
 		case e.server != s.Name:
 			continue
@@ -138,15 +137,13 @@ func (s *Server) answered(transport string) bool {
 // serverPaths are the exchanges with other servers in the form of the facts.
 func serverPaths(o *Observed, all []evidence) []Path {
 	var out []Path
-	for i := range o.Servers {
-		s := &o.Servers[i]
-		for k := range s.Answers {
-			a := &s.Answers[k]
+	for _, s := range o.Servers {
+		for _, a := range s.Answers {
 			p := Path{
 				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: cmp.Or(a.Message, "OPTIONS"),
 				Verdict: Inconclusive, Changes: []Change{}, label: pathName(a.Transport, int(a.Remote.Port())),
 			}
-			if e := evidenceOf(all, s, a); e != nil {
+			if e := evidenceOf(all, &s, &a); e != nil {
 				p.take(e)
 			} else if a.Error != "" {
 				p.because(failure(a.ErrorClass, a.Error, netip.Addr{}))
@@ -205,8 +202,7 @@ func (f *ServerFact) says() words.Text {
 func worksThere(all []evidence) []string {
 	out := []string{}
 	for _, transport := range []string{"tls", "tcp", "udp"} {
-		for i := range all {
-			e := &all[i]
+		for _, e := range all {
 			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.verdict != None && x.verdict != NoSign })
 			if e.transport == transport && !bad && !slices.Contains(out, e.name()) {
 				out = append(out, e.name())
@@ -220,8 +216,7 @@ func worksThere(all []evidence) []string {
 // once a port, and whether any of it is beyond doubt.
 func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 	seen := map[string]bool{}
-	for i := range all {
-		e := &all[i]
+	for _, e := range all {
 		if e.own() && e.bothEnds {
 			continue // the finding of both ends shows it
 		}
@@ -229,7 +224,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 		for _, s := range e.standing() {
 			if key := string(s.Code) + e.name() + e.server; !seen[key] {
 				seen[key] = true
-				ev = append(ev, s.evidence(e))
+				ev = append(ev, s.evidence(&e))
 				ev = append(ev, s.proof...)
 			}
 		}
@@ -271,8 +266,7 @@ func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evide
 
 // udpSilent is worth a warning, not a verdict: the server may not speak UDP.
 func udpSilent(o *Observed) []checks.Finding {
-	for i := range o.Servers {
-		s := &o.Servers[i]
+	for _, s := range o.Servers {
 		if s.Error == "" && !s.Unasked && !s.answered("udp") && (s.answered("tcp") || s.answered("tls")) {
 			return []checks.Finding{{
 				ID: "sip-alg.udp-silent", Severity: checks.Warning, Confidence: checks.Possible,

@@ -24,8 +24,9 @@ const (
 
 // locate sends the same INVITE with a growing TTL. The router at which it dies
 // quotes it in its ICMP message; the first one that quotes it changed comes after
-// the ALG, and the responder is the last that can. Routers quote as much as they like, so an unchanged quote of few
-// bytes says little; Hop.Quoted keeps how much it was.
+// the ALG, and the responder is the last that can. Routers quote as much as they
+// like, so an unchanged quote of few bytes says little; Hop.Quoted keeps how much
+// it was.
 func (r *run) locate(ctx context.Context) []Hop {
 	hops := make([]Hop, maxHops)
 	var wg sync.WaitGroup
@@ -64,27 +65,37 @@ func (r *run) hop(ctx context.Context, ttl int) Hop {
 	defer conn.Close()
 	p := &Probe{ID: hopProbe + ttl, Transport: "udp", Port: 5060, Remote: netip.AddrPortFrom(r.session.Addr, 5060)}
 	h.Sent = r.dialog(p, conn.LocalAddr()).request("INVITE", "")
-	buf := make([]byte, 65536)
 	for range hopTries {
-		if conn.WriteTo(h.Sent, p.Remote, platform.SendOptions{TTL: ttl}) != nil || conn.SetReadDeadline(time.Now().Add(hopWait)) != nil {
-			return h
-		}
-		for ctx.Err() == nil {
-			_, err := conn.ReadFrom(buf)
-			var icmp *platform.ICMPError
-			if !errors.As(err, &icmp) {
-				if err != nil {
-					break
-				}
-				continue // the far end answered: the TTL reached it
-			}
-			if icmp.TimeExceeded() {
-				h.quote(icmp.Hop, icmp.Quote)
-				return h
-			}
+		if h.ask(ctx, conn, p.Remote, "", hopWait) {
+			break
 		}
 	}
 	return h
+}
+
+// ask sends the message of h with its TTL and waits until the router at which it
+// dies quotes it, or the far end answers; what does not contain the token is not
+// about this message. It reports whether there is nothing more to learn.
+func (h *Hop) ask(ctx context.Context, conn platform.UDPConn, to netip.AddrPort, token string, wait time.Duration) (done bool) {
+	if conn.WriteTo(h.Sent, to, platform.SendOptions{TTL: h.TTL}) != nil || conn.SetReadDeadline(time.Now().Add(wait)) != nil {
+		return true
+	}
+	buf := make([]byte, 65536)
+	for ctx.Err() == nil {
+		d, err := conn.ReadFrom(buf)
+		icmp, isICMP := errors.AsType[*platform.ICMPError](err)
+		switch {
+		case isICMP && icmp.TimeExceeded() && bytes.Contains(icmp.Quote, []byte(token)):
+			h.quote(icmp.Hop, icmp.Quote)
+			return true
+		case isICMP:
+		case err != nil:
+			return false
+		case bytes.Contains(buf[:d.N], []byte(token)):
+			return true
+		}
+	}
+	return true
 }
 
 // hopProbe numbers these messages beyond the plan's probes.

@@ -21,37 +21,30 @@ func merge(probes []Probe, arrivals []session.Arrival, complete bool) {
 				p.ReplySent = Wire(a.Sent)
 			}
 		}
-		p.compress()
-	}
-}
-
-// compress drops what says nothing new: an arrival equal to what was sent, a
-// reply equal to what the responder sent.
-func (p *Probe) compress() {
-	if bytes.Equal(p.ArrivedAs, p.Sent) {
-		p.ArrivedAs = nil
-	}
-	if bytes.Equal(p.ReplyCame, p.ReplySent) {
-		p.ReplyCame = nil
+		if bytes.Equal(p.ArrivedAs, p.Sent) {
+			p.ArrivedAs = nil
+		}
+		if bytes.Equal(p.ReplyCame, p.ReplySent) {
+			p.ReplyCame = nil
+		}
 	}
 }
 
 // arrivalOf finds the arrival of p's own message: same probe, same form, same
 // method, since ACK and BYE carry the token too.
 func arrivalOf(p *Probe, arrivals []session.Arrival) *session.Arrival {
-	for i := range arrivals {
-		a := &arrivals[i]
+	for _, a := range arrivals {
 		if a.Probe != p.ID || a.Masked != p.Masked {
 			continue
 		}
 		m, err := sip.Parse(a.Raw)
 		switch {
 		case err != nil:
-			return a // so badly changed that it is no SIP any more: it is still ours
+			return &a // too badly damaged to parse as SIP, but still ours
 		case p.Inbound && m.Status >= 200:
-			return a
+			return &a
 		case !p.Inbound && m.Method == p.Message:
-			return a
+			return &a
 		}
 	}
 	return nil

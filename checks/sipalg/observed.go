@@ -44,7 +44,7 @@ type Probe struct {
 	ID        int            `json:"id"`
 	Transport string         `json:"transport"` // udp tcp tls
 	Port      int            `json:"port"`      // destination
-	Plain     bool           `json:"plain"`     // the destination is no SIP port: the control
+	Plain     bool           `json:"plain"`     // the destination is not a SIP port: the control
 	Source    string         `json:"source"`    // "fresh" or "5060"
 	Message   string         `json:"message"`   // INVITE REGISTER OPTIONS
 	Variant   string         `json:"variant,omitempty"`
@@ -68,7 +68,7 @@ type Probe struct {
 	ReplyCame  Wire           `json:"reply_came,omitempty"` // empty when it came as sent
 	ReplyFrom  netip.AddrPort `json:"reply_from,omitzero"`  // who answered, when it is not who was asked
 	RTTMillis  float64        `json:"rtt_ms,omitempty"`
-	Strays     int            `json:"strays,omitempty"` // datagrams that answered no question of ours
+	Strays     int            `json:"strays,omitempty"` // datagrams that were not answers to us
 	ErrorClass string         `json:"error_class,omitempty"`
 	Error      words.Cause    `json:"error,omitempty"`
 	ErrorHop   netip.Addr     `json:"error_hop,omitzero"`

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -61,14 +62,10 @@ func heard(conn platform.UDPConn, token string, until time.Time) bool {
 	if conn.SetReadDeadline(until) != nil {
 		return false
 	}
-	buf := make([]byte, 2048)
-	for {
-		d, err := conn.ReadFrom(buf)
-		if err != nil {
-			return false
-		}
-		if t, ok := session.FindToken(buf[:d.N]); ok && t.String() == token {
+	for b := range probe.Datagrams(conn, nil) {
+		if t, ok := session.FindToken(b); ok && t.String() == token {
 			return true
 		}
 	}
+	return false
 }

@@ -1,6 +1,10 @@
 package sipalg
 
-import "github.com/sipdoctor/sipdoctor/checks/internal/session"
+import (
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+)
 
 // Variants of the INVITE, each for an ALG that the ordinary one may miss.
 const (
@@ -10,18 +14,18 @@ const (
 	variantSplit   = "split"                // one message over two TCP segments
 )
 
-// variantLeave is the REGISTER that ends a registration; it is no probe.
+// variantLeave is the REGISTER that ends a registration; it is not a probe.
 const variantLeave = "leave"
 
 // plan decides which probes go where. Everything that is sent follows from it,
 // but for what is asked again after silence (again.go).
 //
-// Helpers hang on the destination port, so port 5060, another SIP port and a
-// port that is no SIP port are asked the same; the source port 5060 is asked
-// beside a fresh one because some routers look at it too. Every (transport,
+// Helpers are bound to a destination port, so port 5060, another SIP port and a
+// port that is not a SIP port get the same probes; source port 5060 is tried as
+// well as a fresh one, because some routers look at it too. Every (transport,
 // port, source) gets its masked control. A TCP port is asked on at least two
-// connections, and port 5060 for each message, because one connection that
-// hangs proves nothing.
+// connections, and port 5060 for each message, because one hanging connection
+// proves nothing.
 //
 // Over UDP the messages of a port share a flow, as those of a phone do: every
 // flow costs the router an entry, and a router may allow few of them. Masked
@@ -29,10 +33,10 @@ const variantLeave = "leave"
 // packet.
 func plan(info session.Info, deep bool) []Probe {
 	var l list
-	for i, port := range udpPorts(info) {
+	for i, port := range pick(info.SIPUDP, info.PlainUDP) {
 		l.udp(port, i == 0, deep)
 	}
-	for i, port := range tcpPorts(info) {
+	for i, port := range pick(info.SIPTCP, info.PlainTCP) {
 		l.tcp(port, i == 0, deep)
 	}
 	for _, port := range info.SIPTLS[:min(1, len(info.SIPTLS))] {
@@ -132,16 +136,11 @@ type port struct {
 	plain  bool
 }
 
-// udpPorts puts port 5060 first, then one other SIP port, then the control.
-func udpPorts(info session.Info) []port { return pick(info.SIPUDP, info.PlainUDP) }
-func tcpPorts(info session.Info) []port { return pick(info.SIPTCP, info.PlainTCP) }
-
+// pick puts port 5060 first, then one other SIP port, then the control.
 func pick(sip, plain []int) []port {
 	var out []port
-	for _, n := range sip {
-		if n == 5060 {
-			out = append(out, port{n, false})
-		}
+	if slices.Contains(sip, 5060) {
+		out = append(out, port{5060, false})
 	}
 	for _, n := range sip {
 		if n != 5060 && len(out) < 2 {

@@ -27,13 +27,12 @@ func neededPorts(o *Observed, f *Facts) []portProof {
 		}
 	}
 	for i := range o.Servers {
-		for k := range o.Servers[i].Answers {
-			a := &o.Servers[i].Answers[k]
+		for _, a := range o.Servers[i].Answers {
 			name := pathName(a.Transport, int(a.Remote.Port()))
 			if a.Transport == "tls" || slices.ContainsFunc(out, func(p portProof) bool { return p.name == name }) {
 				continue
 			}
-			if p, ok := serverPort(o, f, a, name); ok {
+			if p, ok := serverPort(o, f, &a, name); ok {
 				out = append(out, p)
 			}
 		}
@@ -115,8 +114,7 @@ func serverPort(o *Observed, f *Facts, a *ServerAnswer, name string) (portProof,
 // seenBy looks for an answer on the port that shows as much as an answer can;
 // without one the first that was had says why not.
 func (p *portProof) seenBy(all []evidence) bool {
-	for i := range all {
-		e := &all[i]
+	for _, e := range all {
 		if e.bothEnds || e.name() != p.name {
 			continue
 		}

@@ -47,7 +47,7 @@ func (p *Probe) replied(token string) func([]byte, netip.AddrPort) bool {
 	}
 }
 
-// unmasked is the text of masked bytes, nil when they are none.
+// unmasked returns the payload of masked bytes; nil if b is not masked.
 func unmasked(b []byte) []byte {
 	text, ok := session.Unmask(b)
 	if !ok {

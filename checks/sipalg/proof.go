@@ -10,9 +10,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// evidence is what one exchange says about the way between two ends, whatever
-// method it comes from. Nothing is decided by one of them alone: weigh looks at
-// all.
+// evidence is what one exchange says about the path between two ends, whatever
+// method it comes from. None of it decides anything alone: weigh looks at all.
 type evidence struct {
 	server    string     // whom was asked, as named; "" is our own responder
 	transport string     // udp tcp tls
@@ -92,38 +91,25 @@ const (
 	lacks                   // there it is as it should be
 )
 
-// on compares a sign with what another exchange with the same server shows.
+// on returns what this exchange with the same server says about a sign.
 func (e *evidence) on(s *sign) opinion {
-	switch {
-	case !e.readable:
-		return silentOn
-	case s.Code == sip.ReceivedReversed:
-		return compareSeen(s, e.seen)
-	case slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }):
-		return shares
-	}
-	return lacks
+	return s.compare(e.readable, e.seen, slices.ContainsFunc(e.signs, func(o sign) bool { return o.Code == s.Code }))
 }
 
 func (c *control) on(s *sign) opinion {
-	switch {
-	case !c.readable:
-		return silentOn
-	case s.Code == sip.ReceivedReversed:
-		return compareSeen(s, c.seen)
-	case slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }):
-		return shares
-	}
-	return lacks
+	return s.compare(c.readable, c.seen, slices.ContainsFunc(c.changes, func(o Change) bool { return o.Code == s.Code }))
 }
 
-func compareSeen(s *sign, seen netip.Addr) opinion {
+// compare says what an answer with that source address says about s; has is
+// whether it shows a change of the same field.
+func (s *sign) compare(readable bool, seen netip.Addr, has bool) opinion {
+	reversed := s.Code == sip.ReceivedReversed
 	switch {
-	case !seen.IsValid():
+	case !readable, reversed && !seen.IsValid():
 		return silentOn
-	case seen.String() == s.After:
+	case reversed && seen.String() == s.After, !reversed && has:
 		return shares
-	case netinfo.IsPrivate(seen):
+	case reversed && netinfo.IsPrivate(seen):
 		return silentOn
 	}
 	return lacks
@@ -152,8 +138,7 @@ func (e *evidence) examine(all []evidence) {
 
 func (e *evidence) askElsewhere(s *sign, all []evidence) {
 	for _, transport := range []string{"tls", "tcp", "udp"} {
-		for i := range all {
-			x := &all[i]
+		for _, x := range all {
 			if x.server != e.server || x.transport != transport || x.transport == e.transport {
 				continue
 			}
@@ -193,8 +178,8 @@ func (s *sign) instead(seen netip.Addr) any {
 	return evidenceSays("unchanged", nil)
 }
 
-// compareServers takes back what only one server shows: what stands on the way
-// would treat another one on the same port in the same way.
+// compareServers refutes the signs that only one server shows: a box on the path
+// would treat another server on the same port the same way.
 func (e *evidence) compareServers(all []evidence) {
 	for i := range e.signs {
 		s := &e.signs[i]
@@ -210,24 +195,22 @@ func (e *evidence) compareServers(all []evidence) {
 // cleanElsewhere finds another far end on the same transport and port whose
 // answers show that nothing was changed.
 func (e *evidence) cleanElsewhere(all []evidence) *evidence {
-	for i := range all {
-		x := &all[i]
+	for _, x := range all {
 		if x.server != e.server && x.remote.Addr() != e.remote.Addr() && x.transport == e.transport &&
 			x.remote.Port() == e.remote.Port() && x.local.Addr() == e.local.Addr() &&
 			len(x.signs) == 0 && (x.verdict == NoSign || x.verdict == None) {
-			return x
+			return &x
 		}
 	}
 	return nil
 }
 
-// conclude is the verdict of one exchange after everything was said.
+// conclude sets the verdict of one exchange once every sign has been examined.
 func (e *evidence) conclude() {
 	var why []note
 	seen := map[string]bool{}
 	standing := e.standing()
-	for i := range e.signs {
-		s := &e.signs[i]
+	for _, s := range e.signs {
 		if s.refuted.isZero() {
 			e.sure = e.sure || len(s.proof) > 0 || e.bothEnds || e.own()
 			continue

@@ -45,7 +45,7 @@ func observePublic(ctx context.Context, env *checks.Env, names []string) (asked 
 			continue
 		}
 		t := targets[0] // UDP goes first
-		if s.Source, err = sourceFor(env, t.addr.Addr()); err != nil {
+		if s.Source, err = probe.Source(env.Net, env.Inputs.Bind, t.addr.Addr()); err != nil {
 			break
 		}
 		s.Answers = []ServerAnswer{askUDP(ctx, env, v, s.Source, t, publicSchedule())}

@@ -1,17 +1,15 @@
 package sipalg
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 const (
@@ -36,49 +34,26 @@ func askQuotes(ctx context.Context, env *checks.Env, local netip.Addr, t target)
 	var hops []Hop
 	last := 0 // hops that named themselves, and those before them
 	for ttl := 1; ttl <= quoteHops && ctx.Err() == nil; ttl++ {
-		h, reached := askQuote(ctx, conn, t, ttl)
-		if reached {
-			break
+		token := probe.Token()
+		h := Hop{TTL: ttl, Sent: options(token, t, conn.LocalAddr())}
+		done := false
+		for round := 0; round < quoteRounds && !done; round++ {
+			done = h.ask(ctx, conn, t.addr, token, quoteWait)
 		}
-		if hops = append(hops, h); h.Addr.IsValid() {
+		hops = append(hops, h)
+		if h.Addr.IsValid() {
 			last = ttl
+		} else if done {
+			break // the server answered
 		}
 	}
 	return hops[:last]
 }
 
-// askQuote asks one router, and reports whether it was the server that answered.
-func askQuote(ctx context.Context, conn platform.UDPConn, t target, ttl int) (h Hop, reached bool) {
-	token := randomToken()
-	h = Hop{TTL: ttl, Sent: options(token, t, conn.LocalAddr())}
-	buf := make([]byte, 65536)
-	for range quoteRounds {
-		if conn.WriteTo(h.Sent, t.addr, platform.SendOptions{TTL: ttl}) != nil || conn.SetReadDeadline(time.Now().Add(quoteWait)) != nil {
-			return h, false
-		}
-		for ctx.Err() == nil {
-			d, err := conn.ReadFrom(buf)
-			var icmp *platform.ICMPError
-			if err != nil && !errors.As(err, &icmp) {
-				break
-			}
-			switch {
-			case icmp == nil && bytes.Contains(buf[:d.N], []byte(token)):
-				return h, true
-			case icmp != nil && icmp.TimeExceeded() && bytes.Contains(icmp.Quote, []byte(token)):
-				h.quote(icmp.Hop, icmp.Quote)
-				return h, false
-			}
-		}
-	}
-	return h, false
-}
-
 // ofQuotes is the evidence of the first router that quoted a question of ours
 // other than it was sent. Nobody but the way to it can have changed that.
 func ofQuotes(s *Server) (evidence, bool) {
-	for i := range s.Hops {
-		h := &s.Hops[i]
+	for _, h := range s.Hops {
 		changes := quotedChanges(h.Sent, h.Quote)
 		if len(changes) == 0 {
 			continue

@@ -48,8 +48,8 @@ func (e *evidence) sawPublic() note {
 }
 
 // lookPrivate weighs a private address in received=. On a path without NAT (a
-// VPN, a DMZ, the office's own public address from inside) it is the plain
-// truth, and a server behind a NAT of its own sees that NAT.
+// VPN, a DMZ, the office's own public address from inside) it is
+// correct, and a server behind its own NAT sees that NAT.
 func (e *evidence) lookPrivate(all []evidence) {
 	far := e.remote.Addr()
 	shown := e.sameServer(all, func(x *evidence) bool { return x.seen.IsValid() && !netinfo.IsPrivate(x.seen) })
@@ -72,21 +72,16 @@ func (e *evidence) lookPrivate(all []evidence) {
 	case len(e.public) == 0 && shown == nil:
 		e.note = noted("no-stun", nil)
 	default:
-		e.signs = append(e.signs, sign{Change: Change{sip.ReceivedReversed, "response", e.expected(shown), e.seen.String()}})
+		expected := strings.Join(once(e.public), ", ")
+		if shown != nil {
+			expected = shown.seen.String()
+		}
+		e.signs = append(e.signs, sign{Change: Change{sip.ReceivedReversed, "response", expected, e.seen.String()}})
 	}
 }
 
-// expected is the address that should stand in received=.
-func (e *evidence) expected(shown *evidence) string {
-	if shown != nil {
-		return shown.seen.String()
-	}
-	return strings.Join(once(e.public), ", ")
-}
-
-// disagreement says that STUN servers see one local address at different public
-// ones: several lines, or a server that is wrong. It is a fact of its own, and
-// nothing is concluded from it.
+// disagreement notes that STUN servers see one local address at different public
+// ones: several uplinks, or a wrong server. Nothing is concluded from it.
 func disagreement(o *Observed) (out []words.Text) {
 	for _, v := range o.Views {
 		first := slices.IndexFunc(o.Views, func(w View) bool { return w.Local == v.Local })

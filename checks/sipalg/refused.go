@@ -35,7 +35,7 @@ func askRefusal(ctx context.Context, env *checks.Env, local netip.Addr, t target
 	}
 	defer conn.Close()
 	a.Local = conn.LocalAddr()
-	token := randomToken()
+	token := probe.Token()
 	d := dialog{token: token, transport: t.transport, local: a.Local, remote: t.addr, rtp: env.FreshRTPPort()}
 	a.Sent = refusable(d)
 	r := &refusal{conn: conn, to: t.addr, invite: a.Sent, token: token}

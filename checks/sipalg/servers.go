@@ -45,9 +45,10 @@ type target struct {
 // askServer asks over every transport at the same time.
 func askServer(ctx context.Context, env *checks.Env, v *views, name string) Server {
 	s := Server{Name: name}
+	named, _ := netinfo.ParseHostPort(name)
 	targets, err := resolve(ctx, env, name)
 	if err == nil {
-		s.Source, err = sourceFor(env, targets[0].addr.Addr())
+		s.Source, err = probe.Source(env.Net, env.Inputs.Bind, targets[0].addr.Addr())
 	}
 	if err != nil {
 		s.Error = platform.Words(err)
@@ -56,7 +57,7 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	s.Answers = make([]ServerAnswer, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t, hostOf(name)) })
+		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t, named.Host) })
 		if t.transport == "udp" && env.Inputs.Responder == "" {
 			wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
 		}
@@ -68,43 +69,27 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	return s
 }
 
-func sourceFor(env *checks.Env, far netip.Addr) (netip.Addr, error) {
-	if env.Inputs.Bind.IsValid() {
-		return env.Inputs.Bind, nil
-	}
-	a, err := env.Net.SourceFor(far)
-	if err != nil {
-		return a, fmt.Errorf("no route to %s: %w", far, err)
-	}
-	return a, nil
-}
-
 // askInTurn asks the servers of an SRV record as phones do: the next one when
 // the one before is silent. What the first did not say is the signalling
 // check's business; here whoever answers is as good.
 func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
-	first := askOne(ctx, env, v, local, t, name)
+	ask := func(addr netip.AddrPort) ServerAnswer {
+		t := target{transport: t.transport, addr: addr}
+		if t.transport == "udp" {
+			return askUDP(ctx, env, v, local, t, probe.SIP())
+		}
+		return askStream(ctx, env, v, local, t, name)
+	}
+	first := ask(t.addr)
 	if len(first.Reply) > 0 {
 		return first
 	}
 	for _, addr := range t.next {
-		if a := askOne(ctx, env, v, local, target{transport: t.transport, addr: addr}, name); len(a.Reply) > 0 {
+		if a := ask(addr); len(a.Reply) > 0 {
 			return a
 		}
 	}
 	return first
-}
-
-func askOne(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
-	if t.transport == "udp" {
-		return askUDP(ctx, env, v, local, t, probe.SIP())
-	}
-	return askStream(ctx, env, v, local, t, name)
-}
-
-func hostOf(name string) string {
-	at, _ := netinfo.ParseHostPort(name)
-	return at.Host
 }
 
 // maxTargets bounds how many servers of one SRV record are asked in turn.
@@ -128,7 +113,7 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 				failed = err
 				continue
 			}
-			if a, ok := sameFamily(found, env.Inputs.Bind); ok {
+			if a, ok := probe.SameFamily(found, env.Inputs.Bind); ok {
 				addrs = append(addrs, netip.AddrPortFrom(a, r.Port))
 			}
 		}
@@ -153,21 +138,11 @@ func records(ctx context.Context, env *checks.Env, named netinfo.HostPort, trans
 		usual = uint16(named.Port)
 	}
 	if _, literal := named.Addr(); named.Port == 0 && !literal {
-		if srv, err := lookupSRV(ctx, env, transport, named.Host); err == nil && len(srv) > 0 {
+		if srv, err := probe.LookupSIP(ctx, env.Net, transport, named.Host); err == nil && len(srv) > 0 {
 			return srv[:min(len(srv), maxTargets)]
 		}
 	}
 	return []platform.SRV{{Target: named.Host, Port: usual}}
-}
-
-// sameFamily picks the first address that the local one can talk to.
-func sameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
-	for _, a := range addrs {
-		if !local.IsValid() || a.Is4() == local.Is4() {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
 }
 
 func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, s probe.Schedule) ServerAnswer {
@@ -179,7 +154,7 @@ func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 	}
 	defer conn.Close()
 	a.Local = conn.LocalAddr()
-	token := randomToken()
+	token := probe.Token()
 	a.Sent = options(token, t, a.Local)
 	ask := func(sent []byte, token string, s probe.Schedule) (*probe.Ask, error) {
 		q := &probe.Ask{
@@ -205,7 +180,7 @@ func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 		return a
 	}
 	a.Reply, a.RTTMillis = q.Reply, float64(q.RTT.Microseconds())/1000
-	token = randomToken()
+	token = probe.Token()
 	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
 	q, _ = ask(a.ControlSent, token, controlSchedule())
 	a.ControlReply = q.Reply
@@ -234,7 +209,7 @@ func askStream(ctx context.Context, env *checks.Env, v *views, local netip.Addr,
 	if ap, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
 		a.Local = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	token := randomToken()
+	token := probe.Token()
 	a.Sent = options(token, t, a.Local)
 	start := time.Now()
 	if a.Reply, err = exchange(ctx, conn, a.Sent, token); err != nil {
@@ -245,7 +220,7 @@ func askStream(ctx context.Context, env *checks.Env, v *views, local netip.Addr,
 	if t.transport == "tls" {
 		return a // nobody on the way can read it: there is nothing to control
 	}
-	token = randomToken()
+	token = probe.Token()
 	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
 	a.ControlReply, _ = exchange(ctx, conn, a.ControlSent, token)
 	return a
@@ -321,15 +296,6 @@ func options(token string, t target, local netip.AddrPort) []byte {
 func finalFor(b []byte, token string) bool {
 	m, err := sip.Parse(b)
 	return err == nil && m.Status >= 200 && bytes.Contains(b, []byte(token))
-}
-
-// lookupSRV asks for the SIP service of a domain over one transport (RFC 3263,
-// 4.1).
-func lookupSRV(ctx context.Context, env *checks.Env, transport, domain string) ([]platform.SRV, error) {
-	if transport == "tls" {
-		return env.Net.LookupSRV(ctx, "sips", "tcp", domain)
-	}
-	return env.Net.LookupSRV(ctx, "sip", transport, domain)
 }
 
 func (a *ServerAnswer) fail(err error) {

@@ -5,9 +5,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// silent judges a probe that did not make it there and back. Silence alone is
-// nothing: loss, a closed port and content inspection look alike until the
-// control, the other probes of the port and the measured loss are looked at.
+// silent judges a probe that was lost on the way there or back. Silence alone
+// proves nothing: loss, a closed port and content inspection look alike until they
+// are compared with the control, the port's other probes and the measured loss.
 func (path *Path) silent(o *Observed) {
 	p := path.probe
 	path.Verdict = Inconclusive
@@ -70,7 +70,7 @@ func (path *Path) lost(o *Observed) {
 }
 
 // withheld judges a probe that was not sent, by what its port did before.
-// Another server's answer proves that somebody on the way has taken the port
+// Another server's answer proves that a device on the path has taken over the port
 // only where the responder itself has it at the very address that was asked:
 // in front of a translated address, single ports often lead to a PBX.
 func (path *Path) withheld(o *Observed) {

@@ -5,7 +5,6 @@ package sipalg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -31,14 +30,13 @@ func Check() *checks.Check {
 
 // run is the state of one observation.
 type run struct {
-	env         *checks.Env
-	session     *session.Client
-	local       netip.Addr
-	fingerprint string // of the responder's certificate, hex; "" when unknown
-	gates       map[portKey]*gate
-	asking      sync.WaitGroup // who answers at the ports
-	planned     int            // probes
-	control     netip.AddrPort // of the session, when it is carried by HTTPS
+	env     *checks.Env
+	session *session.Client
+	local   netip.Addr
+	gates   map[portKey]*gate
+	asking  sync.WaitGroup // who answers at the ports
+	planned int            // probes
+	control netip.AddrPort // of the session, when it is carried by HTTPS
 
 	mu       sync.Mutex // guards what follows, and Observed.Ports
 	pinholes []Pinhole
@@ -76,15 +74,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 
 // observeResponder runs the plan against the responder, all probes at once.
 func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o *Observed) error {
-	r := &run{env: env, session: s, local: env.Inputs.Bind, fingerprint: s.Info.Fingerprint, control: s.Control(), asked: map[kind]bool{}}
-	if !r.local.IsValid() {
-		src, err := env.Net.SourceFor(s.Addr)
-		if err != nil {
-			return fmt.Errorf("finding the local address towards %s: %w", s.Addr, err)
-		}
-		r.local = src
+	local, err := probe.Source(env.Net, env.Inputs.Bind, s.Addr)
+	if err != nil {
+		return err
 	}
-	o.Local = r.local
+	r := &run{env: env, session: s, local: local, control: s.Control(), asked: map[kind]bool{}}
+	o.Local = local
 	o.Responder = &Responder{Addr: s.Addr, Carrier: s.Carrier, Busy: s.Info.Busy, Translated: s.Translated()}
 	o.Notes = append(o.Notes, s.Notes...)
 	o.Probes = plan(s.Info, env.Inputs.Deep)
@@ -163,7 +158,9 @@ func (r *run) runAll(ctx context.Context, o *Observed) {
 // runClear sends the probes of a flow when readable SIP may go to its port.
 func (r *run) runClear(ctx context.Context, flow []*Probe) {
 	if !r.gates[keyOf(flow[0])].passes(ctx) {
-		withhold(flow...)
+		for _, p := range flow {
+			p.Withheld = true
+		}
 		return
 	}
 	r.run(ctx, flow)

@@ -1,22 +1,17 @@
 package sipalg
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
-	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
 // streamTimeout bounds one TCP or TLS probe: the handshake survives three lost
@@ -91,9 +86,7 @@ func (r *run) connectOnce(whole context.Context, p *Probe) {
 		if p.Transport == "tcp" && p.Variant == "" {
 			r.pinhole(whole, p, d)
 		}
-		if m, err := sip.Parse(reply); err == nil && m.Get("to") != nil {
-			d.toTag = tagOf(m.Get("to").Value)
-		}
+		_, d.toTag = statusAndTag(reply)
 		_, _ = stream.Write(append(d.request("ACK", ""), d.request("BYE", "")...))
 	}
 	if p.Message == "REGISTER" && !p.Masked {
@@ -113,12 +106,8 @@ func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, 
 		return nil, err
 	}
 	leaf := t.ConnectionState().PeerCertificates[0]
-	sum := sha256.Sum256(leaf.Raw)
-	if want := r.fingerprint; want != "" && want != hex.EncodeToString(sum[:]) {
-		p.TLSForeign = leaf.Subject.String()
-		if p.TLSForeign == "" {
-			p.TLSForeign = unnamed
-		}
+	if want := r.session.Info.Fingerprint; want != "" && want != session.FingerprintOf(leaf.Raw).String() {
+		p.TLSForeign = cmp.Or(leaf.Subject.String(), unnamed)
 	}
 	return t, nil
 }
@@ -126,9 +115,7 @@ func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, 
 func writeProbe(w io.Writer, p *Probe) error {
 	switch {
 	case p.Masked:
-		m := session.Mask(p.Sent, rand.Uint32())
-		_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...))
-		return err
+		return session.WriteMasked(w, p.Sent)
 	case p.Variant == variantSplit:
 		half := len(p.Sent) / 2
 		if _, err := w.Write(p.Sent[:half]); err != nil {
@@ -145,35 +132,12 @@ func writeProbe(w io.Writer, p *Probe) error {
 // readStream reads up to the final response to p.
 func readStream(rd io.Reader, p *Probe, token string) ([]byte, error) {
 	if p.Masked {
-		return readMasked(rd)
+		return session.ReadMasked(rd)
 	}
-	b, err := probe.ReadFinal(rd, func(b []byte) bool {
-		t, found := session.FindToken(b)
-		m, err := sip.Parse(b)
-		return err == nil && m.Status >= 200 && found && t.String() == token
-	})
+	final := p.replied(token)
+	b, err := probe.ReadFinal(rd, func(b []byte) bool { return final(b, p.Remote) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer from %s: %w", p.Remote, err)
-	}
-	return b, nil
-}
-
-func readMasked(rd io.Reader) ([]byte, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(rd, size[:]); err != nil {
-		return nil, err
-	}
-	n := binary.BigEndian.Uint32(size[:])
-	if n > sip.MaxMessage {
-		return nil, fmt.Errorf("masked frame of %d bytes", n)
-	}
-	frame := make([]byte, n)
-	if _, err := io.ReadFull(rd, frame); err != nil {
-		return nil, err
-	}
-	b, ok := session.Unmask(frame)
-	if !ok {
-		return nil, errors.New("the answer is not in masked form")
 	}
 	return b, nil
 }

@@ -39,8 +39,7 @@ func fates(paths []Path) (out []words.Text) {
 	var order []fate
 	ports := map[fate][]string{}
 	seen := map[string]bool{}
-	for i := range paths {
-		p := &paths[i]
+	for _, p := range paths {
 		if seen[p.name()] || p.Plain {
 			continue
 		}
@@ -68,8 +67,7 @@ func fates(paths []Path) (out []words.Text) {
 func fateOf(paths []Path, name string) fate {
 	worst, changed, blocked, decrypted := None, []string{}, "", false
 	rank := []string{None, Inconclusive, Dropping, Rewriting, Proxying}
-	for i := range paths {
-		p := &paths[i]
+	for _, p := range paths {
 		if p.name() != name {
 			continue
 		}

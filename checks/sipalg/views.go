@@ -2,13 +2,16 @@ package sipalg
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // views asks STUN servers, once for each local address, where it is seen. What
@@ -40,12 +43,11 @@ const viewWait = 1500 * time.Millisecond
 // time.
 func (v *views) of(ctx context.Context, local netip.Addr) netip.Addr {
 	l := v.start(local)
-	wait := time.NewTimer(viewWait)
-	defer wait.Stop()
+	ctx, cancel := context.WithTimeout(ctx, viewWait)
+	defer cancel()
 	select {
 	case <-l.first:
 	case <-l.done:
-	case <-wait.C:
 	case <-ctx.Done():
 	}
 	v.mu.Lock()
@@ -75,10 +77,7 @@ func (v *views) start(local netip.Addr) *viewsOf {
 // all waits for every question and returns what was said.
 func (v *views) all() []View {
 	v.mu.Lock()
-	var list []*viewsOf
-	for _, l := range v.list {
-		list = append(list, l)
-	}
+	list := slices.Collect(maps.Values(v.list))
 	v.mu.Unlock()
 	var out []View
 	for _, l := range list {
@@ -103,7 +102,7 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 	var wg sync.WaitGroup
 	for _, name := range v.env.STUNServers() {
 		wg.Go(func() {
-			to, ok := stunAddr(ctx, v.env, name, local)
+			to, ok := probe.Lookup(ctx, v.env.Net, name, session.DefaultSTUNPort, local)
 			if !ok {
 				return
 			}
@@ -149,18 +148,4 @@ func secondHop(ctx context.Context, sock *stun.Socket, to netip.AddrPort) netip.
 		}
 	}
 	return netip.Addr{}
-}
-
-// stunAddr is the address of a STUN server in the family of a local address.
-func stunAddr(ctx context.Context, env *checks.Env, name string, local netip.Addr) (netip.AddrPort, bool) {
-	at, err := netinfo.ParseHostPort(name)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	a, ok := sameFamily(addrs, local)
-	return netip.AddrPortFrom(a, uint16(at.PortOr(3478))), ok
 }

@@ -26,17 +26,16 @@ func groupOf(o *Observed, p *Probe) group {
 	if g.stream {
 		g.loss = streamLossOf(o.Probes, p.Transport)
 	}
-	for i := range o.Probes {
-		q := &o.Probes[i]
+	for _, q := range o.Probes {
 		g.likeAnswered = g.likeAnswered || q.Answered && !q.Again && (q.Transport == "udp") == (p.Transport == "udp")
 		switch {
-		case keyOf(q) != keyOf(p):
+		case keyOf(&q) != keyOf(p):
 			g.othersAnswered = g.othersAnswered || q.Answered && !q.Again
 		case q.ErrorClass == string(platform.ClassLocalFilter):
 			g.filtered = true
 		case q.Inbound || !q.left():
 		default:
-			g.sent = append(g.sent, q)
+			g.sent = append(g.sent, &q)
 		}
 	}
 	return g
@@ -69,8 +68,8 @@ func (g group) answered(source string) bool {
 	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Source == source && q.Answered })
 }
 
-// read reports whether messages like p are lost beside controls that pass:
-// somebody reads them.
+// read reports whether messages like p are lost while their controls pass, so
+// that something on the path must be reading them.
 func (g group) read(p *Probe) bool {
 	var lost []*Probe
 	readable, alike := 0, false
@@ -94,7 +93,7 @@ func (g group) read(p *Probe) bool {
 }
 
 // tooLarge reports whether p is lost because of its size: its control, which is
-// as large, is lost as well, while less passes on the same flow.
+// as large, is lost as well, while smaller messages pass on the same flow.
 func (g group) tooLarge(p *Probe) bool {
 	asked, passed := g.controls(p)
 	if asked == 0 || passed > 0 || g.lossPower(p.Tries+asked) >= falseAlarm {
@@ -136,24 +135,24 @@ func (g group) canaries(source string) (asked, passed int) {
 	return asked, passed
 }
 
-// crowded reports whether new flows get nowhere, or not always, and not only to
-// this port.
+// crowded reports whether new flows fail, always or sometimes, to other ports as
+// well as to this one.
 func (g group) crowded(source string) bool {
 	asked, passed := g.canaries(source)
 	return !g.answered(source) && (asked > passed || asked == 0 && g.likeAnswered)
 }
 
-// shut reports whether new flows get everywhere but to this port. Where no
-// other port of the kind has answered there is nothing to compare with.
+// shut reports whether new flows reach every port but this one. Where no other
+// port of the kind has answered there is nothing to compare with.
 func (g group) shut(source string) bool {
 	asked, _ := g.canaries(source) // crowded is where some of them were lost
 	return !g.likeAnswered || asked >= canaryPairs
 }
 
-// falseName is the chance of calling a port closed of which only the SIP is
-// dropped, because the one control of this source port was lost by accident
-// while that of another passed. Either way phones do not get through.
-const falseName = 1e-3
+// maxMisnamed is the accepted chance of calling a port closed although only SIP
+// is dropped there, because the one control from this source port was lost by
+// accident while another passed. Either way phones do not get through.
+const maxMisnamed = 1e-3
 
 // dead reports whether nothing, readable or masked, passes from a source port to
 // this port of a far end that answers otherwise, even though new flows to
@@ -175,7 +174,7 @@ func (g group) dead(source string) bool {
 		return false
 	case !g.shut(source):
 		return false
-	case g.anyControl() && !g.stream && g.lossPower(masked) > falseName:
+	case g.anyControl() && !g.stream && g.lossPower(masked) > maxMisnamed:
 		return false
 	}
 	return g.beyondLoss(lost, len(lost))
@@ -245,7 +244,7 @@ func (g group) connectionLost(q *Probe) float64 {
 	return g.loss
 }
 
-// choose is in how many ways n can be taken out of all.
+// choose is the number of ways to choose n out of all.
 func choose(all, n int) float64 {
 	ways := 1.0
 	for i := range n {
@@ -305,13 +304,12 @@ func callsRead(o *Observed, p *Probe) bool {
 	g := group{loss: lossOf(o.Probes)}
 	var here, all []*Probe
 	came := false
-	for i := range o.Probes {
-		q := &o.Probes[i]
+	for _, q := range o.Probes {
 		switch {
 		case !q.Inbound || q.Masked || len(q.ReplySent) == 0:
 		case q.Arrived:
 			came = true
-		case q.Answered == p.Answered && callControlled(o, q):
+		case q.Answered == p.Answered && callControlled(o, &q):
 			lost := &Probe{Tries: q.Tries}
 			if q.Answered {
 				lost.Tries = q.Answers

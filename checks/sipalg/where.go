@@ -32,9 +32,9 @@ func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	return words.Say("sip-alg.box", words.Args{"place": "unknown"})
 }
 
-// onlyTo is the far end that alone is affected: everybody else on the same
-// transport and port is spared, or it has a private address, so that the way to
-// it need not be the one to the Internet. nil when there are others.
+// onlyTo returns the only far end that is affected: the others on the same
+// transport and port are not, or it has a private address, so that the path to it
+// need not be the one to the Internet. It is nil if there are several.
 func onlyTo(all []evidence) *evidence {
 	var bad []*evidence
 	for i := range all {
@@ -54,7 +54,7 @@ func onlyTo(all []evidence) *evidence {
 	return bad[0]
 }
 
-// byAddress tells the box by the address that it wrote into a message. An ALG
+// byAddress names the box by the address that it wrote into a message. An ALG
 // writes the one that its own NAT translates to.
 func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	written := writtenAddrs(o, f.weighed)
@@ -63,7 +63,7 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	}
 	a := written[0]
 	outer := slices.ContainsFunc(h.OuterAddresses(), func(e netinfo.External) bool { return e.Addr == a })
-	public := slices.ContainsFunc(o.allViews(), func(v netip.Addr) bool { return v == a })
+	public := slices.Contains(o.Public, a) || slices.ContainsFunc(o.Views, func(v View) bool { return v.Seen == a })
 	switch {
 	case a == h.Uplink.Gateway || outer:
 		return words.Say("sip-alg.box", words.Args{"place": "router"})
@@ -79,8 +79,7 @@ func byAddress(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 // nowhere in what was sent, other than those of the two ends.
 func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
 	var out []netip.Addr
-	for i := range all {
-		e := &all[i]
+	for _, e := range all {
 		for _, s := range e.standing() {
 			for _, a := range addrsIn(s.After) {
 				if a == e.local.Addr() || a == e.remote.Addr() || a == o.Local || slices.Contains(addrsIn(s.Before), a) || slices.Contains(out, a) {
@@ -103,15 +102,6 @@ func addrsIn(text string) []netip.Addr {
 		} else if a, err := netip.ParseAddr(word); err == nil {
 			out = append(out, a)
 		}
-	}
-	return out
-}
-
-// allViews is where outsiders see us, whatever the local address.
-func (o *Observed) allViews() []netip.Addr {
-	out := slices.Clone(o.Public)
-	for _, v := range o.Views {
-		out = append(out, v.Seen)
 	}
 	return out
 }

@@ -31,17 +31,21 @@ func (d dialog) request(method, variant string) []byte {
 	if method == "INVITE" {
 		body = d.sdp(variant)
 	}
+	seq, expires := cseq[method], 60 // seconds, as short as registrars take it
+	if variant == variantLeave {
+		seq, expires = seq+1, 0
+	}
 	fields := []string{
-		d.name("Via", variant) + ": " + d.via(),
+		fmt.Sprintf("%s: SIP/2.0/%s %s;branch=z9hG4bK%s;rport", d.name("Via", variant), strings.ToUpper(d.transport), d.local, d.token),
 		"Max-Forwards: 70",
 		fmt.Sprintf("%s: \"sipdoctor\" <sip:probe@%s>;tag=%s", d.name("From", variant), d.local, d.token[len(d.token)-12:]),
 		fmt.Sprintf("%s: <sip:%s@%s>%s", d.name("To", variant), d.user(method), d.remote, d.tag()),
 		fmt.Sprintf("%s: %s@%s", d.name("Call-ID", variant), d.token, d.local.Addr()),
-		fmt.Sprintf("CSeq: %d %s", sequence(method, variant), method),
+		fmt.Sprintf("CSeq: %d %s", seq, method),
 		fmt.Sprintf("%s: <sip:probe@%s;transport=%s>", d.name("Contact", variant), d.local, d.transport),
 	}
 	if method == "REGISTER" {
-		fields = append(fields, "Expires: "+lifetime(variant))
+		fields = append(fields, fmt.Sprintf("Expires: %d", expires))
 	}
 	fields = append(fields,
 		"X-Canary: "+d.local.String(),
@@ -65,26 +69,6 @@ func (d dialog) request(method, variant string) []byte {
 // cseq numbers the requests of a dialog; 0 is avoided because old kernels
 // dropped it.
 var cseq = map[string]int{"INVITE": 1, "ACK": 1, "REGISTER": 1, "OPTIONS": 1, "SUBSCRIBE": 1, "BYE": 2}
-
-// sequence is the CSeq number; what ends something comes after what began it.
-func sequence(method, variant string) int {
-	if variant == variantLeave {
-		return cseq[method] + 1
-	}
-	return cseq[method]
-}
-
-// lifetime of a registration, seconds: as short as registrars take it.
-func lifetime(variant string) string {
-	if variant == variantLeave {
-		return "0"
-	}
-	return "60"
-}
-
-func (d dialog) via() string {
-	return fmt.Sprintf("SIP/2.0/%s %s;branch=z9hG4bK%s;rport", strings.ToUpper(d.transport), d.local, d.token)
-}
 
 func (d dialog) user(method string) string {
 	if method == "REGISTER" {

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // A question is one datagram that its receiver answers, or one connection.
@@ -18,15 +18,15 @@ type question struct {
 	payload []byte // nil: connect by TCP
 }
 
-// askedAt is when a datagram goes out: the kernel gives up looking for a
-// neighbour after three seconds, and what a router rejects comes back at once.
-func askedAt() []time.Duration {
-	const ms = time.Millisecond
-	return []time.Duration{0, 500 * ms, 1200 * ms, 2000 * ms}
-}
-
 // askFor is how long there is for an answer.
 const askFor = 3400 * time.Millisecond
+
+// asking is when a datagram goes out: the kernel gives up looking for a
+// neighbour after three seconds, and what a router rejects comes back at once.
+func asking() probe.Schedule {
+	const ms = time.Millisecond
+	return probe.Schedule{SendAt: []time.Duration{0, 500 * ms, 1200 * ms, 2000 * ms}, LastWait: askFor - 2000*ms}
+}
 
 // publicAddrs are the resolvers of three operators, who answer DNS over UDP 53
 // and HTTPS on TCP 443: Quad9, Cloudflare, Google.
@@ -102,35 +102,12 @@ func exchange(ctx context.Context, env *checks.Env, q question, answered func())
 		return
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	start := time.Now()
-	buf := make([]byte, 2048)
-	for i, at := range askedAt() {
-		_ = conn.WriteTo(q.payload, q.to, platform.SendOptions{})
-		until := start.Add(askFor)
-		if i+1 < len(askedAt()) {
-			until = start.Add(askedAt()[i+1])
-		}
-		if conn.SetReadDeadline(until) != nil || ctx.Err() != nil {
-			return
-		}
-		for {
-			d, err := conn.ReadFrom(buf)
-			if err == nil && d.From == q.to {
-				answered()
-				return
-			}
-			if err != nil && platform.Classify(err) == platform.ClassTimeout {
-				break
-			}
-			if ctx.Err() != nil {
-				return
-			}
-		}
-		if ctx.Err() != nil || at >= askFor {
-			return
-		}
+	a := probe.Ask{
+		Payload: func() []byte { return q.payload },
+		Match:   func(_ []byte, from netip.AddrPort) bool { return from == q.to },
+	}
+	if probe.Exchange(ctx, conn, q.to, asking(), &a); a.Reply != nil {
+		answered()
 	}
 }
 

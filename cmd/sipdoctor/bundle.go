@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/secrets"
@@ -88,10 +89,6 @@ func withoutCalls(data []byte) []byte {
 // text, whatever bytes are in it: a log with a hole in it after a crash, a
 // comment in Latin-1.
 func isBinary(b []byte) bool {
-	for _, magic := range []string{"SQLite format 3\x00", "\x37\x7f\x06\x82", "\x37\x7f\x06\x83", "TZif"} {
-		if bytes.HasPrefix(b, []byte(magic)) {
-			return true
-		}
-	}
-	return false
+	magic := []string{"SQLite format 3\x00", "\x37\x7f\x06\x82", "\x37\x7f\x06\x83", "TZif"}
+	return slices.ContainsFunc(magic, func(m string) bool { return bytes.HasPrefix(b, []byte(m)) })
 }

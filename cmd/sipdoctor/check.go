@@ -31,6 +31,7 @@ type checkOptions struct {
 	rtpConf                string
 	routerEntries, rate    int
 	watch, timeout         time.Duration
+	root                   string
 	again, part            bool // part: --again was given with checks
 }
 
@@ -42,7 +43,8 @@ func newCheckCommand(s streams) *cobra.Command {
   sipdoctor check --responder vps.example.net --responder-fingerprint 9f86d0…
   sipdoctor check sip-alg --sip-server sip.provider.example
   sipdoctor check --format json --output report.json
-  sipdoctor check sip-alg --again`,
+  sipdoctor check sip-alg --again
+  sipdoctor check --root bundle.tar.gz`,
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = o.interval(cmd.Flags(), args)
@@ -81,6 +83,7 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.DurationVar(&o.watch, "watch", 0, "")
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "")
+	f.StringVar(&o.root, "root", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
 	return cmd
@@ -89,6 +92,9 @@ func newCheckCommand(s streams) *cobra.Command {
 func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
 	if flags.Changed("watch") && o.watch < time.Second {
 		return usage("say.watch-interval", words.Args{"interval": o.watch.String()})
+	}
+	if o.root != "" {
+		return o.ofBundle(ctx, s, args)
 	}
 	job, err := o.job(ctx, args)
 	if err != nil {
@@ -104,7 +110,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 			ctx, cancel = context.WithTimeout(ctx, o.timeout)
 			defer cancel()
 		}
-		p := newProgress(s, o.quiet)
+		p := newProgress(s, o.quiet, "say.progress-checking")
 		defer p.end()
 		return job.run(ctx, p)
 	}
@@ -112,10 +118,27 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return o.repeat(ctx, s, once)
 	}
 	r := once(ctx)
-	if err := o.show(ctx, s, r); err != nil {
+	return o.finish(ctx, s, r)
+}
+
+// ofBundle checks the machine of a support bundle by what it knows of itself.
+func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) error {
+	if err := o.validate(); err != nil {
 		return err
 	}
-	return exitWith(exitStatus(r, o.strict))
+	in := checks.Inputs{Checks: named, Skip: o.skip, Root: o.root, NoPublic: true}
+	list, err := choose("office", in)
+	if err != nil {
+		return err
+	}
+	sys, err := platform.OpenBundle(o.root)
+	if err != nil {
+		return usageOf(err)
+	}
+	p := newProgress(s, o.quiet, "say.progress-reading")
+	r := runServer(ctx, "check", list, in, sys, p)
+	p.end()
+	return o.finish(ctx, s, r)
 }
 
 // interval takes the first argument for the value of --watch, which pflag reads
@@ -143,23 +166,23 @@ type job struct {
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account}
-	if p != nil {
-		env.Progress = p.take
-	}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Progress: p.take}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 
-// choose picks the office's checks for a run: those that are named, or else all
-// that the run has something for. Slow ones need --deep, some need a profile.
-func choose(in checks.Inputs) ([]*checks.Check, error) { return chooseGroup("office", in) }
-
-func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
+// choose picks the checks of a group for a run: those that are named, or else all
+// that the run has something for. The slow one needs --deep or a ladder, some need
+// a profile. Of an office's bundle they are those that send nothing.
+func choose(group string, in checks.Inputs) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
 	for _, c := range all.Checks() {
-		if c.Group == group {
+		belongs := c.Group == group
+		if in.Root != "" && group == "office" {
+			belongs = slices.Contains([]string{"uplink", "firewall", "conntrack"}, c.ID)
+		}
+		if belongs {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}
@@ -170,7 +193,7 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
-		unasked := c.Slow && !in.Deep || c.Profile && in.Profile == ""
+		unasked := c.Slow && !in.Deep && len(in.Ladder) == 0 || c.Profile && in.Profile == ""
 		return len(named) > 0 && !slices.Contains(named, c.ID) || slices.Contains(skip, c.ID) || len(named) == 0 && unasked
 	})
 	if len(list) == 0 {
@@ -179,10 +202,11 @@ func chooseGroup(group string, in checks.Inputs) ([]*checks.Check, error) {
 	return list, nil
 }
 
-func (s streams) completeChecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var out []string
+func (s streams) completeChecks(cmd *cobra.Command, _ []string, _ string) (out []string, _ cobra.ShellCompDirective) {
 	for _, c := range all.Checks() {
-		out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
+		if cmd.Name() != "pbx" || c.Group == "pbx" {
+			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
+		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -97,7 +97,7 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	if !o.apply && !o.undo {
 		return s.listCures(p, chosen, r, name)
 	}
-	if err := refuse(r, name); err != nil {
+	if err := refuse(ctx, r, name); err != nil {
 		return err
 	}
 	unlock, err := platform.Lock(platform.StateDir(), "fix.lock")
@@ -119,8 +119,8 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 }
 
 // refuse says why this report cannot be applied here.
-func refuse(r *checks.Report, name string) error {
-	here, err := platform.ThisMachine().Hostname()
+func refuse(ctx context.Context, r *checks.Report, name string) error {
+	here, err := platform.Hostname(ctx, platform.ThisSystem())
 	switch name = render.Quote(name); {
 	case r.Redacted:
 		return usage("say.fix-redacted", words.Args{"report": name})

@@ -56,14 +56,8 @@ func compareWith(then, now *checks.Report, c cure) (cure, cureState) {
 // faultThere reports whether a fresh report still has the fault, with or
 // without cures.
 func faultThere(then, now *checks.Report, c cure) bool {
-	for i := range now.Results {
-		for k := range now.Results[i].Findings {
-			if sameFault(then, c, &now.Results[i].Findings[k], now.Results[i].Check) {
-				return true
-			}
-		}
-	}
-	return false
+	r := now.Result(c.result.Check)
+	return r != nil && slices.ContainsFunc(r.Findings, func(f checks.Finding) bool { return sameFault(then, c, &f, r.Check) })
 }
 
 // sameFault reports whether a finding of a fresh report is the one that c was
@@ -85,8 +79,8 @@ func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) boo
 	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && titleOf(&o) == title })
 }
 
-// stillFails reports whether whom a critical fault was about is in critical
-// trouble of another kind: freed of a ban, and yet not let in.
+// stillFails reports whether the subject of a critical finding has another
+// critical finding left, such as unbanned but still not allowed by the firewall.
 func stillFails(now *checks.Report, c cure) bool {
 	r := now.Result(c.result.Check)
 	return c.finding.Severity == checks.Critical && c.finding.Subject != "" && slices.ContainsFunc(r.Findings, func(f checks.Finding) bool {

@@ -70,13 +70,20 @@ func (e applied) is(o applied) bool {
 
 // find returns the last time a cure was run.
 func (j *journal) find(c cure, r *checks.Report) (applied, bool) {
-	want := entryOf(c, r.Started)
-	for _, e := range slices.Backward(j.entries) {
-		if e.is(want) {
-			return e, true
-		}
+	if i := j.index(c, r); i >= 0 {
+		return j.entries[i], true
 	}
 	return applied{}, false
+}
+
+func (j *journal) index(c cure, r *checks.Report) int {
+	want := entryOf(c, r.Started)
+	for i, e := range slices.Backward(j.entries) {
+		if e.is(want) {
+			return i
+		}
+	}
+	return -1
 }
 
 // add notes a cure that is about to be run.
@@ -95,26 +102,22 @@ func (j *journal) add(c cure, r *checks.Report) error {
 
 // remove strikes off the last time a cure was run.
 func (j *journal) remove(c cure, r *checks.Report) error {
-	want := entryOf(c, r.Started)
-	for i, e := range slices.Backward(j.entries) {
-		if e.is(want) {
-			j.entries = slices.Delete(j.entries, i, i+1)
-			return j.write()
-		}
+	i := j.index(c, r)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	j.entries = slices.Delete(j.entries, i, i+1)
+	return j.write()
 }
 
 // keep notes what is left to undo of a cure.
 func (j *journal) keep(c cure, r *checks.Report, undo []string) error {
-	want := entryOf(c, r.Started)
-	for i := range slices.Backward(j.entries) {
-		if j.entries[i].is(want) {
-			j.entries[i].Undo = undo
-			return j.write()
-		}
+	i := j.index(c, r)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	j.entries[i].Undo = undo
+	return j.write()
 }
 
 func (j *journal) write() error {

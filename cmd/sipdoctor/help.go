@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -132,12 +133,7 @@ func (s streams) flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 }
 
 // helpWidth is how many columns help takes on w: those of the terminal.
-func helpWidth(w io.Writer) int {
-	if n := terminalWidth(w); n > 0 {
-		return n
-	}
-	return 80
-}
+func helpWidth(w io.Writer) int { return cmp.Or(terminalWidth(w), 80) }
 
 // writeProse writes text in lines that are easily read: 80 columns at most. A
 // line that begins with blanks is typed and stays whole.

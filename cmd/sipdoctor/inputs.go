@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -19,7 +20,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	list, err := choose(checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Profile: o.profile})
+	list, err := choose("office", checks.Inputs{Checks: named, Skip: o.skip, Deep: o.deep, Ladder: o.ladder, Profile: o.profile})
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +45,15 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 		return nil, err
 	}
 	in.NTP, in.Sudo = o.ntp, platform.UnderSudo()
-	machine := platform.ThisMachine()
+	sys := platform.ThisSystem()
 	var device string
 	if o.bind != "" {
-		if in.Bind, device, err = localAddress(ctx, machine, o.bind); err != nil {
+		if in.Bind, device, err = localAddress(ctx, sys, o.bind); err != nil {
 			return nil, err
 		}
 	}
 	network := platform.Real(platform.RealOptions{BindDevice: device})
-	return &job{list: list, inputs: in, net: network, host: factsOf(machine, network, in.Bind)}, nil
+	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind)}, nil
 }
 
 func (o *checkOptions) validate() error {
@@ -67,10 +68,11 @@ func (o *checkOptions) validate() error {
 			return err
 		}
 	}
-	for _, v := range o.sipServers {
-		if err := validHostPort("sip-server", v); err != nil {
-			return err
-		}
+	if err := validHostPort("sip-server", o.sipServers...); err != nil {
+		return err
+	}
+	if err := validHostPort("stun", o.stun...); err != nil {
+		return err
 	}
 	for _, v := range o.ladder {
 		if v < 1 || v > natlifetime.MaxRung {
@@ -79,11 +81,6 @@ func (o *checkOptions) validate() error {
 	}
 	if len(o.ladder) > natlifetime.MaxRungs {
 		return usage("say.ladder-long", words.Args{"n": len(o.ladder), "most": natlifetime.MaxRungs})
-	}
-	for _, v := range o.stun {
-		if err := validHostPort("stun", v); err != nil {
-			return err
-		}
 	}
 	if _, _, err := rtpports.ParseRange(o.rtpRange); err != nil {
 		return badValue("--rtp-range", o.rtpRange, err)
@@ -107,10 +104,12 @@ func (o *checkOptions) validate() error {
 	return nil
 }
 
-// validHostPort accepts a name or an address, with or without a port.
-func validHostPort(flag, value string) error {
-	if _, err := netinfo.ParseHostPort(value); err != nil {
-		return badValue("--"+flag, words.Raw(value), err)
+// validHostPort accepts names and addresses, with or without a port.
+func validHostPort(flag string, values ...string) error {
+	for _, value := range values {
+		if _, err := netinfo.ParseHostPort(value); err != nil {
+			return badValue("--"+flag, words.Raw(value), err)
+		}
 	}
 	return nil
 }
@@ -131,14 +130,14 @@ func readFingerprint(s string) (string, error) {
 
 // localAddress turns --bind into an address of this machine, and the interface
 // when one was named.
-func localAddress(ctx context.Context, m platform.Machine, bind string) (netip.Addr, string, error) {
-	tables, err := m.Tables(ctx)
-	if err != nil && len(tables.Interfaces) == 0 {
+func localAddress(ctx context.Context, sys platform.System, bind string) (netip.Addr, string, error) {
+	list, err := routes.Interfaces(ctx, sys)
+	if err != nil && len(list) == 0 {
 		return netip.Addr{}, "", failure("say.reading-interfaces", words.Args{"why": cause(err)})
 	}
 	wanted, perr := netip.ParseAddr(bind)
 	var names []string
-	for _, i := range tables.Interfaces {
+	for _, i := range list {
 		names = append(names, i.Name)
 		for _, a := range i.Addrs {
 			if perr == nil && a.Addr().WithZone("") == wanted.WithZone("") {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,8 +36,8 @@ func newLabCommand(s streams) *cobra.Command {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
 			var out []string
-			for _, sc := range lab.Scenarios() {
-				out = append(out, sc.Name+"\t"+s.say("say.scenario."+sc.Name+".title", nil))
+			for _, name := range scenarioNames() {
+				out = append(out, name+"\t"+s.say("say.scenario."+name+".title", nil))
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -73,6 +71,9 @@ func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
 		return usage("say.lab-unknown", words.Args{"scenario": words.Raw(names[0]), "near": didYouMean(names[0], scenarioNames())})
 	}
 	if o.memory {
+		if err := o.introduce(s, s.Out, scenario); err != nil {
+			return err
+		}
 		return o.inMemory(cmd.Context(), s, scenario, words.Say("say.lab-memory-asked", nil))
 	}
 	return o.inKernel(cmd, s, scenario, command)
@@ -80,6 +81,15 @@ func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
 
 func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenario, command []string) error {
 	ctx := cmd.Context()
+	if !lab.Reentered() { // before what takes seconds on a small machine
+		w := s.Out
+		if len(command) > 0 { // its output is for whoever reads the command's
+			w = s.Err
+		}
+		if err := o.introduce(s, w, scenario); err != nil {
+			return err
+		}
+	}
 	inside, exit, err := lab.Enter(ctx)
 	switch {
 	case errors.Is(err, lab.ErrUnavailable) && len(command) == 0:
@@ -92,7 +102,6 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	exit, err = lab.Run(ctx, scenario, lab.RunOptions{
 		Command: command, Check: checkFlags(cmd.Flags()),
 		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
-		Ready: func(*lab.Office, *lab.Server) error { return o.introduce(s, scenario, words.Text{}) },
 	})
 	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
 		// Namespaces are to be had, but this kernel lacks a part of the office,
@@ -107,30 +116,28 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 
 // introduce tells what the office looks like. Where standard output is for a
 // program it goes beside it.
-func (o *labOptions) introduce(s streams, scenario lab.Scenario, how words.Text) error {
-	if o.quiet {
-		return nil
-	}
-	w := s.Out
-	if o.format != "text" {
-		w = s.Err
-	}
-	var b strings.Builder
+func (o *labOptions) introduce(s streams, w io.Writer, scenario lab.Scenario) error {
 	about := "say.scenario." + scenario.Name
-	for _, t := range []words.Text{
+	return o.tell(s, w,
 		words.Say("say.lab-office", words.Args{"scenario": words.Raw(scenario.Name), "title": words.Say(about+".title", nil)}),
 		words.Say(about+".story", nil),
 		words.Say("say.lab-drawing", words.Args{
 			"phone": lab.PhoneAddr, "router": lab.RouterAddr, "responder": lab.ResponderAddr, "carrier": len(scenario.Routers) > 1,
-		}),
-		how,
-	} {
-		if !t.IsZero() {
-			fmt.Fprintln(&b, render.Quote(s.fill(t)))
-		}
+		}))
+}
+
+// tell writes lines before the report, and a blank one after them.
+func (o *labOptions) tell(s streams, w io.Writer, lines ...words.Text) error {
+	if o.quiet {
+		return nil
 	}
-	b.WriteByte('\n')
-	_, err := io.WriteString(w, b.String())
+	if o.format != "text" {
+		w = s.Err
+	}
+	for _, t := range lines {
+		writeProse(w, helpWidth(w), render.Quote(s.fill(t)))
+	}
+	_, err := fmt.Fprintln(w)
 	return err
 }
 
@@ -147,13 +154,11 @@ func checkFlags(flags *pflag.FlagSet) []string {
 }
 
 func (s streams) listScenarios() error {
-	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-	for _, sc := range lab.Scenarios() {
-		fmt.Fprintf(w, "%s\t%s\n", sc.Name, s.say("say.scenario."+sc.Name+".title", nil))
+	var rows [][2]string
+	for _, name := range scenarioNames() {
+		rows = append(rows, [2]string{name, s.say("say.scenario."+name+".title", nil)})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	writeColumns(s.Out, helpWidth(s.Out), rows)
 	_, err := fmt.Fprintf(s.Out, "\n%s\n", s.say("say.lab-run-one", nil))
 	return err
 }

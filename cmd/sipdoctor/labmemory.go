@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
-	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
@@ -18,17 +17,14 @@ import (
 // inMemory runs the same check, against the same responder, in an office that
 // exists in this process alone.
 func (o *labOptions) inMemory(ctx context.Context, s streams, scenario lab.Scenario, reason words.Text) error {
-	if err := o.introduce(s, scenario, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
+	if err := o.tell(s, s.Out, words.Say("say.lab-memory", words.Args{"why": reason})); err != nil {
 		return err
 	}
 	r, err := o.checkInMemory(ctx, s, scenario)
 	if err != nil {
 		return failure("say.lab-building", words.Args{"scenario": words.Raw(scenario.Name), "why": cause(err)})
 	}
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }
 
 func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.Scenario) (*checks.Report, error) {
@@ -48,17 +44,21 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 		return nil, err
 	}
 	defer func() { end(); <-ended }()
-	list, err := choose(checks.Inputs{Deep: o.deep})
+	in := checks.Inputs{
+		Responder: lab.ResponderAt(scenario.ControlPort), Fingerprint: fingerprint, Deep: o.deep,
+		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr}, Ladder: scenario.Ladder,
+		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
+	}
+	if scenario.Flood != "" {
+		in.Checks, in.RTPRange, in.Full, in.Fast = []string{"rtp-ports"}, scenario.Flood, true, true
+	}
+	list, err := choose("office", in)
 	if err != nil {
 		return nil, err
 	}
-	j := job{list: list, net: office.Phone, inputs: checks.Inputs{
-		Responder: lab.ResponderAt(scenario.ControlPort), Fingerprint: fingerprint, Deep: o.deep,
-		SIPServers: []string{lab.SIPServerAddr}, STUN: []string{lab.STUNServerAddr},
-		Inbound: scenario.Inbound != "", RTPRange: scenario.Inbound,
-	}}
+	j := job{list: list, net: office.Phone, inputs: in}
 	j.host = factsOf(phoneMachine(), office.Phone, netip.Addr{})
-	p := newProgress(s, o.quiet)
+	p := newProgress(s, o.quiet, "say.progress-checking")
 	defer p.end()
 	return j.run(ctx, p), nil
 }
@@ -85,26 +85,11 @@ func respondIn(ctx context.Context, office *checktest.Office) (fingerprint strin
 }
 
 // phoneMachine is the computer on the phone's side: one cable to the router.
-func phoneMachine() platform.Machine {
-	router := netip.MustParseAddr(lab.RouterAddr)
-	tables := platform.Tables{
-		Interfaces: []platform.Interface{{
-			Name: "eth0", Index: 1, MTU: 1500, MAC: "02:00:00:00:88:10", Kind: platform.KindEthernet, Up: true,
-			Addrs: []netip.Prefix{netip.MustParsePrefix(lab.PhoneAddr + "/24")},
-		}},
-		Routes: []platform.Route{
-			{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: router, Interface: "eth0"},
-			{Dst: netip.MustParsePrefix("192.168.88.0/24"), Interface: "eth0"},
-		},
-		Neighbours: []platform.Neighbour{{Addr: router, MAC: "02:00:00:00:88:01", Interface: "eth0"}},
-	}
-	copied := func(context.Context) (platform.Tables, error) {
-		t := tables
-		t.Interfaces, t.Routes, t.Neighbours = slices.Clone(t.Interfaces), slices.Clone(t.Routes), slices.Clone(t.Neighbours)
-		return t, nil
-	}
-	return platform.Machine{
-		OS: runtime.GOOS, Arch: runtime.GOARCH, Tables: copied, Neighbours: copied,
-		Root: func() bool { return false },
-	}
+func phoneMachine() platform.System {
+	return platform.Saved(platform.AboutBundle{OS: runtime.GOOS, Arch: runtime.GOARCH}, map[string]string{
+		"ip -j -d address": `[{"ifindex": 1, "ifname": "eth0", "mtu": 1500, "address": "02:00:00:00:88:10", "kind": "ethernet", "flags": ["UP", "LOWER_UP"],
+			"addr_info": [{"local": "` + lab.PhoneAddr + `", "prefixlen": 24}]}]`,
+		"ip -j route show table all": `[{"dst": "0.0.0.0/0", "gateway": "` + lab.RouterAddr + `", "dev": "eth0"}, {"dst": "192.168.88.0/24", "dev": "eth0"}]`,
+		"ip -j neigh":                `[{"dst": "` + lab.RouterAddr + `", "dev": "eth0", "lladdr": "02:00:00:00:88:01"}]`,
+	})
 }

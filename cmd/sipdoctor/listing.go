@@ -17,9 +17,12 @@ type listing struct{ format string }
 
 func (l *listing) addFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.format, "format", "text", "")
-	_ = cmd.RegisterFlagCompletionFunc("format", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return listings(), cobra.ShellCompDirectiveNoFileComp
-	}) // fails only for a flag that does not exist
+	completeFlag(cmd, "format", listings()...)
+}
+
+// completeFlag makes a shell complete the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 }
 
 // show writes v as JSON, or what text writes.

@@ -131,7 +131,7 @@ func conclusions(r *checks.Report) []string {
 // checkText runs the office checks on the phone and returns what the user sees.
 func checkText(t *testing.T, ctx context.Context, office *checktest.Office, in checks.Inputs) (string, int) {
 	t.Helper()
-	list, err := choose(in)
+	list, err := choose("office", in)
 	if err != nil {
 		t.Fatal(err)
 	}

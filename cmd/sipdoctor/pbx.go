@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -27,7 +26,7 @@ func newPBXCommand(s streams) *cobra.Command {
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz
   sipdoctor pbx --root bundle.tar.gz`,
-		ValidArgsFunction: s.completePBXChecks,
+		ValidArgsFunction: s.completeChecks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
 	}
 	o.addFlags(cmd)
@@ -36,7 +35,7 @@ func newPBXCommand(s streams) *cobra.Command {
 	f.StringArrayVar(&o.skip, "skip", nil, "")
 	f.StringVar(&o.collect, "collect", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", s.completePBXChecks) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -50,7 +49,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if o.collect != "" && o.collect == o.output {
 		return usage("say.collect-output", words.Args{"file": o.collect})
 	}
-	list, err := pbxChecks(named, o.skip)
+	list, err := choose("pbx", checks.Inputs{Checks: named, Skip: o.skip, Profile: "-", Deep: true}) // all that are not named
 	if err != nil {
 		return err
 	}
@@ -71,7 +70,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s, o.quiet)
+	p := newProgress(s, o.quiet, "say.progress-reading")
 	r := runServer(ctx, "pbx", list, in, sys, p)
 	p.end()
 	if collector != nil {
@@ -79,19 +78,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 			return err
 		}
 	}
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
-}
-
-func (s streams) completePBXChecks(*cobra.Command, []string, string) (out []string, _ cobra.ShellCompDirective) {
-	for _, c := range all.Checks() {
-		if c.Group == "pbx" {
-			out = append(out, c.ID+"\t"+s.ofCheck(c.Title()))
-		}
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return o.finish(ctx, s, r)
 }
 
 // writeBundle saves what was looked at, and says what is in it.

@@ -32,16 +32,22 @@ type progress struct {
 	count sync.WaitGroup
 }
 
-// newProgress returns nil where nobody watches.
-func newProgress(s streams, quiet bool) *progress {
+// newProgress shows the first line at once: what is done before a check has
+// something to say may take seconds. It returns nil where nobody watches.
+func newProgress(s streams, quiet bool, begin string) *progress {
 	if quiet || !isTerminal(s.Err) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	return &progress{w: s.Err, streams: s}
+	p := &progress{w: s.Err, streams: s}
+	p.show(s.say(begin, nil), 0)
+	return p
 }
 
 // take shows a line of a check; it may be called by many at the same time.
 func (p *progress) take(line words.Text, left time.Duration) {
+	if p == nil {
+		return
+	}
 	if text, err := checkBook().Fill(p.streams.lang(), line); err == nil {
 		p.show(text, left)
 	}
@@ -97,13 +103,13 @@ func (p *progress) fallBack(now time.Time) {
 	}
 }
 
-// paint writes the line over the one before, under the lock. It fits a
-// terminal with 80 columns.
+// paint writes the line over the one before, under the lock. It fits the
+// terminal.
 func (p *progress) paint() {
-	const room = 76
+	room := helpWidth(p.w) - 4 // with " …" and the cursor
 	times := p.times(time.Now())
 	line := []rune(p.line)
-	if most := room - len([]rune(times)); len(line) > most {
+	if most := max(1, room-len([]rune(times))); len(line) > most {
 		line = append(line[:most-1], '…')
 	}
 	_, _ = io.WriteString(p.w, "\r\x1b[K"+string(line)+times+" …")

@@ -68,7 +68,7 @@ func TestALongLineStaysOneLine(t *testing.T) {
 }
 
 func TestNobodyWatchesAPipe(t *testing.T) {
-	if newProgress(streams{Err: &bytes.Buffer{}}, false) != nil {
+	if newProgress(streams{Err: &bytes.Buffer{}}, false, "say.progress-checking") != nil {
 		t.Error("there is progress in a pipe")
 	}
 	var none *progress

@@ -25,7 +25,7 @@ func newReportCommand(s streams) *cobra.Command {
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("say.report-one-file", words.Args{"n": len(args)})
 			}
@@ -44,10 +44,7 @@ func newReportCommand(s streams) *cobra.Command {
 					return err
 				}
 			}
-			if err := o.show(cmd.Context(), s, r); err != nil {
-				return err
-			}
-			return exitWith(exitStatus(r, o.strict))
+			return o.finish(cmd.Context(), s, r)
 		},
 	}
 	o.addFlags(cmd)

@@ -25,6 +25,7 @@ type reporting struct {
 }
 
 func formats() []string { return []string{"text", "json", "markdown", "junit"} }
+func colors() []string  { return []string{"auto", "always", "never"} }
 
 func (o *reporting) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -35,13 +36,8 @@ func (o *reporting) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	f.BoolVar(&o.strict, "strict", false, "")
-	complete := func(values []string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return values, cobra.ShellCompDirectiveNoFileComp
-		}
-	}
-	_ = cmd.RegisterFlagCompletionFunc("format", complete(formats())) // fails only for a flag that does not exist
-	_ = cmd.RegisterFlagCompletionFunc("color", complete([]string{"auto", "always", "never"}))
+	completeFlag(cmd, "format", formats()...)
+	completeFlag(cmd, "color", colors()...)
 }
 
 // validate refuses bad values before anything is sent to anybody.
@@ -49,17 +45,15 @@ func (o *reporting) validate() error {
 	switch {
 	case !slices.Contains(formats(), o.format):
 		return usage("say.no-format", words.Args{"format": o.format, "near": didYouMean(o.format, formats()), "known": formats()})
-	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
+	case !slices.Contains(colors(), o.color):
 		return usage("say.color", words.Args{"color": words.Raw(o.color)})
 	case o.quiet && o.verbose:
 		return exclusive("--quiet", "--verbose")
 	case o.quiet && o.format != "text":
 		return usage("say.quiet-format", words.Args{"format": o.format})
 	}
-	return o.validateOutput()
+	return validateFile("--output", o.output)
 }
-
-func (o *reporting) validateOutput() error { return validateFile("--output", o.output) }
 
 // validateFile refuses a file that cannot be written where the flag names it,
 // before anything is read or sent. A full or read-only disk is not a mistake of
@@ -83,7 +77,7 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 	fillIn(s.lang(), r)
 	if o.redact {
 		var err error
-		if r, err = render.Redact(r); err != nil {
+		if r, err = render.Redact(checks.Settle(r, all.Checks())); err != nil {
 			return failure("say.redacting", words.Args{"why": cause(err)})
 		}
 	}
@@ -95,6 +89,14 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 		return err
 	}
 	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
+}
+
+// finish writes the report of a run and returns its exit status.
+func (o *reporting) finish(ctx context.Context, s streams, r *checks.Report) error {
+	if err := o.show(ctx, s, r); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(r, o.strict))
 }
 
 // fillIn puts a report into the user's language.

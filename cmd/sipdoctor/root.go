@@ -42,9 +42,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	// every method of every package.
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
 	root.PersistentFlags().StringVar(&lang, "lang", string(s.lang()), "") // read by languageOf
-	_ = root.RegisterFlagCompletionFunc("lang", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return languages(), cobra.ShellCompDirectiveNoFileComp
-	}) // fails only for a flag that does not exist
+	completeFlag(root, "lang", languages()...)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)

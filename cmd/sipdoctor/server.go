@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -109,35 +107,11 @@ func addressHint(s string) words.Text {
 	return words.Text{}
 }
 
-// serverHost is what is known of a PBX's own machine without asking the
-// network.
-func serverHost(sys platform.System) hostFacts {
-	return func(context.Context) (*netinfo.Host, error) {
-		h := &netinfo.Host{OS: "linux", Arch: runtime.GOARCH, Root: sys.Root()}
-		// Read on the machine too, so that a support bundle knows its name.
-		b, err := platform.ReadSystemFile(sys, "/etc/hostname", 1<<10)
-		if sys.Live() {
-			h.Hostname, err = platform.ThisMachine().Hostname()
-			return h, err
-		}
-		h.Arch, h.Hostname = "", strings.TrimSpace(string(b))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return h, err
-	}
-}
-
-// pbxChecks picks the checks of the PBX: those named, or all.
-func pbxChecks(named, skip []string) ([]*checks.Check, error) {
-	return chooseGroup("pbx", checks.Inputs{Checks: named, Skip: skip, Profile: "-", Deep: true})
-}
-
-// runServer looks at a PBX.
+// runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
-	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Net: platform.Real(platform.RealOptions{})}
-	if p != nil {
-		env.Progress = p.take
+	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Progress: p.take}
+	if sys.Live() {
+		env.Net = platform.Real(platform.RealOptions{})
 	}
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})
 	r.Redacted = platform.IsRedacted(sys)
@@ -168,8 +142,7 @@ func runAgain(ctx context.Context, r *checks.Report, of []cure) *checks.Report {
 	case "why", "pbx":
 		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil)
 	}
-	machine := platform.ThisMachine()
 	network := platform.Real(platform.RealOptions{})
-	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(machine, network, r.Inputs.Bind)}
+	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(platform.ThisSystem(), network, r.Inputs.Bind)}
 	return j.run(ctx, nil)
 }

@@ -50,11 +50,8 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	}
 	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
-	p := newProgress(s, o.quiet)
+	p := newProgress(s, o.quiet, "say.progress-reading")
 	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
 	p.end()
-	if err := o.show(ctx, s, r); err != nil {
-		return err
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return o.finish(ctx, s, r)
 }

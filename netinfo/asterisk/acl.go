@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ACL is what an address must pass: every list of it. No list lets everybody
@@ -22,8 +24,8 @@ type ACLList struct {
 	Rules []ACLRule `json:"rules,omitempty"`
 	// Invalid says why Asterisk refuses every address by this list: the section
 	// is not there, or an address in it is none.
-	Invalid string `json:"invalid,omitempty"`
-	At      string `json:"at,omitempty"` // FILE:LINE of what is invalid
+	Invalid words.Reason `json:"invalid,omitempty"`
+	At      string       `json:"at,omitempty"` // FILE:LINE of what is invalid
 }
 
 // ACLRule is one address of a permit or deny line.
@@ -146,7 +148,7 @@ func (b *aclBuilder) add(kind string, o Option) {
 			}
 			l, ok := b.sees[strings.ToLower(name)]
 			if !ok {
-				l = ACLList{Name: name, At: o.At(), Invalid: fmt.Sprintf("acl.conf has no section %q: Asterisk refuses everybody", name)}
+				l = ACLList{Name: name, At: o.At(), Invalid: because("acl-no-section", "section", name)}
 			}
 			b.named = append(b.named, l)
 		}
@@ -170,7 +172,7 @@ func (l *ACLList) append(allow bool, o Option) {
 		addr, mask, err := parseNet(strings.TrimSpace(text))
 		if err != nil {
 			if l.Invalid == "" {
-				l.Invalid, l.At = fmt.Sprintf("%q is no address: Asterisk does not take the list", item), o.At()
+				l.Invalid, l.At = because("acl-no-address", "text", item), o.At()
 			}
 			continue
 		}

@@ -186,7 +186,7 @@ func edited(t *testing.T, text, line string) string {
 func TestAListThatIsNotThereShutsEverybodyOut(t *testing.T) {
 	s := readMap(t, map[string]string{"/etc/asterisk/pjsip.conf": "[101]\ntype=endpoint\nacl=offfice\n"})
 	list := s.Refuses(netip.MustParsePrefix("192.168.88.20/32"))
-	if len(list) != 1 || !strings.Contains(list[0].Rule, `no section "offfice"`) || list[0].At != "/etc/asterisk/pjsip.conf:3" || len(list[0].Free) > 0 {
+	if len(list) != 1 || list[0].Note != because("acl-no-section", "section", "offfice") || list[0].At != "/etc/asterisk/pjsip.conf:3" || len(list[0].Free) > 0 {
 		t.Errorf("%+v", list)
 	}
 }
@@ -201,8 +201,8 @@ func TestFreePBXLayout(t *testing.T) {
 		"/etc/asterisk/rtp.conf":                        "#include rtp_additional.conf\n",
 		"/etc/asterisk/rtp_additional.conf":             "[general]\nrtpstart=12000\nrtpend=13000\n",
 	})
-	if !s.FreePBX || s.RTP.First != 12000 || s.RTP.Last != 13000 || len(s.Refused) > 0 {
-		t.Errorf("FreePBX %v, media %+v, refused %q", s.FreePBX, s.RTP, s.Refused)
+	if !s.FreePBX || s.RTP.First != 12000 || s.RTP.Last != 13000 {
+		t.Errorf("FreePBX %v, media %+v", s.FreePBX, s.RTP)
 	}
 	if len(s.Endpoints) != 1 || s.Endpoints[0].Qualify != 60 {
 		t.Errorf("endpoints %+v", s.Endpoints)
@@ -220,7 +220,7 @@ func TestWhatAsteriskDoesWithAConfiguration(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		want       string // sections as name(options), templates in <>
-		refused    string
+		noted      string
 	}{
 		{"a block comment, one within another", "[a]\nx=1 ;-- all ;-- this --; is --; \ny=2;--\nz=3\n--;w=4\n", "a(x=1,y=2,w=4)", ""},
 		{"a line of dashes is one comment", "[a]\n;---- phones ----\nx=1\n", "a(x=1)", ""},
@@ -228,12 +228,12 @@ func TestWhatAsteriskDoesWithAConfiguration(t *testing.T) {
 		{"templates of templates in their order", "[t](!)\nx=1\n[u](!,t)\ny=2\n[a](t,u)\nx=3\n", "<t>(x=1),<u>(x=1,y=2),a(x=1,x=1,y=2,x=3)", ""},
 		{"a value lengthened", "[t](!)\nallow=ulaw\n[a](t)\nallow+=,alaw\n", "<t>(allow=ulaw),a(allow=ulaw,allow=ulaw,alaw)", ""},
 		{"an arrow", "[a]\nregister => 1:2@host\n", "a(register=1:2@host)", ""},
-		{"a template that is not there", "[a](nobody)\nx=1\n", "a(x=1)", `/c:1: inherits from "nobody", which is not there: Asterisk does not load the file`},
+		{"a template that is not there", "[a](nobody)\nx=1\n", "a(x=1)", `/c:1: inherits from "nobody", which does not exist: Asterisk does not load the file`},
 		{"an option before any section", "x=1\n[a]\n", "a()", "/c:1: stands before the first section: Asterisk does not load the file"},
-		{"an include that is not there", "[a]\n#include none.conf\nx=1\n", "a(x=1)", "/c:2: includes /etc/asterisk/none.conf, which is not there: Asterisk does not load the file"},
+		{"an include that is not there", "[a]\n#include none.conf\nx=1\n", "a(x=1)", "/c:2: includes /etc/asterisk/none.conf, which does not exist: Asterisk does not load the file"},
 		{"an include inside of a section", "[a]\n#include more.conf\nx=1\n", "a(m=1,x=1),b(n=2)", ""},
-		{"a program that is never run", "[a]\n#exec /bin/rm -rf /\nx=1\n", "a(x=1)", ""},
-		{"a circle of includes", "[a]\n#include circle.conf\n", "a()", ""},
+		{"a program that is never run", "[a]\n#exec /bin/rm -rf /\nx=1\n", "a(x=1)", "/c:2: runs a program (#exec) to make more configuration, which was not run"},
+		{"a circle of includes", "[a]\n#include circle.conf\n", "a()", "/etc/asterisk/circle.conf:1: includes nest deeper than 16; what lies deeper was not read"},
 	} {
 		files := map[string]string{"/c": c.text, "/etc/asterisk/more.conf": "m=1\n[b]\nn=2\n", "/etc/asterisk/circle.conf": "#include circle.conf\n"}
 		cfg, err := ParseConfig("/c", Files{Dir: "/etc/asterisk", Read: mapReader(files)})
@@ -252,8 +252,8 @@ func TestWhatAsteriskDoesWithAConfiguration(t *testing.T) {
 			}
 			got = append(got, name+"("+strings.Join(options, ",")+")")
 		}
-		if diff := cmp.Diff(c.want, strings.Join(got, ",")); diff != "" || cfg.Refused != c.refused {
-			t.Errorf("%s: refused %q %s", c.name, cfg.Refused, diff)
+		if diff := cmp.Diff(c.want, strings.Join(got, ",")); diff != "" || said(cfg.Notes) != c.noted {
+			t.Errorf("%s: %q %s", c.name, said(cfg.Notes), diff)
 		}
 	}
 }

@@ -9,7 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Config is an Asterisk configuration file with everything it includes.
@@ -17,10 +21,7 @@ import (
 // own, each with the file and line that it was written at.
 type Config struct {
 	Sections []*Section
-	// Refused says why Asterisk loads nothing of the file at all; empty when it
-	// does. What could be read of it is in Sections all the same.
-	Refused string
-	Notes   []string // what a person should look at, and what was not read
+	Notes    []words.Reason // what a person should look at, and what was not read
 
 	byName map[string][]*Section // by the name in lower case
 }
@@ -115,18 +116,15 @@ type configReader struct {
 	full    bool
 }
 
-func (p *configReader) note(format string, args ...any) {
+func (p *configReader) note(why words.Reason) {
 	if len(p.c.Notes) < maxConfigNotes {
-		p.c.Notes = append(p.c.Notes, fmt.Sprintf(format, args...))
+		p.c.Notes = append(p.c.Notes, why)
 	}
 }
 
-// refuse records the first reason for which Asterisk would drop the file.
-func (p *configReader) refuse(format string, args ...any) {
-	if p.c.Refused == "" {
-		p.c.Refused = fmt.Sprintf(format, args...)
-	}
-	p.note(format, args...)
+// at notes what is wrong with a line.
+func (p *configReader) at(file string, number int, id string, namesAndValues ...string) {
+	p.note(because(id, append([]string{"at", fmt.Sprintf("%s:%d", file, number)}, namesAndValues...)...))
 }
 
 // file reads one file. What it says before its first section belongs to cur,
@@ -154,7 +152,7 @@ func (p *configReader) file(name string, b []byte, cur *Section, depth int) {
 		}
 	}
 	if comments.depth > 0 {
-		p.note("%s: a comment that begins with ;-- never ends", name)
+		p.note(because("comment-open", "file", name))
 	}
 }
 
@@ -162,7 +160,7 @@ func (p *configReader) file(name string, b []byte, cur *Section, depth int) {
 func (p *configReader) header(file string, number int, line string) *Section {
 	name, rest, ok := strings.Cut(line[1:], "]")
 	if !ok {
-		p.refuse("%s:%d: a section without its closing bracket: Asterisk does not load the file", file, number)
+		p.at(file, number, "bracket-open")
 		name = strings.TrimSpace(name)
 	}
 	s := &Section{Name: name, File: file, Line: number}
@@ -177,7 +175,7 @@ func (p *configReader) header(file string, number int, line string) *Section {
 			case strings.HasPrefix(word, "+"):
 				old := p.existing(name, strings.TrimSpace(word[1:]))
 				if old == nil {
-					p.refuse("%s:%d: adds to the section %q, which is not there: Asterisk does not load the file", file, number, name)
+					p.at(file, number, "adds-to-none", "section", name)
 					continue
 				}
 				old.Options = append(old.Options, s.Options...)
@@ -227,7 +225,7 @@ func matchesFilter(s *Section, filter string) bool {
 func (p *configReader) inherit(s *Section, from, file string, number int) {
 	list := p.c.byName[strings.ToLower(from)]
 	if len(list) == 0 {
-		p.refuse("%s:%d: inherits from %q, which is not there: Asterisk does not load the file", file, number, from)
+		p.at(file, number, "inherits-none", "section", from)
 		return
 	}
 	if p.room(len(list[0].Options)) {
@@ -240,7 +238,7 @@ func (p *configReader) inherit(s *Section, from, file string, number int) {
 func (p *configReader) room(n int) bool {
 	if p.options += n; p.options > maxConfigOptions && !p.full {
 		p.full = true
-		p.note("more than %d options: the others were not read", maxConfigOptions)
+		p.note(because("too-many-options", "count", strconv.Itoa(maxConfigOptions)))
 	}
 	return !p.full
 }
@@ -248,11 +246,11 @@ func (p *configReader) room(n int) bool {
 func (p *configReader) option(file string, number int, line string, cur *Section) {
 	name, value, ok := strings.Cut(line, "=")
 	if cur == nil {
-		p.refuse("%s:%d: stands before the first section: Asterisk does not load the file", file, number)
+		p.at(file, number, "before-sections")
 		return
 	}
 	if !ok {
-		p.note("%s:%d: has no equal sign; Asterisk skips it", file, number)
+		p.at(file, number, "no-equal-sign")
 		return
 	}
 	value = strings.TrimSpace(strings.TrimPrefix(value, ">"))
@@ -274,15 +272,15 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 	name = strings.Trim(strings.TrimSpace(name), `"<>`)
 	switch {
 	case strings.EqualFold(word, "#exec"):
-		p.note("%s:%d: runs a program (#exec) to make more configuration, which was not run", file, number)
+		p.at(file, number, "exec")
 		return
 	case !strings.EqualFold(word, "#include") && !strings.EqualFold(word, "#tryinclude"):
-		p.note("%s:%d: is no directive that Asterisk knows", file, number)
+		p.at(file, number, "directive")
 		return
 	case name == "":
 		return
 	case depth >= maxConfigDepth:
-		p.note("%s:%d: includes nest deeper than %d; what lies deeper was not read", file, number, maxConfigDepth)
+		p.at(file, number, "too-deep", "depth", strconv.Itoa(maxConfigDepth))
 		return
 	}
 	if !path.IsAbs(name) {
@@ -299,9 +297,9 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 		case err == nil:
 			p.file(n, b, cur, depth+1)
 		case errors.Is(err, fs.ErrNotExist) && required:
-			p.refuse("%s:%d: includes %s, which is not there: Asterisk does not load the file", file, number, n)
+			p.at(file, number, "includes-none", "file", n)
 		case !errors.Is(err, fs.ErrNotExist):
-			p.note("%s:%d: includes %s, which was not read: %s", file, number, n, err)
+			p.note(because("include-unread", "at", fmt.Sprintf("%s:%d", file, number)) + platform.Words(err).Reason().As("why"))
 		}
 	}
 }

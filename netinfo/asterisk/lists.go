@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // accessLists gathers ACLs so that those which endpoints share are kept once.
@@ -72,14 +73,15 @@ type Refusal struct {
 	Count   int      `json:"count,omitempty"`
 	Partly  bool     `json:"partly,omitempty"` // some addresses of the network asked about are let in
 	List    string   `json:"list,omitempty"`   // section of acl.conf; empty: written in place
-	Rule    string   `json:"rule"`             // the line that decided, or why nobody is let in
+	Rule    string   `json:"rule"`             // the line that decided; empty where the list lets nobody in
 	At      string   `json:"at"`               // FILE:LINE
 
 	// Free lets the address in and has Asterisk read the file again; Undo takes
 	// that back. Both are empty where a line could not do it.
 	Free []command.Command `json:"free,omitempty"`
 	Undo []command.Command `json:"undo,omitempty"`
-	Note string            `json:"note,omitempty"`
+	// Note is why nobody is let in, or what to mind about Free.
+	Note words.Reason `json:"note,omitempty"`
 }
 
 // Refuses lists the access lists that keep addresses of p out. A network that
@@ -92,7 +94,7 @@ func (s *State) Refuses(p netip.Prefix) (list []Refusal) {
 		}
 		r := Refusal{Scope: l.Scope, Contact: l.Contact, Names: l.Names, Count: l.Count, Partly: some, List: v.List.Name}
 		if v.Rule == nil {
-			r.Rule, r.At = v.List.Invalid, v.List.At
+			r.Note, r.At = v.List.Invalid, v.List.At
 		} else {
 			r.Rule, r.At = v.Rule.Text, v.Rule.At
 			s.cure(&r, v.List, l.Contact, p)
@@ -123,7 +125,7 @@ func (s *State) cure(r *Refusal, l *ACLList, contact bool, p netip.Prefix) {
 		}
 	}
 	if s.FreePBX && generatedByFreePBX(file) {
-		r.Note = file + " is written by FreePBX: set the permit field in the extension's or trunk's Advanced tab instead, or the next Apply Config takes this away."
+		r.Note = because("freepbx-writes", "file", file)
 	}
 	r.Free = []command.Command{command.InsertLine(file, line+1, option), reload}
 	r.Undo = []command.Command{command.DeleteLine(file, line+1, option), reload}

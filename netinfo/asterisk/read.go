@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxConfigFile bounds one configuration file. FreePBX's pjsip.endpoint.conf
@@ -27,7 +28,7 @@ const (
 // Read reads what the Asterisk of a machine is set to do and, where its command
 // line answers, what it does. The state is nil when there is none. What could
 // not be read is in the notes; the rest comes all the same.
-func Read(ctx context.Context, sys platform.System) (*State, []string) {
+func Read(ctx context.Context, sys platform.System) (*State, []words.Reason) {
 	r := &reader{sys: sys, s: &State{ConfDir: defaultConfDir, LogDir: defaultLogDir, Calls: -1}}
 	r.directories()
 	live := r.ask(ctx)
@@ -42,12 +43,10 @@ func Read(ctx context.Context, sys platform.System) (*State, []string) {
 type reader struct {
 	sys   platform.System
 	s     *State
-	notes []string
+	notes []words.Reason
 }
 
-func (r *reader) note(format string, args ...any) {
-	r.notes = append(r.notes, fmt.Sprintf(format, args...))
-}
+func (r *reader) note(why words.Reason) { r.notes = append(r.notes, why) }
 
 func (r *reader) read(name string) ([]byte, error) {
 	return platform.ReadSystemFile(r.sys, name, maxConfigFile)
@@ -58,14 +57,11 @@ func (r *reader) config(name string) *Config {
 	c, err := ParseConfig(path.Join(r.s.ConfDir, name), Files{Read: r.read, Glob: r.sys.Glob, Dir: r.s.ConfDir})
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			r.note("%s", err)
+			r.note(platform.Words(err).Reason())
 		}
 		return nil
 	}
 	r.notes = append(r.notes, c.Notes...)
-	if c.Refused != "" {
-		r.s.Refused = append(r.s.Refused, c.Refused)
-	}
 	return c
 }
 
@@ -124,7 +120,7 @@ func (r *reader) rtpConf() bool {
 	if err != nil {
 		// Without the file Asterisk takes its own range; so does the reader.
 		if !errors.Is(err, fs.ErrNotExist) {
-			r.note("%s", err)
+			r.note(platform.Words(err).Reason())
 		}
 		c, _ = netinfo.ReadRTPConf(name, func(string) ([]byte, error) { return nil, nil })
 		c.Default = true
@@ -133,7 +129,7 @@ func (r *reader) rtpConf() bool {
 	if c.Default {
 		r.s.RTP.From = "default"
 	}
-	r.notes = append(r.notes, c.Notes...)
+	r.notes = append(r.notes, words.Quotes(c.Notes)...)
 	if err != nil {
 		return false
 	}
@@ -170,7 +166,7 @@ func (r *reader) ask(ctx context.Context) live {
 	version, err := r.sys.Run(ctx, "asterisk", "-rx", "core show version")
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			r.note("the running Asterisk was not asked: %s", err)
+			r.note(because("not-asked") + platform.Words(err).Reason().As("why"))
 		}
 		return l
 	}
@@ -178,7 +174,7 @@ func (r *reader) ask(ctx context.Context) live {
 	l.answered = r.s.Version != ""
 	r.s.Running = l.answered
 	if !l.answered {
-		r.note("asterisk -rx did not say its version: %.80q", version)
+		r.note(because("no-version", "text", fmt.Sprintf("%.80q", version)))
 		return l
 	}
 	var wg sync.WaitGroup
@@ -190,7 +186,7 @@ func (r *reader) ask(ctx context.Context) live {
 			defer mu.Unlock()
 			// Bundles of before were not asked for the calls.
 			if err != nil && (c != callCount || !errors.Is(err, platform.ErrNotCollected)) {
-				r.note("%s", err)
+				r.note(platform.Words(err).Reason())
 			}
 			l.out[c] = answer(out)
 		})

@@ -27,9 +27,6 @@ type State struct {
 	Calls         int            `json:"calls"`                 // up now; -1: it did not say
 	DateFormat    string         `json:"date_format,omitempty"` // of the logs, as of strftime; empty: Asterisk's own
 	Trusted       []Trusted      `json:"trusted,omitempty"`     // what the FreePBX firewall trusts; Read leaves it empty, see ReadTrusted
-
-	// Refused are the files of which Asterisk loads nothing, and why.
-	Refused []string `json:"refused,omitempty"`
 }
 
 // RTP is the media range, in ports, and what else rtp.conf says.

@@ -8,17 +8,19 @@ package bans
 
 import (
 	"context"
+	_ "embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // The layers, as the report calls them.
@@ -35,6 +37,16 @@ const (
 	LayerRecent    = "xt_recent"
 	LayerKamailio  = "kamailio"
 )
+
+//go:embed words.yaml
+var ownWords []byte
+
+// Words returns the messages of this package, whose IDs begin with "bans.".
+func Words() []byte { return ownWords }
+
+func because(id string, namesAndValues ...string) words.Reason {
+	return words.Because("bans."+id, namesAndValues...)
+}
 
 // Ban is one entry of a layer that keeps an address out.
 type Ban struct {
@@ -54,9 +66,10 @@ type Ban struct {
 
 	// Effect says whether it stops SIP by itself.
 	Effect Effect            `json:"effect"`
-	Free   []command.Command `json:"free,omitempty"` // take the ban away
-	Undo   []command.Command `json:"undo,omitempty"` // put it back
-	Note   string            `json:"note,omitempty"`
+	Free   []command.Command `json:"free,omitempty"`  // take the ban away
+	Undo   []command.Command `json:"undo,omitempty"`  // put it back
+	Note   words.Reason      `json:"note,omitempty"`  // why it does not stop SIP
+	Cause  words.Reason      `json:"cause,omitempty"` // why it is there, besides Reasons
 }
 
 // Effect says whether a ban stops SIP by itself.
@@ -80,10 +93,10 @@ type Allow struct {
 
 // Answer is what the layers say of one address or network.
 type Answer struct {
-	Bans   []Ban    `json:"bans,omitempty"`
-	Allows []Allow  `json:"allows,omitempty"`
-	Layers []string `json:"layers,omitempty"` // the layers this machine has
-	Notes  []string `json:"notes,omitempty"`  // what could not be read, and what that hides
+	Bans   []Ban          `json:"bans,omitempty"`
+	Allows []Allow        `json:"allows,omitempty"`
+	Layers []string       `json:"layers,omitempty"` // the layers this machine has
+	Notes  []words.Reason `json:"notes,omitempty"`  // what could not be read, and what that hides
 	// Silent are the layers of which it is not known whether they hold the
 	// address, and whose bans nothing else shows: their program hung.
 	Silent []string `json:"silent,omitempty"`
@@ -160,7 +173,7 @@ func (a *Answer) ban(asked netip.Prefix, b Ban) {
 		}
 	}
 	if count == maxBans {
-		a.note("%s holds more entries in %s than the %d that are listed", b.Layer, asked, maxBans)
+		a.note(because("too-many", "layer", b.Layer, "network", asked.String(), "count", strconv.Itoa(maxBans)))
 	}
 	if count < maxBans {
 		a.Bans = append(a.Bans, b)
@@ -179,10 +192,15 @@ func (a *Answer) has(layer string) {
 	}
 }
 
-func (a *Answer) note(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(a.Notes, text) {
-		a.Notes = append(a.Notes, text)
+func (a *Answer) note(r words.Reason) {
+	if !slices.Contains(a.Notes, r) {
+		a.Notes = append(a.Notes, r)
 	}
+}
+
+// odd notes what cannot be understood.
+func (a *Answer) odd(what string, err error) {
+	a.note(because("odd", "what", what) + platform.Words(err).Reason().As("why"))
 }
 
 // maxListFile bounds a list that is read: 64 MiB are two million addresses.
@@ -196,16 +214,16 @@ func (a *Answer) file(sys platform.System, name string) ([]byte, bool) {
 		return b, true
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		a.note("%s", unread(name, err))
+		a.note(unread(name, err))
 	}
 	return nil, false
 }
 
-func unread(what string, err error) string {
+func unread(what string, err error) words.Reason {
 	if errors.Is(err, platform.ErrPrivilege) {
-		return what + " was not read: that takes root"
+		return because("root-only", "what", what)
 	}
-	return string(platform.Words(err))
+	return platform.Words(err).Reason()
 }
 
 // run asks a program of a layer.
@@ -215,7 +233,7 @@ func (a *Answer) run(ctx context.Context, sys platform.System, program string, a
 		return out, true
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		a.note("%s", unread(strings.Join(append([]string{program}, args...), " "), err))
+		a.note(unread(strings.Join(append([]string{program}, args...), " "), err))
 	}
 	return out, false
 }

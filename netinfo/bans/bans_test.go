@@ -46,7 +46,7 @@ func lines(a Answer) (list []string) {
 func TestOneAddressInEveryLayer(t *testing.T) {
 	a := find(t, "192.0.2.66/32")
 	want := []string{
-		"crowdsec | cscli decisions list, id 1 | ban ip 192.0.2.66 (added by hand) | exact | via-filter",
+		"crowdsec | cscli decisions list, id 1 | ban ip 192.0.2.66 (cscli) | exact | via-filter",
 		`firewalld | /etc/firewalld/zones/public.xml | rule family="ipv4" source address="192.0.2.66" port port="5060" protocol="udp" reject type="icmp-port-unreachable" | exact | via-filter`,
 		"ufw | /etc/ufw/user.rules:29 | ufw deny from 192.0.2.66 | exact | via-filter",
 		"csf | /etc/csf/csf.deny:2 | 192.0.2.66 | exact | via-filter",
@@ -86,7 +86,7 @@ func TestOtherAddresses(t *testing.T) {
 		want        []string
 	}{
 		{"an address in a banned network", "198.51.100.7/32", []string{
-			"crowdsec | cscli decisions list, id 2 | ban range 198.51.100.0/24 (added by hand) | covering | via-filter",
+			"crowdsec | cscli decisions list, id 2 | ban range 198.51.100.0/24 (cscli) | covering | via-filter",
 			"firewalld | /etc/firewalld/zones/drop.xml | source 198.51.100.0/24 | covering | via-filter",
 			"ufw | /etc/ufw/user.rules:32 | ufw deny proto udp from 198.51.100.0/24 to any port 5060 | covering | via-filter",
 			"csf | /etc/csf/csf.deny:3 | 198.51.100.0/25 | covering | via-filter",
@@ -94,7 +94,7 @@ func TestOtherAddresses(t *testing.T) {
 			"route | ip route show table 100 | blackhole 198.51.100.7 table 100 | exact | blocks",
 		}},
 		{"an IPv6 phone", "2001:db8::66/128", []string{
-			"crowdsec | cscli decisions list, id 3 | captcha ip 2001:db8::66 (added by hand) | exact | via-filter",
+			"crowdsec | cscli decisions list, id 3 | captcha ip 2001:db8::66 (cscli) | exact | via-filter",
 			`firewalld | /etc/firewalld/zones/public.xml | rule priority="-10" family="ipv6" source address="2001:db8::/64" drop | covering | via-filter`,
 			"ufw | /etc/ufw/user6.rules:26 | ufw reject from 2001:db8::/64 | covering | via-filter",
 			"csf | /etc/csf/csf.deny:6 | 2001:db8::66 | exact | via-filter",
@@ -203,7 +203,7 @@ func TestAnActionThatUFWDoesNotKnowIsNotARule(t *testing.T) {
 		})
 		var a Answer
 		UFW(context.Background(), sys, netip.MustParsePrefix("192.0.2.1/32"), &a)
-		if len(a.Bans) != 0 || len(a.Notes) != 1 || !strings.Contains(a.Notes[0], "/etc/ufw/user.rules:1") {
+		if len(a.Bans) != 0 || len(a.Notes) != 1 || !strings.Contains(said(a.Notes[0]), "/etc/ufw/user.rules:1") {
 			t.Errorf("%q: %+v", action, a)
 		}
 	}
@@ -227,7 +227,7 @@ func TestTheWayBack(t *testing.T) {
 				got += ", which does nothing"
 			}
 		}
-		if got != c.want || !strings.Contains(strings.Join(a.Notes, "\n"), c.note) {
+		if got != c.want || !strings.Contains(said(a.Notes...), c.note) {
 			t.Errorf("%s: %q, notes %q", c.name, got, a.Notes)
 		}
 	}
@@ -237,15 +237,15 @@ func TestHostsAllowAndDeny(t *testing.T) {
 	for _, c := range []struct {
 		name, deny, allow, asked, want string
 	}{
-		{"everybody, for every daemon", "ALL: ALL", "", "192.0.2.1/32", "ALL: ALL|asked only by"},
+		{"everybody, for every daemon", "ALL: ALL", "", "192.0.2.1/32", "ALL: ALL|only programs linked with libwrap"},
 		{"everybody but the office", "ALL: ALL EXCEPT 192.0.2.0/255.255.255.0", "", "192.0.2.1/32", ""},
 		{"let in before it is reached", "sshd: ALL", "ALL: 192.0.2.", "192.0.2.1/32", "sshd: ALL|/etc/hosts.allow:1 lets it in"},
-		{"let in, but to another daemon", "sshd: ALL", "vsftpd: 192.0.2.1", "192.0.2.1/32", "sshd: ALL|asked only by"},
+		{"let in, but to another daemon", "sshd: ALL", "vsftpd: 192.0.2.1", "192.0.2.1/32", "sshd: ALL|only programs linked with libwrap"},
 		{"a PBX that is named", "asterisk: 192.0.2.1", "", "192.0.2.1/32", "asterisk: 192.0.2.1|it names a SIP server"},
-		{"a deny in hosts.allow", "", "sshd: 192.0.2.1: deny", "192.0.2.1/32", "sshd: 192.0.2.1: deny|asked only by"},
-		{"a line that goes on", "ALL: 198.51.100.1,\\\n 192.0.2.1", "", "192.0.2.1/32", "ALL: 198.51.100.1, 192.0.2.1|asked only by"},
+		{"a deny in hosts.allow", "", "sshd: 192.0.2.1: deny", "192.0.2.1/32", "sshd: 192.0.2.1: deny|only programs linked with libwrap"},
+		{"a line that goes on", "ALL: 198.51.100.1,\\\n 192.0.2.1", "", "192.0.2.1/32", "ALL: 198.51.100.1, 192.0.2.1|only programs linked with libwrap"},
 		{"a name, which only DNS could tell", "ALL: .example.com", "", "192.0.2.1/32", ""},
-		{"IPv6 in brackets", "ALL: [2001:db8::]/32", "", "2001:db8::1/128", "ALL: [2001:db8::]/32|asked only by"},
+		{"IPv6 in brackets", "ALL: [2001:db8::]/32", "", "2001:db8::1/128", "ALL: [2001:db8::]/32|only programs linked with libwrap"},
 	} {
 		sys := fewFiles(t, map[string]string{"etc/hosts.deny": c.deny + "\n", "etc/hosts.allow": c.allow + "\n"})
 		var a Answer
@@ -254,7 +254,7 @@ func TestHostsAllowAndDeny(t *testing.T) {
 		if len(a.Bans) == 0 && c.want == "" {
 			continue
 		}
-		if len(a.Bans) != 1 || a.Bans[0].Object != got || !strings.HasPrefix(a.Bans[0].Note, note) || a.Bans[0].Effect != Spares {
+		if len(a.Bans) != 1 || a.Bans[0].Object != got || !strings.HasPrefix(said(a.Bans[0].Note), note) || a.Bans[0].Effect != Spares {
 			t.Errorf("%s: %+v", c.name, a.Bans)
 		}
 	}
@@ -307,11 +307,11 @@ func TestALayerThatDoesNotAnswer(t *testing.T) {
 		"commands/ip_-j_route_show_table_all": "[{",
 	})
 	a := Find(context.Background(), sys, netip.MustParsePrefix("192.0.2.66/32"))
-	if len(a.Bans) != 1 || a.Bans[0].Effect != Spares || !strings.Contains(a.Bans[0].Note, "switched off") {
+	if len(a.Bans) != 1 || a.Bans[0].Effect != Spares || !strings.Contains(said(a.Bans[0].Note), "switched off") {
 		t.Errorf("bans %+v", a.Bans)
 	}
 	for _, want := range []string{"connection refused", "/etc/firewalld/zones/x.xml", "ip -j route"} {
-		if !strings.Contains(strings.Join(a.Notes, "\n"), want) {
+		if !strings.Contains(said(a.Notes...), want) {
 			t.Errorf("the notes %q lack %q", a.Notes, want)
 		}
 	}

@@ -70,7 +70,7 @@ func crowdSecDecisions(ctx context.Context, sys platform.System, asked netip.Pre
 		}
 		more, err := parseAlerts(out)
 		if err != nil {
-			a.note("reading what cscli %s printed: %s", strings.Join(c, " "), err)
+			a.odd("cscli "+strings.Join(c, " "), err)
 			continue
 		}
 		found = true
@@ -130,7 +130,7 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 	}
 	b := Ban{
 		Layer: LayerCrowdSec, Where: fmt.Sprintf("cscli decisions list, id %d", d.ID), Name: d.Scenario, Prefix: p, Effect: Indirect,
-		Object: fmt.Sprintf("%s %s %s (%s)", d.Type, strings.ToLower(d.Scope), d.Value, crowdSecOrigin(d.Origin)),
+		Object: fmt.Sprintf("%s %s %s (%s)", d.Type, strings.ToLower(d.Scope), d.Value, d.Origin),
 	}
 	if err == nil {
 		b.Until = now.Add(left).Truncate(time.Second)
@@ -151,27 +151,13 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 	b.Undo = only(undo.Values(d.Value).Words("--duration").Values(duration).Words("--type").Values(d.Type).Words("--reason").Values(d.Scenario))
 	switch {
 	case d.Simulated:
-		b.Effect, b.Note = Spares, "CrowdSec only simulates this scenario: it blocks nothing"
+		b.Effect, b.Note = Spares, because("crowdsec-simulated")
 	case d.Type != "ban":
-		b.Note = "a decision of type " + d.Type + ", which a firewall bouncer takes for a ban"
+		b.Note = because("crowdsec-type", "type", d.Type)
 	case d.Origin == "CAPI" || d.Origin == "lists":
-		b.Note = "it comes from a shared list and comes back when the list is pulled again (every two hours); only an allowlist lasts"
+		b.Note = because("crowdsec-shared")
 	}
 	return b, true
-}
-
-func crowdSecOrigin(origin string) string {
-	switch origin {
-	case "CAPI":
-		return "from the community blocklist"
-	case "lists":
-		return "from a subscribed blocklist"
-	case "crowdsec":
-		return "seen by this machine"
-	case "cscli", "cscli-import":
-		return "added by hand"
-	}
-	return origin
 }
 
 // crowdSecTime reads both notations that one and the same listing has.

@@ -89,7 +89,7 @@ func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
 			reload := command.New("csf", "-ra")
 			ban.Free = []command.Command{command.DeleteLine(name, number, line), reload}
 			ban.Undo = []command.Command{command.InsertLine(name, number, line), reload}
-			ban.Note = "only " + ports
+			ban.Note = because("only", "limit", ports)
 		}
 		a.ban(asked, ban)
 	}
@@ -125,7 +125,7 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 			ban.Reasons = []string{strings.TrimSpace(f[5])}
 		}
 		if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
-			ban.Note = "only port " + port
+			ban.Note = because("only", "limit", "port "+port)
 			ban.Undo[0] = ban.Undo[0].Words("-p").Values(port)
 		}
 		a.ban(asked, ban)
@@ -206,7 +206,7 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 				Free: only(command.New("apf", "-u").Values(short(p))), Undo: only(command.New("apf", "-d").Values(short(p))),
 			}
 			if ports != "" {
-				ban.Note = "only " + ports
+				ban.Note = because("only", "limit", ports)
 			}
 			if strings.Contains(reason, p.Addr().String()) {
 				ban.Reasons = []string{reason}

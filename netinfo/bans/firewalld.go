@@ -57,7 +57,7 @@ func (f *firewalld) readSets(sys platform.System) {
 			Entries []string `xml:"entry"`
 		}
 		if err := xml.Unmarshal(b, &set); err != nil {
-			f.a.note("reading %s: %s", name, err)
+			f.a.odd(name, err)
 			continue
 		}
 		key := strings.TrimSuffix(path.Base(name), ".xml")
@@ -73,7 +73,7 @@ func (f *firewalld) readSets(sys platform.System) {
 func (f *firewalld) zoneFile(name string, b []byte) {
 	var z zoneXML
 	if err := xml.Unmarshal(b, &z); err != nil {
-		f.a.note("reading %s: %s", name, err)
+		f.a.odd(name, err)
 		return
 	}
 	zone := strings.TrimSuffix(path.Base(name), ".xml")
@@ -178,14 +178,14 @@ func (f *firewalld) add(where, zone, object string, p netip.Prefix, free, undo [
 		f.seen = map[string]int{}
 	}
 	if i, ok := f.seen[key]; ok {
-		f.a.Bans[i].Note = "both in force and permanent"
+		f.a.Bans[i].Note = because("firewalld-both")
 		return
 	}
 	before := len(f.a.Bans)
 	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: Indirect, Free: free, Undo: undo}
-	b.Note = "permanent; whether it is in force was not asked or differs"
+	b.Note = because("firewalld-permanent")
 	if strings.HasPrefix(where, "firewall-cmd") {
-		b.Note = "in force only: a reload takes it away"
+		b.Note = because("firewalld-runtime")
 	}
 	f.a.ban(f.asked, b)
 	if len(f.a.Bans) > before {

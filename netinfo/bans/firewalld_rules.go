@@ -108,7 +108,7 @@ func (f *firewalld) direct(name string, b []byte) {
 		} `xml:"rule"`
 	}
 	if err := xml.Unmarshal(b, &d); err != nil {
-		f.a.note("reading %s: %s", name, err)
+		f.a.odd(name, err)
 		return
 	}
 	for _, r := range d.Rules {

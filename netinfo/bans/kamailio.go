@@ -18,7 +18,7 @@ import (
 func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
 	tables, err := sys.Run(ctx, "kamcmd", "htable.listTables")
 	if errors.Is(err, platform.ErrNoAnswer) {
-		a.note("%s", unread("kamcmd htable.listTables", err))
+		a.note(unread("kamcmd htable.listTables", err))
 		a.Silent = append(a.Silent, LayerKamailio)
 		return
 	}
@@ -26,7 +26,7 @@ func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 		// kamcmd is installed with Kamailio, whether that runs or not: without
 		// a socket nobody is there to complain about.
 		if sockets, gerr := sys.Glob("/run/kamailio*/*ctl*"); gerr == nil && len(sockets) > 0 {
-			a.note("%s", unread("kamcmd htable.listTables", err))
+			a.note(unread("kamcmd htable.listTables", err))
 		}
 		return
 	}
@@ -98,8 +98,8 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 		}
 		b := Ban{
 			Layer: LayerKamailio, Where: "kamcmd htable.dump " + table, Object: table + "=>" + key, Name: table, Prefix: p, Effect: Bites,
-			Reasons: []string{"Kamailio's script put it there, usually because pike counted too many requests from it"},
-			Free:    only(command.New("kamcmd", "htable.delete").Values(table, key)), Undo: only(undo.Values(table, key, m["value"])),
+			Cause: because("kamailio-script"),
+			Free:  only(command.New("kamcmd", "htable.delete").Values(table, key)), Undo: only(undo.Values(table, key, m["value"])),
 		}
 		if got, ok := a.run(ctx, sys, "kamcmd", "htable.get", table, key); ok {
 			for _, item := range rpc(got) {
@@ -121,8 +121,7 @@ func kamailioPike(out []byte, asked netip.Prefix, a *Answer) {
 		}
 		b := Ban{
 			Layer: LayerKamailio, Where: "kamcmd pike.top", Object: m["ip_addr"] + " " + m["status"], Name: "pike", Prefix: p, Effect: Bites,
-			Reasons: []string{"pike counted " + m["leaf_hits_prev"] + " requests in one of its intervals"},
-			Note:    "no command takes an address out of pike: it forgets one that stays silent for remove_latency seconds (" + m["expires"] + " left)",
+			Cause: because("pike", "requests", m["leaf_hits_prev"], "left", m["expires"]),
 		}
 		a.ban(asked, b)
 	}

@@ -1,16 +1,19 @@
 package bans
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Routes follows the way back to an address as the kernel does: policy rules
@@ -19,152 +22,34 @@ import (
 //
 // Source: ip-route(8), ip-rule(8); fail2ban's action "route" adds such routes.
 func Routes(ctx context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
-	rules := []string{"-j", "rule", "list"}
-	if asked.Addr().Is6() {
-		rules = []string{"-j", "-6", "rule", "list"}
-	}
-	out, ok := a.run(ctx, sys, "ip", "-j", "route", "show", "table", "all")
-	if !ok {
+	tables, err := routes.Read(ctx, sys)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			a.note(unread("ip -j route show table all", err))
+		}
 		return
 	}
 	a.has(LayerRoute)
-	routes, err := parseRoutes(out, asked)
-	if err != nil {
-		a.note("reading ip -j route show table all: %s", err)
-		return
-	}
-	list := defaultRules()
-	if out, ok := a.run(ctx, sys, "ip", rules...); ok {
-		if list, err = parseRules(out); err != nil {
-			a.note("reading ip %s: %s", strings.Join(rules, " "), err)
-			return
-		}
-	}
-	f := forwarding{routes: routes, rules: list}
+	f := forwarding{tables, tables.PoliciesOf(asked.Addr().Is6())}
 	f.report(asked, a)
 	rpFilter(sys, a)
 }
 
-type route struct {
-	Type    string `json:"type"`
-	Dst     string `json:"dst"`
-	Dev     string `json:"dev"`
-	Table   string `json:"table"`
-	Metric  int64  `json:"metric"`
-	Gateway string `json:"gateway"`
-	prefix  netip.Prefix
-}
-
-type rule struct {
-	Priority int64  `json:"priority"`
-	Src      string `json:"src"`
-	SrcLen   *int   `json:"srclen"`
-	Dst      string `json:"dst"`
-	DstLen   *int   `json:"dstlen"`
-	Table    string `json:"table"`
-	Action   string `json:"action"`
-	IIf      string `json:"iif"`
-	OIf      string `json:"oif"`
-	FwMark   string `json:"fwmark"`
-	src, dst netip.Prefix
-	negated  bool
-}
-
-func refusing(kind string) bool {
-	return kind == "blackhole" || kind == "unreachable" || kind == "prohibit"
-}
-
-// parseRoutes reads the routes of the family that is asked about.
-func parseRoutes(b []byte, asked netip.Prefix) (list []route, err error) {
-	var all []route
-	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, err
-	}
-	for _, r := range all {
-		r.Table = cmp.Or(r.Table, "main")
-		if r.Type == "unreachable" && r.Metric == placeholderMetric {
-			continue
-		}
-		if r.Dst == "default" {
-			r.prefix, _ = defaultFamily(r.Gateway, asked).Prefix(0)
-		} else if p, ok := parsePrefix(r.Dst); ok {
-			r.prefix = p
-		} else {
-			continue
-		}
-		if r.prefix.Addr().BitLen() == asked.Addr().BitLen() {
-			list = append(list, r)
-		}
-	}
-	return list, nil
-}
-
-// placeholderMetric marks the route that kernels keep where IPv6 has no default
-// route (ip6_null_entry): it means that there is none, not that one is refused.
-const placeholderMetric = 1<<32 - 1
-
-// defaultFamily is an address of the family of a default route, which ip does
-// not name: that of its gateway. Without one (a PPP line, a refusing route) it
-// is taken for the family that is asked about.
-func defaultFamily(gateway string, asked netip.Prefix) netip.Addr {
-	if a, err := netip.ParseAddr(gateway); err == nil {
-		return a.WithZone("")
-	}
-	return asked.Addr()
-}
-
-func defaultRules() []rule {
-	return []rule{{Priority: 0, Table: "local"}, {Priority: 32766, Table: "main"}, {Priority: 32767, Table: "default"}}
-}
-
-func parseRules(b []byte) (list []rule, err error) {
-	var raw []map[string]json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(b, &list); err != nil {
-		return nil, err
-	}
-	for i := range list {
-		r := &list[i]
-		if v, ok := raw[i]["not"]; ok && string(v) != "false" {
-			r.negated = true
-		}
-		r.src, r.dst = rulePrefix(r.Src, r.SrcLen), rulePrefix(r.Dst, r.DstLen)
-	}
-	slices.SortStableFunc(list, func(a, b rule) int { return cmp.Compare(a.Priority, b.Priority) })
-	return list, nil
-}
-
-// rulePrefix is invalid for "all".
-func rulePrefix(s string, bits *int) netip.Prefix {
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	n := addr.BitLen()
-	if bits != nil {
-		n = *bits
-	}
-	p, _ := addr.Prefix(n)
-	return p
-}
-
 type forwarding struct {
-	routes []route
-	rules  []rule
+	tables routes.Tables
+	rules  []routes.Policy
 }
 
 // report finds the refusals that concern the address: on the way of packets to
 // it (what the server answers), and rules about packets from it.
 func (f forwarding) report(asked netip.Prefix, a *Answer) {
 	for _, r := range f.rules {
-		if r.negated || !refusing(r.Action) {
+		if r.Not || !routes.Refusing(r.Action) {
 			continue
 		}
-		p, way := r.src, "from"
+		p, way := r.Src, "from"
 		if !p.IsValid() {
-			p, way = r.dst, "to"
+			p, way = r.Dst, "to"
 		}
 		if p.IsValid() && p.Addr().BitLen() == asked.Addr().BitLen() {
 			b := ruleBan(r, p, way, asked)
@@ -175,20 +60,22 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 		}
 	}
 	addresses := []netip.Addr{asked.Addr()}
-	for _, r := range f.routes { // inside of a network, every refused part has an address of its own
-		if refusing(r.Type) && r.prefix.Bits() > asked.Bits() && asked.Contains(r.prefix.Addr()) && len(addresses) < maxBans {
-			addresses = append(addresses, r.prefix.Addr())
+	for _, r := range f.tables.Routes { // inside of a network, every refused part has an address of its own
+		if r.Refuses() && r.Dst.Bits() > asked.Bits() && asked.Contains(r.Dst.Addr()) && len(addresses) < maxBans {
+			addresses = append(addresses, r.Dst.Addr())
 		}
 	}
-	var seen []route
+	var seen []routes.Route
 	for _, addr := range addresses {
-		r, ok := f.lookup(addr)
+		// Rules about marks, sources and interfaces are about other packets.
+		r, _ := f.tables.Way(routes.Out(addr))
+		ok := r.Dst.IsValid()
 		switch {
-		case ok && refusing(r.Type) && !slices.Contains(seen, r):
+		case ok && r.Refuses() && !slices.Contains(seen, r):
 			seen = append(seen, r)
 			a.ban(asked, routeBan(r, asked))
 		case !ok && addr == asked.Addr():
-			a.note("there is no route back to %s: answers cannot leave this machine", addr)
+			a.note(because("no-route", "address", addr.String()))
 		}
 	}
 	f.hidden(asked, seen, a)
@@ -198,19 +85,19 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 // and is answered: packets for one of its own addresses are found in the table
 // local, which is asked first, and the answers are from this machine, without a
 // mark. Empty: it stops them.
-func (f forwarding) spares(r rule, way string) string {
+func (f forwarding) spares(r routes.Policy, way string) words.Reason {
 	for _, o := range f.rules {
 		if o == r {
 			break // it is asked before the table local
 		}
-		if o.Table != "local" || o.src.IsValid() || o.dst.IsValid() || o.IIf != "" || o.FwMark != "" {
+		if o.Table != "local" || o.Src.IsValid() || o.Dst.IsValid() || o.In != "" || o.Mask != 0 || o.Other {
 			continue
 		}
 		switch {
 		case way == "from":
-			return "what comes to this machine is found in the table local before, and the answers are not from it: it stops only what is sent on"
-		case r.IIf != "" && r.IIf != "lo", r.FwMark != "" && r.FwMark != "0":
-			return "the answers of this machine come in by no interface and have no mark"
+			return because("rule-forwarded-only")
+		case r.In != "" && r.In != "lo", r.Mark&r.Mask != 0:
+			return because("rule-not-own")
 		}
 	}
 	return ""
@@ -218,54 +105,20 @@ func (f forwarding) spares(r rule, way string) string {
 
 // hidden lists refusing routes that a better route overrules: they are there,
 // and do nothing.
-func (f forwarding) hidden(asked netip.Prefix, seen []route, a *Answer) {
-	for _, r := range f.routes {
-		if !refusing(r.Type) || slices.Contains(seen, r) || r.prefix.Bits() == 0 || !r.prefix.Overlaps(asked) {
+func (f forwarding) hidden(asked netip.Prefix, seen []routes.Route, a *Answer) {
+	for _, r := range f.tables.Routes {
+		if !r.Refuses() || slices.Contains(seen, r) || r.Dst.Bits() == 0 || !r.Dst.Overlaps(asked) {
 			continue
 		}
 		b := routeBan(r, asked)
-		b.Effect, b.Note = Spares, "another route is more specific, or comes first: this one does nothing for "+short(asked)
+		b.Effect, b.Note = Spares, because("route-hidden", "address", short(asked))
 		a.ban(asked, b)
 	}
 }
 
-// lookup follows the rules for a packet that this machine sends to addr. Rules
-// about marks, sources and interfaces are about other packets, or not known;
-// they are passed over.
-func (f forwarding) lookup(addr netip.Addr) (route, bool) {
-	for _, r := range f.rules {
-		if r.FwMark != "" && r.FwMark != "0" || r.IIf != "" && r.IIf != "lo" || r.OIf != "" || r.src.IsValid() {
-			continue
-		}
-		if r.dst.IsValid() && r.dst.Contains(addr) == r.negated {
-			continue
-		}
-		if refusing(r.Action) {
-			return route{Type: r.Action, prefix: r.dst}, false
-		}
-		best, ok := f.inTable(r.Table, addr)
-		if ok && best.Type != "throw" {
-			return best, true
-		}
-	}
-	return route{}, false
-}
-
-func (f forwarding) inTable(table string, addr netip.Addr) (best route, ok bool) {
-	for _, r := range f.routes {
-		if r.Table != table || !r.prefix.Contains(addr) || r.Type == "broadcast" || r.Type == "multicast" {
-			continue
-		}
-		if !ok || r.prefix.Bits() > best.prefix.Bits() || r.prefix.Bits() == best.prefix.Bits() && r.Metric < best.Metric {
-			best, ok = r, true
-		}
-	}
-	return best, ok
-}
-
-func routeBan(r route, asked netip.Prefix) Ban {
-	words := []string{r.Type, short(r.prefix)}
-	if r.prefix.Bits() == 0 {
+func routeBan(r routes.Route, asked netip.Prefix) Ban {
+	words := []string{r.Kind, short(r.Dst)}
+	if r.Dst.Bits() == 0 {
 		words[1] = "default"
 	}
 	if r.Table != "main" {
@@ -275,39 +128,35 @@ func routeBan(r route, asked netip.Prefix) Ban {
 		words = append(words, "metric", strconv.FormatInt(r.Metric, 10))
 	}
 	return Ban{
-		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Type, Prefix: r.prefix, Effect: Bites,
+		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Kind, Prefix: r.Dst, Effect: Bites,
 		Free: only(ipCommand(asked).Words("route", "del").Values(words...)), Undo: only(ipCommand(asked).Words("route", "add").Values(words...)),
-		Note: "the answers do not leave, and with rp_filter its packets do not even come in; look for who added it (fail2ban's route action, a script) or it comes back",
 	}
 }
 
-func ruleBan(r rule, p netip.Prefix, way string, asked netip.Prefix) Ban {
+func ruleBan(r routes.Policy, p netip.Prefix, way string, asked netip.Prefix) Ban {
 	words := []string{way, short(p)}
-	if r.src.IsValid() && r.dst.IsValid() {
-		words = append(words, "to", short(r.dst))
+	if r.Src.IsValid() && r.Dst.IsValid() {
+		words = append(words, "to", short(r.Dst))
 	}
-	if r.IIf != "" {
-		words = append(words, "iif", r.IIf)
+	if r.In != "" {
+		words = append(words, "iif", r.In)
 	}
-	if r.FwMark != "" {
-		words = append(words, "fwmark", r.FwMark)
+	if r.Mask != 0 {
+		mark := fmt.Sprintf("%#x", r.Mark)
+		if r.Mask != ^uint32(0) {
+			mark += fmt.Sprintf("/%#x", r.Mask)
+		}
+		words = append(words, "fwmark", mark)
 	}
 	words = append(words, r.Action, "pref", strconv.Itoa(int(r.Priority)))
 	where := "ip rule list"
 	if asked.Addr().Is6() {
 		where = "ip -6 rule list"
 	}
-	b := Ban{
+	return Ban{
 		Layer: LayerRoute, Where: where, Object: strings.Join(words, " "), Name: r.Action, Prefix: p, Effect: Bites,
 		Free: only(ipCommand(asked).Words("rule", "del").Values(words...)), Undo: only(ipCommand(asked).Words("rule", "add").Values(words...)),
 	}
-	if way == "from" {
-		b.Note = "packets from it are refused as they come in, when their route is looked up"
-	}
-	if r.IIf != "" || r.FwMark != "" || r.dst.IsValid() && r.src.IsValid() {
-		b.Note = "only for packets that its other words match"
-	}
-	return b
 }
 
 // rpFilter notes interfaces that drop packets whose way back leads out of
@@ -335,7 +184,7 @@ func rpFilter(sys platform.System, a *Answer) {
 		}
 	}
 	if len(strict) > 1 { // with one interface there is no other way back
-		a.note("rp_filter is strict on %s: a packet that comes in there while its way back leads elsewhere is dropped without a word", strings.Join(strict, ", "))
+		a.note(because("rp-filter", "interfaces", strings.Join(strict, ", ")))
 	}
 }
 

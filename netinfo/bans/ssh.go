@@ -38,7 +38,6 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 				// The daemon sets up its set anew from the list.
 				Free: []command.Command{command.DeleteLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
 				Undo: []command.Command{command.InsertLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
-				Note: "sshguard blocks every port of an address, SIP too",
 			}
 			if t, err := strconv.ParseInt(f[0], 10, 64); err == nil {
 				ban.Since = platform.UnixTime(t)
@@ -82,8 +81,7 @@ func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *An
 		failures, last, _ := strings.Cut(rest, ":")
 		a.ban(asked, Ban{
 			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: Spares,
-			Reasons: []string{failures + " failed logins over SSH, the last on " + strings.TrimSpace(last)},
-			Note:    "DenyHosts writes hosts.deny, which sshd may ask and Asterisk does not; to have it forget an address, stop it and take the address out of hosts.deny and of every file in " + work,
+			Cause: because("denyhosts", "failures", failures, "last", strings.TrimSpace(last)), Note: because("denyhosts-no-sip", "folder", work),
 		})
 	}
 }

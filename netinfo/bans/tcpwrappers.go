@@ -38,16 +38,16 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 		b := Ban{
 			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: Spares,
 			Free: only(command.DeleteLine(r.file, r.line, r.text)), Undo: only(command.InsertLine(r.file, r.line, r.text)),
-			Note: "asked only by programs linked with libwrap, such as older sshd; Asterisk is not one",
+			Note: because("libwrap"),
 		}
 		if r.names("asterisk") || r.names("kamailio") || r.names("freeswitch") {
-			b.Note = "it names a SIP server, which asks it only if it was built with libwrap"
+			b.Note = because("libwrap-sip")
 		}
 		if r.continued {
 			b.Free, b.Undo = only(command.Impossible("the line goes on over several lines: edit %s by hand", r.file)), nil
 		}
 		if saved := firstCovering(allows, r, asked); saved != nil {
-			b.Note = fmt.Sprintf("%s lets it in before this line is reached", saved.where())
+			b.Note = because("let-in-before", "where", saved.where())
 		}
 		a.ban(asked, b)
 	}

@@ -40,7 +40,7 @@ func UFW(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 			r, ok := parseUFW(tuple)
 			position++
 			if !ok {
-				a.note("%s:%d is not a rule that ufw writes; it was left out", name, number)
+				a.note(because("ufw-odd-rule", "where", fmt.Sprintf("%s:%d", name, number)))
 				continue
 			}
 			r.where, r.position = fmt.Sprintf("%s:%d", name, number), position
@@ -192,7 +192,7 @@ func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
 		b.Reasons = []string{r.comment}
 	}
 	if !enabled {
-		b.Effect, b.Note = Spares, "ufw is switched off (ENABLED=no): the rule is not loaded"
+		b.Effect, b.Note = Spares, because("ufw-off")
 	}
 	a.ban(asked, b)
 }

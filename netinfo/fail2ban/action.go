@@ -1,21 +1,21 @@
 package fail2ban
 
 import (
-	"errors"
 	"path"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-var errNoOption = errors.New("reading the configuration: a line that is no option, so fail2ban refuses the file")
+var errNoOption = problem(because("no-option"))
 
 // actionFiles reads action.d files once each.
 type actionFiles struct {
 	system platform.System
 	dir    string
 	seen   map[string]*ini
-	note   func(string, error)
+	note   func(words.Reason, error)
 }
 
 // parse reads the option "action": one action in a line or several,
@@ -36,7 +36,7 @@ func (f *actionFiles) parse(jail, text string) (list []Action) {
 			}
 			var ok bool
 			if text, ok = actionOptions(rest[1:], options); !ok {
-				f.note("the action "+name, errAction)
+				f.note(because("action", "action", name), errAction)
 				return list
 			}
 		}
@@ -47,7 +47,7 @@ func (f *actionFiles) parse(jail, text string) (list []Action) {
 	return list
 }
 
-var errAction = errors.New("reading the configuration: the options of an action have no end")
+var errAction = problem(because("action-options-open"))
 
 // actionOptions reads up to the closing bracket and returns what is behind it.
 func actionOptions(text string, into map[string]string) (rest string, ok bool) {
@@ -128,7 +128,7 @@ func (f *actionFiles) file(name string) *ini {
 		var err error
 		base := path.Join(f.dir, name)
 		c, _, err = readINI(f.system, base+".conf", base+".local")
-		f.note("the action "+name, err)
+		f.note(because("action", "action", name), err)
 	}
 	f.seen[name] = c
 	return c

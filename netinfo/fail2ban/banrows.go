@@ -11,7 +11,7 @@ import (
 
 // errIndex: an entry of the index leads to another row. A file that is written
 // meanwhile looks like that for a moment.
-var errIndex = errors.New("reading the database: its index and its rows differ")
+var errIndex = problem(because("database-index"))
 
 // touching lists the rows that touch an asked address, by their addresses.
 func (b *bans) touching() (list []banned, err error) {

@@ -18,9 +18,9 @@ import (
 const prompt = "fail2ban> "
 
 var (
-	errUnasked  = errors.New("not asked, for its name has a line break or another character that ends a question")
-	errNoServer = errors.New("fail2ban-client finds no server")
-	errMatch    = errors.New("reading what fail2ban-client printed: which answer belongs to which question is not certain")
+	errUnasked  = problem(because("unasked"))
+	errNoServer = problem(because("no-server"))
+	errMatch    = problem(because("answers-mixed"))
 )
 
 // askClient puts all questions to one run of "fail2ban-client -i": some 0.1 s
@@ -125,7 +125,7 @@ func clientAnswer(text []byte) ([]byte, error) {
 		if err := absence(text); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("fail2ban refused: %.200s", bytes.TrimSpace(first))
+		return nil, problem(because("refused", "text", fmt.Sprintf("%.200s", bytes.TrimSpace(first))))
 	}
 	return text, nil
 }

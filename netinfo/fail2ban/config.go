@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Where fail2ban lies unless it is told otherwise (files/ and
@@ -32,7 +33,7 @@ type config struct {
 
 // readConfig reads jail.conf, jail.d/*.conf, jail.local and jail.d/*.local, in
 // fail2ban's order, and where server and database are.
-func readConfig(s platform.System, o Options, note func(what string, err error)) config {
+func readConfig(s platform.System, o Options, note func(what words.Reason, err error)) config {
 	dirs := configDirs()
 	if o.ConfigDir != "" {
 		dirs = []string{o.ConfigDir}
@@ -44,16 +45,16 @@ func readConfig(s platform.System, o Options, note func(what string, err error))
 		names = append(names, path.Join(dir, "jail.local"))
 		names = append(names, glob(s, path.Join(dir, "jail.d/*.local"))...)
 		jails, files, err := readINI(s, names...)
-		note("the jails' configuration", err)
+		note(because("configuration"), err)
 		for _, f := range jails.faults[:min(3, len(jails.faults))] {
-			note(f, errNoOption)
+			note(words.Quote(f), errNoOption)
 		}
 		if len(files) == 0 && err == nil {
 			continue
 		}
 		c.dir, c.found = dir, true
 		main, _, err := readINI(s, path.Join(dir, "fail2ban.conf"), path.Join(dir, "fail2ban.local"))
-		note("fail2ban.conf", err)
+		note(words.Quote("fail2ban.conf"), err)
 		c.server(main)
 		c.readJails(s, jails, note)
 		break
@@ -83,7 +84,7 @@ func (c *config) server(main *ini) {
 
 // readJails turns the sections into jails: the enabled ones, and those that
 // watch Asterisk, whose absence is a finding.
-func (c *config) readJails(s platform.System, jails *ini, note func(string, error)) {
+func (c *config) readJails(s platform.System, jails *ini, note func(words.Reason, error)) {
 	actions := actionFiles{system: s, dir: path.Join(c.dir, "action.d"), seen: map[string]*ini{}, note: note}
 	for _, name := range jails.order {
 		if name == "INCLUDES" {

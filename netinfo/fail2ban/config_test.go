@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // A FreePBX: jails in jail.local, an action that closes TCP only, a log that
@@ -200,7 +202,7 @@ func TestHostileConfigurations(t *testing.T) {
 		})
 	}
 	s := readFiles(t, map[string]string{"/etc/fail2ban/jail.conf": "[x]\nenabled\n"}, Options{})
-	if s.Notes[0].What != "/etc/fail2ban/jail.conf:2" {
+	if s.Notes[0].What != words.Quote("/etc/fail2ban/jail.conf:2") {
 		t.Errorf("a line that makes fail2ban refuse the file: %v", s.Notes)
 	}
 }

@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"encoding/json"
-	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -16,8 +15,8 @@ import (
 const databaseTime = 2 * time.Second
 
 var (
-	errJournal = errors.New("reading the database: a part of it is in a journal beside it, which fail2ban does not write")
-	errNoBans  = errors.New("reading the database: no table of bans in it")
+	errJournal = problem(because("database-journal"))
+	errNoBans  = problem(because("database-no-bans"))
 )
 
 // banRow is one row of bips, or of bans where there is no bips. Times in

@@ -143,7 +143,7 @@ func TestADatabaseWithAJournalBesideIt(t *testing.T) {
 			p := withDB(tt.db, nil)
 			p.files[strings.TrimPrefix(defaultDatabase, "/")+tt.ending] = &fstest.MapFile{Data: []byte(tt.text)}
 			s := Read(t.Context(), p, Options{Addresses: prefixes("192.0.2.7")})
-			noted := slices.ContainsFunc(s.Notes, func(n Note) bool { return n.What == "fail2ban's database" })
+			noted := slices.ContainsFunc(s.Notes, func(n Note) bool { return n.What == because("database") })
 			if got := len(s.Addresses[0].Holds); got != tt.want || noted != tt.unknown || (s.Source == FromConfig) != tt.unknown {
 				t.Errorf("%d bans, want %d; source %q, notes %v", got, tt.want, s.Source, s.Notes)
 			}
@@ -169,7 +169,7 @@ func TestDamagedDatabases(t *testing.T) {
 			s := Read(t.Context(), withDB(db, nil), Options{Addresses: prefixes("192.0.2.7")})
 			found := false
 			for _, n := range s.Notes {
-				found = found || n.What == "fail2ban's database"
+				found = found || n.What == because("database")
 			}
 			if !found || len(s.Jails) != 1 || s.Source != FromConfig {
 				t.Errorf("notes %v, source %q", s.Notes, s.Source)

@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -138,10 +137,10 @@ func (r *reader) times(ctx context.Context) {
 			}
 		}
 	}
-	replies := r.askAll(ctx, "the times of the bans", questions)
+	replies := r.askAll(ctx, because("ban-times"), questions)
 	for i := range replies {
 		if replies[i].err != nil {
-			r.note("the times of the bans", fmt.Errorf("asking the jail %s: %w", clip(jails[i]), replies[i].err))
+			r.note(because("ban-times-of", "jail", clip(jails[i])), replies[i].err)
 			continue
 		}
 		for _, line := range replies[i].lines() {

@@ -1,7 +1,6 @@
 package fail2ban
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 )
@@ -10,7 +9,7 @@ import (
 // strings, numbers, None, True and False. It becomes the same values as a
 // pickle.
 
-var errLiteral = errors.New("reading what fail2ban-client printed: not a Python literal")
+var errLiteral = problem(because("not-literal"))
 
 // parseLiteral reads one literal and nothing behind it.
 func parseLiteral(text string) (any, error) {

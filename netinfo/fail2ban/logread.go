@@ -27,7 +27,7 @@ const (
 )
 
 // errLogBudget ends reading where the time for logs is over.
-var errLogBudget = errors.New("reading the log took too long, older lines were left out")
+var errLogBudget = problem(because("log-budget"))
 
 // wanted is what a log is searched for.
 type wanted struct {

@@ -22,7 +22,7 @@ const (
 	maxDepth  = 32
 )
 
-var errPickle = errors.New("not a pickle of fail2ban's")
+var errPickle = problem(because("not-pickle"))
 
 // pickleStrings is the request for a command: a list of strings in protocol 2,
 // which every server reads (BINUNICODE, APPENDS).

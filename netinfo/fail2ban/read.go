@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // logTime is the default for Options.LogTime. A person who asks why an address
@@ -62,11 +63,11 @@ func Read(ctx context.Context, s platform.System, o Options) *State {
 }
 
 // note keeps an error for the report.
-func (r *reader) note(what string, err error) {
+func (r *reader) note(what words.Reason, err error) {
 	if err == nil || len(r.state.Notes) >= maxNotes {
 		return
 	}
-	n := Note{What: what, Why: clip(strings.ReplaceAll(string(platform.Words(err)), "\n", "; ")), Privilege: errors.Is(err, platform.ErrPrivilege)}
+	n := Note{What: what, Why: whyOf(err), Privilege: errors.Is(err, platform.ErrPrivilege)}
 	if !slices.Contains(r.state.Notes, n) {
 		r.state.Notes = append(r.state.Notes, n)
 	}
@@ -94,11 +95,11 @@ func (r *reader) server(ctx context.Context) {
 	if err != nil || replies[0].err != nil {
 		err = firstOf(err, replies)
 		if errors.Is(err, platform.ErrNoAnswer) {
-			r.note("fail2ban's socket "+r.config.socket+" does not answer", err)
+			r.note(because("socket-silent", "socket", r.config.socket), err)
 			r.ask, r.state.Installed, r.state.Hung = nil, true, true // its client would wait for the same server
 			return
 		}
-		r.note("fail2ban's server", notInstalled(r.config.found, err))
+		r.note(because("server"), notInstalled(r.config.found, err))
 		if r.system.Live() && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, platform.ErrPrivilege)) {
 			r.ask, r.state.Dead = nil, errors.Is(err, fs.ErrNotExist) // its client would meet the same
 			return
@@ -106,7 +107,7 @@ func (r *reader) server(ctx context.Context) {
 		r.ask, source = askClient(r.system, r.config.socket), FromClient
 		if replies, err = r.ask(ctx, first...); err != nil || replies[0].err != nil {
 			err = firstOf(err, replies)
-			r.note("fail2ban-client", notInstalled(r.config.found, err))
+			r.note(words.Quote("fail2ban-client"), notInstalled(r.config.found, err))
 			r.ask, r.state.Hung = nil, errors.Is(err, platform.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)
 			r.state.Dead = !r.state.Hung && noServer(err.Error())
 			return
@@ -118,7 +119,7 @@ func (r *reader) server(ctx context.Context) {
 	}
 	names, err := replies[0].jails(known)
 	if err != nil {
-		r.note("fail2ban's server", err)
+		r.note(because("server"), err)
 		r.ask = nil
 		return
 	}
@@ -196,7 +197,7 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 	if source == FromClient && r.atLeast(0, 11, 0) {
 		questions = append(questions, []string{"banned"})
 	}
-	replies := r.askAll(ctx, "the status of the jails", questions)
+	replies := r.askAll(ctx, because("status"), questions)
 	var held map[string][]string
 	if len(replies) > len(names) {
 		held, _ = replies[len(names)].banned()
@@ -208,7 +209,7 @@ func (r *reader) statuses(ctx context.Context, names []string, source string) {
 			continue
 		}
 		if err != nil {
-			r.note("the jail "+clip(name), err)
+			r.note(because("jail", "jail", clip(name)), err)
 			continue
 		}
 		r.counted(name, &st)
@@ -258,7 +259,7 @@ func (r *reader) database(ctx context.Context) {
 	}
 	rows, err := readDatabase(ctx, r.system, r.state.Database, r.o.Addresses, r.state.Read.Unix())
 	if err != nil {
-		r.note("fail2ban's database", notInstalled(r.state.Installed, err))
+		r.note(because("database"), notInstalled(r.state.Installed, err))
 		return
 	}
 	r.rows, r.hasDB, r.state.Installed = rows, true, true

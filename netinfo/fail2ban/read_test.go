@@ -174,7 +174,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	}
 	p := newPBX(asteriskOnly(""))
 	p.denied = []string{"/etc/fail2ban/jail.conf", "/etc/fail2ban/jail.local"}
-	if s := Read(t.Context(), p, Options{}); len(s.Notes) == 0 || !s.Notes[0].Privilege || strings.Contains(s.Notes[0].Why, "\n") {
+	if s := Read(t.Context(), p, Options{}); len(s.Notes) == 0 || !s.Notes[0].Privilege || strings.Contains(string(s.Notes[0].Why), "\n") {
 		t.Errorf("not root: %+v", s.Notes)
 	}
 	p = newPBX(asteriskOnly(failedAt(1, "110", "192.0.2.7")))
@@ -182,7 +182,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	p.socket = bannedSince(1)
 	p.socket["status asterisk"] = `[0,"nonsense"]`
 	s := Read(t.Context(), p, Options{Addresses: prefixes("192.0.2.7")})
-	if len(s.Notes) != 2 || !strings.Contains(s.Notes[0].What, "asterisk") || !s.Notes[1].Privilege {
+	if len(s.Notes) != 2 || !strings.Contains(string(s.Notes[0].What), "asterisk") || !s.Notes[1].Privilege {
 		t.Errorf("a jail that talks nonsense, a log for root: %+v", s.Notes)
 	}
 }

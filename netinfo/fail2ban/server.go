@@ -64,10 +64,10 @@ func decodeReply(text []byte, err error) reply {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&pair); err != nil || len(pair) != 2 {
-		return reply{err: fmt.Errorf("reading fail2ban's answer: %.80q is no pair", text)}
+		return reply{err: problem(because("odd-answer", "text", fmt.Sprintf("%.80q", text)))}
 	}
 	if code, _ := pair[0].(json.Number); code != "0" {
-		return reply{err: fmt.Errorf("fail2ban refused: %.200s", complaint(pair[1]))}
+		return reply{err: problem(because("refused", "text", fmt.Sprintf("%.200s", complaint(pair[1]))))}
 	}
 	return reply{value: pair[1]}
 }
@@ -160,7 +160,7 @@ func (r reply) jails(known []string) ([]string, error) {
 	p := pairs(r.value)
 	v, ok := p["Jail list"]
 	if !ok {
-		return nil, errors.New("reading fail2ban's status: no list of jails in it")
+		return nil, problem(because("status-no-jails"))
 	}
 	count := -1
 	if n, ok := p["Number of jail"].(json.Number); ok {
@@ -181,7 +181,7 @@ func (r reply) jailStatus() (jailStatus, error) {
 	parts := pairs(r.value)
 	filter, actions := pairs(parts["Filter"]), pairs(parts["Actions"])
 	if len(filter) == 0 && len(actions) == 0 {
-		return jailStatus{}, errors.New("reading the status of a jail: no counters in it")
+		return jailStatus{}, problem(because("status-no-counters"))
 	}
 	number := func(v any) int {
 		n, _ := v.(json.Number)
@@ -218,13 +218,13 @@ func (r reply) banned() (map[string][]string, error) {
 	}
 	rows, ok := v.([]any)
 	if !ok {
-		return nil, errors.New("reading the banned addresses: no list")
+		return nil, problem(because("banned-no-list"))
 	}
 	out := map[string][]string{}
 	for _, row := range rows {
 		m, ok := row.(map[string]any)
 		if !ok {
-			return nil, errors.New("reading the banned addresses: no jails")
+			return nil, problem(because("banned-no-list"))
 		}
 		for jail, addresses := range m {
 			out[jail] = append(out[jail], flatten(addresses)...)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // details asks for the settings of the running jails.
@@ -25,7 +27,7 @@ func (r *reader) details(ctx context.Context) {
 			questions = append(questions, []string{"get", name, o})
 		}
 	}
-	replies := r.askAll(ctx, "the settings of the jails", questions)
+	replies := r.askAll(ctx, because("jail-settings"), questions)
 	for i, name := range jails {
 		if replies != nil {
 			r.jail(name).settings(replies[i*len(options) : (i+1)*len(options)])
@@ -101,7 +103,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 			}
 		}
 	}
-	replies := r.askAll(ctx, "the settings of the actions", questions)
+	replies := r.askAll(ctx, because("action-settings"), questions)
 	questions = nil
 	for i := range replies {
 		for _, property := range replies[i].listed() {
@@ -112,7 +114,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 			}
 		}
 	}
-	for i, reply := range r.askAll(ctx, "the settings of the actions", questions) {
+	for i, reply := range r.askAll(ctx, because("action-settings"), questions) {
 		if reply.err == nil {
 			at[i].action.live(at[i].property, reply.text1())
 		}
@@ -120,7 +122,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 }
 
 // askAll puts questions and returns as many answers, or none.
-func (r *reader) askAll(ctx context.Context, what string, questions [][]string) []reply {
+func (r *reader) askAll(ctx context.Context, what words.Reason, questions [][]string) []reply {
 	if len(questions) == 0 {
 		return nil
 	}

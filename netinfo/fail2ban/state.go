@@ -6,6 +6,8 @@ package fail2ban
 import (
 	"net/netip"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Where what is known of bans came from, from the best to the worst. "config"
@@ -48,9 +50,9 @@ type State struct {
 
 // Note is something that could not be read. Privilege: root could.
 type Note struct {
-	What      string `json:"what"`
-	Why       string `json:"why"`
-	Privilege bool   `json:"privilege,omitempty"`
+	What      words.Reason `json:"what"`
+	Why       words.Reason `json:"why"`
+	Privilege bool         `json:"privilege,omitempty"`
 }
 
 // Jail is one jail: its settings as the server has them where it was asked,

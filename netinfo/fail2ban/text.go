@@ -1,7 +1,6 @@
 package fail2ban
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -46,12 +45,12 @@ func parseStatus(text string, known []string) ([]string, error) {
 		if v, ok := label(line, "Jail list"); ok {
 			list := jailNames(v, count, known)
 			if len(list) < count {
-				return nil, errors.New("reading fail2ban's status: a name of a jail has a line break, so the list of jails is cut")
+				return nil, problem(because("status-cut"))
 			}
 			return list, nil
 		}
 	}
-	return nil, errors.New("reading fail2ban's status: no list of jails in it")
+	return nil, problem(because("status-no-jails"))
 }
 
 // jailNames splits the server's list of jails. It is joined by ", ", and a
@@ -124,7 +123,7 @@ func parseJailStatus(text string) (jailStatus, error) {
 		}
 	}
 	if !found {
-		return s, errors.New("reading the status of a jail: no counters in it")
+		return s, problem(because("status-no-counters"))
 	}
 	return s, nil
 }
@@ -162,7 +161,7 @@ func parseTimed(line string, zone *time.Location) (timed, error) {
 	since, rest, plus := strings.Cut(rest, " + ")
 	length, until, equals := strings.Cut(rest, " = ")
 	if !ok || !plus || !equals {
-		return t, fmt.Errorf("reading a ban with its time: %.80q", line)
+		return t, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
 	}
 	t.id = id
 	var err error
@@ -182,7 +181,7 @@ func parseTimed(line string, zone *time.Location) (timed, error) {
 	// The end that is printed is the sum in local time; counting from the
 	// beginning is right on the day the clocks change as well.
 	if t.until = t.since.Add(platform.Seconds(seconds)); strings.TrimSpace(until) == "" {
-		return t, fmt.Errorf("reading a ban with its time: %.80q", line)
+		return t, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
 	}
 	return t, nil
 }

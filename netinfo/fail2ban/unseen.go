@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -86,7 +85,7 @@ func (r *reader) emptyJournal(ctx context.Context, j *Jail) {
 	}
 	out, err := r.system.Run(ctx, "journalctl", append([]string{"-q", "--no-pager", "-o", "short-iso", "-n", "1"}, match...)...)
 	if err != nil {
-		r.note("the journal", fmt.Errorf("looking for %s: %w", strings.Join(match, " "), err))
+		r.note(because("journal", "match", strings.Join(match, " ")), err)
 		return
 	}
 	if strings.TrimSpace(string(out)) == "" {

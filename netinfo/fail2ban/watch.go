@@ -33,7 +33,7 @@ func (r *reader) logs(ctx context.Context) {
 		w.from = source.from
 		h := r.readSource(ctx, source, &w)
 		for _, err := range h.notes {
-			r.note("the log "+source.name, err)
+			r.note(because("log", "log", source.name), err)
 		}
 		for _, name := range source.jails {
 			r.count(r.find(name), source.name, h)
@@ -64,7 +64,7 @@ func (r *reader) logFacts(j *Jail) {
 				err = f.Close()
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				r.note("the log "+p, err)
+				r.note(because("log", "log", p), err)
 				one.Size = -2
 			}
 			list = append(list, one)

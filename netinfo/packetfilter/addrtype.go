@@ -23,7 +23,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	if field == FieldDstTypeIn {
 		h := e.class.Host
 		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && len(f.newDst.to) == 0 || e.ipv6 {
-			return unknown(f, "", "which addresses the interface has")
+			return unknown(f, "", because("interface-addresses"))
 		}
 		defer func(local AddrSet) { e.local, e.typeIn = local, false }(e.local)
 		e.local, e.typeIn = nil, true
@@ -66,7 +66,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 		// The other types come from routes (blackhole, unreachable, anycast …),
 		// which a ruleset does not tell.
 		if x.Hi > multicast || x.Lo == 0 || x.Contains(4) {
-			add(func(g *frag) answer { return unknown(g, "", "the type of the address, which hangs on the routes") })
+			add(func(g *frag) answer { return unknown(g, "", because("address-type")) })
 			break
 		}
 	}
@@ -100,7 +100,7 @@ func (e *evaluation) localAddress(f *frag, dst bool) answer {
 	if !dst {
 		return certain(true) // what this machine sends has its address
 	}
-	return unknown(f, "", "whether the address is one of this machine's")
+	return unknown(f, "", because("own-address"))
 }
 
 // packetType answers for the type the network card gave the packet: it follows
@@ -108,7 +108,7 @@ func (e *evaluation) localAddress(f *frag, dst bool) answer {
 func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
 	const host, broadcast, multicast = 0, 1, 2
 	if e.class.Hook == HookOutput {
-		add(func(g *frag) answer { return unknown(g, "", "the packet type of what this machine sends") })
+		add(func(g *frag) answer { return unknown(g, "", because("sent-packet-type")) })
 		return
 	}
 	dst := func(set AddrSet) func(*frag) answer {

@@ -30,7 +30,7 @@ func TestWhatTypeAnAddressHas(t *testing.T) {
 		nat    = "*nat\n:PREROUTING ACCEPT [0:0]\n"
 		no     = "accept " + everyPort + " by INPUT"
 		yes    = "drop " + everyPort + " by INPUT 1"
-		routes = "the type of the address, which hangs on the routes"
+		routes = "the type of the address, which depends on the routes"
 		which  = "which addresses the interface has"
 	)
 	maybe := func(reason string) []string { return []string{"maybe " + everyPort + " by INPUT 1: " + reason} }

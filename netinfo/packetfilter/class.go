@@ -2,6 +2,8 @@ package packetfilter
 
 import (
 	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Protocol numbers of the transports that classes are usually made of.
@@ -51,6 +53,8 @@ type Class struct {
 
 	// Ignore are rules that are passed over: what would happen without them.
 	Ignore map[*Rule]bool
+	// Exceeded is a limit that the source has used up; nil: none.
+	Exceeded *Metered
 
 	// Local are this machine's addresses, as far as they are known; loopback
 	// addresses are local anyway.
@@ -89,9 +93,9 @@ type Outcome struct {
 	// ways.
 	Possible []Decision
 	Others   []Step
-	Trace    []Step   // matched rules, jumps and policies on the way to Decider, in order
-	Reasons  []string // of a maybe: what is not known
-	Helpers  []string // connection tracking helpers the packet was given to
+	Trace    []Step         // matched rules, jumps and policies on the way to Decider, in order
+	Reasons  []words.Reason // of a maybe: what is not known
+	Helpers  []string       // connection tracking helpers the packet was given to
 	// To is where the packet goes after destination NAT, as far as it was
 	// rewritten; empty sets mean it was not.
 	ToAddrs AddrSet
@@ -117,7 +121,9 @@ type Region struct {
 type Step struct {
 	Chain *Chain
 	Rule  *Rule  // nil: the policy of Chain
-	What  string // accept, drop, reject, jump, goto, return, effect, policy, queue; without a chain, what stopped the packet besides the rules
+	What  string // accept, drop, reject, jump, goto, return, effect, policy, queue
+	// Why is what stopped the packet besides the rules; Chain is nil then.
+	Why words.Reason
 	// Assumed says that the rule was taken to match though that is not known.
 	Assumed bool
 }

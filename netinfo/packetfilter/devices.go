@@ -1,17 +1,19 @@
 package packetfilter
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
-// devices finds on which interfaces ingress and egress chains act where the
-// JSON does not say: nft before 1.0.8 leaves it out there, and its text has it.
-func (l *loader) devices(p *Parts) {
+// nftListing reads a listing of nft. On which interfaces ingress and egress
+// chains act nft before 1.0.8 leaves out of its JSON, and its text has it.
+func (l *loader) nftListing(text string) {
+	p := l.read(Listing{Tool: ToolNFT, Text: text})
 	for _, t := range p.Tables {
-		if !slices.ContainsFunc(t.Chains, func(c *Chain) bool { return c.Base != nil && c.Base.AnyDevice }) {
+		if !slices.ContainsFunc(t.Chains, (*Chain).anyDevice) {
 			continue
 		}
 		var out []byte
@@ -22,10 +24,29 @@ func (l *loader) devices(p *Parts) {
 			out, _ = l.sys.Run(l.ctx, "nft", "list", "ruleset")
 		}
 		known := readNFTDevices(string(out))
-		for _, c := range t.Chains {
-			if list := known[nftName(t.Family, t.Name, c.Name)]; c.Base != nil && c.Base.AnyDevice && len(list) > 0 {
-				c.Base.Devices, c.Base.AnyDevice = list, false
-			}
+		t.setDevices(known)
+		if n := len(l.listings); n > 0 {
+			l.listings[n-1].Devices = merged(l.listings[n-1].Devices, known)
+		}
+	}
+	l.add(ToolNFT, p)
+}
+
+func merged(a, b map[string][]string) map[string][]string {
+	if a == nil {
+		return b
+	}
+	maps.Copy(a, b)
+	return a
+}
+
+func (c *Chain) anyDevice() bool { return c.Base != nil && c.Base.AnyDevice }
+
+// setDevices sets the interfaces of the chains whose listing left them out.
+func (t *Table) setDevices(known map[string][]string) {
+	for _, c := range t.Chains {
+		if list := known[nftName(t.Family, t.Name, c.Name)]; c.anyDevice() && len(list) > 0 {
+			c.Base.Devices, c.Base.AnyDevice = list, false
 		}
 	}
 }

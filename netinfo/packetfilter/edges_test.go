@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // nftInput is a table of nftables around the matches and verdicts of the rules
@@ -82,7 +83,7 @@ func TestDetailsThatDecide(t *testing.T) {
 		},
 		"two sets that were not listed": {
 			dump: input("-A INPUT -m set --match-set gone src -j DROP", "-A INPUT -m set ! --match-set lost src -j DROP"),
-			want: []string{"maybe " + all + " by INPUT 1: set gone, which was not listed; set lost, which was not listed"},
+			want: []string{"maybe " + all + " by INPUT 1: set gone was not listed; set lost was not listed"},
 		},
 		"an exception of an exception": {
 			dump: input("-A INPUT -m set --match-set nets src -j DROP"),
@@ -112,7 +113,7 @@ func TestDetailsThatDecide(t *testing.T) {
 			dump: input("-A INPUT -m set --match-set pairs src,dst -j DROP"), sets: "create pairs hash:ip,port family inet\nadd pairs 198.51.100.7,icmp:echo-reply\n", ask: protocol(packetfilter.ICMP), want: []string{"accept 0 by INPUT"},
 		},
 		"a map of verdicts that was not listed": {
-			nft: nftInput("ip", "accept", nil, `{"vmap": {"key": `+nftSrc+`, "data": "@gone"}}`), want: []string{"maybe " + all + " by in 1: map gone, which was not listed"},
+			nft: nftInput("ip", "accept", nil, `{"vmap": {"key": `+nftSrc+`, "data": "@gone"}}`), want: []string{"maybe " + all + " by in 1: set gone was not listed"},
 		},
 		"what a map of verdicts does not hold goes on": {
 			nft:  nftInput("ip", "accept", nil, `{"vmap": {"key": `+nftPort+`, "data": {"set": [[5060, {"continue": null}], [5061, {"accept": null}]]}}}`, stop),
@@ -225,7 +226,7 @@ func TestDetailsThatDecide(t *testing.T) {
 		"of an invalid packet there is none":   {dump: input("-A INPUT -m conntrack --ctproto 17 -j DROP"), ask: state(packetfilter.StateInvalid), want: []string{"accept " + all + " by INPUT"}},
 		"an invalid packet":                    {dump: input("-A INPUT -m conntrack --ctstate INVALID -j DROP"), ask: state(packetfilter.StateInvalid), want: []string{"drop " + all + " by INPUT 1"}},
 		"a packet that begins goes there":      {dump: input("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP"), want: []string{"drop " + all + " by INPUT 1"}},
-		"one that goes on may go either way":   {dump: input("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP"), ask: state(packetfilter.StateEstablished), want: []string{"maybe " + all + " by INPUT 1: the connection's direction"}},
+		"one that goes on may go either way":   {dump: input("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP"), ask: state(packetfilter.StateEstablished), want: []string{"maybe " + all + " by INPUT 1: the direction of the connection"}},
 		"where the first packet was sent to":   {dump: input("-A INPUT -m conntrack --ctorigdst 192.0.2.1 -j DROP"), want: []string{"drop " + all + " by INPUT 1"}},
 		"it was not sent there":                {dump: input("-A INPUT -m conntrack --ctorigdst 198.51.100.7 -j DROP"), want: []string{"accept " + all + " by INPUT"}},
 		"where it came from":                   {dump: input("-A INPUT -m conntrack --ctorigsrc 198.51.100.7 -j DROP"), want: []string{"drop " + all + " by INPUT 1"}},
@@ -260,7 +261,8 @@ func TestDetailsThatDecide(t *testing.T) {
 			dump: nat + "-A PREROUTING -j REDIRECT --to-ports 5070\nCOMMIT\n" + input("-A INPUT -d 192.0.2.9/32 -j DROP"),
 			ask: func(c *packetfilter.Class) {
 				c.Local = append(c.Local, netip.MustParseAddr("192.0.2.9"))
-				c.Host = &packetfilter.Host{Addrs: []packetfilter.HostAddr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}}
+				c.Host = &packetfilter.Host{}
+				c.Host.Addrs = []packetfilter.HostAddr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}
 			}, want: []string{"accept " + all + " by PREROUTING 1", "accept " + all + " by PREROUTING 1"},
 		},
 		"this machine's own packets are redirected to its loopback": {
@@ -341,7 +343,7 @@ func TestWhatARecentListDecides(t *testing.T) {
 		"two in the last minute, one just so":             {three, []string{"--rcheck --seconds 60 --hitcount 2"}, drop + "1"},
 		"the third is older":                              {three, []string{"--rcheck --seconds 60 --hitcount 3"}, accept},
 		"a minute and a second":                           {three, []string{"--rcheck --seconds 61 --hitcount 3"}, drop + "1"},
-		"ages that are not known may be young":            {ageless, []string{"--rcheck --seconds 60 --hitcount 3"}, "maybe 5060-5061, 10000-20000 by INPUT 1: the age of the entries in recent list sip"},
+		"ages that are not known may be young":            {ageless, []string{"--rcheck --seconds 60 --hitcount 3"}, "maybe 5060-5061, 10000-20000 by INPUT 1: how old the entries in recent list sip are"},
 		"too few whatever their ages":                     {ageless, []string{"--rcheck --seconds 60 --hitcount 4"}, accept},
 		"without a time ages do not matter":               {ageless, []string{"--rcheck --hitcount 3"}, drop + "1"},
 		"this packet is remembered, and makes four":       {three, []string{"set", "--rcheck --hitcount 4"}, drop + "2"},
@@ -353,7 +355,7 @@ func TestWhatARecentListDecides(t *testing.T) {
 		"the TTL of the packet is not known":              {three, []string{"--rcheck --rttl"}, "maybe 5060-5061, 10000-20000 by INPUT 1: recent list sip with the TTL of the packet"},
 		"another address is not in it":                    {packetfilter.RecentEntry{Addr: netip.MustParseAddr("198.51.100.8"), Packets: 3}, []string{"--rcheck"}, accept},
 		"a mask of its network":                           {packetfilter.RecentEntry{Addr: netip.MustParseAddr("198.51.100.0"), Packets: 3}, []string{"--rcheck --mask 255.255.255.0"}, drop + "1"},
-		"a rule before remembered under another mask":     {three, []string{"set", "--rcheck --mask 255.255.255.0"}, "maybe 5060-5061, 10000-20000 by INPUT 2: recent list sip, which a rule before has changed"},
+		"a rule before remembered under another mask":     {three, []string{"set", "--rcheck --mask 255.255.255.0"}, "maybe 5060-5061, 10000-20000 by INPUT 2: recent list sip, which an earlier rule has changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var rules []string
@@ -385,7 +387,7 @@ func TestWhatARecentListDecides(t *testing.T) {
 // A list of which a line was not understood may hold anybody.
 func TestARecentListThatWasReadInPart(t *testing.T) {
 	rules := packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, inputRules("ACCEPT", "-A INPUT -m recent --rcheck --name sip --mask 255.255.255.255 --rsource -j DROP"))
-	list := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "sip", Incomplete: true}}, Faults: []packetfilter.Fault{{Tool: "recent", What: "a line"}}}
+	list := packetfilter.Parts{Recent: []*packetfilter.RecentTable{{Name: "sip", Incomplete: true}}, Faults: []packetfilter.Fault{{Tool: "recent", Why: words.Quote("a line")}}}
 	r := packetfilter.New(rules, list)
 	want := []string{"maybe 5060-5061, 10000-20000 by INPUT 1: recent list sip, which was not read"}
 	if diff := cmp.Diff(want, toldAll(r.Evaluate(sipFrom("198.51.100.7/32")))); diff != "" || len(r.Faults) != 1 {

@@ -61,7 +61,7 @@ func (e *evaluation) setMark(f *frag, x *SetMark) {
 	}
 	if x.Unknown != "" {
 		v.known &= x.Keep
-		e.remember(x.Unknown)
+		e.remember(because("mark", "rule", x.Unknown))
 	}
 	v.val &= v.known
 	if x.To == FieldCtMark {
@@ -83,7 +83,7 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag) {
 		return
 	}
 	g.natSrc = true
-	if x.Kind == Masquerade || x.Addrs != nil || x.Unknown != "" {
+	if x.Kind == Masquerade || x.Addrs != nil || x.Unknown {
 		g.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
 	}
 	// A port that lies in the range is kept, if it is free (nf_nat_core.c,
@@ -101,7 +101,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	if x.Network.IsValid() {
 		return e.mapNetwork(f, x.Network)
 	}
-	to, known := x.Addrs, x.Unknown == ""
+	to, known := x.Addrs, !x.Unknown
 	if x.Kind == Redirect { // to the first address of the interface
 		to = e.local
 		if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
@@ -166,7 +166,7 @@ func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
 			continue
 		}
 		if o.dest != x.Dest || o.mask != x.Mask {
-			return unknown(f, "", "recent list "+x.List+", which a rule before has changed").negate(x.Not)
+			return unknown(f, "", because("recent-changed", "list", x.List)).negate(x.Not)
 		}
 		if o.remove {
 			removed = true
@@ -177,12 +177,12 @@ func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
 	var a answer
 	switch {
 	case x.TTL:
-		a = unknown(f, "", "recent list "+x.List+" with the TTL of the packet")
+		a = unknown(f, "", because("recent-ttl", "list", x.List))
 	case x.enough(extra):
 		a = certain(true)
 	case removed: // it is no longer on it
 	case t == nil || t.Incomplete:
-		a = unknown(f, x.key(extra), "recent list "+x.List+", which was not read")
+		a = unknown(f, x.key(extra), because("recent-unread", "list", x.List))
 	default:
 		a = e.recentListed(f, x, t, extra)
 	}
@@ -229,7 +229,7 @@ func (e *evaluation) recentListed(f *frag, x *RecentMatch, t *RecentTable, extra
 	if len(open) > 0 {
 		a := e.address(f, x.Dest, NewSpans(open...))
 		if a.kind != answerNo {
-			return unknown(f, "", "the age of the entries in recent list "+x.List)
+			return unknown(f, "", because("recent-age", "list", x.List))
 		}
 	}
 	return e.address(f, x.Dest, NewSpans(in...))

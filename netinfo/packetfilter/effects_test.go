@@ -138,7 +138,7 @@ func TestWhatRulesDoCountsForTheRulesAfter(t *testing.T) {
 		// Recent lists.
 		"remembered by where it goes, asked by where it comes from": {
 			dump:   input("-A INPUT -m recent --set --name sip --mask 255.255.255.255 --rdest", "-A INPUT -m recent --rcheck --name sip --mask 255.255.255.255 --rsource -j DROP"),
-			recent: &packetfilter.RecentTable{Name: "sip"}, want: []string{"maybe " + everyPort + " by INPUT 2: recent list sip, which a rule before has changed"},
+			recent: &packetfilter.RecentTable{Name: "sip"}, want: []string{"maybe " + everyPort + " by INPUT 2: recent list sip, which an earlier rule has changed"},
 		},
 		"remembered by where it goes, and asked so": {
 			dump:   input("-A INPUT -m recent --set --name sip --mask 255.255.255.255 --rdest", "-A INPUT -m recent --rcheck --name sip --mask 255.255.255.255 --rdest -j DROP"),

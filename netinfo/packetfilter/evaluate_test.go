@@ -19,12 +19,12 @@ func told(o packetfilter.Outcome) string {
 		if o.Decider.Rule != nil {
 			by += fmt.Sprint(" ", o.Decider.Rule.Position)
 		}
-	} else if o.Verdict != packetfilter.Accepted && o.Decider.What != "" {
-		by = o.Decider.What
+	} else if o.Verdict != packetfilter.Accepted && o.Decider.Why != "" {
+		by = said(o.Decider.Why)
 	}
 	s := fmt.Sprintf("%s %s by %s", o.Verdict, o.Region.DstPort, by)
 	if len(o.Reasons) > 0 {
-		s += ": " + strings.Join(o.Reasons, "; ")
+		s += ": " + strings.Join(allSaid(o.Reasons), "; ")
 	}
 	return s
 }
@@ -114,7 +114,7 @@ func TestWhatBecomesOfAPhone(t *testing.T) {
 		},
 		"a target that nobody knows is named": {
 			dump: inputRules("ACCEPT", "-A INPUT -p udp -m udp --dport 5060 -j FROBNICATE --level 3"),
-			want: []string{"maybe 5060 by INPUT 1: target FROBNICATE --level 3, which is not known", "accept 5061, 10000-20000 by INPUT"},
+			want: []string{"maybe 5060 by INPUT 1: what FROBNICATE --level 3 does with the packet", "accept 5061, 10000-20000 by INPUT"},
 		},
 		"established packets pass where new ones do not": {
 			dump: inputRules("DROP", "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
@@ -143,7 +143,7 @@ func TestWhatBecomesOfAPhone(t *testing.T) {
 		},
 		"in a set that was not listed": {
 			dump: inputRules("ACCEPT", "-A INPUT -m set --match-set gone src -j DROP"),
-			want: []string{"maybe 5060-5061, 10000-20000 by INPUT 1: set gone, which was not listed"},
+			want: []string{"maybe 5060-5061, 10000-20000 by INPUT 1: set gone was not listed"},
 		},
 		"the port that redirection gives is what the filter sees": {
 			dump: "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 5061 -j REDIRECT --to-ports 5070\nCOMMIT\n" + inputRules("DROP", "-A INPUT -p udp -m udp --dport 5070 -j ACCEPT"),

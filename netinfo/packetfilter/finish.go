@@ -3,6 +3,8 @@ package packetfilter
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // maxCells bounds the parts that overlapping outcomes are cut into; each new
@@ -151,13 +153,13 @@ func (o *Outcome) add(w *result) {
 	if w.by != o.Decider && !slices.Contains(o.Others, w.by) {
 		o.Others = append(o.Others, w.by)
 	}
-	reason := func(s string) {
+	reason := func(s words.Reason) {
 		if s != "" && !slices.Contains(o.Reasons, s) && len(o.Reasons) < maxReasons {
 			o.Reasons = append(o.Reasons, s)
 		}
 	}
 	reason(w.reason)
-	var list []string
+	var list []words.Reason
 	for a := w.f.assumed; a != nil; a = a.up {
 		list = append(list, a.reason)
 	}

@@ -3,6 +3,8 @@ package packetfilter
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // frag is a part of the class on its way through the rules, with all that the
@@ -46,7 +48,7 @@ type assumption struct {
 	fork   int // number of the fork; its other side has the same
 	key    string
 	holds  bool
-	reason string
+	reason words.Reason
 	depth  int
 	// What the frag was before the fork.
 	wasForked, wasPartial bool
@@ -100,7 +102,7 @@ func (f *frag) step(s Step) {
 }
 
 // assume is f with an unknown match taken one way.
-func (f *frag) assume(fork int, key, reason string, holds bool) *frag {
+func (f *frag) assume(fork int, key string, reason words.Reason, holds bool) *frag {
 	g := f.clone()
 	g.assumed = &assumption{up: f.assumed, fork: fork, key: key, holds: holds, reason: reason, depth: 1, wasForked: f.forked, wasPartial: f.partial}
 	if f.assumed != nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // run takes the class through the hooks (the order is that of the kernel's
@@ -39,7 +41,7 @@ func (e *evaluation) end(o result) {
 }
 
 // giveUp ends a frag that cannot be followed any further.
-func (e *evaluation) giveUp(f *frag, by Step, reason string) {
+func (e *evaluation) giveUp(f *frag, by Step, reason words.Reason) {
 	e.end(result{f: f, verdict: Maybe, by: by, reason: reason})
 }
 
@@ -99,7 +101,7 @@ func (e *evaluation) onDevice(c *Chain, f *frag) answer {
 		m.Field = FieldOut
 	}
 	if c.Base.AnyDevice {
-		return unknown(f, "device:"+c.Name, "on which interface chain "+c.Name+" acts, which the listing leaves out")
+		return unknown(f, "device:"+c.Name, because("device-unlisted", "chain", c.Name))
 	}
 	a := e.test(f, m)
 	name := e.class.In
@@ -109,7 +111,7 @@ func (e *evaluation) onDevice(c *Chain, f *frag) answer {
 	if h := e.class.Host; a.kind == answerNo && h != nil {
 		for _, d := range c.Base.Devices {
 			if slices.Contains(h.Under[name], d) {
-				return unknown(f, "device:"+c.Name, "whether the packet passes "+d+", a part of "+name)
+				return unknown(f, "device:"+c.Name, because("device-part", "device", d, "interface", name))
 			}
 		}
 	}

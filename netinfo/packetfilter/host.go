@@ -1,17 +1,16 @@
 package packetfilter
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
+)
 
 // Host is what the kernel asks on a packet's way besides its rules: addresses,
 // routes, switches and sockets. What was not read is unknown, and an evaluation
 // that hangs on it says so.
 type Host struct {
-	Addrs     []HostAddr   // own addresses, of the loopback too
-	Broadcast []netip.Addr // broadcast addresses of the networks it is in
-	Routes    []Route      // nil: not read
-	// Policies are the rules of the routing policy in the order the kernel asks
-	// them, those of IPv6 apart; nil: the usual three.
-	Policies, Policies6 []Policy
+	routes.Tables
 	// Switches are sysctls below net, by path: "ipv4/ip_forward",
 	// "ipv4/conf/eth0/rp_filter". One that is missing was not read.
 	Switches map[string]int
@@ -26,38 +25,12 @@ type Host struct {
 	Under map[string][]string
 }
 
-// HostAddr is an address of an interface.
-type HostAddr struct {
-	Addr      netip.Addr
-	Interface string
-	Primary   bool // the kernel answers from it where nothing else is said
-}
-
-// Route is a row of a routing table.
-type Route struct {
-	Dst       netip.Prefix
-	Interface string
-	Table     string // "main" where none is named
-	Kind      string // unicast (or empty), blackhole, unreachable, prohibit, throw, local …
-	Metric    int64
-	Gateway   netip.Addr // invalid: there is none
-}
-
-// Policy is a rule of the routing policy, as "ip rule" lists them.
-type Policy struct {
-	Src, Dst netip.Prefix // invalid: any
-	Not      bool
-	In       string // of the interface the packet came in by; empty: any
-	Mark     uint32
-	Mask     uint32 // 0: the mark is not asked
-	Table    string // to look up, or
-	Action   string // blackhole, unreachable, prohibit, nop
-	// Least is the length from which routes of the table count; that of wg-quick
-	// passes over the default route (suppress_prefixlength).
-	Least int
-	// Other reports that it asks for something that a class does not tell.
-	Other bool
-}
+// What the routing tables are made of.
+type (
+	HostAddr = routes.Addr
+	Route    = routes.Route
+	Policy   = routes.Policy
+)
 
 // HostSocket is a socket that takes packets from anybody.
 type HostSocket struct {
@@ -67,12 +40,12 @@ type HostSocket struct {
 }
 
 // trit is an answer that may be missing.
-type trit uint8
+type trit = routes.Answer
 
 const (
-	unsure trit = iota
-	isYes
-	isNo
+	unsure = routes.Unsure
+	isYes  = routes.Yes
+	isNo   = routes.No
 )
 
 func tritOf(b bool) trit {

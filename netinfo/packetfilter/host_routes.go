@@ -3,6 +3,8 @@ package packetfilter
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 // way is what the routes do with a packet.
@@ -12,118 +14,19 @@ type way struct {
 }
 
 // refuses reports whether a packet that goes this way is not sent.
-func (w way) refuses() bool {
-	switch w.kind {
-	case "blackhole", "unreachable", "prohibit":
-		return true
-	}
-	return false
-}
+func (w way) refuses() bool { return routes.Refusing(w.kind) }
 
-// question is a packet whose way is asked for.
-type question struct {
-	src  AddrSet // empty: one of this machine's own
-	dst  netip.Addr
-	in   string // the interface it came in by; "lo" for what this machine sends
-	mark bits
-}
-
-// wayOf follows the policy rules and the routes; ok is false where they do not
-// tell (ip-rule(8), fib_rules.c).
-func (h *Host) wayOf(q question) (w way, ok bool) {
-	if h == nil || h.Routes == nil {
-		return way{}, false
-	}
-	policies := h.policies(q.dst.Is6())
-	for i := range policies {
-		p := &policies[i]
-		switch p.asks(q) {
-		case isNo:
-			continue
-		case unsure:
-			return way{}, false
-		}
-		switch p.Action {
-		case "blackhole", "unreachable", "prohibit":
-			return way{kind: p.Action}, true
-		case "nop":
-			continue
-		}
-		if r := h.best(p.Table, q.dst); r != nil && r.Kind != "throw" && r.Dst.Bits() >= p.Least {
-			return way{dev: r.Interface, kind: r.Kind}, true
-		}
-	}
-	return way{kind: "unreachable"}, true
-}
-
-var usualPolicies = []Policy{{Table: "local"}, {Table: "main"}, {Table: "default"}}
-
-func (h *Host) policies(ipv6 bool) []Policy {
-	list := h.Policies
-	if ipv6 {
-		list = h.Policies6
-	}
-	if list == nil {
-		return usualPolicies
-	}
-	return list
-}
-
-// asks reports whether a policy is about the packet.
-func (p *Policy) asks(q question) trit {
-	answer := isYes
-	and := func(t trit) {
-		if t == isNo || answer == isYes {
-			answer = t
-		}
-	}
-	if p.Dst.IsValid() {
-		and(tritOf(p.Dst.Contains(q.dst)))
-	}
-	if p.Src.IsValid() && answer != isNo {
-		switch q.src.overlap(AddrSet{PrefixSpan(p.Src)}) {
+// sourceIn says whether a set of sources, each as likely, is in a network.
+func sourceIn(src AddrSet) func(netip.Prefix) trit {
+	return func(p netip.Prefix) trit {
+		switch src.overlap(AddrSet{PrefixSpan(p)}) {
 		case coverNone:
-			and(tritOf(false))
-		case coverSome:
-			and(unsure)
+			return isNo
+		case coverAll:
+			return isYes
 		}
-		if len(q.src) == 0 {
-			and(unsure)
-		}
+		return unsure
 	}
-	if p.In != "" && answer != isNo {
-		and(tritOf(p.In == q.in))
-	}
-	if p.Mask != 0 && answer != isNo {
-		switch {
-		case (q.mark.val^p.Mark)&p.Mask&q.mark.known != 0:
-			and(isNo)
-		case p.Mask&^q.mark.known != 0:
-			and(unsure)
-		}
-	}
-	if p.Other {
-		and(unsure)
-	}
-	if p.Not && answer != unsure {
-		return tritOf(answer == isNo)
-	}
-	return answer
-}
-
-// best is the route of a table that takes an address: the longest prefix, then
-// the lowest metric.
-func (h *Host) best(table string, addr netip.Addr) (best *Route) {
-	for i := range h.Routes {
-		r := &h.Routes[i]
-		if r.Table != table || !r.Dst.Contains(addr) || r.Kind == "multicast" {
-			continue
-		}
-		if best == nil || r.Dst.Bits() > best.Dst.Bits() || r.Dst.Bits() == best.Dst.Bits() && r.Metric < best.Metric {
-			best = r
-		}
-	}
-	return best
 }
 
 // ways is by which interfaces packets to a set of addresses leave: each part
@@ -133,10 +36,11 @@ func (h *Host) ways(src, dst AddrSet, in string, mark bits) (list []partWay, ok 
 		return nil, false
 	}
 	for _, x := range h.cut(dst) {
-		w, ok := h.wayOf(question{src: src, dst: x.Lo, in: in, mark: mark})
-		if !ok {
+		r, sure := h.Way(routes.Question{Dst: x.Lo, From: sourceIn(src), In: in, Mark: mark.val, Known: mark.known})
+		if !sure {
 			return nil, false
 		}
+		w := way{dev: r.Interface, kind: r.Kind}
 		if i := slices.IndexFunc(list, func(p partWay) bool { return p.way == w }); i >= 0 {
 			list[i].addrs = append(list[i].addrs, x)
 			continue

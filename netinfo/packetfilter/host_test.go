@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 // someHost is a PBX with a public address and a LAN, and a network of
@@ -14,13 +15,12 @@ import (
 func someHost() *packetfilter.Host {
 	addr, net := netip.MustParseAddr, netip.MustParsePrefix
 	return &packetfilter.Host{
-		Addrs: []packetfilter.HostAddr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}},
-		Routes: []packetfilter.Route{
+		Tables: routes.Tables{Addrs: []packetfilter.HostAddr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}}, Routes: []packetfilter.Route{
 			{Dst: net("192.0.2.1/32"), Interface: "eth0", Table: "local", Kind: "local"}, {Dst: net("10.99.0.1/32"), Interface: "eth1", Table: "local", Kind: "local"},
 			{Dst: net("127.0.0.0/8"), Interface: "lo", Table: "local", Kind: "local"},
 			{Dst: net("0.0.0.0/0"), Interface: "eth0", Table: "main"}, {Dst: net("172.17.0.0/16"), Interface: "docker0", Table: "main"},
 			{Dst: net("203.0.113.0/24"), Table: "main", Kind: "blackhole"},
-		},
+		}},
 		Switches: map[string]int{
 			"ipv4/ip_forward": 1, "ipv4/conf/all/rp_filter": 0, "ipv4/conf/eth0/rp_filter": 0,
 			"ipv4/conf/all/route_localnet": 0, "ipv4/conf/eth0/route_localnet": 0,
@@ -68,7 +68,7 @@ func TestWhatTheKernelAsksBesidesTheRules(t *testing.T) {
 		"a whole network is mapped to another": {dump: nat("NETMAP --to 10.99.0.0/24") + "*filter\n:INPUT DROP [0:0]\n-A INPUT -d 10.99.0.1/32 -j ACCEPT\nCOMMIT\n", want: "accept 5060 by INPUT 1"},
 		"a target that nobody can follow": {
 			dump: nat("BALANCE --to-destination 172.17.0.2-172.17.0.3") + filter,
-			want: "maybe 5060 by FORWARD: which address it is after address translation; which port it is after address translation",
+			want: "maybe 5060 by FORWARD: which address it has after address translation; which port it has after address translation",
 		},
 		"a proxy that does not run": {dump: proxy + filter, want: "drop 5060 by PREROUTING 1"},
 		"a proxy that runs": {
@@ -82,11 +82,11 @@ func TestWhatTheKernelAsksBesidesTheRules(t *testing.T) {
 			dump: filter, host: func(h *packetfilter.Host) {
 				h.Routes[5].Dst, h.Switches["ipv4/conf/eth0/rp_filter"] = netip.MustParsePrefix("198.51.100.0/24"), 2
 			},
-			want: "drop 5060 by rp_filter is 2 on eth0, and the way back to 198.51.100.7 is refused (blackhole)",
+			want: "drop 5060 by rp_filter is 2 on eth0, and the route back to 198.51.100.7 is refused (blackhole)",
 		},
 		"the way back leads out of another interface": {
 			dump: filter, host: func(h *packetfilter.Host) { h.Routes[3].Interface, h.Switches["ipv4/conf/all/rp_filter"] = "ppp0", 1 },
-			want: "drop 5060 by rp_filter is strict on eth0, and the way back to 198.51.100.7 leads out of ppp0",
+			want: "drop 5060 by rp_filter is strict on eth0, and the route back to 198.51.100.7 leads out of ppp0",
 		},
 		"a policy rule about its source does not stop what is for this machine": {
 			dump: filter, host: func(h *packetfilter.Host) {
@@ -135,7 +135,7 @@ func TestAChainOfOneInterface(t *testing.T) {
 		"of the interface":                   {list("ingress", `, "dev": "eth0"`), "eth0", false, "drop 5060 by c"},
 		"of another interface":               {list("ingress", `, "dev": "eth1"`), "eth0", false, "accept 5060 by nobody"},
 		"of several":                         {list("ingress", `, "dev": ["eth1", "eth0"]`), "eth0", false, "drop 5060 by c"},
-		"of one that the listing leaves out": {list("ingress", ""), "eth0", false, "maybe 5060 by c: on which interface chain c acts, which the listing leaves out"},
+		"of one that the listing leaves out": {list("ingress", ""), "eth0", false, "maybe 5060 by c: on which interface chain c acts: the listing does not say"},
 		"of a port of the bridge":            {list("ingress", `, "dev": "eth1"`), "br0", false, "maybe 5060 by c: whether the packet passes eth1, a part of br0"},
 		"on the way out":                     {list("egress", `, "dev": "eth0"`), "eth0", true, "drop 5060 by c"},
 		"on the way out of another":          {list("egress", `, "dev": "eth1"`), "eth0", true, "accept 5060 by nobody"},

@@ -50,9 +50,9 @@ func (e *evaluation) iface(f *frag, out bool, name string) answer {
 			return certain(false)
 		}
 	}
-	what := "whether the packet comes in by " + name
+	what := because("comes-in", "interface", name)
 	if out {
-		what = "whether the packet leaves by " + name
+		what = because("leaves-by", "interface", name)
 	}
 	return answer{kind: answerFork, key: side + name, reason: what}
 }

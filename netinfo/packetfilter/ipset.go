@@ -1,12 +1,12 @@
 package packetfilter
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ReadIPSetSave reads the output of "ipset save".
@@ -26,8 +26,8 @@ func ReadIPSetList(listing string) Parts {
 	expected, members := -1, false
 	end := func() {
 		if s != nil && (!members || expected >= 0 && len(s.Elements)+len(s.Members) < expected) {
-			s.Incomplete = "its listing ends too early"
-			r.fault("the listing of set %s ends too early", s.Name)
+			s.Incomplete = because("set-ends-early", "set", s.Name)
+			r.fault(s.Incomplete)
 		}
 	}
 	for line := range strings.Lines(listing) {
@@ -42,7 +42,7 @@ func ReadIPSetList(listing string) Parts {
 			r.byName[value] = s
 			r.parts.Sets = append(r.parts.Sets, s)
 		case s == nil:
-			r.fault("%s stands in no set", strconv.Quote(shorten(line)))
+			r.fault(notUnderstood(line))
 		case members:
 			r.element(s, line)
 		case line == "Members:":
@@ -68,11 +68,7 @@ type ipsetReader struct {
 	line    int
 }
 
-func (r *ipsetReader) fault(format string, args ...any) {
-	if len(r.parts.Faults) < maxFaults {
-		r.parts.Faults = append(r.parts.Faults, Fault{Tool: ToolIPSet, Line: r.line, What: fmt.Sprintf(format, args...)})
-	}
-}
+func (r *ipsetReader) fault(why words.Reason) { r.parts.fault(ToolIPSet, r.line, why) }
 
 // saved reads "create NAME TYPE OPTIONS" and "add NAME ELEMENT OPTIONS".
 func (r *ipsetReader) saved(line string) {
@@ -92,12 +88,12 @@ func (r *ipsetReader) saved(line string) {
 		name, rest := ipsetName(rest)
 		s := r.byName[name]
 		if s == nil {
-			r.fault("an element for set %s, which was not created before", strconv.Quote(shorten(name)))
+			r.fault(because("set-not-created", "set", shorten(name)))
 			return
 		}
 		r.element(s, rest)
 	default:
-		r.fault("%s is not understood", strconv.Quote(shorten(line)))
+		r.fault(notUnderstood(line))
 	}
 }
 
@@ -116,8 +112,8 @@ func (r *ipsetReader) setType(s *Set, typ string) {
 	s.Type = typ
 	store, names, ok := strings.Cut(typ, ":")
 	if !ok {
-		s.Incomplete = "its type is not known"
-		r.fault("type %s of set %s is not known", strconv.Quote(shorten(typ)), s.Name)
+		s.Incomplete = because("set-type", "set", s.Name, "type", shorten(typ))
+		r.fault(s.Incomplete)
 		return
 	}
 	if typ == "list:set" {
@@ -169,7 +165,7 @@ func (r *ipsetReader) header(s *Set, header string) {
 				r.netmask[s] = n
 			}
 		case "bitmask", "markmask":
-			s.Incomplete = "it compares under a " + w
+			s.Incomplete = because("set-masked", "set", s.Name, "option", w)
 		}
 	}
 }
@@ -185,8 +181,8 @@ func (r *ipsetReader) element(s *Set, line string) {
 	el := Element{Text: word}
 	values, ok := r.values(s, word)
 	if !ok {
-		r.fault("element %s of set %s is not understood", strconv.Quote(shorten(word)), s.Name)
-		s.Incomplete = "one of its elements is not understood"
+		s.Incomplete = because("set-element", "set", s.Name, "element", shorten(word))
+		r.fault(s.Incomplete)
 		return
 	}
 	el.Values = values

@@ -1,9 +1,10 @@
 package packetfilter
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ReadIPTablesSave reads the output of iptables-save or ip6tables-save, with or
@@ -15,13 +16,9 @@ func ReadIPTablesSave(tool, listing string) Parts {
 	r.read(listing)
 	switch {
 	case r.table != nil:
-		r.fault("the listing of table %s ends before COMMIT", r.table.Name)
-		for _, c := range r.table.Chains {
-			c.Incomplete = true
-		}
-		r.parts.Unread = "its listing ends before COMMIT"
+		r.parts.Unread = r.brokenOff()
 	case len(r.parts.Tables) == 0 && len(r.parts.Faults) > 0:
-		r.parts.Unread = "what it printed is not a listing"
+		r.parts.Unread = because("no-listing")
 	}
 	return r.parts
 }
@@ -62,10 +59,24 @@ func newIPTablesReader(tool string) *iptablesReader {
 // maxFaults bounds what is said about a listing that is no such listing.
 const maxFaults = 50
 
-func (r *iptablesReader) fault(format string, args ...any) {
-	if len(r.parts.Faults) < maxFaults {
-		r.parts.Faults = append(r.parts.Faults, Fault{Tool: r.tool, Line: r.line, What: fmt.Sprintf(format, args...)})
+func (r *iptablesReader) fault(why words.Reason) { r.parts.fault(r.tool, r.line, why) }
+
+// fault notes what could not be read, as long as it is not too much.
+func (p *Parts) fault(tool string, line int, why words.Reason) {
+	if len(p.Faults) < maxFaults {
+		p.Faults = append(p.Faults, Fault{Tool: tool, Line: line, Why: why})
 	}
+}
+
+// notUnderstood is about a line or word of a listing.
+func notUnderstood(text string) words.Reason { return because("not-understood", "text", shorten(text)) }
+
+// brokenOff is about a table whose listing does not end as it should.
+func (r *iptablesReader) brokenOff() words.Reason {
+	why := because("no-commit", "table", r.table.Name)
+	r.fault(why)
+	r.incomplete()
+	return why
 }
 
 func (r *iptablesReader) begin(table string) {
@@ -86,15 +97,12 @@ func (r *iptablesReader) read(listing string) {
 		switch line[0] {
 		case '#':
 			if strings.Contains(line, "is incompatible") {
-				r.fault("iptables does not show one of the tables (%s); nft does", strings.TrimPrefix(line, "# "))
+				r.fault(because("incompatible", "text", strings.TrimPrefix(line, "# ")))
 			}
 			continue
 		case '*':
 			if r.table != nil {
-				r.fault("the listing of table %s ends before COMMIT", r.table.Name)
-				for _, c := range r.table.Chains {
-					c.Incomplete = true
-				}
+				r.brokenOff()
 			}
 			r.begin(strings.TrimSpace(line[1:]))
 			continue
@@ -104,7 +112,7 @@ func (r *iptablesReader) read(listing string) {
 			continue
 		}
 		if r.table == nil {
-			r.fault("%s stands in no table", strconv.Quote(shorten(whole)))
+			r.fault(notUnderstood(whole))
 			continue
 		}
 		r.entry(line)
@@ -127,7 +135,7 @@ func (r *iptablesReader) entry(line string) {
 		counters, rest, ok := strings.Cut(line[1:], "]")
 		a, b, colon := strings.Cut(counters, ":")
 		if !ok || !colon {
-			r.fault("counters that do not end: %s", strconv.Quote(shorten(line)))
+			r.fault(notUnderstood(line))
 			return
 		}
 		packets, _ = strconv.ParseUint(a, 10, 64)
@@ -136,7 +144,7 @@ func (r *iptablesReader) entry(line string) {
 	}
 	ok := r.split(line)
 	if !ok {
-		r.fault("a quote that does not end: %s", strconv.Quote(shorten(line)))
+		r.fault(because("quote-open", "text", shorten(line)))
 		r.incomplete()
 		return
 	}
@@ -156,7 +164,7 @@ func (r *iptablesReader) entry(line string) {
 		c.Rules = append(c.Rules, rule)
 		rule.Position = len(c.Rules)
 	default:
-		r.fault("%s is not understood", strconv.Quote(shorten(line)))
+		r.fault(notUnderstood(line))
 		r.incomplete()
 	}
 }
@@ -193,7 +201,7 @@ func (r *iptablesReader) declare(name, policy string) {
 	case "ACCEPT", "-":
 		c.Base.Policy = Accept
 	default:
-		r.fault("policy %s of chain %s is not known", strconv.Quote(shorten(policy)), name)
+		r.fault(because("policy", "policy", shorten(policy), "chain", name))
 		c.Incomplete = true
 	}
 }

@@ -575,7 +575,7 @@ func (p *iptablesRule) recent(opts []option) {
 		}
 	}
 	if m.Op == 0 {
-		p.unsure("recent without an operation")
+		p.unsure("recent")
 		return
 	}
 	if m.Mask.IsValid() && m.Mask.BitLen() == leadingOnes(m.Mask) {

@@ -103,8 +103,8 @@ func (p *iptablesRule) read() {
 			before := len(p.tokens)
 			p.extension(p.proto)
 			if len(p.tokens) == before { // a word that is no option
-				p.r.fault("%s is no option", strconv.Quote(shorten(p.tokens[0].text)))
-				p.unsure("the word " + strconv.Quote(shorten(p.next())))
+				p.r.fault(notUnderstood(p.tokens[0].text))
+				p.unsure(shorten(p.next()))
 			}
 			continue
 		}
@@ -156,8 +156,8 @@ func (p *iptablesRule) address(field Field, not bool) {
 	for one := range strings.SplitSeq(word, ",") {
 		span, ok := parseAddrSpan(one)
 		if !ok {
-			p.r.fault("address %s is not understood", strconv.Quote(shorten(one)))
-			p.unsure("address " + shorten(word))
+			p.r.fault(notUnderstood(one))
+			p.unsure(shorten(word))
 			return
 		}
 		spans = append(spans, span)
@@ -257,7 +257,7 @@ func (p *iptablesRule) protocol(name string, not bool) {
 	}
 	n, ok := protocolNumber(name)
 	if !ok {
-		p.r.fault("protocol %s is not known", strconv.Quote(shorten(name)))
+		p.r.fault(notUnderstood(name))
 		p.unsure("protocol " + shorten(name))
 		return
 	}

@@ -44,9 +44,9 @@ func (p *iptablesRule) target(name string) {
 		"IDLETIMER", "RATEEST", "SECMARK", "CONNSECMARK", "LED", "ACCOUNT", "SYSRQ", "LOGMARK":
 		p.add(&Note{What: wordsOf(name, opts)})
 	case "HMARK":
-		p.add(&SetMark{To: FieldMark, Unknown: "the mark that HMARK gives"})
+		p.add(&SetMark{To: FieldMark, Unknown: wordsOf(name, opts)})
 	default:
-		p.add(&Verdict{Kind: Stolen, With: "target " + wordsOf(name, opts) + ", which is not known"})
+		p.add(&Verdict{Kind: Stolen, With: wordsOf(name, opts)})
 	}
 }
 
@@ -101,7 +101,7 @@ func (p *iptablesRule) setMark(name string, opts []option) {
 		case "--mask":
 			nfmask, ctmask = v, v
 		default:
-			p.add(&SetMark{To: to, Unknown: "the mark of " + name + " " + o.text()})
+			p.add(&SetMark{To: to, Unknown: name + " " + o.text()})
 		}
 	}
 	// xt_connmark.c: save: ct = (ct & ~ctmask) ^ (mark & nfmask);
@@ -119,7 +119,7 @@ func notRead(ok bool, name string, o option) string {
 	if ok {
 		return ""
 	}
-	return "the mark of " + name + " " + o.text()
+	return name + " " + o.text()
 }
 
 func (p *iptablesRule) connTrack(opts []option) {
@@ -141,12 +141,12 @@ func (p *iptablesRule) setTarget(opts []option) {
 		case "--add-set", "--del-set":
 			dirs, ok := setDirs(o.arg(1))
 			if !ok {
-				p.add(&Verdict{Kind: Stolen, With: "target SET " + o.text() + ", which is not understood"})
+				p.add(&Verdict{Kind: Stolen, With: "SET " + o.text()})
 				continue
 			}
 			p.add(&Update{Name: o.arg(0), Dirs: dirs, Delete: o.name == "--del-set"})
 		case "--map-mark":
-			p.add(&SetMark{To: FieldMark, Unknown: "the mark that the set gives"})
+			p.add(&SetMark{To: FieldMark, Unknown: wordsOf("SET", opts)})
 		default:
 			p.add(&Note{What: "SET " + o.text()})
 		}
@@ -158,9 +158,7 @@ func (p *iptablesRule) nat(name string, opts []option) {
 	if name == "NETMAP" && (p.chain.Name == "POSTROUTING" || p.chain.Name == "INPUT") {
 		x.Kind = SNAT
 	}
-	if name == "SAME" || name == "BALANCE" || name == "NETMAP" && x.Kind == SNAT {
-		x.Unknown = "which address " + name + " gives"
-	}
+	x.Unknown = name == "SAME" || name == "BALANCE" || name == "NETMAP" && x.Kind == SNAT
 	for _, o := range opts {
 		ok := true
 		switch o.name {
@@ -181,7 +179,7 @@ func (p *iptablesRule) nat(name string, opts []option) {
 			x.Ports = NewSpans(span)
 		}
 		if !ok {
-			x.Unknown = "where " + name + " " + o.text() + " leads"
+			x.Unknown = true
 		}
 	}
 	p.add(x)

@@ -47,16 +47,16 @@ func TestWhatIsWrongWithAListingIsSaid(t *testing.T) {
 	}{
 		"it was cut off":               {"*filter\n:INPUT ACCEPT [0:0]\n", "table filter ends before COMMIT"},
 		"cut off before another table": {"*nat\n*filter\nCOMMIT\n", "table nat ends before COMMIT"},
-		"it is an error message":       {"iptables-save: Permission denied\n", "stands in no table"},
+		"it is an error message":       {"iptables-save: Permission denied\n", "is not understood"},
 		"a quote is open":              {"*filter\n-A INPUT -m comment --comment \"x\nCOMMIT\n", "a quote that does not end"},
-		"counters are open":            {"*filter\n[12:3 -A INPUT\nCOMMIT\n", "counters that do not end"},
-		"an address is garbled":        {"*filter\n-A INPUT -s 1.2.3 -j DROP\nCOMMIT\n", `address "1.2.3"`},
-		"a protocol has no number":     {"*filter\n-A INPUT -p frob -j DROP\nCOMMIT\n", `protocol "frob"`},
+		"counters are open":            {"*filter\n[12:3 -A INPUT\nCOMMIT\n", "is not understood"},
+		"an address is garbled":        {"*filter\n-A INPUT -s 1.2.3 -j DROP\nCOMMIT\n", `"1.2.3" is not understood`},
+		"a protocol has no number":     {"*filter\n-A INPUT -p frob -j DROP\nCOMMIT\n", `"frob" is not understood`},
 		"nft has a table of that name": {"# Table `filter' is incompatible, use 'nft' tool.\n", "nft does"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, c.dump)
-			if len(p.Faults) == 0 || !strings.Contains(p.Faults[0].What, c.want) {
+			if len(p.Faults) == 0 || !strings.Contains(said(p.Faults[0].Why), c.want) {
 				t.Errorf("want %q, got %v", c.want, p.Faults)
 			}
 		})

@@ -2,7 +2,6 @@ package packetfilter
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func New(parts ...Parts) *Ruleset {
 	}
 	for _, s := range r.Sets {
 		for _, name := range s.Members {
-			s.members = append(s.members, cmp.Or(r.ipsets[name], &Set{Tool: ToolIPSet, Name: name, Incomplete: "it was not listed"}))
+			s.members = append(s.members, cmp.Or(r.ipsets[name], &Set{Tool: ToolIPSet, Name: name, Incomplete: because("set-unlisted", "set", name)}))
 		}
 		s.build()
 	}
@@ -80,7 +79,7 @@ func (r *Ruleset) dropDoubles() {
 		if sameTable(before, t) {
 			return true
 		}
-		r.Faults = append(r.Faults, Fault{Tool: t.Tool, What: fmt.Sprintf("table %s %s is listed twice with different rules; both are counted", t.Family, t.Name)})
+		r.Faults = append(r.Faults, Fault{Tool: t.Tool, Why: because("listed-twice", "family", string(t.Family), "table", t.Name)})
 		return false
 	})
 }

@@ -20,7 +20,7 @@ func TestWhatRulesNameIsFound(t *testing.T) {
 	}
 	checkAll(t, map[string]asked{
 		"a member of a list of sets was not listed": {
-			dump: input(ask), sets: "create both list:set size 8\nadd both gone\n", want: []string{"maybe " + everyPort + " by INPUT 1: set gone: it was not listed"},
+			dump: input(ask), sets: "create both list:set size 8\nadd both gone\n", want: []string{"maybe " + everyPort + " by INPUT 1: set gone was not listed"},
 		},
 		"another member has it": {
 			dump: input(ask), sets: "create both list:set size 8\ncreate few hash:ip family inet\nadd few 198.51.100.7\nadd both gone\nadd both few\n", want: []string{"drop " + everyPort + " by INPUT 1"},

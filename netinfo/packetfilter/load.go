@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -24,17 +25,24 @@ const maxAgain = 3
 func Load(ctx context.Context, s platform.System) (*Ruleset, []Unread) {
 	for try := 1; ; try++ {
 		before, known := platform.FilterGeneration(s)
-		l := &loader{ctx: ctx, sys: s}
+		l := &loader{ctx: ctx, sys: s, foreign: map[string]bool{}}
 		l.load()
 		after, _ := platform.FilterGeneration(s)
 		if !known || before == after || ctx.Err() != nil {
-			return New(l.parts...), l.unread
+			return l.rules(), l.unread
 		}
 		if try == maxAgain {
-			l.missed("the rules", fmt.Errorf("they changed while they were read, %d times in a row", try), true)
-			return New(l.parts...), l.unread
+			l.missed(Unread{What: "nft", Why: because("changed", "times", strconv.Itoa(try)), Aside: true})
+			return l.rules(), l.unread
 		}
 	}
+}
+
+// rules are those of all parts.
+func (l *loader) rules() *Ruleset {
+	r := New(l.parts...)
+	r.Listings, r.TooLong = l.listings, l.bytes > MaxListings
+	return r
 }
 
 type loader struct {
@@ -42,6 +50,9 @@ type loader struct {
 	sys    platform.System
 	parts  []Parts
 	unread []Unread
+
+	listings []Listing // nil when they are longer than MaxListings
+	bytes    int       // of them
 
 	asked, unasked []string // programs that answered, and those a bundle does not tell of
 	// Programs, iptables and ip6tables: those that a listing says to have older
@@ -55,7 +66,7 @@ func (l *loader) load() {
 	l.iptables("ip6tables", ToolIP6TablesNFT, ToolIP6TablesLegacy)
 	l.nft()
 	if out, ok := l.run("ipset", "save"); ok {
-		l.parts = append(l.parts, ReadIPSetSave(string(out)))
+		l.parts = append(l.parts, l.read(Listing{Tool: ToolIPSet, Text: string(out)}))
 	}
 	l.recent()
 	l.hashLimits()
@@ -70,12 +81,8 @@ func (l *loader) iptables(program, nft, legacy string) {
 		if out, ok := l.run(tool+"-save", "-c"); ok {
 			found = true
 			l.remarks(program, tool, string(out))
-			l.notListed(program, string(out))
-			p := ReadIPTablesSave(tool, string(out))
-			p.Tables = slices.DeleteFunc(p.Tables, func(t *Table) bool {
-				return tool == nft && l.foreign[string(t.Family)+" "+t.Name]
-			})
-			l.add(tool, p)
+			maps.Copy(l.foreign, notListed(tool, string(out)))
+			l.add(tool, l.read(Listing{Tool: tool, Text: string(out)}))
 		}
 	}
 	if found {
@@ -84,7 +91,7 @@ func (l *loader) iptables(program, nft, legacy string) {
 	for _, args := range [][]string{{"-c"}, nil} {
 		if out, ok := l.run(program+"-save", args...); ok {
 			l.remarks(program, program, string(out))
-			l.add(program, ReadIPTablesSave(program, string(out)))
+			l.add(program, l.read(Listing{Tool: program, Text: string(out)}))
 			return
 		}
 	}
@@ -101,7 +108,7 @@ func (l *loader) nft() {
 	}
 	tables, err := nftTables(list)
 	if err != nil {
-		l.miss("nft", err)
+		l.failed("nft", err, false)
 		return
 	}
 	var odd []nftTable
@@ -117,9 +124,7 @@ func (l *loader) nft() {
 				odd = append(odd, t)
 				continue
 			}
-			p := ReadNFT(string(l.withMeters(out, t)), "")
-			l.devices(&p)
-			l.add("nft", p)
+			l.nftListing(string(l.withMeters(out, t)))
 		}
 	}
 	l.oddTables(odd)
@@ -141,12 +146,10 @@ func (l *loader) oddTables(tables []nftTable) {
 		case !ok && l.gone(out, t):
 			continue
 		case !ok:
-			l.miss("nft", l.unlisted(t))
+			l.missed(Unread{What: "nft", Why: l.unlisted(t)})
 			continue
 		}
-		p := ReadNFT(string(part), "")
-		l.devices(&p)
-		l.add("nft", p)
+		l.nftListing(string(part))
 	}
 }
 
@@ -196,27 +199,6 @@ func (l *loader) listed(t nftTable) bool {
 			return (strings.HasSuffix(o.Tool, "-nft") || l.overNFT(o.Tool)) && o.Family == t.Family && o.Name == t.Name
 		})
 	})
-}
-
-// notListed keeps the tables that iptables-nft has left out of its listing,
-// though it names them: it knows only base chains that are called as its own
-// (INPUT), and a table made with nft may have others (input).
-func (l *loader) notListed(program, listing string) {
-	family := "ip"
-	if program == "ip6tables" {
-		family = "ip6"
-	}
-	for line := range strings.Lines(listing) {
-		rest, ok := strings.CutPrefix(line, "# Table `")
-		name, why, found := strings.Cut(rest, "' ")
-		if !ok || !found || !strings.Contains(why, "incompatible") {
-			continue
-		}
-		if l.foreign == nil {
-			l.foreign = map[string]bool{}
-		}
-		l.foreign[family+" "+name] = true
-	}
 }
 
 func nftTables(listing []byte) ([]nftTable, error) {
@@ -287,10 +269,10 @@ func (l *loader) recent() {
 	for _, name := range names {
 		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 		if err != nil {
-			l.missed(name, err, true)
+			l.failed(name, err, true)
 			continue
 		}
-		l.parts = append(l.parts, ReadRecent(path.Base(name), string(b), clock))
+		l.parts = append(l.parts, l.read(Listing{Tool: listRecent, Name: path.Base(name), Text: string(b), Clock: clock}))
 	}
 }
 
@@ -301,10 +283,10 @@ func (l *loader) hashLimits() {
 		for _, name := range names {
 			b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 			if err != nil {
-				l.missed(name, err, true)
+				l.failed(name, err, true)
 				continue
 			}
-			l.parts = append(l.parts, ReadHashLimit(family, path.Base(name), string(b)))
+			l.parts = append(l.parts, l.read(Listing{Tool: listHashLimit, Name: path.Base(name), Family: family, Text: string(b)}))
 		}
 	}
 }

@@ -116,7 +116,7 @@ func TestATableThatVanishesWhileItIsRead(t *testing.T) {
 		_, unread := packetfilter.Load(t.Context(), sys)
 		n := 0
 		for _, u := range unread {
-			if strings.Contains(u.Text(), "churn") {
+			if strings.Contains(said(u.Reason()), "churn") {
 				n++
 			}
 		}

@@ -1,15 +1,18 @@
 package packetfilter
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // lookup asks whether f is in a set.
 func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	if x.Set == nil {
-		return unknown(f, "set:"+x.Name, "set "+x.Name+", which was not listed").negate(x.Not)
+		return unknown(f, "set:"+x.Name, because("set-unlisted", "set", x.Name)).negate(x.Not)
 	}
 	var yes []*frag
 	no := []*frag{f}
@@ -28,13 +31,16 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	if x.Extra != "" {
 		var sure []*frag
 		for _, g := range yes {
-			y, n := e.apply(g, unknown(g, "", x.Extra))
+			y, n := e.apply(g, unknown(g, "", words.Quote(x.Extra)))
 			sure, no = append(sure, y...), append(no, n...)
 		}
 		yes = sure
 	}
 	return pieces(f, yes, no).negate(x.Not)
 }
+
+// shown is the name of the set; nft writes the elements of one without a name.
+func (s *Set) shown() string { return cmp.Or(s.Name, "{ … }") }
 
 // group is the set, or its members when it is a list of sets.
 func (s *Set) group() []*Set {
@@ -56,11 +62,11 @@ func (e *evaluation) inSet(f *frag, s *Set, fields []Field, exceptions bool) ans
 		if slices.Equal(o.fields, fields) {
 			return certain(!o.remove)
 		}
-		return unknown(f, "", "set "+s.Name+", which a rule before has changed")
+		return unknown(f, "", because("set-changed", "set", s.shown()))
 	}
 	a := e.listed(f, s, fields, exceptions)
 	if s.Incomplete != "" && a.kind != answerYes {
-		return unknown(f, "", "set "+s.Name+": "+s.Incomplete)
+		return unknown(f, "", s.Incomplete)
 	}
 	return a
 }
@@ -68,7 +74,7 @@ func (e *evaluation) inSet(f *frag, s *Set, fields []Field, exceptions bool) ans
 // listed asks for the elements as they were listed.
 func (e *evaluation) listed(f *frag, s *Set, fields []Field, exceptions bool) answer {
 	if len(fields) != len(s.Kinds) || len(fields) == 0 {
-		return unknown(f, "", "set "+s.Name+" of type "+s.Type)
+		return unknown(f, "", because("set-type", "set", s.shown(), "type", s.Type))
 	}
 	if len(fields) == 1 && (s.Kinds[0] == KindAddr || s.Kinds[0] == KindNum) {
 		m := Match{Field: fields[0], Addrs: s.index.addrs, Nums: s.index.nums}
@@ -122,7 +128,7 @@ func (e *evaluation) dimension(f *frag, field Field, v *Value) answer {
 	case FieldIn, FieldOut:
 		return e.iface(f, field == FieldOut, v.Name)
 	case FieldMAC, FieldOther, FieldNone:
-		return unknown(f, "", "the "+field.String())
+		return unknown(f, "", because("field", "field", field.String()))
 	case FieldSrcPort, FieldDstPort:
 		if e.inPieces() {
 			return certain(false)
@@ -205,7 +211,7 @@ func (x *setIndex) near(s *Set, have AddrSet) []int32 {
 // the next rule.
 func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *frag, w *walk) {
 	if x.Set == nil || !x.Set.Verdicts || len(x.Fields) != len(x.Set.Kinds) {
-		e.giveUp(f, Step{Chain: c, Rule: r}, "map "+x.Name+", which was not listed")
+		e.giveUp(f, Step{Chain: c, Rule: r}, because("set-unlisted", "set", x.Name))
 		return
 	}
 	no := []*frag{f}
@@ -223,7 +229,7 @@ func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *f
 	}
 	if x.Set.Incomplete != "" {
 		for _, g := range no {
-			e.giveUp(g, Step{Chain: c, Rule: r}, "map "+x.Set.Name+": "+x.Set.Incomplete)
+			e.giveUp(g, Step{Chain: c, Rule: r}, x.Set.Incomplete)
 		}
 		return
 	}

@@ -57,7 +57,7 @@ func TestWhichSetsAPacketIsIn(t *testing.T) {
 			dump: input(ask), sets: pairs + broken, ask: func(c *packetfilter.Class) { c.DstPorts = packetfilter.OneNum(5060) }, want: []string{"drop 5060 by INPUT 1"},
 		},
 		"a set of pairs that was read in part may have it": {
-			dump: input(ask), sets: pairs + broken, ask: func(c *packetfilter.Class) { c.DstPorts = packetfilter.OneNum(5061) }, want: []string{"maybe 5061 by INPUT 1: set pairs: one of its elements is not understood"},
+			dump: input(ask), sets: pairs + broken, ask: func(c *packetfilter.Class) { c.DstPorts = packetfilter.OneNum(5061) }, want: []string{"maybe 5061 by INPUT 1: element 198.51 of set pairs is not understood"},
 		},
 		"what is missing of a set of IPv4 is not about IPv6": {
 			dump: input("-A INPUT -m set --match-set few src -j DROP"), six: true, ask: sixth, sets: few + "add few 198.51\n", want: []string{"accept " + everyPort + " by INPUT"},
@@ -66,10 +66,10 @@ func TestWhichSetsAPacketIsIn(t *testing.T) {
 			dump: input("-A INPUT -m set --match-set few src -j DROP"), sets: "create few hash:ip family inet6\nadd few 2001\n", want: []string{"accept " + everyPort + " by INPUT"},
 		},
 		"what is missing of a set of ports is about both": {
-			dump: input("-A INPUT -p udp -m set --match-set ports dst -j DROP"), six: true, ask: sixth, sets: "create ports bitmap:port range 0-65535\nadd ports x\n", want: []string{"maybe " + everyPort + " by INPUT 1: set ports: one of its elements is not understood"},
+			dump: input("-A INPUT -p udp -m set --match-set ports dst -j DROP"), six: true, ask: sixth, sets: "create ports bitmap:port range 0-65535\nadd ports x\n", want: []string{"maybe " + everyPort + " by INPUT 1: element x of set ports is not understood"},
 		},
 		"a set of a type that is not known": {
-			dump: input("-A INPUT -m set --match-set odd src -j DROP"), sets: "create odd bloom\n", want: []string{"maybe " + everyPort + " by INPUT 1: set odd: its type is not known"},
+			dump: input("-A INPUT -m set --match-set odd src -j DROP"), sets: "create odd bloom\n", want: []string{"maybe " + everyPort + " by INPUT 1: the type of set odd is not known: bloom"},
 		},
 		"GRE has no port, and the set says 0": {
 			dump: input(ask), sets: "create pairs hash:ip,port family inet\nadd pairs 198.51.100.7,gre:0\n", ask: protocol(47), want: []string{"drop 0 by INPUT 1"},
@@ -121,19 +121,19 @@ func TestWhichSetsAPacketIsIn(t *testing.T) {
 		},
 		"a map whose elements were read in part may have it": {
 			nft:  nftInput("ip", "accept", named("map", `"ipv4_addr"`, `["198.51.100.8", `+stop+`], [{"odd": 1}, `+stop+`]`), `{"vmap": {"key": `+src+`, "data": "@m"}}`),
-			want: []string{"maybe " + everyPort + ` by in 1: map m: the element odd 1 is of a kind that is not known`},
+			want: []string{"maybe " + everyPort + ` by in 1: element odd 1 of set m is not understood`},
 		},
 		"a map of pairs that is asked for an address": {
-			nft: nftInput("ip", "accept", named("map", `["ipv4_addr", "inet_service"]`, `[{"concat": ["198.51.100.7", 5060]}, `+stop+`]`), `{"vmap": {"key": `+src+`, "data": "@m"}}`), want: []string{"maybe " + everyPort + " by in 1: map m, which was not listed"},
+			nft: nftInput("ip", "accept", named("map", `["ipv4_addr", "inet_service"]`, `[{"concat": ["198.51.100.7", 5060]}, `+stop+`]`), `{"vmap": {"key": `+src+`, "data": "@m"}}`), want: []string{"maybe " + everyPort + " by in 1: set m was not listed"},
 		},
 		"a set that is asked for a verdict": {
 			nft:  nftInput("ip", "accept", []string{`{"set": {"family": "ip", "table": "t", "name": "m", "type": "ipv4_addr", "elem": ["198.51.100.7"]}}`}, `{"vmap": {"key": `+src+`, "data": "@m"}}`),
-			want: []string{"maybe " + everyPort + " by in 1: map m, which was not listed"},
+			want: []string{"maybe " + everyPort + " by in 1: set m was not listed"},
 		},
 		"a limit for what only the packet tells": {
 			nft: nftInput("ip", "accept", []string{`{"set": {"family": "ip", "table": "t", "name": "m", "type": "inet_service", "elem": [5060]}}`},
 				`{"set": {"op": "add", "elem": {"ct": {"key": "proto-dst", "dir": "reply"}}, "set": "@m", "stmt": [{"limit": {"rate": 10, "per": "second", "inv": true}}]}}, `+stop),
-			want: []string{"maybe " + everyPort + " by in 1: the packet; limit rate over 10/second"},
+			want: []string{"maybe " + everyPort + " by in 1: something about the packet; limit rate over 10/second"},
 		},
 	})
 }

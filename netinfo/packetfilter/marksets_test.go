@@ -42,7 +42,7 @@ func TestMarksAndSetsThatAreKnownInPart(t *testing.T) {
 		"a rule puts where it goes into the set, and the next one asks where it comes from": {
 			rules: []string{"-A INPUT -j SET --add-set bad dst", "-A INPUT -m set --match-set bad src -j DROP"},
 			sets:  "create bad hash:ip family inet\n",
-			want:  []string{"maybe 5060-5061, 10000-20000 by INPUT 2: set bad, which a rule before has changed"},
+			want:  []string{"maybe 5060-5061, 10000-20000 by INPUT 2: set bad, which an earlier rule has changed"},
 		},
 		"a set of networks and interfaces, by the one it comes in": {
 			rules: []string{"-A INPUT -m set --match-set wan src,src -j DROP"},
@@ -57,7 +57,7 @@ func TestMarksAndSetsThatAreKnownInPart(t *testing.T) {
 		"a set whose listing ends too early, and it is not in what came": {
 			rules: []string{"-A INPUT -m set --match-set bad src -j DROP"},
 			sets:  "create bad hash:ip family inet\nadd bad 198.51.100.9\nadd bad 198.51",
-			want:  []string{"maybe 5060-5061, 10000-20000 by INPUT 1: set bad: one of its elements is not understood"},
+			want:  []string{"maybe 5060-5061, 10000-20000 by INPUT 1: element 198.51 of set bad is not understood"},
 		},
 		"a set whose listing ends too early, and it is in what came": {
 			rules: []string{"-A INPUT -m set --match-set bad src -j DROP"},

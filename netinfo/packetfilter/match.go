@@ -3,6 +3,8 @@ package packetfilter
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // answerKind is what a match makes of a frag.
@@ -20,7 +22,7 @@ type answer struct {
 	kind    answerKind
 	yes, no []*frag // of a split and a fork; apply adds the assumptions of a fork
 	key     string
-	reason  string
+	reason  words.Reason
 	not     bool // the key speaks of the contrary
 }
 
@@ -78,14 +80,14 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 // a handful helps nobody.
 const maxReasons = 16
 
-func (e *evaluation) remember(reason string) {
+func (e *evaluation) remember(reason words.Reason) {
 	if len(e.reasons) < maxReasons && !slices.Contains(e.reasons, reason) {
 		e.reasons = append(e.reasons, reason)
 	}
 }
 
 // unknown is the answer of a match that the rules do not tell.
-func unknown(f *frag, key, reason string) answer {
+func unknown(f *frag, key string, reason words.Reason) answer {
 	if holds, known := f.belief(key); known {
 		return certain(holds)
 	}
@@ -109,11 +111,11 @@ func (e *evaluation) test(f *frag, x Expr) answer {
 		if e.class.State == StateNew {
 			return certain(x.Not && !x.Breaks)
 		}
-		return unknown(f, "", x.What)
+		return unknown(f, "", words.Quote(x.What))
 	case *Unknown:
-		return unknown(f, x.Key, x.What).negate(x.Not)
+		return unknown(f, x.Key, words.Quote(x.What)).negate(x.Not)
 	}
-	return unknown(f, "", "an expression that is not known")
+	return unknown(f, "", because("expression"))
 }
 
 func (e *evaluation) match(f *frag, m *Match) answer {
@@ -161,7 +163,7 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 			return answer{}, false
 		}
 		if e.class.State != StateNew {
-			return unknown(f, "", "which side opened the connection"), true
+			return unknown(f, "", because("opener")), true
 		}
 		switch field {
 		case FieldCtOrigSrc:
@@ -199,7 +201,7 @@ func (e *evaluation) address(f *frag, dst bool, want AddrSet) answer {
 			return &g.newDst
 		}
 		return &g.newSrc
-	}, "which address it is after address translation")
+	}, because("new-address"))
 }
 
 func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
@@ -215,11 +217,11 @@ func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
 			return &g.newDport
 		}
 		return &g.newSport
-	}, "which port it is after address translation")
+	}, because("new-port"))
 }
 
 // refine compares what NAT made of an address or port.
-func refine[T point[T]](f *frag, now *rewrite[T], want Spans[T], of func(*frag) *rewrite[T], reason string) answer {
+func refine[T point[T]](f *frag, now *rewrite[T], want Spans[T], of func(*frag) *rewrite[T], reason words.Reason) answer {
 	if len(now.to) == 0 {
 		return unknown(f, "", reason)
 	}
@@ -279,7 +281,7 @@ func compare(f *frag, field Field, have bits, m *Match) answer {
 		return certain(true) // any bit will do, and one is set
 	}
 	if len(m.Nums) != 1 || m.Nums[0].Lo != m.Nums[0].Hi {
-		return unknown(f, "", "the "+field.String())
+		return unknown(f, "", because("field", "field", field.String()))
 	}
 	want := uint32(m.Nums[0].Lo)
 	if (have.val^want)&have.known&mask != 0 || want&^mask != 0 {
@@ -292,7 +294,7 @@ func compare(f *frag, field Field, have bits, m *Match) answer {
 	case FieldCtMark:
 		yes.ctmark = bits{have.val&^mask | want, have.known | mask}
 	}
-	return answer{kind: answerFork, yes: []*frag{yes}, no: []*frag{f}, reason: "the " + field.String()}
+	return answer{kind: answerFork, yes: []*frag{yes}, no: []*frag{f}, reason: because("field", "field", field.String())}
 }
 
 // tracked reports whether the packet has a connection where it now is.
@@ -396,17 +398,23 @@ func (e *evaluation) state(f *frag) bits {
 	return s
 }
 
-// String is the field in people's words.
+// String is the name of a field that a packet may be asked for without an answer.
 func (f Field) String() string {
-	names := map[Field]string{
-		FieldSrc: "source address", FieldDst: "destination address", FieldSrcPort: "source port", FieldDstPort: "destination port",
-		FieldProtocol: "protocol", FieldFamily: "family", FieldIn: "incoming interface", FieldOut: "outgoing interface",
-		FieldMark: "packet mark", FieldCtMark: "connection mark", FieldCtState: "connection state", FieldCtDirection: "connection's direction",
-		FieldICMPType: "ICMP type", FieldICMPCode: "ICMP code", FieldPktType: "packet type", FieldTCPFlags: "TCP flags",
-		FieldMAC: "hardware address", FieldIPsec: "way of the packet (through IPsec or not)",
-	}
-	if name, ok := names[f]; ok {
-		return name
+	switch f {
+	case FieldMark:
+		return "mark"
+	case FieldCtMark:
+		return "ctmark"
+	case FieldCtState:
+		return "ctstate"
+	case FieldCtDirection:
+		return "direction"
+	case FieldTCPFlags:
+		return "tcpflags"
+	case FieldMAC:
+		return "mac"
+	case FieldIPsec:
+		return "ipsec"
 	}
 	return "packet"
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // HashTable is what a hashlimit counts, /proc/net/ipt_hashlimit/NAME.
@@ -66,21 +68,24 @@ func hashEnd(s string) (netip.Addr, uint16, bool) {
 
 // metered asks a limit that is counted for each source apart.
 func (e *evaluation) metered(f *frag, x *Metered) answer {
+	if e.class.Exceeded == x {
+		return certain(x.Over)
+	}
 	switch now, read := e.class.Host.connections(); {
 	case x.Most > 0 && read && now < x.Most:
 		return certain(!x.Over) // this packet's own is one more
 	case x.Most > 0:
-		return unknown(f, "", x.What)
+		return unknown(f, "", words.Quote(x.What))
 	case x.Hash != "":
 		return e.hashLimited(f, x)
 	}
 	if x.Set == nil {
-		return unknown(f, "", x.What)
+		return unknown(f, "", words.Quote(x.What))
 	}
 	seen, fresh := e.apply(f, e.inSet(f, x.Set, x.Fields, false))
 	var hit, miss []*frag
 	for _, g := range seen {
-		y, n := e.apply(g, unknown(g, "", x.What))
+		y, n := e.apply(g, unknown(g, "", words.Quote(x.What)))
 		hit, miss = append(hit, y...), append(miss, n...)
 	}
 	for _, g := range fresh { // it has counted from now on, whatever becomes of the rule
@@ -105,7 +110,7 @@ func (e *evaluation) hashLimited(f *frag, x *Metered) answer {
 	}
 	t := e.rules.Hashes[family+x.Hash]
 	if t == nil || t.Incomplete {
-		return unknown(f, "", x.What)
+		return unknown(f, "", words.Quote(x.What))
 	}
 	list, taken := "hashlimit "+x.Hash, uint64(0)
 	for o := f.overlay; o != nil; o = o.up {
@@ -138,7 +143,7 @@ func (e *evaluation) hashLimited(f *frag, x *Metered) answer {
 	}
 	var hit, miss []*frag
 	for _, g := range all {
-		y, n := e.apply(g, unknown(g, "", x.What))
+		y, n := e.apply(g, unknown(g, "", words.Quote(x.What)))
 		hit, miss = append(hit, y...), append(miss, n...)
 	}
 	return pieces(f, hit, miss)
@@ -187,7 +192,7 @@ func (e *evaluation) wayBackIs(f *frag, sameInterface bool) answer {
 	}
 	parts, ok := e.class.Host.ways(f.dst, f.src, "lo", bits{known: ^uint32(0)})
 	if !ok || e.class.In == "" || f.newSrc.on {
-		return unknown(f, "wayback:"+strconv.FormatBool(sameInterface), "whether the way back to the source leads out of the interface it came in by")
+		return unknown(f, "wayback:"+strconv.FormatBool(sameInterface), because("way-back"))
 	}
 	var there AddrSet
 	for _, p := range parts {

@@ -7,7 +7,10 @@ package packetfilter
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Ruleset is all packet filter state of one machine, put together by New. It
@@ -18,6 +21,10 @@ type Ruleset struct {
 	Recent map[string]*RecentTable // by name
 	Hashes map[string]*HashTable   // of hashlimit, by family and name: "ip sip"
 	Faults []Fault                 // what could not be read, and why
+	// Listings are what Load and Parse made all this of; nil when TooLong, that
+	// is longer than MaxListings.
+	Listings []Listing
+	TooLong  bool
 
 	chains map[hookKey][]*Chain // base chains in the order the kernel asks them
 	ipsets map[string]*Set
@@ -38,7 +45,7 @@ type Parts struct {
 	Faults []Fault
 	// Unread is why the listing is not one, or not a whole one: what it does not
 	// show may be loaded all the same. Empty: it is whole.
-	Unread string
+	Unread words.Reason
 }
 
 // Fault is something in a listing that could not be read. What stands around
@@ -46,7 +53,12 @@ type Parts struct {
 type Fault struct {
 	Tool string // program whose listing it is
 	Line int    // 1-based; 0 when it is about the whole listing
-	What string // a phrase: "the listing ends before COMMIT"
+	Why  words.Reason
+}
+
+// Reason names the place of a fault and what is wrong there.
+func (f Fault) Reason() words.Reason {
+	return f.Why.In("packetfilter.fault", "why", "tool", f.Tool, "line", strconv.Itoa(f.Line))
 }
 
 // TableFamily says which packets a table sees, in the words of nft.
@@ -258,7 +270,7 @@ const (
 // Unknown is a match whose result cannot be told from the rules: it may match
 // or not.
 type Unknown struct {
-	What string // for people: "limit: 6 a second", "string \"friendly-scanner\""
+	What string // as the tool words it: limit --limit 6/sec
 	// Key is the same for matches that say the same of one packet whenever they
 	// are asked, such as a country or a text in the packet; empty when each
 	// asking is its own chance, as with limits.
@@ -297,7 +309,8 @@ type Metered struct {
 type Never struct{ Not bool }
 
 // SetMark changes a mark: To = (To & Keep) ^ (From & FromMask) ^ Xor. With
-// Unknown not empty the new bits outside Keep are not known, and it says why.
+// Unknown not empty, the expression that sets it, the new bits outside Keep are
+// not known.
 type SetMark struct {
 	To       Field // FieldMark or FieldCtMark
 	Keep     uint32
@@ -352,9 +365,9 @@ type NAT struct {
 	// Network is where each address keeps its last bits and takes its first from
 	// (NETMAP); invalid for all others.
 	Network netip.Prefix
-	// Unknown says why the new address or port is not known, as with maps; empty
-	// when Addrs and Ports tell.
-	Unknown string
+	// Unknown reports that Addrs and Ports do not tell the new address or port, as
+	// with maps.
+	Unknown bool
 }
 
 // VerdictKind is what a rule or policy does with a packet.
@@ -370,14 +383,14 @@ const (
 	Goto                 //
 	Continue             // on to the next expression or rule
 	Queue                // a program decides
-	Stolen               // what becomes of it is not known; With says why
+	Stolen               // what becomes of it is not known; With is the target or statement
 )
 
 // Verdict ends a rule.
 type Verdict struct {
 	Kind  VerdictKind
 	Chain string // of Jump and Goto
-	With  string // of Reject: icmp-port-unreachable, tcp-reset …; of Drop, a name other than DROP: TARPIT; of Queue, the target; of Stolen, the reason
+	With  string // of Reject: icmp-port-unreachable, tcp-reset …; of Drop, a name other than DROP: TARPIT; of Queue and Stolen, the target
 
 	target *Chain
 }
@@ -432,7 +445,7 @@ type Set struct {
 	Timeouts bool     // elements may go away by themselves
 	Comment  string
 	// Incomplete says why elements may be missing; empty when all are there.
-	Incomplete string
+	Incomplete words.Reason
 	Default    time.Duration // timeout of elements that name none; 0 means they stay
 
 	members []*Set

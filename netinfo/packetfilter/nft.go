@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ReadNFT reads "nft -a -j list ruleset". With the output of "nft -a list
@@ -40,7 +41,7 @@ type nftReader struct {
 	}
 	texts  map[string]string // of rules, by family, table and handle
 	faults []Fault
-	unread string
+	unread words.Reason
 }
 
 // nftObject is one element of the listing: one of its fields is set.
@@ -97,14 +98,12 @@ func nftName(parts ...any) string { return strings.TrimSuffix(fmt.Sprintln(parts
 func (r *nftReader) read(listing string) {
 	start := strings.TrimSpace(listing[:min(len(listing), 256)])
 	if start == "" {
-		r.fault(0, "the listing is empty, as from an nft without JSON")
-		r.unread = "its listing is empty"
+		r.broken(0, because("empty"))
 		return
 	}
 	if start[0] != '{' {
-		r.unread = "its listing is not JSON"
 		line, _, _ := strings.Cut(start, "\n")
-		r.fault(1, "the listing is not JSON, as from an nft that was built without it: "+strconv.Quote(line[:min(len(line), 80)]))
+		r.broken(1, because("not-json", "text", line[:min(len(line), 80)]))
 		return
 	}
 	d := json.NewDecoder(strings.NewReader(listing))
@@ -118,7 +117,7 @@ func (r *nftReader) read(listing string) {
 				break
 			}
 			// The object is not of the shape that we know: leave it out.
-			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
+			r.fault(lineAt(listing, d.InputOffset()), oddObject(err))
 			err = nil
 		}
 		if o.Rule != nil {
@@ -134,21 +133,18 @@ func (r *nftReader) end(listing string, d *json.Decoder, found bool, err error) 
 	switch {
 	case err != nil:
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("it ends too early")
+			r.endsEarly(listing, d)
+			return
 		}
 		at := d.InputOffset()
-		r.fault(lineAt(listing, at), fmt.Sprintf("the JSON cannot be read on from byte %d: %s", at, platform.Words(err)))
-		r.unread = "its listing is damaged"
+		r.broken(lineAt(listing, at), because("damaged", "byte", strconv.FormatInt(at, 10))+platform.Words(err).Reason().As("why"))
 		r.incomplete()
 	case !found:
-		r.fault(1, `the JSON has no "nftables" in it`)
-		r.unread = "its listing is of another kind"
+		r.broken(1, because("other-json"))
 	default:
 		// More is false at the end of the array and at the end of the input.
 		if _, err := d.Token(); err != nil {
-			r.fault(lineAt(listing, d.InputOffset()), fmt.Sprintf("the listing ends too early, at byte %d", d.InputOffset()))
-			r.unread = "its listing ends too early"
-			r.incomplete()
+			r.endsEarly(listing, d)
 		}
 	}
 }
@@ -166,7 +162,7 @@ func enterNFT(d *json.Decoder) (found bool, err error) {
 		if key == "nftables" {
 			t, err := d.Token()
 			if err == nil && t != json.Delim('[') {
-				err = errors.New(`"nftables" is not a list`)
+				return false, nil
 			}
 			return true, err
 		}
@@ -182,8 +178,25 @@ func lineAt(s string, offset int64) int {
 	return 1 + strings.Count(s[:min(int(offset), len(s))], "\n")
 }
 
-func (r *nftReader) fault(line int, what string) {
-	r.faults = append(r.faults, Fault{Tool: ToolNFT, Line: line, What: what})
+func (r *nftReader) fault(line int, why words.Reason) {
+	r.faults = append(r.faults, Fault{Tool: ToolNFT, Line: line, Why: why})
+}
+
+// broken is about a listing that is not one, or not a whole one.
+func (r *nftReader) broken(line int, why words.Reason) {
+	r.fault(line, why)
+	r.unread = why
+}
+
+func (r *nftReader) endsEarly(listing string, d *json.Decoder) {
+	at := d.InputOffset()
+	r.broken(lineAt(listing, at), because("ends-early", "byte", strconv.FormatInt(at, 10)))
+	r.incomplete()
+}
+
+// oddObject is about an object that is not of the shape that we know.
+func oddObject(err error) words.Reason {
+	return because("odd-object") + platform.Words(err).Reason().As("why")
 }
 
 // incomplete marks what may go on after a listing broke off: the chains of the
@@ -232,7 +245,7 @@ func (r *nftReader) chain(c *nftChain) {
 	if c.Hook != "" {
 		prio, ok := nftPriority(c.Priority, c.Family)
 		if !ok {
-			r.fault(0, fmt.Sprintf("chain %s %s %s has the priority %v, which is not known", c.Family, c.Table, c.Name, c.Priority))
+			r.fault(0, because("priority", "chain", nftName(c.Family, c.Table, c.Name), "priority", fmt.Sprint(c.Priority)))
 		}
 		out.Base = &Base{Type: c.Type, Hook: HookName(c.Hook), Priority: prio, Policy: Accept, Devices: stringsOf(c.Device)}
 		if c.Policy == "drop" {

@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"cmp"
 	"slices"
 )
 
@@ -23,12 +22,12 @@ func (b *nftBuilder) mangle(v any) {
 	}
 }
 
-func natValues(k nftKey, value any) (addrs AddrSet, ports NumSet, unknown string) {
+func natValues(k nftKey, value any) (addrs AddrSet, ports NumSet, unknown bool) {
 	v, err := nftValues(value, k)
 	if err != nil || len(v.names) > 0 {
-		return nil, nil, renderNFT(value)
+		return nil, nil, true
 	}
-	return v.addrs, v.nums, ""
+	return v.addrs, v.nums, false
 }
 
 func (b *nftBuilder) setMark(to Field, value any) {
@@ -114,16 +113,16 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 		b.dataMap(data, func(v Value, known bool) []Expr {
 			one := *n
 			if one.Addrs = (AddrSet{v.Addr}); !known || !v.Addr.Lo.IsValid() || mapsNetwork {
-				one.Addrs, one.Unknown = nil, "the map it takes the address from"
+				one.Addrs, one.Unknown = nil, true
 			}
 			return []Expr{&one}
 		})
 		return
 	}
 	if a := field(v, "addr"); a != nil {
-		var unknown string
+		var unknown bool
 		n.Addrs, _, unknown = natValues(nftKey{typ: nftAddr}, a)
-		n.Unknown = cmp.Or(unknown, n.Unknown)
+		n.Unknown = unknown || n.Unknown
 		if mapsNetwork && len(n.Addrs) == 1 && kind == DNAT {
 			n.Network, _ = asPrefix(n.Addrs[0].Lo, n.Addrs[0].Hi)
 		}

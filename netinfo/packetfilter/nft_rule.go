@@ -2,12 +2,9 @@ package packetfilter
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // unreadRule is a rule that is left as it stands in the listing: what a rule
@@ -30,7 +27,7 @@ func (r *nftReader) compile(listing string) {
 		if !ok {
 			var err error
 			if rule, err = oddRule([]byte(text)); err != nil {
-				r.fault(lineAt(listing, raw.end), fmt.Sprintf("an object is not as expected (%s)", platform.Words(err)))
+				r.fault(lineAt(listing, raw.end), oddObject(err))
 			}
 		}
 		r.rule(rule)
@@ -178,7 +175,7 @@ func (r *nftReader) chainOf(raw *nftRule) *Chain {
 func (r *nftReader) rule(raw *nftRule) {
 	c := r.chainOf(raw)
 	if c == nil {
-		r.fault(0, fmt.Sprintf("rule %d is in the chain %s %s %s, which is not listed", raw.Handle, raw.Family, raw.Table, raw.Chain))
+		r.fault(0, because("rule-astray", "handle", strconv.FormatUint(raw.Handle, 10), "chain", nftName(raw.Family, raw.Table, raw.Chain)))
 		return
 	}
 	b := &nftBuilder{reader: r, rule: raw, ways: [][]Expr{make([]Expr, 0, 2*len(raw.Expr))}}

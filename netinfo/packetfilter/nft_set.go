@@ -3,7 +3,6 @@ package packetfilter
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -119,7 +118,7 @@ func fillSet(s *Set, types []nftType, data nftType, elems []nftElement) {
 		var err error
 		values, err = nftElementValues(values, elems[i].value(), types)
 		if err != nil {
-			s.Incomplete = fmt.Sprintf("the element %s is of a kind that is not known", renderNFT(elems[i].value()))
+			s.Incomplete = because("set-element", "set", s.shown(), "element", renderNFT(elems[i].value()))
 			values = values[:at]
 			continue
 		}
@@ -167,7 +166,7 @@ func setData(e *Element, s *Set, typ nftType, v any) {
 	case s.Data:
 		val, err := nftValue(v, typ)
 		if err != nil {
-			s.Incomplete = fmt.Sprintf("the value %s is of a kind that is not known", renderNFT(v))
+			s.Incomplete = because("set-element", "set", s.shown(), "element", renderNFT(v))
 			return
 		}
 		e.Data = val

@@ -1,7 +1,10 @@
 package packetfilter
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +67,7 @@ func (b *nftBuilder) statement(s map[string]any) {
 		b.keyed(key, v)
 		return
 	}
-	b.unknown("an empty statement", "", false)
+	b.unknown("{}", "", false)
 }
 
 func (b *nftBuilder) keyed(key string, v any) {
@@ -108,7 +111,7 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "limit", "quota":
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
-		b.unknown("nft statement "+renderNFT(map[string]any{key: v}), "", false)
+		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	}
 }
 
@@ -197,13 +200,34 @@ func (b *nftBuilder) xt(v any) {
 	}
 }
 
+// helper adds the helper that a statement attaches; of a map's, SIP's if it is
+// among them.
 func (b *nftBuilder) helper(v any) {
 	name, _ := v.(string)
-	if t := b.reader.helpers[nftName(b.rule.Family, b.rule.Table, name)]; t != "" {
-		b.add(&Helper{Name: t})
-		return
+	for _, object := range textsIn(v) {
+		t := b.reader.helpers[nftName(b.rule.Family, b.rule.Table, object)]
+		if name = cmp.Or(t, name); t == sipHelper {
+			break
+		}
 	}
 	b.add(&Helper{Name: name})
+}
+
+// textsIn are the texts in a value of JSON, at whatever depth.
+func textsIn(v any) (list []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, e := range v {
+			list = append(list, textsIn(e)...)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			list = append(list, textsIn(v[name])...)
+		}
+	}
+	return list
 }
 
 // update is a statement that changes a set.

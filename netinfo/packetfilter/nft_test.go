@@ -119,7 +119,7 @@ func TestAListingThatBreaksOffKeepsWhatCameBefore(t *testing.T) {
 		at = len(listing) / 2
 	}
 	p := ReadNFT(listing[:at], "")
-	if len(p.Faults) != 1 || p.Faults[0].Line < 2 || !strings.Contains(p.Faults[0].What, "byte") {
+	if len(p.Faults) != 1 || p.Faults[0].Line < 2 || !strings.Contains(string(p.Faults[0].Why), "byte") {
 		t.Errorf("faults: %+v", p.Faults)
 	}
 	n := 0
@@ -136,17 +136,17 @@ func TestAListingThatBreaksOffKeepsWhatCameBefore(t *testing.T) {
 
 func TestListingsThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct{ listing, want string }{
-		"nft without JSON says so":        {"Error: JSON support not compiled-in\n", "not JSON"},
+		"nft without JSON says so":        {"Error: JSON support not compiled-in\n", "not-json"},
 		"nothing at all":                  {"", "empty"},
-		"JSON of something else":          {`{"a": [1, 2]}`, `no "nftables"`},
-		"an array is missing":             {`{"nftables": 3}`, "not a list"},
+		"JSON of something else":          {`{"a": [1, 2]}`, "other-json"},
+		"an array is missing":             {`{"nftables": 3}`, "other-json"},
 		"broken in the middle":            {`{"nftables": [{"table": {"family": "ip", "name": "x"}}, {"chain" oops`, "byte"},
-		"a rule in a chain nobody listed": {`{"nftables": [{"rule": {"family": "ip", "table": "x", "chain": "c", "handle": 4, "expr": []}}]}`, "not listed"},
-		"a chain of another shape":        {`{"nftables": [{"chain": {"family": "ip", "table": "x", "name": 5}}]}`, "not as expected"},
+		"a rule in a chain nobody listed": {`{"nftables": [{"rule": {"family": "ip", "table": "x", "chain": "c", "handle": 4, "expr": []}}]}`, "rule-astray"},
+		"a chain of another shape":        {`{"nftables": [{"chain": {"family": "ip", "table": "x", "name": 5}}]}`, "odd-object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := ReadNFT(c.listing, "")
-			if len(p.Faults) != 1 || !strings.Contains(p.Faults[0].What, c.want) {
+			if len(p.Faults) != 1 || !strings.Contains(string(p.Faults[0].Why), c.want) {
 				t.Errorf("faults: %+v, want one with %q", p.Faults, c.want)
 			}
 		})
@@ -268,7 +268,7 @@ func FuzzReadNFT(f *testing.F) {
 	f.Fuzz(func(t *testing.T, listing, text string) {
 		p := ReadNFT(listing, text)
 		for _, x := range p.Faults {
-			if x.What == "" || x.Tool != ToolNFT {
+			if x.Why == "" || x.Tool != ToolNFT {
 				t.Errorf("fault without words: %+v", x)
 			}
 		}

@@ -20,8 +20,9 @@ type RuleEdit struct {
 
 	Accept []string `json:"accept,omitempty"` // words of iptables, or one rule of nft
 	Mark   string   `json:"mark,omitempty"`   // the comment of nft's accept
-	// Odd says why the rule cannot be written in its tool's language.
-	Odd string `json:"odd,omitempty"`
+	// Odd reports that the rule, or the one after it, cannot be written in its
+	// tool's language: a text in it holds a quotation mark or a line break.
+	Odd bool `json:"odd,omitempty"`
 }
 
 // maxSame bounds how many rules that read the same are told apart.
@@ -82,18 +83,14 @@ func (s Step) editNFT(w *Wording) (RuleEdit, bool) {
 	if r.Handle == 0 {
 		return e, false
 	}
-	if r.odd {
-		e.Odd = "a text in it holds a quotation mark or a line break"
-	}
+	e.Odd = r.odd
 	e.Position, place.Handle, place.Text = r.Position, r.Handle, w.text(c, r)
 	i := slices.Index(c.Rules, r)
 	for _, o := range c.Rules[i+1:] {
 		if o.Handle != 0 && o.Handle != r.Handle { // a rule with a map is several of the model
 			next := command.NFTRule{Family: place.Family, Table: place.Table, Chain: place.Chain, Handle: o.Handle, Text: w.text(c, o)}
 			e.Next = &next
-			if o.odd {
-				e.Odd = "a text in the rule after it holds a quotation mark or a line break"
-			}
+			e.Odd = e.Odd || o.odd
 			break
 		}
 	}
@@ -159,8 +156,8 @@ func planInserts(list []RuleEdit) (steps []command.Step) {
 			moved = 0
 		}
 		switch {
-		case e.Odd != "" && e.Position > 0:
-			steps = append(steps, step(command.Impossible("no rule can be put in before the one with handle %d of %s %q, chain %q: %s", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain, e.Odd), command.Command{}))
+		case e.Odd && e.Position > 0:
+			steps = append(steps, step(command.Impossible("no rule can be put in before the one with handle %d of %s %q, chain %q: a text there holds a quotation mark or a line break", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain), command.Command{}))
 		case e.NFT != nil && e.Position == 0:
 			steps = append(steps, step(e.NFT.Append(e.Accept[0]), e.NFT.DeleteMarked(e.Mark)))
 		case e.NFT != nil:
@@ -223,8 +220,8 @@ func planNFTDeletes(list []RuleEdit) (steps []command.Step) {
 		if next != nil {
 			back = next.InsertBefore(e.NFT.Text)
 		}
-		if e.Odd != "" {
-			back = command.Impossible("the rule with handle %d of %s %q, chain %q, cannot be written down to be put back: %s", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain, e.Odd)
+		if e.Odd {
+			back = command.Impossible("the rule with handle %d of %s %q, chain %q, cannot be written down to be put back: a text there holds a quotation mark or a line break", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain)
 		}
 		steps = append(steps, step(e.NFT.Delete(), back))
 	}

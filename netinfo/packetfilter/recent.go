@@ -73,9 +73,7 @@ func ReadRecent(name, text string, clock Clock) Parts {
 		}
 		en, ok := recentEntry(line, clock)
 		if !ok {
-			if len(p.Faults) < maxFaults {
-				p.Faults = append(p.Faults, Fault{Tool: "xt_recent " + name, Line: n, What: strconv.Quote(shorten(line)) + " is not understood"})
-			}
+			p.fault("xt_recent "+name, n, notUnderstood(line))
 			t.Incomplete = true
 			continue
 		}

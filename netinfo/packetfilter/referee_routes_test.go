@@ -37,7 +37,7 @@ func TestTheKernelAgreesAboutTheWayOn(t *testing.T) {
 		for _, o := range list {
 			if o.Verdict == packetfilter.Maybe {
 				maybes++
-				reasons[strings.Join(o.Reasons, "; ")]++
+				reasons[strings.Join(allSaid(o.Reasons), "; ")]++
 			}
 		}
 		if len(bad) > 0 {
@@ -224,7 +224,7 @@ func (g *ground) judgeWorld(t *testing.T, w world, shots []shot) (bad []disagree
 	rules, unread := packetfilter.Load(t.Context(), sys)
 	for _, u := range unread {
 		if !u.Aside {
-			t.Errorf("not read: %s", u.Text())
+			t.Errorf("not read: %s %s", u.What, u.Why)
 		}
 	}
 	host, err := packetfilter.ReadHost(t.Context(), sys)

@@ -1,8 +1,10 @@
 package packetfilter
 
 import (
-	"fmt"
 	"net/netip"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // route is the routing decision: which packets are for this machine, and by
@@ -32,7 +34,7 @@ func (e *evaluation) route(frags []*frag) (in, onward []*frag) {
 
 // isLocal says whether a rewritten destination is this machine.
 func (e *evaluation) isLocal(f *frag) answer {
-	const reason = "whether the destination that address translation gives is an address of this machine"
+	reason := because("new-address-own")
 	if f.newDst.own {
 		return certain(true)
 	}
@@ -44,13 +46,13 @@ func (e *evaluation) isLocal(f *frag) answer {
 }
 
 // stop ends a frag for a reason that is not in the rules.
-func (e *evaluation) stop(f *frag, verdict Decision, with, why string) {
-	e.end(result{f: f, verdict: verdict, with: with, by: Step{What: why}})
+func (e *evaluation) stop(f *frag, verdict Decision, with string, why words.Reason) {
+	e.end(result{f: f, verdict: verdict, with: with, by: Step{Why: why}})
 }
 
 // passIf gives back what a condition lets pass; the rest is stopped, and why says
 // by what.
-func (e *evaluation) passIf(f *frag, t trit, reason, why string) []*frag {
+func (e *evaluation) passIf(f *frag, t trit, reason, why words.Reason) []*frag {
 	switch t {
 	case isYes:
 		return []*frag{f}
@@ -58,7 +60,7 @@ func (e *evaluation) passIf(f *frag, t trit, reason, why string) []*frag {
 		e.stop(f, Dropped, "", why)
 		return nil
 	}
-	yes, no := e.apply(f, unknown(f, reason, reason))
+	yes, no := e.apply(f, unknown(f, string(reason), reason))
 	for _, g := range no {
 		e.stop(g, Dropped, "", why)
 	}
@@ -76,8 +78,8 @@ func (e *evaluation) reachable(f *frag) []*frag {
 	if e.ipv6 {
 		t = unsure
 	}
-	return e.passIf(f, t, "whether net.ipv4.conf."+e.class.In+".route_localnet is on",
-		fmt.Sprintf("address translation sends it to %s, and net.ipv4.conf.%s.route_localnet is off", f.newDst.to, e.class.In))
+	return e.passIf(f, t, because("localnet", "interface", e.class.In),
+		because("localnet-off", "to", f.newDst.to.String(), "interface", e.class.In))
 }
 
 // sendOn follows a packet that is for another machine through the routes.
@@ -88,14 +90,14 @@ func (e *evaluation) sendOn(f *frag) (list []*frag) {
 	}
 	everybody, rest := e.apply(f, splitAddrs(f, dimDst, e.broadcasts()))
 	for _, g := range everybody {
-		e.stop(g, Dropped, "", "what is sent to everybody is not sent on to other machines")
+		e.stop(g, Dropped, "", because("broadcast"))
 	}
 	if len(rest) == 0 {
 		return nil
 	}
 	f = rest[0]
-	for _, g := range e.passIf(f, e.class.Host.forwards(e.class.In, e.ipv6), "whether this machine forwards packets ("+name+")",
-		fmt.Sprintf("address translation sends it on to %s, and %s is off", f.newDst.to, name)) {
+	for _, g := range e.passIf(f, e.class.Host.forwards(e.class.In, e.ipv6), because("forwards", "setting", name),
+		because("forwards-not", "to", f.newDst.to.String(), "setting", name)) {
 		list = append(list, e.leaveBy(g)...)
 	}
 	return list
@@ -112,14 +114,14 @@ func (e *evaluation) leaveBy(f *frag) (list []*frag) {
 	for i, p := range parts {
 		g := left
 		if i < len(parts)-1 {
-			yes, no := e.apply(left, refine(left, &left.newDst, p.addrs, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, "which address it is after address translation"))
+			yes, no := e.apply(left, refine(left, &left.newDst, p.addrs, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, because("new-address")))
 			g, left = yes[0], no[0]
 		}
 		switch {
 		case p.way.kind == "blackhole":
-			e.stop(g, Dropped, "", "the route to "+p.addrs.String()+" is a blackhole")
+			e.stop(g, Dropped, "", because("blackhole", "to", p.addrs.String()))
 		case p.way.refuses():
-			e.stop(g, Rejected, "icmp-"+p.way.kind, "there is no route to "+p.addrs.String())
+			e.stop(g, Rejected, "icmp-"+p.way.kind, because("no-route", "to", p.addrs.String()))
 		default:
 			out := g.clone()
 			out.out = p.way.dev
@@ -144,15 +146,15 @@ func (e *evaluation) wayBack(f *frag, to string) (list []*frag) {
 	}
 	parts, ok := e.class.Host.ways(answers, f.src, to, bits{known: ^uint32(0)})
 	if !ok {
-		return e.passIf(f, unsure, "whether rp_filter on "+e.class.In+" finds the way back", "rp_filter on "+e.class.In)
+		return e.passIf(f, unsure, because("rp-filter", "interface", e.class.In), because("rp-filter-stops", "interface", e.class.In))
 	}
 	for _, p := range parts {
 		g := f.cutAddrs(dimSrc, p.addrs)
 		switch {
 		case p.way.refuses():
-			e.stop(g, Dropped, "", fmt.Sprintf("rp_filter is %d on %s, and the way back to %s is refused (%s)", value, e.class.In, p.addrs, p.way.kind))
+			e.stop(g, Dropped, "", because("way-back-refused", "value", strconv.Itoa(value), "interface", e.class.In, "source", p.addrs.String(), "route", p.way.kind))
 		case value == 1 && p.way.dev != e.class.In && p.way.kind != "local":
-			e.stop(g, Dropped, "", fmt.Sprintf("rp_filter is strict on %s, and the way back to %s leads out of %s", e.class.In, p.addrs, p.way.dev))
+			e.stop(g, Dropped, "", because("way-back-elsewhere", "interface", e.class.In, "source", p.addrs.String(), "out", p.way.dev))
 		default:
 			list = append(list, g)
 		}

@@ -17,7 +17,7 @@ func TestWhereTheRoutesLead(t *testing.T) {
 		return "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j " + target + "\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n-A FORWARD -o docker0 -j ACCEPT\nCOMMIT\n"
 	}
 	const loopback, behind = "DNAT --to-destination 127.0.0.1", "DNAT --to-destination 172.17.0.2"
-	const unknown = "whether the destination that address translation gives is an address of this machine"
+	const unknown = "whether the destination after address translation is an address of this machine"
 	strict := func(h *packetfilter.Host, v int) { h.Switches["ipv4/conf/all/rp_filter"] = v }
 	sixth := func(c *packetfilter.Class) {
 		c.Src, c.Dst, c.Local = []netip.Prefix{net("2001:db8:7::7/128")}, []netip.Prefix{net("2001:db8::1/128")}, []netip.Addr{addr("2001:db8::1")}
@@ -44,28 +44,28 @@ func TestWhereTheRoutesLead(t *testing.T) {
 		"sent to everybody": {target: behind, ask: func(c *packetfilter.Class) {
 			c.Dst = []netip.Prefix{net("192.0.2.255/32")}
 			c.Host.Broadcast = []netip.Addr{addr("192.0.2.255")}
-		}, want: []string{"drop 5060 by what is sent to everybody is not sent on to other machines"}},
+		}, want: []string{"drop 5060 by broadcasts are not forwarded to other machines"}},
 		"sent to everybody and to this machine": {target: behind, ask: func(c *packetfilter.Class) {
 			c.Dst = []netip.Prefix{net("192.0.2.255/32"), net("192.0.2.1/32")}
 			c.Host.Broadcast = []netip.Addr{addr("192.0.2.255")}
-		}, want: []string{"drop 5060 by what is sent to everybody is not sent on to other machines", "accept 5060 by FORWARD 1"}},
-		"to one of two machines, behind different interfaces": {target: "DNAT --to-destination 172.17.255.255-172.18.0.0", want: []string{"maybe 5060 by FORWARD: which address it is after address translation"}},
+		}, want: []string{"drop 5060 by broadcasts are not forwarded to other machines", "accept 5060 by FORWARD 1"}},
+		"to one of two machines, behind different interfaces": {target: "DNAT --to-destination 172.17.255.255-172.18.0.0", want: []string{"maybe 5060 by FORWARD: which address it has after address translation"}},
 		"to one of two machines, and one is in a black hole":  {target: "DNAT --to-destination 203.0.112.255-203.0.113.0", want: []string{"drop 5060 by the route to 203.0.113.0 is a blackhole"}},
 		"there is no route": {target: "DNAT --to-destination 203.0.113.9", ask: func(c *packetfilter.Class) { c.Host.Routes[5].Kind = "unreachable" }, want: []string{"reject 5060 by there is no route to 203.0.113.9"}},
 		"the way back leads out where it came in, strictly":    {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1) }, want: []string{"accept 5060 by INPUT"}},
 		"the way back leads out elsewhere, and that is enough": {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 2); c.Host.Routes[3].Interface = "ppp0" }, want: []string{"accept 5060 by INPUT"}},
-		"no route was read, and the way back is asked for":     {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Host.Routes = nil }, want: []string{"maybe 5060 by rp_filter on eth0: whether rp_filter on eth0 finds the way back"}},
+		"no route was read, and the way back is asked for":     {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Host.Routes = nil }, want: []string{"maybe 5060 by rp_filter on eth0: whether rp_filter on eth0 finds the route back"}},
 		"by the loopback no way back is asked for": {target: "RETURN", ask: func(c *packetfilter.Class) {
 			strict(c.Host, 1)
 			c.In = "lo"
 			c.Host.Switches["ipv4/conf/lo/rp_filter"] = 1
 		}, want: []string{"accept 5060 by INPUT"}},
 		"from another address of this machine":         {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Src = []netip.Prefix{net("10.99.0.1/32")} }, want: []string{"accept 5060 by INPUT"}},
-		"half of a network has its way back elsewhere": {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Src = []netip.Prefix{net("172.16.0.0/15")} }, want: []string{"drop 5060 by rp_filter is strict on eth0, and the way back to 172.17.0.0/16 leads out of docker0", "accept 5060 by INPUT"}},
+		"half of a network has its way back elsewhere": {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Src = []netip.Prefix{net("172.16.0.0/15")} }, want: []string{"drop 5060 by rp_filter is strict on eth0, and the route back to 172.17.0.0/16 leads out of docker0", "accept 5060 by INPUT"}},
 		"the new destination's answers go into a black hole": {target: behind, ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
 			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("172.17.0.2/32"), Action: "blackhole"}, {Table: "main"}}
-		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the way back to 198.51.100.7 is refused (blackhole)"}},
+		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the route back to 198.51.100.7 is refused (blackhole)"}},
 		"the old destination's do, which no longer answers": {target: behind, ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
 			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
@@ -73,7 +73,7 @@ func TestWhereTheRoutesLead(t *testing.T) {
 		"this machine's answers do": {target: "RETURN", ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
 			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
-		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the way back to 198.51.100.7 is refused (blackhole)"}},
+		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the route back to 198.51.100.7 is refused (blackhole)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := asked{dump: nat(c.target), six: c.six, ask: func(class *packetfilter.Class) {

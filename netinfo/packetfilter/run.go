@@ -123,7 +123,7 @@ func (e *evaluation) allAtOnce(c *Chain, r *sourceRun, f *frag, w *walk) {
 		rule := c.Rules[n]
 		if e.visits++; e.visits > maxVisits || e.forks > maxForks {
 			for _, n := range hits[i:] {
-				e.giveUp(f.cutAddrs(dimSrc, f.src.Intersect(sourceOf(c.Rules[n]))), Step{Chain: c, Rule: c.Rules[n]}, tooMany)
+				e.giveUp(f.cutAddrs(dimSrc, f.src.Intersect(sourceOf(c.Rules[n]))), Step{Chain: c, Rule: c.Rules[n]}, because("too-many-rules"))
 			}
 			break
 		}

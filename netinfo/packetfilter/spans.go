@@ -235,6 +235,9 @@ func PrefixSpan(p netip.Prefix) Span[netip.Addr] {
 	return Span[netip.Addr]{p.Addr(), hi}
 }
 
+// Network is the span as a prefix; ok is false where it is none.
+func Network(x Span[netip.Addr]) (p netip.Prefix, ok bool) { return asPrefix(x.Lo, x.Hi) }
+
 // asPrefix is the prefix that spans exactly lo to hi, if there is one.
 func asPrefix(lo, hi netip.Addr) (netip.Prefix, bool) {
 	if lo == hi {

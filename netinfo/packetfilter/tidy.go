@@ -86,7 +86,7 @@ func (e *evaluation) tidy(list []*frag, at Step) []*frag {
 	for len(list) > maxParts {
 		last := list[len(list)-1]
 		list = list[:len(list)-1]
-		e.giveUp(last, at, "too many unknown matches and ranges to follow them all")
+		e.giveUp(last, at, because("too-many-parts"))
 	}
 	return list
 }

@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"fmt"
 	"net/netip"
 )
 
@@ -68,8 +67,8 @@ func (e *evaluation) tproxy(c *Chain, r *Rule, next int, x *NAT, f *frag, w *wal
 	name := protocolName(e.class.Protocol)
 	taken, left := []*frag(nil), []*frag{f}
 	if _, none := e.class.Host.ListensAll(e.class.Protocol, ports); !none {
-		reason := fmt.Sprintf("whether a program takes what TPROXY sends to %s port %s", name, ports)
-		taken, left = e.apply(f, unknown(f, reason, reason))
+		reason := because("tproxy", "protocol", name, "ports", ports.String())
+		taken, left = e.apply(f, unknown(f, string(reason), reason))
 	}
 	for _, g := range left {
 		if native {

@@ -20,7 +20,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 		dest     = `{"payload": {"protocol": "ip", "field": "daddr"}}`
 		from     = `{"payload": {"protocol": "udp", "field": "sport"}}`
 		to       = `{"payload": {"protocol": "udp", "field": "dport"}}`
-		whichOne = ": which address it is after address translation"
+		whichOne = ": which address it has after address translation"
 	)
 	input := func(rules ...string) string { return inputRules("ACCEPT", rules...) }
 	local := func(more ...string) func(*packetfilter.Class) {
@@ -47,7 +47,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 				c.Host = &packetfilter.Host{Switches: map[string]int{"ipv4/ip_forward": 1}}
 				three(c)
 			},
-			want: []string{"maybe " + everyPort + ` by INPUT 1: map data @gone key ip saddr; whether the destination that address translation gives is an address of this machine; which address it is after address translation`},
+			want: []string{"maybe " + everyPort + ` by INPUT 1: map data @gone key ip saddr; whether the destination after address translation is an address of this machine; which address it has after address translation`},
 		},
 		"an address that a map gives, and a port beside it": {
 			nft:  nftChain("nat", "prerouting", "-100", `{"dnat": {"addr": {"map": {"key": `+phones+`, "data": {"set": [["198.51.100.7", "192.0.2.2"]]}}}, "port": 5070}}`),
@@ -55,7 +55,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 		},
 		"a port that nobody knows": {
 			nft:  nftChain("nat", "prerouting", "-100", `{"dnat": {"addr": "192.0.2.2", "port": {"numgen": {"mode": "random", "mod": 10, "offset": 5060}}}}`),
-			dump: input("-A INPUT -d 192.0.2.2/32 -p udp -m udp --dport 5070 -j DROP"), ask: three, want: []string{"maybe " + everyPort + " by INPUT 1: which port it is after address translation"},
+			dump: input("-A INPUT -d 192.0.2.2/32 -p udp -m udp --dport 5070 -j DROP"), ask: three, want: []string{"maybe " + everyPort + " by INPUT 1: which port it has after address translation"},
 		},
 		"whether a destination that nobody knows is another one": {
 			nft:  nftChain("nat", "prerouting", "-100", `{"dnat": {"addr": "192.0.2.2", "port": {"numgen": {"mode": "random", "mod": 10, "offset": 5060}}}}`),
@@ -77,7 +77,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 			dump: nat + "-A PREROUTING -p udp -j DNAT --to-destination :5070\nCOMMIT\n" + input("-A INPUT -d 192.0.2.1/32 -p udp -m udp --dport 5070 -j DROP"), ask: local(), want: []string{"drop " + everyPort + " by INPUT 1"},
 		},
 		"one of two ports": {
-			dump: ports + input("-A INPUT -p udp -m udp --dport 5070 -j DROP"), want: []string{"maybe " + everyPort + " by INPUT 1: which port it is after address translation"},
+			dump: ports + input("-A INPUT -p udp -m udp --dport 5070 -j DROP"), want: []string{"maybe " + everyPort + " by INPUT 1: which port it has after address translation"},
 		},
 		"a port that is in the range stays": {
 			dump: nat + "-A PREROUTING -p udp -j DNAT --to-destination :5060-5061\nCOMMIT\n" + input("-A INPUT -p udp -m udp --dport 5060 -j DROP"),
@@ -121,7 +121,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 		},
 		"a source port that translation may change to keep flows apart": {
 			dump: nat + "-A INPUT -p udp -j SNAT --to-source 192.0.2.77\nCOMMIT\n", ask: func(c *packetfilter.Class) { c.SrcPorts = packetfilter.OneNum(5060) },
-			nft: nftChain("filter", "input", "200", nftMatch(from, "==", "5060")+stop), want: []string{"maybe " + everyPort + " by in 1: which port it is after address translation"},
+			nft: nftChain("filter", "input", "200", nftMatch(from, "==", "5060")+stop), want: []string{"maybe " + everyPort + " by in 1: which port it has after address translation"},
 		},
 		"a new source port leaves the address": {
 			dump: nat + "-A INPUT -p udp -j SNAT --to-source :1024-1025\nCOMMIT\n",
@@ -130,7 +130,7 @@ func TestWhatTranslationMakesOfAPacket(t *testing.T) {
 		"a new source that a map gives, and the map is not known": {
 			nft:  nftChain("nat", "input", "40", `{"snat": {"addr": {"map": {"key": `+phones+`, "data": "@gone"}}}}`),
 			dump: "*security\n:INPUT ACCEPT [0:0]\n-A INPUT -s 203.0.113.9/32 -j DROP\nCOMMIT\n",
-			want: []string{"maybe " + everyPort + ` by INPUT 1: map data @gone key ip saddr; which address it is after address translation`},
+			want: []string{"maybe " + everyPort + ` by INPUT 1: map data @gone key ip saddr; which address it has after address translation`},
 		},
 		"masqueraded, by an address that is not known": {
 			dump: nat + "-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n", ask: func(c *packetfilter.Class) { c.Hook, c.In, c.Out = packetfilter.HookOutput, "", "eth0" },
@@ -208,7 +208,7 @@ func TestWhatANetworkIsMappedTo(t *testing.T) {
 		"bits within a byte":                 {dump: table("172.17.3.240/28", "-d 172.17.3.241/32"), ask: asking("192.0.2.1/32"), want: []string{"drop " + everyPort + " by FORWARD 1"}},
 		"bits within another byte":           {dump: table("172.16.0.0/12", "-d 172.16.2.1/32"), ask: asking("192.0.2.1/32"), want: []string{"drop " + everyPort + " by FORWARD 1"}},
 		"each of a network":                  {dump: table("172.17.3.0/24", "-d 172.17.3.0/26"), ask: asking("192.0.2.0/26"), want: slices.Repeat([]string{"drop " + everyPort + " by FORWARD 1"}, 64)},
-		"each of a network that is too wide": {dump: table("172.17.3.0/24", "-d 172.17.3.0/25"), ask: asking("192.0.2.0/25"), want: []string{"maybe " + everyPort + " by FORWARD 1: whether the destination that address translation gives is an address of this machine; which address it is after address translation"}},
+		"each of a network that is too wide": {dump: table("172.17.3.0/24", "-d 172.17.3.0/25"), ask: asking("192.0.2.0/25"), want: []string{"maybe " + everyPort + " by FORWARD 1: whether the destination after address translation is an address of this machine; which address it has after address translation"}},
 	})
 }
 

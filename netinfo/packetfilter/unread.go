@@ -2,18 +2,21 @@ package packetfilter
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Unread is a part of the packet filter that could not be read. An evaluation
 // without it may take a packet for accepted that a rule there drops.
 type Unread struct {
-	What      string // "iptables-legacy-save"
+	What string // "iptables-legacy-save"
+	Why  words.Reason
+	// Err is what the system answered, or ErrNotInBundle; nil where what it
+	// answered was not understood.
 	Err       error
 	Privilege bool // root could have read it
 	// Family is whose packets it is about: FamilyIP, FamilyIP6, or empty for
@@ -33,26 +36,28 @@ func (u Unread) Matters(ipv6 bool) bool {
 	return !u.Aside && (u.Family == "" || (u.Family == FamilyIP6) == ipv6)
 }
 
-// Text names what was not read and why.
-func (u Unread) Text() string { return u.What + ": " + string(platform.Words(u.Err)) }
+// Reason names what was not read and why.
+func (u Unread) Reason() words.Reason { return u.Why.In("packetfilter.unread", "why", "what", u.What) }
 
-// FirstUnread words the first part that matters to packets of a family; empty
+// FirstUnread is about the first part that matters to packets of a family; zero
 // when all was read.
-func FirstUnread(list []Unread, ipv6 bool) string {
+func FirstUnread(list []Unread, ipv6 bool) words.Reason {
 	for _, u := range list {
 		if u.Matters(ipv6) {
-			return u.Text()
+			return u.Reason()
 		}
 	}
 	return ""
 }
 
-func (l *loader) miss(what string, err error) { l.missed(what, err, false) }
+// failed notes what the system did not let us read.
+func (l *loader) failed(what string, err error, aside bool) {
+	l.missed(Unread{What: what, Why: platform.Words(err).Reason(), Err: err, Privilege: errors.Is(err, platform.ErrPrivilege), Aside: aside})
+}
 
 // missed notes what could not be read.
-func (l *loader) missed(what string, err error, aside bool) {
-	u := Unread{What: what, Err: err, Privilege: errors.Is(err, platform.ErrPrivilege), Aside: aside}
-	switch {
+func (l *loader) missed(u Unread) {
+	switch what := u.What; {
 	case strings.HasPrefix(what, "ip6tables"):
 		u.Family = FamilyIP6
 	case strings.HasPrefix(what, "iptables"):
@@ -71,7 +76,7 @@ func (l *loader) run(program string, args ...string) (out []byte, there bool) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false
 	case err != nil:
-		l.missed(program, err, l.optional(program, err))
+		l.failed(program, err, l.optional(program, err))
 		return out, len(out) > 0
 	}
 	l.asked = append(l.asked, program)
@@ -90,7 +95,7 @@ func (l *loader) optional(program string, err error) bool {
 func (l *loader) add(tool string, p Parts) {
 	l.parts = append(l.parts, p)
 	if p.Unread != "" {
-		l.miss(tool, errors.New(p.Unread))
+		l.missed(Unread{What: tool, Why: p.Unread})
 	}
 }
 
@@ -99,9 +104,7 @@ func (l *loader) add(tool string, p Parts) {
 func (l *loader) ruleset() bool {
 	for _, args := range [][]string{{"-a", "-j", "list", "ruleset"}, {"-j", "list", "ruleset"}} {
 		if out, ok := l.run("nft", args...); ok {
-			p := ReadNFT(string(out), "")
-			l.devices(&p)
-			l.add("nft", p)
+			l.nftListing(string(out))
 			return true
 		}
 	}
@@ -109,18 +112,17 @@ func (l *loader) ruleset() bool {
 }
 
 // unlisted is about a table of nftables whose rules nothing listed.
-func (l *loader) unlisted(t nftTable) error {
+func (l *loader) unlisted(t nftTable) words.Reason {
 	if !l.sys.Live() {
-		return fmt.Errorf("table %s %s is loaded and its rules are not in the bundle: save what \"nft -a -j list ruleset\" prints", t.Family, t.Name)
+		return because("table-not-in-bundle", "family", string(t.Family), "table", t.Name)
 	}
-	return fmt.Errorf("table %s %s is loaded and could not be listed; is nft installed", t.Family, t.Name)
+	return because("table-unlisted", "family", string(t.Family), "table", t.Name)
 }
 
 // complete asks whether what was read is all there is. On a machine, a program
 // that is not there has no rules that it could list; in a bundle, what nobody
 // collected may hold any.
 func (l *loader) complete() {
-	const byHand = `make the bundle with "sipdoctor pbx --collect FILE", or put what "%s -c" and "nft -a -j list ruleset" print into it`
 	for _, x := range []struct {
 		program string
 		family  TableFamily
@@ -134,13 +136,13 @@ func (l *loader) complete() {
 		switch {
 		case listed || known || !slices.Contains(l.unasked, save):
 		case l.hasTable(x.family):
-			l.missed(save, fmt.Errorf("%w: rules that nft does not list, if there are any, are not counted", ErrNotInBundle), true)
+			l.missed(Unread{What: save, Why: because("not-in-bundle-beside-nft"), Err: ErrNotInBundle, Aside: true})
 		default:
-			l.miss(save, fmt.Errorf("%w; "+byHand, ErrNotInBundle, save))
+			l.missed(Unread{What: save, Why: because("not-in-bundle", "program", save), Err: ErrNotInBundle})
 		}
 	}
 	if slices.Contains(l.unasked, "nft") && !slices.Contains(l.asked, "nft") {
-		l.missed("nft", fmt.Errorf("%w: tables that iptables does not list, if there are any, are not counted", ErrNotInBundle), true)
+		l.missed(Unread{What: "nft", Why: because("not-in-bundle-beside-iptables"), Err: ErrNotInBundle, Aside: true})
 	}
 }
 
@@ -154,9 +156,9 @@ func (l *loader) legacy(program string) {
 	tables := strings.Join(strings.Fields(string(names)), ", ")
 	switch {
 	case err == nil && tables != "":
-		l.miss(program, fmt.Errorf("tables are loaded (%s) and no %s-save is installed to list them", tables, program))
+		l.missed(Unread{What: program, Why: because("tables-loaded", "tables", tables, "program", program+"-save")})
 	case slices.Contains(l.warned, program):
-		l.miss(program+"-legacy-save", errors.New("its tables are loaded, as the other listing says, and were not listed"))
+		l.missed(Unread{What: program + "-legacy-save", Why: because("legacy-loaded")})
 	}
 }
 

@@ -70,7 +70,7 @@ func TestWhatWasNotRead(t *testing.T) {
 		{"an error message in its place", whole(map[string]string{"commands/iptables-nft-save_-c": "bash: iptables-nft-save: command not found\n"}), "not a listing", "", ""},
 		{"only comments: no table is loaded", whole(map[string]string{"commands/iptables-nft-save_-c": "# nothing\n"}), "", "", ""},
 		{"broken JSON", whole(map[string]string{"commands/nft_-j_list_tables": `{"nftables": [`}), "nft: ", "nft: ", ""},
-		{"a ruleset that is cut off", map[string]string{"commands/nft_-j_list_ruleset": nftGuard[:len(nftGuard)-20]}, "nft: its listing", "nft: its listing", "iptables-save"},
+		{"a ruleset that is cut off", map[string]string{"commands/nft_-j_list_ruleset": nftGuard[:len(nftGuard)-20]}, "nft: the listing", "nft: the listing", "iptables-save"},
 		{"nft without JSON", map[string]string{"commands/nft_-j_list_ruleset": "Error: JSON support not compiled-in\n"}, "not JSON", "not JSON", ""},
 		{"a table that is loaded and not listed", whole(map[string]string{"commands/nft_-j_list_tables": nftGuard}), "table inet guard is loaded", "table inet guard is loaded", ""},
 		{"the tables, and the ruleset as a whole", map[string]string{"commands/nft_-j_list_tables": nftGuard, "commands/nft_-j_list_ruleset": nftGuard}, "", "", "iptables-save"},
@@ -87,7 +87,7 @@ func TestWhatWasNotRead(t *testing.T) {
 				ipv6 bool
 				want string
 			}{{false, tt.v4}, {true, tt.v6}} {
-				got := packetfilter.FirstUnread(unread, x.ipv6)
+				got := said(packetfilter.FirstUnread(unread, x.ipv6))
 				if (got == "") != (x.want == "") || !strings.Contains(got, x.want) {
 					t.Errorf("IPv6 %v: %q is missing, not %q", x.ipv6, got, x.want)
 				}
@@ -95,7 +95,7 @@ func TestWhatWasNotRead(t *testing.T) {
 			var aside []string
 			for _, u := range unread {
 				if u.Aside {
-					aside = append(aside, u.Text())
+					aside = append(aside, said(u.Reason()))
 				}
 			}
 			if got := fmt.Sprint(aside); (len(aside) == 0) != (tt.aside == "") || !strings.Contains(got, tt.aside) {

@@ -1,9 +1,10 @@
 package packetfilter
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Limits of one evaluation. Real rulesets stay far below; they are for dumps
@@ -41,9 +42,9 @@ type evaluation struct {
 	depth    int
 	visits   int
 	forks    int
-	later    bool     // what is followed is a piece of a packet after its first
-	mergeAt  int      // frags from which tidy looks again
-	reasons  []string // every reason met, for outcomes whose own were merged away
+	later    bool           // what is followed is a piece of a packet after its first
+	mergeAt  int            // frags from which tidy looks again
+	reasons  []words.Reason // every reason met, for outcomes whose own were merged away
 
 	accepted []*frag // by the base chain at work
 	outcomes []result
@@ -55,7 +56,7 @@ type result struct {
 	verdict Decision
 	with    string
 	by      Step
-	reason  string // of a maybe that is no assumption
+	reason  words.Reason // of a maybe that is no assumption
 }
 
 func newEvaluation(r *Ruleset, c Class) *evaluation {
@@ -158,9 +159,9 @@ func hasPorts(protocol uint8) bool {
 // at its end or returned.
 func (e *evaluation) chain(c *Chain, frags []*frag) (back []*frag) {
 	if e.onStack[c] || e.depth > maxDepth {
-		reason := tooMany
+		reason := because("too-many-rules")
 		if e.onStack[c] {
-			reason = fmt.Sprintf("chain %s is reached from itself", c.Name)
+			reason = because("chain-loop", "chain", c.Name)
 		}
 		for _, f := range frags {
 			e.giveUp(f, Step{Chain: c}, reason)
@@ -205,16 +206,12 @@ func (e *evaluation) chain(c *Chain, frags []*frag) (back []*frag) {
 	return e.tidy(append(w.back, live...), Step{Chain: c})
 }
 
-func incomplete(c *Chain) string {
-	return fmt.Sprintf("the listing of chain %s may lack rules", c.Name)
-}
-
-const tooMany = "the rules are too many for this class of packets"
+func incomplete(c *Chain) words.Reason { return because("chain-incomplete", "chain", c.Name) }
 
 // visit takes f through one rule, while there is time.
 func (e *evaluation) visit(c *Chain, r *Rule, f *frag, w *walk) {
 	if e.visits++; e.visits > maxVisits || e.forks > maxForks {
-		e.giveUp(f, Step{Chain: c, Rule: r}, tooMany)
+		e.giveUp(f, Step{Chain: c, Rule: r}, because("too-many-rules"))
 		return
 	}
 	e.rule(c, r, 0, f, w)
@@ -311,12 +308,12 @@ func (e *evaluation) verdict(c *Chain, r *Rule, v *Verdict, f *frag, w *walk) {
 	case Return:
 		w.back = append(w.back, f)
 	case Queue:
-		e.giveUp(f, step, v.With+": a program decides")
+		e.giveUp(f, step, because("queue", "target", v.With))
 	case Stolen:
-		e.giveUp(f, step, v.With)
+		e.giveUp(f, step, because("target", "target", v.With))
 	case Jump, Goto:
 		if v.target == nil {
-			e.giveUp(f, step, fmt.Sprintf("chain %s was not listed", v.Chain))
+			e.giveUp(f, step, because("chain-unlisted", "chain", v.Chain))
 			return
 		}
 		back := e.chain(v.target, []*frag{f})

@@ -2,6 +2,7 @@ package packetfilter
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -9,39 +10,75 @@ import (
 )
 
 // Wording is how nft itself writes rules, without their counters. Commands
-// about a rule tell it by that text. It is asked chain by chain, for the few
-// rules that matter; nil words rules from their JSON, which comes close.
+// about a rule tell it by that text. nil words rules from their JSON, which
+// comes close.
 type Wording struct {
-	ctx    context.Context
-	sys    platform.System
-	chains map[*Chain]map[string]string
+	texts map[string]string // of rules, by family, table and handle
+	// list asks nft for the text of a table, or of one chain; nil: what there is
+	// is in texts.
+	list  func(object ...string) map[string]string
+	asked map[*Chain]bool
 }
 
-// NewWording words the rules of s.
+// NewWording words the rules of s. nft is asked chain by chain, for the few
+// rules that matter.
 func NewWording(ctx context.Context, s platform.System) *Wording {
-	return &Wording{ctx: ctx, sys: s, chains: map[*Chain]map[string]string{}}
+	return &Wording{texts: map[string]string{}, asked: map[*Chain]bool{}, list: func(object ...string) map[string]string {
+		out, err := s.Run(ctx, "nft", append([]string{"-s", "-a", "list"}, object...)...)
+		if err != nil {
+			return nil
+		}
+		return readNFTText(string(out))
+	}}
+}
+
+// SavedWording words rules as Texts had them.
+func SavedWording(texts map[string]string) *Wording { return &Wording{texts: texts} }
+
+// Texts asks for the texts of all rules that the JSON does not word exactly,
+// for SavedWording.
+func (w *Wording) Texts(r *Ruleset) map[string]string {
+	texts := map[string]string{}
+	for _, t := range r.Tables {
+		chains := slices.DeleteFunc(slices.Clone(t.Chains), func(c *Chain) bool {
+			return t.Tool != ToolNFT || !askable(c) || !slices.ContainsFunc(c.Rules, func(r *Rule) bool { return !r.exact })
+		})
+		if len(chains) == 0 {
+			continue
+		}
+		all := w.list("table", string(t.Family), t.Name)
+		for _, c := range chains {
+			if all == nil {
+				maps.Copy(texts, w.list("chain", string(t.Family), t.Name, c.Name))
+			}
+			for _, r := range c.Rules {
+				name := nftName(t.Family, t.Name, r.Handle)
+				if text, ok := all[name]; ok && !r.exact {
+					texts[name] = text
+				}
+			}
+		}
+	}
+	return texts
+}
+
+// askable reports whether nft can be asked for the text of a chain: its names
+// are none that nft reads as something else, and no comment in it may look like
+// a line of the listing.
+func askable(c *Chain) bool {
+	return command.IsNFTName(c.table.Name) && command.IsNFTName(c.Name) && !slices.ContainsFunc(c.Rules, func(r *Rule) bool { return r.odd })
 }
 
 func (w *Wording) text(c *Chain, r *Rule) string {
-	family, table := string(c.table.Family), c.table.Name
-	if w == nil || !command.IsNFTName(table) || !command.IsNFTName(c.Name) {
+	// Listing 100,000 rules as text takes five seconds.
+	if w == nil || r.exact || !askable(c) {
 		return r.Text
 	}
-	if r.exact {
-		return r.Text // listing 100,000 rules as text takes five seconds
+	if w.list != nil && !w.asked[c] {
+		maps.Copy(w.texts, w.list("chain", string(c.table.Family), c.table.Name, c.Name))
+		w.asked[c] = true
 	}
-	if slices.ContainsFunc(c.Rules, func(o *Rule) bool { return o.odd }) {
-		return r.Text // a comment may look like a line of the listing
-	}
-	texts, known := w.chains[c]
-	if !known {
-		out, err := w.sys.Run(w.ctx, "nft", "-s", "-a", "list", "chain", family, table, c.Name)
-		if err == nil {
-			texts = readNFTText(string(out))
-		}
-		w.chains[c] = texts
-	}
-	if text, ok := texts[nftName(family, table, r.Handle)]; ok {
+	if text, ok := w.texts[nftName(c.table.Family, c.table.Name, r.Handle)]; ok {
 		return text
 	}
 	return r.Text

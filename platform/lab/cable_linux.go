@@ -19,8 +19,8 @@ import (
 // cableIndex is the interface number of the first end of the i-th cable. The
 // kernel takes a pair whose ends have the same number in their namespaces for
 // no pair at all, and lets up to a second pass before it believes that the
-// cable is up (linkwatch_urgent_event of net/core/link_watch.c); IPv6 is dumb
-// until then. The second ends are numbered by the kernel, upwards from 2 or
+// cable is up (linkwatch_urgent_event of net/core/link_watch.c); IPv6 sends
+// nothing until then. The second ends are numbered by the kernel, upwards from 2 or
 // from one of these, and never reach the next.
 func cableIndex(i int) int { return 10 * (i + 1) }
 

@@ -28,6 +28,9 @@ const (
 	exitUnsettled = 3
 )
 
+// Reentered reports whether Enter started this process.
+func Reentered() bool { return os.Getenv(insideVar) == fmt.Sprint(reportFD) && isPipe(reportFD) }
+
 // Enter runs this program again, with the same arguments, in namespaces of its
 // own: users (unless it is root already), network, mounts and processes. It is
 // called early in main, before anything is changed or printed.
@@ -40,10 +43,10 @@ const (
 // The new process has loopback and no other network. It dies with this one,
 // and everything it started dies with it.
 func Enter(ctx context.Context) (inside bool, exit int, err error) {
-	switch v := os.Getenv(insideVar); {
-	case v == "yes":
+	switch {
+	case os.Getenv(insideVar) == "yes":
 		return true, 0, nil
-	case v == fmt.Sprint(reportFD) && isPipe(reportFD):
+	case Reentered():
 		return settle(ctx)
 	}
 	var refusals []error

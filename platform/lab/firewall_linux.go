@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -37,19 +38,14 @@ func installFirewall(r Router) error {
 	f.forward()
 	f.nat()
 	if err := c.Flush(); err != nil {
-		if len(r.ALG) > 0 && withoutALG(r) == nil {
+		withALG := len(r.ALG) > 0
+		r.ALG = nil // tells a kernel without the SIP helper from one without nftables
+		if withALG && installFirewall(r) == nil {
 			return fmt.Errorf("attaching the kernel's SIP helper (nf_conntrack_sip): %w", err)
 		}
 		return fmt.Errorf("loading the packet filter: %w", err)
 	}
 	return nil
-}
-
-// withoutALG loads the rules without the helper, to tell a kernel without the
-// SIP helper from one without nftables.
-func withoutALG(r Router) error {
-	r.ALG = nil
-	return installFirewall(r)
 }
 
 type firewall struct {
@@ -64,8 +60,7 @@ func (f *firewall) helpers() {
 	if len(f.router.ALG) == 0 {
 		return
 	}
-	chain := f.conn.AddChain(&nftables.Chain{Name: "helpers", Table: f.filter, Type: nftables.ChainTypeFilter,
-		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityMangle})
+	chain := f.chain(f.filter, "helpers", nftables.ChainHookPrerouting, nftables.ChainPriorityMangle)
 	made := map[string]bool{}
 	for _, a := range f.router.ALG {
 		name := "sip-" + a.Protocol
@@ -86,10 +81,9 @@ func (f *firewall) fragments() {
 		return
 	}
 	const beforeDefrag = -450
-	chain := f.conn.AddChain(&nftables.Chain{Name: "fragments", Table: f.filter, Type: nftables.ChainTypeFilter,
-		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRef(beforeDefrag)})
-	f.rule(chain, fragment4(), verdict(expr.VerdictDrop))
-	f.rule(chain, fragment6(), verdict(expr.VerdictDrop))
+	chain := f.chain(f.filter, "fragments", nftables.ChainHookPrerouting, nftables.ChainPriorityRef(beforeDefrag))
+	f.rule(chain, fragment4(), drop())
+	f.rule(chain, fragment6(), drop())
 }
 
 // marks clears the DSCP of whatever passes, and leaves the two bits of ECN.
@@ -97,8 +91,7 @@ func (f *firewall) marks() {
 	if !f.router.ClearDSCP {
 		return
 	}
-	chain := f.conn.AddChain(&nftables.Chain{Name: "marks", Table: f.filter, Type: nftables.ChainTypeFilter,
-		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityMangle})
+	chain := f.chain(f.filter, "marks", nftables.ChainHookForward, nftables.ChainPriorityMangle)
 	f.rule(chain, clearDSCP4())
 	f.rule(chain, clearDSCP6())
 }
@@ -108,12 +101,12 @@ func (f *firewall) input() {
 	if !f.stateful() {
 		return
 	}
-	chain := f.chain("input", nftables.ChainHookInput, nftables.ChainPolicyDrop)
-	f.rule(chain, stateIn(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), verdict(expr.VerdictAccept))
-	f.rule(chain, inInterface("lo"), verdict(expr.VerdictAccept))
-	f.rule(chain, inInterface(lanInterface), verdict(expr.VerdictAccept))
-	f.rule(chain, protocolIs("icmp"), verdict(expr.VerdictAccept))
-	f.rule(chain, protocolIs("icmpv6"), verdict(expr.VerdictAccept))
+	chain := f.baseChain("input", nftables.ChainHookInput, nftables.ChainPolicyDrop)
+	f.rule(chain, stateIn(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), accept())
+	f.rule(chain, inInterface("lo"), accept())
+	f.rule(chain, inInterface(lanInterface), accept())
+	f.rule(chain, protocolIs("icmp"), accept())
+	f.rule(chain, protocolIs("icmpv6"), accept())
 }
 
 // forward loses packets first, as a bad line would, then blocks, then keeps
@@ -123,9 +116,9 @@ func (f *firewall) forward() {
 	if f.stateful() {
 		policy = nftables.ChainPolicyDrop
 	}
-	chain := f.chain("forward", nftables.ChainHookForward, policy)
+	chain := f.baseChain("forward", nftables.ChainHookForward, policy)
 	if n := f.router.LossPercent; n > 0 {
-		f.rule(chain, protocolIs("udp"), oneIn100(n), verdict(expr.VerdictDrop))
+		f.rule(chain, protocolIs("udp"), oneIn100(n), drop())
 	}
 	for _, b := range f.router.Block {
 		f.block(chain, b)
@@ -133,13 +126,13 @@ func (f *firewall) forward() {
 	if !f.stateful() {
 		return
 	}
-	f.rule(chain, stateIn(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), verdict(expr.VerdictAccept))
+	f.rule(chain, stateIn(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), accept())
 	if n := f.router.FlowLimit; n > 0 {
-		f.rule(chain, inInterface(lanInterface), flowsOver(n), verdict(expr.VerdictDrop))
+		f.rule(chain, inInterface(lanInterface), flowsOver(n), drop())
 	}
-	f.rule(chain, inInterface(lanInterface), verdict(expr.VerdictAccept))
+	f.rule(chain, inInterface(lanInterface), accept())
 	if len(f.router.Forward) > 0 {
-		f.rule(chain, forwarded(), verdict(expr.VerdictAccept))
+		f.rule(chain, forwarded(), accept())
 	}
 }
 
@@ -163,11 +156,11 @@ func (f *firewall) block(chain *nftables.Chain, b Block) {
 			match = append(match, portWithin(port, b.Port, max(b.LastPort, b.Port))...)
 		}
 		if !b.SIP {
-			f.rule(chain, match, verdict(expr.VerdictDrop))
+			f.rule(chain, match, drop())
 			continue
 		}
 		for _, method := range sipMethods() {
-			f.rule(chain, match, payloadBegins(p, method+" "), verdict(expr.VerdictDrop))
+			f.rule(chain, match, payloadBegins(p, method+" "), drop())
 		}
 	}
 }
@@ -179,9 +172,8 @@ func (f *firewall) nat() {
 	table := f.conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "nat"})
 	chain := f.conn.AddChain(&nftables.Chain{Name: "postrouting", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource})
-	f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(
-		interfaceIs(expr.MetaKeyOIFNAME, wanInterface),
-		&expr.Masq{Random: f.router.NAT == Random, FullyRandom: f.router.NAT == Random})})
+	random := f.router.NAT == Random
+	f.rule(chain, interfaceIs(expr.MetaKeyOIFNAME, wanInterface), exprs(&expr.Masq{Random: random, FullyRandom: random}))
 	f.portForwards(table)
 }
 
@@ -193,25 +185,25 @@ func (f *firewall) portForwards(table *nftables.Table) {
 	chain := f.conn.AddChain(&nftables.Chain{Name: "prerouting", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest})
 	for _, fw := range f.router.Forward {
-		match := append(inInterface(wanInterface), protocolIs("udp")...)
-		match = append(match, portWithin(destinationPort, fw.Port, max(fw.LastPort, fw.Port))...)
-		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match, forwardTo(fw)...)})
+		ports := portWithin(destinationPort, fw.Port, max(fw.LastPort, fw.Port))
+		f.rule(chain, inInterface(wanInterface), protocolIs("udp"), ports, forwardTo(fw))
 	}
 }
 
 func (f *firewall) stateful() bool { return f.router.Stateful || f.router.NAT != NoNAT }
 
-func (f *firewall) chain(name string, hook *nftables.ChainHook, policy nftables.ChainPolicy) *nftables.Chain {
+func (f *firewall) chain(t *nftables.Table, name string, hook *nftables.ChainHook, priority *nftables.ChainPriority) *nftables.Chain {
+	return f.conn.AddChain(&nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: priority})
+}
+
+// baseChain is a chain that decides about whatever no rule of it matches.
+func (f *firewall) baseChain(name string, hook *nftables.ChainHook, policy nftables.ChainPolicy) *nftables.Chain {
 	return f.conn.AddChain(&nftables.Chain{Name: name, Table: f.filter, Type: nftables.ChainTypeFilter,
 		Hooknum: hook, Priority: nftables.ChainPriorityFilter, Policy: &policy})
 }
 
 func (f *firewall) rule(c *nftables.Chain, parts ...[]expr.Any) {
-	var all []expr.Any
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	f.conn.AddRule(&nftables.Rule{Table: f.filter, Chain: c, Exprs: all})
+	f.conn.AddRule(&nftables.Rule{Table: c.Table, Chain: c, Exprs: slices.Concat(parts...)})
 }
 
 // sipMethods are the request methods of RFC 3261 and its extensions (RFC 3262,

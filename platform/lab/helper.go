@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,12 +13,7 @@ import (
 // rewritesSIP reports whether some router must rewrite SIP to be what its
 // scenario says.
 func (s Scenario) rewritesSIP() bool {
-	for _, r := range s.Routers {
-		if r.NAT != NoNAT && len(r.ALG) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Routers, func(r Router) bool { return r.NAT != NoNAT && len(r.ALG) > 0 })
 }
 
 // proveHelper sends one SIP request through an office of its own. Where the

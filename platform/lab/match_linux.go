@@ -13,7 +13,8 @@ const register = 1
 
 func exprs(e ...expr.Any) []expr.Any { return e }
 
-func verdict(k expr.VerdictKind) []expr.Any { return exprs(&expr.Verdict{Kind: k}) }
+func accept() []expr.Any { return exprs(&expr.Verdict{Kind: expr.VerdictAccept}) }
+func drop() []expr.Any   { return exprs(&expr.Verdict{Kind: expr.VerdictDrop}) }
 
 func equal(data []byte) expr.Any {
 	return &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: data}
@@ -46,18 +47,13 @@ func protocolNumber(p string) uint8 {
 // fragment4 matches a piece of an IPv4 packet: an offset, or more to follow
 // (RFC 791, section 3.1).
 func fragment4() []expr.Any {
-	return append(familyIs(unix.NFPROTO_IPV4),
-		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 2},
-		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 2, Mask: []byte{0x3f, 0xff}, Xor: []byte{0, 0}},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: []byte{0, 0}})
+	return append(append(familyIs(unix.NFPROTO_IPV4), load(expr.PayloadBaseNetworkHeader, 6, 2)), anyOf([]byte{0x3f, 0xff})...)
 }
 
 // fragment6 matches an IPv6 packet with a fragment header (RFC 8200, section
 // 4.5) directly behind the fixed one, as hosts send them.
 func fragment6() []expr.Any {
-	return append(familyIs(unix.NFPROTO_IPV6),
-		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 1},
-		equal([]byte{unix.IPPROTO_FRAGMENT}))
+	return append(familyIs(unix.NFPROTO_IPV6), load(expr.PayloadBaseNetworkHeader, 6, 1), equal([]byte{unix.IPPROTO_FRAGMENT}))
 }
 
 // clearDSCP4 is "ip dscp set 0": the upper six bits of the second byte (RFC
@@ -80,24 +76,33 @@ func clearDSCP6() []expr.Any {
 
 // rewriteFirst keeps the given bits of the first two bytes of a packet.
 func rewriteFirst(keep []byte, write *expr.Payload) []expr.Any {
-	return exprs(
-		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 0, Len: 2},
-		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 2, Mask: keep, Xor: []byte{0, 0}},
-		write)
+	return exprs(load(expr.PayloadBaseNetworkHeader, 0, 2), mask(keep), write)
+}
+
+// load reads bytes of a header.
+func load(base expr.PayloadBase, offset, length uint32) expr.Any {
+	return &expr.Payload{DestRegister: register, Base: base, Offset: offset, Len: length}
+}
+
+func mask(bits []byte) expr.Any {
+	return &expr.Bitwise{SourceRegister: register, DestRegister: register, Len: uint32(len(bits)), Mask: bits, Xor: make([]byte, len(bits))}
+}
+
+// anyOf matches what is loaded when one of the bits is set.
+func anyOf(bits []byte) []expr.Any {
+	return exprs(mask(bits), &expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, len(bits))})
 }
 
 func familyIs(family byte) []expr.Any {
 	return exprs(&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: register}, equal([]byte{family}))
 }
 
-// dportIs matches the destination port, which UDP and TCP have in the same
-// place.
+// dportIs matches the destination port.
 func dportIs(port int) []expr.Any {
-	return exprs(&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		equal(binaryutil.BigEndian.PutUint16(uint16(port))))
+	return exprs(load(expr.PayloadBaseTransportHeader, destinationPort, 2), equal(binaryutil.BigEndian.PutUint16(uint16(port))))
 }
 
-// Where the ports stand in the headers of UDP and TCP.
+// Where the ports stand in the headers of both UDP and TCP.
 const (
 	sourcePort      uint32 = 0
 	destinationPort uint32 = 2
@@ -105,7 +110,7 @@ const (
 
 // portWithin matches a port from first to last.
 func portWithin(offset uint32, first, last int) []expr.Any {
-	return exprs(&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2},
+	return exprs(load(expr.PayloadBaseTransportHeader, offset, 2),
 		&expr.Cmp{Op: expr.CmpOpGte, Register: register, Data: binaryutil.BigEndian.PutUint16(uint16(first))},
 		&expr.Cmp{Op: expr.CmpOpLte, Register: register, Data: binaryutil.BigEndian.PutUint16(uint16(last))})
 }
@@ -123,18 +128,15 @@ const innerHeader = expr.PayloadBase(3)
 
 // payloadBegins matches the first bytes after the transport header.
 func payloadBegins(protocol, text string) []expr.Any {
-	p := &expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 8, Len: uint32(len(text))}
+	base, offset := expr.PayloadBaseTransportHeader, uint32(8)
 	if protocol == "tcp" {
-		p.Base, p.Offset = innerHeader, 0
+		base, offset = innerHeader, 0
 	}
-	return exprs(p, equal([]byte(text)))
+	return exprs(load(base, offset, uint32(len(text))), equal([]byte(text)))
 }
 
 func stateIn(bits uint32) []expr.Any {
-	return exprs(&expr.Ct{Key: expr.CtKeySTATE, Register: register},
-		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4,
-			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)})
+	return append(exprs(&expr.Ct{Key: expr.CtKeySTATE, Register: register}), anyOf(binaryutil.NativeEndian.PutUint32(bits))...)
 }
 
 // oneIn100 matches n of 100 packets at random. The order of numbers is the
@@ -160,8 +162,5 @@ func forwardTo(fw Forward) []expr.Any {
 // forwarded matches flows whose destination was translated ("ct status dnat").
 func forwarded() []expr.Any {
 	const dstNAT = 1 << 5 // IPS_DST_NAT
-	return exprs(&expr.Ct{Key: expr.CtKeySTATUS, Register: register},
-		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4,
-			Mask: binaryutil.NativeEndian.PutUint32(dstNAT), Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)})
+	return append(exprs(&expr.Ct{Key: expr.CtKeySTATUS, Register: register}), anyOf(binaryutil.NativeEndian.PutUint32(dstNAT))...)
 }

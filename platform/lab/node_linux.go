@@ -85,7 +85,7 @@ func (n *Node) shut() {
 }
 
 // Do runs fn on a thread that is in the node's network. Goroutines that fn
-// starts are not in it; sockets that fn opens stay in it for good. Files are
+// starts are not in it; sockets that fn opens stay in it. Files are
 // the host's. Do may be called concurrently.
 func (n *Node) Do(fn func() error) error {
 	done := make(chan error, 1)

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -137,19 +138,23 @@ func (r Router) check() error {
 	return nil
 }
 
-// segment is the network between two boxes of the row: the outer box of the
-// pair has addresses outer, the inner one inner.
-type segment struct{ outer, inner []netip.Prefix }
+// A Link is the network between two neighbouring boxes of an office: an IPv4 and
+// an IPv6 address of the outer box, and of the inner one.
+type Link struct{ Outer, Inner []netip.Prefix }
 
-// segments are the networks of an office with n routers, from the LAN outwards.
-func segments(n int) []segment {
-	lan := segment{outer: prefixes(RouterAddr+"/24", "2001:db8:88::1/64"), inner: prefixes(PhoneAddr+"/24", PhoneAddr6+"/64")}
-	carrier := segment{outer: prefixes("100.64.0.1/10", "2001:db8:100::1/64"), inner: prefixes(CGNAddr+"/10", "2001:db8:100::10/64")}
-	wan := segment{outer: prefixes("203.0.113.254/24", "2001:db8:203::fe/64"), inner: prefixes(WANAddr+"/24", "2001:db8:203::1/64")}
-	if n == 1 {
-		return []segment{lan, wan}
+// Links returns the networks of an office with n routers, from the LAN outwards.
+// It panics where the lab does not build as many.
+func Links(n int) []Link {
+	lan := Link{prefixes(RouterAddr+"/24", "2001:db8:88::1/64"), prefixes(PhoneAddr+"/24", PhoneAddr6+"/64")}
+	carrier := Link{prefixes("100.64.0.1/10", "2001:db8:100::1/64"), prefixes(CGNAddr+"/10", "2001:db8:100::10/64")}
+	wan := Link{prefixes("203.0.113.254/24", "2001:db8:203::fe/64"), prefixes(WANAddr+"/24", "2001:db8:203::1/64")}
+	switch n {
+	case 1:
+		return []Link{lan, wan}
+	case maxRouters:
+		return []Link{lan, carrier, wan}
 	}
-	return []segment{lan, carrier, wan}
+	panic(fmt.Sprintf("an office has one router or two, not %d", n))
 }
 
 // addOffice lays the row from the phone to the provider's router.
@@ -160,29 +165,29 @@ func (p *plan) addOffice(routers []Router) {
 	}
 	p.nodes = append(p.nodes, nodePlan{name: internetNode, forwards: true})
 
-	segs := segments(len(routers))
+	segs := Links(len(routers))
 	var behind []netip.Prefix // networks that live behind the current segment's inner box, untranslated
 	for i, seg := range segs {
 		last := i == len(segs)-1
-		inner := endPlan{node: phoneNode, dev: hostInterface, addrs: seg.inner}
+		inner := endPlan{node: phoneNode, dev: hostInterface, addrs: seg.Inner}
 		if i > 0 {
 			inner.node, inner.dev = routerNode(i-1), wanInterface
 		}
-		outer := endPlan{node: internetNode, dev: officeSide, addrs: seg.outer}
+		outer := endPlan{node: internetNode, dev: officeSide, addrs: seg.Outer}
 		if !last {
 			outer.node, outer.dev = routerNode(i), lanInterface
 		}
 		p.links = append(p.links, linkPlan{a: inner, b: outer, delayed: last})
 		for j, def := range prefixes("0.0.0.0/0", "::/0") {
-			p.routes = append(p.routes, routePlan{inner.node, def, seg.outer[j].Addr(), inner.dev})
+			p.routes = append(p.routes, routePlan{inner.node, def, seg.Outer[j].Addr(), inner.dev})
 		}
 		if i > 0 && routers[i-1].NAT != NoNAT {
-			behind = only6(behind)
+			behind = slices.DeleteFunc(behind, func(p netip.Prefix) bool { return p.Addr().Is4() })
 		}
 		for _, dst := range behind {
-			p.routes = append(p.routes, routePlan{outer.node, dst, seg.inner[family(dst.Addr())].Addr(), outer.dev})
+			p.routes = append(p.routes, routePlan{outer.node, dst, seg.Inner[family(dst.Addr())].Addr(), outer.dev})
 		}
-		behind = append(behind, seg.inner[0].Masked(), seg.inner[1].Masked())
+		behind = append(behind, seg.Inner[0].Masked(), seg.Inner[1].Masked())
 	}
 }
 
@@ -229,14 +234,4 @@ func family(a netip.Addr) int {
 		return 0
 	}
 	return 1
-}
-
-func only6(ps []netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	for _, p := range ps {
-		if p.Addr().Is6() {
-			out = append(out, p)
-		}
-	}
-	return out
 }

@@ -20,9 +20,6 @@ type RunOptions struct {
 
 	Stdin          io.Reader // hand os.Stdin, os.Stdout and os.Stderr over for a terminal
 	Stdout, Stderr io.Writer
-
-	// Ready, when set, is called before the command starts: the servers are up.
-	Ready func(*Office, *Server) error
 }
 
 // Run builds the office of s, starts the real responder on the Internet side,
@@ -46,11 +43,6 @@ func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 		server = &Server{}
 		if o.Stderr != nil {
 			fmt.Fprintf(o.Stderr, "no responder in this lab: %v\n", err)
-		}
-	}
-	if o.Ready != nil {
-		if err := o.Ready(office, server); err != nil {
-			return 0, err
 		}
 	}
 	argv := o.Command

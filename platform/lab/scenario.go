@@ -19,8 +19,14 @@ type Scenario struct {
 	Name    string   // argument of "sipdoctor lab", kebab-case; cmd/sipdoctor/words.yaml tells its story
 	Routers []Router // from the office outwards; at least one
 	// Inbound is what the phone's box is a PBX for: its RTP ports, "10000-20000",
-	// which check is then to test from outside; empty: it is no PBX.
+	// which check is then to test from outside; empty: it is not a PBX.
 	Inbound string
+	// Ladder is how long, in seconds, check is silent to see how long the router
+	// keeps a mapping; nil: not at all.
+	Ladder []int
+	// Flood is the range of RTP ports that check asks all at once to fill the
+	// router's connection table; empty: it spares the table.
+	Flood string
 	// ControlPort is where the responder's control channel listens; 0 is its
 	// usual port.
 	ControlPort int
@@ -159,8 +165,9 @@ func Scenarios() []Scenario {
 		},
 		{
 			Name:    "udp-timeout",
+			Ladder:  []int{5, 12, 20},
 			Routers: office(Router{NAT: Preserving, UDPTimeoutS: 10}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
+			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"nat-lifetime.too-short"}, ExitStatus: 0},
 		},
 		{
 			Name:    "fragments-dropped",
@@ -179,6 +186,7 @@ func Scenarios() []Scenario {
 		},
 		{
 			Name:    "small-router",
+			Flood:   "10000-14999",
 			Routers: office(Router{NAT: Preserving, FlowLimit: 4096}),
 			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
 		},

@@ -28,10 +28,15 @@ func (s *Server) CheckArgs() []string {
 
 // CheckArgs are the arguments that make check test what this office is about.
 func (s Scenario) CheckArgs() []string {
-	if s.Inbound == "" {
-		return nil
+	switch {
+	case s.Inbound != "":
+		return []string{"--inbound", "--rtp-range", s.Inbound}
+	case len(s.Ladder) > 0:
+		return []string{"--ladder", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(s.Ladder)), ","), "[]")}
+	case s.Flood != "":
+		return []string{"rtp-ports", "--full", "--fast", "--rtp-range", s.Flood}
 	}
-	return []string{"--inbound", "--rtp-range", s.Inbound}
+	return nil
 }
 
 // ResponderAt is how check names the responder of a lab: with the port of its
@@ -148,10 +153,7 @@ func (s *starting) wait(ctx context.Context, patience time.Duration) error {
 
 // findFingerprint finds a SHA-256 in hex, with or without colons, in a line.
 func findFingerprint(line string) string {
-	m := fingerprintPattern().FindString(line)
-	return strings.ToLower(strings.ReplaceAll(m, ":", ""))
+	return strings.ToLower(strings.ReplaceAll(fingerprintPattern.FindString(line), ":", ""))
 }
 
-func fingerprintPattern() *regexp.Regexp {
-	return regexp.MustCompile(`\b([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\b`)
-}
+var fingerprintPattern = regexp.MustCompile(`\b([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\b`)

@@ -37,30 +37,28 @@ func (a *attributes) next() (typ uint16, value attributes, err error) {
 // fill reads the attributes into to, by their number; one with a number beyond
 // is left out. It reports whether none was damaged.
 func (a attributes) fill(to []attributes) bool {
-	_, ok := a.read(to)
-	return ok
+	return a.read(to, true)
 }
 
 // all is fill for what must be known whole: it reports false as well where there
 // is an attribute beyond, with which a newer kernel may mean something else.
 func (a attributes) all(to []attributes) bool {
-	beyond, ok := a.read(to)
-	return ok && !beyond
+	return a.read(to, false)
 }
 
-func (a attributes) read(to []attributes) (beyond, ok bool) {
+func (a attributes) read(to []attributes, beyond bool) bool {
 	for len(a) > 0 {
 		typ, value, err := a.next()
-		if err != nil {
-			return beyond, false
-		}
-		if int(typ) < len(to) {
+		switch {
+		case err != nil:
+			return false
+		case int(typ) < len(to):
 			to[typ] = value
-		} else {
-			beyond = true
+		case !beyond:
+			return false
 		}
 	}
-	return beyond, true
+	return true
 }
 
 // number is a number of 32 bits as nftables sends it; 0 when there is none.

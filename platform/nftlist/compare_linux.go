@@ -70,7 +70,7 @@ func (w *wording) compare(data attributes) bool {
 
 // equal writes a comparison with a value, a network or the beginning of a name.
 func (w *wording) equal(l *left, mask []byte, c comparison) (ok bool) {
-	w.match(l, c.op == unix.NFT_CMP_NEQ)
+	w.match(l, operator(c.op == unix.NFT_CMP_NEQ))
 	switch {
 	case mask != nil:
 		n, contiguous := prefixLength(mask, c.value)
@@ -91,16 +91,15 @@ func (w *wording) equal(l *left, mask []byte, c comparison) (ok bool) {
 	return ok
 }
 
-// match begins a match, up to its right side.
-func (w *wording) match(l *left, not bool) {
-	op := "=="
+func operator(not bool) string {
 	if not {
-		op = "!="
+		return "!="
 	}
-	w.matchOp(l, op)
+	return "=="
 }
 
-func (w *wording) matchOp(l *left, op string) {
+// match begins a match, up to its right side.
+func (w *wording) match(l *left, op string) {
 	w.statement()
 	w.out = append(append(w.out, `{"match":{"op":"`...), op...)
 	w.out = append(append(w.out, `","left":`...), l.json...)
@@ -139,7 +138,7 @@ func (w *wording) ends(l *left, not bool, from, to []byte) (ok bool) {
 	if l.typ != typeAddr4 && l.typ != typeAddr6 && l.typ != typePort || slices.Compare(from, to) >= 0 {
 		return false
 	}
-	w.match(l, not)
+	w.match(l, operator(not))
 	w.out, ok = l.span(w.out, from, to)
 	w.out = append(w.out, "}}"...)
 	return ok
@@ -162,7 +161,7 @@ func (w *wording) state(l *left, mask []byte, c comparison) (ok bool) {
 	if len(mask) != 4 || c.op != unix.NFT_CMP_NEQ || len(c.value) != 4 || binary.NativeEndian.Uint32(c.value) != 0 {
 		return false
 	}
-	w.matchOp(l, "in")
+	w.match(l, "in")
 	w.out, ok = stateNames(w.out, binary.NativeEndian.Uint32(mask))
 	w.out = append(w.out, "}}"...)
 	return ok

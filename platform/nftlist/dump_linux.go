@@ -36,31 +36,24 @@ func (t *table) dump(message int, ask []*nl.RtAttr, each func(attributes) error)
 	return nil
 }
 
-// ours dumps what has the name of its table in its first attribute, as far as
-// it is of this table.
-func (t *table) ours(message, attrs int, each func([]attributes) error) error {
-	return t.narrowed(message, attrs, nil, each)
-}
-
 // rulesOf dumps the rules of a chain. For each 32 KiB of its answer the kernel
 // goes through what it was asked for from the beginning: chain by chain that is
 // far less than the whole table.
 func (t *table) rulesOf(chain string, each func([]attributes) error) error {
 	ask := nl.NewRtAttr(unix.NFTA_RULE_CHAIN, nl.ZeroTerminated(chain))
-	return t.narrowed(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_USERDATA, ask, func(in []attributes) error {
+	return t.ours(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_USERDATA, func(in []attributes) error {
 		if !in[unix.NFTA_RULE_CHAIN].is(chain) {
 			return nil // of a kernel that answers with all
 		}
 		return each(in)
-	})
+	}, ask)
 }
 
-func (t *table) narrowed(message, attrs int, more *nl.RtAttr, each func([]attributes) error) error {
+// ours dumps what has the name of its table in its first attribute, as far as
+// it is of this table. more narrows the question.
+func (t *table) ours(message, attrs int, each func([]attributes) error, more ...*nl.RtAttr) error {
 	in := make([]attributes, attrs+1)
-	ask := []*nl.RtAttr{nl.NewRtAttr(1, nl.ZeroTerminated(t.name))}
-	if more != nil {
-		ask = append(ask, more)
-	}
+	ask := append([]*nl.RtAttr{nl.NewRtAttr(1, nl.ZeroTerminated(t.name))}, more...)
 	return t.dump(message, ask, func(a attributes) error {
 		clear(in)
 		if !a.fill(in) {

@@ -30,12 +30,12 @@ func (q *questions) allow(c *chain, all int) error {
 	return nil
 }
 
-// Program runs nft, with arguments that are no script.
+// Program runs nft, with arguments, not a script.
 type Program func(ctx context.Context, args ...string) ([]byte, error)
 
 // Table lists a table of at least so many rules as "nft -a -j list table FAMILY
 // NAME" does. What is not known here is asked of the program, chain by chain.
-// The error is errors.ErrUnsupported where that, too, is no way, or there are
+// The error is errors.ErrUnsupported where that is not possible either, or there are
 // fewer rules: then the program is to be asked for the whole table.
 func Table(ctx context.Context, family, name string, least int, nft Program) ([]byte, error) {
 	number, known := families[family]
@@ -112,13 +112,17 @@ func (t *table) chainHead(name string, in []attributes) (head []byte, ok bool) {
 		return nil, false
 	}
 	number := int(hook[unix.NFTA_HOOK_HOOKNUM].number())
-	policy, known := map[uint32]string{0: "drop", 1: "accept"}[in[unix.NFTA_CHAIN_POLICY].number()]
+	policy, known := policies[in[unix.NFTA_CHAIN_POLICY].number()]
 	if number >= len(hooks) || !known {
 		return nil, false
 	}
 	return fmt.Appendf(b, `,"type":%s,"hook":%q,"prio":%d,"policy":%q}}`, quoted(in[unix.NFTA_CHAIN_TYPE].text()),
 		hooks[number], int32(hook[unix.NFTA_HOOK_PRIORITY].number()), policy), true
 }
+
+// policies are what happens to a packet at the end of a base chain, by the
+// kernel's numbers.
+var policies = map[uint32]string{0: "drop", 1: "accept"}
 
 func (t *table) readRules() error {
 	if err := t.readSets(); err != nil {
@@ -168,10 +172,7 @@ func (t *table) listing() ([]byte, error) {
 	}
 	out := append(make([]byte, 0, len(head)+size+2), head...)
 	for _, c := range t.chains {
-		for _, part := range c.rules {
-			out = append(out, part...)
-		}
-		c.rules = nil
+		out, c.rules = c.rules.appendTo(out), nil
 	}
 	return append(out, "]}"...), nil
 }
@@ -229,13 +230,18 @@ func (c *chunks) add(b []byte) {
 		(*c)[n-1] = append((*c)[n-1], b...)
 		return
 	}
-	size := len(b)
+	size := 1 << 10
 	if len(*c) > 0 {
-		size = max(size, chunkSize)
-	} else {
-		size = max(size, 1<<10)
+		size = chunkSize
 	}
-	*c = append(*c, append(make([]byte, 0, size), b...))
+	*c = append(*c, append(make([]byte, 0, max(size, len(b))), b...))
+}
+
+func (c chunks) appendTo(out []byte) []byte {
+	for _, part := range c {
+		out = append(out, part...)
+	}
+	return out
 }
 
 func (c chunks) size() (n int) {

@@ -88,25 +88,21 @@ func meta(in attributes) (l left, ok bool) {
 	if !in.all(a[:]) || a[sreg] != nil || a[dreg] == nil {
 		return left{}, false
 	}
-	l = left{reg: a[dreg].number()}
-	switch a[key].number() {
-	case unix.NFT_META_NFPROTO:
-		l.json, l.typ, l.size = `{"meta":{"key":"nfproto"}}`, typeFamily, 1
-	case unix.NFT_META_L4PROTO:
-		l.json, l.typ, l.size = `{"meta":{"key":"l4proto"}}`, typeProto, 1
-	case unix.NFT_META_MARK:
-		l.json, l.typ, l.size = `{"meta":{"key":"mark"}}`, typeMark, 4
-	case unix.NFT_META_IIFNAME:
-		l.json, l.typ, l.size = `{"meta":{"key":"iifname"}}`, typeName, 16
-	case unix.NFT_META_OIFNAME:
-		l.json, l.typ, l.size = `{"meta":{"key":"oifname"}}`, typeName, 16
-	case unix.NFT_META_IIF:
-		l.json, l.typ, l.size = `{"meta":{"key":"iif"}}`, typeIndex, 4
-	case unix.NFT_META_OIF:
-		l.json, l.typ, l.size = `{"meta":{"key":"oif"}}`, typeIndex, 4
-	}
-	l.got = l.size
-	return l, l.typ != typeNone
+	l, ok = metas[a[key].number()]
+	l.reg, l.got = a[dreg].number(), l.size
+	return l, ok
+}
+
+// metas are what is known about a packet besides its bytes, by the kernel's
+// numbers.
+var metas = map[uint32]left{
+	unix.NFT_META_NFPROTO: {json: `{"meta":{"key":"nfproto"}}`, typ: typeFamily, size: 1},
+	unix.NFT_META_L4PROTO: {json: protocolJSON, typ: typeProto, size: 1},
+	unix.NFT_META_MARK:    {json: `{"meta":{"key":"mark"}}`, typ: typeMark, size: 4},
+	unix.NFT_META_IIFNAME: {json: `{"meta":{"key":"iifname"}}`, typ: typeName, size: 16},
+	unix.NFT_META_OIFNAME: {json: `{"meta":{"key":"oifname"}}`, typ: typeName, size: 16},
+	unix.NFT_META_IIF:     {json: `{"meta":{"key":"iif"}}`, typ: typeIndex, size: 4},
+	unix.NFT_META_OIF:     {json: `{"meta":{"key":"oif"}}`, typ: typeIndex, size: 4},
 }
 
 // ctState is a load of the connection's state.

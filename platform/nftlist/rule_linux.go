@@ -147,16 +147,12 @@ func (w *wording) expression(name string, data attributes) bool {
 }
 
 func (w *wording) counter(data attributes) bool {
-	const bytes, packets = 1, 2 // NFTA_COUNTER_*; 3 is padding
-	var a [4]attributes
-	if !data.all(a[:]) {
-		return false
-	}
+	c, ok := countersOf(data)
 	w.statement()
-	w.out = strconv.AppendUint(append(w.out, `{"counter":{"packets":`...), a[packets].long(), 10)
-	w.out = strconv.AppendUint(append(w.out, `,"bytes":`...), a[bytes].long(), 10)
+	w.out = strconv.AppendUint(append(w.out, `{"counter":{"packets":`...), c.packets, 10)
+	w.out = strconv.AppendUint(append(w.out, `,"bytes":`...), c.bytes, 10)
 	w.out = append(w.out, "}}"...)
-	return true
+	return ok
 }
 
 // verdicts are the kernel's numbers for what a rule decides.
@@ -164,24 +160,30 @@ var verdicts = map[int32]string{0: "drop", 1: "accept", unix.NFT_CONTINUE: "cont
 	unix.NFT_JUMP: "jump", unix.NFT_GOTO: "goto"}
 
 func (w *wording) verdict(data attributes) bool {
-	const dreg, value, verdict, code, chain = 1, 2, 2, 1, 2 // NFTA_IMMEDIATE_*, NFTA_DATA_VERDICT, NFTA_VERDICT_*
-	var a, d, v [3]attributes
-	if !data.all(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].all(d[:]) || d[verdict] == nil || !d[verdict].all(v[:]) {
-		return false
-	}
-	name, known := verdicts[int32(v[code].number())]
-	if !known || v[code] == nil {
+	name, chain, ok := verdictOf(data)
+	if !ok {
 		return false
 	}
 	w.statement()
 	w.out = append(append(append(w.out, `{"`...), name...), `":`...)
 	if name != "jump" && name != "goto" {
 		w.out = append(w.out, "null}"...)
-		return v[chain] == nil
+		return chain == ""
 	}
-	target, err := json.Marshal(v[chain].text())
+	target, err := json.Marshal(chain)
 	w.out = append(append(append(w.out, `{"target":`...), target...), "}}"...)
-	return err == nil && w.table.byName[v[chain].text()]
+	return err == nil && w.table.byName[chain]
+}
+
+// verdictOf reads an immediate step that decides; chain is where it leads.
+func verdictOf(data attributes) (name, chain string, ok bool) {
+	const dreg, value, verdict, code, target = 1, 2, 2, 1, 2 // NFTA_IMMEDIATE_*, NFTA_DATA_VERDICT, NFTA_VERDICT_*
+	var a, d, v [3]attributes
+	if !data.all(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].all(d[:]) || d[verdict] == nil || !d[verdict].all(v[:]) || v[code] == nil {
+		return "", "", false
+	}
+	name, ok = verdicts[int32(v[code].number())]
+	return name, v[target].text(), ok
 }
 
 // The codes of ICMP that reject may send, in the words of nft.

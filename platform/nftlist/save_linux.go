@@ -154,11 +154,11 @@ func (t *savedTable) chain(in []attributes) error {
 		if !t.own(c, in[unix.NFTA_CHAIN_TYPE].text(), int32(hook[unix.NFTA_HOOK_PRIORITY].number())) {
 			return errUnknown
 		}
-		word, known := map[uint32]string{0: "DROP", 1: "ACCEPT"}[in[unix.NFTA_CHAIN_POLICY].number()]
+		word, known := policies[in[unix.NFTA_CHAIN_POLICY].number()]
 		if !known {
 			return errUnknown
 		}
-		policy = fmt.Sprintf("%s [%d:%d]", word, count[2].long(), count[1].long())
+		policy = fmt.Sprintf("%s [%d:%d]", strings.ToUpper(word), count[2].long(), count[1].long())
 	}
 	c.head = fmt.Appendf(nil, ":%s %s\n", c.name, policy)
 	return nil
@@ -211,11 +211,7 @@ func (s *saving) listing() ([]byte, error) {
 		}
 		parts.add([]byte("COMMIT\n# Completed\n"))
 	}
-	out := make([]byte, 0, parts.size())
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out, nil
+	return parts.appendTo(make([]byte, 0, parts.size())), nil
 }
 
 func (s *saving) rulesOf(t *savedTable, parts *chunks) error {

@@ -159,25 +159,16 @@ func savedInterface(v []byte) (string, bool) {
 }
 
 func (r *savedRule) verdict(data attributes) bool {
-	const dreg, value, verdict, code, chain = 1, 2, 2, 1, 2
-	var a, d, v [3]attributes
-	if !data.all(a[:]) || a[dreg].number() != unix.NFT_REG_VERDICT || !a[value].all(d[:]) || d[verdict] == nil || !d[verdict].all(v[:]) || v[code] == nil {
-		return false
+	name, chain, ok := verdictOf(data)
+	switch name {
+	case "drop", "accept", "return":
+		r.target = " -j " + strings.ToUpper(name)
+	case "jump":
+		r.target = " -j " + chain
+	case "goto":
+		r.target = " -g " + chain
 	}
-	name := v[chain].text()
-	switch int32(v[code].number()) {
-	case 0:
-		r.target = " -j DROP"
-	case 1:
-		r.target = " -j ACCEPT"
-	case unix.NFT_RETURN:
-		r.target = " -j RETURN"
-	case unix.NFT_JUMP:
-		r.target = " -j " + name
-	case unix.NFT_GOTO:
-		r.target = " -g " + name
-	}
-	return r.target != "" && strings.Trim(name, nameSigns) == ""
+	return ok && r.target != "" && strings.Trim(chain, nameSigns) == ""
 }
 
 // The answers of REJECT by their numbers (linux/netfilter_ipv4/ipt_REJECT.h and

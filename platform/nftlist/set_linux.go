@@ -47,7 +47,7 @@ func (t *table) listSets(head []byte) ([]byte, error) {
 		args  []string
 	}{
 		{t.named, "set", []string{"-a", "-j", "list", "sets", "table", t.family, t.name}},
-		{t.maps, "map", []string{"-a", "-j", "list", "maps", t.family}}, // "table" is no word here
+		{t.maps, "map", []string{"-a", "-j", "list", "maps", t.family}}, // this command does not take "table"
 	} {
 		if !x.there {
 			continue
@@ -75,7 +75,7 @@ func (w *wording) lookup(data attributes) (ok bool) {
 		return false
 	}
 	name := a[unix.NFTA_LOOKUP_SET].text()
-	w.match(l, a[unix.NFTA_LOOKUP_FLAGS].number() == invert)
+	w.match(l, operator(a[unix.NFTA_LOOKUP_FLAGS].number() == invert))
 	if set := w.table.unnamed[name]; set != nil {
 		w.out, ok = w.table.elements(w.out, l, name, set)
 	} else {

@@ -51,8 +51,7 @@ func NewBook(files map[string][]byte) *Book {
 // that is not in the book or lacks a value, which a report from another version
 // may hold.
 func (b *Book) Fill(l Lang, t Text) (string, error) {
-	f := filler{book: b, lang: l, g: grammarOf(l)}
-	s, err := f.text(t)
+	s, err := newFiller(b, l).text(t)
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", t.ID, err)
 	}
@@ -61,7 +60,7 @@ func (b *Book) Fill(l Lang, t Text) (string, error) {
 
 // Show is Fill for a value of a message.
 func (b *Book) Show(l Lang, v any) (string, error) {
-	f := filler{book: b, lang: l, g: grammarOf(l)}
+	f := newFiller(b, l)
 	return f.value(plain(v), f.g.and)
 }
 

@@ -30,12 +30,19 @@ var errorPage = sync.OnceValue(func() *page {
 
 const errorName = "error"
 
+// maxError bounds the bytes of an error that is looked up: a report comes from
+// strangers, and no error of ours is that long.
+const maxError = 1000
+
 // Message is r as a sentence: the one in error.yaml, or r in quotation marks, with
 // the sentence of its cause after it.
 func (r Cause) Message() Text {
 	text := string(r)
 	if text == "" {
 		return Text{}
+	}
+	if len(text) > maxError {
+		return Say("error.other", Args{"text": text})
 	}
 	if t := findError(text); !t.IsZero() {
 		return t
@@ -61,6 +68,17 @@ func (r Cause) Message() Text {
 	}
 	return Say("error.other", Args{"text": text})
 }
+
+// Reason is r as a message among those of a reader.
+func (r Cause) Reason() Reason {
+	if r == "" {
+		return ""
+	}
+	return Because(errorText, "text", string(r))
+}
+
+// errorText is a message whose text is a Cause; it is looked up when it is shown.
+const errorText = "error.text"
 
 // value is r among the values of a message: a code stays one, for select.
 func (r Cause) value() any {

@@ -45,6 +45,8 @@ type filler struct {
 	deep int
 }
 
+func newFiller(b *Book, l Lang) *filler { return &filler{book: b, lang: l, g: grammarOf(l)} }
+
 // maxDeep bounds messages inside messages: reports come from strangers.
 const maxDeep = 20
 
@@ -73,21 +75,18 @@ func (f *filler) fill(t template, args Args, hash any) (string, error) {
 }
 
 func (f *filler) part(p part, v any, args Args, hash any) (string, error) {
+	n, isNumber := count(v)
 	switch p.how {
-	case "plural":
-		n, ok := count(v)
-		if !ok {
+	case "plural", "number":
+		if !isNumber {
 			return "", fmt.Errorf("{%s} is not a number", p.name)
+		}
+		if p.how == "number" {
+			return f.grouped(n), nil
 		}
 		return f.fill(p.choose(strconv.FormatFloat(n, 'f', -1, 64), f.form(n)), args, n)
 	case "select":
 		return f.fill(p.choose(fmt.Sprint(v), ""), args, hash)
-	case "number":
-		n, ok := count(v)
-		if !ok {
-			return "", fmt.Errorf("{%s} is not a number", p.name)
-		}
-		return f.grouped(n), nil
 	case "or":
 		return f.value(v, f.g.or)
 	case "comma":
@@ -119,19 +118,13 @@ func (f *filler) form(n float64) string {
 	if n != math.Trunc(n) || math.Abs(n) >= 1e15 {
 		return "other"
 	}
-	switch i := int(math.Abs(n)) % 10_000_000; plural.Cardinal.MatchPlural(f.g.tag, i, 0, 0, 0, 0) {
-	case plural.Zero:
-		return "zero"
-	case plural.One:
-		return "one"
-	case plural.Two:
-		return "two"
-	case plural.Few:
-		return "few"
-	case plural.Many:
-		return "many"
-	}
-	return "other"
+	i := int(math.Abs(n)) % 10_000_000
+	return pluralForms[plural.Cardinal.MatchPlural(f.g.tag, i, 0, 0, 0, 0)]
+}
+
+// pluralForms are the names of the forms in ICU's notation.
+var pluralForms = map[plural.Form]string{
+	plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many",
 }
 
 // count is the number that v stands for; that of a list is its length.
@@ -255,6 +248,9 @@ func (f *filler) text(t Text) (string, error) {
 		return "", fmt.Errorf("messages inside messages, more than %d deep", maxDeep)
 	}
 	defer func() { f.deep-- }()
+	if t.ID == errorText {
+		return f.text(Cause(fmt.Sprint(t.Args["text"])).Message())
+	}
 	w, err := f.book.find(t.ID)
 	if err != nil {
 		return "", err

@@ -61,6 +61,5 @@ func (s Sentence) Names() (all []string) {
 // Fill returns the sentence in l; "" if there is none. b is needed for values
 // that are messages, and may be nil.
 func (s Sentence) Fill(b *Book, l Lang, args Args) (string, error) {
-	f := filler{book: b, lang: l, g: grammarOf(l)}
-	return f.fill(s[l], args, nil)
+	return newFiller(b, l).fill(s[l], args, nil)
 }

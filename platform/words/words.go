@@ -61,7 +61,7 @@ func holds(v any, id string) bool {
 //     belongs to no language (an address, a header's name, a rule);
 //   - Raw: bytes that a stranger chose, shown in quotation marks;
 //   - a number, a Percent, a time.Duration, a time.Time, a bool;
-//   - a Text: a part of the sentence that is a message of its own;
+//   - a Text or Reason: a part of the sentence that is a message of its own;
 //   - a Cause: an error;
 //   - a Phrase: a text that is data, in every language;
 //   - a slice of these, shown as "a, b and c".
@@ -192,6 +192,8 @@ func plain(v any) any {
 		return v
 	case Cause:
 		return v.value()
+	case Reason:
+		return v.Text()
 	case fmt.Stringer:
 		return v.String()
 	}

@@ -46,7 +46,7 @@ func (r *reader) read(res checks.Result) {
 func (r *reader) finding(f checks.Finding) {
 	id := f.Words()
 	if !r.book.Has(id + ".title") {
-		return // its words are no messages yet
+		return // its words are not messages yet
 	}
 	texts := []string{id + ".title", id + ".explanation"}
 	for n := 1; r.book.Has(id + ".advice." + strconv.Itoa(n)); n++ {

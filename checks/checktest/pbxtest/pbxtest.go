@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -54,7 +55,8 @@ func (p *PBX) Open(name string) (fs.File, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return &pbxFile{Reader: bytes.NewReader([]byte(text)), name: name, at: p.Now()}, nil
+	base := path.Base(name)
+	return fstest.MapFS{base: {Data: []byte(text), Mode: 0o444, ModTime: p.Now()}}.Open(base)
 }
 
 // Glob implements platform.System.
@@ -101,21 +103,6 @@ func (p *PBX) Exchange(ctx context.Context, x platform.Exchange) ([]platform.Ans
 	}
 	return nil, fmt.Errorf("asking %s: %w", x.Socket, platform.ErrNoAnswer)
 }
-
-type pbxFile struct {
-	*bytes.Reader
-	name string
-	at   time.Time
-}
-
-func (f *pbxFile) Stat() (fs.FileInfo, error) { return f, nil }
-func (f *pbxFile) Close() error               { return nil }
-func (f *pbxFile) Name() string               { return path.Base(f.name) }
-func (f *pbxFile) Size() int64                { return f.Reader.Size() }
-func (f *pbxFile) Mode() fs.FileMode          { return 0o444 }
-func (f *pbxFile) ModTime() time.Time         { return f.at }
-func (f *pbxFile) IsDir() bool                { return false }
-func (f *pbxFile) Sys() any                   { return nil }
 
 // Look runs one check on the PBX and returns its result. The observation goes
 // through JSON, as in a saved report, and is judged again from there: both must

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net/netip"
 	"os"
 	"time"
@@ -142,10 +143,30 @@ func (x *exchanger) take(b []byte, from netip.AddrPort) bool {
 			if a.Reply == nil {
 				a.Reply, a.RTT = bytes.Clone(b), time.Since(x.sentAt)
 			}
-			return true // a second answer to a repeated question is no stray
+			return true // a second answer to a repeated question is not a stray
 		}
 	}
 	return false
+}
+
+// Datagrams returns what arrives on a socket until it is closed or its deadline
+// has passed. The bytes are valid until the next datagram. ICMP errors go to
+// told, which may be nil.
+func Datagrams(conn platform.UDPConn, told func(*platform.ICMPError)) iter.Seq2[[]byte, platform.Datagram] {
+	return func(yield func([]byte, platform.Datagram) bool) {
+		buf := make([]byte, 16<<10)
+		for {
+			d, err := conn.ReadFrom(buf)
+			icmp, isICMP := errors.AsType[*platform.ICMPError](err)
+			switch {
+			case isICMP && told != nil:
+				told(icmp)
+			case isICMP:
+			case err != nil || !yield(buf[:d.N], d):
+				return
+			}
+		}
+	}
 }
 
 // ErrClosed means that the far end closed the stream before it answered.
@@ -155,23 +176,33 @@ var ErrClosed = errors.New("the connection was closed without an answer")
 // returned slice belongs to the caller.
 func ReadFinal(rd io.Reader, wanted func([]byte) bool) ([]byte, error) {
 	var f sip.Framer
+	for {
+		b, err := ReadMessage(rd, &f)
+		if err != nil || wanted(b) {
+			return bytes.Clone(b), err
+		}
+	}
+}
+
+// ReadMessage reads the next SIP message from a stream; f keeps what came after
+// it. The returned slice is valid until the next call.
+func ReadMessage(rd io.Reader, f *sip.Framer) ([]byte, error) {
 	buf := make([]byte, 4096)
 	for {
 		b, kind, ok, err := f.Next()
-		switch {
-		case err != nil:
-			return nil, err
-		case ok && kind == "message" && wanted(b):
-			return bytes.Clone(b), nil
-		case ok:
+		if err != nil || ok && kind == "message" {
+			return b, err
+		}
+		if ok {
 			continue
 		}
 		n, err := rd.Read(buf)
 		f.Write(buf[:n])
-		if errors.Is(err, io.EOF) && n == 0 {
+		switch {
+		case n > 0:
+		case errors.Is(err, io.EOF):
 			return nil, ErrClosed
-		}
-		if err != nil && n == 0 {
+		case err != nil:
 			return nil, err
 		}
 	}

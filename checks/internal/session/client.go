@@ -149,7 +149,7 @@ func usable(ctx context.Context, n platform.Network, host string, bind netip.Add
 		return nil, err
 	}
 	var out []netip.Addr
-	var why error
+	why := errors.New("the name has no address")
 	for _, a := range all {
 		a = a.Unmap()
 		if bind.IsValid() && bind.Unmap().Is4() != a.Is4() {
@@ -163,9 +163,6 @@ func usable(ctx context.Context, n platform.Network, host string, bind netip.Add
 		out = append(out, a)
 	}
 	if len(out) == 0 {
-		if why == nil {
-			why = errors.New("the name has no address")
-		}
 		return nil, why
 	}
 	return out[:min(len(out), maxAddrs)], nil
@@ -198,27 +195,23 @@ func (c *Client) Control() netip.AddrPort {
 
 // Invite asks the responder to call us on a flow.
 func (c *Client) Invite(ctx context.Context, r InviteRequest) (InviteReply, error) {
-	var out InviteReply
-	return out, c.do(ctx, OpInvite, r, &out)
+	return call[InviteReply](ctx, c, OpInvite, r)
 }
 
 // RTP asks the responder to send RTP to us. It returns when the packets are
 // sent, about 100 ms later.
 func (c *Client) RTP(ctx context.Context, r RTPRequest) (RTPReply, error) {
-	var out RTPReply
-	return out, c.do(ctx, OpRTP, r, &out)
+	return call[RTPReply](ctx, c, OpRTP, r)
 }
 
 // Sweep starts a sweep of RTP ports at the responder, or goes on with it.
 func (c *Client) Sweep(ctx context.Context, r SweepRequest) (SweepReply, error) {
-	var out SweepReply
-	return out, c.do(ctx, OpSweep, r, &out)
+	return call[SweepReply](ctx, c, OpSweep, r)
 }
 
 // Bitmap fetches which RTP ports probes of this session have reached so far.
 func (c *Client) Bitmap(ctx context.Context) (BitmapReply, error) {
-	var out BitmapReply
-	return out, c.do(ctx, OpBitmap, struct{}{}, &out)
+	return call[BitmapReply](ctx, c, OpBitmap, struct{}{})
 }
 
 // Close ends the session and frees its sockets, whatever the responder says.
@@ -230,6 +223,12 @@ func (c *Client) Close(ctx context.Context) error {
 	err := c.do(ctx, OpClose, struct{}{}, nil)
 	c.carrier.close()
 	return err
+}
+
+// call makes one control call of c.
+func call[Reply any](ctx context.Context, c *Client, op string, in any) (out Reply, err error) {
+	err = c.do(ctx, op, in, &out)
+	return out, err
 }
 
 func (c *Client) do(ctx context.Context, op string, in, out any) error {

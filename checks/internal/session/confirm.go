@@ -3,13 +3,9 @@ package session
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -101,14 +97,11 @@ func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
 // responder or on its machine; then single ports may lead to another program.
 func (c *Client) Translated() bool { return c.Info.Reached != c.Addr || !c.Info.PortsChecked }
 
-func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
-	q := question{token: c.Token(probe), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}
-	local := c.way.bind
-	if !local.IsValid() {
-		var err error
-		if local, err = c.way.net.SourceFor(c.Addr); err != nil {
-			return
-		}
+func (c *Client) findOwner(ctx context.Context, o *Owner, number int) {
+	q := question{token: c.Token(number), transport: o.Transport, remote: netip.AddrPortFrom(c.Addr, uint16(o.Port))}
+	local, err := probe.Source(c.way.net, c.way.bind, c.Addr)
+	if err != nil {
+		return
 	}
 	if o.Transport == "udp" {
 		c.askUDP(ctx, o, q, local)
@@ -118,12 +111,12 @@ func (c *Client) findOwner(ctx context.Context, o *Owner, probe int) {
 	if o.Who == Responder || o.Tries == 0 {
 		return
 	}
-	// A lost or rewritten answer is no stranger's: what counts is what arrived.
+	// The answer may have been lost or rewritten; what counts is what arrived.
 	list, err := c.Arrivals(ctx)
 	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return
 	}
-	if slices.ContainsFunc(list, func(a Arrival) bool { return a.Probe == probe }) {
+	if slices.ContainsFunc(list, func(a Arrival) bool { return a.Probe == number }) {
 		o.Who = Responder
 	}
 }
@@ -144,12 +137,8 @@ func (q question) bytes() []byte {
 	return b.Bytes()
 }
 
-// answered notes whose answer b is; false means that it is none.
-func (q question) answered(o *Owner, b []byte) bool {
-	p, masked := Unmask(b)
-	if masked {
-		b = p
-	}
+// answered notes whose answer b is; it is false if b is not an answer.
+func (q question) answered(o *Owner, b []byte, masked bool) bool {
 	m, err := sip.Parse(b)
 	t, found := FindToken(b)
 	if err != nil || m.Status < 200 || !found || t.String() != q.token {
@@ -181,7 +170,13 @@ func (c *Client) askUDP(ctx context.Context, o *Owner, q question, local netip.A
 		o.Requests++
 		return q.bytes()
 	}
-	a.Match = func(b []byte, from netip.AddrPort) bool { return from == q.remote && q.answered(o, b) }
+	a.Match = func(b []byte, from netip.AddrPort) bool {
+		p, masked := Unmask(b)
+		if masked {
+			b = p
+		}
+		return from == q.remote && q.answered(o, b, masked)
+	}
 	_, _ = probe.Exchange(ctx, conn, q.remote, confirmSchedule(), a)
 	o.Tries = a.Tries
 }
@@ -217,34 +212,25 @@ func (c *Client) connect(ctx context.Context, o *Owner, q question, local netip.
 			return conn != nil
 		}
 	}
-	if err := q.send(conn, o, readable); err != nil {
-		return true
-	}
-	if readable {
-		_, _ = probe.ReadFinal(conn, func(b []byte) bool { return q.answered(o, b) })
-		return true
-	}
-	var size [4]byte
-	if _, err := io.ReadFull(conn, size[:]); err == nil && binary.BigEndian.Uint32(size[:]) <= sip.MaxMessage {
-		b := make([]byte, binary.BigEndian.Uint32(size[:]))
-		if _, err := io.ReadFull(conn, b); err == nil {
-			q.answered(o, b)
-		}
-	}
+	q.exchange(conn, o, readable)
 	return true
 }
 
-// send sends the question over a stream, masked or readable.
-func (q question) send(w io.Writer, o *Owner, readable bool) error {
-	b := q.bytes()
+// exchange sends the question over a stream, masked or readable, and notes whose
+// answer comes.
+func (q question) exchange(conn net.Conn, o *Owner, readable bool) {
 	if readable {
 		o.Requests++
-	} else {
-		m := Mask(b, rand.Uint32())
-		b = append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...)
+		if _, err := conn.Write(q.bytes()); err == nil {
+			_, _ = probe.ReadFinal(conn, func(b []byte) bool { return q.answered(o, b, false) })
+		}
+		return
 	}
-	_, err := w.Write(b)
-	return err
+	if WriteMasked(conn, q.bytes()) == nil {
+		if b, err := ReadMasked(conn); err == nil {
+			q.answered(o, b, true)
+		}
+	}
 }
 
 // handshake looks at the certificate: the responder's own is proof enough.
@@ -254,8 +240,7 @@ func (c *Client) handshake(ctx context.Context, o *Owner, raw net.Conn) net.Conn
 		return nil
 	}
 	leaf := t.ConnectionState().PeerCertificates[0]
-	sum := sha256.Sum256(leaf.Raw)
-	if hex.EncodeToString(sum[:]) == c.Info.Fingerprint {
+	if FingerprintOf(leaf.Raw).String() == c.Info.Fingerprint {
 		o.Who = Responder
 	} else {
 		o.Subject = leaf.Subject.String()

@@ -147,8 +147,7 @@ func printable(text string) string {
 // unwrapURL takes the address of the call away from an HTTP error: the caller
 // names the responder in the user's own words.
 func unwrapURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -60,6 +60,5 @@ type InboundICMP struct {
 
 // Inbound asks for packets to ports of ours. It returns when they have left.
 func (c *Client) Inbound(ctx context.Context, r InboundRequest) (InboundReply, error) {
-	var out InboundReply
-	return out, c.do(ctx, OpInbound, r, &out)
+	return call[InboundReply](ctx, c, OpInbound, r)
 }

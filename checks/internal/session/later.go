@@ -36,8 +36,7 @@ type LaterFlow struct {
 
 // Later asks for late messages.
 func (c *Client) Later(ctx context.Context, r LaterRequest) (LaterReply, error) {
-	var out LaterReply
-	return out, c.do(ctx, OpLater, r, &out)
+	return call[LaterReply](ctx, c, OpLater, r)
 }
 
 // laterLine begins every message of such a flow, in both directions: a

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 )
 
 // OpLimits asks what the responder left undone because of its own limits. Its
@@ -26,7 +28,7 @@ type Limits struct {
 	Overflow    int `json:"overflow,omitempty"`    // datagrams of anybody that its sockets had no room for
 	Late        int `json:"late,omitempty"`        // times at which it came to its work late
 	// Calls counts control calls that were dropped. The client repeats them and
-	// knows their outcome, so they are no silence.
+	// knows their outcome, so they do not count as silence.
 	Calls int `json:"calls,omitempty"`
 }
 
@@ -163,6 +165,9 @@ func (e *BusyError) pause() time.Duration {
 // patience or ctx ends. waiting hears of every pause; it may be nil.
 func patiently(ctx context.Context, patience time.Duration, waiting func(time.Duration), f func() error) error {
 	end := time.Now().Add(patience)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
 	for {
 		err := f()
 		busy, ok := errors.AsType[*BusyError](err)
@@ -173,24 +178,17 @@ func patiently(ctx context.Context, patience time.Duration, waiting func(time.Du
 		if time.Now().Add(d).After(end) {
 			return err
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Now().Add(d).After(deadline) {
-			return err
-		}
 		if waiting != nil {
 			waiting(d)
 		}
-		t := time.NewTimer(d)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if probe.Sleep(ctx, d) != nil {
 			return err
 		}
 	}
 }
 
 // BusyPreface is what a responder without room for a connection says instead
-// of a TLS handshake: five bytes that are no TLS record.
+// of a TLS handshake: five bytes that are not a TLS record.
 const BusyPreface = "BUSY\n"
 
 // busyPreface is the error of a connection that was refused so.

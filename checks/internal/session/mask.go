@@ -3,11 +3,17 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
 // Masked bytes are the control of every SIP probe: the same length plus eight,
 // the same ports, and nothing in them that content inspection could know as
-// SIP or as an address. It is no encryption; it only has to be unreadable to
+// SIP or as an address. It is not encryption; it only has to be unreadable to
 // something that looks for text.
 //
 //	"sdm1" | 4-byte nonce | payload XOR keystream(nonce)
@@ -43,6 +49,34 @@ func UnmaskInto(buf, b []byte) (p []byte, ok bool) {
 	p = buf[:len(b)-MaskOverhead]
 	xorStream(p, b[8:], binary.BigEndian.Uint32(b[4:]))
 	return p, true
+}
+
+// WriteMasked writes p in masked form to a stream, its length before it.
+func WriteMasked(w io.Writer, p []byte) error {
+	m := Mask(p, rand.Uint32())
+	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...))
+	return err
+}
+
+// ReadMasked reads what WriteMasked wrote.
+func ReadMasked(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > sip.MaxMessage {
+		return nil, fmt.Errorf("masked frame of %d bytes", n)
+	}
+	frame := make([]byte, n)
+	if _, err := io.ReadFull(r, frame); err != nil {
+		return nil, err
+	}
+	p, ok := Unmask(frame)
+	if !ok {
+		return nil, errors.New("the answer is not in masked form")
+	}
+	return p, nil
 }
 
 // xorStream is xorshift32: it must only differ from byte to byte and never

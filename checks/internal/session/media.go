@@ -67,8 +67,7 @@ const MediaSpeech = 10
 
 // Media holds a call: it opens, hears about or ends legs.
 func (c *Client) Media(ctx context.Context, r MediaRequest) (MediaReply, error) {
-	var out MediaReply
-	return out, c.do(ctx, OpMedia, r, &out)
+	return call[MediaReply](ctx, c, OpMedia, r)
 }
 
 // CountMark adds one packet with the given traffic class; -1 is an unknown one.

@@ -154,7 +154,7 @@ func ParseMediaPacket(b []byte) (p MediaPacket, ok bool) {
 	flags := b[mediaSigned]
 	p.Down, p.Hello, p.Spoken, p.HasEcho = flags&mediaDown != 0, flags&mediaHello != 0, flags&mediaSpoken != 0, flags&mediaEcho != 0
 	sent, echo := binary.BigEndian.Uint64(b[31:]), binary.BigEndian.Uint64(b[39:])
-	// A clock of more than a year is none, and would not fit a Duration.
+	// A clock of more than a year is not plausible, and might not fit a Duration.
 	const most = uint64(365 * 24 * time.Hour / time.Microsecond)
 	if sent > most || echo > most {
 		return MediaPacket{}, false

@@ -104,10 +104,6 @@ func noteUDP(c *Client, h *attempt) {
 	c.Notes = append(c.Notes, words.Cause("control runs over masked UDP, as HTTPS does not get through: "+why))
 }
 
-func (o *opener) request() OpenRequest {
-	return OpenRequest{Protocol: Protocol, Tool: toolName(), Dialled: o.addr}
-}
-
 func (o *opener) https(ctx context.Context) attempt {
 	h := newHTTPS(o.net, o.bind, netip.AddrPortFrom(o.addr, uint16(o.port)), o.pin)
 	return o.finish(ctx, h, "https")
@@ -130,7 +126,7 @@ func (o *opener) udp(ctx context.Context) attempt {
 func (o *opener) finish(ctx context.Context, ca carrier, kind string) attempt {
 	c := &Client{Addr: o.addr, Carrier: kind, carrier: ca, way: *o, udp: make(chan udpAnswer, 1)}
 	c.udp <- udpUnknown
-	err := ca.call(ctx, OpOpen, nil, o.request(), &c.Info)
+	err := ca.call(ctx, OpOpen, nil, OpenRequest{Protocol: Protocol, Tool: toolName(), Dialled: o.addr}, &c.Info)
 	if err == nil {
 		err = c.Info.check()
 	}
@@ -193,19 +189,17 @@ func reason(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
-	switch platform.Classify(err) {
-	case platform.ClassRefused:
-		return "connection refused"
-	case platform.ClassReset:
-		return "connection reset"
-	case platform.ClassUnreachable:
-		return "unreachable"
-	case platform.ClassProhibited:
-		return "prohibited by a packet filter on the way"
-	case platform.ClassTimeout:
-		return "no answer"
-	case platform.ClassLocalFilter:
-		return "dropped by this machine's own packet filter"
+	if text, ok := reasons[platform.Classify(err)]; ok {
+		return text
 	}
 	return string(platform.Words(err))
+}
+
+var reasons = map[platform.ErrorClass]string{
+	platform.ClassRefused:     "connection refused",
+	platform.ClassReset:       "connection reset",
+	platform.ClassUnreachable: "unreachable",
+	platform.ClassProhibited:  "prohibited by a packet filter on the way",
+	platform.ClassTimeout:     "no answer",
+	platform.ClassLocalFilter: "dropped by this machine's own packet filter",
 }

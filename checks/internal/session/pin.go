@@ -134,6 +134,6 @@ func refusal(format string, args ...any) error {
 }
 
 func isRefusal(err error) bool {
-	var r *refusalError
-	return errors.As(err, &r)
+	_, ok := errors.AsType[*refusalError](err)
+	return ok
 }

@@ -31,7 +31,7 @@ func EncodePorts(ports []int) []string {
 }
 
 // progression is how many ports from the first on have equal distances; two
-// that are not neighbours are no progression worth a name.
+// that are not adjacent do not count as a progression.
 func progression(ports []int) int {
 	if len(ports) == 1 {
 		return 1
@@ -96,7 +96,7 @@ type PortBits []byte
 // NewPortBits returns an empty set for every port.
 func NewPortBits() PortBits { return make(PortBits, maxPorts/8) }
 
-// Add puts port into the set; what is no port is ignored.
+// Add puts port into the set; other numbers are ignored.
 func (b PortBits) Add(port int) {
 	if port >= 0 && port/8 < len(b) {
 		b[port/8] |= 1 << (port % 8)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -54,10 +55,7 @@ type piece struct {
 }
 
 func newMasked(ctx context.Context, n platform.Network, local, remote netip.Addr, ports []int, p *pin) (*masked, error) {
-	if !local.IsValid() && remote.Is6() {
-		local = netip.IPv6Unspecified()
-	}
-	conn, err := n.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	conn, err := n.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(local, remote), 0))
 	if err != nil {
 		return nil, fmt.Errorf("opening a UDP socket: %w", err)
 	}
@@ -77,20 +75,13 @@ func (m *masked) close() {
 // read hands every reply to the call that waits for it.
 func (m *masked) read() {
 	defer close(m.done)
-	buf := make([]byte, 2048)
-	for {
-		d, err := m.conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		switch {
-		case errors.As(err, &icmp):
-			if !icmp.TimeExceeded() && icmp.To.Addr() == m.remote {
-				m.closedPort(int(icmp.To.Port()))
-			}
-			continue
-		case err != nil:
-			return
+	told := func(e *platform.ICMPError) {
+		if !e.TimeExceeded() && e.To.Addr() == m.remote {
+			m.closedPort(int(e.To.Port()))
 		}
-		p, ok := Unmask(buf[:d.N])
+	}
+	for b, d := range probe.Datagrams(m.conn, told) {
+		p, ok := Unmask(b)
 		if !ok || d.From.Addr() != m.remote || !slices.Contains(m.ports, int(d.From.Port())) {
 			continue
 		}

@@ -136,7 +136,7 @@ type SweepRequest struct {
 }
 
 // SweepReply says which of the wanted ports cannot be had, because another
-// program uses them: they are no test of the way.
+// program uses them: they say nothing about the path.
 type SweepReply struct {
 	Busy []string `json:"busy,omitempty"`
 }

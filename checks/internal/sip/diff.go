@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,21 +52,12 @@ type Change struct {
 // byHeader is the code of a changed value, by canonical header name; the rest
 // is Other.
 var byHeader = map[string]Code{
-	"contact": ContactChanged, "from": FromChanged, "to": ToChanged, "call-id": CallID, "record-route": RecordRoute,
-	"content-length": ContentLength, "max-forwards": MaxForwards,
+	"via": ViaSentBy, "contact": ContactChanged, "from": FromChanged, "to": ToChanged, "call-id": CallID,
+	"record-route": RecordRoute, "content-length": ContentLength, "max-forwards": MaxForwards,
 }
 
 // CodeOf is the code of a changed header field, by its name.
-func CodeOf(name string) Code {
-	canonical := Canonical([]byte(name))
-	if canonical == "via" {
-		return ViaSentBy
-	}
-	if code, ok := byHeader[canonical]; ok {
-		return code
-	}
-	return Other
-}
+func CodeOf(name string) Code { return cmp.Or(byHeader[Canonical([]byte(name))], Other) }
 
 // Compare names every difference between a message as it was sent and as it
 // arrived. It returns nil exactly when the bytes are equal.
@@ -84,7 +76,9 @@ func Compare(sent, arrived []byte) []Change {
 	d := &differ{}
 	d.start(s, a)
 	d.headers(s, a)
-	d.order(s, a)
+	if ns, na := commonNames(s, a), commonNames(a, s); ns != na {
+		d.add(HeaderOrder, ns, na)
+	}
 	if s.LineEnd != a.LineEnd {
 		d.add(HeaderSpacing, strconv.Quote(s.LineEnd), strconv.Quote(a.LineEnd))
 	}
@@ -159,11 +153,7 @@ func (d *differ) value(name string, s, a *Header) {
 	}
 	switch {
 	case !bytes.Equal(squeeze(s.Value), squeeze(a.Value)):
-		code, ok := byHeader[name]
-		if !ok {
-			code = Other
-		}
-		d.add(code, string(s.Raw), string(a.Raw))
+		d.add(CodeOf(name), string(s.Raw), string(a.Raw))
 	case bytes.Equal(s.Name, a.Name) || !bytes.Equal(s.Value, a.Value):
 		d.add(HeaderSpacing, string(s.Raw), string(a.Raw))
 	}
@@ -243,14 +233,6 @@ func rportText(v Via) string {
 		return "rport"
 	}
 	return ""
-}
-
-// order compares the sequence of the names that both messages have.
-func (d *differ) order(s, a *Message) {
-	ns, na := commonNames(s, a), commonNames(a, s)
-	if ns != na {
-		d.add(HeaderOrder, ns, na)
-	}
 }
 
 // commonNames lists the canonical names of m that stand in other as well, each

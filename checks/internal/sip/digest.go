@@ -29,8 +29,7 @@ type Challenge struct {
 // topmost that the client supports is to be used (RFC 8760, section 2.4).
 func (m *Message) Challenges() []Challenge {
 	var out []Challenge
-	for i := range m.Headers {
-		h := &m.Headers[i]
+	for _, h := range m.Headers {
 		name := Canonical(h.Name)
 		if name != "www-authenticate" && name != "proxy-authenticate" {
 			continue

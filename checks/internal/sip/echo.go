@@ -13,12 +13,8 @@ import (
 // tag of To) and how it spells what it copies are not differences. It returns
 // nil for bytes that are not a response.
 func Echo(sent, reply []byte) []Change {
-	s, err := Parse(sent)
-	if err != nil {
-		return nil
-	}
-	r, err := Parse(reply)
-	if err != nil || r.Status == 0 {
+	s, r, ok := parseBoth(sent, reply)
+	if !ok {
 		return nil
 	}
 	d := &differ{}
@@ -33,6 +29,14 @@ func Echo(sent, reply []byte) []Change {
 		}
 	}
 	return d.out
+}
+
+// parseBoth parses a request and its response; ok is false where the bytes are
+// not that.
+func parseBoth(sent, reply []byte) (s, r *Message, ok bool) {
+	s, errSent := Parse(sent)
+	r, errReply := Parse(reply)
+	return s, r, errSent == nil && errReply == nil && r.Status != 0
 }
 
 // echoedVia compares the Via of the request with the one that came back.
@@ -135,12 +139,8 @@ func addressOf(value []byte) (uri, tag string) {
 // stands in received= of the request's Via. It is invalid where the response
 // says nothing; nothing else stands in for it.
 func Source(sent, reply []byte) netip.Addr {
-	s, err := Parse(sent)
-	if err != nil {
-		return netip.Addr{}
-	}
-	r, err := Parse(reply)
-	if err != nil || r.Status == 0 {
+	s, r, ok := parseBoth(sent, reply)
+	if !ok {
 		return netip.Addr{}
 	}
 	_, v, _, ok := ownVia(s, r)

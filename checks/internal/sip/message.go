@@ -45,31 +45,17 @@ func Parse(b []byte) (*Message, error) {
 	if i := bytes.IndexByte(b, '\n'); i > 0 && b[i-1] != '\r' {
 		m.LineEnd = "\n"
 	}
-	head, body, ok := splitHead(b, m.LineEnd)
+	head, body, ok := bytes.Cut(b, []byte(m.LineEnd+m.LineEnd))
 	if !ok {
 		return nil, fmt.Errorf("%w: no empty line ends its header", ErrNotSIP)
 	}
+	var fields []byte
+	m.Start, fields, _ = bytes.Cut(head, []byte(m.LineEnd))
 	m.Body = body
-	start, rest := cutLine(head, m.LineEnd)
-	m.Start = start
 	if err := m.parseStart(); err != nil {
 		return nil, err
 	}
-	return m, m.parseHeaders(rest)
-}
-
-// splitHead cuts b at the first empty line; head keeps its last line end.
-func splitHead(b []byte, eol string) (head, body []byte, ok bool) {
-	i := bytes.Index(b, []byte(eol+eol))
-	if i < 0 {
-		return nil, nil, false
-	}
-	return b[:i+len(eol)], b[i+2*len(eol):], true
-}
-
-func cutLine(b []byte, eol string) (line, rest []byte) {
-	line, rest, _ = bytes.Cut(b, []byte(eol))
-	return line, rest
+	return m, m.parseHeaders(fields)
 }
 
 func (m *Message) parseStart() error {

@@ -168,8 +168,8 @@ func TestCuttingAStreamIntoMessages(t *testing.T) {
 				}
 			}
 		}
-		if len(kinds) != 2 || f.Pending() != 0 {
-			t.Errorf("in pieces of %d: %v, %d bytes left", size, kinds, f.Pending())
+		if len(kinds) != 2 || len(f.buf) != 0 {
+			t.Errorf("in pieces of %d: %v, %d bytes left", size, kinds, len(f.buf))
 		}
 	}
 }

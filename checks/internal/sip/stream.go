@@ -50,9 +50,6 @@ func (f *Framer) Next() (b []byte, kind string, ok bool, err error) {
 	return f.take(end + 4 + n), "message", true, nil
 }
 
-// Pending returns how many bytes wait for the rest of their message.
-func (f *Framer) Pending() int { return len(f.buf) }
-
 func (f *Framer) take(n int) []byte {
 	out := f.buf[:n:n]
 	f.buf = f.buf[n:]

@@ -20,7 +20,7 @@ type Socket struct {
 
 	mu      sync.Mutex
 	pending map[ID]*ask
-	settled map[ID]bool // late copies of these are no strays
+	settled map[ID]bool // late copies of these are not strays
 	strays  int
 }
 
@@ -96,20 +96,14 @@ type Question struct {
 
 // Outcome is everything that a question led to.
 type Outcome struct {
-	Answered  bool           // an answer came from the expected address
-	Response  Response       // that answer
-	From      netip.AddrPort // where it came from
-	Elapsed   time.Duration  // from the first send to the answer: an upper bound of the round trip
-	Sent      int            // datagrams
-	Elsewhere []Elsewhere    // answers with the right transaction from other addresses: evidence, no answers
+	Answered  bool             // an answer came from the expected address
+	Response  Response         // that answer
+	From      netip.AddrPort   // where it came from
+	Elapsed   time.Duration    // from the first send to the answer: an upper bound of the round trip
+	Sent      int              // datagrams
+	Elsewhere []netip.AddrPort // where answers with the right transaction came from instead: evidence, no answers
 	ICMP      []*platform.ICMPError
 	SendErr   error // the last error of a send; nil when the last one left
-}
-
-// Elsewhere is an answer that came from another address than expected.
-type Elsewhere struct {
-	From     netip.AddrPort
-	Response Response
 }
 
 // ask is a question under way. Its events are buffered, so that the reader
@@ -204,7 +198,7 @@ func (o *Outcome) take(q Question, e event) bool {
 		o.Answered, o.Response, o.From = true, e.response, e.from
 		return true
 	}
-	o.Elsewhere = append(o.Elsewhere, Elsewhere{e.from, e.response})
+	o.Elsewhere = append(o.Elsewhere, e.from)
 	// The server itself answering from an address it was asked not to use
 	// settles the question; a third party's words never do.
 	return e.from == q.To
@@ -223,8 +217,8 @@ func (s *Socket) settle(id ID) {
 	s.settled[id] = true
 }
 
-// maxDatagram holds every answer that we ask for; what is cut off is no STUN
-// message any more.
+// maxDatagram holds every answer that we ask for; a truncated one is not
+// a valid STUN message.
 const maxDatagram = 4096
 
 func (s *Socket) read() {

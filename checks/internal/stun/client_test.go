@@ -150,7 +150,7 @@ func TestAskAnswerFromElsewhere(t *testing.T) {
 		defer s.Close()
 		var from []string
 		for _, e := range got.Elsewhere {
-			from = append(from, e.From.String())
+			from = append(from, e.String())
 		}
 		if d := cmp.Diff([]string{"198.51.100.3:9999", "198.51.100.3:9999"}, from); d != "" || !got.Answered || got.From != stunServer {
 			t.Errorf("answered %v by %v; elsewhere (-want +got):\n%s", got.Answered, got.From, d)
@@ -169,7 +169,7 @@ func TestAskServerIgnoresChangeRequest(t *testing.T) {
 		})
 		got, s := asked(t, o, Question{To: stunServer, Expect: at("198.51.100.3:3479"), Request: Request{ChangeIP: true, ChangePort: true}, Plan: Steady(0)})
 		defer s.Close()
-		if got.Answered || got.Sent != 1 || len(got.Elsewhere) != 1 || got.Elsewhere[0].From != stunServer {
+		if got.Answered || got.Sent != 1 || len(got.Elsewhere) != 1 || got.Elsewhere[0] != stunServer {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -1,7 +1,6 @@
 package stun
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -16,13 +15,12 @@ const ClientSoftware = "sipdoctor: a NAT test. This text is here to make the que
 
 // Request is a Binding request.
 type Request struct {
-	ID           ID
-	ChangeIP     bool   // answer from the other address (RFC 5780 section 7.2)
-	ChangePort   bool   // answer from the other port
-	ResponsePort uint16 // answer to this port of the same address; 0: to where it came from (RFC 5780 section 7.5)
-	Padding      int    // bytes of PADDING, which the answer has to return; 0 none (RFC 5780 section 7.6)
-	Software     string // at most 127 characters (RFC 8489 section 14.14)
-	Fingerprint  bool   // ask for the answer's FINGERPRINT by sending one
+	ID          ID
+	ChangeIP    bool   // answer from the other address (RFC 5780 section 7.2)
+	ChangePort  bool   // answer from the other port
+	Padding     int    // bytes of PADDING, which the answer has to return; 0 none (RFC 5780 section 7.6)
+	Software    string // at most 127 characters (RFC 8489 section 14.14)
+	Fingerprint bool   // ask for the answer's FINGERPRINT by sending one
 }
 
 // maxPadding keeps a padded request within one UDP datagram.
@@ -34,12 +32,15 @@ func (r Request) Bytes() []byte {
 	m.TransactionID = r.ID
 	m.Type = pion.BindingRequest
 	m.WriteHeader()
-	if r.ChangeIP || r.ChangePort {
-		m.Add(pion.AttrChangeRequest, []byte{0, 0, 0, r.changeFlags()})
+	flags := byte(0)
+	if r.ChangeIP {
+		flags |= flagChangeIP
 	}
-	if r.ResponsePort != 0 {
-		// Two bytes of port and two of padding; the library pads with zeros.
-		m.Add(pion.AttrResponsePort, binary.BigEndian.AppendUint16(nil, r.ResponsePort))
+	if r.ChangePort {
+		flags |= flagChangePort
+	}
+	if flags != 0 {
+		m.Add(pion.AttrChangeRequest, []byte{0, 0, 0, flags})
 	}
 	if n := min(r.Padding, maxPadding); n > 0 {
 		m.Add(pion.AttrPadding, make([]byte, n))
@@ -51,16 +52,6 @@ func (r Request) Bytes() []byte {
 		_ = pion.Fingerprint.AddTo(m) // has no way to go wrong
 	}
 	return m.Raw
-}
-
-func (r Request) changeFlags() (f byte) {
-	if r.ChangeIP {
-		f |= flagChangeIP
-	}
-	if r.ChangePort {
-		f |= flagChangePort
-	}
-	return f
 }
 
 // ParseRequest reads a Binding request. unknown lists the comprehension-
@@ -97,12 +88,6 @@ func (r *Request) take(a pion.RawAttribute) bool {
 			return false
 		}
 		r.ChangeIP, r.ChangePort = a.Value[3]&flagChangeIP != 0, a.Value[3]&flagChangePort != 0
-	case pion.AttrResponsePort:
-		// stuntman writes a length of 2, coturn of 4: the port comes first in both.
-		if len(a.Value) != 2 && len(a.Value) != 4 {
-			return false
-		}
-		r.ResponsePort = binary.BigEndian.Uint16(a.Value)
 	case pion.AttrPadding:
 		r.Padding = len(a.Value)
 	case pion.AttrSoftware:

@@ -16,10 +16,6 @@ type Server struct {
 	Port      int        // the primary port, usually 3478
 	AltPort   int        // the second port; 0 when there is one only
 
-	// ResponsePort says that the caller sends to Destination, so that
-	// RESPONSE-PORT is obeyed; otherwise it is refused as unknown.
-	ResponsePort bool
-
 	// Proven says that the caller knows that somebody who asked for it receives
 	// at the source address. Everybody else may be an address that was put into
 	// the packet to have a victim flooded.
@@ -53,18 +49,16 @@ func Answer(req []byte, from netip.AddrPort, s Server) (reply []byte, replyFrom 
 	if err != nil {
 		return nil, netip.AddrPort{}, false
 	}
-	unknown = append(unknown, s.unable(r)...)
+	if r.ChangeIP && !s.Alternate.IsValid() || r.ChangePort && s.AltPort == 0 || (r.ChangeIP || r.ChangePort) && !s.Proven {
+		unknown = append(unknown, pion.AttrChangeRequest.Value()) // understood, but it cannot be obeyed
+	}
 	a := answer{server: s, request: r, limit: len(req), most: len(req)}
 	if s.Proven {
 		a.most = provenLimit * len(req)
 	}
-	switch {
-	case len(unknown) > 0:
-		reply, replyFrom = a.refusal(pion.CodeUnknownAttribute, "Unknown Attribute", unknown), s.Local
-	case r.Padding > 0 && r.ResponsePort != 0:
-		// A padded answer to a port that did not ask: RFC 5780 section 6.1.
-		reply, replyFrom = a.refusal(pion.CodeBadRequest, "Bad Request", nil), s.Local
-	default:
+	if len(unknown) > 0 {
+		reply, replyFrom = a.refusal(unknown), s.Local
+	} else {
 		replyFrom = s.origin(r)
 		reply = a.success(from, replyFrom)
 	}
@@ -72,28 +66,6 @@ func Answer(req []byte, from netip.AddrPort, s Server) (reply []byte, replyFrom 
 		return nil, netip.AddrPort{}, false
 	}
 	return reply, replyFrom, true
-}
-
-// Destination is where the answer to req goes: back to where it came from, or
-// to the port of RESPONSE-PORT at the same address. Only a Server with
-// ResponsePort set may use it.
-func Destination(req []byte, from netip.AddrPort) netip.AddrPort {
-	if r, _, err := ParseRequest(req); err == nil && r.ResponsePort != 0 {
-		return netip.AddrPortFrom(from.Addr(), r.ResponsePort)
-	}
-	return from
-}
-
-// unable lists the attributes of r that this server understands but cannot
-// obey.
-func (s Server) unable(r Request) (types []uint16) {
-	if r.ChangeIP && !s.Alternate.IsValid() || r.ChangePort && s.AltPort == 0 || (r.ChangeIP || r.ChangePort) && !s.Proven {
-		types = append(types, pion.AttrChangeRequest.Value())
-	}
-	if r.ResponsePort != 0 && !s.ResponsePort {
-		types = append(types, pion.AttrResponsePort.Value())
-	}
-	return types
 }
 
 // other is the address and port that differ from the ones asked at.
@@ -148,16 +120,14 @@ func (a answer) success(from, origin netip.AddrPort) []byte {
 	return a.finish(m)
 }
 
-func (a answer) refusal(code pion.ErrorCode, reason string, unknown []uint16) []byte {
+func (a answer) refusal(unknown []uint16) []byte {
 	m := a.begin(pion.BindingError)
-	_ = pion.ErrorCodeAttribute{Code: code, Reason: []byte(reason)}.AddTo(m)
-	if len(unknown) > 0 {
-		var v []byte
-		for _, t := range unknown {
-			v = binary.BigEndian.AppendUint16(v, t)
-		}
-		m.Add(pion.AttrUnknownAttributes, v)
+	_ = pion.ErrorCodeAttribute{Code: pion.CodeUnknownAttribute, Reason: []byte("Unknown Attribute")}.AddTo(m)
+	var v []byte
+	for _, t := range unknown {
+		v = binary.BigEndian.AppendUint16(v, t)
 	}
+	m.Add(pion.AttrUnknownAttributes, v)
 	return a.finish(m)
 }
 

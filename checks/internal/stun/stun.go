@@ -34,7 +34,7 @@ const (
 // headerLen is the STUN header (RFC 8489 section 5), bytes.
 const headerLen = 20
 
-// errNotSTUN means that the bytes are no complete STUN message with the magic
+// errNotSTUN means that the bytes are not a complete STUN message with the magic
 // cookie. Servers that know only RFC 3489 send none and are not understood.
 var errNotSTUN = errors.New("not a STUN message")
 

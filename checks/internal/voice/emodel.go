@@ -20,9 +20,6 @@ type Codec struct {
 // G711 is ITU-T G.711 with the packet loss concealment of its appendix I.
 func G711() Codec { return Codec{Name: "G.711", Ie: 0, Bpl: 25.1, DelayMS: 20} }
 
-// G711Plain is ITU-T G.711 that plays silence for what was lost.
-func G711Plain() Codec { return Codec{Name: "G.711 without concealment", Ie: 0, Bpl: 4.3, DelayMS: 20} }
-
 // G729A is ITU-T G.729 annex A, which looks 5 ms ahead.
 func G729A() Codec { return Codec{Name: "G.729A", Ie: 11, Bpl: 19.0, DelayMS: 25} }
 

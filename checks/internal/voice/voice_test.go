@@ -24,7 +24,7 @@ func TestTheRatingIsThePublishedOne(t *testing.T) {
 	}{
 		{"nothing wrong (G.107: 93.2, MOS 4.41)", Path{}, G711(), 93.2, 4.41, 0.05},
 		{"5 % loss with concealment", Path{LossPct: 5}, G711(), 93.2 - 15.78, 3.92, 0.05},
-		{"5 % loss without concealment", Path{LossPct: 5}, G711Plain(), 93.2 - 51.08, 2.17, 0.05},
+		{"5 % loss without concealment", Path{LossPct: 5}, g711Plain(), 93.2 - 51.08, 2.17, 0.05},
 		{"G.729A", Path{}, G729A(), 82.2, 4.11, 0.05},
 		{"G.729A with 1 % loss", Path{LossPct: 1}, G729A(), 93.2 - 15.2, 3.95, 0.05},
 		{"all packets lost", Path{LossPct: 100}, G711(), 93.2 - 95*100/125.1, 1.18, 0.06},
@@ -49,7 +49,7 @@ func TestTheRatingIsThePublishedOne(t *testing.T) {
 }
 
 func TestWorseIsNeverBetter(t *testing.T) {
-	for _, c := range []Codec{G711(), G711Plain(), G729A()} {
+	for _, c := range []Codec{G711(), g711Plain(), G729A()} {
 		for range 2000 {
 			p := Path{OneWayMS: rand.Float64() * 800, LossPct: rand.Float64() * 100, BurstR: 1 + rand.Float64()}
 			for name, q := range map[string]Path{
@@ -203,3 +203,6 @@ func TestAHandfulOfPacketsProvesLittle(t *testing.T) {
 		t.Error("shares are from 0 to 1")
 	}
 }
+
+// g711Plain is ITU-T G.711 that plays silence for what was lost.
+func g711Plain() Codec { return Codec{Name: "G.711 without concealment", Bpl: 4.3, DelayMS: 20} }

@@ -14,6 +14,7 @@ import (
 // did not see. After a few runs on a bad line it must not drop what later runs
 // send: neither end names a media port twice.
 func TestALossyRunDoesNotSpoilTheNextOne(t *testing.T) {
+	t.Parallel()
 	o := open(t, withHelper(lab.Preserving))
 	sipALG := func() []string {
 		rep, _ := o.check(t, o.withResponder("sip-alg")...)
@@ -38,6 +39,7 @@ func TestALossyRunDoesNotSpoilTheNextOne(t *testing.T) {
 // A router with room for few flows drops the newest, whatever it is. Run after
 // run finds less room, and neither a closed port nor an ALG.
 func TestARouterWithRoomForFewFlows(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "clean"))
 	shell(t, o.Routers[0],
 		"nft add table ip few",
@@ -55,6 +57,7 @@ func TestARouterWithRoomForFewFlows(t *testing.T) {
 // A router that sends no ICMP errors may be the one that rewrites: then no box is
 // named, and least of all the one before it.
 func TestDeepNamesNobodyBesideASilentRouter(t *testing.T) {
+	t.Parallel()
 	s := lab.Scenario{Name: "silent-second", Routers: []lab.Router{
 		{NAT: lab.NoNAT}, {NAT: lab.Preserving, ALG: []lab.ALG{{Protocol: "udp", Port: 5060}}},
 	}}

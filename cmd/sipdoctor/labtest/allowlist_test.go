@@ -75,6 +75,7 @@ func filter(hook, rule string) []string {
 }
 
 func TestWhatStopsTheProvider(t *testing.T) {
+	t.Parallel()
 	const (
 		udp, tcp, tls, none = "udp 5060 198.51.100.20", "tcp 5060 198.51.100.20", "tcp 5061 198.51.100.20", "tcp 5999 198.51.100.20"
 		network, tcpNetwork = "udp 5060 198.51.100.16/28", "tcp 5060-5061 198.51.100.16/28"
@@ -111,6 +112,7 @@ func TestWhatStopsTheProvider(t *testing.T) {
 			map[string]string{udp: own, network: own}, "allow-list.local-filter", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			need(t, "nft")
 			o := openOffice(t, "clean")
 			if c.where != nil {
@@ -142,11 +144,13 @@ func openOffice(t *testing.T, name string) *office {
 // The missing rules, typed on the router as they are printed, let the provider
 // pass; the undo takes them away again.
 func TestThePrintedRulesLetTheProviderPass(t *testing.T) {
+	t.Parallel()
 	for platform, before := range map[string][]string{
 		"linux-nftables": filter("forward", "ip daddr 198.51.100.16/28 reject with icmp type admin-prohibited"),
 		"linux-iptables": {"iptables -A FORWARD -d 198.51.100.16/28 -j REJECT --reject-with icmp-admin-prohibited"},
 	} {
 		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
 			need(t, "nft", "iptables")
 			o := openOffice(t, "clean")
 			router := o.Routers[0]

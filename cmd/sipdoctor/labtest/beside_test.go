@@ -18,6 +18,7 @@ import (
 // "sipdoctor serve" on the PBX itself, as its help recommends: the PBX goes on
 // undisturbed, and nobody is told that somebody on the way answers for it.
 func TestAResponderBesideAPBX(t *testing.T) {
+	t.Parallel()
 	need(t, "nft")
 	two := []string{"--listen", lab.ResponderAddr, "--listen", lab.ResponderAddr2}
 	for _, tt := range []struct {
@@ -40,6 +41,7 @@ func TestAResponderBesideAPBX(t *testing.T) {
 			says:  []string{"a packet filter rule of this machine takes it elsewhere"}, reason: "does not serve UDP port 5060"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			o, err := lab.Build(t.Context(), scenario(t, "clean"))
 			if err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 // The responder as it is run: once its sockets are open no thread of it has a
 // privilege left, and it serves all the same.
 func TestTheRunningResponderHasNoPrivileges(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "clean"))
 	r := o.apart(t, nil)
 	look := func(when string) {

@@ -32,6 +32,7 @@ func onRouter(t *testing.T, rep *checks.Report, check, platform string) fixes.Fi
 // The commands that the report prints are run on the router as they are, and
 // the same check passes; the undo brings the ALG back.
 func TestThePrintedCommandsCureTheNetwork(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		scenario string
 		platform string
@@ -44,6 +45,7 @@ func TestThePrintedCommandsCureTheNetwork(t *testing.T) {
 		"a router without NAT, routed": {"routed-alg", "linux-nftables", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			need(t, "nft", "iptables", "conntrack")
 			o := open(t, scenario(t, c.scenario))
 			router := o.Routers[0]

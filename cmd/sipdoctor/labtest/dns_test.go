@@ -57,6 +57,7 @@ func resolving(t *testing.T, dnsmasq ...string) *lab.Office {
 }
 
 func TestTheOfficeSDNS(t *testing.T) {
+	t.Parallel()
 	forward := "--server=9.9.9.9"
 	for name, c := range map[string]struct {
 		dnsmasq  []string
@@ -85,6 +86,7 @@ func TestTheOfficeSDNS(t *testing.T) {
 		}, "provider.example", []string{"dns.udp53-blocked"}, checks.Pass, func(f dns.Facts) bool { return f.UDP53 == "blocked" }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := resolving(t, c.dnsmasq...)
 			shell(t, o.Routers[0], c.router...)
 			rep, _ := run(t, o.Phone, "check", "dns", "--sip-server", c.server, "--stun", lab.STUNServerAddr, "--format", "json")
@@ -106,6 +108,7 @@ func TestTheOfficeSDNS(t *testing.T) {
 // The office's resolver is gone: a lab machine's own resolv.conf names one
 // that does not run.
 func TestNobodyAnswersNames(t *testing.T) {
+	t.Parallel()
 	need(t)
 	o, err := lab.Build(t.Context(), scenario(t, "clean"))
 	if err != nil {

@@ -77,6 +77,7 @@ func TestCtrlCPrintsThePartialReport(t *testing.T) {
 }
 
 func TestWhatTheFirstLineSaysWhenItCannotWork(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		args []string
 		exit int
@@ -94,6 +95,7 @@ func TestWhatTheFirstLineSaysWhenItCannotWork(t *testing.T) {
 			[]string{"--no-public"}, 0, "Not tested: dns, nat, sip-alg"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := open(t, scenario(t, "clean"))
 			rep, exit := o.check(t, c.args...)
 			text := rep.Headline
@@ -108,6 +110,7 @@ func TestWhatTheFirstLineSaysWhenItCannotWork(t *testing.T) {
 }
 
 func TestNoNetworkAtAll(t *testing.T) {
+	t.Parallel()
 	need(t, "nft")
 	o := open(t, scenario(t, "clean"))
 	if out, err := o.Phone.Command(t.Context(), "ip", "link", "set", "eth0", "down").CombinedOutput(); err != nil {

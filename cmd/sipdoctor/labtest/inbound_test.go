@@ -95,6 +95,7 @@ func (o *office) talker(t *testing.T, port uint16) func() int {
 }
 
 func TestAPBXBehindNATLearnsWhatReachesItAndTheCureWorks(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "pbx-forward-gap"))
 	call := o.talker(t, 10032) // the sample asks 10000, 10016, 10032 …
 	none, still := []string{}, []rtpports.MovedFact{}
@@ -141,6 +142,7 @@ func TestAPBXBehindNATLearnsWhatReachesItAndTheCureWorks(t *testing.T) {
 }
 
 func TestAForwardingThatLeadsAstrayIsNamed(t *testing.T) {
+	t.Parallel()
 	none, still, whole := []string{}, []rtpports.MovedFact{}, []string{"10000-12000"}
 	moved := scenario(t, "clean")
 	moved.Routers = []lab.Router{{NAT: lab.Preserving, Forward: []lab.Forward{
@@ -167,6 +169,7 @@ func TestAForwardingThatLeadsAstrayIsNamed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			got, rep := open(t, tt.s).inbound(t, "--rtp-range", "10000-12000")
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s\n%s", diff, explain(rep))

@@ -11,6 +11,7 @@ import (
 
 // The kernel's own timers are the truth that the ladder has to find.
 func TestTheRoutersMemoryIsMeasured(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		scenario string
@@ -58,6 +59,7 @@ func TestTheRoutersMemoryIsMeasured(t *testing.T) {
 // What is printed against a short memory is typed on the router as it stands,
 // and the same check passes; the undo brings the finding back.
 func TestThePrintedCommandsCureTheRoutersMemory(t *testing.T) {
+	t.Parallel()
 	for _, platform := range []string{"linux-nftables", "openwrt"} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +102,7 @@ func TestThePrintedCommandsCureTheRoutersMemory(t *testing.T) {
 
 // The slow check does not run unless somebody wants it.
 func TestTheOrdinaryRunDoesNotWaitForTheRouter(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "udp-timeout"))
 	rep, _ := o.check(t, o.withResponder()...)
 	if rep.Result("nat-lifetime") != nil {
@@ -108,6 +111,7 @@ func TestTheOrdinaryRunDoesNotWaitForTheRouter(t *testing.T) {
 }
 
 func TestFragmentsAreToldFromLoss(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		s     lab.Scenario
@@ -120,6 +124,7 @@ func TestFragmentsAreToldFromLoss(t *testing.T) {
 		{"a SIP helper that puts pieces together", scenario(t, "sip-alg"), map[string]any{"fragments_pass": true, "long_invite_passes": true}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			o := open(t, c.s)
 			rep, _ := o.check(t, o.withResponder("fragments")...)
 			got := facts(t, rep, "fragments")
@@ -140,6 +145,7 @@ func TestFragmentsAreToldFromLoss(t *testing.T) {
 
 // A narrow link says so with ICMP, and its width is found to the byte.
 func TestTheWidthOfThePathIsFound(t *testing.T) {
+	t.Parallel()
 	need(t, "ip", "nft")
 	o := open(t, scenario(t, "clean"))
 	shell(t, o.Routers[0], "ip link set wan mtu 1423")

@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,12 +29,26 @@ const (
 // TestMain builds the program while there still is a network, then enters the
 // lab.
 func TestMain(m *testing.M) {
+	waitSideBySide()
 	code, err := enter(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// waitSideBySide lets more tests run at a time than there are cores, unless
+// -parallel says how many: a check waits for answers and timers most of its time.
+// Tests that measure time or fill the machine are not parallel, so nothing runs
+// beside them.
+func waitSideBySide() {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // it is a flag of every test
+	}
 }
 
 func enter(m *testing.M) (int, error) {

@@ -28,6 +28,7 @@ func mediaFacts(t testing.TB, rep *checks.Report) (f media.Facts) {
 
 // What the kernel does to a real call, as the program tells it.
 func TestACallSoundsAsTheLineDoes(t *testing.T) {
+	t.Parallel()
 	lossy := lab.Scenario{Name: "lossy-call", Routers: []lab.Router{{NAT: lab.Preserving, LossPercent: 10}}, DelayMS: farAway}
 	far := scenario(t, "clean")
 	far.DelayMS = farAway

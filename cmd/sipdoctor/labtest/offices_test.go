@@ -1,8 +1,11 @@
 package labtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -49,8 +52,10 @@ func explain(rep *checks.Report) string {
 }
 
 func TestEveryOfficeIsDiagnosed(t *testing.T) {
+	t.Parallel()
 	for _, s := range lab.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
 			o := open(t, s)
 			args := append(o.withResponder(), s.CheckArgs()...)
 			if s.Routers[0].FlowLimit > 0 {
@@ -101,23 +106,67 @@ func expect(t *testing.T, want lab.Expect, rep *checks.Report, exit int) {
 // An ALG is a setting of a moment. What was bad for one run must be good for
 // the next, and loss must not change what either says.
 func TestLossNeverChangesAVerdict(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"lossy", "lossy-sip-alg"} {
-		s := scenario(t, name)
-		o := open(t, s)
-		for i := range 8 {
-			rep, exit := o.check(t, o.withResponder()...)
-			if expect(t, s.Expect, rep, exit); t.Failed() {
-				t.Fatalf("%s, run %d", name, i+1)
-			}
+		for office := range 2 {
+			t.Run(fmt.Sprint(name, office), func(t *testing.T) {
+				t.Parallel()
+				s := scenario(t, name)
+				o := open(t, s)
+				for i := range 4 {
+					rep, exit := o.check(t, o.withResponder()...)
+					if expect(t, s.Expect, rep, exit); t.Failed() {
+						t.Fatalf("run %d", i+1)
+					}
+				}
+			})
 		}
 	}
 }
 
 func TestDeepNamesTheBoxThatDoesIt(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "sip-alg"))
 	rep, _ := o.check(t, o.withResponder("--deep", "sip-alg")...)
 	at, _ := facts(t, rep, "sip-alg")["changed_at"].(map[string]any)
 	if at["after"] != lab.RouterAddr {
 		t.Errorf("changed at %v, want after the router %s\n%s", at, lab.RouterAddr, explain(rep))
+	}
+}
+
+// What a command prints in the lab can be piped on: nothing else is on standard
+// output.
+func TestStandardOutputOfALabIsTheCommands(t *testing.T) {
+	need(t)
+	cmd := exec.Command(os.Getenv(programVar), "lab", "clean", "--", "echo", "hello")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil || string(out) != "hello\n" || !strings.Contains(errs.String(), `Office "clean"`) {
+		t.Errorf("%v, standard output %q, standard error %q", err, out, errs.String())
+	}
+}
+
+// The lab shows what its office is about, also where check asks for that only
+// when it is told to.
+func TestALabShowsTheFaultOfItsOffice(t *testing.T) {
+	t.Parallel()
+	need(t)
+	for name, finding := range map[string]string{"udp-timeout": "nat-lifetime.too-short", "small-router": "rtp-ports.router-table"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Getenv(programVar), "lab", name, "--format", "json")
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := checks.ReadReport(bytes.NewReader(out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Verdict != checks.Warn || !slices.Contains(findings(rep), finding) {
+				t.Errorf("no %s\n%s", finding, explain(rep))
+			}
+		})
 	}
 }

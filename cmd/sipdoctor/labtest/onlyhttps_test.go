@@ -17,6 +17,7 @@ import (
 // a responder whose control channel is on 443, with one whose is not, and with
 // none at all. Whoever reads must learn what passes, and never of an ALG.
 func TestOnlyHTTPSPasses(t *testing.T) {
+	t.Parallel()
 	o := open(t, scenario(t, "only-https"))
 	servers := []string{"--no-public", "--stun", lab.ResponderAddr, "--stun", lab.STUNServerAddr, "--sip-server", lab.SIPServerAddr}
 	for _, c := range []struct {

@@ -48,6 +48,7 @@ func (w told) finds(t testing.TB, check string) checks.Finding {
 // Bans that stop nobody are found by taking the banned through the rules; the
 // cure that is printed makes them stop packets, and the undo takes it back.
 func TestBansThatStopNobody(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, bans string
 		before     []string // typed before fail2ban starts
@@ -129,6 +130,7 @@ func (p *pbx) write(name, text string) {
 // One jail without a log keeps all of fail2ban from starting. There is no
 // systemd in the lab: its command starts the server as systemd would.
 func TestAFail2banThatRefusesToStart(t *testing.T) {
+	t.Parallel()
 	p := openPBX(t, "fail2ban-server", "fail2ban-client")
 	dir := t.TempDir()
 	service := "#!/bin/sh\ncase \"$1\" in\nstop) fail2ban-client stop;;\n*) exec fail2ban-client -b start;;\nesac\n"

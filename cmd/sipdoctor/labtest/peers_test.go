@@ -122,6 +122,7 @@ var withoutResponder = []string{"nat", "sip-alg", "--no-public", "--sip-server",
 // Nothing of ours is at the far end here: an ordinary Kamailio and an ordinary
 // coturn are enough to prove an ALG, but never that there is none.
 func TestAnOrdinaryServerProvesTheALG(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		verdict    string
 		exit       int
@@ -133,6 +134,7 @@ func TestAnOrdinaryServerProvesTheALG(t *testing.T) {
 		"no-nat":      {"no-sign", 4, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := &office{Office: peers(t, scenario(t, name))}
 			kamailio(t, o.Office)
 			rep, exit := o.check(t, withoutResponder...)
@@ -156,6 +158,7 @@ func TestAnOrdinaryServerProvesTheALG(t *testing.T) {
 // kernel's ALG is. The router in the middle quotes what it got, and so shows the
 // one before it; of the one after it nobody can tell, and that is said.
 func TestAnOrdinaryServerBehindTwoNATs(t *testing.T) {
+	t.Parallel()
 	helper := []lab.ALG{{Protocol: "udp", Port: 5060}}
 	for name, c := range map[string]struct {
 		inner, outer []lab.ALG
@@ -168,6 +171,7 @@ func TestAnOrdinaryServerBehindTwoNATs(t *testing.T) {
 		"an ALG of the provider": {nil, helper, "no-sign", 4, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := scenario(t, "double-nat")
 			s.Routers = slices.Clone(s.Routers)
 			s.Routers[0].ALG, s.Routers[1].ALG = c.inner, c.outer
@@ -190,12 +194,14 @@ func TestAnOrdinaryServerBehindTwoNATs(t *testing.T) {
 
 // The full RFC 5780 procedure, with coturn's two addresses as the far end.
 func TestCoturnTellsTheNAT(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string][2]string{
 		"clean":         {"endpoint-independent", "address-and-port-dependent"},
 		"symmetric-nat": {"address-and-port-dependent", "address-and-port-dependent"},
 		"no-nat":        {"endpoint-independent", "endpoint-independent"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := &office{Office: peers(t, scenario(t, name))}
 			listens(t, o.Responder, lab.ResponderAddr2+":3479")
 			rep, _ := o.check(t, "nat", "--no-public", "--stun", lab.ResponderAddr)
@@ -227,6 +233,7 @@ const sippScenario = `<?xml version="1.0" encoding="ISO-8859-1" ?>
 `
 
 func TestAServerThatDoesNotSayWhatItSaw(t *testing.T) {
+	t.Parallel()
 	need(t, "sipp")
 	for name, c := range map[string]struct {
 		status checks.Status
@@ -239,6 +246,7 @@ func TestAServerThatDoesNotSayWhatItSaw(t *testing.T) {
 		"sip-alg": {checks.Fail, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := &office{Office: peers(t, scenario(t, name))}
 			start(t, o.SIPServer, "sipp", "-sf", file(t, "options.xml", sippScenario), "-i", lab.SIPServerAddr, "-p", "5060", "-nostdin")
 			listens(t, o.Responder, lab.ResponderAddr+":3478")

@@ -3,7 +3,9 @@ package labtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,14 +52,17 @@ func record(t testing.TB, rep *checks.Report) {
 
 var notWord = regexp.MustCompile(`[^a-z0-9]+`)
 
-// freeName is a file that does not exist yet.
+// freeName makes a file that did not exist yet: tests run side by side.
 func freeName(dir, name string) string {
+	_ = os.MkdirAll(dir, 0o755)
 	if len(name) > 60 {
 		name = strings.TrimRight(name[:60], "-")
 	}
 	for n := 1; ; n++ {
 		file := filepath.Join(dir, fmt.Sprintf("%s-%d.json", name, n))
-		if _, err := os.Stat(file); err != nil {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			_ = f.Close() // nil if the folder cannot be written, which write says
 			return file
 		}
 	}

@@ -18,6 +18,7 @@ import (
 // A report from a real office, shown redacted in every format, holds none of
 // the office's addresses, in any of the ways they are written.
 func TestRedactedReportsOfRealOffices(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"clean", "sip-alg", "double-nat"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -55,6 +55,7 @@ func blocking(loss int, blocks ...lab.Block) lab.Scenario {
 }
 
 func TestRTPPortsAreToldToTheExactPortAndDirection(t *testing.T) {
+	t.Parallel()
 	out := func(first, last int) lab.Block { return lab.Block{Protocol: "udp", Port: first, LastPort: last} }
 	back := func(first, last int) lab.Block {
 		return lab.Block{Protocol: "udp", Port: first, LastPort: last, Return: true}
@@ -89,6 +90,7 @@ func TestRTPPortsAreToldToTheExactPortAndDirection(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			got, _, rep := stand(t, tt.s).sweep(t, tt.args...)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s\n%s", diff, explain(rep))
@@ -125,6 +127,7 @@ func lossRuns(t *testing.T) int {
 // On a bad line a port may stay unknown, but none is ever said to be what it is
 // not, and on one that still carries calls every port is known.
 func TestLossNeverMakesAFalsePort(t *testing.T) {
+	t.Parallel()
 	blocks := []lab.Block{{Protocol: "udp", Port: 16384, LastPort: 16400}, {Protocol: "udp", Port: 30000, LastPort: 40000, Return: true}}
 	clean := ranges{[]string{"10000-65535"}, []string{}, []string{}, []string{}, nil, 0}
 	blocked := ranges{[]string{"10000-16383", "16401-29999", "40001-65535"}, []string{"16384-16400"}, []string{"30000-40000"}, []string{},

@@ -13,6 +13,7 @@ import (
 // However the Internet is gone, there is one finding, at uplink: no server is
 // accused, and no resolver is recommended that was silent a second ago.
 func TestNoInternetIsOneFinding(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		break_ []string // on the router
 		want   string   // the finding
@@ -38,6 +39,7 @@ func TestNoInternetIsOneFinding(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			need(t, "nft")
 			o := open(t, scenario(t, "clean"))
 			shell(t, o.Routers[0], c.break_...)
@@ -84,6 +86,7 @@ func plainWords(t *testing.T, rep *checks.Report) {
 
 // Where only the DNS servers are gone, they are the cause.
 func TestDeadDNSExplainsWhatCouldNotBeLookedUp(t *testing.T) {
+	t.Parallel()
 	need(t, "nft")
 	o := open(t, scenario(t, "clean"))
 	for _, n := range o.Nodes() {

@@ -9,6 +9,7 @@ import (
 
 // What was collected on the server says on a laptop what the server said.
 func TestABundleOfALiveServer(t *testing.T) {
+	t.Parallel()
 	p := openPBX(t, "iptables-nft")
 	shell(t, p.node, "iptables-nft -N f2b-sip", "iptables-nft -A INPUT -p udp --dport 5060 -j f2b-sip",
 		"iptables-nft -A f2b-sip -s 192.0.2.7 -j DROP", "ip route add blackhole 192.0.2.9")

@@ -9,13 +9,14 @@ import (
 )
 
 // evidence writes the comparisons in columns, or one below the other when
-// they do not fit.
+// they do not fit. What has nothing to be compared with stands alone, and so does
+// what is as it should be.
 func (p *page) evidence(f checks.Finding, o TextOptions) {
 	list := f.Evidence
 	if !o.Verbose && len(list) > fewEvidence {
 		list = list[:fewEvidence]
 	}
-	list = withoutName(list)
+	list = bare(list)
 	want, got := p.evidenceWords(f.ID)
 	name, left := p.columns(list, cells(want)+cells(got))
 	for _, e := range list {
@@ -23,30 +24,38 @@ func (p *page) evidence(f checks.Finding, o TextOptions) {
 		if e.Want != "" {
 			row += want + " " + pad(e.Want, left) + "  " + got + " "
 		}
-		if row += e.Got; cells(row) <= p.width {
-			p.line(plain, row)
-			continue
+		switch {
+		case cells(row+e.Got) <= p.width:
+			p.line(plain, row+e.Got)
+		case e.Want == "" && cells(e.Name) <= name && cells(e.Got) > p.width-len("       "):
+			p.value(row, e.Got, o)
+		case e.Want == "":
+			p.line(plain, "     "+e.Name)
+			p.value("       ", e.Got, o)
+		default:
+			p.line(plain, "     "+e.Name)
+			wide := max(cells(want), cells(got))
+			p.value("       "+pad(want, wide)+"  ", e.Want, o)
+			p.value("       "+pad(got, wide)+"  ", e.Got, o)
 		}
-		p.line(plain, "     "+e.Name)
-		if e.Want != "" {
-			p.value(pad(want, max(cells(want), cells(got))), e.Want, o)
-		}
-		p.value(pad(got, max(cells(want), cells(got))), e.Got, o)
 	}
 	if n := len(f.Evidence) - len(list); n > 0 {
 		p.line(dim, "     "+p.say("more", words.Args{"n": n}))
 	}
 }
 
-// withoutName leaves out of the values what the name says already: "Contact"
-// of "Contact: <sip:…>".
-func withoutName(list []checks.Evidence) []checks.Evidence {
+// bare leaves out of the values what the name says already, "Contact" of
+// "Contact: <sip:…>", and what should be where it is the same as what is.
+func bare(list []checks.Evidence) []checks.Evidence {
 	list = slices.Clone(list)
 	for i, e := range list {
 		want, wok := strings.CutPrefix(e.Want, e.Name+": ")
 		got, gok := strings.CutPrefix(e.Got, e.Name+": ")
 		if wok && gok {
 			list[i].Want, list[i].Got = want, got
+		}
+		if e.Want == e.Got {
+			list[i].Want = ""
 		}
 	}
 	return list
@@ -56,9 +65,17 @@ func withoutName(list []checks.Evidence) []checks.Evidence {
 // many comparisons as possible fit on a line each: one long value must not
 // push all others out.
 func (p *page) columns(list []checks.Evidence, labels int) (name, left int) {
-	fits := slices.Clone(list)
+	var fits []checks.Evidence
+	alone := 0 // the widest name of those that stand alone
+	for _, e := range list {
+		if e.Want != "" {
+			fits = append(fits, e)
+		} else if n := cells(e.Name); n <= p.width/3 {
+			alone = max(alone, n)
+		}
+	}
 	for {
-		name, left = 0, 0
+		name, left = alone, 0
 		widest, at := 0, -1
 		for i, e := range fits {
 			name, left = max(name, cells(e.Name)), max(left, cells(e.Want))
@@ -87,11 +104,11 @@ func (p *page) evidenceWords(finding string) (want, got string) {
 	return p.say("expected", nil), p.say("seen", nil)
 }
 
-func (p *page) value(label, s string, o TextOptions) {
+// value writes s after lead, broken between words, the other lines under it.
+func (p *page) value(lead, s string, o TextOptions) {
 	if r := []rune(s); !o.Verbose && len(r) > fewCells {
 		s = string(r[:fewCells]) + "…"
 	}
-	lead := "       " + label + "  "
 	for _, piece := range chop(s, p.width-cells(lead)) {
 		p.put(dim, lead)
 		p.line(plain, piece)

@@ -2,9 +2,11 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -37,24 +39,70 @@ func arrange(r *checks.Report) (numbered, notes []checks.Finding) {
 	return numbered, notes
 }
 
+// told remembers what stands on the page already: advice, proofs and cures, and
+// the number of the fault under which they stand.
+type told map[string]int
+
+// again is the number under which s stands already; 0 if it is new.
+func (t told) again(s string, n int) int {
+	if at, ok := t[s]; ok && at != n {
+		return at
+	}
+	t[s] = n
+	return 0
+}
+
 // finding writes one fault: what it is, what it means, proof, cures, advice.
-func (p *page) finding(n int, f checks.Finding, o TextOptions) {
+// What an earlier fault has told is pointed at.
+func (p *page) finding(n int, f checks.Finding, shown told, o TextOptions) {
 	p.title(fmt.Sprintf("%d. ", n), f)
 	if f.Explanation != "" {
 		p.prose(plain, "   ", f.Explanation)
 	}
-	p.evidence(f, o)
-	shown := f.Fixes
-	if !o.Verbose && len(shown) > fewFixes {
-		shown = shown[:fewFixes]
+	if at := shown.again(fmt.Sprintf("proof %q", f.Evidence), n); at > 0 && len(f.Evidence) > 0 {
+		p.prose(dim, "     ", p.say("proof-above", words.Args{"n": at}))
+	} else {
+		p.evidence(f, o)
 	}
-	for i, fix := range shown {
-		p.fix(fix, i > 0)
+	list := f.Fixes
+	if !o.Verbose && len(list) > fewFixes {
+		list = list[:fewFixes]
 	}
-	if left := len(f.Fixes) - len(shown); left > 0 {
+	list, verify := apart(list)
+	for i, fix := range list {
+		if at := shown.again(fmt.Sprintf("fix %s %q %q", fix.Where, fix.Commands, fix.Undo), n); at > 0 {
+			p.end()
+			p.prose(bold, "   ", p.say("fix-above", words.Args{"fix": p.fixHeading(fix, i > 0), "n": at}))
+			continue
+		}
+		p.fix(fix, i > 0, o)
+	}
+	if left := len(f.Fixes) - len(list); left > 0 {
 		p.line(dim, "   "+p.say("more", words.Args{"n": left}))
 	}
-	p.advice(f.Advice)
+	p.advice(slices.DeleteFunc(slices.Clone(f.Advice), func(a string) bool { return shown.again("advice "+a, n) > 0 }))
+	if len(verify) > 0 {
+		p.end()
+		p.labelled("check", fixes.Fix{}, verify)
+	}
+}
+
+// apart takes out of alternatives how every one of them is verified, which is
+// then said once.
+func apart(list []fixes.Fix) (without []fixes.Fix, verify []string) {
+	if len(list) < 2 {
+		return list, nil
+	}
+	for _, line := range list[0].Verify {
+		if !slices.ContainsFunc(list, func(f fixes.Fix) bool { return !slices.Contains(f.Verify, line) }) {
+			verify = append(verify, line)
+		}
+	}
+	without = slices.Clone(list)
+	for i, f := range without {
+		without[i].Verify = slices.DeleteFunc(slices.Clone(f.Verify), func(line string) bool { return slices.Contains(verify, line) })
+	}
+	return without, verify
 }
 
 // brief writes one of many faults of a kind: what it is, and the first cure.
@@ -99,20 +147,21 @@ func (p *page) title(number string, f checks.Finding) {
 
 // notes writes findings that change nothing, in one paragraph each.
 func (p *page) notes(notes []checks.Finding, o TextOptions) {
+	lead := p.say("note", nil) + " "
 	for _, f := range notes {
 		p.end()
 		if o.Verbose {
-			p.title(p.say("note", nil)+" ", f)
+			p.title(lead, f)
 			p.prose(plain, "   ", f.Explanation)
 			p.evidence(f, o)
 			for i, fix := range f.Fixes {
-				p.fix(fix, i > 0)
+				p.fix(fix, i > 0, o)
 			}
 		} else {
-			p.prose(plain, p.say("note", nil)+" ", p.say("sentence", words.Args{"title": f.Title}))
+			p.prose(plain, lead, p.say("sentence", words.Args{"title": f.Title}))
 		}
 		for _, a := range f.Advice {
-			p.prose(plain, "      ", a)
+			p.prose(plain, strings.Repeat(" ", min(cells(lead), p.width/6)), a)
 		}
 	}
 }

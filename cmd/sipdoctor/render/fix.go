@@ -10,30 +10,29 @@ import (
 
 // fix writes one cure. Its commands stand alone on their lines, whole, and
 // with nothing before them but blanks.
-func (p *page) fix(f fixes.Fix, alternative bool) {
+func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	p.end()
 	p.prose(bold, "   ", p.fixHeading(f, alternative))
-	for _, c := range f.Commands {
+	steps, makers := f.Commands, []string(nil)
+	if !o.Verbose {
+		steps, makers = withoutMenus(f)
+	}
+	for _, c := range steps {
 		if readable(f) {
 			p.hanging("     ", "       ", p.step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
 	}
-	if readable(f) {
-		for i, u := range f.Undo {
-			lead := p.label("undo")
-			if i > 0 {
-				lead = strings.Repeat(" ", cells(lead))
-			}
-			p.prose(dim, lead, p.step(f, u))
-		}
-	} else {
-		p.labelled("undo", f.Undo)
+	if len(makers) > 0 {
+		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": makers}))
 	}
-	p.labelled("check", f.Verify)
-	for _, line := range unverifiedCommands(f) {
-		p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
+	p.labelled("undo", f, f.Undo)
+	p.labelled("check", f, f.Verify)
+	if !readable(f) { // nothing may be written after what is pasted
+		for _, line := range f.UnverifiedLines {
+			p.prose(dim, p.label("note-label"), p.say("not-verified", words.Args{"line": line}))
+		}
 	}
 	for _, n := range []string{f.Note, p.rebootNote(f)} {
 		if n != "" {
@@ -43,6 +42,28 @@ func (p *page) fix(f fixes.Fix, alternative bool) {
 	if f.Source != "" {
 		p.prose(dim, p.label("source"), f.Source)
 	}
+}
+
+// withoutMenus takes out of a cure for any router where each maker hides the
+// switch: whoever does not know the router yet cannot use it.
+func withoutMenus(f fixes.Fix) (steps, makers []string) {
+	if f.Platform != "generic" {
+		return f.Commands, nil
+	}
+	menus := map[string]string{}
+	for _, l := range words.Languages() {
+		for _, box := range fixes.Platforms(l) {
+			menus[box.Name+": "+box.SIPALG] = box.Name
+		}
+	}
+	for _, c := range f.Commands {
+		if maker, ok := menus[c]; ok {
+			makers = append(makers, maker)
+		} else {
+			steps = append(steps, c)
+		}
+	}
+	return steps, makers
 }
 
 // label is what stands before a line under a cure.
@@ -64,27 +85,12 @@ func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
 	return p.say("where", words.Args{"where": f.Where, "box": box, "title": f.Title, "alternative": alternative, "unverified": f.Unverified})
 }
 
-// step is a line for people, and whether anything stands behind it.
+// step is a line for people, marked if no source confirms it.
 func (p *page) step(f fixes.Fix, line string) string {
 	if slices.Contains(f.UnverifiedLines, line) {
 		return p.say("not-verified-line", words.Args{"line": line})
 	}
 	return line
-}
-
-// unverifiedCommands are the unverified lines that step has not marked: those
-// that are pasted, so that nothing may be written behind them.
-func unverifiedCommands(f fixes.Fix) []string {
-	if !readable(f) {
-		return f.UnverifiedLines
-	}
-	var list []string
-	for _, line := range f.UnverifiedLines {
-		if slices.Contains(f.Verify, line) {
-			list = append(list, line)
-		}
-	}
-	return list
 }
 
 // rebootNote warns of a setting that does not last. What is asked of somebody
@@ -100,12 +106,17 @@ func (p *page) rebootNote(f fixes.Fix) string {
 // such lines may be wrapped.
 func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == fixes.FormAdvice }
 
-// labelled writes commands behind a label; several stand below each other.
-func (p *page) labelled(label string, commands []string) {
+// labelled writes lines after a label; several stand below each other. What is
+// to be typed stays whole.
+func (p *page) labelled(label string, f fixes.Fix, lines []string) {
 	lead := p.label(label)
-	for _, c := range commands {
-		p.put(dim, lead)
-		p.line(plain, c)
+	for _, line := range lines {
+		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
+			p.prose(dim, lead, p.step(f, line))
+		} else {
+			p.put(dim, lead)
+			p.line(plain, line)
+		}
 		lead = strings.Repeat(" ", cells(lead))
 	}
 }

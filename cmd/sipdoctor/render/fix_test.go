@@ -31,7 +31,7 @@ func TestALineThatNobodyVerifiedSaysSo(t *testing.T) {
 		{"a command stays whole, the note names it", console, func(b *bytes.Buffer, r *checks.Report) error { return Text(b, r, text) },
 			[]string{"     clear conn port 5060", "   note      Not verified: clear conn port 5060"}, "inspect sip (not"},
 		{"a menu path is marked where it stands", menu, func(b *bytes.Buffer, r *checks.Report) error { return Text(b, r, text) },
-			[]string{"     Archer: ALG off", "     Deco app: SIP ALG off (not verified)", "   undo      Tick it again (not verified)", "   note      Not verified: The page says off"}, "Not verified: Deco"},
+			[]string{"     Archer: ALG off", "     Deco app: SIP ALG off (not verified)", "   undo      Tick it again (not verified)", "   check     The page says off (not verified)"}, "Not verified: "},
 		{"a ticket in Markdown", console, func(b *bytes.Buffer, r *checks.Report) error { return Markdown(b, r, words.English) },
 			[]string{"clear conn port 5060", "Not verified: `clear conn port 5060`"}, "Not verified: `no"},
 	}

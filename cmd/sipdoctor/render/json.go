@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"unicode"
 	"unicode/utf16"
 
@@ -15,7 +16,7 @@ import (
 // JSON writes r as other programs read it: indented, in a stable order, with a
 // line end. What it writes can be read again and gives the same bytes.
 func JSON(w io.Writer, r *checks.Report) error {
-	r, err := copied(r)
+	r, err := reportOf(r)
 	if err != nil {
 		return err
 	}
@@ -86,23 +87,19 @@ func notNil[T checks.Result | checks.Finding | checks.Evidence | fixes.Fix | str
 // unescapeHTML writes <, > and & as themselves in JSON that was made with Go's
 // default escaping: SIP is full of them, and nobody reads "\u003csip:".
 func unescapeHTML(raw json.RawMessage) json.RawMessage {
-	out := make(json.RawMessage, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' || i+1 >= len(raw) {
-			out = append(out, raw[i])
-			continue
+	return jsonEscape.ReplaceAllFunc(raw, func(escape []byte) []byte {
+		switch string(escape) {
+		case `\u003c`:
+			return []byte("<")
+		case `\u003e`:
+			return []byte(">")
+		case `\u0026`:
+			return []byte("&")
 		}
-		c := byte(0)
-		if i+6 <= len(raw) {
-			c = map[string]byte{`\u003c`: '<', `\u003e`: '>', `\u0026`: '&'}[string(raw[i:i+6])]
-		}
-		if c != 0 {
-			out = append(out, c)
-			i += 5
-			continue
-		}
-		out = append(out, raw[i], raw[i+1])
-		i++
-	}
-	return out
+		return escape
+	})
 }
+
+// jsonEscape is one of those escapes, or another: a backslash after a backslash
+// begins none.
+var jsonEscape = regexp.MustCompile(`(?s)\\(u003c|u003e|u0026|.)`)

@@ -142,12 +142,14 @@ func Wrap(text string, n int) []string {
 	return append(lines, cur)
 }
 
-// unbroken keeps a number and its unit together, "30 s", and the thousands of a
-// number, "55 536".
+// unbroken keeps together a number and its unit, "30 s", the thousands of a
+// number, "55 536", a figure and its name, "TLS 5061", and an arrow of a menu and
+// the menu before it.
 func unbroken(list []string) []string {
 	out := list[:0]
 	for _, word := range list {
-		if n := len(out); n > 0 && isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word)) {
+		n := len(out)
+		if n > 0 && (word == ">" || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
 			out[n-1] += " " + word
 			continue
 		}
@@ -157,6 +159,11 @@ func unbroken(list []string) []string {
 }
 
 var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
+
+func isNamed(name, number string) bool {
+	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "port", "порт", "порту", "порта"}
+	return number[0] >= '0' && number[0] <= '9' && slices.Contains(names, strings.TrimLeft(name, "("))
+}
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.,()") == "" }
 
@@ -172,7 +179,7 @@ func chop(s string, n int) []string {
 	var out []string
 	for len(r) > n {
 		cut := n
-		for i := n; i > n/2; i-- {
+		for i := n; i > 0; i-- {
 			if r[i-1] == ' ' {
 				cut = i
 				break

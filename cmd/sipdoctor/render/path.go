@@ -24,9 +24,10 @@ type natFacts struct {
 }
 
 // stops lists the boxes from the phone to the far end, as far as the report
-// knows them. It is empty when it knows no more than this machine.
+// knows them. It is empty when it knows no more than this machine, and where the
+// question is what this machine itself lets in.
 func (p *page) stops(r *checks.Report) []stop {
-	if r.Host == nil || len(r.Host.Uplink.Local) == 0 {
+	if r.Host == nil || len(r.Host.Uplink.Local) == 0 || r.Command == "why" || r.Command == "pbx" {
 		return nil
 	}
 	u := r.Host.Uplink

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -30,30 +28,12 @@ func Redact(r *checks.Report) (*checks.Report, error) {
 	walk(tree, place{}, func(at place, s string) string { red.collect(at, s); return s })
 	red.assign()
 	walk(tree, place{}, red.replaceAt)
-	raw, err := json.Marshal(tree)
+	out, err := reportOf(tree)
 	if err != nil {
-		return nil, fmt.Errorf("storing the redacted report: %w", err)
-	}
-	var out checks.Report
-	if err := json.Unmarshal(raw, &out); err != nil {
-		return nil, fmt.Errorf("reading the redacted report: %w", err)
+		return nil, err
 	}
 	out.Redacted = true
-	return &out, nil
-}
-
-func treeOf(r *checks.Report) (any, error) {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("copying the report: %w", err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var tree any
-	if err := dec.Decode(&tree); err != nil {
-		return nil, fmt.Errorf("copying the report: %w", err)
-	}
-	return tree, nil
+	return out, nil
 }
 
 // place is where in the report a string stands.

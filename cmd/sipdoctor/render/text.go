@@ -46,15 +46,14 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	if !p.ways(r, o) {
 		p.checkLines(r, o)
 	}
-	alike, advised := map[string]int{}, map[string]bool{}
+	alike, shown := map[string]int{}, told{}
 	for i, f := range numbered {
 		p.end()
 		if alike[f.ID]++; alike[f.ID] > fewAlike && !o.Verbose {
 			p.brief(i+1, f)
 			continue
 		}
-		f.Advice = slices.DeleteFunc(f.Advice, func(a string) bool { known := advised[a]; advised[a] = true; return known })
-		p.finding(i+1, f, o)
+		p.finding(i+1, f, shown, o)
 	}
 	p.notes(notes, o)
 	p.unread(r, o)
@@ -189,12 +188,7 @@ func (p *page) fact(res checks.Result, o TextOptions) string {
 		parts = append(parts, p.say("explained-by", words.Args{"check": res.ExplainedBy}))
 	}
 	if res.ExplainedBy == "" || o.Verbose {
-		if res.Summary != "" {
-			parts = append(parts, res.Summary)
-		}
-		if res.Reason != "" && res.Reason != res.Summary {
-			parts = append(parts, res.Reason)
-		}
+		parts = append(parts, summaryAndReason(res)...)
 	}
 	if len(parts) == 0 {
 		parts = append(parts, res.Title)
@@ -204,6 +198,32 @@ func (p *page) fact(res checks.Result, o TextOptions) string {
 		s = p.say("took", words.Args{"fact": s, "time": milliseconds(res.DurationMS)})
 	}
 	return s
+}
+
+// summaryAndReason are what there is to say in one line: neither repeats the
+// other, and what is evidence of a finding stands there.
+func summaryAndReason(res checks.Result) (parts []string) {
+	summary, reason := res.Summary, res.Reason
+	for _, f := range res.Findings {
+		if slices.ContainsFunc(f.Evidence, func(e checks.Evidence) bool { return len(e.Got) > 20 && strings.HasSuffix(reason, e.Got) }) {
+			reason = ""
+		}
+	}
+	if reason != "" {
+		whole := strings.Split(summary, ": ")
+		for i := range whole {
+			if strings.HasPrefix(reason, strings.Join(whole[i:], ": ")) {
+				summary = strings.Join(whole[:i], ": ")
+				break
+			}
+		}
+	}
+	for _, s := range []string{summary, reason} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return parts
 }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
@@ -251,7 +271,7 @@ func (p *page) inboundHint(r *checks.Report) string {
 // responderHint says what a responder would have added to this run, or
 // nothing when it had one or no use for one.
 func (p *page) responderHint(r *checks.Report) string {
-	if r.Command != "check" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
+	if r.Command != "check" || r.Inputs.Root != "" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
 		return ""
 	}
 	return p.say("responder-hint", nil)

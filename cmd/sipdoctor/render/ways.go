@@ -52,9 +52,9 @@ func (p *page) ways(r *checks.Report, o TextOptions) bool {
 			wide = max(wide, cells(kinds[i]))
 		}
 		for i, x := range w.Paths {
-			rule := x.Table + ": " + x.Rule
-			if x.Table == "" {
-				rule = x.Rule
+			rule := p.say("rule", words.Args{"rule": x.Rule})
+			if x.Table != "" {
+				rule = x.Table + ": " + rule
 			}
 			lead := "  " + pad(kinds[i], wide) + "  " + pad(x.Verdict, len("accept")) + "  "
 			p.hanging(lead, strings.Repeat(" ", cells(lead)), rule)

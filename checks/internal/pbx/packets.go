@@ -1,0 +1,81 @@
+package pbx
+
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// FirstPackets are new packets of some addresses that come in by one way (see
+// ByWayIn) to ports of this machine.
+func (rt *Routes) FirstPackets(from []netip.Prefix, protocol string, ports packetfilter.NumSet) packetfilter.Class {
+	return rt.PacketsAt(rt.Arrivals(from[0].Addr(), nil)[0], from, Ports{Protocol: protocol, Set: ports})
+}
+
+// PacketsAt are new packets of some addresses of one family that come in at one
+// place.
+func (rt *Routes) PacketsAt(at Arrival, from []netip.Prefix, ports Ports) packetfilter.Class {
+	ipv6 := from[0].Addr().Is6()
+	return packetfilter.Class{
+		Protocol: ports.Number(), Src: from, Dst: Single(at.To), DstPorts: ports.Set, Hook: packetfilter.HookInput,
+		In: at.In, State: packetfilter.StateNew, IPv6: ipv6, Local: rt.Own(ipv6), Host: rt.Host,
+	}
+}
+
+// Single are the networks of one address each.
+func Single(list []netip.Addr) (out []netip.Prefix) {
+	for _, a := range list {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return out
+}
+
+// ByWayIn puts together the addresses of one family whose packets come in by
+// the same interface.
+func (rt *Routes) ByWayIn(list []netip.Prefix) (groups [][]netip.Prefix) {
+	type way struct {
+		ipv6 bool
+		in   string
+	}
+	at := map[way]int{}
+	for _, p := range list {
+		k := way{p.Addr().Is6(), rt.Interface(p.Addr())}
+		i, ok := at[k]
+		if !ok {
+			i = len(groups)
+			at[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], p)
+	}
+	return groups
+}
+
+// Nobody is an address that no rule names: the last but one of a network that
+// is reserved for the future (RFC 1112, section 4), or of the discard prefix
+// (RFC 6666).
+func Nobody(ipv6 bool) netip.Prefix {
+	if ipv6 {
+		return netip.MustParsePrefix("100::ffff:ffff:ffff:fffe/128")
+	}
+	return netip.MustParsePrefix("240.255.255.254/32")
+}
+
+// Port is the set of one port.
+func Port(n uint16) packetfilter.NumSet { return packetfilter.OneNum(packetfilter.Num(n)) }
+
+// AskedSets are the named sets that loaded rules ask, and how many rules do.
+func AskedSets(rules *packetfilter.Ruleset) map[*packetfilter.Set]int {
+	asked := map[*packetfilter.Set]int{}
+	for _, t := range rules.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				for _, e := range r.Exprs {
+					if l, ok := e.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.Name != "" {
+						asked[l.Set]++
+					}
+				}
+			}
+		}
+	}
+	return asked
+}

@@ -1,0 +1,109 @@
+package pbx
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// Trusted are the networks that the FreePBX firewall lets use everything: its
+// chains say so at once; fwconsole, which takes seconds, is asked where they
+// cannot be read. An error means that the list is not known, or not whole: none
+// on it is not "nobody is trusted".
+func (p *PBX) Trusted(ctx context.Context) ([]netip.Prefix, error) {
+	ast := p.Asterisk(ctx)
+	if ast.State == nil || !ast.State.FreePBX {
+		return nil, nil
+	}
+	if list, loaded, err := trustedByRules(p.Filter(ctx).Rules); loaded {
+		return list, err
+	}
+	var list []netip.Prefix
+	trusted, err := asterisk.ReadTrusted(ctx, p.Sys)
+	for _, t := range trusted {
+		list = append(list, t.Prefix)
+	}
+	if err != nil {
+		err = fmt.Errorf("the networks that the FreePBX firewall trusts were not read: %w", err)
+	}
+	return list, err
+}
+
+// trustedByRules reads the chains of the FreePBX firewall that send sources to
+// its trusted zone, and the sets they ask.
+func trustedByRules(rules *packetfilter.Ruleset) (list []netip.Prefix, loaded bool, err error) {
+	for _, t := range rules.Tables {
+		for _, c := range t.Chains {
+			if c.Name != "fpbxnets" && c.Name != "fpbxhosts" {
+				continue
+			}
+			loaded = true
+			if c.Incomplete {
+				err = fmt.Errorf("the listing of chain %s may lack networks that the FreePBX firewall trusts", c.Name)
+			}
+			for _, r := range c.Rules {
+				if !slices.ContainsFunc(r.Exprs, jumpsTo("zone-trusted")) {
+					continue
+				}
+				found, why := sourcesOf(r)
+				if list = append(list, found...); why != nil {
+					err = why
+				}
+			}
+		}
+	}
+	return list, loaded, err
+}
+
+// sourcesOf are the networks that a rule's source is compared with, by itself or
+// in a set.
+func sourcesOf(r *packetfilter.Rule) (list []netip.Prefix, err error) {
+	for _, x := range r.Exprs {
+		switch x := x.(type) {
+		case *packetfilter.Match:
+			if x.Not || x.Field != packetfilter.FieldSrc {
+				continue
+			}
+			for _, span := range x.Addrs {
+				if p, ok := packetfilter.Network(span); ok {
+					list = append(list, p)
+				}
+			}
+		case *packetfilter.Lookup:
+			switch {
+			case x.Not:
+			case x.Set == nil:
+				err = fmt.Errorf("set %s of trusted networks was not listed", x.Name)
+			case x.Set.Incomplete != "":
+				err = fmt.Errorf("set %s of trusted networks: %s", x.Name, x.Set.Incomplete)
+			default:
+				list = append(list, elementsOf(x.Set)...)
+			}
+		}
+	}
+	return list, err
+}
+
+// elementsOf are the networks in a set of addresses.
+func elementsOf(s *packetfilter.Set) (list []netip.Prefix) {
+	for _, e := range s.Elements {
+		if e.NoMatch || len(e.Values) == 0 || !e.Values[0].Addr.Lo.IsValid() {
+			continue
+		}
+		if p, ok := packetfilter.Network(e.Values[0].Addr); ok {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func jumpsTo(chain string) func(packetfilter.Expr) bool {
+	return func(x packetfilter.Expr) bool {
+		v, ok := x.(*packetfilter.Verdict)
+		return ok && v.Chain == chain
+	}
+}

@@ -1,0 +1,177 @@
+package rtpports
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
+)
+
+const (
+	// freshTries and freshGap: at 20 % loss each way one fresh flow in 60 still
+	// dies by accident, and two in a row that say "full" are checked against
+	// the sweep itself.
+	freshTries = 4
+	freshGap   = 80 * time.Millisecond
+	// maxTrips ends a sweep whose router is full again and again.
+	maxTrips = 3
+	// recoverWait is how long a full table is waited for: the life of an
+	// answered entry, and Linux's next collection of dead ones.
+	recoverWait = (entryLife + 15) * time.Second
+	// otherQuestions go to the responder's STUN port when no RTP port answers:
+	// so many show a loss of a few percent.
+	otherQuestions = 64
+)
+
+// tryFreshFlow asks a port that is known to be open from a new socket: a flow
+// that no router has seen. Without a known port there is nothing to say against
+// the path.
+func (s *sweep) tryFreshFlow(ctx context.Context) {
+	begun, known := time.Now(), s.ledger.openPorts(1)
+	s.ledger.fresh.begun = begun
+	if len(known) == 0 {
+		s.ledger.Fresh(begun, begun, true)
+		return
+	}
+	s.countFresh(1)
+	local, patience := s.sources[0].bound, s.ledger.answerTimeout()
+	s.running.Go(func() {
+		tries, passed := s.freshFlow(ctx, local, uint16(known[0]), patience)
+		s.post(func() {
+			s.countFresh(tries - 1)
+			s.ledger.Fresh(begun, time.Now(), passed || ctx.Err() != nil)
+		})
+	})
+}
+
+// countFresh counts packets against the rate that do not wait in line.
+func (s *sweep) countFresh(n int) {
+	s.ledger.sent += n
+	s.ledger.pace.take(n)
+}
+
+// freshFlow reports whether a port answered; a socket that cannot be had says
+// nothing against the path.
+func (s *sweep) freshFlow(ctx context.Context, local netip.Addr, port uint16, patience time.Duration) (tries int, passed bool) {
+	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	if err != nil {
+		return 1, true
+	}
+	defer func() { _ = conn.Close() }()
+	packet := s.key.Append(nil, session.RTPProbe{Session: s.key.Session, Port: port, Serial: rand.Uint32()})
+	a := &probe.Ask{
+		Payload: func() []byte { return packet },
+		Match:   func(b []byte, from netip.AddrPort) bool { _, ok := s.proved(b, from); return ok },
+	}
+	when := probe.Schedule{LastWait: max(patience, freshGap)}
+	for try := range freshTries {
+		when.SendAt = append(when.SendAt, time.Duration(try)*freshGap)
+	}
+	_, _ = probe.Exchange(ctx, conn, netip.AddrPortFrom(s.client.Addr, port), when, a) // a miss says so too
+	return max(a.Tries, 1), a.Reply != nil
+}
+
+// waitForTable is what follows when new flows no longer pass: the sweep waits
+// until they do, forgets what it believed since, and goes on slower. It gives up
+// when that would take much longer than was announced.
+func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
+	trip, at := s.ledger.Full()
+	trip.AtMS = time.Since(s.start).Milliseconds()
+	s.ledger.fresh.tripped, s.ledger.fresh.missed = false, 0
+	// If known-open ports do not answer on the flows of the sweep itself either,
+	// it is not a full table, but a dead path.
+	known := s.ledger.openPorts(lateControls)
+	if err := s.sendAndWait(ctx, known, func() bool { return s.ledger.allAnswered(known) }); err != nil {
+		return err
+	}
+	trip.Step = trip.Step && slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
+	rate := max(s.ledger.pace.rate/4, 1)
+	if trip.Step {
+		rate = min(rate, politeRate(at/2))
+	}
+	s.trips = append(s.trips, trip)
+	s.ledger.Disbelieve(at)
+	if left := time.Duration(remaining) * time.Second / time.Duration(rate); len(s.trips) > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
+		s.ledger.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
+		return errGaveUp
+	}
+	s.env.Say(say("progress.table-full", nil))
+	begin := time.Now()
+	for passed := false; !passed; {
+		if err := s.waitAnswers(ctx, func() time.Duration { return time.Second }, func() bool { return false }); err != nil {
+			return err
+		}
+		var err error
+		if passed, err = s.freshFlowPasses(ctx); err != nil {
+			return err
+		}
+		if !passed && time.Since(begin) > recoverWait {
+			s.ledger.giveUp(tableFull)
+			return errGaveUp
+		}
+	}
+	s.ledger.pace.rate = rate
+	s.ledger.fresh.tripped, s.ledger.fresh.missed = false, 0
+	mine := &s.trips[len(s.trips)-1]
+	mine.Cleared, mine.WaitMS = true, time.Since(begin).Milliseconds()
+	return nil
+}
+
+// freshFlowPasses tries a fresh flow and waits for its outcome.
+func (s *sweep) freshFlowPasses(ctx context.Context) (bool, error) {
+	begun := time.Now()
+	s.tryFreshFlow(ctx)
+	f := &s.ledger.fresh
+	for f.passed.Before(begun) && f.failed.Before(begun) {
+		if err := s.await(ctx, 2*attention); err != nil {
+			return false, err
+		}
+	}
+	return !f.passed.Before(begun), nil
+}
+
+// measureOtherPorts measures the loss of the way to the responder where no RTP
+// port answers, at its STUN port. If that does not answer either, nothing is
+// known of the loss.
+func (s *sweep) measureOtherPorts(ctx context.Context) error {
+	if len(s.client.Info.STUN) == 0 {
+		return nil
+	}
+	sock, err := stun.Open(ctx, s.env.Net, netip.AddrPortFrom(s.source().bound, 0))
+	if err != nil {
+		return nil // one measure less, not a fault
+	}
+	defer sock.Close()
+	q := stun.Question{
+		To:   netip.AddrPortFrom(s.client.Addr, uint16(s.client.Info.STUN[0])),
+		Plan: stun.Plan{Sends: 1, Linger: time.Second},
+	}
+	outcomes := make([]stun.Outcome, otherQuestions)
+	var asking sync.WaitGroup
+	for i := range outcomes {
+		asking.Go(func() { outcomes[i] = sock.Ask(ctx, q) })
+	}
+	asking.Wait()
+	l, longest := losses{asked: len(outcomes)}, time.Duration(0)
+	for _, o := range outcomes {
+		if o.SendErr != nil {
+			return ctx.Err() // this machine's own loss
+		}
+		if longest = max(longest, o.Elapsed); !o.Answered {
+			l.lost++
+		}
+	}
+	s.ledger.sent += l.asked
+	if l.lost < l.asked {
+		s.ledger.noAnswerLoss, s.ledger.rtt = l, longest
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,212 @@
+package rtpports
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+// readBuffer holds the answers of a whole window, bytes: the kernel counts
+// about 1 KB for each.
+const readBuffer = 2 * maxWindow << 10
+
+// source is one socket of ours.
+type source struct {
+	conn     platform.UDPConn   // nil where there is batch; it has a reader of its own
+	batch    platform.BatchConn // read by the loop; nil where the system has none
+	bound    netip.Addr
+	local    netip.AddrPort // the address that packets leave with, where it is known
+	sent     int
+	answered int
+}
+
+// addSource opens a socket and makes it the one that sends. The older ones stay:
+// their answers may still come.
+func (s *sweep) addSource(ctx context.Context, local uint16) error {
+	src, err := s.openSource(ctx, netip.AddrPortFrom(anyPort(s.env, s.client).Addr(), local))
+	if err != nil {
+		return err
+	}
+	src.bound = src.local.Addr()
+	if a, err := s.env.Net.SourceFor(s.client.Addr); err == nil && src.bound.IsUnspecified() {
+		src.local = netip.AddrPortFrom(a, src.local.Port())
+	}
+	s.sources = append(s.sources, src)
+	if src.batch == nil {
+		s.running.Go(func() { s.read(src) })
+	}
+	return nil
+}
+
+// openSource opens a socket for many datagrams a second, where there is such.
+func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, error) {
+	if n, ok := platform.As[platform.BatchNetwork](s.env.Net); ok {
+		b, err := n.OpenBatch(ctx, local)
+		if err == nil {
+			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again
+			return &source{batch: b, local: b.LocalAddr()}, nil
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+	}
+	conn, err := s.env.Net.OpenUDP(ctx, local)
+	if err != nil {
+		return nil, err
+	}
+	return &source{conn: conn, local: conn.LocalAddr()}, nil
+}
+
+func (src *source) close() {
+	if src.batch != nil {
+		_ = src.batch.Close()
+		return
+	}
+	_ = src.conn.Close()
+}
+
+// write is WriteBatch, or one datagram after the other where there is none.
+func (src *source) write(ms []platform.Message) (sent int, err error) {
+	if src.batch != nil {
+		return src.batch.WriteBatch(ms)
+	}
+	for i, m := range ms {
+		if err := src.conn.WriteTo(m.Buf, m.Peer, platform.SendOptions{}); err != nil {
+			return i, err
+		}
+	}
+	return len(ms), nil
+}
+
+// source is the one that sends.
+func (s *sweep) source() *source { return s.sources[len(s.sources)-1] }
+
+// send sends probes, which the ledger has counted, and takes back those that
+// cannot leave this machine.
+func (s *sweep) send(probes []packet) {
+	src := s.source()
+	s.out = s.out[:cap(s.out)]
+	for i, p := range probes {
+		if i == len(s.out) {
+			s.out = append(s.out, platform.Message{})
+		}
+		m := &s.out[i]
+		w := session.RTPProbe{Session: s.key.Session, Port: uint16(p.port), Serial: p.serial, Plain: p.plain}
+		m.Buf, m.Peer = s.key.Append(m.Buf[:0], w), netip.AddrPortFrom(s.client.Addr, w.Port)
+	}
+	for ms := s.out[:len(probes)]; len(ms) > 0; {
+		n, err := src.write(ms)
+		src.sent += n
+		if err == nil {
+			return
+		}
+		s.unsent(probes[n].port, err)
+		ms, probes = ms[n+1:], probes[n+1:]
+	}
+}
+
+func (s *sweep) unsent(n int, err error) {
+	s.ledger.Unsent(n, true)
+	s.sendErr = platform.Words(err)
+	if platform.Classify(err) == platform.ClassLocalFilter {
+		s.localFilter++
+		s.ledger.ports[n].local = true
+	}
+}
+
+// await takes what has come; if that is nothing it waits up to d for the first.
+func (s *sweep) await(ctx context.Context, d time.Duration) error {
+	src := s.source()
+	if src.batch == nil {
+		return s.take(ctx, d)
+	}
+	for _, old := range s.sources[:len(s.sources)-1] {
+		if err := s.readAll(old, 0); err != nil {
+			return err
+		}
+	}
+	if err := s.readAll(src, min(d, attention)); err != nil {
+		return err
+	}
+	return s.take(ctx, 0)
+}
+
+// attention is how long a batch socket is listened to before other events have
+// their turn.
+const attention = 5 * time.Millisecond
+
+// readAll takes the answers that have come to a batch socket; it waits up to d
+// for the first.
+func (s *sweep) readAll(src *source, d time.Duration) error {
+	for {
+		n, err := src.batch.ReadBatch(s.in, d)
+		if _, told := errors.AsType[*platform.ICMPError](err); err != nil && !told {
+			return err
+		}
+		s.digest(src, s.in[:n], err, time.Now())
+		if err == nil && n < len(s.in) {
+			return nil
+		}
+		d = 0
+	}
+}
+
+// newInbox has room for a batch of answers. A byte more than a probe shows what
+// is not one.
+func newInbox() []platform.Message {
+	in := make([]platform.Message, sendBatch)
+	for i := range in {
+		in[i].Buf = make([]byte, session.RTPProbeSize+1)
+	}
+	return in
+}
+
+// digest takes answers, or what a hop said.
+func (s *sweep) digest(src *source, in []platform.Message, err error, now time.Time) {
+	if icmp, told := errors.AsType[*platform.ICMPError](err); told {
+		s.heardICMP(icmp)
+		return
+	}
+	for _, m := range in {
+		if p, ok := s.proved(m.Buf[:m.N], m.Peer); ok && s.ledger.Answered(packet{int(p.Port), p.Serial, p.Plain}, now) {
+			src.answered++
+		}
+	}
+}
+
+// proved reads an answer of our responder from the very port that was asked.
+func (s *sweep) proved(b []byte, from netip.AddrPort) (session.RTPProbe, bool) {
+	p, ok := session.ParseRTPProbe(b)
+	ok = ok && p.Answer && from.Addr().Unmap() == s.client.Addr && from.Port() == p.Port && s.key.Proves(b)
+	return p, ok
+}
+
+// heardICMP keeps what hops say. It is evidence, never a verdict: hosts send
+// "port unreachable" beside an answer.
+func (s *sweep) heardICMP(e *platform.ICMPError) {
+	const most = 16 // different words; nobody hears more than a few honest ones
+	if e.To.Addr().Unmap() != s.client.Addr || !s.ledger.ports[e.To.Port()].known {
+		return
+	}
+	k := hopWord{e.Hop, e.Meaning(), e.Prohibited()}
+	if _, known := s.icmp[k]; known || len(s.icmp) < most {
+		s.icmp[k] = append(s.icmp[k], int(e.To.Port()))
+	}
+}
+
+// read hands the answers of one socket to the loop.
+func (s *sweep) read(src *source) {
+	for {
+		buf := make([]byte, session.RTPProbeSize+1)
+		d, err := src.conn.ReadFrom(buf)
+		if _, told := errors.AsType[*platform.ICMPError](err); err != nil && !told {
+			return
+		}
+		now := time.Now()
+		s.post(func() { s.digest(src, []platform.Message{{Buf: buf, N: d.N, Peer: d.From}}, err, now) })
+	}
+}

@@ -1,0 +1,18 @@
+package packetfilter
+
+import (
+	_ "embed"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+// Words returns the messages of this package, whose IDs begin with
+// "packetfilter.".
+func Words() []byte { return ownWords }
+
+func because(id string, namesAndValues ...string) words.Reason {
+	return words.Because("packetfilter."+id, namesAndValues...)
+}
