@@ -28,7 +28,7 @@ func TestWhatANoteSays(t *testing.T) {
 	}{
 		{database, words.English, "fail2ban's database: there is no table of bans in it"},
 		{database, words.Russian, "база данных fail2ban: в ней нет таблицы блокировок"},
-		{log, words.Russian, "журнал /var/log/asterisk/full: /x: permission denied"},
+		{log, words.Russian, "журнал /var/log/asterisk/full: /x: нет прав доступа"},
 	} {
 		if got, err := book.Fill(c.lang, c.note.Reason().Text()); err != nil || got != c.want {
 			t.Errorf("%q, %v, want %q", got, err, c.want)
