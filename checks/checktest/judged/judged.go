@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,6 +228,10 @@ func (p pool) learn(tree any, place string) {
 	if p[place] == nil {
 		p[place] = map[string]any{}
 	}
+	if isMessage(tree) {
+		p[place][string(marshal(tree))] = tree
+		return
+	}
 	switch tree := tree.(type) {
 	case map[string]any:
 		if len(p[place]) == 0 {
@@ -245,6 +250,14 @@ func (p pool) learn(tree any, place string) {
 	case string, json.Number, bool:
 		p[place][fmt.Sprint(tree)] = tree
 	}
+}
+
+// isMessage reports whether tree is a words.Text: its values belong to its ID, so
+// it is varied as a whole.
+func isMessage(tree any) bool {
+	m, _ := tree.(map[string]any)
+	_, says := m["say"].(string)
+	return says
 }
 
 // missing are the fields that a thing at place has in other reports.
@@ -294,6 +307,14 @@ const fewPlaces = 3
 // kind place.
 func collect(tree any, path []string, place string, words pool, met map[string]int, add func(path []string, value any, gone bool)) {
 	below := func(step string) []string { return append(slices.Clone(path), step) }
+	if isMessage(tree) {
+		for _, v := range append(firstOf(words[place]), nil) {
+			if met[place]++; met[place] <= fewPlaces && !reflect.DeepEqual(v, tree) {
+				add(path, v, v == nil)
+			}
+		}
+		return
+	}
 	switch tree := tree.(type) {
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(tree)) {
