@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// lateCopies go out to a silent flow: three lost in a row, on two flows,
-	// cannot be chance on any line that can carry a call.
-	lateCopies = 3
+	// lateCopies go out to a silent flow: four lost in a row, on two flows, cannot
+	// be chance on any line that can carry a call.
+	lateCopies = 4
 	// lateSpacing keeps one burst of loss from taking all copies.
 	lateSpacing = 300 * time.Millisecond
 	// lateMargin makes sure that a router whose timer is exactly as long as the
