@@ -18,7 +18,9 @@ import (
 const (
 	// streamGap lies between the two exchanges of a stream: Linux (5.1 and
 	// later) takes a flow for a stream when it is still used two seconds after
-	// its first packet (nf_conntrack_proto_udp.c, stream_ts).
+	// its first packet (nf_conntrack_proto_udp.c, stream_ts). That is the first
+	// that reached the router, so the gap begins with the answer to it: after
+	// lost packets our own clock has run for longer than the router's.
 	streamGap = 2500 * time.Millisecond
 	// firstWait, doubling up to mostWait, and exchangeTries spread an exchange
 	// over 1.75 s at most: on a path that loses a tenth each way all of it is
@@ -27,7 +29,7 @@ const (
 	mostWait      = 500 * time.Millisecond
 	exchangeTries = 5
 	// lateGrace is how long after its time the last copy of a late message may
-	// come: the responder spreads three over 0.6 s, and a path that can carry
+	// come: the responder spreads four over 0.9 s, and a path that can carry
 	// calls is faster than the rest.
 	lateGrace = 2 * time.Second
 )
@@ -116,12 +118,11 @@ func (f *flow) open(ctx context.Context) error {
 
 // exchanges makes the flow what its kind says: answered once, or a stream.
 func (f *flow) exchanges(ctx context.Context) error {
-	begin := time.Now()
 	if err := f.exchange(ctx, 1); err != nil {
 		return err
 	}
 	if f.group.kind != kindOnce {
-		if probe.Sleep(ctx, time.Until(begin.Add(streamGap))) != nil {
+		if probe.Sleep(ctx, streamGap) != nil {
 			return ctx.Err()
 		}
 		if err := f.exchange(ctx, 2); err != nil {

@@ -96,7 +96,7 @@ func (o Observed) lifetime(kind string) lifetime {
 				silent = append(silent, r)
 			}
 		}
-		l.bound(g, silent, o.OutageS)
+		l.bound(o, g, silent)
 	}
 	return l
 }
@@ -107,51 +107,57 @@ const chance = 1e-4
 
 // outageMargin is how much earlier than an outage, seconds, a rung must have
 // been over to count: the outage began up to four seconds before it was noted,
-// and a rung's own clock starts up to four seconds after the run's.
-const outageMargin = 8
+// and a rung's own clock starts up to eleven seconds after the run's.
+const outageMargin = 15
 
-// bound sets the upper bound when the silence of the rungs above the last
-// answer cannot be loss.
-func (l *lifetime) bound(g Group, silent []Rung, outage int) {
+// bound sets the upper bound to the first of the rungs above the last answer
+// whose silence cannot be loss.
+func (l *lifetime) bound(o Observed, g Group, silent []Rung) {
 	if len(silent) == 0 {
 		if top := g.Rungs[len(g.Rungs)-1]; !top.alive() {
 			l.problem = say("reason.no-result", words.Args{"seconds": top.Seconds, "why": top.why()})
 		}
 		return
 	}
-	if outage != 0 && silent[0].Seconds+outageMargin > outage {
-		l.problem = say("reason.outage", words.Args{"seconds": outage})
+	if o.OutageS != 0 && silent[0].Seconds+outageMargin > o.OutageS {
+		l.problem = say("reason.outage", words.Args{"seconds": o.OutageS})
 		return
 	}
-	lost, copies := g.loss(), 0
+	lost, copies := o.loss(), 0
 	for _, r := range silent {
+		// A longer timer would have to have lost whatever was sent up to here.
 		for _, f := range r.Flows {
 			copies += f.Sent
 		}
+		if math.Pow(lost, float64(copies)) <= chance {
+			l.below = r.Seconds
+			return
+		}
 	}
-	if math.Pow(lost, float64(copies)) > chance {
-		l.problem = say("reason.loss", words.Args{"seconds": silent[0].Seconds, "loss": words.Percent(math.Round(100 * lost))})
-		return
-	}
-	l.below = silent[0].Seconds
+	l.problem = say("reason.loss", words.Args{"seconds": silent[0].Seconds, "loss": words.Percent(math.Round(100 * lost))})
 }
 
-// loss is the share of late messages that were lost on flows that were alive,
-// 1 % at least: a handful of messages cannot show that there is none.
-func (g Group) loss() float64 {
+// loss is the share of late messages that the line may well have lost: of those
+// to flows that were alive, whatever their kind, two standard deviations more
+// than were missing. It is 1 % at least: a handful of messages cannot show that
+// there is none.
+func (o Observed) loss() float64 {
 	sent, heard := 0, 0
-	for _, r := range g.Rungs {
-		for _, f := range r.Flows {
-			if f.alive() {
-				sent += f.Sent
-				heard += min(f.Heard, f.Sent)
+	for _, g := range o.Groups {
+		for _, r := range g.Rungs {
+			for _, f := range r.Flows {
+				if f.alive() {
+					sent += f.Sent
+					heard += min(f.Heard, f.Sent)
+				}
 			}
 		}
 	}
 	if sent == 0 {
 		return 1
 	}
-	return max(0.01, float64(sent-heard)/float64(sent))
+	lost := float64(sent-heard) / float64(sent)
+	return min(1, max(0.01, lost+2*math.Sqrt(lost*(1-lost)/float64(sent))))
 }
 
 func (g Group) control() bool { return g.Rungs[0].Control && g.Rungs[0].alive() }

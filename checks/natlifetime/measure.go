@@ -16,6 +16,10 @@ const (
 	// startPace lies between the first packets of two flows: sixty at once are
 	// a burst that a slow line may drop.
 	startPace = 10 * time.Millisecond
+	// apart lies between the first packets of a rung's two flows. An outage that
+	// takes the late messages of both lasts so long that the canary notices it,
+	// within six seconds.
+	apart = 6 * time.Second
 	// aliveEvery keeps the session open while nobody speaks; a responder ends
 	// one after a minute.
 	aliveEvery = 20 * time.Second
@@ -44,8 +48,8 @@ func (r *run) measure(ctx context.Context) {
 		defer cancel()
 		beside.Go(func() { g.watch(side, cancel) })
 		for _, ru := range g.rungs {
-			for _, f := range ru.flows {
-				delay := time.Duration(n) * startPace
+			for i, f := range ru.flows {
+				delay := time.Duration(n)*startPace + time.Duration(i)*apart
 				n++
 				waiting.Go(func() {
 					if probe.Sleep(gctx, delay) == nil {
