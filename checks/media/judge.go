@@ -57,14 +57,16 @@ const (
 	bufferJitters = 2
 )
 
-func judge(o Observed, host *netinfo.Host) checks.Judgement {
-	v := view{o: o}
+func judge(o Observed, host *netinfo.Host, others checks.Others) checks.Judgement {
+	v := view{o, others}
 	switch {
 	case o.Responder == "":
 		return checks.Judgement{Summary: say("summary.untested", nil), Skip: say("skip.no-responder", nil)}
 	case o.LocalFilter > 0 && o.sent() == 0:
 		f := v.localFilter()
 		return checks.Judgement{Summary: f.Message(), Facts: v.facts(), Findings: []checks.Finding{f}}
+	case o.Call == nil && v.fullTable():
+		return checks.Judgement{Summary: say("summary.untested", nil), Facts: v.facts(), Inconclusive: say("reason.table-full", nil)}
 	case o.Call == nil && !v.unreached():
 		return checks.Judgement{Summary: say("summary.untested", nil), Facts: v.facts(), Inconclusive: v.whyNoCall()}
 	}
@@ -82,7 +84,24 @@ func judge(o Observed, host *netinfo.Host) checks.Judgement {
 func say(id string, args words.Args) words.Text { return words.Say("media."+id, args) }
 
 // A view is an observation with the questions that are asked of it.
-type view struct{ o Observed }
+type view struct {
+	o      Observed
+	others checks.Others
+}
+
+// fullTable reports that the router had no room left for another flow: a call
+// that did not get through then says nothing about voice.
+func (v view) fullTable() bool {
+	ports := v.others("rtp-ports")
+	return ports != nil && slices.ContainsFunc(ports.Findings, func(f checks.Finding) bool { return f.ID == "rtp-ports.router-table" })
+}
+
+// lifetimeKnown reports that this report says how long the router keeps a
+// mapping.
+func (v view) lifetimeKnown() bool {
+	r := v.others("nat-lifetime")
+	return r != nil && (r.Status == checks.Pass || r.Status == checks.Warn || r.Status == checks.Fail)
+}
 
 // sent counts everything that left this machine.
 func (o Observed) sent() (n int) {

@@ -101,11 +101,15 @@ func (v view) nothing(host *netinfo.Host) checks.Finding {
 // silence is about one-way audio.
 func (v view) silence(host *netinfo.Host) checks.Finding {
 	c := v.o.Call
+	sent := count("packets", c.Down.Sent)
+	if c.Seen.IsValid() {
+		sent = say("evidence.packets-to", words.Args{"n": c.Down.Sent, "address": c.Seen})
+	}
 	return checks.Finding{
 		ID: "media.one-way", Severity: checks.Critical, Confidence: checks.Certain,
 		Evidence: append([]checks.Evidence{
 			checks.Proof(say("evidence.from-you", nil), count("packets", c.Up.Sent), count("arrived", c.Up.Received)),
-			checks.Proof(say("evidence.to-you", nil), say("evidence.packets-to", words.Args{"n": c.Down.Sent, "address": c.Seen}), count("arrived", 0)),
+			checks.Proof(say("evidence.to-you", nil), sent, count("arrived", 0)),
 		}, v.doors()...),
 		Fixes: v.cures(host),
 	}

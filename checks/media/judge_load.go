@@ -68,7 +68,7 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 			f.ID, f.Severity = "media.hold-dead", checks.Warning
 			out = append(out, f)
 		case h.Heard == 0: // only the phone can
-			f.ID, f.Severity = "media.hold", checks.Info
+			f.ID, f.Severity, f.Args["measured"] = "media.hold", checks.Info, v.lifetimeKnown()
 			out = append(out, f)
 		}
 	}

@@ -111,7 +111,7 @@ func TestUnknownMarksAreNotZero(t *testing.T) {
 	o := goodCall()
 	o.Unmarked, o.Call.Up.Marked = true, false
 	o.Call.Down.Marks = []session.MediaMark{{DSCP: -1, Packets: 500}}
-	f := judge(o, &netinfo.Host{}).Facts.(Facts)
+	f := judge(o, &netinfo.Host{}, func(string) *checks.Result { return nil }).Facts.(Facts)
 	if f.Up.DSCPSent != nil || f.Up.DSCPReceived == nil || *f.Up.DSCPReceived != 46 || f.Down.DSCPReceived != nil || *f.Down.DSCPSent != 46 {
 		t.Errorf("up %+v, down %+v", f.Up, f.Down)
 	}

@@ -25,14 +25,14 @@ var ownWords []byte
 
 // Check returns the check.
 func Check() *checks.Check {
-	return checks.Define(checks.Check{
+	return checks.DefineBeside(checks.Check{
 		ID:    ID,
 		Words: ownWords,
 		Group: "office",
 		// A fast sweep of all ports may have to be waited for; a deep run takes
 		// two minutes.
 		Timeout: 8 * time.Minute,
-		Assumes: []string{"uplink", "dns", "rtp-ports"},
+		Assumes: []string{"uplink", "dns", "nat", "rtp-ports"},
 	}, observe, judge)
 }
 

@@ -310,7 +310,7 @@ func TestTheEvidenceOfSilence(t *testing.T) {
 	if len(f.Evidence) != 3 || f.Evidence[1].Got != string(o.ICMP[0]) || f.Evidence[2].Got != o.Locals[0].String() {
 		t.Errorf("%+v", f.Evidence)
 	}
-	told, untold := view{Observed{Doors: []Door{{Port: 1, Told: true}}}}, view{Observed{Doors: []Door{{Port: 1}}}}
+	told, untold := view{o: Observed{Doors: []Door{{Port: 1, Told: true}}}}, view{o: Observed{Doors: []Door{{Port: 1}}}}
 	if told.doors()[0].Says["got"].(words.Text).ID == untold.doors()[0].Says["got"].(words.Text).ID {
 		t.Error("nobody said that nothing arrived")
 	}
