@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -75,7 +76,7 @@ func (x fault) finding(s *Server, p *Probe, now time.Time) checks.Finding {
 	f := checks.Finding{
 		ID: "signalling.tls-" + string(x), Severity: checks.Warning, Confidence: checks.Certain, Heard: true, Args: words.Args{"server": s.Name},
 		Evidence: []checks.Evidence{
-			checks.Proof(say("certificate", words.Args{"server": s.Name, "at": p.at()}), nil, say("issued", words.Args{"subject": i.Subject, "issuer": i.Issuer})),
+			checks.Proof(say("certificate", words.Args{"server": s.Name, "at": p.at()}), nil, say("issued", words.Args{"subject": cmp.Or(i.Subject, "none"), "issuer": cmp.Or(i.Issuer, "none")})),
 			checks.Proof(say("valid", nil), day(now), say("dates", words.Args{"from": day(i.NotBefore), "to": day(i.NotAfter)})),
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 func cureNames(list []fixes.Fix) (names []string) {
@@ -48,6 +49,26 @@ func TestWhatCuresACertificate(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", list[0].ID, diff)
 			}
 		})
+	}
+}
+
+// A certificate need not name its owner, nor a home-made one its issuer.
+func TestACertificateWithoutASubject(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ subject, issuer, en, ru string }{
+		{"", "CN=Example CA", "without a subject, issued by CN=Example CA", "без имени владельца, выдан CN=Example CA"},
+		{"CN=pbx", "", "CN=pbx, without an issuer", "CN=pbx, издатель не указан"},
+		{"CN=pbx", "CN=Example CA", "CN=pbx, issued by CN=Example CA", "CN=pbx, выдан CN=Example CA"},
+	} {
+		p := answers("tls", 5061, "200 OK")
+		p.TLS = &TLS{At: at, NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(0, 0, -1), Subject: c.subject, Issuer: c.issuer}
+		rep := &checks.Report{Results: []checks.Result{resultOf(t, Observed{Servers: []Server{{Name: "pbx.example.net", Probes: []Probe{p}}}})}}
+		for lang, want := range map[words.Lang]string{words.English: c.en, words.Russian: c.ru} {
+			checks.Fill(rep, checks.BookOf([]*checks.Check{Check()}), lang)
+			if got := rep.Results[0].Findings[0].Evidence[0].Got; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
 	}
 }
 
