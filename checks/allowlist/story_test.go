@@ -20,6 +20,21 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+// Loss alone shuts no port.
+func TestLossIsNoFirewall(t *testing.T) {
+	for _, loss := range []float64{0.05, 0.2} {
+		for seed := range uint64(25) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newOfficeOf(t, seed, provider, checktest.RouterOptions{Loss: loss, Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Duplicate: 0.02})
+				j, r := n.told()
+				if list := found(j); len(list) > 0 || r.Status != checks.Pass {
+					t.Errorf("%v lost, seed %d: %s %v", loss, seed, r.Status, list)
+				}
+			})
+		}
+	}
+}
+
 // The rows that no packet can decide are the same in every story.
 var media = []string{"udp 10000-20000 198.51.100.64/26 not-testable"}
 
@@ -140,7 +155,7 @@ func (c watchedConn) WriteTo(b []byte, to netip.AddrPort, o platform.SendOptions
 }
 
 // Nobody is asked whom neither the profile, DNS nor the user named, and nobody
-// more than twice, even where nobody answers.
+// more than eight times, even where nobody answers.
 func TestOnlyNamedHostsAreAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newOffice(t, provider, checktest.RouterOptions{Rules: []checktest.Rule{{Action: checktest.Drop}}})
@@ -150,9 +165,9 @@ func TestOnlyNamedHostsAreAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string]int{
-			"198.51.100.20:5060": 2 + 1, // two datagrams and a connection
-			"198.51.100.33:5060": 2 + 1, // the user's server, on the profile's ports
-			"198.51.100.33:5080": 2,     // and on its own
+			"198.51.100.20:5060": 8 + 1, // eight datagrams and a connection
+			"198.51.100.33:5060": 8 + 1, // the user's server, on the profile's ports
+			"198.51.100.33:5080": 8,     // and on its own
 		}
 		if diff := cmp.Diff(want, w.sent); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)

@@ -48,7 +48,12 @@ checked: 2026-11-22
 `
 
 func newOffice(t *testing.T, profile string, o checktest.RouterOptions) *office {
-	w := checktest.New(7)
+	return newOfficeOf(t, 7, profile, o)
+}
+
+// newOfficeOf is newOffice with a seed, which decides which packets are lost.
+func newOfficeOf(t *testing.T, seed uint64, profile string, o checktest.RouterOptions) *office {
+	w := checktest.New(seed)
 	n := &office{T: t, world: w}
 	lan := w.Segment("192.168.88.0/24")
 	outside := w.Segment("5.255.0.0/16", "198.51.100.0/24")
