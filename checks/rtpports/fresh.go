@@ -87,12 +87,17 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	trip.AtMS = time.Since(s.start).Milliseconds()
 	s.ledger.fresh.tripped, s.ledger.fresh.missed = false, 0
 	// If known-open ports do not answer on the flows of the sweep itself either,
-	// it is not a full table, but a dead path.
+	// it is not a full table, but a dead path. If a new flow passes as well by now,
+	// it was a path that was dead for a moment.
 	known := s.ledger.openPorts(lateControls)
 	if err := s.sendAndWait(ctx, known, func() bool { return s.ledger.allAnswered(known) }); err != nil {
 		return err
 	}
-	trip.Step = trip.Step && slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
+	passed, err := s.freshFlowPasses(ctx)
+	if err != nil {
+		return err
+	}
+	trip.Step = trip.Step && !passed && slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
 	rate := max(s.ledger.pace.rate/4, 1)
 	if trip.Step {
 		rate = min(rate, politeRate(at/2))
