@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
+	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -93,7 +94,7 @@ type view struct {
 // that did not get through then says nothing about voice.
 func (v view) fullTable() bool {
 	ports := v.others("rtp-ports")
-	return ports != nil && slices.ContainsFunc(ports.Findings, func(f checks.Finding) bool { return f.ID == "rtp-ports.router-table" })
+	return ports != nil && slices.ContainsFunc(ports.Findings, func(f checks.Finding) bool { return f.ID == rtpports.RouterTable })
 }
 
 // lifetimeKnown reports that this report says how long the router keeps a

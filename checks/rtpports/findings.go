@@ -109,6 +109,9 @@ func (v view) localFilter(f Facts) checks.Finding {
 	}
 }
 
+// RouterTable is the ID of the finding that the router has no room for new flows.
+const RouterTable = "rtp-ports.router-table"
+
 // fullTable names the router's limit.
 func (v view) fullTable() checks.Finding {
 	var t Trip
@@ -119,7 +122,7 @@ func (v view) fullTable() checks.Finding {
 	}
 	held := twoDigits(t.Answered)
 	return checks.Finding{
-		ID: "rtp-ports.router-table", Severity: checks.Warning, Confidence: checks.Likely,
+		ID: RouterTable, Severity: checks.Warning, Confidence: checks.Likely,
 		Args: words.Args{"held": held, "entries": max(t.Answered/4, 256)},
 		Evidence: []checks.Evidence{
 			proof("flows-before", nil, say("evidence.passed", words.Args{"n": held})),
