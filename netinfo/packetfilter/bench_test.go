@@ -114,6 +114,6 @@ func BenchmarkReading100000NFTRules(b *testing.B) {
 	b.SetBytes(int64(len(listing)))
 	b.ReportAllocs()
 	for b.Loop() {
-		packetfilter.New(packetfilter.ReadNFT(listing, ""))
+		packetfilter.New(packetfilter.ReadNFT(listing))
 	}
 }

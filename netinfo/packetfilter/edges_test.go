@@ -315,7 +315,7 @@ func TestDetailsThatDecide(t *testing.T) {
 			}
 			parts := []packetfilter.Parts{packetfilter.ReadIPTablesSave(tool, c.dump), packetfilter.ReadIPSetSave(c.sets)}
 			if c.nft != "" {
-				parts = append(parts, packetfilter.ReadNFT(c.nft, ""))
+				parts = append(parts, packetfilter.ReadNFT(c.nft))
 			}
 			if diff := cmp.Diff(c.want, toldAll(packetfilter.New(parts...).Evaluate(class))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -460,7 +460,7 @@ func TestFromWhereAChainIsReached(t *testing.T) {
 		`{"rule": {"family": "ip", "table": "t", "chain": "mapped", "handle": 9, "expr": [{"jump": {"target": "below"}}]}}`,
 		`{"rule": {"family": "ip", "table": "t", "chain": "below", "handle": 10, "expr": [{"jump": {"target": "mapped"}}]}}`,
 	}, `{"vmap": {"key": {"payload": {"protocol": "th", "field": "dport"}}, "data": {"set": [[5061, {"accept": null}], [5060, {"jump": {"target": "mapped"}}]]}}}`, `{"jump": {"target": "jumped"}}`)
-	r := packetfilter.New(packetfilter.ReadNFT(listing, ""))
+	r := packetfilter.New(packetfilter.ReadNFT(listing))
 	got := map[string][]packetfilter.HookName{}
 	for _, c := range r.Tables[0].Chains {
 		got[c.Name] = c.Hooks()

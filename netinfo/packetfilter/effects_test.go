@@ -33,7 +33,7 @@ func (c asked) outcomes() packetfilter.Result {
 	}
 	parts := []packetfilter.Parts{packetfilter.ReadIPTablesSave(tool, c.dump), packetfilter.ReadIPSetSave(c.sets)}
 	if c.nft != "" {
-		parts = append(parts, packetfilter.ReadNFT(c.nft, ""))
+		parts = append(parts, packetfilter.ReadNFT(c.nft))
 	}
 	if c.recent != nil {
 		parts = append(parts, packetfilter.Parts{Recent: []*packetfilter.RecentTable{c.recent}})

@@ -21,7 +21,7 @@ func TestWhatIsSaidOfARulesetWithEverythingInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	rules := packetfilter.New(packetfilter.ReadNFT(string(raw), ""))
+	rules := packetfilter.New(packetfilter.ReadNFT(string(raw)))
 	for _, c := range everyClass() {
 		fmt.Fprintf(&b, "%s protocol %d in %q out %q from %v state %v mark %d\n", c.Hook, c.Protocol, c.In, c.Out, c.Src, c.State, c.CtMark)
 		for _, o := range rules.Evaluate(c).Outcomes {

@@ -16,7 +16,7 @@ func TestALimitThatIsUsedUp(t *testing.T) {
 		"what is below it is let in, the rest not":   {"-A INPUT -p udp -m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name x -j ACCEPT\n-A INPUT -j DROP\n", Accepted, Dropped},
 		"it is about TCP":                            {"-A INPUT -p tcp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name x -j DROP\n", Accepted, Accepted},
 		"an earlier rule accepts":                    {"-A INPUT -p udp -j ACCEPT\n-A INPUT -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name x -j DROP\n", Accepted, Accepted},
-		"what is above it goes to a chain of drops":  {"-N over\n-A INPUT -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name x -j over\n-A over -j DROP\n", Accepted, Dropped},
+		"what is above it goes to a chain of drops":  {":over - [0:0]\n-A INPUT -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name x -j over\n-A over -j DROP\n", Accepted, Dropped},
 		"what is above it is marked, and no more is": {"-A INPUT -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name x -j MARK --set-xmark 0x1/0x1\n", Accepted, Accepted},
 	} {
 		r := New(ReadIPTablesSave(ToolIPTablesNFT, "*filter\n:INPUT ACCEPT [0:0]\n"+c.rules+"COMMIT\n"), ReadHashLimit(FamilyIP, "x", ""))

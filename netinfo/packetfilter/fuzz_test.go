@@ -43,19 +43,17 @@ func FuzzReadIPTablesSave(f *testing.F) {
 	f.Fuzz(func(t *testing.T, dump string) {
 		sets := packetfilter.ReadIPSetSave("create bad hash:ip,port family inet\nadd bad 198.51.100.3,udp:5060\n")
 		evaluateSoon(t, packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump), sets))
-		packetfilter.New(packetfilter.ReadIPTablesList(packetfilter.ToolIP6TablesNFT, "filter", dump))
+		packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIP6TablesNFT, dump))
 	})
 }
 
 func FuzzReadIPSets(f *testing.F) {
 	f.Add("create bad hash:net,iface family inet netmask 24\nadd bad 198.51.100.0/30,eth0 nomatch timeout 5 comment \"x\"\n")
 	f.Add("create bad bitmap:port range 0-65535\nadd bad 5060\ncreate l list:set\nadd l bad\nadd l l\n")
-	f.Add("Name: bad\nType: hash:ip,port,net\nHeader: family inet\nNumber of entries: 1\nMembers:\n198.51.100.1,udp:5060,192.0.2.0/24 packets 1 bytes 2\n")
+	f.Add("create bad hash:ip,port,net family inet\nadd bad 198.51.100.1,udp:5060,192.0.2.0/24 packets 1 bytes 2\n")
 	f.Fuzz(func(t *testing.T, listing string) {
 		dump := inputRules("ACCEPT", "-A INPUT -m set --match-set bad src,dst,dst -j DROP", "-A INPUT -m set --match-set l src -j SET --del-set bad src,dst", "-A INPUT -m set ! --match-set bad dst --return-nomatch -j DROP")
-		for _, p := range []packetfilter.Parts{packetfilter.ReadIPSetSave(listing), packetfilter.ReadIPSetList(listing)} {
-			evaluateSoon(t, packetfilter.New(p, packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump)))
-		}
+		evaluateSoon(t, packetfilter.New(packetfilter.ReadIPSetSave(listing), packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesLegacy, dump)))
 	})
 }
 

@@ -148,7 +148,7 @@ func TestAChainOfOneInterface(t *testing.T) {
 			if c.answer {
 				class.Hook, class.Out, class.In, class.Dst, class.Src = packetfilter.HookOutput, c.in, "", class.Src, nil
 			}
-			got := packetfilter.New(packetfilter.ReadNFT(c.listing, "")).Evaluate(class)
+			got := packetfilter.New(packetfilter.ReadNFT(c.listing)).Evaluate(class)
 			if diff := cmp.Diff([]string{c.want}, toldAll(got)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

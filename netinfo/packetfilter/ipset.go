@@ -19,48 +19,6 @@ func ReadIPSetSave(listing string) Parts {
 	return r.parts
 }
 
-// ReadIPSetList reads the output of "ipset list".
-func ReadIPSetList(listing string) Parts {
-	r := ipsetReader{byName: map[string]*Set{}}
-	var s *Set
-	expected, members := -1, false
-	end := func() {
-		if s != nil && (!members || expected >= 0 && len(s.Elements)+len(s.Members) < expected) {
-			s.Incomplete = because("set-ends-early", "set", s.Name)
-			r.fault(s.Incomplete)
-		}
-	}
-	for line := range strings.Lines(listing) {
-		r.line++
-		line = strings.TrimSpace(line)
-		key, value, colon := strings.Cut(line, ": ")
-		switch {
-		case line == "":
-		case colon && key == "Name":
-			end()
-			s, expected, members = &Set{Tool: ToolIPSet, Name: value}, -1, false
-			r.byName[value] = s
-			r.parts.Sets = append(r.parts.Sets, s)
-		case s == nil:
-			r.fault(notUnderstood(line))
-		case members:
-			r.element(s, line)
-		case line == "Members:":
-			members = true
-		case key == "Type":
-			r.setType(s, value)
-		case key == "Header":
-			r.header(s, value)
-		case key == "Number of entries":
-			if n, err := strconv.Atoi(value); err == nil {
-				expected = n
-			}
-		}
-	}
-	end()
-	return r.parts
-}
-
 type ipsetReader struct {
 	parts   Parts
 	byName  map[string]*Set

@@ -23,15 +23,6 @@ func ReadIPTablesSave(tool, listing string) Parts {
 	return r.parts
 }
 
-// ReadIPTablesList reads the output of "iptables -t TABLE -S", with or without
-// -v. Such a listing does not name its table.
-func ReadIPTablesList(tool, table, listing string) Parts {
-	r := newIPTablesReader(tool)
-	r.begin(table)
-	r.read(listing)
-	return r.parts
-}
-
 type iptablesReader struct {
 	tool   string
 	family TableFamily
@@ -152,11 +143,7 @@ func (r *iptablesReader) entry(line string) {
 	switch {
 	case len(t) >= 2 && strings.HasPrefix(t[0].text, ":") && !t[0].quoted:
 		r.declare(t[0].text[1:], t[1].text)
-	case len(t) >= 3 && (t[0].text == "-P" || t[0].text == "--policy"):
-		r.declare(t[1].text, t[2].text)
-	case len(t) >= 2 && (t[0].text == "-N" || t[0].text == "--new-chain"):
-		r.declare(t[1].text, "-")
-	case len(t) >= 2 && (t[0].text == "-A" || t[0].text == "--append"):
+	case len(t) >= 2 && t[0].text == "-A":
 		rule := &Rule{Text: line, Packets: packets, Bytes: bytes, Line: r.line}
 		c := r.chain(t[1].text)
 		p := iptablesRule{r: r, rule: rule, chain: c, tokens: t[2:]}

@@ -55,7 +55,7 @@ func isCore(t token) bool {
 	}
 	switch t.text {
 	case "-m", "--match", "-j", "--jump", "-g", "--goto", "-p", "--protocol", "--proto", "-s", "--source", "--src",
-		"-d", "--destination", "--dst", "-i", "--in-interface", "-o", "--out-interface", "-f", "--fragment", "-c", "--set-counters", "-4", "-6":
+		"-d", "--destination", "--dst", "-i", "--in-interface", "-o", "--out-interface", "-f", "--fragment", "-4", "-6":
 		return true
 	}
 	return false
@@ -118,10 +118,6 @@ func (p *iptablesRule) core(name string, not bool) {
 		return
 	case "-f", "--fragment":
 		p.add(&Match{Field: FieldFragment, Not: not, Nums: OneNum(1)})
-		return
-	case "-c", "--set-counters":
-		p.rule.Packets, _ = strconv.ParseUint(p.next(), 10, 64)
-		p.rule.Bytes, _ = strconv.ParseUint(p.next(), 10, 64)
 		return
 	}
 	not = p.negation() != not

@@ -104,7 +104,7 @@ func TestWhatMakesTwoListingsOfANftTableDiffer(t *testing.T) {
 		"a policy of one of both chains": {strings.ReplaceAll(listing, `"prio": 0, "policy": "accept"`, `"prio": 0, "policy": "drop"`), 1},
 	} {
 		for _, pair := range [][2]string{{listing, c.again}, {c.again, listing}} {
-			r := packetfilter.New(packetfilter.ReadNFT(pair[0], ""), packetfilter.ReadNFT(pair[1], ""))
+			r := packetfilter.New(packetfilter.ReadNFT(pair[0]), packetfilter.ReadNFT(pair[1]))
 			if len(r.Faults) != c.faults || len(r.Tables) != 1+c.faults {
 				t.Errorf("%s: %d tables, %v", name, len(r.Tables), r.Faults)
 			}
@@ -120,7 +120,7 @@ func TestWhoAsksASet(t *testing.T) {
 		`{"set": {"family": "ip", "table": "t", "name": "s", "type": "ipv4_addr", "elem": ["203.0.113.9"]}}`, `{"chain": {"family": "ip", "table": "t", "name": "x"}}`},
 		`{"vmap": {"key": `+src+`, "data": "@m"}}`, `{"vmap": {"key": `+src+`, "data": {"set": [["198.51.100.7", {"drop": null}]]}}}`,
 		`{"jump": {"target": "gone"}}`, `{"vmap": {"key": `+src+`, "data": "@gone"}}`, `{"vmap": {"key": `+src+`, "data": "@s"}}`)
-	rules := packetfilter.New(packetfilter.ReadNFT(listing, ""))
+	rules := packetfilter.New(packetfilter.ReadNFT(listing))
 	var got []string
 	for _, m := range rules.Mentions(netip.MustParsePrefix("198.51.100.7/32")) {
 		s := fmt.Sprint(m.Covers, " ", m.Step.What)

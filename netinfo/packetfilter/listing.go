@@ -46,7 +46,7 @@ func Parse(list []Listing) *Ruleset {
 func (l Listing) parts() Parts {
 	switch l.Tool {
 	case ToolNFT:
-		p := ReadNFT(l.Text, "")
+		p := ReadNFT(l.Text)
 		for _, t := range p.Tables {
 			t.setDevices(l.Devices)
 		}

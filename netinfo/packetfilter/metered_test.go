@@ -57,7 +57,7 @@ func TestASetThatRulesFill(t *testing.T) {
 		"a meter that was not listed":            {"", unlisted, "maybe 5060-5061, 10000-20000 by in 1: limit rate over 10/second"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rules := packetfilter.New(packetfilter.ReadNFT(listing(c.elements, c.statement), ""))
+			rules := packetfilter.New(packetfilter.ReadNFT(listing(c.elements, c.statement)))
 			if diff := cmp.Diff([]string{c.want}, toldAll(rules.Evaluate(sipFrom("198.51.100.7/32")))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

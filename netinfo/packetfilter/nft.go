@@ -12,16 +12,14 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// ReadNFT reads "nft -a -j list ruleset". With the output of "nft -a list
-// ruleset" as well, rules are worded as nft words them; without it they
-// are worded from the JSON, which comes close.
+// ReadNFT reads "nft -a -j list ruleset". Rules are worded from the JSON, close
+// to how nft words them; see Wording for its own words.
 //
 // Tables that iptables-nft keeps are in this listing too, with what nft cannot
 // express left out; New drops them when iptables-nft-save was read as well.
 // (libnftables-json(5) describes the format, though not all of it.)
-func ReadNFT(listing, text string) Parts {
+func ReadNFT(listing string) Parts {
 	r := &nftReader{chains: map[string]*Chain{}, tables: map[string]*Table{}, helpers: map[string]string{}}
-	r.texts = readNFTText(text)
 	r.read(listing)
 	r.compile(listing)
 	return Parts{Tables: r.list, Faults: r.faults, Unread: r.unread}
@@ -39,7 +37,6 @@ type nftReader struct {
 		table, chain string
 		of           *Chain
 	}
-	texts  map[string]string // of rules, by family, table and handle
 	faults []Fault
 	unread words.Reason
 }

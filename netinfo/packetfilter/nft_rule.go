@@ -188,13 +188,7 @@ func (r *nftReader) rule(raw *nftRule) {
 	if n := len(c.Rules); n > 0 {
 		position = c.Rules[n-1].Position + 1
 	}
-	text := ""
-	if len(r.texts) > 0 {
-		text = r.texts[nftName(raw.Family, raw.Table, raw.Handle)]
-	}
-	if text == "" {
-		text = raw.text()
-	}
+	text := raw.text()
 	for _, exprs := range b.ways {
 		c.Rules = append(c.Rules, &Rule{
 			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,

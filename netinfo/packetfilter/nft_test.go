@@ -39,18 +39,20 @@ func eachNFTRule(p Parts, f func(c *Chain, r *Rule)) {
 
 func TestEveryRuleIsReadAndWordedAsNFTWordsIt(t *testing.T) {
 	listing, text := everyConstruct(t)
-	p := ReadNFT(listing, text)
+	p := ReadNFT(listing)
 	if len(p.Faults) > 0 {
 		t.Errorf("faults: %v", p.Faults)
 	}
-	rules := map[string]bool{}
+	rules, words := map[string]bool{}, SavedWording(readNFTText(text))
+	New(p)
 	eachNFTRule(p, func(c *Chain, r *Rule) {
 		rules[fmt.Sprint(c.Name, r.Handle)] = true
-		if len(r.Exprs) == 0 && r.Text != "counter" && !strings.HasPrefix(r.Text, "counter name") {
-			t.Errorf("nothing was made of %q", r.Text)
+		worded := words.text(c, r)
+		if len(r.Exprs) == 0 && worded != "counter" && !strings.HasPrefix(worded, "counter name") {
+			t.Errorf("nothing was made of %q", worded)
 		}
-		if !strings.Contains(text, strings.TrimPrefix(r.Text, "ct state invalid,new counter ")) && r.Text != "counter" {
-			t.Errorf("%q is not how nft words it", r.Text)
+		if !strings.Contains(text, strings.TrimPrefix(worded, "ct state invalid,new counter ")) && worded != "counter" {
+			t.Errorf("%q is not how nft words it", worded)
 		}
 	})
 	if got, want := len(rules), strings.Count(listing, `{"rule":`); got != want {
@@ -61,9 +63,9 @@ func TestEveryRuleIsReadAndWordedAsNFTWordsIt(t *testing.T) {
 // What is not known of a packet class is a maybe with its name, and nothing
 // else is.
 func TestWhatIsNotKnownIsNamed(t *testing.T) {
-	listing, text := everyConstruct(t)
+	listing, _ := everyConstruct(t)
 	var got []string
-	eachNFTRule(ReadNFT(listing, text), func(_ *Chain, r *Rule) {
+	eachNFTRule(ReadNFT(listing), func(_ *Chain, r *Rule) {
 		for _, e := range r.Exprs {
 			if u, ok := e.(*Unknown); ok {
 				got = append(got, u.What)
@@ -80,12 +82,12 @@ func TestWhatIsNotKnownIsNamed(t *testing.T) {
 // different there; the rest should not.
 func TestWordingWithoutTheTextComesClose(t *testing.T) {
 	listing, text := everyConstruct(t)
-	words := map[uint64]string{}
-	eachNFTRule(ReadNFT(listing, text), func(_ *Chain, r *Rule) { words[r.Handle] = r.Text })
-	same, all := 0, 0
-	eachNFTRule(ReadNFT(listing, ""), func(_ *Chain, r *Rule) {
+	words, same, all := SavedWording(readNFTText(text)), 0, 0
+	p := ReadNFT(listing)
+	New(p)
+	eachNFTRule(p, func(c *Chain, r *Rule) {
 		all++
-		if words[r.Handle] == r.Text {
+		if words.text(c, r) == r.Text {
 			same++
 		}
 	})
@@ -96,7 +98,7 @@ func TestWordingWithoutTheTextComesClose(t *testing.T) {
 
 func TestElementsAreReadWithTheirTimeoutsAndComments(t *testing.T) {
 	listing, _ := everyConstruct(t)
-	p := ReadNFT(listing, "")
+	p := ReadNFT(listing)
 	set := p.Tables[0].Sets["tmo"]
 	var got []string
 	for _, e := range set.Elements {
@@ -118,7 +120,7 @@ func TestAListingThatBreaksOffKeepsWhatCameBefore(t *testing.T) {
 	if at < 0 {
 		at = len(listing) / 2
 	}
-	p := ReadNFT(listing[:at], "")
+	p := ReadNFT(listing[:at])
 	if len(p.Faults) != 1 || p.Faults[0].Line < 2 || !strings.Contains(string(p.Faults[0].Why), "byte") {
 		t.Errorf("faults: %+v", p.Faults)
 	}
@@ -145,7 +147,7 @@ func TestListingsThatAreNone(t *testing.T) {
 		"a chain of another shape":        {`{"nftables": [{"chain": {"family": "ip", "table": "x", "name": 5}}]}`, "odd-object"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := ReadNFT(c.listing, "")
+			p := ReadNFT(c.listing)
 			if len(p.Faults) != 1 || !strings.Contains(string(p.Faults[0].Why), c.want) {
 				t.Errorf("faults: %+v, want one with %q", p.Faults, c.want)
 			}
@@ -199,7 +201,7 @@ func TestOtherVersionsOfNFTAreUnderstood(t *testing.T) {
 		"a log of iptables and no more":                      {`[{"xt": {"type": "target", "name": "LOG"}}]`, Accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := ReadNFT(listingOf(c.rule), "")
+			p := ReadNFT(listingOf(c.rule))
 			if len(p.Faults) > 0 {
 				t.Errorf("faults: %v", p.Faults)
 			}
@@ -211,7 +213,7 @@ func TestOtherVersionsOfNFTAreUnderstood(t *testing.T) {
 }
 
 func TestAHelperIsNamedByItsType(t *testing.T) {
-	p := ReadNFT(listingOf(`[{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 5060}}, {"ct helper": "sip-5060"}]`), "")
+	p := ReadNFT(listingOf(`[{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 5060}}, {"ct helper": "sip-5060"}]`))
 	if got := verdictFor(t, New(p), UDP, "192.0.2.7", 5060); cmp.Diff([]string{"sip"}, got.Helpers) != "" {
 		t.Errorf("helpers: %q", got.Helpers)
 	}
@@ -245,7 +247,7 @@ func BenchmarkNFTSetOf100000(b *testing.B) {
 	listing := bigNFT(100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		r := New(ReadNFT(listing, ""))
+		r := New(ReadNFT(listing))
 		out := r.Evaluate(Class{Protocol: UDP, Src: []netip.Prefix{netip.MustParsePrefix("20.0.0.0/32")}}).Outcomes
 		if len(out) != 1 || out[0].Verdict != Dropped {
 			b.Fatalf("%+v", out)
@@ -266,7 +268,8 @@ func FuzzReadNFT(f *testing.F) {
 	}
 	f.Add(bigNFT(3), "table ip t {\n\tchain c {\n\t\taccept # handle 5\n\t}\n}\n")
 	f.Fuzz(func(t *testing.T, listing, text string) {
-		p := ReadNFT(listing, text)
+		readNFTText(text)
+		p := ReadNFT(listing)
 		for _, x := range p.Faults {
 			if x.Why == "" || x.Tool != ToolNFT {
 				t.Errorf("fault without words: %+v", x)

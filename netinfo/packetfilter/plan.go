@@ -63,12 +63,8 @@ func iptablesWords(text string) (words []string, ok bool) {
 	if !r.split(text) || len(r.tokens) < 2 {
 		return nil, false
 	}
-	for i := 2; i < len(r.tokens); i++ {
-		if t := r.tokens[i]; t.text == "-c" && !t.quoted { // counters of -S -v
-			i += 2
-			continue
-		}
-		words = append(words, r.tokens[i].text)
+	for _, t := range r.tokens[2:] {
+		words = append(words, t.text)
 	}
 	return words, true
 }

@@ -40,7 +40,7 @@ func rulesOf(list []listing) *packetfilter.Ruleset {
 		case "ipset":
 			parts = append(parts, packetfilter.ReadIPSetSave(l.Text))
 		case "nft":
-			parts = append(parts, packetfilter.ReadNFT(l.Text, ""))
+			parts = append(parts, packetfilter.ReadNFT(l.Text))
 		default:
 			parts = append(parts, packetfilter.ReadIPTablesSave(tools[l.Program], l.Text))
 		}

@@ -108,7 +108,7 @@ func TestManyRulesAboutSourcesInTheirPlace(t *testing.T) {
 // What happened on the way is told once for each rule.
 func TestWhatHappenedOnTheWayIsToldOnce(t *testing.T) {
 	nft := nftInput("ip", "drop", nil, `{"counter": null}, {"log": null}, {"mangle": {"key": {"meta": {"key": "mark"}}, "value": 1}}`, `{"counter": null}, {"accept": null}`)
-	got := packetfilter.New(packetfilter.ReadNFT(nft, "")).Evaluate(sipFrom("198.51.100.7/32")).Outcomes
+	got := packetfilter.New(packetfilter.ReadNFT(nft)).Evaluate(sipFrom("198.51.100.7/32")).Outcomes
 	var trace []string
 	for _, s := range got[0].Trace {
 		trace = append(trace, s.What)
