@@ -8,12 +8,8 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	const unicast, local, broadcast, multicast = 1, 2, 3, 5
 	yes, no := []*frag(nil), []*frag{f}
 	add := func(test func(*frag) answer) {
-		var rest []*frag
-		for _, g := range no {
-			y, n := e.apply(g, test(g))
-			yes, rest = append(yes, y...), append(rest, n...)
-		}
-		no = rest
+		y, rest := e.applyAll(no, test)
+		yes, no = append(yes, y...), rest
 	}
 	if field == FieldPktType {
 		e.packetType(types, add)
@@ -49,18 +45,10 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	if types.Contains(local) {
 		add(func(g *frag) answer { return e.localAddress(g, dst) })
 	}
-	if types.Contains(unicast) {
-		// All that is none of the others.
-		var rest []*frag
-		for _, g := range no {
-			special, plain := e.apply(g, e.address(g, dst, multicasts(e.ipv6).Union(e.broadcasts())))
-			rest = append(rest, special...)
-			for _, h := range plain {
-				own, others := e.apply(h, e.localAddress(h, dst))
-				rest, yes = append(rest, own...), append(yes, others...)
-			}
-		}
-		no = rest
+	if types.Contains(unicast) { // all other addresses
+		special, plain := e.applyAll(no, is(multicasts(e.ipv6).Union(e.broadcasts())))
+		own, others := e.applyAll(plain, func(g *frag) answer { return e.localAddress(g, dst) })
+		no, yes = append(special, own...), append(yes, others...)
 	}
 	for _, x := range types {
 		// The other types come from routes (blackhole, unreachable, anycast …),
@@ -112,7 +100,7 @@ func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
 		return
 	}
 	dst := func(set AddrSet) func(*frag) answer {
-		return func(g *frag) answer { return splitAddrs(g, dimDst, set) }
+		return func(g *frag) answer { return split(g, dimDst.addrs, set) }
 	}
 	if types.Contains(multicast) {
 		add(dst(multicasts(e.ipv6)))
@@ -122,7 +110,7 @@ func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
 	}
 	if types.Contains(host) {
 		special := multicasts(e.ipv6).Union(e.broadcasts())
-		add(func(g *frag) answer { return splitAddrs(g, dimDst, special).negate(true) })
+		add(func(g *frag) answer { return split(g, dimDst.addrs, special).negate(true) })
 	}
 }
 

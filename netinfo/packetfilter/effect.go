@@ -3,6 +3,7 @@ package packetfilter
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -18,7 +19,7 @@ func (e *evaluation) effect(f *frag, x Expr) {
 			f.untracked = true
 		}
 	case *Helper:
-		f.helpers = &helperList{up: f.helpers, name: x.Name}
+		f.helpers = append(slices.Clip(f.helpers), x.Name)
 	case *Update:
 		if x.Set == nil {
 			return
@@ -124,7 +125,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	case x.Kind == DNAT && len(to) == 0 && known: // ports alone
 		stay, moved = moved, nil
 	case len(to) == 1 && to[0].Lo == to[0].Hi:
-		stay, moved = e.apply(f, splitAddrs(f, dimDst, to))
+		stay, moved = e.apply(f, split(f, dimDst.addrs, to))
 	}
 	for _, g := range moved {
 		g.newDst = rewrite[netip.Addr]{on: true, to: to, own: x.Kind == Redirect}
@@ -135,7 +136,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	}
 	var out []*frag
 	for _, g := range list {
-		stay, moved := e.apply(g, splitNums(g, dimDport, x.Ports))
+		stay, moved := e.apply(g, split(g, dimDport.nums, x.Ports))
 		for _, h := range moved {
 			h.newDport = rewrite[Num]{on: true, to: x.Ports}
 		}

@@ -123,11 +123,8 @@ func (e *evaluation) outcome(c *cell) Outcome {
 		}
 	}
 	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.steps(),
-		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out, Moved: first.f.moved}
-	for h := first.f.helpers; h != nil; h = h.up {
-		o.Helpers = append(o.Helpers, h.name)
-	}
-	slices.Reverse(o.Helpers)
+		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out, Moved: first.f.moved,
+		Helpers: slices.Clone(first.f.helpers)}
 	for _, w := range c.ways {
 		o.add(w)
 	}

@@ -24,11 +24,11 @@ type frag struct {
 	forked       bool        // another frag may cover the same packets
 	partial      bool        // another frag may share all that is assumed of this one
 	trace        *trace
-	helpers      *helperList
-	accept       Step   // the last rule that accepted it, or the first policy
-	onward       bool   // it is sent on to another machine
-	moved        bool   // its source port is changed for certain
-	out          string // by this interface; empty: not known
+	helpers      []string // that it was handed to; never appended to in place
+	accept       Step     // the last rule that accepted it, or the first policy
+	onward       bool     // it is sent on to another machine
+	moved        bool     // its source port is changed for certain
+	out          string   // by this interface; empty: not known
 }
 
 // rewrite is what NAT made of an address or port: one of to, or, with to
@@ -61,11 +61,6 @@ type trace struct {
 	depth int
 }
 
-type helperList struct {
-	up   *helperList
-	name string
-}
-
 // overlay is one change that a rule made to a set or a recent list while this
 // very packet went through.
 type overlay struct {
@@ -94,20 +89,15 @@ func (f *frag) after(s Step) *frag {
 
 // step notes what happened to f. The frag itself is changed.
 func (f *frag) step(s Step) {
-	t := &trace{up: f.trace, step: s, depth: 1}
-	if f.trace != nil {
-		t.depth = f.trace.depth + 1
-	}
-	f.trace = t
+	_, depth := f.trace.parent()
+	f.trace = &trace{up: f.trace, step: s, depth: depth + 1}
 }
 
 // assume is f with an unknown match taken one way.
 func (f *frag) assume(fork int, key string, reason words.Reason, holds bool) *frag {
 	g := f.clone()
-	g.assumed = &assumption{up: f.assumed, fork: fork, key: key, holds: holds, reason: reason, depth: 1, wasForked: f.forked, wasPartial: f.partial}
-	if f.assumed != nil {
-		g.assumed.depth = f.assumed.depth + 1
-	}
+	_, depth := f.assumed.parent()
+	g.assumed = &assumption{up: f.assumed, fork: fork, key: key, holds: holds, reason: reason, depth: depth + 1, wasForked: f.forked, wasPartial: f.partial}
 	g.forked, g.partial = true, false
 	return g
 }
@@ -132,23 +122,40 @@ const (
 	dimDport
 )
 
-func (f *frag) cutAddrs(d dimension, in AddrSet) *frag {
-	g := f.clone()
+// addrs, nums, newAddr and newNum are the side of a frag that d names: what packets
+// have when they arrive, and what NAT made of it.
+func (d dimension) addrs(f *frag) *AddrSet {
 	if d == dimSrc {
-		g.src = in
-	} else {
-		g.dst = in
+		return &f.src
 	}
-	return g
+	return &f.dst
 }
 
-func (f *frag) cutNums(d dimension, in NumSet) *frag {
-	g := f.clone()
+func (d dimension) nums(f *frag) *NumSet {
 	if d == dimSport {
-		g.sport = in
-	} else {
-		g.dport = in
+		return &f.sport
 	}
+	return &f.dport
+}
+
+func (d dimension) newAddr(f *frag) *rewrite[netip.Addr] {
+	if d == dimSrc {
+		return &f.newSrc
+	}
+	return &f.newDst
+}
+
+func (d dimension) newNum(f *frag) *rewrite[Num] {
+	if d == dimSport {
+		return &f.newSport
+	}
+	return &f.newDport
+}
+
+// cutAddrs is f with the addresses of one side.
+func (f *frag) cutAddrs(d dimension, in AddrSet) *frag {
+	g := f.clone()
+	*d.addrs(g) = in
 	return g
 }
 
@@ -159,7 +166,7 @@ func sameFate(a, b *frag) bool {
 		a.natSrc == b.natSrc && a.natDst == b.natDst &&
 		sameRewrite(a.newSrc, b.newSrc) && sameRewrite(a.newDst, b.newDst) &&
 		sameRewrite(a.newSport, b.newSport) && sameRewrite(a.newDport, b.newDport) &&
-		sameOverlay(a.overlay, b.overlay) && sameHelpers(a.helpers, b.helpers) && a.accept == b.accept &&
+		sameOverlay(a.overlay, b.overlay) && slices.Equal(a.helpers, b.helpers) && a.accept == b.accept &&
 		a.onward == b.onward && a.moved == b.moved && a.out == b.out
 }
 
@@ -175,16 +182,6 @@ func sameOverlay(a, b *overlay) bool {
 	for a != b {
 		if a == nil || b == nil || a.set != b.set || a.list != b.list || a.dest != b.dest ||
 			a.mask != b.mask || a.remove != b.remove || !slices.Equal(a.fields, b.fields) {
-			return false
-		}
-		a, b = a.up, b.up
-	}
-	return true
-}
-
-func sameHelpers(a, b *helperList) bool {
-	for a != b {
-		if a == nil || b == nil || a.name != b.name {
 			return false
 		}
 		a, b = a.up, b.up

@@ -7,12 +7,8 @@ func (e *evaluation) anyInterface(f *frag, out bool, names []string) answer {
 	var yes, no []*frag
 	no = []*frag{f}
 	for _, name := range names {
-		var rest []*frag
-		for _, g := range no {
-			y, n := e.apply(g, e.iface(g, out, name))
-			yes, rest = append(yes, y...), append(rest, n...)
-		}
-		no = rest
+		y, rest := e.applyAll(no, func(g *frag) answer { return e.iface(g, out, name) })
+		yes, no = append(yes, y...), rest
 	}
 	return pieces(f, yes, no)
 }

@@ -21,20 +21,12 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 		if fields == nil {
 			continue
 		}
-		var rest []*frag
-		for _, g := range no {
-			y, n := e.apply(g, e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions()))
-			yes, rest = append(yes, y...), append(rest, n...)
-		}
-		no = rest
+		y, rest := e.applyAll(no, func(g *frag) answer { return e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions()) })
+		yes, no = append(yes, y...), rest
 	}
 	if x.Extra != "" {
-		var sure []*frag
-		for _, g := range yes {
-			y, n := e.apply(g, unknown(g, "", words.Quote(x.Extra)))
-			sure, no = append(sure, y...), append(no, n...)
-		}
-		yes = sure
+		sure, rest := e.applyAll(yes, func(g *frag) answer { return unknown(g, "", words.Quote(x.Extra)) })
+		yes, no = sure, append(no, rest...)
 	}
 	return pieces(f, yes, no).negate(x.Not)
 }
@@ -104,12 +96,8 @@ func (e *evaluation) hits(list []*frag, el *Element, fields []Field) (hit, rest 
 		e.visits++
 		in := []*frag{g}
 		for i, field := range fields {
-			var next []*frag
-			for _, h := range in {
-				y, n := e.apply(h, e.dimension(h, field, &el.Values[i]))
-				next, rest = append(next, y...), append(rest, n...)
-			}
-			in = next
+			next, no := e.applyAll(in, func(h *frag) answer { return e.dimension(h, field, &el.Values[i]) })
+			in, rest = next, append(rest, no...)
 		}
 		hit = append(hit, in...)
 	}

@@ -1,7 +1,7 @@
 package packetfilter
 
 import (
-	"net/netip"
+	"cmp"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -76,6 +76,15 @@ func (e *evaluation) apply(f *frag, a answer) (yes, no []*frag) {
 	return side(yes, true), side(no, false)
 }
 
+// applyAll asks each of the frags, and gathers both parts.
+func (e *evaluation) applyAll(list []*frag, test func(*frag) answer) (yes, no []*frag) {
+	for _, f := range list {
+		y, n := e.apply(f, test(f))
+		yes, no = append(yes, y...), append(no, n...)
+	}
+	return yes, no
+}
+
 // maxReasons bounds the reasons kept besides those of the branches; more than
 // a handful helps nobody.
 const maxReasons = 16
@@ -127,13 +136,8 @@ func (e *evaluation) match(f *frag, m *Match) answer {
 		return a.negate(m.Not)
 	}
 	yes, no := e.apply(f, a)
-	var rest []*frag
-	for _, g := range no {
-		b, _ := e.field(g, m.Or, m)
-		y, n := e.apply(g, b)
-		yes, rest = append(yes, y...), append(rest, n...)
-	}
-	return pieces(f, yes, rest).negate(m.Not)
+	y, no := e.applyAll(no, func(g *frag) answer { b, _ := e.field(g, m.Or, m); return b })
+	return pieces(f, append(yes, y...), no).negate(m.Not)
 }
 
 // pieces is the answer when f was cut up already.
@@ -167,13 +171,13 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		}
 		switch field {
 		case FieldCtOrigSrc:
-			return splitAddrs(f, dimSrc, m.Addrs), true
+			return split(f, dimSrc.addrs, m.Addrs), true
 		case FieldCtOrigDst:
-			return splitAddrs(f, dimDst, m.Addrs), true
+			return split(f, dimDst.addrs, m.Addrs), true
 		case FieldCtOrigSrcPort:
-			return splitNums(f, dimSport, m.Nums), true
+			return split(f, dimSport.nums, m.Nums), true
 		}
-		return splitNums(f, dimDport, m.Nums), true
+		return split(f, dimDport.nums, m.Nums), true
 	case FieldIn, FieldOut:
 		return e.anyInterface(f, field == FieldOut, m.Names), true
 	case FieldPktType, FieldSrcType, FieldDstType, FieldDstTypeIn:
@@ -189,83 +193,65 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 }
 
 func (e *evaluation) address(f *frag, dst bool, want AddrSet) answer {
-	now, d := &f.newSrc, dimSrc
+	d := dimSrc
 	if dst {
-		now, d = &f.newDst, dimDst
+		d = dimDst
 	}
-	if !now.on {
-		return splitAddrs(f, d, want)
-	}
-	return refine(f, now, want, func(g *frag) *rewrite[netip.Addr] {
-		if dst {
-			return &g.newDst
-		}
-		return &g.newSrc
-	}, because("new-address"))
+	return side(f, d.addrs, d.newAddr, want, "new-address")
 }
 
 func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
-	now, d := &f.newSport, dimSport
+	d := dimSport
 	if dst {
-		now, d = &f.newDport, dimDport
+		d = dimDport
 	}
-	if !now.on {
-		return splitNums(f, d, want)
+	return side(f, d.nums, d.newNum, want, "new-port")
+}
+
+// side compares an address or port as it is here: as it arrived, or as NAT made
+// it.
+func side[T point[T]](f *frag, arrived func(*frag) *Spans[T], now func(*frag) *rewrite[T], want Spans[T], reason string) answer {
+	if !now(f).on {
+		return split(f, arrived, want)
 	}
-	return refine(f, now, want, func(g *frag) *rewrite[Num] {
-		if dst {
-			return &g.newDport
-		}
-		return &g.newSport
-	}, because("new-port"))
+	return refine(f, now, want, reason)
 }
 
 // refine compares what NAT made of an address or port.
-func refine[T point[T]](f *frag, now *rewrite[T], want Spans[T], of func(*frag) *rewrite[T], reason words.Reason) answer {
-	if len(now.to) == 0 {
-		return unknown(f, "", reason)
+func refine[T point[T]](f *frag, of func(*frag) *rewrite[T], want Spans[T], reason string) answer {
+	now := of(f).to
+	if len(now) == 0 {
+		return unknown(f, "", because(reason))
 	}
-	switch now.to.overlap(want) {
-	case coverAll:
-		return certain(true)
-	case coverNone:
-		return certain(false)
+	a, forks := divide(f, now, want)
+	if forks {
+		a.kind, a.reason = answerFork, because(reason)
+		of(a.yes[0]).to, of(a.no[0]).to = now.Intersect(want), now.Subtract(want)
 	}
-	yes, no := f.clone(), f.clone()
-	of(yes).to, of(no).to = now.to.Intersect(want), now.to.Subtract(want)
-	return answer{kind: answerFork, yes: []*frag{yes}, no: []*frag{no}, reason: reason}
+	return a
 }
 
-func splitAddrs(f *frag, d dimension, want AddrSet) answer {
-	have := f.src
-	if d == dimDst {
-		have = f.dst
+// split compares an address or port that packets have when they arrive.
+func split[T point[T]](f *frag, of func(*frag) *Spans[T], want Spans[T]) answer {
+	have := *of(f)
+	a, splits := divide(f, have, want)
+	if splits {
+		a.kind = answerSplit
+		*of(a.yes[0]), *of(a.no[0]) = have.Intersect(want), have.Subtract(want)
 	}
-	switch have.overlap(want) {
-	case coverAll:
-		return certain(true)
-	case coverNone:
-		return certain(false)
-	}
-	return answer{kind: answerSplit,
-		yes: []*frag{f.cutAddrs(d, have.Intersect(want))},
-		no:  []*frag{f.cutAddrs(d, have.Subtract(want))}}
+	return a
 }
 
-func splitNums(f *frag, d dimension, want NumSet) answer {
-	have := f.sport
-	if d == dimDport {
-		have = f.dport
-	}
+// divide compares what a frag has with what is wanted; ok reports that it is among
+// it in part, and the answer has a copy of f for either side.
+func divide[T point[T]](f *frag, have, want Spans[T]) (a answer, ok bool) {
 	switch have.overlap(want) {
 	case coverAll:
-		return certain(true)
+		return certain(true), false
 	case coverNone:
-		return certain(false)
+		return certain(false), false
 	}
-	return answer{kind: answerSplit,
-		yes: []*frag{f.cutNums(d, have.Intersect(want))},
-		no:  []*frag{f.cutNums(d, have.Subtract(want))}}
+	return answer{yes: []*frag{f.clone()}, no: []*frag{f.clone()}}, true
 }
 
 // compare compares a number of which maybe only some bits are known.
@@ -399,22 +385,9 @@ func (e *evaluation) state(f *frag) bits {
 }
 
 // String is the name of a field that a packet may be asked for without an answer.
-func (f Field) String() string {
-	switch f {
-	case FieldMark:
-		return "mark"
-	case FieldCtMark:
-		return "ctmark"
-	case FieldCtState:
-		return "ctstate"
-	case FieldCtDirection:
-		return "direction"
-	case FieldTCPFlags:
-		return "tcpflags"
-	case FieldMAC:
-		return "mac"
-	case FieldIPsec:
-		return "ipsec"
-	}
-	return "packet"
+func (f Field) String() string { return cmp.Or(fieldNames[f], "packet") }
+
+var fieldNames = map[Field]string{
+	FieldMark: "mark", FieldCtMark: "ctmark", FieldCtState: "ctstate", FieldCtDirection: "direction",
+	FieldTCPFlags: "tcpflags", FieldMAC: "mac", FieldIPsec: "ipsec",
 }

@@ -75,19 +75,15 @@ func (e *evaluation) metered(f *frag, x *Metered) answer {
 	case x.Most > 0 && read && now < x.Most:
 		return certain(!x.Over) // this packet's own is one more
 	case x.Most > 0:
-		return unknown(f, "", words.Quote(x.What))
+		return x.unknown(f)
 	case x.Hash != "":
 		return e.hashLimited(f, x)
 	}
 	if x.Set == nil {
-		return unknown(f, "", words.Quote(x.What))
+		return x.unknown(f)
 	}
 	seen, fresh := e.apply(f, e.inSet(f, x.Set, x.Fields, false))
-	var hit, miss []*frag
-	for _, g := range seen {
-		y, n := e.apply(g, unknown(g, "", words.Quote(x.What)))
-		hit, miss = append(hit, y...), append(miss, n...)
-	}
+	hit, miss := e.applyAll(seen, x.unknown)
 	for _, g := range fresh { // it has counted from now on, whatever becomes of the rule
 		g = g.clone()
 		g.overlay = &overlay{up: g.overlay, set: x.Set, fields: x.Fields}
@@ -110,7 +106,7 @@ func (e *evaluation) hashLimited(f *frag, x *Metered) answer {
 	}
 	t := e.rules.Hashes[family+x.Hash]
 	if t == nil || t.Incomplete {
-		return unknown(f, "", words.Quote(x.What))
+		return x.unknown(f)
 	}
 	list, taken := "hashlimit "+x.Hash, uint64(0)
 	for o := f.overlay; o != nil; o = o.up {
@@ -141,13 +137,12 @@ func (e *evaluation) hashLimited(f *frag, x *Metered) answer {
 	case len(seen) == 0:
 		return one(all, x.Over)
 	}
-	var hit, miss []*frag
-	for _, g := range all {
-		y, n := e.apply(g, unknown(g, "", words.Quote(x.What)))
-		hit, miss = append(hit, y...), append(miss, n...)
-	}
+	hit, miss := e.applyAll(all, x.unknown)
 	return pieces(f, hit, miss)
 }
+
+// unknown is the answer where nothing tells how far the limit is used up.
+func (x *Metered) unknown(f *frag) answer { return unknown(f, "", words.Quote(x.What)) }
 
 // one is the answer that is the same for all parts of a frag, which the asking
 // has changed.
@@ -174,12 +169,8 @@ func (e *evaluation) inBucket(f *frag, b *HashBucket, by []Field) answer {
 		default:
 			m.Nums = OneNum(Num(b.DstPort))
 		}
-		var next []*frag
-		for _, g := range yes {
-			y, n := e.apply(g, e.match(g, m))
-			next, no = append(next, y...), append(no, n...)
-		}
-		yes = next
+		y, n := e.applyAll(yes, func(g *frag) answer { return e.match(g, m) })
+		yes, no = y, append(no, n...)
 	}
 	return pieces(f, yes, no)
 }
@@ -200,5 +191,5 @@ func (e *evaluation) wayBackIs(f *frag, sameInterface bool) answer {
 			there = there.Union(p.addrs)
 		}
 	}
-	return splitAddrs(f, dimSrc, there)
+	return split(f, dimSrc.addrs, there)
 }

@@ -107,7 +107,7 @@ func TestWhichPartsFareTheSame(t *testing.T) {
 		"sent on":                    func(f *frag) { f.onward = true },
 		"moved":                      func(f *frag) { f.moved = true },
 		"by an interface":            func(f *frag) { f.out = "eth1" },
-		"a helper":                   func(f *frag) { f.helpers = &helperList{name: "sip"} },
+		"a helper":                   func(f *frag) { f.helpers = []string{"sip"} },
 		"a new source":               func(f *frag) { f.newSrc.on = true },
 		"a new destination":          func(f *frag) { f.newDst.on = true },
 		"an own address":             func(f *frag) { f.newDst.own = true },
@@ -148,7 +148,7 @@ func TestWhichPartsFareTheSame(t *testing.T) {
 	if !sameFate(in(same), in(same)) {
 		t.Error("the same overlay twice is kept apart")
 	}
-	if h := (&frag{helpers: &helperList{name: "sip", up: &helperList{name: "ftp"}}}); sameFate(h, &frag{helpers: &helperList{name: "sip"}}) || sameFate(h, &frag{helpers: &helperList{name: "sip", up: &helperList{name: "tftp"}}}) {
+	if h := (&frag{helpers: []string{"ftp", "sip"}}); sameFate(h, &frag{helpers: []string{"sip"}}) || sameFate(h, &frag{helpers: []string{"tftp", "sip"}}) {
 		t.Error("other helpers are taken for the same")
 	}
 }

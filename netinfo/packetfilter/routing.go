@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"net/netip"
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -34,15 +33,14 @@ func (e *evaluation) route(frags []*frag) (in, onward []*frag) {
 
 // isLocal says whether a rewritten destination is this machine.
 func (e *evaluation) isLocal(f *frag) answer {
-	reason := because("new-address-own")
 	if f.newDst.own {
 		return certain(true)
 	}
 	own := e.local.Union(loopback(e.ipv6)).Union(e.broadcasts())
 	if len(e.local) == 0 && f.newDst.to.overlap(own) != coverAll {
-		return unknown(f, "", reason)
+		return unknown(f, "", because("new-address-own"))
 	}
-	return refine(f, &f.newDst, own, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, reason)
+	return refine(f, dimDst.newAddr, own, "new-address-own")
 }
 
 // stop ends a frag for a reason that is not in the rules.
@@ -88,7 +86,7 @@ func (e *evaluation) sendOn(f *frag) (list []*frag) {
 	if e.ipv6 {
 		name = "net.ipv6.conf.all.forwarding"
 	}
-	everybody, rest := e.apply(f, splitAddrs(f, dimDst, e.broadcasts()))
+	everybody, rest := e.apply(f, split(f, dimDst.addrs, e.broadcasts()))
 	for _, g := range everybody {
 		e.stop(g, Dropped, "", because("broadcast"))
 	}
@@ -114,7 +112,7 @@ func (e *evaluation) leaveBy(f *frag) (list []*frag) {
 	for i, p := range parts {
 		g := left
 		if i < len(parts)-1 {
-			yes, no := e.apply(left, refine(left, &left.newDst, p.addrs, func(g *frag) *rewrite[netip.Addr] { return &g.newDst }, because("new-address")))
+			yes, no := e.apply(left, refine(left, dimDst.newAddr, p.addrs, "new-address"))
 			g, left = yes[0], no[0]
 		}
 		switch {

@@ -21,9 +21,9 @@ next:
 // went through and assumed stays true of it.
 func joinWays(a, b *frag) *frag {
 	g := a.clone()
-	g.trace = commonTrace(a.trace, b.trace)
+	g.trace = common(a.trace, b.trace)
 	x, y := a.assumed, b.assumed
-	g.assumed = commonAssumption(x, y)
+	g.assumed = common(x, y)
 	g.forked, g.partial = true, true
 	if x != nil && y != nil && x.fork == y.fork && x.up == y.up && x.holds != y.holds && !a.partial && !b.partial {
 		// Both sides of a fork, and all of them: as if it had not been.
@@ -32,33 +32,37 @@ func joinWays(a, b *frag) *frag {
 	return g
 }
 
-func commonTrace(a, b *trace) *trace {
-	for a != b {
-		switch {
-		case a == nil || b == nil:
-			return nil
-		case a.depth > b.depth:
-			a = a.up
-		case b.depth > a.depth:
-			b = b.up
-		default:
-			a, b = a.up, b.up
-		}
-	}
-	return a
+// linked is a list from its end to its beginning.
+type linked[T any] interface {
+	*T
+	// parent is what stands before it, and how long the list is: 0 for nil.
+	parent() (up *T, length int)
 }
 
-func commonAssumption(a, b *assumption) *assumption {
+func (t *trace) parent() (*trace, int) {
+	if t == nil {
+		return nil, 0
+	}
+	return t.up, t.depth
+}
+
+func (a *assumption) parent() (*assumption, int) {
+	if a == nil {
+		return nil, 0
+	}
+	return a.up, a.depth
+}
+
+// common is the end of what two lists begin with.
+func common[T any, P linked[T]](a, b P) P {
 	for a != b {
-		switch {
-		case a == nil || b == nil:
-			return nil
-		case a.depth > b.depth:
-			a = a.up
-		case b.depth > a.depth:
-			b = b.up
-		default:
-			a, b = a.up, b.up
+		beforeA, m := a.parent()
+		beforeB, n := b.parent()
+		if m >= n {
+			a = beforeA
+		}
+		if n >= m {
+			b = beforeB
 		}
 	}
 	return a
@@ -112,7 +116,7 @@ func mergeNeighbours(list []*frag) []*frag {
 				if r, ok := g.region().join(f.region()); ok {
 					h := g.clone()
 					h.src, h.dst, h.sport, h.dport = r.Src, r.Dst, r.SrcPort, r.DstPort
-					h.trace = commonTrace(f.trace, g.trace)
+					h.trace = common(f.trace, g.trace)
 					h.forked, h.partial = f.forked || g.forked, f.partial || g.partial
 					out[i] = h
 					continue next
