@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -277,7 +278,7 @@ func TestListsAgreeWithTheirRulesOneByOne(t *testing.T) {
 			addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
 			want := true
 			for _, r := range b.own.Rules {
-				if netip.PrefixFrom(r.Addr, onesOf(r.Mask)).Contains(addr) {
+				if n, _ := nets.Ones(r.Mask); netip.PrefixFrom(r.Addr, n).Contains(addr) {
 					want = r.Allow
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/netip"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -27,9 +26,8 @@ func parseTrusted(out, zone string) (list []Trusted) {
 	for word := range strings.FieldsFuncSeq(withoutColours(out), func(r rune) bool {
 		return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == '|' || r == ',' || r == '\''
 	}) {
-		addr, mask, err := parseNet(word)
-		if err == nil {
-			list = append(list, Trusted{Prefix: netip.PrefixFrom(masked(addr, mask), onesOf(mask)), Zone: zone})
+		if p, ok := prefix(word); ok {
+			list = append(list, Trusted{Prefix: p, Zone: zone})
 		}
 	}
 	return list

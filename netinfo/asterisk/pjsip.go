@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 // The drivers, as they are called in State.
@@ -136,20 +138,21 @@ func (r *pjsipReader) transport(s *Section) {
 
 func localNets(value string) (list []netip.Prefix) {
 	for item := range strings.SplitSeq(value, ",") {
-		if addr, mask, err := parseNet(item); err == nil {
-			list = append(list, netip.PrefixFrom(masked(addr, mask), onesOf(mask)))
+		if p, ok := prefix(item); ok {
+			list = append(list, p)
 		}
 	}
 	return list
 }
 
-func onesOf(mask netip.Addr) (n int) {
-	for _, b := range mask.AsSlice() {
-		for ; b&0x80 != 0; b <<= 1 {
-			n++
-		}
+// prefix reads a network; of a mask with gaps only the ones that it begins with.
+func prefix(s string) (netip.Prefix, bool) {
+	addr, mask, err := parseNet(s)
+	if err != nil {
+		return netip.Prefix{}, false
 	}
-	return n
+	n, _ := nets.Ones(mask)
+	return netip.PrefixFrom(masked(addr, mask), n), true
 }
 
 // bindAddr reads "0.0.0.0:5060", "[::]", "::" or a port alone.

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -104,9 +105,9 @@ type Answer struct {
 
 // The relations.
 const (
-	Exact    = "exact"
-	Covering = "covering"
-	Covered  = "covered"
+	Exact    = nets.Exact
+	Covering = nets.Covering
+	Covered  = nets.Covered
 )
 
 // maxBans bounds one layer's answer: about a wide network there may be tens of
@@ -120,7 +121,7 @@ type reader func(ctx context.Context, sys platform.System, asked netip.Prefix, a
 // packet filter's reader has) about an address or a network. The layers are
 // read side by side.
 func Find(ctx context.Context, sys platform.System, asked netip.Prefix) Answer {
-	asked = Normal(asked)
+	asked = nets.Normal(asked)
 	readers := []reader{CrowdSec, Firewalld, UFW, CSF, APF, SSHGuard, DenyHosts, TCPWrappers, Routes, Kamailio}
 	answers := make([]Answer, len(readers))
 	var wg sync.WaitGroup
@@ -139,31 +140,12 @@ func Find(ctx context.Context, sys platform.System, asked netip.Prefix) Answer {
 	return all
 }
 
-// Normal unmaps an IPv4 address written as IPv6, and clears host bits.
-func Normal(p netip.Prefix) netip.Prefix {
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(a.Unmap(), p.Bits()-96).Masked()
-	}
-	return netip.PrefixFrom(p.Addr().WithZone(""), p.Bits()).Masked()
-}
-
-// relation says how a banned network lies to the one asked about; empty when
-// they share no address.
-func relation(banned, asked netip.Prefix) string {
-	switch {
-	case !banned.Overlaps(asked):
-		return ""
-	case banned == asked:
-		return Exact
-	case banned.Bits() < asked.Bits():
-		return Covering
-	}
-	return Covered
-}
+// Normal is p without host bits, and IPv4 where it is IPv4 written as IPv6.
+func Normal(p netip.Prefix) netip.Prefix { return nets.Normal(p) }
 
 // ban adds b if it concerns what was asked about.
 func (a *Answer) ban(asked netip.Prefix, b Ban) {
-	if b.Relation = relation(b.Prefix, asked); b.Relation == "" {
+	if b.Relation = nets.Relation(b.Prefix, asked); b.Relation == "" {
 		return
 	}
 	count := 0
@@ -181,7 +163,7 @@ func (a *Answer) ban(asked netip.Prefix, b Ban) {
 }
 
 func (a *Answer) allow(asked netip.Prefix, l Allow) {
-	if l.Relation = relation(l.Prefix, asked); l.Relation != "" && len(a.Allows) < maxBans {
+	if l.Relation = nets.Relation(l.Prefix, asked); l.Relation != "" && len(a.Allows) < maxBans {
 		a.Allows = append(a.Allows, l)
 	}
 }

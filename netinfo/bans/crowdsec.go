@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -28,7 +29,7 @@ func CrowdSec(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 	for _, al := range alerts {
 		for _, d := range al.Decisions {
 			b, ok := d.ban(sys.Now(), al)
-			if !ok || relation(b.Prefix, asked) == "" {
+			if !ok || nets.Relation(b.Prefix, asked) == "" {
 				continue
 			}
 			if al.ID != 0 && len(a.Bans) < maxReasons && d.Origin == "crowdsec" {
@@ -123,7 +124,7 @@ func parseAlerts(b []byte) (list []alert, err error) {
 }
 
 func (d decision) ban(now time.Time, al alert) (Ban, bool) {
-	p, ok := parsePrefix(d.Value)
+	p, ok := nets.Parse(d.Value)
 	left, err := time.ParseDuration(d.Duration)
 	if !ok || err == nil && left <= 0 {
 		return Ban{}, false
@@ -204,7 +205,7 @@ func crowdSecWhitelists(sys platform.System, asked netip.Prefix, a *Answer) {
 			continue
 		}
 		for number, item := range yamlWhitelist(b) {
-			if p, ok := parsePrefix(item); ok {
+			if p, ok := nets.Parse(item); ok {
 				a.allow(asked, Allow{Layer: LayerCrowdSec, Where: fmt.Sprintf("%s:%d", name, number), Object: item, Prefix: p})
 			}
 		}

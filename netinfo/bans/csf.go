@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -48,7 +49,7 @@ func CSF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 func csfEntry(text string) (p netip.Prefix, ports string, ok bool) {
 	text = strings.TrimSpace(text)
 	if !strings.Contains(text, "|") {
-		p, ok = parsePrefix(text)
+		p, ok = nets.Parse(text)
 		return p, "", ok
 	}
 	var limits []string
@@ -56,7 +57,7 @@ func csfEntry(text string) (p netip.Prefix, ports string, ok bool) {
 		name, value, is := strings.Cut(part, "=")
 		switch {
 		case is && name == "s":
-			if q, is := parsePrefix(value); is {
+			if q, is := nets.Parse(value); is {
 				p, ok = q, true
 				continue
 			}
@@ -101,7 +102,7 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 		if len(f) < 5 {
 			continue
 		}
-		p, ok := parsePrefix(f[1])
+		p, ok := nets.Parse(f[1])
 		start, err := strconv.ParseInt(f[0], 10, 64)
 		seconds, err2 := strconv.ParseInt(f[4], 10, 64)
 		if !ok || err != nil || err2 != nil || strings.EqualFold(f[3], "out") {
@@ -217,7 +218,7 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 }
 
 func apfEntry(text string) (p netip.Prefix, ports string, ok bool) {
-	if p, ok = parsePrefix(text); ok {
+	if p, ok = nets.Parse(text); ok {
 		return p, "", true
 	}
 	before, addr, is := strings.Cut(text, "s=")
@@ -227,6 +228,6 @@ func apfEntry(text string) (p netip.Prefix, ports string, ok bool) {
 	if !is {
 		return p, "", false
 	}
-	p, ok = parsePrefix(addr)
+	p, ok = nets.Parse(addr)
 	return p, strings.Trim(before, ":"), ok
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -62,7 +63,7 @@ func (f *firewalld) readSets(sys platform.System) {
 		}
 		key := strings.TrimSuffix(path.Base(name), ".xml")
 		for _, e := range set.Entries {
-			if p, ok := parsePrefix(e); ok {
+			if p, ok := nets.Parse(e); ok {
 				f.sets[key] = append(f.sets[key], p)
 			}
 		}
@@ -166,7 +167,7 @@ func (f *firewalld) prefixes(source string) []netip.Prefix {
 	if set, ok := strings.CutPrefix(source, "ipset:"); ok {
 		return f.sets[set]
 	}
-	if p, ok := parsePrefix(source); ok {
+	if p, ok := nets.Parse(source); ok {
 		return []netip.Prefix{p}
 	}
 	return nil

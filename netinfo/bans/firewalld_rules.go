@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
@@ -132,7 +133,7 @@ func (f *firewalld) direct(name string, b []byte) {
 func optionPrefix(words []string) (netip.Prefix, bool) {
 	for i, w := range words {
 		if (w == "-s" || w == "--source" || w == "--src") && i+1 < len(words) && (i == 0 || words[i-1] != "!") {
-			return parsePrefix(words[i+1])
+			return nets.Parse(words[i+1])
 		}
 	}
 	return netip.Prefix{}, false

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -88,8 +89,8 @@ func banTables(b []byte) (names []string) {
 func kamailioTable(ctx context.Context, sys platform.System, table string, out []byte, asked netip.Prefix, a *Answer) {
 	for _, m := range rpc(out) {
 		key := m["name"]
-		p, ok := parsePrefix(key)
-		if !ok || relation(p, asked) == "" {
+		p, ok := nets.Parse(key)
+		if !ok || nets.Relation(p, asked) == "" {
 			continue
 		}
 		undo := command.New("kamcmd", "htable.seti")
@@ -115,7 +116,7 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 
 func kamailioPike(out []byte, asked netip.Prefix, a *Answer) {
 	for _, m := range rpc(out) {
-		p, ok := parsePrefix(m["ip_addr"])
+		p, ok := nets.Parse(m["ip_addr"])
 		if !ok || m["status"] != "HOT" && m["status"] != "ALL" {
 			continue
 		}

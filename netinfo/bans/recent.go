@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -41,7 +42,7 @@ func blockingTarget(target string) bool {
 // half of. Limits are the loaded rules that ask the lists; without any, FreePBX's
 // lists are judged by the limits it ships.
 func NearRecent(tables []*packetfilter.RecentTable, limits []RecentLimit, asked netip.Prefix) (near []NearBan) {
-	asked = Normal(asked)
+	asked = nets.Normal(asked)
 	for _, t := range tables {
 		rules := limitsOf(t.Name, limits)
 		for _, e := range t.Entries {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -29,7 +30,7 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 			if len(f) != 4 {
 				continue
 			}
-			p, ok := parsePrefix(f[3])
+			p, ok := nets.Parse(f[3])
 			if !ok {
 				continue
 			}
@@ -50,7 +51,7 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 		a.has(LayerSSHGuard)
 	}
 	for number, line := range numbered(b) {
-		if p, ok := parsePrefix(line); ok {
+		if p, ok := nets.Parse(line); ok {
 			a.allow(asked, Allow{Layer: LayerSSHGuard, Where: fmt.Sprintf("/etc/sshguard/whitelist:%d", number), Object: line, Prefix: p})
 		}
 	}
@@ -71,10 +72,10 @@ func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *An
 	a.has(LayerDenyHosts)
 	for number, line := range numbered(b) {
 		host, rest, _ := strings.Cut(line, ":") // ADDRESS:failures:last failure
-		if p, ok := parsePrefix(line); ok && p.Addr().Is6() {
+		if p, ok := nets.Parse(line); ok && p.Addr().Is6() {
 			host, rest = line, ""
 		}
-		p, ok := parsePrefix(host)
+		p, ok := nets.Parse(host)
 		if !ok || rest == "" || strings.HasPrefix(rest, "0:") {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -174,12 +175,12 @@ func wrapperClient(s string, asked netip.Prefix) (netip.Prefix, bool) {
 			return netip.Prefix{}, false
 		}
 		text := strings.Join(parts, ".") + strings.Repeat(".0", 4-len(parts))
-		return parsePrefix(fmt.Sprintf("%s/%d", text, 8*len(parts)))
+		return nets.Parse(fmt.Sprintf("%s/%d", text, 8*len(parts)))
 	}
 	if inner, rest, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok {
 		s = inner + rest // [2001:db8::]/32
 	}
-	return parsePrefix(s)
+	return nets.Parse(s)
 }
 
 // firstCovering is a line of hosts.allow that lets all of the address in for

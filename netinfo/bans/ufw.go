@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
@@ -160,7 +161,7 @@ func (r ufwRule) words(comment bool) []string {
 // source is whom the rule is about; ok is false for one about everybody or
 // about what leaves.
 func (r ufwRule) source() (p netip.Prefix, ok bool) {
-	p, ok = parsePrefix(r.src)
+	p, ok = nets.Parse(r.src)
 	return p, ok && p.Bits() > 0 && !r.route && r.direction != "out"
 }
 
@@ -172,7 +173,7 @@ func (r ufwRule) allows() bool {
 // bans reports whether the rule keeps an address or part of a network out.
 func (r ufwRule) bans(asked netip.Prefix) bool {
 	p, ok := r.source()
-	return ok && !r.allows() && relation(p, asked) != ""
+	return ok && !r.allows() && nets.Relation(p, asked) != ""
 }
 
 func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {

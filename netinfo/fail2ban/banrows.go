@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/netinfo/internal/sqlite"
 )
 
@@ -16,8 +17,8 @@ var errIndex = problem(because("database-index"))
 // touching lists the rows that touch an asked address, by their addresses.
 func (b *bans) touching() (list []banned, err error) {
 	err = b.Texts(b.ctx, "ip", func(id string, row int64) error {
-		p, ok := parsePrefix(id)
-		if ok && slices.ContainsFunc(b.asked, func(a netip.Prefix) bool { return relation(p, a) != "" }) {
+		p, ok := nets.Parse(id)
+		if ok && slices.ContainsFunc(b.asked, func(a netip.Prefix) bool { return nets.Relation(p, a) != "" }) {
 			list = append(list, banned{id: id, prefix: p, row: row})
 		}
 		return nil
@@ -83,7 +84,7 @@ func (b *bans) keep(list []banned, total []int) (kept []banned) {
 		}
 		wanted := false
 		for i, a := range b.asked {
-			if relation(same[0].prefix, a) != "" {
+			if nets.Relation(same[0].prefix, a) != "" {
 				total[i]++
 				wanted = wanted || total[i] <= maxHolds
 			}

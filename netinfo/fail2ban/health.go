@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 // health finds what is wrong with the jails.
@@ -45,7 +47,7 @@ func (r *reader) health() {
 			}
 		}
 		for _, s := range j.IgnoreIP {
-			if p, ok := parsePrefix(s); ok && p.Bits() <= widestIgnored {
+			if p, ok := nets.Parse(s); ok && p.Bits() <= widestIgnored {
 				add(IgnoresAll, s, "ignoreip")
 			}
 		}

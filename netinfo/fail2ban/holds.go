@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -39,7 +40,7 @@ func (r *reader) addresses(ctx context.Context) {
 // are not looked up.
 func ignores(j *Jail, p netip.Prefix) bool {
 	return slices.ContainsFunc(j.IgnoreIP, func(s string) bool {
-		q, ok := parsePrefix(s)
+		q, ok := nets.Parse(s)
 		return ok && q.Bits() <= p.Bits() && q.Overlaps(p)
 	})
 }
@@ -50,10 +51,10 @@ func (r *reader) holdsOfServer(a *Address) {
 	for i := range r.state.Jails {
 		name := r.state.Jails[i].Name
 		for _, id := range r.bans[name] {
-			p, ok := parsePrefix(id)
+			p, ok := nets.Parse(id)
 			rel := ""
 			if ok {
-				rel = relation(p, a.Asked)
+				rel = nets.Relation(p, a.Asked)
 			}
 			if rel == "" {
 				continue
@@ -77,7 +78,7 @@ func (r *reader) holdsOfDatabase(a *Address, total int) {
 	now := r.state.Read
 	for k := range r.rows.rows {
 		row := &r.rows.rows[k]
-		rel := relation(row.prefix, a.Asked)
+		rel := nets.Relation(row.prefix, a.Asked)
 		if rel == "" || len(a.Holds) >= maxHolds {
 			continue
 		}
@@ -151,7 +152,7 @@ func (r *reader) times(ctx context.Context) {
 
 func (r *reader) timed(jail, line string) {
 	t, err := parseTimed(line, r.zone)
-	p, ok := parsePrefix(t.id)
+	p, ok := nets.Parse(t.id)
 	if err != nil || !ok {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -37,9 +38,7 @@ type reader struct {
 func Read(ctx context.Context, s platform.System, o Options) *State {
 	o.Addresses = slices.Clone(o.Addresses)
 	for i, p := range o.Addresses {
-		if q, ok := parsePrefix(p.String()); ok {
-			o.Addresses[i] = q // without host bits, IPv4 as IPv4
-		}
+		o.Addresses[i] = nets.Normal(p)
 	}
 	r := &reader{system: s, o: o, state: &State{Read: s.Now()}, bans: map[string][]string{}, counts: map[string]bool{}, acts: map[string]bool{}}
 	r.zone = localZone(s)
@@ -246,7 +245,7 @@ func (r *reader) hold(jail string, list []string) {
 		list = slices.Concat(list[:maxSampled/2], list[len(list)-maxSampled/2:])
 	}
 	for _, id := range list {
-		if p, ok := parsePrefix(id); ok {
+		if p, ok := nets.Parse(id); ok {
 			j.Bans = append(j.Bans, p)
 		}
 	}

@@ -13,11 +13,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 func prefixes(list ...string) (out []netip.Prefix) {
 	for _, s := range list {
-		p, ok := parsePrefix(s)
+		p, ok := nets.Parse(s)
 		if !ok {
 			panic(s)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -171,11 +172,11 @@ type Address struct {
 	IgnoredBy []string `json:"ignored_by,omitempty"`
 }
 
-// How a banned address lies to the one that was asked for.
+// How a banned address relates to the one that was asked about.
 const (
-	Exact    = "exact"
-	Covering = "covering" // the ban is wider
-	Covered  = "covered"  // the ban is a part of what was asked for
+	Exact    = nets.Exact
+	Covering = nets.Covering // the ban is wider
+	Covered  = nets.Covered  // the ban is a part of what was asked for
 )
 
 // Hold is one ban.

@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,44 +183,4 @@ func parseTimed(line string, zone *time.Location) (timed, error) {
 		return t, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
 	}
 	return t, nil
-}
-
-// parsePrefix reads an address or network as fail2ban writes it.
-func parsePrefix(s string) (netip.Prefix, bool) {
-	if p, err := netip.ParsePrefix(s); err == nil {
-		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-		}
-		return p.Masked(), true
-	}
-	if a, mask, ok := strings.Cut(s, "/"); ok { // 192.0.2.0/255.255.255.0
-		m, err := netip.ParseAddr(mask)
-		base, berr := netip.ParseAddr(a)
-		if err != nil || berr != nil || !m.Is4() || !base.Is4() {
-			return netip.Prefix{}, false
-		}
-		bits := 0
-		for b := m.As4(); bits < 32 && b[bits/8]&(0x80>>(bits%8)) != 0; bits++ {
-		}
-		return netip.PrefixFrom(base, bits).Masked(), true
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	a = a.Unmap().WithZone("")
-	return netip.PrefixFrom(a, a.BitLen()), true
-}
-
-// relation tells how a ban lies to what was asked for; "" if they do not touch.
-func relation(ban, asked netip.Prefix) string {
-	switch {
-	case ban == asked:
-		return Exact
-	case !ban.Overlaps(asked):
-		return ""
-	case ban.Bits() < asked.Bits():
-		return Covering
-	}
-	return Covered
 }

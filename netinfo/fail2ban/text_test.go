@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 // The layouts of all versions, with tabs, with spaces, with commas or without
@@ -135,14 +137,14 @@ func TestAddressesAndNetworksTouch(t *testing.T) {
 		{"192.0.2.0/255.255.255.0", "192.0.2.44", Covering}, {"192.0.2.45", "192.0.2.44", ""}, {"::ffff:192.0.2.44", "192.0.2.44", Exact},
 		{"2001:db8::/64", "2001:db8::7", Covering}, {"2001:db8::7", "192.0.2.44", ""},
 	} {
-		ban, ok1 := parsePrefix(tc.ban)
-		asked, ok2 := parsePrefix(tc.asked)
-		if got := relation(ban, asked); !ok1 || !ok2 || got != tc.want {
+		ban, ok1 := nets.Parse(tc.ban)
+		asked, ok2 := nets.Parse(tc.asked)
+		if got := nets.Relation(ban, asked); !ok1 || !ok2 || got != tc.want {
 			t.Errorf("a ban of %s is %q to %s, want %q", tc.ban, got, tc.asked, tc.want)
 		}
 	}
 	for _, s := range []string{"", "bad.example.net", "192.0.2.0/0.0.0.256", "asterisk"} {
-		if p, ok := parsePrefix(s); ok {
+		if p, ok := nets.Parse(s); ok {
 			t.Errorf("%q is read as %v", s, p)
 		}
 	}
@@ -185,10 +187,10 @@ func FuzzClientText(f *testing.F) {
 		}
 		_, _ = reply{text: text, isText: true}.banned()
 		parseItems(text)
-		if p, ok := parsePrefix(text); ok && (p != p.Masked() || relation(p, p) != Exact) {
+		if p, ok := nets.Parse(text); ok && (p != p.Masked() || nets.Relation(p, p) != Exact) {
 			t.Errorf("%q is read as %v", text, p)
 		}
 		var all netip.Prefix
-		relation(all, all)
+		nets.Relation(all, all)
 	})
 }

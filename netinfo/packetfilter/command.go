@@ -1,6 +1,7 @@
 package packetfilter
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -54,23 +55,8 @@ func portGroups(ports NumSet) []NumSet {
 
 // protocolName is the protocol as both tools read it.
 func protocolName(n uint8) string {
-	switch n {
-	case ICMP:
-		return "icmp"
-	case TCP:
-		return "tcp"
-	case UDP:
-		return "udp"
-	case ICMPv6:
-		return "ipv6-icmp"
-	case SCTP:
-		return "sctp"
-	case 33:
-		return "dccp"
-	case 136:
-		return "udplite"
-	}
-	return strconv.Itoa(int(n))
+	names := map[uint8]string{ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPv6: "ipv6-icmp", SCTP: "sctp", 33: "dccp", 136: "udplite"}
+	return cmp.Or(names[n], strconv.Itoa(int(n)))
 }
 
 // deleteElement takes an element out of a set. An anonymous set lives and dies

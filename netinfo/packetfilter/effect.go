@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -240,19 +241,9 @@ func (e *evaluation) recentListed(f *frag, x *RecentMatch, t *RecentTable, extra
 func maskSpan(a, mask netip.Addr) Span[netip.Addr] {
 	bits := a.BitLen()
 	if mask.BitLen() == a.BitLen() {
-		bits = leadingOnes(mask)
+		bits, _ = nets.Ones(mask)
 	}
 	return PrefixSpan(netip.PrefixFrom(a, bits))
-}
-
-func leadingOnes(mask netip.Addr) int {
-	n := 0
-	for _, b := range mask.AsSlice() {
-		for ; b&0x80 != 0; b <<= 1 {
-			n++
-		}
-	}
-	return n
 }
 
 // hit says whether an entry fulfils the match (net/netfilter/xt_recent.c,

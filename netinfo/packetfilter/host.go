@@ -8,7 +8,7 @@ import (
 
 // Host is what the kernel asks on a packet's way besides its rules: addresses,
 // routes, switches and sockets. What was not read is unknown, and an evaluation
-// that hangs on it says so.
+// that depends on it says so.
 type Host struct {
 	routes.Tables
 	// Switches are sysctls below net, by path: "ipv4/ip_forward",
@@ -48,13 +48,6 @@ const (
 	isNo   = routes.No
 )
 
-func tritOf(b bool) trit {
-	if b {
-		return isYes
-	}
-	return isNo
-}
-
 // on asks for a switch.
 func (h *Host) on(name string) trit {
 	if h == nil {
@@ -64,25 +57,20 @@ func (h *Host) on(name string) trit {
 	if !read {
 		return unsure
 	}
-	return tritOf(v != 0)
+	return routes.AnswerOf(v != 0)
 }
 
 // forwards reports whether packets that came in by an interface are sent on to
 // others (Documentation/networking/ip-sysctl.rst).
 func (h *Host) forwards(in string, ipv6 bool) trit {
-	if h == nil {
-		return unsure
-	}
+	family, all := "ipv4", "ipv4/ip_forward"
 	if ipv6 {
-		if a := h.on("ipv6/conf/" + in + "/forwarding"); in != "" && a != unsure {
-			return a
-		}
-		return h.on("ipv6/conf/all/forwarding")
+		family, all = "ipv6", "ipv6/conf/all/forwarding"
 	}
-	if a := h.on("ipv4/conf/" + in + "/forwarding"); in != "" && a != unsure {
+	if a := h.on(family + "/conf/" + in + "/forwarding"); in != "" && a != unsure {
 		return a
 	}
-	return h.on("ipv4/ip_forward")
+	return h.on(all)
 }
 
 // connections is how many connections the kernel follows now.

@@ -32,7 +32,7 @@ func ReadHost(ctx context.Context, s platform.System) (*Host, error) {
 		h.readSwitches(s, pattern)
 	}
 	if out, err := s.Run(ctx, "ip", "xfrm", "policy"); err == nil {
-		h.IPsec = tritOf(strings.TrimSpace(string(out)) != "")
+		h.IPsec = routes.AnswerOf(strings.TrimSpace(string(out)) != "")
 	}
 	return h, err
 }

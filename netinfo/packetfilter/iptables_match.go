@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 // extension reads the options of a match extension and adds what it means.
@@ -63,14 +65,35 @@ func (p *iptablesRule) each(opts []option, name string, read func(option) bool) 
 	}
 }
 
-// otherExtension is a match that only the packet, the clock or the traffic so
-// far can tell. Those that say the same of one packet each time they are asked
+// match adds a match, negated as the option is.
+func (p *iptablesRule) match(o option, m Match) bool {
+	m.Not = o.not
+	p.add(&m)
+	return true
+}
+
+// compares adds the comparison of a field with one number, if there is one.
+func (p *iptablesRule) compares(o option, field Field, n Num, ok bool) bool {
+	return ok && p.match(o, Match{Field: field, Nums: OneNum(n)})
+}
+
+// bitsOf reads names of bits, separated by commas.
+func bitsOf(s string, names map[string]Num) (bits uint32, ok bool) {
+	for name := range strings.SplitSeq(s, ",") {
+		n, known := names[name]
+		if !known {
+			return 0, false
+		}
+		bits |= uint32(n)
+	}
+	return bits, true
+}
+
+// otherExtension is a match that depends on the packet, the clock or the traffic
+// so far. Those that give the same answer about one packet whenever they are asked
 // get a key.
 func (p *iptablesRule) otherExtension(name string, opts []option) {
-	what := name
-	for _, o := range opts {
-		what += " " + o.text()
-	}
+	what := wordsOf(name, opts)
 	u := &Unknown{What: what}
 	switch name {
 	case "esp", "ah": // headers of IPsec, which neither UDP nor TCP have
@@ -114,53 +137,24 @@ func (p *iptablesRule) ports(o option) bool {
 	case "--dport", "--destination-port", "--dports", "--destination-ports":
 		field = FieldDstPort
 	case "--syn":
-		p.add(&Match{Field: FieldTCPFlags, Not: o.not, Mask: 1 | 2 | 4 | 16, Nums: OneNum(2)})
-		return true
+		return p.match(o, Match{Field: FieldTCPFlags, Mask: 1 | 2 | 4 | 16, Nums: OneNum(2)})
 	case "--tcp-flags":
-		mask, ok1 := tcpFlags(o.arg(0))
-		want, ok2 := tcpFlags(o.arg(1))
+		mask, ok1 := bitsOf(o.arg(0), tcpFlags)
+		want, ok2 := bitsOf(o.arg(1), tcpFlags)
 		if mask == 0 { // no flag is compared: nothing but "none set" can hold
 			p.add(&Never{Not: (want == 0) != o.not})
 			return ok1 && ok2
 		}
-		p.add(&Match{Field: FieldTCPFlags, Not: o.not, Mask: mask, Nums: OneNum(Num(want))})
-		return ok1 && ok2
+		return ok1 && ok2 && p.match(o, Match{Field: FieldTCPFlags, Mask: mask, Nums: OneNum(Num(want))})
 	}
 	span, ok := portRange(o.arg(0))
-	if field == FieldNone || !ok || len(o.args) != 1 {
-		return false
-	}
-	p.add(&Match{Field: field, Not: o.not, Nums: NewSpans(span)})
-	return true
+	return field != FieldNone && ok && len(o.args) == 1 && p.match(o, Match{Field: field, Nums: NewSpans(span)})
 }
 
-func tcpFlags(s string) (bits uint32, ok bool) {
-	for name := range strings.SplitSeq(s, ",") {
-		switch name {
-		case "NONE":
-		case "ALL":
-			bits |= 63
-		case "FIN":
-			bits |= 1
-		case "SYN":
-			bits |= 2
-		case "RST":
-			bits |= 4
-		case "PSH":
-			bits |= 8
-		case "ACK":
-			bits |= 16
-		case "URG":
-			bits |= 32
-		default:
-			return 0, false
-		}
-	}
-	return bits, true
-}
+var tcpFlags = map[string]Num{"NONE": 0, "ALL": 63, "FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
 
 func (p *iptablesRule) multiport(o option) bool {
-	m := &Match{Not: o.not}
+	var m Match
 	switch o.name {
 	case "--sports", "--source-ports":
 		m.Field = FieldSrcPort
@@ -180,11 +174,11 @@ func (p *iptablesRule) multiport(o option) bool {
 		spans = append(spans, span)
 	}
 	m.Nums = NewSpans(spans...)
-	p.add(m)
-	return len(o.args) == 1
+	return p.match(o, m) && len(o.args) == 1
 }
 
-// icmpNames are the names that old versions of iptables wrote in listings.
+// icmpNumber is the type of an ICMP message by number, or by a name as old versions
+// of iptables list them.
 func icmpNumber(name string, ipv6 bool) (typ Num, ok bool) {
 	names := map[string]Num{
 		"echo-reply": 0, "pong": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5, "echo-request": 8, "ping": 8,
@@ -234,8 +228,7 @@ func (p *iptablesRule) icmp(o option) bool {
 		}
 		span = Span[Num]{t<<8 | Num(a), t<<8 | Num(b)}
 	}
-	p.add(&Match{Field: FieldICMPTypeCode, Not: o.not, Nums: NewSpans(span)})
-	return true
+	return p.match(o, Match{Field: FieldICMPTypeCode, Nums: NewSpans(span)})
 }
 
 func (p *iptablesRule) iprange(o option) bool {
@@ -248,11 +241,7 @@ func (p *iptablesRule) iprange(o option) bool {
 		return false
 	}
 	span, ok := addrRange(o.arg(0))
-	if !ok || len(o.args) != 1 {
-		return false
-	}
-	p.add(&Match{Field: field, Not: o.not, Addrs: NewSpans(span)})
-	return true
+	return ok && len(o.args) == 1 && p.match(o, Match{Field: field, Addrs: NewSpans(span)})
 }
 
 // addrRange reads "192.0.2.1-192.0.2.9" or one address.
@@ -269,56 +258,29 @@ func addrRange(s string) (Span[netip.Addr], bool) {
 func (p *iptablesRule) conntrack(o option) bool {
 	switch o.name {
 	case "--state", "--ctstate":
-		mask, ok := ctStates(o.arg(0))
-		if ok {
-			p.add(&Match{Field: FieldCtState, Not: o.not, Mask: mask, Nums: AnyBit()})
-		}
-		return ok
+		mask, ok := bitsOf(o.arg(0), ctStates)
+		return ok && p.match(o, Match{Field: FieldCtState, Mask: mask, Nums: AnyBit()})
 	case "--ctproto":
 		n, ok := protocolNumber(o.arg(0))
-		p.add(&Match{Field: FieldCtProtocol, Not: o.not, Nums: OneNum(n)})
-		return ok
+		return p.compares(o, FieldCtProtocol, n, ok)
 	case "--ctdir":
-		n := map[string]Num{"ORIGINAL": 0, "REPLY": 1}
-		dir, ok := n[o.arg(0)]
-		p.add(&Match{Field: FieldCtDirection, Not: o.not, Nums: OneNum(dir)})
-		return ok
+		dir, ok := map[string]Num{"ORIGINAL": 0, "REPLY": 1}[o.arg(0)]
+		return p.compares(o, FieldCtDirection, dir, ok)
 	case "--ctorigsrc", "--ctorigdst":
 		span, ok := parseAddrSpan(o.arg(0))
 		field := map[string]Field{"--ctorigsrc": FieldCtOrigSrc, "--ctorigdst": FieldCtOrigDst}[o.name]
-		p.add(&Match{Field: field, Not: o.not, Addrs: NewSpans(span)})
-		return ok
+		return ok && p.match(o, Match{Field: field, Addrs: NewSpans(span)})
 	case "--ctorigsrcport", "--ctorigdstport":
 		span, ok := portRange(o.arg(0))
 		field := map[string]Field{"--ctorigsrcport": FieldCtOrigSrcPort, "--ctorigdstport": FieldCtOrigDstPort}[o.name]
-		p.add(&Match{Field: field, Not: o.not, Nums: NewSpans(span)})
-		return ok
+		return ok && p.match(o, Match{Field: field, Nums: NewSpans(span)})
 	}
 	return false
 }
 
-func ctStates(s string) (mask uint32, ok bool) {
-	for name := range strings.SplitSeq(s, ",") {
-		switch name {
-		case "INVALID":
-			mask |= uint32(StateInvalid)
-		case "NEW":
-			mask |= uint32(StateNew)
-		case "ESTABLISHED":
-			mask |= uint32(StateEstablished)
-		case "RELATED":
-			mask |= uint32(StateRelated)
-		case "UNTRACKED":
-			mask |= uint32(StateUntracked)
-		case "SNAT":
-			mask |= uint32(StateSNAT)
-		case "DNAT":
-			mask |= uint32(StateDNAT)
-		default:
-			return 0, false
-		}
-	}
-	return mask, mask != 0
+var ctStates = map[string]Num{
+	"INVALID": StateInvalid, "NEW": StateNew, "ESTABLISHED": StateEstablished, "RELATED": StateRelated,
+	"UNTRACKED": StateUntracked, "SNAT": StateSNAT, "DNAT": StateDNAT,
 }
 
 // markMask reads "0x4", "0x4/0xff" or decimal.
@@ -341,17 +303,14 @@ func (p *iptablesRule) mark(o option, conn bool) bool {
 	if conn {
 		field = FieldCtMark
 	}
-	if mask == 0 { // compares nothing with v
-		if !conn {
-			p.add(&Never{Not: (v == 0) != o.not})
-			return true
-		}
-		m := &Match{Field: field, Not: (v == 0) == o.not} // a connection there must be
-		m.Nums = NumSet{{0, 1<<32 - 1}}
-		p.add(m)
-		return true
+	switch {
+	case mask == 0 && !conn: // compares nothing with v
+		p.add(&Never{Not: (v == 0) != o.not})
+	case mask == 0: // a connection there must be
+		p.add(&Match{Field: field, Not: (v == 0) == o.not, Nums: NumSet{{0, 1<<32 - 1}}})
+	default:
+		p.match(o, Match{Field: field, Mask: mask, Nums: OneNum(Num(v))})
 	}
-	p.add(&Match{Field: field, Not: o.not, Mask: mask, Nums: OneNum(Num(v))})
 	return true
 }
 
@@ -419,16 +378,16 @@ func (p *iptablesRule) addrtype(opts []option) {
 		types, ok := addressTypes(o.arg(0))
 		switch {
 		case o.name == "--src-type" && ok:
-			p.add(&Match{Field: FieldSrcType, Not: o.not, Nums: types})
+			p.match(o, Match{Field: FieldSrcType, Nums: types})
 		case o.name == "--dst-type" && ok:
-			p.add(&Match{Field: FieldDstType, Not: o.not, Nums: types})
+			p.match(o, Match{Field: FieldDstType, Nums: types})
 		case o.name == "--limit-iface-in" && p.r.family == FamilyIP:
 			for _, x := range p.rule.Exprs {
 				if m, ok := x.(*Match); ok && m.Field == FieldDstType {
 					m.Field = FieldDstTypeIn
 				}
 			}
-		default: // --limit-iface-out; of IPv6 the type hangs on more
+		default: // --limit-iface-out; for IPv6 the type depends on more
 			p.unsure("addrtype " + o.text())
 		}
 	}
@@ -459,8 +418,7 @@ func (p *iptablesRule) policy(o option) bool {
 		return o.arg(0) == "in"
 	case "--pol":
 		n, ok := map[string]Num{"none": 0, "ipsec": 1}[o.arg(0)]
-		p.add(&Match{Field: FieldIPsec, Not: o.not, Nums: OneNum(n)})
-		return ok
+		return p.compares(o, FieldIPsec, n, ok)
 	case "--strict":
 		return true
 	}
@@ -469,9 +427,8 @@ func (p *iptablesRule) policy(o option) bool {
 
 // connlimit is a limit on the connections of a source or a network.
 func (p *iptablesRule) connlimit(opts []option) {
-	x := &Metered{What: "connlimit", By: []Field{FieldSrc}}
+	x := &Metered{What: wordsOf("connlimit", opts), By: []Field{FieldSrc}}
 	for _, o := range opts {
-		x.What += " " + o.text()
 		n, err := strconv.ParseUint(o.arg(0), 10, 32)
 		switch {
 		case o.name == "--connlimit-above" && err == nil:
@@ -492,9 +449,8 @@ func (p *iptablesRule) connlimit(opts []option) {
 // hashlimit is a limit that every source, or whatever its mode tells apart, has
 // for itself.
 func (p *iptablesRule) hashlimit(opts []option) {
-	x := &Metered{What: "hashlimit", Burst: 5} // XT_HASHLIMIT_BURST
+	x := &Metered{What: wordsOf("hashlimit", opts), Burst: 5} // XT_HASHLIMIT_BURST
 	for _, o := range opts {
-		x.What += " " + o.text()
 		switch o.name {
 		case "--hashlimit-above":
 			x.Over = !x.Over
@@ -529,48 +485,37 @@ func (p *iptablesRule) hashlimit(opts []option) {
 
 func (p *iptablesRule) pkttype(o option) bool {
 	n, ok := map[string]Num{"unicast": 0, "host": 0, "broadcast": 1, "bcast": 1, "multicast": 2, "mcast": 2, "otherhost": 3}[o.arg(0)]
-	if o.name != "--pkt-type" || !ok {
-		return false
-	}
-	p.add(&Match{Field: FieldPktType, Not: o.not, Nums: OneNum(n)})
-	return true
+	return p.compares(o, FieldPktType, n, ok && o.name == "--pkt-type")
 }
 
 func (p *iptablesRule) recent(opts []option) {
 	m := &RecentMatch{List: "DEFAULT"}
 	for _, o := range opts {
+		if op, ok := recentOps[o.name]; ok {
+			m.Op, m.Not = op, o.not
+			continue
+		}
 		n, err := strconv.Atoi(o.arg(0))
+		known := true
 		switch o.name {
-		case "--set":
-			m.Op, m.Not = RecentSet, o.not
-		case "--rcheck":
-			m.Op, m.Not = RecentCheck, o.not
-		case "--update":
-			m.Op, m.Not = RecentUpdate, o.not
-		case "--remove":
-			m.Op, m.Not = RecentRemove, o.not
 		case "--seconds":
-			m.Seconds = n
+			m.Seconds, known = n, err == nil
 		case "--hitcount":
-			m.HitCount = n
+			m.HitCount, known = n, err == nil
 		case "--rttl":
 			m.TTL = true
 		case "--name":
 			m.List = o.arg(0)
 		case "--rsource", "--reap":
-			continue
 		case "--rdest":
 			m.Dest = true
 		case "--mask":
-			m.Mask, err = netip.ParseAddr(o.arg(0))
-			if err == nil && !contiguous(m.Mask, leadingOnes(m.Mask)) {
-				p.unsure("recent " + o.text())
-			}
+			m.Mask, _ = netip.ParseAddr(o.arg(0))
+			_, known = nets.Ones(m.Mask)
 		default:
-			p.unsure("recent " + o.text())
-			continue
+			known = false
 		}
-		if err != nil && (o.name == "--seconds" || o.name == "--hitcount" || o.name == "--mask") {
+		if !known {
 			p.unsure("recent " + o.text())
 		}
 	}
@@ -578,8 +523,10 @@ func (p *iptablesRule) recent(opts []option) {
 		p.unsure("recent")
 		return
 	}
-	if m.Mask.IsValid() && m.Mask.BitLen() == leadingOnes(m.Mask) {
+	if n, _ := nets.Ones(m.Mask); n == m.Mask.BitLen() {
 		m.Mask = netip.Addr{}
 	}
 	p.add(m)
 }
+
+var recentOps = map[string]RecentOp{"--set": RecentSet, "--rcheck": RecentCheck, "--update": RecentUpdate, "--remove": RecentRemove}

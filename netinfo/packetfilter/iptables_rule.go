@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
 // iptablesRule reads the words of one rule after "-A CHAIN".
@@ -173,10 +175,11 @@ func parseAddrSpan(s string) (Span[netip.Addr], bool) {
 	}
 	n, err := strconv.Atoi(bits)
 	if mask, merr := netip.ParseAddr(bits); err != nil && merr == nil && mask.BitLen() == a.BitLen() {
-		n, err = leadingOnes(mask), nil
-		if !contiguous(mask, n) {
+		var ok bool
+		if n, ok = nets.Ones(mask); !ok {
 			return Span[netip.Addr]{}, false
 		}
+		err = nil
 	}
 	if err != nil || n < 0 || n > a.BitLen() {
 		return Span[netip.Addr]{}, false
@@ -184,63 +187,20 @@ func parseAddrSpan(s string) (Span[netip.Addr], bool) {
 	return PrefixSpan(netip.PrefixFrom(a, n)), true
 }
 
-// contiguous reports whether a mask is n ones and then zeros.
-func contiguous(mask netip.Addr, n int) bool {
-	ones := 0
-	for _, b := range mask.AsSlice() {
-		for ; b != 0; b &= b - 1 {
-			ones++
-		}
-	}
-	p, err := mask.Prefix(n)
-	return err == nil && ones == n && p.Addr() == mask
-}
-
 // protocolNumber is the number of a protocol by name (/etc/protocols, the ones
 // that iptables writes) or by number; ok is false when it is neither.
 func protocolNumber(s string) (n Num, ok bool) {
-	switch strings.ToLower(s) {
-	case "icmp":
-		return ICMP, true
-	case "igmp":
-		return 2, true
-	case "ipencap":
-		return 4, true
-	case "tcp":
-		return TCP, true
-	case "udp":
-		return UDP, true
-	case "dccp":
-		return 33, true
-	case "ipv6":
-		return 41, true
-	case "gre":
-		return 47, true
-	case "esp", "ipv6-crypt":
-		return 50, true
-	case "ah", "ipv6-auth":
-		return 51, true
-	case "icmpv6", "ipv6-icmp", "icmp6":
-		return ICMPv6, true
-	case "ospf":
-		return 89, true
-	case "ipip":
-		return 94, true
-	case "pim":
-		return 103, true
-	case "vrrp":
-		return 112, true
-	case "l2tp":
-		return 115, true
-	case "sctp":
-		return SCTP, true
-	case "mh", "ipv6-mh":
-		return 135, true
-	case "udplite":
-		return 136, true
+	if n, ok := protocols[strings.ToLower(s)]; ok {
+		return n, true
 	}
 	v, err := strconv.ParseUint(s, 0, 8)
 	return Num(v), err == nil
+}
+
+var protocols = map[string]Num{
+	"icmp": ICMP, "igmp": 2, "ipencap": 4, "tcp": TCP, "udp": UDP, "dccp": 33, "ipv6": 41, "gre": 47, "esp": 50, "ipv6-crypt": 50,
+	"ah": 51, "ipv6-auth": 51, "icmpv6": ICMPv6, "ipv6-icmp": ICMPv6, "icmp6": ICMPv6, "ospf": 89, "ipip": 94, "pim": 103, "vrrp": 112,
+	"l2tp": 115, "sctp": SCTP, "mh": 135, "ipv6-mh": 135, "udplite": 136,
 }
 
 func (p *iptablesRule) protocol(name string, not bool) {

@@ -2,6 +2,7 @@ package packetfilter
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,14 +15,8 @@ func (p *iptablesRule) target(name string) {
 		return
 	}
 	switch name {
-	case "ACCEPT":
-		p.add(&Verdict{Kind: Accept})
-	case "DROP":
-		p.add(&Verdict{Kind: Drop})
-	case "RETURN":
-		p.add(&Verdict{Kind: Return})
-	case "CONTINUE":
-		p.add(&Verdict{Kind: Continue})
+	case "ACCEPT", "DROP", "RETURN", "CONTINUE":
+		p.add(&Verdict{Kind: VerdictKind(slices.Index(verdictNames, strings.ToLower(name)))})
 	case "QUEUE", "NFQUEUE":
 		p.add(&Verdict{Kind: Queue, With: wordsOf(name, opts)})
 	case "REJECT":
@@ -81,17 +76,18 @@ func (p *iptablesRule) setMark(name string, opts []option) {
 	move := ""
 	for _, o := range opts {
 		v, mask, ok := markMask(o.arg(0))
+		set := func(keep, xor uint32) { p.add(&SetMark{To: to, Keep: keep, Xor: xor, Unknown: notRead(ok, name, o)}) }
 		switch o.name {
 		case "--set-xmark":
-			p.add(&SetMark{To: to, Keep: ^mask, Xor: v, Unknown: notRead(ok, name, o)})
+			set(^mask, v)
 		case "--set-mark":
-			p.add(&SetMark{To: to, Keep: ^(mask | v), Xor: v, Unknown: notRead(ok, name, o)})
+			set(^(mask | v), v)
 		case "--and-mark":
-			p.add(&SetMark{To: to, Keep: v, Unknown: notRead(ok, name, o)})
+			set(v, 0)
 		case "--or-mark":
-			p.add(&SetMark{To: to, Keep: ^v, Xor: v, Unknown: notRead(ok, name, o)})
+			set(^v, v)
 		case "--xor-mark":
-			p.add(&SetMark{To: to, Keep: ^uint32(0), Xor: v, Unknown: notRead(ok, name, o)})
+			set(^uint32(0), v)
 		case "--save-mark", "--restore-mark":
 			move = o.name
 		case "--nfmask":
@@ -214,18 +210,15 @@ func natTarget(s string) (addrs AddrSet, ports NumSet, ok bool) {
 	return NewSpans(span), ports, good
 }
 
-// tproxy hands the packet to a local socket: it goes on to the input hook with
+// tproxy hands the packet to a local socket: it continues to the input hook with
 // its addresses as they are, and with a mark.
 func (p *iptablesRule) tproxy(opts []option) {
-	for _, o := range opts {
-		if o.name == "--tproxy-mark" {
-			v, mask, ok := markMask(o.arg(0))
-			p.add(&SetMark{To: FieldMark, Keep: ^mask, Xor: v, Unknown: notRead(ok, "TPROXY", o)})
-		}
-	}
 	x := &NAT{Kind: TProxy}
 	for _, o := range opts {
 		switch o.name {
+		case "--tproxy-mark":
+			v, mask, ok := markMask(o.arg(0))
+			p.add(&SetMark{To: FieldMark, Keep: ^mask, Xor: v, Unknown: notRead(ok, "TPROXY", o)})
 		case "--on-ip":
 			if a, err := netip.ParseAddr(o.arg(0)); err == nil && !a.IsUnspecified() {
 				x.Addrs = AddrSet{{a, a}}

@@ -115,10 +115,11 @@ func (r *Ruleset) linkTable(t *Table) {
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	r.tracks = r.tracks || needsTracking(x)
-	if m, ok := x.(*Match); ok && m.Field == FieldDst {
-		r.dests = append(r.dests, m.Addrs)
-	}
 	switch x := x.(type) {
+	case *Match:
+		if x.Field == FieldDst {
+			r.dests = append(r.dests, x.Addrs)
+		}
 	case *Verdict:
 		x.target = t.byName[x.Chain]
 	case *SetMark:
@@ -241,13 +242,10 @@ func (r *Ruleset) orderChains() {
 			if c.Base == nil {
 				continue
 			}
-			if t.Family != FamilyIP6 {
-				k := hookKey{c.Base.Hook, false}
-				r.chains[k] = append(r.chains[k], c)
-			}
-			if t.Family != FamilyIP {
-				k := hookKey{c.Base.Hook, true}
-				r.chains[k] = append(r.chains[k], c)
+			for _, ipv6 := range []bool{false, true} {
+				if k := (hookKey{c.Base.Hook, ipv6}); t.Family != FamilyIP6 && !ipv6 || t.Family != FamilyIP && ipv6 {
+					r.chains[k] = append(r.chains[k], c)
+				}
 			}
 		}
 	}
@@ -259,11 +257,7 @@ func (r *Ruleset) orderChains() {
 // seesIP reports whether packets to and from this machine go through the
 // table; those of bridges and ARP do not.
 func (t *Table) seesIP() bool {
-	switch t.Family {
-	case FamilyIP, FamilyIP6, FamilyInet, FamilyNetdev:
-		return true
-	}
-	return false
+	return t.Family == FamilyIP || t.Family == FamilyIP6 || t.Family == FamilyInet || t.Family == FamilyNetdev
 }
 
 // fields says what a lookup compares, one for each of the set's kinds: what is

@@ -163,14 +163,12 @@ func (l *loader) gone(listing []byte, t nftTable) bool {
 // onlyTable leaves one table in a listing of nft; ok is false when it is not
 // there.
 func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
-	var all struct {
-		NFTables []map[string]json.RawMessage `json:"nftables"`
-	}
+	var all nftObjects
 	if json.Unmarshal(listing, &all) != nil {
 		return nil, false
 	}
-	kept := all.NFTables[:0]
-	for _, object := range all.NFTables {
+	kept := all.Objects[:0]
+	for _, object := range all.Objects {
 		for kind, raw := range object {
 			var x struct{ Family, Table, Name string }
 			if json.Unmarshal(raw, &x) != nil {
@@ -184,9 +182,13 @@ func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
 			}
 		}
 	}
-	all.NFTables = kept
-	part, err := json.Marshal(all)
+	part, err := json.Marshal(nftObjects{kept})
 	return part, ok && err == nil
+}
+
+// nftObjects is a listing of nft whose objects are not read yet.
+type nftObjects struct {
+	Objects []map[string]json.RawMessage `json:"nftables"`
 }
 
 // listed reports whether iptables-nft has listed the table.
@@ -238,7 +240,7 @@ func readClock(timers string) Clock {
 	return Clock{}
 }
 
-// numberAfter is the number behind the first occurrence of a phrase; 0 when
+// numberAfter is the number after the first occurrence of a phrase; 0 when
 // there is none.
 func numberAfter(text, phrase string) uint64 {
 	_, rest, _ := strings.Cut(text, phrase)
@@ -258,36 +260,37 @@ func numberAfter(text, phrase string) uint64 {
 const maxRecent = 32 << 20
 
 func (l *loader) recent() {
-	names, err := l.sys.Glob("/proc/net/xt_recent/*")
-	if err != nil || len(names) == 0 {
-		return
-	}
 	// The lists keep times by the kernel's own clock. Without it (it is root's
 	// alone) only the numbers of packets are known.
-	timers, _ := platform.ReadSystemFile(l.sys, "/proc/timer_list", maxRecent)
-	clock := readClock(string(timers))
+	l.kernelLists("xt_recent", func() Listing {
+		timers, _ := platform.ReadSystemFile(l.sys, "/proc/timer_list", maxRecent)
+		return Listing{Tool: listRecent, Clock: readClock(string(timers))}
+	})
+}
+
+// hashLimits reads what hashlimits count. One that is not read is unknown.
+func (l *loader) hashLimits() {
+	for dir, family := range map[string]TableFamily{"ipt_hashlimit": FamilyIP, "ip6t_hashlimit": FamilyIP6} {
+		l.kernelLists(dir, func() Listing { return Listing{Tool: listHashLimit, Family: family} })
+	}
+}
+
+// kernelLists reads the files of a directory of /proc/net, if there are any; about
+// says what they are.
+func (l *loader) kernelLists(dir string, about func() Listing) {
+	names, _ := l.sys.Glob("/proc/net/" + dir + "/*")
+	if len(names) == 0 {
+		return
+	}
+	x := about()
 	for _, name := range names {
 		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 		if err != nil {
 			l.failed(name, err, true)
 			continue
 		}
-		l.parts = append(l.parts, l.read(Listing{Tool: listRecent, Name: path.Base(name), Text: string(b), Clock: clock}))
-	}
-}
-
-// hashLimits reads what hashlimits count. One that is not read is unknown.
-func (l *loader) hashLimits() {
-	for dir, family := range map[string]TableFamily{"ipt_hashlimit": FamilyIP, "ip6t_hashlimit": FamilyIP6} {
-		names, _ := l.sys.Glob("/proc/net/" + dir + "/*")
-		for _, name := range names {
-			b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
-			if err != nil {
-				l.failed(name, err, true)
-				continue
-			}
-			l.parts = append(l.parts, l.read(Listing{Tool: listHashLimit, Name: path.Base(name), Family: family, Text: string(b)}))
-		}
+		x.Name, x.Text = path.Base(name), string(b)
+		l.parts = append(l.parts, l.read(x))
 	}
 }
 
@@ -297,16 +300,14 @@ func (l *loader) withMeters(listing []byte, t nftTable) []byte {
 		return listing
 	}
 	out, ok := l.run("nft", "-j", "list", "meters")
-	var all, meters struct {
-		NFTables []map[string]json.RawMessage `json:"nftables"`
-	}
+	var all, meters nftObjects
 	if !ok || json.Unmarshal(listing, &all) != nil || json.Unmarshal(out, &meters) != nil {
 		return listing
 	}
-	for _, object := range meters.NFTables {
+	for _, object := range meters.Objects {
 		var x nftSet
 		if raw, ok := object["meter"]; ok && json.Unmarshal(raw, &x) == nil && x.Family == t.Family && x.Table == t.Name {
-			all.NFTables = append(all.NFTables, object)
+			all.Objects = append(all.Objects, object)
 		}
 	}
 	whole, err := json.Marshal(all)

@@ -1,13 +1,13 @@
 package packetfilter
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Mention is a rule, an element of a set or an entry of a recent list that
-// names an address or a network it lies in. Whether it bites, Evaluate tells.
+// names an address or a network it lies in. Evaluate tells whether it has an effect.
 type Mention struct {
 	// Step is the rule, with what it does in What ("drop", "jump" …; "effect"
 	// when it does not end the packet's way). Its Chain is nil for elements and
@@ -43,13 +43,9 @@ func (m Mention) Delete(w *Wording) Change {
 func (r *Ruleset) Mentions(p netip.Prefix) []Mention {
 	asked := prefixSpans([]netip.Prefix{p})
 	var list []Mention
-	for _, t := range r.Tables {
-		for _, c := range t.Chains {
-			for _, rule := range c.Rules {
-				if m, ok := mentioned(c, rule, asked); ok {
-					list = append(list, m)
-				}
-			}
+	for c, rule := range r.Rules() {
+		if m, ok := mentioned(c, rule, asked); ok {
+			list = append(list, m)
 		}
 	}
 	for _, s := range r.everySet() {
@@ -98,12 +94,7 @@ func (r *Rule) Does() string {
 func (r *Ruleset) everySet() []*Set {
 	list := slices.Clone(r.Sets)
 	for _, t := range r.Tables {
-		names := make([]string, 0, len(t.Sets))
-		for name := range t.Sets {
-			names = append(names, name)
-		}
-		slices.SortFunc(names, strings.Compare)
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(t.Sets)) {
 			list = append(list, t.Sets[name])
 		}
 	}
@@ -133,12 +124,7 @@ func (r *Ruleset) elements(s *Set, asked AddrSet) []Mention {
 
 func (r *Ruleset) entries(asked AddrSet) []Mention {
 	var list []Mention
-	names := make([]string, 0, len(r.Recent))
-	for name := range r.Recent {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(r.Recent)) {
 		t := r.Recent[name]
 		for i := range t.Entries {
 			if en := &t.Entries[i]; asked.Contains(en.Addr) {

@@ -6,6 +6,7 @@
 package packetfilter
 
 import (
+	"iter"
 	"net/netip"
 	"strconv"
 	"time"
@@ -34,6 +35,21 @@ type Ruleset struct {
 	ctMarks   bool      // some rule sets a connection mark
 	tracks    bool      // some rule needs connection tracking
 	dests     []AddrSet // destinations that rules name
+}
+
+// Rules yields every rule with its chain, table by table.
+func (r *Ruleset) Rules() iter.Seq2[*Chain, *Rule] {
+	return func(yield func(*Chain, *Rule) bool) {
+		for _, t := range r.Tables {
+			for _, c := range t.Chains {
+				for _, rule := range c.Rules {
+					if !yield(c, rule) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // Parts are what front ends made of one listing or of several.

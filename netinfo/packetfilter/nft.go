@@ -283,34 +283,12 @@ func nftPriority(v any, family TableFamily) (int, bool) {
 }
 
 func nftPriorityName(name string, family TableFamily) (int, bool) {
+	names := map[string]int{"raw": priorityRaw, "mangle": priorityMangle, "dstnat": priorityDNAT, "filter": priorityFilter, "security": prioritySecurity, "srcnat": prioritySNAT}
 	if family == FamilyBridge {
-		switch name {
-		case "dstnat":
-			return -300, true
-		case "filter":
-			return -200, true
-		case "out":
-			return 100, true
-		case "srcnat":
-			return 300, true
-		}
-		return 0, false
+		names = map[string]int{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
 	}
-	switch name {
-	case "raw":
-		return priorityRaw, true
-	case "mangle":
-		return priorityMangle, true
-	case "dstnat":
-		return priorityDNAT, true
-	case "filter":
-		return priorityFilter, true
-	case "security":
-		return prioritySecurity, true
-	case "srcnat":
-		return prioritySNAT, true
-	}
-	return 0, false
+	n, ok := names[name]
+	return n, ok
 }
 
 // stringsOf reads what nft writes as a string if there is one and as a list if

@@ -98,9 +98,9 @@ func (f *nftFormula) apply(op string, n uint32) {
 func (b *nftBuilder) nat(kind NATKind, v any) {
 	switch field(v, "family") {
 	case "ip":
-		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet)})
+		b.add(familyIs(afInet))
 	case "ip6":
-		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet6)})
+		b.add(familyIs(afInet6))
 	}
 	n := &NAT{Kind: kind}
 	flags := stringsOf(field(v, "flags"))

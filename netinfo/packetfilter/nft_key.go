@@ -29,7 +29,7 @@ func (b *nftBuilder) keys(v any) []nftKey {
 }
 
 func (b *nftBuilder) key(v any) nftKey {
-	k := nftKey{field: FieldOther, typ: nftOther}
+	k := unknownKey
 	m, _ := v.(map[string]any)
 	for name, x := range m {
 		switch name {
@@ -53,7 +53,7 @@ func (b *nftBuilder) key(v any) nftKey {
 func (b *nftBuilder) maskedKey(v any) nftKey {
 	list, _ := v.([]any)
 	if len(list) != 2 {
-		return nftKey{field: FieldOther, typ: nftOther}
+		return unknownKey
 	}
 	k := b.key(list[0])
 	n, ok := nftNumber(list[1], k.typ)
@@ -76,7 +76,7 @@ func familyIs(n Num) Expr   { return &Match{Field: FieldFamily, Nums: OneNum(n)}
 func payloadKey(v any) nftKey {
 	proto, _ := field(v, "protocol").(string)
 	name, _ := field(v, "field").(string)
-	k := nftKey{field: FieldOther, typ: nftOther}
+	k := unknownKey
 	if n, ok := transports[proto]; ok {
 		k.pre = []Expr{protocolIs(n)}
 	}
@@ -86,36 +86,51 @@ func payloadKey(v any) nftKey {
 	case "ip6":
 		k.pre = []Expr{familyIs(afInet6)}
 	}
-	switch proto + " " + name {
-	case "ip saddr", "ip6 saddr":
-		k.field, k.typ = FieldSrc, nftAddr
-	case "ip daddr", "ip6 daddr":
-		k.field, k.typ = FieldDst, nftAddr
-	case "ip protocol", "ip6 nexthdr":
-		k.field, k.typ = FieldProtocol, nftProto
-	case "tcp flags":
-		k.field, k.typ = FieldTCPFlags, nftTCPFlags
-	case "icmp type":
-		k.field, k.typ = FieldICMPType, nftICMPType
-	case "icmp code":
-		k.field, k.typ = FieldICMPCode, nftICMPCode
-	case "icmpv6 type":
-		k.field, k.typ = FieldICMPType, nftICMP6Type
-	case "icmpv6 code":
-		k.field, k.typ = FieldICMPCode, nftICMP6Code
-	case "ether saddr":
-		k.field = FieldMAC
-	default:
-		switch _, ported := portedTransports[proto]; {
-		case !ported && proto != "th":
-		case name == "sport":
-			k.field, k.typ = FieldSrcPort, nftService
-		case name == "dport":
-			k.field, k.typ = FieldDstPort, nftService
-		}
+	if f, ok := payloadFields[proto+" "+name]; ok {
+		k.field, k.typ = f.field, f.typ
+		return k
+	}
+	switch _, ported := portedTransports[proto]; {
+	case !ported && proto != "th":
+	case name == "sport":
+		k.field, k.typ = FieldSrcPort, nftService
+	case name == "dport":
+		k.field, k.typ = FieldDstPort, nftService
 	}
 	return k
 }
+
+// payloadFields are the fields of headers but ports, metaFields those of "meta",
+// ctFields those of "ct" and ctOpenerFields those of "ct original".
+var (
+	payloadFields = map[string]nftKey{
+		"ip saddr": {field: FieldSrc, typ: nftAddr}, "ip6 saddr": {field: FieldSrc, typ: nftAddr},
+		"ip daddr": {field: FieldDst, typ: nftAddr}, "ip6 daddr": {field: FieldDst, typ: nftAddr},
+		"ip protocol": {field: FieldProtocol, typ: nftProto}, "ip6 nexthdr": {field: FieldProtocol, typ: nftProto},
+		"tcp flags": {field: FieldTCPFlags, typ: nftTCPFlags},
+		"icmp type": {field: FieldICMPType, typ: nftICMPType}, "icmp code": {field: FieldICMPCode, typ: nftICMPCode},
+		"icmpv6 type": {field: FieldICMPType, typ: nftICMP6Type}, "icmpv6 code": {field: FieldICMPCode, typ: nftICMP6Code},
+		"ether saddr": {field: FieldMAC, typ: nftOther},
+	}
+	metaFields = map[string]nftKey{
+		"l4proto": {field: FieldProtocol, typ: nftProto}, "nfproto": {field: FieldFamily, typ: nftFamily},
+		"protocol": {field: FieldFamily, typ: nftEthertype}, "mark": {field: FieldMark, typ: nftMark},
+		"iif": {field: FieldIn, typ: nftIfname}, "iifname": {field: FieldIn, typ: nftIfname},
+		"oif": {field: FieldOut, typ: nftIfname}, "oifname": {field: FieldOut, typ: nftIfname},
+		"ipsec": {field: FieldIPsec, typ: nftMark}, "secpath": {field: FieldIPsec, typ: nftMark},
+		"pkttype": {field: FieldPktType, typ: nftPktType},
+	}
+	ctFields = map[string]nftKey{
+		"state": {field: FieldCtState, typ: nftState}, "status": {field: FieldCtState, typ: nftStatus},
+		"mark": {field: FieldCtMark, typ: nftMark}, "direction": {field: FieldCtDirection, typ: nftDir},
+		"protocol": {field: FieldCtProtocol, typ: nftProto}, "l3proto": {field: FieldFamily, typ: nftFamily},
+	}
+	ctOpenerFields = map[string]nftKey{
+		"saddr": {field: FieldCtOrigSrc, typ: nftAddr}, "daddr": {field: FieldCtOrigDst, typ: nftAddr},
+		"proto-src": {field: FieldCtOrigSrcPort, typ: nftService}, "proto-dst": {field: FieldCtOrigDstPort, typ: nftService},
+	}
+	unknownKey = nftKey{field: FieldOther, typ: nftOther}
+)
 
 // transports are the numbers of the headers that nft has names for.
 var transports = map[string]Num{
@@ -127,60 +142,22 @@ var portedTransports = map[string]bool{"tcp": true, "udp": true, "sctp": true, "
 
 func metaKey(v any) nftKey {
 	name, _ := field(v, "key").(string)
-	switch name {
-	case "l4proto":
-		return nftKey{field: FieldProtocol, typ: nftProto}
-	case "nfproto":
-		return nftKey{field: FieldFamily, typ: nftFamily}
-	case "protocol":
-		return nftKey{field: FieldFamily, typ: nftEthertype}
-	case "mark":
-		return nftKey{field: FieldMark, typ: nftMark}
-	case "iif", "iifname":
-		return nftKey{field: FieldIn, typ: nftIfname}
-	case "oif", "oifname":
-		return nftKey{field: FieldOut, typ: nftIfname}
-	case "ipsec", "secpath":
-		return nftKey{field: FieldIPsec, typ: nftMark}
-	case "pkttype":
-		return nftKey{field: FieldPktType, typ: nftPktType}
+	if k, ok := metaFields[name]; ok {
+		return k
 	}
-	return nftKey{field: FieldOther, typ: nftOther}
+	return unknownKey
 }
 
 func ctKey(v any) nftKey {
 	name, _ := field(v, "key").(string)
-	dir, _ := field(v, "dir").(string)
-	switch name {
-	case "state":
-		return nftKey{field: FieldCtState, typ: nftState}
-	case "status":
-		return nftKey{field: FieldCtState, typ: nftStatus}
-	case "mark":
-		return nftKey{field: FieldCtMark, typ: nftMark}
-	case "direction":
-		return nftKey{field: FieldCtDirection, typ: nftDir}
-	case "protocol":
-		return nftKey{field: FieldCtProtocol, typ: nftProto}
-	case "l3proto":
-		return nftKey{field: FieldFamily, typ: nftFamily}
+	if k, ok := ctFields[name]; ok {
+		return k
 	}
-	if dir != "original" {
-		return nftKey{field: FieldOther, typ: nftOther}
+	k, ok := ctOpenerFields[strings.TrimPrefix(strings.TrimPrefix(name, "ip6 "), "ip ")]
+	if ok && field(v, "dir") == "original" {
+		return k
 	}
-	switch strings.TrimPrefix(strings.TrimPrefix(name, "ip6 "), "ip ") {
-	case "saddr":
-		return nftKey{field: FieldCtOrigSrc, typ: nftAddr}
-	case "daddr":
-		return nftKey{field: FieldCtOrigDst, typ: nftAddr}
-	case "proto-src":
-		return nftKey{field: FieldCtOrigSrcPort, typ: nftService}
-	case "proto-dst":
-		return nftKey{field: FieldCtOrigDstPort, typ: nftService}
-	case "protocol":
-		return nftKey{field: FieldCtProtocol, typ: nftProto}
-	}
-	return nftKey{field: FieldOther, typ: nftOther}
+	return unknownKey
 }
 
 // fibKey is a question to the routing table. The kind of an address is known
@@ -197,14 +174,10 @@ func fibKey(v any) nftKey {
 		return nftKey{field: FieldWayBackAny, typ: nftMark}
 	case result == "type" && has("daddr", "iif"):
 		return nftKey{field: FieldDstTypeIn, typ: nftAddrType}
+	case result == "type" && has("saddr"):
+		return nftKey{field: FieldSrcType, typ: nftAddrType}
+	case result == "type" && has("daddr"):
+		return nftKey{field: FieldDstType, typ: nftAddrType}
 	}
-	if field(v, "result") == "type" && len(flags) == 1 {
-		switch flags[0] {
-		case "saddr":
-			return nftKey{field: FieldSrcType, typ: nftAddrType}
-		case "daddr":
-			return nftKey{field: FieldDstType, typ: nftAddrType}
-		}
-	}
-	return nftKey{field: FieldOther, typ: nftOther}
+	return unknownKey
 }

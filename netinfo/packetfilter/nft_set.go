@@ -178,27 +178,19 @@ func setData(e *Element, s *Set, typ nftType, v any) {
 func (s *Set) spreadRest(i int) {
 	e := s.Elements[i]
 	others := slices.Delete(slices.Clone(s.Elements), i, i+1)
+	var addrs AddrSet
+	var nums NumSet
+	for _, o := range others {
+		addrs, nums = append(addrs, o.Values[0].Addr), append(nums, o.Values[0].Num)
+	}
 	var rest []Value
 	switch s.Kinds[0] {
 	case KindAddr:
-		used := make([]addrSpan, 0, len(others))
-		for _, o := range others {
-			used = append(used, o.Values[0].Addr)
-		}
-		for _, all := range []string{"0.0.0.0/0", "::/0"} {
-			if strings.HasPrefix(s.Type, "ipv4") != (all == "0.0.0.0/0") {
-				continue
-			}
-			for _, x := range (AddrSet{PrefixSpan(netip.MustParsePrefix(all))}).Subtract(NewSpans(used...)) {
-				rest = append(rest, Value{Addr: x})
-			}
+		for _, x := range everyAddr(!strings.HasPrefix(s.Type, "ipv4")).Subtract(NewSpans(addrs...)) {
+			rest = append(rest, Value{Addr: x})
 		}
 	case KindNum:
-		used := make([]Span[Num], 0, len(others))
-		for _, o := range others {
-			used = append(used, o.Values[0].Num)
-		}
-		for _, x := range (NumSet{{0, math.MaxUint32}}).Subtract(NewSpans(used...)) {
+		for _, x := range (NumSet{{0, math.MaxUint32}}).Subtract(NewSpans(nums...)) {
 			rest = append(rest, Value{Num: x})
 		}
 	default:

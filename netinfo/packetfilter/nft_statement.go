@@ -99,7 +99,7 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "log", "ct timeout", "ct expectation", "dup", "flow", "secmark", "tunnel", "last", "reset":
 		b.add(&Note{What: renderNFT(map[string]any{key: v})})
 	case "synproxy":
-		b.add(&Match{Field: FieldProtocol, Nums: OneNum(TCP)}, &Verdict{Kind: Stolen, With: "synproxy"})
+		b.add(protocolIs(TCP), &Verdict{Kind: Stolen, With: "synproxy"})
 	case "fwd":
 		b.add(&Verdict{Kind: Stolen, With: "fwd"})
 	case "xt":
@@ -108,8 +108,6 @@ func (b *nftBuilder) keyed(key string, v any) {
 		b.meter(v)
 	case "ct count":
 		b.metered(map[string]any{key: v}, &Update{})
-	case "limit", "quota":
-		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	default:
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	}
@@ -125,25 +123,16 @@ func count(v any, name string) uint64 {
 
 // nftVerdict reads a verdict.
 func nftVerdict(key string, v any) (k VerdictKind, with string, ok bool) {
-	switch key {
-	case "accept":
-		return Accept, "", true
-	case "drop":
-		return Drop, "", true
-	case "reject":
-		return Reject, nftReject(v), true
-	case "return":
-		return Return, "", true
-	case "jump":
-		return Jump, "", true
-	case "goto":
-		return Goto, "", true
-	case "continue":
-		return Continue, "", true
-	case "queue":
-		return Queue, strings.TrimSpace(renderNFT(map[string]any{key: v})), true
+	k = VerdictKind(max(slices.Index(verdictNames, key), 0))
+	switch k {
+	case 0, Stolen:
+		return 0, "", false
+	case Reject:
+		with = nftReject(v)
+	case Queue:
+		with = strings.TrimSpace(renderNFT(map[string]any{key: v}))
 	}
-	return 0, "", false
+	return k, with, true
 }
 
 // nftReject words a reject as iptables does: icmp-port-unreachable, tcp-reset.
@@ -166,11 +155,11 @@ func nftReject(v any) string {
 func (b *nftBuilder) rejectFamily(v any) {
 	switch field(v, "type") {
 	case "icmp":
-		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet)})
+		b.add(familyIs(afInet))
 	case "icmpv6":
-		b.add(&Match{Field: FieldFamily, Nums: OneNum(afInet6)})
+		b.add(familyIs(afInet6))
 	case "tcp reset":
-		b.add(&Match{Field: FieldProtocol, Nums: OneNum(TCP)})
+		b.add(protocolIs(TCP))
 	}
 }
 
@@ -186,8 +175,7 @@ func (b *nftBuilder) xt(v any) {
 	name, _ := field(v, "name").(string)
 	what := strings.TrimSpace("xt " + kind + " " + name)
 	switch {
-	case kind == "target" && (name == "LOG" || name == "NFLOG" || name == "TCPMSS" || name == "CHECKSUM" || name == "CLASSIFY" ||
-		name == "DSCP" || name == "TOS" || name == "TTL" || name == "HL" || name == "TEE" || name == "AUDIT" || name == "TRACE"):
+	case kind == "target" && slices.Contains([]string{"LOG", "NFLOG", "TCPMSS", "CHECKSUM", "CLASSIFY", "DSCP", "TOS", "TTL", "HL", "TEE", "AUDIT", "TRACE"}, name):
 		b.add(&Note{What: what})
 	case kind == "target" && name == "MARK":
 		b.add(&SetMark{To: FieldMark, Unknown: what})

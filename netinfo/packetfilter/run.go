@@ -94,7 +94,7 @@ func (e *evaluation) throughRun(c *Chain, r *sourceRun, live []*frag, w *walk) {
 	for _, f := range live {
 		switch {
 		case f.newSrc.on:
-			e.oneByOne(c, everyRule(r), f, w)
+			e.oneByOne(c, slices.Sorted(slices.Values(r.order)), f, w)
 		case f.src.overlap(r.all) == coverNone:
 			w.fall = append(w.fall, f)
 		case r.disjoint:
@@ -105,12 +105,6 @@ func (e *evaluation) throughRun(c *Chain, r *sourceRun, live []*frag, w *walk) {
 			e.oneByOne(c, slices.Compact(hits), f, w)
 		}
 	}
-}
-
-func everyRule(r *sourceRun) []int32 {
-	list := slices.Clone(r.order)
-	slices.Sort(list)
-	return list
 }
 
 // allAtOnce deals the parts of f out to the rules that take them. As no two

@@ -16,20 +16,16 @@ func (h *Helper) ForSIP() bool {
 
 // SIPHelpers are the rules that attach the kernel's SIP helper.
 func (r *Ruleset) SIPHelpers() (list []Step) {
-	for _, t := range r.Tables {
-		for _, c := range t.Chains {
-			for _, rule := range c.Rules {
-				attaches := slices.ContainsFunc(rule.Exprs, func(x Expr) bool {
-					h, ok := x.(*Helper)
-					return ok && h.ForSIP()
-				})
-				// A rule with a map may be several of the model, with one handle.
-				last := len(list) - 1
-				again := last >= 0 && list[last].Chain == c && rule.Handle != 0 && list[last].Rule.Handle == rule.Handle
-				if attaches && !again {
-					list = append(list, Step{Chain: c, Rule: rule})
-				}
-			}
+	for c, rule := range r.Rules() {
+		attaches := slices.ContainsFunc(rule.Exprs, func(x Expr) bool {
+			h, ok := x.(*Helper)
+			return ok && h.ForSIP()
+		})
+		// A rule with a map may be several of the model, with one handle.
+		last := len(list) - 1
+		again := last >= 0 && list[last].Chain == c && rule.Handle != 0 && list[last].Rule.Handle == rule.Handle
+		if attaches && !again {
+			list = append(list, Step{Chain: c, Rule: rule})
 		}
 	}
 	return list

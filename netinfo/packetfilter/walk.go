@@ -325,27 +325,9 @@ func (e *evaluation) verdict(c *Chain, r *Rule, v *Verdict, f *frag, w *walk) {
 	}
 }
 
+// verdictNames are the verdicts in the words of nft.
+var verdictNames = []string{"unknown", Accept: "accept", Drop: "drop", Reject: "reject", Return: "return", Jump: "jump",
+	Goto: "goto", Continue: "continue", Queue: "queue", Stolen: "stolen"}
+
 // String is the verdict in the words of nft.
-func (k VerdictKind) String() string {
-	switch k {
-	case Accept:
-		return "accept"
-	case Drop:
-		return "drop"
-	case Reject:
-		return "reject"
-	case Return:
-		return "return"
-	case Jump:
-		return "jump"
-	case Goto:
-		return "goto"
-	case Continue:
-		return "continue"
-	case Queue:
-		return "queue"
-	case Stolen:
-		return "stolen"
-	}
-	return "unknown"
-}
+func (k VerdictKind) String() string { return verdictNames[k] }

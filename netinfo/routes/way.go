@@ -12,7 +12,8 @@ const (
 	No
 )
 
-func answerOf(b bool) Answer {
+// AnswerOf is Yes or No.
+func AnswerOf(b bool) Answer {
 	if b {
 		return Yes
 	}
@@ -89,7 +90,7 @@ func (p *Policy) asks(q Question) Answer {
 		}
 	}
 	if p.Dst.IsValid() {
-		and(answerOf(p.Dst.Contains(q.Dst)))
+		and(AnswerOf(p.Dst.Contains(q.Dst)))
 	}
 	if p.Src.IsValid() && answer != No {
 		if q.From == nil {
@@ -99,7 +100,7 @@ func (p *Policy) asks(q Question) Answer {
 		}
 	}
 	if p.In != "" && answer != No {
-		and(answerOf(p.In == q.In))
+		and(AnswerOf(p.In == q.In))
 	}
 	if p.Mask != 0 && answer != No {
 		switch {
@@ -113,7 +114,7 @@ func (p *Policy) asks(q Question) Answer {
 		and(Unsure)
 	}
 	if p.Not && answer != Unsure {
-		return answerOf(answer == No)
+		return AnswerOf(answer == No)
 	}
 	return answer
 }
