@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // readLogger takes logger.conf apart: which file gets which levels. A channel
@@ -19,6 +21,18 @@ func readLogger(c *Config, s *State) {
 			s.Logs = append(s.Logs, LogChannel{File: logFile(o.Name, s.LogDir), Levels: levels(o.Value), Format: format(o.Value), At: o.At()})
 		}
 	}
+}
+
+// ReadLogs reads which logs the files of a machine have Asterisk write, and the
+// directory that they are in; ok is false without a logger.conf.
+func ReadLogs(sys platform.System) (list []LogChannel, dir string, ok bool) {
+	r := &reader{sys: sys, s: &State{ConfDir: defaultConfDir, LogDir: defaultLogDir}}
+	r.directories()
+	c := r.config("logger.conf")
+	if c != nil {
+		readLogger(c, r.s)
+	}
+	return r.s.Logs, r.s.LogDir, c != nil
 }
 
 // logFile is where a channel of that name is written.

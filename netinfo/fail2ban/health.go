@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
@@ -15,7 +16,7 @@ func (r *reader) health() {
 	if sip == nil {
 		sip = []Port{{"udp", 5060}, {"tcp", 5060}, {"tcp", 5061}}
 	}
-	asterisk := readLogger(r.system)
+	channels, logDir, written := asterisk.ReadLogs(r.system)
 	for i := range r.state.Jails {
 		j := &r.state.Jails[i]
 		if !j.Running && !j.Enabled {
@@ -33,7 +34,10 @@ func (r *reader) health() {
 			add(NoAction, "", "action")
 		}
 		for _, l := range j.Logs {
-			logFault(l, j.SIP, asterisk, add)
+			logFault(l, add)
+			if j.SIP && written {
+				writtenFault(l, channels, logDir, add)
+			}
 		}
 		if j.Enabled && r.withoutLogs(j) {
 			add(NoLogs, j.Logs[0].Path, "logpath")
@@ -71,21 +75,28 @@ func prefixText(p netip.Prefix) string {
 	return p.String()
 }
 
-func logFault(l Log, sip bool, asterisk *logger, add func(code, detail, option string)) {
+func logFault(l Log, add func(code, detail, option string)) {
 	switch {
 	case l.Size == -1:
 		add(LogMissing, l.Path, "logpath")
 	case l.Size == 0:
 		add(LogEmpty, l.Path, "logpath")
 	}
-	if !sip || asterisk == nil {
-		return
+}
+
+// writtenFault looks for what Asterisk is set to write to a log.
+func writtenFault(l Log, channels []asterisk.LogChannel, dir string, add func(code, detail, option string)) {
+	var levels []string
+	for _, c := range channels {
+		if c.File == l.Path {
+			levels = append(levels, c.Levels...)
+		}
 	}
-	switch levels, ok := asterisk.writes(l.Path); {
-	case ok && !slices.Contains(levels, "notice") && !slices.Contains(levels, "security") && !slices.Contains(levels, "*"):
-		add(LogNoFailures, l.Path, "logpath")
-	case !ok && strings.HasPrefix(l.Path, asterisk.dir+"/"):
+	switch {
+	case len(levels) == 0 && strings.HasPrefix(l.Path, dir+"/"):
 		add(LogNotWritten, l.Path, "logpath")
+	case len(levels) > 0 && !slices.ContainsFunc(levels, func(s string) bool { return s == "notice" || s == "security" || s == "*" }):
+		add(LogNoFailures, l.Path, "logpath")
 	}
 }
 

@@ -1,17 +1,18 @@
 package fail2ban
 
 import (
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 )
 
 // "fail2ban-client banned" prints a Python literal: lists, tuples, dicts,
-// strings, numbers, None, True and False. It becomes the same values as a
-// pickle.
+// strings, numbers, None, True and False. It becomes what JSON would.
 
 var errLiteral = problem(because("not-literal"))
 
-// parseLiteral reads one literal and nothing behind it.
+// parseLiteral reads one literal; trailing input is an error.
 func parseLiteral(text string) (any, error) {
 	l := &literal{in: strings.TrimSpace(text)}
 	v, err := l.value(0)
@@ -49,11 +50,8 @@ func (l *literal) value(depth int) (any, error) {
 	case "True", "False":
 		return word == "True", nil
 	}
-	if i, err := strconv.ParseInt(word, 10, 64); err == nil {
-		return i, nil
-	}
-	if f, err := strconv.ParseFloat(word, 64); err == nil {
-		return f, nil
+	if _, err := strconv.ParseFloat(word, 64); err == nil {
+		return json.Number(word), nil
 	}
 	// Python 2 marks its strings: u'192.0.2.1'.
 	if len(word) > 1 && (word[1] == '\'' || word[1] == '"') {
@@ -64,7 +62,7 @@ func (l *literal) value(depth int) (any, error) {
 }
 
 func (l *literal) items(end byte, depth int) (any, error) {
-	out, d, isDict := &list{}, &dict{}, false
+	out, dict, isDict := []any{}, map[string]any{}, false
 	for {
 		l.space()
 		if l.in == "" {
@@ -72,8 +70,8 @@ func (l *literal) items(end byte, depth int) (any, error) {
 		}
 		if l.in[0] == end {
 			l.in = l.in[1:]
-			if isDict || end == '}' && len(out.items) == 0 {
-				return d, nil
+			if isDict || end == '}' && len(out) == 0 {
+				return dict, nil
 			}
 			return out, nil
 		}
@@ -88,10 +86,10 @@ func (l *literal) items(end byte, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			d.keys, d.values = append(d.keys, v), append(d.values, w)
+			dict[fmt.Sprint(v)] = w
 			l.space()
 		} else {
-			out.items = append(out.items, v)
+			out = append(out, v)
 		}
 		if rest, ok := strings.CutPrefix(l.in, ","); ok {
 			l.in = rest

@@ -91,9 +91,6 @@ func (m *machine) number(n int) (int, error) {
 	for i := range b {
 		v |= uint64(b[i]) << (8 * i)
 	}
-	if v > math.MaxInt32 && n < 8 {
-		v = math.MaxInt32
-	}
 	return int(min(v, math.MaxInt32)), err
 }
 
@@ -166,37 +163,28 @@ func (m *machine) step(op byte) error {
 	return m.collect(op)
 }
 
+// numeral reads a number: of one byte or two, of four with a sign, as many as the
+// first byte says (LONG1), or a float.
 func (m *machine) numeral(op byte) error {
-	switch op {
-	case 'K', 'M':
-		n, err := m.number(map[byte]int{'K': 1, 'M': 2}[op])
-		return errors.Join(err, m.push(int64(n)))
-	case 'J':
-		b, err := m.take(4)
-		if err != nil {
-			return err
+	n := map[byte]int{'K': 1, 'M': 2, 'J': 4, 'G': 8}[op]
+	if n == 0 {
+		var err error
+		if n, err = m.number(1); err != nil || n > 8 {
+			return errors.Join(err, fmt.Errorf("%w: a number of %d bytes", errPickle, n))
 		}
-		return m.push(int64(int32(binary.LittleEndian.Uint32(b))))
-	case 'G':
-		b, err := m.take(8)
-		if err != nil {
-			return err
-		}
-		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
-	}
-	n, err := m.number(1) // LONG1
-	if err != nil || n > 8 {
-		return errors.Join(err, fmt.Errorf("%w: a number of %d bytes", errPickle, n))
 	}
 	b, err := m.take(n)
-	if err != nil || n == 0 {
-		return errors.Join(err, m.push(int64(0)))
+	if err != nil {
+		return err
+	}
+	if op == 'G' {
+		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 	}
 	var v int64
 	for i := range b {
 		v |= int64(b[i]) << (8 * i)
 	}
-	if shift := 64 - 8*n; shift > 0 {
+	if shift := 64 - 8*n; n > 2 || op == 0x8a {
 		v = v << shift >> shift
 	}
 	return m.push(v)
@@ -337,78 +325,55 @@ func (d *dict) add(pairs []any) error {
 	return nil
 }
 
-// pickleJSON decodes an answer into JSON. A list that contains itself, or the
-// same list many times over, ends as an error, not as endless text.
+// pickleJSON decodes an answer into JSON.
 func pickleJSON(data []byte) ([]byte, error) {
 	v, err := unpickle(data)
+	left := maxPickle
+	if err == nil {
+		v, err = plain(v, 0, &left)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading fail2ban's answer: %w", err)
 	}
-	var b bytes.Buffer
-	if err := writeJSON(&b, v, 0); err != nil {
-		return nil, fmt.Errorf("reading fail2ban's answer: %w", err)
-	}
-	return b.Bytes(), nil
+	return json.Marshal(v)
 }
 
-func writeJSON(b *bytes.Buffer, v any, depth int) error {
-	if depth > maxDepth || b.Len() > maxPickle {
-		return fmt.Errorf("%w: too deep or too long", errPickle)
+// plain is a value as JSON has it. A list that contains itself, or the same list
+// many times over, ends as an error, not as endless text: left bounds it.
+func plain(v any, depth int, left *int) (any, error) {
+	if *left -= 1 + len(asText(v)); depth > maxDepth || *left < 0 {
+		return nil, fmt.Errorf("%w: too deep or too long", errPickle)
 	}
 	switch t := v.(type) {
 	case *list:
-		return writeList(b, t.items, depth)
+		out := make([]any, 0, len(t.items))
+		for _, x := range t.items {
+			p, err := plain(x, depth+1, left)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+		return out, nil
 	case *dict:
-		return writeDict(b, t, depth)
+		out := make(map[string]any, len(t.keys))
+		for i := range t.keys {
+			k, err := plain(t.keys[i], depth+1, left)
+			p, verr := plain(t.values[i], depth+1, left)
+			if err = errors.Join(err, verr); err != nil {
+				return nil, err
+			}
+			out[fmt.Sprint(k)] = p
+		}
+		return out, nil
 	case call:
-		return writeDict(b, &dict{[]any{"called", "with"}, []any{t.name, t.args}}, depth)
+		return plain(&dict{[]any{"called", "with"}, []any{t.name, t.args}}, depth, left)
 	case float64:
 		if math.IsNaN(t) || math.IsInf(t, 0) {
-			v = nil
+			return nil, nil
 		}
 	case mark:
-		v = nil
+		return nil, nil
 	}
-	text, err := json.Marshal(v)
-	b.Write(text)
-	return err
-}
-
-func writeList(b *bytes.Buffer, items []any, depth int) error {
-	b.WriteByte('[')
-	for i, v := range items {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := writeJSON(b, v, depth+1); err != nil {
-			return err
-		}
-	}
-	return b.WriteByte(']')
-}
-
-func writeDict(b *bytes.Buffer, d *dict, depth int) error {
-	b.WriteByte('{')
-	for i, k := range d.keys {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, ok := k.(string)
-		if !ok {
-			var key bytes.Buffer
-			if err := writeJSON(&key, k, depth+1); err != nil {
-				return err
-			}
-			name = key.String()
-		}
-		text, err := json.Marshal(name)
-		if err != nil {
-			return err
-		}
-		b.Write(append(text, ':'))
-		if err := writeJSON(b, d.values[i], depth+1); err != nil {
-			return err
-		}
-	}
-	return b.WriteByte('}')
+	return v, nil
 }

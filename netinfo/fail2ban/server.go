@@ -207,12 +207,8 @@ func (r reply) banned() (map[string][]string, error) {
 	}
 	v := r.value
 	if r.isText {
-		parsed, err := parseLiteral(r.text)
-		if err != nil {
-			return nil, err
-		}
-		var b bytes.Buffer
-		if err := errors.Join(writeJSON(&b, parsed, 0), json.Unmarshal(b.Bytes(), &v)); err != nil {
+		var err error
+		if v, err = parseLiteral(r.text); err != nil {
 			return nil, err
 		}
 	}
