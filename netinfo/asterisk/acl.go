@@ -142,10 +142,7 @@ func (b *aclBuilder) add(kind string, o Option) {
 	case "permit", "deny":
 		b.own.append(strings.EqualFold(kind, "permit"), o)
 	case "acl":
-		for name := range strings.SplitSeq(o.Value, ",") {
-			if name = strings.TrimSpace(name); name == "" {
-				continue
-			}
+		for _, name := range items(o.Value) {
 			l, ok := b.sees[strings.ToLower(name)]
 			if !ok {
 				l = ACLList{Name: name, At: o.At(), Invalid: because("acl-no-section", "section", name)}

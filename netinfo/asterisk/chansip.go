@@ -37,10 +37,7 @@ func onlyContact(s *Section) *Section {
 func chanSIPGeneral(sec *Section, s *State) {
 	port := cmp.Or(uint16(number(sec.Last("bindport"))), 5060)
 	udp := cmp.Or(sec.Last("udpbindaddr"), sec.Last("bindaddr"))
-	base := Transport{Driver: chanSIP, At: sec.at(), ExternalSignaling: cmp.Or(sec.Last("externaddr"), sec.Last("externip"), sec.Last("externhost")), ExternalMedia: sec.Last("media_address")}
-	for _, value := range sec.All("localnet") {
-		base.LocalNets = append(base.LocalNets, localNets(value)...)
-	}
+	base := Transport{Driver: chanSIP, At: sec.at(), LocalNets: localNets(sec.All("localnet")), ExternalSignaling: cmp.Or(sec.Last("externaddr"), sec.Last("externip"), sec.Last("externhost")), ExternalMedia: sec.Last("media_address")}
 	add := func(protocol, bind string, port uint16) {
 		t := base
 		t.Protocol, t.Bind = protocol, bindAddr(bind, port)
@@ -91,9 +88,7 @@ func chanSIPPeer(sec *Section, s *State) {
 	if host := sec.Last("host"); host != "" && !strings.EqualFold(host, "dynamic") {
 		e.Static = []string{host}
 	}
-	switch q := sec.Last("qualify"); {
-	case q == "" || strings.EqualFold(q, "no"):
-	default:
+	if q := sec.Last("qualify"); q != "" && !strings.EqualFold(q, "no") {
 		e.Qualify = cmp.Or(number(sec.Last("qualifyfreq")), 60) // DEFAULT_FREQ_OK of chan_sip.c
 	}
 	s.Endpoints = append(s.Endpoints, e)

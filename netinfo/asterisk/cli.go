@@ -213,17 +213,12 @@ func mergeContacts(listed, registrar []shortContact, endpoints []Endpoint) (list
 	return list
 }
 
-// registered is a row of "pjsip show registrations".
-type registered struct {
-	name, uri, status string
-	cut               bool
-}
-
-// registrationColumn is the width of name and server URI there
+// registrationColumn is the width of name and server URI in "pjsip show registrations"
 // (res_pjsip_outbound_registration.c: cli_print_body).
 const registrationColumn = 56
 
-func parseRegistrations(out string) (list []registered) {
+// parseRegistrations reads "pjsip show registrations".
+func parseRegistrations(out string) (list []Registration) {
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
 		name, rest, ok := strings.Cut(line, "/")
@@ -231,15 +226,16 @@ func parseRegistrations(out string) (list []registered) {
 			continue
 		}
 		uri, rest, _ := strings.Cut(rest, " ")
-		r := registered{name: name, uri: uri, cut: len(name)+1+len(uri) >= registrationColumn-10}
+		r := Registration{Driver: pjsip, Name: name, Cut: len(name)+1+len(uri) >= registrationColumn-10}
+		r.Server, r.Port, r.Transport = splitURI(uri)
 		f := columns(rest)
 		if len(f) > 0 {
-			r.status = f[len(f)-1]
-			if strings.HasPrefix(r.status, "(") && len(f) > 1 {
-				r.status = f[len(f)-2]
+			r.Status = f[len(f)-1]
+			if strings.HasPrefix(r.Status, "(") && len(f) > 1 {
+				r.Status = f[len(f)-2]
 			}
 		}
-		r.status, _, _ = strings.Cut(r.status, " (")
+		r.Status, _, _ = strings.Cut(r.Status, " (")
 		list = append(list, r)
 	}
 	return list
@@ -255,20 +251,26 @@ func columns(s string) (list []string) {
 	return list
 }
 
-// mergeRegistrations adds the running server's states. What only the server
-// lists is added, with its name cut as listed.
-func mergeRegistrations(list []Registration, rows []registered) []Registration {
-	for _, r := range rows {
-		i := slices.IndexFunc(list, func(x Registration) bool { return x.Driver == pjsip && x.Name == r.name })
-		if i >= 0 {
-			list[i].Status = r.status
+// merge lays what the server listed over what its files say: take changes the first
+// row that is the same thing. What only the server knows is added.
+func merge[T any](list, running []T, same func(have, now *T) bool, take func(have, now *T)) []T {
+	for _, r := range running {
+		i := slices.IndexFunc(list, func(x T) bool { return same(&x, &r) })
+		if i < 0 {
+			list = append(list, r)
 			continue
 		}
-		host, port, transport := splitURI(r.uri)
-		list = append(list, Registration{Driver: pjsip, Name: r.name, Server: host, Port: port, Transport: transport, Status: r.status, Cut: r.cut})
+		take(&list[i], &r)
 	}
 	return list
 }
+
+// mergeRegistrations adds the running states to PJSIP's configured registrations.
+func mergeRegistrations(list, rows []Registration) []Registration {
+	return merge(list, rows, func(have, now *Registration) bool { return have.Driver == pjsip && have.Name == now.Name }, takeStatus)
+}
+
+func takeStatus(have, now *Registration) { have.Status = now.Status }
 
 // parseCalls reads "core show channels count": "2 active calls" of Asterisk 11
 // to 22, which also says how many channels there are and how many calls there

@@ -93,17 +93,9 @@ func parseRegistry(out string) (list []Registration) {
 // mergeRegistry adds the running states to the register lines: by user name,
 // which the listing may have cut, and host.
 func mergeRegistry(list, rows []Registration) []Registration {
-	for _, r := range rows {
-		i := slices.IndexFunc(list, func(x Registration) bool {
-			return x.Driver == chanSIP && x.Status == "" && (x.Server == r.Server || strings.HasPrefix(x.Name, r.Name) && r.Name != "")
-		})
-		if i < 0 {
-			list = append(list, r)
-			continue
-		}
-		list[i].Status = r.Status
-	}
-	return list
+	return merge(list, rows, func(have, now *Registration) bool {
+		return have.Driver == chanSIP && have.Status == "" && (have.Server == now.Server || strings.HasPrefix(have.Name, now.Name) && now.Name != "")
+	}, takeStatus)
 }
 
 // parseSIPSettings reads the sockets of "sip show settings".
@@ -122,15 +114,7 @@ func parseSIPSettings(out string) (list []Transport) {
 // mergeTransports marks the sockets of the configuration that the server
 // listed, takes their address from it, and adds what only it knows.
 func mergeTransports(list, running []Transport) []Transport {
-	for _, r := range running {
-		i := slices.IndexFunc(list, func(t Transport) bool {
-			return t.Driver == r.Driver && t.Protocol == r.Protocol && strings.HasPrefix(t.Name, r.Name)
-		})
-		if i < 0 {
-			list = append(list, r)
-			continue
-		}
-		list[i].Bind, list[i].Running = r.Bind, true
-	}
-	return list
+	return merge(list, running, func(have, now *Transport) bool {
+		return have.Driver == now.Driver && have.Protocol == now.Protocol && strings.HasPrefix(have.Name, now.Name)
+	}, func(have, now *Transport) { have.Bind, have.Running = now.Bind, true })
 }

@@ -93,13 +93,6 @@ func parseLogChannels(out string) (list []LogChannel) {
 
 // mergeLogs marks the configured channels that are open and adds the others.
 func mergeLogs(list, running []LogChannel) []LogChannel {
-	for _, r := range running {
-		i := slices.IndexFunc(list, func(c LogChannel) bool { return c.File == r.File })
-		if i < 0 {
-			list = append(list, r)
-			continue
-		}
-		list[i].Levels, list[i].Format, list[i].Running = r.Levels, r.Format, true
-	}
-	return list
+	return merge(list, running, func(have, now *LogChannel) bool { return have.File == now.File },
+		func(have, now *LogChannel) { have.Levels, have.Format, have.Running = now.Levels, now.Format, true })
 }

@@ -90,10 +90,8 @@ func wizardParts(s *Section) (parts []*Section) {
 				set(rest, o.Value, o)
 			}
 		}
-		for host := range strings.SplitSeq(s.Last("remote_hosts"), ",") {
-			host = strings.TrimSpace(host)
+		for _, host := range items(s.Last("remote_hosts")) {
 			switch {
-			case host == "":
 			case kind == "aor":
 				set("contact", "sip:"+host, Option{})
 			case kind == "identify":
@@ -130,16 +128,26 @@ func (r *pjsipReader) transport(s *Section) {
 		port = 5061
 	}
 	t.Bind = bindAddr(s.Last("bind"), port)
-	for _, value := range s.All("local_net") {
-		t.LocalNets = append(t.LocalNets, localNets(value)...)
-	}
+	t.LocalNets = localNets(s.All("local_net"))
 	r.state.Transports = append(r.state.Transports, t)
 }
 
-func localNets(value string) (list []netip.Prefix) {
-	for item := range strings.SplitSeq(value, ",") {
+func localNets(values []string) (list []netip.Prefix) {
+	for _, item := range items(values...) {
 		if p, ok := prefix(item); ok {
 			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// items are the parts of values that are separated by commas.
+func items(values ...string) (list []string) {
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
 		}
 	}
 	return list
@@ -177,13 +185,7 @@ func (r *pjsipReader) endpoint(s *Section) {
 		if a == nil {
 			continue
 		}
-		for _, contacts := range a.All("contact") {
-			for uri := range strings.SplitSeq(contacts, ",") {
-				if uri = strings.TrimSpace(uri); uri != "" {
-					e.Static = append(e.Static, uri)
-				}
-			}
-		}
+		e.Static = append(e.Static, items(a.All("contact")...)...)
 		e.MinExpiration = cmp.Or(e.MinExpiration, number(a.Last("minimum_expiration")))
 		e.MaxExpiration = cmp.Or(e.MaxExpiration, number(a.Last("maximum_expiration")))
 		e.DefaultExpiration = cmp.Or(e.DefaultExpiration, number(a.Last("default_expiration")))
@@ -194,14 +196,7 @@ func (r *pjsipReader) endpoint(s *Section) {
 }
 
 func (r *pjsipReader) identify(s *Section) {
-	i := Identify{Endpoint: s.Last("endpoint"), At: s.at()}
-	for _, value := range s.All("match") {
-		for item := range strings.SplitSeq(value, ",") {
-			if item = strings.TrimSpace(item); item != "" {
-				i.Match = append(i.Match, item)
-			}
-		}
-	}
+	i := Identify{Endpoint: s.Last("endpoint"), Match: items(s.All("match")...), At: s.at()}
 	if len(i.Match) > 0 {
 		r.state.Identifies = append(r.state.Identifies, i)
 	}
@@ -233,8 +228,7 @@ func splitURI(uri string) (host string, port int, transport string) {
 	case strings.HasPrefix(lower, "sip:"):
 		uri = uri[4:]
 	}
-	uri, headers, _ := strings.Cut(uri, "?")
-	_ = headers // say nothing about where it is
+	uri, _, _ = strings.Cut(uri, "?") // headers say nothing about where it is
 	hostport, params, _ := strings.Cut(afterUser(uri), ";")
 	for p := range strings.SplitSeq(params, ";") {
 		if name, value, _ := strings.Cut(p, "="); strings.EqualFold(name, "transport") {

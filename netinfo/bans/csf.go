@@ -147,7 +147,7 @@ func csfReasons(sys platform.System, a *Answer) {
 	}
 	for _, line := range numbered(log) {
 		for i := range a.Bans {
-			if b := &a.Bans[i]; len(b.Reasons) < 10 && mentions(line, short(b.Prefix)) {
+			if b := &a.Bans[i]; len(b.Reasons) < 10 && mentions(line, nets.Short(b.Prefix)) {
 				b.Reasons = append(b.Reasons, line)
 			}
 		}
@@ -204,7 +204,7 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 			}
 			ban := Ban{
 				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: Indirect, Name: list,
-				Free: only(command.New("apf", "-u").Values(short(p))), Undo: only(command.New("apf", "-d").Values(short(p))),
+				Free: only(command.New("apf", "-u").Values(nets.Short(p))), Undo: only(command.New("apf", "-d").Values(nets.Short(p))),
 			}
 			if ports != "" {
 				ban.Note = because("only", "limit", ports)

@@ -102,12 +102,12 @@ func (f *firewalld) source(where, zone, source, target string) {
 			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": source " + source, Prefix: p})
 			continue
 		}
-		free, undo := both(func(c command.Command) command.Command {
+		free := both(func(c command.Command) command.Command {
 			return c.Option("--zone=", zone).Option("--remove-source=", source)
-		}),
-			both(func(c command.Command) command.Command {
-				return c.Option("--zone=", zone).Option("--add-source=", source)
-			})
+		})
+		undo := both(func(c command.Command) command.Command {
+			return c.Option("--zone=", zone).Option("--add-source=", source)
+		})
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
 			free, undo = fromSet(set, p)
 		}
@@ -115,31 +115,28 @@ func (f *firewalld) source(where, zone, source, target string) {
 	}
 }
 
-// rule takes one rich rule as firewall-cmd writes it. Whether it bites SIP is
-// for the packet filter's evaluation: ports, order and other rules decide.
+// rule takes one rich rule as firewall-cmd writes it. Whether it stops
+// SIP depends on ports, order and other rules, which the packet filter evaluates.
 func (f *firewalld) rule(where, zone, text string) {
 	words := richWords(text)
 	source := words["address"]
 	if set := words["ipset"]; set != "" {
 		source = "ipset:" + set
 	}
-	if source == "" {
+	if source == "" || words["invert"] != "" { // it does not apply to the address it names
 		return
-	}
-	if words["invert"] != "" {
-		return // it spares the address it names
 	}
 	for _, p := range f.prefixes(source) {
 		if words["accept"] != "" {
 			f.a.allow(f.asked, Allow{Layer: LayerFirewalld, Where: where, Object: "zone " + zone + ": " + text, Prefix: p})
 			continue
 		}
-		free, undo := both(func(c command.Command) command.Command {
+		free := both(func(c command.Command) command.Command {
 			return c.Option("--zone=", zone).Option("--remove-rich-rule=", text)
-		}),
-			both(func(c command.Command) command.Command {
-				return c.Option("--zone=", zone).Option("--add-rich-rule=", text)
-			})
+		})
+		undo := both(func(c command.Command) command.Command {
+			return c.Option("--zone=", zone).Option("--add-rich-rule=", text)
+		})
 		if set, ok := strings.CutPrefix(source, "ipset:"); ok {
 			free, undo = fromSet(set, p)
 		}
@@ -155,10 +152,10 @@ func both(change func(command.Command) command.Command) []command.Command {
 // fromSet takes an address out of an ipset of firewalld.
 func fromSet(set string, p netip.Prefix) (free, undo []command.Command) {
 	free = both(func(c command.Command) command.Command {
-		return c.Option("--ipset=", set).Option("--remove-entry=", short(p))
+		return c.Option("--ipset=", set).Option("--remove-entry=", nets.Short(p))
 	})
 	undo = both(func(c command.Command) command.Command {
-		return c.Option("--ipset=", set).Option("--add-entry=", short(p))
+		return c.Option("--ipset=", set).Option("--add-entry=", nets.Short(p))
 	})
 	return free, undo
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -111,13 +112,13 @@ func (f forwarding) hidden(asked netip.Prefix, seen []routes.Route, a *Answer) {
 			continue
 		}
 		b := routeBan(r, asked)
-		b.Effect, b.Note = Spares, because("route-hidden", "address", short(asked))
+		b.Effect, b.Note = Spares, because("route-hidden", "address", nets.Short(asked))
 		a.ban(asked, b)
 	}
 }
 
 func routeBan(r routes.Route, asked netip.Prefix) Ban {
-	words := []string{r.Kind, short(r.Dst)}
+	words := []string{r.Kind, nets.Short(r.Dst)}
 	if r.Dst.Bits() == 0 {
 		words[1] = "default"
 	}
@@ -134,9 +135,9 @@ func routeBan(r routes.Route, asked netip.Prefix) Ban {
 }
 
 func ruleBan(r routes.Policy, p netip.Prefix, way string, asked netip.Prefix) Ban {
-	words := []string{way, short(p)}
+	words := []string{way, nets.Short(p)}
 	if r.Src.IsValid() && r.Dst.IsValid() {
-		words = append(words, "to", short(r.Dst))
+		words = append(words, "to", nets.Short(r.Dst))
 	}
 	if r.In != "" {
 		words = append(words, "iif", r.In)

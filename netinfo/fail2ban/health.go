@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -57,7 +56,7 @@ func (r *reader) health() {
 		}
 		for _, p := range r.o.Ignored {
 			if !ignores(j, p) {
-				add(NotIgnored, prefixText(p), "ignoreip")
+				add(NotIgnored, nets.Short(p), "ignoreip")
 			}
 		}
 	}
@@ -66,14 +65,6 @@ func (r *reader) health() {
 // widestIgnored is the length of a network that nobody trusts as a whole: a
 // sixteenth of all addresses.
 const widestIgnored = 4
-
-// prefixText writes a single address without its length.
-func prefixText(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
-}
 
 func logFault(l Log, add func(code, detail, option string)) {
 	switch {

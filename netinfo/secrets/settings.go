@@ -45,11 +45,7 @@ func php(data []byte) []byte {
 		if m := phpComment.FindString(line); m != "" {
 			return m
 		}
-		return phpValue.ReplaceAllStringFunc(line, func(match string) string {
-			m := phpValue.FindStringSubmatch(match)
-			quote := match[len(m[1]) : len(m[1])+1]
-			return m[1] + quote + setting(m[2], m[3]+m[4]) + quote
-		})
+		return replacePair(phpValue, line)
 	})
 }
 

@@ -72,3 +72,11 @@ func Relation(listed, asked netip.Prefix) string {
 	}
 	return Covered
 }
+
+// Short writes a network as people do: without the length if it is one address.
+func Short(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
