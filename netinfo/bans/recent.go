@@ -28,14 +28,10 @@ type NearBan struct {
 	Seconds int        `json:"seconds"`
 }
 
-// blockingTargets are the targets, besides DROP and REJECT, by which the
-// firewalls that are known keep a source out: chains of FreePBX.
+// blockingTarget reports whether a target keeps a source out, as the chains of
+// FreePBX do.
 func blockingTarget(target string) bool {
-	switch target {
-	case "DROP", "REJECT", "TARPIT", "fpbxattacker", "fpbxshortblock":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"DROP", "REJECT", "TARPIT", "fpbxattacker", "fpbxshortblock"}, target)
 }
 
 // NearRecent lists the limits of recent lists that an address has used at least

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
@@ -69,14 +70,7 @@ type wrapperRule struct {
 
 func (r wrapperRule) where() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
 
-func (r wrapperRule) names(daemon string) bool {
-	for _, d := range r.daemons {
-		if d == daemon {
-			return true
-		}
-	}
-	return false
-}
+func (r wrapperRule) names(daemon string) bool { return slices.Contains(r.daemons, daemon) }
 
 // readWrappers reads one of the files. A backslash at a line's end continues
 // it; the number is that of its first line.
@@ -192,13 +186,7 @@ func firstCovering(allows []wrapperRule, r wrapperRule, asked netip.Prefix) *wra
 		if !ok || !al.allow || p.Bits() > asked.Bits() || len(al.excepted) > 0 {
 			continue
 		}
-		all := al.names("ALL")
-		for _, d := range r.daemons {
-			if !all && !al.names(d) {
-				ok = false
-			}
-		}
-		if ok {
+		if al.names("ALL") || !slices.ContainsFunc(r.daemons, func(d string) bool { return !al.names(d) }) {
 			return al
 		}
 	}

@@ -2,6 +2,7 @@ package fail2ban
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -155,17 +156,8 @@ func (a *Action) covers(p Port) bool {
 		return false
 	}
 	proto := strings.ToLower(a.Protocol)
-	if proto != "" && proto != "all" && proto != "0" && !containsWord(proto, p.Protocol) {
+	if proto != "" && proto != "all" && proto != "0" && !slices.Contains(names(proto), p.Protocol) {
 		return false
 	}
 	return a.AllPorts || a.Port == "" || portListed(a.Port, p.Port)
-}
-
-func containsWord(list, word string) bool {
-	for _, w := range names(list) {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }

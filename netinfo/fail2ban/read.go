@@ -123,7 +123,7 @@ func (r *reader) server(ctx context.Context) {
 		return
 	}
 	r.state.Installed, r.state.Running, r.state.Source = true, true, source
-	r.state.Version, r.state.Started = clip(replies[1].text1()), r.started()
+	r.state.Version, r.state.Started = clip(replies[1].single()), r.started()
 	if replies[2].err == nil {
 		r.state.Database = replies[2].file()
 	}

@@ -38,15 +38,11 @@ func complaintOf(text string) (string, bool) {
 	return clip(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(why), "Failed during configuration:"))), true
 }
 
-// journalReader are the places of the Python module with which fail2ban reads
-// the journal.
-func journalReader() []string {
-	return []string{"/usr/lib/python3/dist-packages/systemd/journal.py", "/usr/lib/python3*/site-packages/systemd/journal.py", "/usr/lib64/python3*/site-packages/systemd/journal.py"}
-}
-
-// canReadJournal tells whether that module is installed.
+// canReadJournal reports whether the Python module is installed with which fail2ban
+// reads the journal.
 func (r *reader) canReadJournal() bool {
-	return slices.ContainsFunc(journalReader(), func(p string) bool { return len(glob(r.system, p)) > 0 })
+	places := []string{"/usr/lib/python3/dist-packages/systemd/journal.py", "/usr/lib/python3*/site-packages/systemd/journal.py", "/usr/lib64/python3*/site-packages/systemd/journal.py"}
+	return slices.ContainsFunc(places, func(p string) bool { return len(glob(r.system, p)) > 0 })
 }
 
 // withoutLogs tells whether none of a jail's logs exists, which keeps fail2ban

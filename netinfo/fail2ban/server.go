@@ -111,42 +111,58 @@ func (r reply) lines() []string {
 	return strings.FieldsFunc(r.text, func(c rune) bool { return c == '\n' || c == '\r' })
 }
 
-// text1 is a single value.
-func (r reply) text1() string {
+// single is a single value.
+func (r reply) single() string {
 	if r.isText {
 		return strings.TrimSpace(r.text)
 	}
 	return strings.Join(flatten(r.value), " ")
 }
 
-// file is a path; as text it is behind a title, if there is one.
+// file is a path; as text it follows a title, if there is one.
 func (r reply) file() string {
 	if r.isText {
 		return strings.Join(parseItems(r.text), " ")
 	}
-	return r.text1()
+	return r.single()
 }
 
 func (r reply) number() (int64, bool) {
 	if r.err != nil {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(r.text1(), 10, 64)
+	n, err := strconv.ParseInt(r.single(), 10, 64)
 	return n, err == nil
 }
 
-// pairs are the labels and values of a status.
-func pairs(v any) map[string]any {
-	m := map[string]any{}
-	rows, _ := v.([]any)
-	for _, row := range rows {
-		if p, ok := row.([]any); ok && len(p) == 2 {
-			if name, ok := p[0].(string); ok {
-				m[name] = p[1]
-			}
+// facts are what a status says after each label; of text, the rest of the line.
+func (r reply) facts() map[string][]string {
+	facts := map[string][]string{}
+	if !r.isText {
+		collect(facts, r.value)
+		return facts
+	}
+	for line := range strings.Lines(r.text) {
+		if label, value, ok := strings.Cut(strings.TrimLeft(line, "|`- \t"), ":"); ok {
+			facts[strings.TrimSpace(label)] = []string{strings.TrimSpace(value)}
 		}
 	}
-	return m
+	return facts
+}
+
+// collect takes pairs of a label and a value, which may be such pairs again.
+func collect(facts map[string][]string, v any) {
+	rows, _ := v.([]any)
+	for _, row := range rows {
+		pair, _ := row.([]any)
+		if len(pair) != 2 {
+			continue
+		}
+		if label, ok := pair[0].(string); ok {
+			facts[label] = flatten(pair[1])
+			collect(facts, pair[1])
+		}
+	}
 }
 
 // jails are the names of the jails; known are those of the configuration.
@@ -154,48 +170,48 @@ func (r reply) jails(known []string) ([]string, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if r.isText {
-		return parseStatus(r.text, known)
-	}
-	p := pairs(r.value)
-	v, ok := p["Jail list"]
+	facts := r.facts()
+	list, ok := facts["Jail list"]
 	if !ok {
 		return nil, problem(because("status-no-jails"))
 	}
-	count := -1
-	if n, ok := p["Number of jail"].(json.Number); ok {
-		if i, err := strconv.Atoi(n.String()); err == nil {
-			count = i
-		}
+	count, err := strconv.Atoi(strings.Join(facts["Number of jail"], ""))
+	if err != nil {
+		count = -1
 	}
-	return jailNames(strings.Join(flatten(v), ", "), count, known), nil
+	names := jailNames(strings.Join(list, ", "), count, known)
+	if len(names) < count {
+		return nil, problem(because("status-cut"))
+	}
+	return names, nil
 }
 
 func (r reply) jailStatus() (jailStatus, error) {
 	if r.err != nil {
 		return jailStatus{}, r.err
 	}
-	if r.isText {
-		return parseJailStatus(r.text)
+	facts, found := r.facts(), false
+	number := func(label string) int {
+		found = found || facts[label] != nil
+		n, _ := strconv.Atoi(strings.Join(facts[label], ""))
+		return n
 	}
-	parts := pairs(r.value)
-	filter, actions := pairs(parts["Filter"]), pairs(parts["Actions"])
-	if len(filter) == 0 && len(actions) == 0 {
-		return jailStatus{}, problem(because("status-no-counters"))
-	}
-	number := func(v any) int {
-		n, _ := v.(json.Number)
-		i, _ := n.Int64()
-		return int(i)
+	list := func(label string, split func(string) []string) []string {
+		values := facts[label]
+		if !r.isText || values == nil {
+			return values
+		}
+		return split(values[0])
 	}
 	s := jailStatus{
-		failed: number(filter["Currently failed"]), totalFailed: number(filter["Total failed"]),
-		banned: number(actions["Currently banned"]), totalBanned: number(actions["Total banned"]),
-		files:   flatten(filter["File list"]),
-		journal: strings.Join(flatten(filter["Journal matches"]), " "),
+		failed: number("Currently failed"), totalFailed: number("Total failed"), banned: number("Currently banned"), totalBanned: number("Total banned"),
+		files: list("File list", strings.Fields), journal: strings.Join(facts["Journal matches"], " "), list: list("Banned IP list", names),
 	}
-	for _, name := range []string{"Banned IP list", "IP list"} {
-		s.list = append(s.list, flatten(actions[name])...)
+	if old := list("IP list", names); old != nil { // of 0.8
+		s.list = old
+	}
+	if !found {
+		return s, problem(because("status-no-counters"))
 	}
 	return s, nil
 }

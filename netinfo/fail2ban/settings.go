@@ -71,7 +71,7 @@ func (j *Jail) settings(replies []reply) {
 	j.Actions = live
 }
 
-// listed reads "get JAIL actions" and "actionproperties"; as text they are behind
+// listed reads "get JAIL actions" and "actionproperties"; as text they follow
 // a title.
 func (r reply) listed() []string {
 	if !r.isText {
@@ -116,7 +116,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 	}
 	for i, reply := range r.askAll(ctx, because("action-settings"), questions) {
 		if reply.err == nil {
-			at[i].action.live(at[i].property, reply.text1())
+			at[i].action.live(at[i].property, reply.single())
 		}
 	}
 }

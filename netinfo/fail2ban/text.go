@@ -14,42 +14,9 @@ import (
 // for wherever they stand in a line: what is before them (bars, spaces, tabs)
 // and between them and their value differs by version.
 
-// label cuts what a line of a status says after a label.
-func label(line, name string) (string, bool) {
-	line = strings.TrimLeft(line, "|`- \t")
-	rest, ok := strings.CutPrefix(line, name)
-	if !ok {
-		return "", false
-	}
-	rest = strings.TrimLeft(rest, " \t")
-	rest, ok = strings.CutPrefix(rest, ":")
-	return strings.TrimSpace(rest), ok
-}
-
 // names splits a list that is separated by commas or spaces.
 func names(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
-}
-
-// parseStatus reads "status": the names of the jails. known are those of the
-// configuration.
-func parseStatus(text string, known []string) ([]string, error) {
-	count := -1
-	for line := range strings.Lines(text) {
-		if v, ok := label(line, "Number of jail"); ok {
-			if n, err := strconv.Atoi(v); err == nil {
-				count = n
-			}
-		}
-		if v, ok := label(line, "Jail list"); ok {
-			list := jailNames(v, count, known)
-			if len(list) < count {
-				return nil, problem(because("status-cut"))
-			}
-			return list, nil
-		}
-	}
-	return nil, problem(because("status-no-jails"))
 }
 
 // jailNames splits the server's list of jails. It is joined by ", ", and a
@@ -92,39 +59,6 @@ type jailStatus struct {
 	files                                    []string
 	journal                                  string
 	list                                     []string // banned addresses
-}
-
-// parseJailStatus reads "status JAIL".
-func parseJailStatus(text string) (jailStatus, error) {
-	var s jailStatus
-	found := false
-	number := func(line, name string, to *int) {
-		if v, ok := label(line, name); ok {
-			*to, _ = strconv.Atoi(v)
-			found = true
-		}
-	}
-	for line := range strings.Lines(text) {
-		number(line, "Currently failed", &s.failed)
-		number(line, "Total failed", &s.totalFailed)
-		number(line, "Currently banned", &s.banned)
-		number(line, "Total banned", &s.totalBanned)
-		if v, ok := label(line, "File list"); ok {
-			s.files = strings.Fields(v)
-		}
-		if v, ok := label(line, "Journal matches"); ok {
-			s.journal = v
-		}
-		for _, name := range []string{"Banned IP list", "IP list"} { // 0.8 has the second
-			if v, ok := label(line, name); ok {
-				s.list = names(v)
-			}
-		}
-	}
-	if !found {
-		return s, problem(because("status-no-counters"))
-	}
-	return s, nil
 }
 
 // parseItems reads the answers that list lines behind bars: ignoreip, logpath,

@@ -25,13 +25,13 @@ func TestTheListOfJails(t *testing.T) {
 		{"no commas, Windows line ends", "Status\r\n`- Jail list: asterisk-iptables recidive\r\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := parseStatus(tc.text, nil)
+			got, err := (reply{text: tc.text, isText: true}).jails(nil)
 			if diff := cmp.Diff([]string{"asterisk-iptables", "recidive"}, got); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := parseStatus("ERROR  Unable to contact server. Is it running?", nil); err == nil {
+	if _, err := (reply{text: "ERROR  Unable to contact server. Is it running?", isText: true}).jails(nil); err == nil {
 		t.Error("a complaint is read as an empty list")
 	}
 }
@@ -56,7 +56,7 @@ func TestJailsWithOddNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := fmt.Sprintf("Status\n|- Number of jail:\t%d\n`- Jail list:\t%s\n", tt.number, tt.list)
-			byClient, err1 := parseStatus(text, tt.known)
+			byClient, err1 := (reply{text: text, isText: true}).jails(tt.known)
 			value := []any{[]any{"Number of jail", json.Number(fmt.Sprint(tt.number))}, []any{"Jail list", tt.list}}
 			bySocket, err2 := reply{value: value}.jails(tt.known)
 			if diff := cmp.Diff([][]string{tt.want, tt.want}, [][]string{byClient, bySocket}, cmpopts.EquateEmpty()); diff != "" || err1 != nil || err2 != nil {
@@ -84,13 +84,13 @@ func TestTheStatusOfAJail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := parseJailStatus(string(text))
+			got, err := (reply{text: string(text), isText: true}).jailStatus()
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(jailStatus{})); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := parseJailStatus("Sorry but the jail 'x' does not exist"); err == nil {
+	if _, err := (reply{text: "Sorry but the jail 'x' does not exist", isText: true}).jailStatus(); err == nil {
 		t.Error("a complaint is read as an idle jail")
 	}
 }
@@ -179,8 +179,8 @@ func FuzzClientText(f *testing.F) {
 	f.Add("[{u'a': ['1.2.3.4', None, True, (1, 2.5)]}]")
 	f.Add("192.0.2.0/255.255.255.0")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _ = parseStatus(text, []string{"my jail", "sip, tcp"})
-		_, _ = parseJailStatus(text)
+		_, _ = (reply{text: text, isText: true}).jails([]string{"my jail", "sip, tcp"})
+		_, _ = (reply{text: text, isText: true}).jailStatus()
 		ban, _ := parseTimed(text, time.UTC)
 		if _, err := json.Marshal([]time.Time{ban.since, ban.until}); err != nil {
 			t.Errorf("%q cannot be written into a report: %v", text, err)

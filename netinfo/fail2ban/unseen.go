@@ -60,7 +60,7 @@ func (r *reader) missed(j *Jail) {
 			continue
 		}
 		for _, a := range h.attempts {
-			if a.reason != Banned && !a.at.After(r.state.Read.Add(-readDelay)) && !r.spares(j, a.addr) {
+			if a.reason != Banned && !a.at.After(r.state.Read.Add(-readDelay)) && !r.uncounted(j, a.addr) {
 				list, log = append(list, a), l.Path
 			}
 		}
@@ -72,8 +72,8 @@ func (r *reader) missed(j *Jail) {
 	j.Faults = append(j.Faults, Fault{Code: NotSeen, Detail: log, Where: j.Set["filter"]})
 }
 
-// spares tells whether a jail counts no failures of an address.
-func (r *reader) spares(j *Jail, a netip.Addr) bool {
+// uncounted reports whether a jail does not count failures of an address.
+func (r *reader) uncounted(j *Jail, a netip.Addr) bool {
 	return a.IsLoopback() || slices.Contains(r.o.Own, a) || ignores(j, netip.PrefixFrom(a, a.BitLen()))
 }
 

@@ -121,17 +121,13 @@ func multicasts(ipv6 bool) AddrSet {
 	return AddrSet{PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4))}
 }
 
-func limitedBroadcast() AddrSet {
-	all := netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	return AddrSet{{all, all}}
-}
-
 // broadcasts are the addresses that packets to everybody have; IPv6 has none.
 func (e *evaluation) broadcasts() AddrSet {
 	if e.ipv6 {
 		return nil
 	}
-	all := limitedBroadcast()
+	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	all := AddrSet{{limited, limited}}
 	if h := e.class.Host; h != nil {
 		for _, a := range h.Broadcast {
 			if a.Is4() {

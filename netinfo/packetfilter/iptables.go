@@ -12,7 +12,10 @@ import (
 // Tool constants; one that begins with ip6 is of IPv6. Texts of rules are
 // slices of the listing.
 func ReadIPTablesSave(tool, listing string) Parts {
-	r := newIPTablesReader(tool)
+	r := &iptablesReader{tool: tool, family: FamilyIP}
+	if strings.HasPrefix(tool, "ip6") {
+		r.family = FamilyIP6
+	}
 	r.read(listing)
 	switch {
 	case r.table != nil:
@@ -37,14 +40,6 @@ type iptablesReader struct {
 type token struct {
 	text   string
 	quoted bool
-}
-
-func newIPTablesReader(tool string) *iptablesReader {
-	family := FamilyIP
-	if strings.HasPrefix(tool, "ip6") {
-		family = FamilyIP6
-	}
-	return &iptablesReader{tool: tool, family: family}
 }
 
 // maxFaults bounds what is said about a listing that is no such listing.

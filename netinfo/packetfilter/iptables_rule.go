@@ -2,6 +2,7 @@ package packetfilter
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -250,9 +251,6 @@ func (p *iptablesRule) options() []option {
 
 // takesAnything reports whether an option's value may look like an option.
 func takesAnything(name string) bool {
-	switch name {
-	case "--comment", "--log-prefix", "--nflog-prefix", "--string", "--hex-string", "--name", "--match-set", "--bytecode", "--u32", "--helper", "--cmd-owner":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"--comment", "--log-prefix", "--nflog-prefix", "--string", "--hex-string", "--name", "--match-set",
+		"--bytecode", "--u32", "--helper", "--cmd-owner"}, name)
 }

@@ -231,7 +231,7 @@ func nftNumber(v any, typ nftType) (Num, bool) {
 		}
 		return 0, true
 	case string:
-		if n, ok := nftSymbol(v, typ); ok {
+		if n, ok := nftSymbols[typ][v]; ok {
 			return n, true
 		}
 		n, err := strconv.ParseUint(v, 0, 32)

@@ -106,7 +106,7 @@ func prefixSpans(list []netip.Prefix) AddrSet {
 // start is the whole class as one frag.
 func (e *evaluation) start() *frag {
 	c := e.class
-	f := &frag{src: prefixSpans(c.Src), dst: prefixSpans(c.Dst), sport: c.SrcPorts, dport: c.DstPorts}
+	f := &frag{src: prefixSpans(c.Src), dst: prefixSpans(c.Dst)}
 	if len(c.Src) == 0 {
 		f.src = everyAddr(e.ipv6)
 	}
@@ -115,8 +115,8 @@ func (e *evaluation) start() *frag {
 	case c.Hook == HookInput && len(e.local) > 0:
 		f.dst = e.local
 	case c.Hook == HookInput:
-		// An address of a machine is no group of machines, and one of the
-		// loopback is reached from there alone.
+		// A machine's address is not a group's, and the loopback is reached only
+		// from there.
 		f.dst = everyAddr(e.ipv6).Subtract(multicasts(e.ipv6)).Subtract(e.broadcasts())
 		if f.src.overlap(loopback(e.ipv6)) != coverAll {
 			f.dst = f.dst.Subtract(loopback(e.ipv6))
@@ -124,35 +124,35 @@ func (e *evaluation) start() *frag {
 	default:
 		f.dst = everyAddr(e.ipv6)
 	}
-	switch every := (NumSet{{0, 65535}}); {
-	case !hasPorts(c.Protocol):
-		f.sport, f.dport = OneNum(0), OneNum(0)
-	default:
-		if len(f.sport) == 0 {
-			f.sport = every
-		}
-		if len(f.dport) == 0 {
-			f.dport = every
-		}
-		f.sport, f.dport = f.sport.Intersect(every), f.dport.Intersect(every)
-	}
+	f.sport, f.dport = c.ports(c.SrcPorts), c.ports(c.DstPorts)
 	f.mark = bits{c.Mark, ^uint32(0)}
-	if c.State == StateNew {
+	switch {
+	case c.State == StateNew:
 		f.ctmark = bits{0, ^uint32(0)}
-	} else if c.CtMarkKnown {
+	case c.CtMarkKnown:
 		f.ctmark = bits{c.CtMark, ^uint32(0)}
-	} else if !e.rules.ctMarks {
+	case !e.rules.ctMarks:
 		f.ctmark = bits{0, ^uint32(0)} // no rule ever sets one
 	}
 	return f
 }
 
-func hasPorts(protocol uint8) bool {
-	switch protocol {
-	case TCP, UDP, SCTP, 33, 136: // 33 DCCP, 136 UDPLITE
-		return true
+// ports are those of a list, all where it is empty, or 0 for a protocol that has
+// none.
+func (c *Class) ports(list NumSet) NumSet {
+	every := NumSet{{0, 65535}}
+	switch {
+	case !hasPorts(c.Protocol):
+		return OneNum(0)
+	case len(list) == 0:
+		return every
 	}
-	return false
+	return list.Intersect(every)
+}
+
+func hasPorts(protocol uint8) bool {
+	const dccp, udplite = 33, 136
+	return protocol == TCP || protocol == UDP || protocol == SCTP || protocol == dccp || protocol == udplite
 }
 
 // chain takes frags through the rules of c and gives back those that came out
