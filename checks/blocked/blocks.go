@@ -240,15 +240,15 @@ func (e question) otherBlocks(filter []Block) (list []Block) {
 	for _, x := range e.Bans {
 		b := Block{
 			Layer: x.Layer, Where: x.Where, Object: x.Object, Jail: x.Name, Prefix: x.Prefix, Since: x.Since, Until: x.Until,
-			Reasons: x.Reasons, Cause: x.Cause, Effective: x.Effect == bans.Bites,
+			Reasons: x.Reasons, Cause: x.Cause, Effective: x.Effect == bans.BlocksSIP,
 		}
-		if x.Effect == bans.Indirect {
+		if x.Effect == bans.ViaFilter {
 			b.Effective = slices.ContainsFunc(filter, func(f Block) bool {
 				return f.Effective && f.Owner == x.Layer && (!f.Prefix.IsValid() || f.Prefix.Overlaps(x.Prefix))
 			})
 			b.Why = whyIndirect
 		}
-		if x.Effect == bans.Spares {
+		if x.Effect == bans.NotSIP {
 			b.Why = whyNotSIP
 		}
 		if b.Note = x.Note; b.Effective {

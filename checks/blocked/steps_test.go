@@ -91,7 +91,9 @@ func TestStepsOfTheAnswer(t *testing.T) {
 		{"a phone has been asked about on all its ports", question.everyPort, asking(nothing, ban), Subject{Address: me}, nil, true},
 		{"a jail whose rule stops it", question.bans, asking(jail), held, []string{`"layer":"fail2ban"`, `"jail":"asterisk"`, `"ignored":["sshd"]`, `"layer":"iptables","where":"","object":"","jail":"asterisk"`}, false},
 		{"a jail without a rule", question.bans, asking(jail), Subject{Address: me}, []string{`"why_not":"no-rule"`}, false},
-		{"another layer", question.bans, asking(func(_ *Read, a *Asked) { a.Bans = []bans.Ban{{Layer: bans.LayerRoute, Prefix: me, Effect: bans.Bites}} }), Subject{Address: me}, []string{`"layer":"route"`, `"effective":true`}, false},
+		{"another layer", question.bans, asking(func(_ *Read, a *Asked) {
+			a.Bans = []bans.Ban{{Layer: bans.LayerRoute, Prefix: me, Effect: bans.BlocksSIP}}
+		}), Subject{Address: me}, []string{`"layer":"route"`, `"effective":true`}, false},
 		{"failures that a jail counts", question.failures, asking(jail), Subject{Address: me}, []string{`"name":"other","count":3,"limit":5`, `"failing":{"count":3`}, false},
 		{"failures that nobody counts: fail2ban does not run", question.failures, asking(func(r *Read, a *Asked) { jail(r, a); r.Jails.Running = false }), Subject{Address: me}, []string{`"failing":{"count":3`}, false},
 		{"no failures", question.failures, asking(nothing), Subject{Address: me}, nil, true},

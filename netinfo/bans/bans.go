@@ -62,7 +62,7 @@ type Ban struct {
 	Relation string `json:"relation"`
 
 	Since   time.Time `json:"since,omitzero"`
-	Until   time.Time `json:"until,omitzero"` // zero: until somebody takes it away, or unknown
+	Until   time.Time `json:"until,omitzero"` // zero: until it is lifted by hand, or unknown
 	Reasons []string  `json:"reasons,omitempty"`
 
 	// Effect says whether it stops SIP by itself.
@@ -78,9 +78,9 @@ type Effect string
 
 // The effects.
 const (
-	Bites    Effect = "blocks"     // it stops SIP from this address
-	Spares   Effect = "not-sip"    // it is about other services
-	Indirect Effect = "via-filter" // it stops what the loaded packet filter rules stop for it
+	BlocksSIP Effect = "blocks"     // it stops SIP from this address
+	NotSIP    Effect = "not-sip"    // it is about other services
+	ViaFilter Effect = "via-filter" // it stops what the loaded packet filter rules stop for it
 )
 
 // Allow is an entry of a layer that lets an address in.
@@ -188,8 +188,8 @@ func (a *Answer) odd(what string, err error) {
 // maxListFile bounds a list that is read: 64 MiB are two million addresses.
 const maxListFile = 64 << 20
 
-// file reads one file of a layer. What is not there is no news; what may not be
-// read is noted.
+// file reads one file of a layer. A missing one is not noted; one that may not be
+// read is.
 func (a *Answer) file(sys platform.System, name string) ([]byte, bool) {
 	b, err := platform.ReadSystemFile(sys, name, maxListFile)
 	if err == nil {

@@ -223,7 +223,7 @@ func TestTheWayBack(t *testing.T) {
 		Routes(context.Background(), sys, netip.MustParsePrefix(c.asked), &a)
 		got := ""
 		for _, b := range a.Bans {
-			if got += b.Object; b.Effect == Spares {
+			if got += b.Object; b.Effect == NotSIP {
 				got += ", which does nothing"
 			}
 		}
@@ -254,7 +254,7 @@ func TestHostsAllowAndDeny(t *testing.T) {
 		if len(a.Bans) == 0 && c.want == "" {
 			continue
 		}
-		if len(a.Bans) != 1 || a.Bans[0].Object != got || !strings.HasPrefix(said(a.Bans[0].Note), note) || a.Bans[0].Effect != Spares {
+		if len(a.Bans) != 1 || a.Bans[0].Object != got || !strings.HasPrefix(said(a.Bans[0].Note), note) || a.Bans[0].Effect != NotSIP {
 			t.Errorf("%s: %+v", c.name, a.Bans)
 		}
 	}
@@ -307,7 +307,7 @@ func TestALayerThatDoesNotAnswer(t *testing.T) {
 		"commands/ip_-j_route_show_table_all": "[{",
 	})
 	a := Find(context.Background(), sys, netip.MustParsePrefix("192.0.2.66/32"))
-	if len(a.Bans) != 1 || a.Bans[0].Effect != Spares || !strings.Contains(said(a.Bans[0].Note), "switched off") {
+	if len(a.Bans) != 1 || a.Bans[0].Effect != NotSIP || !strings.Contains(said(a.Bans[0].Note), "switched off") {
 		t.Errorf("bans %+v", a.Bans)
 	}
 	for _, want := range []string{"connection refused", "/etc/firewalld/zones/x.xml", "ip -j route"} {

@@ -53,7 +53,7 @@ func crowdSecDecisions(ctx context.Context, sys platform.System, asked netip.Pre
 	var commands [][]string
 	if asked.IsSingleIP() {
 		commands = [][]string{append(slices.Clone(list), "--ip", asked.Addr().String())}
-	} else { // what covers the network, and what lies in it
+	} else { // what covers the network, and what is in it
 		commands = [][]string{
 			append(slices.Clone(list), "--range", asked.String()),
 			append(slices.Clone(list), "--range", asked.String(), "--contained"),
@@ -130,7 +130,7 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 		return Ban{}, false
 	}
 	b := Ban{
-		Layer: LayerCrowdSec, Where: fmt.Sprintf("cscli decisions list, id %d", d.ID), Name: d.Scenario, Prefix: p, Effect: Indirect,
+		Layer: LayerCrowdSec, Where: fmt.Sprintf("cscli decisions list, id %d", d.ID), Name: d.Scenario, Prefix: p, Effect: ViaFilter,
 		Object: fmt.Sprintf("%s %s %s (%s)", d.Type, strings.ToLower(d.Scope), d.Value, d.Origin),
 	}
 	if err == nil {
@@ -152,7 +152,7 @@ func (d decision) ban(now time.Time, al alert) (Ban, bool) {
 	b.Undo = only(undo.Values(d.Value).Words("--duration").Values(duration).Words("--type").Values(d.Type).Words("--reason").Values(d.Scenario))
 	switch {
 	case d.Simulated:
-		b.Effect, b.Note = Spares, because("crowdsec-simulated")
+		b.Effect, b.Note = NotSIP, because("crowdsec-simulated")
 	case d.Type != "ban":
 		b.Note = because("crowdsec-type", "type", d.Type)
 	case d.Origin == "CAPI" || d.Origin == "lists":
@@ -171,7 +171,7 @@ func crowdSecTime(s string) time.Time {
 	return time.Time{}
 }
 
-// crowdSecEvents words what CrowdSec kept of the log lines behind an alert.
+// crowdSecEvents words what CrowdSec kept of the log lines that led to an alert.
 func crowdSecEvents(ctx context.Context, sys platform.System, id int, a *Answer) (list []string) {
 	out, ok := a.run(ctx, sys, "cscli", "alerts", "inspect", fmt.Sprint(id), "-d", "-o", "json")
 	if !ok {

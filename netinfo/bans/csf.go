@@ -80,7 +80,7 @@ func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
 		}
 		text = strings.TrimSpace(text)
 		ban := Ban{
-			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: Indirect, Name: "csf.deny",
+			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: ViaFilter, Name: "csf.deny",
 			Free: only(command.New("csf", "-dr").Values(text)), Undo: only(command.New("csf", "-d").Values(text)),
 		}
 		if comment = strings.TrimSpace(comment); comment != "" {
@@ -118,7 +118,7 @@ func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *A
 		}
 		left := int(max(until.Sub(now), 0).Seconds()) // csf takes 0 for its own default
 		ban := Ban{
-			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "temporary",
+			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: ViaFilter, Name: "temporary",
 			Since: since, Until: until,
 			Free: only(command.New("csf", "-tr").Values(f[1])), Undo: only(command.New("csf", "-td").Values(f[1], strconv.Itoa(left))),
 		}
@@ -203,7 +203,7 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 				continue
 			}
 			ban := Ban{
-				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: Indirect, Name: list,
+				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: ViaFilter, Name: list,
 				Free: only(command.New("apf", "-u").Values(nets.Short(p))), Undo: only(command.New("apf", "-d").Values(nets.Short(p))),
 			}
 			if ports != "" {

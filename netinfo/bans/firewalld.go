@@ -180,7 +180,7 @@ func (f *firewalld) add(where, zone, object string, p netip.Prefix, free, undo [
 		return
 	}
 	before := len(f.a.Bans)
-	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: Indirect, Free: free, Undo: undo}
+	b := Ban{Layer: LayerFirewalld, Where: where, Object: object, Name: zone, Prefix: p, Effect: ViaFilter, Free: free, Undo: undo}
 	b.Note = because("firewalld-permanent")
 	if strings.HasPrefix(where, "firewall-cmd") {
 		b.Note = because("firewalld-runtime")

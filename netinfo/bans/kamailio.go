@@ -25,7 +25,7 @@ func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 	}
 	if err != nil {
 		// kamcmd is installed with Kamailio, whether that runs or not: without
-		// a socket nobody is there to complain about.
+		// a socket it does not run.
 		if sockets, gerr := sys.Glob("/run/kamailio*/*ctl*"); gerr == nil && len(sockets) > 0 {
 			a.note(unread("kamcmd htable.listTables", err))
 		}
@@ -47,7 +47,7 @@ func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 
 // rpc reads what kamcmd prints: structures as "name: value" lines, in braces
 // that may nest. Each innermost structure is one map. An error is printed like
-// an answer, and the status does not tell it apart.
+// an answer, with the same exit status.
 func rpc(b []byte) (list []map[string]string) {
 	var cur map[string]string
 	for _, line := range numbered(b) {
@@ -98,7 +98,7 @@ func kamailioTable(ctx context.Context, sys platform.System, table string, out [
 			undo = command.New("kamcmd", "htable.sets")
 		}
 		b := Ban{
-			Layer: LayerKamailio, Where: "kamcmd htable.dump " + table, Object: table + "=>" + key, Name: table, Prefix: p, Effect: Bites,
+			Layer: LayerKamailio, Where: "kamcmd htable.dump " + table, Object: table + "=>" + key, Name: table, Prefix: p, Effect: BlocksSIP,
 			Cause: because("kamailio-script"),
 			Free:  only(command.New("kamcmd", "htable.delete").Values(table, key)), Undo: only(undo.Values(table, key, m["value"])),
 		}
@@ -121,7 +121,7 @@ func kamailioPike(out []byte, asked netip.Prefix, a *Answer) {
 			continue
 		}
 		b := Ban{
-			Layer: LayerKamailio, Where: "kamcmd pike.top", Object: m["ip_addr"] + " " + m["status"], Name: "pike", Prefix: p, Effect: Bites,
+			Layer: LayerKamailio, Where: "kamcmd pike.top", Object: m["ip_addr"] + " " + m["status"], Name: "pike", Prefix: p, Effect: BlocksSIP,
 			Cause: because("pike", "requests", m["leaf_hits_prev"], "left", m["expires"]),
 		}
 		a.ban(asked, b)

@@ -54,8 +54,8 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 		}
 		if p.IsValid() && p.Addr().BitLen() == asked.Addr().BitLen() {
 			b := ruleBan(r, p, way, asked)
-			if why := f.spares(r, way); why != "" {
-				b.Effect, b.Note = Spares, why
+			if why := f.passes(r, way); why != "" {
+				b.Effect, b.Note = NotSIP, why
 			}
 			a.ban(asked, b)
 		}
@@ -82,11 +82,11 @@ func (f forwarding) report(asked netip.Prefix, a *Answer) {
 	f.hidden(asked, seen, a)
 }
 
-// spares says why a rule that refuses does not stop what comes to this machine
+// passes says why a rule that refuses does not stop what comes to this machine
 // and is answered: packets for one of its own addresses are found in the table
 // local, which is asked first, and the answers are from this machine, without a
 // mark. Empty: it stops them.
-func (f forwarding) spares(r routes.Policy, way string) words.Reason {
+func (f forwarding) passes(r routes.Policy, way string) words.Reason {
 	for _, o := range f.rules {
 		if o == r {
 			break // it is asked before the table local
@@ -112,7 +112,7 @@ func (f forwarding) hidden(asked netip.Prefix, seen []routes.Route, a *Answer) {
 			continue
 		}
 		b := routeBan(r, asked)
-		b.Effect, b.Note = Spares, because("route-hidden", "address", nets.Short(asked))
+		b.Effect, b.Note = NotSIP, because("route-hidden", "address", nets.Short(asked))
 		a.ban(asked, b)
 	}
 }
@@ -129,7 +129,7 @@ func routeBan(r routes.Route, asked netip.Prefix) Ban {
 		words = append(words, "metric", strconv.FormatInt(r.Metric, 10))
 	}
 	return Ban{
-		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Kind, Prefix: r.Dst, Effect: Bites,
+		Layer: LayerRoute, Where: "ip route show table " + r.Table, Object: strings.Join(words, " "), Name: r.Kind, Prefix: r.Dst, Effect: BlocksSIP,
 		Free: only(ipCommand(asked).Words("route", "del").Values(words...)), Undo: only(ipCommand(asked).Words("route", "add").Values(words...)),
 	}
 }
@@ -155,7 +155,7 @@ func ruleBan(r routes.Policy, p netip.Prefix, way string, asked netip.Prefix) Ba
 		where = "ip -6 rule list"
 	}
 	return Ban{
-		Layer: LayerRoute, Where: where, Object: strings.Join(words, " "), Name: r.Action, Prefix: p, Effect: Bites,
+		Layer: LayerRoute, Where: where, Object: strings.Join(words, " "), Name: r.Action, Prefix: p, Effect: BlocksSIP,
 		Free: only(ipCommand(asked).Words("rule", "del").Values(words...)), Undo: only(ipCommand(asked).Words("rule", "add").Values(words...)),
 	}
 }

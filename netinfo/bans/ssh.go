@@ -35,7 +35,7 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 				continue
 			}
 			ban := Ban{
-				Layer: LayerSSHGuard, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: Indirect, Name: "blacklist",
+				Layer: LayerSSHGuard, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: ViaFilter, Name: "blacklist",
 				// The daemon sets up its set anew from the list.
 				Free: []command.Command{command.DeleteLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
 				Undo: []command.Command{command.InsertLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
@@ -57,9 +57,9 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 	}
 }
 
-// DenyHosts reads what DenyHosts lets through for good. Its bans are lines of
-// hosts.deny, which TCPWrappers reads; here they are told to be its own, since
-// it puts a line back that its work files still hold.
+// DenyHosts reads the work files of DenyHosts. Its bans are lines of hosts.deny,
+// which TCPWrappers reads; here they are named as its own, since it puts back a
+// line that its work files still hold.
 //
 // Source: DenyHosts FAQ, "How can I remove an IP address that DenyHosts
 // blocked?".
@@ -81,7 +81,7 @@ func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *An
 		}
 		failures, last, _ := strings.Cut(rest, ":")
 		a.ban(asked, Ban{
-			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: Spares,
+			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: NotSIP,
 			Cause: because("denyhosts", "failures", failures, "last", strings.TrimSpace(last)), Note: because("denyhosts-no-sip", "folder", work),
 		})
 	}

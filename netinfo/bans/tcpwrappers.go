@@ -15,7 +15,7 @@ import (
 // TCPWrappers evaluates hosts.allow and hosts.deny. The first line that matches
 // daemon and address decides, hosts.allow first; what none matches is let in.
 // Only programs linked with libwrap ask these files. No SIP server does in
-// today's distributions, so a line here spares SIP unless it names one.
+// today's distributions, so a line here does not affect SIP unless it names one.
 //
 // Source: hosts_access(5), hosts_options(5).
 func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
@@ -38,7 +38,7 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 		}
 		a.has(LayerHostsDeny)
 		b := Ban{
-			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: Spares,
+			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: NotSIP,
 			Free: only(command.DeleteLine(r.file, r.line, r.text)), Undo: only(command.InsertLine(r.file, r.line, r.text)),
 			Note: because("libwrap"),
 		}

@@ -186,14 +186,14 @@ func (r ufwRule) report(enabled bool, asked netip.Prefix, a *Answer) {
 		return
 	}
 	b := Ban{
-		Layer: LayerUFW, Where: r.where, Object: r.object(), Prefix: p, Effect: Indirect,
+		Layer: LayerUFW, Where: r.where, Object: r.object(), Prefix: p, Effect: ViaFilter,
 		Free: only(command.New("ufw", "delete").Values(r.words(false)...)), Undo: only(r.again()),
 	}
 	if r.comment != "" {
 		b.Reasons = []string{r.comment}
 	}
 	if !enabled {
-		b.Effect, b.Note = Spares, because("ufw-off")
+		b.Effect, b.Note = NotSIP, because("ufw-off")
 	}
 	a.ban(asked, b)
 }
