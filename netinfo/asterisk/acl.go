@@ -23,7 +23,7 @@ type ACLList struct {
 	Name  string    `json:"name,omitempty"` // of the section in acl.conf; empty: written in place
 	Rules []ACLRule `json:"rules,omitempty"`
 	// Invalid says why Asterisk refuses every address by this list: the section
-	// is not there, or an address in it is none.
+	// is not there, or has an invalid address.
 	Invalid words.Reason `json:"invalid,omitempty"`
 	At      string       `json:"at,omitempty"` // FILE:LINE of what is invalid
 }

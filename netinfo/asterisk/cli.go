@@ -13,7 +13,7 @@ import (
 )
 
 // answer takes the colours out of what "asterisk -rx" printed. A command the
-// server does not know (its module is not loaded) is no error there, only a
+// server does not know (its module is not loaded) is not an error there, only a
 // sentence: then nothing is left.
 func answer(out []byte) string {
 	s := string(out)

@@ -65,7 +65,7 @@ func (s *Section) Last(name string) string {
 	return ""
 }
 
-// Named returns the sections of that name that are no templates, in order.
+// Named returns the sections of that name, without templates, in order.
 func (c *Config) Named(name string) (list []*Section) {
 	for _, s := range c.byName[strings.ToLower(name)] {
 		if !s.Template {

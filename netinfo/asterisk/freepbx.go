@@ -12,7 +12,7 @@ import (
 // ReadTrusted asks the FreePBX firewall which networks it trusts. It is apart
 // from Read because fwconsole starts PHP and takes seconds; the packet filter's
 // own chains (zone-trusted) say the same at once. An error that satisfies
-// fs.ErrNotExist means that this is no FreePBX.
+// fs.ErrNotExist means that this is not a FreePBX.
 func ReadTrusted(ctx context.Context, sys platform.System) ([]Trusted, error) {
 	out, err := sys.Run(ctx, "fwconsole", "firewall", "list", "trusted")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, platform.ErrNoAnswer) && len(out) > 0 {

@@ -73,14 +73,14 @@ type Refusal struct {
 	Count   int      `json:"count,omitempty"`
 	Partly  bool     `json:"partly,omitempty"` // some addresses of the network asked about are let in
 	List    string   `json:"list,omitempty"`   // section of acl.conf; empty: written in place
-	Rule    string   `json:"rule"`             // the line that decided; empty where the list lets nobody in
+	Rule    string   `json:"rule"`             // the line that decided; empty where the list lets no address in
 	At      string   `json:"at"`               // FILE:LINE
 
 	// Free lets the address in and has Asterisk read the file again; Undo takes
 	// that back. Both are empty where a line could not do it.
 	Free []command.Command `json:"free,omitempty"`
 	Undo []command.Command `json:"undo,omitempty"`
-	// Note is why nobody is let in, or what to mind about Free.
+	// Note is why no address is let in, or what to mind about Free.
 	Note words.Reason `json:"note,omitempty"`
 }
 

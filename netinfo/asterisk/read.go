@@ -65,7 +65,7 @@ func (r *reader) config(name string) *Config {
 	return c
 }
 
-// directories follows asterisk.conf to where everything else lies.
+// directories follows asterisk.conf to where everything else is.
 func (r *reader) directories() {
 	c := r.config("asterisk.conf")
 	if c == nil {

@@ -127,7 +127,7 @@ const maxNames = 20
 
 // LogChannel is a log that Asterisk writes.
 type LogChannel struct {
-	File   string   `json:"file"`   // path; "console" and "syslog:…" are no files
+	File   string   `json:"file"`   // path; "console" and "syslog:…" are not files
 	Levels []string `json:"levels"` // in lower case; "*" means all
 	At     string   `json:"at,omitempty"`
 	// Format is the formatter, such as "json"; empty for Asterisk's own.
@@ -142,7 +142,7 @@ type Trusted struct {
 	Zone   string       `json:"zone"`
 }
 
-// Sharing returns the contacts whose address lies in p: who is cut off when p
+// Sharing returns the contacts whose address is in p: who is cut off when p
 // is banned.
 func (s *State) Sharing(p netip.Prefix) (list []Contact) {
 	for _, c := range s.Contacts {

@@ -50,7 +50,7 @@ func (f *actionFiles) parse(jail, text string) (list []Action) {
 
 var errAction = problem(because("action-options-open"))
 
-// actionOptions reads up to the closing bracket and returns what is behind it.
+// actionOptions reads up to the closing bracket and returns what follows it.
 func actionOptions(text string, into map[string]string) (rest string, ok bool) {
 	for {
 		text = strings.TrimLeft(text, " \t\n,")
@@ -135,7 +135,7 @@ func (f *actionFiles) file(name string) *ini {
 	return c
 }
 
-// blocks tells an action that stops packets from one that only tells somebody.
+// blocks reports whether an action stops packets; others only send reports.
 func blocks(name, ban string) bool {
 	for _, word := range []string{"iptables", "ip6tables", "nft", "ipset", "firewall", "ufw", "shorewall", "route", "pf", "ipfw", "ipf", "hostsdeny", "npf", "bsd-ipfw", "apf", "csf", "symbiosis"} {
 		if strings.HasPrefix(name, word) {

@@ -30,7 +30,7 @@ type attempt struct {
 // readAttempt reads a line of Asterisk's as its filter does (filter.d/asterisk.conf
 // of fail2ban 1.0), or a ban in fail2ban's own log. Lines hold text from
 // strangers: addresses are read from the end, where Asterisk writes, so that a
-// user name that looks like one frames nobody.
+// user name that looks like an address incriminates no one.
 func readAttempt(line []byte, zone *time.Location, now time.Time) (attempt, bool) {
 	at, rest, ok := lineTime(line, zone, now)
 	if !ok {
@@ -39,7 +39,7 @@ func readAttempt(line []byte, zone *time.Location, now time.Time) (attempt, bool
 	return readMessage(at, line, rest)
 }
 
-// readMessage reads what is behind the time of a line.
+// readMessage reads what follows the time of a line.
 func readMessage(at time.Time, line, rest []byte) (attempt, bool) {
 	a := attempt{at: at}
 	text := strings.TrimRight(string(rest), "\r\n ")

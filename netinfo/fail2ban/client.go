@@ -14,7 +14,7 @@ import (
 )
 
 // prompt is what "fail2ban-client -i" prints before it reads a question, also
-// where nobody sits before it.
+// without a terminal.
 const prompt = "fail2ban> "
 
 var (
@@ -107,8 +107,8 @@ func complaintIn(text []byte) bool {
 	return false
 }
 
-// isComplaint looks at the words of a line: the level is the first, or stands
-// behind "2026-11-29 00:35:23,365 fail2ban [18352]:".
+// isComplaint looks at the words of a line: the level is the first, or
+// follows "2026-11-29 00:35:23,365 fail2ban [18352]:".
 func isComplaint(words []string) bool {
 	if words[0] == "ERROR" || words[0] == "CRITICAL" {
 		return true

@@ -11,7 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// Where fail2ban lies unless it is told otherwise (files/ and
+// Where fail2ban's files are by default (files/ and
 // client/fail2bancmdline.py of fail2ban 1.0).
 const (
 	defaultSocket   = "/var/run/fail2ban/fail2ban.sock"
@@ -133,7 +133,7 @@ func cutOptions(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// logPaths splits logpath: one in a line, "tail" or "head" may stand behind it.
+// logPaths splits logpath: one in a line, "tail" or "head" may follow it.
 func logPaths(s string) (list []string) {
 	for line := range strings.Lines(s) {
 		for _, f := range strings.Fields(line) {

@@ -24,7 +24,7 @@ var (
 type banRow struct {
 	jail, id      string
 	prefix        netip.Prefix
-	since, length int64 // length -1: for good; 0 with lengthUnknown
+	since, length int64 // length -1: permanent; 0 with lengthUnknown
 	lengthUnknown bool
 	count         int
 	failures      int
@@ -44,7 +44,7 @@ type banData struct {
 	Failures int   `json:"failures"`
 }
 
-// parseBanData reads it; what is no JSON is nothing.
+// parseBanData reads it; what is not JSON counts as nothing.
 func parseBanData(data []byte) (matches []string, failures int) {
 	var d banData
 	if json.Unmarshal(data, &d) != nil {

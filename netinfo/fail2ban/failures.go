@@ -9,8 +9,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// rearmWindow is how far back it is asked whether a banned address goes on
-// failing: phones retry every minute to every hour, so a day shows all of them.
+// rearmWindow is how far back a banned address is checked for further
+// failures: phones retry every minute to every hour, so a day shows all of them.
 const rearmWindow = 24 * time.Hour
 
 // accounts counts attempts by account and reason.
@@ -57,7 +57,7 @@ func countFailures(j *Jail, log string, h *logHistory, asked netip.Prefix, since
 		if !a.at.Before(now.Add(-window)) {
 			f.InWindow++
 		}
-		// The line that completes a ban bears its second.
+		// The log line that triggers a ban has the ban's own timestamp, to the second.
 		if !since.IsZero() && a.at.After(since.Add(time.Second)) {
 			after = append(after, a)
 		}
@@ -73,7 +73,7 @@ func countFailures(j *Jail, log string, h *logHistory, asked netip.Prefix, since
 	return f
 }
 
-// rearms tells whether attempts go on at a rate that leads to a ban: some of
+// rearms reports whether attempts continue at a rate that leads to a ban: some of
 // them were close enough together, or they would be if the log were longer.
 // What ended longer ago than an hour, and than the window, has ended.
 func rearms(list []attempt, maxRetry int, window time.Duration, now time.Time) bool {

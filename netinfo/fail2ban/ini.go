@@ -44,7 +44,7 @@ func newINI() *ini {
 	return &ini{sections: map[string]section{"DEFAULT": {}}, known: map[string]section{}}
 }
 
-// parseINI reads one file. Lines that are no option go into faults: fail2ban
+// parseINI reads one file. Lines that are not options go into faults: fail2ban
 // itself would refuse the file.
 func parseINI(name string, data []byte) *ini {
 	c := newINI()
@@ -83,7 +83,7 @@ func parseINI(name string, data []byte) *ini {
 	return c
 }
 
-// inlineComment cuts a comment that begins with a semicolon behind a space.
+// inlineComment cuts a comment that begins with a semicolon after a space.
 func inlineComment(text string) string {
 	for i := 1; i < len(text); i++ {
 		if text[i] == ';' && (text[i-1] == ' ' || text[i-1] == '\t') {
@@ -122,7 +122,7 @@ func (c *ini) merge(later *ini) {
 }
 
 // readINI reads the files in their order, each with what it includes and its
-// .local; those that are not there are no error. files are the ones read.
+// .local; a missing one is not an error. files are the ones read.
 func readINI(s platform.System, names ...string) (c *ini, files []string, err error) {
 	c = newINI()
 	var errs []error

@@ -162,7 +162,7 @@ func (h *logHistory) readBack(f io.ReadSeeker, size int64, w *wanted) (done bool
 				i = len(buf)
 			}
 			carry, body = nil, buf[i:]
-			if i < maxLine { // a longer line is none of Asterisk's
+			if i < maxLine { // Asterisk does not write longer lines
 				carry = bytes.Clone(buf[:i])
 			}
 		}
@@ -176,8 +176,7 @@ func (h *logHistory) readBack(f io.ReadSeeker, size int64, w *wanted) (done bool
 
 func (w *wanted) late() bool { return !w.deadline.IsZero() && time.Now().After(w.deadline) }
 
-// readZipped reads a compressed log from its beginning, since there is no other
-// way. Its whole text counts as read.
+// readZipped reads a compressed log, which is only possible from its beginning. Its whole text counts as read.
 func (h *logHistory) readZipped(f io.Reader, w *wanted) (done bool, err error) {
 	z, err := gzip.NewReader(f)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // with milliseconds, a T or a zone. Syslog writes "Dec 21 12:56:59 host" or
 // RFC 3339; fail2ban's own log "2021-12-21 12:56:59,123".
 
-// lineTime reads the time that a line begins with, and returns what is behind
+// lineTime reads the time that a line begins with, and returns what follows
 // it. A time without a year is the latest that is not after now; one without a
 // zone is in zone. When the clocks are set back an hour comes twice: then the
 // first of the two is meant here.
@@ -31,7 +31,7 @@ func lineTime(line []byte, zone *time.Location, now time.Time) (at time.Time, re
 	return time.Time{}, nil, false
 }
 
-// afterTime skips to behind the closing bracket.
+// afterTime returns what follows the closing bracket.
 func afterTime(rest []byte, bracket bool) []byte {
 	if i := bytes.IndexByte(rest[:min(len(rest), 40)], ']'); bracket && i >= 0 {
 		rest = rest[i+1:]

@@ -13,7 +13,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// databaseTries is how often the database is read until nobody wrote to it
+// databaseTries is how often the database is read until nothing was written to it
 // meanwhile; databasePause is the time between: fail2ban writes for less than a
 // millisecond.
 const (
@@ -79,7 +79,7 @@ func readOnce(ctx context.Context, s platform.System, name string, asked []netip
 
 // noJournal makes sure that the file is all of the database. fail2ban keeps its
 // journal in memory. A log beside the file holds what is newer than the file,
-// and a journal what a crash left half written: somebody else's SQLite made it.
+// and a journal what a crash left half written: another SQLite made it.
 func noJournal(s platform.System, name string) error {
 	for _, ending := range []string{"-wal", "-journal"} {
 		f, err := s.Open(name + ending)

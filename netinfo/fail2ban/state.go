@@ -72,7 +72,7 @@ type Jail struct {
 
 	MaxRetry int      `json:"max_retry,omitempty"` // 0: unknown
 	FindTime int64    `json:"find_time_s,omitempty"`
-	BanTime  int64    `json:"ban_time_s,omitempty"` // -1: for good
+	BanTime  int64    `json:"ban_time_s,omitempty"` // -1: permanent
 	IgnoreIP []string `json:"ignore_ip,omitempty"`
 
 	// What the server counts: addresses that failed within FindTime but are not

@@ -61,7 +61,7 @@ type jailStatus struct {
 	list                                     []string // banned addresses
 }
 
-// parseItems reads the answers that list lines behind bars: ignoreip, logpath,
+// parseItems reads the answers that list lines after bars: ignoreip, logpath,
 // failregex. The line before the items is a title.
 func parseItems(text string) []string {
 	var items []string
@@ -84,7 +84,7 @@ type timed struct {
 }
 
 // parseTimed reads one line of it: "192.0.2.1 \t2026-11-22 12:00:00 + 600 =
-// 2026-11-22 12:10:00", in the machine's time zone. A ban for good lasts -1.
+// 2026-11-22 12:10:00", in the machine's time zone. A permanent ban lasts -1.
 func parseTimed(line string, zone *time.Location) (timed, error) {
 	var t timed
 	id, rest, ok := strings.Cut(strings.TrimSpace(line), " ")

@@ -52,7 +52,7 @@ func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	}
 	for _, x := range types {
 		// The other types come from routes (blackhole, unreachable, anycast …),
-		// which a ruleset does not tell.
+		// which are not in the ruleset.
 		if x.Hi > multicast || x.Lo == 0 || x.Contains(4) {
 			add(func(g *frag) answer { return unknown(g, "", because("address-type")) })
 			break

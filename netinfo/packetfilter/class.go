@@ -29,7 +29,7 @@ type Class struct {
 
 	// Hook is where the packets go: HookInput (to this machine; also when
 	// empty), HookForward or HookOutput. A packet for this machine whose
-	// destination is rewritten to another's goes on as forwarded.
+	// destination is rewritten to another's continues as forwarded.
 	Hook HookName
 
 	In  string // interface it comes in by; empty: not known, but not the loopback unless Src is this machine's
@@ -71,7 +71,7 @@ const (
 	Accepted Decision = "accept"
 	Dropped  Decision = "drop"
 	Rejected Decision = "reject"
-	Maybe    Decision = "maybe" // it hangs on something the rules do not tell
+	Maybe    Decision = "maybe" // it depends on something that the rules alone do not decide
 )
 
 // Result is what Evaluate found: outcomes whose regions partition the class.
@@ -85,8 +85,8 @@ type Outcome struct {
 	Verdict Decision
 	With    string // of a reject: icmp-port-unreachable, tcp-reset …
 	// Decider is the rule or policy that decided. Of a maybe, the one that
-	// decides if every unknown match goes against the packet, as far as it can
-	// be told.
+	// decides if every unknown match goes against the packet, as far as that
+	// is known.
 	Decider Step
 	// Possible are the verdicts a maybe can come to, and Others the other rules
 	// that can decide, also of a definite verdict that is reached in several

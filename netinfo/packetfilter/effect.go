@@ -147,7 +147,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 }
 
 // changed says whether translation made something else of what f had; sure is
-// false when that cannot be told.
+// false when that is not known.
 func changed[T point[T]](had Spans[T], now rewrite[T]) (yes, sure bool) {
 	if !now.on {
 		return false, true
@@ -264,8 +264,8 @@ func (x *RecentMatch) hit(en *RecentEntry, extra int) (hit, sure bool) {
 	return n > 0 && n >= x.HitCount, true
 }
 
-// Ends is how long the match goes on to hold for an entry of which nothing more
-// is remembered: until its packet that fulfils the count is too old. ok is false
+// Ends is how long the match still holds for an entry to which no packet is
+// added: until its packet that fulfils the count is too old. ok is false
 // where it has no end, or the times are not known.
 func (x *RecentMatch) Ends(en *RecentEntry) (left time.Duration, ok bool) {
 	if x == nil || x.Seconds == 0 || x.Not {

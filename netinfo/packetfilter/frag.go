@@ -32,7 +32,7 @@ type frag struct {
 }
 
 // rewrite is what NAT made of an address or port: one of to, or, with to
-// empty, nobody knows what, unless it is an address of this machine (own).
+// empty, an unknown one, unless it is an address of this machine (own).
 type rewrite[T point[T]] struct {
 	on  bool
 	to  Spans[T]

@@ -132,7 +132,7 @@ func (e *evaluation) policy(c *Chain, f *frag) {
 	}
 }
 
-// accept lets f go on to the next base chain.
+// accept passes f to the next base chain.
 func (e *evaluation) accept(f *frag, by Step) {
 	f = f.clone()
 	if by.Rule != nil {

@@ -30,7 +30,7 @@ func sourceIn(src AddrSet) func(netip.Prefix) trit {
 }
 
 // ways is by which interfaces packets to a set of addresses leave: each part
-// with its way. ok is false where that cannot be told.
+// with its way. ok is false where that is not known.
 func (h *Host) ways(src, dst AddrSet, in string, mark bits) (list []partWay, ok bool) {
 	if h == nil || h.Routes == nil {
 		return nil, false

@@ -42,7 +42,7 @@ type token struct {
 	quoted bool
 }
 
-// maxFaults bounds what is said about a listing that is no such listing.
+// maxFaults bounds what is said about input that is not a listing.
 const maxFaults = 50
 
 func (r *iptablesReader) fault(why words.Reason) { r.parts.fault(r.tool, r.line, why) }

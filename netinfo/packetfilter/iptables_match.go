@@ -357,8 +357,8 @@ func (p *iptablesRule) set(opts []option) {
 	}
 }
 
-// addressTypes are the types that can be told; the others become a number
-// above them, which the evaluator does not know either.
+// addressTypes reads names of address types. The evaluator does not know those
+// above MULTICAST.
 func addressTypes(s string) (NumSet, bool) {
 	numbers := map[string]Num{"UNSPEC": 0, "UNICAST": 1, "LOCAL": 2, "BROADCAST": 3, "ANYCAST": 4, "MULTICAST": 5,
 		"BLACKHOLE": 6, "UNREACHABLE": 7, "PROHIBIT": 8, "THROW": 9, "NAT": 10, "XRESOLVE": 11}

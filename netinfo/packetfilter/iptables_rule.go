@@ -105,7 +105,7 @@ func (p *iptablesRule) read() {
 			}
 			before := len(p.tokens)
 			p.extension(p.proto)
-			if len(p.tokens) == before { // a word that is no option
+			if len(p.tokens) == before { // not an option
 				p.r.fault(notUnderstood(p.tokens[0].text))
 				p.unsure(shorten(p.next()))
 			}
@@ -234,7 +234,7 @@ func (p *iptablesRule) options() []option {
 			if len(list) == 0 {
 				break
 			}
-			// A further value, or one whose option wants its "!" behind it.
+			// A further value, or one whose "!" follows its option.
 			last := &list[len(list)-1]
 			last.not = last.not != not
 			last.args = append(last.args, p.next())

@@ -54,7 +54,7 @@ type loader struct {
 	listings []Listing // nil when they are longer than MaxListings
 	bytes    int       // of them
 
-	asked, unasked []string // programs that answered, and those a bundle does not tell of
+	asked, unasked []string // programs that answered, and those that a bundle leaves out
 	// Programs, iptables and ip6tables: those that a listing says to have older
 	// tables as well, and those that are over nftables.
 	warned, nftBacked []string

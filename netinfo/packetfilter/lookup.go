@@ -195,8 +195,8 @@ func (x *setIndex) near(s *Set, have AddrSet) []int32 {
 	return append(slices.Compact(list), x.any...)
 }
 
-// verdictMap carries out the verdicts of a map. What is not in it goes on to
-// the next rule.
+// verdictMap carries out the verdicts of a map. What is not in it
+// continues with the next rule.
 func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *frag, w *walk) {
 	if x.Set == nil || !x.Set.Verdicts || len(x.Fields) != len(x.Set.Kinds) {
 		e.giveUp(f, Step{Chain: c, Rule: r}, because("set-unlisted", "set", x.Name))

@@ -86,7 +86,7 @@ func (e *evaluation) applyAll(list []*frag, test func(*frag) answer) (yes, no []
 }
 
 // maxReasons bounds the reasons kept besides those of the branches; more than
-// a handful helps nobody.
+// a handful does not help.
 const maxReasons = 16
 
 func (e *evaluation) remember(reason words.Reason) {
@@ -95,7 +95,7 @@ func (e *evaluation) remember(reason words.Reason) {
 	}
 }
 
-// unknown is the answer of a match that the rules do not tell.
+// unknown is the answer of a match that the rules alone do not decide.
 func unknown(f *frag, key string, reason words.Reason) answer {
 	if holds, known := f.belief(key); known {
 		return certain(holds)

@@ -12,7 +12,7 @@ import (
 type HashTable struct {
 	Name   string
 	Family TableFamily
-	// Buckets are the sources, or whatever is told apart, that were seen lately.
+	// Buckets are the sources, or whatever is counted apart, seen lately.
 	Buckets []HashBucket
 	// Incomplete reports that some of its lines were not understood.
 	Incomplete bool
@@ -20,7 +20,7 @@ type HashTable struct {
 
 // HashBucket is how much one source has left.
 type HashBucket struct {
-	Src, Dst         netip.Addr // unspecified where they are not told apart
+	Src, Dst         netip.Addr // unspecified where they are not counted apart
 	SrcPort, DstPort uint16
 	Left, Cost       uint64 // a packet passes as long as Left is not below Cost
 }
@@ -58,7 +58,7 @@ func hashBucket(words []string) (b HashBucket, ok bool) {
 	return b, both && ok1 && ok2 && err1 == nil && err2 == nil
 }
 
-// hashEnd reads "10.0.0.1:0"; of IPv6 the port stands behind the last colon.
+// hashEnd reads "10.0.0.1:0"; the port of an IPv6 address follows the last colon.
 func hashEnd(s string) (netip.Addr, uint16, bool) {
 	host, port, _ := cutLast(s, ":")
 	a, err1 := netip.ParseAddr(host)

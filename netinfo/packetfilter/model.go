@@ -283,7 +283,7 @@ const (
 	DirDst
 )
 
-// Unknown is a match whose result cannot be told from the rules: it may match
+// Unknown is a match whose result does not follow from the rules: it may match
 // or not.
 type Unknown struct {
 	What string // as the tool words it: limit --limit 6/sec
@@ -302,17 +302,17 @@ type Expected struct {
 	Breaks bool // without a helper the rule ends, whatever Not says (nft)
 }
 
-// Metered is a limit that each source, or whatever is told apart, has for
-// itself. Who is not in its list yet is below it; how far the others are is not
-// told.
+// Metered is a limit that each source, or whatever is counted apart, has for
+// itself. A source that is not in its list yet is below it; how far the others are
+// is not known.
 type Metered struct {
 	What   string
 	Over   bool // it matches what is above the limit
 	Set    *Set // of nft
 	Name   string
 	Fields []Field
-	Hash   string // name of the hashlimit that counts; its buckets tell how far everybody is
-	// By are the fields a hashlimit tells apart, and Burst how many packets it lets
+	Hash   string // name of the hashlimit that counts; its buckets say how far each source is
+	// By are the fields a hashlimit counts apart, and Burst how many packets it lets
 	// each send at once.
 	By    []Field
 	Burst uint64

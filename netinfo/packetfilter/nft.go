@@ -196,8 +196,8 @@ func oddObject(err error) words.Reason {
 	return because("odd-object") + platform.Words(err).Reason().As("why")
 }
 
-// incomplete marks what may go on after a listing broke off: the chains of the
-// last table.
+// incomplete marks the chains of the last table: they may have had more rules when
+// the listing broke off.
 func (r *nftReader) incomplete() {
 	if len(r.list) == 0 {
 		return

@@ -130,7 +130,7 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 	b.add(n)
 }
 
-// dataMap goes on with the value that a map gives for the packet. Without one
+// dataMap continues with the value that a map gives for the packet. Without one
 // the rule does not match.
 func (b *nftBuilder) dataMap(data any, then func(v Value, known bool) []Expr) {
 	keys := b.keys(field(data, "key"))

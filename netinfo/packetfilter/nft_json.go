@@ -7,8 +7,8 @@ import (
 )
 
 // A jsonReader reads JSON that is known to be valid, out of the text itself:
-// encoding/json goes over each rule of a listing five times, and 100,000 of them
-// are what somebody waits for. What it reads is the same.
+// encoding/json goes over each rule of a listing five times, and people
+// wait for 100,000 of them. What it reads is the same.
 type jsonReader struct {
 	// lefts are the left sides of matches, of which a listing has few.
 	lefts map[string]any

@@ -129,7 +129,7 @@ func (b *nftBuilder) compare(v any, k nftKey, op string, right any) {
 
 // nftBetween reads what nft 1.0 makes of "udp dport < 10000 udp dport > 5000": it
 // lists the two as one, "udp dport != 10000-5000". A range that is upside down
-// means what lies between its ends.
+// means what is between its ends.
 func nftBetween(k nftKey, op string, right any) (vals nftVals, ok bool) {
 	if op != "!=" || field(right, "range") == nil {
 		return vals, false

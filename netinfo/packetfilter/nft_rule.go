@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// unreadRule is a rule that is left as it stands in the listing: what a rule
-// may hang on is listed after it at times, and 100,000 of them, read, take some
-// hundred megabytes.
+// unreadRule is a rule that is left as it stands in the listing: the sets it uses
+// may be listed after it, and 100,000 rules take some hundred megabytes once read.
 type unreadRule struct{}
 
 func (*unreadRule) UnmarshalJSON([]byte) error { return nil }
 
-// rawRule is where the object of a rule lies in the listing.
+// rawRule is where the object of a rule is in the listing.
 type rawRule struct{ start, end int64 }
 
 // compile reads the rules and compiles them, one after the other.

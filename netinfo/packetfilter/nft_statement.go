@@ -31,7 +31,7 @@ func (b *nftBuilder) add(list ...Expr) {
 	}
 }
 
-// fork goes on in several alternatives.
+// fork continues in several alternatives.
 func (b *nftBuilder) fork(list [][]Expr) {
 	var out [][]Expr
 	for _, w := range b.ways {

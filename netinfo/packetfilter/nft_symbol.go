@@ -72,7 +72,7 @@ func kindOf(t nftType) Kind {
 	return KindNum
 }
 
-// nftSymbols are the numbers behind names ("nft describe TYPE" lists them).
+// nftSymbols are the numbers of names ("nft describe TYPE" lists them).
 var nftSymbols = map[nftType]map[string]Num{
 	nftProto: {
 		"ip": 0, "hopopt": 0, "icmp": 1, "igmp": 2, "ipencap": 4, "ipip": 4, "tcp": 6, "egp": 8, "udp": 17, "dccp": 33, "ipv6": 41,

@@ -91,7 +91,7 @@ func (s Spans[T]) Contains(v T) bool {
 	return i < len(s) && s[i].Lo.Compare(v) <= 0
 }
 
-// overlap says how much of s lies in t.
+// overlap says how much of s is in t.
 func (s Spans[T]) overlap(t Spans[T]) cover {
 	some := false
 	all := true
@@ -235,7 +235,7 @@ func PrefixSpan(p netip.Prefix) Span[netip.Addr] {
 	return Span[netip.Addr]{p.Addr(), hi}
 }
 
-// Network is the span as a prefix; ok is false where it is none.
+// Network is the span as a prefix; ok is false where it is not one.
 func Network(x Span[netip.Addr]) (p netip.Prefix, ok bool) { return asPrefix(x.Lo, x.Hi) }
 
 // asPrefix is the prefix that spans exactly lo to hi, if there is one.

@@ -8,7 +8,7 @@ import (
 )
 
 // Limits of one evaluation. Real rulesets stay far below; they are for dumps
-// made to hang whoever reads them.
+// made to stall the reader.
 const (
 	// maxVisits bounds rules met, counted for each part of the class. 100,000
 	// rules met by 30 parts are 3 million, which take about a second.
@@ -56,7 +56,7 @@ type result struct {
 	verdict Decision
 	with    string
 	by      Step
-	reason  words.Reason // of a maybe that is no assumption
+	reason  words.Reason // of a maybe without an assumption
 }
 
 func newEvaluation(r *Ruleset, c Class) *evaluation {

@@ -62,9 +62,8 @@ func (w *Wording) Texts(r *Ruleset) map[string]string {
 	return texts
 }
 
-// askable reports whether nft can be asked for the text of a chain: its names
-// are none that nft reads as something else, and no comment in it may look like
-// a line of the listing.
+// askable reports whether nft can be asked for the text of a chain: nft reads its
+// names as names, and no comment in it looks like a line of the listing.
 func askable(c *Chain) bool {
 	return command.IsNFTName(c.table.Name) && command.IsNFTName(c.Name) && !slices.ContainsFunc(c.Rules, func(r *Rule) bool { return r.odd })
 }

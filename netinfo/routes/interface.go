@@ -161,7 +161,7 @@ type Neighbour struct {
 	Addr      netip.Addr // without a zone
 	MAC       string     // lower case, colons; empty while unresolved
 	Interface string     // empty where the system names it by its address
-	// Unresolved reports that the system asked and nobody has answered.
+	// Unresolved reports that the system asked and had no answer.
 	Unresolved bool
 }
 

@@ -30,7 +30,7 @@ func markWireless(list []Interface, devices []string) {
 }
 
 // parseNetstat reads "netstat -rn" of macOS and the BSDs, IPv4 and IPv6. Lines
-// it cannot read are left out: they are no routes it could follow.
+// it cannot read are left out: it could not follow them.
 //
 // Routes bound to an interface (flag I, macOS) are left out, because they serve
 // only sockets that ask for that interface, and so are rejecting ones (R, B).
@@ -141,7 +141,7 @@ func parseHardwarePorts(out []byte) []string {
 
 // NormalMAC writes a 48-bit hardware address in lower case with colons and two
 // digits a byte, whatever separator and padding it came with; empty for
-// anything that is none.
+// anything else.
 func NormalMAC(s string) string {
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == '-' })
 	if len(parts) != 6 {

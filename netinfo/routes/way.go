@@ -38,7 +38,7 @@ func Out(to netip.Addr) Question { return Question{Dst: to, In: "lo", Known: ^ui
 // Way follows the policy rules and the routes to an address as the kernel does
 // (ip-rule(8), fib_rules.c). Where nothing leads there, or a rule refuses, the
 // route has only its Kind. It is a guess, and sure is false, where a rule asks
-// for what the question does not tell: such rules are passed over.
+// for what the question leaves out: such rules are passed over.
 func (t *Tables) Way(q Question) (r Route, sure bool) {
 	policies, sure := t.PoliciesOf(q.Dst.Is6()), true
 	for i := range policies {

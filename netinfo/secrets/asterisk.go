@@ -91,8 +91,7 @@ func sectionKinds(data []byte) (list []string) {
 	return list
 }
 
-// credentials reports whether the section is about how somebody proves who he
-// is. The files that the checks read have such sections among others; every
+// credentials reports whether the section is about authentication. The files that the checks read have such sections among others; every
 // other file of Asterisk's is taken for one.
 func (s asteriskSection) credentials() bool {
 	if strings.Contains(s.kind, "auth") || strings.Contains(s.kind, "registration") || strings.Contains(s.name, "auth") {

@@ -128,7 +128,7 @@ func (d *pages) treePage(p []byte, header int) {
 		content = 65536
 	}
 	if end > content || content > d.usable {
-		return // looks like one and is none
+		return // only looks like one
 	}
 	clear(p[end:content])
 	blankDeleted(p[:d.usable], int(binary.BigEndian.Uint16(p[header+1:])))

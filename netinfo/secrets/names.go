@@ -70,7 +70,7 @@ func allowed(name string) bool {
 }
 
 // IsKeyword reports whether a word is one of the vocabulary of configuration
-// files: it gives nobody away, and files cannot be read without it.
+// files: it identifies no one, and files cannot be read without it.
 func IsKeyword(word string) bool {
 	word = strings.ToLower(word)
 	return allowed(word) || switches[word]

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// setting is what may stay of the value of an option in a file whose readers
-// need none of them: what is plain, under a name that is no secret's.
+// setting is what may stay of an option's value in a file that no check reads:
+// what is plain, under a name that is not a secret's.
 func setting(name, value string) string {
 	if value == "" || !isSecret(name) && isPlain(value) {
 		return value

@@ -27,7 +27,7 @@ type pattern struct {
 var keyHints = []string{"secret", "passw", "passphrase", "md5", "key", "token", "credential", "webhook", "userpwd", "pass", "pwd", "pw", "pin", "psk"}
 
 // secretName matches names of options in text of no known language. "pass" and
-// "pwd" only end a name: "bypass" and "passthrough" are no secrets. A lone "key"
+// "pwd" only end a name: "bypass" and "passthrough" are not secrets. A lone "key"
 // names too much else.
 const secretName = `(?:[\w.-]*(?:secret|passw|passphrase|md5_?cred|(?:api|auth|access|private|preshared|shared|license)[_-]?key|token|credential|webhook|userpwd)[\w.-]*|(?:[\w.-]*(?:[^\Wy]|[.-]))?(?:pass|pwd)|(?:[\w.-]*[_.-])?(?:user|admin)?(?:pw|pin|psk))`
 
@@ -57,7 +57,7 @@ var patterns = []pattern{
 	{re: expr(`(?i)\b(?:hooks\.slack\.com|api\.telegram\.org|discord(?:app)?\.com/api|[\w.-]*webhook[\w-]*\.[\w.-]+)/([^\s"'<>\\\[][^\s"'<>\\]*)`), hints: []string{"hook", "telegram", "discord"}},
 	{re: expr(`(?i)[?&](?:\w*key|sig|signature|auth|hash|code|sid|session\w*)=([^&\s"'<>\\\[]+)`), hints: []string{"?", "&"}},
 
-	// What proves who somebody is, in the headers of SIP and HTTP.
+	// Credentials in the headers of SIP and HTTP.
 	{re: expr(`(?i)(?:authorization|x-[\w-]*(?:key|token|auth)[\w-]*|set-cookie|cookie|private-token|api-key)\\?["']?[ \t]*[:=][ \t]*\\?["']?([^"'\\\r\n]*)`), hints: []string{"authorization", "x-", "cookie", "private-token", "api-key"}, rewrite: header},
 	{re: expr(`(?i)\b(?:basic|bearer)[ \t]+([A-Za-z0-9+/=._~-]{6,})`), hints: []string{"basic", "bearer"}},
 	// Answers to challenges: a weak password can be guessed from them.

@@ -95,7 +95,7 @@ func header(match string) string {
 
 var harmlessHeader = regexp.MustCompile(`(?i)^(?:-H|--header)[ =]*\\?["']?(?:accept|content-type|user-agent|host|expect)[\w-]*:`)
 
-// headerOption removes the value of a header that a program is told to send.
+// headerOption removes the value of a header in a command line.
 func headerOption(match string) string {
 	if harmlessHeader.MatchString(match) {
 		return match

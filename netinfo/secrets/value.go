@@ -16,7 +16,7 @@ systemd polling pyinotify gamin utf-8 ascii ssh sshd nftables iptables port-unre
 `)
 
 var (
-	// Seven digits are 115 days in seconds and 9 MB: longer ones are no setting.
+	// Seven digits are 115 days in seconds and 9 MB: longer ones are not settings.
 	number    = regexp.MustCompile(`^[-+!]?\d{1,7}(?:\.\d{1,3})?(?:s|m|h|d|w|ms|min|mo|y|[kKMG]i?B?|%)?$`)
 	span      = regexp.MustCompile(`^\d{1,5}[-:]\d{1,5}(?:/(?:udp|tcp))?$`)
 	filePath  = regexp.MustCompile(`^/[\w./*+-]*$`)
@@ -26,7 +26,7 @@ var (
 	separator = regexp.MustCompile(`[\s,|&]+`)
 )
 
-// isPlain reports whether a value is none but numbers, addresses, hosts, names of
+// isPlain reports whether a value is nothing but numbers, addresses, hosts, names of
 // files, switches and references to other options.
 func isPlain(value string) bool {
 	value = strings.Trim(strings.TrimSpace(value), `"'`)
