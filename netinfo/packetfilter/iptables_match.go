@@ -1,6 +1,7 @@
 package packetfilter
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -115,14 +116,10 @@ func (p *iptablesRule) otherExtension(name string, opts []option) {
 // portRange reads "80", "5060:5070", ":1023" or "1024:".
 func portRange(s string) (Span[Num], bool) {
 	lo, hi, both := strings.Cut(s, ":")
-	if !both {
+	if both {
+		lo, hi = cmp.Or(lo, "0"), cmp.Or(hi, "65535")
+	} else {
 		hi = lo
-	}
-	if both && lo == "" {
-		lo = "0"
-	}
-	if both && hi == "" {
-		hi = "65535"
 	}
 	a, err1 := strconv.ParseUint(lo, 10, 16)
 	b, err2 := strconv.ParseUint(hi, 10, 16)
