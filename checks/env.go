@@ -76,10 +76,7 @@ type Env struct {
 	// given.
 	Account *Account
 
-	// Progress takes a short line for the person waiting: what is being done, and
-	// how long it will take; 0: not known. The words are those of BookOf. nil is
-	// silence.
-	Progress func(line words.Text, left time.Duration)
+	OnProgress func(Event) // nil is silence
 
 	pbxOnce sync.Once
 	pbx     *pbx.PBX
@@ -91,13 +88,16 @@ type Env struct {
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
 }
 
-// Say reports progress, if anybody listens.
-func (e *Env) Say(line words.Text) { e.SayFor(line, 0) }
+// Event is what a check is doing, for the person waiting.
+type Event struct {
+	Text words.Text    // a short line; its words are those of BookOf
+	Left time.Duration // how long it will take; 0: not known
+}
 
-// SayFor reports progress of something that takes a known time.
-func (e *Env) SayFor(line words.Text, left time.Duration) {
-	if e.Progress != nil {
-		e.Progress(line, left)
+// Progress reports what is being done, if anybody listens.
+func (e *Env) Progress(ev Event) {
+	if e.OnProgress != nil {
+		e.OnProgress(ev)
 	}
 }
 
@@ -215,7 +215,7 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 func (e *Env) open(ctx context.Context) (*session.Client, error) {
 	return session.Open(ctx, e.Net, session.Target{
 		Host: e.Inputs.Responder, Fingerprint: e.Inputs.Fingerprint, Bind: e.Inputs.Bind,
-		Waiting: func(d time.Duration) { e.SayFor(words.Say("checks.progress.busy", nil), d) },
+		Waiting: func(d time.Duration) { e.Progress(Event{Text: words.Say("checks.progress.busy", nil), Left: d}) },
 	})
 }
 

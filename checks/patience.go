@@ -134,7 +134,7 @@ func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage
 		if end, ok := ctx.Deadline(); !ok || time.Until(end) < pause+time.Since(begin)*3/2 {
 			return raw, err
 		}
-		env.SayFor(words.Say("checks.progress.busy-again", words.Args{"check": c.ID}), pause)
+		env.Progress(Event{Text: words.Say("checks.progress.busy-again", words.Args{"check": c.ID}), Left: pause})
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -94,8 +95,12 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		res.Findings = j.Findings
 	}
 	for i := range res.Findings {
-		if res.Findings[i].Evidence == nil {
-			res.Findings[i].Evidence = []Evidence{}
+		f := &res.Findings[i]
+		if f.Evidence == nil {
+			f.Evidence = []Evidence{}
+		}
+		if f.Fixes == nil {
+			f.Fixes = []fixes.Fix{}
 		}
 	}
 	if res.brokenOff() && !j.KnowsUnasked && res.takeBack() {

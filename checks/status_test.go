@@ -310,13 +310,14 @@ func TestCtrlCKeepsWhatIsKnownOfTheMachine(t *testing.T) {
 	})
 }
 
-// Whoever reads a report finds lists, not null.
-func TestFindingsAndEvidenceAreLists(t *testing.T) {
+// Whoever reads a report finds lists, not null, even where a judge names no
+// evidence and no fix.
+func TestFindingsEvidenceAndFixesAreLists(t *testing.T) {
 	pass := run(t.Context(), say("a", sees("x", 0), opining("pass"))).Results[0]
 	fail := run(t.Context(), say("a", sees("x", 0), opining("fail"))).Results[0]
 	broken := run(t.Context(), say("a", observing("", "network"), opining("fail"))).Results[0]
-	if pass.Findings == nil || broken.Findings == nil || fail.Findings[0].Evidence == nil {
-		t.Errorf("%v %v %v", pass.Findings, broken.Findings, fail.Findings[0].Evidence)
+	if pass.Findings == nil || broken.Findings == nil || fail.Findings[0].Evidence == nil || fail.Findings[0].Fixes == nil {
+		t.Errorf("%v %v %+v", pass.Findings, broken.Findings, fail.Findings[0])
 	}
 }
 

@@ -44,7 +44,7 @@ func ask(ctx context.Context, env *checks.Env, targets []Probe) []Probe {
 		if i > 0 && probe.Sleep(ctx, pace) != nil {
 			break
 		}
-		env.Say(words.Say("allow-list.progress.asking", words.Args{"host": targets[i].Host}))
+		env.Progress(checks.Event{Text: words.Say("allow-list.progress.asking", words.Args{"host": targets[i].Host})})
 		wg.Go(func() { targets[i].ask(ctx, env) })
 	}
 	wg.Wait()

@@ -32,7 +32,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	if len(o.Names) == 0 {
 		return o, nil
 	}
-	env.Say(words.Say("dns.progress.asking", nil))
+	env.Progress(checks.Event{Text: words.Say("dns.progress.asking", nil)})
 	done := make(chan []Name, 1)
 	go func() { done <- askSystem(ctx, env, o.Names) }()
 	a := &asker{env: env, names: o.Names, nonsense: nonsenseNames()}

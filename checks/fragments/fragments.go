@@ -50,7 +50,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	mctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	env.Say(words.Say("fragments.progress.trying", nil))
+	env.Progress(checks.Event{Text: words.Say("fragments.progress.trying", nil)})
 	m, err := newMeter(mctx, env, client)
 	if err != nil {
 		return o, err

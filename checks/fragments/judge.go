@@ -4,7 +4,6 @@ import (
 	"cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -148,7 +147,7 @@ func (o Observed) narrow() bool {
 }
 
 func droppedFragments(o Observed, f Facts) checks.Finding {
-	out := checks.Finding{ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain, Fixes: []fixes.Fix{}}
+	out := checks.Finding{ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain}
 	for _, s := range o.Sizes {
 		at := words.Say("fragments.evidence.length", words.Args{"bytes": s.Bytes, "way": s.Direction, "pieces": max(s.Pieces, 1)})
 		switch {
@@ -175,7 +174,6 @@ func longInviteLost(o Observed) checks.Finding {
 	return checks.Finding{
 		ID: "fragments.long-invite", Severity: checks.Warning, Confidence: checks.Certain,
 		Evidence: []checks.Evidence{answered(invite(short)), unanswered(invite(long), long.Tries)},
-		Fixes:    []fixes.Fix{},
 	}
 }
 
@@ -189,7 +187,6 @@ func narrowPath(o Observed, limit int) checks.Finding {
 		ID: "fragments.narrow-path", Severity: checks.Info, Confidence: checks.Certain,
 		Args:     words.Args{"mtu": mtu, "mss": limit + 8 - 20},
 		Evidence: []checks.Evidence{checks.Proof(words.Say("fragments.evidence.largest-whole", nil), unfragmented(o.V6), limit)},
-		Fixes:    []fixes.Fix{},
 	}
 	for _, t := range o.TooBig {
 		hop := words.Say("fragments.evidence.icmp", words.Args{"hop": t.Hop})

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -59,7 +60,7 @@ func (l *line) deep(ctx context.Context, o *Observed, g *leg, d time.Duration) e
 	if err == nil {
 		err = l.load(ctx, o, g.port)
 	}
-	l.env.SayFor(words.Say("media.progress.hold", nil), holdSilence-d)
+	l.env.Progress(checks.Event{Text: words.Say("media.progress.hold", nil), Left: holdSilence - d})
 	holding.Wait()
 	o.Hold = hold
 	return err
@@ -140,7 +141,7 @@ func (l *line) hold(ctx context.Context, port int, h *Hold) error {
 func (l *line) load(ctx context.Context, o *Observed, port int) error {
 	good, bad, first := 0, maxCalls+1, firstLoad
 	for n := 1; n > good && n < bad; {
-		l.env.SayFor(words.Say("media.progress.load", words.Args{"n": n}), loadCall)
+		l.env.Progress(checks.Event{Text: words.Say("media.progress.load", words.Args{"n": n}), Left: loadCall})
 		s, err := l.together(ctx, first, n, port)
 		first += n
 		o.Load = append(o.Load, s)

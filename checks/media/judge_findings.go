@@ -123,7 +123,6 @@ func (v view) localFilter() checks.Finding {
 	return checks.Finding{
 		ID: "media.local-filter", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
 		Evidence: []checks.Evidence{checks.Proof(say("evidence.sending", nil), say("evidence.sent", nil), v.o.SendError)},
-		Fixes:    []fixes.Fix{},
 	}
 }
 
@@ -154,7 +153,7 @@ func (v view) cures(host *netinfo.Host) []fixes.Fix {
 
 // loss is about packets that did not arrive.
 func (v view) loss(sides []side) (checks.Finding, bool) {
-	f := checks.Finding{ID: "media.loss", Severity: checks.Warning, Confidence: checks.Likely, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "media.loss", Severity: checks.Warning, Confidence: checks.Likely}
 	var ways []words.Text
 	for _, s := range sides {
 		f.Evidence = append(f.Evidence, s.lossEvidence())
@@ -191,7 +190,7 @@ func atMost(limit any) words.Text { return say("evidence.at-most", words.Args{"l
 
 // jitter is about packets that come unevenly.
 func (v view) jitter(sides []side) (checks.Finding, bool) {
-	f := checks.Finding{ID: "media.jitter", Severity: checks.Warning, Confidence: checks.Likely, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "media.jitter", Severity: checks.Warning, Confidence: checks.Likely}
 	var ways []words.Text
 	for _, s := range sides {
 		if s.JitterMS > jitterBad && s.Received >= leastPackets {
@@ -209,7 +208,7 @@ func (v view) delay() (checks.Finding, bool) {
 	c := v.o.Call
 	way := c.RTT.MedianMS / 2
 	return checks.Finding{
-		ID: "media.delay", Severity: checks.Warning, Confidence: checks.Certain, Fixes: []fixes.Fix{},
+		ID: "media.delay", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{"delay": ms(way), "worst": way > delayWorst},
 		Evidence: []checks.Evidence{checks.Proof(say("evidence.half-trip", nil), atMost(ms(delayBad)),
 			say("evidence.trips", words.Args{"delay": ms(way), "least": ms(c.RTT.MinMS), "most": ms(c.RTT.MaxMS)}))},
@@ -218,7 +217,7 @@ func (v view) delay() (checks.Finding, bool) {
 
 // gaps is about moments in which several packets in a row were lost.
 func (v view) gaps(sides []side) (checks.Finding, bool) {
-	f := checks.Finding{ID: "media.gaps", Severity: checks.Info, Confidence: checks.Likely, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "media.gaps", Severity: checks.Info, Confidence: checks.Likely}
 	for _, s := range sides {
 		if s.Gaps == 0 || s.dead() {
 			continue
@@ -234,7 +233,7 @@ func (v view) gaps(sides []side) (checks.Finding, bool) {
 
 // disorder is about packets that overtook each other or came twice.
 func (v view) disorder(sides []side) (checks.Finding, bool) {
-	f := checks.Finding{ID: "media.disorder", Severity: checks.Info, Confidence: checks.Certain, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "media.disorder", Severity: checks.Info, Confidence: checks.Certain}
 	for _, s := range sides {
 		over := 100*voice.AtLeast(s.Reordered, s.Received, voice.Z40) > overtakenBad
 		twice := 100*voice.AtLeast(s.Duplicates, s.Received, voice.Z40) > overtakenBad
@@ -248,7 +247,7 @@ func (v view) disorder(sides []side) (checks.Finding, bool) {
 
 // marks is about the DSCP on arrival.
 func (v view) marks(sides []side) (checks.Finding, bool) {
-	f := checks.Finding{ID: "media.dscp", Severity: checks.Info, Confidence: checks.Certain, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "media.dscp", Severity: checks.Info, Confidence: checks.Certain}
 	var changes []words.Text
 	cleared := 0
 	for _, s := range sides {

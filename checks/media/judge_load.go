@@ -3,7 +3,6 @@ package media
 import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
-	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -43,7 +42,7 @@ func (v view) policer(f Facts) checks.Finding {
 		ID: "media.call-limit", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{"below": f.CallsBelow, "well": f.CallsAtLeast,
 			"kbit": callKbit, "mbit": round(float64(f.CallsBelow)*callKbit/1000, 1)},
-		Evidence: ev, Fixes: []fixes.Fix{},
+		Evidence: ev,
 	}
 }
 
@@ -61,7 +60,7 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 	}
 	if h := v.o.Hold; h != nil && h.Problem == "" && h.Opened && h.Spoken >= leastSpoken {
 		f := checks.Finding{
-			Confidence: checks.Likely, Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(), Fixes: []fixes.Fix{},
+			Confidence: checks.Likely, Args: words.Args{"seconds": h.SilentS}, Evidence: h.evidence(),
 		}
 		switch {
 		case h.UpAsked >= leastSpoken && h.UpAnswered == 0: // neither side can begin again
@@ -81,7 +80,7 @@ const leastSpoken = 8
 
 func (v view) lostMove(m *Move) checks.Finding {
 	return checks.Finding{
-		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely,
 		Evidence: []checks.Evidence{checks.Proof(say("evidence.new-port", words.Args{"address": m.Local}),
 			say("evidence.goes-on", nil), say("evidence.stayed", words.Args{"heard": m.UpFollowed}))},
 	}

@@ -132,7 +132,7 @@ func within(wanted, served string) (first, last int, err error) {
 // run makes the call and, deep, everything else.
 func (l *line) run(ctx context.Context, o *Observed) error {
 	d := platform.Milliseconds(o.PlannedMS)
-	l.env.SayFor(words.Say("media.progress.call", words.Args{"seconds": int(d.Seconds())}), d)
+	l.env.Progress(checks.Event{Text: words.Say("media.progress.call", words.Args{"seconds": int(d.Seconds())}), Left: d})
 	g, err := l.setUp(ctx, o)
 	if g == nil || err != nil {
 		return err

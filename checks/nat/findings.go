@@ -57,7 +57,7 @@ func mappingVaries(v view, host *netinfo.Host) checks.Finding {
 }
 
 func addressVaries(v view) checks.Finding {
-	f := checks.Finding{ID: "nat.public-address-varies", Severity: checks.Warning, Confidence: checks.Certain, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "nat.public-address-varies", Severity: checks.Warning, Confidence: checks.Certain}
 	seen := map[netip.Addr]bool{}
 	for _, s := range v.all {
 		if a := s.Mapped.Addr(); !seen[a] {
@@ -83,7 +83,7 @@ func double(l layers, host *netinfo.Host) checks.Finding {
 }
 
 func carrier(l layers) checks.Finding {
-	return checks.Finding{ID: "nat.cgnat", Severity: checks.Warning, Confidence: l.confidence, Evidence: l.evidence, Fixes: []fixes.Fix{}}
+	return checks.Finding{ID: "nat.cgnat", Severity: checks.Warning, Confidence: l.confidence, Evidence: l.evidence}
 }
 
 // payloadRewritten compares the address that an ALG can read with the masked
@@ -112,7 +112,7 @@ func parity(v view) checks.Finding {
 	rtp, rtcp, _ := v.pair()
 	next := words.Say("nat.evidence.port", words.Args{"port": int(rtp.Mapped.Port()) + 1})
 	return checks.Finding{
-		ID: "nat.parity", Severity: checks.Info, Confidence: checks.Certain, Fixes: []fixes.Fix{},
+		ID: "nat.parity", Severity: checks.Info, Confidence: checks.Certain,
 		Evidence: []checks.Evidence{
 			proof("rtp", words.Args{"port": rtp.Local.Port()}, words.Say("nat.evidence.even", nil), rtp.Mapped),
 			proof("rtcp", words.Args{"port": rtcp.Local.Port()}, next, rtcp.Mapped),
@@ -123,7 +123,7 @@ func parity(v view) checks.Finding {
 // openFilter is never certain: a NAT with one filter for all sockets of a host
 // also lets in whatever another program or an earlier run has recently asked.
 func openFilter(v view) checks.Finding {
-	f := checks.Finding{ID: "nat.filtering", Severity: checks.Info, Confidence: checks.Likely, Fixes: []fixes.Fix{}}
+	f := checks.Finding{ID: "nat.filtering", Severity: checks.Info, Confidence: checks.Likely}
 	for _, t := range v.tests() {
 		if t.Answered && t.ChangesAddress() {
 			from := words.Say("nat.evidence.answer-from", words.Args{"address": t.Expect})

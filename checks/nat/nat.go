@@ -45,12 +45,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o := Observed{Targets: []Target{}, Families: []Family{}}
 	o.gather(ctx, env)
 	if len(o.addrs(false)) > 0 || len(o.addrs(true)) > 0 {
-		env.Say(words.Say("nat.progress.asking", nil))
+		env.Progress(checks.Event{Text: words.Say("nat.progress.asking", nil)})
 		o.probeAll(ctx, env)
 	}
 	answered := slices.ContainsFunc(o.samples(), func(s Sample) bool { return s.Answered })
 	if !answered && len(o.Families) > 0 {
-		env.Say(words.Say("nat.progress.tcp", nil))
+		env.Progress(checks.Event{Text: words.Say("nat.progress.tcp", nil)})
 		o.control(ctx, env)
 	}
 	return o, ctx.Err()

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -64,7 +63,6 @@ func (o Observed) unreached(v view) (checks.Finding, bool) {
 			proof("udp-to", words.Args{"server": v.main[at].Server}, words.Say("nat.evidence.an-answer", nil), words.Say("nat.evidence.answered", nil)),
 			proof("udp-to-responder", nil, words.Say("nat.evidence.arrives", nil), words.Say("nat.evidence.nothing-arrived", nil)),
 		},
-		Fixes: []fixes.Fix{},
 	}, true
 }
 
@@ -147,7 +145,7 @@ func connected(c Connect) bool { return c.Connected }
 // which passes HTTPS and nothing else, has an ID of its own.
 func udpBlocked(o Observed, q questions) checks.Finding {
 	f := checks.Finding{
-		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely, Fixes: []fixes.Fix{},
+		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Likely,
 		// Other servers were silent too, or the responder was not busy.
 		Heard: o.askedOthers() || o.Far.Busy().IsZero(),
 	}
@@ -200,6 +198,6 @@ func localFilter(o Observed) checks.Finding {
 	got := words.Cause(all[len(all)-1].SendErr)
 	return checks.Finding{
 		ID: "nat.udp-blocked", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
-		Variant: "here", Evidence: []checks.Evidence{proof("sending", nil, words.Say("nat.evidence.sent", nil), got)}, Fixes: []fixes.Fix{},
+		Variant: "here", Evidence: []checks.Evidence{proof("sending", nil, words.Say("nat.evidence.sent", nil), got)},
 	}
 }

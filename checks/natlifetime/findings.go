@@ -107,7 +107,7 @@ func single(o Observed, f Facts, habit words.Text) checks.Finding {
 	s := checks.Finding{
 		ID: "nat-lifetime.single-exchange", Severity: checks.Info, Confidence: checks.Certain,
 		Args:     words.Args{"below": f.SingleBelow, "habit": habit, "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
-		Evidence: o.evidence(kindOnce), Fixes: []fixes.Fix{},
+		Evidence: o.evidence(kindOnce),
 	}
 	if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {
 		s.Severity = checks.Warning
@@ -121,7 +121,7 @@ func sipPort(o Observed, f Facts, host *netinfo.Host) (checks.Finding, bool) {
 	evidence := append(o.evidence(kindStream), o.evidence(kindSIP)...)
 	switch {
 	case f.UDPBelow != 0 && f.SIPPortAtLeast >= f.UDPBelow:
-		return checks.Finding{ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely, Evidence: evidence, Fixes: []fixes.Fix{}}, true
+		return checks.Finding{ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely, Evidence: evidence}, true
 	case f.SIPPortBelow != 0 && f.SIPPortBelow <= f.UDPAtLeast:
 		return checks.Finding{
 			ID: "nat-lifetime.sip-port-shorter", Severity: checks.Warning, Confidence: checks.Likely,

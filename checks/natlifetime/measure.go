@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -117,7 +118,7 @@ func (r *run) keepAlive(ctx context.Context) {
 				held = ru.seconds
 			}
 		}
-		r.env.Say(words.Say("nat-lifetime.progress.held", words.Args{"now": int(time.Since(begin).Seconds()), "longest": total, "held": held}))
+		r.env.Progress(checks.Event{Text: words.Say("nat-lifetime.progress.held", words.Args{"now": int(time.Since(begin).Seconds()), "longest": total, "held": held})})
 	}
 }
 

@@ -66,7 +66,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		return o, nil
 	}
 	longest := o.Ladder[len(o.Ladder)-1]
-	env.SayFor(words.Say("nat-lifetime.progress.measuring", words.Args{"longest": longest}), time.Duration(longest)*time.Second)
+	env.Progress(checks.Event{Text: words.Say("nat-lifetime.progress.measuring", words.Args{"longest": longest}), Left: time.Duration(longest) * time.Second})
 	r.measure(ctx)
 	return o, ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -72,5 +73,5 @@ func (s *sweep) adopt(host *netinfo.Host) {
 	}
 	s.plan.entries, s.plan.rate = entries, min(politeRate(entries), fastRate)
 	s.ledger.pace.rate = s.plan.rate
-	s.env.Say(say("progress.slower", words.Args{"rate": s.plan.rate, "entries": entries}))
+	s.env.Progress(checks.Event{Text: say("progress.slower", words.Args{"rate": s.plan.rate, "entries": entries})})
 }

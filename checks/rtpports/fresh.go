@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
@@ -108,7 +109,7 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 		s.ledger.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
 		return errGaveUp
 	}
-	s.env.Say(say("progress.table-full", nil))
+	s.env.Progress(checks.Event{Text: say("progress.table-full", nil)})
 	begin := time.Now()
 	for passed := false; !passed; {
 		if err := s.waitAnswers(ctx, func() time.Duration { return time.Second }, func() bool { return false }); err != nil {

@@ -95,7 +95,7 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 	}
 	ask := spaced(t.span, t.stride)
 	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
-	env.SayFor(say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), expected(len(ask), t.rate))
+	env.Progress(checks.Event{Text: say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), Left: expected(len(ask), t.rate)})
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
 	defer func() {
 		close(t.over)
@@ -208,7 +208,7 @@ func (t *inboundTest) sayAgain() {
 	for _, n := range pending {
 		packets += max(min(need, t.ledger.mostTries)-t.ledger.ports[n].tries, 1)
 	}
-	t.env.SayFor(say("progress.inbound-again", words.Args{"n": len(pending)}), expected(packets, t.rate))
+	t.env.Progress(checks.Event{Text: say("progress.inbound-again", words.Args{"n": len(pending)}), Left: expected(packets, t.rate)})
 }
 
 // perCall is how many ports one call names: half a second's worth, so that the
@@ -271,7 +271,7 @@ func (t *inboundTest) call(ctx context.Context, ports []int, plain bool) error {
 		}
 		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; err == nil && t.waited <= inboundWaits {
-			t.env.SayFor(say("progress.responder-limit", nil), wait)
+			t.env.Progress(checks.Event{Text: say("progress.responder-limit", nil), Left: wait})
 			if err = probe.Sleep(ctx, wait); err == nil {
 				continue
 			}

@@ -62,8 +62,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	p.budget()
 	o.Range = p.span.String()
 	o.ExpectedMS = p.expected().Milliseconds()
-	env.SayFor(words.Say("rtp-ports.progress.testing",
-		words.Args{"n": len(p.ports), "of": p.span.size(), "rate": p.rate}), p.expected())
+	env.Progress(checks.Event{Text: words.Say("rtp-ports.progress.testing",
+		words.Args{"n": len(p.ports), "of": p.span.size(), "rate": p.rate}), Left: p.expected()})
 	s, err := newSweep(ctx, env, client, p)
 	if err != nil {
 		return o, err

@@ -91,7 +91,7 @@ func (s search) run(env *checks.Env, ports []int, decide func([]int) error, runs
 		if ports = pointsBetween(runs(), s.points); len(ports) == 0 || len(ports) > maxSearch {
 			return nil
 		}
-		env.Say(say(s.progress, nil))
+		env.Progress(checks.Event{Text: say(s.progress, nil)})
 	}
 	return decide(ports)
 }

@@ -246,7 +246,7 @@ func (s *sweep) sayProgress(ctx context.Context, now time.Time) {
 	s.keepSession(ctx)
 	n := len(s.ledger.queue)
 	left := time.Duration(n) * time.Second / time.Duration(s.ledger.pace.rate)
-	s.env.Say(say("progress.left", words.Args{"n": n, "time": rounded(left)}))
+	s.env.Progress(checks.Event{Text: say("progress.left", words.Args{"n": n, "time": rounded(left)})})
 }
 
 // keepSession speaks to the responder in time when no probe may have reached it

@@ -36,7 +36,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	names := env.Inputs.SIPServers[:min(maxServers, len(env.Inputs.SIPServers))]
 	o.LeftOut = len(env.Inputs.SIPServers) - len(names)
 	o.Servers = make([]Server, len(names))
-	env.Say(words.Say("signalling.progress.asking", nil))
+	env.Progress(checks.Event{Text: words.Say("signalling.progress.asking", nil)})
 	var wg sync.WaitGroup
 	for i, name := range names {
 		wg.Go(func() { o.Servers[i] = askServer(ctx, env, name) })
@@ -44,7 +44,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	wg.Go(func() { o.Clock = askTime(ctx, env) })
 	wg.Wait()
 	if env.Account != nil && ctx.Err() == nil {
-		env.Say(words.Say("signalling.progress.registering", words.Args{"account": env.Account.User + "@" + env.Account.Domain}))
+		env.Progress(checks.Event{Text: words.Say("signalling.progress.registering", words.Args{"account": env.Account.User + "@" + env.Account.Domain})})
 		ctx, cancel := context.WithTimeout(ctx, accountBudget)
 		defer cancel()
 		o.Account = register(ctx, env, o.Servers)

@@ -87,7 +87,7 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	for i := range o.Probes {
 		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
 	}
-	env.Say(words.Say("sip-alg.progress.probing", words.Args{"n": len(o.Probes), "responder": s.Addr}))
+	env.Progress(checks.Event{Text: words.Say("sip-alg.progress.probing", words.Args{"n": len(o.Probes), "responder": s.Addr})})
 	r.runAll(ctx, o)
 	r.canaries(ctx, o.Probes)
 	for _, p := range r.again {

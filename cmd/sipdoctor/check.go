@@ -166,7 +166,7 @@ type job struct {
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Progress: p.take}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, OnProgress: p.take}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 

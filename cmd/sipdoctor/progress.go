@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -44,12 +45,12 @@ func newProgress(s streams, quiet bool, begin string) *progress {
 }
 
 // take shows a line of a check; it may be called by many at the same time.
-func (p *progress) take(line words.Text, left time.Duration) {
+func (p *progress) take(ev checks.Event) {
 	if p == nil {
 		return
 	}
-	if text, err := checkBook().Fill(p.streams.lang(), line); err == nil {
-		p.show(text, left)
+	if text, err := checkBook().Fill(p.streams.lang(), ev.Text); err == nil {
+		p.show(text, ev.Left)
 	}
 }
 

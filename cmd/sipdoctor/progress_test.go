@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -78,7 +79,7 @@ func TestNobodyWatchesAPipe(t *testing.T) {
 func TestProgressInRussian(t *testing.T) {
 	var b bytes.Buffer
 	p := &progress{w: &b, streams: streams{Lang: words.Russian}}
-	p.take(words.Say("rtp-ports.progress.inbound-again", words.Args{"n": 120}), 90*time.Second)
+	p.take(checks.Event{Text: words.Say("rtp-ports.progress.inbound-again", words.Args{"n": 120}), Left: 90 * time.Second})
 	p.end()
 	if got, want := painted(&b)[0], "порты RTP снаружи: повторно 120 молчащих, осталось 90 с"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -109,7 +109,7 @@ func addressHint(s string) words.Text {
 
 // runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
-	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, Progress: p.take}
+	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, OnProgress: p.take}
 	if sys.Live() {
 		env.Net = platform.Real(platform.RealOptions{})
 	}
