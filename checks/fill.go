@@ -116,6 +116,11 @@ func (f filling) advice(id string, args words.Args) (list []string, err error) {
 	return list, nil
 }
 
+// FirstN names the first n of a list and says how many more there are.
+func FirstN[T any](list []T, n int) words.Text {
+	return words.Say("checks.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
+}
+
 // Words is the ID under which the words of f stand.
 func (f *Finding) Words() string {
 	if f.Variant != "" {

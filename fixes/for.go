@@ -80,11 +80,14 @@ func ThisHost(problem string, host *netinfo.Host) []Fix {
 	return On(problem, platforms[host.OS], nil)
 }
 
-// Join makes one fix out of several that are done together: the title is the
-// first's, the commands run in order, the undo in reverse. A line that two have,
+// Join makes one fix out of several that are done together, and none out of
+// none: the title is the first's, the commands run in order, the undo in reverse. A line that two have,
 // such as "commit", comes once, after both. Every part keeps its verification and
 // its note, and a choice in one makes it one of all.
-func Join(list []Fix) Fix {
+func Join(list []Fix) []Fix {
+	if len(list) == 0 {
+		return nil
+	}
 	f := list[0]
 	f.Parts = f.parts()
 	for _, g := range list[1:] {
@@ -99,7 +102,7 @@ func Join(list []Fix) Fix {
 		f.Choice = f.Choice || g.Choice
 	}
 	f.Say(words.English)
-	return f
+	return []Fix{f}
 }
 
 // union puts b's lines after a's; one that both have comes last.

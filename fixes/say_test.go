@@ -146,7 +146,7 @@ func TestFixesThatAreDoneTogetherAreSaidInRussianAndInEnglishAgain(t *testing.T)
 					continue
 				}
 				title, notes := f.Title, []string{f.Note, g.Note}
-				joined := Join([]Fix{f, g})
+				joined := Join([]Fix{f, g})[0]
 				r := saysBack(t, name+" and "+other+" with "+with, joined)
 				if joined.Title != title || !strings.Contains(joined.Note, notes[0]) || !strings.Contains(joined.Note, notes[1]) {
 					t.Errorf("%s and %s: %q %q", name, other, joined.Title, joined.Note)
@@ -161,7 +161,7 @@ func TestFixesThatAreDoneTogetherAreSaidInRussianAndInEnglishAgain(t *testing.T)
 	two := realValues()["all values"]
 	first := ByID("mikrotik", "allow-sip-provider", two)
 	two["PBX"] = "198.51.100.8"
-	r := saysBack(t, "two providers", Join(append(first, ByID("mikrotik", "allow-sip-provider", two)...)))
+	r := saysBack(t, "two providers", Join(append(first, ByID("mikrotik", "allow-sip-provider", two)...))[0])
 	if !strings.Contains(strings.Join(r.Commands, "\n"), "198.51.100.7") || !strings.Contains(strings.Join(r.Commands, "\n"), "198.51.100.8") {
 		t.Errorf("%+v", r)
 	}
@@ -173,7 +173,7 @@ func TestWhatCannotBeWrittenAsACommandIsSaidInRussian(t *testing.T) {
 	for name, list := range map[string][]Fix{
 		"a row":           Build("let-trunk-in", "linux-nftables", words.Args{"address": "198.51.100.7"}, ok, no, no),
 		"one of no row":   Fix{ID: "free-everywhere", Title: "Free it", Where: "pbx"}.Steps(ok, no, no),
-		"part of several": {Join(append(Build("let-trunk-in", "linux-nftables", words.Args{"address": "198.51.100.7"}, ok, no), Build("raise-conntrack-max", "", nil, no)...))},
+		"part of several": Join(append(Build("let-trunk-in", "linux-nftables", words.Args{"address": "198.51.100.7"}, ok, no), Build("raise-conntrack-max", "", nil, no)...)),
 	} {
 		if len(list) != 1 {
 			t.Fatalf("%s: %+v", name, list)

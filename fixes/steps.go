@@ -85,11 +85,10 @@ func stringsOf(v any) []string {
 	return nil
 }
 
-// FilterPlatform is the platform that an edit belongs to, and the manual of its
-// program.
-func FilterPlatform(e packetfilter.RuleEdit) (platform, source string) {
+// FilterPlatform is the platform that an edit belongs to.
+func FilterPlatform(e packetfilter.RuleEdit) string {
 	if e.NFT != nil {
-		return "linux-nftables", "nft(8)"
+		return "linux-nftables"
 	}
-	return "linux-iptables", "iptables(8)"
+	return "linux-iptables"
 }

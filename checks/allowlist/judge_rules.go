@@ -47,7 +47,7 @@ func merge(list, more []fixes.Fix) []fixes.Fix {
 			list = append(list, f)
 			continue
 		}
-		list[at] = fixes.Join([]fixes.Fix{list[at], f})
+		list[at] = fixes.Join([]fixes.Fix{list[at], f})[0]
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -35,9 +36,9 @@ func byAddress(s Subject) (checks.Finding, bool) {
 		}
 		f.Evidence = append(f.Evidence, checks.Proof(name, nil, decidedBy(p.Verdict, p.Table, p.decider())))
 	}
-	f.Args = words.Args{"address": addrString(s.Address), "own": s.At[0], "shut": len(shut) > 0, "ports": firstN(open, maxNamed)}
+	f.Args = words.Args{"address": pbx.AddressText(s.Address), "own": s.At[0], "shut": len(shut) > 0, "ports": checks.FirstN(open, maxNamed)}
 	if len(shut) > 0 {
-		f.Args["ports"] = firstN(shut, maxNamed)
+		f.Args["ports"] = checks.FirstN(shut, maxNamed)
 	}
 	return f, len(open)+len(shut) > 0
 }

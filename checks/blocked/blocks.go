@@ -215,13 +215,13 @@ func setPlace(s *packetfilter.Set) string {
 func (e question) jailBlocks() (list []Block) {
 	for _, h := range e.jailed().Holds {
 		b := Block{
-			Layer: "fail2ban", Where: "jail " + h.Jail, Object: addrString(h.Banned), Jail: h.Jail, Prefix: h.Banned,
+			Layer: "fail2ban", Where: "jail " + h.Jail, Object: pbx.AddressText(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 			Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: e.Jails.Dead,
 		}
 		if !e.Jails.Dead { // nobody would take the command
 			b.Lift = packetfilter.Change{Step: command.Step{
-				Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(addrString(h.Banned))},
-				Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(addrString(h.Banned))},
+				Do:   []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("unbanip").Values(pbx.AddressText(h.Banned))},
+				Undo: []command.Command{command.New("fail2ban-client", "set").Values(h.Jail).Words("banip").Values(pbx.AddressText(h.Banned))},
 			}}
 		}
 		if h.Since != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -55,7 +56,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 	persistent := true
 	for _, b := range blocks {
 		if shownByOwner(s, b) {
-			steps = addNew(steps, command.Step{Do: b.Wait})
+			steps = pbx.AddStep(steps, command.Step{Do: b.Wait})
 			continue
 		}
 		if !b.lifts() {
@@ -63,7 +64,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		}
 		l := layerOf(b.Layer)
 		platform = cmp.Or(platform, l.slug)
-		steps = addNew(steps, b.Lift.Step)
+		steps = pbx.AddStep(steps, b.Lift.Step)
 		edits = append(edits, b.Lift.Rules...)
 		persistent = persistent && l.keeps
 		if !slices.Contains(sources, l.source) {
@@ -71,7 +72,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		}
 	}
 	holder, network := wider(s, blocks)
-	args := words.Args{"address": addrString(s.Address), "holder": holder, "network": network}
+	args := words.Args{"address": pbx.AddressText(s.Address), "holder": holder, "network": network}
 	list := fixes.Build("free-everywhere", platform, args, append(steps, packetfilter.Plan(edits)...)...)
 	for i := range list {
 		list[i].Source, list[i].Persistent = strings.Join(sources, ", "), list[i].Persistent && persistent
@@ -92,22 +93,12 @@ func lastFirst(blocks []Block) {
 	}
 }
 
-// addNew adds a step that is not in the list: several rules may lead to one
-// and the same entry.
-func addNew(list []command.Step, s command.Step) []command.Step {
-	same := func(o command.Step) bool { return slices.EqualFunc(o.Do, s.Do, command.Command.Equal) }
-	if len(s.Do) == 0 || slices.ContainsFunc(list, same) {
-		return list
-	}
-	return append(list, s)
-}
-
 // wider is a ban that is on more than the subject, so that its cure frees all of
 // that: who holds it, and the network; "none" where there is no such ban.
 func wider(s Subject, blocks []Block) (by, network string) {
 	for _, b := range blocks {
 		if place(b) == 0 && b.lifts() && b.Prefix.IsValid() && b.Prefix.Bits() < s.Address.Bits() && b.Layer != "asterisk-acl" {
-			return holder(b), addrString(b.Prefix)
+			return holder(b), pbx.AddressText(b.Prefix)
 		}
 	}
 	return "none", "none"
@@ -121,38 +112,19 @@ func place(b Block) int {
 	return 0
 }
 
-// vars are what the catalogue's commands may name.
-func vars(s Subject) map[string]string {
-	family := "ipv4"
-	if s.Address.Addr().Is6() {
-		family = "ipv6"
-	}
-	return map[string]string{
-		"Address": addrString(s.Address), "Network": s.Address.Masked().String(), "Family": family,
-		"AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(addrString(s.Address)),
-	}
-}
-
 // exempt is what keeps the subject from being banned again, by each layer that
 // holds it now or counts against it.
 func exempt(o Observed, s Subject) (list []fixes.Fix) {
+	v := pbx.AddressVars(s.Address)
 	if o.Machine.FreePBX {
-		list = append(list, fixes.On(fixes.ExemptAddress, "freepbx", vars(s))...)
+		list = append(list, fixes.On(fixes.ExemptAddress, "freepbx", v)...)
 	}
-	var perJail []fixes.Fix
-	for _, jail := range jails(s) {
-		v := vars(s)
-		v["Jail"] = jail
-		perJail = append(perJail, fixes.On(fixes.ExemptAddress, "fail2ban", v)...)
-	}
-	if len(perJail) > 0 {
-		list = append(list, fixes.Join(perJail))
-	}
+	list = append(list, pbx.ExemptFromJails(s.Address, jails(s))...)
 	if held(s, "crowdsec") {
-		list = append(list, fixes.On(fixes.ExemptAddress, "crowdsec", vars(s))...)
+		list = append(list, fixes.On(fixes.ExemptAddress, "crowdsec", v)...)
 	}
 	if held(s, "csf") || o.Machine.CSF {
-		list = append(list, fixes.On(fixes.ExemptAddress, "csf", vars(s))...)
+		list = append(list, fixes.On(fixes.ExemptAddress, "csf", v)...)
 	}
 	return list
 }
@@ -183,16 +155,18 @@ func held(s Subject, layer string) bool {
 // whoever manages the firewall, or else as a rule right before the one that
 // stops.
 func letIn(o Observed, s Subject) (list []fixes.Fix) {
-	managed := map[string]bool{"freepbx": o.Machine.FreePBX, "csf": o.Machine.CSF}
-	for _, platform := range []string{"freepbx", "csf"} {
-		if managed[platform] {
-			list = append(list, fixes.On(fixes.LetIn, platform, vars(s))...)
-		}
+	m, v := o.Machine, pbx.AddressVars(s.Address)
+	if m.FreePBX {
+		list = append(list, fixes.On(fixes.LetIn, "freepbx", v)...)
 	}
-	for platform, there := range map[string]bool{"firewalld": o.Machine.FirewallD, "ufw": o.Machine.UFW} {
-		if there {
-			list = append(list, perPath(s, platform)...)
-		}
+	if m.CSF {
+		list = append(list, fixes.On(fixes.LetIn, "csf", v)...)
+	}
+	if m.FirewallD {
+		list = append(list, perPath(s, "firewalld")...)
+	}
+	if m.UFW {
+		list = append(list, perPath(s, "ufw")...)
 	}
 	return append(list, insertRule(s)...)
 }
@@ -205,7 +179,7 @@ func perPath(s Subject, platform string) []fixes.Fix {
 			continue // of a part of the own addresses, the manager's words would open all
 		}
 		for ports := range strings.SplitSeq(p.Ports, ",") {
-			v := vars(s)
+			v := pbx.AddressVars(s.Address)
 			v["Protocol"], v["Ports"] = p.Protocol, ports
 			if platform == "ufw" {
 				v["Ports"] = strings.Replace(ports, "-", ":", 1) // ufw(8) writes ranges so
@@ -213,10 +187,7 @@ func perPath(s Subject, platform string) []fixes.Fix {
 			parts = append(parts, fixes.On(fixes.LetIn, platform, v)...)
 		}
 	}
-	if len(parts) == 0 {
-		return nil
-	}
-	return []fixes.Fix{fixes.Join(parts)}
+	return fixes.Join(parts)
 }
 
 // insertRule puts an accept before the rule that decides.
@@ -227,9 +198,5 @@ func insertRule(s Subject) []fixes.Fix {
 			edits = append(edits, p.Allow...)
 		}
 	}
-	if len(edits) == 0 {
-		return nil
-	}
-	platform, _ := fixes.FilterPlatform(edits[0])
-	return fixes.Build("insert-accept", platform, words.Args{"address": addrString(s.Address)}, packetfilter.Plan(edits)...)
+	return pbx.EditFilter("insert-accept", words.Args{"address": pbx.AddressText(s.Address)}, edits)
 }

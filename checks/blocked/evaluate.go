@@ -38,7 +38,7 @@ func steps() []step {
 // evaluated is o with the answers about all subjects, as far as stop lets it.
 func (o Observed) evaluated(r Read, rules *packetfilter.Ruleset, wording *packetfilter.Wording, steps []step, stop func() bool) Observed {
 	e := &evaluator{Read: r, rules: rules, wording: wording, when: o.When, strangers: map[string]bool{}}
-	o.Machine.Docker = hasChain(rules, dockerUser)
+	o.Machine.Docker = pbx.ForwardChain(rules) == pbx.DockerUser
 	o.Subjects = nil
 	for _, a := range r.Asked {
 		q, s := e.about(a)

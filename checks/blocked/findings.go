@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -55,7 +56,7 @@ func banned(o Observed, s Subject, hit []Block, verdict string) checks.Finding {
 		ID: "blocked.banned", Severity: checks.Critical, Confidence: checks.Certain,
 		Args: words.Args{
 			"who": who(s), "by": byWhom(s), "verdict": verdict, "stopped": stoppedPorts(s),
-			"phones": len(s.Phones), "extensions": firstN(s.Phones, 6), "goes_on": establishedPass(s),
+			"phones": len(s.Phones), "extensions": checks.FirstN(s.Phones, 6), "goes_on": establishedPass(s),
 		},
 		Evidence: evidence(s, hit),
 		Fixes:    freeEverywhere(o, s),
@@ -102,7 +103,7 @@ func who(s Subject) words.Text {
 		}
 		roles = append(roles, words.Say("blocked.role", words.Args{"kind": kind, "name": name}))
 	}
-	return words.Say("blocked.who", words.Args{"address": addrString(s.Address), "roles": len(roles), "some": firstN(roles, maxNamed)})
+	return words.Say("blocked.who", words.Args{"address": pbx.AddressText(s.Address), "roles": len(roles), "some": checks.FirstN(roles, maxNamed)})
 }
 
 func holder(b Block) string {
@@ -144,7 +145,7 @@ func stoppedPorts(s Subject) words.Text {
 	if len(list) == 0 {
 		return words.Say("blocked.stopped-behind", nil)
 	}
-	return firstN(list, maxStopped)
+	return checks.FirstN(list, maxStopped)
 }
 
 // maxStopped keeps what is stopped of a whole network within two lines.
@@ -231,7 +232,7 @@ func advise(args words.Args, s Subject, hit []Block) {
 	args["unban"] = "none"
 	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Asleep }); i >= 0 {
 		b := s.Blocks[i]
-		if line, err := command.New("fail2ban-client", "set").Values(b.Jail).Words("unbanip").Values(addrString(b.Prefix)).Line(); err == nil {
+		if line, err := command.New("fail2ban-client", "set").Values(b.Jail).Words("unbanip").Values(pbx.AddressText(b.Prefix)).Line(); err == nil {
 			args["unban"] = line
 		}
 	}
@@ -332,9 +333,9 @@ func ineffective(o Observed, s Subject) (checks.Finding, bool) {
 		f.Evidence = append(f.Evidence, checks.Proof(holder(b), words.Say("blocked.evidence.stops", nil), got))
 	}
 	slices.Sort(names)
-	f.Args = words.Args{"who": who(s), "names": firstN(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
+	f.Args = words.Args{"who": who(s), "names": checks.FirstN(slices.Compact(names), maxNamed), "why": "none", "to": "none", "chain": "FORWARD"}
 	if o.Machine.Docker {
-		f.Args["chain"] = dockerUser
+		f.Args["chain"] = pbx.DockerUser
 	}
 	if i := slices.IndexFunc(s.Blocks, func(b Block) bool { return b.Misplaced }); i >= 0 {
 		f.Args["why"] = s.Blocks[i].why(s) // a note shows its title alone

@@ -78,10 +78,8 @@ func connectionGoesOn(s Subject) (checks.Finding, bool) {
 	for _, x := range s.Flows {
 		flow := words.Args{"protocol": strings.ToUpper(x.Protocol), "from": x.From, "port": x.To.Port()}
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("blocked.evidence.connection", nil), nil, words.Say("blocked.evidence.flow", flow)))
-		if c := x.End(); !slices.ContainsFunc(steps, func(s command.Step) bool { return s.Do[0].Equal(c) }) {
-			steps = append(steps, command.Step{Do: []command.Command{c}})
-		}
+		steps = pbx.AddStep(steps, command.Step{Do: []command.Command{x.End()}})
 	}
-	f.Fixes = fixes.Build("end-connections", "", words.Args{"address": addrString(s.Address)}, steps...)
+	f.Fixes = fixes.Build("end-connections", "", words.Args{"address": pbx.AddressText(s.Address)}, steps...)
 	return f, true
 }

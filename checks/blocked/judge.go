@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -46,7 +47,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	var all []Facts
 	var unclear []string
 	for _, s := range o.Subjects {
-		f := Facts{Address: addrString(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		f := Facts{Address: pbx.AddressText(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
 		if f.Verdict == verdictAllowed && len(silent(o)) > 0 {
 			f.Verdict = verdictUnknown // no ban was seen, by those who could be asked
 		}
@@ -92,14 +93,6 @@ func orEmpty[T any](list []T) []T {
 
 func badness(verdict string) int {
 	return slices.Index([]string{verdictAllowed, verdictUnknown, verdictPartly, verdictBlocked}, verdict)
-}
-
-// addrString writes a single address without its length.
-func addrString(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }
 
 // verdict says whether a phone at the subject can use this PBX. It is about the
@@ -245,7 +238,7 @@ func summary(o Observed, all []Facts) (line, headline words.Text) {
 		args := words.Args{"all": len(all)}
 		return words.Say("blocked.summary.none-known", args), words.Say("blocked.headline.none-known", args)
 	}
-	args := words.Args{"bad": len(bad), "all": len(all), "some": firstN(bad, maxNamed)}
+	args := words.Args{"bad": len(bad), "all": len(all), "some": checks.FirstN(bad, maxNamed)}
 	return words.Say("blocked.summary.several", args), words.Say("blocked.headline.several", args)
 }
 
@@ -268,11 +261,6 @@ func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.T
 		line = words.Say("blocked.summary.partly", with(words.Args{"by": byWhom(s)}))
 	}
 	return line, words.Text{}
-}
-
-// firstN names the first n of a list and says how many more there are.
-func firstN[T any](list []T, n int) words.Text {
-	return words.Say("blocked.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
 }
 
 // addOnce adds a message that is not in the list.
@@ -337,14 +325,14 @@ func byWhom(s Subject) words.Text {
 		}
 	}
 	if slices.Sort(jails); len(jails) > 0 {
-		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": firstN(slices.Compact(jails), maxNamed), "left": false}))
+		who = append(who, words.Say("blocked.holder", words.Args{"layer": "fail2ban", "name": checks.FirstN(slices.Compact(jails), maxNamed), "left": false}))
 	}
 	who = slices.Concat(who, others, places)
 	var rule any = "none"
 	if i := slices.IndexFunc(s.Paths, stopped); i >= 0 {
 		rule = s.Paths[i].decider()
 	}
-	return words.Say("blocked.by", words.Args{"holders": len(who), "some": firstN(who, maxNamed), "rule": rule})
+	return words.Say("blocked.by", words.Args{"holders": len(who), "some": checks.FirstN(who, maxNamed), "rule": rule})
 }
 
 // heldIn is what holds the subject in another layer than fail2ban, with whose
@@ -370,7 +358,7 @@ func silent(o Observed) []string {
 
 func whyUnclear(o Observed, addresses []string) words.Text {
 	if list := silent(o); len(list) > 0 && !slices.Contains(o.Unread, layerFilter) {
-		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": firstN(addresses, maxNamed)})
+		return words.Say("blocked.reason.silent", words.Args{"layers": list, "addresses": checks.FirstN(addresses, maxNamed)})
 	}
 	if !o.Root && slices.Contains(o.Unread, layerFilter) {
 		return checks.NeedsRoot(words.Say("blocked.reason.root-only", nil))
@@ -386,13 +374,13 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 		}
 	}
 	for _, s := range o.Subjects {
-		if s.Unread != "" && slices.Contains(addresses, addrString(s.Address)) {
+		if s.Unread != "" && slices.Contains(addresses, pbx.AddressText(s.Address)) {
 			return words.Say("blocked.reason.partly-read", words.Args{"why": s.Unread})
 		}
 	}
 	switch {
 	case len(reasons) > 0:
-		return words.Say("blocked.reason.undecided", words.Args{"addresses": firstN(addresses, maxNamed), "reasons": firstN(reasons, maxNamed)})
+		return words.Say("blocked.reason.undecided", words.Args{"addresses": checks.FirstN(addresses, maxNamed), "reasons": checks.FirstN(reasons, maxNamed)})
 	case o.FilterNote != "":
 		return words.Say("blocked.reason.partly-read", words.Args{"why": o.FilterNote})
 	case len(o.Notes) > 0:

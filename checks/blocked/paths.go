@@ -11,15 +11,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// answers is the class of this machine's own packets to a subject, from the
-// ports that phones use.
-func (e question) answers(p netip.Prefix, ports pbx.Ports, a pbx.Arrival) packetfilter.Class {
-	c := e.Routes.PacketsAt(a, []netip.Prefix{p}, ports)
-	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
-	c.SrcPorts, c.DstPorts = ports.Set, nil
-	return c
-}
-
 // arrivals are where packets of a subject come in.
 func (e question) arrivals(p netip.Prefix) []pbx.Arrival {
 	return e.Routes.Arrivals(p.Addr(), e.Bound)
@@ -32,7 +23,7 @@ func (e question) classes(s Subject) (list []query) {
 			for _, a := range e.arrivals(s.Address) {
 				c := e.Routes.PacketsAt(a, []netip.Prefix{s.Address}, ports)
 				if way == out {
-					c = e.answers(s.Address, ports, a)
+					c = e.Routes.AnswersAt(a, s.Address, ports)
 				}
 				list = append(list, query{c, ports, a})
 			}
@@ -158,7 +149,7 @@ func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
 		p.Trace = append(p.Trace, traceLine(step))
 	}
 	e.sentTo(&p, q.Class, o)
-	if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
+	if pbx.Stopped(o) {
 		p.Everyone = e.everyone(q, o)
 		p.Established = e.established(q.Class, o)
 		p.Allow = e.rules.Allow(e.wording, q.Class, o, s.Address).Rules
@@ -239,12 +230,9 @@ func (e question) everyone(q query, o packetfilter.Outcome) bool {
 	if known, ok := e.strangers[key]; ok {
 		return known
 	}
-	same := true
-	for _, x := range e.rules.Evaluate(c).Outcomes {
-		same = same && (x.Verdict == packetfilter.Dropped || x.Verdict == packetfilter.Rejected)
-	}
-	e.strangers[key] = same
-	return same
+	passes := func(x packetfilter.Outcome) bool { return !pbx.Stopped(x) }
+	e.strangers[key] = !slices.ContainsFunc(e.rules.Evaluate(c).Outcomes, passes)
+	return e.strangers[key]
 }
 
 // established is the verdict on a connection that exists, where it differs.

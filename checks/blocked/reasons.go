@@ -39,7 +39,7 @@ func (e question) unusedSets(s Subject) Subject {
 		if b.Layer != "fail2ban" || b.Effective || !b.Prefix.IsValid() {
 			continue
 		}
-		var filled, asked []string
+		var filled []string
 		used := false
 		for _, m := range e.rules.Mentions(b.Prefix) {
 			if m.Set != nil && m.Set.Name != "" {
@@ -49,12 +49,7 @@ func (e question) unusedSets(s Subject) Subject {
 		if used || len(filled) == 0 {
 			continue
 		}
-		for set := range pbx.AskedSets(e.rules) {
-			if strings.Contains(set.Name, b.Jail) && !slices.Contains(asked, set.Name) {
-				asked = append(asked, set.Name)
-			}
-		}
-		slices.Sort(asked)
+		asked := pbx.AskedSetsOf(e.rules, b.Jail)
 		b.Why, b.Misplaced = whyNot(whyUnused, strings.Join(filled, ", "), cmp.Or(strings.Join(asked, ", "), "none")), true
 	}
 	return s

@@ -1,10 +1,12 @@
 package blocked
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
@@ -28,31 +30,16 @@ func (e question) nearRecent(s Subject) Subject {
 
 // recentLimits are the loaded rules that stop those whom a list has counted.
 func (e question) recentLimits() (list []bans.RecentLimit) {
-	for _, t := range e.rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				if l, ok := recentLimit(r); ok {
-					list = append(list, l)
-				}
+	for at, m := range pbx.Matches[*packetfilter.RecentMatch](e.rules) {
+		if m.Not || m.Op != packetfilter.RecentCheck && m.Op != packetfilter.RecentUpdate {
+			continue
+		}
+		for _, x := range at.Rule.Exprs {
+			if v, ok := x.(*packetfilter.Verdict); ok {
+				target := cmp.Or(v.Chain, strings.ToUpper(v.Kind.String()))
+				list = append(list, bans.RecentLimit{List: m.List, Seconds: m.Seconds, HitCount: m.HitCount, Rule: at.Rule.Text, Target: target})
 			}
 		}
 	}
 	return list
-}
-
-func recentLimit(r *packetfilter.Rule) (l bans.RecentLimit, ok bool) {
-	for _, x := range r.Exprs {
-		switch x := x.(type) {
-		case *packetfilter.RecentMatch:
-			if !x.Not && (x.Op == packetfilter.RecentCheck || x.Op == packetfilter.RecentUpdate) {
-				l = bans.RecentLimit{List: x.List, Seconds: x.Seconds, HitCount: x.HitCount, Rule: r.Text}
-			}
-		case *packetfilter.Verdict:
-			l.Target = x.Chain
-			if l.Target == "" {
-				l.Target = strings.ToUpper(x.Kind.String())
-			}
-		}
-	}
-	return l, l.List != "" && l.Target != ""
 }

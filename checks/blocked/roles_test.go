@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -62,7 +63,7 @@ func TestRolesInWords(t *testing.T) {
 			"52.120.0.0/14": {"52.120.0.0/14 (Microsoft Teams Direct Routing, media)", "52.120.0.0/14 (Microsoft Teams Direct Routing, медиа)"},
 			"192.0.2.7":     {"192.0.2.7 (phone 110, trunk megafon, you, over SSH)", "192.0.2.7 (телефон 110, транк megafon, вы, по SSH)"},
 			"192.0.2.8":     {"192.0.2.8 (you, over SSH)", "192.0.2.8 (you, over SSH)"},
-		}[addrString(s.Address)]
+		}[pbx.AddressText(s.Address)]
 		for i, lang := range words.Languages() {
 			if got, err := book.Fill(lang, who(s)); err != nil || got != want[i] {
 				t.Errorf("in %s: %q, %v, want %q", lang, got, err, want[i])

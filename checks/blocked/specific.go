@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -96,17 +97,8 @@ func callers(o packetfilter.Outcome) []packetfilter.Step {
 }
 
 func leadsTo(r *packetfilter.Rule, chain string) bool {
-	for _, x := range r.Exprs {
-		switch x := x.(type) {
-		case *packetfilter.Verdict:
-			if x.Chain == chain {
-				return true
-			}
-		case *packetfilter.VerdictMap:
-			return true
-		}
-	}
-	return false
+	return pbx.HasMatch(r, func(v *packetfilter.Verdict) bool { return v.Chain == chain }) ||
+		pbx.HasMatch(r, func(*packetfilter.VerdictMap) bool { return true })
 }
 
 // widest is the shortest length of a network that still reads like a ban: half
@@ -163,17 +155,4 @@ func owner(c culprit) (layer, name string) {
 		}
 	}
 	return "", ""
-}
-
-// dockerUser is the chain that Docker leaves to the administrator and asks
-// before its own.
-const dockerUser = "DOCKER-USER"
-
-func hasChain(rules *packetfilter.Ruleset, name string) bool {
-	for _, t := range rules.Tables {
-		if slices.ContainsFunc(t.Chains, func(c *packetfilter.Chain) bool { return c.Name == name }) {
-			return true
-		}
-	}
-	return false
 }

@@ -127,12 +127,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX
 				}
 			}
 			c.State = packetfilter.StateEstablished
-			t.Answer = "accept"
-			for _, x := range filter.Rules.Evaluate(c).Outcomes {
-				if x.Verdict != packetfilter.Accepted {
-					t.Answer = string(x.Verdict)
-				}
-			}
+			t.Answer = string(pbx.Verdict(filter.Rules, c))
 			for _, e := range st.Endpoints {
 				if e.Name == r.Name && e.Qualify > 0 {
 					t.EveryS = min(t.EveryS, e.Qualify)

@@ -35,25 +35,17 @@ const (
 // now would stop, though they let strangers in: a ban came after them, and does
 // not reach them.
 func (o *Observed) flows(ctx context.Context, sys platform.System, filter pbx.Filter, routes *pbx.Routes, ast pbx.Asterisk) {
-	n := 0
-	for _, ports := range ast.Wanted() {
-		if ports.Purpose != "sip" {
-			continue
+	ports := pbx.SIPPorts(ast.Wanted())
+	for _, p := range ports[:min(len(ports), maxSIPPorts)] {
+		list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, p.Port)
+		if errors.Is(err, platform.ErrNotCollected) {
+			return // a bundle of before
 		}
-		for _, span := range ports.Set {
-			for port := span.Lo; port <= span.Hi && n < maxSIPPorts; port++ {
-				n++
-				list, err := netinfo.ReadFlows(ctx, sys, ports.Protocol, uint16(port))
-				if errors.Is(err, platform.ErrNotCollected) {
-					return // a bundle of before
-				}
-				if err != nil {
-					o.Notes = append(o.Notes, platform.Words(err).Reason().In("conntrack.note.flows", "why"))
-					return // it is the same for all ports
-				}
-				o.banned(filter, routes, list, ports.Protocol, uint16(port))
-			}
+		if err != nil {
+			o.Notes = append(o.Notes, platform.Words(err).Reason().In("conntrack.note.flows", "why"))
+			return // it is the same for all ports
 		}
+		o.banned(filter, routes, list, p.Protocol, p.Port)
 	}
 }
 
@@ -67,15 +59,16 @@ func (o *Observed) banned(filter pbx.Filter, routes *pbx.Routes, list []netinfo.
 		}
 	}
 	for _, group := range routes.ByWayIn(from) {
-		if !accepts(filter.Rules, routes.FirstPackets([]netip.Prefix{pbx.Nobody(group[0].Addr().Is6())}, protocol, pbx.Port(port))) {
+		stranger := []netip.Prefix{pbx.Nobody(group[0].Addr().Is6())}
+		if pbx.Verdict(filter.Rules, routes.FirstPackets(stranger, protocol, pbx.Port(port))) != packetfilter.Accepted {
 			continue
 		}
 		for _, x := range filter.Rules.Evaluate(routes.FirstPackets(group, protocol, pbx.Port(port))).Outcomes {
-			if x.Verdict != packetfilter.Dropped && x.Verdict != packetfilter.Rejected || byCount(x) {
+			if !pbx.Stopped(x) || byCount(x) {
 				continue
 			}
 			for _, f := range list {
-				if f.Answered && (len(x.Region.Src) == 0 || x.Region.Src.Contains(f.From.Addr())) && o.goesOn(filter.Rules, routes, f, protocol, port) && len(o.Banned) < maxBannedFlows {
+				if f.Answered && (len(x.Region.Src) == 0 || x.Region.Src.Contains(f.From.Addr())) && goesOn(filter.Rules, routes, f, protocol, port) && len(o.Banned) < maxBannedFlows {
 					o.Banned = append(o.Banned, BannedFlow{f, pbx.RuleAt(x.Decider)})
 				}
 			}
@@ -84,27 +77,19 @@ func (o *Observed) banned(filter pbx.Filter, routes *pbx.Routes, list []netinfo.
 }
 
 // goesOn reports whether the packets of a flow that exists are let in.
-func (o *Observed) goesOn(rules *packetfilter.Ruleset, routes *pbx.Routes, f netinfo.Flow, protocol string, port uint16) bool {
+func goesOn(rules *packetfilter.Ruleset, routes *pbx.Routes, f netinfo.Flow, protocol string, port uint16) bool {
 	c := routes.FirstPackets([]netip.Prefix{netip.PrefixFrom(f.From.Addr(), f.From.Addr().BitLen())}, protocol, pbx.Port(port))
 	c.State, c.SrcPorts = packetfilter.StateEstablished, packetfilter.OneNum(packetfilter.Num(f.From.Port()))
 	c.Dst = []netip.Prefix{netip.PrefixFrom(f.To.Addr(), f.To.Addr().BitLen())}
-	return accepts(rules, c)
+	return pbx.Verdict(rules, c) == packetfilter.Accepted
 }
 
 // byCount reports whether packets are stopped because there were many: a limit
 // that an office ran into, and no ban.
 func byCount(x packetfilter.Outcome) bool {
 	return slices.ContainsFunc(append(slices.Clone(x.Trace), x.Decider), func(s packetfilter.Step) bool {
-		return s.Rule != nil && slices.ContainsFunc(s.Rule.Exprs, func(e packetfilter.Expr) bool {
-			r, ok := e.(*packetfilter.RecentMatch)
-			return ok && r.HitCount > 1
-		})
+		return pbx.HasMatch(s.Rule, func(m *packetfilter.RecentMatch) bool { return m.HitCount > 1 })
 	})
-}
-
-func accepts(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
-	list := rules.Evaluate(c).Outcomes
-	return len(list) > 0 && !slices.ContainsFunc(list, func(x packetfilter.Outcome) bool { return x.Verdict != packetfilter.Accepted })
 }
 
 // mostNamed bounds the addresses in a title.
@@ -116,11 +101,8 @@ func bannedFlows(list []BannedFlow) checks.Finding {
 	var who []netip.Addr
 	var steps []command.Step
 	for _, x := range list {
-		a, c := x.From.Addr(), x.End()
-		if !slices.ContainsFunc(steps, func(s command.Step) bool { return s.Do[0].Equal(c) }) {
-			steps = append(steps, command.Step{Do: []command.Command{c}})
-		}
-		if !slices.Contains(who, a) {
+		steps = pbx.AddStep(steps, command.Step{Do: []command.Command{x.End()}})
+		if a := x.From.Addr(); !slices.Contains(who, a) {
 			who = append(who, a)
 		}
 		flow := words.Args{"protocol": strings.ToUpper(x.Protocol), "from": x.From, "port": x.To.Port()}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -114,7 +115,7 @@ func forgotten(t Trunk, s netinfo.ConntrackState) bool {
 }
 
 func forgottenTrunk(t Trunk, s netinfo.ConntrackState) checks.Finding {
-	f := checks.Finding{
+	return checks.Finding{
 		ID: "conntrack.trunk-forgotten", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{"trunk": t.Name, "address": t.Addr, "stream": s.UDPStreamTimeout, "every": t.EveryS},
 		Evidence: []checks.Evidence{
@@ -123,10 +124,6 @@ func forgottenTrunk(t Trunk, s netinfo.ConntrackState) checks.Finding {
 			checks.Proof("nf_conntrack_udp_timeout_stream", words.Say("conntrack.evidence.above", words.Args{"seconds": t.EveryS}),
 				words.Say("conntrack.evidence.seconds", words.Args{"seconds": s.UDPStreamTimeout})),
 		},
+		Fixes: pbx.EditFilter("let-trunk-in", words.Args{"address": t.Addr}, t.Allow),
 	}
-	if steps := packetfilter.Plan(t.Allow); len(steps) > 0 {
-		platform, _ := fixes.FilterPlatform(t.Allow[0])
-		f.Fixes = fixes.Build("let-trunk-in", platform, words.Args{"address": t.Addr}, steps...)
-	}
-	return f
 }

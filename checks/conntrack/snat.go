@@ -7,7 +7,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
-	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -31,14 +30,8 @@ func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *p
 		if ports.Protocol != "udp" {
 			continue // over TCP nobody is called back at the port that called
 		}
-		c := packetfilter.Class{
-			Protocol: packetfilter.UDP, Dst: []netip.Prefix{anybody}, SrcPorts: ports.Set, Hook: packetfilter.HookOutput,
-			Out: routes.Interface(anybody.Addr()), State: packetfilter.StateNew, Local: routes.Own(false), Host: routes.Host,
-		}
-		for _, a := range routes.Arrivals(anybody.Addr(), nil)[0].To {
-			c.Src = append(c.Src, netip.PrefixFrom(a, a.BitLen()))
-		}
-		for _, o := range rules.Evaluate(c).Outcomes {
+		here := routes.Arrivals(anybody.Addr(), nil)[0]
+		for _, o := range rules.Evaluate(routes.AnswersAt(here, anybody, ports)).Outcomes {
 			for _, s := range o.Trace {
 				if byChance(s.Rule) {
 					break // whether packets come to what follows is not known
@@ -57,7 +50,7 @@ func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *p
 
 // byChance reports whether a rule matches by what the rules do not tell.
 func byChance(r *packetfilter.Rule) bool {
-	return r != nil && slices.ContainsFunc(r.Exprs, func(x packetfilter.Expr) bool { _, ok := x.(*packetfilter.Unknown); return ok })
+	return pbx.HasMatch(r, func(*packetfilter.Unknown) bool { return true })
 }
 
 // translates reports whether a step is a rule of source NAT.
@@ -90,11 +83,7 @@ func movedPorts(list []Moved) checks.Finding {
 			words.Say("conntrack.evidence.unmoved", nil), words.Say("conntrack.evidence.moved", words.Args{"where": m.Where, "rule": m.Rule})))
 		edits = append(edits, m.Spare...)
 	}
-	if len(edits) == 0 {
-		return f
-	}
-	platform, _ := fixes.FilterPlatform(edits[0])
-	f.Fixes = fixes.Build("spare-own-ports", platform, nil, packetfilter.Plan(edits)...)
+	f.Fixes = pbx.EditFilter("spare-own-ports", nil, edits)
 	return f
 }
 

@@ -95,7 +95,7 @@ func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
 	}
 	f := checks.Finding{
 		ID: "fail2ban.some-no-effect", Severity: checks.Warning, Confidence: checks.Certain, Subject: jail.Name,
-		Args:     words.Args{"jail": jail.Name, "ports": names(ports), "count": len(in), "who": some(shorts(in), most)},
+		Args:     words.Args{"jail": jail.Name, "ports": names(ports), "count": len(in), "who": checks.FirstN(shorts(in), most)},
 		Evidence: letIn(jail, x, ports),
 	}
 	if len(x.Rules) == 0 {
@@ -121,7 +121,7 @@ func reason(jail *jails.Jail, x Tried) words.Text {
 	}
 	switch {
 	case len(unused) > 0 && !held:
-		return words.Say("fail2ban.why.set-unused", words.Args{"sets": some(unused, most), "count": len(unused), "asked": len(x.Asked), "others": some(x.Asked, most)})
+		return words.Say("fail2ban.why.set-unused", words.Args{"sets": checks.FirstN(unused, most), "count": len(unused), "asked": len(x.Asked), "others": checks.FirstN(x.Asked, most)})
 	case used >= 0 && x.Sets[used].shorter(jail):
 		return words.Say("fail2ban.why.set-forgets", words.Args{"set": x.Sets[used].Name, "time": platform.Seconds(x.Sets[used].ForgetsS)})
 	case len(x.Rules) > 0:
@@ -141,7 +141,7 @@ func reason(jail *jails.Jail, x Tried) words.Text {
 // instead, and the line that sets the jail's action.
 func letIn(jail *jails.Jail, x Tried, ports []PortTry) (list []checks.Evidence) {
 	for _, p := range ports {
-		from := words.Args{"protocol": strings.ToUpper(p.Protocol), "port": p.Port, "who": some(shorts(p.Through), 2)}
+		from := words.Args{"protocol": strings.ToUpper(p.Protocol), "port": p.Port, "who": checks.FirstN(shorts(p.Through), 2)}
 		list = append(list, checks.Proof(words.Say("fail2ban.evidence.from", from),
 			words.Say("fail2ban.evidence.stopped", nil), words.Say("fail2ban.evidence.let-in", words.Args{"rule": p.Rule})))
 	}
@@ -199,15 +199,7 @@ func names(ports []PortTry) (list []string) {
 
 func shorts(list []netip.Prefix) (out []string) {
 	for _, p := range list {
-		out = append(out, addrString(p))
+		out = append(out, pbx.AddressText(p))
 	}
 	return out
-}
-
-// addrString writes a single address without its length.
-func addrString(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }

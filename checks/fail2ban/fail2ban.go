@@ -125,7 +125,7 @@ func (o *Observed) try(filter pbx.Filter, routes *pbx.Routes, ports []jails.Port
 	if filter.Rules == nil || slices.ContainsFunc(filter.Unread, func(u packetfilter.Unread) bool { return u.Privilege }) {
 		return
 	}
-	o.Tool, o.Chain = filterTool(filter.Rules), forwardChain(filter.Rules)
+	o.Tool, o.Chain = filterTool(filter.Rules), pbx.ForwardChain(filter.Rules)
 	t := &trial{filter: filter, routes: routes, state: o.State, ports: ports}
 	for i := range o.State.Jails {
 		if x := t.jail(&o.State.Jails[i]); x != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -164,7 +164,7 @@ func summary(o Observed, f Facts, findings []checks.Finding) words.Text {
 	case len(o.Tried) == 0: // nothing shows that a ban stops packets
 		id = "fail2ban.summary.watched"
 	}
-	return words.Say(id, words.Args{"jails": some(list, mostJails)})
+	return words.Say(id, words.Args{"jails": checks.FirstN(list, mostJails)})
 }
 
 func denied(st *jails.State) bool {
@@ -201,34 +201,22 @@ func faulty(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, o
 // until the day a wrong password bans the office.
 func drift(o Observed, unspared map[string][]string) (list []checks.Finding) {
 	for _, m := range o.Must {
+		who := pbx.AddressText(m.Prefix)
 		names := unspared[m.Prefix.String()]
-		if m.Prefix.IsSingleIP() && len(names) == 0 {
-			names = unspared[m.Prefix.Addr().String()]
+		if len(names) == 0 {
+			names = unspared[who]
 		}
 		if len(names) == 0 {
 			continue
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
-		who := m.Prefix.String()
-		if m.Prefix.IsSingleIP() {
-			who = m.Prefix.Addr().String()
-		}
-		var parts []fixes.Fix
-		for _, jail := range names {
-			parts = append(parts, fixes.On(fixes.ExemptAddress, "fail2ban", map[string]string{
-				"Address": who, "AddressName": strings.NewReplacer("/", "_", ":", "-").Replace(who), "Jail": jail,
-			})...)
-		}
-		f := checks.Finding{
+		list = append(list, checks.Finding{
 			ID: "fail2ban.not-ignored", Severity: checks.Warning, Confidence: checks.Certain,
 			Args:     words.Args{"who": who, "why": m.Why, "jails": names},
 			Evidence: []checks.Evidence{checks.Proof(words.Say("fail2ban.evidence.ignoreip", words.Args{"jails": names}), who, words.Say("fail2ban.evidence.not-on-it", nil))},
-		}
-		if len(parts) > 0 {
-			f.Fixes = []fixes.Fix{fixes.Join(parts)}
-		}
-		list = append(list, f)
+			Fixes:    pbx.ExemptFromJails(m.Prefix, names),
+		})
 	}
 	return list
 }

@@ -20,7 +20,7 @@ func logFault(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding,
 		Fixes:    otherLog(o, jail.Name, "fail2ban-read-log"),
 	}
 	if len(o.Writes) > 0 {
-		f.Evidence = append(f.Evidence, checks.Proof(words.Say("fail2ban.evidence.writes", nil), nil, some(o.Writes, most)))
+		f.Evidence = append(f.Evidence, checks.Proof(words.Say("fail2ban.evidence.writes", nil), nil, checks.FirstN(o.Writes, most)))
 	}
 	switch fault.Code {
 	case jails.LogMissing:

@@ -34,12 +34,10 @@ func openPorts(o Observed) (list []checks.Finding) {
 		cures = append(cures, banBetter(o, jail)...)
 		left := words.Say("fail2ban.evidence.open", words.Args{"ports": ports, "at": cmp.Or(line(where), "unknown")})
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("fail2ban.evidence.jail", words.Args{"jail": jail.Name}), words.Say("fail2ban.evidence.closed", nil), left))
-		f.Args = words.Args{"jails": names, "some": some(names, most), "ports": ports}
-	}
-	if len(cures) > 0 {
-		f.Fixes = []fixes.Fix{fixes.Join(cures)}
+		f.Args = words.Args{"jails": names, "some": checks.FirstN(names, most), "ports": ports}
 	}
 	if len(names) > 0 {
+		f.Fixes = fixes.Join(cures)
 		list = append(list, f)
 	}
 	return list
@@ -75,9 +73,4 @@ func sharesLog(a, b *jails.Jail) bool {
 	return a.Filter == b.Filter && slices.ContainsFunc(a.Logs, func(l jails.Log) bool {
 		return slices.ContainsFunc(b.Logs, func(o jails.Log) bool { return o.Path == l.Path })
 	})
-}
-
-// some names the first n of a list and says how many more there are.
-func some[T any](list []T, n int) words.Text {
-	return words.Say("fail2ban.some", words.Args{"list": list[:min(n, len(list))], "more": max(0, len(list)-n)})
 }

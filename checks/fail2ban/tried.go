@@ -97,7 +97,7 @@ func (x *PortTry) add(b netip.Prefix, outcomes []packetfilter.Outcome, missing w
 			return s.Lo.BitLen() == b.Addr().BitLen() && s.Lo.Compare(span.Hi) <= 0 && s.Hi.Compare(span.Lo) >= 0
 		})
 		switch {
-		case !mine || o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected:
+		case !mine || pbx.Stopped(*o):
 		case o.Verdict == packetfilter.Accepted && missing == "":
 			letIn = o
 		default:
@@ -139,18 +139,12 @@ func (t *trial) places(x *Tried, j *jails.Jail) {
 			x.Rules = append(x.Rules, pbx.RulePlace(m.Step)+": "+pbx.RuleText(m.Step))
 		}
 	}
-	asked := pbx.AskedSets(t.filter.Rules)
-	for set, n := range asked {
+	for set, n := range pbx.AskedSets(t.filter.Rules) {
 		if slices.Contains(t.state.JailsOf(set.Name), j.Name) {
 			x.set(set, n, false)
 		}
 	}
-	for set := range asked {
-		if strings.Contains(set.Name, j.Name) && !slices.Contains(x.Asked, set.Name) {
-			x.Asked = append(x.Asked, set.Name)
-		}
-	}
-	slices.Sort(x.Asked)
+	x.Asked = pbx.AskedSetsOf(t.filter.Rules, j.Name)
 	slices.SortFunc(x.Sets, func(a, b SetFacts) int { return strings.Compare(a.Name, b.Name) })
 }
 
@@ -160,31 +154,11 @@ func (x *Tried) set(s *packetfilter.Set, usedBy int, holds bool) {
 	}
 }
 
-// forwardChain is the chain of iptables in which a ban on what is sent on acts:
-// where there is Docker, the one that it leaves to the administrator and asks
-// before its own.
-func forwardChain(rules *packetfilter.Ruleset) string {
-	const dockerUser = "DOCKER-USER"
-	for _, t := range rules.Tables {
-		if slices.ContainsFunc(t.Chains, func(c *packetfilter.Chain) bool { return c.Name == dockerUser }) {
-			return dockerUser
-		}
-	}
-	return "FORWARD"
-}
-
 // filterTool is the program with which an additional ban is set: the one whose
 // rules are loaded.
 func filterTool(rules *packetfilter.Ruleset) string {
-	tool := ""
-	for _, t := range rules.Tables {
-		if strings.Contains(t.Tool, "tables") {
-			return "iptables"
-		}
-		tool = "nft"
-	}
-	if tool == "" {
+	if len(rules.Tables) == 0 || slices.ContainsFunc(rules.Tables, func(t *packetfilter.Table) bool { return strings.Contains(t.Tool, "tables") }) {
 		return "iptables"
 	}
-	return tool
+	return "nft"
 }

@@ -71,10 +71,6 @@ type Socket struct {
 	At        string `json:"at,omitempty"` // FILE:LINE that sets it
 }
 
-// stranger is an address that no rule names: of a network reserved for the
-// future (RFC 1112, section 4), whose packets nobody routes.
-var stranger = netip.MustParsePrefix("240.255.255.254/32")
-
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	machine := env.PBX()
 	ast, routes := machine.Asterisk(ctx), machine.Routes(ctx)
@@ -102,7 +98,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.parts(filter.Rules, wording, routes, ast)
 	}
 	o.notReloaded(ast, func(p pbx.Ports) []Part {
-		return o.uncertain(partsAt(filter.Rules, wording, routes, p, routes.Interface(stranger.Addr()), o.At))
+		return o.uncertain(partsAt(filter.Rules, wording, routes, p, pbx.Arrival{In: routes.Interface(pbx.Nobody(false).Addr()), To: []netip.Addr{o.At}}))
 	})
 	return o, ctx.Err()
 }
@@ -135,7 +131,7 @@ func (o *Observed) uncertain(list []Part) []Part {
 // is reached at. At is that address, where the others fare differently.
 func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, ast pbx.Asterisk) {
 	most, differ := -1, false
-	for _, arrival := range routes.Arrivals(stranger.Addr(), ast.Bound()) {
+	for _, arrival := range routes.Arrivals(pbx.Nobody(false).Addr(), ast.Bound()) {
 		to := arrival.To
 		if len(to) == 0 {
 			to = []netip.Addr{{}} // no address is known
@@ -143,7 +139,7 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Word
 		for _, at := range to {
 			var list []Part
 			for _, ports := range ast.Wanted() {
-				list = append(list, partsAt(rules, wording, routes, ports, arrival.In, at)...)
+				list = append(list, partsAt(rules, wording, routes, ports, pbx.Arrival{In: arrival.In, To: []netip.Addr{at}})...)
 			}
 			n := open(list)
 			differ = differ || most >= 0 && n != most
@@ -170,23 +166,17 @@ func open(list []Part) (n int) {
 	return n
 }
 
-// partsAt takes a stranger's packets to some ports of one own address through
-// the rules.
-func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, ports pbx.Ports, in string, at netip.Addr) (list []Part) {
-	c := packetfilter.Class{
-		Protocol: ports.Number(), Src: []netip.Prefix{stranger}, DstPorts: ports.Set, Hook: packetfilter.HookInput,
-		In: in, State: packetfilter.StateNew, Local: routes.Own(false), Host: routes.Host,
-	}
-	if at.IsValid() {
-		c.Dst = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
-	}
+// partsAt takes a stranger's packets that come in at one place to some ports
+// through the rules.
+func partsAt(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *pbx.Routes, ports pbx.Ports, at pbx.Arrival) (list []Part) {
+	c := routes.PacketsAt(at, []netip.Prefix{pbx.Nobody(false)}, ports)
 	everyone := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	for _, o := range rules.Evaluate(c).Outcomes {
 		p := Part{
 			Protocol: ports.Protocol, Ports: pbx.WritePorts(o.Region.DstPort), Purpose: ports.Purpose,
 			Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Reasons: o.Reasons, Why: o.Decider.Why,
 		}
-		if o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected {
+		if pbx.Stopped(o) {
 			p.Allow = rules.Allow(wording, c, o, everyone).Rules
 		}
 		list = append(list, p)

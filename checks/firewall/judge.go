@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -150,16 +150,18 @@ func count(ports string) int {
 func rtpClosed(o Observed, f Facts, closed []Part) checks.Finding {
 	x := checks.Finding{
 		ID: "firewall.rtp-closed", Severity: checks.Warning, Confidence: checks.Certain,
-		Args:  words.Args{"range": o.RTP, "freepbx": slices.Contains(o.Managers, "freepbx")},
-		Fixes: openFixes(closed),
+		Args: words.Args{"range": o.RTP, "freepbx": slices.Contains(o.Managers, "freepbx")},
 	}
 	if len(f.RTPOpen) > 0 {
 		x.Severity, x.Variant = checks.Critical, "partly"
 		x.Args["closed"] = share(f.RTPClosed, o.RTP)
 	}
+	var edits []packetfilter.RuleEdit
 	for _, p := range closed {
 		x.Evidence = append(x.Evidence, checks.Proof(port("udp", p.Ports), "accept", p.decides()))
+		edits = append(edits, p.Allow...)
 	}
+	x.Fixes = pbx.EditFilter("open-rtp", nil, edits)
 	x.Evidence = append(x.Evidence, checks.Proof(words.Say("firewall.evidence.range", nil), nil, rangeFrom(o)))
 	return x
 }
@@ -173,18 +175,6 @@ func (p Part) decides() words.Text {
 // rangeFrom is the RTP range, with where it is set.
 func rangeFrom(o Observed) words.Text {
 	return words.Say("firewall.evidence.range-from", words.Args{"range": o.RTP, "from": cmp.Or(o.RTPFrom, "default")})
-}
-
-func openFixes(closed []Part) []fixes.Fix {
-	var edits []packetfilter.RuleEdit
-	for _, p := range closed {
-		edits = append(edits, p.Allow...)
-	}
-	if len(edits) == 0 {
-		return nil
-	}
-	platform, _ := fixes.FilterPlatform(edits[0])
-	return fixes.Build("open-rtp", platform, nil, packetfilter.Plan(edits)...)
 }
 
 // unheard are SIP ports that Asterisk is set to and does not listen on.

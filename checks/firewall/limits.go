@@ -37,7 +37,7 @@ func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (l
 			list = append(list, l)
 		}
 	}
-	c := routes.FirstPackets([]netip.Prefix{stranger}, ports.Protocol, ports.Set)
+	c := routes.FirstPackets([]netip.Prefix{pbx.Nobody(false)}, ports.Protocol, ports.Set)
 	rules = notSeenYet(rules)
 	var open, perhaps packetfilter.NumSet // ports
 	for _, o := range rules.Evaluate(c).Outcomes {
@@ -68,8 +68,10 @@ func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (l
 	if c.DstPorts = open; len(open) == 0 {
 		return list
 	}
-	for _, s := range recentRules(rules) {
-		m := s.match
+	for at, m := range pbx.Matches[*packetfilter.RecentMatch](rules) {
+		if !counts(m) {
+			continue
+		}
 		// A rule before it may count the packet itself.
 		allowed := m.HitCount - 1
 		if !stops(remembering(rules, m, allowed), c) {
@@ -80,7 +82,7 @@ func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (l
 			continue
 		}
 		add(Limit{
-			Rule: s.rule.Text, Table: pbx.RulePlace(packetfilter.Step{Chain: s.chain, Rule: s.rule}),
+			Rule: at.Rule.Text, Table: pbx.RulePlace(at),
 			AtOnce: allowed, Count: allowed, Seconds: m.Seconds, Address: true, Packets: lets(full, c) != packetfilter.Accepted,
 		})
 	}
@@ -99,8 +101,10 @@ func metersEstablished(rules *packetfilter.Ruleset, c packetfilter.Class, l Limi
 func notSeenYet(rules *packetfilter.Ruleset) *packetfilter.Ruleset {
 	seen := *rules
 	seen.Recent = map[string]*packetfilter.RecentTable{}
-	for _, r := range recentRules(rules) {
-		seen.Recent[r.match.List] = &packetfilter.RecentTable{Name: r.match.List}
+	for _, m := range pbx.Matches[*packetfilter.RecentMatch](rules) {
+		if counts(m) {
+			seen.Recent[m.List] = &packetfilter.RecentTable{Name: m.List}
+		}
 	}
 	maps.Copy(seen.Recent, rules.Recent)
 	return &seen
@@ -111,27 +115,19 @@ func remembering(rules *packetfilter.Ruleset, m *packetfilter.RecentMatch, packe
 	full := *rules
 	full.Recent = maps.Clone(rules.Recent)
 	full.Recent[m.List] = &packetfilter.RecentTable{Name: m.List, Entries: []packetfilter.RecentEntry{{
-		Addr: stranger.Addr(), Packets: packets, Ages: make([]time.Duration, packets),
+		Addr: pbx.Nobody(false).Addr(), Packets: packets, Ages: make([]time.Duration, packets),
 	}}}
 	return &full
 }
 
 func stops(rules *packetfilter.Ruleset, c packetfilter.Class) bool {
-	return slices.ContainsFunc(rules.Evaluate(c).Outcomes, func(o packetfilter.Outcome) bool {
-		return o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected
-	})
+	return slices.ContainsFunc(rules.Evaluate(c).Outcomes, pbx.Stopped)
 }
 
 // lets is the worst verdict on the packets of a connection that exists.
 func lets(rules *packetfilter.Ruleset, c packetfilter.Class) packetfilter.Decision {
 	c.State = packetfilter.StateEstablished
-	worst := packetfilter.Accepted
-	for _, o := range rules.Evaluate(c).Outcomes {
-		if o.Verdict != packetfilter.Accepted {
-			worst = o.Verdict
-		}
-	}
-	return worst
+	return pbx.Verdict(rules, c)
 }
 
 // deciders are the steps that a maybe hangs on.
@@ -145,27 +141,9 @@ func deciders(o packetfilter.Outcome) []packetfilter.Step {
 	return list
 }
 
-type recentRule struct {
-	chain *packetfilter.Chain
-	rule  *packetfilter.Rule
-	match *packetfilter.RecentMatch
-}
-
-// recentRules are the rules that match an address after several packets.
-func recentRules(rules *packetfilter.Ruleset) (list []recentRule) {
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				for _, x := range r.Exprs {
-					m, ok := x.(*packetfilter.RecentMatch)
-					if ok && !m.Not && m.HitCount > 1 && (m.Op == packetfilter.RecentCheck || m.Op == packetfilter.RecentUpdate) {
-						list = append(list, recentRule{c, r, m})
-					}
-				}
-			}
-		}
-	}
-	return list
+// counts reports whether m matches an address after several packets.
+func counts(m *packetfilter.RecentMatch) bool {
+	return !m.Not && m.HitCount > 1 && (m.Op == packetfilter.RecentCheck || m.Op == packetfilter.RecentUpdate)
 }
 
 // limitWords are how the matches that count traffic begin, in the words of

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -66,8 +67,7 @@ func portList(ranges []string) words.Text {
 	if len(ranges) == 0 {
 		return say("none", nil)
 	}
-	shown := ranges[:min(len(ranges), mostShown)]
-	return say("list", words.Args{"ports": shown, "more": len(ranges) - len(shown)})
+	return checks.FirstN(ranges, mostShown)
 }
 
 // calls says what n of size ports mean for calls.

@@ -22,12 +22,23 @@ func (rt *Routes) PacketsAt(at Arrival, from []netip.Prefix, ports Ports) packet
 	}
 }
 
-// Single are the networks of one address each.
+// Single are the networks of one address each; one that is not known has none.
 func Single(list []netip.Addr) (out []netip.Prefix) {
 	for _, a := range list {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		if a.IsValid() {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
 	}
 	return out
+}
+
+// AnswersAt are this machine's own packets to somebody, from the ports at which
+// his come in.
+func (rt *Routes) AnswersAt(at Arrival, to netip.Prefix, ports Ports) packetfilter.Class {
+	c := rt.PacketsAt(at, []netip.Prefix{to}, ports)
+	c.Hook, c.Src, c.Dst, c.Out, c.In = packetfilter.HookOutput, c.Dst, c.Src, c.In, ""
+	c.SrcPorts, c.DstPorts = ports.Set, nil
+	return c
 }
 
 // ByWayIn puts together the addresses of one family whose packets come in by
@@ -63,19 +74,28 @@ func Nobody(ipv6 bool) netip.Prefix {
 // Port is the set of one port.
 func Port(n uint16) packetfilter.NumSet { return packetfilter.OneNum(packetfilter.Num(n)) }
 
-// AskedSets are the named sets that loaded rules ask, and how many rules do.
-func AskedSets(rules *packetfilter.Ruleset) map[*packetfilter.Set]int {
-	asked := map[*packetfilter.Set]int{}
-	for _, t := range rules.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				for _, e := range r.Exprs {
-					if l, ok := e.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.Name != "" {
-						asked[l.Set]++
-					}
-				}
-			}
+// Verdict is what becomes of the packets of c that fare worst: Accepted only
+// where all of them are.
+func Verdict(rules *packetfilter.Ruleset, c packetfilter.Class) packetfilter.Decision {
+	worst := packetfilter.Maybe
+	for i, o := range rules.Evaluate(c).Outcomes {
+		if i == 0 || o.Verdict != packetfilter.Accepted {
+			worst = o.Verdict
 		}
 	}
-	return asked
+	return worst
+}
+
+// Stopped reports whether an outcome is that packets do not pass.
+func Stopped(o packetfilter.Outcome) bool {
+	return o.Verdict == packetfilter.Dropped || o.Verdict == packetfilter.Rejected
+}
+
+// AddressText writes a network as people do: without the length if it is a
+// single address.
+func AddressText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
