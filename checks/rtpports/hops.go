@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 )
@@ -22,7 +23,7 @@ func hopsTo(ctx context.Context, env *checks.Env, client *session.Client) []neti
 	var wg sync.WaitGroup
 	for i := range hops {
 		wg.Go(func() {
-			s, err := stun.Open(ctx, env.Net, anyPort(env, client))
+			s, err := stun.Open(ctx, env.Net, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, client.Addr), 0))
 			if err != nil {
 				return
 			}
@@ -43,13 +44,4 @@ func hopsTo(ctx context.Context, env *checks.Env, client *session.Client) []neti
 		hops = hops[:len(hops)-1]
 	}
 	return hops
-}
-
-// anyPort is where a socket that talks to the responder is bound.
-func anyPort(env *checks.Env, client *session.Client) netip.AddrPort {
-	bind := env.Inputs.Bind
-	if !bind.IsValid() && client.Addr.Is6() {
-		bind = netip.IPv6Unspecified()
-	}
-	return netip.AddrPortFrom(bind, 0)
 }

@@ -87,12 +87,7 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 		loop: newLoop(), env: env, client: client, key: key, span: span{first, last}, stride: inboundStep(in), rate: inboundRate(in),
 		start: time.Now(), ledger: newLedger(inbound(), nil, rand.Uint64()), at: map[int]int{}, seen: map[int]bool{},
 	}
-	if a, err := env.Net.SourceFor(client.Addr); err == nil {
-		o.Local = a
-	}
-	if in.Bind.IsValid() {
-		o.Local = in.Bind
-	}
+	o.Local, _ = probe.Source(env.Net, in.Bind, client.Addr) // without a route it is not known
 	ask := spaced(t.span, t.stride)
 	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
 	env.Progress(checks.Event{Text: say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), Left: expected(len(ask), t.rate)})

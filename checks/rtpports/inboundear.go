@@ -2,9 +2,9 @@ package rtpports
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -72,12 +72,8 @@ func (e *ear) disturbsNobody() bool { return e.watch != nil }
 // ready prepares for packets to some ports, and says which of them belong to
 // other programs.
 func (e *ear) ready(ctx context.Context, ports []int) (free, taken []int) {
-	all := netip.Addr{} // of IPv4
-	if e.local.Is6() {
-		all = netip.IPv6Unspecified()
-	}
 	for _, n := range ports {
-		conn, err := e.t.env.Net.OpenUDP(ctx, netip.AddrPortFrom(all, uint16(n)))
+		conn, err := e.t.env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(netip.Addr{}, e.local), uint16(n)))
 		if err != nil {
 			taken = append(taken, n)
 			continue
@@ -88,23 +84,13 @@ func (e *ear) ready(ctx context.Context, ports []int) (free, taken []int) {
 			continue
 		}
 		e.conns = append(e.conns, conn)
-		e.t.running.Go(func() { e.read(conn, n) })
+		e.t.running.Go(func() {
+			for b := range probe.Datagrams(conn, nil) {
+				e.t.hear(b, n, true)
+			}
+		})
 	}
 	return free, taken
-}
-
-func (e *ear) read(conn platform.UDPConn, port int) {
-	buf := make([]byte, 2048)
-	for {
-		d, err := conn.ReadFrom(buf)
-		if _, told := errors.AsType[*platform.ICMPError](err); told {
-			continue
-		}
-		if err != nil {
-			return
-		}
-		e.t.hear(buf[:d.N], port, true)
-	}
 }
 
 // done follows when the packets to the ports that were made ready have been sent.

@@ -1,11 +1,13 @@
 package rtpports
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -27,14 +29,11 @@ type source struct {
 // addSource opens a socket and makes it the one that sends. The older ones stay:
 // their answers may still come.
 func (s *sweep) addSource(ctx context.Context, local uint16) error {
-	src, err := s.openSource(ctx, netip.AddrPortFrom(anyPort(s.env, s.client).Addr(), local))
+	src, err := s.openSource(ctx, netip.AddrPortFrom(probe.Bind(s.env.Inputs.Bind, s.client.Addr), local))
 	if err != nil {
 		return err
 	}
-	src.bound = src.local.Addr()
-	if a, err := s.env.Net.SourceFor(s.client.Addr); err == nil && src.bound.IsUnspecified() {
-		src.local = netip.AddrPortFrom(a, src.local.Port())
-	}
+	src.bound, src.local = src.local.Addr(), probe.LocalOf(s.env.Net, src.local, s.client.Addr)
 	s.sources = append(s.sources, src)
 	if src.batch == nil {
 		s.running.Go(func() { s.read(src) })
@@ -144,10 +143,15 @@ const attention = 5 * time.Millisecond
 func (s *sweep) readAll(src *source, d time.Duration) error {
 	for {
 		n, err := src.batch.ReadBatch(s.in, d)
-		if _, told := errors.AsType[*platform.ICMPError](err); err != nil && !told {
+		icmp, told := errors.AsType[*platform.ICMPError](err)
+		switch {
+		case told:
+			s.heardICMP(icmp)
+		case err != nil:
 			return err
+		default:
+			s.digest(src, s.in[:n], time.Now())
 		}
-		s.digest(src, s.in[:n], err, time.Now())
 		if err == nil && n < len(s.in) {
 			return nil
 		}
@@ -165,12 +169,8 @@ func newInbox() []platform.Message {
 	return in
 }
 
-// digest takes answers, or what a hop said.
-func (s *sweep) digest(src *source, in []platform.Message, err error, now time.Time) {
-	if icmp, told := errors.AsType[*platform.ICMPError](err); told {
-		s.heardICMP(icmp)
-		return
-	}
+// digest takes answers.
+func (s *sweep) digest(src *source, in []platform.Message, now time.Time) {
 	for _, m := range in {
 		if p, ok := s.proved(m.Buf[:m.N], m.Peer); ok && s.ledger.Answered(packet{int(p.Port), p.Serial, p.Plain}, now) {
 			src.answered++
@@ -200,13 +200,9 @@ func (s *sweep) heardICMP(e *platform.ICMPError) {
 
 // read hands the answers of one socket to the loop.
 func (s *sweep) read(src *source) {
-	for {
-		buf := make([]byte, session.RTPProbeSize+1)
-		d, err := src.conn.ReadFrom(buf)
-		if _, told := errors.AsType[*platform.ICMPError](err); err != nil && !told {
-			return
-		}
-		now := time.Now()
-		s.post(func() { s.digest(src, []platform.Message{{Buf: buf, N: d.N, Peer: d.From}}, err, now) })
+	told := func(e *platform.ICMPError) { s.post(func() { s.heardICMP(e) }) }
+	for b, d := range probe.Datagrams(src.conn, told) {
+		now, m := time.Now(), platform.Message{Buf: bytes.Clone(b), N: d.N, Peer: d.From}
+		s.post(func() { s.digest(src, []platform.Message{m}, now) })
 	}
 }

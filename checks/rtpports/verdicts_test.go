@@ -278,7 +278,7 @@ func TestRangesThatTouchAreOne(t *testing.T) {
 	}
 	six := []string{"1", "2", "3", "4", "5", "6"}
 	for more, list := range [][]string{six, append(six, "7")} {
-		if got := portList(list).Args; len(got["ports"].([]string)) != len(six) || got["more"] != more {
+		if got := portList(list).Args; len(got["list"].([]string)) != len(six) || got["more"] != more {
 			t.Errorf("%d ranges are shown as %v", len(list), got)
 		}
 	}

@@ -114,12 +114,9 @@ func exchange(ctx context.Context, env *checks.Env, q question, answered func())
 // local is the address to send from: the wanted one, where it is of the
 // family.
 func local(env *checks.Env, to netip.AddrPort) netip.AddrPort {
-	a := env.Inputs.Bind
-	if !a.IsValid() || a.Is4() != to.Addr().Is4() {
-		a = netip.IPv4Unspecified()
-		if to.Addr().Is6() {
-			a = netip.IPv6Unspecified()
-		}
+	wanted := env.Inputs.Bind
+	if wanted.Is4() != to.Addr().Is4() {
+		wanted = netip.Addr{}
 	}
-	return netip.AddrPortFrom(a, 0)
+	return netip.AddrPortFrom(probe.Bind(wanted, to.Addr()), 0)
 }
