@@ -67,9 +67,7 @@ func freeEverywhere(o Observed, s Subject) []fixes.Fix {
 		steps = pbx.AddStep(steps, b.Lift.Step)
 		edits = append(edits, b.Lift.Rules...)
 		persistent = persistent && l.keeps
-		if !slices.Contains(sources, l.source) {
-			sources = append(sources, l.source)
-		}
+		sources = addOnce(sources, l.source)
 	}
 	holder, network := wider(s, blocks)
 	args := words.Args{"address": pbx.AddressText(s.Address), "holder": holder, "network": network}

@@ -171,12 +171,7 @@ func evidence(s Subject, hit []Block) (list []checks.Evidence) {
 		}
 		rules[p.Rule] = true
 		d := decision{p.Verdict, p.Table, p.decider()}
-		if !slices.Contains(decisions, d) {
-			decisions = append(decisions, d)
-		}
-		if !slices.Contains(ports[d], p.port()) {
-			ports[d] = append(ports[d], p.port())
-		}
+		decisions, ports[d] = addOnce(decisions, d), addOnce(ports[d], p.port())
 	}
 	for _, d := range decisions {
 		list = append(list, checks.Proof(strings.Join(ports[d], ", "), "accept", decidedBy(d.verdict, d.table, d.rule)))

@@ -230,16 +230,14 @@ func summary(o Observed, all []Facts) (line, headline words.Text) {
 		n[f.Verdict] = append(n[f.Verdict], f.Address)
 	}
 	bad := slices.Concat(n[verdictBlocked], n[verdictPartly])
+	id, args := "all-let-in", words.Args{"all": len(all)}
 	switch {
-	case len(bad) == 0 && len(n[verdictUnknown]) == 0:
-		args := words.Args{"all": len(all)}
-		return words.Say("blocked.summary.all-let-in", args), words.Say("blocked.headline.all-let-in", args)
-	case len(bad) == 0:
-		args := words.Args{"all": len(all)}
-		return words.Say("blocked.summary.none-known", args), words.Say("blocked.headline.none-known", args)
+	case len(bad) > 0:
+		id, args["bad"], args["some"] = "several", len(bad), checks.FirstN(bad, maxNamed)
+	case len(n[verdictUnknown]) > 0:
+		id = "none-known"
 	}
-	args := words.Args{"bad": len(bad), "all": len(all), "some": checks.FirstN(bad, maxNamed)}
-	return words.Say("blocked.summary.several", args), words.Say("blocked.headline.several", args)
+	return words.Say("blocked.summary."+id, args), words.Say("blocked.headline."+id, args)
 }
 
 func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.Text) {
@@ -263,12 +261,14 @@ func summaryOfOne(o Observed, s Subject, verdict string) (line, headline words.T
 	return line, words.Text{}
 }
 
-// addOnce adds a message that is not in the list.
-func addOnce(list []words.Text, t words.Text) []words.Text {
-	if slices.ContainsFunc(list, func(o words.Text) bool { return reflect.DeepEqual(o, t) }) {
-		return list
+// addOnce adds what is not in the list.
+func addOnce[T any](list []T, more ...T) []T {
+	for _, x := range more {
+		if !slices.ContainsFunc(list, func(o T) bool { return reflect.DeepEqual(o, x) }) {
+			list = append(list, x)
+		}
 	}
-	return append(list, t)
+	return list
 }
 
 // port names the ports of a path as people do: UDP 5060.
@@ -366,11 +366,7 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 	var reasons []words.Reason
 	for _, s := range o.Subjects {
 		for _, p := range s.Paths {
-			for _, r := range p.Reasons {
-				if !slices.Contains(reasons, r) {
-					reasons = append(reasons, r)
-				}
-			}
+			reasons = addOnce(reasons, p.Reasons...)
 		}
 	}
 	for _, s := range o.Subjects {

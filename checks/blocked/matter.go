@@ -44,9 +44,7 @@ func (g *gathered) add(p netip.Prefix, role, use string) {
 	if s.Use != use {
 		s.Use = "" // several: everything counts
 	}
-	if !slices.Contains(s.Roles, role) {
-		s.Roles = append(s.Roles, role)
-	}
+	s.Roles = addOnce(s.Roles, role)
 }
 
 func (g *gathered) addr(a netip.Addr, role, use string) {
@@ -171,4 +169,21 @@ func portsFor(use string, all []pbx.Ports) []pbx.Ports {
 		return slices.DeleteFunc(slices.Clone(all), func(p pbx.Ports) bool { return p.Purpose != purposeRTP })
 	}
 	return all
+}
+
+// everyPort looks for bans of the gateway and the administrator on all ports. Of
+// their own packets only some matter as long as nothing names them; a ban does
+// on whatever port it stops them, because the phones behind a router that
+// translates addresses all come from the gateway, and whoever looks after the
+// PBX may have a phone.
+func (e question) everyPort(s Subject) Subject {
+	if s.Use != useGateway && s.Use != useAdmin {
+		return s
+	}
+	e.ports = slices.Concat(e.ports, e.Ports)
+	if s = e.filterBlocks(s); len(effectiveBlocks(s)) > 0 {
+		s.Use = ""
+		s = e.paths(s)
+	}
+	return s
 }

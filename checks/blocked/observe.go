@@ -105,16 +105,7 @@ func (o *Observed) readBans(ctx context.Context, sys platform.System, r *Read, a
 		a := &r.Asked[i]
 		answer := bans.Find(ctx, sys, a.Address)
 		a.Bans = answer.Bans
-		for _, n := range answer.Notes {
-			if !slices.Contains(o.Notes, n) {
-				o.Notes = append(o.Notes, n)
-			}
-		}
-		for _, l := range answer.Silent {
-			if !slices.Contains(o.Unread, l) {
-				o.Unread = append(o.Unread, l)
-			}
-		}
+		o.Notes, o.Unread = addOnce(o.Notes, answer.Notes...), addOnce(o.Unread, answer.Silent...)
 		for layer, there := range map[string]*bool{
 			bans.LayerFirewalld: &o.Machine.FirewallD, bans.LayerUFW: &o.Machine.UFW, bans.LayerCSF: &o.Machine.CSF, bans.LayerCrowdSec: &o.Machine.CrowdSec,
 		} {

@@ -124,11 +124,7 @@ func distinct(list []Block) (out []Block) {
 		if out[i].Effective {
 			out[i].Why, out[i].Note = "", ""
 		}
-		for _, r := range b.Reasons {
-			if !slices.Contains(out[i].Reasons, r) {
-				out[i].Reasons = append(out[i].Reasons, r)
-			}
-		}
+		out[i].Reasons = addOnce(out[i].Reasons, b.Reasons...)
 	}
 	return out
 }

@@ -43,11 +43,7 @@ type query struct {
 func (e question) paths(s Subject) Subject {
 	s.At, s.Paths, s.Elsewhere = nil, nil, nil
 	for _, a := range e.arrivals(s.Address) {
-		for _, to := range a.To {
-			if !slices.Contains(s.At, to) {
-				s.At = append(s.At, to)
-			}
-		}
+		s.At = addOnce(s.At, a.To...)
 	}
 	for _, q := range e.classes(s) {
 		for _, o := range e.rules.Evaluate(q.Class).Outcomes {
@@ -75,11 +71,7 @@ func addPath(list []Path, p Path) []Path {
 		if !same {
 			continue
 		}
-		for _, a := range p.At {
-			if !slices.Contains(o.At, a) {
-				o.At = append(o.At, a)
-			}
-		}
+		o.At = addOnce(o.At, p.At...)
 		o.Allow = append(o.Allow, p.Allow...)
 		return list
 	}
@@ -89,12 +81,7 @@ func addPath(list []Path, p Path) []Path {
 // elsewhere looks at the own addresses that packets of the subject do not come
 // to, for rules that tell them apart.
 func (e question) elsewhere(s Subject) (list []Path) {
-	var others []netip.Addr
-	for _, a := range e.Routes.Own(s.Address.Addr().Is6()) {
-		if !slices.Contains(s.At, a) {
-			others = append(others, a)
-		}
-	}
+	others := slices.DeleteFunc(e.Routes.Own(s.Address.Addr().Is6()), func(a netip.Addr) bool { return slices.Contains(s.At, a) })
 	if len(others) == 0 {
 		return nil
 	}

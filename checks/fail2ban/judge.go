@@ -121,11 +121,7 @@ func jailFaults(o Observed) (list []checks.Finding) {
 				}
 			}
 		}
-		if fault, ok := inJSON(o, jail); ok && jail.SIP {
-			f, _ := logFault(o, jail, fault)
-			list = append(list, f)
-		}
-		if fault, ok := notOpened(o, jail); ok && jail.SIP && !hasFault(jail, jails.LogNotWritten, jails.LogNoFailures, jails.LogMissing) {
+		if fault, ok := unreadable(o, jail); ok && jail.SIP {
 			f, _ := logFault(o, jail, fault)
 			list = append(list, f)
 		}
@@ -135,10 +131,6 @@ func jailFaults(o Observed) (list []checks.Finding) {
 
 func wasTried(o Observed, jail string) bool {
 	return slices.ContainsFunc(o.Tried, func(x Tried) bool { return x.Jail == jail })
-}
-
-func hasFault(jail jails.Jail, codes ...string) bool {
-	return slices.ContainsFunc(jail.Faults, func(f jails.Fault) bool { return slices.Contains(codes, f.Code) })
 }
 
 // mostJails bounds the jails in the summary, most what is named elsewhere.

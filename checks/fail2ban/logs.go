@@ -54,24 +54,26 @@ func logFault(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding,
 // logFormat is the code of a log in a format that the filter does not read.
 const logFormat = "log-format"
 
-// inJSON is about a jail all of whose logs are JSON.
-func inJSON(o Observed, jail jails.Jail) (jails.Fault, bool) {
-	if len(jail.Logs) == 0 || slices.ContainsFunc(jail.Logs, func(l jails.Log) bool { return !slices.Contains(o.JSON, l.Path) }) {
-		return jails.Fault{}, false
+// unreadable is about a jail whose logs are all JSON, or that Asterisk does not
+// have open, though its configuration may name them: logger.conf counts after a
+// reload.
+func unreadable(o Observed, jail jails.Jail) (fault jails.Fault, ok bool) {
+	if len(jail.Logs) == 0 {
+		return fault, false
 	}
-	return jails.Fault{Code: logFormat, Detail: jail.Logs[0].Path, Where: jail.Set["logpath"]}, true
-}
-
-// notOpened is about a log that Asterisk does not have open, though its
-// configuration may name it: logger.conf counts after a reload.
-func notOpened(o Observed, jail jails.Jail) (jails.Fault, bool) {
-	if !o.LogsListed || len(jail.Logs) == 0 || strings.HasPrefix(jail.Backend, "systemd") {
-		return jails.Fault{}, false
+	json := func(l jails.Log) bool { return slices.Contains(o.JSON, l.Path) }
+	open := func(l jails.Log) bool {
+		return json(l) || slices.Contains(o.Writes, l.Path) || !strings.HasPrefix(l.Path, o.LogDir+"/")
 	}
-	for _, l := range jail.Logs {
-		if slices.Contains(o.Writes, l.Path) || slices.Contains(o.JSON, l.Path) || !strings.HasPrefix(l.Path, o.LogDir+"/") {
-			return jails.Fault{}, false
-		}
+	told := func(f jails.Fault) bool {
+		return slices.Contains([]string{jails.LogNotWritten, jails.LogNoFailures, jails.LogMissing}, f.Code)
 	}
-	return jails.Fault{Code: jails.LogNotWritten, Detail: jail.Logs[0].Path, Where: jail.Set["logpath"]}, true
+	fault = jails.Fault{Code: jails.LogNotWritten, Detail: jail.Logs[0].Path, Where: jail.Set["logpath"]}
+	switch {
+	case !slices.ContainsFunc(jail.Logs, func(l jails.Log) bool { return !json(l) }):
+		fault.Code = logFormat
+	case !o.LogsListed || strings.HasPrefix(jail.Backend, "systemd") || slices.ContainsFunc(jail.Logs, open) || slices.ContainsFunc(jail.Faults, told):
+		return fault, false
+	}
+	return fault, true
 }

@@ -157,10 +157,8 @@ func (o *Observed) parts(rules *packetfilter.Ruleset, wording *packetfilter.Word
 // open counts the ports that strangers reach.
 func open(list []Part) (n int) {
 	for _, p := range list {
-		for _, ports := range split(p.Ports) {
-			if p.Verdict == string(packetfilter.Accepted) {
-				n += count(ports)
-			}
+		if p.Verdict == string(packetfilter.Accepted) {
+			n += count(p.Ports)
 		}
 	}
 	return n

@@ -119,10 +119,7 @@ func reasons(parts []Part) []words.Reason {
 
 // share is how much of the range is closed.
 func share(closed []string, whole string) words.Text {
-	n, all := 0, count(whole)
-	for _, c := range closed {
-		n += count(c)
-	}
+	n, all := count(strings.Join(closed, ",")), count(whole)
 	args := words.Args{"all": n >= all, "ports": closed, "share": words.Percent(0)}
 	if n < all {
 		args["share"] = words.Percent(max(1, (n*100+all/2)/all))
@@ -130,20 +127,13 @@ func share(closed []string, whole string) words.Text {
 	return words.Say("firewall.share", args)
 }
 
-func count(ports string) int {
-	first, last, ranged := strings.Cut(ports, "-")
-	a, err := strconv.Atoi(first)
-	if err != nil {
-		return 0
+// count is how many ports a list has, such as "5060,10000-20000".
+func count(ports string) (n int) {
+	set, _ := pbx.ParsePorts(ports) // what is not a list, in a report that may be forged, has none
+	for _, x := range set {
+		n += int(x.Hi-x.Lo) + 1
 	}
-	if !ranged {
-		return 1
-	}
-	b, err := strconv.Atoi(last)
-	if err != nil {
-		return 0
-	}
-	return b - a + 1
+	return n
 }
 
 // rtpClosed is about media ports that strangers cannot reach.

@@ -1,8 +1,6 @@
 package rtpports
 
 import (
-	"cmp"
-
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -17,7 +15,7 @@ func (v *inView) proof(own ...checks.Evidence) []checks.Evidence {
 		ev = append(ev, checks.Proof(v.f.ConfFile, nil, v.f.ConfRange))
 	}
 	if v.translated() {
-		ev = append(ev, proof("sent-to", nil, say("evidence.sent", words.Args{"public": v.f.Public, "n": v.o.Sent, "local": v.local()})))
+		ev = append(ev, proof("sent-to", nil, say("evidence.sent", words.Args{"public": v.o.Public, "n": v.o.Sent, "local": v.local()})))
 	}
 	for _, i := range v.o.ICMP {
 		if i.Meaning == platform.PortUnreachable && !v.nothing() {
@@ -71,7 +69,12 @@ func (v *inView) none(host *netinfo.Host) checks.Finding {
 }
 
 // local is this machine's address, or "none".
-func (v *inView) local() string { return cmp.Or(v.f.Local, "none") }
+func (v *inView) local() any {
+	if v.o.Local.IsValid() {
+		return v.o.Local
+	}
+	return "none"
+}
 
 // astray reports that the router looked for an inside address in vain. Only
 // that makes the outer address speak of an unreachable host.
@@ -107,7 +110,7 @@ func (v *inView) carrier(host *netinfo.Host) words.Text {
 func (v *inView) carrierNAT(host *netinfo.Host) checks.Finding {
 	return checks.Finding{
 		ID: "rtp-ports.inbound-carrier", Severity: checks.Critical, Confidence: checks.Likely,
-		Args:     words.Args{"public": v.f.Public, "calls": v.calls()},
+		Args:     words.Args{"public": v.o.Public, "calls": v.calls()},
 		Evidence: v.proof(proof("carrier", say("evidence.public", nil), v.carrier(host))),
 	}
 }

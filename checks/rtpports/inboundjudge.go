@@ -17,9 +17,9 @@ type InboundFacts struct {
 	Range         string      `json:"range"`                // that was tested
 	ConfRange     string      `json:"conf_range,omitempty"` // that rtp.conf gives the PBX
 	ConfFile      string      `json:"conf_file,omitempty"`
-	Public        string      `json:"public,omitempty"` // the address outside
-	Local         string      `json:"local,omitempty"`  // where a forwarding has to lead
-	Method        string      `json:"method"`           // watch or bind
+	Public        netip.Addr  `json:"public,omitzero"` // the address outside
+	Local         netip.Addr  `json:"local,omitzero"`  // where a forwarding has to lead
+	Method        string      `json:"method"`          // watch or bind
 	Arrives       []string    `json:"arrives"`
 	Moved         []MovedFact `json:"moved"`          // arrive at another port of this machine
 	LocalFirewall []string    `json:"local_firewall"` // reach this machine, whose own firewall drops them
@@ -92,18 +92,10 @@ func bridged(runs []Run) []Run {
 func (v *inView) facts() {
 	o := v.o
 	f := InboundFacts{
-		Range: o.Range, Method: o.Method, Arrives: list(v.verdicts, inArrives), Moved: []MovedFact{},
+		Range: o.Range, Method: o.Method, Public: o.Public, Local: o.Local, Arrives: list(v.verdicts, inArrives), Moved: []MovedFact{},
 		LocalFirewall: list(v.verdicts, inFiltered), Silent: list(v.verdicts, inSilent),
 		InUse: list(v.verdicts, stateBusy), Unknown: list(v.verdicts, stateUnknown),
 		PacketsSent: o.Sent, ElapsedS: math.Round(float64(o.Elapsed)/100) / 10,
-	}
-	for _, a := range []struct {
-		addr netip.Addr
-		text *string
-	}{{o.Public, &f.Public}, {o.Local, &f.Local}} {
-		if a.addr.IsValid() {
-			*a.text = a.addr.String()
-		}
 	}
 	if c := o.Conf; c != nil {
 		f.ConfRange, f.ConfFile = span{c.First, c.Last}.String(), c.File
