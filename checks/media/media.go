@@ -115,18 +115,18 @@ func within(wanted, served string) (first, last int, err error) {
 	if served == "" {
 		return 0, 0, errors.New(noRTPPorts)
 	}
-	first, last, err = rtpports.ParseRange(served)
+	far, err := rtpports.ParseRange(served)
 	if err != nil {
 		return 0, 0, fmt.Errorf("the responder names no RTP range: %w", err)
 	}
-	a, b, err := rtpports.ParseRange(wanted)
+	own, err := rtpports.ParseRange(wanted)
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading the RTP range: %w", err)
 	}
-	if max(first, a) > min(last, b) {
+	if first, last = max(far.First, own.First), min(far.Last, own.Last); first > last {
 		return 0, 0, fmt.Errorf("%s %s %s", otherPorts, served, wanted)
 	}
-	return max(first, a), min(last, b), nil
+	return first, last, nil
 }
 
 // run makes the call and, deep, everything else.

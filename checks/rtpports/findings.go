@@ -40,7 +40,7 @@ func (v view) common(f Facts) []checks.Evidence {
 	ev := []checks.Evidence{proof("bar", nil, bar(v.whole, v.verdicts)), proof("open", nil, portList(f.Open))}
 	for _, i := range v.o.ICMP {
 		ev = append(ev, checks.Proof(say("evidence.icmp", words.Args{"hop": i.Hop}), nil,
-			say("evidence.icmp-ports", words.Args{"meaning": i.Meaning, "n": i.Ports, "range": span{i.First, i.Last}})))
+			say("evidence.icmp-ports", words.Args{"meaning": i.Meaning, "n": i.Ports, "range": netinfo.PortRange{First: i.First, Last: i.Last}})))
 	}
 	if f.Source != "" {
 		ev = append(ev, proof("source", nil, f.Source))

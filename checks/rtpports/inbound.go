@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -52,7 +53,7 @@ type inboundTest struct {
 	env    *checks.Env
 	client *session.Client
 	key    *session.RTPKey
-	span   span
+	span   netinfo.PortRange
 	stride int
 	rate   int
 	start  time.Time
@@ -71,11 +72,11 @@ type inboundTest struct {
 // off is in the result.
 func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (*Inbound, error) {
 	in := env.Inputs
-	first, last, err := inboundRange(in)
+	whole, err := inboundRange(in)
 	if err != nil {
 		return nil, err
 	}
-	o := &Inbound{Range: span{first, last}.String(), Runs: []InRun{}}
+	o := &Inbound{Range: whole.String(), Runs: []InRun{}}
 	if c := in.RTPConf; c != nil {
 		o.Conf = &InConf{c.File, c.First, c.Last, c.Default, c.Notes}
 	}
@@ -84,13 +85,13 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 		return o, err
 	}
 	t := &inboundTest{
-		loop: newLoop(), env: env, client: client, key: key, span: span{first, last}, stride: inboundStep(in), rate: inboundRate(in),
+		loop: newLoop(), env: env, client: client, key: key, span: whole, stride: inboundStep(in), rate: inboundRate(in),
 		start: time.Now(), ledger: newLedger(inbound(), nil, rand.Uint64()), at: map[int]int{}, seen: map[int]bool{},
 	}
 	o.Local, _ = probe.Source(env.Net, in.Bind, client.Addr) // without a route it is not known
 	ask := spaced(t.span, t.stride)
 	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
-	env.Progress(checks.Event{Text: say("progress.inbound", words.Args{"n": len(ask), "of": t.span.size()}), Left: expected(len(ask), t.rate)})
+	env.Progress(checks.Event{Text: say("progress.inbound", words.Args{"n": len(ask), "of": t.span.Len()}), Left: expected(len(ask), t.rate)})
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
 	defer func() {
 		close(t.over)
@@ -124,15 +125,15 @@ func (t *inboundTest) lastWord(ctx context.Context, port int) error {
 }
 
 // inboundRange is what the user named, or else what the PBX uses.
-func inboundRange(in checks.Inputs) (first, last int, err error) {
+func inboundRange(in checks.Inputs) (netinfo.PortRange, error) {
 	if in.RTPRange == "" && in.RTPConf != nil {
-		return in.RTPConf.First, in.RTPConf.Last, nil
+		return netinfo.PortRange{First: in.RTPConf.First, Last: in.RTPConf.Last}, nil
 	}
-	first, last, err = ParseRange(in.RTPRange)
-	if err == nil && first < session.FirstInboundPort {
-		err = fmt.Errorf("%s %d %d", rangeTooLow, first, session.FirstInboundPort)
+	r, err := ParseRange(in.RTPRange)
+	if err == nil && r.First < session.FirstInboundPort {
+		err = fmt.Errorf("%s %d %d", rangeTooLow, r.First, session.FirstInboundPort)
 	}
-	return first, last, err
+	return r, err
 }
 
 func inboundStep(in checks.Inputs) int {

@@ -22,7 +22,7 @@ func (v *inView) proof(own ...checks.Evidence) []checks.Evidence {
 			continue // this machine's own word about ports that nobody has bound
 		}
 		ev = append(ev, checks.Proof(say("evidence.icmp", words.Args{"hop": i.Hop}), nil,
-			say("evidence.icmp-example", words.Args{"meaning": i.Meaning, "range": span{i.First, i.Last}})))
+			say("evidence.icmp-example", words.Args{"meaning": i.Meaning, "range": netinfo.PortRange{First: i.First, Last: i.Last}})))
 	}
 	return ev
 }
@@ -141,7 +141,7 @@ func (v *inView) localFirewall() checks.Finding {
 // oddConf is about the file, whatever arrived.
 func (v *inView) oddConf() checks.Finding {
 	c := v.o.Conf
-	used := span{c.First, c.Last}.String()
+	used := netinfo.PortRange{First: c.First, Last: c.Last}.String()
 	f := checks.Finding{
 		ID: "rtp-ports.conf", Severity: checks.Warning, Confidence: checks.Certain,
 		Args:     words.Args{"file": c.File, "range": used},

@@ -41,7 +41,7 @@ type MovedFact struct {
 // inView is an observation with what follows for every port.
 type inView struct {
 	o        Inbound
-	whole    span
+	whole    netinfo.PortRange
 	verdicts []verdict
 	f        InboundFacts
 }
@@ -49,12 +49,11 @@ type inView struct {
 // judgeInbound adds to j what the test from outside says. udp reports that
 // packets of the responder are known to reach this machine when it has asked.
 func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) (facts *InboundFacts) {
-	first, last, err := ParseRange(o.Range)
+	whole, err := ParseRange(o.Range)
 	if err != nil || o.Range == "" {
 		return nil
 	}
-	v := &inView{o: o, whole: span{first, last}}
-	v.conclude()
+	v := &inView{o: o, whole: whole, verdicts: conclude(whole, bridged(unmoved(o.Runs)))}
 	v.facts()
 	if v.nothing() && !udp {
 		j.Inconclusive = joined(j.Inconclusive, say("reason.no-udp", nil))
@@ -68,15 +67,8 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 	return &v.f
 }
 
-// conclude makes verdicts of runs, as for the sweep. Ports in use between
-// tested ones that agree share their outcome: a forwarding does not know who
-// owns a port.
-func (v *inView) conclude() {
-	v.verdicts = conclude(v.whole, bridged(unmoved(v.o.Runs)))
-}
-
 // bridged lets a run go on over ports in use, up to the next one of the same
-// outcome.
+// outcome: a forwarding does not know who owns a port.
 func bridged(runs []Run) []Run {
 	var out []Run
 	for i, r := range runs {
@@ -98,24 +90,25 @@ func (v *inView) facts() {
 		PacketsSent: o.Sent, ElapsedS: math.Round(float64(o.Elapsed)/100) / 10,
 	}
 	if c := o.Conf; c != nil {
-		f.ConfRange, f.ConfFile = span{c.First, c.Last}.String(), c.File
+		f.ConfRange, f.ConfFile = netinfo.PortRange{First: c.First, Last: c.Last}.String(), c.File
 	}
 	for _, r := range o.Runs {
 		if r.State != stateBusy {
 			f.PortsProbed += r.Asked
 		}
 		if r.State == inMoved {
-			f.Moved = append(f.Moved, MovedFact{span{r.First, r.Last}.String(), span{min(r.To, r.ToLast), max(r.To, r.ToLast)}.String()})
+			ports, to := netinfo.PortRange{First: r.First, Last: r.Last}, netinfo.PortRange{First: min(r.To, r.ToLast), Last: max(r.To, r.ToLast)}
+			f.Moved = append(f.Moved, MovedFact{ports.String(), to.String()})
 		}
 	}
-	f.LostCallsPct = percent(v.lost(), v.whole.size())
+	f.LostCallsPct = percent(v.lost(), v.whole.Len())
 	v.f = f
 }
 
 // lost is the number of ports whose calls have no audio from outside.
 func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
 
-func (v *inView) calls() words.Text { return calls(v.lost(), v.whole.size(), true) }
+func (v *inView) calls() words.Text { return calls(v.lost(), v.whole.Len(), true) }
 
 // nothing reports that not one packet reached this machine.
 func (v *inView) nothing() bool {
@@ -187,6 +180,6 @@ func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
 		return nil
 	}
 	return fixes.For(fixes.RTPForward, host, map[string]string{
-		"RTPRange": v.o.Range, "RTPFirst": strconv.Itoa(v.whole.first), "RTPLast": strconv.Itoa(v.whole.last), "PBX": v.o.Local.String(),
+		"RTPRange": v.o.Range, "RTPFirst": strconv.Itoa(v.whole.First), "RTPLast": strconv.Itoa(v.whole.Last), "PBX": v.o.Local.String(),
 	})
 }

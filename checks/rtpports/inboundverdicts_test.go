@@ -178,7 +178,7 @@ func TestPortsInUseBetweenOthers(t *testing.T) {
 		{"twice", []Run{ports(10, 12, inArrives), busy, ports(15, 16, inArrives), ports(17, 17, stateBusy), ports(18, 19, inArrives)}, "[{{10 19} arrives}]"},
 		{"moved apart, nothing tried between", []Run{ports(10, 12, inMoved), ports(15, 19, inMoved)}, "[{{10 12} moved} {{13 14} unknown} {{15 19} moved}]"},
 	} {
-		if got := fmt.Sprint(conclude(span{10, 19}, bridged(c.runs))); got != c.want {
+		if got := fmt.Sprint(conclude(netinfo.PortRange{First: 10, Last: 19}, bridged(c.runs))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -323,7 +323,7 @@ func TestWhyNothingArrives(t *testing.T) {
 	}
 	bars := map[string]bool{}
 	for _, state := range []string{inArrives, inMoved, inSilent, stateUnknown} {
-		v := inView{whole: span{1, 4}, verdicts: []verdict{{span{1, 4}, state}}}
+		v := inView{whole: netinfo.PortRange{First: 1, Last: 4}, verdicts: []verdict{{netinfo.PortRange{First: 1, Last: 4}, state}}}
 		bars[bar(v.whole, v.drawn())] = true
 	}
 	if len(bars) != 4 {

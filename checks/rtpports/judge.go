@@ -59,12 +59,11 @@ func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 	if o.ResponderError != "" {
 		return checks.Judgement{Summary: untested, Inconclusive: problem(o.ResponderError)}
 	}
-	first, last, err := ParseRange(o.Range)
+	whole, err := ParseRange(o.Range)
 	if err != nil {
 		return checks.Judgement{Summary: untested, Inconclusive: say("reason.no-range", nil)}
 	}
-	v := view{o: o, whole: span{first, last}}
-	v.verdicts = conclude(v.whole, o.Runs)
+	v := view{o: o, whole: whole, verdicts: conclude(whole, o.Runs)}
 	f := v.facts()
 	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host), KnowsUnasked: true}
 	if len(f.Unknown) > 0 {
@@ -76,7 +75,7 @@ func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 // view is an observation with what follows for every port.
 type view struct {
 	o        Observed
-	whole    span
+	whole    netinfo.PortRange
 	verdicts []verdict
 }
 
@@ -100,7 +99,7 @@ func (v view) facts() Facts {
 	if n := len(o.Sources); n > 0 {
 		f.Source = o.Sources[n-1].Local.String()
 	}
-	f.BlockedPct = percent(v.blocked(), v.whole.size())
+	f.BlockedPct = percent(v.blocked(), v.whole.Len())
 	return f
 }
 
@@ -132,7 +131,7 @@ func percent(n, size int) int {
 }
 
 // calls says what the blocked share means for calls.
-func (v view) calls() words.Text { return calls(v.blocked(), v.whole.size(), false) }
+func (v view) calls() words.Text { return calls(v.blocked(), v.whole.Len(), false) }
 
 // sessions is how many connections the router held when no more passed; 0 when
 // its table was never full.
@@ -148,7 +147,7 @@ func (v view) sessions() int {
 func (v view) nothingOpen() bool { return count(v.verdicts, stateOpen) == 0 }
 
 func (v view) summary(f Facts) words.Text {
-	size := v.whole.size()
+	size := v.whole.Len()
 	asked := say("summary.asked", words.Args{
 		"all": f.PortsProbed >= size, "asked": f.PortsProbed, "size": size, "loss": words.Percent(f.LossPct),
 	})

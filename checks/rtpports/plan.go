@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -37,31 +36,15 @@ const (
 	modeFull   = "full"
 )
 
-// A span is a range of ports, both ends included.
-type span struct{ first, last int }
-
-func (s span) size() int { return s.last - s.first + 1 }
-
-func (s span) String() string {
-	if s.first == s.last {
-		return strconv.Itoa(s.first)
-	}
-	return fmt.Sprintf("%d-%d", s.first, s.last)
-}
-
 // ParseRange reads "10000-65535" or "10000"; an empty text is the default
 // range. The error is for the person who typed it.
-func ParseRange(text string) (first, last int, err error) {
-	if text == "" {
-		text = defaultRange
-	}
-	r, err := netinfo.ParseMediaRange(text)
-	return r.First, r.Last, err
+func ParseRange(text string) (netinfo.PortRange, error) {
+	return netinfo.ParseMediaRange(cmp.Or(text, defaultRange))
 }
 
 // A plan is what to ask, and how fast.
 type plan struct {
-	span    span
+	span    netinfo.PortRange
 	mode    string
 	stride  int
 	ports   []int  // sorted
@@ -72,11 +55,11 @@ type plan struct {
 }
 
 func newPlan(in checks.Inputs) (*plan, error) {
-	first, last, err := ParseRange(in.RTPRange)
+	whole, err := ParseRange(in.RTPRange)
 	if err != nil {
 		return nil, fmt.Errorf("reading the RTP range: %w", err)
 	}
-	p := &plan{span: span{first, last}, mode: modeSample, stride: sampleStride, in: in}
+	p := &plan{span: whole, mode: modeSample, stride: sampleStride, in: in}
 	switch {
 	case in.Full:
 		p.mode, p.stride = modeFull, 1
@@ -91,13 +74,13 @@ func (p *plan) within(served string) error {
 	if served == "" {
 		return errors.New(noRTPPorts)
 	}
-	first, last, err := ParseRange(served)
+	far, err := ParseRange(served)
 	if err != nil {
 		return fmt.Errorf("the responder names no RTP range: %w", err)
 	}
-	cut := span{max(p.span.first, first), min(p.span.last, last)}
-	if cut.first > cut.last || cut != p.span && p.in.RTPRange != "" {
-		return fmt.Errorf("%s %s %s", otherPorts, span{first, last}, p.span)
+	cut := netinfo.PortRange{First: max(p.span.First, far.First), Last: min(p.span.Last, far.Last)}
+	if cut.First > cut.Last || cut != p.span && p.in.RTPRange != "" {
+		return fmt.Errorf("%s %s %s", otherPorts, far, p.span)
 	}
 	p.span = cut
 	return nil
@@ -110,26 +93,23 @@ func usualEdges() []int {
 }
 
 // spaced are both ends of a range and every stride-th port between.
-func spaced(s span, stride int) (out []int) {
-	for p := s.first; p < s.last; p += stride {
+func spaced(s netinfo.PortRange, stride int) (out []int) {
+	for p := s.First; p < s.Last; p += stride {
 		out = append(out, p)
 	}
-	return append(out, s.last)
+	return append(out, s.Last)
 }
 
 // choose returns the ports to ask: all, or every stride-th and both sides of
 // the usual edges.
 func (p *plan) choose() []int {
 	out := spaced(p.span, p.stride)
-	add := func(port int) {
-		if port >= p.span.first && port <= p.span.last {
-			out = append(out, port)
-		}
-	}
 	for _, e := range slices.Concat(usualEdges(), p.in.RTPEdges) {
-		add(e - 1)
-		add(e)
-		add(e + 1)
+		for port := e - 1; port <= e+1; port++ {
+			if p.span.Contains(port) {
+				out = append(out, port)
+			}
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 func TestRangesThatPeopleType(t *testing.T) {
@@ -30,8 +31,8 @@ func TestRangesThatPeopleType(t *testing.T) {
 		"rtp":                  `port "rtp" is not a port number`,
 		"1-2-3":                `port "2-3" is not a port number`,
 	} {
-		first, last, err := ParseRange(text)
-		got := span{first, last}.String()
+		r, err := ParseRange(text)
+		got := r.String()
 		if err != nil {
 			got = err.Error()
 		}
@@ -151,23 +152,23 @@ func TestAFullTableIsAStepInTheOrderOfSending(t *testing.T) {
 func TestEveryEdgeIsFoundToTheExactPort(t *testing.T) {
 	states := []string{stateOpen, stateOutbound, stateReturn}
 	for range 300 {
-		whole := span{10000, 65535}
+		whole := netinfo.PortRange{First: 10000, Last: 65535}
 		var truth []verdict
-		for at, last := whole.first, ""; at <= whole.last; {
+		for at, last := whole.First, ""; at <= whole.Last; {
 			state := states[rand.IntN(3)]
 			if state == last {
 				continue
 			}
-			end := min(at+sampleStride-1+rand.IntN(9000), whole.last)
-			if whole.last-end < sampleStride {
-				end = whole.last
+			end := min(at+sampleStride-1+rand.IntN(9000), whole.Last)
+			if whole.Last-end < sampleStride {
+				end = whole.Last
 			}
-			truth = append(truth, verdict{span{at, end}, state})
+			truth = append(truth, verdict{netinfo.PortRange{First: at, Last: end}, state})
 			at, last = end+1, state
 		}
 		real := func(p int) string {
 			for _, v := range truth {
-				if p >= v.span.first && p <= v.span.last {
+				if p >= v.span.First && p <= v.span.Last {
 					return v.state
 				}
 			}
@@ -182,7 +183,7 @@ func TestEveryEdgeIsFoundToTheExactPort(t *testing.T) {
 			asked = slices.Compact(asked)
 		}
 		got := conclude(whole, unmoved(joinRuns(asked, outcome)))
-		if diff := cmp.Diff(truth, got, cmp.AllowUnexported(verdict{}, span{})); diff != "" {
+		if diff := cmp.Diff(truth, got, cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Fatalf("(-want +got)\n%s", diff)
 		}
 	}
@@ -203,7 +204,7 @@ func TestASweepThatEndedEarlyIsASample(t *testing.T) {
 		all = append(all, p)
 	}
 	untold := func(p int) bool { return state(p) == stateUnknown && p != 210 }
-	got := conclude(span{1, 300}, unmoved(joinRuns(skipUnasked(all, state, untold), func(p int) (string, int) { return state(p), 0 })))
+	got := conclude(netinfo.PortRange{First: 1, Last: 300}, unmoved(joinRuns(skipUnasked(all, state, untold), func(p int) (string, int) { return state(p), 0 })))
 	if diff := cmp.Diff([]string{"10-40", "200", "230", "260"}, list(got, stateOpen)); diff != "" {
 		t.Error(diff)
 	}
@@ -213,7 +214,7 @@ func TestASweepThatEndedEarlyIsASample(t *testing.T) {
 }
 
 func TestTheBarShowsTheWorstOfEachPart(t *testing.T) {
-	whole := span{10000, 65535}
+	whole := netinfo.PortRange{First: 10000, Last: 65535}
 	vs := conclude(whole, []Run{
 		ports(10000, 16383, stateOpen), ports(16384, 16400, stateOutbound), ports(16401, 29999, stateOpen),
 		ports(30000, 40000, stateReturn), ports(40001, 60000, stateOpen), ports(60001, 65535, stateUnknown),
@@ -221,7 +222,7 @@ func TestTheBarShowsTheWorstOfEachPart(t *testing.T) {
 	if diff := cmp.Diff("10000 [#####.###########<<<<<<<<<#################?????] 65535", bar(whole, vs)); diff != "" {
 		t.Error(diff)
 	}
-	if got := bar(span{5004, 5004}, conclude(span{5004, 5004}, []Run{ports(5004, 5004, stateOpen)})); got != "5004 [#] 5004" {
+	if got := bar(netinfo.PortRange{First: 5004, Last: 5004}, conclude(netinfo.PortRange{First: 5004, Last: 5004}, []Run{ports(5004, 5004, stateOpen)})); got != "5004 [#] 5004" {
 		t.Error(got)
 	}
 }
@@ -256,14 +257,14 @@ func FuzzConclude(f *testing.F) {
 		if first < 1 || last > 65535 || first > last {
 			return
 		}
-		whole := span{first, last}
+		whole := netinfo.PortRange{First: first, Last: last}
 		vs := conclude(whole, []Run{ports(a, b, stateOpen), ports(c, d, stateOutbound)})
 		next := first
 		for _, v := range vs {
-			if v.span.first != next || v.span.last < v.span.first {
+			if v.span.First != next || v.span.Last < v.span.First {
 				t.Fatal(fmt.Sprint(vs))
 			}
-			next = v.span.last + 1
+			next = v.span.Last + 1
 		}
 		if next != last+1 {
 			t.Fatal(fmt.Sprint(vs))

@@ -13,7 +13,7 @@ func (s *sweep) runs() []Run {
 	var asked []int
 	for n := range s.ledger.ports {
 		p := &s.ledger.ports[n]
-		if p.known && (!p.usedByOthers || s.plan.stride == 1 && n >= s.plan.span.first && n <= s.plan.span.last) {
+		if p.known && (!p.usedByOthers || s.plan.stride == 1 && s.plan.span.Contains(n)) {
 			asked = append(asked, n)
 		}
 	}

@@ -63,7 +63,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Range = p.span.String()
 	o.ExpectedMS = p.expected().Milliseconds()
 	env.Progress(checks.Event{Text: words.Say("rtp-ports.progress.testing",
-		words.Args{"n": len(p.ports), "of": p.span.size(), "rate": p.rate}), Left: p.expected()})
+		words.Args{"n": len(p.ports), "of": p.span.Len(), "rate": p.rate}), Left: p.expected()})
 	s, err := newSweep(ctx, env, client, p)
 	if err != nil {
 		return o, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // joinRuns makes runs of the asked ports, which are sorted; outcome is what is
@@ -120,47 +121,47 @@ func definite(state string) bool { return state != stateBusy && state != stateUn
 
 // A verdict is what is concluded for every port of a range.
 type verdict struct {
-	span  span
+	span  netinfo.PortRange
 	state string
 }
 
 // conclude makes verdicts of runs: ports between asked ports of the same
 // outcome share it, ports between different ones are unknown.
-func conclude(whole span, runs []Run) []verdict {
+func conclude(whole netinfo.PortRange, runs []Run) []verdict {
 	var out []verdict
-	add := func(s span, state string) {
-		if s.first > s.last {
+	add := func(s netinfo.PortRange, state string) {
+		if s.First > s.Last {
 			return
 		}
 		if n := len(out); n > 0 && out[n-1].state == state {
-			out[n-1].span.last = s.last
+			out[n-1].span.Last = s.Last
 			return
 		}
 		out = append(out, verdict{s, state})
 	}
-	next := whole.first
+	next := whole.First
 	for _, r := range runs {
-		if r.First < next || r.Last > whole.last || r.Last < r.First {
+		if r.First < next || r.Last > whole.Last || r.Last < r.First {
 			continue // no report of ours has such a run
 		}
-		add(span{next, r.First - 1}, stateUnknown)
-		add(span{r.First, r.Last}, r.State)
+		add(netinfo.PortRange{First: next, Last: r.First - 1}, stateUnknown)
+		add(netinfo.PortRange{First: r.First, Last: r.Last}, r.State)
 		next = r.Last + 1
 	}
-	add(span{next, whole.last}, stateUnknown)
+	add(netinfo.PortRange{First: next, Last: whole.Last}, stateUnknown)
 	return out
 }
 
 // list returns the ranges with one of the states, as text.
 func list(vs []verdict, states ...string) []string {
 	out := []string{}
-	var last span
+	var last netinfo.PortRange
 	for _, v := range vs {
 		if !slices.Contains(states, v.state) {
 			continue
 		}
-		if n := len(out); n > 0 && last.last+1 == v.span.first {
-			last.last = v.span.last
+		if n := len(out); n > 0 && last.Last+1 == v.span.First {
+			last.Last = v.span.Last
 			out[n-1] = last.String()
 			continue
 		}
@@ -175,7 +176,7 @@ func count(vs []verdict, states ...string) int {
 	n := 0
 	for _, v := range vs {
 		if slices.Contains(states, v.state) {
-			n += v.span.size()
+			n += v.span.Len()
 		}
 	}
 	return n
@@ -186,21 +187,21 @@ const barCells = 48
 
 // bar draws the range: one character for an equal share of the ports, showing
 // the worst of them.
-func bar(whole span, vs []verdict) string {
-	cells := min(barCells, whole.size())
+func bar(whole netinfo.PortRange, vs []verdict) string {
+	cells := min(barCells, whole.Len())
 	out := make([]byte, cells)
 	marks := map[string]byte{stateOpen: '#', stateOutbound: '.', stateReturn: '<', stateSilent: '.', stateLocal: '.', stateUnknown: '?', stateBusy: '?'}
 	const order = "#?<." // from good to bad
 	for i := range out {
 		out[i] = '#'
-		first := whole.first + i*whole.size()/cells
-		last := whole.first + (i+1)*whole.size()/cells - 1
+		first := whole.First + i*whole.Len()/cells
+		last := whole.First + (i+1)*whole.Len()/cells - 1
 		for _, v := range vs {
 			m := marks[v.state]
-			if v.span.first <= last && v.span.last >= first && strings.IndexByte(order, m) > strings.IndexByte(order, out[i]) {
+			if v.span.First <= last && v.span.Last >= first && strings.IndexByte(order, m) > strings.IndexByte(order, out[i]) {
 				out[i] = m
 			}
 		}
 	}
-	return fmt.Sprintf("%d [%s] %d", whole.first, out, whole.last)
+	return fmt.Sprintf("%d [%s] %d", whole.First, out, whole.Last)
 }

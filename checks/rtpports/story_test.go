@@ -125,14 +125,11 @@ func TestHeavyLossMakesNoFalsePorts(t *testing.T) {
 func claims(t *testing.T, what string, ranges []string, holds func(int) bool) {
 	t.Helper()
 	for _, r := range ranges {
-		first, last, err := rtpports.ParseRange(r)
-		if err != nil {
-			first, last, err = rtpports.ParseRange(r + "-" + r)
-		}
+		ports, err := rtpports.ParseRange(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for p := first; p <= last; p++ {
+		for p := ports.First; p <= ports.Last; p++ {
 			if !holds(p) {
 				t.Errorf("port %d is said to be %s, which it is not", p, what)
 				return

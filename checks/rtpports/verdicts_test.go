@@ -129,7 +129,7 @@ func TestTheShareOfBlockedPorts(t *testing.T) {
 		}
 	}
 	whole := func(size, blocked int) view {
-		return view{whole: span{1, size}, verdicts: conclude(span{1, size}, []Run{ports(1, blocked, stateOutbound)})}
+		return view{whole: netinfo.PortRange{First: 1, Last: size}, verdicts: conclude(netinfo.PortRange{First: 1, Last: size}, []Run{ports(1, blocked, stateOutbound)})}
 	}
 	for _, c := range []struct {
 		name          string
@@ -141,7 +141,7 @@ func TestTheShareOfBlockedPorts(t *testing.T) {
 		if got := whole(c.size, c.blocked).calls(); got.Args["share"] != c.want || got.Args["outside"] != false {
 			t.Errorf("%s: %v, want %d", c.name, got, c.want)
 		}
-		in := inView{whole: span{1, c.size}, verdicts: conclude(span{1, c.size}, []Run{ports(1, c.blocked, inSilent)})}
+		in := inView{whole: netinfo.PortRange{First: 1, Last: c.size}, verdicts: conclude(netinfo.PortRange{First: 1, Last: c.size}, []Run{ports(1, c.blocked, inSilent)})}
 		if got := in.calls(); got.Args["share"] != c.want || got.Args["outside"] != true {
 			t.Errorf("%s, from outside: %v, want %d", c.name, got, c.want)
 		}
@@ -246,30 +246,30 @@ func TestWhyPortsAreLeftOpenToQuestion(t *testing.T) {
 // A report from elsewhere may hold anything; nothing is claimed of ports that
 // it names twice, backwards or outside.
 func TestRunsThatNoSweepMakes(t *testing.T) {
-	whole := span{10, 19}
+	whole := netinfo.PortRange{First: 10, Last: 19}
 	for _, c := range []struct {
 		name string
 		runs []Run
 		want []verdict
 	}{
-		{"none", nil, []verdict{{span{10, 19}, stateUnknown}}},
-		{"all of it", []Run{ports(10, 19, stateOpen)}, []verdict{{span{10, 19}, stateOpen}}},
-		{"one before the range", []Run{ports(9, 12, stateOutbound)}, []verdict{{span{10, 19}, stateUnknown}}},
-		{"one behind the range", []Run{ports(12, 20, stateOutbound)}, []verdict{{span{10, 19}, stateUnknown}}},
-		{"backwards", []Run{{First: 14, Last: 12, State: stateOutbound}}, []verdict{{span{10, 19}, stateUnknown}}},
-		{"twice", []Run{ports(10, 14, stateOpen), ports(14, 19, stateOutbound)}, []verdict{{span{10, 14}, stateOpen}, {span{15, 19}, stateUnknown}}},
-		{"one port", []Run{ports(10, 18, stateOpen), ports(19, 19, stateOutbound)}, []verdict{{span{10, 18}, stateOpen}, {span{19, 19}, stateOutbound}}},
-		{"neighbours of one state", []Run{ports(10, 12, stateOpen), ports(13, 19, stateOpen)}, []verdict{{span{10, 19}, stateOpen}}},
-		{"the same state apart", []Run{ports(10, 12, stateOpen), ports(15, 19, stateOpen)}, []verdict{{span{10, 12}, stateOpen}, {span{13, 14}, stateUnknown}, {span{15, 19}, stateOpen}}},
+		{"none", nil, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateUnknown}}},
+		{"all of it", []Run{ports(10, 19, stateOpen)}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateOpen}}},
+		{"one before the range", []Run{ports(9, 12, stateOutbound)}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateUnknown}}},
+		{"one behind the range", []Run{ports(12, 20, stateOutbound)}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateUnknown}}},
+		{"backwards", []Run{{First: 14, Last: 12, State: stateOutbound}}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateUnknown}}},
+		{"twice", []Run{ports(10, 14, stateOpen), ports(14, 19, stateOutbound)}, []verdict{{netinfo.PortRange{First: 10, Last: 14}, stateOpen}, {netinfo.PortRange{First: 15, Last: 19}, stateUnknown}}},
+		{"one port", []Run{ports(10, 18, stateOpen), ports(19, 19, stateOutbound)}, []verdict{{netinfo.PortRange{First: 10, Last: 18}, stateOpen}, {netinfo.PortRange{First: 19, Last: 19}, stateOutbound}}},
+		{"neighbours of one state", []Run{ports(10, 12, stateOpen), ports(13, 19, stateOpen)}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateOpen}}},
+		{"the same state apart", []Run{ports(10, 12, stateOpen), ports(15, 19, stateOpen)}, []verdict{{netinfo.PortRange{First: 10, Last: 12}, stateOpen}, {netinfo.PortRange{First: 13, Last: 14}, stateUnknown}, {netinfo.PortRange{First: 15, Last: 19}, stateOpen}}},
 	} {
-		if diff := cmp.Diff(c.want, conclude(whole, c.runs), cmp.AllowUnexported(verdict{}, span{})); diff != "" {
+		if diff := cmp.Diff(c.want, conclude(whole, c.runs), cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 }
 
 func TestRangesThatTouchAreOne(t *testing.T) {
-	vs := []verdict{{span{1, 2}, stateUnknown}, {span{3, 4}, stateBusy}, {span{5, 6}, stateOpen}, {span{7, 8}, stateSilent}}
+	vs := []verdict{{netinfo.PortRange{First: 1, Last: 2}, stateUnknown}, {netinfo.PortRange{First: 3, Last: 4}, stateBusy}, {netinfo.PortRange{First: 5, Last: 6}, stateOpen}, {netinfo.PortRange{First: 7, Last: 8}, stateSilent}}
 	if got := fmt.Sprint(list(vs, stateUnknown, stateBusy, stateSilent)); got != "[1-4 7-8]" {
 		t.Error(got)
 	}

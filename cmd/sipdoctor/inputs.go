@@ -82,7 +82,7 @@ func (o *checkOptions) validate() error {
 	if len(o.ladder) > natlifetime.MaxRungs {
 		return usage("say.ladder-long", words.Args{"n": len(o.ladder), "most": natlifetime.MaxRungs})
 	}
-	if _, _, err := rtpports.ParseRange(o.rtpRange); err != nil {
+	if _, err := rtpports.ParseRange(o.rtpRange); err != nil {
 		return badValue("--rtp-range", o.rtpRange, err)
 	}
 	switch {

@@ -194,10 +194,11 @@ func servedRange(text string) (first, last int, err error) {
 	if text == "none" {
 		return -1, -1, nil
 	}
-	if first, last, err = rtpports.ParseRange(text); err != nil {
+	r, err := rtpports.ParseRange(text)
+	if err != nil {
 		return 0, 0, badValue("--rtp-range", words.Raw(text), err)
 	}
-	return first, last, nil
+	return r.First, r.Last, nil
 }
 
 // localPort reads :PORT, PORT or ADDRESS:PORT; without an address it is all of
