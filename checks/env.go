@@ -136,8 +136,8 @@ func (e *Env) PublicSIPServers() []string {
 	return netinfo.PublicSIPServers()
 }
 
-// A once runs a function for the first caller and gives its outcome to all.
-// Unlike with sync.Once, whoever waits stops waiting when his context ends.
+// once runs a function for the first caller and gives its outcome to all.
+// Unlike with sync.Once, a caller stops waiting when its context ends.
 type once[T any] struct {
 	mu    sync.Mutex
 	done  chan struct{} // nil before the first call; closed when value and err are there

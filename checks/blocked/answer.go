@@ -79,7 +79,7 @@ type Block struct {
 	Jail      string       `json:"jail"`   // of fail2ban, or the scenario of CrowdSec
 	Prefix    netip.Prefix `json:"prefix,omitzero"`
 	Since     time.Time    `json:"since,omitzero"`
-	Until     time.Time    `json:"until,omitzero"` // zero: not known, or for good
+	Until     time.Time    `json:"until,omitzero"` // zero: not known, or permanent
 	Permanent bool         `json:"permanent,omitempty"`
 	Reasons   []string     `json:"reasons,omitempty"` // log lines, comments; of xt_recent codes
 	Count     int          `json:"count,omitempty"`   // how often it was banned

@@ -53,7 +53,7 @@ func (g *gathered) addr(a netip.Addr, role, use string) {
 	}
 }
 
-// thoseThatMatter are the addresses a PBX lives from: the administrator, the
+// thoseThatMatter are the addresses that a PBX cannot do without: the administrator, the
 // provider, the trunks, the gateway, the phones.
 func thoseThatMatter(ctx context.Context, env *checks.Env, ast pbx.Asterisk, routes *pbx.Routes) gathered {
 	var g gathered

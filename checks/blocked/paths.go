@@ -172,7 +172,7 @@ func (e question) sentTo(p *Path, c packetfilter.Class, o packetfilter.Outcome) 
 	} else {
 		p.SentTo = "port " + p.SentTo
 	}
-	if o.Verdict == packetfilter.Accepted && !o.Onward && len(o.ToPorts) > 0 { // the same port at another own address is no dead end
+	if o.Verdict == packetfilter.Accepted && !o.Onward && len(o.ToPorts) > 0 { // the same port at another own address is not a dead end
 		_, p.Dead = c.Host.ListensAll(c.Protocol, ports)
 	}
 }

@@ -29,7 +29,7 @@ func Check() *checks.Check {
 	}, observe, judge)
 }
 
-// Observed is the state of connection tracking and what hangs on it.
+// Observed is the state of connection tracking and what depends on it.
 type Observed struct {
 	State   netinfo.ConntrackState `json:"state"`
 	Helpers []Helper               `json:"helpers,omitempty"`

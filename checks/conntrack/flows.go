@@ -39,7 +39,7 @@ func (o *Observed) flows(ctx context.Context, sys platform.System, filter pbx.Fi
 	for _, p := range ports[:min(len(ports), maxSIPPorts)] {
 		list, err := netinfo.ReadFlows(ctx, sys, p.Protocol, p.Port)
 		if errors.Is(err, platform.ErrNotCollected) {
-			return // a bundle of before
+			return // the bundle is older than this question
 		}
 		if err != nil {
 			o.Notes = append(o.Notes, platform.Words(err).Reason().In("conntrack.note.flows", "why"))

@@ -11,7 +11,7 @@ import (
 )
 
 // logFault is about what is wrong between a jail and the log it reads. ok is
-// false where another fault says it better, or what is seen is no fault.
+// false where another fault says it better, or what is seen is not a fault.
 func logFault(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, ok bool) {
 	f = checks.Finding{
 		ID: "fail2ban." + fault.Code, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name,

@@ -190,7 +190,7 @@ func (o *Observed) sockets(ctx context.Context, env *checks.Env, ast pbx.Asteris
 	open, notes := netinfo.ReadSockets(ctx, env.System)
 	o.Notes = append(o.Notes, words.Quotes(notes)...)
 	if len(open) == 0 {
-		return nil // nothing is known; silence is no proof
+		return nil // nothing is known, and silence proves nothing
 	}
 	for _, t := range ast.State.Transports {
 		protocol := map[string]string{"udp": "udp", "tcp": "tcp", "tls": "tcp"}[t.Protocol]

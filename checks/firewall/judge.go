@@ -52,7 +52,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case o.Unread:
 		j.Summary = words.Say("firewall.summary.unread", nil)
 		j.Inconclusive = checks.NeedsRoot(words.Say("firewall.reason.root-only", nil))
-		if !o.Denied && o.Missing != "" { // reports of before have neither
+		if !o.Denied && o.Missing != "" { // older reports have neither
 			j.Inconclusive = o.Missing.Text()
 		}
 	case len(f.RTPOpen)+len(f.RTPClosed)+len(f.RTPUnknown) == 0:

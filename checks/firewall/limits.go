@@ -29,7 +29,7 @@ type Limit struct {
 }
 
 // limits finds what limits a stranger's SIP packets: lists of "recent" that are
-// full after some packets, and matches whose result hangs on the traffic.
+// full after some packets, and matches whose result depends on the traffic.
 func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (list []Limit) {
 	add := func(l Limit) {
 		l.Protocol, l.Ports = ports.Protocol, pbx.WritePorts(ports.Set)
@@ -130,7 +130,7 @@ func lets(rules *packetfilter.Ruleset, c packetfilter.Class) packetfilter.Decisi
 	return pbx.Verdict(rules, c)
 }
 
-// deciders are the steps that a maybe hangs on.
+// deciders are the steps that a maybe depends on.
 func deciders(o packetfilter.Outcome) []packetfilter.Step {
 	list := append([]packetfilter.Step{o.Decider}, o.Others...)
 	for _, s := range o.Trace {

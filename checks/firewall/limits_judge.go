@@ -12,7 +12,7 @@ import (
 // shuts offices out.
 const (
 	officeAtOnce = 50
-	patience     = 10 // seconds after which phones begin to repeat themselves for good
+	patience     = 10 // seconds after which phones keep repeating themselves
 )
 
 // tight reports whether an office that registers at once meets the limit.

@@ -40,7 +40,7 @@ func (o *Observed) notReloaded(ast pbx.Asterisk, parts func(pbx.Ports) []Part) {
 // inUse counts the ports of the RTP range that sockets hold.
 func (o *Observed) inUse(open []netinfo.Socket, ast pbx.Asterisk, rtp packetfilter.NumSet) {
 	if ast.State == nil || !ast.State.Running || len(open) == 0 {
-		return // nothing is known; silence is no proof
+		return // nothing is known, and silence proves nothing
 	}
 	held := map[packetfilter.Num]bool{}
 	programs := map[string]int{}

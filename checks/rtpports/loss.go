@@ -35,7 +35,7 @@ func triesNeeded(q float64, n int) (tries int, ok bool) {
 // were sent: before it some share passed, after it none, for so long that
 // chance is out of the question. Blocked ports are spread evenly over a random
 // order and make no step. at is the number of flows sent before the first that
-// failed for good.
+// failed and kept failing.
 func tableStep(passed []bool) (at int, ok bool) {
 	last := -1
 	for i, p := range passed {
