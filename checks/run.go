@@ -96,7 +96,7 @@ func onceHost(gather func(context.Context) (*netinfo.Host, error), start time.Ti
 				host = &netinfo.Host{}
 			}
 			if err != nil {
-				host.Notes = append(host.Notes, string(platform.Words(err)))
+				host.Notes = append(host.Notes, platform.Words(err))
 			}
 			return host, nil
 		})

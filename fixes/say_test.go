@@ -169,7 +169,7 @@ func TestFixesThatAreDoneTogetherAreSaidInRussianAndInEnglishAgain(t *testing.T)
 
 func TestWhatCannotBeWrittenAsACommandIsSaidInRussian(t *testing.T) {
 	ok := command.Step{Do: []command.Command{command.New("systemctl", "start").Values("fail2ban")}}
-	no := command.Step{Do: []command.Command{command.Impossible("the line goes on over several lines")}}
+	no := command.Step{Do: []command.Command{command.Impossible("the entry is several lines long: edit %s by hand", "/etc/hosts.allow")}}
 	for name, list := range map[string][]Fix{
 		"a row":           Build("let-trunk-in", "linux-nftables", words.Args{"address": "198.51.100.7"}, ok, no, no),
 		"one of no row":   Fix{ID: "free-everywhere", Title: "Free it", Where: "pbx"}.Steps(ok, no, no),
@@ -178,11 +178,11 @@ func TestWhatCannotBeWrittenAsACommandIsSaidInRussian(t *testing.T) {
 		if len(list) != 1 {
 			t.Fatalf("%s: %+v", name, list)
 		}
-		want := []string{"Run: systemctl start fail2ban", "By hand, because no command can be written safely: the line goes on over several lines"}
+		want := []string{"Run: systemctl start fail2ban", "By hand, because no command can be written safely: the entry is several lines long: edit /etc/hosts.allow by hand"}
 		if diff := cmp.Diff(want, list[0].Commands); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
-		want = []string{"Выполните: systemctl start fail2ban", "Вручную, потому что безопасную команду составить нельзя: the line goes on over several lines"}
+		want = []string{"Выполните: systemctl start fail2ban", "Вручную, потому что безопасную команду составить нельзя: запись занимает несколько строк: исправьте /etc/hosts.allow вручную"}
 		if diff := cmp.Diff(want, saysBack(t, name, list[0]).Commands); diff != "" {
 			t.Errorf("%s in Russian (-want +got)\n%s", name, diff)
 		}

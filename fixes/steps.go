@@ -62,7 +62,7 @@ func stepLines(args words.Args, l words.Lang) (lines []string) {
 		lines = append(lines, say(l, "fixes.run", words.Args{"line": line}))
 	}
 	for _, why := range stringsOf(args[argByHand]) {
-		lines = append(lines, say(l, "fixes.by-hand", words.Args{"why": why}))
+		lines = append(lines, say(l, "fixes.by-hand", words.Args{"why": words.Cause(why)}))
 	}
 	return lines
 }

@@ -35,9 +35,9 @@ var notAssigned = []struct {
 	prefix netip.Prefix
 	what   string
 }{
-	{netip.MustParsePrefix("0.0.0.0/8"), "no address of a single host"},
+	{netip.MustParsePrefix("0.0.0.0/8"), "not the address of a single host"},
 	{netip.MustParsePrefix("127.0.0.0/8"), "the loopback address of the router itself"},
-	{netip.MustParsePrefix("169.254.0.0/16"), "what an interface gives itself when it is given nothing"},
+	{netip.MustParsePrefix("169.254.0.0/16"), "a link-local address, which an interface takes when it gets no other"},
 	{netip.MustParsePrefix("192.0.0.0/24"), "reserved for protocols"},
 	{netip.MustParsePrefix("198.18.0.0/15"), "reserved for benchmarks"},
 	{netip.MustParsePrefix("224.0.0.0/4"), "a multicast address"},
@@ -59,7 +59,7 @@ func notOuter(a netip.Addr, u *Uplink) string {
 	case IsCarrierSide(a):
 		return ""
 	case a.Is6() && !a.IsGlobalUnicast():
-		return "an address that means nothing outside of one network"
+		return "an address that is valid in one network only"
 	}
 	for _, n := range notAssigned {
 		if n.prefix.Contains(a) {

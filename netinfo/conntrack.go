@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // ConntrackState is the state of Linux's connection tracking. Numbers are -1 where
@@ -42,11 +43,11 @@ func (c ConntrackState) Full() float64 {
 
 // ReadConntrack reads connection tracking's figures and the SIP helper's state.
 // The notes say what could not be read.
-func ReadConntrack(sys platform.System) (c ConntrackState, notes []string) {
+func ReadConntrack(sys platform.System) (c ConntrackState, notes []words.Cause) {
 	read := func(name string) string {
 		b, err := platform.ReadSystemFile(sys, name, 1<<20)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			notes = append(notes, fmt.Sprintf("%s was not read: %s", name, err))
+			notes = append(notes, platform.Words(fmt.Errorf("reading %s: %w", name, err)))
 		}
 		return strings.TrimSpace(string(b))
 	}

@@ -33,7 +33,7 @@ type part struct {
 	model    string
 	version  string
 	name     string
-	notes    []string
+	errs     []error // why less was asked
 }
 
 func (p *part) clue(method, value string) {
@@ -159,7 +159,7 @@ func (d discovery) natPMP(ctx context.Context) (p part) {
 		return true
 	})
 	if err != nil {
-		p.notes = append(p.notes, fmt.Sprintf("NAT-PMP was not asked: %v", err))
+		p.errs = append(p.errs, fmt.Errorf("asking by NAT-PMP: %w", err))
 	}
 	return p
 }
@@ -184,7 +184,7 @@ func (d discovery) mndp(ctx context.Context) (p part) {
 	c, done, err := d.open(ctx, netip.AddrPortFrom(netip.IPv4Unspecified(), mndpPort))
 	if err != nil {
 		// A second sipdoctor or Winbox on this machine: unicast answers only.
-		p.notes = append(p.notes, fmt.Sprintf("MikroTik routers may go unnamed: UDP port %d: %v", mndpPort, err))
+		p.errs = append(p.errs, fmt.Errorf("listening for MikroTik routers on UDP port %d: %w", mndpPort, err))
 		if c, done, err = d.open(ctx, netip.AddrPortFrom(d.local, 0)); err != nil {
 			return p
 		}

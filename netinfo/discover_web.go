@@ -164,14 +164,14 @@ func parseBoxInfo(b []byte) (name, version string) {
 func (d discovery) upnp(ctx context.Context) (p part) {
 	u, err := d.locate(ctx, &p)
 	if err != nil {
-		p.notes = append(p.notes, fmt.Sprintf("UPnP was not asked: %v", err))
+		p.errs = append(p.errs, fmt.Errorf("asking by UPnP: %w", err))
 	}
 	if u == nil {
 		return p
 	}
 	dev, err := d.describe(ctx, u)
 	if err != nil {
-		p.notes = append(p.notes, fmt.Sprintf("the router's UPnP description was not read: %v", err))
+		p.errs = append(p.errs, fmt.Errorf("reading the router's UPnP description: %w", err))
 		return p
 	}
 	p.clue("upnp", plain(strings.Join([]string{dev.Manufacturer, dev.ModelName, dev.ModelNumber, dev.FriendlyName}, " ")))

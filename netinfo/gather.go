@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Options are the settings of Gather. The zero value serves.
@@ -104,7 +105,9 @@ func (h *Host) takeFilter(ctx context.Context, filter <-chan filterFacts) {
 func (h *Host) note(errs ...error) {
 	for _, err := range errs {
 		if err != nil {
-			h.Notes = append(h.Notes, strings.Split(string(platform.Words(err)), "\n")...)
+			for line := range strings.SplitSeq(string(platform.Words(err)), "\n") {
+				h.Notes = append(h.Notes, words.Cause(line))
+			}
 		}
 	}
 }
@@ -124,7 +127,7 @@ func (h *Host) meetRouter(ctx context.Context, sys platform.System, n platform.N
 	if u.Gateway.Is4() && d.local.IsValid() && n != nil {
 		wg.Go(func() { parts = d.run(ctx); stop() })
 	} else {
-		h.Notes = append(h.Notes, "the router was not asked what it is: it has no IPv4 address in this network")
+		h.note(errors.New("the router was not asked what it is: it has no IPv4 address in this network"))
 		stop()
 	}
 	h.watchNeighbour(asking, sys)
@@ -213,7 +216,7 @@ func (h *Host) introduce(parts []part) {
 		r.Clues = append(r.Clues, p.clues...)
 		for _, e := range p.external {
 			if why := notOuter(e.Addr, u); why != "" {
-				h.Notes = append(h.Notes, fmt.Sprintf("the router says by %s that its outer address is %s, which is %s: ignored", e.Method, e.Addr, why))
+				h.note(fmt.Errorf("the router's outer address is %s according to %s: ignored, because it is %s", e.Addr, e.Method, why))
 				continue
 			}
 			r.External = append(r.External, e)
@@ -222,7 +225,7 @@ func (h *Host) introduce(parts []part) {
 		r.Version = cmp.Or(r.Version, p.version)
 		r.Name = cmp.Or(r.Name, p.name)
 		r.Vendor = cmp.Or(r.Vendor, p.vendor)
-		h.Notes = append(h.Notes, p.notes...)
+		h.note(p.errs...)
 	}
 	if len(r.Clues) == 0 {
 		return

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Host is what is known of the machine the checks run on and of the router in
@@ -28,8 +29,8 @@ type Host struct {
 	Tracking *Tracking `json:"tracking,omitempty"`
 	// Contacts are the addresses that this run sent something to, and what came
 	// back; empty in reports of older versions.
-	Contacts []Contact `json:"contacts,omitempty"`
-	Notes    []string  `json:"notes,omitempty"` // what could not be read, and why
+	Contacts []Contact     `json:"contacts,omitempty"`
+	Notes    []words.Cause `json:"notes,omitempty"` // what could not be read, and why
 }
 
 // Uplink is the way from this machine to the Internet.

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // RTPConf is the range of UDP ports that Asterisk takes for media.
 type RTPConf struct {
-	File    string   `json:"file"`
-	First   int      `json:"first"`
-	Last    int      `json:"last"`
-	Default bool     `json:"default,omitempty"` // the file sets neither end, or nonsense: Asterisk's own range counts
-	Notes   []string `json:"notes,omitempty"`   // what a person should look at in the file
+	File    string        `json:"file"`
+	First   int           `json:"first"`
+	Last    int           `json:"last"`
+	Default bool          `json:"default,omitempty"` // the file sets neither end, or nonsense: Asterisk's own range counts
+	Notes   []words.Cause `json:"notes,omitempty"`   // what a person should look at in the file
 }
 
 // rtpConfReader is one reading of a configuration.
@@ -124,7 +127,7 @@ func (c *rtpConfReader) directive(from, line string, section *string) {
 	}
 	if c.nested++; c.nested > maxConfIncludes {
 		if c.nested == maxConfIncludes+1 {
-			c.note("%s includes more than %d files; the others were not read", from, maxConfIncludes)
+			c.note("%s includes more than %d files: the others were not read", from, maxConfIncludes)
 		}
 		return
 	}
@@ -133,7 +136,7 @@ func (c *rtpConfReader) directive(from, line string, section *string) {
 	case err == nil:
 		c.lines(name, b, section)
 	case word == "#include":
-		c.note("%s includes %s, which cannot be read: %s", from, name, err)
+		c.note("%s includes %s, which cannot be read: %w", from, name, err)
 	}
 }
 
@@ -159,7 +162,7 @@ func (c *rtpConfReader) take(into *string, name, value string) {
 	case *into == "":
 		*into = value
 	case *into != value:
-		c.note("%s is set twice, to %s and to %s; the first counts", name, *into, value)
+		c.note("%s is set twice, to %s and to %s: the first counts", name, *into, value)
 	}
 }
 
@@ -173,7 +176,7 @@ func (c *rtpConfReader) conclude() {
 		c.Last = c.port("rtpend", c.last)
 	}
 	if c.first == "" != (c.last == "") {
-		c.note("only one of rtpstart and rtpend is set; the other is Asterisk's default")
+		c.note("only one of rtpstart and rtpend is set, the other is Asterisk's default")
 	}
 	if c.First >= c.Last {
 		c.note("rtpstart %d is not below rtpend %d: Asterisk then takes %d-%d", c.First, c.Last, asteriskRTPFirst, asteriskRTPLast)
@@ -191,11 +194,11 @@ func (c *rtpConfReader) port(name, value string) int {
 	}
 	inside := min(max(n, asteriskRTPLowest), asteriskRTPHighest)
 	if inside != n || digits != value {
-		c.note("%s = %s is no port from %d to %d: Asterisk takes %d", name, value, asteriskRTPLowest, asteriskRTPHighest, inside)
+		c.note("%s = %s is not a port from %d to %d: Asterisk takes %d", name, value, asteriskRTPLowest, asteriskRTPHighest, inside)
 	}
 	return inside
 }
 
 func (c *rtpConfReader) note(format string, args ...any) {
-	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+	c.Notes = append(c.Notes, platform.Words(fmt.Errorf(format, args...)))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Socket is a UDP socket that takes packets from anybody, or a TCP socket that
@@ -33,13 +34,13 @@ const maxSocketFile = 16 << 20
 // ReadSockets lists the sockets of a Linux machine on which packets of
 // strangers can arrive. Programs are named where ss tells them. The notes say
 // what was not read.
-func ReadSockets(ctx context.Context, sys platform.System) (list []Socket, notes []string) {
+func ReadSockets(ctx context.Context, sys platform.System) (list []Socket, notes []words.Cause) {
 	list, files, notes := readProcSockets(sys)
 	for _, protocol := range []string{"udp", "tcp"} {
 		out, err := sys.Run(ctx, "ss", "-Hln"+protocol[:1]+"p")
 		if err != nil {
 			if files == 0 {
-				notes = append(notes, fmt.Sprintf("listening %s sockets were not read: %s", protocol, err))
+				notes = append(notes, platform.Words(fmt.Errorf("listing the %s sockets: %w", protocol, err)))
 			}
 			continue
 		}
@@ -58,14 +59,14 @@ func ListeningSockets(sys platform.System) []Socket {
 
 // readProcSockets reads what there is of the kernel's socket lists; files is
 // how many of them.
-func readProcSockets(sys platform.System) (list []Socket, files int, notes []string) {
+func readProcSockets(sys platform.System) (list []Socket, files int, notes []words.Cause) {
 	for _, name := range []string{"udp", "udp6", "tcp", "tcp6"} {
 		b, err := platform.ReadSystemFile(sys, "/proc/net/"+name, maxSocketFile)
 		if err == nil {
 			list = append(list, parseProcSockets(strings.TrimSuffix(name, "6"), b)...)
 			files++
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			notes = append(notes, string(platform.Words(err)))
+			notes = append(notes, platform.Words(err))
 		}
 	}
 	return list, files, notes

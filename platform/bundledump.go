@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // People make bundles by hand, and call what iptables-save printed "rules.txt".
@@ -195,7 +197,7 @@ func (d dumps) get(program string, args []string) (dump, error) {
 
 // FoundAs says which files of a bundle were read as the output of a command
 // though they are not called like it: sentences for the report.
-func FoundAs(s System) (notes []string) {
+func FoundAs(s System) (notes []words.Cause) {
 	if c, ok := s.(*Collector); ok {
 		s = c.System
 	}
@@ -206,7 +208,7 @@ func FoundAs(s System) (notes []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for line, file := range b.used {
-		notes = append(notes, fmt.Sprintf("%s was taken for the output of %s", file, line))
+		notes = append(notes, words.Cause(fmt.Sprintf("%s was taken for the output of %s", file, line)))
 	}
 	slices.Sort(notes)
 	return notes

@@ -60,7 +60,7 @@ func TestDumpsAreKnownByTheirContent(t *testing.T) {
 				if string(out) != tt.want || tt.want == "" && !errors.Is(err, ErrNotCollected) {
 					t.Errorf("%s printed %q, %v", tt.ask, out, err)
 				}
-				if notes := FoundAs(s); (len(notes) == 1 && strings.HasPrefix(notes[0], tt.file+" was taken for the output of ")) != (tt.want != "") {
+				if notes := FoundAs(s); (len(notes) == 1 && strings.HasPrefix(string(notes[0]), tt.file+" was taken for the output of ")) != (tt.want != "") {
 					t.Errorf("the report says %q", notes)
 				}
 			}

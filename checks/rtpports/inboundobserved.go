@@ -31,11 +31,11 @@ type Inbound struct {
 
 // InConf is the PBX's own word.
 type InConf struct {
-	File    string   `json:"file"`
-	First   int      `json:"first"`
-	Last    int      `json:"last"`
-	Default bool     `json:"default,omitempty"` // the file names no range
-	Notes   []string `json:"notes,omitempty"`
+	File    string        `json:"file"`
+	First   int           `json:"first"`
+	Last    int           `json:"last"`
+	Default bool          `json:"default,omitempty"` // the file names no range
+	Notes   []words.Cause `json:"notes,omitempty"`
 }
 
 // The outcomes of a port that was tried from outside; stateBusy and

@@ -82,7 +82,7 @@ func TestWhatATestFromOutsideComesTo(t *testing.T) {
 		{"rtp.conf is well", change(called(arrives), func(i *Inbound) { i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099} }), "pass"},
 		{"rtp.conf names no range", change(called(arrives), func(i *Inbound) { i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Default: true} }), "warn conf warning certain"},
 		{"rtp.conf is odd", change(called(arrives), func(i *Inbound) {
-			i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []string{"rtpend is below rtpstart"}}
+			i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart"}}
 		}), "warn conf warning certain"},
 
 		{"the second router is a carrier's", change(called(silent), func(i *Inbound) { i.Hops = addrs("192.168.88.1", "100.64.0.1") }), "fail inbound-carrier critical likely"},
@@ -253,7 +253,7 @@ func TestWhatCountsOfATestThatWasInterrupted(t *testing.T) {
 // What the PBX's file gets wrong is quoted.
 func TestTheNotesAboutRTPConf(t *testing.T) {
 	o := called(tried(10000, 10099, inArrives))
-	o.Inbound.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []string{"rtpend is below rtpstart", "rtpstart is odd"}}
+	o.Inbound.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart", "rtpstart is odd"}}
 	odd := resultOf(t, o).Findings[0]
 	if len(odd.Evidence) != 3 || odd.Evidence[1].Got != "rtpend is below rtpstart" {
 		t.Errorf("%+v", odd.Evidence)

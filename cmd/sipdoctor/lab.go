@@ -102,6 +102,7 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 	exit, err = lab.Run(ctx, scenario, lab.RunOptions{
 		Command: command, Check: checkFlags(cmd.Flags()),
 		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
+		Warn: func(err error) { s.warn(platform.Words(err).Message()) },
 	})
 	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
 		// Namespaces are to be had, but this kernel lacks a part of the office,

@@ -46,7 +46,7 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 			b.Note = because("libwrap-sip")
 		}
 		if r.continued {
-			b.Free, b.Undo = only(command.Impossible("the line goes on over several lines: edit %s by hand", r.file)), nil
+			b.Free, b.Undo = only(command.Impossible("the entry is several lines long: edit %s by hand", r.file)), nil
 		}
 		if saved := firstCovering(allows, r, asked); saved != nil {
 			b.Note = because("let-in-before", "where", saved.where())

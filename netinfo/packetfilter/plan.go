@@ -153,7 +153,7 @@ func planInserts(list []RuleEdit) (steps []command.Step) {
 		}
 		switch {
 		case e.Odd && e.Position > 0:
-			steps = append(steps, step(command.Impossible("no rule can be put in before the one with handle %d of %s %q, chain %q: a text there holds a quotation mark or a line break", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain), command.Command{}))
+			steps = append(steps, step(command.Impossible("no rule can be put in before the one with handle %d of %s %q, chain %q: a text there has a quotation mark or a line break in it", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain), command.Command{}))
 		case e.NFT != nil && e.Position == 0:
 			steps = append(steps, step(e.NFT.Append(e.Accept[0]), e.NFT.DeleteMarked(e.Mark)))
 		case e.NFT != nil:
@@ -217,7 +217,7 @@ func planNFTDeletes(list []RuleEdit) (steps []command.Step) {
 			back = next.InsertBefore(e.NFT.Text)
 		}
 		if e.Odd {
-			back = command.Impossible("the rule with handle %d of %s %q, chain %q, cannot be written down to be put back: a text there holds a quotation mark or a line break", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain)
+			back = command.Impossible("the rule with handle %d of %s %q, chain %q, cannot be put back: a text there has a quotation mark or a line break in it", e.NFT.Handle, e.NFT.Family, e.NFT.Table, e.NFT.Chain)
 		}
 		steps = append(steps, step(e.NFT.Delete(), back))
 	}

@@ -51,7 +51,7 @@ func proveHelper(ctx context.Context) error {
 		return fmt.Errorf("trying the SIP helper: %w", err)
 	}
 	if strings.Contains(string(b[:n]), via) {
-		return fmt.Errorf("%w: this kernel's SIP helper rewrites nothing; its module nf_nat_sip is missing or not loaded (as root: modprobe nf_nat_sip)", ErrUnavailable)
+		return fmt.Errorf("%w: this kernel's SIP helper rewrites nothing: its module nf_nat_sip is missing or not loaded (as root: modprobe nf_nat_sip)", ErrUnavailable)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type RunOptions struct {
 
 	Stdin          io.Reader // hand os.Stdin, os.Stdout and os.Stderr over for a terminal
 	Stdout, Stderr io.Writer
+	Warn           func(error) // told that there is no responder for Command; may be nil
 }
 
 // Run builds the office of s, starts the real responder on the Internet side,
@@ -28,7 +29,7 @@ type RunOptions struct {
 //
 // A command finds the responder in SIPDOCTOR_LAB_RESPONDER and its fingerprint
 // in SIPDOCTOR_LAB_FINGERPRINT. As a command need not be about the responder,
-// a responder that does not start is then only mentioned on o.Stderr.
+// a responder that does not start is then only a warning.
 func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 	office, err := Build(ctx, s)
 	if err != nil {
@@ -41,8 +42,8 @@ func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 			return 0, err
 		}
 		server = &Server{}
-		if o.Stderr != nil {
-			fmt.Fprintf(o.Stderr, "no responder in this lab: %v\n", err)
+		if o.Warn != nil {
+			o.Warn(fmt.Errorf("no responder in this lab: %w", err))
 		}
 	}
 	argv := o.Command

@@ -58,7 +58,7 @@ func TestRun_aCommandRunsInThePhone(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			exit, err := Run(context.Background(), s, RunOptions{
-				Self: stub(t, tc.serve), Command: []string{"sh", "-c", tc.command}, Stdout: &out, Stderr: &errs,
+				Self: stub(t, tc.serve), Command: []string{"sh", "-c", tc.command}, Stdout: &out, Stderr: &errs, Warn: func(err error) { errs.WriteString(err.Error()) },
 			})
 			if err != nil || exit != 7 {
 				t.Errorf("exit status %d, %v", exit, err)

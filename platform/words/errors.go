@@ -154,6 +154,9 @@ func valueIn(name, text string) (v any, ok bool) {
 		if t := findError(inner); why && !t.IsZero() {
 			return t, true
 		}
+		if strings.ContainsFunc(inner, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			inner = text[1 : len(text)-1] // escaped: a terminal would obey it
+		}
 		return Raw(inner), true
 	}
 	if why {

@@ -109,11 +109,11 @@ func reasonOf(t Text) Reason {
 	return r
 }
 
-// Quotes is Quote for each of list.
-func Quotes(list []string) []Reason {
+// Quotes is Cause.Reason for each of list.
+func Quotes[S ~string](list []S) []Reason {
 	var out []Reason
 	for _, s := range list {
-		out = append(out, Quote(s))
+		out = append(out, Cause(s).Reason())
 	}
 	return out
 }

@@ -28,7 +28,7 @@ func New(sys platform.System) *PBX { return &PBX{Sys: sys} }
 type Filter struct {
 	Rules  *packetfilter.Ruleset
 	Unread []packetfilter.Unread
-	Notes  []string // where the rules of a bundle were found
+	Notes  []words.Cause // where the rules of a bundle were found
 }
 
 // Asterisk is the state of the server, and what could not be read of it.

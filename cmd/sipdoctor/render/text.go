@@ -252,7 +252,8 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 	p.end()
 	if r.Host != nil {
 		for _, n := range r.Host.Notes {
-			p.prose(dim, p.say("note", nil)+" ", n)
+			note, _ := book().Show(p.lang, n) // an error can be shown
+			p.prose(dim, p.say("note", nil)+" ", note)
 		}
 	}
 	took, _ := book().Show(p.lang, milliseconds(r.DurationMS)) // a duration can be shown
