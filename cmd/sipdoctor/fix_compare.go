@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -62,8 +64,8 @@ func faultThere(then, now *checks.Report, c cure) bool {
 
 // sameFault reports whether a finding of a fresh report is the one that c was
 // for. Faults of one kind are told apart by whom they are about; where a check
-// does not say, a title that has changed is the same fault unless it belonged
-// to another one already.
+// does not say, one that says something else is the same fault unless another
+// one said that already.
 func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) bool {
 	if check != c.result.Check || f.ID != c.finding.ID {
 		return false
@@ -71,12 +73,12 @@ func sameFault(then *checks.Report, c cure, f *checks.Finding, check string) boo
 	if f.Subject != "" || c.finding.Subject != "" {
 		return f.Subject == c.finding.Subject
 	}
-	title := titleOf(f)
-	if title == titleOf(c.finding) {
+	about := saying(f)
+	if about == saying(c.finding) {
 		return true
 	}
 	old := then.Result(check)
-	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && titleOf(&o) == title })
+	return old == nil || !slices.ContainsFunc(old.Findings, func(o checks.Finding) bool { return o.ID == f.ID && saying(&o) == about })
 }
 
 // stillFails reports whether the subject of a critical finding has another
@@ -97,12 +99,19 @@ func reasonOf(now *checks.Report, c cure) words.Text {
 	return words.Literal(strings.TrimSuffix(cmp.Or(r.Reason, r.Summary, string(r.Status)), ".") + ".")
 }
 
-// titleOf tells findings without a subject apart: the title in English, whatever
-// language the report is in.
-func titleOf(f *checks.Finding) string {
-	title, err := checkBook().Fill(words.English, words.Say(f.Words()+".title", f.Args))
-	if err != nil {
-		return f.Title // of another version
+// saying tells findings without a subject apart, in whatever words they are
+// shown: the title's ID and the values in it, as JSON.
+func saying(f *checks.Finding) string {
+	title := words.Say(f.Words()+".title", words.Args{})
+	names, err := checkBook().Names(title.ID)
+	for _, name := range names {
+		if title.Args[name] = f.Args[name]; f.Args[name] == nil {
+			err = errors.New("the report is of another version")
+		}
 	}
-	return title
+	said, jsonErr := json.Marshal(title)
+	if err != nil || jsonErr != nil {
+		return f.Title
+	}
+	return string(said)
 }

@@ -28,7 +28,8 @@ type applied struct {
 	Report   time.Time `json:"report"` // when the report was started
 	Finding  string    `json:"finding"`
 	Subject  string    `json:"subject,omitempty"`
-	Title    string    `json:"title,omitempty"` // of the finding, where it has no subject
+	About    string    `json:"about,omitempty"` // what the finding says, where it has no subject
+	Title    string    `json:"title,omitempty"` // the same in English, by versions that kept no About
 	Fix      string    `json:"fix"`
 	Commands []string  `json:"commands"`
 	Undo     []string  `json:"undo"` // what is left of it, if some of it has been run
@@ -57,15 +58,23 @@ func openJournal(dir string) *journal {
 }
 
 func entryOf(c cure, report time.Time) applied {
-	title := ""
+	about := ""
 	if c.finding.Subject == "" {
-		title = titleOf(c.finding)
+		about = saying(c.finding)
 	}
-	return applied{Report: report, Finding: c.finding.ID, Subject: c.finding.Subject, Title: title, Fix: c.fix.ID, Commands: c.fix.Commands, Undo: c.fix.Undo}
+	return applied{Report: report, Finding: c.finding.ID, Subject: c.finding.Subject, About: about, Fix: c.fix.ID, Commands: c.fix.Commands, Undo: c.fix.Undo}
 }
 
-func (e applied) is(o applied) bool {
-	return e.Report.Equal(o.Report) && e.Finding == o.Finding && e.Subject == o.Subject && e.Fix == o.Fix && e.Title == o.Title
+// is reports whether c, of a report started then, is what e was noted for.
+func (e applied) is(c cure, report time.Time) bool {
+	o := entryOf(c, report)
+	if e.Title != "" { // whose words may be other ones by now
+		o.About = ""
+		if e.Title != c.finding.Title && !slices.Equal(e.Commands, o.Commands) {
+			return false
+		}
+	}
+	return e.Report.Equal(o.Report) && e.Finding == o.Finding && e.Subject == o.Subject && e.Fix == o.Fix && e.About == o.About
 }
 
 // find returns the last time a cure was run.
@@ -77,9 +86,8 @@ func (j *journal) find(c cure, r *checks.Report) (applied, bool) {
 }
 
 func (j *journal) index(c cure, r *checks.Report) int {
-	want := entryOf(c, r.Started)
 	for i, e := range slices.Backward(j.entries) {
-		if e.is(want) {
+		if e.is(c, r.Started) {
 			return i
 		}
 	}
