@@ -124,9 +124,6 @@ func (x *filling) say(f *Fix, r row) {
 	if list := slices.Compact(x.replace); len(list) > 0 {
 		f.Note = sentence(f.Note, say(x.lang, "fixes.own-values", words.Args{"values": list}))
 	}
-	if r.Unverified {
-		f.Note = sentence(say(x.lang, "fixes.unverified", nil), f.Note)
-	}
 }
 
 func (x *filling) one(line string) string {
