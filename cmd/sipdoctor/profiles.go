@@ -33,7 +33,7 @@ func newProfilesCommand(s streams) *cobra.Command {
 			return list.show(s.Out, netinfo.Profiles(), func(out io.Writer) error {
 				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 				for _, p := range netinfo.Profiles() {
-					fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Title)
+					fmt.Fprintf(w, "%s\t%s\n", p.Name, s.say("say.profile-title", words.Args{"title": p.Title, "kind": p.Kind}))
 				}
 				return w.Flush()
 			})
@@ -111,7 +111,7 @@ func (s streams) source(text string) string {
 func (s streams) describeServers(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
 	row("name", p.Name, netinfo.Origin{})
 	row("title", p.Title, netinfo.Origin{})
-	row("kind", p.Kind, netinfo.Origin{})
+	row("kind", s.say("say.profile-kind", words.Args{"kind": p.Kind}), netinfo.Origin{})
 	row("domain", p.Domain, netinfo.Origin{Source: p.Sources["domain"]})
 	for _, v := range p.Serves {
 		row("serves", s.say("say.profile-serves", words.Args{"countries": v.Countries, "what": v.What, "some": v.What.Says()}), v.Origin)
