@@ -49,9 +49,9 @@ func (p *Profile) faults(file string) faults {
 	f.must(strings.TrimSpace(p.Source) != "", "source", "must name a page or a public document")
 	f.must(p.Checked != "", "checked", "must be a date like 2026-11-22")
 	f.origin("", p.Origin)
-	f.must(p.Domain == "" || validHost(p.Domain), "domain", "%q is no host name or address", p.Domain)
+	f.must(p.Domain == "" || validHost(p.Domain), "domain", "%q is not a host name or address", p.Domain)
 	for i, c := range p.Codecs {
-		f.must(codecName.MatchString(c), fmt.Sprint("codecs ", i), "%q is no name of a codec", c)
+		f.must(codecName.MatchString(c), fmt.Sprint("codecs ", i), "%q is not the name of a codec", c)
 	}
 	for key := range p.Sources {
 		f.must(slices.Contains([]string{"stun", "codecs", "domain", "notes"}, key), "sources "+key, "only stun, codecs, domain and notes have their source here")
@@ -63,13 +63,13 @@ func (p *Profile) faults(file string) faults {
 		at := fmt.Sprint("serves ", i)
 		f.must(len(s.Countries) > 0, at+" countries", "must name a country")
 		for k, c := range s.Countries {
-			f.must(countryCode.MatchString(c), fmt.Sprint(at, " countries ", k), "%q is no country code of two capitals, like RU", c)
+			f.must(countryCode.MatchString(c), fmt.Sprint(at, " countries ", k), "%q is not a country code of two capitals, like RU", c)
 		}
 		f.origin(at, s.Origin)
 	}
 	for i, c := range p.Conflicts {
 		at := fmt.Sprint("conflicts ", i)
-		f.must(fields(reflect.TypeFor[Profile]())[firstWord(c.About)] != nil, at+" about", "%q is no key of a profile", c.About)
+		f.must(fields(reflect.TypeFor[Profile]())[firstWord(c.About)] != nil, at+" about", "%q is not a key of a profile", c.About)
 		f.must(c.Says.Says(), at+" says", "must not be empty")
 		f.origin(at, c.Origin)
 	}
@@ -87,7 +87,7 @@ func (f *faults) origin(at string, o Origin) {
 func (f *faults) addresses(p *Profile) {
 	for i, s := range p.SIP {
 		at := fmt.Sprint("sip ", i)
-		f.must(validHost(s.Host), at+" host", "%q is no host name or address", s.Host)
+		f.must(validHost(s.Host), at+" host", "%q is not a host name or address", s.Host)
 		f.must(s.Port >= 0 && s.Port <= 65535, at+" port", "%d is no port", s.Port)
 		_, known := usualPorts[s.Transport]
 		f.must(known, at+" transport", "%q is none of udp, tcp, tls, ws, wss", s.Transport)
@@ -102,7 +102,7 @@ func (f *faults) addresses(p *Profile) {
 		n := s.Prefix()
 		switch {
 		case !n.IsValid() || n.Addr().Zone() != "" || n.Addr().Is4In6():
-			f.must(false, at+" cidr", "%q is no network like 192.0.2.0/24 and no address", s.CIDR)
+			f.must(false, at+" cidr", "%q is neither a network like 192.0.2.0/24 nor an address", s.CIDR)
 		case n.Masked() != n:
 			f.must(false, at+" cidr", "%q is an address inside a network; the network is %s", s.CIDR, n.Masked())
 		case n.Bits() == 0:
@@ -152,14 +152,14 @@ func (f *faults) client(p *Profile) {
 	f.seconds(c.UDPTimeoutMin, "client udp_timeout_min_s")
 	known := fields(reflect.TypeFor[Client]())
 	for key := range c.Sources {
-		f.must(known[key] != nil, "client sources "+key, "is no key of client")
+		f.must(known[key] != nil, "client sources "+key, "is not a key of client")
 	}
 	f.origin("client", c.Origin)
 }
 
 // seconds accepts 0, too: the provider says nothing.
 func (f *faults) seconds(n int, key string) {
-	f.must(n >= 0 && n <= day, key, "%d is no number of seconds from 1 to %d", n, day)
+	f.must(n >= 0 && n <= day, key, "%d is not a number of seconds from 1 to %d", n, day)
 }
 
 func validHost(s string) bool {

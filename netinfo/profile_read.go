@@ -151,7 +151,7 @@ func (s *shape) check(n *yaml.Node, t reflect.Type, key []string) {
 	case n.Kind != yaml.ScalarNode:
 		s.add(n, key, "must be a single value")
 	case t.Kind() == reflect.Int && n.Tag != "!!int":
-		s.add(n, key, "%q is no whole number", n.Value)
+		s.add(n, key, "%q is not a whole number", n.Value)
 	case t.Kind() == reflect.Bool && n.Tag != "!!bool":
 		s.add(n, key, "%q is neither true nor false", n.Value)
 	}

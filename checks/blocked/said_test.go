@@ -139,7 +139,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			says: []string{"UDP 5060 from 198.51.100.7"},
 		}, {
 			name: "it is not known", s: Subject{Paths: []Path{sip("maybe").with(func(p *Path) { p.Reasons = []words.Reason{words.Quote("a limit")} })}}, status: checks.Inconclusive,
-			says: []string{"it cannot be told whether 198.51.100.7 is let in", "cannot be decided for 198.51.100.7 from the rules alone: a limit"},
+			says: []string{"it is unclear whether 198.51.100.7 is let in", "cannot be decided for 198.51.100.7 from the rules alone: a limit"},
 		}, {
 			name: "nothing was asked of the packet filter", s: Subject{}, status: checks.Inconclusive, says: []string{"the packet filter could not be read\""},
 		}, {

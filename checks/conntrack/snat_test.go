@@ -19,7 +19,7 @@ func TestSourceNATOfThePBXsOwnPackets(t *testing.T) {
 		{"it keeps ports", "-A POSTROUTING -o eth0 -j MASQUERADE", ""},
 		{"a range that holds them keeps them", "-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 1024-65535", ""},
 		{"by another interface", "-A POSTROUTING -o eth5 -j MASQUERADE --random", ""},
-		{"random ports", "-A POSTROUTING -o eth0 -j MASQUERADE --random", "moves the source port of its RTP and SIP"},
+		{"random ports", "-A POSTROUTING -o eth0 -j MASQUERADE --random", "changes the source port of its RTP and SIP"},
 		{"fully random ports", "-A POSTROUTING -o eth0 -p udp -j SNAT --to-source 192.0.2.1 --random-fully", "RTP and SIP"},
 		{"a range of ports", "-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 40000-50000", "RTP and SIP"},
 		{"for the network behind it alone", "-A POSTROUTING -s 10.0.0.0/8 -o eth0 -j MASQUERADE --random", ""},

@@ -152,7 +152,7 @@ func TestFail2banThatDoesNotStart(t *testing.T) {
 		{"no jail guards SIP", jails.State{Tested: true, Refusal: "Have not found any log file for sshd jail", Jails: []jails.Jail{noLog}}, nil,
 			checks.Warning, "refuses to start", `printf '[sshd]\nenabled = false\n'`},
 		{"it refuses for another reason", jails.State{Tested: true, Refusal: "File contains no section headers.", Jails: []jails.Jail{sip}}, nil,
-			checks.Critical, "fail2ban refuses to start: File contains no section headers.", ""},
+			checks.Critical, "fail2ban refuses to start: File contains no section headers", ""},
 		{"it would start", jails.State{Tested: true, Jails: []jails.Jail{sip}}, nil,
 			checks.Critical, "fail2ban is installed but not running", "systemctl start fail2ban"},
 		{"a log is missing and it would start all the same", jails.State{Tested: true, Jails: []jails.Jail{sip, noLog}}, nil,

@@ -18,7 +18,7 @@ func asleep(o Observed) checks.Finding {
 	st := o.State
 	f := checks.Finding{
 		ID: "fail2ban.not-running", Severity: checks.Warning, Confidence: checks.Certain,
-		Args: words.Args{"refusal": cmp.Or(st.Refusal, "none")},
+		Args: words.Args{"refusal": cmp.Or(strings.TrimSuffix(st.Refusal, "."), "none")},
 	}
 	if slices.ContainsFunc(st.Jails, func(j jails.Jail) bool { return j.SIP && j.Enabled }) {
 		f.Severity = checks.Critical // a jail for SIP is set, and guards nothing

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -104,14 +103,14 @@ func reasonOf(now *checks.Report, c cure) words.Text {
 func saying(f *checks.Finding) string {
 	title := words.Say(f.Words()+".title", words.Args{})
 	names, err := checkBook().Names(title.ID)
+	whole := err == nil
 	for _, name := range names {
-		if title.Args[name] = f.Args[name]; f.Args[name] == nil {
-			err = errors.New("the report is of another version")
-		}
+		title.Args[name] = f.Args[name]
+		whole = whole && f.Args[name] != nil
 	}
-	said, jsonErr := json.Marshal(title)
-	if err != nil || jsonErr != nil {
-		return f.Title
+	said, err := json.Marshal(title)
+	if !whole || err != nil {
+		return f.Title // of another version
 	}
 	return string(said)
 }

@@ -31,7 +31,7 @@ var foreign = regexp.MustCompile(strings.Join([]string{
 	`(ip6?tables-[a-z]+|nft) (ip6?|inet) [A-Za-z0-9-]+ [A-Za-z0-9-]+:?( rule| policy)?`, `reject with icmp`, `policy accept`, `ipset set`,
 	`table full, dropping packet`, `Have not found any log file for sshd jail`, `File contains no section headers`,
 	`fail2ban \([a-z, -]+`, `signed by nobody known`, `it no longer answers`, `it wants a certificate`, `the lab's authority`, `it says prohibited`, `The provider of the lab`,
-	`the list of (csf|route)`, `its listing is damaged`, `the server: no`, `limit: 6 a second`,
+	`the list of (csf|route)`, `its listing is damaged`, `rtpend is below rtpstart`, `the server: no`, `limit: 6 a second`,
 	`listening (udp|tcp) sockets were not read: running ss -Hln[ut]p: file does not exist`,
 }, "|"))
 
