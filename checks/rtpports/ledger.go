@@ -55,6 +55,7 @@ type ledger struct {
 	ports []port // by number
 	known int    // how many of them are
 	order []int  // in which ports were first asked
+	since int    // in order: where those of the present Want begin
 	open  []int  // that have answered
 	held  map[int]bool
 
@@ -97,7 +98,7 @@ func (l *ledger) port(n int) *port {
 // Want makes these the ports to decide.
 func (l *ledger) Want(ports []int) {
 	l.wanted, l.turns, l.deads, l.queue, l.rounds, l.over = ports, 0, 0, nil, nil, false
-	l.fresh.wanted = false
+	l.fresh.wanted, l.since = false, len(l.order)
 }
 
 // Enqueue has ports asked once, apart from any round.

@@ -60,3 +60,23 @@ func tableStep(passed []bool) (at int, ok bool) {
 	share := float64(n-1) / float64(len(recent)-1)
 	return at, float64(len(passed)-at)*math.Log1p(-min(share, 0.999)) < math.Log(maxError)
 }
+
+// silentLate reports that silence came with time: of ports that were first asked
+// in random order, those without an answer are the late ones. Blocked ports are
+// spread evenly; where a table has become full, or a flood protection has struck,
+// they are not. Their mean place is then six standard deviations too high, which
+// chance makes of one sweep in a thousand million.
+func silentLate(answered []bool) bool {
+	n, silent, places := float64(len(answered)), 0.0, 0.0
+	for i, ok := range answered {
+		if !ok {
+			silent++
+			places += float64(i)
+		}
+	}
+	if silent < 20 || n-silent < 20 {
+		return false
+	}
+	deviation := math.Sqrt((n + 1) * (n - silent) / (12 * silent)) // of a mean without replacement
+	return places/silent-(n-1)/2 > 6*deviation
+}

@@ -136,9 +136,9 @@ func (l *ledger) measure(all bool) (dead bool) {
 	return dead
 }
 
-// Decide declares silent what has been asked often enough, after a fresh flow
-// has shown that new connections pass. waiting reports that this is not known
-// yet.
+// Decide declares silent what has been asked often enough, after fresh flows
+// have shown that new connections pass, and unless silence came with time. waiting
+// reports that this is not known yet, or not so.
 func (l *ledger) Decide(pending []int) (waiting bool) {
 	need, noneYet, ok := l.need()
 	if !ok {
@@ -148,6 +148,10 @@ func (l *ledger) Decide(pending []int) (waiting bool) {
 		return false
 	}
 	if l.freshFlows && !noneYet && l.fresh.passed.Before(l.lastSent) {
+		return true
+	}
+	if l.freshFlows && !noneYet && silentLate(l.firstAsked()) {
+		l.fresh.tripped = true
 		return true
 	}
 	for _, n := range pending {

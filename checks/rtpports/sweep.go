@@ -220,7 +220,11 @@ func (s *sweep) pump(ctx context.Context) error {
 		now := time.Now()
 		probes, wait := s.ledger.Ask(now)
 		if s.ledger.FreshDue(now) && len(s.ledger.wanted) > 0 {
-			s.tryFreshFlow(ctx)
+			n := 1
+			if s.ledger.fresh.wanted {
+				n = freshGroup
+			}
+			s.tryFreshFlows(ctx, n)
 		}
 		switch {
 		case len(probes) > 0:

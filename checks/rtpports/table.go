@@ -83,6 +83,15 @@ func (l *ledger) Full() (trip Trip, at int) {
 	return trip, at
 }
 
+// firstAsked tells of the ports that were first asked since Want, in that order,
+// which have answered.
+func (l *ledger) firstAsked() (answered []bool) {
+	for _, n := range l.order[min(l.since, len(l.order)):] {
+		answered = append(answered, l.ports[n].answered)
+	}
+	return answered
+}
+
 // Disbelieve forgets the silence of all ports that are not decided: they were
 // asked when new flows may have failed already. at is from Full.
 func (l *ledger) Disbelieve(at int) {
