@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -180,16 +178,6 @@ func TestThousandsOfConnectionsFitTheMemory(t *testing.T) {
 	t.Logf("%.0f MiB resident", statusMiB(t, r.pid, "VmRSS:"))
 	if mib := statusMiB(t, r.pid, "VmHWM:"); mib > most {
 		t.Errorf("%.0f MiB resident at most, want %d", mib, most)
-	}
-	left := 0
-	for _, c := range metrics {
-		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
-		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
-			left++
-		}
-	}
-	if left > 16 {
-		t.Errorf("%d connections to the metrics are served", left)
 	}
 	rep, _ := o.check(t, "sip-alg", "nat", "--no-public", "--responder", lab.ResponderAddr+":9765", "--responder-fingerprint", r.fingerprint)
 	if n := rep.Result("nat"); n.Status == checks.Fail || len(accusations(rep)) > 0 || strings.Contains(n.Reason, "session could not be opened") {
