@@ -234,10 +234,10 @@ func TestTheFirstLineOfAnInterruptedRun(t *testing.T) {
 		verdict checks.Status
 		want    string
 	}{
-		"nothing found": {"check", say("a", sees("x", 0), opining("pass")), checks.Inconclusive, "Interrupted: this is what was learnt until then."},
-		"a warning":     {"check", say("a", sees("x", 0), opining("warn")), checks.Inconclusive, "Interrupted: this is what was learnt until then."},
+		"nothing found": {"check", say("a", sees("x", 0), opining("pass")), checks.Inconclusive, "Interrupted: this is what was found until then."},
+		"a warning":     {"check", say("a", sees("x", 0), opining("warn")), checks.Inconclusive, "Interrupted: this is what was found until then."},
 		"a fault":       {"check", say("a", sees("x", 0), opining("fail")), checks.Fail, "It is broken."},
-		"of an address": {"why", say("a", sees("x", 0), opining("pass")), checks.Inconclusive, "Interrupted: this is what was learnt until then."},
+		"of an address": {"why", say("a", sees("x", 0), opining("pass")), checks.Inconclusive, "Interrupted: this is what was found until then."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
