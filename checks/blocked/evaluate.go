@@ -35,7 +35,8 @@ func steps() []step {
 	}
 }
 
-// evaluated is o with the answers about all subjects, as far as stop lets it.
+// evaluated returns o with the answers about all subjects, or about those that were
+// evaluated before stop reported true.
 func (o Observed) evaluated(r Read, rules *packetfilter.Ruleset, wording *packetfilter.Wording, steps []step, stop func() bool) Observed {
 	e := &evaluator{Read: r, rules: rules, wording: wording, when: o.When, strangers: map[string]bool{}}
 	o.Machine.Docker = pbx.ForwardChain(rules) == pbx.DockerUser
@@ -93,9 +94,8 @@ type evaluator struct {
 	rules   *packetfilter.Ruleset
 	wording *packetfilter.Wording
 	when    time.Time
-	// strangers holds the verdicts on somebody nothing is known about, by family
-	// and kind of packet: a port that is closed for them is closed, nobody is
-	// banned.
+	// strangers caches the verdicts on an unknown address, by family and kind of
+	// packet: a port that is closed for it is closed for everybody, not by a ban.
 	strangers map[string]bool
 }
 

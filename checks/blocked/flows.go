@@ -35,7 +35,7 @@ func sparesFlows(s Subject) bool {
 	return establishedPass(s) && slices.ContainsFunc(effectiveBlocks(s), func(b Block) bool { return b.Layer != bans.LayerRecent })
 }
 
-// readFlows reads the connections of those whom something holds.
+// readFlows reads the connections of the addresses that something holds.
 func (r *Read) readFlows(ctx context.Context, sys platform.System, rules *packetfilter.Ruleset) {
 	var held []*Asked
 	for i := range r.Asked {

@@ -78,7 +78,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 // again.
 func notes(o Observed) []words.Text {
 	out := words.Texts(o.Notes)
-	if o.Kept == keptLong || o.Kept == keptOut {
+	if o.Kept == keptLong || o.Kept == keptOut || o.Kept == keptSecret {
 		out = append(out, words.Say("blocked.note.not-kept", words.Args{"why": o.Kept}))
 	}
 	return out

@@ -29,7 +29,8 @@ func (e question) nearRecent(s Subject) Subject {
 	return s
 }
 
-// recentLimits are the loaded rules that stop those whom a list has counted.
+// recentLimits returns the loaded rules that stop addresses which a "recent" list has
+// counted too often.
 func (e question) recentLimits() (list []bans.RecentLimit) {
 	for at, m := range pbx.Matches[*packetfilter.RecentMatch](e.rules) {
 		if m.Not || m.Op != packetfilter.RecentCheck && m.Op != packetfilter.RecentUpdate {

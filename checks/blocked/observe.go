@@ -1,6 +1,7 @@
 package blocked
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -59,15 +60,16 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 }
 
 // keep packs what was read for the judge. Rules whose listings are too long for
-// that are evaluated here.
+// that, or hold what looks like a password, are evaluated here: a listing without
+// it would make commands that name no rule.
 func (o *Observed) keep(ctx context.Context, sys platform.System, r Read, rules *packetfilter.Ruleset) {
-	wording := packetfilter.NewWording(ctx, sys)
-	if !rules.TooLong {
-		r.Texts = wording.Texts(rules)
-		for _, l := range rules.Listings {
-			l.Text = string(secrets.Text([]byte(l.Text)))
-			r.Listings = append(r.Listings, l)
-		}
+	wording, kept := packetfilter.NewWording(ctx, sys), keptLong
+	switch {
+	case rules.TooLong:
+	case slices.ContainsFunc(rules.Listings, holdsSecret):
+		kept = keptSecret
+	default:
+		r.Texts, r.Listings = wording.Texts(rules), rules.Listings
 		var ok bool
 		if o.Read, ok = checks.Pack(r, maxRead); ok {
 			o.Kept = keptRead
@@ -75,7 +77,11 @@ func (o *Observed) keep(ctx context.Context, sys platform.System, r Read, rules 
 		}
 	}
 	*o = o.evaluated(r, rules, wording, steps(), func() bool { return ctx.Err() != nil })
-	o.Kept = keptLong
+	o.Kept = kept
+}
+
+func holdsSecret(l packetfilter.Listing) bool {
+	return !bytes.Equal(secrets.Text([]byte(l.Text)), []byte(l.Text))
 }
 
 // readJails asks fail2ban about every address. Of its jails only what the steps

@@ -45,6 +45,8 @@ const (
 	keptRead = "read"     // what was read
 	keptLong = "too-long" // Subjects: what was read is longer than maxRead
 	keptOut  = "left-out" // Subjects: what was read does not go into a redacted report
+	// Subjects: a comment of the rules looks like a password.
+	keptSecret = "secret"
 )
 
 // maxRead bounds the JSON of what is kept for the judge: room for the listings
