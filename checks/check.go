@@ -23,6 +23,7 @@ type Check struct {
 	Slow    bool          // runs only when it is named, or with --deep: it takes minutes
 	Words   []byte        // the words.yaml beside it; Title and Doc stand there
 	Profile bool          // runs only when it is named, or when a provider's profile is
+	Bundle  bool          // "check --root" answers it too: a saved machine tells all it needs
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(json.RawMessage, *netinfo.Host, Others) (Judgement, error)

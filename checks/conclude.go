@@ -29,7 +29,11 @@ func conclude(rep *Report) (Status, words.Text) {
 	if left := untested(rep); len(left) > 0 {
 		return verdict, headline("untested", words.Args{"checks": left})
 	}
-	return verdict, headline("no-fault", words.Args{"command": rep.Command})
+	place := rep.Command
+	if rep.Inputs.Root != "" && place == "check" {
+		place = "bundle"
+	}
+	return verdict, headline("no-fault", words.Args{"place": place})
 }
 
 func headline(id string, args words.Args) words.Text { return words.Say("checks.headline."+id, args) }

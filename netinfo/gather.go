@@ -67,11 +67,12 @@ func readHost(ctx context.Context, sys platform.System, bind netip.Addr) (*Host,
 		h.Tracking = &Tracking{Max: c.Max, Count: c.Count}
 	}
 	var w way
+	var unrouted error
 	w.interfaces, err = routes.Interfaces(ctx, sys)
-	h.note(err)
-	w.tables, err = routes.Read(ctx, sys)
-	h.note(err)
+	w.tables, unrouted = routes.Read(ctx, sys)
+	h.note(err, unrouted)
 	h.Uplink, h.Networks = w.uplink(bind), w.networks()
+	h.Uplink.Unread = err != nil || unrouted != nil
 	neighbours, err := routes.Neighbours(ctx, sys)
 	h.note(err)
 	h.takeNeighbour(neighbours)

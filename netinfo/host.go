@@ -52,6 +52,9 @@ type Uplink struct {
 	DefaultRoute bool   `json:"default_route"`
 	Kind         string `json:"kind,omitempty"` // platform.LinkKind of Interface
 	Down         bool   `json:"down,omitempty"` // Interface has no link: no cable, no radio, switched off
+	// Unread reports that the interfaces or the routes could not be read, as a note
+	// says: what is missing here is then unknown.
+	Unread bool `json:"unread,omitempty"`
 	// GatewayUnresolved reports that the gateway was asked for its hardware
 	// address (ARP) and had not answered by the end of the discovery.
 	GatewayUnresolved bool `json:"gateway_unresolved,omitempty"`

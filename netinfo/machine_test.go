@@ -1,7 +1,6 @@
 package netinfo
 
 import (
-	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -23,27 +22,16 @@ func fixture(t testing.TB, name string) string {
 
 // machine is a saved machine: files by path, and by command line what programs
 // print.
-func machine(t testing.TB, goos string, saved map[string]string) platform.System {
+func machine(t testing.TB, goos string, with map[string]string) platform.System {
 	t.Helper()
-	dir := t.TempDir()
 	files := map[string]string{"sipdoctor.json": `{"version": "1", "root": true, "absent": [], "os": "` + goos + `"}`}
-	for name, text := range saved {
+	for name, text := range with {
 		if !strings.HasPrefix(name, "/") {
 			name = "commands/" + strings.ReplaceAll(name, " ", "_")
 		}
 		files[name] = text
 	}
-	for name, text := range files {
-		p := filepath.Join(dir, filepath.FromSlash(name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, []byte(text), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sys, err := platform.OpenBundle(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sys
+	return saved(t, files)
 }
 
 func TestUplinkFromTheTextsOfAMac(t *testing.T) {
@@ -67,5 +55,26 @@ func TestUplinkFromTheTextsOfFreeBSDUnderOpenVPN(t *testing.T) {
 	}), netip.Addr{}).Uplink
 	if u.Interface != "em0" || !u.VPN || u.VPNInterface != "tun0" || u.Gateway.String() != "10.0.0.1" || u.Down {
 		t.Errorf("uplink %+v", u)
+	}
+}
+
+// What a bundle does not hold is unknown, not absent.
+func TestAnUplinkThatWasNotRead(t *testing.T) {
+	const address = `[{"ifname": "eth0", "flags": ["UP", "LOWER_UP"], "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]`
+	for name, c := range map[string]struct {
+		saved map[string]string
+		want  bool
+	}{
+		"neither interfaces nor routes": {map[string]string{"/etc/hostname": "pbx"}, true},
+		"interfaces only":               {map[string]string{"ip -j -d address": address}, true},
+		"routes only":                   {map[string]string{"ip -j route show table all": "[]"}, true},
+		"an empty listing of routes":    {map[string]string{"ip -j -d address": address, "ip -j route show table all": ""}, true},
+		"both, and there is no route":   {map[string]string{"ip -j -d address": address, "ip -j route show table all": "[]"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if u := ReadHost(t.Context(), machine(t, "linux", c.saved), netip.Addr{}).Uplink; u.Unread != c.want || u.DefaultRoute {
+				t.Errorf("%+v", u)
+			}
+		})
 	}
 }

@@ -24,7 +24,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "conntrack", Words: ownWords, Group: "pbx",
+		ID: "conntrack", Words: ownWords, Group: "pbx", Bundle: true,
 		Timeout: 20 * time.Second, // the packet filter's listing
 	}, observe, judge)
 }

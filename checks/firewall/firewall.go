@@ -22,7 +22,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "firewall", Words: ownWords, Group: "pbx",
+		ID: "firewall", Words: ownWords, Group: "pbx", Bundle: true,
 		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
 	}, observe, judge)
 }

@@ -38,6 +38,9 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Skip: words.Say("uplink.skip.loopback", nil), Facts: facts(u)}
 	}
 	j := checks.Judgement{Facts: facts(u), Explains: checks.ReachAll}
+	if !hasWay(u) && u.Unread {
+		return checks.Judgement{Facts: facts(u), Inconclusive: words.Say("uplink.reason.unread", nil)}
+	}
 	if !hasWay(u) {
 		j.Summary = words.Say("uplink.summary.none", words.Args{"missing": missing(u), "interface": u.Interface})
 		j.Findings = []checks.Finding{noWay(o, h)}

@@ -155,6 +155,11 @@ func TestWhatAWayToTheInternetNeeds(t *testing.T) {
 			if none != (c.want != "") || missing != c.want {
 				t.Errorf("%s %q: %v", j.Summary.ID, missing, toldOf(j.Findings))
 			}
+			// What could not be read is not missing.
+			j = judge(Observation{}, office(func(h *netinfo.Host) { c.change(&h.Uplink); h.Uplink.Unread = true }))
+			if j.Inconclusive.IsZero() != (c.want == "") || c.want != "" && len(j.Findings) > 0 {
+				t.Errorf("unread: %v, %v", j.Inconclusive.ID, toldOf(j.Findings))
+			}
 		})
 	}
 }

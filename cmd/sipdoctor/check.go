@@ -48,12 +48,15 @@ func newCheckCommand(s streams) *cobra.Command {
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = o.interval(cmd.Flags(), args)
-			if o.again {
+			if o.again && o.root == "" {
 				o.part = len(args) > 0
 				var err error
 				if args, err = recall(cmd.Flags(), args); err != nil {
 					return err
 				}
+			}
+			if err := o.forBundle(cmd); err != nil {
+				return err
 			}
 			return o.run(cmd.Context(), s, cmd.Flags(), args)
 		},
@@ -121,6 +124,18 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 	return o.finish(ctx, s, r)
 }
 
+// forBundle refuses, beside --root, the flags that are about the network.
+func (o *checkOptions) forBundle(cmd *cobra.Command) (err error) {
+	other := &cobra.Command{}
+	new(serverOptions).addFlags(other) // of commands that read a machine from inside
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if o.root != "" && f.Changed && f.Name != "skip" && other.Flags().Lookup(f.Name) == nil && cmd.InheritedFlags().Lookup(f.Name) == nil {
+			err = exclusive("--root", "--"+f.Name)
+		}
+	})
+	return err
+}
+
 // ofBundle checks the machine of a support bundle by what it knows of itself.
 func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) error {
 	if err := o.validate(); err != nil {
@@ -172,24 +187,21 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 
 // choose picks the checks of a group for a run: those that are named, or else all
 // that the run has something for. The slow one needs --deep or a ladder, some need
-// a profile. Of an office's bundle they are those that send nothing.
+// a profile. Of the bundle of a machine in an office they are those that send nothing.
 func choose(group string, in checks.Inputs) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
 	var list []*checks.Check
 	var ids []string
+	saved := in.Root != "" && group == "office"
 	for _, c := range all.Checks() {
-		belongs := c.Group == group
-		if in.Root != "" && group == "office" {
-			belongs = slices.Contains([]string{"uplink", "firewall", "conntrack"}, c.ID)
-		}
-		if belongs {
+		if c.Group == group && !saved || c.Bundle && saved {
 			list = append(list, c)
 			ids = append(ids, c.ID)
 		}
 	}
 	for _, id := range slices.Concat(named, skip) {
 		if !slices.Contains(ids, id) {
-			return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
+			return nil, unknownCheck(id, ids, saved)
 		}
 	}
 	list = slices.DeleteFunc(list, func(c *checks.Check) bool {
@@ -200,6 +212,20 @@ func choose(group string, in checks.Inputs) ([]*checks.Check, error) {
 		return nil, usage("say.nothing-left", words.Args{"known": ids})
 	}
 	return list, nil
+}
+
+// unknownCheck is about a check that this run does not have: another command's, one
+// that a bundle cannot answer, or none.
+func unknownCheck(id string, known []string, saved bool) error {
+	i := slices.IndexFunc(all.Checks(), func(c *checks.Check) bool { return c.ID == id })
+	if i < 0 {
+		return usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, known), "known": known})
+	}
+	place := all.Checks()[i].Group
+	if saved {
+		place = "bundle"
+	}
+	return usage("say.other-check", words.Args{"check": id, "place": place, "known": known})
 }
 
 func (s streams) completeChecks(cmd *cobra.Command, _ []string, _ string) (out []string, _ cobra.ShellCompDirective) {
