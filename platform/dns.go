@@ -83,9 +83,9 @@ func ipv4First(addrs []netip.Addr) []netip.Addr {
 	return append(v4, v6...)
 }
 
-// twice runs ask, and a second time in parallel when there is no answer after the
-// given time: the first answer counts, and a lost packet costs one second, not
-// the result. An error counts once nothing is under way any more.
+// twice runs ask, and starts a second one beside it when the first has not answered
+// after the given time. The first answer counts, so a lost packet costs a second and
+// not the result. An error counts when both have failed.
 func twice[T any](ctx context.Context, after time.Duration, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

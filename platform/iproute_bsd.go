@@ -5,23 +5,14 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 )
 
-// nativeProgram returns what answers for a program of Linux, in its words; nil
-// runs a program of this system. macOS may have an "ip" of somebody else.
-func nativeProgram(program string, args []string) func() ([]byte, error) {
-	switch line := commandLine(program, args); {
-	case line == "hostname":
-		return nativeHostname
-	case line == "ip -j -d address":
-		return nativeLinks
-	case program == "ip":
-		return func() ([]byte, error) { return nil, fmt.Errorf("running %s: %w", line, fs.ErrNotExist) }
-	}
-	return nil
+// nativeAnswers are the programs of Linux that the system itself answers for. macOS
+// may have an "ip" of somebody else.
+func nativeAnswers() map[string]func() ([]byte, error) {
+	return map[string]func() ([]byte, error){"hostname": nativeHostname, "ip -j -d address": nativeLinks}
 }
 
 // nativeLinks answers for "ip -j -d address": the interfaces as far as the

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"unsafe"
@@ -13,20 +12,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// nativeProgram returns what answers for a program of Linux, in its words; nil
-// runs a program of Windows.
-func nativeProgram(program string, args []string) func() ([]byte, error) {
-	switch line := commandLine(program, args); {
-	case line == "hostname":
-		return nativeHostname
-	case line == "ip -j -d address":
-		return nativeLinks
-	case line == "ip -j route show table all":
-		return nativeRoutes
-	case program == "ip":
-		return func() ([]byte, error) { return nil, fmt.Errorf("running %s: %w", line, fs.ErrNotExist) }
+// nativeAnswers are the programs of Linux that the system itself answers for.
+func nativeAnswers() map[string]func() ([]byte, error) {
+	return map[string]func() ([]byte, error){
+		"hostname": nativeHostname, "ip -j -d address": nativeLinks, "ip -j route show table all": nativeRoutes,
 	}
-	return nil
 }
 
 // nativeLinks answers for "ip -j -d address".

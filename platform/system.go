@@ -195,8 +195,8 @@ func nativeHostname() ([]byte, error) {
 	return []byte(name), err
 }
 
-// Hostname is the name of the machine; of a bundle that nobody asked for it,
-// what its file says.
+// Hostname returns the name of the machine; for an older bundle, in which the
+// program was not run, that of /etc/hostname.
 func Hostname(ctx context.Context, s System) (string, error) {
 	out, err := s.Run(ctx, "hostname")
 	if err != nil && !s.Live() {

@@ -14,11 +14,11 @@ type loop struct {
 	running sync.WaitGroup // the others
 }
 
-// newLoop has room for the answers of what one call sends, which nobody takes
-// before the call returns.
+// newLoop makes a loop with room for all answers to one batch: they arrive while
+// the loop is still sending.
 func newLoop() loop { return loop{events: make(chan func(), 1024), over: make(chan struct{})} }
 
-// post has the loop call f, or nobody once it has ended.
+// post hands f to the loop, which calls it; after the end of the loop f is dropped.
 func (l *loop) post(f func()) {
 	select {
 	case l.events <- f:

@@ -51,7 +51,7 @@ func (r Reason) In(id, name string, namesAndValues ...string) Reason {
 	return Because(id, namesAndValues...) + r.As(name)
 }
 
-// As is r as the value of that name, to be put behind another reason.
+// As returns r as a value with that name, to be appended to another Reason.
 func (r Reason) As(name string) Reason {
 	if text, ok := strings.CutPrefix(string(r), errorText+reasonSep+"text"+reasonSep); ok {
 		return Reason(reasonSep + name + reasonSep + innerCause + text)
