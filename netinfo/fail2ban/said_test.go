@@ -8,15 +8,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// Every message is there in every language.
-func TestWordsAreComplete(t *testing.T) {
-	if err := words.NewBook(map[string][]byte{"jails": Words()}).Problems(); err != nil {
-		t.Error(err)
-	}
-}
-
-// What could not be read is told in the reader's language, and what the system
-// said as it said it.
+// What could not be read is told in the reader's language, the system's errors
+// too.
 func TestWhatANoteSays(t *testing.T) {
 	book := words.NewBook(map[string][]byte{"jails": Words()})
 	database := Note{What: because("database"), Why: whyOf(fmt.Errorf("opening it: %w", errNoBans))}
