@@ -1,7 +1,6 @@
 package allowlist
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -206,6 +205,6 @@ func (h *Host) lookup(ctx context.Context, env *checks.Env) {
 		}
 	}
 	if len(h.Addrs) == 0 {
-		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", h.Name, cmp.Or(last, fmt.Errorf("no address of the family of %s", env.Inputs.Bind))))
+		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", h.Name, last))
 	}
 }
