@@ -106,15 +106,18 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	// If known-open ports do not answer on the flows of the sweep itself either,
 	// it is not a full table, but a dead path. If a new flow passes as well by now,
 	// it was a path that was dead for a moment.
-	known := s.ledger.openPorts(lateControls)
-	if err := s.sendAndWait(ctx, known, func() bool { return s.ledger.allAnswered(known) }); err != nil {
-		return err
+	known, lives := s.ledger.openPorts(lateControls), false
+	for try := 0; try < freshTries && !lives; try++ { // a busy machine may miss all answers to one
+		if err := s.sendAndWait(ctx, known, func() bool { return s.ledger.allAnswered(known) }); err != nil {
+			return err
+		}
+		lives = slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
 	}
 	passed, err := s.freshFlowsPass(ctx)
 	if err != nil {
 		return err
 	}
-	trip.Step = trip.Step && !passed && slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
+	trip.Step = trip.Step && !passed && lives
 	rate := max(s.ledger.pace.rate/4, 1)
 	if trip.Step {
 		rate = min(rate, politeRate(at/2))

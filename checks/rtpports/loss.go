@@ -32,33 +32,48 @@ func triesNeeded(q float64, n int) (tries int, ok bool) {
 }
 
 // tableStep looks for a full connection table in the order in which new flows
-// were sent: before it some share passed, after it none, for so long that
-// chance is out of the question. Blocked ports are spread evenly over a random
-// order and make no step. at is the number of flows sent before the first that
-// failed and kept failing.
+// were sent: from at on, at most a quarter as many of them passed as shortly
+// before, so few that chance is out of the question. One that slips in where an
+// old entry has expired makes no difference. Blocked ports are spread evenly over
+// a random order and make no step.
 func tableStep(passed []bool) (at int, ok bool) {
-	last := -1
+	all := shareOf(passed)
+	most, sum := 0.0, 0.0 // where the surplus of those that passed is largest
 	for i, p := range passed {
-		if p {
-			last = i
+		if sum -= all; p {
+			sum++
+		}
+		if sum > most {
+			most, at = sum, i+1
 		}
 	}
-	at = last + 1
 	if at < 20 || len(passed)-at < 20 {
 		return 0, false
 	}
-	// The share that passed shortly before the step, so that loss that has
-	// grown slowly is no step.
-	recent := passed[max(0, at-200):at]
+	// Shortly before the step, so that loss that has grown slowly is not one; the
+	// flow before it has passed by construction.
+	before, after := shareOf(passed[max(0, at-200):at-1]), shareOf(passed[at:])
+	before = min(before, 0.999)
+	if after > before/4 {
+		return at, false
+	}
+	// Chernoff: how likely so few pass by chance.
+	chance := (1 - after) * math.Log((1-after)/(1-before))
+	if after > 0 {
+		chance += after * math.Log(after/before)
+	}
+	return at, -float64(len(passed)-at)*chance < math.Log(maxError)
+}
+
+// shareOf is the share of those that passed.
+func shareOf(passed []bool) float64 {
 	n := 0
-	for _, p := range recent {
+	for _, p := range passed {
 		if p {
 			n++
 		}
 	}
-	// The last one has passed by construction.
-	share := float64(n-1) / float64(len(recent)-1)
-	return at, float64(len(passed)-at)*math.Log1p(-min(share, 0.999)) < math.Log(maxError)
+	return float64(n) / float64(max(len(passed), 1))
 }
 
 // silentLate reports that silence came with time: of ports that were first asked

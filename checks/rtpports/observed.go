@@ -86,7 +86,7 @@ type Trip struct {
 	AtMS     int64 `json:"at_ms"`
 	Rate     int   `json:"rate_per_second"`
 	Answered int   `json:"answered"` // new flows that had passed when they began to fail
-	Failed   int   `json:"failed"`   // new flows in a row that failed after them
+	Failed   int   `json:"failed"`   // new flows that failed after them
 	Step     bool  `json:"step"`     // in send order it is a step
 	Cleared  bool  `json:"cleared"`  // new flows passed again later
 	WaitMS   int64 `json:"wait_ms"`

@@ -74,12 +74,15 @@ func (l *ledger) Full() (trip Trip, at int) {
 	if at, trip.Step = tableStep(passed); !trip.Step {
 		at = len(passed)
 	}
-	for _, p := range passed[:at] {
-		if p {
+	for i, p := range passed {
+		switch {
+		case i < at && p:
 			trip.Answered++
+		case i >= at && !p:
+			trip.Failed++
 		}
 	}
-	trip.Rate, trip.Failed = l.pace.rate, len(passed)-at
+	trip.Rate = l.pace.rate
 	return trip, at
 }
 

@@ -165,7 +165,7 @@ func TestALabShowsTheFaultOfItsOffice(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rep.Verdict != checks.Warn || !slices.Contains(findings(rep), finding) {
-				t.Errorf("no %s\n%s", finding, explain(rep))
+				t.Errorf("no %s\n%s\n%s", finding, explain(rep), rep.Results[0].Observed)
 			}
 		})
 	}
