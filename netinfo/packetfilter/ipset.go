@@ -152,14 +152,10 @@ func (r *ipsetReader) element(s *Set, line string) {
 			continue
 		}
 		value, options = ipsetName(options)
-		n, _ := strconv.ParseUint(value, 10, 64)
 		switch name {
 		case "timeout":
+			n, _ := strconv.ParseUint(value, 10, 64)
 			el.Timeout = platform.Seconds(n)
-		case "packets":
-			el.Packets = n
-		case "bytes":
-			el.Bytes = n
 		case "comment":
 			el.Comment = value
 		}

@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -116,20 +115,15 @@ func shorten(s string) string {
 
 // entry reads a chain's declaration or a rule.
 func (r *iptablesReader) entry(line string) {
-	var packets, bytes uint64
 	if line[0] == '[' {
-		counters, rest, ok := strings.Cut(line[1:], "]")
-		a, b, colon := strings.Cut(counters, ":")
-		if !ok || !colon {
+		counters, rest, ok := strings.Cut(line, "]")
+		if !ok || !strings.Contains(counters, ":") {
 			r.fault(notUnderstood(line))
 			return
 		}
-		packets, _ = strconv.ParseUint(a, 10, 64)
-		bytes, _ = strconv.ParseUint(b, 10, 64)
 		line = strings.TrimLeft(rest, " ")
 	}
-	ok := r.split(line)
-	if !ok {
+	if !r.split(line) {
 		r.fault(because("quote-open", "text", shorten(line)))
 		r.incomplete()
 		return
@@ -139,7 +133,7 @@ func (r *iptablesReader) entry(line string) {
 	case len(t) >= 2 && strings.HasPrefix(t[0].text, ":") && !t[0].quoted:
 		r.declare(t[0].text[1:], t[1].text)
 	case len(t) >= 2 && t[0].text == "-A":
-		rule := &Rule{Text: line, Packets: packets, Bytes: bytes, Line: r.line}
+		rule := &Rule{Text: line}
 		c := r.chain(t[1].text)
 		p := iptablesRule{r: r, rule: rule, chain: c, tokens: t[2:]}
 		p.read()

@@ -174,9 +174,6 @@ type Rule struct {
 	Position int    // 1-based number in its chain, as iptables -I and -D count
 	Handle   uint64 // of nft; 0 when not listed
 	Comment  string
-	Packets  uint64 // counters; 0 when not listed
-	Bytes    uint64
-	Line     int  // in the listing, 1-based; 0 when it has no lines
 	odd      bool // a text in it cannot be written in nft's language
 	exact    bool // Text is how nft words it, in every version
 	Exprs    []Expr
@@ -459,7 +456,6 @@ type Set struct {
 	Verdicts bool     // a map to verdicts
 	Data     bool     // a map to other values
 	Timeouts bool     // elements may go away by themselves
-	Comment  string
 	// Incomplete says why elements may be missing; empty when all are there.
 	Incomplete words.Reason
 	Default    time.Duration // timeout of elements that name none; 0 means they stay
@@ -474,8 +470,6 @@ type Element struct {
 	NoMatch bool          // an exception
 	Timeout time.Duration // left when it was listed; 0 when it stays
 	Comment string
-	Packets uint64
-	Bytes   uint64
 	Text    string   // as the tool writes the element alone, for its delete command
 	Verdict *Verdict // of a verdict map
 	Data    Value    // of another map

@@ -58,7 +58,6 @@ type nftObject struct {
 type nftTable struct {
 	Family TableFamily `json:"family"`
 	Name   string      `json:"name"`
-	Flags  any         `json:"flags"`
 }
 
 type nftChain struct {

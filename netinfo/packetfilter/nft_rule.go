@@ -141,7 +141,7 @@ func (b *nftBuilder) compile(s *statement) {
 	}
 	before := len(b.ways[0])
 	b.statement(s.json)
-	if len(b.ways) > 1 || s.json["counter"] != nil {
+	if len(b.ways) > 1 {
 		return
 	}
 	added := b.ways[0][before:]
@@ -191,7 +191,7 @@ func (r *nftReader) rule(raw *nftRule) {
 	for _, exprs := range b.ways {
 		c.Rules = append(c.Rules, &Rule{
 			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Packets: b.packets, Bytes: b.bytes, Exprs: exprs, odd: odd, exact: exact && !odd,
+			Exprs: exprs, odd: odd, exact: exact && !odd,
 		})
 	}
 }

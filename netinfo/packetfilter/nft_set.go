@@ -22,7 +22,6 @@ type nftSet struct {
 	Name    string       `json:"name"`
 	Type    any          `json:"type"`
 	Map     any          `json:"map"`
-	Comment string       `json:"comment"`
 	Flags   any          `json:"flags"`
 	Timeout float64      `json:"timeout"` // seconds
 	Elem    []nftElement `json:"elem"`
@@ -35,7 +34,6 @@ type nftElement struct {
 	key, data        any
 	timeout, expires float64 // seconds; 0 when not listed
 	comment          string
-	packets, bytes   uint64
 }
 
 // UnmarshalJSON reads "1.2.3.4", {"prefix":…}, {"elem":{"val":…}} or, in maps,
@@ -61,7 +59,6 @@ func (e *nftElement) UnmarshalJSON(b []byte) error {
 	e.timeout, _ = m["timeout"].(float64)
 	e.expires, _ = m["expires"].(float64)
 	e.comment, _ = m["comment"].(string)
-	e.packets, e.bytes = count(m["counter"], "packets"), count(m["counter"], "bytes")
 	return nil
 }
 
@@ -76,7 +73,7 @@ func (e *nftElement) value() any {
 func (r *nftReader) set(raw *nftSet, isMap bool) {
 	types := nftTypes(raw.Type)
 	s := &Set{
-		Tool: ToolNFT, Family: raw.Family, Table: raw.Table, Name: raw.Name, Comment: raw.Comment,
+		Tool: ToolNFT, Family: raw.Family, Table: raw.Table, Name: raw.Name,
 		Type: nftTypeText(raw.Type), Default: seconds(raw.Timeout),
 	}
 	flags := stringsOf(raw.Flags)
@@ -124,7 +121,7 @@ func fillSet(s *Set, types []nftType, data nftType, elems []nftElement) {
 		}
 		e := Element{
 			Values: values[at:len(values):len(values)], Timeout: elems[i].left(s.Default), Comment: elems[i].comment,
-			Packets: elems[i].packets, Bytes: elems[i].bytes, Text: renderNFT(elems[i].value()),
+			Text: renderNFT(elems[i].value()),
 		}
 		setData(&e, s, data, elems[i].data)
 		if len(types) == 1 && e.Values[0].Any {

@@ -15,10 +15,9 @@ const maxNFTWays = 256
 
 // nftBuilder compiles the statements of one rule.
 type nftBuilder struct {
-	reader         *nftReader
-	rule           *nftRule
-	ways           [][]Expr // alternatives of which at most one comes true
-	packets, bytes uint64
+	reader *nftReader
+	rule   *nftRule
+	ways   [][]Expr // alternatives of which at most one comes true
 }
 
 func (b *nftBuilder) add(list ...Expr) {
@@ -95,7 +94,6 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "ct helper":
 		b.helper(v)
 	case "counter":
-		b.packets, b.bytes = count(v, "packets"), count(v, "bytes")
 	case "log", "ct timeout", "ct expectation", "dup", "flow", "secmark", "tunnel", "last", "reset":
 		b.add(&Note{What: renderNFT(map[string]any{key: v})})
 	case "synproxy":
@@ -111,14 +109,6 @@ func (b *nftBuilder) keyed(key string, v any) {
 	default:
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	}
-}
-
-func count(v any, name string) uint64 {
-	n, _ := field(v, name).(float64)
-	if n < 0 {
-		return 0
-	}
-	return uint64(n)
 }
 
 // nftVerdict reads a verdict.

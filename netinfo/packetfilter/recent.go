@@ -22,12 +22,10 @@ type RecentTable struct {
 // families may be in one list.
 type RecentEntry struct {
 	Addr netip.Addr
-	TTL  int // of the last packet
 	// Ages of the remembered packets when the list was read, newest first; nil
 	// when the kernel's clock at that moment was not known.
 	Ages    []time.Duration
 	Packets int // remembered packets
-	Text    string
 }
 
 // RecentOp is what a recent match does.
@@ -86,43 +84,29 @@ func ReadRecent(name, text string, clock Clock) Parts {
 // (net/netfilter/xt_recent.c, recent_seq_show). The number after oldest_pkt is
 // the place of the ring that is written next, and the times that follow are
 // the ring from its start.
-func recentEntry(line string, clock Clock) (RecentEntry, bool) {
-	en := RecentEntry{Text: line}
-	var addr, ttl, seen, index string
-	rest := line
-	for _, field := range []struct {
-		prefix string
-		value  *string
-	}{{"src=", &addr}, {"ttl:", &ttl}, {"last_seen:", &seen}, {"oldest_pkt:", &index}} {
-		var ok bool
-		if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " "), field.prefix); !ok {
-			return en, false
-		}
-		*field.value, rest, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
+func recentEntry(line string, clock Clock) (en RecentEntry, ok bool) {
+	words := strings.Fields(strings.ReplaceAll(line, ",", " "))
+	if len(words) < 7 || words[1] != "ttl:" || words[3] != "last_seen:" || words[5] != "oldest_pkt:" {
+		return en, false
 	}
+	addr, ok := strings.CutPrefix(words[0], "src=")
 	a, err := netip.ParseAddr(addr)
-	if err != nil || a.Zone() != "" {
+	if !ok || err != nil || a.Zone() != "" {
 		return en, false
 	}
 	en.Addr = a
-	en.TTL, _ = strconv.Atoi(ttl)
-	known := clock.Hz > 0 && clock.Jiffies > 0
-	for one := range strings.SplitSeq(rest, ",") {
-		one = strings.TrimSpace(one)
-		if one == "" {
-			continue
-		}
-		stamp, err := strconv.ParseUint(one, 10, 64)
+	for _, word := range words[7:] {
+		stamp, err := strconv.ParseUint(word, 10, 64)
 		if err != nil {
 			return en, false
 		}
 		en.Packets++
-		if known {
+		if clock.Hz > 0 && clock.Jiffies > 0 {
 			en.Ages = append(en.Ages, clock.since(stamp))
 		}
 	}
 	slices.Sort(en.Ages)
-	_, err = strconv.ParseUint(seen, 10, 64)
+	_, err = strconv.ParseUint(words[4], 10, 64)
 	return en, err == nil
 }
 

@@ -139,7 +139,7 @@ func rulesIn(r *packetfilter.Ruleset) (list []string) {
 	for _, t := range r.Tables {
 		for _, c := range t.Chains {
 			for _, rule := range c.Rules {
-				list = append(list, fmt.Sprint(t.Tool, " ", t.Family, " ", t.Name, " ", c.Name, " ", rule.Position, " ", rule.Handle, " ", rule.Line, " ", rule.Text))
+				list = append(list, fmt.Sprint(t.Tool, " ", t.Family, " ", t.Name, " ", c.Name, " ", rule.Position, " ", rule.Handle, " ", rule.Text))
 			}
 		}
 	}
