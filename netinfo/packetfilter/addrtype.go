@@ -1,64 +1,51 @@
 package packetfilter
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
-// addressType answers for the type of an address or packet by asking which
-// addresses have it.
+// addressType answers for the type of an address by asking which addresses have
+// it.
 func (e *evaluation) addressType(f *frag, field Field, types NumSet) answer {
 	const unicast, local, broadcast, multicast = 1, 2, 3, 5
-	yes, no := []*frag(nil), []*frag{f}
-	add := func(test func(*frag) answer) {
-		y, rest := e.applyAll(no, test)
-		yes, no = append(yes, y...), rest
+	dst := field != FieldSrcType
+	is := func(set AddrSet) question {
+		return func(g *frag) answer { return e.address(g, dst, set) }
 	}
-	if field == FieldPktType {
-		e.packetType(types, add)
-		return pieces(f, yes, no)
-	}
-	dst := field == FieldDstType || field == FieldDstTypeIn
-	if field == FieldDstTypeIn {
+	own := func(g *frag) answer { return e.localAddress(g, dst) }
+	switch {
+	case field == FieldDstTypeIn:
 		h := e.class.Host
 		if h == nil || h.Addrs == nil || e.class.In == "" || f.newDst.on && len(f.newDst.to) == 0 || e.ipv6 {
 			return unknown(f, "", because("interface-addresses"))
 		}
-		defer func(local AddrSet) { e.local, e.typeIn = local, false }(e.local)
-		e.local, e.typeIn = nil, true
-		for _, a := range h.AddressesOf(e.class.In, false) {
-			e.local = e.local.Union(AddrSet{{a, a}})
-		}
-	}
-	if dst && !e.typeIn && f.newDst.on && e.hook == HookInput && f.newDst.to.overlap(e.broadcasts()) == coverNone {
+		own = is(addrsOf(h.AddressesOf(e.class.In, false)...)) // those of other interfaces are anybody's
+	case dst && (f.newDst.own || f.newDst.on && e.hook == HookInput && f.newDst.to.overlap(e.broadcasts()) == coverNone):
 		return certain(types.Contains(local)) // rewritten, and come here all the same
 	}
-	if dst && !e.typeIn && f.newDst.own {
-		return certain(types.Contains(local))
-	}
-	is := func(set AddrSet) func(*frag) answer {
-		return func(g *frag) answer { return e.address(g, dst, set) }
-	}
+	var list []question
 	if types.Contains(multicast) {
-		add(is(multicasts(e.ipv6)))
+		list = append(list, is(multicasts(e.ipv6)))
 	}
 	if types.Contains(broadcast) && !e.ipv6 {
-		add(is(e.broadcasts()))
+		list = append(list, is(e.broadcasts()))
 	}
 	if types.Contains(local) {
-		add(func(g *frag) answer { return e.localAddress(g, dst) })
+		list = append(list, own)
 	}
-	if types.Contains(unicast) { // all other addresses
-		special, plain := e.applyAll(no, is(multicasts(e.ipv6).Union(e.broadcasts())))
-		own, others := e.applyAll(plain, func(g *frag) answer { return e.localAddress(g, dst) })
-		no, yes = append(special, own...), append(yes, others...)
+	if types.Contains(unicast) {
+		list = append(list, func(g *frag) answer { return e.oneOf(g, is(e.special()), own).negate(true) })
 	}
 	for _, x := range types {
 		// The other types come from routes (blackhole, unreachable, anycast …),
 		// which are not in the ruleset.
 		if x.Hi > multicast || x.Lo == 0 || x.Contains(4) {
-			add(func(g *frag) answer { return unknown(g, "", because("address-type")) })
+			list = append(list, func(g *frag) answer { return unknown(g, "", because("address-type")) })
 			break
 		}
 	}
-	return pieces(f, yes, no)
+	return e.oneOf(f, list...)
 }
 
 // Contains reports whether v is in the span.
@@ -66,53 +53,47 @@ func (x Span[T]) Contains(v T) bool { return x.Lo.Compare(v) <= 0 && x.Hi.Compar
 
 // localAddress says whether the address is one of this machine's.
 func (e *evaluation) localAddress(f *frag, dst bool) answer {
-	own := e.local.Union(loopback(e.ipv6))
-	if e.typeIn { // those of other interfaces are anybody's
-		return e.address(f, dst, e.local)
-	}
-	if dst && f.newDst.on && e.hook == HookInput { // or it would not have come here
+	switch {
+	case dst && f.newDst.on && e.hook == HookInput: // or it would not have come here
 		return e.address(f, true, e.broadcasts()).negate(true)
-	}
-	if dst && !f.newDst.on && e.class.Hook == HookInput {
+	case dst && !f.newDst.on && e.class.Hook == HookInput:
 		// Where the packet goes: to this machine, if it is for one machine at all.
-		special := multicasts(e.ipv6).Union(e.broadcasts())
-		return e.address(f, true, special).negate(true)
+		return e.address(f, true, e.special()).negate(true)
 	}
-	a := e.address(f, dst, own)
-	if a.kind == answerYes || len(e.local) > 0 {
+	a := e.address(f, dst, e.local.Union(loopback(e.ipv6)))
+	switch {
+	case a.kind == answerYes || len(e.local) > 0:
 		return a
-	}
-	if !dst && e.class.Hook != HookOutput {
+	case dst:
+		return unknown(f, "", because("own-address"))
+	case e.class.Hook != HookOutput:
 		return a // our own addresses do not arrive from outside (kernel: martian source)
 	}
-	if !dst {
-		return certain(true) // what this machine sends has its address
-	}
-	return unknown(f, "", because("own-address"))
+	return certain(true) // what this machine sends has its address
 }
 
 // packetType answers for the type the network card gave the packet: it follows
 // from the destination.
-func (e *evaluation) packetType(types NumSet, add func(func(*frag) answer)) {
+func (e *evaluation) packetType(f *frag, types NumSet) answer {
 	const host, broadcast, multicast = 0, 1, 2
 	if e.class.Hook == HookOutput {
-		add(func(g *frag) answer { return unknown(g, "", because("sent-packet-type")) })
-		return
+		return unknown(f, "", because("sent-packet-type"))
 	}
-	dst := func(set AddrSet) func(*frag) answer {
-		return func(g *frag) answer { return split(g, dimDst.addrs, set) }
-	}
+	var to AddrSet
 	if types.Contains(multicast) {
-		add(dst(multicasts(e.ipv6)))
+		to = to.Union(multicasts(e.ipv6))
 	}
 	if types.Contains(broadcast) {
-		add(dst(e.broadcasts()))
+		to = to.Union(e.broadcasts())
 	}
 	if types.Contains(host) {
-		special := multicasts(e.ipv6).Union(e.broadcasts())
-		add(func(g *frag) answer { return split(g, dimDst.addrs, special).negate(true) })
+		to = to.Union(everyAddr(e.ipv6).Subtract(e.special()))
 	}
+	return split(f, dimDst.addrs, to)
 }
+
+// special are the addresses of more than one machine.
+func (e *evaluation) special() AddrSet { return multicasts(e.ipv6).Union(e.broadcasts()) }
 
 func multicasts(ipv6 bool) AddrSet {
 	if ipv6 {
@@ -126,14 +107,9 @@ func (e *evaluation) broadcasts() AddrSet {
 	if e.ipv6 {
 		return nil
 	}
-	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	all := AddrSet{{limited, limited}}
+	all := []netip.Addr{netip.AddrFrom4([4]byte{255, 255, 255, 255})}
 	if h := e.class.Host; h != nil {
-		for _, a := range h.Broadcast {
-			if a.Is4() {
-				all = append(all, Span[netip.Addr]{a, a})
-			}
-		}
+		all = append(all, slices.DeleteFunc(slices.Clone(h.Broadcast), netip.Addr.Is6)...)
 	}
-	return NewSpans(all...)
+	return addrsOf(all...)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -262,7 +263,7 @@ func TestDetailsThatDecide(t *testing.T) {
 			ask: func(c *packetfilter.Class) {
 				c.Local = append(c.Local, netip.MustParseAddr("192.0.2.9"))
 				c.Host = &packetfilter.Host{}
-				c.Host.Addrs = []packetfilter.HostAddr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}
+				c.Host.Addrs = []routes.Addr{{Addr: netip.MustParseAddr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: netip.MustParseAddr("192.0.2.9"), Interface: "eth1", Primary: true}}
 			}, want: []string{"accept " + all + " by PREROUTING 1", "accept " + all + " by PREROUTING 1"},
 		},
 		"this machine's own packets are redirected to its loopback": {

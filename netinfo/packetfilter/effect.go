@@ -30,7 +30,7 @@ func (e *evaluation) effect(f *frag, x Expr) {
 			if fields == nil {
 				continue // too few directions: the kernel refuses it
 			}
-			f.overlay = &overlay{up: f.overlay, set: s, fields: fields, remove: x.Delete}
+			f.overlay = f.overlay.with(overlay{set: s, fields: fields, remove: x.Delete})
 			if !x.Delete {
 				break // a list of sets adds to the first that takes it
 			}
@@ -107,10 +107,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	if x.Kind == Redirect { // to the first address of the interface
 		to = e.local
 		if first, _ := e.class.Host.addressesOf(e.class.In, e.ipv6); len(first) > 0 {
-			to = nil // which of several is not told
-			for _, a := range first {
-				to = to.Union(AddrSet{{a, a}})
-			}
+			to = addrsOf(first...) // which of several is not told
 		}
 		if e.hook == HookOutput {
 			home := loopback(e.ipv6)[0]
@@ -163,7 +160,8 @@ func (e *evaluation) recent(f *frag, x *RecentMatch) answer {
 		return e.noteRecent(f, x, certain(true)).negate(x.Not)
 	}
 	extra, removed := 0, false
-	for o := f.overlay; o != nil && !removed; o = o.up {
+	for p := f.overlay; p != nil && !removed; p = p.before {
+		o := &p.entry
 		if o.list != x.List {
 			continue
 		}
@@ -210,7 +208,7 @@ func (e *evaluation) noteRecent(f *frag, x *RecentMatch, a answer) answer {
 	out := make([]*frag, len(yes))
 	for i, g := range yes {
 		out[i] = g.clone()
-		out[i].overlay = &overlay{up: g.overlay, list: x.List, dest: x.Dest, mask: x.Mask, remove: x.Op == RecentRemove}
+		out[i].overlay = g.overlay.with(overlay{list: x.List, dest: x.Dest, mask: x.Mask, remove: x.Op == RecentRemove})
 	}
 	return answer{kind: answerSplit, yes: out, no: no}
 }

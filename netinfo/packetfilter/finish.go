@@ -38,50 +38,40 @@ func (e *evaluation) finish() []Outcome {
 	return joinOutcomes(list)
 }
 
-// part is a region and the results that stand for it.
-type part struct {
-	region Region
-	ways   []*result
-}
-
-// joinResults is a part for each result. Where they are too many to compare,
-// those of one verdict that differ in their sources alone are one part: which
+// joinResults is a cell for each result. Where they are too many to compare,
+// those of one verdict that differ in their sources alone are one cell: which
 // rule decides is then less exact, the verdict is not.
-func joinResults(list []*result) []part {
-	parts := make([]part, 0, min(len(list), maxCells))
-	if len(list) <= maxCells {
-		for _, o := range list {
-			parts = append(parts, part{o.f.region(), []*result{o}})
-		}
-		return parts
-	}
+func joinResults(list []*result) (cells []cell) {
+	var groups [][]*result
 	index := map[string]int{}
-	spans := [][]*result{}
 	for _, o := range list {
+		if len(list) <= maxCells {
+			cells = append(cells, cell{o.f.region(), []*result{o}})
+			continue
+		}
 		key := fmt.Sprintf("%s|%s|%v|%v|%v", o.verdict, o.with, o.f.dst, o.f.sport, o.f.dport)
 		i, ok := index[key]
 		if !ok {
-			i = len(spans)
-			index[key] = i
-			spans = append(spans, nil)
+			i, index[key] = len(groups), len(groups)
+			groups = append(groups, nil)
 		}
-		spans[i] = append(spans[i], o)
+		groups[i] = append(groups[i], o)
 	}
-	for _, group := range spans {
-		src := AddrSet{}
+	for _, group := range groups {
+		var src AddrSet
 		for _, o := range group {
 			src = append(src, o.f.src...)
 		}
 		r := group[0].f.region()
 		r.Src = NewSpans(src...)
-		parts = append(parts, part{r, group[:min(len(group), maxReasons)]})
+		cells = append(cells, cell{r, group[:min(len(group), maxReasons)]})
 	}
-	return parts
+	return cells
 }
 
-// disjoint cuts overlapping parts into cells. Past maxCells it no longer cuts:
-// a cell then counts what touches it as if it covered it.
-func disjoint(parts []part) []cell {
+// disjoint cuts overlapping cells up. Past maxCells it no longer cuts: a cell
+// then counts what touches it as if it covered it.
+func disjoint(parts []cell) []cell {
 	var cells []cell
 	for _, p := range parts {
 		left := []Region{p.region}
@@ -122,7 +112,7 @@ func (e *evaluation) outcome(c *cell) Outcome {
 			break
 		}
 	}
-	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.steps(),
+	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.list(),
 		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out, Moved: first.f.moved,
 		Helpers: slices.Clone(first.f.helpers)}
 	for _, w := range c.ways {
@@ -156,26 +146,9 @@ func (o *Outcome) add(w *result) {
 		}
 	}
 	reason(w.reason)
-	var list []words.Reason
-	for a := w.f.assumed; a != nil; a = a.up {
-		list = append(list, a.reason)
+	for _, a := range w.f.assumed.list() {
+		reason(a.reason)
 	}
-	for _, s := range slices.Backward(list) {
-		reason(s)
-	}
-}
-
-// steps is the trace in the order things happened.
-func (t *trace) steps() []Step {
-	if t == nil {
-		return nil
-	}
-	list := make([]Step, 0, t.depth)
-	for ; t != nil; t = t.up {
-		list = append(list, t.step)
-	}
-	slices.Reverse(list)
-	return list
 }
 
 // joinOutcomes puts together outcomes that differ in their region alone, so

@@ -19,11 +19,11 @@ type frag struct {
 
 	mark, ctmark bits
 	untracked    bool
-	overlay      *overlay    // what rules put into sets and recent lists
-	assumed      *assumption // unknown matches that were taken one way
-	forked       bool        // another frag may cover the same packets
-	partial      bool        // another frag may share all that is assumed of this one
-	trace        *trace
+	overlay      *past[overlay]    // what rules put into sets and recent lists
+	assumed      *past[assumption] // unknown matches that were taken one way
+	forked       bool              // another frag may cover the same packets
+	partial      bool              // another frag may share all that is assumed of this one
+	trace        *past[Step]
 	helpers      []string // that it was handed to; never appended to in place
 	accept       Step     // the last rule that accepted it, or the first policy
 	onward       bool     // it is sent on to another machine
@@ -44,27 +44,17 @@ type bits struct{ val, known uint32 }
 
 // assumption is one unknown match and which way it was taken.
 type assumption struct {
-	up     *assumption
 	fork   int // number of the fork; its other side has the same
 	key    string
 	holds  bool
 	reason words.Reason
-	depth  int
 	// What the frag was before the fork.
 	wasForked, wasPartial bool
-}
-
-// trace is one step and all before it.
-type trace struct {
-	up    *trace
-	step  Step
-	depth int
 }
 
 // overlay is one change that a rule made to a set or a recent list while this
 // very packet went through.
 type overlay struct {
-	up     *overlay
 	set    *Set
 	fields []Field
 	list   string // of recent
@@ -83,30 +73,23 @@ func (f *frag) region() Region { return Region{f.src, f.dst, f.sport, f.dport} }
 // after is f with a note of what happened to it.
 func (f *frag) after(s Step) *frag {
 	g := f.clone()
-	g.step(s)
+	g.trace = g.trace.with(s)
 	return g
-}
-
-// step notes what happened to f. The frag itself is changed.
-func (f *frag) step(s Step) {
-	_, depth := f.trace.parent()
-	f.trace = &trace{up: f.trace, step: s, depth: depth + 1}
 }
 
 // assume is f with an unknown match taken one way.
 func (f *frag) assume(fork int, key string, reason words.Reason, holds bool) *frag {
 	g := f.clone()
-	_, depth := f.assumed.parent()
-	g.assumed = &assumption{up: f.assumed, fork: fork, key: key, holds: holds, reason: reason, depth: depth + 1, wasForked: f.forked, wasPartial: f.partial}
+	g.assumed = f.assumed.with(assumption{fork: fork, key: key, holds: holds, reason: reason, wasForked: f.forked, wasPartial: f.partial})
 	g.forked, g.partial = true, false
 	return g
 }
 
 // belief says how an unknown match with this key was taken before.
 func (f *frag) belief(key string) (holds, known bool) {
-	for a := f.assumed; a != nil; a = a.up {
-		if key != "" && a.key == key {
-			return a.holds, true
+	for a := f.assumed; a != nil && key != ""; a = a.before {
+		if a.entry.key == key {
+			return a.entry.holds, true
 		}
 	}
 	return false, false
@@ -178,13 +161,15 @@ func sameSpans[T point[T]](a, b Spans[T]) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-func sameOverlay(a, b *overlay) bool {
-	for a != b {
-		if a == nil || b == nil || a.set != b.set || a.list != b.list || a.dest != b.dest ||
-			a.mask != b.mask || a.remove != b.remove || !slices.Equal(a.fields, b.fields) {
+func sameOverlay(a, b *past[overlay]) bool {
+	for ; a != b; a, b = a.before, b.before {
+		if a == nil || b == nil {
 			return false
 		}
-		a, b = a.up, b.up
+		x, y := &a.entry, &b.entry
+		if x.set != y.set || x.list != y.list || x.dest != y.dest || x.mask != y.mask || x.remove != y.remove || !slices.Equal(x.fields, y.fields) {
+			return false
+		}
 	}
 	return true
 }

@@ -136,7 +136,7 @@ func (e *evaluation) policy(c *Chain, f *frag) {
 func (e *evaluation) accept(f *frag, by Step) {
 	f = f.clone()
 	if by.Rule != nil {
-		f.step(by)
+		f.trace = f.trace.with(by)
 	}
 	decides := !e.nat && (e.hook == HookInput || e.hook == HookForward || e.hook == HookOutput)
 	if f.accept.Chain == nil || decides && (by.Rule != nil || f.accept.Rule == nil && f.accept.Chain.Base != nil && f.accept.Chain.Base.Hook != e.hook) {

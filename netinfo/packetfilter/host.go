@@ -25,12 +25,8 @@ type Host struct {
 	Under map[string][]string
 }
 
-// What the routing tables are made of.
-type (
-	HostAddr = routes.Addr
-	Route    = routes.Route
-	Policy   = routes.Policy
-)
+// Route is an entry of a routing table.
+type Route = routes.Route
 
 // HostSocket is a socket that takes packets from anybody.
 type HostSocket struct {

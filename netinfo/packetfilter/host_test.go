@@ -15,7 +15,7 @@ import (
 func someHost() *packetfilter.Host {
 	addr, net := netip.MustParseAddr, netip.MustParsePrefix
 	return &packetfilter.Host{
-		Tables: routes.Tables{Addrs: []packetfilter.HostAddr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}}, Routes: []packetfilter.Route{
+		Tables: routes.Tables{Addrs: []routes.Addr{{Addr: addr("192.0.2.1"), Interface: "eth0", Primary: true}, {Addr: addr("10.99.0.1"), Interface: "eth1", Primary: true}}, Routes: []packetfilter.Route{
 			{Dst: net("192.0.2.1/32"), Interface: "eth0", Table: "local", Kind: "local"}, {Dst: net("10.99.0.1/32"), Interface: "eth1", Table: "local", Kind: "local"},
 			{Dst: net("127.0.0.0/8"), Interface: "lo", Table: "local", Kind: "local"},
 			{Dst: net("0.0.0.0/0"), Interface: "eth0", Table: "main"}, {Dst: net("172.17.0.0/16"), Interface: "docker0", Table: "main"},
@@ -90,13 +90,13 @@ func TestWhatTheKernelAsksBesidesTheRules(t *testing.T) {
 		},
 		"a policy rule about its source does not stop what is for this machine": {
 			dump: filter, host: func(h *packetfilter.Host) {
-				h.Policies = []packetfilter.Policy{{Table: "local"}, {Src: netip.MustParsePrefix("198.51.100.0/24"), Action: "blackhole"}, {Table: "main"}}
+				h.Policies = []routes.Policy{{Table: "local"}, {Src: netip.MustParsePrefix("198.51.100.0/24"), Action: "blackhole"}, {Table: "main"}}
 			},
 			want: "accept 5060 by INPUT",
 		},
 		"a policy rule about its source stops what is sent on": {
 			dump: nat("DNAT --to-destination 172.17.0.2") + filter, host: func(h *packetfilter.Host) {
-				h.Policies = []packetfilter.Policy{{Table: "local"}, {Src: netip.MustParsePrefix("198.51.100.0/24"), Action: "blackhole"}, {Table: "main"}}
+				h.Policies = []routes.Policy{{Table: "local"}, {Src: netip.MustParsePrefix("198.51.100.0/24"), Action: "blackhole"}, {Table: "main"}}
 			},
 			want: "drop 5060 by the route to 172.17.0.2 is a blackhole",
 		},

@@ -2,17 +2,6 @@ package packetfilter
 
 import "strings"
 
-// anyInterface compares the interface with names, some of which may be prefixes.
-func (e *evaluation) anyInterface(f *frag, out bool, names []string) answer {
-	var yes, no []*frag
-	no = []*frag{f}
-	for _, name := range names {
-		y, rest := e.applyAll(no, func(g *frag) answer { return e.iface(g, out, name) })
-		yes, no = append(yes, y...), rest
-	}
-	return pieces(f, yes, no)
-}
-
 // iface compares the interface with one name. Interfaces that are not known
 // are asked once: what was assumed is remembered.
 func (e *evaluation) iface(f *frag, out bool, name string) answer {
@@ -36,7 +25,8 @@ func (e *evaluation) iface(f *frag, out bool, name string) answer {
 	if name == "+" || name == "*" {
 		return certain(true)
 	}
-	for a := f.assumed; a != nil; a = a.up {
+	for p := f.assumed; p != nil; p = p.before {
+		a := &p.entry
 		was, ok := strings.CutPrefix(a.key, side)
 		switch {
 		case !ok:

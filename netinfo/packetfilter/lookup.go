@@ -14,21 +14,19 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 	if x.Set == nil {
 		return unknown(f, "set:"+x.Name, because("set-unlisted", "set", x.Name)).negate(x.Not)
 	}
-	var yes []*frag
-	no := []*frag{f}
-	for _, s := range x.Set.group() {
+	a := anyOf(e, f, x.Set.group(), func(g *frag, s *Set) answer {
 		fields := s.fields(x.Fields, x.Dirs)
 		if fields == nil {
-			continue
+			return certain(false)
 		}
-		y, rest := e.applyAll(no, func(g *frag) answer { return e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions()) })
-		yes, no = append(yes, y...), rest
-	}
+		return e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions())
+	})
 	if x.Extra != "" {
-		sure, rest := e.applyAll(yes, func(g *frag) answer { return unknown(g, "", words.Quote(x.Extra)) })
-		yes, no = sure, append(no, rest...)
+		hit, miss := e.apply(f, a)
+		yes, no := e.applyAll(hit, func(g *frag) answer { return unknown(g, "", words.Quote(x.Extra)) })
+		a = pieces(f, yes, append(miss, no...))
 	}
-	return pieces(f, yes, no).negate(x.Not)
+	return a.negate(x.Not)
 }
 
 // shown is the name of the set; nft writes the elements of one without a name.
@@ -47,12 +45,12 @@ func (e *evaluation) inSet(f *frag, s *Set, fields []Field, exceptions bool) ans
 	if (s.Family == FamilyIP6) != e.ipv6 && s.Tool == ToolIPSet && slices.Contains(s.Kinds, KindAddr) {
 		return certain(false)
 	}
-	for o := f.overlay; o != nil; o = o.up {
-		if o.set != s {
+	for p := f.overlay; p != nil; p = p.before {
+		if p.entry.set != s {
 			continue
 		}
-		if slices.Equal(o.fields, fields) {
-			return certain(!o.remove)
+		if slices.Equal(p.entry.fields, fields) {
+			return certain(!p.entry.remove)
 		}
 		return unknown(f, "", because("set-changed", "set", s.shown()))
 	}

@@ -135,9 +135,29 @@ func (e *evaluation) match(f *frag, m *Match) answer {
 	if m.Or == FieldNone {
 		return a.negate(m.Not)
 	}
-	yes, no := e.apply(f, a)
-	y, no := e.applyAll(no, func(g *frag) answer { b, _ := e.field(g, m.Or, m); return b })
-	return pieces(f, append(yes, y...), no).negate(m.Not)
+	return anyOf(e, f, []Field{m.Field, m.Or}, func(g *frag, field Field) answer {
+		a, _ := e.field(g, field, m)
+		return a
+	}).negate(m.Not)
+}
+
+// question is asked of a part of the class.
+type question func(*frag) answer
+
+// oneOf is the answer whether one of the questions is answered with yes.
+func (e *evaluation) oneOf(f *frag, list ...question) answer {
+	return anyOf(e, f, list, func(g *frag, q question) answer { return q(g) })
+}
+
+// anyOf is the answer whether the test holds of one of a list.
+func anyOf[T any](e *evaluation, f *frag, list []T, test func(*frag, T) answer) answer {
+	var yes []*frag
+	no := []*frag{f}
+	for _, x := range list {
+		y, rest := e.applyAll(no, func(g *frag) answer { return test(g, x) })
+		yes, no = append(yes, y...), rest
+	}
+	return pieces(f, yes, no)
 }
 
 // pieces is the answer when f was cut up already.
@@ -179,8 +199,10 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		}
 		return split(f, dimDport.nums, m.Nums), true
 	case FieldIn, FieldOut:
-		return e.anyInterface(f, field == FieldOut, m.Names), true
-	case FieldPktType, FieldSrcType, FieldDstType, FieldDstTypeIn:
+		return anyOf(e, f, m.Names, func(g *frag, name string) answer { return e.iface(g, field == FieldOut, name) }), true
+	case FieldPktType:
+		return e.packetType(f, m.Nums), true
+	case FieldSrcType, FieldDstType, FieldDstTypeIn:
 		return e.addressType(f, field, m.Nums), true
 	case FieldWayBack, FieldWayBackAny:
 		return e.wayBackIs(f, field == FieldWayBack).negate(!m.Nums.Contains(1)), true

@@ -86,7 +86,7 @@ func (e *evaluation) metered(f *frag, x *Metered) answer {
 	hit, miss := e.applyAll(seen, x.unknown)
 	for _, g := range fresh { // it has counted from now on, whatever becomes of the rule
 		g = g.clone()
-		g.overlay = &overlay{up: g.overlay, set: x.Set, fields: x.Fields}
+		g.overlay = g.overlay.with(overlay{set: x.Set, fields: x.Fields})
 		if x.Over {
 			miss = append(miss, g)
 		} else {
@@ -109,13 +109,13 @@ func (e *evaluation) hashLimited(f *frag, x *Metered) answer {
 		return x.unknown(f)
 	}
 	list, taken := "hashlimit "+x.Hash, uint64(0)
-	for o := f.overlay; o != nil; o = o.up {
-		if o.list == list {
+	for p := f.overlay; p != nil; p = p.before {
+		if p.entry.list == list {
 			taken++
 		}
 	}
 	g := f.clone()
-	g.overlay = &overlay{up: f.overlay, list: list}
+	g.overlay = f.overlay.with(overlay{list: list})
 	seen, fresh := []*frag(nil), []*frag{g}
 	under := true
 	for i := range t.Buckets {
@@ -156,8 +156,7 @@ func one(list []*frag, yes bool) answer {
 
 // inBucket asks whether a frag counts in a bucket.
 func (e *evaluation) inBucket(f *frag, b *HashBucket, by []Field) answer {
-	yes, no := []*frag{f}, []*frag(nil)
-	for _, field := range by {
+	return anyOf(e, f, by, func(g *frag, field Field) answer {
 		m := &Match{Field: field}
 		switch field {
 		case FieldSrc:
@@ -169,10 +168,8 @@ func (e *evaluation) inBucket(f *frag, b *HashBucket, by []Field) answer {
 		default:
 			m.Nums = OneNum(Num(b.DstPort))
 		}
-		y, n := e.applyAll(yes, func(g *frag) answer { return e.match(g, m) })
-		yes, no = y, append(no, n...)
-	}
-	return pieces(f, yes, no)
+		return e.match(g, m).negate(true)
+	}).negate(true)
 }
 
 // wayBackIs asks the routes for the way back to the source, as rpfilter and fib

@@ -114,7 +114,7 @@ func TestWhichPartsFareTheSame(t *testing.T) {
 		"a new source port":          func(f *frag) { f.newSport.on = true },
 		"a new port":                 func(f *frag) { f.newDport = rewrite[Num]{to: OneNum(1)} },
 		"accepted elsewhere":         func(f *frag) { f.accept.What = "accept" },
-		"put into a set":             func(f *frag) { f.overlay = &overlay{set: set, fields: []Field{FieldSrc}} },
+		"put into a set":             func(f *frag) { f.overlay = f.overlay.with(overlay{set: set, fields: []Field{FieldSrc}}) },
 	} {
 		a, b := base(), base()
 		change(a)
@@ -126,24 +126,27 @@ func TestWhichPartsFareTheSame(t *testing.T) {
 		}
 	}
 	in := func(change func(*overlay)) *frag {
-		o := &overlay{set: set, fields: []Field{FieldSrc, FieldDstPort}, list: "l"}
-		change(o)
-		return &frag{overlay: o}
+		o := overlay{set: set, fields: []Field{FieldSrc, FieldDstPort}, list: "l"}
+		change(&o)
+		return &frag{overlay: (*past[overlay])(nil).with(o)}
 	}
 	same := func(*overlay) {}
 	for name, change := range map[string]func(*overlay){
-		"another set":           func(o *overlay) { o.set = &Set{Name: "s"} },
-		"another list":          func(o *overlay) { o.list = "m" },
-		"the destination":       func(o *overlay) { o.dest = true },
-		"a mask":                func(o *overlay) { o.mask = netip.AddrFrom4([4]byte{255}) },
-		"taken out":             func(o *overlay) { o.remove = true },
-		"another field":         func(o *overlay) { o.fields = []Field{FieldSrc, FieldSrcPort} },
-		"fewer fields":          func(o *overlay) { o.fields = o.fields[:1] },
-		"something else before": func(o *overlay) { o.up = &overlay{list: "k"} },
+		"another set":     func(o *overlay) { o.set = &Set{Name: "s"} },
+		"another list":    func(o *overlay) { o.list = "m" },
+		"the destination": func(o *overlay) { o.dest = true },
+		"a mask":          func(o *overlay) { o.mask = netip.AddrFrom4([4]byte{255}) },
+		"taken out":       func(o *overlay) { o.remove = true },
+		"another field":   func(o *overlay) { o.fields = []Field{FieldSrc, FieldSrcPort} },
+		"fewer fields":    func(o *overlay) { o.fields = o.fields[:1] },
 	} {
 		if sameFate(in(same), in(change)) || sameFate(in(change), in(same)) {
 			t.Errorf("overlay: %s is taken for the same", name)
 		}
+	}
+	before := &frag{overlay: (*past[overlay])(nil).with(overlay{list: "k"}).with(in(same).overlay.entry)}
+	if sameFate(in(same), before) || sameFate(before, in(same)) {
+		t.Error("overlay: something else before is taken for the same")
 	}
 	if !sameFate(in(same), in(same)) {
 		t.Error("the same overlay twice is kept apart")

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
 // Where translation sends a packet, and whether the kernel lets it go there:
@@ -64,15 +65,15 @@ func TestWhereTheRoutesLead(t *testing.T) {
 		"half of a network has its way back elsewhere": {target: "RETURN", ask: func(c *packetfilter.Class) { strict(c.Host, 1); c.Src = []netip.Prefix{net("172.16.0.0/15")} }, want: []string{"drop 5060 by rp_filter is strict on eth0, and the route back to 172.17.0.0/16 leads out of docker0", "accept 5060 by INPUT"}},
 		"the new destination's answers go into a black hole": {target: behind, ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
-			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("172.17.0.2/32"), Action: "blackhole"}, {Table: "main"}}
+			c.Host.Policies = []routes.Policy{{Table: "local"}, {Src: net("172.17.0.2/32"), Action: "blackhole"}, {Table: "main"}}
 		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the route back to 198.51.100.7 is refused (blackhole)"}},
 		"the old destination's do, which no longer answers": {target: behind, ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
-			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
+			c.Host.Policies = []routes.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
 		}, want: []string{"accept 5060 by FORWARD 1"}},
 		"this machine's answers do": {target: "RETURN", ask: func(c *packetfilter.Class) {
 			strict(c.Host, 2)
-			c.Host.Policies = []packetfilter.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
+			c.Host.Policies = []routes.Policy{{Table: "local"}, {Src: net("192.0.2.1/32"), Action: "blackhole"}, {Table: "main"}}
 		}, want: []string{"drop 5060 by rp_filter is 2 on eth0, and the route back to 198.51.100.7 is refused (blackhole)"}},
 	} {
 		t.Run(name, func(t *testing.T) {

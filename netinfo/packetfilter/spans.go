@@ -62,6 +62,15 @@ func NewSpans[T point[T]](list ...Span[T]) Spans[T] {
 	return s.join()
 }
 
+// addrsOf is the set of the addresses.
+func addrsOf(list ...netip.Addr) AddrSet {
+	s := make(AddrSet, len(list))
+	for i, a := range list {
+		s[i] = Span[netip.Addr]{a, a}
+	}
+	return NewSpans(s...)
+}
+
 // join puts together neighbours that overlap or touch, in place.
 func (s Spans[T]) join() Spans[T] {
 	if len(s) < 2 {

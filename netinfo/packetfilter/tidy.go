@@ -1,20 +1,30 @@
 package packetfilter
 
-// rejoin puts together frags that cover the same packets and share their fate
-// from here on: the two ways an unknown match went that made no difference.
-func rejoin(list []*frag) []*frag {
+// merge puts together what join makes one of, and leaves the rest.
+func merge(list []*frag, join func(a, b *frag) *frag) []*frag {
 	out := list[:0:0]
 next:
 	for _, f := range list {
 		for i, g := range out {
-			if f.forked && g.forked && sameFate(f, g) && sameRegion(f.region(), g.region()) {
-				out[i] = joinWays(g, f)
+			if both := join(g, f); both != nil {
+				out[i] = both
 				continue next
 			}
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// rejoin puts together frags that cover the same packets and share their fate
+// from here on: the two ways an unknown match went that made no difference.
+func rejoin(list []*frag) []*frag {
+	return merge(list, func(a, b *frag) *frag {
+		if a.forked && b.forked && sameFate(a, b) && sameRegion(a.region(), b.region()) {
+			return joinWays(a, b)
+		}
+		return nil
+	})
 }
 
 // joinWays is one frag for two that cover the same packets. Only what both
@@ -25,47 +35,11 @@ func joinWays(a, b *frag) *frag {
 	x, y := a.assumed, b.assumed
 	g.assumed = common(x, y)
 	g.forked, g.partial = true, true
-	if x != nil && y != nil && x.fork == y.fork && x.up == y.up && x.holds != y.holds && !a.partial && !b.partial {
+	if x != nil && y != nil && x.entry.fork == y.entry.fork && x.before == y.before && x.entry.holds != y.entry.holds && !a.partial && !b.partial {
 		// Both sides of a fork, and all of them: as if it had not been.
-		g.forked, g.partial = x.wasForked, x.wasPartial
+		g.forked, g.partial = x.entry.wasForked, x.entry.wasPartial
 	}
 	return g
-}
-
-// linked is a list from its end to its beginning.
-type linked[T any] interface {
-	*T
-	// parent is what stands before it, and how long the list is: 0 for nil.
-	parent() (up *T, length int)
-}
-
-func (t *trace) parent() (*trace, int) {
-	if t == nil {
-		return nil, 0
-	}
-	return t.up, t.depth
-}
-
-func (a *assumption) parent() (*assumption, int) {
-	if a == nil {
-		return nil, 0
-	}
-	return a.up, a.depth
-}
-
-// common is the end of what two lists begin with.
-func common[T any, P linked[T]](a, b P) P {
-	for a != b {
-		beforeA, m := a.parent()
-		beforeB, n := b.parent()
-		if m >= n {
-			a = beforeA
-		}
-		if n >= m {
-			b = beforeB
-		}
-	}
-	return a
 }
 
 // tidy keeps the number of frags in bounds: it puts neighbours together that
@@ -99,34 +73,32 @@ func (e *evaluation) tidy(list []*frag, at Step) []*frag {
 // dimension, until nothing changes.
 func mergeNeighbours(list []*frag) []*frag {
 	for {
-		out := list[:0:0]
-	next:
-		for _, f := range list {
-			for i, g := range out {
-				if !sameFate(f, g) {
-					continue
-				}
-				if sameRegion(f.region(), g.region()) {
-					out[i] = joinWays(g, f)
-					continue next
-				}
-				if f.assumed != g.assumed {
-					continue
-				}
-				if r, ok := g.region().join(f.region()); ok {
-					h := g.clone()
-					h.src, h.dst, h.sport, h.dport = r.Src, r.Dst, r.SrcPort, r.DstPort
-					h.trace = common(f.trace, g.trace)
-					h.forked, h.partial = f.forked || g.forked, f.partial || g.partial
-					out[i] = h
-					continue next
-				}
-			}
-			out = append(out, f)
-		}
+		out := merge(list, neighbours)
 		if len(out) == len(list) {
 			return out
 		}
 		list = out
 	}
+}
+
+// neighbours is one frag for two of one fate that are one region together; nil
+// where they are not.
+func neighbours(a, b *frag) *frag {
+	switch {
+	case !sameFate(a, b):
+		return nil
+	case sameRegion(a.region(), b.region()):
+		return joinWays(a, b)
+	case a.assumed != b.assumed:
+		return nil
+	}
+	r, ok := a.region().join(b.region())
+	if !ok {
+		return nil
+	}
+	g := a.clone()
+	g.src, g.dst, g.sport, g.dport = r.Src, r.Dst, r.SrcPort, r.DstPort
+	g.trace = common(a.trace, b.trace)
+	g.forked, g.partial = a.forked || b.forked, a.partial || b.partial
+	return g
 }

@@ -37,7 +37,6 @@ type evaluation struct {
 	hook     HookName
 	priority int
 	nat      bool // in a chain of type nat
-	typeIn   bool // local is that of one interface
 	onStack  map[*Chain]bool
 	depth    int
 	visits   int
@@ -71,14 +70,13 @@ func newEvaluation(r *Ruleset, c Class) *evaluation {
 		e.ipv6 = p.Addr().Is6() && !p.Addr().Is4In6()
 		break
 	}
-	var local []Span[netip.Addr]
+	var local []netip.Addr
 	for _, a := range c.Local {
 		if a = a.Unmap(); a.Is6() == e.ipv6 && a.IsValid() {
-			a = a.WithZone("")
-			local = append(local, Span[netip.Addr]{a, a})
+			local = append(local, a.WithZone(""))
 		}
 	}
-	e.local = NewSpans(local...)
+	e.local = addrsOf(local...)
 	return e
 }
 
