@@ -68,34 +68,50 @@ func ipsetName(s string) (name, rest string) {
 
 func (r *ipsetReader) setType(s *Set, typ string) {
 	s.Type = typ
-	store, names, ok := strings.Cut(typ, ":")
-	if !ok {
+	switch {
+	case !strings.Contains(typ, ":"):
 		s.Incomplete = because("set-type", "set", s.Name, "type", shorten(typ))
 		r.fault(s.Incomplete)
 		return
-	}
-	if typ == "list:set" {
+	case typ == "list:set":
 		s.Members = []string{}
 		return
 	}
-	for part := range strings.SplitSeq(names, ",") {
-		switch part {
-		case "ip", "net":
-			s.Kinds = append(s.Kinds, KindAddr)
-		case "port":
-			if store != "bitmap" {
-				s.Kinds = append(s.Kinds, KindNum) // the protocol
-			}
-			s.Kinds = append(s.Kinds, KindNum)
-		case "mark":
-			s.Kinds = append(s.Kinds, KindNum)
-		case "iface":
-			s.Kinds = append(s.Kinds, KindName)
-		default:
-			s.Kinds = append(s.Kinds, KindOther)
+	for _, name := range s.parts() {
+		if name == "port" && typ != "bitmap:port" {
+			s.Kinds = append(s.Kinds, KindNum) // the protocol
 		}
+		s.Kinds = append(s.Kinds, ipsetPart(name).kind)
 	}
 	s.Family = FamilyIP
+}
+
+// ipsetPart is what a part of a set's type holds, and what of the packet it is
+// compared with by its direction. Sets of several parts keep the protocol before
+// a port.
+func ipsetPart(name string) (p struct {
+	kind     Kind
+	src, dst Field
+}) {
+	switch name {
+	case "ip", "net":
+		p.kind, p.src, p.dst = KindAddr, FieldSrc, FieldDst
+	case "port":
+		p.kind, p.src, p.dst = KindNum, FieldSrcPort, FieldDstPort
+	case "mark":
+		p.kind, p.src, p.dst = KindNum, FieldMark, FieldMark
+	case "iface":
+		p.kind, p.src, p.dst = KindName, FieldIn, FieldOut
+	default:
+		p.kind, p.src, p.dst = KindOther, FieldMAC, FieldMAC
+	}
+	return p
+}
+
+// parts are those of the type of an ipset: ip and port of hash:ip,port.
+func (s *Set) parts() []string {
+	_, names, _ := strings.Cut(s.Type, ":")
+	return strings.Split(names, ",")
 }
 
 // header reads the options of a set that bear on its elements.
@@ -166,8 +182,7 @@ func (r *ipsetReader) element(s *Set, line string) {
 // values reads the dimensions of an element.
 func (r *ipsetReader) values(s *Set, word string) ([]Value, bool) {
 	list := make([]Value, 0, len(s.Kinds))
-	_, names, _ := strings.Cut(s.Type, ":")
-	for part := range strings.SplitSeq(names, ",") {
+	for _, part := range s.parts() {
 		var one string
 		one, word, _ = strings.Cut(word, ",")
 		switch part {
@@ -221,9 +236,9 @@ func portValues(s string, withProtocol, ipv6 bool) ([]Value, bool) {
 	span, ok := portRange(strings.ReplaceAll(port, "-", ":"))
 	if proto == ICMP || proto == ICMPv6 {
 		typ, code, _ := strings.Cut(port, "/")
-		t, good := icmpNumber(typ, ipv6)
+		t, good := nftNumber(typ, icmpTypes(ipv6))
 		c, err := strconv.ParseUint("0"+code, 10, 8)
-		span, ok = Span[Num]{t<<8 | Num(c), t<<8 | Num(c)}, good && err == nil
+		span, ok = Span[Num]{t<<8 | Num(c), t<<8 | Num(c)}, good && t < 256 && err == nil
 	}
 	if !ok {
 		return nil, false

@@ -19,24 +19,15 @@ func (p *iptablesRule) extension(name string) {
 				p.rule.Comment = o.arg(0)
 			}
 		}
-	case "tcp", "udp", "sctp", "dccp", "udplite":
-		p.each(opts, name, p.ports)
-	case "multiport":
-		p.each(opts, name, p.multiport)
-	case "icmp", "icmp6", "icmpv6", "ipv6-icmp":
-		p.each(opts, name, p.icmp)
-	case "iprange":
-		p.each(opts, name, p.iprange)
-	case "state", "conntrack":
-		p.each(opts, name, p.conntrack)
-	case "mark", "connmark":
-		p.each(opts, name, func(o option) bool { return p.mark(o, name == "connmark") })
+	case "tcp", "udp", "sctp", "dccp", "udplite", "multiport", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "iprange", "state", "conntrack",
+		"mark", "connmark", "addrtype", "pkttype", "policy":
+		for _, o := range opts {
+			if !p.plain(name, o) {
+				p.unsure(name + " " + o.text())
+			}
+		}
 	case "set":
 		p.set(opts)
-	case "addrtype":
-		p.addrtype(opts)
-	case "pkttype":
-		p.each(opts, name, p.pkttype)
 	case "recent":
 		p.recent(opts)
 	case "rpfilter":
@@ -45,8 +36,6 @@ func (p *iptablesRule) extension(name string) {
 		p.hashlimit(opts)
 	case "connlimit":
 		p.connlimit(opts)
-	case "policy":
-		p.each(opts, name, p.policy)
 	case "helper":
 		for _, o := range opts {
 			p.add(&Expected{What: name + " " + o.text(), Not: o.not})
@@ -56,14 +45,33 @@ func (p *iptablesRule) extension(name string) {
 	}
 }
 
-// each reads option by option; those that read does not know become unknown
-// matches.
-func (p *iptablesRule) each(opts []option, name string, read func(option) bool) {
-	for _, o := range opts {
-		if !read(o) {
-			p.unsure(name + " " + o.text())
+// plain reads an option that is a match of its own; false where it is not known.
+func (p *iptablesRule) plain(extension string, o option) bool {
+	c, compares := comparisons[o.name]
+	switch {
+	case compares && len(o.args) == 1:
+		m, ok := c.read(o.arg(0))
+		m.Field = c.field
+		return ok && p.match(o, m)
+	case o.name == "--syn":
+		return p.match(o, Match{Field: FieldTCPFlags, Mask: 1 | 2 | 4 | 16, Nums: OneNum(2)})
+	case o.name == "--tcp-flags":
+		return p.tcpFlags(o)
+	case o.name == "--icmp-type", o.name == "--icmpv6-type":
+		return len(o.args) == 1 && p.icmp(o)
+	case o.name == "--mark":
+		return len(o.args) == 1 && p.mark(o, extension == "connmark")
+	case o.name == "--limit-iface-in" && p.r.family == FamilyIP: // for IPv6 the type depends on more
+		for _, x := range p.rule.Exprs {
+			if m, ok := x.(*Match); ok && m.Field == FieldDstType {
+				m.Field = FieldDstTypeIn
+			}
 		}
+		return true
+	case o.name == "--dir":
+		return o.arg(0) == "in"
 	}
+	return o.name == "--strict"
 }
 
 // match adds a match, negated as the option is.
@@ -73,21 +81,79 @@ func (p *iptablesRule) match(o option, m Match) bool {
 	return true
 }
 
-// compares adds the comparison of a field with one number, if there is one.
-func (p *iptablesRule) compares(o option, field Field, n Num, ok bool) bool {
-	return ok && p.match(o, Match{Field: field, Nums: OneNum(n)})
+// comparisons are the options that compare a field with a value, and how the
+// value is read.
+var comparisons = map[string]struct {
+	field Field
+	read  func(string) (Match, bool)
+}{
+	"--sport": {FieldSrcPort, portsMatch}, "--source-port": {FieldSrcPort, portsMatch},
+	"--sports": {FieldSrcPort, portsMatch}, "--source-ports": {FieldSrcPort, portsMatch},
+	"--dport": {FieldDstPort, portsMatch}, "--destination-port": {FieldDstPort, portsMatch},
+	"--dports": {FieldDstPort, portsMatch}, "--destination-ports": {FieldDstPort, portsMatch},
+	"--ports": {FieldSrcPort, func(s string) (Match, bool) {
+		m, ok := portsMatch(s)
+		m.Or = FieldDstPort
+		return m, ok
+	}},
+	"--src-range": {FieldSrc, addrsMatch}, "--dst-range": {FieldDst, addrsMatch},
+	"--ctorigsrc": {FieldCtOrigSrc, addrsMatch}, "--ctorigdst": {FieldCtOrigDst, addrsMatch},
+	"--ctorigsrcport": {FieldCtOrigSrcPort, portsMatch}, "--ctorigdstport": {FieldCtOrigDstPort, portsMatch},
+	"--state": {FieldCtState, statesMatch}, "--ctstate": {FieldCtState, statesMatch},
+	"--ctproto": {FieldCtProtocol, namesMatch(nftProto)}, "--ctdir": {FieldCtDirection, namesMatch(nftDir)},
+	"--src-type": {FieldSrcType, namesMatch(nftAddrType)}, "--dst-type": {FieldDstType, namesMatch(nftAddrType)},
+	"--pkt-type": {FieldPktType, namesMatch(nftPktType)}, "--pol": {FieldIPsec, namesMatch(iptPolicy)},
+}
+
+// numbersOf reads numbers, or names for them in capitals or not, separated by
+// commas.
+func numbersOf(s string, typ nftType) (list []Span[Num], ok bool) {
+	for name := range strings.SplitSeq(strings.ToLower(s), ",") {
+		n, ok := nftNumber(name, typ)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, Span[Num]{n, n})
+	}
+	return list, true
 }
 
 // bitsOf reads names of bits, separated by commas.
-func bitsOf(s string, names map[string]Num) (bits uint32, ok bool) {
-	for name := range strings.SplitSeq(s, ",") {
-		n, known := names[name]
-		if !known {
-			return 0, false
-		}
-		bits |= uint32(n)
+func bitsOf(s string, typ nftType) (bits uint32, ok bool) {
+	list, ok := numbersOf(s, typ)
+	for _, x := range list {
+		bits |= uint32(x.Lo)
 	}
-	return bits, true
+	return bits, ok
+}
+
+func namesMatch(typ nftType) func(string) (Match, bool) {
+	return func(s string) (Match, bool) {
+		list, ok := numbersOf(s, typ)
+		return Match{Nums: NewSpans(list...)}, ok
+	}
+}
+
+func statesMatch(s string) (Match, bool) {
+	mask, ok := bitsOf(s, nftState)
+	return Match{Mask: mask, Nums: AnyBit()}, ok
+}
+
+func addrsMatch(s string) (Match, bool) {
+	span, ok := addrRange(s)
+	return Match{Addrs: NewSpans(span)}, ok
+}
+
+func portsMatch(s string) (Match, bool) {
+	var spans []Span[Num]
+	for one := range strings.SplitSeq(s, ",") {
+		span, ok := portRange(one)
+		if !ok {
+			return Match{}, false
+		}
+		spans = append(spans, span)
+	}
+	return Match{Nums: NewSpans(spans...)}, true
 }
 
 // otherExtension is a match that depends on the packet, the clock or the traffic
@@ -126,80 +192,25 @@ func portRange(s string) (Span[Num], bool) {
 	return Span[Num]{Num(a), Num(b)}, err1 == nil && err2 == nil
 }
 
-func (p *iptablesRule) ports(o option) bool {
-	field := FieldNone
-	switch o.name {
-	case "--sport", "--source-port", "--sports", "--source-ports":
-		field = FieldSrcPort
-	case "--dport", "--destination-port", "--dports", "--destination-ports":
-		field = FieldDstPort
-	case "--syn":
-		return p.match(o, Match{Field: FieldTCPFlags, Mask: 1 | 2 | 4 | 16, Nums: OneNum(2)})
-	case "--tcp-flags":
-		mask, ok1 := bitsOf(o.arg(0), tcpFlags)
-		want, ok2 := bitsOf(o.arg(1), tcpFlags)
-		if mask == 0 { // no flag is compared: nothing but "none set" can hold
-			p.add(&Never{Not: (want == 0) != o.not})
-			return ok1 && ok2
-		}
-		return ok1 && ok2 && p.match(o, Match{Field: FieldTCPFlags, Mask: mask, Nums: OneNum(Num(want))})
+func (p *iptablesRule) tcpFlags(o option) bool {
+	mask, ok1 := bitsOf(o.arg(0), nftTCPFlags)
+	want, ok2 := bitsOf(o.arg(1), nftTCPFlags)
+	if mask == 0 { // no flag is compared: nothing but "none set" can hold
+		p.add(&Never{Not: (want == 0) != o.not})
+		return ok1 && ok2
 	}
-	span, ok := portRange(o.arg(0))
-	return field != FieldNone && ok && len(o.args) == 1 && p.match(o, Match{Field: field, Nums: NewSpans(span)})
+	return ok1 && ok2 && p.match(o, Match{Field: FieldTCPFlags, Mask: mask, Nums: OneNum(Num(want))})
 }
 
-var tcpFlags = map[string]Num{"NONE": 0, "ALL": 63, "FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
-
-func (p *iptablesRule) multiport(o option) bool {
-	var m Match
-	switch o.name {
-	case "--sports", "--source-ports":
-		m.Field = FieldSrcPort
-	case "--dports", "--destination-ports":
-		m.Field = FieldDstPort
-	case "--ports":
-		m.Field, m.Or = FieldSrcPort, FieldDstPort
-	default:
-		return false
-	}
-	var spans []Span[Num]
-	for one := range strings.SplitSeq(o.arg(0), ",") {
-		span, ok := portRange(one)
-		if !ok {
-			return false
-		}
-		spans = append(spans, span)
-	}
-	m.Nums = NewSpans(spans...)
-	return p.match(o, m) && len(o.args) == 1
-}
-
-// icmpNumber is the type of an ICMP message by number, or by a name as old versions
-// of iptables list them.
-func icmpNumber(name string, ipv6 bool) (typ Num, ok bool) {
-	names := map[string]Num{
-		"echo-reply": 0, "pong": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5, "echo-request": 8, "ping": 8,
-		"router-advertisement": 9, "router-solicitation": 10, "time-exceeded": 11, "ttl-exceeded": 11, "parameter-problem": 12,
-		"timestamp-request": 13, "timestamp-reply": 14, "address-mask-request": 17, "address-mask-reply": 18,
-	}
+// icmpTypes are the names of the types of ICMP messages in a family.
+func icmpTypes(ipv6 bool) nftType {
 	if ipv6 {
-		names = map[string]Num{
-			"destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "ttl-exceeded": 3, "parameter-problem": 4,
-			"echo-request": 128, "ping": 128, "echo-reply": 129, "pong": 129, "router-solicitation": 133, "router-advertisement": 134,
-			"neighbour-solicitation": 135, "neighbor-solicitation": 135, "neighbour-advertisement": 136, "neighbor-advertisement": 136, "redirect": 137,
-		}
+		return nftICMP6Type
 	}
-	if n, found := names[name]; found {
-		return n, true
-	}
-	n, err := strconv.ParseUint(name, 10, 8)
-	return Num(n), err == nil
+	return nftICMPType
 }
 
 func (p *iptablesRule) icmp(o option) bool {
-	if o.name != "--icmp-type" && o.name != "--icmpv6-type" || len(o.args) != 1 {
-		return false
-	}
 	ipv6 := p.r.family == FamilyIP6
 	if o.arg(0) == "any" || o.arg(0) == "255" && !ipv6 { // iptables keeps "any" as 255
 		if o.not {
@@ -207,38 +218,13 @@ func (p *iptablesRule) icmp(o option) bool {
 		}
 		return true
 	}
-	typ, code, both := strings.Cut(o.arg(0), "/")
-	t, ok := icmpNumber(typ, ipv6)
-	if !ok {
-		return false
+	typ, codes, both := strings.Cut(o.arg(0), "/")
+	t, ok := nftNumber(typ, icmpTypes(ipv6))
+	span := Span[Num]{0, 255}
+	if both && ok {
+		span, ok = portRange(codes)
 	}
-	span := Span[Num]{t << 8, t<<8 | 255}
-	if both {
-		lo, hi, ranged := strings.Cut(code, ":")
-		if !ranged {
-			hi = lo
-		}
-		a, err1 := strconv.ParseUint(lo, 10, 8)
-		b, err2 := strconv.ParseUint(hi, 10, 8)
-		if err1 != nil || err2 != nil {
-			return false
-		}
-		span = Span[Num]{t<<8 | Num(a), t<<8 | Num(b)}
-	}
-	return p.match(o, Match{Field: FieldICMPTypeCode, Nums: NewSpans(span)})
-}
-
-func (p *iptablesRule) iprange(o option) bool {
-	field := FieldSrc
-	switch o.name {
-	case "--src-range":
-	case "--dst-range":
-		field = FieldDst
-	default:
-		return false
-	}
-	span, ok := addrRange(o.arg(0))
-	return ok && len(o.args) == 1 && p.match(o, Match{Field: field, Addrs: NewSpans(span)})
+	return ok && max(t, span.Hi) < 256 && p.match(o, Match{Field: FieldICMPTypeCode, Nums: NewSpans(Span[Num]{t<<8 | span.Lo, t<<8 | span.Hi})})
 }
 
 // addrRange reads "192.0.2.1-192.0.2.9" or one address.
@@ -250,34 +236,6 @@ func addrRange(s string) (Span[netip.Addr], bool) {
 	a, err1 := netip.ParseAddr(lo)
 	b, err2 := netip.ParseAddr(hi)
 	return Span[netip.Addr]{a, b}, err1 == nil && err2 == nil && a.BitLen() == b.BitLen() && a.Zone() == "" && b.Zone() == ""
-}
-
-func (p *iptablesRule) conntrack(o option) bool {
-	switch o.name {
-	case "--state", "--ctstate":
-		mask, ok := bitsOf(o.arg(0), ctStates)
-		return ok && p.match(o, Match{Field: FieldCtState, Mask: mask, Nums: AnyBit()})
-	case "--ctproto":
-		n, ok := protocolNumber(o.arg(0))
-		return p.compares(o, FieldCtProtocol, n, ok)
-	case "--ctdir":
-		dir, ok := map[string]Num{"ORIGINAL": 0, "REPLY": 1}[o.arg(0)]
-		return p.compares(o, FieldCtDirection, dir, ok)
-	case "--ctorigsrc", "--ctorigdst":
-		span, ok := parseAddrSpan(o.arg(0))
-		field := map[string]Field{"--ctorigsrc": FieldCtOrigSrc, "--ctorigdst": FieldCtOrigDst}[o.name]
-		return ok && p.match(o, Match{Field: field, Addrs: NewSpans(span)})
-	case "--ctorigsrcport", "--ctorigdstport":
-		span, ok := portRange(o.arg(0))
-		field := map[string]Field{"--ctorigsrcport": FieldCtOrigSrcPort, "--ctorigdstport": FieldCtOrigDstPort}[o.name]
-		return ok && p.match(o, Match{Field: field, Nums: NewSpans(span)})
-	}
-	return false
-}
-
-var ctStates = map[string]Num{
-	"INVALID": StateInvalid, "NEW": StateNew, "ESTABLISHED": StateEstablished, "RELATED": StateRelated,
-	"UNTRACKED": StateUntracked, "SNAT": StateSNAT, "DNAT": StateDNAT,
 }
 
 // markMask reads "0x4", "0x4/0xff" or decimal.
@@ -293,14 +251,12 @@ func markMask(s string) (value, mask uint32, ok bool) {
 
 func (p *iptablesRule) mark(o option, conn bool) bool {
 	v, mask, ok := markMask(o.arg(0))
-	if o.name != "--mark" || !ok || len(o.args) != 1 {
-		return false
-	}
 	field := FieldMark
 	if conn {
 		field = FieldCtMark
 	}
 	switch {
+	case !ok:
 	case mask == 0 && !conn: // compares nothing with v
 		p.add(&Never{Not: (v == 0) != o.not})
 	case mask == 0: // a connection there must be
@@ -308,7 +264,7 @@ func (p *iptablesRule) mark(o option, conn bool) bool {
 	default:
 		p.match(o, Match{Field: field, Mask: mask, Nums: OneNum(Num(v))})
 	}
-	return true
+	return ok
 }
 
 // setDirs reads "src,dst".
@@ -337,7 +293,7 @@ func (p *iptablesRule) set(opts []option) {
 				p.unsure("set " + o.text())
 				continue
 			}
-			last = &Lookup{Name: o.arg(0), Dirs: dirs, Not: o.not}
+			last = &Lookup{SetUse: SetUse{Name: o.arg(0), Dirs: dirs}, Not: o.not}
 			p.add(last)
 		case "--return-nomatch":
 			if last != nil {
@@ -350,42 +306,6 @@ func (p *iptablesRule) set(opts []option) {
 			} else {
 				last.Extra = "set " + last.Name + " " + o.text()
 			}
-		}
-	}
-}
-
-// addressTypes reads names of address types. The evaluator does not know those
-// above MULTICAST.
-func addressTypes(s string) (NumSet, bool) {
-	numbers := map[string]Num{"UNSPEC": 0, "UNICAST": 1, "LOCAL": 2, "BROADCAST": 3, "ANYCAST": 4, "MULTICAST": 5,
-		"BLACKHOLE": 6, "UNREACHABLE": 7, "PROHIBIT": 8, "THROW": 9, "NAT": 10, "XRESOLVE": 11}
-	var spans []Span[Num]
-	for name := range strings.SplitSeq(s, ",") {
-		n, ok := numbers[name]
-		if !ok {
-			return nil, false
-		}
-		spans = append(spans, Span[Num]{n, n})
-	}
-	return NewSpans(spans...), true
-}
-
-func (p *iptablesRule) addrtype(opts []option) {
-	for _, o := range opts {
-		types, ok := addressTypes(o.arg(0))
-		switch {
-		case o.name == "--src-type" && ok:
-			p.match(o, Match{Field: FieldSrcType, Nums: types})
-		case o.name == "--dst-type" && ok:
-			p.match(o, Match{Field: FieldDstType, Nums: types})
-		case o.name == "--limit-iface-in" && p.r.family == FamilyIP:
-			for _, x := range p.rule.Exprs {
-				if m, ok := x.(*Match); ok && m.Field == FieldDstType {
-					m.Field = FieldDstTypeIn
-				}
-			}
-		default: // --limit-iface-out; for IPv6 the type depends on more
-			p.unsure("addrtype " + o.text())
 		}
 	}
 }
@@ -406,20 +326,6 @@ func (p *iptablesRule) rpfilter(opts []option) {
 		}
 	}
 	p.add(m)
-}
-
-// policy asks whether the packet came through IPsec.
-func (p *iptablesRule) policy(o option) bool {
-	switch o.name {
-	case "--dir":
-		return o.arg(0) == "in"
-	case "--pol":
-		n, ok := map[string]Num{"none": 0, "ipsec": 1}[o.arg(0)]
-		return p.compares(o, FieldIPsec, n, ok)
-	case "--strict":
-		return true
-	}
-	return false
 }
 
 // connlimit is a limit on the connections of a source or a network.
@@ -478,11 +384,6 @@ func (p *iptablesRule) hashlimit(opts []option) {
 		return
 	}
 	p.add(x)
-}
-
-func (p *iptablesRule) pkttype(o option) bool {
-	n, ok := map[string]Num{"unicast": 0, "host": 0, "broadcast": 1, "bcast": 1, "multicast": 2, "mcast": 2, "otherhost": 3}[o.arg(0)]
-	return p.compares(o, FieldPktType, n, ok && o.name == "--pkt-type")
 }
 
 func (p *iptablesRule) recent(opts []option) {

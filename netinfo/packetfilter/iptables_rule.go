@@ -188,37 +188,27 @@ func parseAddrSpan(s string) (Span[netip.Addr], bool) {
 	return PrefixSpan(netip.PrefixFrom(a, n)), true
 }
 
-// protocolNumber is the number of a protocol by name (/etc/protocols, the ones
-// that iptables writes) or by number; ok is false when it is neither.
+// protocolNumber is the number of a protocol by name (/etc/protocols) or by
+// number; ok is false when it is neither.
 func protocolNumber(s string) (n Num, ok bool) {
-	if n, ok := protocols[strings.ToLower(s)]; ok {
-		return n, true
-	}
-	v, err := strconv.ParseUint(s, 0, 8)
-	return Num(v), err == nil
-}
-
-var protocols = map[string]Num{
-	"icmp": ICMP, "igmp": 2, "ipencap": 4, "tcp": TCP, "udp": UDP, "dccp": 33, "ipv6": 41, "gre": 47, "esp": 50, "ipv6-crypt": 50,
-	"ah": 51, "ipv6-auth": 51, "icmpv6": ICMPv6, "ipv6-icmp": ICMPv6, "icmp6": ICMPv6, "ospf": 89, "ipip": 94, "pim": 103, "vrrp": 112,
-	"l2tp": 115, "sctp": SCTP, "mh": 135, "ipv6-mh": 135, "udplite": 136,
+	n, ok = nftNumber(strings.ToLower(s), nftProto)
+	return n, ok && n < 256
 }
 
 func (p *iptablesRule) protocol(name string, not bool) {
 	p.proto = name
-	if name == "all" || name == "0" {
+	n, ok := protocolNumber(name)
+	switch {
+	case name == "all" || ok && n == 0:
 		if not {
 			p.add(&Never{})
 		}
-		return
-	}
-	n, ok := protocolNumber(name)
-	if !ok {
+	case !ok:
 		p.r.fault(notUnderstood(name))
 		p.unsure("protocol " + shorten(name))
-		return
+	default:
+		p.add(&Match{Field: FieldProtocol, Not: not, Nums: OneNum(n)})
 	}
-	p.add(&Match{Field: FieldProtocol, Not: not, Nums: OneNum(n)})
 }
 
 // options takes the options that follow, up to the next one of iptables itself.

@@ -140,7 +140,7 @@ func (p *iptablesRule) setTarget(opts []option) {
 				p.add(&Verdict{Kind: Stolen, With: "SET " + o.text()})
 				continue
 			}
-			p.add(&Update{Name: o.arg(0), Dirs: dirs, Delete: o.name == "--del-set"})
+			p.add(&Update{SetUse: SetUse{Name: o.arg(0), Dirs: dirs}, Delete: o.name == "--del-set"})
 		case "--map-mark":
 			p.add(&SetMark{To: FieldMark, Unknown: wordsOf("SET", opts)})
 		default:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 type hookKey struct {
@@ -115,6 +114,11 @@ func (r *Ruleset) linkTable(t *Table) {
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	r.tracks = r.tracks || needsTracking(x)
+	if x, ok := x.(interface{ use() *SetUse }); ok {
+		u := x.use()
+		u.Set = r.findSet(t, u.Set, u.Name)
+		u.Fields = u.Set.fields(u.Fields, u.Dirs)
+	}
 	switch x := x.(type) {
 	case *Match:
 		if x.Field == FieldDst {
@@ -124,18 +128,8 @@ func (r *Ruleset) linkExpr(t *Table, x Expr) {
 		x.target = t.byName[x.Chain]
 	case *SetMark:
 		r.ctMarks = r.ctMarks || x.To == FieldCtMark
-	case *Lookup:
-		x.Set = r.findSet(t, x.Set, x.Name)
-		x.Fields = x.Set.fields(x.Fields, x.Dirs)
-	case *Update:
-		x.Set = r.findSet(t, x.Set, x.Name)
-	case *Metered:
-		x.Set = r.findSet(t, x.Set, x.Name)
 	case *VerdictMap:
-		if x.Set = r.findSet(t, x.Set, x.Name); x.Set == nil {
-			return
-		}
-		for i := range x.Set.Elements {
+		for i := 0; x.Set != nil && i < len(x.Set.Elements); i++ {
 			if v := x.Set.Elements[i].Verdict; v != nil {
 				v.target = t.byName[v.Chain]
 			}
@@ -268,34 +262,20 @@ func (s *Set) fields(written []Field, dirs []Dir) []Field {
 	if s == nil || written != nil {
 		return written
 	}
-	_, names, _ := strings.Cut(s.Type, ":")
-	parts := strings.Split(names, ",")
-	if len(dirs) < len(parts) || names == "set" {
+	parts := s.parts()
+	if len(dirs) < len(parts) || s.Members != nil {
 		return nil
 	}
 	var list []Field
-	for i, p := range parts {
-		pick := func(src, dst Field) {
-			if dirs[i] == DirSrc {
-				list = append(list, src)
-			} else {
-				list = append(list, dst)
-			}
+	for i, name := range parts {
+		p := ipsetPart(name)
+		if name == "port" && len(parts) > 1 {
+			list = append(list, FieldProtocol)
 		}
-		switch p {
-		case "ip", "net":
-			pick(FieldSrc, FieldDst)
-		case "port":
-			if len(parts) > 1 { // hash sets keep the protocol, bitmap:port does not
-				list = append(list, FieldProtocol)
-			}
-			pick(FieldSrcPort, FieldDstPort)
-		case "iface":
-			pick(FieldIn, FieldOut)
-		case "mark":
-			list = append(list, FieldMark)
-		default:
-			list = append(list, FieldMAC)
+		if dirs[i] == DirSrc {
+			list = append(list, p.src)
+		} else {
+			list = append(list, p.dst)
 		}
 	}
 	return list
@@ -305,12 +285,11 @@ func (s *Set) fields(written []Field, dirs []Dir) []Field {
 // found by their first address.
 type setIndex struct {
 	built      bool
-	addrs      AddrSet // one dimension of addresses: the elements
-	exceptions AddrSet // and where nomatch wins
-	nums       NumSet  // one dimension of numbers
-	byAddr     []int32 // others whose first dimension is an address: elements sorted by its start
-	maxHi      []netip.Addr
-	any        []int32 // elements of byAddr sets that fit any address
+	addrs      AddrSet   // one dimension of addresses: the elements
+	exceptions AddrSet   // and where nomatch wins
+	nums       NumSet    // one dimension of numbers
+	byAddr     spanIndex // others whose first dimension is an address: elements
+	any        []int32   // elements of byAddr sets that fit any address
 }
 
 // build makes the index, once.
@@ -367,19 +346,13 @@ func (s *Set) buildAddrs() {
 }
 
 func (s *Set) buildByAddr() {
+	var list []int32
 	for i := range s.Elements {
 		if s.Elements[i].Values[0].Any {
 			s.index.any = append(s.index.any, int32(i))
 		} else {
-			s.index.byAddr = append(s.index.byAddr, int32(i))
+			list = append(list, int32(i))
 		}
 	}
-	start := func(i int32) netip.Addr { return s.Elements[i].Values[0].Addr.Lo }
-	slices.SortStableFunc(s.index.byAddr, func(a, b int32) int { return start(a).Compare(start(b)) })
-	s.index.maxHi = make([]netip.Addr, len(s.index.byAddr))
-	var hi netip.Addr
-	for i, n := range s.index.byAddr {
-		hi = later(hi, s.Elements[n].Values[0].Addr.Hi)
-		s.index.maxHi[i] = hi
-	}
+	s.index.byAddr = newSpanIndex(list, func(i int32) Span[netip.Addr] { return s.Elements[i].Values[0].Addr })
 }

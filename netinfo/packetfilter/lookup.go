@@ -3,7 +3,6 @@ package packetfilter
 import (
 	"cmp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -150,7 +149,7 @@ func (e *evaluation) candidates(f *frag, s *Set, fields []Field) []int32 {
 		if f.newSrc.on || f.newDst.on {
 			have = everyAddr(e.ipv6)
 		}
-		list = s.index.near(s, have)
+		list = append(s.index.byAddr.near(have), s.index.any...)
 	}
 	if !slices.ContainsFunc(list, func(i int32) bool { return s.Elements[i].NoMatch || s.Elements[i].Values[0].Any }) {
 		return list
@@ -174,23 +173,6 @@ func (el *Element) width() int {
 		n = n*256 + bits
 	}
 	return n
-}
-
-// near are the elements whose first address range meets one of the spans.
-func (x *setIndex) near(s *Set, have AddrSet) []int32 {
-	var list []int32
-	for _, span := range have {
-		end := sort.Search(len(x.byAddr), func(i int) bool {
-			return s.Elements[x.byAddr[i]].Values[0].Addr.Lo.Compare(span.Hi) > 0
-		})
-		for i := end - 1; i >= 0 && x.maxHi[i].Compare(span.Lo) >= 0; i-- {
-			if n := x.byAddr[i]; s.Elements[n].Values[0].Addr.Hi.Compare(span.Lo) >= 0 {
-				list = append(list, n)
-			}
-		}
-	}
-	slices.Sort(list)
-	return append(slices.Compact(list), x.any...)
 }
 
 // verdictMap carries out the verdicts of a map. What is not in it

@@ -254,15 +254,22 @@ func AnyBit() NumSet { return NumSet{{1, 1<<32 - 1}} }
 // OneNum is the set of one number.
 func OneNum(n Num) NumSet { return NumSet{{n, n}} }
 
-// Lookup asks whether the packet is in a set. A front end gives Set, or Name
-// for New to find: among the sets of the rule's table for nft, among the
-// ipsets for iptables.
-type Lookup struct {
+// SetUse is a set and what of the packet is compared with it. A front end gives
+// Set, or Name for New to find: among the sets of the rule's table for nft, among
+// the ipsets for iptables.
+type SetUse struct {
 	Set    *Set
 	Name   string
 	Fields []Field // one for each of Set.Kinds; of ipset made by New from Dirs
 	Dirs   []Dir   // of ipset: src,dst
-	Not    bool
+}
+
+func (u *SetUse) use() *SetUse { return u }
+
+// Lookup asks whether the packet is in a set.
+type Lookup struct {
+	SetUse
+	Not bool
 	// ReturnNoMatch matches the set's exceptions instead of its elements
 	// (--return-nomatch).
 	ReturnNoMatch bool
@@ -304,10 +311,8 @@ type Expected struct {
 // is not known.
 type Metered struct {
 	What   string
-	Over   bool // it matches what is above the limit
-	Set    *Set // of nft
-	Name   string
-	Fields []Field
+	Over   bool   // it matches what is above the limit
+	SetUse        // of nft
 	Hash   string // name of the hashlimit that counts; its buckets say how far each source is
 	// By are the fields a hashlimit counts apart, and Burst how many packets it lets
 	// each send at once.
@@ -344,10 +349,7 @@ type Helper struct{ Name string }
 // Update puts the packet into a set or takes it out (SET target, nft add,
 // update, delete).
 type Update struct {
-	Set    *Set
-	Name   string
-	Fields []Field
-	Dirs   []Dir
+	SetUse
 	Delete bool
 }
 
@@ -410,11 +412,7 @@ type Verdict struct {
 
 // VerdictMap looks the packet up in a map whose elements are verdicts. Without
 // a hit the rule does not match.
-type VerdictMap struct {
-	Set    *Set
-	Name   string
-	Fields []Field
-}
+type VerdictMap struct{ SetUse }
 
 func (*Match) expr()       {}
 func (*Lookup) expr()      {}

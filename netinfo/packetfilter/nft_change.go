@@ -22,12 +22,12 @@ func (b *nftBuilder) mangle(v any) {
 	}
 }
 
-func natValues(k nftKey, value any) (addrs AddrSet, ports NumSet, unknown bool) {
-	v, err := nftValues(value, k)
-	if err != nil || len(v.names) > 0 {
+func natValues(typ nftType, value any) (addrs AddrSet, ports NumSet, unknown bool) {
+	m, err := nftValues(value, typ)
+	if err != nil || len(m.Names) > 0 {
 		return nil, nil, true
 	}
-	return v.addrs, v.nums, false
+	return m.Addrs, m.Nums, false
 }
 
 func (b *nftBuilder) setMark(to Field, value any) {
@@ -96,18 +96,16 @@ func (f *nftFormula) apply(op string, n uint32) {
 
 // nat is address translation of the connection.
 func (b *nftBuilder) nat(kind NATKind, v any) {
-	switch field(v, "family") {
-	case "ip":
-		b.add(familyIs(afInet))
-	case "ip6":
-		b.add(familyIs(afInet6))
+	family, _ := field(v, "family").(string)
+	if n, ok := nftSymbols[nftFamily][family]; ok {
+		b.add(familyIs(n))
 	}
 	n := &NAT{Kind: kind}
 	flags := stringsOf(field(v, "flags"))
 	n.Random = slices.Contains(flags, "random") || slices.Contains(flags, "fully-random")
 	mapsNetwork := slices.Contains(flags, "netmap")
 	if p := field(v, "port"); p != nil {
-		_, n.Ports, n.Unknown = natValues(nftKey{typ: nftService}, p)
+		_, n.Ports, n.Unknown = natValues(nftService, p)
 	}
 	if data := field(field(v, "addr"), "map"); data != nil {
 		b.dataMap(data, func(v Value, known bool) []Expr {
@@ -121,7 +119,7 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 	}
 	if a := field(v, "addr"); a != nil {
 		var unknown bool
-		n.Addrs, _, unknown = natValues(nftKey{typ: nftAddr}, a)
+		n.Addrs, _, unknown = natValues(nftAddr, a)
 		n.Unknown = unknown || n.Unknown
 		if mapsNetwork && len(n.Addrs) == 1 && kind == DNAT {
 			n.Network, _ = asPrefix(n.Addrs[0].Lo, n.Addrs[0].Hi)
@@ -133,10 +131,7 @@ func (b *nftBuilder) nat(kind NATKind, v any) {
 // dataMap continues with the value that a map gives for the packet. Without one
 // the rule does not match.
 func (b *nftBuilder) dataMap(data any, then func(v Value, known bool) []Expr) {
-	keys := b.keys(field(data, "key"))
-	for _, k := range keys {
-		b.add(k.pre...)
-	}
+	keys, fields := b.keys(field(data, "key"))
 	set := b.setOf(field(data, "data"), keys, true)
 	if set == nil || !plainKeys(keys) || len(set.Kinds) != len(keys) || set.Incomplete != "" || set.Timeouts || !b.mayFork(len(set.Elements)) {
 		b.unknown("map "+renderNFT(data), renderNFT(data), false)
@@ -147,7 +142,7 @@ func (b *nftBuilder) dataMap(data any, then func(v Value, known bool) []Expr) {
 	for i := range set.Elements {
 		e := &set.Elements[i]
 		one := &Set{Tool: ToolNFT, Family: set.Family, Table: set.Table, Type: set.Type, Kinds: set.Kinds, Elements: []Element{*e}}
-		list = append(list, append([]Expr{&Lookup{Set: one, Fields: fieldsOf(keys)}}, then(e.Data, true)...))
+		list = append(list, append([]Expr{&Lookup{SetUse: SetUse{Set: one, Fields: fields}}}, then(e.Data, true)...))
 	}
 	b.fork(list)
 }

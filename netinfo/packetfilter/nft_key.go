@@ -15,17 +15,18 @@ type nftKey struct {
 	text   string
 }
 
-// keys reads one key or a concatenation.
-func (b *nftBuilder) keys(v any) []nftKey {
+// keys reads one key or a concatenation, and adds what it implies of the packet.
+func (b *nftBuilder) keys(v any) (keys []nftKey, fields []Field) {
 	list, ok := field(v, "concat").([]any)
 	if !ok {
-		return []nftKey{b.key(v)}
+		list = []any{v}
 	}
-	var out []nftKey
 	for _, x := range list {
-		out = append(out, b.key(x))
+		k := b.key(x)
+		b.add(k.pre...)
+		keys, fields = append(keys, k), append(fields, k.field)
 	}
-	return out
+	return keys, fields
 }
 
 func (b *nftBuilder) key(v any) nftKey {
@@ -76,26 +77,22 @@ func familyIs(n Num) Expr   { return &Match{Field: FieldFamily, Nums: OneNum(n)}
 func payloadKey(v any) nftKey {
 	proto, _ := field(v, "protocol").(string)
 	name, _ := field(v, "field").(string)
-	k := unknownKey
-	if n, ok := transports[proto]; ok {
-		k.pre = []Expr{protocolIs(n)}
+	k := payloadFields[proto+" "+name]
+	number := nftSymbols[nftProto][proto]
+	if family, ok := nftSymbols[nftFamily][proto]; ok {
+		k.pre = []Expr{familyIs(family)}
+	} else if number != 0 {
+		k.pre = []Expr{protocolIs(number)}
 	}
-	switch proto {
-	case "ip":
-		k.pre = []Expr{familyIs(afInet)}
-	case "ip6":
-		k.pre = []Expr{familyIs(afInet6)}
-	}
-	if f, ok := payloadFields[proto+" "+name]; ok {
-		k.field, k.typ = f.field, f.typ
-		return k
-	}
-	switch _, ported := portedTransports[proto]; {
-	case !ported && proto != "th":
-	case name == "sport":
+	ports := proto == "th" || hasPorts(uint8(number))
+	switch {
+	case k.field != FieldNone:
+	case ports && name == "sport":
 		k.field, k.typ = FieldSrcPort, nftService
-	case name == "dport":
+	case ports && name == "dport":
 		k.field, k.typ = FieldDstPort, nftService
+	default:
+		k.field, k.typ = FieldOther, nftOther
 	}
 	return k
 }
@@ -131,14 +128,6 @@ var (
 	}
 	unknownKey = nftKey{field: FieldOther, typ: nftOther}
 )
-
-// transports are the numbers of the headers that nft has names for.
-var transports = map[string]Num{
-	"tcp": TCP, "udp": UDP, "sctp": SCTP, "dccp": 33, "udplite": 136,
-	"icmp": ICMP, "icmpv6": ICMPv6, "esp": 50, "ah": 51, "comp": 108, "gre": 47, "igmp": 2,
-}
-
-var portedTransports = map[string]bool{"tcp": true, "udp": true, "sctp": true, "dccp": true, "udplite": true}
 
 func metaKey(v any) nftKey {
 	name, _ := field(v, "key").(string)

@@ -30,45 +30,46 @@ const (
 	nftICMP6Code nftType = "icmpv6_code"
 	nftTCPFlags  nftType = "tcp_flag"
 	nftOther     nftType = "other"
+
+	iptPolicy nftType = "policy" // of iptables alone
 )
 
 // match compiles "match": left, operator, right.
 func (b *nftBuilder) match(v any) {
 	op, _ := field(v, "op").(string)
 	left, right := field(v, "left"), field(v, "right")
-	if ct := field(left, "ct"); ct != nil && field(ct, "key") == "helper" {
+	if field(field(left, "ct"), "key") == "helper" {
 		b.add(&Expected{What: renderNFT(map[string]any{"match": v}), Not: op == "!=", Breaks: true})
 		return
 	}
-	keys := b.keys(left)
-	for _, k := range keys {
-		b.add(k.pre...)
-	}
-	not := op == "!="
+	keys, fields := b.keys(left)
+	plain := plainKeys(keys)
 	_, concat := field(left, "concat").([]any)
 	name, named := right.(string)
 	named = named && strings.HasPrefix(name, "@")
+	set := SetUse{Fields: fields}
 	switch {
-	case !concat && !plainKeys(keys) && !keys[0].masked, concat && !plainKeys(keys), named && keys[0].masked:
-		b.unknownMatch(v, left, op, right)
-	case named:
-		b.add(&Lookup{Name: name[1:], Fields: fieldsOf(keys), Not: not})
-	case concat:
-		set := b.setOf(right, keys, false)
-		if set == nil {
-			b.unknownMatch(v, left, op, right)
+	case named && plain:
+		set.Name = name[1:]
+	case concat && plain:
+		set.Set = b.setOf(right, keys, false)
+	case !named && !concat && (plain || keys[0].masked):
+		if x := compareNFT(keys[0], op, right); x != nil {
+			b.add(x)
 			return
 		}
-		b.add(&Lookup{Set: set, Fields: fieldsOf(keys), Not: not})
-	default:
-		b.compare(v, keys[0], op, right)
 	}
+	if set.Name == "" && set.Set == nil {
+		b.unknownMatch(v, op)
+		return
+	}
+	b.add(&Lookup{SetUse: set, Not: op == "!="})
 }
 
 // unknownMatch is a question that is not known of a packet class. Two rules
 // that ask the same get the same answer; limits and chances do not come here.
-func (b *nftBuilder) unknownMatch(v, left any, op string, right any) {
-	key := renderNFT(left) + " " + renderNFT(right)
+func (b *nftBuilder) unknownMatch(v any, op string) {
+	key := renderNFT(field(v, "left")) + " " + renderNFT(field(v, "right"))
 	if op != "==" && op != "!=" && op != "in" {
 		key = op + " " + key
 	}
@@ -81,71 +82,55 @@ func (b *nftBuilder) unknownMatch(v, left any, op string, right any) {
 	b.unknown(renderNFT(map[string]any{"match": v}), key, op == "!=" && key != "")
 }
 
-// compare compares one field with values.
-func (b *nftBuilder) compare(v any, k nftKey, op string, right any) {
-	switch op {
-	case "==", "!=", "<", ">", "<=", ">=", "in", "!":
-	default:
-		b.unknownMatch(v, field(v, "left"), op, right)
-		return
+// compareNFT compares one field with values; nil where it is not known how.
+func compareNFT(k nftKey, op string, right any) Expr {
+	ordering := op == "<" || op == ">" || op == "<=" || op == ">="
+	if !ordering && op != "==" && op != "!=" && op != "in" && op != "!" {
+		return nil
 	}
-	m := &Match{Field: k.field, Mask: k.mask, Not: op == "!="}
 	if k.masked && k.mask == 0 {
 		n, ok := nftNumber(right, k.typ)
 		if !ok {
-			b.unknownMatch(v, field(v, "left"), op, right)
-			return
+			return nil
 		}
-		b.add(&Never{Not: (n == 0) == (op != "!=")})
-		return
+		return &Never{Not: (n == 0) == (op != "!=")}
 	}
 	if bits, ok := bitsMatch(k, op, right); ok {
-		m.Mask, m.Nums = uint32(bits), AnyBit()
-		m.Not = op == "!"
-		b.add(m)
-		return
+		return &Match{Field: k.field, Mask: uint32(bits), Nums: AnyBit(), Not: op == "!"}
 	}
-	vals, err := nftValues(right, k)
-	if err != nil {
-		b.unknownMatch(v, field(v, "left"), op, right)
-		return
+	m, err := nftValues(right, k.typ)
+	if err != nil || ordering && (len(m.Nums) != 1 || len(m.Addrs)+len(m.Names) > 0) {
+		return nil
 	}
-	if between, ok := nftBetween(k, op, right); ok {
-		vals, m.Not = between, false
+	m.Field, m.Mask, m.Not = k.field, k.mask, op == "!="
+	if m.Not && m.between(right, k.typ) {
+		m.Not = false
 	}
-	m.Addrs, m.Nums, m.Names = vals.addrs, vals.nums, vals.names
 	if k.typ == nftState && m.Mask == 0 {
 		m.Mask = uint32(StateInvalid | StateEstablished | StateRelated | StateNew | StateUntracked)
 	}
-	if op == "<" || op == ">" || op == "<=" || op == ">=" {
-		if len(m.Nums) != 1 || len(m.Addrs)+len(m.Names) > 0 {
-			b.unknownMatch(v, field(v, "left"), op, right)
-			return
-		}
+	if ordering {
 		m.Nums = ordered(op, m.Nums[0])
 	}
-	b.add(m)
+	return &m
 }
 
-// nftBetween reads what nft 1.0 makes of "udp dport < 10000 udp dport > 5000": it
+// between reads what nft 1.0 makes of "udp dport < 10000 udp dport > 5000": it
 // lists the two as one, "udp dport != 10000-5000". A range that is upside down
 // means what is between its ends.
-func nftBetween(k nftKey, op string, right any) (vals nftVals, ok bool) {
-	if op != "!=" || field(right, "range") == nil {
-		return vals, false
-	}
-	v, err := nftValue(right, k.typ)
+func (m *Match) between(right any, typ nftType) bool {
+	v, err := nftValue(right, typ)
 	switch {
-	case err != nil:
-		return vals, false
-	case kindOf(k.typ) == KindAddr && v.Addr.Hi.Less(v.Addr.Lo):
-		vals.addrs = NewSpans(addrSpan{Lo: v.Addr.Hi.Next(), Hi: v.Addr.Lo.Prev()})
-		return vals, true
-	case kindOf(k.typ) == KindNum && v.Num.Hi < v.Num.Lo:
-		vals.nums = NewSpans(Span[Num]{v.Num.Hi + 1, v.Num.Lo - 1})
-		return vals, true
+	case err != nil || field(right, "range") == nil:
+		return false
+	case kindOf(typ) == KindAddr && v.Addr.Hi.Less(v.Addr.Lo):
+		m.Addrs = NewSpans(addrSpan{Lo: v.Addr.Hi.Next(), Hi: v.Addr.Lo.Prev()})
+		return true
+	case kindOf(typ) == KindNum && v.Num.Hi < v.Num.Lo:
+		m.Nums = NewSpans(Span[Num]{v.Num.Hi + 1, v.Num.Lo - 1})
+		return true
 	}
-	return vals, false
+	return false
 }
 
 func ordered(op string, s Span[Num]) NumSet {
@@ -178,46 +163,39 @@ func bitsMatch(k nftKey, op string, right any) (Num, bool) {
 	return nftNumber(right, k.typ)
 }
 
-// nftVals are the values on the right side of a match.
-type nftVals struct {
-	addrs AddrSet
-	nums  NumSet
-	names []string
-}
-
-// nftValues reads a value, a range, a prefix or an anonymous set.
-func nftValues(v any, k nftKey) (nftVals, error) {
+// nftValues reads a value, a range, a prefix or an anonymous set into the values
+// of a match.
+func nftValues(v any, typ nftType) (m Match, err error) {
 	list := []any{v}
 	if s, ok := field(v, "set").([]any); ok {
 		list = s
 	}
-	var out nftVals
 	addrs := make([]addrSpan, 0, len(list))
 	nums := make([]Span[Num], 0, len(list))
 	for _, x := range list {
 		if e := field(x, "elem"); e != nil {
 			x = field(e, "val")
 		}
-		val, err := nftValue(x, k.typ)
+		val, err := nftValue(x, typ)
 		if err != nil {
-			return out, err
+			return m, err
 		}
-		switch kindOf(k.typ) {
+		switch kindOf(typ) {
 		case KindAddr:
 			addrs = append(addrs, val.Addr)
 		case KindName:
-			out.names = append(out.names, val.Name)
+			m.Names = append(m.Names, val.Name)
 		default:
 			nums = append(nums, val.Num)
 		}
 	}
 	if len(addrs) > 0 {
-		out.addrs = NewSpans(addrs...)
+		m.Addrs = NewSpans(addrs...)
 	}
 	if len(nums) > 0 {
-		out.nums = NewSpans(nums...)
+		m.Nums = NewSpans(nums...)
 	}
-	return out, nil
+	return m, nil
 }
 
 // nftNumber reads a number, a name for one, or names for bits of one.

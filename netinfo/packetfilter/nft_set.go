@@ -44,22 +44,23 @@ func (e *nftElement) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
-		return err
-	}
-	if pair, ok := v.([]any); ok && len(pair) == 2 {
-		v, e.data = pair[0], pair[1]
-	}
+	err := json.Unmarshal(b, &v)
+	*e = elementOf(v)
+	return err
+}
+
+func elementOf(v any) (e nftElement) {
 	e.key = v
-	m, ok := field(v, "elem").(map[string]any)
-	if !ok {
-		return nil
+	if pair, ok := v.([]any); ok && len(pair) == 2 {
+		e.key, e.data = pair[0], pair[1]
 	}
-	e.key = m["val"]
-	e.timeout, _ = m["timeout"].(float64)
-	e.expires, _ = m["expires"].(float64)
-	e.comment, _ = m["comment"].(string)
-	return nil
+	if m, ok := field(e.key, "elem").(map[string]any); ok {
+		e.key = m["val"]
+		e.timeout, _ = m["timeout"].(float64)
+		e.expires, _ = m["expires"].(float64)
+		e.comment, _ = m["comment"].(string)
+	}
+	return e
 }
 
 // value is what the element is, as in JSON.
@@ -150,14 +151,7 @@ func (e *nftElement) left(of time.Duration) time.Duration {
 func setData(e *Element, s *Set, typ nftType, v any) {
 	switch {
 	case s.Verdicts:
-		m, _ := v.(map[string]any)
-		for key, x := range m {
-			if k, with, ok := nftVerdict(key, x); ok {
-				chain, _ := field(x, "target").(string)
-				e.Verdict = &Verdict{Kind: k, Chain: chain, With: with}
-			}
-		}
-		if e.Verdict == nil {
+		if e.Verdict = verdictIn(v); e.Verdict == nil {
 			e.Verdict = &Verdict{Kind: Stolen, With: "verdict " + renderNFT(v)}
 		}
 	case s.Data:
@@ -324,17 +318,10 @@ func (b *nftBuilder) setOf(v any, keys []nftKey, isMap bool) *Set {
 	elems := make([]nftElement, len(list))
 	var data nftType
 	for i, x := range list {
-		elems[i].key = x
-		if pair, ok := x.([]any); ok && len(pair) == 2 && isMap {
-			elems[i].key, elems[i].data = pair[0], pair[1]
-		}
-		if e := field(elems[i].key, "elem"); e != nil {
-			elems[i].key = field(e, "val")
-		}
-		if elems[i].key == nil {
+		if elems[i] = elementOf(x); elems[i].key == nil {
 			return nil
 		}
-		s.Verdicts = s.Verdicts || isVerdict(elems[i].data)
+		s.Verdicts = s.Verdicts || verdictIn(elems[i].data) != nil
 		data = guessData(elems[i].data, data)
 	}
 	s.Data = isMap && !s.Verdicts
@@ -343,15 +330,6 @@ func (b *nftBuilder) setOf(v any, keys []nftKey, isMap bool) *Set {
 		return nil
 	}
 	return s
-}
-
-func isVerdict(v any) bool {
-	m, _ := v.(map[string]any)
-	for key, x := range m {
-		_, _, ok := nftVerdict(key, x)
-		return ok
-	}
-	return false
 }
 
 // guessData is the type of an anonymous map's values, which the listing does

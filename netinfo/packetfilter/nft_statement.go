@@ -70,12 +70,9 @@ func (b *nftBuilder) statement(s map[string]any) {
 }
 
 func (b *nftBuilder) keyed(key string, v any) {
-	if k, with, ok := nftVerdict(key, v); ok {
-		if key == "reject" {
-			b.rejectFamily(v)
-		}
-		chain, _ := field(v, "target").(string)
-		b.add(&Verdict{Kind: k, Chain: chain, With: with})
+	if x := nftVerdict(key, v); x != nil {
+		b.add(rejected(v)...)
+		b.add(x)
 		return
 	}
 	switch key {
@@ -105,24 +102,36 @@ func (b *nftBuilder) keyed(key string, v any) {
 	case "meter":
 		b.meter(v)
 	case "ct count":
-		b.metered(map[string]any{key: v}, &Update{})
+		b.metered(map[string]any{key: v}, SetUse{})
 	default:
 		b.unknown(renderNFT(map[string]any{key: v}), "", false)
 	}
 }
 
-// nftVerdict reads a verdict.
-func nftVerdict(key string, v any) (k VerdictKind, with string, ok bool) {
-	k = VerdictKind(max(slices.Index(verdictNames, key), 0))
-	switch k {
-	case 0, Stolen:
-		return 0, "", false
-	case Reject:
-		with = nftReject(v)
-	case Queue:
-		with = strings.TrimSpace(renderNFT(map[string]any{key: v}))
+// nftVerdict reads a verdict; nil where it is none.
+func nftVerdict(key string, v any) *Verdict {
+	k := VerdictKind(max(slices.Index(verdictNames, key), 0))
+	if k == 0 || k == Stolen {
+		return nil
 	}
-	return k, with, true
+	x := &Verdict{Kind: k}
+	x.Chain, _ = field(v, "target").(string)
+	switch k {
+	case Reject:
+		x.With = nftReject(v)
+	case Queue:
+		x.With = strings.TrimSpace(renderNFT(map[string]any{key: v}))
+	}
+	return x
+}
+
+// verdictIn is the verdict that an object of JSON is; nil where it is none.
+func verdictIn(v any) *Verdict {
+	m, _ := v.(map[string]any)
+	for key, x := range m {
+		return nftVerdict(key, x)
+	}
+	return nil
 }
 
 // nftReject words a reject as iptables does: icmp-port-unreachable, tcp-reset.
@@ -140,17 +149,18 @@ func nftReject(v any) string {
 	return "icmp-port-unreachable"
 }
 
-// rejectFamily: outside the tables of one family, a reject with the ICMP of
-// one family matches only that.
-func (b *nftBuilder) rejectFamily(v any) {
+// rejected is what a reject implies: outside the tables of one family, one with
+// the ICMP of one family matches only that.
+func rejected(v any) []Expr {
 	switch field(v, "type") {
 	case "icmp":
-		b.add(familyIs(afInet))
+		return []Expr{familyIs(afInet)}
 	case "icmpv6":
-		b.add(familyIs(afInet6))
+		return []Expr{familyIs(afInet6)}
 	case "tcp reset":
-		b.add(protocolIs(TCP))
+		return []Expr{protocolIs(TCP)}
 	}
+	return nil
 }
 
 // afInet and afInet6 are the values of FieldFamily.
@@ -216,33 +226,30 @@ func (b *nftBuilder) update(v any) {
 	if e := field(elem, "elem"); e != nil {
 		elem = field(e, "val")
 	}
-	u := &Update{Name: strings.TrimPrefix(name, "@"), Delete: op == "delete"}
-	keys := b.keys(elem)
-	for _, k := range keys {
-		b.add(k.pre...)
-		u.Fields = append(u.Fields, k.field)
-	}
+	u := &Update{Delete: op == "delete"}
+	u.Name = strings.TrimPrefix(name, "@")
+	_, u.Fields = b.keys(elem)
 	stmts, _ := field(v, "stmt").([]any)
 	for _, s := range stmts {
 		if m, ok := s.(map[string]any); ok {
-			b.metered(m, u)
+			b.metered(m, u.SetUse)
 		}
 	}
 	b.add(u)
 }
 
 // metered is a limit that each element of a set has for itself.
-func (b *nftBuilder) metered(s map[string]any, u *Update) {
+func (b *nftBuilder) metered(s map[string]any, of SetUse) {
 	for key, v := range s {
 		switch key {
 		case "ct count":
 			if n, ok := field(v, "val").(float64); ok && n > 0 {
-				b.add(&Metered{What: renderNFT(s), Most: uint64(n), Over: field(v, "inv") == true, Fields: u.Fields})
+				b.add(&Metered{What: renderNFT(s), Most: uint64(n), Over: field(v, "inv") == true, SetUse: SetUse{Fields: of.Fields}})
 				return
 			}
 			b.unknown(renderNFT(s), "", false)
 		case "limit", "quota":
-			b.add(&Metered{What: renderNFT(s), Over: field(v, "inv") == true, Name: u.Name, Fields: u.Fields})
+			b.add(&Metered{What: renderNFT(s), Over: field(v, "inv") == true, SetUse: of})
 		default:
 			b.statement(s)
 		}
@@ -253,23 +260,12 @@ func (b *nftBuilder) metered(s map[string]any, u *Update) {
 // meter is a limit for each of something, as older versions write it. What it
 // counts is a set that nothing else can name.
 func (b *nftBuilder) meter(v any) {
-	name, _ := field(v, "name").(string)
-	u := &Update{Name: name}
-	for _, k := range b.keys(field(v, "key")) {
-		b.add(k.pre...)
-		u.Fields = append(u.Fields, k.field)
-	}
+	var of SetUse
+	of.Name, _ = field(v, "name").(string)
+	_, of.Fields = b.keys(field(v, "key"))
 	if s, ok := field(v, "stmt").(map[string]any); ok {
-		b.metered(s, u)
+		b.metered(s, of)
 	}
-}
-
-func fieldsOf(keys []nftKey) []Field {
-	var out []Field
-	for _, k := range keys {
-		out = append(out, k.field)
-	}
-	return out
 }
 
 // plainKeys reports whether each key is a field as it stands, that a lookup
@@ -285,16 +281,13 @@ func plainKeys(keys []nftKey) bool {
 
 // verdictMap is "vmap".
 func (b *nftBuilder) verdictMap(v any) {
-	keys := b.keys(field(v, "key"))
-	for _, k := range keys {
-		b.add(k.pre...)
-	}
+	keys, fields := b.keys(field(v, "key"))
 	data := field(v, "data")
 	if !plainKeys(keys) {
 		b.unknownVerdictMap(v, b.setOf(data, keys, true))
 		return
 	}
-	m := &VerdictMap{Fields: fieldsOf(keys)}
+	m := &VerdictMap{SetUse{Fields: fields}}
 	if name, ok := data.(string); ok {
 		m.Name = strings.TrimPrefix(name, "@")
 	} else if m.Set = b.setOf(data, keys, true); m.Set == nil {

@@ -3,7 +3,6 @@ package packetfilter
 import (
 	"net/netip"
 	"slices"
-	"sort"
 )
 
 // minRun is the number of rules from which an index of their sources is worth
@@ -15,11 +14,8 @@ const minRun = 16
 // without asking each.
 type sourceRun struct {
 	start, end int // rules of the chain
-	order      []int32
-	spans      []Span[netip.Addr] // of order, sorted by start
-	maxHi      []netip.Addr
-	all        AddrSet // what the rules compare with, together
-	disjoint   bool
+	spanIndex
+	all AddrSet // what the rules compare with, together
 }
 
 // findRuns makes the index of a chain.
@@ -48,45 +44,14 @@ func sourceOf(r *Rule) AddrSet {
 }
 
 func newRun(c *Chain, start, end int) *sourceRun {
-	r := &sourceRun{start: start, end: end, disjoint: true}
-	r.order = make([]int32, end-start)
-	for i := range r.order {
-		r.order[i] = int32(start + i)
+	rules := make([]int32, end-start)
+	for i := range rules {
+		rules[i] = int32(start + i)
 	}
-	at := func(i int32) Span[netip.Addr] { return sourceOf(c.Rules[i])[0] }
-	slices.SortStableFunc(r.order, func(a, b int32) int { return at(a).Lo.Compare(at(b).Lo) })
-	r.spans = make([]Span[netip.Addr], len(r.order))
-	r.maxHi = make([]netip.Addr, len(r.order))
-	var hi netip.Addr
-	for i, n := range r.order {
-		r.spans[i] = at(n)
-		if i > 0 && r.spans[i].Lo.Compare(hi) <= 0 {
-			r.disjoint = false
-		}
-		hi = later(hi, r.spans[i].Hi)
-		r.maxHi[i] = hi
-	}
+	r := &sourceRun{start: start, end: end}
+	r.spanIndex = newSpanIndex(rules, func(i int32) Span[netip.Addr] { return sourceOf(c.Rules[i])[0] })
 	r.all = NewSpans(r.spans...)
 	return r
-}
-
-// near is the rules whose source meets one of the spans, in no order.
-func (r *sourceRun) near(have AddrSet) []int32 {
-	var list []int32
-	last := len(r.spans) // spans of have are sorted: what one of them took is not asked again
-	for _, span := range slices.Backward(have) {
-		end := sort.Search(last, func(i int) bool { return r.spans[i].Lo.Compare(span.Hi) > 0 })
-		i := end - 1
-		for ; i >= 0 && r.maxHi[i].Compare(span.Lo) >= 0; i-- {
-			if r.spans[i].Hi.Compare(span.Lo) >= 0 {
-				list = append(list, r.order[i])
-			}
-		}
-		if r.disjoint {
-			last = end
-		}
-	}
-	return list
 }
 
 // throughRun takes frags through a run of rules.
@@ -94,15 +59,13 @@ func (e *evaluation) throughRun(c *Chain, r *sourceRun, live []*frag, w *walk) {
 	for _, f := range live {
 		switch {
 		case f.newSrc.on:
-			e.oneByOne(c, slices.Sorted(slices.Values(r.order)), f, w)
+			e.oneByOne(c, slices.Sorted(slices.Values(r.of)), f, w)
 		case f.src.overlap(r.all) == coverNone:
 			w.fall = append(w.fall, f)
 		case r.disjoint:
 			e.allAtOnce(c, r, f, w)
 		default:
-			hits := r.near(f.src)
-			slices.Sort(hits)
-			e.oneByOne(c, slices.Compact(hits), f, w)
+			e.oneByOne(c, r.near(f.src), f, w)
 		}
 	}
 }
@@ -111,8 +74,6 @@ func (e *evaluation) throughRun(c *Chain, r *sourceRun, live []*frag, w *walk) {
 // rules take the same sources, their order does not matter.
 func (e *evaluation) allAtOnce(c *Chain, r *sourceRun, f *frag, w *walk) {
 	hits := r.near(f.src)
-	slices.Sort(hits)
-	hits = slices.Compact(hits)
 	for i, n := range hits {
 		rule := c.Rules[n]
 		if e.visits++; e.visits > maxVisits || e.forks > maxForks {
