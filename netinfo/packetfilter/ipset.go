@@ -182,7 +182,8 @@ func (r *ipsetReader) element(s *Set, line string) {
 // values reads the dimensions of an element.
 func (r *ipsetReader) values(s *Set, word string) ([]Value, bool) {
 	list := make([]Value, 0, len(s.Kinds))
-	for _, part := range s.parts() {
+	_, names, _ := strings.Cut(s.Type, ":")
+	for part := range strings.SplitSeq(names, ",") {
 		var one string
 		one, word, _ = strings.Cut(word, ",")
 		switch part {

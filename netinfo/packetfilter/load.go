@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -106,13 +105,13 @@ func (l *loader) nft() {
 		l.ruleset()
 		return
 	}
-	tables, err := nftTables(list)
-	if err != nil {
-		l.failed("nft", err, false)
+	tables := ReadNFT(string(list))
+	if tables.Unread != "" {
+		l.missed(Unread{What: "nft", Why: tables.Unread})
 		return
 	}
-	var odd []nftTable
-	for _, t := range tables {
+	var odd []*Table
+	for _, t := range tables.Tables {
 		switch {
 		case l.listed(t):
 		// nft reads its arguments as a script, and a table may be named like one.
@@ -132,7 +131,7 @@ func (l *loader) nft() {
 
 // oddTables reads tables that nft cannot be asked for by name out of the
 // listing of all of them.
-func (l *loader) oddTables(tables []nftTable) {
+func (l *loader) oddTables(tables []*Table) {
 	if len(tables) == 0 {
 		return
 	}
@@ -155,14 +154,14 @@ func (l *loader) oddTables(tables []nftTable) {
 
 // gone reports whether a table was deleted after its name was read: a listing of
 // all tables of this very machine no longer has it.
-func (l *loader) gone(listing []byte, t nftTable) bool {
-	there, err := nftTables(listing)
-	return err == nil && l.sys.Live() && !slices.ContainsFunc(there, func(x nftTable) bool { return x.Family == t.Family && x.Name == t.Name })
+func (l *loader) gone(listing []byte, t *Table) bool {
+	there := ReadNFT(string(listing))
+	return there.Unread == "" && l.sys.Live() && !slices.ContainsFunc(there.Tables, func(x *Table) bool { return x.Family == t.Family && x.Name == t.Name })
 }
 
 // onlyTable leaves one table in a listing of nft; ok is false when it is not
 // there.
-func onlyTable(listing []byte, t nftTable) (part []byte, ok bool) {
+func onlyTable(listing []byte, t *Table) (part []byte, ok bool) {
 	var all nftObjects
 	if json.Unmarshal(listing, &all) != nil {
 		return nil, false
@@ -192,7 +191,7 @@ type nftObjects struct {
 }
 
 // listed reports whether iptables-nft has listed the table.
-func (l *loader) listed(t nftTable) bool {
+func (l *loader) listed(t *Table) bool {
 	if l.foreign[string(t.Family)+" "+t.Name] {
 		return false
 	}
@@ -201,24 +200,6 @@ func (l *loader) listed(t nftTable) bool {
 			return (strings.HasSuffix(o.Tool, "-nft") || l.overNFT(o.Tool)) && o.Family == t.Family && o.Name == t.Name
 		})
 	})
-}
-
-func nftTables(listing []byte) ([]nftTable, error) {
-	var l struct {
-		NFTables []struct {
-			Table *nftTable `json:"table"`
-		} `json:"nftables"`
-	}
-	if err := json.Unmarshal(listing, &l); err != nil {
-		return nil, fmt.Errorf("reading nft -j list tables: %w", err)
-	}
-	var list []nftTable
-	for _, o := range l.NFTables {
-		if o.Table != nil {
-			list = append(list, *o.Table)
-		}
-	}
-	return list, nil
 }
 
 // readClock reads the kernel's clock out of /proc/timer_list: "now at N nsecs"
@@ -295,7 +276,7 @@ func (l *loader) kernelLists(dir string, about func() Listing) {
 }
 
 // withMeters puts the meters of a table into its listing, which leaves them out.
-func (l *loader) withMeters(listing []byte, t nftTable) []byte {
+func (l *loader) withMeters(listing []byte, t *Table) []byte {
 	if !bytes.Contains(listing, []byte(`"meter"`)) {
 		return listing
 	}

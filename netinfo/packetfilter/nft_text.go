@@ -2,33 +2,69 @@ package packetfilter
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// readNFTText reads the wording of rules from "nft -a list ruleset", by family,
-// table and handle.
-func readNFTText(s string) map[string]string {
-	texts := map[string]string{}
-	var family, table string
-	inChain := false
-	for raw := range strings.Lines(s) {
-		line := strings.TrimSpace(raw)
-		indent := len(raw) - len(strings.TrimLeft(raw, "\t"))
-		words := strings.Fields(line[:min(len(line), 512)]) // of long sets, the beginning
-		switch {
-		case indent == 0 && len(words) > 2 && words[0] == "table":
-			family, table = words[1], words[2]
-		case indent == 1:
-			inChain = len(words) > 1 && words[0] == "chain"
-		case indent == 2 && inChain:
-			if handle, text, ok := nftTextRule(line); ok {
-				texts[nftName(family, table, handle)] = text
+// nftChainLines yields the lines within chains of nft's text, each after the
+// family, the table and the chain.
+func nftChainLines(text string) iter.Seq2[[3]string, string] {
+	return func(yield func([3]string, string) bool) {
+		var at [3]string
+		for raw := range strings.Lines(text) {
+			line := strings.TrimSpace(raw)
+			indent := len(raw) - len(strings.TrimLeft(raw, "\t"))
+			if indent == 2 && at[2] != "" && !yield(at, line) {
+				return
+			}
+			if indent > 1 {
+				continue
+			}
+			words := strings.Fields(line[:min(len(line), 512)]) // of long sets, the beginning
+			switch {
+			case indent == 0 && len(words) > 2 && words[0] == "table":
+				at = [3]string{words[1], words[2]}
+			case indent == 1:
+				at[2] = ""
+				if len(words) > 1 && words[0] == "chain" {
+					at[2] = words[1]
+				}
 			}
 		}
 	}
+}
+
+// readNFTText reads the wording of rules from "nft -a list ruleset", by family,
+// table and handle.
+func readNFTText(text string) map[string]string {
+	texts := map[string]string{}
+	for at, line := range nftChainLines(text) {
+		if handle, text, ok := nftTextRule(line); ok {
+			texts[nftName(at[0], at[1], handle)] = text
+		}
+	}
 	return texts
+}
+
+// readNFTDevices reads the interfaces of chains from the text of nft, by family,
+// table and chain:
+//
+//	type filter hook ingress devices = { eth0, eth1 } priority filter; policy drop;
+func readNFTDevices(text string) map[string][]string {
+	found := map[string][]string{}
+	for at, line := range nftChainLines(text) {
+		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" ={},\"", r) })
+		if len(words) < 6 || words[0] != "type" || words[2] != "hook" || !strings.HasPrefix(words[4], "device") {
+			continue
+		}
+		if end := slices.Index(words, "priority"); end > 5 {
+			found[nftName(at[0], at[1], at[2])] = words[5:end]
+		}
+	}
+	return found
 }
 
 // nftTextRule splits a rule from its handle, and its counters from it.
@@ -73,13 +109,8 @@ func renderNFT(v any) string {
 		return joinNFT(v, ",")
 	case map[string]any:
 		// Objects of the listing have one key; a hostile one may have more.
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
 		var parts []string
-		for _, k := range keys {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			parts = append(parts, renderNFTObject(k, v[k]))
 		}
 		return strings.Join(parts, " ")
@@ -95,59 +126,87 @@ func joinNFT(list []any, sep string) string {
 	return strings.Join(parts, sep)
 }
 
+// nftForms are the words of objects by their key, with those of their members in
+// angle brackets.
+var nftForms = map[string]string{
+	"payload": "<protocol> <field>", "payload raw": "@<base>,<offset>,<len>", "meta": "meta <key>", "ct": "ct <dir> <key>",
+	"prefix": "<addr>/<len>", "elem": "<val>", "elem timed": "<val> timeout <timeout>s", "set": "<op> <set> { <elem> <stmt> }",
+	"map": "<key> map <data>", "vmap": "<key> vmap <data>", "mangle": "<key> set <value>", "jump": "jump <target>", "goto": "goto <target>",
+	"counter": "counter", "log": "log", "reject": "reject", "reject with": "reject with <type> <expr>",
+	"limit": "limit rate <inv> <rate>/<per>", "limit bytes": "limit rate <inv> <rate> <rate_unit>/<per>",
+	"quota": "quota <inv> <val> <val_unit>", "ct count": "ct count <inv> <val>", "meter": "meter <name> { <key> <stmt> }",
+	"numgen": "numgen <mode> mod <mod>", "xt": "xt <type> <name>",
+}
+
+// fillNFT writes a form with the members of v.
+func fillNFT(form string, v any) string {
+	var b strings.Builder
+	for {
+		text, rest, more := strings.Cut(form, "<")
+		b.WriteString(text)
+		if !more {
+			return strings.Join(strings.Fields(b.String()), " ")
+		}
+		var name string
+		name, form, _ = strings.Cut(rest, ">")
+		switch x := field(v, name); {
+		case name != "inv":
+			b.WriteString(renderNFT(x))
+		case x == true:
+			b.WriteString("over")
+		}
+	}
+}
+
 func renderNFTObject(key string, v any) string {
-	list, _ := v.([]any)
+	list, isList := v.([]any)
+	name, named := v.(string)
 	get := func(name string) string { return renderNFT(field(v, name)) }
-	words := func(parts ...string) string { return strings.Join(strings.Fields(strings.Join(parts, " ")), " ") }
+	form, known := nftForms[key]
 	switch key {
 	case "match":
 		return renderNFTMatch(v)
-	case "payload":
-		if field(v, "base") != nil {
-			return "@" + get("base") + "," + get("offset") + "," + get("len")
-		}
-		return words(get("protocol"), get("field"))
-	case "meta":
-		return renderNFTMeta(get("key"))
-	case "ct":
-		return words("ct", get("dir"), get("key"))
-	case "fib":
-		return "fib " + strings.Join(stringsOf(field(v, "flags")), " . ") + " " + get("result")
-	case "prefix":
-		return get("addr") + "/" + get("len")
+	case "snat", "dnat", "redirect", "masquerade", "tproxy":
+		return renderNFTNAT(key, v)
 	case "range":
 		return joinNFT(list, "-")
 	case "concat":
 		return joinNFT(list, " . ")
-	case "set":
-		if list != nil {
-			return "{ " + renderNFTElements(list) + " }"
-		}
-		return words(get("op"), get("set"), "{", get("elem"), get("stmt"), "}")
-	case "elem":
-		if field(v, "timeout") != nil {
-			return get("val") + " timeout " + get("timeout") + "s"
-		}
-		return get("val")
-	case "map":
-		return get("key") + " map " + get("data")
-	case "vmap":
-		return get("key") + " vmap " + get("data")
-	case "mangle":
-		return get("key") + " set " + get("value")
 	case "&", "|", "^", "<<", ">>":
 		return joinNFT(list, " "+key+" ")
+	case "ct helper", "ct timeout", "ct expectation":
+		return key + " set " + strconv.Quote(renderNFT(v))
+	case "rt", "socket", "osf", "ipsec", "exthdr", "tcp option", "ip option", "sctp chunk":
+		form, known = key+" <dir> <family> <name> <field> <key>", true
+	case "fib":
+		form, known = "fib "+strings.Join(stringsOf(field(v, "flags")), " . ")+" <result>", true
 	}
-	return renderNFTStatement(key, v, get, words)
-}
-
-// renderNFTMeta: some fields are written without "meta".
-func renderNFTMeta(key string) string {
-	switch key {
-	case "iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup":
-		return key
+	switch {
+	case !known:
+		return strings.TrimSpace(key + " " + renderNFT(v))
+	case named && (key == "counter" || key == "limit" || key == "quota"):
+		return key + " name " + strconv.Quote(name)
+	case isList && key == "set":
+		return "{ " + renderNFTElements(list) + " }"
+	case key == "log" && get("prefix") != "":
+		return "log prefix " + strconv.Quote(get("prefix"))
+	case key == "meta" && slices.Contains([]string{"iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup"}, get("key")):
+		return get("key")
+	case key == "payload" && field(v, "base") != nil:
+		form = nftForms["payload raw"]
+	case key == "elem" && field(v, "timeout") != nil:
+		form = nftForms["elem timed"]
+	case key == "reject" && get("type") != "":
+		form = nftForms["reject with"]
+	case key == "limit":
+		if get("rate_unit") != "" {
+			form = nftForms["limit bytes"]
+		}
+		if b := get("burst"); b != "" && b != "0" && b != "5" { // nft's own
+			form += " burst <burst> packets"
+		}
 	}
-	return "meta " + key
+	return fillNFT(form, v)
 }
 
 func renderNFTMatch(v any) string {
@@ -158,8 +217,7 @@ func renderNFTMatch(v any) string {
 			right = strconv.Quote(s)
 		}
 	}
-	switch {
-	case op == "in", op == "==" && !strings.Contains(left, " & "):
+	if op == "in" || op == "==" && !strings.Contains(left, " & ") {
 		return left + " " + right
 	}
 	return left + " " + op + " " + right
@@ -178,75 +236,15 @@ func renderNFTElements(list []any) string {
 	return strings.Join(parts, ", ")
 }
 
-func renderNFTStatement(key string, v any, get func(string) string, words func(...string) string) string {
-	over := ""
-	if field(v, "inv") == true {
-		over = "over"
+func renderNFTNAT(key string, v any) string {
+	form := key + " <family>"
+	switch addr, port := field(v, "addr"), field(v, "port"); {
+	case addr != nil && port != nil && strings.Contains(renderNFT(addr), ":"):
+		form += " to [<addr>]:<port>"
+	case port != nil:
+		form += " to <addr>:<port>"
+	case addr != nil:
+		form += " to <addr>"
 	}
-	switch key {
-	case "accept", "drop", "return", "continue", "notrack":
-		return key
-	case "counter":
-		if name, ok := v.(string); ok {
-			return "counter name " + strconv.Quote(name)
-		}
-		return "counter"
-	case "jump", "goto":
-		return key + " " + get("target")
-	case "reject":
-		if t := get("type"); t != "" {
-			return words("reject with", t, get("expr"))
-		}
-		return key
-	case "limit":
-		if name, ok := v.(string); ok {
-			return "limit name " + strconv.Quote(name)
-		}
-		rate := strings.TrimSpace(get("rate") + " " + get("rate_unit"))
-		burst := ""
-		if b := get("burst"); b != "" && b != "0" && b != "5" { // nft's own
-			burst = "burst " + b + " packets"
-		}
-		return words("limit rate", over, rate+"/"+get("per"), burst)
-	case "rt", "socket", "osf", "ipsec", "exthdr", "tcp option", "ip option", "sctp chunk":
-		return words(key, get("dir"), get("family"), get("name"), get("field"), get("key"))
-	case "quota":
-		if name, ok := v.(string); ok {
-			return "quota name " + strconv.Quote(name)
-		}
-		return words("quota", over, get("val"), get("val_unit"))
-	case "ct count":
-		return words("ct count", over, get("val"))
-	case "log":
-		if p := get("prefix"); p != "" {
-			return "log prefix " + strconv.Quote(p)
-		}
-		return "log"
-	case "snat", "dnat", "redirect", "masquerade", "tproxy":
-		return renderNFTNAT(key, v, get, words)
-	case "ct helper", "ct timeout", "ct expectation":
-		return key + " set " + strconv.Quote(renderNFT(v))
-	case "meter":
-		return words("meter", get("name"), "{", get("key"), get("stmt"), "}")
-	case "numgen":
-		return words("numgen", get("mode"), "mod", get("mod"))
-	case "xt":
-		return words("xt", get("type"), get("name"))
-	}
-	return words(key, renderNFT(v))
-}
-
-func renderNFTNAT(key string, v any, get func(string) string, words func(...string) string) string {
-	addr, port := get("addr"), get("port")
-	if strings.Contains(addr, ":") && port != "" {
-		addr = "[" + addr + "]"
-	}
-	to := ""
-	if addr != "" || port != "" {
-		to = "to " + addr
-		if port != "" {
-			to += ":" + port
-		}
-	}
-	return words(key, get("family"), to)
+	return fillNFT(form, v)
 }

@@ -112,7 +112,7 @@ func (l *loader) ruleset() bool {
 }
 
 // unlisted is about a table of nftables whose rules nothing listed.
-func (l *loader) unlisted(t nftTable) words.Reason {
+func (l *loader) unlisted(t *Table) words.Reason {
 	if !l.sys.Live() {
 		return because("table-not-in-bundle", "family", string(t.Family), "table", t.Name)
 	}
