@@ -65,30 +65,20 @@ func (w *wording) compare(data attributes) bool {
 	case mask == nil && c.op == unix.NFT_CMP_EQ && w.implied(l, c.value):
 		return true
 	}
-	return w.equal(l, mask, c)
-}
-
-// equal writes a comparison with a value, a network or the beginning of a name.
-func (w *wording) equal(l *left, mask []byte, c comparison) (ok bool) {
 	w.match(l, operator(c.op == unix.NFT_CMP_NEQ))
 	switch {
 	case mask != nil:
 		n, contiguous := prefixLength(mask, c.value)
-		if !contiguous || l.typ != typeAddr4 && l.typ != typeAddr6 {
-			return false
-		}
-		w.out, ok = l.prefix(w.out, c.value, n)
-	case l.typ == typeName && len(c.value) < l.size:
-		w.out, ok = l.beginning(w.out, c.value)
-	case len(c.value) != l.got:
-		return false
-	case l.got < l.size:
-		w.out, ok = l.beginning(w.out, c.value)
+		w.must(contiguous && l.isAddr())
+		w.prefix(l, c.value, n)
+	case l.typ == typeName && len(c.value) < l.size, len(c.value) == l.got && l.got < l.size:
+		w.beginning(l, c.value)
 	default:
-		w.out, ok = l.value(w.out, c.value)
+		w.must(len(c.value) == l.got)
+		w.value(l, c.value)
 	}
-	w.out = append(w.out, "}}"...)
-	return ok
+	w.put("}}")
+	return true
 }
 
 func operator(not bool) string {
@@ -101,9 +91,7 @@ func operator(not bool) string {
 // match begins a match, up to its right side.
 func (w *wording) match(l *left, op string) {
 	w.statement()
-	w.out = append(append(w.out, `{"match":{"op":"`...), op...)
-	w.out = append(append(w.out, `","left":`...), l.json...)
-	w.out = append(w.out, `,"right":`...)
+	w.put(`{"match":{"op":"`, op, `","left":`, l.json, `,"right":`)
 }
 
 // upTo writes the range that two comparisons of one load are.
@@ -134,37 +122,25 @@ func (w *wording) between(data attributes) bool {
 }
 
 // ends writes a range of addresses or ports.
-func (w *wording) ends(l *left, not bool, from, to []byte) (ok bool) {
-	if l.typ != typeAddr4 && l.typ != typeAddr6 && l.typ != typePort || slices.Compare(from, to) >= 0 {
+func (w *wording) ends(l *left, not bool, from, to []byte) bool {
+	if !l.isAddr() && l.typ != typePort || slices.Compare(from, to) >= 0 {
 		return false
 	}
 	w.match(l, operator(not))
-	w.out, ok = l.span(w.out, from, to)
-	w.out = append(w.out, "}}"...)
-	return ok
-}
-
-// span writes a range.
-func (l *left) span(to []byte, lo, hi []byte) (out []byte, ok bool) {
-	to = append(to, `{"range":[`...)
-	if to, ok = l.value(to, lo); !ok {
-		return to, false
-	}
-	if to, ok = l.value(append(to, ','), hi); !ok {
-		return to, false
-	}
-	return append(to, "]}"...), true
+	w.span(l, from, to)
+	w.put("}}")
+	return true
 }
 
 // state writes "ct state new,established": one of the bits is set.
-func (w *wording) state(l *left, mask []byte, c comparison) (ok bool) {
+func (w *wording) state(l *left, mask []byte, c comparison) bool {
 	if len(mask) != 4 || c.op != unix.NFT_CMP_NEQ || len(c.value) != 4 || binary.NativeEndian.Uint32(c.value) != 0 {
 		return false
 	}
 	w.match(l, "in")
-	w.out, ok = stateNames(w.out, binary.NativeEndian.Uint32(mask))
-	w.out = append(w.out, "}}"...)
-	return ok
+	w.states(binary.NativeEndian.Uint32(mask))
+	w.put("}}")
+	return true
 }
 
 // implied reports whether a comparison is what nft puts before a match on a
@@ -191,15 +167,8 @@ const protocolJSON = `{"meta":{"key":"l4proto"}}`
 
 // next reports whether the next step loads from a header.
 func (w *wording) next(header uint32) bool {
-	e := w.list[w.at+1]
-	return e.name == "payload" && baseOf(e.data) == header
-}
-
-func baseOf(payload attributes) uint32 {
 	const base = 2 // NFTA_PAYLOAD_BASE
-	var a [3]attributes
-	if !payload.fill(a[:]) {
-		return ^uint32(0)
-	}
-	return a[base].number()
+	var a [base + 1]attributes
+	e := w.list[w.at+1]
+	return e.name == "payload" && e.data.fill(a[:]) && a[base].number() == header
 }

@@ -27,6 +27,8 @@ type left struct {
 	reg  uint32
 }
 
+func (l *left) isAddr() bool { return l.typ == typeAddr4 || l.typ == typeAddr6 }
+
 const (
 	etherIP, etherIP6 = 2, 10 // of meta nfproto: NFPROTO_IPV4, NFPROTO_IPV6
 
@@ -36,49 +38,39 @@ const (
 // portedTransports are the transports with ports, in the words of nft.
 var portedTransports = map[uint8]string{tcp: "tcp", udp: "udp", 132: "sctp", 33: "dccp", 136: "udplite"}
 
+// networkFields are the fields of the network headers, by the protocol and where
+// they begin.
+var networkFields = map[[2]uint32]left{
+	{etherIP, 9}:   {json: `{"payload":{"protocol":"ip","field":"protocol"}}`, typ: typeProto, size: 1},
+	{etherIP, 12}:  {json: `{"payload":{"protocol":"ip","field":"saddr"}}`, typ: typeAddr4, size: 4},
+	{etherIP, 16}:  {json: `{"payload":{"protocol":"ip","field":"daddr"}}`, typ: typeAddr4, size: 4},
+	{etherIP6, 8}:  {json: `{"payload":{"protocol":"ip6","field":"saddr"}}`, typ: typeAddr6, size: 16},
+	{etherIP6, 24}: {json: `{"payload":{"protocol":"ip6","field":"daddr"}}`, typ: typeAddr6, size: 16},
+}
+
 // payload is what a load of the packet's bytes is called, given the protocols
 // that the rule has asked for.
-func (w *wording) payload(in attributes) (left, bool) {
+func (w *wording) payload(in attributes) (l left, known bool) {
 	const dreg, base, offset, length, sreg = 1, 2, 3, 4, 5 // NFTA_PAYLOAD_*
 	var a [6]attributes
 	if !in.all(a[:]) || a[sreg] != nil { // what writes to the packet has a source
 		return left{}, false
 	}
-	l := left{reg: a[dreg].number(), got: int(a[length].number())}
 	at := a[offset].number()
-	switch {
-	case a[base].number() == unix.NFT_PAYLOAD_NETWORK_HEADER && w.net == etherIP:
-		switch {
-		case at == 12 && l.got <= 4:
-			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"saddr"}}`, typeAddr4, 4
-		case at == 16 && l.got <= 4:
-			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"daddr"}}`, typeAddr4, 4
-		case at == 9 && l.got == 1:
-			l.json, l.typ, l.size = `{"payload":{"protocol":"ip","field":"protocol"}}`, typeProto, 1
+	switch a[base].number() {
+	case unix.NFT_PAYLOAD_NETWORK_HEADER:
+		l, known = networkFields[[2]uint32{uint32(w.net), at}]
+	case unix.NFT_PAYLOAD_TRANSPORT_HEADER:
+		name, ported := portedTransports[w.transport]
+		field := "sport"
+		if at == 2 {
+			field = "dport"
 		}
-	case a[base].number() == unix.NFT_PAYLOAD_NETWORK_HEADER && w.net == etherIP6:
-		switch {
-		case at == 8 && l.got <= 16:
-			l.json, l.typ, l.size = `{"payload":{"protocol":"ip6","field":"saddr"}}`, typeAddr6, 16
-		case at == 24 && l.got <= 16:
-			l.json, l.typ, l.size = `{"payload":{"protocol":"ip6","field":"daddr"}}`, typeAddr6, 16
-		}
-	case a[base].number() == unix.NFT_PAYLOAD_TRANSPORT_HEADER && l.got == 2 && (at == 0 || at == 2):
-		name, ok := portedTransports[w.transport]
-		if !ok {
-			return left{}, false
-		}
-		l.json, l.typ, l.size = portJSON(name, at), typePort, 2
+		known = ported && (at == 0 || at == 2)
+		l = left{json: `{"payload":{"protocol":"` + name + `","field":"` + field + `"}}`, typ: typePort, size: 2}
 	}
-	return l, l.typ != typeNone && l.got > 0
-}
-
-func portJSON(name string, at uint32) string {
-	field := "sport"
-	if at == 2 {
-		field = "dport"
-	}
-	return `{"payload":{"protocol":"` + name + `","field":"` + field + `"}}`
+	l.reg, l.got = a[dreg].number(), int(a[length].number())
+	return l, known && l.got > 0 && (l.got == l.size || l.isAddr() && l.got < l.size)
 }
 
 // meta is what a load of something about the packet is called.

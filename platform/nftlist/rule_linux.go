@@ -1,7 +1,6 @@
 package nftlist
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -11,8 +10,8 @@ import (
 
 // wording writes the rules of a table one after the other.
 type wording struct {
-	table *table
-	out   []byte // the last rule, with a comma before it
+	table  *table
+	writer // of the last rule, with a comma before it
 
 	list []expression
 	at   int // the one that is read
@@ -38,30 +37,20 @@ func (w *wording) rule(in []attributes) bool {
 	if _, known := w.split(in[unix.NFTA_RULE_EXPRESSIONS], nftSteps); !known || in[unix.NFTA_RULE_COMPAT] != nil {
 		return false
 	}
-	w.out = append(w.out[:0], `,{"rule":{"family":"`...)
-	w.out = append(append(w.out, w.table.family...), `","table":"`...)
-	w.out = append(append(w.out, w.table.name...), `","chain":`...)
-	chain, err := json.Marshal(in[unix.NFTA_RULE_CHAIN].text())
-	if err != nil {
-		return false
-	}
-	w.out = append(append(w.out, chain...), `,"handle":`...)
+	w.writer = writer{out: w.out[:0]}
+	w.put(`,{"rule":{"family":"`, w.table.family, `","table":"`, w.table.name, `","chain":`, quoted(in[unix.NFTA_RULE_CHAIN].text()), `,"handle":`)
 	w.out = strconv.AppendUint(w.out, in[unix.NFTA_RULE_HANDLE].long(), 10)
-	if !w.comment(in[unix.NFTA_RULE_USERDATA]) {
-		return false
-	}
-	w.out = append(w.out, `,"expr":[`...)
+	w.comment(in[unix.NFTA_RULE_USERDATA])
+	w.put(`,"expr":[`)
 	w.net, w.transport, w.loaded, w.mask, w.words = 0, 0, nil, nil, 0
 	if f := w.table.number; f != unix.NFPROTO_INET {
 		w.net = f
 	}
-	for w.at = 0; w.at < len(w.list); w.at++ {
-		if !w.expression(w.list[w.at].name, w.list[w.at].data) {
-			return false
-		}
+	for w.at = 0; w.at < len(w.list) && !w.unknown; w.at++ {
+		w.must(w.expression(w.list[w.at].name, w.list[w.at].data))
 	}
-	w.out = append(w.out, "]}}"...)
-	return w.loaded == nil
+	w.put("]}}")
+	return !w.unknown && w.loaded == nil
 }
 
 // split splits a rule into its steps; false where there is one of another name.
@@ -85,21 +74,18 @@ func (w *wording) split(a attributes, names []string) (list []expression, known 
 
 // comment writes the rule's comment, which the kernel keeps for nft as a type,
 // a length and a text.
-func (w *wording) comment(userdata []byte) bool {
+func (w *wording) comment(userdata attributes) {
 	if userdata == nil {
-		return true
+		return
 	}
 	const comment = 0 // NFTNL_UDATA_RULE_COMMENT
-	if len(userdata) < 3 || userdata[0] != comment || int(userdata[1]) != len(userdata)-2 || userdata[len(userdata)-1] != 0 {
-		return false
+	if len(userdata) < 3 || userdata[0] != comment || int(userdata[1]) != len(userdata)-2 {
+		w.unknown = true
+		return
 	}
-	text := attributes(userdata[2:]).text()
-	if len(text) != len(userdata)-3 || !utf8.ValidString(text) {
-		return false
-	}
-	b, err := json.Marshal(text)
-	w.out = append(append(w.out, `,"comment":`...), b...)
-	return err == nil
+	text := userdata[2:].text()
+	w.must(userdata[2:].is(text) && utf8.ValidString(text))
+	w.put(`,"comment":`, quoted(text))
 }
 
 // statement begins a statement.
@@ -149,9 +135,7 @@ func (w *wording) expression(name string, data attributes) bool {
 func (w *wording) counter(data attributes) bool {
 	c, ok := countersOf(data)
 	w.statement()
-	w.out = strconv.AppendUint(append(w.out, `{"counter":{"packets":`...), c.packets, 10)
-	w.out = strconv.AppendUint(append(w.out, `,"bytes":`...), c.bytes, 10)
-	w.out = append(w.out, "}}"...)
+	w.put(`{"counter":{"packets":`, strconv.FormatUint(c.packets, 10), `,"bytes":`, strconv.FormatUint(c.bytes, 10), "}}")
 	return ok
 }
 
@@ -165,14 +149,12 @@ func (w *wording) verdict(data attributes) bool {
 		return false
 	}
 	w.statement()
-	w.out = append(append(append(w.out, `{"`...), name...), `":`...)
 	if name != "jump" && name != "goto" {
-		w.out = append(w.out, "null}"...)
+		w.put(`{"`, name, `":null}`)
 		return chain == ""
 	}
-	target, err := json.Marshal(chain)
-	w.out = append(append(append(w.out, `{"target":`...), target...), "}}"...)
-	return err == nil && w.table.byName[chain]
+	w.put(`{"`, name, `":{"target":`, quoted(chain), "}}")
+	return w.table.byName[chain]
 }
 
 // verdictOf reads an immediate step that decides; chain is where it leads.
@@ -205,24 +187,17 @@ func (w *wording) reject(data attributes) bool {
 	if len(a[code]) == 1 {
 		number = a[code][0]
 	}
-	var name string
-	var known bool
-	kind := "icmp"
-	switch a[typ].number() {
-	case unix.NFT_REJECT_ICMP_UNREACH:
-		if name, known = codes4[number]; w.net == etherIP6 {
-			kind = "icmpv6"
-			name, known = codes6[number]
-		}
-	case unix.NFT_REJECT_ICMPX_UNREACH:
-		kind = "icmpx"
-		name, known = codesX[number]
-	}
-	if !known {
+	kind, codes := "icmp", codes4
+	switch to := a[typ].number(); {
+	case to == unix.NFT_REJECT_ICMPX_UNREACH:
+		kind, codes = "icmpx", codesX
+	case to != unix.NFT_REJECT_ICMP_UNREACH:
 		return false
+	case w.net == etherIP6:
+		kind, codes = "icmpv6", codes6
 	}
+	name, known := codes[number]
 	w.statement()
-	w.out = append(append(w.out, `{"reject":{"type":"`...), kind...)
-	w.out = append(append(append(w.out, `","expr":"`...), name...), `"}}`...)
-	return true
+	w.put(`{"reject":{"type":"`, kind, `","expr":"`, name, `"}}`)
+	return known
 }

@@ -122,7 +122,7 @@ func (r *savedRule) asked(l *left, mask []byte, c comparison) bool {
 			value, ok = protocols[c.value[0]]
 		}
 	}
-	if l.typ != typeAddr4 && l.typ != typeAddr6 && mask != nil || *to != "" || !ok {
+	if !l.isAddr() && mask != nil || *to != "" || !ok {
 		return false
 	}
 	if c.op == unix.NFT_CMP_NEQ {
@@ -154,8 +154,7 @@ func savedInterface(v []byte) (string, bool) {
 	if len(name) == len(v) {
 		more = "+"
 	}
-	quoted, ok := interfaceName(nil, name, more)
-	return strings.Trim(string(quoted), `"`), ok && len(v)-len(name) <= 1
+	return name + more, plainName(name) && len(v)-len(name) <= 1
 }
 
 func (r *savedRule) verdict(data attributes) bool {
@@ -211,7 +210,7 @@ func (r *savedRule) matched(data attributes) bool {
 	if strings.IndexFunc(text, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune("\"\\'", c) }) >= 0 {
 		return false
 	}
-	if strings.Trim(text, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	if strings.Trim(text, nameLetters+"_-") != "" {
 		text = `"` + text + `"`
 	}
 	r.comment = " -m comment --comment " + text

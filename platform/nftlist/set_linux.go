@@ -64,7 +64,7 @@ func (t *table) listSets(head []byte) ([]byte, error) {
 }
 
 // lookup ends a question with a set.
-func (w *wording) lookup(data attributes) (ok bool) {
+func (w *wording) lookup(data attributes) bool {
 	const invert = 1 // NFT_LOOKUP_F_INV
 	var a [6]attributes
 	if !data.all(a[:]) || a[unix.NFTA_LOOKUP_DREG] != nil || a[unix.NFTA_LOOKUP_FLAGS].number()&^invert != 0 {
@@ -77,17 +77,17 @@ func (w *wording) lookup(data attributes) (ok bool) {
 	name := a[unix.NFTA_LOOKUP_SET].text()
 	w.match(l, operator(a[unix.NFTA_LOOKUP_FLAGS].number() == invert))
 	if set := w.table.unnamed[name]; set != nil {
-		w.out, ok = w.table.elements(w.out, l, name, set)
+		w.elements(l, name, set)
 	} else {
-		w.out = append(append(append(w.out, `"@`...), name...), '"')
-		ok = strings.Trim(name, nameSigns) == ""
+		w.must(strings.Trim(name, nameSigns) == "")
+		w.put(`"@`, name, `"`)
 	}
-	w.out = append(w.out, "}}"...)
-	return ok
+	w.put("}}")
+	return true
 }
 
 // nameSigns are what the name of a set may be made of.
-const nameSigns = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
+const nameSigns = nameLetters + "_-./"
 
 // element is an element of an anonymous set, or the end of a range.
 type element struct {
@@ -96,14 +96,13 @@ type element struct {
 }
 
 // elements writes the elements of an anonymous set of addresses or ports.
-func (t *table) elements(to []byte, l *left, name string, set *anonymous) ([]byte, bool) {
-	if set.flags&^setInterval != setAnonymous|setConstant || set.size != uint32(l.size) || l.typ != typeAddr4 && l.typ != typeAddr6 && l.typ != typePort {
-		return to, false
+func (w *wording) elements(l *left, name string, set *anonymous) {
+	w.must(set.flags&^setInterval == setAnonymous|setConstant && set.size == uint32(l.size) && (l.isAddr() || l.typ == typePort))
+	if w.unknown {
+		return
 	}
-	list, err := t.readElements(name)
-	if err != nil || len(list) == 0 {
-		return to, false
-	}
+	list, err := w.table.readElements(name)
+	w.must(err == nil && len(list) > 0)
 	slices.SortFunc(list, func(a, b element) int {
 		if c := bytes.Compare(a.key, b.key); c != 0 || a.end == b.end {
 			return c
@@ -113,18 +112,17 @@ func (t *table) elements(to []byte, l *left, name string, set *anonymous) ([]byt
 		}
 		return 1
 	})
-	to = append(to, `{"set":[`...)
-	ok := true
+	w.put(`{"set":[`)
 	if set.flags&setInterval != 0 {
-		to, ok = l.intervals(to, list)
+		w.intervals(l, list)
 	} else {
 		for i, e := range list {
-			if to, ok = l.value(comma(to, i), e.key); !ok || e.end {
-				return to, false
-			}
+			w.must(!e.end)
+			w.comma(i)
+			w.value(l, e.key)
 		}
 	}
-	return append(to, "]}"...), ok
+	w.put("]}")
 }
 
 // readElements reads the elements of a set; an error where there is more to one
@@ -156,51 +154,44 @@ func (t *table) readElements(name string) (list []element, err error) {
 	return list, err
 }
 
-func comma(to []byte, i int) []byte {
+func (w *writer) comma(i int) {
 	if i > 0 {
-		return append(to, ',')
+		w.put(",")
 	}
-	return to
 }
 
 // intervals writes the ranges between beginnings and ends, which are the first
 // values no longer in them. The kernel keeps an end at 0 where none begins.
-func (l *left) intervals(to []byte, list []element) (out []byte, ok bool) {
-	n := 0
-	for i := 0; i < len(list); i++ {
-		if list[i].end {
-			if i > 0 {
-				return to, false
-			}
-			continue
-		}
-		if i+1 >= len(list) || !list[i+1].end || len(list[i].key) != l.size || len(list[i+1].key) != l.size {
-			return to, false // up to the last value, or against another: rare
-		}
-		if to, ok = l.interval(comma(to, n), list[i].key, before(list[i+1].key)); !ok {
-			return to, false
-		}
-		n, i = n+1, i+1
+func (w *writer) intervals(l *left, list []element) {
+	if len(list) > 0 && list[0].end {
+		list = list[1:]
 	}
-	return to, n > 0
+	w.must(len(list) > 0 && len(list)%2 == 0)
+	for i := 0; i+1 < len(list); i += 2 {
+		lo, end := list[i], list[i+1]
+		if w.must(!lo.end && end.end && len(lo.key) == l.size && len(end.key) == l.size); w.unknown {
+			return // up to the last value, or against another: rare
+		}
+		w.comma(i)
+		w.interval(l, lo.key, before(end.key))
+	}
 }
 
 // interval writes one range as nft does: a value, a network or two ends.
-func (l *left) interval(to []byte, lo, hi []byte) (out []byte, ok bool) {
-	if bytes.Equal(lo, hi) {
-		return l.value(to, lo)
-	}
-	if l.typ == typePort {
-		return l.span(to, lo, hi)
-	}
+func (w *writer) interval(l *left, lo, hi []byte) {
 	mask := make([]byte, len(lo))
 	for i := range lo {
 		mask[i] = ^(lo[i] ^ hi[i])
 	}
-	if n, network := prefixLength(mask, lo); network {
-		return l.prefix(to, lo, n)
+	n, network := prefixLength(mask, lo)
+	switch {
+	case bytes.Equal(lo, hi):
+		w.value(l, lo)
+	case network && l.typ != typePort:
+		w.prefix(l, lo, n)
+	default:
+		w.span(l, lo, hi)
 	}
-	return l.span(to, lo, hi)
 }
 
 // before is the number before one that is not 0.

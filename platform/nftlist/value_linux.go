@@ -12,45 +12,56 @@ import (
 // protocols are those that nft writes by the same name everywhere.
 var protocols = map[uint8]string{1: "icmp", tcp: "tcp", udp: "udp", 58: "ipv6-icmp"}
 
-// value writes one whole value; ok is false where nft may write it otherwise.
-func (l *left) value(to []byte, v []byte) (out []byte, ok bool) {
-	if len(v) != l.size {
-		return to, false
+// writer writes JSON as nft does.
+type writer struct {
+	out     []byte
+	unknown bool // there was something that nft may write otherwise
+}
+
+func (w *writer) put(parts ...string) {
+	for _, p := range parts {
+		w.out = append(w.out, p...)
+	}
+}
+
+func (w *writer) must(known bool) { w.unknown = w.unknown || !known }
+
+// value writes one whole value.
+func (w *writer) value(l *left, v []byte) {
+	if w.must(len(v) == l.size); w.unknown {
+		return
 	}
 	switch l.typ {
-	case typeAddr4:
-		to = netip.AddrFrom4([4]byte(v)).AppendTo(append(to, '"'))
-		return append(to, '"'), true
-	case typeAddr6:
-		a := netip.AddrFrom16([16]byte(v))
-		if oddIPv6(a) {
-			return to, false
-		}
-		return append(a.AppendTo(append(to, '"')), '"'), true
+	case typeAddr4, typeAddr6:
+		a, _ := netip.AddrFromSlice(v)
+		w.must(l.typ == typeAddr4 || !oddIPv6(a))
+		w.out = append(a.AppendTo(append(w.out, '"')), '"')
 	case typePort:
-		return strconv.AppendUint(to, uint64(binary.BigEndian.Uint16(v)), 10), true
+		w.out = strconv.AppendUint(w.out, uint64(binary.BigEndian.Uint16(v)), 10)
 	case typeProto:
-		name, ok := protocols[v[0]]
-		return append(append(append(to, '"'), name...), '"'), ok
+		name, known := protocols[v[0]]
+		w.must(known)
+		w.put(`"`, name, `"`)
 	case typeFamily:
-		switch v[0] {
-		case etherIP:
-			return append(to, `"ipv4"`...), true
-		case etherIP6:
-			return append(to, `"ipv6"`...), true
+		name := `"ipv4"`
+		if v[0] == etherIP6 {
+			name = `"ipv6"`
 		}
+		w.must(v[0] == etherIP || v[0] == etherIP6)
+		w.put(name)
 	case typeMark:
-		return strconv.AppendUint(to, uint64(binary.NativeEndian.Uint32(v)), 10), true
+		w.out = strconv.AppendUint(w.out, uint64(binary.NativeEndian.Uint32(v)), 10)
 	case typeName:
-		return interfaceName(to, strings.TrimRight(string(v), "\x00"), "")
+		w.interfaceName(strings.TrimRight(string(v), "\x00"), "")
 	case typeIndex:
-		i, err := net.InterfaceByIndex(int(binary.NativeEndian.Uint32(v)))
-		if err != nil {
-			return to, false
+		if i, err := net.InterfaceByIndex(int(binary.NativeEndian.Uint32(v))); err == nil {
+			w.interfaceName(i.Name, "")
+		} else {
+			w.unknown = true
 		}
-		return interfaceName(to, i.Name, "")
+	default:
+		w.unknown = true
 	}
-	return to, false
 }
 
 // oddIPv6 are the addresses that C libraries write with a part in IPv4's form.
@@ -59,43 +70,49 @@ func oddIPv6(a netip.Addr) bool {
 	return [12]byte(b[:12]) == [12]byte{} && (b[12] != 0 || b[13] != 0)
 }
 
-// interfaceName writes the name of an interface if it is of plain letters: nft
-// has signs of its own.
-func interfaceName(to []byte, name, more string) ([]byte, bool) {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' || r == '@'
-	}
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
-		return to, false
-	}
-	return append(append(append(append(to, '"'), name...), more...), '"'), true
+func (w *writer) interfaceName(name, more string) {
+	w.must(plainName(name))
+	w.put(`"`, name, more, `"`)
 }
+
+// plainName reports whether the name of an interface is of plain letters: nft has
+// signs of its own.
+func plainName(name string) bool {
+	return name != "" && strings.Trim(name, nameLetters+"-_.@") == ""
+}
+
+const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 // beginning writes what a comparison with a field's first bytes is: of an
 // address a network, of a name the names that begin so.
-func (l *left) beginning(to []byte, v []byte) (out []byte, ok bool) {
-	switch l.typ {
-	case typeAddr4, typeAddr6:
+func (w *writer) beginning(l *left, v []byte) {
+	switch {
+	case l.isAddr():
 		whole := make([]byte, l.size)
 		copy(whole, v)
-		return l.prefix(to, whole, 8*len(v))
-	case typeName:
-		return interfaceName(to, string(v), "*")
+		w.prefix(l, whole, 8*len(v))
+	case l.typ == typeName:
+		w.interfaceName(string(v), "*")
+	default:
+		w.unknown = true
 	}
-	return to, false
 }
 
 // prefix writes a network.
-func (l *left) prefix(to []byte, v []byte, length int) (out []byte, ok bool) {
-	if length <= 0 || length >= 8*l.size {
-		return to, false
-	}
-	to = append(to, `{"prefix":{"addr":`...)
-	if to, ok = l.value(to, v); !ok {
-		return to, false
-	}
-	to = strconv.AppendInt(append(to, `,"len":`...), int64(length), 10)
-	return append(to, "}}"...), true
+func (w *writer) prefix(l *left, v []byte, length int) {
+	w.must(length > 0 && length < 8*l.size)
+	w.put(`{"prefix":{"addr":`)
+	w.value(l, v)
+	w.put(`,"len":`, strconv.Itoa(length), "}}")
+}
+
+// span writes a range.
+func (w *writer) span(l *left, lo, hi []byte) {
+	w.put(`{"range":[`)
+	w.value(l, lo)
+	w.put(",")
+	w.value(l, hi)
+	w.put("]}")
 }
 
 // prefixLength is the length of a mask of ones followed by zeros, if v has no
@@ -120,8 +137,8 @@ var states = []struct {
 	name string
 }{{1, "invalid"}, {2, "established"}, {4, "related"}, {8, "new"}, {64, "untracked"}}
 
-// stateNames writes the states of a mask.
-func stateNames(to []byte, mask uint32) (out []byte, ok bool) {
+// states writes the states of a mask.
+func (w *writer) states(mask uint32) {
 	var list []string
 	for _, s := range states {
 		if mask&s.bit != 0 {
@@ -129,11 +146,10 @@ func stateNames(to []byte, mask uint32) (out []byte, ok bool) {
 			mask &^= s.bit
 		}
 	}
-	switch {
-	case mask != 0 || len(list) == 0:
-		return to, false
-	case len(list) == 1:
-		return append(to, list[0]...), true
+	w.must(mask == 0 && len(list) > 0)
+	if len(list) == 1 {
+		w.put(list[0])
+	} else {
+		w.put("[", strings.Join(list, ","), "]")
 	}
-	return append(append(append(to, '['), strings.Join(list, ",")...), ']'), true
 }
