@@ -43,7 +43,10 @@ func Table(ctx context.Context, family, name string, least int, nft Program) ([]
 		return nil, errUnknown
 	}
 	t := &table{ctx: ctx, family: family, number: number, name: name, nft: nft, byName: map[string]bool{}}
-	for _, read := range []func() error{t.plain, t.readChains, t.readRules} {
+	w := &wording{table: t}
+	for _, read := range []func() error{
+		t.plain, t.readSets, func() error { return t.readChains(t.chainHead) }, func() error { return t.readRules(w.line) },
+	} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -73,71 +76,85 @@ type table struct {
 
 // chain is one chain with its rules, worded.
 type chain struct {
-	name    string
+	name     string
+	handle   uint64
+	base     bool // the kernel sends packets to it, and what follows tells which
+	hook     int
+	typ      string
+	priority int32
+	policy   string
+	counters
+
 	head    []byte
 	rules   chunks
 	count   int
-	unknown bool // the program must list it
-}
-
-func (t *table) readChains() error {
-	return t.ours(unix.NFT_MSG_GETCHAIN, 12, func(in []attributes) error {
-		c := &chain{name: in[unix.NFTA_CHAIN_NAME].text()}
-		const base, flags, userdata = 1, 10, 12 // NFT_CHAIN_BASE, NFTA_CHAIN_FLAGS, NFTA_CHAIN_USERDATA
-		if in[flags].number()&^base != 0 || in[userdata] != nil {
-			return errUnknown
-		}
-		head, ok := t.chainHead(c.name, in)
-		if !ok {
-			return errUnknown
-		}
-		c.head = head
-		t.chains, t.byName[c.name] = append(t.chains, c), true
-		return nil
-	})
+	counted []counters // what each rule of iptables counts
+	unknown bool       // the program must list it
 }
 
 // hooks are the names of the hooks by their numbers (linux/netfilter.h).
 var hooks = []string{"prerouting", "input", "forward", "output", "postrouting"}
 
-// chainHead words a chain without its rules.
-func (t *table) chainHead(name string, in []attributes) (head []byte, ok bool) {
-	handle := in[unix.NFTA_CHAIN_HANDLE].long()
-	b := fmt.Appendf(nil, `{"chain":{"family":%q,"table":%s,"name":%s,"handle":%d`, t.family, quoted(t.name), quoted(name), handle)
-	if in[unix.NFTA_CHAIN_HOOK] == nil {
-		return append(b, "}}"...), true
-	}
-	var hook [5]attributes
-	if !in[unix.NFTA_CHAIN_HOOK].all(hook[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil { // 4: NFTA_HOOK_DEVS
-		return nil, false
-	}
-	number := int(hook[unix.NFTA_HOOK_HOOKNUM].number())
-	policy, known := policies[in[unix.NFTA_CHAIN_POLICY].number()]
-	if number >= len(hooks) || !known {
-		return nil, false
-	}
-	return fmt.Appendf(b, `,"type":%s,"hook":%q,"prio":%d,"policy":%q}}`, quoted(in[unix.NFTA_CHAIN_TYPE].text()),
-		hooks[number], int32(hook[unix.NFTA_HOOK_PRIORITY].number()), policy), true
-}
-
 // policies are what happens to a packet at the end of a base chain, by the
 // kernel's numbers.
 var policies = map[uint32]string{0: "drop", 1: "accept"}
 
-func (t *table) readRules() error {
-	if err := t.readSets(); err != nil {
-		return err
+// chainOf reads a chain; false where there is more to it than is known.
+func chainOf(in []attributes) (c *chain, known bool) {
+	const isBase, flags, userdata = 1, 10, 12 // NFT_CHAIN_BASE, NFTA_CHAIN_FLAGS, NFTA_CHAIN_USERDATA
+	c = &chain{name: in[unix.NFTA_CHAIN_NAME].text(), handle: in[unix.NFTA_CHAIN_HANDLE].long(), base: in[unix.NFTA_CHAIN_HOOK] != nil}
+	known = in[flags].number()&^isBase == 0 && in[userdata] == nil
+	if !c.base || !known {
+		return c, known
 	}
-	w := &wording{table: t}
+	const devices, bytes, packets = 4, 1, 2 // NFTA_HOOK_DEVS, NFTA_COUNTER_*
+	var hook, count [5]attributes
+	if !in[unix.NFTA_CHAIN_HOOK].all(hook[:]) || !in[unix.NFTA_CHAIN_COUNTERS].all(count[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[devices] != nil {
+		return c, false
+	}
+	c.hook, c.priority = int(hook[unix.NFTA_HOOK_HOOKNUM].number()), int32(hook[unix.NFTA_HOOK_PRIORITY].number())
+	c.typ, c.counters = in[unix.NFTA_CHAIN_TYPE].text(), counters{count[packets].long(), count[bytes].long()}
+	c.policy, known = policies[in[unix.NFTA_CHAIN_POLICY].number()]
+	return c, known && c.hook < len(hooks)
+}
+
+// readChains reads the chains of the table; head words each without its rules, as
+// far as it is known.
+func (t *table) readChains(head func(*chain) ([]byte, bool)) error {
+	return t.ours(unix.NFT_MSG_GETCHAIN, 12, func(in []attributes) error {
+		c, known := chainOf(in)
+		if known {
+			c.head, known = head(c)
+		}
+		if !known {
+			return errUnknown
+		}
+		t.chains, t.byName[c.name] = append(t.chains, c), true
+		return nil
+	})
+}
+
+// chainHead words a chain as JSON.
+func (t *table) chainHead(c *chain) (head []byte, known bool) {
+	b := fmt.Appendf(nil, `{"chain":{"family":%q,"table":%s,"name":%s,"handle":%d`, t.family, quoted(t.name), quoted(c.name), c.handle)
+	if !c.base {
+		return append(b, "}}"...), true
+	}
+	return fmt.Appendf(b, `,"type":%s,"hook":%q,"prio":%d,"policy":%q}}`, quoted(c.typ), hooks[c.hook], c.priority, c.policy), true
+}
+
+// readRules reads the rules of all chains; word words one, as far as it is known.
+func (t *table) readRules(word func(*chain, []attributes) (line []byte, known bool)) error {
 	for _, c := range t.chains {
 		err := t.rulesOf(c.name, func(in []attributes) error {
 			t.rules++
 			c.count++
-			if c.unknown = c.unknown || !w.rule(in); c.unknown {
-				c.rules = nil
-				return nil
+			line, known := word(c, in)
+			if c.unknown = c.unknown || !known; c.unknown {
+				c.rules = nil // all are listed again
+			} else {
+				c.rules.add(line)
 			}
-			c.rules.add(w.out)
 			return nil
 		})
 		if err != nil {

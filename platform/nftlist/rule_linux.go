@@ -32,6 +32,13 @@ type expression struct {
 // nftSteps are the steps that are known of rules of nft, by name.
 var nftSteps = []string{"payload", "cmp", "meta", "immediate", "counter", "lookup", "bitwise", "reject", "ct", "range"}
 
+// line is a rule as JSON, until the next is read. In a chain with one that is not
+// known none is worded.
+func (w *wording) line(c *chain, in []attributes) ([]byte, bool) {
+	known := !c.unknown && w.rule(in)
+	return w.out, known
+}
+
 // rule writes a rule as JSON; false where it is of a form that is not known.
 func (w *wording) rule(in []attributes) bool {
 	if _, known := w.split(in[unix.NFTA_RULE_EXPRESSIONS], nftSteps); !known || in[unix.NFTA_RULE_COMPAT] != nil {

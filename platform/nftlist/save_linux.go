@@ -1,7 +1,6 @@
 package nftlist
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,41 +19,34 @@ func Save(ctx context.Context, six bool, least int, iptables Program) ([]byte, e
 	if six {
 		family = "ip6"
 	}
-	s := &saving{ctx: ctx, family: family, program: iptables}
-	names, err := s.tables()
+	names, err := savedTables(ctx, family)
 	if err != nil {
 		return nil, err
 	}
+	rules := 0
+	var list []*savedTable
 	for _, name := range names {
-		if err := s.read(name); err != nil {
+		t := &savedTable{table{ctx: ctx, family: family, number: families[family], name: name, nft: iptables, byName: map[string]bool{}}}
+		if err := t.read(); err != nil {
+			return nil, err
+		}
+		rules += t.rules
+		list = append(list, t)
+	}
+	if rules < least {
+		return nil, errUnknown
+	}
+	var parts chunks
+	for _, t := range list {
+		if err := t.save(&parts, rules); err != nil {
 			return nil, err
 		}
 	}
-	if s.rules < least {
-		return nil, errUnknown
-	}
-	return s.listing()
+	return parts.appendTo(make([]byte, 0, parts.size())), nil
 }
 
-// saving is a listing of iptables in the making.
-type saving struct {
-	ctx     context.Context
-	family  string
-	program Program
-	list    []*savedTable
-	rules   int
-}
-
-type savedTable struct {
-	*table
-	chains []*savedChain
-}
-
-type savedChain struct {
-	chain
-	hook     int // -1, the last of all as a uint: a chain that rules jump to
-	counters []counters
-}
+// savedTable is one that is listed as iptables does.
+type savedTable struct{ table }
 
 type counters struct{ packets, bytes uint64 }
 
@@ -74,9 +66,9 @@ var keptChains = map[string]struct {
 // keptTables is the order in which iptables-nft-save lists its tables.
 var keptTables = []string{"mangle", "security", "raw", "filter", "nat"}
 
-// tables names those that iptables would list.
-func (s *saving) tables() (names []string, err error) {
-	t := &table{ctx: s.ctx, number: families[s.family]}
+// savedTables names those that iptables would list.
+func savedTables(ctx context.Context, family string) (names []string, err error) {
+	t := &table{ctx: ctx, number: families[family]}
 	err = t.dump(unix.NFT_MSG_GETTABLE, nil, func(a attributes) error {
 		var in [2]attributes
 		if !a.fill(in[:]) {
@@ -92,95 +84,47 @@ func (s *saving) tables() (names []string, err error) {
 	return names, err
 }
 
-// read reads a table. One with sets is not of iptables.
-func (s *saving) read(name string) error {
-	t := &savedTable{table: &table{ctx: s.ctx, family: s.family, number: families[s.family], name: name}}
-	s.list = append(s.list, t)
-	if err := t.plain(); err != nil {
-		return err
+// read reads the table. One with sets is not of iptables, every rule of which
+// counts.
+func (t *savedTable) read() error {
+	noSets := func() error {
+		return t.ours(unix.NFT_MSG_GETSET, 1, func([]attributes) error { return errUnknown })
 	}
-	if err := t.ours(unix.NFT_MSG_GETSET, 1, func([]attributes) error { return errUnknown }); err != nil {
-		return err
+	rule, uncounted := &savedRule{}, false
+	word := func(c *chain, in []attributes) ([]byte, bool) {
+		known := rule.read(in, t.number)
+		uncounted = uncounted || !rule.counted
+		c.counted = append(c.counted, rule.counters)
+		return rule.line(c.name), known
 	}
-	if err := t.ours(unix.NFT_MSG_GETCHAIN, 12, t.chain); err != nil {
-		return err
-	}
-	if err := s.readRules(t); err != nil {
-		return err
-	}
-	t.addEmpty()
-	return nil
-}
-
-func (s *saving) readRules(t *savedTable) error {
-	w := &savedRule{}
-	for _, c := range t.chains {
-		err := t.rulesOf(c.name, func(in []attributes) error {
-			s.rules++
-			c.count++
-			known := w.read(in, t.number)
-			if !w.counted {
-				return errUnknown // every rule of iptables counts
-			}
-			c.counters = append(c.counters, w.counters)
-			if c.unknown = c.unknown || !known; c.unknown {
-				c.rules = nil // all are listed again: only their counters stay
-				return nil
-			}
-			c.rules.add(w.line(c.name))
-			return nil
-		})
-		if err != nil {
+	for _, read := range []func() error{t.plain, noSets, func() error { return t.readChains(t.chainHead) }, func() error { return t.readRules(word) }} {
+		if err := read(); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (t *savedTable) chain(in []attributes) error {
-	c := &savedChain{chain: chain{name: in[unix.NFTA_CHAIN_NAME].text()}, hook: -1}
-	const base, flags = 1, 10
-	if !command.IsNFTName(c.name) || in[flags].number()&^base != 0 {
+	if uncounted {
 		return errUnknown
 	}
-	t.chains = append(t.chains, c)
-	policy := "- [0:0]"
-	if in[unix.NFTA_CHAIN_HOOK] != nil {
-		var hook, count [5]attributes
-		if !in[unix.NFTA_CHAIN_HOOK].all(hook[:]) || !in[unix.NFTA_CHAIN_COUNTERS].all(count[:]) || hook[unix.NFTA_HOOK_DEV] != nil || hook[4] != nil {
-			return errUnknown
+	for _, name := range keptChains[t.name].hooks { // iptables lists those as well that it has not made yet
+		if !t.byName[name] {
+			hook := slices.Index(hooks, strings.ToLower(name))
+			t.chains = append(t.chains, &chain{name: name, base: true, hook: hook, head: []byte(":" + name + " ACCEPT [0:0]\n")})
 		}
-		c.hook = int(hook[unix.NFTA_HOOK_HOOKNUM].number())
-		if !t.own(c, in[unix.NFTA_CHAIN_TYPE].text(), int32(hook[unix.NFTA_HOOK_PRIORITY].number())) {
-			return errUnknown
-		}
-		word, known := policies[in[unix.NFTA_CHAIN_POLICY].number()]
-		if !known {
-			return errUnknown
-		}
-		policy = fmt.Sprintf("%s [%d:%d]", strings.ToUpper(word), count[2].long(), count[1].long())
 	}
-	c.head = fmt.Appendf(nil, ":%s %s\n", c.name, policy)
 	return nil
 }
 
-// addEmpty adds the base chains that iptables has not made yet: it lists them
-// all the same.
-func (t *savedTable) addEmpty() {
-	for _, name := range keptChains[t.name].hooks {
-		if !slices.ContainsFunc(t.chains, func(c *savedChain) bool { return c.name == name }) {
-			hook := slices.Index(hooks, strings.ToLower(name))
-			t.chains = append(t.chains, &savedChain{chain: chain{name: name, head: []byte(":" + name + " ACCEPT [0:0]\n")}, hook: hook})
-		}
+// chainHead words a chain as iptables does.
+func (t *savedTable) chainHead(c *chain) (head []byte, known bool) {
+	if !c.base {
+		return fmt.Appendf(nil, ":%s - [0:0]\n", c.name), command.IsNFTName(c.name)
 	}
+	return fmt.Appendf(nil, ":%s %s [%d:%d]\n", c.name, strings.ToUpper(c.policy), c.packets, c.bytes), t.own(c)
 }
 
 // own reports whether a base chain is one of iptables.
-func (t *savedTable) own(c *savedChain, typ string, priority int32) bool {
-	if c.hook >= len(hooks) || c.name != strings.ToUpper(hooks[c.hook]) {
-		return false
-	}
-	kept, known := keptChains[t.name]
+func (t *savedTable) own(c *chain) bool {
+	kept := keptChains[t.name]
 	want := "filter"
 	switch {
 	case t.name == "mangle" && c.name == "OUTPUT":
@@ -191,50 +135,49 @@ func (t *savedTable) own(c *savedChain, typ string, priority int32) bool {
 			kept.priority = 100
 		}
 	}
-	return known && slices.Contains(kept.hooks, c.name) && priority == kept.priority && typ == want
+	return c.name == strings.ToUpper(hooks[c.hook]) && slices.Contains(kept.hooks, c.name) && c.priority == kept.priority && c.typ == want
 }
 
-// listing puts the tables together: base chains as packets meet them, then
-// those that rules jump to, by name.
-func (s *saving) listing() ([]byte, error) {
-	var parts chunks
-	for _, t := range s.list {
-		slices.SortFunc(t.chains, func(a, b *savedChain) int {
-			return cmp.Or(cmp.Compare(uint(a.hook), uint(b.hook)), strings.Compare(a.name, b.name))
-		})
-		parts.add([]byte("# Generated in the stead of iptables-nft-save (nf_tables)\n*" + t.name + "\n"))
-		for _, c := range t.chains {
-			parts.add(c.head)
+// save adds the table to a listing: base chains as packets meet them, then those
+// that rules jump to, by name. Among so many rules of all tables some may be
+// asked of the program.
+func (t *savedTable) save(parts *chunks, rules int) error {
+	slices.SortFunc(t.chains, func(a, b *chain) int {
+		switch {
+		case a.base && b.base:
+			return a.hook - b.hook
+		case a.base:
+			return -1
+		case b.base:
+			return 1
 		}
-		if err := s.rulesOf(t, &parts); err != nil {
-			return nil, err
-		}
-		parts.add([]byte("COMMIT\n# Completed\n"))
+		return strings.Compare(a.name, b.name)
+	})
+	parts.add([]byte("# Generated in the stead of iptables-nft-save (nf_tables)\n*" + t.name + "\n"))
+	for _, c := range t.chains {
+		parts.add(c.head)
 	}
-	return parts.appendTo(make([]byte, 0, parts.size())), nil
-}
-
-func (s *saving) rulesOf(t *savedTable, parts *chunks) error {
 	var asked questions
 	for _, c := range t.chains {
 		if !c.unknown {
 			*parts = append(*parts, c.rules...)
 			continue
 		}
-		if err := asked.allow(&c.chain, s.rules); err != nil {
+		if err := asked.allow(c, rules); err != nil {
 			return err
 		}
-		if err := s.ask(t, c, parts); err != nil {
+		if err := t.ask(c, parts); err != nil {
 			return err
 		}
 	}
+	parts.add([]byte("COMMIT\n# Completed\n"))
 	return nil
 }
 
 // ask takes the rules of a chain from the program. It lists them without
 // counters, which were read with the rules.
-func (s *saving) ask(t *savedTable, c *savedChain, parts *chunks) error {
-	out, err := s.program(s.ctx, "-t", t.name, "-S", c.name)
+func (t *savedTable) ask(c *chain, parts *chunks) error {
+	out, err := t.nft(t.ctx, "-t", t.name, "-S", c.name)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
@@ -243,10 +186,10 @@ func (s *saving) ask(t *savedTable, c *savedChain, parts *chunks) error {
 		if !strings.HasPrefix(line, "-A ") {
 			continue
 		}
-		if n == len(c.counters) {
+		if n == len(c.counted) {
 			return errUnknown
 		}
-		parts.add(fmt.Appendf(nil, "[%d:%d] %s", c.counters[n].packets, c.counters[n].bytes, line))
+		parts.add(fmt.Appendf(nil, "[%d:%d] %s", c.counted[n].packets, c.counted[n].bytes, line))
 		n++
 	}
 	if n != c.count {
