@@ -89,7 +89,7 @@ func (e *evaluation) packetType(f *frag, types NumSet) answer {
 	if types.Contains(host) {
 		to = to.Union(everyAddr(e.ipv6).Subtract(e.special()))
 	}
-	return split(f, dimDst.addrs, to)
+	return split(f, (*frag).dsts, to)
 }
 
 // special are the addresses of more than one machine.

@@ -123,7 +123,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	case x.Kind == DNAT && len(to) == 0 && known: // ports alone
 		stay, moved = moved, nil
 	case len(to) == 1 && to[0].Lo == to[0].Hi:
-		stay, moved = e.apply(f, split(f, dimDst.addrs, to))
+		stay, moved = e.apply(f, split(f, (*frag).dsts, to))
 	}
 	for _, g := range moved {
 		g.newDst = rewrite[netip.Addr]{on: true, to: to, own: x.Kind == Redirect}
@@ -134,7 +134,7 @@ func (e *evaluation) rewriteDest(f *frag, x *NAT) []*frag {
 	}
 	var out []*frag
 	for _, g := range list {
-		stay, moved := e.apply(g, split(g, dimDport.nums, x.Ports))
+		stay, moved := e.apply(g, split(g, (*frag).dports, x.Ports))
 		for _, h := range moved {
 			h.newDport = rewrite[Num]{on: true, to: x.Ports}
 		}

@@ -95,50 +95,21 @@ func (f *frag) belief(key string) (holds, known bool) {
 	return false, false
 }
 
-// A dimension is one side of a region.
-type dimension uint8
+// The sides of a frag: what packets have when they arrive, and what NAT made of
+// it.
+func (f *frag) srcs() *AddrSet                { return &f.src }
+func (f *frag) dsts() *AddrSet                { return &f.dst }
+func (f *frag) sports() *NumSet               { return &f.sport }
+func (f *frag) dports() *NumSet               { return &f.dport }
+func (f *frag) newSrcs() *rewrite[netip.Addr] { return &f.newSrc }
+func (f *frag) newDsts() *rewrite[netip.Addr] { return &f.newDst }
+func (f *frag) newSports() *rewrite[Num]      { return &f.newSport }
+func (f *frag) newDports() *rewrite[Num]      { return &f.newDport }
 
-const (
-	dimSrc dimension = iota
-	dimDst
-	dimSport
-	dimDport
-)
-
-// addrs, nums, newAddr and newNum are the side of a frag that d names: what packets
-// have when they arrive, and what NAT made of it.
-func (d dimension) addrs(f *frag) *AddrSet {
-	if d == dimSrc {
-		return &f.src
-	}
-	return &f.dst
-}
-
-func (d dimension) nums(f *frag) *NumSet {
-	if d == dimSport {
-		return &f.sport
-	}
-	return &f.dport
-}
-
-func (d dimension) newAddr(f *frag) *rewrite[netip.Addr] {
-	if d == dimSrc {
-		return &f.newSrc
-	}
-	return &f.newDst
-}
-
-func (d dimension) newNum(f *frag) *rewrite[Num] {
-	if d == dimSport {
-		return &f.newSport
-	}
-	return &f.newDport
-}
-
-// cutAddrs is f with the addresses of one side.
-func (f *frag) cutAddrs(d dimension, in AddrSet) *frag {
+// from is f with these sources alone.
+func (f *frag) from(src AddrSet) *frag {
 	g := f.clone()
-	*d.addrs(g) = in
+	g.src = src
 	return g
 }
 
@@ -204,26 +175,20 @@ func (a Region) cut(b Region) (in Region, rest []Region, ok bool) {
 		return in, nil, false
 	}
 	left := a
-	if out := left.Src.Subtract(in.Src); len(out) > 0 {
-		rest = append(rest, Region{out, left.Dst, left.SrcPort, left.DstPort})
-		left.Src = in.Src
-	}
-	if out := left.Dst.Subtract(in.Dst); len(out) > 0 {
-		rest = append(rest, Region{left.Src, out, left.SrcPort, left.DstPort})
-		left.Dst = in.Dst
-	}
-	if out := left.SrcPort.Subtract(in.SrcPort); len(out) > 0 {
-		rest = append(rest, Region{left.Src, left.Dst, out, left.DstPort})
-		left.SrcPort = in.SrcPort
-	}
-	if out := left.DstPort.Subtract(in.DstPort); len(out) > 0 {
-		rest = append(rest, Region{left.Src, left.Dst, left.SrcPort, out})
-	}
+	rest = cutSide(rest, &left, &left.Src, in.Src)
+	rest = cutSide(rest, &left, &left.Dst, in.Dst)
+	rest = cutSide(rest, &left, &left.SrcPort, in.SrcPort)
+	rest = cutSide(rest, &left, &left.DstPort, in.DstPort)
 	return in, rest, true
 }
 
-// Contains reports whether a packet with these addresses and ports is in the
-// region. For protocols without ports, both are 0.
-func (a Region) Contains(src, dst netip.Addr, sport, dport uint16) bool {
-	return a.Src.Contains(src) && a.Dst.Contains(dst) && a.SrcPort.Contains(Num(sport)) && a.DstPort.Contains(Num(dport))
+// cutSide adds what one side of a region, left, has outside in, and leaves it the
+// inside.
+func cutSide[T point[T]](rest []Region, left *Region, side *Spans[T], in Spans[T]) []Region {
+	if out := side.Subtract(in); len(out) > 0 {
+		*side = out
+		rest = append(rest, *left)
+		*side = in
+	}
+	return rest
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -223,16 +224,9 @@ func readClock(timers string) Clock {
 
 // numberAfter is the number after the first occurrence of a phrase; 0 when
 // there is none.
-func numberAfter(text, phrase string) uint64 {
+func numberAfter(text, phrase string) (n uint64) {
 	_, rest, _ := strings.Cut(text, phrase)
-	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(rest)
-	}
-	n, err := strconv.ParseUint(rest[:end], 10, 64)
-	if err != nil {
-		return 0
-	}
+	_, _ = fmt.Sscan(rest, &n)
 	return n
 }
 

@@ -191,13 +191,13 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 		}
 		switch field {
 		case FieldCtOrigSrc:
-			return split(f, dimSrc.addrs, m.Addrs), true
+			return split(f, (*frag).srcs, m.Addrs), true
 		case FieldCtOrigDst:
-			return split(f, dimDst.addrs, m.Addrs), true
+			return split(f, (*frag).dsts, m.Addrs), true
 		case FieldCtOrigSrcPort:
-			return split(f, dimSport.nums, m.Nums), true
+			return split(f, (*frag).sports, m.Nums), true
 		}
-		return split(f, dimDport.nums, m.Nums), true
+		return split(f, (*frag).dports, m.Nums), true
 	case FieldIn, FieldOut:
 		return anyOf(e, f, m.Names, func(g *frag, name string) answer { return e.iface(g, field == FieldOut, name) }), true
 	case FieldPktType:
@@ -215,19 +215,17 @@ func (e *evaluation) field(f *frag, field Field, m *Match) (a answer, present bo
 }
 
 func (e *evaluation) address(f *frag, dst bool, want AddrSet) answer {
-	d := dimSrc
 	if dst {
-		d = dimDst
+		return side(f, (*frag).dsts, (*frag).newDsts, want, "new-address")
 	}
-	return side(f, d.addrs, d.newAddr, want, "new-address")
+	return side(f, (*frag).srcs, (*frag).newSrcs, want, "new-address")
 }
 
 func (e *evaluation) port(f *frag, dst bool, want NumSet) answer {
-	d := dimSport
 	if dst {
-		d = dimDport
+		return side(f, (*frag).dports, (*frag).newDports, want, "new-port")
 	}
-	return side(f, d.nums, d.newNum, want, "new-port")
+	return side(f, (*frag).sports, (*frag).newSports, want, "new-port")
 }
 
 // side compares an address or port as it is here: as it arrived, or as NAT made

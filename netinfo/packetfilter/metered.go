@@ -188,5 +188,5 @@ func (e *evaluation) wayBackIs(f *frag, sameInterface bool) answer {
 			there = there.Union(p.addrs)
 		}
 	}
-	return split(f, dimSrc.addrs, there)
+	return split(f, (*frag).srcs, there)
 }

@@ -85,7 +85,6 @@ const (
 	FamilyIP     TableFamily = "ip"
 	FamilyIP6    TableFamily = "ip6"
 	FamilyInet   TableFamily = "inet" // both
-	FamilyARP    TableFamily = "arp"
 	FamilyBridge TableFamily = "bridge"
 	FamilyNetdev TableFamily = "netdev"
 )

@@ -66,18 +66,16 @@ type nftChain struct {
 	Name     string      `json:"name"`
 	Type     string      `json:"type"`
 	Hook     string      `json:"hook"`
-	Priority any         `json:"prio"`
+	Priority int         `json:"prio"`
 	Device   any         `json:"dev"`
 	Policy   string      `json:"policy"`
 }
 
 type nftRule struct {
-	Family  TableFamily  `json:"family"`
-	Table   string       `json:"table"`
-	Chain   string       `json:"chain"`
-	Handle  uint64       `json:"handle"`
-	Comment string       `json:"comment"`
-	Expr    []*statement `json:"-"`
+	Family                TableFamily
+	Table, Chain, Comment string
+	Handle                uint64
+	Expr                  []*statement
 }
 
 type nftHelper struct {
@@ -124,23 +122,30 @@ func (r *nftReader) read(listing string) {
 	r.end(listing, d, found, err)
 }
 
-// end says what is wrong with a listing that ends, or cannot be read on.
+// end says what is wrong with a listing that ends, or cannot be read on. What
+// the chains of the last table are is then not all known: they may have had more
+// rules.
 func (r *nftReader) end(listing string, d *json.Decoder, found bool, err error) {
-	switch {
-	case err != nil:
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			r.endsEarly(listing, d)
-			return
-		}
-		at := d.InputOffset()
-		r.broken(lineAt(listing, at), because("damaged", "byte", strconv.FormatInt(at, 10))+platform.Words(err).Reason().As("why"))
-		r.incomplete()
-	case !found:
+	if err == nil && !found {
 		r.broken(1, because("other-json"))
+		return
+	}
+	if err == nil { // More is false at the end of the array and at the end of the input
+		_, err = d.Token()
+	}
+	at := d.InputOffset()
+	byteAt := strconv.FormatInt(at, 10)
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		r.broken(lineAt(listing, at), because("ends-early", "byte", byteAt))
 	default:
-		// More is false at the end of the array and at the end of the input.
-		if _, err := d.Token(); err != nil {
-			r.endsEarly(listing, d)
+		r.broken(lineAt(listing, at), because("damaged", "byte", byteAt)+platform.Words(err).Reason().As("why"))
+	}
+	if n := len(r.list); n > 0 {
+		for _, c := range r.list[n-1].Chains {
+			c.Incomplete = true
 		}
 	}
 }
@@ -184,26 +189,9 @@ func (r *nftReader) broken(line int, why words.Reason) {
 	r.unread = why
 }
 
-func (r *nftReader) endsEarly(listing string, d *json.Decoder) {
-	at := d.InputOffset()
-	r.broken(lineAt(listing, at), because("ends-early", "byte", strconv.FormatInt(at, 10)))
-	r.incomplete()
-}
-
 // oddObject is about an object that is not of the shape that we know.
 func oddObject(err error) words.Reason {
 	return because("odd-object") + platform.Words(err).Reason().As("why")
-}
-
-// incomplete marks the chains of the last table: they may have had more rules when
-// the listing broke off.
-func (r *nftReader) incomplete() {
-	if len(r.list) == 0 {
-		return
-	}
-	for _, c := range r.list[len(r.list)-1].Chains {
-		c.Incomplete = true
-	}
 }
 
 func (r *nftReader) object(o *nftObject) {
@@ -239,11 +227,7 @@ func (r *nftReader) table(family TableFamily, name string) *Table {
 func (r *nftReader) chain(c *nftChain) {
 	out := &Chain{Name: c.Name}
 	if c.Hook != "" {
-		prio, ok := nftPriority(c.Priority, c.Family)
-		if !ok {
-			r.fault(0, because("priority", "chain", nftName(c.Family, c.Table, c.Name), "priority", fmt.Sprint(c.Priority)))
-		}
-		out.Base = &Base{Type: c.Type, Hook: HookName(c.Hook), Priority: prio, Policy: Accept, Devices: stringsOf(c.Device)}
+		out.Base = &Base{Type: c.Type, Hook: HookName(c.Hook), Priority: c.Priority, Policy: Accept, Devices: stringsOf(c.Device)}
 		if c.Policy == "drop" {
 			out.Base.Policy = Drop
 		}
@@ -253,41 +237,6 @@ func (r *nftReader) chain(c *nftChain) {
 	t := r.table(c.Family, c.Table)
 	t.Chains = append(t.Chains, out)
 	r.chains[nftName(c.Family, c.Table, c.Name)] = out
-}
-
-// nftPriority reads a priority, a number or a name as nft(8) has them in
-// "Standard priority names", with or without an offset.
-func nftPriority(v any, family TableFamily) (int, bool) {
-	switch v := v.(type) {
-	case nil:
-		return 0, true
-	case float64:
-		return int(v), true
-	case string:
-		if n, err := strconv.Atoi(v); err == nil {
-			return n, true
-		}
-		name, offset := v, 0
-		if i := strings.IndexAny(v, "+-"); i > 0 {
-			n, err := strconv.Atoi(strings.ReplaceAll(v[i:], " ", ""))
-			if err != nil {
-				return 0, false
-			}
-			name, offset = strings.TrimSpace(v[:i]), n
-		}
-		n, ok := nftPriorityName(name, family)
-		return n + offset, ok
-	}
-	return 0, false
-}
-
-func nftPriorityName(name string, family TableFamily) (int, bool) {
-	names := map[string]int{"raw": priorityRaw, "mangle": priorityMangle, "dstnat": priorityDNAT, "filter": priorityFilter, "security": prioritySecurity, "srcnat": prioritySNAT}
-	if family == FamilyBridge {
-		names = map[string]int{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
-	}
-	n, ok := names[name]
-	return n, ok
 }
 
 // stringsOf reads what nft writes as a string if there is one and as a list if

@@ -92,7 +92,12 @@ func plainJSON(s string) (string, bool) {
 
 // value reads a value as encoding/json reads it into an empty interface.
 func (r *jsonReader) value(s string) any {
-	switch s[0] {
+	const long = 1 << 16 // what is nested is gone over once for each level
+	first := s[0]
+	if len(s) > long {
+		first = 0
+	}
+	switch first {
 	case '{':
 		m := map[string]any{}
 		if elements(s, true, func(key, value string) bool {
@@ -115,7 +120,7 @@ func (r *jsonReader) value(s string) any {
 		if text, ok := plainJSON(s); ok {
 			return text
 		}
-	case 'n', 't', 'f':
+	case 'n', 't', 'f', 0:
 	default:
 		if n, err := strconv.ParseFloat(s, 64); err == nil {
 			return n

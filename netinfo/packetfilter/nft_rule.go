@@ -1,7 +1,6 @@
 package packetfilter
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,15 +20,7 @@ func (r *nftReader) compile(listing string) {
 	r.known = statements{json: jsonReader{map[string]any{}}, seen: map[string]*statement{}}
 	for _, raw := range r.rules {
 		// Between two objects is a comma.
-		text := strings.TrimLeft(listing[raw.start:raw.end], ", \t\r\n")
-		rule, ok := r.known.rule(text)
-		if !ok {
-			var err error
-			if rule, err = oddRule([]byte(text)); err != nil {
-				r.fault(lineAt(listing, raw.end), oddObject(err))
-			}
-		}
-		r.rule(rule)
+		r.rule(r.known.rule(strings.TrimLeft(listing[raw.start:raw.end], ", \t\r\n")))
 	}
 }
 
@@ -72,60 +63,36 @@ func (s *statements) read(text string) *statement {
 	return x
 }
 
-// rule reads the object of a rule; false where it is not as nft writes it.
-func (s *statements) rule(text string) (rule *nftRule, ok bool) {
-	const long = 1 << 16 // goes over what is nested once for each level
-	if len(text) > long {
-		return nil, false
+// rule reads the object of a rule, as far as it is one.
+func (s *statements) rule(text string) *nftRule {
+	rule := &nftRule{}
+	word := func(value string) string {
+		text, _ := s.json.value(value).(string)
+		return text
 	}
-	rule = &nftRule{}
 	member := func(key, value string) bool {
-		ok := true
 		switch key {
 		case `"family"`:
-			var family string
-			family, ok = plainJSON(value)
-			rule.Family = TableFamily(family)
+			rule.Family = TableFamily(word(value))
 		case `"table"`:
-			rule.Table, ok = plainJSON(value)
+			rule.Table = word(value)
 		case `"chain"`:
-			rule.Chain, ok = plainJSON(value)
+			rule.Chain = word(value)
 		case `"comment"`:
-			rule.Comment, ok = plainJSON(value)
+			rule.Comment = word(value)
 		case `"handle"`:
-			n, err := strconv.ParseUint(value, 10, 64)
-			rule.Handle, ok = n, err == nil
+			rule.Handle, _ = strconv.ParseUint(value, 10, 64)
 		case `"expr"`:
 			rule.Expr = make([]*statement, 0, 4)
-			return elements(value, false, func(_, v string) bool {
+			elements(value, false, func(_, v string) bool {
 				rule.Expr = append(rule.Expr, s.read(v))
-				return v[0] == '{'
+				return true
 			})
-		default:
-			return false
 		}
-		return ok
+		return true
 	}
-	ok = elements(text, true, func(key, value string) bool {
-		return key == `"rule"` && elements(value, true, member)
-	})
-	return rule, ok
-}
-
-// oddRule reads a rule that is not as nft writes it, as far as it goes.
-func oddRule(text []byte) (*nftRule, error) {
-	var o struct {
-		Rule struct {
-			nftRule
-			Expr []map[string]any `json:"expr"`
-		} `json:"rule"`
-	}
-	err := json.Unmarshal(text, &o)
-	rule := &o.Rule.nftRule
-	for _, x := range o.Rule.Expr {
-		rule.Expr = append(rule.Expr, newStatement(x))
-	}
-	return rule, err
+	elements(text, true, func(key, value string) bool { return key != `"rule"` || elements(value, true, member) })
+	return rule
 }
 
 // compile compiles a statement, or takes what it was compiled to before: plain

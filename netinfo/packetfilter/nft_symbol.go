@@ -53,9 +53,12 @@ func nftTypeOf(s string) nftType {
 		return nftAddr
 	case "iface_index":
 		return nftIfname
-	case nftService, nftProto, nftMark, nftState, nftStatus, nftDir, nftFamily, nftEthertype, nftIfname,
-		nftPktType, nftAddrType, nftICMPType, nftICMP6Type, nftICMPCode, nftICMP6Code, nftTCPFlags:
+	case nftService, nftMark, nftIfname:
 		return t
+	default:
+		if nftSymbols[t] != nil {
+			return t
+		}
 	}
 	return nftOther
 }

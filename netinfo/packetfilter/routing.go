@@ -40,7 +40,7 @@ func (e *evaluation) isLocal(f *frag) answer {
 	if len(e.local) == 0 && f.newDst.to.overlap(own) != coverAll {
 		return unknown(f, "", because("new-address-own"))
 	}
-	return refine(f, dimDst.newAddr, own, "new-address-own")
+	return refine(f, (*frag).newDsts, own, "new-address-own")
 }
 
 // stop ends a frag for a reason that is not in the rules.
@@ -86,7 +86,7 @@ func (e *evaluation) sendOn(f *frag) (list []*frag) {
 	if e.ipv6 {
 		name = "net.ipv6.conf.all.forwarding"
 	}
-	everybody, rest := e.apply(f, split(f, dimDst.addrs, e.broadcasts()))
+	everybody, rest := e.apply(f, split(f, (*frag).dsts, e.broadcasts()))
 	for _, g := range everybody {
 		e.stop(g, Dropped, "", because("broadcast"))
 	}
@@ -112,7 +112,7 @@ func (e *evaluation) leaveBy(f *frag) (list []*frag) {
 	for i, p := range parts {
 		g := left
 		if i < len(parts)-1 {
-			yes, no := e.apply(left, refine(left, dimDst.newAddr, p.addrs, "new-address"))
+			yes, no := e.apply(left, refine(left, (*frag).newDsts, p.addrs, "new-address"))
 			g, left = yes[0], no[0]
 		}
 		switch {
@@ -147,7 +147,7 @@ func (e *evaluation) wayBack(f *frag, to string) (list []*frag) {
 		return e.passIf(f, unsure, because("rp-filter", "interface", e.class.In), because("rp-filter-stops", "interface", e.class.In))
 	}
 	for _, p := range parts {
-		g := f.cutAddrs(dimSrc, p.addrs)
+		g := f.from(p.addrs)
 		switch {
 		case p.way.refuses():
 			e.stop(g, Dropped, "", because("way-back-refused", "value", strconv.Itoa(value), "interface", e.class.In, "source", p.addrs.String(), "route", p.way.kind))

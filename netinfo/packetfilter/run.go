@@ -78,17 +78,17 @@ func (e *evaluation) allAtOnce(c *Chain, r *sourceRun, f *frag, w *walk) {
 		rule := c.Rules[n]
 		if e.visits++; e.visits > maxVisits || e.forks > maxForks {
 			for _, n := range hits[i:] {
-				e.giveUp(f.cutAddrs(dimSrc, f.src.Intersect(sourceOf(c.Rules[n]))), Step{Chain: c, Rule: c.Rules[n]}, because("too-many-rules"))
+				e.giveUp(f.from(f.src.Intersect(sourceOf(c.Rules[n]))), Step{Chain: c, Rule: c.Rules[n]}, because("too-many-rules"))
 			}
 			break
 		}
 		part := f.src.Intersect(sourceOf(rule))
-		e.rule(c, rule, 1, f.cutAddrs(dimSrc, part), w)
+		e.rule(c, rule, 1, f.from(part), w)
 		w.fall = e.tidy(w.fall, Step{Chain: c, Rule: rule})
 		w.back = e.tidy(w.back, Step{Chain: c, Rule: rule})
 	}
 	if rest := f.src.Subtract(r.all); len(rest) > 0 {
-		w.fall = append(w.fall, f.cutAddrs(dimSrc, rest))
+		w.fall = append(w.fall, f.from(rest))
 	}
 }
 

@@ -17,8 +17,8 @@ func (e *evaluation) mapNetwork(f *frag, to netip.Prefix) (list []*frag) {
 			if n++; n > maxMapped {
 				break
 			}
-			g, m := f.cutAddrs(dimDst, AddrSet{{a, a}}), mapped(a, to)
-			g.newDst = rewrite[netip.Addr]{on: true, to: AddrSet{{m, m}}}
+			g := f.clone()
+			g.dst, g.newDst = addrsOf(a), rewrite[netip.Addr]{on: true, to: addrsOf(mapped(a, to))}
 			list = append(list, g)
 			if a == x.Hi {
 				break
