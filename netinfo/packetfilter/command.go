@@ -2,6 +2,7 @@ package packetfilter
 
 import (
 	"cmp"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -79,8 +80,9 @@ func (s *Set) deleteElement(el *Element) Change {
 		}
 		return changeOf(command.New("ipset", "del").Values(s.Name, el.Text), add)
 	}
-	text, err := nftElementText(el.Text)
-	if err != nil {
+	text, badText := nftElementText(el.Text)
+	comment, badComment := command.NFTString(el.Comment)
+	if err := errors.Join(badText, badComment); err != nil {
 		return changeOf(command.Impossible("%w", err), command.Impossible("%w", err))
 	}
 	back := text
@@ -88,10 +90,6 @@ func (s *Set) deleteElement(el *Element) Change {
 		back += " timeout " + left + "s"
 	}
 	if el.Comment != "" {
-		comment, err := command.NFTString(el.Comment)
-		if err != nil {
-			return changeOf(command.Impossible("%w", err), command.Impossible("%w", err))
-		}
 		back += " comment " + comment
 	}
 	if v := el.Verdict; v != nil {

@@ -67,15 +67,10 @@ func (h *Host) cut(set AddrSet) (out []Span[netip.Addr]) {
 		if !p.IsValid() || p.Bits() == 0 {
 			return
 		}
-		x := PrefixSpan(p)
+		x := AddrSet{PrefixSpan(p)}
 		var next []Span[netip.Addr]
 		for _, o := range out {
-			if o.Lo.BitLen() != x.Lo.BitLen() {
-				next = append(next, o)
-				continue
-			}
-			in := AddrSet{o}.Intersect(AddrSet{x})
-			next = append(append(next, in...), AddrSet{o}.Subtract(AddrSet{x})...)
+			next = append(append(next, AddrSet{o}.Intersect(x)...), AddrSet{o}.Subtract(x)...)
 		}
 		out = next
 	}

@@ -64,12 +64,6 @@ func (r *iptablesReader) brokenOff() words.Reason {
 	return why
 }
 
-func (r *iptablesReader) begin(table string) {
-	r.table = &Table{Tool: r.tool, Family: r.family, Name: table}
-	r.chains = map[string]*Chain{}
-	r.parts.Tables = append(r.parts.Tables, r.table)
-}
-
 func (r *iptablesReader) read(listing string) {
 	for line := range strings.Lines(listing) {
 		r.line++
@@ -89,7 +83,9 @@ func (r *iptablesReader) read(listing string) {
 			if r.table != nil {
 				r.brokenOff()
 			}
-			r.begin(strings.TrimSpace(line[1:]))
+			r.table = &Table{Tool: r.tool, Family: r.family, Name: strings.TrimSpace(line[1:])}
+			r.chains = map[string]*Chain{}
+			r.parts.Tables = append(r.parts.Tables, r.table)
 			continue
 		}
 		if line == "COMMIT" {

@@ -205,11 +205,7 @@ func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *f
 }
 
 func isAddr(f Field) bool {
-	switch f {
-	case FieldSrc, FieldDst, FieldCtOrigSrc, FieldCtOrigDst:
-		return true
-	}
-	return false
+	return f == FieldSrc || f == FieldDst || f == FieldCtOrigSrc || f == FieldCtOrigDst
 }
 
 // hasExceptions reports whether sets of this type may hold exceptions; the

@@ -96,8 +96,7 @@ func (f *nftFormula) apply(op string, n uint32) {
 
 // nat is address translation of the connection.
 func (b *nftBuilder) nat(kind NATKind, v any) {
-	family, _ := field(v, "family").(string)
-	if n, ok := nftSymbols[nftFamily][family]; ok {
+	if n, ok := nftSymbols[nftFamily][textOf(v, "family")]; ok {
 		b.add(familyIs(n))
 	}
 	n := &NAT{Kind: kind}

@@ -21,8 +21,7 @@ func exactStatement(key string, v any) bool {
 	case "accept", "drop", "return", "continue":
 		return v == nil
 	case "jump", "goto":
-		chain, _ := field(v, "target").(string)
-		return command.IsNFTName(chain)
+		return command.IsNFTName(textOf(v, "target"))
 	case "counter":
 		return v == nil || field(v, "bytes") != nil
 	case "match":

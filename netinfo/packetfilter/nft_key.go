@@ -29,22 +29,28 @@ func (b *nftBuilder) keys(v any) (keys []nftKey, fields []Field) {
 	return keys, fields
 }
 
-func (b *nftBuilder) key(v any) nftKey {
-	k := unknownKey
+func (b *nftBuilder) key(v any) (k nftKey) {
 	m, _ := v.(map[string]any)
-	for name, x := range m {
-		switch name {
+	for kind, x := range m {
+		name := kind + " " + textOf(x, "key")
+		switch kind {
 		case "payload":
-			k = payloadKey(x)
-		case "meta":
-			k = metaKey(x)
+			name, k.pre = payloadKey(textOf(x, "protocol"), textOf(x, "field"))
 		case "ct":
-			k = ctKey(x)
+			if nftFields[name].field == FieldNone && textOf(x, "dir") == "original" {
+				name = "ct original " + strings.TrimPrefix(strings.TrimPrefix(textOf(x, "key"), "ip6 "), "ip ")
+			}
 		case "fib":
-			k = fibKey(x)
+			flags := slices.Sorted(slices.Values(stringsOf(field(x, "flags"))))
+			name = "fib " + textOf(x, "result") + " " + strings.Join(flags, " ")
 		case "&":
 			k = b.maskedKey(x)
+			continue
 		}
+		k.field, k.typ = nftFields[name].field, nftFields[name].typ
+	}
+	if k.field == FieldNone {
+		k.field, k.typ = FieldOther, nftOther
 	}
 	k.text = renderNFT(v)
 	return k
@@ -54,7 +60,7 @@ func (b *nftBuilder) key(v any) nftKey {
 func (b *nftBuilder) maskedKey(v any) nftKey {
 	list, _ := v.([]any)
 	if len(list) != 2 {
-		return unknownKey
+		return nftKey{}
 	}
 	k := b.key(list[0])
 	n, ok := nftNumber(list[1], k.typ)
@@ -64,7 +70,7 @@ func (b *nftBuilder) maskedKey(v any) nftKey {
 		k.field, k.typ = FieldFragment, nftMark
 		return k
 	case !ok || k.masked || k.typ == nftAddr || k.typ == nftIfname || k.field == FieldOther:
-		return nftKey{field: FieldOther, typ: nftOther, pre: k.pre}
+		return nftKey{pre: k.pre}
 	}
 	k.mask, k.masked = uint32(n), true
 	return k
@@ -73,100 +79,42 @@ func (b *nftBuilder) maskedKey(v any) nftKey {
 func protocolIs(n Num) Expr { return &Match{Field: FieldProtocol, Nums: OneNum(n)} }
 func familyIs(n Num) Expr   { return &Match{Field: FieldFamily, Nums: OneNum(n)} }
 
-// payloadKey is a field of a header. It implies that the packet has the header.
-func payloadKey(v any) nftKey {
-	proto, _ := field(v, "protocol").(string)
-	name, _ := field(v, "field").(string)
-	k := payloadFields[proto+" "+name]
-	number := nftSymbols[nftProto][proto]
-	if family, ok := nftSymbols[nftFamily][proto]; ok {
-		k.pre = []Expr{familyIs(family)}
+// payloadKey is a field of a header, and that the packet has the header.
+func payloadKey(header, name string) (key string, implied []Expr) {
+	number := nftSymbols[nftProto][header]
+	if family, ok := nftSymbols[nftFamily][header]; ok {
+		implied = []Expr{familyIs(family)}
 	} else if number != 0 {
-		k.pre = []Expr{protocolIs(number)}
+		implied = []Expr{protocolIs(number)}
 	}
-	ports := proto == "th" || hasPorts(uint8(number))
-	switch {
-	case k.field != FieldNone:
-	case ports && name == "sport":
-		k.field, k.typ = FieldSrcPort, nftService
-	case ports && name == "dport":
-		k.field, k.typ = FieldDstPort, nftService
-	default:
-		k.field, k.typ = FieldOther, nftOther
+	if hasPorts(uint8(number)) && (name == "sport" || name == "dport") {
+		header = "th"
 	}
-	return k
+	return header + " " + name, implied
 }
 
-// payloadFields are the fields of headers but ports, metaFields those of "meta",
-// ctFields those of "ct" and ctOpenerFields those of "ct original".
-var (
-	payloadFields = map[string]nftKey{
-		"ip saddr": {field: FieldSrc, typ: nftAddr}, "ip6 saddr": {field: FieldSrc, typ: nftAddr},
-		"ip daddr": {field: FieldDst, typ: nftAddr}, "ip6 daddr": {field: FieldDst, typ: nftAddr},
-		"ip protocol": {field: FieldProtocol, typ: nftProto}, "ip6 nexthdr": {field: FieldProtocol, typ: nftProto},
-		"tcp flags": {field: FieldTCPFlags, typ: nftTCPFlags},
-		"icmp type": {field: FieldICMPType, typ: nftICMPType}, "icmp code": {field: FieldICMPCode, typ: nftICMPCode},
-		"icmpv6 type": {field: FieldICMPType, typ: nftICMP6Type}, "icmpv6 code": {field: FieldICMPCode, typ: nftICMP6Code},
-		"ether saddr": {field: FieldMAC, typ: nftOther},
-	}
-	metaFields = map[string]nftKey{
-		"l4proto": {field: FieldProtocol, typ: nftProto}, "nfproto": {field: FieldFamily, typ: nftFamily},
-		"protocol": {field: FieldFamily, typ: nftEthertype}, "mark": {field: FieldMark, typ: nftMark},
-		"iif": {field: FieldIn, typ: nftIfname}, "iifname": {field: FieldIn, typ: nftIfname},
-		"oif": {field: FieldOut, typ: nftIfname}, "oifname": {field: FieldOut, typ: nftIfname},
-		"ipsec": {field: FieldIPsec, typ: nftMark}, "secpath": {field: FieldIPsec, typ: nftMark},
-		"pkttype": {field: FieldPktType, typ: nftPktType},
-	}
-	ctFields = map[string]nftKey{
-		"state": {field: FieldCtState, typ: nftState}, "status": {field: FieldCtState, typ: nftStatus},
-		"mark": {field: FieldCtMark, typ: nftMark}, "direction": {field: FieldCtDirection, typ: nftDir},
-		"protocol": {field: FieldCtProtocol, typ: nftProto}, "l3proto": {field: FieldFamily, typ: nftFamily},
-	}
-	ctOpenerFields = map[string]nftKey{
-		"saddr": {field: FieldCtOrigSrc, typ: nftAddr}, "daddr": {field: FieldCtOrigDst, typ: nftAddr},
-		"proto-src": {field: FieldCtOrigSrcPort, typ: nftService}, "proto-dst": {field: FieldCtOrigDstPort, typ: nftService},
-	}
-	unknownKey = nftKey{field: FieldOther, typ: nftOther}
-)
+// nftFields are the fields that are known, as nft words them; the flags of fib are
+// in the order of the alphabet.
+var nftFields = map[string]struct {
+	field Field
+	typ   nftType
+}{
+	"ip saddr": {FieldSrc, nftAddr}, "ip6 saddr": {FieldSrc, nftAddr}, "ip daddr": {FieldDst, nftAddr}, "ip6 daddr": {FieldDst, nftAddr},
+	"ip protocol": {FieldProtocol, nftProto}, "ip6 nexthdr": {FieldProtocol, nftProto}, "tcp flags": {FieldTCPFlags, nftTCPFlags},
+	"th sport": {FieldSrcPort, nftService}, "th dport": {FieldDstPort, nftService}, "ether saddr": {FieldMAC, nftOther},
+	"icmp type": {FieldICMPType, nftICMPType}, "icmp code": {FieldICMPCode, nftICMPCode},
+	"icmpv6 type": {FieldICMPType, nftICMP6Type}, "icmpv6 code": {FieldICMPCode, nftICMP6Code},
 
-func metaKey(v any) nftKey {
-	name, _ := field(v, "key").(string)
-	if k, ok := metaFields[name]; ok {
-		return k
-	}
-	return unknownKey
-}
+	"meta l4proto": {FieldProtocol, nftProto}, "meta nfproto": {FieldFamily, nftFamily}, "meta protocol": {FieldFamily, nftEthertype},
+	"meta iif": {FieldIn, nftIfname}, "meta iifname": {FieldIn, nftIfname}, "meta oif": {FieldOut, nftIfname}, "meta oifname": {FieldOut, nftIfname},
+	"meta mark": {FieldMark, nftMark}, "meta ipsec": {FieldIPsec, nftMark}, "meta secpath": {FieldIPsec, nftMark}, "meta pkttype": {FieldPktType, nftPktType},
 
-func ctKey(v any) nftKey {
-	name, _ := field(v, "key").(string)
-	if k, ok := ctFields[name]; ok {
-		return k
-	}
-	k, ok := ctOpenerFields[strings.TrimPrefix(strings.TrimPrefix(name, "ip6 "), "ip ")]
-	if ok && field(v, "dir") == "original" {
-		return k
-	}
-	return unknownKey
-}
+	"ct state": {FieldCtState, nftState}, "ct status": {FieldCtState, nftStatus}, "ct mark": {FieldCtMark, nftMark},
+	"ct direction": {FieldCtDirection, nftDir}, "ct protocol": {FieldCtProtocol, nftProto}, "ct l3proto": {FieldFamily, nftFamily},
+	"ct original saddr": {FieldCtOrigSrc, nftAddr}, "ct original daddr": {FieldCtOrigDst, nftAddr},
+	"ct original proto-src": {FieldCtOrigSrcPort, nftService}, "ct original proto-dst": {FieldCtOrigDstPort, nftService},
 
-// fibKey is a question to the routing table. The kind of an address is known
-// of a class; a route is not.
-func fibKey(v any) nftKey {
-	flags := stringsOf(field(v, "flags"))
-	has := func(names ...string) bool {
-		return len(flags) == len(names) && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(flags, n) })
-	}
-	switch result := field(v, "result"); {
-	case result == "oif" && (has("saddr", "iif") || has("saddr", "iif", "mark")):
-		return nftKey{field: FieldWayBack, typ: nftMark}
-	case result == "oif" && (has("saddr") || has("saddr", "mark")):
-		return nftKey{field: FieldWayBackAny, typ: nftMark}
-	case result == "type" && has("daddr", "iif"):
-		return nftKey{field: FieldDstTypeIn, typ: nftAddrType}
-	case result == "type" && has("saddr"):
-		return nftKey{field: FieldSrcType, typ: nftAddrType}
-	case result == "type" && has("daddr"):
-		return nftKey{field: FieldDstType, typ: nftAddrType}
-	}
-	return unknownKey
+	"fib oif iif saddr": {FieldWayBack, nftMark}, "fib oif iif mark saddr": {FieldWayBack, nftMark},
+	"fib oif saddr": {FieldWayBackAny, nftMark}, "fib oif mark saddr": {FieldWayBackAny, nftMark},
+	"fib type daddr iif": {FieldDstTypeIn, nftAddrType}, "fib type saddr": {FieldSrcType, nftAddrType}, "fib type daddr": {FieldDstType, nftAddrType},
 }

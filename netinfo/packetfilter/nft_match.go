@@ -36,8 +36,7 @@ const (
 
 // match compiles "match": left, operator, right.
 func (b *nftBuilder) match(v any) {
-	op, _ := field(v, "op").(string)
-	left, right := field(v, "left"), field(v, "right")
+	op, left, right := textOf(v, "op"), field(v, "left"), field(v, "right")
 	if field(field(left, "ct"), "key") == "helper" {
 		b.add(&Expected{What: renderNFT(map[string]any{"match": v}), Not: op == "!=", Breaks: true})
 		return

@@ -27,10 +27,8 @@ type nftSet struct {
 	Elem    []nftElement `json:"elem"`
 }
 
-// nftElement is an element as listed. Sets of banned addresses have very many,
-// most of them a bare string, which is kept as such.
+// nftElement is an element as listed.
 type nftElement struct {
-	text             string // a string without escapes
 	key, data        any
 	timeout, expires float64 // seconds; 0 when not listed
 	comment          string
@@ -40,7 +38,7 @@ type nftElement struct {
 // a pair of key and value.
 func (e *nftElement) UnmarshalJSON(b []byte) error {
 	if len(b) > 1 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0 {
-		e.text = string(b[1 : len(b)-1])
+		e.key = string(b[1 : len(b)-1])
 		return nil
 	}
 	var v any
@@ -61,14 +59,6 @@ func elementOf(v any) (e nftElement) {
 		e.comment, _ = m["comment"].(string)
 	}
 	return e
-}
-
-// value is what the element is, as in JSON.
-func (e *nftElement) value() any {
-	if e.key == nil {
-		return e.text
-	}
-	return e.key
 }
 
 func (r *nftReader) set(raw *nftSet, isMap bool) {
@@ -114,15 +104,15 @@ func fillSet(s *Set, types []nftType, data nftType, elems []nftElement) {
 	for i := range elems {
 		at := len(values)
 		var err error
-		values, err = nftElementValues(values, elems[i].value(), types)
+		values, err = nftElementValues(values, elems[i].key, types)
 		if err != nil {
-			s.Incomplete = because("set-element", "set", s.shown(), "element", renderNFT(elems[i].value()))
+			s.Incomplete = because("set-element", "set", s.shown(), "element", renderNFT(elems[i].key))
 			values = values[:at]
 			continue
 		}
 		e := Element{
 			Values: values[at:len(values):len(values)], Timeout: elems[i].left(s.Default), Comment: elems[i].comment,
-			Text: renderNFT(elems[i].value()),
+			Text: renderNFT(elems[i].key),
 		}
 		setData(&e, s, data, elems[i].data)
 		if len(types) == 1 && e.Values[0].Any {

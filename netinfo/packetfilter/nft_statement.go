@@ -114,8 +114,7 @@ func nftVerdict(key string, v any) *Verdict {
 	if k == 0 || k == Stolen {
 		return nil
 	}
-	x := &Verdict{Kind: k}
-	x.Chain, _ = field(v, "target").(string)
+	x := &Verdict{Kind: k, Chain: textOf(v, "target")}
 	switch k {
 	case Reject:
 		x.With = nftReject(v)
@@ -136,8 +135,7 @@ func verdictIn(v any) *Verdict {
 
 // nftReject words a reject as iptables does: icmp-port-unreachable, tcp-reset.
 func nftReject(v any) string {
-	kind, _ := field(v, "type").(string)
-	expr, _ := field(v, "expr").(string)
+	kind, expr := textOf(v, "type"), textOf(v, "expr")
 	switch {
 	case kind == "tcp reset":
 		return "tcp-reset"
@@ -171,8 +169,7 @@ const (
 
 // xt is an extension of iptables that nft knows by name only.
 func (b *nftBuilder) xt(v any) {
-	kind, _ := field(v, "type").(string)
-	name, _ := field(v, "name").(string)
+	kind, name := textOf(v, "type"), textOf(v, "name")
 	what := strings.TrimSpace("xt " + kind + " " + name)
 	switch {
 	case kind == "target" && slices.Contains([]string{"LOG", "NFLOG", "TCPMSS", "CHECKSUM", "CLASSIFY", "DSCP", "TOS", "TTL", "HL", "TEE", "AUDIT", "TRACE"}, name):
@@ -220,14 +217,12 @@ func textsIn(v any) (list []string) {
 
 // update is a statement that changes a set.
 func (b *nftBuilder) update(v any) {
-	name, _ := field(v, "set").(string)
-	op, _ := field(v, "op").(string)
 	elem := field(v, "elem")
 	if e := field(elem, "elem"); e != nil {
 		elem = field(e, "val")
 	}
-	u := &Update{Delete: op == "delete"}
-	u.Name = strings.TrimPrefix(name, "@")
+	u := &Update{Delete: textOf(v, "op") == "delete"}
+	u.Name = strings.TrimPrefix(textOf(v, "set"), "@")
 	_, u.Fields = b.keys(elem)
 	stmts, _ := field(v, "stmt").([]any)
 	for _, s := range stmts {
@@ -260,8 +255,7 @@ func (b *nftBuilder) metered(s map[string]any, of SetUse) {
 // meter is a limit for each of something, as older versions write it. What it
 // counts is a set that nothing else can name.
 func (b *nftBuilder) meter(v any) {
-	var of SetUse
-	of.Name, _ = field(v, "name").(string)
+	of := SetUse{Name: textOf(v, "name")}
 	_, of.Fields = b.keys(field(v, "key"))
 	if s, ok := field(v, "stmt").(map[string]any); ok {
 		b.metered(s, of)
@@ -317,6 +311,12 @@ func (b *nftBuilder) unknownVerdictMap(v any, set *Set) {
 		}
 	}
 	b.fork(append(list, nil))
+}
+
+// textOf is a member of a JSON object that is a text; empty when it is none.
+func textOf(v any, name string) string {
+	text, _ := field(v, name).(string)
+	return text
 }
 
 // field is a member of a JSON object, nil when v is none or has none.

@@ -210,7 +210,7 @@ func renderNFTObject(key string, v any) string {
 }
 
 func renderNFTMatch(v any) string {
-	op, _ := field(v, "op").(string)
+	op := textOf(v, "op")
 	left, right := renderNFT(field(v, "left")), renderNFT(field(v, "right"))
 	if strings.HasPrefix(left, "iif") || strings.HasPrefix(left, "oif") {
 		if s, ok := field(v, "right").(string); ok && !strings.HasPrefix(s, "@") {

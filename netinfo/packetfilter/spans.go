@@ -1,6 +1,7 @@
 package packetfilter
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sort"
@@ -12,15 +13,7 @@ import (
 type Num uint32
 
 // Compare orders numbers as netip.Addr.Compare orders addresses.
-func (n Num) Compare(m Num) int {
-	switch {
-	case n < m:
-		return -1
-	case n > m:
-		return 1
-	}
-	return 0
-}
+func (n Num) Compare(m Num) int { return cmp.Compare(n, m) }
 
 // Next is the number after n. It wraps round.
 func (n Num) Next() Num { return n + 1 }

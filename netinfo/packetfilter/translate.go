@@ -39,12 +39,7 @@ func mapped(a netip.Addr, to netip.Prefix) netip.Addr {
 		return a
 	}
 	for i := range b {
-		keep := byte(0xff)
-		if left := to.Bits() - 8*i; left >= 8 {
-			keep = 0
-		} else if left > 0 {
-			keep >>= left
-		}
+		keep := byte(0xff) >> min(max(to.Bits()-8*i, 0), 8)
 		b[i] = from[i]&^keep | b[i]&keep
 	}
 	out, _ := netip.AddrFromSlice(b)
