@@ -108,8 +108,12 @@ func renderNFT(v any) string {
 	case []any:
 		return joinNFT(v, ",")
 	case map[string]any:
-		// Objects of the listing have one key; a hostile one may have more.
-		var parts []string
+		if len(v) == 1 {
+			for key, x := range v {
+				return renderNFTObject(key, x)
+			}
+		}
+		var parts []string // a hostile object has several keys
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			parts = append(parts, renderNFTObject(k, v[k]))
 		}
@@ -145,7 +149,7 @@ func fillNFT(form string, v any) string {
 		text, rest, more := strings.Cut(form, "<")
 		b.WriteString(text)
 		if !more {
-			return strings.Join(strings.Fields(b.String()), " ")
+			break
 		}
 		var name string
 		name, form, _ = strings.Cut(rest, ">")
@@ -156,6 +160,11 @@ func fillNFT(form string, v any) string {
 			b.WriteString("over")
 		}
 	}
+	out := strings.TrimSpace(b.String())
+	if strings.Contains(out, "  ") { // beside a member that is not there
+		out = strings.Join(strings.Fields(out), " ")
+	}
+	return out
 }
 
 func renderNFTObject(key string, v any) string {

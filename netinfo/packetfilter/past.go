@@ -1,7 +1,5 @@
 package packetfilter
 
-import "slices"
-
 // past is a list from its newest entry back; nil is empty. Lists share what
 // they begin with.
 type past[T any] struct {
@@ -22,11 +20,11 @@ func (p *past[T]) len() int {
 }
 
 // list is the entries, the oldest first.
-func (p *past[T]) list() (list []T) {
+func (p *past[T]) list() []T {
+	list := make([]T, p.len())
 	for ; p != nil; p = p.before {
-		list = append(list, p.entry)
+		list[p.length-1] = p.entry
 	}
-	slices.Reverse(list)
 	return list
 }
 
