@@ -66,7 +66,6 @@ type Class struct {
 // Decision is what becomes of packets.
 type Decision string
 
-// The decisions.
 const (
 	Accepted Decision = "accept"
 	Dropped  Decision = "drop"

@@ -95,10 +95,12 @@ func (s *Set) deleteElement(el *Element) Change {
 	if v := el.Verdict; v != nil {
 		back += " : " + strings.TrimSpace(v.Kind.String()+" "+v.Chain)
 	}
-	of := func(c command.Command, el string) command.Command {
-		return c.NFT(string(s.Family), s.Table, s.Name).Spec("{ " + el + " }")
-	}
-	return changeOf(of(command.New("nft", "delete", "element"), text), of(command.New("nft", "add", "element"), back))
+	return changeOf(s.withElement(command.New("nft", "delete", "element"), text), s.withElement(command.New("nft", "add", "element"), back))
+}
+
+// withElement completes a command of nft with the set and an element.
+func (s *Set) withElement(c command.Command, element string) command.Command {
+	return c.NFT(string(s.Family), s.Table, s.Name).Spec("{ " + element + " }")
 }
 
 func changeOf(do, undo command.Command) Change {
@@ -114,7 +116,7 @@ func (s *Set) Holds(el *Element) command.Command {
 	if err != nil {
 		return command.Impossible("%w", err)
 	}
-	return command.New("nft", "get", "element").NFT(string(s.Family), s.Table, s.Name).Spec("{ " + text + " }")
+	return s.withElement(command.New("nft", "get", "element"), text)
 }
 
 // nftElementText writes an element, or the parts of a concatenation, as nft reads

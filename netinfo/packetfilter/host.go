@@ -44,12 +44,17 @@ const (
 	isNo   = routes.No
 )
 
+// value is that of a switch.
+func (h *Host) value(name string) (v int, read bool) {
+	if h != nil {
+		v, read = h.Switches[name]
+	}
+	return v, read
+}
+
 // on asks for a switch.
 func (h *Host) on(name string) trit {
-	if h == nil {
-		return unsure
-	}
-	v, read := h.Switches[name]
+	v, read := h.value(name)
 	if !read {
 		return unsure
 	}
@@ -71,10 +76,7 @@ func (h *Host) forwards(in string, ipv6 bool) trit {
 
 // connections is how many connections the kernel follows now.
 func (h *Host) connections() (n uint64, read bool) {
-	if h == nil {
-		return 0, false
-	}
-	v, read := h.Switches["netfilter/nf_conntrack_count"]
+	v, read := h.value("netfilter/nf_conntrack_count")
 	return uint64(max(v, 0)), read
 }
 
@@ -94,12 +96,9 @@ func (h *Host) eitherOn(name, in string) trit {
 // reverseFilter is the value of rp_filter that counts for an interface; ok is
 // false when it was not read. IPv6 has no such switch.
 func (h *Host) reverseFilter(in string) (value int, ok bool) {
-	if h == nil || in == "" {
-		return 0, false
-	}
-	all, ok1 := h.Switches["ipv4/conf/all/rp_filter"]
-	one, ok2 := h.Switches["ipv4/conf/"+in+"/rp_filter"]
-	return max(all, one), ok1 && ok2
+	all, ok1 := h.value("ipv4/conf/all/rp_filter")
+	one, ok2 := h.value("ipv4/conf/" + in + "/rp_filter")
+	return max(all, one), ok1 && ok2 && in != ""
 }
 
 // listens reports whether a socket takes packets to a port.

@@ -17,7 +17,7 @@ func (e *evaluation) iface(f *frag, out bool, name string) answer {
 		return certain(name == "*" || name == "+") // there is none here: an empty name
 	}
 	if have != "" {
-		return certain(fitsName(have, name))
+		return certain(fitsPattern(have, name))
 	}
 	if name == "lo" && !e.fromHere(f, out) {
 		return certain(false)
@@ -59,15 +59,8 @@ func trimStar(pattern string) (string, bool) {
 	return strings.CutSuffix(pattern, "*")
 }
 
-// fitsName reports whether an interface's name fits a pattern.
-func fitsName(name, pattern string) bool {
-	if p, ok := trimStar(pattern); ok {
-		return strings.HasPrefix(name, p)
-	}
-	return name == pattern
-}
-
-// fitsPattern reports whether all names that fit the first pattern fit the second.
+// fitsPattern reports whether all names that fit the first pattern, which may be a
+// name, fit the second.
 func fitsPattern(narrow, wide string) bool {
 	n, _ := trimStar(narrow)
 	w, star := trimStar(wide)

@@ -70,33 +70,26 @@ func (r *iptablesReader) read(listing string) {
 		line = strings.TrimRight(line, "\r\n")
 		whole := line
 		line = strings.TrimLeft(line, " \t")
-		if line == "" {
-			continue
-		}
-		switch line[0] {
-		case '#':
+		switch {
+		case line == "":
+		case line[0] == '#':
 			if strings.Contains(line, "is incompatible") {
 				r.fault(because("incompatible", "text", strings.TrimPrefix(line, "# ")))
 			}
-			continue
-		case '*':
+		case line[0] == '*':
 			if r.table != nil {
 				r.brokenOff()
 			}
 			r.table = &Table{Tool: r.tool, Family: r.family, Name: strings.TrimSpace(line[1:])}
 			r.chains = map[string]*Chain{}
 			r.parts.Tables = append(r.parts.Tables, r.table)
-			continue
-		}
-		if line == "COMMIT" {
+		case line == "COMMIT":
 			r.table = nil
-			continue
-		}
-		if r.table == nil {
+		case r.table == nil:
 			r.fault(notUnderstood(whole))
-			continue
+		default:
+			r.entry(line)
 		}
-		r.entry(line)
 	}
 }
 

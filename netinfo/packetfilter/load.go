@@ -237,27 +237,22 @@ const maxRecent = 32 << 20
 func (l *loader) recent() {
 	// The lists keep times by the kernel's own clock. Without it (it is root's
 	// alone) only the numbers of packets are known.
-	l.kernelLists("xt_recent", func() Listing {
+	if names, _ := l.sys.Glob("/proc/net/xt_recent/*"); len(names) > 0 {
 		timers, _ := platform.ReadSystemFile(l.sys, "/proc/timer_list", maxRecent)
-		return Listing{Tool: listRecent, Clock: readClock(string(timers))}
-	})
+		l.kernelLists(names, Listing{Tool: listRecent, Clock: readClock(string(timers))})
+	}
 }
 
 // hashLimits reads what hashlimits count. One that is not read is unknown.
 func (l *loader) hashLimits() {
 	for dir, family := range map[string]TableFamily{"ipt_hashlimit": FamilyIP, "ip6t_hashlimit": FamilyIP6} {
-		l.kernelLists(dir, func() Listing { return Listing{Tool: listHashLimit, Family: family} })
+		names, _ := l.sys.Glob("/proc/net/" + dir + "/*")
+		l.kernelLists(names, Listing{Tool: listHashLimit, Family: family})
 	}
 }
 
-// kernelLists reads the files of a directory of /proc/net, if there are any; about
-// says what they are.
-func (l *loader) kernelLists(dir string, about func() Listing) {
-	names, _ := l.sys.Glob("/proc/net/" + dir + "/*")
-	if len(names) == 0 {
-		return
-	}
-	x := about()
+// kernelLists reads files of the kernel; x says what they are.
+func (l *loader) kernelLists(names []string, x Listing) {
 	for _, name := range names {
 		b, err := platform.ReadSystemFile(l.sys, name, maxRecent)
 		if err != nil {

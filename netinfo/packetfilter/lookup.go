@@ -18,7 +18,9 @@ func (e *evaluation) lookup(f *frag, x *Lookup) answer {
 		if fields == nil {
 			return certain(false)
 		}
-		return e.inSet(g, s, fields, x.ReturnNoMatch && s.hasExceptions())
+		// The kernel ignores --return-nomatch for sets that cannot hold exceptions
+		// (IPSET_TYPE_NOMATCH in net/netfilter/ipset).
+		return e.inSet(g, s, fields, x.ReturnNoMatch && strings.Contains(s.Type, "net"))
 	})
 	if x.Extra != "" {
 		hit, miss := e.apply(f, a)
@@ -206,11 +208,4 @@ func (e *evaluation) verdictMap(c *Chain, r *Rule, next int, x *VerdictMap, f *f
 
 func isAddr(f Field) bool {
 	return f == FieldSrc || f == FieldDst || f == FieldCtOrigSrc || f == FieldCtOrigDst
-}
-
-// hasExceptions reports whether sets of this type may hold exceptions; the
-// kernel ignores --return-nomatch for all others (IPSET_TYPE_NOMATCH in
-// net/netfilter/ipset).
-func (s *Set) hasExceptions() bool {
-	return strings.Contains(s.Type, "net")
 }

@@ -80,7 +80,6 @@ func (f Fault) Reason() words.Reason {
 // TableFamily says which packets a table sees, in the words of nft.
 type TableFamily string
 
-// The families.
 const (
 	FamilyIP     TableFamily = "ip"
 	FamilyIP6    TableFamily = "ip6"
@@ -115,7 +114,6 @@ type Table struct {
 // HookName is a place in the kernel where packets are filtered.
 type HookName string
 
-// The hooks.
 const (
 	HookIngress     HookName = "ingress" // netdev and inet tables, per interface
 	HookPrerouting  HookName = "prerouting"
@@ -280,7 +278,6 @@ type Lookup struct {
 // Dir is the direction a dimension of an ipset is compared with.
 type Dir uint8
 
-// The directions.
 const (
 	DirSrc Dir = iota
 	DirDst
@@ -387,7 +384,6 @@ type NAT struct {
 // VerdictKind is what a rule or policy does with a packet.
 type VerdictKind uint8
 
-// The verdicts.
 const (
 	Accept   VerdictKind = iota + 1
 	Drop                 //

@@ -21,7 +21,10 @@ func (p *past[T]) len() int {
 
 // list is the entries, the oldest first.
 func (p *past[T]) list() []T {
-	list := make([]T, p.len())
+	if p == nil {
+		return nil
+	}
+	list := make([]T, p.length)
 	for ; p != nil; p = p.before {
 		list[p.length-1] = p.entry
 	}
