@@ -122,9 +122,8 @@ func (r *nftReader) read(listing string) {
 	r.end(listing, d, found, err)
 }
 
-// end says what is wrong with a listing that ends, or cannot be read on. What
-// the chains of the last table are is then not all known: they may have had more
-// rules.
+// end says what is wrong with a listing that ends early, or cannot be read on. The
+// chains of its last table may have had more rules.
 func (r *nftReader) end(listing string, d *json.Decoder, found bool, err error) {
 	if err == nil && !found {
 		r.broken(1, because("other-json"))

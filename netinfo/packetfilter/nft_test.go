@@ -219,6 +219,30 @@ func TestAHelperIsNamedByItsType(t *testing.T) {
 	}
 }
 
+// Names of numbers are nft's own: "ipip" is 94 as in /etc/protocols, and "ipencap"
+// what many call so.
+func TestNamesThatNFTWritesForNumbers(t *testing.T) {
+	tooBig := `[{"match": {"op": "==", "left": {"payload": {"protocol": "icmpv6", "field": "type"}}, "right": "packet-too-big"}}, {"drop": null}]`
+	tunnel := `[{"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "ipip"}}, {"drop": null}]`
+	for name, c := range map[string]struct {
+		rule  string
+		class Class
+		want  Decision
+	}{
+		"the message that a packet is too big":  {tooBig, Class{Protocol: ICMPv6, IPv6: true, ICMPType: 2}, Dropped},
+		"a ping is not that message":            {tooBig, Class{Protocol: ICMPv6, IPv6: true}, Accepted},
+		"protocol 94":                           {tunnel, Class{Protocol: 94}, Dropped},
+		"protocol 4, which nft calls otherwise": {tunnel, Class{Protocol: 4}, Accepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := New(ReadNFT(listingOf(c.rule))).Evaluate(c.class).Outcomes
+			if len(out) != 1 || out[0].Verdict != c.want {
+				t.Errorf("%+v, want %s", out, c.want)
+			}
+		})
+	}
+}
+
 // bigNFT is a listing with n banned networks in a set.
 func bigNFT(n int) string {
 	var b strings.Builder
