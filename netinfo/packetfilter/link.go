@@ -114,8 +114,8 @@ func (r *Ruleset) linkTable(t *Table) {
 
 func (r *Ruleset) linkExpr(t *Table, x Expr) {
 	r.tracks = r.tracks || needsTracking(x)
-	if x, ok := x.(interface{ use() *SetUse }); ok {
-		u := x.use()
+	if x, ok := x.(interface{ setUse() *SetUse }); ok {
+		u := x.setUse()
 		u.Set = r.findSet(t, u.Set, u.Name)
 		u.Fields = u.Set.fields(u.Fields, u.Dirs)
 	}

@@ -261,7 +261,7 @@ type SetUse struct {
 	Dirs   []Dir   // of ipset: src,dst
 }
 
-func (u *SetUse) use() *SetUse { return u }
+func (u *SetUse) setUse() *SetUse { return u }
 
 // Lookup asks whether the packet is in a set.
 type Lookup struct {
