@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"regexp"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -63,7 +65,7 @@ func (a *answerer) response(m *sip.Message, status string, extra []string, body 
 		case "to":
 			need++
 			b.Write(h.Raw)
-			if !bytes.Contains(bytes.ToLower(afterURI(h.Value)), []byte(";tag=")) {
+			if _, params := sip.Address(string(h.Value)); sip.Param(params, "tag") == "" {
 				b.WriteString(";tag=" + a.tag)
 			}
 		case "from", "call-id", "cseq":
@@ -95,74 +97,21 @@ func received(raw []byte, from netip.AddrPort) []byte {
 	if !ok {
 		return raw
 	}
-	end := colon + firstValue(raw[colon:])
+	end := colon + len(sip.FirstValue(string(raw[colon:])))
 	top, rest := raw[colon:end], raw[end:]
 	sentBy, literal := sip.HostPort(v.SentBy, 5060)
-	if v.HasRPort && v.RPort == "" {
-		if at := rportParam(top); at > 0 {
-			top = bytes.Join([][]byte{top[:at], fmt.Appendf(nil, "=%d", from.Port()), top[at:]}, nil)
-		}
+	if at := rportName.FindSubmatchIndex(top); v.HasRPort && v.RPort == "" && at != nil {
+		top = slices.Concat(top[:at[2]], fmt.Appendf(nil, "=%d", from.Port()), top[at[2]:])
 	}
 	if v.Received == "" && (v.HasRPort || !literal || sentBy.Addr() != from.Addr()) {
-		top = bytes.Join([][]byte{bytes.TrimRight(top, " \t\r\n"), []byte(";received=" + from.Addr().WithZone("").String())}, nil)
+		top = slices.Concat(bytes.TrimRight(top, " \t\r\n"), []byte(";received="+from.Addr().WithZone("").String()))
 	}
-	return bytes.Join([][]byte{raw[:colon], top, rest}, nil)
+	return slices.Concat(raw[:colon], top, rest)
 }
 
-// firstValue is the length of the first of several comma-separated values.
-func firstValue(v []byte) int {
-	quoted := false
-	for i := 0; i < len(v); i++ {
-		switch {
-		case v[i] == '\\' && quoted:
-			i++
-		case v[i] == '"':
-			quoted = !quoted
-		case v[i] == ',' && !quoted:
-			return i
-		}
-	}
-	return len(v)
-}
-
-// rportParam finds the end of the name of an rport parameter without a value;
-// 0 when there is none.
-func rportParam(top []byte) int {
-	lower := lowered(top)
-	for i := 0; i < len(lower); i++ {
-		if lower[i] != ';' {
-			continue
-		}
-		name := bytes.TrimLeft(lower[i+1:], " \t")
-		at := len(lower) - len(name) + len("rport")
-		if rest, ok := bytes.CutPrefix(name, []byte("rport")); ok {
-			if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) == 0 || rest[0] == ';' {
-				return at
-			}
-		}
-	}
-	return 0
-}
-
-// lowered is b with its ASCII letters in lower case. It is always as long as
-// b, which bytes.ToLower is not where b is not valid UTF-8.
-func lowered(b []byte) []byte {
-	out := bytes.Clone(b)
-	for i, c := range out {
-		if c >= 'A' && c <= 'Z' {
-			out[i] = c + 'a' - 'A'
-		}
-	}
-	return out
-}
-
-// afterURI is what follows the address of a From or To value: its parameters.
-func afterURI(v []byte) []byte {
-	if i := bytes.LastIndexByte(v, '>'); i >= 0 {
-		return v[i:]
-	}
-	return v
-}
+// rportName is an rport parameter without a value; its group is where the value
+// goes.
+var rportName = regexp.MustCompile(`(?i);[ \t]*rport()[ \t\r\n]*(?:;|$)`)
 
 // contacts are the bindings as they arrived, each with the lifetime that a
 // registrar adds (RFC 3261, 10.3 step 8). After "Expires: 0" there are none, and
@@ -174,7 +123,7 @@ func contacts(m *sip.Message) []string {
 	}
 	for _, h := range m.All("contact") {
 		c := string(h.Raw)
-		if !bytes.Contains(bytes.ToLower(afterURI(h.Value)), []byte("expires=")) && !bytes.Equal(h.Value, []byte("*")) {
+		if _, params := sip.Address(string(h.Value)); sip.Param(params, "expires") == "" && string(h.Value) != "*" {
 			c += ";expires=60"
 		}
 		out = append(out, c)

@@ -13,23 +13,23 @@ import (
 
 // cut feeds a stream in pieces and tells what came out.
 func cut(pieces ...string) (got []string) {
-	var s splitter
+	s := newSplitter()
 	for _, p := range pieces {
-		s.push([]byte(p))
+		s.Write([]byte(p))
 		for {
 			it, err := s.next()
 			if err != nil {
-				return append(got, "error", fmt.Sprintf("rest %q", s.rest().raw))
+				return append(got, "error", fmt.Sprintf("rest %q", s.Rest()))
 			}
-			if it.kind == nothing {
+			if it.kind == "" {
 				break
 			}
-			name := map[itemKind]string{sipItem: "sip", maskedItem: "masked", pingItem: "ping"}[it.kind]
-			got = append(got, fmt.Sprintf("%s %d %q", name, it.segments, it.raw))
+			got = append(got, fmt.Sprintf("%s %d %q", it.kind, s.Segments, it.raw))
 		}
 	}
-	if len(s.buf) > 0 {
-		got = append(got, fmt.Sprintf("waiting %d %q", s.rest().segments, s.rest().raw))
+	if n := len(s.Rest()); n > 0 {
+		rest := s.Take(n)
+		got = append(got, fmt.Sprintf("waiting %d %q", s.Segments, rest))
 	}
 	return got
 }
@@ -44,19 +44,19 @@ func TestStreamIsCutIntoMessages(t *testing.T) {
 		pieces []string
 		want   []string
 	}{
-		{"one message, one segment", []string{opt}, []string{fmt.Sprintf("sip 1 %q", opt)}},
-		{"one message split in its header", []string{opt[:10], opt[10:]}, []string{fmt.Sprintf("sip 2 %q", opt)}},
-		{"one message split in its body", []string{opt[:len(opt)-1], opt[len(opt)-1:]}, []string{fmt.Sprintf("sip 2 %q", opt)}},
-		{"two messages in one segment", []string{opt + bare}, []string{fmt.Sprintf("sip 1 %q", opt), fmt.Sprintf("sip 1 %q", bare)}},
-		{"the second begins in the first's segment", []string{opt + bare[:5], bare[5:]}, []string{fmt.Sprintf("sip 1 %q", opt), fmt.Sprintf("sip 2 %q", bare)}},
+		{"one message, one segment", []string{opt}, []string{fmt.Sprintf("message 1 %q", opt)}},
+		{"one message split in its header", []string{opt[:10], opt[10:]}, []string{fmt.Sprintf("message 2 %q", opt)}},
+		{"one message split in its body", []string{opt[:len(opt)-1], opt[len(opt)-1:]}, []string{fmt.Sprintf("message 2 %q", opt)}},
+		{"two messages in one segment", []string{opt + bare}, []string{fmt.Sprintf("message 1 %q", opt), fmt.Sprintf("message 1 %q", bare)}},
+		{"the second begins in the first's segment", []string{opt + bare[:5], bare[5:]}, []string{fmt.Sprintf("message 1 %q", opt), fmt.Sprintf("message 2 %q", bare)}},
 		{"keep-alive alone", []string{"\r\n\r\n"}, []string{`ping 1 "\r\n\r\n"`}},
-		{"keep-alive in pieces, then a message", []string{"\r\n\r", "\n" + opt}, []string{`ping 2 "\r\n\r\n"`, fmt.Sprintf("sip 1 %q", opt)}},
-		{"an empty line before a message", []string{"\r\n" + opt}, []string{fmt.Sprintf("sip 1 %q", opt)}},
-		{"masked, then plain", []string{masked + opt}, []string{fmt.Sprintf("masked 1 %q", opt), fmt.Sprintf("sip 1 %q", opt)}},
+		{"keep-alive in pieces, then a message", []string{"\r\n\r", "\n" + opt}, []string{`ping 2 "\r\n\r\n"`, fmt.Sprintf("message 1 %q", opt)}},
+		{"an empty line before a message", []string{"\r\n" + opt}, []string{fmt.Sprintf("message 1 %q", opt)}},
+		{"masked, then plain", []string{masked + opt}, []string{fmt.Sprintf("masked 1 %q", opt), fmt.Sprintf("message 1 %q", opt)}},
 		{"masked byte by byte", inPieces(masked, 1), []string{fmt.Sprintf("masked %d %q", len(masked), opt)}},
 		{"Content-Length too long: waits", []string{"OPTIONS sip:a SIP/2.0\r\nl: 9\r\n\r\nabc"}, []string{`waiting 1 "OPTIONS sip:a SIP/2.0\r\nl: 9\r\n\r\nabc"`}},
 		{"Content-Length too short: a rest that is no SIP", []string{"OPTIONS sip:a SIP/2.0\r\nl: 1\r\n\r\nabc\r\n\r\n"},
-			[]string{`sip 1 "OPTIONS sip:a SIP/2.0\r\nl: 1\r\n\r\na"`, "error", `rest "bc\r\n\r\n"`}},
+			[]string{`message 1 "OPTIONS sip:a SIP/2.0\r\nl: 1\r\n\r\na"`, "error", `rest "bc\r\n\r\n"`}},
 		{"Content-Length that is no number", []string{"OPTIONS sip:a SIP/2.0\r\nl: -1\r\n\r\n"}, []string{"error", `rest "OPTIONS sip:a SIP/2.0\r\nl: -1\r\n\r\n"`}},
 		{"a huge masked frame", []string{"\x00\xff\xff\xff"}, []string{"error", `rest "\x00\xff\xff\xff"`}},
 		{"a browser", []string{"GET / HTTP/1.1\r\n\r\n"}, []string{"error", `rest "GET / HTTP/1.1\r\n\r\n"`}},

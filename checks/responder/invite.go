@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -80,20 +81,12 @@ func (a *answerer) ack(m *sip.Message, token string) []byte {
 // uriOf takes the URI out of a Contact value; "" when it is not one that may
 // stand in a request line.
 func uriOf(v []byte) string {
-	if _, rest, ok := bytes.Cut(v, []byte("<")); ok {
-		v, _, _ = bytes.Cut(rest, []byte(">"))
-	} else {
-		v, _, _ = bytes.Cut(v, []byte(";"))
-	}
-	if len(v) > 256 || !bytes.HasPrefix(bytes.ToLower(v), []byte("sip")) {
+	uri, _ := sip.Address(string(v))
+	unfit := func(c rune) bool { return c <= ' ' || c >= 0x7f }
+	if len(uri) > 256 || !strings.HasPrefix(strings.ToLower(uri), "sip") || strings.ContainsFunc(uri, unfit) {
 		return ""
 	}
-	for _, c := range v {
-		if c <= ' ' || c >= 0x7f {
-			return ""
-		}
-	}
-	return string(v)
+	return uri
 }
 
 // bracketed is an address as it stands in a URI.

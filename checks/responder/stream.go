@@ -53,7 +53,7 @@ func (s *Server) serveSIP(ctx context.Context, l net.Listener, conf *tls.Config)
 func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config) {
 	defer func() { _ = conn.Close() }()
 	defer s.recoverPanic()
-	st := &stream{s: s, conn: conn, transport: "tcp"}
+	st := &stream{s: s, conn: conn, transport: "tcp", split: newSplitter()}
 	st.limited, _ = conn.(*limitedConn)
 	if conf != nil {
 		t := tls.Server(conn, conf)
@@ -84,8 +84,8 @@ func (st *stream) run() {
 		_ = st.conn.SetReadDeadline(time.Now().Add(st.patience()))
 		n, err := st.conn.Read(buf)
 		if n > 0 {
-			st.split.push(buf[:n])
-			if !st.drain() || st.conv == nil && len(st.split.buf) > maxStrangerRest {
+			st.split.Write(buf[:n])
+			if !st.drain() || st.conv == nil && len(st.split.Rest()) > maxStrangerRest {
 				return
 			}
 		}
@@ -98,7 +98,7 @@ func (st *stream) run() {
 
 func (st *stream) patience() time.Duration {
 	switch {
-	case len(st.split.buf) > 0:
+	case len(st.split.Rest()) > 0:
 		return restTimeout
 	case st.conv == nil:
 		return strangerLife
@@ -114,11 +114,11 @@ func (st *stream) drain() bool {
 			st.leftover()
 			return false
 		}
-		if it.kind == nothing {
+		if it.kind == "" {
 			return true
 		}
 		reply := []byte("\r\n")
-		if it.kind != pingItem {
+		if it.kind != "ping" {
 			reply = st.handle(it, true)
 		}
 		if len(reply) == 0 {
@@ -133,9 +133,8 @@ func (st *stream) drain() bool {
 
 // leftover records an incomplete message.
 func (st *stream) leftover() {
-	if len(st.split.buf) > 0 {
-		st.handle(st.split.rest(), false)
-		st.split.buf = nil
+	if n := len(st.split.Rest()); n > 0 {
+		st.handle(item{raw: st.split.Take(n)}, false)
 	}
 }
 
@@ -143,7 +142,7 @@ func (st *stream) leftover() {
 func (st *stream) handle(it item, whole bool) []byte {
 	m := &message{
 		transport: st.transport, from: addrPort(st.conn.RemoteAddr()), local: addrPort(st.conn.LocalAddr()),
-		tos: -1, raw: it.raw, masked: it.kind == maskedItem, segments: it.segments, whole: whole,
+		tos: -1, raw: it.raw, masked: it.kind == "masked", segments: st.split.Segments, whole: whole,
 		conv: st.conv, probe: st.probe,
 	}
 	reply := st.s.handle(m, time.Now())

@@ -86,7 +86,7 @@ func viaValues(m *Message) []string {
 	var out []string
 	for _, h := range m.All("via") {
 		for rest := string(h.Value); rest != ""; {
-			first := splitTop(rest)
+			first := FirstValue(rest)
 			out = append(out, strings.TrimSpace(first))
 			rest = strings.TrimPrefix(rest[len(first):], ",")
 		}
@@ -110,29 +110,12 @@ func (d *differ) echoedAddress(name string, s, r *Header) {
 	if s == nil || r == nil {
 		return
 	}
-	us, ts := addressOf(s.Value)
-	ur, tr := addressOf(r.Value)
+	us, ps := Address(string(squeeze(s.Value)))
+	ur, pr := Address(string(squeeze(r.Value)))
+	ts, tr := Param(ps, "tag"), Param(pr, "tag")
 	if !strings.EqualFold(us, ur) || ts != "" && ts != tr {
 		d.add(byHeader[name], string(s.Raw), string(r.Raw))
 	}
-}
-
-// addressOf is the URI of a From or To value, and its tag.
-func addressOf(value []byte) (uri, tag string) {
-	v := string(squeeze(value))
-	params := v
-	if open := strings.LastIndexByte(v, '<'); open >= 0 {
-		uri, params, _ = strings.Cut(v[open+1:], ">")
-	} else {
-		uri, params, _ = strings.Cut(v, ";")
-		params = ";" + params
-	}
-	for p := range strings.SplitSeq(params, ";") {
-		if n, t, ok := strings.Cut(p, "="); ok && strings.EqualFold(n, "tag") {
-			tag = t
-		}
-	}
-	return uri, tag
 }
 
 // Source is the address that a response says its request came from: what

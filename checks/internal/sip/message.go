@@ -77,22 +77,9 @@ func (m *Message) parseStart() error {
 
 func (m *Message) parseHeaders(b []byte) error {
 	for len(b) > 0 {
-		n := bytes.Index(b, []byte(m.LineEnd))
-		// A line that begins with white space continues the field (RFC 3261, 7.3.1).
-		for n >= 0 && n+len(m.LineEnd) < len(b) && (b[n+len(m.LineEnd)] == ' ' || b[n+len(m.LineEnd)] == '\t') {
-			next := bytes.Index(b[n+len(m.LineEnd):], []byte(m.LineEnd))
-			if next < 0 {
-				n = -1
-				break
-			}
-			n += len(m.LineEnd) + next
-		}
-		raw := b
-		if n >= 0 {
-			raw, b = b[:n], b[n+len(m.LineEnd):]
-		} else {
-			b = nil
-		}
+		n := m.fieldLen(b)
+		raw := b[:n]
+		b = bytes.TrimPrefix(b[n:], []byte(m.LineEnd))
 		name, value, ok := bytes.Cut(raw, []byte(":"))
 		if !ok || len(m.Headers) == maxHeaders {
 			return fmt.Errorf("%w: header field %d: %.60q", ErrNotSIP, len(m.Headers)+1, raw)
@@ -102,6 +89,22 @@ func (m *Message) parseHeaders(b []byte) error {
 		})
 	}
 	return nil
+}
+
+// fieldLen is the length of the first field in b without its final line end. A
+// line that begins with white space continues the field (RFC 3261, 7.3.1).
+func (m *Message) fieldLen(b []byte) (n int) {
+	for {
+		i := bytes.Index(b[n:], []byte(m.LineEnd))
+		if i < 0 {
+			return len(b)
+		}
+		next := n + i + len(m.LineEnd)
+		if next == len(b) || b[next] != ' ' && b[next] != '\t' {
+			return n + i
+		}
+		n = next
+	}
 }
 
 // compact maps the one-letter names of RFC 3261, 7.3.3 and later documents.

@@ -144,7 +144,7 @@ func TestWhereAnSDPWantsItsAudio(t *testing.T) {
 }
 
 func TestCuttingAStreamIntoMessages(t *testing.T) {
-	whole := "\r\n\r\n" + invite + invite + "\r\n"
+	whole := "\r\n\r\n" + invite + "\r\n" + invite
 	for size := 1; size < len(invite); size += 37 {
 		var f Framer
 		var kinds []string

@@ -19,8 +19,7 @@ type Via struct {
 // has no protocol or sent-by. White space around separators, which the
 // grammar allows, is accepted.
 func ParseVia(value []byte) (v Via, ok bool) {
-	first := splitTop(string(value))
-	parts := strings.Split(first, ";")
+	parts := strings.Split(FirstValue(string(value)), ";")
 	fields := strings.Fields(parts[0])
 	if len(fields) < 2 {
 		return Via{}, false
@@ -47,9 +46,9 @@ func ParseVia(value []byte) (v Via, ok bool) {
 	return v, true
 }
 
-// splitTop returns what stands before the first comma outside quotes and
+// FirstValue returns what stands before the first comma outside quotes and
 // angle brackets: the first of several header values in one field.
-func splitTop(s string) string {
+func FirstValue(s string) string {
 	quoted, depth := false, 0
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -67,6 +66,27 @@ func splitTop(s string) string {
 		}
 	}
 	return s
+}
+
+// Address splits a From, To or Contact value into its URI and the parameters
+// after it, each with its semicolon.
+func Address(value string) (uri, params string) {
+	if open := strings.LastIndexByte(value, '<'); open >= 0 {
+		uri, params, _ = strings.Cut(value[open+1:], ">")
+		return uri, params
+	}
+	uri, params, _ = strings.Cut(value, ";")
+	return uri, ";" + params
+}
+
+// Param is the value of a parameter; "" when absent or without a value.
+func Param(params, name string) (value string) {
+	for p := range strings.SplitSeq(params, ";") {
+		if n, v, ok := strings.Cut(p, "="); ok && strings.EqualFold(strings.TrimSpace(n), name) {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
 }
 
 // HostPort reads "host", "host:port", "[v6]" or "[v6]:port" with a literal
