@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,10 +59,7 @@ type owners struct {
 }
 
 type ownerOnce struct {
-	transport string
-	port      int
-
-	found chan struct{} // closed when owner is valid
+	found chan struct{} // closed when owner is known
 	owner Owner
 }
 
@@ -73,11 +71,11 @@ func (c *Client) Owner(ctx context.Context, transport string, port int) Owner {
 	}
 	nobody := Owner{Transport: transport, Port: port, Who: Nobody}
 	c.owners.mu.Lock()
-	i := slices.IndexFunc(c.owners.list, func(o *ownerOnce) bool { return o.transport == transport && o.port == port })
+	i := slices.IndexFunc(c.owners.list, func(o *ownerOnce) bool { return o.owner.Transport == transport && o.owner.Port == port })
 	first := i < 0
 	if first {
 		i = len(c.owners.list)
-		c.owners.list = append(c.owners.list, &ownerOnce{transport: transport, port: port, found: make(chan struct{}), owner: nobody})
+		c.owners.list = append(c.owners.list, &ownerOnce{make(chan struct{}), nobody})
 	}
 	o := c.owners.list[i]
 	c.owners.mu.Unlock()
@@ -128,13 +126,19 @@ type question struct {
 }
 
 func (q question) bytes() []byte {
-	b := &bytes.Buffer{}
-	fmt.Fprintf(b, "OPTIONS sip:%s SIP/2.0\r\n", q.remote)
-	fmt.Fprintf(b, "Via: SIP/2.0/%s %s;branch=z9hG4bK%s;rport\r\n", map[string]string{"udp": "UDP", "tcp": "TCP", "tls": "TLS"}[q.transport], q.local, q.token)
-	fmt.Fprintf(b, "Max-Forwards: 70\r\nFrom: <sip:sipdoctor@%s>;tag=%s\r\n", q.local, q.token[len(q.token)-12:])
-	fmt.Fprintf(b, "To: <sip:%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\n", q.remote, q.token)
-	fmt.Fprintf(b, "Contact: <sip:sipdoctor@%s>\r\nUser-Agent: sipdoctor\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n", q.local)
-	return b.Bytes()
+	uri := fmt.Sprintf("sip:%s", q.remote)
+	return options(uri, q.transport, q.local, q.token, q.token, 1)
+}
+
+// options is an OPTIONS request with everything that a server may want.
+func options(uri, transport string, from netip.AddrPort, token, branch string, seq int) []byte {
+	return fmt.Appendf(nil, "OPTIONS %[1]s SIP/2.0\r\n"+
+		"Via: SIP/2.0/%[2]s %[3]s;branch=z9hG4bK%[5]s;rport\r\n"+
+		"Max-Forwards: 70\r\n"+
+		"From: <sip:sipdoctor@%[3]s>;tag=%[6]s\r\n"+
+		"To: <%[1]s>\r\nCall-ID: %[4]s\r\nCSeq: %[7]d OPTIONS\r\n"+
+		"Contact: <sip:sipdoctor@%[3]s>\r\nUser-Agent: sipdoctor\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n",
+		uri, strings.ToUpper(transport), from, token, branch, token[len(token)-12:], seq)
 }
 
 // answered notes whose answer b is; it is false if b is not an answer.

@@ -97,14 +97,21 @@ func (f *Frame) Seal(nonce uint32) ([]byte, error) {
 // SIP message begins like that.
 func IsFrame(p []byte) bool { return bytes.HasPrefix(p, []byte(`{"v":`)) }
 
-// ParseFrame reads an unmasked request.
-func ParseFrame(p []byte) (Frame, error) {
-	var f Frame
+func parseFrame[T Frame | FrameReply](p []byte) (f T, err error) {
 	if !IsFrame(p) {
 		return f, errors.New("no control frame")
 	}
 	if err := json.Unmarshal(p, &f); err != nil {
 		return f, fmt.Errorf("reading a control frame: %w", err)
+	}
+	return f, nil
+}
+
+// ParseFrame reads an unmasked request.
+func ParseFrame(p []byte) (Frame, error) {
+	f, err := parseFrame[Frame](p)
+	if err != nil {
+		return f, err
 	}
 	if f.Version != FrameVersion || len(f.Call) != 32 || f.Offset < 0 || len(f.Cookie) > CookieLen {
 		return f, errors.New("reading a control frame: unknown version or malformed fields")
@@ -125,12 +132,9 @@ func (r *FrameReply) Seal(nonce uint32) ([]byte, error) {
 // ParseFrameReply reads an unmasked reply. The numbers in it are within
 // bounds: a responder cannot make its client reserve more than MaxReply bytes.
 func ParseFrameReply(p []byte) (FrameReply, error) {
-	var r FrameReply
-	if !IsFrame(p) {
-		return r, errors.New("no control frame")
-	}
-	if err := json.Unmarshal(p, &r); err != nil {
-		return r, fmt.Errorf("reading a control frame: %w", err)
+	r, err := parseFrame[FrameReply](p)
+	if err != nil {
+		return r, err
 	}
 	if r.Version != FrameVersion || r.Offset < 0 || r.Total < 0 || r.Total > MaxReply ||
 		r.Offset > r.Total || len(r.Data) > r.Total-r.Offset {

@@ -34,7 +34,6 @@ type carrier interface {
 type https struct {
 	remote netip.AddrPort
 	client *http.Client
-	pin    *pin
 }
 
 func newHTTPS(n platform.Network, local netip.Addr, remote netip.AddrPort, p *pin) *https {
@@ -50,7 +49,7 @@ func newHTTPS(n platform.Network, local netip.Addr, remote netip.AddrPort, p *pi
 		}
 		return conn, nil
 	}
-	return &https{remote: remote, pin: p, client: &http.Client{
+	return &https{remote: remote, client: &http.Client{
 		Transport: &http.Transport{
 			DialTLSContext:  dial,
 			MaxConnsPerHost: 4, // the calls of parallel checks; more would only fill the router's table
@@ -65,7 +64,7 @@ func handshakeError(err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == BusyPreface:
-		return busyPreface()
+		return &refusalError{&BusyError{Text: "it has no room for another connection", After: 2 * time.Second}}
 	case errors.As(err, &record):
 		return errors.New("what answers there speaks no TLS: it is no sipdoctor responder, or something on the way interferes")
 	case errors.Is(err, io.EOF):
@@ -92,7 +91,10 @@ func (h *https) call(ctx context.Context, op string, info *Info, in, out any) er
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return unwrapURL(err)
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			return u.Err // the caller names the responder in the user's own words
+		}
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return readResponse(resp, out)
@@ -142,13 +144,4 @@ const maxRetryAfter = 3600
 func printable(text string) string {
 	q := strconv.Quote(text[:min(len(text), 300)])
 	return q[1 : len(q)-1]
-}
-
-// unwrapURL takes the address of the call away from an HTTP error: the caller
-// names the responder in the user's own words.
-func unwrapURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }

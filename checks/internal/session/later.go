@@ -3,8 +3,8 @@ package session
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/netip"
+	"strconv"
 )
 
 // OpLater asks for messages on flows that have been silent for a while: how
@@ -39,27 +39,17 @@ func (c *Client) Later(ctx context.Context, r LaterRequest) (LaterReply, error) 
 	return call[LaterReply](ctx, c, OpLater, r)
 }
 
-// laterLine begins every message of such a flow, in both directions: a
+// laterURI is asked by every message of such a flow, in both directions: a
 // harmless SIP request, because on the SIP port anything else might be dropped
 // for its content.
-const laterLine = "OPTIONS sip:later@"
+const laterURI = "sip:later@"
 
 // IsLater reports whether a message belongs to a flow that waits.
-func IsLater(raw []byte) bool { return bytes.HasPrefix(raw, []byte(laterLine)) }
+func IsLater(raw []byte) bool { return bytes.HasPrefix(raw, []byte("OPTIONS "+laterURI)) }
 
 // LaterMessage is the request by which the client opens or refreshes a flow,
 // and the one that comes back late. from is the sender's address, to the
 // receiver's, seq tells repetitions apart.
 func LaterMessage(from, to netip.AddrPort, token string, seq int) []byte {
-	b := &bytes.Buffer{}
-	fmt.Fprintf(b, "%s%s SIP/2.0\r\n", laterLine, to)
-	fmt.Fprintf(b, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d;rport\r\n", from, token, seq)
-	fmt.Fprintf(b, "Max-Forwards: 70\r\n")
-	fmt.Fprintf(b, "From: <sip:sipdoctor@%s>;tag=%s\r\n", from, token[len(token)-12:])
-	fmt.Fprintf(b, "To: <sip:later@%s>\r\n", to)
-	fmt.Fprintf(b, "Call-ID: %s\r\n", token)
-	fmt.Fprintf(b, "CSeq: %d OPTIONS\r\n", seq)
-	fmt.Fprintf(b, "Contact: <sip:sipdoctor@%s>\r\n", from)
-	fmt.Fprintf(b, "User-Agent: sipdoctor\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n")
-	return b.Bytes()
+	return options(laterURI+to.String(), "udp", from, token, token+strconv.Itoa(seq), seq)
 }

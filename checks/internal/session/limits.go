@@ -191,11 +191,6 @@ func patiently(ctx context.Context, patience time.Duration, waiting func(time.Du
 // of a TLS handshake: five bytes that are not a TLS record.
 const BusyPreface = "BUSY\n"
 
-// busyPreface is the error of a connection that was refused so.
-func busyPreface() error {
-	return &refusalError{&BusyError{Text: "it has no room for another connection", After: 2 * time.Second}}
-}
-
 // carrierUDP names the carrier of masked datagrams.
 const carrierUDP = "udp"
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -34,19 +35,17 @@ func Mask(p []byte, nonce uint32) []byte {
 // Unmask returns the payload of masked bytes; ok is false when b is not
 // masked.
 func Unmask(b []byte) (p []byte, ok bool) {
-	if len(b) < MaskOverhead || !bytes.Equal(b[:4], maskMagic) {
-		return nil, false
-	}
-	return UnmaskInto(make([]byte, len(b)-MaskOverhead), b)
+	return UnmaskInto(nil, b)
 }
 
-// UnmaskInto is Unmask into a buffer of the caller's, which is at least as long
-// as b less MaskOverhead: a flood of masked bytes costs no memory.
+// UnmaskInto is Unmask into a buffer of the caller's: where it is long enough, a
+// flood of masked bytes costs no memory.
 func UnmaskInto(buf, b []byte) (p []byte, ok bool) {
 	if len(b) < MaskOverhead || !bytes.Equal(b[:4], maskMagic) {
 		return nil, false
 	}
-	p = buf[:len(b)-MaskOverhead]
+	n := len(b) - MaskOverhead
+	p = slices.Grow(buf[:0], n)[:n]
 	xorStream(p, b[8:], binary.BigEndian.Uint32(b[4:]))
 	return p, true
 }

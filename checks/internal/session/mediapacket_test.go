@@ -55,7 +55,7 @@ func TestAForgedPacketOfACallProvesNothing(t *testing.T) {
 	if other := mediaKey(t, "guess"); other.Proves(good) {
 		t.Error("another secret proves it")
 	}
-	for i := mediaSigned; i < mediaNoise; i++ {
+	for i := signedAt; i < mediaMAC+macSize; i++ {
 		b := slices.Clone(good)
 		b[i] ^= 1
 		if _, ok := ParseMediaPacket(b); ok && k.Proves(b) {

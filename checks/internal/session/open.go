@@ -30,40 +30,30 @@ type attempt struct {
 // how many addresses are still to be tried, this one included: they divide the
 // time that is left.
 func (o *opener) try(ctx context.Context, share int) (*Client, error) {
-	ctx, cancel := o.limit(ctx, share)
+	end, _ := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(share))
 	defer cancel()
-	overHTTPS, overUDP := make(chan attempt, 1), make(chan attempt, 1)
+	overHTTPS, overUDP, noHTTPS := make(chan attempt, 1), make(chan attempt, 1), make(chan struct{})
 	go func() { overHTTPS <- o.https(ctx) }()
-	head, prefer := time.NewTimer(udpHeadStart), time.NewTimer(preferHTTPS)
-	defer head.Stop()
-	defer prefer.Stop()
+	go func() { overUDP <- o.later(ctx, noHTTPS) }()
+	patience := time.After(preferHTTPS)
 	var h, u *attempt
-	started, patient := false, true
-	start := func() {
-		if !started {
-			started = true
-			go func() { overUDP <- o.udp(ctx) }()
-		}
-	}
 	for {
 		select {
 		case a := <-overHTTPS:
 			if a.err == nil || isRefusal(a.err) {
-				go drop(started && u == nil, overUDP)
-				u.discard()
+				go lose(u, overUDP)
 				return a.client, a.err
 			}
 			h = &a
-			start()
+			close(noHTTPS)
 		case a := <-overUDP:
 			u = &a
-		case <-head.C:
-			start()
-		case <-prefer.C:
-			patient = false
+		case <-patience:
+			patience = nil
 		}
-		if u != nil && u.err == nil && (h != nil || !patient) {
-			go drop(h == nil, overHTTPS)
+		if u != nil && u.err == nil && (h != nil || patience == nil) {
+			go lose(h, overHTTPS)
 			noteUDP(u.client, h)
 			return u.client, nil
 		}
@@ -73,24 +63,24 @@ func (o *opener) try(ctx context.Context, share int) (*Client, error) {
 	}
 }
 
-// limit gives this address its share of the time left.
-func (o *opener) limit(ctx context.Context, share int) (context.Context, context.CancelFunc) {
-	if end, ok := ctx.Deadline(); ok && share > 1 {
-		return context.WithTimeout(ctx, time.Until(end)/time.Duration(share))
+// later is udp, once TCP has failed or been silent for a while.
+func (o *opener) later(ctx context.Context, failed <-chan struct{}) attempt {
+	select {
+	case <-time.After(udpHeadStart):
+	case <-failed:
+	case <-ctx.Done():
+		return attempt{err: ctx.Err()}
 	}
-	return context.WithCancel(ctx)
+	return o.udp(ctx)
 }
 
-// drop closes the client of a race that was lost.
-func drop(wait bool, ch <-chan attempt) {
-	if wait {
-		a := <-ch
-		a.discard()
+// lose closes the client of a race that was lost; nil is one that goes on.
+func lose(a *attempt, ch <-chan attempt) {
+	if a == nil {
+		late := <-ch
+		a = &late
 	}
-}
-
-func (a *attempt) discard() {
-	if a != nil && a.client != nil {
+	if a.client != nil {
 		a.client.carrier.close()
 	}
 }

@@ -3,8 +3,7 @@ package session
 import (
 	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 )
 
 // A SizeProbe is a datagram whose length is all that matters. The responder
@@ -53,37 +52,23 @@ func fill(text string, size int) []byte {
 func IsSize(raw []byte) bool { return bytes.HasPrefix(raw, []byte("SIZE sdt")) }
 
 // ParseSizeProbe reads a request; the token is not proved by that.
-func ParseSizeProbe(raw []byte) (SizeProbe, bool) {
-	token, n, ok := sizeLine(raw, "SIZE ", 2)
-	if !ok {
-		return SizeProbe{}, false
-	}
-	return SizeProbe{Token: token, Seq: n[0], Want: n[1]}, true
+func ParseSizeProbe(raw []byte) (p SizeProbe, ok bool) {
+	ok = sizeLine(raw, "SIZE %s %d %d\n", &p.Token, &p.Seq, &p.Want)
+	return p, ok
 }
 
 // ParseSizeReply reads an answer; the token is not proved by that.
-func ParseSizeReply(raw []byte) (SizeReply, bool) {
-	token, n, ok := sizeLine(raw, "SIZED ", 3)
-	if !ok {
-		return SizeReply{}, false
-	}
-	return SizeReply{Token: token, Seq: n[0], Got: n[1], Want: n[2]}, true
+func ParseSizeReply(raw []byte) (r SizeReply, ok bool) {
+	ok = sizeLine(raw, "SIZED %s %d %d %d\n", &r.Token, &r.Seq, &r.Got, &r.Want)
+	return r, ok
 }
 
 // sizeLine reads the first line: a token and some numbers of 0 to 65535.
-func sizeLine(raw []byte, prefix string, numbers int) (token string, n []int, ok bool) {
-	line, _, found := bytes.Cut(raw[:min(len(raw), MinSize)], []byte("\n"))
-	rest, isOurs := strings.CutPrefix(string(line), prefix)
-	words := strings.Split(rest, " ")
-	if !found || !isOurs || len(words) != 1+numbers {
-		return "", nil, false
+func sizeLine(raw []byte, format string, token *string, numbers ...*int) bool {
+	into := []any{token}
+	for _, n := range numbers {
+		into = append(into, n)
 	}
-	for _, w := range words[1:] {
-		v, err := strconv.ParseUint(w, 10, 16)
-		if err != nil {
-			return "", nil, false
-		}
-		n = append(n, int(v))
-	}
-	return words[0], n, true
+	_, err := fmt.Sscanf(string(raw[:min(len(raw), MinSize)]), format, into...)
+	return err == nil && !slices.ContainsFunc(numbers, func(n *int) bool { return *n < 0 || *n > 65535 })
 }

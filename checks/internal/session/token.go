@@ -26,7 +26,7 @@ type Token struct {
 
 // NewToken makes the token of one probe of a session.
 func NewToken(session string, secret []byte, probe int) string {
-	return fmt.Sprintf("sdt%sp%04xh%s", session, probe, tokenMAC(session, secret, probe))
+	return Token{session, probe, tokenMAC(session, secret, probe)}.String()
 }
 
 // FindToken looks for the first token anywhere in b: an ALG may have moved or
@@ -36,10 +36,7 @@ func FindToken(b []byte) (Token, bool) {
 	if m == nil {
 		return Token{}, false
 	}
-	n, err := strconv.ParseUint(string(m[2]), 16, 16)
-	if err != nil {
-		return Token{}, false
-	}
+	n, _ := strconv.ParseUint(string(m[2]), 16, 16) // four hex digits fit
 	return Token{Session: string(m[1]), Probe: int(n), mac: string(m[3])}, true
 }
 

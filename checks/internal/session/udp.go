@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/hex"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -39,12 +42,13 @@ type masked struct {
 	pin    *pin
 	done   chan struct{} // closed when the reader ends
 
+	waiting sync.Map // piece to chan FrameReply
+
 	mu      sync.Mutex
 	port    int // which of ports answered first; 0 until then
 	strange int // times that all ports were sent to
 	cookie  []byte
-	refused map[int]bool // ports that an ICMP error closed
-	waiting map[piece]chan FrameReply
+	refused map[int]bool  // ports that an ICMP error closed
 	refuse  chan struct{} // closed when no port is left
 }
 
@@ -61,7 +65,7 @@ func newMasked(ctx context.Context, n platform.Network, local, remote netip.Addr
 	}
 	m := &masked{
 		conn: conn, remote: remote, ports: ports, pin: p, done: make(chan struct{}),
-		refused: map[int]bool{}, waiting: map[piece]chan FrameReply{}, refuse: make(chan struct{}),
+		refused: map[int]bool{}, refuse: make(chan struct{}),
 	}
 	go m.read()
 	return m, nil
@@ -92,17 +96,15 @@ func (m *masked) read() {
 }
 
 func (m *masked) deliver(r FrameReply, port int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	ch, ok := m.waiting[piece{r.Call, r.Offset}]
+	ch, ok := m.waiting.Load(piece{r.Call, r.Offset})
 	if !ok {
 		return
 	}
-	if m.port == 0 {
-		m.port = port
-	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.port = cmp.Or(m.port, port)
 	select {
-	case ch <- r:
+	case ch.(chan FrameReply) <- r:
 	default: // a repetition of one that was not taken yet
 	}
 }
@@ -127,14 +129,8 @@ func (m *masked) closedPort(port int) {
 func (m *masked) ask(ctx context.Context, f Frame, info *Info) (FrameReply, error) {
 	key := piece{f.Call, f.Offset}
 	ch := make(chan FrameReply, 1)
-	m.mu.Lock()
-	m.waiting[key] = ch
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		delete(m.waiting, key)
-		m.mu.Unlock()
-	}()
+	m.waiting.Store(key, ch)
+	defer m.waiting.Delete(key)
 	cookies := 0
 	for try, wait := 0, firstRepeat; try < udpTries; try, wait = try+1, wait*2 {
 		if err := m.send(f, info, try); err != nil {
@@ -149,9 +145,7 @@ func (m *masked) ask(ctx context.Context, f Frame, info *Info) (FrameReply, erro
 		case r.Status != StatusCookie || f.Op == OpHello:
 			return r, nil
 		}
-		m.mu.Lock()
-		m.cookie = r.Cookie
-		m.mu.Unlock()
+		m.keep(r.Cookie)
 		if cookies++; cookies > 2 {
 			return FrameReply{}, errors.New("the responder accepts no cookie: the source address changes with every datagram")
 		}
@@ -220,13 +214,16 @@ func (m *masked) await(ctx context.Context, ch <-chan FrameReply, wait time.Dura
 // hello finds a port that answers, and fetches the cookie.
 func (m *masked) hello(ctx context.Context) error {
 	r, err := m.ask(ctx, Frame{Call: newCall(), Op: OpHello}, nil)
-	if err != nil {
-		return err
+	if err == nil {
+		m.keep(r.Cookie)
 	}
+	return err
+}
+
+func (m *masked) keep(cookie []byte) {
 	m.mu.Lock()
-	m.cookie = r.Cookie
-	m.mu.Unlock()
-	return nil
+	defer m.mu.Unlock()
+	m.cookie = cookie
 }
 
 func (m *masked) call(ctx context.Context, op string, info *Info, in, out any) error {
@@ -268,33 +265,23 @@ func (m *masked) rest(ctx context.Context, f Frame, info *Info, first FrameReply
 	}
 	out := make([]byte, first.Total)
 	step := copy(out, first.Data)
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		fail error
-		slot = make(chan struct{}, chunkWindow)
-	)
+	var pieces errgroup.Group
+	pieces.SetLimit(chunkWindow)
 	for at := step; at < first.Total; at += step {
-		slot <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slot }()
+		pieces.Go(func() error {
 			g := f
 			g.Offset = at
 			r, err := m.ask(ctx, g, info)
 			if err == nil && (r.Total != first.Total || len(r.Data) != min(step, first.Total-at)) {
 				err = errors.New("the pieces of the responder's answer do not fit together")
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				fail = err
-				return
+			if err == nil {
+				copy(out[at:], r.Data)
 			}
-			copy(out[at:], r.Data)
+			return err
 		})
 	}
-	wg.Wait()
-	return out, fail
+	return out, pieces.Wait()
 }
 
 // newCall names a call; the signature of the open reply covers the name, so it

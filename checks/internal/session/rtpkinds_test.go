@@ -46,7 +46,7 @@ func TestAForgedRTPProbeProvesNothing(t *testing.T) {
 	if other := rtpKey(t, "guess"); other.Proves(good) {
 		t.Error("another secret proves it")
 	}
-	for i := rtpSigned; i < rtpNoise; i++ {
+	for i := signedAt; i < headSize+macSize; i++ {
 		b := slices.Clone(good)
 		b[i] ^= 1
 		if _, ok := ParseRTPProbe(b); ok && k.Proves(b) {
