@@ -56,40 +56,39 @@ func withheld(l *session.Limits) { l.Answers++ }
 
 // limited answers OpLimits.
 func (s *Server) limited(c *conversation) session.LimitsReply {
-	refused, udp := s.sources.look(c.seen.Addr())
-	dropped := int64(s.backlog.look(s).Dropped)
+	now := s.standing(s.sources.look(c.seen.Addr()))
 	c.mu.Lock()
-	out := session.LimitsReply{Limits: c.refused, UDP: int(c.udp.Load()) + max(0, udp-c.before.udp)}
-	out.Limits.Questions += max(0, refused.Questions-c.before.refused.Questions)
-	out.Limits.Connections += max(0, refused.Connections-c.before.refused.Connections)
-	out.Limits.Calls += max(0, refused.Calls-c.before.refused.Calls)
-	out.Limits.Overflow = int(max(0, dropped-c.before.dropped))
-	out.Limits.Late = int(s.late.Load() - c.before.late)
+	l := c.refused
 	c.mu.Unlock()
-	out.OthersUDP = s.others.than(sourceKey(c.seen.Addr()))
-	if out.Limits.Silent() > 0 {
+	l.Questions += max(0, now.refused.Questions-c.before.refused.Questions)
+	l.Connections += max(0, now.refused.Connections-c.before.refused.Connections)
+	l.Calls += max(0, now.refused.Calls-c.before.refused.Calls)
+	l.Overflow = max(0, now.refused.Overflow-c.before.refused.Overflow)
+	l.Late = now.refused.Late - c.before.refused.Late
+	out := session.LimitsReply{
+		Limits: l, UDP: int(c.udp.Load()) + max(0, now.udp-c.before.udp), OthersUDP: s.others.than(sourceKey(c.seen.Addr())),
+	}
+	if l.Silent() > 0 {
 		out.RetryAfterS = int(retryAfter / time.Second)
 	}
 	return out
 }
 
-// baseline is where the counts stood when a session began.
-type baseline struct {
+// A tally is what has been counted for an address and for everybody.
+type tally struct {
 	refused session.Limits
 	udp     int
-	dropped int64
-	late    int64
+}
+
+// standing adds what concerns everybody to the counts of an address.
+func (s *Server) standing(refused session.Limits, udp int) tally {
+	refused.Overflow, refused.Late = int(s.backlog.look(s).Dropped), int(s.late.Load())
+	return tally{refused, udp}
 }
 
 // joined registers a new session's address and takes the counts of that
-// moment.
-func (s *Server) joined(c *conversation) {
-	b := baseline{dropped: int64(s.backlog.look(s).Dropped), late: s.late.Load()}
-	b.refused, b.udp = s.sources.enter(c.seen.Addr())
-	c.mu.Lock()
-	c.before = b
-	c.mu.Unlock()
-}
+// moment. Nobody else has the session yet.
+func (s *Server) joined(c *conversation) { c.before = s.standing(s.sources.enter(c.seen.Addr())) }
 
 // left is joined's end.
 func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }

@@ -57,26 +57,25 @@ func (k *calls) media(ctx context.Context, c *conversation, r session.MediaReque
 	if err != nil {
 		return out, err
 	}
+	describe := func(number int, l *leg, refused string, sent int) {
+		out.Legs = append(out.Legs, call.describe(number, l, refused, sent))
+	}
 	for _, o := range r.Open {
 		l, refused := k.openLeg(ctx, call, o)
-		out.Legs = append(out.Legs, call.describe(o.Leg, l, refused, 0))
+		describe(o.Leg, l, refused, 0)
 	}
 	for _, n := range r.Look {
-		out.Legs = append(out.Legs, call.describe(n, call.leg(n), "", 0))
+		describe(n, call.leg(n), "", 0)
 	}
 	for _, n := range r.Speak {
 		l := call.leg(n)
-		if l != nil {
-			k.speakUp(ctx, call, l)
-		}
-		out.Legs = append(out.Legs, call.describe(n, l, "", 0))
+		k.speakUp(ctx, call, l)
+		describe(n, l, "", 0)
 	}
 	for _, e := range r.End {
 		l := call.leg(e.Leg)
-		if l != nil {
-			k.end(call, l)
-		}
-		out.Legs = append(out.Legs, call.describe(e.Leg, l, "", e.Sent))
+		k.end(call, l)
+		describe(e.Leg, l, "", e.Sent)
 	}
 	return out, nil
 }
@@ -121,8 +120,10 @@ func (k *calls) openLeg(ctx context.Context, c *call, o session.MediaOpen) (l *l
 			continue
 		}
 		if h := k.s.rtp.blocks.acquire(ctx, port); h != nil {
-			l := newLeg(o.Leg, port)
+			ctx, stop := context.WithTimeout(ctx, legLife)
+			l := &leg{number: o.Leg, port: port, born: time.Now(), wake: make(chan struct{}, 1), stop: stop}
 			if !c.add(l) {
+				stop()
 				k.s.rtp.blocks.giveBack(port)
 				break
 			}
@@ -190,13 +191,15 @@ func (k *calls) release(c *call) {
 // end closes a leg; what it knows stays until the session is over.
 func (k *calls) end(c *call, l *leg) {
 	c.mu.Lock()
-	first := !l.ended
-	l.ended = true
+	open := l != nil && !l.ended
+	if open {
+		l.ended = true
+	}
 	c.mu.Unlock()
-	if !first {
+	if !open {
 		return
 	}
-	close(l.done)
+	l.stop()
 	k.s.rtp.blocks.giveBack(l.port)
 	k.release(c)
 }

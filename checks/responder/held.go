@@ -21,6 +21,7 @@ const (
 	tlsService
 	stunService
 	rtpService
+	metricsService
 )
 
 // An endpoint is one port that the responder holds at one own address, which
@@ -43,18 +44,10 @@ func (e endpoint) reaches(addr netip.Addr, m *around) bool {
 	if !e.at.Addr().IsUnspecified() || e.at.Addr().Is4() != addr.Is4() {
 		return false
 	}
-	_, taken := ownerAt(m.sockets, e.transport, netip.AddrPortFrom(addr, e.at.Port()))
-	return !taken
-}
-
-// ownerAt finds the socket that is bound to exactly this address: the kernel
-// prefers it to one that is bound to all of them.
-func ownerAt(list []netinfo.Socket, transport string, at netip.AddrPort) (netinfo.Socket, bool) {
-	i := slices.IndexFunc(list, func(s netinfo.Socket) bool { return s.Protocol == transport && s.Local == at })
-	if i < 0 {
-		return netinfo.Socket{}, false
-	}
-	return list[i], true
+	// The kernel prefers a socket that is bound to exactly this address to one
+	// that is bound to all of them.
+	at := netip.AddrPortFrom(addr, e.at.Port())
+	return !slices.ContainsFunc(m.sockets, func(s netinfo.Socket) bool { return s.Protocol == e.transport && s.Local == at })
 }
 
 // numbers are the ports of a service at an own address, in the order in which
@@ -72,26 +65,19 @@ func (p *ports) numbers(s service, transport string, addr netip.Addr, m *around)
 
 // A refusal is a port that could not be had at an address.
 type refusal struct {
-	what      string
-	transport string
-	at        netip.AddrPort
-	reason    string // in few words
+	endpoint
+	reason string // in few words
 }
 
 func (r refusal) String() string {
-	place := r.at.String()
+	place, family := r.at.String(), "IPv6"
+	if r.at.Addr().Is4() {
+		family = "IPv4"
+	}
 	if r.at.Addr().IsUnspecified() {
-		place = fmt.Sprintf("%d of %s", r.at.Port(), everywhere(r.at.Addr()))
+		place = fmt.Sprintf("%d of all %s addresses", r.at.Port(), family)
 	}
-	return r.what + " " + place + ": " + r.reason
-}
-
-// everywhere names what an unspecified address stands for.
-func everywhere(a netip.Addr) string {
-	if a.Is4() {
-		return "all IPv4 addresses"
-	}
-	return "all IPv6 addresses"
+	return r.name() + " " + place + ": " + r.reason
 }
 
 // concerns reports whether somebody who uses an own address misses the port.
@@ -114,12 +100,12 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 	}
 	for _, e := range p.held {
 		for _, at := range m.reroutedFrom(e) {
-			add(refusal{e.name(), e.transport, at, "a packet filter rule of this machine takes it elsewhere"})
+			add(refusal{endpoint{e.service, e.transport, at}, "a packet filter rule of this machine takes it elsewhere"})
 		}
 		for _, o := range m.sockets {
 			a := o.Local.Addr()
 			if o.Protocol == e.transport && o.Local.Port() == e.at.Port() && e.at.Addr().IsUnspecified() && !a.IsUnspecified() && a.Is4() == e.at.Addr().Is4() {
-				add(refusal{e.name(), e.transport, o.Local, inUseBy(o.Program)})
+				add(refusal{endpoint{e.service, e.transport, o.Local}, inUseBy(o.Program)})
 			}
 		}
 	}
@@ -128,19 +114,10 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 
 func (e endpoint) name() string {
 	transport := strings.ToUpper(e.transport)
-	switch e.service {
-	case controlService:
-		return "HTTPS control on TCP"
-	case sipService:
-		return "SIP over " + transport
-	case tlsService:
-		return "SIP over TLS"
-	case stunService:
-		return "STUN on UDP"
-	case rtpService:
-		return "RTP on UDP"
-	}
-	return transport
+	return [...]string{
+		controlService: "HTTPS control on TCP", sipService: "SIP over " + transport, plainService: transport, tlsService: "SIP over TLS",
+		stunService: "STUN on UDP", rtpService: "RTP on UDP", metricsService: "metrics on TCP",
+	}[e.service]
 }
 
 // inUseBy words who has a port; program may be empty.

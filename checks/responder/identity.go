@@ -35,8 +35,7 @@ type Identity struct {
 // directory is ServiceStateDir's or one that the user named, "" is none.
 func KeptIdentity(dir string, addrs []netip.Addr, now time.Time) (Identity, error) {
 	if dir == "" {
-		c, err := ephemeral(addrs, now, "there is no directory to keep it in")
-		return c, err
+		return ephemeral(addrs, now, "there is no directory to keep it in")
 	}
 	kept, err := readIdentity(dir, now)
 	switch {
@@ -90,12 +89,8 @@ func readIdentity(dir string, now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, &unusableError{fmt.Sprintf("the one in %s cannot be read (%s)", dir, err)}
 	}
-	leaf, err := x509.ParseCertificate(c.Certificate[0])
-	if err != nil {
-		return nil, &unusableError{fmt.Sprintf("the one in %s cannot be read (%s)", dir, err)}
-	}
-	if now.After(leaf.NotAfter) {
-		return nil, &unusableError{fmt.Sprintf("the one in %s expired on %s", dir, leaf.NotAfter.Format(time.DateOnly))}
+	if now.After(c.Leaf.NotAfter) {
+		return nil, &unusableError{fmt.Sprintf("the one in %s expired on %s", dir, c.Leaf.NotAfter.Format(time.DateOnly))}
 	}
 	return &c, nil
 }

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -49,7 +51,7 @@ type inboundTarget struct {
 	until  time.Time // it belongs to owner until then
 	tokens *rate.Limiter
 	icmp   []session.InboundICMP
-	serial uint32
+	serial atomic.Uint32
 }
 
 // call does OpInbound for the client at seen, who has proved that address by
@@ -93,7 +95,8 @@ func (n *inbound) claim(c *conversation, to netip.Addr, packets int, now time.Ti
 	case t == nil && len(n.targets) >= maxInboundTargets:
 		return nil, inboundRest
 	case t == nil:
-		t = &inboundTarget{tokens: rate.NewLimiter(inboundRefill, inboundBurst), serial: rand.Uint32()}
+		t = &inboundTarget{tokens: rate.NewLimiter(inboundRefill, inboundBurst)}
+		t.serial.Store(rand.Uint32())
 		n.targets[key] = t
 	case t.owner != c && now.Before(t.until):
 		return nil, t.until.Sub(now)
@@ -112,14 +115,13 @@ func (n *inbound) claim(c *conversation, to netip.Addr, packets int, now time.Ti
 
 // A volley is the packets of one call.
 type volley struct {
-	socket *socket
-	from   netip.Addr
-	to     netip.Addr
-	key    *session.RTPKey
-	target *inboundTarget
-	ports  []int
-	plain  bool
-	rate   int
+	socket   *socket
+	from, to netip.Addr
+	key      *session.RTPKey
+	target   *inboundTarget
+	ports    []int
+	plain    bool
+	rate     int
 }
 
 // send sends a volley at its pace, in random order, so that a burst of loss
@@ -137,13 +139,11 @@ func (n *inbound) send(ctx context.Context, v *volley, out *session.InboundReply
 		out.Failed = session.EncodePorts(failed)
 	}()
 	for i, port := range v.ports {
-		select {
-		case <-ctx.Done():
+		if probe.Sleep(ctx, time.Until(start.Add(time.Duration(i)*gap))) != nil {
 			failed = append(failed, v.ports[i:]...)
 			return
-		case <-time.After(time.Until(start.Add(time.Duration(i) * gap))):
 		}
-		b := v.key.Append(buf[:0], session.RTPProbe{Port: uint16(port), Serial: n.serial(v.target), Answer: true, Plain: v.plain})
+		b := v.key.Append(buf[:0], session.RTPProbe{Port: uint16(port), Serial: v.target.serial.Add(1), Answer: true, Plain: v.plain})
 		if v.socket.reply(b, v.from, netip.AddrPortFrom(v.to, uint16(port))) != nil {
 			failed = append(failed, port)
 			continue
@@ -155,13 +155,6 @@ func (n *inbound) send(ctx context.Context, v *volley, out *session.InboundReply
 	defer n.mu.Unlock()
 	v.target.until = time.Now().Add(inboundRest)
 	out.ICMP = append(out.ICMP, v.target.icmp...)
-}
-
-func (n *inbound) serial(t *inboundTarget) uint32 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	t.serial++
-	return t.serial
 }
 
 // hear keeps what a hop said about a packet, for the session that had it sent.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -30,7 +31,7 @@ type leg struct {
 	born         time.Time
 
 	wake chan struct{} // a packet came while nothing was sent
-	done chan struct{} // closed when the leg ends
+	stop func()        // ends the stream
 
 	ended    bool
 	conn     platform.UDPConn // by which the latest packet came
@@ -48,10 +49,6 @@ type leg struct {
 	speeches int
 	unmarked bool // this system sends no traffic class
 	marked   bool
-}
-
-func newLeg(number, port int) *leg {
-	return &leg{number: number, port: port, born: time.Now(), wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // describe is what the client gets to know of a leg; nil is one that there is
@@ -148,19 +145,12 @@ func (k *calls) send(c *call, l *leg, p session.MediaPacket) error {
 	return nil
 }
 
-// pace sends the stream of one leg while it is wanted, until the leg ends or
-// is too old.
+// pace sends the stream of one leg while it is wanted, until ctx ends.
 func (k *calls) pace(ctx context.Context, c *call, l *leg) {
-	old := time.NewTimer(legLife)
-	defer old.Stop()
+	defer k.end(c, l)
 	for {
 		select {
 		case <-ctx.Done():
-			return
-		case <-l.done:
-			return
-		case <-old.C:
-			k.end(c, l)
 			return
 		case <-l.wake:
 		}
@@ -177,15 +167,8 @@ func (k *calls) stream(ctx context.Context, c *call, l *leg) {
 		if late := time.Since(next); late > legPatience {
 			next = time.Now() // this machine stood still; nothing is made up for
 		}
-		t := time.NewTimer(time.Until(next))
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if probe.Sleep(ctx, time.Until(next)) != nil {
 			return
-		case <-l.done:
-			t.Stop()
-			return
-		case <-t.C:
 		}
 	}
 }
@@ -208,7 +191,7 @@ func (k *calls) next(c *call, l *leg) bool {
 // however long ago that was.
 func (k *calls) speakUp(ctx context.Context, c *call, l *leg) {
 	c.mu.Lock()
-	may := !l.ended && l.from.IsValid() && l.speeches < maxSpeeches
+	may := l != nil && !l.ended && l.from.IsValid() && l.speeches < maxSpeeches
 	if may {
 		l.speeches++
 	}
@@ -217,16 +200,10 @@ func (k *calls) speakUp(ctx context.Context, c *call, l *leg) {
 		return
 	}
 	k.s.background(func() {
-		tick := time.NewTicker(rtpSpacing)
-		defer tick.Stop()
 		for range session.MediaSpeech {
 			k.say(c, l)
-			select {
-			case <-ctx.Done():
+			if probe.Sleep(ctx, rtpSpacing) != nil {
 				return
-			case <-l.done:
-				return
-			case <-tick.C:
 			}
 		}
 	})

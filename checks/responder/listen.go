@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (b *binder) bind(ctx context.Context) {
 	p.rtp = b.rtpPort(ctx, c.RTPPort)
 	if c.Metrics.IsValid() {
 		l, err := c.Net.ListenTCP(ctx, c.Metrics)
-		if b.note("metrics on TCP", "tcp", c.Metrics, err) {
+		if b.note(endpoint{metricsService, "tcp", c.Metrics}, err) {
 			b.tcp = append(b.tcp, boundTCP{l, b.s.serveMetrics})
 		}
 	}
@@ -127,14 +128,14 @@ func (b *binder) bind(ctx context.Context) {
 // when none could be had.
 func (b *binder) tcpPort(ctx context.Context, v service, at []netip.Addr, port int, serve func(context.Context, net.Listener) error) (bound int) {
 	for _, a := range at {
-		l, err := b.s.cfg.Net.ListenTCP(ctx, where(a, port))
-		if !b.note(endpoint{service: v, transport: "tcp"}.name(), "tcp", where(a, port), err) {
+		e := endpoint{v, "tcp", where(a, port)}
+		l, err := b.s.cfg.Net.ListenTCP(ctx, e.at)
+		if !b.note(e, err) {
 			continue
 		}
 		b.tcp = append(b.tcp, boundTCP{l, serve})
-		bound = int(addrPort(l.Addr()).Port())
-		port = bound
-		b.ports.held = append(b.ports.held, endpoint{v, "tcp", where(a, bound)})
+		port = b.hold(e, addrPort(l.Addr()))
+		bound = port
 	}
 	return bound
 }
@@ -149,16 +150,23 @@ func (b *binder) udpPort(ctx context.Context, v service, port int) (bound int) {
 		kind = mediaSocket
 	}
 	for _, a := range b.ports.addrs {
-		conn, err := b.s.cfg.Net.OpenUDP(ctx, where(a, port))
-		if !b.note(endpoint{service: v, transport: "udp"}.name(), "udp", where(a, port), err) {
+		e := endpoint{v, "udp", where(a, port)}
+		conn, err := b.s.cfg.Net.OpenUDP(ctx, e.at)
+		if !b.note(e, err) {
 			continue
 		}
-		bound = int(conn.LocalAddr().Port())
-		port = bound
-		b.ports.held = append(b.ports.held, endpoint{v, "udp", where(a, bound)})
+		port = b.hold(e, conn.LocalAddr())
+		bound = port
 		b.ports.sockets = append(b.ports.sockets, &socket{kind: kind, conn: conn, addr: a, port: bound})
 	}
 	return bound
+}
+
+// hold notes that e was bound, and returns its port.
+func (b *binder) hold(e endpoint, bound netip.AddrPort) int {
+	e.at = netip.AddrPortFrom(e.at.Addr(), bound.Port())
+	b.ports.held = append(b.ports.held, e)
+	return int(bound.Port())
 }
 
 // rtpPort takes the wanted port, or the first free even one from 8770: near
@@ -176,7 +184,7 @@ func (b *binder) rtpPort(ctx context.Context, want int) int {
 		_ = conn.Close()
 		return b.udpPort(ctx, rtpService, port)
 	}
-	b.ports.refused = append(b.ports.refused, refusal{"RTP on UDP", "udp", where(b.ports.addrs[0], 8770), "in use, and so are the ports up to 8798"})
+	b.ports.refused = append(b.ports.refused, refusal{endpoint{rtpService, "udp", where(b.ports.addrs[0], 8770)}, "in use, and so are the ports up to 8798"})
 	return 0
 }
 
@@ -185,7 +193,7 @@ func where(a netip.Addr, port int) netip.AddrPort {
 }
 
 // note keeps why a port is not served; true means that it is.
-func (b *binder) note(what, transport string, at netip.AddrPort, err error) bool {
+func (b *binder) note(e endpoint, err error) bool {
 	if err == nil {
 		return true
 	}
@@ -193,10 +201,10 @@ func (b *binder) note(what, transport string, at netip.AddrPort, err error) bool
 	text := string(platform.Words(err))
 	if platform.Classify(err) == platform.ClassInUse {
 		text = inUseBy("")
-	} else if b.optional[at.Addr()] {
+	} else if b.optional[e.at.Addr()] {
 		return false // this machine has no IPv6
 	}
-	b.ports.refused = append(b.ports.refused, refusal{what, transport, at, text})
+	b.ports.refused = append(b.ports.refused, refusal{e, text})
 	return false
 }
 
@@ -257,7 +265,7 @@ func (p *ports) stunPair(local netip.Addr) (primary, alternate netip.Addr) {
 	primary, alternate = p.pair(local)
 	for _, a := range []netip.Addr{primary, alternate} {
 		for _, port := range []int{p.stun, p.stunAlt} {
-			if alternate.IsValid() && p.stunSocket(where(a, port)) == nil {
+			if alternate.IsValid() && p.find(stunSocket, where(a, port)) == nil {
 				return local, netip.Addr{}
 			}
 		}
@@ -274,8 +282,7 @@ func (p *ports) find(kind socketKind, at netip.AddrPort) *socket {
 	return nil
 }
 
-func (p *ports) probeSocket(at netip.AddrPort) *socket { return p.find(probeSocket, at) }
-func (p *ports) stunSocket(at netip.AddrPort) *socket  { return p.find(stunSocket, at) }
+// mediaSocket is where RTP leaves from at an own address.
 func (p *ports) mediaSocket(local netip.Addr) *socket {
 	return p.find(mediaSocket, netip.AddrPortFrom(local, uint16(p.rtp)))
 }
@@ -331,11 +338,11 @@ func (p *ports) portsAt(a netip.Addr, m *around) PortsAt {
 		SIPUDP: get(sipService, "udp"), SIPTCP: get(sipService, "tcp"), SIPTLS: get(tlsService, "tcp"),
 		PlainUDP: get(plainService, "udp"), PlainTCP: get(plainService, "tcp"), STUN: get(stunService, "udp"),
 	}
-	if l := get(controlService, "tcp"); len(l) > 0 {
-		out.Control = l[0]
+	for _, n := range get(controlService, "tcp") {
+		out.Control = cmp.Or(out.Control, n)
 	}
-	if l := get(rtpService, "udp"); len(l) > 0 {
-		out.RTP = l[0]
+	for _, n := range get(rtpService, "udp") {
+		out.RTP = cmp.Or(out.RTP, n)
 	}
 	return out
 }

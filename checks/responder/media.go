@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -39,7 +41,7 @@ func (s *Server) invite(ctx context.Context, c *conversation, r session.InviteRe
 	case r.Probe < 0 || r.Probe > 0xffff:
 		return out, refuse(http.StatusBadRequest, "probe %d: 0 to 65535 are possible", r.Probe)
 	}
-	u := s.ports.probeSocket(flow.Local)
+	u := s.ports.find(probeSocket, flow.Local)
 	if u == nil {
 		return out, refuse(http.StatusNotFound, "the flow of probe %d leads to a port that makes no calls", r.Flow)
 	}
@@ -167,28 +169,21 @@ func (s *Server) speaker(ctx context.Context, local netip.Addr, port int) (u *so
 	if h == nil {
 		return fixed, func() {}
 	}
-	done = func() { s.rtp.blocks.giveBack(port) }
-	for _, conn := range h.conns {
-		if conn.LocalAddr().Addr() == fixed.addr {
-			return &socket{kind: mediaSocket, conn: conn, addr: fixed.addr, port: port}, done
+	for _, u := range h.sockets {
+		if u.addr == fixed.addr {
+			return u, func() { s.rtp.blocks.giveBack(port) }
 		}
 	}
-	done()
+	s.rtp.blocks.giveBack(port)
 	return fixed, func() {}
 }
 
 // stream sends the packets at the pace of a call and says how many left.
 func (s *Server) stream(ctx context.Context, u *socket, from netip.Addr, to netip.AddrPort, token string) (sent int, err error) {
 	seq, stamp, ssrc := uint16(rand.Uint32()), rand.Uint32(), rand.Uint32()
-	tick := time.NewTicker(rtpSpacing)
-	defer tick.Stop()
 	for i := range rtpPackets {
-		if i > 0 {
-			select {
-			case <-ctx.Done():
-				return sent, ctx.Err()
-			case <-tick.C:
-			}
+		if i > 0 && probe.Sleep(ctx, rtpSpacing) != nil {
+			return sent, ctx.Err()
 		}
 		if e := u.reply(rtpPacket(seq+uint16(i), stamp+uint32(i)*rtpPayload, ssrc, token), from, to); e != nil {
 			err = e
@@ -219,10 +214,7 @@ func rtpPacket(seq uint16, stamp, ssrc uint32, token string) []byte {
 	binary.BigEndian.PutUint32(b[4:], stamp)
 	binary.BigEndian.PutUint32(b[8:], ssrc)
 	b = append(b, token...)
-	for len(b) < 12+rtpPayload {
-		b = append(b, 0xff) // µ-law zero
-	}
-	return b
+	return append(b, bytes.Repeat([]byte{0xff}, cap(b)-len(b))...) // µ-law zero
 }
 
 // mediaPort is the port of the first audio stream that a SIP message's SDP

@@ -36,8 +36,8 @@ type blocks struct {
 // heldPort is one port on every address that has no raw socket, or on every
 // address when it was opened for a call.
 type heldPort struct {
-	conns []platform.UDPConn
-	users int
+	sockets []*socket
+	users   int
 }
 
 // hold opens the ports that w wants and does not have, closes those that it no
@@ -126,20 +126,18 @@ func (b *blocks) open(ctx context.Context, port int, but []netip.Addr) *heldPort
 			continue
 		}
 		conn, err := b.r.s.cfg.Net.OpenUDP(ctx, where(a, port))
-		if err != nil && a.IsUnspecified() && len(h.conns) > 0 {
+		if err != nil && a.IsUnspecified() && len(h.sockets) > 0 {
 			continue // the IPv6 of a machine that has none
 		}
 		if err != nil {
-			for _, c := range h.conns {
-				_ = c.Close()
-			}
+			h.close()
 			return nil
 		}
-		h.conns = append(h.conns, conn)
+		h.sockets = append(h.sockets, &socket{kind: mediaSocket, conn: conn, addr: a, port: port})
 	}
-	for _, conn := range h.conns {
-		swept := !slices.Contains(b.r.rawAddrs, conn.LocalAddr().Addr()) // else the raw socket answers probes
-		b.running.Go(func() { b.listen(conn, port, swept) })
+	for _, u := range h.sockets {
+		swept := !slices.Contains(b.r.rawAddrs, u.addr) // else the raw socket answers probes
+		b.running.Go(func() { b.listen(u, swept) })
 	}
 	b.ports[port] = h
 	return h
@@ -147,39 +145,18 @@ func (b *blocks) open(ctx context.Context, port int, but []netip.Addr) *heldPort
 
 // listen answers at one port until it is closed: packets of calls, and probes
 // of sweeps where these are its business.
-func (b *blocks) listen(conn platform.UDPConn, port int, swept bool) {
+func (b *blocks) listen(u *socket, swept bool) {
+	gone := func(*platform.ICMPError) {} // of a client that no longer listens
 	// One byte more than a probe, to recognise what is longer.
-	buf := make([]byte, session.RTPProbeSize+1)
-	for bad := 0; bad < 100; {
-		d, err := conn.ReadFrom(buf)
-		if _, told := errors.AsType[*platform.ICMPError](err); told {
-			continue
+	_ = receive(u.conn, make([]byte, session.RTPProbeSize+1), gone, func(d platform.Datagram, p []byte) {
+		to := u.asked(d)
+		if b.r.s.calls.datagram(u.conn, d, p, to) || !swept {
+			return
 		}
-		if err != nil {
-			if platform.Classify(err) == platform.ClassOther {
-				return // closed
-			}
-			bad++
-			continue
+		if reply := b.r.datagram(p, d.From, to); reply != nil {
+			_ = u.reply(reply, to.Addr(), d.From) // the client asks again
 		}
-		at := d.To
-		if !at.IsValid() {
-			at = conn.LocalAddr().Addr()
-		}
-		to := netip.AddrPortFrom(at.Unmap(), uint16(port))
-		if b.r.s.calls.datagram(conn, d, buf[:d.N], to) || !swept {
-			continue
-		}
-		reply := b.r.datagram(buf[:d.N], d.From, to)
-		if reply == nil {
-			continue
-		}
-		var o platform.SendOptions
-		if !to.Addr().IsUnspecified() {
-			o.From = to.Addr()
-		}
-		_ = conn.WriteTo(reply, d.From, o) // the client asks again
-	}
+	})
 }
 
 // letGo gives one use of a port back.
@@ -192,8 +169,12 @@ func (b *blocks) letGo(port int) {
 		return
 	}
 	delete(b.ports, port)
-	for _, c := range h.conns {
-		_ = c.Close()
+	h.close()
+}
+
+func (h *heldPort) close() {
+	for _, u := range h.sockets {
+		_ = u.conn.Close()
 	}
 }
 

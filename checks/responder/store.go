@@ -153,6 +153,7 @@ type conversation struct {
 	tokens *rate.Limiter // for its messages and calls
 	udp    atomic.Int64  // datagrams of its own that have arrived
 	conns  atomic.Int32  // TCP connections
+	before tally         // the counts when it began
 
 	// the client's view of us: it dialled dialled, and that reached us at reached
 	dialled, reached netip.Addr
@@ -165,7 +166,6 @@ type conversation struct {
 	index    map[arrivalKey]int
 	bytes    int64
 	refused  session.Limits // what was not done for it
-	before   baseline       // the counts of everybody when it began
 	invites  map[int]*invite
 	replies  [4]keptReply // the latest calls, so that a repeated one is not done twice
 	next     int          // where the next kept reply goes

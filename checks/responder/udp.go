@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"time"
 
@@ -28,7 +29,7 @@ type socket struct {
 	addr netip.Addr // as listened at; may be unspecified
 	port int
 
-	plain [65536]byte // of the reader: where masked bytes become readable
+	plain []byte // of the reader: where masked bytes become readable
 }
 
 // asked is the address that a datagram was sent to.
@@ -52,26 +53,33 @@ func (u *socket) reply(b []byte, from netip.Addr, to netip.AddrPort) error {
 
 // serveUDP answers on one socket until it is closed.
 func (s *Server) serveUDP(ctx context.Context, u *socket) error {
-	buf := make([]byte, 65536)
-	bad := 0
-	for {
-		d, err := u.conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
+	told := func(e *platform.ICMPError) { s.inbound.hear(u, e) }
+	err := receive(u.conn, make([]byte, 65536), told, func(d platform.Datagram, b []byte) { s.datagram(ctx, u, d, b) })
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("receiving on UDP port %d: %w", u.port, err)
+	}
+	return nil
+}
+
+// receive hands over what arrives at a socket, and what ICMP says, until the
+// socket is closed. What a system reports of single datagrams does not end it.
+func receive(conn platform.UDPConn, buf []byte, told func(*platform.ICMPError), take func(platform.Datagram, []byte)) error {
+	for bad := 0; ; {
+		d, err := conn.ReadFrom(buf)
+		icmp, isICMP := errors.AsType[*platform.ICMPError](err)
 		switch {
-		case errors.As(err, &icmp):
-			s.inbound.hear(u, icmp)
-			continue // of other sockets the client is gone; nothing waits here
-		case err != nil && ctx.Err() != nil:
+		case err == nil:
+			bad = 0
+			take(d, buf[:d.N])
+		case isICMP:
+			told(icmp)
+		case errors.Is(err, net.ErrClosed):
 			return nil
-		case err != nil:
-			// What a system reports of single datagrams must not end the service.
+		default:
 			if bad++; bad > 100 {
-				return fmt.Errorf("receiving on UDP port %d: %w", u.port, err)
+				return err
 			}
-			continue
 		}
-		bad = 0
-		s.datagram(ctx, u, d, buf[:d.N])
 	}
 }
 
@@ -90,7 +98,8 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 		s.stunRequest(u, m, now)
 		return
 	}
-	if p, ok := session.UnmaskInto(u.plain[:], b); ok {
+	if p, ok := session.UnmaskInto(u.plain, b); ok {
+		u.plain = p[:0]
 		m.raw, m.masked = p, true
 		if session.IsFrame(p) && u.kind == probeSocket {
 			s.controlFrame(ctx, m, len(b), now)
@@ -118,7 +127,7 @@ func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
 	proven := s.unproven.isProven(m.from.Addr(), now)
 	primary, alternate := s.ports.stunPair(m.local.Addr())
 	altPort := s.ports.stunAlt
-	if s.ports.stunSocket(netip.AddrPortFrom(m.local.Addr(), uint16(altPort))) == nil {
+	if s.ports.find(stunSocket, netip.AddrPortFrom(m.local.Addr(), uint16(altPort))) == nil {
 		altPort = 0 // it is another program's at this address
 	}
 	reply, origin, ok := stun.Answer(m.raw, m.from, stun.Server{
@@ -131,7 +140,7 @@ func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
 	}
 	out := u
 	if origin != m.local {
-		if out = s.ports.stunSocket(origin); out == nil {
+		if out = s.ports.find(stunSocket, origin); out == nil {
 			return
 		}
 	}
