@@ -2,7 +2,9 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -95,4 +97,109 @@ func (t *sources) look(a netip.Addr) (refused session.Limits, udp int) {
 		return s.refused, s.udp
 	}
 	return session.Limits{}, 0
+}
+
+// maxSources bounds each table of buckets, about 3 MB. Whoever comes when it is
+// full shares one bucket with all others who do: spoofed sources can fill the
+// table, but slow nobody who is in it, and no session is in it at all.
+const maxSources = 16384
+
+// restRate is what all share who find the table full: a flood of spoofed
+// sources leaves room for one in a few of those who are real.
+const restRate = 3000
+
+// A limiter holds a token bucket for every source address without a session.
+type limiter struct {
+	limits Limits
+
+	mu      sync.Mutex
+	sources map[netip.Addr]*bucket
+	rest    *bucket // shared by all who find the table full
+}
+
+type bucket struct {
+	tokens *rate.Limiter
+	used   time.Time
+}
+
+func newLimiter(l Limits) *limiter {
+	return &limiter{
+		limits: l, sources: map[netip.Addr]*bucket{},
+		rest: &bucket{tokens: rate.NewLimiter(max(restRate, l.PerSource), max(restRate, l.Burst))},
+	}
+}
+
+// allow takes one token of a source's bucket.
+func (m *limiter) allow(a netip.Addr, now time.Time) bool {
+	key := sourceKey(a)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.sources[key]
+	if !ok {
+		b = m.rest
+		if len(m.sources) < maxSources {
+			b = &bucket{tokens: rate.NewLimiter(m.limits.PerSource, m.limits.Burst)}
+			m.sources[key] = b
+		}
+	}
+	b.used = now
+	return b.tokens.AllowN(now, 1)
+}
+
+// forget drops the buckets that are full again anyway.
+func (m *limiter) forget(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for a, b := range m.sources {
+		if now.Sub(b.used) > 30*time.Second {
+			delete(m.sources, a)
+		}
+	}
+}
+
+// udpSources remembers the two addresses that UDP came from last: enough to
+// tell one client whether anybody else's gets here.
+type udpSources struct {
+	mu    sync.Mutex
+	since time.Time
+	last  [2]netip.Addr
+	full  atomic.Bool
+}
+
+// note keeps a source. Once there are two it does nothing, so that a flood does
+// not pass through one lock.
+func (u *udpSources) note(a netip.Addr) {
+	if u.full.Load() || a.IsLoopback() {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := sourceKey(a)
+	switch {
+	case !u.last[0].IsValid():
+		u.last[0] = key
+	case u.last[0] != key && !u.last[1].IsValid():
+		u.last[1] = key
+		u.full.Store(true)
+	}
+}
+
+// udpMemory is how long an address is remembered: a firewall may have been
+// closed meanwhile.
+const udpMemory = 10 * time.Minute
+
+func (u *udpSources) forget(now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now.Sub(u.since) > udpMemory {
+		u.since, u.last = now, [2]netip.Addr{}
+		u.full.Store(false)
+	}
+}
+
+// than reports whether UDP came from another address than key.
+func (u *udpSources) than(key netip.Addr) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.ContainsFunc(u.last[:], func(a netip.Addr) bool { return a.IsValid() && a != key })
 }
