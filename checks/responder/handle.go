@@ -26,20 +26,17 @@ func (s *Server) handle(m *message, now time.Time) []byte {
 		return nil
 	}
 	s.counters.probes.Add(1)
-	if reply, ok := s.unrecorded(m, now); ok {
-		if !s.affords(m, reply, now) {
-			return nil
-		}
-		return s.counters.sending(reply)
-	}
 	key := m.key(probe)
-	if sent, ok := c.known(key, now); ok {
+	sent, done := s.unrecorded(m, now)
+	if !done {
+		sent, done = c.known(key, now)
+	}
+	if done {
 		if !s.affords(m, sent, now) {
 			return nil
 		}
 		return s.counters.sending(sent)
 	}
-	var sent []byte
 	if m.whole {
 		sent = s.answer(c, m, probe)
 	}

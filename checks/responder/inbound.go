@@ -2,6 +2,7 @@ package responder
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -186,9 +187,7 @@ func (n *inbound) hear(u *socket, e *platform.ICMPError) {
 func (n *inbound) forget(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for a, t := range n.targets {
-		if now.After(t.until) && t.tokens.TokensAt(now) >= inboundBurst {
-			delete(n.targets, a)
-		}
-	}
+	maps.DeleteFunc(n.targets, func(_ netip.Addr, t *inboundTarget) bool {
+		return now.After(t.until) && t.tokens.TokensAt(now) >= inboundBurst
+	})
 }

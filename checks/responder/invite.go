@@ -2,6 +2,7 @@ package responder
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -34,19 +35,14 @@ func (i *invite) wire() []byte {
 // where whatever comes back will carry it.
 func (a *answerer) call(token string) []byte {
 	body := a.sdp()
-	b := &bytes.Buffer{}
-	fmt.Fprintf(b, "INVITE sip:%s@%s SIP/2.0\r\n", token, a.from)
-	fmt.Fprintf(b, "Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s\r\n", a.visible, token)
-	fmt.Fprintf(b, "Max-Forwards: 70\r\n")
-	fmt.Fprintf(b, "From: <sip:sipdoctor@%s>;tag=%s\r\n", a.visible, a.tag)
-	fmt.Fprintf(b, "To: <sip:%s@%s>\r\n", token, a.from)
-	fmt.Fprintf(b, "Call-ID: %s@%s\r\n", token, bracketed(a.visible.Addr()))
-	fmt.Fprintf(b, "CSeq: 1 INVITE\r\n")
-	fmt.Fprintf(b, "%s\r\n", a.contact())
-	fmt.Fprintf(b, "Content-Type: application/sdp\r\n")
-	fmt.Fprintf(b, "Content-Length: %d\r\n\r\n", len(body))
-	b.Write(body)
-	return b.Bytes()
+	return fmt.Appendf(nil, "INVITE sip:%[1]s@%[2]s SIP/2.0\r\n"+
+		"Via: SIP/2.0/UDP %[3]s;rport;branch=z9hG4bK%[1]s\r\n"+
+		"Max-Forwards: 70\r\n"+
+		"From: <sip:sipdoctor@%[3]s>;tag=%[4]s\r\n"+
+		"To: <sip:%[1]s@%[2]s>\r\n"+
+		"Call-ID: %[1]s@%[5]s\r\nCSeq: 1 INVITE\r\n%[6]s\r\n"+
+		"Content-Type: application/sdp\r\nContent-Length: %[7]d\r\n\r\n%[8]s",
+		token, a.from, a.visible, a.tag, bracketed(a.visible.Addr()), a.contact(), len(body), body)
 }
 
 // ack acknowledges a final response to our INVITE: for a success a request of
@@ -62,20 +58,15 @@ func (a *answerer) ack(m *sip.Message, token string) []byte {
 	if m.Status < 300 {
 		branch += "ack"
 		if c := m.Get("contact"); c != nil {
-			if uri := uriOf(c.Value); uri != "" {
-				target = uri
-			}
+			target = cmp.Or(uriOf(c.Value), target)
 		}
 	}
-	b := &bytes.Buffer{}
-	fmt.Fprintf(b, "ACK %s SIP/2.0\r\n", target)
-	fmt.Fprintf(b, "Via: SIP/2.0/UDP %s;rport;branch=%s\r\n", a.visible, branch)
-	fmt.Fprintf(b, "Max-Forwards: 70\r\n")
-	fmt.Fprintf(b, "From: <sip:sipdoctor@%s>;tag=%s\r\n", a.visible, a.tag)
-	b.Write(to.Raw)
-	fmt.Fprintf(b, "\r\nCall-ID: %s@%s\r\n", token, bracketed(a.visible.Addr()))
-	fmt.Fprintf(b, "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n")
-	return b.Bytes()
+	return fmt.Appendf(nil, "ACK %[1]s SIP/2.0\r\n"+
+		"Via: SIP/2.0/UDP %[2]s;rport;branch=%[3]s\r\n"+
+		"Max-Forwards: 70\r\n"+
+		"From: <sip:sipdoctor@%[2]s>;tag=%[4]s\r\n%[5]s\r\n"+
+		"Call-ID: %[6]s@%[7]s\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+		target, a.visible, branch, a.tag, to.Raw, token, bracketed(a.visible.Addr()))
 }
 
 // uriOf takes the URI out of a Contact value; "" when it is not one that may

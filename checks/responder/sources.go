@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -68,35 +69,36 @@ func (t *sources) leave(a netip.Addr) {
 	s.tokens.SetBurst(t.limits.SessionBurst * s.sessions)
 }
 
-// allow takes a token for a datagram of a session's address; known is false
-// for an address that has none.
-func (t *sources) allow(a netip.Addr, now time.Time) (ok, known bool) {
+// at does something with the source that an address is; false where it has no
+// session.
+func (t *sources) at(a netip.Addr, do func(*source)) (known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.open[sourceKey(a)]
-	if s == nil {
-		return false, false
+	if s != nil {
+		do(s)
 	}
-	s.udp++
-	return s.tokens.AllowN(now, 1), true
+	return s != nil
+}
+
+// allow takes a token for a datagram of a session's address; known is false
+// for an address that has none.
+func (t *sources) allow(a netip.Addr, now time.Time) (ok, known bool) {
+	known = t.at(a, func(s *source) {
+		s.udp++
+		ok = s.tokens.AllowN(now, 1)
+	})
+	return ok, known
 }
 
 // count notes something refused to an address; strangers' is not kept.
 func (t *sources) count(a netip.Addr, add func(*session.Limits)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s := t.open[sourceKey(a)]; s != nil {
-		add(&s.refused)
-	}
+	t.at(a, func(s *source) { add(&s.refused) })
 }
 
 func (t *sources) look(a netip.Addr) (refused session.Limits, udp int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s := t.open[sourceKey(a)]; s != nil {
-		return s.refused, s.udp
-	}
-	return session.Limits{}, 0
+	t.at(a, func(s *source) { refused, udp = s.refused, s.udp })
+	return refused, udp
 }
 
 // maxSources bounds each table of buckets, about 3 MB. Whoever comes when it is
@@ -150,11 +152,7 @@ func (m *limiter) allow(a netip.Addr, now time.Time) bool {
 func (m *limiter) forget(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for a, b := range m.sources {
-		if now.Sub(b.used) > 30*time.Second {
-			delete(m.sources, a)
-		}
-	}
+	maps.DeleteFunc(m.sources, func(_ netip.Addr, b *bucket) bool { return now.Sub(b.used) > 30*time.Second })
 }
 
 // udpSources remembers the two addresses that UDP came from last: enough to

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -83,11 +84,7 @@ func (s *strangers) isProven(a netip.Addr, now time.Time) bool {
 func (s *strangers) forget(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for a, until := range s.proven {
-		if !now.Before(until) {
-			delete(s.proven, a)
-		}
-	}
+	maps.DeleteFunc(s.proven, func(_ netip.Addr, until time.Time) bool { return !now.Before(until) })
 }
 
 // cookieEpoch is how long a cookie is given out; it is accepted for one epoch

@@ -76,12 +76,8 @@ func Compare(sent, arrived []byte) []Change {
 	d := &differ{}
 	d.start(s, a)
 	d.headers(s, a)
-	if ns, na := commonNames(s, a), commonNames(a, s); ns != na {
-		d.add(HeaderOrder, ns, na)
-	}
-	if s.LineEnd != a.LineEnd {
-		d.add(HeaderSpacing, strconv.Quote(s.LineEnd), strconv.Quote(a.LineEnd))
-	}
+	d.changed(HeaderOrder, commonNames(s, a), commonNames(a, s))
+	d.changed(HeaderSpacing, strconv.Quote(s.LineEnd), strconv.Quote(a.LineEnd))
 	d.body(s, a)
 	if len(d.out) == 0 {
 		d.add(Other, clip(sent), clip(arrived))
@@ -95,15 +91,19 @@ func (d *differ) add(c Code, before, after string) {
 	d.out = append(d.out, Change{c, clip([]byte(before)), clip([]byte(after))})
 }
 
-func (d *differ) start(s, a *Message) {
-	if bytes.Equal(s.Start, a.Start) {
-		return
+// changed adds a change where there is one.
+func (d *differ) changed(c Code, before, after string) {
+	if before != after {
+		d.add(c, before, after)
 	}
+}
+
+func (d *differ) start(s, a *Message) {
 	code := Other
 	if s.Method != "" && s.Method == a.Method {
 		code = RequestURI
 	}
-	d.add(code, string(s.Start), string(a.Start))
+	d.changed(code, string(s.Start), string(a.Start))
 }
 
 // headers compares the fields name by name, the values of one name in order.
@@ -148,9 +148,7 @@ func (d *differ) value(name string, s, a *Header) {
 	if bytes.Equal(s.Raw, a.Raw) {
 		return
 	}
-	if !bytes.Equal(s.Name, a.Name) {
-		d.add(HeaderCase, string(s.Name), string(a.Name))
-	}
+	d.changed(HeaderCase, string(s.Name), string(a.Name))
 	switch {
 	case !bytes.Equal(squeeze(s.Value), squeeze(a.Value)):
 		d.add(CodeOf(name), string(s.Raw), string(a.Raw))
@@ -185,28 +183,18 @@ func (d *differ) via(s, a *Header, response bool) {
 		d.add(Other, string(s.Raw), string(a.Raw))
 		return
 	}
-	if vs.SentBy != va.SentBy {
-		d.add(ViaSentBy, vs.SentBy, va.SentBy)
-	}
-	if vs.Branch != va.Branch {
-		d.add(ViaBranch, vs.Branch, va.Branch)
-	}
 	param := RPortAdded
 	if response {
 		param = ReceivedReversed
 	}
-	if vs.Received != va.Received {
-		d.add(param, receivedText(vs), receivedText(va))
+	d.changed(ViaSentBy, vs.SentBy, va.SentBy)
+	d.changed(ViaBranch, vs.Branch, va.Branch)
+	d.changed(param, receivedText(vs), receivedText(va))
+	if vs.HasRPort && !va.HasRPort {
+		param = RPortRemoved
 	}
-	switch {
-	case vs.HasRPort && !va.HasRPort:
-		d.add(RPortRemoved, rportText(vs), "")
-	case vs.RPort != va.RPort || vs.HasRPort != va.HasRPort:
-		d.add(param, rportText(vs), rportText(va))
-	}
-	if !bytes.Equal(s.Name, a.Name) {
-		d.add(HeaderCase, string(s.Name), string(a.Name))
-	}
+	d.changed(param, rportText(vs), rportText(va))
+	d.changed(HeaderCase, string(s.Name), string(a.Name))
 	if len(d.out) == before {
 		code := Other
 		if bytes.Equal(squeeze(s.Value), squeeze(a.Value)) {

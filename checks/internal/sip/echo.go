@@ -51,9 +51,7 @@ func (d *differ) echoedVia(s, r *Message) {
 	if !sameHost(vs.SentBy, vr.SentBy) {
 		d.add(ViaSentBy, vs.SentBy, vr.SentBy)
 	}
-	if vs.Branch != vr.Branch {
-		d.add(ViaBranch, vs.Branch, vr.Branch)
-	}
+	d.changed(ViaBranch, vs.Branch, vr.Branch)
 	if vs.HasRPort && !vr.HasRPort {
 		d.add(RPortRemoved, "rport", "")
 	}
