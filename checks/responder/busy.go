@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -96,15 +97,10 @@ func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
 // watchLateness counts the moments at which this process was not given the
 // processor, or had not read what has long arrived, until ctx ends.
 func (s *Server) watchLateness(ctx context.Context) {
-	behind := 0 // looks in a row at a long queue
-	for {
-		t := time.NewTimer(lateEvery)
+	for behind := 0; ; { // looks in a row at a long queue
 		begin := time.Now()
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if probe.Sleep(ctx, lateEvery) != nil {
 			return
-		case <-t.C:
 		}
 		if behind++; s.backlog.look(s).Waiting <= lateBacklog {
 			behind = 0

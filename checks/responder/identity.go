@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -103,13 +102,8 @@ func encodeIdentity(c tls.Certificate) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the key: %w", err)
 	}
-	var b bytes.Buffer
-	for _, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: c.Certificate[0]}, {Type: "EC PRIVATE KEY", Bytes: key}} {
-		if err := pem.Encode(&b, block); err != nil {
-			return nil, fmt.Errorf("writing the certificate: %w", err)
-		}
-	}
-	return b.Bytes(), nil
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+	return append(cert, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key})...), nil
 }
 
 // selfSigned makes the certificate of one run of the responder. Clients know

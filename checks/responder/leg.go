@@ -178,13 +178,10 @@ func (k *calls) next(c *call, l *leg) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.running = !l.ended && time.Since(l.born) <= legLife && time.Since(l.heard) <= legPatience && l.sent < voice.MaxPackets && c.conv.isProved(l.from.Addr())
-	if !l.running {
-		return false
-	}
-	if k.send(c, l, session.MediaPacket{Seq: uint32(l.sent)}) == nil {
+	if l.running && k.send(c, l, session.MediaPacket{Seq: uint32(l.sent)}) == nil {
 		l.sent++ // what did not leave is nobody's loss
 	}
-	return true
+	return l.running
 }
 
 // speakUp sends a few packets to where the leg's latest packet came from,
@@ -212,10 +209,7 @@ func (k *calls) speakUp(ctx context.Context, c *call, l *leg) {
 func (k *calls) say(c *call, l *leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.ended || !c.conv.isProved(l.from.Addr()) {
-		return
-	}
-	if k.send(c, l, session.MediaPacket{Spoken: true, Seq: uint32(l.spoken)}) == nil {
+	if !l.ended && c.conv.isProved(l.from.Addr()) && k.send(c, l, session.MediaPacket{Spoken: true, Seq: uint32(l.spoken)}) == nil {
 		l.spoken++
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -217,23 +218,17 @@ func (s *Server) closePorts() {
 
 // sweep forgets sessions that are over, and sources that were silent.
 func (s *Server) sweep(ctx context.Context) {
-	t := time.NewTicker(5 * time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-t.C:
-			for _, c := range s.sessions.expire(now) {
-				s.rtp.drop(c)
-				s.calls.drop(c)
-			}
-			s.limits.forget(now)
-			s.unproven.forget(now)
-			s.callers.forget(now)
-			s.others.forget(now)
-			s.inbound.forget(now)
+	for probe.Sleep(ctx, 5*time.Second) == nil {
+		now := time.Now()
+		for _, c := range s.sessions.expire(now) {
+			s.rtp.drop(c)
+			s.calls.drop(c)
 		}
+		s.limits.forget(now)
+		s.unproven.forget(now)
+		s.callers.forget(now)
+		s.others.forget(now)
+		s.inbound.forget(now)
 	}
 }
 

@@ -2,7 +2,6 @@ package responder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -256,5 +255,3 @@ func (r *rtpRange) rtpText() string {
 	}
 	return fmt.Sprintf("%d-%d", r.first, r.last)
 }
-
-var errTooManyPorts = errors.New("too many ports are open for other clients; try again in a minute")

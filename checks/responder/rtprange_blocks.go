@@ -63,7 +63,7 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 		}
 		h := b.ports[p]
 		if h == nil && len(b.ports) >= maxBlockPorts {
-			err = errTooManyPorts
+			err = errors.New("too many ports are open for other clients; try again in a minute")
 			break
 		}
 		if h == nil {

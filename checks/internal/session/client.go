@@ -39,9 +39,9 @@ type Client struct {
 	carrier carrier
 	way     opener // how it was reached
 
-	// udp holds whether a masked datagram was answered, once that is known; it
-	// is empty while somebody finds out.
-	udp chan udpAnswer
+	// udp holds whether a masked datagram was answered, nil as long as that is
+	// not known; it is empty while somebody finds out.
+	udp chan *bool
 
 	closed atomic.Bool
 }

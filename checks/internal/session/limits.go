@@ -90,28 +90,19 @@ func (c *Client) second(ctx context.Context) (*masked, error) {
 	return newMasked(ctx, c.way.net, c.way.bind, c.way.addr, otherPorts(c.way.port), c.way.pin)
 }
 
-// udpAnswer is what is known of a responder's answers to masked datagrams.
-type udpAnswer int
-
-const (
-	udpUnknown udpAnswer = iota
-	udpSilent
-	udpAnswered
-)
-
 // overUDP reports whether the responder answers a masked datagram on any of
 // the ports of its second carrier. It is tried once for all checks, unless the
 // one that tries is interrupted.
 func (c *Client) overUDP(ctx context.Context) bool {
-	var known udpAnswer
+	var known *bool
 	select {
 	case known = <-c.udp:
 	case <-ctx.Done():
 		return false
 	}
 	defer func() { c.udp <- known }()
-	if known != udpUnknown {
-		return known == udpAnswered
+	if known != nil {
+		return *known
 	}
 	asking, cancel := context.WithTimeout(ctx, limitsTimeout)
 	defer cancel()
@@ -120,13 +111,11 @@ func (c *Client) overUDP(ctx context.Context) bool {
 		return false
 	}
 	defer m.close()
-	switch err := m.hello(asking); {
-	case err == nil:
-		known = udpAnswered
-	case ctx.Err() == nil:
-		known = udpSilent
+	answered := m.hello(asking) == nil
+	if answered || ctx.Err() == nil {
+		known = &answered
 	}
-	return known == udpAnswered
+	return answered
 }
 
 // A BusyError is the refusal of a responder that has no room at the moment.

@@ -114,8 +114,8 @@ func (o *opener) udp(ctx context.Context) attempt {
 // finish opens the session over a carrier, and closes the carrier when that
 // does not work.
 func (o *opener) finish(ctx context.Context, ca carrier, kind string) attempt {
-	c := &Client{Addr: o.addr, Carrier: kind, carrier: ca, way: *o, udp: make(chan udpAnswer, 1)}
-	c.udp <- udpUnknown
+	c := &Client{Addr: o.addr, Carrier: kind, carrier: ca, way: *o, udp: make(chan *bool, 1)}
+	c.udp <- nil
 	err := ca.call(ctx, OpOpen, nil, OpenRequest{Protocol: Protocol, Tool: toolName(), Dialled: o.addr}, &c.Info)
 	if err == nil {
 		err = c.Info.check()

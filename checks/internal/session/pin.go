@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -68,16 +69,15 @@ func (p *pin) verify(chain []*x509.Certificate) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	got := FingerprintOf(chain[0].Raw)
-	switch {
-	case p.want != nil && got != *p.want:
-		return refusal("wrong certificate: its fingerprint is %s, but --responder-fingerprint says %s; "+
-			"compare with what \"sipdoctor serve\" printed there", got, *p.want)
+	switch known := cmp.Or(p.want, p.first); {
+	case known == nil:
+	case got == *known:
+		return nil
 	case p.want != nil:
-		return nil
-	case p.first != nil && got != *p.first:
-		return refusal("the responder's certificate changed during the run: its fingerprint was %s and is now %s", *p.first, got)
-	case p.first != nil:
-		return nil
+		return refusal("wrong certificate: its fingerprint is %s, but --responder-fingerprint says %s; "+
+			"compare with what \"sipdoctor serve\" printed there", got, *known)
+	default:
+		return refusal("the responder's certificate changed during the run: its fingerprint was %s and is now %s", *known, got)
 	}
 	if err := p.trust(chain, got); err != nil {
 		return err
