@@ -26,14 +26,9 @@ type machine struct {
 
 // around is how a machine was found. It does not change.
 type around struct {
-	sockets  []netinfo.Socket // of other programs
-	checked  bool             // the rules were read, all of them
-	rerouted map[route]bool   // what rules take elsewhere
-}
-
-type route struct {
-	transport string
-	at        netip.AddrPort
+	sockets  []netinfo.Socket  // of other programs
+	checked  bool              // the rules were read, all of them
+	rerouted map[endpoint]bool // what rules take elsewhere, at single addresses
 }
 
 // rulesPatience bounds the reading of the rules: the responder does not wait
@@ -84,27 +79,24 @@ func (m *machine) look(now time.Time, held []endpoint) *around {
 	return m.now
 }
 
-func (a *around) reroutes(transport string, at netip.AddrPort) bool {
-	return a.rerouted[route{transport, at}]
-}
-
 // reroutedFrom are the addresses at which a rule takes a port of ours away.
-func (a *around) reroutedFrom(e endpoint) (list []netip.AddrPort) {
+func (a *around) reroutedFrom(e endpoint) (list []netip.Addr) {
 	for k := range a.rerouted {
-		here := k.at.Addr() == e.at.Addr() || e.at.Addr().IsUnspecified() && k.at.Addr().Is4() == e.at.Addr().Is4()
-		if k.transport == e.transport && k.at.Port() == e.at.Port() && here {
-			list = append(list, k.at)
+		addr := k.at.Addr()
+		here := addr == e.at.Addr() || e.at.Addr().IsUnspecified() && addr.Is4() == e.at.Addr().Is4()
+		if here && k == e.of(addr) {
+			list = append(list, addr)
 		}
 	}
-	slices.SortFunc(list, netip.AddrPort.Compare)
+	slices.SortFunc(list, netip.Addr.Compare)
 	return list
 }
 
 // rerouted finds the ports that a rule takes elsewhere at an own address. It
 // may name one too many where a rule depends on what is not known; that costs a
 // test, and a PBX its peace otherwise.
-func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) map[route]bool {
-	out := map[route]bool{}
+func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) map[endpoint]bool {
+	out := map[endpoint]bool{}
 	for _, e := range held {
 		addrs := []netip.Addr{e.at.Addr()}
 		if e.at.Addr().IsUnspecified() {
@@ -112,7 +104,7 @@ func rerouted(rules *packetfilter.Ruleset, held []endpoint, own []netip.Addr) ma
 		}
 		for _, a := range addrs {
 			if a.Is4() == e.at.Addr().Is4() && takes(rules, e.transport, a, e.at.Port()) {
-				out[route{e.transport, netip.AddrPortFrom(a, e.at.Port())}] = true
+				out[e.of(a)] = true
 			}
 		}
 	}

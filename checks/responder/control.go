@@ -81,7 +81,14 @@ func (s *Server) info(c *conversation) session.Info {
 		RTPRange: s.rtp.rtpText(), RTPBlock: s.rtp.block(c.reachedAt()), ExpiresS: int(s.cfg.Limits.Idle / time.Second), Fingerprint: s.Fingerprint(),
 	}
 	now := time.Now()
-	s.describe(&i, c.reachedAt(), now)
+	if reached := c.reachedAt(); reached.IsValid() && !reached.IsUnspecified() { // else this system does not tell
+		i.Reached = reached
+	}
+	m := s.machine.look(now, p.held)
+	at := p.portsAt(i.Reached, m)
+	i.PortsChecked, i.Busy = m.checked, p.lacks(i.Reached, m)
+	// Nothing that another program gets in our place.
+	i.SIPUDP, i.SIPTCP, i.SIPTLS, i.PlainUDP, i.PlainTCP, i.STUN = at.SIPUDP, at.SIPTCP, at.SIPTLS, at.PlainUDP, at.PlainTCP, at.STUN
 	s.unproven.prove(c.seen.Addr(), now, s.cfg.Limits.Lifetime) // by the handshake or cookie of this call
 	// An address behind a 1:1 NAT is of no use to the client: only when ours and
 	// the one it dialled are the same is the second one known to be right too.

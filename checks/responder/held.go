@@ -5,9 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -35,7 +33,8 @@ type endpoint struct {
 
 // reaches reports whether what is sent to an own address arrives here.
 func (e endpoint) reaches(addr netip.Addr, m *around) bool {
-	if m.reroutes(e.transport, netip.AddrPortFrom(addr, e.at.Port())) {
+	here := e.of(addr)
+	if m.rerouted[here] {
 		return false
 	}
 	if e.at.Addr() == addr {
@@ -46,8 +45,13 @@ func (e endpoint) reaches(addr netip.Addr, m *around) bool {
 	}
 	// The kernel prefers a socket that is bound to exactly this address to one
 	// that is bound to all of them.
-	at := netip.AddrPortFrom(addr, e.at.Port())
-	return !slices.ContainsFunc(m.sockets, func(s netinfo.Socket) bool { return s.Protocol == e.transport && s.Local == at })
+	return !slices.ContainsFunc(m.sockets, func(s netinfo.Socket) bool { return s.Protocol == e.transport && s.Local == here.at })
+}
+
+// of is the endpoint at a single address.
+func (e endpoint) of(addr netip.Addr) endpoint {
+	e.at = netip.AddrPortFrom(addr, e.at.Port())
+	return e
 }
 
 // numbers are the ports of a service at an own address, in the order in which
@@ -100,12 +104,12 @@ func (p *ports) lacks(addr netip.Addr, m *around) []string {
 	}
 	for _, e := range p.held {
 		for _, at := range m.reroutedFrom(e) {
-			add(refusal{endpoint{e.service, e.transport, at}, "a packet filter rule of this machine takes it elsewhere"})
+			add(refusal{e.of(at), "a packet filter rule of this machine takes it elsewhere"})
 		}
 		for _, o := range m.sockets {
 			a := o.Local.Addr()
 			if o.Protocol == e.transport && o.Local.Port() == e.at.Port() && e.at.Addr().IsUnspecified() && !a.IsUnspecified() && a.Is4() == e.at.Addr().Is4() {
-				add(refusal{endpoint{e.service, e.transport, o.Local}, inUseBy(o.Program)})
+				add(refusal{e.of(a), inUseBy(o.Program)})
 			}
 		}
 	}
@@ -133,17 +137,4 @@ func foreign(list []netinfo.Socket, held []endpoint) []netinfo.Socket {
 	return slices.DeleteFunc(list, func(s netinfo.Socket) bool {
 		return slices.ContainsFunc(held, func(e endpoint) bool { return e.transport == s.Protocol && e.at == s.Local })
 	})
-}
-
-// describe fills in what a client that reached us at an own address can use:
-// nothing that another program gets in our place.
-func (s *Server) describe(i *session.Info, reached netip.Addr, now time.Time) {
-	p := &s.ports
-	if !reached.IsValid() || reached.IsUnspecified() {
-		reached = netip.Addr{} // this system does not tell
-	}
-	m := s.machine.look(now, p.held)
-	at := p.portsAt(reached, m)
-	i.Reached, i.PortsChecked, i.Busy = reached, m.checked, p.lacks(reached, m)
-	i.SIPUDP, i.SIPTCP, i.SIPTLS, i.PlainUDP, i.PlainTCP, i.STUN = at.SIPUDP, at.SIPTCP, at.SIPTLS, at.PlainUDP, at.PlainTCP, at.STUN
 }

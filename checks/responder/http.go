@@ -43,9 +43,7 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	s.counters.calls.Add(1)
 	now := time.Now()
 	c := &controlCall{op: op, id: r.Header.Get(session.HeaderCall), seen: parseAddrPort(r.RemoteAddr), reached: reached(r)}
-	if len(c.id) > 64 {
-		c.id = c.id[:64]
-	}
+	c.id = c.id[:min(len(c.id), 64)]
 	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
 	conv := s.sessions.find(id, now)
 	known := ok && conv != nil && session.SameSecret(secret, conv.secret)

@@ -244,33 +244,25 @@ func (b *binder) unbound() netip.Addr {
 	return netip.Addr{}
 }
 
-// pair returns the two addresses between which a client at local can compare,
-// local itself and another one of its family, in the order of Listen. With
-// one address only, or all of the machine's, the second is invalid.
-func (p *ports) pair(local netip.Addr) (primary, alternate netip.Addr) {
+// stunPair returns the two addresses between which a client at local can
+// compare, local itself and another one of its family, in the order of Listen,
+// as far as STUN is served at both ports of both. With one address only, or all
+// of the machine's, the second is invalid.
+func (p *ports) stunPair(local netip.Addr) (primary, alternate netip.Addr) {
 	var same []netip.Addr
 	for _, a := range p.addrs {
 		if a.Is4() == local.Is4() && !a.IsUnspecified() {
 			same = append(same, a)
 		}
 	}
-	if len(same) < 2 || !slices.Contains(same[:2], local) {
+	served := len(same) >= 2 && slices.Contains(same[:2], local)
+	for i := 0; served && i < 2; i++ {
+		served = p.find(stunSocket, where(same[i], p.stun)) != nil && p.find(stunSocket, where(same[i], p.stunAlt)) != nil
+	}
+	if !served {
 		return local, netip.Addr{}
 	}
 	return same[0], same[1]
-}
-
-// stunPair is pair, as far as STUN is really served at both ports of both.
-func (p *ports) stunPair(local netip.Addr) (primary, alternate netip.Addr) {
-	primary, alternate = p.pair(local)
-	for _, a := range []netip.Addr{primary, alternate} {
-		for _, port := range []int{p.stun, p.stunAlt} {
-			if alternate.IsValid() && p.find(stunSocket, where(a, port)) == nil {
-				return local, netip.Addr{}
-			}
-		}
-	}
-	return primary, alternate
 }
 
 func (p *ports) find(kind socketKind, at netip.AddrPort) *socket {

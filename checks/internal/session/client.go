@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -71,13 +72,8 @@ const (
 // otherPorts are tried for control over UDP beside the control port: a
 // firewall that knows phones lets SIP ports through.
 func otherPorts(control int) []int {
-	ports := []int{control}
-	for _, p := range []int{5060, 5080} {
-		if p != control {
-			ports = append(ports, p)
-		}
-	}
-	return ports
+	sip := slices.DeleteFunc([]int{5060, 5080}, func(p int) bool { return p == control })
+	return append([]int{control}, sip...)
 }
 
 // Open starts a session over HTTPS, or over masked UDP where TCP does not get

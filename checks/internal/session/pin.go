@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -167,14 +165,11 @@ func SignInfo(cert *tls.Certificate, call string, info Info) (*SignedInfo, error
 	if !ok {
 		return nil, errors.New("signing the session's description: the certificate's key cannot sign")
 	}
-	msg, hash := signedBytes(call, raw), crypto.SHA256
+	hash := crypto.SHA256
 	if _, ok := key.Public().(ed25519.PublicKey); ok {
 		hash = 0 // Ed25519 signs the message itself (RFC 8032)
-	} else {
-		d := sha256.Sum256(msg)
-		msg = d[:]
 	}
-	sig, err := key.Sign(rand.Reader, msg, hash)
+	sig, err := crypto.SignMessage(key, rand.Reader, signedBytes(call, raw), hash)
 	if err != nil {
 		return nil, fmt.Errorf("signing the session's description: %w", err)
 	}
@@ -195,24 +190,14 @@ func (s *SignedInfo) open(call string, p *pin) (Info, error) {
 	if err := p.verify(chain); err != nil {
 		return info, err
 	}
-	if err := chain[0].CheckSignature(signatureAlgorithm(chain[0]), signedBytes(call, s.Info), s.Signature); err != nil {
+	algorithm := map[x509.PublicKeyAlgorithm]x509.SignatureAlgorithm{
+		x509.Ed25519: x509.PureEd25519, x509.ECDSA: x509.ECDSAWithSHA256, x509.RSA: x509.SHA256WithRSA, // what SignInfo uses
+	}[chain[0].PublicKeyAlgorithm]
+	if err := chain[0].CheckSignature(algorithm, signedBytes(call, s.Info), s.Signature); err != nil {
 		return info, refusal("checking the responder's signature: %w", err)
 	}
 	if err := json.Unmarshal(s.Info, &info); err != nil {
 		return info, refusal("reading the session's description: %w", err)
 	}
 	return info, nil
-}
-
-// signatureAlgorithm is what SignInfo uses with the key of c.
-func signatureAlgorithm(c *x509.Certificate) x509.SignatureAlgorithm {
-	switch c.PublicKey.(type) {
-	case ed25519.PublicKey:
-		return x509.PureEd25519
-	case *ecdsa.PublicKey:
-		return x509.ECDSAWithSHA256
-	case *rsa.PublicKey:
-		return x509.SHA256WithRSA
-	}
-	return x509.UnknownSignatureAlgorithm
 }
