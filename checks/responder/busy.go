@@ -36,14 +36,12 @@ func refuseBusy(status int, format string, args ...any) error {
 	return e
 }
 
-// count notes what was not done for a session.
 func (c *conversation) count(add func(*session.Limits)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	add(&c.refused)
 }
 
-// allow takes one token of the session's own budget.
 func (c *conversation) allow(now time.Time) bool {
 	if c.tokens.AllowN(now, 1) {
 		return true
@@ -55,7 +53,6 @@ func (c *conversation) allow(now time.Time) bool {
 // withheld notes an answer that a session does not get.
 func withheld(l *session.Limits) { l.Answers++ }
 
-// limited answers OpLimits.
 func (s *Server) limited(c *conversation) session.LimitsReply {
 	now := s.standing(s.sources.look(c.seen.Addr()))
 	c.mu.Lock()
@@ -91,7 +88,6 @@ func (s *Server) standing(refused session.Limits, udp int) tally {
 // moment. Nobody else has the session yet.
 func (s *Server) joined(c *conversation) { c.before = s.standing(s.sources.enter(c.seen.Addr())) }
 
-// left is joined's end.
 func (s *Server) left(c *conversation) { s.sources.leave(c.seen.Addr()) }
 
 // watchLateness counts the moments at which this process was not given the

@@ -24,7 +24,6 @@ const (
 	legLife = 3 * time.Minute
 )
 
-// calls are the simulated calls of all sessions.
 type calls struct {
 	s *Server
 
@@ -45,7 +44,6 @@ type call struct {
 	touched time.Time
 }
 
-// media does OpMedia.
 func (k *calls) media(ctx context.Context, c *conversation, r session.MediaRequest) (out session.MediaReply, err error) {
 	if n := len(r.Open) + len(r.Look) + len(r.Speak) + len(r.End); n > maxLegs {
 		return out, refuse(http.StatusBadRequest, "%d legs in one request; %d are possible", n, maxLegs)
@@ -80,7 +78,6 @@ func (k *calls) media(ctx context.Context, c *conversation, r session.MediaReque
 	return out, nil
 }
 
-// calls finds the session's call, or makes it.
 func (c *conversation) calls() (*call, error) {
 	key, err := session.NewMediaKey(c.id, c.secret)
 	if err != nil {

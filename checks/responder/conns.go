@@ -32,7 +32,6 @@ type connTable struct {
 	closed    bool
 }
 
-// A limitedConn is one of them.
 type limitedConn struct {
 	net.Conn
 	table *connTable
@@ -104,7 +103,6 @@ func (t *connTable) refused(peer netip.Addr) {
 	t.s.sources.count(peer, func(l *session.Limits) { l.Connections++ })
 }
 
-// expire closes a connection that is still a stranger's.
 func (c *limitedConn) expire() {
 	t := c.table
 	t.mu.Lock()

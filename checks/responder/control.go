@@ -37,7 +37,6 @@ type controlCall struct {
 	body    []byte
 }
 
-// open starts a session.
 func (s *Server) open(c *controlCall, now time.Time) (*conversation, session.Info, error) {
 	var req session.OpenRequest
 	if err := json.Unmarshal(c.body, &req); err != nil {
@@ -103,7 +102,6 @@ func (s *Server) info(c *conversation) session.Info {
 	return i
 }
 
-// perform does a call of an open session.
 func (s *Server) perform(ctx context.Context, c *controlCall, conv *conversation) (any, error) {
 	switch c.op {
 	case session.OpArrivals:

@@ -90,7 +90,6 @@ func (s *Server) openFrame(c *controlCall, now time.Time) keptReply {
 	return conv.finish(c.id, status, body)
 }
 
-// replyPiece sends the part of a reply that a frame asks for.
 func (s *Server) replyPiece(m *message, size int, f *session.Frame, r keptReply) {
 	at := min(f.Offset, len(r.body))
 	reply := session.FrameReply{

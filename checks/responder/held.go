@@ -9,7 +9,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-// A service is what a port is for.
 type service int
 
 const (
@@ -132,7 +131,6 @@ func inUseBy(program string) string {
 	return "in use by " + printable(program)
 }
 
-// foreign leaves out the responder's own sockets.
 func foreign(list []netinfo.Socket, held []endpoint) []netinfo.Socket {
 	return slices.DeleteFunc(list, func(s netinfo.Socket) bool {
 		return slices.ContainsFunc(held, func(e endpoint) bool { return e.transport == s.Protocol && e.at == s.Local })

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/tls"
 	"io"
 	"net"
@@ -13,7 +14,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
-// serveControl serves the HTTPS control channel on one listener.
 func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
 	conf := s.tlsConfig()
 	conf.NextProtos = []string{"http/1.1"}
@@ -46,7 +46,7 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	c.id = c.id[:min(len(c.id), 64)]
 	id, secret, ok := session.ParseBearer(r.Header.Get("Authorization"))
 	conv := s.sessions.find(id, now)
-	known := ok && conv != nil && session.SameSecret(secret, conv.secret)
+	known := ok && conv != nil && hmac.Equal(secret, conv.secret)
 	// A session's calls have a budget of their own; any other takes from that of
 	// its address, which a TCP handshake has shown.
 	if known && !conv.tokens.AllowN(now, 1) || !known && !s.callers.allow(c.seen.Addr(), now) {
@@ -126,7 +126,6 @@ func connOf(r *http.Request) *limitedConn {
 	return c
 }
 
-// connKey is where serveHTTP puts the connection.
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
@@ -136,7 +135,6 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// reached is our address that a request came to.
 func reached(r *http.Request) netip.Addr {
 	a, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return addrPort(a).Addr()

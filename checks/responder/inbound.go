@@ -46,7 +46,6 @@ type inbound struct {
 	targets map[netip.Addr]*inboundTarget // by sourceKey
 }
 
-// inboundTarget is one address that gets packets.
 type inboundTarget struct {
 	owner  *conversation
 	until  time.Time // it belongs to owner until then
@@ -114,7 +113,6 @@ func (n *inbound) claim(c *conversation, to netip.Addr, packets int, now time.Ti
 	return t, 0
 }
 
-// A volley is the packets of one call.
 type volley struct {
 	socket   *socket
 	from, to netip.Addr

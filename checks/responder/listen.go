@@ -29,7 +29,6 @@ type ports struct {
 	sockets []*socket
 }
 
-// boundTCP is one TCP port.
 type boundTCP struct {
 	listener net.Listener
 	serve    func(context.Context, net.Listener) error
@@ -69,7 +68,6 @@ func (b *binder) check() error {
 	return nil
 }
 
-// A binder opens the sockets of Listen.
 type binder struct {
 	s        *Server
 	ports    ports
@@ -224,7 +222,6 @@ func (b *binder) nameOwners(ctx context.Context) {
 	}
 }
 
-// why is what Listen reports when nothing is left.
 func (b *binder) why() error {
 	if busy := b.ports.lacks(netip.Addr{}, &around{}); len(busy) > 0 {
 		return errors.New(strings.Join(busy[:min(len(busy), 3)], "; "))
@@ -274,12 +271,10 @@ func (p *ports) find(kind socketKind, at netip.AddrPort) *socket {
 	return nil
 }
 
-// mediaSocket is where RTP leaves from at an own address.
 func (p *ports) mediaSocket(local netip.Addr) *socket {
 	return p.find(mediaSocket, netip.AddrPortFrom(local, uint16(p.rtp)))
 }
 
-// serves reports whether any port of one of the services was bound.
 func (p *ports) serves(services ...service) bool {
 	return slices.ContainsFunc(p.held, func(e endpoint) bool { return slices.Contains(services, e.service) })
 }

@@ -168,7 +168,6 @@ func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Ti
 	return proved
 }
 
-// sweep does OpSweep.
 func (r *rtpRange) sweep(ctx context.Context, c *conversation, req session.SweepRequest) (out session.SweepReply, err error) {
 	want, err := session.DecodePorts(req.Hold, 2*blockSize)
 	switch {
@@ -196,7 +195,6 @@ func (r *rtpRange) sweep(ctx context.Context, c *conversation, req session.Sweep
 	return session.SweepReply{Busy: session.EncodePorts(busy)}, nil
 }
 
-// start finds the session's sweep, or makes it.
 func (r *rtpRange) start(c *conversation) (*sweep, error) {
 	key, err := session.NewRTPKey(c.id, c.secret)
 	if err != nil {
@@ -216,7 +214,6 @@ func (r *rtpRange) start(c *conversation) (*sweep, error) {
 	return c.sweep, nil
 }
 
-// bitmap does OpBitmap.
 func (r *rtpRange) bitmap(c *conversation) (any, error) {
 	c.mu.Lock()
 	w := c.sweep
@@ -229,7 +226,6 @@ func (r *rtpRange) bitmap(c *conversation) (any, error) {
 	return session.BitmapReply{Arrived: slices.Clone(w.arrived), Probes: w.probes, Moved: w.moved, Unproved: w.unproved}, nil
 }
 
-// drop ends the sweep of a session and closes its ports.
 func (r *rtpRange) drop(c *conversation) {
 	c.mu.Lock()
 	w := c.sweep
@@ -241,14 +237,12 @@ func (r *rtpRange) drop(c *conversation) {
 	}
 }
 
-// reachedAt is our address that the client used.
 func (c *conversation) reachedAt() netip.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reached
 }
 
-// rtpText is the range as a client reads it.
 func (r *rtpRange) rtpText() string {
 	if r.first == 0 {
 		return ""

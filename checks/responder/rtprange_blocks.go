@@ -100,14 +100,12 @@ func (b *blocks) acquire(ctx context.Context, port int) *heldPort {
 	return h
 }
 
-// has reports that this responder itself has the port open.
 func (b *blocks) has(port int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.ports[port] != nil
 }
 
-// giveBack ends one use of a port that acquire has opened.
 func (b *blocks) giveBack(port int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,7 +157,6 @@ func (b *blocks) listen(u *socket, swept bool) {
 	})
 }
 
-// letGo gives one use of a port back.
 func (b *blocks) letGo(port int) {
 	h := b.ports[port]
 	if h == nil {

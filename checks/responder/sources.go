@@ -131,7 +131,6 @@ func newLimiter(l Limits) *limiter {
 	}
 }
 
-// allow takes one token of a source's bucket.
 func (m *limiter) allow(a netip.Addr, now time.Time) bool {
 	key := sourceKey(a)
 	m.mu.Lock()

@@ -14,7 +14,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 )
 
-// A store holds the open sessions.
 type store struct {
 	limits Limits
 	bytes  atomic.Int64 // recorded by all sessions
@@ -78,7 +77,6 @@ func (st *store) find(id string, now time.Time) *conversation {
 	return c
 }
 
-// over reports whether a session's time is up.
 func (st *store) over(c *conversation, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

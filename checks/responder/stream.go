@@ -69,7 +69,6 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn, conf *tls.Config)
 	st.run()
 }
 
-// A stream is one SIP connection.
 type stream struct {
 	s         *Server
 	conn      net.Conn
@@ -133,14 +132,12 @@ func (st *stream) drain() bool {
 	}
 }
 
-// leftover records an incomplete message.
 func (st *stream) leftover() {
 	if n := len(st.split.Rest()); n > 0 {
 		st.handle(item{raw: st.split.Take(n)}, false)
 	}
 }
 
-// handle returns the bytes to write.
 func (st *stream) handle(it item, whole bool) []byte {
 	m := &message{
 		transport: st.transport, from: addrPort(st.conn.RemoteAddr()), local: addrPort(st.conn.LocalAddr()),

@@ -189,7 +189,6 @@ func (c *Client) Control() netip.AddrPort {
 	return netip.AddrPortFrom(c.Addr, uint16(c.way.port))
 }
 
-// Invite asks the responder to call us on a flow.
 func (c *Client) Invite(ctx context.Context, r InviteRequest) (InviteReply, error) {
 	return call[InviteReply](ctx, c, OpInvite, r)
 }
@@ -221,7 +220,6 @@ func (c *Client) Close(ctx context.Context) error {
 	return err
 }
 
-// call makes one control call of c.
 func call[Reply any](ctx context.Context, c *Client, op string, in any) (out Reply, err error) {
 	err = c.do(ctx, op, in, &out)
 	return out, err
@@ -246,7 +244,6 @@ func prefix(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// toolName is what the client calls itself at the responder.
 func toolName() string {
 	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
 		return "sipdoctor " + b.Main.Version

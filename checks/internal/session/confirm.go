@@ -119,7 +119,6 @@ func (c *Client) findOwner(ctx context.Context, o *Owner, number int) {
 	}
 }
 
-// question is the OPTIONS by which a port is asked.
 type question struct {
 	token, transport string
 	local, remote    netip.AddrPort

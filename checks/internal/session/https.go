@@ -59,7 +59,6 @@ func newHTTPS(n platform.Network, local netip.Addr, remote netip.AddrPort, p *pi
 	}}
 }
 
-// handshakeError says what a failed TLS handshake means here.
 func handshakeError(err error) error {
 	var record tls.RecordHeaderError
 	switch {

@@ -85,7 +85,6 @@ func (c *Client) limits(ctx context.Context, over carrier) (out LimitsReply, err
 	return out, over.call(ctx, OpLimits, &c.Info, struct{}{}, &out)
 }
 
-// second opens another carrier, of masked datagrams.
 func (c *Client) second(ctx context.Context) (*masked, error) {
 	return newMasked(ctx, c.way.net, c.way.bind, c.way.addr, otherPorts(c.way.port), c.way.pin)
 }

@@ -34,7 +34,6 @@ const (
 	macSize  = 8
 )
 
-// packetHead is what both kinds have.
 type packetHead struct {
 	magic  uint32
 	flags  byte
@@ -84,7 +83,6 @@ func (k *packetKey) begin(b []byte, h packetHead) (all, packet []byte) {
 	return b, out
 }
 
-// sign completes a packet.
 func (k *packetKey) sign(packet []byte, seed uint32) {
 	mac := k.sum(packet)
 	fillNoise(packet[k.macAt+copy(packet[k.macAt:], mac[:]):], seed)
@@ -114,7 +112,6 @@ func parseHead(b []byte, magic uint32, limit byte) (h packetHead, session [8]byt
 	return h, [8]byte(b[17:25]), true
 }
 
-// flagged is flag where on is true.
 func flagged(on bool, flag byte) byte {
 	if on {
 		return flag

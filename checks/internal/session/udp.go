@@ -34,7 +34,6 @@ const chunkWindow = 8
 
 var errNoAnswer = errors.New("no answer")
 
-// masked carries the calls in masked datagrams.
 type masked struct {
 	conn   platform.UDPConn
 	remote netip.Addr
@@ -52,7 +51,6 @@ type masked struct {
 	refuse  chan struct{} // closed when no port is left
 }
 
-// piece names one awaited datagram.
 type piece struct {
 	call   string
 	offset int
@@ -255,7 +253,6 @@ func (m *masked) call(ctx context.Context, op string, info *Info, in, out any) e
 	return err
 }
 
-// rest fetches the pieces after the first.
 func (m *masked) rest(ctx context.Context, f Frame, info *Info, first FrameReply) ([]byte, error) {
 	if len(first.Data) == first.Total {
 		return first.Data, nil

@@ -36,7 +36,6 @@ type LaterFlow struct {
 	Refused string         `json:"refused,omitempty"` // why it will get none
 }
 
-// Later asks for late messages.
 func (c *Client) Later(ctx context.Context, r LaterRequest) (LaterReply, error) {
 	return call[LaterReply](ctx, c, OpLater, r)
 }

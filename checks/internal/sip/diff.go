@@ -91,7 +91,6 @@ func (d *differ) add(c Code, before, after string) {
 	d.out = append(d.out, Change{c, clip([]byte(before)), clip([]byte(after))})
 }
 
-// changed adds a change where there is one.
 func (d *differ) changed(c Code, before, after string) {
 	if before != after {
 		d.add(c, before, after)

@@ -39,7 +39,6 @@ func parseBoth(sent, reply []byte) (s, r *Message, ok bool) {
 	return s, r, errSent == nil && errReply == nil && r.Status != 0
 }
 
-// echoedVia compares the Via of the request with the one that came back.
 func (d *differ) echoedVia(s, r *Message) {
 	vs, vr, others, ok := ownVia(s, r)
 	if !ok {

@@ -146,7 +146,6 @@ func (a answer) add(m *pion.Message, t pion.AttrType, addr netip.AddrPort, limit
 	}
 }
 
-// end is what finish will add, bytes.
 func (a answer) end() int {
 	if a.request.Fingerprint {
 		return 8

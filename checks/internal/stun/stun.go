@@ -93,7 +93,6 @@ func address(m *pion.Message, t pion.AttrType) netip.AddrPort {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(a.Port))
 }
 
-// putAddress adds an address attribute.
 func putAddress(m *pion.Message, t pion.AttrType, a netip.AddrPort) error {
 	p := pion.MappedAddress{IP: a.Addr().Unmap().AsSlice(), Port: int(a.Port())}
 	if t == pion.AttrXORMappedAddress {
