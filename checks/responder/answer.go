@@ -137,14 +137,11 @@ func contacts(m *sip.Message) []string {
 }
 
 func (a *answerer) contact() string {
-	return fmt.Sprintf("Contact: <sip:sipdoctor@%s%s>", a.visible, transportParam(a.transport))
-}
-
-func transportParam(transport string) string {
-	if transport == "udp" {
-		return ""
+	param := ""
+	if a.transport != "udp" {
+		param = ";transport=" + a.transport
 	}
-	return ";transport=" + transport
+	return fmt.Sprintf("Contact: <sip:sipdoctor@%s%s>", a.visible, param)
 }
 
 // sdp offers or accepts one G.711 stream (RFC 4566).

@@ -72,16 +72,10 @@ func (s *Server) limited(c *conversation) session.LimitsReply {
 	return out
 }
 
-// A tally is what has been counted for an address and for everybody.
-type tally struct {
-	refused session.Limits
-	udp     int
-}
-
 // standing adds what concerns everybody to the counts of an address.
-func (s *Server) standing(refused session.Limits, udp int) tally {
-	refused.Overflow, refused.Late = int(s.backlog.look(s).Dropped), int(s.late.Load())
-	return tally{refused, udp}
+func (s *Server) standing(t tally) tally {
+	t.refused.Overflow, t.refused.Late = int(s.backlog.look(s).Dropped), int(s.late.Load())
+	return t
 }
 
 // joined registers a new session's address and takes the counts of that

@@ -110,6 +110,7 @@ func (k *calls) openLeg(ctx context.Context, c *call, o session.MediaOpen) (l *l
 		return nil, "a leg has a number from 0 to 65535 and 1 to 16 ports to choose from"
 	}
 	if refused := k.claim(c); refused != "" {
+		c.conv.count(func(l *session.Limits) { l.Ports++ })
 		return nil, refused
 	}
 	for _, port := range o.Ports {
@@ -155,11 +156,6 @@ func (k *calls) claim(c *call) (refused string) {
 	}
 	c.mu.Unlock()
 	src := sourceKey(c.conv.seen.Addr())
-	defer func() {
-		if refused != "" {
-			c.conv.count(func(l *session.Limits) { l.Ports++ })
-		}
-	}()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {

@@ -13,7 +13,8 @@ import (
 // belongs to a session, and returns what goes back to where it came from, nil
 // for silence. It neither sends nor waits.
 func (s *Server) handle(m *message, now time.Time) []byte {
-	s.counters.received(len(m.raw))
+	s.counters.messages.Add(1)
+	s.counters.bytesIn.Add(uint64(len(m.raw)))
 	if !s.belongs(m, now) {
 		return s.stranger(m, now)
 	}

@@ -30,9 +30,7 @@ func (s *Server) tlsConfig() *tls.Config {
 // take time when the responder stops.
 func (s *Server) control(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
-	for _, op := range []string{session.OpOpen, session.OpArrivals, session.OpInvite, session.OpRTP, session.OpSweep, session.OpBitmap, session.OpInbound, session.OpLater, session.OpMedia, session.OpLimits, session.OpClose} {
-		mux.HandleFunc("POST "+session.Path(op), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, op, w, r) })
-	}
+	mux.HandleFunc("POST "+session.Path("{op}"), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, r.PathValue("op"), w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(session.HeaderProtocol, strconv.Itoa(session.Protocol))
 		mux.ServeHTTP(w, r)

@@ -140,13 +140,7 @@ func (b *binder) tcpPort(ctx context.Context, v service, at []netip.Addr, port i
 
 // udpPort is tcpPort for UDP, at every address.
 func (b *binder) udpPort(ctx context.Context, v service, port int) (bound int) {
-	kind := probeSocket
-	switch v {
-	case stunService:
-		kind = stunSocket
-	case rtpService:
-		kind = mediaSocket
-	}
+	kind := map[service]socketKind{stunService: stunSocket, rtpService: mediaSocket}[v] // else a probeSocket
 	for _, a := range b.ports.addrs {
 		e := endpoint{v, "udp", where(a, port)}
 		conn, err := b.s.cfg.Net.OpenUDP(ctx, e.at)

@@ -27,11 +27,6 @@ type counters struct {
 	panics             atomic.Uint64
 }
 
-func (c *counters) received(n int) {
-	c.messages.Add(1)
-	c.bytesIn.Add(uint64(n))
-}
-
 // sending counts an answer and returns it.
 func (c *counters) sending(b []byte) []byte {
 	if b != nil {

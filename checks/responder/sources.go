@@ -28,8 +28,13 @@ type sources struct {
 type source struct {
 	sessions int
 	tokens   *rate.Limiter
-	refused  session.Limits
-	udp      int // datagrams without a session
+	tally
+}
+
+// A tally is what has been counted for an address.
+type tally struct {
+	refused session.Limits
+	udp     int // datagrams without a session
 }
 
 func newSources(l Limits) *sources {
@@ -38,7 +43,7 @@ func newSources(l Limits) *sources {
 
 // enter counts one more session at an address and returns what had been
 // refused there before.
-func (t *sources) enter(a netip.Addr) (before session.Limits, udp int) {
+func (t *sources) enter(a netip.Addr) (before tally) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := sourceKey(a)
@@ -50,23 +55,18 @@ func (t *sources) enter(a netip.Addr) (before session.Limits, udp int) {
 	s.sessions++
 	// A new bucket is full: the new session finds its share in it.
 	s.tokens = rate.NewLimiter(t.limits.PerSession*rate.Limit(s.sessions), t.limits.SessionBurst*s.sessions)
-	return s.refused, s.udp
+	return s.tally
 }
 
 func (t *sources) leave(a netip.Addr) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	key := sourceKey(a)
-	s := t.open[key]
-	if s == nil {
-		return
-	}
-	if s.sessions--; s.sessions <= 0 {
-		delete(t.open, key)
-		return
-	}
-	s.tokens.SetLimit(t.limits.PerSession * rate.Limit(s.sessions))
-	s.tokens.SetBurst(t.limits.SessionBurst * s.sessions)
+	t.at(a, func(s *source) {
+		if s.sessions--; s.sessions <= 0 {
+			delete(t.open, sourceKey(a))
+			return
+		}
+		s.tokens.SetLimit(t.limits.PerSession * rate.Limit(s.sessions))
+		s.tokens.SetBurst(t.limits.SessionBurst * s.sessions)
+	})
 }
 
 // at does something with the source that an address is; false where it has no
@@ -96,9 +96,9 @@ func (t *sources) count(a netip.Addr, add func(*session.Limits)) {
 	t.at(a, func(s *source) { add(&s.refused) })
 }
 
-func (t *sources) look(a netip.Addr) (refused session.Limits, udp int) {
-	t.at(a, func(s *source) { refused, udp = s.refused, s.udp })
-	return refused, udp
+func (t *sources) look(a netip.Addr) (now tally) {
+	t.at(a, func(s *source) { now = s.tally })
+	return now
 }
 
 // maxSources bounds each table of buckets, about 3 MB. Whoever comes when it is

@@ -108,19 +108,16 @@ func (d *differ) start(s, a *Message) {
 // headers compares the fields name by name, the values of one name in order.
 func (d *differ) headers(s, a *Message) {
 	done := map[string]bool{}
-	for _, list := range [][]Header{s.Headers, a.Headers} {
-		for i := range list {
-			name := Canonical(list[i].Name)
-			if done[name] {
-				continue
-			}
-			done[name] = true
-			if name == "via" {
-				d.vias(s.All(name), a.All(name), s.Status != 0)
-				continue
-			}
+	for _, h := range slices.Concat(s.Headers, a.Headers) {
+		name := Canonical(h.Name)
+		switch {
+		case done[name]:
+		case name == "via":
+			d.vias(s.All(name), a.All(name), s.Status != 0)
+		default:
 			d.values(name, s.All(name), a.All(name))
 		}
+		done[name] = true
 	}
 }
 

@@ -138,7 +138,9 @@ func (s *Socket) Ask(ctx context.Context, q Question) Outcome {
 		q.Expect = q.To
 	}
 	a := &ask{to: q.To, events: make(chan event, 32)}
-	s.begin(q.Request.ID, a)
+	s.mu.Lock()
+	s.pending[q.Request.ID] = a
+	s.mu.Unlock()
 	defer s.settle(q.Request.ID)
 	return s.run(ctx, q, a)
 }
@@ -202,12 +204,6 @@ func (o *Outcome) take(q Question, e event) bool {
 	// The server itself answering from an address it was asked not to use
 	// settles the question; a third party's words never do.
 	return e.from == q.To
-}
-
-func (s *Socket) begin(id ID, a *ask) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pending[id] = a
 }
 
 func (s *Socket) settle(id ID) {
