@@ -13,19 +13,19 @@ import (
 // controlFrame takes one datagram of the control channel. size is its length
 // on the wire: no answer is longer.
 func (s *Server) controlFrame(ctx context.Context, m *message, size int, now time.Time) {
-	if size < session.FrameSize || !s.admit(m.from.Addr(), now, func(l *session.Limits) { l.Calls++ }) {
+	if size < session.FrameSize || !s.admit(m.From.Addr(), now, func(l *session.Limits) { l.Calls++ }) {
 		return
 	}
-	f, err := session.ParseFrame(m.raw)
+	f, err := session.ParseFrame(m.Raw)
 	if err != nil {
 		return
 	}
 	s.counters.calls.Add(1)
-	if f.Op == session.OpHello || !s.cookies.valid(f.Cookie, m.from, now) {
+	if f.Op == session.OpHello || !s.cookies.valid(f.Cookie, m.From, now) {
 		s.replyCookie(m, size, &f, now)
 		return
 	}
-	c := &controlCall{op: f.Op, id: f.Call, seen: m.from, reached: m.local.Addr(), body: f.Body}
+	c := &controlCall{op: f.Op, id: f.Call, seen: m.From, reached: m.Local.Addr(), body: f.Body}
 	if f.Op == session.OpOpen {
 		s.replyPiece(m, size, &f, s.openFrame(c, now))
 		return
@@ -37,8 +37,8 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 		return
 	}
 	conv.touch(now)
-	conv.prove(m.from.Addr()) // the cookie has
-	s.unproven.prove(m.from.Addr(), now, s.cfg.Limits.Lifetime)
+	conv.prove(m.From.Addr()) // the cookie has
+	s.unproven.prove(m.From.Addr(), now, s.cfg.Limits.Lifetime)
 	do := func() {
 		if r, pending := s.run(ctx, c, conv, true); !pending {
 			s.replyPiece(m, size, &f, r)
@@ -50,7 +50,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	}
 	// Sending RTP and opening a block of ports take a while, and this goroutine has a socket to read.
 	own := *m
-	own.raw = nil
+	own.Raw = nil
 	m = &own
 	s.background(do)
 }
@@ -98,19 +98,19 @@ func (s *Server) replyPiece(m *message, size int, f *session.Frame, r keptReply)
 	}
 	b, err := reply.Seal(rand.Uint32())
 	if err == nil && len(b) <= size {
-		_ = m.socket.reply(b, m.local.Addr(), m.from)
+		_ = m.socket.reply(b, m.Local.Addr(), m.From)
 	}
 }
 
 // replyCookie asks an address that has not shown itself to return a cookie.
 func (s *Server) replyCookie(m *message, size int, f *session.Frame, now time.Time) {
 	r := session.FrameReply{
-		Call: f.Call, Offset: f.Offset, Total: f.Offset, Status: session.StatusCookie, Cookie: s.cookies.make(m.from, now),
+		Call: f.Call, Offset: f.Offset, Total: f.Offset, Status: session.StatusCookie, Cookie: s.cookies.make(m.From, now),
 	}
 	b, err := r.Seal(rand.Uint32())
 	if err != nil || !s.unproven.may(strangerCookie, size, len(b), now) {
 		s.counters.refused.Add(1)
 		return
 	}
-	_ = m.socket.reply(b, m.local.Addr(), m.from)
+	_ = m.socket.reply(b, m.Local.Addr(), m.From)
 }

@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -79,33 +78,18 @@ func (c *conversation) latest(fits func(a *session.Arrival, raw string) bool) (s
 	return c.arrivals[best], text, true
 }
 
-// A message is what one probe looked like on arrival, unmasked.
+// A message is what one probe looked like on arrival. The address asked may be
+// invalid where the system does not tell. On a stream the probe is that of the
+// message before, for a rest that has no token of its own, and so is conv.
 type message struct {
-	transport string // udp tcp tls
-	from      netip.AddrPort
-	local     netip.AddrPort // the address asked may be invalid where the system does not tell
-	ttl, tos  int
-	masked    bool
-	raw       []byte
-	segments  int
-	whole     bool    // false: the rest of a stream, cut short
-	socket    *socket // of a datagram
-
-	// conv and probe are what the message belongs to. On a stream they are
-	// those of the message before, for a rest that has no token of its own.
-	conv  *conversation
-	probe int
+	session.Arrival
+	whole  bool    // false: the rest of a stream, cut short
+	socket *socket // of a datagram
+	conv   *conversation
 }
 
-func (m *message) key(probe int) arrivalKey {
+func (m *message) key() arrivalKey {
 	return arrivalKey{
-		probe: probe, masked: m.masked, transport: m.transport, from: m.from, local: m.local.Port(), raw: string(m.raw),
-	}
-}
-
-func (m *message) arrival(probe int, at time.Time, sent []byte) session.Arrival {
-	return session.Arrival{
-		Probe: probe, Transport: m.transport, Masked: m.masked, From: m.from, Local: m.local, TTL: m.ttl, TOS: m.tos,
-		At: at, Raw: m.raw, Sent: sent, Segments: m.segments,
+		probe: m.Probe, masked: m.Masked, transport: m.Transport, from: m.From, local: m.Local.Port(), raw: string(m.Raw),
 	}
 }

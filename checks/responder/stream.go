@@ -139,18 +139,17 @@ func (st *stream) leftover() {
 }
 
 func (st *stream) handle(it item, whole bool) []byte {
-	m := &message{
-		transport: st.transport, from: addrPort(st.conn.RemoteAddr()), local: addrPort(st.conn.LocalAddr()),
-		tos: -1, raw: it.raw, masked: it.kind == "masked", segments: st.split.Segments, whole: whole,
-		conv: st.conv, probe: st.probe,
-	}
+	m := &message{whole: whole, conv: st.conv, Arrival: session.Arrival{
+		Probe: st.probe, Transport: st.transport, From: addrPort(st.conn.RemoteAddr()), Local: addrPort(st.conn.LocalAddr()),
+		TOS: -1, Raw: it.raw, Masked: it.kind == "masked", Segments: st.split.Segments,
+	}}
 	reply := st.s.handle(m, time.Now())
 	if m.conv != nil && m.conv != st.conv && !st.limited.belongs(m.conv) {
 		_ = st.conn.Close() // the session has too many; it is told with its limits
 		return nil
 	}
-	st.conv, st.probe = m.conv, m.probe
-	if reply == nil || !m.masked {
+	st.conv, st.probe = m.conv, m.Probe
+	if reply == nil || !m.Masked {
 		return reply
 	}
 	masked := session.Mask(reply, rand.Uint32())

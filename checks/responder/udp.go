@@ -91,16 +91,14 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 		return // nobody who wants an answer sends from there
 	}
 	s.others.note(from.Addr())
-	m := &message{
-		transport: "udp", from: from, local: u.asked(d), ttl: d.TTL, tos: d.TOS, raw: b, whole: true, socket: u,
-	}
+	m := &message{Arrival: session.Arrival{Transport: "udp", From: from, Local: u.asked(d), TTL: d.TTL, TOS: d.TOS, Raw: b}, whole: true, socket: u}
 	if u.kind == stunSocket {
 		s.stunRequest(u, m, now)
 		return
 	}
 	if p, ok := session.UnmaskInto(u.plain, b); ok {
 		u.plain = p[:0]
-		m.raw, m.masked = p, true
+		m.Raw, m.Masked = p, true
 		if session.IsFrame(p) && u.kind == probeSocket {
 			s.controlFrame(ctx, m, len(b), now)
 			return
@@ -110,10 +108,10 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 	if reply == nil {
 		return
 	}
-	if m.masked {
+	if m.Masked {
 		reply = session.Mask(reply, rand.Uint32())
 	}
-	if u.reply(reply, m.local.Addr(), from) != nil && m.conv != nil {
+	if u.reply(reply, m.Local.Addr(), from) != nil && m.conv != nil {
 		m.conv.count(withheld) // a packet filter of this machine's own, most likely
 	}
 }
@@ -121,29 +119,29 @@ func (s *Server) datagram(ctx context.Context, u *socket, d platform.Datagram, b
 // stunRequest answers a Binding request, to an address that has shown itself
 // from the socket that it asks for (RFC 5780, 4.3).
 func (s *Server) stunRequest(u *socket, m *message, now time.Time) {
-	if !s.admit(m.from.Addr(), now, func(l *session.Limits) { l.Questions++ }) {
+	if !s.admit(m.From.Addr(), now, func(l *session.Limits) { l.Questions++ }) {
 		return
 	}
-	proven := s.unproven.isProven(m.from.Addr(), now)
-	primary, alternate := s.ports.stunPair(m.local.Addr())
+	proven := s.unproven.isProven(m.From.Addr(), now)
+	primary, alternate := s.ports.stunPair(m.Local.Addr())
 	altPort := s.ports.stunAlt
-	if s.ports.find(stunSocket, netip.AddrPortFrom(m.local.Addr(), uint16(altPort))) == nil {
+	if s.ports.find(stunSocket, netip.AddrPortFrom(m.Local.Addr(), uint16(altPort))) == nil {
 		altPort = 0 // it is another program's at this address
 	}
-	reply, origin, ok := stun.Answer(m.raw, m.from, stun.Server{
-		Local: m.local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: altPort,
+	reply, origin, ok := stun.Answer(m.Raw, m.From, stun.Server{
+		Local: m.Local, Primary: primary, Alternate: alternate, Port: s.ports.stun, AltPort: altPort,
 		Proven: proven,
 	})
-	if !ok || !proven && !s.unproven.may(strangerSTUN, len(m.raw), len(reply), now) {
+	if !ok || !proven && !s.unproven.may(strangerSTUN, len(m.Raw), len(reply), now) {
 		s.counters.refused.Add(1)
 		return
 	}
 	out := u
-	if origin != m.local {
+	if origin != m.Local {
 		if out = s.ports.find(stunSocket, origin); out == nil {
 			return
 		}
 	}
 	s.counters.stun.Add(1)
-	_ = out.reply(reply, origin.Addr(), m.from)
+	_ = out.reply(reply, origin.Addr(), m.From)
 }

@@ -21,9 +21,9 @@ func (s *Server) unrecorded(m *message, now time.Time) (reply []byte, ok bool) {
 		return nil, false
 	}
 	switch {
-	case session.IsLater(m.raw):
+	case session.IsLater(m.Raw):
 		reply = s.laterFlow(m, now)
-	case session.IsSize(m.raw):
+	case session.IsSize(m.Raw):
 		reply = s.sizeProbe(m)
 	default:
 		return nil, false
@@ -37,16 +37,16 @@ func (s *Server) unrecorded(m *message, now time.Time) (reply []byte, ok bool) {
 // us as many bytes before from an address that is its own: over all, it gets no
 // more than it sent.
 func (s *Server) sizeProbe(m *message) []byte {
-	p, ok := session.ParseSizeProbe(m.raw)
-	arrived := len(m.raw) + session.MaskOverhead
-	if !ok || !m.masked || p.Want > session.MaxSize || arrived < session.MinSize {
+	p, ok := session.ParseSizeProbe(m.Raw)
+	arrived := len(m.Raw) + session.MaskOverhead
+	if !ok || !m.Masked || p.Want > session.MaxSize || arrived < session.MinSize {
 		return nil
 	}
 	r := session.SizeReply{Token: p.Token, Seq: p.Seq, Got: arrived}
 	c := m.conv
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.provedLocked(m.from.Addr()) {
+	if !c.provedLocked(m.From.Addr()) {
 		if p.Want <= arrived {
 			r.Want = p.Want
 		}
@@ -94,7 +94,7 @@ type quietFlow struct {
 func (s *Server) laterFlow(m *message, now time.Time) []byte {
 	c := m.conv
 	c.mu.Lock()
-	f := c.quiet[m.probe]
+	f := c.quiet[m.Probe]
 	switch {
 	case c.over || f == nil && len(c.quiet) >= maxQuiet:
 		c.refused.Answers++
@@ -105,19 +105,19 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 		if c.quiet == nil {
 			c.quiet = map[int]*quietFlow{}
 		}
-		c.quiet[m.probe] = f
+		c.quiet[m.Probe] = f
 		c.bytes += quietSize
 		c.store.bytes.Add(quietSize)
 	}
-	f.from, f.local, f.socket, f.masked, f.last = m.from, m.local, m.socket, m.masked, now
+	f.from, f.local, f.socket, f.masked, f.last = m.From, m.Local, m.socket, m.Masked, now
 	f.packets++
 	c.mu.Unlock()
-	msg, err := sip.Parse(m.raw)
+	msg, err := sip.Parse(m.Raw)
 	if err != nil {
 		return nil
 	}
-	reply := s.answerer(c, m.from, m.local, "udp", m.probe).short(msg)
-	if len(reply) > len(m.raw) {
+	reply := s.answerer(c, m.From, m.Local, "udp", m.Probe).short(msg)
+	if len(reply) > len(m.Raw) {
 		c.count(withheld)
 		return nil
 	}
