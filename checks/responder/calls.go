@@ -119,7 +119,7 @@ func (k *calls) openLeg(ctx context.Context, c *call, o session.MediaOpen) (l *l
 		}
 		if h := k.s.rtp.blocks.acquire(ctx, port); h != nil {
 			ctx, stop := context.WithTimeout(ctx, legLife)
-			l := &leg{number: o.Leg, port: port, born: time.Now(), wake: make(chan struct{}, 1), stop: stop}
+			l := &leg{MediaLeg: session.MediaLeg{Leg: o.Leg, Port: port}, born: time.Now(), wake: make(chan struct{}, 1), stop: stop}
 			if !c.add(l) {
 				stop()
 				k.s.rtp.blocks.giveBack(port)
@@ -140,7 +140,7 @@ func (c *call) add(l *leg) bool {
 	if c.over {
 		return false
 	}
-	c.legs[l.number] = l
+	c.legs[l.Leg] = l
 	c.conv.store.bytes.Add(legSize)
 	return true
 }
@@ -193,7 +193,7 @@ func (k *calls) end(c *call, l *leg) {
 		return
 	}
 	l.stop()
-	k.s.rtp.blocks.giveBack(l.port)
+	k.s.rtp.blocks.giveBack(l.Port)
 	k.release(c)
 }
 

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -25,10 +26,10 @@ const (
 )
 
 // A leg is one end of a simulated call: a port of ours and a stream in each
-// direction. All but the first three fields is guarded by its call's lock.
+// direction. All but its number, port and birth is guarded by its call's lock.
 type leg struct {
-	number, port int
-	born         time.Time
+	session.MediaLeg // From is where the stream goes, Sent its packets
+	born             time.Time
 
 	wake chan struct{} // a packet came while nothing was sent
 	stop func()        // ends the stream
@@ -36,36 +37,25 @@ type leg struct {
 	ended    bool
 	conn     platform.UDPConn // by which the latest packet came
 	us       netip.Addr       // the address of ours it came to
-	from     netip.AddrPort   // its source: where the stream goes
 	heard    time.Time
 	echo     time.Duration // what its sender says of when it was sent
-	hellos   int
 	meter    voice.Meter
-	marks    []session.MediaMark
-	unproved int
 	running  bool
-	sent     int // packets of the stream
-	spoken   int
 	speeches int
 	unmarked bool // this system sends no traffic class
-	marked   bool
 }
 
 // describe is what the client gets to know of a leg; nil is one that there is
 // not.
 func (c *call) describe(number int, l *leg, refused string, sent int) session.MediaLeg {
 	if l == nil {
-		if refused == "" {
-			refused = "there is no such leg"
-		}
-		return session.MediaLeg{Leg: number, Refused: refused}
+		return session.MediaLeg{Leg: number, Refused: cmp.Or(refused, "there is no such leg")}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return session.MediaLeg{
-		Leg: number, Port: l.port, From: l.from, Hellos: l.hellos, Up: l.meter.Stats(sent), Marks: slices.Clone(l.marks),
-		Sent: l.sent, Spoken: l.spoken, Marked: l.marked, Unproved: l.unproved,
-	}
+	out := l.MediaLeg
+	out.Up, out.Marks = l.meter.Stats(sent), slices.Clone(l.Marks)
+	return out
 }
 
 // datagram takes a packet that came to a port of the range. ok is false for
@@ -86,21 +76,21 @@ func (k *calls) datagram(conn platform.UDPConn, d platform.Datagram, b []byte, t
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.legs[int(p.Leg)]
-	if l == nil || l.ended || l.port != int(to.Port()) {
+	if l == nil || l.ended || l.Port != int(to.Port()) {
 		return true
 	}
 	if !proved {
-		l.unproved++
+		l.Unproved++
 		return true
 	}
 	if now.Sub(c.touched) > time.Second {
 		c.touched = now
 		c.conv.touch(now)
 	}
-	l.conn, l.us, l.from, l.heard, l.echo = conn, to.Addr(), from, now, p.Sent
-	l.marks = session.CountMark(l.marks, d.TOS)
+	l.conn, l.us, l.From, l.heard, l.echo = conn, to.Addr(), from, now, p.Sent
+	l.Marks = session.CountMark(l.Marks, d.TOS)
 	if p.Hello {
-		l.hellos++
+		l.Hellos++
 		_ = k.send(c, l, session.MediaPacket{Hello: true, Seq: p.Seq}) // the client asks again
 		return true
 	}
@@ -121,7 +111,7 @@ func (k *calls) send(c *call, l *leg, p session.MediaPacket) error {
 		return errors.New("this session has sent all packets it may")
 	}
 	now := time.Now()
-	p.Session, p.Leg, p.Down, p.Sent = c.key.Session, uint16(l.number), true, now.Sub(l.born)
+	p.Session, p.Leg, p.Down, p.Sent = c.key.Session, uint16(l.Leg), true, now.Sub(l.born)
 	p.HasEcho, p.Echo, p.Held = true, l.echo, now.Sub(l.heard)
 	b := c.key.Append(nil, p)
 	var o platform.SendOptions
@@ -131,15 +121,15 @@ func (k *calls) send(c *call, l *leg, p session.MediaPacket) error {
 	if !l.unmarked {
 		o.TOS = classEF
 	}
-	err := l.conn.WriteTo(b, l.from, o)
+	err := l.conn.WriteTo(b, l.From, o)
 	if errors.Is(err, errors.ErrUnsupported) && o.TOS != 0 {
 		l.unmarked, o.TOS = true, 0
-		err = l.conn.WriteTo(b, l.from, o)
+		err = l.conn.WriteTo(b, l.From, o)
 	}
 	if err != nil {
 		return err
 	}
-	l.marked = o.TOS != 0
+	l.Marked = o.TOS != 0
 	c.packets++
 	k.s.counters.rtp.Add(1)
 	return nil
@@ -177,9 +167,9 @@ func (k *calls) stream(ctx context.Context, c *call, l *leg) {
 func (k *calls) next(c *call, l *leg) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.running = !l.ended && time.Since(l.born) <= legLife && time.Since(l.heard) <= legPatience && l.sent < voice.MaxPackets && c.conv.isProved(l.from.Addr())
-	if l.running && k.send(c, l, session.MediaPacket{Seq: uint32(l.sent)}) == nil {
-		l.sent++ // what did not leave is nobody's loss
+	l.running = !l.ended && time.Since(l.born) <= legLife && time.Since(l.heard) <= legPatience && l.Sent < voice.MaxPackets && c.conv.isProved(l.From.Addr())
+	if l.running && k.send(c, l, session.MediaPacket{Seq: uint32(l.Sent)}) == nil {
+		l.Sent++ // what did not leave is nobody's loss
 	}
 	return l.running
 }
@@ -188,7 +178,7 @@ func (k *calls) next(c *call, l *leg) bool {
 // however long ago that was.
 func (k *calls) speakUp(ctx context.Context, c *call, l *leg) {
 	c.mu.Lock()
-	may := l != nil && !l.ended && l.from.IsValid() && l.speeches < maxSpeeches
+	may := l != nil && !l.ended && l.From.IsValid() && l.speeches < maxSpeeches
 	if may {
 		l.speeches++
 	}
@@ -209,7 +199,7 @@ func (k *calls) speakUp(ctx context.Context, c *call, l *leg) {
 func (k *calls) say(c *call, l *leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !l.ended && c.conv.isProved(l.from.Addr()) && k.send(c, l, session.MediaPacket{Spoken: true, Seq: uint32(l.spoken)}) == nil {
-		l.spoken++
+	if !l.ended && c.conv.isProved(l.From.Addr()) && k.send(c, l, session.MediaPacket{Spoken: true, Seq: uint32(l.Spoken)}) == nil {
+		l.Spoken++
 	}
 }

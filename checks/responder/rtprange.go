@@ -48,13 +48,10 @@ type sweep struct {
 	conv *conversation
 	key  *session.RTPKey
 
-	mu       sync.Mutex
-	arrived  session.PortBits
-	probes   int
-	moved    int
-	unproved int
-	touched  time.Time
-	held     []int // ports that are open for this sweep, sorted
+	mu sync.Mutex
+	session.BitmapReply
+	touched time.Time
+	held    []int // ports that are open for this sweep, sorted
 }
 
 func newRTPRange(s *Server) *rtpRange {
@@ -147,19 +144,19 @@ func (w *sweep) take(p session.RTPProbe, from netip.Addr, at uint16, now time.Ti
 	proved := w.conv.isProved(from)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.probes >= maxSweepProbes {
+	if w.Probes >= maxSweepProbes {
 		w.conv.count(withheld)
 		return false
 	}
-	w.probes++
+	w.Probes++
 	w.conv.udp.Add(1)
 	if p.Port == at {
-		w.arrived.Add(int(at))
+		w.Arrived.Add(int(at))
 	} else {
-		w.moved++
+		w.Moved++
 	}
 	if !proved {
-		w.unproved++
+		w.Unproved++
 	}
 	if now.Sub(w.touched) > time.Second {
 		w.touched = now
@@ -210,7 +207,7 @@ func (r *rtpRange) start(c *conversation) (*sweep, error) {
 	case !r.s.sessions.reserve(sweepSize):
 		return nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use")
 	}
-	c.sweep = &sweep{conv: c, key: key, arrived: session.NewPortBits()}
+	c.sweep = &sweep{conv: c, key: key, BitmapReply: session.BitmapReply{Arrived: session.NewPortBits()}}
 	return c.sweep, nil
 }
 
@@ -223,7 +220,9 @@ func (r *rtpRange) bitmap(c *conversation) (any, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return session.BitmapReply{Arrived: slices.Clone(w.arrived), Probes: w.probes, Moved: w.moved, Unproved: w.unproved}, nil
+	out := w.BitmapReply
+	out.Arrived = slices.Clone(w.Arrived)
+	return out, nil
 }
 
 func (r *rtpRange) drop(c *conversation) {

@@ -27,7 +27,7 @@ func BenchmarkRTPAnswer(b *testing.B) {
 	for b.Loop() {
 		buf = append(buf[:0], probe...)
 		w := c.sweep
-		w.probes = 0 // the bound of a session is not what is measured
+		w.Probes = 0 // the bound of a session is not what is measured
 		if s.rtp.datagram(buf, from, to) == nil {
 			b.Fatal("no answer")
 		}

@@ -80,13 +80,12 @@ const (
 // A quietFlow is a UDP flow on which nobody speaks until its time comes.
 // Guarded by its session's lock.
 type quietFlow struct {
-	from, local netip.AddrPort
-	socket      *socket
-	masked      bool
-	last        time.Time // when the latest packet of it arrived
-	packets     int
-	after       time.Duration // the silence that was asked for; 0: none yet
-	sent        int
+	session.LaterFlow
+	local  netip.AddrPort
+	socket *socket
+	masked bool
+	last   time.Time     // when the latest packet of it arrived
+	after  time.Duration // the silence that was asked for; 0: none yet
 }
 
 // laterFlow takes a message that opens or refreshes a flow and answers it as
@@ -101,7 +100,7 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 		c.mu.Unlock()
 		return nil
 	case f == nil:
-		f = &quietFlow{}
+		f = &quietFlow{LaterFlow: session.LaterFlow{Flow: m.Probe}}
 		if c.quiet == nil {
 			c.quiet = map[int]*quietFlow{}
 		}
@@ -109,8 +108,8 @@ func (s *Server) laterFlow(m *message, now time.Time) []byte {
 		c.bytes += quietSize
 		c.store.bytes.Add(quietSize)
 	}
-	f.from, f.local, f.socket, f.masked, f.last = m.From, m.Local, m.socket, m.Masked, now
-	f.packets++
+	f.From, f.local, f.socket, f.masked, f.last = m.From, m.Local, m.socket, m.Masked, now
+	f.Packets++
 	c.mu.Unlock()
 	msg, err := sip.Parse(m.Raw)
 	if err != nil {
@@ -134,18 +133,19 @@ func (s *Server) later(ctx context.Context, c *conversation, r session.LaterRequ
 	defer c.mu.Unlock()
 	out := session.LaterReply{Flows: make([]session.LaterFlow, len(r.Flows))}
 	for i, n := range r.Flows {
-		out.Flows[i].Flow = n
 		f := c.quiet[n]
-		switch {
-		case f == nil:
+		if f == nil {
+			out.Flows[i].Flow = n
 			continue
-		case !c.provedLocked(f.from.Addr()):
-			out.Flows[i].Refused = f.from.Addr().String() + " has not shown that it is this client's"
+		}
+		out.Flows[i] = f.LaterFlow
+		switch {
+		case !c.provedLocked(f.From.Addr()):
+			out.Flows[i].Refused = f.From.Addr().String() + " has not shown that it is this client's"
 		case after > 0 && f.after == 0:
 			f.after = after
 			s.wait(ctx, c, n, f)
 		}
-		out.Flows[i].From, out.Flows[i].Packets, out.Flows[i].Sent = f.from, f.packets, f.sent
 	}
 	return out, nil
 }
@@ -164,21 +164,21 @@ func (s *Server) speak(ctx context.Context, c *conversation, probe int, f *quiet
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.over || ctx.Err() != nil || f.sent >= lateCopies || !c.provedLocked(f.from.Addr()):
+	case c.over || ctx.Err() != nil || f.Sent >= lateCopies || !c.provedLocked(f.From.Addr()):
 		return
-	case f.sent == 0 && time.Now().Before(f.due()):
+	case f.Sent == 0 && time.Now().Before(f.due()):
 		s.wait(ctx, c, probe, f)
 		return
 	}
-	f.sent++
+	f.Sent++
 	us := netip.AddrPortFrom(c.visible(f.local.Addr()), f.local.Port())
-	b := session.LaterMessage(us, f.from, session.NewToken(c.id, c.secret, probe), f.sent)
+	b := session.LaterMessage(us, f.From, session.NewToken(c.id, c.secret, probe), f.Sent)
 	b = s.counters.sending(b)
 	if f.masked {
 		b = session.Mask(b, rand.Uint32())
 	}
-	if f.socket.reply(b, f.local.Addr(), f.from) != nil {
-		f.sent-- // it did not leave, and the client must not take that for silence
+	if f.socket.reply(b, f.local.Addr(), f.From) != nil {
+		f.Sent-- // it did not leave, and the client must not take that for silence
 		return
 	}
 	time.AfterFunc(lateSpacing, func() { s.speak(ctx, c, probe, f) })
