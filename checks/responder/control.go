@@ -145,9 +145,10 @@ func decoded[R, A any](ctx context.Context, c *controlCall, conv *conversation, 
 }
 
 // encode turns the outcome of a call into what travels.
-func encode(v any, err error) (status int, body []byte) {
+func (s *Server) encode(v any, err error) (status int, body []byte) {
 	status = http.StatusOK
 	if err != nil {
+		s.counters.callRefused.Add(1)
 		status = http.StatusInternalServerError
 		reply := session.ErrorReply{Error: string(platform.Words(err))}
 		var c *callError
@@ -174,10 +175,7 @@ func (s *Server) run(ctx context.Context, c *controlCall, conv *conversation, pa
 	if !first {
 		return kept, !kept.done
 	}
-	status, body := encode(s.perform(ctx, c, conv))
-	if status != http.StatusOK {
-		s.counters.callRefused.Add(1)
-	}
+	status, body := s.encode(s.perform(ctx, c, conv))
 	if pack {
 		body = session.Pack(body)
 	}

@@ -32,7 +32,7 @@ func (s *Server) controlFrame(ctx context.Context, m *message, size int, now tim
 	}
 	conv := s.sessions.find(f.Session, now)
 	if conv == nil || !f.Signed(conv.secret) {
-		status, body := encode(nil, s.sessions.gone(f.Session))
+		status, body := s.encode(nil, s.sessions.gone(f.Session))
 		s.replyPiece(m, size, &f, keptReply{status: status, body: session.Pack(body)})
 		return
 	}
@@ -81,10 +81,9 @@ func (s *Server) openFrame(c *controlCall, now time.Time) keptReply {
 		}
 		v, err = session.SignInfo(&s.cert, c.id, info)
 	}
-	status, body := encode(v, err)
+	status, body := s.encode(v, err)
 	body = session.Pack(body)
 	if err != nil || status != http.StatusOK {
-		s.counters.callRefused.Add(1)
 		return keptReply{status: status, body: body}
 	}
 	return conv.finish(c.id, status, body)

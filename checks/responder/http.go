@@ -30,14 +30,17 @@ func (s *Server) tlsConfig() *tls.Config {
 // take time when the responder stops.
 func (s *Server) control(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+session.Path("{op}"), func(w http.ResponseWriter, r *http.Request) { s.httpCall(stop, r.PathValue("op"), w, r) })
+	mux.HandleFunc("POST "+session.Path("{op}"), func(w http.ResponseWriter, r *http.Request) {
+		status, body := s.httpCall(stop, r.PathValue("op"), w, r)
+		s.write(w, status, body)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(session.HeaderProtocol, strconv.Itoa(session.Protocol))
 		mux.ServeHTTP(w, r)
 	})
 }
 
-func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter, r *http.Request) {
+func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter, r *http.Request) (status int, body []byte) {
 	s.counters.calls.Add(1)
 	now := time.Now()
 	c := &controlCall{op: op, id: r.Header.Get(session.HeaderCall), seen: parseAddrPort(r.RemoteAddr), reached: reached(r)}
@@ -48,25 +51,21 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	// A session's calls have a budget of their own; any other takes from that of
 	// its address, which a TCP handshake has shown.
 	if known && !conv.tokens.AllowN(now, 1) || !known && !s.callers.allow(c.seen.Addr(), now) {
-		s.writeReply(w, nil, refuseBusy(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
-		return
+		return s.encode(nil, refuseBusy(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", c.seen.Addr()))
 	}
 	var err error
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, session.MaxBody)); err != nil {
-		s.writeReply(w, nil, refuse(http.StatusRequestEntityTooLarge, "the request is longer than %d bytes or incomplete", session.MaxBody))
-		return
+		return s.encode(nil, refuse(http.StatusRequestEntityTooLarge, "the request is longer than %d bytes or incomplete", session.MaxBody))
 	}
 	if op == session.OpOpen {
 		opened, info, err := s.open(c, now)
 		if err == nil {
 			connOf(r).belongs(opened)
 		}
-		s.writeReply(w, info, err)
-		return
+		return s.encode(info, err)
 	}
 	if !known {
-		s.writeReply(w, nil, s.sessions.gone(id))
-		return
+		return s.encode(nil, s.sessions.gone(id))
 	}
 	if !connOf(r).belongs(conv) {
 		w.Header().Set("Connection", "close")
@@ -75,26 +74,14 @@ func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter
 	conv.prove(c.seen.Addr()) // the TCP handshake has
 	if op == session.OpArrivals || op == session.OpLimits || op == session.OpBitmap || op == session.OpClose || c.id == "" {
 		s.lists <- struct{}{}
-		v, err := s.perform(stop, c, conv)
-		status, body := encode(v, err)
-		<-s.lists
-		s.write(w, status, body)
-		return
+		defer func() { <-s.lists }()
+		return s.encode(s.perform(stop, c, conv))
 	}
 	kept, pending := s.run(stop, c, conv, false)
 	if pending {
-		s.writeReply(w, nil, refuse(http.StatusConflict, "this very call is being done already"))
-		return
+		return s.encode(nil, refuse(http.StatusConflict, "this very call is being done already"))
 	}
-	s.write(w, kept.status, kept.body)
-}
-
-func (s *Server) writeReply(w http.ResponseWriter, v any, err error) {
-	if err != nil {
-		s.counters.callRefused.Add(1)
-	}
-	status, body := encode(v, err)
-	s.write(w, status, body)
+	return kept.status, kept.body
 }
 
 // maxLists bounds the lists of arrivals that are made at a time: each takes a
@@ -106,7 +93,7 @@ const maxLists = 8
 func (s *Server) write(w http.ResponseWriter, status int, body []byte) {
 	if n := len(body); n > bigReply {
 		if !s.sessions.reserve(n) {
-			status, body = encode(nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use"))
+			status, body = s.encode(nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use"))
 		} else {
 			defer s.sessions.bytes.Add(-int64(n))
 		}
