@@ -22,7 +22,6 @@ type ports struct {
 	held    []endpoint
 	refused []refusal
 
-	control       int
 	stun, stunAlt int // 0: not served
 	rtp           int // 0: not served
 
@@ -96,10 +95,9 @@ func (b *binder) bind(ctx context.Context) {
 	if c.Control.IsValid() {
 		at = []netip.Addr{c.Control.Unmap()}
 	}
-	p.control = b.tcpPort(ctx, controlService, at, c.ControlPort, b.s.serveControl)
-	number := c.ControlPort
-	if number == AnyPort && p.control != 0 {
-		number = p.control
+	number := b.tcpPort(ctx, controlService, at, c.ControlPort, b.s.serveControl)
+	if c.ControlPort != AnyPort {
+		number = c.ControlPort
 	}
 	b.udpPort(ctx, plainService, number)
 	b.tcpPort(ctx, plainService, p.addrs, c.PlainTCP, plain)

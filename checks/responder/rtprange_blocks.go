@@ -61,19 +61,14 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 		if _, has := slices.BinarySearch(keep, p); has {
 			continue
 		}
-		h := b.ports[p]
-		if h == nil && len(b.ports) >= maxBlockPorts {
+		if b.ports[p] == nil && len(b.ports) >= maxBlockPorts {
 			err = errors.New("too many ports are open for other clients; try again in a minute")
 			break
 		}
-		if h == nil {
-			h = b.open(ctx, p, b.r.rawAddrs)
-		}
-		if h == nil {
+		if b.use(ctx, p, b.r.rawAddrs) == nil {
 			busy = append(busy, p)
 			continue
 		}
-		h.users++
 		w.held = append(w.held, p)
 	}
 	slices.Sort(w.held)
@@ -85,18 +80,21 @@ func (b *blocks) hold(ctx context.Context, w *sweep, want []int) (busy []int, er
 func (b *blocks) acquire(ctx context.Context, port int) *heldPort {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := b.ports[port]
-	switch {
-	case b.closed:
-		return nil
-	case h != nil && len(b.r.rawAddrs) > 0:
+	if b.closed || b.ports[port] != nil && len(b.r.rawAddrs) > 0 {
 		return nil // it is open on some addresses only
-	case h == nil:
-		if h = b.open(ctx, port, nil); h == nil {
-			return nil
-		}
 	}
-	h.users++
+	return b.use(ctx, port, nil)
+}
+
+// use counts one more user of a port, which is opened for the first.
+func (b *blocks) use(ctx context.Context, port int, but []netip.Addr) *heldPort {
+	h := b.ports[port]
+	if h == nil {
+		h = b.open(ctx, port, but)
+	}
+	if h != nil {
+		h.users++
+	}
 	return h
 }
 

@@ -82,15 +82,20 @@ func (f *Frame) proof(secret []byte) []byte {
 // of the program when the frame does not fit.
 func (f *Frame) Seal(nonce uint32) ([]byte, error) {
 	f.Version = FrameVersion
-	b, err := json.Marshal(f)
+	return sealed(f, FrameSize, nonce)
+}
+
+// sealed is a frame, filled up with blanks to a size; 0 is as long as it is.
+func sealed(frame any, size int, nonce uint32) ([]byte, error) {
+	b, err := json.Marshal(frame)
 	if err != nil {
 		return nil, fmt.Errorf("writing a control frame: %w", err)
 	}
-	room := FrameSize - MaskOverhead - len(b)
-	if room < 0 {
+	room := size - MaskOverhead - len(b)
+	if size > 0 && room < 0 {
 		return nil, fmt.Errorf("writing a control frame: %d bytes too long", -room)
 	}
-	return Mask(append(b, bytes.Repeat([]byte(" "), room)...), nonce), nil
+	return Mask(append(b, bytes.Repeat([]byte(" "), max(0, room))...), nonce), nil
 }
 
 // IsFrame reports whether unmasked bytes are a control frame, not a probe: no
@@ -122,11 +127,7 @@ func ParseFrame(p []byte) (Frame, error) {
 // Seal returns the masked datagram of the reply.
 func (r *FrameReply) Seal(nonce uint32) ([]byte, error) {
 	r.Version = FrameVersion
-	b, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("writing a control frame: %w", err)
-	}
-	return Mask(b, nonce), nil
+	return sealed(r, 0, nonce)
 }
 
 // ParseFrameReply reads an unmasked reply. The numbers in it are within

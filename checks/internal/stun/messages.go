@@ -30,10 +30,7 @@ const maxPadding = 60000
 
 // Bytes is the request on the wire. A padding out of range is cut.
 func (r Request) Bytes() []byte {
-	m := pion.New()
-	m.TransactionID = r.ID
-	m.Type = pion.BindingRequest
-	m.WriteHeader()
+	m := begin(r.ID, pion.BindingRequest)
 	flags := byte(0)
 	if r.ChangeIP {
 		flags |= flagChangeIP

@@ -101,7 +101,7 @@ type answer struct {
 
 // success adds attributes in the order of their worth, as far as they fit.
 func (a answer) success(from, origin netip.AddrPort) []byte {
-	m := a.begin(pion.BindingSuccess)
+	m := begin(a.request.ID, pion.BindingSuccess)
 	_ = putAddress(m, pion.AttrXORMappedAddress, from)
 	s := a.server
 	if s.Alternate.IsValid() {
@@ -121,7 +121,7 @@ func (a answer) success(from, origin netip.AddrPort) []byte {
 }
 
 func (a answer) refusal(unknown []uint16) []byte {
-	m := a.begin(pion.BindingError)
+	m := begin(a.request.ID, pion.BindingError)
 	_ = pion.ErrorCodeAttribute{Code: pion.CodeUnknownAttribute, Reason: []byte("Unknown Attribute")}.AddTo(m)
 	var v []byte
 	for _, t := range unknown {
@@ -129,14 +129,6 @@ func (a answer) refusal(unknown []uint16) []byte {
 	}
 	m.Add(pion.AttrUnknownAttributes, v)
 	return a.finish(m)
-}
-
-func (a answer) begin(t pion.MessageType) *pion.Message {
-	m := pion.New()
-	m.TransactionID = a.request.ID
-	m.Type = t
-	m.WriteHeader()
-	return m
 }
 
 // add puts an address in, unless the reply would grow past limit bytes.

@@ -38,6 +38,13 @@ const headerLen = 20
 // cookie. Servers that know only RFC 3489 send none and are not understood.
 var errNotSTUN = errors.New("not a STUN message")
 
+func begin(id ID, t pion.MessageType) *pion.Message {
+	m := pion.New()
+	m.TransactionID, m.Type = id, t
+	m.WriteHeader()
+	return m
+}
+
 // decode reads a whole datagram. Bytes after the message, an unaligned length
 // or set bits in front of the type make it another protocol's.
 func decode(b []byte) (*pion.Message, error) {
