@@ -58,6 +58,7 @@ func TestStreamIsCutIntoMessages(t *testing.T) {
 		{"Content-Length too short: a rest that is no SIP", []string{"OPTIONS sip:a SIP/2.0\r\nl: 1\r\n\r\nabc\r\n\r\n"},
 			[]string{`message 1 "OPTIONS sip:a SIP/2.0\r\nl: 1\r\n\r\na"`, "error", `rest "bc\r\n\r\n"`}},
 		{"Content-Length that is no number", []string{"OPTIONS sip:a SIP/2.0\r\nl: -1\r\n\r\n"}, []string{"error", `rest "OPTIONS sip:a SIP/2.0\r\nl: -1\r\n\r\n"`}},
+		{"a body longer than what is kept", []string{"OPTIONS sip:a SIP/2.0\r\nl: 65000\r\n\r\n"}, []string{"error", `rest "OPTIONS sip:a SIP/2.0\r\nl: 65000\r\n\r\n"`}},
 		{"a huge masked frame", []string{"\x00\xff\xff\xff"}, []string{"error", `rest "\x00\xff\xff\xff"`}},
 		{"a browser", []string{"GET / HTTP/1.1\r\n\r\n"}, []string{"error", `rest "GET / HTTP/1.1\r\n\r\n"`}},
 		{"an endless header", []string{strings.Repeat("x", maxHead+1)}, []string{"error", fmt.Sprintf("rest %q", strings.Repeat("x", maxHead+1))}},
