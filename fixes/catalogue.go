@@ -92,7 +92,8 @@ type row struct {
 	// verify that the source does not stand behind.
 	UnverifiedLines []string `yaml:"unverified_lines"`
 
-	at string // file:line
+	at     string   // file:line
+	makers []string // of the boxes that FromCommon lists, in the order of its lines
 }
 
 // A translation is what a row says in another language. Commands, Undo and
@@ -104,6 +105,8 @@ type translation struct {
 	Commands []string `yaml:"commands"`
 	Undo     []string `yaml:"undo"`
 	Verify   []string `yaml:"verify"`
+
+	makers []string
 }
 
 // catalogue returns the embedded documents, by file name. They are read once
@@ -201,13 +204,14 @@ func resolveSameAs(docs []document) error {
 
 // fillFromCommon makes the lines of the rows that list the common boxes.
 func fillFromCommon(docs []document) {
-	lines := func(l words.Lang) (list []string) {
+	common := func(l words.Lang) (makers, lines []string) {
 		for _, d := range docs {
 			if d.Common {
-				list = append(list, d.in(l).Name+": "+d.in(l).SIPALG)
+				makers = append(makers, d.in(l).Name)
+				lines = append(lines, d.in(l).Name+": "+d.in(l).SIPALG)
 			}
 		}
-		return list
+		return makers, lines
 	}
 	for i := range docs {
 		for j := range docs[i].Fixes {
@@ -215,9 +219,11 @@ func fillFromCommon(docs []document) {
 			if !r.FromCommon {
 				continue
 			}
-			r.Commands = append(r.Commands, lines(words.English)...)
+			makers, lines := common(words.English)
+			r.makers, r.Commands = makers, append(r.Commands, lines...)
 			for l, t := range r.Translations {
-				t.Commands = append(t.Commands, lines(l)...)
+				makers, lines := common(l)
+				t.makers, t.Commands = makers, append(t.Commands, lines...)
 				r.Translations[l] = t
 			}
 		}

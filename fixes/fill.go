@@ -119,6 +119,7 @@ func (x *filling) say(f *Fix, r row) {
 	f.Title = x.one(r.Title)
 	f.Commands, f.Undo = x.all(r.Commands), x.all(r.Undo)
 	f.Verify = slices.Concat(x.all(r.Verify), x.all(checkCommand(r.Problem)))
+	f.Makers = slices.Clone(r.makers)
 	f.Note = x.one(r.Note)
 	slices.Sort(x.replace)
 	if list := slices.Compact(x.replace); len(list) > 0 {
@@ -154,7 +155,7 @@ func (r row) in(l words.Lang) row {
 	for _, lines := range []struct {
 		into *[]string
 		from []string
-	}{{&r.Commands, t.Commands}, {&r.Undo, t.Undo}, {&r.Verify, t.Verify}} {
+	}{{&r.Commands, t.Commands}, {&r.Undo, t.Undo}, {&r.Verify, t.Verify}, {&r.makers, t.makers}} {
 		if len(lines.from) > 0 {
 			*lines.into = lines.from
 		}

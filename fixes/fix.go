@@ -44,6 +44,10 @@ type Fix struct {
 	// IfProven: it is offered only if the run saw that this way works.
 	IfProven bool `json:"-"`
 
+	// Makers are those of routers whose menus the last Commands describe, one
+	// command a maker, in a cure for a router that nobody recognised.
+	Makers []string `json:"makers,omitempty"`
+
 	Note   string `json:"note,omitempty"`
 	Source string `json:"source"`
 

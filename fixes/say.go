@@ -58,6 +58,11 @@ func (f *Fix) Say(l words.Lang) {
 			(*list)[i] = cmp.Or(lines[line], line)
 		}
 	}
+	// A report of another version may have other lines, and then keeps its makers.
+	row := f.parts()[0].in(l)
+	if own := len(row.Commands) - len(row.Undo) - len(row.Verify); slices.Equal(f.Commands, row.Commands[:own]) {
+		f.Makers = row.Makers
+	}
 }
 
 // in is what p says in l: title, note, and every line as one of Commands. There

@@ -278,3 +278,30 @@ func TestEveryPhraseIsUsed(t *testing.T) {
 		t.Error("two phrases are the same in another language")
 	}
 }
+
+// Whoever does not know his router is not shown the menus of every maker, so
+// the program has to know which lines they are: also those of a report that was
+// saved before it said so, unless its lines are other ones.
+func TestTheMakersOfMenusAreKnownInEveryLanguage(t *testing.T) {
+	made := ByID(genericPlatform, "find-the-switch", nil)[0]
+	before, older := stored(t, made), stored(t, made)
+	before.Makers, older.Makers = nil, nil
+	older.Commands = slices.Delete(older.Commands, 2, 3)
+	for _, l := range words.Languages() {
+		for name, f := range map[string]Fix{"made now": made, "saved before": before} {
+			f.Say(l)
+			menus := f.Commands[len(f.Commands)-len(f.Makers):]
+			if len(f.Commands) < 10 || len(f.Commands)-len(menus) != 2 {
+				t.Fatalf("%s in %s: %d of %d lines are menus", name, l, len(menus), len(f.Commands))
+			}
+			for i, line := range menus {
+				if !strings.HasPrefix(line, f.Makers[i]+": ") {
+					t.Errorf("%s in %s: %q is not the menu of %s", name, l, line, f.Makers[i])
+				}
+			}
+		}
+		if older.Say(l); len(older.Makers) > 0 {
+			t.Errorf("in %s an older report is said to name %v", l, older.Makers)
+		}
+	}
+}

@@ -13,19 +13,19 @@ import (
 func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	p.end()
 	p.prose(bold, "   ", p.fixHeading(f, alternative))
-	steps, makers := f.Commands, []string(nil)
-	if !o.Verbose {
-		steps, makers = withoutMenus(f)
+	steps, menus := f.Commands, len(f.Makers) // whoever does not know his router yet cannot use them
+	if o.Verbose || menus > len(steps) {
+		menus = 0
 	}
-	for _, c := range steps {
+	for _, c := range steps[:len(steps)-menus] {
 		if readable(f) {
 			p.hanging("     ", "       ", p.step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
 	}
-	if len(makers) > 0 {
-		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": makers}))
+	if menus > 0 {
+		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": f.Makers}))
 	}
 	p.labelled("undo", f, f.Undo)
 	p.labelled("check", f, f.Verify)
@@ -42,28 +42,6 @@ func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	if f.Source != "" {
 		p.prose(dim, p.label("source"), f.Source)
 	}
-}
-
-// withoutMenus takes out of a cure for any router where each maker hides the
-// switch: whoever does not know the router yet cannot use it.
-func withoutMenus(f fixes.Fix) (steps, makers []string) {
-	if f.Platform != "generic" {
-		return f.Commands, nil
-	}
-	menus := map[string]string{}
-	for _, l := range words.Languages() {
-		for _, box := range fixes.Platforms(l) {
-			menus[box.Name+": "+box.SIPALG] = box.Name
-		}
-	}
-	for _, c := range f.Commands {
-		if maker, ok := menus[c]; ok {
-			makers = append(makers, maker)
-		} else {
-			steps = append(steps, c)
-		}
-	}
-	return steps, makers
 }
 
 // label is what stands before a line under a cure.

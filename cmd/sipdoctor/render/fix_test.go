@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,38 @@ func TestALineThatNobodyVerifiedSaysSo(t *testing.T) {
 			}
 			if strings.Contains(b.String(), tt.absent) {
 				t.Errorf("%q in\n%s", tt.absent, b.String())
+			}
+		})
+	}
+}
+
+// The menus of a dozen makers are noise to somebody who does not know his router
+// yet: one line says where they are.
+func TestMenusOfManyMakersAreOneLine(t *testing.T) {
+	made := fixes.ByID("generic", "find-the-switch", nil)[0]
+	for _, c := range []struct {
+		name       string
+		makers     []string
+		verbose    bool
+		want, hide string
+	}{
+		{"folded", made.Makers, false, "Where it is in the menus of", made.Commands[2]},
+		{"with --verbose", made.Makers, true, made.Commands[2], "Where it is in the menus of"},
+		{"a report that does not say which lines they are", nil, false, made.Commands[2], "Where it is in the menus of"},
+		{"a report that names more makers than lines", slices.Repeat(made.Makers, 2), false, made.Commands[2], "Where it is in the menus of"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := made
+			f.Makers = c.makers
+			r := &checks.Report{Results: []checks.Result{{Check: "sip-alg", Status: checks.Fail, Findings: []checks.Finding{
+				{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "The router rewrites SIP", Fixes: []fixes.Fix{f}},
+			}}}}
+			var b bytes.Buffer
+			if err := Text(&b, r, TextOptions{Verbose: c.verbose, Width: 160}); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(b.String(), c.want) || strings.Contains(b.String(), c.hide) {
+				t.Errorf("want %q, not %q, in\n%s", c.want, c.hide, b.String())
 			}
 		})
 	}
