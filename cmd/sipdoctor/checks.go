@@ -100,10 +100,7 @@ func findCheck(id string) (*checks.Check, error) {
 }
 
 func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
-	var b strings.Builder
-	writeProse(&b, helpWidth(w), fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
-	_, err := io.WriteString(w, b.String())
-	return err
+	return writeProse(w, fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
 }
 
 // group is the name of the group of a check.

@@ -58,11 +58,7 @@ func flagHelpID(cmd *cobra.Command, f *pflag.Flag) string {
 // link text/template.
 func (s streams) showHelp(cmd *cobra.Command, _ []string) {
 	out := cmd.OutOrStdout()
-	text := cmd.Long
-	if text == "" {
-		text = cmd.Short
-	}
-	writeProse(out, helpWidth(out), text)
+	_ = writeProse(out, cmp.Or(cmd.Long, cmd.Short))
 	fmt.Fprintln(out)
 	_ = s.showUsage(cmd) // it never fails
 }
@@ -88,7 +84,7 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 			}
 		}
 		fmt.Fprintf(out, "\n%s\n", frame("commands"))
-		writeColumns(out, helpWidth(out), rows)
+		writeColumns(out, screenWidth(out), rows)
 	}
 	for _, part := range []struct {
 		heading string
@@ -96,7 +92,7 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 	}{{"flags", cmd.LocalFlags()}, {"global-flags", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
 			fmt.Fprintf(out, "\n%s\n", frame(part.heading))
-			writeColumns(out, helpWidth(out), s.flagRows(part.flags))
+			writeColumns(out, screenWidth(out), s.flagRows(part.flags))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -132,23 +128,26 @@ func (s streams) flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 	return rows
 }
 
-// helpWidth is how many columns help takes on w: those of the terminal.
-func helpWidth(w io.Writer) int { return cmp.Or(terminalWidth(w), 80) }
+// screenWidth is how many columns text takes on w: as many as a report.
+func screenWidth(w io.Writer) int { return render.PageWidth(terminalWidth(w)) }
 
-// writeProse writes text in lines that are easily read: 80 columns at most. A
-// line that begins with blanks is typed and stays whole.
-func writeProse(w io.Writer, width int, text string) {
-	width = min(width, 80)
+// writeProse writes text wrapped to w. A line that begins with blanks is typed
+// and stays whole.
+func writeProse(w io.Writer, text string) error {
+	var b strings.Builder
+	width := screenWidth(w)
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, " ") || utf8.RuneCountInString(line) <= width {
-			fmt.Fprintln(w, line)
+			fmt.Fprintln(&b, line)
 			continue
 		}
 		for _, l := range render.Wrap(line, width) {
-			fmt.Fprintln(w, l)
+			fmt.Fprintln(&b, l)
 		}
 	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // writeColumns writes names and beside them what they are, or below them where

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -135,11 +136,11 @@ func (o *labOptions) tell(s streams, w io.Writer, lines ...words.Text) error {
 	if o.format != "text" {
 		w = s.Err
 	}
+	var text strings.Builder
 	for _, t := range lines {
-		writeProse(w, helpWidth(w), render.Quote(s.fill(t)))
+		text.WriteString(render.Quote(s.fill(t)) + "\n")
 	}
-	_, err := fmt.Fprintln(w)
-	return err
+	return writeProse(w, text.String()+"\n")
 }
 
 // checkFlags are the flags that the check inside understands too, as they were
@@ -159,7 +160,7 @@ func (s streams) listScenarios() error {
 	for _, name := range scenarioNames() {
 		rows = append(rows, [2]string{name, s.say("say.scenario."+name+".title", nil)})
 	}
-	writeColumns(s.Out, helpWidth(s.Out), rows)
+	writeColumns(s.Out, screenWidth(s.Out), rows)
 	_, err := fmt.Fprintf(s.Out, "\n%s\n", s.say("say.lab-run-one", nil))
 	return err
 }

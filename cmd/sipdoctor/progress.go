@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -107,7 +108,7 @@ func (p *progress) fallBack(now time.Time) {
 // paint writes the line over the one before, under the lock. It fits the
 // terminal.
 func (p *progress) paint() {
-	room := helpWidth(p.w) - 4 // with " …" and the cursor
+	room := cmp.Or(terminalWidth(p.w), 80) - 4 // with " …" and the cursor
 	times := p.times(time.Now())
 	line := []rune(p.line)
 	if most := max(1, room-len([]rune(times))); len(line) > most {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,11 @@ func (p *page) evidence(f checks.Finding, o TextOptions) {
 		list = list[:fewEvidence]
 	}
 	list = bare(list)
+	if strings.HasPrefix(f.ID, "rtp-ports.") {
+		for i := range list {
+			list[i].Got = narrowed(list[i].Got, p.width-len("       "))
+		}
+	}
 	want, got := p.evidenceWords(f.ID)
 	name, left := p.columns(list, cells(want)+cells(got))
 	for _, e := range list {
@@ -59,6 +65,27 @@ func bare(list []checks.Evidence) []checks.Evidence {
 		}
 	}
 	return list
+}
+
+// portBar is a range of ports at a glance: one mark an equal share of them, the
+// worst in it, between the first port and the last.
+var portBar = regexp.MustCompile(`^(\d+ \[)([#?<.]+)(\] \d+)$`)
+
+// narrowed is a bar with so many fewer marks that it fits n columns, each the
+// worst of those whose place it takes; any other value as it is.
+func narrowed(value string, n int) string {
+	const fromGood = "#?<." // to bad
+	m := portBar.FindStringSubmatch(value)
+	if m == nil || len(value) <= n {
+		return value
+	}
+	marks := m[2]
+	few := make([]byte, max(1, n-len(m[1])-len(m[3])))
+	for i := range few {
+		share := []byte(marks[i*len(marks)/len(few) : (i+1)*len(marks)/len(few)])
+		few[i] = slices.MaxFunc(share, func(a, b byte) int { return strings.IndexByte(fromGood, a) - strings.IndexByte(fromGood, b) })
+	}
+	return m[1] + string(few) + m[3]
 }
 
 // columns chooses how wide the names and the left values stand, so that as

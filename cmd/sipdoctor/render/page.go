@@ -23,6 +23,12 @@ const (
 	maxWidth   = 160
 )
 
+// PageWidth is how many columns of a terminal are written on; columns is 0 where
+// there is no terminal.
+func PageWidth(columns int) int {
+	return min(max(cmp.Or(columns, usualWidth), minWidth), maxWidth)
+}
+
 //go:embed words.yaml
 var ownWords []byte
 
@@ -52,10 +58,7 @@ type page struct {
 }
 
 func newPage(w io.Writer, o TextOptions) *page {
-	p := &page{w: bufio.NewWriter(w), color: o.Color, width: usualWidth, lang: cmp.Or(o.Lang, words.English)}
-	if o.Width > 0 {
-		p.width = min(max(o.Width, minWidth), maxWidth)
-	}
+	p := &page{w: bufio.NewWriter(w), color: o.Color, width: PageWidth(o.Width), lang: cmp.Or(o.Lang, words.English)}
 	p.ascii = o.ASCII && p.lang == words.English // another script has no ASCII
 	return p
 }

@@ -104,3 +104,23 @@ func TestAPortStaysWithItsTransport(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A bar of RTP ports that is too wide has fewer marks, each the worst of those
+// it stands for: one blocked port must not vanish on a narrow terminal.
+func TestTheBarOfPortsFitsThePage(t *testing.T) {
+	bar := "10000 [" + strings.Repeat("#", 20) + "." + strings.Repeat("#", 20) + "<?<####] 65535"
+	f := checks.Finding{ID: "rtp-ports.blocked-return", Severity: checks.Critical, Title: "X", Evidence: []checks.Evidence{{Name: "at a glance", Got: bar}}}
+	for width, want := range map[int]string{
+		160: "     at a glance  " + bar + "\n",
+		80:  "     at a glance  " + bar + "\n",
+		40:  "     at a glance\n       10000 [########.#######<<#] 65535\n",
+	} {
+		if out := textOf(t, TextOptions{Width: width}, f); !strings.Contains(out, want) {
+			t.Errorf("%d columns: no %q in\n%s", width, want, out)
+		}
+	}
+	stranger := checks.Finding{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "X", Evidence: []checks.Evidence{{Name: "header", Got: bar}}}
+	if out := textOf(t, TextOptions{Width: 40}, stranger); strings.Count(out, "#") != 44 {
+		t.Errorf("what a stranger sent is shortened:\n%s", out)
+	}
+}
