@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -78,14 +76,7 @@ func (s streams) listChecks(out io.Writer) error {
 		}
 		rows = append(rows, [2]string{fmt.Sprintf("%-*s  %-*s", names, c.ID, groups, s.group(c)), title})
 	}
-	width := terminalWidth(out)
-	if width == 0 {
-		width = math.MaxInt // a line a check for other programs
-	}
-	var b strings.Builder
-	writeColumns(&b, width, rows)
-	_, err := io.WriteString(out, b.String())
-	return err
+	return writeColumns(out, lineWidth(out), rows)
 }
 
 func findCheck(id string) (*checks.Check, error) {
@@ -100,7 +91,7 @@ func findCheck(id string) (*checks.Check, error) {
 }
 
 func (s streams) describeCheck(w io.Writer, c *checks.Check) error {
-	return writeProse(w, fmt.Sprintf("%s (%s): %s\n\n%s", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
+	return writeProse(w, fmt.Sprintf("%s (%s): %s\n\n%s\n", c.ID, s.group(c), s.ofCheck(c.Title()), s.ofCheck(c.Doc())))
 }
 
 // group is the name of the group of a check.

@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -67,12 +65,6 @@ func exitWith(status int) error {
 		return nil
 	}
 	return &exitError{status}
-}
-
-// oneLine makes an error fit for one line of a terminal: the text may quote
-// what a stranger sent.
-func oneLine(s string) string {
-	return render.Quote(strings.Join(strings.Fields(s), " "))
 }
 
 // exitStatus is the exit status of a report. A failure outweighs everything;

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -169,29 +168,27 @@ func numbersOf(list []cure) (names []string) {
 // listCures shows what there is to do, and what --apply would do of it.
 func (s streams) listCures(p *printer, list []cure, r *checks.Report, name string) error {
 	if len(list) == 0 {
-		p.line("%s", s.say("say.fix-no-cure", words.Args{"headline": r.Headline}))
+		p.prose("", s.say("say.fix-no-cure", words.Args{"headline": r.Headline}))
 		return p.err
 	}
-	p.line("%s", r.Headline)
+	p.prose("", r.Headline)
 	here := 0
 	for _, c := range list {
 		why, ok := c.runnable(r)
 		if ok && c.first {
 			here++
 		}
-		p.line("")
-		p.line("%d. %s", c.number, c.fix.Title)
-		p.line("%s%s (%s)", s.label("against"), c.finding.Title, c.finding.ID)
-		p.line("%s%s", s.label("where"), s.fill(c.place(why, ok)))
-		p.block(s.label("run"), c.fix.Commands)
-		p.block(s.label("undo"), c.fix.Undo)
+		p.prose(fmt.Sprintf("\n%d. ", c.number), c.fix.Title)
+		p.prose(s.label("against"), c.finding.Title+" ("+c.finding.ID+")")
+		p.prose(s.label("where"), s.fill(c.place(why, ok)))
+		p.steps(s.label("run"), c.fix.Form, c.fix.Commands)
+		p.steps(s.label("undo"), c.fix.Form, c.fix.Undo)
 		if c.fix.Note != "" {
-			p.line("%s%s", s.label("note"), c.fix.Note)
+			p.prose(s.label("note"), c.fix.Note)
 		}
 	}
 	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
-		p.line("")
-		p.line("%s", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
+		p.prose("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
 	}
 	return p.err
 }
@@ -258,31 +255,4 @@ func (c cure) runnable(r *checks.Report) (why words.Text, ok bool) {
 		}
 	}
 	return words.Text{}, true
-}
-
-// printer writes lines, with nothing in them that a terminal would obey, and
-// remembers the first error.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) line(format string, args ...any) {
-	p.text(render.Quote(fmt.Sprintf(format, args...)) + "\n")
-}
-
-func (p *printer) text(s string) {
-	if p.err == nil {
-		_, p.err = io.WriteString(p.w, s)
-	}
-}
-
-// block writes commands below each other, whole.
-func (p *printer) block(lead string, lines []string) {
-	for i, l := range lines {
-		if i > 0 {
-			lead = strings.Repeat(" ", utf8.RuneCountInString(lead))
-		}
-		p.line("%s%s", lead, l)
-	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -26,8 +27,8 @@ type applier struct {
 }
 
 // tell writes a message on a line of its own, remark one below a cure.
-func (a *applier) tell(id string, args words.Args)   { a.line("%s", a.say(id, args)) }
-func (a *applier) remark(id string, args words.Args) { a.line("   %s", a.say(id, args)) }
+func (a *applier) tell(id string, args words.Args)   { a.prose("", a.say(id, args)) }
+func (a *applier) remark(id string, args words.Args) { a.prose("   ", a.say(id, args)) }
 
 // outcome counts what became of the cures.
 type outcome struct {
@@ -71,7 +72,7 @@ func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 		}
 	}
 	if len(all.ran) == 0 {
-		a.line("")
+		a.text("\n")
 		a.tell("say.fix-unchanged", nil)
 	} else if err := a.verify(ctx, &all); err != nil {
 		return err
@@ -114,14 +115,14 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 	if state == changed && fresh.number > 0 && all.agreeing[c.number] {
 		state = stays
 	}
-	a.line("")
+	a.text("\n")
 	switch state {
 	case gone:
 		a.tell("say.fix-gone", words.Args{"n": c.number, "cure": c.fix.Title})
 		return a.err
 	case untold:
 		a.tell("say.fix-untold", words.Args{"n": c.number, "cure": c.fix.Title})
-		a.line("   %s", a.fill(reasonOf(now, c)))
+		a.prose("   ", a.fill(reasonOf(now, c)))
 		all.undone++
 		return a.err
 	case changed:
@@ -149,9 +150,9 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 
 // one asks, runs the commands of one cure, and undoes them if one fails.
 func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool, err error) {
-	a.line("%d. %s", c.number, c.fix.Title)
-	a.block(a.label("run"), c.fix.Commands)
-	a.block(a.label("undo"), c.fix.Undo)
+	a.prose(fmt.Sprintf("%d. ", c.number), c.fix.Title)
+	a.steps(a.label("run"), c.fix.Form, c.fix.Commands)
+	a.steps(a.label("undo"), c.fix.Form, c.fix.Undo)
 	if !a.agreed("say.fix-ask-run", false) {
 		a.remark("say.fix-left", nil)
 		return false, a.err
@@ -264,9 +265,9 @@ func (a *applier) runUndo(ctx context.Context, lines []string, all bool) (left [
 }
 
 func (a *applier) echo(line string, out []byte) {
-	a.line("   $ %s", line)
+	a.whole("   $ ", line)
 	for l := range strings.Lines(string(out)) {
-		a.line("     %s", strings.TrimRight(l, "\r\n"))
+		a.whole("     ", strings.TrimRight(l, "\r\n"))
 	}
 }
 
@@ -276,7 +277,7 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 	if err != nil {
 		return failure("say.fix-look-after", words.Args{"why": cause(err)})
 	}
-	a.line("")
+	a.text("\n")
 	left := 0
 	for _, c := range all.ran {
 		switch _, state := compareWith(a.report, after, c); {
@@ -290,7 +291,7 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 		}
 		left++
 	}
-	a.line("%s", after.Headline)
+	a.prose("", after.Headline)
 	if left > 0 {
 		a.tell("say.fix-take-back", words.Args{"command": fixLine(a.name, "--undo")})
 	}
@@ -315,13 +316,13 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 			continue
 		}
 		found++
-		a.line("")
+		a.text("\n")
 		a.tell("say.fix-undo", words.Args{"n": c.number, "cure": c.fix.Title})
 		if len(done.Undo) == 0 {
 			a.remark("say.fix-nothing-to-undo", nil)
 			continue
 		}
-		a.block(a.label("run"), done.Undo)
+		a.steps(a.label("run"), c.fix.Form, done.Undo)
 		if !a.agreed("say.fix-ask-run", false) {
 			a.remark("say.fix-left", nil)
 			continue

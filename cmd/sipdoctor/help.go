@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -58,8 +56,7 @@ func flagHelpID(cmd *cobra.Command, f *pflag.Flag) string {
 // link text/template.
 func (s streams) showHelp(cmd *cobra.Command, _ []string) {
 	out := cmd.OutOrStdout()
-	_ = writeProse(out, cmp.Or(cmd.Long, cmd.Short))
-	fmt.Fprintln(out)
+	_ = writeProse(out, cmp.Or(cmd.Long, cmd.Short)+"\n\n")
 	_ = s.showUsage(cmd) // it never fails
 }
 
@@ -84,7 +81,7 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 			}
 		}
 		fmt.Fprintf(out, "\n%s\n", frame("commands"))
-		writeColumns(out, screenWidth(out), rows)
+		writeColumns(out, render.PageWidth(terminalWidth(out)), rows)
 	}
 	for _, part := range []struct {
 		heading string
@@ -92,7 +89,7 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 	}{{"flags", cmd.LocalFlags()}, {"global-flags", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
 			fmt.Fprintf(out, "\n%s\n", frame(part.heading))
-			writeColumns(out, screenWidth(out), s.flagRows(part.flags))
+			writeColumns(out, render.PageWidth(terminalWidth(out)), s.flagRows(part.flags))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -126,50 +123,4 @@ func (s streams) flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 		rows = append(rows, [2]string{name, usage})
 	})
 	return rows
-}
-
-// screenWidth is how many columns text takes on w: as many as a report.
-func screenWidth(w io.Writer) int { return render.PageWidth(terminalWidth(w)) }
-
-// writeProse writes text wrapped to w. A line that begins with blanks is typed
-// and stays whole.
-func writeProse(w io.Writer, text string) error {
-	var b strings.Builder
-	width := screenWidth(w)
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, " ") || utf8.RuneCountInString(line) <= width {
-			fmt.Fprintln(&b, line)
-			continue
-		}
-		for _, l := range render.Wrap(line, width) {
-			fmt.Fprintln(&b, l)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// writeColumns writes names and beside them what they are, or below them where
-// that would be a narrow column.
-func writeColumns(w io.Writer, width int, rows [][2]string) {
-	first := 0
-	for _, r := range rows {
-		first = max(first, utf8.RuneCountInString(r[0])+2)
-	}
-	below := width-first < 30
-	if below {
-		first = 10
-	}
-	for _, r := range rows {
-		lead := r[0] + strings.Repeat(" ", max(0, first-utf8.RuneCountInString(r[0])))
-		if below {
-			fmt.Fprintln(w, r[0])
-			lead = strings.Repeat(" ", first)
-		}
-		for _, l := range render.Wrap(r[1], max(width-first, 20)) {
-			fmt.Fprintln(w, lead+l)
-			lead = strings.Repeat(" ", first)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -160,9 +159,10 @@ func (s streams) listScenarios() error {
 	for _, name := range scenarioNames() {
 		rows = append(rows, [2]string{name, s.say("say.scenario."+name+".title", nil)})
 	}
-	writeColumns(s.Out, screenWidth(s.Out), rows)
-	_, err := fmt.Fprintf(s.Out, "\n%s\n", s.say("say.lab-run-one", nil))
-	return err
+	if err := writeColumns(s.Out, lineWidth(s.Out), rows); err != nil {
+		return err
+	}
+	return writeProse(s.Out, "\n"+s.say("say.lab-run-one", nil)+"\n")
 }
 
 func scenarioNames() []string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +40,7 @@ func (s streams) fill(t words.Text) string {
 }
 
 // warn says a message on standard error.
-func (s streams) warn(t words.Text) { fmt.Fprintf(s.Err, "sipdoctor: %s\n", oneLine(s.fill(t))) }
+func (s streams) warn(t words.Text) { (&printer{w: s.Err}).prose("", "sipdoctor: "+s.fill(t)) }
 
 // lang is the language of this run; English unless it is known.
 func (s streams) lang() words.Lang {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -30,13 +29,11 @@ func newProfilesCommand(s streams) *cobra.Command {
 				}
 				return list.show(s.Out, p, func(w io.Writer) error { return s.describeProfile(w, p) })
 			}
-			return list.show(s.Out, netinfo.Profiles(), func(out io.Writer) error {
-				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-				for _, p := range netinfo.Profiles() {
-					fmt.Fprintf(w, "%s\t%s\n", p.Name, s.say("say.profile-title", words.Args{"title": p.Title, "kind": p.Kind}))
-				}
-				return w.Flush()
-			})
+			var rows [][2]string
+			for _, p := range netinfo.Profiles() {
+				rows = append(rows, [2]string{p.Name, s.say("say.profile-title", words.Args{"title": p.Title, "kind": p.Kind})})
+			}
+			return list.show(s.Out, netinfo.Profiles(), func(w io.Writer) error { return writeColumns(w, lineWidth(w), rows) })
 		},
 	}
 	list.addFlag(cmd)
@@ -76,7 +73,7 @@ func newProfilesLintCommand(s streams) *cobra.Command {
 
 // describeProfile prints a profile; one from a file may hold anything.
 func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var rows [][2]string
 	row := func(label, value string, o netinfo.Origin) {
 		switch {
 		case value == "":
@@ -87,7 +84,7 @@ func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 		if o.Checked != "" && o.Checked != p.Checked {
 			value += " [" + s.say("say.profile-checked", words.Args{"date": o.Checked}) + "]"
 		}
-		fmt.Fprintf(w, "%s\t%s\n", s.say("say.profile-label", words.Args{"label": label}), render.Quote(value))
+		rows = append(rows, [2]string{s.say("say.profile-label", words.Args{"label": label}), render.Quote(value)})
 	}
 	s.describeServers(row, p)
 	s.describeClient(row, p)
@@ -99,7 +96,7 @@ func (s streams) describeProfile(out io.Writer, p *netinfo.Profile) error {
 	}
 	row("source", s.source(p.Source), netinfo.Origin{})
 	row("checked", p.Checked, netinfo.Origin{})
-	return w.Flush()
+	return writeColumns(out, lineWidth(out), rows)
 }
 
 // source is where a provider says something, in the user's language.

@@ -161,7 +161,7 @@ func (p *page) notes(notes []checks.Finding, o TextOptions) {
 			p.prose(plain, lead, p.say("sentence", words.Args{"title": f.Title}))
 		}
 		for _, a := range f.Advice {
-			p.prose(plain, strings.Repeat(" ", min(cells(lead), p.width/6)), a)
+			p.prose(plain, strings.Repeat(" ", cells(lead)), a)
 		}
 	}
 }

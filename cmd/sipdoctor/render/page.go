@@ -164,7 +164,7 @@ func unbroken(list []string) []string {
 var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
 
 func isNamed(name, number string) bool {
-	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "port", "порт", "порту", "порта"}
+	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "RFC", "port", "порт", "порту", "порта"}
 	return number[0] >= '0' && number[0] <= '9' && slices.Contains(names, strings.TrimLeft(name, "("))
 }
 
