@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -175,25 +174,6 @@ func (o *checkOptions) addAccount(in *checks.Inputs, list []*checks.Check) error
 	}
 	if len(in.SIPServers) == 0 {
 		in.SIPServers = []string{a.Domain}
-	}
-	return nil
-}
-
-// addTransports tells what the profile says that its servers speak.
-func addTransports(in *checks.Inputs) error {
-	if in.Profile == "" {
-		return nil
-	}
-	p, err := netinfo.LoadProfile(in.Profile)
-	if err != nil {
-		return usageOf(err)
-	}
-	in.SIPTransports = map[string][]string{}
-	for _, h := range p.SIP {
-		a := h.Address()
-		if !slices.Contains(in.SIPTransports[a], h.Transport) {
-			in.SIPTransports[a] = append(in.SIPTransports[a], h.Transport)
-		}
 	}
 	return nil
 }

@@ -92,28 +92,16 @@ func recall(flags *pflag.FlagSet, named []string) ([]string, error) {
 		if f.Changed || name == "skip" && len(named) > 0 {
 			continue
 		}
-		if err := setFlag(flags, f, values); err != nil {
-			return nil, usage("say.again-bad-flag", words.Args{"flag": name, "why": cause(err)})
+		for _, v := range values { // a list begins with the first and takes the others
+			if flags.Set(name, v) != nil {
+				return nil, usage("say.again-bad-flag", words.Args{"flag": name, "why": words.Say("say.again-bad-value", nil)})
+			}
 		}
 	}
 	if len(named) > 0 {
 		return named, nil
 	}
 	return run.Checks, nil
-}
-
-func setFlag(flags *pflag.FlagSet, f *pflag.Flag, values []string) error {
-	if len(values) == 0 {
-		return nil
-	}
-	err := flags.Set(f.Name, values[0]) // by which the flag counts as given
-	if list, ok := f.Value.(pflag.SliceValue); ok && err == nil {
-		err = list.Replace(values)
-	}
-	if err != nil {
-		return failure("say.again-bad-value", nil)
-	}
-	return nil
 }
 
 // readLastRun reads the newer of the last runs of this user and of whoever

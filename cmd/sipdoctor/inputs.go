@@ -35,9 +35,6 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := addProfile(&in); err != nil {
 		return nil, err
 	}
-	if err := addTransports(&in); err != nil {
-		return nil, err
-	}
 	if err := o.addAccount(&in, list); err != nil {
 		return nil, err
 	}

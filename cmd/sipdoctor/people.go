@@ -181,22 +181,14 @@ func (p *people) replace(data []byte) []byte {
 	for _, place := range []*regexp.Regexp{shownName, callerName, wireless} {
 		text = p.inPlace(place, "name-%d", text)
 	}
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		j := i
-		for j < len(text) && (isWordByte(text[j]) || j > i && strings.IndexByte(".-+", text[j]) >= 0) {
-			j++
-		}
-		if j == i {
-			b.WriteByte(text[i])
-			i++
-			continue
-		}
-		b.WriteString(p.word(text[i:j], i > 0 && text[i-1] == '_'))
-		i = j
-	}
-	return []byte(b.String())
+	return []byte(nameRun.ReplaceAllStringFunc(text, func(run string) string {
+		name := strings.TrimPrefix(run, "_")
+		return run[:len(run)-len(name)] + p.word(name, len(name) < len(run))
+	}))
 }
+
+// nameRun is what may be a name, after the underscore of a service.
+var nameRun = regexp.MustCompile(`_?[A-Za-z0-9\x80-\x{10FFFF}][A-Za-z0-9\x80-\x{10FFFF}.+-]*`)
 
 // inPlace replaces the second of the three groups of a place.
 func (p *people) inPlace(place *regexp.Regexp, form, text string) string {
@@ -224,26 +216,19 @@ func (p *people) word(s string, service bool) string {
 	if p.anywhere[lower] {
 		return p.standIns[lower] + end
 	}
-	for i := strings.IndexByte(lower, '.'); i >= 0 && i < len(lower)-1; {
-		if rest := lower[i+1:]; p.anywhere[rest] && strings.Contains(rest, ".") {
-			label := core[:i+1]
-			if !service || strings.Count(label, ".") > 1 {
-				label = ""
+	labels := strings.Split(lower, ".")
+	for i := 1; i < len(labels)-1; i++ {
+		if host := strings.Join(labels[i:], "."); p.anywhere[host] {
+			label := ""
+			if service && i == 1 {
+				label = core[:len(core)-len(host)]
 			}
-			return label + p.standIns[rest] + end
+			return label + p.standIns[host] + end
 		}
-		next := strings.IndexByte(lower[i+1:], '.')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
 	}
-	if strings.Count(lower, ".") > 0 {
-		labels := strings.Split(lower, ".")
-		slices.Reverse(labels)
-		if backwards := strings.Join(labels, "."); p.anywhere[backwards] {
-			return p.standIns[backwards] + end
-		}
+	slices.Reverse(labels)
+	if backwards := strings.Join(labels, "."); p.anywhere[backwards] {
+		return p.standIns[backwards] + end
 	}
 	return subWord.ReplaceAllStringFunc(core, func(w string) string {
 		if lower := strings.ToLower(w); p.anywhere[lower] {

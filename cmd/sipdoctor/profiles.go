@@ -188,9 +188,9 @@ func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
 	return nil, usage("say.no-profile", words.Args{"profile": words.Raw(nameOrFile), "near": didYouMean(nameOrFile, names), "known": names})
 }
 
-// addProfile adds the provider's servers: its SIP servers to those named, its
-// STUN servers before them. A server that listens on several transports is
-// asked once an address.
+// addProfile adds the provider's servers: its SIP servers to those named, with
+// the transports that they speak, its STUN servers before them. A server that
+// listens on several transports is asked once an address.
 func addProfile(in *checks.Inputs) error {
 	if in.Profile == "" {
 		return nil
@@ -199,11 +199,13 @@ func addProfile(in *checks.Inputs) error {
 	if err != nil {
 		return err
 	}
+	in.SIPTransports = map[string][]string{}
 	for _, h := range p.SIP {
-		if h.Transport == "ws" || h.Transport == "wss" {
-			continue // an address of plain SIP is wanted here
+		a, web := h.Address(), h.Transport == "ws" || h.Transport == "wss"
+		if !slices.Contains(in.SIPTransports[a], h.Transport) {
+			in.SIPTransports[a] = append(in.SIPTransports[a], h.Transport)
 		}
-		if a := h.Address(); !slices.Contains(in.SIPServers, a) {
+		if !web && !slices.Contains(in.SIPServers, a) { // an address of plain SIP is wanted here
 			in.SIPServers = append(in.SIPServers, a)
 		}
 	}

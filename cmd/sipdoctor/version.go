@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,28 +52,21 @@ func thisTool() checks.Tool {
 	t := checks.Tool{Name: "sipdoctor", Version: version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		if t.Version == "" {
-			t.Version = "unknown"
-		}
+		t.Version = cmp.Or(t.Version, "unknown")
 		return t
 	}
-	modified := false
+	modified := ""
 	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
+		switch {
+		case s.Key == "vcs.revision":
 			t.Commit = s.Value
-		case "vcs.modified":
-			modified = s.Value == "true"
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = "-modified"
 		}
 	}
-	if modified && t.Commit != "" {
-		t.Commit += "-modified"
+	if t.Commit != "" {
+		t.Commit += modified
 	}
-	if t.Version == "" {
-		t.Version = info.Main.Version
-	}
-	if t.Version == "" || t.Version == "(devel)" {
-		t.Version = "devel"
-	}
+	t.Version = cmp.Or(t.Version, strings.Trim(info.Main.Version, "()"), "devel")
 	return t
 }

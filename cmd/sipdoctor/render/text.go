@@ -131,6 +131,9 @@ func (p *page) checkLines(r *checks.Report, o TextOptions) {
 		shown, skipped = withoutSkipped(r.Results)
 	}
 	statusWidth, nameWidth := 4, 0
+	if len(skipped) > 0 {
+		statusWidth = max(statusWidth, cells(p.status(checks.Skip)))
+	}
 	for _, res := range shown {
 		statusWidth = max(statusWidth, cells(p.status(res.Status)))
 		nameWidth = max(nameWidth, cells(res.Check))
