@@ -205,43 +205,33 @@ func (a *applier) stillMeant(ctx context.Context, now *checks.Report, c cure) (c
 
 // takeBack offers to undo a cure that stopped after so many of its commands.
 func (a *applier) takeBack(ctx context.Context, c cure, done int) {
-	if done > 0 {
-		if len(c.fix.Undo) == 0 {
-			return
-		}
-		undo := c.fix.Undo
-		if c.fix.UndoFor != nil {
-			undo = nil
-			for i, line := range c.fix.Undo {
-				if c.fix.UndoFor[i] < done {
-					undo = append(undo, line)
-				}
+	undo, known := c.fix.Undo, c.fix.UndoFor != nil
+	switch {
+	case done == 0:
+		undo = nil
+	case known:
+		undo = nil
+		for i, line := range c.fix.Undo {
+			if c.fix.UndoFor[i] < done {
+				undo = append(undo, line)
 			}
-			a.remember(c, undo)
 		}
-		if !a.agreed("say.fix-ask-undo", true) {
-			return
-		}
-		// Where nobody knows which of them have something to undo, all are tried.
-		if left := a.runUndo(context.WithoutCancel(ctx), undo, c.fix.UndoFor == nil); len(left) > 0 {
-			a.remember(c, left)
-			return
-		}
+		a.remember(c, undo)
+	case len(undo) == 0:
+		return
 	}
-	a.forget(c)
+	if done > 0 && !a.agreed("say.fix-ask-undo", true) {
+		return
+	}
+	// Where nobody knows which of them have something to undo, all are tried.
+	a.remember(c, a.runUndo(context.WithoutCancel(ctx), undo, !known))
 }
 
-// remember notes what is left to undo of a cure.
+// remember notes what is left to undo of a cure, and strikes it off the journal
+// when nothing is.
 func (a *applier) remember(c cure, undo []string) {
 	if err := a.done.keep(c, a.report, undo); err != nil {
 		a.remark("say.fix-undo-not-kept", words.Args{"why": cause(err)})
-	}
-}
-
-// forget strikes a cure off the journal.
-func (a *applier) forget(c cure) {
-	if err := a.done.remove(c, a.report); err != nil {
-		a.remark("say.fix-undo-not-struck", words.Args{"why": cause(err)})
 	}
 }
 
@@ -327,12 +317,11 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 			a.remark("say.fix-left", nil)
 			continue
 		}
-		if left := a.runUndo(ctx, done.Undo, false); len(left) > 0 {
+		left := a.runUndo(ctx, done.Undo, false)
+		if len(left) > 0 {
 			failed++
-			a.remember(c, left)
-			continue
 		}
-		a.forget(c)
+		a.remember(c, left)
 	}
 	if found == 0 && !a.named {
 		a.tell("say.fix-none-applied", nil)

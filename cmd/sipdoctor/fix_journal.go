@@ -108,23 +108,18 @@ func (j *journal) add(c cure, r *checks.Report) error {
 	return j.write()
 }
 
-// remove strikes off the last time a cure was run.
-func (j *journal) remove(c cure, r *checks.Report) error {
-	i := j.index(c, r)
-	if i < 0 {
-		return nil
-	}
-	j.entries = slices.Delete(j.entries, i, i+1)
-	return j.write()
-}
-
-// keep notes what is left to undo of a cure.
+// keep notes what is left to undo of the last time a cure was run, and strikes that
+// off when nothing is.
 func (j *journal) keep(c cure, r *checks.Report, undo []string) error {
 	i := j.index(c, r)
-	if i < 0 {
+	switch {
+	case i < 0:
 		return nil
+	case len(undo) == 0:
+		j.entries = slices.Delete(j.entries, i, i+1)
+	default:
+		j.entries[i].Undo = undo
 	}
-	j.entries[i].Undo = undo
 	return j.write()
 }
 

@@ -53,9 +53,9 @@ func (t told) again(s string, n int) int {
 }
 
 // finding writes one fault: what it is, what it means, proof, cures, advice.
-// What an earlier fault has told is pointed at.
-func (p *page) finding(n int, f checks.Finding, shown told, o TextOptions) {
-	p.title(fmt.Sprintf("%d. ", n), f)
+// What an earlier fault has told is pointed at by its number n.
+func (p *page) finding(lead string, n int, f checks.Finding, shown told, o TextOptions) {
+	p.title(lead, f)
 	if f.Explanation != "" {
 		p.prose(plain, "   ", f.Explanation)
 	}
@@ -106,8 +106,8 @@ func apart(list []fixes.Fix) (without []fixes.Fix, verify []string) {
 }
 
 // brief writes one of many faults of a kind: what it is, and the first cure.
-func (p *page) brief(n int, f checks.Finding) {
-	p.title(fmt.Sprintf("%d. ", n), f)
+func (p *page) brief(lead string, f checks.Finding) {
+	p.title(lead, f)
 	for _, fix := range f.Fixes[:min(len(f.Fixes), 1)] {
 		for _, c := range fix.Commands {
 			p.line(green, "     "+c)
@@ -151,15 +151,10 @@ func (p *page) notes(notes []checks.Finding, o TextOptions) {
 	for _, f := range notes {
 		p.end()
 		if o.Verbose {
-			p.title(lead, f)
-			p.prose(plain, "   ", f.Explanation)
-			p.evidence(f, o)
-			for i, fix := range f.Fixes {
-				p.fix(fix, i > 0, o)
-			}
-		} else {
-			p.prose(plain, lead, p.say("sentence", words.Args{"title": f.Title}))
+			p.finding(lead, 0, f, told{}, o)
+			continue
 		}
+		p.prose(plain, lead, p.say("sentence", words.Args{"title": f.Title}))
 		for _, a := range f.Advice {
 			p.prose(plain, strings.Repeat(" ", cells(lead)), a)
 		}

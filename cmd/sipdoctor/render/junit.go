@@ -81,7 +81,7 @@ func findingsText(res checks.Result, l words.Lang) string {
 	var b strings.Builder
 	p := newPage(&b, TextOptions{Lang: l})
 	for i, f := range res.Findings {
-		p.finding(i+1, f, told{}, TextOptions{Verbose: true})
+		p.finding(fmt.Sprintf("%d. ", i+1), i+1, f, told{}, TextOptions{Verbose: true})
 	}
 	_ = p.w.Flush() // a strings.Builder takes everything
 	return b.String()

@@ -36,7 +36,7 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		p.line(plain, "\n## "+escapeMarkdown(p.say("note-heading", words.Args{"title": f.Title})))
 		p.markdownFinding(f)
 	}
-	if hint := p.responderHint(r); hint != "" {
+	for _, hint := range p.hints(r) {
 		p.line(plain, "\n"+escapeMarkdown(hint))
 	}
 	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))

@@ -143,9 +143,6 @@ func (p *page) path(r *checks.Report) {
 		if s.broken {
 			edge = " ──✗── "
 		}
-		if p.ascii {
-			edge = strings.NewReplacer("─", "-", "✗", "X").Replace(edge)
-		}
 		if column+cells(edge)+cells(s.label) > p.width {
 			p.end()
 			p.put(plain, "     ")

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,55 +41,28 @@ func isPlain(s string) bool {
 	return true
 }
 
+// escape is r as in Go source.
 func escape(r rune) string {
-	switch {
-	case r == '\n':
-		return `\n`
-	case r == '\r':
-		return `\r`
-	case r == '\t':
-		return `\t`
-	case r < 0x80:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r < 0x10000:
-		return fmt.Sprintf(`\u%04x`, r)
-	}
-	return fmt.Sprintf(`\U%08x`, r)
+	q := strconv.QuoteRuneToASCII(r)
+	return q[1 : len(q)-1]
 }
 
-// plainASCII writes s with ASCII alone, for terminals that know nothing else.
-// Typography has its usual stand-ins; any other character is escaped.
+// typography has its usual stand-ins in ASCII.
+var typography = strings.NewReplacer("–", "-", "—", "-", "─", "-", "‑", "-", "→", "->", "…", "...", "’", "'", "‘", "'",
+	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "×", "x", "µ", "u", "·", "*", "•", "*", "✓", "x", "✗", "X")
+
+// plainASCII writes s with ASCII alone, for terminals that know nothing else. What
+// has no stand-in is escaped.
 func plainASCII(s string) string {
 	if isPlain(s) {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s {
-		switch r {
-		case '–', '—', '─', '‑':
-			b.WriteByte('-')
-		case '→':
-			b.WriteString("->")
-		case '…':
-			b.WriteString("...")
-		case '’', '‘':
-			b.WriteByte('\'')
-		case '“', '”', '„', '«', '»':
-			b.WriteByte('"')
-		case '×':
-			b.WriteByte('x')
-		case 'µ':
-			b.WriteByte('u')
-		case '·', '•':
-			b.WriteByte('*')
-		case '✓', '✗':
-			b.WriteByte('x')
-		default:
-			if r < 0x80 {
-				b.WriteRune(r)
-			} else {
-				b.WriteString(escape(r))
-			}
+	for _, r := range typography.Replace(s) {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(escape(r))
 		}
 	}
 	return b.String()

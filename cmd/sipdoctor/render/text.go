@@ -49,11 +49,12 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	alike, shown := map[string]int{}, told{}
 	for i, f := range numbered {
 		p.end()
+		lead := fmt.Sprintf("%d. ", i+1)
 		if alike[f.ID]++; alike[f.ID] > fewAlike && !o.Verbose {
-			p.brief(i+1, f)
+			p.brief(lead, f)
 			continue
 		}
-		p.finding(i+1, f, shown, o)
+		p.finding(lead, i+1, f, shown, o)
 	}
 	p.notes(notes, o)
 	p.unread(r, o)
@@ -233,21 +234,9 @@ func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millis
 
 // footer says what the run did not do, and with --verbose how it went.
 func (p *page) footer(r *checks.Report, o TextOptions) {
-	if hint := p.responderHint(r); hint != "" {
+	for _, hint := range p.hints(r) {
 		p.end()
 		p.prose(dim, "", hint)
-	}
-	if hint := p.inboundHint(r); hint != "" {
-		p.end()
-		p.prose(dim, "", hint)
-	}
-	if r.Interrupted {
-		p.end()
-		p.prose(yellow, "", p.say("interrupted", nil))
-	}
-	if r.Redacted {
-		p.end()
-		p.prose(dim, "", p.say("redacted", nil))
 	}
 	if !o.Verbose {
 		return
@@ -263,20 +252,21 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), took))
 }
 
-// inboundHint offers the test from outside on a machine that is a PBX.
-func (p *page) inboundHint(r *checks.Report) string {
-	conf := r.Inputs.RTPConf
-	if conf == nil || r.Inputs.Inbound || r.Inputs.Responder == "" || r.Result("rtp-ports") == nil {
-		return ""
+// hints say what the run did not do: what a responder would have added, where it
+// had none and has a use for one; on a PBX, the test from outside.
+func (p *page) hints(r *checks.Report) (list []string) {
+	in, conf := r.Inputs, r.Inputs.RTPConf
+	if r.Command == "check" && in.Root == "" && in.Responder == "" && len(r.Results) > 0 && !failed(r, "uplink") {
+		list = append(list, p.say("responder-hint", nil))
 	}
-	return p.say("inbound-hint", words.Args{"file": conf.File, "first": conf.First, "last": conf.Last})
-}
-
-// responderHint says what a responder would have added to this run, or
-// nothing when it had one or no use for one.
-func (p *page) responderHint(r *checks.Report) string {
-	if r.Command != "check" || r.Inputs.Root != "" || r.Inputs.Responder != "" || len(r.Results) == 0 || failed(r, "uplink") {
-		return ""
+	if conf != nil && !in.Inbound && in.Responder != "" && r.Result("rtp-ports") != nil {
+		list = append(list, p.say("inbound-hint", words.Args{"file": conf.File, "first": conf.First, "last": conf.Last}))
 	}
-	return p.say("responder-hint", nil)
+	if r.Interrupted {
+		list = append(list, p.say("interrupted", nil))
+	}
+	if r.Redacted {
+		list = append(list, p.say("redacted", nil))
+	}
+	return list
 }
