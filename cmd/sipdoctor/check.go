@@ -68,10 +68,9 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.StringVar(&o.fingerprint, "responder-fingerprint", "", "")
 	f.StringArrayVar(&o.sipServers, "sip-server", nil, "")
 	f.StringArrayVar(&o.stun, "stun", nil, "")
-	f.StringVar(&o.profile, "profile", "", "")
+	addChoice(cmd, s, &o.profile, &o.skip)
 	f.StringVar(&o.bind, "bind", "", "")
 	f.BoolVar(&o.deep, "deep", false, "")
-	f.StringArrayVar(&o.skip, "skip", nil, "")
 	f.IntSliceVar(&o.ladder, "ladder", nil, "")
 	f.BoolVar(&o.noPublic, "no-public", false, "")
 	f.BoolVar(&o.noLookup, "no-lookup", false, "")
@@ -87,9 +86,15 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.Lookup("watch").NoOptDefVal = "30s"
 	f.DurationVar(&o.timeout, "timeout", 0, "")
 	f.StringVar(&o.root, "root", "", "")
+	return cmd
+}
+
+// addChoice adds the flags that choose checks.
+func addChoice(cmd *cobra.Command, s streams, profile *string, skip *[]string) {
+	cmd.Flags().StringVar(profile, "profile", "", "")
+	cmd.Flags().StringArrayVar(skip, "skip", nil, "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
-	return cmd
 }
 
 func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
@@ -190,15 +195,9 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 // a profile. Of the bundle of a machine in an office they are those that send nothing.
 func choose(group string, in checks.Inputs) ([]*checks.Check, error) {
 	named, skip := in.Checks, in.Skip
-	var list []*checks.Check
-	var ids []string
 	saved := in.Root != "" && group == "office"
-	for _, c := range all.Checks() {
-		if c.Group == group && !saved || c.Bundle && saved {
-			list = append(list, c)
-			ids = append(ids, c.ID)
-		}
-	}
+	list := slices.DeleteFunc(slices.Clone(all.Checks()), func(c *checks.Check) bool { return saved && !c.Bundle || !saved && c.Group != group })
+	ids := namesOf(list, checkID)
 	for _, id := range slices.Concat(named, skip) {
 		if !slices.Contains(ids, id) {
 			return nil, unknownCheck(id, ids, saved)

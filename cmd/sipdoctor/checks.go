@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -80,14 +81,10 @@ func (s streams) listChecks(out io.Writer) error {
 }
 
 func findCheck(id string) (*checks.Check, error) {
-	var ids []string
-	for _, c := range all.Checks() {
-		if c.ID == id {
-			return c, nil
-		}
-		ids = append(ids, c.ID)
+	if i := slices.IndexFunc(all.Checks(), func(c *checks.Check) bool { return c.ID == id }); i >= 0 {
+		return all.Checks()[i], nil
 	}
-	return nil, usage("say.unknown-check", words.Args{"check": words.Raw(id), "near": didYouMean(id, ids), "known": ids})
+	return nil, unknownCheck(id, namesOf(all.Checks(), checkID), false)
 }
 
 func (s streams) describeCheck(w io.Writer, c *checks.Check) error {

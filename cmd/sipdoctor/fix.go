@@ -35,12 +35,7 @@ func newFixCommand(s streams) *cobra.Command {
   sudo sipdoctor fix report.json --apply
   sudo sipdoctor fix report.json --apply --only 2 --yes
   sudo sipdoctor fix report.json --undo`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("say.fix-one-report", words.Args{"n": len(args)})
-			}
-			return nil
-		},
+		Args: exactlyOne("say.fix-one-report"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	f := cmd.Flags()
@@ -151,18 +146,11 @@ func (o *fixOptions) choose(list []cure) ([]cure, error) {
 			}
 		}
 		if len(out) == n {
-			return nil, usage("say.fix-only", words.Args{"only": want, "known": numbersOf(list)})
+			return nil, usage("say.fix-only", words.Args{"only": want, "known": namesOf(list, func(c cure) string { return fmt.Sprintf("%d (%s)", c.number, c.fix.ID) })})
 		}
 	}
 	slices.SortFunc(out, func(a, b cure) int { return a.number - b.number })
 	return slices.CompactFunc(out, func(a, b cure) bool { return a.number == b.number }), nil
-}
-
-func numbersOf(list []cure) (names []string) {
-	for _, c := range list {
-		names = append(names, fmt.Sprintf("%d (%s)", c.number, c.fix.ID))
-	}
-	return names
 }
 
 // listCures shows what there is to do, and what --apply would do of it.

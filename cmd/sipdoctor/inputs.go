@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -35,10 +36,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 	if err := addProfile(&in); err != nil {
 		return nil, err
 	}
-	if err := o.addAccount(&in, list); err != nil {
-		return nil, err
-	}
-	if err := o.addInbound(&in, list); err != nil {
+	if err := cmp.Or(o.addAccount(&in, list), o.addInbound(&in, list)); err != nil {
 		return nil, err
 	}
 	in.NTP, in.Sudo = o.ntp, platform.UnderSudo()
@@ -54,21 +52,12 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 }
 
 func (o *checkOptions) validate() error {
-	if err := o.reporting.validate(); err != nil {
-		return err
+	responder := validHostPort("responder", o.responder)
+	if o.responder == "" {
+		responder = nil
 	}
-	if err := o.signallingOptions.validate(); err != nil {
-		return err
-	}
-	if o.responder != "" {
-		if err := validHostPort("responder", o.responder); err != nil {
-			return err
-		}
-	}
-	if err := validHostPort("sip-server", o.sipServers...); err != nil {
-		return err
-	}
-	if err := validHostPort("stun", o.stun...); err != nil {
+	if err := cmp.Or(o.reporting.validate(), o.signallingOptions.validate(), responder,
+		validHostPort("sip-server", o.sipServers...), validHostPort("stun", o.stun...)); err != nil {
 		return err
 	}
 	for _, v := range o.ladder {

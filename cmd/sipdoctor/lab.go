@@ -35,11 +35,7 @@ func newLabCommand(s streams) *cobra.Command {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
-			var out []string
-			for _, name := range scenarioNames() {
-				out = append(out, name+"\t"+s.say("say.scenario."+name+".title", nil))
-			}
-			return out, cobra.ShellCompDirectiveNoFileComp
+			return namesOf(scenarioNames(), func(name string) string { return name + "\t" + s.say("say.scenario."+name+".title", nil) }), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	o.addFlags(cmd)
@@ -163,12 +159,4 @@ func (s streams) listScenarios() error {
 		return err
 	}
 	return writeProse(s.Out, "\n"+s.say("say.lab-run-one", nil)+"\n")
-}
-
-func scenarioNames() []string {
-	var names []string
-	for _, sc := range lab.Scenarios() {
-		names = append(names, sc.Name)
-	}
-	return names
 }

@@ -10,11 +10,8 @@ import (
 )
 
 // languages are the values of --lang.
-func languages() (list []string) {
-	for _, l := range words.Languages() {
-		list = append(list, string(l))
-	}
-	return list
+func languages() []string {
+	return namesOf(words.Languages(), func(l words.Lang) string { return string(l) })
 }
 
 //go:embed words.yaml

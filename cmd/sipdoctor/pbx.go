@@ -30,12 +30,8 @@ func newPBXCommand(s streams) *cobra.Command {
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
 	}
 	o.addFlags(cmd)
-	f := cmd.Flags()
-	f.StringVar(&o.profile, "profile", "", "")
-	f.StringArrayVar(&o.skip, "skip", nil, "")
-	f.StringVar(&o.collect, "collect", "", "")
-	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
-	_ = cmd.RegisterFlagCompletionFunc("skip", s.completeChecks) // fails only for a flag that does not exist
+	addChoice(cmd, s, &o.profile, &o.skip)
+	cmd.Flags().StringVar(&o.collect, "collect", "", "")
 	return cmd
 }
 
@@ -53,7 +49,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if err != nil {
 		return err
 	}
-	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
+	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile}
 	if err := addProfile(&in); err != nil {
 		return err
 	}
@@ -64,15 +60,12 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if in.Profile != "" && platform.IsRedacted(sys) {
 		return usage("say.profile-redacted", words.Args{"bundle": o.root})
 	}
-	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
 	var collector *platform.Collector
 	if o.collect != "" {
 		collector = platform.Collect(sys, thisTool().Version)
 		sys = collector
 	}
-	p := newProgress(s, o.quiet, "say.progress-reading")
-	r := runServer(ctx, "pbx", list, in, sys, p)
-	p.end()
+	r := o.look(ctx, s, "pbx", list, in, sys)
 	if collector != nil {
 		if err := o.writeBundle(ctx, s, collector); err != nil {
 			return err

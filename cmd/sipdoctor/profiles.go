@@ -181,10 +181,7 @@ func loadProfile(nameOrFile string) (*netinfo.Profile, error) {
 	case namesFile("profile", nameOrFile):
 		return nil, usageOf(err)
 	}
-	var names []string
-	for _, p := range netinfo.Profiles() {
-		names = append(names, p.Name)
-	}
+	names := namesOf(netinfo.Profiles(), profileName)
 	return nil, usage("say.no-profile", words.Args{"profile": words.Raw(nameOrFile), "near": didYouMean(nameOrFile, names), "known": names})
 }
 
@@ -217,9 +214,6 @@ func addProfile(in *checks.Inputs) error {
 }
 
 func completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var out []string
-	for _, p := range netinfo.Profiles() {
-		out = append(out, p.Name+"\t"+p.Title)
-	}
-	return out, cobra.ShellCompDirectiveDefault // a file may be named as well
+	// A file may be named as well.
+	return namesOf(netinfo.Profiles(), func(p *netinfo.Profile) string { return p.Name + "\t" + p.Title }), cobra.ShellCompDirectiveDefault
 }

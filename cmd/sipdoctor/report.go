@@ -25,12 +25,7 @@ func newReportCommand(s streams) *cobra.Command {
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("say.report-one-file", words.Args{"n": len(args)})
-			}
-			return nil
-		},
+		Args: exactlyOne("say.report-one-file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err

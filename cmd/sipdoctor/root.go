@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -94,22 +95,13 @@ func newHelpCommand(s streams) *cobra.Command {
 // name: "help nat", "help check nat".
 func (s streams) helpFor(cmd *cobra.Command, args []string) error {
 	word := args[len(args)-1]
-	var known []string
-	for _, c := range cmd.Root().Commands() {
-		known = append(known, c.Name())
+	if i := slices.IndexFunc(all.Checks(), func(c *checks.Check) bool { return c.ID == word }); i >= 0 {
+		return s.describeCheck(cmd.OutOrStdout(), all.Checks()[i])
 	}
-	for _, c := range all.Checks() {
-		if c.ID == word {
-			return s.describeCheck(cmd.OutOrStdout(), c)
-		}
-		known = append(known, c.ID)
+	if i := slices.IndexFunc(netinfo.Profiles(), func(p *netinfo.Profile) bool { return p.Name == word }); i >= 0 {
+		return s.describeProfile(cmd.OutOrStdout(), netinfo.Profiles()[i])
 	}
-	for _, p := range netinfo.Profiles() {
-		if p.Name == word {
-			return s.describeProfile(cmd.OutOrStdout(), p)
-		}
-		known = append(known, p.Name)
-	}
+	known := slices.Concat(namesOf(cmd.Root().Commands(), (*cobra.Command).Name), namesOf(all.Checks(), checkID), namesOf(netinfo.Profiles(), profileName))
 	return usage("say.no-help", words.Args{"word": words.Raw(word), "near": didYouMean(word, known)})
 }
 
@@ -119,13 +111,8 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
-	}
-	return usage("say.unknown-command", words.Args{"command": words.Raw(args[0]), "near": didYouMean(args[0], names), "see": cmd.CommandPath()})
+	near := didYouMean(args[0], namesOf(cmd.Commands(), (*cobra.Command).Name))
+	return usage("say.unknown-command", words.Args{"command": words.Raw(args[0]), "near": near, "see": cmd.CommandPath()})
 }
 
 // explainFlagError adds to a flag's error what to do about it.
@@ -155,12 +142,22 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	return usage("say.flag-syntax", words.Args{"why": cause(err), "see": cmd.CommandPath()})
 }
 
-// noArgs and atMostOne are argument rules with one-line errors.
+// noArgs, atMostOne and exactlyOne are argument rules with one-line errors.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usage("say.no-argument", words.Args{"command": cmd.CommandPath(), "given": words.Raw(args[0])})
 	}
 	return nil
+}
+
+// exactlyOne takes the message for any other number n.
+func exactlyOne(id string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage(id, words.Args{"n": len(args)})
+		}
+		return nil
+	}
 }
 
 func atMostOne(cmd *cobra.Command, args []string) error {

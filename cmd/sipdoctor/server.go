@@ -107,6 +107,15 @@ func addressHint(s string) words.Text {
 	return words.Text{}
 }
 
+// look looks at a machine from inside, and shows what it does.
+func (o *serverOptions) look(ctx context.Context, s streams, command string, list []*checks.Check, in checks.Inputs, sys platform.System) *checks.Report {
+	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
+	in.UDPPorts, in.TCPPorts, in.Root = o.udp, o.tcp, o.root
+	p := newProgress(s, o.quiet, "say.progress-reading")
+	defer p.end()
+	return runServer(ctx, command, list, in, sys, p)
+}
+
 // runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
 	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, OnProgress: p.take}
@@ -126,18 +135,9 @@ func (s streams) lookAgain(ctx context.Context, r *checks.Report, of []cure) (*c
 }
 
 func runAgain(ctx context.Context, r *checks.Report, of []cure) *checks.Report {
-	var ids []string
-	for _, c := range of {
-		if !slices.Contains(ids, c.result.Check) {
-			ids = append(ids, c.result.Check)
-		}
-	}
-	var list []*checks.Check
-	for _, c := range all.Checks() {
-		if slices.Contains(ids, c.ID) {
-			list = append(list, c)
-		}
-	}
+	list := slices.DeleteFunc(slices.Clone(all.Checks()), func(c *checks.Check) bool {
+		return !slices.ContainsFunc(of, func(o cure) bool { return o.result.Check == c.ID })
+	})
 	switch r.Command {
 	case "why", "pbx":
 		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil)

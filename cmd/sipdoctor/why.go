@@ -8,7 +8,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/blocked"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func newWhyCommand(s streams) *cobra.Command {
@@ -48,10 +47,5 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	if err != nil {
 		return err
 	}
-	in := checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
-	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
-	p := newProgress(s, o.quiet, "say.progress-reading")
-	r := runServer(ctx, "why", []*checks.Check{blocked.Check()}, in, sys, p)
-	p.end()
-	return o.finish(ctx, s, r)
+	return o.finish(ctx, s, o.look(ctx, s, "why", []*checks.Check{blocked.Check()}, checks.Inputs{Addresses: addresses}, sys))
 }
