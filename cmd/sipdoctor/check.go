@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -155,10 +157,7 @@ func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) 
 	if err != nil {
 		return usageOf(err)
 	}
-	p := newProgress(s, o.quiet, "say.progress-reading")
-	r := runServer(ctx, "check", list, in, sys, p)
-	p.end()
-	return o.finish(ctx, s, r)
+	return o.finish(ctx, s, o.look(ctx, s, "check", list, in, sys))
 }
 
 // interval takes the first argument for the value of --watch, which pflag reads
@@ -180,9 +179,17 @@ type job struct {
 	list   []*checks.Check
 	inputs checks.Inputs
 	net    platform.Network
-	host   hostFacts
+	host   func(context.Context) (*netinfo.Host, error)
 
 	account *checks.Account // of --account, else nil; it never gets into a report
+}
+
+// factsOf gathers what is known of a machine, and of its router over network.
+// Whoever checks over loopback has no router on the way, and none is asked.
+func factsOf(sys platform.System, network platform.Network, bind netip.Addr) func(context.Context) (*netinfo.Host, error) {
+	return func(ctx context.Context) (*netinfo.Host, error) {
+		return netinfo.Gather(ctx, sys, network, netinfo.Options{Bind: bind, Quiet: bind.IsLoopback()})
+	}
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
@@ -256,16 +263,15 @@ func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.
 		if now.Interrupted {
 			return exitWith(exitStatus(last, o.strict))
 		}
-		shown := []*checks.Report{last, now}
-		if o.redact {
-			for i := range shown {
-				var err error
-				if shown[i], err = render.Redact(shown[i]); err != nil {
-					return err
-				}
-			}
+		before, err := o.redacted(last)
+		if err != nil {
+			return err
 		}
-		if err := render.Changes(s.Out, shown[0], shown[1], o.text(s.lang(), s.Out)); err != nil {
+		after, err := o.redacted(now)
+		if err != nil {
+			return err
+		}
+		if err := render.Changes(s.Out, before, after, o.text(s.lang(), s.Out)); err != nil {
 			return err
 		}
 		last = now

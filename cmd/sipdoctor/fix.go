@@ -35,7 +35,7 @@ func newFixCommand(s streams) *cobra.Command {
   sudo sipdoctor fix report.json --apply
   sudo sipdoctor fix report.json --apply --only 2 --yes
   sudo sipdoctor fix report.json --undo`,
-		Args: exactlyOne("say.fix-one-report"),
+		Args: exactlyOne(func(n int) error { return usage("say.fix-one-report", words.Args{"n": n}) }),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	f := cmd.Flags()

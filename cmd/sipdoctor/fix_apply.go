@@ -116,17 +116,18 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 		state = stays
 	}
 	a.text("\n")
+	about := words.Args{"n": c.number, "cure": c.fix.Title}
 	switch state {
 	case gone:
-		a.tell("say.fix-gone", words.Args{"n": c.number, "cure": c.fix.Title})
+		a.tell("say.fix-gone", about)
 		return a.err
 	case untold:
-		a.tell("say.fix-untold", words.Args{"n": c.number, "cure": c.fix.Title})
+		a.tell("say.fix-untold", about)
 		a.prose("   ", a.fill(reasonOf(now, c)))
 		all.undone++
 		return a.err
 	case changed:
-		a.tell("say.fix-changed", words.Args{"n": c.number, "cure": c.fix.Title})
+		a.tell("say.fix-changed", about)
 		a.remark("say.fix-new-report", nil)
 		all.undone++
 		return a.err
@@ -167,18 +168,17 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 	for i, line := range c.fix.Commands {
 		out, err := a.shell(ctx, line)
 		a.echo(line, out)
-		if err == nil && ctx.Err() == nil {
+		done := i
+		switch {
+		case err != nil:
+			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
+		case ctx.Err() != nil:
+			a.remark("say.fix-interrupted", words.Args{"n": i + 1, "of": len(c.fix.Commands)})
+			done++
+		default:
 			continue
 		}
-		if err != nil {
-			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
-		} else {
-			a.remark("say.fix-interrupted", words.Args{"n": i + 1, "of": len(c.fix.Commands)})
-		}
-		if err == nil {
-			i++
-		}
-		a.takeBack(ctx, c, i)
+		a.takeBack(ctx, c, done)
 		return false, a.fail()
 	}
 	return true, a.err

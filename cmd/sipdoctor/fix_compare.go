@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -113,4 +115,18 @@ func saying(f *checks.Finding) string {
 		return f.Title // of another version
 	}
 	return string(said)
+}
+
+// unproved reports whether a fault is gone from a fresh report only because
+// there was nothing to show it by: that bans stop packets is seen on an address
+// that is banned.
+func unproved(now *checks.Report, c cure) bool {
+	shownByBans := []string{"fail2ban.no-effect", "fail2ban.ports-open", "fail2ban.some-no-effect"}
+	if !slices.Contains(shownByBans, c.finding.ID) || c.finding.Confidence != checks.Certain {
+		return false
+	}
+	var f fail2ban.Facts
+	render.Facts(now, c.result.Check, &f)
+	i := slices.IndexFunc(f.Jails, func(j fail2ban.JailFacts) bool { return j.Name == c.finding.Subject })
+	return i < 0 || f.Jails[i].Tried == 0
 }

@@ -32,15 +32,14 @@ func (o *labOptions) checkInMemory(ctx context.Context, s streams, scenario lab.
 	defer office.World.Close()
 	// The servers outlive a Ctrl-C, so that the check can still say goodbye.
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	stop, err := office.Serve(serving)
 	if err != nil {
-		end()
 		return nil, err
 	}
 	defer stop()
 	fingerprint, ended, err := respondIn(serving, office)
 	if err != nil {
-		end()
 		return nil, err
 	}
 	defer func() { end(); <-ended }()

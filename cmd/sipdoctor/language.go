@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"slices"
 	"strings"
@@ -66,18 +67,19 @@ func languageOf(args []string, otherwise words.Lang) words.Lang {
 	return otherwise
 }
 
-// localeLanguage is what the locale asks for: the first variable that is set
-// decides (POSIX, section 8.2). Russian needs a terminal that shows it.
+// localeLanguage is what the locale asks for. Russian needs a terminal that shows
+// it.
 func localeLanguage(env func(string) string) words.Lang {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		v := strings.ToLower(env(name))
-		if v == "" {
-			continue
-		}
-		if strings.HasPrefix(v, "ru") && (strings.HasSuffix(v, "utf-8") || strings.HasSuffix(v, "utf8")) {
-			return words.Russian
-		}
-		return words.English
+	if v := locale(env, "LC_MESSAGES"); strings.HasPrefix(v, "ru") && isUTF8(v) {
+		return words.Russian
 	}
 	return words.English
 }
+
+// locale is that of a category, in lower case: the first variable that is set
+// decides (POSIX, section 8.2).
+func locale(env func(string) string, category string) string {
+	return strings.ToLower(cmp.Or(env("LC_ALL"), env(category), env("LANG")))
+}
+
+func isUTF8(locale string) bool { return strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") }

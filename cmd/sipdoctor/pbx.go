@@ -49,7 +49,7 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if err != nil {
 		return err
 	}
-	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile}
+	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
 	if err := addProfile(&in); err != nil {
 		return err
 	}

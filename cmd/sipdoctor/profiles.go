@@ -145,11 +145,11 @@ func (s streams) withNote(value string, note words.Phrase) string {
 func (s streams) describeClient(row func(string, string, netinfo.Origin), p *netinfo.Profile) {
 	c := p.Client
 	row("codecs", strings.Join(p.Codecs, ", "), netinfo.Origin{Source: p.Sources["codecs"]})
-	if c.SIPALG == "off" {
-		row("alg", s.say("say.profile-alg-off", nil), netinfo.Origin{Source: c.SourceOf("sip_alg")})
-	} else {
-		row("alg", c.SIPALG, netinfo.Origin{Source: c.SourceOf("sip_alg")})
+	alg := c.SIPALG
+	if alg == "off" {
+		alg = s.say("say.profile-alg-off", nil)
 	}
+	row("alg", alg, netinfo.Origin{Source: c.SourceOf("sip_alg")})
 	for _, d := range []struct{ name, key, value string }{
 		{"phone_stun", "stun", c.STUN},
 		{"phone_nat", "nat_traversal", c.NATTraversal},

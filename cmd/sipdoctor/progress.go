@@ -28,7 +28,6 @@ type progress struct {
 	said  time.Time // when line was
 	long  string    // the announced line that lasts longest
 	whole time.Time // its end, and the run's, as far as announced
-	shown bool
 	done  bool
 	stop  chan struct{} // closed by end; nil: nothing is counted down yet
 	count sync.WaitGroup
@@ -115,25 +114,26 @@ func (p *progress) paint() {
 		line = append(line[:most-1], '…')
 	}
 	_, _ = io.WriteString(p.w, "\r\x1b[K"+string(line)+times+" …")
-	p.shown = true
 }
 
 // times is the end of the line. What takes longer than foreseen has silent
 // ports or lost packets that are asked again.
 func (p *progress) times(now time.Time) string {
+	left, whole := p.until.Sub(now), p.whole.Sub(now)
+	args := words.Args{"left": seconds(left), "whole": seconds(whole)}
 	switch {
 	case p.whole.IsZero():
 		return ""
-	case !p.whole.After(now):
-		return p.streams.say("say.progress-longer", nil)
+	case whole <= 0:
+		return p.streams.say("say.progress-longer", args)
 	case p.until.IsZero():
-		return p.streams.say("say.progress-whole", words.Args{"whole": seconds(p.whole.Sub(now))})
-	case !p.until.After(now):
-		return p.streams.say("say.progress-longer-whole", words.Args{"whole": seconds(p.whole.Sub(now))})
-	case p.whole.Sub(p.until) < time.Second:
-		return p.streams.say("say.progress-left", words.Args{"left": seconds(p.until.Sub(now))})
+		return p.streams.say("say.progress-whole", args)
+	case left <= 0:
+		return p.streams.say("say.progress-longer-whole", args)
+	case whole-left < time.Second:
+		return p.streams.say("say.progress-left", args)
 	}
-	return p.streams.say("say.progress-left-whole", words.Args{"left": seconds(p.until.Sub(now)), "whole": seconds(p.whole.Sub(now))})
+	return p.streams.say("say.progress-left-whole", args)
 }
 
 func seconds(d time.Duration) words.Text {
@@ -150,10 +150,8 @@ func (p *progress) end() {
 		return
 	}
 	p.mu.Lock()
-	if p.shown {
-		_, _ = io.WriteString(p.w, "\r\x1b[K")
-	}
-	p.shown, p.done = false, true
+	_, _ = io.WriteString(p.w, "\r\x1b[K")
+	p.done = true
 	stop := p.stop
 	p.stop = nil
 	p.mu.Unlock()

@@ -25,7 +25,7 @@ func newReportCommand(s streams) *cobra.Command {
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
-		Args: exactlyOne("say.report-one-file"),
+		Args: exactlyOne(func(n int) error { return usage("say.report-one-file", words.Args{"n": n}) }),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err

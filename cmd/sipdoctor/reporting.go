@@ -75,11 +75,9 @@ func validateFile(flag, name string) error {
 // show writes the report as the flags say.
 func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
 	fillIn(s.lang(), r)
-	if o.redact {
-		var err error
-		if r, err = render.Redact(checks.Settle(r, all.Checks())); err != nil {
-			return failure("say.redacting", words.Args{"why": cause(err)})
-		}
+	r, err := o.redacted(r)
+	if err != nil {
+		return err
 	}
 	if o.output == "" {
 		return o.write(s.lang(), s.Out, r)
@@ -89,6 +87,18 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 		return err
 	}
 	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
+}
+
+// redacted is r as strangers may see it, if they shall.
+func (o *reporting) redacted(r *checks.Report) (*checks.Report, error) {
+	if !o.redact {
+		return r, nil
+	}
+	r, err := render.Redact(checks.Settle(r, all.Checks()))
+	if err != nil {
+		return nil, failure("say.redacting", words.Args{"why": cause(err)})
+	}
+	return r, nil
 }
 
 // finish writes the report of a run and returns its exit status.

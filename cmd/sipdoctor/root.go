@@ -62,13 +62,11 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	)
 	root.SetHelpCommand(newHelpCommand(s))
 	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
-			c.Args = noSuchCommand
-			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			for _, shell := range c.Commands() {
-				shell.Args = noArgs
-			}
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args = noSuchCommand
+		completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range completion.Commands() {
+			shell.Args = noArgs
 		}
 	}
 	root.InitDefaultHelpCmd()
@@ -150,11 +148,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// exactlyOne takes the message for any other number n.
-func exactlyOne(id string) cobra.PositionalArgs {
+// exactlyOne refuses any other number n of arguments with what refuse says.
+func exactlyOne(refuse func(n int) error) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usage(id, words.Args{"n": len(args)})
+			return refuse(len(args))
 		}
 		return nil
 	}

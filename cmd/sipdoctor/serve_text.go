@@ -23,10 +23,12 @@ func (s streams) introduce(srv *responder.Server, n platform.Network, controlPor
 	for _, b := range p.Busy {
 		lines = append(lines, namedLine{"busy", words.Cause(b).Message()})
 	}
-	fmt.Fprintf(s.Out, "%s\n\n", s.say("say.serve-running", nil))
+	out := &printer{w: s.Out}
+	out.prose("", s.say("say.serve-running", nil))
+	out.text("\n")
 	for _, l := range lines {
 		if !l.text.IsZero() {
-			fmt.Fprintf(s.Out, "  %-13s%s\n", s.say("say.serve-label", words.Args{"label": l.label}), s.fill(l.text))
+			out.prose(fmt.Sprintf("  %-13s", s.say("say.serve-label", words.Args{"label": l.label})), s.fill(l.text))
 		}
 	}
 	fmt.Fprintf(s.Out, "\n%s\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", s.say("say.serve-office", nil), hostPort(host, controlPort), srv.Fingerprint())

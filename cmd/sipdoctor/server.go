@@ -108,9 +108,8 @@ func addressHint(s string) words.Text {
 }
 
 // look looks at a machine from inside, and shows what it does.
-func (o *serverOptions) look(ctx context.Context, s streams, command string, list []*checks.Check, in checks.Inputs, sys platform.System) *checks.Report {
+func (o *reporting) look(ctx context.Context, s streams, command string, list []*checks.Check, in checks.Inputs, sys platform.System) *checks.Report {
 	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
-	in.UDPPorts, in.TCPPorts, in.Root = o.udp, o.tcp, o.root
 	p := newProgress(s, o.quiet, "say.progress-reading")
 	defer p.end()
 	return runServer(ctx, command, list, in, sys, p)
@@ -118,7 +117,10 @@ func (o *serverOptions) look(ctx context.Context, s streams, command string, lis
 
 // runServer looks at a machine from inside; one that was saved has no network.
 func runServer(ctx context.Context, command string, list []*checks.Check, in checks.Inputs, sys platform.System, p *progress) *checks.Report {
-	env := &checks.Env{Inputs: in, Host: serverHost(sys), System: sys, OnProgress: p.take}
+	// What a machine knows of itself, without asking the network. The packet filter
+	// is read by the checks.
+	host := func(ctx context.Context) (*netinfo.Host, error) { return netinfo.ReadHost(ctx, sys, netip.Addr{}), nil }
+	env := &checks.Env{Inputs: in, Host: host, System: sys, OnProgress: p.take}
 	if sys.Live() {
 		env.Net = platform.Real(platform.RealOptions{})
 	}

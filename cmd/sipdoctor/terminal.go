@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strings"
 
 	"golang.org/x/term"
 )
@@ -43,18 +42,12 @@ func wantsColor(flag string, w io.Writer) bool {
 	return runtime.GOOS != "windows" || os.Getenv("WT_SESSION")+os.Getenv("TERM")+os.Getenv("ANSICON") != ""
 }
 
-// wantsUnicode reports whether the user's locale shows more than ASCII. The
-// first variable that is set decides (POSIX, section 8.2). On Windows and
-// macOS an unset locale says nothing, and their consoles take Unicode.
+// wantsUnicode reports whether the user's locale shows more than ASCII. On Windows
+// and macOS an unset locale says nothing, and their consoles take Unicode.
 func wantsUnicode(w io.Writer) bool {
 	if os.Getenv("TERM") == "dumb" && isTerminal(w) {
 		return false
 	}
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			v = strings.ToLower(v)
-			return strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
-		}
-	}
-	return runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+	v := locale(os.Getenv, "LC_CTYPE")
+	return isUTF8(v) || v == "" && (runtime.GOOS == "windows" || runtime.GOOS == "darwin")
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 
 	"github.com/spf13/cobra"
 
@@ -14,13 +14,9 @@ import (
 // this machine looks like, which command fits, and the help.
 func (s streams) welcome(cmd *cobra.Command) error {
 	role := netinfo.LooksLike(platform.ThisSystem())
-	command := "sipdoctor check"
-	switch role {
-	case netinfo.RolePBX:
-		command = "sudo sipdoctor pbx"
-	case netinfo.RoleRouter:
-		command = "sipdoctor check sip-alg"
+	fits := map[netinfo.Role]string{netinfo.RolePBX: "sudo sipdoctor pbx", netinfo.RoleRouter: "sipdoctor check sip-alg"}[role]
+	if err := writeProse(s.Out, s.say("say.looks-like", words.Args{"role": string(role), "command": cmp.Or(fits, "sipdoctor check")})+"\n\n"); err != nil {
+		return err
 	}
-	fmt.Fprint(s.Out, s.say("say.looks-like", words.Args{"role": string(role), "command": command}), "\n\n")
 	return cmd.Help()
 }

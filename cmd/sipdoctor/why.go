@@ -47,5 +47,5 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 	if err != nil {
 		return err
 	}
-	return o.finish(ctx, s, o.look(ctx, s, "why", []*checks.Check{blocked.Check()}, checks.Inputs{Addresses: addresses}, sys))
+	return o.finish(ctx, s, o.look(ctx, s, "why", []*checks.Check{blocked.Check()}, checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}, sys))
 }

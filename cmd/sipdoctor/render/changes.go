@@ -34,21 +34,18 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 		}
 		p.prose(plain, "         "+word+"  "+res.Check+"  ", p.fact(res, o))
 	}
-	was, is := faults(before), faults(now)
-	for _, f := range is {
-		if !slices.ContainsFunc(was, func(x checks.Finding) bool { return x.ID == f.ID }) {
-			p.prose(red, "         "+p.say("new", nil)+"   ", f.Title)
-		}
-	}
-	for _, f := range was {
-		if !slices.ContainsFunc(is, func(x checks.Finding) bool { return x.ID == f.ID }) {
-			p.prose(green, "         "+p.say("gone", nil)+"  ", f.Title)
+	was, _ := arrange(before)
+	is, _ := arrange(now)
+	for _, side := range []struct {
+		style       style
+		id          string
+		here, there []checks.Finding
+	}{{red, "new", is, was}, {green, "gone", was, is}} {
+		for _, f := range side.here {
+			if !slices.ContainsFunc(side.there, func(x checks.Finding) bool { return x.ID == f.ID }) {
+				p.prose(side.style, "         "+pad(p.say(side.id, nil), 4)+"  ", f.Title)
+			}
 		}
 	}
 	return p.flush()
-}
-
-func faults(r *checks.Report) []checks.Finding {
-	numbered, _ := arrange(r)
-	return numbered
 }

@@ -54,9 +54,9 @@ func reportOf(tree any) (*checks.Report, error) {
 	return &r, nil
 }
 
-// facts decodes the facts of the named check into want, which is left alone
+// Facts decodes the facts of the named check into want, which is left alone
 // when there are none or they have another shape.
-func facts(r *checks.Report, check string, want any) {
+func Facts(r *checks.Report, check string, want any) {
 	res := r.Result(check)
 	if res == nil || res.Facts == nil {
 		return

@@ -117,32 +117,15 @@ func (p *page) brief(lead string, f checks.Finding) {
 
 // title writes the number and the fact, and at the right edge the name by
 // which the finding can be looked up, with how sure it is.
-func (p *page) title(number string, f checks.Finding) {
-	id := f.ID
+func (p *page) title(lead string, f checks.Finding) {
+	id, st := f.ID, yellow
 	if f.Confidence != "" {
 		id += ", " + p.say("confidence", words.Args{"confidence": string(f.Confidence)})
 	}
-	lines := Wrap(f.Title, p.width-cells(number))
-	st := yellow
 	if f.Severity == checks.Critical {
 		st = red
 	}
-	for i, l := range lines {
-		p.put(st, number)
-		number = strings.Repeat(" ", cells(number))
-		p.put(bold, l)
-		if i < len(lines)-1 {
-			p.end()
-			continue
-		}
-		room := p.width - cells(number) - cells(l) - cells(id)
-		if room < 2 {
-			p.end()
-			room = p.width - cells(id)
-		}
-		p.put(dim, strings.Repeat(" ", max(0, room))+id)
-		p.end()
-	}
+	p.heading(st, lead, f.Title, id, true)
 }
 
 // notes writes findings that change nothing, in one paragraph each.

@@ -19,13 +19,13 @@ func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	}
 	for _, c := range steps[:len(steps)-menus] {
 		if readable(f) {
-			p.hanging("     ", "       ", p.step(f, c))
+			p.hanging(plain, "     ", "       ", p.step(f, c))
 		} else {
 			p.line(green, "     "+c)
 		}
 	}
 	if menus > 0 {
-		p.hanging("     ", "       ", p.say("menus", words.Args{"makers": f.Makers}))
+		p.hanging(plain, "     ", "       ", p.say("menus", words.Args{"makers": f.Makers}))
 	}
 	p.labelled("undo", f, f.Undo)
 	p.labelled("check", f, f.Verify)

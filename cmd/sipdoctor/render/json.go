@@ -10,7 +10,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/fixes"
 )
 
 // JSON writes r as other programs read it: indented, in a stable order, with a
@@ -71,14 +70,13 @@ func fillLists(r *checks.Report) {
 			notNil(&f.Evidence)
 			notNil(&f.Fixes)
 			for k := range f.Fixes {
-				fix := &f.Fixes[k]
-				notNil(&fix.Commands)
+				notNil(&f.Fixes[k].Commands)
 			}
 		}
 	}
 }
 
-func notNil[T checks.Result | checks.Finding | checks.Evidence | fixes.Fix | string](list *[]T) {
+func notNil[T any](list *[]T) {
 	if *list == nil {
 		*list = []T{}
 	}

@@ -95,25 +95,37 @@ func (p *page) end() { _ = p.w.WriteByte('\n') }
 // prose writes text wrapped to the page: the first line after the given lead,
 // the others under it.
 func (p *page) prose(st style, lead, text string) {
-	indent := strings.Repeat(" ", cells(lead))
-	for i, l := range Wrap(text, p.width-cells(lead)) {
-		if i > 0 {
-			lead = indent
-		}
+	p.hanging(st, lead, strings.Repeat(" ", cells(lead)), text)
+}
+
+// hanging writes text wrapped to the page, with an indent of its own from the
+// second line on.
+func (p *page) hanging(st style, lead, indent, text string) {
+	for _, l := range Wrap(text, p.width-cells(indent)) {
 		p.put(plain, lead)
 		p.line(st, l)
+		lead = indent
 	}
 }
 
-// hanging writes text wrapped to the page, with a deeper indent from the
-// second line on.
-func (p *page) hanging(first, rest, text string) {
-	for i, l := range Wrap(text, p.width-cells(rest)) {
-		if i == 0 {
-			p.line(plain, first+l)
-		} else {
-			p.line(plain, rest+l)
+// heading writes text after lead, and at the right edge what belongs to it. Where
+// there is no room for that it stands below, if it must be there.
+func (p *page) heading(st style, lead, text, right string, must bool) {
+	lines := Wrap(text, p.width-cells(lead))
+	for i, l := range lines {
+		p.put(st, lead)
+		p.put(bold, l)
+		lead = strings.Repeat(" ", cells(lead))
+		if room := p.width - cells(lead) - cells(l) - cells(right); i == len(lines)-1 && right != "" {
+			if room < 2 && must {
+				p.end()
+				room = p.width - cells(right)
+			}
+			if room >= 2 || must {
+				p.put(dim, strings.Repeat(" ", max(0, room))+right)
+			}
 		}
+		p.end()
 	}
 }
 

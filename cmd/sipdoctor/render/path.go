@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/nat"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -13,14 +14,6 @@ import (
 type stop struct {
 	label  string
 	broken bool
-}
-
-// natFacts is what the drawing needs of the facts of nat.
-type natFacts struct {
-	BehindNAT bool     `json:"behind_nat"`
-	Public    []string `json:"public"`
-	CGNAT     bool     `json:"cgnat"`
-	Layers    int      `json:"nat_layers"`
 }
 
 // stops lists the boxes from the phone to the far end, as far as the report
@@ -41,13 +34,13 @@ func (p *page) stops(r *checks.Report) []stop {
 	if u.VPN && u.VPNInterface != "" {
 		list = append(list, stop{label: "VPN " + u.VPNInterface})
 	}
-	var nat natFacts
-	facts(r, "nat", &nat)
-	if nat.CGNAT || nat.Layers > 1 {
+	var f nat.Facts
+	Facts(r, "nat", &f)
+	if f.CGNAT || f.NATLayers > 1 {
 		list = append(list, stop{label: p.say("second-nat", nil)})
 	}
-	if nat.BehindNAT && len(nat.Public) > 0 {
-		list = append(list, stop{label: p.publicLabel(nat.Public)})
+	if f.BehindNAT && len(f.Public) > 0 {
+		list = append(list, stop{label: p.publicLabel(f.Public)})
 	}
 	list = append(list, stop{label: p.farEnd(r)})
 	if failed(r, "sip-alg") {
@@ -66,7 +59,7 @@ func harm(r *checks.Report, list []stop) int {
 			Before string `json:"before"`
 		} `json:"changed_at"`
 	}
-	facts(r, "sip-alg", &alg)
+	Facts(r, "sip-alg", &alg)
 	gateway := r.Host.Uplink.Gateway.String()
 	if at := alg.ChangedAt; at.Before != "" && at.After != "" && at.After != gateway {
 		return len(list) - 1

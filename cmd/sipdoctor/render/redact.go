@@ -94,27 +94,23 @@ type redactor struct {
 }
 
 func newRedactor(r *checks.Report) *redactor {
-	red := &redactor{stand: map[string]string{}, kinds: map[string]kind{}, keep: map[string]bool{}}
-	for _, w := range []string{"localhost", "sipdoctor", "router", "gateway", "phone", "responder", "pbx", "sip", "stun", "internet", "github.com"} {
-		red.keep[w] = true
-	}
+	kept := []string{"localhost", "sipdoctor", "router", "gateway", "phone", "responder", "pbx", "sip", "stun", "internet", "github.com"}
 	for _, res := range r.Results {
-		red.keep[strings.ToLower(res.Check)] = true
+		kept = append(kept, res.Check)
 		for _, f := range res.Findings {
-			// A finding's ID reads like a domain, up to its first dash too.
-			red.keep[strings.ToLower(f.ID)] = true
 			upToDash, _, _ := strings.Cut(f.ID, "-")
-			red.keep[strings.ToLower(upToDash)] = true
-			red.keep[strings.ToLower(domain.FindString(f.ID))] = true
+			kept = append(kept, f.ID, upToDash, domain.FindString(f.ID)) // all of which read like a domain
 		}
 	}
 	if r.Host != nil {
-		red.keep[strings.ToLower(r.Host.OS)] = true
+		kept = append(kept, r.Host.OS)
 		if rt := r.Host.Router; rt != nil {
-			for _, w := range []string{rt.Vendor, rt.Platform, rt.Model} {
-				red.keep[strings.ToLower(w)] = true
-			}
+			kept = append(kept, rt.Vendor, rt.Platform, rt.Model)
 		}
+	}
+	red := &redactor{stand: map[string]string{}, kinds: map[string]kind{}, keep: map[string]bool{}}
+	for _, w := range kept {
+		red.keep[strings.ToLower(w)] = true
 	}
 	return red
 }

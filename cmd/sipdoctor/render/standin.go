@@ -29,16 +29,15 @@ const (
 )
 
 // word reports whether originals of this kind are words, not numbers.
-func (k kind) word() bool { return k == kindName || k == kindUser || k == kindComment }
+func (k kind) word() bool { return k <= kindComment }
 
 // kindOf keeps what a judge asks of an address: its family, and whether it is
 // private, a carrier's, link-local or public.
 func kindOf(a netip.Addr) kind {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10)
 	switch {
 	case a.Is4() && a.IsPrivate():
 		return kindPrivate4
-	case a.Is4() && shared.Contains(a):
+	case netip.MustParsePrefix("100.64.0.0/10").Contains(a):
 		return kindShared4
 	case a.Is4() && a.IsLinkLocalUnicast():
 		return kindLinkLocal4
@@ -65,7 +64,7 @@ func (k kind) standIn(n int, original string) string {
 	case kindComment:
 		return fmt.Sprintf("comment-%d", n)
 	case kindDashed:
-		return strings.ReplaceAll(publicStandIn(hi, lo), ".", strings.Trim(original, "0123456789")[:1])
+		return strings.ReplaceAll(kindPublic4.standIn(n, original), ".", strings.Trim(original, "0123456789")[:1])
 	case kindReverse:
 		return fmt.Sprintf("host-reverse-%d.invalid", n)
 	case kindMAC:
@@ -83,19 +82,15 @@ func (k kind) standIn(n int, original string) string {
 	case kindLinkLocal4:
 		return fmt.Sprintf("169.254.%d.%d", 254-hi%254, lo)
 	case kindPublic4:
-		return publicStandIn(hi, lo)
+		documentation := []string{"203.0.113", "198.51.100", "192.0.2"}
+		if hi < len(documentation) {
+			return fmt.Sprintf("%s.%d", documentation[hi], lo)
+		}
+		return fmt.Sprintf("198.19.%d.%d", hi%256, lo) // RFC 2544, for benchmarks
 	case kindUnique6:
 		return fmt.Sprintf("fdff:ffff::%x", n)
 	case kindLinkLocal6:
 		return fmt.Sprintf("fe80::ffff:%x", n)
 	}
 	return fmt.Sprintf("2001:db8:ffff::%x", n)
-}
-
-func publicStandIn(hi, lo int) string {
-	documentation := []string{"203.0.113", "198.51.100", "192.0.2"}
-	if hi < len(documentation) {
-		return fmt.Sprintf("%s.%d", documentation[hi], lo)
-	}
-	return fmt.Sprintf("198.19.%d.%d", hi%256, lo) // RFC 2544, for benchmarks
 }

@@ -100,28 +100,11 @@ func statusStyle(s checks.Status) style {
 // headline writes the answer, with a pointer to the first cure when there is
 // room for it.
 func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
-	mark := p.mark(r.Verdict) + " "
-	lines := Wrap(r.Headline, p.width-cells(mark))
 	pointer := ""
-	for i, f := range numbered {
-		if f.Severity == checks.Critical && len(f.Fixes) > 0 {
-			pointer = p.say("cure-below", words.Args{"n": i + 1})
-			break
-		}
+	if i := slices.IndexFunc(numbered, func(f checks.Finding) bool { return f.Severity == checks.Critical && len(f.Fixes) > 0 }); i >= 0 {
+		pointer = p.say("cure-below", words.Args{"n": i + 1})
 	}
-	for i, l := range lines {
-		if i == 0 {
-			p.put(statusStyle(r.Verdict), mark)
-		} else {
-			p.put(plain, strings.Repeat(" ", cells(mark)))
-		}
-		p.put(bold, l)
-		room := p.width - cells(mark) - cells(l)
-		if i == len(lines)-1 && pointer != "" && room >= cells(pointer)+3 {
-			p.put(dim, strings.Repeat(" ", room-cells(pointer))+pointer)
-		}
-		p.end()
-	}
+	p.heading(statusStyle(r.Verdict), p.mark(r.Verdict)+" ", r.Headline, pointer, false)
 }
 
 // checkLines writes one line a check: status, name, fact. Those that were
@@ -150,14 +133,7 @@ func (p *page) checkLines(r *checks.Report, o TextOptions) {
 			p.prose(plain, "    ", p.fact(res, o))
 			continue
 		}
-		name := "  " + pad(res.Check, nameWidth) + "  "
-		indent := strings.Repeat(" ", 2+statusWidth+cells(name))
-		for i, l := range Wrap(p.fact(res, o), p.width-cells(indent)) {
-			if i > 0 {
-				name = indent
-			}
-			p.line(plain, name+l)
-		}
+		p.hanging(plain, "  "+pad(res.Check, nameWidth)+"  ", strings.Repeat(" ", 2+statusWidth+2+nameWidth+2), p.fact(res, o))
 	}
 	if len(skipped) > 0 {
 		p.prose(plain, "  "+pad(p.status(checks.Skip), statusWidth)+"  ", p.say("not-tested", words.Args{"checks": skipped}))

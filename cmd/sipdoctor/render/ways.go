@@ -5,36 +5,21 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/blocked"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
-
-// wayFacts is what the answer of "why" needs of the facts of blocked.
-type wayFacts struct {
-	Address string `json:"address"`
-	Verdict string `json:"verdict"`
-	Paths   []struct {
-		Direction string `json:"direction"`
-		Sources   string `json:"sources"`
-		Protocol  string `json:"protocol"`
-		Ports     string `json:"ports"`
-		Verdict   string `json:"verdict"`
-		Rule      string `json:"rule"`
-		Table     string `json:"table"`
-	} `json:"paths"`
-	Addresses []wayFacts `json:"addresses"`
-}
 
 // ways writes, for "why" about addresses that are all let in, what becomes of
 // each kind of packet and which rule decides; what is blocked is told by its
 // finding. It reports whether it did.
 func (p *page) ways(r *checks.Report, o TextOptions) bool {
-	var f wayFacts
-	facts(r, "blocked", &f)
-	all := append([]wayFacts{f}, f.Addresses...)
+	var f blocked.Facts
+	Facts(r, "blocked", &f)
+	all := append([]blocked.Facts{f}, f.Addresses...)
 	if len(f.Addresses) > 0 {
 		all = f.Addresses
 	}
-	if r.Command != "why" || o.Verbose || slices.ContainsFunc(all, func(w wayFacts) bool { return w.Verdict != "allowed" || len(w.Paths) == 0 }) {
+	if r.Command != "why" || o.Verbose || slices.ContainsFunc(all, func(w blocked.Facts) bool { return w.Verdict != "allowed" || len(w.Paths) == 0 }) {
 		return false
 	}
 	for _, w := range all {
@@ -56,8 +41,7 @@ func (p *page) ways(r *checks.Report, o TextOptions) bool {
 			if x.Table != "" {
 				rule = x.Table + ": " + rule
 			}
-			lead := "  " + pad(kinds[i], wide) + "  " + pad(x.Verdict, len("accept")) + "  "
-			p.hanging(lead, strings.Repeat(" ", cells(lead)), rule)
+			p.prose(plain, "  "+pad(kinds[i], wide)+"  "+pad(x.Verdict, len("accept"))+"  ", rule)
 		}
 	}
 	return true
