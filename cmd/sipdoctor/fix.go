@@ -197,15 +197,12 @@ func (c cure) place(why words.Text, ok bool) words.Text {
 
 // label is the word in front of a line about a cure, padded.
 func (s streams) label(name string) string {
+	word := func(l string) string { return s.say("say.fix-label", words.Args{"label": l}) }
 	width := 10
 	for _, l := range []string{"against", "where", "run", "undo", "note"} {
-		width = max(width, utf8.RuneCountInString(s.labelWord(l))+2)
+		width = max(width, utf8.RuneCountInString(word(l))+2)
 	}
-	return fmt.Sprintf("   %-*s", width, s.labelWord(name))
-}
-
-func (s streams) labelWord(name string) string {
-	return s.say("say.fix-label", words.Args{"label": name})
+	return fmt.Sprintf("   %-*s", width, word(name))
 }
 
 // fixLine is the command that works on a report, for a person to paste.

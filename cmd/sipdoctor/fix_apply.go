@@ -297,8 +297,8 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 	}
 	failed, found := 0, 0
 	for _, c := range slices.Backward(chosen) {
-		done, ok := a.done.find(c, a.report)
-		if !ok {
+		i := a.done.index(c, a.report)
+		if i < 0 {
 			if a.named {
 				a.tell("say.fix-not-undone", words.Args{"n": c.number, "cure": c.fix.Title})
 				failed++
@@ -308,16 +308,17 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 		found++
 		a.text("\n")
 		a.tell("say.fix-undo", words.Args{"n": c.number, "cure": c.fix.Title})
-		if len(done.Undo) == 0 {
+		undo := a.done.entries[i].Undo
+		if len(undo) == 0 {
 			a.remark("say.fix-nothing-to-undo", nil)
 			continue
 		}
-		a.steps(a.label("run"), c.fix.Form, done.Undo)
+		a.steps(a.label("run"), c.fix.Form, undo)
 		if !a.agreed("say.fix-ask-run", false) {
 			a.remark("say.fix-left", nil)
 			continue
 		}
-		left := a.runUndo(ctx, done.Undo, false)
+		left := a.runUndo(ctx, undo, false)
 		if len(left) > 0 {
 			failed++
 		}

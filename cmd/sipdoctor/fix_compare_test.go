@@ -58,15 +58,15 @@ func TestTheJournalOfAnOlderVersion(t *testing.T) {
 		e := old
 		tt.change(&e)
 		j := &journal{entries: []applied{e}}
-		if _, found := j.find(c, r); found != tt.found {
+		if found := j.index(c, r) >= 0; found != tt.found {
 			t.Errorf("%s: found %v, want %v", name, found, tt.found)
 		}
 	}
 	j := &journal{entries: []applied{entryOf(c, r.Started)}}
-	if _, found := j.find(curesOf(tableFull("Другие слова", 95))[0], r); !found {
+	if j.index(curesOf(tableFull("Другие слова", 95))[0], r) < 0 {
 		t.Error("in another language it is not found")
 	}
-	if _, found := j.find(curesOf(tableFull("Другие слова", 97))[0], r); found {
+	if j.index(curesOf(tableFull("Другие слова", 97))[0], r) >= 0 {
 		t.Error("another fault is taken for it")
 	}
 }

@@ -77,14 +77,7 @@ func (e applied) is(c cure, report time.Time) bool {
 	return e.Report.Equal(o.Report) && e.Finding == o.Finding && e.Subject == o.Subject && e.Fix == o.Fix && e.About == o.About
 }
 
-// find returns the last time a cure was run.
-func (j *journal) find(c cure, r *checks.Report) (applied, bool) {
-	if i := j.index(c, r); i >= 0 {
-		return j.entries[i], true
-	}
-	return applied{}, false
-}
-
+// index is where the last time that a cure was run is noted; -1 if it is not.
 func (j *journal) index(c cure, r *checks.Report) int {
 	for i, e := range slices.Backward(j.entries) {
 		if e.is(c, r.Started) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -146,15 +147,10 @@ func localAddress(ctx context.Context, sys platform.System, bind string) (netip.
 
 // firstAddress prefers IPv4: phones do.
 func firstAddress(prefixes []netip.Prefix) (netip.Addr, bool) {
-	var best netip.Addr
-	for _, p := range prefixes {
-		a := p.Addr()
-		switch {
-		case a.Is4():
-			return a, true
-		case !best.IsValid() && !a.IsLinkLocalUnicast():
-			best = a
+	for _, fits := range []func(netip.Addr) bool{netip.Addr.Is4, func(a netip.Addr) bool { return !a.IsLinkLocalUnicast() }} {
+		if i := slices.IndexFunc(prefixes, func(p netip.Prefix) bool { return fits(p.Addr()) }); i >= 0 {
+			return prefixes[i].Addr(), true
 		}
 	}
-	return best, best.IsValid()
+	return netip.Addr{}, false
 }

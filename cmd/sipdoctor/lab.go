@@ -87,25 +87,19 @@ func (o *labOptions) inKernel(cmd *cobra.Command, s streams, scenario lab.Scenar
 		}
 	}
 	inside, exit, err := lab.Enter(ctx)
+	if inside {
+		exit, err = lab.Run(ctx, scenario, lab.RunOptions{
+			Command: command, Check: checkFlags(cmd.Flags()),
+			Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
+			Warn: func(err error) { s.warn(platform.Words(err).Message()) },
+		})
+	}
 	switch {
 	case errors.Is(err, lab.ErrUnavailable) && len(command) == 0:
-		return o.inMemory(ctx, s, scenario, platform.Words(err).Message())
-	case err != nil:
-		return err
-	case !inside:
-		return exitWith(exit)
-	}
-	exit, err = lab.Run(ctx, scenario, lab.RunOptions{
-		Command: command, Check: checkFlags(cmd.Flags()),
-		Stdin: s.In, Stdout: s.Out, Stderr: s.Err,
-		Warn: func(err error) { s.warn(platform.Words(err).Message()) },
-	})
-	if errors.Is(err, lab.ErrUnavailable) && len(command) == 0 {
-		// Namespaces are to be had, but this kernel lacks a part of the office,
+		// No namespaces are to be had, or this kernel lacks a part of the office,
 		// such as the SIP helper as a loaded module.
 		return o.inMemory(ctx, s, scenario, platform.Words(err).Message())
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return exitWith(exit)

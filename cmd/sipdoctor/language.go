@@ -41,12 +41,7 @@ func (s streams) fill(t words.Text) string {
 func (s streams) warn(t words.Text) { (&printer{w: s.Err}).prose("", "sipdoctor: "+s.fill(t)) }
 
 // lang is the language of this run; English unless it is known.
-func (s streams) lang() words.Lang {
-	if s.Lang == "" {
-		return words.English
-	}
-	return s.Lang
-}
+func (s streams) lang() words.Lang { return cmp.Or(s.Lang, words.English) }
 
 // languageOf is the language that a command line asks for with --lang, if it
 // does. It is needed before the flags are read: their help is in that language

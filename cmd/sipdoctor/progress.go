@@ -29,8 +29,7 @@ type progress struct {
 	long  string    // the announced line that lasts longest
 	whole time.Time // its end, and the run's, as far as announced
 	done  bool
-	stop  chan struct{} // closed by end; nil: nothing is counted down yet
-	count sync.WaitGroup
+	tick  *time.Timer // paints the line again every second; nil: nothing is counted down yet
 }
 
 // newProgress shows the first line at once: what is done before a check has
@@ -67,31 +66,21 @@ func (p *progress) show(line string, left time.Duration) {
 		if p.until.After(p.whole) {
 			p.long, p.whole = p.line, p.until
 		}
-		if p.stop == nil {
-			p.stop = make(chan struct{})
-			stop := p.stop
-			p.count.Go(func() { p.countDown(stop) })
+		if p.tick == nil {
+			p.tick = time.AfterFunc(time.Second, p.countDown)
 		}
 	}
 	p.paint()
 }
 
-// countDown paints the line again every second.
-func (p *progress) countDown(stop <-chan struct{}) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-			p.mu.Lock()
-			if !p.done {
-				p.fallBack(time.Now())
-				p.paint()
-			}
-			p.mu.Unlock()
-		}
+// countDown paints the line again, a second after the last time.
+func (p *progress) countDown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.done {
+		p.fallBack(time.Now())
+		p.paint()
+		p.tick.Reset(time.Second)
 	}
 }
 
@@ -150,13 +139,10 @@ func (p *progress) end() {
 		return
 	}
 	p.mu.Lock()
-	_, _ = io.WriteString(p.w, "\r\x1b[K")
+	defer p.mu.Unlock()
 	p.done = true
-	stop := p.stop
-	p.stop = nil
-	p.mu.Unlock()
-	if stop != nil {
-		close(stop)
+	if p.tick != nil {
+		p.tick.Stop()
 	}
-	p.count.Wait()
+	_, _ = io.WriteString(p.w, "\r\x1b[K")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -74,6 +76,17 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	root.SetHelpFunc(s.showHelp)
 	root.SetUsageFunc(s.showUsage)
 	return root, func() bool { return running }
+}
+
+// welcome is what the program says when it is started without a command: what
+// this machine looks like, which command fits, and the help.
+func (s streams) welcome(cmd *cobra.Command) error {
+	role := netinfo.LooksLike(platform.ThisSystem())
+	fits := map[netinfo.Role]string{netinfo.RolePBX: "sudo sipdoctor pbx", netinfo.RoleRouter: "sipdoctor check sip-alg"}[role]
+	if err := writeProse(s.Out, s.say("say.looks-like", words.Args{"role": string(role), "command": cmp.Or(fits, "sipdoctor check")})+"\n\n"); err != nil {
+		return err
+	}
+	return cmd.Help()
 }
 
 func newHelpCommand(s streams) *cobra.Command {

@@ -93,11 +93,9 @@ func apart(list []fixes.Fix) (without []fixes.Fix, verify []string) {
 	if len(list) < 2 {
 		return list, nil
 	}
-	for _, line := range list[0].Verify {
-		if !slices.ContainsFunc(list, func(f fixes.Fix) bool { return !slices.Contains(f.Verify, line) }) {
-			verify = append(verify, line)
-		}
-	}
+	verify = slices.DeleteFunc(slices.Clone(list[0].Verify), func(line string) bool {
+		return slices.ContainsFunc(list, func(f fixes.Fix) bool { return !slices.Contains(f.Verify, line) })
+	})
 	without = slices.Clone(list)
 	for i, f := range without {
 		without[i].Verify = slices.DeleteFunc(slices.Clone(f.Verify), func(line string) bool { return slices.Contains(verify, line) })

@@ -194,11 +194,8 @@ func chop(s string, n int) []string {
 	var out []string
 	for len(r) > n {
 		cut := n
-		for i := n; i > 0; i-- {
-			if r[i-1] == ' ' {
-				cut = i
-				break
-			}
+		if blank := strings.LastIndexByte(string(r[:n]), ' '); blank >= 0 {
+			cut = cells(string(r[:n])[:blank]) + 1
 		}
 		out = append(out, string(r[:cut]))
 		r = r[cut:]

@@ -1,7 +1,7 @@
 package render
 
 import (
-	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -96,17 +96,9 @@ func (p *page) routerLabel(r *checks.Report) string {
 // publicLabel is the address others see, without its port; a second different
 // one shows that there are several.
 func (p *page) publicLabel(public []string) string {
-	host := func(s string) string {
-		if ap, err := netip.ParseAddrPort(s); err == nil {
-			return ap.Addr().String()
-		}
-		return s
-	}
-	first := host(public[0])
-	for _, s := range public[1:] {
-		if host(s) != first {
-			return p.say("and-others", words.Args{"address": first})
-		}
+	first := hostPart(public[0])
+	if slices.ContainsFunc(public, func(s string) bool { return hostPart(s) != first }) {
+		return p.say("and-others", words.Args{"address": first})
 	}
 	return first
 }

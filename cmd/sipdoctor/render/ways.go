@@ -61,16 +61,14 @@ func (p *page) unread(r *checks.Report, o TextOptions) {
 	if len(list) == 0 {
 		return
 	}
-	p.end()
-	if o.Verbose {
-		for _, n := range list {
-			p.prose(dim, p.say("note", nil)+" ", n)
+	if more := len(list) - 1; !o.Verbose {
+		list = Wrap(list[0], 2*p.width)[:1]
+		if more > 0 {
+			list[0] = p.say("and-more", words.Args{"note": list[0], "n": more})
 		}
-		return
 	}
-	first := strings.Join(Wrap(list[0], 2*p.width)[:1], "")
-	if len(list) > 1 {
-		first = p.say("and-more", words.Args{"note": first, "n": len(list) - 1})
+	p.end()
+	for _, n := range list {
+		p.prose(dim, p.say("note", nil)+" ", n)
 	}
-	p.prose(dim, p.say("note", nil)+" ", first)
 }
