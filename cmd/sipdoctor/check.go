@@ -160,18 +160,16 @@ func (o *checkOptions) ofBundle(ctx context.Context, s streams, named []string) 
 	return o.finish(ctx, s, o.look(ctx, s, "check", list, in, sys))
 }
 
-// interval takes the first argument for the value of --watch, which pflag reads
-// only after an equals sign, if it is a duration: no check is called "10s".
+// interval takes an argument that is a duration for the value of --watch, which
+// pflag reads only after an equals sign: no check is called "10s".
 func (o *checkOptions) interval(flags *pflag.FlagSet, args []string) []string {
-	if len(args) == 0 || !flags.Changed("watch") {
-		return args
+	for i, a := range args {
+		if d, err := time.ParseDuration(a); err == nil && flags.Changed("watch") {
+			o.watch = d
+			return slices.Delete(slices.Clone(args), i, i+1)
+		}
 	}
-	d, err := time.ParseDuration(args[0])
-	if err != nil {
-		return args
-	}
-	o.watch = d
-	return args[1:]
+	return args
 }
 
 // job is a run of checks, ready to go.

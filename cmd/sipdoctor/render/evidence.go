@@ -131,10 +131,18 @@ func (p *page) evidenceWords(finding string) (want, got string) {
 	return p.say("expected", nil), p.say("seen", nil)
 }
 
-// value writes s after lead, broken between words, the other lines under it.
+// value writes s after lead, broken between words, the other lines under it. A word
+// that fits no line there begins on a line of its own, further left.
 func (p *page) value(lead, s string, o TextOptions) {
 	if r := []rune(s); !o.Verbose && len(r) > fewCells {
 		s = string(r[:fewCells]) + "…"
+	}
+	left := "         "
+	if slices.ContainsFunc(strings.Fields(s), func(word string) bool {
+		return cells(word) > p.width-cells(lead) && cells(word) <= p.width-cells(left)
+	}) {
+		p.line(dim, lead)
+		lead = left
 	}
 	for _, piece := range chop(s, p.width-cells(lead)) {
 		p.put(dim, lead)

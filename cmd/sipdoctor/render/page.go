@@ -158,13 +158,13 @@ func Wrap(text string, n int) []string {
 }
 
 // unbroken keeps together a number and its unit, "30 s", the thousands of a
-// number, "55 536", a figure and its name, "TLS 5061", and an arrow of a menu and
-// the menu before it.
+// number, "55 536", a figure and its name, "TLS 5061", an arrow of a menu and the
+// menu before it, and a command of this program, "sipdoctor serve".
 func unbroken(list []string) []string {
 	out := list[:0]
 	for _, word := range list {
 		n := len(out)
-		if n > 0 && (word == ">" || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
+		if n > 0 && (word == ">" || strings.HasSuffix(out[n-1], "sipdoctor") || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
 			out[n-1] += " " + word
 			continue
 		}
@@ -176,7 +176,7 @@ func unbroken(list []string) []string {
 var thousands = regexp.MustCompile(`^\(?\d{1,3}( \d{3})+[.,;:)]*$`)
 
 func isNamed(name, number string) bool {
-	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "RFC", "port", "порт", "порту", "порта"}
+	names := []string{"UDP", "TCP", "TLS", "WSS", "MTU", "MOS", "RFC", "section", "port", "порт", "порту", "порта", "раздел"}
 	return number[0] >= '0' && number[0] <= '9' && slices.Contains(names, strings.TrimLeft(name, "("))
 }
 

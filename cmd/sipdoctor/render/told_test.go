@@ -124,3 +124,17 @@ func TestTheBarOfPortsFitsThePage(t *testing.T) {
 		t.Errorf("what a stranger sent is shortened:\n%s", out)
 	}
 }
+
+// An address stays whole on a narrow page, and so does a command.
+func TestWordsAreNotBroken(t *testing.T) {
+	f := checks.Finding{ID: "sip-alg.rewriting", Severity: checks.Critical, Title: "X", Evidence: []checks.Evidence{{Name: "Via", Want: "203.0.113.1", Got: "received=192.168.188.110"}}}
+	if out := textOf(t, TextOptions{Width: 40}, f); !strings.Contains(out, "\n       arrived  received=192.168.188.110\n") {
+		t.Errorf("the address is broken:\n%s", out)
+	}
+	if out := textOf(t, TextOptions{Width: 40, Lang: words.Russian}, f); !strings.Contains(out, "\n       получено:\n         received=192.168.188.110\n") {
+		t.Errorf("the address is broken:\n%s", out)
+	}
+	if got := Wrap(`Start one outside: "sipdoctor serve"; RFC 4787, section 4.1`, 36); strings.Join(got, "|") != `Start one outside:|"sipdoctor serve"; RFC 4787,|section 4.1` {
+		t.Errorf("%q", got)
+	}
+}
