@@ -176,7 +176,7 @@ func (s streams) listCures(p *printer, list []cure, r *checks.Report, name strin
 		}
 	}
 	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
-		p.prose("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
+		p.whole("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
 	}
 	return p.err
 }

@@ -283,7 +283,7 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 	}
 	a.prose("", after.Headline)
 	if left > 0 {
-		a.tell("say.fix-take-back", words.Args{"command": fixLine(a.name, "--undo")})
+		a.whole("", a.say("say.fix-take-back", words.Args{"command": fixLine(a.name, "--undo")}))
 	}
 	all.undone += left
 	return a.err
@@ -326,7 +326,7 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 	}
 	if found == 0 && !a.named {
 		a.tell("say.fix-none-applied", nil)
-		a.tell("say.fix-own-undo", words.Args{"command": fixLine(a.name, "")})
+		a.whole("", a.say("say.fix-own-undo", words.Args{"command": fixLine(a.name, "")}))
 	}
 	if failed > 0 {
 		return a.fail()

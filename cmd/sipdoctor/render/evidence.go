@@ -36,10 +36,10 @@ func (p *page) evidence(f checks.Finding, o TextOptions) {
 		case e.Want == "" && cells(e.Name) <= name && cells(e.Got) > p.width-len("       "):
 			p.value(row, e.Got, o)
 		case e.Want == "":
-			p.value("     ", e.Name, o)
+			p.prose(plain, "     ", e.Name)
 			p.value("       ", e.Got, o)
 		default:
-			p.value("     ", e.Name, o)
+			p.prose(plain, "     ", e.Name)
 			wide := max(cells(want), cells(got))
 			p.value("       "+pad(want, wide)+"  ", e.Want, o)
 			p.value("       "+pad(got, wide)+"  ", e.Got, o)

@@ -164,7 +164,7 @@ func unbroken(list []string) []string {
 	out := list[:0]
 	for _, word := range list {
 		n := len(out)
-		if n > 0 && (word == ">" || strings.HasSuffix(out[n-1], "sipdoctor") || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
+		if n > 0 && (word == ">" || strings.HasSuffix(out[n-1], "sipdoctor") || out[n-1] == "sudo" || isNamed(out[n-1], word) || isNumber(out[n-1]) && (isUnit(word) || thousands.MatchString(out[n-1]+" "+word))) {
 			out[n-1] += " " + word
 			continue
 		}

@@ -62,7 +62,11 @@ func (p *page) unread(r *checks.Report, o TextOptions) {
 		return
 	}
 	if more := len(list) - 1; !o.Verbose {
-		list = Wrap(list[0], 2*p.width)[:1]
+		first := Wrap(list[0], 2*p.width)
+		list = first[:1]
+		if len(first) > 1 {
+			list[0] += " …"
+		}
 		if more > 0 {
 			list[0] = p.say("and-more", words.Args{"note": list[0], "n": more})
 		}
