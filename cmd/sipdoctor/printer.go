@@ -58,13 +58,20 @@ func lineWidth(w io.Writer) int {
 }
 
 // hanging is text after lead, in lines of width columns, the others below the
-// first.
+// first; below the lead where that would be a narrow column.
 func hanging(width int, lead, text string) string {
 	var b strings.Builder
-	cells := utf8.RuneCountInString(lead)
-	for _, l := range render.Wrap(text, max(width-cells, 20)) {
+	indent := strings.Repeat(" ", utf8.RuneCountInString(lead))
+	if width-len(indent) < 30 {
+		if name := strings.TrimRight(lead, " "); name != "" {
+			b.WriteString(name + "\n")
+		}
+		indent = "          "
+		lead = indent
+	}
+	for _, l := range render.Wrap(text, width-len(indent)) {
 		b.WriteString(lead + l + "\n")
-		lead = strings.Repeat(" ", cells)
+		lead = indent
 	}
 	return b.String()
 }
@@ -85,21 +92,15 @@ func writeProse(w io.Writer, text string) error {
 	return err
 }
 
-// writeColumns writes names and beside them what they are, or below them where
-// that would be a narrow column.
+// writeColumns writes names and beside them what they are.
 func writeColumns(w io.Writer, width int, rows [][2]string) error {
 	first := 0
 	for _, r := range rows {
 		first = max(first, utf8.RuneCountInString(r[0])+2)
 	}
-	below := width-first < 30
 	var b strings.Builder
 	for _, r := range rows {
-		if below {
-			b.WriteString(strings.TrimRight(r[0], " ") + "\n" + hanging(width, "          ", r[1]))
-		} else {
-			b.WriteString(hanging(width, r[0]+strings.Repeat(" ", first-utf8.RuneCountInString(r[0])), r[1]))
-		}
+		b.WriteString(hanging(width, r[0]+strings.Repeat(" ", first-utf8.RuneCountInString(r[0])), r[1]))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -44,8 +44,13 @@ func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	}
 }
 
-// label is what stands before a line under a cure.
+// label is what stands before a line under a cure; on a narrow page it is a line of
+// its own.
 func (p *page) label(id string) string {
+	if p.width < narrow {
+		p.line(dim, "   "+p.say(id, nil))
+		return "     "
+	}
 	wide := 0
 	for _, other := range []string{"undo", "check", "note-label", "source"} {
 		wide = max(wide, cells(p.say(other, nil)))
@@ -87,6 +92,9 @@ func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == f
 // labelled writes lines after a label; several stand below each other. What is
 // to be typed stays whole.
 func (p *page) labelled(label string, f fixes.Fix, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
 	lead := p.label(label)
 	for _, line := range lines {
 		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
