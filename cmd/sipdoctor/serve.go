@@ -179,11 +179,11 @@ func (o *serveOptions) identity(cfg *responder.Config) (identity, error) {
 		return identity{}, err
 	}
 	cfg.Certificate = id.Certificate
-	if !id.Kept {
-		return identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": words.Cause(id.NotKept)})}, nil
-	}
 	said := identity{text: words.Say("say.identity-kept", words.Args{"dir": dir})}
-	if id.Replaced != "" {
+	switch {
+	case !id.Kept:
+		said = identity{words.Say("say.identity-once", nil), words.Say("say.identity-not-kept", words.Args{"why": words.Cause(id.NotKept)})}
+	case id.Replaced != "":
 		said.note = words.Say("say.identity-replaced", words.Args{"why": words.Cause(id.Replaced)})
 	}
 	return said, nil

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -47,14 +48,12 @@ func escapeUnprintable(b []byte) []byte {
 	}
 	var out bytes.Buffer
 	for _, r := range string(b) {
-		switch {
-		case !unprintable(r):
+		if !unprintable(r) {
 			out.WriteRune(r)
-		case r >= 0x10000:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
 		}
 	}
 	return out.Bytes()
@@ -85,16 +84,9 @@ func notNil[T any](list *[]T) {
 // unescapeHTML writes <, > and & as themselves in JSON that was made with Go's
 // default escaping: SIP is full of them, and nobody reads "\u003csip:".
 func unescapeHTML(raw json.RawMessage) json.RawMessage {
+	plain := map[string]string{`\u003c`: "<", `\u003e`: ">", `\u0026`: "&"}
 	return jsonEscape.ReplaceAllFunc(raw, func(escape []byte) []byte {
-		switch string(escape) {
-		case `\u003c`:
-			return []byte("<")
-		case `\u003e`:
-			return []byte(">")
-		case `\u0026`:
-			return []byte("&")
-		}
-		return escape
+		return []byte(cmp.Or(plain[string(escape)], string(escape)))
 	})
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -91,17 +92,15 @@ func (p *page) fenced(label string, commands []string) {
 		return
 	}
 	if label != "" {
-		label = "\n" + label + ":"
+		p.line(plain, "\n"+label+":")
+	} else {
+		p.end()
 	}
 	fence := "```"
 	for strings.Contains(strings.Join(commands, "\n"), fence) {
 		fence += "`"
 	}
-	p.line(plain, label+"\n"+fence)
-	for _, c := range commands {
-		p.line(plain, c)
-	}
-	p.line(plain, fence)
+	p.line(plain, strings.Join(slices.Concat([]string{fence}, commands, []string{fence}), "\n"))
 }
 
 // escapeMarkdown escapes what Markdown and the HTML inside it would obey.
