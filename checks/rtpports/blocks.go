@@ -38,11 +38,11 @@ func (s *sweep) hold(ctx context.Context, ports []int) (opened func() error) {
 	}
 }
 
-// split cuts sorted ports into parts that a responder opens at a time and that
-// one request can name.
-func split(ports []int, most int) (out [][]int) {
+// split cuts sorted ports into parts of so many at most, each of which a request of
+// that many bytes can name.
+func split(ports []int, most, bytes int) (out [][]int) {
 	for len(ports) > 0 {
-		n := fitting(ports[:min(max(most, 1), len(ports))], holdText/2)
+		n := fitting(ports[:min(max(most, 1), len(ports))], bytes)
 		out = append(out, ports[:n])
 		ports = ports[n:]
 	}

@@ -44,7 +44,7 @@ func (s *sweep) compareContent(ctx context.Context) error {
 			return err
 		}
 	}
-	s.plain = &Plain{
+	s.o.Plain = &Plain{
 		OpenAsked: len(open), OpenAnswered: len(open) - len(without(open)),
 		BlockedAsked: len(silent), BlockedAnswered: len(silent) - len(without(silent)),
 	}

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -68,10 +67,10 @@ func (s *sweep) learnBudget(ctx context.Context) {
 func (s *sweep) adopt(host *netinfo.Host) {
 	entries, from := budgetOf(host, s.client.Info.Seen.Addr())
 	s.plan.from = from
-	if len(s.trips) > 0 || entries == s.plan.entries {
+	if len(s.o.Trips) > 0 || entries == s.plan.entries {
 		return
 	}
 	s.plan.entries, s.plan.rate = entries, min(politeRate(entries), fastRate)
 	s.ledger.pace.rate = s.plan.rate
-	s.env.Progress(checks.Event{Text: say("progress.slower", words.Args{"rate": s.plan.rate, "entries": entries})})
+	s.progress("slower", words.Args{"rate": s.plan.rate, "entries": entries}, 0)
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
@@ -49,13 +48,13 @@ func (s *sweep) tryFreshFlows(ctx context.Context, n int) {
 		return
 	}
 	s.countFresh(n)
-	local, patience := s.sources[0].bound, s.ledger.answerTimeout()
+	patience := s.ledger.answerTimeout()
 	s.running.Go(func() {
 		var tries, passed atomic.Int32
 		var asking sync.WaitGroup
 		for i := range n {
 			asking.Go(func() {
-				t, ok := s.freshFlow(ctx, local, uint16(known[i%len(known)]), patience)
+				t, ok := s.freshFlow(ctx, uint16(known[i%len(known)]), patience)
 				if tries.Add(int32(t)); ok {
 					passed.Add(1)
 				}
@@ -77,8 +76,8 @@ func (s *sweep) countFresh(n int) {
 
 // freshFlow reports whether a port answered; a socket that cannot be had says
 // nothing against the path.
-func (s *sweep) freshFlow(ctx context.Context, local netip.Addr, port uint16, patience time.Duration) (tries int, passed bool) {
-	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+func (s *sweep) freshFlow(ctx context.Context, port uint16, patience time.Duration) (tries int, passed bool) {
+	conn, err := s.env.Net.OpenUDP(ctx, netip.AddrPortFrom(s.bind(), 0))
 	if err != nil {
 		return 1, true
 	}
@@ -122,13 +121,13 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	if trip.Step {
 		rate = min(rate, politeRate(at/2))
 	}
-	s.trips = append(s.trips, trip)
+	s.o.Trips = append(s.o.Trips, trip)
 	s.ledger.Disbelieve(at)
-	if left := time.Duration(remaining) * time.Second / time.Duration(rate); len(s.trips) > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
+	if left := time.Duration(remaining) * time.Second / time.Duration(rate); len(s.o.Trips) > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
 		s.ledger.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
 		return errGaveUp
 	}
-	s.env.Progress(checks.Event{Text: say("progress.table-full", nil)})
+	s.progress("table-full", nil, 0)
 	begin := time.Now()
 	for passed := false; !passed; {
 		if err := s.waitAnswers(ctx, func() time.Duration { return time.Second }, func() bool { return false }); err != nil {
@@ -145,7 +144,7 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	}
 	s.ledger.pace.rate = rate
 	s.ledger.fresh.tripped, s.ledger.fresh.missed = false, 0
-	mine := &s.trips[len(s.trips)-1]
+	mine := &s.o.Trips[len(s.o.Trips)-1]
 	mine.Cleared, mine.WaitMS = true, time.Since(begin).Milliseconds()
 	return nil
 }
@@ -167,18 +166,12 @@ func (s *sweep) freshFlowsPass(ctx context.Context) (bool, error) {
 // port answers, at its STUN port. If that does not answer either, nothing is
 // known of the loss.
 func (s *sweep) measureOtherPorts(ctx context.Context) error {
-	if len(s.client.Info.STUN) == 0 {
+	sock, to := s.openSTUN(ctx)
+	if sock == nil {
 		return nil
 	}
-	sock, err := stun.Open(ctx, s.env.Net, netip.AddrPortFrom(s.source().bound, 0))
-	if err != nil {
-		return nil // one measure less, not a fault
-	}
 	defer sock.Close()
-	q := stun.Question{
-		To:   netip.AddrPortFrom(s.client.Addr, uint16(s.client.Info.STUN[0])),
-		Plan: stun.Plan{Sends: 1, Linger: time.Second},
-	}
+	q := stun.Question{To: to, Plan: stun.Plan{Sends: 1, Linger: time.Second}}
 	outcomes := make([]stun.Outcome, otherQuestions)
 	var asking sync.WaitGroup
 	for i := range outcomes {

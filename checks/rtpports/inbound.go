@@ -1,10 +1,10 @@
 package rtpports
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -49,22 +49,11 @@ func inbound() limits {
 
 // An inboundTest has the responder send to ports of ours, as its ledger says.
 type inboundTest struct {
-	loop
-	env    *checks.Env
-	client *session.Client
-	key    *session.RTPKey
-	span   netinfo.PortRange
-	stride int
-	rate   int
-	start  time.Time
+	*trial
+	o      *Inbound
 	ear    *ear
-	ledger *ledger
-
 	at     map[int]int  // the port here where packets to a port arrived
 	seen   map[int]bool // packets to it reached this machine, whatever became of them
-	public netip.Addr
-	sent   int
-	icmp   []session.InboundICMP
 	waited time.Duration
 }
 
@@ -76,40 +65,37 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 	if err != nil {
 		return nil, err
 	}
-	o := &Inbound{Range: whole.String(), Runs: []InRun{}}
-	if c := in.RTPConf; c != nil {
-		o.Conf = &InConf{c.File, c.First, c.Last, c.Default, c.Notes}
-	}
-	key, err := session.NewRTPKey(client.Info.ID, client.Info.Secret)
+	o := &Inbound{Range: whole.String(), Runs: []InRun{}, Conf: in.RTPConf, Stride: strideOf(in, inboundDeepStride, inboundStride), Rate: inboundRate(in)}
+	core, err := newTrial(env, client, inbound(), nil)
 	if err != nil {
 		return o, err
 	}
-	t := &inboundTest{
-		loop: newLoop(), env: env, client: client, key: key, span: whole, stride: inboundStep(in), rate: inboundRate(in),
-		start: time.Now(), ledger: newLedger(inbound(), nil, rand.Uint64()), at: map[int]int{}, seen: map[int]bool{},
-	}
+	t := &inboundTest{trial: core, o: o, at: map[int]int{}, seen: map[int]bool{}}
 	o.Local, _ = probe.Source(env.Net, in.Bind, client.Addr) // without a route it is not known
-	ask := spaced(t.span, t.stride)
-	o.Stride, o.Rate, o.Expected = t.stride, t.rate, expected(len(ask), t.rate).Milliseconds()
-	env.Progress(checks.Event{Text: say("progress.inbound", words.Args{"n": len(ask), "of": t.span.Len()}), Left: expected(len(ask), t.rate)})
+	ports := spaced(whole, o.Stride)
+	left := expected(len(ports), o.Rate)
+	o.Expected = left.Milliseconds()
+	t.progress("inbound", words.Args{"n": len(ports), "of": whole.Len()}, left)
 	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
 	defer func() {
 		close(t.over)
 		t.ear.close()
 		t.running.Wait()
 	}()
-	s := search{rounds: inboundSearches, points: inboundPoints, progress: "progress.inbound-edges"}
-	err = s.run(env, ask, func(ports []int) error { return t.decide(ctx, ports) }, func() []Run {
-		if t.ledger.gaveUp != "" {
-			return nil
-		}
-		return unmoved(t.runs())
-	})
-	if err == nil && len(t.at)+len(t.seen) == 0 {
-		o.Hops = hopsTo(ctx, env, client)
-		err = t.lastWord(ctx, ask[0])
+	ask := func(ports []int) error {
+		t.ledger.Want(ports)
+		return t.pump(ctx)
 	}
-	t.report(o)
+	err = t.search(ports, inboundSearches, inboundPoints, "inbound-edges", ask, func() []Run { return unmoved(t.runs()) })
+	if silence := len(t.at)+len(t.seen) == 0; silence && (err == nil || errors.Is(err, errGaveUp)) {
+		if o.Hops = t.hops(ctx); err == nil {
+			err = t.lastWord(ctx, ports[0])
+		}
+	}
+	t.report()
+	if errors.Is(err, errGaveUp) {
+		return o, nil
+	}
 	return o, err
 }
 
@@ -136,16 +122,6 @@ func inboundRange(in checks.Inputs) (netinfo.PortRange, error) {
 	return r, err
 }
 
-func inboundStep(in checks.Inputs) int {
-	switch {
-	case in.Full:
-		return 1
-	case in.Deep:
-		return inboundDeepStride
-	}
-	return inboundStride
-}
-
 // inboundRate is that of a sweep, as far as a responder goes: every packet that
 // is forwarded takes an entry of the router's table, too.
 func inboundRate(in checks.Inputs) int {
@@ -154,23 +130,13 @@ func inboundRate(in checks.Inputs) int {
 	return min(p.rate, session.MaxInboundRate)
 }
 
-// decide has ports decided, and again those that were believed silent while
-// nothing had ever arrived. It is over when the ledger has given up.
-func (t *inboundTest) decide(ctx context.Context, ports []int) (err error) {
-	for again := ports; err == nil && len(again) > 0 && t.ledger.gaveUp == ""; again = t.ledger.Reconsider() {
-		t.ledger.Want(again)
-		err = t.pump(ctx)
-	}
-	return err
-}
-
 // pump has the responder send what the ledger says, and hears what arrives,
 // until there is nothing left to send.
 func (t *inboundTest) pump(ctx context.Context) error {
 	for {
 		probes, wait := t.ledger.Ask(time.Now())
 		if len(probes) == 0 && wait == 0 {
-			return nil
+			return t.ledger.end()
 		}
 		if t.ledger.turns > 1 && len(probes) > 0 {
 			t.sayAgain()
@@ -181,14 +147,10 @@ func (t *inboundTest) pump(ctx context.Context) error {
 		}
 		parts := batches(ports, t.perCall())
 		for i, part := range parts {
-			err := t.sendPart(ctx, part)
-			if err == nil && t.ledger.gaveUp == "" {
-				continue
+			if err := t.sendPart(ctx, part); err != nil {
+				t.unsent(slices.Concat(parts[i+1:]...))
+				return err
 			}
-			for _, n := range slices.Concat(parts[i+1:]...) {
-				t.ledger.Unsent(n, false)
-			}
-			return err
 		}
 		if err := t.pause(ctx, max(wait, inboundGrace)); err != nil {
 			return err
@@ -204,12 +166,12 @@ func (t *inboundTest) sayAgain() {
 	for _, n := range pending {
 		packets += max(min(need, t.ledger.mostTries)-t.ledger.ports[n].tries, 1)
 	}
-	t.env.Progress(checks.Event{Text: say("progress.inbound-again", words.Args{"n": len(pending)}), Left: expected(packets, t.rate)})
+	t.progress("inbound-again", words.Args{"n": len(pending)}, expected(packets, t.o.Rate))
 }
 
 // perCall is how many ports one call names: half a second's worth, so that the
 // packets stop soon after we do.
-func (t *inboundTest) perCall() int { return min(max(t.rate/2, 1), session.MaxInboundPorts) }
+func (t *inboundTest) perCall() int { return min(max(t.o.Rate/2, 1), session.MaxInboundPorts) }
 
 // batches deals ports out, so that each batch has ports of the whole range (a
 // pause of the line makes no gap) at equal distances (which are named in few
@@ -223,11 +185,7 @@ func batches(ports []int, most int) (out [][]int) {
 		for j := i; j < len(ports); j += n {
 			b = append(b, ports[j])
 		}
-		for len(b) > 0 {
-			m := fitting(b, holdText)
-			out = append(out, b[:m])
-			b = b[m:]
-		}
+		out = append(out, split(b, len(b), holdText)...)
 	}
 	return out
 }
@@ -239,12 +197,12 @@ func (t *inboundTest) sendPart(ctx context.Context, ports []int) error {
 	for _, n := range taken {
 		p := t.ledger.port(n)
 		p.noControl, p.busy = true, !t.ear.disturbsNobody()
-		if p.busy {
-			t.ledger.Unsent(n, false)
-		}
 	}
 	err := t.call(ctx, free, false)
-	if err == nil && t.ear.disturbsNobody() {
+	switch {
+	case !t.ear.disturbsNobody():
+		t.unsent(taken)
+	case err == nil:
 		err = t.call(ctx, taken, true)
 	}
 	if err != nil {
@@ -255,40 +213,43 @@ func (t *inboundTest) sendPart(ctx context.Context, ports []int) error {
 
 // call makes one call, and makes it again when it was told to wait.
 func (t *inboundTest) call(ctx context.Context, ports []int, plain bool) error {
-	if len(ports) == 0 || t.ledger.gaveUp != "" {
+	if len(ports) == 0 {
 		return nil
 	}
-	req := session.InboundRequest{Ports: session.EncodePorts(ports), Rate: t.rate, Plain: plain}
+	req := session.InboundRequest{Ports: session.EncodePorts(ports), Rate: t.o.Rate, Plain: plain}
 	for {
 		reply, err := t.client.Inbound(ctx, req)
 		if err == nil && reply.WaitS <= 0 {
 			t.account(reply)
-			return t.take(ctx, 0)
+			return cmp.Or(t.take(ctx, 0), t.ledger.end())
 		}
 		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; err == nil && t.waited <= inboundWaits {
-			t.env.Progress(checks.Event{Text: say("progress.responder-limit", nil), Left: wait})
+			t.progress("responder-limit", nil, wait)
 			if err = probe.Sleep(ctx, wait); err == nil {
 				continue
 			}
 		}
-		for _, n := range ports {
-			t.ledger.Unsent(n, false)
-		}
+		t.unsent(ports)
 		if err == nil {
 			t.ledger.giveUp(responderLimit)
+			err = errGaveUp
 		}
 		return err
 	}
 }
 
+// unsent takes back the tries of ports to which nothing was sent.
+func (t *inboundTest) unsent(ports []int) {
+	for _, n := range ports {
+		t.ledger.Unsent(n, false)
+	}
+}
+
 func (t *inboundTest) account(r session.InboundReply) {
-	failed, err := session.DecodePorts(r.Failed, session.MaxInboundPorts)
-	t.public, t.sent, t.icmp = r.To, t.sent+r.Sent, r.ICMP
-	for _, n := range failed {
-		if err == nil {
-			t.ledger.Unsent(n, false)
-		}
+	t.o.Public, t.o.Sent, t.o.ICMP = r.To, t.o.Sent+r.Sent, r.ICMP
+	if failed, err := session.DecodePorts(r.Failed, session.MaxInboundPorts); err == nil {
+		t.unsent(failed)
 	}
 	if r.Sent == 0 {
 		t.ledger.giveUp(notSent + " " + r.To.String())
@@ -316,28 +277,18 @@ func (t *inboundTest) hear(payload []byte, at int, through bool) {
 }
 
 // report writes down what was learnt.
-func (t *inboundTest) report(o *Inbound) {
-	o.Runs = t.runs()
-	o.Method = methodBind
+func (t *inboundTest) report() {
+	t.o.Runs, t.o.Method = t.runs(), methodBind
 	if t.ear.disturbsNobody() {
-		o.Method = methodWatch
+		t.o.Method = methodWatch
 	}
-	o.Public, o.Sent, o.GaveUp = t.public, t.sent, t.ledger.gaveUp
-	o.Elapsed, o.Late = time.Since(t.start).Milliseconds(), t.ledger.lateAnswers
-	for _, i := range t.icmp {
-		o.ICMP = append(o.ICMP, InICMP(i))
-	}
+	t.o.Elapsed, t.o.Late, t.o.GaveUp = time.Since(t.start).Milliseconds(), t.ledger.lateAnswers, t.ledger.gaveUp
 }
 
 // runs are the outcomes so far.
 func (t *inboundTest) runs() []InRun {
-	var tried []int
-	for n := range t.ledger.ports {
-		if p := &t.ledger.ports[n]; p.tries > 0 || p.busy || p.answered {
-			tried = append(tried, n)
-		}
-	}
-	return joinRuns(tried, t.outcome)
+	tried := func(_ int, p *port) bool { return p.tries > 0 || p.busy || p.answered }
+	return joinRuns(t.ledger.portsThat(tried), t.outcome)
 }
 
 // outcome is what is known of a port, and where its packets arrived.

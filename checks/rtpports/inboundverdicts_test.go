@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -79,10 +80,12 @@ func TestWhatATestFromOutsideComesTo(t *testing.T) {
 		{"no range", change(called(silent), func(i *Inbound) { i.Range = "" }), "pass"},
 		{"no such range", change(called(silent), func(i *Inbound) { i.Range = "?" }), "pass"},
 
-		{"rtp.conf is well", change(called(arrives), func(i *Inbound) { i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099} }), "pass"},
-		{"rtp.conf names no range", change(called(arrives), func(i *Inbound) { i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Default: true} }), "warn conf warning certain"},
+		{"rtp.conf is well", change(called(arrives), func(i *Inbound) { i.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099} }), "pass"},
+		{"rtp.conf names no range", change(called(arrives), func(i *Inbound) {
+			i.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099, Default: true}
+		}), "warn conf warning certain"},
 		{"rtp.conf is odd", change(called(arrives), func(i *Inbound) {
-			i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart"}}
+			i.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart"}}
 		}), "warn conf warning certain"},
 
 		{"the second router is a carrier's", change(called(silent), func(i *Inbound) { i.Hops = addrs("192.168.88.1", "100.64.0.1") }), "fail inbound-carrier critical likely"},
@@ -139,7 +142,7 @@ func TestWhatTheRouterSaysOfACarriersNAT(t *testing.T) {
 func TestTheFactsOfATestFromOutside(t *testing.T) {
 	o := called(tried(10000, 10009, inArrives), tried(10010, 10019, inMoved, 20010), InRun{First: 10020, Last: 10029, Asked: 10, State: inMoved, To: 30009, ToLast: 30000},
 		tried(10030, 10039, inFiltered), tried(10040, 10049, inSilent), tried(10050, 10059, stateBusy), tried(10060, 10069, stateUnknown))
-	o.Inbound.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099}
+	o.Inbound.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099}
 	want := InboundFacts{
 		Range: "10000-10099", ConfRange: "10000-10099", ConfFile: "rtp.conf", Public: netip.MustParseAddr("203.0.113.9"), Local: netip.MustParseAddr("192.168.88.10"), Method: methodWatch,
 		Arrives: []string{"10000-10009"}, Moved: []MovedFact{{"10010-10019", "20010-20019"}, {"10020-10029", "30000-30009"}}, LocalFirewall: []string{"10030-10039"},
@@ -253,7 +256,7 @@ func TestWhatCountsOfATestThatWasInterrupted(t *testing.T) {
 // What the PBX's file gets wrong is quoted.
 func TestTheNotesAboutRTPConf(t *testing.T) {
 	o := called(tried(10000, 10099, inArrives))
-	o.Inbound.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart", "rtpstart is odd"}}
+	o.Inbound.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099, Notes: []words.Cause{"rtpend is below rtpstart", "rtpstart is odd"}}
 	odd := resultOf(t, o).Findings[0]
 	if len(odd.Evidence) != 3 || odd.Evidence[1].Got != "rtpend is below rtpstart" {
 		t.Errorf("%+v", odd.Evidence)
@@ -273,7 +276,7 @@ func TestWhyNothingArrives(t *testing.T) {
 	}
 	says := func(hop, meaning string) func(*Inbound) {
 		return func(i *Inbound) {
-			i.ICMP = []InICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Cause(meaning), Count: 1}}
+			i.ICMP = []session.InboundICMP{{Hop: netip.MustParseAddr(hop), Meaning: words.Cause(meaning), Count: 1}}
 		}
 	}
 	plain := find(func(*Inbound) {})
@@ -311,7 +314,7 @@ func TestWhyNothingArrives(t *testing.T) {
 	}{
 		{"this machine's own word", says("203.0.113.9", "port unreachable"), 0},
 		{"a hop that prohibits", says("203.0.113.9", "prohibited"), 1},
-		{"rtp.conf", func(i *Inbound) { i.Conf = &InConf{File: "rtp.conf", First: 10000, Last: 10099} }, 1},
+		{"rtp.conf", func(i *Inbound) { i.Conf = &netinfo.RTPConf{File: "rtp.conf", First: 10000, Last: 10099} }, 1},
 		{"no NAT on the way", func(i *Inbound) { i.Public = i.Local }, -1},
 	} {
 		if f := part(c.change); len(f.Evidence) != len(some.Evidence)+c.more {

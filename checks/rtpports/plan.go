@@ -59,14 +59,23 @@ func newPlan(in checks.Inputs) (*plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the RTP range: %w", err)
 	}
-	p := &plan{span: whole, mode: modeSample, stride: sampleStride, in: in}
-	switch {
-	case in.Full:
-		p.mode, p.stride = modeFull, 1
-	case in.Deep:
-		p.stride = deepStride
+	p := &plan{span: whole, mode: modeSample, stride: strideOf(in, deepStride, sampleStride), in: in}
+	if in.Full {
+		p.mode = modeFull
 	}
 	return p, nil
+}
+
+// strideOf is how far the ports to ask are apart, where a deep test and the usual
+// one leave so many out.
+func strideOf(in checks.Inputs, deep, usual int) int {
+	switch {
+	case in.Full:
+		return 1
+	case in.Deep:
+		return deep
+	}
+	return usual
 }
 
 // within cuts the range to what the responder answers on.

@@ -239,7 +239,7 @@ func TestSplitKeepsEveryPortAndFitsADatagram(t *testing.T) {
 		slices.Sort(ports)
 		ports = slices.Compact(ports)
 		var got []int
-		for _, part := range split(ports, 900) {
+		for _, part := range split(ports, 900, holdText/2) {
 			if len(part) > 900 || textLength(part) > holdText/2 && len(part) > 1 {
 				t.Errorf("a part of %d ports, %d bytes", len(part), textLength(part))
 			}

@@ -36,6 +36,16 @@ func (p *port) decided() bool {
 // hopeless reports a port that cannot be asked.
 func (p *port) hopeless() bool { return p.refused >= refusals && p.tries == 0 }
 
+// portsThat are the ports that fit, in order.
+func (l *ledger) portsThat(fit func(n int, p *port) bool) (out []int) {
+	for n := range l.ports {
+		if fit(n, &l.ports[n]) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // pending are those of ports that are not decided.
 func (l *ledger) pending(ports []int) (out []int) {
 	for _, n := range ports {
@@ -72,11 +82,7 @@ func (l *ledger) openPorts(most int) (out []int) {
 // silentPorts are up to most of the ports that were found silent, in random
 // order.
 func (l *ledger) silentPorts(most int) (out []int) {
-	for n := range l.ports {
-		if l.ports[n].silent && l.isHeld(n) {
-			out = append(out, n)
-		}
-	}
+	out = l.portsThat(func(n int, p *port) bool { return p.silent && l.isHeld(n) })
 	l.shuffle(out)
 	return out[:min(most, len(out))]
 }

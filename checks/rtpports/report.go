@@ -4,25 +4,17 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // runs are the outcomes so far.
 func (s *sweep) runs() []Run {
-	var asked []int
-	for n := range s.ledger.ports {
-		p := &s.ledger.ports[n]
-		if p.known && (!p.usedByOthers || s.plan.stride == 1 && s.plan.span.Contains(n)) {
-			asked = append(asked, n)
+	asked := s.ledger.portsThat(func(n int, p *port) bool {
+		if !p.known {
+			_, planned := slices.BinarySearch(s.plan.ports, n)
+			return planned // it would have been asked
 		}
-	}
-	for _, n := range s.plan.ports {
-		if !s.ledger.ports[n].known {
-			asked = append(asked, n) // it would have been asked
-		}
-	}
-	slices.Sort(asked)
+		return !p.usedByOthers || s.plan.stride == 1 && s.plan.span.Contains(n)
+	})
 	outcome := func(n int) (string, int) { return s.state(n), 0 }
 	return unmoved(joinRuns(skipUnasked(asked, s.state, s.untold), outcome))
 }
@@ -59,40 +51,33 @@ func (s *sweep) state(n int) string {
 }
 
 // report writes down everything that was learnt.
-func (s *sweep) report(o *Observed) {
-	l := s.ledger
+func (s *sweep) report() {
+	l, o := s.ledger, s.o
 	o.Runs, o.Rate, o.Entries, o.EntriesFrom = s.runs(), s.plan.rate, s.plan.entries, s.plan.from
 	o.Target = s.client.Addr
 	o.ElapsedMS, o.RTTMS, o.Sent = time.Since(s.start).Milliseconds(), l.rtt.Milliseconds(), l.sent
 	o.Canaries, o.CanariesLost, o.Late = l.knownOpenLoss.asked, l.knownOpenLoss.lost, l.lateAnswers
-	o.Trips, o.LocalFilter, o.SendError, o.Plain, o.GaveUp = s.trips, s.localFilter, s.sendErr, s.plain, l.gaveUp
+	o.GaveUp = l.gaveUp
 	for _, src := range s.sources {
-		o.Sources = append(o.Sources, Source{src.local, src.sent, src.answered})
+		o.Sources = append(o.Sources, src.Source)
 	}
-	if o.Bitmap = s.bitmap != nil; o.Bitmap {
-		o.Moved, o.Unproved = s.bitmap.Moved, s.bitmap.Unproved
-	}
-	if s.mapErr != nil {
-		o.BitmapError = platform.Words(s.mapErr)
-	}
-	s.reportICMP(o)
+	s.reportICMP()
 }
 
 // reportICMP keeps what was said about silent ports. What the responder's own
 // host says about a port that nobody is bound to says nothing about the way.
-func (s *sweep) reportICMP(o *Observed) {
-	for k, ports := range s.icmp {
+func (s *sweep) reportICMP() {
+	for said, ports := range s.icmp {
 		ports = slices.DeleteFunc(ports, func(n int) bool { return s.ledger.ports[n].answered })
 		slices.Sort(ports)
 		ports = slices.Compact(ports)
-		if len(ports) == 0 || k.hop == s.client.Addr {
+		if len(ports) == 0 || said.Hop == s.client.Addr {
 			continue
 		}
-		o.ICMP = append(o.ICMP, ICMP{
-			Hop: k.hop, Meaning: k.word, Prohibited: k.prohibited, Ports: len(ports), First: ports[0], Last: ports[len(ports)-1],
-		})
+		said.Ports, said.First, said.Last = len(ports), ports[0], ports[len(ports)-1]
+		s.o.ICMP = append(s.o.ICMP, said)
 	}
-	slices.SortFunc(o.ICMP, func(a, b ICMP) int {
+	slices.SortFunc(s.o.ICMP, func(a, b ICMP) int {
 		return cmp.Or(a.Hop.Compare(b.Hop), cmp.Compare(a.Meaning, b.Meaning))
 	})
 }

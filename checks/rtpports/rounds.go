@@ -150,7 +150,7 @@ func (l *ledger) Decide(pending []int) (waiting bool) {
 	if l.freshFlows && !noneYet && l.fresh.passed.Before(l.lastSent) {
 		return true
 	}
-	if l.freshFlows && !noneYet && silentLate(l.firstAsked()) {
+	if l.freshFlows && !noneYet && silentLate(l.answeredFrom(l.since)) {
 		l.fresh.tripped = true
 		return true
 	}
@@ -164,17 +164,15 @@ func (l *ledger) Decide(pending []int) (waiting bool) {
 
 // Reconsider makes ports undecided again that were declared silent while
 // nothing had ever answered, if something has since. It returns them.
-func (l *ledger) Reconsider() (out []int) {
+func (l *ledger) Reconsider() []int {
 	if len(l.openPorts(1)) == 0 {
 		return nil
 	}
-	for n := range l.ports {
-		if p := &l.ports[n]; p.silent && p.noAnswerYet {
-			p.silent, p.noAnswerYet = false, false
-			out = append(out, n)
-		}
+	again := l.portsThat(func(_ int, p *port) bool { return p.silent && p.noAnswerYet })
+	for _, n := range again {
+		l.ports[n].silent, l.ports[n].noAnswerYet = false, false
 	}
-	return out
+	return again
 }
 
 // need is how often a port must have been silent. noneYet says that no port has
@@ -205,3 +203,11 @@ func (l *ledger) loss() float64 {
 
 // giveUp ends the test.
 func (l *ledger) giveUp(why string) { l.gaveUp, l.over = why, true }
+
+// end is errGaveUp after giveUp.
+func (l *ledger) end() error {
+	if l.gaveUp != "" {
+		return errGaveUp
+	}
+	return nil
+}

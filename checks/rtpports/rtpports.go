@@ -64,12 +64,12 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.ExpectedMS = p.expected().Milliseconds()
 	env.Progress(checks.Event{Text: words.Say("rtp-ports.progress.testing",
 		words.Args{"n": len(p.ports), "of": p.span.Len(), "rate": p.rate}), Left: p.expected()})
-	s, err := newSweep(ctx, env, client, p)
+	s, err := newSweep(ctx, env, client, p, &o)
 	if err != nil {
 		return o, err
 	}
 	defer s.close(ctx)
 	err = s.run(ctx)
-	s.report(&o)
+	s.report()
 	return o, err
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
@@ -45,57 +44,24 @@ func unmoved(runs []InRun) []Run {
 // that are no further apart than in a sample: a sweep that ended early was one,
 // in random order.
 func skipUnasked(ports []int, state func(int) string, untold func(int) bool) []int {
-	var told []int
+	var out, skipped []int
+	last := -1 // the last told port
 	for _, p := range ports {
-		if !untold(p) {
-			told = append(told, p)
-		}
-	}
-	var out []int
-	next := 0 // the first told port after p
-	for _, p := range ports {
-		for next < len(told) && told[next] < p {
-			next++
-		}
-		if next < len(told) && told[next] == p {
-			out = append(out, p)
+		if untold(p) {
+			skipped = append(skipped, p)
 			continue
 		}
-		if next > 0 && next < len(told) {
-			a, b := told[next-1], told[next]
-			if b-a <= sampleStride && definite(state(a)) && state(a) == state(b) {
-				continue
-			}
+		if last < 0 || p-last > sampleStride || !definite(state(p)) || state(last) != state(p) {
+			out = append(out, skipped...)
 		}
-		out = append(out, p)
+		out, skipped, last = append(out, p), nil, p
 	}
-	return out
+	return append(out, skipped...)
 }
 
 // maxSearch bounds one round of a search: a path with more changes than that in
 // it has no edges worth a name.
 const maxSearch = 448
-
-// A search finds where the outcome changes.
-type search struct {
-	rounds, points int
-	progress       string // what is said before a round
-}
-
-// run has ports decided, and then more of them between those that differ; runs
-// are the outcomes so far.
-func (s search) run(env *checks.Env, ports []int, decide func([]int) error, runs func() []Run) error {
-	for range s.rounds {
-		if err := decide(ports); err != nil {
-			return err
-		}
-		if ports = pointsBetween(runs(), s.points); len(ports) == 0 || len(ports) > maxSearch {
-			return nil
-		}
-		env.Progress(checks.Event{Text: say(s.progress, nil)})
-	}
-	return decide(ports)
-}
 
 // pointsBetween are the ports to ask next so that every change between two
 // definite outcomes is found to the exact port: seven in each gap divide it by

@@ -18,22 +18,19 @@ const readBuffer = 2 * maxWindow << 10
 
 // source is one socket of ours.
 type source struct {
-	conn     platform.UDPConn   // nil where there is batch; it has a reader of its own
-	batch    platform.BatchConn // read by the loop; nil where the system has none
-	bound    netip.Addr
-	local    netip.AddrPort // the address that packets leave with, where it is known
-	sent     int
-	answered int
+	Source
+	conn  platform.UDPConn   // nil where there is batch; it has a reader of its own
+	batch platform.BatchConn // read by the loop; nil where the system has none
 }
 
 // addSource opens a socket and makes it the one that sends. The older ones stay:
 // their answers may still come.
 func (s *sweep) addSource(ctx context.Context, local uint16) error {
-	src, err := s.openSource(ctx, netip.AddrPortFrom(probe.Bind(s.env.Inputs.Bind, s.client.Addr), local))
+	src, err := s.openSource(ctx, netip.AddrPortFrom(s.bind(), local))
 	if err != nil {
 		return err
 	}
-	src.bound, src.local = src.local.Addr(), probe.LocalOf(s.env.Net, src.local, s.client.Addr)
+	src.Local = probe.LocalOf(s.env.Net, src.Local, s.client.Addr)
 	s.sources = append(s.sources, src)
 	if src.batch == nil {
 		s.running.Go(func() { s.read(src) })
@@ -47,7 +44,7 @@ func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, 
 		b, err := n.OpenBatch(ctx, local)
 		if err == nil {
 			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again
-			return &source{batch: b, local: b.LocalAddr()}, nil
+			return &source{batch: b, Source: Source{Local: b.LocalAddr()}}, nil
 		}
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return nil, err
@@ -57,7 +54,7 @@ func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, 
 	if err != nil {
 		return nil, err
 	}
-	return &source{conn: conn, local: conn.LocalAddr()}, nil
+	return &source{conn: conn, Source: Source{Local: conn.LocalAddr()}}, nil
 }
 
 func (src *source) close() {
@@ -99,7 +96,7 @@ func (s *sweep) send(probes []packet) {
 	}
 	for ms := s.out[:len(probes)]; len(ms) > 0; {
 		n, err := src.write(ms)
-		src.sent += n
+		src.Sent += n
 		if err == nil {
 			return
 		}
@@ -110,9 +107,9 @@ func (s *sweep) send(probes []packet) {
 
 func (s *sweep) unsent(n int, err error) {
 	s.ledger.Unsent(n, true)
-	s.sendErr = platform.Words(err)
+	s.o.SendError = platform.Words(err)
 	if platform.Classify(err) == platform.ClassLocalFilter {
-		s.localFilter++
+		s.o.LocalFilter++
 		s.ledger.ports[n].local = true
 	}
 }
@@ -173,7 +170,7 @@ func newInbox() []platform.Message {
 func (s *sweep) digest(src *source, in []platform.Message, now time.Time) {
 	for _, m := range in {
 		if p, ok := s.proved(m.Buf[:m.N], m.Peer); ok && s.ledger.Answered(packet{int(p.Port), p.Serial, p.Plain}, now) {
-			src.answered++
+			src.Answered++
 		}
 	}
 }
@@ -192,7 +189,7 @@ func (s *sweep) heardICMP(e *platform.ICMPError) {
 	if e.To.Addr().Unmap() != s.client.Addr || !s.ledger.ports[e.To.Port()].known {
 		return
 	}
-	k := hopWord{e.Hop, e.Meaning(), e.Prohibited()}
+	k := ICMP{Hop: e.Hop, Meaning: e.Meaning(), Prohibited: e.Prohibited()}
 	if _, known := s.icmp[k]; known || len(s.icmp) < most {
 		s.icmp[k] = append(s.icmp[k], int(e.To.Port()))
 	}

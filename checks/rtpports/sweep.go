@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -33,50 +31,26 @@ func outbound() limits {
 
 // A sweep asks the responder's ports, as its ledger says.
 type sweep struct {
-	env     *checks.Env
-	client  *session.Client
-	key     *session.RTPKey
+	*trial
+	o       *Observed
 	plan    *plan
-	ledger  *ledger
-	start   time.Time
 	spoken  time.Time // when a control call was last made
 	told    time.Time // when progress was last reported
 	sources []*source
 	out, in []platform.Message
-
-	loop
-	stop context.CancelFunc // of what goes on beside the loop
-
-	icmp        map[hopWord][]int
-	localFilter int
-	sendErr     words.Cause
-	bitmap      *session.BitmapReply
-	mapErr      error
-	mapped      int // packets sent when the bitmap was fetched
-	trips       []Trip
-	plain       *Plain
+	stop    context.CancelFunc // of what goes on beside the loop
+	icmp    map[ICMP][]int     // which ports a hop said this about
+	bitmap  *session.BitmapReply
+	mapped  int // packets sent when the bitmap was fetched
 }
 
-type hopWord struct {
-	hop        netip.Addr
-	word       words.Cause
-	prohibited bool
-}
-
-// errGaveUp means that the sweep ended before everything was known.
-var errGaveUp = errors.New("the sweep ended early")
-
-func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *plan) (*sweep, error) {
-	key, err := session.NewRTPKey(client.Info.ID, client.Info.Secret)
+func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *plan, o *Observed) (*sweep, error) {
+	now := time.Now()
+	t, err := newTrial(env, client, outbound(), newPacer(p.rate, now))
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	s := &sweep{
-		env: env, client: client, key: key, plan: p, start: now, spoken: now, told: now, in: newInbox(),
-		ledger: newLedger(outbound(), newPacer(p.rate, now), rand.Uint64()),
-		loop:   newLoop(), stop: func() {}, icmp: map[hopWord][]int{},
-	}
+	s := &sweep{trial: t, o: o, plan: p, spoken: now, told: now, in: newInbox(), stop: func() {}, icmp: map[ICMP][]int{}}
 	if client.Info.RTPBlock > 0 {
 		s.ledger.held = map[int]bool{}
 	}
@@ -142,14 +116,8 @@ func (s *sweep) leaveAlone(terms []string) error {
 
 // phases asks the ports of the plan, and then where the outcome changes.
 func (s *sweep) phases(ctx context.Context) error {
-	decide := func(ports []int) error {
-		err := s.probeBlocks(ctx, ports)
-		if again := s.ledger.Reconsider(); err == nil && len(again) > 0 {
-			err = s.probeBlocks(ctx, again)
-		}
-		return err
-	}
-	return search{rounds: searchRounds, points: searchPoints, progress: "progress.edges"}.run(s.env, s.plan.ports, decide, func() []Run {
+	ask := func(ports []int) error { return s.probeBlocks(ctx, ports) }
+	return s.search(s.plan.ports, searchRounds, searchPoints, "edges", ask, func() []Run {
 		if s.fetch(ctx); s.bitmap == nil {
 			return nil // in which direction ports are blocked is not known
 		}
@@ -161,13 +129,14 @@ func (s *sweep) phases(ctx context.Context) error {
 // it was last asked.
 func (s *sweep) fetch(ctx context.Context) {
 	sent := s.ledger.sent
-	if s.bitmap != nil && s.mapErr == nil && s.mapped == sent {
+	if s.bitmap != nil && s.o.BitmapError == "" && s.mapped == sent {
 		return
 	}
 	s.spoken = time.Now()
 	b, err := s.client.Bitmap(ctx)
-	if s.mapErr = err; err == nil {
+	if s.o.BitmapError = platform.Words(err); err == nil {
 		s.bitmap, s.mapped = &b, sent
+		s.o.Bitmap, s.o.Moved, s.o.Unproved = true, b.Moved, b.Unproved
 	}
 }
 
@@ -176,8 +145,9 @@ func (s *sweep) probeBlocks(ctx context.Context, ports []int) error {
 	if s.ledger.held == nil {
 		return s.retryUntilDecided(ctx, ports)
 	}
-	// Two blocks at a time, and the controls: the responder takes no more.
-	parts := split(ports, s.client.Info.RTPBlock-outbound().manyControls)
+	// Two blocks at a time, and the controls: the responder takes no more, and one
+	// request names all of them.
+	parts := split(ports, s.client.Info.RTPBlock-s.ledger.manyControls, holdText/2)
 	err := s.hold(ctx, parts[0])()
 	for i := 0; err == nil && i < len(parts); i++ {
 		opened := func() error { return nil }
@@ -201,11 +171,8 @@ func (s *sweep) retryUntilDecided(ctx context.Context, ports []int) error {
 		if err := s.pump(ctx); err != nil {
 			return err
 		}
-		switch {
-		case s.ledger.gaveUp != "":
-			return errGaveUp
-		case !s.ledger.fresh.tripped:
-			return nil
+		if err := s.ledger.end(); err != nil || !s.ledger.fresh.tripped {
+			return err
 		}
 		if err := s.waitForTable(ctx, len(s.ledger.pending(ports))); err != nil {
 			return err
@@ -250,7 +217,7 @@ func (s *sweep) sayProgress(ctx context.Context, now time.Time) {
 	s.keepSession(ctx)
 	n := len(s.ledger.queue)
 	left := time.Duration(n) * time.Second / time.Duration(s.ledger.pace.rate)
-	s.env.Progress(checks.Event{Text: say("progress.left", words.Args{"n": n, "time": rounded(left)})})
+	s.progress("left", words.Args{"n": n, "time": rounded(left)}, 0)
 }
 
 // keepSession speaks to the responder in time when no probe may have reached it

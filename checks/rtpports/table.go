@@ -67,10 +67,7 @@ func (l *ledger) failing(now time.Time) bool {
 // Full looks at the order of sending: where did new flows begin to fail? at is
 // how many had been begun by then.
 func (l *ledger) Full() (trip Trip, at int) {
-	passed := make([]bool, len(l.order))
-	for i, n := range l.order {
-		passed[i] = l.ports[n].answered
-	}
+	passed := l.answeredFrom(0)
 	if at, trip.Step = tableStep(passed); !trip.Step {
 		at = len(passed)
 	}
@@ -86,10 +83,10 @@ func (l *ledger) Full() (trip Trip, at int) {
 	return trip, at
 }
 
-// firstAsked tells of the ports that were first asked since Want, in that order,
-// which have answered.
-func (l *ledger) firstAsked() (answered []bool) {
-	for _, n := range l.order[min(l.since, len(l.order)):] {
+// answeredFrom tells of the ports from a place in the order on which have
+// answered.
+func (l *ledger) answeredFrom(place int) (answered []bool) {
+	for _, n := range l.order[min(place, len(l.order)):] {
 		answered = append(answered, l.ports[n].answered)
 	}
 	return answered
