@@ -114,7 +114,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX
 		for _, a := range addresses(ctx, env, r.Server) {
 			c := packetfilter.Class{
 				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
-				Hook: packetfilter.HookInput, In: routes.Interface(a), State: packetfilter.StateNew,
+				Hook: packetfilter.HookInput, In: routes.Host.InterfaceTo(a), State: packetfilter.StateNew,
 			}
 			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
 			if t.EveryS == 0 {

@@ -98,7 +98,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.parts(filter.Rules, wording, routes, ast)
 	}
 	o.notReloaded(ast, func(p pbx.Ports) []Part {
-		return o.uncertain(partsAt(filter.Rules, wording, routes, p, pbx.Arrival{In: routes.Interface(pbx.Nobody(false).Addr()), To: []netip.Addr{o.At}}))
+		return o.uncertain(partsAt(filter.Rules, wording, routes, p, pbx.Arrival{In: routes.Host.InterfaceTo(pbx.Nobody(false).Addr()), To: []netip.Addr{o.At}}))
 	})
 	return o, ctx.Err()
 }

@@ -1,6 +1,10 @@
 package routes
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
 
 // Answer is an answer that may be missing.
 type Answer uint8
@@ -67,6 +71,40 @@ func (t *Tables) Way(q Question) (r Route, sure bool) {
 		}
 	}
 	return Route{Kind: "unreachable"}, sure
+}
+
+// InterfacesTo returns the interfaces by which packets to and from an address may
+// go, the most likely one first: that of the longest route, in the main table if it
+// is there. There are several where several uplinks lead to the address.
+func (t *Tables) InterfacesTo(a netip.Addr) (list []string) {
+	if a.IsLoopback() || slices.ContainsFunc(t.Addrs, func(own Addr) bool { return own.Addr == a }) {
+		return []string{"lo"}
+	}
+	fits := slices.DeleteFunc(slices.Clone(t.Routes), func(r Route) bool {
+		elsewhere := r.Kind == "broadcast" || r.Kind == "multicast" || r.Kind == "anycast" || r.Kind == "local"
+		return elsewhere || r.Interface == "" || !r.Dst.Contains(a)
+	})
+	aside := func(r Route) int {
+		if r.Table == "main" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(fits, func(x, y Route) int {
+		return cmp.Or(aside(x)-aside(y), cmp.Compare(y.Dst.Bits(), x.Dst.Bits()), cmp.Compare(x.Metric, y.Metric))
+	})
+	for _, r := range fits {
+		if r.Dst.Bits() == fits[0].Dst.Bits() && !slices.Contains(list, r.Interface) {
+			list = append(list, r.Interface)
+		}
+	}
+	return list
+}
+
+// InterfaceTo returns the most likely one of InterfacesTo; empty when nothing
+// tells.
+func (t *Tables) InterfaceTo(a netip.Addr) string {
+	return append(t.InterfacesTo(a), "")[0]
 }
 
 // PoliciesOf returns the policy rules of a family, or the usual three.

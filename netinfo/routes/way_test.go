@@ -157,3 +157,34 @@ func TestInterfacesAsIPListsThem(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// By which interfaces a packet from an address comes in, which the kernel decides
+// by the routes of others: those that lead there are the best guess.
+func TestWhereAPacketComesInFrom(t *testing.T) {
+	const home = `{"dst":"default","dev":"eth0","metric":100},{"dst":"192.0.2.0/24","dev":"eth0"},{"type":"local","dst":"192.0.2.1","dev":"eth0","table":"local"},{"type":"broadcast","dst":"192.0.2.255","dev":"eth0","table":"local"}`
+	for name, c := range map[string]struct{ routes, from, want string }{
+		"the default route":                    {home, "203.0.113.7", "eth0"},
+		"the longest prefix":                   {home + `,{"dst":"203.0.113.0/24","dev":"eth1"}`, "203.0.113.7", "eth1"},
+		"a second uplink has a table":          {home + `,{"dst":"default","dev":"eth1","table":"100"}`, "203.0.113.7", "eth0 eth1"},
+		"that table knows the way better":      {home + `,{"dst":"203.0.113.0/24","dev":"eth1","table":"100"}`, "203.0.113.7", "eth0"},
+		"only that table knows a way":          {`{"dst":"203.0.113.0/24","dev":"eth1","table":"100"}`, "203.0.113.7", "eth1"},
+		"the lower metric is more likely":      {home + `,{"dst":"default","dev":"eth1","metric":50}`, "203.0.113.7", "eth1 eth0"},
+		"a route that refuses has no way":      {home + `,{"type":"blackhole","dst":"203.0.113.0/24"}`, "203.0.113.7", "eth0"},
+		"itself":                               {home, "192.0.2.1", "lo"},
+		"the loopback":                         {home, "127.0.0.9", "lo"},
+		"the broadcast address is of the link": {home, "192.0.2.255", "eth0"},
+		"nothing tells":                        {`{"dst":"192.0.2.0/24","dev":"eth0"}`, "203.0.113.7", ""},
+	} {
+		tables, err := Read(t.Context(), saved(map[string]string{"ip -j route show table all": "[" + c.routes + "]"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := netip.MustParseAddr(c.from)
+		if got := strings.Join(tables.InterfacesTo(from), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if first, _, _ := strings.Cut(c.want, " "); tables.InterfaceTo(from) != first {
+			t.Errorf("%s: %q is the most likely one", name, tables.InterfaceTo(from))
+		}
+	}
+}

@@ -48,15 +48,13 @@ func (rt *Routes) ByWayIn(list []netip.Prefix) (groups [][]netip.Prefix) {
 		ipv6 bool
 		in   string
 	}
-	at := map[way]int{}
+	at := map[way]int{} // in groups
 	for _, p := range list {
-		k := way{p.Addr().Is6(), rt.Interface(p.Addr())}
-		i, ok := at[k]
-		if !ok {
-			i = len(groups)
-			at[k], groups = i, append(groups, nil)
+		w := way{p.Addr().Is6(), rt.Host.InterfaceTo(p.Addr())}
+		if _, ok := at[w]; !ok {
+			at[w], groups = len(groups), append(groups, nil)
 		}
-		groups[i] = append(groups[i], p)
+		groups[at[w]] = append(groups[at[w]], p)
 	}
 	return groups
 }

@@ -1,7 +1,6 @@
 package pbx
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -51,55 +50,13 @@ type Arrival struct {
 	To []netip.Addr
 }
 
-// Interface is the interface by which packets to and from a most likely go:
-// that of the longest route of the main table. Empty when nothing tells.
-func (rt *Routes) Interface(a netip.Addr) string {
-	if list := rt.interfaces(a); len(list) > 0 {
-		return list[0]
-	}
-	return ""
-}
-
-// interfaces are those by which packets from an address may come in, the most
-// likely one first: several where several uplinks lead to it.
-func (rt *Routes) interfaces(a netip.Addr) (list []string) {
-	if a.IsLoopback() || slices.Contains(rt.Local, a) {
-		return []string{"lo"}
-	}
-	var fits []packetfilter.Route
-	for _, r := range rt.Host.Routes {
-		switch r.Kind {
-		case "broadcast", "multicast", "anycast", "local":
-			continue
-		}
-		if r.Dst.Contains(a) && r.Interface != "" {
-			fits = append(fits, r)
-		}
-	}
-	isMain := func(r packetfilter.Route) int {
-		if r.Table == "main" {
-			return 1
-		}
-		return 0
-	}
-	slices.SortStableFunc(fits, func(x, y packetfilter.Route) int {
-		return cmp.Or(isMain(y)-isMain(x), cmp.Compare(y.Dst.Bits(), x.Dst.Bits()), cmp.Compare(x.Metric, y.Metric))
-	})
-	for _, r := range fits {
-		if r.Dst.Bits() == fits[0].Dst.Bits() && !slices.Contains(list, r.Interface) {
-			list = append(list, r.Interface)
-		}
-	}
-	return list
-}
-
 // Arrivals are where packets from an address come in, and for which of the
 // machine's own addresses: those of the interface and those of no link (on the
 // loopback, as failover addresses are). bound are the addresses that Asterisk
 // binds; none means all. Without routes there is one, of all addresses.
 func (rt *Routes) Arrivals(from netip.Addr, bound []netip.Addr) (list []Arrival) {
 	bound = slices.DeleteFunc(slices.Clone(bound), func(a netip.Addr) bool { return a.Is6() != from.Is6() })
-	for _, in := range rt.interfaces(from) {
+	for _, in := range rt.Host.InterfacesTo(from) {
 		to := rt.Host.AddressesOf(in, from.Is6())
 		if in != "lo" {
 			to = append(to, slices.DeleteFunc(rt.Host.AddressesOf("lo", from.Is6()), netip.Addr.IsLoopback)...)

@@ -12,14 +12,10 @@ import (
 // its rule.
 func Matches[E packetfilter.Expr](rules *packetfilter.Ruleset) iter.Seq2[packetfilter.Step, E] {
 	return func(yield func(packetfilter.Step, E) bool) {
-		for _, t := range rules.Tables {
-			for _, c := range t.Chains {
-				for _, r := range c.Rules {
-					for _, x := range r.Exprs {
-						if e, ok := x.(E); ok && !yield(packetfilter.Step{Chain: c, Rule: r}, e) {
-							return
-						}
-					}
+		for c, r := range rules.Rules() {
+			for _, x := range r.Exprs {
+				if e, ok := x.(E); ok && !yield(packetfilter.Step{Chain: c, Rule: r}, e) {
+					return
 				}
 			}
 		}

@@ -1,10 +1,10 @@
 package pbx
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -46,32 +46,30 @@ func trustedByRules(rules *packetfilter.Ruleset) (list []netip.Prefix, loaded bo
 				err = fmt.Errorf("the listing of chain %s may lack networks that the FreePBX firewall trusts", c.Name)
 			}
 			for _, r := range c.Rules {
-				if !slices.ContainsFunc(r.Exprs, jumpsTo("zone-trusted")) {
+				if !HasMatch(r, func(v *packetfilter.Verdict) bool { return v.Chain == "zone-trusted" }) {
 					continue
 				}
 				found, why := sourcesOf(r)
-				if list = append(list, found...); why != nil {
-					err = why
+				for _, span := range found {
+					if p, ok := packetfilter.Network(span); ok {
+						list = append(list, p)
+					}
 				}
+				err = cmp.Or(why, err)
 			}
 		}
 	}
 	return list, loaded, err
 }
 
-// sourcesOf are the networks that a rule's source is compared with, by itself or
+// sourcesOf are the addresses that a rule's source is compared with, by itself or
 // in a set.
-func sourcesOf(r *packetfilter.Rule) (list []netip.Prefix, err error) {
+func sourcesOf(r *packetfilter.Rule) (list packetfilter.AddrSet, err error) {
 	for _, x := range r.Exprs {
 		switch x := x.(type) {
 		case *packetfilter.Match:
-			if x.Not || x.Field != packetfilter.FieldSrc {
-				continue
-			}
-			for _, span := range x.Addrs {
-				if p, ok := packetfilter.Network(span); ok {
-					list = append(list, p)
-				}
+			if !x.Not && x.Field == packetfilter.FieldSrc {
+				list = append(list, x.Addrs...)
 			}
 		case *packetfilter.Lookup:
 			switch {
@@ -81,29 +79,13 @@ func sourcesOf(r *packetfilter.Rule) (list []netip.Prefix, err error) {
 			case x.Set.Incomplete != "":
 				err = fmt.Errorf("set %s of trusted networks: %s", x.Name, x.Set.Incomplete)
 			default:
-				list = append(list, elementsOf(x.Set)...)
+				for _, e := range x.Set.Elements {
+					if !e.NoMatch && len(e.Values) > 0 {
+						list = append(list, e.Values[0].Addr)
+					}
+				}
 			}
 		}
 	}
 	return list, err
-}
-
-// elementsOf are the networks in a set of addresses.
-func elementsOf(s *packetfilter.Set) (list []netip.Prefix) {
-	for _, e := range s.Elements {
-		if e.NoMatch || len(e.Values) == 0 || !e.Values[0].Addr.Lo.IsValid() {
-			continue
-		}
-		if p, ok := packetfilter.Network(e.Values[0].Addr); ok {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-func jumpsTo(chain string) func(packetfilter.Expr) bool {
-	return func(x packetfilter.Expr) bool {
-		v, ok := x.(*packetfilter.Verdict)
-		return ok && v.Chain == chain
-	}
 }
