@@ -10,24 +10,21 @@ import (
 )
 
 // findings are what is wrong, the worst first.
-func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
+func (v outView) findings(host *netinfo.Host) []checks.Finding {
 	out := []checks.Finding{}
 	switch {
-	case count(v.verdicts, stateLocal) > 0:
-		out = append(append(out, v.localFilter(f)), v.blockedWays(f, host)...)
+	case v.count(stateLocal) > 0:
+		out = append(append(out, v.localFilter()), v.blockedWays(host)...)
 	case v.blocked() > 0 && v.nothingOpen():
-		out = append(out, v.allBlocked(f, host))
+		out = append(out, v.allBlocked(host))
 	default:
-		out = append(out, v.blockedWays(f, host)...)
+		out = append(out, v.blockedWays(host)...)
 	}
-	if v.sessions() > 0 {
-		out = append(out, v.fullTable())
+	if t := v.full(); t.Answered > 0 {
+		out = append(out, fullTable(t))
 	}
-	if p := v.o.Plain; p != nil && p.BlockedAnswered > 0 {
-		out = append(out, v.contentDecides())
-	}
-	if p := v.o.Plain; p != nil && p.OpenAsked >= plainPorts && p.OpenAnswered == 0 {
-		out = append(out, v.onlyRTP())
+	if v.o.Plain != nil {
+		out = append(out, contentDecides(*v.o.Plain)...)
 	}
 	if n := len(v.o.Sources); n > 1 && v.o.Sources[n-1].Answered > 0 {
 		out = append(out, v.sourceBlocked())
@@ -36,14 +33,14 @@ func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
 }
 
 // common is the evidence of every finding about blocked ports.
-func (v view) common(f Facts) []checks.Evidence {
-	ev := []checks.Evidence{proof("bar", nil, bar(v.whole, v.verdicts)), proof("open", nil, portList(f.Open))}
+func (v outView) common() []checks.Evidence {
+	ev := []checks.Evidence{proof("bar", nil, v.bar()), proof("open", nil, portList(v.f.Open))}
 	for _, i := range v.o.ICMP {
 		ev = append(ev, checks.Proof(say("evidence.icmp", words.Args{"hop": i.Hop}), nil,
 			say("evidence.icmp-ports", words.Args{"meaning": i.Meaning, "n": i.Ports, "range": netinfo.PortRange{First: i.First, Last: i.Last}})))
 	}
-	if f.Source != "" {
-		ev = append(ev, proof("source", nil, f.Source))
+	if v.f.Source != "" {
+		ev = append(ev, proof("source", nil, v.f.Source))
 	}
 	if v.o.Canaries > 0 {
 		ev = append(ev, proof("control", nil, say("evidence.controls", words.Args{"answered": v.o.Canaries - v.o.CanariesLost, "asked": v.o.Canaries})))
@@ -57,20 +54,19 @@ func proof(name string, want, got any) checks.Evidence {
 }
 
 // blockedWays are up to two findings, one a direction.
-func (v view) blockedWays(f Facts, host *netinfo.Host) []checks.Finding {
-	f.BlockedOutbound = list(v.verdicts, stateOutbound) // this computer's own filter has a finding of its own
+func (v outView) blockedWays(host *netinfo.Host) []checks.Finding {
 	var out []checks.Finding
 	for _, way := range []struct {
 		id, evidence string
 		ranges       []string
-	}{{"rtp-ports.blocked-outbound", "never-arrived", f.BlockedOutbound}, {"rtp-ports.blocked-return", "answer-lost", f.BlockedReturn}} {
+	}{{"rtp-ports.blocked-outbound", "never-arrived", v.list(stateOutbound)}, {"rtp-ports.blocked-return", "answer-lost", v.f.BlockedReturn}} {
 		if len(way.ranges) == 0 {
 			continue
 		}
 		out = append(out, checks.Finding{
 			ID: way.id, Severity: checks.Critical, Confidence: checks.Certain,
 			Args:     words.Args{"ports": portList(way.ranges), "calls": v.calls()},
-			Evidence: append([]checks.Evidence{proof(way.evidence, nil, portList(way.ranges))}, v.common(f)...),
+			Evidence: append([]checks.Evidence{proof(way.evidence, nil, portList(way.ranges))}, v.common()...),
 			Fixes:    v.cures(host),
 		})
 	}
@@ -78,17 +74,17 @@ func (v view) blockedWays(f Facts, host *netinfo.Host) []checks.Finding {
 }
 
 // cures open the whole range: every port of it has to pass.
-func (v view) cures(host *netinfo.Host) []fixes.Fix {
+func (v outView) cures(host *netinfo.Host) []fixes.Fix {
 	return fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": v.o.Range, "PBX": v.o.Target.String()})
 }
 
 // allBlocked needs care: a responder whose own firewall is closed looks like
 // an office whose is.
-func (v view) allBlocked(f Facts, host *netinfo.Host) checks.Finding {
+func (v outView) allBlocked(host *netinfo.Host) checks.Finding {
 	return checks.Finding{
 		ID: "rtp-ports.all-blocked", Severity: checks.Critical, Confidence: checks.Likely,
-		Args:     words.Args{"back": len(f.BlockedReturn) > 0, "range": f.Range},
-		Evidence: append(v.common(f), proof("sources-tried", nil, sourcePorts(v.o.Sources))),
+		Args:     words.Args{"back": len(v.f.BlockedReturn) > 0, "range": v.f.Range},
+		Evidence: append(v.common(), proof("sources-tried", nil, sourcePorts(v.o.Sources))),
 		Fixes:    v.cures(host),
 	}
 }
@@ -100,12 +96,12 @@ func sourcePorts(list []Source) (out []int) {
 	return out
 }
 
-func (v view) localFilter(f Facts) checks.Finding {
+func (v outView) localFilter() checks.Finding {
 	return checks.Finding{
 		ID: "rtp-ports.local-filter", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
-		Args: words.Args{"ports": portList(list(v.verdicts, stateLocal))},
+		Args: words.Args{"ports": portList(v.list(stateLocal))},
 		Evidence: append([]checks.Evidence{proof("refused", nil, say("evidence.packets", words.Args{"n": v.o.LocalFilter}))},
-			v.common(f)...),
+			v.common()...),
 	}
 }
 
@@ -113,13 +109,7 @@ func (v view) localFilter(f Facts) checks.Finding {
 const RouterTable = "rtp-ports.router-table"
 
 // fullTable names the router's limit.
-func (v view) fullTable() checks.Finding {
-	var t Trip
-	for _, t = range v.o.Trips {
-		if t.Step {
-			break
-		}
-	}
+func fullTable(t Trip) checks.Finding {
 	held := twoDigits(t.Answered)
 	return checks.Finding{
 		ID: RouterTable, Severity: checks.Warning, Confidence: checks.Likely,
@@ -140,27 +130,23 @@ func twoDigits(n int) int {
 	return int(math.Round(float64(n)/float64(unit))) * unit
 }
 
-func (v view) contentDecides() checks.Finding {
-	p := v.o.Plain
-	return checks.Finding{
-		ID: "rtp-ports.rtp-dropped", Severity: checks.Critical, Confidence: checks.Certain,
-		Evidence: []checks.Evidence{notRTP("same", p.BlockedAnswered, p.BlockedAsked)},
+// contentDecides is about packets that are not RTP, where they fare otherwise.
+func contentDecides(p Plain) (out []checks.Finding) {
+	found := func(id string, s checks.Severity, c checks.Confidence, which string, answered, asked int) {
+		got := say("evidence.answered", words.Args{"n": answered, "asked": asked})
+		ev := checks.Proof(say("evidence.not-rtp", words.Args{"which": which}), nil, got)
+		out = append(out, checks.Finding{ID: id, Severity: s, Confidence: c, Evidence: []checks.Evidence{ev}})
 	}
-}
-
-func (v view) onlyRTP() checks.Finding {
-	return checks.Finding{
-		ID: "rtp-ports.only-rtp", Severity: checks.Info, Confidence: checks.Likely,
-		Evidence: []checks.Evidence{notRTP("open", 0, v.o.Plain.OpenAsked)},
+	if p.BlockedAnswered > 0 {
+		found("rtp-ports.rtp-dropped", checks.Critical, checks.Certain, "same", p.BlockedAnswered, p.BlockedAsked)
 	}
+	if p.OpenAsked >= plainPorts && p.OpenAnswered == 0 {
+		found("rtp-ports.only-rtp", checks.Info, checks.Likely, "open", 0, p.OpenAsked)
+	}
+	return out
 }
 
-// notRTP is evidence of packets that are no RTP, to open ports or to the same.
-func notRTP(which string, answered, asked int) checks.Evidence {
-	return checks.Proof(say("evidence.not-rtp", words.Args{"which": which}), nil, say("evidence.answered", words.Args{"n": answered, "asked": asked}))
-}
-
-func (v view) sourceBlocked() checks.Finding {
+func (v outView) sourceBlocked() checks.Finding {
 	n := len(v.o.Sources) - 1
 	last, silent := v.o.Sources[n].Local, sourcePorts(v.o.Sources[:n])
 	return checks.Finding{

@@ -51,9 +51,11 @@ func inbound() limits {
 type inboundTest struct {
 	*trial
 	o      *Inbound
-	ear    *ear
-	at     map[int]int  // the port here where packets to a port arrived
-	seen   map[int]bool // packets to it reached this machine, whatever became of them
+	watch  platform.UDPWatch // nil: it cannot watch
+	raw    platform.RawUDP
+	conns  []platform.UDPConn // to the ports of this batch, where it cannot watch
+	at     map[int]int        // the port here where packets to a port arrived
+	seen   map[int]bool       // packets to it reached this machine, whatever became of them
 	waited time.Duration
 }
 
@@ -76,12 +78,8 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 	left := expected(len(ports), o.Rate)
 	o.Expected = left.Milliseconds()
 	t.progress("inbound", words.Args{"n": len(ports), "of": whole.Len()}, left)
-	t.ear, o.WhyBind = openEar(ctx, t, o.Local)
-	defer func() {
-		close(t.over)
-		t.ear.close()
-		t.running.Wait()
-	}()
+	o.WhyBind = t.openWatch(ctx)
+	defer t.close()
 	ask := func(ports []int) error {
 		t.ledger.Want(ports)
 		return t.pump(ctx)
@@ -193,22 +191,23 @@ func batches(ports []int, most int) (out [][]int) {
 // sendPart makes ports ready and has the packets sent: to ports of other
 // programs such as no PBX takes for RTP, because a call may be going on there.
 func (t *inboundTest) sendPart(ctx context.Context, ports []int) error {
-	free, taken := t.ear.ready(ctx, ports)
+	free, taken := t.ready(ctx, ports)
 	for _, n := range taken {
 		p := t.ledger.port(n)
-		p.noControl, p.busy = true, !t.ear.disturbsNobody()
+		p.noControl, p.busy = true, !t.watching()
 	}
 	err := t.call(ctx, free, false)
 	switch {
-	case !t.ear.disturbsNobody():
+	case !t.watching():
 		t.unsent(taken)
 	case err == nil:
 		err = t.call(ctx, taken, true)
 	}
-	if err != nil {
-		return err
+	if err == nil && !t.watching() {
+		err = t.pause(ctx, inboundGrace)
+		t.release()
 	}
-	return t.ear.done(ctx)
+	return err
 }
 
 // call makes one call, and makes it again when it was told to wait.
@@ -279,7 +278,7 @@ func (t *inboundTest) hear(payload []byte, at int, through bool) {
 // report writes down what was learnt.
 func (t *inboundTest) report() {
 	t.o.Runs, t.o.Method = t.runs(), methodBind
-	if t.ear.disturbsNobody() {
+	if t.watching() {
 		t.o.Method = methodWatch
 	}
 	t.o.Elapsed, t.o.Late, t.o.GaveUp = time.Since(t.start).Milliseconds(), t.ledger.lateAnswers, t.ledger.gaveUp

@@ -10,110 +10,93 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// An ear hears what arrives. Where the system and the user's rights allow it, it
-// watches all ports: it sees packets twice, when they reach the machine and when
-// its packet filter has let them through, and binds a port only to learn whether
-// it is free. Otherwise it owns the free ports of one batch while that is
-// tested, and ports of other programs stay untested.
-type ear struct {
-	t     *inboundTest
-	local netip.Addr
-	watch platform.UDPWatch // nil: it cannot watch
-	raw   platform.RawUDP
-	conns []platform.UDPConn
-}
+// Where the system and the user's rights allow it, a test from outside watches all
+// ports: it sees packets twice, when they reach the machine and when its packet
+// filter has let them through, and binds a port only to learn whether it is free.
+// Otherwise it owns the free ports of one batch while that is tested, and ports of
+// other programs stay untested.
 
-// openEar returns an ear; why says what stood against watching.
-func openEar(ctx context.Context, t *inboundTest, local netip.Addr) (e *ear, why words.Cause) {
-	e = &ear{t: t, local: local}
-	if !local.Is4() {
-		return e, "ipv4-only"
+// openWatch begins to watch; why says what stood against it.
+func (t *inboundTest) openWatch(ctx context.Context) (why words.Cause) {
+	if !t.o.Local.Is4() {
+		return "ipv4-only"
 	}
 	w, ok1 := platform.As[platform.WatchNetwork](t.env.Net)
 	r, ok2 := platform.As[platform.RawNetwork](t.env.Net)
 	if !ok1 || !ok2 {
-		return e, "unsupported"
+		return "unsupported"
 	}
 	watch, err := w.WatchUDP(ctx, platform.WatchUDPOptions{Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset})
 	if err != nil {
-		return e, platform.Words(err)
+		return platform.Words(err)
 	}
-	e.raw, err = r.OpenRawUDP(ctx, platform.RawUDPOptions{
-		Local: local, First: session.FirstInboundPort, Last: 65535, Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset,
+	t.raw, err = r.OpenRawUDP(ctx, platform.RawUDPOptions{
+		Local: t.o.Local, First: session.FirstInboundPort, Last: 65535, Magic: session.RTPMagic, MagicOffset: session.RTPMagicOffset,
 	})
 	if err != nil {
 		_ = watch.Close()
-		return e, platform.Words(err)
+		return platform.Words(err)
 	}
-	e.watch = watch
-	e.listen()
-	return e, ""
-}
-
-func (e *ear) listen() {
-	e.t.running.Go(func() {
-		_ = e.watch.Watch(func(payload []byte, _, to netip.AddrPort) {
-			if to.Addr() == e.local {
-				e.t.hear(payload, int(to.Port()), false)
+	t.watch = watch
+	t.running.Go(func() {
+		_ = t.watch.Watch(func(payload []byte, _, to netip.AddrPort) {
+			if to.Addr() == t.o.Local {
+				t.hear(payload, int(to.Port()), false)
 			}
 		})
 	})
-	e.t.running.Go(func() {
-		_ = e.raw.Answer(func(payload []byte, _, to netip.AddrPort) []byte {
-			e.t.hear(payload, int(to.Port()), true)
+	t.running.Go(func() {
+		_ = t.raw.Answer(func(payload []byte, _, to netip.AddrPort) []byte {
+			t.hear(payload, int(to.Port()), true)
 			return nil
 		})
 	})
+	return ""
 }
 
-// disturbsNobody reports whether ports of other programs may be tried.
-func (e *ear) disturbsNobody() bool { return e.watch != nil }
+// watching reports whether ports of other programs may be tried: nobody is
+// disturbed.
+func (t *inboundTest) watching() bool { return t.watch != nil }
 
 // ready prepares for packets to some ports, and says which of them belong to
 // other programs.
-func (e *ear) ready(ctx context.Context, ports []int) (free, taken []int) {
+func (t *inboundTest) ready(ctx context.Context, ports []int) (free, taken []int) {
 	for _, n := range ports {
-		conn, err := e.t.env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(netip.Addr{}, e.local), uint16(n)))
+		conn, err := t.env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(netip.Addr{}, t.o.Local), uint16(n)))
 		if err != nil {
 			taken = append(taken, n)
 			continue
 		}
 		free = append(free, n)
-		if e.disturbsNobody() {
+		if t.watching() {
 			_ = conn.Close()
 			continue
 		}
-		e.conns = append(e.conns, conn)
-		e.t.running.Go(func() {
+		t.conns = append(t.conns, conn)
+		t.running.Go(func() {
 			for b := range probe.Datagrams(conn, nil) {
-				e.t.hear(b, n, true)
+				t.hear(b, n, true)
 			}
 		})
 	}
 	return free, taken
 }
 
-// done follows when the packets to the ports that were made ready have been sent.
-func (e *ear) done(ctx context.Context) error {
-	if e.disturbsNobody() {
-		return nil
-	}
-	err := e.t.pause(ctx, inboundGrace)
-	e.release()
-	return err
-}
-
-func (e *ear) release() {
-	for _, c := range e.conns {
+// release gives up the ports that were made ready.
+func (t *inboundTest) release() {
+	for _, c := range t.conns {
 		_ = c.Close()
 	}
-	e.conns = nil
+	t.conns = nil
 }
 
-func (e *ear) close() {
-	e.release()
-	if e.disturbsNobody() {
-		_ = e.watch.Close()
-		_ = e.raw.Close()
+// close ends everything.
+func (t *inboundTest) close() {
+	close(t.over)
+	t.release()
+	if t.watching() {
+		_ = t.watch.Close()
+		_ = t.raw.Close()
 	}
+	t.running.Wait()
 }

@@ -9,8 +9,8 @@ import (
 
 // proof is the evidence of every finding of the test from outside, after what
 // is the finding's own.
-func (v *inView) proof(own ...checks.Evidence) []checks.Evidence {
-	ev := append(own, proof("bar", nil, bar(v.whole, v.drawn())), proof("arrives", v.o.Range, portList(v.f.Arrives)))
+func (v inView) proof(own ...checks.Evidence) []checks.Evidence {
+	ev := append(own, proof("bar", nil, v.bar()), proof("arrives", v.o.Range, portList(v.f.Arrives)))
 	if v.f.ConfRange != "" {
 		ev = append(ev, checks.Proof(v.f.ConfFile, nil, v.f.ConfRange))
 	}
@@ -27,41 +27,22 @@ func (v *inView) proof(own ...checks.Evidence) []checks.Evidence {
 	return ev
 }
 
-// drawn are the verdicts in the states that bar knows.
-func (v *inView) drawn() []verdict {
-	states := map[string]string{inArrives: stateOpen, inSilent: stateOutbound, inMoved: stateReturn, inFiltered: stateReturn}
-	var out []verdict
-	for _, d := range v.verdicts {
-		if s, ok := states[d.state]; ok {
-			d.state = s
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-func (v *inView) missing(host *netinfo.Host) checks.Finding {
-	ports := portList(v.f.Silent)
-	return checks.Finding{
-		ID: "rtp-ports.inbound-missing", Severity: checks.Critical, Confidence: checks.Certain,
-		Args:     words.Args{"ports": ports, "nat": v.translated(), "calls": v.calls()},
-		Evidence: v.proof(proof("never-arrived", nil, ports)),
-		Fixes:    v.cures(host),
-	}
-}
-
-func (v *inView) none(host *netinfo.Host) checks.Finding {
+// none is about a machine that nothing reaches: what a carrier's NAT keeps away, no
+// forwarding can let in.
+func (v inView) none(host *netinfo.Host) checks.Finding {
 	f := checks.Finding{
 		ID: "rtp-ports.inbound-none", Severity: checks.Critical, Confidence: checks.Likely,
-		Args:     words.Args{"calls": v.calls()},
-		Evidence: v.proof(),
-		Fixes:    v.cures(host),
+		Args: words.Args{"calls": v.calls()}, Evidence: v.proof(), Fixes: v.cures(host),
 	}
-	if !v.translated() {
+	switch carrier := v.carrier(host); {
+	case !carrier.IsZero():
+		f.ID, f.Args["public"], f.Fixes = "rtp-ports.inbound-carrier", v.o.Public, nil
+		f.Evidence = v.proof(proof("carrier", say("evidence.public", nil), carrier))
+		return f
+	case !v.translated():
 		f.Variant = "direct"
 		return f
-	}
-	if v.astray() {
+	case v.astray():
 		f.Variant = "astray"
 	}
 	f.Args["range"], f.Args["local"] = v.o.Range, v.local()
@@ -69,7 +50,7 @@ func (v *inView) none(host *netinfo.Host) checks.Finding {
 }
 
 // local is this machine's address, or "none".
-func (v *inView) local() any {
+func (v inView) local() any {
 	if v.o.Local.IsValid() {
 		return v.o.Local
 	}
@@ -78,7 +59,7 @@ func (v *inView) local() any {
 
 // astray reports that the router looked for an inside address in vain. Only
 // that makes the outer address speak of an unreachable host.
-func (v *inView) astray() bool {
+func (v inView) astray() bool {
 	for _, i := range v.o.ICMP {
 		if i.Hop == v.o.Public && i.Meaning == platform.HostUnreachable {
 			return true
@@ -89,7 +70,7 @@ func (v *inView) astray() bool {
 
 // carrier says by what a carrier's NAT in front of the router shows itself; the
 // zero Text: there is none.
-func (v *inView) carrier(host *netinfo.Host) words.Text {
+func (v inView) carrier(host *netinfo.Host) words.Text {
 	for _, e := range host.OuterAddresses() {
 		switch a := e.Addr; {
 		case !a.Is4():
@@ -107,39 +88,16 @@ func (v *inView) carrier(host *netinfo.Host) words.Text {
 	return words.Text{}
 }
 
-func (v *inView) carrierNAT(host *netinfo.Host) checks.Finding {
-	return checks.Finding{
-		ID: "rtp-ports.inbound-carrier", Severity: checks.Critical, Confidence: checks.Likely,
-		Args:     words.Args{"public": v.o.Public, "calls": v.calls()},
-		Evidence: v.proof(proof("carrier", say("evidence.public", nil), v.carrier(host))),
-	}
-}
-
-func (v *inView) moved(host *netinfo.Host) checks.Finding {
-	var from []string
-	var to []words.Text
+// moved are the ports that are forwarded to others, and where they arrived.
+func (v inView) moved() (from []string, to []words.Text) {
 	for _, m := range v.f.Moved {
 		from, to = append(from, m.Ports), append(to, say("evidence.at", words.Args{"ports": m.Ports, "to": m.To}))
 	}
-	return checks.Finding{
-		ID: "rtp-ports.inbound-moved", Severity: checks.Critical, Confidence: checks.Certain,
-		Args:     words.Args{"ports": portList(from), "calls": v.calls()},
-		Evidence: v.proof(proof("arrived-elsewhere", nil, to[:min(len(to), mostShown)])),
-		Fixes:    v.cures(host),
-	}
-}
-
-func (v *inView) localFirewall() checks.Finding {
-	ports := portList(v.f.LocalFirewall)
-	return checks.Finding{
-		ID: "rtp-ports.inbound-local-firewall", Severity: checks.Critical, Confidence: checks.Certain,
-		Args:     words.Args{"ports": ports, "calls": v.calls()},
-		Evidence: v.proof(proof("dropped-here", nil, ports)),
-	}
+	return from, to
 }
 
 // oddConf is about the file, whatever arrived.
-func (v *inView) oddConf() checks.Finding {
+func (v inView) oddConf() checks.Finding {
 	c := v.o.Conf
 	used := netinfo.PortRange{First: c.First, Last: c.Last}.String()
 	f := checks.Finding{

@@ -38,12 +38,12 @@ type MovedFact struct {
 	To    string `json:"to"`
 }
 
-// inView is an observation with what follows for every port.
+// inView is the observation of the test from outside with what follows for every
+// port.
 type inView struct {
-	o        Inbound
-	whole    netinfo.PortRange
-	verdicts []verdict
-	f        InboundFacts
+	view
+	o Inbound
+	f InboundFacts
 }
 
 // judgeInbound adds to j what the test from outside says. udp reports that
@@ -53,8 +53,8 @@ func judgeInbound(j *checks.Judgement, o Inbound, udp bool, host *netinfo.Host) 
 	if err != nil || o.Range == "" {
 		return nil
 	}
-	v := &inView{o: o, whole: whole, verdicts: conclude(whole, bridged(unmoved(o.Runs)))}
-	v.facts()
+	v := inView{view: conclude(whole, bridged(unmoved(o.Runs))), o: o}
+	v.f = v.facts()
 	if v.nothing() && !udp {
 		j.Inconclusive = joined(j.Inconclusive, say("reason.no-udp", nil))
 		return &v.f
@@ -81,12 +81,12 @@ func bridged(runs []Run) []Run {
 	return out
 }
 
-func (v *inView) facts() {
+func (v inView) facts() InboundFacts {
 	o := v.o
 	f := InboundFacts{
-		Range: o.Range, Method: o.Method, Public: o.Public, Local: o.Local, Arrives: list(v.verdicts, inArrives), Moved: []MovedFact{},
-		LocalFirewall: list(v.verdicts, inFiltered), Silent: list(v.verdicts, inSilent),
-		InUse: list(v.verdicts, stateBusy), Unknown: list(v.verdicts, stateUnknown),
+		Range: o.Range, Method: o.Method, Public: o.Public, Local: o.Local, Arrives: v.list(inArrives), Moved: []MovedFact{},
+		LocalFirewall: v.list(inFiltered), Silent: v.list(inSilent),
+		InUse: v.list(stateBusy), Unknown: v.list(stateUnknown),
 		PacketsSent: o.Sent, ElapsedS: math.Round(float64(o.Elapsed)/100) / 10,
 	}
 	if c := o.Conf; c != nil {
@@ -102,23 +102,23 @@ func (v *inView) facts() {
 		}
 	}
 	f.LostCallsPct = percent(v.lost(), v.whole.Len())
-	v.f = f
+	return f
 }
 
 // lost is the number of ports whose calls have no audio from outside.
-func (v *inView) lost() int { return count(v.verdicts, inMoved, inFiltered, inSilent) }
+func (v inView) lost() int { return v.count(inMoved, inFiltered, inSilent) }
 
-func (v *inView) calls() words.Text { return calls(v.lost(), v.whole.Len(), true) }
+func (v inView) calls() words.Text { return v.view.calls(v.lost(), true) }
 
 // nothing reports that not one packet reached this machine.
-func (v *inView) nothing() bool {
-	return count(v.verdicts, inArrives, inMoved, inFiltered) == 0 && count(v.verdicts, inSilent) > 0
+func (v inView) nothing() bool {
+	return v.count(inArrives, inMoved, inFiltered) == 0 && v.count(inSilent) > 0
 }
 
 // translated reports that there is a NAT on the way.
-func (v *inView) translated() bool { return v.o.Public.IsValid() && v.o.Public != v.o.Local }
+func (v inView) translated() bool { return v.o.Public.IsValid() && v.o.Public != v.o.Local }
 
-func (v *inView) summary() words.Text {
+func (v inView) summary() words.Text {
 	switch {
 	case v.lost() == 0 && len(v.f.Unknown)+len(v.f.InUse) == 0:
 		return say("summary.arrives", words.Args{"ports": v.f.Range})
@@ -133,7 +133,7 @@ func (v *inView) summary() words.Text {
 	for _, w := range []struct {
 		why    string
 		ranges []string
-	}{{inSilent, v.f.Silent}, {inMoved, list(v.verdicts, inMoved)}, {inFiltered, v.f.LocalFirewall}} {
+	}{{inSilent, v.f.Silent}, {inMoved, v.list(inMoved)}, {inFiltered, v.f.LocalFirewall}} {
 		if len(w.ranges) > 0 {
 			ways = append(ways, say("summary.not-arriving", words.Args{"ports": portList(w.ranges), "why": w.why}))
 		}
@@ -141,7 +141,7 @@ func (v *inView) summary() words.Text {
 	return say("summary.outside", words.Args{"ways": ways, "calls": v.calls()})
 }
 
-func (v *inView) whyUnknown() words.Text {
+func (v inView) whyUnknown() words.Text {
 	switch {
 	case v.o.GaveUp != "":
 		return problem(words.Cause(v.o.GaveUp))
@@ -152,21 +152,26 @@ func (v *inView) whyUnknown() words.Text {
 }
 
 // findings are what is wrong, the worst first.
-func (v *inView) findings(host *netinfo.Host) []checks.Finding {
-	var out []checks.Finding
+func (v inView) findings(host *netinfo.Host) (out []checks.Finding) {
+	part := func(id, evidence string, args words.Args, shown any, cures []fixes.Fix) {
+		args["calls"] = v.calls()
+		out = append(out, checks.Finding{
+			ID: id, Severity: checks.Critical, Confidence: checks.Certain, Args: args, Evidence: v.proof(proof(evidence, nil, shown)), Fixes: cures,
+		})
+	}
+	silent, filtered := portList(v.f.Silent), portList(v.f.LocalFirewall)
 	switch {
-	case v.nothing() && !v.carrier(host).IsZero():
-		out = append(out, v.carrierNAT(host))
 	case v.nothing():
 		out = append(out, v.none(host))
 	case len(v.f.Silent) > 0:
-		out = append(out, v.missing(host))
+		part("rtp-ports.inbound-missing", "never-arrived", words.Args{"ports": silent, "nat": v.translated()}, silent, v.cures(host))
 	}
 	if len(v.f.Moved) > 0 {
-		out = append(out, v.moved(host))
+		from, to := v.moved()
+		part("rtp-ports.inbound-moved", "arrived-elsewhere", words.Args{"ports": portList(from)}, to[:min(len(to), mostShown)], v.cures(host))
 	}
 	if len(v.f.LocalFirewall) > 0 {
-		out = append(out, v.localFirewall())
+		part("rtp-ports.inbound-local-firewall", "dropped-here", words.Args{"ports": filtered}, filtered, nil)
 	}
 	if v.o.Conf != nil && (len(v.o.Conf.Notes) > 0 || v.o.Conf.Default) {
 		out = append(out, v.oddConf())
@@ -175,7 +180,7 @@ func (v *inView) findings(host *netinfo.Host) []checks.Finding {
 }
 
 // cures are the router's commands for the whole range, to this machine.
-func (v *inView) cures(host *netinfo.Host) []fixes.Fix {
+func (v inView) cures(host *netinfo.Host) []fixes.Fix {
 	if !v.translated() {
 		return nil
 	}

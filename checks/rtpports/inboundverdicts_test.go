@@ -128,7 +128,7 @@ func TestWhatTheRouterSaysOfACarriersNAT(t *testing.T) {
 		{"an IPv6 address of its own, and a carrier's", addrs("fd00::1", "100.64.1.2"), nil, true},
 		{"an IPv6 address of its own", addrs("fd00::1"), nil, false},
 	} {
-		v := &inView{o: Inbound{Public: netip.MustParseAddr("203.0.113.9"), Hops: c.hops}}
+		v := inView{o: Inbound{Public: netip.MustParseAddr("203.0.113.9"), Hops: c.hops}}
 		host := &netinfo.Host{Router: &netinfo.Router{}}
 		for _, a := range c.outer {
 			host.Router.External = append(host.Router.External, netinfo.External{Addr: a, Method: "upnp"})
@@ -181,7 +181,7 @@ func TestPortsInUseBetweenOthers(t *testing.T) {
 		{"twice", []Run{ports(10, 12, inArrives), busy, ports(15, 16, inArrives), ports(17, 17, stateBusy), ports(18, 19, inArrives)}, "[{{10 19} arrives}]"},
 		{"moved apart, nothing tried between", []Run{ports(10, 12, inMoved), ports(15, 19, inMoved)}, "[{{10 12} moved} {{13 14} unknown} {{15 19} moved}]"},
 	} {
-		if got := fmt.Sprint(conclude(netinfo.PortRange{First: 10, Last: 19}, bridged(c.runs))); got != c.want {
+		if got := fmt.Sprint(conclude(netinfo.PortRange{First: 10, Last: 19}, bridged(c.runs)).verdicts); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -326,8 +326,8 @@ func TestWhyNothingArrives(t *testing.T) {
 	}
 	bars := map[string]bool{}
 	for _, state := range []string{inArrives, inMoved, inSilent, stateUnknown} {
-		v := inView{whole: netinfo.PortRange{First: 1, Last: 4}, verdicts: []verdict{{netinfo.PortRange{First: 1, Last: 4}, state}}}
-		bars[bar(v.whole, v.drawn())] = true
+		v := view{netinfo.PortRange{First: 1, Last: 4}, []verdict{{netinfo.PortRange{First: 1, Last: 4}, state}}}
+		bars[v.bar()] = true
 	}
 	if len(bars) != 4 {
 		t.Errorf("not four pictures: %v", bars)

@@ -2,6 +2,7 @@ package rtpports
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -63,32 +64,32 @@ func judgeSweep(o Observed, host *netinfo.Host) checks.Judgement {
 	if err != nil {
 		return checks.Judgement{Summary: untested, Inconclusive: say("reason.no-range", nil)}
 	}
-	v := view{o: o, whole: whole, verdicts: conclude(whole, o.Runs)}
-	f := v.facts()
-	j := checks.Judgement{Facts: f, Summary: v.summary(f), Findings: v.findings(f, host), KnowsUnasked: true}
-	if len(f.Unknown) > 0 {
-		j.Inconclusive = say("reason.unknown", words.Args{"why": v.whyUnknown(), "ports": portList(f.Unknown)})
+	v := outView{view: conclude(whole, o.Runs), o: o}
+	v.f = v.facts()
+	j := checks.Judgement{Facts: v.f, Summary: v.summary(), Findings: v.findings(host), KnowsUnasked: true}
+	if len(v.f.Unknown) > 0 {
+		j.Inconclusive = say("reason.unknown", words.Args{"why": v.whyUnknown(), "ports": portList(v.f.Unknown)})
 	}
 	return j
 }
 
-// view is an observation with what follows for every port.
-type view struct {
-	o        Observed
-	whole    netinfo.PortRange
-	verdicts []verdict
+// outView is the observation of a sweep with what follows for every port.
+type outView struct {
+	view
+	o Observed
+	f Facts
 }
 
-func (v view) facts() Facts {
+func (v outView) facts() Facts {
 	o := v.o
 	f := Facts{
 		Range: o.Range, Mode: o.Mode,
-		Open:            list(v.verdicts, stateOpen),
-		BlockedOutbound: list(v.verdicts, stateOutbound, stateLocal),
-		BlockedReturn:   list(v.verdicts, stateReturn),
-		Unknown:         list(v.verdicts, stateUnknown, stateBusy, stateSilent),
+		Open:            v.list(stateOpen),
+		BlockedOutbound: v.list(stateOutbound, stateLocal),
+		BlockedReturn:   v.list(stateReturn),
+		Unknown:         v.list(stateUnknown, stateBusy, stateSilent),
 		PacketsSent:     o.Sent, ElapsedS: math.Round(float64(o.ElapsedMS)/100) / 10,
-		RatePerSecond: o.Rate, RTTMS: o.RTTMS, LossPct: v.loss(), RouterSessions: v.sessions(),
+		RatePerSecond: o.Rate, RTTMS: o.RTTMS, LossPct: v.loss(), RouterSessions: v.full().Answered,
 		RouterEntries: o.Entries, RouterEntriesFrom: o.EntriesFrom,
 	}
 	for _, r := range o.Runs {
@@ -105,7 +106,7 @@ func (v view) facts() Facts {
 
 // loss is that of round trips, in percent with one decimal: of the first
 // question to every open port, and of known-open ports asked again.
-func (v view) loss() float64 {
+func (v outView) loss() float64 {
 	asked, lost := v.o.Canaries, v.o.CanariesLost+v.o.Late
 	for _, r := range v.o.Runs {
 		if r.State == stateOpen {
@@ -119,7 +120,7 @@ func (v view) loss() float64 {
 }
 
 // blocked is the number of ports that do not pass.
-func (v view) blocked() int { return count(v.verdicts, stateOutbound, stateReturn, stateLocal) }
+func (v outView) blocked() int { return v.count(stateOutbound, stateReturn, stateLocal) }
 
 // percent is the share that n of size ports are, at least 1 when there is any
 // and less than 100 when one is missing.
@@ -131,50 +132,47 @@ func percent(n, size int) int {
 }
 
 // calls says what the blocked share means for calls.
-func (v view) calls() words.Text { return calls(v.blocked(), v.whole.Len(), false) }
+func (v outView) calls() words.Text { return v.view.calls(v.blocked(), false) }
 
-// sessions is how many connections the router held when no more passed; 0 when
-// its table was never full.
-func (v view) sessions() int {
-	for _, t := range v.o.Trips {
-		if t.Step {
-			return t.Answered
-		}
+// full is the moment when the router's table was full; zero when it never was.
+func (v outView) full() (t Trip) {
+	if i := slices.IndexFunc(v.o.Trips, func(t Trip) bool { return t.Step }); i >= 0 {
+		t = v.o.Trips[i]
 	}
-	return 0
+	return t
 }
 
-func (v view) nothingOpen() bool { return count(v.verdicts, stateOpen) == 0 }
+func (v outView) nothingOpen() bool { return v.count(stateOpen) == 0 }
 
-func (v view) summary(f Facts) words.Text {
+func (v outView) summary() words.Text {
 	size := v.whole.Len()
 	asked := say("summary.asked", words.Args{
-		"all": f.PortsProbed >= size, "asked": f.PortsProbed, "size": size, "loss": words.Percent(f.LossPct),
+		"all": v.f.PortsProbed >= size, "asked": v.f.PortsProbed, "size": size, "loss": words.Percent(v.f.LossPct),
 	})
 	blocked := v.blocked()
 	switch {
-	case blocked == 0 && len(f.Unknown) == 0:
-		return say("summary.open", words.Args{"range": f.Range, "asked": asked})
+	case blocked == 0 && len(v.f.Unknown) == 0:
+		return say("summary.open", words.Args{"range": v.f.Range, "asked": asked})
 	case blocked == 0 && v.nothingOpen():
-		return say("summary.no-result", words.Args{"range": f.Range, "asked": asked})
+		return say("summary.no-result", words.Args{"range": v.f.Range, "asked": asked})
 	case blocked == 0:
-		return say("summary.partly", words.Args{"open": count(v.verdicts, stateOpen), "size": size, "asked": asked})
+		return say("summary.partly", words.Args{"open": v.count(stateOpen), "size": size, "asked": asked})
 	case v.nothingOpen():
-		return say("summary.all-blocked", words.Args{"range": f.Range, "calls": v.calls(), "asked": asked})
+		return say("summary.all-blocked", words.Args{"range": v.f.Range, "calls": v.calls(), "asked": asked})
 	}
 	var ways []words.Text
-	if len(f.BlockedOutbound) > 0 {
-		ways = append(ways, say("summary.way", words.Args{"way": "out", "ports": portList(f.BlockedOutbound)}))
+	if len(v.f.BlockedOutbound) > 0 {
+		ways = append(ways, say("summary.way", words.Args{"way": "out", "ports": portList(v.f.BlockedOutbound)}))
 	}
-	if len(f.BlockedReturn) > 0 {
-		ways = append(ways, say("summary.way", words.Args{"way": "back", "ports": portList(f.BlockedReturn)}))
+	if len(v.f.BlockedReturn) > 0 {
+		ways = append(ways, say("summary.way", words.Args{"way": "back", "ports": portList(v.f.BlockedReturn)}))
 	}
 	return say("summary.blocked", words.Args{"ways": ways, "calls": v.calls(), "asked": asked})
 }
 
 // whyUnknown says why ports are left open to question: a message, or the text
 // of an error.
-func (v view) whyUnknown() any {
+func (v outView) whyUnknown() any {
 	switch {
 	case v.o.GaveUp != "":
 		return problem(words.Cause(v.o.GaveUp))
@@ -182,7 +180,7 @@ func (v view) whyUnknown() any {
 		return say("reason.direction", words.Args{"why": v.o.BitmapError})
 	case v.o.Unproved > 0:
 		return say("reason.other-address", nil)
-	case count(v.verdicts, stateBusy) > 0:
+	case v.count(stateBusy) > 0:
 		return say("reason.busy", nil)
 	case v.o.SendError != "" && v.o.LocalFilter == 0:
 		return v.o.SendError

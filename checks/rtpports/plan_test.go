@@ -185,7 +185,7 @@ func TestEveryEdgeIsFoundToTheExactPort(t *testing.T) {
 			slices.Sort(asked)
 			asked = slices.Compact(asked)
 		}
-		got := conclude(whole, unmoved(joinRuns(asked, outcome)))
+		got := conclude(whole, unmoved(joinRuns(asked, outcome))).verdicts
 		if diff := cmp.Diff(truth, got, cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Fatalf("(-want +got)\n%s", diff)
 		}
@@ -208,10 +208,10 @@ func TestASweepThatEndedEarlyIsASample(t *testing.T) {
 	}
 	untold := func(p int) bool { return state(p) == stateUnknown && p != 210 }
 	got := conclude(netinfo.PortRange{First: 1, Last: 300}, unmoved(joinRuns(skipUnasked(all, state, untold), func(p int) (string, int) { return state(p), 0 })))
-	if diff := cmp.Diff([]string{"10-40", "200", "230", "260"}, list(got, stateOpen)); diff != "" {
+	if diff := cmp.Diff([]string{"10-40", "200", "230", "260"}, got.list(stateOpen)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"1-9", "41-199", "201-229", "231-249", "251-259", "261-300"}, list(got, stateUnknown)); diff != "" {
+	if diff := cmp.Diff([]string{"1-9", "41-199", "201-229", "231-249", "251-259", "261-300"}, got.list(stateUnknown)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -222,10 +222,10 @@ func TestTheBarShowsTheWorstOfEachPart(t *testing.T) {
 		ports(10000, 16383, stateOpen), ports(16384, 16400, stateOutbound), ports(16401, 29999, stateOpen),
 		ports(30000, 40000, stateReturn), ports(40001, 60000, stateOpen), ports(60001, 65535, stateUnknown),
 	})
-	if diff := cmp.Diff("10000 [#####.###########<<<<<<<<<#################?????] 65535", bar(whole, vs)); diff != "" {
+	if diff := cmp.Diff("10000 [#####.###########<<<<<<<<<#################?????] 65535", vs.bar()); diff != "" {
 		t.Error(diff)
 	}
-	if got := bar(netinfo.PortRange{First: 5004, Last: 5004}, conclude(netinfo.PortRange{First: 5004, Last: 5004}, []Run{ports(5004, 5004, stateOpen)})); got != "5004 [#] 5004" {
+	if got := conclude(netinfo.PortRange{First: 5004, Last: 5004}, []Run{ports(5004, 5004, stateOpen)}).bar(); got != "5004 [#] 5004" {
 		t.Error(got)
 	}
 }
@@ -263,15 +263,15 @@ func FuzzConclude(f *testing.F) {
 		whole := netinfo.PortRange{First: first, Last: last}
 		vs := conclude(whole, []Run{ports(a, b, stateOpen), ports(c, d, stateOutbound)})
 		next := first
-		for _, v := range vs {
+		for _, v := range vs.verdicts {
 			if v.span.First != next || v.span.Last < v.span.First {
-				t.Fatal(fmt.Sprint(vs))
+				t.Fatal(fmt.Sprint(vs.verdicts))
 			}
 			next = v.span.Last + 1
 		}
 		if next != last+1 {
-			t.Fatal(fmt.Sprint(vs))
+			t.Fatal(fmt.Sprint(vs.verdicts))
 		}
-		_ = bar(whole, vs)
+		_ = vs.bar()
 	})
 }

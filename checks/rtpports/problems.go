@@ -69,12 +69,3 @@ func portList(ranges []string) words.Text {
 	}
 	return checks.FirstN(ranges, mostShown)
 }
-
-// calls says what n of size ports mean for calls.
-func calls(n, size int, outside bool) words.Text {
-	share := percent(n, size)
-	if n*100 < size {
-		share = 0
-	}
-	return say("calls", words.Args{"share": share, "outside": outside})
-}

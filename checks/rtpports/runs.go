@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // joinRuns makes runs of the asked ports, which are sorted; outcome is what is
@@ -85,15 +86,21 @@ func pointsBetween(runs []Run, points int) (out []int) {
 // definite reports an outcome that says something about the way.
 func definite(state string) bool { return state != stateBusy && state != stateUnknown }
 
-// A verdict is what is concluded for every port of a range.
+// A verdict is about ports in a row.
 type verdict struct {
 	span  netinfo.PortRange
 	state string
 }
 
+// view is what is concluded for every port of a range.
+type view struct {
+	whole    netinfo.PortRange
+	verdicts []verdict
+}
+
 // conclude makes verdicts of runs: ports between asked ports of the same
 // outcome share it, ports between different ones are unknown.
-func conclude(whole netinfo.PortRange, runs []Run) []verdict {
+func conclude(whole netinfo.PortRange, runs []Run) view {
 	var out []verdict
 	add := func(s netinfo.PortRange, state string) {
 		if s.First > s.Last {
@@ -115,37 +122,45 @@ func conclude(whole netinfo.PortRange, runs []Run) []verdict {
 		next = r.Last + 1
 	}
 	add(netinfo.PortRange{First: next, Last: whole.Last}, stateUnknown)
-	return out
+	return view{whole, out}
 }
 
 // list returns the ranges with one of the states, as text.
-func list(vs []verdict, states ...string) []string {
+func (v view) list(states ...string) []string {
 	out := []string{}
 	var last netinfo.PortRange
-	for _, v := range vs {
-		if !slices.Contains(states, v.state) {
+	for _, part := range v.verdicts {
+		if !slices.Contains(states, part.state) {
 			continue
 		}
-		if n := len(out); n > 0 && last.Last+1 == v.span.First {
-			last.Last = v.span.Last
+		if n := len(out); n > 0 && last.Last+1 == part.span.First {
+			last.Last = part.span.Last
 			out[n-1] = last.String()
 			continue
 		}
-		last = v.span
+		last = part.span
 		out = append(out, last.String())
 	}
 	return out
 }
 
 // count is the number of ports with one of the states.
-func count(vs []verdict, states ...string) int {
-	n := 0
-	for _, v := range vs {
-		if slices.Contains(states, v.state) {
-			n += v.span.Len()
+func (v view) count(states ...string) (n int) {
+	for _, part := range v.verdicts {
+		if slices.Contains(states, part.state) {
+			n += part.span.Len()
 		}
 	}
 	return n
+}
+
+// calls says what n ports mean for calls.
+func (v view) calls(n int, outside bool) words.Text {
+	share := percent(n, v.whole.Len())
+	if n*100 < v.whole.Len() {
+		share = 0
+	}
+	return say("calls", words.Args{"share": share, "outside": outside})
 }
 
 // barCells fit a line of 80 columns with the numbers of both ends.
@@ -153,21 +168,24 @@ const barCells = 48
 
 // bar draws the range: one character for an equal share of the ports, showing
 // the worst of them.
-func bar(whole netinfo.PortRange, vs []verdict) string {
-	cells := min(barCells, whole.Len())
+func (v view) bar() string {
+	cells := min(barCells, v.whole.Len())
 	out := make([]byte, cells)
-	marks := map[string]byte{stateOpen: '#', stateOutbound: '.', stateReturn: '<', stateSilent: '.', stateLocal: '.', stateUnknown: '?', stateBusy: '?'}
+	marks := map[string]byte{
+		stateOpen: '#', stateOutbound: '.', stateReturn: '<', stateSilent: '.', stateLocal: '.', stateUnknown: '?', stateBusy: '?',
+		inArrives: '#', inMoved: '<', inFiltered: '<',
+	}
 	const order = "#?<." // from good to bad
 	for i := range out {
 		out[i] = '#'
-		first := whole.First + i*whole.Len()/cells
-		last := whole.First + (i+1)*whole.Len()/cells - 1
-		for _, v := range vs {
-			m := marks[v.state]
-			if v.span.First <= last && v.span.Last >= first && strings.IndexByte(order, m) > strings.IndexByte(order, out[i]) {
+		first := v.whole.First + i*v.whole.Len()/cells
+		last := v.whole.First + (i+1)*v.whole.Len()/cells - 1
+		for _, part := range v.verdicts {
+			m := marks[part.state]
+			if part.span.First <= last && part.span.Last >= first && strings.IndexByte(order, m) > strings.IndexByte(order, out[i]) {
 				out[i] = m
 			}
 		}
 	}
-	return fmt.Sprintf("%d [%s] %d", whole.First, out, whole.Last)
+	return fmt.Sprintf("%d [%s] %d", v.whole.First, out, v.whole.Last)
 }

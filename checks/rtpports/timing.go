@@ -49,23 +49,23 @@ func (l *ledger) due(q ask) time.Time {
 // retransmitAfter is how long an answer may take before the probe counts as lost
 // for the purpose of sending on: an answer that comes later still counts.
 func (l *ledger) retransmitAfter() time.Duration {
-	switch {
-	case l.grace > 0:
-		return l.grace
-	case l.rtt == 0:
-		return time.Second
-	}
-	return l.rtt + l.rtt/4 + 10*time.Millisecond
+	return l.patience(l.rtt + l.rtt/4 + 10*time.Millisecond)
 }
 
 // answerTimeout is how long an answer may take: twice the slowest seen and a
-// scheduler's hiccup, or a second before any was seen.
+// scheduler's hiccup.
 func (l *ledger) answerTimeout() time.Duration {
+	return l.patience(min(2*l.rtt+100*time.Millisecond, 2*time.Second))
+}
+
+// patience is d, which follows from the round trips seen, or a second before any
+// was.
+func (l *ledger) patience(d time.Duration) time.Duration {
 	switch {
 	case l.grace > 0:
 		return l.grace
 	case l.rtt == 0:
 		return time.Second
 	}
-	return min(2*l.rtt+100*time.Millisecond, 2*time.Second)
+	return d
 }

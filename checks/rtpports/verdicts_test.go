@@ -128,8 +128,8 @@ func TestTheShareOfBlockedPorts(t *testing.T) {
 			t.Errorf("%d of %d ports are %d %%, want %d", c.n, c.size, got, c.want)
 		}
 	}
-	whole := func(size, blocked int) view {
-		return view{whole: netinfo.PortRange{First: 1, Last: size}, verdicts: conclude(netinfo.PortRange{First: 1, Last: size}, []Run{ports(1, blocked, stateOutbound)})}
+	whole := func(size, blocked int, state string) view {
+		return conclude(netinfo.PortRange{First: 1, Last: size}, []Run{ports(1, blocked, state)})
 	}
 	for _, c := range []struct {
 		name          string
@@ -138,11 +138,10 @@ func TestTheShareOfBlockedPorts(t *testing.T) {
 	}{
 		{"one of a hundred", 100, 1, 1}, {"less than one in a hundred", 101, 1, 0}, {"all", 100, 100, 100}, {"half", 100, 50, 50},
 	} {
-		if got := whole(c.size, c.blocked).calls(); got.Args["share"] != c.want || got.Args["outside"] != false {
+		if got := (outView{view: whole(c.size, c.blocked, stateOutbound)}).calls(); got.Args["share"] != c.want || got.Args["outside"] != false {
 			t.Errorf("%s: %v, want %d", c.name, got, c.want)
 		}
-		in := inView{whole: netinfo.PortRange{First: 1, Last: c.size}, verdicts: conclude(netinfo.PortRange{First: 1, Last: c.size}, []Run{ports(1, c.blocked, inSilent)})}
-		if got := in.calls(); got.Args["share"] != c.want || got.Args["outside"] != true {
+		if got := (inView{view: whole(c.size, c.blocked, inSilent)}).calls(); got.Args["share"] != c.want || got.Args["outside"] != true {
 			t.Errorf("%s, from outside: %v, want %d", c.name, got, c.want)
 		}
 	}
@@ -262,18 +261,18 @@ func TestRunsThatNoSweepMakes(t *testing.T) {
 		{"neighbours of one state", []Run{ports(10, 12, stateOpen), ports(13, 19, stateOpen)}, []verdict{{netinfo.PortRange{First: 10, Last: 19}, stateOpen}}},
 		{"the same state apart", []Run{ports(10, 12, stateOpen), ports(15, 19, stateOpen)}, []verdict{{netinfo.PortRange{First: 10, Last: 12}, stateOpen}, {netinfo.PortRange{First: 13, Last: 14}, stateUnknown}, {netinfo.PortRange{First: 15, Last: 19}, stateOpen}}},
 	} {
-		if diff := cmp.Diff(c.want, conclude(whole, c.runs), cmp.AllowUnexported(verdict{})); diff != "" {
+		if diff := cmp.Diff(c.want, conclude(whole, c.runs).verdicts, cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 }
 
 func TestRangesThatTouchAreOne(t *testing.T) {
-	vs := []verdict{{netinfo.PortRange{First: 1, Last: 2}, stateUnknown}, {netinfo.PortRange{First: 3, Last: 4}, stateBusy}, {netinfo.PortRange{First: 5, Last: 6}, stateOpen}, {netinfo.PortRange{First: 7, Last: 8}, stateSilent}}
-	if got := fmt.Sprint(list(vs, stateUnknown, stateBusy, stateSilent)); got != "[1-4 7-8]" {
+	v := view{verdicts: []verdict{{netinfo.PortRange{First: 1, Last: 2}, stateUnknown}, {netinfo.PortRange{First: 3, Last: 4}, stateBusy}, {netinfo.PortRange{First: 5, Last: 6}, stateOpen}, {netinfo.PortRange{First: 7, Last: 8}, stateSilent}}}
+	if got := fmt.Sprint(v.list(stateUnknown, stateBusy, stateSilent)); got != "[1-4 7-8]" {
 		t.Error(got)
 	}
-	if got := count(vs, stateBusy, stateSilent); got != 4 {
+	if got := v.count(stateBusy, stateSilent); got != 4 {
 		t.Errorf("%d ports", got)
 	}
 	six := []string{"1", "2", "3", "4", "5", "6"}
