@@ -20,43 +20,28 @@ const maxPeel = 40
 // packets of the subject, also those that stand behind another: a rule that is
 // found is taken away, in thought, and the packets are sent again.
 func (e question) filterBlocks(s Subject) Subject {
-	var list []Block
 	named := e.rules.Mentions(s.Address)
-	index := mentionsIn(named)
-	var all []*found
-	note := func(c culprit, q query, o packetfilter.Outcome) {
-		i := slices.IndexFunc(all, func(f *found) bool { return f.c.step.Rule == c.step.Rule })
-		if i < 0 {
-			all = append(all, &found{c: c})
-			i = len(all) - 1
-		}
-		o.Decider = c.step
-		for _, edit := range e.rules.Allow(e.wording, q.Class, o, s.Address).Rules {
-			if !slices.ContainsFunc(all[i].allow, func(x packetfilter.RuleEdit) bool { return slices.Equal(x.Accept, edit.Accept) }) {
-				all[i].allow = append(all[i].allow, edit)
-			}
-		}
-	}
+	stops := map[*packetfilter.Rule]*found{}
+	var order []*found
 	for _, q := range e.classes(s) {
-		field := packetfilter.FieldSrc
-		if q.Hook == packetfilter.HookOutput {
-			field = packetfilter.FieldDst
-		}
 		q.Ignore = map[*packetfilter.Rule]bool{}
 		for range maxPeel {
-			stop := e.peel(q, s, index, field)
+			stop := e.peel(q, s, named)
 			if len(stop) == 0 {
 				break
 			}
 			for _, f := range stop {
-				note(f.c, q, f.o)
-				q.Ignore[f.c.step.Rule] = true
+				rule := f.step.Rule
+				if q.Ignore[rule] = true; stops[rule] == nil {
+					stops[rule] = &found{culprit: f.culprit}
+					order = append(order, stops[rule])
+				}
+				stops[rule].allow = addOnce(stops[rule].allow, f.allow...)
 			}
 		}
 	}
-	stops := map[*packetfilter.Rule]bool{}
-	for _, f := range all {
-		stops[f.c.step.Rule] = true
+	var list []Block
+	for _, f := range order {
 		list = append(list, e.filterBlock(*f, s))
 	}
 	s.Blocks = distinct(append(list, e.spared(named, stops, s)...))
@@ -65,20 +50,24 @@ func (e question) filterBlocks(s Subject) Subject {
 
 // found is what stops a subject, and the accepts that go before it.
 type found struct {
-	c     culprit
-	o     packetfilter.Outcome
+	culprit
 	allow []packetfilter.RuleEdit
 }
 
 // peel is what stops the packets of a class first: nothing that was taken away
 // in thought, and each rule once for each part of the class.
-func (e question) peel(q query, s Subject, m mentions, field packetfilter.Field) (list []found) {
+func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list []found) {
+	field := packetfilter.FieldSrc
+	if q.Hook == packetfilter.HookOutput {
+		field = packetfilter.FieldDst
+	}
 	for _, o := range e.rules.Evaluate(q.Class).Outcomes {
 		if o.Verdict == packetfilter.Accepted {
 			continue
 		}
-		if x, ok := m.culpritOf(o, s.Address, field); ok && !q.Ignore[x.step.Rule] {
-			list = append(list, found{c: x, o: o})
+		if c, ok := culpritOf(named, o, s.Address, field); ok && !q.Ignore[c.step.Rule] {
+			o.Decider = c.step
+			list = append(list, found{c, e.rules.Allow(e.wording, q.Class, o, s.Address).Rules})
 		}
 	}
 	return list
@@ -86,30 +75,24 @@ func (e question) peel(q query, s Subject, m mentions, field packetfilter.Field)
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]bool, s Subject) (list []Block) {
+func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]*found, s Subject) (list []Block) {
 	for _, m := range named {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {
 			steps = []packetfilter.Step{m.Step}
 		}
-		if slices.ContainsFunc(steps, func(s packetfilter.Step) bool { return stops[s.Rule] }) {
-			continue
-		}
 		i := slices.IndexFunc(steps, func(s packetfilter.Step) bool { return s.What == "drop" || s.What == "reject" })
-		if i < 0 {
+		stopped := slices.ContainsFunc(steps, func(s packetfilter.Step) bool { return stops[s.Rule] != nil })
+		if i < 0 || stopped || m.Entry != nil { // a list alone stops nobody
 			continue
-		}
-		if m.Entry != nil {
-			continue // a list alone stops nobody
 		}
 		c := culprit{Mention: m, step: steps[i]}
 		if p, ok := packetfilter.Network(m.Covers[0]); ok {
 			c.prefix = p
 		}
 		b := wordBlock(c, e.when)
-		b.Effective = false
+		b.Effective, b.Lift = false, m.Delete(e.wording)
 		b.Why, b.Misplaced = whySpared(s, steps[i])
-		b.Lift = m.Delete(e.wording)
 		list = append(list, b)
 	}
 	return list
@@ -144,10 +127,9 @@ func zoneUsed(s Subject) string {
 // what names just the subject goes away; before what is about more than it, an
 // accept is put.
 func (e question) filterBlock(f found, s Subject) Block {
-	c := f.c
-	b := wordBlock(c, e.when)
-	b.Lift = c.Delete(e.wording)
-	wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
+	b := wordBlock(f.culprit, e.when)
+	b.Lift = f.Delete(e.wording)
+	wider := !f.prefix.IsValid() || f.prefix.Bits() < s.Address.Bits()
 	if wider || !b.lifts() {
 		b.Lift = packetfilter.Change{Rules: f.allow}
 	}

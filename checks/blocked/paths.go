@@ -104,12 +104,13 @@ func sameFate(a, b Path) bool {
 	return a.Direction == b.Direction && a.Protocol == b.Protocol && a.Ports == b.Ports && stopped(a) == stopped(b)
 }
 
-// pathPorts are this machine's ports of an outcome.
-func pathPorts(c packetfilter.Class, o packetfilter.Outcome, ports pbx.Ports) string {
-	if c.Hook == packetfilter.HookOutput {
-		return pbx.WritePorts(portsOf(o.Region.SrcPort, ports.Set))
+// ends are the subject's addresses in an outcome, and this machine's addresses and
+// ports.
+func (q query) ends(o packetfilter.Outcome) (theirs, own packetfilter.AddrSet, ports packetfilter.NumSet) {
+	if q.Hook == packetfilter.HookOutput {
+		return o.Region.Dst, o.Region.Src, portsOf(o.Region.SrcPort, q.ports.Set)
 	}
-	return pbx.WritePorts(portsOf(o.Region.DstPort, ports.Set))
+	return o.Region.Src, o.Region.Dst, portsOf(o.Region.DstPort, q.ports.Set)
 }
 
 func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
@@ -121,13 +122,14 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 
 // path words one outcome.
 func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
+	theirs, own, ports := q.ends(o)
 	p := Path{
-		Direction: in, Protocol: q.ports.Protocol, Ports: pathPorts(q.Class, o, q.ports), Purpose: q.ports.Purpose,
+		Direction: in, Protocol: q.ports.Protocol, Ports: pbx.WritePorts(ports), Purpose: q.ports.Purpose,
 		Verdict: string(o.Verdict), Rule: pbx.RuleText(o.Decider), Table: pbx.RulePlace(o.Decider), Trace: []string{}, Reasons: o.Reasons, Why: o.Decider.Why,
-		Sources: sourcesText(s.Address, o.Region.Src), At: those(o.Region.Dst, q.arrival.To),
+		Sources: sourcesText(s.Address, theirs), At: those(own, q.arrival.To),
 	}
 	if q.Hook == packetfilter.HookOutput {
-		p.Direction, p.Sources, p.At = out, sourcesText(s.Address, o.Region.Dst), those(o.Region.Src, q.arrival.To)
+		p.Direction = out
 	}
 	if o.Verdict == packetfilter.Accepted && s.Unread != "" {
 		p.Verdict, p.Reasons = string(packetfilter.Maybe), append(slices.Clone(o.Reasons), s.Unread)
@@ -205,13 +207,11 @@ const maxSources = 20
 // the same place.
 func (e question) everyone(q query, o packetfilter.Outcome) bool {
 	c, who := q.Class, []netip.Prefix{pbx.Nobody(q.IPv6)}
-	own, ports := o.Region.Dst, portsOf(o.Region.DstPort, q.ports.Set)
+	_, own, ports := q.ends(o)
 	if q.Hook == packetfilter.HookOutput {
-		own, ports = o.Region.Src, portsOf(o.Region.SrcPort, q.ports.Set)
 		c.Dst, c.SrcPorts = who, ports
 	} else {
-		c.Src, c.DstPorts = who, ports
-		c.Dst = pbx.Single(those(own, q.arrival.To))
+		c.Src, c.Dst, c.DstPorts = who, pbx.Single(those(own, q.arrival.To)), ports
 	}
 	key := fmt.Sprint(q.IPv6, q.Hook, q.In, q.Out, q.ports.Protocol, ports, own, pbx.RulePlace(o.Decider), pbx.RuleText(o.Decider))
 	if known, ok := e.strangers[key]; ok {

@@ -18,51 +18,27 @@ type culprit struct {
 	prefix netip.Prefix              // that is named; zero where it is no network
 }
 
-// mentions are what names a subject.
-type mentions struct {
-	rules map[*packetfilter.Rule]packetfilter.Mention
-	lists []packetfilter.Mention // elements of sets and entries of lists
-}
-
-func mentionsIn(list []packetfilter.Mention) mentions {
-	m := mentions{rules: map[*packetfilter.Rule]packetfilter.Mention{}}
-	for _, x := range list {
-		if x.Step.Rule != nil {
-			m.rules[x.Step.Rule] = x
-		} else {
-			m.lists = append(m.lists, x)
-		}
-	}
-	return m
-}
-
 // culpritOf looks for what is about the subject among the rule that decided
-// and the rules that led to its chain. ok is false where a rule for everyone
-// decided.
-func (m mentions) culpritOf(o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
+// and the rules that led to its chain; named is all that names the subject. ok is
+// false where a rule for everyone decided.
+func culpritOf(named []packetfilter.Mention, o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
 	for _, step := range callers(o) {
-		if step.Rule == nil {
-			continue
-		}
-		if x, ok := m.rules[step.Rule]; ok && x.Dest == (field == packetfilter.FieldDst) {
-			if p, ok := around(x.Covers, subject); ok {
-				return culprit{Mention: x, step: step, prefix: p}, true
-			}
-		}
-		for _, x := range m.lists {
-			if match, ok := asks(step.Rule, x, field); ok {
-				if p, ok := around(x.Covers, subject); ok {
-					return culprit{Mention: x, step: step, match: match, prefix: p}, true
-				}
+		for _, m := range named {
+			match, asked := asks(step.Rule, m, field)
+			if p, ok := around(m.Covers, subject); asked && ok {
+				return culprit{Mention: m, step: step, match: match, prefix: p}, true
 			}
 		}
 	}
 	return culprit{}, false
 }
 
-// asks reports whether a rule is about addresses that are in the set or list of
-// a mention.
+// asks reports whether a rule, which may be nil, is about what a mention names:
+// it is the one that names it, or it asks the set or list.
 func asks(r *packetfilter.Rule, m packetfilter.Mention, field packetfilter.Field) (match *packetfilter.RecentMatch, ok bool) {
+	if r == nil || m.Step.Rule != nil {
+		return nil, r != nil && r == m.Step.Rule && m.Dest == (field == packetfilter.FieldDst)
+	}
 	for _, x := range r.Exprs {
 		switch x := x.(type) {
 		case *packetfilter.Lookup:
