@@ -18,7 +18,9 @@ const maxPeel = 40
 
 // filterBlocks finds every rule, set element and remembered address that stops
 // packets of the subject, also those that stand behind another: a rule that is
-// found is taken away, in thought, and the packets are sent again.
+// found is taken away, in thought, and the packets are sent again. What names just
+// the subject is ended by taking it away; before what is about more than it, an
+// accept is put.
 func (e question) filterBlocks(s Subject) Subject {
 	named := e.rules.Mentions(s.Address)
 	stops := map[*packetfilter.Rule]*found{}
@@ -42,7 +44,13 @@ func (e question) filterBlocks(s Subject) Subject {
 	}
 	var list []Block
 	for _, f := range order {
-		list = append(list, e.filterBlock(*f, s))
+		b := wordBlock(f.culprit, e.when)
+		b.Lift = f.Delete(e.wording)
+		wider := !f.prefix.IsValid() || f.prefix.Bits() < s.Address.Bits()
+		if wider || !b.lifts() {
+			b.Lift = packetfilter.Change{Rules: f.allow}
+		}
+		list = append(list, b)
 	}
 	s.Blocks = distinct(append(list, e.spared(named, stops, s)...))
 	return s
@@ -123,19 +131,6 @@ func zoneUsed(s Subject) string {
 	return ""
 }
 
-// filterBlock is a Block with the commands that end it for the subject alone:
-// what names just the subject goes away; before what is about more than it, an
-// accept is put.
-func (e question) filterBlock(f found, s Subject) Block {
-	b := wordBlock(f.culprit, e.when)
-	b.Lift = f.Delete(e.wording)
-	wider := !f.prefix.IsValid() || f.prefix.Bits() < s.Address.Bits()
-	if wider || !b.lifts() {
-		b.Lift = packetfilter.Change{Rules: f.allow}
-	}
-	return b
-}
-
 // wordBlock says where and what a culprit is.
 func wordBlock(c culprit, when time.Time) Block {
 	b := Block{Layer: "iptables", Where: pbx.RulePlace(c.step), Object: pbx.RuleText(c.step), Prefix: c.prefix, Effective: true}
@@ -195,7 +190,7 @@ func setPlace(s *packetfilter.Set) string {
 // jailBlocks are the jails that hold the subject. Whether they stop anything is
 // for attribute to say.
 func (e question) jailBlocks() (list []Block) {
-	for _, h := range e.jailed().Holds {
+	for _, h := range e.jailed(e.Asked.Address).Holds {
 		b := Block{
 			Layer: "fail2ban", Where: "jail " + h.Jail, Object: pbx.AddressText(h.Banned), Jail: h.Jail, Prefix: h.Banned,
 			Permanent: h.Permanent, Reasons: h.Matches, Count: h.Count, Asleep: e.Jails.Dead,

@@ -107,13 +107,9 @@ type question struct {
 	ports []pbx.Ports
 }
 
-// jailed is what fail2ban has about the subject.
-func (e question) jailed() (a fail2ban.Address) {
-	return jailed(e.Jails, e.Asked.Address)
-}
-
-func jailed(st *fail2ban.State, p netip.Prefix) fail2ban.Address {
-	for _, a := range st.Addresses {
+// jailed is what fail2ban has about a subject.
+func (r Read) jailed(p netip.Prefix) fail2ban.Address {
+	for _, a := range r.Jails.Addresses {
 		if a.Asked == bans.Normal(p) {
 			return a
 		}

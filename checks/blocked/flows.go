@@ -40,7 +40,7 @@ func (r *Read) readFlows(ctx context.Context, sys platform.System, rules *packet
 	var held []*Asked
 	for i := range r.Asked {
 		a := &r.Asked[i]
-		if len(a.Bans) > 0 || len(jailed(r.Jails, a.Address).Holds) > 0 || len(rules.Mentions(a.Address)) > 0 {
+		if len(a.Bans) > 0 || len(r.jailed(a.Address).Holds) > 0 || len(rules.Mentions(a.Address)) > 0 {
 			held = append(held, a)
 		}
 	}

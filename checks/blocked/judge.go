@@ -47,7 +47,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	var all []Facts
 	var unclear []string
 	for _, s := range o.Subjects {
-		f := Facts{Address: pbx.AddressText(s.Address), Verdict: verdict(s), Paths: orEmpty(s.Paths), Blocks: orEmpty(s.Blocks), Roles: s.Roles}
+		f := Facts{Address: pbx.AddressText(s.Address), Verdict: verdict(s), Paths: append([]Path{}, s.Paths...), Blocks: append([]Block{}, s.Blocks...), Roles: s.Roles}
 		if f.Verdict == verdictAllowed && len(silent(o)) > 0 {
 			f.Verdict = verdictUnknown // no ban was seen, by those who could be asked
 		}
@@ -84,13 +84,6 @@ func notes(o Observed) []words.Text {
 	return out
 }
 
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
 func badness(verdict string) int {
 	return slices.Index([]string{verdictAllowed, verdictUnknown, verdictPartly, verdictBlocked}, verdict)
 }
@@ -116,13 +109,8 @@ func verdict(s Subject) string {
 }
 
 // pathsAt are the paths to one own address.
-func pathsAt(s Subject, at netip.Addr) (list []Path) {
-	for _, p := range s.Paths {
-		if len(p.At) == 0 || slices.Contains(p.At, at) {
-			list = append(list, p)
-		}
-	}
-	return list
+func pathsAt(s Subject, at netip.Addr) []Path {
+	return slices.DeleteFunc(slices.Clone(s.Paths), func(p Path) bool { return len(p.At) > 0 && !slices.Contains(p.At, at) })
 }
 
 // firstPaths are the paths to the own address that packets of the subject come
@@ -201,14 +189,8 @@ func closed(p Path) bool { return stopped(p) || p.Dead }
 
 func stopped(p Path) bool { return p.Verdict == "drop" || p.Verdict == "reject" }
 
-// effectiveBlocks are those that stop packets.
-func effectiveBlocks(s Subject) (list []Block) {
-	for _, b := range s.Blocks {
-		if b.Effective {
-			list = append(list, b)
-		}
-	}
-	return list
+func effectiveBlocks(s Subject) []Block {
+	return slices.DeleteFunc(slices.Clone(s.Blocks), func(b Block) bool { return !b.Effective })
 }
 
 // aclBlocks reports whether something behind the packet filter refuses the

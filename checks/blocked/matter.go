@@ -85,7 +85,6 @@ func thoseThatMatter(ctx context.Context, env *checks.Env, ast pbx.Asterisk, rou
 	return g
 }
 
-// profile adds the provider's networks and servers.
 func (g *gathered) profile(name string, hosts map[string]string) {
 	if name == "" {
 		return

@@ -51,7 +51,7 @@ func (e question) recentLimits() (list []bans.RecentLimit) {
 // they have not led to one.
 func (e question) failures(s Subject) Subject {
 	s.Near = slices.Clone(s.Near)
-	for _, f := range e.jailed().Failures {
+	for _, f := range e.jailed(e.Asked.Address).Failures {
 		held := slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Layer == "fail2ban" && b.Jail == f.Jail })
 		if f.InWindow > 0 && !held && e.Jails.Running && !slices.Contains(s.Ignored, f.Jail) {
 			s.Near = append(s.Near, Near{Layer: "fail2ban", Name: f.Jail, Count: f.InWindow, Limit: f.MaxRetry, SpanS: f.FindTime})

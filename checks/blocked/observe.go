@@ -1,12 +1,16 @@
+// Package blocked is the check behind "why": what this machine does with the
+// packets of an address, which rule or ban decides, since when, because of
+// what, and how to free it everywhere.
 package blocked
 
 import (
 	"bytes"
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
-	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
@@ -17,6 +21,17 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
+
+//go:embed words.yaml
+var ownWords []byte
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "blocked", Words: ownWords, Group: "pbx",
+		Timeout: 30 * time.Second, // a listing of 100,000 nftables rules takes some seconds on a small machine
+	}, observe, judge)
+}
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	machine := env.PBX()
@@ -105,7 +120,6 @@ func (o *Observed) readJails(ctx context.Context, sys platform.System, r *Read) 
 	}
 }
 
-// readBans asks the other layers, and Asterisk, about every address.
 func (o *Observed) readBans(ctx context.Context, sys platform.System, r *Read, ast pbx.Asterisk) {
 	for i := range r.Asked {
 		a := &r.Asked[i]
@@ -118,7 +132,12 @@ func (o *Observed) readBans(ctx context.Context, sys platform.System, r *Read, a
 			*there = *there || slices.Contains(answer.Layers, layer)
 		}
 		if ast.State != nil {
-			a.Refused, a.Phones = ast.State.Refuses(a.Address), phonesAt(ast, a.Address)
+			a.Refused = ast.State.Refuses(a.Address)
+			for _, c := range ast.State.Sharing(a.Address) {
+				if !c.Static {
+					a.Phones = append(a.Phones, c.AOR)
+				}
+			}
 		}
 		if ctx.Err() != nil {
 			r.Asked = r.Asked[:i+1]
@@ -150,7 +169,7 @@ func wanted(in checks.Inputs, ast pbx.Asterisk) ([]pbx.Ports, error) {
 // read it nothing can be said about packets at all; a single line that was not
 // understood leaves the rest standing.
 func (o *Observed) filterNotes(f pbx.Filter) {
-	denied, missing := 0, 0
+	denied := false
 	var partial, notes []words.Reason
 	for _, u := range f.Unread {
 		if u.Aside {
@@ -160,26 +179,13 @@ func (o *Observed) filterNotes(f pbx.Filter) {
 		}
 		notes = append(notes, u.Reason())
 		o.FilterNote = cmp.Or(o.FilterNote, u.Reason())
-		missing++
-		if u.Privilege || errors.Is(u.Err, platform.ErrNoAnswer) {
-			denied++
-		}
+		denied = denied || u.Privilege || errors.Is(u.Err, platform.ErrNoAnswer)
 	}
-	if denied > 0 || missing > 0 && len(f.Rules.Tables) == 0 {
+	if denied || len(notes) > 0 && len(f.Rules.Tables) == 0 {
 		o.Unread = append(o.Unread, layerFilter)
 	}
 	o.Notes = slices.Concat(words.Quotes(f.Notes), partial, notes, o.Notes) // of many, the first are shown
 	for _, x := range f.Rules.Faults {
 		o.Notes = append(o.Notes, x.Reason())
 	}
-}
-
-// phonesAt are the extensions registered from an address.
-func phonesAt(ast pbx.Asterisk, p netip.Prefix) (names []string) {
-	for _, c := range ast.State.Sharing(p) {
-		if !c.Static {
-			names = append(names, c.AOR)
-		}
-	}
-	return names
 }

@@ -14,7 +14,7 @@ func (e question) bans(s Subject) Subject {
 	filter := slices.Clone(s.Blocks)
 	jails, others := e.jailBlocks(), e.otherBlocks(filter)
 	attribute(e.Jails, jails, others, filter)
-	s.Blocks, s.Ignored = slices.Concat(jails, others, filter), e.jailed().IgnoredBy
+	s.Blocks, s.Ignored = slices.Concat(jails, others, filter), e.jailed(e.Asked.Address).IgnoredBy
 	return s
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
-// arrivals are where packets of a subject come in.
 func (e question) arrivals(p netip.Prefix) []pbx.Arrival {
 	return e.Routes.Arrivals(p.Addr(), e.Bound)
 }
@@ -32,7 +31,6 @@ func (e question) classes(s Subject) (list []query) {
 	return list
 }
 
-// query is one class and what it was made of.
 type query struct {
 	packetfilter.Class
 	ports   pbx.Ports
@@ -120,7 +118,6 @@ func portsOf(set, asked packetfilter.NumSet) packetfilter.NumSet {
 	return set
 }
 
-// path words one outcome.
 func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
 	theirs, own, ports := q.ends(o)
 	p := Path{

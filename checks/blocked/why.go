@@ -67,7 +67,6 @@ const (
 	reasonRenewed    = "renewed"
 )
 
-// reason is one reason of a block.
 func (b Block) reason(text string) any {
 	code, rest, _ := strings.Cut(text, ": ")
 	packets, rule, _ := strings.Cut(rest, "; ")

@@ -4,6 +4,7 @@
 package conntrack
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"net/netip"
@@ -116,10 +117,7 @@ func (o *Observed) trunks(ctx context.Context, env *checks.Env, machine *pbx.PBX
 				Protocol: packetfilter.UDP, Src: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, DstPorts: ports.Set,
 				Hook: packetfilter.HookInput, In: routes.Host.InterfaceTo(a), State: packetfilter.StateNew,
 			}
-			t := Trunk{Name: r.Name, Addr: a, EveryS: r.Expiration, New: "accept"}
-			if t.EveryS == 0 {
-				t.EveryS = defaultExpiration
-			}
+			t := Trunk{Name: r.Name, Addr: a, EveryS: cmp.Or(r.Expiration, defaultExpiration), New: "accept"}
 			for _, x := range filter.Rules.Evaluate(c).Outcomes {
 				if x.Verdict != packetfilter.Accepted {
 					t.New, t.Rule = string(x.Verdict), pbx.RuleAt(x.Decider)
@@ -148,9 +146,6 @@ func addresses(ctx context.Context, env *checks.Env, host string) []netip.Addr {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a name that does not resolve is the dns check's business
 	defer cancel()
-	list, err := env.Net.LookupAddrs(ctx, host)
-	if err != nil {
-		return nil
-	}
+	list, _ := env.Net.LookupAddrs(ctx, host)
 	return list
 }

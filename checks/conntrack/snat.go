@@ -33,12 +33,13 @@ func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *p
 		here := routes.Arrivals(anybody.Addr(), nil)[0]
 		for _, o := range rules.Evaluate(routes.AnswersAt(here, anybody, ports)).Outcomes {
 			for _, s := range o.Trace {
-				if byChance(s.Rule) {
+				if pbx.HasMatch(s.Rule, func(*packetfilter.Unknown) bool { return true }) {
 					break // whether packets come to what follows is not known
 				}
+				sourceNAT := s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
 				m := Moved{Purpose: ports.Purpose, Ports: pbx.WritePorts(ports.Set), Rule: pbx.RuleText(s), Where: pbx.RulePlace(s)}
 				known := slices.ContainsFunc(list, func(x Moved) bool { return x.Where == m.Where && x.Ports == m.Ports })
-				if o.Moved && translates(s) && !known {
+				if o.Moved && sourceNAT && !known {
 					m.Spare = spare(s, wording, ports)
 					list = append(list, m)
 				}
@@ -46,16 +47,6 @@ func moved(rules *packetfilter.Ruleset, wording *packetfilter.Wording, routes *p
 		}
 	}
 	return list
-}
-
-// byChance reports whether a rule matches by what the rules do not tell.
-func byChance(r *packetfilter.Rule) bool {
-	return pbx.HasMatch(r, func(*packetfilter.Unknown) bool { return true })
-}
-
-// translates reports whether a step is a rule of source NAT.
-func translates(s packetfilter.Step) bool {
-	return s.What == string(packetfilter.SNAT) || s.What == string(packetfilter.Masquerade)
 }
 
 // spare accepts the packets right before the rule, so that it does not see them.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	jails "github.com/sipdoctor/sipdoctor/netinfo/fail2ban"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -21,9 +22,15 @@ func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 		if jail == nil || x.Count == 0 || len(x.Ports) == 0 {
 			continue
 		}
-		open, some := x.open(), x.someIn()
+		found := func(id string, s checks.Severity, ports []PortTry, args words.Args, cures []fixes.Fix) {
+			args["jail"] = jail.Name
+			list = append(list, checks.Finding{
+				ID: id, Severity: s, Confidence: checks.Certain, Subject: jail.Name, Args: args, Evidence: letIn(jail, x, ports), Fixes: cures,
+			})
+		}
+		open, some := x.open(), slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return len(p.Through) == 0 })
 		if len(open) == len(x.Ports) {
-			list = append(list, noEffect(o, jail, x))
+			found("fail2ban.no-effect", checks.Critical, x.Ports, words.Args{"why": reason(jail, x), "count": x.Count}, banWorking(o, jail, x))
 			continue
 		}
 		// A jail beside it that bans for the same lines may close what it leaves.
@@ -32,9 +39,15 @@ func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 		i := slices.IndexFunc(x.Ports, func(p PortTry) bool { return p.Unclear > 0 })
 		switch {
 		case len(open) > 0:
-			list = append(list, leavesOpen(o, jail, x, open))
+			found("fail2ban."+jails.PortsOpen, checks.Critical, open, words.Args{"ports": names(open), "count": x.Count}, banBetter(o, jail))
 		case len(some) > 0:
-			list = append(list, someGetIn(jail, x, some))
+			who := through(some)
+			var cures []fixes.Fix
+			if len(x.Rules) == 0 {
+				cures = banAgain(jail)
+			}
+			args := words.Args{"ports": names(some), "count": len(who), "who": checks.FirstN(shorts(who), most)}
+			found("fail2ban.some-no-effect", checks.Warning, some, args, cures)
 		case i >= 0:
 			unclear = append(unclear, words.Say("fail2ban.reason.undecided", words.Args{"jail": x.Jail, "why": x.Ports[i].Reasons}))
 		}
@@ -58,50 +71,16 @@ func (x Tried) open() (list []PortTry) {
 	return slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return p.In < x.Count })
 }
 
-// someIn are the ports on which one of them does, by name.
-func (x Tried) someIn() (list []PortTry) {
-	return slices.DeleteFunc(slices.Clone(x.Ports), func(p PortTry) bool { return len(p.Through) == 0 })
-}
-
-// noEffect is about a jail that bans nobody: all that it bans get in.
-func noEffect(o Observed, jail *jails.Jail, x Tried) checks.Finding {
-	return checks.Finding{
-		ID: "fail2ban.no-effect", Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name,
-		Args:     words.Args{"jail": jail.Name, "why": reason(jail, x), "count": x.Count},
-		Evidence: letIn(jail, x, x.Ports),
-		Fixes:    banWorking(o, jail, x),
-	}
-}
-
-// leavesOpen is about a jail that closes some of the SIP ports.
-func leavesOpen(o Observed, jail *jails.Jail, x Tried, open []PortTry) checks.Finding {
-	return checks.Finding{
-		ID: "fail2ban." + jails.PortsOpen, Severity: checks.Critical, Confidence: checks.Certain, Subject: jail.Name,
-		Args:     words.Args{"jail": jail.Name, "ports": names(open), "count": x.Count},
-		Evidence: letIn(jail, x, open),
-		Fixes:    banBetter(o, jail),
-	}
-}
-
-// someGetIn is about single bans that have no effect.
-func someGetIn(jail *jails.Jail, x Tried, ports []PortTry) checks.Finding {
-	var in []netip.Prefix
+// through are the banned that get in on one of the ports.
+func through(ports []PortTry) (who []netip.Prefix) {
 	for _, p := range ports {
 		for _, a := range p.Through {
-			if !slices.Contains(in, a) {
-				in = append(in, a)
+			if !slices.Contains(who, a) {
+				who = append(who, a)
 			}
 		}
 	}
-	f := checks.Finding{
-		ID: "fail2ban.some-no-effect", Severity: checks.Warning, Confidence: checks.Certain, Subject: jail.Name,
-		Args:     words.Args{"jail": jail.Name, "ports": names(ports), "count": len(in), "who": checks.FirstN(shorts(in), most)},
-		Evidence: letIn(jail, x, ports),
-	}
-	if len(x.Rules) == 0 {
-		f.Fixes = banAgain(jail)
-	}
-	return f
+	return who
 }
 
 // reason is why the bans of a jail stop nobody.

@@ -45,7 +45,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		j.Notes = append(j.Notes, words.Say("fail2ban.note", words.Args{"what": n.What, "why": n.Why}))
 	}
 	tried, unclear := effect(o)
-	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o, unspared(st)))
+	j.Findings = slices.Concat(tried, jailFaults(o), openPorts(o), drift(o))
 	f := factsOf(o)
 	switch {
 	case st.Running && len(unclear) > 0:
@@ -92,26 +92,17 @@ func factsOf(o Observed) Facts {
 	return f
 }
 
-// unspared are the jails by the address that they do not spare.
-func unspared(st *jails.State) map[string][]string {
-	names := map[string][]string{}
-	for _, jail := range st.Jails {
-		for _, fault := range jail.Faults {
-			if jail.SIP && fault.Code == jails.NotIgnored {
-				names[fault.Detail] = append(names[fault.Detail], jail.Name)
-			}
-		}
-	}
-	return names
-}
-
 // jailFaults are what is wrong with single jails.
 func jailFaults(o Observed) (list []checks.Finding) {
 	for _, jail := range o.State.Jails {
 		for _, fault := range jail.Faults {
 			switch {
 			case fault.Code == jails.NoLogs && jail.Running && !jail.SIP:
-				list = append(list, lostLog(jail, fault))
+				list = append(list, checks.Finding{ // its log went away while fail2ban runs
+					ID: "fail2ban.no-logs", Variant: "lost", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
+					Args:     words.Args{"jail": jail.Name, "log": fault.Detail},
+					Evidence: []checks.Evidence{missingLog(&jail, fault)},
+				})
 			case !jail.SIP:
 			case fault.Code == jails.NoAction && wasTried(o, jail.Name):
 				// What becomes of its bans says more than the name of its action.
@@ -191,12 +182,17 @@ func faulty(o Observed, jail jails.Jail, fault jails.Fault) (f checks.Finding, o
 
 // drift is about addresses that must be spared and are not: nobody notices
 // until the day a wrong password bans the office.
-func drift(o Observed, unspared map[string][]string) (list []checks.Finding) {
+func drift(o Observed) (list []checks.Finding) {
 	for _, m := range o.Must {
 		who := pbx.AddressText(m.Prefix)
-		names := unspared[m.Prefix.String()]
-		if len(names) == 0 {
-			names = unspared[who]
+		banned := func(f jails.Fault) bool {
+			return f.Code == jails.NotIgnored && (f.Detail == who || f.Detail == m.Prefix.String())
+		}
+		var names []string
+		for _, jail := range o.State.Jails {
+			if jail.SIP && slices.ContainsFunc(jail.Faults, banned) {
+				names = append(names, jail.Name)
+			}
 		}
 		if len(names) == 0 {
 			continue

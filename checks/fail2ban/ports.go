@@ -63,14 +63,12 @@ func leftOpen(st *jails.State, jail *jails.Jail) (ports []string, where jails.Or
 // port.
 func beside(st *jails.State, jail *jails.Jail, port string) bool {
 	return slices.ContainsFunc(st.Jails, func(o jails.Jail) bool {
-		return o.SIP && o.Running && o.Name != jail.Name && sharesLog(&o, jail) && !slices.ContainsFunc(o.Faults, func(x jails.Fault) bool {
+		shared := func(l jails.Log) bool {
+			return slices.ContainsFunc(jail.Logs, func(o jails.Log) bool { return o.Path == l.Path })
+		}
+		same := o.Filter == jail.Filter && slices.ContainsFunc(o.Logs, shared)
+		return o.SIP && o.Running && o.Name != jail.Name && same && !slices.ContainsFunc(o.Faults, func(x jails.Fault) bool {
 			return x.Code == jails.NoAction || x.Code == jails.PortsOpen && x.Detail == port
 		})
-	})
-}
-
-func sharesLog(a, b *jails.Jail) bool {
-	return a.Filter == b.Filter && slices.ContainsFunc(a.Logs, func(l jails.Log) bool {
-		return slices.ContainsFunc(b.Logs, func(o jails.Log) bool { return o.Path == l.Path })
 	})
 }

@@ -117,12 +117,3 @@ func startFixes(o Observed, jail *jails.Jail) (list []fixes.Fix) {
 	}
 	return append(list, off...)
 }
-
-// lostLog is about a jail whose log went away while fail2ban runs.
-func lostLog(jail jails.Jail, fault jails.Fault) checks.Finding {
-	return checks.Finding{
-		ID: "fail2ban.no-logs", Variant: "lost", Severity: checks.Warning, Confidence: checks.Likely, Subject: jail.Name,
-		Args:     words.Args{"jail": jail.Name, "log": fault.Detail},
-		Evidence: []checks.Evidence{missingLog(&jail, fault)},
-	}
-}

@@ -33,7 +33,7 @@ type Limit struct {
 func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (list []Limit) {
 	add := func(l Limit) {
 		l.Protocol, l.Ports = ports.Protocol, pbx.WritePorts(ports.Set)
-		if !slices.ContainsFunc(list, func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table }) {
+		if !slices.ContainsFunc(list, l.sameRule) {
 			list = append(list, l)
 		}
 	}
@@ -61,8 +61,11 @@ func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (l
 	if len(perhaps) == 0 {
 		return list
 	}
+	known := c // a connection that exists, whose packets may come to a limit as well
+	known.State = packetfilter.StateEstablished
+	ofKnown := metered(rules, known)
 	for _, l := range metered(rules, c) {
-		l.Packets = metersEstablished(rules, c, l)
+		l.Packets = slices.ContainsFunc(ofKnown, l.sameRule)
 		add(l)
 	}
 	if c.DstPorts = open; len(open) == 0 {
@@ -89,12 +92,22 @@ func limits(rules *packetfilter.Ruleset, routes *pbx.Routes, ports pbx.Ports) (l
 	return list
 }
 
-// metersEstablished reports whether the packets of a connection that exists come
-// to a limit as well.
-func metersEstablished(rules *packetfilter.Ruleset, c packetfilter.Class, l Limit) bool {
-	c.State = packetfilter.StateEstablished
-	return slices.ContainsFunc(metered(rules, c), func(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table })
+// metered finds limits that each source has for itself. A stranger who was never
+// seen is below them, so the packets are sent again as those of one who is above:
+// a limit that matters stops them. The ports of c are those that strangers reach.
+func metered(rules *packetfilter.Ruleset, c packetfilter.Class) (list []Limit) {
+	for at, m := range pbx.Matches[*packetfilter.Metered](rules) {
+		if c.Exceeded = m; stops(rules, c) {
+			l := readLimit(m.What)
+			l.Address = slices.Contains(m.By, packetfilter.FieldSrc) || slices.Contains(m.Fields, packetfilter.FieldSrc)
+			l.Rule, l.Table = at.Rule.Text, pbx.RulePlace(at)
+			list = append(list, l)
+		}
+	}
+	return list
 }
+
+func (l Limit) sameRule(o Limit) bool { return o.Rule == l.Rule && o.Table == l.Table }
 
 // notSeenYet are the rules with a list of "recent" for each that they name: one
 // that was not read does not remember the stranger either.

@@ -24,11 +24,10 @@ func (s *sweep) compareContent(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	s.ledger.Want(nil)
 	all := slices.Concat(open, silent)
 	answered := func() bool { return len(without(all)) == 0 }
 	for round := 0; round < plainRounds && !answered(); round++ {
-		s.ledger.Enqueue(without(all), true, time.Now())
+		s.ledger.Once(without(all), true, time.Now())
 		if err := s.pump(ctx); err != nil {
 			return err
 		}

@@ -121,7 +121,6 @@ func fullTable(t Trip) checks.Finding {
 	}
 }
 
-// twoDigits rounds to two digits.
 func twoDigits(n int) int {
 	unit := 1
 	for n/unit >= 100 {

@@ -106,11 +106,13 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	// it is not a full table, but a dead path. If a new flow passes as well by now,
 	// it was a path that was dead for a moment.
 	known, lives := s.ledger.openPorts(lateControls), false
+	heard := func(n int) bool { return s.ledger.ports[n].heard } // since it was last asked
+	silent := func(n int) bool { return !heard(n) }
 	for try := 0; try < freshTries && !lives; try++ { // a busy machine may miss all answers to one
-		if err := s.sendAndWait(ctx, known, func() bool { return s.ledger.allAnswered(known) }); err != nil {
+		if err := s.sendAndWait(ctx, known, func() bool { return !slices.ContainsFunc(known, silent) }); err != nil {
 			return err
 		}
-		lives = slices.ContainsFunc(known, func(n int) bool { return s.ledger.ports[n].heard })
+		lives = slices.ContainsFunc(known, heard)
 	}
 	passed, err := s.freshFlowsPass(ctx)
 	if err != nil {
@@ -124,22 +126,20 @@ func (s *sweep) waitForTable(ctx context.Context, remaining int) error {
 	s.o.Trips = append(s.o.Trips, trip)
 	s.ledger.Disbelieve(at)
 	if left := time.Duration(remaining) * time.Second / time.Duration(rate); len(s.o.Trips) > maxTrips || left > max(time.Minute, 2*s.plan.expected()) {
-		s.ledger.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
-		return errGaveUp
+		return s.ledger.giveUp(fmt.Sprintf("%s %d", tableFull, int(math.Ceil(left.Seconds()))))
 	}
 	s.progress("table-full", nil, 0)
 	begin := time.Now()
-	for passed := false; !passed; {
-		if err := s.waitAnswers(ctx, func() time.Duration { return time.Second }, func() bool { return false }); err != nil {
-			return err
+	for passed = false; !passed; {
+		err := s.waitAnswers(ctx, func() time.Duration { return time.Second }, func() bool { return false })
+		if err == nil {
+			passed, err = s.freshFlowsPass(ctx)
 		}
-		var err error
-		if passed, err = s.freshFlowsPass(ctx); err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !passed && time.Since(begin) > recoverWait {
-			s.ledger.giveUp(tableFull)
-			return errGaveUp
+		case !passed && time.Since(begin) > recoverWait:
+			return s.ledger.giveUp(tableFull)
 		}
 	}
 	s.ledger.pace.rate = rate

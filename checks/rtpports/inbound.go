@@ -103,8 +103,7 @@ func (t *inboundTest) lastWord(ctx context.Context, port int) error {
 	if err := probe.Sleep(ctx, time.Until(t.start.Add(inboundARP))); err != nil {
 		return err
 	}
-	t.ledger.Want(nil)
-	t.ledger.Enqueue([]int{port}, false, time.Now())
+	t.ledger.Once([]int{port}, false, time.Now())
 	return t.pump(ctx)
 }
 
@@ -143,7 +142,8 @@ func (t *inboundTest) pump(ctx context.Context) error {
 		for _, p := range probes {
 			ports = append(ports, p.port)
 		}
-		parts := batches(ports, t.perCall())
+		// One call names half a second's worth, so that the packets stop soon after we do.
+		parts := batches(ports, min(max(t.o.Rate/2, 1), session.MaxInboundPorts))
 		for i, part := range parts {
 			if err := t.sendPart(ctx, part); err != nil {
 				t.unsent(slices.Concat(parts[i+1:]...))
@@ -166,10 +166,6 @@ func (t *inboundTest) sayAgain() {
 	}
 	t.progress("inbound-again", words.Args{"n": len(pending)}, expected(packets, t.o.Rate))
 }
-
-// perCall is how many ports one call names: half a second's worth, so that the
-// packets stop soon after we do.
-func (t *inboundTest) perCall() int { return min(max(t.o.Rate/2, 1), session.MaxInboundPorts) }
 
 // batches deals ports out, so that each batch has ports of the whole range (a
 // pause of the line makes no gap) at equal distances (which are named in few
@@ -219,8 +215,7 @@ func (t *inboundTest) call(ctx context.Context, ports []int, plain bool) error {
 	for {
 		reply, err := t.client.Inbound(ctx, req)
 		if err == nil && reply.WaitS <= 0 {
-			t.account(reply)
-			return cmp.Or(t.take(ctx, 0), t.ledger.end())
+			return cmp.Or(t.account(reply), t.take(ctx, 0))
 		}
 		wait := platform.Seconds(reply.WaitS)
 		if t.waited += wait; err == nil && t.waited <= inboundWaits {
@@ -231,8 +226,7 @@ func (t *inboundTest) call(ctx context.Context, ports []int, plain bool) error {
 		}
 		t.unsent(ports)
 		if err == nil {
-			t.ledger.giveUp(responderLimit)
-			err = errGaveUp
+			err = t.ledger.giveUp(responderLimit)
 		}
 		return err
 	}
@@ -245,14 +239,15 @@ func (t *inboundTest) unsent(ports []int) {
 	}
 }
 
-func (t *inboundTest) account(r session.InboundReply) {
+func (t *inboundTest) account(r session.InboundReply) error {
 	t.o.Public, t.o.Sent, t.o.ICMP = r.To, t.o.Sent+r.Sent, r.ICMP
 	if failed, err := session.DecodePorts(r.Failed, session.MaxInboundPorts); err == nil {
 		t.unsent(failed)
 	}
 	if r.Sent == 0 {
-		t.ledger.giveUp(notSent + " " + r.To.String())
+		return t.ledger.giveUp(notSent + " " + r.To.String())
 	}
+	return nil
 }
 
 // hear takes what has arrived at a port here. through is false when it was
@@ -275,7 +270,6 @@ func (t *inboundTest) hear(payload []byte, at int, through bool) {
 	})
 }
 
-// report writes down what was learnt.
 func (t *inboundTest) report() {
 	t.o.Runs, t.o.Method = t.runs(), methodBind
 	if t.watching() {
@@ -284,7 +278,6 @@ func (t *inboundTest) report() {
 	t.o.Elapsed, t.o.Late, t.o.GaveUp = time.Since(t.start).Milliseconds(), t.ledger.lateAnswers, t.ledger.gaveUp
 }
 
-// runs are the outcomes so far.
 func (t *inboundTest) runs() []InRun {
 	tried := func(_ int, p *port) bool { return p.tries > 0 || p.busy || p.answered }
 	return joinRuns(t.ledger.portsThat(tried), t.outcome)

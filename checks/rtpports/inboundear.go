@@ -3,9 +3,12 @@ package rtpports
 import (
 	"context"
 	"net/netip"
+	"sync"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -82,7 +85,6 @@ func (t *inboundTest) ready(ctx context.Context, ports []int) (free, taken []int
 	return free, taken
 }
 
-// release gives up the ports that were made ready.
 func (t *inboundTest) release() {
 	for _, c := range t.conns {
 		_ = c.Close()
@@ -90,7 +92,6 @@ func (t *inboundTest) release() {
 	t.conns = nil
 }
 
-// close ends everything.
 func (t *inboundTest) close() {
 	close(t.over)
 	t.release()
@@ -99,4 +100,32 @@ func (t *inboundTest) close() {
 		_ = t.raw.Close()
 	}
 	t.running.Wait()
+}
+
+// hops asks the routers on the way out for their names, by packets that live
+// for so many hops: behind a carrier's NAT one of them has a carrier's address.
+func (t *inboundTest) hops(ctx context.Context) []netip.Addr {
+	const most, patience = 4, 300 * time.Millisecond
+	hops := make([]netip.Addr, most)
+	var wg sync.WaitGroup
+	for i := range hops {
+		wg.Go(func() {
+			s, to := t.openSTUN(ctx)
+			if s == nil {
+				return
+			}
+			defer s.Close()
+			o := s.Ask(ctx, stun.Question{To: to, TTL: i + 1, Plan: stun.Plan{First: patience, Most: patience, Sends: 3, Linger: patience}})
+			for _, e := range o.ICMP {
+				if e.TimeExceeded() {
+					hops[i] = e.Hop
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for len(hops) > 0 && !hops[len(hops)-1].IsValid() {
+		hops = hops[:len(hops)-1]
+	}
+	return hops
 }

@@ -33,7 +33,6 @@ type Facts struct {
 	RouterSessions    int    `json:"router_sessions,omitempty"`     // what the router's table held when it was full
 }
 
-// judge judges the sweep, and the test from outside when there was one.
 func judge(o Observed, host *netinfo.Host) checks.Judgement {
 	j := judgeSweep(o, host)
 	if o.Inbound == nil {

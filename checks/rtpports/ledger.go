@@ -101,8 +101,9 @@ func (l *ledger) Want(ports []int) {
 	l.fresh.wanted, l.since = false, len(l.order)
 }
 
-// Enqueue has ports asked once, apart from any round.
-func (l *ledger) Enqueue(ports []int, plain bool, now time.Time) {
+// Once has ports asked once, apart from any round.
+func (l *ledger) Once(ports []int, plain bool, now time.Time) {
+	l.Want(nil)
 	l.begin(now)
 	for _, n := range ports {
 		l.queue = append(l.queue, ask{port: n, plain: plain})
@@ -220,7 +221,6 @@ func (l *ledger) Answered(a packet, now time.Time) (first bool) {
 	return first
 }
 
-// trip notes how long a round trip took.
 func (l *ledger) trip(d time.Duration, now time.Time) {
 	if d > l.rtt {
 		l.rtt = d

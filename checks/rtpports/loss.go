@@ -65,7 +65,6 @@ func tableStep(passed []bool) (at int, ok bool) {
 	return at, -float64(len(passed)-at)*chance < math.Log(maxError)
 }
 
-// shareOf is the share of those that passed.
 func shareOf(passed []bool) float64 {
 	n := 0
 	for _, p := range passed {

@@ -1,9 +1,6 @@
 package rtpports
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // refusals of this machine in a row are believed.
 const refusals = 3
@@ -54,12 +51,6 @@ func (l *ledger) pending(ports []int) (out []int) {
 		}
 	}
 	return out
-}
-
-// allAnswered reports that each of the ports has answered since it was last
-// asked.
-func (l *ledger) allAnswered(ports []int) bool {
-	return !slices.ContainsFunc(ports, func(n int) bool { return !l.ports[n].heard })
 }
 
 // openPorts are up to most ports that have answered and are held open, in

@@ -6,7 +6,6 @@ import (
 	"time"
 )
 
-// runs are the outcomes so far.
 func (s *sweep) runs() []Run {
 	asked := s.ledger.portsThat(func(n int, p *port) bool {
 		if !p.known {
@@ -50,7 +49,6 @@ func (s *sweep) state(n int) string {
 	return stateReturn
 }
 
-// report writes down everything that was learnt.
 func (s *sweep) report() {
 	l, o := s.ledger, s.o
 	o.Runs, o.Rate, o.Entries, o.EntriesFrom = s.runs(), s.plan.rate, s.plan.entries, s.plan.from

@@ -130,7 +130,7 @@ func (l *ledger) measure(all bool) (dead bool) {
 			}
 		}
 		if l.deads++; l.deads > l.maxDeadRounds {
-			l.giveUp(l.dead)
+			_ = l.giveUp(l.dead)
 		}
 	}
 	return dead
@@ -143,7 +143,7 @@ func (l *ledger) Decide(pending []int) (waiting bool) {
 	need, noneYet, ok := l.need()
 	if !ok {
 		if l.hopelessLoss(pending) {
-			l.giveUp(l.lossy)
+			_ = l.giveUp(l.lossy)
 		}
 		return false
 	}
@@ -202,7 +202,10 @@ func (l *ledger) loss() float64 {
 }
 
 // giveUp ends the test.
-func (l *ledger) giveUp(why string) { l.gaveUp, l.over = why, true }
+func (l *ledger) giveUp(why string) error {
+	l.gaveUp, l.over = why, true
+	return errGaveUp
+}
 
 // end is errGaveUp after giveUp.
 func (l *ledger) end() error {

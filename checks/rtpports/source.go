@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -16,7 +18,6 @@ import (
 // about 1 KB for each.
 const readBuffer = 2 * maxWindow << 10
 
-// source is one socket of ours.
 type source struct {
 	Source
 	conn  platform.UDPConn   // nil where there is batch; it has a reader of its own
@@ -33,7 +34,12 @@ func (s *sweep) addSource(ctx context.Context, local uint16) error {
 	src.Local = probe.LocalOf(s.env.Net, src.Local, s.client.Addr)
 	s.sources = append(s.sources, src)
 	if src.batch == nil {
-		s.running.Go(func() { s.read(src) })
+		s.running.Go(func() { // it hands the answers to the loop
+			for b, d := range probe.Datagrams(src.conn, func(e *platform.ICMPError) { s.post(func() { s.heardICMP(e) }) }) {
+				now, m := time.Now(), platform.Message{Buf: bytes.Clone(b), N: d.N, Peer: d.From}
+				s.post(func() { s.digest(src, []platform.Message{m}, now) })
+			}
+		})
 	}
 	return nil
 }
@@ -166,7 +172,6 @@ func newInbox() []platform.Message {
 	return in
 }
 
-// digest takes answers.
 func (s *sweep) digest(src *source, in []platform.Message, now time.Time) {
 	for _, m := range in {
 		if p, ok := s.proved(m.Buf[:m.N], m.Peer); ok && s.ledger.Answered(packet{int(p.Port), p.Serial, p.Plain}, now) {
@@ -195,11 +200,44 @@ func (s *sweep) heardICMP(e *platform.ICMPError) {
 	}
 }
 
-// read hands the answers of one socket to the loop.
-func (s *sweep) read(src *source) {
-	told := func(e *platform.ICMPError) { s.post(func() { s.heardICMP(e) }) }
-	for b, d := range probe.Datagrams(src.conn, told) {
-		now, m := time.Now(), platform.Message{Buf: bytes.Clone(b), N: d.N, Peer: d.From}
-		s.post(func() { s.digest(src, []platform.Message{m}, now) })
+const (
+	// sourceProbes are sent first, to see whether anything answers at all.
+	sourceProbes = 16
+	sourceRounds = 3
+)
+
+// findWorkingSource looks whether anything answers, and if not tries other
+// source ports: ours may lie in a range that is blocked, and then no answer
+// comes back from anywhere.
+func (s *sweep) findWorkingSource(ctx context.Context, ports []int) error {
+	if len(s.ledger.openPorts(1)) > 0 || len(s.sources) > 1 {
+		return nil
 	}
+	few := slices.Clone(ports)
+	s.ledger.shuffle(few)
+	few = few[:min(sourceProbes, len(few))]
+	answers := func() bool { return len(s.ledger.pending(few)) < len(few) }
+	for try := range 3 {
+		switch try {
+		case 1: // below the media range and above the ports of services
+			if s.addSource(ctx, uint16(7000+rand.IntN(2900))) != nil {
+				continue // in use: the next one will do
+			}
+		case 2:
+			if err := s.addSource(ctx, 0); err != nil {
+				return err
+			}
+		}
+		for range sourceRounds {
+			if err := s.sendAndWait(ctx, s.ledger.pending(few), answers); err != nil {
+				return err
+			}
+			if answers() {
+				s.ledger.Restart()
+				return nil
+			}
+		}
+	}
+	s.ledger.Restart()
+	return s.measureOtherPorts(ctx)
 }

@@ -21,7 +21,6 @@ const (
 	lateControls = 8
 )
 
-// outbound are the limits of a sweep.
 func outbound() limits {
 	return limits{
 		leastTries: 3, mostTries: maxTries, manyControls: 32, fewControls: lateControls,
@@ -57,7 +56,6 @@ func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *p
 	return s, s.addSource(ctx, 0)
 }
 
-// close ends everything and tells the responder.
 func (s *sweep) close(ctx context.Context) {
 	s.stop()
 	close(s.over)
@@ -232,8 +230,7 @@ func (s *sweep) keepSession(ctx context.Context) {
 // sendAndWait sends one probe to each port and waits for the answers: as long as
 // the slowest took, and no longer than until done.
 func (s *sweep) sendAndWait(ctx context.Context, ports []int, done func() bool) error {
-	s.ledger.Want(nil)
-	s.ledger.Enqueue(ports, false, time.Now())
+	s.ledger.Once(ports, false, time.Now())
 	if err := s.pump(ctx); err != nil {
 		return err
 	}

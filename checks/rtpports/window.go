@@ -26,7 +26,6 @@ type window struct {
 	cut      time.Time // when the window last shrank
 }
 
-// flown is one probe.
 type flown struct {
 	port   *port
 	serial uint32

@@ -54,18 +54,7 @@ func judge(o Observation, h *netinfo.Host) checks.Judgement {
 			j.Explains = checks.ReachUntold // the other family works
 		}
 	}
-	if u.VPN {
-		j.Findings = append(j.Findings, vpn(u))
-	}
-	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
-		j.Findings = append(j.Findings, smallPackets(u))
-	}
-	if u.Wireless {
-		j.Findings = append(j.Findings, wireless(u))
-	}
-	if a, ok := translated(u); ok {
-		j.Findings = append(j.Findings, overIPv6(a))
-	}
+	j.Findings = append(j.Findings, ofTheWay(u)...)
 	return j
 }
 
@@ -176,25 +165,25 @@ func (n Named) answered(h *netinfo.Host) bool {
 	return slices.ContainsFunc(h.Contacts, func(c netinfo.Contact) bool { return slices.Contains(n.Addrs, c.Addr) && c.Answers > 0 })
 }
 
-func vpn(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.vpn", Severity: checks.Warning, Confidence: checks.Likely, Heard: true,
-		Evidence: []checks.Evidence{proof("way-out", orNone(u.Interface), u.VPNInterface)},
+// ofTheWay are what is worth knowing of the way out, even where it works.
+func ofTheWay(u netinfo.Uplink) (out []checks.Finding) {
+	found := func(id string, s checks.Severity, c checks.Confidence, args words.Args, e checks.Evidence) {
+		out = append(out, checks.Finding{ID: id, Severity: s, Confidence: c, Heard: true, Args: args, Evidence: []checks.Evidence{e}})
 	}
-}
-
-func smallPackets(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.mtu", Severity: checks.Warning, Confidence: checks.Likely, Heard: true, Args: words.Args{"mtu": u.MTU},
-		Evidence: []checks.Evidence{checks.Proof(say("mtu", words.Args{"interface": u.Interface}), say("at-least", words.Args{"mtu": smallMTU}), u.MTU)},
+	if u.VPN {
+		found("uplink.vpn", checks.Warning, checks.Likely, nil, proof("way-out", orNone(u.Interface), u.VPNInterface))
 	}
-}
-
-func wireless(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.wireless", Severity: checks.Info, Confidence: checks.Certain,
-		Evidence: []checks.Evidence{proof("interface", say("cable", nil), say("wireless", words.Args{"interface": u.Interface}))},
+	if u.MTU > 0 && u.MTU < smallMTU && u.Kind != "tunnel" {
+		size := checks.Proof(say("mtu", words.Args{"interface": u.Interface}), say("at-least", words.Args{"mtu": smallMTU}), u.MTU)
+		found("uplink.mtu", checks.Warning, checks.Likely, words.Args{"mtu": u.MTU}, size)
 	}
+	if u.Wireless {
+		found("uplink.wireless", checks.Info, checks.Certain, nil, proof("interface", say("cable", nil), say("wireless", words.Args{"interface": u.Interface})))
+	}
+	if a, ok := translated(u); ok {
+		found("uplink.ipv4-over-ipv6", checks.Info, checks.Certain, nil, proof("own-address", nil, a))
+	}
+	return out
 }
 
 // translated is the IPv4 address of a machine whose IPv4 is carried over IPv6
@@ -206,13 +195,6 @@ func translated(u netinfo.Uplink) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
-}
-
-func overIPv6(a netip.Addr) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.ipv4-over-ipv6", Severity: checks.Info, Confidence: checks.Certain,
-		Evidence: []checks.Evidence{proof("own-address", nil, a)},
-	}
 }
 
 // orNone is s, or the word for nothing.

@@ -23,7 +23,10 @@ func outside(o Observation, h *netinfo.Host) (out []checks.Finding, unclear word
 	case w.answered:
 		return nil, unclear
 	case u.GatewayUnresolved || w.neighbour:
-		f := silentGateway(u)
+		f := checks.Finding{
+			ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{},
+			Evidence: []checks.Evidence{checks.Proof(say("hardware-address", words.Args{"address": shownGateway(u)}), say("arp-answer", nil), say("none", nil))},
+		}
 		if len(w.asked) > 0 {
 			f.Severity, f.Confidence = checks.Critical, checks.Certain
 			f.Evidence = append(f.Evidence, w.evidence()...)
@@ -151,13 +154,6 @@ func answeredNear(o Observation, h *netinfo.Host) (list []string) {
 		}
 	}
 	return list
-}
-
-func silentGateway(u netinfo.Uplink) checks.Finding {
-	return checks.Finding{
-		ID: "uplink.gateway-silent", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{},
-		Evidence: []checks.Evidence{checks.Proof(say("hardware-address", words.Args{"address": shownGateway(u)}), say("arp-answer", nil), say("none", nil))},
-	}
 }
 
 func rejects(w weighed, u netinfo.Uplink) checks.Finding {

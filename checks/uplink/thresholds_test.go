@@ -92,8 +92,8 @@ func TestWhatALineIsWorth(t *testing.T) {
 		"all is well":                    {explains: checks.ReachAll},
 		"a VPN":                          {func(h *netinfo.Host) { h.Uplink.VPN, h.Uplink.VPNInterface = true, "wg0" }, nil, []string{"vpn warning likely heard"}, checks.ReachAll, false},
 		"small packets":                  {func(h *netinfo.Host) { h.Uplink.MTU = 1280 }, nil, []string{"mtu warning likely heard"}, checks.ReachAll, false},
-		"Wi-Fi":                          {func(h *netinfo.Host) { h.Uplink.Wireless = true }, nil, []string{"wireless info certain silence"}, checks.ReachAll, false},
-		"464XLAT":                        {func(h *netinfo.Host) { h.Uplink.Local = []netip.Addr{at("192.0.0.4")} }, nil, []string{"ipv4-over-ipv6 info certain silence"}, checks.ReachAll, false},
+		"Wi-Fi":                          {func(h *netinfo.Host) { h.Uplink.Wireless = true }, nil, []string{"wireless info certain heard"}, checks.ReachAll, false},
+		"464XLAT":                        {func(h *netinfo.Host) { h.Uplink.Local = []netip.Addr{at("192.0.0.4")} }, nil, []string{"ipv4-over-ipv6 info certain heard"}, checks.ReachAll, false},
 		"an address in the carrier's":    {func(h *netinfo.Host) { h.Uplink.Local = []netip.Addr{at("100.64.0.4")} }, nil, nil, checks.ReachAll, false},
 		"a dead line":                    {func(h *netinfo.Host) { h.Contacts = dead }, nil, []string{"no-internet critical likely silence"}, checks.ReachAll, false},
 		"a line with one silent server":  {func(h *netinfo.Host) { h.Contacts = dead[:1] }, nil, nil, checks.ReachAll, true},
@@ -107,7 +107,7 @@ func TestWhatALineIsWorth(t *testing.T) {
 				h.Uplink.VPN, h.Uplink.VPNInterface, h.Uplink.MTU, h.Uplink.Wireless, h.Uplink.Local = true, "wg0", 1280, true, []netip.Addr{at("192.0.0.4")}
 				h.Contacts = dead
 			}, nil,
-			[]string{"no-internet critical likely silence", "vpn warning likely heard", "mtu warning likely heard", "wireless info certain silence", "ipv4-over-ipv6 info certain silence"},
+			[]string{"no-internet critical likely silence", "vpn warning likely heard", "mtu warning likely heard", "wireless info certain heard", "ipv4-over-ipv6 info certain heard"},
 			checks.ReachAll, false,
 		},
 	} {

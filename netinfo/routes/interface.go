@@ -46,7 +46,12 @@ func Interfaces(ctx context.Context, s platform.System) ([]Interface, error) {
 		if out, err = s.Run(ctx, "networksetup", "-listallhardwareports"); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
-		markWireless(list, parseHardwarePorts(out))
+		wireless := parseHardwarePorts(out)
+		for i := range list {
+			if slices.Contains(wireless, list[i].Name) {
+				list[i].Kind = platform.KindWireless
+			}
+		}
 	}
 	return list, err
 }

@@ -20,15 +20,6 @@ func readNetstat(ctx context.Context, s platform.System) (list []Route) {
 	return list
 }
 
-// markWireless marks the devices that are Wi-Fi.
-func markWireless(list []Interface, devices []string) {
-	for i := range list {
-		if slices.Contains(devices, list[i].Name) {
-			list[i].Kind = platform.KindWireless
-		}
-	}
-}
-
 // parseNetstat reads "netstat -rn" of macOS and the BSDs, IPv4 and IPv6. Lines
 // it cannot read are left out: it could not follow them.
 //

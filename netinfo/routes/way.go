@@ -130,23 +130,21 @@ func (p *Policy) asks(q Question) Answer {
 	if p.Dst.IsValid() {
 		and(AnswerOf(p.Dst.Contains(q.Dst)))
 	}
-	if p.Src.IsValid() && answer != No {
-		if q.From == nil {
-			and(No)
-		} else {
-			and(q.From(p.Src))
-		}
+	switch {
+	case !p.Src.IsValid():
+	case q.From == nil:
+		and(No)
+	default:
+		and(q.From(p.Src))
 	}
-	if p.In != "" && answer != No {
+	if p.In != "" {
 		and(AnswerOf(p.In == q.In))
 	}
-	if p.Mask != 0 && answer != No {
-		switch {
-		case (q.Mark^p.Mark)&p.Mask&q.Known != 0:
-			and(No)
-		case p.Mask&^q.Known != 0:
-			and(Unsure)
-		}
+	switch {
+	case (q.Mark^p.Mark)&p.Mask&q.Known != 0:
+		and(No)
+	case p.Mask&^q.Known != 0:
+		and(Unsure)
 	}
 	if p.Other {
 		and(Unsure)
