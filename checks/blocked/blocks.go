@@ -23,8 +23,8 @@ const maxPeel = 40
 // accept is put.
 func (e question) filterBlocks(s Subject) Subject {
 	named := e.rules.Mentions(s.Address)
-	stops := map[*packetfilter.Rule]*found{}
-	var order []*found
+	stops := map[*packetfilter.Rule]*culprit{}
+	var order []*culprit
 	for _, q := range e.classes(s) {
 		q.Ignore = map[*packetfilter.Rule]bool{}
 		for range maxPeel {
@@ -32,23 +32,24 @@ func (e question) filterBlocks(s Subject) Subject {
 			if len(stop) == 0 {
 				break
 			}
-			for _, f := range stop {
-				rule := f.step.Rule
-				if q.Ignore[rule] = true; stops[rule] == nil {
-					stops[rule] = &found{culprit: f.culprit}
-					order = append(order, stops[rule])
+			for _, c := range stop {
+				allow := c.allow
+				if q.Ignore[c.step.Rule] = true; stops[c.step.Rule] == nil {
+					c.allow, stops[c.step.Rule] = nil, &c
+					order = append(order, &c)
 				}
-				stops[rule].allow = addOnce(stops[rule].allow, f.allow...)
+				known := stops[c.step.Rule]
+				known.allow = addOnce(known.allow, allow...)
 			}
 		}
 	}
 	var list []Block
-	for _, f := range order {
-		b := wordBlock(f.culprit, e.when)
-		b.Lift = f.Delete(e.wording)
-		wider := !f.prefix.IsValid() || f.prefix.Bits() < s.Address.Bits()
+	for _, c := range order {
+		b := wordBlock(*c, e.when)
+		b.Lift = c.Delete(e.wording)
+		wider := !c.prefix.IsValid() || c.prefix.Bits() < s.Address.Bits()
 		if wider || !b.lifts() {
-			b.Lift = packetfilter.Change{Rules: f.allow}
+			b.Lift = packetfilter.Change{Rules: c.allow}
 		}
 		list = append(list, b)
 	}
@@ -56,15 +57,9 @@ func (e question) filterBlocks(s Subject) Subject {
 	return s
 }
 
-// found is what stops a subject, and the accepts that go before it.
-type found struct {
-	culprit
-	allow []packetfilter.RuleEdit
-}
-
 // peel is what stops the packets of a class first: nothing that was taken away
 // in thought, and each rule once for each part of the class.
-func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list []found) {
+func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list []culprit) {
 	field := packetfilter.FieldSrc
 	if q.Hook == packetfilter.HookOutput {
 		field = packetfilter.FieldDst
@@ -75,7 +70,8 @@ func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list [
 		}
 		if c, ok := culpritOf(named, o, s.Address, field); ok && !q.Ignore[c.step.Rule] {
 			o.Decider = c.step
-			list = append(list, found{c, e.rules.Allow(e.wording, q.Class, o, s.Address).Rules})
+			c.allow = e.rules.Allow(e.wording, q.Class, o, s.Address).Rules
+			list = append(list, c)
 		}
 	}
 	return list
@@ -83,7 +79,7 @@ func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list [
 
 // spared are rules and elements that name the subject, are meant to stop
 // somebody, and stop nothing of what was asked about.
-func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]*found, s Subject) (list []Block) {
+func (e question) spared(named []packetfilter.Mention, stops map[*packetfilter.Rule]*culprit, s Subject) (list []Block) {
 	for _, m := range named {
 		steps := m.UsedBy
 		if m.Step.Rule != nil {

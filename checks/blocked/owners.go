@@ -1,7 +1,6 @@
 package blocked
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -107,24 +106,19 @@ func shownByOwner(s Subject, b Block) bool {
 // distinct leaves one of several blocks that are the same object met by several
 // rules.
 func distinct(list []Block) (out []Block) {
-	type key struct {
-		layer, where, object string
-		prefix               netip.Prefix
-	}
-	at := map[key]int{}
+	at := map[[4]string]int{} // in out
 	for _, b := range list {
-		k := key{b.Layer, b.Where, b.Object, b.Prefix}
-		i, ok := at[k]
+		object := [4]string{b.Layer, b.Where, b.Object, b.Prefix.String()}
+		i, ok := at[object]
 		if !ok {
-			at[k] = len(out)
-			out = append(out, b)
+			at[object], out = len(out), append(out, b)
 			continue
 		}
-		out[i].Effective = out[i].Effective || b.Effective
-		if out[i].Effective {
-			out[i].Why, out[i].Note = "", ""
+		o := &out[i]
+		if o.Effective = o.Effective || b.Effective; o.Effective {
+			o.Why, o.Note = "", ""
 		}
-		out[i].Reasons = addOnce(out[i].Reasons, b.Reasons...)
+		o.Reasons = addOnce(o.Reasons, b.Reasons...)
 	}
 	return out
 }

@@ -16,6 +16,7 @@ type culprit struct {
 	step   packetfilter.Step         // the rule
 	match  *packetfilter.RecentMatch // that asks the list
 	prefix netip.Prefix              // that is named; zero where it is no network
+	allow  []packetfilter.RuleEdit   // accepts that go before it
 }
 
 // culpritOf looks for what is about the subject among the rule that decided

@@ -42,7 +42,7 @@ const (
 // assumed, with the weight of 20 packets.
 func inbound() limits {
 	return limits{
-		prior: 20, leastTries: noAnswerTries, mostTries: 16, manyControls: 8, fewControls: 8,
+		prior: 20, leastTries: noAnswerTries, mostTries: 16, manyControls: lateControls,
 		maxDeadRounds: 2, dead: wentSilent, grace: inboundGrace,
 	}
 }

@@ -33,8 +33,7 @@ type limits struct {
 	prior         int           // packets without loss that are assumed before any was seen
 	leastTries    int           // of a port that is called silent
 	mostTries     int           // when more are needed, silence says nothing about ports
-	manyControls  int           // known-open ports in a round until enoughControls were asked
-	fewControls   int           // and after that, when they only show that the path lives
+	manyControls  int           // known-open ports in a round until enoughControls were asked; then lateControls
 	maxDeadRounds int           // how many rounds may be lost to a dead path
 	dead          string        // the problem when there are more
 	lossy         string        // the problem when too much is lost; empty: the ports just stay undecided

@@ -84,10 +84,11 @@ func (l *ledger) newRound(pending []int) {
 
 // controls is how many known-open ports go along with a round.
 func (l *ledger) controls(pending int) int {
+	least := l.manyControls
 	if l.knownOpenLoss.asked >= enoughControls {
-		return max(l.fewControls, pending/controlShare)
+		least = lateControls
 	}
-	return max(l.manyControls, pending/controlShare)
+	return max(least, pending/controlShare)
 }
 
 // nearVerdict reports whether some of the ports may have been asked often

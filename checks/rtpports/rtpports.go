@@ -4,8 +4,10 @@
 package rtpports
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
+	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -72,4 +74,78 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	err = s.run(ctx)
 	s.report()
 	return o, err
+}
+
+func (s *sweep) runs() []Run {
+	asked := s.ledger.portsThat(func(n int, p *port) bool {
+		if !p.known {
+			_, planned := slices.BinarySearch(s.plan.ports, n)
+			return planned // it would have been asked
+		}
+		return !p.usedByOthers || s.plan.stride == 1 && s.plan.span.Contains(n)
+	})
+	outcome := func(n int) (string, int) { return s.state(n), 0 }
+	return unmoved(joinRuns(skipUnasked(asked, s.state, s.untold), outcome))
+}
+
+// untold reports a port that nothing was learnt about because the sweep ended
+// before its turn.
+func (s *sweep) untold(n int) bool {
+	p := &s.ledger.ports[n]
+	return p.usedByOthers || !p.answered && !p.busy && !p.hopeless() && p.tries == 0
+}
+
+// state is what is known of one port.
+func (s *sweep) state(n int) string {
+	p := &s.ledger.ports[n]
+	switch {
+	case p.answered:
+		return stateOpen
+	case p.busy, p.usedByOthers:
+		return stateBusy
+	case p.hopeless() && p.local:
+		return stateLocal
+	case !p.silent:
+		return stateUnknown
+	case s.bitmap == nil:
+		return stateSilent
+	case !s.bitmap.Arrived.Has(n):
+		return stateOutbound
+	case s.bitmap.Unproved > 0:
+		// It may have come from another address of ours, which the responder
+		// does not answer.
+		return stateUnknown
+	}
+	return stateReturn
+}
+
+func (s *sweep) report() {
+	l, o := s.ledger, s.o
+	o.Runs, o.Rate, o.Entries, o.EntriesFrom = s.runs(), s.plan.rate, s.plan.entries, s.plan.from
+	o.Target = s.client.Addr
+	o.ElapsedMS, o.RTTMS, o.Sent = time.Since(s.start).Milliseconds(), l.rtt.Milliseconds(), l.sent
+	o.Canaries, o.CanariesLost, o.Late = l.knownOpenLoss.asked, l.knownOpenLoss.lost, l.lateAnswers
+	o.GaveUp = l.gaveUp
+	for _, src := range s.sources {
+		o.Sources = append(o.Sources, src.Source)
+	}
+	s.reportICMP()
+}
+
+// reportICMP keeps what was said about silent ports. What the responder's own
+// host says about a port that nobody is bound to says nothing about the way.
+func (s *sweep) reportICMP() {
+	for said, ports := range s.icmp {
+		ports = slices.DeleteFunc(ports, func(n int) bool { return s.ledger.ports[n].answered })
+		slices.Sort(ports)
+		ports = slices.Compact(ports)
+		if len(ports) == 0 || said.Hop == s.client.Addr {
+			continue
+		}
+		said.Ports, said.First, said.Last = len(ports), ports[0], ports[len(ports)-1]
+		s.o.ICMP = append(s.o.ICMP, said)
+	}
+	slices.SortFunc(s.o.ICMP, func(a, b ICMP) int {
+		return cmp.Or(a.Hop.Compare(b.Hop), cmp.Compare(a.Meaning, b.Meaning))
+	})
 }

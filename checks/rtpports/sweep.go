@@ -23,7 +23,7 @@ const (
 
 func outbound() limits {
 	return limits{
-		leastTries: 3, mostTries: maxTries, manyControls: 32, fewControls: lateControls,
+		leastTries: 3, mostTries: maxTries, manyControls: 32,
 		maxDeadRounds: 5, dead: openPortsSilent, lossy: halfLost, freshFlows: true,
 	}
 }

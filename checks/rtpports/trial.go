@@ -76,26 +76,23 @@ func (t *trial) post(f func()) {
 
 // take calls what was posted; if that is nothing it waits up to d for the first.
 func (t *trial) take(ctx context.Context, d time.Duration) error {
-	for waited := d <= 0; ; {
-		select {
-		case f := <-t.events:
-			f()
-			waited = true
-			continue
-		default:
-		}
-		if waited {
-			return ctx.Err()
-		}
-		waited = true
+	if len(t.events) == 0 && d > 0 {
 		timer := time.NewTimer(d)
+		defer timer.Stop()
 		select {
 		case f := <-t.events:
 			f()
 		case <-timer.C:
 		case <-ctx.Done():
 		}
-		timer.Stop()
+	}
+	for {
+		select {
+		case f := <-t.events:
+			f()
+		default:
+			return ctx.Err()
+		}
 	}
 }
 

@@ -125,16 +125,10 @@ func missing(u netinfo.Uplink) string {
 		return "link"
 	case len(u.Local) == 0:
 		return "address"
-	case selfAssigned(u):
-		return "dhcp"
+	case !slices.ContainsFunc(u.Local, func(a netip.Addr) bool { return !a.IsLinkLocalUnicast() }):
+		return "dhcp" // a machine makes such addresses up when that fails (RFC 3927)
 	}
 	return "route"
-}
-
-// selfAssigned reports whether all IPv4 addresses are of the kind that a machine
-// makes up when DHCP fails (RFC 3927).
-func selfAssigned(u netinfo.Uplink) bool {
-	return !slices.ContainsFunc(u.Local, func(a netip.Addr) bool { return !a.IsLinkLocalUnicast() })
 }
 
 func noWay(o Observation, h *netinfo.Host) checks.Finding {

@@ -94,24 +94,18 @@ func interfaceOf(s platform.System, l platform.Link) Interface {
 // linkKind tells a Linux interface's kind by its rtnetlink type; sub is the
 // type of a TUN or TAP.
 func linkKind(l platform.Link, sub string) platform.LinkKind {
-	if slices.Contains(l.Flags, platform.FlagLoopback) {
+	tunnels := []string{"tun", "wireguard", "amneziawg", "ovpn", "ipip", "sit", "gre", "ip6gre", "ip6tnl", "vti", "vti6", "xfrm", "fou", "gtp"}
+	switch kind := l.Info.Kind; {
+	case slices.Contains(l.Flags, platform.FlagLoopback):
 		return platform.KindLoopback
-	}
-	switch l.Info.Kind {
-	case "tun":
-		if sub == "tap" {
-			return platform.KindTAP
-		}
+	case kind == "tun" && sub == "tap":
+		return platform.KindTAP
+	case slices.Contains(tunnels, kind):
 		return platform.KindTunnel
-	case "wireguard", "amneziawg", "ovpn", "ipip", "sit", "gre", "ip6gre", "ip6tnl", "vti", "vti6", "xfrm", "fou", "gtp":
-		return platform.KindTunnel
-	case "ppp":
+	case kind == "ppp" || l.Type == "ppp":
 		return platform.KindPPP
-	case "wwan", "rmnet":
+	case kind == "wwan" || kind == "rmnet":
 		return platform.KindMobile
-	}
-	if l.Type == "ppp" {
-		return platform.KindPPP
 	}
 	return platform.KindEthernet
 }

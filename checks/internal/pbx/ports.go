@@ -3,7 +3,6 @@ package pbx
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -40,17 +39,7 @@ func ParsePorts(list string) (packetfilter.NumSet, error) {
 }
 
 // WritePorts writes a set as ParsePorts reads it.
-func WritePorts(s packetfilter.NumSet) string {
-	var words []string
-	for _, x := range s {
-		w := strconv.Itoa(int(x.Lo))
-		if x.Hi > x.Lo {
-			w += "-" + strconv.Itoa(int(x.Hi))
-		}
-		words = append(words, w)
-	}
-	return strings.Join(words, ",")
-}
+func WritePorts(s packetfilter.NumSet) string { return strings.ReplaceAll(s.String(), ", ", ",") }
 
 // maxSingle is how many ports in a row are still single ones; more are media.
 const maxSingle = 10
