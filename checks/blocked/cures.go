@@ -166,7 +166,13 @@ func letIn(o Observed, s Subject) (list []fixes.Fix) {
 	if m.UFW {
 		list = append(list, perPath(s, "ufw")...)
 	}
-	return append(list, insertRule(s)...)
+	var edits []packetfilter.RuleEdit
+	for _, p := range s.Paths {
+		if stopped(p) {
+			edits = append(edits, p.Allow...)
+		}
+	}
+	return append(list, pbx.EditFilter("insert-accept", words.Args{"address": v["Address"]}, edits)...)
 }
 
 // perPath joins one accept for each kind of packet that is stopped.
@@ -186,15 +192,4 @@ func perPath(s Subject, platform string) []fixes.Fix {
 		}
 	}
 	return fixes.Join(parts)
-}
-
-// insertRule puts an accept before the rule that decides.
-func insertRule(s Subject) []fixes.Fix {
-	var edits []packetfilter.RuleEdit
-	for _, p := range s.Paths {
-		if stopped(p) {
-			edits = append(edits, p.Allow...)
-		}
-	}
-	return pbx.EditFilter("insert-accept", words.Args{"address": pbx.AddressText(s.Address)}, edits)
 }

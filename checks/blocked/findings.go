@@ -241,14 +241,10 @@ func notLetIn(o Observed, s Subject) checks.Finding {
 		Evidence: evidence(s, nil),
 		Fixes:    letIn(o, s),
 	}
-	if onlyRTP(s) {
+	if !slices.ContainsFunc(s.Paths, func(p Path) bool { return stopped(p) && p.Purpose != purposeRTP }) {
 		f.Severity, f.Variant = checks.Warning, "rtp"
 	}
 	return f
-}
-
-func onlyRTP(s Subject) bool {
-	return !slices.ContainsFunc(s.Paths, func(p Path) bool { return stopped(p) && p.Purpose != purposeRTP })
 }
 
 // rearming is about a subject that failed, and will again: freeing it alone

@@ -149,8 +149,9 @@ func verdictOf(s Subject, paths []Path) string {
 		signalling = slices.DeleteFunc(signalling, func(p Path) bool { return p.Everyone && stopped(p) && p.Purpose != "" })
 		open, shut, unclear = count(signalling)
 	}
-	if acl := aclBlocks(s); acl && shut == 0 {
-		return verdictBlocked // the packet arrives, and Asterisk itself refuses it
+	behind := []string{"asterisk-acl", "route", "kamailio"} // the packet arrives, and they refuse it
+	if shut == 0 && slices.ContainsFunc(s.Blocks, func(b Block) bool { return b.Effective && slices.Contains(behind, b.Layer) }) {
+		return verdictBlocked
 	}
 	switch {
 	case shut > 0 && open == 0 && unclear == 0:
@@ -191,14 +192,6 @@ func stopped(p Path) bool { return p.Verdict == "drop" || p.Verdict == "reject" 
 
 func effectiveBlocks(s Subject) []Block {
 	return slices.DeleteFunc(slices.Clone(s.Blocks), func(b Block) bool { return !b.Effective })
-}
-
-// aclBlocks reports whether something behind the packet filter refuses the
-// subject.
-func aclBlocks(s Subject) bool {
-	return slices.ContainsFunc(s.Blocks, func(b Block) bool {
-		return b.Effective && slices.Contains([]string{"asterisk-acl", "route", "kamailio"}, b.Layer)
-	})
 }
 
 // summary is the verdict in one line, and as the first line of a report where
@@ -350,8 +343,6 @@ func whyUnclear(o Observed, addresses []string) words.Text {
 		for _, p := range s.Paths {
 			reasons = addOnce(reasons, p.Reasons...)
 		}
-	}
-	for _, s := range o.Subjects {
 		if s.Unread != "" && slices.Contains(addresses, pbx.AddressText(s.Address)) {
 			return words.Say("blocked.reason.partly-read", words.Args{"why": s.Unread})
 		}

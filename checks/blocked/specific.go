@@ -65,17 +65,14 @@ func callers(o packetfilter.Outcome) []packetfilter.Step {
 		if step.Rule == nil || step.Chain == nil || (step.What != "jump" && step.What != "goto") {
 			continue
 		}
-		if leadsTo(step.Rule, chain.Name) && step.Chain.Table() == chain.Table() {
+		leads := pbx.HasMatch(step.Rule, func(v *packetfilter.Verdict) bool { return v.Chain == chain.Name }) ||
+			pbx.HasMatch(step.Rule, func(*packetfilter.VerdictMap) bool { return true })
+		if leads && step.Chain.Table() == chain.Table() {
 			list = append(list, step)
 			chain = step.Chain
 		}
 	}
 	return list
-}
-
-func leadsTo(r *packetfilter.Rule, chain string) bool {
-	return pbx.HasMatch(r, func(v *packetfilter.Verdict) bool { return v.Chain == chain }) ||
-		pbx.HasMatch(r, func(*packetfilter.VerdictMap) bool { return true })
 }
 
 // widest is the shortest length of a network that still reads like a ban: half

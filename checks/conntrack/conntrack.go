@@ -79,7 +79,9 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.Notes = append(o.Notes, words.Quotes(filter.Notes)...)
 	wording := packetfilter.NewWording(ctx, env.System)
-	o.Helpers = helpers(filter.Rules, wording)
+	for _, step := range filter.Rules.SIPHelpers() {
+		o.Helpers = append(o.Helpers, Helper{Rule: step.Rule.Text, Where: pbx.RulePlace(step), Edits: step.Delete(wording).Rules})
+	}
 	ast := machine.Asterisk(ctx)
 	if ast.State != nil && !o.Unread {
 		o.trunks(ctx, env, machine, ast.State, wording)
@@ -89,14 +91,6 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		o.flows(ctx, env.System, filter, machine.Routes(ctx), ast)
 	}
 	return o, ctx.Err()
-}
-
-// helpers are the rules that attach the SIP helper.
-func helpers(rules *packetfilter.Ruleset, wording *packetfilter.Wording) (list []Helper) {
-	for _, step := range rules.SIPHelpers() {
-		list = append(list, Helper{Rule: step.Rule.Text, Where: pbx.RulePlace(step), Edits: step.Delete(wording).Rules})
-	}
-	return list
 }
 
 // trunks takes a provider's call through the rules, as a first packet and as

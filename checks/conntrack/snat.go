@@ -67,22 +67,16 @@ func spare(s packetfilter.Step, wording *packetfilter.Wording, ports pbx.Ports) 
 // movedPorts is about the packet filter that answers from other ports than
 // Asterisk.
 func movedPorts(list []Moved) checks.Finding {
-	f := checks.Finding{ID: "conntrack.source-port-moved", Severity: checks.Critical, Confidence: checks.Certain, Args: words.Args{"purposes": purposes(list)}}
+	f := checks.Finding{ID: "conntrack.source-port-moved", Severity: checks.Critical, Confidence: checks.Certain}
 	var edits []packetfilter.RuleEdit
+	var purposes []string // RTP, SIP
 	for _, m := range list {
+		purposes = append(purposes, strings.ToUpper(m.Purpose))
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("conntrack.evidence.own-packets", words.Args{"ports": m.Ports}),
 			words.Say("conntrack.evidence.unmoved", nil), words.Say("conntrack.evidence.moved", words.Args{"where": m.Where, "rule": m.Rule})))
 		edits = append(edits, m.Spare...)
 	}
-	f.Fixes = pbx.EditFilter("spare-own-ports", nil, edits)
+	slices.Sort(purposes)
+	f.Args, f.Fixes = words.Args{"purposes": slices.Compact(purposes)}, pbx.EditFilter("spare-own-ports", nil, edits)
 	return f
-}
-
-// purposes are what the ports are for: RTP, SIP.
-func purposes(list []Moved) (all []string) {
-	for _, m := range list {
-		all = append(all, strings.ToUpper(m.Purpose))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

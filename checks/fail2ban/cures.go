@@ -62,18 +62,13 @@ func sentOn(o Observed, jail string) bool {
 // anew is enough.
 func banWorking(o Observed, jail *jails.Jail, x Tried) []fixes.Fix {
 	list := banBetter(o, jail)
-	if len(x.Sets) == 0 && len(x.Rules) == 0 && stock(jail) && !sentOn(o, jail.Name) {
+	works := func(a jails.Action) bool { // fail2ban brings it along
+		return a.Blocks && (strings.HasPrefix(a.File, "iptables") || strings.HasPrefix(a.File, "nftables"))
+	}
+	if len(x.Sets) == 0 && len(x.Rules) == 0 && slices.ContainsFunc(jail.Actions, works) && !sentOn(o, jail.Name) {
 		list = append(banAgain(jail), list...)
 	}
 	return list
-}
-
-// stock reports whether a jail bans by an action that fail2ban brings along and
-// that is known to work.
-func stock(jail *jails.Jail) bool {
-	return slices.ContainsFunc(jail.Actions, func(a jails.Action) bool {
-		return a.Blocks && (strings.HasPrefix(a.File, "iptables") || strings.HasPrefix(a.File, "nftables"))
-	})
 }
 
 func banAgain(jail *jails.Jail) []fixes.Fix {

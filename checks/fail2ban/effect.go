@@ -18,10 +18,11 @@ import (
 // one finding at most. A banned address that gets in is a proof.
 func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 	for _, x := range o.Tried {
-		jail := jailNamed(o.State, x.Jail)
-		if jail == nil || x.Count == 0 || len(x.Ports) == 0 {
+		k := slices.IndexFunc(o.State.Jails, func(j jails.Jail) bool { return j.Name == x.Jail })
+		if k < 0 || x.Count == 0 || len(x.Ports) == 0 {
 			continue
 		}
+		jail := &o.State.Jails[k]
 		found := func(id string, s checks.Severity, ports []PortTry, args words.Args, cures []fixes.Fix) {
 			args["jail"] = jail.Name
 			list = append(list, checks.Finding{
@@ -56,14 +57,6 @@ func effect(o Observed) (list []checks.Finding, unclear []words.Text) {
 		}
 	}
 	return list, unclear
-}
-
-func jailNamed(st *jails.State, name string) *jails.Jail {
-	i := slices.IndexFunc(st.Jails, func(j jails.Jail) bool { return j.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &st.Jails[i]
 }
 
 // open are the ports on which every banned address gets in.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -93,9 +94,10 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.asterisk(ast)
 	o.try(env.PBX().Filter(ctx), routes, options.SIP)
-	if !env.System.Live() {
-		o.NotCollected = notCollected(ctx, env.System, "fail2ban-socket") && notCollected(ctx, env.System, "fail2ban-client")
-	}
+	o.NotCollected = !env.System.Live() && !slices.ContainsFunc([]string{"fail2ban-socket", "fail2ban-client"}, func(program string) bool {
+		_, err := env.System.Run(ctx, program, "status")
+		return !errors.Is(err, platform.ErrNotCollected)
+	})
 	return o, ctx.Err()
 }
 
@@ -125,16 +127,15 @@ func (o *Observed) try(filter pbx.Filter, routes *pbx.Routes, ports []jails.Port
 	if filter.Rules == nil || slices.ContainsFunc(filter.Unread, func(u packetfilter.Unread) bool { return u.Privilege }) {
 		return
 	}
-	o.Tool, o.Chain = filterTool(filter.Rules), pbx.ForwardChain(filter.Rules)
+	o.Tool, o.Chain = "nft", pbx.ForwardChain(filter.Rules)
+	ofIPTables := func(t *packetfilter.Table) bool { return strings.Contains(t.Tool, "tables") }
+	if len(filter.Rules.Tables) == 0 || slices.ContainsFunc(filter.Rules.Tables, ofIPTables) {
+		o.Tool = "iptables"
+	}
 	t := &trial{filter: filter, routes: routes, state: o.State, ports: ports}
 	for i := range o.State.Jails {
 		if x := t.jail(&o.State.Jails[i]); x != nil {
 			o.Tried = append(o.Tried, *x)
 		}
 	}
-}
-
-func notCollected(ctx context.Context, bundle platform.System, program string) bool {
-	_, err := bundle.Run(ctx, program, "status")
-	return errors.Is(err, platform.ErrNotCollected)
 }

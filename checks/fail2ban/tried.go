@@ -153,12 +153,3 @@ func (x *Tried) set(s *packetfilter.Set, usedBy int, holds bool) {
 		x.Sets = append(x.Sets, SetFacts{Name: s.Name, Holds: holds, UsedBy: usedBy, ForgetsS: int64(s.Default.Seconds())})
 	}
 }
-
-// filterTool is the program with which an additional ban is set: the one whose
-// rules are loaded.
-func filterTool(rules *packetfilter.Ruleset) string {
-	if len(rules.Tables) == 0 || slices.ContainsFunc(rules.Tables, func(t *packetfilter.Table) bool { return strings.Contains(t.Tool, "tables") }) {
-		return "iptables"
-	}
-	return "nft"
-}

@@ -42,20 +42,14 @@ func (s *sweep) hold(ctx context.Context, ports []int) (opened func() error) {
 // that many bytes can name.
 func split(ports []int, most, bytes int) (out [][]int) {
 	for len(ports) > 0 {
-		n := fitting(ports[:min(max(most, 1), len(ports))], bytes)
+		n := min(max(most, 1), len(ports))
+		for n > 1 && textLength(ports[:n]) > bytes {
+			n -= (n + 9) / 10
+		}
 		out = append(out, ports[:n])
 		ports = ports[n:]
 	}
 	return out
-}
-
-// fitting is how many of the ports a request of that many bytes can name.
-func fitting(ports []int, bytes int) int {
-	n := len(ports)
-	for n > 1 && textLength(ports[:n]) > bytes {
-		n -= (n + 9) / 10
-	}
-	return n
 }
 
 func textLength(ports []int) (n int) {

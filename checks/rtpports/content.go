@@ -31,13 +31,12 @@ func (s *sweep) compareContent(ctx context.Context) error {
 		if err := s.pump(ctx); err != nil {
 			return err
 		}
-		wait := func() time.Duration { return plainGap }
+		wait := s.ledger.retransmitAfter
 		switch {
 		case round < plainRounds-1:
+			wait = func() time.Duration { return plainGap }
 		case len(without(open)) == len(open):
 			wait = s.ledger.answerTimeout // that would be a finding
-		default:
-			wait = s.ledger.retransmitAfter
 		}
 		if err := s.waitAnswers(ctx, wait, answered); err != nil {
 			return err

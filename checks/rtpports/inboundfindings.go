@@ -1,7 +1,10 @@
 package rtpports
 
 import (
+	"slices"
+
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -60,12 +63,7 @@ func (v inView) local() any {
 // astray reports that the router looked for an inside address in vain. Only
 // that makes the outer address speak of an unreachable host.
 func (v inView) astray() bool {
-	for _, i := range v.o.ICMP {
-		if i.Hop == v.o.Public && i.Meaning == platform.HostUnreachable {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.o.ICMP, func(i session.InboundICMP) bool { return i.Hop == v.o.Public && i.Meaning == platform.HostUnreachable })
 }
 
 // carrier says by what a carrier's NAT in front of the router shows itself; the

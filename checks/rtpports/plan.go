@@ -95,12 +95,6 @@ func (p *plan) within(served string) error {
 	return nil
 }
 
-// usualEdges are where the media ranges of common PBXs, phones and systems
-// begin or end: a firewall rule that is wrong is often wrong there.
-func usualEdges() []int {
-	return []int{10000, 16384, 16483, 20000, 32767, 32768, 40000, 49152, 50000, 59999, 60000, 60999, 61000, 65535}
-}
-
 // spaced are both ends of a range and every stride-th port between.
 func spaced(s netinfo.PortRange, stride int) (out []int) {
 	for p := s.First; p < s.Last; p += stride {
@@ -110,10 +104,12 @@ func spaced(s netinfo.PortRange, stride int) (out []int) {
 }
 
 // choose returns the ports to ask: all, or every stride-th and both sides of
-// the usual edges.
+// where the media ranges of common PBXs, phones and systems begin or end: a
+// firewall rule that is wrong is often wrong there.
 func (p *plan) choose() []int {
+	edges := []int{10000, 16384, 16483, 20000, 32767, 32768, 40000, 49152, 50000, 59999, 60000, 60999, 61000, 65535}
 	out := spaced(p.span, p.stride)
-	for _, e := range slices.Concat(usualEdges(), p.in.RTPEdges) {
+	for _, e := range slices.Concat(edges, p.in.RTPEdges) {
 		for port := e - 1; port <= e+1; port++ {
 			if p.span.Contains(port) {
 				out = append(out, port)
@@ -152,13 +148,4 @@ func (p *plan) expected() time.Duration { return expected(len(p.ports), p.rate) 
 func expected(packets, rate int) time.Duration {
 	const tail = 500 * time.Millisecond
 	return time.Duration(float64(packets)/float64(rate)*float64(time.Second)) + tail
-}
-
-// rounded is d up to the next whole second or minute.
-func rounded(d time.Duration) time.Duration {
-	unit := time.Second
-	if d >= 2*time.Minute {
-		unit = time.Minute
-	}
-	return (d + unit - 1).Truncate(unit)
 }

@@ -162,16 +162,6 @@ func (s *sweep) readAll(src *source, d time.Duration) error {
 	}
 }
 
-// newInbox has room for a batch of answers. A byte more than a probe shows what
-// is not one.
-func newInbox() []platform.Message {
-	in := make([]platform.Message, sendBatch)
-	for i := range in {
-		in[i].Buf = make([]byte, session.RTPProbeSize+1)
-	}
-	return in
-}
-
 func (s *sweep) digest(src *source, in []platform.Message, now time.Time) {
 	for _, m := range in {
 		if p, ok := s.proved(m.Buf[:m.N], m.Peer); ok && s.ledger.Answered(packet{int(p.Port), p.Serial, p.Plain}, now) {

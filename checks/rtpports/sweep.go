@@ -49,7 +49,10 @@ func newSweep(ctx context.Context, env *checks.Env, client *session.Client, p *p
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{trial: t, o: o, plan: p, spoken: now, told: now, in: newInbox(), stop: func() {}, icmp: map[ICMP][]int{}}
+	s := &sweep{trial: t, o: o, plan: p, spoken: now, told: now, in: make([]platform.Message, sendBatch), stop: func() {}, icmp: map[ICMP][]int{}}
+	for i := range s.in {
+		s.in[i].Buf = make([]byte, session.RTPProbeSize+1) // a byte more than a probe shows what is not one
+	}
 	if client.Info.RTPBlock > 0 {
 		s.ledger.held = map[int]bool{}
 	}
@@ -214,8 +217,11 @@ func (s *sweep) sayProgress(ctx context.Context, now time.Time) {
 	s.told = now
 	s.keepSession(ctx)
 	n := len(s.ledger.queue)
-	left := time.Duration(n) * time.Second / time.Duration(s.ledger.pace.rate)
-	s.progress("left", words.Args{"n": n, "time": rounded(left)}, 0)
+	left, unit := time.Duration(n)*time.Second/time.Duration(s.ledger.pace.rate), time.Second
+	if left >= 2*time.Minute {
+		unit = time.Minute
+	}
+	s.progress("left", words.Args{"n": n, "time": (left + unit - 1).Truncate(unit)}, 0)
 }
 
 // keepSession speaks to the responder in time when no probe may have reached it

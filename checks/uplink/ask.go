@@ -38,18 +38,14 @@ func publicAddrs() []netip.Addr {
 	return out
 }
 
-// dnsQuestion asks for the root's name servers (RFC 1035, section 4.1): every
-// resolver knows them.
-func dnsQuestion() []byte {
-	return []byte{0x5d, 0x0c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1}
-}
-
 // questions are what to ask of whom. SIP is left to the checks of SIP: a
 // router's helper keeps an entry for each such packet.
 func questions(env *checks.Env, named []Named) (list []question) {
 	if !env.Inputs.NoPublic {
+		// For the root's name servers (RFC 1035, section 4.1): every resolver knows them.
+		dns := []byte{0x5d, 0x0c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1}
 		for _, a := range publicAddrs() {
-			list = append(list, question{netip.AddrPortFrom(a, 53), dnsQuestion()}, question{to: netip.AddrPortFrom(a, 443)})
+			list = append(list, question{netip.AddrPortFrom(a, 53), dns}, question{to: netip.AddrPortFrom(a, 443)})
 		}
 	}
 	for _, n := range named {
@@ -79,36 +75,34 @@ func askOutside(ctx context.Context, env *checks.Env, h *netinfo.Host, list []qu
 			end = func() {}
 		}
 		wg.Go(func() {
-			if q.payload == nil {
-				connect(ctx, env, q.to, end)
-				return
+			if q.put(ctx, env) {
+				end()
 			}
-			exchange(ctx, env, q, end)
 		})
 	}
 	wg.Wait()
 }
 
-func connect(ctx context.Context, env *checks.Env, to netip.AddrPort, answered func()) {
-	if conn, err := env.Net.DialTCP(ctx, local(env, to), to); err == nil {
-		answered()
-		conn.Close()
+// put reports whether the question was answered.
+func (q question) put(ctx context.Context, env *checks.Env) bool {
+	if q.payload == nil {
+		conn, err := env.Net.DialTCP(ctx, local(env, q.to), q.to)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
 	}
-}
-
-func exchange(ctx context.Context, env *checks.Env, q question, answered func()) {
 	conn, err := env.Net.OpenUDP(ctx, local(env, q.to))
 	if err != nil {
-		return
+		return false
 	}
 	defer conn.Close()
 	a := probe.Ask{
 		Payload: func() []byte { return q.payload },
 		Match:   func(_ []byte, from netip.AddrPort) bool { return from == q.to },
 	}
-	if probe.Exchange(ctx, conn, q.to, asking(), &a); a.Reply != nil {
-		answered()
-	}
+	probe.Exchange(ctx, conn, q.to, asking(), &a)
+	return a.Reply != nil
 }
 
 // local is the address to send from: the wanted one, where it is of the

@@ -96,11 +96,6 @@ func named(ctx context.Context, env *checks.Env) (list []Named) {
 	return list
 }
 
-// usualPort is where a kind of server listens.
-func usualPort(kind string) int {
-	return map[string]int{kindSIP: 5060, kindResponder: session.DefaultControlPort, kindSTUN: session.DefaultSTUNPort}[kind]
-}
-
 // lookUp finds the addresses, and asks the routing table for the way there.
 func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
 	at, err := netinfo.ParseHostPort(n.Host)
@@ -108,7 +103,8 @@ func (n *Named) lookUp(ctx context.Context, env *checks.Env) {
 		n.Error = platform.Words(err)
 		return
 	}
-	n.Port = at.PortOr(usualPort(n.Kind))
+	usual := map[string]int{kindSIP: 5060, kindResponder: session.DefaultControlPort, kindSTUN: session.DefaultSTUNPort}
+	n.Port = at.PortOr(usual[n.Kind])
 	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
 	if err != nil || len(addrs) == 0 {
 		n.Error = platform.Words(fmt.Errorf("looking up %s: %w", at.Host, err))

@@ -1,24 +1,11 @@
 package routes
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/sipdoctor/sipdoctor/platform"
 )
-
-// readNetstat asks netstat of macOS and the BSDs; nil: it is not there.
-func readNetstat(ctx context.Context, s platform.System) (list []Route) {
-	for _, family := range []string{"inet", "inet6"} {
-		if out, err := s.Run(ctx, "netstat", "-rn", "-f", family); err == nil {
-			list = append(list, parseNetstat(out)...)
-		}
-	}
-	return list
-}
 
 // parseNetstat reads "netstat -rn" of macOS and the BSDs, IPv4 and IPv6. Lines
 // it cannot read are left out: it could not follow them.

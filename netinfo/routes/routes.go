@@ -81,8 +81,13 @@ func Read(ctx context.Context, s platform.System) (Tables, error) {
 	case err == nil:
 		err = t.readRoutes(out)
 	case errors.Is(err, fs.ErrNotExist):
-		if list := readNetstat(ctx, s); list != nil {
-			t.Routes, err = list, nil
+		for _, family := range []string{"inet", "inet6"} { // macOS and the BSDs
+			if out, nerr := s.Run(ctx, "netstat", "-rn", "-f", family); nerr == nil {
+				t.Routes = append(t.Routes, parseNetstat(out)...)
+			}
+		}
+		if t.Routes != nil {
+			err = nil
 		}
 	}
 	if out, err := s.Run(ctx, "ip", "-j", "rule", "list"); err == nil {
