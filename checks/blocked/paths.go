@@ -132,7 +132,14 @@ func (e question) path(s Subject, q query, o packetfilter.Outcome) Path {
 		p.Verdict, p.Reasons = string(packetfilter.Maybe), append(slices.Clone(o.Reasons), s.Unread)
 	}
 	for _, step := range o.Trace {
-		p.Trace = append(p.Trace, traceLine(step))
+		line := pbx.RulePlace(step) + ": " + pbx.RuleText(step)
+		if step.Rule != nil && step.What != "" {
+			line += " [" + step.What + "]"
+		}
+		if step.Assumed {
+			line += " [assumed]" // to match; it is not known
+		}
+		p.Trace = append(p.Trace, line)
 	}
 	e.sentTo(&p, q.Class, o)
 	if pbx.Stopped(o) {
@@ -241,15 +248,4 @@ func (e question) established(c packetfilter.Class, o packetfilter.Outcome) stri
 		return ""
 	}
 	return verdict
-}
-
-func traceLine(s packetfilter.Step) string {
-	line := pbx.RulePlace(s) + ": " + pbx.RuleText(s)
-	if s.Rule != nil && s.What != "" {
-		line += " [" + s.What + "]"
-	}
-	if s.Assumed {
-		line += " [assumed]" // to match; it is not known
-	}
-	return line
 }

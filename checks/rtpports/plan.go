@@ -2,22 +2,28 @@ package rtpports
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 const (
 	// defaultRange is what providers ask for (MegaFon VATS).
 	defaultRange = "10000-65535"
-	// defaultEntries is the share of a router's connection table that a sweep
-	// may take: a quarter of what small routers hold (16,384). At a quarter no
-	// new flow of the office was lost in measurements, at three quarters a third.
-	defaultEntries = 4096
+	// tableShare is the part of a connection table that the test may take, one of
+	// so many: at a quarter no new flow of the office was lost in measurements, at
+	// three quarters a third.
+	tableShare = 4
+	// defaultEntries is that of what small routers hold.
+	defaultEntries = 16384 / tableShare
 	// entryLife is how long a router keeps an answered UDP flow, seconds
 	// (Linux: nf_conntrack_udp_timeout).
 	entryLife = 30
@@ -34,6 +40,17 @@ const (
 
 	modeSample = "sample"
 	modeFull   = "full"
+)
+
+// Where the budget comes from.
+const (
+	fromDefault = "default"        // nothing is known of the router: what small ones hold
+	fromUnknown = "router-unknown" // the same, though its platform is known
+	fromRouter  = "router"         // what its platform holds, by the catalogue
+	fromOwn     = "own-table"      // what is free in this machine's own table
+	fromFast    = "fast"           // --fast: no regard to the router's table
+	fromRate    = "rate"           // --rate
+	fromEntries = "router-entries" // --router-entries
 )
 
 // ParseRange reads "10000-65535" or "10000"; an empty text is the default
@@ -148,4 +165,54 @@ func (p *plan) expected() time.Duration { return expected(len(p.ports), p.rate) 
 func expected(packets, rate int) time.Duration {
 	const tail = 500 * time.Millisecond
 	return time.Duration(float64(packets)/float64(rate)*float64(time.Second)) + tail
+}
+
+// budgetOf is how many entries the test may take, and why. seen is the address
+// that this machine has outside.
+func budgetOf(host *netinfo.Host, seen netip.Addr) (entries int, from string) {
+	entries, from = defaultEntries, fromDefault
+	if host == nil {
+		return entries, from
+	}
+	if size, ok := fixes.ConnectionTable(host); ok {
+		entries, from = size/tableShare, fromRouter
+	} else if host.Router != nil && host.Router.Platform != "" {
+		from = fromUnknown
+	}
+	c := host.Tracking
+	if c == nil || c.Max <= 0 {
+		return entries, from
+	}
+	own := max((c.Max-c.Count)/tableShare, 1)
+	direct := slices.ContainsFunc(host.Uplink.Local, func(a netip.Addr) bool { return a == seen })
+	if direct || c.Count > 0 && own < entries {
+		entries, from = own, fromOwn
+	}
+	return entries, from
+}
+
+// learnBudget waits for the host's facts beside the sweep, and sets its pace:
+// the router's name takes seconds, and the first seconds are few entries.
+func (s *sweep) learnBudget(ctx context.Context) {
+	if s.plan.from != fromDefault || s.env.Host == nil {
+		return // the user has chosen it
+	}
+	s.running.Go(func() {
+		if host, err := s.env.Host(ctx); err == nil && ctx.Err() == nil {
+			s.post(func() { s.adopt(host) })
+		}
+	})
+}
+
+// adopt takes what is known of the table. A sweep that has met a full table
+// knows better.
+func (s *sweep) adopt(host *netinfo.Host) {
+	entries, from := budgetOf(host, s.client.Info.Seen.Addr())
+	s.plan.from = from
+	if len(s.o.Trips) > 0 || entries == s.plan.entries {
+		return
+	}
+	s.plan.entries, s.plan.rate = entries, min(politeRate(entries), fastRate)
+	s.ledger.pace.rate = s.plan.rate
+	s.progress("slower", words.Args{"rate": s.plan.rate, "entries": entries}, 0)
 }
