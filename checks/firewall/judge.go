@@ -80,13 +80,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	case o.At.IsValid():
 		j.Summary = words.Say("firewall.summary.at", words.Args{"summary": j.Summary, "address": o.At})
 	}
-	if o.RTPSet != nil {
-		j.Findings = append(j.Findings, rangesDiffer(o))
-	}
-	if x, ok := rtpExhausted(o); ok {
-		j.Findings = append(j.Findings, x)
-	}
-	j.Findings = append(j.Findings, limited(o.Limits)...)
+	j.Findings = slices.Concat(j.Findings, rangesDiffer(o), rtpExhausted(o.RTPUse, o.RTP), limited(o.Limits))
 	if !o.Asterisk && !o.Unread {
 		j.Summary = words.Say("firewall.summary.no-asterisk", words.Args{"summary": j.Summary})
 	}

@@ -80,7 +80,10 @@ const reloadRTP = "module reload res_rtp_asterisk.so"
 
 // rangesDiffer is about a changed rtp.conf that Asterisk has not read. To open
 // the range that runs would open what nobody wants.
-func rangesDiffer(o Observed) checks.Finding {
+func rangesDiffer(o Observed) []checks.Finding {
+	if o.RTPSet == nil {
+		return nil
+	}
 	f := checks.Finding{
 		ID: "firewall.rtp-not-reloaded", Severity: checks.Warning, Confidence: checks.Certain,
 		Args:     words.Args{"set": o.RTPSet.Range, "running": o.RTP},
@@ -91,7 +94,7 @@ func rangesDiffer(o Observed) checks.Finding {
 	for _, p := range o.RTPSet.Parts {
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("firewall.evidence.in-firewall", words.Args{"port": port("udp", p.Ports)}), nil, p.decides()))
 	}
-	return f
+	return []checks.Finding{f}
 }
 
 // openAsSet reports whether the firewall opens the range of rtp.conf: then it
@@ -109,21 +112,20 @@ const (
 )
 
 // rtpExhausted is about an RTP range of which next to nothing is free.
-func rtpExhausted(o Observed) (checks.Finding, bool) {
-	u := o.RTPUse
+func rtpExhausted(u *RTPUse, rtp string) []checks.Finding {
 	if u == nil || float64(u.Free) >= scarce*float64(u.Ports/2) {
-		return checks.Finding{}, false
+		return nil
 	}
 	program := any(u.Program)
 	if u.Program == "" {
 		program = words.Say("firewall.evidence.root-knows", nil)
 	}
-	return checks.Finding{
+	return []checks.Finding{{
 		ID: "firewall.rtp-in-use", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{"used": u.Used, "ports": u.Ports, "calls": u.Calls, "leaked": u.Calls >= 0 && u.Used > portsOfCall*(u.Calls+1)},
 		Evidence: []checks.Evidence{
-			checks.Proof(words.Say("firewall.evidence.free-pairs", words.Args{"range": o.RTP}), words.Say("firewall.evidence.at-least", words.Args{"n": int(scarce*float64(u.Ports/2)) + 1}), u.Free),
+			checks.Proof(words.Say("firewall.evidence.free-pairs", words.Args{"range": rtp}), words.Say("firewall.evidence.at-least", words.Args{"n": int(scarce*float64(u.Ports/2)) + 1}), u.Free),
 			checks.Proof(words.Say("firewall.evidence.held-by", nil), nil, program),
 		},
-	}, true
+	}}
 }

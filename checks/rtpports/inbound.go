@@ -67,7 +67,11 @@ func testInbound(ctx context.Context, env *checks.Env, client *session.Client) (
 	if err != nil {
 		return nil, err
 	}
-	o := &Inbound{Range: whole.String(), Runs: []InRun{}, Conf: in.RTPConf, Stride: strideOf(in, inboundDeepStride, inboundStride), Rate: inboundRate(in)}
+	p := plan{in: in}
+	p.budget() // what is forwarded takes an entry of the router's table, too
+	o := &Inbound{
+		Range: whole.String(), Runs: []InRun{}, Conf: in.RTPConf, Stride: strideOf(in, inboundDeepStride, inboundStride), Rate: min(p.rate, session.MaxInboundRate),
+	}
 	core, err := newTrial(env, client, inbound(), nil)
 	if err != nil {
 		return o, err
@@ -117,14 +121,6 @@ func inboundRange(in checks.Inputs) (netinfo.PortRange, error) {
 		err = fmt.Errorf("%s %d %d", rangeTooLow, r.First, session.FirstInboundPort)
 	}
 	return r, err
-}
-
-// inboundRate is that of a sweep, as far as a responder goes: every packet that
-// is forwarded takes an entry of the router's table, too.
-func inboundRate(in checks.Inputs) int {
-	p := plan{in: in}
-	p.budget()
-	return min(p.rate, session.MaxInboundRate)
 }
 
 // pump has the responder send what the ledger says, and hears what arrives,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -20,8 +21,9 @@ const readBuffer = 2 * maxWindow << 10
 
 type source struct {
 	Source
-	conn  platform.UDPConn   // nil where there is batch; it has a reader of its own
-	batch platform.BatchConn // read by the loop; nil where the system has none
+	conn      platform.UDPConn   // nil where there is batch; it has a reader of its own
+	batch     platform.BatchConn // read by the loop; nil where the system has none
+	io.Closer                    // of the one that there is
 }
 
 // addSource opens a socket and makes it the one that sends. The older ones stay:
@@ -50,7 +52,7 @@ func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, 
 		b, err := n.OpenBatch(ctx, local)
 		if err == nil {
 			_ = b.SetReadBuffer(readBuffer) // with less, answers are lost and asked for again
-			return &source{batch: b, Source: Source{Local: b.LocalAddr()}}, nil
+			return &source{batch: b, Closer: b, Source: Source{Local: b.LocalAddr()}}, nil
 		}
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return nil, err
@@ -60,15 +62,7 @@ func (s *sweep) openSource(ctx context.Context, local netip.AddrPort) (*source, 
 	if err != nil {
 		return nil, err
 	}
-	return &source{conn: conn, Source: Source{Local: conn.LocalAddr()}}, nil
-}
-
-func (src *source) close() {
-	if src.batch != nil {
-		_ = src.batch.Close()
-		return
-	}
-	_ = src.conn.Close()
+	return &source{conn: conn, Closer: conn, Source: Source{Local: conn.LocalAddr()}}, nil
 }
 
 // write is WriteBatch, or one datagram after the other where there is none.

@@ -63,7 +63,7 @@ func (s *sweep) close(ctx context.Context) {
 	s.stop()
 	close(s.over)
 	for _, src := range s.sources {
-		src.close()
+		_ = src.Close()
 	}
 	s.running.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
