@@ -23,12 +23,16 @@ const maxPeel = 40
 // accept is put.
 func (e question) filterBlocks(s Subject) Subject {
 	named := e.rules.Mentions(s.Address)
+	byRule := map[*packetfilter.Rule][]packetfilter.Mention{}
+	for _, m := range named {
+		byRule[m.Step.Rule] = append(byRule[m.Step.Rule], m)
+	}
 	stops := map[*packetfilter.Rule]*culprit{}
 	var order []*culprit
 	for _, q := range e.classes(s) {
 		q.Ignore = map[*packetfilter.Rule]bool{}
 		for range maxPeel {
-			stop := e.peel(q, s, named)
+			stop := e.peel(q, s, byRule)
 			if len(stop) == 0 {
 				break
 			}
@@ -58,8 +62,9 @@ func (e question) filterBlocks(s Subject) Subject {
 }
 
 // peel is what stops the packets of a class first: nothing that was taken away
-// in thought, and each rule once for each part of the class.
-func (e question) peel(q query, s Subject, named []packetfilter.Mention) (list []culprit) {
+// in thought, and each rule once for each part of the class. named is all that
+// names the subject, by rule; elements of sets and entries of lists have none.
+func (e question) peel(q query, s Subject, named map[*packetfilter.Rule][]packetfilter.Mention) (list []culprit) {
 	field := packetfilter.FieldSrc
 	if q.Hook == packetfilter.HookOutput {
 		field = packetfilter.FieldDst

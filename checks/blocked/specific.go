@@ -20,14 +20,19 @@ type culprit struct {
 }
 
 // culpritOf looks for what is about the subject among the rule that decided
-// and the rules that led to its chain; named is all that names the subject. ok is
-// false where a rule for everyone decided.
-func culpritOf(named []packetfilter.Mention, o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
+// and the rules that led to its chain. ok is false where a rule for everyone
+// decided.
+func culpritOf(named map[*packetfilter.Rule][]packetfilter.Mention, o packetfilter.Outcome, subject netip.Prefix, field packetfilter.Field) (culprit, bool) {
 	for _, step := range callers(o) {
-		for _, m := range named {
-			match, asked := asks(step.Rule, m, field)
-			if p, ok := around(m.Covers, subject); asked && ok {
-				return culprit{Mention: m, step: step, match: match, prefix: p}, true
+		for _, list := range [][]packetfilter.Mention{named[step.Rule], named[nil]} {
+			for _, m := range list {
+				match, asked := asks(step.Rule, m, field)
+				if !asked {
+					continue
+				}
+				if p, ok := around(m.Covers, subject); ok {
+					return culprit{Mention: m, step: step, match: match, prefix: p}, true
+				}
 			}
 		}
 	}

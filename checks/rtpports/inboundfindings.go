@@ -86,14 +86,6 @@ func (v inView) carrier(host *netinfo.Host) words.Text {
 	return words.Text{}
 }
 
-// moved are the ports that are forwarded to others, and where they arrived.
-func (v inView) moved() (from []string, to []words.Text) {
-	for _, m := range v.f.Moved {
-		from, to = append(from, m.Ports), append(to, say("evidence.at", words.Args{"ports": m.Ports, "to": m.To}))
-	}
-	return from, to
-}
-
 // oddConf is about the file, whatever arrived.
 func (v inView) oddConf() checks.Finding {
 	c := v.o.Conf

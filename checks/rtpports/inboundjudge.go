@@ -167,7 +167,11 @@ func (v inView) findings(host *netinfo.Host) (out []checks.Finding) {
 		part("rtp-ports.inbound-missing", "never-arrived", words.Args{"ports": silent, "nat": v.translated()}, silent, v.cures(host))
 	}
 	if len(v.f.Moved) > 0 {
-		from, to := v.moved()
+		var from []string
+		var to []words.Text
+		for _, m := range v.f.Moved {
+			from, to = append(from, m.Ports), append(to, say("evidence.at", words.Args{"ports": m.Ports, "to": m.To}))
+		}
 		part("rtp-ports.inbound-moved", "arrived-elsewhere", words.Args{"ports": portList(from)}, to[:min(len(to), mostShown)], v.cures(host))
 	}
 	if len(v.f.LocalFirewall) > 0 {

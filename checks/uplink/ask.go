@@ -21,13 +21,6 @@ type question struct {
 // askFor is how long there is for an answer.
 const askFor = 3400 * time.Millisecond
 
-// asking is when a datagram goes out: the kernel gives up looking for a
-// neighbour after three seconds, and what a router rejects comes back at once.
-func asking() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 500 * ms, 1200 * ms, 2000 * ms}, LastWait: askFor - 2000*ms}
-}
-
 // publicAddrs are the resolvers of three operators, who answer DNS over UDP 53
 // and HTTPS on TCP 443: Quad9, Cloudflare, Google.
 func publicAddrs() []netip.Addr {
@@ -101,7 +94,10 @@ func (q question) put(ctx context.Context, env *checks.Env) bool {
 		Payload: func() []byte { return q.payload },
 		Match:   func(_ []byte, from netip.AddrPort) bool { return from == q.to },
 	}
-	probe.Exchange(ctx, conn, q.to, asking(), &a)
+	// The kernel gives up looking for a neighbour after three seconds, and what a
+	// router rejects comes back at once.
+	const ms = time.Millisecond
+	probe.Exchange(ctx, conn, q.to, probe.Schedule{SendAt: []time.Duration{0, 500 * ms, 1200 * ms, 2000 * ms}, LastWait: askFor - 2000*ms}, &a)
 	return a.Reply != nil
 }
 
