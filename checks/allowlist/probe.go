@@ -1,8 +1,8 @@
 package allowlist
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/netip"
 	"sync"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -64,7 +65,7 @@ func (p *Probe) ask(ctx context.Context, env *checks.Env) {
 	case methodSTUN:
 		p.stun(ctx, env, local)
 	default:
-		p.options(ctx, env, local)
+		p.options(ctx, env)
 	}
 }
 
@@ -105,30 +106,27 @@ func (p *Probe) stun(ctx context.Context, env *checks.Env, local netip.AddrPort)
 
 // options sends the request until it is answered. An ICMP error is kept but does
 // not end the waiting: it can be forged or pass.
-func (p *Probe) options(ctx context.Context, env *checks.Env, local netip.AddrPort) {
-	conn, err := env.Net.OpenUDP(ctx, local)
+func (p *Probe) options(ctx context.Context, env *checks.Env) {
+	f, err := probe.OpenUDP(ctx, env.Net, p.Local, p.Addr)
 	if err != nil {
 		p.fail(err)
 		return
 	}
-	defer conn.Close()
-	token := "sd" + rand.Text()
-	request := options(token, conn.LocalAddr(), p.Addr)
-	a := &probe.Ask{
-		Payload: func() []byte { return request },
-		Match: func(b []byte, from netip.AddrPort) bool {
-			code, ok := answerTo(b, token)
-			if ok = ok && from == p.Addr; ok {
-				p.Code = code
-			}
-			return ok
-		},
+	defer f.Close()
+	d := probe.NewDialogue("udp", f.Local, p.Addr.String(), "probe@"+f.Local.String())
+	a := d.Request("OPTIONS")
+	a.Match = func(b []byte, from netip.AddrPort) bool {
+		code, ok := answerTo(b, d.CallID)
+		if ok = ok && from == p.Addr; ok {
+			p.Code = code
+		}
+		return ok
 	}
 	s := probe.Schedule{LastWait: lastWait}
 	for i := range time.Duration(tries) {
 		s.SendAt = append(s.SendAt, i*again)
 	}
-	_, err = probe.Exchange(ctx, conn, p.Addr, s, a)
+	err = f.Ask(ctx, s, a)
 	p.Tries = a.Tries
 	if icmp, ok := errors.AsType[*platform.ICMPError](err); ok {
 		p.heard(icmp)
@@ -140,15 +138,26 @@ func (p *Probe) options(ctx context.Context, env *checks.Env, local netip.AddrPo
 	}
 }
 
+// answerTo reads the status of a response to the request with that token. A
+// provisional one counts: the way there and back is open. A helper on the way
+// may have added something to the Call-ID.
+func answerTo(b []byte, token string) (code int, ok bool) {
+	m, err := sip.Parse(b)
+	if err != nil || m.Status < 100 {
+		return 0, false
+	}
+	id := m.Get("call-id")
+	return m.Status, id != nil && bytes.HasPrefix(id.Value, []byte(token))
+}
+
 func (p *Probe) answered(rtt time.Duration) {
-	p.Answered = true
-	p.RTTMS = float64(rtt.Microseconds()) / 1000
+	p.Answered, p.RTTMS = true, probe.Millis(rtt)
 	p.Error, p.Class = "", ""
 }
 
 // fail keeps why the probe got no answer, and who said so.
 func (p *Probe) fail(err error) {
-	p.Error, p.Class = platform.Words(err), string(platform.Classify(err))
+	p.Error, p.Class, _ = probe.Failure(err)
 	if e, ok := errors.AsType[*platform.ICMPError](err); ok {
 		p.heard(e)
 	}

@@ -1,14 +1,15 @@
 package dns
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -130,48 +131,37 @@ func (c client) askTCP(ctx context.Context, q *Question) {
 	ctx, cancel := context.WithTimeout(ctx, tcpTimeout)
 	defer cancel()
 	start := time.Now()
-	conn, err := c.env.Net.DialTCP(ctx, c.local(), c.to)
+	f, err := probe.Dial(ctx, c.env.Net, c.local(), c.to, nil)
 	if err != nil {
 		q.fail(err)
 		return
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	id := uint16(rand.Uint32())
-	b, err := query(q.Name, q.Type, id, c.edns)
-	if err == nil {
-		_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
-	}
-	if err != nil {
-		q.fail(err)
+	defer f.Close()
+	f.Messages = framed{&dns.Conn{Conn: f.Messages.(*probe.Stream).Conn}}
+	p := c.prepare(q)
+	if err := f.Ask(ctx, probe.Schedule{SendAt: []time.Duration{0}, LastWait: tcpTimeout}, p.ask); p.ask.Reply == nil {
+		q.fail(cmp.Or(err, os.ErrDeadlineExceeded))
 		return
 	}
-	r, err := readTCP(conn, id, q)
-	if err != nil {
-		q.fail(err)
-		return
-	}
-	q.took(r, time.Since(start))
+	q.took(p.got, time.Since(start))
 }
 
-func readTCP(rd io.Reader, id uint16, q *Question) (reply, error) {
-	var size [2]byte
-	if _, err := io.ReadFull(rd, size[:]); err != nil {
-		return reply{}, fmt.Errorf("reading the answer over TCP: %w", err)
-	}
-	b := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(rd, b); err != nil {
-		return reply{}, fmt.Errorf("reading the answer over TCP: %w", err)
-	}
-	if got, ok := answerID(b); !ok || got != id {
-		return reply{}, errors.New("the answer over TCP is to another question")
-	}
-	return readReply(b, q.Name, q.Type)
+// framed carries DNS over TCP: the length goes before the message.
+type framed struct{ *dns.Conn }
+
+func (f framed) Send(b []byte) error {
+	_, err := f.Write(b)
+	return err
+}
+
+func (f framed) Next() ([]byte, error) {
+	b := make([]byte, dns.MaxMsgSize)
+	n, err := f.Read(b)
+	return b[:n], err
 }
 
 func (q *Question) took(r reply, rtt time.Duration) {
-	q.Rcode, q.Records, q.RTTMillis = r.rcode, r.records, float64(rtt.Microseconds())/1000
+	q.Rcode, q.Records, q.RTTMillis = r.rcode, r.records, probe.Millis(rtt)
 	q.Error, q.ErrorClass = "", ""
 }
 
@@ -179,9 +169,5 @@ func (q *Question) fail(err error) {
 	if err == nil {
 		return // silence
 	}
-	q.Error, q.ErrorClass = platform.Words(err), string(platform.Classify(err))
-	var icmp *platform.ICMPError
-	if errors.As(err, &icmp) {
-		q.ErrorHop = icmp.Hop
-	}
+	q.Error, q.ErrorClass, q.ErrorHop = probe.Failure(err)
 }

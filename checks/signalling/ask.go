@@ -98,21 +98,21 @@ func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
 		p.fail(err)
 		return p
 	}
-	defer f.close()
-	p.Local = f.localAddr()
-	d := newDialogue(t, p.Local, "sipdoctor@"+t.uri)
-	options := d.request("OPTIONS", "Accept: application/sdp")
-	err = f.ask(ctx, askFirst(), options)
-	answered := options.reply != nil
+	defer f.Close()
+	p.Local = f.Local
+	d := probe.NewDialogue(t.transport, p.Local, t.uri, "sipdoctor@"+t.uri)
+	options := d.Request("OPTIONS", "Accept: application/sdp")
+	err = f.Ask(ctx, askFirst(), options)
+	answered := options.Reply != nil
 	mine := order.take(ctx, udp, answered)
 	if ctx.Err() == nil && (!answered || mine || env.Inputs.Deep) && (udp || err == nil) {
-		register := d.request("REGISTER", "Expires: 60")
-		if err2 := f.ask(ctx, askOn(), options, register); err2 != nil {
+		register := d.Request("REGISTER", "Expires: 60")
+		if err2 := f.Ask(ctx, askOn(), options, register); err2 != nil {
 			err = err2
 		}
-		p.Register = register.answer()
+		p.Register = answerOf(register)
 	}
-	p.Options = options.answer()
+	p.Options, p.Strays = answerOf(options), f.Strays
 	if p.Options.Reply == nil && p.Register.Reply == nil {
 		p.fail(err)
 	}
@@ -123,13 +123,9 @@ func (p *Probe) fail(err error) {
 	if err == nil {
 		return // silence
 	}
-	p.Error, p.ErrorClass = platform.Words(err), string(platform.Classify(err))
+	p.Error, p.ErrorClass, p.ErrorHop = probe.Failure(err)
 	if errors.Is(err, probe.ErrClosed) {
 		p.ErrorClass = string(platform.ClassReset)
-	}
-	var icmp *platform.ICMPError
-	if errors.As(err, &icmp) {
-		p.ErrorHop = icmp.Hop
 	}
 }
 

@@ -39,8 +39,8 @@ func register(ctx context.Context, env *checks.Env, servers []Server) *Account {
 		a.Error = platform.Words(err)
 		return a
 	}
-	defer f.close()
-	d := newDialogue(t, f.localAddr(), address)
+	defer f.Close()
+	d := probe.NewDialogue(t.transport, f.Local, t.uri, address)
 	if err := a.run(ctx, f, d, env.Account); errors.Is(err, errNoAnswer) {
 		a.Error = words.Cause(errNoAnswer.Error())
 	} else if err != nil {
@@ -84,8 +84,8 @@ func (i *TLS) sound() bool {
 	return i.Error == "" && (i.DomainBy != "" || i.HostBy != "") && i.ChainError == "" && !i.At.Before(i.NotBefore) && !i.At.After(i.NotAfter)
 }
 
-func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.Account) error {
-	request := d.request("REGISTER", expires(registerFor))
+func (a *Account) run(ctx context.Context, f *probe.Flow, d *probe.Dialogue, secret *checks.Account) error {
+	request := d.Request("REGISTER", expires(registerFor))
 	first, err := askOnce(ctx, f, request)
 	if err != nil {
 		return fmt.Errorf("registering, without credentials yet: %w", err)
@@ -97,14 +97,14 @@ func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.A
 			return nil
 		}
 		a.Algorithm = cut(cmp.Or(auth.Algorithm, "MD5"))
-		request = d.request("REGISTER", expires(registerFor), auth.answer(secret, d.uri))
+		request = d.Request("REGISTER", expires(registerFor), auth.answer(secret))
 		second, err := askOnce(ctx, f, request)
 		if err != nil {
 			return fmt.Errorf("registering, with credentials: %w", err)
 		}
-		a.Second, a.Bound = noted(second), boundAs(request.bytes, second)
+		a.Second, a.Bound = noted(second), boundAs(request.Payload(), second)
 	} else {
-		a.Bound = boundAs(request.bytes, first)
+		a.Bound = boundAs(request.Payload(), first)
 	}
 	if last := a.last(); last.Code/100 != 2 {
 		return nil
@@ -114,13 +114,13 @@ func (a *Account) run(ctx context.Context, f flow, d *dialogue, secret *checks.A
 
 // takeBack removes the registration. The credentials are known to be right by
 // now, so a server that wants a fresh nonce gets one more answer.
-func (a *Account) takeBack(ctx context.Context, f flow, d *dialogue, secret *checks.Account, auth *challenge) error {
+func (a *Account) takeBack(ctx context.Context, f *probe.Flow, d *probe.Dialogue, secret *checks.Account, auth *challenge) error {
 	for range 2 {
 		fields := []string{expires(0)}
 		if auth != nil {
-			fields = append(fields, auth.answer(secret, d.uri))
+			fields = append(fields, auth.answer(secret))
 		}
-		reply, err := askOnce(ctx, f, d.request("REGISTER", fields...))
+		reply, err := askOnce(ctx, f, d.Request("REGISTER", fields...))
 		if err != nil {
 			return fmt.Errorf("taking the registration back: %w", err)
 		}
@@ -155,10 +155,10 @@ var errNoAnswer = errors.New("no-answer")
 
 // askOnce sends one request and waits for its answer. Repetitions over UDP are
 // the same bytes: to the server they are one attempt (RFC 3261, 17.1.2).
-func askOnce(ctx context.Context, f flow, r *request) ([]byte, error) {
-	err := f.ask(ctx, probe.SIP(), r)
-	if r.reply != nil {
-		return r.reply, nil
+func askOnce(ctx context.Context, f *probe.Flow, r *probe.Ask) ([]byte, error) {
+	err := f.Ask(ctx, probe.SIP(), r)
+	if r.Reply != nil {
+		return r.Reply, nil
 	}
 	if err == nil {
 		err = errNoAnswer
@@ -193,10 +193,10 @@ func pick(reply []byte) (c *challenge, why words.Cause, algorithm string) {
 }
 
 // answer is the header field for the next request.
-func (c *challenge) answer(secret *checks.Account, uri string) string {
+func (c *challenge) answer(secret *checks.Account) string {
 	field := c.Authorize(sip.Credentials{
 		User: secret.User, Password: secret.Password.Reveal(), CNonce: probe.Token(), Count: c.used,
-	}, "REGISTER", uri)
+	}, "REGISTER", "sip:"+secret.Domain)
 	c.used++
 	return field
 }

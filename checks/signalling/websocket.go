@@ -98,8 +98,8 @@ const (
 	framePing         = 9
 )
 
-// send writes one text frame, masked as a client must.
-func (s *webSocket) send(b []byte) error { return s.frame(frameText, b) }
+// Send writes one text frame, masked as a client must.
+func (s *webSocket) Send(b []byte) error { return s.frame(frameText, b) }
 
 func (s *webSocket) frame(kind byte, b []byte) error {
 	f := []byte{0x80 | kind}
@@ -121,8 +121,8 @@ func (s *webSocket) frame(kind byte, b []byte) error {
 	return err
 }
 
-// next returns the next whole message, and answers pings on the way.
-func (s *webSocket) next() ([]byte, error) {
+// Next returns the next whole message, and answers pings on the way.
+func (s *webSocket) Next() ([]byte, error) {
 	var message []byte
 	for {
 		kind, final, b, err := readFrame(s.r)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
+	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -47,12 +48,17 @@ func (r *run) runFlow(ctx context.Context, probes []*Probe) {
 	}
 }
 
+// from is where a probe leaves from; port 0 is a fresh one.
+func (r *run) from(p *Probe) netip.AddrPort {
+	if p.Source == "5060" {
+		return netip.AddrPortFrom(r.local, 5060)
+	}
+	return netip.AddrPortFrom(r.local, 0)
+}
+
 // openUDP opens the socket that probes leave from.
 func (r *run) openUDP(ctx context.Context, probes []*Probe) (platform.UDPConn, bool) {
-	local := netip.AddrPortFrom(r.local, 0)
-	if probes[0].Source == "5060" {
-		local = netip.AddrPortFrom(r.local, 5060)
-	}
+	local := r.from(probes[0])
 	conn, err := r.env.Net.OpenUDP(ctx, local)
 	for _, p := range probes {
 		if err != nil {
@@ -170,10 +176,9 @@ func (p *Probe) took(a *probe.Ask, strays int, err error) {
 		p.fail(err)
 		return
 	}
-	p.Answered, p.RTTMillis = true, float64(a.RTT.Microseconds())/1000
-	p.ReplyCame = a.Reply
-	if p.Masked {
-		p.ReplyCame = unmasked(a.Reply)
+	p.Answered, p.RTTMillis, p.ReplyCame, p.ReplyFrom = true, probe.Millis(a.RTT), a.Reply, a.From
+	if text, ok := session.Unmask(a.Reply); ok {
+		p.ReplyCame = text
 	}
 	p.Error, p.ErrorClass, p.ErrorHop = "", "", netip.Addr{}
 }

@@ -2,31 +2,26 @@ package sipalg
 
 import (
 	"bytes"
-	"errors"
 	"math/rand/v2"
 	"net/netip"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func (p *Probe) fail(err error) {
 	if err == nil {
 		return
 	}
-	p.Error, p.ErrorClass = platform.Words(err), string(platform.Classify(err))
-	var icmp *platform.ICMPError
-	if errors.As(err, &icmp) {
-		p.ErrorHop = icmp.Hop
-	}
+	p.Error, p.ErrorClass, p.ErrorHop = probe.Failure(err)
 }
 
 // replied accepts the final response to p's request: right token, right method.
 // Where it comes from is noted and not demanded: the token is nobody else's.
 func (p *Probe) replied(token string) func([]byte, netip.AddrPort) bool {
-	return func(b []byte, from netip.AddrPort) bool {
-		if p.Masked {
+	return func(b []byte, _ netip.AddrPort) bool {
+		if p.Masked && p.Transport == "udp" { // a stream has unmasked it
 			if b = unmasked(b); b == nil {
 				return false
 			}
@@ -37,13 +32,7 @@ func (p *Probe) replied(token string) func([]byte, netip.AddrPort) bool {
 			return false
 		}
 		h := m.Get("cseq")
-		if h == nil || !bytes.HasSuffix(h.Value, []byte(p.Message)) {
-			return false
-		}
-		if from != p.Remote {
-			p.ReplyFrom = from
-		}
-		return true
+		return h != nil && bytes.HasSuffix(h.Value, []byte(p.Message))
 	}
 }
 

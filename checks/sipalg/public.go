@@ -48,7 +48,7 @@ func observePublic(ctx context.Context, env *checks.Env, names []string) (asked 
 		if s.Source, err = probe.Source(env.Net, env.Inputs.Bind, t.addr.Addr()); err != nil {
 			break
 		}
-		s.Answers = []ServerAnswer{askUDP(ctx, env, v, s.Source, t, publicSchedule())}
+		s.Answers = []ServerAnswer{askTarget(ctx, env, v, s.Source, t, publicSchedule())}
 		if len(s.Answers[0].Reply) > 0 {
 			s.Hops = askQuotes(ctx, env, s.Source, t)
 		}

@@ -3,7 +3,6 @@ package sipalg
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // An INVITE is what most ALGs act on, and its refusal repeats as much of it as
@@ -28,25 +26,21 @@ const noSuchExtension = "sipdoctor-refuse-this"
 // refusal is acknowledged, ringing is cancelled, a call is hung up.
 func askRefusal(ctx context.Context, env *checks.Env, local netip.Addr, t target) ServerAnswer {
 	a := ServerAnswer{Transport: t.transport, Message: "INVITE", Remote: t.addr}
-	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	f, err := probe.OpenUDP(ctx, env.Net, local, t.addr)
 	if err != nil {
-		a.fail(fmt.Errorf("opening a UDP socket: %w", err))
-		return a
-	}
-	defer conn.Close()
-	a.Local = conn.LocalAddr()
-	token := probe.Token()
-	d := dialog{token: token, transport: t.transport, local: a.Local, remote: t.addr, rtp: env.FreshRTPPort()}
-	a.Sent = refusable(d)
-	r := &refusal{conn: conn, to: t.addr, invite: a.Sent, token: token}
-	q := &probe.Ask{Payload: func() []byte { return r.invite }, Match: r.ends}
-	_, err = probe.Exchange(ctx, conn, t.addr, probe.SIP(), q)
-	if a.Tries = q.Tries; q.Reply == nil {
 		a.fail(err)
 		return a
 	}
-	a.Reply, a.RTTMillis = q.Reply, float64(q.RTT.Microseconds())/1000
-	r.finish(ctx, q.Reply)
+	defer f.Close()
+	a.Local = f.Local
+	token := probe.Token()
+	d := dialog{token: token, transport: t.transport, local: a.Local, remote: t.addr, rtp: env.FreshRTPPort()}
+	a.Sent = refusable(d)
+	r := &refusal{flow: f, invite: a.Sent, token: token}
+	q := &probe.Ask{Payload: func() []byte { return r.invite }, Match: r.ends}
+	if err := f.Ask(ctx, probe.SIP(), q); a.take(q, err) {
+		r.finish(ctx, q.Reply)
+	}
 	return a
 }
 
@@ -59,8 +53,7 @@ func refusable(d dialog) []byte {
 
 // refusal is one INVITE under way.
 type refusal struct {
-	conn   platform.UDPConn
-	to     netip.AddrPort
+	flow   *probe.Flow
 	invite []byte
 	token  string
 }
@@ -69,7 +62,7 @@ type refusal struct {
 // then.
 func (r *refusal) ends(b []byte, from netip.AddrPort) bool {
 	m, err := sip.Parse(b)
-	return err == nil && from == r.to && m.Status > 100 && bytes.Contains(b, []byte(r.token))
+	return err == nil && from == r.flow.Remote && m.Status > 100 && bytes.Contains(b, []byte(r.token))
 }
 
 // finish brings the transaction to its end.
@@ -83,15 +76,15 @@ func (r *refusal) finish(ctx context.Context, reply []byte) {
 				return s >= 200 && r.ends(b, from) && !answersCancel(b)
 			},
 		}
-		_, _ = probe.Exchange(ctx, r.conn, r.to, controlSchedule(), cancelled)
+		_ = r.flow.Ask(ctx, controlSchedule(), cancelled)
 		if cancelled.Reply == nil {
 			return
 		}
 		status, tag = statusAndTag(cancelled.Reply)
 	}
-	_ = r.conn.WriteTo(r.next("ACK", 1, tag), r.to, platform.SendOptions{})
+	r.flow.Post(r.next("ACK", 1, tag))
 	if status/100 == 2 {
-		_ = r.conn.WriteTo(r.next("BYE", 2, tag), r.to, platform.SendOptions{})
+		r.flow.Post(r.next("BYE", 2, tag))
 	}
 }
 

@@ -2,11 +2,12 @@ package sipalg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -40,12 +41,12 @@ type target struct {
 	transport string
 	addr      netip.AddrPort
 	next      []netip.AddrPort // whom phones ask when addr is silent, in order
+	name      string           // of the server, for TLS
 }
 
 // askServer asks over every transport at the same time.
 func askServer(ctx context.Context, env *checks.Env, v *views, name string) Server {
 	s := Server{Name: name}
-	named, _ := netinfo.ParseHostPort(name)
 	targets, err := resolve(ctx, env, name)
 	if err == nil {
 		s.Source, err = probe.Source(env.Net, env.Inputs.Bind, targets[0].addr.Addr())
@@ -57,7 +58,7 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	s.Answers = make([]ServerAnswer, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t, named.Host) })
+		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t) })
 		if t.transport == "udp" && env.Inputs.Responder == "" {
 			wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
 		}
@@ -72,13 +73,10 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 // askInTurn asks the servers of an SRV record as phones do: the next one when
 // the one before is silent. What the first did not say is the signalling
 // check's business; here whoever answers is as good.
-func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, name string) ServerAnswer {
+func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target) ServerAnswer {
 	ask := func(addr netip.AddrPort) ServerAnswer {
-		t := target{transport: t.transport, addr: addr}
-		if t.transport == "udp" {
-			return askUDP(ctx, env, v, local, t, probe.SIP())
-		}
-		return askStream(ctx, env, v, local, t, name)
+		t.addr = addr
+		return askTarget(ctx, env, v, local, t, probe.SIP())
 	}
 	first := ask(t.addr)
 	if len(first.Reply) > 0 {
@@ -121,7 +119,7 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 			return nil, failed
 		}
 		if len(addrs) > 0 {
-			out = append(out, target{transport, addrs[0], addrs[1:]})
+			out = append(out, target{transport, addrs[0], addrs[1:], named.Host})
 		}
 	}
 	if len(out) == 0 {
@@ -145,46 +143,52 @@ func records(ctx context.Context, env *checks.Env, named netinfo.HostPort, trans
 	return []platform.SRV{{Target: named.Host, Port: usual}}
 }
 
-func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, s probe.Schedule) ServerAnswer {
+// askTarget asks one server over one transport, and once more without our own
+// address. Over TLS nobody on the way can read it: there is nothing to control.
+func askTarget(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, s probe.Schedule) ServerAnswer {
 	a := ServerAnswer{Transport: t.transport, Remote: t.addr}
-	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
+	f, err := t.open(ctx, env, local)
 	if err != nil {
-		a.fail(fmt.Errorf("opening a UDP socket: %w", err))
-		return a
-	}
-	defer conn.Close()
-	a.Local = conn.LocalAddr()
-	token := probe.Token()
-	a.Sent = options(token, t, a.Local)
-	ask := func(sent []byte, token string, s probe.Schedule) (*probe.Ask, error) {
-		q := &probe.Ask{
-			Payload: func() []byte { return sent },
-			// Wherever it comes from, nobody else knows the token.
-			Match: func(b []byte, from netip.AddrPort) bool {
-				if !finalFor(b, token) {
-					return false
-				}
-				if from != t.addr {
-					a.From = from
-				}
-				return true
-			},
-		}
-		_, err := probe.Exchange(ctx, conn, t.addr, s, q)
-		return q, err
-	}
-	q, err := ask(a.Sent, token, s)
-	a.Tries = q.Tries
-	if q.Reply == nil {
 		a.fail(err)
 		return a
 	}
-	a.Reply, a.RTTMillis = q.Reply, float64(q.RTT.Microseconds())/1000
+	defer f.Close()
+	a.Local = f.Local
+	token := probe.Token()
+	a.Sent = options(token, t, a.Local)
+	q := &probe.Ask{Payload: func() []byte { return a.Sent }, Match: finalFor(token)}
+	if err := f.Ask(ctx, t.patience(s), q); !a.take(q, err) || t.transport == "tls" {
+		return a
+	}
 	token = probe.Token()
 	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
-	q, _ = ask(a.ControlSent, token, controlSchedule())
+	q = &probe.Ask{Payload: func() []byte { return a.ControlSent }, Match: finalFor(token)}
+	_ = f.Ask(ctx, t.patience(controlSchedule()), q)
 	a.ControlReply = q.Reply
 	return a
+}
+
+// open makes a flow to t. The certificate is the signalling check's business;
+// here only the answer counts, and nothing secret is sent.
+func (t target) open(ctx context.Context, env *checks.Env, local netip.Addr) (*probe.Flow, error) {
+	if t.transport == "udp" {
+		return probe.OpenUDP(ctx, env.Net, local, t.addr)
+	}
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	var secure *tls.Config
+	if t.transport == "tls" {
+		secure = &tls.Config{InsecureSkipVerify: true, ServerName: t.name}
+	}
+	return probe.Dial(ctx, env.Net, netip.AddrPortFrom(local, 0), t.addr, secure)
+}
+
+// patience is s where it is us who repeat what is lost.
+func (t target) patience(s probe.Schedule) probe.Schedule {
+	if t.transport == "udp" {
+		return s
+	}
+	return streamSchedule()
 }
 
 // controlSchedule is shorter than that of the question itself: the server has
@@ -192,70 +196,6 @@ func askUDP(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t 
 func controlSchedule() probe.Schedule {
 	const ms = time.Millisecond
 	return probe.Schedule{SendAt: []time.Duration{0, 400 * ms, 1000 * ms}, LastWait: 900 * ms}
-}
-
-func askStream(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target, serverName string) ServerAnswer {
-	a := ServerAnswer{Transport: t.transport, Remote: t.addr, Tries: 1}
-	ctx, cancel := context.WithTimeout(ctx, 2*streamTimeout)
-	defer cancel()
-	conn, err := dial(ctx, env, local, t, serverName)
-	if err != nil {
-		a.fail(err)
-		return a
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if ap, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
-		a.Local = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
-	token := probe.Token()
-	a.Sent = options(token, t, a.Local)
-	start := time.Now()
-	if a.Reply, err = exchange(ctx, conn, a.Sent, token); err != nil {
-		a.fail(fmt.Errorf("asking %s: %w", t.addr, err))
-		return a
-	}
-	a.RTTMillis = float64(time.Since(start).Microseconds()) / 1000
-	if t.transport == "tls" {
-		return a // nobody on the way can read it: there is nothing to control
-	}
-	token = probe.Token()
-	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
-	a.ControlReply, _ = exchange(ctx, conn, a.ControlSent, token)
-	return a
-}
-
-// dial connects, with TLS where the transport is that. The certificate is the
-// signalling check's business; here only the answer counts, and nothing secret
-// is sent.
-func dial(ctx context.Context, env *checks.Env, local netip.Addr, t target, serverName string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
-	defer cancel()
-	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(local, 0), t.addr)
-	if err != nil || t.transport != "tls" {
-		return conn, err
-	}
-	tc := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: serverName})
-	if err := tc.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("TLS handshake with %s: %w", t.addr, err)
-	}
-	return tc, nil
-}
-
-// exchange sends one request on a stream and reads its answer.
-func exchange(ctx context.Context, conn net.Conn, sent []byte, token string) ([]byte, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err := conn.SetDeadline(time.Now().Add(streamTimeout)); err != nil {
-		return nil, err
-	}
-	if _, err := conn.Write(sent); err != nil {
-		return nil, err
-	}
-	return probe.ReadFinal(conn, func(b []byte) bool { return finalFor(b, token) })
 }
 
 // markName is the parameter of the control's Via in which our public address
@@ -291,15 +231,32 @@ func options(token string, t target, local netip.AddrPort) []byte {
 	return d.request("OPTIONS", "")
 }
 
-// finalFor accepts a final response to the request with that token. Whatever
-// else becomes of the message, one of the places that name it survives.
-func finalFor(b []byte, token string) bool {
-	m, err := sip.Parse(b)
-	return err == nil && m.Status >= 200 && bytes.Contains(b, []byte(token))
+// finalFor accepts a final response to the request with that token, wherever it
+// comes from. Whatever else becomes of the message, one of the places that name
+// it survives.
+func finalFor(token string) func([]byte, netip.AddrPort) bool {
+	return func(b []byte, _ netip.AddrPort) bool {
+		m, err := sip.Parse(b)
+		return err == nil && m.Status >= 200 && bytes.Contains(b, []byte(token))
+	}
+}
+
+// take notes what came of the request, and reports whether it was answered.
+func (a *ServerAnswer) take(q *probe.Ask, err error) bool {
+	a.Tries, a.Reply, a.From = q.Tries, q.Reply, q.From
+	if q.Reply != nil {
+		a.RTTMillis = probe.Millis(q.RTT)
+		return true
+	}
+	if a.Transport != "udp" {
+		err = cmp.Or(err, os.ErrDeadlineExceeded)
+	}
+	a.fail(err)
+	return false
 }
 
 func (a *ServerAnswer) fail(err error) {
 	if err != nil {
-		a.Error, a.ErrorClass = platform.Words(err), string(platform.Classify(err))
+		a.Error, a.ErrorClass, _ = probe.Failure(err)
 	}
 }

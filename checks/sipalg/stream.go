@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"fmt"
-	"io"
-	"net"
-	"net/netip"
+	"os"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -36,108 +33,88 @@ func (r *run) sendStream(ctx context.Context, probes ...*Probe) {
 	}
 }
 
+// streamSchedule leaves it to TCP to repeat what is lost.
+func streamSchedule() probe.Schedule {
+	return probe.Schedule{SendAt: []time.Duration{0}, LastWait: streamTimeout}
+}
+
 // connectOnce sends one probe and fills in what this end saw.
 func (r *run) connectOnce(whole context.Context, p *Probe) {
 	ctx, cancel := context.WithTimeout(whole, streamTimeout)
 	defer cancel()
-	p.Tries = 1
-	local := netip.AddrPortFrom(r.local, 0)
-	if p.Source == "5060" {
-		local = netip.AddrPortFrom(r.local, 5060)
-	}
-	conn, err := r.env.Net.DialTCP(ctx, local, p.Remote)
+	f, err := r.connect(ctx, p)
 	if err != nil {
+		p.Tries = 1
 		p.fail(err)
 		return
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
-		p.Local = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-	}
+	defer f.Close()
+	p.Local = f.Local
 	if p.Message == connectOnly {
-		p.Answered = true
+		p.Tries, p.Answered = 1, true
 		return
-	}
-	var stream net.Conn = conn
-	if p.Transport == "tls" {
-		if stream, err = r.startTLS(ctx, conn, p); err != nil {
-			p.fail(fmt.Errorf("TLS handshake with %s: %w", p.Remote, err))
-			return
-		}
 	}
 	d := r.dialog(p, p.Local)
 	p.Sent = d.request(p.Message, p.Variant)
-	start := time.Now()
-	if err := writeProbe(stream, p); err != nil {
-		p.fail(err)
-		return
-	}
-	reply, err := readStream(stream, p, d.token)
-	if err != nil {
-		p.fail(err)
-		return
-	}
-	p.Answered, p.ReplyCame = true, reply
-	p.RTTMillis = float64(time.Since(start).Microseconds()) / 1000
-	if p.Message == "INVITE" && !p.Masked {
-		stop() // the rest of the call is not bound to the time of its answer
+	q := &probe.Ask{Payload: func() []byte { return p.Sent }, Match: p.replied(d.token)}
+	err = f.Ask(ctx, streamSchedule(), q)
+	p.took(q, 0, cmp.Or(err, os.ErrDeadlineExceeded))
+	switch {
+	case !p.Answered || p.Masked:
+	case p.Message == "INVITE":
 		if p.Transport == "tcp" && p.Variant == "" {
 			r.pinhole(whole, p, d)
 		}
-		_, d.toTag = statusAndTag(reply)
-		_, _ = stream.Write(append(d.request("ACK", ""), d.request("BYE", "")...))
-	}
-	if p.Message == "REGISTER" && !p.Masked {
-		_, _ = stream.Write(d.request("REGISTER", variantLeave))
+		_, d.toTag = statusAndTag(p.ReplyCame)
+		f.Post(append(d.request("ACK", ""), d.request("BYE", "")...))
+	case p.Message == "REGISTER":
+		f.Post(d.request("REGISTER", variantLeave))
 	}
 }
 
 // unnamed stands for the subject of a certificate that has none.
 const unnamed = "unnamed"
 
-// startTLS accepts any certificate: what matters is whether it is the one the
-// responder showed on its control channel. Another one means that somebody
-// opens TLS on the way.
-func (r *run) startTLS(ctx context.Context, conn net.Conn, p *Probe) (net.Conn, error) {
-	t := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: p.Remote.Addr().String()})
-	if err := t.HandshakeContext(ctx); err != nil {
+// connect opens the connection of a probe. Over TLS any certificate is accepted:
+// what matters is whether it is the one the responder showed on its control
+// channel. Another one means that somebody opens TLS on the way.
+func (r *run) connect(ctx context.Context, p *Probe) (*probe.Flow, error) {
+	var secure *tls.Config
+	if p.Transport == "tls" {
+		secure = &tls.Config{InsecureSkipVerify: true, ServerName: p.Remote.Addr().String(), VerifyConnection: func(s tls.ConnectionState) error {
+			leaf, want := s.PeerCertificates[0], r.session.Info.Fingerprint
+			if want != "" && want != session.FingerprintOf(leaf.Raw).String() {
+				p.TLSForeign = cmp.Or(leaf.Subject.String(), unnamed)
+			}
+			return nil
+		}}
+	}
+	f, err := probe.Dial(ctx, r.env.Net, r.from(p), p.Remote, secure)
+	if err != nil {
 		return nil, err
 	}
-	leaf := t.ConnectionState().PeerCertificates[0]
-	if want := r.session.Info.Fingerprint; want != "" && want != session.FingerprintOf(leaf.Raw).String() {
-		p.TLSForeign = cmp.Or(leaf.Subject.String(), unnamed)
+	switch stream := f.Messages.(*probe.Stream); {
+	case p.Masked:
+		f.Messages = masked{stream}
+	case p.Variant == variantSplit:
+		f.Messages = halves{stream}
 	}
-	return t, nil
+	return f, nil
 }
 
-func writeProbe(w io.Writer, p *Probe) error {
-	switch {
-	case p.Masked:
-		return session.WriteMasked(w, p.Sent)
-	case p.Variant == variantSplit:
-		half := len(p.Sent) / 2
-		if _, err := w.Write(p.Sent[:half]); err != nil {
-			return err
-		}
-		time.Sleep(splitPause)
-		_, err := w.Write(p.Sent[half:])
+// masked carries unreadable messages.
+type masked struct{ *probe.Stream }
+
+func (m masked) Send(b []byte) error   { return session.WriteMasked(m, b) }
+func (m masked) Next() ([]byte, error) { return session.ReadMasked(m) }
+
+// halves sends each message in two segments.
+type halves struct{ *probe.Stream }
+
+func (h halves) Send(b []byte) error {
+	if err := h.Stream.Send(b[:len(b)/2]); err != nil {
 		return err
 	}
-	_, err := w.Write(p.Sent)
-	return err
-}
-
-// readStream reads up to the final response to p.
-func readStream(rd io.Reader, p *Probe, token string) ([]byte, error) {
-	if p.Masked {
-		return session.ReadMasked(rd)
-	}
-	final := p.replied(token)
-	b, err := probe.ReadFinal(rd, func(b []byte) bool { return final(b, p.Remote) })
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer from %s: %w", p.Remote, err)
-	}
-	return b, nil
+	time.Sleep(splitPause)
+	return h.Stream.Send(b[len(b)/2:])
 }

@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"net/netip"
 	"os"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -51,7 +49,8 @@ type Ask struct {
 	Payload func() []byte
 	Match   func([]byte, netip.AddrPort) bool
 
-	Reply []byte // a copy; nil: none came
+	Reply []byte         // a copy; nil: none came
+	From  netip.AddrPort // where the reply came from, if not from where it was asked
 	Tries int
 	RTT   time.Duration // since the last sending
 }
@@ -61,7 +60,7 @@ type Ask struct {
 // are counted as strays; an ICMP error is returned but does not end the
 // waiting, since it can be forged or transient.
 func Exchange(ctx context.Context, conn platform.UDPConn, to netip.AddrPort, s Schedule, asks ...*Ask) (strays int, lastErr error) {
-	x := exchanger{conn: conn, buf: make([]byte, 65536), asks: asks}
+	x := exchanger{conn: conn, to: to, buf: make([]byte, 65536), asks: asks}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	start := time.Now()
@@ -69,7 +68,7 @@ func Exchange(ctx context.Context, conn platform.UDPConn, to netip.AddrPort, s S
 		if x.open() == 0 || ctx.Err() != nil {
 			break
 		}
-		x.send(to)
+		x.send()
 		until := start.Add(s.SendAt[i] + s.LastWait)
 		if i+1 < len(s.SendAt) {
 			until = start.Add(s.SendAt[i+1])
@@ -81,6 +80,7 @@ func Exchange(ctx context.Context, conn platform.UDPConn, to netip.AddrPort, s S
 
 type exchanger struct {
 	conn   platform.UDPConn
+	to     netip.AddrPort
 	buf    []byte
 	asks   []*Ask
 	sentAt time.Time
@@ -97,14 +97,14 @@ func (x *exchanger) open() (n int) {
 	return n
 }
 
-func (x *exchanger) send(to netip.AddrPort) {
+func (x *exchanger) send() {
 	x.sentAt = time.Now()
 	for _, a := range x.asks {
 		if a.Reply != nil {
 			continue
 		}
 		a.Tries++
-		if err := x.conn.WriteTo(a.Payload(), to, platform.SendOptions{}); err != nil {
+		if err := x.conn.WriteTo(a.Payload(), x.to, platform.SendOptions{}); err != nil {
 			x.err = err
 		}
 	}
@@ -142,6 +142,9 @@ func (x *exchanger) take(b []byte, from netip.AddrPort) bool {
 		if a.Match(b, from) {
 			if a.Reply == nil {
 				a.Reply, a.RTT = bytes.Clone(b), time.Since(x.sentAt)
+				if from != x.to {
+					a.From = from
+				}
 			}
 			return true // a second answer to a repeated question is not a stray
 		}
@@ -165,45 +168,6 @@ func Datagrams(conn platform.UDPConn, told func(*platform.ICMPError)) iter.Seq2[
 			case err != nil || !yield(buf[:d.N], d):
 				return
 			}
-		}
-	}
-}
-
-// ErrClosed means that the far end closed the stream before it answered.
-var ErrClosed = errors.New("the connection was closed without an answer")
-
-// ReadFinal reads SIP messages from a stream up to the one that is wanted. The
-// returned slice belongs to the caller.
-func ReadFinal(rd io.Reader, wanted func([]byte) bool) ([]byte, error) {
-	var f sip.Framer
-	for {
-		b, err := ReadMessage(rd, &f)
-		if err != nil || wanted(b) {
-			return bytes.Clone(b), err
-		}
-	}
-}
-
-// ReadMessage reads the next SIP message from a stream; f keeps what came after
-// it. The returned slice is valid until the next call.
-func ReadMessage(rd io.Reader, f *sip.Framer) ([]byte, error) {
-	buf := make([]byte, 4096)
-	for {
-		b, kind, ok, err := f.Next()
-		if err != nil || ok && kind == "message" {
-			return b, err
-		}
-		if ok {
-			continue
-		}
-		n, err := rd.Read(buf)
-		f.Write(buf[:n])
-		switch {
-		case n > 0:
-		case errors.Is(err, io.EOF):
-			return nil, ErrClosed
-		case err != nil:
-			return nil, err
 		}
 	}
 }
