@@ -28,27 +28,47 @@ const (
 
 func findings(o Observed, f Facts, host *netinfo.Host) []checks.Finding {
 	var list []checks.Finding
-	short := f.UDPBelow != 0
+	add := func(id string, s checks.Severity, c checks.Confidence, args words.Args, cures []fixes.Fix, kinds ...string) {
+		var ev []checks.Evidence
+		for _, kind := range kinds {
+			ev = append(ev, o.evidence(kind)...)
+		}
+		// The responder said itself that it sent what did not come, and a flow
+		// kept busy beside the silent ones shows when it stands still.
+		list = append(list, checks.Finding{ID: "nat-lifetime." + id, Severity: s, Confidence: c, Args: args, Evidence: ev, Fixes: cures, Heard: true})
+	}
+	cure := cures(o, host)
+	short, between, every := f.UDPBelow != 0, span(f.UDPAtLeast, f.UDPBelow), renew(f.UDPAtLeast, f.UDPBelow)
 	silence, habit := o.silence()
 	switch {
 	case short && f.UDPBelow <= silence:
-		list = append(list, tooShort(o, f, habit, host))
+		if f.SingleBelow != 0 && f.SingleBelow < f.UDPBelow {
+			every = renew(f.SingleAtLeast, f.SingleBelow)
+		}
+		add("too-short", checks.Warning, checks.Certain, words.Args{"below": f.UDPBelow, "span": between, "habit": habit, "every": every}, cure, kindStream, kindOnce)
 	case short && o.Need != nil && f.UDPBelow <= o.Need.TimeoutMin:
-		list = append(list, belowDemand(o, f, host))
+		add("below-demand", checks.Warning, checks.Certain,
+			words.Args{"least": o.Need.TimeoutMin, "profile": o.Need.Profile, "span": between, "every": every}, cure, kindStream)
 	case short && f.UDPBelow <= wantedTimeout:
-		list = append(list, belowStandard(o, f, host))
+		add("below-standard", checks.Info, checks.Certain, words.Args{"span": between, "every": every}, cure, kindStream)
 	}
-	// A phone that only registers lives with the timer of single exchanges.
+	// A phone that only registers lives with the timer of single exchanges. It
+	// harms for certain only where a profile says that phones do just that.
 	if f.SingleBelow != 0 && f.SingleBelow <= silence && !(short && f.UDPBelow <= silence) {
-		list = append(list, single(o, f, habit))
+		severity := checks.Info
+		if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {
+			severity = checks.Warning
+		}
+		add("single-exchange", severity, checks.Certain,
+			words.Args{"below": f.SingleBelow, "habit": habit, "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))}, nil, kindOnce)
 	}
-	if s, ok := sipPort(o, f, host); ok {
-		list = append(list, s)
-	}
-	for i := range list {
-		// The responder said itself that it sent what did not come, and a flow
-		// kept busy beside the silent ones shows when it stands still.
-		list[i].Heard = true
+	// Nobody but a SIP helper knows the SIP port from the plain one.
+	switch {
+	case short && f.SIPPortAtLeast >= f.UDPBelow:
+		add("sip-timer", checks.Info, checks.Likely, nil, nil, kindStream, kindSIP)
+	case f.SIPPortBelow != 0 && f.SIPPortBelow <= f.UDPAtLeast:
+		add("sip-port-shorter", checks.Warning, checks.Likely,
+			words.Args{"span": span(f.SIPPortAtLeast, f.SIPPortBelow), "every": renew(f.SIPPortAtLeast, f.SIPPortBelow)}, cure, kindStream, kindSIP)
 	}
 	return list
 }
@@ -70,66 +90,6 @@ func (o Observed) silence() (seconds int, habit words.Text) {
 // than fits into RFC 4787's two minutes.
 func renew(atLeast, below int) int {
 	return max(1, min(cmp.Or(atLeast, below/2)*4/5, 110))
-}
-
-func tooShort(o Observed, f Facts, habit words.Text, host *netinfo.Host) checks.Finding {
-	every := renew(f.UDPAtLeast, f.UDPBelow)
-	if f.SingleBelow != 0 && f.SingleBelow < f.UDPBelow {
-		every = renew(f.SingleAtLeast, f.SingleBelow)
-	}
-	return checks.Finding{
-		ID: "nat-lifetime.too-short", Severity: checks.Warning, Confidence: checks.Certain,
-		Args:     words.Args{"below": f.UDPBelow, "span": span(f.UDPAtLeast, f.UDPBelow), "habit": habit, "every": every},
-		Evidence: append(o.evidence(kindStream), o.evidence(kindOnce)...),
-		Fixes:    cures(o, host),
-	}
-}
-
-func belowDemand(o Observed, f Facts, host *netinfo.Host) checks.Finding {
-	return checks.Finding{
-		ID: "nat-lifetime.below-demand", Severity: checks.Warning, Confidence: checks.Certain,
-		Args:     words.Args{"least": o.Need.TimeoutMin, "profile": o.Need.Profile, "span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
-		Evidence: o.evidence(kindStream), Fixes: cures(o, host),
-	}
-}
-
-func belowStandard(o Observed, f Facts, host *netinfo.Host) checks.Finding {
-	return checks.Finding{
-		ID: "nat-lifetime.below-standard", Severity: checks.Info, Confidence: checks.Certain,
-		Args:     words.Args{"span": span(f.UDPAtLeast, f.UDPBelow), "every": renew(f.UDPAtLeast, f.UDPBelow)},
-		Evidence: o.evidence(kindStream), Fixes: cures(o, host),
-	}
-}
-
-// single is about a phone that registers and is silent until the next time. It
-// harms for certain only where a profile says that phones do just that.
-func single(o Observed, f Facts, habit words.Text) checks.Finding {
-	s := checks.Finding{
-		ID: "nat-lifetime.single-exchange", Severity: checks.Info, Confidence: checks.Certain,
-		Args:     words.Args{"below": f.SingleBelow, "habit": habit, "every": min(usualKeepAlive, renew(f.SingleAtLeast, f.SingleBelow))},
-		Evidence: o.evidence(kindOnce),
-	}
-	if o.Need != nil && o.Need.KeepAlive == 0 && o.Need.Registration >= f.SingleBelow {
-		s.Severity = checks.Warning
-	}
-	return s
-}
-
-// sipPort compares the SIP port with the plain one: nobody but a SIP helper
-// knows the difference.
-func sipPort(o Observed, f Facts, host *netinfo.Host) (checks.Finding, bool) {
-	evidence := append(o.evidence(kindStream), o.evidence(kindSIP)...)
-	switch {
-	case f.UDPBelow != 0 && f.SIPPortAtLeast >= f.UDPBelow:
-		return checks.Finding{ID: "nat-lifetime.sip-timer", Severity: checks.Info, Confidence: checks.Likely, Evidence: evidence}, true
-	case f.SIPPortBelow != 0 && f.SIPPortBelow <= f.UDPAtLeast:
-		return checks.Finding{
-			ID: "nat-lifetime.sip-port-shorter", Severity: checks.Warning, Confidence: checks.Likely,
-			Args:     words.Args{"span": span(f.SIPPortAtLeast, f.SIPPortBelow), "every": renew(f.SIPPortAtLeast, f.SIPPortBelow)},
-			Evidence: evidence, Fixes: cures(o, host),
-		}, true
-	}
-	return checks.Finding{}, false
 }
 
 // evidence shows the last silence that was survived and the first that was not.

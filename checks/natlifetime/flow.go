@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -22,97 +21,71 @@ const (
 	// that reached the router, so the gap begins with the answer to it: after
 	// lost packets our own clock has run for longer than the router's.
 	streamGap = 2500 * time.Millisecond
-	// firstWait, doubling up to mostWait, and exchangeTries spread an exchange
-	// over 1.75 s at most: on a path that loses a tenth each way all of it is
-	// lost once in 4000 flows, and a single exchange never becomes a stream.
-	firstWait     = 250 * time.Millisecond
-	mostWait      = 500 * time.Millisecond
-	exchangeTries = 5
 	// lateGrace is how long after its time the last copy of a late message may
 	// come: the responder spreads four over 0.9 s, and a path that can carry
 	// calls is faster than the rest.
 	lateGrace = 2 * time.Second
 )
 
-type group struct {
-	kind   string
-	port   int
-	masked bool
-	rungs  []*rung
-
-	mu      sync.Mutex
-	settled bool // two rungs in a row were forgotten: the longer ones need no waiting
-}
-
-type rung struct {
-	seconds int
-	control bool
-	flows   []*flow
+// exchangeSchedule spreads an exchange over 1.75 s at most: on a path that loses
+// a tenth each way all of it is lost once in 4000 flows, and a single exchange
+// never becomes a stream.
+func exchangeSchedule() probe.Schedule {
+	const ms = time.Millisecond
+	return probe.Schedule{SendAt: []time.Duration{0, 250 * ms, 750 * ms, 1250 * ms, 1750 * ms}, LastWait: 500 * ms}
 }
 
 // A flow is one socket that falls silent.
 type flow struct {
-	run    *run
-	group  *group
-	rung   *rung
-	probe  int
-	token  string
-	remote netip.AddrPort
-	source netip.AddrPort // what our messages say about ourselves
-	conn   platform.UDPConn
-
-	answers chan int // sequence numbers answered
-
-	mu   sync.Mutex
-	seen Flow
-	last time.Time // when the latest answer came: silence begins
+	run     *run
+	kind    string
+	seconds int // of silence
+	probe   int
+	token   string
+	remote  netip.AddrPort
+	source  netip.AddrPort // what our messages say about ourselves
+	conn    platform.UDPConn
+	last    time.Time // when the latest answer came: silence begins
+	seen    *Flow     // under the run's lock
 }
+
+// errSettled ends the waiting of a group on purpose.
+var errSettled = errors.New("two rungs in a row were forgotten")
 
 // wait opens the flow, asks for the late message and listens until its time
 // has passed or ctx ends.
 func (f *flow) wait(ctx context.Context) {
-	if err := f.open(ctx); err != nil {
-		f.note(err)
-		return
+	if err := f.waitInSilence(ctx); err != nil && context.Cause(ctx) != errSettled {
+		f.note(func(s *Flow) { s.Note = platform.Words(err) })
 	}
-	var reading sync.WaitGroup
-	reading.Go(f.read)
-	defer reading.Wait()
+}
+
+func (f *flow) waitInSilence(ctx context.Context) error {
+	if err := f.open(ctx); err != nil {
+		return err
+	}
 	defer f.conn.Close()
 	if err := f.exchanges(ctx); err != nil {
-		f.note(err)
-		return
+		return err
 	}
-	reply, err := f.run.client.Later(ctx, session.LaterRequest{Flows: []int{f.probe}, AfterS: f.rung.seconds})
+	reply, err := f.run.client.Later(ctx, session.LaterRequest{Flows: []int{f.probe}, AfterS: f.seconds})
 	if err == nil && len(reply.Flows) == 1 && reply.Flows[0].Refused != "" {
 		err = errors.New(reply.Flows[0].Refused)
 	}
 	if err != nil {
-		f.note(err)
-		return
+		return err
 	}
-	f.mu.Lock()
-	left := time.Until(f.last.Add(time.Duration(f.rung.seconds)*time.Second + lateGrace))
-	f.mu.Unlock()
-	if probe.Sleep(ctx, left) == nil {
-		f.mu.Lock()
-		f.seen.Waited = true
-		f.mu.Unlock()
-	}
+	return f.listen(ctx)
 }
 
 func (f *flow) open(ctx context.Context) error {
 	env, far := f.run.env, f.run.client.Addr
-	f.remote = netip.AddrPortFrom(far, uint16(f.group.port))
 	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, far), 0))
 	if err != nil {
 		return err
 	}
 	f.conn, f.source = conn, probe.LocalOf(env.Net, conn.LocalAddr(), far)
-	f.answers = make(chan int, 2*exchangeTries)
-	f.mu.Lock()
-	f.seen.Local = f.source
-	f.mu.Unlock()
+	f.note(func(s *Flow) { s.Local = f.source })
 	return nil
 }
 
@@ -121,78 +94,75 @@ func (f *flow) exchanges(ctx context.Context) error {
 	if err := f.exchange(ctx, 1); err != nil {
 		return err
 	}
-	if f.group.kind != kindOnce {
-		if probe.Sleep(ctx, streamGap) != nil {
-			return ctx.Err()
+	if f.kind != kindOnce {
+		if err := probe.Sleep(ctx, streamGap); err != nil {
+			return err
 		}
 		if err := f.exchange(ctx, 2); err != nil {
 			return err
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen.Opened = true
+	f.note(func(s *Flow) { s.Opened = true })
 	return nil
 }
 
 var errUnanswered = errors.New(unanswered)
 
-// exchange sends one request until it is answered.
+// exchange sends one request until it is answered. Only the SIP port gets it
+// readable.
 func (f *flow) exchange(ctx context.Context, seq int) error {
 	req := session.LaterMessage(f.source, f.remote, f.token, seq)
-	wait := firstWait
-	for range exchangeTries {
-		b := req
-		if f.group.masked {
-			b = session.Mask(req, rand.Uint32())
-		}
-		if err := f.conn.WriteTo(b, f.remote, platform.SendOptions{}); err != nil {
-			return err
-		}
-		t := time.NewTimer(wait)
-		for waiting := true; waiting; {
-			select {
-			case n := <-f.answers:
-				if n == seq {
-					t.Stop()
-					return nil
-				}
-			case <-t.C:
-				waiting = false
-			case <-ctx.Done():
-				t.Stop()
-				return ctx.Err()
+	a := &probe.Ask{
+		Payload: func() []byte {
+			if f.kind == kindSIP {
+				return req
 			}
-		}
-		wait = min(2*wait, mostWait)
+			return session.Mask(req, rand.Uint32())
+		},
+		Match: func(b []byte, from netip.AddrPort) bool {
+			n, late, ok := f.parse(b)
+			return ok && !late && n == seq && from == f.remote
+		},
 	}
-	return errUnanswered
-}
-
-// read takes everything that arrives on the socket until it is closed.
-func (f *flow) read() {
-	for b, d := range probe.Datagrams(f.conn, nil) {
-		if seq, late, ok := f.parse(b); ok && d.From == f.remote {
-			f.heard(seq, late)
-		}
-	}
-}
-
-// heard notes a late message, or the answer to one of ours.
-func (f *flow) heard(seq int, late bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !late {
+	_, err := probe.Exchange(ctx, f.conn, f.remote, exchangeSchedule(), a)
+	_, isICMP := errors.AsType[*platform.ICMPError](err)
+	switch {
+	case a.Reply != nil:
 		f.last = time.Now()
-		select {
-		case f.answers <- seq:
-		default: // a repetition
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil || isICMP:
+		return errUnanswered
+	}
+	return err
+}
+
+// listen waits for the late message until its time has passed.
+func (f *flow) listen(ctx context.Context) error {
+	if err := f.conn.SetReadDeadline(f.last.Add(time.Duration(f.seconds)*time.Second + lateGrace)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = f.conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for b, d := range probe.Datagrams(f.conn, nil) {
+		_, late, ok := f.parse(b)
+		switch {
+		case !ok || d.From != f.remote:
+		case !late:
+			f.last = time.Now() // a repetition of the answer
+		default:
+			f.note(func(s *Flow) {
+				if s.Heard++; s.Heard == 1 {
+					s.AfterMS = time.Since(f.last).Milliseconds()
+				}
+			})
 		}
-		return
 	}
-	if f.seen.Heard++; f.seen.Heard == 1 {
-		f.seen.AfterMS = time.Since(f.last).Milliseconds()
+	if ctx.Err() == nil {
+		f.note(func(s *Flow) { s.Waited = true })
 	}
+	return nil
 }
 
 // parse tells an answer from a late message. A message that an ALG has touched
@@ -225,18 +195,9 @@ func read(b []byte) (seq int, late, ok bool) {
 	return seq, false, err == nil
 }
 
-func (f *flow) note(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if errors.Is(err, context.Canceled) && f.group.isSettled() {
-		return // the waiting was ended on purpose
-	}
-	f.seen.Note = platform.Words(err)
-}
-
-// snapshot is what the flow has seen so far.
-func (f *flow) snapshot() Flow {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.seen
+// note writes down what became of the flow.
+func (f *flow) note(change func(*Flow)) {
+	f.run.mu.Lock()
+	defer f.run.mu.Unlock()
+	change(f.seen)
 }

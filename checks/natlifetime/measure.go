@@ -44,13 +44,15 @@ func (r *run) measure(ctx context.Context) {
 	beside.Go(func() { r.watchOutage(side) })
 	var waiting sync.WaitGroup
 	n := 0
-	for _, g := range r.groups {
-		gctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		beside.Go(func() { g.watch(side, cancel) })
-		for _, ru := range g.rungs {
-			for i, f := range ru.flows {
-				delay := time.Duration(n)*startPace + time.Duration(i)*apart
+	for i := range r.o.Groups {
+		g := &r.o.Groups[i]
+		gctx, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		beside.Go(func() { r.watch(side, g, end) })
+		for _, ru := range g.Rungs {
+			for k := range ru.Flows {
+				f := r.flow(g, ru.Seconds, firstProbe+n, &ru.Flows[k])
+				delay := time.Duration(n)*startPace + time.Duration(k)*apart
 				n++
 				waiting.Go(func() {
 					if probe.Sleep(gctx, delay) == nil {
@@ -69,40 +71,29 @@ func (r *run) measure(ctx context.Context) {
 // watch ends the waiting of a group once two rungs in a row were forgotten: a
 // router that has forgotten after 45 s and after 60 s remembers nothing after
 // 300 s.
-func (g *group) watch(ctx context.Context, end func()) {
+func (r *run) watch(ctx context.Context, g *Group, end context.CancelCauseFunc) {
 	for probe.Sleep(ctx, lookEvery) == nil {
+		r.mu.Lock()
 		gone := 0
-		for _, ru := range g.rungs {
+		for _, ru := range g.Rungs {
 			switch {
-			case ru.heard():
+			case ru.alive():
 				gone = 0
 			case ru.over():
 				gone++
 			}
 		}
+		r.mu.Unlock()
 		if gone >= 2 {
-			g.mu.Lock()
-			g.settled = true
-			g.mu.Unlock()
-			end()
+			end(errSettled)
 			return
 		}
 	}
 }
 
-func (g *group) isSettled() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.settled
-}
-
-func (ru *rung) heard() bool {
-	return slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return s.alive() })
-}
-
 // over reports whether every flow of the rung has waited in vain.
-func (ru *rung) over() bool {
-	return !slices.ContainsFunc(ru.flows, func(f *flow) bool { s := f.snapshot(); return !s.Opened || !s.Waited || s.alive() })
+func (r Rung) over() bool {
+	return !slices.ContainsFunc(r.Flows, func(f Flow) bool { return !f.Opened || !f.Waited || f.alive() })
 }
 
 // keepAlive speaks on the control channel, never on a flow, and tells the
@@ -113,11 +104,13 @@ func (r *run) keepAlive(ctx context.Context) {
 	for probe.Sleep(ctx, aliveEvery) == nil {
 		_, _ = r.client.Later(ctx, session.LaterRequest{}) // a lost one is followed by the next
 		held := 0
-		for _, ru := range r.groups[0].rungs {
-			if ru.heard() {
-				held = ru.seconds
+		r.mu.Lock()
+		for _, ru := range r.o.Groups[0].Rungs {
+			if ru.alive() {
+				held = ru.Seconds
 			}
 		}
+		r.mu.Unlock()
 		r.env.Progress(checks.Event{Text: words.Say("nat-lifetime.progress.held", words.Args{"now": int(time.Since(begin).Seconds()), "longest": total, "held": held})})
 	}
 }
@@ -125,13 +118,10 @@ func (r *run) keepAlive(ctx context.Context) {
 // watchOutage keeps one flow busy until ctx ends, or until two questions in a row
 // go unanswered: silence from then on is an outage, not an expired mapping.
 func (r *run) watchOutage(ctx context.Context) {
-	f, begin := r.canary, time.Now()
+	f, begin := r.flow(&r.o.Groups[0], 0, canaryProbe, &Flow{}), time.Now()
 	if f.open(ctx) != nil {
 		return // nor can the others be opened
 	}
-	var reading sync.WaitGroup
-	reading.Go(f.read)
-	defer reading.Wait()
 	defer f.conn.Close()
 	var down time.Time
 	for seq := 1; ctx.Err() == nil; seq++ {
@@ -155,38 +145,30 @@ func (r *run) collect(ctx context.Context) {
 	// What was learnt until a Ctrl-C counts as well.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectBudget)
 	defer cancel()
-	var all []*flow
-	for _, g := range r.groups {
-		for _, ru := range g.rungs {
-			all = append(all, ru.flows...)
+	var all []*Flow
+	for _, g := range r.o.Groups {
+		for _, ru := range g.Rungs {
+			for k := range ru.Flows {
+				all = append(all, &ru.Flows[k])
+			}
 		}
 	}
-	known := map[int]session.LaterFlow{}
+	number := firstProbe
 	for some := range slices.Chunk(all, perAsk) {
 		var req session.LaterRequest
-		for _, f := range some {
-			req.Flows = append(req.Flows, f.probe)
+		for range some {
+			req.Flows = append(req.Flows, number)
+			number++
 		}
 		reply, err := r.client.Later(ctx, req)
 		if err != nil {
 			r.o.Problem = platform.Words(err)
-			break
+			return
 		}
 		for _, f := range reply.Flows {
-			known[f.Flow] = f
-		}
-	}
-	for _, g := range r.groups {
-		out := Group{Kind: g.kind, Port: g.port}
-		for _, ru := range g.rungs {
-			o := Rung{Seconds: ru.seconds, Control: ru.control}
-			for _, f := range ru.flows {
-				s := f.snapshot()
-				s.Seen, s.Sent = known[f.probe].From, known[f.probe].Sent
-				o.Flows = append(o.Flows, s)
+			if k := slices.Index(req.Flows, f.Flow); k >= 0 {
+				some[k].Seen, some[k].Sent = f.From, f.Sent
 			}
-			out.Rungs = append(out.Rungs, o)
 		}
-		r.o.Groups = append(r.o.Groups, out)
 	}
 }

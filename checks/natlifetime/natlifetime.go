@@ -7,7 +7,9 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -61,7 +63,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Responder = client.Addr.String()
 	r := &run{env: env, client: client, o: &o}
 	r.plan(ctx)
-	if len(r.groups) == 0 {
+	if len(o.Groups) == 0 {
 		o.Problem = noPlainPort
 		return o, nil
 	}
@@ -102,14 +104,18 @@ func need(name string) *Need {
 type run struct {
 	env    *checks.Env
 	client *session.Client
+	mu     sync.Mutex // guards the flows of o
 	o      *Observed
-	groups []*group
-	canary *flow // is kept busy, to show that the line and the responder are up
 }
 
-// firstProbe is where the probe numbers of this check begin: above those of
-// the checks that number their probes from zero.
-const firstProbe = 0xe000
+const (
+	// firstProbe is where the probe numbers of this check begin: above those of
+	// the checks that number their probes from zero.
+	firstProbe = 0xe000
+	// canaryProbe is that of the flow that is kept busy, to show that the line
+	// and the responder are up.
+	canaryProbe = firstProbe + 0xfff
+)
 
 // flowsPerRung is how many flows of a kind wait for one rung, apart in time: a
 // router that evicts one of them under load, or a line that is away when one of
@@ -119,16 +125,15 @@ const flowsPerRung = 2
 // plan lays out every flow: for each kind and each rung, the control first.
 func (r *run) plan(ctx context.Context) {
 	info := &r.client.Info
-	add := func(kind string, ports []int, masked bool) {
+	add := func(kind string, ports []int) {
 		if len(ports) == 0 {
 			return
 		}
-		g := &group{kind: kind, port: ports[0], masked: masked}
-		for _, s := range append([]int{controlSeconds}, r.o.Ladder...) {
-			g.rungs = append(g.rungs, &rung{seconds: s})
+		g := Group{Kind: kind, Port: ports[0]}
+		for i, s := range append([]int{controlSeconds}, r.o.Ladder...) {
+			g.Rungs = append(g.Rungs, Rung{Seconds: s, Control: i == 0, Flows: make([]Flow, flowsPerRung)})
 		}
-		g.rungs[0].control = true
-		r.groups = append(r.groups, g)
+		r.o.Groups = append(r.o.Groups, g)
 	}
 	sip := info.SIPUDP
 	if i := slices.Index(sip, 5060); i > 0 {
@@ -137,19 +142,15 @@ func (r *run) plan(ctx context.Context) {
 	if len(sip) > 0 && r.client.Owner(ctx, "udp", sip[0]).Who != session.Responder {
 		sip = nil // so many requests are nothing to send to somebody's PBX
 	}
-	add(kindStream, info.PlainUDP, true)
-	add(kindOnce, info.PlainUDP, true)
-	add(kindSIP, sip, false)
-	probe := firstProbe
-	for _, g := range r.groups {
-		for _, ru := range g.rungs {
-			for range flowsPerRung {
-				ru.flows = append(ru.flows, &flow{run: r, group: g, rung: ru, probe: probe, token: r.client.Token(probe)})
-				probe++
-			}
-		}
-	}
-	if len(r.groups) > 0 {
-		r.canary = &flow{run: r, group: r.groups[0], rung: &rung{}, probe: probe, token: r.client.Token(probe)}
+	add(kindStream, info.PlainUDP)
+	add(kindOnce, info.PlainUDP)
+	add(kindSIP, sip)
+}
+
+// flow is one of a group that is silent for so many seconds.
+func (r *run) flow(g *Group, seconds, probe int, seen *Flow) *flow {
+	return &flow{
+		run: r, kind: g.Kind, seconds: seconds, probe: probe, token: r.client.Token(probe),
+		remote: netip.AddrPortFrom(r.client.Addr, uint16(g.Port)), seen: seen,
 	}
 }
