@@ -3,6 +3,7 @@ package fragments
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -27,44 +28,28 @@ const (
 // call sends an INVITE of the wanted length to the SIP port until it is
 // answered, or until tries says that loss no longer explains the silence.
 func call(ctx context.Context, env *checks.Env, client *session.Client, port, number int, tries func(bytes int) int, out *Invite) {
-	remote := netip.AddrPortFrom(client.Addr, uint16(port))
-	local, err := probe.Source(env.Net, env.Inputs.Bind, client.Addr)
+	f, err := probe.OpenUDP(ctx, env.Net, env.Inputs.Bind, netip.AddrPortFrom(client.Addr, uint16(port)))
 	if err != nil {
 		return
 	}
-	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(local, 0))
-	if err != nil {
-		return
-	}
+	defer f.Close()
 	token := client.Token(number)
-	heard := make(chan bool, 1)
-	go func() { heard <- awaitAnswer(conn, remote, token); close(heard) }()
-	defer func() { _ = conn.Close(); <-heard }()
-	req := inviteOf(out.Bytes, token, conn.LocalAddr(), remote, env.FreshRTPPort())
+	req := inviteOf(out.Bytes, token, f.Local, f.Remote, env.FreshRTPPort())
 	out.Bytes = len(req)
-	for sent := 0; sent < maxTries && out.Tries < tries(out.Bytes) && ctx.Err() == nil; sent++ {
-		if conn.WriteTo(req, remote, platform.SendOptions{}) == nil {
-			out.Tries++
-		}
-		select {
-		case out.Answered = <-heard:
-			return
-		case <-ctx.Done():
-		case <-time.After(inviteWait):
+	q := &probe.Ask{
+		Payload: func() []byte { return req },
+		Match: func(b []byte, from netip.AddrPort) bool {
+			return from == f.Remote && bytes.HasPrefix(b, []byte("SIP/2.0 ")) && bytes.Contains(b, []byte(token))
+		},
+	}
+	for q.Reply == nil && q.Tries < maxTries && out.Tries < tries(out.Bytes) && ctx.Err() == nil {
+		err := f.Ask(ctx, probe.Schedule{SendAt: []time.Duration{0}, LastWait: inviteWait}, q)
+		if _, isICMP := errors.AsType[*platform.ICMPError](err); err == nil || isICMP {
+			out.Tries++ // it left this machine
 		}
 	}
-	out.Silent = out.Tries >= tries(out.Bytes)
-}
-
-// awaitAnswer reads until a SIP response with our token comes from the remote;
-// false means that the socket was closed before.
-func awaitAnswer(conn platform.UDPConn, remote netip.AddrPort, token string) bool {
-	for b, d := range probe.Datagrams(conn, nil) {
-		if d.From == remote && bytes.HasPrefix(b, []byte("SIP/2.0 ")) && bytes.Contains(b, []byte(token)) {
-			return true
-		}
-	}
-	return false
+	out.Answered = q.Reply != nil
+	out.Silent = !out.Answered && out.Tries >= tries(out.Bytes)
 }
 
 // inviteOf is an INVITE of at least the wanted length: as many codecs as fit,
