@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -52,11 +52,7 @@ func (o *Observed) plan(ctx context.Context, env *checks.Env) []Probe {
 			o.Hosts = append(o.Hosts, Host{Name: e.host})
 		}
 	}
-	var wg sync.WaitGroup
-	for i := range o.Hosts {
-		wg.Go(func() { o.Hosts[i].lookup(ctx, env) })
-	}
-	wg.Wait()
+	probe.Each(o.Hosts, func(h *Host) { h.lookup(ctx, env) })
 	var out []Probe
 	seen := map[string]bool{}
 	for _, e := range ends {
@@ -160,28 +156,21 @@ func sample(r netinfo.PortRange) (ports []int) {
 // withSRV replaces hosts without a port by those that DNS names for the
 // service (RFC 3263, section 4.2).
 func withSRV(ctx context.Context, env *checks.Env, ends []endpoint) []endpoint {
-	found := make([][]endpoint, len(ends))
-	var wg sync.WaitGroup
-	for i, e := range ends {
-		found[i] = []endpoint{e}
+	return slices.Concat(probe.Map(ends, func(e endpoint) []endpoint {
 		if _, err := netip.ParseAddr(e.host); err == nil || e.service == "" {
-			continue
+			return []endpoint{e}
 		}
-		wg.Go(func() {
-			records, err := env.Net.LookupSRV(ctx, e.service, e.protocol, e.host)
-			if err != nil || len(records) == 0 {
-				return
-			}
-			found[i] = nil
-			for _, r := range records[:min(len(records), maxAddrs)] {
-				e := e
-				e.host, e.port = r.Target, int(r.Port)
-				found[i] = append(found[i], e)
-			}
-		})
-	}
-	wg.Wait()
-	return slices.Concat(found...)
+		records, err := env.Net.LookupSRV(ctx, e.service, e.protocol, e.host)
+		if err != nil || len(records) == 0 {
+			return []endpoint{e}
+		}
+		var found []endpoint
+		for _, r := range records[:min(len(records), maxAddrs)] {
+			e.host, e.port = r.Target, int(r.Port)
+			found = append(found, e)
+		}
+		return found
+	})...)
 }
 
 // lookup keeps the addresses that this machine has a route to.

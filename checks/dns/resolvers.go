@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -53,13 +54,13 @@ func (a *asker) observe(ctx context.Context, o *Observed) {
 		o.ListError, o.Unlisted = platform.Words(err), errors.Is(err, errors.ErrUnsupported)
 	}
 	servers = servers[:min(maxSystem, len(servers))]
-	system = make([]Resolver, len(servers))
-	for i, s := range servers {
-		wg.Go(func() {
-			system[i] = Resolver{Addr: s, Source: fromSystem, Questions: []Question{}}
-			a.askAll(ctx, &system[i])
+	wg.Go(func() {
+		system = probe.Map(servers, func(s netip.AddrPort) Resolver {
+			r := Resolver{Addr: s, Source: fromSystem, Questions: []Question{}}
+			a.askAll(ctx, &r)
+			return r
 		})
-	}
+	})
 	if !o.NoPublic {
 		wg.Go(func() { public = a.askPublic(ctx) })
 		wg.Go(func() { o.Nobody = a.askNobody(ctx) })
@@ -170,11 +171,7 @@ func (a *asker) askPublic(ctx context.Context) []Resolver {
 		}
 		silent = append(silent, r)
 	}
-	var wg sync.WaitGroup
-	for i := range silent {
-		wg.Go(func() { a.overTCP(ctx, &silent[i]) })
-	}
-	wg.Wait()
+	probe.Each(silent, func(r *Resolver) { a.overTCP(ctx, r) })
 	slices.SortFunc(silent, func(x, y Resolver) int { return y.Addr.Compare(x.Addr) })
 	return silent
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -45,20 +45,12 @@ func (o *Observed) control(ctx context.Context, env *checks.Env) {
 			}
 		}
 	}
-	var wg sync.WaitGroup
-	for i := range to {
-		wg.Go(func() { to[i].try(ctx, env) })
-	}
-	wg.Wait()
+	probe.Each(to, func(c *Connect) { c.try(ctx, env) })
 	o.Control = to
 }
 
 func (c *Connect) try(ctx context.Context, env *checks.Env) {
-	local := netip.AddrPort{}
-	if b := env.Inputs.Bind; b.IsValid() {
-		local = netip.AddrPortFrom(b, 0)
-	}
-	conn, err := env.Net.DialTCP(ctx, local, c.To)
+	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(env.Inputs.Bind, 0), c.To)
 	if err != nil {
 		c.Error, c.Refused = platform.Words(err), platform.Classify(err) == platform.ClassRefused
 		return

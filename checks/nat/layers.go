@@ -28,12 +28,12 @@ func countLayers(v view, host *netinfo.Host) layers {
 	}
 	publics, public := v.publics(), words.Say("nat.evidence.public", nil)
 	for _, a := range publics {
-		if shared(a) {
+		if netinfo.IsShared(a) {
 			l.carrier = true
 			l.note("seen-address", nil, public, a)
 		}
 	}
-	if own := v.main[0].Local.Addr(); shared(own) && !(host != nil && host.Uplink.VPN) {
+	if own := v.main[0].Local.Addr(); netinfo.IsShared(own) && !(host != nil && host.Uplink.VPN) {
 		l.carrier, l.n = true, 1
 		l.note("own-address", nil, words.Say("nat.evidence.public-or-office", nil), own)
 	}
@@ -62,11 +62,11 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		case slices.Contains(publics, a):
 			*l = layers{n: 1, carrier: netinfo.IsCarrierSide(a), confidence: checks.Certain}
 			return true
-		case shared(a):
+		case netinfo.IsShared(a):
 			l.carrier, l.double, l.n = true, true, 2
 		case netinfo.IsCarrierSide(a):
 			l.carrier, l.n = true, 1 // such a router leaves the translation to the carrier
-		case inside(a):
+		case netinfo.IsPrivate(a):
 			l.double, l.n = true, 2
 		case len(publics) > 1:
 			continue // a third public address: several lines
@@ -95,13 +95,13 @@ func (l *layers) byHops(v view, host *netinfo.Host) {
 			continue
 		}
 		switch {
-		case shared(h.Addr):
+		case netinfo.IsShared(h.Addr):
 			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			l.carrier = true
 			if l.n == 0 {
 				l.double, l.confidence = true, checks.Likely
 			}
-		case inside(h.Addr):
+		case netinfo.IsPrivate(h.Addr):
 			l.note("hop", words.Args{"ttl": h.TTL}, public, h.Addr)
 			private = true
 		}

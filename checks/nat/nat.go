@@ -8,10 +8,10 @@ import (
 	"context"
 	_ "embed"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -60,12 +60,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 func (o *Observed) probeAll(ctx context.Context, env *checks.Env) {
 	ctx, cancel := context.WithTimeout(ctx, probeBudget)
 	defer cancel()
-	var found [2]*Family
-	var wg sync.WaitGroup
-	wg.Go(func() { found[0] = probeFamily(ctx, env, o.addrs(false), false) })
-	wg.Go(func() { found[1] = probeFamily(ctx, env, o.addrs(true), true) })
-	wg.Wait()
-	for _, f := range found {
+	for _, f := range probe.Map([]bool{false, true}, func(v6 bool) *Family { return probeFamily(ctx, env, o.addrs(v6), v6) }) {
 		if f != nil {
 			o.Families = append(o.Families, *f)
 		}

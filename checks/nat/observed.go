@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -130,20 +131,5 @@ type Connect struct {
 func believable(server, other netip.AddrPort) bool {
 	a, b := server.Addr(), other.Addr()
 	return other.Port() != 0 && a != b && a.Is4() == b.Is4() &&
-		!b.IsUnspecified() && !b.IsMulticast() && inside(a) == inside(b) && a.IsLoopback() == b.IsLoopback()
-}
-
-// inside reports addresses that no server on the Internet can have: private
-// (RFC 1918, RFC 4193), shared (RFC 6598), loopback and link-local ones.
-func inside(a netip.Addr) bool {
-	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || shared(a)
-}
-
-// shared reports the carriers' address space 100.64.0.0/10 (RFC 6598).
-func shared(a netip.Addr) bool {
-	if !a.Is4() {
-		return false
-	}
-	b := a.As4()
-	return b[0] == 100 && b[1]&0xC0 == 64
+		!b.IsUnspecified() && !b.IsMulticast() && netinfo.IsPrivate(a) == netinfo.IsPrivate(b) && a.IsLoopback() == b.IsLoopback()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -16,15 +15,14 @@ const leadTime = 1200 * time.Millisecond
 type order struct {
 	lead     int // the target whose tests come first; -1: nobody waits
 	answered chan struct{}
-	tested   chan struct{}  // and the tests are done
-	spoils   netip.AddrPort // the second address and port of the lead; valid after answered
-	of       netip.Addr     // its first address
-	once     *sync.Once
+	tested   chan struct{}    // and the tests are done
+	spoils   netip.AddrPort   // the second address and port of the lead; valid after answered
+	of       netip.Addr       // its first address
 	controls []netip.AddrPort // what other sockets than the main one have asked; under the prober's lock
 }
 
 func newOrder() order {
-	return order{lead: -1, answered: make(chan struct{}), tested: make(chan struct{}), once: &sync.Once{}}
+	return order{lead: -1, answered: make(chan struct{}), tested: make(chan struct{})}
 }
 
 // leading returns the first address of our responder, or else of the servers that
@@ -70,7 +68,7 @@ func (o *order) answeredLead(i int, t target, s Sample) {
 // testedLead lets the others go on.
 func (o *order) testedLead(i int) {
 	if i == o.lead {
-		o.once.Do(func() { close(o.tested) })
+		close(o.tested)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -53,7 +54,7 @@ func silent(o Observed, f Facts) checks.Judgement {
 // receives none from anybody: most likely its own firewall stops it.
 func (o Observed) unreached(v view) (checks.Finding, bool) {
 	why := o.Far.NoUDP()
-	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !inside(s.Server.Addr()) })
+	at := slices.IndexFunc(v.main, func(s Sample) bool { return s.Source != fromResponder && !netinfo.IsPrivate(s.Server.Addr()) })
 	if why.IsZero() || at < 0 {
 		return checks.Finding{}, false
 	}

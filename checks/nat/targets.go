@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -121,13 +121,7 @@ func responderTarget(name string, addr netip.Addr, info session.Info) Target {
 func (o *Observed) resolve(ctx context.Context, env *checks.Env, names []string, source string) {
 	ctx, cancel := context.WithTimeout(ctx, gatherBudget)
 	defer cancel()
-	targets := make([]Target, len(names))
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { targets[i] = lookup(ctx, env, name, source) })
-	}
-	wg.Wait()
-	o.Targets = append(o.Targets, targets...)
+	o.Targets = append(o.Targets, probe.Map(names, func(name string) Target { return lookup(ctx, env, name, source) })...)
 }
 
 // lookup takes the first address of each family.

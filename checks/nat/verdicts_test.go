@@ -511,7 +511,7 @@ func TestWhichServersAreInside(t *testing.T) {
 		"100.63.0.1": false, "100.128.0.1": false, "101.64.0.1": false, "192.169.0.1": false, "198.51.100.2": false,
 		"fd00::1": true, "::1": true, "fe80::1": true, "2001:db8::1": false, "6440::1": false,
 	} {
-		if got := inside(netip.MustParseAddr(a)); got != want {
+		if got := netinfo.IsPrivate(netip.MustParseAddr(a)); got != want {
 			t.Errorf("%s: %v", a, got)
 		}
 	}

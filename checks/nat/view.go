@@ -3,6 +3,8 @@ package nat
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // view is one family's samples, sorted for judging.
@@ -21,7 +23,7 @@ func look(f Family) view {
 	for _, s := range f.Samples {
 		switch {
 		case !s.Answered || s.Code != 0 || !s.Mapped.IsValid() || s.Mapped.Addr().Is4() == f.V6:
-		case inside(s.Server.Addr()):
+		case netinfo.IsPrivate(s.Server.Addr()):
 			near = append(near, s)
 		default:
 			far = append(far, s)
@@ -42,7 +44,7 @@ func look(f Family) view {
 // tests are the filtering tests at the servers that count.
 func (v view) tests() (list []Filter) {
 	for _, f := range v.family.Filter {
-		if v.private || !inside(f.Server.Addr()) {
+		if v.private || !netinfo.IsPrivate(f.Server.Addr()) {
 			list = append(list, f)
 		}
 	}

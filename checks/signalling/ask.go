@@ -3,6 +3,9 @@ package signalling
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -32,13 +35,8 @@ func askServer(ctx context.Context, env *checks.Env, name string) Server {
 		s.Error = platform.Words(err)
 		return s
 	}
-	s.Probes = make([]Probe, len(targets))
 	turn := newTurn(targets)
-	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() { s.Probes[i] = ask(ctx, env, t, turn) })
-	}
-	wg.Wait()
+	s.Probes = probe.Map(targets, func(t target) Probe { return ask(ctx, env, t, turn) })
 	return s
 }
 
@@ -134,3 +132,41 @@ func (p *Probe) answered() bool { return p.Options.Reply != nil || p.Register.Re
 
 // port of the server.
 func (p *Probe) port() int { return int(p.Remote.Port()) }
+
+// connectTimeout bounds a TCP connection and what is built on it: the
+// handshake survives two lost segments in it (initial RTO 1 s, RFC 6298).
+const connectTimeout = 4 * time.Second
+
+// open makes a flow to t; p takes what is learnt on the way.
+func open(ctx context.Context, env *checks.Env, t target, p *Probe) (*probe.Flow, error) {
+	if t.transport == "udp" {
+		return probe.OpenUDP(ctx, env.Net, env.Inputs.Bind, t.addr)
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := env.Net.DialTCP(ctx, netip.AddrPortFrom(env.Inputs.Bind, 0), t.addr)
+	if err != nil {
+		return nil, err
+	}
+	p.Connected = true
+	f := probe.OnStream(conn, t.addr)
+	if err := raise(ctx, f, conn, t, p); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// raise puts what the transport has above TCP on a connection.
+func raise(ctx context.Context, f *probe.Flow, conn net.Conn, t target, p *Probe) (err error) {
+	if t.transport == "tls" || t.transport == "wss" {
+		if conn, p.TLS, err = handshake(ctx, conn, t); err != nil {
+			return fmt.Errorf("TLS handshake with %s: %w", t.addr, err)
+		}
+		f.Messages = &probe.Stream{Conn: conn}
+	}
+	if t.transport == "ws" || t.transport == "wss" {
+		f.Messages, err = upgrade(ctx, conn, t, p)
+	}
+	return err
+}

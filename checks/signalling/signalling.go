@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -35,13 +36,10 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	names := env.Inputs.SIPServers[:min(maxServers, len(env.Inputs.SIPServers))]
 	o.LeftOut = len(env.Inputs.SIPServers) - len(names)
-	o.Servers = make([]Server, len(names))
 	env.Progress(checks.Event{Text: words.Say("signalling.progress.asking", nil)})
 	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { o.Servers[i] = askServer(ctx, env, name) })
-	}
 	wg.Go(func() { o.Clock = askTime(ctx, env) })
+	o.Servers = probe.Map(names, func(name string) Server { return askServer(ctx, env, name) })
 	wg.Wait()
 	if env.Account != nil && ctx.Err() == nil {
 		env.Progress(checks.Event{Text: words.Say("signalling.progress.registering", words.Args{"account": env.Account.User + "@" + env.Account.Domain})})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -15,7 +16,7 @@ import (
 // "refused", "unreachable".
 func probeOf(transport, host, addr string, srv int, outcome string) Probe {
 	p := Probe{
-		Transport: transport, Host: host, Remote: netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(defaultPort(transport))),
+		Transport: transport, Host: host, Remote: netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(probe.DefaultPort(transport))),
 		SRV: srv, Expected: srv > 0, Options: Answer{Tries: 5},
 	}
 	switch outcome {

@@ -13,7 +13,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
-	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // maxServers bounds how many SIP servers one run asks: a profile names a
@@ -35,19 +34,6 @@ type target struct {
 // FreeSWITCH's (internal.xml).
 func webSocketPorts() map[int]string {
 	return map[int]string{80: "ws", 8088: "ws", 5066: "ws", 443: "wss", 8089: "wss", 7443: "wss"}
-}
-
-// defaultPort is the port of a transport (RFC 3261, 19.1.2; RFC 7118, 5).
-func defaultPort(transport string) int {
-	switch transport {
-	case "tls":
-		return 5061
-	case "ws":
-		return 80
-	case "wss":
-		return 443
-	}
-	return 5060
 }
 
 // port is one (transport, port) to try; port 0 asks SRV and the default.
@@ -86,7 +72,7 @@ func ports(number int, said []string, deep bool) (out []port) {
 		if number == 0 {
 			add("tls", 0)
 		} else {
-			add("tls", defaultPort("tls"))
+			add("tls", probe.DefaultPort("tls"))
 		}
 	}
 	if deep {
@@ -140,37 +126,12 @@ func noFamily(bind netip.Addr) error {
 const maxAlternatives = 4
 
 // locate finds the addresses of one transport.
-func locate(ctx context.Context, env *checks.Env, host string, p port) ([]target, error) {
-	at := []platform.SRV{{Target: host, Port: uint16(p.port)}}
-	expected, fromSRV := p.expected, false
-	if p.port == 0 {
-		at[0].Port = uint16(defaultPort(p.transport))
-		if _, err := netip.ParseAddr(host); err != nil && (p.transport == "udp" || p.transport == "tcp" || p.transport == "tls") {
-			if srv, err := probe.LookupSIP(ctx, env.Net, p.transport, host); err == nil && len(srv) > 0 {
-				at, expected, fromSRV = srv, true, true
-			}
-		}
+func locate(ctx context.Context, env *checks.Env, host string, p port) (out []target, err error) {
+	found, err := probe.Servers(ctx, env.Net, env.Inputs.Bind, p.transport, host, p.port, maxAlternatives)
+	for _, s := range found {
+		out = append(out, target{p.transport, host, s.Host, uriHost(host, p.port), s.Addr, p.expected || s.SRV > 0, s.SRV})
 	}
-	var out []target
-	var last error
-	for i, s := range at[:min(maxAlternatives, len(at))] {
-		addrs, err := env.Net.LookupAddrs(ctx, s.Target)
-		if err != nil {
-			last = err
-			continue
-		}
-		a, ok := probe.SameFamily(addrs, env.Inputs.Bind)
-		if !ok {
-			last = cmp.Or(last, noFamily(env.Inputs.Bind))
-			continue
-		}
-		t := target{p.transport, host, s.Target, uriHost(host, p.port), netip.AddrPortFrom(a, s.Port), expected, 0}
-		if fromSRV {
-			t.srv = i + 1
-		}
-		out = append(out, t)
-	}
-	return out, last
+	return out, err
 }
 
 // uriHost is the host part of a request URI: the port only where it is not the

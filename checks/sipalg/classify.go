@@ -50,6 +50,9 @@ type Path struct {
 // name is how a person calls the path: "UDP 5060".
 func (p *Path) name() string { return p.label }
 
+// own reports that the far end is our responder, which copies what it gets.
+func (p *Path) own() bool { return p.Server == "" }
+
 func pathName(transport string, port int) string {
 	return fmt.Sprintf("%s %d", map[string]string{"udp": "UDP", "tcp": "TCP", "tls": "TLS"}[transport], port)
 }

@@ -1,12 +1,14 @@
 package sipalg
 
 import (
-	"cmp"
+	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // gather makes evidence of everything that was observed: of what both ends of
@@ -29,7 +31,7 @@ func gather(o *Observed, paths []Path) []evidence {
 		}
 		for k := range o.Servers[i].Answers {
 			if a := &o.Servers[i].Answers[k]; len(a.Reply) > 0 {
-				out = append(out, o.ofAnswer(o.Servers[i].Name, cmp.Or(a.Message, "OPTIONS"), a))
+				out = append(out, o.ofAnswer(o.Servers[i].Name, a.Message, a))
 			}
 		}
 	}
@@ -39,10 +41,7 @@ func gather(o *Observed, paths []Path) []evidence {
 // ofPath is the evidence of a probe of which both ends are known. Nobody but
 // the way can have made the difference.
 func ofPath(p *Path) evidence {
-	e := evidence{
-		transport: p.Transport, message: p.Message, local: p.probe.Local, remote: p.probe.Remote,
-		bothEnds: true, verdict: p.Verdict, note: p.why, from: p.probe.ReplyFrom,
-	}
+	e := evidence{Path: *p, local: p.probe.Local, remote: p.probe.Remote, bothEnds: true, from: p.probe.ReplyFrom}
 	for _, c := range p.Changes {
 		e.signs = append(e.signs, sign{Change: c})
 	}
@@ -53,7 +52,7 @@ func ofPath(p *Path) evidence {
 func (o *Observed) ofAnswer(server, message string, a *ServerAnswer) evidence {
 	m, err := sip.Parse(a.Reply)
 	e := evidence{
-		server: server, transport: a.Transport, message: message, local: a.Local, remote: a.Remote,
+		Path: a.path(server, message), local: a.Local, remote: a.Remote,
 		readable: err == nil && m.Status != 0 && m.Get("via") != nil,
 		from:     a.From, seen: sip.Source(a.Sent, a.Reply), public: o.seenAs(a.Local.Addr()), control: controlOf(a),
 	}
@@ -122,6 +121,69 @@ func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
 	for _, v := range o.Views {
 		if v.Local == local && v.Seen.Is4() == local.Is4() {
 			out = append(out, v.Seen)
+		}
+	}
+	return out
+}
+
+// registered is the part of what signalling observes that is evidence here: the
+// answers to its REGISTER, which some ALGs act on alone.
+type registered struct {
+	Servers []struct {
+		Name   string `json:"name"`
+		Probes []struct {
+			Transport string         `json:"transport"`
+			Local     netip.AddrPort `json:"local"`
+			Remote    netip.AddrPort `json:"remote"`
+			Register  struct {
+				Sent  []byte `json:"sent"`
+				Reply []byte `json:"reply"`
+			} `json:"register"`
+		} `json:"probes"`
+	} `json:"servers"`
+	Account *struct {
+		Transport string `json:"transport"`
+		Server    string `json:"server"`
+		Bound     *struct {
+			Sent string `json:"sent"`
+			Kept string `json:"kept"`
+		} `json:"bound"`
+	} `json:"account"`
+}
+
+// boundNote says that a registrar keeps another Contact than was sent. Most
+// that do put there what they saw, so it is a fact and no proof of anything.
+func boundNote(signalling *checks.Result) []words.Text {
+	var seen registered
+	if signalling == nil || json.Unmarshal(signalling.Observed, &seen) != nil || seen.Account == nil || seen.Account.Bound == nil {
+		return nil
+	}
+	b := seen.Account.Bound
+	if b.Sent == b.Kept || seen.Account.Transport == "tls" || seen.Account.Transport == "wss" {
+		return nil
+	}
+	return []words.Text{words.Say("sip-alg.note.contact-kept", words.Args{"server": seen.Account.Server, "kept": words.Raw(b.Kept), "sent": words.Raw(b.Sent)})}
+}
+
+// registrations is the evidence of signalling's REGISTER. It comes with no
+// control of its own: the server's other transports say what it does itself.
+func registrations(o *Observed, signalling *checks.Result) []evidence {
+	if signalling == nil {
+		return nil
+	}
+	var seen registered
+	if json.Unmarshal(signalling.Observed, &seen) != nil {
+		return nil // observed by another version
+	}
+	var out []evidence
+	for _, s := range seen.Servers {
+		for _, p := range s.Probes {
+			plain := p.Transport == "udp" || p.Transport == "tcp" || p.Transport == "tls"
+			if !plain || len(p.Register.Sent) == 0 || len(p.Register.Reply) == 0 {
+				continue
+			}
+			a := ServerAnswer{Transport: p.Transport, Local: p.Local, Remote: p.Remote, Sent: p.Register.Sent, Reply: p.Register.Reply}
+			out = append(out, o.ofAnswer(s.Name, "REGISTER", &a))
 		}
 	}
 	return out

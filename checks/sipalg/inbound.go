@@ -3,9 +3,7 @@ package sipalg
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -100,33 +98,20 @@ func (p *Probe) answerCall(ctx context.Context, conn platform.UDPConn) bool {
 // await reads until a request of that method comes from the responder; nil
 // when none has come until the moment.
 func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string, until time.Time) ([]byte, *sip.Message) {
-	if conn.SetReadDeadline(until) != nil {
+	if ctx.Err() != nil || conn.SetReadDeadline(until) != nil {
 		return nil, nil
 	}
-	buf := make([]byte, 65536)
-	for ctx.Err() == nil {
-		dg, err := conn.ReadFrom(buf)
-		var icmp *platform.ICMPError
-		if errors.As(err, &icmp) {
-			continue
-		}
-		if err != nil {
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				p.fail(err)
-			}
-			return nil, nil
-		}
-		raw := bytes.Clone(buf[:dg.N])
+	for b := range probe.Datagrams(conn, nil) {
+		raw := bytes.Clone(b)
 		if p.Masked {
 			raw = unmasked(raw)
 		}
 		m, err := sip.Parse(raw)
 		t, ours := session.FindToken(raw) // another call on the same flow has another one
-		if err != nil || m.Status != 0 || !ours || t.Probe != p.ID {
+		switch {
+		case err != nil || m.Status != 0 || !ours || t.Probe != p.ID:
 			p.Strays++
-			continue
-		}
-		if m.Method == method {
+		case m.Method == method:
 			return raw, m
 		}
 	}

@@ -95,7 +95,7 @@ func nobodyAsked(o *Observed, f Facts) checks.Judgement {
 // proof for everything that phones would use here, and nothing less counts.
 func overall(o *Observed, all []evidence, ports []portProof) string {
 	for _, v := range []string{Proxying, Rewriting, Dropping} {
-		if slices.ContainsFunc(all, func(e evidence) bool { return e.verdict == v }) {
+		if slices.ContainsFunc(all, func(e evidence) bool { return e.Verdict == v }) {
 			return v
 		}
 	}
@@ -158,7 +158,7 @@ func (p *Path) matters() bool {
 // responder's probes do not.
 func (f *Facts) onlyThere(server string) bool {
 	return slices.ContainsFunc(f.weighed, func(e evidence) bool {
-		return e.server == server && e.verdict == Rewriting &&
+		return e.Server == server && e.Verdict == Rewriting &&
 			!slices.ContainsFunc(f.probed, func(p Path) bool { return p.name() == e.name() && p.Verdict == Rewriting })
 	})
 }

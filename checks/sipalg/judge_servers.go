@@ -52,11 +52,11 @@ func serverFact(s *Server, all []evidence) ServerFact {
 	undecided := 0
 	for _, e := range all {
 		switch {
-		case e.server != s.Name:
+		case e.Server != s.Name:
 			continue
-		case e.verdict == Rewriting:
+		case e.Verdict == Rewriting:
 			f.Verdict = Rewriting
-		case e.verdict != NoSign && e.transport != "tls":
+		case e.Verdict != NoSign && e.Transport != "tls":
 			undecided++
 		}
 		if e.hop.IsValid() {
@@ -65,7 +65,7 @@ func serverFact(s *Server, all []evidence) ServerFact {
 		if !slices.Contains(f.Answered, e.name()) {
 			f.Answered = append(f.Answered, e.name())
 		}
-		notes.add(e.note, e.name())
+		notes.add(e.why, e.name())
 		notes.add(e.elsewhere(), e.name())
 	}
 	if silent := s.silentUDP(); !silent.isZero() && len(f.Answered) > 0 {
@@ -134,17 +134,26 @@ func (s *Server) answered(transport string) bool {
 	})
 }
 
+// path is the way of an answer, as yet without a verdict.
+func (a *ServerAnswer) path(server, message string) Path {
+	return Path{
+		Server: server, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: cmp.Or(message, "OPTIONS"),
+		Verdict: Inconclusive, Changes: []Change{}, label: pathName(a.Transport, int(a.Remote.Port())),
+	}
+}
+
 // serverPaths are the exchanges with other servers in the form of the facts.
 func serverPaths(o *Observed, all []evidence) []Path {
 	var out []Path
-	for _, s := range o.Servers {
-		for _, a := range s.Answers {
-			p := Path{
-				Server: s.Name, Transport: a.Transport, Port: int(a.Remote.Port()), SourcePort: int(a.Local.Port()), Message: cmp.Or(a.Message, "OPTIONS"),
-				Verdict: Inconclusive, Changes: []Change{}, label: pathName(a.Transport, int(a.Remote.Port())),
-			}
-			if e := evidenceOf(all, &s, &a); e != nil {
-				p.take(e)
+	for i := range o.Servers {
+		for k := range o.Servers[i].Answers {
+			a := &o.Servers[i].Answers[k]
+			p := a.path(o.Servers[i].Name, a.Message)
+			at := slices.IndexFunc(all, func(e evidence) bool {
+				return e.Server == p.Server && e.Message == p.Message && e.Transport == p.Transport && e.remote == a.Remote && e.local == a.Local
+			})
+			if at >= 0 {
+				p = all[at].shown()
 			} else if a.Error != "" {
 				p.because(failure(a.ErrorClass, a.Error, netip.Addr{}))
 			}
@@ -152,31 +161,21 @@ func serverPaths(o *Observed, all []evidence) []Path {
 		}
 	}
 	for i := range all {
-		if e := &all[i]; e.message == "REGISTER" && !e.own() {
-			p := Path{Server: e.server, Transport: e.transport, Port: int(e.remote.Port()), SourcePort: int(e.local.Port()), Message: e.message, Changes: []Change{}}
-			p.take(e)
-			out = append(out, p)
+		if e := &all[i]; e.Message == "REGISTER" && !e.own() {
+			out = append(out, e.shown())
 		}
 	}
 	return out
 }
 
-// take is what was made of an exchange.
-func (p *Path) take(e *evidence) {
-	p.Verdict = e.verdict
-	p.because(joined(e.note, e.elsewhere()))
+// shown is what was made of an exchange.
+func (e *evidence) shown() Path {
+	p := e.Path
+	p.because(joined(e.why, e.elsewhere()))
 	for _, g := range e.standing() {
 		p.Changes = append(p.Changes, g.Change)
 	}
-}
-
-func evidenceOf(all []evidence, s *Server, a *ServerAnswer) *evidence {
-	for i := range all {
-		if e := &all[i]; e.server == s.Name && e.message == cmp.Or(a.Message, "OPTIONS") && e.transport == a.Transport && e.remote == a.Remote && e.local == a.Local {
-			return e
-		}
-	}
-	return nil
+	return p
 }
 
 // serversSummary is the summary where only ordinary servers were asked.
@@ -203,8 +202,8 @@ func worksThere(all []evidence) []string {
 	out := []string{}
 	for _, transport := range []string{"tls", "tcp", "udp"} {
 		for _, e := range all {
-			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.verdict != None && x.verdict != NoSign })
-			if e.transport == transport && !bad && !slices.Contains(out, e.name()) {
+			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.Verdict != None && x.Verdict != NoSign })
+			if e.Transport == transport && !bad && !slices.Contains(out, e.name()) {
 				out = append(out, e.name())
 			}
 		}
@@ -222,7 +221,7 @@ func serverProof(all []evidence) (ev []checks.Evidence, sure bool) {
 		}
 		sure = sure || e.sure
 		for _, s := range e.standing() {
-			if key := string(s.Code) + e.name() + e.server; !seen[key] {
+			if key := string(s.Code) + e.name() + e.Server; !seen[key] {
 				seen[key] = true
 				ev = append(ev, s.evidence(&e))
 				ev = append(ev, s.proof...)
@@ -247,7 +246,7 @@ func (s *sign) evidence(e *evidence) checks.Evidence {
 		args["hop"] = e.hop
 		return checks.Proof(evidenceSays("field-at-hop", args), want, got)
 	}
-	args["message"], args["own"], args["server"] = e.message, e.own(), e.server
+	args["message"], args["own"], args["server"] = e.Message, e.own(), e.Server
 	return checks.Proof(evidenceSays("field-in-answer", args), want, got)
 }
 

@@ -1,111 +1,110 @@
 package sipalg
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"net/netip"
 	"slices"
-	"sync"
-	"time"
+	"strings"
 
-	"github.com/sipdoctor/sipdoctor/checks/internal/session"
-	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-const (
-	// maxHops is how far the message is followed: an ALG that an installer can
-	// do something about stands within the first few hops.
-	maxHops = 8
-	// hopTries covers routers that answer only some probes (ICMP rate limits).
-	hopTries = 3
-	hopWait  = 700 * time.Millisecond
-)
-
-// locate sends the same INVITE with a growing TTL. The router at which it dies
-// quotes it in its ICMP message; the first one that quotes it changed comes after
-// the ALG, and the responder is the last that can. Routers quote as much as they
-// like, so an unchanged quote of few bytes says little; Hop.Quoted keeps how much
-// it was.
-func (r *run) locate(ctx context.Context) []Hop {
-	hops := make([]Hop, maxHops)
-	var wg sync.WaitGroup
-	for i := range hops {
-		wg.Go(func() { hops[i] = r.hop(ctx, i+1) })
-	}
-	wg.Wait()
-	return hops
+// Location is the stretch of the way on which the message changes.
+type Location struct {
+	After  string `json:"after"`  // last hop that quoted it unchanged; "" is this machine
+	Before string `json:"before"` // first hop that quoted it changed, or the responder
+	// Silent: a hop between the two said nothing that counts, so that the box
+	// may be any of them.
+	Silent bool `json:"silent_between,omitempty"`
 }
 
-// endHops makes the responder the last hop: what arrived there with the smallest
-// TTL is its quote. Hops beyond it, and silent ones at the end, are dropped.
-func endHops(hops []Hop, far netip.Addr, arrivals []session.Arrival) []Hop {
-	last := 0
+// locate turns the quoted messages into the stretch where the change happens. A
+// quote that ends before the first changed byte says nothing.
+func locate(hops []Hop) *Location {
+	enough := 0 // bytes
 	for i := range hops {
-		h := &hops[i]
-		j := slices.IndexFunc(arrivals, func(a session.Arrival) bool { return a.Probe == hopProbe+h.TTL && !a.Masked })
-		if j >= 0 && !h.Addr.IsValid() {
-			h.quote(far, arrivals[j].Raw)
-			h.Reached = true
-			return hops[:i+1]
-		}
-		if h.Addr.IsValid() {
-			last = i + 1
-		}
-	}
-	return hops[:last]
-}
-
-func (r *run) hop(ctx context.Context, ttl int) Hop {
-	h := Hop{TTL: ttl}
-	conn, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, 0))
-	if err != nil {
-		return h
-	}
-	defer conn.Close()
-	p := &Probe{ID: hopProbe + ttl, Transport: "udp", Port: 5060, Remote: netip.AddrPortFrom(r.session.Addr, 5060)}
-	h.Sent = r.dialog(p, conn.LocalAddr()).request("INVITE", "")
-	for range hopTries {
-		if h.ask(ctx, conn, p.Remote, "", hopWait) {
+		if hops[i].Changed {
+			enough = commonPrefix(hops[i].Sent, hops[i].Quote) + 1
 			break
 		}
 	}
-	return h
-}
-
-// ask sends the message of h with its TTL and waits until the router at which it
-// dies quotes it, or the far end answers; what does not contain the token is not
-// about this message. It reports whether there is nothing more to learn.
-func (h *Hop) ask(ctx context.Context, conn platform.UDPConn, to netip.AddrPort, token string, wait time.Duration) (done bool) {
-	if conn.WriteTo(h.Sent, to, platform.SendOptions{TTL: h.TTL}) != nil || conn.SetReadDeadline(time.Now().Add(wait)) != nil {
-		return true
-	}
-	buf := make([]byte, 65536)
-	for ctx.Err() == nil {
-		d, err := conn.ReadFrom(buf)
-		icmp, isICMP := errors.AsType[*platform.ICMPError](err)
+	l, at := &Location{}, 0
+	for _, h := range hops {
 		switch {
-		case isICMP && icmp.TimeExceeded() && bytes.Contains(icmp.Quote, []byte(token)):
-			h.quote(icmp.Hop, icmp.Quote)
-			return true
-		case isICMP:
-		case err != nil:
-			return false
-		case bytes.Contains(buf[:d.N], []byte(token)):
-			return true
+		case h.Addr.IsValid() && h.Changed:
+			l.Before, l.Silent = h.Addr.String(), h.TTL != at+1
+			return l
+		case h.Quoted >= enough:
+			l.After, at = h.Addr.String(), h.TTL
 		}
 	}
-	return true
+	return nil
 }
 
-// hopProbe numbers these messages beyond the plan's probes.
-const hopProbe = 1000
-
-// quote notes how the message looked at a hop.
-func (h *Hop) quote(at netip.Addr, b []byte) {
-	h.Addr = at
-	h.Quoted = min(len(b), len(h.Sent))
-	if !bytes.Equal(b[:h.Quoted], h.Sent[:h.Quoted]) {
-		h.Changed, h.Quote = true, bytes.Clone(b)
+// commonPrefix is how many bytes a and b begin with in common.
+func commonPrefix[T ~string | ~[]byte](a, b T) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
 	}
+	return n
+}
+
+// at reports whether the box with that address is the one: it quoted the message
+// unchanged, and the very next hop got it changed.
+func (l *Location) at(addr string) bool { return !l.Silent && l.After == addr }
+
+// where is l for people.
+func (l *Location) where() words.Text {
+	return evidenceSays("hop", words.Args{"here": l.After == "", "after": l.After, "before": l.Before, "silent": l.Silent})
+}
+
+// ofQuotes is the evidence of the first router that quoted a question of ours
+// other than it was sent. Nobody but the way to it can have changed that.
+func ofQuotes(s *Server) (evidence, bool) {
+	for _, h := range s.Hops {
+		changes := quotedChanges(h.Sent, h.Quote)
+		if len(changes) == 0 {
+			continue
+		}
+		a := &ServerAnswer{Transport: "udp", Remote: s.Answers[0].Remote}
+		e := evidence{Path: a.path(s.Name, ""), hop: h.Addr, remote: a.Remote, bothEnds: true}
+		e.Verdict = Rewriting
+		for _, c := range changes {
+			e.signs = append(e.signs, sign{Change: c})
+		}
+		return e, true
+	}
+	return evidence{}, false
+}
+
+// wholeLines are the hops with what their whole lines say: routers cut a quote
+// anywhere, and some put data of their own after it (RFC 4884).
+func wholeLines(hops []Hop) []Hop {
+	out := slices.Clone(hops)
+	for i := range out {
+		out[i].Changed = out[i].Changed && len(quotedChanges(out[i].Sent, out[i].Quote)) > 0
+	}
+	return out
+}
+
+// quotedChanges compares the whole lines of a quote with the message. Behind a
+// line that was put in or taken out nothing can be compared any more.
+func quotedChanges(sent, quote []byte) []Change {
+	was, is := strings.Split(string(sent), "\r\n"), strings.Split(string(quote), "\r\n")
+	var out []Change
+	for i := range min(len(was), len(is)-1) { // the last line may be cut
+		if was[i] == is[i] {
+			continue
+		}
+		name, _, _ := strings.Cut(was[i], ":")
+		now, _, _ := strings.Cut(is[i], ":")
+		code := sip.CodeOf(name)
+		switch {
+		case i == 0:
+			code = sip.RequestURI
+		case sip.Canonical([]byte(name)) != sip.Canonical([]byte(now)):
+			return append(out, Change{sip.HeaderAdded, "request", was[i], is[i]})
+		}
+		out = append(out, Change{code, "request", was[i], is[i]})
+	}
+	return out
 }

@@ -19,42 +19,41 @@ const pinholeWait = 400 * time.Millisecond
 // filter or NAT lets nothing in, unless a helper read the SDP.
 func (r *run) pinhole(ctx context.Context, p *Probe, d dialog) {
 	h := Pinhole{Probe: p.ID, Port: p.Port, Plain: p.Plain}
-	defer func() {
-		r.mu.Lock()
-		r.pinholes = append(r.pinholes, h)
-		r.mu.Unlock()
-	}()
+	if err := r.knock(ctx, &h, d); err != nil {
+		h.Error = platform.Words(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pinholes = append(r.pinholes, h)
+}
+
+func (r *run) knock(ctx context.Context, h *Pinhole, d dialog) error {
 	control := r.env.FreshRTPPort()
 	named, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, uint16(d.rtp)))
 	if err != nil {
-		h.Error = platform.Words(err)
-		return
+		return err
 	}
 	defer named.Close()
 	other, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, uint16(control)))
 	if err != nil {
-		h.Error = platform.Words(err)
-		return
+		return err
 	}
 	defer other.Close()
-	for range 2 { // the responder sends several packets each time; two rounds outlive a burst of loss
+	for h.Tries < 2 && !h.Named { // the responder sends several packets each time; two rounds outlive a burst of loss
 		h.Tries++
-		reply, err := r.session.RTP(ctx, session.RTPRequest{Probe: p.ID})
+		reply, err := r.session.RTP(ctx, session.RTPRequest{Probe: h.Probe})
 		if err != nil {
-			h.Error = platform.Words(err)
-			return
+			return err
 		}
 		h.SentTo = reply.To
-		if _, err := r.session.RTP(ctx, session.RTPRequest{Probe: p.ID, Port: control}); err == nil {
+		if _, err := r.session.RTP(ctx, session.RTPRequest{Probe: h.Probe, Port: control}); err == nil {
 			h.ControlOK = true
 		}
 		until := time.Now().Add(pinholeWait)
-		h.Named = h.Named || heard(named, d.token, until)
+		h.Named = heard(named, d.token, until)
 		h.Control = h.Control || heard(other, d.token, until)
-		if h.Named {
-			return
-		}
 	}
+	return nil
 }
 
 // heard reports whether a datagram with the token arrives before the moment.

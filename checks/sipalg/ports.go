@@ -100,7 +100,7 @@ func (p *portProof) unexplained(probed []Path) {
 // answers proves nothing about UDP.
 func serverPort(o *Observed, f *Facts, a *ServerAnswer, name string) (portProof, bool) {
 	p := portProof{name: name, verdict: Inconclusive}
-	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.name() == name && e.verdict == None })
+	proved := slices.ContainsFunc(f.weighed, func(e evidence) bool { return e.name() == name && e.Verdict == None })
 	switch {
 	case proved:
 		p.verdict = None
@@ -118,12 +118,12 @@ func (p *portProof) seenBy(all []evidence) bool {
 		if e.bothEnds || e.name() != p.name {
 			continue
 		}
-		if e.verdict == NoSign {
+		if e.Verdict == NoSign {
 			p.verdict, p.note = NoSign, words.Text{}
 			return true
 		}
 		if p.note.IsZero() {
-			p.note = words.Say("sip-alg.reason.server", words.Args{"own": e.own(), "server": e.server, "port": e.name(), "why": e.note.text})
+			p.note = words.Say("sip-alg.reason.server", words.Args{"own": e.own(), "server": e.Server, "port": e.name(), "why": e.why.text})
 		}
 	}
 	return false

@@ -13,23 +13,19 @@ import (
 // evidence is what one exchange says about the path between two ends, whatever
 // method it comes from. None of it decides anything alone: weigh looks at all.
 type evidence struct {
-	server    string     // whom was asked, as named; "" is our own responder
-	transport string     // udp tcp tls
-	message   string     // OPTIONS REGISTER INVITE
-	hop       netip.Addr // the router that quoted it, where that is the other end
-	local     netip.AddrPort
-	remote    netip.AddrPort
-	bothEnds  bool           // both ends told what they sent and got, not only the answer
-	from      netip.AddrPort // where the answer came from, if not from remote
-	readable  bool           // it is an answer that has a Via
-	seen      netip.Addr     // where the answer says that the request came from; invalid: it does not say
-	public    []netip.Addr   // where STUN servers see the same local address
-	control   control
+	Path                // with the verdict of this exchange
+	hop      netip.Addr // the router that quoted it, where that is the other end
+	local    netip.AddrPort
+	remote   netip.AddrPort
+	bothEnds bool           // both ends told what they sent and got, not only the answer
+	from     netip.AddrPort // where the answer came from, if not from remote
+	readable bool           // it is an answer that has a Via
+	seen     netip.Addr     // where the answer says that the request came from; invalid: it does not say
+	public   []netip.Addr   // where STUN servers see the same local address
+	control  control
 
-	signs   []sign // what came back other than it was sent
-	verdict string // of this exchange: Rewriting, Proxying, NoSign, Inconclusive
-	note    note
-	sure    bool // of Rewriting
+	signs []sign // what came back other than it was sent
+	sure  bool   // of Rewriting
 }
 
 // sign is one trace of tampering. The server itself may have left it, unless it
@@ -51,11 +47,6 @@ type control struct {
 	leaks    []Change // fields in which our private address came back, which that request did not have
 }
 
-func (e *evidence) name() string { return pathName(e.transport, int(e.remote.Port())) }
-
-// own reports that the far end is our responder, which copies what it gets.
-func (e *evidence) own() bool { return e.server == "" }
-
 // weigh decides what every exchange proves in the light of all the others.
 func weigh(all []evidence) {
 	for i := range all {
@@ -75,7 +66,7 @@ func weigh(all []evidence) {
 // sameServer finds another exchange with the same server.
 func (e *evidence) sameServer(all []evidence, fits func(*evidence) bool) *evidence {
 	for i := range all {
-		if x := &all[i]; x.server == e.server && fits(x) {
+		if x := &all[i]; x.Server == e.Server && fits(x) {
 			return x
 		}
 	}
@@ -126,7 +117,7 @@ func (e *evidence) examine(all []evidence) {
 	}
 	for i := range e.signs {
 		s := &e.signs[i]
-		if e.transport == "tls" {
+		if e.Transport == "tls" {
 			s.refuted = noted("came-over-tls", nil)
 			continue
 		}
@@ -139,7 +130,7 @@ func (e *evidence) examine(all []evidence) {
 func (e *evidence) askElsewhere(s *sign, all []evidence) {
 	for _, transport := range []string{"tls", "tcp", "udp"} {
 		for _, x := range all {
-			if x.server != e.server || x.transport != transport || x.transport == e.transport {
+			if x.Server != e.Server || x.Transport != transport || x.Transport == e.Transport {
 				continue
 			}
 			switch x.on(s) {
@@ -187,7 +178,7 @@ func (e *evidence) compareServers(all []evidence) {
 			continue
 		}
 		if x := e.cleanElsewhere(all); x != nil {
-			s.refuted = noted("clean-elsewhere", words.Args{"own": x.own(), "server": x.server, "port": x.name()})
+			s.refuted = noted("clean-elsewhere", words.Args{"own": x.own(), "server": x.Server, "port": x.name()})
 		}
 	}
 }
@@ -196,9 +187,9 @@ func (e *evidence) compareServers(all []evidence) {
 // answers show that nothing was changed.
 func (e *evidence) cleanElsewhere(all []evidence) *evidence {
 	for _, x := range all {
-		if x.server != e.server && x.remote.Addr() != e.remote.Addr() && x.transport == e.transport &&
+		if x.Server != e.Server && x.remote.Addr() != e.remote.Addr() && x.Transport == e.Transport &&
 			x.remote.Port() == e.remote.Port() && x.local.Addr() == e.local.Addr() &&
-			len(x.signs) == 0 && (x.verdict == NoSign || x.verdict == None) {
+			len(x.signs) == 0 && (x.Verdict == NoSign || x.Verdict == None) {
 			return &x
 		}
 	}
@@ -223,10 +214,10 @@ func (e *evidence) conclude() {
 		}
 	}
 	switch {
-	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.verdict):
-		e.verdict, e.note = Rewriting, note{}
-	case e.transport != "tls":
-		e.note = joined(append(why, e.note)...)
+	case len(standing) > 0 && !slices.Contains([]string{Rewriting, Proxying}, e.Verdict):
+		e.Verdict, e.why = Rewriting, note{}
+	case e.Transport != "tls":
+		e.why = joined(append(why, e.why)...)
 	}
 }
 

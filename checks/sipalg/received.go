@@ -17,18 +17,18 @@ func (e *evidence) look(all []evidence) {
 	if e.bothEnds {
 		return
 	}
-	e.verdict = Inconclusive
+	e.Verdict = Inconclusive
 	switch {
 	case !e.readable:
-		e.note = noted("no-via", nil)
-	case e.transport == "tls":
-		e.verdict = None // nobody on the way can read it
+		e.why = noted("no-via", nil)
+	case e.Transport == "tls":
+		e.Verdict = None // nobody on the way can read it
 	case !e.seen.IsValid() && e.untranslated():
-		e.verdict, e.note = NoSign, noted("as-sent", nil)
+		e.Verdict, e.why = NoSign, noted("as-sent", nil)
 	case !e.seen.IsValid():
-		e.note = noted("no-received", nil)
+		e.why = noted("no-received", nil)
 	case !netinfo.IsPrivate(e.seen):
-		e.verdict, e.note = NoSign, e.sawPublic()
+		e.Verdict, e.why = NoSign, e.sawPublic()
 	default:
 		e.lookPrivate(all)
 	}
@@ -53,24 +53,24 @@ func (e *evidence) sawPublic() note {
 func (e *evidence) lookPrivate(all []evidence) {
 	far := e.remote.Addr()
 	shown := e.sameServer(all, func(x *evidence) bool { return x.seen.IsValid() && !netinfo.IsPrivate(x.seen) })
-	secret := e.sameServer(all, func(x *evidence) bool { return x.transport == "tls" && x.seen == e.seen })
+	secret := e.sameServer(all, func(x *evidence) bool { return x.Transport == "tls" && x.seen == e.seen })
 	switch {
 	case netinfo.IsPrivate(far):
-		e.note = noted("private-server", words.Args{"server": far})
+		e.why = noted("private-server", words.Args{"server": far})
 	case slices.Contains(e.public, far):
-		e.note = noted("own-public-address", words.Args{"server": far})
+		e.why = noted("own-public-address", words.Args{"server": far})
 	case e.control.copied:
-		e.note = noted("repeats-via", nil)
+		e.why = noted("repeats-via", nil)
 	case e.seen != e.local.Addr() && shown == nil:
-		e.note = noted("server-behind-nat", words.Args{"seen": e.seen})
+		e.why = noted("server-behind-nat", words.Args{"seen": e.seen})
 	case secret != nil && e.control.seen == e.seen:
-		e.verdict, e.note = NoSign, noted("tls-agrees", nil)
+		e.Verdict, e.why = NoSign, noted("tls-agrees", nil)
 	case secret != nil:
-		e.note = noted("tls-agrees-or-repeats", nil)
+		e.why = noted("tls-agrees-or-repeats", nil)
 	case e.untranslated():
-		e.verdict, e.note = NoSign, noted("stun-agrees", nil)
+		e.Verdict, e.why = NoSign, noted("stun-agrees", nil)
 	case len(e.public) == 0 && shown == nil:
-		e.note = noted("no-stun", nil)
+		e.why = noted("no-stun", nil)
 	default:
 		expected := strings.Join(once(e.public), ", ")
 		if shown != nil {

@@ -25,14 +25,8 @@ const maxServers = 6
 // observeServers asks ordinary SIP servers with one OPTIONS a transport, and
 // STUN where it sees the local addresses that were used for it.
 func observeServers(ctx context.Context, env *checks.Env, names []string) ([]Server, []View) {
-	names = names[:min(maxServers, len(names))]
-	servers := make([]Server, len(names))
 	v := newViews(ctx, env)
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { servers[i] = askServer(ctx, env, v, name) })
-	}
-	wg.Wait()
+	servers := probe.Map(names[:min(maxServers, len(names))], func(name string) Server { return askServer(ctx, env, v, name) })
 	return servers, v.all()
 }
 
@@ -55,14 +49,11 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 		s.Error = platform.Words(err)
 		return s
 	}
-	s.Answers = make([]ServerAnswer, len(targets))
 	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() { s.Answers[i] = askInTurn(ctx, env, v, s.Source, t) })
-		if t.transport == "udp" && env.Inputs.Responder == "" {
-			wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
-		}
+	if t := targets[0]; t.transport == "udp" && env.Inputs.Responder == "" {
+		wg.Go(func() { s.Hops = askQuotes(ctx, env, s.Source, t) })
 	}
+	s.Answers = probe.Map(targets, func(t target) ServerAnswer { return askInTurn(ctx, env, v, s.Source, t) })
 	wg.Wait()
 	if t := targets[0]; env.Inputs.Deep && t.transport == "udp" && s.answered("udp") {
 		s.Answers = append(s.Answers, askRefusal(ctx, env, s.Source, t))
@@ -74,17 +65,15 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 // the one before is silent. What the first did not say is the signalling
 // check's business; here whoever answers is as good.
 func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr, t target) ServerAnswer {
-	ask := func(addr netip.AddrPort) ServerAnswer {
+	var first ServerAnswer
+	for i, addr := range append([]netip.AddrPort{t.addr}, t.next...) {
 		t.addr = addr
-		return askTarget(ctx, env, v, local, t, probe.SIP())
-	}
-	first := ask(t.addr)
-	if len(first.Reply) > 0 {
-		return first
-	}
-	for _, addr := range t.next {
-		if a := ask(addr); len(a.Reply) > 0 {
+		a := askTarget(ctx, env, v, local, t, probe.SIP())
+		if len(a.Reply) > 0 {
 			return a
+		}
+		if i == 0 {
+			first = a
 		}
 	}
 	return first
@@ -93,9 +82,7 @@ func askInTurn(ctx context.Context, env *checks.Env, v *views, local netip.Addr,
 // maxTargets bounds how many servers of one SRV record are asked in turn.
 const maxTargets = 3
 
-// resolve finds where a server answers. With a port in the name, or an address,
-// DNS has no say (RFC 3263, 4.2); otherwise SRV records go before the default
-// ports. Of each record only the first address is asked.
+// resolve finds where a server answers, over TLS only at its usual port.
 func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error) {
 	named, err := netinfo.ParseHostPort(name)
 	if err != nil {
@@ -103,20 +90,17 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 	}
 	var out []target
 	for _, transport := range []string{"udp", "tcp", "tls"} {
-		var addrs []netip.AddrPort
-		var failed error
-		for _, r := range records(ctx, env, named, transport) {
-			found, err := env.Net.LookupAddrs(ctx, r.Target)
-			if err != nil {
-				failed = err
-				continue
-			}
-			if a, ok := probe.SameFamily(found, env.Inputs.Bind); ok {
-				addrs = append(addrs, netip.AddrPortFrom(a, r.Port))
-			}
+		port := named.Port
+		if port != 0 && transport == "tls" {
+			port = probe.DefaultPort("tls")
 		}
-		if transport == "udp" && len(addrs) == 0 && failed != nil {
-			return nil, failed
+		found, err := probe.Servers(ctx, env.Net, env.Inputs.Bind, transport, named.Host, port, maxTargets)
+		if transport == "udp" && len(found) == 0 && err != nil {
+			return nil, err
+		}
+		var addrs []netip.AddrPort
+		for _, s := range found {
+			addrs = append(addrs, s.Addr)
 		}
 		if len(addrs) > 0 {
 			out = append(out, target{transport, addrs[0], addrs[1:], named.Host})
@@ -126,21 +110,6 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 		return nil, fmt.Errorf("%s has no address of the family of %s", name, env.Inputs.Bind)
 	}
 	return out, nil
-}
-
-// records are the hosts and ports of a server over one transport, in the order
-// in which phones ask them.
-func records(ctx context.Context, env *checks.Env, named netinfo.HostPort, transport string) []platform.SRV {
-	usual := map[string]uint16{"udp": 5060, "tcp": 5060, "tls": 5061}[transport]
-	if named.Port != 0 && (transport != "tls" || named.Port == 5061) {
-		usual = uint16(named.Port)
-	}
-	if _, literal := named.Addr(); named.Port == 0 && !literal {
-		if srv, err := probe.LookupSIP(ctx, env.Net, transport, named.Host); err == nil && len(srv) > 0 {
-			return srv[:min(len(srv), maxTargets)]
-		}
-	}
-	return []platform.SRV{{Target: named.Host, Port: usual}}
 }
 
 // askTarget asks one server over one transport, and once more without our own

@@ -62,7 +62,7 @@ func (path *Path) lost(o *Observed) {
 		path.because(noted("dropped", words.Args{"lost": lostWhere(p)}))
 	case g.tooLarge(p):
 		path.because(noted("too-large", words.Args{"lost": sizeOf(p), "passed": g.passing(p)}))
-	case !g.othersAnswered && !g.anyAnswer():
+	case !g.othersAnswered && !g.answered(""):
 		path.because(noted("all-silent", words.Args{"lost": lostWhere(p)}))
 	default:
 		path.because(noted("loss", words.Args{"lost": lostWhere(p)}))

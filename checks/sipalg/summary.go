@@ -86,25 +86,19 @@ func fateOf(paths []Path, name string) fate {
 		}
 	}
 	slices.SortStableFunc(changed, func(a, b string) int { return weight(a) - weight(b) })
-	var fields [3]string
-	copy(fields[:], changed)
+	f := fate{state: map[string]string{None: "clean", Inconclusive: "unclear", Dropping: "dropped", Rewriting: "rewritten", Proxying: "proxied"}[worst]}
 	switch {
 	case worst == Proxying && len(changed) == 0:
-		return fate{state: "answered"}
-	case worst == Proxying:
-		return fate{state: "proxied", fields: fields}
-	case worst == Rewriting:
-		return fate{state: "rewritten", fields: fields}
+		f.state = "answered"
+	case worst == Proxying, worst == Rewriting:
+		copy(f.fields[:], changed)
 	case worst == Dropping:
-		return fate{state: "dropped"}
 	case blocked != "":
-		return fate{state: "blocked", source: blocked}
-	case worst == Inconclusive:
-		return fate{state: "unclear"}
-	case decrypted:
-		return fate{state: "decrypted"}
+		f.state, f.source = "blocked", blocked
+	case worst == None && decrypted:
+		f.state = "decrypted"
 	}
-	return fate{state: "clean"}
+	return f
 }
 
 // A source is a port with the source port from which it is blocked: "fresh",

@@ -2,9 +2,7 @@ package sipalg
 
 import (
 	"context"
-	"maps"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,18 +15,19 @@ import (
 // views asks STUN servers, once for each local address, where it is seen. What
 // is true of one local address is not true of another, nor of another family.
 type views struct {
-	env *checks.Env
-	run context.Context
+	env    *checks.Env
+	run    context.Context
+	asking sync.WaitGroup
 
 	mu   sync.Mutex
 	list map[netip.Addr]*viewsOf
 }
 
 type viewsOf struct {
-	done  chan struct{} // closed when seen is complete
 	seen  []View
-	heard int           // questions that are done
-	first chan struct{} // closed when seen has one
+	heard int             // questions that are done
+	known context.Context // ends when seen has one, or when nobody is asked any more
+	told  context.CancelFunc
 }
 
 func newViews(ctx context.Context, env *checks.Env) *views {
@@ -46,8 +45,7 @@ func (v *views) of(ctx context.Context, local netip.Addr) netip.Addr {
 	ctx, cancel := context.WithTimeout(ctx, viewWait)
 	defer cancel()
 	select {
-	case <-l.first:
-	case <-l.done:
+	case <-l.known.Done():
 	case <-ctx.Done():
 	}
 	v.mu.Lock()
@@ -64,24 +62,21 @@ func (v *views) start(local netip.Addr) *viewsOf {
 	defer v.mu.Unlock()
 	l := v.list[local]
 	if l == nil {
-		l = &viewsOf{done: make(chan struct{}), first: make(chan struct{})}
+		l = &viewsOf{}
+		l.known, l.told = context.WithCancel(v.run)
 		v.list[local] = l
-		go func() {
-			defer close(l.done)
+		v.asking.Go(func() {
+			defer l.told()
 			v.ask(l, local)
-		}()
+		})
 	}
 	return l
 }
 
 // all waits for every question and returns what was said.
-func (v *views) all() []View {
-	v.mu.Lock()
-	list := slices.Collect(maps.Values(v.list))
-	v.mu.Unlock()
-	var out []View
-	for _, l := range list {
-		<-l.done
+func (v *views) all() (out []View) {
+	v.asking.Wait()
+	for _, l := range v.list {
 		out = append(out, l.seen...)
 	}
 	return out
@@ -110,7 +105,7 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 			if !o.Answered || !o.Response.Seen().IsValid() {
 				return
 			}
-			if n := l.add(v, View{Local: local, Seen: o.Response.Seen().Addr(), By: name}); n == 1 {
+			if l.add(v, View{Local: local, Seen: o.Response.Seen().Addr(), By: name}) {
 				second := secondHop(ctx, sock, to)
 				v.mu.Lock()
 				l.seen[0].Second = second
@@ -126,15 +121,13 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 	wg.Wait()
 }
 
-// add notes a view and returns how many there are now.
-func (l *viewsOf) add(v *views, one View) int {
+// add notes a view, and reports whether it is the first.
+func (l *viewsOf) add(v *views, one View) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	l.seen = append(l.seen, one)
-	if len(l.seen) == 1 {
-		close(l.first)
-	}
-	return len(l.seen)
+	l.told()
+	return len(l.seen) == 1
 }
 
 // secondHop asks which router comes after the first, by the same flow: the

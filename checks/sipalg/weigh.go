@@ -56,16 +56,9 @@ func (g group) controls(p *Probe) (asked, passed int) {
 	return asked, passed
 }
 
-func (g group) anyControl() bool {
-	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Masked && q.Answered })
-}
-
-func (g group) anyAnswer() bool {
-	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered })
-}
-
+// answered reports whether anything from that source port was; "" is any.
 func (g group) answered(source string) bool {
-	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Source == source && q.Answered })
+	return slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Answered && (source == "" || q.Source == source) })
 }
 
 // read reports whether messages like p are lost while their controls pass, so
@@ -170,11 +163,11 @@ func (g group) dead(source string) bool {
 		}
 	}
 	switch {
-	case g.answered(source), !g.othersAnswered && !g.anyAnswer():
+	case g.answered(source), !g.othersAnswered && !g.answered(""):
 		return false
 	case !g.shut(source):
 		return false
-	case g.anyControl() && !g.stream && g.lossPower(masked) > maxMisnamed:
+	case slices.ContainsFunc(g.sent, func(q *Probe) bool { return q.Masked && q.Answered }) && !g.stream && g.lossPower(masked) > maxMisnamed:
 		return false
 	}
 	return g.beyondLoss(lost, len(lost))

@@ -21,7 +21,7 @@ func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	}
 	if only := onlyTo(f.weighed); only != nil {
-		return words.Say("sip-alg.box", words.Args{"place": "towards", "own": only.own(), "server": only.server})
+		return words.Say("sip-alg.box", words.Args{"place": "towards", "own": only.own(), "server": only.Server})
 	}
 	if box := byAddress(o, h, f); !box.IsZero() {
 		return box
@@ -38,7 +38,7 @@ func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 func onlyTo(all []evidence) *evidence {
 	var bad []*evidence
 	for i := range all {
-		if e := &all[i]; e.verdict == Rewriting || e.verdict == Proxying {
+		if e := &all[i]; e.Verdict == Rewriting || e.Verdict == Proxying {
 			bad = append(bad, e)
 		}
 	}
@@ -47,7 +47,7 @@ func onlyTo(all []evidence) *evidence {
 	}
 	for _, e := range bad {
 		spared := !netinfo.IsPrivate(e.remote.Addr()) && e.cleanElsewhere(all) == nil
-		if spared || e.server != bad[0].server {
+		if spared || e.Server != bad[0].Server {
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -71,11 +72,61 @@ func Lookup(ctx context.Context, n platform.Network, server string, defaultPort 
 	return netip.AddrPortFrom(a, uint16(at.PortOr(defaultPort))), ok
 }
 
-// LookupSIP looks up the SRV records of a domain's SIP service over udp, tcp or
-// tls (RFC 3263, 4.1).
-func LookupSIP(ctx context.Context, n platform.Network, transport, domain string) ([]platform.SRV, error) {
-	if transport == "tls" {
-		return n.LookupSRV(ctx, "sips", "tcp", domain)
+// A Server is where a SIP server answers over one transport.
+type Server struct {
+	Host string // whose address it is: the server, or an SRV record's target
+	Addr netip.AddrPort
+	SRV  int // place of Host among the record's targets, from 1; 0: not from there
+}
+
+// Servers finds where host answers over a transport (udp tcp tls ws wss), in the
+// order in which phones ask. Without a port, and unless host is an address, SRV
+// records go before the default port (RFC 3263, 4.2); of their targets the first
+// few are taken, most at most, and of each the first address of bind's family.
+// The error is that of the last look-up that failed.
+func Servers(ctx context.Context, n platform.Network, bind netip.Addr, transport, host string, port, most int) (out []Server, err error) {
+	targets, fromSRV := []platform.SRV{{Target: host, Port: uint16(cmp.Or(port, DefaultPort(transport)))}}, false
+	if _, notAddr := netip.ParseAddr(host); port == 0 && notAddr != nil {
+		if list := lookupSIP(ctx, n, transport, host); len(list) > 0 {
+			targets, fromSRV = list[:min(most, len(list))], true
+		}
 	}
-	return n.LookupSRV(ctx, "sip", transport, domain)
+	for i, t := range targets {
+		addrs, failed := n.LookupAddrs(ctx, t.Target)
+		if failed != nil {
+			err = failed
+		} else if a, ok := SameFamily(addrs, bind); ok {
+			s := Server{Host: t.Target, Addr: netip.AddrPortFrom(a, t.Port)}
+			if fromSRV {
+				s.SRV = i + 1
+			}
+			out = append(out, s)
+		}
+	}
+	return out, err
+}
+
+// lookupSIP looks up the SRV records of a domain's SIP service (RFC 3263, 4.1);
+// nil where there are none.
+func lookupSIP(ctx context.Context, n platform.Network, transport, domain string) (list []platform.SRV) {
+	switch transport {
+	case "udp", "tcp":
+		list, _ = n.LookupSRV(ctx, "sip", transport, domain)
+	case "tls":
+		list, _ = n.LookupSRV(ctx, "sips", "tcp", domain)
+	}
+	return list
+}
+
+// DefaultPort is the port of a transport (RFC 3261, 19.1.2; RFC 7118, 5).
+func DefaultPort(transport string) int {
+	switch transport {
+	case "tls":
+		return 5061
+	case "ws":
+		return 80
+	case "wss":
+		return 443
+	}
+	return 5060
 }

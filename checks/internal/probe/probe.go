@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -41,6 +42,27 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Each calls do for each element of list, all at the same time, and waits for the
+// last.
+func Each[T any](list []T, do func(*T)) {
+	var wg sync.WaitGroup
+	for i := range list {
+		wg.Go(func() { do(&list[i]) })
+	}
+	wg.Wait()
+}
+
+// Map is Each for what do returns, in the order of list.
+func Map[T, R any](list []T, do func(T) R) []R {
+	out := make([]R, len(list))
+	var wg sync.WaitGroup
+	for i, x := range list {
+		wg.Go(func() { out[i] = do(x) })
+	}
+	wg.Wait()
+	return out
 }
 
 // An Ask is one question: what to send, made anew for every repetition, and
