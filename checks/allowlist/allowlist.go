@@ -149,8 +149,8 @@ func publicAddr(ctx context.Context, env *checks.Env) netip.Addr {
 	servers := env.STUNServers()
 	found := make(chan netip.Addr, len(servers))
 	probe.Each(servers, func(name *string) {
-		to, ok := probe.Lookup(ctx, env.Net, *name, session.DefaultSTUNPort, local)
-		if !ok {
+		to, err := probe.Lookup(ctx, env.Net, *name, session.DefaultSTUNPort, local)
+		if err != nil {
 			return
 		}
 		out := sock.Ask(ctx, stun.Question{To: to, Plan: stun.Patient()})

@@ -139,7 +139,6 @@ func judgeProbe(p *Probe, h *netinfo.Host) Row {
 	return r
 }
 
-// lookupRows are the hosts that have no address to ask.
 func lookupRows(o Observed) (rows []Row) {
 	for _, h := range o.Hosts {
 		if len(h.Addrs) == 0 {
@@ -217,7 +216,6 @@ func untestedPorts(p *netinfo.Profile) (rows []Row) {
 	return rows
 }
 
-// mediaRows list where media comes from; it answers only during a call.
 func mediaRows(p *netinfo.Profile) (rows []Row) {
 	var targets []string
 	for _, s := range p.Subnets {
@@ -270,5 +268,4 @@ func firstPorts(rows []Row, status string) words.Text {
 	return words.Say("allow-list.summary.first-ports", words.Args{"ports": first, "more": max(0, len(rows)-few)})
 }
 
-// port is "UDP 5060".
 func (r Row) port() string { return strings.ToUpper(r.Protocol) + " " + r.Ports }

@@ -4,11 +4,11 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// A cause is what kept a probe from being answered.
 type cause struct {
 	by   string
 	hop  netip.Addr // who said so
@@ -28,7 +28,6 @@ const (
 	failed      = "failed"       // this machine could not ask
 )
 
-// say is a message of the evidence.
 func say(id string, args words.Args) words.Text { return words.Say("allow-list.evidence."+id, args) }
 
 // causeOf finds who decided. What somebody said by ICMP names its sender; a
@@ -73,4 +72,49 @@ func saidBy(e ICMP, p *Probe, h *netinfo.Host) cause {
 		by = gateway
 	}
 	return cause{by, e.Hop, say("hop", words.Args{"who": by, "hop": e.Hop, "meaning": e.Meaning})}
+}
+
+// missingRules are the commands that let these ports pass, in the syntax of
+// the recognised router: one rule a network and port, put together to one fix
+// a platform. The catalogue's rows are for IPv4; IPv6 gets the generic words.
+func missingRules(rows []Row, p *netinfo.Profile, h *netinfo.Host) []fixes.Fix {
+	var out []fixes.Fix
+	for _, r := range rows {
+		network, host := networkOf(r.probe, p), h
+		if r.probe.Addr.Addr().Is6() {
+			host = nil
+		}
+		out = merge(out, fixes.For(fixes.AllowProvider, host, map[string]string{
+			"Network": network, "Protocol": r.Protocol, "Ports": r.Ports,
+		}))
+	}
+	for i := range out {
+		out[i].Verify = append(out[i].Verify, "sipdoctor check allow-list")
+	}
+	return out
+}
+
+// networkOf is the narrowest network of the profile that holds the address, or
+// the address alone.
+func networkOf(p *Probe, profile *netinfo.Profile) string {
+	best, bits := p.Addr.Addr().String(), -1
+	for _, s := range profile.Subnets {
+		if n := s.Prefix(); n.Contains(p.Addr.Addr()) && n.Bits() > bits {
+			best, bits = n.String(), n.Bits()
+		}
+	}
+	return best
+}
+
+// merge joins fixes with those of the same name.
+func merge(list, more []fixes.Fix) []fixes.Fix {
+	for _, f := range more {
+		at := slices.IndexFunc(list, func(x fixes.Fix) bool { return x.ID == f.ID && x.Platform == f.Platform })
+		if at < 0 {
+			list = append(list, f)
+			continue
+		}
+		list[at] = fixes.Join([]fixes.Fix{list[at], f})[0]
+	}
+	return list
 }

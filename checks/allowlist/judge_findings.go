@@ -56,7 +56,6 @@ func silentBeside(rows, hit []Row) (out []Row) {
 	return out
 }
 
-// silentFindings tell of ports that gave no sign while others did.
 func silentFindings(rows []Row, p *netinfo.Profile, h *netinfo.Host) []checks.Finding {
 	var hit []Row
 	answers := false
@@ -137,7 +136,6 @@ func adviceFindings(p *netinfo.Profile) (out []checks.Finding) {
 	})
 }
 
-// conflicts are what the provider and others say about SIP ALG.
 func conflicts(p *netinfo.Profile) []checks.Evidence {
 	list := []checks.Evidence{checks.Proof(say("alg-says", words.Args{"provider": p.Title}), say("alg-usually", nil),
 		say("alg-on", words.Args{"source": words.Cause(p.Client.SourceOf("sip_alg"))}))}

@@ -155,7 +155,6 @@ func (p *Probe) answered(rtt time.Duration) {
 	p.Error, p.Class = "", ""
 }
 
-// fail keeps why the probe got no answer, and who said so.
 func (p *Probe) fail(err error) {
 	p.Error, p.Class, _ = probe.Failure(err)
 	if e, ok := errors.AsType[*platform.ICMPError](err); ok {

@@ -20,16 +20,12 @@ import (
 // 100 ms and seldom takes a second to find out. All six are lost once in a
 // million times at 5 % loss each way, once in 20,000 at 10 %, and whether port
 // 53 is open rests on three resolvers.
-func patience() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 300 * ms, 700 * ms, 1100 * ms, 1600 * ms, 2100 * ms}, LastWait: 900 * ms}
-}
+func patience() probe.Schedule { return probe.At(900, 0, 300, 700, 1100, 1600, 2100) }
 
 // tcpTimeout bounds one question over TCP: the handshake survives a lost
 // segment in it (initial RTO 1 s, RFC 6298).
 const tcpTimeout = 2500 * time.Millisecond
 
-// A client asks one resolver.
 type client struct {
 	env  *checks.Env
 	to   netip.AddrPort
@@ -125,7 +121,6 @@ func (c client) ask(ctx context.Context, questions []*Question) {
 	}
 }
 
-// askTCP puts one question over TCP (RFC 7766).
 func (c client) askTCP(ctx context.Context, q *Question) {
 	q.Transport, q.Rcode = "tcp", ""
 	ctx, cancel := context.WithTimeout(ctx, tcpTimeout)

@@ -161,10 +161,8 @@ func srvLines(list []SRV) (s []string) {
 	return s
 }
 
-// records lists services in a line.
 func records(list []string) words.Text { return say("records", words.Args{"list": list}) }
 
-// says is what a resolver knows about a name, in a few words.
 func says(r *Resolver, n Name) words.Text {
 	if addrs, _ := r.addrs(n.Host); len(addrs) > 0 {
 		return addresses(addrs)

@@ -51,7 +51,6 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 // maxNames bounds how many names one run asks for; a profile has a handful.
 const maxNames = 16
 
-// namesOf lists the hosts that the run needs, other than addresses.
 func namesOf(env *checks.Env) []Name {
 	var out []Name
 	add := func(value, what string, sip, builtin bool) {

@@ -100,7 +100,6 @@ func nameFacts(o *Observed, n Name) NameFacts {
 	return f
 }
 
-// knows reports whether the resolver has an address or a service for the name.
 func knows(r *Resolver, n Name) bool {
 	addrs, _ := r.addrs(n.Host)
 	return len(addrs) > 0 || len(srvOf(r, n)) > 0
@@ -204,7 +203,6 @@ func (r *Resolver) times() (list []float64) {
 	return list
 }
 
-// median of a resolver's answering times, milliseconds; 0 without one.
 func median(r *Resolver) float64 {
 	t := r.times()
 	if len(t) == 0 {

@@ -8,7 +8,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// say is a message of the evidence.
 func say(id string, args words.Args) words.Text { return words.Say("dns.evidence."+id, args) }
 
 // noAnswer is about DNS servers of this machine that are of no use.
@@ -55,12 +54,10 @@ func (o *Observed) another() words.Text {
 	return words.Say("dns.advice.another", args)
 }
 
-// unresolved reports whether this machine itself could not look up a name.
 func unresolved(o *Observed) bool {
 	return slices.ContainsFunc(o.Names, func(n Name) bool { return len(n.System) == 0 })
 }
 
-// outcome is what came of a resolver's questions.
 func outcome(r *Resolver) words.Text {
 	if r.works() {
 		return say("answered", words.Args{"ms": millis(median(r))})
@@ -113,7 +110,6 @@ func at(name string, r *Resolver) words.Text {
 	return say("name-at", words.Args{"name": name, "server": shortAddr(r.Addr)})
 }
 
-// addresses lists addresses in a line.
 func addresses(list []netip.Addr) words.Text { return say("addresses", words.Args{"list": list}) }
 
 func redirected(o *Observed) []checks.Finding {

@@ -26,7 +26,6 @@ func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	return j
 }
 
-// of returns the resolvers of one source.
 func (o *Observed) of(source string) (list []*Resolver) {
 	for i := range o.Resolvers {
 		if o.Resolvers[i].Source == source {
@@ -62,7 +61,6 @@ func undecided(o *Observed) (names []string) {
 	return names
 }
 
-// found reports whether anybody, this machine included, knows the name.
 func (o *Observed) found(n Name) bool {
 	return len(n.System) > 0 || slices.ContainsFunc(o.Resolvers, func(r Resolver) bool { return knows(&r, n) })
 }
@@ -131,7 +129,6 @@ func summary(o *Observed, findings []checks.Finding) words.Text {
 	return words.Say("dns.summary.found", args)
 }
 
-// namesFound says how many names somebody knows.
 func namesFound(o *Observed) words.Text {
 	var found []string
 	for _, n := range o.Names {
@@ -145,7 +142,6 @@ func namesFound(o *Observed) words.Text {
 	return words.Say("dns.summary.some-names", words.Args{"found": len(found), "all": len(o.Names)})
 }
 
-// millis is a time of an answer as it is shown.
 func millis(ms float64) int { return int(math.RoundToEven(ms)) }
 
 // cure adds the remedies of the catalogue to what was found. What is only

@@ -47,7 +47,6 @@ const (
 	forSTUN      = "STUN server"
 )
 
-// what is a code for what the name is for.
 func (n Name) what() string {
 	switch n.For {
 	case forSIP:
@@ -111,7 +110,6 @@ func (r *Resolver) works() bool {
 	return slices.ContainsFunc(r.Questions, func(q Question) bool { return q.usable() })
 }
 
-// answers reports whether anything at all came back.
 func (r *Resolver) answers() bool {
 	return slices.ContainsFunc(r.Questions, func(q Question) bool { return q.Rcode != "" })
 }

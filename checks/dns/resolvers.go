@@ -15,7 +15,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// dnsPort is the port of DNS (RFC 1035, section 4.2).
 const dnsPort = 53
 
 // maxSystem bounds how many of this machine's DNS servers are asked: no
@@ -36,7 +35,6 @@ func publicResolvers(v6 bool) []netip.Addr {
 	return out
 }
 
-// asker asks everybody everything.
 type asker struct {
 	env      *checks.Env
 	names    []Name
@@ -96,7 +94,6 @@ func (a *asker) askAll(ctx context.Context, r *Resolver) {
 	a.round(ctx, r, missing(r, targets(r, "SRV"), "A", "AAAA"))
 }
 
-// round asks a set of questions at once.
 func (a *asker) round(ctx context.Context, r *Resolver, questions []Question) {
 	if len(questions) == 0 {
 		return
@@ -132,7 +129,6 @@ func targets(r *Resolver, kind string) (names []string) {
 	return names
 }
 
-// missing are the questions about names that were not asked yet.
 func missing(r *Resolver, names []string, kinds ...string) (out []Question) {
 	for _, n := range names {
 		for _, kind := range kinds {
@@ -149,31 +145,25 @@ func missing(r *Resolver, names []string, kinds ...string) (out []Question) {
 // answers all the others. When none answers all are returned: three silences
 // of three operators say something about the way.
 func (a *asker) askPublic(ctx context.Context) []Resolver {
-	addrs := publicResolvers(a.onlyV6())
 	racing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan Resolver, len(addrs))
-	for _, addr := range addrs {
-		go func() {
-			r := Resolver{Addr: netip.AddrPortFrom(addr, dnsPort), Source: fromPublic, Questions: []Question{}}
-			a.round(racing, &r, []Question{{Name: a.nonsense[0], Type: "A"}})
-			results <- r
-		}()
-	}
-	var silent []Resolver
-	for range addrs {
-		r := <-results
+	list := probe.Map(publicResolvers(a.onlyV6()), func(addr netip.Addr) Resolver {
+		r := Resolver{Addr: netip.AddrPortFrom(addr, dnsPort), Source: fromPublic, Questions: []Question{}}
+		a.round(racing, &r, []Question{{Name: a.nonsense[0], Type: "A"}})
 		if r.works() {
 			cancel()
-			r.Questions = nil
-			a.askAll(ctx, &r)
-			return []Resolver{r}
 		}
-		silent = append(silent, r)
+		return r
+	})
+	if i := slices.IndexFunc(list, func(r Resolver) bool { return r.works() }); i >= 0 {
+		first := list[i]
+		first.Questions = nil
+		a.askAll(ctx, &first)
+		return []Resolver{first}
 	}
-	probe.Each(silent, func(r *Resolver) { a.overTCP(ctx, r) })
-	slices.SortFunc(silent, func(x, y Resolver) int { return y.Addr.Compare(x.Addr) })
-	return silent
+	probe.Each(list, func(r *Resolver) { a.overTCP(ctx, r) })
+	slices.SortFunc(list, func(x, y Resolver) int { return y.Addr.Compare(x.Addr) })
+	return list
 }
 
 // onlyV6 reports whether there is no way to IPv4 addresses.

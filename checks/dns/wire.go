@@ -13,7 +13,6 @@ import (
 // which fits into every path unfragmented.
 const udpSize = 1232
 
-// query builds one question.
 func query(name, kind string, id uint16, edns bool) ([]byte, error) {
 	t, ok := dns.StringToType[kind]
 	if _, valid := dns.IsDomainName(name); !ok || !valid {
@@ -32,7 +31,6 @@ func query(name, kind string, id uint16, edns bool) ([]byte, error) {
 	return b, nil
 }
 
-// reply is what an answer says.
 type reply struct {
 	rcode     string
 	truncated bool

@@ -77,18 +77,7 @@ func invite(token string, local, remote netip.AddrPort, rtp int, formats, attrib
 	}
 	body := fmt.Sprintf("v=0\r\no=- 1 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %d RTP/AVP %s\r\n%s\r\na=sendrecv\r\n",
 		family, local.Addr(), family, local.Addr(), rtp, strings.Join(formats, " "), strings.Join(attributes, "\r\n"))
-	lines := []string{
-		fmt.Sprintf("INVITE sip:%s@%s SIP/2.0", token, remote),
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport", local, token),
-		"Max-Forwards: 70",
-		fmt.Sprintf("From: <sip:sipdoctor@%s>;tag=%s", local, token[len(token)-12:]),
-		fmt.Sprintf("To: <sip:%s@%s>", token, remote),
-		"Call-ID: " + token,
-		"CSeq: 1 INVITE",
-		fmt.Sprintf("Contact: <sip:sipdoctor@%s>", local),
-		"User-Agent: sipdoctor",
-		"Content-Type: application/sdp",
-		fmt.Sprintf("Content-Length: %d", len(body)),
-	}
-	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
+	d := probe.NewDialogue("udp", local, token+"@"+remote.String(), "sipdoctor@"+local.String())
+	d.CallID, d.Body = token, body
+	return d.Request("INVITE", "Content-Type: application/sdp").Payload()
 }

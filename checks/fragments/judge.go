@@ -45,7 +45,6 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	return j
 }
 
-// largest is the longest that passed in a direction.
 func (o Observed) largest(direction string) int {
 	n := 0
 	for _, s := range o.Sizes {

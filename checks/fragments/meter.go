@@ -168,7 +168,6 @@ func (m *meter) round(ctx context.Context) bool {
 	return true
 }
 
-// listen waits for the answers of a round.
 func (m *meter) listen(ctx context.Context) {
 	m.mu.Lock()
 	trip := cmp.Or(m.trip, firstTrip)
@@ -263,7 +262,6 @@ func (m *meter) send(ctx context.Context, c platform.UDPConn, q question, size, 
 	return err
 }
 
-// read takes what arrives on one of the sockets until it is closed.
 func (m *meter) read(c platform.UDPConn) {
 	for b, d := range probe.Datagrams(c, m.told) {
 		p, ok := session.Unmask(b)
@@ -273,7 +271,6 @@ func (m *meter) read(c platform.UDPConn) {
 	}
 }
 
-// heard notes what an answer proves.
 func (m *meter) heard(r session.SizeReply, arrived int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -300,7 +297,6 @@ func (m *meter) heard(r session.SizeReply, arrived int) {
 	}
 }
 
-// told keeps what a router said about a datagram that was too long.
 func (m *meter) told(e *platform.ICMPError) {
 	if !e.TooBig() || e.To.Addr() != m.remote.Addr() {
 		return
@@ -320,13 +316,12 @@ func (m *meter) narrow() bool {
 	more := false
 	for _, direction := range []string{up, down, whole} {
 		pass, fail := 0, 0
-		for _, l := range m.lengths {
-			if l.Direction == direction && l.Passed {
-				pass = max(pass, l.Bytes)
-			}
-		}
-		for _, l := range m.lengths {
-			if l.Direction == direction && l.Silent && l.Bytes > pass && (fail == 0 || l.Bytes < fail) {
+		for _, l := range slices.SortedFunc(slices.Values(m.lengths), func(a, b *length) int { return a.Bytes - b.Bytes }) {
+			switch {
+			case l.Direction != direction:
+			case l.Passed:
+				pass, fail = l.Bytes, 0
+			case l.Silent && fail == 0:
 				fail = l.Bytes
 			}
 		}
@@ -349,7 +344,6 @@ func (m *meter) tries(bytes int) int {
 	return enough(m.asks, m.answers, pieces(bytes, m.v6))
 }
 
-// report stores what was learnt.
 func (m *meter) report(o *Observed) {
 	o.Asked, o.Answered, o.TooBig = m.asks, m.answers, append(o.TooBig, m.tooBig...)
 	o.Whole = !m.noWhole

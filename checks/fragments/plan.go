@@ -2,7 +2,6 @@ package fragments
 
 import "math"
 
-// A length is one size in one direction while it is being measured.
 type length struct {
 	Size
 	done  bool

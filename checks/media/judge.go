@@ -81,10 +81,8 @@ func judge(o Observed, host *netinfo.Host, others checks.Others) checks.Judgemen
 	return j
 }
 
-// say is a message of this check.
 func say(id string, args words.Args) words.Text { return words.Say("media."+id, args) }
 
-// A view is an observation with the questions that are asked of it.
 type view struct {
 	o      Observed
 	others checks.Others
@@ -104,7 +102,6 @@ func (v view) lifetimeKnown() bool {
 	return r != nil && (r.Status == checks.Pass || r.Status == checks.Warn || r.Status == checks.Fail)
 }
 
-// sent counts everything that left this machine.
 func (o Observed) sent() (n int) {
 	for _, d := range o.Doors {
 		n += d.Asked
@@ -142,7 +139,6 @@ func (v view) oneWay() bool {
 	return !answered && c.Told && c.Down.Received == 0 && c.Up.Received > 0 && c.Down.Sent >= leastAsked
 }
 
-// whyNoCall is why there is nothing to judge.
 func (v view) whyNoCall() words.Text {
 	for _, d := range v.o.Doors {
 		switch {

@@ -39,7 +39,6 @@ const (
 	dscpLE  = 1 // the same by RFC 8622
 )
 
-// A side is a direction and what was measured in it.
 type side struct {
 	way string // "up" or "down"
 	Way
@@ -51,7 +50,6 @@ func (s side) who() words.Text { return say("who", words.Args{"way": s.way}) }
 // value is a figure of one direction, for a title.
 func (s side) value(v any) words.Text { return say("way", words.Args{"way": s.way, "value": v}) }
 
-// proof is evidence of one direction.
 func (s side) proof(name string, want, got any) checks.Evidence {
 	return checks.Proof(say("evidence."+name, words.Args{"who": s.who()}), want, got)
 }
@@ -63,10 +61,11 @@ func (v view) sides(f Facts) (out []side) {
 	return append(out, side{"down", v.o.Call.Down, f.Down})
 }
 
-// findings are what is wrong, the worst first.
 func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
 	if v.o.Call == nil {
-		return []checks.Finding{v.nothing(host)}
+		return []checks.Finding{{
+			ID: "media.no-audio", Severity: checks.Critical, Confidence: checks.Likely, Evidence: v.doors(), Fixes: v.cures(host),
+		}}
 	}
 	out := []checks.Finding{}
 	add := func(x checks.Finding, ok bool) {
@@ -90,15 +89,6 @@ func (v view) findings(f Facts, host *netinfo.Host) []checks.Finding {
 	return out
 }
 
-// nothing is about a call of which no packet arrived.
-func (v view) nothing(host *netinfo.Host) checks.Finding {
-	return checks.Finding{
-		ID: "media.no-audio", Severity: checks.Critical, Confidence: checks.Likely,
-		Evidence: v.doors(), Fixes: v.cures(host),
-	}
-}
-
-// silence is about one-way audio.
 func (v view) silence(host *netinfo.Host) checks.Finding {
 	c := v.o.Call
 	sent := count("packets", c.Down.Sent)
@@ -115,10 +105,8 @@ func (v view) silence(host *netinfo.Host) checks.Finding {
 	}
 }
 
-// count is evidence of so many of something.
 func count(what string, n int) words.Text { return say("evidence."+what, words.Args{"n": n}) }
 
-// localFilter is about this machine's own firewall.
 func (v view) localFilter() checks.Finding {
 	return checks.Finding{
 		ID: "media.local-filter", Severity: checks.Critical, Confidence: checks.Certain, Heard: true,
@@ -151,7 +139,6 @@ func (v view) cures(host *netinfo.Host) []fixes.Fix {
 	return fixes.For(fixes.RTPPorts, host, map[string]string{"RTPRange": fmt.Sprintf("%d-%d", v.o.First, v.o.Last), "PBX": v.o.Target.String()})
 }
 
-// loss is about packets that did not arrive.
 func (v view) loss(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.loss", Severity: checks.Warning, Confidence: checks.Likely}
 	var ways []words.Text
@@ -188,7 +175,6 @@ func (s side) lossEvidence() checks.Evidence {
 
 func atMost(limit any) words.Text { return say("evidence.at-most", words.Args{"limit": limit}) }
 
-// jitter is about packets that come unevenly.
 func (v view) jitter(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.jitter", Severity: checks.Warning, Confidence: checks.Likely}
 	var ways []words.Text
@@ -215,7 +201,6 @@ func (v view) delay() (checks.Finding, bool) {
 	}, way > delayBad
 }
 
-// gaps is about moments in which several packets in a row were lost.
 func (v view) gaps(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.gaps", Severity: checks.Info, Confidence: checks.Likely}
 	for _, s := range sides {
@@ -231,7 +216,6 @@ func (v view) gaps(sides []side) (checks.Finding, bool) {
 	return f, len(f.Evidence) > 0
 }
 
-// disorder is about packets that overtook each other or came twice.
 func (v view) disorder(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.disorder", Severity: checks.Info, Confidence: checks.Certain}
 	for _, s := range sides {
@@ -245,7 +229,6 @@ func (v view) disorder(sides []side) (checks.Finding, bool) {
 	return f, len(f.Evidence) > 0
 }
 
-// marks is about the DSCP on arrival.
 func (v view) marks(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.dscp", Severity: checks.Info, Confidence: checks.Certain}
 	var changes []words.Text

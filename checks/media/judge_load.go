@@ -50,13 +50,16 @@ func (v view) policer(f Facts) checks.Finding {
 // bytes, 50 times a second.
 const callKbit = 80.0
 
-// deepFindings are those of a long run.
 func (v view) deepFindings(f Facts) (out []checks.Finding) {
 	if f.CallsBelow > 0 {
 		out = append(out, v.policer(f))
 	}
 	if m := v.o.Move; m != nil && !m.Heard && v.o.Call.Told && v.o.Call.Down.Received > leastPackets {
-		out = append(out, v.lostMove(m))
+		out = append(out, checks.Finding{
+			ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely,
+			Evidence: []checks.Evidence{checks.Proof(say("evidence.new-port", words.Args{"address": m.Local}),
+				say("evidence.goes-on", nil), say("evidence.stayed", words.Args{"heard": m.UpFollowed}))},
+		})
 	}
 	if h := v.o.Hold; h != nil && h.Problem == "" && h.Opened && h.Spoken >= leastSpoken {
 		f := checks.Finding{
@@ -77,14 +80,6 @@ func (v view) deepFindings(f Facts) (out []checks.Finding) {
 // leastSpoken is how many packets without an answer cannot be chance: at 20 %
 // loss all of them are lost once in 400,000 times.
 const leastSpoken = 8
-
-func (v view) lostMove(m *Move) checks.Finding {
-	return checks.Finding{
-		ID: "media.move", Severity: checks.Critical, Confidence: checks.Likely,
-		Evidence: []checks.Evidence{checks.Proof(say("evidence.new-port", words.Args{"address": m.Local}),
-			say("evidence.goes-on", nil), say("evidence.stayed", words.Args{"heard": m.UpFollowed}))},
-	}
-}
 
 func (h *Hold) evidence() []checks.Evidence {
 	return []checks.Evidence{

@@ -44,7 +44,6 @@ type line struct {
 	unmarked bool
 }
 
-// A socket is one UDP port of ours.
 type socket struct {
 	conn  platform.UDPConn
 	local netip.AddrPort
@@ -211,9 +210,7 @@ func (l *line) send(g *leg, p session.MediaPacket) bool {
 // say sends the next packet of the leg's stream. What this machine did not let
 // out is not sent, and no loss of the line.
 func (g *leg) say() {
-	g.line.mu.Lock()
-	n := g.sent
-	g.line.mu.Unlock()
+	n := g.count()
 	if n >= voice.MaxPackets || !g.line.send(g, session.MediaPacket{Seq: uint32(n)}) {
 		return
 	}
@@ -222,7 +219,6 @@ func (g *leg) say() {
 	g.sent++
 }
 
-// hello asks whether the leg can be reached.
 func (g *leg) hello() {
 	if g.line.send(g, session.MediaPacket{Hello: true}) {
 		g.line.mu.Lock()
@@ -237,7 +233,6 @@ func (g *leg) answered() bool {
 	return g.heard > 0
 }
 
-// report writes down what concerns the whole line.
 func (l *line) report(o *Observed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -52,7 +52,6 @@ const (
 	silentCall = 2 * time.Second
 )
 
-// length is how long the call takes.
 func length(in checks.Inputs) time.Duration {
 	switch {
 	case in.Deep:
@@ -109,8 +108,6 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	return o, err
 }
 
-// within is the range of ports to call: what the user wants and the responder
-// serves.
 func within(wanted, served string) (first, last int, err error) {
 	if served == "" {
 		return 0, 0, errors.New(noRTPPorts)
@@ -129,7 +126,6 @@ func within(wanted, served string) (first, last int, err error) {
 	return first, last, nil
 }
 
-// run makes the call and, deep, everything else.
 func (l *line) run(ctx context.Context, o *Observed) error {
 	d := platform.Milliseconds(o.PlannedMS)
 	l.env.Progress(checks.Event{Text: words.Say("media.progress.call", words.Args{"seconds": int(d.Seconds())}), Left: d})

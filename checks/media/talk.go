@@ -106,11 +106,10 @@ func summary(trips []time.Duration) RTT {
 		return RTT{}
 	}
 	t := slices.Sorted(slices.Values(trips))
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	ms := probe.Millis
 	return RTT{Samples: len(t), MinMS: ms(t[0]), MedianMS: ms(t[len(t)/2]), MaxMS: ms(t[len(t)-1])}
 }
 
-// add joins what two calls at a time came to.
 func (w Way) add(v Way) Way {
 	w.Sent += v.Sent
 	w.Received += v.Received

@@ -9,7 +9,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// findings returns the faults and notes, worst first. NAT itself is not a fault.
 func findings(v view, f Facts, l layers, host *netinfo.Host) []checks.Finding {
 	var list []checks.Finding
 	add := func(ok bool, make func() checks.Finding) {

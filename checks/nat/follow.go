@@ -32,12 +32,13 @@ func (p *prober) filter(ctx context.Context, t target, expect netip.AddrPort, rt
 	if f.Answered || f.Ignored || f.Broken || f.Code != 0 {
 		return // the control has nothing to explain
 	}
-	p.touch(expect)
+	p.mu.Lock()
+	p.controls = append(p.controls, expect)
+	p.mu.Unlock()
 	f.Alternate, f.Control = p.control(ctx, t, expect, rtt)
 	f.Cut = !f.Control && ctx.Err() != nil
 }
 
-// changed asks to for an answer from expect.
 func changed(to, expect netip.AddrPort, rtt time.Duration) stun.Question {
 	r := question()
 	r.ChangeIP = to.Addr() != expect.Addr()

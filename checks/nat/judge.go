@@ -101,21 +101,15 @@ func primary(o Observed) (v, v6 view) {
 	return v, v6
 }
 
-// fill sets everything about the primary family.
 func (f *Facts) fill(v view) {
 	f.BehindNAT = v.translated()
 	f.Local = v.main[0].Local.String()
 	f.Public = names(v.mapped())
 	f.PublicAddressVaries = len(v.publics()) > 1
 	f.PortPreserved = v.portsPreserved()
-	m := anyBehaviour()
-	m.only(independent) // no NAT maps nothing: RFC 5780 section 4.3
-	if f.BehindNAT {
-		m = mapping(v.main)
-	}
+	m, r := v.behaviours()
 	f.Mapping, f.MappingLowerBound = m.name()
 	f.MappingPossible = open(m)
-	r := filtering(v.tests(), f.Mapping)
 	f.Filtering, _ = r.name()
 	f.FilteringPossible = open(r)
 	if rtp, rtcp, ok := v.pair(); ok {
@@ -131,15 +125,21 @@ func (f *Facts) fillV6(v view) {
 	}
 	behind := v.translated()
 	f.IPv6Public, f.IPv6BehindNAT = names(v.mapped()), &behind
-	m := mapping(v.main)
-	if !behind {
-		m.only(independent)
-	}
-	of, _ := m.name()
-	f.IPv6Filtering, _ = filtering(v.tests(), of).name()
+	_, r := v.behaviours()
+	f.IPv6Filtering, _ = r.name()
 }
 
-// open returns the possibilities that are left, unless nothing or everything was learnt.
+// behaviours are those of mapping and filtering. No NAT maps nothing: RFC 5780
+// section 4.3.
+func (v view) behaviours() (m, r behaviour) {
+	m = mapping(v.main)
+	if !v.translated() {
+		m = behaviour{[]string{independent}}
+	}
+	of, _ := m.name()
+	return m, filtering(v.tests(), of)
+}
+
 func open(b behaviour) []string {
 	if len(b.possible) == 1 || len(b.possible) == len(behaviours()) {
 		return nil
@@ -155,7 +155,6 @@ func names(list []netip.AddrPort) []string {
 	return out
 }
 
-// servers lists every address that was asked from the main socket.
 func servers(o Observed) []Server {
 	list := []Server{}
 	for _, f := range o.Families {
@@ -200,8 +199,6 @@ func worth(s Sample, tests []Filter) (note, detail string) {
 	return "", ""
 }
 
-// summary says first what the NAT means for phones, then its behaviour in the
-// terms of RFC 4787.
 func summary(v view, f Facts) words.Text {
 	filtering := []words.Text{}
 	switch {

@@ -45,7 +45,6 @@ type Family struct {
 	Error   words.Cause `json:"error,omitempty"`  // why no socket could be opened
 }
 
-// samples are those of both families.
 func (o *Observed) samples() (all []Sample) {
 	for _, f := range o.Families {
 		all = append(all, f.Samples...)

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// leadTime is how long the others wait for the first server's first answer.
 const leadTime = 1200 * time.Millisecond
 
 // An order delays requests to an address that a filtering test needs untouched:
@@ -19,10 +18,6 @@ type order struct {
 	spoils   netip.AddrPort   // the second address and port of the lead; valid after answered
 	of       netip.Addr       // its first address
 	controls []netip.AddrPort // what other sockets than the main one have asked; under the prober's lock
-}
-
-func newOrder() order {
-	return order{lead: -1, answered: make(chan struct{}), tested: make(chan struct{})}
 }
 
 // leading returns the first address of our responder, or else of the servers that
@@ -65,13 +60,6 @@ func (o *order) answeredLead(i int, t target, s Sample) {
 	}
 }
 
-// testedLead lets the others go on.
-func (o *order) testedLead(i int) {
-	if i == o.lead {
-		close(o.tested)
-	}
-}
-
 // touched reports whether this run has already sent to the source from which a
 // filtering test expects its answer: to its address, or to its port where only
 // the port differs.
@@ -87,11 +75,4 @@ func (p *prober) touched(server, expect netip.AddrPort) bool {
 		}
 	}
 	return slices.ContainsFunc(p.controls, spoils)
-}
-
-// touch records that a control is about to send to a.
-func (p *prober) touch(a netip.AddrPort) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.controls = append(p.controls, a)
 }

@@ -42,7 +42,7 @@ func probeFamily(ctx context.Context, env *checks.Env, targets []target, v6 bool
 	}
 	p := &prober{
 		env: env, bind: probe.Bind(env.Inputs.Bind, targets[0].addr.Addr()),
-		family: &Family{V6: v6, Samples: []Sample{}}, asked: map[netip.AddrPort]bool{}, order: newOrder(),
+		family: &Family{V6: v6, Samples: []Sample{}}, asked: map[netip.AddrPort]bool{}, order: order{answered: make(chan struct{}), tested: make(chan struct{})},
 	}
 	p.run(ctx, targets)
 	return p.family
@@ -73,7 +73,9 @@ func (p *prober) run(ctx context.Context, targets []target) {
 			p.answeredLead(i, t, s)
 			answers <- s
 			tests()
-			p.testedLead(i)
+			if i == p.lead {
+				close(p.order.tested) // the others go on
+			}
 		})
 	}
 	p.collect(ctx, answers, targets, stop)
@@ -152,7 +154,6 @@ func otherOf(t target, s Sample) netip.AddrPort {
 	return t.other // of our own responder: its own word, and once for all its addresses
 }
 
-// filters runs the filtering tests of one server.
 func (p *prober) filters(ctx context.Context, t target, other netip.AddrPort, rtt time.Duration) {
 	var wg sync.WaitGroup
 	if other.Addr().IsValid() {
@@ -210,7 +211,6 @@ func (p *prober) open(ctx context.Context, port uint16) (*stun.Socket, error) {
 	return stun.Open(ctx, p.env.Net, netip.AddrPortFrom(p.bind, port))
 }
 
-// ask asks one plain question and waits as long as the plan allows.
 func (p *prober) ask(ctx context.Context, s *stun.Socket, t target, role string) Sample {
 	o := s.Ask(ctx, stun.Question{To: t.addr, Request: question(), Plan: stun.Patient()})
 	return p.sample(o, s, t, role)
@@ -219,7 +219,6 @@ func (p *prober) ask(ctx context.Context, s *stun.Socket, t target, role string)
 // question is a plain request of ours; servers answer it in full.
 func question() stun.Request { return stun.Request{Software: stun.ClientSoftware} }
 
-// sample is the storable form of an outcome.
 func (p *prober) sample(o stun.Outcome, s *stun.Socket, t target, role string) Sample {
 	r := Sample{Role: role, Source: t.source, Local: probe.LocalOf(p.env.Net, s.Local(), t.addr.Addr()), Server: t.addr, Answered: o.Answered, Sent: o.Sent, Code: o.Response.ErrorCode, From: o.Elsewhere}
 	if o.Answered {

@@ -85,7 +85,6 @@ func (o Observed) askedOthers() bool {
 	return slices.ContainsFunc(o.samples(), func(s Sample) bool { return !own[s.Server] })
 }
 
-// noQuestion says why nothing was sent.
 func noQuestion(o Observed) words.Text {
 	because := func(server string, why words.Cause) words.Text {
 		return words.Say("nat.reason.not-asked", words.Args{"server": server, "why": why})

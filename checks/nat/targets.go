@@ -8,12 +8,10 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
-	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// target is one address to ask.
 type target struct {
 	addr   netip.AddrPort
 	source string
@@ -52,15 +50,6 @@ func announce(list []target) {
 	first.other = last
 	if last.Addr() == first.addr.Addr() {
 		first.other = netip.AddrPortFrom(netip.Addr{}, last.Port())
-	}
-}
-
-// gather finds out whom to ask.
-func (o *Observed) gather(ctx context.Context, env *checks.Env) {
-	o.askResponder(ctx, env)
-	o.resolve(ctx, env, env.Inputs.STUN, fromUser)
-	if !env.Inputs.NoPublic && o.servers() < 2 {
-		o.resolve(ctx, env, stun.PublicServers(), fromPublic)
 	}
 }
 
@@ -117,7 +106,6 @@ func responderTarget(name string, addr netip.Addr, info session.Info) Target {
 	return t
 }
 
-// resolve looks all names up at once.
 func (o *Observed) resolve(ctx context.Context, env *checks.Env, names []string, source string) {
 	ctx, cancel := context.WithTimeout(ctx, gatherBudget)
 	defer cancel()

@@ -30,10 +30,7 @@ const (
 // exchangeSchedule spreads an exchange over 1.75 s at most: on a path that loses
 // a tenth each way all of it is lost once in 4000 flows, and a single exchange
 // never becomes a stream.
-func exchangeSchedule() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 250 * ms, 750 * ms, 1250 * ms, 1750 * ms}, LastWait: 500 * ms}
-}
+func exchangeSchedule() probe.Schedule { return probe.At(500, 0, 250, 750, 1250, 1750) }
 
 // A flow is one socket that falls silent.
 type flow struct {
@@ -138,7 +135,6 @@ func (f *flow) exchange(ctx context.Context, seq int) error {
 	return err
 }
 
-// listen waits for the late message until its time has passed.
 func (f *flow) listen(ctx context.Context) error {
 	if err := f.conn.SetReadDeadline(f.last.Add(time.Duration(f.seconds)*time.Second + lateGrace)); err != nil {
 		return err
@@ -195,7 +191,6 @@ func read(b []byte) (seq int, late, ok bool) {
 	return seq, false, err == nil
 }
 
-// note writes down what became of the flow.
 func (f *flow) note(change func(*Flow)) {
 	f.run.mu.Lock()
 	defer f.run.mu.Unlock()

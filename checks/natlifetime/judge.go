@@ -221,7 +221,6 @@ func summary(f Facts) words.Text {
 	return say("summary", words.Args{"figures": figures})
 }
 
-// span says between which two silences a mapping is dropped.
 func span(atLeast, below int) words.Text {
 	return say("span", words.Args{"from": atLeast, "to": below})
 }

@@ -91,7 +91,6 @@ func (r *run) watch(ctx context.Context, g *Group, end context.CancelCauseFunc) 
 	}
 }
 
-// over reports whether every flow of the rung has waited in vain.
 func (r Rung) over() bool {
 	return !slices.ContainsFunc(r.Flows, func(f Flow) bool { return !f.Opened || !f.Waited || f.alive() })
 }

@@ -100,7 +100,6 @@ func need(name string) *Need {
 	return &n
 }
 
-// A run is one measurement.
 type run struct {
 	env    *checks.Env
 	client *session.Client

@@ -69,5 +69,4 @@ type Flow struct {
 	Note    words.Cause    `json:"note,omitempty"`    // what went wrong: unanswered, or an error
 }
 
-// alive reports whether the flow was remembered.
 func (f *Flow) alive() bool { return f.Heard > 0 }

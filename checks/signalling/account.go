@@ -9,7 +9,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// accountSummary says in a few words how the registration went.
 func accountSummary(a *Account) words.Text {
 	args := words.Args{"account": a.Address}
 	switch r := a.last(); {

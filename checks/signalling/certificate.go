@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -48,7 +50,6 @@ func (i *TLS) faults(now time.Time, web bool) (out []fault) {
 	return out
 }
 
-// certificate makes findings of what is wrong with TLS on one port.
 func certificate(o *Observed, s *Server, p *Probe) (out []checks.Finding) {
 	if p.TLS == nil {
 		return nil
@@ -108,7 +109,6 @@ func (x fault) finding(s *Server, p *Probe, now time.Time) checks.Finding {
 	return f
 }
 
-// untrusted is what is wrong with the chain.
 func (i *TLS) untrusted() words.Text {
 	why, alone := i.ChainError, i.Sent == 1
 	if i.SelfSigned {
@@ -138,5 +138,48 @@ func clockWrong(o *Observed) *checks.Finding {
 	return &checks.Finding{
 		ID: "signalling.clock", Severity: checks.Warning, Confidence: checks.Likely, Heard: true, Args: words.Args{"off": off.Abs(), "way": way},
 		Evidence: []checks.Evidence{checks.Proof(against, o.now(o.LocalTime).Format(time.RFC3339), o.LocalTime.Format(time.RFC3339))},
+	}
+}
+
+// pbx returns the catalogue platform that a server names in its Server or
+// User-Agent header; "" for one that the catalogue does not know.
+func pbx(s *Server) string {
+	for i := range s.Probes {
+		r, _, _ := s.Probes[i].response()
+		switch name := strings.ToLower(r.Server); {
+		case strings.Contains(name, "fpbx"), strings.Contains(name, "freepbx"):
+			return "freepbx"
+		case strings.Contains(name, "asterisk"):
+			return "asterisk"
+		}
+	}
+	return ""
+}
+
+// portCures open the way to a server, by the address that was asked.
+func portCures(s *Server, h *netinfo.Host) []fixes.Fix {
+	vars := map[string]string{}
+	for i := range s.Probes {
+		if a := s.Probes[i].Remote.Addr(); a.IsValid() {
+			vars["PBX"] = a.Unmap().String()
+			break
+		}
+	}
+	return fixes.For(fixes.SIPPortBlocked, h, vars)
+}
+
+// cureCertificates adds the cures for the operator of the server to findings
+// about its certificates, those of its own software first if the server names
+// it. Notes need none.
+func cureCertificates(list []checks.Finding, s *Server, h *netinfo.Host) {
+	for i := range list {
+		f := &list[i]
+		if f.Severity == checks.Info || f.ID == "signalling.tls-error" || f.ID == "signalling.tls-old" {
+			continue
+		}
+		if p := pbx(s); p != "" {
+			f.Fixes = fixes.On(fixes.TLSCertificate, p, nil)
+		}
+		f.Fixes = append(f.Fixes, fixes.For(fixes.TLSCertificate, h, nil)...)
 	}
 }

@@ -59,7 +59,6 @@ const (
 	Other       Status = "other"
 )
 
-// status names what became of a probe.
 func (p *Probe) status() Status {
 	switch {
 	case p.answered():
@@ -151,7 +150,6 @@ func accountFact(a *Account) Fact {
 	return f
 }
 
-// meaning explains a response to a request without credentials, in English.
 func meaning(r Response) string {
 	c, _ := netinfo.ExplainSIP(r.Code, r.Phrase)
 	return c.Meaning[words.English]

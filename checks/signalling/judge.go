@@ -73,7 +73,6 @@ func (s *Server) answered() bool {
 	return slices.ContainsFunc(s.Probes, func(p Probe) bool { return p.answered() })
 }
 
-// problem is why there was nothing to ask.
 func (s *Server) problem() words.Text {
 	return words.Say("signalling.reason.server", words.Args{"server": s.Name, "why": s.Error})
 }
@@ -82,7 +81,6 @@ func (s *Server) problem() words.Text {
 // 80 columns.
 const few = 3
 
-// summary says in one line what became of each server and of the account.
 func summary(o *Observed) words.Text {
 	var parts []words.Text
 	good := 0

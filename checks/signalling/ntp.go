@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -19,10 +19,7 @@ import (
 const publicNTP = "pool.ntp.org"
 
 // ntpPatience repeats the question twice; a pool asks clients not to be eager.
-func ntpPatience() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 800 * ms, 1800 * ms}, LastWait: 1000 * ms}
-}
+func ntpPatience() probe.Schedule { return probe.At(1000, 0, 800, 1800) }
 
 // askTime asks an NTP server for the time; nil if none may be asked.
 func askTime(ctx context.Context, env *checks.Env) *Clock {
@@ -41,28 +38,19 @@ func askTime(ctx context.Context, env *checks.Env) *Clock {
 }
 
 func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
-	at, err := netinfo.ParseHostPort(c.Server)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Server, err)
-	}
-	addrs, err := env.Net.LookupAddrs(ctx, at.Host)
+	to, err := probe.Lookup(ctx, env.Net, c.Server, ntpPort, env.Inputs.Bind)
 	if err != nil {
 		return err
 	}
-	addr, ok := probe.SameFamily(addrs, env.Inputs.Bind)
-	if !ok {
-		return noFamily(env.Inputs.Bind)
-	}
-	c.Addr = addr
-	conn, err := env.Net.OpenUDP(ctx, netip.AddrPortFrom(probe.Bind(env.Inputs.Bind, addr), 0))
+	c.Addr = to.Addr()
+	f, err := probe.OpenUDP(ctx, env.Net, env.Inputs.Bind, to)
 	if err != nil {
-		return fmt.Errorf("opening a UDP socket: %w", err)
+		return err
 	}
-	defer conn.Close()
+	defer f.Close()
 	var reading ntpReading
 	var sent time.Time
 	var cookie uint64
-	to := netip.AddrPortFrom(addr, uint16(at.PortOr(ntpPort)))
 	a := &probe.Ask{
 		Payload: func() []byte {
 			var b []byte
@@ -79,21 +67,17 @@ func (c *Clock) ask(ctx context.Context, env *checks.Env) error {
 			return true
 		},
 	}
-	_, err = probe.Exchange(ctx, conn, to, ntpPatience(), a)
+	err = f.Ask(ctx, ntpPatience(), a)
 	c.Tries = a.Tries
 	if a.Reply == nil {
-		if err == nil {
-			err = errors.New("no answer")
-		}
-		return fmt.Errorf("asking %s for the time: %w", c.Server, err)
+		return fmt.Errorf("asking %s for the time: %w", c.Server, cmp.Or(err, errors.New("no answer")))
 	}
 	// RFC 5905, section 8: the middle of the round trip is when both clocks met.
 	c.OffsetMillis = reading.middle.Sub(sent.Add(a.RTT / 2)).Milliseconds()
-	c.RTTMillis, c.Stratum = float64(a.RTT.Microseconds())/1000, reading.stratum
+	c.RTTMillis, c.Stratum = probe.Millis(a.RTT), reading.stratum
 	return nil
 }
 
-// ntpPort is NTP's (RFC 5905, section 7.2).
 const ntpPort = 123
 
 // ntpRequest is an SNTP question (RFC 4330, section 5). Its transmit timestamp
@@ -110,7 +94,6 @@ type ntpReading struct {
 	stratum int
 }
 
-// readNTP reads the answer to the question with that cookie.
 func readNTP(b []byte, cookie uint64) (ntpReading, error) {
 	switch {
 	case len(b) < 48 || b[0]&7 != 4:

@@ -166,7 +166,6 @@ func askOnce(ctx context.Context, f *probe.Flow, r *probe.Ask) ([]byte, error) {
 	return nil, err
 }
 
-// challenge is the one of a server's challenges that is answered.
 type challenge struct {
 	sip.Challenge
 	used int
@@ -192,7 +191,6 @@ func pick(reply []byte) (c *challenge, why words.Cause, algorithm string) {
 	return nil, "algorithm", cut(strings.TrimSpace(list[0].Scheme + " " + list[0].Algorithm))
 }
 
-// answer is the header field for the next request.
 func (c *challenge) answer(secret *checks.Account) string {
 	field := c.Authorize(sip.Credentials{
 		User: secret.User, Password: secret.Password.Reveal(), CNonce: probe.Token(), Count: c.used,

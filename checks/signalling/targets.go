@@ -3,7 +3,6 @@ package signalling
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -107,25 +106,15 @@ func resolve(ctx context.Context, env *checks.Env, name string) ([]target, error
 		}
 	}
 	if len(out) == 0 {
-		return nil, cmp.Or(append(errs, noFamily(env.Inputs.Bind))...)
+		return nil, cmp.Or(append(errs, probe.NoFamily(env.Inputs.Bind))...)
 	}
 	return out, nil
-}
-
-// noFamily is the error of a host without an address of the family of bind; its
-// text is a code of Server.Error.
-func noFamily(bind netip.Addr) error {
-	if bind.Is6() {
-		return errors.New("no-ipv6")
-	}
-	return errors.New("no-ipv4")
 }
 
 // maxAlternatives bounds how many SRV targets of one transport are asked: their
 // number comes from DNS, and so from strangers.
 const maxAlternatives = 4
 
-// locate finds the addresses of one transport.
 func locate(ctx context.Context, env *checks.Env, host string, p port) (out []target, err error) {
 	found, err := probe.Servers(ctx, env.Net, env.Inputs.Bind, p.transport, host, p.port, maxAlternatives)
 	for _, s := range found {

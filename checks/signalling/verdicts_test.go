@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -466,7 +467,7 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		codes []string
 		args  words.Args
 	}{
-		{"reason.server", []string{noFamily(netip.IPv6Unspecified()).Error(), noFamily(netip.Addr{}).Error()}, words.Args{"server": "pbx.example.net"}},
+		{"reason.server", []string{probe.NoFamily(netip.IPv6Unspecified()).Error(), probe.NoFamily(netip.Addr{}).Error()}, words.Args{"server": "pbx.example.net"}},
 		{"reason.account", []string{"no-server", errNoAnswer.Error()}, words.Args{}},
 		{"reason.account-silent", []string{errNoAnswer.Error()}, words.Args{}},
 		{"reason.account-challenge", []string{"no-challenge", "algorithm"}, words.Args{"algorithm": "AKAv1-MD5"}},

@@ -34,7 +34,6 @@ type webSocket struct {
 // maxHandshake bounds the answer before the first frame, in bytes.
 const maxHandshake = 32 << 10
 
-// upgrade turns a connection into a WebSocket.
 func upgrade(ctx context.Context, conn net.Conn, t target, p *Probe) (*webSocket, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -151,7 +150,6 @@ func (s *webSocket) Next() ([]byte, error) {
 	}
 }
 
-// readFrame reads one frame from a server.
 func readFrame(r io.Reader) (kind byte, final bool, b []byte, err error) {
 	var h [2]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {

@@ -59,7 +59,7 @@ func (r *run) askAnew(ctx context.Context, lost []*Probe) {
 	var wg sync.WaitGroup
 	for _, p := range lost {
 		if r.firstOf(p) && ctx.Err() == nil {
-			wg.Go(func() { r.pair(ctx, p, *p, r.sendUDP) })
+			wg.Go(func() { r.pair(ctx, p, *p) })
 		}
 	}
 	wg.Wait()
@@ -82,29 +82,32 @@ type kind struct {
 	message string
 }
 
-// A sender sends probes and fills in what came of them.
-type sender func(context.Context, ...*Probe)
-
 // pair sends the message of p, as it was when it was lost, anew and, a moment
 // later, its control. A message that gets through now takes the place of p.
-func (r *run) pair(ctx context.Context, p *Probe, lost Probe, send sender) {
+func (r *run) pair(ctx context.Context, p *Probe, lost Probe) {
 	lost.Flow = 0
 	again := r.more(lost)
 	lost.Masked, lost.ControlOf = true, again.ID
-	r.together(ctx, send, again, r.more(lost))
+	r.together(ctx, again, r.more(lost))
 	if again.Answered {
 		r.replace(p, again)
 	}
 }
 
 // together sends several probes, each a moment after the one before.
-func (r *run) together(ctx context.Context, send sender, probes ...*Probe) {
+func (r *run) together(ctx context.Context, probes ...*Probe) {
 	var wg sync.WaitGroup
 	for i, p := range probes {
 		if i > 0 && probe.Sleep(ctx, controlGap) != nil {
 			break
 		}
-		wg.Go(func() { send(ctx, p) })
+		wg.Go(func() {
+			if p.Transport == "udp" {
+				r.sendUDP(ctx, p)
+			} else {
+				r.connectOnce(ctx, p)
+			}
+		})
 	}
 	wg.Wait()
 }
@@ -145,7 +148,7 @@ func (r *run) askStreams(ctx context.Context, p *Probe) {
 		if i > 0 && probe.Sleep(ctx, 10*controlGap) != nil {
 			break
 		}
-		wg.Go(func() { r.pair(ctx, p, lost, r.sendStream) })
+		wg.Go(func() { r.pair(ctx, p, lost) })
 	}
 	wg.Wait()
 }
@@ -188,10 +191,6 @@ func (r *run) compare(ctx context.Context, p, good *Probe) {
 		alive.ControlOf = x.ID
 		xs, ys = append(xs, x), append(ys, r.more(alive))
 	}
-	send := r.sendUDP
-	if p.Transport != "udp" {
-		send = r.sendStream
-	}
 	var wg sync.WaitGroup
 	if p.Transport == "udp" && p.Source == "5060" {
 		all := xs
@@ -205,7 +204,7 @@ func (r *run) compare(ctx context.Context, p, good *Probe) {
 		} else if probe.Sleep(ctx, controlGap) != nil {
 			break
 		}
-		wg.Go(func() { r.together(ctx, send, append(both, y)...) })
+		wg.Go(func() { r.together(ctx, append(both, y)...) })
 		if probe.Sleep(ctx, 5*controlGap) != nil {
 			break
 		}
@@ -213,7 +212,6 @@ func (r *run) compare(ctx context.Context, p, good *Probe) {
 	wg.Wait()
 }
 
-// silentPort reports whether nothing came back from the port and source of p.
 func silentPort(planned []Probe, p *Probe) bool {
 	return !slices.ContainsFunc(planned, func(q Probe) bool {
 		return keyOf(&q) == keyOf(p) && q.Source == p.Source && !q.Inbound && (q.Answered || q.ErrorClass == "in-use" || q.ErrorClass == string(platform.ClassLocalFilter))

@@ -93,7 +93,6 @@ func formatsGone(c Change) []string {
 // A codec is a payload format; its name is empty where none was seen.
 type codec struct{ format, name string }
 
-// codecOf finds a format's name in the line that went with it.
 func codecOf(format string, changes []Change) codec {
 	for _, c := range changes {
 		if rest, ok := strings.CutPrefix(c.Before, "a=rtpmap:"+format+" "); ok {

@@ -124,7 +124,6 @@ func differing(before, after string) (string, string) {
 // address with its port stays whole.
 func separates(c byte) bool { return strings.IndexByte(" \t;,<>@=\"", c) >= 0 }
 
-// shown is a value of c, before or after, for people.
 func (c Change) shown(s string) any {
 	switch {
 	case s == "":

@@ -171,5 +171,4 @@ func intercepted(o *Observed) []checks.Finding {
 	return nil
 }
 
-// subject is that of a certificate for people.
 func subject(s string) words.Text { return words.Say("sip-alg.subject", words.Args{"subject": s}) }

@@ -18,7 +18,6 @@ type flow struct {
 	done []*dialogOf // what has been asked here
 }
 
-// dialogOf is a probe with its messages.
 type dialogOf struct {
 	*Probe
 	dialog
@@ -56,7 +55,6 @@ func (r *run) from(p *Probe) netip.AddrPort {
 	return netip.AddrPortFrom(r.local, 0)
 }
 
-// openUDP opens the socket that probes leave from.
 func (r *run) openUDP(ctx context.Context, probes []*Probe) (platform.UDPConn, bool) {
 	local := r.from(probes[0])
 	conn, err := r.env.Net.OpenUDP(ctx, local)
@@ -157,7 +155,6 @@ func (f *flow) askLost(ctx context.Context) {
 	f.exchange(ctx, probe.SIP(), both)
 }
 
-// dialog is the identity of p on this flow.
 func (f *flow) dialog(p *Probe) dialog {
 	for _, d := range f.done {
 		if d.Probe == p {

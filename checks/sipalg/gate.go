@@ -40,16 +40,6 @@ type portKey struct {
 
 func keyOf(p *Probe) portKey { return portKey{p.Transport, p.Port} }
 
-// makeGates shuts every port of the plan.
-func (r *run) makeGates(probes []Probe) {
-	r.gates = map[portKey]*gate{}
-	for i := range probes {
-		if k := keyOf(&probes[i]); r.gates[k] == nil {
-			r.gates[k] = &gate{decided: make(chan struct{})}
-		}
-	}
-}
-
 // maskedHeadStart is how long the masked probe of a port may take before the
 // port is asked in other ways: a flow less for every port that answers in time.
 const maskedHeadStart = 700 * time.Millisecond

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/checks/signalling"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -16,8 +17,12 @@ import (
 // known, and of the answers of other servers.
 func gather(o *Observed, paths []Path) []evidence {
 	var out []evidence
-	for i := range paths {
-		out = append(out, ofPath(&paths[i]))
+	for _, p := range paths { // nobody but the way can have made the difference
+		e := evidence{Path: p, local: p.probe.Local, remote: p.probe.Remote, bothEnds: true, from: p.probe.ReplyFrom}
+		for _, c := range p.Changes {
+			e.signs = append(e.signs, sign{Change: c})
+		}
+		out = append(out, e)
 	}
 	for i := range o.Probes {
 		if p := &o.Probes[i]; !p.Known && !p.Masked && !p.Inbound && len(p.ReplyCame) > 0 {
@@ -36,16 +41,6 @@ func gather(o *Observed, paths []Path) []evidence {
 		}
 	}
 	return out
-}
-
-// ofPath is the evidence of a probe of which both ends are known. Nobody but
-// the way can have made the difference.
-func ofPath(p *Path) evidence {
-	e := evidence{Path: *p, local: p.probe.Local, remote: p.probe.Remote, bothEnds: true, from: p.probe.ReplyFrom}
-	for _, c := range p.Changes {
-		e.signs = append(e.signs, sign{Change: c})
-	}
-	return e
 }
 
 // ofAnswer is the evidence of an answer alone.
@@ -126,36 +121,11 @@ func (o *Observed) seenAs(local netip.Addr) []netip.Addr {
 	return out
 }
 
-// registered is the part of what signalling observes that is evidence here: the
-// answers to its REGISTER, which some ALGs act on alone.
-type registered struct {
-	Servers []struct {
-		Name   string `json:"name"`
-		Probes []struct {
-			Transport string         `json:"transport"`
-			Local     netip.AddrPort `json:"local"`
-			Remote    netip.AddrPort `json:"remote"`
-			Register  struct {
-				Sent  []byte `json:"sent"`
-				Reply []byte `json:"reply"`
-			} `json:"register"`
-		} `json:"probes"`
-	} `json:"servers"`
-	Account *struct {
-		Transport string `json:"transport"`
-		Server    string `json:"server"`
-		Bound     *struct {
-			Sent string `json:"sent"`
-			Kept string `json:"kept"`
-		} `json:"bound"`
-	} `json:"account"`
-}
-
 // boundNote says that a registrar keeps another Contact than was sent. Most
 // that do put there what they saw, so it is a fact and no proof of anything.
-func boundNote(signalling *checks.Result) []words.Text {
-	var seen registered
-	if signalling == nil || json.Unmarshal(signalling.Observed, &seen) != nil || seen.Account == nil || seen.Account.Bound == nil {
+func boundNote(result *checks.Result) []words.Text {
+	seen := registered(result)
+	if seen.Account == nil || seen.Account.Bound == nil {
 		return nil
 	}
 	b := seen.Account.Bound
@@ -165,18 +135,20 @@ func boundNote(signalling *checks.Result) []words.Text {
 	return []words.Text{words.Say("sip-alg.note.contact-kept", words.Args{"server": seen.Account.Server, "kept": words.Raw(b.Kept), "sent": words.Raw(b.Sent)})}
 }
 
+// registered is what signalling observed, which is evidence here too: some ALGs
+// act on REGISTER alone. Nothing is known of what another version observed.
+func registered(result *checks.Result) (seen signalling.Observed) {
+	if result == nil || json.Unmarshal(result.Observed, &seen) != nil {
+		return signalling.Observed{}
+	}
+	return seen
+}
+
 // registrations is the evidence of signalling's REGISTER. It comes with no
 // control of its own: the server's other transports say what it does itself.
-func registrations(o *Observed, signalling *checks.Result) []evidence {
-	if signalling == nil {
-		return nil
-	}
-	var seen registered
-	if json.Unmarshal(signalling.Observed, &seen) != nil {
-		return nil // observed by another version
-	}
+func registrations(o *Observed, result *checks.Result) []evidence {
 	var out []evidence
-	for _, s := range seen.Servers {
+	for _, s := range registered(result).Servers {
 		for _, p := range s.Probes {
 			plain := p.Transport == "udp" || p.Transport == "tcp" || p.Transport == "tls"
 			if !plain || len(p.Register.Sent) == 0 || len(p.Register.Reply) == 0 {

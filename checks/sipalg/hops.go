@@ -33,7 +33,16 @@ func (r *run) locate(ctx context.Context) []Hop {
 	for i := range hops {
 		hops[i].TTL = i + 1
 	}
-	probe.Each(hops, func(h *Hop) { r.hop(ctx, h) })
+	probe.Each(hops, func(h *Hop) {
+		conn, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, 0))
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		p := &Probe{ID: hopProbe + h.TTL, Transport: "udp", Port: 5060, Remote: netip.AddrPortFrom(r.session.Addr, 5060)}
+		h.Sent = r.dialog(p, conn.LocalAddr()).request("INVITE", "")
+		h.ask(ctx, conn, p.Remote, "", hopTries, hopWait)
+	})
 	return hops
 }
 
@@ -54,17 +63,6 @@ func endHops(hops []Hop, far netip.Addr, arrivals []session.Arrival) []Hop {
 		}
 	}
 	return hops[:last]
-}
-
-func (r *run) hop(ctx context.Context, h *Hop) {
-	conn, err := r.env.Net.OpenUDP(ctx, netip.AddrPortFrom(r.local, 0))
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	p := &Probe{ID: hopProbe + h.TTL, Transport: "udp", Port: 5060, Remote: netip.AddrPortFrom(r.session.Addr, 5060)}
-	h.Sent = r.dialog(p, conn.LocalAddr()).request("INVITE", "")
-	h.ask(ctx, conn, p.Remote, "", hopTries, hopWait)
 }
 
 // ask sends the message of h with its TTL, several times if need be, and waits
@@ -100,7 +98,6 @@ func (h *Hop) ask(ctx context.Context, conn platform.UDPConn, to netip.AddrPort,
 // hopProbe numbers these messages beyond the plan's probes.
 const hopProbe = 1000
 
-// quote notes how the message looked at a hop.
 func (h *Hop) quote(at netip.Addr, b []byte) {
 	h.Addr = at
 	h.Quoted = min(len(b), len(h.Sent))

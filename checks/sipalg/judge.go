@@ -41,7 +41,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	f.weighed = append(gather(&o, f.probed), registrations(&o, others("signalling"))...)
 	weigh(f.weighed)
 	f.Paths = append(f.probed[:len(f.probed):len(f.probed)], serverPaths(&o, f.weighed)...)
-	f.Works, f.Hop = worksToday(f.probed), locate(o.Hops)
+	f.Works, f.Hop = unharmed(f.probed, func(p *Path) bool { return !p.works() && p.matters() }), locate(o.Hops)
 	for i := range o.Servers {
 		if f.Hop == nil {
 			f.Hop = locate(wholeLines(o.Servers[i].Hops))
@@ -50,7 +50,11 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	f.Servers = serverFacts(&o, f.weighed)
 	ports := neededPorts(&o, &f)
 	if o.Responder == nil {
-		f.Works = worksThere(f.weighed)
+		var asked []Path
+		for _, e := range f.weighed {
+			asked = append(asked, e.Path)
+		}
+		f.Works = unharmed(asked, func(p *Path) bool { return p.Verdict != None && p.Verdict != NoSign })
 	}
 	f.Verdict = overall(&o, f.weighed, ports)
 	f.Engine = engine(f.probed)
@@ -128,15 +132,15 @@ func corePath(paths []Path, transport string) *Path {
 // opened reports a port that opened because an SDP named it.
 func opened(h Pinhole) bool { return h.Named && h.ControlOK && !h.Control }
 
-// worksToday lists what passed unchanged, encrypted first.
-func worksToday(paths []Path) []string {
+// unharmed lists the SIP ports on which no path is bad, encrypted first.
+func unharmed(paths []Path, bad func(*Path) bool) []string {
 	out := []string{}
 	for _, transport := range []string{"tls", "tcp", "udp"} {
 		for _, p := range paths {
 			if p.Transport != transport || p.Plain || slices.Contains(out, p.name()) {
 				continue
 			}
-			if !slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && !q.works() && q.matters() }) {
+			if !slices.ContainsFunc(paths, func(q Path) bool { return q.name() == p.name() && bad(&q) }) {
 				out = append(out, p.name())
 			}
 		}
@@ -150,9 +154,7 @@ func (p *Path) works() bool { return p.Verdict == None && p.probe.TLSForeign == 
 
 // matters is false for a probe that could not be sent for reasons of this
 // machine: it says nothing about the path.
-func (p *Path) matters() bool {
-	return p.probe.ErrorClass != "in-use"
-}
+func (p *Path) matters() bool { return p.probe.ErrorClass != "in-use" }
 
 // onlyThere reports that a server's answers show rewriting on a port where the
 // responder's probes do not.

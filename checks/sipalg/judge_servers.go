@@ -33,7 +33,6 @@ func (o *Observed) names() []string {
 	return out
 }
 
-// serverFacts sums up what was weighed, server by server.
 func serverFacts(o *Observed, all []evidence) []ServerFact {
 	var out []ServerFact
 	for i := range o.Servers {
@@ -168,7 +167,6 @@ func serverPaths(o *Observed, all []evidence) []Path {
 	return out
 }
 
-// shown is what was made of an exchange.
 func (e *evidence) shown() Path {
 	p := e.Path
 	p.because(joined(e.why, e.elsewhere()))
@@ -178,7 +176,6 @@ func (e *evidence) shown() Path {
 	return p
 }
 
-// serversSummary is the summary where only ordinary servers were asked.
 func serversSummary(f *Facts) words.Text {
 	var parts []words.Text
 	var names []string
@@ -194,21 +191,6 @@ func serversSummary(f *Facts) words.Text {
 
 func (f *ServerFact) says() words.Text {
 	return words.Say("sip-alg.summary.server", words.Args{"server": f.Server, "verdict": f.Verdict, "why": f.why})
-}
-
-// worksThere lists the ways on which a server's answers show nothing, encrypted
-// first, and no server's show anything.
-func worksThere(all []evidence) []string {
-	out := []string{}
-	for _, transport := range []string{"tls", "tcp", "udp"} {
-		for _, e := range all {
-			bad := slices.ContainsFunc(all, func(x evidence) bool { return x.name() == e.name() && x.Verdict != None && x.Verdict != NoSign })
-			if e.Transport == transport && !bad && !slices.Contains(out, e.name()) {
-				out = append(out, e.name())
-			}
-		}
-	}
-	return out
 }
 
 // serverProof is what the answers show that nothing refutes, each kind of change

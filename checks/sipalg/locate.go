@@ -40,7 +40,6 @@ func locate(hops []Hop) *Location {
 	return nil
 }
 
-// commonPrefix is how many bytes a and b begin with in common.
 func commonPrefix[T ~string | ~[]byte](a, b T) (n int) {
 	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++
@@ -52,7 +51,6 @@ func commonPrefix[T ~string | ~[]byte](a, b T) (n int) {
 // unchanged, and the very next hop got it changed.
 func (l *Location) at(addr string) bool { return !l.Silent && l.After == addr }
 
-// where is l for people.
 func (l *Location) where() words.Text {
 	return evidenceSays("hop", words.Args{"here": l.After == "", "after": l.After, "before": l.Before, "silent": l.Silent})
 }

@@ -43,10 +43,8 @@ var fields = map[sip.Code]field{
 	sip.Other:            {"other-fields", "rest"},
 }
 
-// fieldSays is the name of a field for people.
 func fieldSays(name string) words.Text { return words.Say("sip-alg.field", words.Args{"name": name}) }
 
-// evidenceSays is a part of evidence for people.
 func evidenceSays(id string, args words.Args) words.Text {
 	return words.Say("sip-alg.evidence."+id, args)
 }
@@ -70,7 +68,6 @@ type note struct {
 	text  words.Text
 }
 
-// noted makes the note of that code.
 func noted(code string, args words.Args) note {
 	return note{[]string{code}, words.Say("sip-alg.note."+code, args)}
 }
@@ -95,7 +92,6 @@ func (n note) code() string {
 	return n.codes[0]
 }
 
-// joined says several things in one note.
 func joined(notes ...note) (out note) {
 	var texts []words.Text
 	for _, n := range notes {
@@ -107,7 +103,6 @@ func joined(notes ...note) (out note) {
 	return out
 }
 
-// apart is several messages in one.
 func apart(texts []words.Text) words.Text {
 	switch len(texts) {
 	case 0:

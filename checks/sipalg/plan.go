@@ -49,7 +49,6 @@ func plan(info session.Info, deep bool) []Probe {
 	return l
 }
 
-// list numbers the probes as they are added.
 type list []Probe
 
 func (l *list) add(p Probe) {

@@ -7,8 +7,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// portProof is how much is known of one transport and port that phones would
-// use here.
 type portProof struct {
 	name    string     // "UDP 5060"
 	verdict string     // None: proved; NoSign: what could be seen is as it should be; Inconclusive
@@ -60,7 +58,6 @@ func udpProof(o *Observed, f *Facts) portProof {
 	return p
 }
 
-// reason is why a path is not proved.
 func (p *Path) reason() words.Text {
 	return words.Say("sip-alg.reason.port", words.Args{"port": p.name(), "why": p.why.text})
 }

@@ -36,7 +36,6 @@ func (p *Probe) replied(token string) func([]byte, netip.AddrPort) bool {
 	}
 }
 
-// unmasked returns the payload of masked bytes; nil if b is not masked.
 func unmasked(b []byte) []byte {
 	text, ok := session.Unmask(b)
 	if !ok {

@@ -63,7 +63,6 @@ func weigh(all []evidence) {
 	}
 }
 
-// sameServer finds another exchange with the same server.
 func (e *evidence) sameServer(all []evidence, fits func(*evidence) bool) *evidence {
 	for i := range all {
 		if x := &all[i]; x.Server == e.Server && fits(x) {
@@ -230,12 +229,10 @@ func (e *evidence) elsewhere() note {
 	return noted("answered-from-elsewhere", words.Args{"address": e.from})
 }
 
-// standing are the changes that nothing refutes.
 func (e *evidence) standing() []sign {
 	return slices.DeleteFunc(slices.Clone(e.signs), func(s sign) bool { return !s.refuted.isZero() })
 }
 
-// once lists each address once.
 func once(list []netip.Addr) (out []string) {
 	for _, a := range list {
 		if !slices.Contains(out, a.String()) {

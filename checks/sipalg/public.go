@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -21,10 +20,7 @@ const (
 
 // publicSchedule waits no longer than a server that answers at all takes: the
 // next one may do as well.
-func publicSchedule() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 500 * ms, 1200 * ms}, LastWait: 800 * ms}
-}
+func publicSchedule() probe.Schedule { return probe.At(800, 0, 500, 1200) }
 
 // observePublic asks SIP servers that the user did not name, over UDP, one
 // after the other, until one says which address it saw. It begins anywhere in

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -19,7 +18,6 @@ import (
 // 8.2.2.3 and 16.3). A PBX may log it as a failed call, so it is sent once a
 // server, only under --deep, and only to servers that the user named.
 
-// noSuchExtension is what the INVITE requires.
 const noSuchExtension = "sipdoctor-refuse-this"
 
 // askRefusal sends the INVITE over UDP. Whatever comes is brought to its end: a
@@ -35,42 +33,50 @@ func askRefusal(ctx context.Context, env *checks.Env, local netip.Addr, t target
 	a.Local = f.Local
 	token := probe.Token()
 	d := dialog{token: token, transport: t.transport, local: a.Local, remote: t.addr, rtp: env.FreshRTPPort()}
-	a.Sent = refusable(d)
-	r := &refusal{flow: f, invite: a.Sent, token: token}
-	q := &probe.Ask{Payload: func() []byte { return r.invite }, Match: r.ends}
+	r := &refusal{flow: f, dialog: d}
+	demand := "Require: " + noSuchExtension + "\r\nProxy-Require: " + noSuchExtension + "\r\n"
+	a.Sent = bytes.Replace(r.request("INVITE", ""), []byte("User-Agent:"), []byte(demand+"User-Agent:"), 1)
+	q := &probe.Ask{Payload: func() []byte { return a.Sent }, Match: r.ends}
 	if err := f.Ask(ctx, probe.SIP(), q); a.take(q, err) {
 		r.finish(ctx, q.Reply)
 	}
 	return a
 }
 
-// refusable is the INVITE of the dialog, for nobody, and with the requirement.
-func refusable(d dialog) []byte {
-	text := strings.ReplaceAll(string(d.request("INVITE", "")), "sip:"+d.token+"@"+d.remote.String(), "sip:"+d.remote.String())
-	demand := "Require: " + noSuchExtension + "\r\nProxy-Require: " + noSuchExtension + "\r\n"
-	return []byte(strings.Replace(text, "User-Agent:", demand+"User-Agent:", 1))
-}
-
-// refusal is one INVITE under way.
 type refusal struct {
 	flow   *probe.Flow
-	invite []byte
-	token  string
+	dialog dialog
+}
+
+// request is one of the dialog, but for nobody. A second transaction has a branch
+// of its own.
+func (r *refusal) request(method, tag string) []byte {
+	d := r.dialog
+	d.toTag = tag
+	text := strings.ReplaceAll(string(d.request(method, "")), "sip:"+d.token+"@"+d.remote.String(), "sip:"+d.remote.String())
+	if method != "INVITE" { // which alone may name a Contact
+		before, after, _ := strings.Cut(text, "\r\nContact: ")
+		_, after, _ = strings.Cut(after, "\r\n")
+		text = before + "\r\n" + after
+	}
+	if method == "BYE" {
+		text = strings.Replace(text, ";branch=z9hG4bK", ";branch=z9hG4bKb", 1)
+	}
+	return []byte(text)
 }
 
 // ends accepts a final response, and ringing: nothing is waited for any more
 // then.
 func (r *refusal) ends(b []byte, from netip.AddrPort) bool {
 	m, err := sip.Parse(b)
-	return err == nil && from == r.flow.Remote && m.Status > 100 && bytes.Contains(b, []byte(r.token))
+	return err == nil && from == r.flow.Remote && m.Status > 100 && bytes.Contains(b, []byte(r.dialog.token))
 }
 
-// finish brings the transaction to its end.
 func (r *refusal) finish(ctx context.Context, reply []byte) {
 	status, tag := statusAndTag(reply)
 	if status < 200 {
 		cancelled := &probe.Ask{
-			Payload: func() []byte { return r.next("CANCEL", 1, "") },
+			Payload: func() []byte { return r.request("CANCEL", "") },
 			Match: func(b []byte, from netip.AddrPort) bool {
 				s, _ := statusAndTag(b)
 				return s >= 200 && r.ends(b, from) && !answersCancel(b)
@@ -82,9 +88,9 @@ func (r *refusal) finish(ctx context.Context, reply []byte) {
 		}
 		status, tag = statusAndTag(cancelled.Reply)
 	}
-	r.flow.Post(r.next("ACK", 1, tag))
+	r.flow.Post(r.request("ACK", tag))
 	if status/100 == 2 {
-		r.flow.Post(r.next("BYE", 2, tag))
+		r.flow.Post(r.request("BYE", tag))
 	}
 }
 
@@ -103,32 +109,4 @@ func statusAndTag(reply []byte) (status int, tag string) {
 		tag = tagOf(to.Value)
 	}
 	return m.Status, tag
-}
-
-// next is a later request of the same dialog: the INVITE with another method,
-// without its body and what it required.
-func (r *refusal) next(method string, cseq int, tag string) []byte {
-	head, _, _ := strings.Cut(string(r.invite), "\r\n\r\n")
-	var out []string
-	for line := range strings.SplitSeq(head, "\r\n") {
-		name, _, _ := strings.Cut(line, ":")
-		switch sip.Canonical([]byte(name)) {
-		case "require", "proxy-require", "content-type", "contact":
-			continue
-		case "content-length":
-			line = "Content-Length: 0"
-		case "cseq":
-			line = "CSeq: " + strconv.Itoa(cseq) + " " + method
-		case "to":
-			if tag != "" {
-				line += ";tag=" + tag
-			}
-		}
-		out = append(out, line)
-	}
-	out[0] = method + strings.TrimPrefix(out[0], "INVITE")
-	if method == "BYE" { // a transaction of its own
-		out[1] = strings.Replace(out[1], ";branch=z9hG4bK", ";branch=z9hG4bKb", 1)
-	}
-	return []byte(strings.Join(out, "\r\n") + "\r\n\r\n")
 }

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -162,10 +161,7 @@ func (t target) patience(s probe.Schedule) probe.Schedule {
 
 // controlSchedule is shorter than that of the question itself: the server has
 // just answered, and without its second answer the first still counts.
-func controlSchedule() probe.Schedule {
-	const ms = time.Millisecond
-	return probe.Schedule{SendAt: []time.Duration{0, 400 * ms, 1000 * ms}, LastWait: 900 * ms}
-}
+func controlSchedule() probe.Schedule { return probe.At(900, 0, 400, 1000) }
 
 // markName is the parameter of the control's Via in which our public address
 // stands.

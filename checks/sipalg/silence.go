@@ -44,7 +44,6 @@ func (o *Observed) limit(p *Probe) note {
 
 func (p *Probe) failure() note { return failure(p.ErrorClass, p.Error, p.ErrorHop) }
 
-// lost judges an outbound probe that was sent and not answered.
 func (path *Path) lost(o *Observed) {
 	p, g := path.probe, groupOf(o, path.probe)
 	switch {
@@ -102,7 +101,6 @@ func (path *Path) withheld(o *Observed) {
 	}
 }
 
-// lostWhere is how far a probe got.
 func lostWhere(p *Probe) words.Text {
 	switch {
 	case p.Arrived:

@@ -28,7 +28,6 @@ func Check() *checks.Check {
 	}, observe, judge)
 }
 
-// run is the state of one observation.
 type run struct {
 	env     *checks.Env
 	session *session.Client
@@ -84,7 +83,11 @@ func observeResponder(ctx context.Context, env *checks.Env, s *session.Client, o
 	o.Notes = append(o.Notes, s.Notes...)
 	o.Probes = plan(s.Info, env.Inputs.Deep)
 	r.planned = len(o.Probes)
+	r.gates = map[portKey]*gate{}
 	for i := range o.Probes {
+		if k := keyOf(&o.Probes[i]); r.gates[k] == nil {
+			r.gates[k] = &gate{decided: make(chan struct{})} // as yet shut
+		}
 		o.Probes[i].Remote = netip.AddrPortFrom(s.Addr, uint16(o.Probes[i].Port))
 	}
 	env.Progress(checks.Event{Text: words.Say("sip-alg.progress.probing", words.Args{"n": len(o.Probes), "responder": s.Addr})})
@@ -123,7 +126,6 @@ func fetch(ctx context.Context, s *session.Client) ([]session.Arrival, error) {
 func (r *run) runAll(ctx context.Context, o *Observed) {
 	var wg, masked sync.WaitGroup
 	var turns, clear [][]*Probe
-	r.makeGates(o.Probes)
 	for _, g := range flows(o.Probes) {
 		switch p := g[0]; {
 		case p.Source == "5060" && p.Transport == "udp":
@@ -171,7 +173,8 @@ func (r *run) run(ctx context.Context, flow []*Probe) {
 		r.runFlow(ctx, flow)
 		return
 	}
-	r.runStream(ctx, flow[0])
+	r.connectOnce(ctx, flow[0])
+	r.askStreams(ctx, flow[0])
 }
 
 // opens lets readable SIP to the ports whose masked probe was answered.

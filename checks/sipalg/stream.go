@@ -20,25 +20,11 @@ const streamTimeout = 4 * time.Second
 // as two segments and a helper sees two packets.
 const splitPause = 30 * time.Millisecond
 
-// runStream sends one probe over TCP or TLS, and again what is lost.
-func (r *run) runStream(ctx context.Context, p *Probe) {
-	r.connectOnce(ctx, p)
-	r.askStreams(ctx, p)
-}
-
-// sendStream is a sender; every probe has a connection of its own.
-func (r *run) sendStream(ctx context.Context, probes ...*Probe) {
-	for _, p := range probes {
-		r.connectOnce(ctx, p)
-	}
-}
-
 // streamSchedule leaves it to TCP to repeat what is lost.
 func streamSchedule() probe.Schedule {
 	return probe.Schedule{SendAt: []time.Duration{0}, LastWait: streamTimeout}
 }
 
-// connectOnce sends one probe and fills in what this end saw.
 func (r *run) connectOnce(whole context.Context, p *Probe) {
 	ctx, cancel := context.WithTimeout(whole, streamTimeout)
 	defer cancel()

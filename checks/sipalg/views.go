@@ -85,7 +85,6 @@ func (v *views) all() (out []View) {
 // enoughViews that are heard end the asking; the nat check asks the rest.
 const enoughViews = 2
 
-// ask asks all STUN servers at once.
 func (v *views) ask(l *viewsOf, local netip.Addr) {
 	ctx, cancel := context.WithTimeout(v.run, 4*time.Second)
 	defer cancel()
@@ -97,15 +96,20 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 	var wg sync.WaitGroup
 	for _, name := range v.env.STUNServers() {
 		wg.Go(func() {
-			to, ok := probe.Lookup(ctx, v.env.Net, name, session.DefaultSTUNPort, local)
-			if !ok {
+			to, err := probe.Lookup(ctx, v.env.Net, name, session.DefaultSTUNPort, local)
+			if err != nil {
 				return
 			}
 			o := sock.Ask(ctx, stun.Question{To: to, Plan: stun.Patient()})
 			if !o.Answered || !o.Response.Seen().IsValid() {
 				return
 			}
-			if l.add(v, View{Local: local, Seen: o.Response.Seen().Addr(), By: name}) {
+			v.mu.Lock()
+			l.seen = append(l.seen, View{Local: local, Seen: o.Response.Seen().Addr(), By: name})
+			first := len(l.seen) == 1
+			v.mu.Unlock()
+			l.told()
+			if first {
 				second := secondHop(ctx, sock, to)
 				v.mu.Lock()
 				l.seen[0].Second = second
@@ -119,15 +123,6 @@ func (v *views) ask(l *viewsOf, local netip.Addr) {
 		})
 	}
 	wg.Wait()
-}
-
-// add notes a view, and reports whether it is the first.
-func (l *viewsOf) add(v *views, one View) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	l.seen = append(l.seen, one)
-	l.told()
-	return len(l.seen) == 1
 }
 
 // secondHop asks which router comes after the first, by the same flow: the

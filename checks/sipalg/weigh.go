@@ -237,7 +237,6 @@ func (g group) connectionLost(q *Probe) float64 {
 	return g.loss
 }
 
-// choose is the number of ways to choose n out of all.
 func choose(all, n int) float64 {
 	ways := 1.0
 	for i := range n {

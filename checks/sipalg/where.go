@@ -92,7 +92,6 @@ func writtenAddrs(o *Observed, all []evidence) []netip.Addr {
 	return out
 }
 
-// addrsIn finds the literal addresses in a piece of a message.
 func addrsIn(text string) []netip.Addr {
 	var out []netip.Addr
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t;,<>@=\"[]", r) }) {
@@ -125,7 +124,6 @@ func secondNAT(o *Observed, h *netinfo.Host, nat *checks.Result) words.Text {
 	return words.Text{}
 }
 
-// translatedTwice reads the result of the nat check.
 func translatedTwice(nat *checks.Result) bool {
 	if nat == nil {
 		return false

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// dialog is what the messages of one probe share.
 type dialog struct {
 	token     string // in the user part, branch, Call-ID: whatever survives names the probe
 	transport string // udp tcp tls
@@ -68,7 +69,7 @@ func (d dialog) request(method, variant string) []byte {
 
 // cseq numbers the requests of a dialog; 0 is avoided because old kernels
 // dropped it.
-var cseq = map[string]int{"INVITE": 1, "ACK": 1, "REGISTER": 1, "OPTIONS": 1, "SUBSCRIBE": 1, "BYE": 2}
+var cseq = map[string]int{"INVITE": 1, "ACK": 1, "CANCEL": 1, "REGISTER": 1, "OPTIONS": 1, "SUBSCRIBE": 1, "BYE": 2}
 
 func (d dialog) user(method string) string {
 	if method == "REGISTER" {
@@ -124,19 +125,23 @@ func (d dialog) sdp(variant string) string {
 
 // answer builds the 200 OK to an INVITE that the responder sent us: the fields
 // that RFC 3261, 8.2.6.2 wants copied, our Contact, our SDP.
-func (d dialog) answer(via, from, to, callID, cseq string) []byte {
-	body := d.sdp("")
-	lines := []string{
-		"SIP/2.0 200 OK",
-		"Via: " + via,
-		"From: " + from,
-		"To: " + to + ";tag=" + d.token[len(d.token)-12:],
-		"Call-ID: " + callID,
-		"CSeq: " + cseq,
+func (d dialog) answer(m *sip.Message) []byte {
+	lines, body := []string{"SIP/2.0 200 OK"}, d.sdp("")
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
+		value := ""
+		if h := m.Get(strings.ToLower(name)); h != nil {
+			value = string(h.Value)
+		}
+		if name == "To" {
+			value += ";tag=" + d.token[len(d.token)-12:]
+		}
+		lines = append(lines, name+": "+value)
+	}
+	lines = append(lines,
 		fmt.Sprintf("Contact: <sip:%s@%s;transport=udp>", d.token, d.local),
 		"User-Agent: sipdoctor",
 		"Content-Type: application/sdp",
 		fmt.Sprintf("Content-Length: %d", len(body)),
-	}
+	)
 	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
 
-// A Dialogue is what the requests on one flow share. None carries credentials of
-// its own, or a body.
+// A Dialogue is what the requests on one flow share.
 type Dialogue struct {
 	CallID    string
 	tag       string
@@ -18,6 +17,7 @@ type Dialogue struct {
 	local     netip.AddrPort
 	uri       string // of the server's domain: sip:example.net
 	address   string // of record: sipdoctor@example.net
+	Body      string
 	cseq      int
 }
 
@@ -59,8 +59,8 @@ func (d *Dialogue) Request(method string, extra ...string) *Ask {
 		"User-Agent: sipdoctor",
 	}
 	lines = append(lines, extra...)
-	lines = append(lines, "Content-Length: 0")
-	message, want := []byte(strings.Join(lines, "\r\n")+"\r\n\r\n"), fmt.Sprintf("%d %s", d.cseq, method)
+	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(d.Body)))
+	message, want := []byte(strings.Join(lines, "\r\n")+"\r\n\r\n"+d.Body), fmt.Sprintf("%d %s", d.cseq, method)
 	return &Ask{
 		Payload: func() []byte { return message },
 		Match:   func(b []byte, _ netip.AddrPort) bool { return finalFor(b, d.CallID, want) },

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -62,14 +63,29 @@ func SameFamily(addrs []netip.Addr, local netip.Addr) (netip.Addr, bool) {
 
 // Lookup returns the address of a server, "host" or "host:port", that the local
 // address can talk to.
-func Lookup(ctx context.Context, n platform.Network, server string, defaultPort int, local netip.Addr) (netip.AddrPort, bool) {
+func Lookup(ctx context.Context, n platform.Network, server string, defaultPort int, local netip.Addr) (netip.AddrPort, error) {
 	at, err := netinfo.ParseHostPort(server)
 	if err != nil {
-		return netip.AddrPort{}, false
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", server, err)
 	}
-	addrs, _ := n.LookupAddrs(ctx, at.Host)
+	addrs, err := n.LookupAddrs(ctx, at.Host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
 	a, ok := SameFamily(addrs, local)
-	return netip.AddrPortFrom(a, uint16(at.PortOr(defaultPort))), ok
+	if !ok {
+		return netip.AddrPort{}, NoFamily(local)
+	}
+	return netip.AddrPortFrom(a, uint16(at.PortOr(defaultPort))), nil
+}
+
+// NoFamily is the error of a host without an address of the family of local; its
+// text is a code for messages.
+func NoFamily(local netip.Addr) error {
+	if local.Is6() {
+		return errors.New("no-ipv6")
+	}
+	return errors.New("no-ipv4")
 }
 
 // A Server is where a SIP server answers over one transport.

@@ -27,9 +27,16 @@ type Schedule struct {
 // a tester that must answer within seconds asks a little sooner and as often.
 // With 5 % loss each way all five fail once in 100,000 times. The last wait is
 // longer than any round trip on which a call would be bearable.
-func SIP() Schedule {
-	const ms = time.Millisecond
-	return Schedule{SendAt: []time.Duration{0, 400 * ms, 1000 * ms, 1800 * ms, 2700 * ms}, LastWait: 900 * ms}
+func SIP() Schedule { return At(900, 0, 400, 1000, 1800, 2700) }
+
+// At is the schedule of sends at so many milliseconds since the start; lastWait
+// is in milliseconds too.
+func At(lastWait time.Duration, sendAt ...time.Duration) Schedule {
+	s := Schedule{LastWait: lastWait * time.Millisecond}
+	for _, ms := range sendAt {
+		s.SendAt = append(s.SendAt, ms*time.Millisecond)
+	}
+	return s
 }
 
 // Sleep waits for d, or until ctx ends; its error is that of ctx.

@@ -32,19 +32,13 @@ type Path struct {
 	BurstR float64
 }
 
-// The defaults of ITU-T G.107, table 2, of which the terms below are made.
+// What the model comes to before delay, codec and loss, all else being at the
+// defaults of ITU-T G.107, table 2.
 const (
-	slr  = 8.0   // send loudness rating, dB
-	rlr  = 2.0   // receive loudness rating, dB
-	ds   = 3.0   // D-value of the telephone, send side
-	dr   = 3.0   // receive side
-	stmr = 15.0  // sidetone masking rating, dB
-	telr = 65.0  // talker echo loudness rating, dB
-	wepl = 110.0 // weighted echo path loss, dB
-	qdu  = 1.0   // quantising distortion units
-	nc   = -70.0 // circuit noise, dBm0p
-	nfor = -64.0 // noise floor at the receive side, dBmp
-	room = 35.0  // room noise on either side, dB(A)
+	ro   = 94.7688215794 // 7.2: speech against all noise; of the talker's echo as well, as Roe
+	is   = 1.4135681311  // 7.3: too loud, wrong sidetone, quantising
+	telr = 65.0          // talker echo loudness rating, dB
+	wepl = 110.0         // weighted echo path loss, dB
 
 	// maxBurstR is where the model's experiments end (G.107, table 2).
 	maxBurstR = 2.0
@@ -54,45 +48,19 @@ const (
 // other parameters at their defaults and no advantage factor: 93.2 at best. It
 // may be below zero.
 func R(p Path, c Codec) float64 {
-	no := noise()
-	ro := 15 - 1.5*(slr+no)
-	return ro - simultaneous(ro, no) - delay(p.OneWayMS, ro, no) - Effective(c, p.LossPct, p.BurstR)
-}
-
-// noise is No of G.107, 7.2: all noise, as if at the 0 dBr point, dBm0p.
-func noise() float64 {
-	olr := slr + rlr
-	nos := room - slr - ds - 100 + 0.004*sq(room-olr-ds-14)
-	pre := room + 10*math.Log10(1+math.Pow(10, (10-stmr-dr)/10))
-	nor := rlr - 121 + pre + 0.008*sq(pre-35)
-	return 10 * math.Log10(math.Pow(10, nc/10)+math.Pow(10, nos/10)+math.Pow(10, nor/10)+math.Pow(10, (nfor+rlr)/10))
-}
-
-// simultaneous is Is of G.107, 7.3: too loud, wrong sidetone, quantising. The
-// sidetone is taken without delay, as for the default of 93.2: what delay does
-// to it is echo.
-func simultaneous(ro, no float64) float64 {
-	xolr := slr + rlr + 0.2*(64+no-rlr)
-	iolr := 20 * (root(1+math.Pow(xolr/8, 8), 8) - xolr/8)
-	stmro := -10 * math.Log10(math.Pow(10, -stmr/10)+math.Pow(10, -telr/10))
-	ist := 12*root(1+math.Pow((stmro-13)/6, 8), 8) - 28*root(1+math.Pow((stmro+1)/19.4, 35), 35) -
-		13*root(1+math.Pow((stmro-3)/33, 13), 13) + 29
-	q := 37 - 15*math.Log10(qdu)
-	g := 1.07 + 0.258*q + 0.0602*sq(q)
-	iq := 15 * math.Log10(1+math.Pow(10, (ro-100)/15+46/8.4-g/9)+math.Pow(10, 46.0/30-g/40))
-	return iolr + ist + iq
+	return ro - is - delay(p.OneWayMS) - Effective(c, p.LossPct, p.BurstR)
 }
 
 // delay is Id of G.107, 7.4: echo to the talker, echo to the listener, and
 // delay alone, for a one-way delay in ms.
-func delay(ms, ro, no float64) float64 {
+func delay(ms float64) float64 {
 	t := max(ms, 0)
 	terv := telr - 40*math.Log10((1+t/10)/(1+t/150)) + 6*math.Exp(-0.3*t*t)
-	re, roe := 80+2.5*(terv-14), -1.5*(no-rlr)
+	re := 80 + 2.5*(terv-14)
 	talker := 0.0
 	if t >= 1 { // below 1 ms it counts as sidetone
 		// The formula dips below zero for the first few ms.
-		talker = max(0, (roe-re)/2+math.Sqrt(sq(roe-re)/4+100)-1) * (1 - math.Exp(-t))
+		talker = max(0, (ro-re)/2+math.Sqrt(sq(ro-re)/4+100)-1) * (1 - math.Exp(-t))
 	}
 	rle := 10.5 * (wepl + 7) * math.Pow(2*t+1, -0.25)
 	listener := (ro-rle)/2 + math.Sqrt(sq(ro-rle)/4+169)

@@ -206,3 +206,47 @@ func TestAHandfulOfPacketsProvesLittle(t *testing.T) {
 
 // g711Plain is ITU-T G.711 that plays silence for what was lost.
 func g711Plain() Codec { return Codec{Name: "G.711 without concealment", Bpl: 4.3, DelayMS: 20} }
+
+// The defaults of ITU-T G.107, table 2, of which the constants are made.
+const (
+	slr  = 8.0   // send loudness rating, dB
+	rlr  = 2.0   // receive loudness rating, dB
+	ds   = 3.0   // D-value of the telephone, send side
+	dr   = 3.0   // receive side
+	stmr = 15.0  // sidetone masking rating, dB
+	qdu  = 1.0   // quantising distortion units
+	nc   = -70.0 // circuit noise, dBm0p
+	nfor = -64.0 // noise floor at the receive side, dBmp
+	room = 35.0  // room noise on either side, dB(A)
+)
+
+func TestTheConstantsFollowFromTheDefaults(t *testing.T) {
+	no := noise()
+	if want := 15 - 1.5*(slr+no); !near(ro, want, 1e-9) || !near(ro, -1.5*(no-rlr), 1e-9) || !near(is, simultaneous(want, no), 1e-9) {
+		t.Errorf("Ro %.10f, Roe %.10f, Is %.10f", want, -1.5*(no-rlr), simultaneous(want, no))
+	}
+}
+
+// noise is No of G.107, 7.2: all noise, as if at the 0 dBr point, dBm0p.
+func noise() float64 {
+	olr := slr + rlr
+	nos := room - slr - ds - 100 + 0.004*sq(room-olr-ds-14)
+	pre := room + 10*math.Log10(1+math.Pow(10, (10-stmr-dr)/10))
+	nor := rlr - 121 + pre + 0.008*sq(pre-35)
+	return 10 * math.Log10(math.Pow(10, nc/10)+math.Pow(10, nos/10)+math.Pow(10, nor/10)+math.Pow(10, (nfor+rlr)/10))
+}
+
+// simultaneous is Is of G.107, 7.3: too loud, wrong sidetone, quantising. The
+// sidetone is taken without delay, as for the default of 93.2: what delay does
+// to it is echo.
+func simultaneous(ro, no float64) float64 {
+	xolr := slr + rlr + 0.2*(64+no-rlr)
+	iolr := 20 * (root(1+math.Pow(xolr/8, 8), 8) - xolr/8)
+	stmro := -10 * math.Log10(math.Pow(10, -stmr/10)+math.Pow(10, -telr/10))
+	ist := 12*root(1+math.Pow((stmro-13)/6, 8), 8) - 28*root(1+math.Pow((stmro+1)/19.4, 35), 35) -
+		13*root(1+math.Pow((stmro-3)/33, 13), 13) + 29
+	q := 37 - 15*math.Log10(qdu)
+	g := 1.07 + 0.258*q + 0.0602*sq(q)
+	iq := 15 * math.Log10(1+math.Pow(10, (ro-100)/15+46/8.4-g/9)+math.Pow(10, 46.0/30-g/40))
+	return iolr + ist + iq
+}
