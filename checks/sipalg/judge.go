@@ -52,6 +52,7 @@ func judge(o Observed, h *netinfo.Host, others checks.Others) checks.Judgement {
 	if o.Responder == nil {
 		var asked []Path
 		for _, e := range f.weighed {
+			e.Plain = false // no responder said so
 			asked = append(asked, e.Path)
 		}
 		f.Works = unharmed(asked, func(p *Path) bool { return p.Verdict != None && p.Verdict != NoSign })
