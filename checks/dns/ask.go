@@ -149,7 +149,7 @@ func (f framed) Send(b []byte) error {
 	return err
 }
 
-func (f framed) Next() ([]byte, error) {
+func (f framed) Receive() ([]byte, error) {
 	b := make([]byte, dns.MaxMsgSize)
 	n, err := f.Read(b)
 	return b[:n], err

@@ -120,8 +120,8 @@ func (s *webSocket) frame(kind byte, b []byte) error {
 	return err
 }
 
-// Next returns the next whole message, and answers pings on the way.
-func (s *webSocket) Next() ([]byte, error) {
+// Receive returns the next whole message, and answers pings on the way.
+func (s *webSocket) Receive() ([]byte, error) {
 	var message []byte
 	for {
 		kind, final, b, err := readFrame(s.r)

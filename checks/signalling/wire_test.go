@@ -94,7 +94,7 @@ func FuzzWebSocket(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := &webSocket{w: io.Discard, r: bufio.NewReader(bytes.NewReader(b))}
 		for {
-			m, err := s.Next()
+			m, err := s.Receive()
 			if err != nil {
 				return
 			}

@@ -91,8 +91,8 @@ func (r *run) connect(ctx context.Context, p *Probe) (*probe.Flow, error) {
 // masked carries unreadable messages.
 type masked struct{ *probe.Stream }
 
-func (m masked) Send(b []byte) error   { return session.WriteMasked(m, b) }
-func (m masked) Next() ([]byte, error) { return session.ReadMasked(m) }
+func (m masked) Send(b []byte) error      { return session.WriteMasked(m, b) }
+func (m masked) Receive() ([]byte, error) { return session.ReadMasked(m) }
 
 // halves sends each message in two segments.
 type halves struct{ *probe.Stream }

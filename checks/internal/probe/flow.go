@@ -29,11 +29,11 @@ type Flow struct {
 	tcp net.Conn // below TLS and whatever else
 }
 
-// Messages sends and receives whole messages on a connection. What Next returns
+// Messages sends and receives whole messages on a connection. What Receive returns
 // is valid until the next call.
 type Messages interface {
 	Send([]byte) error
-	Next() ([]byte, error)
+	Receive() ([]byte, error)
 }
 
 // OpenUDP opens a socket of its own to ask a server from. Its local address is
@@ -123,7 +123,7 @@ func (f *Flow) Ask(ctx context.Context, s Schedule, asks ...*Ask) error {
 		}
 	}
 	for x.open() > 0 {
-		b, err := f.Messages.Next()
+		b, err := f.Messages.Receive()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return ctx.Err()
@@ -151,8 +151,8 @@ func (s *Stream) Send(b []byte) error {
 // ErrClosed means that the far end closed the stream before it answered.
 var ErrClosed = errors.New("the connection was closed without an answer")
 
-// Next reads the next message; keep-alives are left out.
-func (s *Stream) Next() ([]byte, error) {
+// Receive reads the next message; keep-alives are left out.
+func (s *Stream) Receive() ([]byte, error) {
 	buf := make([]byte, 4096)
 	for {
 		b, kind, ok, err := s.framer.Next()
@@ -179,7 +179,7 @@ func (s *Stream) Next() ([]byte, error) {
 func ReadFinal(conn net.Conn, wanted func([]byte) bool) ([]byte, error) {
 	s := Stream{Conn: conn}
 	for {
-		b, err := s.Next()
+		b, err := s.Receive()
 		if err != nil || wanted(b) {
 			return bytes.Clone(b), err
 		}
