@@ -122,7 +122,7 @@ func TestARejectingBoxIsNotAMissingServer(t *testing.T) {
 	p := probeOf("udp", "example.net", "198.51.100.5", 0, "refused")
 	for hop, want := range map[string]string{
 		"198.51.100.5": "There is no SIP server at example.net",
-		"192.168.88.1": "192.168.88.1, a device on the way, rejects SIP to example.net",
+		"192.168.88.1": "A device on the path (192.168.88.1) rejects SIP to example.net",
 	} {
 		p.ErrorHop = netip.MustParseAddr(hop)
 		j := judge(Observed{Servers: []Server{{Name: "example.net", Probes: []Probe{p}}}}, &netinfo.Host{})
