@@ -288,7 +288,7 @@ func TestWhySilenceProvesNothing(t *testing.T) {
 		}, "the connection timed out, which"},
 		"nobody knows what arrived":    {edit(func(p *Probe) { p.Known = false }), "could not be asked what arrived"},
 		"another program has the port": {edit(func(p *Probe) { p.Source, p.ErrorClass = "5060", "in-use" }), "source port 5060 is in use"},
-		"this machine's filter":        {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own packet filter"},
+		"this machine's filter":        {edit(func(p *Probe) { p.ErrorClass = "local-filter" }), "own firewall"},
 		"it was never sent":            {edit(func(p *Probe) { p.Tries = 0 }), "time ran out before"},
 		"it was never written":         {edit(func(p *Probe) { p.Sent = nil }), "time ran out before"},
 		"an error stopped it":          {edit(func(p *Probe) { p.Tries, p.Error = 0, "no route" }), "no route"},

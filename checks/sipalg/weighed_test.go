@@ -254,7 +254,7 @@ func TestWhatIsAProxy(t *testing.T) {
 // A proxy is called that, and its finding is beyond doubt.
 func TestAProxyIsCalledAProxy(t *testing.T) {
 	r := resultOf(t, visit(passes, on("udp", 5060, true, proxies)), office)
-	if want := "A SIP proxy, most likely in your router, takes every SIP message apart and sends its own"; len(r.Findings) != 1 || r.Findings[0].Title != want ||
+	if want := "A SIP proxy, most likely in your router, replaces every SIP message with its own"; len(r.Findings) != 1 || r.Findings[0].Title != want ||
 		!slices.Equal(found(r), []string{"sip-alg.proxying critical certain"}) || r.Status != checks.Fail {
 		t.Errorf("%s, %v: %+v", r.Status, found(r), r.Findings)
 	}
@@ -384,10 +384,10 @@ func TestWhoAnswersInThePlaceOfTheServer(t *testing.T) {
 		short string   // what the summary says of the port
 		want  []string // the names of the first pieces of evidence
 	}{
-		"another server has the port": {stranger, "Something on the way answers SIP instead of the server", " answered by another server", []string{"UDP 5060 OPTIONS", "affected"}},
-		"what never arrived was answered": {never, "Something on the way answers SIP instead of the server", " answered by another server",
+		"another server has the port": {stranger, "Something on the path answers SIP instead of the server", " answered by another server", []string{"UDP 5060 OPTIONS", "affected"}},
+		"what never arrived was answered": {never, "Something on the path answers SIP instead of the server", " answered by another server",
 			[]string{"UDP 5060 INVITE", "UDP 5060 REGISTER", "affected"}},
-		"and the rest comes through a proxy": {both, "A SIP proxy, most likely in your router, takes every SIP message apart and sends its own", ": proxied (Via and Max-Forwards changed)",
+		"and the rest comes through a proxy": {both, "A SIP proxy, most likely in your router, replaces every SIP message with its own", ": proxied (Via and Max-Forwards changed)",
 			[]string{"UDP 5060 REGISTER", "Via added"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -511,7 +511,7 @@ func TestWhatPointsToASecondNAT(t *testing.T) {
 		"the router is at a public address":   {outside("203.0.113.1"), View{}, ""},
 		"at a private one":                    {outside("192.168.1.2"), View{}, "the router's outer address is 192.168.1.2"},
 		"at a private one of IPv6":            {outside("fd00::2"), View{}, ""},
-		"a private router comes after it":     {outside(""), seen("203.0.113.1", "192.168.1.1"), "the router behind yours has the address 192.168.1.1"},
+		"a private router comes after it":     {outside(""), seen("203.0.113.1", "192.168.1.1"), "the router beyond yours has the address 192.168.1.1"},
 		"but nothing is translated":           {outside(""), seen("192.168.88.10", "192.168.1.1"), ""},
 		"it is the same router":               {outside(""), seen("203.0.113.1", "192.168.88.1"), ""},
 		"it is the same router, of IPv6":      {outside(""), seen("203.0.113.1", "fd00::1"), ""},
