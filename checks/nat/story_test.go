@@ -135,7 +135,7 @@ func TestStories(t *testing.T) {
 			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}},
 		{name: "this machine's own firewall", router: checktest.RouterOptions{NAT: checktest.Linux()},
 			servers: func(n *internet) { both(n); n.phone.BlockOutput(checktest.Rule{Proto: checktest.UDP}) },
-			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}, summary: "own packet filter"},
+			mapping: unknown, filtering: unknown, findings: []string{"nat.udp-blocked"}, summary: "own firewall"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

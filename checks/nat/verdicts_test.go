@@ -346,7 +346,7 @@ func TestTheEvidenceThatOnlyHTTPSPasses(t *testing.T) {
 	for _, e := range udpBlocked(o, questions{addresses: 2}).Evidence[1:] {
 		got = append(got, english(t, e.Says["name"].(words.Text))+" "+english(t, e.Says["got"].(words.Text)))
 	}
-	want := []string{"TCP to 198.51.100.2:443 connected", "TCP to 198.51.100.2:5060 refused, though it listens there", "TCP to 198.51.100.2:3478 no answer"}
+	want := []string{"TCP to 198.51.100.2:443 connected", "TCP to 198.51.100.2:5060 refused, though the responder listens there", "TCP to 198.51.100.2:3478 no answer"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
