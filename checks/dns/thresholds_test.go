@@ -420,7 +420,7 @@ func TestWhatCameOfTheQuestions(t *testing.T) {
 		"it is silent":                          {[]Question{failed("", ""), lost}, nil, "silent, asked 6 times"},
 		"it was not asked":                      {nil, nil, "silent"},
 		"it is broken":                          {[]Question{failed("refused", ""), asked("x", "A", "SERVFAIL")}, nil, "answers SERVFAIL"},
-		"nobody listens":                        {[]Question{failed("refused", ""), failed("prohibited", "")}, nil, "nobody listens there (port unreachable)"},
+		"nobody listens":                        {[]Question{failed("refused", ""), failed("prohibited", "")}, nil, "nothing listens there (port unreachable)"},
 		"a hop says no":                         {[]Question{failed("prohibited", "192.0.2.1"), failed("refused", "")}, nil, "prohibited, says 192.0.2.1"},
 		"it says no, nobody knows who":          {[]Question{failed("", ""), failed("prohibited", ""), failed("unreachable", "")}, nil, "prohibited"},
 		"it is silent over TCP as well":         {[]Question{failed("", "")}, &Question{}, "silent, asked 6 times; no answer over TCP either"},
