@@ -112,40 +112,40 @@ func TestWhatIsSaidOfFragments(t *testing.T) {
 		summary string
 		reason  string
 	}{
-		"they pass": {nil, checks.Pass, "", "UDP messages of 8000 bytes pass both ways, in fragments", ""},
+		"they pass": {nil, checks.Pass, "", "UDP datagrams of 8000 bytes pass both ways, in fragments", ""},
 		"up to 2000 bytes come in": {[]edit{lost(down, 8000)}, checks.Pass, "",
-			"UDP messages of 2000 bytes pass both ways, in fragments", ""},
+			"UDP datagrams of 2000 bytes pass both ways, in fragments", ""},
 		"up to 2000 bytes go out": {[]edit{lost(up, 8000)}, checks.Pass, "",
-			"UDP messages of 2000 bytes pass both ways, in fragments", ""},
+			"UDP datagrams of 2000 bytes pass both ways, in fragments", ""},
 		"a single length is lost, a longer one passes": {[]edit{lost(up, 2000)}, checks.Pass, "",
-			"UDP messages of 8000 bytes pass both ways, in fragments", ""},
+			"UDP datagrams of 8000 bytes pass both ways, in fragments", ""},
 		"they are not let out": {[]edit{lost(up, 2000, 8000)}, checks.Warn, droppedLine,
-			"IP fragments are dropped on the way out: UDP messages longer than 1472 bytes do not leave", ""},
+			"IP fragments are dropped on the way out: UDP datagrams longer than 1472 bytes do not get out", ""},
 		"they are not let in": {[]edit{lost(down, 2000, 8000)}, checks.Warn, droppedLine,
-			"IP fragments are dropped on the way in: UDP messages longer than 1472 bytes do not arrive", ""},
+			"IP fragments are dropped on the way in: UDP datagrams longer than 1472 bytes do not get in", ""},
 		"they are dropped both ways": {[]edit{lost(up, 2000, 8000), lost(down, 1472, 2000, 8000)}, checks.Warn, droppedLine,
-			"IP fragments are dropped: UDP messages longer than 500 bytes do not pass", ""},
+			"IP fragments are dropped: UDP datagrams longer than 500 bytes do not pass", ""},
 		"the longest was tried too seldom": {[]edit{lost(up, 2000), unsure(up, "", 8000)}, checks.Inconclusive, "",
-			"UDP messages of 1472 bytes pass up, 8000 down; more could not be told",
-			"8000 bytes up after 4 tries, 20 of 20 short questions answered"},
+			"UDP datagrams of 1472 bytes pass on the way out, of 8000 bytes on the way in; larger ones could not be measured",
+			"8000 bytes out after 4 tries, 20 of 20 short datagrams answered"},
 		"and it is said why": {[]edit{unsure(down, "the responder answered short", 2000, 8000)}, checks.Inconclusive, "",
-			"UDP messages of 8000 bytes pass up, 1472 down; more could not be told",
-			"2000 bytes down after 4 tries, 20 of 20 short questions answered, the responder answered short"},
+			"UDP datagrams of 8000 bytes pass on the way out, of 1472 bytes on the way in; larger ones could not be measured",
+			"2000 bytes in after 4 tries, 20 of 20 short datagrams answered, the responder answered short"},
 		"they are not let out, and nobody knows of the way in": {[]edit{lost(up, 2000, 8000), unsure(down, "", 2000, 8000)}, checks.Inconclusive, droppedLine,
-			"UDP messages of 1472 bytes pass up, 1472 down; more could not be told", "2000 bytes down after 4 tries"},
+			"UDP datagrams of 1472 bytes pass on the way out, of 1472 bytes on the way in; larger ones could not be measured", "2000 bytes in after 4 tries"},
 		"they are not let in, and nobody knows of the way out": {[]edit{lost(down, 2000, 8000), unsure(up, "", 2000, 8000)}, checks.Inconclusive, droppedLine,
-			"UDP messages of 1472 bytes pass up, 1472 down; more could not be told", "2000 bytes up after 4 tries"},
+			"UDP datagrams of 1472 bytes pass on the way out, of 1472 bytes on the way in; larger ones could not be measured", "2000 bytes out after 4 tries"},
 		"an unsure length within one packet is no reason": {[]edit{unsure(up, "", 500), lost(up, 2000), unsure(up, "", 8000)}, checks.Inconclusive, "",
-			"UDP messages of 1472 bytes pass up, 8000 down; more could not be told", "8000 bytes up after 4 tries"},
+			"UDP datagrams of 1472 bytes pass on the way out, of 8000 bytes on the way in; larger ones could not be measured", "8000 bytes out after 4 tries"},
 		"1472 bytes are no fragment": {[]edit{only(up, 1472)}, checks.Inconclusive, "",
-			"UDP messages of 1472 bytes pass up, 8000 down; more could not be told", "nothing was tried"},
-		"1473 bytes are":             {[]edit{only(up, 1473)}, checks.Pass, "", "UDP messages of 1473 bytes pass both ways, in fragments", ""},
-		"1452 bytes of IPv6 are not": {[]edit{v6, only(down, 1452)}, checks.Inconclusive, "", "UDP messages of 8000 bytes pass up, 1452 down; more could not be told", "nothing was tried"},
-		"1453 bytes of IPv6 are":     {[]edit{v6, only(down, 1453)}, checks.Pass, "", "UDP messages of 1453 bytes pass both ways, in fragments", ""},
+			"UDP datagrams of 1472 bytes pass on the way out, of 8000 bytes on the way in; larger ones could not be measured", "nothing was tried"},
+		"1473 bytes are":             {[]edit{only(up, 1473)}, checks.Pass, "", "UDP datagrams of 1473 bytes pass both ways, in fragments", ""},
+		"1452 bytes of IPv6 are not": {[]edit{v6, only(down, 1452)}, checks.Inconclusive, "", "UDP datagrams of 8000 bytes pass on the way out, of 1452 bytes on the way in; larger ones could not be measured", "nothing was tried"},
+		"1453 bytes of IPv6 are":     {[]edit{v6, only(down, 1453)}, checks.Pass, "", "UDP datagrams of 1453 bytes pass both ways, in fragments", ""},
 		"no short question was answered": {[]edit{func(o *Observed) { o.Answered, o.Asked = 0, 7 }, lost(up, 500, 1472, 2000, 8000)}, checks.Inconclusive, "",
 			"not measured", "short datagrams to the responder got no answer either (7 tries)"},
 		"one short question was answered": {[]edit{func(o *Observed) { o.Answered = 1 }, lost(up, 2000, 8000)}, checks.Warn, droppedLine,
-			"IP fragments are dropped on the way out: UDP messages longer than 1472 bytes do not leave", ""},
+			"IP fragments are dropped on the way out: UDP datagrams longer than 1472 bytes do not get out", ""},
 		"nobody was named as a responder": {[]edit{func(o *Observed) { *o = Observed{NoResponder: true} }}, checks.Skip, "", "not measured", "needs a responder outside"},
 		"the responder has no such port":  {[]edit{func(o *Observed) { *o = Observed{Problem: noPlainPort} }}, checks.Inconclusive, "", "not measured", "no plain UDP port"},
 	} {
@@ -201,16 +201,16 @@ func TestWhenALongInviteIsLost(t *testing.T) {
 	}{
 		"the long one is lost": {[]edit{silent}, checks.Warn, longInviteLine, "fragments pass, but a long INVITE over UDP does not"},
 		"it was tried too seldom": {[]edit{calls(short1, Invite{Bytes: 3000, Tries: 4})}, checks.Pass, "",
-			"UDP messages of 8000 bytes pass both ways, in fragments"},
+			"UDP datagrams of 8000 bytes pass both ways, in fragments"},
 		"so is the short one": {[]edit{calls(Invite{Bytes: 900, Tries: 12, Silent: true}, long0)}, checks.Pass, "",
-			"UDP messages of 8000 bytes pass both ways, in fragments"},
-		"no INVITE was sent": {[]edit{calls()}, checks.Pass, "", "UDP messages of 8000 bytes pass both ways, in fragments"},
+			"UDP datagrams of 8000 bytes pass both ways, in fragments"},
+		"no INVITE was sent": {[]edit{calls()}, checks.Pass, "", "UDP datagrams of 8000 bytes pass both ways, in fragments"},
 		"no fragment is let out": {[]edit{silent, lost(up, 2000, 8000)}, checks.Warn, droppedLine,
-			"IP fragments are dropped on the way out: UDP messages longer than 1472 bytes do not leave"},
+			"IP fragments are dropped on the way out: UDP datagrams longer than 1472 bytes do not get out"},
 		"no fragment is let in": {[]edit{silent, lost(down, 2000, 8000)}, checks.Warn, droppedLine + ", " + longInviteLine,
-			"IP fragments are dropped on the way in: UDP messages longer than 1472 bytes do not arrive"},
+			"IP fragments are dropped on the way in: UDP datagrams longer than 1472 bytes do not get in"},
 		"nobody knows of fragments on the way out": {[]edit{silent, unsure(up, "", 2000, 8000)}, checks.Inconclusive, "",
-			"UDP messages of 1472 bytes pass up, 8000 down; more could not be told"},
+			"UDP datagrams of 1472 bytes pass on the way out, of 8000 bytes on the way in; larger ones could not be measured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := resultOf(t, seenWith(c.edits...))
@@ -222,7 +222,7 @@ func TestWhenALongInviteIsLost(t *testing.T) {
 	r, _ := resultOf(t, seenWith(silent))
 	want := []checks.Evidence{
 		{Name: "INVITE of 900 bytes", Want: "an answer", Got: "answered"},
-		{Name: "INVITE of 3000 bytes", Want: "an answer", Got: "none to 12 tries"},
+		{Name: "INVITE of 3000 bytes", Want: "an answer", Got: "none after 12 tries"},
 	}
 	if diff := cmp.Diff(want, r.Findings[0].Evidence, cmpopts.IgnoreFields(checks.Evidence{}, "Says")); diff != "" {
 		t.Error(diff)
@@ -247,8 +247,8 @@ func TestHowNarrowAPathMayBe(t *testing.T) {
 		"IPv6, a byte less":                 {[]edit{v6, limit(1451), says(1499)}, checks.Pass, narrow, "The path carries packets of 1499 bytes at most"},
 		"a SIP request just passes":         {[]edit{limit(1300), says(1328)}, checks.Pass, narrow, "The path carries packets of 1328 bytes at most"},
 		"a SIP request does not":            {[]edit{limit(1299), says(1327)}, checks.Warn, tooNarrow, "The path carries packets of 1327 bytes at most"},
-		"nobody says so":                    {[]edit{limit(1464)}, checks.Warn, hole, "Packets longer than 1492 bytes vanish without a word"},
-		"nobody says so, and it is short":   {[]edit{limit(1072)}, checks.Warn, hole, "Packets longer than 1100 bytes vanish without a word"},
+		"nobody says so":                    {[]edit{limit(1464)}, checks.Warn, hole, "Packets longer than 1492 bytes are silently lost"},
+		"nobody says so, and it is short":   {[]edit{limit(1072)}, checks.Warn, hole, "Packets longer than 1100 bytes are silently lost"},
 		"it is this machine's own link":     {[]edit{limit(1464), local}, checks.Pass, "", ""},
 		"the longer one was tried too few":  {[]edit{limit(1464), tooFew}, checks.Pass, "", ""},
 		"nothing longer was tried":          {[]edit{only(whole, 500, 1464), says(1492)}, checks.Pass, "", ""},
@@ -278,14 +278,14 @@ func TestWhatANarrowPathIsShownBy(t *testing.T) {
 	r, _ := resultOf(t, seenWith(limit(1299), says(1327), says(0)))
 	f := r.Findings[0]
 	want := []checks.Evidence{
-		{Name: "largest UDP payload that passes in one piece", Want: "1472", Got: "1299"},
+		{Name: "largest UDP payload that passes unfragmented", Want: "1472", Got: "1299"},
 		{Name: "ICMP from 203.0.113.254", Got: "fragmentation needed, MTU 1327"},
 		{Name: "ICMP from 203.0.113.254", Got: "fragmentation needed"},
 	}
 	if diff := cmp.Diff(want, f.Evidence, cmpopts.IgnoreFields(checks.Evidence{}, "Says")); diff != "" {
 		t.Error(diff)
 	}
-	if len(f.Advice) != 1 || !strings.Contains(f.Advice[0], "to 1327 and clamp TCP's MSS to 1287") || !strings.HasSuffix(f.Explanation, "Here even ordinary SIP requests are.") {
+	if len(f.Advice) != 1 || !strings.Contains(f.Advice[0], "to 1327 and clamp TCP's MSS to 1287") || !strings.HasSuffix(f.Explanation, "here even ordinary SIP requests are.") {
 		t.Errorf("%q, %q", f.Explanation, f.Advice)
 	}
 	hole, _ := resultOf(t, seenWith(limit(1464)))
@@ -303,11 +303,11 @@ func TestWhatANarrowPathIsShownBy(t *testing.T) {
 func TestWhatDroppedFragmentsAreShownBy(t *testing.T) {
 	r, _ := resultOf(t, seenWith(lost(up, 2000, 8000), lost(down, 500, 8000)))
 	want := []checks.Evidence{
-		{Name: "1472 bytes up, in one piece", Want: "an answer", Got: "answered"},
-		{Name: "2000 bytes up, in 2 pieces", Want: "an answer", Got: "none to 12 tries"},
-		{Name: "8000 bytes up, in 6 pieces", Want: "an answer", Got: "none to 12 tries"},
-		{Name: "2000 bytes down, in 2 pieces", Want: "an answer", Got: "answered"},
-		{Name: "8000 bytes down, in 6 pieces", Want: "an answer", Got: "none to 12 tries"},
+		{Name: "1472 bytes out, unfragmented", Want: "an answer", Got: "answered"},
+		{Name: "2000 bytes out, in 2 fragments", Want: "an answer", Got: "none after 12 tries"},
+		{Name: "8000 bytes out, in 6 fragments", Want: "an answer", Got: "none after 12 tries"},
+		{Name: "2000 bytes in, in 2 fragments", Want: "an answer", Got: "answered"},
+		{Name: "8000 bytes in, in 6 fragments", Want: "an answer", Got: "none after 12 tries"},
 	}
 	if diff := cmp.Diff(want, r.Findings[0].Evidence, cmpopts.IgnoreFields(checks.Evidence{}, "Says")); diff != "" {
 		t.Error(diff)
