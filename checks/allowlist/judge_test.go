@@ -111,7 +111,7 @@ func TestAProfileWithoutServers(t *testing.T) {
 	if diff := cmp.Diff(want, j.Facts, cmpopts.IgnoreUnexported(Row{}), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if f := finding(t, told(t, Observed{Profile: p}).Findings, "allow-list.phone-settings"); f.Evidence[0].Want != "off" || f.Evidence[0].Name != "SIP ALG of the router" {
+	if f := finding(t, told(t, Observed{Profile: p}).Findings, "allow-list.phone-settings"); f.Evidence[0].Want != "off" || f.Evidence[0].Name != "SIP ALG on the router" {
 		t.Errorf("%+v", f.Evidence)
 	}
 }
