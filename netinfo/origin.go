@@ -55,7 +55,7 @@ func LookupOrigin(ctx context.Context, dns TXTResolver, a netip.Addr) (ASOrigin,
 func originName(a netip.Addr) (string, error) {
 	a = a.Unmap()
 	if !publicAddr(a) {
-		return "", fmt.Errorf("finding the network of %s: it is no public address", a)
+		return "", fmt.Errorf("finding the network of %s: it is not a public address", a)
 	}
 	var labels []string
 	for _, b := range a.AsSlice() {

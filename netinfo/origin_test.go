@@ -44,8 +44,8 @@ func TestWhoseNetworkAnAddressIsIn(t *testing.T) {
 		{"a DNS server that lies about another network", "8.8.8.8", zone{name: {"1 | 192.0.2.0/24 | RU | ripencc |"}}, ASOrigin{}, "reading the network of 8.8.8.8: no record of the wanted form"},
 		{"a hijacked answer", "8.8.8.8", zone{name: {"v=spf1 -all"}}, ASOrigin{}, "reading the network of 8.8.8.8: no record of the wanted form"},
 		{"nobody answers", "8.8.8.8", zone{}, ASOrigin{}, "no such name"},
-		{"an address inside the office is not asked about", "192.168.88.10", nil, ASOrigin{}, "finding the network of 192.168.88.10: it is no public address"},
-		{"a carrier's inner address neither", "100.64.0.10", nil, ASOrigin{}, "finding the network of 100.64.0.10: it is no public address"},
+		{"an address inside the office is not asked about", "192.168.88.10", nil, ASOrigin{}, "finding the network of 192.168.88.10: it is not a public address"},
+		{"a carrier's inner address neither", "100.64.0.10", nil, ASOrigin{}, "finding the network of 100.64.0.10: it is not a public address"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

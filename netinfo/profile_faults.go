@@ -88,7 +88,7 @@ func (f *faults) addresses(p *Profile) {
 	for i, s := range p.SIP {
 		at := fmt.Sprint("sip ", i)
 		f.must(validHost(s.Host), at+" host", "%q is not a host name or address", s.Host)
-		f.must(s.Port >= 0 && s.Port <= 65535, at+" port", "%d is no port", s.Port)
+		f.must(s.Port >= 0 && s.Port <= 65535, at+" port", "%d is not a port number", s.Port)
 		_, known := usualPorts[s.Transport]
 		f.must(known, at+" transport", "%q is none of udp, tcp, tls, ws, wss", s.Transport)
 		f.origin(at, s.Origin)

@@ -23,7 +23,7 @@ func ParsePortRange(s string) (PortRange, error) {
 	b, berr := strconv.ParseUint(last, 10, 16)
 	switch {
 	case aerr != nil || berr != nil || a == 0 || b == 0:
-		return PortRange{}, fmt.Errorf("%q is no port and no range of ports like 10000-20000", s)
+		return PortRange{}, fmt.Errorf("%q is neither a port nor a range of ports such as 10000-20000", s)
 	case a > b:
 		return PortRange{}, fmt.Errorf("%q: the lower end must come first", s)
 	}

@@ -156,7 +156,7 @@ func TestABadProfileIsRefusedByFileAndLine(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
 		{"an unknown key", "stun:", "stum:", "my-pbx.yaml:6: stum: unknown key"},
 		{"a port that is text", "port: 5080", "port: sip", `my-pbx.yaml:5: sip 1 port: "sip" is not a whole number`},
-		{"a port too high", "port: 5080", "port: 70000", "my-pbx.yaml:5: sip 1 port: 70000 is no port"},
+		{"a port too high", "port: 5080", "port: 70000", "my-pbx.yaml:5: sip 1 port: 70000 is not a port number"},
 		{"a transport nobody has", "transport: udp", "transport: carrier-pigeon", `my-pbx.yaml:5: sip 1 transport: "carrier-pigeon" is none of udp, tcp, tls, ws, wss`},
 		{"a host that is a command", "pbx.example.net", `"x; reboot"`, `my-pbx.yaml:4: sip 0 host: "x; reboot" is not a host name or address`},
 		{"a host forgotten", "host: pbx.example.net, ", "", `my-pbx.yaml:4: sip 0 host: "" is not a host name or address`},
@@ -165,7 +165,7 @@ func TestABadProfileIsRefusedByFileAndLine(t *testing.T) {
 		{"the whole Internet", "stun:\n", "subnets: [{cidr: 0.0.0.0/0, use: any}]\nstun:\n", `my-pbx.yaml:6: subnets 0 cidr: "0.0.0.0/0" is the whole Internet`},
 		{"a network twice", "stun:\n", "subnets: [{cidr: 192.0.2.1, use: any}, {cidr: 192.0.2.1/32, use: any}]\nstun:\n", `my-pbx.yaml:6: subnets 1 cidr: 192.0.2.1/32 stands twice`},
 		{"a range the wrong way round", "stun:\n", "rtp: [{range: 20000-10000}]\nstun:\n", `my-pbx.yaml:6: rtp 0 range: "20000-10000": the lower end must come first`},
-		{"port zero", "stun:\n", "rtp: [{range: 0-10}]\nstun:\n", `my-pbx.yaml:6: rtp 0 range: "0-10" is no port and no range of ports like 10000-20000`},
+		{"port zero", "stun:\n", "rtp: [{range: 0-10}]\nstun:\n", `my-pbx.yaml:6: rtp 0 range: "0-10" is neither a port nor a range of ports such as 10000-20000`},
 		{"a country in words", "stun:\n", "serves: [{countries: [Russia]}]\nstun:\n", `my-pbx.yaml:6: serves 0 countries 0: "Russia" is not a country code of two capitals, like RU`},
 		{"a registration every century", "stun:\n", "client: {registration_s: 3153600000}\nstun:\n", `my-pbx.yaml:6: client registration_s: 3153600000 is not a number of seconds from 1 to 86400`},
 		{"two opinions on the ALG", "stun:\n", "sip_alg_must_be_off: true\nclient: {sip_alg: on}\nstun:\n", `my-pbx.yaml:6: sip_alg_must_be_off: client says sip_alg "on"`},

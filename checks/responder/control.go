@@ -40,7 +40,7 @@ type controlCall struct {
 func (s *Server) open(c *controlCall, now time.Time) (*conversation, session.Info, error) {
 	var req session.OpenRequest
 	if err := json.Unmarshal(c.body, &req); err != nil {
-		return nil, session.Info{}, refuse(http.StatusBadRequest, "the open request is no JSON of this protocol")
+		return nil, session.Info{}, refuse(http.StatusBadRequest, "the open request is not JSON of this protocol")
 	}
 	if req.Protocol != session.Protocol {
 		return nil, session.Info{}, refuse(http.StatusBadRequest,

@@ -292,8 +292,8 @@ func TestSomethingElseAnswers(t *testing.T) {
 	smtp := greeter(t, "220 mail.example.net ESMTP\r\n")
 	tests := []struct{ name, addr, want string }{
 		{"a router's web page", page.Listener.Addr().String(), "a web server, but no sipdoctor responder (HTTP 200"},
-		{"a web server without TLS", plain.Listener.Addr().String(), "speaks no TLS"},
-		{"a mail server", smtp, "speaks no TLS"},
+		{"a web server without TLS", plain.Listener.Addr().String(), "does not speak TLS"},
+		{"a mail server", smtp, "does not speak TLS"},
 		{"a newer responder", newer.Listener.Addr().String(), "the responder speaks protocol 2, this program 1"},
 		{"a responder that talks nonsense", odd.Listener.Addr().String(), "names port 70000"},
 	}

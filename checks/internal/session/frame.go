@@ -104,7 +104,7 @@ func IsFrame(p []byte) bool { return bytes.HasPrefix(p, []byte(`{"v":`)) }
 
 func parseFrame[T Frame | FrameReply](p []byte) (f T, err error) {
 	if !IsFrame(p) {
-		return f, errors.New("no control frame")
+		return f, errors.New("not a control frame")
 	}
 	if err := json.Unmarshal(p, &f); err != nil {
 		return f, fmt.Errorf("reading a control frame: %w", err)

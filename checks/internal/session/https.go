@@ -65,9 +65,9 @@ func handshakeError(err error) error {
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == BusyPreface:
 		return &refusalError{&BusyError{Text: "it has no room for another connection", After: 2 * time.Second}}
 	case errors.As(err, &record):
-		return errors.New("what answers there speaks no TLS: it is no sipdoctor responder, or something on the way interferes")
+		return errors.New("what answers there does not speak TLS: it is not a sipdoctor responder, or something on the path interferes")
 	case errors.Is(err, io.EOF):
-		return errors.New("the connection was closed during the TLS handshake: it is no sipdoctor responder, or something on the way interferes")
+		return errors.New("the connection was closed during the TLS handshake: it is not a sipdoctor responder, or something on the path interferes")
 	}
 	return err
 }
