@@ -139,7 +139,7 @@ func TestDetailsThatDecide(t *testing.T) {
 			dump: input("-A INPUT -m set --match-set pairs src -j DROP"), sets: "create pairs hash:ip,port family inet\nadd pairs 198.51.100.7,udp:5060\n", want: []string{"accept " + all + " by INPUT"},
 		},
 		"a hardware address": {
-			dump: input("-A INPUT -m set --match-set macs src -j DROP"), sets: "create macs hash:mac\nadd macs 02:00:00:00:00:01\n", want: []string{"maybe " + all + " by INPUT 1: the hardware address"},
+			dump: input("-A INPUT -m set --match-set macs src -j DROP"), sets: "create macs hash:mac\nadd macs 02:00:00:00:00:01\n", want: []string{"maybe " + all + " by INPUT 1: the MAC address"},
 		},
 		"the pair of the new destination": {
 			dump: nat + "-A PREROUTING -j DNAT --to-destination 192.0.2.2\nCOMMIT\n" + input("-A INPUT -m set --match-set pairs dst,dst -j DROP"), sets: "create pairs hash:ip,port family inet\nadd pairs 192.0.2.2,udp:5060\nadd pairs 192.0.2.1,udp:5061\n",
@@ -344,7 +344,7 @@ func TestWhatARecentListDecides(t *testing.T) {
 		"two in the last minute, one just so":             {three, []string{"--rcheck --seconds 60 --hitcount 2"}, drop + "1"},
 		"the third is older":                              {three, []string{"--rcheck --seconds 60 --hitcount 3"}, accept},
 		"a minute and a second":                           {three, []string{"--rcheck --seconds 61 --hitcount 3"}, drop + "1"},
-		"ages that are not known may be young":            {ageless, []string{"--rcheck --seconds 60 --hitcount 3"}, "maybe 5060-5061, 10000-20000 by INPUT 1: how old the entries in recent list sip are"},
+		"ages that are not known may be young":            {ageless, []string{"--rcheck --seconds 60 --hitcount 3"}, "maybe 5060-5061, 10000-20000 by INPUT 1: the age of the entries in recent list sip"},
 		"too few whatever their ages":                     {ageless, []string{"--rcheck --seconds 60 --hitcount 4"}, accept},
 		"without a time ages do not matter":               {ageless, []string{"--rcheck --hitcount 3"}, drop + "1"},
 		"this packet is remembered, and makes four":       {three, []string{"set", "--rcheck --hitcount 4"}, drop + "2"},
