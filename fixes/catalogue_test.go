@@ -283,7 +283,7 @@ func routersDocument() string {
 		TLSCertificate: "A valid certificate", Clock: "The right time",
 	}
 	var b strings.Builder
-	b.WriteString("# Routers and their cures\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
+	b.WriteString("# Fixes by router\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
 	b.WriteString("`<Phone>` and the like are put in by the program.\n\n")
 	for _, p := range Platforms(words.English) {
 		fmt.Fprintf(&b, "- [%s](#%s)\n", p.Name, p.Slug)

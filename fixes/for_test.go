@@ -105,7 +105,7 @@ func TestCommandsAreFilledIn(t *testing.T) {
 			if len(list) == 0 || list[0].Platform != tt.host.Router.Platform || list[0].Commands[1] != tt.want {
 				t.Fatalf("want %q, got %+v", tt.want, list)
 			}
-			if strings.Contains(tt.want, "<") != strings.Contains(list[0].Note, "Put your own values for <address of the provider>.") {
+			if strings.Contains(tt.want, "<") != strings.Contains(list[0].Note, "Replace <address of the provider> with your own values.") {
 				t.Errorf("the note does not tell about the placeholder: %q", list[0].Note)
 			}
 		})

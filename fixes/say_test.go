@@ -115,7 +115,7 @@ func TestEveryFixIsSaidInRussianAndInEnglishAgain(t *testing.T) {
 					t.Errorf("%s in Russian: %q", name, s)
 				}
 			}
-			if strings.Contains(r.Note, "Put your own") {
+			if strings.Contains(r.Note, "with your own values") {
 				t.Errorf("%s in Russian: %q", name, r.Note)
 			}
 			if lines := slices.Concat(f.Commands, f.Undo); f.Form == FormShell && cmp.Diff(lines, slices.Concat(r.Commands, r.Undo)) != "" {
