@@ -42,7 +42,7 @@ func TestSilenceOfABusyResponderProvesNothing(t *testing.T) {
 	}
 	broken := heard(checks.Fail, "it is broken", "", "x.silent", "x.rewritten")
 	told := func(reason string) string {
-		return heard(checks.Inconclusive, "not told: the responder is busy", reason, "x.rewritten")
+		return heard(checks.Inconclusive, "not determined: the responder is busy", reason, "x.rewritten")
 	}
 	const proves = "so its silence proves nothing; try again later"
 	for _, tt := range []struct {
@@ -58,17 +58,17 @@ func TestSilenceOfABusyResponderProvesNothing(t *testing.T) {
 		{"full sockets and no processor", busy(session.Limits{Overflow: 7, Late: 1}),
 			told("the responder is busy (7 datagrams dropped by its full sockets, 1 moment without the processor), " + proves)},
 		{"no memory", busy(session.Limits{Records: 3, Questions: 1, Ports: 1}),
-			told("the responder is busy (3 messages not kept, 1 STUN question over its rate, 1 port taken by other clients), " + proves)},
+			told("the responder is busy (3 messages not kept, 1 STUN request over its rate, 1 port taken by other clients), " + proves)},
 		{"this machine stood still", &checks.FarEnd{LateHere: 2, LimitsReply: session.LimitsReply{UDP: 1}},
-			heard(checks.Inconclusive, "not told: this machine is busy", "this machine is busy (2 moments without the processor), so what it did not hear proves nothing; try again later", "x.rewritten")},
+			heard(checks.Inconclusive, "not determined: this machine is busy", "this machine is busy (2 moments without the processor), so missing answers prove nothing; try again later", "x.rewritten")},
 		{"a long check, and one late moment in half a minute", &checks.FarEnd{ElapsedMS: 60000, LateHere: 2, LimitsReply: session.LimitsReply{UDP: 1, Limits: session.Limits{Late: 2}}}, broken},
 		{"a long check, and one late moment more", &checks.FarEnd{ElapsedMS: 60000, LimitsReply: session.LimitsReply{UDP: 1, Limits: session.Limits{Late: 3}}},
 			told("the responder is busy (1 moment without the processor), " + proves)},
 		{"nobody told", &checks.FarEnd{Untold: "no answer"},
 			heard(checks.Inconclusive, "it is broken", "the responder could not be asked whether it was too busy to answer: no answer", "x.rewritten")},
 		{"no UDP at all arrives", &checks.FarEnd{Carrier: "https", Ports: "5060"},
-			heard(checks.Inconclusive, "not told: no UDP arrives at the responder",
-				"no UDP arrives at the responder, on any port: its own firewall or the network before it stops it (open UDP 5060 there), or this network lets no UDP out", "x.rewritten")},
+			heard(checks.Inconclusive, "not determined: no UDP arrives at the responder",
+				"no UDP arrives at the responder, on any port: its own firewall or the network in front of it blocks UDP (open UDP 5060 there), or this network lets no UDP out", "x.rewritten")},
 		{"no UDP of ours arrives, but that of others", &checks.FarEnd{Carrier: "https", LimitsReply: session.LimitsReply{OthersUDP: true}}, broken},
 		{"control runs over UDP", &checks.FarEnd{Carrier: "udp"}, broken},
 	} {
