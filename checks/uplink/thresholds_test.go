@@ -292,8 +292,8 @@ func TestWhatWasSaidOfEachHostIsShown(t *testing.T) {
 	for _, e := range j.Findings[0].Evidence {
 		got = append(got, e.Name+" "+e.Got)
 	}
-	const quiet = " silent (4 datagrams, 1 connections)"
-	want := []string{"9.9.9.9" + quiet, "1.1.1.1 network unreachable, says 203.0.113.1; connection refused", "8.8.8.8 connection refused", "198.51.100.4" + quiet, "198.51.100.5" + quiet, "198.51.100.6" + quiet}
+	const quiet = " no answer (4 datagrams, 1 connection)"
+	want := []string{"9.9.9.9" + quiet, "1.1.1.1 network unreachable, according to 203.0.113.1; connection refused", "8.8.8.8 connection refused", "198.51.100.4" + quiet, "198.51.100.5" + quiet, "198.51.100.6" + quiet}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
