@@ -37,8 +37,8 @@ func TestALifetimeThatWasMeasuredIsNotAdvised(t *testing.T) {
 	o := goodCall()
 	o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10, UpAnswered: 10}
 	for status, advice := range map[checks.Status]string{
-		checks.Warn:         "stands under nat-lifetime in this report",
-		checks.Pass:         "stands under nat-lifetime in this report",
+		checks.Warn:         "is shown under nat-lifetime in this report",
+		checks.Pass:         "is shown under nat-lifetime in this report",
 		checks.Inconclusive: "sipdoctor check nat-lifetime",
 		checks.Skip:         "sipdoctor check nat-lifetime",
 	} {

@@ -71,7 +71,7 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 		{"the call left from elsewhere", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true, Unproved: 30} }, nil, "not tested", "another public address"},
 		{"the responder has no port", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Refused: "in use"} }, nil, "not tested", "in use"},
 		{"nobody knows what arrived", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30} }, nil, "not tested", "could not be set up"},
-		{"nothing arrived", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true} }, []string{"media.no-audio critical"}, "No voice gets out", ""},
+		{"nothing arrived", func(o *Observed) { o.Call, o.Doors[0] = nil, Door{Port: 20000, Asked: 30, Told: true} }, []string{"media.no-audio critical"}, "No audio gets out", ""},
 		{"nothing came back", func(o *Observed) {
 			o.Doors[0].Answered, o.Call.Down.Received, o.Call.Down.Bursts, o.Call.Down.Marks = 0, 0, 1, nil
 		}, []string{"media.one-way critical"}, "One-way audio", ""},
@@ -80,7 +80,7 @@ func TestWhatIsSaidOfACall(t *testing.T) {
 			o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, Heard: 9, UpAsked: 10, UpAnswered: 10}
 		}, nil, "", ""},
 		{"a call on hold was forgotten", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10, UpAnswered: 10} }, []string{"media.hold info"}, "the phone has to send first", ""},
-		{"a call on hold died", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10} }, []string{"media.hold-dead warning"}, "stays silent", ""},
+		{"a call on hold died", func(o *Observed) { o.Hold = &Hold{SilentS: 90, Opened: true, Spoken: 10, UpAsked: 10} }, []string{"media.hold-dead warning"}, "no audio after 90 s on hold", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := goodCall()
