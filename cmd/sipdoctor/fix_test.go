@@ -120,16 +120,16 @@ func TestCuresAreRunOnlyAfterAYes(t *testing.T) {
 		says  string
 		exit  int
 	}{
-		{"yes to both", fixOptions{}, "y\nyes\n", slices.Concat(first, second), "Cured: 192.0.2.8", 0},
+		{"yes to both", fixOptions{}, "y\nyes\n", slices.Concat(first, second), "Fixed: 192.0.2.8", 0},
 		{"no to the first", fixOptions{}, "n\ny\n", second, "Left as it is.", 1},
 		{"only a line end", fixOptions{}, "\n\n", nil, "Nothing was changed.", 1},
 		{"a word that is no yes", fixOptions{}, "yep\nno\n", nil, "Nothing was changed.", 1},
-		{"nobody there", fixOptions{}, "", nil, "Nobody answers; --yes runs it without a question.", 1},
-		{"a yes without its line end", fixOptions{}, "n\ny", second, "Cured: 192.0.2.8", 1},
+		{"nobody there", fixOptions{}, "", nil, "No answer; --yes runs it without asking.", 1},
+		{"a yes without its line end", fixOptions{}, "n\ny", second, "Fixed: 192.0.2.8", 1},
 		{"for scripts", fixOptions{yes: true}, "", slices.Concat(first, second), "Nobody is blocked.", 0},
 		{"by number", fixOptions{yes: true, only: []string{"3"}}, "", second, "192.0.2.7 is blocked.", 0},
-		{"by id", fixOptions{yes: true, only: []string{"free-everywhere"}}, "", slices.Concat(first, second), "Cured: 192.0.2.7", 0},
-		{"the same one by number and id", fixOptions{yes: true, only: []string{"1", "free-everywhere", "1"}}, "", slices.Concat(first, second), "Cured", 0},
+		{"by id", fixOptions{yes: true, only: []string{"free-everywhere"}}, "", slices.Concat(first, second), "Fixed: 192.0.2.7", 0},
+		{"the same one by number and id", fixOptions{yes: true, only: []string{"1", "free-everywhere", "1"}}, "", slices.Concat(first, second), "Fixed", 0},
 		{"an advice by number", fixOptions{yes: true, only: []string{"2"}}, "", nil, "not run, not this machine", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestCuresAreAskedAboutInRussian(t *testing.T) {
 	if diff := cmp.Diff([]string{"free 192.0.2.7", "note 192.0.2.7"}, m.ran); diff != "" || statusOf(err) != 1 {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
-	for _, want := range []string{"   команды     free 192.0.2.7\n", "   Выполнить? [д/Н] ", "   Оставлено как есть.\n", "Исправлено: 192.0.2.7 is blocked"} {
+	for _, want := range []string{"   команды        free 192.0.2.7\n", "   Выполнить? [д/Н] ", "   Оставлено как есть.\n", "Исправлено: 192.0.2.7 is blocked"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
@@ -331,7 +331,7 @@ func TestCtrlCInTheMiddle(t *testing.T) {
 func TestUndoTakesBackWhatWasDone(t *testing.T) {
 	m, dir := freshPBX(), t.TempDir()
 	r := m.report()
-	if out, err := m.apply(t, t.Context(), r, dir, fixOptions{undo: true, yes: true}, strings.NewReader("")); err != nil || len(m.ran) > 0 || !strings.Contains(out, "No cure of this report was applied") {
+	if out, err := m.apply(t, t.Context(), r, dir, fixOptions{undo: true, yes: true}, strings.NewReader("")); err != nil || len(m.ran) > 0 || !strings.Contains(out, "No fix from this report was applied") {
 		t.Errorf("before anything was applied: %v, ran %q: %s", err, m.ran, out)
 	}
 	if _, err := m.apply(t, t.Context(), r, dir, fixOptions{yes: true}, strings.NewReader("")); err != nil {
@@ -451,7 +451,7 @@ func TestWhatWasAgreedToIsWhatRuns(t *testing.T) {
 		runs   []string
 		says   string
 	}{
-		{"nothing changes", func(*fakePBX) {}, []string{"free 192.0.2.8 rule 2", "note 192.0.2.8"}, "Cured"},
+		{"nothing changes", func(*fakePBX) {}, []string{"free 192.0.2.8 rule 2", "note 192.0.2.8"}, "Fixed"},
 		{"the rule is another one now", func(m *fakePBX) { m.banned = []string{"192.0.2.9", "192.0.2.7", "192.0.2.8"} }, nil, "this machine has changed since the question"},
 		{"the ban is gone", func(m *fakePBX) { m.banned = nil }, nil, "this machine has changed since the question"},
 		{"nobody can tell any more", func(m *fakePBX) { m.noRoot = true }, nil, "this machine has changed since the question"},

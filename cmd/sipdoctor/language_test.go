@@ -32,7 +32,6 @@ var foreign = regexp.MustCompile(strings.Join([]string{
 	`table full, dropping packet`, `Have not found any log file for sshd jail`, `File contains no section headers`,
 	`fail2ban \([a-z, -]+`, `signed by nobody known`, `it no longer answers`, `it wants a certificate`, `the lab's authority`, `it says prohibited`, `The provider of the lab`,
 	`the list of (csf|route)`, `its listing is damaged`, `rtpend is below rtpstart`, `the server: no`, `limit: 6 a second`,
-	`listening (udp|tcp) sockets were not read: running ss -Hln[ut]p: file does not exist`,
 }, "|"))
 
 var cyrillic = regexp.MustCompile(`\p{Cyrillic}`)

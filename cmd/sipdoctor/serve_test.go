@@ -23,13 +23,13 @@ func TestServeRefusesBadFlagsInOneLine(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"a name instead of an address", []string{"--listen", "pbx.example.net"}, `--listen "pbx.example.net" is no address`},
+		{"a name instead of an address", []string{"--listen", "pbx.example.net"}, `--listen "pbx.example.net" is not an address`},
 		{"a control port that is none", []string{"--control", ":http"}, `--control ":http": PORT, :PORT or ADDRESS:PORT is needed`},
-		{"port zero", []string{"--sip-ports", "5060,0"}, "0 is no port"},
-		{"a port beyond the last", []string{"--sips-port", "65536"}, "65536 is no port"},
+		{"port zero", []string{"--sip-ports", "5060,0"}, "0 is not a port number"},
+		{"a port beyond the last", []string{"--sips-port", "65536"}, "65536 is not a port number"},
 		{"a certificate without its key", []string{"--tls-cert", rubbish}, "--tls-cert and --tls-key go together"},
 		{"a certificate that is none", []string{"--tls-cert", rubbish, "--tls-key", rubbish}, "reading --tls-cert " + rubbish},
-		{"a certificate of two kinds", []string{"--tls-cert", rubbish, "--tls-key", rubbish, "--ephemeral"}, "give one of them"},
+		{"a certificate of two kinds", []string{"--tls-cert", rubbish, "--tls-key", rubbish, "--ephemeral"}, "give only one of them"},
 		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"metrics nowhere", []string{"--metrics", "all"}, `--metrics "all"`},
 		{"an argument", []string{"now"}, "takes no argument"},
@@ -161,7 +161,7 @@ func TestServeSaysWhatToTypeInTheOfficeAndStopsCleanly(t *testing.T) {
 	if !command.MatchString(out.String()) {
 		t.Errorf("no line to copy in\n%s", out)
 	}
-	for _, want := range []string{"Two own addresses tell both", fmt.Sprintf("UDP %d, %d; TCP %[1]d, %d; TLS %d", p[1], p[2], p[3])} {
+	for _, want := range []string{"Two addresses of this machine show both", fmt.Sprintf("UDP %d, %d; TCP %[1]d, %d; TLS %d", p[1], p[2], p[3])} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -159,7 +159,7 @@ func TestAForwardingThatLeadsAstrayIsNamed(t *testing.T) {
 		says string
 	}{
 		{"to an address where nobody is", scenario(t, "pbx-forward-astray"),
-			outside{"watch", "10000-20000", none, whole, none, none, still, 100, "rtp-ports.inbound-none", 1}, "an address where nobody is"},
+			outside{"watch", "10000-20000", none, whole, none, none, still, 100, "rtp-ports.inbound-none", 1}, "an address where there is no machine"},
 		{"behind a carrier's NAT", scenario(t, "pbx-carrier-nat"),
 			outside{"watch", "10000-20000", none, whole, none, none, still, 100, "rtp-ports.inbound-carrier", 1}, "100.64.0.1"},
 		{"to another port", moved,

@@ -167,7 +167,7 @@ func TestAnOrdinaryServerBehindTwoNATs(t *testing.T) {
 		title        string
 	}{
 		"no ALG":                 {nil, nil, "no-sign", 4, ""},
-		"an ALG in the router":   {helper, nil, "rewriting", 1, "A SIP ALG in the box with the outer address 100.64."},
+		"an ALG in the router":   {helper, nil, "rewriting", 1, "A SIP ALG in the device with the outer address 100.64."},
 		"an ALG of the provider": {nil, helper, "no-sign", 4, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
