@@ -108,7 +108,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			says: []string{"198.51.100.7 is blocked on some ports by the firewall"},
 		}, {
 			name: "RTP alone is stopped", s: Subject{Paths: []Path{sip("accept"), rtp("drop")}}, status: checks.Warn, found: []string{"blocked.not-let-in warning certain"},
-			says: []string{"RTP from 198.51.100.7 is let in only as an answer: UDP 10000-20000 is closed"},
+			says: []string{"RTP from 198.51.100.7 is let in only as a reply: UDP 10000-20000 is closed"},
 		}, {
 			name: "the answers are stopped, also those to connections that exist", s: Subject{Paths: []Path{sip("accept"), sip("drop").with(answers)}}, status: checks.Fail, found: []string{notLetIn},
 			says: []string{"this machine's own packets from UDP 5060"},
@@ -147,7 +147,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			says: []string{`"reason":"nft: no answer"`},
 		}, {
 			name: "names of trunks were not looked up", s: Subject{}, o: func(o *Observed) { o.Notes = []words.Reason{words.Because("blocked.note.trunks")} }, status: checks.Inconclusive,
-			says: []string{`"reason":"trunks that are set by name were not looked up"`, `"notes":["trunks that are set by name`},
+			says: []string{`"reason":"trunks that are set by host name were not checked: names are not looked up"`, `"notes":["trunks that are set by host name`},
 		}, {
 			name: "a part of the packet filter was not read", s: Subject{}, o: func(o *Observed) {
 				o.Notes, o.FilterNote = words.Quotes([]string{"ipset: no answer"}), words.Quote("nft: it ends early")
@@ -252,7 +252,7 @@ func TestWhatIsSaidOfAnAddress(t *testing.T) {
 			not: []string{"all of it is freed"},
 		}, {
 			name: "three phones of one office", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{jail("sip")}, Phones: []string{"101", "102", "103"}, Roles: []string{"phone 101", "phone 102", "phone 103", "phone 104"}}, status: checks.Fail, found: []string{banned, exempt},
-			says: []string{"3 registered phones share this address and are all shut out: 101, 102, 103.", "198.51.100.7 (phone 101, phone 102, phone 103 and 1 more) is blocked"},
+			says: []string{"3 registered phones share this address and are all blocked: 101, 102, 103.", "198.51.100.7 (phone 101, phone 102, phone 103 and 1 more) is blocked"},
 		}, {
 			name: "one phone", s: Subject{Paths: []Path{sip("drop")}, Blocks: []Block{jail("sip")}, Phones: []string{"101"}}, status: checks.Fail, found: []string{banned, exempt}, not: []string{"registered phones share"},
 		}, {

@@ -94,7 +94,7 @@ func TestWhyAnAddressIsBlocked(t *testing.T) {
 		}, {
 			name: "SIP is let in, RTP only as an answer", in: asked("198.51.100.7"), verdict: "partly",
 			rules: []string{"-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A INPUT -p udp --dport 5060 -j ACCEPT", "-A INPUT -p tcp --dport 5060:5061 -j ACCEPT", "-A INPUT -j DROP"},
-			says:  "RTP from 198.51.100.7 is let in only as an answer", ids: []string{"blocked.not-let-in"},
+			says:  "RTP from 198.51.100.7 is let in only as a reply", ids: []string{"blocked.not-let-in"},
 		}, {
 			name: "a port that is closed for everyone is no ban", in: asked("198.51.100.7"), verdict: "allowed",
 			rules: []string{"-A INPUT -p udp --dport 5060 -j ACCEPT", "-A INPUT -p udp --dport 10000:20000 -j ACCEPT", "-A INPUT -j DROP"},

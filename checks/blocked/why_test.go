@@ -16,7 +16,7 @@ func TestWhyABanHasNoEffectInWords(t *testing.T) {
 	s := Subject{Paths: []Path{sip("accept"), tls("accept").with(onward)}}
 	book := checks.BookOf([]*checks.Check{Check()})
 	for _, tt := range []struct{ why, en, ru string }{
-		{whyNot(whyInput), "it is in INPUT, but TCP 5061 is forwarded to 172.17.0.2 port 5060 and passes FORWARD instead", "она стоит в INPUT, а TCP 5061 пересылается на 172.17.0.2, порт 5060 и проходит через FORWARD"},
+		{whyNot(whyInput), "it is in INPUT, but TCP 5061 is forwarded to 172.17.0.2 port 5060 and passes FORWARD instead", "она стоит в INPUT, а TCP 5061 пересылается на порт 5060 адреса 172.17.0.2 и проходит через FORWARD"},
 		{whyNot(whyZone, "public", "office"), "it is in firewalld zone public, but the packets go through zone office", "она в зоне firewalld public, а пакеты идут через зону office"},
 		{whyNot(whyRule, "a; b: c"), "its rule does not stop these packets: a; b: c", "её правило эти пакеты не останавливает: a; b: c"},
 		{whyNot(whyNoRule), "no rule of the jail stops these packets", "ни одно правило этого jail эти пакеты не останавливает"},
@@ -46,8 +46,8 @@ func TestWhyABanHasNoEffectInWords(t *testing.T) {
 func TestReasonsOfRecentInWords(t *testing.T) {
 	book := checks.BookOf([]*checks.Check{Check()})
 	for _, tt := range []struct{ layer, reason, want string }{
-		{"xt_recent", whyNot(reasonRemembered, "4", "-A INPUT; -j DROP"), "4 packets remembered; the rule: -A INPUT; -j DROP"},
-		{"xt_recent", reasonRenewed, "each further packet restarts the time"},
+		{"xt_recent", whyNot(reasonRemembered, "4", "-A INPUT; -j DROP"), "4 packets recorded; the rule: -A INPUT; -j DROP"},
+		{"xt_recent", reasonRenewed, "each further packet restarts the timer"},
 		{"xt_recent", "seen", "seen"},
 		{"iptables", reasonRenewed, reasonRenewed},
 	} {

@@ -45,7 +45,7 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 	}{
 		{name: "both are stopped on both ports", o: guard(PortTry{}, PortTry{}, nil)},
 		{"both get in everywhere, and no rule knows of them", guard(PortTry{In: 2}, PortTry{In: 2}, nil),
-			"fail2ban.no-effect", checks.Critical, "no loaded rule or set knows of them", "fail2ban-client restart asterisk", false},
+			"fail2ban.no-effect", checks.Critical, "they are in no loaded rule or set", "fail2ban-client restart asterisk", false},
 		{"by an action that is not fail2ban's own", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) { o.State.Jails[0].Actions[0].File = "mine" }),
 			"fail2ban.no-effect", checks.Critical, "no loaded rule", allPorts, false},
 		{"they are in a set that no rule asks", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
@@ -54,7 +54,7 @@ func TestWhatTheBansOfNowStop(t *testing.T) {
 		}), "fail2ban.no-effect", checks.Critical, "it fills the set f2b-asterisk-udp, but the rules use f2b-asterisk", allPorts, false},
 		{"the set has forgotten them", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Sets = []SetFacts{{Name: "f2b-asterisk", UsedBy: 1, ForgetsS: 600}}
-		}), "fail2ban.no-effect", checks.Critical, "the set f2b-asterisk forgets them after 10 min", allPorts, false},
+		}), "fail2ban.no-effect", checks.Critical, "the set f2b-asterisk drops them after 10 min", allPorts, false},
 		{"their rule stands where nothing comes", guard(PortTry{In: 2}, PortTry{In: 2}, func(o *Observed) {
 			o.tried().Rules = []string{"iptables-nft ip filter f2b-old rule 1: -j DROP"}
 		}), "fail2ban.no-effect", checks.Critical, "these packets never reach its rules", allPorts, false},

@@ -425,7 +425,7 @@ func TestWhyBansHaveNoEffect(t *testing.T) {
 		"they are in the one that is used": {Tried{Sets: []SetFacts{set("used", 1, true)}}, "the rules that use used do not stop"},
 		"they are not in it":               {Tried{Sets: []SetFacts{set("used", 1, false)}}, "they are not in used"},
 		"the first of two has them":        {Tried{Sets: []SetFacts{set("first", 1, true), set("used", 2, false)}}, "do not stop"},
-		"it has forgotten them":            {Tried{Sets: []SetFacts{early}}, "used forgets them after 60 s"},
+		"it has forgotten them":            {Tried{Sets: []SetFacts{early}}, "used drops them after 60 s"},
 		"another holds them unasked":       {Tried{Sets: []SetFacts{early, set("idle", 0, true)}}, "no rule uses the set idle"},
 		"a rule where no packet comes":     {Tried{Rules: []string{"ip filter old rule 1"}, Ports: []PortTry{{}}}, "these packets never reach its rules"},
 		"another zone":                     {zone("public", "office"), "firewalld zone public, but these packets go through zone office"},
@@ -468,7 +468,7 @@ func TestTheEvidenceOfABanThatStopsNobody(t *testing.T) {
 		}
 	}
 	for want, s := range map[string]SetFacts{
-		"does not hold them, used by no rule": {}, "holds them, used by one rule": {Holds: true, UsedBy: 1}, "holds them, used by 2 rules": {Holds: true, UsedBy: 2},
+		"does not contain them, used by no rule": {}, "contains them, used by one rule": {Holds: true, UsedBy: 1}, "contains them, used by 2 rules": {Holds: true, UsedBy: 2},
 	} {
 		o := guard(in(2), in(2), func(o *Observed) { o.tried().Sets = []SetFacts{s} })
 		if list := resultOf(t, o).Findings[0].Evidence; list[2].Got != want {

@@ -182,7 +182,7 @@ func TestWhereNoUDPPassesNothingIsSaidOfForwarding(t *testing.T) {
 		if len(res.Findings) > 0 || res.Status != checks.Inconclusive || f.Inbound != nil {
 			t.Errorf("%+v\n%s", f, explain(res))
 		}
-		if !strings.Contains(res.Reason, "UDP may not pass") {
+		if !strings.Contains(res.Reason, "perhaps UDP does not pass") {
 			t.Errorf("the reason is %q", res.Reason)
 		}
 	})
