@@ -67,10 +67,10 @@ func TestMenusOfManyMakersAreOneLine(t *testing.T) {
 		verbose    bool
 		want, hide string
 	}{
-		{"folded", made.Makers, false, "Where it is in the menus of", made.Commands[2]},
-		{"with --verbose", made.Makers, true, made.Commands[2], "Where it is in the menus of"},
-		{"a report that does not say which lines they are", nil, false, made.Commands[2], "Where it is in the menus of"},
-		{"a report that names more makers than lines", slices.Repeat(made.Makers, 2), false, made.Commands[2], "Where it is in the menus of"},
+		{"folded", made.Makers, false, "Where to find it in the menus of", made.Commands[2]},
+		{"with --verbose", made.Makers, true, made.Commands[2], "Where to find it in the menus of"},
+		{"a report that does not say which lines they are", nil, false, made.Commands[2], "Where to find it in the menus of"},
+		{"a report that names more makers than lines", slices.Repeat(made.Makers, 2), false, made.Commands[2], "Where to find it in the menus of"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := made
