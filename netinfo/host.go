@@ -105,3 +105,12 @@ type SIPHelper struct {
 	// Edit is the rule in its place; nil for the kernel's own switch.
 	Edit *packetfilter.RuleEdit `json:"edit,omitempty"`
 }
+
+// RTPConf is the range of UDP ports that Asterisk takes for media.
+type RTPConf struct {
+	File    string        `json:"file"`
+	First   int           `json:"first"`
+	Last    int           `json:"last"`
+	Default bool          `json:"default,omitempty"` // the file sets neither end, or nonsense: Asterisk's own range counts
+	Notes   []words.Cause `json:"notes,omitempty"`   // what a person should look at in the file
+}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -22,7 +22,7 @@ const (
 // addInbound reads the PBX's media range, where there is a PBX, and refuses a
 // test from outside that could not be done.
 func (o *checkOptions) addInbound(in *checks.Inputs, list []*checks.Check) error {
-	conf, err := netinfo.ReadRTPConf(o.rtpConf, func(name string) ([]byte, error) { return platform.ReadSmallFile(name, maxRTPConf) })
+	conf, err := asterisk.ReadRTPConf(o.rtpConf, func(name string) ([]byte, error) { return platform.ReadSmallFile(name, maxRTPConf) })
 	switch {
 	case err == nil:
 		in.RTPConf = conf

@@ -22,8 +22,15 @@ import (
 type Config struct {
 	Sections []*Section
 	Notes    []words.Reason // what a person should look at, and what was not read
+	Unread   []Unread       // what was not read
 
 	byName map[string][]*Section // by the name in lower case
+}
+
+// Unread is what may set options that are not known.
+type Unread struct {
+	From, File string // the file that includes the other
+	Err        error  // nil: From runs a program
 }
 
 // Section is what stands under one "[name]".
@@ -264,6 +271,8 @@ func (p *configReader) option(file string, number int, line string, cur *Section
 	}
 }
 
+var errTooDeep = errors.New("includes nest too deeply")
+
 func (p *configReader) directive(file string, number int, line string, cur *Section, depth int) {
 	word, name, _ := strings.Cut(line, " ")
 	if i := strings.IndexAny(line, " \t"); i > 0 {
@@ -273,6 +282,7 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 	switch {
 	case strings.EqualFold(word, "#exec"):
 		p.at(file, number, "exec")
+		p.c.Unread = append(p.c.Unread, Unread{From: file})
 		return
 	case !strings.EqualFold(word, "#include") && !strings.EqualFold(word, "#tryinclude"):
 		p.at(file, number, "directive")
@@ -281,6 +291,7 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 		return
 	case depth >= maxConfigDepth:
 		p.at(file, number, "too-deep", "depth", strconv.Itoa(maxConfigDepth))
+		p.c.Unread = append(p.c.Unread, Unread{file, name, errTooDeep})
 		return
 	}
 	if !path.IsAbs(name) {
@@ -293,14 +304,19 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 	required := strings.EqualFold(word, "#include")
 	for _, n := range names {
 		b, err := p.files.Read(n)
+		missing := errors.Is(err, fs.ErrNotExist)
 		switch {
 		case err == nil:
 			p.file(n, b, cur, depth+1)
-		case errors.Is(err, fs.ErrNotExist) && required:
+			continue
+		case missing && !required:
+			continue
+		case missing:
 			p.at(file, number, "includes-none", "file", n)
-		case !errors.Is(err, fs.ErrNotExist):
+		default:
 			p.note(because("include-unread", "at", fmt.Sprintf("%s:%d", file, number)) + platform.Words(err).Reason().As("why"))
 		}
+		p.c.Unread = append(p.c.Unread, Unread{file, n, err})
 	}
 }
 

@@ -115,29 +115,22 @@ func (r *reader) configuration() (found bool) {
 }
 
 func (r *reader) rtpConf() bool {
-	name := path.Join(r.s.ConfDir, "rtp.conf")
-	c, err := netinfo.ReadRTPConf(name, r.read)
-	if err != nil {
-		// Without the file Asterisk takes its own range; so does the reader.
-		if !errors.Is(err, fs.ErrNotExist) {
-			r.note(platform.Words(err).Reason())
+	cfg := r.config("rtp.conf")
+	c := rtpConf{netinfo.RTPConf{File: path.Join(r.s.ConfDir, "rtp.conf")}}
+	if cfg != nil {
+		c.conclude(cfg)
+		for _, s := range cfg.Named("general") {
+			r.s.RTP.Strict, r.s.RTP.ICE, r.s.RTP.STUN = s.Last("strictrtp"), s.Last("icesupport"), s.Last("stunaddr")
 		}
-		c, _ = netinfo.ReadRTPConf(name, func(string) ([]byte, error) { return nil, nil })
-		c.Default = true
+	} else { // Asterisk takes its own range
+		c.conclude(&Config{})
 	}
 	r.s.RTP.First, r.s.RTP.Last, r.s.RTP.From = c.First, c.Last, c.File
 	if c.Default {
 		r.s.RTP.From = "default"
 	}
 	r.notes = append(r.notes, words.Quotes(c.Notes)...)
-	if err != nil {
-		return false
-	}
-	cfg, _ := ParseConfig(name, Files{Read: r.read, Glob: r.sys.Glob, Dir: r.s.ConfDir})
-	for _, s := range cfg.Named("general") {
-		r.s.RTP.Strict, r.s.RTP.ICE, r.s.RTP.STUN = s.Last("strictrtp"), s.Last("icesupport"), s.Last("stunaddr")
-	}
-	return true
+	return cfg != nil
 }
 
 // live is what the command line answered, by command.

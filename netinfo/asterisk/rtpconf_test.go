@@ -1,4 +1,4 @@
-package netinfo
+package asterisk
 
 import (
 	"fmt"
@@ -9,10 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-// rtpConf reads /etc/asterisk/rtp.conf out of a few files.
-func rtpConf(files map[string]string) (*RTPConf, error) {
+// rangeOf reads /etc/asterisk/rtp.conf out of a few files.
+func rangeOf(files map[string]string) (*netinfo.RTPConf, error) {
 	m := fstest.MapFS{}
 	for name, text := range files {
 		m[strings.TrimPrefix(name, "/")] = &fstest.MapFile{Data: []byte(text)}
@@ -45,7 +47,7 @@ func TestThePBXsMediaRangeIsWhatAsteriskMakesOfItsFile(t *testing.T) {
 			"/etc/asterisk/rtp_custom_other.conf": "[general]\nrtpstart=1\n",
 		}, 10000, 10100, false, ""},
 		{"an include that is not there", map[string]string{file: "#include rtp_additional.conf\n[general]\nrtpstart=10000\nrtpend=20000"}, 10000, 20000, false, "rtp_additional.conf, which cannot be read"},
-		{"includes in a circle", map[string]string{file: "[general]\nrtpstart=10000\n#include rtp.conf\nrtpend=20000"}, 10000, 20000, false, "more than 32 files"},
+		{"includes in a circle", map[string]string{file: "[general]\nrtpstart=10000\n#include rtp.conf\nrtpend=20000"}, 10000, 20000, false, "nest too deeply"},
 		{"a program that writes it", map[string]string{file: "#exec /usr/local/bin/ports\n[general]\nrtpstart=10000\nrtpend=20000"}, 10000, 20000, false, "#exec"},
 		{"too low and too high", map[string]string{file: "[general]\nrtpstart=80\nrtpend=99999999999999999999"}, 1024, 65535, false, "Asterisk takes 1024 rtpend"},
 		{"no numbers", map[string]string{file: "[general]\nrtpstart=ten\nrtpend=20000x"}, 1024, 20000, false, "rtpstart = ten"},
@@ -55,12 +57,12 @@ func TestThePBXsMediaRangeIsWhatAsteriskMakesOfItsFile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := rtpConf(tt.files)
+			got, err := rangeOf(tt.files)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &RTPConf{File: file, First: tt.first, Last: tt.last, Default: tt.byDefault}
-			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(RTPConf{}, "Notes")); diff != "" {
+			want := &netinfo.RTPConf{File: file, First: tt.first, Last: tt.last, Default: tt.byDefault}
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(netinfo.RTPConf{}, "Notes")); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 			if notes := strings.Trim(fmt.Sprint(got.Notes), "[]"); !strings.Contains(notes, tt.notes) || tt.notes == "" && notes != "" {
@@ -71,7 +73,7 @@ func TestThePBXsMediaRangeIsWhatAsteriskMakesOfItsFile(t *testing.T) {
 }
 
 func TestARangeThatCannotBeReadIsSaid(t *testing.T) {
-	if _, err := rtpConf(nil); err == nil || !strings.Contains(err.Error(), "reading /etc/asterisk/rtp.conf") {
+	if _, err := rangeOf(nil); err == nil || !strings.Contains(err.Error(), "reading /etc/asterisk/rtp.conf") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -80,7 +82,7 @@ func FuzzReadRTPConf(f *testing.F) {
 	f.Add("[general]\nrtpstart=10000\nrtpend=20000\n")
 	f.Add("[general](+)\n;-- a --;rtpstart => 9\\;\n#include rtp.conf\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := rtpConf(map[string]string{"/etc/asterisk/rtp.conf": text})
+		c, err := rangeOf(map[string]string{"/etc/asterisk/rtp.conf": text})
 		if err != nil {
 			t.Fatal(err)
 		}
