@@ -43,7 +43,7 @@ func askClient(s platform.System, socket string) asker {
 		replies := make([]reply, len(commands))
 		var asked []int
 		for i, c := range commands {
-			replies[i] = reply{isText: true, err: errUnasked}
+			replies[i] = reply{err: errUnasked}
 			if line, ok := questionLine(c); ok {
 				asked = append(asked, i)
 				x.Questions = append(x.Questions, platform.Question{Args: slices.Concat(before, c), Request: line})
@@ -57,7 +57,7 @@ func askClient(s platform.System, socket string) asker {
 			return nil, err
 		}
 		for k, i := range asked {
-			replies[i] = reply{text: string(answers[k].Text), isText: true, err: answers[k].Err}
+			replies[i] = reply{valueOf(commands[i], string(answers[k].Text)), answers[k].Err}
 		}
 		return replies, nil
 	}

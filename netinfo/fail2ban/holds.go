@@ -144,7 +144,7 @@ func (r *reader) times(ctx context.Context) {
 			r.note(because("ban-times-of", "jail", clip(jails[i])), replies[i].err)
 			continue
 		}
-		for _, line := range replies[i].lines() {
+		for _, line := range replies[i].items() {
 			r.timed(jails[i], line)
 		}
 	}

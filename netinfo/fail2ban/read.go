@@ -125,7 +125,7 @@ func (r *reader) server(ctx context.Context) {
 	r.state.Installed, r.state.Running, r.state.Source = true, true, source
 	r.state.Version, r.state.Started = clip(replies[1].single()), r.started()
 	if replies[2].err == nil {
-		r.state.Database = replies[2].file()
+		r.state.Database = replies[2].single()
 	}
 	for _, name := range names[:min(len(names), maxJails)] {
 		r.jail(name).Running = true

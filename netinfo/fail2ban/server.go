@@ -16,13 +16,10 @@ import (
 // banned addresses.
 const maxAnswer = 64 << 20
 
-// reply is an answer to one command: a value from the socket, text from the
-// client.
+// reply is an answer to one command, as JSON has it.
 type reply struct {
-	value  any
-	text   string
-	isText bool
-	err    error
+	value any
+	err   error
 }
 
 // asker puts commands to the server.
@@ -81,12 +78,7 @@ func complaint(v any) string {
 }
 
 // items flattens a value into strings.
-func (r reply) items() []string {
-	if r.isText {
-		return parseItems(r.text)
-	}
-	return flatten(r.value)
-}
+func (r reply) items() []string { return flatten(r.value) }
 
 func flatten(v any) []string {
 	var out []string
@@ -103,29 +95,8 @@ func flatten(v any) []string {
 	return out
 }
 
-// lines are the items of an answer whose text has one in each line.
-func (r reply) lines() []string {
-	if !r.isText {
-		return flatten(r.value)
-	}
-	return strings.FieldsFunc(r.text, func(c rune) bool { return c == '\n' || c == '\r' })
-}
-
 // single is a single value.
-func (r reply) single() string {
-	if r.isText {
-		return strings.TrimSpace(r.text)
-	}
-	return strings.Join(flatten(r.value), " ")
-}
-
-// file is a path; as text it follows a title, if there is one.
-func (r reply) file() string {
-	if r.isText {
-		return strings.Join(parseItems(r.text), " ")
-	}
-	return r.single()
-}
+func (r reply) single() string { return strings.Join(r.items(), " ") }
 
 func (r reply) number() (int64, bool) {
 	if r.err != nil {
@@ -135,18 +106,10 @@ func (r reply) number() (int64, bool) {
 	return n, err == nil
 }
 
-// facts are what a status says after each label; of text, the rest of the line.
+// facts are what a status says after each label.
 func (r reply) facts() map[string][]string {
 	facts := map[string][]string{}
-	if !r.isText {
-		collect(facts, r.value)
-		return facts
-	}
-	for line := range strings.Lines(r.text) {
-		if label, value, ok := strings.Cut(strings.TrimLeft(line, "|`- \t"), ":"); ok {
-			facts[strings.TrimSpace(label)] = []string{strings.TrimSpace(value)}
-		}
-	}
+	collect(facts, r.value)
 	return facts
 }
 
@@ -196,18 +159,11 @@ func (r reply) jailStatus() (jailStatus, error) {
 		n, _ := strconv.Atoi(strings.Join(facts[label], ""))
 		return n
 	}
-	list := func(label string, split func(string) []string) []string {
-		values := facts[label]
-		if !r.isText || values == nil {
-			return values
-		}
-		return split(values[0])
-	}
 	s := jailStatus{
 		failed: number("Currently failed"), totalFailed: number("Total failed"), banned: number("Currently banned"), totalBanned: number("Total banned"),
-		files: list("File list", strings.Fields), journal: strings.Join(facts["Journal matches"], " "), list: list("Banned IP list", names),
+		files: facts["File list"], journal: strings.Join(facts["Journal matches"], " "), list: facts["Banned IP list"],
 	}
-	if old := list("IP list", names); old != nil { // of 0.8
+	if old := facts["IP list"]; old != nil { // of 0.8
 		s.list = old
 	}
 	if !found {
@@ -221,14 +177,7 @@ func (r reply) banned() (map[string][]string, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	v := r.value
-	if r.isText {
-		var err error
-		if v, err = parseLiteral(r.text); err != nil {
-			return nil, err
-		}
-	}
-	rows, ok := v.([]any)
+	rows, ok := r.value.([]any)
 	if !ok {
 		return nil, problem(because("banned-no-list"))
 	}

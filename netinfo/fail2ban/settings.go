@@ -55,7 +55,7 @@ func (j *Jail) settings(replies []reply) {
 		return
 	}
 	var live []Action
-	for _, name := range replies[4].listed() {
+	for _, name := range replies[4].items() {
 		i := slices.IndexFunc(j.Actions, func(a Action) bool { return a.Name == name })
 		if i < 0 && len(j.Actions) == 1 && strings.HasPrefix(name, j.Actions[0].File) {
 			i = 0 // named otherwise by another version
@@ -69,16 +69,6 @@ func (j *Jail) settings(replies []reply) {
 		}
 	}
 	j.Actions = live
-}
-
-// listed reads "get JAIL actions" and "actionproperties"; as text they follow
-// a title.
-func (r reply) listed() []string {
-	if !r.isText {
-		return flatten(r.value)
-	}
-	_, list, _ := strings.Cut(strings.TrimSpace(r.text), "\n")
-	return jailNames(list, -1, nil)
 }
 
 // actionSettings asks what the actions of the SIP jails cover as they run; the
@@ -106,7 +96,7 @@ func (r *reader) actionSettings(ctx context.Context) {
 	replies := r.askAll(ctx, because("action-settings"), questions)
 	questions = nil
 	for i := range replies {
-		for _, property := range replies[i].listed() {
+		for _, property := range replies[i].items() {
 			if p := actions[i]; slices.Contains([]string{"port", "protocol", "name", "actionban", "actionstart"}, property) {
 				p.property = property
 				at = append(at, p)

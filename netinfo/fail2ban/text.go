@@ -1,7 +1,9 @@
 package fail2ban
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,9 +12,75 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
-// What fail2ban-client prints, of the versions 0.8 to 1.1. Labels are looked
-// for wherever they stand in a line: what is before them (bars, spaces, tabs)
-// and between them and their value differs by version.
+// What fail2ban-client prints, of the versions 0.8 to 1.1.
+
+// valueOf makes of what the client printed the value that the server gave it.
+func valueOf(command []string, text string) any {
+	switch last := command[len(command)-1]; {
+	case command[0] == "status":
+		return statusRows(text)
+	case command[0] == "banned":
+		return literal(text)
+	case last == "ignoreip" || last == "dbfile":
+		return values(parseItems(text))
+	case last == "actions" || slices.Contains(command, "actionproperties"):
+		_, list, _ := strings.Cut(strings.TrimSpace(text), "\n") // after a title
+		return values(jailNames(list, -1, nil))
+	case slices.Contains(command, "banip"):
+		return values(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' }))
+	}
+	return strings.TrimSpace(text)
+}
+
+func values(list []string) (out []any) {
+	for _, s := range list {
+		out = append(out, s)
+	}
+	return out
+}
+
+// statusRows reads a status. Labels are looked for wherever they stand in a
+// line: what is before them (bars, spaces, tabs) and between them and their
+// value differs by version.
+func statusRows(text string) (rows []any) {
+	for line := range strings.Lines(text) {
+		label, value, ok := strings.Cut(strings.TrimLeft(line, "|`- \t"), ":")
+		label, value = strings.TrimSpace(label), strings.TrimSpace(value)
+		switch {
+		case !ok:
+		case label == "File list":
+			rows = append(rows, []any{label, values(strings.Fields(value))})
+		case label == "Banned IP list" || label == "IP list":
+			rows = append(rows, []any{label, values(names(value))})
+		default:
+			rows = append(rows, []any{label, value})
+		}
+	}
+	return rows
+}
+
+var pythonToken = regexp.MustCompile(`u?'[^'\\]*'|u?"[^"\\]*"|\(|\)|None`)
+
+// literal reads a Python literal of lists, dicts and plain strings as what JSON
+// would be; nil: it is none. Python 2 marks its strings: u'192.0.2.1'.
+func literal(text string) (v any) {
+	text = pythonToken.ReplaceAllStringFunc(text, func(token string) string {
+		switch token {
+		case "(":
+			return "["
+		case ")":
+			return "]"
+		case "None":
+			return "null"
+		}
+		token = strings.TrimPrefix(token, "u")
+		return strconv.Quote(token[1 : len(token)-1])
+	})
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return nil
+	}
+	return v
+}
 
 // names splits a list that is separated by commas or spaces.
 func names(s string) []string {

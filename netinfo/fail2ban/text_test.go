@@ -15,6 +15,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 )
 
+// said is what the client printed to a command.
+func said(text string, command ...string) reply { return reply{value: valueOf(command, text)} }
+
 // The layouts of all versions, with tabs, with spaces, with commas or without
 // (FreePBX's own reader, "cut -f3", met one it did not know).
 func TestTheListOfJails(t *testing.T) {
@@ -25,13 +28,13 @@ func TestTheListOfJails(t *testing.T) {
 		{"no commas, Windows line ends", "Status\r\n`- Jail list: asterisk-iptables recidive\r\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := (reply{text: tc.text, isText: true}).jails(nil)
+			got, err := said(tc.text, "status").jails(nil)
 			if diff := cmp.Diff([]string{"asterisk-iptables", "recidive"}, got); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := (reply{text: "ERROR  Unable to contact server. Is it running?", isText: true}).jails(nil); err == nil {
+	if _, err := said("ERROR  Unable to contact server. Is it running?", "status").jails(nil); err == nil {
 		t.Error("a complaint is read as an empty list")
 	}
 }
@@ -56,7 +59,7 @@ func TestJailsWithOddNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := fmt.Sprintf("Status\n|- Number of jail:\t%d\n`- Jail list:\t%s\n", tt.number, tt.list)
-			byClient, err1 := (reply{text: text, isText: true}).jails(tt.known)
+			byClient, err1 := said(text, "status").jails(tt.known)
 			value := []any{[]any{"Number of jail", json.Number(fmt.Sprint(tt.number))}, []any{"Jail list", tt.list}}
 			bySocket, err2 := reply{value: value}.jails(tt.known)
 			if diff := cmp.Diff([][]string{tt.want, tt.want}, [][]string{byClient, bySocket}, cmpopts.EquateEmpty()); diff != "" || err1 != nil || err2 != nil {
@@ -69,7 +72,7 @@ func TestJailsWithOddNames(t *testing.T) {
 func TestTheStatusOfAJail(t *testing.T) {
 	want := jailStatus{failed: 5, totalFailed: 16, banned: 2, totalBanned: 3, files: []string{"/var/log/asterisk/full"}, list: []string{"192.0.2.200", "2001:db8::7"}}
 	empty := want
-	empty.list, empty.banned = []string{}, 0
+	empty.list, empty.banned = nil, 0
 	journal := want
 	journal.files, journal.journal = nil, "_SYSTEMD_UNIT=asterisk.service + _COMM=asterisk"
 	for _, tc := range []struct {
@@ -84,13 +87,13 @@ func TestTheStatusOfAJail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := (reply{text: string(text), isText: true}).jailStatus()
+			got, err := said(string(text), "status", "x").jailStatus()
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(jailStatus{})); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := (reply{text: "Sorry but the jail 'x' does not exist", isText: true}).jailStatus(); err == nil {
+	if _, err := said("Sorry but the jail 'x' does not exist", "status", "x").jailStatus(); err == nil {
 		t.Error("a complaint is read as an idle jail")
 	}
 }
@@ -159,13 +162,13 @@ func TestTheLiteralOfTheClient(t *testing.T) {
 		{"Python 2", "[{u'asterisk': [u'1.2.3.4', u'2001:db8::7']}]", map[string][]string{"asterisk": {"1.2.3.4", "2001:db8::7"}}},
 		{"no jails", "[]", map[string][]string{}},
 	} {
-		got, err := reply{text: tc.text, isText: true}.banned()
+		got, err := said(tc.text, "banned").banned()
 		if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v\n%s", tc.name, err, diff)
 		}
 	}
 	for _, text := range []string{"", "[", "[{'a': ['b'}]", "['a' 'b']", "os.system('id')", strings.Repeat("[", 100000)} {
-		if got, err := (reply{text: text, isText: true}).banned(); err == nil {
+		if got, err := said(text, "banned").banned(); err == nil {
 			t.Errorf("%.40q is read as %v", text, got)
 		}
 	}
@@ -179,13 +182,13 @@ func FuzzClientText(f *testing.F) {
 	f.Add("[{u'a': ['1.2.3.4', None, True, (1, 2.5)]}]")
 	f.Add("192.0.2.0/255.255.255.0")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _ = (reply{text: text, isText: true}).jails([]string{"my jail", "sip, tcp"})
-		_, _ = (reply{text: text, isText: true}).jailStatus()
+		_, _ = said(text, "status").jails([]string{"my jail", "sip, tcp"})
+		_, _ = said(text, "status", "x").jailStatus()
 		ban, _ := parseTimed(text, time.UTC)
 		if _, err := json.Marshal([]time.Time{ban.since, ban.until}); err != nil {
 			t.Errorf("%q cannot be written into a report: %v", text, err)
 		}
-		_, _ = reply{text: text, isText: true}.banned()
+		_, _ = said(text, "banned").banned()
 		parseItems(text)
 		if p, ok := nets.Parse(text); ok && (p != p.Masked() || nets.Relation(p, p) != Exact) {
 			t.Errorf("%q is read as %v", text, p)
