@@ -367,19 +367,16 @@ func FuzzLists(f *testing.F) {
 		fw.zoneFile("x.xml", b)
 		fw.direct("x.xml", b)
 		fw.running(text)
-		csfDeny("x", b, asked, &a)
-		csfTemporary("x", b, sys.Now(), asked, &a)
-		for _, line := range numbered(b) {
-			if r, ok := parseUFW(line); ok {
+		for e := range entries("x", b) {
+			a.ban(asked, csfDeny(e))
+			a.ban(asked, csfTemporary(e, sys.Now()))
+			if r, ok := parseUFW(e.text); ok {
 				r.report(true, asked, &a)
 			}
-			apfEntry(line)
-			mentions(line, "192.0.2.66")
+			apfEntry(e.text)
+			mentions(e.text, "192.0.2.66")
 		}
-		for range yamlWhitelist(b) {
-			_ = text
-		}
-		for _, r := range readWrappers("x", b, false) {
+		for _, r := range readWrappers(entries("x", b), false) {
 			r.covers(asked)
 		}
 		if _, err := json.Marshal(a); err != nil {
@@ -413,7 +410,7 @@ func TestAbsurdTimesInLists(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var a Answer
-			csfTemporary("csf.tempban", []byte(tt.start+"|192.0.2.66|5060|in|"+tt.seconds+"|guessed passwords\n"), now, asked, &a)
+			a.ban(asked, csfTemporary(entry{"csf.tempban", 1, tt.start + "|192.0.2.66|5060|in|" + tt.seconds + "|guessed passwords"}, now))
 			if len(a.Bans) == 0 && !tt.found {
 				return
 			}

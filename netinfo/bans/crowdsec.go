@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -204,10 +206,18 @@ func crowdSecWhitelists(sys platform.System, asked netip.Prefix, a *Answer) {
 		if !ok {
 			continue
 		}
-		for number, item := range yamlWhitelist(b) {
-			if p, ok := nets.Parse(item); ok {
-				a.allow(asked, Allow{Layer: LayerCrowdSec, Where: fmt.Sprintf("%s:%d", name, number), Object: item, Prefix: p})
-			}
+		var file struct {
+			Whitelist struct {
+				IP   []yaml.Node `yaml:"ip"`
+				CIDR []yaml.Node `yaml:"cidr"`
+			} `yaml:"whitelist"`
+		}
+		if err := yaml.Unmarshal(b, &file); err != nil {
+			a.odd(name, err)
+		}
+		for _, item := range slices.Concat(file.Whitelist.IP, file.Whitelist.CIDR) {
+			p, _ := nets.Parse(item.Value)
+			a.allow(asked, Allow{Layer: LayerCrowdSec, Where: fmt.Sprintf("%s:%d", name, item.Line), Object: item.Value, Prefix: p})
 		}
 	}
 }

@@ -2,7 +2,6 @@ package bans
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -21,116 +20,98 @@ func CSF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 	if _, ok := a.file(sys, "/etc/csf/csf.conf"); ok {
 		a.has(LayerCSF)
 	}
-	if b, ok := a.file(sys, "/etc/csf/csf.deny"); ok {
-		a.has(LayerCSF)
-		csfDeny("/etc/csf/csf.deny", b, asked, a)
+	for e := range a.lines(sys, LayerCSF, "/etc/csf/csf.deny") {
+		a.ban(asked, csfDeny(e))
 	}
-	for _, name := range []string{"/var/lib/csf/csf.tempban", "/etc/csf/csf.tempban"} {
-		if b, ok := a.file(sys, name); ok {
-			a.has(LayerCSF)
-			csfTemporary(name, b, sys.Now(), asked, a)
-			break
-		}
+	for e := range a.lines(sys, LayerCSF, "/var/lib/csf/csf.tempban", "/etc/csf/csf.tempban") {
+		a.ban(asked, csfTemporary(e, sys.Now()))
 	}
-	for _, name := range []string{"/etc/csf/csf.allow", "/etc/csf/csf.ignore"} {
-		b, _ := a.file(sys, name)
-		for number, line := range numbered(b) {
-			text, _, _ := strings.Cut(line, "#")
-			if p, _, ok := csfEntry(text); ok {
-				a.allow(asked, Allow{Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: strings.TrimSpace(text), Prefix: p})
-			}
-		}
+	for e := range a.lines(sys, LayerCSF, "/etc/csf/csf.allow", "/etc/csf/csf.ignore") {
+		text, _, _ := strings.Cut(e.text, "#")
+		p, _ := csfEntry(text)
+		a.allow(asked, Allow{Layer: LayerCSF, Where: e.where(), Object: strings.TrimSpace(text), Prefix: p})
 	}
 	csfReasons(sys, a)
 }
 
 // csfEntry reads an address, a network, or an advanced filter such as
-// "udp|in|d=5060|s=192.0.2.1". Ports are what it is limited to.
-func csfEntry(text string) (p netip.Prefix, ports string, ok bool) {
+// "udp|in|d=5060|s=192.0.2.1". Ports are what it is limited to. The prefix of
+// what is not about a source is not valid.
+func csfEntry(text string) (p netip.Prefix, ports string) {
 	text = strings.TrimSpace(text)
 	if !strings.Contains(text, "|") {
-		p, ok = nets.Parse(text)
-		return p, "", ok
+		p, _ = nets.Parse(text)
+		return p, ""
 	}
 	var limits []string
 	for part := range strings.SplitSeq(text, "|") {
-		name, value, is := strings.Cut(part, "=")
-		switch {
-		case is && name == "s":
+		if value, is := strings.CutPrefix(part, "s="); is {
 			if q, is := nets.Parse(value); is {
-				p, ok = q, true
+				p = q
 				continue
 			}
-			limits = append(limits, part)
-		case part == "out":
-			return p, "", false
-		case part != "in":
+		}
+		if part == "out" {
+			return netip.Prefix{}, ""
+		}
+		if part != "in" {
 			limits = append(limits, part)
 		}
 	}
-	return p, strings.Join(limits, " "), ok
+	return p, strings.Join(limits, " ")
 }
 
-func csfDeny(name string, b []byte, asked netip.Prefix, a *Answer) {
-	for number, line := range numbered(b) {
-		text, comment, _ := strings.Cut(line, "#")
-		p, ports, ok := csfEntry(text)
-		if !ok {
-			continue
-		}
-		text = strings.TrimSpace(text)
-		ban := Ban{
-			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: text, Prefix: p, Effect: ViaFilter, Name: "csf.deny",
-			Free: only(command.New("csf", "-dr").Values(text)), Undo: only(command.New("csf", "-d").Values(text)),
-		}
-		if comment = strings.TrimSpace(comment); comment != "" {
-			ban.Reasons, ban.Undo[0] = []string{comment}, ban.Undo[0].Values(comment)
-		}
-		if ports != "" { // csf -dr takes plain addresses only
-			reload := command.New("csf", "-ra")
-			ban.Free = []command.Command{command.DeleteLine(name, number, line), reload}
-			ban.Undo = []command.Command{command.InsertLine(name, number, line), reload}
-			ban.Note = because("only", "limit", ports)
-		}
-		a.ban(asked, ban)
+func csfDeny(e entry) Ban {
+	text, comment, _ := strings.Cut(e.text, "#")
+	text = strings.TrimSpace(text)
+	p, ports := csfEntry(text)
+	ban := Ban{
+		Layer: LayerCSF, Where: e.where(), Object: text, Prefix: p, Effect: ViaFilter, Name: "csf.deny",
+		Free: only(command.New("csf", "-dr").Values(text)), Undo: only(command.New("csf", "-d").Values(text)),
 	}
+	if comment = strings.TrimSpace(comment); comment != "" {
+		ban.Reasons, ban.Undo[0] = []string{comment}, ban.Undo[0].Values(comment)
+	}
+	if ports != "" { // csf -dr takes plain addresses only
+		ban.Free, ban.Undo = e.edits(command.New("csf", "-ra"))
+		ban.Note = because("only", "limit", ports)
+	}
+	return ban
 }
 
-func csfTemporary(name string, b []byte, now time.Time, asked netip.Prefix, a *Answer) {
-	for number, line := range numbered(b) {
-		f := strings.SplitN(line, "|", 6)
-		if len(f) < 5 {
-			continue
-		}
-		p, ok := nets.Parse(f[1])
-		start, err := strconv.ParseInt(f[0], 10, 64)
-		seconds, err2 := strconv.ParseInt(f[4], 10, 64)
-		if !ok || err != nil || err2 != nil || strings.EqualFold(f[3], "out") {
-			continue
-		}
-		since := platform.UnixTime(start)
-		until := time.Time{}
-		if !since.IsZero() {
-			until = since.Add(platform.Seconds(max(seconds, 0)))
-		}
-		if !until.IsZero() && until.Before(now) {
-			continue // lfd has yet to sweep it out
-		}
-		left := int(max(until.Sub(now), 0).Seconds()) // csf takes 0 for its own default
-		ban := Ban{
-			Layer: LayerCSF, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: ViaFilter, Name: "temporary",
-			Since: since, Until: until,
-			Free: only(command.New("csf", "-tr").Values(f[1])), Undo: only(command.New("csf", "-td").Values(f[1], strconv.Itoa(left))),
-		}
-		if len(f) == 6 && strings.TrimSpace(f[5]) != "" {
-			ban.Reasons = []string{strings.TrimSpace(f[5])}
-		}
-		if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
-			ban.Note = because("only", "limit", "port "+port)
-			ban.Undo[0] = ban.Undo[0].Words("-p").Values(port)
-		}
-		a.ban(asked, ban)
+func csfTemporary(e entry, now time.Time) Ban {
+	f := append(strings.SplitN(e.text, "|", 6), "")
+	if len(f) < 6 {
+		return Ban{}
 	}
+	p, ok := nets.Parse(f[1])
+	start, err := strconv.ParseInt(f[0], 10, 64)
+	seconds, err2 := strconv.ParseInt(f[4], 10, 64)
+	if !ok || err != nil || err2 != nil || strings.EqualFold(f[3], "out") {
+		return Ban{}
+	}
+	since := platform.UnixTime(start)
+	until := time.Time{}
+	if !since.IsZero() {
+		until = since.Add(platform.Seconds(max(seconds, 0)))
+	}
+	if !until.IsZero() && until.Before(now) {
+		return Ban{} // lfd has yet to sweep it out
+	}
+	left := int(max(until.Sub(now), 0).Seconds()) // csf takes 0 for its own default
+	ban := Ban{
+		Layer: LayerCSF, Where: e.where(), Object: e.text, Prefix: p, Effect: ViaFilter, Name: "temporary",
+		Since: since, Until: until,
+		Free: only(command.New("csf", "-tr").Values(f[1])), Undo: only(command.New("csf", "-td").Values(f[1], strconv.Itoa(left))),
+	}
+	if message := strings.TrimSpace(f[5]); message != "" {
+		ban.Reasons = []string{message}
+	}
+	if port := strings.TrimSpace(f[2]); port != "" && port != "*" {
+		ban.Note = because("only", "limit", "port "+port)
+		ban.Undo[0] = ban.Undo[0].Words("-p").Values(port)
+	}
+	return ban
 }
 
 // lfdLog is how much of lfd's log is searched for reasons: some 10,000 lines.
@@ -145,10 +126,10 @@ func csfReasons(sys platform.System, a *Answer) {
 	if err != nil {
 		return
 	}
-	for _, line := range numbered(log) {
+	for e := range entries("", log) {
 		for i := range a.Bans {
-			if b := &a.Bans[i]; len(b.Reasons) < 10 && mentions(line, nets.Short(b.Prefix)) {
-				b.Reasons = append(b.Reasons, line)
+			if b := &a.Bans[i]; len(b.Reasons) < 10 && mentions(e.text, nets.Short(b.Prefix)) {
+				b.Reasons = append(b.Reasons, e.text)
 			}
 		}
 	}
@@ -179,31 +160,22 @@ func mentions(line, addr string) bool {
 // Source: apf.8, deny_hosts.rules: an address, a network, or
 // "proto:flow:s/d=port:s/d=address".
 func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
-	for _, list := range []string{"deny_hosts.rules", "glob_deny.rules", "allow_hosts.rules", "glob_allow.rules"} {
-		name := "/etc/apf/" + list
-		b, ok := a.file(sys, name)
-		if !ok {
-			continue
+	for _, list := range []string{"allow_hosts.rules", "glob_allow.rules"} {
+		for e := range a.lines(sys, LayerAPF, "/etc/apf/"+list) {
+			p, _ := apfEntry(e.text)
+			a.allow(asked, Allow{Layer: LayerAPF, Where: e.where(), Object: strings.TrimSpace(e.text), Prefix: p})
 		}
-		a.has(LayerAPF)
+	}
+	for _, list := range []string{"deny_hosts.rules", "glob_deny.rules"} {
 		reason := ""
-		for number, line := range numbered(b) {
-			text := strings.TrimSpace(line)
-			if strings.HasPrefix(text, "#") { // "# added 192.0.2.1 on DATE with comment: …"
-				reason = strings.TrimSpace(strings.TrimPrefix(text, "#"))
+		for e := range a.lines(sys, LayerAPF, "/etc/apf/"+list) {
+			if comment, is := strings.CutPrefix(strings.TrimSpace(e.text), "#"); is { // "# added 192.0.2.1 on DATE with comment: …"
+				reason = strings.TrimSpace(comment)
 				continue
 			}
-			p, ports, ok := apfEntry(text)
-			if !ok {
-				continue
-			}
-			where := fmt.Sprintf("%s:%d", name, number)
-			if strings.Contains(list, "allow") {
-				a.allow(asked, Allow{Layer: LayerAPF, Where: where, Object: text, Prefix: p})
-				continue
-			}
+			p, ports := apfEntry(e.text)
 			ban := Ban{
-				Layer: LayerAPF, Where: where, Object: text, Prefix: p, Effect: ViaFilter, Name: list,
+				Layer: LayerAPF, Where: e.where(), Object: strings.TrimSpace(e.text), Prefix: p, Effect: ViaFilter, Name: list,
 				Free: only(command.New("apf", "-u").Values(nets.Short(p))), Undo: only(command.New("apf", "-d").Values(nets.Short(p))),
 			}
 			if ports != "" {
@@ -217,17 +189,17 @@ func APF(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 	}
 }
 
-func apfEntry(text string) (p netip.Prefix, ports string, ok bool) {
-	if p, ok = nets.Parse(text); ok {
-		return p, "", true
+// apfEntry reads a line of a list; the prefix of what is not about a source is
+// not valid.
+func apfEntry(text string) (p netip.Prefix, ports string) {
+	text = strings.TrimSpace(text)
+	if p, ok := nets.Parse(text); ok {
+		return p, ""
 	}
-	before, addr, is := strings.Cut(text, "s=")
-	if i := strings.LastIndex(text, ":s="); i >= 0 {
-		before, addr, is = text[:i], text[i+3:], true
+	i := strings.LastIndex(":"+text, ":s=")
+	if i < 0 {
+		return p, ""
 	}
-	if !is {
-		return p, "", false
-	}
-	p, ok = nets.Parse(addr)
-	return p, strings.Trim(before, ":"), ok
+	p, _ = nets.Parse(text[i+len("s="):])
+	return p, strings.Trim(text[:i], ":")
 }

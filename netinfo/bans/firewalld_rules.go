@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,79 +21,32 @@ type zoneXML struct {
 	Rules []richXML `xml:"rule"`
 }
 
+// richXML is a rich rule, or an element of one: the source, the port, the action.
 type richXML struct {
-	Family   string `xml:"family,attr"`
-	Priority string `xml:"priority,attr"`
-	Source   *struct {
-		Address string `xml:"address,attr"`
-		IPSet   string `xml:"ipset,attr"`
-		Invert  string `xml:"invert,attr"`
-	} `xml:"source"`
-	Port *struct {
-		Port     string `xml:"port,attr"`
-		Protocol string `xml:"protocol,attr"`
-	} `xml:"port"`
-	Service *struct {
-		Name string `xml:"name,attr"`
-	} `xml:"service"`
-	Protocol *struct {
-		Value string `xml:"value,attr"`
-	} `xml:"protocol"`
-	Destination *struct {
-		Address string `xml:"address,attr"`
-	} `xml:"destination"`
-	Reject *struct {
-		Type string `xml:"type,attr"`
-	} `xml:"reject"`
-	Drop   *struct{} `xml:"drop"`
-	Accept *struct{} `xml:"accept"`
+	XMLName xml.Name
+	Attrs   []xml.Attr `xml:",any,attr"`
+	Parts   []richXML  `xml:",any"`
 }
 
-// text words the rule as firewall-cmd prints and takes it.
+// text words the rule as firewall-cmd prints and takes it: elements and their
+// attributes in the order of the file, the priority and NOT before the others.
 func (r richXML) text() string {
-	var b strings.Builder
-	b.WriteString("rule")
-	attr := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, " %s=%q", name, value)
+	words := []string{r.XMLName.Local}
+	for _, leads := range []bool{true, false} {
+		for _, a := range r.Attrs {
+			switch name := a.Name.Local; {
+			case leads != (name == "priority" || name == "invert"):
+			case name != "invert":
+				words = append(words, fmt.Sprintf("%s=%q", name, a.Value))
+			case isTrue(a.Value):
+				words = append(words, "NOT")
+			}
 		}
 	}
-	attr("priority", r.Priority)
-	attr("family", r.Family)
-	if s := r.Source; s != nil {
-		b.WriteString(" source")
-		if isTrue(s.Invert) {
-			b.WriteString(" NOT")
-		}
-		attr("address", s.Address)
-		attr("ipset", s.IPSet)
+	for _, p := range r.Parts {
+		words = append(words, p.text())
 	}
-	if r.Destination != nil {
-		b.WriteString(" destination")
-		attr("address", r.Destination.Address)
-	}
-	switch {
-	case r.Port != nil:
-		b.WriteString(" port")
-		attr("port", r.Port.Port)
-		attr("protocol", r.Port.Protocol)
-	case r.Service != nil:
-		b.WriteString(" service")
-		attr("name", r.Service.Name)
-	case r.Protocol != nil:
-		b.WriteString(" protocol")
-		attr("value", r.Protocol.Value)
-	}
-	switch {
-	case r.Reject != nil:
-		b.WriteString(" reject")
-		attr("type", r.Reject.Type)
-	case r.Drop != nil:
-		b.WriteString(" drop")
-	case r.Accept != nil:
-		b.WriteString(" accept")
-	}
-	return b.String()
+	return strings.Join(words, " ")
 }
 
 func isTrue(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "yes") }
@@ -148,28 +102,25 @@ func dropsPacket(words []string) bool {
 	return false
 }
 
+var richWord = regexp.MustCompile(`([\w-]+)=("[^"]*"|'[^']*'|\S+)|\S+`)
+
 // richWords takes the source and the action out of a rich rule. Of the
 // attributes only those of the source are told.
 func richWords(text string) map[string]string {
 	m := map[string]string{}
 	element := ""
-	for word := range strings.FieldsSeq(text) {
-		name, value, ok := strings.Cut(word, "=")
-		if !ok {
-			element = word
-			if word == "NOT" || word == "not" {
-				m["invert"], element = "yes", "source"
+	for _, w := range richWord.FindAllStringSubmatch(text, -1) {
+		switch name, value := w[1], strings.Trim(w[2], `"'`); {
+		case name == "" && strings.EqualFold(w[0], "NOT"):
+			m["invert"], element = "yes", "source"
+		case name == "":
+			element = w[0]
+			if element == "accept" || element == "drop" || element == "reject" {
+				m[element] = "yes"
 			}
-			if word == "accept" || word == "drop" || word == "reject" {
-				m[word] = "yes"
-			}
-			continue
-		}
-		value = strings.Trim(value, `"'`)
-		if element == "source" && (name == "address" || name == "ipset") {
+		case element == "source" && (name == "address" || name == "ipset"):
 			m[name] = value
-		}
-		if element == "source" && name == "invert" && isTrue(value) {
+		case element == "source" && name == "invert" && isTrue(value):
 			m["invert"] = "yes"
 		}
 	}

@@ -50,7 +50,7 @@ func Kamailio(ctx context.Context, sys platform.System, asked netip.Prefix, a *A
 // an answer, with the same exit status.
 func rpc(b []byte) (list []map[string]string) {
 	var cur map[string]string
-	for _, line := range numbered(b) {
+	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "error:"):

@@ -2,46 +2,56 @@ package bans
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
-// numbered yields the lines of a text with their numbers from 1, without line
-// ends.
-func numbered(b []byte) iter.Seq2[int, string] {
-	return func(yield func(int, string) bool) {
-		number := 0
+// entry is one line of a file, without its end.
+type entry struct {
+	file string
+	line int // from 1
+	text string
+}
+
+func (e entry) where() string { return fmt.Sprintf("%s:%d", e.file, e.line) }
+
+// edits take the line out of its file and put it back; then makes the layer's
+// program read the file again.
+func (e entry) edits(then ...command.Command) (free, undo []command.Command) {
+	free = append([]command.Command{command.DeleteLine(e.file, e.line, e.text)}, then...)
+	undo = append([]command.Command{command.InsertLine(e.file, e.line, e.text)}, then...)
+	return free, undo
+}
+
+// entries yields the lines of a text.
+func entries(file string, b []byte) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		e := entry{file: file}
 		for line := range bytes.Lines(b) {
-			number++
-			if !yield(number, strings.TrimRight(string(line), "\r\n")) {
+			e.line++
+			if e.text = strings.TrimRight(string(line), "\r\n"); !yield(e) {
 				return
 			}
 		}
 	}
 }
 
-// yamlWhitelist yields the items under "ip:" and "cidr:" of a CrowdSec
-// whitelist with their lines. Block lists and "[a, b]" are understood, which is
-// all that whitelists use.
-func yamlWhitelist(b []byte) iter.Seq2[int, string] {
-	return func(yield func(int, string) bool) {
-		inside := false
-		for number, line := range numbered(b) {
-			text, _, _ := strings.Cut(strings.TrimSpace(line), " #")
-			key, value, isKey := strings.Cut(text, ":")
-			item, isItem := strings.CutPrefix(text, "- ")
-			switch {
-			case text == "" || strings.HasPrefix(text, "#"):
-			case isItem && inside:
-				if !yield(number, strings.Trim(strings.TrimSpace(item), `"'`)) {
+// lines yields the lines of the files of a layer. Who has one has the layer.
+func (a *Answer) lines(sys platform.System, layer string, names ...string) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		for _, name := range names {
+			b, ok := a.file(sys, name)
+			if !ok {
+				continue
+			}
+			a.has(layer)
+			for e := range entries(name, b) {
+				if !yield(e) {
 					return
-				}
-			case isKey && !isItem:
-				inside = key == "ip" || key == "cidr"
-				for item := range strings.SplitSeq(strings.Trim(strings.TrimSpace(value), "[]"), ",") {
-					if item = strings.Trim(strings.TrimSpace(item), `"'`); inside && item != "" && !yield(number, item) {
-						return
-					}
 				}
 			}
 		}

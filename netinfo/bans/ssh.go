@@ -2,7 +2,6 @@ package bans
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -18,42 +17,23 @@ import (
 //
 // Source: sshguard(8); blacklist.db lines are time|service|kind|address.
 func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
-	lists := []string{"/var/lib/sshguard/blacklist.db", "/var/db/sshguard/blacklist.db", "/var/lib/sshguard/enemies"}
-	for _, name := range lists {
-		b, ok := a.file(sys, name)
-		if !ok {
+	for e := range a.lines(sys, LayerSSHGuard, "/var/lib/sshguard/blacklist.db", "/var/db/sshguard/blacklist.db", "/var/lib/sshguard/enemies") {
+		f := strings.Split(e.text, "|")
+		if len(f) != 4 {
 			continue
 		}
-		a.has(LayerSSHGuard)
-		for number, line := range numbered(b) {
-			f := strings.Split(line, "|")
-			if len(f) != 4 {
-				continue
-			}
-			p, ok := nets.Parse(f[3])
-			if !ok {
-				continue
-			}
-			ban := Ban{
-				Layer: LayerSSHGuard, Where: fmt.Sprintf("%s:%d", name, number), Object: line, Prefix: p, Effect: ViaFilter, Name: "blacklist",
-				// The daemon sets up its set anew from the list.
-				Free: []command.Command{command.DeleteLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
-				Undo: []command.Command{command.InsertLine(name, number, line), command.New("systemctl", "restart", "sshguard")},
-			}
-			if t, err := strconv.ParseInt(f[0], 10, 64); err == nil {
-				ban.Since = platform.UnixTime(t)
-			}
-			a.ban(asked, ban)
+		p, _ := nets.Parse(f[3])
+		ban := Ban{Layer: LayerSSHGuard, Where: e.where(), Object: e.text, Prefix: p, Effect: ViaFilter, Name: "blacklist"}
+		// The daemon sets up its set anew from the list.
+		ban.Free, ban.Undo = e.edits(command.New("systemctl", "restart", "sshguard"))
+		if t, err := strconv.ParseInt(f[0], 10, 64); err == nil {
+			ban.Since = platform.UnixTime(t)
 		}
+		a.ban(asked, ban)
 	}
-	b, ok := a.file(sys, "/etc/sshguard/whitelist")
-	if ok {
-		a.has(LayerSSHGuard)
-	}
-	for number, line := range numbered(b) {
-		if p, ok := nets.Parse(line); ok {
-			a.allow(asked, Allow{Layer: LayerSSHGuard, Where: fmt.Sprintf("/etc/sshguard/whitelist:%d", number), Object: line, Prefix: p})
-		}
+	for e := range a.lines(sys, LayerSSHGuard, "/etc/sshguard/whitelist") {
+		p, _ := nets.Parse(e.text)
+		a.allow(asked, Allow{Layer: LayerSSHGuard, Where: e.where(), Object: e.text, Prefix: p})
 	}
 }
 
@@ -65,23 +45,18 @@ func SSHGuard(_ context.Context, sys platform.System, asked netip.Prefix, a *Ans
 // blocked?".
 func DenyHosts(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
 	const work = "/var/lib/denyhosts/"
-	b, ok := a.file(sys, work+"hosts")
-	if !ok {
-		return
-	}
-	a.has(LayerDenyHosts)
-	for number, line := range numbered(b) {
-		host, rest, _ := strings.Cut(line, ":") // ADDRESS:failures:last failure
-		if p, ok := nets.Parse(line); ok && p.Addr().Is6() {
-			host, rest = line, ""
+	for e := range a.lines(sys, LayerDenyHosts, work+"hosts") {
+		host, rest, _ := strings.Cut(e.text, ":") // ADDRESS:failures:last failure
+		if p, ok := nets.Parse(e.text); ok && p.Addr().Is6() {
+			continue
 		}
-		p, ok := nets.Parse(host)
-		if !ok || rest == "" || strings.HasPrefix(rest, "0:") {
+		p, _ := nets.Parse(host)
+		if rest == "" || strings.HasPrefix(rest, "0:") {
 			continue
 		}
 		failures, last, _ := strings.Cut(rest, ":")
 		a.ban(asked, Ban{
-			Layer: LayerDenyHosts, Where: fmt.Sprintf("%shosts:%d", work, number), Object: line, Prefix: p, Effect: NotSIP,
+			Layer: LayerDenyHosts, Where: e.where(), Object: e.text, Prefix: p, Effect: NotSIP,
 			Cause: because("denyhosts", "failures", failures, "last", strings.TrimSpace(last)), Note: because("denyhosts-no-sip", "folder", work),
 		})
 	}

@@ -3,6 +3,7 @@ package bans
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,15 +20,11 @@ import (
 //
 // Source: hosts_access(5), hosts_options(5).
 func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) {
-	const denyFile, allowFile = "/etc/hosts.deny", "/etc/hosts.allow"
-	deny, denied := a.file(sys, denyFile)
-	allow, allowed := a.file(sys, allowFile)
-	if !denied && !allowed {
-		return
-	}
-	allows := readWrappers(allowFile, allow, true)
-	denies := readWrappers(denyFile, deny, false)
-	for _, r := range append(append([]wrapperRule{}, allows...), denies...) {
+	deny, _ := a.file(sys, "/etc/hosts.deny")
+	allow, _ := a.file(sys, "/etc/hosts.allow")
+	allows := readWrappers(entries("/etc/hosts.allow", allow), true)
+	denies := readWrappers(entries("/etc/hosts.deny", deny), false)
+	for _, r := range slices.Concat(allows, denies) {
 		p, ok := r.covers(asked)
 		if !ok {
 			continue
@@ -39,9 +36,9 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 		a.has(LayerHostsDeny)
 		b := Ban{
 			Layer: LayerHostsDeny, Where: r.where(), Object: r.text, Name: strings.Join(r.daemons, " "), Prefix: p, Effect: NotSIP,
-			Free: only(command.DeleteLine(r.file, r.line, r.text)), Undo: only(command.InsertLine(r.file, r.line, r.text)),
 			Note: because("libwrap"),
 		}
+		b.Free, b.Undo = r.edits()
 		if r.names("asterisk") || r.names("kamailio") || r.names("freeswitch") {
 			b.Note = because("libwrap-sip")
 		}
@@ -57,9 +54,7 @@ func TCPWrappers(_ context.Context, sys platform.System, asked netip.Prefix, a *
 
 // wrapperRule is one line "daemons : clients : options".
 type wrapperRule struct {
-	file      string
-	line      int
-	text      string
+	entry
 	continued bool // over several lines of the file
 	allow     bool
 	daemons   []string
@@ -68,32 +63,29 @@ type wrapperRule struct {
 	spared    []string // clients after EXCEPT
 }
 
-func (r wrapperRule) where() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
-
 func (r wrapperRule) names(daemon string) bool { return slices.Contains(r.daemons, daemon) }
 
 // readWrappers reads one of the files. A backslash at a line's end continues
 // it; the number is that of its first line.
-func readWrappers(file string, b []byte, allow bool) (list []wrapperRule) {
-	pending, first := "", 0
-	for number, line := range numbered(b) {
-		if pending == "" {
-			first = number
+func readWrappers(lines iter.Seq[entry], allow bool) (list []wrapperRule) {
+	var rule entry
+	for e := range lines {
+		if rule.line == 0 {
+			rule = entry{file: e.file, line: e.line}
 		}
-		if rest, more := strings.CutSuffix(line, `\`); more {
-			pending += rest
+		rest, more := strings.CutSuffix(e.text, `\`)
+		if rule.text += rest; more {
 			continue
 		}
-		text := pending + line
-		pending = ""
-		if t := strings.TrimSpace(text); t == "" || strings.HasPrefix(t, "#") {
+		r := wrapperRule{entry: rule, continued: e.line != rule.line, allow: allow}
+		rule = entry{}
+		if t := strings.TrimSpace(r.text); t == "" || strings.HasPrefix(t, "#") {
 			continue
 		}
-		parts := splitColons(text)
+		parts := splitColons(r.text)
 		if len(parts) < 2 {
 			continue
 		}
-		r := wrapperRule{file: file, line: first, text: text, continued: number != first, allow: allow}
 		r.daemons, r.excepted = exceptSplit(parts[0])
 		r.clients, r.spared = exceptSplit(parts[1])
 		for _, option := range parts[2:] { // the last word may turn the file's meaning round

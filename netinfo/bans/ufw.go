@@ -3,7 +3,6 @@ package bans
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -28,23 +27,19 @@ func UFW(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 	enabled := ufwEnabled(conf)
 	position := 0 // of a rule in "ufw status numbered", which counts on through both files
 	for _, name := range []string{"/etc/ufw/user.rules", "/etc/ufw/user6.rules"} {
-		b, ok := a.file(sys, name)
-		if !ok {
-			continue
-		}
 		var rules []ufwRule
-		for number, line := range numbered(b) {
-			tuple, ok := strings.CutPrefix(line, "### tuple ### ")
+		for e := range a.lines(sys, LayerUFW, name) {
+			tuple, ok := strings.CutPrefix(e.text, "### tuple ### ")
 			if !ok {
 				continue
 			}
 			r, ok := parseUFW(tuple)
 			position++
 			if !ok {
-				a.note(because("ufw-odd-rule", "where", fmt.Sprintf("%s:%d", name, number)))
+				a.note(because("ufw-odd-rule", "where", e.where()))
 				continue
 			}
-			r.where, r.position = fmt.Sprintf("%s:%d", name, number), position
+			r.where, r.position = e.where(), position
 			rules = append(rules, r)
 		}
 		last := true // all rules after this one are taken away with it
@@ -59,8 +54,8 @@ func UFW(_ context.Context, sys platform.System, asked netip.Prefix, a *Answer) 
 }
 
 func ufwEnabled(conf []byte) bool {
-	for _, line := range numbered(conf) {
-		if name, value, ok := strings.Cut(line, "="); ok && strings.EqualFold(strings.TrimSpace(name), "ENABLED") {
+	for e := range entries("", conf) {
+		if name, value, ok := strings.Cut(e.text, "="); ok && strings.EqualFold(strings.TrimSpace(name), "ENABLED") {
 			return strings.EqualFold(strings.Trim(strings.TrimSpace(value), `"'`), "yes")
 		}
 	}
@@ -81,17 +76,12 @@ type ufwRule struct {
 }
 
 func parseUFW(tuple string) (ufwRule, bool) {
-	f := strings.Fields(tuple)
-	if n := len(f); n > 0 && strings.HasPrefix(f[n-1], "comment=") {
-		text, err := hex.DecodeString(strings.TrimPrefix(f[n-1], "comment="))
-		f = f[:n-1]
-		if err == nil {
-			f = append(f, "\x00"+string(text))
+	f, r := strings.Fields(tuple), ufwRule{}
+	if n := len(f) - 1; n >= 0 && strings.HasPrefix(f[n], "comment=") {
+		if text, err := hex.DecodeString(strings.TrimPrefix(f[n], "comment=")); err == nil {
+			r.comment = string(text)
 		}
-	}
-	r := ufwRule{}
-	if n := len(f); n > 0 && strings.HasPrefix(f[n-1], "\x00") {
-		r.comment, f = f[n-1][1:], f[:n-1]
+		f = f[:n]
 	}
 	if len(f) < 7 { // 9 with the names of application profiles
 		return r, false
