@@ -1,12 +1,12 @@
 package fail2ban
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -45,228 +45,207 @@ type call struct {
 // list is a Python list, tuple or set; a pointer, because the memo shares it.
 type list struct{ items []any }
 
-// dict is a Python dict in its order.
-type dict struct{ keys, values []any }
+// dict is a Python dict.
+type dict = map[string]any
 
 type mark struct{}
 
-// unpickle decodes one pickle into nil, bool, int64, float64, string, *list,
-// *dict and call.
-func unpickle(data []byte) (any, error) {
-	m := &machine{in: data, memo: map[uint32]any{}}
-	for {
-		op, err := m.take(1)
-		if err != nil {
-			return nil, err
-		}
-		if op[0] == '.' {
-			return m.pop()
-		}
-		if err := m.step(op[0]); err != nil {
-			return nil, fmt.Errorf("opcode %#02x at byte %d: %w", op[0], len(data)-len(m.in)-1, err)
-		}
-	}
-}
-
-// machine is the pickle machine: a stack and a memo.
+// machine is the pickle machine: a stack and a memo. After its first error it
+// reads nothing more.
 type machine struct {
 	in    []byte
 	stack []any
-	memo  map[uint32]any
+	memo  map[uint64]any
+	err   error
 }
 
-func (m *machine) take(n int) ([]byte, error) {
-	if n < 0 || n > len(m.in) {
-		return nil, fmt.Errorf("%w: cut short", errPickle)
+// unpickle decodes one pickle into nil, bool, int64, float64, string, *list,
+// dict and call.
+func unpickle(data []byte) (any, error) {
+	m := &machine{in: data, memo: map[uint64]any{}}
+	for m.err == nil {
+		op := byte(m.number(1))
+		if op == '.' {
+			return m.pop(1)[0], m.err
+		}
+		if m.value(op); m.err != nil {
+			return nil, fmt.Errorf("opcode %#02x at byte %d: %w", op, len(data)-len(m.in)-1, m.err)
+		}
+	}
+	return nil, m.err
+}
+
+func (m *machine) fail(why string) {
+	if m.err == nil {
+		m.err = fmt.Errorf("%w: %s", errPickle, why)
+	}
+}
+
+// take cuts off the next n bytes.
+func (m *machine) take(n uint64) []byte {
+	if n > uint64(len(m.in)) {
+		m.fail("cut short")
+		return nil
 	}
 	b := m.in[:n]
 	m.in = m.in[n:]
-	return b, nil
+	return b
 }
 
-// number reads an unsigned little-endian number of n bytes.
-func (m *machine) number(n int) (int, error) {
-	b, err := m.take(n)
-	var v uint64
-	for i := range b {
-		v |= uint64(b[i]) << (8 * i)
+// number takes an unsigned little-endian number of at most eight bytes.
+func (m *machine) number(bytes uint64) (n uint64) {
+	for i, c := range m.take(bytes) {
+		n |= uint64(c) << (8 * i)
 	}
-	return int(min(v, math.MaxInt32)), err
+	return n
 }
 
-func (m *machine) push(v any) error {
-	m.stack = append(m.stack, v)
-	return nil
-}
-
-func (m *machine) pop() (any, error) {
-	if len(m.stack) == 0 {
-		return nil, fmt.Errorf("%w: nothing on the stack", errPickle)
+// signed takes a number in two's complement.
+func (m *machine) signed(bytes uint64) int64 {
+	if bytes > 8 {
+		m.fail("a number of more than eight bytes")
+		return 0
 	}
-	v := m.stack[len(m.stack)-1]
-	m.stack = m.stack[:len(m.stack)-1]
-	return v, nil
+	shift := 64 - 8*bytes
+	return int64(m.number(bytes)<<shift) >> shift
 }
 
-func (m *machine) top() any {
-	if len(m.stack) == 0 {
-		return nil
-	}
-	return m.stack[len(m.stack)-1]
+// text takes a text whose length stands before it, in so many bytes.
+func (m *machine) text(size uint64) string {
+	return strings.ToValidUTF8(string(m.take(m.number(size))), "\uFFFD")
 }
 
-// popN takes the n upper values.
-func (m *machine) popN(n int) ([]any, error) {
+// line takes a text up to the end of its line.
+func (m *machine) line() string {
+	text, _, _ := strings.Cut(string(m.in), "\n")
+	m.take(uint64(len(text)) + 1)
+	return text
+}
+
+func (m *machine) push(v any) { m.stack = append(m.stack, v) }
+
+// pop takes the n upper values, always as many.
+func (m *machine) pop(n int) []any {
 	if n > len(m.stack) {
-		return nil, fmt.Errorf("%w: nothing on the stack", errPickle)
+		m.fail("nothing on the stack")
+		return make([]any, n)
 	}
-	v := append([]any(nil), m.stack[len(m.stack)-n:]...)
+	v := slices.Clone(m.stack[len(m.stack)-n:])
 	m.stack = m.stack[:len(m.stack)-n]
-	return v, nil
+	return v
 }
 
 // popMark takes everything above the uppermost mark, and the mark.
-func (m *machine) popMark() ([]any, error) {
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		if _, ok := m.stack[i].(mark); ok {
-			v, err := m.popN(len(m.stack) - i - 1)
-			m.stack = m.stack[:i]
-			return v, err
+func (m *machine) popMark() []any {
+	for i, v := range slices.Backward(m.stack) {
+		if _, ok := v.(mark); ok {
+			return m.pop(len(m.stack) - i)[1:]
 		}
 	}
-	return nil, fmt.Errorf("%w: no mark", errPickle)
-}
-
-func (m *machine) step(op byte) error {
-	switch op {
-	case 0x80: // PROTO
-		_, err := m.take(1)
-		return err
-	case 0x95: // FRAME
-		_, err := m.take(8)
-		return err
-	case '(':
-		return m.push(mark{})
-	case 'N':
-		return m.push(nil)
-	case 0x88, 0x89:
-		return m.push(op == 0x88)
-	case 'K', 'M', 'J', 0x8a, 'G':
-		return m.numeral(op)
-	case 'X', 0x8c, 0x8d, 'U', 'T', 'C', 'B', 0x8e:
-		return m.text(op)
-	case 'q', 'r', 0x94, 'h', 'j':
-		return m.remember(op)
-	case 'c', 0x93, 'R', 0x81, 'b':
-		return m.object(op)
-	}
-	return m.collect(op)
-}
-
-// numeral reads a number: of one byte or two, of four with a sign, as many as the
-// first byte says (LONG1), or a float.
-func (m *machine) numeral(op byte) error {
-	n := map[byte]int{'K': 1, 'M': 2, 'J': 4, 'G': 8}[op]
-	if n == 0 {
-		var err error
-		if n, err = m.number(1); err != nil || n > 8 {
-			return errors.Join(err, fmt.Errorf("%w: a number of %d bytes", errPickle, n))
-		}
-	}
-	b, err := m.take(n)
-	if err != nil {
-		return err
-	}
-	if op == 'G' {
-		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
-	}
-	var v int64
-	for i := range b {
-		v |= int64(b[i]) << (8 * i)
-	}
-	if shift := 64 - 8*n; n > 2 || op == 0x8a {
-		v = v << shift >> shift
-	}
-	return m.push(v)
-}
-
-func (m *machine) line() (string, error) {
-	i := bytes.IndexByte(m.in, '\n')
-	b, err := m.take(i)
-	if err == nil {
-		_, err = m.take(1)
-	}
-	return string(b), err
-}
-
-func (m *machine) text(op byte) error {
-	size := 4
-	switch op {
-	case 0x8c, 'U', 'C':
-		size = 1
-	case 0x8d, 0x8e:
-		size = 8
-	}
-	n, err := m.number(size)
-	if err != nil {
-		return err
-	}
-	b, err := m.take(n)
-	return errors.Join(err, m.push(strings.ToValidUTF8(string(b), "\uFFFD")))
-}
-
-func (m *machine) remember(op byte) error {
-	var n int
-	var err error
-	switch op {
-	case 0x94: // MEMOIZE
-		n = len(m.memo)
-	case 'q', 'h':
-		n, err = m.number(1)
-	default:
-		n, err = m.number(4)
-	}
-	if err != nil {
-		return err
-	}
-	if op == 'h' || op == 'j' {
-		v, ok := m.memo[uint32(n)]
-		if !ok {
-			return fmt.Errorf("%w: nothing remembered as %d", errPickle, n)
-		}
-		return m.push(v)
-	}
-	m.memo[uint32(n)] = m.top()
+	m.fail("no mark")
 	return nil
 }
 
-// object handles names, calls and what is set on their results.
-func (m *machine) object(op byte) error {
+// remember keeps the uppermost value under a number, and recall brings it back.
+func (m *machine) remember(at uint64) {
+	v := m.pop(1)[0]
+	m.memo[at] = v
+	m.push(v)
+}
+
+func (m *machine) recall(at uint64) {
+	v, ok := m.memo[at]
+	if !ok {
+		m.fail("nothing remembered by that number")
+	}
+	m.push(v)
+}
+
+// value runs the opcodes of single values and of the memo.
+func (m *machine) value(op byte) {
 	switch op {
+	case 0x80: // PROTO
+		m.take(1)
+	case 0x95: // FRAME
+		m.take(8)
+	case 'N':
+		m.push(nil)
+	case 0x88, 0x89: // NEWTRUE, NEWFALSE
+		m.push(op == 0x88)
+	case 'K': // BININT1
+		m.push(int64(m.number(1)))
+	case 'M': // BININT2
+		m.push(int64(m.number(2)))
+	case 'J': // BININT
+		m.push(m.signed(4))
+	case 0x8a: // LONG1
+		m.push(m.signed(m.number(1)))
+	case 'G': // BINFLOAT
+		m.push(math.Float64frombits(bits.ReverseBytes64(m.number(8))))
+	case 'U', 'C', 0x8c: // texts and bytes, by the size of their length
+		m.push(m.text(1))
+	case 'X', 'T', 'B':
+		m.push(m.text(4))
+	case 0x8d, 0x8e:
+		m.push(m.text(8))
+	case 'q': // BINPUT, LONG_BINPUT, MEMOIZE
+		m.remember(m.number(1))
+	case 'r':
+		m.remember(m.number(4))
+	case 0x94:
+		m.remember(uint64(len(m.memo)))
+	case 'h': // BINGET, LONG_BINGET
+		m.recall(m.number(1))
+	case 'j':
+		m.recall(m.number(4))
+	default:
+		m.object(op)
+	}
+}
+
+// object runs the opcodes of lists, tuples, sets and dicts, of names and of calls.
+func (m *machine) object(op byte) {
+	switch op {
+	case '(':
+		m.push(mark{})
+	case ']', ')', 0x8f: // EMPTY_LIST, EMPTY_TUPLE, EMPTY_SET
+		m.push(&list{})
+	case '}':
+		m.push(dict{})
+	case 0x85, 0x86, 0x87: // TUPLE1 to TUPLE3
+		m.push(&list{m.pop(int(op) - 0x84)})
+	case 't', 0x91: // TUPLE, FROZENSET
+		m.push(&list{m.popMark()})
+	case 'e', 'u', 0x90: // APPENDS, SETITEMS, ADDITEMS
+		m.fill(m.popMark())
+	case 'a': // APPEND
+		m.fill(m.pop(1))
+	case 's': // SETITEM
+		m.fill(m.pop(2))
 	case 'c': // GLOBAL
-		module, err := m.line()
-		if err != nil {
-			return err
-		}
-		name, err := m.line()
-		return errors.Join(err, m.push(call{name: module + "." + name}))
+		module := m.line()
+		m.push(call{name: module + "." + m.line()})
+	case 0x93: // STACK_GLOBAL
+		v := m.pop(2)
+		m.push(call{name: asText(v[0]) + "." + asText(v[1])})
+	case 'R', 0x81: // REDUCE, NEWOBJ
+		v := m.pop(2)
+		m.push(made(v[0], v[1]))
 	case 'b': // BUILD: the state of an object does not matter here
-		_, err := m.pop()
-		return err
+		m.pop(1)
+	default:
+		m.fail("unknown opcode")
 	}
-	v, err := m.popN(2)
-	if err != nil {
-		return err
+}
+
+// made is what a call stands for: the text that str is given, or the call.
+func made(of, args any) any {
+	f, _ := of.(call)
+	f.args = args
+	if l, ok := args.(*list); ok && len(l.items) == 1 && slices.Contains([]string{"builtins.str", "__builtin__.str", "__builtin__.unicode"}, f.name) {
+		return l.items[0]
 	}
-	if op == 0x93 { // STACK_GLOBAL
-		return m.push(call{name: fmt.Sprint(asText(v[0]), ".", asText(v[1]))})
-	}
-	f, _ := v[0].(call) // REDUCE, NEWOBJ
-	f.args = v[1]
-	if l, ok := f.args.(*list); ok && len(l.items) == 1 && (f.name == "builtins.str" || f.name == "__builtin__.str" || f.name == "__builtin__.unicode") {
-		return m.push(l.items[0])
-	}
-	return m.push(f)
+	return f
 }
 
 func asText(v any) string {
@@ -274,55 +253,29 @@ func asText(v any) string {
 	return s
 }
 
-// collect handles the opcodes of lists, tuples, sets and dicts.
-func (m *machine) collect(op byte) error {
-	switch op {
-	case ']', ')', 0x8f:
-		return m.push(&list{})
-	case '}':
-		return m.push(&dict{})
-	case 0x85, 0x86, 0x87: // TUPLE1 to TUPLE3
-		v, err := m.popN(int(op) - 0x84)
-		return errors.Join(err, m.push(&list{v}))
-	case 't', 0x91, 'e', 'u', 0x90:
-		v, err := m.popMark()
-		if err != nil {
-			return err
-		}
-		return m.fill(op, v)
-	case 'a', 's':
-		v, err := m.popN(map[byte]int{'a': 1, 's': 2}[op])
-		if err != nil {
-			return err
-		}
-		return m.fill(op, v)
-	}
-	return fmt.Errorf("%w: unknown opcode", errPickle)
-}
-
-func (m *machine) fill(op byte, v []any) error {
-	switch op {
-	case 't', 0x91:
-		return m.push(&list{v})
-	}
-	switch t := m.top().(type) {
+// fill adds values to the uppermost list, or keys and values to such a dict.
+func (m *machine) fill(v []any) {
+	to := m.pop(1)[0]
+	m.push(to)
+	switch t := to.(type) {
 	case *list:
 		t.items = append(t.items, v...)
-		return nil
-	case *dict:
-		return t.add(v)
+	case dict:
+		if len(v)%2 != 0 {
+			m.fail("a key without a value")
+			return
+		}
+		for i := 0; i < len(v); i += 2 {
+			switch key := v[i].(type) {
+			case string, int64, bool, nil:
+				t[fmt.Sprint(key)] = v[i+1]
+			default:
+				m.fail("a key that is not a plain value")
+			}
+		}
+	default:
+		m.fail("adding to what is not a list")
 	}
-	return fmt.Errorf("%w: adding to what is no list", errPickle)
-}
-
-func (d *dict) add(pairs []any) error {
-	if len(pairs)%2 != 0 {
-		return fmt.Errorf("%w: a key without a value", errPickle)
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		d.keys, d.values = append(d.keys, pairs[i]), append(d.values, pairs[i+1])
-	}
-	return nil
 }
 
 // pickleJSON decodes an answer into JSON.
@@ -344,30 +297,27 @@ func plain(v any, depth int, left *int) (any, error) {
 	if *left -= 1 + len(asText(v)); depth > maxDepth || *left < 0 {
 		return nil, fmt.Errorf("%w: too deep or too long", errPickle)
 	}
+	var err error
 	switch t := v.(type) {
 	case *list:
-		out := make([]any, 0, len(t.items))
-		for _, x := range t.items {
-			p, err := plain(x, depth+1, left)
-			if err != nil {
+		out := make([]any, len(t.items))
+		for i := range t.items {
+			if out[i], err = plain(t.items[i], depth+1, left); err != nil {
 				return nil, err
 			}
-			out = append(out, p)
 		}
 		return out, nil
-	case *dict:
-		out := make(map[string]any, len(t.keys))
-		for i := range t.keys {
-			k, err := plain(t.keys[i], depth+1, left)
-			p, verr := plain(t.values[i], depth+1, left)
-			if err = errors.Join(err, verr); err != nil {
+	case dict:
+		out := make(dict, len(t))
+		for key, value := range t {
+			*left -= len(key)
+			if out[key], err = plain(value, depth+1, left); err != nil {
 				return nil, err
 			}
-			out[fmt.Sprint(k)] = p
 		}
 		return out, nil
 	case call:
-		return plain(&dict{[]any{"called", "with"}, []any{t.name, t.args}}, depth, left)
+		return plain(dict{"called": t.name, "with": t.args}, depth, left)
 	case float64:
 		if math.IsNaN(t) || math.IsInf(t, 0) {
 			return nil, nil

@@ -15,6 +15,8 @@ func TestAnswersOfTheServer(t *testing.T) {
 		{"an address is a string that is called", "\x80\x05K\x00]\x94\x8c\x08builtins\x94\x8c\x03str\x94\x93\x94\x8c\x09192.0.2.1\x94\x85\x94R\x94a\x86\x94.", `[0,["192.0.2.1"]]`},
 		{"a permanent ban", "\x80\x05K\x00J\xff\xff\xff\xff\x86\x94.", `[0,-1]`},
 		{"a long number", "\x80\x05K\x00\x8a\x05\xff\xff\xff\xff\x00\x86\x94.", `[0,4294967295]`},
+		{"a fraction", "\x80\x05G?\xf8\x00\x00\x00\x00\x00\x00.", `1.5`},
+		{"numbers of one byte and two", "\x80\x05K\xffM\xff\xff\x86.", `[255,65535]`},
 		{"no database", "\x80\x05K\x00N\x86\x94.", `[0,null]`},
 		{"banned, by jail", "\x80\x05K\x00]\x94}\x94\x8c\x04sshd\x94]\x94sa\x86\x94.", `[0,[{"sshd":[]}]]`},
 		{"a jail that is not there", "\x80\x05K\x01\x8c\x13fail2ban.exceptions\x94\x8c\x14UnknownJailException\x94\x93\x94\x8c\x04nope\x94\x85\x94R\x94\x86\x94.",
@@ -46,6 +48,8 @@ func TestHostilePickles(t *testing.T) {
 		"an unknown opcode":       "\xff",
 		"protocol 0":              "(I0\n(lp0\nS'a'\np1\naF1.5\natp2\n.",
 		"a key without a value":   "}(Nu.",
+		"a dict that is its key":  "}\x94h\x00h\x00s.",
+		"a number of nine bytes":  "\x8a\x09123456789.",
 	} {
 		if got, err := pickleJSON([]byte(pickle)); err == nil {
 			t.Errorf("%s: %.100s", name, got)
