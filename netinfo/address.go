@@ -61,6 +61,12 @@ func notOuter(a netip.Addr, u *Uplink) string {
 	case a.Is6() && !a.IsGlobalUnicast():
 		return "an address that is valid in one network only"
 	}
+	return reserved(a)
+}
+
+// reserved says what the block of an address is for that no interface to the
+// Internet has; empty for the others.
+func reserved(a netip.Addr) string {
 	for _, n := range notAssigned {
 		if n.prefix.Contains(a) {
 			return n.what

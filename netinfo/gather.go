@@ -232,9 +232,7 @@ func (h *Host) introduce(parts []part) {
 		return
 	}
 	maker := r.Vendor // as UPnP has it
-	if err := r.recognise(); err != nil {
-		h.note(fmt.Errorf("recognising the router: %w", err))
-	}
+	r.recognise()
 	if r.Platform == "" {
 		r.Vendor = cmp.Or(u.GatewayVendor, maker)
 	}

@@ -79,11 +79,3 @@ func (h HostPort) Addr() (netip.Addr, bool) {
 	a, err := netip.ParseAddr(h.Host)
 	return a.Unmap(), err == nil
 }
-
-// String writes it as it is typed, IPv6 with a port in brackets.
-func (h HostPort) String() string {
-	if h.Port == 0 {
-		return h.Host
-	}
-	return net.JoinHostPort(h.Host, strconv.Itoa(h.Port))
-}

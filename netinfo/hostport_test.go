@@ -1,6 +1,8 @@
 package netinfo
 
 import (
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -55,4 +57,12 @@ func TestAServerIsWrittenAsItIsTyped(t *testing.T) {
 			t.Errorf("%q became %q, %v", s, h, err)
 		}
 	}
+}
+
+// String writes it as it is typed, IPv6 with a port in brackets.
+func (h HostPort) String() string {
+	if h.Port == 0 {
+		return h.Host
+	}
+	return net.JoinHostPort(h.Host, strconv.Itoa(h.Port))
 }

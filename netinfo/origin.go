@@ -73,15 +73,10 @@ func originName(a netip.Addr) (string, error) {
 	return strings.Join(append(labels, zone), "."), nil
 }
 
-// documentation networks belong to nobody (RFC 5737, RFC 3849), benchmarks
-// neither (RFC 2544), and shared space to every carrier (RFC 6598).
+// publicAddr reports whether an address belongs to somebody's network:
+// documentation networks belong to nobody, and shared space to every carrier.
 func publicAddr(a netip.Addr) bool {
-	for _, s := range []string{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "100.64.0.0/10", "240.0.0.0/4", "0.0.0.0/8", "2001:db8::/32"} {
-		if netip.MustParsePrefix(s).Contains(a) {
-			return false
-		}
-	}
-	return a.IsGlobalUnicast() && !a.IsPrivate()
+	return a.IsGlobalUnicast() && !IsPrivate(a) && !IsDocumentation(a) && reserved(a) == ""
 }
 
 // parseOrigin reads "64500 64501 | 192.0.2.0/24 | DE | ripencc | 1993-09-01".

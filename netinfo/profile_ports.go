@@ -15,34 +15,17 @@ type PortRange struct{ First, Last int }
 // ParsePortRange reads "5060" or "10000-65535". The ends must be ports, the
 // lower one first.
 func ParsePortRange(s string) (PortRange, error) {
-	first, last, two := strings.Cut(s, "-")
-	if !two {
-		last = first
-	}
-	a, aerr := strconv.ParseUint(first, 10, 16)
-	b, berr := strconv.ParseUint(last, 10, 16)
-	switch {
-	case aerr != nil || berr != nil || a == 0 || b == 0:
-		return PortRange{}, fmt.Errorf("%q is neither a port nor a range of ports such as 10000-20000", s)
-	case a > b:
-		return PortRange{}, fmt.Errorf("%q: the lower end must come first", s)
-	}
-	return PortRange{int(a), int(b)}, nil
-}
-
-// ParseMediaRange reads FIRST-LAST, or one port, as people type it for RTP. Its
-// error says what to write.
-func ParseMediaRange(s string) (PortRange, error) {
 	from, to, ranged := strings.Cut(s, "-")
 	if !ranged {
 		to = from
 	}
 	var ends [2]int
-	for i, t := range []string{from, to} {
-		ends[i], _ = strconv.Atoi(strings.TrimSpace(t)) // 0 when it is not a number
-		if ends[i] < 1 || ends[i] > 65535 {
-			return PortRange{}, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as 10000-65535", t)
+	for i, text := range []string{from, to} {
+		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
+		if err != nil || n == 0 {
+			return PortRange{}, fmt.Errorf("port %q is not a port number (1-65535); write FIRST-LAST, such as 10000-65535", text)
 		}
+		ends[i] = int(n)
 	}
 	r := PortRange{ends[0], ends[1]}
 	if r.First > r.Last {

@@ -1,14 +1,11 @@
 package netinfo
 
 import (
+	"cmp"
 	_ "embed"
-	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
-
-	"go.yaml.in/yaml/v3"
 )
 
 //go:embed routerrules.yaml
@@ -28,31 +25,16 @@ type routerRule struct {
 	} `yaml:"clues"`
 }
 
-// routerRules parses the embedded table once; a test keeps it valid.
-var routerRules = sync.OnceValues(func() ([]routerRule, error) { return loadRouterRules(routerRulesYAML) })
-
-func loadRouterRules(b []byte) ([]routerRule, error) {
-	var list []routerRule
-	dec := yaml.NewDecoder(strings.NewReader(string(b)))
-	dec.KnownFields(true)
-	if err := dec.Decode(&list); err != nil {
-		return nil, fmt.Errorf("reading the router rules: %w", err)
-	}
-	for i := range list {
-		for j := range list[i].Clues {
-			c := &list[i].Clues[j]
-			p, err := regexp.Compile("(?i)" + c.Match)
-			if err != nil {
-				return nil, fmt.Errorf("reading the router rules: %s: %w", list[i].Platform, err)
-			}
-			c.pattern = p
-			if c.On == "" || c.Source == "" || c.Weight < 1 || c.Weight > 3 {
-				return nil, fmt.Errorf("reading the router rules: %s: a clue on %q needs on, source and a weight of 1 to 3", list[i].Platform, c.On)
-			}
+// routerRules parses the embedded table once.
+var routerRules = sync.OnceValue(func() (list []routerRule) {
+	readTable(routerRulesYAML, &list)
+	for _, rule := range list {
+		for i := range rule.Clues {
+			rule.Clues[i].pattern = regexp.MustCompile("(?i)" + rule.Clues[i].Match)
 		}
 	}
-	return list, nil
-}
+	return list
+})
 
 // Confidences of a recognition.
 const (
@@ -71,13 +53,9 @@ type candidate struct {
 // recognise fills in platform, vendor, confidence and alternatives of r from
 // its clues. A clue counts once a platform, however often the router repeats
 // it. Nothing is filled in when no rule matches.
-func (r *Router) recognise() error {
-	rules, err := routerRules()
-	if err != nil {
-		return err
-	}
+func (r *Router) recognise() {
 	var list []candidate
-	for _, rule := range rules {
+	for _, rule := range routerRules() {
 		c := candidate{rule: rule}
 		for _, row := range rule.Clues {
 			if slices.ContainsFunc(r.Clues, func(k Clue) bool { return k.Method == row.On && row.pattern.MatchString(k.Value) }) {
@@ -89,16 +67,11 @@ func (r *Router) recognise() error {
 		}
 	}
 	if len(list) == 0 {
-		return nil
+		return
 	}
 	// What names the product itself beats any number of hints at the maker: a
 	// TP-Link box that runs OpenWrt takes OpenWrt's commands.
-	slices.SortStableFunc(list, func(a, b candidate) int {
-		if a.best != b.best {
-			return b.best - a.best
-		}
-		return b.votes - a.votes
-	})
+	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Or(b.best-a.best, b.votes-a.votes) })
 	first := list[0]
 	r.Platform, r.Confidence = first.rule.Platform, confidence(list)
 	r.Vendor = first.rule.Vendor
@@ -107,7 +80,6 @@ func (r *Router) recognise() error {
 			r.Alternatives = append(r.Alternatives, c.rule.Platform)
 		}
 	}
-	return nil
 }
 
 // confidence weighs the first candidate against the rest: certain when the

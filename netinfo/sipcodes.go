@@ -3,9 +3,6 @@ package netinfo
 import (
 	"bytes"
 	_ "embed"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -42,44 +39,23 @@ type sipCodeTable struct {
 	Phrases []SIPCode `yaml:"phrases"`
 }
 
-// sipCodes is read once and never changed. It is part of the program and a
-// test reads it, so an error here is a program that was built without it.
-var sipCodes = sync.OnceValue(func() sipCodeTable {
-	t, err := readSIPCodes(sipCodesFile)
-	if err != nil {
-		panic(err)
+// sipCodes is read once and never changed.
+var sipCodes = sync.OnceValue(func() (t sipCodeTable) {
+	readTable(sipCodesFile, &t)
+	for i := range t.Phrases {
+		t.Phrases[i].Vendor, t.Phrases[i].Source = true, vendorPhrases
 	}
 	return t
 })
 
-func readSIPCodes(b []byte) (sipCodeTable, error) {
-	var t sipCodeTable
+// readTable reads a table that is part of the program. A test reads it as well,
+// so an error here is a program that was built without it.
+func readTable(b []byte, into any) {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
-	if err := dec.Decode(&t); err != nil {
-		return t, fmt.Errorf("reading the SIP code table: %w", err)
+	if err := dec.Decode(into); err != nil {
+		panic(err)
 	}
-	for i := range t.Phrases {
-		t.Phrases[i].Vendor, t.Phrases[i].Source = true, vendorPhrases
-	}
-	for _, c := range slices.Concat(t.Codes, t.Phrases) {
-		if c.Code < 100 || c.Code > 699 || c.Phrase == "" || len(c.Meaning) == 0 || c.Class == "" || c.Source == "" {
-			return t, fmt.Errorf("reading the SIP code table: %d %q is incomplete", c.Code, c.Phrase)
-		}
-	}
-	if len(t.Codes) == 0 {
-		return t, errors.New("reading the SIP code table: it is empty")
-	}
-	return t, nil
-}
-
-// SIPCodes returns the registered codes in ascending order, then the phrases
-// of makers and providers. The slice belongs to the caller.
-func SIPCodes() []SIPCode {
-	t := sipCodes()
-	codes := slices.Clone(t.Codes)
-	slices.SortStableFunc(codes, func(a, b SIPCode) int { return a.Code - b.Code })
-	return append(codes, t.Phrases...)
 }
 
 // ExplainSIP says what a response means. A reason phrase that a maker or

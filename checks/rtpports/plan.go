@@ -56,7 +56,7 @@ const (
 // ParseRange reads "10000-65535" or "10000"; an empty text is the default
 // range. The error is for the person who typed it.
 func ParseRange(text string) (netinfo.PortRange, error) {
-	return netinfo.ParseMediaRange(cmp.Or(text, defaultRange))
+	return netinfo.ParsePortRange(cmp.Or(text, defaultRange))
 }
 
 // A plan is what to ask, and how fast.
