@@ -3,6 +3,7 @@ package fail2ban
 import (
 	"bytes"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,47 @@ type attempt struct {
 	line            string
 }
 
-// readAttempt reads a line of Asterisk's as its filter does (filter.d/asterisk.conf
-// of fail2ban 1.0), or a ban in fail2ban's own log. Lines hold text from
-// strangers: addresses are read from the end, where Asterisk writes, so that a
-// user name that looks like an address incriminates no one.
+// form is one kind of line. Lines hold text from strangers: what they choose
+// stands in quotes, and of several addresses the one counts that stands where
+// Asterisk writes it, so that a user name that looks like an address
+// incriminates no one.
+type form struct {
+	mark   []byte         // is in every line of the kind
+	line   *regexp.Regexp // with the groups addr, account and why
+	reason string         // empty: what why begins with tells
+}
+
+func formOf(mark, line, reason string) form {
+	return form{[]byte(mark), regexp.MustCompile(line), reason}
+}
+
+// forms are what Asterisk's filter looks for (filter.d/asterisk.conf of fail2ban
+// 1.0), and a ban in fail2ban's own log, whose account is the jail.
+var forms = []form{
+	formOf(`SecurityEvent="`, `SecurityEvent="(?P<why>\w+)"(?:.*?AccountID="(?P<account>.*?)",SessionID=")?.*,RemoteAddress="IPV[^"/]*/[^"/]*/(?P<addr>[^"/]*)/[^"/]*"(?:,[^",= ]+="[^"]*")*$`, ""),
+	formOf(`' failed for '`, ` from '(?P<account>.*)' failed for '(?P<addr>[^']*)'.*? - (?P<why>.*)`, ""),
+	formOf(`rejected because extension not found`, `Call from '[^']*' \((?:(?:UDP|TCP|TLS|WS|WSS):)?(?P<addr>[^()]*)\) to extension '(?P<account>.*)' rejected because`, NoExtension),
+	formOf(`Rejecting unknown SIP connection from `, ` from (?P<addr>[^ ]*?)"?$`, UnknownSource),
+	formOf(`hacking attempt detected '`, ` detected '(?P<addr>[^']*)'`, OtherFailure),
+	formOf(`No registration for peer '`, `peer '(?P<account>.*)' \(from (?P<addr>[^ ]*)\)$`, UnknownAccount),
+	formOf(` failed to authenticate`, `(?P<addr>[^ ]+) failed to authenticate(?:[^']*'(?P<account>[^']*))?`, WrongPassword),
+	formOf(` failed MD5 authentication`, `(?P<addr>[^ ]+) failed MD5 authentication(?:[^']*'(?P<account>[^']*))?`, WrongPassword),
+	formOf(` tried to authenticate with nonexistent user`, `(?P<addr>[^ ]+) tried to authenticate with nonexistent user(?:[^']*'(?P<account>[^']*))?`, UnknownAccount),
+	formOf(`] Ban `, `fail2ban\.actions.*\[(?P<account>[^\[]*)\] Ban (?P<addr>.*)`, Banned),
+}
+
+// reasons are what Asterisk's words stand for.
+var reasons = []struct{ begin, reason string }{
+	{"InvalidPassword", WrongPassword}, {"ChallengeResponseFailed", WrongPassword}, {"InvalidAccountID", UnknownAccount}, {"FailedACL", NotPermitted},
+	{"Wrong password", WrongPassword}, {"Username/auth name mismatch", WrongPassword},
+	{"Failed to authenticate", WrongPassword}, {"Error to authenticate", WrongPassword},
+	{"No matching peer found", UnknownAccount}, {"No matching endpoint found", UnknownAccount},
+	{"Device does not match ACL", NotPermitted}, {"ACL error", NotPermitted},
+	{"Not match Endpoint ACL", NotPermitted}, {"Not match Endpoint Contact ACL", NotPermitted},
+	{"Not a local domain", OtherFailure}, {"Peer is not supposed to register", OtherFailure},
+}
+
+// readAttempt reads a line of Asterisk's, or of fail2ban's own log.
 func readAttempt(line []byte, zone *time.Location, now time.Time) (attempt, bool) {
 	at, rest, ok := lineTime(line, zone, now)
 	if !ok {
@@ -41,68 +79,28 @@ func readAttempt(line []byte, zone *time.Location, now time.Time) (attempt, bool
 
 // readMessage reads what follows the time of a line.
 func readMessage(at time.Time, line, rest []byte) (attempt, bool) {
-	a := attempt{at: at}
-	text := strings.TrimRight(string(rest), "\r\n ")
-	ok := false
-	if i := strings.Index(text, "SecurityEvent=\""); i >= 0 {
-		ok = a.security(text[i:])
-	} else {
-		ok = a.notice(text)
-	}
-	if ok {
-		a.line = clip(string(line))
-	}
-	return a, ok
-}
-
-// security reads an event of res_security_log.
-func (a *attempt) security(text string) bool {
-	event, _, _ := strings.Cut(strings.TrimPrefix(text, "SecurityEvent=\""), "\"")
-	switch event {
-	case "InvalidPassword", "ChallengeResponseFailed":
-		a.reason = WrongPassword
-	case "InvalidAccountID":
-		a.reason = UnknownAccount
-	case "FailedACL":
-		a.reason = NotPermitted
-	default:
-		return false
-	}
-	const remote = `,RemoteAddress="IPV`
-	i := strings.LastIndex(text, remote)
+	rest = bytes.TrimRight(rest, "\r\n ")
+	i := slices.IndexFunc(forms, func(f form) bool { return bytes.Contains(rest, f.mark) })
 	if i < 0 {
-		return false
+		return attempt{}, false
 	}
-	value, tail, ok := strings.Cut(text[i+len(remote):], `"`)
-	parts := strings.Split(value, "/") // 4/UDP/192.0.2.1/5060
-	if !ok || len(parts) != 4 || !onlyFields(tail) {
-		return false
+	m := forms[i].line.FindSubmatch(rest)
+	if m == nil {
+		return attempt{}, false
 	}
-	a.account = field(text[:i], `AccountID="`, `",SessionID="`)
-	return a.from(parts[2])
-}
-
-// onlyFields reports whether nothing but ,name="value" follows.
-func onlyFields(s string) bool {
-	for s != "" {
-		name, rest, ok := strings.Cut(strings.TrimPrefix(s, ","), `="`)
-		if !ok || s[0] != ',' || strings.ContainsAny(name, `",= `) {
-			return false
+	group := func(name string) string {
+		if n := forms[i].line.SubexpIndex(name); n >= 0 {
+			return string(m[n])
 		}
-		if _, s, ok = strings.Cut(rest, `"`); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-func field(s, begin, end string) string {
-	i := strings.Index(s, begin)
-	if i < 0 {
 		return ""
 	}
-	s, _, _ = strings.Cut(s[i+len(begin):], end)
-	return clipAccount(s)
+	a := attempt{at: at, reason: forms[i].reason, account: clipAccount(sipUser(group("account"))), line: clip(string(line))}
+	for _, r := range reasons {
+		if a.reason == "" && strings.HasPrefix(group("why"), r.begin) {
+			a.reason = r.reason
+		}
+	}
+	return a, a.from(group("addr")) && a.reason != ""
 }
 
 func clipAccount(s string) string {
@@ -128,129 +126,18 @@ func (a *attempt) from(s string) bool {
 	return err == nil
 }
 
-// notice reads the plain messages of chan_sip, PJSIP, chan_iax2, the manager
-// and the dialplan, and fail2ban's own.
-func (a *attempt) notice(text string) bool {
-	switch {
-	case strings.Contains(text, "' failed for '"):
-		return a.failedFor(text)
-	case strings.Contains(text, "rejected because extension not found"):
-		return a.noExtension(text)
-	case strings.Contains(text, "Rejecting unknown SIP connection from "):
-		a.reason = UnknownSource
-		s := strings.TrimSuffix(text[strings.LastIndex(text, " from ")+6:], `"`)
-		return a.from(s)
-	case strings.Contains(text, "hacking attempt detected '"):
-		a.reason = OtherFailure
-		return a.from(field(text[strings.LastIndex(text, " detected "):], "'", "'"))
-	case strings.Contains(text, "No registration for peer '"):
-		a.reason, a.account = UnknownAccount, field(text, "peer '", "' (from ")
-		i := strings.LastIndex(text, "' (from ")
-		return i >= 0 && strings.HasSuffix(text, ")") && a.from(strings.TrimSuffix(text[i+8:], ")"))
-	case strings.Contains(text, " Ban ") && strings.Contains(text, "fail2ban.actions"):
-		return a.ban(text)
-	}
-	return a.authenticate(text)
-}
-
-// failedFor reads "Registration from 'X' failed for '192.0.2.1:5060' - Wrong
-// password" and "Request 'REGISTER' from 'X' failed for '192.0.2.1:5060'
-// (callid: Y) - No matching endpoint found".
-func (a *attempt) failedFor(text string) bool {
-	i := strings.LastIndex(text, "' failed for '")
-	address, tail, ok := strings.Cut(text[i+len("' failed for '"):], "'")
-	_, reason, dash := strings.Cut(tail, " - ")
-	if !ok || !dash || !a.from(address) {
-		return false
-	}
-	reasons := []struct{ begin, reason string }{
-		{"Wrong password", WrongPassword}, {"Username/auth name mismatch", WrongPassword},
-		{"Failed to authenticate", WrongPassword}, {"Error to authenticate", WrongPassword},
-		{"No matching peer found", UnknownAccount}, {"No matching endpoint found", UnknownAccount},
-		{"Device does not match ACL", NotPermitted}, {"ACL error", NotPermitted},
-		{"Not match Endpoint ACL", NotPermitted}, {"Not match Endpoint Contact ACL", NotPermitted},
-		{"Not a local domain", OtherFailure}, {"Peer is not supposed to register", OtherFailure},
-	}
-	n := slices.IndexFunc(reasons, func(r struct{ begin, reason string }) bool { return strings.HasPrefix(reason, r.begin) })
-	if n < 0 {
-		return false
-	}
-	a.reason = reasons[n].reason
-	a.account = sipUser(field(text[:i]+"'", " from '", "\x00"))
-	return true
-}
-
 // sipUser finds the user of a From value: "100" <sip:100@pbx>.
 func sipUser(s string) string {
-	s = strings.TrimSuffix(s, "'")
-	for _, scheme := range []string{"sips:", "sip:"} {
-		if i := strings.LastIndex(s, scheme); i >= 0 {
-			s = s[i+len(scheme):]
-			if j := strings.LastIndexByte(s, '@'); j >= 0 {
-				s = s[:j]
-			} else {
-				s = ""
-			}
-			break
-		}
-	}
-	return clipAccount(strings.Trim(s, `"<> `))
-}
-
-// noExtension reads "Call from '201' (UDP:192.0.2.1:5060) to extension '9011…'
-// rejected because extension not found in context 'default'."
-func (a *attempt) noExtension(text string) bool {
-	i := strings.LastIndex(text, ") to extension '")
+	i := max(strings.LastIndex(s, "sip:"), strings.LastIndex(s, "sips:"))
 	if i < 0 {
-		return false
+		return s
 	}
-	open := strings.LastIndexByte(text[:i], '(')
-	a.reason, a.account = NoExtension, field(text[i:], "extension '", "' rejected because")
-	s := text[open+1 : i]
-	for _, transport := range []string{"UDP:", "TCP:", "TLS:", "WS:", "WSS:"} {
-		s = strings.TrimPrefix(s, transport)
-	}
-	return open >= 0 && a.from(s)
+	_, s, _ = strings.Cut(s[i:], ":")
+	return strings.Trim(s[:max(0, strings.LastIndexByte(s, '@'))], `"<> `)
 }
 
-// authenticate reads "192.0.2.1 failed to authenticate as 'admin'" and its like.
-func (a *attempt) authenticate(text string) bool {
-	for _, m := range []struct{ mark, reason string }{
-		{" failed to authenticate", WrongPassword}, {" failed MD5 authentication", WrongPassword},
-		{" tried to authenticate with nonexistent user", UnknownAccount},
-	} {
-		i := strings.Index(text, m.mark)
-		if i < 0 {
-			continue
-		}
-		a.reason, a.account = m.reason, field(text[i:], "'", "'")
-		return a.from(text[strings.LastIndexByte(text[:i], ' ')+1 : i])
-	}
-	return false
-}
-
-// ban reads "fail2ban.actions [1]: NOTICE [asterisk] Ban 192.0.2.1"; account is
-// the jail.
-func (a *attempt) ban(text string) bool {
-	i := strings.LastIndex(text, "] Ban ")
-	if i < 0 || strings.Contains(text, "Restore Ban") {
-		return false
-	}
-	a.reason, a.account = Banned, clipAccount(text[strings.LastIndexByte(text[:i], '[')+1:i])
-	return a.from(text[i+6:])
-}
-
-// marks are in every line that readAttempt reads: lines without one are not
-// looked at closer.
-func marks() [][]byte {
-	return [][]byte{
-		[]byte("' failed for '"), []byte("SecurityEvent="), []byte("extension not found"), []byte("unknown SIP connection"),
-		[]byte("failed to authenticate"), []byte("failed MD5"), []byte("tried to authenticate"), []byte("No registration for peer"),
-		[]byte("hacking attempt"), []byte("] Ban "),
-	}
-}
-
-// marked reports whether a line may tell of an attempt.
-func marked(line []byte, marks [][]byte) bool {
-	return slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(line, m) })
+// marked reports whether a line may tell of an attempt: others are not looked at
+// closer.
+func marked(line []byte) bool {
+	return slices.ContainsFunc(forms, func(f form) bool { return bytes.Contains(line, f.mark) })
 }

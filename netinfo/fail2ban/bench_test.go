@@ -109,7 +109,7 @@ func BenchmarkLog(b *testing.B) {
 			var h *logHistory
 			for b.Loop() {
 				p := prefixes(tc.asked)
-				h = readLog(platform.ThisSystem(), name, &wanted{prefixes: p, texts: searchTexts(p), marks: marks(), from: testNow.Add(-tc.back), now: testNow, zone: time.UTC, deadline: time.Now().Add(tc.budget)})
+				h = readLog(platform.ThisSystem(), name, &wanted{prefixes: p, texts: searchTexts(p), from: testNow.Add(-tc.back), now: testNow, zone: time.UTC, deadline: time.Now().Add(tc.budget)})
 			}
 			b.ReportMetric(float64(len(h.attempts)), "attempts")
 			b.ReportMetric(testNow.Sub(h.since).Minutes(), "minutes-read")

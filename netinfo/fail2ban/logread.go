@@ -32,8 +32,7 @@ var errLogBudget = problem(because("log-budget"))
 // wanted is what a log is searched for.
 type wanted struct {
 	prefixes []netip.Prefix
-	texts    [][]byte // one of them is in every line about a prefix; nil: look at all
-	marks    [][]byte
+	texts    [][]byte  // one of them is in every line about a prefix; nil: look at all
 	from     time.Time // nothing older
 	now      time.Time
 	zone     *time.Location
@@ -223,7 +222,7 @@ func (h *logHistory) chunk(body []byte, w *wanted) (older bool) {
 	}
 	if w.texts == nil {
 		for line := range bytes.Lines(body) {
-			if marked(line, w.marks) {
+			if marked(line) {
 				h.take(line, w)
 			}
 		}
@@ -248,7 +247,7 @@ func (h *logHistory) chunk(body []byte, w *wanted) (older bool) {
 				end = i + j
 			}
 			line := body[begin:end]
-			if at = end; marked(line, w.marks) && !slices.Contains(seen, begin) {
+			if at = end; marked(line) && !slices.Contains(seen, begin) {
 				if h.take(line, w) && len(w.texts) > 1 {
 					seen = append(seen, begin)
 				}

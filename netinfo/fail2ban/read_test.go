@@ -223,7 +223,7 @@ func TestNoLineIsLostBetweenChunks(t *testing.T) {
 	for shift := range 40 {
 		text := log.String() + strings.Repeat("y", 13*shift) + "\n"
 		for _, asked := range []string{"192.0.2.7", "192.0.2.0/24", "0.0.0.0/0"} {
-			w := &wanted{prefixes: prefixes(asked), texts: searchTexts(prefixes(asked)), marks: marks(), now: testNow, zone: time.UTC}
+			w := &wanted{prefixes: prefixes(asked), texts: searchTexts(prefixes(asked)), now: testNow, zone: time.UTC}
 			h := &logHistory{since: testNow}
 			if _, err := h.readBack(strings.NewReader(text), int64(len(text)), w); err != nil || len(h.attempts) != want {
 				t.Fatalf("%s, shifted by %d: %d of %d attempts, %v", asked, 13*shift, len(h.attempts), want, err)

@@ -46,7 +46,7 @@ func (r *reader) unseen(ctx context.Context) {
 func (r *reader) missed(j *Jail) {
 	everybody := []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 	w := wanted{
-		prefixes: everybody, marks: marks(), now: r.state.Read, zone: r.zone,
+		prefixes: everybody, now: r.state.Read, zone: r.zone,
 		from: *r.state.Started, deadline: time.Now().Add(logTime),
 	}
 	var list []attempt

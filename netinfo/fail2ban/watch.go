@@ -26,7 +26,7 @@ func (r *reader) logs(ctx context.Context) {
 		budget = logTime
 	}
 	w := wanted{
-		prefixes: r.o.Addresses, texts: searchTexts(r.o.Addresses), marks: marks(),
+		prefixes: r.o.Addresses, texts: searchTexts(r.o.Addresses),
 		now: r.state.Read, zone: r.zone, deadline: time.Now().Add(budget),
 	}
 	for _, source := range r.sources() {
