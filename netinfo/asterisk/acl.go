@@ -1,13 +1,11 @@
 package asterisk
 
 import (
-	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/nets"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -166,8 +164,8 @@ func (l *ACLList) append(allow bool, o Option) {
 	for item := range strings.SplitSeq(o.Value, ",") {
 		item = strings.TrimSpace(item)
 		text, not := strings.CutPrefix(item, "!")
-		addr, mask, err := parseNet(strings.TrimSpace(text))
-		if err != nil {
+		addr, mask, ok := nets.ParseMask(text)
+		if !ok {
 			if l.Invalid == "" {
 				l.Invalid, l.At = because("acl-no-address", "text", item), o.At()
 			}
@@ -178,32 +176,4 @@ func (l *ACLList) append(allow bool, o Option) {
 			Text: strings.ToLower(o.Name) + "=" + o.Value,
 		})
 	}
-}
-
-// parseNet reads an address with a mask, "/24" or "/255.255.255.0", or none.
-func parseNet(s string) (addr, mask netip.Addr, err error) {
-	host, bits, slash := strings.Cut(s, "/")
-	addr, err = netip.ParseAddr(strings.Trim(strings.TrimSpace(host), "[]"))
-	if err != nil {
-		return addr, mask, err
-	}
-	addr = addr.Unmap().WithZone("")
-	length := addr.BitLen()
-	if bits = strings.TrimSpace(bits); slash {
-		if strings.ContainsAny(bits, ".:") {
-			if mask, err = netip.ParseAddr(bits); err == nil && mask.BitLen() != length {
-				err = fmt.Errorf("reading the mask of %q: another family than the address", s)
-			}
-			return addr, mask, err
-		}
-		if length, err = strconv.Atoi(bits); err != nil || length < 0 || length > addr.BitLen() {
-			return addr, mask, cmp.Or(err, fmt.Errorf("reading the mask of %q: out of range", s))
-		}
-	}
-	ones := make([]byte, addr.BitLen()/8)
-	for i := range length {
-		ones[i/8] |= 0x80 >> (i % 8)
-	}
-	mask, _ = netip.AddrFromSlice(ones)
-	return addr, mask, nil
 }

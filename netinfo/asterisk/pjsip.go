@@ -155,8 +155,8 @@ func items(values ...string) (list []string) {
 
 // prefix reads a network; of a mask with gaps only the ones that it begins with.
 func prefix(s string) (netip.Prefix, bool) {
-	addr, mask, err := parseNet(s)
-	if err != nil {
+	addr, mask, ok := nets.ParseMask(s)
+	if !ok {
 		return netip.Prefix{}, false
 	}
 	n, _ := nets.Ones(mask)

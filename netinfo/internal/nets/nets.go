@@ -5,6 +5,7 @@ package nets
 import (
 	"math/bits"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -17,24 +18,44 @@ const (
 
 // Parse reads an address, or a network in CIDR notation or with a dotted mask,
 // in brackets or without. IPv4 written as IPv6 becomes IPv4; host bits are
-// cleared.
-func Parse(s string) (netip.Prefix, bool) {
-	host, mask, slash := strings.Cut(strings.Trim(strings.TrimSpace(s), "[]"), "/")
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
+// cleared. The prefix is not valid where ok is false.
+func Parse(s string) (p netip.Prefix, ok bool) {
+	addr, mask, ok := ParseMask(s)
+	n, ok2 := Ones(mask)
+	if !ok || !ok2 {
 		return netip.Prefix{}, false
 	}
-	addr = addr.WithZone("")
-	if !slash {
-		return Normal(netip.PrefixFrom(addr, addr.BitLen())), true
+	return netip.PrefixFrom(addr, n).Masked(), true
+}
+
+// ParseMask is Parse for a mask whose ones need not be in one run.
+func ParseMask(s string) (addr, mask netip.Addr, ok bool) {
+	host, bits, slash := strings.Cut(strings.Trim(strings.TrimSpace(s), "[]"), "/")
+	addr, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(host), "[]"))
+	if err != nil {
+		return addr, mask, false
 	}
-	if m, err := netip.ParseAddr(mask); err == nil {
-		n, ok := Ones(m)
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, n).Masked(), ok && m.BitLen() == addr.BitLen()
+	mapped := addr.Is4In6()
+	addr = addr.Unmap().WithZone("")
+	length := addr.BitLen()
+	if bits = strings.TrimSpace(bits); slash {
+		if mask, err := netip.ParseAddr(bits); err == nil {
+			return addr, mask, mask.BitLen() == addr.BitLen()
+		}
+		n, err := strconv.ParseUint(bits, 10, 8)
+		if length = int(n); mapped && length >= 96 {
+			length -= 96
+		}
+		if err != nil || length > addr.BitLen() {
+			return addr, mask, false
+		}
 	}
-	p, err := netip.ParsePrefix(addr.String() + "/" + mask)
-	return Normal(p), err == nil
+	ones := make([]byte, addr.BitLen()/8)
+	for i := range length {
+		ones[i/8] |= 0x80 >> (i % 8)
+	}
+	mask, ok = netip.AddrFromSlice(ones)
+	return addr, mask, ok
 }
 
 // Normal is p without a zone and host bits, and IPv4 where it is IPv4 written as
