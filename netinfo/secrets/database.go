@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math"
 	"regexp"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/internal/sqlite"
 )
 
 // fail2ban's database holds the log lines that led to a ban. Secrets in them are
@@ -182,18 +183,17 @@ func (d *pages) cell(p []byte, at int) {
 	if at >= d.usable {
 		return
 	}
-	length, n := varint(p[at:])
-	_, m := varint(p[min(at+n, len(p)):])
-	at += n + m
-	if n == 0 || m == 0 || length > len(d.b) {
+	length, n := sqlite.Varint(p[at:])
+	_, m := sqlite.Varint(p[min(at+n, len(p)):])
+	if n == 0 || m == 0 || length > uint64(len(d.b)) {
 		return
 	}
-	parts := d.payload(p, at, length)
+	parts := d.payload(p, at+n+m, int(length))
 	payload := bytes.Join(parts, nil)
-	if len(payload) != length {
+	if len(payload) != int(length) {
 		return
 	}
-	cleanRecord(payload)
+	sqlite.EachText(payload, func(text []byte) { copy(text, scrubValue(text)) })
 	for _, part := range parts {
 		payload = payload[copy(part, payload):]
 	}
@@ -202,13 +202,7 @@ func (d *pages) cell(p []byte, at int) {
 // payload returns the places in the file where the bytes of a row lie: the
 // beginning in its page, the rest in a chain of others.
 func (d *pages) payload(p []byte, at, length int) [][]byte {
-	local := length
-	if most := d.usable - 35; length > most {
-		least := (d.usable-12)*32/255 - 23
-		if local = least + (length-least)%(d.usable-4); local > most {
-			local = least
-		}
-	}
+	local := sqlite.Local(length, d.usable, d.usable-35)
 	if at+local > len(p) || local < length && at+local+4 > len(p) {
 		return nil
 	}
@@ -229,48 +223,4 @@ func (d *pages) payload(p []byte, at, length int) [][]byte {
 		next = int(binary.BigEndian.Uint32(q))
 	}
 	return parts
-}
-
-// cleanRecord cleans the texts and blobs of a record in place.
-func cleanRecord(record []byte) {
-	header, n := varint(record)
-	if n == 0 || header > len(record) {
-		return
-	}
-	body := header
-	for at := n; at < header; {
-		kind, n := varint(record[at:header])
-		if n == 0 {
-			return
-		}
-		at += n
-		size := 0
-		switch {
-		case kind >= 12:
-			size = (kind - 12) / 2
-		case kind <= 7:
-			size = []int{0, 1, 2, 3, 4, 6, 8, 8}[kind]
-		}
-		if body+size > len(record) {
-			return
-		}
-		if kind >= 12 {
-			copy(record[body:], scrubValue(record[body:body+size]))
-		}
-		body += size
-	}
-}
-
-// varint reads SQLite's variable-length integer; n is 0 when there is none, or
-// one that no length of a file of ours has.
-func varint(b []byte) (v, n int) {
-	var x uint64
-	for n < len(b) && n < 8 {
-		x = x<<7 | uint64(b[n]&0x7f)
-		n++
-		if b[n-1]&0x80 == 0 && x <= math.MaxInt32 {
-			return int(x), n
-		}
-	}
-	return 0, 0
 }

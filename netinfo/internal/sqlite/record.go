@@ -26,37 +26,61 @@ func (r *Row) read(f *File, cell []byte, length uint64, most int) error {
 		return ErrDamaged
 	}
 	*r = Row{file: f, kinds: r.kinds[:0], length: int(length)}
-	local := r.length
-	if local > most {
-		least := (f.usable-12)*32/255 - 23
-		if local = least + (r.length-least)%(f.usable-4); local > most {
-			local = least
-		}
-	}
+	local := Local(r.length, f.usable, most)
 	if local > len(cell) || local < r.length && local+4 > len(cell) {
 		return ErrDamaged
 	}
 	if r.data = cell[:local]; local < r.length {
 		r.rest = binary.BigEndian.Uint32(cell[local:])
 	}
-	return r.readKinds()
+	kinds, begin, err := kindsIn(r.data, r.kinds)
+	r.kinds, r.begin = kinds, begin
+	return err
 }
 
-// readKinds reads the header of a row.
-func (r *Row) readKinds() error {
-	header, n := varint(r.data)
-	if n == 0 || header > uint64(len(r.data)) { // of six columns, so it is always here
-		return ErrDamaged
+// Local is how many bytes of a row lie in its own page, of which so many bytes
+// are usable and at most so many may hold a row.
+func Local(length, usable, most int) int {
+	if length <= most {
+		return length
 	}
-	r.begin = int(header)
-	for at := n; at < r.begin; at += n {
-		var kind uint64
-		if kind, n = varint(r.data[at:r.begin]); n == 0 {
-			return ErrDamaged
+	least := (usable-12)*32/255 - 23
+	if local := least + (length-least)%(usable-4); local <= most {
+		return local
+	}
+	return least
+}
+
+// kindsIn reads the header of a row: the kinds of its values, and where the first
+// begins.
+func kindsIn(row []byte, kinds []uint64) ([]uint64, int, error) {
+	header, n := Varint(row)
+	if n == 0 || header > uint64(len(row)) { // of six columns, so it is always here
+		return nil, 0, ErrDamaged
+	}
+	for row = row[:header]; n < len(row); {
+		kind, m := Varint(row[n:])
+		if m == 0 {
+			return nil, 0, ErrDamaged
 		}
-		r.kinds = append(r.kinds, kind)
+		kinds, n = append(kinds, kind), n+m
 	}
-	return nil
+	return kinds, len(row), nil
+}
+
+// EachText gives the texts and blobs of a row, as they stand in it.
+func EachText(row []byte, yield func(text []byte)) {
+	kinds, begin, _ := kindsIn(row, nil)
+	for _, kind := range kinds {
+		size, _ := sizeOf(kind)
+		if begin+size > len(row) {
+			return
+		}
+		if kind >= firstAny {
+			yield(row[begin : begin+size])
+		}
+		begin += size
+	}
 }
 
 // The kinds of values: null, numbers of some bytes, floating point, the numbers
@@ -154,8 +178,8 @@ func (r *Row) Number(column int) (n int64, known bool, err error) {
 	return int64(v<<shift) >> shift, true, nil // with its sign
 }
 
-// varint reads a number of one to nine bytes; n is 0 where there is none.
-func varint(b []byte) (v uint64, n int) {
+// Varint reads a number of one to nine bytes; n is 0 where there is none.
+func Varint(b []byte) (v uint64, n int) {
 	for n < len(b) && n < 8 {
 		v = v<<7 | uint64(b[n]&0x7f)
 		if n++; b[n-1] < 0x80 {

@@ -23,7 +23,7 @@ func (w *walk) rows(number uint32, depth int, wanted []int64, yield func(int64, 
 	part := wanted
 	for i := range p.cells() {
 		child, cell, err := p.child(i)
-		last, n := varint(cell) // the number of the last row there
+		last, n := Varint(cell) // the number of the last row there
 		if err != nil || n == 0 {
 			return ErrDamaged
 		}
@@ -48,8 +48,8 @@ func (w *walk) leaf(p *page, wanted []int64, yield func(int64, *Row) error) erro
 		if err != nil {
 			return err
 		}
-		length, n := varint(cell)
-		number, m := varint(cell[n:])
+		length, n := Varint(cell)
+		number, m := Varint(cell[n:])
 		if n == 0 || m == 0 {
 			return ErrDamaged
 		}
@@ -104,7 +104,7 @@ func (w *walk) entries(number uint32, depth int, yield func(string, int64) error
 
 // entry gives one entry of an index.
 func (w *walk) entry(r *Row, cell []byte, yield func(string, int64) error) error {
-	length, n := varint(cell)
+	length, n := Varint(cell)
 	if n == 0 {
 		return ErrDamaged
 	}
