@@ -84,12 +84,3 @@ func (p *page) cell(i int) ([]byte, error) {
 	}
 	return p.b[at:], nil
 }
-
-// child is the page that interior cell i leads to, and the rest of the cell.
-func (p *page) child(i int) (uint32, []byte, error) {
-	c, err := p.cell(i)
-	if err != nil {
-		return 0, nil, err
-	}
-	return binary.BigEndian.Uint32(c), c[4:], nil
-}

@@ -22,7 +22,7 @@ var oneColumn = regexp.MustCompile(`(?i)^CREATE INDEX [^(]+\(\s*(\w+)\s*\)$`)
 func (f *File) Table(ctx context.Context, name string) (*Table, error) {
 	t := &Table{file: f, indexes: map[string]uint32{}}
 	const kind, table, root, statement = 0, 2, 3, 4 // columns of the table of tables
-	err := f.walk(ctx).rows(1, 0, nil, func(_ int64, r *Row) error {
+	err := f.walk(ctx).rows(1, nil, func(_ int64, r *Row) error {
 		of, _, err := r.Text(table)
 		if err != nil || of != name {
 			return err
@@ -97,14 +97,14 @@ func (t *Table) Rows(ctx context.Context, numbers []int64, yield func(number int
 	if numbers != nil && len(numbers) == 0 {
 		return nil
 	}
-	return t.file.walk(ctx).rows(t.root, 0, numbers, yield)
+	return t.file.walk(ctx).rows(t.root, numbers, yield)
 }
 
 // Texts gives every text of a column with the number of its row: from the
 // column's index, where there is one, without a look at the rows.
 func (t *Table) Texts(ctx context.Context, column string, yield func(text string, number int64) error) error {
 	if root, ok := t.indexes[column]; ok {
-		return t.file.walk(ctx).entries(root, 0, yield)
+		return t.file.walk(ctx).entries(root, yield)
 	}
 	at := t.Column(column)
 	return t.Rows(ctx, nil, func(number int64, r *Row) error {
