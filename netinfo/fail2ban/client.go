@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -87,7 +88,7 @@ func questionLine(words []string) ([]byte, bool) {
 // which: then none is used.
 func splitAnswers(printed []byte, questions int) ([][]byte, error) {
 	parts := bytes.Split(printed, []byte(prompt))
-	if len(parts) != questions+2 || len(bytes.TrimSpace(parts[questions+1])) > 0 || complaintIn(parts[0]) {
+	if len(parts) != questions+2 || len(bytes.TrimSpace(parts[questions+1])) > 0 || complaint.Match(parts[0]) {
 		if err := absence(printed); err != nil {
 			return nil, err
 		}
@@ -96,32 +97,16 @@ func splitAnswers(printed []byte, questions int) ([][]byte, error) {
 	return parts[1 : questions+1], nil
 }
 
-// complaintIn reports whether the client logs an error at the beginning of a
-// line, with or without the time: "ERROR   NOK: ('sshd',)".
-func complaintIn(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		if words := strings.Fields(string(line[:min(len(line), 200)])); len(words) > 0 && isComplaint(words) {
-			return true
-		}
-	}
-	return false
-}
-
-// isComplaint looks at the words of a line: the level is the first, or
-// follows "2026-11-29 00:35:23,365 fail2ban [18352]:".
-func isComplaint(words []string) bool {
-	if words[0] == "ERROR" || words[0] == "CRITICAL" {
-		return true
-	}
-	at := slices.IndexFunc(words[:min(len(words), 5)], func(w string) bool { return strings.HasPrefix(w, "[") && strings.HasSuffix(w, "]:") })
-	return at > 0 && strings.HasPrefix(words[at-1], "fail2ban") && at+1 < len(words) && (words[at+1] == "ERROR" || words[at+1] == "CRITICAL")
-}
+// complaint is an error that the client logs at the beginning of a line, with or
+// without the time: "ERROR   NOK: ('sshd',)", "2026-11-29 00:35:23,365 fail2ban
+// [18352]: ERROR   NOK: ('sshd',)".
+var complaint = regexp.MustCompile(`(?m)^[ \t]*(?:(?:\S+[ \t]+){0,3}fail2ban\S*[ \t]+\[\S*\]:[ \t]+)?(?:ERROR|CRITICAL)(?:\s|$)`)
 
 // clientAnswer tells an answer from a complaint. fail2ban-client logs that the
 // server refused, and why, before it prints it.
 func clientAnswer(text []byte) ([]byte, error) {
 	first, _, _ := bytes.Cut(text, []byte("\n"))
-	if complaintIn(first) {
+	if complaint.Match(first) {
 		if err := absence(text); err != nil {
 			return nil, err
 		}

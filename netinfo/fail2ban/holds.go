@@ -151,8 +151,8 @@ func (r *reader) times(ctx context.Context) {
 }
 
 func (r *reader) timed(jail, line string) {
-	t, err := parseTimed(line, r.zone)
-	p, ok := nets.Parse(t.id)
+	id, since, until, err := parseTimed(line, r.zone)
+	p, ok := nets.Parse(id)
 	if err != nil || !ok {
 		return
 	}
@@ -162,10 +162,7 @@ func (r *reader) timed(jail, line string) {
 			if h.Jail != jail || h.Banned != p || h.Since != nil {
 				continue
 			}
-			since := t.since
-			h.Since, h.Permanent = &since, t.permanent
-			if !t.permanent {
-				until := t.until
+			if h.Since, h.Permanent = &since, until.IsZero(); !h.Permanent {
 				h.Until = &until
 			}
 		}

@@ -64,12 +64,12 @@ func decodeReply(text []byte, err error) reply {
 		return reply{err: problem(because("odd-answer", "text", fmt.Sprintf("%.80q", text)))}
 	}
 	if code, _ := pair[0].(json.Number); code != "0" {
-		return reply{err: problem(because("refused", "text", fmt.Sprintf("%.200s", complaint(pair[1]))))}
+		return reply{err: problem(because("refused", "text", fmt.Sprintf("%.200s", exception(pair[1]))))}
 	}
 	return reply{value: pair[1]}
 }
 
-func complaint(v any) string {
+func exception(v any) string {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return fmt.Sprint(v)

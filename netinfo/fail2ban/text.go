@@ -144,45 +144,26 @@ func parseItems(text string) []string {
 	return items
 }
 
-// timed is a ban with its times, of "get JAIL banip --with-time".
-type timed struct {
-	id           string
-	since, until time.Time
-	permanent    bool
-}
-
-// parseTimed reads one line of it: "192.0.2.1 \t2026-11-22 12:00:00 + 600 =
-// 2026-11-22 12:10:00", in the machine's time zone. A permanent ban lasts -1.
-func parseTimed(line string, zone *time.Location) (timed, error) {
-	var t timed
-	id, rest, ok := strings.Cut(strings.TrimSpace(line), " ")
-	if i := strings.IndexByte(id, '\t'); i >= 0 {
-		id, rest, ok = id[:i], id[i:]+" "+rest, true
+// parseTimed reads one line of "get JAIL banip --with-time": "192.0.2.1
+// \t2026-11-22 12:00:00 + 600 = 2026-11-22 12:10:00", in the machine's time zone.
+// A permanent ban lasts -1; its until is zero.
+func parseTimed(line string, zone *time.Location) (id string, since, until time.Time, err error) {
+	words := strings.Fields(line) // address, date, time, +, seconds, =, date, time
+	if len(words) < 7 || words[3] != "+" || words[5] != "=" {
+		return "", since, until, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
 	}
-	since, rest, plus := strings.Cut(rest, " + ")
-	length, until, equals := strings.Cut(rest, " = ")
-	if !ok || !plus || !equals {
-		return t, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
+	since, err = time.ParseInLocation(time.DateTime, words[1]+" "+words[2], zone)
+	if since = platform.PlausibleTime(since); err != nil || since.IsZero() {
+		return "", since, until, fmt.Errorf("reading a ban's time: %.80q", line)
 	}
-	t.id = id
-	var err error
-	if t.since, err = time.ParseInLocation(time.DateTime, strings.TrimSpace(since), zone); err != nil {
-		return t, fmt.Errorf("reading a ban's time: %w", err)
-	}
-	if t.since = platform.PlausibleTime(t.since); t.since.IsZero() {
-		return t, fmt.Errorf("reading a ban's time: %.80q", line)
-	}
-	seconds, err := strconv.ParseInt(strings.TrimSpace(length), 10, 64)
+	seconds, err := strconv.ParseInt(words[4], 10, 64)
 	if err != nil {
-		return t, fmt.Errorf("reading a ban's length: %w", err)
-	}
-	if t.permanent = seconds < 0; t.permanent {
-		return t, nil
+		return "", since, until, fmt.Errorf("reading a ban's length: %w", err)
 	}
 	// The end that is printed is the sum in local time; counting from the
 	// beginning is right on the day the clocks change as well.
-	if t.until = t.since.Add(platform.Seconds(seconds)); strings.TrimSpace(until) == "" {
-		return t, problem(because("odd-answer", "text", fmt.Sprintf("%.80q", line)))
+	if seconds >= 0 {
+		until = since.Add(platform.Seconds(seconds))
 	}
-	return t, nil
+	return words[0], since, until, nil
 }
