@@ -166,12 +166,12 @@ func (d discovery) natPMP(ctx context.Context) (p part) {
 
 func (d discovery) pcp(ctx context.Context) (p part) {
 	_ = d.askPortMap(ctx, pcpAnnounce(d.local), func(b []byte) bool { // an error is NAT-PMP's too
-		r, err := parsePCP(b)
+		result, err := parsePCP(b)
 		if err != nil {
 			return len(b) >= 2 && b[0] == 0 // a NAT-PMP server that knows no PCP
 		}
-		if r.Result != 1 { // 1: it speaks a version that does not exist yet
-			p.clue("pcp", fmt.Sprintf("version 2, result %d", r.Result))
+		if result != 1 { // 1: it speaks a version that does not exist yet
+			p.clue("pcp", fmt.Sprintf("version 2, result %d", result))
 		}
 		return true
 	})

@@ -51,16 +51,11 @@ func pcpAnnounce(client netip.Addr) []byte {
 	return b
 }
 
-// pcpReply is what a PCP server said to an ANNOUNCE.
-type pcpReply struct {
-	Result int    // 0: understood; 1: another version only
-	Epoch  uint32 // seconds since the server lost its state
-}
-
-// parsePCP reads the answer to pcpAnnounce (RFC 6887, 7.2).
-func parsePCP(b []byte) (pcpReply, error) {
+// parsePCP reads the result in the answer to pcpAnnounce (RFC 6887, 7.2): 0 is
+// understood, 1 another version only.
+func parsePCP(b []byte) (result int, err error) {
 	if len(b) < 24 || len(b) > 1100 || b[0] != 2 || b[1] != 0x80 {
-		return pcpReply{}, errNotPortMap
+		return 0, errNotPortMap
 	}
-	return pcpReply{Result: int(b[3]), Epoch: binary.BigEndian.Uint32(b[8:])}, nil
+	return int(b[3]), nil
 }

@@ -36,7 +36,6 @@ func ssdpSearch(host, target string) []byte {
 type ssdpReply struct {
 	Location string // URL of its description
 	Server   string // operating system and UPnP library
-	Target   string // what it answers for
 }
 
 var errNotSSDP = errors.New("no SSDP answer")
@@ -51,37 +50,28 @@ func parseSSDP(b []byte) (ssdpReply, error) {
 		return ssdpReply{}, fmt.Errorf("%w: status %d", errNotSSDP, resp.StatusCode)
 	}
 	return ssdpReply{
-		Location: resp.Header.Get("Location"), Server: plain(resp.Header.Get("Server")), Target: plain(resp.Header.Get("St")),
+		Location: resp.Header.Get("Location"), Server: plain(resp.Header.Get("Server")),
 	}, nil
 }
 
 // upnpDevice is what a description says about a device.
 type upnpDevice struct {
-	Manufacturer string
-	ModelName    string
-	ModelNumber  string
-	Description  string
-	FriendlyName string
-	WAN          []upnpService // services that know the external address
+	FriendlyName string `xml:"friendlyName"`
+	Manufacturer string `xml:"manufacturer"`
+	ModelName    string `xml:"modelName"`
+	ModelNumber  string `xml:"modelNumber"`
+	Services     []struct {
+		Type    string `xml:"serviceType"`
+		Control string `xml:"controlURL"`
+	} `xml:"serviceList>service"`
+	Devices []upnpDevice  `xml:"deviceList>device"`
+	WAN     []upnpService `xml:"-"` // services that know the external address, of the devices inside too
 }
 
 // upnpService is a service of a device and where it is controlled.
 type upnpService struct {
 	Type    string
 	Control *url.URL
-}
-
-type upnpNode struct {
-	FriendlyName     string `xml:"friendlyName"`
-	Manufacturer     string `xml:"manufacturer"`
-	ModelName        string `xml:"modelName"`
-	ModelNumber      string `xml:"modelNumber"`
-	ModelDescription string `xml:"modelDescription"`
-	Services         []struct {
-		Type    string `xml:"serviceType"`
-		Control string `xml:"controlURL"`
-	} `xml:"serviceList>service"`
-	Devices []upnpNode `xml:"deviceList>device"`
 }
 
 // maxUPnPDepth bounds the nesting of devices: a gateway has three (root, WAN
@@ -92,24 +82,23 @@ const maxUPnPDepth = 8
 // lead to another host are left out: a router is controlled at the router.
 func parseUPnP(b []byte, base *url.URL) (upnpDevice, error) {
 	var doc struct {
-		XMLName xml.Name `xml:"root"`
-		Device  upnpNode `xml:"device"`
+		XMLName xml.Name   `xml:"root"`
+		Device  upnpDevice `xml:"device"`
 	}
 	dec := xml.NewDecoder(bytes.NewReader(b))
 	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // names and numbers are ASCII in every charset that occurs
 	if err := dec.Decode(&doc); err != nil {
 		return upnpDevice{}, fmt.Errorf("reading the UPnP description: %w", err)
 	}
-	n := doc.Device
-	d := upnpDevice{
-		Manufacturer: plain(n.Manufacturer), ModelName: plain(n.ModelName), ModelNumber: plain(n.ModelNumber),
-		Description: plain(n.ModelDescription), FriendlyName: plain(n.FriendlyName),
+	d := doc.Device
+	for _, text := range []*string{&d.Manufacturer, &d.ModelName, &d.ModelNumber, &d.FriendlyName} {
+		*text = plain(*text)
 	}
-	d.WAN = wanServices(n, base, 0)
+	d.WAN = wanServices(d, base, 0)
 	return d, nil
 }
 
-func wanServices(n upnpNode, base *url.URL, depth int) []upnpService {
+func wanServices(n upnpDevice, base *url.URL, depth int) []upnpService {
 	if depth > maxUPnPDepth {
 		return nil
 	}

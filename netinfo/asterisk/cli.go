@@ -85,13 +85,8 @@ func parseTransports(out string) (list []Transport) {
 		if len(f) < 5 {
 			continue
 		}
-		t := Transport{Driver: pjsip, Name: f[0], Protocol: strings.ToLower(f[1]), Running: true}
-		port := uint16(5060)
-		if t.Protocol == "tls" || t.Protocol == "wss" {
-			port = 5061
-		}
-		t.Bind = bindAddr(f[len(f)-1], port)
-		list = append(list, t)
+		protocol := strings.ToLower(f[1])
+		list = append(list, Transport{Driver: pjsip, Name: f[0], Protocol: protocol, Running: true, Bind: bindAddr(f[len(f)-1], usualPort(protocol))})
 	}
 	return list
 }
@@ -101,7 +96,6 @@ func parseTransports(out string) (list []Transport) {
 type shortContact struct {
 	Contact
 	hash string // the first ten digits of the URI's MD5
-	cut  bool
 }
 
 // contactColumn is the width of AOR and URI in "pjsip show contacts"
@@ -115,13 +109,13 @@ func parseContacts(out string) (list []shortContact) {
 			continue
 		}
 		aor, uri, _ := strings.Cut(f[0], "/")
-		c := shortContact{Contact: Contact{Driver: pjsip, AOR: aor, URI: uri}, cut: len(f[0]) >= contactColumn-1}
+		c := shortContact{Contact: Contact{Driver: pjsip, AOR: aor, URI: uri}}
 		if len(f) > 3 { // the last three are hash, status, round trip
 			c.hash, c.Status = f[len(f)-3], f[len(f)-2]
 		} else {
 			c.Status = f[len(f)-2]
 		}
-		if !c.cut {
+		if len(f[0]) < contactColumn-1 {
 			c.Addr = uriAddr(uri)
 		}
 		list = append(list, c)
@@ -195,7 +189,7 @@ func mergeContacts(listed, registrar []shortContact, endpoints []Endpoint) (list
 			if strings.HasPrefix(registrar[i].AOR, c.AOR) && !taken[i] {
 				taken[i] = true
 				status := c.Status
-				c.Contact, c.cut = registrar[i].Contact, false
+				c.Contact = registrar[i].Contact
 				c.Status = status
 				break
 			}
@@ -264,13 +258,6 @@ func merge[T any](list, running []T, same func(have, now *T) bool, take func(hav
 	}
 	return list
 }
-
-// mergeRegistrations adds the running states to PJSIP's configured registrations.
-func mergeRegistrations(list, rows []Registration) []Registration {
-	return merge(list, rows, func(have, now *Registration) bool { return have.Driver == pjsip && have.Name == now.Name }, takeStatus)
-}
-
-func takeStatus(have, now *Registration) { have.Status = now.Status }
 
 // parseCalls reads "core show channels count": "2 active calls" of Asterisk 11
 // to 22, which also says how many channels there are and how many calls there

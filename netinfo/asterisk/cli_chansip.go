@@ -68,7 +68,7 @@ func parsePeers(out string) (list []Contact) {
 	return list
 }
 
-// parseRegistry reads "sip show registry" into what mergeRegistry takes.
+// parseRegistry reads "sip show registry".
 func parseRegistry(out string) (list []Registration) {
 	var t table
 	var ready bool
@@ -90,14 +90,6 @@ func parseRegistry(out string) (list []Registration) {
 	return list
 }
 
-// mergeRegistry adds the running states to the register lines: by user name,
-// which the listing may have cut, and host.
-func mergeRegistry(list, rows []Registration) []Registration {
-	return merge(list, rows, func(have, now *Registration) bool {
-		return have.Driver == chanSIP && have.Status == "" && (have.Server == now.Server || strings.HasPrefix(have.Name, now.Name) && now.Name != "")
-	}, takeStatus)
-}
-
 // parseSIPSettings reads the sockets of "sip show settings".
 func parseSIPSettings(out string) (list []Transport) {
 	m := labelled(out)
@@ -109,12 +101,4 @@ func parseSIPSettings(out string) (list []Transport) {
 		}
 	}
 	return list
-}
-
-// mergeTransports marks the sockets of the configuration that the server
-// listed, takes their address from it, and adds what only it knows.
-func mergeTransports(list, running []Transport) []Transport {
-	return merge(list, running, func(have, now *Transport) bool {
-		return have.Driver == now.Driver && have.Protocol == now.Protocol && strings.HasPrefix(have.Name, now.Name)
-	}, func(have, now *Transport) { have.Bind, have.Running = now.Bind, true })
 }

@@ -91,9 +91,11 @@ func FuzzListings(f *testing.F) {
 		parseVersion(out)
 		contacts := mergeContacts(parseContacts(out), parseRegistrar(out), []Endpoint{{Driver: pjsip, Static: []string{out}}})
 		contacts = append(contacts, parsePeers(out)...)
-		mergeTransports(parseTransports(out), parseSIPSettings(out))
-		mergeRegistry(mergeRegistrations(nil, parseRegistrations(out)), parseRegistry(out))
-		mergeLogs(nil, parseLogChannels(out))
+		l := live{answered: true, out: map[string]string{}}
+		for _, c := range commands() {
+			l.out[c] = out
+		}
+		(&reader{s: &State{}}).merge(l)
 		parseTrusted(out, "trusted")
 		if _, err := json.Marshal(contacts); err != nil {
 			t.Fatal(err)

@@ -90,9 +90,3 @@ func parseLogChannels(out string) (list []LogChannel) {
 	}
 	return list
 }
-
-// mergeLogs marks the configured channels that are open and adds the others.
-func mergeLogs(list, running []LogChannel) []LogChannel {
-	return merge(list, running, func(have, now *LogChannel) bool { return have.File == now.File },
-		func(have, now *LogChannel) { have.Levels, have.Format, have.Running = now.Levels, now.Format, true })
-}

@@ -123,13 +123,16 @@ func (r *pjsipReader) transport(s *Section) {
 		Driver: pjsip, Name: s.Name, Protocol: strings.ToLower(cmp.Or(s.Last("protocol"), "udp")), At: s.at(),
 		ExternalSignaling: s.Last("external_signaling_address"), ExternalMedia: s.Last("external_media_address"),
 	}
-	port := uint16(5060)
-	if t.Protocol == "tls" || t.Protocol == "wss" {
-		port = 5061
-	}
-	t.Bind = bindAddr(s.Last("bind"), port)
+	t.Bind = bindAddr(s.Last("bind"), usualPort(t.Protocol))
 	t.LocalNets = localNets(s.All("local_net"))
 	r.state.Transports = append(r.state.Transports, t)
+}
+
+func usualPort(protocol string) uint16 {
+	if protocol == "tls" || protocol == "wss" {
+		return 5061
+	}
+	return 5060
 }
 
 func localNets(values []string) (list []netip.Prefix) {

@@ -200,13 +200,25 @@ func (r *reader) merge(l live) {
 	}
 	s.Calls = parseCalls(l.out[callCount])
 	r.mergeRTP(labelled(l.out["rtp show settings"]))
-	s.Transports = mergeTransports(s.Transports, parseTransports(l.out["pjsip show transports"]))
-	s.Transports = mergeTransports(s.Transports, parseSIPSettings(l.out["sip show settings"]))
-	s.Registrations = mergeRegistrations(s.Registrations, parseRegistrations(l.out["pjsip show registrations"]))
-	s.Registrations = mergeRegistry(s.Registrations, parseRegistry(l.out["sip show registry"]))
+	sockets := append(parseTransports(l.out["pjsip show transports"]), parseSIPSettings(l.out["sip show settings"])...)
+	s.Transports = merge(s.Transports, sockets, func(have, now *Transport) bool {
+		return have.Driver == now.Driver && have.Protocol == now.Protocol && strings.HasPrefix(have.Name, now.Name)
+	}, func(have, now *Transport) { have.Bind, have.Running = now.Bind, true })
+	registrations := append(parseRegistrations(l.out["pjsip show registrations"]), parseRegistry(l.out["sip show registry"])...)
+	s.Registrations = merge(s.Registrations, registrations, sameRegistration, func(have, now *Registration) { have.Status = now.Status })
 	s.Contacts = mergeContacts(parseContacts(l.out["pjsip show contacts"]), parseRegistrar(l.out["database show registrar"]), s.Endpoints)
 	s.Contacts = append(s.Contacts, parsePeers(l.out["sip show peers"])...)
-	s.Logs = mergeLogs(s.Logs, parseLogChannels(l.out["logger show channels"]))
+	s.Logs = merge(s.Logs, parseLogChannels(l.out["logger show channels"]), func(have, now *LogChannel) bool { return have.File == now.File },
+		func(have, now *LogChannel) { have.Levels, have.Format, have.Running = now.Levels, now.Format, true })
+}
+
+// sameRegistration tells PJSIP's registrations by their name, and chan_sip's
+// register lines by the user name, which the listing may have cut, and the host.
+func sameRegistration(have, now *Registration) bool {
+	if have.Driver != now.Driver || now.Driver == pjsip {
+		return have.Driver == now.Driver && have.Name == now.Name
+	}
+	return have.Status == "" && (have.Server == now.Server || strings.HasPrefix(have.Name, now.Name) && now.Name != "")
 }
 
 func (r *reader) mergeRTP(m map[string]string) {

@@ -90,9 +90,7 @@ func crowdSecDecisions(ctx context.Context, sys platform.System, asked netip.Pre
 type alert struct {
 	ID        int        `json:"id"`
 	CreatedAt string     `json:"created_at"`
-	StartAt   string     `json:"start_at"`
 	Message   string     `json:"message"`
-	Events    int        `json:"events_count"`
 	Decisions []decision `json:"decisions"`
 	Seen      []struct {
 		Timestamp string `json:"timestamp"`

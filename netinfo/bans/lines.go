@@ -10,6 +10,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/command"
 )
 
+// only is a list of one command.
+func only(c command.Command) []command.Command { return []command.Command{c} }
+
 // entry is one line of a file, without its end.
 type entry struct {
 	file string
