@@ -3,12 +3,10 @@ package netinfo
 import (
 	"cmp"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,8 +218,15 @@ func readProfileFile(file string) ([]byte, error) {
 
 // Profiles returns the built-in profiles by name, made anew at every call. A
 // built-in profile that cannot be read is left out; a test forbids it.
-func Profiles() []*Profile {
-	list, _ := readProfiles(profileFiles, "profiles")
+func Profiles() (list []*Profile) {
+	names, _ := fs.Glob(profileFiles, "profiles/*.yaml")
+	for _, name := range names {
+		b, _ := profileFiles.ReadFile(name)
+		if p, err := ParseProfile(name, b); err == nil {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Profile) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 
@@ -236,25 +241,4 @@ func PublicSIPServers() []string {
 		}
 	}
 	return out
-}
-
-func readProfiles(fsys fs.FS, dir string) ([]*Profile, error) {
-	names, err := fs.Glob(fsys, path.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("listing the profiles: %w", err)
-	}
-	var list []*Profile
-	var errs []error
-	for _, name := range names {
-		b, err := fs.ReadFile(fsys, name)
-		if err == nil {
-			var p *Profile
-			if p, err = ParseProfile(name, b); err == nil {
-				list = append(list, p)
-			}
-		}
-		errs = append(errs, err)
-	}
-	slices.SortFunc(list, func(a, b *Profile) int { return cmp.Compare(a.Name, b.Name) })
-	return list, errors.Join(errs...)
 }

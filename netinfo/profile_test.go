@@ -1,6 +1,7 @@
 package netinfo
 
 import (
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,12 +14,22 @@ import (
 )
 
 func TestBuiltInProfilesCanBeRead(t *testing.T) {
-	list, err := readProfiles(profileFiles, "profiles")
-	if err != nil {
-		t.Fatal(err)
+	files, err := fs.Glob(profileFiles, "profiles/*")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("only %d profiles: %v", len(files), err)
 	}
-	if len(list) < 15 {
-		t.Errorf("only %d profiles", len(list))
+	for _, name := range files {
+		b, err := profileFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseProfile(name, b); err != nil {
+			t.Error(err)
+		}
+	}
+	list := Profiles()
+	if len(list) != len(files) {
+		t.Errorf("%d profiles of %d files", len(list), len(files))
 	}
 	for _, p := range list {
 		texts := []string{p.Title, p.Source}

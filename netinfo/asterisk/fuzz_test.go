@@ -57,7 +57,7 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, lists := &State{}, &accessLists{}
+		s, lists := &State{}, &accessLists{index: map[string]int{}}
 		named := readACLConf(c)
 		(&pjsipReader{state: s, lists: lists, named: named, cfg: c}).read()
 		readChanSIP(c, s, lists, named)

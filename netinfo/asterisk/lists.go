@@ -39,21 +39,11 @@ func (a *accessLists) add(scope, name string, acl ACL, contact bool) {
 	if len(acl) == 0 {
 		return
 	}
-	key := strings.Builder{}
-	fmt.Fprintf(&key, "%s %v", scope, contact)
-	for _, l := range acl {
-		fmt.Fprintf(&key, "\n%s %s", l.Name, l.Invalid)
-		for _, r := range l.Rules {
-			fmt.Fprintf(&key, " %s %v %v", r.At, r.Allow, r.Addr)
-		}
-	}
-	if a.index == nil {
-		a.index = map[string]int{}
-	}
-	i, known := a.index[key.String()]
+	key := fmt.Sprint(scope, contact, acl)
+	i, known := a.index[key]
 	if !known {
 		i = len(a.list)
-		a.index[key.String()] = i
+		a.index[key] = i
 		a.list = append(a.list, AccessList{Scope: scope, Contact: contact, ACL: acl})
 	}
 	l := &a.list[i]

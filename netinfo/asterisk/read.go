@@ -95,7 +95,7 @@ func (r *reader) configuration() (found bool) {
 	if c := r.config("acl.conf"); c != nil {
 		found, named = true, readACLConf(c)
 	}
-	lists := &accessLists{}
+	lists := &accessLists{index: map[string]int{}}
 	for _, name := range []string{"pjsip.conf", "pjsip_wizard.conf"} {
 		if c := r.config(name); c != nil {
 			found = true

@@ -163,17 +163,18 @@ func watchesSIP(j *Jail) bool {
 }
 
 // timeFactor is one term of a time: a number, its unit, and what it is times.
-var timeFactor = regexp.MustCompile(`^\s*\+?\s*(\d{1,9})\s*(mo(?:nths?)?|m(?:inutes?|ins?|i)?|s(?:econds?|ecs?)?|h(?:ours?|rs?)?|d(?:ays?|d)?|w(?:eeks?|w)?|y(?:ears?|yy?)?)?\s*(?:\*\s*(\d{1,9}))?`)
+var timeFactor = regexp.MustCompile(`^\s*\+?\s*(\d{1,9})\s*(?:(mo(?:nths?)?)|(m(?:inutes?|ins?|i)?)|s(?:econds?|ecs?)?|(h(?:ours?|rs?)?)|(d(?:ays?|d)?)|(w(?:eeks?|w)?)|(y(?:ears?|yy?)?))?\s*(?:\*\s*(\d{1,9}))?`)
+
+// unitSeconds are the lengths of the units in the order of timeFactor; of months
+// and years as fail2ban takes them.
+var unitSeconds = [...]int64{86400 * 365 / 12, 60, 3600, 86400, 7 * 86400, 365 * 86400}
 
 // seconds reads fail2ban's times (MyTime.str2seconds): "600", "10m", "1h 30m",
 // "60 * 60", "-1".
 func seconds(s string) (int64, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
-	if s == "" {
-		return 0, false
-	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return max(n, -1), true
+	if n, err := strconv.ParseInt(s, 10, 64); s == "" || err == nil {
+		return max(n, -1), err == nil
 	}
 	var sum int64
 	for s != "" {
@@ -182,38 +183,17 @@ func seconds(s string) (int64, bool) {
 			return 0, false
 		}
 		s = strings.TrimSpace(s[len(m[0]):])
-		n, err := strconv.ParseInt(m[1], 10, 64)
-		if err != nil {
-			return 0, false
+		n, _ := strconv.ParseInt(m[1], 10, 64) // nine digits at most
+		if times, err := strconv.ParseInt(m[len(m)-1], 10, 64); err == nil {
+			n *= times
 		}
-		if m[3] != "" {
-			k, err := strconv.ParseInt(m[3], 10, 64)
-			if err != nil {
-				return 0, false
+		n = min(n, 1<<31)
+		for i, unit := range unitSeconds {
+			if m[2+i] != "" {
+				n *= unit
 			}
-			n *= k
 		}
-		sum = min(sum+min(n, 1<<31)*unitSeconds(m[2]), 1<<40) // of many terms, too
+		sum = min(sum+n, 1<<40) // of many terms, too
 	}
 	return sum, true
-}
-
-// unitSeconds is the length of a unit; of months and years as fail2ban takes
-// them.
-func unitSeconds(unit string) int64 {
-	switch {
-	case unit == "" || unit[0] == 's':
-		return 1
-	case strings.HasPrefix(unit, "mo"):
-		return 86400 * 365 / 12
-	case unit[0] == 'm':
-		return 60
-	case unit[0] == 'h':
-		return 3600
-	case unit[0] == 'd':
-		return 86400
-	case unit[0] == 'w':
-		return 7 * 86400
-	}
-	return 365 * 86400
 }
