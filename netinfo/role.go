@@ -1,6 +1,7 @@
 package netinfo
 
 import (
+	"io/fs"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -41,10 +42,6 @@ func LooksLike(sys platform.System) Role {
 }
 
 func exists(sys platform.System, name string) bool {
-	f, err := sys.Open(name)
-	if err != nil {
-		return false
-	}
-	_ = f.Close() // was opened to see that it is there
-	return true
+	_, err := fs.Stat(sys, name)
+	return err == nil
 }

@@ -84,10 +84,7 @@ func (r *reader) directories() {
 // configuration reads every file that matters, and says whether one was there.
 func (r *reader) configuration() (found bool) {
 	for _, name := range []string{"/etc/freepbx.conf", "/etc/amportal.conf"} {
-		if f, err := r.sys.Open(name); err == nil {
-			f.Close()
-			r.s.FreePBX = true
-		} else if !errors.Is(err, fs.ErrNotExist) { // it is there, only not for us
+		if _, err := fs.Stat(r.sys, name); !errors.Is(err, fs.ErrNotExist) { // it is there, if not for us
 			r.s.FreePBX = true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"time"
@@ -82,18 +83,11 @@ func readOnce(ctx context.Context, s platform.System, name string, asked []netip
 // and a journal what a crash left half written: another SQLite made it.
 func noJournal(s platform.System, name string) error {
 	for _, ending := range []string{"-wal", "-journal"} {
-		f, err := s.Open(name + ending)
+		info, err := fs.Stat(s, name+ending)
 		if errors.Is(err, platform.ErrPrivilege) {
 			return err
 		}
-		if err != nil {
-			continue
-		}
-		info, err := f.Stat()
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		if info.Size() > 0 {
+		if err == nil && info.Size() > 0 {
 			return errJournal
 		}
 	}

@@ -2,6 +2,7 @@ package fail2ban
 
 import (
 	"context"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func (r *reader) emptyJournal(ctx context.Context, j *Jail) {
 	if len(match) == 0 || !r.system.Root() {
 		return // others see a part of the journal
 	}
-	out, err := r.system.Run(ctx, "journalctl", append([]string{"-q", "--no-pager", "-o", "short-iso", "-n", "1"}, match...)...)
+	out, err := r.journal(ctx, "1", match)
 	if err != nil {
 		r.note(because("journal", "match", strings.Join(match, " ")), err)
 		return
@@ -95,12 +96,7 @@ func (r *reader) emptyJournal(ctx context.Context, j *Jail) {
 
 // started is when the server began, by the file that it writes then.
 func (r *reader) started() *time.Time {
-	f, err := r.system.Open(r.config.pidfile)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := fs.Stat(r.system, r.config.pidfile)
 	if err != nil || info.ModTime().IsZero() || info.ModTime().After(r.state.Read) {
 		return nil
 	}

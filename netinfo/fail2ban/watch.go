@@ -53,17 +53,13 @@ func (r *reader) logFacts(j *Jail) {
 		}
 		for _, p := range paths {
 			one := Log{Path: p, Size: -1}
-			f, err := r.system.Open(p)
+			info, err := fs.Stat(r.system, p)
 			if err == nil {
-				if info, serr := f.Stat(); serr == nil {
-					one.Size = info.Size()
-					if at := info.ModTime(); !at.IsZero() {
-						one.Written = &at
-					}
+				one.Size = info.Size()
+				if at := info.ModTime(); !at.IsZero() {
+					one.Written = &at
 				}
-				err = f.Close()
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			} else if !errors.Is(err, fs.ErrNotExist) {
 				r.note(because("log", "log", p), err)
 				one.Size = -2
 			}
@@ -149,6 +145,11 @@ const journalLines = "20000"
 // journalTime bounds the reading of the journal. A person waits for the answer.
 const journalTime = 3 * time.Second
 
+// journal prints the last lines of those that match.
+func (r *reader) journal(ctx context.Context, lines string, match []string) ([]byte, error) {
+	return r.system.Run(ctx, "journalctl", append([]string{"-q", "--no-pager", "-o", "short-iso", "-n", lines}, match...)...)
+}
+
 func (r *reader) readSource(ctx context.Context, s source, w *wanted) *logHistory {
 	if s.journal == nil {
 		return readLog(r.system, s.name, w)
@@ -156,7 +157,7 @@ func (r *reader) readSource(ctx context.Context, s source, w *wanted) *logHistor
 	h := &logHistory{since: w.now}
 	ctx, cancel := context.WithTimeout(ctx, journalTime)
 	defer cancel()
-	out, err := r.system.Run(ctx, "journalctl", append([]string{"-q", "--no-pager", "-o", "short-iso", "-n", journalLines}, s.journal...)...)
+	out, err := r.journal(ctx, journalLines, s.journal)
 	if err != nil {
 		h.notes = append(h.notes, err)
 	}
