@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -9,29 +10,19 @@ import (
 //
 // Source: channels/chan_sip.c of Asterisk 16 (the driver is gone since 21).
 func readChanSIP(c *Config, s *State, lists *accessLists, named map[string]ACLList) {
-	for i, sec := range c.Sections {
+	for _, sec := range c.Sections {
 		switch {
 		case sec.Template:
 		case strings.EqualFold(sec.Name, "general"):
 			chanSIPGeneral(sec, s)
-			lists.section("chan_sip", "", onlyContact(sec), named, true)
+			contact := slices.DeleteFunc(slices.Clone(sec.Options), func(o Option) bool { return !strings.HasPrefix(strings.ToLower(o.Name), "contact") })
+			lists.section("chan_sip", "", &Section{Options: contact}, named, true)
 		case strings.EqualFold(sec.Name, "authentication"):
 		default:
-			chanSIPPeer(c.Sections[i], s)
+			chanSIPPeer(sec, s)
 			lists.section("peer", sec.Name, sec, named, true)
 		}
 	}
-}
-
-// onlyContact keeps what [general] may hold of ACLs: those about contacts.
-func onlyContact(s *Section) *Section {
-	out := &Section{Name: s.Name, File: s.File, Line: s.Line}
-	for _, o := range s.Options {
-		if strings.HasPrefix(strings.ToLower(o.Name), "contact") {
-			out.Options = append(out.Options, o)
-		}
-	}
-	return out
 }
 
 func chanSIPGeneral(sec *Section, s *State) {
