@@ -57,7 +57,7 @@ func readProfile(file string, b []byte) (*Profile, []Mistake) {
 	if mistake != nil {
 		return nil, []Mistake{*mistake}
 	}
-	s := shape{}
+	s := shape{lines: map[string]int{}}
 	s.check(root, reflect.TypeFor[Profile](), nil)
 	var p Profile
 	// Where the shape is wrong the rest is still looked at: a person wants to
@@ -68,7 +68,7 @@ func readProfile(file string, b []byte) (*Profile, []Mistake) {
 	mistakes := s.mistakes
 	for _, f := range p.faults(file) {
 		if !s.spoilt(f.key) {
-			mistakes = append(mistakes, Mistake{lineOf(root, f.key), strings.Join(f.key, " "), f.text})
+			mistakes = append(mistakes, Mistake{s.line(f.key), strings.Join(f.key, " "), f.text})
 		}
 	}
 	slices.SortStableFunc(mistakes, func(a, b Mistake) int { return cmp.Or(a.Line-b.Line, cmp.Compare(a.Key, b.Key)) })
@@ -111,7 +111,8 @@ func syntaxLine(err error) int {
 // knows, keys that stand twice, lists where text should be.
 type shape struct {
 	mistakes []Mistake
-	bad      [][]string // keys whose values cannot be believed
+	bad      [][]string     // keys whose values cannot be believed
+	lines    map[string]int // of the values, by their keys
 }
 
 func (s *shape) add(n *yaml.Node, key []string, format string, args ...any) {
@@ -126,7 +127,19 @@ func (s *shape) spoilt(key []string) bool {
 	})
 }
 
+// line is that of a value, or of the smallest part of the document that it would
+// stand in.
+func (s *shape) line(key []string) int {
+	for i := len(key); i > 0; i-- {
+		if line := s.lines[strings.Join(key[:i], " ")]; line > 0 {
+			return line
+		}
+	}
+	return s.lines[""]
+}
+
 func (s *shape) check(n *yaml.Node, t reflect.Type, key []string) {
+	s.lines[strings.Join(key, " ")] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		s.add(n, key, "anchors and aliases are not for profiles")
@@ -218,29 +231,6 @@ func fields(t reflect.Type) map[string]reflect.Type {
 		m[name] = f.Type
 	}
 	return m
-}
-
-// lineOf finds the line of a key in the document: of the deepest part of it
-// that exists.
-func lineOf(n *yaml.Node, key []string) int {
-	line := n.Line
-	for _, k := range key {
-		var next *yaml.Node
-		i, err := strconv.Atoi(k)
-		if n.Kind == yaml.SequenceNode && err == nil && i < len(n.Content) {
-			next = n.Content[i]
-		}
-		for j := 0; n.Kind == yaml.MappingNode && j+1 < len(n.Content); j += 2 {
-			if n.Content[j].Value == k {
-				next = n.Content[j+1]
-			}
-		}
-		if next == nil {
-			break
-		}
-		n, line = next, next.Line
-	}
-	return line
 }
 
 // complete fills in what a block inherits, and makes the two forms of "the SIP
