@@ -2,6 +2,7 @@ package fail2ban
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,6 +51,9 @@ func (f *actionFiles) parse(jail, text string) (list []Action) {
 
 var errAction = problem(because("action-options-open"))
 
+// actionOption is an option with what ends it: a comma, the line or the bracket.
+var actionOption = regexp.MustCompile(`^([^=]*)=[ \t]*(?:"([^"]*)"|'([^']*)'|([^"',\]\n][^,\]\n]*)?)[ \t]*[,\]\n]`)
+
 // actionOptions reads up to the closing bracket and returns what follows it.
 func actionOptions(text string, into map[string]string) (rest string, ok bool) {
 	for {
@@ -57,25 +61,12 @@ func actionOptions(text string, into map[string]string) (rest string, ok bool) {
 		if strings.HasPrefix(text, "]") {
 			return text[1:], true
 		}
-		name, value, found := strings.Cut(text, "=")
-		if !found {
+		m := actionOption.FindStringSubmatch(text)
+		if m == nil {
 			return "", false
 		}
-		value = strings.TrimLeft(value, " \t")
-		if q := strings.IndexAny(value[:min(1, len(value))], `"'`); q == 0 {
-			quoted, after, closed := strings.Cut(value[1:], value[:1])
-			if !closed {
-				return "", false
-			}
-			value, text = quoted, after
-		} else {
-			end := strings.IndexAny(value, ",]\n")
-			if end < 0 {
-				return "", false
-			}
-			value, text = strings.TrimSpace(value[:end]), value[end:]
-		}
-		into[strings.TrimSpace(name)] = value
+		into[strings.TrimSpace(m[1])] = m[2] + m[3] + strings.TrimSpace(m[4])
+		text = text[len(m[0])-1:]
 	}
 }
 
