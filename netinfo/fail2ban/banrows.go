@@ -2,7 +2,6 @@ package fail2ban
 
 import (
 	"cmp"
-	"errors"
 	"net/netip"
 	"slices"
 
@@ -28,7 +27,7 @@ func (b *bans) touching() (list []banned, err error) {
 }
 
 // rows gives the rows of a list.
-func (b *bans) rows(list []banned, yield func(*banned, *sqlite.Row) error) error {
+func (b *bans) rows(list []banned, yield func(*banned, *sqlite.Row)) error {
 	byRow := make([]*banned, len(list))
 	for i := range list {
 		byRow[i] = &list[i]
@@ -44,10 +43,11 @@ func (b *bans) rows(list []banned, yield func(*banned, *sqlite.Row) error) error
 	return b.Rows(b.ctx, numbers, func(_ int64, r *sqlite.Row) error {
 		x := byRow[0]
 		byRow = byRow[1:]
-		if id, _, err := r.Text(ip); err != nil || id != x.id {
-			return errors.Join(err, errIndex)
+		if id, _ := r.Text(ip); id != x.id {
+			return errIndex
 		}
-		return yield(x, r)
+		yield(x, r)
+		return nil
 	})
 }
 
@@ -58,14 +58,10 @@ func (b *bans) markOver(list []banned) error {
 	if length < 0 || !slices.ContainsFunc(b.asked, func(p netip.Prefix) bool { return !p.IsSingleIP() }) {
 		return nil
 	}
-	return b.rows(list, func(x *banned, r *sqlite.Row) error {
-		since, _, err := r.Number(b.Column("timeofban"))
-		if err != nil {
-			return err
-		}
-		seconds, known, err := r.Number(length)
+	return b.rows(list, func(x *banned, r *sqlite.Row) {
+		since, _ := r.Number(b.Column("timeofban"))
+		seconds, known := r.Number(length)
 		x.over = !known || seconds >= 0 && since <= b.now-seconds
-		return err
 	})
 }
 
@@ -99,11 +95,9 @@ func (b *bans) keep(list []banned, total []int) (kept []banned) {
 // details reads the rows of a list: of several bans of an address by one jail
 // the newest.
 func (b *bans) details(list []banned) (out []banRow, err error) {
-	err = b.rows(list, func(x *banned, r *sqlite.Row) error {
-		row := banRow{id: x.id, prefix: x.prefix}
-		if err := b.detail(r, &row); err != nil {
-			return err
-		}
+	err = b.rows(list, func(x *banned, r *sqlite.Row) {
+		row := b.detail(r)
+		row.id, row.prefix = x.id, x.prefix
 		i := slices.IndexFunc(out, func(o banRow) bool { return o.id == row.id && o.jail == row.jail })
 		switch {
 		case i < 0:
@@ -111,36 +105,21 @@ func (b *bans) details(list []banned) (out []banRow, err error) {
 		case out[i].since < row.since:
 			out[i] = row
 		}
-		return nil
 	})
 	slices.SortStableFunc(out, func(x, y banRow) int { return cmp.Compare(x.id, y.id) })
 	return out, err
 }
 
 // detail reads one row.
-func (b *bans) detail(r *sqlite.Row, row *banRow) (err error) {
-	number := func(column string) (n int64, known bool) {
-		if i := b.Column(column); i >= 0 {
-			var nerr error
-			n, known, nerr = r.Number(i)
-			err = errors.Join(err, nerr)
-		}
-		return n, known
-	}
-	text := func(column string) (s string) {
-		if i := b.Column(column); i >= 0 {
-			var terr error
-			s, _, terr = r.Text(i)
-			err = errors.Join(err, terr)
-		}
-		return s
-	}
-	row.jail = text("jail")
-	row.since, _ = number("timeofban")
-	length, known := number("bantime")
-	count, _ := number("bancount")
+func (b *bans) detail(r *sqlite.Row) (row banRow) {
+	row.jail, _ = r.Text(b.Column("jail"))
+	row.since, _ = r.Number(b.Column("timeofban"))
+	length, known := r.Number(b.Column("bantime"))
 	const notYetKnown = -2 // of bans from before the database was brought up to 0.11
-	row.length, row.lengthUnknown, row.count = length, !known || length == notYetKnown, int(count)
-	row.matches, row.failures = parseBanData([]byte(text("data")))
-	return err
+	row.length, row.lengthUnknown = length, !known || length == notYetKnown
+	count, _ := r.Number(b.Column("bancount"))
+	data, _ := r.Text(b.Column("data"))
+	row.count = int(count)
+	row.matches, row.failures = parseBanData([]byte(data))
+	return row
 }

@@ -9,8 +9,10 @@ import (
 // maxRow bounds one row. Those of fail2ban hold some ten lines of a log.
 const maxRow = 16 << 20
 
-// Row is one row of a table, or one entry of an index.
+// Row is one row of a table, or one entry of an index. After its first error all
+// values are null, and the walk ends with it.
 type Row struct {
+	err    error
 	file   *File
 	kinds  []uint64 // of its values
 	begin  int      // where the first value begins
@@ -105,25 +107,26 @@ func sizeOf(kind uint64) (int, error) {
 }
 
 // value finds a value. A row from before its table got a column has none for
-// it; that is null.
-func (r *Row) value(column int) (kind uint64, b []byte, err error) {
-	if column >= len(r.kinds) {
-		return null, nil, nil
+// it; that is null, as is what there is no column for, which is -1.
+func (r *Row) value(column int) (kind uint64, b []byte) {
+	if column < 0 || column >= len(r.kinds) || r.err != nil {
+		return null, nil
 	}
 	begin, end := r.begin, r.begin
 	for _, kind = range r.kinds[:column+1] {
 		size, err := sizeOf(kind)
 		if err != nil || end+size > r.length {
-			return 0, nil, ErrDamaged
+			r.err = ErrDamaged
+			return null, nil
 		}
 		begin, end = end, end+size
 	}
 	if end > len(r.data) {
-		if err := r.complete(); err != nil {
-			return 0, nil, err
+		if r.err = r.complete(); r.err != nil {
+			return null, nil
 		}
 	}
-	return kind, r.data[begin:end], nil
+	return kind, r.data[begin:end]
 }
 
 // complete fetches what lies in other pages.
@@ -144,38 +147,35 @@ func (r *Row) complete() error {
 }
 
 // Text is a column's text or blob; known is false where it is null.
-func (r *Row) Text(column int) (text string, known bool, err error) {
-	kind, b, err := r.value(column)
-	if err == nil && kind != null && kind < firstAny {
-		err = ErrForeign
+func (r *Row) Text(column int) (text string, known bool) {
+	kind, b := r.value(column)
+	if kind != null && kind < firstAny {
+		r.err = ErrForeign
+		return "", false
 	}
-	return string(b), err == nil && kind != null, err
+	return string(b), kind != null
 }
 
 // Number is a column's whole number; known is false where it is null.
-func (r *Row) Number(column int) (n int64, known bool, err error) {
-	kind, b, err := r.value(column)
-	switch {
-	case err != nil || kind == null:
-		return 0, false, err
-	case kind == zero || kind == one:
-		return int64(kind - zero), true, nil
-	case kind >= firstAny:
-		return 0, false, ErrForeign
-	}
+func (r *Row) Number(column int) (n int64, known bool) {
+	kind, b := r.value(column)
 	var v uint64
-	for _, c := range b {
+	for _, c := range b[:min(len(b), 8)] {
 		v = v<<8 | uint64(c)
 	}
-	if kind == real {
-		f := math.Float64frombits(v)
-		if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-			return 0, false, ErrForeign
-		}
-		return int64(f), true, nil
+	switch f := math.Float64frombits(v); {
+	case kind == null:
+		return 0, false
+	case kind == zero || kind == one:
+		return int64(kind - zero), true
+	case kind >= firstAny, kind == real && (f != math.Trunc(f) || math.Abs(f) > 1<<53):
+		r.err = ErrForeign
+		return 0, false
+	case kind == real:
+		return int64(f), true
 	}
 	shift := 64 - 8*len(b)
-	return int64(v<<shift) >> shift, true, nil // with its sign
+	return int64(v<<shift) >> shift, true // with its sign
 }
 
 // Varint reads a number of one to nine bytes; n is 0 where there is none.

@@ -43,12 +43,11 @@ func readAll(ctx context.Context, data []byte) (all, found []line, err error) {
 	take := func(list *[]line) func(int64, *Row) error {
 		return func(number int64, r *Row) error {
 			l := line{Row: number}
-			var errs [3]error
-			l.IP, _, errs[0] = r.Text(table.Column("ip"))
-			l.Number, _, errs[1] = r.Number(table.Column("number"))
-			l.Data, _, errs[2] = r.Text(table.Column("data"))
+			l.IP, _ = r.Text(table.Column("ip"))
+			l.Number, _ = r.Number(table.Column("number"))
+			l.Data, _ = r.Text(table.Column("data"))
 			*list = append(*list, l)
-			return errors.Join(errs[:]...)
+			return nil
 		}
 	}
 	if err := table.Rows(ctx, nil, take(&all)); err != nil {

@@ -23,29 +23,24 @@ func (f *File) Table(ctx context.Context, name string) (*Table, error) {
 	t := &Table{file: f, indexes: map[string]uint32{}}
 	const kind, table, root, statement = 0, 2, 3, 4 // columns of the table of tables
 	err := f.walk(ctx).rows(1, nil, func(_ int64, r *Row) error {
-		of, _, err := r.Text(table)
-		if err != nil || of != name {
-			return err
+		if of, _ := r.Text(table); of != name {
+			return nil
 		}
-		what, _, err := r.Text(kind)
-		if err != nil {
-			return err
-		}
-		sql, _, err := r.Text(statement)
-		if err != nil {
-			return err
-		}
-		page, _, err := r.Number(root)
-		if err != nil || page < 0 || page > int64(f.pages) {
+		what, _ := r.Text(kind)
+		sql, _ := r.Text(statement)
+		page, _ := r.Number(root)
+		if page < 0 || page > int64(f.pages) {
 			return ErrDamaged
 		}
 		if column := oneColumn.FindStringSubmatch(sql); what == "index" && column != nil {
 			t.indexes[column[1]] = uint32(page)
 		}
-		if what == "table" {
-			t.root = uint32(page)
-			t.Columns, err = columns(sql)
+		if what != "table" {
+			return nil
 		}
+		t.root = uint32(page)
+		var err error
+		t.Columns, err = columns(sql)
 		return err
 	})
 	if err == nil && t.root == 0 {
@@ -108,10 +103,9 @@ func (t *Table) Texts(ctx context.Context, column string, yield func(text string
 	}
 	at := t.Column(column)
 	return t.Rows(ctx, nil, func(number int64, r *Row) error {
-		text, known, err := r.Text(at)
-		if err != nil || !known {
-			return err
+		if text, known := r.Text(at); known {
+			return yield(text, number)
 		}
-		return yield(text, number)
+		return nil
 	})
 }

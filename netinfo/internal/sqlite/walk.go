@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 )
 
@@ -80,7 +81,7 @@ func (w *walk) rows(root uint32, wanted []int64, yield func(int64, *Row) error) 
 		if err := r.read(w.File, cell[n+m:], length, w.usable-35); err != nil {
 			return err
 		}
-		return yield(number, &r)
+		return errors.Join(yield(number, &r), r.err)
 	}
 	err := t.below(root, 0)
 	if err == nil && len(wanted) > 0 {
@@ -101,13 +102,13 @@ func (w *walk) entries(root uint32, yield func(string, int64) error) error {
 		if err := r.read(w.File, cell[n:], length, (w.usable-12)*64/255-23); err != nil {
 			return err
 		}
-		text, known, err := r.Text(0)
-		if err != nil || !known {
-			return err
-		}
-		number, known, err := r.Number(1)
-		if err != nil || !known || len(r.kinds) != 2 {
-			return ErrDamaged
+		text, known := r.Text(0)
+		number, numbered := r.Number(1)
+		switch {
+		case r.err != nil || !numbered || len(r.kinds) != 2:
+			return errors.Join(r.err, ErrDamaged)
+		case !known:
+			return nil
 		}
 		return yield(text, number)
 	}}
