@@ -20,6 +20,9 @@ const (
 // in brackets or without. IPv4 written as IPv6 becomes IPv4; host bits are
 // cleared. The prefix is not valid where ok is false.
 func Parse(s string) (p netip.Prefix, ok bool) {
+	if a, err := netip.ParseAddr(s); err == nil { // as nearly all are, of lists that may have 100,000
+		return Normal(netip.PrefixFrom(a, a.BitLen())), true
+	}
 	addr, mask, ok := ParseMask(s)
 	n, ok2 := Ones(mask)
 	if !ok || !ok2 {
