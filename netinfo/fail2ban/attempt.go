@@ -42,16 +42,11 @@ func formOf(mark, line, reason string) form {
 	return form{[]byte(mark), regexp.MustCompile(line), reason}
 }
 
-// event is of res_security_log.
-const event = `AccountID="(?P<account>.*?)",SessionID=".*,RemoteAddress="IPV[^"/]*/[^"/]*/(?P<addr>[^"/]*)/[^"/]*"(?:,[^",= ]+="[^"]*")*$`
-
 // forms are what Asterisk's filter looks for (filter.d/asterisk.conf of fail2ban
-// 1.0), and a ban in fail2ban's own log, whose account is the jail.
+// 1.0), and a ban in fail2ban's own log, whose account is the jail. The first whose
+// mark is in a line reads it, or nobody does.
 var forms = []form{
-	formOf(`SecurityEvent="InvalidPassword"`, event, WrongPassword),
-	formOf(`SecurityEvent="ChallengeResponseFailed"`, event, WrongPassword),
-	formOf(`SecurityEvent="InvalidAccountID"`, event, UnknownAccount),
-	formOf(`SecurityEvent="FailedACL"`, event, NotPermitted),
+	formOf(`SecurityEvent="`, `SecurityEvent="(?P<why>\w+)".*?AccountID="(?P<account>.*?)",SessionID=".*,RemoteAddress="IPV[^"/]*/[^"/]*/(?P<addr>[^"/]*)/[^"/]*"(?:,[^",= ]+="[^"]*")*$`, ""),
 	formOf(`' failed for '`, ` from '(?P<account>.*)' failed for '(?P<addr>[^']*)'.*? - (?P<why>.*)`, ""),
 	formOf(`rejected because extension not found`, `Call from '[^']*' \((?:(?:UDP|TCP|TLS|WS|WSS):)?(?P<addr>[^()]*)\) to extension '(?P<account>.*)' rejected because`, NoExtension),
 	formOf(`Rejecting unknown SIP connection from `, ` from (?P<addr>[^ ]*?)"?$`, UnknownSource),
@@ -65,6 +60,7 @@ var forms = []form{
 
 // reasons are what Asterisk's words stand for.
 var reasons = []struct{ begin, reason string }{
+	{"InvalidPassword", WrongPassword}, {"ChallengeResponseFailed", WrongPassword}, {"InvalidAccountID", UnknownAccount}, {"FailedACL", NotPermitted},
 	{"Wrong password", WrongPassword}, {"Username/auth name mismatch", WrongPassword},
 	{"Failed to authenticate", WrongPassword}, {"Error to authenticate", WrongPassword},
 	{"No matching peer found", UnknownAccount}, {"No matching endpoint found", UnknownAccount},

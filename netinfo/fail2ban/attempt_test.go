@@ -69,10 +69,11 @@ func TestLinesThatAreNoFailure(t *testing.T) {
 		"no time":                   "NOTICE[1] chan_sip.c: Registration from 'x' failed for '192.0.2.7' - Wrong password",
 		"a phone registers":         `[2026-11-22 11:58:00] SECURITY[1] res_security_log.c: SecurityEvent="SuccessfulAuth",EventTV="x",AccountID="110",SessionID="a",LocalAddress="IPV4/UDP/192.0.2.1/5060",RemoteAddress="IPV4/UDP/192.0.2.7/5060"`,
 		"a challenge is no failure": `[2026-11-22 11:58:00] SECURITY[1] res_security_log.c: SecurityEvent="ChallengeSent",EventTV="x",AccountID="110",SessionID="a",LocalAddress="IPV4/UDP/192.0.2.1/5060",RemoteAddress="IPV4/UDP/192.0.2.7/5060"`,
-		"an event cut short":        `[2026-11-22 11:58:00] SECURITY[1] res_security_log.c: SecurityEvent="InvalidPassword",AccountID="110",SessionID="a",RemoteAddress="IPV4/UDP/192.0.2.7`,
-		"no address":                "[2026-11-22 11:58:00] NOTICE[1] chan_sip.c: Registration from 'x' failed for 'pbx.example.net' - Wrong password",
-		"a restored ban":            "2026-11-22 11:58:00,254 fail2ban.actions [3450]: NOTICE  [asterisk] Restore Ban 192.0.2.7",
-		"a bad month":               "[Foo 22 11:58:00] NOTICE[1] chan_sip.c: Registration from 'x' failed for '192.0.2.7' - Wrong password",
+		"a challenge to a name that looks like a failure": `[2026-11-22 11:58:00] SECURITY[1] res_security_log.c: SecurityEvent="ChallengeSent",EventTV="x",AccountID="1 from 'x' failed for '203.0.113.1' - Wrong password",SessionID="a",LocalAddress="IPV4/UDP/192.0.2.1/5060",RemoteAddress="IPV4/UDP/192.0.2.7/5060"`,
+		"an event cut short":                              `[2026-11-22 11:58:00] SECURITY[1] res_security_log.c: SecurityEvent="InvalidPassword",AccountID="110",SessionID="a",RemoteAddress="IPV4/UDP/192.0.2.7`,
+		"no address":                                      "[2026-11-22 11:58:00] NOTICE[1] chan_sip.c: Registration from 'x' failed for 'pbx.example.net' - Wrong password",
+		"a restored ban":                                  "2026-11-22 11:58:00,254 fail2ban.actions [3450]: NOTICE  [asterisk] Restore Ban 192.0.2.7",
+		"a bad month":                                     "[Foo 22 11:58:00] NOTICE[1] chan_sip.c: Registration from 'x' failed for '192.0.2.7' - Wrong password",
 	} {
 		if a, ok := readAttempt([]byte(line), time.UTC, testNow); ok {
 			t.Errorf("%s: %+v", name, a)
