@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -29,9 +30,9 @@ func ReadRTPConf(name string, read func(name string) ([]byte, error)) (*netinfo.
 	for _, u := range c.Unread {
 		switch {
 		case u.Err != nil:
-			r.note("%s includes %s, which cannot be read: %w", u.From, u.File, u.Err)
+			r.note(fmt.Errorf("%s includes %s, which cannot be read: %w", u.From, u.File, u.Err))
 		default:
-			r.note("%s runs a program (#exec), which may set other ports", u.From)
+			r.note(fmt.Errorf("%s runs a program (#exec), which may set other ports", u.From))
 		}
 	}
 	r.conclude(c)
@@ -52,10 +53,10 @@ func (r *rtpConf) conclude(c *Config) {
 		r.Last = r.port("rtpend", last)
 	}
 	if first == "" != (last == "") {
-		r.note("only one of rtpstart and rtpend is set, the other is Asterisk's default")
+		r.note(errors.New("only one of rtpstart and rtpend is set, the other is Asterisk's default"))
 	}
 	if r.First >= r.Last {
-		r.note("rtpstart %d is not below rtpend %d: Asterisk then takes %d-%d", r.First, r.Last, defaultRTPFirst, defaultRTPLast)
+		r.note(fmt.Errorf("rtpstart %d is not below rtpend %d: Asterisk then takes %d-%d", r.First, r.Last, defaultRTPFirst, defaultRTPLast))
 		r.First, r.Last, r.Default = defaultRTPFirst, defaultRTPLast, true
 	}
 }
@@ -69,7 +70,7 @@ func (r *rtpConf) setting(c *Config, name string) (first string) {
 			case first == "":
 				first = value
 			case value != "" && value != first:
-				r.note("%s is set twice, to %s and to %s: the first counts", name, first, value)
+				r.note(fmt.Errorf("%s is set twice, to %s and to %s: the first counts", name, first, value))
 			}
 		}
 	}
@@ -86,11 +87,9 @@ func (r *rtpConf) port(name, value string) int {
 	}
 	inside := min(max(n, lowestRTPPort), highestRTPPort)
 	if inside != n || digits != value {
-		r.note("%s = %s is not a port from %d to %d: Asterisk takes %d", name, value, lowestRTPPort, highestRTPPort, inside)
+		r.note(fmt.Errorf("%s = %s is not a port from %d to %d: Asterisk takes %d", name, value, lowestRTPPort, highestRTPPort, inside))
 	}
 	return inside
 }
 
-func (r *rtpConf) note(format string, args ...any) {
-	r.Notes = append(r.Notes, platform.Words(fmt.Errorf(format, args...)))
-}
+func (r *rtpConf) note(err error) { r.Notes = append(r.Notes, platform.Words(err)) }

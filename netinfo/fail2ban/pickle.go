@@ -1,6 +1,7 @@
 package fail2ban
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -75,16 +76,12 @@ func unpickle(data []byte) (any, error) {
 	return nil, m.err
 }
 
-func (m *machine) fail(why string) {
-	if m.err == nil {
-		m.err = fmt.Errorf("%w: %s", errPickle, why)
-	}
-}
+func (m *machine) fail(err error) { m.err = cmp.Or(m.err, err) }
 
 // take cuts off the next n bytes.
 func (m *machine) take(n uint64) []byte {
 	if n > uint64(len(m.in)) {
-		m.fail("cut short")
+		m.fail(fmt.Errorf("%w: cut short", errPickle))
 		return nil
 	}
 	b := m.in[:n]
@@ -103,7 +100,7 @@ func (m *machine) number(bytes uint64) (n uint64) {
 // signed takes a number in two's complement.
 func (m *machine) signed(bytes uint64) int64 {
 	if bytes > 8 {
-		m.fail("a number of more than eight bytes")
+		m.fail(fmt.Errorf("%w: a number of more than eight bytes", errPickle))
 		return 0
 	}
 	shift := 64 - 8*bytes
@@ -127,7 +124,7 @@ func (m *machine) push(v any) { m.stack = append(m.stack, v) }
 // pop takes the n upper values, always as many.
 func (m *machine) pop(n int) []any {
 	if n > len(m.stack) {
-		m.fail("nothing on the stack")
+		m.fail(fmt.Errorf("%w: nothing on the stack", errPickle))
 		return make([]any, n)
 	}
 	v := slices.Clone(m.stack[len(m.stack)-n:])
@@ -142,7 +139,7 @@ func (m *machine) popMark() []any {
 			return m.pop(len(m.stack) - i)[1:]
 		}
 	}
-	m.fail("no mark")
+	m.fail(fmt.Errorf("%w: no mark", errPickle))
 	return nil
 }
 
@@ -156,7 +153,7 @@ func (m *machine) remember(at uint64) {
 func (m *machine) recall(at uint64) {
 	v, ok := m.memo[at]
 	if !ok {
-		m.fail("nothing remembered by that number")
+		m.fail(fmt.Errorf("%w: nothing remembered by that number", errPickle))
 	}
 	m.push(v)
 }
@@ -234,7 +231,7 @@ func (m *machine) object(op byte) {
 	case 'b': // BUILD: the state of an object does not matter here
 		m.pop(1)
 	default:
-		m.fail("unknown opcode")
+		m.fail(fmt.Errorf("%w: unknown opcode", errPickle))
 	}
 }
 
@@ -262,7 +259,7 @@ func (m *machine) fill(v []any) {
 		t.items = append(t.items, v...)
 	case dict:
 		if len(v)%2 != 0 {
-			m.fail("a key without a value")
+			m.fail(fmt.Errorf("%w: a key without a value", errPickle))
 			return
 		}
 		for i := 0; i < len(v); i += 2 {
@@ -270,11 +267,11 @@ func (m *machine) fill(v []any) {
 			case string, int64, bool, nil:
 				t[fmt.Sprint(key)] = v[i+1]
 			default:
-				m.fail("a key that is not a plain value")
+				m.fail(fmt.Errorf("%w: a key that is not a plain value", errPickle))
 			}
 		}
 	default:
-		m.fail("adding to what is not a list")
+		m.fail(fmt.Errorf("%w: adding to what is not a list", errPickle))
 	}
 }
 
