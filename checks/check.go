@@ -5,8 +5,6 @@ package checks
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -108,50 +106,3 @@ func DefineBeside[O any](c Check, observe func(context.Context, *Env) (O, error)
 }
 
 func alone(string) *Result { return nil }
-
-var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
-// Validate refuses a list of checks that would confuse users or the runner:
-// bad or repeated IDs, a title or documentation that a language lacks, missing
-// timeouts or halves, an Assumes that names no check.
-func Validate(list []*Check) error {
-	seen, book := map[string]bool{}, BookOf(list)
-	for _, c := range list {
-		switch {
-		case !idPattern.MatchString(c.ID):
-			return fmt.Errorf("check %q: the ID must be lower-kebab-case", c.ID)
-		case seen[c.ID]:
-			return fmt.Errorf("check %s stands twice", c.ID)
-		case c.Group == "":
-			return fmt.Errorf("check %s has no group", c.ID)
-		case c.Timeout <= 0:
-			return fmt.Errorf("check %s has no timeout", c.ID)
-		case c.observe == nil || c.judge == nil:
-			return fmt.Errorf("check %s was not made by Define", c.ID)
-		}
-		seen[c.ID] = true
-		if err := c.explained(book); err != nil {
-			return err
-		}
-	}
-	for _, c := range list {
-		for _, a := range c.Assumes {
-			if !seen[a] || a == c.ID {
-				return fmt.Errorf("check %s assumes %q, which is no other check", c.ID, a)
-			}
-		}
-	}
-	return nil
-}
-
-// explained refuses a check whose words lack its title or documentation.
-func (c *Check) explained(book *words.Book) error {
-	for _, l := range words.Languages() {
-		for _, t := range []words.Text{c.Title(), c.Doc()} {
-			if said, err := book.Fill(l, t); err != nil || said == "" {
-				return fmt.Errorf("check %s: its words.yaml has no %s in %s", c.ID, t.ID, l)
-			}
-		}
-	}
-	return nil
-}

@@ -237,31 +237,6 @@ func TestAReportThatIsNone(t *testing.T) {
 	}
 }
 
-func TestAListOfChecksThatWouldConfuse(t *testing.T) {
-	good := say("a", sees("", 0), judgeWell)
-	for name, c := range map[string]struct {
-		list []*checks.Check
-		want string
-	}{
-		"a good one":         {[]*checks.Check{good}, ""},
-		"twice the same":     {[]*checks.Check{good, good}, "stands twice"},
-		"upper case":         {[]*checks.Check{say("SIP", sees("", 0), judgeWell)}, "kebab"},
-		"not made by Define": {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1, Words: explain("a")}}, "Define"},
-		"without words":      {[]*checks.Check{{ID: "a", Group: "g", Timeout: 1}}, "Define"},
-		"assumes nobody":     {[]*checks.Check{say("a", sees("", 0), judgeWell, "b")}, "assumes"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := ""
-			if err := checks.Validate(c.list); err != nil {
-				got = err.Error()
-			}
-			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
 func TestRTPPortsAreNeverUsedTwice(t *testing.T) {
 	var env checks.Env
 	seen := map[int]bool{}

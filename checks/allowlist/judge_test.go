@@ -17,14 +17,6 @@ import (
 
 func srv(target string, port uint16) platform.SRV { return platform.SRV{Target: target, Port: port} }
 
-func TestCheckIsSound(t *testing.T) {
-	c := *Check()
-	c.Assumes = nil // those stand in checks/all
-	if err := checks.Validate([]*checks.Check{&c}); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWithoutAProfileThereIsNothingToAsk(t *testing.T) {
 	o, err := observe(t.Context(), &checks.Env{})
 	if j := judge(o, &netinfo.Host{}); err != nil || j.Skip.ID != "allow-list.skip.no-profile" || len(j.Findings) != 0 {

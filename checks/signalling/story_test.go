@@ -280,11 +280,3 @@ func TestLossNeverChangesTheAnswer(t *testing.T) {
 		})
 	}
 }
-
-func TestCheckIsSound(t *testing.T) {
-	c := *signalling.Check()
-	c.Assumes = nil
-	if err := checks.Validate([]*checks.Check{&c}); err != nil {
-		t.Error(err)
-	}
-}

@@ -207,9 +207,3 @@ func (*islandNetwork) LookupAddrs(_ context.Context, host string) ([]netip.Addr,
 func (*islandNetwork) SourceFor(netip.Addr) (netip.Addr, error) {
 	return netip.MustParseAddr("192.168.88.10"), nil
 }
-
-func TestCheckIsSound(t *testing.T) {
-	if err := checks.Validate([]*checks.Check{Check()}); err != nil {
-		t.Error(err)
-	}
-}
