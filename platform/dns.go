@@ -53,6 +53,17 @@ func (r *realNetwork) routedFirst(addrs []netip.Addr) []netip.Addr {
 	return slices.Concat(addrs[six:], addrs[:six])
 }
 
+// LookupTXT asks DNS the way every program of this machine does.
+func (r *realNetwork) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	texts, err := twice(ctx, secondQuestion, func(ctx context.Context) ([]string, error) {
+		return r.resolver().LookupTXT(ctx, name)
+	})
+	if err != nil {
+		return nil, r.lookupFailed("TXT "+name, err)
+	}
+	return texts, nil
+}
+
 // resolver is the system's, or one that asks the wanted server and device.
 func (r *realNetwork) resolver() *net.Resolver {
 	if r.opts.DNSServer == "" && r.opts.BindDevice == "" {
@@ -72,15 +83,13 @@ func (r *realNetwork) resolver() *net.Resolver {
 func ipv4First(addrs []netip.Addr) []netip.Addr {
 	var v4, v6 []netip.Addr
 	for _, a := range addrs {
-		a = a.Unmap()
-		switch {
-		case a.Is4() && !slices.Contains(v4, a):
+		if a = a.Unmap(); a.Is4() {
 			v4 = append(v4, a)
-		case a.Is6() && !slices.Contains(v6, a):
+		} else {
 			v6 = append(v6, a)
 		}
 	}
-	return append(v4, v6...)
+	return unique(append(v4, v6...))
 }
 
 // twice runs ask, and starts a second one beside it when the first has not answered
@@ -166,10 +175,7 @@ func (r *realNetwork) asked(server string) string {
 	if server != "" && r.opts.DNSServer == "" {
 		return withoutDNSPort(server)
 	}
-	servers, err := r.nameservers()
-	if err != nil {
-		return ""
-	}
+	servers, _ := r.nameservers() // none are named where the system does not tell
 	for i := range servers {
 		servers[i] = withoutDNSPort(servers[i])
 	}

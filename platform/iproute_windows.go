@@ -51,27 +51,32 @@ type windowsAdapter struct {
 	metric4, metric6 uint32
 }
 
-func windowsAdapters() ([]windowsAdapter, error) {
+func windowsAdapters() (list []windowsAdapter, err error) {
+	err = eachAdapter(windows.GAA_FLAG_INCLUDE_PREFIX, func(a *windows.IpAdapterAddresses) { list = append(list, adapterOf(a)) })
+	return list, err
+}
+
+// eachAdapter calls f for every interface. The flags say what is told of it.
+func eachAdapter(flags uint32, f func(*windows.IpAdapterAddresses)) error {
 	// 15 KiB is what the documentation of GetAdaptersAddresses recommends to
 	// start with; the call says how much it really needs.
 	size := uint32(15 << 10)
 	for range 4 {
 		buf := make([]byte, size)
 		first := (*windows.IpAdapterAddresses)(unsafe.Pointer(&buf[0]))
-		err := windows.GetAdaptersAddresses(windows.AF_UNSPEC, windows.GAA_FLAG_INCLUDE_PREFIX, 0, first, &size)
+		err := windows.GetAdaptersAddresses(windows.AF_UNSPEC, flags, 0, first, &size)
 		if errors.Is(err, windows.ERROR_BUFFER_OVERFLOW) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading interfaces: %w", err)
+			return fmt.Errorf("reading interfaces: %w", err)
 		}
-		var list []windowsAdapter
 		for a := first; a != nil; a = a.Next {
-			list = append(list, adapterOf(a))
+			f(a)
 		}
-		return list, nil
+		return nil
 	}
-	return nil, errors.New("reading interfaces: the list keeps growing")
+	return errors.New("reading interfaces: the list keeps growing")
 }
 
 func adapterOf(a *windows.IpAdapterAddresses) windowsAdapter {

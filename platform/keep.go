@@ -3,7 +3,6 @@ package platform
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -13,32 +12,47 @@ import (
 	"strings"
 )
 
-// ServiceStateDir is where a service that the caller runs keeps what must
-// survive a restart; it need not exist. A service manager names it in
-// STATE_DIRECTORY (systemd.exec(5), the first of several); else it is StateDir
-// for root, and for everybody else what the XDG base directories say. It is ""
-// for a user without a home.
-func ServiceStateDir() string {
-	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), string(os.PathListSeparator)); filepath.IsAbs(dir) {
+// StateDir is where root keeps what must be remembered between runs; it need
+// not exist. A service manager names it in STATE_DIRECTORY (systemd.exec(5), the
+// first of several).
+func StateDir() string {
+	if dir := namedStateDir(); dir != "" {
 		return dir
 	}
-	switch {
-	case runtime.GOOS == "windows":
-		if dir := os.Getenv("LocalAppData"); filepath.IsAbs(dir) {
-			return filepath.Join(dir, "sipdoctor")
-		}
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "sipdoctor")
+	}
+	return "/var/lib/sipdoctor"
+}
+
+func namedStateDir() string {
+	dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), string(os.PathListSeparator))
+	if !filepath.IsAbs(dir) {
 		return ""
-	case os.Geteuid() == 0:
+	}
+	return dir
+}
+
+// ServiceStateDir is where a service that the caller runs keeps what must
+// survive a restart: StateDir for root and under a service manager, and for
+// everybody else what the XDG base directories say. It is "" for a user without
+// a home.
+func ServiceStateDir() string {
+	if namedStateDir() != "" || runtime.GOOS != "windows" && os.Geteuid() == 0 {
 		return StateDir()
 	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "sipdoctor")
+	below := []string{"sipdoctor"}
+	dir := os.Getenv("XDG_STATE_HOME")
+	if runtime.GOOS == "windows" {
+		dir = os.Getenv("LocalAppData")
+	} else if !filepath.IsAbs(dir) {
+		dir, _ = os.UserHomeDir()
+		below = []string{".local", "state", "sipdoctor"}
 	}
-	home, err := os.UserHomeDir()
-	if err != nil || !filepath.IsAbs(home) {
+	if !filepath.IsAbs(dir) {
 		return ""
 	}
-	return filepath.Join(home, ".local", "state", "sipdoctor")
+	return filepath.Join(append([]string{dir}, below...)...)
 }
 
 // maxKept bounds a kept file, bytes: a thousand cures of a large ruleset are
@@ -48,6 +62,9 @@ const maxKept = 32 << 20
 // ErrExposed means that somebody else may read or change what ought to be
 // ours alone. The text around it says what it is.
 var ErrExposed = errors.New("others may change or read it")
+
+// ErrLocked reports that another process holds a lock.
+var ErrLocked = errors.New("another process holds the lock")
 
 // ReadKept reads a file that KeepNew or Keep wrote, at most 32 MiB. It refuses, with
 // ErrExposed, what others could have written or read: links, files and
@@ -109,11 +126,7 @@ func readKept(dir, name string, owned func(fs.FileInfo) bool) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file: %w", path, ErrExposed)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxKept+1))
-	if err == nil && len(b) > maxKept {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxKept)
-	}
-	return b, err
+	return readAll(f, path, maxKept)
 }
 
 // KeepNew writes a file of mode 0600 that must not exist yet, whole or not at
@@ -132,7 +145,7 @@ func KeepNew(dir, name string, b []byte) error {
 // Keep writes a file of mode 0600, in the place of one that may exist.
 func Keep(dir, name string, b []byte) error { return keep(dir, name, b, os.Rename) }
 
-func keep(dir, name string, b []byte, place func(from, to string) error) (err error) {
+func keep(dir, name string, b []byte, place func(from, to string) error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -144,11 +157,7 @@ func keep(dir, name string, b []byte, place func(from, to string) error) (err er
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // after a rename it is gone
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := writeWhole(f, b); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Join(dir, name), err)
 	}
 	return place(f.Name(), filepath.Join(dir, name))

@@ -28,23 +28,27 @@ func Nameservers(ctx context.Context, n Network) ([]netip.AddrPort, error) {
 }
 
 // Nameservers implements NameserverLister.
-func (r *realNetwork) Nameservers(context.Context) ([]netip.AddrPort, error) {
+func (r *realNetwork) Nameservers(context.Context) (list []netip.AddrPort, err error) {
 	servers, err := r.nameservers()
 	if errors.Is(err, errors.ErrUnsupported) {
 		return adapterNameservers()
 	}
+	for _, s := range servers {
+		ap, perr := netip.ParseAddrPort(s)
+		list, err = append(list, unmapped(ap)), errors.Join(err, perr)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing the DNS servers: %w", err)
 	}
-	var out []netip.AddrPort
-	for _, s := range servers {
-		ap, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return nil, fmt.Errorf("listing the DNS servers: %w", err)
-		}
-		if ap = unmapped(ap); !slices.Contains(out, ap) {
-			out = append(out, ap)
+	return unique(list), nil
+}
+
+// unique leaves out what has come before.
+func unique[T comparable](list []T) (out []T) {
+	for _, v := range list {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
 		}
 	}
-	return out, nil
+	return out
 }

@@ -135,10 +135,20 @@ func ReadSystemFile(s System, name string, limit int) ([]byte, error) {
 	return readAll(f, name, limit)
 }
 
-func readAll(f fs.File, name string, limit int) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+// ReadSmallFile is ReadSystemFile for a file of this machine that a user named.
+func ReadSmallFile(name string, limit int) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, name, limit)
+}
+
+func readAll(r io.Reader, name string, limit int) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(b) > limit {
-		err = fmt.Errorf("reading %s: larger than %d bytes", name, limit)
+		err = fmt.Errorf("%s is larger than %d bytes", name, limit)
 	}
 	return b, err
 }

@@ -98,10 +98,3 @@ func (u *udpConn) send(b, oob []byte, to netip.AddrPort) error {
 		time.Sleep(queueFullWait)
 	}
 }
-
-// icmpWatch: only Linux tells a connecting socket what ICMP said.
-type icmpWatch struct{}
-
-func (icmpWatch) watch(uintptr, bool)               {}
-func (icmpWatch) message(netip.AddrPort) *ICMPError { return nil }
-func (icmpWatch) close()                            {}
