@@ -266,7 +266,7 @@ func TestAProviderThatServesAnotherCountry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newOffice(t, provider+serves, checktest.RouterOptions{})
-				s, err := checktest.ServeSTUN(t.Context(), n.server, checktest.STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(serverAddr)}})
+				s, err := checktest.ServeSTUN(t.Context(), n.server, netip.MustParseAddr(serverAddr))
 				if err != nil {
 					t.Fatal(err)
 				}

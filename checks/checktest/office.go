@@ -49,10 +49,9 @@ func FromScenario(s lab.Scenario) *Office {
 	o.Responder = servers.Host(lab.ResponderAddr, lab.ResponderAddr2, lab.ResponderAddr6, lab.ResponderAddr6b)
 	o.SIPServer = servers.Host(lab.SIPServerAddr, lab.SIPServerAddr6)
 	o.STUNServer = servers.Host(lab.STUNServerAddr, lab.STUNServerAddr6)
-	w.AddName("responder.lab", lab.ResponderAddr, lab.ResponderAddr6)
-	w.AddName("sip.lab", lab.SIPServerAddr, lab.SIPServerAddr6)
-	w.AddName("stun.lab", lab.STUNServerAddr, lab.STUNServerAddr6)
-	w.AddName("router.lab", lab.RouterAddr)
+	for name, addrs := range lab.HostNames() {
+		w.AddName(name, addrs...)
+	}
 	return o
 }
 
@@ -112,26 +111,21 @@ func (o *Office) Serve(ctx context.Context) (stop func(), err error) {
 			s.Close()
 		}
 	}
-	for _, serve := range []func() (*Server, error){
-		func() (*Server, error) {
-			return ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(lab.SIPServerAddr)})
-		},
-		func() (*Server, error) {
-			return ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: netip.MustParseAddr(lab.SIPServerAddr6)})
-		},
-		func() (*Server, error) {
-			return ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: parseAddrs([]string{lab.STUNServerAddr})})
-		},
-		func() (*Server, error) {
-			return ServeSTUN(ctx, o.STUNServer, STUNOptions{Addrs: parseAddrs([]string{lab.STUNServerAddr6})})
-		},
-	} {
-		s, err := serve()
-		if err != nil {
-			stop()
-			return nil, err
+	add := func(s *Server, serr error) {
+		if serr != nil {
+			err = serr
+			return
 		}
 		running = append(running, s)
 	}
-	return stop, nil
+	for _, a := range parseAddrs([]string{lab.SIPServerAddr, lab.SIPServerAddr6}) {
+		add(ServeSIP(ctx, o.SIPServer, SIPOptions{Addr: a}))
+	}
+	for _, a := range parseAddrs([]string{lab.STUNServerAddr, lab.STUNServerAddr6}) {
+		add(ServeSTUN(ctx, o.STUNServer, a))
+	}
+	if err != nil {
+		stop()
+	}
+	return stop, err
 }

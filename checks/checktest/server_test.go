@@ -8,115 +8,50 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/pion/stun/v2"
 
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
-// bindingRequest is a STUN question, with CHANGE-REQUEST where flags are set.
-func bindingRequest(t *testing.T, flags byte) *stun.Message {
-	t.Helper()
-	m := stun.MustBuild(stun.TransactionID, stun.BindingRequest)
-	if flags != 0 {
-		m.Add(stun.AttrChangeRequest, []byte{0, 0, 0, flags})
-		m.WriteHeader()
-	}
-	return m
-}
+func bindingRequest() *stun.Message { return stun.MustBuild(stun.TransactionID, stun.BindingRequest) }
 
-// Each server is asked one question of RFC 5780.
-func TestSTUNServersAnswerAsTheyAreBuilt(t *testing.T) {
-	two := []netip.Addr{netip.MustParseAddr(serverAddr), netip.MustParseAddr(serverAddr2)}
-	type answer struct{ From, Other, Mapped, Class string }
-	const mapped = phoneAddr + ":40000"
-	ok := stun.ClassSuccessResponse.String()
-	tests := map[string]struct {
-		o     STUNOptions
-		flags byte
-		want  answer
+func TestASTUNServerSaysWhereAQuestionCameFrom(t *testing.T) {
+	elsewhere := bindingRequest()
+	elsewhere.Add(stun.AttrChangeRequest, []byte{0, 0, 0, 4})
+	elsewhere.WriteHeader()
+	for name, tt := range map[string]struct {
+		request       *stun.Message
+		mapped, class string
 	}{
-		"a plain question": {STUNOptions{Addrs: two}, 0,
-			answer{serverAddr + ":3478", serverAddr2 + ":3479", mapped, ok}},
-		"please from the other address and port": {STUNOptions{Addrs: two}, changeAddrFlag | changePortFlag,
-			answer{serverAddr2 + ":3479", serverAddr2 + ":3479", mapped, ok}},
-		"please from the other port": {STUNOptions{Addrs: two}, changePortFlag,
-			answer{serverAddr + ":3479", serverAddr2 + ":3479", mapped, ok}},
-		"a server with one address says nothing of another": {STUNOptions{Addrs: two[:1]}, 0,
-			answer{serverAddr + ":3478", "", mapped, ok}},
-		"and refuses to answer from one": {STUNOptions{Addrs: two[:1]}, changeAddrFlag,
-			answer{serverAddr + ":3478", "", "", stun.ClassErrorResponse.String()}},
-	}
-	for name, tt := range tests {
+		"a plain question":              {bindingRequest(), phoneAddr + ":40000", stun.ClassSuccessResponse.String()},
+		"please from the other address": {elsewhere, "", stun.ClassErrorResponse.String()},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSmall(t, RouterOptions{})
-				server, err := ServeSTUN(t.Context(), s.server, tt.o)
+				server, err := ServeSTUN(t.Context(), s.server, netip.MustParseAddr(serverAddr))
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer server.Close()
 				phone := udpAt(t, s.phone, "0.0.0.0:40000")
-				req := bindingRequest(t, tt.flags)
-				send(t, phone, addrPort(serverAddr+":3478"), string(req.Raw))
+				send(t, phone, addrPort(serverAddr+":3478"), string(tt.request.Raw))
 				d, text := arrival(t, phone)
 				m := &stun.Message{Raw: []byte(text)}
-				if err := m.Decode(); err != nil || m.TransactionID != req.TransactionID || stun.Fingerprint.Check(m) != nil {
-					t.Fatalf("answer %q: %v", text, err)
+				if err := m.Decode(); err != nil || m.TransactionID != tt.request.TransactionID || stun.Fingerprint.Check(m) != nil || d.From != addrPort(serverAddr+":3478") {
+					t.Fatalf("answer %q from %s: %v", text, d.From, err)
 				}
-				got := answer{From: d.From.String(), Class: m.Type.Class.String()}
+				mapped := ""
 				var x stun.XORMappedAddress
 				if m.Contains(stun.AttrXORMappedAddress) && x.GetFrom(m) == nil {
-					got.Mapped = x.String()
+					mapped = x.String()
 				}
-				var o stun.OtherAddress
-				if m.Contains(stun.AttrOtherAddress) && o.GetFrom(m) == nil {
-					got.Other = o.String()
-				}
-				if diff := cmp.Diff(tt.want, got); diff != "" {
-					t.Errorf("answer (-want +got):\n%s", diff)
+				if class := m.Type.Class.String(); mapped != tt.mapped || class != tt.class {
+					t.Errorf("it says %s, %q", class, mapped)
 				}
 			})
 		})
 	}
-}
-
-func TestSTUNServerAnswersAtTheResponsePort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSmall(t, RouterOptions{})
-		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(serverAddr)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		x, y := udpAt(t, s.phone, "0.0.0.0:40000"), udpAt(t, s.phone, "0.0.0.0:40001")
-		req := bindingRequest(t, 0)
-		req.Add(stun.AttrResponsePort, []byte{40000 >> 8, 40000 & 0xff, 0, 0})
-		send(t, y, addrPort(serverAddr+":3478"), string(req.Raw))
-		arrival(t, x)
-	})
-}
-
-func TestABusySTUNServerSometimesAnswersNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSmall(t, RouterOptions{})
-		one := []netip.Addr{netip.MustParseAddr(serverAddr)}
-		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: one, DropEvery: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		phone := udpAt(t, s.phone, "0.0.0.0:40000")
-		var got []bool
-		for range 6 {
-			send(t, phone, addrPort(serverAddr+":3478"), string(bindingRequest(t, 0).Raw))
-			_, _, ok := next(t, phone)
-			got = append(got, ok)
-		}
-		if diff := cmp.Diff([]bool{true, true, false, true, true, false}, got); diff != "" {
-			t.Errorf("answered (-want +got):\n%s", diff)
-		}
-	})
 }
 
 func TestSIPServerTellsWhereTheRequestCameFrom(t *testing.T) {
@@ -212,7 +147,7 @@ func TestOfficesAreThoseOfTheLab(t *testing.T) {
 					}
 					return ""
 				}
-				answer := ask(lab.STUNServerAddr+":3478", string(bindingRequest(t, 0).Raw))
+				answer := ask(lab.STUNServerAddr+":3478", string(bindingRequest().Raw))
 				if sc.ControlPort == 443 { // nothing but TCP to that port
 					if answer != "" {
 						t.Errorf("UDP passed: %x", answer)
@@ -256,16 +191,15 @@ func TestOfficesAreThoseOfTheLab(t *testing.T) {
 func FuzzSTUNServer(f *testing.F) {
 	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw)
 	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.RawAttribute{Type: stun.AttrChangeRequest, Value: []byte{6}}).Raw)
-	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.RawAttribute{Type: stun.AttrResponsePort, Value: []byte{0, 0}}).Raw)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := newSmall(t, RouterOptions{})
-		server, err := ServeSTUN(t.Context(), s.server, STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(serverAddr)}})
+		server, err := ServeSTUN(t.Context(), s.server, netip.MustParseAddr(serverAddr))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer server.Close()
 		phone := udpAt(t, s.phone, "0.0.0.0:0")
-		for _, raw := range [][]byte{b, bindingRequest(t, 0).Raw} {
+		for _, raw := range [][]byte{b, bindingRequest().Raw} {
 			send(t, phone, addrPort(serverAddr+":3478"), string(raw))
 		}
 		arrival(t, phone)

@@ -39,7 +39,7 @@ func (n *internet) serve(at *checktest.Segment, addr string, o checktest.SIPOpti
 
 func (n *internet) serveSTUN() {
 	n.Helper()
-	s, err := checktest.ServeSTUN(n.Context(), n.outside.Host(stunAddr), checktest.STUNOptions{Addrs: []netip.Addr{netip.MustParseAddr(stunAddr)}})
+	s, err := checktest.ServeSTUN(n.Context(), n.outside.Host(stunAddr), netip.MustParseAddr(stunAddr))
 	if err != nil {
 		n.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func mountRun() error {
 func nameFiles() (hosts, resolver string) {
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	names := hostNames()
+	names := HostNames()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, addr := range names[name] {
 			fmt.Fprintf(&b, "%s %s\n", addr, name)

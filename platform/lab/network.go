@@ -43,7 +43,7 @@ func (w nodeNetwork) LookupAddrs(_ context.Context, host string) ([]netip.Addr, 
 		return []netip.Addr{a}, nil
 	}
 	var addrs []netip.Addr
-	for _, s := range hostNames()[host] {
+	for _, s := range HostNames()[host] {
 		addrs = append(addrs, netip.MustParseAddr(s))
 	}
 	if addrs == nil {

@@ -34,8 +34,8 @@ const (
 	STUNServerAddr6 = "2001:db8:198::30"
 )
 
-// hostNames are the names that resolve inside the lab.
-func hostNames() map[string][]string {
+// HostNames are the names that resolve inside the lab.
+func HostNames() map[string][]string {
 	return map[string][]string{
 		"responder.lab": {ResponderAddr, ResponderAddr6},
 		"sip.lab":       {SIPServerAddr, SIPServerAddr6},
