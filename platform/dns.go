@@ -64,18 +64,36 @@ func (r *realNetwork) LookupTXT(ctx context.Context, name string) ([]string, err
 	return texts, nil
 }
 
+// serverPatience is how long one name server has for one question over UDP: one
+// that has to ask around needs a second at worst, and the next in the list may
+// know at once.
+const serverPatience = 1500 * time.Millisecond
+
 // resolver is the system's, or one that asks the wanted server and device.
 func (r *realNetwork) resolver() *net.Resolver {
-	if r.opts.DNSServer == "" && r.opts.BindDevice == "" {
-		return &net.Resolver{}
-	}
 	d := net.Dialer{Control: r.tieDialer()}
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
+	own := r.opts.DNSServer != "" || r.opts.BindDevice != ""
+	return &net.Resolver{PreferGo: own, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
 		if r.opts.DNSServer != "" {
 			server = r.opts.DNSServer
 		}
-		return d.DialContext(ctx, network, server)
+		c, err := d.DialContext(ctx, network, server)
+		if u, ok := c.(*net.UDPConn); ok {
+			return impatientConn{u}, err
+		}
+		return c, err
 	}}
+}
+
+// impatientConn asks a name server: package net waits five seconds for each.
+type impatientConn struct{ *net.UDPConn }
+
+// SetDeadline sets the end of the question, which is serverPatience at most.
+func (c impatientConn) SetDeadline(t time.Time) error {
+	if soon := time.Now().Add(serverPatience); t.IsZero() || t.After(soon) {
+		t = soon
+	}
+	return c.UDPConn.SetDeadline(t)
 }
 
 // ipv4First sorts addresses by family, keeps the server's order within each,
