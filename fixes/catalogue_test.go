@@ -35,7 +35,7 @@ func TestTheCatalogueIsComplete(t *testing.T) {
 		}
 	}
 	onServers := []string{ExemptAddress, LetIn, BanPorts, BansLost, JailLog, TLSCertificate, DNSRecords} // nothing that a router cures
-	for _, p := range Problems() {
+	for _, p := range problems() {
 		if slices.Contains(onServers, p) {
 			continue
 		}
@@ -49,8 +49,8 @@ func TestTheCatalogueIsComplete(t *testing.T) {
 }
 
 func TestEveryFixSaysWhatToDoAndHowToGoBack(t *testing.T) {
-	for _, p := range Problems() {
-		for _, f := range All(p) {
+	for _, p := range problems() {
+		for _, f := range allFixes(p) {
 			name := f.Platform + "/" + f.ID
 			if len(f.Commands) == 0 || len(f.Verify) == 0 || f.Source == "" || f.Where == "" {
 				t.Errorf("%s: commands, verify, source or where is missing: %+v", name, f)
@@ -83,7 +83,7 @@ func TestTheBuiltCuresAreComplete(t *testing.T) {
 // Several files hold the same line; a correction must reach all of them.
 func TestEveryLinuxEndsSessionsInTheSameWay(t *testing.T) {
 	found := 0
-	for _, f := range All(SIPALG) {
+	for _, f := range allFixes(SIPALG) {
 		for _, line := range f.Commands {
 			if f.Form == FormShell && strings.Contains(line, "conntrack -D") {
 				found++
@@ -236,8 +236,8 @@ func TestShellCommandsAreShell(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh on this machine")
 	}
-	for _, p := range Problems() {
-		for _, f := range All(p) {
+	for _, p := range problems() {
+		for _, f := range allFixes(p) {
 			if f.Form != FormShell {
 				continue
 			}
@@ -293,8 +293,8 @@ func routersDocument() string {
 		if p.SIPALG != "" {
 			fmt.Fprintf(&b, "\nThe SIP ALG: %s\n", strings.ReplaceAll(p.SIPALG, "<", "\\<"))
 		}
-		for _, problem := range Problems() {
-			for _, f := range All(problem) {
+		for _, problem := range problems() {
+			for _, f := range allFixes(problem) {
 				if f.Platform == p.Slug {
 					writeFix(&b, headings[problem], f)
 				}

@@ -12,32 +12,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// knownVariables are the names a command may use as {{.Name}}.
-func knownVariables() []string {
-	return []string{
-		"Router",      // the gateway's address
-		"Phone",       // the address of a phone; that of this machine unless the caller knows better
-		"PBX",         // the address of the PBX or of the provider's server
-		"SIPPort",     // the signalling port
-		"RTPRange",    // the media ports, "10000-20000"
-		"RTPFirst",    // the first of the media ports
-		"RTPLast",     // the last of them
-		"UDPTimeout",  // seconds a UDP mapping should live
-		"WAN",         // the router's outer interface
-		"Network",     // an IPv4 network or address of the provider
-		"Protocol",    // udp or tcp
-		"Ports",       // one port, or a range "10000-20000"
-		"Address",     // an address or network that the PBX should let in
-		"AddressName", // Address as part of a file's name
-		"Family",      // ipv4 or ipv6, the family of Address
-		"Jail",        // of fail2ban
-		"ActionName",  // Jail, as part of the name of an action
-		"Chain",       // of iptables, in which a ban is to stand
-		"LogPath",     // a log that Asterisk writes
-		"Domain",      // a name in DNS
-	}
-}
-
 // defaultValues are sensible on every network.
 func defaultValues() map[string]string {
 	return map[string]string{

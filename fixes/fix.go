@@ -97,11 +97,6 @@ const (
 	Clock          = "clock"            // this machine's clock is wrong, and so may be the phones'
 )
 
-// Problems returns every problem the catalogue knows.
-func Problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, Clock}
-}
-
 // Platform is one kind of box that the catalogue knows.
 type Platform struct {
 	Slug string `json:"slug"` // as in Fix.Platform and netinfo.Router.Platform

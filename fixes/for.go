@@ -19,9 +19,8 @@ const maxGeneric = 2
 
 // For returns the fixes for a problem on this network, the best first: those
 // of the recognised router, then those of this very machine, then at most two
-// that help anywhere. host may be nil. vars fill the variables of commands
-// (see knownVariables); a fix that needs a variable nobody knows is
-// left out. What is offered only if it is proven (Fix.IfProven) comes on top of
+// that help anywhere. host may be nil. vars fill the variables of commands,
+// {{.Name}}; a fix that needs one that nobody knows is left out. What is offered only if it is proven (Fix.IfProven) comes on top of
 // those two: the run decides about it. The result is never shared and may be
 // changed.
 func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
@@ -146,28 +145,6 @@ func collect(problem, platform string, host *netinfo.Host, vars map[string]strin
 			continue
 		}
 		if f, ok := r.build(platform, values(r, host, vars)); ok {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// All returns every fix for a problem, by platform, with placeholders for what
-// only a real network can tell: for documents and the curious.
-func All(problem string) []Fix {
-	var out []Fix
-	for _, d := range catalogue() {
-		for _, r := range d.Fixes {
-			if r.Problem != problem {
-				continue
-			}
-			vals := values(r, nil, nil)
-			for _, n := range knownVariables() {
-				if _, ok := vals[n]; !ok {
-					vals[n] = "<" + n + ">"
-				}
-			}
-			f, _ := r.build(d.Platform, vals)
 			out = append(out, f)
 		}
 	}

@@ -286,7 +286,7 @@ func TestNoNameChangesALineOfTheCatalogue(t *testing.T) {
 		for _, v := range knownVariables() {
 			vars[v] = name
 		}
-		for _, problem := range Problems() {
+		for _, problem := range problems() {
 			for _, platform := range Platforms(words.English) {
 				for _, f := range append(On(problem, platform.Slug, vars), For(problem, office(platform.Slug, ""), vars)...) {
 					for _, line := range slices.Concat(f.Commands, f.Undo, f.Verify, []string{f.Title, f.Note}) {

@@ -85,7 +85,7 @@ func (r row) faults() []string {
 		}
 	}
 	check(kebab.MatchString(r.ID), "id must be lower-kebab-case")
-	check(slices.Contains(Problems(), r.Problem), "problem %q is unknown", r.Problem)
+	check(slices.Contains(problems(), r.Problem), "problem %q is unknown", r.Problem)
 	check(slices.Contains(places(), r.Where), "where %q is unknown", r.Where)
 	check(slices.Contains([]string{FormShell, FormConsole, FormMenu, FormAdvice}, r.Form), "form %q is unknown", r.Form)
 	check(startsUpper(r.Title), "title must be a verb phrase that starts with a capital")
