@@ -3,6 +3,7 @@ package platform
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -257,28 +259,41 @@ func (b *bundle) Now() time.Time { return b.about.Collected }
 func (b *bundle) Root() bool     { return b.about.Root }
 func (b *bundle) Live() bool     { return false }
 
+// beneath is the System that a Collector collects from, or s itself.
+func beneath(s System) System {
+	if c, ok := s.(*Collector); ok {
+		return c.System
+	}
+	return s
+}
+
+// aboutOf is what a bundle says of itself, and what one of this machine would
+// say. A machine that does not tell its system is taken for Linux.
+func aboutOf(s System) AboutBundle {
+	switch s := beneath(s).(type) {
+	case *thisSystem:
+		return AboutBundle{OS: runtime.GOOS, Arch: runtime.GOARCH, Admin: SSHClient()}
+	case *bundle:
+		about := s.about
+		about.OS = cmp.Or(about.OS, "linux")
+		return about
+	}
+	return AboutBundle{OS: "linux"}
+}
+
 // Administrator returns from where whoever looks at s, or collected it, is
 // logged in over SSH; the zero Addr means nobody knows.
-func Administrator(s System) netip.Addr {
-	switch s := s.(type) {
-	case *bundle:
-		return s.about.Admin
-	case *Collector:
-		return s.about.Admin
-	case *thisSystem:
-		return SSHClient()
-	}
-	return netip.Addr{}
-}
+func Administrator(s System) netip.Addr { return aboutOf(s).Admin }
 
 // IsRedacted reports whether s is a support bundle whose addresses are
 // stand-ins.
-func IsRedacted(s System) bool {
-	if c, ok := s.(*Collector); ok {
-		s = c.System
-	}
-	b, ok := s.(*bundle)
-	return ok && b.about.Redacted
+func IsRedacted(s System) bool { return aboutOf(s).Redacted }
+
+// OSOf returns the operating system of s and its architecture, as GOOS and
+// GOARCH name them; of a bundle that does not say, Linux and nothing.
+func OSOf(s System) (goos, goarch string) {
+	about := aboutOf(s)
+	return about.OS, about.Arch
 }
 
 func (b *bundle) Open(name string) (fs.File, error) {

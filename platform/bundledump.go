@@ -198,10 +198,7 @@ func (d dumps) get(program string, args []string) (dump, error) {
 // FoundAs says which files of a bundle were read as the output of a command
 // though they are not called like it: sentences for the report.
 func FoundAs(s System) (notes []words.Cause) {
-	if c, ok := s.(*Collector); ok {
-		s = c.System
-	}
-	b, ok := s.(*bundle)
+	b, ok := beneath(s).(*bundle)
 	if !ok {
 		return nil
 	}

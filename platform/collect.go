@@ -40,11 +40,10 @@ func (c *Collector) Know(dir string) { c.known = append(c.known, dir) }
 
 // Collect returns a Collector over s.
 func Collect(s System, version string) *Collector {
-	goos, goarch := OSOf(s)
+	about := aboutOf(s)
 	return &Collector{System: s, files: map[string][]byte{}, lines: map[string][]string{}, about: AboutBundle{
-		OS: goos, Arch: goarch,
-		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(), Admin: Administrator(s),
-		Absent: []string{},
+		OS: about.OS, Arch: about.Arch, Admin: about.Admin,
+		Collected: s.Now().UTC().Truncate(time.Second), Version: version, Root: s.Root(), Absent: []string{},
 	}}
 }
 

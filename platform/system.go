@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,10 +189,7 @@ func tail(f fs.File, limit int64) (b []byte, cut bool, err error) {
 // kernel's nftables rules, which iptables-nft uses too. Known is false where
 // there is none: on other systems and in bundles, which do not change.
 func FilterGeneration(s System) (generation uint32, known bool) {
-	if c, ok := s.(*Collector); ok {
-		s = c.System
-	}
-	if _, ok := s.(*thisSystem); !ok {
+	if _, ok := beneath(s).(*thisSystem); !ok {
 		return 0, false
 	}
 	return filterGeneration()
@@ -215,18 +211,4 @@ func Hostname(ctx context.Context, s System) (string, error) {
 		}
 	}
 	return strings.TrimSpace(string(out)), err
-}
-
-// OSOf returns the operating system of s and its architecture, as GOOS and
-// GOARCH name them; of a bundle that does not say, Linux and nothing.
-func OSOf(s System) (goos, goarch string) {
-	switch s := s.(type) {
-	case *Collector:
-		return OSOf(s.System)
-	case *thisSystem:
-		return runtime.GOOS, runtime.GOARCH
-	case *bundle:
-		return cmp.Or(s.about.OS, "linux"), s.about.Arch
-	}
-	return "linux", ""
 }

@@ -13,28 +13,27 @@ import (
 type Phrase map[Lang]string
 
 // UnmarshalYAML reads one text for all languages, or one for each.
-func (p *Phrase) UnmarshalYAML(node *yaml.Node) error {
-	*p = Phrase{}
-	if node.Kind == yaml.ScalarNode {
-		for _, l := range Languages() {
-			(*p)[l] = node.Value
-		}
-		return nil
-	}
-	var texts map[Lang]string
-	if err := node.Decode(&texts); err != nil {
-		return err
+func (p *Phrase) UnmarshalYAML(node *yaml.Node) (err error) {
+	*p, err = everyLanguage(node)
+	return err
+}
+
+// everyLanguage reads one text for all languages, or one for each.
+func everyLanguage(node *yaml.Node) (texts map[Lang]string, err error) {
+	if node.Kind != yaml.ScalarNode {
+		err = node.Decode(&texts)
+	} else {
+		texts = map[Lang]string{English: node.Value, Russian: node.Value}
 	}
 	for _, l := range Languages() {
-		if texts[l] == "" {
-			return fmt.Errorf("line %d: missing in %s", node.Line, l)
+		if err == nil && texts[l] == "" && node.Kind != yaml.ScalarNode {
+			err = fmt.Errorf("line %d: missing in %s", node.Line, l)
 		}
-		(*p)[l] = texts[l]
 	}
-	if len(texts) > len(*p) {
-		return fmt.Errorf("line %d: a language that is not spoken here", node.Line)
+	if err == nil && len(texts) > len(Languages()) {
+		err = fmt.Errorf("line %d: a language that is not spoken here", node.Line)
 	}
-	return nil
+	return texts, err
 }
 
 // Says reports whether p has a text.

@@ -15,12 +15,8 @@ type Sentence map[Lang]template
 
 // UnmarshalYAML reads a sentence, or one for each language.
 func (s *Sentence) UnmarshalYAML(node *yaml.Node) error {
-	texts := map[Lang]string{}
-	if node.Kind == yaml.ScalarNode {
-		for _, l := range Languages() {
-			texts[l] = node.Value
-		}
-	} else if err := node.Decode(&texts); err != nil {
+	texts, err := everyLanguage(node)
+	if err != nil {
 		return err
 	}
 	*s = Sentence{}
