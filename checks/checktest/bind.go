@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // The range of ports given to sockets that ask for none: RFC 6335 section 6.
@@ -102,12 +104,67 @@ func (d *deadline) stop() {
 	}
 }
 
-func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
+func (d *deadline) passed() bool { return d != nil && !d.at.IsZero() && !time.Now().Before(d.at) }
 
-// opError dresses err as package net does.
+// endpoint is what every socket has; guarded by the world's lock.
+type endpoint struct {
+	h             *Host
+	network       string // UDP or TCP
+	local, remote netip.AddrPort
+	wake          *sync.Cond
+	closed        bool
+}
+
+func (h *Host) endpoint(network string, local, remote netip.AddrPort) endpoint {
+	return endpoint{h: h, network: network, local: local, remote: remote, wake: sync.NewCond(&h.w.mu)}
+}
+
+// until tries step whenever something has happened, until it is done, the
+// socket is closed or d has passed; nil is no deadline.
+func (e *endpoint) until(d *deadline, step func() (done bool, err error)) error {
+	for {
+		switch {
+		case e.closed:
+			return net.ErrClosed
+		case d.passed():
+			return os.ErrDeadlineExceeded
+		}
+		if done, err := step(); done || err != nil {
+			return err
+		}
+		e.wake.Wait()
+	}
+}
+
+// unlessClosed runs f, and what follows from it, on a socket that is open.
+func (e *endpoint) unlessClosed(op string, f func()) (err error) {
+	e.h.w.do(func() {
+		if e.closed {
+			err = e.opError(op, net.ErrClosed)
+			return
+		}
+		f()
+	})
+	return err
+}
+
+func (e *endpoint) setDeadlines(t time.Time, list ...*deadline) error {
+	return e.unlessClosed("set", func() {
+		for _, d := range list {
+			d.set(t, e.wake)
+		}
+	})
+}
+
+func (e *endpoint) opError(op string, err error) error {
+	return opError(op, e.network, e.local, e.remote, err)
+}
+
+// opError dresses err as package net does. What an ICMP message said of an
+// earlier datagram stays as it is.
 func opError(op, network string, local, remote netip.AddrPort, err error) error {
 	var e *net.OpError
-	if err == nil || errors.As(err, &e) {
+	if _, icmp := err.(*platform.ICMPError); err == nil || icmp || errors.As(err, &e) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: network, Source: netAddr(network, local), Addr: netAddr(network, remote), Err: err}

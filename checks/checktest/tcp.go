@@ -1,12 +1,12 @@
 package checktest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -94,29 +94,20 @@ func (c *tcpConn) waitOpen(ctx context.Context) error {
 	var patience deadline
 	patience.set(time.Now().Add(connectPatience), c.wake)
 	defer patience.stop()
-	for {
-		switch {
-		case c.err != nil:
-			return c.err
-		case c.state == open:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case patience.passed():
-			return os.NewSyscallError("connect", syscall.ETIMEDOUT)
-		}
-		c.wake.Wait()
+	err := c.until(&patience, func() (bool, error) {
+		return c.state == open, cmp.Or(c.err, ctx.Err())
+	})
+	if err == os.ErrDeadlineExceeded {
+		return os.NewSyscallError("connect", syscall.ETIMEDOUT)
 	}
+	return err
 }
 
 // listener is a listening TCP socket; guarded by the world's lock.
 type listener struct {
-	h      *Host
-	local  netip.AddrPort
-	wake   *sync.Cond
-	ready  []*tcpConn
-	half   int // connections whose handshake is under way
-	closed bool
+	endpoint
+	ready []*tcpConn
+	half  int // connections whose handshake is under way
 }
 
 // ListenTCP implements platform.Network.
@@ -130,38 +121,27 @@ func (h *Host) ListenTCP(ctx context.Context, local netip.AddrPort) (net.Listene
 	if err != nil {
 		return nil, opError("listen", TCP, local, netip.AddrPort{}, err)
 	}
-	l := &listener{h: h, local: at, wake: sync.NewCond(&h.w.mu)}
+	l := &listener{endpoint: h.endpoint(TCP, at, netip.AddrPort{})}
 	h.listeners[at] = l
 	return l, nil
 }
 
 func (l *listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.local) }
 
-func (l *listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (c net.Conn, err error) {
 	l.h.w.mu.Lock()
 	defer l.h.w.mu.Unlock()
-	for !l.closed {
-		if len(l.ready) > 0 {
-			c := l.ready[0]
-			l.ready = l.ready[1:]
-			return c, nil
+	err = l.until(nil, func() (bool, error) {
+		if len(l.ready) == 0 {
+			return false, nil
 		}
-		l.wake.Wait()
-	}
-	return nil, opError("accept", TCP, netip.AddrPort{}, l.local, net.ErrClosed)
+		c, l.ready = l.ready[0], l.ready[1:]
+		return true, nil
+	})
+	return c, l.opError("accept", err)
 }
 
-func (l *listener) Close() error {
-	var err error
-	l.h.w.do(func() {
-		if l.closed {
-			err = opError("close", TCP, netip.AddrPort{}, l.local, net.ErrClosed)
-			return
-		}
-		l.shut()
-	})
-	return err
-}
+func (l *listener) Close() error { return l.unlessClosed("close", l.shut) }
 
 func (l *listener) shut() {
 	l.closed = true

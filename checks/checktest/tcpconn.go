@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -35,13 +34,10 @@ const (
 // is ever sent again: what a filter dropped once, it would drop again, and the
 // world loses no TCP segments by chance.
 type tcpConn struct {
-	h             *Host
-	local, remote netip.AddrPort
-	wake          *sync.Cond
-	state         tcpState
-	listener      *listener // who waits for the end of the handshake
-	err           error     // what ended the connection
-	closed        bool
+	endpoint
+	state    tcpState
+	listener *listener // who waits for the end of the handshake
+	err      error     // what ended the connection
 
 	early map[uint64]*packet // arrived before their turn
 	next  uint64             // the segment whose turn it is
@@ -59,7 +55,7 @@ type tcpConn struct {
 }
 
 func (h *Host) newConn(local, remote netip.AddrPort) *tcpConn {
-	c := &tcpConn{h: h, local: local, remote: remote, wake: sync.NewCond(&h.w.mu), early: map[uint64]*packet{}, next: 1}
+	c := &tcpConn{endpoint: h.endpoint(TCP, local, remote), early: map[uint64]*packet{}, next: 1}
 	h.conns[connKey{local, remote}] = c
 	return c
 }
@@ -143,28 +139,26 @@ func (c *tcpConn) arrange(p *packet) {
 	}
 }
 
-func (c *tcpConn) Read(b []byte) (int, error) {
+func (c *tcpConn) Read(b []byte) (n int, err error) {
 	c.h.w.mu.Lock()
 	defer c.h.w.mu.Unlock()
-	for {
+	err = c.until(&c.read, func() (bool, error) {
 		switch {
-		case c.closed:
-			return 0, c.opError("read", net.ErrClosed)
-		case c.read.passed():
-			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		case len(b) == 0:
-			return 0, nil
+			return true, nil
 		case len(c.in) > 0:
-			n := c.take(b)
-			c.h.w.drain()
-			return n, nil
+			n = c.take(b)
+			return true, nil
 		case c.eof:
-			return 0, io.EOF
-		case c.err != nil:
-			return 0, c.opError("read", c.err)
+			return false, io.EOF
 		}
-		c.wake.Wait()
+		return false, c.err
+	})
+	c.h.w.drain()
+	if err == io.EOF {
+		return 0, err
 	}
+	return n, c.opError("read", err)
 }
 
 // take moves bytes to the reader and tells the writer how far it got.
@@ -209,35 +203,19 @@ func (c *tcpConn) Write(b []byte) (int, error) {
 
 // waitWrite waits until may is true or writing has become impossible.
 func (c *tcpConn) waitWrite(may func() bool) error {
-	for {
+	return c.until(&c.write, func() (bool, error) {
 		switch {
-		case c.closed:
-			return net.ErrClosed
-		case c.write.passed():
-			return os.ErrDeadlineExceeded
 		case c.err != nil:
-			return c.err
+			return false, c.err
 		case c.finished:
-			return os.NewSyscallError("write", syscall.EPIPE)
-		case may():
-			return nil
+			return false, os.NewSyscallError("write", syscall.EPIPE)
 		}
-		c.wake.Wait()
-	}
+		return may(), nil
+	})
 }
 
 // CloseWrite sends what net.TCPConn calls so: the end of our half.
-func (c *tcpConn) CloseWrite() error {
-	var err error
-	c.h.w.do(func() {
-		if c.closed {
-			err = c.opError("close", net.ErrClosed)
-			return
-		}
-		c.finish()
-	})
-	return err
-}
+func (c *tcpConn) CloseWrite() error { return c.unlessClosed("close", c.finish) }
 
 func (c *tcpConn) finish() {
 	if c.finished || c.err != nil {
@@ -252,15 +230,10 @@ func (c *tcpConn) finish() {
 // Close ends the connection; with bytes left unread the other side sees a
 // reset, as with real sockets.
 func (c *tcpConn) Close() error {
-	var err error
-	c.h.w.do(func() {
-		switch {
-		case c.closed:
-			err = c.opError("close", net.ErrClosed)
-			return
-		case c.err == nil && len(c.in) > 0:
+	return c.unlessClosed("close", func() {
+		if c.err == nil && len(c.in) > 0 {
 			c.reset()
-		default:
+		} else {
 			c.finish()
 		}
 		c.closed = true
@@ -271,7 +244,6 @@ func (c *tcpConn) Close() error {
 		c.write.stop()
 		c.wake.Broadcast()
 	})
-	return err
 }
 
 // reset tells the other side and forgets the connection.
@@ -306,24 +278,6 @@ func (c *tcpConn) abort(err error) {
 	c.fail(err)
 }
 
-func (c *tcpConn) SetDeadline(t time.Time) error {
-	return c.setDeadlines(t, &c.read, &c.write)
-}
+func (c *tcpConn) SetDeadline(t time.Time) error      { return c.setDeadlines(t, &c.read, &c.write) }
 func (c *tcpConn) SetReadDeadline(t time.Time) error  { return c.setDeadlines(t, &c.read) }
 func (c *tcpConn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, &c.write) }
-
-func (c *tcpConn) setDeadlines(t time.Time, ds ...*deadline) error {
-	c.h.w.mu.Lock()
-	defer c.h.w.mu.Unlock()
-	if c.closed {
-		return c.opError("set", net.ErrClosed)
-	}
-	for _, d := range ds {
-		d.set(t, c.wake)
-	}
-	return nil
-}
-
-func (c *tcpConn) opError(op string, err error) error {
-	return opError(op, TCP, c.local, c.remote, err)
-}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -27,13 +26,10 @@ const (
 
 // udpConn is a bound UDP socket; guarded by the world's lock.
 type udpConn struct {
-	h      *Host
-	local  netip.AddrPort
-	wake   *sync.Cond
+	endpoint
 	queue  []*packet
 	queued int // payload bytes in queue
 	errs   []*platform.ICMPError
-	closed bool
 	read   deadline
 }
 
@@ -48,34 +44,32 @@ func (h *Host) OpenUDP(ctx context.Context, local netip.AddrPort) (platform.UDPC
 	if err != nil {
 		return nil, opError("listen", UDP, local, netip.AddrPort{}, err)
 	}
-	c := &udpConn{h: h, local: at, wake: sync.NewCond(&h.w.mu)}
+	c := &udpConn{endpoint: h.endpoint(UDP, at, netip.AddrPort{})}
 	h.udp[at] = c
 	return c, nil
 }
 
 func (c *udpConn) LocalAddr() netip.AddrPort { return c.local }
 
-func (c *udpConn) ReadFrom(b []byte) (platform.Datagram, error) {
+func (c *udpConn) ReadFrom(b []byte) (d platform.Datagram, err error) {
 	c.h.w.mu.Lock()
 	defer c.h.w.mu.Unlock()
-	for {
+	err = c.until(&c.read, func() (bool, error) {
 		switch {
-		case c.closed:
-			return platform.Datagram{}, opError("read", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
-		case c.read.passed():
-			return platform.Datagram{}, opError("read", UDP, c.local, netip.AddrPort{}, os.ErrDeadlineExceeded)
 		case len(c.errs) > 0:
 			e := c.errs[0]
 			c.errs = c.errs[1:]
-			return platform.Datagram{}, e
-		case len(c.queue) > 0:
-			p := c.queue[0]
-			c.queue = c.queue[1:]
-			c.queued -= len(p.payload)
-			return platform.Datagram{N: copy(b, p.payload), From: p.src, To: p.dst.Addr(), TTL: p.ttl, TOS: p.tos}, nil
+			return false, e
+		case len(c.queue) == 0:
+			return false, nil
 		}
-		c.wake.Wait()
-	}
+		p := c.queue[0]
+		c.queue = c.queue[1:]
+		c.queued -= len(p.payload)
+		d = platform.Datagram{N: copy(b, p.payload), From: p.src, To: p.dst.Addr(), TTL: p.ttl, TOS: p.tos}
+		return true, nil
+	})
+	return d, c.opError("read", err)
 }
 
 func (c *udpConn) WriteTo(b []byte, to netip.AddrPort, o platform.SendOptions) error {
@@ -138,25 +132,8 @@ func (c *udpConn) fail(e *platform.ICMPError) {
 	c.wake.Broadcast()
 }
 
-func (c *udpConn) SetReadDeadline(t time.Time) error {
-	c.h.w.mu.Lock()
-	defer c.h.w.mu.Unlock()
-	if c.closed {
-		return opError("set", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
-	}
-	c.read.set(t, c.wake)
-	return nil
-}
-
-func (c *udpConn) Close() error {
-	c.h.w.mu.Lock()
-	defer c.h.w.mu.Unlock()
-	if c.closed {
-		return opError("close", UDP, c.local, netip.AddrPort{}, net.ErrClosed)
-	}
-	c.shut()
-	return nil
-}
+func (c *udpConn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, &c.read) }
+func (c *udpConn) Close() error                      { return c.unlessClosed("close", c.shut) }
 
 func (c *udpConn) shut() {
 	c.closed = true
