@@ -34,7 +34,7 @@ func (r *reader) read(res checks.Result) {
 		r.value(t)
 	}
 	for _, f := range res.Findings {
-		r.finding(f)
+		r.finding(f.Words(), f.Args)
 		for _, e := range f.Evidence {
 			for _, v := range e.Says {
 				r.value(v)
@@ -43,8 +43,8 @@ func (r *reader) read(res checks.Result) {
 	}
 }
 
-func (r *reader) finding(f checks.Finding) {
-	id := f.Words()
+// finding reads the words of a finding, which share its values.
+func (r *reader) finding(id string, args words.Args) {
 	if !r.book.Has(id + ".title") {
 		return // its words are not messages yet
 	}
@@ -52,38 +52,17 @@ func (r *reader) finding(f checks.Finding) {
 	for n := 1; r.book.Has(id + ".advice." + strconv.Itoa(n)); n++ {
 		texts = append(texts, id+".advice."+strconv.Itoa(n))
 	}
-	used := map[string]bool{}
-	for _, text := range texts {
-		r.fill(words.Say(text, f.Args))
-		names, _ := r.book.Names(text) // fill told what is wrong
-		for _, n := range names {
-			used[n] = true
-		}
-	}
-	r.unused(id, f.Args, used)
-	for _, v := range f.Args {
-		r.value(v)
-	}
+	r.texts(id, args, texts...)
 }
 
 // value reads the messages in a value.
 func (r *reader) value(v any) {
 	switch v := v.(type) {
 	case words.Text:
-		if v.IsZero() {
-			return
-		}
-		r.fill(v)
-		// A title has the values of its whole finding.
-		if names, err := r.book.Names(v.ID); err == nil && !strings.HasSuffix(v.ID, ".title") {
-			used := map[string]bool{}
-			for _, n := range names {
-				used[n] = true
-			}
-			r.unused(v.ID, v.Args, used)
-		}
-		for _, inner := range v.Args {
-			r.value(inner)
+		if id, ok := strings.CutSuffix(v.ID, ".title"); ok { // it has the values of its whole finding
+			r.finding(id, v.Args)
+		} else if !v.IsZero() {
+			r.texts(v.ID, v.Args, v.ID)
 		}
 	case []words.Text:
 		for _, t := range v {
@@ -92,23 +71,32 @@ func (r *reader) value(v any) {
 	}
 }
 
-func (r *reader) fill(t words.Text) {
-	for _, l := range words.Languages() {
-		if _, err := r.book.Fill(l, t); err != nil {
-			r.faults[fmt.Sprintf("in %s: %v", l, err)] = true
+// texts reads messages that share their values.
+func (r *reader) texts(id string, args words.Args, texts ...string) {
+	var named []string
+	for _, text := range texts {
+		for _, l := range words.Languages() {
+			if _, err := r.book.Fill(l, words.Say(text, args)); err != nil {
+				r.faults[fmt.Sprintf("in %s: %v", l, err)] = true
+			}
 		}
+		names, _ := r.book.Names(text) // Fill told what is wrong
+		named = append(named, names...)
 	}
-}
-
-func (r *reader) unused(id string, given words.Args, used map[string]bool) {
-	for name := range given {
-		if !used[name] {
+	for name, v := range args {
+		if !slices.Contains(named, name) {
 			r.faults[fmt.Sprintf("%s is given %s, which it does not name", id, name)] = true
 		}
+		r.value(v)
 	}
 }
 
-func (r *reader) all() []string { return slices.Sorted(maps.Keys(r.faults)) }
+func (r *reader) report(t *testing.T) {
+	t.Helper()
+	for _, fault := range slices.Sorted(maps.Keys(r.faults)) {
+		t.Errorf("words.yaml: %s", fault)
+	}
+}
 
 // Of is what the judge of c says of an observation, as a run has it: doubts about
 // the responder included. Every sentence of it must exist in every language.
@@ -119,10 +107,8 @@ func Of(t *testing.T, c *checks.Check, observed any, h *netinfo.Host) checks.Res
 		t.Fatal(err)
 	}
 	res := c.Judge(raw, h)
-	said := &reader{checks.BookOf([]*checks.Check{c}), map[string]bool{}}
+	said := newReader(c)
 	said.read(res)
-	for _, fault := range said.all() {
-		t.Errorf("words.yaml: %s", fault)
-	}
+	said.report(t)
 	return res
 }
