@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -93,9 +94,7 @@ func operation(err error) doing {
 // classErrno reads an errno in the dialect of goos.
 func classErrno(goos string, e syscall.Errno, d doing) ErrorClass {
 	if goos == "windows" {
-		if c := classWinsock(e, d); c != ClassOther {
-			return c
-		}
+		e = fromWinsock(e)
 	}
 	switch e {
 	case syscall.EPERM, syscall.EACCES:
@@ -103,7 +102,7 @@ func classErrno(goos string, e syscall.Errno, d doing) ErrorClass {
 	case syscall.EADDRNOTAVAIL:
 		// To bind: the address is not ours. To connect: the pair of ports is
 		// in use or in TIME-WAIT, or no port is left.
-		if d == doConnect {
+		if d == doConnect && goos != "windows" {
 			return ClassInUse
 		}
 		return ClassOther
@@ -131,11 +130,15 @@ func classErrno(goos string, e syscall.Errno, d doing) ErrorClass {
 //   - FreeBSD: pf and ipfw drop an outgoing packet with EACCES.
 //   - macOS: a content filter drops with EPERM; pf says EHOSTUNREACH, which
 //     nothing tells from a real one.
+//   - Windows: the Windows Filtering Platform blocked the packet; to bind,
+//     another program holds the port exclusively.
 //
-// To bind, both mean a privileged port: nothing about the path.
+// To bind, elsewhere, both mean a privileged port: nothing about the path.
 func classDenied(goos string, e syscall.Errno, d doing) ErrorClass {
 	switch {
-	case d == doBind || d == doRead:
+	case goos == "windows" && d == doBind:
+		return ClassInUse
+	case goos != "windows" && (d == doBind || d == doRead):
 		return ClassOther
 	case e == syscall.EPERM || goos != "linux":
 		return ClassLocalFilter
@@ -143,54 +146,29 @@ func classDenied(goos string, e syscall.Errno, d doing) ErrorClass {
 	return ClassProhibited
 }
 
-// Winsock's error numbers (winsock2.h). Package syscall maps only few of them
-// to its portable names: WSAECONNREFUSED is not syscall.ECONNREFUSED.
-const (
-	wsaEACCES        = 10013
-	wsaEMSGSIZE      = 10040
-	wsaEADDRINUSE    = 10048
-	wsaEADDRNOTAVAIL = 10049
-	wsaENETDOWN      = 10050
-	wsaENETUNREACH   = 10051
-	wsaENETRESET     = 10052 // on UDP: the TTL ran out on the way
-	wsaECONNABORTED  = 10053
-	wsaECONNRESET    = 10054 // on UDP: "port unreachable" about an earlier datagram
-	wsaETIMEDOUT     = 10060
-	wsaECONNREFUSED  = 10061
-	wsaEHOSTDOWN     = 10064
-	wsaEHOSTUNREACH  = 10065
-	winSemTimeout    = 121  // ERROR_SEM_TIMEOUT, from ConnectEx
-	winNetUnreach    = 1231 // ERROR_NETWORK_UNREACHABLE
-	winHostUnreach   = 1232 // ERROR_HOST_UNREACHABLE
-	winPortUnreach   = 1234 // ERROR_PORT_UNREACHABLE
-	winRefused       = 1225 // ERROR_CONNECTION_REFUSED
-	winAborted       = 1236 // ERROR_CONNECTION_ABORTED
-)
-
-// classWinsock reads Windows' own numbers; ClassOther for any other.
-func classWinsock(e syscall.Errno, d doing) ErrorClass {
-	switch e {
-	case wsaEACCES:
-		// To bind: another program holds the port exclusively. Else: the
-		// Windows Filtering Platform blocked the packet.
-		if d == doBind {
-			return ClassInUse
-		}
-		return ClassLocalFilter
-	case wsaEMSGSIZE:
-		return ClassTooLong
-	case wsaEADDRINUSE:
-		return ClassInUse
-	case wsaEADDRNOTAVAIL:
-		return ClassOther
-	case wsaECONNREFUSED, winRefused, winPortUnreach:
-		return ClassRefused
-	case wsaECONNRESET, wsaECONNABORTED, winAborted:
-		return ClassReset
-	case wsaENETDOWN, wsaENETUNREACH, wsaENETRESET, wsaEHOSTDOWN, wsaEHOSTUNREACH, winNetUnreach, winHostUnreach:
-		return ClassUnreachable
-	case wsaETIMEDOUT, winSemTimeout:
-		return ClassTimeout
-	}
-	return ClassOther
+// fromWinsock is the portable word for a number of Windows' own (winsock2.h,
+// winerror.h); any other stays. Package syscall maps only few of them:
+// WSAECONNREFUSED is not syscall.ECONNREFUSED.
+func fromWinsock(e syscall.Errno) syscall.Errno {
+	return cmp.Or(map[syscall.Errno]syscall.Errno{
+		10013: syscall.EACCES,
+		10040: syscall.EMSGSIZE,
+		10048: syscall.EADDRINUSE,
+		10049: syscall.EADDRNOTAVAIL,
+		10050: syscall.ENETDOWN,
+		10051: syscall.ENETUNREACH,
+		10052: syscall.ENETUNREACH, // WSAENETRESET, on UDP: the TTL ran out on the way
+		10053: syscall.ECONNABORTED,
+		10054: syscall.ECONNRESET, // on UDP: "port unreachable" about an earlier datagram
+		10060: syscall.ETIMEDOUT,
+		10061: syscall.ECONNREFUSED,
+		10064: syscall.EHOSTDOWN,
+		10065: syscall.EHOSTUNREACH,
+		121:   syscall.ETIMEDOUT, // ERROR_SEM_TIMEOUT, from ConnectEx
+		1225:  syscall.ECONNREFUSED,
+		1231:  syscall.ENETUNREACH,
+		1232:  syscall.EHOSTUNREACH,
+		1234:  syscall.ECONNREFUSED, // ERROR_PORT_UNREACHABLE
+		1236:  syscall.ECONNABORTED,
+	}[e], e)
 }

@@ -115,123 +115,73 @@ const (
 
 // Scenarios returns every office, in the order of the list.
 func Scenarios() []Scenario {
-	office := func(r Router) []Router { return []Router{r} }
+	// nat is the usual office: one router, with a NAT that keeps ports.
+	nat := func(r Router) []Router {
+		r.NAT = Preserving
+		return []Router{r}
+	}
+	udp := func(first, last int) Block { return Block{Protocol: "udp", Port: first, LastPort: last} }
+	back := func(first, last int) Block {
+		return Block{Protocol: "udp", Port: first, LastPort: last, Return: true}
+	}
+	pbx := func(first, last int) Forward { return Forward{Port: first, LastPort: last, To: PhoneAddr} }
+	// expect is what the report says behind such a router.
+	expect := func(alg string, exit int, findings ...string) Expect {
+		return Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: alg, Findings: findings, ExitStatus: exit}
+	}
+	// unmapped is expect where nothing is asserted of the mapping.
+	unmapped := func(alg string, findings ...string) Expect {
+		return Expect{BehindNAT: true, SIPALG: alg, Findings: findings, ExitStatus: 1}
+	}
+	carrier := func(exit int, finding string) Expect {
+		return Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{finding}, ExitStatus: exit}
+	}
+	clean := expect("none", 0)
+	clean.NATLayers = 1
+	symmetric := expect("none", 0, "nat.mapping-varies")
+	symmetric.Mapping = "address-and-port-dependent"
 	return []Scenario{
+		{Name: "clean", Routers: nat(Router{}), Expect: clean},
+		{Name: "sip-alg", Routers: nat(Router{ALG: []ALG{{"udp", 5060}}}), Expect: expect("rewriting", 1, "sip-alg.rewriting")},
+		{Name: "sip-alg-tcp", Routers: nat(Router{ALG: []ALG{{"tcp", 5060}}}), Expect: unmapped("rewriting", "sip-alg.rewriting")},
+		{Name: "sip-alg-other-port", Routers: nat(Router{ALG: []ALG{{"udp", 5080}, {"tcp", 5080}}}), Expect: unmapped("rewriting", "sip-alg.rewriting")},
+		{Name: "sip-dropped", Routers: nat(Router{Block: []Block{{Protocol: "udp", SIP: true}}}), Expect: unmapped("dropping", "sip-alg.dropping")},
+		{Name: "sip-port-blocked", Routers: nat(Router{Block: []Block{{Port: 5060}}}), Expect: unmapped("inconclusive", "sip-alg.port-blocked")},
 		{
-			Name:    "clean",
-			Routers: office(Router{NAT: Preserving}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", NATLayers: 1, SIPALG: "none", ExitStatus: 0},
+			Name: "only-https", ControlPort: 443,
+			Routers: nat(Router{Block: []Block{{Protocol: "udp"}, {Protocol: "tcp", Port: 1, LastPort: 442}, {Protocol: "tcp", Port: 444, LastPort: 65535}}}),
+			Expect:  Expect{SIPALG: "inconclusive", Findings: []string{"nat.only-https"}, ExitStatus: 1}, // no server can tell that there is a NAT
+		},
+		{Name: "symmetric-nat", Routers: []Router{{NAT: Random}}, Expect: symmetric},
+		{Name: "double-nat", Routers: []Router{{NAT: Preserving}, {NAT: Preserving}}, Expect: carrier(0, "nat.double")},
+		{Name: "udp-timeout", Ladder: []int{5, 12, 20}, Routers: nat(Router{UDPTimeoutS: 10}), Expect: expect("none", 0, "nat-lifetime.too-short")},
+		{Name: "fragments-dropped", Routers: nat(Router{DropFragments: true}), Expect: expect("none", 0, "fragments.dropped")},
+		{Name: "rtp-blocked", Routers: nat(Router{Block: []Block{udp(16384, 16400), udp(30000, 40000)}}), Expect: expect("none", 1, "rtp-ports.blocked-outbound")},
+		{Name: "rtp-return-blocked", Routers: nat(Router{Block: []Block{back(20000, 25000)}}), Expect: expect("none", 1, "rtp-ports.blocked-return")},
+		{Name: "small-router", Flood: "10000-14999", Routers: nat(Router{FlowLimit: 4096}), Expect: expect("none", 0)},
+		{
+			Name: "pbx-forward-gap", Inbound: "10000-20000",
+			Routers: nat(Router{Forward: []Forward{pbx(10000, 13999), pbx(17600, 20000)}}),
+			Expect:  expect("none", 1, "rtp-ports.inbound-missing"),
 		},
 		{
-			Name:    "sip-alg",
-			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5060}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+			Name: "pbx-forward-astray", Inbound: "10000-20000",
+			Routers: nat(Router{Forward: []Forward{{Port: 10000, LastPort: 20000, To: "192.168.88.77"}}}),
+			Expect:  expect("none", 1, "rtp-ports.inbound-none"),
 		},
 		{
-			Name:    "sip-alg-tcp",
-			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"tcp", 5060}}}),
-			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
+			Name: "pbx-carrier-nat", Inbound: "10000-20000",
+			Routers: []Router{{NAT: Preserving, Forward: []Forward{pbx(10000, 20000)}}, {NAT: Preserving}},
+			Expect:  carrier(1, "rtp-ports.inbound-carrier"),
 		},
-		{
-			Name:    "sip-alg-other-port",
-			Routers: office(Router{NAT: Preserving, ALG: []ALG{{"udp", 5080}, {"tcp", 5080}}}),
-			Expect:  Expect{BehindNAT: true, SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
-		},
-		{
-			Name:    "sip-dropped",
-			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", SIP: true}}}),
-			Expect:  Expect{BehindNAT: true, SIPALG: "dropping", Findings: []string{"sip-alg.dropping"}, ExitStatus: 1},
-		},
-		{
-			Name:    "sip-port-blocked",
-			Routers: office(Router{NAT: Preserving, Block: []Block{{Port: 5060}}}),
-			Expect:  Expect{BehindNAT: true, SIPALG: "inconclusive", Findings: []string{"sip-alg.port-blocked"}, ExitStatus: 1},
-		},
-		{
-			Name:        "only-https",
-			ControlPort: 443,
-			Routers:     office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp"}, {Protocol: "tcp", Port: 1, LastPort: 442}, {Protocol: "tcp", Port: 444, LastPort: 65535}}}),
-			Expect:      Expect{SIPALG: "inconclusive", Findings: []string{"nat.only-https"}, ExitStatus: 1}, // no server can tell that there is a NAT
-		},
-		{
-			Name:    "symmetric-nat",
-			Routers: office(Router{NAT: Random}),
-			Expect:  Expect{BehindNAT: true, Mapping: "address-and-port-dependent", SIPALG: "none", Findings: []string{"nat.mapping-varies"}, ExitStatus: 0},
-		},
-		{
-			Name:    "double-nat",
-			Routers: []Router{{NAT: Preserving}, {NAT: Preserving}},
-			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"nat.double"}, ExitStatus: 0},
-		},
-		{
-			Name:    "udp-timeout",
-			Ladder:  []int{5, 12, 20},
-			Routers: office(Router{NAT: Preserving, UDPTimeoutS: 10}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"nat-lifetime.too-short"}, ExitStatus: 0},
-		},
-		{
-			Name:    "fragments-dropped",
-			Routers: office(Router{NAT: Preserving, DropFragments: true}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"fragments.dropped"}, ExitStatus: 0},
-		},
-		{
-			Name:    "rtp-blocked",
-			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 16384, LastPort: 16400}, {Protocol: "udp", Port: 30000, LastPort: 40000}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-outbound"}, ExitStatus: 1},
-		},
-		{
-			Name:    "rtp-return-blocked",
-			Routers: office(Router{NAT: Preserving, Block: []Block{{Protocol: "udp", Port: 20000, LastPort: 25000, Return: true}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.blocked-return"}, ExitStatus: 1},
-		},
-		{
-			Name:    "small-router",
-			Flood:   "10000-14999",
-			Routers: office(Router{NAT: Preserving, FlowLimit: 4096}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
-		},
-		{
-			Name:    "pbx-forward-gap",
-			Inbound: "10000-20000",
-			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 13999, To: PhoneAddr}, {Port: 17600, LastPort: 20000, To: PhoneAddr}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-missing"}, ExitStatus: 1},
-		},
-		{
-			Name:    "pbx-forward-astray",
-			Inbound: "10000-20000",
-			Routers: office(Router{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: "192.168.88.77"}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"rtp-ports.inbound-none"}, ExitStatus: 1},
-		},
-		{
-			Name:    "pbx-carrier-nat",
-			Inbound: "10000-20000",
-			Routers: []Router{{NAT: Preserving, Forward: []Forward{{Port: 10000, LastPort: 20000, To: PhoneAddr}}}, {NAT: Preserving}},
-			Expect:  Expect{BehindNAT: true, CGNAT: true, NATLayers: 2, SIPALG: "none", Findings: []string{"rtp-ports.inbound-carrier"}, ExitStatus: 1},
-		},
-		{
-			Name:    "dscp-cleared",
-			Routers: office(Router{NAT: Preserving, ClearDSCP: true}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", Findings: []string{"media.dscp"}, ExitStatus: 0},
-		},
-		{
-			Name:    "no-nat",
-			Routers: office(Router{NAT: NoNAT}),
-			Expect:  Expect{BehindNAT: false, SIPALG: "none", ExitStatus: 0},
-		},
+		{Name: "dscp-cleared", Routers: nat(Router{ClearDSCP: true}), Expect: expect("none", 0, "media.dscp")},
+		{Name: "no-nat", Routers: []Router{{NAT: NoNAT}}, Expect: Expect{SIPALG: "none"}},
 		{
 			Name:    "routed-alg",
-			Routers: office(Router{NAT: NoNAT, Stateful: true, ALG: []ALG{{"udp", 5060}}}),
-			Expect:  Expect{BehindNAT: false, SIPALG: "pinhole", Findings: []string{"sip-alg.pinhole"}, ExitStatus: 0},
+			Routers: []Router{{NAT: NoNAT, Stateful: true, ALG: []ALG{{"udp", 5060}}}},
+			Expect:  Expect{SIPALG: "pinhole", Findings: []string{"sip-alg.pinhole"}},
 		},
-		{
-			Name:    "lossy",
-			Routers: office(Router{NAT: Preserving, LossPercent: 5}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "none", ExitStatus: 0},
-		},
-		{
-			Name:    "lossy-sip-alg",
-			Routers: office(Router{NAT: Preserving, LossPercent: 5, ALG: []ALG{{"udp", 5060}}}),
-			Expect:  Expect{BehindNAT: true, Mapping: "endpoint-independent", SIPALG: "rewriting", Findings: []string{"sip-alg.rewriting"}, ExitStatus: 1},
-		},
+		{Name: "lossy", Routers: nat(Router{LossPercent: 5}), Expect: expect("none", 0)},
+		{Name: "lossy-sip-alg", Routers: nat(Router{LossPercent: 5, ALG: []ALG{{"udp", 5060}}}), Expect: expect("rewriting", 1, "sip-alg.rewriting")},
 	}
 }
