@@ -59,9 +59,7 @@ func (r *reader) finding(id string, args words.Args) {
 func (r *reader) value(v any) {
 	switch v := v.(type) {
 	case words.Text:
-		if id, ok := strings.CutSuffix(v.ID, ".title"); ok { // it has the values of its whole finding
-			r.finding(id, v.Args)
-		} else if !v.IsZero() {
+		if !v.IsZero() {
 			r.texts(v.ID, v.Args, v.ID)
 		}
 	case []words.Text:
@@ -74,17 +72,18 @@ func (r *reader) value(v any) {
 // texts reads messages that share their values.
 func (r *reader) texts(id string, args words.Args, texts ...string) {
 	var named []string
+	whole := len(texts) > 1 || !strings.HasSuffix(id, ".title") // a title has the values of its whole finding
 	for _, text := range texts {
 		for _, l := range words.Languages() {
 			if _, err := r.book.Fill(l, words.Say(text, args)); err != nil {
 				r.faults[fmt.Sprintf("in %s: %v", l, err)] = true
 			}
 		}
-		names, _ := r.book.Names(text) // Fill told what is wrong
-		named = append(named, names...)
+		names, err := r.book.Names(text)
+		named, whole = append(named, names...), whole && err == nil
 	}
 	for name, v := range args {
-		if !slices.Contains(named, name) {
+		if whole && !slices.Contains(named, name) {
 			r.faults[fmt.Sprintf("%s is given %s, which it does not name", id, name)] = true
 		}
 		r.value(v)
