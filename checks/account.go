@@ -18,11 +18,8 @@ func NewSecret(word string) Secret { return Secret{word} }
 // Reveal returns the word, for the one computation that needs it.
 func (s Secret) Reveal() string { return s.word }
 
-// String implements fmt.Stringer.
 func (Secret) String() string { return "(hidden)" }
 
-// GoString implements fmt.GoStringer.
 func (Secret) GoString() string { return "(hidden)" }
 
-// MarshalText implements encoding.TextMarshaler.
 func (Secret) MarshalText() ([]byte, error) { return []byte("(hidden)"), nil }

@@ -27,7 +27,6 @@ type batchConn struct {
 	tx      batch
 }
 
-// OpenBatch implements BatchNetwork.
 func (r *realNetwork) OpenBatch(ctx context.Context, local netip.AddrPort) (BatchConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -110,7 +109,6 @@ func (s *socket) localAddr(r *receiver) (netip.AddrPort, error) {
 
 func (c *batchConn) LocalAddr() netip.AddrPort { return c.bound.local }
 
-// SetReadBuffer implements BatchConn.
 func (c *batchConn) SetReadBuffer(bytes int) error {
 	done, err := c.use()
 	if err != nil {
@@ -124,7 +122,6 @@ func (c *batchConn) SetReadBuffer(bytes int) error {
 // what routers send of a datagram (RFC 1812 4.3.2.3).
 const maxQuote = 576
 
-// ReadBatch implements BatchConn.
 func (c *batchConn) ReadBatch(ms []Message, wait time.Duration) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -209,7 +206,6 @@ func (b *batch) describe(ms []Message, r *receiver) {
 	}
 }
 
-// WriteBatch implements BatchConn.
 func (c *batchConn) WriteBatch(ms []Message) (sent int, err error) {
 	c.sending.Lock()
 	defer c.sending.Unlock()

@@ -27,7 +27,6 @@ func Nameservers(ctx context.Context, n Network) ([]netip.AddrPort, error) {
 	return l.Nameservers(ctx)
 }
 
-// Nameservers implements NameserverLister.
 func (r *realNetwork) Nameservers(context.Context) (list []netip.AddrPort, err error) {
 	servers, err := r.nameservers()
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -69,7 +69,6 @@ func (h *Host) BlockOutput(rules ...Rule) {
 	h.filter = rules
 }
 
-// SourceFor implements platform.Network.
 func (h *Host) SourceFor(remote netip.Addr) (netip.Addr, error) {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
@@ -99,7 +98,6 @@ func (h *Host) source(remote netip.Addr) (netip.Addr, error) {
 
 func (h *Host) owns(a netip.Addr) bool { return a.IsLoopback() || slices.Contains(h.addrs, a) }
 
-// LookupAddrs implements platform.Network.
 func (h *Host) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
@@ -139,7 +137,6 @@ func (h *Host) LookupSRV(ctx context.Context, service, proto, domain string) ([]
 	return list, nil
 }
 
-// LookupTXT implements platform.Network.
 func (h *Host) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -168,7 +165,6 @@ func (h *Host) SetNameservers(addrs ...string) {
 	}
 }
 
-// Nameservers implements platform.NameserverLister.
 func (h *Host) Nameservers(context.Context) ([]netip.AddrPort, error) {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()

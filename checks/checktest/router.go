@@ -152,7 +152,6 @@ func (r *Router) leadsTo(dst netip.Addr) bool {
 func (r *Router) translates(a netip.Addr) bool { return r.o.NAT != nil && a.Is4() }
 func (r *Router) stateful(a netip.Addr) bool   { return r.o.Stateful || r.o.NAT != nil }
 
-// receive implements node.
 func (r *Router) receive(p *packet, on *Segment) {
 	switch outward := on == r.o.Inside; {
 	case p.proto == icmp:

@@ -22,7 +22,6 @@ const (
 	backlog = 4096
 )
 
-// DialTCP implements platform.Network.
 func (h *Host) DialTCP(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	if err := ctx.Err(); err != nil {
@@ -110,7 +109,6 @@ type listener struct {
 	half  int // connections whose handshake is under way
 }
 
-// ListenTCP implements platform.Network.
 func (h *Host) ListenTCP(ctx context.Context, local netip.AddrPort) (net.Listener, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

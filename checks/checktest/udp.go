@@ -33,7 +33,6 @@ type udpConn struct {
 	read   deadline
 }
 
-// OpenUDP implements platform.Network.
 func (h *Host) OpenUDP(ctx context.Context, local netip.AddrPort) (platform.UDPConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -32,7 +32,6 @@ type PBX struct {
 	NotRoot bool
 }
 
-// Now implements platform.System.
 func (p *PBX) Now() time.Time {
 	if p.Time.IsZero() {
 		return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -40,13 +39,11 @@ func (p *PBX) Now() time.Time {
 	return p.Time
 }
 
-// Root implements platform.System.
 func (p *PBX) Root() bool { return !p.NotRoot }
 
 // Live implements platform.System: a machine in memory resolves no names.
 func (p *PBX) Live() bool { return false }
 
-// Open implements platform.System.
 func (p *PBX) Open(name string) (fs.File, error) {
 	if slices.Contains(p.Denied, name) {
 		return nil, fmt.Errorf("open %s: %w", name, platform.ErrPrivilege)
@@ -59,7 +56,6 @@ func (p *PBX) Open(name string) (fs.File, error) {
 	return fstest.MapFS{base: {Data: []byte(text), Mode: 0o444, ModTime: p.Now()}}.Open(base)
 }
 
-// Glob implements platform.System.
 func (p *PBX) Glob(pattern string) (list []string, err error) {
 	for name := range p.Files {
 		if ok, err := path.Match(pattern, name); err != nil {
@@ -72,7 +68,6 @@ func (p *PBX) Glob(pattern string) (list []string, err error) {
 	return list, nil
 }
 
-// Run implements platform.System.
 func (p *PBX) Run(_ context.Context, program string, args ...string) ([]byte, error) {
 	line := strings.Join(append([]string{program}, args...), " ")
 	if slices.Contains(p.Denied, line) {
