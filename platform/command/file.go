@@ -4,21 +4,19 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // checkFiles refuses files that no cure changes.
 func checkFiles(names ...string) error {
+	places := []string{
+		"/etc/asterisk/", "/etc/hosts.", "/etc/csf/", "/etc/apf/", "/var/lib/csf/",
+		"/etc/sshguard/", "/var/lib/sshguard/", "/var/db/sshguard/", "/proc/net/xt_recent/",
+	}
 	for _, name := range names {
-		known := false
-		for _, dir := range []string{
-			"/etc/asterisk/", "/etc/hosts.", "/etc/csf/", "/etc/apf/", "/var/lib/csf/",
-			"/etc/sshguard/", "/var/lib/sshguard/", "/var/db/sshguard/", "/proc/net/xt_recent/",
-		} {
-			known = known || strings.HasPrefix(name, dir)
-		}
-		if !known || path.Clean(name) != name {
+		if path.Clean(name) != name || !slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			return fmt.Errorf("%s is not a file that cures change", quoted(name))
 		}
 	}

@@ -3,26 +3,18 @@ package command
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
+var nftName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9/_.-]*$`)
+
 // IsNFTName reports whether nft reads a name of a table, chain or set as one
 // word (nftables, src/scanner.l: string). Netlink and JSON let programs create
 // any other name, which nft's language cannot express.
-func IsNFTName(s string) bool {
-	letter := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-	if s == "" || !letter(s[0]) {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !letter(c) && (c < '0' || c > '9') && !strings.ContainsRune("/-_.", rune(c)) {
-			return false
-		}
-	}
-	return true
-}
+func IsNFTName(s string) bool { return nftName.MatchString(s) }
 
 func checkNFTNames(names ...string) error {
 	for _, n := range names {

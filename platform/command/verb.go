@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,7 @@ import (
 // Shells and interpreters are not among the programs.
 func checkVerb(args []string) error {
 	program, rest := args[0], args[1:]
-	if isIPTables(program) {
+	if iptables.MatchString(program) {
 		if len(rest) > 3 && rest[0] == "-t" && slices.Contains([]string{"-A", "-I", "-D"}, rest[2]) {
 			return nil
 		}
@@ -32,14 +33,8 @@ func fits(word, arg string) bool {
 	return word == "*" || word == arg || strings.HasSuffix(word, "=") && strings.HasPrefix(arg, word)
 }
 
-// isIPTables reports whether a program is one of the iptables family.
-func isIPTables(program string) bool {
-	base, ok := strings.CutPrefix(program, "ip6")
-	if !ok {
-		base, _ = strings.CutPrefix(program, "ip")
-	}
-	return base != program && slices.Contains([]string{"tables", "tables-legacy", "tables-nft"}, base)
-}
+// iptables are the programs of the iptables family.
+var iptables = regexp.MustCompile(`^ip6?tables(-legacy|-nft)?$`)
 
 // verbs are how a program's commands begin in cures.
 func verbs(program string) []string {

@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -123,7 +124,7 @@ func (p *parser) template(inPlural bool) (template, error) {
 func (p *parser) argument(inPlural bool) (part, error) {
 	p.at++
 	a := part{name: p.word()}
-	if !isName(a.name) {
+	if !valueName.MatchString(a.name) {
 		return a, p.wrong("a value's name is missing or not made of letters")
 	}
 	if p.take(',') {
@@ -196,11 +197,4 @@ func (p *parser) take(c byte) bool {
 	return false
 }
 
-func isName(s string) bool {
-	for i, r := range s {
-		if !(r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9') {
-			return false
-		}
-	}
-	return s != ""
-}
+var valueName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
