@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,11 +18,9 @@ import (
 // descriptor of this process. The directory was reached step by step, so that
 // no link on the way was followed unseen and none can be put there meanwhile.
 type destination struct {
-	dir  int    // an O_PATH descriptor
-	base string // in dir; never a link when it was looked at
-	old  unix.Stat_t
-	mode fs.FileMode // of what is there; meaningless when nothing is
-	none bool        // nothing is there
+	dir  *os.File    // an O_PATH descriptor; nil beside fd
+	base string      // in dir; never a link when it was looked at
+	old  fs.FileInfo // nil: nothing is there
 	fd   int         // -1, or the descriptor to write to
 }
 
@@ -51,26 +50,37 @@ func findDestination(name string) (*destination, error) {
 
 // pathWalk follows a path one component at a time.
 type pathWalk struct {
-	dirs  []int    // from the root to where we are
-	names []string // of dirs[1:]
+	dirs  []*os.File // from the root to where we are
+	names []string   // of dirs[1:]
 	links int
 }
 
 func (w *pathWalk) root() error {
 	w.close()
-	fd, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	w.dirs, w.names = []int{fd}, nil
-	if err != nil {
-		w.dirs = nil
+	root, err := openAt(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_DIRECTORY)
+	if err == nil {
+		w.dirs, w.names = []*os.File{root}, nil
 	}
 	return err
 }
 
 func (w *pathWalk) close() {
-	for _, fd := range w.dirs {
-		_ = unix.Close(fd)
+	for _, dir := range w.dirs {
+		_ = dir.Close()
 	}
 	w.dirs = nil
+}
+
+// last is the directory where we are.
+func (w *pathWalk) last() *os.File { return w.dirs[len(w.dirs)-1] }
+
+// openAt opens a name in a directory.
+func openAt(dir int, name string, flags int) (*os.File, error) {
+	fd, err := unix.Openat(dir, name, flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (w *pathWalk) here() string { return "/" + strings.Join(w.names, "/") }
@@ -90,7 +100,7 @@ func (w *pathWalk) to(rest string) (*destination, error) {
 			continue
 		case "..":
 			if n := len(w.names); n > 0 {
-				_ = unix.Close(w.dirs[n])
+				_ = w.dirs[n].Close()
 				w.dirs, w.names = w.dirs[:n], w.names[:n-1]
 			}
 			rest = after
@@ -107,8 +117,7 @@ func (w *pathWalk) to(rest string) (*destination, error) {
 // step enters a directory, follows a link or, at the end of the path, returns
 // what is there.
 func (w *pathWalk) step(component, after string, more bool) (rest string, d *destination, err error) {
-	dir := w.dirs[len(w.dirs)-1]
-	fd, err := unix.Openat(dir, component, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	f, err := openAt(int(w.last().Fd()), component, unix.O_PATH|unix.O_NOFOLLOW)
 	switch {
 	case errors.Is(err, unix.ENOENT) && !more:
 		d, err := w.found(component, nil)
@@ -118,38 +127,35 @@ func (w *pathWalk) step(component, after string, more bool) (rest string, d *des
 	case err != nil:
 		return "", nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		_ = unix.Close(fd)
-		return "", nil, err
-	}
-	switch kind := st.Mode & unix.S_IFMT; {
-	case kind == unix.S_IFLNK:
-		defer unix.Close(fd)
-		return w.follow(component, after, fd, &st)
-	case kind == unix.S_IFDIR:
-		w.dirs, w.names = append(w.dirs, fd), append(w.names, component)
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		w.dirs, w.names = append(w.dirs, f), append(w.names, component)
 		return after, nil, nil
+	}
+	defer f.Close()
+	switch {
+	case err != nil:
+		return "", nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return w.follow(component, after, int(f.Fd()), info)
 	case more:
-		_ = unix.Close(fd)
 		return "", nil, fmt.Errorf("%s is not a directory", filepath.Join(w.here(), component))
 	}
-	_ = unix.Close(fd)
-	d, err = w.found(component, &st)
+	d, err = w.found(component, info)
 	return "", d, err
 }
 
 // follow reads a link, unless somebody else may have planted it.
-func (w *pathWalk) follow(component, after string, link int, st *unix.Stat_t) (rest string, d *destination, err error) {
+func (w *pathWalk) follow(component, after string, link int, info fs.FileInfo) (rest string, d *destination, err error) {
 	at := filepath.Join(w.here(), component)
 	if m := openFile.FindStringSubmatch(at); m != nil && after == "" {
 		if m[1] != strconv.Itoa(os.Getpid()) {
 			return "", nil, fmt.Errorf("%s belongs to another process", at)
 		}
 		fd, err := strconv.Atoi(m[2])
-		return "", &destination{dir: -1, fd: fd}, err
+		return "", &destination{fd: fd}, err
 	}
-	if err := w.trust(st, "the link "+at); err != nil {
+	if err := w.trust(info, "the link "+at); err != nil {
 		return "", nil, err
 	}
 	if w.links++; w.links > maxLinks {
@@ -173,61 +179,45 @@ func (w *pathWalk) follow(component, after string, link int, st *unix.Stat_t) (r
 // trust refuses what another user put into a directory where everybody may put
 // things, as fs.protected_symlinks and fs.protected_fifos do (proc(5)): whoever
 // runs this as root is not to write where others point.
-func (w *pathWalk) trust(st *unix.Stat_t, what string) error {
-	var dir unix.Stat_t
-	if err := unix.Fstat(w.dirs[len(w.dirs)-1], &dir); err != nil {
+func (w *pathWalk) trust(info fs.FileInfo, what string) error {
+	dir, err := w.last().Stat()
+	if err != nil {
 		return err
 	}
-	if dir.Mode&0o002 == 0 || int(st.Uid) == os.Geteuid() || st.Uid == dir.Uid {
+	if dir.Mode().Perm()&0o002 == 0 || ours(info) || ownedBy(dir, ownerOf(info)) {
 		return nil
 	}
-	return fmt.Errorf("%s was made by another user (uid %d) in %s, where everybody may write; name another file", what, st.Uid, w.here())
+	return fmt.Errorf("%s was made by another user (uid %d) in %s, where everybody may write; name another file", what, ownerOf(info), w.here())
 }
 
-// found is the end of a path: st is what is there, nil for nothing.
-func (w *pathWalk) found(base string, st *unix.Stat_t) (*destination, error) {
-	d := &destination{base: base, none: st == nil, fd: -1}
-	if st != nil {
-		d.old, d.mode = *st, fileMode(st.Mode)
-		if err := errNotOutput(d.mode); err != nil {
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// found is the end of a path: old is what is there, nil for nothing.
+func (w *pathWalk) found(base string, old fs.FileInfo) (*destination, error) {
+	if old != nil {
+		if err := errNotOutput(old.Mode()); err != nil {
 			return nil, err
 		}
-		if !d.mode.IsRegular() {
-			if err := w.trust(st, filepath.Join(w.here(), base)); err != nil {
+		if !old.Mode().IsRegular() {
+			if err := w.trust(old, filepath.Join(w.here(), base)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	var err error
-	d.dir, err = unix.FcntlInt(uintptr(w.dirs[len(w.dirs)-1]), unix.F_DUPFD_CLOEXEC, 0)
-	return d, err
-}
-
-func fileMode(mode uint32) fs.FileMode {
-	m := fs.FileMode(mode & 0o777)
-	switch mode & unix.S_IFMT {
-	case unix.S_IFDIR:
-		m |= fs.ModeDir
-	case unix.S_IFIFO:
-		m |= fs.ModeNamedPipe
-	case unix.S_IFSOCK:
-		m |= fs.ModeSocket
-	case unix.S_IFCHR:
-		m |= fs.ModeDevice | fs.ModeCharDevice
-	case unix.S_IFBLK:
-		m |= fs.ModeDevice
-	}
-	return m
+	last := len(w.dirs) - 1
+	d := &destination{dir: w.dirs[last], base: base, old: old, fd: -1}
+	w.dirs = w.dirs[:last] // it is d's to close
+	return d, nil
 }
 
 func (d *destination) close() {
-	if d.dir >= 0 {
-		_ = unix.Close(d.dir)
+	if d.dir != nil {
+		_ = d.dir.Close()
 	}
 }
 
 // stream reports whether the output is written to what is there.
-func (d *destination) stream() bool { return d.fd >= 0 || !d.none && !d.mode.IsRegular() }
+func (d *destination) stream() bool { return d.fd >= 0 || d.old != nil && !d.old.Mode().IsRegular() }
 
 // check reports what would keep the output from being written.
 func (d *destination) check() error {
@@ -239,17 +229,17 @@ func (d *destination) check() error {
 		}
 		return err
 	case d.stream():
-		return unix.Faccessat(d.dir, d.base, unix.W_OK, unix.AT_EACCESS)
+		return unix.Faccessat(int(d.dir.Fd()), d.base, unix.W_OK, unix.AT_EACCESS)
 	}
 	var disk unix.Statfs_t
-	if err := unix.Fstatfs(d.dir, &disk); err == nil && (disk.Type == unix.PROC_SUPER_MAGIC || disk.Type == unix.SYSFS_MAGIC) {
+	if err := unix.Fstatfs(int(d.dir.Fd()), &disk); err == nil && (disk.Type == unix.PROC_SUPER_MAGIC || disk.Type == unix.SYSFS_MAGIC) {
 		return errors.New("no file can be written there") // as in /dev/fd, for a descriptor that is not open
 	}
-	err := unix.Faccessat(d.dir, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	err := unix.Faccessat(int(d.dir.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("its directory is not writable: %w", err)
 	}
-	if err == nil && !d.none && !d.replaceable() {
+	if err == nil && d.old != nil && !d.replaceable() {
 		return fmt.Errorf("it belongs to another user: %w", unix.EPERM)
 	}
 	return err
@@ -258,12 +248,8 @@ func (d *destination) check() error {
 // replaceable reports whether the old file may be: in a sticky directory, such
 // as /tmp, only by its owner, the directory's, or root.
 func (d *destination) replaceable() bool {
-	var dir unix.Stat_t
-	if err := unix.Fstat(d.dir, &dir); err != nil {
-		return false
-	}
-	me := os.Geteuid()
-	return me == 0 || dir.Mode&unix.S_ISVTX == 0 || int(d.old.Uid) == me || int(dir.Uid) == me
+	dir, err := d.dir.Stat()
+	return err == nil && (os.Geteuid() == 0 || dir.Mode()&fs.ModeSticky == 0 || ours(d.old) || ours(dir))
 }
 
 // open opens what output is written to, not replaced.
@@ -275,40 +261,39 @@ func (d *destination) open() (*os.File, error) {
 		}
 		return os.NewFile(uintptr(fd), "descriptor "+strconv.Itoa(d.fd)), nil
 	}
-	fd, err := unix.Openat(d.dir, d.base, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	f, err := openAt(int(d.dir.Fd()), d.base, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NOCTTY)
 	if err != nil {
 		return nil, err
 	}
-	var now unix.Stat_t
-	if err := unix.Fstat(fd, &now); err != nil || now.Ino != d.old.Ino || now.Dev != d.old.Dev {
-		_ = unix.Close(fd)
+	if now, err := f.Stat(); err != nil || !os.SameFile(now, d.old) {
+		_ = f.Close()
 		return nil, errors.New("it was replaced while it was opened")
 	}
-	return os.NewFile(uintptr(fd), d.base), nil
+	return f, nil
 }
 
 // replace puts a new file in the place of the old one.
 func (d *destination) replace(content []byte, most fs.FileMode) (err error) {
-	temporary := temporaryName()
-	fd, err := unix.Openat(d.dir, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(most))
+	temporary, dir := temporaryName(), int(d.dir.Fd())
+	fd, err := unix.Openat(dir, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(most))
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			if rerr := unix.Unlinkat(d.dir, temporary, 0); rerr != nil {
+			if rerr := unix.Unlinkat(dir, temporary, 0); rerr != nil {
 				err = fmt.Errorf("%w (and %s is left: %w)", err, temporary, rerr)
 			}
 		}
 	}()
 	f := os.NewFile(uintptr(fd), temporary)
-	if !d.none { // a new one is as private as the user's umask says
-		if err := f.Chmod(modeFor(d.mode, int(d.old.Uid) == os.Geteuid(), most)); err != nil {
+	if d.old != nil { // a new one is as private as the user's umask says
+		if err := f.Chmod(modeFor(d.old.Mode(), ours(d.old), most)); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}
 	if err := writeWhole(f, content); err != nil {
 		return err
 	}
-	return unix.Renameat(d.dir, temporary, d.dir, d.base)
+	return unix.Renameat(dir, temporary, dir, d.base)
 }
