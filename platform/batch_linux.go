@@ -31,10 +31,7 @@ func (r *realNetwork) OpenBatch(ctx context.Context, local netip.AddrPort) (Batc
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	local = unmapped(local)
-	if !local.Addr().IsValid() {
-		local = netip.AddrPortFrom(netip.IPv4Unspecified(), local.Port())
-	}
+	local = bindable(local)
 	c, err := r.openBatch(local)
 	if err != nil {
 		return nil, fmt.Errorf("opening UDP %s: %w", local, err)

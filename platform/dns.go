@@ -71,7 +71,7 @@ const serverPatience = 1500 * time.Millisecond
 
 // resolver is the system's, or one that asks the wanted server and device.
 func (r *realNetwork) resolver() *net.Resolver {
-	d := net.Dialer{Control: r.tieDialer()}
+	d := net.Dialer{Control: r.control(nil)}
 	own := r.opts.DNSServer != "" || r.opts.BindDevice != ""
 	return &net.Resolver{PreferGo: own, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
 		if r.opts.DNSServer != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -34,25 +35,14 @@ type realNetwork struct {
 // OpenUDP leaves SO_REUSEADDR unset, so that a port which a softphone or a PBX
 // owns is reported as in use instead of being shared with it.
 func (r *realNetwork) OpenUDP(ctx context.Context, local netip.AddrPort) (UDPConn, error) {
-	local = unmapped(local)
-	v6 := local.Addr().Is6()
-	if !local.Addr().IsValid() {
-		local = netip.AddrPortFrom(netip.IPv4Unspecified(), local.Port())
-	}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return onSocket(c, func(fd uintptr) error {
-			if err := tieToDevice(fd, v6, r.opts.BindDevice); err != nil {
-				return err
-			}
-			return prepareUDP(fd, v6)
-		})
-	}}
+	local = bindable(local)
+	lc := net.ListenConfig{Control: r.control(prepareUDP)}
 	pc, err := lc.ListenPacket(ctx, family("udp", local.Addr()), local.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening UDP %s: %w", local, err)
 	}
 	conn := pc.(*net.UDPConn)
-	u, err := newUDPConn(conn, v6)
+	u, err := newUDPConn(conn, local.Addr().Is6())
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("opening UDP %s: %w", local, err)
@@ -67,20 +57,15 @@ func (r *realNetwork) OpenUDP(ctx context.Context, local netip.AddrPort) (UDPCon
 // with SetLinger(0).
 func (r *realNetwork) DialTCP(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
 	local, remote = unmapped(local), unmapped(remote)
-	v6 := remote.Addr().Is6()
 	var icmp icmpWatch
 	defer icmp.close()
-	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		return onSocket(c, func(fd uintptr) error {
-			if local.Port() != 0 {
-				if err := reuseTimeWait(fd); err != nil {
-					return err
-				}
-			}
-			icmp.watch(fd, v6)
-			return tieToDevice(fd, v6, r.opts.BindDevice)
-		})
-	}}
+	d := net.Dialer{Control: r.control(func(fd uintptr, v6 bool) error {
+		icmp.watch(fd, v6)
+		if local.Port() == 0 {
+			return nil
+		}
+		return reuseTimeWait(fd)
+	})}
 	if local != (netip.AddrPort{}) {
 		d.LocalAddr = net.TCPAddrFromAddrPort(local)
 	}
@@ -97,15 +82,8 @@ func (r *realNetwork) DialTCP(ctx context.Context, local, remote netip.AddrPort)
 // ListenTCP listens without multipath TCP, which Go's listeners offer on Linux:
 // what arrives here must be what a plain SIP server would have seen.
 func (r *realNetwork) ListenTCP(ctx context.Context, local netip.AddrPort) (net.Listener, error) {
-	local = unmapped(local)
-	if !local.Addr().IsValid() {
-		local = netip.AddrPortFrom(netip.IPv4Unspecified(), local.Port())
-	}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return onSocket(c, func(fd uintptr) error {
-			return tieToDevice(fd, local.Addr().Is6(), r.opts.BindDevice)
-		})
-	}}
+	local = bindable(local)
+	lc := net.ListenConfig{Control: r.control(nil)}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(ctx, family("tcp", local.Addr()), local.String())
 }
@@ -117,7 +95,7 @@ func (r *realNetwork) SourceFor(remote netip.Addr) (netip.Addr, error) {
 	if !remote.IsValid() {
 		return netip.Addr{}, fmt.Errorf("finding the source address: no address to reach")
 	}
-	d := net.Dialer{Control: r.tieDialer()}
+	d := net.Dialer{Control: r.control(nil)}
 	const discard = 9 // any port will do; RFC 863's harms nobody
 	conn, err := d.Dial(family("udp", remote), netip.AddrPortFrom(remote, discard).String())
 	if err != nil {
@@ -130,15 +108,16 @@ func (r *realNetwork) SourceFor(remote netip.Addr) (netip.Addr, error) {
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
-// tieDialer is the Dialer.Control function that ties a socket to the wanted
-// device; nil when there is none.
-func (r *realNetwork) tieDialer() func(network, address string, c syscall.RawConn) error {
-	if r.opts.BindDevice == "" {
-		return nil
-	}
+// control ties every new socket to the wanted device and does with it what
+// prepare does, which may be nil.
+func (r *realNetwork) control(prepare func(fd uintptr, v6 bool) error) func(network, address string, c syscall.RawConn) error {
 	return func(network, _ string, c syscall.RawConn) error {
 		return onSocket(c, func(fd uintptr) error {
-			return tieToDevice(fd, network == "udp6" || network == "tcp6", r.opts.BindDevice)
+			v6 := strings.HasSuffix(network, "6")
+			if err := tieToDevice(fd, v6, r.opts.BindDevice); err != nil || prepare == nil {
+				return err
+			}
+			return prepare(fd, v6)
 		})
 	}
 }
@@ -163,4 +142,12 @@ func family(proto string, a netip.Addr) string {
 // unmapped takes the IPv4 address out of an IPv4-mapped IPv6 one.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// bindable is unmapped for a local address: all of IPv4 when it is invalid.
+func bindable(a netip.AddrPort) netip.AddrPort {
+	if !a.Addr().IsValid() {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port())
+	}
+	return unmapped(a)
 }
