@@ -245,3 +245,10 @@ func (e *Env) FreshRTPPort() int {
 	e.rtpPort.CompareAndSwap(0, int64(10000+2*rand.IntN(11000)))
 	return int(e.rtpPort.Add(2))
 }
+
+// PBX is the machine that the run looks at from inside; its checks share what
+// was read of it. It must not be asked without a System.
+func (e *Env) PBX() *pbx.PBX {
+	e.pbxOnce.Do(func() { e.pbx = pbx.New(e.System) })
+	return e.pbx
+}

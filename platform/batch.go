@@ -42,3 +42,13 @@ type Message struct {
 	N    int            // read: how many bytes of Buf; a longer datagram is cut
 	Peer netip.AddrPort // where to, or from; IPv4 addresses are never IPv4-mapped IPv6
 }
+
+// Backlog is what a socket's reader has not kept up with.
+type Backlog struct {
+	Dropped uint64 // datagrams that the system dropped for lack of room, since the socket was opened
+	Waiting int    // bytes in the receive queue
+}
+
+// BacklogMeter is a socket that knows its backlog. Callers ask for it with a
+// type assertion: only Linux tells.
+type BacklogMeter interface{ Backlog() (Backlog, error) }

@@ -122,7 +122,7 @@ func TestProxyALGWritesTheMessageAgain(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("what arrived (-want +got):\n%s", diff)
 		}
-		send(t, server, d.From, string(m.respond(404, d.From, true)))
+		send(t, server, d.From, string(m.respond(404, d.From)))
 		_, answer := arrival(t, phone)
 		if strings.Count(answer, "Via:") != 1 || !strings.Contains(answer, "received=192.168.1.10;rport=40000;branch=z9hG4bK1") {
 			t.Errorf("the phone got\n%s", answer)
@@ -259,7 +259,7 @@ func TestPinholeClosesWhenTheCallIsRefusedOrTooLate(t *testing.T) {
 				d, text := arrival(t, server)
 				if refused {
 					m, _, _ := readText([]byte(text), false)
-					send(t, server, d.From, string(m.respond(486, d.From, true)))
+					send(t, server, d.From, string(m.respond(486, d.From)))
 					arrival(t, phone)
 				} else {
 					time.Sleep(mediaLife)
@@ -412,8 +412,13 @@ func FuzzALGs(f *testing.F) {
 				t.Errorf("%s rewrote %q to %q", a.Name, b, out)
 			}
 			if m, _, found := readText(b, stream); found {
-				_ = m.respond(200, tr.outside, true)
+				_ = m.respond(200, tr.outside)
 			}
 		}
 	})
+}
+
+// respond answers as a server that fills rport in.
+func (m *sipText) respond(code int, from netip.AddrPort) []byte {
+	return m.answer(code, func(via string) string { return noteReceived(via, from, true) })
 }

@@ -1,6 +1,7 @@
 package checktest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,56 +103,36 @@ func (h *Host) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, erro
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	h.w.mu.Lock()
-	defer h.w.mu.Unlock()
-	addrs := slices.Clone(h.w.names[dnsName(host)])
-	if len(addrs) == 0 {
-		return nil, noSuchName(host)
-	}
+	addrs, err := find(ctx, h.w, h.w.names, dnsName(host))
 	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	return addrs, nil
+	return addrs, err
 }
 
 // LookupSRV implements platform.Network. Equal priorities are ordered by
 // weight, the heaviest first, so that tests need no luck.
 func (h *Host) LookupSRV(ctx context.Context, service, proto, domain string) ([]platform.SRV, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	h.w.mu.Lock()
-	defer h.w.mu.Unlock()
-	name := srvName(service, proto, domain)
-	list := slices.Clone(h.w.srv[name])
-	if len(list) == 0 {
-		return nil, noSuchName(name)
-	}
+	list, err := find(ctx, h.w, h.w.srv, srvName(service, proto, domain))
 	slices.SortStableFunc(list, func(a, b platform.SRV) int {
-		if a.Priority != b.Priority {
-			return int(a.Priority) - int(b.Priority)
-		}
-		return int(b.Weight) - int(a.Weight)
+		return cmp.Or(int(a.Priority)-int(b.Priority), int(b.Weight)-int(a.Weight))
 	})
-	return list, nil
+	return list, err
 }
 
 func (h *Host) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	return find(ctx, h.w, h.w.txt, dnsName(name))
+}
+
+// find looks a name up among the records of one kind.
+func find[T any](ctx context.Context, w *World, table map[string][]T, name string) ([]T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	h.w.mu.Lock()
-	defer h.w.mu.Unlock()
-	list := slices.Clone(h.w.txt[dnsName(name)])
-	if len(list) == 0 {
-		return nil, noSuchName(name)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(table[name]) == 0 {
+		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}
-	return list, nil
-}
-
-func noSuchName(name string) error {
-	return &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	return slices.Clone(table[name]), nil
 }
 
 // SetNameservers tells the host which DNS servers to ask. Look-ups by

@@ -134,10 +134,12 @@ func (s *Server) answerSIP(o SIPOptions, h Heard) []byte {
 	if !ok || m.cutOff || m.code() != 0 || method == "ACK" || m.find("via") < 0 {
 		return nil
 	}
-	if o.NoReceived {
-		return m.answer(statusOf(o, method), func(via string) string { return via })
-	}
-	return m.respond(statusOf(o, method), h.From, !o.NoRport)
+	return m.answer(statusOf(o, method), func(via string) string {
+		if o.NoReceived {
+			return via
+		}
+		return noteReceived(via, h.From, !o.NoRport)
+	})
 }
 
 func statusOf(o SIPOptions, method string) int {
@@ -145,12 +147,8 @@ func statusOf(o SIPOptions, method string) int {
 	return cmp.Or(o.Status[method], usual[method], 405)
 }
 
-// respond is RFC 3261 section 8.2.6.2, with the headers as they came.
-func (m *sipText) respond(code int, from netip.AddrPort, rport bool) []byte {
-	return m.answer(code, func(via string) string { return noteReceived(via, from, rport) })
-}
-
-// answer is respond with what becomes of the topmost Via.
+// answer is RFC 3261 section 8.2.6.2, with the headers as they came but for what
+// becomes of the topmost Via.
 func (m *sipText) answer(code int, top func(string) string) []byte {
 	reason := map[int]string{200: "OK", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 486: "Busy Here"}[code]
 	out := sipText{start: fmt.Sprintf("SIP/2.0 %d %s", code, reason)}
