@@ -155,43 +155,9 @@ func (n notedNetwork) DialTCP(ctx context.Context, local, remote netip.AddrPort)
 func (n notedNetwork) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	addrs, err := n.Network.LookupAddrs(ctx, host)
 	if err != nil && ctx.Err() != context.Canceled {
-		lookupsOf(ctx).missed(host)
+		usesOf(ctx).missed(host)
 	}
 	return addrs, err
-}
-
-// lookups are the names that one check could not look up.
-type lookups struct {
-	mu    sync.Mutex
-	names []string
-}
-
-type lookupsKey struct{}
-
-func lookupsOf(ctx context.Context) *lookups {
-	l, _ := ctx.Value(lookupsKey{}).(*lookups)
-	return l
-}
-
-// missed may be called on nil.
-func (l *lookups) missed(host string) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !slices.Contains(l.names, host) {
-		l.names = append(l.names, host)
-	}
-}
-
-// all are the names so far, sorted.
-func (l *lookups) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := slices.Clone(l.names)
-	slices.Sort(list)
-	return list
 }
 
 type notedUDP struct {

@@ -207,7 +207,7 @@ func (e *Env) Session(ctx context.Context) (*session.Client, error) {
 	c, err := e.session.do(ctx, func() (*session.Client, error) { return e.open(run) })
 	u.note(c, 0)
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
-		lookupsOf(ctx).missed(d.Name)
+		u.missed(d.Name)
 	}
 	return c, err
 }

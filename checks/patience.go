@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,13 +15,15 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// uses notes, for one check, the session that it opened, and holds one of its
-// own for an observation that is made again.
+// uses notes, for one check, the session that it opened and the names that it
+// could not look up, and holds a session of its own for an observation that is
+// made again.
 type uses struct {
 	mu     sync.Mutex
 	client *session.Client
 	own    *session.Client
-	late   int64 // this machine's, then
+	late   int64    // this machine's, then
+	names  []string // sorted
 }
 
 type usesKey struct{}
@@ -34,6 +37,25 @@ func (u *uses) note(c *session.Client, late int64) {
 	if u.client != c {
 		u.client, u.late = c, late
 	}
+}
+
+// missed notes a name that could not be looked up. It may be called on nil.
+func (u *uses) missed(host string) {
+	if u == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if i, known := slices.BinarySearch(u.names, host); !known {
+		u.names = slices.Insert(u.names, i, host)
+	}
+}
+
+// notFound are the names so far.
+func (u *uses) notFound() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.names)
 }
 
 // session is the one of its own; nil is the run's.
@@ -114,12 +136,12 @@ const (
 // observePatiently observes again when the responder, or this machine, was too
 // busy for a verdict, as often as the check's time allows. Each time has a
 // session of its own: what arrives late of one is nothing to the next.
-func (c *Check) observePatiently(ctx context.Context, env *Env) (json.RawMessage, error) {
-	u := &uses{}
+func (c *Check) observePatiently(ctx context.Context, env *Env, u *uses) (json.RawMessage, error) {
+	ctx = context.WithValue(ctx, usesKey{}, u)
 	defer func() { u.end(ctx) }()
 	for try := 1; ; try++ {
 		begin := time.Now()
-		raw, far, err := c.observe(context.WithValue(ctx, usesKey{}, u), env)
+		raw, far, err := c.observe(ctx, env)
 		if far == nil || far.Untold != "" || err != nil || try == mostTries {
 			return raw, err
 		}

@@ -116,9 +116,9 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 		}
 		res.DurationMS = time.Since(start).Milliseconds()
 	}()
-	names := &lookups{}
-	raw, err := c.observePatiently(context.WithValue(ctx, lookupsKey{}, names), env)
-	res.NotFound = names.all()
+	u := &uses{}
+	raw, err := c.observePatiently(ctx, env, u)
+	res.NotFound = u.notFound()
 	if raw != nil {
 		res.Observed = raw
 	}
