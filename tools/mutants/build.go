@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -98,55 +97,30 @@ func writeOverlay(b *binary, t *target) (overlay string, maps map[string][]*site
 	return overlay, maps, os.WriteFile(overlay, raw, 0o600)
 }
 
-// change applies the edits of all sites to a file. No edit adds a line, so that
-// the compiler's line numbers are those of the source.
+// change makes all changes to a file. None adds a line, so that the compiler's
+// line numbers are those of the source.
 func change(src []byte, list []*site) []byte {
-	var edits []edit
+	list = slices.Clone(list)
+	// The outer ones enclose the inner ones; of the same code, the first the others.
+	slices.SortStableFunc(list, func(a, b *site) int { return (b.to - b.from) - (a.to - a.from) })
+	opens, closes, operators := map[int]string{}, map[int]string{}, map[int]int{}
 	for _, s := range list {
-		edits = append(edits, s.edits...)
-	}
-	slices.SortStableFunc(edits, func(a, b edit) int {
-		if a.from != b.from || a.closing != b.closing {
-			return cmp.Or(a.from-b.from, btoi(b.closing)-btoi(a.closing))
-		}
-		if a.closing {
-			return a.size - b.size
-		}
-		return b.size - a.size
-	})
-	// Of several changes that enclose the same code, the first to open is the
-	// last to close.
-	for i := 0; i < len(edits); {
-		k := i
-		for k < len(edits) && edits[k].closing && edits[i].closing && edits[k].from == edits[i].from && edits[k].size == edits[i].size {
-			k++
-		}
-		if k > i {
-			slices.Reverse(edits[i:k])
-		} else {
-			k = i + 1
-		}
-		i = k
+		opens[s.from] += s.before
+		closes[s.to] = s.after + closes[s.to]
+		operators[s.op] = s.opEnd
 	}
 	var out bytes.Buffer
-	at := 0
-	for _, e := range edits {
-		if e.from < at {
-			continue // an operator that two changes replace
+	for at := 0; at < len(src); {
+		out.WriteString(closes[at] + opens[at])
+		if end := operators[at]; end > 0 {
+			out.WriteByte(',')
+			at = end
+			continue
 		}
-		out.Write(src[at:e.from])
-		out.WriteString(e.text)
-		at = e.to
+		out.WriteByte(src[at])
+		at++
 	}
-	out.Write(src[at:])
 	return out.Bytes()
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 var faultLine = regexp.MustCompile(`(?m)([A-Za-z0-9_]+\.go):(\d+):\d*:? `)

@@ -7,28 +7,23 @@ import (
 	"go/token"
 	"go/types"
 	"os"
+	"strconv"
 	"strings"
 )
 
-// A site is one change that can be made.
+// A site is one change that can be made: text around a node and, in a
+// comparison, a comma in the place of the operator.
 type site struct {
-	id      int
-	file    string
-	line    int
-	what    string
-	edits   []edit
-	reached bool
-	killed  bool
-	tests   []string // that come here
-}
-
-// An edit puts text in the place of file[from:to]. Of several in one place the
-// outer ones enclose the inner ones.
-type edit struct {
-	from, to int
-	text     string
-	closing  bool // comes after what ends here
-	size     int  // of the node that it encloses
+	id            int
+	file          string
+	line          int
+	what          string
+	from, to      int // of the node, offsets in the file
+	before, after string
+	op, opEnd     int // 0: no operator
+	reached       bool
+	killed        bool
+	tests         []string // that come here
 }
 
 // finder collects the sites of a target.
@@ -53,9 +48,6 @@ func (t *target) sites() []*site {
 			f.in = append(f.in, n)
 			return true
 		})
-	}
-	for i, s := range f.list {
-		s.id = i + 1
 	}
 	return f.list
 }
@@ -140,9 +132,7 @@ func (f *finder) parts(b *ast.BinaryExpr, op token.Token) {
 }
 
 func (f *finder) force(e ast.Expr, to bool) {
-	f.add(e, fmt.Sprintf("%s is always %v", f.text(e), to), func(id string) []edit {
-		return f.enclose(e, fmt.Sprintf("mutantForce(%s, %v, ", id, to), ")")
-	})
+	f.add(e, fmt.Sprintf("%s is always %v", f.text(e), to), fmt.Sprintf("mutantForce(ID, %v, ", to), ")")
 }
 
 // comparison moves a bound by one.
@@ -163,10 +153,9 @@ func (f *finder) comparison(n *ast.BinaryExpr) {
 	if tv := f.t.pkg.TypesInfo.Types[n]; tv.Value != nil {
 		return
 	}
-	f.add(n, fmt.Sprintf("%s with %s", f.text(n), becomes), func(id string) []edit {
-		op := f.offset(n.OpPos)
-		return append(f.enclose(n, helper+"("+id+", ", ")"), edit{from: op, to: op + len(n.Op.String()), text: ","})
-	})
+	s := f.add(n, fmt.Sprintf("%s with %s", f.text(n), becomes), helper+"(ID, ", ")")
+	s.op = f.offset(n.OpPos)
+	s.opEnd = s.op + len(n.Op.String())
 }
 
 // statement leaves a statement out.
@@ -179,9 +168,7 @@ func (f *finder) statement(s ast.Stmt) {
 	if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
 		return
 	}
-	f.add(s, "without "+f.text(s), func(id string) []edit {
-		return f.enclose(s, "if mutantKeep("+id+") { ", " }")
-	})
+	f.add(s, "without "+f.text(s), "if mutantKeep(ID) { ", " }")
 }
 
 // others are what may stand in the place of a word of the report.
@@ -197,7 +184,7 @@ func (f *finder) identifier(n *ast.Ident) {
 		return
 	}
 	if (n.Name == "true" || n.Name == "false") && c.Pkg() == nil {
-		f.add(n, "not "+n.Name, func(id string) []edit { return f.enclose(n, "mutantNot("+id+", ", ")") })
+		f.add(n, "not "+n.Name, "mutantNot(ID, ", ")")
 		return
 	}
 	other, known := others[n.Name]
@@ -209,9 +196,7 @@ func (f *finder) identifier(n *ast.Ident) {
 	if sel, ok := f.parent().(*ast.SelectorExpr); ok && sel.Sel == n {
 		whole, qualifier = sel, f.text(sel.X)+"."
 	}
-	f.add(whole, n.Name+" becomes "+other, func(id string) []edit {
-		return f.enclose(whole, "mutantPick("+id+", "+qualifier+other+", ", ")")
-	})
+	f.add(whole, n.Name+" becomes "+other, "mutantPick(ID, "+qualifier+other+", ", ")")
 }
 
 // number multiplies the constants of the package, where they are used.
@@ -247,9 +232,7 @@ func (f *finder) number(e ast.Expr) {
 	if b, ok := tv.Type.Underlying().(*types.Basic); !ok || b.Info()&types.IsNumeric == 0 || b.Info()&types.IsUntyped != 0 {
 		return
 	}
-	f.add(e, f.text(e)+" is ten times as much", func(id string) []edit {
-		return f.enclose(e, "mutantTimes("+id+", "+name+"(", "))")
-	})
+	f.add(e, f.text(e)+" is ten times as much", "mutantTimes(ID, "+name+"(", "))")
 }
 
 // namesConstant reports whether a constant of the package is in e.
@@ -264,15 +247,15 @@ func (f *finder) namesConstant(e ast.Expr) (found bool) {
 	return found
 }
 
-func (f *finder) add(n ast.Node, what string, edits func(id string) []edit) {
-	pos := f.t.pkg.Fset.Position(n.Pos())
-	id := len(f.list) + 1
-	f.list = append(f.list, &site{file: pos.Filename, line: pos.Line, what: what, edits: edits(fmt.Sprint(id))})
-}
-
-func (f *finder) enclose(n ast.Node, before, after string) []edit {
-	from, to := f.offset(n.Pos()), f.offset(n.End())
-	return []edit{{from: from, to: from, text: before, size: to - from}, {from: to, to: to, text: after, closing: true, size: to - from}}
+// add notes a change that puts text around n; ID in it is the site's.
+func (f *finder) add(n ast.Node, what, before, after string) *site {
+	pos, id := f.t.pkg.Fset.Position(n.Pos()), len(f.list)+1
+	s := &site{
+		id: id, file: pos.Filename, line: pos.Line, what: what,
+		from: pos.Offset, to: f.offset(n.End()), before: strings.Replace(before, "ID", strconv.Itoa(id), 1), after: after,
+	}
+	f.list = append(f.list, s)
+	return s
 }
 
 func (f *finder) offset(p token.Pos) int { return f.t.pkg.Fset.Position(p).Offset }
