@@ -61,12 +61,6 @@ func raise(ctx context.Context, s Scenario) (*Office, error) {
 	return o, nil
 }
 
-// Nodes returns every box of the office, from the phone outwards.
-func (o *Office) Nodes() []*Node {
-	nodes := append([]*Node{o.Phone}, o.Routers...)
-	return append(nodes, o.Internet, o.Responder, o.SIPServer, o.STUNServer)
-}
-
 // Close takes the office down. Commands that still run in it are killed. It
 // may be called more than once.
 func (o *Office) Close() {

@@ -3,6 +3,7 @@ package labtest
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,10 +90,8 @@ func TestDeadDNSExplainsWhatCouldNotBeLookedUp(t *testing.T) {
 	t.Parallel()
 	need(t, "nft")
 	o := open(t, scenario(t, "clean"))
-	for _, n := range o.Nodes() {
-		if n != o.Phone {
-			shell(t, n, "nft add table inet nodns", "nft 'add chain inet nodns in { type filter hook input priority -10; }'", "nft add rule inet nodns in udp dport 53 drop", "nft add rule inet nodns in tcp dport 53 drop")
-		}
+	for _, n := range append(slices.Clone(o.Routers), o.Internet, o.Responder, o.SIPServer, o.STUNServer) {
+		shell(t, n, "nft add table inet nodns", "nft 'add chain inet nodns in { type filter hook input priority -10; }'", "nft add rule inet nodns in udp dport 53 drop", "nft add rule inet nodns in tcp dport 53 drop")
 	}
 	rep, exit := o.check(t, "--no-lookup", "--stun", lab.STUNServerAddr, "--sip-server", "pbx.example.net")
 	if exit != 1 || rep.Result("uplink").Status != checks.Pass || rep.Result("dns").Status != checks.Fail {
