@@ -37,7 +37,7 @@ func build(root string, t *target, sites []*site) (*binary, error) {
 	}
 	b := &binary{dir: t.dir, path: filepath.Join(scratch, "tests"), scratch: scratch, sites: sites}
 	for range 12 {
-		overlay, maps, err := writeOverlay(b, t)
+		overlay, err := writeOverlay(b, t, len(sites))
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func build(root string, t *target, sites []*site) (*binary, error) {
 			return b, nil
 		}
 		before := len(b.sites)
-		b.sites = withoutFaulty(b.sites, out, maps)
+		b.sites = withoutFaulty(b.sites, out)
 		if len(b.sites) == before {
 			return nil, fmt.Errorf("the changed package does not compile:\n%s", out)
 		}
@@ -56,45 +56,35 @@ func build(root string, t *target, sites []*site) (*binary, error) {
 	return nil, fmt.Errorf("the changed package does not compile")
 }
 
-// writeOverlay writes the changed files and what go reads them by. maps are
-// the changes on each line of a changed file.
-func writeOverlay(b *binary, t *target) (overlay string, maps map[string][]*site, err error) {
-	replace := map[string]string{}
-	maps = map[string][]*site{}
+// writeOverlay writes the changed files and what go reads them by. ids is how
+// many numbers there are.
+func writeOverlay(b *binary, t *target, ids int) (overlay string, err error) {
 	byFile := map[string][]*site{}
 	for _, s := range b.sites {
 		byFile[s.file] = append(byFile[s.file], s)
 	}
+	text := strings.NewReplacer("PACKAGE", t.pkg.Name, "LAST", strconv.Itoa(ids+1)).Replace(helper)
+	files := map[string][]byte{filepath.Join(t.dir, "zz_mutants.go"): []byte(text)}
 	for file, list := range byFile {
 		src, err := os.ReadFile(file)
 		if err != nil {
-			return "", nil, err
+			return "", err
 		}
-		to := filepath.Join(b.scratch, filepath.Base(file))
-		if err := os.WriteFile(to, change(src, list), 0o600); err != nil {
-			return "", nil, err
-		}
-		replace[file] = to
-		for _, s := range list {
-			maps[filepath.Base(file)+":"+strconv.Itoa(s.line)] = append(maps[filepath.Base(file)+":"+strconv.Itoa(s.line)], s)
+		files[file] = change(src, list)
+	}
+	replace := map[string]string{}
+	for file, content := range files {
+		replace[file] = filepath.Join(b.scratch, filepath.Base(file))
+		if err := os.WriteFile(replace[file], content, 0o600); err != nil {
+			return "", err
 		}
 	}
-	last := 0
-	for _, s := range b.sites {
-		last = max(last, s.id)
-	}
-	extra := filepath.Join(b.scratch, "helper.go")
-	text := strings.NewReplacer("PACKAGE", t.pkg.Name, "LAST", strconv.Itoa(last+1)).Replace(helper)
-	if err := os.WriteFile(extra, []byte(text), 0o600); err != nil {
-		return "", nil, err
-	}
-	replace[filepath.Join(t.dir, "zz_mutants.go")] = extra
 	raw, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	overlay = filepath.Join(b.scratch, "overlay.json")
-	return overlay, maps, os.WriteFile(overlay, raw, 0o600)
+	return overlay, os.WriteFile(overlay, raw, 0o600)
 }
 
 // change makes all changes to a file. None adds a line, so that the compiler's
@@ -123,15 +113,13 @@ func change(src []byte, list []*site) []byte {
 	return out.Bytes()
 }
 
-var faultLine = regexp.MustCompile(`(?m)([A-Za-z0-9_]+\.go):(\d+):\d*:? `)
+var faultLine = regexp.MustCompile(`(?m)([A-Za-z0-9_]+\.go:\d+):\d*:? `)
 
 // withoutFaulty leaves out the changes on the lines that the compiler names.
-func withoutFaulty(sites []*site, out []byte, maps map[string][]*site) []*site {
-	faulty := map[*site]bool{}
+func withoutFaulty(sites []*site, out []byte) []*site {
+	faulty := map[string]bool{}
 	for _, m := range faultLine.FindAllStringSubmatch(string(out), -1) {
-		for _, s := range maps[m[1]+":"+m[2]] {
-			faulty[s] = true
-		}
+		faulty[m[1]] = true
 	}
-	return slices.DeleteFunc(slices.Clone(sites), func(s *site) bool { return faulty[s] })
+	return slices.DeleteFunc(slices.Clone(sites), func(s *site) bool { return faulty[fmt.Sprintf("%s:%d", filepath.Base(s.file), s.line)] })
 }
