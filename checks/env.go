@@ -139,20 +139,15 @@ func (e *Env) PublicSIPServers() []string {
 // once runs a function for the first caller and gives its outcome to all.
 // Unlike with sync.Once, a caller stops waiting when its context ends.
 type once[T any] struct {
-	mu    sync.Mutex
+	first sync.Once
 	done  chan struct{} // nil before the first call; closed when value and err are there
 	value T
 	err   error
 }
 
 func (o *once[T]) do(ctx context.Context, f func() (T, error)) (T, error) {
-	o.mu.Lock()
-	first := o.done == nil
-	if first {
+	o.first.Do(func() {
 		o.done = make(chan struct{})
-	}
-	o.mu.Unlock()
-	if first {
 		go func() {
 			defer close(o.done)
 			defer func() {
@@ -162,7 +157,7 @@ func (o *once[T]) do(ctx context.Context, f func() (T, error)) (T, error) {
 			}()
 			o.value, o.err = f()
 		}()
-	}
+	})
 	select {
 	case <-o.done:
 		return o.value, o.err
@@ -172,13 +167,9 @@ func (o *once[T]) do(ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// ready returns the outcome if the first call has ended.
+// ready returns the outcome if the first call has ended. It is called when
+// nobody makes it any more.
 func (o *once[T]) ready() (v T, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.done == nil {
-		return v, false
-	}
 	select {
 	case <-o.done:
 		return o.value, true
