@@ -27,10 +27,12 @@ func privateMounts() error {
 		return err
 	}
 	hosts, resolver := nameFiles()
-	if err := replaceFile("/etc/hosts", hosts); err != nil {
-		return err
+	for path, content := range map[string]string{"/etc/hosts": hosts, "/etc/resolv.conf": resolver} {
+		if err := replaceFile(path, content); err != nil {
+			return fmt.Errorf("replacing %s: %w", path, err)
+		}
 	}
-	return replaceFile("/etc/resolv.conf", resolver)
+	return nil
 }
 
 // mountSys mounts the namespace's own view of /sys. Where a container masks
@@ -79,21 +81,18 @@ func replaceFile(path, content string) error {
 		return replaceDangling(path, content)
 	}
 	if err != nil {
-		return fmt.Errorf("resolving %s: %w", path, err)
+		return err
 	}
 	f, err := os.CreateTemp("", "lab-*")
 	if err != nil {
-		return fmt.Errorf("writing the lab's %s: %w", path, err)
+		return err
 	}
 	defer os.Remove(f.Name()) // the bind mount keeps the file alive
 	_, err = f.WriteString(content)
 	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return fmt.Errorf("writing the lab's %s: %w", path, err)
+		return err
 	}
-	if err := unix.Mount(f.Name(), target, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("replacing %s: %w", path, err)
-	}
-	return nil
+	return unix.Mount(f.Name(), target, "", unix.MS_BIND, "")
 }
 
 // replaceDangling writes the file that a link such as /etc/resolv.conf ->
@@ -111,10 +110,7 @@ func replaceDangling(path, content string) error {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return fmt.Errorf("writing the lab's %s: %w", path, err)
+		return err
 	}
-	if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
-		return fmt.Errorf("writing the lab's %s: %w", path, err)
-	}
-	return nil
+	return os.WriteFile(target, []byte(content), 0o644)
 }
