@@ -52,14 +52,10 @@ func (f *FarEnd) counts() (l session.Limits, here int) {
 	return l, max(0, f.LateHere-spared)
 }
 
-func (l *Limited) setFar(f *FarEnd) { l.Far = f }
-func (l *Limited) far() *FarEnd     { return l.Far }
+func (l *Limited) limits() *Limited { return l }
 
 // limited is an observation that embeds Limited.
-type limited interface {
-	setFar(*FarEnd)
-	far() *FarEnd
-}
+type limited interface{ limits() *Limited }
 
 // Busy is why the responder's silence proves nothing; the zero Text when it
 // does. It may be called on nil.
@@ -166,7 +162,7 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 			far.ElapsedMS = elapsed.Milliseconds()
 		}
 		if l, ok := any(&o).(limited); ok {
-			l.setFar(far)
+			l.limits().Far = far
 		} else if far != nil {
 			return nil, nil, fmt.Errorf("%w: %s uses the responder, but what it observes does not embed checks.Limited", errMistake, c.ID)
 		}
@@ -192,7 +188,7 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 		}
 		j := judge(o, h, others)
 		if l, ok := any(&o).(limited); ok {
-			j = l.far().doubt(j)
+			j = l.limits().Far.doubt(j)
 		}
 		return j, nil
 	}

@@ -32,9 +32,6 @@ type Rule struct {
 	Action   Action
 }
 
-// matches looks at p as at a packet on its way out.
-func (r *Rule) matches(p *packet) bool { return r.match(p, p.dst, p.src) }
-
 func (r *Rule) match(p *packet, far, near netip.AddrPort) bool {
 	return (r.Proto == "" || r.Proto == p.proto) &&
 		(r.Port == 0 || far.Port() >= r.Port && far.Port() <= max(r.Last, r.Port)) &&

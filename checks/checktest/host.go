@@ -162,7 +162,7 @@ func (h *Host) output(p *packet) error {
 		return net.ErrClosed
 	}
 	for _, r := range h.filter {
-		if r.matches(p) {
+		if r.match(p, p.dst, p.src) {
 			return os.NewSyscallError("sendto", syscall.EPERM)
 		}
 	}
