@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -17,8 +18,12 @@ func (r *realNetwork) LookupSRV(ctx context.Context, service, proto, domain stri
 	if _, ok := dns.IsDomainName(name); !ok || domain == "" {
 		return nil, fmt.Errorf("looking up SRV %s: not a domain name", name)
 	}
+	absolute := name + "." // no search list is tried
+	if runtime.GOOS == "windows" {
+		absolute = name // package net compares it with the answer
+	}
 	found, err := twice(ctx, secondQuestion, func(ctx context.Context) ([]*net.SRV, error) {
-		_, found, err := r.resolver().LookupSRV(ctx, "", "", name+".")
+		_, found, err := r.resolver().LookupSRV(ctx, "", "", absolute)
 		return found, err
 	})
 	if err != nil {

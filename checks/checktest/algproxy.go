@@ -3,7 +3,6 @@ package checktest
 import (
 	"fmt"
 	"hash/fnv"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +23,7 @@ func (m *sipText) reserialise(t transit) {
 		if strings.Contains(strings.ToUpper(m.headers[i]), "/TCP") {
 			transport = "TCP"
 		}
-		m.headers[i] = noteSource(m.headers[i], t.inside)
+		m.headers[i] = noteReceived(m.headers[i], t.inside, true)
 		m.headers = slices.Insert(m.headers, i,
 			fmt.Sprintf("Via: SIP/2.0/%s %s;branch=%s%016x", transport, t.outside, proxyBranch, hash.Sum64()))
 	}
@@ -32,17 +31,6 @@ func (m *sipText) reserialise(t transit) {
 		m.headers[i] = respell(h)
 	}
 	slices.SortStableFunc(m.headers, func(a, b string) int { return proxyOrder(a) - proxyOrder(b) })
-}
-
-// noteSource does what RFC 3581 asks of whoever receives ";rport".
-func noteSource(via string, from netip.AddrPort) string {
-	list := strings.Split(via, ";")
-	for i, p := range list {
-		if strings.TrimSpace(p) == "rport" {
-			list[i] = fmt.Sprintf("received=%s;rport=%d", from.Addr(), from.Port())
-		}
-	}
-	return strings.Join(list, ";")
 }
 
 // respell is the spelling seen in a capture of such a router: compact names
