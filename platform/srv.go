@@ -26,7 +26,7 @@ func (r *realNetwork) LookupSRV(ctx context.Context, service, proto, domain stri
 		_, found, err := r.resolver().LookupSRV(ctx, "", "", absolute)
 		return found, err
 	})
-	if err != nil {
+	if err != nil && len(found) == 0 { // beside records it is about others, with invalid names
 		return nil, r.lookupFailed("SRV "+name, err)
 	}
 	var records []SRV
