@@ -21,7 +21,7 @@ func TestAFindingIsAtHomeInOneFolder(t *testing.T) {
 	known := map[string][]string{
 		"platform/lab/scenario.go":         nil, // what each office of the lab is about
 		"cmd/sipdoctor/render/evidence.go": {"sip-alg.rewriting", "sip-alg.proxying"},
-		"cmd/sipdoctor/fix_proof.go":       {"fail2ban.no-effect", "fail2ban.ports-open", "fail2ban.some-no-effect"},
+		"cmd/sipdoctor/fix_compare.go":     {"fail2ban.no-effect", "fail2ban.ports-open", "fail2ban.some-no-effect"},
 		"checks/sipalg/where.go":           {"nat.double"},
 	}
 	homes := map[string]string{}

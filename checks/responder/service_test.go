@@ -64,7 +64,7 @@ func TestTheHTTPSInterfaceRefusesWhatItMust(t *testing.T) {
 	}{
 		{"another path", "POST", "/admin", "", "", 404, ""},
 		{"a browser", "GET", session.Path(session.OpOpen), "", "", 405, ""},
-		{"no JSON", "POST", session.Path(session.OpOpen), "", "hello", 400, "no JSON"},
+		{"no JSON", "POST", session.Path(session.OpOpen), "", "hello", 400, "not JSON"},
 		{"a newer client", "POST", session.Path(session.OpOpen), "", `{"protocol":2}`, 400, "speaks protocol 1, the client 2"},
 		{"a body without end", "POST", session.Path(session.OpOpen), "", strings.Repeat("x", session.MaxBody+1), 413, "longer than"},
 		{"no secret", "POST", session.Path(session.OpArrivals), "", "{}", 401, "over or unknown"},
