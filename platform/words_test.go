@@ -74,7 +74,7 @@ func TestErrorsInRussian(t *testing.T) {
 		"отправка: операция запрещена":                                        fmt.Errorf("sending: %w", &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendmsg", syscall.EPERM)}),
 		"открытие сокета UDP: открыто слишком много файлов":                   fmt.Errorf("opening a UDP socket: %w", os.NewSyscallError("socket", syscall.EMFILE)),
 		"поиск адреса pbx.example.net: такого имени нет":                      &net.DNSError{Name: "pbx.example.net", IsNotFound: true},
-		"поиск адреса a.example: нет ответа (запрос к 192.0.2.53)":          &lookupError{name: "a.example", what: "no answer", server: "192.0.2.53"},
+		"поиск адреса a.example: нет ответа (запрос к 192.0.2.53)":            &lookupError{name: "a.example", what: "no answer", server: "192.0.2.53"},
 		"выбор своего адреса для связи с 192.0.2.1: сеть недоступна":          fmt.Errorf("finding the local address towards %s: %w", "192.0.2.1", syscall.ENETUNREACH),
 		"чтение /etc/rtp.conf: нет такого файла или каталога":                 fmt.Errorf("reading /etc/rtp.conf: %w", &fs.PathError{Op: "open", Path: "/etc/rtp.conf", Err: syscall.ENOENT}),
 		"--rate: «abc» — не число":                                            fmt.Errorf("--rate: %w", number),
