@@ -136,7 +136,8 @@ func (f *flow) exchange(ctx context.Context, seq int) error {
 }
 
 func (f *flow) listen(ctx context.Context) error {
-	if err := f.conn.SetReadDeadline(f.last.Add(time.Duration(f.seconds)*time.Second + lateGrace)); err != nil {
+	until := f.last.Add(time.Duration(f.seconds)*time.Second + lateGrace)
+	if err := f.conn.SetReadDeadline(until); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = f.conn.SetReadDeadline(time.Unix(1, 0)) })
@@ -155,7 +156,7 @@ func (f *flow) listen(ctx context.Context) error {
 			})
 		}
 	}
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !time.Now().Before(until) { // before that the socket has failed, which says nothing
 		f.note(func(s *Flow) { s.Waited = true })
 	}
 	return nil

@@ -3,8 +3,10 @@ package sipalg
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/probe"
@@ -98,11 +100,22 @@ func (p *Probe) answerCall(ctx context.Context, conn platform.UDPConn) bool {
 // await reads until a request of that method comes from the responder; nil
 // when none has come until the moment.
 func (p *Probe) await(ctx context.Context, conn platform.UDPConn, method string, until time.Time) ([]byte, *sip.Message) {
-	if ctx.Err() != nil || conn.SetReadDeadline(until) != nil {
+	if conn.SetReadDeadline(until) != nil {
 		return nil, nil
 	}
-	for b := range probe.Datagrams(conn, nil) {
-		raw := bytes.Clone(b)
+	buf := make([]byte, 65536)
+	for ctx.Err() == nil {
+		d, err := conn.ReadFrom(buf)
+		if _, isICMP := errors.AsType[*platform.ICMPError](err); isICMP {
+			continue
+		}
+		if err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				p.fail(err) // this machine's fault is not the network's silence
+			}
+			return nil, nil
+		}
+		raw := bytes.Clone(buf[:d.N])
 		if p.Masked {
 			raw = unmasked(raw)
 		}
