@@ -44,7 +44,7 @@ func (m *Message) Challenges() []Challenge {
 func parseChallenge(s string) Challenge {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(s), " ")
 	c := Challenge{Scheme: scheme}
-	for name, value := range authParams(rest) {
+	for name, value := range AuthParams(rest) {
 		switch name {
 		case "realm":
 			c.Realm = value
@@ -65,9 +65,10 @@ func parseChallenge(s string) Challenge {
 	return c
 }
 
-// authParams reads name=value pairs separated by commas; values may be quoted,
-// with backslash escapes. What cannot be read ends the list.
-func authParams(s string) map[string]string {
+// AuthParams reads the parameters of a challenge or of credentials: name=value
+// pairs separated by commas; values may be quoted, with backslash escapes. What
+// cannot be read ends the list.
+func AuthParams(s string) map[string]string {
 	out := map[string]string{}
 	for s = strings.TrimLeft(s, " \t\r\n,"); s != ""; s = strings.TrimLeft(s, " \t\r\n,") {
 		name, rest, ok := strings.Cut(s, "=")

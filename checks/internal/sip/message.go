@@ -77,34 +77,39 @@ func (m *Message) parseStart() error {
 
 func (m *Message) parseHeaders(b []byte) error {
 	for len(b) > 0 {
-		n := m.fieldLen(b)
-		raw := b[:n]
-		b = bytes.TrimPrefix(b[n:], []byte(m.LineEnd))
-		name, value, ok := bytes.Cut(raw, []byte(":"))
-		if !ok || len(m.Headers) == maxHeaders {
+		var raw []byte
+		raw, b = m.field(b)
+		if len(m.Headers) == maxHeaders || !m.addHeader(raw) {
 			return fmt.Errorf("%w: header field %d: %.60q", ErrNotSIP, len(m.Headers)+1, raw)
 		}
-		m.Headers = append(m.Headers, Header{
-			Name: bytes.TrimRight(name, " \t"), Value: bytes.TrimSpace(value), Raw: raw,
-		})
 	}
 	return nil
 }
 
-// fieldLen is the length of the first field in b without its final line end. A
-// line that begins with white space continues the field (RFC 3261, 7.3.1).
-func (m *Message) fieldLen(b []byte) (n int) {
-	for {
-		i := bytes.Index(b[n:], []byte(m.LineEnd))
-		if i < 0 {
-			return len(b)
+// field cuts the first header field off: up to a line end that no white space
+// follows, which would continue the field (RFC 3261, 7.3.1).
+func (m *Message) field(b []byte) (raw, rest []byte) {
+	for n := 0; ; {
+		end := bytes.Index(b[n:], []byte(m.LineEnd))
+		if end < 0 {
+			return b, nil
 		}
-		next := n + i + len(m.LineEnd)
+		n += end
+		next := n + len(m.LineEnd)
 		if next == len(b) || b[next] != ' ' && b[next] != '\t' {
-			return n + i
+			return b[:n], b[next:]
 		}
 		n = next
 	}
+}
+
+// addHeader is false for a line without a colon.
+func (m *Message) addHeader(raw []byte) bool {
+	name, value, ok := bytes.Cut(raw, []byte(":"))
+	if ok {
+		m.Headers = append(m.Headers, Header{Name: bytes.TrimRight(name, " \t"), Value: bytes.TrimSpace(value), Raw: raw})
+	}
+	return ok
 }
 
 // compact maps the one-letter names of RFC 3261, 7.3.3 and later documents.
