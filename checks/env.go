@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -53,8 +54,10 @@ type Inputs struct {
 	Addresses []netip.Prefix `json:"addresses,omitempty"` // of why: what to explain; empty: those that matter
 	UDPPorts  string         `json:"udp_ports,omitempty"` // of why: "5060,10000-20000"; empty: the SIP and RTP ports
 	TCPPorts  string         `json:"tcp_ports,omitempty"`
-	Root      string         `json:"root,omitempty"` // the support bundle that was read instead of the machine
-	Admin     netip.Addr     `json:"admin,omitzero"` // who asks, logged in over SSH
+	Root      string         `json:"root,omitempty"`  // the support bundle that was read instead of the machine
+	Admin     netip.Addr     `json:"admin,omitzero"`  // who asks, logged in over SSH
+	Files     []string       `json:"files,omitempty"` // evidence, as typed
+	Compare   []string       `json:"compare,omitempty"`
 
 	Sudo bool `json:"sudo,omitempty"` // started with sudo, and so must be what is typed next
 }
@@ -76,6 +79,9 @@ type Env struct {
 	// given.
 	Account *Account
 
+	Files   []File // what the user handed over: captures, logs
+	Compare []File // captures of another place of the same way
+
 	OnProgress func(Event) // nil is silence
 
 	pbxOnce sync.Once
@@ -86,6 +92,13 @@ type Env struct {
 	session  once[*session.Client]
 	rtpPort  atomic.Int64             // the latest that FreshRTPPort has named; 0: none
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
+}
+
+// File is evidence that the user handed over.
+type File struct {
+	Name string // as typed; "-" is standard input
+	Open func() (io.ReadCloser, error)
+	Live bool // it ends when the user says so, and then all of it counts
 }
 
 // Event is what a check is doing, for the person waiting.

@@ -5,6 +5,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
 	"github.com/sipdoctor/sipdoctor/checks/blocked"
+	"github.com/sipdoctor/sipdoctor/checks/capture"
 	"github.com/sipdoctor/sipdoctor/checks/conntrack"
 	"github.com/sipdoctor/sipdoctor/checks/dns"
 	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
@@ -37,5 +38,6 @@ func Checks() []*checks.Check {
 		firewall.Check(),
 		fail2ban.Check(),
 		conntrack.Check(),
+		capture.Check(),
 	}
 }

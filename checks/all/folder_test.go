@@ -20,7 +20,7 @@ var named = regexp.MustCompile(`([a-z0-9-]+\.[a-z0-9.-]+)[":]`)
 func TestAFindingIsAtHomeInOneFolder(t *testing.T) {
 	known := map[string][]string{
 		"platform/lab/scenario.go":         nil, // what each office of the lab is about
-		"cmd/sipdoctor/render/evidence.go": {"sip-alg.rewriting", "sip-alg.proxying"},
+		"cmd/sipdoctor/render/evidence.go": {"sip-alg.rewriting", "sip-alg.proxying", "capture.rewritten", "capture.proxied"},
 		"cmd/sipdoctor/fix_compare.go":     {"fail2ban.no-effect", "fail2ban.ports-open", "fail2ban.some-no-effect"},
 		"checks/sipalg/where.go":           {"nat.double"},
 	}

@@ -54,6 +54,8 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newCheckCommand(s),
 		newWhyCommand(s),
 		newPBXCommand(s),
+		newCaptureCommand(s),
+		newExplainCommand(s),
 		newFixCommand(s),
 		newServeCommand(s),
 		newLabCommand(s),

@@ -125,7 +125,7 @@ func (p *page) columns(list []checks.Evidence, labels int) (name, left int) {
 // that was changed on its way was sent and arrived, everything else was
 // expected and seen.
 func (p *page) evidenceWords(finding string) (want, got string) {
-	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" {
+	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" || finding == "capture.rewritten" || finding == "capture.proxied" {
 		return p.say("sent", nil), p.say("arrived", nil)
 	}
 	return p.say("expected", nil), p.say("seen", nil)

@@ -1,0 +1,72 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
+)
+
+// busyHour is a capture of many calls at once: 99 % RTP, as a PBX's is.
+func busyHour(b *testing.B, calls int, talk time.Duration) []byte {
+	b.Helper()
+	s := tell()
+	var speakers []speaker
+	var dials []*dial
+	for i := range calls {
+		d := s.dial(officeAt, pbxAt)
+		d.request("INVITE", sdp("203.0.113.1:4000"))
+		d.answer("100 Trying")
+		d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+		d.request("ACK")
+		dials = append(dials, d)
+		one, two := up, down
+		one.ssrc, two.ssrc = uint32(2*i), uint32(2*i+1)
+		speakers = append(speakers, one, two)
+	}
+	s.talk(talk, speakers...)
+	for _, d := range dials {
+		d.request("BYE")
+		d.answer("200 OK")
+	}
+	return s.Bytes()
+}
+
+// BenchmarkCapture reads a capture of calls: their packets' headers alone, and all of
+// it. Aim: at most 5 times the headers.
+func BenchmarkCapture(b *testing.B) {
+	file := busyHour(b, 200, 20*time.Second)
+	b.Run("headers", func(b *testing.B) {
+		b.SetBytes(int64(len(file)))
+		for b.Loop() {
+			r, err := pcap.NewReader(bytes.NewReader(file))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var x pcap.Decoder
+			for {
+				f, err := r.NextFrame()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				x.Decode(f)
+			}
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		b.SetBytes(int64(len(file)))
+		for b.Loop() {
+			o, err := observe(context.Background(), &checks.Env{Files: []checks.File{{Name: "busy.pcap", Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(file)), nil
+			}}}})
+			if err != nil || len(o.Streams) != 400 {
+				b.Fatal(err, len(o.Streams))
+			}
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// The same registration that is refused, as it is printed by each system.
+var (
+	traceRegister = []string{
+		"REGISTER sip:198.51.100.2 SIP/2.0", "Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1;rport", "From: <sip:100@198.51.100.2>;tag=a",
+		"To: <sip:100@198.51.100.2>", "Call-ID: trace@192.168.88.10", "CSeq: 2 REGISTER",
+		`Authorization: Digest username="100", realm="asterisk", nonce="5f", uri="sip:198.51.100.2", response="00", algorithm=MD5`, "Content-Length: 0",
+	}
+	traceForbidden = []string{
+		"SIP/2.0 403 Forbidden", "Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1;rport=5060;received=192.168.88.10", "From: <sip:100@198.51.100.2>;tag=a",
+		"To: <sip:100@198.51.100.2>;tag=b", "Call-ID: trace@192.168.88.10", "CSeq: 2 REGISTER", "Content-Length: 0",
+	}
+)
+
+// printed is both messages, each between what stands before and after, every line
+// behind a prefix.
+func printed(before [2]string, prefix, after string) string {
+	var b strings.Builder
+	for i, m := range [][]string{traceRegister, traceForbidden} {
+		b.WriteString(before[i])
+		for _, line := range append(append([]string(nil), m...), "") {
+			b.WriteString(prefix + line + "\n")
+		}
+		b.WriteString(after)
+	}
+	return b.String()
+}
+
+func readText(t *testing.T, text string) checks.Result {
+	t.Helper()
+	env := &checks.Env{Files: []checks.File{{Name: "trace.txt", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader([]byte(text))), nil
+	}}}}
+	return checks.Run(context.Background(), []*checks.Check{Check()}, env, checks.Meta{Command: "capture"}).Results[0]
+}
+
+func TestATraceIsReadAsEachSystemPrintsIt(t *testing.T) {
+	quoted := func(s string) string {
+		return "> " + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n> ") + "\n"
+	}
+	plain := printed([2]string{"", ""}, "", "")
+	for name, text := range map[string]string{
+		"the messages alone":      plain,
+		"with Windows' line ends": strings.ReplaceAll(plain, "\n", "\r\n"),
+		"quoted in a mail":        "Dear support,\n\nthis is what I see:\n" + quoted(plain) + "\nRegards\n",
+		"quoted twice":            quoted(quoted(plain)),
+		"broken by a mailer":      strings.ReplaceAll(plain, `uri="sip:`, "uri=\"sip:\n"),
+		"Asterisk, pjsip set logger on": printed([2]string{
+			"<--- Received SIP request (551 bytes) from UDP:192.168.88.10:5060 --->\n", "<--- Transmitting SIP response (499 bytes) to UDP:192.168.88.10:5060 --->\n",
+		}, "", "\n"),
+		"Asterisk's log file": printed([2]string{
+			"[2026-01-02 10:00:00] VERBOSE[12] res_pjsip_logger.c: <--- Received SIP request (551 bytes) from UDP:192.168.88.10:5060 --->\n",
+			"[2026-01-02 10:00:00] VERBOSE[12] res_pjsip_logger.c: <--- Transmitting SIP response (499 bytes) to UDP:192.168.88.10:5060 --->\n",
+		}, "", "\n[2026-01-02 10:00:01] NOTICE[12] chan: something else\n"),
+		"Asterisk, sip set debug on": printed([2]string{
+			"<--- SIP read from UDP:192.168.88.10:5060 --->\n", "<--- Transmitting (NAT) to 192.168.88.10:5060 --->\n",
+		}, "", "<------------->\n--- (8 headers 0 lines) ---\n"),
+		"FreeSWITCH, sofia global siptrace on": printed([2]string{
+			"recv 551 bytes from udp/[192.168.88.10]:5060 at 10:00:00.123456:\n   ------------------------------------------------------------------------\n",
+			"send 499 bytes to udp/[192.168.88.10]:5060 at 10:00:00.130000:\n   ------------------------------------------------------------------------\n",
+		}, "   ", "   ------------------------------------------------------------------------\n"),
+		"sngrep": printed([2]string{
+			"2026/01/02 10:00:00.123456 192.168.88.10:5060 -> 198.51.100.2:5060\n", "2026/01/02 10:00:00.130000 198.51.100.2:5060 -> 192.168.88.10:5060\n",
+		}, "", "\n"),
+		"Homer": printed([2]string{
+			"proto:UDP 2026-01-02T10:00:00.123456Z  192.168.88.10:5060 ---> 198.51.100.2:5060\n\n", "proto:UDP 2026-01-02T10:00:00.13Z  198.51.100.2:5060 ---> 192.168.88.10:5060\n\n",
+		}, "", "\n"),
+		"ngrep -W byline": printed([2]string{
+			"U 2026/01/02 10:00:00.123456 192.168.88.10:5060 -> 198.51.100.2:5060 #1\n", "U 2026/01/02 10:00:00.130000 198.51.100.2:5060 -> 192.168.88.10:5060 #2\n",
+		}, "", "\n"),
+		"Cisco, debug ccsip messages": printed([2]string{
+			"*Jan  2 10:00:00.123: //-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\nReceived: \n", "*Jan  2 10:00:00.130: //-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\nSent: \n",
+		}, "", "\n"),
+		"Avaya IP Office": printed([2]string{
+			"670286mS SIP Rx: UDP 192.168.88.10:5060 -> 198.51.100.2:5060\n", "670294mS SIP Tx: UDP 198.51.100.2:5060 -> 192.168.88.10:5060\n",
+		}, "    ", "670301mS RES: Thu 15/3/2012 FreeMem=75513804\n"),
+		"a phone's syslog": printed([2]string{"", ""}, "<134>Jan  2 10:00:00 phone sua [1234]: ", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := readText(t, text)
+			f := factsOf(t, r)
+			if f.SIPMessages != 2 {
+				t.Fatalf("%d messages", f.SIPMessages)
+			}
+			c := f.Calls[0]
+			got := fmt.Sprint(c.Method, " ", c.Outcome, " ", c.FinalCode, " from ", c.Client)
+			if want := "REGISTER rejected 403 from 192.168.88.10:5060"; got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			var found []string
+			for _, f := range r.Findings {
+				found = append(found, f.ID+" "+string(f.Severity))
+			}
+			if diff := cmp.Diff([]string{"capture.credentials-refused critical"}, found); diff != "" || r.Status != checks.Fail {
+				t.Error(r.Status, diff)
+			}
+			if e := r.Findings[0].Evidence; !strings.Contains(fmt.Sprint(e[0].Says["name"]), "line") {
+				t.Errorf("the evidence names no line: %+v", e)
+			}
+		})
+	}
+}
+
+func TestABodyIsReadToItsEnd(t *testing.T) {
+	invite := strings.Join([]string{
+		"INVITE sip:200@198.51.100.2 SIP/2.0", "Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1", "From: <sip:100@x>;tag=a", "To: <sip:200@x>", "Call-ID: body", "CSeq: 1 INVITE",
+		"Content-Type: application/sdp", "", "v=0", "o=- 1 1 IN IP4 10.0.0.1", "s=-", "c=IN IP4 10.0.0.1", "t=0 0", "m=audio 4000 RTP/AVP 8", "a=sendrecv", "",
+		"Is this right? The phone says: not found.", "",
+	}, "\n")
+	for name, text := range map[string]string{
+		"as it is":                 invite,
+		"the empty line was lost":  strings.Replace(invite, "sdp\n\nv=0", "sdp\nv=0", 1),
+		"with an empty line more":  strings.Replace(invite, "sdp\n\nv=0", "sdp\n\n\nv=0", 1),
+		"nothing after the body":   strings.Split(invite, "\nIs this")[0],
+		"another message after it": strings.Split(invite, "\nIs this")[0] + "\n" + strings.Join(traceForbidden, "\n") + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o Observed
+			r := newReading(&o)
+			if _, err := r.trace(t.Context(), strings.NewReader(text)); err != nil {
+				t.Fatal(err)
+			}
+			r.finish()
+			m := o.Dialogs[0].Messages[0]
+			if m.SDP == nil || len(m.SDP.Media) != 1 || m.SDP.Media[0].Addr != "10.0.0.1" || m.SDP.Media[0].Port != 4000 {
+				t.Errorf("%+v", m.SDP)
+			}
+			if want := netip.MustParseAddrPort("198.51.100.2:5060"); m.Dst != want {
+				t.Errorf("sent to %s, want %s", m.Dst, want)
+			}
+		})
+	}
+}
+
+func TestProseIsNoTrace(t *testing.T) {
+	for _, text := range []string{
+		"hello, world\n", "The server answered SIP/2.0 404 Not Found to us.\n", "INVITE sip:200@pbx SIP/2.0 is what the phone sends.\n", strings.Repeat("x", 200_000),
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		r := readText(t, text)
+		if r.Status != checks.Inconclusive || factsOf(t, r).SIPMessages != 0 {
+			t.Errorf("%.40q: %s, %d messages", text, r.Status, factsOf(t, r).SIPMessages)
+		}
+	}
+}
+
+func FuzzTrace(f *testing.F) {
+	f.Add(printed([2]string{"<--- SIP read from UDP:192.168.88.10:5060 --->\n", "x"}, "  ", "<--->\n"))
+	f.Fuzz(func(t *testing.T, text string) {
+		var o Observed
+		r := newReading(&o)
+		_, _ = r.trace(t.Context(), strings.NewReader(text))
+		r.finish()
+		judge(o, nil)
+	})
+}
