@@ -61,7 +61,16 @@ type view struct {
 
 // judges look for one kind of fault each, the surest first: an exchange that one
 // has explained is no other's.
-var judges = []func(*view) []checks.Finding{compared, unanswered, credentials, lostACK, refused, audio, quality}
+var judges = []func(*view) []checks.Finding{
+	compared,
+	unanswered,
+	credentials,
+	lostACK,
+	refused,
+
+	audio,
+	quality,
+}
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}}
