@@ -102,11 +102,11 @@ func branchOf(via string) string {
 	return rest[:end]
 }
 
-// method is what the exchange is about: that of its first request which is no ACK.
-func (x *exchange) method() string {
-	for _, t := range x.list {
-		if t.first.Method != "ACK" {
-			return t.first.Method
+// method is what the exchange is about: that of its first message which is no ACK.
+func (d *Dialog) method() string {
+	for i := range d.Messages {
+		if m := d.Messages[i].Method; m != "ACK" {
+			return m
 		}
 	}
 	return "ACK"

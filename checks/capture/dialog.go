@@ -18,6 +18,7 @@ const (
 type dialogs struct {
 	byID  map[string]*heldDialog
 	order []*heldDialog
+	full  int // how many there are when room has to be made
 }
 
 type heldDialog struct {
@@ -32,7 +33,7 @@ func hashOf(b []byte) uint64 { return maphash.Bytes(seed, b) }
 // add keeps a message, or counts it where the same was sent before.
 func (l *dialogs) add(id string, m Message, sum uint64) {
 	if l.byID == nil {
-		l.byID = map[string]*heldDialog{}
+		l.byID, l.full = map[string]*heldDialog{}, roomForDialogs
 	}
 	d := l.byID[id]
 	if d == nil {

@@ -54,9 +54,41 @@ type RTPStream struct {
 
 // view is what the judge looks at.
 type view struct {
-	o     Observed
-	calls []*exchange
-	found map[*exchange]string // the finding that an exchange belongs to
+	o      Observed
+	calls  []*exchange
+	found  map[*exchange]string // the finding that an exchange belongs to
+	codecs map[codecKey]string  // as session descriptions name them
+}
+
+// codecKey is a payload type at an end.
+type codecKey struct {
+	at   netip.AddrPort
+	kind int
+}
+
+// codecsOf collects what the ends call their payload types.
+func codecsOf(dialogs []Dialog) map[codecKey]string {
+	out := map[codecKey]string{}
+	for i := range dialogs {
+		for j := range dialogs[i].Messages {
+			sdp := dialogs[i].Messages[j].SDP
+			if sdp == nil {
+				continue
+			}
+			for k := range sdp.Media {
+				at, ok := sdp.Media[k].at()
+				if !ok {
+					continue
+				}
+				for _, c := range sdp.Media[k].Codecs {
+					if key := (codecKey{at, int(c.Type)}); out[key] == "" {
+						out[key] = c.Name
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 // judges look for one kind of fault each, the surest first: an exchange that one
@@ -73,14 +105,15 @@ var judges = []func(*view) []checks.Finding{
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}}
+	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}, codecs: codecsOf(o.Dialogs)}
 	var j checks.Judgement
 	for _, look := range judges {
 		j.Findings = append(j.Findings, look(v)...)
 	}
 	checks.WorstFirst(j.Findings)
 	j.Facts, j.Notes = v.facts(), v.notes()
-	args := words.Args{"packets": o.Packets, "messages": o.Messages, "calls": v.count("INVITE"), "registrations": v.count("REGISTER"), "streams": len(o.Streams)}
+	args := words.Args{"packets": o.Packets, "messages": o.Messages, "calls": v.count("INVITE") + o.Folded.Calls,
+		"registrations": v.count("REGISTER") + o.Folded.Registrations, "streams": len(o.Streams) + o.Folded.Streams}
 	j.Summary = words.Say("capture.summary.read", args)
 	if c := v.o.Compared; c != nil {
 		j.Summary = words.Say("capture.summary.compared", words.Args{"pairs": c.Pairs, "same": c.Same})
@@ -157,23 +190,9 @@ func (v *view) payload(s *Stream) string {
 			best = kind
 		}
 	}
-	for i := range v.o.Dialogs {
-		for j := range v.o.Dialogs[i].Messages {
-			sdp := v.o.Dialogs[i].Messages[j].SDP
-			if sdp == nil {
-				continue
-			}
-			for k := range sdp.Media {
-				m := &sdp.Media[k]
-				if at, ok := m.at(); !ok || at != s.Dst && at != s.Src {
-					continue
-				}
-				for _, c := range m.Codecs {
-					if int(c.Type) == best && c.Name != "" {
-						return c.Name
-					}
-				}
-			}
+	for _, at := range []netip.AddrPort{s.Dst, s.Src} {
+		if name := v.codecs[codecKey{at, best}]; name != "" {
+			return name
 		}
 	}
 	if name := staticCodecs[uint8(best)]; name != "" && best >= 0 {
@@ -194,6 +213,9 @@ func (v *view) notes() (list []words.Text) {
 	}
 	if n := v.o.CutSIP; n > 0 {
 		list = append(list, words.Say("capture.note.cut-sip", words.Args{"n": n}))
+	}
+	if f := v.o.Folded; f != (Folded{}) {
+		list = append(list, words.Say("capture.note.folded", words.Args{"calls": f.Calls, "registrations": f.Registrations, "others": f.Others, "left": f.Left}))
 	}
 	s := v.o.Skipped
 	if n := s.Incomplete; n > 0 {

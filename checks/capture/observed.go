@@ -21,6 +21,7 @@ type Observed struct {
 	CutSIP    int            `json:"cut_sip,omitempty"` // messages of which the capture kept only a part
 	Dialogs   []Dialog       `json:"dialogs"`
 	Streams   []Stream       `json:"streams"`
+	Folded    Folded         `json:"folded,omitzero"`
 	RTCP      int            `json:"rtcp,omitempty"`
 	STUN      int            `json:"stun,omitempty"`
 	TLS       []Encrypted    `json:"tls,omitempty"` // connections that may carry SIP

@@ -157,6 +157,7 @@ func (r *reading) message(d *pcap.Datagram, b []byte, transport string) {
 	}
 	r.remember(s, id, b[max(0, sip.Start(b)):])
 	r.dialogs.add(id, s, hashOf(b))
+	r.fold()
 }
 
 // wantedStream reports whether SIP, a WebSocket that may carry it, HEP or TLS

@@ -56,6 +56,7 @@ type rtpStream struct {
 	event    map[uint8]bool // payload types of telephone-event
 	payloads [128]int32
 	tos      [256]bool
+	gone     bool // its call is counted, and no longer kept
 }
 
 // announce notes what a session description says about a stream to come.

@@ -140,13 +140,25 @@ func (s *story) talk(d time.Duration, list ...speaker) {
 	}
 }
 
+// file is the story as a capture file.
+func (s *story) file() checks.File {
+	return checks.File{Name: "story.pcap", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(s.Bytes())), nil }}
+}
+
+// observe reads a story.
+func (s *story) observe(t *testing.T) Observed {
+	t.Helper()
+	o, err := observe(context.Background(), &checks.Env{Files: []checks.File{s.file()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // read runs the check on a story.
 func (s *story) read(t *testing.T) checks.Result {
 	t.Helper()
-	env := &checks.Env{Files: []checks.File{{Name: "story.pcap", Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(s.Bytes())), nil
-	}}}}
-	r := checks.Run(context.Background(), []*checks.Check{Check()}, env, checks.Meta{Command: "capture"})
+	r := checks.Run(context.Background(), []*checks.Check{Check()}, &checks.Env{Files: []checks.File{s.file()}}, checks.Meta{Command: "capture"})
 	return r.Results[0]
 }
 
