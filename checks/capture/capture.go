@@ -18,7 +18,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "capture", Words: ownWords, Group: "evidence", Bundle: true,
+		ID: "capture", Words: ownWords, Group: "evidence",
 		Timeout: 24 * time.Hour, // a live capture, or one that is piped in, takes as long as it takes
 	}, observe, judge)
 }
