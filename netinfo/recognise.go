@@ -50,6 +50,14 @@ type candidate struct {
 	best  int // weight of the strongest clue
 }
 
+// RouterByMAC returns what a router's hardware address tells of it. A maker with
+// several product lines leaves Confidence at possible.
+func RouterByMAC(mac string) *Router {
+	r := &Router{Clues: []Clue{{Method: "oui", Value: Vendor(mac)}}}
+	r.recognise()
+	return r
+}
+
 // recognise fills in platform, vendor, confidence and alternatives of r from
 // its clues. A clue counts once a platform, however often the router repeats
 // it. Nothing is filled in when no rule matches.

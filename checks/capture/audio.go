@@ -179,7 +179,7 @@ func quality(v *view) (out []checks.Finding) {
 		if s.Packets < leastStream {
 			continue
 		}
-		loss := 100 * float64(s.lost()) / float64(max(1, s.Expected))
+		loss := s.lossPct()
 		if loss <= lossBad && s.JitterMS <= jitterBad {
 			continue
 		}
@@ -199,6 +199,6 @@ func (v *view) mos(s *Stream) float64 {
 	if name := v.payload(s); len(name) >= 4 && name[:4] == "G729" {
 		c = voice.G729A()
 	}
-	loss := 100 * float64(s.lost()) / float64(max(1, s.Expected))
+	loss := s.lossPct()
 	return float64(int(10*voice.MOS(voice.R(voice.Path{OneWayMS: c.DelayMS + 2*s.JitterMS, LossPct: loss}, c)))) / 10
 }

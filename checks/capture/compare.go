@@ -5,48 +5,37 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 )
 
 // Comparison is two captures of the same messages: Observed is the first, Other the
 // second.
 type Comparison struct {
+	Passage
 	Other Observed `json:"other"`
-	// Pairs are messages that both captures hold, Same those of them without a
-	// difference.
-	Pairs   int    `json:"pairs"`
-	Same    int    `json:"same"`
-	Changed []Pair `json:"changed"`
 	// FirstOnly and OtherOnly are messages that one capture lacks, within the time
 	// that both cover; the numbers may be higher than the lists are long.
 	FirstOnly []Message `json:"first_only"`
 	OtherOnly []Message `json:"other_only"`
 	Missing   [2]int    `json:"missing"` // in the other, in the first
-	// Delays are how much later, by the clocks of the captures, messages appear in
-	// the other: the smallest of those that go each way.
-	Toward *int64 `json:"toward_us,omitempty"` // messages that go from the first to the other
-	Back   *int64 `json:"back_us,omitempty"`
-	Full   bool   `json:"full,omitempty"` // there was no memory for all messages
-}
-
-// Pair is one message at both places.
-type Pair struct {
-	First    Message `json:"first"`
-	Other    Message `json:"other"`
-	FirstRaw []byte  `json:"first_raw"`
-	OtherRaw []byte  `json:"other_raw"`
-	Outward  bool    `json:"outward"` // it went from the first place to the other
+	// Silent are streams of the first capture that the other lacks wholly, and the
+	// other way round.
+	Silent [2][]Stream `json:"silent"`
+	Full   bool        `json:"full,omitempty"` // there was no memory for all messages
 }
 
 const (
 	// maxKept is how many bytes of messages are held to be compared.
 	maxKept = 96 << 20
-	// maxPairs, by kind of change, and maxOnly are how many are kept as examples.
-	maxPairs = 5
-	maxOnly  = 20
+	// maxOnly is how many messages that one capture lacks are kept as examples.
+	maxOnly = 20
+	// leastSession is how long the number of a session description must be to be
+	// that of one call: some systems count from 1.
+	leastSession = 6
 )
 
 // keeper holds the messages of a capture by what no device on the way changes.
@@ -58,38 +47,46 @@ type keeper struct {
 }
 
 type kept struct {
-	m    Message
-	raw  []byte
-	pair *kept
+	m       Message
+	raw     []byte
+	nextHop string
+	sum     uint64 // of its key, in a relay
+	pair    *kept
 }
 
-// key names a message: what a device that rewrites addresses leaves alone. second is
-// for devices that replace the Call-ID as well.
-func key(m *Message, id string) (first, second string) {
+// keys name a message by what devices on the way leave alone, the surest first: the
+// Call-ID; the tag, where the Call-ID was replaced; the session of the body, where the
+// tag was as well.
+func keys(m *Message, id string) []string {
 	rest := fmt.Sprintf("\x00%d\x00%s\x00%d", m.CSeq, m.Method, m.Status)
-	return id + rest, "\x00" + m.From.Tag + rest
+	out := []string{id + rest}
+	if m.From.Tag != "" {
+		out = append(out, "\x00tag "+m.From.Tag+rest)
+	}
+	if m.SDP != nil && len(m.SDP.Session) >= leastSession {
+		out = append(out, "\x00sdp "+m.SDP.Session+fmt.Sprintf("\x00%s\x00%d", m.Method, m.Status))
+	}
+	return out
 }
 
-func (k *keeper) keep(m Message, id string, raw []byte) {
+func (k *keeper) keep(m Message, id string, raw, ether []byte) {
 	if k.bytes += len(raw); k.bytes > maxKept {
 		k.full = true
 		return
 	}
-	h := &kept{m: m, raw: bytes.Clone(raw)}
+	h := &kept{m: m, raw: bytes.Clone(raw), nextHop: nextHop(ether)}
 	k.order = append(k.order, h)
 	if k.byKey == nil {
 		k.byKey = map[string][]*kept{}
 	}
-	first, second := key(&m, id)
-	k.byKey[first] = append(k.byKey[first], h)
-	if m.From.Tag != "" {
-		k.byKey[second] = append(k.byKey[second], h)
+	for _, name := range keys(&m, id) {
+		k.byKey[name] = append(k.byKey[name], h)
 	}
 }
 
 // compare reads the second captures and pairs their messages with those of the first.
 func (r *reading) compare(ctx context.Context, env *checks.Env, files []checks.File) error {
-	c := &Comparison{Changed: []Pair{}, FirstOnly: []Message{}, OtherOnly: []Message{}}
+	c := &Comparison{Passage: Passage{Changed: []Pair{}}, FirstOnly: []Message{}, OtherOnly: []Message{}}
 	r.o.Compared = c
 	other := newReading(&c.Other)
 	other.keeper = &keeper{}
@@ -105,107 +102,95 @@ func (r *reading) compare(ctx context.Context, env *checks.Env, files []checks.F
 	return err
 }
 
-// pair finds for each message of the first capture the same in the other: by
-// Call-ID, and where that was replaced by the tag. Copies pair up in their order.
+// pair finds for each message of the first capture the same in the other. Copies pair
+// up in their order.
 func (c *Comparison) pair(first, other *reading) {
 	for _, a := range first.keeper.order {
-		byID, byTag := key(&a.m, a.m.callID)
-		for _, k := range []string{byID, byTag} {
-			for _, b := range other.keeper.byKey[k] {
-				if b.pair == nil && a.pair == nil && (k == byID || b.m.callID != a.m.callID) {
+		for _, name := range keys(&a.m, a.m.callID) {
+			for _, b := range other.keeper.byKey[name] {
+				if b.pair == nil && a.pair == nil {
 					a.pair, b.pair = b, a
 				}
 			}
 		}
 	}
 	c.changes(first, other)
+	slices.SortStableFunc(c.Changed, func(a, b Pair) int { return cmp.Compare(a.First.Frame, b.First.Frame) })
 	c.lost(first, other)
 }
 
+// changes compares the messages of each pair.
 func (c *Comparison) changes(first, other *reading) {
-	shift := other.begin - first.begin
-	kinds := map[string]int{}
+	shift := (other.begin - first.begin) / 1000
 	for _, a := range first.keeper.order {
-		if a.pair == nil {
-			continue
-		}
-		b := a.pair
-		c.Pairs++
-		outward := outward(&a.m, &b.m)
-		if later := b.m.At - a.m.At + shift/1000; outward {
-			lower(&c.Toward, later)
-		} else {
-			lower(&c.Back, -later)
-		}
-		if bytes.Equal(a.raw, b.raw) {
-			c.Same++
-			continue
-		}
-		sent, arrived := a.raw, b.raw
-		if !outward {
-			sent, arrived = b.raw, a.raw
-		}
-		kind := fmt.Sprint(outward, a.m.Method, a.m.Status > 0)
-		for _, ch := range sip.Compare(sent, arrived) {
-			kind += " " + string(ch.Code)
-		}
-		if kinds[kind]++; kinds[kind] <= maxPairs {
-			c.Changed = append(c.Changed, Pair{First: a.m, Other: b.m, FirstRaw: a.raw, OtherRaw: b.raw, Outward: outward})
+		if a.pair != nil {
+			c.took(a, a.pair, a.pair.m.At-a.m.At+shift)
 		}
 	}
 }
 
-// lower keeps the smallest.
-func lower(best **int64, d int64) {
-	if *best == nil || d < **best {
-		*best = &d
+// ahead is how much the other place's clock is ahead of the first's, microseconds: as
+// far as messages that went both ways tell.
+func (c *Comparison) ahead() int64 {
+	switch {
+	case c.Toward != nil && c.Back != nil:
+		return (*c.Toward - *c.Back) / 2
+	case c.Toward != nil:
+		return *c.Toward
+	case c.Back != nil:
+		return -*c.Back
 	}
-}
-
-// outward tells whether a message went from the first place to the other: each
-// router on the way takes one from the TTL; without a router the request goes
-// away from whoever has the private address.
-func outward(a, b *Message) bool {
-	if a.TTL != b.TTL {
-		return a.TTL > b.TTL
-	}
-	if a.Dst == b.Dst && a.Src != b.Src {
-		return true // source NAT
-	}
-	if a.Src == b.Src && a.Dst != b.Dst {
-		return false
-	}
-	return a.Status == 0
+	return 0
 }
 
 // lost lists what only one capture holds while both were running.
 func (c *Comparison) lost(first, other *reading) {
-	begin, end := max(first.begin, other.begin), min(first.last, other.last)
-	within := func(r *reading, m *Message) bool {
-		at := r.begin + m.At*1000
+	readings, late := [2]*reading{first, other}, [2]int64{0, c.ahead() * 1000}
+	begin, end := max(first.begin, other.begin-late[1]), min(first.last, other.last-late[1])
+	within := func(i int, at int64) bool {
+		at = readings[i].begin + at*1000 - late[i]
 		return at >= begin && at <= end
 	}
-	for i, r := range []*reading{first, other} {
-		list := &c.FirstOnly
-		if i == 1 {
-			list = &c.OtherOnly
-		}
+	var media [2]map[netip.AddrPort]bool // of calls that both places saw
+	lists := [2]*[]Message{&c.FirstOnly, &c.OtherOnly}
+	for i, r := range readings {
+		media[i] = map[netip.AddrPort]bool{}
 		for _, k := range r.keeper.order {
-			if k.pair != nil || !within(r, &k.m) {
-				continue
-			}
-			if c.Missing[i]++; len(*list) < maxOnly {
-				*list = append(*list, k.m)
+			switch {
+			case k.pair != nil && k.m.SDP != nil:
+				for j := range k.m.SDP.Media {
+					if at, ok := k.m.SDP.Media[j].at(); ok {
+						media[i][at] = true
+					}
+				}
+			case k.pair == nil && within(i, k.m.At):
+				if c.Missing[i]++; len(*lists[i]) < maxOnly {
+					*lists[i] = append(*lists[i], k.m)
+				}
 			}
 		}
 	}
-	slices.SortStableFunc(c.Changed, func(a, b Pair) int { return cmp.Compare(a.First.Frame, b.First.Frame) })
+	var back Passage
+	alone := [2][]*Stream{
+		c.pairStreams(first.o.Streams, other.o.Streams, apart),
+		back.pairStreams(other.o.Streams, first.o.Streams, apart),
+	}
+	for i, list := range alone {
+		c.Silent[i] = []Stream{}
+		for _, s := range list {
+			if within(i, s.Begin) && within(i, s.End) && (media[i][s.Src] || media[i][s.Dst]) && len(c.Silent[i]) < maxOnly {
+				c.Silent[i] = append(c.Silent[i], *s)
+			}
+		}
+	}
 }
 
-// remember keeps a message where captures are compared.
-func (r *reading) remember(m Message, id string, raw []byte) {
+// remember keeps a message where captures are compared, and looks for it among those
+// that this capture holds already.
+func (r *reading) remember(d *pcap.Datagram, m Message, id string, raw []byte) {
+	r.relay.take(&r.o.Passed, &m, id, raw)
 	if r.keeper != nil {
 		m.callID = id
-		r.keeper.keep(m, id, raw)
+		r.keeper.keep(m, id, raw, d.Ether)
 	}
 }

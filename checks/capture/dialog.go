@@ -12,6 +12,10 @@ const (
 	// maxRepeat is how long after a message the same bytes are the same message
 	// sent again: 64*T1 (RFC 3261, 17.1.1.2) and a little.
 	maxRepeat = 40_000_000 // microseconds
+	// leastAgain is how soon a copy can be one that was sent again: after T1, 500 ms
+	// (RFC 3261, 17.1.1.1), or less where a system has measured a shorter way. What
+	// comes sooner is the same packet, captured twice.
+	leastAgain = 100_000 // microseconds
 )
 
 // dialogs are kept in the order in which they began.
@@ -44,8 +48,10 @@ func (l *dialogs) add(id string, m Message, sum uint64) {
 	for i := len(d.sums) - 1; i >= 0; i-- {
 		same := &d.Messages[i]
 		if d.sums[i] == sum && same.Src == m.Src && same.Dst == m.Dst && same.Interface == m.Interface && m.At-same.At < maxRepeat {
-			same.Again++
-			same.Last = m.At
+			if m.At-max(same.At, same.Last) >= leastAgain {
+				same.Again++
+				same.Last = m.At
+			}
 			return
 		}
 	}

@@ -182,6 +182,8 @@ func seconds(us int64) float64 {
 // lost is how many packets of a stream are missing.
 func (s *Stream) lost() int { return max(0, s.Expected-(s.Packets-s.Duplicate)) }
 
+func (s *Stream) lossPct() float64 { return 100 * float64(s.lost()) / float64(max(1, s.Expected)) }
+
 // payload names the codec that most of a stream uses.
 func (v *view) payload(s *Stream) string {
 	best := -1

@@ -150,7 +150,7 @@ func readSDP(body []byte) *SDP {
 		f := strings.Fields(v)
 		switch {
 		case line[0] == 'o' && len(f) == 6:
-			out.Origin = text([]byte(f[5]))
+			out.Session, out.Origin = text([]byte(f[1])), text([]byte(f[5]))
 		case line[0] == 'c' && len(f) == 3:
 			a, _, _ := strings.Cut(f[2], "/")
 			if media != nil {

@@ -26,7 +26,10 @@ type Observed struct {
 	STUN      int            `json:"stun,omitempty"`
 	TLS       []Encrypted    `json:"tls,omitempty"` // connections that may carry SIP
 	LostTCP   int            `json:"lost_tcp,omitempty"`
-	Compared  *Comparison    `json:"compared,omitempty"`
+	// Passed is what this capture holds twice: as it came to a device, and as the
+	// device sent it on.
+	Passed   Passage     `json:"passed,omitzero"`
+	Compared *Comparison `json:"compared,omitempty"`
 }
 
 // File is one capture file.
@@ -127,8 +130,9 @@ type Authorized struct {
 
 // SDP is a session description.
 type SDP struct {
-	Origin string  `json:"origin,omitempty"` // the address of o=
-	Media  []Media `json:"media"`
+	Origin  string  `json:"origin,omitempty"`  // the address of o=
+	Session string  `json:"session,omitempty"` // its number in o=
+	Media   []Media `json:"media"`
 }
 
 // Media is one m= line with what applies to it.
@@ -163,6 +167,8 @@ type Stream struct {
 	Payloads map[int]int    `json:"payloads"` // packets by payload type
 	Rate     int            `json:"rate"`     // of the clock, Hz
 	TOS      []uint8        `json:"tos"`
+	TTL      uint8          `json:"ttl,omitempty"`       // of the first packet
+	FirstSeq uint16         `json:"first_seq,omitempty"` // its sequence number
 
 	Packets   int     `json:"packets"`
 	Expected  int     `json:"expected"` // by the sequence numbers

@@ -24,6 +24,7 @@ type reading struct {
 	rtp     rtp
 	tls     map[[2]netip.AddrPort]bool
 	keeper  *keeper // where captures are compared
+	relay   relay
 	// fromText: the message stands in a text, and Frame is its line.
 	fromText bool
 }
@@ -155,7 +156,7 @@ func (r *reading) message(d *pcap.Datagram, b []byte, transport string) {
 	if s.SDP != nil {
 		r.rtp.announce(s.SDP)
 	}
-	r.remember(s, id, b[max(0, sip.Start(b)):])
+	r.remember(d, s, id, b[max(0, sip.Start(b)):])
 	r.dialogs.add(id, s, hashOf(b))
 	r.fold()
 }
@@ -192,4 +193,5 @@ func (r *reading) finish() {
 	o.LostTCP = r.tcp.Gaps
 	o.Dialogs = r.dialogs.list()
 	o.Streams = r.rtp.list()
+	o.Passed.pairStreams(o.Streams, o.Streams, passedOn)
 }

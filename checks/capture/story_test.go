@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -61,6 +62,8 @@ type dial struct {
 	cseq        int
 	branch      int
 	method      string
+	via         string                      // what the caller calls itself; empty: caller
+	through     func(message string) string // what a device makes of it; nil: nothing
 }
 
 func (s *story) dial(caller, pbx string) *dial {
@@ -91,7 +94,7 @@ func (d *dial) answer(status string, more ...string) {
 func (d *dial) message(from, to, start string, more []string) {
 	method := d.method
 	fields := []string{
-		start, fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", d.caller, d.id, d.branch), "From: <sip:100@pbx.example.net>;tag=a" + d.id,
+		start, fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", cmp.Or(d.via, d.caller), d.id, d.branch), "From: <sip:100@pbx.example.net>;tag=a" + d.id,
 		"To: <sip:200@pbx.example.net>", "Call-ID: " + d.id, fmt.Sprintf("CSeq: %d %s", d.cseq, method),
 	}
 	body := ""
@@ -104,7 +107,11 @@ func (d *dial) message(from, to, start string, more []string) {
 		}
 	}
 	fields = append(fields, fmt.Sprintf("Content-Length: %d", len(body)), "", body)
-	d.s.packet(from, to, 0x68, []byte(strings.Join(fields, "\r\n")))
+	whole := strings.Join(fields, "\r\n")
+	if d.through != nil {
+		whole = d.through(whole)
+	}
+	d.s.packet(from, to, 0x68, []byte(whole))
 }
 
 // sdp is a session description with one audio stream.

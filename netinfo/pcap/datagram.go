@@ -17,8 +17,11 @@ type Datagram struct {
 	VLAN      uint16 // the innermost; 0 is none
 	Tunnel    string // what the innermost header travelled in: "gre", "vxlan", "hep" …
 	Outgoing  bool   // the capturing machine sent it ("-i any" says so)
-	Cut       bool   // the capture kept less of it than was on the wire
-	Payload   []byte
+	// Ether is where the frame went and came from, 6 bytes each; nil where the
+	// link has no such addresses.
+	Ether   []byte
+	Cut     bool // the capture kept less of it than was on the wire
+	Payload []byte
 
 	Seq   uint32 // TCP
 	Flags uint8  // TCP: FIN SYN RST PSH ACK

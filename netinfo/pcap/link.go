@@ -86,6 +86,9 @@ func (x *Decoder) ethernet(b []byte, layers *int) outcome {
 	if len(b) < etherHeader {
 		return x.short()
 	}
+	if *layers == 1 {
+		x.d.Ether = b[:12]
+	}
 	return x.ether(be16(b[12:]), b[etherHeader:], layers)
 }
 
