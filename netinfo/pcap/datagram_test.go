@@ -86,6 +86,9 @@ func TestADatagramIsFoundInWhateverCarriesIt(t *testing.T) {
 				want := tt.want
 				want.Frame, want.Protocol, want.Src, want.Dst, want.Payload = 1, UDP, src, dst, hello
 				want.TOS, want.TTL = tos, ttl
+				if tt.link == linkEthernet {
+					want.Ether = tt.data[:12]
+				}
 				if diff := cmp.Diff(want, got, comparable); diff != "" {
 					t.Error(diff)
 				}
