@@ -56,6 +56,7 @@ type tracer struct {
 	r     *reading
 	line  int
 	found int
+	frame int // of a text that Wireshark wrote: the packet whose lines follow
 
 	told    pcap.Datagram // what the latest announcement said
 	sent    bool          // it says that this machine sent the message
@@ -74,7 +75,9 @@ func (r *reading) trace(ctx context.Context, in io.Reader) (found int, err error
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	for s.Scan() && ctx.Err() == nil {
 		t.line++
-		t.take(strings.TrimRight(s.Text(), "\r"))
+		for _, line := range unfolded(strings.TrimRight(s.Text(), "\r")) {
+			t.take(line)
+		}
 	}
 	t.end()
 	return t.found, s.Err()
@@ -82,7 +85,7 @@ func (r *reading) trace(ctx context.Context, in io.Reader) (found int, err error
 
 func (t *tracer) take(line string) {
 	line = mailQuote.ReplaceAllString(line, "")
-	if t.announced(line) {
+	if t.dissected(line) || t.announced(line) {
 		return
 	}
 	if at := sip.Start([]byte(line)); at >= 0 && !headerLine.MatchString(line) {
@@ -243,7 +246,9 @@ func (t *tracer) end() {
 	}
 	t.known = false
 	t.complete(m, &d)
-	d.Frame = t.begin
+	if d.Frame = t.begin; t.frame > 0 {
+		d.Frame = t.frame
+	}
 	if t.r.begin == 0 && d.Time != 0 {
 		t.r.begin = d.Time
 	}
@@ -257,7 +262,7 @@ func (t *tracer) end() {
 	}
 	t.r.o.Packets++
 	t.found++
-	t.r.fromText = true
+	t.r.fromText = t.frame == 0
 	t.r.message(&d, raw, transport)
 	t.r.fromText = false
 }

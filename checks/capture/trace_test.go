@@ -41,6 +41,11 @@ func printed(before [2]string, prefix, after string) string {
 	return b.String()
 }
 
+// oneLine is each message in one line.
+func oneLine(before, end string) string {
+	return before + strings.Join(traceRegister, end) + end + end + "\n" + before + strings.Join(traceForbidden, end) + end + end + "\n"
+}
+
 func readText(t *testing.T, text string) checks.Result {
 	t.Helper()
 	env := &checks.Env{Files: []checks.File{{Name: "trace.txt", Open: func() (io.ReadCloser, error) {
@@ -89,7 +94,10 @@ func TestATraceIsReadAsEachSystemPrintsIt(t *testing.T) {
 		"Avaya IP Office": printed([2]string{
 			"670286mS SIP Rx: UDP 192.168.88.10:5060 -> 198.51.100.2:5060\n", "670294mS SIP Tx: UDP 198.51.100.2:5060 -> 192.168.88.10:5060\n",
 		}, "    ", "670301mS RES: Thu 15/3/2012 FreeMem=75513804\n"),
-		"a phone's syslog": printed([2]string{"", ""}, "<134>Jan  2 10:00:00 phone sua [1234]: ", ""),
+		"Kamailio's xlog of $mb, by rsyslog":  oneLine("Jan  2 10:00:00 proxy kamailio[12]: INFO: <script>: ", "#015#012"),
+		"a logger that escapes line ends":     oneLine(`{"time":"2026-01-02T10:00:00Z","msg":"`, `\r\n`),
+		"OpenSIPS, xlog of $mb, as it stands": printed([2]string{"", ""}, "", "\nJan  2 10:00:01 proxy opensips[12]: something else\n"),
+		"a phone's syslog":                    printed([2]string{"", ""}, "<134>Jan  2 10:00:00 phone sua [1234]: ", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := readText(t, text)
@@ -113,6 +121,72 @@ func TestATraceIsReadAsEachSystemPrintsIt(t *testing.T) {
 				t.Errorf("the evidence names no line: %+v", e)
 			}
 		})
+	}
+}
+
+// A call as Wireshark exports it, before version 3 with names.
+func TestWiresharksTextIsACapture(t *testing.T) {
+	const text = `No.     Time           Source                Destination           Protocol Length Info
+      7 0.000000       192.168.88.10         198.51.100.2          SIP/SDP  700    Request: INVITE sip:200@198.51.100.2 |
+
+Frame 7: 700 bytes on wire (5600 bits), 700 bytes captured (5600 bits)
+    Epoch Time: 1764400000.250000000 seconds
+Ethernet II, Src: aa:bb:cc:00:00:01, Dst: aa:bb:cc:00:00:02
+Internet Protocol Version 4, Src: phone.example.net (192.168.88.10), Dst: 198.51.100.2 (198.51.100.2)
+User Datagram Protocol, Src Port: sip (5060), Dst Port: 5062
+Session Initiation Protocol (INVITE)
+    Request-Line: INVITE sip:200@198.51.100.2 SIP/2.0
+        Method: INVITE
+    Message Header
+        Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1
+            Transport: UDP
+        From: <sip:100@198.51.100.2>;tag=a
+            SIP from address: sip:100@198.51.100.2
+        To: <sip:200@198.51.100.2>
+        Call-ID: exported@192.168.88.10
+        [Generated Call-ID: exported@192.168.88.10]
+        CSeq: 1 INVITE
+            Sequence Number: 1
+        Content-Type: application/sdp
+        Content-Length: 120
+    Message Body
+        Session Description Protocol
+            Session Description Protocol Version (v): 0
+            Owner/Creator, Session Id (o): - 1 1 IN IP4 192.168.88.10
+                Owner Username: -
+            Connection Information (c): IN IP4 192.168.88.10
+            Media Description, name and address (m): audio 4000 RTP/AVP 8
+                Media Port: 4000
+            Media Attribute (a): rtpmap:8 PCMA/8000
+
+Frame 9: 400 bytes on wire (3200 bits), 400 bytes captured (3200 bits)
+    Epoch Time: 1764400000.500000000 seconds
+Internet Protocol Version 4, Src: 198.51.100.2, Dst: 192.168.88.10
+User Datagram Protocol, Src Port: 5062, Dst Port: 5060
+Session Initiation Protocol (488)
+    Status-Line: SIP/2.0 488 Not Acceptable Here
+    Message Header
+        Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1
+        From: <sip:100@198.51.100.2>;tag=a
+        To: <sip:200@198.51.100.2>;tag=b
+        Call-ID: exported@192.168.88.10
+        CSeq: 1 INVITE
+        Content-Length: 0
+`
+	r := readText(t, text)
+	c := factsOf(t, r).Calls[0]
+	if got, want := fmt.Sprintln(c.Frame, c.Outcome, c.FinalCode, c.Client, c.Server, c.LengthS), "7 rejected 488 192.168.88.10:5060 198.51.100.2:5062 0.25\n"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	o, err := observe(context.Background(), &checks.Env{Files: []checks.File{{Name: "export.txt", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer := o.Dialogs[0].Messages[0]
+	if at, ok := offer.SDP.Media[0].at(); !ok || at != netip.MustParseAddrPort("192.168.88.10:4000") || offer.Line {
+		t.Errorf("%+v", offer)
 	}
 }
 
