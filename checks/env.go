@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +58,9 @@ type Inputs struct {
 	Root      string         `json:"root,omitempty"`  // the support bundle that was read instead of the machine
 	Admin     netip.Addr     `json:"admin,omitzero"`  // who asks, logged in over SSH
 	Files     []string       `json:"files,omitempty"` // evidence, as typed
-	Compare   []string       `json:"compare,omitempty"`
+	// TakenFor is what diagnose took each of them for.
+	TakenFor map[string][]string `json:"taken_for,omitempty"`
+	Compare  []string            `json:"compare,omitempty"`
 
 	Sudo bool `json:"sudo,omitempty"` // started with sudo, and so must be what is typed next
 }
@@ -99,6 +102,18 @@ type File struct {
 	Name string // as typed; "-" is standard input
 	Open func() (io.ReadCloser, error)
 	Live bool // it ends when the user says so, and then all of it counts
+	// For are the checks that it is evidence for; empty: whichever the run has.
+	For []string
+}
+
+// FilesFor are the files that a check is to read.
+func (e *Env) FilesFor(check string) (list []File) {
+	for _, f := range e.Files {
+		if len(f.For) == 0 || slices.Contains(f.For, check) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // Event is what a check is doing, for the person waiting.

@@ -30,7 +30,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	if len(env.Compare) > 0 {
 		r.keeper = &keeper{}
 	}
-	for _, f := range env.Files {
+	for _, f := range env.FilesFor("capture") {
 		if err := r.open(ctx, env, f); err != nil {
 			r.finish()
 			return o, err

@@ -142,32 +142,45 @@ func readEvidence(ctx context.Context, s streams, o *reporting, command string, 
 }
 
 // evidence are the files to read: "-" is standard input, and a folder stands for the
-// files in it, by name. One that cannot be opened is a mistake of the command line.
+// files in it, by name.
 func evidence(stdin io.Reader, names []string) (out []checks.File, err error) {
 	for _, name := range names {
 		if name == "-" {
 			out = append(out, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
 			continue
 		}
-		in, err := os.Stat(name)
+		list, err := filesOf(name)
 		if err != nil {
-			return nil, usage("say.evidence", words.Args{"why": cause(err)})
-		}
-		list := []string{name}
-		if in.IsDir() {
-			if list, err = filesIn(name); err != nil {
-				return nil, usage("say.evidence", words.Args{"why": cause(err)})
-			}
-			if len(list) == 0 {
-				return nil, usage("say.folder-empty", words.Args{"folder": words.Raw(name)})
-			}
+			return nil, err
 		}
 		for _, f := range list {
-			if err := recognised(f); err != nil {
+			if err := recognised(f.Name); err != nil {
 				return nil, err
 			}
-			out = append(out, checks.File{Name: f, Open: func() (io.ReadCloser, error) { return os.Open(f) }})
 		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+// filesOf is a file, or those of a folder. One that is not there is a mistake of the
+// command line.
+func filesOf(name string) (out []checks.File, err error) {
+	in, err := os.Stat(name)
+	if err != nil {
+		return nil, usage("say.evidence", words.Args{"why": cause(err)})
+	}
+	list := []string{name}
+	if in.IsDir() {
+		if list, err = filesIn(name); err != nil {
+			return nil, usage("say.evidence", words.Args{"why": cause(err)})
+		}
+		if len(list) == 0 {
+			return nil, usage("say.folder-empty", words.Args{"folder": words.Raw(name)})
+		}
+	}
+	for _, f := range list {
+		out = append(out, checks.File{Name: f, Open: func() (io.ReadCloser, error) { return os.Open(f) }})
 	}
 	return out, nil
 }

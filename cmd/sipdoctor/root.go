@@ -54,6 +54,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newCheckCommand(s),
 		newWhyCommand(s),
 		newPBXCommand(s),
+		newDiagnoseCommand(s),
 		newCaptureCommand(s),
 		newExplainCommand(s),
 		newFixCommand(s),
