@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -16,25 +17,30 @@ import (
 func busyHour(b *testing.B, calls int, talk time.Duration) []byte {
 	b.Helper()
 	s := tell()
+	s.busy(calls, talk)
+	return s.Bytes()
+}
+
+// busy tells of many calls at once.
+func (s *story) busy(calls int, talk time.Duration) {
 	var speakers []speaker
 	var dials []*dial
-	for i := range calls {
+	for range calls {
 		d := s.dial(officeAt, pbxAt)
-		d.request("INVITE", sdp("203.0.113.1:4000"))
+		port := 10_000 + 2*(s.calls%20_000)
+		here, there := fmt.Sprintf("203.0.113.1:%d", port), fmt.Sprintf("198.51.100.2:%d", port)
+		d.request("INVITE", sdp(here))
 		d.answer("100 Trying")
-		d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+		d.answer("200 OK", seen, sdp(there))
 		d.request("ACK")
 		dials = append(dials, d)
-		one, two := up, down
-		one.ssrc, two.ssrc = uint32(2*i), uint32(2*i+1)
-		speakers = append(speakers, one, two)
+		speakers = append(speakers, speaker{from: here, to: there, ssrc: uint32(2 * s.calls)}, speaker{from: there, to: here, ssrc: uint32(2*s.calls + 1)})
 	}
 	s.talk(talk, speakers...)
 	for _, d := range dials {
 		d.request("BYE")
 		d.answer("200 OK")
 	}
-	return s.Bytes()
 }
 
 // BenchmarkCapture reads a capture of calls: their packets' headers alone, and all of
