@@ -88,8 +88,31 @@ func last(a, b string) string {
 // JSON and others as an escape.
 var lineEnds = strings.NewReplacer("#015#012", "\n", "#012", "\n", `\r\n`, "\n")
 
-// unfolded splits a line that holds a whole message.
+// flat is the beginning of a message whose line ends a web page or a word processor has
+// made spaces.
+var (
+	flat      = regexp.MustCompile(`(?:[A-Z]{3,} sips?:\S+ SIP/2\.0|SIP/2\.0 [1-6]\d\d [^:]{0,60}) (?:Via|From|To|Call-ID|CSeq|Max-Forwards|Record-Route): `)
+	flatStart = regexp.MustCompile(` (<---|(?:[A-Z]{3,} sips?:\S+ SIP/2\.0|SIP/2\.0 [1-6]\d\d) )`)
+	flatField = regexp.MustCompile(` ((?:Via|Max-Forwards|From|To|Call-ID|CSeq|Contact|Record-Route|Route|Allow|Allow-Events|Supported|Require|Unsupported|` +
+		`User-Agent|Server|Organization|Date|Subject|Accept|Accept-[A-Z][a-z]+|Content-[A-Z][a-z]+|Expires|Session-Expires|Min-SE|Min-Expires|Retry-After|` +
+		`Authorization|Proxy-Authorization|WWW-Authenticate|Proxy-Authenticate|Reason|Warning|Event|Subscription-State|Diversion|Privacy|[XP]-[A-Za-z-]+): )`)
+	flatBody = regexp.MustCompile(` ([vosctmab]=)`)
+)
+
+// hidden is what some web pages show for anything with an @. Its space would end the
+// URI; a non-breaking one looks alike.
+var hidden = strings.NewReplacer("[email protected]", "[email\u00a0protected]")
+
+// unfolded splits a line that holds a whole message, or several.
 func unfolded(line string) []string {
+	line = hidden.Replace(line)
+	if flat.MatchString(line) {
+		line = flatField.ReplaceAllString(flatStart.ReplaceAllString(line, "\n$1"), "\n$1")
+		if head, body, ok := strings.Cut(line, " v=0 "); ok {
+			line = head + "\n\nv=0" + flatBody.ReplaceAllString(" "+body, "\n$1")
+		}
+		return strings.Split(line, "\n")
+	}
 	if !strings.Contains(line, "#012") && !strings.Contains(line, `\r\n`) {
 		return []string{line}
 	}

@@ -94,6 +94,9 @@ func TestATraceIsReadAsEachSystemPrintsIt(t *testing.T) {
 		"Avaya IP Office": printed([2]string{
 			"670286mS SIP Rx: UDP 192.168.88.10:5060 -> 198.51.100.2:5060\n", "670294mS SIP Tx: UDP 198.51.100.2:5060 -> 192.168.88.10:5060\n",
 		}, "    ", "670301mS RES: Thu 15/3/2012 FreeMem=75513804\n"),
+		"a web page without line ends": strings.ReplaceAll(printed([2]string{
+			"<--- Received SIP request (551 bytes) from UDP:192.168.88.10:5060 --->\n", "<--- Transmitting SIP response (499 bytes) to UDP:192.168.88.10:5060 --->\n",
+		}, "", ""), "\n", " ") + "\n",
 		"Kamailio's xlog of $mb, by rsyslog":  oneLine("Jan  2 10:00:00 proxy kamailio[12]: INFO: <script>: ", "#015#012"),
 		"a logger that escapes line ends":     oneLine(`{"time":"2026-01-02T10:00:00Z","msg":"`, `\r\n`),
 		"OpenSIPS, xlog of $mb, as it stands": printed([2]string{"", ""}, "", "\nJan  2 10:00:01 proxy opensips[12]: something else\n"),
