@@ -22,7 +22,8 @@ const (
 type dialogs struct {
 	byID  map[string]*heldDialog
 	order []*heldDialog
-	full  int // how many there are when room has to be made
+	room  int // for how many there is, whatever they are
+	full  int // how many there are when room has to be made again
 }
 
 type heldDialog struct {
@@ -37,7 +38,7 @@ func hashOf(b []byte) uint64 { return maphash.Bytes(seed, b) }
 // add keeps a message, or counts it where the same was sent before.
 func (l *dialogs) add(id string, m Message, sum uint64) {
 	if l.byID == nil {
-		l.byID, l.full = map[string]*heldDialog{}, roomForDialogs
+		l.byID = map[string]*heldDialog{}
 	}
 	d := l.byID[id]
 	if d == nil {

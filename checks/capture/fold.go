@@ -8,11 +8,10 @@ import (
 // A capture of a busy server holds more calls than memory should. Beyond a limit,
 // calls that are over and in which nothing is wrong are counted and forgotten.
 const (
-	// roomForDialogs is how many are kept whatever they are: some 60 MB.
+	// roomForDialogs is how many are kept whatever they are, some 60 MB; twice as
+	// many of all, open ones aside. What is wrong with thousands of calls shows
+	// itself in as many.
 	roomForDialogs = 5000
-	// roomForTrouble is how many are kept of all, open ones aside. What is wrong
-	// with thousands of calls shows itself in as many.
-	roomForTrouble = 10_000
 	// over is how long nothing must have followed: no copy of a message is later
 	// than 64*T1 (RFC 3261, 17.1.1.2).
 	over = maxRepeat
@@ -33,7 +32,7 @@ type Folded struct {
 // fold makes room when there are too many exchanges.
 func (r *reading) fold() {
 	l := &r.dialogs
-	if len(l.order) < l.full {
+	if len(l.order) < max(l.full, l.room) {
 		return
 	}
 	ends := r.rtp.byEnd()
@@ -41,11 +40,11 @@ func (r *reading) fold() {
 	l.order = slices.DeleteFunc(l.order, func(d *heldDialog) bool {
 		return d.quiet(now) && r.isPlain(d, ends) && r.forget(d, ends)
 	})
-	if spare := len(l.order) - roomForTrouble; spare > 0 {
+	if spare := len(l.order) - 2*l.room; spare > 0 {
 		kept := 0
 		l.order = slices.DeleteFunc(l.order, func(d *heldDialog) bool {
 			kept++
-			if kept <= roomForDialogs || spare == 0 || !d.quiet(now) {
+			if kept <= l.room || spare == 0 || !d.quiet(now) {
 				return false
 			}
 			spare--
@@ -54,7 +53,7 @@ func (r *reading) fold() {
 			return true
 		})
 	}
-	l.full = max(roomForDialogs, len(l.order)) + roomForDialogs/5
+	l.full = max(l.room, len(l.order)) + l.room/5
 	r.rtp.forget(l.order)
 }
 

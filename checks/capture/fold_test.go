@@ -12,7 +12,7 @@ import (
 func busyDay(calls int) *story {
 	s := tell()
 	for i := range calls {
-		port := 10_000 + 2*(i%10_000)
+		port := 10_000 + 2*(i%5000)
 		there, here := fmt.Sprintf("198.51.100.2:%d", port), fmt.Sprintf("203.0.113.1:%d", port)
 		d := s.dial(officeAt, pbxAt)
 		d.request("INVITE", sdp(here))
@@ -26,6 +26,7 @@ func busyDay(calls int) *story {
 		s.talk(100*time.Millisecond, list...)
 		d.request("BYE")
 		d.answer("200 OK")
+		s.wait(time.Second)
 		if i == calls/2 {
 			wrong := s.dial(phoneAt, pbxAt)
 			wrong.request("REGISTER")
@@ -38,10 +39,10 @@ func busyDay(calls int) *story {
 }
 
 func TestCallsThatWentWellMakeRoomForThoseThatDidNot(t *testing.T) {
-	const calls = 3 * roomForDialogs
-	o := busyDay(calls).observe(t)
+	const room, calls = 200, 1000
+	o := busyDay(calls).observeWith(t, room)
 	f, folded := judge(o, nil).Facts.(Facts), o.Folded
-	if kept := len(f.Calls); kept > roomForDialogs*6/5+1 || kept+folded.Calls != calls+1 {
+	if kept := len(f.Calls); kept > room*6/5+1 || kept+folded.Calls != calls+1 {
 		t.Errorf("%d exchanges kept, %+v counted; want all %d", kept, folded, calls+1)
 	}
 	deaf, refused := 0, 0
@@ -62,19 +63,29 @@ func TestCallsThatWentWellMakeRoomForThoseThatDidNot(t *testing.T) {
 }
 
 func TestMemoryIsBoundedByWhatIsOpen(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+	const room = 300
 	heap := func(calls int) uint64 {
-		o := busyDay(calls).observe(t)
+		o := busyDay(calls).observeWith(t, room)
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		runtime.KeepAlive(o)
 		return m.HeapAlloc
 	}
-	few, many := heap(2*roomForDialogs), heap(6*roomForDialogs)
-	if many > few+few/4+(8<<20) {
-		t.Errorf("%d MB hold 3 times as many calls as %d MB do", many>>20, few>>20)
+	few, many := heap(2*room), heap(12*room)
+	if many > few+few/4+(2<<20) {
+		t.Errorf("%d KiB hold 6 times as many calls as %d KiB do", many>>10, few>>10)
 	}
+}
+
+// observeWith reads a story with less room than usual.
+func (s *story) observeWith(t *testing.T, room int) (o Observed) {
+	t.Helper()
+	r := newReading(&o)
+	r.dialogs.room = room
+	if err := r.file(t.Context(), "story.pcap", &s.Buffer, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	r.finish()
+	return o
 }

@@ -32,6 +32,7 @@ type reading struct {
 func newReading(o *Observed) *reading {
 	r := &reading{o: o, tls: map[[2]netip.AddrPort]bool{}}
 	o.Requests, o.Responses, o.Dialogs, o.Streams = map[string]int{}, map[int]int{}, []Dialog{}, []Stream{}
+	r.dialogs.room = roomForDialogs
 	r.tcp.Wanted = wantedStream
 	r.tcp.Data = r.stream
 	return r
