@@ -57,13 +57,14 @@ func (x *exchange) add(m *Message) {
 	branch := branchOf(m.Via)
 	same := func(t *transaction) bool {
 		f := t.first
-		if f.CSeq != m.CSeq || t.client != client || t.server != server || f.Interface != m.Interface {
+		if f.CSeq != m.CSeq || t.client != client || f.Interface != m.Interface {
 			return false
 		}
 		if m.Method == "ACK" && f.Method == "INVITE" && m.Status == 0 {
-			return true // its branch is a new one after a 2xx (RFC 3261, 13.2.2.4)
+			// After a 2xx its branch is a new one, and it goes to the Contact (RFC 3261, 13.2.2.4).
+			return t.server == server || t.final()/100 == 2
 		}
-		return f.Method == m.Method && (branch == "" || branchOf(f.Via) == branch)
+		return t.server == server && f.Method == m.Method && (branch == "" || branchOf(f.Via) == branch)
 	}
 	i := len(x.list) - 1
 	for ; i >= 0 && !same(x.list[i]); i-- {

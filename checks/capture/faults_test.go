@@ -124,6 +124,18 @@ func TestWhatACaptureSays(t *testing.T) {
 			}
 			d.request("ACK")
 		}, checks.Fail, []string{"capture.ack-lost/sent/critical/198.51.100.2:5060"}, "answered", 200},
+		{"the ACK goes to the private address in the Contact", func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("INVITE", sdp("192.168.88.10:4000"))
+			d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
+			for range 4 {
+				d.method, d.pbx = "ACK", "10.0.0.5:5060"
+				d.repeat()
+				d.method, d.pbx = "INVITE", pbxAt
+				s.wait(2 * time.Second)
+				d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
+			}
+		}, checks.Fail, []string{"capture.ack-lost/sent/critical/198.51.100.2:5060"}, "answered", 200},
 		{"the caller never sends an ACK", func(s *story) {
 			d := s.dial(officeAt, pbxAt)
 			d.request("INVITE", sdp("203.0.113.1:4000"))
