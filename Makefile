@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test unit lab-tools lint fuzz bench mutants truth reports judged cross quick-cross clean
+.PHONY: build test unit lab-tools interop lint fuzz bench mutants truth reports judged cross quick-cross clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o sipdoctor ./cmd/sipdoctor
@@ -31,6 +31,12 @@ unit:
 
 lab-tools:
 	@sh testdata/lab-tools.sh
+	@sh testdata/asterisk-roots.sh
+
+# Of the lab, only the stories with real Asterisks, SIPp and Kamailio, in which
+# tshark and sngrep count as well: some two minutes, and two more the first time.
+interop: lab-tools
+	SIPDOCTOR_LAB=require $(GO) test -count=1 -vet=off -timeout 15m -run '^TestInterop' ./cmd/sipdoctor/labtest
 
 lint:
 	@out=$$(gofmt -l cmd checks netinfo fixes platform); test -z "$$out" || { echo "gofmt -w these: $$out"; exit 1; }

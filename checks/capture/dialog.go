@@ -49,7 +49,7 @@ func (l *dialogs) add(id string, m Message, sum uint64) {
 	for i := len(d.sums) - 1; i >= 0; i-- {
 		same := &d.Messages[i]
 		if d.sums[i] == sum && same.Src == m.Src && same.Dst == m.Dst && same.Interface == m.Interface && m.At-same.At < maxRepeat {
-			if m.At-max(same.At, same.Last) >= leastAgain {
+			if m.untimed || m.At-max(same.At, same.Last) >= leastAgain { // nobody prints a message twice
 				same.Again++
 				same.Last = m.At
 			}

@@ -252,7 +252,10 @@ func who(a netip.AddrPort) any {
 
 // line is a message in one line, as a stranger wrote it.
 func (m *Message) line() words.Text {
-	args := words.Args{"from": who(m.Src), "to": who(m.Dst), "again": m.Again, "last": seconds(m.Last - m.At)}
+	args := words.Args{"from": who(m.Src), "to": who(m.Dst), "again": m.Again, "last": seconds(m.Last - m.At), "timed": "yes"}
+	if m.Last <= m.At {
+		args["timed"] = "no"
+	}
 	if m.Status > 0 {
 		args["line"] = words.Raw(fmt.Sprintf("%d %s", m.Status, m.Phrase))
 	} else {

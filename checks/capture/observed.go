@@ -102,7 +102,8 @@ type Message struct {
 	Faults []sip.Fault `json:"faults,omitempty"`
 	Cut    bool        `json:"cut,omitempty"`
 
-	callID string // of one that is compared
+	callID  string // of one that is compared
+	untimed bool   // of a text that does not say when it was, or only to the second
 }
 
 // Party is one end of a dialog.

@@ -25,8 +25,9 @@ type reading struct {
 	tls     map[[2]netip.AddrPort]bool
 	keeper  *keeper // where captures are compared
 	relay   relay
-	// fromText: the message stands in a text, and Frame is its line.
-	fromText bool
+	// fromText: the message stands in a text, and Frame is its line. untimed: when it
+	// was is not known, or only to the second.
+	fromText, untimed bool
 }
 
 func newReading(o *Observed) *reading {
@@ -153,7 +154,7 @@ func (r *reading) message(d *pcap.Datagram, b []byte, transport string) {
 		r.o.Requests[m.Method]++
 	}
 	s := summarise(m, faults, d, transport)
-	s.At, s.Line = r.at(d), r.fromText
+	s.At, s.Line, s.untimed = r.at(d), r.fromText, r.untimed
 	if s.SDP != nil {
 		r.rtp.announce(s.SDP)
 	}

@@ -25,7 +25,13 @@ type announcement struct {
 const (
 	addrPattern = `\[?[0-9a-fA-F.:]+\]?:\d+|\[?[0-9a-fA-F.:]+\]?\.\d+`
 	timePattern = `\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?`
+	// stampWithin is how far into a line the time stands that a log puts before it.
+	stampWithin = 48
 )
+
+// stamp is such a time: Asterisk's "[Nov 29 10:06:30]" or with dateformat=%F %T.%3q,
+// Cisco's "*Jan  2 10:00:00.123:", syslog's.
+var stamp = regexp.MustCompile(timePattern + `|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?`)
 
 // announcements are tried in this order.
 var announcements = []announcement{
@@ -61,6 +67,8 @@ type tracer struct {
 	told    pcap.Datagram // what the latest announcement said
 	sent    bool          // it says that this machine sent the message
 	known   bool          // there was one, and no message since
+	before  string        // the line before this one
+	untimed bool          // when it was is not known, or only to the second
 	message []string      // lines so far
 	begin   int           // the line where it begins
 	indent  string        // what stood before the start line
@@ -75,8 +83,9 @@ func (r *reading) trace(ctx context.Context, in io.Reader) (found int, err error
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	for s.Scan() && ctx.Err() == nil {
 		t.line++
-		for _, line := range unfolded(strings.TrimRight(s.Text(), "\r")) {
+		for _, line := range unfolded(strings.TrimRight(s.Text(), "")) {
 			t.take(line)
+			t.before = line
 		}
 	}
 	t.end()
@@ -178,7 +187,12 @@ func (t *tracer) announced(line string) bool {
 		if strings.EqualFold(group("transport"), "tcp") || strings.EqualFold(group("transport"), "tls") {
 			t.told.Tunnel = strings.ToLower(group("transport"))
 		}
-		t.told.Time = timeOf(group("time"))
+		t.told.Time, t.untimed = timeOf(group("time"))
+		for _, l := range []string{line, t.before} { // Cisco announces on a line of its own
+			if t.told.Time == 0 {
+				t.told.Time, t.untimed = timeOf(stamp.FindString(l[:min(len(l), stampWithin)]))
+			}
+		}
 		return true
 	}
 	return false
@@ -210,19 +224,19 @@ func endpointOf(s string) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// timeOf reads a time; without a date it is one of a day of its own, which is enough
-// to compare.
-func timeOf(s string) int64 {
+// timeOf reads a time; without a year or a date it is one of its own, which is enough
+// to compare. Coarse is one that is known to the second, or not at all.
+func timeOf(s string) (ns int64, coarse bool) {
 	s = strings.NewReplacer("/", "-", "T", " ", ",", ".").Replace(s)
-	for _, layout := range []string{"2006-01-02 15:04:05.999999999", "15:04:05.999999999"} {
+	for _, layout := range []string{"2006-01-02 15:04:05.999999999", "Jan _2 15:04:05.999999999", "15:04:05.999999999"} {
 		if at, err := time.Parse(layout, s); err == nil {
 			if at.Year() == 0 {
 				at = at.AddDate(2000, 0, 0)
 			}
-			return at.UnixNano()
+			return at.UnixNano(), !strings.Contains(s, ".")
 		}
 	}
-	return 0
+	return 0, true
 }
 
 // end hands on the message that was read.
@@ -242,7 +256,7 @@ func (t *tracer) end() {
 	}
 	d := t.told
 	if !t.known {
-		d = pcap.Datagram{Protocol: pcap.UDP}
+		d, t.untimed = pcap.Datagram{Protocol: pcap.UDP}, true
 	}
 	t.known = false
 	t.complete(m, &d)
@@ -262,9 +276,9 @@ func (t *tracer) end() {
 	}
 	t.r.o.Packets++
 	t.found++
-	t.r.fromText = t.frame == 0
+	t.r.fromText, t.r.untimed = t.frame == 0, t.untimed
 	t.r.message(&d, raw, transport)
-	t.r.fromText = false
+	t.r.fromText, t.r.untimed = false, false
 }
 
 // complete finds the ends that the trace does not tell in the message itself: the

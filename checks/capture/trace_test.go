@@ -72,6 +72,13 @@ func TestATraceIsReadAsEachSystemPrintsIt(t *testing.T) {
 			"[2026-01-02 10:00:00] VERBOSE[12] res_pjsip_logger.c: <--- Received SIP request (551 bytes) from UDP:192.168.88.10:5060 --->\n",
 			"[2026-01-02 10:00:00] VERBOSE[12] res_pjsip_logger.c: <--- Transmitting SIP response (499 bytes) to UDP:192.168.88.10:5060 --->\n",
 		}, "", "\n[2026-01-02 10:00:01] NOTICE[12] chan: something else\n"),
+		"Asterisk's console as script records it": strings.ReplaceAll(printed([2]string{
+			"\r\x1b[Kpbx*CLI> \r\x1b[0K<--- Received SIP request (551 bytes) from UDP:192.168.88.10:5060 --->\n",
+			"\r\x1b[Kpbx*CLI> \r\x1b[0K<--- Transmitting SIP response (499 bytes) to UDP:192.168.88.10:5060 --->\n",
+		}, "", "\n\r\x1b[Kpbx*CLI> \r\x1b[0K\x1b[1;30m    -- \x1b[0mRemote UNIX connection\n"), "\n", "\r\r\n"),
+		"Kamailio, xlog of $si:$sp -> $Ri:$Rp and $mb": printed([2]string{
+			" 1(71) NOTICE: <script>: 192.168.88.10:5060 -> 198.51.100.2:5060\n", " 2(72) NOTICE: <script>: 198.51.100.2:5060 -> 192.168.88.10:5060\n",
+		}, "", "\n"),
 		"Asterisk, sip set debug on": printed([2]string{
 			"<--- SIP read from UDP:192.168.88.10:5060 --->\n", "<--- Transmitting (NAT) to 192.168.88.10:5060 --->\n",
 		}, "", "<------------->\n--- (8 headers 0 lines) ---\n"),
@@ -190,6 +197,41 @@ Session Initiation Protocol (488)
 	offer := o.Dialogs[0].Messages[0]
 	if at, ok := offer.SDP.Media[0].at(); !ok || at != netip.MustParseAddrPort("192.168.88.10:4000") || offer.Line {
 		t.Errorf("%+v", offer)
+	}
+}
+
+// Texts say when a message was, or do not; what was sent again shows all the same.
+func TestWhatATraceSaysIsSentAgain(t *testing.T) {
+	ok := strings.Join([]string{
+		"SIP/2.0 200 OK", "Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bK1", "From: <sip:100@198.51.100.2>;tag=a", "To: <sip:200@198.51.100.2>;tag=b",
+		"Call-ID: again@192.168.88.10", "CSeq: 1 INVITE", "Content-Length: 0", "", "",
+	}, "\n")
+	for name, c := range map[string]struct {
+		before [3]string
+		again  int
+		last   int64 // microseconds
+	}{
+		"without any time":             {[3]string{"", "", ""}, 2, 0},
+		"Asterisk's log":               {[3]string{"[Nov 29 10:06:30]", "[Nov 29 10:06:30]", "[Nov 29 10:06:31]"}, 2, 1_000_000},
+		"with a date of its own":       {[3]string{"[2026-11-29 10:06:30.100]", "[2026-11-29 10:06:30.600]", "[2026-11-29 10:06:31.600]"}, 2, 1_500_000},
+		"one packet that shows twice":  {[3]string{"[2026-11-29 10:06:30.100]", "[2026-11-29 10:06:30.101]", "[2026-11-29 10:06:30.102]"}, 0, 0},
+		"the time is on a line before": {[3]string{"*Nov 29 10:06:30.1: SIP/Msg:\n", "*Nov 29 10:06:30.6: SIP/Msg:\n", "*Nov 29 10:06:31.6: SIP/Msg:\n"}, 2, 1_500_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			for _, stamp := range c.before {
+				b.WriteString(stamp + " <--- Transmitting SIP response (300 bytes) to UDP:192.168.88.10:5060 --->\n" + ok)
+			}
+			var o Observed
+			r := newReading(&o)
+			if _, err := r.trace(t.Context(), strings.NewReader(b.String())); err != nil {
+				t.Fatal(err)
+			}
+			r.finish()
+			if m := o.Dialogs[0].Messages[0]; m.Again != c.again || max(0, m.Last-m.At) != c.last {
+				t.Errorf("sent again %d times within %d µs, want %d, %d", m.Again, m.Last-m.At, c.again, c.last)
+			}
+		})
 	}
 }
 

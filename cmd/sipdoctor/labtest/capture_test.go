@@ -14,11 +14,12 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/lab"
 )
 
-// tap captures on a node until stop is called, which returns the file.
+// tap captures on a node until stop is called, which returns the file. With a longer
+// snap length the kernel's buffer would have room for eight packets.
 func tap(t *testing.T, n *lab.Node) (stop func() string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "capture.pcap")
-	cmd := n.Command(context.Background(), "tcpdump", "-i", "any", "-s", "0", "-U", "--immediate-mode", "-Z", "root", "-w", name)
+	cmd := n.Command(context.Background(), "tcpdump", "-i", "any", "-s", "4096", "-B", "16384", "-U", "--immediate-mode", "-Z", "root", "-w", name)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
