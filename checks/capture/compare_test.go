@@ -26,7 +26,7 @@ func (dev device) tells(inner, outer *story) {
 	inner.now = 2 * time.Hour // so that a clock may be behind
 	in := inner.dial(private+":5060", pbxAt)
 	out := outer.dial(public+":5060", pbxAt)
-	out.id, out.via = in.id, private+":5060" // NAT leaves SIP alone
+	out.id, out.sentBy = in.id, private+":5060" // NAT leaves SIP alone
 	outer.now = inner.now + dev.clock + time.Millisecond
 	both := func(send func(d *dial)) {
 		if inner == outer { // a capture of both sides holds them one after the other

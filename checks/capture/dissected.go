@@ -99,13 +99,13 @@ var (
 	flatBody = regexp.MustCompile(` ([vosctmab]=)`)
 )
 
-// hidden is what some web pages show for anything with an @. Its space would end the
+// veiled is what some web pages show for anything with an @. Its space would end the
 // URI; a non-breaking one looks alike.
-var hidden = strings.NewReplacer("[email protected]", "[email\u00a0protected]")
+var veiled = strings.NewReplacer("[email protected]", "[email\u00a0protected]")
 
 // unfolded splits a line that holds a whole message, or several.
 func unfolded(line string) []string {
-	line = hidden.Replace(line)
+	line = veiled.Replace(line)
 	if flat.MatchString(line) {
 		line = flatField.ReplaceAllString(flatStart.ReplaceAllString(line, "\n$1"), "\n$1")
 		if head, body, ok := strings.Cut(line, " v=0 "); ok {

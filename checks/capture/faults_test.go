@@ -84,14 +84,14 @@ func TestWhatACaptureSays(t *testing.T) {
 			d.answer("401 Unauthorized", ask)
 			d.request("REGISTER", prove)
 			d.answer("403 Forbidden")
-		}, checks.Fail, []string{"capture.credentials-refused//critical/100"}, "rejected", 403},
+		}, checks.Fail, []string{"capture.credentials-refused/unsaid/critical/100"}, "rejected", 403},
 		{"a wrong password, as PJSIP refuses it", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			d.request("REGISTER")
 			d.answer("401 Unauthorized", ask)
 			d.request("REGISTER", prove)
 			d.answer("401 Unauthorized", ask)
-		}, checks.Fail, []string{"capture.credentials-refused//critical/100"}, "unauthorised", 401},
+		}, checks.Fail, []string{"capture.credentials-refused/unsaid/critical/100"}, "unauthorised", 401},
 		{"a nonce that was too old", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			d.request("REGISTER", prove)
@@ -123,7 +123,7 @@ func TestWhatACaptureSays(t *testing.T) {
 				s.wait(time.Second)
 			}
 			d.request("ACK")
-		}, checks.Fail, []string{"capture.ack-lost/sent/critical/198.51.100.2:5060"}, "answered", 200},
+		}, checks.Fail, []string{"capture.ack-lost/private/critical/198.51.100.2:5060"}, "answered", 200},
 		{"the ACK goes to the private address in the Contact", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			d.request("INVITE", sdp("192.168.88.10:4000"))
@@ -135,7 +135,7 @@ func TestWhatACaptureSays(t *testing.T) {
 				s.wait(2 * time.Second)
 				d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
 			}
-		}, checks.Fail, []string{"capture.ack-lost/sent/critical/198.51.100.2:5060"}, "answered", 200},
+		}, checks.Fail, []string{"capture.ack-lost/private/critical/198.51.100.2:5060"}, "answered", 200},
 		{"the caller never sends an ACK", func(s *story) {
 			d := s.dial(officeAt, pbxAt)
 			d.request("INVITE", sdp("203.0.113.1:4000"))

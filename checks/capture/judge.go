@@ -54,10 +54,19 @@ type RTPStream struct {
 
 // view is what the judge looks at.
 type view struct {
-	o      Observed
-	calls  []*exchange
-	found  map[*exchange]string // the finding that an exchange belongs to
-	codecs map[codecKey]string  // as session descriptions name them
+	o     Observed
+	calls []*exchange
+	found map[*exchange]string // the finding that an exchange belongs to
+
+	accepted acceptance    // accounts that a server let in
+	proves   map[way]int64 // when a client last proved itself
+	near     surroundings
+	sent     map[netip.AddrPort]int // messages by sender
+	hidden   []hidden
+	seenBy   map[[2]netip.Addr]bool
+	// recovered are OPTIONS without an answer before one that was answered.
+	recovered map[*transaction]bool
+	codecs    map[codecKey]string // as session descriptions name them
 }
 
 // codecKey is a payload type at an end.
@@ -95,10 +104,31 @@ func codecsOf(dialogs []Dialog) map[codecKey]string {
 // has explained is no other's.
 var judges = []func(*view) []checks.Finding{
 	compared,
+	scanners,
+	algSigns,
+	astray,
+	privateAddresses,
+	flapping,
 	unanswered,
 	credentials,
+	twice,
 	lostACK,
+	wrongTarget,
+	loops,
+	noCodec,
+	sessionTimer,
+	lostBYE,
+	glare,
+	withinCalls,
+	hangupCauses,
+	fixedAge,
+	redirects,
 	refused,
+	slowAnswers,
+	forgotten,
+	oftenRegistered,
+	storms,
+	privateNotes,
 
 	audio,
 	quality,
@@ -106,6 +136,10 @@ var judges = []func(*view) []checks.Finding{
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}, codecs: codecsOf(o.Dialogs)}
+	v.accepted, v.proves = accepted(v.calls), proves(v.calls)
+	v.near, v.sent = look(&o), sent(v.calls)
+	v.hidden, v.seenBy = hiddenEnds(v.calls), seenBy(v.calls)
+	v.recovered = map[*transaction]bool{}
 	var j checks.Judgement
 	for _, look := range judges {
 		j.Findings = append(j.Findings, look(v)...)

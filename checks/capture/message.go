@@ -30,8 +30,11 @@ var explaining = map[string]bool{
 // capture's buffers.
 func summarise(m *sip.Message, faults []sip.Fault, d *pcap.Datagram, transport string) Message {
 	out := Message{
-		Frame: d.Frame, Src: d.Src, Dst: d.Dst, Transport: transport, Interface: d.Interface, TTL: d.TTL, TOS: d.TOS,
+		Frame: d.Frame, Src: d.Src, Dst: d.Dst, Transport: transport, Interface: d.Interface, TTL: d.TTL, TOS: d.TOS, Out: d.Outgoing,
 		Method: m.Method, Status: m.Status, Length: -1, Body: len(m.Body), Faults: faults, Cut: d.Cut,
+	}
+	if d.Tunnel == "hep" { // these are of whoever reports
+		out.TTL, out.TOS, out.Out = 0, 0, false
 	}
 	if m.Status > 0 {
 		out.Phrase = text(m.Start[min(len("SIP/2.0 200 "), len(m.Start)):])
@@ -81,7 +84,12 @@ func summarise(m *sip.Message, faults []sip.Fault, d *pcap.Datagram, transport s
 		}
 	}
 	if n, ok := m.ContentLength(); ok {
-		out.Length = n
+		if out.Length = n; n < len(m.Body) && len(bytes.Trim(m.Body[n:], "\r\n\t \x00")) == 0 {
+			out.Body = n
+		}
+	}
+	if m.Status >= 200 && m.Status < 300 && out.Method == "REGISTER" {
+		out.Contacts = contactsOf(m)
 	}
 	if m.Status == 401 || m.Status == 407 {
 		if list := m.Challenges(); len(list) > 0 {

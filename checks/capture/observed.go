@@ -26,6 +26,7 @@ type Observed struct {
 	STUN      int            `json:"stun,omitempty"`
 	TLS       []Encrypted    `json:"tls,omitempty"` // connections that may carry SIP
 	LostTCP   int            `json:"lost_tcp,omitempty"`
+	Rejected  []Rejection    `json:"rejected,omitempty"` // what ICMP says about SIP
 	// Passed is what this capture holds twice: as it came to a device, and as the
 	// device sent it on.
 	Passed   Passage     `json:"passed,omitzero"`
@@ -70,6 +71,7 @@ type Message struct {
 	Interface int            `json:"interface,omitempty"`
 	TTL       uint8          `json:"ttl,omitempty"`
 	TOS       uint8          `json:"tos,omitempty"`
+	Out       bool           `json:"out,omitempty"` // the capturing machine sent it
 	// Again is how often the same bytes followed on the same way, and Last when
 	// the last of them did.
 	Again int   `json:"again,omitempty"`
@@ -81,13 +83,15 @@ type Message struct {
 	URI    string `json:"uri,omitempty"`    // of a request
 	CSeq   uint32 `json:"cseq"`
 
-	Via     string   `json:"via,omitempty"` // the topmost, as it stands
-	Vias    int      `json:"vias,omitempty"`
-	From    Party    `json:"from"`
-	To      Party    `json:"to"`
-	Contact string   `json:"contact,omitempty"`
-	Route   []string `json:"record_route,omitempty"`
-	Agent   string   `json:"agent,omitempty"` // User-Agent or Server
+	Via     string `json:"via,omitempty"` // the topmost, as it stands
+	Vias    int    `json:"vias,omitempty"`
+	From    Party  `json:"from"`
+	To      Party  `json:"to"`
+	Contact string `json:"contact,omitempty"`
+	// Contacts are those of the answer to a REGISTER: all that are registered.
+	Contacts []string `json:"contacts,omitempty"`
+	Route    []string `json:"record_route,omitempty"`
+	Agent    string   `json:"agent,omitempty"` // User-Agent or Server
 	// Says are the header fields that explain a response: Reason, Warning,
 	// Retry-After, X-Asterisk-HangupCause and the like, as "Name: value".
 	Says []string `json:"says,omitempty"`
@@ -98,7 +102,7 @@ type Message struct {
 	SDP        *SDP        `json:"sdp,omitempty"`
 
 	Length int         `json:"content_length"` // as the header says; -1: it does not
-	Body   int         `json:"body"`           // bytes that arrived
+	Body   int         `json:"body"`           // bytes that arrived, without white space behind Length
 	Faults []sip.Fault `json:"faults,omitempty"`
 	Cut    bool        `json:"cut,omitempty"`
 
@@ -179,6 +183,18 @@ type Stream struct {
 	MaxJitter float64 `json:"max_jitter_ms"`
 	MaxGapMS  float64 `json:"max_gap_ms"` // between two packets
 	Restarts  int     `json:"restarts,omitempty"`
+}
+
+// Rejection is an ICMP error: somebody says that packets to an end do not get there.
+type Rejection struct {
+	Frame    int            `json:"frame"` // the first
+	At       int64          `json:"at_us"`
+	From     netip.Addr     `json:"from"`
+	Filtered bool           `json:"filtered,omitempty"` // administratively prohibited
+	Port     bool           `json:"port,omitempty"`     // port unreachable
+	Src      netip.AddrPort `json:"src"`
+	Dst      netip.AddrPort `json:"dst"`
+	Again    int            `json:"again,omitempty"`
 }
 
 // Encrypted is a TLS connection.

@@ -36,6 +36,7 @@ func newReading(o *Observed) *reading {
 	r.dialogs.room = roomForDialogs
 	r.tcp.Wanted = wantedStream
 	r.tcp.Data = r.stream
+	r.decoder.Unreachable = r.unreachable
 	return r
 }
 
@@ -193,6 +194,7 @@ func (r *reading) finish() {
 		o.Skipped.OtherLink[int(l)] = n
 	}
 	o.LostTCP = r.tcp.Gaps
+	r.keepRejections()
 	o.Dialogs = r.dialogs.list()
 	o.Streams = r.rtp.list()
 	o.Passed.pairStreams(o.Streams, o.Streams, passedOn)

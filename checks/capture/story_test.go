@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ type story struct {
 	bytes.Buffer
 	now   time.Duration
 	calls int
+	ttl   map[string]byte // of the packets of an end; 64 where it is not told
 }
 
 func tell() *story {
@@ -41,7 +43,7 @@ func (s *story) wait(d time.Duration) { s.now += d }
 func (s *story) packet(from, to string, tos byte, payload []byte) {
 	src, dst := netip.MustParseAddrPort(from), netip.MustParseAddrPort(to)
 	n := len(payload) + 28
-	b := []byte{0x45, tos, byte(n >> 8), byte(n), 0, 0, 0, 0, 64, 17, 0, 0}
+	b := []byte{0x45, tos, byte(n >> 8), byte(n), 0, 0, 0, 0, cmp.Or(s.ttl[from], 64), 17, 0, 0}
 	b = append(append(b, src.Addr().AsSlice()...), dst.Addr().AsSlice()...)
 	for _, v := range []uint16{src.Port(), dst.Port(), uint16(n - 20), 0} {
 		b = binary.BigEndian.AppendUint16(b, v)
@@ -62,8 +64,11 @@ type dial struct {
 	cseq        int
 	branch      int
 	method      string
-	via         string                      // what the caller calls itself; empty: caller
-	through     func(message string) string // what a device makes of it; nil: nothing
+	sentBy      string                      // of the Via; empty: the caller
+	uri         string                      // empty: that of the PBX
+	length      string                      // Content-Length; empty: the right one, "-": none
+	via         string                      // what an answer adds to the Via
+	through     func(message string) string // what a device makes of a message; nil: nothing
 }
 
 func (s *story) dial(caller, pbx string) *dial {
@@ -83,7 +88,7 @@ func (d *dial) request(method string, more ...string) {
 
 // repeat sends the latest request again.
 func (d *dial) repeat(more ...string) {
-	d.message(d.caller, d.pbx, fmt.Sprintf("%s sip:200@pbx.example.net SIP/2.0", d.method), more)
+	d.message(d.caller, d.pbx, fmt.Sprintf("%s %s SIP/2.0", d.method, cmp.Or(d.uri, "sip:200@pbx.example.net")), more)
 }
 
 // answer answers the latest request.
@@ -92,9 +97,12 @@ func (d *dial) answer(status string, more ...string) {
 }
 
 func (d *dial) message(from, to, start string, more []string) {
-	method := d.method
+	method, via := d.method, fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", cmp.Or(d.sentBy, d.caller), d.id, d.branch)
+	if strings.HasPrefix(start, "SIP/2.0") {
+		via += d.via
+	}
 	fields := []string{
-		start, fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", cmp.Or(d.via, d.caller), d.id, d.branch), "From: <sip:100@pbx.example.net>;tag=a" + d.id,
+		start, via, "From: <sip:100@pbx.example.net>;tag=a" + d.id,
 		"To: <sip:200@pbx.example.net>", "Call-ID: " + d.id, fmt.Sprintf("CSeq: %d %s", d.cseq, method),
 	}
 	body := ""
@@ -106,7 +114,10 @@ func (d *dial) message(from, to, start string, more []string) {
 			fields = append(fields, m)
 		}
 	}
-	fields = append(fields, fmt.Sprintf("Content-Length: %d", len(body)), "", body)
+	if d.length != "-" {
+		fields = append(fields, "Content-Length: "+cmp.Or(d.length, strconv.Itoa(len(body))))
+	}
+	fields = append(fields, "", body)
 	whole := strings.Join(fields, "\r\n")
 	if d.through != nil {
 		whole = d.through(whole)

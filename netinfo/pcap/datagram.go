@@ -69,6 +69,9 @@ type Stats struct {
 // Decoder takes frames apart. The zero value is ready.
 type Decoder struct {
 	Stats Stats
+	// Unreachable takes the ICMP errors about UDP and TCP, which Decode does not
+	// return; nil: nobody wants them.
+	Unreachable func(Unreachable)
 
 	d    Datagram
 	held fragments

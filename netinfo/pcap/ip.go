@@ -113,6 +113,8 @@ func (x *Decoder) transport(protocol uint8, src, dst netip.Addr, b []byte, layer
 			return x.short()
 		}
 		return x.transport(b[0], src, dst, b[n:], layers)
+	case protoICMP, protoICMPv6:
+		x.icmp(protocol == protoICMPv6, src, b)
 	}
 	return otherIP
 }

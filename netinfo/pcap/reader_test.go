@@ -187,13 +187,18 @@ func FuzzReader(f *testing.F) {
 	s.packet(0, uint64(stamp), lan, len(lan))
 	f.Add(little(linkEthernet, lan))
 	f.Add(s.Bytes())
+	f.Add(little(linkRaw, ipPacket(protoICMP, pbx.Addr(), phone.Addr(), append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, udpPacket(phone, pbx, hello)...))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := NewReader(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
 		defer r.Close()
-		var x Decoder
+		x := Decoder{Unreachable: func(u Unreachable) {
+			if !u.Src.IsValid() || !u.From.IsValid() {
+				t.Fatalf("%+v", u)
+			}
+		}}
 		frames := 0
 		for {
 			f, err := r.NextFrame()

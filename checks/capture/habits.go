@@ -1,0 +1,314 @@
+package capture
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// flapping are ends that answer OPTIONS, are silent, and answer again.
+func flapping(v *view) (out []checks.Finding) {
+	const id = "capture.flapping"
+	var groups cases
+	for _, list := range v.asked("OPTIONS") {
+		silent, gap := v.gaps(list)
+		if len(silent) == 0 {
+			continue
+		}
+		for _, t := range silent {
+			g := groups.add(v, id, list.client.Addr().String(), t.dialogue, t, frame(t.request, nil))
+			g.waited = max(g.waited, gap)
+		}
+		groups.by[list.client.Addr().String()].count++
+	}
+	for _, g := range groups.list {
+		t := g.first()
+		variant := "one"
+		if g.count > 1 {
+			variant = "many"
+		}
+		out = append(out, checks.Finding{
+			ID: id, Severity: checks.Warning, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Variant: variant,
+			Args: words.Args{"client": who(t.client), "server": who(t.server), "n": len(g.list), "ends": g.count, "gap": seconds(g.waited)},
+		})
+	}
+	return out
+}
+
+// asking is what one end asks another over and over, in the order of the capture.
+type asking struct {
+	pair
+	list []*transaction
+}
+
+// asked are the requests of a method outside of calls, by who asks whom.
+func (v *view) asked(method string) (out []*asking) {
+	by := map[pair]*asking{}
+	for _, x := range v.calls {
+		for _, t := range x.list {
+			if t.request == nil || t.first.Method != method || t.request.To.Tag != "" {
+				continue
+			}
+			k := pair{t.client, t.server}
+			a := by[k]
+			if a == nil {
+				a = &asking{pair: k}
+				by[k] = a
+				out = append(out, a)
+			}
+			a.list = append(a.list, t)
+		}
+	}
+	return out
+}
+
+// lostInARow is how many requests one after the other have to be without an answer,
+// each with its repetitions, for an end to have been away.
+const lostInARow = 2
+
+// gaps are requests without an answer between two that were answered, and how long the
+// longest such time was. One that was repeated to the end counts like two.
+// The rest is remembered as made good.
+func (v *view) gaps(a *asking) (silent []*transaction, longest int64) {
+	var row []*transaction
+	last := int64(-1) // when an answer came
+	for _, t := range a.list {
+		if len(t.answers) == 0 {
+			if last >= 0 {
+				row = append(row, t)
+			}
+			continue
+		}
+		if len(row) >= lostInARow || len(row) == 1 && row[0].first.Again >= 4 {
+			silent = append(silent, row...)
+			longest = max(longest, t.answers[0].At-last)
+		}
+		for _, t := range row {
+			v.recovered[t] = true
+		}
+		row, last = nil, t.answers[0].At
+	}
+	return silent, longest
+}
+
+// A renewal is one registration that a server accepted, with where the server saw it.
+type renewal struct {
+	t     *transaction
+	outer netip.AddrPort // where the server saw it come from
+}
+
+// registered are the registrations that were accepted, by Call-ID: that of a phone
+// stays the same until it restarts (RFC 3261, 10.2.4).
+func (x *exchange) registered() (out []renewal) {
+	for _, t := range x.list {
+		if t.request == nil || t.first.Method != "REGISTER" || t.final() < 200 || t.final() > 299 || t.request.Expires == 0 && t.finalTo.Expires == 0 && len(t.finalTo.Contacts) == 0 {
+			continue
+		}
+		out = append(out, renewal{t, t.outer()})
+	}
+	return out
+}
+
+// outer is the end that the server saw: as the answer says it (RFC 3581), else where
+// the packet came from.
+func (t *transaction) outer() netip.AddrPort {
+	via, ok := sip.ParseVia([]byte(t.finalTo.Via))
+	port, err := strconv.ParseUint(via.RPort, 10, 16)
+	a, known := received(t.finalTo)
+	if ok && err == nil && known && port > 0 {
+		return netip.AddrPortFrom(a, uint16(port))
+	}
+	return t.client
+}
+
+// forgotten are phones whose NAT gives them another port at each registration: it had
+// forgotten the former, and until then nobody could call.
+func forgotten(v *view) (out []checks.Finding) {
+	const id = "capture.mapping-lost"
+	var groups cases
+	for _, x := range v.calls {
+		// Of a port of its own for each packet, as some devices use, nothing follows.
+		changes, shortest, proof := 0, int64(0), []checks.Evidence(nil)
+		rounds := x.registered()
+		for i := 1; i < len(rounds); i++ {
+			a, b := rounds[i-1], rounds[i]
+			if a.outer == b.outer || a.outer.Addr() != b.outer.Addr() || !behindNAT(b) || a.t.request.Transport != "udp" || sourceMoved(a, b) {
+				continue
+			}
+			gap := b.t.request.At - max(a.t.finalTo.At, a.t.request.Last)
+			if changes++; shortest == 0 || gap < shortest {
+				shortest = gap
+			}
+			if len(proof) < 2*examples {
+				proof = append(proof, outerProof(a), outerProof(b))
+			}
+		}
+		if changes < 2 || shortest < leastGap {
+			continue // once may be a router that restarted
+		}
+		g := groups.add(v, "", rounds[0].outer.Addr().String(), x, rounds[0].t, proof...)
+		if g.waited == 0 || shortest < g.waited {
+			g.waited = shortest
+		}
+		g.count += changes
+	}
+	for _, g := range groups.list {
+		t := g.first()
+		want := int(g.waited/1_000_000) * 2 // with room for one registration that is lost
+		out = append(out, checks.Finding{
+			ID: id, Severity: checks.Warning, Confidence: checks.Likely, Subject: t.client.Addr().String(), Evidence: g.proof,
+			Args:  words.Args{"client": t.client.Addr(), "server": who(t.server), "n": len(g.list), "changes": g.count, "gap": seconds(g.waited)},
+			Fixes: fixes.For(fixes.UDPTimeout, nil, map[string]string{"UDPTimeout": strconv.Itoa(max(300, want))}),
+		})
+	}
+	return out
+}
+
+// leastGap is the shortest time for which a NAT may be said to have forgotten: none
+// forgets UDP within ten seconds; another port within less is another socket.
+const leastGap = 10_000_000 // microseconds
+
+// behindNAT reports whether a client does not know the address from which its packets
+// come.
+func behindNAT(r renewal) bool {
+	via, ok := sip.ParseVia([]byte(r.t.request.Via))
+	if !ok {
+		return false
+	}
+	a, ok := sip.HostPort(via.SentBy, 5060)
+	return ok && netinfo.IsPrivate(a.Addr()) && a.Addr() != r.outer.Addr()
+}
+
+// sourceMoved reports whether the phone itself sent from another port: then the NAT
+// had to take another one.
+func sourceMoved(a, b renewal) bool {
+	x, xok := sip.ParseVia([]byte(a.t.request.Via))
+	y, yok := sip.ParseVia([]byte(b.t.request.Via))
+	return !xok || !yok || x.SentBy != y.SentBy || netinfo.IsPrivate(a.t.client.Addr()) && a.t.client != b.t.client
+}
+
+func outerProof(r renewal) checks.Evidence {
+	return checks.Proof(words.Say("capture.evidence.frame", words.Args{"frame": r.t.request.Frame, "at": seconds(r.t.request.At), "kind": kindOf(r.t.request)}), nil,
+		words.Say("capture.evidence.outer", words.Args{"outer": r.outer}))
+}
+
+const (
+	// oftenEvery is how close registrations are that no setting asks for: 30 s is
+	// the shortest that providers ask for to keep NAT open.
+	oftenEvery = 20_000_000 // microseconds
+	oftenTimes = 5
+)
+
+// oftenRegistered are phones that register every few seconds.
+func oftenRegistered(v *view) (out []checks.Finding) {
+	const id = "capture.often-registered"
+	var groups cases
+	for _, a := range v.asked("REGISTER") {
+		byUser := map[string][]*transaction{}
+		var order []string
+		for _, t := range a.list {
+			if t.final() < 200 || t.final() > 299 || t.request.Expires == 0 && t.finalTo.Expires == 0 && len(t.finalTo.Contacts) == 0 {
+				continue
+			}
+			user := t.request.To.URI
+			if byUser[user] == nil {
+				order = append(order, user)
+			}
+			byUser[user] = append(byUser[user], t)
+		}
+		for _, user := range order {
+			list := byUser[user]
+			if len(list) < oftenTimes {
+				continue
+			}
+			every := (list[len(list)-1].request.At - list[0].request.At) / int64(len(list)-1)
+			if every >= oftenEvery {
+				continue
+			}
+			g := groups.add(v, "", a.server.String(), list[0].dialogue, list[0], frame(list[0].finalTo, nil), frame(list[1].request, nil), frame(list[2].request, nil))
+			if g.count += len(list); g.waited == 0 || every < g.waited {
+				g.waited = every
+			}
+		}
+	}
+	for _, g := range groups.list {
+		t := g.first()
+		out = append(out, checks.Finding{
+			ID: id, Severity: checks.Warning, Confidence: checks.Certain, Subject: subject(t.client), Evidence: g.proof,
+			Args: words.Args{"client": who(t.client), "server": who(t.server), "n": len(g.list), "times": g.count, "every": seconds(g.waited), "expires": max(t.finalTo.Expires, t.request.Expires)},
+		})
+	}
+	return out
+}
+
+const (
+	// stormWithin and stormPhones make a storm: so many phones that register within
+	// so short a time, stormFactor times as many as on the average of the capture.
+	stormWithin = 10_000_000 // microseconds
+	stormPhones = 50
+	stormFactor = 5
+)
+
+// storms are times at which many phones register at once, as after a power failure or
+// a restart of the server or the router.
+func storms(v *view) (out []checks.Finding) {
+	type arrival struct {
+		at     int64
+		client netip.AddrPort
+		t      *transaction
+	}
+	by := map[netip.AddrPort][]arrival{}
+	var order []netip.AddrPort
+	for _, a := range v.asked("REGISTER") {
+		if by[a.server] == nil {
+			order = append(order, a.server)
+		}
+		for _, t := range a.list {
+			by[a.server] = append(by[a.server], arrival{t.request.At, t.client, t})
+		}
+	}
+	for _, server := range order {
+		list := by[server]
+		slices.SortStableFunc(list, func(a, b arrival) int { return int(min(1, max(-1, a.at-b.at))) })
+		best, from, at := 0, 0, 0
+		clients := map[netip.AddrPort]int{}
+		for i, a := range list {
+			clients[a.client]++
+			for a.at-list[from].at > stormWithin {
+				if clients[list[from].client]--; clients[list[from].client] == 0 {
+					delete(clients, list[from].client)
+				}
+				from++
+			}
+			if len(clients) > best {
+				best, at = len(clients), i
+			}
+		}
+		average := float64(len(list)) * float64(stormWithin) / float64(max(1, v.o.Length))
+		if best < stormPhones || float64(best) < stormFactor*average {
+			continue
+		}
+		silent := 0
+		for _, a := range list {
+			if len(a.t.answers) == 0 {
+				silent++
+			}
+		}
+		f := checks.Finding{
+			ID: "capture.registration-storm", Severity: checks.Info, Confidence: checks.Certain, Subject: subject(server),
+			Evidence: []checks.Evidence{frame(list[at].t.request, nil)},
+			Args:     words.Args{"server": who(server), "n": best, "within": stormWithin / 1_000_000, "at": seconds(list[at].at), "silent": silent},
+		}
+		if silent > 0 {
+			f.Severity = checks.Warning
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,129 @@
+package capture
+
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+)
+
+// Where a capture was taken, as seen from a client and its server.
+const (
+	atClient  = "client"  // on the client, or in its network
+	atServer  = "server"  // on the server, or in its network
+	atBoth    = "both"    // no router lies between the two
+	onTheWay  = "between" // behind a router, seen from the client
+	nobodySay = "unknown"
+)
+
+// surroundings are what packets tell about who is near the place of the capture.
+type surroundings struct {
+	hops map[netip.Addr]int // fewest routers that packets of an address have passed
+	own  map[netip.Addr]bool
+	// around is the address that every message came from or went to; invalid
+	// where there is none, or only one pair of addresses.
+	around netip.Addr
+	seenAs map[netip.Addr]netip.Addr // what servers answer that a private address is outside
+}
+
+func look(o *Observed) surroundings {
+	s := surroundings{hops: map[netip.Addr]int{}, own: map[netip.Addr]bool{}, seenAs: map[netip.Addr]netip.Addr{}}
+	common, pairs := map[netip.Addr]int{}, map[[2]netip.Addr]bool{}
+	total := 0
+	for i := range o.Dialogs {
+		for j := range o.Dialogs[i].Messages {
+			m := &o.Dialogs[i].Messages[j]
+			src, dst := m.Src.Addr(), m.Dst.Addr()
+			total++
+			common[src]++
+			if dst != src {
+				common[dst]++
+			}
+			if src.Compare(dst) > 0 {
+				pairs[[2]netip.Addr{dst, src}] = true
+			} else {
+				pairs[[2]netip.Addr{src, dst}] = true
+			}
+			s.hop(m)
+			s.outside(m)
+		}
+	}
+	for a, n := range common {
+		if n == total && len(pairs) > 1 && a.IsValid() {
+			s.around = a
+		}
+	}
+	return s
+}
+
+// hop notes how many routers a message has passed. Systems begin with 64, 128 or 255
+// (Linux and most phones; Windows; Cisco, Solaris), and nobody is 30 routers away.
+func (s *surroundings) hop(m *Message) {
+	const far = 30
+	for _, begin := range []int{64, 128, 255} {
+		n := begin - int(m.TTL)
+		if m.TTL == 0 || n < 0 || n > far {
+			continue
+		}
+		if old, ok := s.hops[m.Src.Addr()]; !ok || n < old {
+			s.hops[m.Src.Addr()] = n
+		}
+		break
+	}
+	// A router sends on what it has got with a smaller TTL.
+	if m.Out && (m.TTL == 0 || s.hops[m.Src.Addr()] == 0) {
+		s.own[m.Src.Addr()] = true
+	}
+}
+
+// outside notes what a server says about the source of a request.
+func (s *surroundings) outside(m *Message) {
+	if m.Status == 0 || !netinfo.IsPrivate(m.Dst.Addr()) {
+		return
+	}
+	if a, ok := received(m); ok && !netinfo.IsPrivate(a) {
+		s.seenAs[m.Dst.Addr()] = a
+	}
+}
+
+// received is the address in received= of the topmost Via.
+func received(m *Message) (netip.Addr, bool) {
+	v, ok := sip.ParseVia([]byte(m.Via))
+	if !ok || v.Received == "" {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(v.Received)
+	return a.Unmap(), err == nil
+}
+
+// place says where the capture was taken.
+func (s *surroundings) place(client, server netip.Addr) string {
+	c, knowsC := s.hops[client]
+	n, knowsS := s.hops[server]
+	switch {
+	case s.own[client] && s.own[server]:
+		return atBoth
+	case s.own[client]:
+		return atClient
+	case s.own[server]:
+		return atServer
+	case !knowsC:
+		return nobodySay
+	case knowsS && c == 0 && n == 0:
+		return atBoth
+	case c == 0:
+		return atClient
+	case knowsS && n == 0, s.around == server && s.around.IsValid():
+		return atServer
+	}
+	return onTheWay
+}
+
+// outer is the address by which a server knows a client; invalid where the capture
+// does not tell.
+func (s *surroundings) outer(client, server netip.Addr) netip.Addr {
+	if !netinfo.IsPrivate(client) || netinfo.IsPrivate(server) {
+		return client
+	}
+	return s.seenAs[client]
+}

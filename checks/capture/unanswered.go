@@ -1,0 +1,154 @@
+package capture
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// patience is how long a request must have been without an answer for that to say
+// something: a second copy leaves after 0.5 s, so a capture that ends before knows
+// nothing (RFC 3261, 17.1.1.2).
+const patience = 3_000_000 // microseconds
+
+// unanswered are requests to which nothing came back.
+func unanswered(v *view) (out []checks.Finding) {
+	const id = "capture.no-answer"
+	var groups cases
+	for _, x := range v.calls {
+		if v.found[x] != "" {
+			continue
+		}
+		for _, t := range x.open() {
+			if v.recovered[t] || t.first.Again == 0 && v.o.Length-t.first.At < patience {
+				continue // the next one was answered, or the capture ends too soon
+			}
+			g := groups.add(v, id, t.first.Method+" "+t.server.String(), x, t, frame(t.request, nil))
+			g.proved = g.proved || t.request.Authorized != nil && x.challenged(t)
+		}
+	}
+	for _, g := range groups.list {
+		t := g.first()
+		f := checks.Finding{
+			ID: id, Severity: checks.Critical, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Args: v.silence(g),
+		}
+		if r := v.rejection(t); r != nil {
+			f.Evidence = append(f.Evidence, checks.Proof(words.Say("capture.evidence.icmp", words.Args{"frame": r.Frame, "at": seconds(r.At)}), nil,
+				words.Say("capture.evidence.rejection", words.Args{"from": r.From, "kind": r.kind(), "again": r.Again})))
+		}
+		if t.first.Method == "OPTIONS" {
+			f.Severity = checks.Warning
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// silence is what is known about requests without an answer.
+func (v *view) silence(g *group) words.Args {
+	t := g.first()
+	client, server := t.client.Addr(), t.server.Addr()
+	args := words.Args{
+		"method": t.first.Method, "n": len(g.list), "server": who(t.server), "client": whoAddr(t.client), "again": t.first.Again, "place": v.near.place(client, server),
+		"answers": v.answersFrom(t.server), "stage": "first", "said": "nothing", "by": "", "hops": v.near.hops[client], "address": "unknown", "ports": "",
+	}
+	if outer := v.near.outer(client, server); outer.IsValid() {
+		args["address"] = outer
+	}
+	if p := t.server.Port(); p != 0 && p != 5060 && p != 5061 {
+		args["ports"] = " --" + layer4(t.first.Transport) + " " + strconv.Itoa(int(p))
+	}
+	if g.proved {
+		args["stage"] = "proved"
+	}
+	if r := v.rejection(t); r != nil {
+		args["said"], args["by"] = r.kind(), r.From
+		if r.From == server {
+			args["said"] = "own-" + r.kind()
+		}
+	}
+	return args
+}
+
+func layer4(transport string) string {
+	if transport == "udp" || transport == "hep" {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// open are the transactions of an exchange to which nothing came back, of those that
+// begin something. What belongs to a call that is up is judged with the call.
+func (x *exchange) open() (out []*transaction) {
+	if x.oneSided() {
+		return nil
+	}
+	for _, list := range x.ways() {
+		t := list[len(list)-1]
+		if len(t.answers) > 0 || t.request.To.Tag != "" || t.first.Method == "BYE" || x.elsewhere(t) != nil {
+			continue
+		}
+		if main := x.main(); t.first.Method == "INVITE" && t != main {
+			continue
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// oneSided reports whether an INVITE has no answer here, and yet the caller sends the
+// ACK: the capture lacks the other direction.
+func (x *exchange) oneSided() bool {
+	for _, t := range x.list {
+		if t.first.Method == "INVITE" && len(t.answers) == 0 && t.acked != nil || t.first.Method == "ACK" && t.request != nil && len(x.list) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// challenged reports whether the client of t was asked for a password before.
+func (x *exchange) challenged(t *transaction) bool {
+	for _, o := range x.list {
+		if o.client == t.client && o.server == t.server && (o.final() == 401 || o.final() == 407) && o.finalTo.At < t.request.At {
+			return true
+		}
+	}
+	return false
+}
+
+// answersFrom is how many messages came from a server, to anything.
+func (v *view) answersFrom(server netip.AddrPort) int { return v.sent[server] }
+
+// sent counts the messages by who sent them.
+func sent(calls []*exchange) map[netip.AddrPort]int {
+	out := map[netip.AddrPort]int{}
+	for _, x := range calls {
+		for i := range x.Messages {
+			out[x.Messages[i].Src]++
+		}
+	}
+	return out
+}
+
+// rejection is what ICMP says about the requests of a transaction; nil for nothing.
+func (v *view) rejection(t *transaction) *Rejection {
+	for i := range v.o.Rejected {
+		if r := &v.o.Rejected[i]; r.Dst == t.server && r.Src.Addr() == t.client.Addr() {
+			return r
+		}
+	}
+	return nil
+}
+
+func (r *Rejection) kind() string {
+	switch {
+	case r.Port:
+		return "port"
+	case r.Filtered:
+		return "filtered"
+	}
+	return "host"
+}
