@@ -39,10 +39,7 @@ func noCodec(v *view) (out []checks.Finding) {
 				"offered": words.Raw(codecNames(offer.SDP)), "answered": words.Raw(codecNames(answer.SDP)), "taken": words.Raw(strings.Join(taken[t.server.Addr()].names, ", ")),
 				"known": len(taken[t.server.Addr()].names)},
 		}
-		switch {
-		case g.variant == "fax":
-			f.Severity = checks.Warning // the call goes on, and the fax without T.38
-		case g.variant == "refused" || g.variant == "encrypted":
+		if g.variant == "refused" || g.variant == "encrypted" {
 			f.Confidence = checks.Likely // the answer does not say which part is not acceptable
 		}
 		out = append(out, f)
@@ -67,8 +64,8 @@ func (t *transaction) mismatch(far ability) (offer, answer *Message, variant str
 	switch {
 	case code >= 300 && (meaning.Vendor && !strings.Contains(meaning.Class, "codec") || !strings.Contains(meaning.Class, "codec")):
 		return nil, nil, ""
-	case code >= 300 && offer.SDP.has("image"):
-		return offer, answer, "fax"
+	case code >= 300 && offer.SDP.has("image"): // faxRefused tells
+		return nil, nil, ""
 	case code >= 300 && offer.SDP.encrypted() && !far.encrypted:
 		return offer, answer, "encrypted"
 	case code >= 300 && !offer.SDP.encrypted() && far.encrypted && !far.plain:
@@ -76,13 +73,13 @@ func (t *transaction) mismatch(far ability) (offer, answer *Message, variant str
 	case code >= 300:
 		return offer, answer, "refused"
 	case code >= 200 && answer.SDP != nil:
-		return offer, answer, unlike(offer.SDP, answer.SDP)
+		return offer, answer, mismatch(offer.SDP, answer.SDP)
 	}
 	return nil, nil, ""
 }
 
-// unlike says what is wrong about an answer; empty for nothing.
-func unlike(offer, answer *SDP) string {
+// mismatch says what is wrong about an answer; empty for nothing.
+func mismatch(offer, answer *SDP) string {
 	for i := range offer.Media {
 		o := &offer.Media[i]
 		if i >= len(answer.Media) || o.Kind != "audio" || o.Port == 0 {
@@ -94,8 +91,8 @@ func unlike(offer, answer *SDP) string {
 			return ""
 		case a.Port == 0 && !offer.others(i, answer):
 			return "dropped"
-		case a.Port > 0 && strings.Contains(o.Protocol, "SAVP") != strings.Contains(a.Protocol, "SAVP"):
-			return "downgraded"
+		case a.Port > 0 && strings.Contains(o.Protocol, "SAVP") != strings.Contains(a.Protocol, "SAVP"): // unlike tells
+			return ""
 		case a.Port > 0 && !common(o, a):
 			return "different"
 		}

@@ -47,7 +47,6 @@ func TestCodecsThatDoNotFit(t *testing.T) {
 		{"a dynamic number that nobody names", try(offer(ends, "RTP/AVP 107"), "200 OK", seen, offer(theirs, "RTP/AVP 8")), nil},
 		{"the answer refuses audio", try(offer(ends, "RTP/AVP 18"), "200 OK", seen, strings.Replace(offer(theirs, "RTP/AVP 18"), "10000", "0", 1)),
 			[]string{"capture.no-codec/dropped critical 198.51.100.2:5060"}},
-		{"the answer is not encrypted", try(offer(ends, "RTP/SAVP 8"), "200 OK", seen, offer(theirs, "RTP/AVP 8")), []string{"capture.no-codec/downgraded critical 198.51.100.2:5060"}},
 		{"two lines to choose from", try(offer(ends, "RTP/SAVP 8")+"m=audio 4002 RTP/AVP 8\r\n", "200 OK", seen,
 			strings.Replace(offer(theirs, "RTP/SAVP 8"), "10000", "0", 1)+"m=audio 10002 RTP/AVP 8\r\n"), nil},
 		{"a fax that has to do without T.38", func(s *story) {
@@ -57,6 +56,6 @@ func TestCodecsThatDoNotFit(t *testing.T) {
 			d.request("ACK")
 			d.request("INVITE", strings.Replace(sdp(ends), "m=audio 4000 RTP/AVP 8 101", "m=image 4000 udptl t38", 1))
 			d.answer("488 Not Acceptable Here")
-		}, []string{"capture.no-codec/fax warning 198.51.100.2:5060"}},
+		}, []string{"capture.fax-refused/ info 198.51.100.2"}},
 	})
 }

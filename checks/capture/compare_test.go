@@ -125,7 +125,7 @@ func TestADeviceWithBothSidesInOneCaptureIsComparedWithItself(t *testing.T) {
 		{"a router", device{}, checks.Pass, nil},
 		{"a proxy", device{rewrite: proxy}, checks.Pass, nil},
 		{"a router with a SIP helper", device{rewrite: helper}, checks.Fail, []string{"capture.rewritten.inside critical"}},
-		{"a router that loses 5 %", device{lose: 20}, checks.Warn, []string{"capture.audio-lost-between.inside warning", "capture.poor-audio warning"}},
+		{"a router that loses 5 %", device{lose: 20}, checks.Warn, []string{"capture.audio-lost-between.inside warning", "capture.poor-audio.here warning"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -248,7 +248,7 @@ func (t *transaction) purpose() string {
 		return "transfer"
 	}
 	if s := t.request.SDP; s != nil {
-		if a := audioOf(s); a != nil && (a.Direction == "sendonly" || a.Direction == "inactive") {
+		if a := s.first("audio"); a != nil && (a.Direction == "sendonly" || a.Direction == "inactive") {
 			return "hold"
 		}
 		if s.has("image") {

@@ -16,7 +16,7 @@ type group struct {
 	key   string
 	list  []*exchange
 	proof []checks.Evidence
-	deaf  end // of audio: who hears nothing
+	deaf  *deaf // of audio: who hears nothing
 
 	at      *transaction // the first that shows the fault
 	variant string

@@ -167,8 +167,8 @@ func TestWhatACaptureSays(t *testing.T) {
 		{"one packet in 50 is lost", func(s *story) {
 			bad := down
 			bad.lose = 50
-			s.call(officeAt, "203.0.113.1:4000", 10*time.Second, up, bad)
-		}, checks.Warn, []string{"capture.poor-audio//warning/198.51.100.2:10000"}, "answered", 200},
+			s.call(officeAt, "203.0.113.1:4000", 20*time.Second, up, bad)
+		}, checks.Warn, []string{"capture.poor-audio/here/warning/198.51.100.2"}, "answered", 200},
 		{"one packet in 100 is lost", func(s *story) {
 			bad := down
 			bad.lose = 100

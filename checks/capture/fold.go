@@ -183,7 +183,7 @@ func (t *rtp) forget(left []*heldDialog) {
 		}
 		return s.gone
 	})
-	t.newest, t.media = nil, nil
+	t.near, t.media = [nearby]*rtpStream{}, nil
 	for _, d := range left {
 		for i := range d.Messages {
 			if sdp := d.Messages[i].SDP; sdp != nil {

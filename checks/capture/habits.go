@@ -17,7 +17,7 @@ func flapping(v *view) (out []checks.Finding) {
 	const id = "capture.flapping"
 	var groups cases
 	for _, list := range v.asked("OPTIONS") {
-		silent, gap := v.gaps(list)
+		silent, gap := v.missed(list)
 		if len(silent) == 0 {
 			continue
 		}
@@ -72,10 +72,10 @@ func (v *view) asked(method string) (out []*asking) {
 // each with its repetitions, for an end to have been away.
 const lostInARow = 2
 
-// gaps are requests without an answer between two that were answered, and how long the
+// missed are requests without an answer between two that were answered, and how long the
 // longest such time was. One that was repeated to the end counts like two.
 // The rest is remembered as made good.
-func (v *view) gaps(a *asking) (silent []*transaction, longest int64) {
+func (v *view) missed(a *asking) (silent []*transaction, longest int64) {
 	var row []*transaction
 	last := int64(-1) // when an answer came
 	for _, t := range a.list {

@@ -36,6 +36,14 @@ type Call struct {
 	Outcome   string         `json:"outcome"`
 	Diagnosis string         `json:"diagnosis,omitempty"` // the finding it belongs to
 	FinalCode int            `json:"final_code,omitempty"`
+	MOS       float64        `json:"mos,omitempty"` // of the worst of its streams; 0: none is long enough
+	Keys      *Keys          `json:"keys,omitempty"`
+}
+
+// Keys are how many keys were pressed in a call, each way that there is.
+type Keys struct {
+	Events int `json:"events"` // RFC 4733
+	INFO   int `json:"info"`
 }
 
 // RTPStream is one stream with what a listener would notice.
@@ -50,6 +58,18 @@ type RTPStream struct {
 	JitterMS float64        `json:"jitter_ms"`
 	MOS      float64        `json:"mos"`
 	LengthS  float64        `json:"length_s"`
+	Late     int            `json:"late,omitempty"` // came after one that was sent later
+	Bursts   int            `json:"bursts,omitempty"`
+	BurstMax int            `json:"burst_max,omitempty"`
+	PtimeMS  float64        `json:"ptime_ms,omitempty"`
+	Reported *Reported      `json:"reported,omitempty"` // by the receiver
+}
+
+// Reported is what the receiver of a stream says of it in RTCP.
+type Reported struct {
+	LossPct  float64 `json:"loss_pct"`
+	JitterMS float64 `json:"jitter_ms"`
+	RTTMS    float64 `json:"rtt_ms,omitempty"` // from the place of the capture and back
 }
 
 // view is what the judge looks at.
@@ -57,6 +77,7 @@ type view struct {
 	o     Observed
 	calls []*exchange
 	found map[*exchange]string // the finding that an exchange belongs to
+	audible
 
 	accepted acceptance    // accounts that a server let in
 	proves   map[way]int64 // when a client last proved itself
@@ -66,38 +87,6 @@ type view struct {
 	seenBy   map[[2]netip.Addr]bool
 	// recovered are OPTIONS without an answer before one that was answered.
 	recovered map[*transaction]bool
-	codecs    map[codecKey]string // as session descriptions name them
-}
-
-// codecKey is a payload type at an end.
-type codecKey struct {
-	at   netip.AddrPort
-	kind int
-}
-
-// codecsOf collects what the ends call their payload types.
-func codecsOf(dialogs []Dialog) map[codecKey]string {
-	out := map[codecKey]string{}
-	for i := range dialogs {
-		for j := range dialogs[i].Messages {
-			sdp := dialogs[i].Messages[j].SDP
-			if sdp == nil {
-				continue
-			}
-			for k := range sdp.Media {
-				at, ok := sdp.Media[k].at()
-				if !ok {
-					continue
-				}
-				for _, c := range sdp.Media[k].Codecs {
-					if key := (codecKey{at, int(c.Type)}); out[key] == "" {
-						out[key] = c.Name
-					}
-				}
-			}
-		}
-	}
-	return out
 }
 
 // judges look for one kind of fault each, the surest first: an exchange that one
@@ -130,16 +119,33 @@ var judges = []func(*view) []checks.Finding{
 	storms,
 	privateNotes,
 
+	unlike,
 	audio,
 	quality,
+	stops,
+	late,
+	ringing,
+	sources,
+	senders,
+	unmarked,
+	keysTwice,
+	keysRefused,
+	faxes,
+	faxRefused,
+}
+
+func viewOf(o Observed) *view {
+	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}}
+	v.audible = audibleOf(&v.o)
+	v.accepted, v.proves = accepted(v.calls), proves(v.calls)
+	v.near, v.sent = look(&o), countSent(v.calls)
+	v.hidden, v.seenBy = hiddenEnds(v.calls), seenBy(v.calls)
+	v.recovered = map[*transaction]bool{}
+	return v
 }
 
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
-	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}, codecs: codecsOf(o.Dialogs)}
-	v.accepted, v.proves = accepted(v.calls), proves(v.calls)
-	v.near, v.sent = look(&o), sent(v.calls)
-	v.hidden, v.seenBy = hiddenEnds(v.calls), seenBy(v.calls)
-	v.recovered = map[*transaction]bool{}
+	v := viewOf(o)
 	var j checks.Judgement
 	for _, look := range judges {
 		j.Findings = append(j.Findings, look(v)...)
@@ -194,13 +200,16 @@ func (v *view) facts() Facts {
 			CallID: x.CallID, Method: x.method(), From: t.first.From.number(), To: t.first.To.number(), Client: t.client, Server: t.server,
 			Frame: x.Messages[0].Frame, BeginS: seconds(x.Messages[0].At), LengthS: seconds(max(last.At, last.Last) - x.Messages[0].At),
 			Outcome: x.outcome(), Diagnosis: v.found[x], FinalCode: t.final(),
+			MOS: v.callMOS(x), Keys: v.keyFacts(x),
 		})
 	}
+	calls := v.callsOf()
 	for i := range v.o.Streams {
 		s := &v.o.Streams[i]
 		f.RTPStreams = append(f.RTPStreams, RTPStream{
 			SSRC: fmt.Sprintf("%08x", s.SSRC), From: s.Src, To: s.Dst, Payload: v.payload(s), Packets: s.Packets, Lost: s.lost(),
 			JitterMS: s.JitterMS, MOS: v.mos(s), LengthS: seconds(s.End - s.Begin),
+			CallID: calls[s].callID(), Late: s.Late, Bursts: s.Bursts, BurstMax: s.BurstMax, PtimeMS: s.PtimeMS, Reported: s.reported(),
 		})
 	}
 	if v.o.Compared != nil {
@@ -226,15 +235,22 @@ func (v *view) payload(s *Stream) string {
 			best = kind
 		}
 	}
-	for _, at := range []netip.AddrPort{s.Dst, s.Src} {
-		if name := v.codecs[codecKey{at, best}]; name != "" {
-			return name
+	return v.codecName(s, best)
+}
+
+// codecName names a payload type of a stream.
+func (v *view) codecName(s *Stream, kind int) string {
+	for _, end := range []netip.AddrPort{s.Dst, s.Src} {
+		for _, c := range v.said[end] {
+			if int(c.Type) == kind && c.Name != "" {
+				return c.Name
+			}
 		}
 	}
-	if name := staticCodecs[uint8(best)]; name != "" && best >= 0 {
+	if name := staticCodecs[uint8(kind)]; name != "" && kind >= 0 {
 		return name
 	}
-	return strconv.Itoa(best)
+	return strconv.Itoa(kind)
 }
 
 // notes tell what could not be read.

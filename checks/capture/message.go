@@ -77,6 +77,9 @@ func summarise(m *sip.Message, faults []sip.Fault, d *pcap.Datagram, transport s
 			out.Authorized = authorized(h.Value)
 		case "content-type":
 			isSDP = bytes.HasPrefix(bytes.ToLower(h.Value), []byte("application/sdp")) || bytes.HasPrefix(bytes.ToLower(h.Value), []byte("multipart/"))
+			if !isSDP {
+				out.Content = text(bytes.ToLower(h.Value))
+			}
 		default:
 			if explaining[name] {
 				out.Says = append(out.Says, text(bytes.ReplaceAll(h.Raw, []byte("\r\n"), nil)))

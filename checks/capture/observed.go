@@ -24,9 +24,10 @@ type Observed struct {
 	Folded    Folded         `json:"folded,omitzero"`
 	RTCP      int            `json:"rtcp,omitempty"`
 	STUN      int            `json:"stun,omitempty"`
-	TLS       []Encrypted    `json:"tls,omitempty"` // connections that may carry SIP
+	Fax       []Flow         `json:"fax,omitempty"`
+	Refused   []Refused      `json:"refused,omitempty"` // what ICMP says about SIP and RTP
+	TLS       []Encrypted    `json:"tls,omitempty"`     // connections that may carry SIP
 	LostTCP   int            `json:"lost_tcp,omitempty"`
-	Rejected  []Rejection    `json:"rejected,omitempty"` // what ICMP says about SIP
 	// Passed is what this capture holds twice: as it came to a device, and as the
 	// device sent it on.
 	Passed   Passage     `json:"passed,omitzero"`
@@ -101,6 +102,9 @@ type Message struct {
 	Authorized *Authorized `json:"authorized,omitempty"`
 	SDP        *SDP        `json:"sdp,omitempty"`
 
+	// Content is the Content-Type of a body that is no session description.
+	Content string `json:"content,omitempty"`
+
 	Length int         `json:"content_length"` // as the header says; -1: it does not
 	Body   int         `json:"body"`           // bytes that arrived, without white space behind Length
 	Faults []sip.Fault `json:"faults,omitempty"`
@@ -172,29 +176,79 @@ type Stream struct {
 	Payloads map[int]int    `json:"payloads"` // packets by payload type
 	Rate     int            `json:"rate"`     // of the clock, Hz
 	TOS      []uint8        `json:"tos"`
-	TTL      uint8          `json:"ttl,omitempty"`       // of the first packet
-	FirstSeq uint16         `json:"first_seq,omitempty"` // its sequence number
+
+	TTL      uint8  `json:"ttl,omitempty"`       // of the first packet
+	FirstSeq uint16 `json:"first_seq,omitempty"` // its sequence number
 
 	Packets   int     `json:"packets"`
 	Expected  int     `json:"expected"` // by the sequence numbers
 	Duplicate int     `json:"duplicate,omitempty"`
 	Late      int     `json:"late,omitempty"` // arrived after one that was sent later
+	Cut       int     `json:"cut,omitempty"`  // of which the capture kept only a part
 	JitterMS  float64 `json:"jitter_ms"`      // RFC 3550, 6.4.1, the mean over the stream
 	MaxJitter float64 `json:"max_jitter_ms"`
-	MaxGapMS  float64 `json:"max_gap_ms"` // between two packets
-	Restarts  int     `json:"restarts,omitempty"`
+	// MaxGapMS is the longest time without a packet, where the sender was not silent:
+	// it neither marked a new talk spurt nor let its timestamp run on. It begins at
+	// MaxGapAt.
+	MaxGapMS float64 `json:"max_gap_ms"`
+	MaxGapAt int64   `json:"max_gap_at_us,omitempty"`
+	Restarts int     `json:"restarts,omitempty"`
+	Bursts   int     `json:"bursts,omitempty"`    // runs of lost packets, single ones too
+	BurstMax int     `json:"burst_max,omitempty"` // packets in the longest
+	Gaps     int     `json:"gaps,omitempty"`      // runs of four and more
+	PtimeMS  float64 `json:"ptime_ms,omitempty"`  // audio in a packet; 0: it varies
+	// Silent are packets of G.711 in which all bytes are the same, and say silence:
+	// SilentByte.
+	Silent     int   `json:"silent,omitempty"`
+	SilentByte uint8 `json:"silent_byte,omitempty"`
+	// Keys is how many keys were pressed (RFC 4733); which is not kept.
+	Keys int `json:"keys,omitempty"`
+	// Transit is the least time that packets took in each eighth of the stream,
+	// against the first packet, by the clocks of the capture and of the sender.
+	Transit []int  `json:"transit_us,omitempty"`
+	Strip   Strip  `json:"strip"`
+	Far     *Heard `json:"far,omitempty"` // as its receiver says
 }
 
-// Rejection is an ICMP error: somebody says that packets to an end do not get there.
-type Rejection struct {
-	Frame    int            `json:"frame"` // the first
-	At       int64          `json:"at_us"`
-	From     netip.Addr     `json:"from"`
-	Filtered bool           `json:"filtered,omitempty"` // administratively prohibited
-	Port     bool           `json:"port,omitempty"`     // port unreachable
-	Src      netip.AddrPort `json:"src"`
-	Dst      netip.AddrPort `json:"dst"`
-	Again    int            `json:"again,omitempty"`
+// Heard is what the receiver of a stream reports of it (RTCP, RFC 3550 section 6.4).
+// Numbers are those of the time between its first and its last report.
+type Heard struct {
+	Reports   int     `json:"reports"`
+	Frame     int     `json:"frame"` // of the last
+	Expected  int     `json:"expected"`
+	Lost      int     `json:"lost"`
+	WorstPct  float64 `json:"worst_pct"` // lost between two reports, at most
+	JitterMS  float64 `json:"jitter_ms"` // the mean of the reports
+	MaxJitter float64 `json:"max_jitter_ms"`
+	// RTTMS is the shortest way from the place of the capture to the receiver and
+	// back; 0: not known.
+	RTTMS float64 `json:"rtt_ms,omitempty"`
+}
+
+// Flow is what one end sends another that is no RTP: fax (UDPTL).
+type Flow struct {
+	Src     netip.AddrPort `json:"src"`
+	Dst     netip.AddrPort `json:"dst"`
+	First   int            `json:"first_frame"`
+	Begin   int64          `json:"begin_us"`
+	End     int64          `json:"end_us"`
+	Packets int            `json:"packets"`
+}
+
+// Refused are datagrams of which ICMP says that they were not delivered.
+type Refused struct {
+	Src netip.AddrPort `json:"src"` // of the datagrams
+	Dst netip.AddrPort `json:"dst"`
+	By  netip.Addr     `json:"by"`
+	// Port: nobody listens there. Filtered: a filter forbids it. Neither: the host or
+	// its network cannot be reached.
+	Port     bool `json:"port,omitempty"`
+	Filtered bool `json:"filtered,omitempty"`
+
+	First int   `json:"first_frame"`
+	Begin int64 `json:"begin_us"`
+	End   int64 `json:"end_us"`
+	Count int   `json:"count"`
 }
 
 // Encrypted is a TLS connection.

@@ -25,6 +25,8 @@ type reading struct {
 	tls     map[[2]netip.AddrPort]bool
 	keeper  *keeper // where captures are compared
 	relay   relay
+	// refusals are what ICMP says, until it is known which matter.
+	refusals []Refused
 	// fromText: the message stands in a text, and Frame is its line. untimed: when it
 	// was is not known, or only to the second.
 	fromText, untimed bool
@@ -36,7 +38,7 @@ func newReading(o *Observed) *reading {
 	r.dialogs.room = roomForDialogs
 	r.tcp.Wanted = wantedStream
 	r.tcp.Data = r.stream
-	r.decoder.Unreachable = r.unreachable
+	r.decoder.Unreachable = r.refused
 	return r
 }
 
@@ -125,6 +127,8 @@ func (r *reading) datagram(d *pcap.Datagram) {
 		r.o.STUN++
 	case sip.Start(b) >= 0:
 		r.message(d, b, "udp")
+	default:
+		r.rtp.fax(d, r.at(d))
 	}
 }
 
@@ -194,8 +198,8 @@ func (r *reading) finish() {
 		o.Skipped.OtherLink[int(l)] = n
 	}
 	o.LostTCP = r.tcp.Gaps
-	r.keepRejections()
 	o.Dialogs = r.dialogs.list()
 	o.Streams = r.rtp.list()
 	o.Passed.pairStreams(o.Streams, o.Streams, passedOn)
+	o.Fax, o.Refused = r.rtp.faxes, r.keptRefusals()
 }

@@ -27,12 +27,12 @@ func refused(v *view) (out []checks.Finding) {
 		groups.add(v, id, key, x, t, append([]checks.Evidence{frame(t.finalTo, nil)}, says(t.finalTo)...)...)
 	}
 	for _, g := range groups.list {
-		out = append(out, v.refusal(id, g))
+		out = append(out, v.refusedBy(id, g))
 	}
 	return out
 }
 
-func (v *view) refusal(id string, g *group) checks.Finding {
+func (v *view) refusedBy(id string, g *group) checks.Finding {
 	t := g.first()
 	meaning, _ := netinfo.ExplainSIP(t.final(), t.finalTo.Phrase)
 	f := checks.Finding{

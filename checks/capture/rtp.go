@@ -20,20 +20,21 @@ const (
 	maxStreams = 50_000
 	// leastPackets make a stream that no message announced.
 	leastPackets = 5
-	// maxStep is how far a sequence number may jump within a stream; MAX_DROPOUT
-	// of RFC 3550, appendix A.1.
-	maxStep = 3000
 	// usualClock is that of the codecs that phones speak, Hz.
 	usualClock = 8000
 )
 
 // rtp follows the streams of a capture.
 type rtp struct {
-	byKey  map[rtpKey]*rtpStream
-	newest *rtpStream // a call sends long runs from one end
-	order  []*rtpStream
+	byKey map[rtpKey]*rtpStream
+	near  [nearby]*rtpStream // those of the latest packets, by slot
+	order []*rtpStream
 	// media are the ends that messages have announced, with the codecs there.
 	media map[netip.AddrPort][]Codec
+	rtcp  rtcp
+	// images are the ends that were announced for fax.
+	images map[netip.AddrPort]bool
+	faxes  []Flow
 }
 
 type rtpKey struct {
@@ -41,22 +42,14 @@ type rtpKey struct {
 	ssrc     uint32
 }
 
-type rtpStream struct {
-	Stream
-	key      rtpKey
-	next     uint32 // extended sequence number that follows the highest
-	first    uint32
-	seen     uint64 // which of the 64 before next have come
-	jitter   float64
-	sum      float64 // of the jitter after each packet
-	measured int
-	stamp    uint32
-	lastAt   int64
-	running  bool           // stamp and lastAt are those of the packet before
-	event    map[uint8]bool // payload types of telephone-event
-	payloads [128]int32
-	tos      [256]bool
-	gone     bool // its call is counted, and no longer kept
+// nearby is how many streams are found without a look into the map: more than are up
+// at a time in most captures.
+const nearby = 1024
+
+// slot is where a stream is kept near.
+func (k *rtpKey) slot() uint32 {
+	const golden = 0x9e3779b1 // spreads numbers that lie close together (Knuth, 6.4)
+	return (k.ssrc ^ uint32(k.src.Port())<<16 ^ uint32(k.dst.Port())) * golden >> 22
 }
 
 // announce notes what a session description says about a stream to come.
@@ -67,9 +60,18 @@ func (t *rtp) announce(s *SDP) {
 	for i := range s.Media {
 		m := &s.Media[i]
 		if at, ok := m.at(); ok && len(t.media) < maxStreams {
-			t.media[at] = m.Codecs
+			if t.media[at] = m.Codecs; m.Kind == "image" {
+				t.image(at)
+			}
 		}
 	}
+}
+
+func (t *rtp) image(at netip.AddrPort) {
+	if t.images == nil {
+		t.images = map[netip.AddrPort]bool{}
+	}
+	t.images[at] = true
 }
 
 // packet takes a datagram that begins as RTP or RTCP does.
@@ -80,20 +82,25 @@ func (t *rtp) packet(d *pcap.Datagram, at int64, rtcp *int) {
 	}
 	if len(b) >= 8 && isRTCP(b) {
 		*rtcp++
+		t.rtcp.packet(d, at)
 		return
 	}
 	if len(b) < rtpHeader {
 		return
 	}
 	key := rtpKey{d.Src, d.Dst, binary.BigEndian.Uint32(b[8:])}
-	s := t.newest
+	near := &t.near[key.slot()]
+	s := *near
 	if s == nil || s.key != key {
 		if s = t.byKey[key]; s == nil {
 			s = t.begin(key, d, at)
 		}
-		t.newest = s
+		*near = s
 	}
 	s.packet(b, d.TOS, at)
+	if d.Cut {
+		s.Cut++
+	}
 }
 
 // isRTCP tells the packet types of RTCP (RFC 5761, section 4): a report, or what may
@@ -108,6 +115,7 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 		t.byKey = map[rtpKey]*rtpStream{}
 	}
 	if len(t.byKey) >= maxStreams {
+		t.near = [nearby]*rtpStream{}
 		t.order = slices.DeleteFunc(t.order, func(s *rtpStream) bool {
 			if s.Packets < leastPackets {
 				delete(t.byKey, s.key)
@@ -116,16 +124,13 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 		})
 	}
 	seq := uint32(binary.BigEndian.Uint16(d.Payload[2:])) | 1<<16
-	s := &rtpStream{key: key, first: seq, next: seq}
+	s := &rtpStream{key: key, first: seq, next: seq, seen: all}
 	s.Stream = Stream{SSRC: key.ssrc, Src: key.src, Dst: key.dst, First: d.Frame, Begin: at, Rate: usualClock, TTL: d.TTL, FirstSeq: uint16(seq)}
 	for _, end := range []netip.AddrPort{key.dst, key.src} {
 		for _, c := range t.media[end] {
 			name, rate, _ := strings.Cut(c.Name, "/")
 			if strings.EqualFold(name, "telephone-event") {
-				if s.event == nil {
-					s.event = map[uint8]bool{}
-				}
-				s.event[c.Type] = true
+				s.event[c.Type>>6] |= 1 << (c.Type & 63)
 			}
 			rate, _, _ = strings.Cut(rate, "/")
 			if n, err := strconv.Atoi(rate); err == nil && n > 0 && c.Type == d.Payload[1]&0x7f {
@@ -133,52 +138,12 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 			}
 		}
 	}
+	if s.buckets.most = longStrip; len(t.order) >= manyStreams {
+		s.buckets.most = shortStrip
+	}
 	t.byKey[key] = s
 	t.order = append(t.order, s)
 	return s
-}
-
-// packet counts one packet of the stream (RFC 3550, appendices A.1 and A.8).
-func (s *rtpStream) packet(b []byte, tos uint8, at int64) {
-	seq, stamp, kind := binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint32(b[4:]), b[1]&0x7f
-	s.Packets++
-	s.payloads[kind]++
-	s.tos[tos] = true
-	ext := s.next&^0xffff | uint32(seq)
-	switch step := int32(int16(seq - uint16(s.next))); {
-	case step > maxStep || step < -maxStep: // it began anew
-		s.Restarts++
-		s.Expected += int(s.next - s.first)
-		s.first = 1<<16 | uint32(seq)
-		s.next, s.seen, s.running = s.first+1, 1, false
-	case step >= 0:
-		if ext < s.next {
-			ext += 1 << 16
-		}
-		s.seen = s.seen<<min(uint(step)+1, 64) | 1
-		s.next = ext + 1
-	case -step <= 64 && s.seen&(1<<(-step-1)) != 0:
-		s.Duplicate++
-		return
-	default:
-		s.Late++
-		if -step <= 64 {
-			s.seen |= 1 << (-step - 1)
-		}
-		return
-	}
-	if s.running {
-		gap := float64(at-s.lastAt) / 1000
-		s.MaxGapMS = max(s.MaxGapMS, gap)
-		if !s.event[kind] && stamp != s.stamp {
-			apart := gap - float64(int32(stamp-s.stamp))*1000/float64(s.Rate)
-			s.jitter += (math.Abs(apart) - s.jitter) / 16
-			s.sum += s.jitter
-			s.measured++
-			s.MaxJitter = max(s.MaxJitter, s.jitter)
-		}
-	}
-	s.stamp, s.lastAt, s.End, s.running = stamp, at, at, true
 }
 
 // list returns the streams that are some.
@@ -190,22 +155,8 @@ func (t *rtp) list() []Stream {
 		if s.Packets < leastPackets && !to && !from || s.Restarts*4 > s.Packets {
 			continue
 		}
-		s.Expected += int(s.next - s.first)
-		if s.measured > 0 {
-			s.JitterMS = round(s.sum / float64(s.measured))
-		}
-		s.MaxJitter, s.MaxGapMS = round(s.MaxJitter), round(s.MaxGapMS)
-		s.Payloads = map[int]int{}
-		for kind, n := range s.payloads {
-			if n > 0 {
-				s.Payloads[kind] = int(n)
-			}
-		}
-		for tos, seen := range s.tos {
-			if seen {
-				s.TOS = append(s.TOS, uint8(tos))
-			}
-		}
+		s.finish()
+		s.Far = t.far(&s.Stream)
 		out = append(out, s.Stream)
 	}
 	return out

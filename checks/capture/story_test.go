@@ -29,10 +29,11 @@ type story struct {
 	now   time.Duration
 	calls int
 	ttl   map[string]byte // of the packets of an end; 64 where it is not told
+	sent  map[uint32]int  // packets by SSRC
 }
 
 func tell() *story {
-	s := &story{}
+	s := &story{sent: map[uint32]int{}}
 	s.Write([]byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0})
 	return s
 }
@@ -69,6 +70,7 @@ type dial struct {
 	length      string                      // Content-Length; empty: the right one, "-": none
 	via         string                      // what an answer adds to the Via
 	through     func(message string) string // what a device makes of a message; nil: nothing
+	tag         string                      // of who asks; empty is "a"
 }
 
 func (s *story) dial(caller, pbx string) *dial {
@@ -102,7 +104,7 @@ func (d *dial) message(from, to, start string, more []string) {
 		via += d.via
 	}
 	fields := []string{
-		start, via, "From: <sip:100@pbx.example.net>;tag=a" + d.id,
+		start, via, "From: <sip:100@pbx.example.net>;tag=" + cmp.Or(d.tag, "a") + d.id,
 		"To: <sip:200@pbx.example.net>", "Call-ID: " + d.id, fmt.Sprintf("CSeq: %d %s", d.cseq, method),
 	}
 	body := ""
@@ -142,19 +144,24 @@ type speaker struct {
 
 // talk lets ends speak for a time, 50 packets a second each.
 func (s *story) talk(d time.Duration, list ...speaker) {
-	for i := range int(d / (20 * time.Millisecond)) {
+	clock := uint32(s.now / (125 * time.Microsecond))
+	n := int(d / (20 * time.Millisecond))
+	for i := range n {
 		begin := s.now
 		for _, p := range list {
 			if p.lose > 0 && i%p.lose == p.lose-1 {
 				continue
 			}
 			b := []byte{0x80, 8}
-			b = binary.BigEndian.AppendUint16(b, uint16(65500+i))
-			b = binary.BigEndian.AppendUint32(b, uint32(160*i))
+			b = binary.BigEndian.AppendUint16(b, uint16(65500+s.sent[p.ssrc]+i))
+			b = binary.BigEndian.AppendUint32(b, clock+uint32(160*i))
 			b = binary.BigEndian.AppendUint32(b, p.ssrc)
 			s.packet(p.from, p.to, 0xb8, append(b, make([]byte, 160)...))
 		}
 		s.now = begin + 20*time.Millisecond
+	}
+	for _, p := range list {
+		s.sent[p.ssrc] += n
 	}
 }
 

@@ -32,11 +32,11 @@ func unanswered(v *view) (out []checks.Finding) {
 	for _, g := range groups.list {
 		t := g.first()
 		f := checks.Finding{
-			ID: id, Severity: checks.Critical, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Args: v.silence(g),
+			ID: id, Severity: checks.Critical, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Args: v.unheard(g),
 		}
 		if r := v.rejection(t); r != nil {
-			f.Evidence = append(f.Evidence, checks.Proof(words.Say("capture.evidence.icmp", words.Args{"frame": r.Frame, "at": seconds(r.At)}), nil,
-				words.Say("capture.evidence.rejection", words.Args{"from": r.From, "kind": r.kind(), "again": r.Again})))
+			f.Evidence = append(f.Evidence, checks.Proof(words.Say("capture.evidence.icmp", words.Args{"frame": r.First, "at": seconds(r.Begin)}), nil,
+				words.Say("capture.evidence.rejection", words.Args{"from": r.By, "kind": r.kind(), "again": r.Count - 1})))
 		}
 		if t.first.Method == "OPTIONS" {
 			f.Severity = checks.Warning
@@ -46,8 +46,8 @@ func unanswered(v *view) (out []checks.Finding) {
 	return out
 }
 
-// silence is what is known about requests without an answer.
-func (v *view) silence(g *group) words.Args {
+// unheard is what is known about requests without an answer.
+func (v *view) unheard(g *group) words.Args {
 	t := g.first()
 	client, server := t.client.Addr(), t.server.Addr()
 	args := words.Args{
@@ -64,8 +64,8 @@ func (v *view) silence(g *group) words.Args {
 		args["stage"] = "proved"
 	}
 	if r := v.rejection(t); r != nil {
-		args["said"], args["by"] = r.kind(), r.From
-		if r.From == server {
+		args["said"], args["by"] = r.kind(), r.By
+		if r.By == server {
 			args["said"] = "own-" + r.kind()
 		}
 	}
@@ -122,8 +122,8 @@ func (x *exchange) challenged(t *transaction) bool {
 // answersFrom is how many messages came from a server, to anything.
 func (v *view) answersFrom(server netip.AddrPort) int { return v.sent[server] }
 
-// sent counts the messages by who sent them.
-func sent(calls []*exchange) map[netip.AddrPort]int {
+// countSent counts the messages by who sent them.
+func countSent(calls []*exchange) map[netip.AddrPort]int {
 	out := map[netip.AddrPort]int{}
 	for _, x := range calls {
 		for i := range x.Messages {
@@ -134,16 +134,16 @@ func sent(calls []*exchange) map[netip.AddrPort]int {
 }
 
 // rejection is what ICMP says about the requests of a transaction; nil for nothing.
-func (v *view) rejection(t *transaction) *Rejection {
-	for i := range v.o.Rejected {
-		if r := &v.o.Rejected[i]; r.Dst == t.server && r.Src.Addr() == t.client.Addr() {
+func (v *view) rejection(t *transaction) *Refused {
+	for i := range v.o.Refused {
+		if r := &v.o.Refused[i]; r.Dst == t.server && r.Src.Addr() == t.client.Addr() {
 			return r
 		}
 	}
 	return nil
 }
 
-func (r *Rejection) kind() string {
+func (r *Refused) kind() string {
 	switch {
 	case r.Port:
 		return "port"
