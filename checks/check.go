@@ -41,6 +41,7 @@ type Judgement struct {
 	Inconclusive words.Text   // why it could not be told; silence is never a pass
 	Skip         words.Text   // why there was nothing to ask
 	Notes        []words.Text // what could not be read or was not understood, while the rest stands
+	Tables       []Table      // what there is to look at beside the findings
 
 	// Headline is what the report says of an inconclusive check instead of that
 	// it could not be told: how far it got. Where a question was asked, it is the

@@ -40,6 +40,10 @@ func Fill(r *Report, b *words.Book, l words.Lang) {
 		f.sentence(&res.Summary, res.Says.Summary)
 		f.sentence(&res.Reason, res.Says.Reason)
 		f.notes(res)
+		res.Tables = slices.Clone(res.Tables)
+		for k := range res.Tables {
+			f.table(&res.Tables[k])
+		}
 		res.Findings = slices.Clone(res.Findings) // the judge may keep its list
 		for k := range res.Findings {
 			f.finding(&res.Findings[k], r)

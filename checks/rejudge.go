@@ -72,7 +72,7 @@ func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
 func judgeOne(res *Result, c *Check, rep *Report) {
 	res.Title, res.Group = "", c.Group
 	res.Findings, res.Facts, res.ExplainedBy, res.Unasked, res.Says = []Finding{}, nil, "", false, Says{}
-	res.Summary, res.Reason, res.Notes = "", "", nil
+	res.Summary, res.Reason, res.Notes, res.Tables = "", "", nil, nil
 	switch {
 	case res.nothingObserved() && res.ObserveError != nil:
 		res.failedObservation()
@@ -90,7 +90,7 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		return
 	}
 	res.Says = Says{Headline: j.Headline, Summary: j.Summary, Notes: j.Notes}
-	res.Facts, res.Unasked, res.explains = j.Facts, j.Unasked, j.Explains
+	res.Facts, res.Unasked, res.explains, res.Tables = j.Facts, j.Unasked, j.Explains, j.Tables
 	if j.Findings != nil {
 		res.Findings = j.Findings
 	}

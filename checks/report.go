@@ -145,6 +145,7 @@ type Result struct {
 	Facts       any             `json:"facts"`
 	Findings    []Finding       `json:"findings"`
 	Notes       []string        `json:"notes,omitempty"` // what could not be read, while the rest stands
+	Tables      []Table         `json:"tables,omitempty"`
 	// Unasked: nothing that the user named was asked, so that an inconclusive
 	// status decides neither headline nor exit status.
 	Unasked bool `json:"unasked,omitempty"`

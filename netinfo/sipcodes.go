@@ -109,3 +109,15 @@ func findPhrase(list []SIPCode, code int, phrase string) (best *SIPCode) {
 	}
 	return best
 }
+
+// SIPPhrases returns the reason phrases of all rows: those of the registry, of makers
+// and of providers.
+func SIPPhrases() (list []string) {
+	t := sipCodes()
+	for _, rows := range [][]SIPCode{t.Codes, t.Phrases} {
+		for _, c := range rows {
+			list = append(list, c.Phrase)
+		}
+	}
+	return list
+}

@@ -37,6 +37,9 @@ func (c *cases) add(v *view, id, key string, x *exchange, t *transaction, proof 
 		g.proof = append(g.proof, proof...)
 	}
 	g.list = append(g.list, x)
+	if id != "" {
+		v.groups[x] = g
+	}
 	return g
 }
 

@@ -46,6 +46,7 @@ func (v *view) claim(groups *[]*group, id, key string, x *exchange, proof ...che
 		g.proof = append(g.proof, proof...)
 	}
 	g.list = append(g.list, x)
+	v.groups[x] = g
 	return g
 }
 

@@ -87,6 +87,8 @@ type view struct {
 	seenBy   map[[2]netip.Addr]bool
 	// recovered are OPTIONS without an answer before one that was answered.
 	recovered map[*transaction]bool
+	// groups are what was collected for that finding, where it was claimed.
+	groups map[*exchange]*group
 }
 
 // judges look for one kind of fault each, the surest first: an exchange that one
@@ -135,7 +137,7 @@ var judges = []func(*view) []checks.Finding{
 }
 
 func viewOf(o Observed) *view {
-	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}}
+	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}, groups: map[*exchange]*group{}}
 	v.audible = audibleOf(&v.o)
 	v.accepted, v.proves = accepted(v.calls), proves(v.calls)
 	v.near, v.sent = look(&o), countSent(v.calls)
@@ -152,6 +154,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	}
 	checks.WorstFirst(j.Findings)
 	j.Facts, j.Notes = v.facts(), v.notes()
+	j.Tables = v.tables(j.Findings)
 	args := words.Args{"packets": o.Packets, "messages": o.Messages, "calls": v.count("INVITE") + o.Folded.Calls,
 		"registrations": v.count("REGISTER") + o.Folded.Registrations, "streams": len(o.Streams) + o.Folded.Streams}
 	j.Summary = words.Say("capture.summary.read", args)

@@ -183,8 +183,9 @@ func (s *story) observe(t *testing.T) Observed {
 // read runs the check on a story.
 func (s *story) read(t *testing.T) checks.Result {
 	t.Helper()
-	r := checks.Run(context.Background(), []*checks.Check{Check()}, &checks.Env{Files: []checks.File{s.file()}}, checks.Meta{Command: "capture"})
-	return r.Results[0]
+	r := readCapture(s.Bytes())
+	sameDiagnosis(t, s.Bytes(), r)
+	return r
 }
 
 func factsOf(t *testing.T, r checks.Result) Facts {

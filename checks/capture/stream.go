@@ -110,49 +110,75 @@ func sipLength(b []byte, whole func([]byte)) (n int, more bool) {
 	return n, true
 }
 
-// frame reads a frame of a WebSocket (RFC 6455, section 5.2). SIP sends each message
-// in one (RFC 7118).
+// frame reads a frame of a WebSocket. SIP sends each message in one (RFC 7118).
 func (t *talk) frame(r *reading, d *pcap.Datagram) (n int, more bool) {
-	b := t.buf
-	if len(b) < 2 {
-		return 0, true
+	f, n, more := webSocketFrame(t.buf)
+	if n == 0 {
+		return 0, more
 	}
-	length, at := int(b[1]&0x7f), 2
+	if data := f.data(t.buf[:n]); !f.control && sip.Start(data) >= 0 {
+		r.message(d, data, "ws")
+	}
+	return n, true
+}
+
+// webSocket is the header of a frame (RFC 6455, section 5.2).
+type webSocket struct {
+	at      int // of the data
+	masked  bool
+	control bool
+}
+
+// webSocketFrame reads the header of a frame; n is the length of the frame, 0 where
+// bytes are missing.
+func webSocketFrame(b []byte) (f webSocket, n int, more bool) {
+	if len(b) < 2 {
+		return f, 0, true
+	}
+	length := int(b[1] & 0x7f)
+	f.at = 2
 	switch length {
 	case 126:
 		if len(b) < 4 {
-			return 0, true
+			return f, 0, true
 		}
-		length, at = int(binary.BigEndian.Uint16(b[2:])), 4
+		length, f.at = int(binary.BigEndian.Uint16(b[2:])), 4
 	case 127:
 		if len(b) < 10 {
-			return 0, true
+			return f, 0, true
 		}
 		if binary.BigEndian.Uint64(b[2:]) > maxMessage {
-			return 0, false
+			return f, 0, false
 		}
-		length, at = int(binary.BigEndian.Uint64(b[2:])), 10
-	}
-	masked := b[1]&0x80 != 0
-	if masked {
-		at += 4
-	}
-	if n = at + length; n > len(b) {
-		return 0, n <= maxMessage
+		length, f.at = int(binary.BigEndian.Uint64(b[2:])), 10
 	}
 	const control = 0x8
-	if b[0]&control == 0 {
-		data := bytes.Clone(b[at:n])
-		if masked {
-			for i := range data {
-				data[i] ^= b[at-4+i%4]
-			}
-		}
-		if sip.Start(data) >= 0 {
-			r.message(d, data, "ws")
-		}
+	f.control, f.masked = b[0]&control != 0, b[1]&0x80 != 0
+	if f.masked {
+		f.at += 4
 	}
-	return n, true
+	if n = f.at + length; n > len(b) {
+		return f, 0, n <= maxMessage
+	}
+	return f, n, true
+}
+
+// data is a copy of what a frame carries.
+func (f webSocket) data(frame []byte) []byte {
+	c := bytes.Clone(frame)
+	f.mask(c)
+	return c[f.at:]
+}
+
+// mask applies the mask of a frame to its data, or takes it off.
+func (f webSocket) mask(frame []byte) {
+	if !f.masked {
+		return
+	}
+	key := frame[f.at-4 : f.at]
+	for i := range frame[f.at:] {
+		frame[f.at+i] ^= key[i%4]
+	}
 }
 
 // isHello reports whether a TLS handshake begins here.

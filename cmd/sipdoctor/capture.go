@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ func newCaptureCommand(s streams) *cobra.Command {
 		o       reporting
 		compare []string
 		from    liveOptions
+		shared  string
 	)
 	cmd := &cobra.Command{
 		Use: "capture",
@@ -33,7 +35,8 @@ func newCaptureCommand(s streams) *cobra.Command {
   sudo tcpdump -i any -s 0 -w - port 5060 | sipdoctor capture -
   sudo sipdoctor capture --interface any --write call.pcap
   sipdoctor capture /var/spool/captures
-  sipdoctor capture behind-the-router.pcap --compare at-the-pbx.pcap`,
+  sipdoctor capture behind-the-router.pcap --compare at-the-pbx.pcap
+  sipdoctor capture call.pcap --anonymize shareable.pcap`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && from.name == "":
@@ -62,12 +65,22 @@ func newCaptureCommand(s streams) *cobra.Command {
 			}
 			env := &checks.Env{Files: files, Compare: other}
 			env.Inputs.Compare = compare
-			return readEvidence(cmd.Context(), s, &o, "capture", capture.Check(), env)
+			if shared == "" {
+				return readEvidence(cmd.Context(), s, &o, "capture", capture.Check(), env)
+			}
+			copied, files, err := anonymize(cmd.Context(), shared, files)
+			if err != nil {
+				return err
+			}
+			env.Files = files
+			err = readEvidence(cmd.Context(), s, &o, "capture", capture.Check(), env)
+			return cmp.Or(copied.finish(s, o.quiet), err)
 		},
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&compare, "compare", nil, "")
+	f.StringVar(&shared, "anonymize", "", "")
 	f.StringVar(&from.name, "interface", "", "")
 	f.StringVar(&from.write, "write", "", "")
 	f.DurationVar(&from.length, "duration", 0, "")

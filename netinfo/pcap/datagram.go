@@ -72,6 +72,8 @@ type Decoder struct {
 	// Unreachable takes the ICMP errors about UDP and TCP, which Decode does not
 	// return; nil: nobody wants them.
 	Unreachable func(Unreachable)
+	// Layer, where it is set, takes every header that is found, the outermost first.
+	Layer func(Layer)
 
 	d    Datagram
 	held fragments

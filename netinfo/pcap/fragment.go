@@ -1,9 +1,6 @@
 package pcap
 
-import (
-	"net/netip"
-	"slices"
-)
+import "slices"
 
 const (
 	// maxHeld datagrams are put together at a time, and no piece is waited for
@@ -13,16 +10,10 @@ const (
 	maxDatagram  = 65535
 )
 
-type datagramID struct {
-	src, dst netip.Addr
-	id       uint32
-	protocol uint8
-}
-
 // fragments are the pieces of datagrams that are not complete.
 type fragments struct {
-	byID  map[datagramID]*pieces
-	order []datagramID // as they began
+	byID  map[DatagramID]*pieces
+	order []DatagramID // as they began
 }
 
 type pieces struct {
@@ -38,11 +29,14 @@ type fragmentPiece struct {
 }
 
 // fragment keeps a piece and returns the whole, once it is there.
-func (x *Decoder) fragment(id datagramID, at int, more bool, data []byte) (whole []byte, ok bool) {
+func (x *Decoder) fragment(id DatagramID, at int, more bool, data []byte) (whole []byte, ok bool) {
 	x.Stats.Fragments++
+	if x.Layer != nil {
+		x.Layer(Layer{Kind: LayerPiece, Data: data, ID: id, At: at})
+	}
 	h := &x.held
 	if h.byID == nil {
-		h.byID = map[datagramID]*pieces{}
+		h.byID = map[DatagramID]*pieces{}
 	}
 	p := h.byID[id]
 	if p != nil && x.d.Time-p.began > fragmentLife {
@@ -70,16 +64,19 @@ func (x *Decoder) fragment(id datagramID, at int, more bool, data []byte) (whole
 	if whole, ok = p.join(); ok {
 		x.d.Cut = p.cut
 		delete(h.byID, id)
-		h.order = slices.DeleteFunc(h.order, func(o datagramID) bool { return o == id })
+		h.order = slices.DeleteFunc(h.order, func(o DatagramID) bool { return o == id })
+		if x.Layer != nil {
+			x.Layer(Layer{Kind: LayerWhole, Data: whole, ID: id})
+		}
 	}
 	return whole, ok
 }
 
 // forget gives up a datagram.
-func (x *Decoder) forget(id datagramID) {
+func (x *Decoder) forget(id DatagramID) {
 	x.Stats.Incomplete++
 	delete(x.held.byID, id)
-	x.held.order = slices.DeleteFunc(x.held.order, func(o datagramID) bool { return o == id })
+	x.held.order = slices.DeleteFunc(x.held.order, func(o DatagramID) bool { return o == id })
 }
 
 // join returns the datagram if nothing of it is missing.

@@ -38,9 +38,10 @@ func (x *Decoder) ipv4(b []byte, layers *int) outcome {
 	}
 	src, dst := netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
 	x.d.TOS, x.d.TTL = b[1], b[8]
+	x.note(LayerIPv4, header, b)
 	where, body := be16(b[6:]), b[header:]
 	if where&(more|offset) != 0 {
-		key := datagramID{src: src, dst: dst, id: uint32(be16(b[4:])), protocol: b[9]}
+		key := DatagramID{Src: src, Dst: dst, ID: uint32(be16(b[4:])), Protocol: b[9]}
 		var whole bool
 		if body, whole = x.fragment(key, int(where&offset)*8, where&more != 0, body); !whole {
 			return piece
@@ -61,6 +62,7 @@ func (x *Decoder) ipv6(b []byte, layers *int) outcome {
 	}
 	src, dst := netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
 	x.d.TOS, x.d.TTL = uint8(be16(b)>>4), b[7]
+	x.note(LayerIPv6, header, b)
 	next, body := b[6], b[header:]
 	for {
 		switch next {
@@ -72,12 +74,14 @@ func (x *Decoder) ipv6(b []byte, layers *int) outcome {
 			if n > len(body) {
 				return x.short()
 			}
+			x.note(LayerExtension, n, body)
 			next, body = body[0], body[n:]
 		case protoFragment:
 			if len(body) < 8 {
 				return x.short()
 			}
-			where, key := be16(body[2:]), datagramID{src: src, dst: dst, id: be32(body[4:])}
+			x.note(LayerPlain, 8, body)
+			where, key := be16(body[2:]), DatagramID{Src: src, Dst: dst, ID: be32(body[4:])}
 			next = body[0]
 			if body = body[8:]; where&^6 == 0 {
 				continue // an atomic fragment (RFC 6946)
@@ -112,9 +116,13 @@ func (x *Decoder) transport(protocol uint8, src, dst netip.Addr, b []byte, layer
 		if *layers++; n > len(b) || *layers > maxLayers {
 			return x.short()
 		}
+		x.note(LayerExtension, n, b)
 		return x.transport(b[0], src, dst, b[n:], layers)
 	case protoICMP, protoICMPv6:
 		x.icmp(protocol == protoICMPv6, src, b)
+	}
+	if x.Layer != nil {
+		x.Layer(Layer{Kind: LayerOther, Data: b, Protocol: protocol})
 	}
 	return otherIP
 }
@@ -132,6 +140,7 @@ func (x *Decoder) udp(src, dst netip.Addr, b []byte, layers *int) outcome {
 	d := &x.d
 	d.Protocol, d.Src, d.Dst = UDP, netip.AddrPortFrom(src, be16(b)), netip.AddrPortFrom(dst, be16(b[2:]))
 	d.Payload = b[header:]
+	x.note(LayerUDP, header, b)
 	if inner, ok := x.carried(layers); ok {
 		return inner
 	}
@@ -152,6 +161,7 @@ func (x *Decoder) tcp(src, dst netip.Addr, b []byte) outcome {
 	}
 	d := &x.d
 	d.Protocol, d.Src, d.Dst = TCP, netip.AddrPortFrom(src, be16(b)), netip.AddrPortFrom(dst, be16(b[2:]))
+	x.note(LayerTCP, n, b)
 	d.Seq, d.Flags, d.Payload = be32(b[4:]), b[13]&0x1f, b[n:]
 	return found
 }

@@ -50,12 +50,14 @@ func (x *Decoder) link(l Link, b []byte, layers *int) outcome {
 			return x.short()
 		}
 		x.d.Outgoing = be16(b) == 4
+		x.note(LayerCooked, 16, b)
 		return x.ether(be16(b[14:]), b[16:], layers)
 	case linkCooked2: // LINUX_SLL2
 		if len(b) < 20 {
 			return x.short()
 		}
 		x.d.Interface, x.d.Outgoing = int(be32(b[4:])), b[10] == 4
+		x.note(LayerCooked2, 20, b)
 		return x.ether(be16(b), b[20:], layers)
 	case linkRaw, linkRawBSD, linkRawOpen, linkIPv4, linkIPv6:
 		return x.ip(b, layers)
@@ -63,6 +65,7 @@ func (x *Decoder) link(l Link, b []byte, layers *int) outcome {
 		if len(b) < 4 {
 			return x.short()
 		}
+		x.note(LayerPlain, 4, b)
 		return x.ip(b[4:], layers) // the family differs between systems, the version does not
 	case linkPPP, linkPPPHDLC:
 		return x.ppp(b, layers)
@@ -72,6 +75,7 @@ func (x *Decoder) link(l Link, b []byte, layers *int) outcome {
 		if len(b) < 4 {
 			return x.short()
 		}
+		x.note(LayerPlain, 4, b)
 		return x.ether(be16(b[2:]), b[4:], layers)
 	case linkNFLog:
 		return x.nflog(b, layers)
@@ -89,6 +93,7 @@ func (x *Decoder) ethernet(b []byte, layers *int) outcome {
 	if *layers == 1 {
 		x.d.Ether = b[:12]
 	}
+	x.note(LayerEthernet, etherHeader, b)
 	return x.ether(be16(b[12:]), b[etherHeader:], layers)
 }
 
@@ -105,6 +110,7 @@ func (x *Decoder) ether(kind uint16, b []byte, layers *int) outcome {
 			if len(b) < 4 {
 				return x.short()
 			}
+			x.note(LayerPlain, 4, b)
 			x.d.VLAN, kind, b = be16(b)&0xfff, be16(b[2:]), b[4:]
 		case etherPPPoE:
 			return x.pppoe(b, layers)
@@ -114,6 +120,7 @@ func (x *Decoder) ether(kind uint16, b []byte, layers *int) outcome {
 			if kind > maxLengthLLC || len(b) < 8 || string(b[:3]) != "\xaa\xaa\x03" {
 				return notIP
 			}
+			x.note(LayerPlain, 8, b)
 			kind, b = be16(b[6:]), b[8:] // LLC with SNAP
 		}
 	}
@@ -126,6 +133,7 @@ func (x *Decoder) mpls(b []byte, layers *int) outcome {
 			return x.short()
 		}
 		bottom := b[2]&1 != 0
+		x.note(LayerPlain, 4, b)
 		if b = b[4:]; !bottom {
 			continue
 		}
@@ -135,6 +143,7 @@ func (x *Decoder) mpls(b []byte, layers *int) outcome {
 		case b[0]>>4 == 4 || b[0]>>4 == 6:
 			return x.ip(b, layers)
 		case len(b) > 4 && b[0] == 0: // a control word (RFC 4385), then Ethernet
+			x.note(LayerPlain, 4, b)
 			return x.ethernet(b[4:], layers)
 		}
 		return notIP
@@ -145,6 +154,7 @@ func (x *Decoder) pppoe(b []byte, layers *int) outcome {
 	if len(b) < 6 {
 		return x.short()
 	}
+	x.note(LayerPlain, 6, b)
 	if b[1] != 0 { // discovery
 		return notIP
 	}
@@ -154,14 +164,17 @@ func (x *Decoder) pppoe(b []byte, layers *int) outcome {
 // ppp reads a protocol field, behind address and control where they were sent.
 func (x *Decoder) ppp(b []byte, layers *int) outcome {
 	if len(b) >= 2 && b[0] == 0xff && b[1] == 0x03 {
+		x.note(LayerPlain, 2, b)
 		b = b[2:]
 	}
 	switch {
 	case len(b) < 2:
 		return x.short()
 	case b[0]&1 != 0: // compressed to one byte
+		x.note(LayerPlain, 1, b)
 		return x.pppProtocol(uint16(b[0]), b[1:], layers)
 	}
+	x.note(LayerPlain, 2, b)
 	return x.pppProtocol(be16(b), b[2:], layers)
 }
 
@@ -179,11 +192,13 @@ func (x *Decoder) nflog(b []byte, layers *int) outcome {
 	if len(b) < 4 {
 		return x.short()
 	}
+	x.note(LayerPlain, 4, b)
 	for b = b[4:]; len(b) >= 4; {
 		n, kind := int(binary.LittleEndian.Uint16(b)), binary.LittleEndian.Uint16(b[2:])
 		if n < 4 || n > len(b) {
 			return x.short()
 		}
+		x.note(LayerPlain, 4, b)
 		if kind == payload {
 			return x.ip(b[4:n], layers)
 		}

@@ -25,6 +25,7 @@ func (x *Decoder) gre(b []byte, layers *int) outcome {
 	if n > len(b) {
 		return x.short()
 	}
+	x.note(LayerPlain, n, b)
 	b = b[n:]
 	x.d.Tunnel = "gre"
 	switch kind {
@@ -56,6 +57,7 @@ func (x *Decoder) after(n int, b []byte, layers *int) outcome {
 	if len(b) < n {
 		return x.short()
 	}
+	x.note(LayerPlain, n, b)
 	return x.ethernet(b[n:], layers)
 }
 
@@ -80,6 +82,7 @@ func (x *Decoder) carried(layers *int) (o outcome, ok bool) {
 	case portTZSP:
 		if b, tagged := tzsp(d.Payload); tagged {
 			d.Tunnel = "tzsp"
+			x.note(LayerTZSP, len(d.Payload)-len(b), d.Payload)
 			return x.after(0, b, layers), true
 		}
 	}
@@ -147,6 +150,7 @@ func (x *Decoder) hep2(b []byte) (outcome, bool) {
 		}
 		rest = rest[stamp:]
 	}
+	x.note(LayerHEP, len(b), b)
 	x.hep(b[3], netip.AddrPortFrom(src, be16(b[4:])), netip.AddrPortFrom(dst, be16(b[6:])), rest)
 	return found, true
 }
@@ -156,6 +160,7 @@ func (x *Decoder) hep3(b []byte) (outcome, bool) {
 	const (
 		protocol, src4, dst4, src6, dst6, srcPort, dstPort, seconds, microseconds, payload = 2, 3, 4, 5, 6, 7, 8, 9, 10, 15
 	)
+	whole := b
 	if int(be16(b[4:])) < len(b) {
 		b = b[:max(6, int(be16(b[4:])))]
 	}
@@ -195,6 +200,7 @@ func (x *Decoder) hep3(b []byte) (outcome, bool) {
 		return malformed, true
 	}
 	x.d.Time = when
+	x.note(LayerHEP, len(whole), whole)
 	x.hep(carries, netip.AddrPortFrom(src, from), netip.AddrPortFrom(dst, to), body)
 	return found, true
 }

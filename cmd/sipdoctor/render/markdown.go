@@ -37,6 +37,7 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		p.line(plain, "\n## "+escapeMarkdown(p.say("note-heading", words.Args{"title": f.Title})))
 		p.markdownFinding(f)
 	}
+	p.markdownTables(r)
 	for _, hint := range p.hints(r) {
 		p.line(plain, "\n"+escapeMarkdown(hint))
 	}

@@ -57,6 +57,7 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 		p.finding(lead, i+1, f, shown, o)
 	}
 	p.notes(notes, o)
+	p.tables(r, o)
 	p.unread(r, o)
 	p.footer(r, o)
 	return p.flush()
