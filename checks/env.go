@@ -62,6 +62,9 @@ type Inputs struct {
 	TakenFor map[string][]string `json:"taken_for,omitempty"`
 	Compare  []string            `json:"compare,omitempty"`
 
+	Since      time.Time `json:"since,omitzero"`        // of logs: nothing older; Addresses narrows them as well
+	LogAccount string    `json:"log_account,omitempty"` // of logs: only what is about this account
+
 	Sudo bool `json:"sudo,omitempty"` // started with sudo, and so must be what is typed next
 }
 
@@ -85,7 +88,8 @@ type Env struct {
 	Files   []File // what the user handed over: captures, logs
 	Compare []File // captures of another place of the same way
 
-	OnProgress func(Event) // nil is silence
+	OnProgress func(Event)      // nil is silence
+	OnEvent    func(words.Text) // what a live log tells, as it comes; nil: nobody watches
 
 	pbxOnce sync.Once
 	pbx     *pbx.PBX

@@ -11,6 +11,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
 	"github.com/sipdoctor/sipdoctor/checks/firewall"
 	"github.com/sipdoctor/sipdoctor/checks/fragments"
+	"github.com/sipdoctor/sipdoctor/checks/logs"
 	"github.com/sipdoctor/sipdoctor/checks/media"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
@@ -39,5 +40,6 @@ func Checks() []*checks.Check {
 		fail2ban.Check(),
 		conntrack.Check(),
 		capture.Check(),
+		logs.Check(),
 	}
 }

@@ -56,6 +56,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newPBXCommand(s),
 		newDiagnoseCommand(s),
 		newCaptureCommand(s),
+		newLogsCommand(s),
 		newExplainCommand(s),
 		newFixCommand(s),
 		newServeCommand(s),

@@ -111,10 +111,11 @@ func (r *reader) fromRow(h *Hold, row *banRow) {
 	}
 	h.Count, h.Failures, h.Matches = row.count, row.failures, row.matches
 	var failed []attempt
+	p := parserOf(r.zone, r.state.Read)
 	for _, line := range h.Matches {
-		a, ok := readAttempt([]byte(line), r.zone, r.state.Read)
-		if !ok { // lines of the journal are kept without their time
-			a, ok = readMessage(since, []byte(line), []byte(line))
+		a, ok := readFailure(p, []byte(line))
+		if a.at.IsZero() { // lines of the journal are kept without their time
+			a.at = since
 		}
 		if ok {
 			failed = append(failed, a)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/netinfo/pbxlog"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -37,6 +38,14 @@ type wanted struct {
 	now      time.Time
 	zone     *time.Location
 	deadline time.Time // when to give up, by the clock on the wall
+	parser   *pbxlog.Parser
+}
+
+func (w *wanted) lines() *pbxlog.Parser {
+	if w.parser == nil {
+		w.parser = parserOf(w.zone, w.now)
+	}
+	return w.parser
 }
 
 // searchTexts finds for each prefix what its addresses begin with as text, so
@@ -222,9 +231,7 @@ func (h *logHistory) chunk(body []byte, w *wanted) (older bool) {
 	}
 	if w.texts == nil {
 		for line := range bytes.Lines(body) {
-			if marked(line) {
-				h.take(line, w)
-			}
+			h.take(line, w)
 		}
 		return older
 	}
@@ -247,7 +254,7 @@ func (h *logHistory) chunk(body []byte, w *wanted) (older bool) {
 				end = i + j
 			}
 			line := body[begin:end]
-			if at = end; marked(line) && !slices.Contains(seen, begin) {
+			if at = end; !slices.Contains(seen, begin) {
 				if h.take(line, w) && len(w.texts) > 1 {
 					seen = append(seen, begin)
 				}
@@ -261,7 +268,7 @@ func (h *logHistory) chunk(body []byte, w *wanted) (older bool) {
 func firstTime(body []byte, w *wanted) (time.Time, bool) {
 	n := 0
 	for line := range bytes.Lines(body) {
-		if at, _, ok := lineTime(line, w.zone, w.now); ok {
+		if at, ok := w.lines().Time(line); ok {
 			return at, true
 		}
 		if n++; n > 200 {
@@ -273,7 +280,7 @@ func firstTime(body []byte, w *wanted) (time.Time, bool) {
 
 // take keeps a line that tells of a wanted address.
 func (h *logHistory) take(line []byte, w *wanted) bool {
-	a, ok := readAttempt(line, w.zone, w.now)
+	a, ok := readAttempt(w.lines(), line)
 	if !ok || a.at.Before(w.from) || len(h.attempts) >= maxAttempts {
 		return false
 	}
