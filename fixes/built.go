@@ -65,3 +65,16 @@ func verifyLines(r builtRow, l words.Lang, args words.Args) (lines []string) {
 	}
 	return lines
 }
+
+// ByHand makes the cure id of lines that a person puts into files, or types: where
+// the files are copies, or belong to a program. The values fill title and note.
+func ByHand(id string, args words.Args, lines, undo []string) []Fix {
+	if len(lines) == 0 {
+		return nil
+	}
+	r := built()[id]
+	f := Fix{ID: id, Built: true, Args: args, Where: r.Where, Platform: r.Platform, Form: FormAdvice, Source: r.Source, Commands: lines, Undo: undo}
+	f.Verify = verifyLines(r, words.English, args)
+	f.Say(words.English)
+	return []Fix{f}
+}

@@ -98,6 +98,15 @@ func Saved(about AboutBundle, prints map[string]string) System {
 	return &bundle{files: files, about: about, used: map[string]string{}}
 }
 
+// SavedFiles is a machine that is nothing but some files, by absolute path.
+func SavedFiles(files map[string][]byte) System {
+	m := memoryFS{}
+	for name, data := range files {
+		m[inBundle(name)] = data
+	}
+	return &bundle{files: m, about: AboutBundle{Root: true}, used: map[string]string{}}
+}
+
 func openBundle(name string) (*bundle, error) {
 	info, err := os.Stat(name)
 	if err != nil {

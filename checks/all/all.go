@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
+	"github.com/sipdoctor/sipdoctor/checks/asteriskconfig"
 	"github.com/sipdoctor/sipdoctor/checks/blocked"
 	"github.com/sipdoctor/sipdoctor/checks/capture"
 	"github.com/sipdoctor/sipdoctor/checks/conntrack"
@@ -39,6 +40,7 @@ func Checks() []*checks.Check {
 		firewall.Check(),
 		fail2ban.Check(),
 		conntrack.Check(),
+		asteriskconfig.Check(),
 		capture.Check(),
 		logs.Check(),
 	}

@@ -131,7 +131,7 @@ localhost pbx freepbx asterisk sip voip server debian ubuntu centos sangoma trun
 transport-udp transport-tcp transport-tls registration registrations endpoint wizard register exten dynamic logfiles directories options anonymous
 unknown messages default incoming outgoing internal external asterisk.org digium.com fail2ban.org freepbx.org github.com sangoma.com debian.org
 kernel.org netfilter.org in-addr.arpa ip6.arpa from failed wrong password request account notice security input output forward docker nftables iptables
-fail2ban crowdsec csf com net org co example arpa
+fail2ban crowdsec csf com net org co example arpa modules globals res_pjsip sorcery parkedcalls
 `)
 
 func isPlainName(s string) bool { return plainNames[s] }

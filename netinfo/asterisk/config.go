@@ -23,6 +23,7 @@ type Config struct {
 	Sections []*Section
 	Notes    []words.Reason // what a person should look at, and what was not read
 	Unread   []Unread       // what was not read
+	Broken   []Broken       // why Asterisk does not load the file at all
 
 	byName map[string][]*Section // by the name in lower case
 }
@@ -35,18 +36,22 @@ type Unread struct {
 
 // Section is what stands under one "[name]".
 type Section struct {
-	Name     string
-	Template bool // "[name](!)": serves only to inherit from
-	File     string
-	Line     int
-	Options  []Option
+	Name     string   `json:"name"`
+	Template bool     `json:"template,omitempty"` // "[name](!)": serves only to inherit from
+	Inherits []string `json:"inherits,omitempty"` // the sections in its parentheses
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Options  []Option `json:"options,omitempty"`
 }
 
 // Option is one "name = value" of a section.
 type Option struct {
-	Name, Value string
-	File        string
-	Line        int
+	Name  string `json:"n"`
+	Value string `json:"v,omitempty"`
+	File  string `json:"f"`
+	Line  int    `json:"l"`
+	// Secret says of what kind a value is that Settings leaves out.
+	Secret *Secret `json:"s,omitempty"`
 }
 
 // At is the place of the option as FILE:LINE.
@@ -62,12 +67,21 @@ func (s *Section) All(name string) (list []string) {
 	return list
 }
 
-// Last returns the value that counts where an option may stand once: the last.
-func (s *Section) Last(name string) string {
+// Find returns the option that counts where one may stand once: the last. It is
+// nil when there is none.
+func (s *Section) Find(name string) *Option {
 	for i := len(s.Options) - 1; i >= 0; i-- {
 		if strings.EqualFold(s.Options[i].Name, name) {
-			return s.Options[i].Value
+			return &s.Options[i]
 		}
+	}
+	return nil
+}
+
+// Last returns the value that counts where an option may stand once: the last.
+func (s *Section) Last(name string) string {
+	if o := s.Find(name); o != nil {
+		return o.Value
 	}
 	return ""
 }
@@ -129,6 +143,15 @@ func (p *configReader) note(why words.Reason) {
 	}
 }
 
+// breaks notes why the file is not loaded.
+func (p *configReader) breaks(file string, number int, id string, namesAndValues ...string) {
+	p.at(file, number, id, namesAndValues...)
+	if len(p.c.Broken) < maxConfigNotes {
+		at := fmt.Sprintf("%s:%d", file, number)
+		p.c.Broken = append(p.c.Broken, Broken{At: at, Why: because(id, append([]string{"at", at}, namesAndValues...)...)})
+	}
+}
+
 // at notes what is wrong with a line.
 func (p *configReader) at(file string, number int, id string, namesAndValues ...string) {
 	p.note(because(id, append([]string{"at", fmt.Sprintf("%s:%d", file, number)}, namesAndValues...)...))
@@ -167,7 +190,7 @@ func (p *configReader) file(name string, b []byte, cur *Section, depth int) {
 func (p *configReader) header(file string, number int, line string) *Section {
 	name, rest, ok := strings.Cut(line[1:], "]")
 	if !ok {
-		p.at(file, number, "bracket-open")
+		p.breaks(file, number, "bracket-open")
 		name = strings.TrimSpace(name)
 	}
 	s := &Section{Name: name, File: file, Line: number}
@@ -182,7 +205,7 @@ func (p *configReader) header(file string, number int, line string) *Section {
 			case strings.HasPrefix(word, "+"):
 				old := p.existing(name, strings.TrimSpace(word[1:]))
 				if old == nil {
-					p.at(file, number, "adds-to-none", "section", name)
+					p.breaks(file, number, "adds-to-none", "section", name)
 					continue
 				}
 				old.Options = append(old.Options, s.Options...)
@@ -230,9 +253,10 @@ func matchesFilter(s *Section, filter string) bool {
 }
 
 func (p *configReader) inherit(s *Section, from, file string, number int) {
+	s.Inherits = append(s.Inherits, from)
 	list := p.c.byName[strings.ToLower(from)]
 	if len(list) == 0 {
-		p.at(file, number, "inherits-none", "section", from)
+		p.breaks(file, number, "inherits-none", "section", from)
 		return
 	}
 	if p.room(len(list[0].Options)) {
@@ -253,7 +277,7 @@ func (p *configReader) room(n int) bool {
 func (p *configReader) option(file string, number int, line string, cur *Section) {
 	name, value, ok := strings.Cut(line, "=")
 	if cur == nil {
-		p.at(file, number, "before-sections")
+		p.breaks(file, number, "before-sections")
 		return
 	}
 	if !ok {
@@ -312,7 +336,7 @@ func (p *configReader) directive(file string, number int, line string, cur *Sect
 		case missing && !required:
 			continue
 		case missing:
-			p.at(file, number, "includes-none", "file", n)
+			p.breaks(file, number, "includes-none", "file", n)
 		default:
 			p.note(because("include-unread", "at", fmt.Sprintf("%s:%d", file, number)) + platform.Words(err).Reason().As("why"))
 		}

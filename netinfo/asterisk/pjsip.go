@@ -76,8 +76,28 @@ func (r *pjsipReader) read() {
 	}
 }
 
-// wizardParts splits a section of pjsip_wizard.conf ("endpoint/acl = office")
-// into the objects that it stands for.
+// WizardParts splits a section of pjsip_wizard.conf into the objects that it stands
+// for.
+func WizardParts(s *Section) []*Section { return wizardParts(s) }
+
+// SplitURI takes host, port and transport out of a SIP URI.
+func SplitURI(uri string) (host string, port int, transport string) { return splitURI(uri) }
+
+// Prefix reads a network as Asterisk does, "10.0.0.0/255.0.0.0" too; an address
+// alone is a network of one.
+func Prefix(s string) (netip.Prefix, bool) { return prefix(s) }
+
+// Items are the parts of values that are separated by commas.
+func Items(values ...string) []string { return items(values...) }
+
+// Yes is Asterisk's notion of true.
+func Yes(s string) bool { return yes(s) }
+
+// Bind reads the address and port of a transport, which has its usual port where
+// it names none.
+func Bind(s, protocol string) netip.AddrPort { return bindAddr(s, usualPort(protocol)) }
+
+// wizardParts is about "endpoint/acl = office" and "remote_hosts".
 func wizardParts(s *Section) (parts []*Section) {
 	for _, kind := range []string{"endpoint", "aor", "identify", "registration"} {
 		p := &Section{Name: s.Name, File: s.File, Line: s.Line}
@@ -116,7 +136,10 @@ func wizardParts(s *Section) (parts []*Section) {
 	return parts
 }
 
-func (s *Section) at() string { return Option{File: s.File, Line: s.Line}.At() }
+// At is the place of the section as FILE:LINE.
+func (s *Section) At() string { return Option{File: s.File, Line: s.Line}.At() }
+
+func (s *Section) at() string { return s.At() }
 
 func (r *pjsipReader) transport(s *Section) {
 	t := Transport{

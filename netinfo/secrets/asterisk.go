@@ -97,7 +97,7 @@ func (s asteriskSection) credentials() bool {
 	if strings.Contains(s.kind, "auth") || strings.Contains(s.kind, "registration") || strings.Contains(s.name, "auth") {
 		return true
 	}
-	for _, known := range []string{"pjsip", "sip", "rtp", "acl", "logger", "asterisk.conf"} {
+	for _, known := range []string{"pjsip", "sip", "rtp", "acl", "logger", "asterisk.conf", "sorcery.conf", "extconfig.conf"} {
 		if strings.HasPrefix(s.file, known) {
 			return false
 		}
@@ -115,6 +115,8 @@ func (s asteriskSection) value(name, value string) string {
 	switch {
 	case value == "":
 		return ""
+	case s.file == "modules.conf" && moduleName.MatchString(value):
+		return value
 	case name == "register":
 		return register(value)
 	case name == "auth" && strings.ContainsAny(value, ":#@"):
@@ -135,6 +137,9 @@ func (s asteriskSection) value(name, value string) string {
 	}
 	return Removed
 }
+
+// moduleName is that of one of Asterisk's modules.
+var moduleName = regexp.MustCompile(`^(app|bridge|cdr|cel|chan|codec|format|func|pbx|res)_[a-z0-9_]+(\.so)?$`)
 
 // register keeps of "[peer?][transport://]user[@domain][:secret[:auth]]@host…"
 // all but what stands between the user and the host. A secret may hold an "@".

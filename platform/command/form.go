@@ -22,6 +22,12 @@ func (f form) template() string {
 		return `sed -i #a\\~ ?`
 	case "insert-first-line":
 		return `cp -p ? ? && { printf '%s\n' ?; cat ?; } > ? && rm ?`
+	case "comment-line":
+		return `sed -n #p ? | grep -Eq -e ? && sed -i '#s/^/;/' ?`
+	case "uncomment-line":
+		return `sed -n #p ? | grep -Eq -e ? && sed -i '#s/^;//' ?`
+	case "rename-option":
+		return `sed -n #p ? | grep -Eq -e ? && sed -i -e ? ?`
 	case "recent-once":
 		return `test ! -e ? || echo ? > ?`
 	case "recent":
@@ -113,6 +119,8 @@ func (f form) check(a []string) error {
 			return errors.New("its two programs are about different lines")
 		}
 		return checkFiles(a[1])
+	case "comment-line", "uncomment-line", "rename-option":
+		return f.checkEdit(a)
 	case "insert-line":
 		return checkFiles(a[2])
 	case "insert-first-line":

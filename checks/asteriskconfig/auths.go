@@ -1,0 +1,183 @@
+package asteriskconfig
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// auths is about passwords: those that Asterisk refuses, and those that strangers
+// guess. None of them is shown.
+func auths(v *view) {
+	inbound := v.inbound()
+	groups := map[int][]*section{}
+	for _, a := range v.kinds["auth"] {
+		v.incomplete(a, inbound[a.Name])
+		o := a.Find("password")
+		if o == nil || o.Secret == nil || !inbound[a.Name] { // the password of a trunk is the provider's choice
+			continue
+		}
+		v.weak(a, o)
+		if g := o.Secret.Group; g > 0 {
+			groups[g] = append(groups[g], a)
+		}
+	}
+	v.shared(groups, "password")
+	v.loginCase()
+}
+
+// loginCase is about a login that differs from the name of its endpoint by the case
+// of its letters alone: phones send the one, and Asterisk wants the other.
+func (v *view) loginCase() {
+	for _, e := range v.kinds["endpoint"] {
+		for _, name := range asterisk.Items(e.Last("auth")) {
+			a := v.named("auth", name)
+			if a == nil {
+				continue
+			}
+			if o := a.Find("username"); o != nil && o.Value != e.Name && strings.EqualFold(o.Value, e.Name) {
+				want := "username=" + e.Name
+				v.add(Fault{ID: "login-case", Severity: warning, Confidence: likely, Lines: []Line{line(o, want)}, Edits: []Edit{replace(a, o, want)}, Reload: "pjsip", Source: docsTrouble}, e.Name)
+			}
+		}
+	}
+}
+
+// inbound are the auth objects that phones are asked for.
+func (v *view) inbound() map[string]bool {
+	names := map[string]bool{}
+	for _, e := range v.kinds["endpoint"] {
+		for _, name := range asterisk.Items(e.Last("auth")) {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// incomplete is about auth objects that Asterisk refuses, or with which nobody can
+// log in.
+func (v *view) incomplete(a *section, inbound bool) {
+	kind := strings.ToLower(a.Last("auth_type"))
+	user, password, digest := a.Find("username"), a.Find("password"), a.Find("md5_cred")
+	x := Fault{ID: "auth-incomplete", Severity: critical, Confidence: certain, Reload: "pjsip", Source: docsTrouble}
+	switch {
+	case kind == "google_oauth" || kind == "digest":
+		return
+	case user == nil || user.Value == "":
+		x.Variant, x.Lines = "username", []Line{header(a, "username=")}
+		if inbound { // that of a trunk is the provider's choice
+			x.Lines[0].Want, x.Edits = "username="+a.Name, []Edit{addTo(a, "username="+a.Name)}
+		}
+	case kind == "md5" && digest == nil:
+		x.Variant, x.Lines = "digest", []Line{header(a, "md5_cred=")}
+	case digest != nil && digest.Secret != nil && digest.Secret.Weak == asterisk.SecretLength && kind == "md5":
+		x.Variant, x.Lines = "digest", []Line{line(digest, "")}
+	case digest != nil && (kind == "" || kind == "userpass") && password == nil:
+		x.Variant, x.Lines, x.Edits = "type", []Line{line(digest, ""), header(a, "auth_type=md5")}, []Edit{addTo(a, "auth_type=md5")}
+	case (kind == "" || kind == "userpass") && (password == nil || password.Secret != nil && password.Secret.Weak == asterisk.SecretEmpty):
+		x.Variant, x.Lines = "password", []Line{header(a, "password=")}
+		if a.Find("password_digest") != nil {
+			return
+		}
+	default:
+		return
+	}
+	v.add(x, a.Name)
+}
+
+// weak is about one password that is easily guessed.
+func (v *view) weak(s *section, o *option) {
+	severity := warning
+	switch o.Secret.Weak {
+	case "", asterisk.SecretEmpty, asterisk.SecretLength:
+		return
+	case asterisk.SecretSame, asterisk.SecretCommon:
+		severity = critical
+	}
+	v.add(Fault{ID: "weak-password", Variant: string(o.Secret.Weak), Severity: severity, Confidence: certain, Lines: []Line{line(o, "")}}, s.Name)
+}
+
+// shared is about one password of several accounts.
+func (v *view) shared(groups map[int][]*section, option string) {
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		list := groups[g]
+		if len(list) < 2 {
+			continue
+		}
+		for _, s := range list {
+			o := s.Find(option)
+			v.add(Fault{ID: "shared-password", Severity: warning, Confidence: certain, key: strconv.Itoa(g), Lines: []Line{line(o, "")}}, s.Name)
+		}
+	}
+}
+
+// matched is one address or network of an identify object.
+type matched struct {
+	net netip.Prefix
+	o   *option
+	s   *section
+}
+
+// maxMatched bounds the networks that are compared with each other.
+const maxMatched = 2000
+
+// identifies is about endpoints that are recognised by address.
+func identifies(v *view) {
+	var seen []matched
+	for _, i := range v.kinds["identify"] {
+		if i.Last("endpoint") == "" {
+			v.add(Fault{ID: "identify-endpoint", Severity: critical, Confidence: certain, Lines: []Line{header(i, "endpoint=")}, Reload: "pjsip", Source: docsTrouble}, i.Name)
+		}
+		if i.Last("match") == "" && i.Last("match_header") == "" && i.Last("match_request_uri") == "" {
+			v.add(Fault{ID: "identify-nothing", Severity: critical, Confidence: certain, Lines: []Line{header(i, "match=")}, Reload: "pjsip", Source: docsTrouble}, i.Name)
+		}
+		for k := range i.Options {
+			o := &i.Options[k]
+			if !strings.EqualFold(o.Name, "match") {
+				continue
+			}
+			for _, item := range asterisk.Items(o.Value) {
+				if p, ok := v.match(i, o, item); ok && i.Last("match_header") == "" && len(seen) < maxMatched {
+					v.overlaps(seen, matched{p, o, i})
+					seen = append(seen, matched{p, o, i})
+				}
+			}
+		}
+	}
+}
+
+// match judges one address, network or name of an identify object; ok is false
+// where it is no network, or all.
+func (v *view) match(i *section, o *option, item string) (p netip.Prefix, ok bool) {
+	p, ok = asterisk.Prefix(item)
+	switch {
+	case !ok && !strings.ContainsAny(item, "/!") && item != removed:
+		major := asterisk.MajorVersion(v.o.Version)
+		v.add(Fault{ID: "identify-name", Severity: info, Confidence: certain, Args: words.Args{"old": major > 0 && major < firstWithNames},
+			Lines: []Line{line(o, "")}, Source: docsTrouble}, i.Name)
+	case ok && p.Bits() == 0:
+		v.add(Fault{ID: "identify-everyone", Severity: critical, Confidence: certain, key: o.At(), Lines: []Line{line(o, "")}, Args: words.Args{"endpoint": words.Raw(i.Last("endpoint"))},
+			Edits: []Edit{drop(i, o)}, Reload: "pjsip", Source: docsTrouble}, i.Name)
+		return p, false
+	}
+	return p, ok
+}
+
+// overlaps is about an address that two endpoints claim.
+func (v *view) overlaps(seen []matched, m matched) {
+	for _, old := range seen {
+		if old.net.Overlaps(m.net) && old.s.Last("endpoint") != m.s.Last("endpoint") {
+			v.add(Fault{ID: "identify-overlap", Severity: warning, Confidence: certain, key: m.o.At() + old.o.At(), Lines: []Line{line(old.o, ""), line(m.o, "")},
+				Args: words.Args{"first": words.Raw(old.s.Last("endpoint")), "second": words.Raw(m.s.Last("endpoint"))}, Source: docsTrouble}, m.s.Name)
+		}
+	}
+}
+
+// firstWithNames is the release from which on "match" takes names of hosts (13.0
+// had addresses alone).
+const firstWithNames = 14
