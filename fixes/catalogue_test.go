@@ -34,7 +34,7 @@ func TestTheCatalogueIsComplete(t *testing.T) {
 			t.Errorf("no cure for a SIP ALG on %s", slug)
 		}
 	}
-	onServers := []string{ExemptAddress, LetIn, BanPorts, BansLost, JailLog, TLSCertificate, DNSRecords} // nothing that a router cures
+	onServers := []string{ExemptAddress, LetIn, BanPorts, BansLost, JailLog, TLSCertificate, SIPService, DNSRecords} // nothing that a router cures
 	for _, p := range problems() {
 		if slices.Contains(onServers, p) {
 			continue
@@ -280,7 +280,7 @@ func routersDocument() string {
 		ExemptAddress: "Never ban an address", LetIn: "Let an address in",
 		BanPorts: "Bans that leave ports open", BansLost: "Bans that the packet filter lost", JailLog: "A jail without a log",
 		DNSServer: "Another DNS server", DNSRedirect: "DNS without redirection", DNSRebind: "Private addresses in DNS answers", DNSRecords: "Names in DNS",
-		TLSCertificate: "A valid certificate", Clock: "The right time",
+		TLSCertificate: "A valid certificate", SIPService: "A SIP service that is shut down", Clock: "The right time",
 	}
 	var b strings.Builder
 	b.WriteString("# Fixes by router\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")

@@ -94,6 +94,7 @@ const (
 	DNSRebind      = "dns-rebind"       // a DNS server removes private addresses from answers
 	DNSRecords     = "dns-records"      // a name does not exist, or points nowhere
 	TLSCertificate = "tls-certificate"  // a server's certificate is out of date, or for another name
+	SIPService     = "sip-service"      // a gateway's own SIP service is shut down
 	Clock          = "clock"            // this machine's clock is wrong, and so may be the phones'
 )
 

@@ -5,8 +5,10 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
 	"github.com/sipdoctor/sipdoctor/checks/asteriskconfig"
+	"github.com/sipdoctor/sipdoctor/checks/asteriskstate"
 	"github.com/sipdoctor/sipdoctor/checks/blocked"
 	"github.com/sipdoctor/sipdoctor/checks/capture"
+	"github.com/sipdoctor/sipdoctor/checks/ciscostate"
 	"github.com/sipdoctor/sipdoctor/checks/conntrack"
 	"github.com/sipdoctor/sipdoctor/checks/dns"
 	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
@@ -40,8 +42,10 @@ func Checks() []*checks.Check {
 		firewall.Check(),
 		fail2ban.Check(),
 		conntrack.Check(),
+		asteriskstate.Check(),
 		asteriskconfig.Check(),
 		capture.Check(),
 		logs.Check(),
+		ciscostate.Check(),
 	}
 }

@@ -58,6 +58,11 @@ func hostilePBX(name string) *pbxtest.PBX {
 		"cscli decisions list -a -o json --ip 198.51.100.7": `[{"id": 1, "message": ` + inJSON(name) + `, "decisions": [{"id": 2, "duration": "3h", "origin": "crowdsec", "scenario": ` + inJSON(name) + `, "scope": "Ip", "type": ` + inJSON(name) + `, "value": "198.51.100.7"}]}]`,
 		"firewall-cmd --list-all-zones":                     name + "\n  target: DROP\n  sources: 198.51.100.7\n  rich rules: \n\trule family=\"ipv4\" source address=\"198.51.100.7\" log prefix=\"" + name + "\" drop\n",
 		"kamcmd htable.listTables":                          "{\n\tname: ban" + name + "\n}\n",
+		"asterisk -rx core show version":                    "Asterisk 20.5.0 built by root @ pbx on a x86_64 running Linux on 2026-01-01\n",
+		"asterisk -rx sip show registry":                    "Host dnsmgr Username Refresh State Reg.Time\n" + name + ":5060 N " + name + " 105 No Authentication\n1 SIP registrations.\n",
+		"asterisk -rx pjsip show registrations":             " <Registration/ServerURI....>  <Auth....>  <Status.......>\n===\n\n " + name + "/sip:" + name + "  auth  Rejected  (exp. 99s ago)\n\nObjects found: 1\n",
+		"asterisk -rx core show channels concise":           name + "!a!b!1!Up!Dial!" + name + "!!!!3!99999!!1.1\n",
+		"asterisk -rx module show":                          "Module Description Use Count Status Support Level\n" + name + ".so x 0 Running core\n1 modules loaded\n",
 		"kamcmd htable.dump ban" + name:                     "{\n\tentry: 1\n\tsize: 1\n\tslot: {\n\t\t{\n\t\t\tname: 198.51.100.7\n\t\t\tvalue: " + name + "\n\t\t\ttype: str\n\t\t}\n\t}\n}\n",
 	}}
 	p.Files = map[string]string{

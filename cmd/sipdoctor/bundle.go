@@ -48,6 +48,9 @@ func (c *cleaner) Clean(name string, data []byte) []byte {
 	if strings.HasPrefix(name, "/var/log/") {
 		data = withoutCalls(data)
 	}
+	if strings.HasPrefix(name, "$ asterisk -rx ") {
+		data = withoutCallers(data)
+	}
 	if strings.HasPrefix(name, "/proc/net/") {
 		return c.addresses(data) // figures, and nobody's words
 	}
@@ -80,6 +83,35 @@ func withoutCalls(data []byte) []byte {
 			continue
 		}
 		out.Write(line)
+	}
+	return out.Bytes()
+}
+
+var (
+	// A row of "pjsip show endpoints" about a call: who talks with whom.
+	extenRow = regexp.MustCompile(`(?m)^ *Exten: .*$`)
+	// An endpoint with its telephone number.
+	endpointNumber = regexp.MustCompile(`(?m)^( *Endpoint: +[^/<\n]+)/[^ \n]+`)
+)
+
+// withoutCallers leaves the numbers of callers and called out of what Asterisk
+// lists. Of a row of "core show channels concise" the fields are name, context,
+// extension, priority, state, application, data, caller, …, age, bridge, unique ID.
+func withoutCallers(data []byte) []byte {
+	data = endpointNumber.ReplaceAll(extenRow.ReplaceAll(data, nil), []byte("$1"))
+	var out bytes.Buffer
+	for line := range bytes.Lines(data) {
+		f := bytes.Split(line, []byte("!"))
+		if len(f) < 13 {
+			out.Write(line)
+			continue
+		}
+		for i := range f {
+			if i == 2 || i > 5 && i < len(f)-3 {
+				f[i] = nil
+			}
+		}
+		out.Write(bytes.Join(f, []byte("!")))
 	}
 	return out.Bytes()
 }

@@ -318,6 +318,9 @@ func TestOldListings(t *testing.T) {
 	if got := answer([]byte("\x1b[0;37mAsterisk 11.25.3\x1b[0m built by root")); parseVersion(got) != "11.25.3" {
 		t.Errorf("coloured version: %q", got)
 	}
+	if got := parseVersion("No ethernet interface found for seeding global EID. You will have to set it manually.\nAsterisk 16.28.0 built by nobody\n"); got != "16.28.0" {
+		t.Errorf("version after a warning: %q", got)
+	}
 }
 
 func diff[T any](t *testing.T, what string, got, want T, opts ...cmp.Option) {

@@ -12,6 +12,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
+const noSuch = "No such command '"
+
 // answer takes the colours out of what "asterisk -rx" printed. A command the
 // server does not know (its module is not loaded) is not an error there, only a
 // sentence: then nothing is left.
@@ -20,7 +22,7 @@ func answer(out []byte) string {
 	if strings.Contains(s, "\x1b[") {
 		s = withoutColours(s)
 	}
-	if strings.HasPrefix(strings.TrimSpace(s), "No such command") {
+	if strings.HasPrefix(strings.TrimSpace(s), noSuch) || strings.Contains(s, "\n"+noSuch) {
 		return ""
 	}
 	return s
@@ -42,14 +44,16 @@ func withoutColours(s string) string {
 	}
 }
 
-// parseVersion reads "core show version".
+// parseVersion reads "core show version". On a machine without an Ethernet
+// interface, as some containers are, the client first says that it found none.
 func parseVersion(out string) string {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(out), "Asterisk ")
-	if !ok {
-		return ""
+	for line := range strings.Lines(out) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "Asterisk "); ok {
+			version, _, _ := strings.Cut(rest, " ")
+			return version
+		}
 	}
-	version, _, _ := strings.Cut(rest, " ")
-	return version
+	return ""
 }
 
 // labelled reads the lines "Label: value" of "rtp show settings", "core show
@@ -66,27 +70,13 @@ func labelled(out string) map[string]string {
 	return m
 }
 
-// rows yields the rows of a PJSIP listing that carry a label, without the
-// label; the legend, whose columns stand in angle brackets, is left out.
-func rows(out, label string) (list []string) {
-	for line := range strings.Lines(out) {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), label+":")
-		if ok && !strings.HasPrefix(strings.TrimSpace(rest), "<") {
-			list = append(list, strings.TrimSpace(rest))
-		}
-	}
-	return list
-}
-
 // parseTransports reads "pjsip show transports".
-func parseTransports(out string) (list []Transport) {
-	for _, row := range rows(out, "Transport") {
-		f := strings.Fields(row)
-		if len(f) < 5 {
-			continue
-		}
-		protocol := strings.ToLower(f[1])
-		list = append(list, Transport{Driver: pjsip, Name: f[0], Protocol: protocol, Running: true, Bind: bindAddr(f[len(f)-1], usualPort(protocol))})
+func parseTransports(out string) (list []Transport) { return transportsOf(Show(out).Transports) }
+
+// transportsOf are the sockets that a server listed.
+func transportsOf(shown []ShownTransport) (list []Transport) {
+	for _, t := range shown {
+		list = append(list, Transport{Driver: t.Driver, Name: t.Name, Protocol: t.Protocol, Running: true, Bind: t.Bind})
 	}
 	return list
 }
@@ -98,27 +88,10 @@ type shortContact struct {
 	hash string // the first ten digits of the URI's MD5
 }
 
-// contactColumn is the width of AOR and URI in "pjsip show contacts"
-// (res_pjsip/location.c: cli_contact_print_body).
-const contactColumn = 48
-
+// parseContacts reads "pjsip show contacts".
 func parseContacts(out string) (list []shortContact) {
-	for _, row := range rows(out, "Contact") {
-		f := strings.Fields(row)
-		if len(f) < 3 {
-			continue
-		}
-		aor, uri, _ := strings.Cut(f[0], "/")
-		c := shortContact{Contact: Contact{Driver: pjsip, AOR: aor, URI: uri}}
-		if len(f) > 3 { // the last three are hash, status, round trip
-			c.hash, c.Status = f[len(f)-3], f[len(f)-2]
-		} else {
-			c.Status = f[len(f)-2]
-		}
-		if len(f[0]) < contactColumn-1 {
-			c.Addr = uriAddr(uri)
-		}
-		list = append(list, c)
+	for _, c := range Show(out).Contacts {
+		list = append(list, shortContact{hash: c.Hash, Contact: Contact{Driver: pjsip, AOR: c.AOR, URI: c.URI, Addr: c.Addr, Status: c.Status}})
 	}
 	return list
 }
@@ -213,34 +186,8 @@ const registrationColumn = 56
 
 // parseRegistrations reads "pjsip show registrations".
 func parseRegistrations(out string) (list []Registration) {
-	for line := range strings.Lines(out) {
-		line = strings.TrimSpace(line)
-		name, rest, ok := strings.Cut(line, "/")
-		if !ok || strings.HasPrefix(line, "<") || !strings.Contains(strings.ToLower(rest), "sip") {
-			continue
-		}
-		uri, rest, _ := strings.Cut(rest, " ")
-		r := Registration{Driver: pjsip, Name: name, Cut: len(name)+1+len(uri) >= registrationColumn-10}
-		r.Server, r.Port, r.Transport = splitURI(uri)
-		f := columns(rest)
-		if len(f) > 0 {
-			r.Status = f[len(f)-1]
-			if strings.HasPrefix(r.Status, "(") && len(f) > 1 {
-				r.Status = f[len(f)-2]
-			}
-		}
-		r.Status, _, _ = strings.Cut(r.Status, " (")
-		list = append(list, r)
-	}
-	return list
-}
-
-// columns splits a row at runs of two spaces and more.
-func columns(s string) (list []string) {
-	for part := range strings.SplitSeq(s, "  ") {
-		if part = strings.TrimSpace(part); part != "" {
-			list = append(list, part)
-		}
+	for _, g := range Show(out).Registrations {
+		list = append(list, Registration{Driver: g.Driver, Name: g.Name, Server: g.Server, Port: g.Port, Cut: g.Cut, Status: g.Status})
 	}
 	return list
 }

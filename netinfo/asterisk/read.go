@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"path"
 	"strings"
@@ -143,17 +144,71 @@ const callCount = "core show channels count"
 // network.
 func commands() []string {
 	return []string{
-		"rtp show settings", "core show settings", callCount, "logger show channels",
-		"pjsip show transports", "pjsip show contacts", "pjsip show registrations", "database show registrar",
-		"sip show settings", "sip show peers", "sip show registry",
+		ShowRTP, "core show settings", callCount, "logger show channels",
+		ShowTransports, ShowContacts, ShowRegistrations, "database show registrar",
+		ShowSIPSettings, ShowPeers, ShowRegistry,
 	}
+}
+
+// Listings are the commands whose output Show reads and that a running server is
+// asked, the settings first. None of them changes anything.
+func Listings() []string {
+	return []string{
+		ShowVersion, "core show uptime seconds", ShowModules, ShowRTP,
+		ShowTransports, ShowSIPSettings, ShowPeers, ShowRegistry,
+		ShowEndpoints, ShowContacts, ShowIdentifies, ShowRegistrations,
+		showChannelsConcise,
+	}
+}
+
+// Ask runs the commands of Listings that Read did not, and returns what each
+// printed. What could not be run is in the notes; a bundle of before was not asked
+// for all of them, which is nothing to note.
+func Ask(ctx context.Context, sys platform.System, s *State) (printed map[string]string, notes []words.Reason) {
+	printed = map[string]string{}
+	maps.Copy(printed, s.Printed)
+	var ask []string
+	for _, c := range Listings() {
+		if _, ok := printed[c]; !ok {
+			ask = append(ask, c)
+		}
+	}
+	more, failed := run(ctx, sys, ask)
+	maps.Copy(printed, more)
+	for _, c := range ask {
+		if err := failed[c]; err != nil && !errors.Is(err, platform.ErrNotCollected) {
+			notes = append(notes, platform.Words(err).Reason())
+		}
+	}
+	return printed, notes
+}
+
+// run runs commands side by side, each a short conversation over the server's
+// socket.
+func run(ctx context.Context, sys platform.System, commands []string) (out map[string]string, failed map[string]error) {
+	out, failed = map[string]string{}, map[string]error{}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for _, c := range commands {
+		wg.Go(func() {
+			text, err := sys.Run(ctx, "asterisk", "-rx", c)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed[c] = err
+			}
+			out[c] = string(text)
+		})
+	}
+	wg.Wait()
+	return out, failed
 }
 
 // ask runs the commands side by side: each is a short conversation over the
 // server's socket.
 func (r *reader) ask(ctx context.Context) live {
 	l := live{out: map[string]string{}}
-	version, err := r.sys.Run(ctx, "asterisk", "-rx", "core show version")
+	version, err := r.sys.Run(ctx, "asterisk", "-rx", ShowVersion)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			r.note(because("not-asked") + platform.Words(err).Reason().As("why"))
@@ -167,21 +222,16 @@ func (r *reader) ask(ctx context.Context) live {
 		r.note(because("no-version", "text", fmt.Sprintf("%.80q", version)))
 		return l
 	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
+	printed, failed := run(ctx, r.sys, commands())
 	for _, c := range commands() {
-		wg.Go(func() {
-			out, err := r.sys.Run(ctx, "asterisk", "-rx", c)
-			mu.Lock()
-			defer mu.Unlock()
-			// Bundles of before were not asked for the calls.
-			if err != nil && (c != callCount || !errors.Is(err, platform.ErrNotCollected)) {
-				r.note(platform.Words(err).Reason())
-			}
-			l.out[c] = answer(out)
-		})
+		// Bundles of before were not asked for the calls.
+		if err := failed[c]; err != nil && (c != callCount || !errors.Is(err, platform.ErrNotCollected)) {
+			r.note(platform.Words(err).Reason())
+		}
+		l.out[c] = answer([]byte(printed[c]))
 	}
-	wg.Wait()
+	printed[ShowVersion] = string(version)
+	r.s.Printed = printed
 	return l
 }
 
@@ -196,15 +246,15 @@ func (r *reader) merge(l live) {
 		s.LogDir = dir
 	}
 	s.Calls = parseCalls(l.out[callCount])
-	r.mergeRTP(labelled(l.out["rtp show settings"]))
-	sockets := append(parseTransports(l.out["pjsip show transports"]), parseSIPSettings(l.out["sip show settings"])...)
+	r.mergeRTP(labelled(l.out[ShowRTP]))
+	sockets := append(parseTransports(l.out[ShowTransports]), parseSIPSettings(l.out[ShowSIPSettings])...)
 	s.Transports = merge(s.Transports, sockets, func(have, now *Transport) bool {
 		return have.Driver == now.Driver && have.Protocol == now.Protocol && strings.HasPrefix(have.Name, now.Name)
 	}, func(have, now *Transport) { have.Bind, have.Running = now.Bind, true })
-	registrations := append(parseRegistrations(l.out["pjsip show registrations"]), parseRegistry(l.out["sip show registry"])...)
+	registrations := append(parseRegistrations(l.out[ShowRegistrations]), parseRegistry(l.out[ShowRegistry])...)
 	s.Registrations = merge(s.Registrations, registrations, sameRegistration, func(have, now *Registration) { have.Status = now.Status })
-	s.Contacts = mergeContacts(parseContacts(l.out["pjsip show contacts"]), parseRegistrar(l.out["database show registrar"]), s.Endpoints)
-	s.Contacts = append(s.Contacts, parsePeers(l.out["sip show peers"])...)
+	s.Contacts = mergeContacts(parseContacts(l.out[ShowContacts]), parseRegistrar(l.out["database show registrar"]), s.Endpoints)
+	s.Contacts = append(s.Contacts, parsePeers(l.out[ShowPeers])...)
 	s.Logs = merge(s.Logs, parseLogChannels(l.out["logger show channels"]), func(have, now *LogChannel) bool { return have.File == now.File },
 		func(have, now *LogChannel) { have.Levels, have.Format, have.Running = now.Levels, now.Format, true })
 }
@@ -227,7 +277,7 @@ func (r *reader) mergeRTP(m map[string]string) {
 	if first != rtp.First || last != rtp.Last {
 		rtp.Configured = fmt.Sprintf("%d-%d", rtp.First, rtp.Last)
 	}
-	rtp.First, rtp.Last, rtp.From = first, last, "rtp show settings"
+	rtp.First, rtp.Last, rtp.From = first, last, ShowRTP
 	if v := m["Strict RTP"]; v != "" {
 		rtp.Strict = strings.ToLower(v)
 	}

@@ -26,7 +26,9 @@ type State struct {
 	Logs          []LogChannel   `json:"logs,omitempty"`
 	Calls         int            `json:"calls"`                 // up now; -1: it did not say
 	DateFormat    string         `json:"date_format,omitempty"` // of the logs, as of strftime; empty: Asterisk's own
-	Trusted       []Trusted      `json:"trusted,omitempty"`     // what the FreePBX firewall trusts; Read leaves it empty, see ReadTrusted
+	// Printed is what the server answered to the commands that Read asks, as it is.
+	Printed map[string]string `json:"-"`
+	Trusted []Trusted         `json:"trusted,omitempty"` // what the FreePBX firewall trusts; Read leaves it empty, see ReadTrusted
 }
 
 // RTP is the media range, in ports, and what else rtp.conf says.

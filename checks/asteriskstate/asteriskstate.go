@@ -1,0 +1,183 @@
+// Package asteriskstate is the check of what a running Asterisk says about itself:
+// which phones answer, which trunks are registered, what is loaded, which calls hang.
+// It reads the command line of a server, or what somebody copied from there.
+package asteriskstate
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
+	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
+	"github.com/sipdoctor/sipdoctor/platform"
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "asterisk-state", Words: ownWords, Group: "pbx", Bundle: true,
+		Timeout: 30 * time.Second, // a server with 10,000 endpoints takes seconds to list them
+	}, observe, judge)
+}
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	if len(env.Files) > 0 {
+		return readFiles(ctx, env.Files)
+	}
+	if env.System == nil {
+		return Observed{}, nil
+	}
+	return ask(ctx, env)
+}
+
+// maxText bounds a saved text: the listings of 10,000 extensions are some 5 MB.
+const maxText = 64 << 20
+
+// readFiles reads what somebody copied.
+func readFiles(ctx context.Context, files []checks.File) (Observed, error) {
+	o := Observed{Asked: "text"}
+	var all strings.Builder
+	for _, f := range files {
+		s := Source{Name: f.Name, FirstLine: strings.Count(all.String(), "\n") + 1}
+		text, err := readFile(f, maxText-all.Len())
+		if err != nil {
+			s.Error = platform.Words(err)
+		}
+		all.WriteString(text + "\n")
+		o.Sources = append(o.Sources, s)
+		if ctx.Err() != nil {
+			return o, ctx.Err()
+		}
+	}
+	o.Shown = *asterisk.Show(all.String())
+	o.relate(nil)
+	return o, nil
+}
+
+func readFile(f checks.File, limit int) (string, error) {
+	in, err := f.Open()
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	plain, free, err := pcap.Decompress(in)
+	if errors.Is(err, io.EOF) {
+		return "", nil // empty
+	}
+	if err != nil {
+		return "", err
+	}
+	defer free()
+	b, err := io.ReadAll(io.LimitReader(plain, int64(max(0, limit))+1))
+	if err == nil && len(b) > limit {
+		err = fmt.Errorf("%s is larger than %d bytes", f.Name, limit)
+	}
+	return string(b[:min(len(b), max(0, limit))]), err
+}
+
+// ask asks the running server, and reads what its files say that it should have.
+func ask(ctx context.Context, env *checks.Env) (Observed, error) {
+	machine := env.PBX()
+	ast := machine.Asterisk(ctx)
+	o := Observed{Asked: "server", Notes: ast.Notes, Shown: asterisk.Shown{Commands: []string{}}}
+	if ast.State == nil {
+		o.Asked = "nobody"
+		if len(ast.Notes) > 0 { // something of it is there, and could not be read
+			o.Asked = "silent"
+		}
+		return o, ctx.Err()
+	}
+	o.Configured = configured(ast.State)
+	if !ast.State.Running {
+		o.Asked = "silent"
+		return o, ctx.Err()
+	}
+	printed, notes := asterisk.Ask(ctx, env.System, ast.State)
+	o.Notes = append(o.Notes, notes...)
+	o.Shown.AddPrinted(printed)
+	o.Configured.Unloaded = unloaded(ast.State, &o.Shown, platform.IsRedacted(env.System))
+	var networks []netip.Prefix
+	for _, r := range machine.Routes(ctx).Host.Routes {
+		if r.Dst.Bits() > 0 && (r.Kind == "" || r.Kind == "unicast") {
+			networks = append(networks, r.Dst)
+		}
+	}
+	o.RoutesKnown = len(networks) > 0
+	o.relate(networks)
+	return o, ctx.Err()
+}
+
+// configured counts what the files define.
+func configured(st *asterisk.State) (c Configured) {
+	for _, e := range st.Endpoints {
+		if e.Driver == "pjsip" {
+			c.Endpoints++
+		} else {
+			c.Peers++
+		}
+	}
+	for _, r := range st.Registrations {
+		if r.Driver == "pjsip" && r.At != "" {
+			c.Registrations++
+		}
+	}
+	c.Identifies = len(st.Identifies)
+	return c
+}
+
+// unloaded are the objects of PJSIP's files that the server does not list. It is
+// known only where the listing is whole. Redacted, a name that the listing cut is
+// another than in the file.
+func unloaded(st *asterisk.State, shown *asterisk.Shown, redacted bool) (list []Unloaded) {
+	cut := slices.ContainsFunc(shown.Endpoints, func(e asterisk.ShownEndpoint) bool { return e.Cut })
+	if shown.HasWhole(asterisk.ShowEndpoints) && !(redacted && cut) {
+		for _, e := range st.Endpoints {
+			if e.Driver == "pjsip" && e.At != "" && !shownEndpoint(shown, e.Name) {
+				list = append(list, Unloaded{Kind: "endpoint", Name: e.Name, At: e.At})
+			}
+		}
+	}
+	if shown.HasWhole(asterisk.ShowRegistrations) {
+		names := map[string]bool{}
+		for _, g := range shown.Registrations {
+			names[g.Name] = true
+		}
+		for _, r := range st.Registrations {
+			if r.Driver == "pjsip" && r.At != "" && !names[r.Name] {
+				list = append(list, Unloaded{Kind: "registration", Name: r.Name, At: r.At})
+			}
+		}
+	}
+	if shown.HasWhole(asterisk.ShowTransports) {
+		for _, t := range st.Transports {
+			if t.Driver == "pjsip" && t.At != "" && !t.Running {
+				list = append(list, Unloaded{Kind: "transport", Name: t.Name, At: t.At, Protocol: t.Protocol, Bind: t.Bind})
+			}
+		}
+	}
+	return list[:min(len(list), maxUnloaded)]
+}
+
+// maxUnloaded bounds the objects that are named: a file that was not read at all
+// may hold 10,000.
+const maxUnloaded = 200
+
+func shownEndpoint(shown *asterisk.Shown, name string) bool {
+	for i := range shown.Endpoints {
+		if e := &shown.Endpoints[i]; e.Name == name || e.Cut && strings.HasPrefix(name, e.Name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,77 @@
+// Package ciscostate is the check of what a voice gateway with Cisco IOS says about
+// its SIP, in a text that somebody copied from its console.
+package ciscostate
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/cisco"
+	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+//go:embed words.yaml
+var ownWords []byte
+
+// Check returns the check.
+func Check() *checks.Check {
+	return checks.Define(checks.Check{
+		ID: "cisco-state", Words: ownWords, Group: "evidence", Timeout: time.Minute,
+	}, observe, judge)
+}
+
+// Observed is what a gateway printed.
+type Observed struct {
+	Read  bool           `json:"read"` // a text was given
+	Shown cisco.Shown    `json:"shown"`
+	Notes []words.Reason `json:"notes,omitempty"`
+}
+
+// maxText bounds a text: the outputs of a gateway are some kilobytes.
+const maxText = 16 << 20
+
+func observe(ctx context.Context, env *checks.Env) (Observed, error) {
+	o := Observed{Shown: cisco.Shown{Commands: []string{}}}
+	var all strings.Builder
+	for _, f := range env.Files {
+		o.Read = true
+		if err := read(&all, f); err != nil {
+			o.Notes = append(o.Notes, platform.Words(err).Reason())
+		}
+		all.WriteByte('\n')
+		if ctx.Err() != nil {
+			return o, ctx.Err()
+		}
+	}
+	o.Shown = *cisco.Show(all.String())
+	return o, nil
+}
+
+func read(all *strings.Builder, f checks.File) error {
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	plain, free, err := pcap.Decompress(in)
+	if errors.Is(err, io.EOF) {
+		return nil // empty
+	}
+	if err != nil {
+		return err
+	}
+	defer free()
+	n, err := io.Copy(all, io.LimitReader(plain, max(0, maxText-int64(all.Len()))))
+	if err == nil && n == maxText {
+		err = fmt.Errorf("%s is larger than %d bytes", f.Name, maxText)
+	}
+	return err
+}
