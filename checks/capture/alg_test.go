@@ -11,7 +11,7 @@ func TestSignsOfAnALG(t *testing.T) {
 	register := func(s *story, said, via string, more ...string) {
 		d := s.dial(phoneAt, pbxAt)
 		d.request("REGISTER", "Contact: <sip:100@192.168.88.10:5060>")
-		d.sentBy, d.via = said, via
+		d.sentBy, d.adds = said, via
 		d.answer("200 OK", more...)
 	}
 	hear(t, []tale{

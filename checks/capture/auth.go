@@ -106,7 +106,7 @@ func credentials(v *view) (out []checks.Finding) {
 		for _, list := range x.ways() {
 			s := struggleOf(list)
 			switch {
-			case s.last == nil:
+			case s.last == nil || x.passedOn(s.last):
 			case s.refused == 0 || s.otherRealm():
 				v.unproved(&none, x, s)
 			case s.stale >= 2:
@@ -119,6 +119,17 @@ func credentials(v *view) (out []checks.Finding) {
 	out = append(out, v.wrongCredentials(wrong.list)...)
 	out = append(out, v.oldNonces(old.list)...)
 	return append(out, noCredentials(none.list)...)
+}
+
+// passedOn reports whether a server has its answer from another one, to which it sent
+// the request on: that is who refuses.
+func (x *exchange) passedOn(t *transaction) bool {
+	for _, o := range x.list {
+		if o != t && o.request != nil && o.client.Addr() == t.server.Addr() && o.first.Method == t.first.Method && o.final() == t.final() && o.server.Addr() != t.client.Addr() {
+			return true
+		}
+	}
+	return false
 }
 
 // otherRealm reports whether the latest answer asks for something else than what
@@ -160,6 +171,7 @@ const (
 	knownAccount  = "known"          // the same account is let in with another method
 	noRoom        = "no-room"        // the password is right, and the AOR takes no more contacts
 	ofAsterisk    = "asterisk"       // wrong password, or an endpoint that does not exist
+	dummy         = "dummy"          // Asterisk's challenge for a name that it does not know
 	cannotTell    = "unsaid"
 	notOfPassword = "" // it is refused for another reason
 )
@@ -194,6 +206,9 @@ func (v *view) whyRefused(t, asked *transaction) string {
 	case code == 403 && method != "REGISTER" && !meaning.Vendor:
 		return notOfPassword // the caller may not call there, which says nothing of his password
 	case code != 403 && (pjsip || t.finalTo.isAsterisk() || likeAsterisk(asked, t)):
+		if v.strangeRealm(t) {
+			return dummy
+		}
 		return ofAsterisk
 	}
 	return cannotTell
@@ -211,6 +226,31 @@ func likeAsterisk(asked, t *transaction) bool {
 	return first.Nonce == second.Nonce && first.Opaque != second.Opaque && second.Opaque != ""
 }
 
+// strangeRealm reports whether an account is challenged for a realm in which none of
+// the accounts is that this server accepts: Asterisk challenges names that it does not
+// know for its default realm, whatever the endpoints have.
+func (v *view) strangeRealm(t *transaction) bool {
+	realms := v.realms[t.server.Addr()]
+	return len(realms) > 0 && t.finalTo.Challenge != nil && !realms[t.finalTo.Challenge.Realm]
+}
+
+// realmsOf are the realms in which servers accepted somebody.
+func realmsOf(calls []*exchange) map[netip.Addr]map[string]bool {
+	out := map[netip.Addr]map[string]bool{}
+	for _, x := range calls {
+		for _, t := range x.list {
+			if t.request == nil || t.request.Authorized == nil || t.final() < 200 || t.final() > 299 {
+				continue
+			}
+			if out[t.server.Addr()] == nil {
+				out[t.server.Addr()] = map[string]bool{}
+			}
+			out[t.server.Addr()][t.request.Authorized.Realm] = true
+		}
+	}
+	return out
+}
+
 func (v *view) wrongCredentials(list []*group) (out []checks.Finding) {
 	for _, g := range list {
 		t := g.first()
@@ -222,94 +262,6 @@ func (v *view) wrongCredentials(list []*group) (out []checks.Finding) {
 		}
 		if g.variant == saysPassword || g.variant == saysUnknown {
 			f.Confidence = checks.Certain
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// nonceRefused is a client whose credentials are refused for their nonce alone,
-// more than once: a single time is how a nonce is renewed.
-func nonceRefused(v *view, c *cases, x *exchange, s struggle) {
-	t := s.last
-	variant := "old"
-	if s.own {
-		variant = "new"
-	}
-	var proof []checks.Evidence
-	if s.asked != nil {
-		proof = append(proof, frame(s.asked.finalTo, nil))
-	}
-	g := c.add(v, "capture.nonce-refused", variant+" "+t.request.Authorized.User+" "+t.server.String(), x, t,
-		append(proof, frame(t.request, nil), frame(t.finalTo, nil))...)
-	g.variant, g.count, g.waited = variant, g.count+s.stale, max(g.waited, s.waited)
-}
-
-func (v *view) oldNonces(list []*group) (out []checks.Finding) {
-	for _, g := range list {
-		t := g.first()
-		f := checks.Finding{
-			ID: "capture.nonce-refused", Severity: checks.Critical, Confidence: checks.Certain, Subject: t.request.Authorized.User, Evidence: g.proof, Variant: g.variant,
-			Args: words.Args{"user": words.Raw(t.request.Authorized.User), "server": who(t.server), "client": who(t.client), "n": g.count, "waited": seconds(g.waited)},
-		}
-		if v.acceptedLater(t) {
-			f.Severity = checks.Warning // it gets in after all, later than it might
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// unproved is a challenge that nothing answers. OPTIONS asks only whether somebody
-// is there, and a challenge says that as well as any answer.
-func (v *view) unproved(c *cases, x *exchange, s struggle) {
-	const id = "capture.no-credentials"
-	t := s.last
-	if t.first.Method == "OPTIONS" || v.o.Length-max(t.finalTo.At, t.finalTo.Last) < patience || t.first.To.Tag != "" && t.first.Method == "NOTIFY" {
-		return
-	}
-	if v.triesAgain(x, t) {
-		return
-	}
-	g := c.add(v, id, t.first.Method+" "+t.client.String()+" "+t.server.String(), x, t, frame(t.request, nil), frame(t.finalTo, nil))
-	if g.variant = "phone"; t.first.Method == "INVITE" {
-		g.variant = "call"
-	}
-}
-
-// triesAgain reports whether the same client proves itself to the same server in
-// another exchange after a challenge: some take a new Call-ID for it.
-func (v *view) triesAgain(x *exchange, t *transaction) bool {
-	return v.proves[way{t.first.Method, t.client.String(), t.server.String(), 0}] > t.finalTo.At
-}
-
-// proves is when a client last sent credentials.
-func proves(calls []*exchange) map[way]int64 {
-	out := map[way]int64{}
-	for _, x := range calls {
-		for _, t := range x.list {
-			if t.request != nil && t.request.Authorized != nil {
-				out[way{t.first.Method, t.client.String(), t.server.String(), 0}] = t.request.At
-			}
-		}
-	}
-	return out
-}
-
-func noCredentials(list []*group) (out []checks.Finding) {
-	for _, g := range list {
-		t := g.first()
-		realm := ""
-		if c := t.finalTo.Challenge; c != nil {
-			realm = c.Realm
-		}
-		f := checks.Finding{
-			ID: "capture.no-credentials", Severity: checks.Critical, Confidence: checks.Certain, Subject: subject(t.client), Evidence: g.proof, Variant: g.variant,
-			Args: words.Args{"method": t.first.Method, "client": who(t.client), "server": who(t.server), "realm": words.Raw(realm), "code": t.final(),
-				"user": words.Raw(t.first.From.number()), "n": len(g.list)},
-		}
-		if t.first.Method != "INVITE" && t.first.Method != "REGISTER" {
-			f.Severity = checks.Warning
 		}
 		out = append(out, f)
 	}

@@ -47,6 +47,16 @@ func TestPasswords(t *testing.T) {
 		{"Asterisk says its name", func(s *story) {
 			s.dial(phoneAt, pbxAt).register("100", "401 Unauthorized", asks("n2", `, opaque="o2"`), asterisk)
 		}, []string{"capture.credentials-refused/asterisk critical 100"}},
+		{"Asterisk asks in another realm than it asks the others", func(s *story) {
+			d := s.dial("203.0.113.9:5060", pbxAt)
+			d.request("REGISTER", `Authorization: Digest username="109", realm="office", nonce="n1", response="0"`)
+			d.answer("200 OK")
+			s.dial(phoneAt, pbxAt).register("100", "401 Unauthorized", asks("n2", `, opaque="o2"`), asterisk)
+		}, []string{"capture.credentials-refused/dummy critical 100"}},
+		{"Asterisk asks all in one realm", func(s *story) {
+			s.dial("203.0.113.9:5060", pbxAt).register("109", "200 OK")
+			s.dial(phoneAt, pbxAt).register("100", "401 Unauthorized", asks("n2", `, opaque="o2"`), asterisk)
+		}, []string{"capture.credentials-refused/asterisk critical 100"}},
 		{"Asterisk has no room in the AOR", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			d.request("REGISTER")
@@ -67,6 +77,19 @@ func TestPasswords(t *testing.T) {
 				d.request("REGISTER", answers("100", fmt.Sprint("n", i)))
 				d.answer("401 Unauthorized", asks(fmt.Sprint("n", i+1), ""))
 				s.wait(time.Second)
+			}
+		}, []string{"capture.credentials-refused/unsaid critical 100"}},
+		{"a registrar behind a proxy", func(s *story) {
+			const registrar = "198.51.100.9:5060"
+			d := s.dial(phoneAt, pbxAt)
+			inner := s.dial(pbxAt, registrar)
+			inner.id, inner.branch = d.id, 100
+			for i, auth := range []string{"Expires: 60", answers("100", "n1")} {
+				below := fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", phoneAt, d.id, i+1)
+				d.request("REGISTER", auth)
+				inner.request("REGISTER", below, auth)
+				inner.answer("401 Unauthorized", below, asks("n1", ""))
+				d.answer("401 Unauthorized", asks("n1", ""))
 			}
 		}, []string{"capture.credentials-refused/unsaid critical 100"}},
 		{"a typing error that was put right", func(s *story) {

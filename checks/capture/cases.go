@@ -31,6 +31,8 @@ func (c *cases) add(v *view, id, key string, x *exchange, t *transaction, proof 
 		c.by[key] = g
 		if len(c.list) < maxCases {
 			c.list = append(c.list, g)
+		} else {
+			v.more++
 		}
 	}
 	if len(g.list) < examples {

@@ -3,6 +3,7 @@ package capture
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -29,5 +30,35 @@ func hear(t *testing.T, list []tale) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestAThousandCausesDoNotFillTheReport(t *testing.T) {
+	s := tell()
+	for i := range maxCases + 5 {
+		s.dial(fmt.Sprintf("203.0.113.%d:5060", i+1), pbxAt).register(fmt.Sprint(i), "403 Forbidden")
+	}
+	r := s.read(t)
+	if len(r.Findings) != maxCases || len(r.Notes) != 1 {
+		t.Errorf("%d findings, notes %q", len(r.Findings), r.Notes)
+	}
+	for _, c := range factsOf(t, r).Calls {
+		if c.Diagnosis != "capture.credentials-refused" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// A capture on two interfaces, or of a mirrored port, holds each packet twice.
+func TestPacketsThatAreCapturedTwice(t *testing.T) {
+	s := tell()
+	s.copies = 2
+	s.call(officeAt, "203.0.113.1:4000", 5*time.Second)
+	for range 5 {
+		s.dial(officeAt, pbxAt).register("100", "200 OK")
+		s.wait(time.Minute)
+	}
+	if r := s.read(t); len(r.Findings) != 0 {
+		t.Errorf("%+v", r.Findings)
 	}
 }

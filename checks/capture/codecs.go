@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -70,6 +69,8 @@ func (t *transaction) mismatch(far ability) (offer, answer *Message, variant str
 		return offer, answer, "encrypted"
 	case code >= 300 && !offer.SDP.encrypted() && far.encrypted && !far.plain:
 		return offer, answer, "plain"
+	case code >= 300 && far.takes(offer.SDP):
+		return nil, nil, "" // it uses one of these in other calls: the fault is another
 	case code >= 300:
 		return offer, answer, "refused"
 	case code >= 200 && answer.SDP != nil:
@@ -202,48 +203,4 @@ func offered(id string, m *Message) checks.Evidence {
 		name = "-"
 	}
 	return checks.Proof(words.Say(id, nil), nil, words.Raw(name+" ("+profile+")"))
-}
-
-// ability is what an end showed in its session descriptions that it can.
-type ability struct {
-	names            []string
-	plain, encrypted bool
-}
-
-const maxNames = 16 // of the codecs of one end
-
-// taken collects for each address what it offered or took in any call.
-func (v *view) taken() map[netip.Addr]ability {
-	out := map[netip.Addr]ability{}
-	for _, x := range v.calls {
-		for i := range x.Messages {
-			m := &x.Messages[i]
-			if m.SDP == nil {
-				continue
-			}
-			a := out[m.Src.Addr()]
-			for j := range m.SDP.Media {
-				a.add(&m.SDP.Media[j])
-			}
-			out[m.Src.Addr()] = a
-		}
-	}
-	return out
-}
-
-func (a *ability) add(m *Media) {
-	if m.Kind != "audio" || m.Port == 0 {
-		return
-	}
-	if strings.Contains(m.Protocol, "SAVP") {
-		a.encrypted = true
-	} else {
-		a.plain = true
-	}
-	for _, c := range m.Codecs {
-		name, _, _ := strings.Cut(c.Name, "/")
-		if c.Name != "" && isVoice(c.Name) && !slices.Contains(a.names, name) && len(a.names) < maxNames {
-			a.names = append(a.names, name)
-		}
-	}
 }

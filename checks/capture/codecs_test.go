@@ -33,6 +33,14 @@ func TestCodecsThatDoNotFit(t *testing.T) {
 	}
 	hear(t, []tale{
 		{"the far end takes none of the codecs", try(offer(ends, "RTP/AVP 18 9"), "488 Not Acceptable Here"), []string{"capture.no-codec/refused critical 198.51.100.2:5060"}},
+		{"the far end takes another codec in other calls", func(s *story) {
+			others(s, offer(theirs, "RTP/AVP 8"))
+			try(offer(ends, "RTP/AVP 18"), "488 Not Acceptable Here")(s)
+		}, []string{"capture.no-codec/refused critical 198.51.100.2:5060"}},
+		{"the far end takes the very codec in other calls", func(s *story) {
+			others(s, offer(theirs, "RTP/AVP 18"))
+			try(offer(ends, "RTP/AVP 18"), "488 Not Acceptable Here")(s)
+		}, []string{"capture.refused/ critical 198.51.100.2:5060"}},
 		{"a softswitch says it with 480", try(offer(ends, "RTP/AVP 18"), "480 Codec Mismatch"), []string{"capture.no-codec/refused critical 198.51.100.2:5060"}},
 		{"a private address is refused, not a codec", try(offer(ends, "RTP/AVP 8"), "488 Private IP Address"), []string{"capture.refused/ critical 198.51.100.2:5060"}},
 		{"only SRTP is offered", try(offer(ends, "RTP/SAVP 8"), "488 Not Acceptable Here"), []string{"capture.no-codec/encrypted critical 198.51.100.2:5060"}},

@@ -70,6 +70,9 @@ func lostACK(v *view) (out []checks.Finding) {
 		}
 		proof, variant := []checks.Evidence{frame(t.finalTo, nil)}, "none"
 		if ack := x.ack(t); ack != nil {
+			if ack.At >= t.finalTo.Last {
+				continue // it was late, and then all was well
+			}
 			variant = "sent"
 			if at, ok := t.finalTo.contactAddr(); ok && (privateContact(t.finalTo, at) || ack.Dst == at && netinfo.IsPrivate(at.Addr()) && !netinfo.IsPrivate(t.server.Addr())) {
 				variant = "private"

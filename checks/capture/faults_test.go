@@ -120,9 +120,11 @@ func TestWhatACaptureSays(t *testing.T) {
 			d.request("INVITE", sdp("203.0.113.1:4000"))
 			for range 4 {
 				d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
+				d.method = "ACK"
+				d.repeat()
+				d.method = "INVITE"
 				s.wait(time.Second)
 			}
-			d.request("ACK")
 		}, checks.Fail, []string{"capture.ack-lost/private/critical/198.51.100.2:5060"}, "answered", 200},
 		{"the ACK goes to the private address in the Contact", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
@@ -136,6 +138,18 @@ func TestWhatACaptureSays(t *testing.T) {
 				d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
 			}
 		}, checks.Fail, []string{"capture.ack-lost/private/critical/198.51.100.2:5060"}, "answered", 200},
+		{"an ACK that is late", func(s *story) {
+			d := s.dial(officeAt, pbxAt)
+			d.request("INVITE", sdp("203.0.113.1:4000"))
+			for range 4 {
+				d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+				s.wait(time.Second)
+			}
+			d.request("ACK")
+			s.wait(10 * time.Second)
+			d.request("BYE")
+			d.answer("200 OK")
+		}, checks.Pass, nil, "answered", 200},
 		{"the caller never sends an ACK", func(s *story) {
 			d := s.dial(officeAt, pbxAt)
 			d.request("INVITE", sdp("203.0.113.1:4000"))

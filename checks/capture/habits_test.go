@@ -26,6 +26,18 @@ func TestWhoComesAndGoes(t *testing.T) {
 		{"one OPTIONS is lost", func(s *story) { s.pings(officeAt, true, false, true) }, nil},
 		{"a phone that is always there", func(s *story) { s.pings(officeAt, true, true, true) }, nil},
 		{"a phone that goes and stays away", func(s *story) { s.pings(officeAt, true, false, false) }, []string{"capture.no-answer/ warning 203.0.113.1:5060"}},
+		{"a phone that is away until it registers, twice", func(s *story) {
+			for range 3 {
+				s.pings(officeAt, true, false, false)
+				s.dial(officeAt, pbxAt).register("100", "200 OK")
+			}
+			s.pings(officeAt, true)
+		}, []string{"capture.flapping/register warning 203.0.113.1:5060"}},
+		{"a phone that was switched off once", func(s *story) {
+			s.pings(officeAt, true, false, false)
+			s.dial(officeAt, pbxAt).register("100", "200 OK")
+			s.pings(officeAt, true)
+		}, []string{"capture.flapping/one warning 203.0.113.1:5060"}},
 		{"two phones", func(s *story) {
 			s.pings(officeAt, true, false, false, true)
 			s.pings("203.0.113.9:5060", true, false, false, true)
@@ -62,7 +74,7 @@ func TestRegistrationsAndNAT(t *testing.T) {
 		{"seen in the office, from what the server says", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			for _, p := range []string{"61000", "61001", "61002"} {
-				d.via = ";received=203.0.113.1;rport=" + p
+				d.adds = ";received=203.0.113.1;rport=" + p
 				d.request("REGISTER", "Expires: 3600")
 				d.answer("200 OK", "Expires: 3600")
 				s.wait(5 * time.Minute)

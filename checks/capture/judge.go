@@ -78,15 +78,7 @@ type view struct {
 	calls []*exchange
 	found map[*exchange]string // the finding that an exchange belongs to
 	audible
-
-	accepted acceptance    // accounts that a server let in
-	proves   map[way]int64 // when a client last proved itself
-	near     surroundings
-	sent     map[netip.AddrPort]int // messages by sender
-	hidden   []hidden
-	seenBy   map[[2]netip.Addr]bool
-	// recovered are OPTIONS without an answer before one that was answered.
-	recovered map[*transaction]bool
+	clues
 	// groups are what was collected for that finding, where it was claimed.
 	groups map[*exchange]*group
 }
@@ -114,6 +106,7 @@ var judges = []func(*view) []checks.Finding{
 	hangupCauses,
 	fixedAge,
 	redirects,
+	noProgress,
 	refused,
 	slowAnswers,
 	forgotten,
@@ -139,10 +132,7 @@ var judges = []func(*view) []checks.Finding{
 func viewOf(o Observed) *view {
 	v := &view{o: o, calls: exchanges(o.Dialogs), found: map[*exchange]string{}, groups: map[*exchange]*group{}}
 	v.audible = audibleOf(&v.o)
-	v.accepted, v.proves = accepted(v.calls), proves(v.calls)
-	v.near, v.sent = look(&o), countSent(v.calls)
-	v.hidden, v.seenBy = hiddenEnds(v.calls), seenBy(v.calls)
-	v.recovered = map[*transaction]bool{}
+	v.clues = cluesOf(&v.o, v.calls)
 	return v
 }
 
@@ -265,6 +255,9 @@ func (v *view) notes() (list []words.Text) {
 		if f.Drops > 0 {
 			list = append(list, words.Say("capture.note.drops", words.Args{"file": words.Raw(f.Name), "n": int(f.Drops)}))
 		}
+	}
+	if v.more > 0 {
+		list = append(list, words.Say("capture.note.more", words.Args{"n": v.more, "shown": maxCases}))
 	}
 	if n := v.o.CutSIP; n > 0 {
 		list = append(list, words.Say("capture.note.cut-sip", words.Args{"n": n}))

@@ -30,11 +30,11 @@ var explaining = map[string]bool{
 // capture's buffers.
 func summarise(m *sip.Message, faults []sip.Fault, d *pcap.Datagram, transport string) Message {
 	out := Message{
-		Frame: d.Frame, Src: d.Src, Dst: d.Dst, Transport: transport, Interface: d.Interface, TTL: d.TTL, TOS: d.TOS, Out: d.Outgoing,
+		Frame: d.Frame, Src: d.Src, Dst: d.Dst, Transport: transport, Interface: d.Interface, TTL: d.TTL, TOS: d.TOS, Out: d.Outgoing, In: d.Incoming,
 		Method: m.Method, Status: m.Status, Length: -1, Body: len(m.Body), Faults: faults, Cut: d.Cut,
 	}
 	if d.Tunnel == "hep" { // these are of whoever reports
-		out.TTL, out.TOS, out.Out = 0, 0, false
+		out.TTL, out.TOS, out.Out, out.In = 0, 0, false, false
 	}
 	if m.Status > 0 {
 		out.Phrase = text(m.Start[min(len("SIP/2.0 200 "), len(m.Start)):])

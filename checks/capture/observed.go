@@ -73,6 +73,7 @@ type Message struct {
 	TTL       uint8          `json:"ttl,omitempty"`
 	TOS       uint8          `json:"tos,omitempty"`
 	Out       bool           `json:"out,omitempty"` // the capturing machine sent it
+	In        bool           `json:"in,omitempty"`  // the capturing machine got it, to keep or to pass on
 	// Again is how often the same bytes followed on the same way, and Last when
 	// the last of them did.
 	Again int   `json:"again,omitempty"`

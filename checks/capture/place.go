@@ -12,6 +12,7 @@ const (
 	atClient  = "client"  // on the client, or in its network
 	atServer  = "server"  // on the server, or in its network
 	atBoth    = "both"    // no router lies between the two
+	rightHere = "here"    // on the machine that got the requests and kept them
 	onTheWay  = "between" // behind a router, seen from the client
 	nobodySay = "unknown"
 )
@@ -20,6 +21,9 @@ const (
 type surroundings struct {
 	hops map[netip.Addr]int // fewest routers that packets of an address have passed
 	own  map[netip.Addr]bool
+	// got are the addresses for which the capturing machine got requests, and passed
+	// those for which it sent them on.
+	got, passed map[netip.Addr]bool
 	// around is the address that every message came from or went to; invalid
 	// where there is none, or only one pair of addresses.
 	around netip.Addr
@@ -27,10 +31,11 @@ type surroundings struct {
 }
 
 func look(o *Observed) surroundings {
-	s := surroundings{hops: map[netip.Addr]int{}, own: map[netip.Addr]bool{}, seenAs: map[netip.Addr]netip.Addr{}}
+	s := surroundings{hops: map[netip.Addr]int{}, own: map[netip.Addr]bool{}, got: map[netip.Addr]bool{}, passed: map[netip.Addr]bool{}, seenAs: map[netip.Addr]netip.Addr{}}
 	common, pairs := map[netip.Addr]int{}, map[[2]netip.Addr]bool{}
 	total := 0
 	for i := range o.Dialogs {
+		s.keeps(&o.Dialogs[i])
 		for j := range o.Dialogs[i].Messages {
 			m := &o.Dialogs[i].Messages[j]
 			src, dst := m.Src.Addr(), m.Dst.Addr()
@@ -54,6 +59,21 @@ func look(o *Observed) surroundings {
 		}
 	}
 	return s
+}
+
+// keeps notes what came to the capturing machine, and whether it sent requests of the
+// same Call-ID on, to there or, as NAT does, to another address.
+func (s *surroundings) keeps(d *Dialog) {
+	on := false
+	for i := range d.Messages {
+		on = on || d.Messages[i].Out && d.Messages[i].Status == 0
+	}
+	for i := range d.Messages {
+		if m := &d.Messages[i]; m.In && m.Status == 0 {
+			s.got[m.Dst.Addr()] = true
+			s.passed[m.Dst.Addr()] = s.passed[m.Dst.Addr()] || on
+		}
+	}
 }
 
 // hop notes how many routers a message has passed. Systems begin with 64, 128 or 255
@@ -107,6 +127,8 @@ func (s *surroundings) place(client, server netip.Addr) string {
 		return atClient
 	case s.own[server]:
 		return atServer
+	case s.got[server] && !s.passed[server]:
+		return rightHere
 	case !knowsC:
 		return nobodySay
 	case knowsS && c == 0 && n == 0:

@@ -34,6 +34,16 @@ func hiddenEnds(calls []*exchange) (out []hidden) {
 	return out
 }
 
+// byContact are the places of hidden ends in their list, by the address that they
+// give.
+func byContact(list []hidden) map[netip.AddrPort][]int {
+	out := map[netip.AddrPort][]int{}
+	for i, h := range list {
+		out[h.contact] = append(out[h.contact], i)
+	}
+	return out
+}
+
 // privateContact reports whether the other side of a message cannot reach a Contact
 // that it could reach without NAT between.
 func privateContact(m *Message, at netip.AddrPort) bool {
@@ -113,11 +123,8 @@ func privateNotes(v *view) (out []checks.Finding) {
 // sentTo is the hidden end that a request was meant for: its server had learned the
 // private address from it.
 func (v *view) sentTo(t *transaction) (hidden, bool) {
-	if !netinfo.IsPrivate(t.server.Addr()) {
-		return hidden{}, false
-	}
-	for _, h := range v.hidden {
-		if h.contact == t.server && h.said.Dst.Addr() == t.client.Addr() {
+	for _, i := range v.hiddenAt[t.server] {
+		if h := v.hidden[i]; h.said.Dst.Addr() == t.client.Addr() {
 			return h, true
 		}
 	}

@@ -67,11 +67,12 @@ func TestPrivateContacts(t *testing.T) {
 			d := s.dial(officeAt, pbxAt)
 			d.request("INVITE", sdp("203.0.113.1:4000"))
 			for range 4 {
+				d.method, d.pbx = "INVITE", pbxAt
 				d.answer("200 OK", "Contact: <sip:200@10.0.0.5:5060>", sdp("198.51.100.2:10000"))
+				d.method, d.pbx = "ACK", "10.0.0.5:5060"
+				d.repeat()
 				s.wait(time.Second)
 			}
-			d.pbx = "10.0.0.5:5060"
-			d.request("ACK")
 		}, []string{"capture.ack-lost/private critical 198.51.100.2:5060"}},
 	})
 }

@@ -1,6 +1,9 @@
 package capture
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // invites tells of an INVITE with a Request-URI of its own, and of its answer.
 func (s *story) invites(server, uri, status string, more ...string) {
@@ -70,4 +73,37 @@ func TestHostsOfURIs(t *testing.T) {
 	if host, port := contactHost(`"a, b" <sip:a@192.168.1.2:5062;ob>;expires=60, <sip:x@y>`); host != "192.168.1.2" || port != 5062 {
 		t.Error(host, port)
 	}
+}
+
+func TestCallsThatGetNoFurther(t *testing.T) {
+	try := func(then func(d *dial), wait time.Duration, first ...string) func(s *story) {
+		return func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("INVITE", sdp("192.168.88.10:4000"))
+			for _, f := range first {
+				d.answer(f)
+			}
+			s.wait(wait)
+			then(d)
+			s.wait(5 * time.Second)
+			s.talk(100*time.Millisecond, up)
+		}
+	}
+	gone := func(*dial) {}
+	cancel := func(d *dial) {
+		d.method = "CANCEL"
+		d.repeat()
+		d.answer("200 OK")
+		d.method = "INVITE"
+		d.answer("487 Request Terminated")
+	}
+	found := []string{"capture.no-progress/ critical 198.51.100.2:5060"}
+	hear(t, []tale{
+		{"nothing after 100 Trying", try(gone, 32*time.Second, "100 Trying"), found},
+		{"the caller gives up after half a minute", try(cancel, 30*time.Second, "100 Trying"), found},
+		{"the caller gives up at once", try(cancel, 3*time.Second, "100 Trying"), nil},
+		{"it rings", try(cancel, 30*time.Second, "100 Trying", "180 Ringing"), nil},
+		{"the server gives up", try(func(d *dial) { d.answer("408 Request Timeout") }, 32*time.Second, "100 Trying"), found},
+		{"the capture ends too soon", try(gone, 4*time.Second, "100 Trying"), nil},
+	})
 }

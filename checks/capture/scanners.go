@@ -26,7 +26,6 @@ type stranger struct {
 	answered int                        // exchanges that a server answered at all
 	let      *transaction               // a call or registration that was accepted
 	proved   bool                       // it had a password for something
-	asks     bool                       // it only asked, with OPTIONS
 }
 
 // scanners are sources that try names, passwords or numbers: by the name of their

@@ -26,10 +26,11 @@ const (
 // A story is a capture that a test writes, packet by packet.
 type story struct {
 	bytes.Buffer
-	now   time.Duration
-	calls int
-	ttl   map[string]byte // of the packets of an end; 64 where it is not told
-	sent  map[uint32]int  // packets by SSRC
+	now    time.Duration
+	calls  int
+	copies int             // of each packet, a millisecond apart; 0: one
+	ttl    map[string]byte // of the packets of an end; 64 where it is not told
+	sent   map[uint32]int  // packets by SSRC
 }
 
 func tell() *story {
@@ -55,6 +56,14 @@ func (s *story) packet(from, to string, tos byte, payload []byte) {
 	}
 	s.Write(b)
 	s.now += 100 * time.Microsecond
+	if s.copies > 1 {
+		again := *s
+		again.copies = 0
+		again.Buffer = bytes.Buffer{}
+		again.packet(from, to, tos, payload)
+		s.Write(again.Bytes())
+		s.now = again.now
+	}
 }
 
 // A dial is one Call-ID of a story.
@@ -68,7 +77,7 @@ type dial struct {
 	sentBy      string                      // of the Via; empty: the caller
 	uri         string                      // empty: that of the PBX
 	length      string                      // Content-Length; empty: the right one, "-": none
-	via         string                      // what an answer adds to the Via
+	adds        string                      // what an answer adds to the Via
 	through     func(message string) string // what a device makes of a message; nil: nothing
 	tag         string                      // of who asks; empty is "a"
 }
@@ -101,7 +110,7 @@ func (d *dial) answer(status string, more ...string) {
 func (d *dial) message(from, to, start string, more []string) {
 	method, via := d.method, fmt.Sprintf("Via: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s.%d", cmp.Or(d.sentBy, d.caller), d.id, d.branch)
 	if strings.HasPrefix(start, "SIP/2.0") {
-		via += d.via
+		via += d.adds
 	}
 	fields := []string{
 		start, via, "From: <sip:100@pbx.example.net>;tag=" + cmp.Or(d.tag, "a") + d.id,

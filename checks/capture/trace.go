@@ -177,7 +177,7 @@ func (t *tracer) announced(line string) bool {
 		default:
 			t.sent = false
 		}
-		t.told.Outgoing = t.sent
+		t.told.Outgoing, t.told.Incoming = t.sent, !t.sent && group("dir") != ""
 		t.told.Src, t.told.Dst = endpointOf(group("src")), endpointOf(group("dst"))
 		if peer := endpointOf(group("peer")); t.sent {
 			t.told.Dst = later(t.told.Dst, peer)

@@ -38,7 +38,10 @@ func unanswered(v *view) (out []checks.Finding) {
 			f.Evidence = append(f.Evidence, checks.Proof(words.Say("capture.evidence.icmp", words.Args{"frame": r.First, "at": seconds(r.Begin)}), nil,
 				words.Say("capture.evidence.rejection", words.Args{"from": r.By, "kind": r.kind(), "again": r.Count - 1})))
 		}
-		if t.first.Method == "OPTIONS" {
+		switch m := t.first.Method; {
+		case m == "OPTIONS" && v.sent[t.server] > 0 && !v.answersOptions(t.server):
+			f.Severity = checks.Info // there are servers that do not care to be asked
+		case m != "INVITE" && m != "REGISTER":
 			f.Severity = checks.Warning
 		}
 		out = append(out, f)
@@ -114,6 +117,18 @@ func (x *exchange) challenged(t *transaction) bool {
 	for _, o := range x.list {
 		if o.client == t.client && o.server == t.server && (o.final() == 401 || o.final() == 407) && o.finalTo.At < t.request.At {
 			return true
+		}
+	}
+	return false
+}
+
+// answersOptions reports whether a server has ever answered OPTIONS.
+func (v *view) answersOptions(server netip.AddrPort) bool {
+	for _, x := range v.calls {
+		for _, t := range x.list {
+			if t.server == server && t.first.Method == "OPTIONS" && len(t.answers) > 0 {
+				return true
+			}
 		}
 	}
 	return false

@@ -50,7 +50,7 @@ func TestOnWhichSideRequestsAreLost(t *testing.T) {
 		{"the phone's public address is in another answer", func(s *story) {
 			d := s.dial(phoneAt, "198.51.100.9:5060")
 			d.request("OPTIONS")
-			d.via = ";received=203.0.113.1"
+			d.adds = ";received=203.0.113.1"
 			d.answer("200 OK")
 			s.silence(phoneAt, pbxAt)
 		}, atClient, "203.0.113.1", "nothing", "first"},
@@ -134,6 +134,17 @@ func TestWhatIsNoSilence(t *testing.T) {
 				d.repeat(prove)
 			}
 		}, []string{"capture.no-answer/ critical 198.51.100.2:5060"}},
+		{"a server that ignores OPTIONS", func(s *story) {
+			s.dial(phoneAt, pbxAt).register("100", "200 OK")
+			s.dial(phoneAt, pbxAt).request("OPTIONS")
+			s.wait(4 * time.Second)
+			s.talk(100*time.Millisecond, up)
+		}, []string{"capture.no-answer/ info 198.51.100.2:5060"}},
+		{"message waiting for a phone that is off", func(s *story) {
+			d := s.dial(pbxAt, phoneAt)
+			d.request("NOTIFY")
+			d.again()
+		}, []string{"capture.no-answer/ warning 192.168.88.10:5060"}},
 		{"a port of its own", func(s *story) { s.silence(phoneAt, "198.51.100.2:5080") }, []string{"capture.no-answer/ critical 198.51.100.2:5080"}},
 	})
 }
@@ -144,5 +155,29 @@ func TestTheLineToRunOnTheServer(t *testing.T) {
 	r := s.read(t)
 	if got, want := r.Findings[0].Advice[0], "On the server: sudo sipdoctor why 203.0.113.1 --udp 5080"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A capture with -i any tells which packets came to the machine and which it sent.
+func TestAMachineThatKeepsTheRequests(t *testing.T) {
+	phone, pbx, behind := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("198.51.100.2"), netip.MustParseAddr("10.0.0.5")
+	to := func(dst netip.Addr, in, out bool, ttl uint8) Message {
+		return Message{Src: netip.AddrPortFrom(phone, 5060), Dst: netip.AddrPortFrom(dst, 5060), Method: "INVITE", In: in, Out: out, TTL: ttl}
+	}
+	for name, tt := range map[string]struct {
+		list []Message
+		want string
+	}{
+		"on the PBX":                       {[]Message{to(pbx, true, false, 57)}, rightHere},
+		"on a router that sends them on":   {[]Message{to(pbx, true, false, 57), to(pbx, false, true, 56)}, onTheWay},
+		"on a router with NAT":             {[]Message{to(pbx, true, false, 57), to(behind, false, true, 56)}, onTheWay},
+		"on a mirrored port of the switch": {[]Message{to(pbx, false, false, 57)}, onTheWay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near := look(&Observed{Dialogs: []Dialog{{Messages: tt.list}}})
+			if got := near.place(phone, pbx); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
 	}
 }

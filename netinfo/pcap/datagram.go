@@ -25,6 +25,8 @@ type Datagram struct {
 
 	Seq   uint32 // TCP
 	Flags uint8  // TCP: FIN SYN RST PSH ACK
+
+	Incoming bool // it was sent to the capturing machine, to keep or to pass on, as "-i any" says
 }
 
 // Protocol numbers of IANA.

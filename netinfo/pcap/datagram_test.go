@@ -54,7 +54,7 @@ func TestADatagramIsFoundInWhateverCarriesIt(t *testing.T) {
 			{"PPPoE", linkEthernet, ethernet(etherPPPoE, slices.Concat([]byte{0x11, 0}, bytes16(1), bytes16(len(packet)+2), ppp[2:])), Datagram{}},
 			{"MPLS", linkEthernet, ethernet(etherMPLS, slices.Concat(label(0), label(1), packet)), Datagram{}},
 			{"Ethernet over MPLS", linkEthernet, ethernet(etherMPLS, slices.Concat(label(1), []byte{0, 0, 0, 9}, frame)), Datagram{}},
-			{"tcpdump -i any, received", linkCooked, sll(0), Datagram{}},
+			{"tcpdump -i any, received", linkCooked, sll(0), Datagram{Incoming: true}},
 			{"tcpdump -i any, sent", linkCooked, sll(4), Datagram{Outgoing: true}},
 			{"tcpdump -i any today", linkCooked2, sll2, Datagram{Outgoing: true, Interface: 3}},
 			{"raw IP", linkRaw, packet, Datagram{}},

@@ -49,14 +49,14 @@ func (x *Decoder) link(l Link, b []byte, layers *int) outcome {
 		if len(b) < 16 {
 			return x.short()
 		}
-		x.d.Outgoing = be16(b) == 4
+		x.d.Outgoing, x.d.Incoming = be16(b) == 4, be16(b) == 0
 		x.note(LayerCooked, 16, b)
 		return x.ether(be16(b[14:]), b[16:], layers)
 	case linkCooked2: // LINUX_SLL2
 		if len(b) < 20 {
 			return x.short()
 		}
-		x.d.Interface, x.d.Outgoing = int(be32(b[4:])), b[10] == 4
+		x.d.Interface, x.d.Outgoing, x.d.Incoming = int(be32(b[4:])), b[10] == 4, b[10] == 0
 		x.note(LayerCooked2, 20, b)
 		return x.ether(be16(b), b[20:], layers)
 	case linkRaw, linkRawBSD, linkRawOpen, linkIPv4, linkIPv6:

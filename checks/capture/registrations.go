@@ -12,91 +12,6 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// flapping are ends that answer OPTIONS, are silent, and answer again.
-func flapping(v *view) (out []checks.Finding) {
-	const id = "capture.flapping"
-	var groups cases
-	for _, list := range v.asked("OPTIONS") {
-		silent, gap := v.missed(list)
-		if len(silent) == 0 {
-			continue
-		}
-		for _, t := range silent {
-			g := groups.add(v, id, list.client.Addr().String(), t.dialogue, t, frame(t.request, nil))
-			g.waited = max(g.waited, gap)
-		}
-		groups.by[list.client.Addr().String()].count++
-	}
-	for _, g := range groups.list {
-		t := g.first()
-		variant := "one"
-		if g.count > 1 {
-			variant = "many"
-		}
-		out = append(out, checks.Finding{
-			ID: id, Severity: checks.Warning, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Variant: variant,
-			Args: words.Args{"client": who(t.client), "server": who(t.server), "n": len(g.list), "ends": g.count, "gap": seconds(g.waited)},
-		})
-	}
-	return out
-}
-
-// asking is what one end asks another over and over, in the order of the capture.
-type asking struct {
-	pair
-	list []*transaction
-}
-
-// asked are the requests of a method outside of calls, by who asks whom.
-func (v *view) asked(method string) (out []*asking) {
-	by := map[pair]*asking{}
-	for _, x := range v.calls {
-		for _, t := range x.list {
-			if t.request == nil || t.first.Method != method || t.request.To.Tag != "" {
-				continue
-			}
-			k := pair{t.client, t.server}
-			a := by[k]
-			if a == nil {
-				a = &asking{pair: k}
-				by[k] = a
-				out = append(out, a)
-			}
-			a.list = append(a.list, t)
-		}
-	}
-	return out
-}
-
-// lostInARow is how many requests one after the other have to be without an answer,
-// each with its repetitions, for an end to have been away.
-const lostInARow = 2
-
-// missed are requests without an answer between two that were answered, and how long the
-// longest such time was. One that was repeated to the end counts like two.
-// The rest is remembered as made good.
-func (v *view) missed(a *asking) (silent []*transaction, longest int64) {
-	var row []*transaction
-	last := int64(-1) // when an answer came
-	for _, t := range a.list {
-		if len(t.answers) == 0 {
-			if last >= 0 {
-				row = append(row, t)
-			}
-			continue
-		}
-		if len(row) >= lostInARow || len(row) == 1 && row[0].first.Again >= 4 {
-			silent = append(silent, row...)
-			longest = max(longest, t.answers[0].At-last)
-		}
-		for _, t := range row {
-			v.recovered[t] = true
-		}
-		row, last = nil, t.answers[0].At
-	}
-	return silent, longest
-}
-
 // A renewal is one registration that a server accepted, with where the server saw it.
 type renewal struct {
 	t     *transaction
@@ -164,7 +79,7 @@ func forgotten(v *view) (out []checks.Finding) {
 		out = append(out, checks.Finding{
 			ID: id, Severity: checks.Warning, Confidence: checks.Likely, Subject: t.client.Addr().String(), Evidence: g.proof,
 			Args:  words.Args{"client": t.client.Addr(), "server": who(t.server), "n": len(g.list), "changes": g.count, "gap": seconds(g.waited)},
-			Fixes: fixes.For(fixes.UDPTimeout, nil, map[string]string{"UDPTimeout": strconv.Itoa(max(300, want))}),
+			Fixes: fixes.For(fixes.UDPTimeout, nil, map[string]string{"UDPTimeout": strconv.Itoa(max(minUDPTimeout, want))}),
 		})
 	}
 	return out
