@@ -70,12 +70,12 @@ func (v *view) silence(x *exchange) (*direction, string) {
 		deafUp, deafDown := !up.heard(), !down.heard()
 		switch {
 		case !up.wanted || !down.wanted: // on hold, where some play music and some do not
-		case deafUp && deafDown && len(up.list)+len(down.list) == 0 && !v.passes(up.segment):
+		case deafUp && deafDown && !up.visible() && !down.visible() && !v.passes(up.segment):
 		case deafUp && deafDown:
 			return down, "none"
-		case deafDown && len(up.list) > 0:
+		case deafDown && up.visible():
 			return down, "caller"
-		case deafUp && len(down.list) > 0:
+		case deafUp && down.visible():
 			return up, "called"
 		}
 	}

@@ -26,6 +26,10 @@ func Check() *checks.Check {
 // observe reads the captures one after the other, as one.
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var o Observed
+	var err error
+	if o.Served, err = served(env.Inputs.Profile); err != nil {
+		return o, err
+	}
 	r := newReading(&o)
 	if len(env.Compare) > 0 {
 		r.keeper = &keeper{}

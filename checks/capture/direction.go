@@ -3,6 +3,8 @@ package capture
 import (
 	"math"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -12,8 +14,8 @@ import (
 // A direction is the audio that one end sends to the other during a segment.
 type direction struct {
 	*segment
-	x        *exchange
-	hearer   string // "caller" or "called": whom it goes to
+	leg      []segment // all of this stretch of the way
+	hearer   string    // "caller" or "called": whom it goes to
 	from, to end
 	wanted   bool   // it was agreed
 	list     []part // that run during the segment
@@ -33,14 +35,20 @@ func (v *view) directions(x *exchange) []direction {
 }
 
 func (v *view) newDirections(x *exchange) (out []direction) {
-	list := v.segments(x)
+	for _, leg := range v.stretches(x) {
+		out = append(out, v.directionsOf(leg)...)
+	}
+	return out
+}
+
+func (v *view) directionsOf(list []segment) (out []direction) {
 	for i := range list {
 		g := &list[i]
 		if g.early || g.length() < leastTalk || g.caller.media == nil || g.called.media == nil {
 			continue
 		}
-		up := direction{segment: g, x: x, hearer: "called", from: g.caller, to: g.called, wanted: g.upward(), list: running(g.up, g)}
-		down := direction{segment: g, x: x, hearer: "caller", from: g.called, to: g.caller, wanted: g.downward(), list: running(g.down, g)}
+		up := direction{segment: g, leg: list, hearer: "called", from: g.caller, to: g.called, wanted: g.upward(), list: running(g.up, g)}
+		down := direction{segment: g, leg: list, hearer: "caller", from: g.called, to: g.caller, wanted: g.downward(), list: running(g.down, g)}
 		up.back, down.back = down.list, up.list
 		if i > 0 && !list[i-1].early {
 			up.before, down.before = &list[i-1], &list[i-1]
@@ -90,14 +98,15 @@ func (d *direction) heard() bool {
 
 // passes reports whether the audio of a segment would pass the place of the capture:
 // the ends of the signalling are those of the media, or a media server that the
-// capture knows. Otherwise two phones may talk to each other directly.
+// capture knows. Otherwise two phones may talk to each other directly. An end behind a NAT
+// names its public address for the signalling as well.
 func (v *view) passes(g *segment) bool {
 	for _, e := range []end{g.caller, g.called} {
 		at, ok := e.media.at()
 		if !ok {
 			return false
 		}
-		if self := at.Addr() == e.said.Src.Addr() || e.private(); !self && (v.phones[at.Addr()] || !v.heard[at.Addr()]) {
+		if self := at.Addr() == e.said.Src.Addr() || e.private() || e.translated() && strings.Contains(e.said.Contact, at.Addr().String()); !self && (v.phones[at.Addr()] || !v.heard[at.Addr()]) {
 			return false
 		}
 	}
@@ -117,17 +126,22 @@ func (d *direction) when() string {
 }
 
 // refusal is what ICMP says about packets of a direction while it was wanted; nil if
-// nothing. In the first second after a change ends may still be setting up, and one
+// nothing, or if it ended before the packets did: then the end was not ready yet. One
 // error alone may be about a packet that was on its way when something changed.
 func (v *view) refusal(d *direction) *Refused {
-	const settle = 1_000_000
-	listens, _ := d.to.media.at()
+	// Hosts send an error a second at most (the Linux kernel's icmp_ratelimit), and
+	// one or two may be lost.
+	const slack = 3_000_000 // microseconds
+	last := int64(0)
+	for _, p := range d.list {
+		last = max(last, min(p.End, d.until))
+	}
 	for i := range v.o.Refused {
 		r := &v.o.Refused[i]
-		if r.Count < 2 || r.End < d.begin+settle || r.Begin >= d.until {
+		if r.Count < 2 || r.Begin >= d.until || r.End < d.begin || r.End < last-slack {
 			continue
 		}
-		if r.Dst == listens {
+		if slices.Contains(d.to.places(), r.Dst) {
 			return r
 		}
 		for _, p := range d.list {
@@ -139,12 +153,27 @@ func (v *view) refusal(d *direction) *Refused {
 	return nil
 }
 
+// visible reports whether audio of this direction passes here on its way to its end.
+func (d *direction) visible() bool {
+	return slices.ContainsFunc(d.list, func(p part) bool { return p.route != elsewhere })
+}
+
 // gather is claim for what does not explain a call: another finding keeps it.
 func (v *view) gather(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {
 	before := v.found[x]
 	g := v.claim(groups, id, key, x, proof...)
 	if before != "" {
 		v.found[x] = before
+	}
+	return g
+}
+
+// aside is claim for what explains nothing: it is worth knowing, no more.
+func (v *view) aside(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {
+	before, known := v.found[x]
+	g := v.claim(groups, id, key, x, proof...)
+	if v.found[x] = before; !known {
+		delete(v.found, x)
 	}
 	return g
 }

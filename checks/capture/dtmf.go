@@ -113,7 +113,7 @@ func keysRefused(v *view) (out []checks.Finding) {
 			if caller.infos+called.infos > 0 {
 				continue
 			}
-			h := v.gather(&groups, "capture.dtmf-refused", g.answerer().name(), x, frame(g.by, nil))
+			h := v.aside(&groups, "capture.dtmf-refused", g.answerer().name(), x, frame(g.by, nil))
 			if r, ok := first[h]; !ok || caller.events+called.events > r.sent {
 				first[h] = refusal{g, caller.events + called.events}
 			}

@@ -125,7 +125,7 @@ func faxRefused(v *view) (out []checks.Finding) {
 			if t == main || t.first.Method != "INVITE" || t.request.SDP == nil || t.request.SDP.first("image") == nil || code != 415 && code != 488 && code != 606 {
 				continue
 			}
-			g := v.gather(&groups, "capture.fax-refused", t.server.Addr().String(), x, frame(t.request, nil), frame(t.finalTo, nil))
+			g := v.aside(&groups, "capture.fax-refused", t.server.Addr().String(), x, frame(t.request, nil), frame(t.finalTo, nil))
 			if first[g] == nil {
 				first[g] = t
 			}

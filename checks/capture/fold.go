@@ -95,6 +95,12 @@ func (r *reading) isPlain(d *heldDialog, ends map[netip.AddrPort][]*rtpStream) b
 			ended = true
 		}
 	}
+	if call && len(r.rtp.order) > 0 { // what a re-INVITE changed is judged for itself
+		list := x.segments((r.last - r.begin) / 1000)
+		if n := len(list); n > 1 && !list[n-2].early {
+			return false
+		}
+	}
 	return !call || ended && (len(r.rtp.order) == 0 || heardBothWays(d, ends))
 }
 
@@ -106,7 +112,7 @@ func heardBothWays(d *heldDialog, ends map[netip.AddrPort][]*rtpStream) bool {
 		to, from := false, false
 		for _, s := range d.streamsOf(at, ends) {
 			to, from = to || s.key.dst == at, from || s.key.src == at
-			if lost := int(s.next-s.first) + s.Expected - (s.Packets - s.Duplicate); float64(lost)*100 > lossBad*float64(s.Packets) || s.MaxJitter > jitterBad {
+			if lost := int(s.next-s.first) + s.Expected - (s.Packets - s.Duplicate); float64(lost)*100 > lossBad*float64(s.Packets) || s.MaxJitter > jitterBad || s.Silent*2 > s.Packets {
 				return false
 			}
 		}
@@ -183,7 +189,7 @@ func (t *rtp) forget(left []*heldDialog) {
 		}
 		return s.gone
 	})
-	t.near, t.media = [nearby]*rtpStream{}, nil
+	t.near, t.media, t.images = [nearby]*rtpStream{}, nil, nil
 	for _, d := range left {
 		for i := range d.Messages {
 			if sdp := d.Messages[i].SDP; sdp != nil {

@@ -121,6 +121,7 @@ var judges = []func(*view) []checks.Finding{
 	late,
 	ringing,
 	sources,
+	unlisted,
 	senders,
 	unmarked,
 	keysTwice,

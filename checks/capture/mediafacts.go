@@ -1,10 +1,12 @@
 package capture
 
+import "slices"
+
 // callsOf tells which call a stream belongs to.
 func (v *view) callsOf() map[*Stream]*exchange {
 	out := map[*Stream]*exchange{}
 	for _, x := range v.calls {
-		for _, g := range v.segments(x) {
+		for _, g := range slices.Concat(v.stretches(x)...) {
 			for _, p := range append(g.up[:len(g.up):len(g.up)], g.down...) {
 				if out[p.Stream] == nil {
 					out[p.Stream] = x
@@ -25,7 +27,7 @@ func (x *exchange) callID() string {
 
 // callMOS is that of the worst stream of a call that says something; 0 without any.
 func (v *view) callMOS(x *exchange) (worst float64) {
-	for _, g := range v.segments(x) {
+	for _, g := range slices.Concat(v.stretches(x)...) {
 		for _, p := range append(g.up[:len(g.up):len(g.up)], g.down...) {
 			if mos := v.mos(p.Stream); p.Packets >= leastStream && (worst == 0 || mos < worst) {
 				worst = mos
@@ -46,7 +48,7 @@ func (v *view) keyFacts(x *exchange) *Keys {
 
 func (s *Stream) reported() *Reported {
 	h := s.Far
-	if h == nil || h.Expected == 0 {
+	if h == nil || h.Expected == 0 || !s.plausible() {
 		return nil
 	}
 	return &Reported{LossPct: twoDigits(100 * float64(h.Lost) / float64(h.Expected)), JitterMS: h.JitterMS, RTTMS: h.RTTMS}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -32,6 +33,14 @@ type Observed struct {
 	// device sent it on.
 	Passed   Passage     `json:"passed,omitzero"`
 	Compared *Comparison `json:"compared,omitempty"`
+	Served   *Served     `json:"served,omitempty"` // where a provider says that its audio is; nil: no profile was named
+}
+
+// Served is what a provider's profile says of its media.
+type Served struct {
+	Profile string              `json:"profile"`
+	Subnets []netip.Prefix      `json:"subnets"`
+	Ranges  []netinfo.PortRange `json:"ranges"`
 }
 
 // File is one capture file.

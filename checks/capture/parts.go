@@ -3,6 +3,8 @@ package capture
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // index finds streams by their ends.
@@ -26,36 +28,55 @@ func (v *view) parts(g *segment, to, from end) (out []part) {
 	if to.media == nil || from.media == nil {
 		return nil
 	}
-	listens, lok := to.media.at()
-	sends, sok := from.media.at()
-	add := func(list []*Stream, how func(*Stream) (route, bool)) {
+	add := func(list []*Stream, how func(*Stream) route) {
 		for _, s := range list {
 			if p, ok := s.part(g); ok && !contains(out, s) {
-				if p.route, ok = how(s); ok {
-					out = append(out, p)
-				}
+				p.route = how(s)
+				out = append(out, p)
 			}
 		}
 	}
-	if lok {
-		add(v.index.to[listens], func(*Stream) (route, bool) { return asAgreed, true })
-	}
-	if !sok {
-		return out
+	for _, at := range to.places() {
+		add(v.index.to[at], func(*Stream) route { return asAgreed })
 	}
 	back := map[netip.AddrPort]bool{} // where the other end's own audio comes from
-	for _, s := range v.index.to[sends] {
-		if _, ok := s.part(g); ok {
-			back[s.Src] = true
+	for _, at := range from.places() {
+		for _, s := range v.index.to[at] {
+			if _, ok := s.part(g); ok {
+				back[s.Src] = true
+			}
 		}
 	}
-	add(v.index.from[sends], func(s *Stream) (route, bool) {
-		if back[s.Dst] {
-			return symmetric, true
-		}
-		return elsewhere, true
-	})
+	for _, at := range from.places() {
+		add(v.index.from[at], func(s *Stream) route {
+			if back[s.Dst] {
+				return symmetric
+			}
+			return elsewhere
+		})
+	}
 	return out
+}
+
+// places are where an end takes audio: as it says, and, where it tells its public
+// address from behind a NAT (STUN, or externaddr of a PBX), at its own.
+func (e end) places() (out []netip.AddrPort) {
+	at, ok := e.media.at()
+	if !ok {
+		return nil
+	}
+	out = append(out, at)
+	if e.translated() {
+		out = append(out, netip.AddrPortFrom(e.said.Src.Addr(), at.Port()))
+	}
+	return out
+}
+
+// translated reports whether an end names a public address, and is seen here at a
+// private one.
+func (e end) translated() bool {
+	at, ok := e.media.at()
+	return ok && e.said.Src.IsValid() && netinfo.IsPrivate(e.said.Src.Addr()) && !netinfo.IsPrivate(at.Addr())
 }
 
 func contains(list []part, s *Stream) bool {
@@ -96,7 +117,7 @@ func running(list []part, g *segment) (out []part) {
 // audible is what the judges of audio look up.
 type audible struct {
 	index  index
-	parted map[*exchange][]segment
+	parted map[*exchange][][]segment
 	ways   map[*exchange][]direction
 	said   map[netip.AddrPort][]Codec // what any session description says of an end
 	phones map[netip.Addr]bool        // that SIP comes from
@@ -104,7 +125,7 @@ type audible struct {
 }
 
 func audibleOf(o *Observed) audible {
-	m := audible{index: indexOf(o.Streams), parted: map[*exchange][]segment{}, ways: map[*exchange][]direction{}, said: map[netip.AddrPort][]Codec{}, phones: map[netip.Addr]bool{}, heard: map[netip.Addr]bool{}}
+	m := audible{index: indexOf(o.Streams), parted: map[*exchange][][]segment{}, ways: map[*exchange][]direction{}, said: map[netip.AddrPort][]Codec{}, phones: map[netip.Addr]bool{}, heard: map[netip.Addr]bool{}}
 	for i := range o.Streams {
 		m.heard[o.Streams[i].Src.Addr()] = true
 	}

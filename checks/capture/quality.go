@@ -118,25 +118,31 @@ func (v *view) poor(s *Stream) (checks.Finding, bool) {
 	return f, true
 }
 
-// poorBeyond is what a receiver reports of a stream that was well here.
+// poorBeyond is what a receiver reports of a stream that was well here. Its loss counts,
+// where its numbers are those of the stream; its jitter does not, as phones report that
+// in units and of packets of their own.
 func (v *view) poorBeyond(s *Stream) (checks.Finding, bool) {
 	h := s.Far
-	if h == nil || h.Reports < 2 || h.Expected < leastStream {
+	if h == nil || h.Reports < 2 || h.Expected < leastStream || !s.plausible() {
 		return checks.Finding{}, false
 	}
 	// How many bursts the loss came in is not reported: of four packets, say, as
 	// when a queue is full for a moment.
 	const burst = 4
 	st := voice.Stats{Sent: h.Expected, Received: h.Expected - h.Lost, Bursts: h.Lost / burst}
-	if st.LossAtLeast(voice.Z40) <= lossBad && h.JitterMS <= jitterBad {
+	if st.LossAtLeast(voice.Z40) <= lossBad {
 		return checks.Finding{}, false
 	}
 	return checks.Finding{
 		ID: "capture.poor-audio", Severity: checks.Warning, Confidence: checks.Likely, Subject: s.Dst.Addr().String(), Variant: "beyond",
 		Evidence: []checks.Evidence{farProof(s), streamProof(s)},
-		Args:     words.Args{"from": s.Src, "to": s.Dst, "loss": twoDigits(st.LossPct()), "jitter": h.JitterMS, "here": twoDigits(s.stats().LossPct())},
+		Args:     words.Args{"from": s.Src, "to": s.Dst, "loss": twoDigits(st.LossPct()), "here": twoDigits(s.stats().LossPct())},
 	}, true
 }
+
+// plausible reports whether the receiver counts packets that the stream has: some mix
+// up the fields of a report.
+func (s *Stream) plausible() bool { return s.Far.Expected <= s.Expected+leastStream }
 
 func farProof(s *Stream) checks.Evidence {
 	h := s.Far

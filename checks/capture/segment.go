@@ -78,17 +78,16 @@ type agreement struct {
 }
 
 // segments returns the parts of a call in their order, as one place of the way has
-// seen it; nil where no session was agreed, or the capture lacks one half.
-func (v *view) segments(x *exchange) []segment {
-	if list, ok := v.parted[x]; ok {
-		return list
-	}
+// seen it; nil where no session was agreed, or the capture lacks one half. Of a call
+// that passes a proxy here they are those of the leg that came first.
+func (v *view) segments(x *exchange) []segment { return v.stretches(x)[0] }
+
+func (v *view) segmentsOf(x *exchange) []segment {
 	list := x.segments(v.o.Length)
 	for i := range list {
 		g := &list[i]
 		g.up, g.down = v.parts(g, g.called, g.caller), v.parts(g, g.caller, g.called)
 	}
-	v.parted[x] = list
 	return list
 }
 

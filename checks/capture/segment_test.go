@@ -19,12 +19,14 @@ func (d *dial) back() *dial {
 	return &dial{s: d.s, id: d.id, caller: d.pbx, pbx: d.caller, cseq: 100, branch: 100, tag: "b"}
 }
 
+func (s *story) asFile() checks.File {
+	return checks.File{Name: "story.pcap", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(s.Bytes())), nil }}
+}
+
 // view is what the judge sees of a story.
 func (s *story) view(t *testing.T) *view {
 	t.Helper()
-	o, err := observe(context.Background(), &checks.Env{Files: []checks.File{{Name: "story.pcap", Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(s.Bytes())), nil
-	}}}})
+	o, err := observe(context.Background(), &checks.Env{Files: []checks.File{s.asFile()}})
 	if err != nil {
 		t.Fatal(err)
 	}

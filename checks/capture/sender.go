@@ -83,20 +83,23 @@ func (s *Stream) events(v *view) (n int) {
 // unknownPayload is a payload type that the receiver has not named: it may well drop
 // the packets (RFC 3264, 5.1 and 6.1).
 func (v *view) unknownPayload(d *direction, p part) (checks.Finding, bool) {
-	listed := v.named(d)
+	listed := d.named()
+	if len(listed) == 0 {
+		return checks.Finding{}, false
+	}
 	for _, kind := range sortedKeys(p.Payloads) {
-		if n := p.Payloads[kind]; n < leastWrong || listed[kind] || isComfortNoise(kind) {
+		name := v.codecName(p.Stream, kind)
+		if n := p.Payloads[kind]; n < leastWrong || listed[kind] || isComfortNoise(kind) || isEventName(name) {
 			continue
 		}
 		var list []string
 		for _, c := range d.to.media.Codecs {
 			list = append(list, strconv.Itoa(int(c.Type)))
 		}
-		own := v.codecName(p.Stream, kind)
 		return checks.Finding{
 			ID: "capture.payload-type", Severity: checks.Warning, Confidence: checks.Likely, Subject: d.from.name(),
 			Evidence: []checks.Evidence{sdpTypes(d.to, list), streamProof(p.Stream)},
-			Args:     words.Args{"from": whoAddr(d.from.said.Src), "to": whoAddr(d.to.said.Src), "type": kind, "codec": words.Raw(own), "packets": p.Payloads[kind]},
+			Args:     words.Args{"from": whoAddr(d.from.said.Src), "to": whoAddr(d.to.said.Src), "type": kind, "codec": words.Raw(name), "packets": p.Payloads[kind]},
 		}, true
 	}
 	return checks.Finding{}, false
@@ -104,9 +107,9 @@ func (v *view) unknownPayload(d *direction, p part) (checks.Finding, bool) {
 
 // named are the payload types that the receiver of a direction has named in any
 // session description of the call.
-func (v *view) named(d *direction) map[int]bool {
+func (d *direction) named() map[int]bool {
 	out := map[int]bool{}
-	for _, g := range v.segments(d.x) {
+	for _, g := range d.leg {
 		e := g.caller
 		if d.hearer == "called" {
 			e = g.called
@@ -192,7 +195,7 @@ func unmarked(v *view) (out []checks.Finding) {
 			if len(d.list) == 0 || len(d.back) == 0 || d.list[0].Packets < leastStream || d.list[0].marked() || !d.back[0].marked() {
 				continue
 			}
-			g := v.gather(&groups, "capture.dscp", d.from.name(), x, markProof(d.list[0].Stream), markProof(d.back[0].Stream))
+			g := v.aside(&groups, "capture.dscp", d.from.name(), x, markProof(d.list[0].Stream), markProof(d.back[0].Stream))
 			if _, ok := first[g]; !ok {
 				first[g] = d.list[0]
 			}

@@ -1,6 +1,9 @@
 package capture
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -22,7 +25,8 @@ const (
 	dtxPause = 3_000_000
 )
 
-// stops are calls in which audio ends long before the call does.
+// stops are calls in which audio ends long before the call does. A PBX that records a
+// message is silent as well, so that it is a fault only where the cause shows.
 func stops(v *view) (out []checks.Finding) {
 	var groups []*group
 	type stop struct {
@@ -40,8 +44,12 @@ func stops(v *view) (out []checks.Finding) {
 				continue
 			}
 			silent := last-natSilence >= d.begin && sent(d.back, last-natSilence, last) == 0
-			key := d.hearer + " " + d.from.name()
-			g := v.gather(&groups, "capture.audio-stops", key, x, frame(d.by, nil), stopProof(d, last))
+			key := fmt.Sprint(silent, d.hearer, d.from.name())
+			into := v.aside
+			if silent {
+				into = v.gather
+			}
+			g := into(&groups, "capture.audio-stops", key, x, frame(d.by, nil), stopProof(d, last))
 			if _, known := first[g]; !known {
 				first[g] = stop{d, last, silent}
 			}
@@ -50,11 +58,15 @@ func stops(v *view) (out []checks.Finding) {
 	}
 	for _, g := range groups {
 		s := first[g]
-		out = append(out, checks.Finding{
-			ID: "capture.audio-stops", Severity: checks.Warning, Confidence: checks.Likely, Subject: s.d.from.name(), Evidence: g.proof,
+		f := checks.Finding{
+			ID: "capture.audio-stops", Severity: checks.Info, Confidence: checks.Possible, Subject: s.d.from.name(), Evidence: g.proof,
 			Args: words.Args{"n": len(g.list), "from": whoAddr(s.d.from.said.Src), "to": whoAddr(s.d.to.said.Src), "after": tenths(s.last - s.d.begin),
 				"left": tenths(s.d.until - s.last), "silent": s.silent},
-		})
+		}
+		if s.silent {
+			f.Severity, f.Confidence = checks.Warning, checks.Likely
+		}
+		out = append(out, f)
 	}
 	return out
 }
@@ -95,11 +107,11 @@ func (s *Stream) suppresses() bool {
 	return false
 }
 
-// sent is how many packets came, at least, between two times.
+// sent is how many packets came, at most, between two times.
 func sent(list []part, begin, until int64) (n int) {
 	for _, p := range list {
-		inside, _ := p.within(begin, until)
-		n += inside
+		_, touched := p.within(begin, until)
+		n += touched
 	}
 	return n
 }
@@ -118,14 +130,13 @@ func late(v *view) (out []checks.Finding) {
 	var groups []*group
 	first := map[*group]*direction{}
 	for _, x := range v.calls {
-		early := v.early(x)
 		list := v.directions(x)
-		for i := range list[:min(len(list), 2)] {
+		for i := range list {
 			d := &list[i]
-			if !d.wanted || d.before != nil || !d.heard() || early[d.hearer] || d.begins()-d.begin < lateStart {
+			if !d.wanted || d.before != nil || !d.heard() || d.heardEarly() || d.begins()-d.begin < lateStart {
 				continue
 			}
-			g := v.gather(&groups, "capture.audio-late", d.hearer+" "+d.from.name(), x, frame(d.by, nil), streamProof(d.firstStream()))
+			g := v.aside(&groups, "capture.audio-late", d.hearer+" "+d.from.name(), x, frame(d.by, nil), streamProof(d.firstStream()))
 			if first[g] == nil {
 				first[g] = d
 			}
@@ -133,25 +144,25 @@ func late(v *view) (out []checks.Finding) {
 	}
 	for _, g := range groups {
 		d := first[g]
-		out = append(out, checks.Finding{
+		both := len(d.back) > 0 && begins(d.back)-d.begin >= lateStart
+		f := checks.Finding{
 			ID: "capture.audio-late", Severity: checks.Warning, Confidence: checks.Likely, Subject: d.from.name(), Evidence: g.proof,
-			Args: words.Args{"n": len(g.list), "from": whoAddr(d.from.said.Src), "to": whoAddr(d.to.said.Src), "late": tenths(d.begins() - d.begin),
-				"both": len(d.back) > 0 && begins(d.back)-d.begin >= lateStart},
-		})
+			Args: words.Args{"n": len(g.list), "from": whoAddr(d.from.said.Src), "to": whoAddr(d.to.said.Src), "late": tenths(d.begins() - d.begin), "both": both,
+				"called": d.hearer == "caller"},
+		}
+		if d.hearer == "caller" && !both { // a PBX that has nothing to play yet
+			f.Severity, f.Confidence = checks.Info, checks.Possible
+		}
+		out = append(out, f)
 	}
 	return out
 }
 
-// early tells which end heard audio before the answer.
-func (v *view) early(x *exchange) map[string]bool {
-	out := map[string]bool{}
-	for _, g := range v.segments(x) {
-		if g.early {
-			out["caller"] = out["caller"] || len(g.down) > 0
-			out["called"] = out["called"] || len(g.up) > 0
-		}
-	}
-	return out
+// heardEarly reports whether the end of a direction heard audio before the answer.
+func (d *direction) heardEarly() bool {
+	return slices.ContainsFunc(d.leg, func(g segment) bool {
+		return g.early && (d.hearer == "caller" && len(g.down) > 0 || d.hearer == "called" && len(g.up) > 0)
+	})
 }
 
 func (d *direction) begins() int64 { return begins(d.list) }
@@ -188,7 +199,7 @@ func ringing(v *view) (out []checks.Finding) {
 			if !g.early || g.length() < leastTalk || g.caller.media == nil || !g.downward() || len(running(g.down, g)) > 0 || !v.passes(g) {
 				continue
 			}
-			h := v.gather(&groups, "capture.early-silent", g.called.name(), x, frame(g.by, nil))
+			h := v.aside(&groups, "capture.early-silent", g.called.name(), x, frame(g.by, nil))
 			if first[h] == nil {
 				first[h] = g
 			}

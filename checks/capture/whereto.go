@@ -25,7 +25,7 @@ func sources(v *view) (out []checks.Finding) {
 				continue
 			}
 			variant := d.answered(s)
-			g := v.gather(&groups, "capture.rtp-source", variant+" "+d.from.name(), x, sdpProof(d.from), streamProof(s))
+			g := v.aside(&groups, "capture.rtp-source", variant+" "+d.from.name(), x, sdpProof(d.from), streamProof(s))
 			if first[g].d == nil {
 				first[g] = other{d, s}
 			}
@@ -51,11 +51,11 @@ func sources(v *view) (out []checks.Finding) {
 }
 
 // elsewhere is the stream of a direction that comes from elsewhere than its sender
-// says; nil where most packets come from there, or the sender does not know its own
-// address: a private one is a matter of the signalling.
+// says; nil where most packets come from there, or a NAT stands between what it says and
+// this place: a private address is a matter of the signalling.
 func (d *direction) elsewhere() *Stream {
 	said, ok := d.from.media.at()
-	if !ok || d.from.private() || d.from.media.ICE {
+	if !ok || d.from.private() || d.from.translated() || d.from.media.ICE {
 		return nil
 	}
 	right := 0

@@ -28,6 +28,7 @@ func newCaptureCommand(s streams) *cobra.Command {
 		compare []string
 		from    liveOptions
 		shared  string
+		profile string
 	)
 	cmd := &cobra.Command{
 		Use: "capture",
@@ -52,6 +53,11 @@ func newCaptureCommand(s streams) *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
+			if profile != "" {
+				if _, err := loadProfile(profile); err != nil {
+					return err
+				}
+			}
 			files, err := evidence(s.In, args)
 			if from.name != "" {
 				files, err = from.open(cmd.Context())
@@ -64,7 +70,7 @@ func newCaptureCommand(s streams) *cobra.Command {
 				return err
 			}
 			env := &checks.Env{Files: files, Compare: other}
-			env.Inputs.Compare = compare
+			env.Inputs.Compare, env.Inputs.Profile = compare, profile
 			if shared == "" {
 				return readEvidence(cmd.Context(), s, &o, "capture", capture.Check(), env)
 			}
@@ -81,6 +87,8 @@ func newCaptureCommand(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&compare, "compare", nil, "")
 	f.StringVar(&shared, "anonymize", "", "")
+	f.StringVar(&profile, "profile", "", "")
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	f.StringVar(&from.name, "interface", "", "")
 	f.StringVar(&from.write, "write", "", "")
 	f.DurationVar(&from.length, "duration", 0, "")
