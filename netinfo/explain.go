@@ -16,7 +16,7 @@ var sipStatesFile []byte
 
 // Meaning is what one code, cause or state means to whoever operates phones.
 type Meaning struct {
-	Kind   string       `yaml:"kind" json:"kind"` // sip, cause (ITU-T Q.850), registration, phone
+	Kind   string       `yaml:"kind" json:"kind"` // sip, cause (ITU-T Q.850), registration, phone, module, gateway
 	Number int          `yaml:"number" json:"number,omitempty"`
 	Names  []string     `yaml:"names" json:"names"` // the usual one first
 	Says   words.Phrase `yaml:"meaning" json:"meaning"`
@@ -31,14 +31,20 @@ type Meaning struct {
 const (
 	sourceQ850     = "https://www.itu.int/rec/T-REC-Q.850"
 	sourceAsterisk = "https://docs.asterisk.org"
+	sourceCisco    = "Cisco IOS SIP Configuration Guide, Verifying SIP gateway status"
 )
 
 // sipStates is read once and never changed; see sipCodes.
 var sipStates = sync.OnceValue(func() (list []Meaning) {
 	readTable(sipStatesFile, &list)
 	for i := range list {
-		if list[i].Source = sourceAsterisk; list[i].Kind == "cause" {
+		switch list[i].Kind {
+		case "cause":
 			list[i].Source = sourceQ850
+		case "gateway":
+			list[i].Source = sourceCisco
+		default:
+			list[i].Source = sourceAsterisk
 		}
 	}
 	return list

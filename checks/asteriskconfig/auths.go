@@ -2,13 +2,11 @@ package asteriskconfig
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
-	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // auths is about passwords: those that Asterisk refuses, and those that strangers
@@ -78,6 +76,11 @@ func (v *view) incomplete(a *section, inbound bool) {
 	case digest != nil && digest.Secret != nil && digest.Secret.Weak == asterisk.SecretLength && kind == "md5":
 		x.Variant, x.Lines = "digest", []Line{line(digest, "")}
 	case digest != nil && (kind == "" || kind == "userpass") && password == nil:
+		if v.o.Version == "" {
+			x.Severity, x.Confidence = warning, likely // releases with password_digest take it as it is
+		} else if v.digests() {
+			return
+		}
 		x.Variant, x.Lines, x.Edits = "type", []Line{line(digest, ""), header(a, "auth_type=md5")}, []Edit{addTo(a, "auth_type=md5")}
 	case (kind == "" || kind == "userpass") && (password == nil || password.Secret != nil && password.Secret.Weak == asterisk.SecretEmpty):
 		x.Variant, x.Lines = "password", []Line{header(a, "password=")}
@@ -88,6 +91,12 @@ func (v *view) incomplete(a *section, inbound bool) {
 		return
 	}
 	v.add(x, a.Name)
+}
+
+// digests reports whether the server has the option password_digest, and takes a
+// digest for what it is.
+func (v *view) digests() bool {
+	return v.o.Version != "" && asterisk.Since("auth", "password_digest", v.o.Version) == ""
 }
 
 // weak is about one password that is easily guessed.
@@ -115,69 +124,3 @@ func (v *view) shared(groups map[int][]*section, option string) {
 		}
 	}
 }
-
-// matched is one address or network of an identify object.
-type matched struct {
-	net netip.Prefix
-	o   *option
-	s   *section
-}
-
-// maxMatched bounds the networks that are compared with each other.
-const maxMatched = 2000
-
-// identifies is about endpoints that are recognised by address.
-func identifies(v *view) {
-	var seen []matched
-	for _, i := range v.kinds["identify"] {
-		if i.Last("endpoint") == "" {
-			v.add(Fault{ID: "identify-endpoint", Severity: critical, Confidence: certain, Lines: []Line{header(i, "endpoint=")}, Reload: "pjsip", Source: docsTrouble}, i.Name)
-		}
-		if i.Last("match") == "" && i.Last("match_header") == "" && i.Last("match_request_uri") == "" {
-			v.add(Fault{ID: "identify-nothing", Severity: critical, Confidence: certain, Lines: []Line{header(i, "match=")}, Reload: "pjsip", Source: docsTrouble}, i.Name)
-		}
-		for k := range i.Options {
-			o := &i.Options[k]
-			if !strings.EqualFold(o.Name, "match") {
-				continue
-			}
-			for _, item := range asterisk.Items(o.Value) {
-				if p, ok := v.match(i, o, item); ok && i.Last("match_header") == "" && len(seen) < maxMatched {
-					v.overlaps(seen, matched{p, o, i})
-					seen = append(seen, matched{p, o, i})
-				}
-			}
-		}
-	}
-}
-
-// match judges one address, network or name of an identify object; ok is false
-// where it is no network, or all.
-func (v *view) match(i *section, o *option, item string) (p netip.Prefix, ok bool) {
-	p, ok = asterisk.Prefix(item)
-	switch {
-	case !ok && !strings.ContainsAny(item, "/!") && item != removed:
-		major := asterisk.MajorVersion(v.o.Version)
-		v.add(Fault{ID: "identify-name", Severity: info, Confidence: certain, Args: words.Args{"old": major > 0 && major < firstWithNames},
-			Lines: []Line{line(o, "")}, Source: docsTrouble}, i.Name)
-	case ok && p.Bits() == 0:
-		v.add(Fault{ID: "identify-everyone", Severity: critical, Confidence: certain, key: o.At(), Lines: []Line{line(o, "")}, Args: words.Args{"endpoint": words.Raw(i.Last("endpoint"))},
-			Edits: []Edit{drop(i, o)}, Reload: "pjsip", Source: docsTrouble}, i.Name)
-		return p, false
-	}
-	return p, ok
-}
-
-// overlaps is about an address that two endpoints claim.
-func (v *view) overlaps(seen []matched, m matched) {
-	for _, old := range seen {
-		if old.net.Overlaps(m.net) && old.s.Last("endpoint") != m.s.Last("endpoint") {
-			v.add(Fault{ID: "identify-overlap", Severity: warning, Confidence: certain, key: m.o.At() + old.o.At(), Lines: []Line{line(old.o, ""), line(m.o, "")},
-				Args: words.Args{"first": words.Raw(old.s.Last("endpoint")), "second": words.Raw(m.s.Last("endpoint"))}, Source: docsTrouble}, m.s.Name)
-		}
-	}
-}
-
-// firstWithNames is the release from which on "match" takes names of hosts (13.0
-// had addresses alone).
-const firstWithNames = 14

@@ -69,6 +69,18 @@ func TestAnOptionOfALaterRelease(t *testing.T) {
 	}
 }
 
+// A digest without its type is one to releases that have password_digest.
+func TestADigestInLaterReleases(t *testing.T) {
+	for version, want := range map[string]string{"18.10.0": "auth-incomplete.type bad-value", "22.10.1": ""} {
+		p := machine(changed(t, change{pj, "password=Xk29fkqlwPz8", "md5_cred=0123456789abcdef0123456789abcdef"}, change{pj, "auth_type=userpass\n", ""}, change{pj, "username=202", "username=202\nauth_type=digest"},
+			change{pj, "bind=0.0.0.0:5060\n", "bind=0.0.0.0:5060\n" + external + office}))
+		p.Prints["asterisk -rx core show version"] = "Asterisk " + version + " built by x\n"
+		if got := strings.Join(found(p.Look(t, Check(), checks.Inputs{})), " "); got != want {
+			t.Errorf("%s: %s", version, got)
+		}
+	}
+}
+
 // The fix of a machine is commands, with their undo; where FreePBX writes the
 // files it is lines for those that FreePBX keeps, and of copies it is lines too.
 func TestFixesFitWhereTheFilesAre(t *testing.T) {

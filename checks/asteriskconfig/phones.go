@@ -2,6 +2,7 @@ package asteriskconfig
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -64,7 +65,7 @@ func qualify(v *view) {
 	for _, e := range v.dynamic {
 		for _, a := range v.aorsOf(e) {
 			o := a.Find("qualify_frequency")
-			want := "qualify_frequency=25"
+			want := "qualify_frequency=" + strconv.Itoa(goodQualify)
 			x := Fault{Severity: warning, Confidence: possible, Reload: "pjsip", Source: docsNAT}
 			switch {
 			case !takesContacts(a):

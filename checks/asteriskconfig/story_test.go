@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -345,6 +344,17 @@ func TestMistakesInFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// SIP/ in a part of the dialplan that no phone reaches may be a left-over of the
+// example that Asterisk comes with.
+func TestSIPWhereNobodyDials(t *testing.T) {
+	for context, want := range map[string]checks.Severity{"[out]\n": checks.Critical, "[helper]\n": checks.Warning} {
+		r := handOver(t, changed(t, change{dp, context, context + "exten => 99,1,Dial(SIP/201)\n"}))
+		if len(r.Findings) != 1 || r.Findings[0].ID != "asterisk-config.dials-sip" || r.Findings[0].Severity != want {
+			t.Errorf("%s: %+v", context, r.Findings)
+		}
 	}
 }
 

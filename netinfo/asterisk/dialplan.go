@@ -90,56 +90,76 @@ func (r *settingsReader) dialplan() {
 
 // read takes extensions.conf apart. A context may stand in several sections.
 func (d *Dialplan) read(c *Config) {
-	type place struct {
-		context   int
-		extension string
-	}
-	at, first, seen := map[string]int{}, map[place]bool{}, map[place]Extension{}
-	var order []place
+	r := dialplanReader{d: d, at: map[string]int{}, first: map[place]bool{}, seen: map[place]Extension{}}
 	for _, s := range c.Sections {
 		name := strings.ToLower(s.Name)
 		if s.Template || name == "general" || name == "globals" {
 			continue
 		}
-		i, ok := at[name]
+		i, ok := r.at[name]
 		if !ok {
 			i = len(d.Contexts)
-			at[name], d.Contexts = i, append(d.Contexts, Context{Name: s.Name, At: s.at()})
+			r.at[name], d.Contexts = i, append(d.Contexts, Context{Name: s.Name, At: s.at()})
 		}
-		extension := ""
-		for _, o := range s.Options {
-			switch strings.ToLower(o.Name) {
-			case "include":
-				context, _, _ := strings.Cut(o.Value, ",")
-				d.Contexts[i].Includes = append(d.Contexts[i].Includes, Included{strings.TrimSpace(context), o.At()})
-			case "exten", "same":
-				rest := o.Value
-				if strings.EqualFold(o.Name, "exten") {
-					extension, rest, _ = strings.Cut(o.Value, ",")
-					extension = strings.TrimSpace(extension)
-				}
-				priority, app, _ := strings.Cut(rest, ",")
-				priority, _, labelled := strings.Cut(strings.TrimSpace(priority), "(")
-				p := place{i, strings.ToLower(extension)}
-				hint := strings.EqualFold(priority, "hint")
-				if hint {
-					d.Contexts[i].Hints++
-				}
-				if _, known := seen[p]; !known && !hint && extension != "" {
-					seen[p], order = Extension{extension, o.At()}, append(order, p)
-					first[p] = priority != "n" && (priority != "2" || labelled)
-				}
-				first[p] = first[p] || priority == "1"
-				d.dials(app, s.Name, hint, o)
-			}
-		}
+		r.section(s, i)
 	}
-	for _, p := range order {
+	for _, p := range r.order {
 		c := &d.Contexts[p.context]
-		if c.Extensions++; !first[p] && !strings.Contains(p.extension, "${") {
-			c.NoFirst = append(c.NoFirst, seen[p])
+		if c.Extensions++; !r.first[p] && !strings.Contains(p.extension, "${") {
+			c.NoFirst = append(c.NoFirst, r.seen[p])
 		}
 	}
+}
+
+// place is an extension of a context, by its lower-case name.
+type place struct {
+	context   int
+	extension string
+}
+
+type dialplanReader struct {
+	d     *Dialplan
+	at    map[string]int // contexts by their lower-case name
+	first map[place]bool // it can be dialled, or is not meant to be
+	seen  map[place]Extension
+	order []place
+}
+
+// section reads a section of context i.
+func (r *dialplanReader) section(s *Section, i int) {
+	c := &r.d.Contexts[i]
+	extension := ""
+	for _, o := range s.Options {
+		switch strings.ToLower(o.Name) {
+		case "include":
+			context, _, _ := strings.Cut(o.Value, ",")
+			c.Includes = append(c.Includes, Included{strings.TrimSpace(context), o.At()})
+		case "exten", "same":
+			rest := o.Value
+			if strings.EqualFold(o.Name, "exten") {
+				extension, rest, _ = strings.Cut(o.Value, ",")
+				extension = strings.TrimSpace(extension)
+			}
+			priority, app, _ := strings.Cut(rest, ",")
+			hint := r.priority(place{i, strings.ToLower(extension)}, strings.TrimSpace(priority), Extension{extension, o.At()})
+			if hint {
+				c.Hints++
+			}
+			r.d.dials(app, s.Name, hint, o)
+		}
+	}
+}
+
+// priority notes a priority of an extension, and reports whether it is a hint.
+func (r *dialplanReader) priority(p place, priority string, x Extension) (hint bool) {
+	priority, _, labelled := strings.Cut(priority, "(")
+	hint = strings.EqualFold(priority, "hint")
+	if _, known := r.seen[p]; !known && !hint && x.Name != "" {
+		r.seen[p], r.order = x, append(r.order, p)
+		r.first[p] = priority != "n" && (priority != "2" || labelled)
+	}
+	r.first[p] = r.first[p] || priority == "1"
+	return hint
 }
 
 // dials finds the channels in what an application is told, or in a hint.

@@ -1,8 +1,6 @@
 package asteriskconfig
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
@@ -95,97 +93,5 @@ func modules(v *view) {
 		}
 		x.Lines = append(x.Lines, header(n.object, ""))
 		v.add(x, "")
-	}
-}
-
-// rtpRange is about the ports of media.
-func rtpRange(v *view) {
-	first, last := v.rtp("rtpstart"), v.rtp("rtpend")
-	r := v.o.RTP
-	switch {
-	case first == nil && last == nil:
-		if v.Whole("rtp.conf") || !v.o.Saved && v.o.Found && !v.Has("rtp.conf") && !slices.Contains(v.Denied, "rtp.conf") {
-			v.add(Fault{ID: "rtp-default", Severity: warning, Confidence: certain, Args: words.Args{"file": v.Has("rtp.conf")}, Lines: []Line{{At: "rtp.conf", Want: "rtpstart=10000 rtpend=20000"}}, Source: sampleRTP}, "")
-		}
-		return
-	case first != nil && last != nil && number(first.Value) >= number(last.Value):
-		v.add(Fault{ID: "rtp-reversed", Severity: critical, Confidence: certain, Args: words.Args{"first": first.Value, "last": last.Value},
-			Lines: []Line{line(first, ""), line(last, "")}, Source: sampleRTP}, "")
-		return
-	}
-	if first != nil && number(first.Value)%2 == 1 {
-		n := number(first.Value) + 1
-		want := "rtpstart=" + strconv.Itoa(n)
-		v.add(Fault{ID: "rtp-odd", Severity: warning, Confidence: certain, Args: words.Args{"first": first.Value, "before": n - 2}, Lines: []Line{line(first, want)},
-			Edits: []Edit{{File: first.File, Line: first.Line, Drop: first.Name, Add: want}}, Reload: "rtp", Source: sampleRTP}, "")
-	}
-	phones := len(v.dynamic)
-	for _, p := range v.SIP {
-		if isPeer(p) && strings.EqualFold(p.Last("host"), "dynamic") {
-			phones++
-		}
-	}
-	pairs := (r.Last - r.First + 1) / 2
-	if first != nil && last != nil && phones > 0 && pairs < phones {
-		v.add(Fault{ID: "rtp-small", Severity: warning, Confidence: likely, Args: words.Args{"range": first.Value + "-" + last.Value, "pairs": pairs, "phones": phones},
-			Lines: []Line{line(first, ""), line(last, "rtpend="+strconv.Itoa(min(65535, number(first.Value)+max(1000, 8*phones)-1)))}, Source: sampleRTP}, "")
-	}
-}
-
-const sampleRTP = "https://github.com/asterisk/asterisk/blob/master/configs/samples/rtp.conf.sample"
-
-// rtp is an option of rtp.conf: the first of several counts.
-func (v *view) rtp(name string) *option {
-	for _, s := range v.RTP {
-		if s.Template || !strings.EqualFold(s.Name, "general") {
-			continue
-		}
-		for i := range s.Options {
-			if strings.EqualFold(s.Options[i].Name, name) {
-				return &s.Options[i]
-			}
-		}
-	}
-	return nil
-}
-
-// homes are the modules whose section of sorcery.conf counts for a type of object.
-func homes(kind string) string {
-	switch kind {
-	case "identify":
-		return "res_pjsip_endpoint_identifier_ip"
-	case "registration":
-		return "res_pjsip_outbound_registration"
-	case "endpoint", "aor", "auth", "contact", "domain_alias", "transport", "global", "system":
-		return "res_pjsip"
-	}
-	return ""
-}
-
-// databases is about objects that sorcery.conf wants from a database, in a section
-// that nobody asks, or of a table that extconfig.conf does not have.
-func databases(v *view) {
-	for _, s := range v.Sorcery {
-		if !strings.HasPrefix(strings.ToLower(s.Name), "res_pjsip") {
-			continue
-		}
-		for i := range s.Options {
-			o := &s.Options[i]
-			kind, _, _ := strings.Cut(o.Name, "/")
-			home := homes(kind)
-			if home == "" || o.Value == removed {
-				continue
-			}
-			if !strings.EqualFold(home, s.Name) {
-				v.add(Fault{ID: "sorcery-section", Severity: critical, Confidence: certain, key: o.At(), Args: words.Args{"type": kind, "home": home, "section": s.Name}, Source: docsTrouble,
-					Lines: []Line{line(o, "["+home+"]")}}, "")
-				continue
-			}
-			table, ok := strings.CutPrefix(o.Value, "realtime,")
-			if table, _, _ = strings.Cut(table, ","); ok && v.Whole("extconfig.conf") && !slices.Contains(v.External, table) {
-				v.add(Fault{ID: "sorcery-table", Severity: critical, Confidence: certain, key: o.At(), Args: words.Args{"type": kind, "table": words.Raw(table)}, Source: docsTrouble,
-					Lines: []Line{line(o, ""), {At: "extconfig.conf", Want: table + " => odbc"}}}, "")
-			}
-		}
 	}
 }
