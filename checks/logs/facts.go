@@ -75,7 +75,7 @@ func (v *view) facts() Facts {
 		if p := v.phones[name]; p != nil {
 			a.Flaps = len(p.losses)
 			if len(p.rtts) > 0 {
-				a.RTTms = &RTT{Median: median(p.rtts), Max: slices.Max(p.rtts), Limit: p.limit}
+				a.RTTms = &RTT{Median: median(p.rtts), Max: slowest(p.rtts), Limit: p.limit}
 			}
 		}
 		for _, addr := range v.seenAt[name] {

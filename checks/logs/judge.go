@@ -17,6 +17,7 @@ var judges = []func(*view) []checks.Finding{
 	outages,
 	banned,
 	refused,
+	unidentified,
 	noReply,
 	noRTP,
 	noChannel,
@@ -173,7 +174,7 @@ func span(list []Count) words.Text {
 	}
 	switch {
 	case first.IsZero():
-		return words.Text{}
+		return words.Say("logs.span.none", nil)
 	case first.Equal(last):
 		return words.Say("logs.span.once", words.Args{"at": first})
 	}

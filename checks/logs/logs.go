@@ -82,7 +82,7 @@ func (t *tally) read(ctx context.Context, env *checks.Env, f checks.File) error 
 			env.Progress(checks.Event{Text: words.Say("logs.progress", words.Args{"n": t.o.Lines + e.Line})})
 		}
 	})
-	t.read1(sum)
+	t.addSummary(sum)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -13,7 +13,7 @@ import (
 
 // The aim is at most twice the time of grep -i reach on the same log, of which one
 // line in a hundred tells something.
-func BenchmarkRead(b *testing.B) {
+func BenchmarkReadLog(b *testing.B) {
 	for _, every := range []int{100, 1} {
 		var text bytes.Buffer
 		at := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)

@@ -58,7 +58,8 @@ func TestStories(t *testing.T) {
 		{"one phone is lost once", tell().say(at(office, "101", "102")...).say(lost("101")...).wait(time.Hour).say(back("101")...), "flapping info 101"},
 		{"one phone is lost twice", flaps(tell(), often-1), "flapping info 101"},
 		{"one phone is lost again and again", flaps(tell(), often), "flapping warning 101"},
-		{"one phone does not come back", tell().say(at(office, "101", "102")...).say(lost("101")...), "unreachable warning 101"},
+		{"one phone does not come back", tell().say(at(office, "101", "102")...).say(lost("101")...), "unreachable.gone warning 101"},
+		{"one phone registers and is never reached", tell().say(at(office, "101")...).say("NOTICE[1] chan_sip.c: Peer '101' is now UNREACHABLE!  Last qualify: 0"), "unreachable.registers critical 101"},
 		{"one office of two is lost", tell().say(at(office, "101", "102", "103")...).say(at(home, "201", "202")...).say(back("201", "202")...).say(lost("101", "102", "103")...).wait(5 * time.Minute).say(back("101", "102", "103")...),
 			"outage.office warning " + office},
 		{"and does not come back", tell().say(at(office, "101", "102", "103")...).say(at(home, "201", "202")...).say(back("201", "202")...).say(lost("101", "102", "103")...), "outage.office critical " + office},
@@ -71,6 +72,10 @@ func TestStories(t *testing.T) {
 		{"two phones that are lost together once in a while have not", twins(flaps(tell(), 6), 2), "flapping warning 101"},
 		{"three phones of many are not", tell().say(back("101", "102", "103", "104", "105", "106")...).say(lost("101", "102", "103")...).wait(time.Minute).say(back("101", "102", "103")...), "outage.some warning"},
 		{"two phones more than a round apart are two", tell().say(back("106", "107")...).wait(time.Hour).say(lost("106")...).wait(round + time.Second).say(lost("107")...).wait(time.Hour).say(back("106", "107")...), "flapping info 106"},
+		{"PJSIP loses a contact", tell().say(contact("Reachable", "101", "102", "103")...).wait(time.Hour).say(contact("Unreachable", "101")...).wait(time.Minute).say(contact("Reachable", "101")...), "flapping info 101"},
+		{"PJSIP loses an office", tell().say(contact("Reachable", "101", "102", "103")...).say(strings.ReplaceAll(contact("Reachable", "201")[0], office, home)).wait(time.Hour).say(contact("Unreachable", "101", "102", "103")...).wait(time.Minute).say(contact("Reachable", "101", "102", "103")...),
+			"outage.office warning " + office},
+		{"phones that PJSIP has never reached were not lost", tell().say(contact("Unreachable", "101", "102", "103")...), "unreachable.gone warning 101"},
 		{"a slow phone", tell().say("NOTICE[1] chan_sip.c: Peer '102' is now Lagged. (2100ms / 2000ms)").wait(time.Minute).say(back("102")...), "slow warning 102"},
 
 		{"a trunk without an answer", tell().times(3, 20*time.Second, "NOTICE[1] chan_sip.c:    -- Registration for '7495@sip.example.net' timed out, trying again (Attempt #5)"), "trunk.no-answer critical 7495@sip.example.net"},
@@ -87,7 +92,7 @@ func TestStories(t *testing.T) {
 		{"a stranger who dials two", dials(scanNumbers - 1), "no-extension.guest warning " + stranger},
 		{"the ACK is lost", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Response) -- See", "WARNING[1] chan_sip.c: Hanging up call a@b - no reply to our critical packet (see https://wiki.example/)."), "no-reply.ack critical"},
 		{"a scanner does not acknowledge", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Response) -- See"), "no-reply.ack-refused info"},
-		{"phones that are not there when Asterisk starts were not lost", tell().say("NOTICE[1] chan_sip.c: Peer '101' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '102' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '103' is now UNREACHABLE!  Last qualify: 0"), "unreachable warning 101"},
+		{"phones that are not there when Asterisk starts were not lost", tell().say("NOTICE[1] chan_sip.c: Peer '101' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '102' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '103' is now UNREACHABLE!  Last qualify: 0"), "unreachable.gone warning 101"},
 		{"nobody answers an INVITE", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Request) -- See"), "no-reply.request critical"},
 		{"the answer to OPTIONS is lost, which is nothing", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Non-critical Response) -- See"), ""},
 		{"no RTP", tell().say("NOTICE[1] res_pjsip_sdp_rtp.c: Disconnecting channel 'PJSIP/102-00000015' for lack of audio RTP activity in 31 seconds"), "no-rtp critical 102"},
@@ -100,6 +105,9 @@ func TestStories(t *testing.T) {
 		{"PJSIP does not know a phone, and says so twice", tell().times(2, time.Minute, "NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:999@pbx>' failed for '"+office+":5060' (callid: a) - No matching endpoint found").say(
 			"NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:999@pbx>' failed for '" + office + ":5060' (callid: a) - Failed to authenticate"), "refused.unknown-account warning " + office},
 		{"the PBX does not find its own name", tell().say(`ERROR[1] netsock2.c: getaddrinfo("pbx", "(null)", ...): Temporary failure in name resolution`, `ERROR[1] netsock2.c: getaddrinfo("A.ROOT-SERVERS.NET", "(null)", ...): Temporary failure in name resolution`), "no-name.own warning pbx"},
+		{"a name that debug lines do not find", tell().say("DEBUG[27284]: res_pjsip_endpoint_identifier_user.c:106 username_identify: Could not identify endpoint by username 'eggowaffles'"), "unidentified warning eggowaffles"},
+		{"an identify section that does not fit is no fault by itself", tell().say("DEBUG[27507]: res_pjsip_endpoint_identifier_ip.c:113 ip_identify_match_check: Source address 192.0.2.7:5061 does not match identify 'david-ident'"), ""},
+		{"the right password", tell().times(3, time.Minute, password).say("VERBOSE[16674] chan_sip.c:        > Saved useragent \"Zoiper r30645\" for peer 110"), "refused.wrong-password info " + office},
 		{"an option that Asterisk does not know", tell().say("ERROR[27771]: config_options.c:710 aco_process_var: Could not find option suitable for category 'eggowaffles' named 'setvar' at line 390 of pjsip.conf", "ERROR[27771]: res_sorcery_config.c:275 sorcery_config_internal_load: Could not create an object of type 'endpoint' with id 'eggowaffles' from configuration file 'pjsip.conf'"), "config.option critical eggowaffles"},
 		{"a transport for IPv6", tell().say("ERROR[10157] config_options.c: Error parsing bind=:: at line 8 of pjsip.conf", "ERROR[10157] res_sorcery_config.c: Could not create an object of type 'transport' with id 'my-ipv6-transport' from configuration file 'pjsip.conf'"), "config.value critical my-ipv6-transport"},
 		{"a port that is taken", tell().say("ERROR[1] res_pjsip/config_transport.c: Transport 'transport-udp' could not be started: Address already in use"), "transport.not-started critical transport-udp"},
@@ -120,6 +128,14 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// contact is what PJSIP says of the contacts of an office.
+func contact(state string, aors ...string) (out []string) {
+	for _, a := range aors {
+		out = append(out, fmt.Sprintf("VERBOSE[1] res_pjsip/pjsip_options.c: Contact %[1]s/sip:%[1]s@%[2]s:5060 is now %[3]s.  RTT: %[4]s msec", a, office, state, map[string]string{"Reachable": "12.5", "Unreachable": "0.000"}[state]))
+	}
+	return out
 }
 
 func twins(s *story, n int) *story {

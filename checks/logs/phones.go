@@ -13,10 +13,9 @@ import (
 type phone struct {
 	name   string
 	losses []loss
+	up     bool // the log tells that it was reached
 	down   bool
 	last   Move // with which it went down
-	best   time.Duration
-	worst  time.Duration
 	rtts   []int
 	lagged []Move
 	limit  int
@@ -74,7 +73,9 @@ func (v *view) followPhones() {
 func (p *phone) follow(m Move) {
 	switch m.Kind {
 	case string(pbxlog.Unreachable):
-		if !p.down && !m.Never {
+		// chan_sip names the latest answer of a phone that it loses. PJSIP says the same
+		// of one that it has never reached.
+		if !p.down && !m.Never && (p.up || m.RTT > 0) {
 			p.losses = append(p.losses, loss{move: m})
 		}
 		p.down, p.last = true, m
@@ -85,10 +86,10 @@ func (p *phone) follow(m Move) {
 		if p.limit = max(p.limit, m.Limit); m.RTT > 0 {
 			p.rtts = append(p.rtts, m.RTT)
 		}
-		if n := len(p.losses); p.down && n > 0 {
+		if n := len(p.losses); p.down && n > 0 && p.losses[n-1].back.IsZero() {
 			p.losses[n-1].back = m.At
 		}
-		p.down = false
+		p.up, p.down = true, false
 	}
 }
 

@@ -122,20 +122,33 @@ func flapping(v *view) []checks.Finding {
 }
 
 // unreachable are phones that were lost, or not there when the PBX started, and did
-// not come back before the log ends.
-func unreachable(v *view) []checks.Finding {
-	var list []Move
-	for _, p := range v.phones {
+// not come back before the log ends; and phones that register and yet never answer.
+func unreachable(v *view) (out []checks.Finding) {
+	var gone, deaf []Move
+	for name, p := range v.phones {
 		n := len(p.losses)
-		if grouped := n > 0 && p.losses[n-1].back.IsZero() && p.losses[n-1].group != nil; p.down && !grouped {
-			list = append(list, p.last)
+		switch grouped := n > 0 && p.losses[n-1].back.IsZero() && p.losses[n-1].group != nil; {
+		case !p.down || grouped:
+		case !p.up && n == 0 && !v.lastOK[name].IsZero():
+			deaf = append(deaf, p.last)
+		default:
+			gone = append(gone, p.last)
 		}
 	}
-	if len(list) == 0 {
-		return nil
+	if len(deaf) > 0 {
+		f := v.notReached(deaf)
+		f.Variant, f.Severity = "registers", checks.Critical
+		out = append(out, f)
 	}
+	if len(gone) > 0 {
+		out = append(out, v.notReached(gone))
+	}
+	return out
+}
+
+func (v *view) notReached(list []Move) checks.Finding {
 	slices.SortFunc(list, func(a, b Move) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Phone, b.Phone)) })
-	f := checks.Finding{ID: "logs.unreachable", Severity: checks.Warning, Confidence: checks.Certain, Subject: list[0].Phone}
+	f := checks.Finding{ID: "logs.unreachable", Variant: "gone", Severity: checks.Warning, Confidence: checks.Certain, Subject: list[0].Phone}
 	var names []string
 	for _, m := range list {
 		names = append(names, m.Phone)
@@ -144,7 +157,7 @@ func unreachable(v *view) []checks.Finding {
 		}
 	}
 	f.Args = words.Args{"n": len(list), "phones": raws(names, shown), "at": list[0].At, "end": v.o.End}
-	return []checks.Finding{f}
+	return f
 }
 
 // slow are phones whose answers took longer than the limit of qualify.
@@ -166,11 +179,19 @@ func slow(v *view) []checks.Finding {
 	for _, p := range list[:min(shown, len(list))] {
 		f.Evidence = append(f.Evidence, v.where(p.lagged[0].Line))
 	}
-	f.Args = words.Args{"n": len(list), "phone": words.Raw(p.name), "times": len(p.lagged), "worst": millis(slices.Max(p.rtts)), "limit": millis(p.limit), "median": millis(median(p.rtts))}
+	f.Args = words.Args{"n": len(list), "phone": words.Raw(p.name), "times": len(p.lagged), "worst": millis(slowest(p.rtts)), "limit": millis(p.limit), "median": millis(median(p.rtts))}
 	return []checks.Finding{f}
 }
 
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// slowest of times; 0: there are none.
+func slowest(list []int) (most int) {
+	for _, n := range list {
+		most = max(most, n)
+	}
+	return most
+}
 
 // median of times; 0: there are none.
 func median(list []int) int {

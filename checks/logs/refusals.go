@@ -88,6 +88,24 @@ func (v *view) refusal(og *origin, cause string, list []Count) checks.Finding {
 	return f
 }
 
+// unidentified are names that no endpoint has, which debug lines tell, where no refusal
+// says so: another identifier may have found the endpoint.
+func unidentified(v *view) []checks.Finding {
+	var list []Count
+	for _, c := range byCause(v.of(pbxlog.Anonymous), "name") {
+		if v.tried[c.Account] == nil {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return []checks.Finding{{
+		ID: "logs.unidentified", Severity: checks.Warning, Confidence: checks.Possible, Subject: list[0].Account, Evidence: v.proof(list...),
+		Args: words.Args{"names": raws(accountsOf(list), shown), "n": total(list), "when": span(list)},
+	}}
+}
+
 func first(names []string) string {
 	if len(names) == 0 {
 		return ""

@@ -137,7 +137,7 @@ func (v *view) unresolved(out []checks.Finding, variant string, s checks.Severit
 	}
 	return append(out, checks.Finding{
 		ID: "logs.no-name", Variant: variant, Severity: s, Confidence: checks.Certain, Subject: list[0].Peer, Evidence: v.proof(list...),
-		Args: words.Args{"names": raws(peersOf(list), shown), "n": total(list), "when": span(list)},
+		Args: words.Args{"names": raws(peersOf(list), shown), "n": total(list), "when": span(list), "asterisk": list[0].Program == ""},
 	})
 }
 

@@ -61,8 +61,8 @@ func (t *tally) file(name string) {
 
 func (t *tally) current() *File { return &t.o.Files[len(t.o.Files)-1] }
 
-// read1 adds what one file came to.
-func (t *tally) read1(s pbxlog.Summary) {
+// addSummary adds what one file came to.
+func (t *tally) addSummary(s pbxlog.Summary) {
 	o := t.o
 	t.current().Lines = s.Lines
 	o.Lines, o.Known, o.Long = o.Lines+s.Lines, o.Known+s.Known, o.Long+s.Long

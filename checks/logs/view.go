@@ -116,7 +116,7 @@ func (v *view) refusals() {
 	}
 	better := map[key]bool{}
 	prefers := func(c *Count) bool { return (c.Form == pbxlog.Notice) == (c.Program != string(pbxlog.FreeSWITCH)) }
-	list := v.of2()
+	list := v.refusalsByForm()
 	other := map[key]int{} // what explains that a password was refused as well
 	for i := range list {
 		c := &list[i]
@@ -172,8 +172,8 @@ func (v *view) refusals() {
 	slices.SortStableFunc(v.by, func(a, b *origin) int { return cmp.Or(cmp.Compare(b.n, a.n), a.addr.Compare(b.addr)) })
 }
 
-// of2 are the refusals, of each form by itself.
-func (v *view) of2() (out []Count) {
+// refusalsByForm are the refusals, of each form by itself.
+func (v *view) refusalsByForm() (out []Count) {
 	for _, form := range []string{pbxlog.Notice, pbxlog.Security} {
 		w := view{o: &Observed{}}
 		for _, c := range v.o.Counts {

@@ -137,7 +137,7 @@ func TestLogsFollow(t *testing.T) {
 		t.Errorf("status %d: %s", status, &errs)
 	}
 	text := out.String()
-	if strings.Contains(text, "\x1b") || strings.Contains(text, "'101'") || !strings.Contains(text, "Wrong password for") {
+	if strings.Contains(text, "\x1b") || strings.Contains(text, "'101'") || !strings.Contains(text, "Name or password is wrong") {
 		t.Errorf("%q", text)
 	}
 }
@@ -182,5 +182,28 @@ func TestOrderOfLogs(t *testing.T) {
 	want := []string{"/l/full.10.gz", "/l/full.2.gz", "/l/full.1", "/l/full", "/l/messages-20261128.gz", "/l/messages-20261129", "/l/messages"}
 	if !slices.Equal(got, want) {
 		t.Error(got)
+	}
+}
+
+// Names, numbers and addresses of a log do not leave with a redacted report.
+func TestLogsRedacted(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "full")
+	at := time.Date(2026, 11, 29, 8, 0, 0, 0, time.Local)
+	write(t, name, said(at, `Registration from '"Alice Example" <sip:alice@pbx.customer.example>' failed for '203.0.113.77:5060' - Wrong password`)+
+		said(at, "Peer 'bobphone' is now UNREACHABLE!  Last qualify: 41")+
+		said(at, "   -- Registration for '74951234567@sip.provider.example' timed out, trying again (Attempt #5)")+
+		said(at, "Call from 'carol' (203.0.113.99:5060) to extension '79261234567' rejected because extension not found in context 'default'."))
+	for _, format := range []string{"json", "text", "markdown"} {
+		var out, errs bytes.Buffer
+		run(context.Background(), []string{"logs", name, "--redact", "--format", format}, nil, &out, &errs)
+		text := strings.ToLower(out.String())
+		for _, secret := range []string{"alice", "bobphone", "carol", "customer", "provider.example", "7495123", "792612", "203.0.113.77", "203.0.113.99"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: %s is still in\n%s", format, secret, &out)
+			}
+		}
+		if !strings.Contains(text, "user-") {
+			t.Errorf("%s:\n%s%s", format, &out, &errs)
+		}
 	}
 }

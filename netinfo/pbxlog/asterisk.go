@@ -34,6 +34,7 @@ var asteriskForms = byFirstLetter([]form{
 	{"Contact ", contactState},
 	{"Registered SIP '", registered},
 	{"Unregistered SIP '", unregistered},
+	{`Saved useragent "`, savedAgent},
 	{"Added contact '", contactAdded},
 	{"Removed contact '", contactRemoved},
 	{"Registration for '", trunkTimeout},
@@ -364,6 +365,17 @@ func registered(msg []byte, e *Event) bool {
 	e.Kind, e.Account = Accepted, name
 	e.from(word(at))
 	return ok
+}
+
+// savedAgent reads what chan_sip says of a registration that it has accepted: "Saved
+// useragent "Zoiper" for peer 102". The agent is a stranger's.
+func savedAgent(msg []byte, e *Event) bool {
+	i := bytes.LastIndex(msg, []byte(`" for peer `))
+	if i < 0 {
+		return false
+	}
+	e.Kind, e.Account = Accepted, msg[i+len(`" for peer `):]
+	return len(e.Account) > 0
 }
 
 func unregistered(msg []byte, e *Event) bool {

@@ -61,6 +61,7 @@ func TestWhatALineTells(t *testing.T) {
 		{`VERBOSE[1] res_pjsip/pjsip_options.c:     -- Contact 102/sip:102@192.0.2.7:5062;transport=udp is now Unreachable.  RTT: 0.000 msec`, "unreachable - 102 - - 192.0.2.7"},
 		{`VERBOSE[1] res_pjsip/pjsip_options.c: Contact 102/sip:102@[2001:db8::7]:5062 is now Reachable.  RTT: 12.500 msec`, "reachable - 102 - - 2001:db8::7 12.5ms / 0s"},
 		{`VERBOSE[1] chan_sip.c:     -- Registered SIP '102' at 192.0.2.7:5060`, "accepted - 102 - - 192.0.2.7"},
+		{`VERBOSE[16674] chan_sip.c:        > Saved useragent "Zoiper r30645" for peer 102`, "accepted - 102 - -"},
 		{`VERBOSE[1] res_pjsip_registrar.c: Added contact 'sip:102@192.0.2.7:5060' to AOR '102' with expiration of 120 seconds`, "accepted - 102 - - 192.0.2.7"},
 		{`VERBOSE[1] res_pjsip_registrar.c: Removed contact 'sip:102@192.0.2.7:5060' from AOR '102' due to expiration`, "gone expiration 102 - - 192.0.2.7"},
 		{`NOTICE[1583]: res_pjsip_session.c:1538 new_invite: Call from '201' (UDP:192.0.2.7:5060) to extension '456789' rejected because extension not found in context 'default'.`, "no-extension - 201 456789 default 192.0.2.7"},

@@ -94,7 +94,7 @@ type redactor struct {
 }
 
 func newRedactor(r *checks.Report) *redactor {
-	kept := []string{"localhost", "sipdoctor", "router", "gateway", "phone", "responder", "pbx", "sip", "stun", "internet", "github.com"}
+	kept := []string{"localhost", "sipdoctor", "router", "gateway", "phone", "responder", "pbx", "sip", "stun", "internet", "github.com", "asterisk", "anonymous"}
 	for _, res := range r.Results {
 		kept = append(kept, res.Check)
 		for _, f := range res.Findings {
@@ -144,6 +144,9 @@ func (red *redactor) collect(at place, s string) {
 	for _, m := range caller.FindAllStringSubmatch(s, -1) {
 		red.met(kindUser, m[1])
 	}
+	if name := accountName(at, s); name != "" {
+		red.met(kindUser, name)
+	}
 	if at.remark && !proseKeys[at.key] {
 		red.met(kindComment, strings.TrimSpace(s))
 	}
@@ -155,6 +158,21 @@ func (red *redactor) collect(at place, s string) {
 			red.collectName(n)
 		}
 	}
+}
+
+// accountName is the name of an account, a phone or who was called, where the raw
+// observation of logs names one; empty: it is none, or a number of an extension, which
+// stays.
+func accountName(at place, s string) string {
+	if !at.observed || at.key != "account" && at.key != "phone" && at.key != "peer" {
+		return ""
+	}
+	s, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s, "sips:"), "sip:"), "@")
+	number := strings.Trim(s, "+0123456789") == ""
+	if number && len(s) < 7 || !number && (at.key == "peer" || len(s) < 4 || strings.ContainsAny(s, " /")) {
+		return ""
+	}
+	return s
 }
 
 // collectName notes the name of a host, unless it is a word that the report
