@@ -33,6 +33,7 @@ type Anonymizer struct {
 	now     *heldFrame // is being built
 	target  *rebuilt   // of it, or of a datagram that it has completed
 	events  map[uint8]bool
+	left    int // messages
 	err     error
 }
 
@@ -122,6 +123,10 @@ func (a *Anonymizer) Learn(ctx context.Context, from io.Reader) error {
 
 // Learned says that all captures were learnt.
 func (a *Anonymizer) Learned() { a.mask.Learned() }
+
+// Left is how many messages the copy lacks, because their stand-ins did not fit in
+// their place.
+func (a *Anonymizer) Left() int { return a.left }
 
 // Finish writes what is left.
 func (a *Anonymizer) Finish() error {

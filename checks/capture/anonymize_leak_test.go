@@ -17,17 +17,17 @@ import (
 
 // What must not be found in a copy.
 var secrets = []string{
-	"Petrov", "alice", "79161234567", "customer", "192.168.88.10", "198.51.100.2", "0123456789abcdef", "Hello Bob", "c0ffee5ec4e7", "\x10secret voice\x10",
+	"Petrov", "alice", "12025550123", "customer", "192.168.88.10", "198.51.100.2", "0123456789abcdef", "Hello Bob", "c0ffee5ec4e7", "\x10secret voice\x10",
 	string([]byte{192, 168, 88, 10}), string([]byte{198, 51, 100, 2}), "\x00\x15\x65\xab\xcd\xef", "unknown protocol", "alice@cname",
 }
 
 // secretMessage is a message full of them.
 func secretMessage(method string) string {
 	body := "v=0\r\no=alice 1 1 IN IP4 192.168.88.10\r\ns=Petrov\r\nc=IN IP4 192.168.88.10\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c0ffee5ec4e7\r\n"
-	return strings.ReplaceAll(method+` sip:79161234567@pbx.customer.example SIP/2.0
+	return strings.ReplaceAll(method+` sip:12025550123@pbx.customer.example SIP/2.0
 Via: SIP/2.0/UDP 192.168.88.10:5060;branch=z9hG4bKalice.0123456789abcdef
 From: "Petrov" <sip:alice@customer.example>;tag=0123456789abcdef
-To: <sip:79161234567@customer.example>
+To: <sip:12025550123@customer.example>
 Call-ID: alice-0123456789abcdef@192.168.88.10
 CSeq: 1 `+method+`
 Authorization: Digest username="alice", realm="customer", nonce="0123456789abcdef", response="0123456789abcdef"
@@ -110,6 +110,7 @@ func hostileCaptures() map[string][]byte {
 		"tls":                            captureOf(raw, tcpOf(phone, "198.51.100.2:5061", 1, clientHello("alice.customer.example"))),
 		"rtp":                            captureOf(raw, udpOf(phone, pbx, message), udpOf("192.168.88.10:4000", "198.51.100.2:4000", rtp), udpOf("192.168.88.10:4000", "198.51.100.2:4000", event), udpOf("192.168.88.10:4001", "198.51.100.2:4001", sdes)),
 		"hep":                            captureOf(raw, udpOf(phone, "198.51.100.2:9060", hep)),
+		"a report of no known kind":      captureOf(raw, udpOf("192.168.88.10:4001", "198.51.100.2:4001", slices.Concat([]byte{0x80, 207}, be(2, 6), be(4, 7), []byte{9, 0}, be(2, 4), []byte("unknown protocol")))),
 		"ipip":                           captureOf(raw, ipOf(4, phone, pbx, 0, 0, whole)),
 		"icmp":                           captureOf(raw, ipOf(1, pbx, phone, 0, 0, quoted)),
 		"other ip":                       captureOf(raw, ipOf(89, phone, pbx, 0, 0, []byte("alice Petrov"))),
@@ -152,7 +153,7 @@ func TestNothingLeaks(t *testing.T) {
 
 // What is complete is there, with right checksums.
 func TestTheCopyIsWhole(t *testing.T) {
-	messages := map[string]int{"two messages in one segment": 2, "ethernet and vlan": 2, "tcp that lacks a piece": 0, "another protocol": 0, "http": 0, "tls": 0, "icmp": 0, "other ip": 0, "stun": 0, "nothing that is read": 0}
+	messages := map[string]int{"two messages in one segment": 2, "ethernet and vlan": 2, "tcp that lacks a piece": 0, "another protocol": 0, "http": 0, "tls": 0, "icmp": 0, "other ip": 0, "stun": 0, "a report of no known kind": 0, "nothing that is read": 0}
 	for name, capture := range hostileCaptures() {
 		want, ok := messages[name]
 		if !ok {

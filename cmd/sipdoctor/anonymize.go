@@ -29,6 +29,9 @@ type anonymous struct {
 func anonymize(ctx context.Context, name string, files []checks.File) (*anonymous, []checks.File, error) {
 	to, _ := os.Stat(name)
 	for _, f := range files {
+		if f.Live || f.Name == "-" {
+			continue
+		}
 		if from, err := os.Stat(f.Name); err == nil && to != nil && os.SameFile(from, to) {
 			return nil, nil, usage("say.anonymize-itself", words.Args{"file": words.Raw(f.Name)})
 		}
@@ -60,7 +63,7 @@ func anonymize(ctx context.Context, name string, files []checks.File) (*anonymou
 // when it is copied.
 func (x *anonymous) learn(ctx context.Context, files []checks.File) {
 	for _, f := range files {
-		if in, err := os.Stat(f.Name); f.Live || err != nil || !in.Mode().IsRegular() {
+		if in, err := os.Stat(f.Name); f.Live || f.Name == "-" || err != nil || !in.Mode().IsRegular() {
 			continue
 		}
 		if in, err := f.Open(); err == nil {
@@ -145,7 +148,7 @@ func (x *anonymous) finish(s streams, quiet bool) error {
 		return failure("say.cause", words.Args{"why": cause(err)})
 	}
 	if !quiet {
-		fmt.Fprintln(s.Err, s.say("say.anonymized", words.Args{"file": words.Raw(x.name)}))
+		fmt.Fprintln(s.Err, s.say("say.anonymized", words.Args{"file": words.Raw(x.name), "left": x.copy.Left()}))
 	}
 	return nil
 }

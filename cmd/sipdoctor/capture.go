@@ -37,6 +37,7 @@ func newCaptureCommand(s streams) *cobra.Command {
   sudo sipdoctor capture --interface any --write call.pcap
   sipdoctor capture /var/spool/captures
   sipdoctor capture behind-the-router.pcap --compare at-the-pbx.pcap
+  sipdoctor capture call.pcap --call 2
   sipdoctor capture call.pcap --anonymize shareable.pcap`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -84,6 +85,7 @@ func newCaptureCommand(s streams) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
+	o.addCall(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&compare, "compare", nil, "")
 	f.StringVar(&shared, "anonymize", "", "")

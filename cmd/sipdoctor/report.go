@@ -43,6 +43,7 @@ func newReportCommand(s streams) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
+	o.addCall(cmd)
 	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "")
 	return cmd
 }

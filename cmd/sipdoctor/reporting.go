@@ -22,6 +22,7 @@ type reporting struct {
 	redact                bool
 	quiet, verbose        bool
 	strict                bool
+	call                  string // the one to draw, of a capture
 }
 
 func formats() []string { return []string{"text", "json", "markdown", "junit"} }
@@ -49,6 +50,10 @@ func (o *reporting) validate() error {
 		return usage("say.color", words.Args{"color": words.Raw(o.color)})
 	case o.quiet && o.verbose:
 		return exclusive("--quiet", "--verbose")
+	case o.call != "" && o.format != "text" && o.format != "json":
+		return usage("say.call-format", words.Args{"format": o.format})
+	case o.call != "" && o.quiet:
+		return exclusive("--call", "--quiet")
 	case o.quiet && o.format != "text":
 		return usage("say.quiet-format", words.Args{"format": o.format})
 	}
@@ -116,6 +121,9 @@ func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checkBook(), l) }
 var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
 
 func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
+	if o.call != "" {
+		return o.ladder(l, w, r)
+	}
 	switch o.format {
 	case "json":
 		return render.JSON(w, r)

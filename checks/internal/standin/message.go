@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
 )
@@ -87,89 +86,6 @@ func (m *Mask) start(line []byte, msg *sip.Message) []byte {
 	return append(out, line[end:]...)
 }
 
-// body is what a message carries: a session description, the outcome of a transfer, a
-// digit, waiting messages. Of anything else only the lines stay.
-func (m *Mask) body(body []byte, msg *sip.Message) []byte {
-	kind := ""
-	if h := msg.Get("content-type"); h != nil {
-		kind, _, _ = strings.Cut(strings.ToLower(string(h.Value)), ";")
-	}
-	switch kind = strings.TrimSpace(kind); {
-	case kind == "application/sdp":
-		return m.sdp(nil, body)
-	case strings.HasPrefix(kind, "multipart/"):
-		return m.parts(body)
-	case kind == "message/sipfrag":
-		return m.phrase(nil, body)
-	case kind == "application/dtmf-relay" || kind == "application/dtmf" || kind == "application/simple-message-summary":
-		return m.digits(body)
-	case kind == "" && bytes.HasPrefix(body, []byte("v=0")):
-		return m.sdp(nil, body)
-	}
-	return blank(body)
-}
-
-// blank leaves nothing but the line ends.
-func blank(body []byte) []byte {
-	out := bytes.Clone(body)
-	for i, c := range out {
-		if c != '\r' && c != '\n' {
-			out[i] = ' '
-		}
-	}
-	return out
-}
-
-// digits hides the digit that was pressed, and keeps how long.
-func (m *Mask) digits(body []byte) []byte {
-	var out [][]byte
-	for _, line := range bytes.Split(body, []byte("\n")) {
-		name, value, ok := bytes.Cut(line, []byte("="))
-		switch key := strings.ToLower(strings.TrimSpace(string(name))); {
-		case ok && key == "duration":
-		case ok && key == "signal":
-			line = append(append(bytes.Clone(name), '='), zeros(value)...)
-		case bytes.IndexByte(line, ':') >= 0:
-			line = m.values(nil, line, keep{words: grammar(), digits: 3})
-		default:
-			line = zeros(line)
-		}
-		out = append(out, line)
-	}
-	return bytes.Join(out, []byte("\n"))
-}
-
-// zeros is a value in which everything but white space is 0.
-func zeros(b []byte) []byte {
-	out := bytes.Clone(b)
-	for i, c := range out {
-		if c != ' ' && c != '\r' && c != '\t' {
-			out[i] = '0'
-		}
-	}
-	return out
-}
-
-// parts of a multipart body: descriptions stay readable, boundaries and headers stay
-// in their place.
-func (m *Mask) parts(body []byte) []byte {
-	var out [][]byte
-	for _, line := range bytes.Split(body, []byte("\n")) {
-		switch {
-		case len(line) > 1 && line[1] == '=' && line[0] >= 'a' && line[0] <= 'z':
-			line = m.sdpLine(nil, line)
-		case bytes.HasPrefix(line, []byte("--")):
-			line = m.secret(nil, line)
-		case bytes.HasPrefix(bytes.ToLower(line), []byte("content-")):
-			line = m.field(nil, line, fieldName(line, ""))
-		default:
-			line = blank(line)
-		}
-		out = append(out, line)
-	}
-	return bytes.Join(out, []byte("\n"))
-}
-
 // setLength changes Content-Length by what the body has grown.
 func setLength(lines [][]byte, grown int) {
 	for i, line := range lines {
@@ -227,40 +143,3 @@ func shortNames() map[string]string {
 	}
 	return out
 }
-
-// Handshake returns the opening of a WebSocket (RFC 6455, section 4), as long as the
-// original.
-func (m *Mask) Handshake(b []byte) []byte {
-	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\r\n\r\n")), []byte("\n"))
-	for i, line := range lines {
-		if i == 0 {
-			lines[i] = m.text(nil, line, keep{words: handshakeWords(), digits: 3})
-			continue
-		}
-		lines[i] = m.handshakeField(line)
-	}
-	out := append(bytes.Join(lines, []byte("\n")), "\r\n\r\n"...)
-	stretch(lines, len(b)-len(out))
-	out = append(bytes.Join(lines, []byte("\n")), "\r\n\r\n"...)
-	if len(out) != len(b) {
-		return make([]byte, len(b))
-	}
-	return out
-}
-
-func (m *Mask) handshakeField(line []byte) []byte {
-	n, v, ok := bytes.Cut(line, []byte(":"))
-	if !ok {
-		return m.identity(nil, line)
-	}
-	out := append(m.text(nil, n, keep{words: handshakeWords()}), ':')
-	if strings.EqualFold(string(n), "sec-websocket-key") || strings.EqualFold(string(n), "sec-websocket-accept") {
-		return m.secret(out, v)
-	}
-	return m.values(out, v, keep{words: handshakeWords(), digits: 2})
-}
-
-var handshakeWords = sync.OnceValue(func() map[string]bool {
-	return wordSet(`get http host upgrade connection websocket sec key version protocol protocols extensions accept origin user agent sip switching
-cache control pragma no encoding language gzip deflate br permessage client max window bits server date`)
-})

@@ -48,7 +48,7 @@ func escape(r rune) string {
 }
 
 // typography has its usual stand-ins in ASCII.
-var typography = strings.NewReplacer("–", "-", "—", "-", "─", "-", "‑", "-", "→", "->", "←", "<-", "…", "...", "’", "'", "‘", "'",
+var typography = strings.NewReplacer("–", "-", "—", "-", "─", "-", "‑", "-", "→", "->", "←", "<-", "↔", "<->", "…", "...", "’", "'", "‘", "'",
 	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "×", "x", "µ", "u", "·", "*", "•", "*", "✓", "x", "✗", "X")
 
 // plainASCII writes s with ASCII alone, for terminals that know nothing else. What

@@ -17,7 +17,7 @@ func callsReport(n int) *checks.Report {
 		{ID: "number", Title: "#", Right: true}, {ID: "from", Title: "from", Name: true}, {ID: "outcome", Title: "outcome"}, {ID: "length", Title: "length", Right: true, Label: true},
 	}}
 	for i := range n {
-		t.Rows = append(t.Rows, checks.Row{Cells: []string{fmt.Sprint(i + 1), "79161234567", "answered", "0:42"}})
+		t.Rows = append(t.Rows, checks.Row{Cells: []string{fmt.Sprint(i + 1), "12025550123", "answered", "0:42"}})
 	}
 	t.Rows[n-1].Finding, t.Rows[n-1].Cells[2], t.Rows[n-1].Cells[3] = 2, "no answer", "–"
 	return &checks.Report{Verdict: checks.Fail, Headline: "h", Results: []checks.Result{{Check: "capture", Status: checks.Fail, Tables: []checks.Table{t}, Findings: []checks.Finding{
@@ -37,11 +37,11 @@ func tableOf(t *testing.T, r *checks.Report, o TextOptions) string {
 }
 
 func TestTablesFitThePage(t *testing.T) {
-	want := "  #  from         outcome    length  fault\n  1  79161234567  answered     0:42\n  2  79161234567  no answer       –  1\n"
+	want := "  #  from         outcome    length  fault\n  1  12025550123  answered     0:42\n  2  12025550123  no answer       –  1\n"
 	if d := cmp.Diff(want, tableOf(t, callsReport(2), TextOptions{})); d != "" {
 		t.Error(d)
 	}
-	want = "  1  79161234567  answered  length 0:42\n  2  79161234567  no answer  fault 1\n"
+	want = "  1  12025550123  answered  length 0:42\n  2  12025550123  no answer  fault 1\n"
 	if d := cmp.Diff(want, tableOf(t, callsReport(2), TextOptions{Width: 40})); d != "" {
 		t.Error(d)
 	}
@@ -59,10 +59,10 @@ func TestTablesFitThePage(t *testing.T) {
 // Of many rows those with a fault are shown, and how many there are besides.
 func TestLongTablesAreShortened(t *testing.T) {
 	got := tableOf(t, callsReport(100), TextOptions{})
-	if !strings.Contains(got, "\n  100  79161234567  no answer       –  1\n") || !strings.HasSuffix(got, "\n  and 80 more with --verbose\n") || strings.Count(got, "\n") != 22 {
+	if !strings.Contains(got, "\n  100  12025550123  no answer       –  1\n") || !strings.HasSuffix(got, "\n  and 80 more with --verbose\n") || strings.Count(got, "\n") != 22 {
 		t.Error(got)
 	}
-	if got := tableOf(t, callsReport(100), TextOptions{Verbose: true}); strings.Count(got, "79161234567") != 100 {
+	if got := tableOf(t, callsReport(100), TextOptions{Verbose: true}); strings.Count(got, "12025550123") != 100 {
 		t.Error(got)
 	}
 }
