@@ -31,7 +31,8 @@ root() {
 	[ "$(cat "$dir/recipe" 2>/dev/null)" = "$recipe" ] && return 0
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	if build "$2" "$dir" </dev/null >"$cache/$1.log" 2>&1; then
+	# Once more, if a mirror was being updated.
+	if build "$2" "$dir" </dev/null >"$cache/$1.log" 2>&1 || { rm -rf "$dir" && sleep 30 && build "$2" "$dir" </dev/null >"$cache/$1.log" 2>&1; }; then
 		echo "$recipe" >"$dir/recipe"
 		rm -f "$cache/$1.log"
 	else

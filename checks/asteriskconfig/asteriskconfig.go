@@ -78,8 +78,8 @@ const maxSettings = 8 << 20
 const maxLists = 1000
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	if len(env.Files) > 0 {
-		return fromFiles(ctx, env.Files, env.Inputs)
+	if files := env.FilesFor("asterisk-config"); len(files) > 0 {
+		return fromFiles(ctx, files, env.Inputs)
 	}
 	if env.System == nil {
 		return Observed{}, nil // no file and no machine

@@ -32,8 +32,8 @@ func Check() *checks.Check {
 }
 
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
-	if len(env.Files) > 0 {
-		return readFiles(ctx, env.Files)
+	if files := env.FilesFor("asterisk-state"); len(files) > 0 {
+		return readFiles(ctx, files)
 	}
 	if env.System == nil {
 		return Observed{}, nil

@@ -33,8 +33,8 @@ const (
 	maxKept = 96 << 20
 	// maxOnly is how many messages that one capture lacks are kept as examples.
 	maxOnly = 20
-	// leastSession is how long the number of a session description must be to be
-	// that of one call: some systems count from 1.
+	// leastSession is how long a tag, or the number of a session description, must be
+	// to be that of one call: some systems count from 1.
 	leastSession = 6
 )
 
@@ -60,7 +60,7 @@ type kept struct {
 func keys(m *Message, id string) []string {
 	rest := fmt.Sprintf("\x00%d\x00%s\x00%d", m.CSeq, m.Method, m.Status)
 	out := []string{id + rest}
-	if m.From.Tag != "" {
+	if len(m.From.Tag) >= leastSession {
 		out = append(out, "\x00tag "+m.From.Tag+rest)
 	}
 	if m.SDP != nil && len(m.SDP.Session) >= leastSession {
@@ -157,6 +157,9 @@ func (c *Comparison) lost(first, other *reading) {
 		media[i] = map[netip.AddrPort]bool{}
 		for _, k := range r.keeper.order {
 			switch {
+			case c.viaProxy && k.m.Status == 100, c.renamed && k.pair == nil:
+				// A proxy sends its own (RFC 3261, 16.2), and what a PBX or session border controller
+				// makes of a message without a body cannot be known again.
 			case k.pair != nil && k.m.SDP != nil:
 				for j := range k.m.SDP.Media {
 					if at, ok := k.m.SDP.Media[j].at(); ok {

@@ -72,11 +72,8 @@ func helper(message string) string {
 	return strings.NewReplacer("Via: SIP/2.0/UDP 192.168.88.10", "Via: SIP/2.0/UDP 203.0.113.1", "IP4 192.168.88.10", "IP4 203.0.113.1").Replace(message)
 }
 
-// proxy puts its Via on top of requests.
+// proxy puts its Via on top of requests, and takes it off answers.
 func proxy(message string) string {
-	if strings.HasPrefix(message, "SIP/2.0") {
-		return message
-	}
 	start, rest, _ := strings.Cut(message, "\r\n")
 	return start + "\r\nVia: SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bKproxy\r\n" + rest
 }
@@ -112,6 +109,35 @@ func TestWhatTwoPlacesSay(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
+	}
+}
+
+// A proxy answers 100 itself, so one that only the first place saw is not lost.
+func TestAProxySendsItsOwnTrying(t *testing.T) {
+	inner, outer := tell(), tell()
+	for range 2 {
+		in, out := inner.dial(phoneAt, pbxAt), outer.dial(officeAt, pbxAt)
+		out.through = proxy
+		in.request("INVITE")
+		out.request("INVITE")
+		in.answer("100 trying -- your call is important to us")
+		if inner.calls == 2 {
+			out.answer("100 Trying")
+		}
+		out.answer("404 Not Found")
+		in.answer("404 Not Found")
+		in.request("ACK")
+		out.request("ACK")
+		inner.wait(time.Second)
+		outer.wait(time.Second)
+	}
+	env := &checks.Env{Files: []checks.File{inner.file()}, Compare: []checks.File{outer.file()}}
+	r := checks.Run(context.Background(), []*checks.Check{Check()}, env, checks.Meta{Command: "capture"}).Results[0]
+	if got := foundIn(r); !cmp.Equal(got, []string{"capture.refused critical", "capture.proxied info"}) {
+		t.Error(got)
+	}
+	if c := factsOf(t, r).Compared; c.Pairs != 7 || c.ALG || c.FirstOnly != 0 || c.OtherOnly != 0 {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -176,9 +202,18 @@ func TestABodyIsKnownAgainWhereCallIDAndTagWereReplaced(t *testing.T) {
 	out.id = "of-the-session-border-controller"
 	in.request("INVITE", body)
 	out.request("INVITE", body)
+	in.answer("180 Ringing")
+	out.answer("180 Ringing")
+	for _, d := range []*dial{in, out} {
+		d.answer("200 OK", strings.Replace(body, "4711815", "4711816", 1))
+		d.request("ACK")
+	}
 	env := &checks.Env{Files: []checks.File{inner.file()}, Compare: []checks.File{outer.file()}}
 	r := checks.Run(context.Background(), []*checks.Check{Check()}, env, checks.Meta{Command: "capture"}).Results[0]
-	if c := factsOf(t, r).Compared; c.Pairs != 1 || c.ALG {
+	if c := factsOf(t, r).Compared; c.Pairs != 2 || c.ALG || c.FirstOnly != 0 {
 		t.Errorf("%+v", c)
+	}
+	if got := foundIn(r); !cmp.Equal(got, []string{"capture.proxied info"}) {
+		t.Error(got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/sip"
@@ -57,12 +56,11 @@ func (c *Passage) changesOf() (out []change) {
 		if !p.Outward {
 			sent, arrived = arrived, sent
 		}
-		ch := change{p: p, list: sip.Compare(sent, arrived)}
+		// A proxy puts its Via on a request, and takes it off the answer.
+		ch := change{p: p, list: sip.Compare(sent, arrived), proxy: p.First.Vias != p.Other.Vias}
 		for _, x := range ch.list {
-			// A proxy or B2BUA says that it was there; of an answer a proxy takes its own
-			// Via away.
-			viaGone := x.Code == sip.HeaderRemoved && strings.HasPrefix(strings.ToLower(x.Before), "v")
-			ch.proxy = ch.proxy || x.Code == sip.ViaAdded || viaGone || x.Code == sip.CallID || x.Code == sip.ViaBranch && p.First.Status == 0 || x.Code == sip.MaxForwards
+			// A proxy or B2BUA says that it was there.
+			ch.proxy = ch.proxy || x.Code == sip.ViaAdded || x.Code == sip.CallID || x.Code == sip.ViaBranch && p.First.Status == 0 || x.Code == sip.MaxForwards
 		}
 		out = append(out, ch)
 	}

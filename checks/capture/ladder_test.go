@@ -38,6 +38,7 @@ func heldCall() *story {
 	s.wait(time.Second)
 	d := s.dial(phoneAt, pbxAt)
 	d.request("INVITE", sdp("192.168.88.10:4000"), "User-Agent: Phone 1")
+	s.wait(500 * time.Millisecond)
 	d.repeat(sdp("192.168.88.10:4000"), "User-Agent: Phone 1")
 	d.answer("200 OK", sdp("198.51.100.2:12000"), "Server: PBX 2")
 	d.request("ACK")
@@ -61,18 +62,18 @@ func TestALadderShowsACall(t *testing.T) {
 	}
 	want := []string{
 		"0.0 0>1 INVITE 192.168.88.10:4000 x1",
-		"0.0 1>0 200 OK 198.51.100.2:12000 x0",
-		"0.0 PCMA 192.168.88.10:4000 198.51.100.2:12000 true true",
-		"0.0 audio true 500 packets, 0 lost, 10 steps",
-		"0.0 audio false 450 packets, 49 lost, 10 steps",
-		"0.0 0>1 ACK  x0",
-		"10.0 0>1 INVITE 192.168.88.10:4000 sendonly x0",
-		"10.0 1>0 200 OK 198.51.100.2:12000 recvonly x0",
-		"10.0 PCMA 192.168.88.10:4000 198.51.100.2:12000 true false",
-		"10.0 audio true 250 packets, 0 lost, 5 steps",
-		"10.0 0>1 ACK  x0",
-		"15.0 0>1 BYE  x0",
-		"15.0 1>0 200 OK  x0",
+		"0.5 1>0 200 OK 198.51.100.2:12000 x0",
+		"0.5 PCMA 192.168.88.10:4000 198.51.100.2:12000 true true",
+		"0.5 audio true 500 packets, 0 lost, 10 steps",
+		"0.5 audio false 450 packets, 49 lost, 10 steps",
+		"0.5 0>1 ACK  x0",
+		"10.5 0>1 INVITE 192.168.88.10:4000 sendonly x0",
+		"10.5 1>0 200 OK 198.51.100.2:12000 recvonly x0",
+		"10.5 PCMA 192.168.88.10:4000 198.51.100.2:12000 true false",
+		"10.5 audio true 250 packets, 0 lost, 5 steps",
+		"10.5 0>1 ACK  x0",
+		"15.5 0>1 BYE  x0",
+		"15.5 1>0 200 OK  x0",
 	}
 	if d := cmp.Diff(want, l.lines()); d != "" {
 		t.Error(d)

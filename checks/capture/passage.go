@@ -27,7 +27,9 @@ type Passage struct {
 	// the other; empty where its capture has none.
 	NextHop string `json:"next_hop,omitempty"`
 
-	kinds map[string]int // of changes, so far
+	kinds    map[string]int // of changes, so far
+	viaProxy bool           // some went through a proxy
+	renamed  bool           // some have another Call-ID at the other place
 }
 
 // Pair is one message at both places.
@@ -46,6 +48,8 @@ const maxPairs = 5
 // after the first.
 func (p *Passage) took(a, b *kept, later int64) {
 	p.Pairs++
+	p.renamed = p.renamed || a.m.callID != b.m.callID
+	p.viaProxy = p.viaProxy || a.m.Vias != b.m.Vias
 	outward := outward(&a.m, &b.m)
 	if outward {
 		lower(&p.Toward, later)

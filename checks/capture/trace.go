@@ -83,7 +83,7 @@ func (r *reading) trace(ctx context.Context, in io.Reader) (found int, err error
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	for s.Scan() && ctx.Err() == nil {
 		t.line++
-		for _, line := range unfolded(strings.TrimRight(s.Text(), "")) {
+		for _, line := range unfolded(strings.TrimRight(s.Text(), "\r")) {
 			t.take(line)
 			t.before = line
 		}
@@ -276,7 +276,7 @@ func (t *tracer) end() {
 	}
 	t.r.o.Packets++
 	t.found++
-	t.r.fromText, t.r.untimed = t.frame == 0, t.untimed
+	t.r.fromText, t.r.untimed = t.frame == 0, t.frame == 0 && t.untimed
 	t.r.message(&d, raw, transport)
 	t.r.fromText, t.r.untimed = false, false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -197,6 +198,31 @@ Session Initiation Protocol (488)
 	offer := o.Dialogs[0].Messages[0]
 	if at, ok := offer.SDP.Media[0].at(); !ok || at != netip.MustParseAddrPort("192.168.88.10:4000") || offer.Line {
 		t.Errorf("%+v", offer)
+	}
+}
+
+// What real systems wrote of the same: a password that is refused, an extension that is
+// not there, and a call that goes well ("make interop").
+func TestRealTracesAreRead(t *testing.T) {
+	calls := []string{"INVITE rejected 404", "INVITE answered 200"}
+	for name, want := range map[string][]string{
+		"asterisk-16-sip-set-debug.log": append([]string{"REGISTER rejected 403"}, calls...),
+		"asterisk-22-console.txt":       append([]string{"REGISTER unauthorised 401"}, calls...),
+		"kamailio-xlog.log":             calls,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile("testdata/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range factsOf(t, readText(t, string(text))).Calls {
+				got = append(got, fmt.Sprint(c.Method, " ", c.Outcome, " ", c.FinalCode))
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
 	}
 }
 

@@ -41,7 +41,7 @@ const maxText = 16 << 20
 func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	o := Observed{Shown: cisco.Shown{Commands: []string{}}}
 	var all strings.Builder
-	for _, f := range env.Files {
+	for _, f := range env.FilesFor("cisco-state") {
 		o.Read = true
 		if err := read(&all, f); err != nil {
 			o.Notes = append(o.Notes, platform.Words(err).Reason())

@@ -14,7 +14,11 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/checks/asteriskconfig"
+	"github.com/sipdoctor/sipdoctor/checks/asteriskstate"
 	"github.com/sipdoctor/sipdoctor/checks/capture"
+	"github.com/sipdoctor/sipdoctor/checks/ciscostate"
+	"github.com/sipdoctor/sipdoctor/checks/logs"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -66,6 +70,11 @@ const (
 	kindReport  = "report"
 	kindBundle  = "bundle"
 	kindPhrase  = "phrase"
+
+	kindLog      = "log"
+	kindConfig   = "configuration" // of Asterisk
+	kindAsterisk = "asterisk"      // what its command line printed
+	kindCisco    = "cisco"         // what a voice gateway printed
 )
 
 // readers are the checks that read evidence, by the kinds that each of them reads.
@@ -74,15 +83,23 @@ var readers = []struct {
 	kinds []string
 }{
 	{"capture", []string{kindCapture, kindTrace}},
+	{"logs", []string{kindLog}},
+	{"asterisk-state", []string{kindAsterisk}},
+	{"asterisk-config", []string{kindConfig}},
+	{"cisco-state", []string{kindCisco}},
 }
 
 // texts tell what a text holds: it may be several things at once. The beginning of a
 // long one is enough.
 var texts = []struct {
 	kind  string
-	knows func(text []byte) bool
+	knows func(name string, text []byte) bool
 }{
-	{kindTrace, capture.HoldsSIP},
+	{kindTrace, func(_ string, text []byte) bool { return capture.HoldsSIP(text) }},
+	{kindLog, func(_ string, text []byte) bool { return logs.Holds(text) }},
+	{kindAsterisk, func(_ string, text []byte) bool { return asteriskstate.Holds(text) }},
+	{kindConfig, func(name string, text []byte) bool { return asteriskconfig.Kind(name, text) != "" }},
+	{kindCisco, func(_ string, text []byte) bool { return ciscostate.Holds(text) }},
 }
 
 const (
@@ -249,7 +266,7 @@ func (t *taken) look(plain *bufio.Reader) {
 		return
 	}
 	for _, x := range texts {
-		if x.knows(head) {
+		if x.knows(t.file.Name, head) {
 			t.kinds = append(t.kinds, x.kind)
 		}
 	}

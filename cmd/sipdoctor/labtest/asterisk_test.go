@@ -181,12 +181,13 @@ func (a *asterisk) log() string {
 // contact, 400 one that an ACL keeps out, and 500 one whose nonces grow old soon; sipp
 // needs no password, nor does 200, who is called.
 const (
-	pjsipConf = `[global]
-type=global
-user_agent=PBX
-[udp]
+	pjsipConf = `[udp]
 type=transport
 protocol=udp
+bind=0.0.0.0
+[tcp]
+type=transport
+protocol=tcp
 bind=0.0.0.0
 [phone](!)
 type=endpoint
@@ -257,10 +258,11 @@ contact=sip:sipp@192.168.88.10:5070
 `
 	sipConf = `[general]
 udpbindaddr=0.0.0.0:5060
+tcpbindaddr=0.0.0.0:5060
 context=nobody
 allowguest=no
 alwaysauthreject=yes
-useragent=PBX
+tcpenable=yes
 nat=force_rport,comedia
 t38pt_udptl=yes
 [phone](!)
@@ -270,6 +272,7 @@ context=phones
 disallow=all
 allow=alaw,ulaw
 directmedia=no
+transport=udp,tcp
 [100](phone)
 secret=right
 [400](phone)

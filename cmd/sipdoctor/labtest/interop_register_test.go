@@ -68,16 +68,24 @@ func (o *telephony) seen(t *testing.T, happens func()) (atPhone, atPBX diagnosis
 	return atPhone, atPBX
 }
 
-// says compares a diagnosis with what it should be: findings as "ID severity", or
-// "ID/variant severity".
+// says compares a diagnosis with what it should be: findings as "ID severity",
+// "ID/variant severity" or "ID|ID severity" of which one is enough. What is only told
+// (a private Contact behind NAT, a phone that knows no DTMF) is no fault.
 func (d diagnosis) says(t *testing.T, exit int, status checks.Status, findings ...string) {
 	t.Helper()
-	found := slices.Clone(d.Findings)
-	for i, f := range found {
+	var found []string
+	for _, f := range d.Findings {
 		id, severity, _ := strings.Cut(f, " ")
-		id, _, _ = strings.Cut(id, "/")
-		if i < len(findings) && !strings.Contains(findings[i], "/") {
-			found[i] = id + " " + severity
+		bare, _, _ := strings.Cut(id, "/")
+		name := f
+		for _, want := range findings {
+			ids, as, _ := strings.Cut(want, " ")
+			if alternatives := strings.Split(ids, "|"); as == severity && (slices.Contains(alternatives, id) || slices.Contains(alternatives, bare)) {
+				name = want
+			}
+		}
+		if severity != string(checks.Info) || slices.Contains(findings, name) {
+			found = append(found, name)
 		}
 	}
 	if d.Exit != exit || d.Status != status || !slices.Equal(found, findings) {
@@ -186,16 +194,19 @@ func TestInteropStaleNonce(t *testing.T) {
 		o := openTelephony(t, "clean", f)
 		_, atPBX := o.seen(t, func() {
 			p := newPhone(t, o.Phone, lab.SIPServerAddr+":5060", 5090)
-			first := p.ask("500", 4*time.Second)
-			if r := p.ask("500", 4*time.Second, p.answer("500", "right", first)); r.code != 200 {
-				t.Fatalf("it is not registered: %d", r.code)
+			list := p.register("500", "right", 3) // a machine that is busy may need more than a second
+			if last := list[len(list)-1]; last.code != 200 {
+				t.Fatalf("it is not registered: %d", last.code)
 			}
 			time.Sleep(2500 * time.Millisecond) // more than the nonce_lifetime of the story
-			second := p.ask("500", 4*time.Second, p.answer("500", "right", first))
-			if second.code != 401 || second.param("stale") != "true" {
-				t.Fatalf("%d with %q", second.code, second.header["Www-Authenticate"])
+			r := p.ask("500", 4*time.Second, p.answer("500", "right", list[len(list)-2]))
+			if r.code != 401 || r.param("stale") != "true" {
+				t.Fatalf("%d with %q", r.code, r.header["Www-Authenticate"])
 			}
-			if r := p.ask("500", 4*time.Second, p.answer("500", "right", second)); r.code != 200 {
+			for tries := 3; tries > 0 && r.code == 401; tries-- {
+				r = p.ask("500", 4*time.Second, p.answer("500", "right", r))
+			}
+			if r.code != 200 {
 				t.Fatalf("it is not registered again: %d", r.code)
 			}
 		})
@@ -203,12 +214,30 @@ func TestInteropStaleNonce(t *testing.T) {
 	})
 }
 
-// What a ban does: the packets arrive at the PBX's interface, and nothing comes back.
+// fail2ban reads the real log and bans whoever fails three times. After that the right
+// password has no answer either: the packets arrive at the PBX's interface, and nothing
+// comes back. "why" tells on the PBX which lines of the log it was.
 func TestInteropABannedPhone(t *testing.T) {
-	t.Parallel()
-	o := openTelephony(t, "clean", pjsip16, "nft")
-	shell(t, o.SIPServer, "nft 'add table inet f; add chain inet f in { type filter hook input priority 0; }; add rule inet f in ip saddr 203.0.113.1 drop'")
-	atPhone, atPBX := o.seen(t, func() { o.registers(t, 5090, "100", "right", 1, 0) })
-	atPhone.says(t, 1, checks.Fail, "capture.no-answer critical")
-	atPBX.says(t, 1, checks.Fail, "capture.no-answer critical")
+	everyFlavour(t, func(t *testing.T, f flavour) {
+		need(t, "fail2ban-server", "iptables", "ip", "mount")
+		o := openTelephony(t, "clean", f)
+		p := &pbx{t: t, node: o.SIPServer, outside: o.Internet}
+		ownFiles(t, p.node)
+		p.fail2ban("[DEFAULT]\nbackend = polling\nfilter = asterisk\nbantime = 1h\n[asterisk]\nenabled = true\nmaxretry = 3\nlogpath=" + o.pbx.dir + "/log/full\n" +
+			"action = iptables-allports[name=asterisk, protocol=all]\n")
+		p.until("fail2ban", func() bool { return strings.Contains(p.client("status"), "asterisk") })
+		for i := range 3 {
+			newPhone(t, o.Phone, lab.SIPServerAddr+":5060", uint16(5080+i)).register("100", "wrong", 1)
+		}
+		const office = "203.0.113.1"
+		p.until("the ban", func() bool { return strings.Contains(p.client("get", "asterisk", "banip"), office) })
+		time.Sleep(time.Second) // the action runs after the answer
+		atPhone, atPBX := o.seen(t, func() { o.registers(t, 5090, "100", "right", 1, 0) })
+		atPhone.says(t, 1, checks.Fail, "capture.no-answer critical")
+		atPBX.says(t, 1, checks.Fail, "capture.no-answer critical")
+		w := p.why(office)
+		if b := w.block("fail2ban", "asterisk"); w.exit != 1 || b == nil || !b.Effective || len(b.Reasons) == 0 {
+			t.Errorf("why it is banned:\n%s", w.text())
+		}
+	})
 }

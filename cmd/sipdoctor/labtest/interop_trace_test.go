@@ -172,7 +172,6 @@ loadmodule "tmx.so"
 loadmodule "rr.so"
 loadmodule "sl.so"
 loadmodule "textops.so"
-loadmodule "siputils.so"
 loadmodule "xlog.so"
 loadmodule "siptrace.so"
 modparam("siptrace", "duplicate_uri", "sip:198.51.100.30:9060")
@@ -184,7 +183,7 @@ modparam("siptrace", "trace_on", 1)
 modparam("siptrace", "trace_mode", 1)
 request_route {
 	xlog("L_NOTICE", "$si:$sp -> $Ri:$Rp\n$mb");
-	if (is_method("ACK") && !has_totag()) { t_check_trans(); exit; }
+	if (is_method("ACK")) { t_check_trans(); } # which ends here what answers a refusal
 	if (is_method("INVITE")) { record_route(); }
 	$ru = "sip:" + $rU + "@198.51.100.20:5060";
 	t_on_reply("1");
@@ -196,7 +195,8 @@ onreply_route[1] {
 `
 
 // A call through Kamailio, which writes every message that comes to its log and sends
-// all to Homer: all forms say the same, and a proxy that forwards is no fault.
+// all to Homer: all forms say the same. Two captures, before it and behind it, show a
+// proxy, and no SIP ALG.
 func TestInteropTracesOfKamailio(t *testing.T) {
 	t.Parallel()
 	need(t, "kamailio")
@@ -206,7 +206,7 @@ func TestInteropTracesOfKamailio(t *testing.T) {
 	start(t, o.Responder, "sh", "-c", "exec kamailio -DD -E -Y "+dir+" -P "+dir+"/pid -f "+file(t, "kamailio.cfg", kamailioProxy)+" -m 32 -M 4 2>"+log)
 	awaitText(t, log, "INFO: <core>")
 	time.Sleep(time.Second)
-	homer, proxy := tap(t, o.STUNServer), tap(t, o.Responder)
+	homer, proxy, phone, server := tap(t, o.STUNServer), tap(t, o.Responder), tap(t, o.Phone), tap(t, o.SIPServer)
 	o.calls(t, sippCall{to: "777", codec: 8, answer: 404, server: lab.ResponderAddr})
 	o.calls(t, sippCall{to: "600", codec: 8, seconds: 1, server: lab.ResponderAddr})
 	atProxy, atHomer := o.diagnosed(t, proxy()), o.diagnosed(t, homer())
@@ -216,4 +216,10 @@ func TestInteropTracesOfKamailio(t *testing.T) {
 	atProxy.says(t, 1, checks.Fail, "capture.refused critical")
 	atHomer.sameAs(t, atProxy, "HEP")
 	o.diagnosed(t, log).sameAs(t, atProxy, "the log")
+	atPhone, atPBX := o.diagnosed(t, phone()), o.diagnosed(t, server())
+	keep(t, "-phone.pcap", atPhone.file)
+	keep(t, "-pbx.pcap", atPBX.file)
+	agrees(t, atPhone.file, atPhone.rep)
+	agrees(t, atPBX.file, atPBX.rep)
+	o.diagnosed(t, atPhone.file, "--compare", atPBX.file).says(t, 1, checks.Fail, "capture.refused critical", "capture.proxied info")
 }

@@ -59,9 +59,6 @@ func newPhone(t *testing.T, n *lab.Node, server string, port uint16) *scriptedPh
 	return p
 }
 
-// again is a new registration from the same socket, as after a restart.
-func (p *scriptedPhone) again() { p.id, p.cseq = fmt.Sprintf("%d@phone", time.Now().UnixNano()), 0 }
-
 // ask sends a REGISTER and returns the final response; code 0 is that none came
 // within the time, in which the request is repeated.
 func (p *scriptedPhone) ask(user string, patience time.Duration, headers ...string) reply {
@@ -85,11 +82,13 @@ func (p *scriptedPhone) ask(user string, patience time.Duration, headers ...stri
 		if _, err := p.conn.Write(request); err != nil && !strings.Contains(err.Error(), "refused") {
 			p.t.Fatal(err)
 		}
-		_ = p.conn.SetReadDeadline(time.Now().Add(wait))
-		for {
+		due := time.Now().Add(wait)
+		_ = p.conn.SetReadDeadline(due)
+		for time.Now().Before(due) {
 			n, err := p.conn.Read(buf)
-			if err != nil {
-				break
+			if err != nil { // the time is over, or ICMP says that nobody listens: a phone tries on
+				time.Sleep(min(50*time.Millisecond, time.Until(due)))
+				continue
 			}
 			r := textproto.NewReader(bufio.NewReader(bytes.NewReader(buf[:n])))
 			first, _ := r.ReadLine()

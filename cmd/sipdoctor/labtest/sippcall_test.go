@@ -21,6 +21,7 @@ type sippCall struct {
 	meanings []string // what happens in between: see steps
 	noBye    bool     // the other end hangs up
 	server   string   // who is called; empty is the PBX
+	tcp      bool
 }
 
 const sippHead = `<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -30,7 +31,7 @@ const sippHead = `<?xml version="1.0" encoding="ISO-8859-1" ?>
 // sippINVITE has the extension, CSeq, further header lines and the body's direction.
 const sippINVITE = `<send retrans="500"><![CDATA[
 INVITE sip:%[1]s@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-%[3]d
 From: <sip:sipp@[local_ip]:[local_port]>;tag=[call_number]
 To: <sip:%[1]s@[remote_ip]:[remote_port]>%[2]s
 Call-ID: [call_id]
@@ -41,7 +42,7 @@ Max-Forwards: 70
 Content-Length: [len]
 
 v=0
-o=user1 53655765 %[3]d IN IP[local_ip_type] [local_ip]
+o=user1 8[pid]00[call_number] %[3]d IN IP[local_ip_type] [local_ip]
 s=-
 c=IN IP[media_ip_type] [media_ip]
 t=0 0
@@ -54,10 +55,10 @@ a=%[7]s
 ]]></send>
 `
 
-// sippRequest has method, extension, CSeq and further lines.
+// sippRequest has method, extension, CSeq, further lines and the branch.
 const sippRequest = `
 %[1]s sip:%[2]s@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-%[5]s
 From: <sip:sipp@[local_ip]:[local_port]>;tag=[call_number]
 To: <sip:%[2]s@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]
@@ -89,14 +90,19 @@ func (c sippCall) scenario() string {
 	invite := func(tag, headers, direction string) {
 		fmt.Fprintf(&b, sippINVITE, c.to, tag, cseq, headers, c.codec, codecNames[c.codec], direction)
 	}
+	branch := ""
 	request := func(method, headers string) {
 		repeated := map[bool]string{true: ` retrans="500"`}[method != "ACK"]
-		b.WriteString("<send" + repeated + "><![CDATA[" + fmt.Sprintf(sippRequest, method, c.to, cseq, headers) + "]]></send>\n")
+		b.WriteString("<send" + repeated + "><![CDATA[" + fmt.Sprintf(sippRequest, method, c.to, cseq, headers, cmp.Or(branch, fmt.Sprint(cseq))) + "]]></send>\n")
 	}
 	answered := func(code int) {
 		b.WriteString(`<recv response="100" optional="true"></recv><recv response="180" optional="true"></recv><recv response="183" optional="true"></recv>` + "\n")
 		fmt.Fprintf(&b, "<recv response=\"%d\" rtd=\"true\"></recv>\n", code)
+		if code == 200 { // only the ACK of a refusal belongs to the INVITE's transaction
+			branch = fmt.Sprintf("%d-ack", cseq)
+		}
 		request("ACK", "Content-Length: 0\n\n")
+		branch = ""
 	}
 	pause := func(ms int) { fmt.Fprintf(&b, "<pause milliseconds=\"%d\"/>\n", ms) }
 	headers := ""
@@ -174,6 +180,9 @@ func (o *telephony) placed(t *testing.T, c sippCall) error {
 	}
 	cmd := o.Phone.Command(t.Context(), "sipp", "-sf", "call.xml", "-i", lab.PhoneAddr, "-p", "5070", "-mp", "16000", "-m", "1", "-nostdin",
 		"-trace_err", "-error_file", "errors", "-timeout", "60s", "-timeout_error", cmp.Or(c.server, lab.SIPServerAddr)+":5060")
+	if c.tcp {
+		cmd.Args = append(cmd.Args, "-t", "t1")
+	}
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TERM=dumb")
 	out, err := cmd.CombinedOutput()

@@ -43,19 +43,26 @@ func openPBX(t testing.TB, programs ...string) *pbx {
 	}
 	t.Cleanup(o.Close)
 	p := &pbx{t: t, node: o.SIPServer, outside: o.Internet}
+	ownFiles(t, p.node)
+	shell(t, p.outside, "ip route add local 192.0.2.0/24 dev lo", "ip -6 route add local 2001:db8:7::/120 dev lo",
+		"for n in 7 8 9; do ip -6 addr add 2001:db8:7::$n/128 dev lo nodad; done")
+	p.answer(o.SIPServer, lab.SIPServerAddr, lab.SIPServerAddr6)
+	p.answer(o.Responder, lab.ResponderAddr)
+	return p
+}
+
+// ownFiles gives a node an /etc and a /var of its own, without what the machine has
+// configured for Asterisk and fail2ban.
+func ownFiles(t testing.TB, n *lab.Node) {
+	t.Helper()
 	etc := t.TempDir()
-	shell(t, p.node,
+	shell(t, n,
 		// A user's namespace may not read all of /etc; what it may is enough.
 		"cp -a /etc/. "+etc+"/ 2>/dev/null; mount --bind "+etc+" /etc",
 		"mount -t tmpfs none /var/log; mount -t tmpfs none /var/lib",
 		"mkdir -p /var/log/asterisk /var/lib/fail2ban /run/fail2ban /run/lock",
 		"rm -rf /etc/fail2ban/jail.d/* /etc/asterisk",
 	)
-	shell(t, p.outside, "ip route add local 192.0.2.0/24 dev lo", "ip -6 route add local 2001:db8:7::/120 dev lo",
-		"for n in 7 8 9; do ip -6 addr add 2001:db8:7::$n/128 dev lo nodad; done")
-	p.answer(o.SIPServer, lab.SIPServerAddr, lab.SIPServerAddr6)
-	p.answer(o.Responder, lab.ResponderAddr)
-	return p
 }
 
 // answer answers SIP requests on UDP port 5060, as a PBX does.
