@@ -90,8 +90,8 @@ func privateAddresses(v *view) (out []checks.Finding) {
 	return out
 }
 
-// privateNotes tell of devices behind NAT that do not know it, where nothing fails
-// because of that.
+// privateNotes tell of phones behind NAT that register a private address, where the
+// capture does not show that the server copes with it.
 func privateNotes(v *view) (out []checks.Finding) {
 	const id = "capture.private-contact"
 	for _, claimed := range v.found {
@@ -102,16 +102,15 @@ func privateNotes(v *view) (out []checks.Finding) {
 	var known cases
 	reached := v.reached()
 	for _, h := range v.hidden {
-		if o := h.in.outcome(); v.found[h.in] != "" || o != outcomeAnswered && o != outcomeAccepted || h.said.Method != "INVITE" && h.said.Method != "REGISTER" {
+		if v.found[h.in] != "" || h.in.outcome() != outcomeAccepted {
 			continue
 		}
-		variant := "untested"
-		if h.said.Method == "REGISTER" && reached[[2]netip.AddrPort{h.said.Dst, h.said.Src}] || h.acknowledged() {
-			variant = "copes"
+		if h.said.Method != "REGISTER" || reached[[2]netip.AddrPort{h.said.Dst, h.said.Src}] {
+			continue // the server copes
 		}
-		g := known.add(v, "", variant+" "+h.said.Dst.Addr().String(), h.in, h.in.list[0])
+		g := known.add(v, "", h.said.Dst.Addr().String(), h.in, h.in.list[0])
 		if len(g.list) == 1 {
-			g.variant, g.hidden, g.proof = variant, h, h.places()
+			g.variant, g.hidden, g.proof = "untested", h, h.places()
 		}
 	}
 	for _, g := range known.list {
@@ -143,22 +142,6 @@ func (v *view) reached() map[[2]netip.AddrPort]bool {
 		}
 	}
 	return out
-}
-
-// acknowledged reports whether something of the call was sent to where the private
-// Contact came from, and arrived: the ACK of its 200 OK, or a request that was
-// answered.
-func (h hidden) acknowledged() bool {
-	t := h.in.main()
-	if t != nil && t.finalTo == h.said && h.said.Again < 2 && t.acked != nil && t.acked.Dst == h.said.Src {
-		return true
-	}
-	for _, t := range h.in.list {
-		if t.request != nil && t.request.To.Tag != "" && t.client == h.said.Dst && t.server == h.said.Src && len(t.answers) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // places are all private addresses in a message.

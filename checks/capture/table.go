@@ -33,12 +33,12 @@ func (v *view) tables(found []checks.Finding) (out []checks.Table) {
 			calls.Rows = append(calls.Rows, v.callRow(i+1, x, found))
 		}
 	}
-	calls.Left = max(0, len(v.invites())-maxRows)
+	calls.Left = max(0, len(v.invites())-maxRows) + v.o.Folded.Calls
 	folded := v.folded()
 	for _, f := range folded[:min(len(folded), maxRows)] {
 		others.Rows = append(others.Rows, v.foldedRow(f, found))
 	}
-	others.Left = max(0, len(folded)-maxRows)
+	others.Left = max(0, len(folded)-maxRows) + v.o.Folded.Registrations + v.o.Folded.Others
 	if !slices.ContainsFunc(calls.Rows, func(r checks.Row) bool { return r.Says["mos"] != nil }) {
 		calls.Columns = calls.Columns[:len(calls.Columns)-2] // a capture of the signalling alone
 	}

@@ -294,7 +294,7 @@ func nameOf(f checks.File) any {
 
 func kindWords(kinds []string) (out []words.Text) {
 	for _, k := range kinds {
-		out = append(out, words.Say("say.kind-"+k, nil))
+		out = append(out, words.Say("say.kind", words.Args{"kind": k}))
 	}
 	return out
 }
