@@ -157,7 +157,7 @@ func readEvidence(ctx context.Context, s streams, o *reporting, command string, 
 	for _, f := range env.Files {
 		env.Inputs.Files = append(env.Inputs.Files, f.Name)
 	}
-	p := newProgress(s, o.quiet, "say.progress-reading")
+	p := newProgress(s, o.quiet, "say.progress-evidence")
 	env.OnProgress = p.take
 	r := checks.Run(ctx, []*checks.Check{c}, env, checks.Meta{Tool: thisTool(), Command: command})
 	p.end()

@@ -162,7 +162,7 @@ func (d *diagnosis) read(ctx context.Context, s streams) error {
 			list = append(list, c)
 		}
 	}
-	p := newProgress(s, d.quiet, "say.progress-reading")
+	p := newProgress(s, d.quiet, "say.progress-evidence")
 	env.OnProgress = p.take
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: "diagnose"})
 	p.end()
