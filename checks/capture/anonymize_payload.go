@@ -57,7 +57,8 @@ func (a *Anonymizer) message(out, b []byte) {
 
 const telephoneEvent = "telephone-event"
 
-// rtp writes the header of RTP, and silence. Of a digit stays how long it was pressed.
+// rtp writes the header of RTP, and silence. Of a digit, told as an event or as tones,
+// stays how long it was pressed.
 func (a *Anonymizer) rtp(out, b []byte) {
 	if len(b) < rtpHeader {
 		return
@@ -84,6 +85,8 @@ func (a *Anonymizer) rtp(out, b []byte) {
 		copy(payload[1:], was[1:])
 	case (kind == 0 || kind == 8) && sameBytes(was):
 		copy(payload, was) // the sender was silent, or broken: no word is in it
+	case (kind == 0 || kind == 8) && key(was, kind == 8) != 0:
+		sameKey(payload, kind == 8)
 	case kind == 0:
 		quiet(payload, 0xff) // PCMU
 	case kind == 8:

@@ -13,6 +13,8 @@ import (
 type pressed struct {
 	events int // RFC 4733
 	infos  int // SIP INFO
+	tones  int // in the audio
+	both   int // in the audio while events were sent
 	proof  []checks.Evidence
 }
 
@@ -26,7 +28,7 @@ func (v *view) keys(x *exchange) (caller, called pressed) {
 	for _, g := range v.segments(x) {
 		for _, list := range [][]part{g.up, g.down} {
 			for _, p := range list {
-				if p.Keys == 0 || seen[p.Stream] {
+				if p.Keys+p.Tones == 0 || seen[p.Stream] {
 					continue
 				}
 				seen[p.Stream] = true
@@ -34,9 +36,9 @@ func (v *view) keys(x *exchange) (caller, called pressed) {
 				if contains(g.up, p.Stream) {
 					k = &caller
 				}
-				k.events += p.Keys
+				k.events, k.tones, k.both = k.events+p.Keys, k.tones+p.Tones, k.both+p.Both
 				k.proof = append(k.proof, checks.Proof(words.Say("capture.evidence.stream", words.Args{"from": p.Src, "to": p.Dst}), nil,
-					words.Say("capture.evidence.keys", words.Args{"n": p.Keys})))
+					words.Say("capture.evidence.keys", words.Args{"n": p.Keys, "tones": p.Tones + p.Both})))
 			}
 		}
 	}
@@ -64,19 +66,33 @@ func isEventName(name string) bool {
 	return strings.HasPrefix(strings.ToLower(name), "telephone-event")
 }
 
-// keysTwice are calls in which an end sends its keys both as RTP events and in INFO:
-// a menu may hear each twice.
-func keysTwice(v *view) (out []checks.Finding) {
+// keysTwice are calls in which an end sends its keys as RTP events, and as well in INFO
+// or as tones in the audio: a menu may hear each twice.
+func keysTwice(v *view) []checks.Finding {
+	infos := v.keyFindings("capture.dtmf-twice", "", checks.Warning, func(k pressed) bool { return k.events > 0 && k.infos > 0 })
+	return append(infos, v.keyFindings("capture.dtmf-twice", "tones", checks.Warning, func(k pressed) bool { return k.events > 0 && k.both >= leastTones })...)
+}
+
+// leastTones are how many keys in the audio are no chance of speech.
+const leastTones = 2
+
+// keysInAudio are calls in which keys go as tones in the audio alone.
+func keysInAudio(v *view) []checks.Finding {
+	return v.keyFindings("capture.dtmf-tones", "", checks.Info, func(k pressed) bool { return k.events+k.infos == 0 && k.tones >= leastTones })
+}
+
+// keyFindings are the calls in which an end tells its keys in a certain way.
+func (v *view) keyFindings(id, variant string, severity checks.Severity, wanted func(pressed) bool) (out []checks.Finding) {
 	var groups []*group
 	counts := map[*group]pressed{}
 	for _, x := range v.calls {
 		caller, called := v.keys(x)
 		for i, k := range []pressed{caller, called} {
-			if k.events == 0 || k.infos == 0 {
+			if !wanted(k) {
 				continue
 			}
 			from := []netip.AddrPort{x.main().client, x.main().server}[i]
-			g := v.gather(&groups, "capture.dtmf-twice", from.Addr().String(), x, k.proof...)
+			g := v.gather(&groups, id, from.Addr().String(), x, k.proof...)
 			if _, ok := counts[g]; !ok {
 				counts[g] = k
 			}
@@ -85,8 +101,8 @@ func keysTwice(v *view) (out []checks.Finding) {
 	for _, g := range groups {
 		k := counts[g]
 		out = append(out, checks.Finding{
-			ID: "capture.dtmf-twice", Severity: checks.Warning, Confidence: checks.Likely, Subject: g.key, Evidence: g.proof,
-			Args: words.Args{"n": len(g.list), "events": k.events, "infos": k.infos, "from": addrArg(g.key)},
+			ID: id, Severity: severity, Confidence: checks.Likely, Subject: g.key, Evidence: g.proof, Variant: variant,
+			Args: words.Args{"n": len(g.list), "events": k.events, "infos": k.infos, "tones": k.tones + k.both, "from": addrArg(g.key)},
 		})
 	}
 	return out

@@ -125,6 +125,7 @@ var judges = []func(*view) []checks.Finding{
 	senders,
 	unmarked,
 	keysTwice,
+	keysInAudio,
 	keysRefused,
 	faxes,
 	faxRefused,

@@ -213,6 +213,10 @@ type Stream struct {
 	SilentByte uint8 `json:"silent_byte,omitempty"`
 	// Keys is how many keys were pressed (RFC 4733); which is not kept.
 	Keys int `json:"keys,omitempty"`
+	// Tones are keys that are heard in G.711, Both those of them that came while events
+	// were sent.
+	Tones int `json:"tones,omitempty"`
+	Both  int `json:"both,omitempty"`
 	// Transit is the least time that packets took in each eighth of the stream,
 	// against the first packet, by the clocks of the capture and of the sender.
 	Transit []int  `json:"transit_us,omitempty"`

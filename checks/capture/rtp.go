@@ -126,6 +126,9 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 	seq := uint32(binary.BigEndian.Uint16(d.Payload[2:])) | 1<<16
 	s := &rtpStream{key: key, first: seq, next: seq, seen: all}
 	s.Stream = Stream{SSRC: key.ssrc, Src: key.src, Dst: key.dst, First: d.Frame, Begin: at, Rate: usualClock, TTL: d.TTL, FirstSeq: uint16(seq)}
+	if takes := t.media[key.dst]; len(takes) > 0 {
+		s.unasked = !slices.ContainsFunc(takes, func(c Codec) bool { return isEventName(c.Name) })
+	}
 	for _, end := range []netip.AddrPort{key.dst, key.src} {
 		for _, c := range t.media[end] {
 			name, rate, _ := strings.Cut(c.Name, "/")

@@ -60,6 +60,9 @@ type rtpStream struct {
 	eventAt    int64
 	payloads   []payloadCount
 	tos        [4]uint64 // a bit each
+	unasked    bool      // its receiver takes no events: keys may be in the audio
+	tone       int       // that the latest packet held; 0: none
+	toneRun    int       // packets in a row
 	buckets    buckets
 	gone       bool // its call is counted, and no longer kept
 }
@@ -114,7 +117,7 @@ func (s *rtpStream) packet(b []byte, tos uint8, at int64) {
 		return
 	}
 	strip.packets++
-	s.sound(b, kind)
+	s.sound(b, kind, at)
 	stamp, marked := binary.BigEndian.Uint32(b[4:]), b[1]&0x80 != 0
 	if s.isEvent(kind) {
 		s.keyPress(stamp, marked, at)
@@ -221,10 +224,13 @@ func (s *rtpStream) keyPress(stamp uint32, marked bool, at int64) {
 
 // sound notes a packet of G.711 that holds nothing but digital silence: every sample
 // is the smallest or the one next to it.
-func (s *rtpStream) sound(b []byte, kind uint8) {
+func (s *rtpStream) sound(b []byte, kind uint8, at int64) {
 	const pcmu, pcma, leastPayload, plain = 0, 8, 40, 2 << 6
 	if kind != pcmu && kind != pcma || len(b) < rtpHeader+leastPayload || b[0] != plain {
 		return
+	}
+	if s.unasked || s.Keys > 0 {
+		s.tones(b[rtpHeader:], kind == pcma, at)
 	}
 	word := binary.LittleEndian.Uint64(b[rtpHeader:])
 	value := uint8(word)
