@@ -18,16 +18,17 @@ type group struct {
 	proof []checks.Evidence
 	deaf  *deaf // of audio: who hears nothing
 
-	at      *transaction // the first that shows the fault
-	variant string
-	count   int   // of requests
-	waited  int64 // microseconds
-	proved  bool  // the request bears a password
-	better  string
-	hidden  hidden
-	to      netip.AddrPort
-	sign    sign
-	meaning netinfo.Meaning
+	at       *transaction // the first that shows the fault
+	variant  string
+	count    int   // of requests
+	waited   int64 // microseconds
+	proved   bool  // the request bears a password
+	repeated bool  // or told otherwise that no answer came
+	better   string
+	hidden   hidden
+	to       netip.AddrPort
+	sign     sign
+	meaning  netinfo.Meaning
 }
 
 func (v *view) claim(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {

@@ -26,6 +26,7 @@ func unanswered(v *view) (out []checks.Finding) {
 				continue // the next one was answered, or the capture ends too soon
 			}
 			g := groups.add(v, id, t.first.Method+" "+t.server.String(), x, t, frame(t.request, nil))
+			g.repeated = g.repeated || t.first.Again > 0 || t.first.Transport != "udp" || t.first.Line || len(g.list) > 1
 			g.proved = g.proved || t.request.Authorized != nil && x.challenged(t)
 		}
 	}
@@ -35,6 +36,7 @@ func unanswered(v *view) (out []checks.Finding) {
 			ID: id, Severity: checks.Critical, Confidence: checks.Certain, Subject: subject(t.server), Evidence: g.proof, Args: v.unheard(g),
 		}
 		if r := v.rejection(t); r != nil {
+			g.repeated = true
 			f.Evidence = append(f.Evidence, checks.Proof(words.Say("capture.evidence.icmp", words.Args{"frame": r.First, "at": seconds(r.Begin)}), nil,
 				words.Say("capture.evidence.rejection", words.Args{"from": r.By, "kind": r.kind(), "again": r.Count - 1})))
 		}
@@ -43,6 +45,11 @@ func unanswered(v *view) (out []checks.Finding) {
 			f.Severity = checks.Info // there are servers that do not care to be asked
 		case m != "INVITE" && m != "REGISTER":
 			f.Severity = checks.Warning
+		}
+		if f.Args["once"] = "no"; !g.repeated { // who gets no answer repeats (RFC 3261, 17.1.1.2)
+			if f.Confidence, f.Args["once"] = checks.Possible, "yes"; f.Severity == checks.Critical {
+				f.Severity = checks.Warning
+			}
 		}
 		out = append(out, f)
 	}
