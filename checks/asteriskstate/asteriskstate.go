@@ -26,7 +26,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "asterisk-state", Words: ownWords, Group: "pbx", Bundle: true,
+		ID: "asterisk-state", Words: ownWords, Group: "pbx",
 		Timeout: 30 * time.Second, // a server with 10,000 endpoints takes seconds to list them
 	}, observe, judge)
 }

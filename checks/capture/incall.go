@@ -66,7 +66,7 @@ func (v *view) failsInCall(t *transaction) string {
 	case 481, 408:
 		return "unknown"
 	default:
-		if code >= 400 {
+		if code >= 400 && t.purpose() != "fax" { // faxRefused tells
 			return "refused"
 		}
 	}
