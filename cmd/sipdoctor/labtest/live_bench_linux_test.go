@@ -76,7 +76,7 @@ func rtpFlood(tb testing.TB, from *lab.Node, rate, streams, packets int) (sent i
 		tb.Fatal(err)
 	}
 	defer c.Close()
-	const batch = 64
+	const batch = 512
 	to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(lab.ResponderAddr), 40000))
 	list := make([]ipv4.Message, batch)
 	for i := range list {
