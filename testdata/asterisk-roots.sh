@@ -55,6 +55,7 @@ done
 	echo "not installed, so the tests that use it are skipped: Asterisk (no root here)"
 	exit 0
 }
+[ -n "$(mirror)" ] || apt-get update -qq >/dev/null 2>&1 # apt names a mirror once it has its lists
 [ -n "$(mirror)" ] || {
 	echo "not installed, so the tests that use it are skipped: Asterisk (apt knows no mirror of Debian)"
 	exit 0
