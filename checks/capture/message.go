@@ -117,12 +117,22 @@ func party(v []byte) Party {
 		p.URI, s, _ = strings.Cut(s, ";")
 		s = ";" + s
 	}
-	if _, tag, ok := strings.Cut(strings.ToLower(s), ";tag="); ok {
-		n := len(s) - len(tag)
-		p.Tag, _, _ = strings.Cut(s[n:], ";")
+	if at := indexFold(s, ";tag="); at >= 0 {
+		p.Tag, _, _ = strings.Cut(s[at+len(";tag="):], ";")
 	}
 	p.URI, p.Tag = text([]byte(strings.TrimSpace(p.URI))), text([]byte(strings.TrimSpace(p.Tag)))
 	return p
+}
+
+// indexFold is strings.Index for ASCII in any case: strings.ToLower changes the length of
+// what is no UTF-8.
+func indexFold(s, what string) int {
+	for i := 0; i+len(what) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(what)], what) {
+			return i
+		}
+	}
+	return -1
 }
 
 // digest makes a secret or long value comparable without keeping it.
