@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -276,13 +277,15 @@ func (t *taken) look(plain *bufio.Reader) {
 }
 
 // isBundle reports whether a name is that of a folder with what was collected on a PBX.
+// One that only holds such folders, as many do, is none.
 func isBundle(name string) bool {
-	info, err := os.Stat(name)
-	if err != nil || !info.IsDir() {
-		return false
+	for _, inside := range []string{"etc", "commands", "sipdoctor.json"} {
+		if _, err := os.Stat(filepath.Join(name, inside)); err == nil {
+			_, err = platform.OpenBundle(name)
+			return err == nil
+		}
 	}
-	_, err = platform.OpenBundle(name)
-	return err == nil
+	return false
 }
 
 func nameOf(f checks.File) any {

@@ -91,7 +91,15 @@ func (p *Parser) console(text []byte, e *Event) (told, known bool) {
 	if len(trimmed) == len(msg) || len(msg) > 0 && msg[0] != ' ' {
 		return false, false
 	}
-	return p.tell(text, verbose, trimmed, e, Asterisk), true
+	told = p.tell(text, verbose, trimmed, e, Asterisk)
+	return told, told || isVerbose(msg)
+}
+
+// isVerbose reports whether a line bears a mark of Asterisk's verbose messages: any text
+// may be indented.
+func isVerbose(msg []byte) bool {
+	msg = bytes.TrimLeft(msg, " ")
+	return bytes.HasPrefix(msg, []byte("-- ")) || bytes.HasPrefix(msg, []byte("== ")) || bytes.HasPrefix(msg, []byte("> "))
 }
 
 // wordBefore is the word that ends where a bracket opens; one space may stand
