@@ -157,6 +157,9 @@ func readEvidence(ctx context.Context, s streams, o *reporting, command string, 
 	for _, f := range env.Files {
 		env.Inputs.Files = append(env.Inputs.Files, f.Name)
 	}
+	if slices.ContainsFunc(env.Files, func(f checks.File) bool { return f.Live }) {
+		ctx = context.WithoutCancel(ctx) // Ctrl-C ends the capture, not what is made of it
+	}
 	p := newProgress(s, o.quiet, "say.progress-evidence")
 	env.OnProgress = p.take
 	r := checks.Run(ctx, []*checks.Check{c}, env, checks.Meta{Tool: thisTool(), Command: command})

@@ -61,10 +61,13 @@ func tapLive(t *testing.T, n *lab.Node) (stop func() (file string, rep *checks.R
 	return func() (string, *checks.Report) {
 		time.Sleep(300 * time.Millisecond)
 		_ = cmd.Process.Signal(syscall.SIGINT)
-		_ = cmd.Wait()
-		rep, err := checks.ReadReport(&out)
-		if err != nil {
-			t.Fatal(err)
+		err := cmd.Wait()
+		rep, rerr := checks.ReadReport(&out)
+		if rerr != nil {
+			t.Fatal(rerr)
+		}
+		if err != nil || rep.Interrupted {
+			t.Errorf("Ctrl-C is how a live capture ends: %v, interrupted %v", err, rep.Interrupted)
 		}
 		return name, rep
 	}
