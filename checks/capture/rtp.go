@@ -42,14 +42,44 @@ type rtpKey struct {
 	ssrc     uint32
 }
 
-// nearby is how many streams are found without a look into the map: more than are up
-// at a time in most captures.
-const nearby = 1024
+// nearby is how many streams can be found without a look into the map: so many more than
+// are up at a time in most captures that hardly two share a slot.
+const (
+	nearby     = 1 << nearbyBits
+	nearbyBits = 12
+)
 
 // slot is where a stream is kept near.
-func (k *rtpKey) slot() uint32 {
+func slot(ssrc, ports uint32) uint32 {
 	const golden = 0x9e3779b1 // spreads numbers that lie close together (Knuth, 6.4)
-	return (k.ssrc ^ uint32(k.src.Port())<<16 ^ uint32(k.dst.Port())) * golden >> 22
+	return (ssrc ^ ports) * golden >> (32 - nearbyBits)
+}
+
+func (k *rtpKey) ports() uint32 { return uint32(k.src.Port())<<16 | uint32(k.dst.Port()) }
+
+// addresses are those of IPv4, as Plain has them; 0 for others.
+func (k *rtpKey) addresses() uint64 {
+	if !k.src.Addr().Is4() || !k.dst.Addr().Is4() {
+		return 0
+	}
+	src, dst := k.src.Addr().As4(), k.dst.Addr().As4()
+	return uint64(binary.BigEndian.Uint32(src[:]))<<32 | uint64(binary.BigEndian.Uint32(dst[:]))
+}
+
+// known returns the stream near that a datagram goes on; nil where it may be anything
+// else.
+func (t *rtp) known(p pcap.Plain) *rtpStream {
+	const plain = 2 << 6 // the version, and neither padding, extension nor sources
+	b := p.Payload
+	if len(b) < rtpHeader || b[0] != plain || isRTCP(b) {
+		return nil
+	}
+	ssrc := binary.BigEndian.Uint32(b[8:])
+	s := t.near[slot(ssrc, p.Ports)]
+	if s == nil || s.key.ssrc != ssrc || s.addresses != p.Addresses || s.ports != p.Ports {
+		return nil
+	}
+	return s
 }
 
 // announce notes what a session description says about a stream to come.
@@ -89,7 +119,7 @@ func (t *rtp) packet(d *pcap.Datagram, at int64, rtcp *int) {
 		return
 	}
 	key := rtpKey{d.Src, d.Dst, binary.BigEndian.Uint32(b[8:])}
-	near := &t.near[key.slot()]
+	near := &t.near[slot(key.ssrc, key.ports())]
 	s := *near
 	if s == nil || s.key != key {
 		if s = t.byKey[key]; s == nil {
@@ -124,7 +154,7 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 		})
 	}
 	seq := uint32(binary.BigEndian.Uint16(d.Payload[2:])) | 1<<16
-	s := &rtpStream{key: key, first: seq, next: seq, seen: all}
+	s := &rtpStream{key: key, addresses: key.addresses(), ports: key.ports(), first: seq, next: seq, seen: all}
 	s.Stream = Stream{SSRC: key.ssrc, Src: key.src, Dst: key.dst, First: d.Frame, Begin: at, Rate: usualClock, TTL: d.TTL, FirstSeq: uint16(seq)}
 	if takes := t.media[key.dst]; len(takes) > 0 {
 		s.unasked = !slices.ContainsFunc(takes, func(c Codec) bool { return isEventName(c.Name) })
@@ -141,6 +171,7 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 			}
 		}
 	}
+	s.tick = 1000 / float64(s.Rate)
 	if s.buckets.most = longStrip; len(t.order) >= manyStreams {
 		s.buckets.most = shortStrip
 	}

@@ -36,13 +36,18 @@ const (
 // rtpStream is a stream that is being read.
 type rtpStream struct {
 	Stream
-	key   rtpKey
+	key rtpKey
+	// addresses and ports are those of the key as pcap.Plain has them.
+	addresses uint64
+	ports     uint32
+
 	next  uint32 // extended sequence number that follows the highest
 	first uint32
 	odd   uint16 // what follows a packet that was too late by far
 	seen  uint64 // which of the 64 before next have come
 	run   int    // packets lost in a row before those
 
+	tick     float64 // of the clock, ms
 	jitter   float64
 	sum      float64 // of the jitter after each packet
 	measured int
@@ -180,7 +185,7 @@ func (s *rtpStream) leave(n int) {
 // timing measures a packet of audio against the one before.
 func (s *rtpStream) timing(strip *bucket, step int32, marked bool, stamp uint32, at int64) {
 	ticks := int32(stamp - s.stamp)
-	sent := float64(ticks) * 1000 / float64(s.Rate)
+	sent := float64(ticks) * s.tick
 	if gap := float64(at-s.lastAt) / 1000; gap > s.MaxGapMS {
 		if silent := step == 0 && (marked || sent > longPacket && sent >= gap/2); !silent {
 			s.MaxGapMS, s.MaxGapAt = gap, s.lastAt

@@ -6,8 +6,9 @@ import (
 
 // classicPcap is the format of libpcap (draft-ietf-opsawg-pcap).
 type classicPcap struct {
-	order  binary.ByteOrder
-	header int // bytes of a frame's header
+	big    bool  // the highest byte stands first
+	header int   // bytes of a frame's header
+	unit   int64 // of the fraction of a second, nanoseconds
 }
 
 // The first four bytes, read in the order of the writing machine.
@@ -23,18 +24,29 @@ const (
 )
 
 // classicKind reads the first four bytes of a file.
-func classicKind(b []byte) (c classicPcap, unit ticks, ok bool) {
-	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		switch order.Uint32(b) {
+func classicKind(b []byte) (c classicPcap, ok bool) {
+	for _, c.big = range []bool{false, true} {
+		switch c.number(b) {
 		case magicMicroseconds:
-			return classicPcap{order, classicFrameHeader}, microseconds, true
+			c.header, c.unit = classicFrameHeader, microsecond
 		case magicNanoseconds:
-			return classicPcap{order, classicFrameHeader}, nanoseconds, true
+			c.header, c.unit = classicFrameHeader, 1
 		case magicModified:
-			return classicPcap{order, classicModifiedHeader}, microseconds, true
+			c.header, c.unit = classicModifiedHeader, microsecond
+		default:
+			continue
 		}
+		return c, true
 	}
-	return c, unit, false
+	return c, false
+}
+
+// number reads 4 bytes.
+func (c *classicPcap) number(b []byte) uint32 {
+	if c.big {
+		return be32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
 }
 
 func classic(r *Reader) (format, error) {
@@ -42,7 +54,7 @@ func classic(r *Reader) (format, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, unit, ok := classicKind(b)
+	c, ok := classicKind(b)
 	if !ok {
 		return nil, ErrFormat
 	}
@@ -50,8 +62,8 @@ func classic(r *Reader) (format, error) {
 		return nil, err
 	}
 	// The upper bits tell of frame check sequences.
-	link := Link(c.order.Uint32(b[20:]))
-	r.Interfaces = []Interface{{Link: link, SnapLength: int(c.order.Uint32(b[16:])), ticks: unit}}
+	link := Link(c.number(b[20:]))
+	r.Interfaces = []Interface{{Link: link, SnapLength: int(c.number(b[16:]))}}
 	return &c, nil
 }
 
@@ -60,14 +72,13 @@ func (c *classicPcap) next(r *Reader) error {
 	if err != nil {
 		return err
 	}
-	seconds, part := c.order.Uint32(h), c.order.Uint32(h[4:])
-	kept, length := c.order.Uint32(h[8:]), c.order.Uint32(h[12:])
+	seconds, part := c.number(h), c.number(h[4:])
+	kept, length := c.number(h[8:]), c.number(h[12:])
 	if kept > maxFrame {
 		return r.cut("it claims to hold %d bytes", kept)
 	}
-	i := &r.Interfaces[0]
-	r.frame.Time = int64(seconds)*second + int64(part)*int64(second/i.ticks.perSecond)
-	r.frame.Link, r.frame.Length = i.Link, int(length)
+	r.frame.Time = int64(seconds)*second + int64(part)*c.unit
+	r.frame.Link, r.frame.Length = r.Interfaces[0].Link, int(length)
 	r.frame.Data, err = r.rest(int(kept), "the data of a frame")
 	return err
 }

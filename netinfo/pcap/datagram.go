@@ -55,17 +55,16 @@ const (
 	ACK
 )
 
-// Stats counts frames by what came of them, so that nothing is lost silently.
+// Stats counts the frames that Decode does not return by what came of them, so that
+// nothing is lost silently.
 type Stats struct {
-	Frames      int          // all
-	Cut         int          // of which the capture kept only a part that mattered
-	OtherLink   map[Link]int // of a link type that is not read
-	NotIP       int          // ARP, LLDP, spanning tree …
-	OtherIP     int          // IP that carries neither UDP nor TCP
-	Malformed   int          // headers that contradict themselves
-	Fragments   int          // pieces of IP datagrams
-	Incomplete  int          // datagrams of which pieces are missing
-	First, Last int64        // times, nanoseconds since 1970; 0 without any
+	Cut        int          // of which the capture kept only a part that mattered
+	OtherLink  map[Link]int // of a link type that is not read
+	NotIP      int          // ARP, LLDP, spanning tree …
+	OtherIP    int          // IP that carries neither UDP nor TCP
+	Malformed  int          // headers that contradict themselves
+	Fragments  int          // pieces of IP datagrams
+	Incomplete int          // datagrams of which pieces are missing
 }
 
 // Decoder takes frames apart. The zero value is ready.
@@ -89,13 +88,6 @@ const maxLayers = 16
 // counts which.
 func (x *Decoder) Decode(f *Frame) (d *Datagram, ok bool) {
 	s := &x.Stats
-	s.Frames++
-	if f.Time != 0 {
-		if s.First == 0 || f.Time < s.First {
-			s.First = f.Time
-		}
-		s.Last = max(s.Last, f.Time)
-	}
 	x.d = Datagram{Frame: f.Number, Time: f.Time, Interface: f.Interface, Cut: f.Length > len(f.Data)}
 	layers := 0
 	switch x.link(f.Link, f.Data, &layers) {

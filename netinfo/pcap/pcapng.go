@@ -50,7 +50,7 @@ func (p *pcapng) next(r *Reader) error {
 
 // block reads one block; body is what stands between its two lengths.
 func (p *pcapng) block(r *Reader) (kind uint32, body []byte, err error) {
-	h, err := r.in.Peek(blockFrame)
+	h, err := r.peek(blockFrame)
 	if len(h) == 0 {
 		return 0, nil, io.EOF
 	}
@@ -76,8 +76,7 @@ func (p *pcapng) block(r *Reader) (kind uint32, body []byte, err error) {
 	case padded > maxBlock && (kind == blockPacket || kind == blockSimple || kind == blockOldPacket || kind == blockSection || kind == blockInterface):
 		return 0, nil, r.cut("a block claims to be %d bytes long", length)
 	case padded > maxBlock:
-		n, err := r.in.Discard(int(padded))
-		if r.pos += int64(n); err != nil {
+		if err := r.skip(int(padded)); err != nil {
 			return 0, nil, r.cut("the file ends within a block")
 		}
 		return kind, nil, nil

@@ -35,9 +35,11 @@ const (
 // A Reader reads the frames of one file.
 type Reader struct {
 	in     *bufio.Reader
+	ahead  []byte // in the buffer of in, and not taken yet
+	held   int    // how long ahead was at first
 	close  func()
 	format format
-	pos    int64 // of what has been read
+	pos    int64 // of the beginning of ahead, as it was at first
 	frame  Frame
 	err    error
 
@@ -96,7 +98,7 @@ func IsCapture(in *bufio.Reader) bool {
 	if len(b) < 4 {
 		return false
 	}
-	_, _, ok := classicKind(b)
+	_, ok := classicKind(b)
 	return ok || binary.BigEndian.Uint32(b) == blockSection
 }
 
@@ -130,10 +132,30 @@ func (r *Reader) NextFrame() (*Frame, error) {
 // Close frees what decompressing holds; the file itself belongs to the caller.
 func (r *Reader) Close() { r.close() }
 
+// peek returns the next n bytes, which are valid until the next call; fewer with the
+// error that stands in the way. What the buffer holds is found without asking it.
+func (r *Reader) peek(n int) ([]byte, error) {
+	if n <= len(r.ahead) {
+		return r.ahead[:n], nil
+	}
+	r.drop()
+	b, err := r.in.Peek(n)
+	r.ahead, _ = r.in.Peek(r.in.Buffered())
+	r.held = len(r.ahead)
+	return b, err
+}
+
+// drop lets go of what was taken.
+func (r *Reader) drop() {
+	n, _ := r.in.Discard(r.held - len(r.ahead)) // the buffer holds them
+	r.pos += int64(n)
+	r.ahead, r.held = nil, 0
+}
+
 // take returns the next n bytes, which are valid until the next call. It returns
 // io.EOF where the file ends before the first of them.
 func (r *Reader) take(n int, what string) ([]byte, error) {
-	b, err := r.in.Peek(n)
+	b, err := r.peek(n)
 	if err != nil {
 		if len(b) == 0 && errors.Is(err, io.EOF) {
 			return nil, io.EOF
@@ -143,9 +165,16 @@ func (r *Reader) take(n int, what string) ([]byte, error) {
 		}
 		return nil, r.cut("%v", err)
 	}
-	_, _ = r.in.Discard(n) // they are in the buffer
-	r.pos += int64(n)
+	r.ahead = r.ahead[n:]
 	return b, nil
+}
+
+// skip goes on after the next n bytes.
+func (r *Reader) skip(n int) error {
+	r.drop()
+	n, err := r.in.Discard(n)
+	r.pos += int64(n)
+	return err
 }
 
 // rest is take for what must follow.
@@ -158,7 +187,7 @@ func (r *Reader) rest(n int, what string) ([]byte, error) {
 }
 
 func (r *Reader) cut(format string, args ...any) error {
-	return &CutError{Offset: r.pos, Frame: r.frame.Number, Why: fmt.Sprintf(format, args...)}
+	return &CutError{Offset: r.pos + int64(r.held-len(r.ahead)), Frame: r.frame.Number, Why: fmt.Sprintf(format, args...)}
 }
 
 // setTime turns a count of an interface's ticks into the frame's time.

@@ -2,8 +2,11 @@ package pcap
 
 import "math/bits"
 
-// second is in nanoseconds.
-const second = 1_000_000_000
+// Units of time, nanoseconds.
+const (
+	microsecond = 1000
+	second      = 1_000_000_000
+)
 
 // ticks is the unit of an interface's clock, and what is to be added to it.
 type ticks struct {
@@ -11,10 +14,8 @@ type ticks struct {
 	offset    int64 // seconds
 }
 
-var (
-	microseconds = ticks{perSecond: 1_000_000}
-	nanoseconds  = ticks{perSecond: second}
-)
+// microseconds is the unit where a file says none.
+var microseconds = ticks{perSecond: 1_000_000}
 
 // nanoseconds turns a count into nanoseconds since 1970.
 func (t ticks) nanoseconds(count uint64) int64 {

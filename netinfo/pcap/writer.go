@@ -15,7 +15,7 @@ type Writer struct {
 	like       *Reader
 	started    bool
 	classic    bool
-	ticks      ticks
+	unit       int64  // of a classic file, as classicPcap.unit
 	interfaces []Link // of a pcapng section
 }
 
@@ -40,7 +40,7 @@ func (w *Writer) WriteFrame(f *Frame) error {
 		}
 	}
 	if w.classic {
-		u32(uint32(f.Time/second), uint32(f.Time%second/(second/int64(w.ticks.perSecond))), uint32(len(f.Data)), uint32(f.Length))
+		u32(uint32(f.Time/second), uint32(f.Time%second/w.unit), uint32(len(f.Data)), uint32(f.Length))
 		return w.write(b, f.Data)
 	}
 	padding := make([]byte, -len(f.Data)&3)
@@ -51,23 +51,23 @@ func (w *Writer) WriteFrame(f *Frame) error {
 
 // begin writes the header of the file, section or interface that f is the first of.
 func (w *Writer) begin(f *Frame) error {
-	_, classic := w.like.format.(*classicPcap)
+	like, classic := w.like.format.(*classicPcap)
 	switch {
 	case !w.started:
 		w.started, w.classic = true, classic
 		if !classic {
 			return errors.Join(w.section(), w.describe(f.Interface))
 		}
-		w.ticks, w.interfaces = w.like.Interfaces[0].ticks, []Link{f.Link}
+		w.unit, w.interfaces = like.unit, []Link{f.Link}
 		magic := uint32(magicMicroseconds)
-		if w.ticks == nanoseconds {
+		if w.unit == 1 {
 			magic = magicNanoseconds
 		}
 		b := binary.LittleEndian.AppendUint32(nil, magic)
 		b = append(b, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 		b = binary.LittleEndian.AppendUint32(b, maxFrame)
 		return w.write(binary.LittleEndian.AppendUint32(b, uint32(f.Link)))
-	case w.classic != classic || classic && (f.Link != w.interfaces[0] || w.like.Interfaces[0].ticks != w.ticks):
+	case w.classic != classic || classic && (f.Link != w.interfaces[0] || like.unit != w.unit):
 		return ErrMixed
 	case classic:
 		return nil
