@@ -24,7 +24,7 @@ type Check struct {
 	Bundle  bool          // "check --root" answers it too: a saved machine tells all it needs
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
-	judge   func(json.RawMessage, *netinfo.Host, Others) (Judgement, error)
+	judge   func(raw json.RawMessage, own bool, h *netinfo.Host, others Others) (Judgement, error)
 	settle  func(json.RawMessage) (json.RawMessage, error) // see Settle; nil: nothing to settle
 
 	observes string          // the version of what it observes

@@ -181,9 +181,13 @@ func define[O any](c *Check, observe func(context.Context, *Env) (O, error), jud
 			return json.Marshal(any(o).(settler[O]).Settle())
 		}
 	}
-	c.judge = func(raw json.RawMessage, h *netinfo.Host, others Others) (Judgement, error) {
+	c.judge = func(raw json.RawMessage, own bool, h *netinfo.Host, others Others) (Judgement, error) {
 		var o O
-		if err := decodeStrictly(raw, &o); err != nil {
+		read := decodeStrictly
+		if own {
+			read = decodeOwn
+		}
+		if err := read(raw, &o); err != nil {
 			return Judgement{}, fmt.Errorf("reading what %s observed: %w", c.ID, err)
 		}
 		j := judge(o, h, others)

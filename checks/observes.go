@@ -98,12 +98,20 @@ func (s shaper) writeStruct(t reflect.Type) {
 // errForeign is an observation that this version of the program did not write.
 var errForeign = errors.New("it does not have the form that this program writes")
 
+// decodeOwn reads what this run has observed.
+func decodeOwn(raw json.RawMessage, into any) error {
+	if json.Unmarshal(raw, into) != nil {
+		return errForeign
+	}
+	return nil
+}
+
 // decodeStrictly reads what was observed. Writing it again must give the same
 // JSON: a field that is unknown here, or one that is missing there, would
 // otherwise be judged as something that was looked at and not found.
 func decodeStrictly(raw json.RawMessage, into any) error {
-	if err := json.Unmarshal(raw, into); err != nil {
-		return errForeign
+	if err := decodeOwn(raw, into); err != nil {
+		return err
 	}
 	again, err := json.Marshal(into)
 	if err != nil {

@@ -145,7 +145,7 @@ func (c *Check) observePatiently(ctx context.Context, env *Env, u *uses) (json.R
 		if far == nil || far.Untold != "" || err != nil || try == mostTries {
 			return raw, err
 		}
-		if j, jerr := c.judge(raw, &netinfo.Host{}, alone); jerr != nil || !j.busy {
+		if j, jerr := c.judge(raw, true, &netinfo.Host{}, alone); jerr != nil || !j.busy {
 			return raw, err
 		}
 		pause := pauseBetween

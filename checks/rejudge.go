@@ -84,7 +84,7 @@ func judgeOne(res *Result, c *Check, rep *Report) {
 		res.say(Inconclusive, "checks.summary.nothing-observed", words.Say("checks.reason.nothing-observed", words.Args{"check": c.ID}))
 		return
 	}
-	j, err := c.judge(res.Observed, rep.Host, rep.Result)
+	j, err := c.judge(res.Observed, res.own, rep.Host, rep.Result)
 	if err != nil {
 		res.say(Error, "checks.summary.unjudged", platform.Words(err).Message())
 		return

@@ -155,6 +155,7 @@ type Result struct {
 	NotFound []string `json:"not_found,omitempty"`
 
 	explains Reach // of the judgement
+	own      bool  // this run has observed it
 
 	// failure of observe, kept so that a report judged again does not forget it
 	ObserveError *ObserveError `json:"observe_error,omitempty"`

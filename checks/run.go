@@ -120,7 +120,7 @@ func observe(ctx context.Context, c *Check, env *Env) (res Result) {
 	raw, err := c.observePatiently(ctx, env, u)
 	res.NotFound = u.notFound()
 	if raw != nil {
-		res.Observed = raw
+		res.Observed, res.own = raw, true
 	}
 	if err != nil {
 		res.ObserveError = &ObserveError{Kind: errorKind(ctx, err), Text: platform.Words(err)}
