@@ -12,11 +12,11 @@ import (
 // Changes writes one line for a repeated run, and below it what is other than
 // before: statuses, facts, faults that came and went.
 func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
-	before, err := quoted(before)
+	before, err := quoted(before, false)
 	if err != nil {
 		return err
 	}
-	if now, err = quoted(now); err != nil {
+	if now, err = quoted(now, false); err != nil {
 		return err
 	}
 	p := newPage(w, o)

@@ -11,12 +11,23 @@ import (
 
 // quoted returns a copy of r in which every string is safe to print. What a
 // renderer for people shows is taken from such a copy, so that no field can be
-// forgotten. Raw observations, which none of them shows, are left out.
-func quoted(r *checks.Report) (*checks.Report, error) {
+// forgotten. What none of them shows is left out: raw observations, facts that are not
+// drawn, and the rows of tables beyond a few, unless all are shown.
+func quoted(r *checks.Report, allRows bool) (*checks.Report, error) {
 	c := *r
 	c.Results = slices.Clone(r.Results)
 	for i := range c.Results {
-		c.Results[i].Observed = nil
+		res := &c.Results[i]
+		res.Observed = nil
+		if !slices.Contains([]string{"nat", "sip-alg", "blocked"}, res.Check) { // see the users of Facts
+			res.Facts = nil
+		}
+		if !allRows {
+			res.Tables = slices.Clone(res.Tables)
+			for k := range res.Tables {
+				fewOf(&res.Tables[k])
+			}
+		}
 	}
 	tree, err := treeOf(&c)
 	if err != nil {

@@ -41,7 +41,7 @@ type junitOutcome struct {
 // for "could not be told": it becomes an error, since no failure and no
 // success was seen.
 func JUnit(w io.Writer, r *checks.Report, l words.Lang) error {
-	r, err := quoted(r)
+	r, err := quoted(r, false)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // fault with its proof and cures. Whatever strangers sent stands in code spans
 // or with its markup escaped.
 func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
-	r, err := quoted(r)
+	r, err := quoted(r, false)
 	if err != nil {
 		return err
 	}

@@ -23,13 +23,12 @@ func (p *page) tables(r *checks.Report, o TextOptions) {
 	numbers := faultNumbers(r)
 	for i, res := range r.Results {
 		for _, t := range res.Tables {
-			rows, left := chosenRows(t, o)
-			table := p.tableCells(t, rows, numbers[i])
+			table := p.tableCells(t, numbers[i])
 			p.end()
 			p.prose(bold, "", t.Title)
 			p.tableRows(t, table)
-			if left > 0 {
-				p.prose(dim, gap, p.say("and-rows", words.Args{"n": left, "verbose": o.Verbose}))
+			if t.Left > 0 {
+				p.prose(dim, gap, p.say("and-rows", words.Args{"n": t.Left, "verbose": o.Verbose}))
 			}
 		}
 	}
@@ -58,11 +57,11 @@ func faultNumbers(r *checks.Report) [][]int {
 	return out
 }
 
-// chosenRows are those that are shown, in their order: with a fault first, when
-// there are too many.
-func chosenRows(t checks.Table, o TextOptions) (rows []checks.Row, left int) {
-	if o.Verbose || len(t.Rows) <= fewRows {
-		return t.Rows, t.Left
+// fewOf leaves the first rows of a table, in their order: those with a fault before
+// others, when there are too many.
+func fewOf(t *checks.Table) {
+	if len(t.Rows) <= fewRows {
+		return
 	}
 	shown := make([]bool, len(t.Rows))
 	n := 0
@@ -74,23 +73,25 @@ func chosenRows(t checks.Table, o TextOptions) (rows []checks.Row, left int) {
 			}
 		}
 	}
+	t.Left += len(t.Rows) - n
+	few := make([]checks.Row, 0, n)
 	for i := range t.Rows {
 		if shown[i] {
-			rows = append(rows, t.Rows[i])
+			few = append(few, t.Rows[i])
 		}
 	}
-	return rows, len(t.Rows) - n + t.Left
+	t.Rows = few
 }
 
 // tableCells are the cells of a table below its heading; the last column, where some
 // row has it, is the number of the fault.
-func (p *page) tableCells(t checks.Table, rows []checks.Row, numbers []int) [][]string {
+func (p *page) tableCells(t checks.Table, numbers []int) [][]string {
 	head := make([]string, 0, len(t.Columns)+1)
 	for _, c := range t.Columns {
 		head = append(head, c.Title)
 	}
 	out, some := [][]string{append(head, p.say("column-fault", nil))}, false
-	for _, r := range rows {
+	for _, r := range t.Rows {
 		line, number := make([]string, len(head)+1), ""
 		copy(line, r.Cells[:min(len(r.Cells), len(head))])
 		if r.Finding > 0 && r.Finding <= len(numbers) && numbers[r.Finding-1] > 0 {
@@ -214,9 +215,8 @@ func (p *page) markdownTables(r *checks.Report) {
 	numbers := faultNumbers(r)
 	for i, res := range r.Results {
 		for _, t := range res.Tables {
-			rows, left := chosenRows(t, TextOptions{})
 			p.line(plain, "\n## "+escapeMarkdown(t.Title)+"\n")
-			for n, line := range p.tableCells(t, rows, numbers[i]) {
+			for n, line := range p.tableCells(t, numbers[i]) {
 				for k := range line {
 					line[k] = escapeMarkdown(line[k])
 				}
@@ -225,8 +225,8 @@ func (p *page) markdownTables(r *checks.Report) {
 					p.line(plain, "|"+strings.Repeat(" --- |", len(line)))
 				}
 			}
-			if left > 0 {
-				p.line(plain, "\n"+escapeMarkdown(p.say("and-rows", words.Args{"n": left, "verbose": true})))
+			if t.Left > 0 {
+				p.line(plain, "\n"+escapeMarkdown(p.say("and-rows", words.Args{"n": t.Left, "verbose": true})))
 			}
 		}
 	}

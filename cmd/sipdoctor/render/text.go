@@ -30,7 +30,7 @@ type TextOptions struct {
 // one line a check, then each fault with proof and cure. It fits the page;
 // commands are never broken.
 func Text(w io.Writer, r *checks.Report, o TextOptions) error {
-	r, err := quoted(r)
+	r, err := quoted(r, o.Verbose)
 	if err != nil {
 		return err
 	}
