@@ -110,6 +110,9 @@ func (v *view) echo(m, a *Message) (out []sign) {
 		code sip.Code
 		x, y Party
 	}{{sip.FromChanged, m.From, a.From}, {sip.ToChanged, m.To, a.To}} {
+		if p.x.URI == p.y.URI {
+			continue
+		}
 		hx, _ := hostOf(p.x.URI)
 		hy, _ := hostOf(p.y.URI)
 		if x, y := literal(hx), literal(hy); swapped(m, x, y) {

@@ -59,10 +59,12 @@ func (t *transaction) mismatch(far ability) (offer, answer *Message, variant str
 		return nil, nil, ""
 	}
 	code := t.final()
-	meaning, _ := netinfo.ExplainSIP(code, t.finalTo.Phrase)
+	if code >= 300 {
+		if meaning, _ := netinfo.ExplainSIP(code, t.finalTo.Phrase); !strings.Contains(meaning.Class, "codec") {
+			return nil, nil, ""
+		}
+	}
 	switch {
-	case code >= 300 && (meaning.Vendor && !strings.Contains(meaning.Class, "codec") || !strings.Contains(meaning.Class, "codec")):
-		return nil, nil, ""
 	case code >= 300 && offer.SDP.has("image"): // faxRefused tells
 		return nil, nil, ""
 	case code >= 300 && offer.SDP.encrypted() && !far.encrypted:

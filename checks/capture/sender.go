@@ -61,13 +61,15 @@ func senders(v *view) []checks.Finding {
 // mute is a sender of digital silence.
 func (v *view) mute(d *direction, p part) (checks.Finding, bool) {
 	audio := p.Packets - p.events(v)
-	f := checks.Finding{
+	if !d.wanted || d.held() || p.Silent < leastSilence || p.Silent*100 < mostlySilent*audio {
+		return checks.Finding{}, false
+	}
+	return checks.Finding{
 		ID: "capture.silent-audio", Severity: checks.Warning, Confidence: checks.Certain, Subject: d.from.name(),
 		Evidence: []checks.Evidence{checks.Proof(words.Say("capture.evidence.stream", words.Args{"from": p.Src, "to": p.Dst}), nil,
 			words.Say("capture.evidence.silence", words.Args{"silent": p.Silent, "n": audio, "byte": fmt.Sprintf("0x%02x", p.SilentByte), "frame": p.First}))},
 		Args: words.Args{"from": whoAddr(d.from.said.Src), "to": whoAddr(d.to.said.Src)},
-	}
-	return f, d.wanted && !d.held() && p.Silent >= leastSilence && p.Silent*100 >= mostlySilent*audio
+	}, true
 }
 
 // events is how many packets of a stream carry keys.
