@@ -56,6 +56,7 @@ type Inputs struct {
 	UDPPorts  string         `json:"udp_ports,omitempty"` // of why: "5060,10000-20000"; empty: the SIP and RTP ports
 	TCPPorts  string         `json:"tcp_ports,omitempty"`
 	Root      string         `json:"root,omitempty"`  // the support bundle that was read instead of the machine
+	On        string         `json:"on,omitempty"`    // the machine that was read over SSH instead: "root@pbx.example.net"
 	Admin     netip.Addr     `json:"admin,omitzero"`  // who asks, logged in over SSH
 	Files     []string       `json:"files,omitempty"` // evidence, as typed
 	// TakenFor is what diagnose took each of them for.

@@ -282,6 +282,8 @@ func aboutOf(s System) AboutBundle {
 	switch s := beneath(s).(type) {
 	case *thisSystem:
 		return AboutBundle{OS: runtime.GOOS, Arch: runtime.GOARCH, Admin: SSHClient()}
+	case *Remote:
+		return AboutBundle{OS: "linux", Admin: s.client}
 	case *bundle:
 		about := s.about
 		about.OS = cmp.Or(about.OS, "linux")

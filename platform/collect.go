@@ -77,7 +77,7 @@ func (c *Collector) Open(name string) (fs.File, error) {
 // it is in truth is asked of the open file: its name may lead elsewhere by now.
 func (c *Collector) take(name string, f fs.File) error {
 	why := ""
-	if file, ok := f.(*os.File); ok && c.Live() {
+	if file, ok := f.(*os.File); ok && IsHere(c) {
 		why = notForBundles(name, placeOf(file, name), c.known...)
 	}
 	var data []byte

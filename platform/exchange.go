@@ -64,7 +64,8 @@ func (s *thisSystem) Exchange(ctx context.Context, x Exchange) ([]Answer, error)
 	err := s.stuck.check(x.Socket)
 	var answers []Answer
 	if err == nil {
-		answers, err = converse(ctx, x)
+		d := net.Dialer{Timeout: dialLimit}
+		answers, err = converse(ctx, x, d.DialContext)
 	}
 	s.stuck.learn(x.Socket, err)
 	for _, a := range answers {
@@ -81,15 +82,25 @@ func (s *thisSystem) interview(ctx context.Context, x Exchange) ([]Answer, error
 	if err := s.stuck.check(x.Program); err != nil {
 		return nil, fmt.Errorf("asking %s: %w", x.Program, err)
 	}
-	input := []byte{}
-	for _, q := range x.Questions {
-		input = append(input, q.Request...)
-	}
-	out, err := runProgram(ctx, limits{output: x.Limit, patience: s.stuck.patienceFor(x.Program)}, append(input, x.Goodbye...), x.Program, x.Command...)
+	out, err := runProgram(ctx, limits{output: x.Limit, patience: s.stuck.patienceFor(x.Program)}, x.input(), x.Program, x.Command...)
 	s.stuck.learn(x.Program, err)
 	if err != nil {
 		return nil, privilegeOf(err)
 	}
+	return x.answers(out)
+}
+
+// input is what x.Program is asked.
+func (x *Exchange) input() []byte {
+	input := []byte{}
+	for _, q := range x.Questions {
+		input = append(input, q.Request...)
+	}
+	return append(input, x.Goodbye...)
+}
+
+// answers are those in what x.Program printed.
+func (x *Exchange) answers(out []byte) ([]Answer, error) {
 	parts, err := x.Split(out, len(x.Questions))
 	if err == nil && len(parts) != len(x.Questions) {
 		err = fmt.Errorf("%d answers to %d questions", len(parts), len(x.Questions))
@@ -105,7 +116,7 @@ func (s *thisSystem) interview(ctx context.Context, x Exchange) ([]Answer, error
 }
 
 // converse puts the questions of x over its socket.
-func converse(ctx context.Context, x Exchange) ([]Answer, error) {
+func converse(ctx context.Context, x Exchange, dial func(ctx context.Context, network, address string) (net.Conn, error)) ([]Answer, error) {
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, conversationPatience)
 	defer cancel()
@@ -120,8 +131,7 @@ func converse(ctx context.Context, x Exchange) ([]Answer, error) {
 		}
 		return err
 	}
-	d := net.Dialer{Timeout: dialLimit}
-	c, err := d.DialContext(limited, "unix", x.Socket)
+	c, err := dial(limited, "unix", x.Socket)
 	if err != nil {
 		return nil, late(err)
 	}

@@ -42,8 +42,15 @@ type System interface {
 	// collector could. On Windows it means an elevated administrator.
 	Root() bool
 
-	// Live reports whether this is the machine the program runs on.
+	// Live reports whether the machine itself answers: what is not found is not there.
+	// Of a bundle, perhaps nobody collected it.
 	Live() bool
+}
+
+// IsHere reports whether s is the machine that the program runs on.
+func IsHere(s System) bool {
+	_, here := beneath(s).(*thisSystem)
+	return here
 }
 
 // ThisSystem returns the machine that the program runs on.
@@ -189,7 +196,7 @@ func tail(f fs.File, limit int64) (b []byte, cut bool, err error) {
 // kernel's nftables rules, which iptables-nft uses too. Known is false where
 // there is none: on other systems and in bundles, which do not change.
 func FilterGeneration(s System) (generation uint32, known bool) {
-	if _, ok := beneath(s).(*thisSystem); !ok {
+	if !IsHere(s) {
 		return 0, false
 	}
 	return filterGeneration()

@@ -13,13 +13,13 @@ ls /usr/lib/*/kamailio/modules/websocket.so >/dev/null 2>&1 || missing="$missing
 [ -d /usr/lib/python3/dist-packages/gi ] || missing="$missing python3-gi"
 [ -d /usr/lib/python3/dist-packages/dbus ] || missing="$missing python3-dbus"
 
-# Firewalls that would take this machine over once they are installed, and at
-# its next start at the latest, are only unpacked, into the user's cache; the
+# Firewalls and servers that would take this machine over, or open it, once they
+# are installed, and at its next start at the latest, are only unpacked, into the user's cache; the
 # tests lay them over a server of the lab.
 unpack() {
 	command -v apt-get >/dev/null 2>&1 || return 0
 	cache="${XDG_CACHE_HOME:-$HOME/.cache}/sipdoctor-lab"
-	packages="ufw firewalld python3-firewall python3-nftables python3-cap-ng crowdsec crowdsec-firewall-bouncer"
+	packages="ufw firewalld python3-firewall python3-nftables python3-cap-ng crowdsec crowdsec-firewall-bouncer openssh-server libwrap0"
 	[ "$(cat "$cache/root/packages" 2>/dev/null)" = "$packages" ] && return 0
 	echo "unpacking $packages"
 	rm -rf "$cache/root" "$cache/debs"

@@ -81,7 +81,7 @@ func (o *signallingOptions) readAccount(ctx context.Context, s streams) (*checks
 	if err != nil {
 		return nil, err
 	}
-	word, err := o.password(ctx, s, a)
+	word, err := s.secret(ctx, o.passwordFile, a.User+"@"+a.Domain, usage("say.password-missing", words.Args{"variable": passwordVar}))
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +95,18 @@ func (o *signallingOptions) readAccount(ctx context.Context, s streams) (*checks
 	return a, nil
 }
 
-func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.Account) ([]byte, error) {
+// secret reads a password: from a file, the environment, or who sits at the terminal;
+// missing is the error where there is nobody.
+func (s streams) secret(ctx context.Context, file, of string, missing error) ([]byte, error) {
 	switch {
-	case o.passwordFile == "-":
+	case file == "-":
 		b, err := io.ReadAll(io.LimitReader(s.In, maxPassword))
 		if err != nil {
 			return nil, failure("say.reading-password", words.Args{"why": cause(err)})
 		}
 		return firstLine(b), nil
-	case o.passwordFile != "":
-		b, err := platform.ReadSmallFile(o.passwordFile, maxPassword)
+	case file != "":
+		b, err := platform.ReadSmallFile(file, maxPassword)
 		if err != nil {
 			return nil, usage("say.password-file", words.Args{"why": cause(err)})
 		}
@@ -114,9 +116,9 @@ func (o *signallingOptions) password(ctx context.Context, s streams, a *checks.A
 	}
 	f, ok := s.In.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, usage("say.password-missing", words.Args{"variable": passwordVar})
+		return nil, missing
 	}
-	fmt.Fprint(s.Err, s.say("say.ask-password", words.Args{"account": a.User + "@" + a.Domain}), " ")
+	fmt.Fprint(s.Err, s.say("say.ask-password", words.Args{"account": of}), " ")
 	b, err := readHidden(ctx, int(f.Fd()))
 	fmt.Fprintln(s.Err)
 	return b, err

@@ -25,6 +25,7 @@ func newPBXCommand(s streams) *cobra.Command {
 		Example: `  sudo sipdoctor pbx
   sudo sipdoctor pbx --profile megafon-vats
   sudo sipdoctor pbx --collect bundle.tar.gz
+  sipdoctor pbx --on root@pbx.example.net
   sipdoctor pbx --root bundle.tar.gz`,
 		ValidArgsFunction: s.completeChecks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args) },
@@ -49,14 +50,15 @@ func (o *pbxOptions) run(ctx context.Context, s streams, named []string) error {
 	if err != nil {
 		return err
 	}
-	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}
+	in := checks.Inputs{Checks: named, Skip: o.skip, Profile: o.profile, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root, On: o.machine()}
 	if err := addProfile(&in); err != nil {
 		return err
 	}
-	sys, err := o.system()
+	sys, done, err := o.system(ctx, s)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if in.Profile != "" && platform.IsRedacted(sys) {
 		return usage("say.profile-redacted", words.Args{"bundle": o.root})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"runtime"
@@ -20,37 +21,45 @@ import (
 // serverOptions are the flags of the commands that look at a PBX from inside.
 type serverOptions struct {
 	reporting
+	remoteOptions
 	root     string
 	udp, tcp string
 }
 
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	o.reporting.addFlags(cmd)
+	o.remoteOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.root, "root", "", "")
 	f.StringVar(&o.udp, "udp", "", "")
 	f.StringVar(&o.tcp, "tcp", "", "")
 }
 
-// system is the machine to look at.
-func (o *serverOptions) system() (platform.System, error) {
+// system is the machine to look at; whoever has read it calls done.
+func (o *serverOptions) system(ctx context.Context, s streams) (sys platform.System, done func(), err error) {
+	done = func() {}
+	if o.on != "" {
+		return o.dial(ctx, s)
+	}
 	if o.root == "" {
 		if runtime.GOOS != "linux" {
-			return nil, usage("say.not-linux", words.Args{"os": runtime.GOOS})
+			return nil, done, usage("say.not-linux", words.Args{"os": runtime.GOOS})
 		}
-		return platform.ThisSystem(), nil
+		return platform.ThisSystem(), done, nil
 	}
-	sys, err := platform.OpenBundle(o.root)
-	if err != nil {
-		return nil, usageOf(err)
+	if sys, err = platform.OpenBundle(o.root); err != nil {
+		return nil, done, usageOf(err)
 	}
-	return sys, nil
+	return sys, done, nil
 }
 
 // validate refuses what cannot be meant, before anything is read.
 func (o *serverOptions) validate() error {
-	if err := o.reporting.validate(); err != nil {
+	if err := cmp.Or(o.reporting.validate(), o.remoteOptions.validate()); err != nil {
 		return err
+	}
+	if o.on != "" && o.root != "" {
+		return exclusive("--on", "--root")
 	}
 	for flag, list := range map[string]string{"--udp": o.udp, "--tcp": o.tcp} {
 		for part := range strings.SplitSeq(list, ",") { // "5060,10000-20000"
@@ -98,7 +107,7 @@ func addressHint(s string) words.Text {
 
 // look looks at a machine from inside, and shows what it does.
 func (o *reporting) look(ctx context.Context, s streams, command string, list []*checks.Check, in checks.Inputs, sys platform.System) *checks.Report {
-	in.Admin, in.Sudo = platform.Administrator(sys), sys.Live() && platform.UnderSudo()
+	in.Admin, in.Sudo = platform.Administrator(sys), platform.IsHere(sys) && platform.UnderSudo()
 	p := newProgress(s, o.quiet, "say.progress-reading")
 	defer p.end()
 	return runServer(ctx, command, list, in, sys, p)
@@ -110,7 +119,7 @@ func runServer(ctx context.Context, command string, list []*checks.Check, in che
 	// is read by the checks.
 	host := func(ctx context.Context) (*netinfo.Host, error) { return netinfo.ReadHost(ctx, sys, netip.Addr{}), nil }
 	env := &checks.Env{Inputs: in, Host: host, System: sys, OnProgress: p.take}
-	if sys.Live() {
+	if platform.IsHere(sys) {
 		env.Net = platform.Real(platform.RealOptions{})
 	}
 	r := checks.Run(ctx, list, env, checks.Meta{Tool: thisTool(), Command: command})

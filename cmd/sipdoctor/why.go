@@ -17,6 +17,7 @@ func newWhyCommand(s streams) *cobra.Command {
 		Example: `  sudo sipdoctor why 198.51.100.7
   sudo sipdoctor why 198.51.100.0/24 2001:db8::7
   sudo sipdoctor why 198.51.100.7 --udp 5060 --format json
+  sipdoctor why 198.51.100.7 --on root@pbx.example.net
   sipdoctor why 198.51.100.7 --root bundle.tar.gz`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -43,9 +44,10 @@ func (o *serverOptions) why(ctx context.Context, s streams, args []string) error
 		}
 		addresses = append(addresses, p)
 	}
-	sys, err := o.system()
+	sys, done, err := o.system(ctx, s)
 	if err != nil {
 		return err
 	}
-	return o.finish(ctx, s, o.look(ctx, s, "why", []*checks.Check{blocked.Check()}, checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root}, sys))
+	defer done()
+	return o.finish(ctx, s, o.look(ctx, s, "why", []*checks.Check{blocked.Check()}, checks.Inputs{Addresses: addresses, UDPPorts: o.udp, TCPPorts: o.tcp, Root: o.root, On: o.machine()}, sys))
 }

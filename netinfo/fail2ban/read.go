@@ -79,7 +79,7 @@ func localZone(s platform.System) *time.Location {
 			return zone
 		}
 	}
-	if s.Live() {
+	if platform.IsHere(s) {
 		return time.Local
 	}
 	return time.UTC

@@ -1,0 +1,308 @@
+package platform
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/sipdoctor/sipdoctor/platform/command"
+)
+
+// sshPatience bounds the wait for an SSH server: to log in, and for what any shell
+// answers at once.
+const sshPatience = 15 * time.Second
+
+// Login says how to come to a machine over SSH.
+type Login struct {
+	User, Host string
+	Port       uint16 // 0: 22
+	// HostKey is the SHA-256 fingerprint that its key must have ("SHA256:…"); empty:
+	// known_hosts decides.
+	HostKey string
+	// Identity is a file with a private key; empty: the agent and the usual files.
+	Identity string
+	// Password asks for the password, at most once; what says what it opens. An error
+	// ends the login. Nil: there is none.
+	Password func(ctx context.Context, what string) (string, error)
+}
+
+// ParseLogin reads "ssh://user@host:port" or "user@host". Without a user it is who runs
+// this program, as with ssh.
+func ParseLogin(s string) (Login, error) {
+	rest := strings.TrimPrefix(s, "ssh://")
+	name, host, ok := strings.Cut(rest, "@")
+	if !ok {
+		name, host = "", rest
+	}
+	l := Login{User: name, Host: host}
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return l, fmt.Errorf("%q is no port", port)
+		}
+		l.Host, l.Port = h, uint16(n)
+	}
+	l.Host = strings.Trim(l.Host, "[]")
+	_, err := netip.ParseAddr(l.Host)
+	if l.Host == "" || err != nil && strings.Trim(l.Host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" || strings.HasPrefix(l.Host, "-") {
+		return l, fmt.Errorf("%q is no host", l.Host)
+	}
+	if l.User == "" {
+		if ok {
+			return l, errors.New("there is no user before the @")
+		}
+		u, err := user.Current()
+		if err != nil {
+			return l, err
+		}
+		l.User = u.Username
+	}
+	return l, nil
+}
+
+func (l Login) address() string {
+	return net.JoinHostPort(l.Host, strconv.Itoa(int(cmp.Or(l.Port, 22))))
+}
+
+// Name is the machine as people write it.
+func (l Login) Name() string {
+	if l.Port != 0 && l.Port != 22 {
+		return l.User + "@" + l.address()
+	}
+	return l.User + "@" + l.Host
+}
+
+// Command is how a person logs in there.
+func (l Login) Command() string {
+	words := []string{"ssh"}
+	if l.Port != 0 && l.Port != 22 {
+		words = append(words, "-p", strconv.Itoa(int(l.Port)))
+	}
+	return command.Quote(append(words, l.User+"@"+l.Host)...)
+}
+
+// HostKeyError is a key that nobody vouches for. Nothing was sent to its machine but who
+// we are.
+type HostKeyError struct {
+	Host        string
+	Fingerprint string // SHA-256, as "ssh-keygen -l" prints it
+	Changed     bool   // another one is known
+}
+
+func (e *HostKeyError) Error() string {
+	if e.Changed {
+		return fmt.Sprintf("the host key of %s has changed to %s", e.Host, e.Fingerprint)
+	}
+	return fmt.Sprintf("the host key of %s is not known: %s", e.Host, e.Fingerprint)
+}
+
+// ErrLogin means that an SSH server takes none of the keys and passwords that it was
+// offered.
+var ErrLogin = errors.New("the login was refused")
+
+// DialRemote logs in. Each key is offered once, and one password.
+func DialRemote(ctx context.Context, l Login) (*Remote, error) {
+	r, err := dialRemote(ctx, l)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", l.Name(), err)
+	}
+	return r, nil
+}
+
+func dialRemote(ctx context.Context, l Login) (*Remote, error) {
+	check, algorithms, err := l.hostKey()
+	if err != nil {
+		return nil, err
+	}
+	methods, closer, err := l.methods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closer()
+	d := net.Dialer{Timeout: sshPatience}
+	c, err := d.DialContext(ctx, "tcp", l.address())
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), &ssh.ClientConfig{
+		User: l.User, Auth: methods, HostKeyCallback: check, HostKeyAlgorithms: algorithms, Timeout: sshPatience,
+	})
+	if err != nil {
+		c.Close()
+		switch key, ok := errors.AsType[*HostKeyError](err); {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case ok:
+			return nil, key
+		case strings.Contains(err.Error(), "unable to authenticate"):
+			return nil, ErrLogin
+		}
+		return nil, err
+	}
+	r, err := newRemote(ctx, ssh.NewClient(conn, channels, requests))
+	if err != nil {
+		conn.Close()
+	}
+	return r, err
+}
+
+// hostKey is what decides about a host's key, and of which kinds the keys are that are
+// known.
+func (l Login) hostKey() (check ssh.HostKeyCallback, algorithms []string, err error) {
+	if l.HostKey != "" {
+		return func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			if got := ssh.FingerprintSHA256(key); got != l.HostKey {
+				return &HostKeyError{Host: l.Host, Fingerprint: got, Changed: true}
+			}
+			return nil
+		}, nil, nil
+	}
+	files := []string{"/etc/ssh/ssh_known_hosts"}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append(files, filepath.Join(home, ".ssh", "known_hosts"))
+	}
+	files = slices.DeleteFunc(files, func(name string) bool {
+		_, err := os.Stat(name)
+		return err != nil
+	})
+	known, err := knownhosts.New(files...)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Asked about a key that nobody has, it names those that it knows.
+	var want *knownhosts.KeyError
+	if errors.As(known(l.address(), &net.TCPAddr{}, noKey{}), &want) {
+		for _, k := range want.Want {
+			algorithms = append(algorithms, algorithmsOf(k.Key.Type())...)
+		}
+	}
+	return func(host string, remote net.Addr, key ssh.PublicKey) error {
+		err := known(host, remote, key)
+		var unknown *knownhosts.KeyError
+		if errors.As(err, &unknown) {
+			return &HostKeyError{Host: l.Host, Fingerprint: ssh.FingerprintSHA256(key), Changed: len(unknown.Want) > 0}
+		}
+		return err
+	}, algorithms, nil
+}
+
+// algorithmsOf are the signatures that a kind of key makes (RFC 8332 for RSA).
+func algorithmsOf(kind string) []string {
+	if kind == ssh.KeyAlgoRSA {
+		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
+	return []string{kind}
+}
+
+// noKey is a key that no file of known hosts holds.
+type noKey struct{}
+
+func (noKey) Type() string                        { return "none" }
+func (noKey) Marshal() []byte                     { return []byte("none") }
+func (noKey) Verify([]byte, *ssh.Signature) error { return errors.ErrUnsupported }
+
+// methods are the ways to log in: keys first, then a password.
+func (l Login) methods(ctx context.Context) (list []ssh.AuthMethod, closer func(), err error) {
+	var signers []ssh.Signer
+	closer = func() {}
+	if l.Identity == "" {
+		if socket := os.Getenv("SSH_AUTH_SOCK"); socket != "" {
+			if c, err := net.Dial("unix", socket); err == nil {
+				closer = func() { c.Close() }
+				signers, _ = agent.NewClient(c).Signers() // an agent that answers nothing has no keys
+			}
+		}
+	}
+	own, err := l.identities(ctx)
+	if err != nil {
+		closer()
+		return nil, nil, err
+	}
+	signers = append(signers, own...)
+	if len(signers) > 0 {
+		list = append(list, ssh.PublicKeys(signers...))
+	}
+	if l.Password != nil {
+		asked := false
+		once := func() (string, error) {
+			if asked {
+				return "", ErrLogin
+			}
+			asked = true
+			return l.Password(ctx, l.Name())
+		}
+		list = append(list, ssh.PasswordCallback(once), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			answers := make([]string, len(questions))
+			switch len(questions) {
+			case 0:
+				return answers, nil
+			case 1:
+				answers[0], err = once()
+				return answers, err
+			}
+			return nil, ErrLogin // it asks for more than a password
+		}))
+	}
+	return list, closer, nil
+}
+
+// identities are the keys in files. One of the usual files that cannot be read, or needs
+// a passphrase, is passed over; the one that was named is not.
+func (l Login) identities(ctx context.Context) (list []ssh.Signer, err error) {
+	if l.Identity != "" {
+		key, err := l.identity(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("the key in %s: %w", l.Identity, err)
+		}
+		return []ssh.Signer{key}, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, nil
+	}
+	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+		b, err := ReadSmallFile(filepath.Join(home, ".ssh", name), maxIdentity)
+		if err != nil {
+			continue
+		}
+		if key, err := ssh.ParsePrivateKey(b); err == nil {
+			list = append(list, key)
+		}
+	}
+	return list, nil
+}
+
+// maxIdentity is more than any private key takes, bytes.
+const maxIdentity = 64 << 10
+
+func (l Login) identity(ctx context.Context) (ssh.Signer, error) {
+	b, err := ReadSmallFile(l.Identity, maxIdentity)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ssh.ParsePrivateKey(b)
+	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked && l.Password != nil {
+		word, err := l.Password(ctx, l.Identity)
+		if err != nil {
+			return nil, err
+		}
+		return ssh.ParsePrivateKeyWithPassphrase(b, []byte(word))
+	}
+	return key, err
+}
