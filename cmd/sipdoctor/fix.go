@@ -120,6 +120,8 @@ func refuse(ctx context.Context, r *checks.Report, name string) error {
 		return usage("say.fix-redacted", words.Args{"report": name})
 	case r.Inputs.Root != "":
 		return usage("say.fix-bundle", words.Args{"report": name, "bundle": r.Inputs.Root})
+	case r.Inputs.On != "":
+		return usage("say.fix-on", words.Args{"report": name, "machine": r.Inputs.On})
 	case r.Host == nil || r.Host.Hostname == "":
 		return usage("say.fix-no-host", words.Args{"report": name})
 	case err != nil:
@@ -175,7 +177,7 @@ func (s streams) listCures(p *printer, list []cure, r *checks.Report, name strin
 			p.prose(s.label("note"), c.fix.Note)
 		}
 	}
-	if here > 0 && !r.Redacted && r.Inputs.Root == "" {
+	if here > 0 && !r.Redacted && r.Inputs.Root == "" && r.Inputs.On == "" {
 		p.whole("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
 	}
 	return p.err

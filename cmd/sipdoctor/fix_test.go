@@ -552,3 +552,12 @@ func TestAReaderThatBreaksIsANo(t *testing.T) {
 		t.Errorf("it ran %q, %v", m.ran, err)
 	}
 }
+
+func TestAReportMadeOverSSHIsForThatMachine(t *testing.T) {
+	r := freshPBX().report()
+	r.Inputs.On = "root@pbx.example.net"
+	err := refuse(t.Context(), r, "report.json")
+	if err == nil || !strings.Contains(err.Error(), "is about root@pbx.example.net; run the commands there") {
+		t.Errorf("%v", err)
+	}
+}
