@@ -18,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -109,6 +110,29 @@ type File struct {
 	Live bool // it ends when the user says so, and then all of it counts
 	// For are the checks that it is evidence for; empty: whichever the run has.
 	For []string
+}
+
+// Text reads a file to its end, decompressed. Where that is not possible, or it is
+// longer than limit bytes, it returns what it begins with, and why.
+func (f File) Text(limit int) ([]byte, error) {
+	in, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	plain, free, err := pcap.Decompress(in)
+	defer free()
+	if errors.Is(err, io.EOF) {
+		return nil, nil // empty
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(plain, int64(limit)+1))
+	if err == nil && len(b) > limit {
+		b, err = b[:limit], fmt.Errorf("%s is larger than %d bytes", f.Name, limit)
+	}
+	return b, err
 }
 
 // FilesFor are the files that a check is to read.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -96,7 +95,7 @@ func fromFiles(ctx context.Context, list []checks.File, in checks.Inputs) (Obser
 	o := Observed{Saved: true}
 	left := maxHanded
 	for _, f := range list {
-		data, err := readFile(f, left)
+		data, err := f.Text(left)
 		if err != nil {
 			o.Notes = append(o.Notes, platform.Words(err).Reason())
 			continue
@@ -136,16 +135,3 @@ func fromFiles(ctx context.Context, list []checks.File, in checks.Inputs) (Obser
 
 // maxHead is how much of a file tells what it is: comments may come first.
 const maxHead = 64 << 10
-
-func readFile(f checks.File, limit int) ([]byte, error) {
-	in, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	b, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
-	if err == nil && len(b) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", f.Name, limit)
-	}
-	return b, err
-}

@@ -4,11 +4,9 @@
 package asteriskstate
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
-	"errors"
-	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
-	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -48,14 +45,13 @@ const maxText = 64 << 20
 func readFiles(ctx context.Context, files []checks.File) (Observed, error) {
 	o := Observed{Asked: "text"}
 	var all strings.Builder
+	next := 1
 	for _, f := range files {
-		s := Source{Name: f.Name, FirstLine: strings.Count(all.String(), "\n") + 1}
-		text, err := readFile(f, maxText-all.Len())
-		if err != nil {
-			s.Error = platform.Words(err)
-		}
-		all.WriteString(text + "\n")
-		o.Sources = append(o.Sources, s)
+		text, err := f.Text(max(0, maxText-all.Len()))
+		o.Sources = append(o.Sources, Source{Name: f.Name, FirstLine: next, Error: platform.Words(err)})
+		next += bytes.Count(text, []byte("\n")) + 1
+		all.Write(text)
+		all.WriteByte('\n')
 		if ctx.Err() != nil {
 			return o, ctx.Err()
 		}
@@ -63,27 +59,6 @@ func readFiles(ctx context.Context, files []checks.File) (Observed, error) {
 	o.Shown = *asterisk.Show(all.String())
 	o.relate(nil)
 	return o, nil
-}
-
-func readFile(f checks.File, limit int) (string, error) {
-	in, err := f.Open()
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	plain, free, err := pcap.Decompress(in)
-	if errors.Is(err, io.EOF) {
-		return "", nil // empty
-	}
-	if err != nil {
-		return "", err
-	}
-	defer free()
-	b, err := io.ReadAll(io.LimitReader(plain, int64(max(0, limit))+1))
-	if err == nil && len(b) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", f.Name, limit)
-	}
-	return string(b[:min(len(b), max(0, limit))]), err
 }
 
 // ask asks the running server, and reads what its files say that it should have.

@@ -5,15 +5,11 @@ package ciscostate
 import (
 	"context"
 	_ "embed"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/netinfo/cisco"
-	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -43,9 +39,11 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	var all strings.Builder
 	for _, f := range env.FilesFor("cisco-state") {
 		o.Read = true
-		if err := read(&all, f); err != nil {
+		text, err := f.Text(max(0, maxText-all.Len()))
+		if err != nil {
 			o.Notes = append(o.Notes, platform.Words(err).Reason())
 		}
+		all.Write(text)
 		all.WriteByte('\n')
 		if ctx.Err() != nil {
 			return o, ctx.Err()
@@ -53,25 +51,4 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 	}
 	o.Shown = *cisco.Show(all.String())
 	return o, nil
-}
-
-func read(all *strings.Builder, f checks.File) error {
-	in, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	plain, free, err := pcap.Decompress(in)
-	if errors.Is(err, io.EOF) {
-		return nil // empty
-	}
-	if err != nil {
-		return err
-	}
-	defer free()
-	n, err := io.Copy(all, io.LimitReader(plain, max(0, maxText-int64(all.Len()))))
-	if err == nil && n == maxText {
-		err = fmt.Errorf("%s is larger than %d bytes", f.Name, maxText)
-	}
-	return err
 }

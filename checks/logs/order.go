@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/checks"
 )
 
 // sort puts an observation into an order that does not change from run to run.
@@ -25,12 +27,18 @@ func sortLosses(list []*loss) {
 	})
 }
 
-// InOrder sorts the files of logs by log, and the pieces of each from the oldest to
-// the one that is written: full.2.gz, full.1, full; full-20261128, full-20261129, full.
-func InOrder(names []string) []string {
-	return slices.SortedStableFunc(slices.Values(names), func(a, b string) int {
-		x, y := streamOf(a), streamOf(b)
-		return cmp.Or(cmp.Compare(x, y), cmp.Compare(ageOf(b), ageOf(a)), cmp.Compare(a, b))
+// Sort sorts files of logs by log, and the pieces of each from the oldest to the one
+// that is written: full.2.gz, full.1, full; full-20261128, full-20261129, full.
+// Standard input comes last.
+func Sort(files []checks.File) {
+	log := func(f checks.File) string {
+		if f.Name == "-" {
+			return "\xff"
+		}
+		return streamOf(f.Name)
+	}
+	slices.SortStableFunc(files, func(a, b checks.File) int {
+		return cmp.Or(cmp.Compare(log(a), log(b)), cmp.Compare(ageOf(b.Name), ageOf(a.Name)), cmp.Compare(a.Name, b.Name))
 	})
 }
 

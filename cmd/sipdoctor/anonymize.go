@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -29,13 +30,13 @@ type anonymous struct {
 func anonymize(ctx context.Context, name string, files []checks.File) (*anonymous, []checks.File, error) {
 	to, _ := os.Stat(name)
 	for _, f := range files {
-		if f.Live || f.Name == "-" {
+		if !rereadable(f) {
 			continue
 		}
 		if from, err := os.Stat(f.Name); err == nil && to != nil && os.SameFile(from, to) {
 			return nil, nil, usage("say.anonymize-itself", words.Args{"file": words.Raw(f.Name)})
 		}
-		if isTrace(f.Name) {
+		if isTrace(f) {
 			return nil, nil, usage("say.anonymize-text", words.Args{"file": words.Raw(f.Name)})
 		}
 	}
@@ -63,7 +64,7 @@ func anonymize(ctx context.Context, name string, files []checks.File) (*anonymou
 // when it is copied.
 func (x *anonymous) learn(ctx context.Context, files []checks.File) {
 	for _, f := range files {
-		if in, err := os.Stat(f.Name); f.Live || f.Name == "-" || err != nil || !in.Mode().IsRegular() {
+		if !rereadable(f) {
 			continue
 		}
 		if in, err := f.Open(); err == nil {
@@ -75,19 +76,13 @@ func (x *anonymous) learn(ctx context.Context, files []checks.File) {
 }
 
 // isTrace reports whether a file is a text.
-func isTrace(name string) bool {
-	f, err := os.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	in, free, err := pcap.Decompress(f)
-	defer free()
-	if err != nil {
-		return false
-	}
-	b, _ := in.Peek(4096)
-	return !pcap.IsCapture(in) && len(b) > 0 && bytes.IndexByte(b, 0) < 0
+func isTrace(f checks.File) (text bool) {
+	_ = beginning(f, func(in *bufio.Reader) error {
+		b, _ := in.Peek(4096)
+		text = !pcap.IsCapture(in) && len(b) > 0 && bytes.IndexByte(b, 0) < 0
+		return nil
+	})
+	return text
 }
 
 // teed hands what is read on to the copy.

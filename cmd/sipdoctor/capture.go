@@ -1,15 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -59,14 +58,14 @@ func newCaptureCommand(s streams) *cobra.Command {
 					return err
 				}
 			}
-			files, err := evidence(s.In, args)
+			files, err := captures(s.In, args)
 			if from.name != "" {
 				files, err = from.open(cmd.Context())
 			}
 			if err != nil {
 				return err
 			}
-			other, err := evidence(s.In, compare)
+			other, err := captures(s.In, compare)
 			if err != nil {
 				return err
 			}
@@ -167,80 +166,18 @@ func readEvidence(ctx context.Context, s streams, o *reporting, command string, 
 	return o.finish(ctx, s, r)
 }
 
-// evidence are the files to read: "-" is standard input, and a folder stands for the
-// files in it, by name.
-func evidence(stdin io.Reader, names []string) (out []checks.File, err error) {
-	for _, name := range names {
-		if name == "-" {
-			out = append(out, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
-			continue
-		}
-		list, err := filesOf(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range list {
-			if err := recognised(f.Name); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, list...)
-	}
-	return out, nil
-}
-
-// filesOf is a file, or those of a folder. One that is not there is a mistake of the
-// command line.
-func filesOf(name string) (out []checks.File, err error) {
-	in, err := os.Stat(name)
-	if err != nil {
-		return nil, usage("say.evidence", words.Args{"why": cause(err)})
-	}
-	list := []string{name}
-	if in.IsDir() {
-		if list, err = filesIn(name); err != nil {
-			return nil, usage("say.evidence", words.Args{"why": cause(err)})
-		}
-		if len(list) == 0 {
-			return nil, usage("say.folder-empty", words.Args{"folder": words.Raw(name)})
+// captures lists the captures and texts to read, and refuses a file that is neither.
+func captures(stdin io.Reader, names []string) ([]checks.File, error) {
+	files, err := evidence(stdin, names)
+	for _, f := range files {
+		if err == nil && rereadable(f) {
+			err = beginning(f, func(in *bufio.Reader) error {
+				if b, _ := in.Peek(4096); !pcap.IsCapture(in) && bytes.IndexByte(b, 0) >= 0 {
+					return usage("say.not-evidence", words.Args{"file": words.Raw(f.Name)})
+				}
+				return nil
+			})
 		}
 	}
-	for _, f := range list {
-		out = append(out, checks.File{Name: f, Open: func() (io.ReadCloser, error) { return os.Open(f) }})
-	}
-	return out, nil
-}
-
-// recognised refuses a file that is neither a capture nor a text, compressed or not.
-func recognised(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return usage("say.evidence", words.Args{"why": cause(err)})
-	}
-	defer f.Close()
-	in, free, err := pcap.Decompress(f)
-	defer free()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil // empty, which is reported
-	case err != nil:
-		return usage("say.reading", words.Args{"file": words.Raw(name), "why": cause(err)})
-	}
-	if b, _ := in.Peek(4096); !pcap.IsCapture(in) && bytes.IndexByte(b, 0) >= 0 {
-		return usage("say.not-evidence", words.Args{"file": words.Raw(name)})
-	}
-	return nil
-}
-
-// filesIn lists the regular files of a folder, the oldest first as rotated captures
-// are named.
-func filesIn(folder string) (out []string, err error) {
-	entries, err := os.ReadDir(folder)
-	for _, e := range entries {
-		if e.Type()&fs.ModeType == 0 {
-			out = append(out, filepath.Join(folder, e.Name()))
-		}
-	}
-	slices.Sort(out)
-	return out, err
+	return files, err
 }

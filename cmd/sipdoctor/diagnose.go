@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -136,6 +135,9 @@ func (d *diagnosis) run(ctx context.Context, s streams, args []string) error {
 	case kindReport:
 		return d.report(ctx, s, first)
 	case kindBundle:
+		if !rereadable(first.file) && !isBundle(first.file.Name) {
+			return usage("say.diagnose-bundle", words.Args{"file": nameOf(first.file)})
+		}
 		o := pbxOptions{serverOptions: serverOptions{reporting: d.reporting, root: first.file.Name}}
 		return o.run(ctx, s, nil)
 	case kindPhrase:
@@ -172,7 +174,11 @@ func (d *diagnosis) read(ctx context.Context, s streams) error {
 
 // report shows a saved report as the rules of today judge it.
 func (d *diagnosis) report(ctx context.Context, s streams, t taken) error {
-	r, err := readReport(s.In, t.file.Name)
+	var r *checks.Report
+	err := beginning(t.file, func(in *bufio.Reader) (err error) {
+		r, err = parseReport(in, nameOf(t.file))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -192,8 +198,8 @@ func (d *diagnosis) phrase(s streams, t taken) error {
 	return list.show(s.Out, found, func(w io.Writer) error { return s.explainMeanings(w, found) })
 }
 
-// open lists the files that were given. Standard input is kept in a file, as several
-// checks may read it.
+// open lists the files that were given. What can be read only once is kept in memory,
+// as several checks may read it.
 func (d *diagnosis) open(s streams, args []string) ([]checks.File, error) {
 	var out []checks.File
 	for _, name := range args {
@@ -201,24 +207,38 @@ func (d *diagnosis) open(s streams, args []string) ([]checks.File, error) {
 			out = append(out, checks.File{Name: name})
 			continue
 		}
-		if name != "-" {
-			list, err := filesOf(name)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, list...)
-			continue
-		}
-		b, err := io.ReadAll(io.LimitReader(s.In, maxReport+1))
+		list, err := evidence(s.In, []string{name})
 		if err != nil {
-			return nil, usage("say.reading", words.Args{"file": words.Say("say.stdin", nil), "why": cause(err)})
+			return nil, err
 		}
-		if len(b) > maxReport {
-			return nil, usage("say.diagnose-long", words.Args{"mib": maxReport >> 20})
+		for _, f := range list {
+			if !rereadable(f) {
+				if f, err = inMemory(f); err != nil {
+					return nil, err
+				}
+			}
+			out = append(out, f)
 		}
-		out = append(out, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
 	}
 	return out, nil
+}
+
+// inMemory reads a pipe to its end.
+func inMemory(f checks.File) (checks.File, error) {
+	in, err := f.Open()
+	if err != nil {
+		return f, usage("say.evidence", words.Args{"why": cause(err)})
+	}
+	defer in.Close()
+	b, err := io.ReadAll(io.LimitReader(in, maxReport+1))
+	switch {
+	case err != nil:
+		return f, usage("say.reading", words.Args{"file": nameOf(f), "why": cause(err)})
+	case len(b) > maxReport:
+		return f, usage("say.diagnose-long", words.Args{"file": nameOf(f), "mib": maxReport >> 20})
+	}
+	f.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	return f, nil
 }
 
 // recognise tells what a file holds; it is a mistake of the user where that is nothing
@@ -229,23 +249,11 @@ func recognise(f checks.File) (taken, error) {
 		t.kinds = []string{kindBundle}
 		return t, nil
 	}
-	in, err := f.Open()
-	if err != nil {
-		return t, usage("say.evidence", words.Args{"why": cause(err)})
+	err := beginning(f, func(in *bufio.Reader) error { t.look(in); return nil })
+	if err == nil && len(t.kinds) == 0 {
+		err = usage("say.diagnose-unknown", words.Args{"file": nameOf(f)})
 	}
-	defer in.Close()
-	plain, free, err := pcap.Decompress(in)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return t, usage("say.reading", words.Args{"file": nameOf(f), "why": cause(err)})
-	}
-	if err == nil {
-		defer free()
-		t.look(plain)
-	}
-	if len(t.kinds) == 0 {
-		return t, usage("say.diagnose-unknown", words.Args{"file": nameOf(f)})
-	}
-	return t, nil
+	return t, err
 }
 
 // look finds out what a file begins with.
@@ -286,13 +294,6 @@ func isBundle(name string) bool {
 		}
 	}
 	return false
-}
-
-func nameOf(f checks.File) any {
-	if f.Name == "-" {
-		return words.Say("say.stdin", nil)
-	}
-	return words.Raw(f.Name)
 }
 
 func kindWords(kinds []string) (out []words.Text) {

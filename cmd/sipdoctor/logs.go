@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,79 +98,45 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("say.since", words.Args{"value": words.Raw(s)})
 }
 
-// logFiles are the logs to read, the oldest piece of each first. "-" is standard
-// input, and a folder stands for the files in it.
+// logFiles are the logs to read, the oldest piece of each first and standard input
+// last. A file that is no text is refused, or left out where it lies in a folder.
 func logFiles(stdin io.Reader, names []string) ([]checks.File, error) {
-	var list []string
-	var out []checks.File
-	piped := false
-	for _, name := range names {
-		if name == "-" {
-			piped = true
-			continue
-		}
-		in, err := os.Stat(name)
-		if err != nil {
-			return nil, usage("say.evidence", words.Args{"why": cause(err)})
-		}
-		if !in.IsDir() {
-			if in.Mode().IsRegular() {
-				if err := isLog(name); err != nil {
-					return nil, err
-				}
-			}
-			list = append(list, name)
-			continue
-		}
-		inside, err := filesIn(name)
-		if err != nil {
-			return nil, usage("say.evidence", words.Args{"why": cause(err)})
-		}
-		if len(inside) == 0 {
-			return nil, usage("say.folder-empty", words.Args{"folder": words.Raw(name)})
-		}
-		list = append(list, inside...)
-	}
-	for _, name := range logs.InOrder(list) {
-		out = append(out, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return openLog(name) }})
-	}
-	if piped {
-		out = append(out, checks.File{Name: "-", Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
-	}
-	return out, nil
-}
-
-// openLog opens a file of a folder, in which other things may lie as well.
-func openLog(name string) (io.ReadCloser, error) {
-	if in, err := os.Stat(name); err == nil && in.Mode().IsRegular() && isLog(name) != nil {
-		return nil, errors.New("not a text")
-	}
-	return os.Open(name)
-}
-
-// isLog refuses a file that is not a text, compressed or not.
-func isLog(name string) error {
-	f, err := os.Open(name)
+	files, err := evidence(stdin, names)
 	if err != nil {
-		return usage("say.evidence", words.Args{"why": cause(err)})
+		return nil, err
 	}
-	defer f.Close()
-	in, free, err := pcap.Decompress(f)
-	defer free()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil // empty, which is reported
-	case err != nil:
-		return usage("say.reading", words.Args{"file": words.Raw(name), "why": cause(err)})
+	for i, f := range files {
+		switch {
+		case !rereadable(f):
+		case slices.Contains(names, f.Name):
+			if err := isLog(f); err != nil {
+				return nil, err
+			}
+		default:
+			files[i].Open = func() (io.ReadCloser, error) {
+				if isLog(f) != nil {
+					return nil, errors.New("not a text")
+				}
+				return f.Open()
+			}
+		}
 	}
-	b, _ := in.Peek(4096)
-	if pcap.IsCapture(in) {
-		return usage("say.log-is-capture", words.Args{"file": words.Raw(name)})
-	}
-	if controls(b)*20 > len(b) {
-		return usage("say.not-a-log", words.Args{"file": words.Raw(name)})
-	}
-	return nil
+	logs.Sort(files)
+	return files, nil
+}
+
+// isLog refuses a file that is not a text.
+func isLog(f checks.File) error {
+	return beginning(f, func(in *bufio.Reader) error {
+		b, _ := in.Peek(4096)
+		switch {
+		case pcap.IsCapture(in):
+			return usage("say.log-is-capture", words.Args{"file": words.Raw(f.Name)})
+		case controls(b)*20 > len(b):
+			return usage("say.not-a-log", words.Args{"file": words.Raw(f.Name)})
+		}
+		return nil
+	})
 }
 
 // controls counts bytes that no text has. NULs are left out: a crash leaves them in a

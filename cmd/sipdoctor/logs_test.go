@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/logs"
 )
 
@@ -178,8 +179,16 @@ func TestSince(t *testing.T) {
 }
 
 func TestOrderOfLogs(t *testing.T) {
-	got := logs.InOrder([]string{"/l/full", "/l/full.1", "/l/full.10.gz", "/l/full.2.gz", "/l/messages-20261129", "/l/messages", "/l/messages-20261128.gz"})
-	want := []string{"/l/full.10.gz", "/l/full.2.gz", "/l/full.1", "/l/full", "/l/messages-20261128.gz", "/l/messages-20261129", "/l/messages"}
+	var files []checks.File
+	for _, name := range []string{"-", "/l/full", "/l/full.1", "/l/full.10.gz", "/l/full.2.gz", "/l/messages-20261129", "/l/messages", "/l/messages-20261128.gz"} {
+		files = append(files, checks.File{Name: name})
+	}
+	logs.Sort(files)
+	var got []string
+	for _, f := range files {
+		got = append(got, f.Name)
+	}
+	want := []string{"/l/full.10.gz", "/l/full.2.gz", "/l/full.1", "/l/full", "/l/messages-20261128.gz", "/l/messages-20261129", "/l/messages", "-"}
 	if !slices.Equal(got, want) {
 		t.Error(got)
 	}

@@ -60,6 +60,10 @@ func readReport(stdin io.Reader, name string) (*checks.Report, error) {
 		defer f.Close()
 		in, shown = f, words.Literal(name)
 	}
+	return parseReport(in, shown)
+}
+
+func parseReport(in io.Reader, shown any) (*checks.Report, error) {
 	r, err := checks.ReadReport(io.LimitReader(in, maxReport))
 	if err != nil {
 		return nil, usage("say.reading", words.Args{"file": shown, "why": cause(err)})
