@@ -109,9 +109,14 @@ type Files struct {
 // those that give each a file of its own. Deeper nesting than 16 is a circle.
 const (
 	maxConfigFiles   = 20_000
-	maxConfigOptions = 2_000_000
+	maxConfigOptions = 1_000_000
 	maxConfigDepth   = 16
 	maxConfigNotes   = 50
+	// maxAppended bounds a value that "+=" makes longer, and maxSearched the options
+	// that are searched for it: Asterisk's own lines are at most 8 KiB, and sections
+	// with "+=" have some dozen options.
+	maxAppended = 64 << 10
+	maxSearched = 1000
 )
 
 // ParseConfig reads a configuration file in Asterisk's own language, with
@@ -284,15 +289,30 @@ func (p *configReader) option(file string, number int, line string, cur *Section
 		p.at(file, number, "no-equal-sign")
 		return
 	}
-	value = strings.TrimSpace(strings.TrimPrefix(value, ">"))
 	name, appends := strings.CutSuffix(name, "+")
 	o := Option{Name: strings.TrimSpace(name), Value: value, File: file, Line: number}
-	if appends { // "name += value" lengthens the value it inherited
-		o.Value = cur.Last(o.Name) + value
+	if appends && cur.lengthen(o) {
+		return
 	}
+	o.Value = strings.TrimSpace(strings.TrimPrefix(value, ">"))
 	if p.room(1) {
 		cur.Options = append(cur.Options, o)
 	}
+}
+
+// lengthen does what "name += value" asks for: the last option of that name, which may
+// be inherited, goes on, with the spaces before the value. It is false where there is
+// none.
+func (s *Section) lengthen(by Option) bool {
+	for i := len(s.Options) - 1; i >= max(0, len(s.Options)-maxSearched); i-- {
+		if o := &s.Options[i]; o.Name == by.Name {
+			if by.Value = o.Value + by.Value; len(by.Value) <= maxAppended {
+				*o = by
+			}
+			return true
+		}
+	}
+	return false
 }
 
 var errTooDeep = errors.New("includes nest too deeply")

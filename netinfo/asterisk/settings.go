@@ -54,10 +54,10 @@ func (s *Settings) Whole(file string) bool { return s.Has(file) && !slices.Conta
 // /etc/asterisk.
 func ReadSettings(sys platform.System, dir string) *Settings {
 	r := &settingsReader{sys: sys, dir: dir, s: &Settings{}, secrets: secretBook{map[string]int{}}}
-	r.s.PJSIP = r.sections("pjsip.conf", r.pjsipOption)
-	r.s.Wizard = r.sections("pjsip_wizard.conf", wizardOption)
-	r.s.SIP = r.sections("sip.conf", chanSIPOption)
-	r.s.RTP = r.sections("rtp.conf", func(*Section, string) bool { return true })
+	r.s.PJSIP = r.sections("pjsip.conf", pjsipOptions)
+	r.s.Wizard = r.sections("pjsip_wizard.conf", wizardOptions)
+	r.s.SIP = r.sections("sip.conf", chanSIPOptions)
+	r.s.RTP = r.sections("rtp.conf", func(*Section) vocabularyOf { return func(string) bool { return true } })
 	r.dialplan()
 	r.modules()
 	r.sorcery()
@@ -100,13 +100,13 @@ func (r *settingsReader) config(name string) *Config {
 
 // sections are those of a file without their secrets. Values of options that are
 // not known are left out.
-func (r *settingsReader) sections(name string, known func(*Section, string) bool) []*Section {
+func (r *settingsReader) sections(name string, vocabulary func(*Section) vocabularyOf) []*Section {
 	c := r.config(name)
 	if c == nil {
 		return nil
 	}
 	for _, s := range c.Sections {
-		s.Options = slices.Clone(s.Options) // those of a template are not this section's alone
+		known := vocabulary(s)
 		names := []string{s.Name, s.Last("username"), s.Last("defaultuser")}
 		for i := range s.Options {
 			o := &s.Options[i]
@@ -117,7 +117,7 @@ func (r *settingsReader) sections(name string, known func(*Section, string) bool
 			case isSecretOption(lower):
 				o.Secret = r.secrets.about(lower, o.Value, names...)
 				o.Value = ""
-			case !known(s, lower):
+			case !known(lower):
 				o.Value = ""
 			case lower == "auth" && strings.ContainsAny(o.Value, ":#@"): // chan_sip: user:secret@realm
 				o.Value = ""
@@ -129,21 +129,23 @@ func (r *settingsReader) sections(name string, known func(*Section, string) bool
 	return c.Sections
 }
 
-func (r *settingsReader) pjsipOption(s *Section, option string) bool {
-	kind := s.Last("type")
-	if IsPJSIPType(kind) && kind != phoneprov {
-		return KnowsPJSIP(kind, option)
+// vocabularyOf tells the options that a section may have, in lower case.
+type vocabularyOf func(option string) bool
+
+func pjsipOptions(s *Section) vocabularyOf {
+	kinds := []string{s.Last("type")}
+	if !IsPJSIPType(kinds[0]) || kinds[0] == phoneprov { // a template, or a section that is wrong
+		kinds = slices.DeleteFunc(PJSIPTypes(), func(kind string) bool { return kind == phoneprov })
 	}
-	for _, kind := range PJSIPTypes() { // a template, or a section that is wrong
-		if kind != phoneprov && KnowsPJSIP(kind, option) {
-			return true
-		}
+	return func(option string) bool {
+		return slices.ContainsFunc(kinds, func(kind string) bool { return KnowsPJSIP(kind, option) })
 	}
-	return false
 }
 
+func wizardOptions(*Section) vocabularyOf { return wizardOption }
+
 // wizardOption is about "endpoint/context" and "remote_hosts".
-func wizardOption(_ *Section, option string) bool {
+func wizardOption(option string) bool {
 	kind, name, ok := strings.Cut(option, "/")
 	if !ok {
 		return true
@@ -155,7 +157,7 @@ func wizardOption(_ *Section, option string) bool {
 	return KnowsPJSIP(kind, name)
 }
 
-func chanSIPOption(_ *Section, option string) bool { return KnowsChanSIP(option) }
+func chanSIPOptions(*Section) vocabularyOf { return KnowsChanSIP }
 
 // scheme is the transport that a register line begins with.
 var scheme = regexp.MustCompile(`^(?:[^@:/?]*\?)?(?:tcp|tls|udp|ws|wss)://`)

@@ -31,8 +31,8 @@ func TestEveryOptionKeepsItsPlace(t *testing.T) {
 		got = append(got, o.At()+" "+o.Name+"="+o.Value)
 	}
 	want := []string{
-		"/etc/asterisk/pjsip.conf:2 type=endpoint", "/etc/asterisk/pjsip.conf:3 allow=alaw", "/etc/asterisk/pjsip.conf:5 context=a",
-		"/etc/asterisk/more.conf:1 callerid=Anna", "/etc/asterisk/pjsip.conf:8 allow=alaw,ulaw",
+		"/etc/asterisk/pjsip.conf:2 type=endpoint", "/etc/asterisk/pjsip.conf:8 allow=alaw,ulaw", "/etc/asterisk/pjsip.conf:5 context=a",
+		"/etc/asterisk/more.conf:1 callerid=Anna",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -276,4 +276,31 @@ func FuzzSettings(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A file that multiplies itself, lengthens a value line by line or looks for what is
+// not there costs no more than a large one: each of these took minutes or all memory.
+func TestAFileThatGrowsIsBounded(t *testing.T) {
+	for name, text := range map[string]string{
+		"a section that inherits itself": "[b]\na=1\n" + strings.Repeat("[b](b,+)\n", 40),
+		"a value that grows":             "[b]\na=x\n" + strings.Repeat("a+=xxxxxxxx\n", 30_000),
+		"values that do not exist":       "[b]\n" + strings.Repeat("a=\n", 30_000) + strings.Repeat("z=\nb+=x\n", 15_000),
+	} {
+		size := 0
+		for _, o := range settings(map[string]string{"pjsip.conf": text}).PJSIP[0].Options {
+			size += 1 + len(o.Value)
+		}
+		if size > maxConfigOptions+maxAppended {
+			t.Errorf("%s: %d", name, size)
+		}
+	}
+}
+
+// "+=" lengthens the value that there is, which then stands once.
+func TestWhatIsAddedToAValue(t *testing.T) {
+	s := settings(map[string]string{"pjsip.conf": "[t](!)\nallow=ulaw\n[100](t)\ntype=endpoint\nallow += ,alaw\nALLOW+=gsm\nmailboxes+= 100\n"})
+	o := s.PJSIP[1].Options
+	if len(o) != 4 || o[0].Value != "ulaw ,alaw" || o[0].Line != 5 || o[2].Value != "gsm" || o[3].Value != "100" || s.PJSIP[0].Options[0].Value != "ulaw" {
+		t.Errorf("%+v", o)
+	}
 }
