@@ -83,12 +83,19 @@ func ask(ctx context.Context, env *checks.Env) (Observed, error) {
 	o.Shown.AddPrinted(printed)
 	o.Configured.Unloaded = unloaded(ast.State, &o.Shown, platform.IsRedacted(env.System))
 	var networks []netip.Prefix
+	behind := false
 	for _, r := range machine.Routes(ctx).Host.Routes {
-		if r.Dst.Bits() > 0 && (r.Kind == "" || r.Kind == "unicast") {
+		switch {
+		case r.Kind != "" && r.Kind != "unicast":
+		case r.Dst.Bits() > 0:
 			networks = append(networks, r.Dst)
+		default:
+			behind = behind || r.Gateway.IsPrivate()
 		}
 	}
-	o.RoutesKnown = len(networks) > 0
+	// A router with a private address may know more networks than this server: other
+	// parts of the office, a VPN.
+	o.RoutesKnown = len(networks) > 0 && !behind
 	o.relate(networks)
 	return o, ctx.Err()
 }
@@ -117,8 +124,9 @@ func configured(st *asterisk.State) (c Configured) {
 func unloaded(st *asterisk.State, shown *asterisk.Shown, redacted bool) (list []Unloaded) {
 	cut := slices.ContainsFunc(shown.Endpoints, func(e asterisk.ShownEndpoint) bool { return e.Cut })
 	if shown.HasWhole(asterisk.ShowEndpoints) && !(redacted && cut) {
+		there := shownEndpoints(shown)
 		for _, e := range st.Endpoints {
-			if e.Driver == "pjsip" && e.At != "" && !shownEndpoint(shown, e.Name) {
+			if e.Driver == "pjsip" && e.At != "" && !there(e.Name) {
 				list = append(list, Unloaded{Kind: "endpoint", Name: e.Name, At: e.At})
 			}
 		}
@@ -148,11 +156,15 @@ func unloaded(st *asterisk.State, shown *asterisk.Shown, redacted bool) (list []
 // may hold 10,000.
 const maxUnloaded = 200
 
-func shownEndpoint(shown *asterisk.Shown, name string) bool {
-	for i := range shown.Endpoints {
-		if e := &shown.Endpoints[i]; e.Name == name || e.Cut && strings.HasPrefix(name, e.Name) {
-			return true
+// shownEndpoints tells which endpoints a server listed, some of them cut.
+func shownEndpoints(shown *asterisk.Shown) func(name string) bool {
+	whole, cut := map[string]bool{}, []string{}
+	for _, e := range shown.Endpoints {
+		if whole[e.Name] = true; e.Cut {
+			cut = append(cut, e.Name)
 		}
 	}
-	return false
+	return func(name string) bool {
+		return whole[name] || slices.ContainsFunc(cut, func(c string) bool { return strings.HasPrefix(name, c) })
+	}
 }

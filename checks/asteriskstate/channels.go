@@ -33,6 +33,12 @@ func lasts(app string) bool {
 	return false
 }
 
+// waits reports whether a channel in this state waits for an answer. A handset that is
+// off its hook does not.
+func waits(state string) bool {
+	return state == "Ring" || state == "Ringing" || state == "Dialing" || state == "Down"
+}
+
 // channels are those that have lost their end.
 func channels(v *view) []checks.Finding {
 	var old, waiting []asterisk.ShownChannel
@@ -41,7 +47,7 @@ func channels(v *view) []checks.Finding {
 		case lasts(c.App):
 		case c.State == "Up" && c.AgeS >= longCall:
 			old = append(old, c)
-		case c.State != "Up" && c.AgeS >= longRing:
+		case waits(c.State) && c.AgeS >= longRing:
 			waiting = append(waiting, c)
 		}
 	}
@@ -63,13 +69,16 @@ func (v *view) stuck(variant string, list []asterisk.ShownChannel, c checks.Conf
 	slices.SortStableFunc(list, func(a, b asterisk.ShownChannel) int { return b.AgeS - a.AgeS })
 	f := checks.Finding{
 		ID: "asterisk-state.channels-stuck", Variant: variant, Severity: checks.Warning, Confidence: c,
-		Args: words.Args{"n": len(list), "oldest": time.Duration(list[0].AgeS) * time.Second},
+		Args: words.Args{
+			"n": len(list), "oldest": time.Duration(list[0].AgeS) * time.Second,
+			"cut": slices.ContainsFunc(list, func(c asterisk.ShownChannel) bool { return c.Cut }),
+		},
 	}
 	var steps []command.Step
 	for _, ch := range list[:min(len(list), mostRows)] {
 		name := words.Say("asterisk-state.evidence.channel", words.Args{"age": time.Duration(ch.AgeS) * time.Second})
 		f.Evidence = append(f.Evidence, checks.Proof(name, nil, words.Raw(ch.Text)))
-		if tame.MatchString(ch.Name) {
+		if tame.MatchString(ch.Name) && !ch.Cut {
 			steps = append(steps, command.Step{Do: []command.Command{command.New("asterisk", "-rx").Option(hangUp, ch.Name)}})
 		}
 	}

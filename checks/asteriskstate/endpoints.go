@@ -66,7 +66,7 @@ func endpointsWithoutAOR(v *view) []checks.Finding {
 // endpointsWithoutAuth ask nobody for a password and are told by the name alone.
 func endpointsWithoutAuth(v *view) []checks.Finding {
 	list := v.endpoints(func(e *asterisk.ShownEndpoint) bool {
-		return len(e.InAuth)+len(e.OutAuth)+len(e.Match) == 0 && len(e.AORs) > 0
+		return len(e.InAuth)+len(e.OutAuth) == 0 && !v.identified[e.Name] && len(e.AORs) > 0
 	})
 	return v.list("asterisk-state.endpoints-no-auth", checks.Warning, checks.Likely, list, nil)
 }

@@ -17,8 +17,10 @@ type view struct {
 	s      *asterisk.Shown
 	phones []line // that register
 	trunks []line // with a fixed address
-	told   map[string]bool
-	places map[netip.Addr]netip.Addr // the first address of a network that several are in
+	// identified are the endpoints that an identify section names.
+	identified map[string]bool
+	told       map[string]bool
+	places     map[netip.Addr]netip.Addr // the first address of a network that several are in
 }
 
 // judges look for one kind of fault each, the surest first.
@@ -153,16 +155,32 @@ const mostRows = 8
 // quote makes evidence of rows, in the words that Asterisk printed.
 func (v *view) quote(command string, rows ...asterisk.Row) (list []checks.Evidence) {
 	for _, r := range rows[:min(len(rows), mostRows)] {
-		at := 0
-		if v.o.Asked == "text" {
-			at = r.Line
-		}
-		list = append(list, checks.Proof(words.Say("asterisk-state.evidence.row", words.Args{"command": command, "line": at}), nil, words.Raw(r.Text)))
+		file, at := v.where(r)
+		list = append(list, checks.Proof(words.Say("asterisk-state.evidence.row", words.Args{"command": command, "several": file != "", "file": file, "line": at}), nil, words.Raw(r.Text)))
 	}
 	if more := len(rows) - mostRows; more > 0 {
 		list = append(list, checks.Proof(words.Say("asterisk-state.evidence.more", nil), nil, more))
 	}
 	return list
+}
+
+// where is the line of a saved text that a row is from, and its file where several were
+// read.
+func (v *view) where(r asterisk.Row) (file words.Raw, line int) {
+	if v.o.Asked != "text" {
+		return "", 0
+	}
+	line = r.Line
+	for _, s := range v.o.Sources {
+		if s.FirstLine > r.Line {
+			break
+		}
+		line = r.Line - s.FirstLine + 1
+		if len(v.o.Sources) > 1 {
+			file = words.Raw(s.Name)
+		}
+	}
+	return file, line
 }
 
 // tame is what names usually are made of. Others are shown in quotation marks and

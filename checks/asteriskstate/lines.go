@@ -2,7 +2,7 @@ package asteriskstate
 
 import (
 	"net/netip"
-	"strings"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 )
@@ -35,6 +35,13 @@ type line struct {
 
 // sort tells phones from trunks: what registers here is a phone.
 func (v *view) sort() {
+	v.identified = map[string]bool{}
+	for _, i := range v.s.Identifies { // also those whose name does not resolve, which match nothing
+		v.identified[i.Endpoint] = true
+	}
+	for _, e := range v.s.Endpoints {
+		v.identified[e.Name] = v.identified[e.Name] || len(e.Match) > 0
+	}
 	for _, p := range v.s.Peers {
 		l := line{Row: p.Row, command: asterisk.ShowPeers, name: p.Name, state: peerState(p), ms: float64(p.MS), nat: p.NAT == "auto-yes"}
 		if p.Host.IsValid() {
@@ -102,7 +109,7 @@ func (v *view) trunkAORs() (trunks, phones map[string]bool) {
 	for i := range v.s.Endpoints {
 		e := &v.s.Endpoints[i]
 		for _, a := range e.AORs {
-			if isTrunk(e) {
+			if v.isTrunk(e) {
 				trunks[a] = true
 			} else {
 				phones[a] = true
@@ -112,8 +119,8 @@ func (v *view) trunkAORs() (trunks, phones map[string]bool) {
 	return trunks, phones
 }
 
-func isTrunk(e *asterisk.ShownEndpoint) bool {
-	return len(e.InAuth) == 0 && len(e.OutAuth)+len(e.Match) > 0
+func (v *view) isTrunk(e *asterisk.ShownEndpoint) bool {
+	return len(e.InAuth) == 0 && (len(e.OutAuth) > 0 || v.identified[e.Name])
 }
 
 // empty adds the endpoints that could register and have not. An AOR whose name is
@@ -130,7 +137,7 @@ func (v *view) empty(trunks map[string]bool) {
 	}
 	for i := range v.s.Endpoints {
 		e := &v.s.Endpoints[i]
-		if e.State != "Unavailable" || len(e.AORs) == 0 || isTrunk(e) {
+		if e.State != "Unavailable" || len(e.AORs) == 0 || v.isTrunk(e) {
 			continue
 		}
 		open, taken := false, false
@@ -156,11 +163,23 @@ func of(list []line, states ...state) (out []line) {
 	return out
 }
 
+// namesOf are the names of lines, each once.
 func namesOf(list []line) (names []string) {
+	seen := map[string]bool{}
 	for _, l := range list {
-		if n := len(names); n == 0 || !strings.EqualFold(names[n-1], l.name) {
+		if !seen[l.name] {
+			seen[l.name] = true
 			names = append(names, l.name)
 		}
 	}
 	return names
+}
+
+// whole reports whether the listings that lines are from are complete. Contacts stand
+// in several.
+func (v *view) whole(list []line) bool {
+	return !slices.ContainsFunc(list, func(l line) bool {
+		return !v.s.HasWhole(l.command) &&
+			(l.command != asterisk.ShowContacts || !v.s.HasWhole(asterisk.ShowEndpoints) && !v.s.HasWhole(asterisk.ShowAORs))
+	})
 }

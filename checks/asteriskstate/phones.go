@@ -30,7 +30,7 @@ const (
 // noPhones is about a server without any phone.
 func noPhones(v *view) []checks.Finding {
 	missing := of(v.phones, gone, never, absent)
-	if len(missing) < several || len(missing) < len(v.phones) {
+	if len(missing) < several || len(missing) < len(v.phones) || !v.whole(missing) {
 		return nil
 	}
 	v.told["unregistered"] = true
@@ -58,17 +58,19 @@ func (v *view) quoteLines(list []line) (out []checks.Evidence) {
 // silentPhones are registered and do not answer OPTIONS: one, all of one place, or
 // all that there are.
 func silentPhones(v *view) []checks.Finding {
-	mutes := slices.DeleteFunc(of(v.phones, mute), func(l line) bool { return v.told[l.Text] })
 	answering := of(v.phones, fine, late)
+	alive, reached := map[netip.Addr]bool{}, map[string]bool{}
+	for _, l := range answering {
+		alive[v.place(l.addr.Addr())], reached[l.name] = true, true
+	}
+	// A name that answers elsewhere rings there: the silent contact is an old one, or a
+	// second phone that is off.
+	mutes := slices.DeleteFunc(of(v.phones, mute), func(l line) bool { return v.told[l.Text] || reached[l.name] })
 	if len(mutes) == 0 {
 		return nil
 	}
-	if len(mutes) >= several && len(answering) == 0 {
+	if len(namesOf(mutes)) >= several && len(answering) == 0 && v.whole(v.phones) {
 		return []checks.Finding{v.silent("all", checks.Critical, mutes, netip.Addr{})}
-	}
-	alive := map[netip.Addr]bool{}
-	for _, l := range answering {
-		alive[v.place(l.addr.Addr())] = true
 	}
 	groups := map[netip.Addr][]line{}
 	var order []netip.Addr
@@ -86,7 +88,7 @@ func silentPhones(v *view) []checks.Finding {
 		if p.IsValid() && netinfo.IsPrivate(p) {
 			least = several
 		}
-		if g := groups[p]; p.IsValid() && len(g) >= least && !alive[p] {
+		if g := groups[p]; p.IsValid() && len(namesOf(g)) >= least && !alive[p] && len(answering) > 0 {
 			out = append(out, v.silent("network", checks.Critical, g, p))
 		} else {
 			single = append(single, g...)
@@ -101,7 +103,7 @@ func silentPhones(v *view) []checks.Finding {
 func (v *view) silent(variant string, s checks.Severity, list []line, p netip.Addr) checks.Finding {
 	f := checks.Finding{
 		ID: "asterisk-state.phones-unreachable", Variant: variant, Severity: s, Confidence: checks.Certain,
-		Args: words.Args{"n": len(list), "phones": some(namesOf(list))}, Evidence: v.quoteLines(list),
+		Args: words.Args{"n": len(namesOf(list)), "phones": some(namesOf(list))}, Evidence: v.quoteLines(list),
 	}
 	if variant == "network" {
 		f.Subject = v.placeText(p)
@@ -212,11 +214,19 @@ func silentTrunks(v *view) []checks.Finding {
 	if len(list) == 0 {
 		return nil
 	}
+	all := len(list) == len(v.trunks) && v.whole(list)
+	others := "some" // of the trunks answer
+	switch {
+	case all && len(list) > 1:
+		others = "none"
+	case len(of(v.trunks, fine, late)) == 0:
+		others = "unknown"
+	}
 	f := checks.Finding{
 		ID: "asterisk-state.trunks-unreachable", Severity: checks.Warning, Confidence: checks.Certain,
-		Args: words.Args{"n": len(list), "trunks": some(namesOf(list)), "all": len(list) == len(v.trunks)}, Evidence: v.quoteLines(list),
+		Args: words.Args{"n": len(list), "trunks": some(namesOf(list)), "others": others}, Evidence: v.quoteLines(list),
 	}
-	if len(list) == len(v.trunks) {
+	if all {
 		f.Severity = checks.Critical
 	}
 	return []checks.Finding{f}

@@ -44,6 +44,12 @@ func TestWhichPhonesAreReachable(t *testing.T) {
 		{"none is registered, just after the start", "System uptime: 299\n" + peers("101 (Unspecified) D Yes Yes 0 UNREACHABLE", "102 (Unspecified) D Yes Yes 0 UNKNOWN", "103 (Unspecified) D Yes Yes 0 UNKNOWN"), "w no-phones", checks.Warn},
 		{"none is registered five minutes after the start", "System uptime: 5 minutes, 1 second\n" + peers("101 (Unspecified) D Yes Yes 0 UNREACHABLE", "102 (Unspecified) D Yes Yes 0 UNKNOWN", "103 (Unspecified) D Yes Yes 0 UNKNOWN"), "c no-phones", checks.Fail},
 		{"one of two spare numbers", peers("101 (Unspecified) D Yes Yes 0 UNKNOWN", "102 (Unspecified) D Yes Yes 0 UNKNOWN"), "i phones-unregistered", checks.Pass},
+		{"three rows of a list", strings.Replace(peers("101 (Unspecified) D Yes Yes 0 UNREACHABLE", "102 (Unspecified) D Yes Yes 0 UNKNOWN", "103 (Unspecified) D Yes Yes 0 UNKNOWN"), "3 sip peers", "100 sip peers", 1), "w phones-gone; i phones-unregistered", checks.Warn},
+		{"three rows of a list, silent", strings.Replace(peers("101 192.0.2.34 D Yes Yes 5060 UNREACHABLE", "102 192.0.2.34 D Yes Yes 5062 UNREACHABLE", "103 203.0.113.8 D Yes Yes 5060 UNREACHABLE"), "3 sip peers", "100 sip peers", 1), "w phones-unreachable", checks.Warn},
+		{"two of one office, and there are no others", peers("101 192.0.2.34 D Yes Yes 5060 UNREACHABLE", "102 192.0.2.34 D Yes Yes 5062 UNREACHABLE"), "w phones-unreachable", checks.Warn},
+		{"a trunk of which no other is known to answer", strings.Replace(peers("itsp 198.51.100.45 No No 5060 UNREACHABLE"), "1 sip peers", "9 sip peers", 1), "w trunks-unreachable", checks.Warn},
+		{"PJSIP, a phone that was elsewhere before", contacts("101/sip:101@192.0.2.34:5060 752cb2726b Unavail nan", "101/sip:101@203.0.113.9:5060 752cb2726d Avail 3.1"), "", checks.Pass},
+		{"PJSIP, two old contacts of one phone", contacts("101/sip:101@192.0.2.34:5060 752cb2726b Unavail nan", "101/sip:101@192.0.2.34:5062 752cb2726c Unavail nan", "103/sip:103@203.0.113.9:5060 752cb2726d Avail 3.1"), "w phones-unreachable", checks.Warn},
 		{"just registered and not asked yet", peers(ok101, "102 192.0.2.34 D Yes Yes 5062 UNKNOWN"), "", checks.Pass},
 		{"late by the limit", peers(ok101, "102 192.0.2.34 D Yes Yes 5062 LAGGED (2100 ms)"), "w phones-slow", checks.Warn},
 		{"late by G.114", peers(ok101, "102 192.0.2.34 D Yes Yes 5062 OK (800 ms)"), "w phones-slow", checks.Warn},
@@ -89,19 +95,24 @@ func TestPrivateContacts(t *testing.T) {
 // A running server knows which networks it has a way to.
 func TestPrivateContactsOfAServer(t *testing.T) {
 	for name, tt := range map[string]struct{ routes, status, want string }{
-		"no way there":              {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "Unavail nan", "c private-contact"},
-		"no way there, and unasked": {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "NonQual nan", "c private-contact"},
-		"no way there, it answers":  {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "Avail 3.0", ""},
-		"its own network":           {`{"dst":"192.168.1.0/24","dev":"eth1","table":"main"}`, "Unavail nan", "w phones-unreachable"},
-		"a VPN":                     {`{"dst":"192.168.0.0/16","gateway":"10.8.0.1","dev":"tun0","table":"main"}`, "Unavail nan", "w phones-unreachable"},
-		"routes that are not known": {``, "Unavail nan", "w phones-unreachable"},
+		"another part of the office": {`{"dst":"default","gateway":"10.0.0.1","dev":"eth0","table":"main"},{"dst":"10.0.0.0/24","dev":"eth0","table":"main"}`, "NonQual nan", ""},
+		"no way there":               {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "Unavail nan", "c private-contact"},
+		"no way there, and unasked":  {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "NonQual nan", "c private-contact"},
+		"no way there, it answers":   {`{"dst":"192.0.2.0/24","dev":"eth0","table":"main"}`, "Avail 3.0", ""},
+		"its own network":            {`{"dst":"192.168.1.0/24","dev":"eth1","table":"main"}`, "Unavail nan", "w phones-unreachable"},
+		"a VPN":                      {`{"dst":"192.168.0.0/16","gateway":"10.8.0.1","dev":"tun0","table":"main"}`, "Unavail nan", "w phones-unreachable"},
+		"routes that are not known":  {``, "Unavail nan", "w phones-unreachable"},
 	} {
 		p := &pbxtest.PBX{Prints: map[string]string{
 			"asterisk -rx core show version":   "Asterisk 20.5.0 built by root @ pbx on a x86_64 running Linux on 2026-01-01\n",
 			"asterisk -rx pjsip show contacts": contacts("101/sip:101@192.168.1.5:5060 752cb2726b " + tt.status),
 		}}
 		if tt.routes != "" {
-			p.Prints["ip -j route show table all"] = `[{"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"},` + tt.routes + `]`
+			own := `{"dst":"default","gateway":"192.0.2.254","dev":"eth0","table":"main"},`
+			if strings.Contains(tt.routes, "default") {
+				own = ""
+			}
+			p.Prints["ip -j route show table all"] = `[` + own + tt.routes + `]`
 		}
 		r := run(t, &checks.Env{System: p})
 		if got := ids(r); got != tt.want {

@@ -38,3 +38,15 @@ func TestACompressedText(t *testing.T) {
 		t.Errorf("half a file is a %s without a word", r.Status)
 	}
 }
+
+// Evidence from several files names the file and its own line.
+func TestEvidenceNamesItsFile(t *testing.T) {
+	var files []checks.File
+	for name, text := range map[string]string{"a.txt": "x\ny\n", "b.txt": peers("101/101 192.0.2.34 D Yes Yes 5060 OK (40 ms)", "103/103 203.0.113.7 D Yes Yes 5064 UNREACHABLE")} {
+		files = append(files, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader([]byte(text))), nil }})
+	}
+	r := run(t, &checks.Env{Files: files})
+	if got := r.Findings[0].Evidence[0].Name; got != `sip show peers, "b.txt", line 4` {
+		t.Error(got)
+	}
+}

@@ -65,6 +65,10 @@ func collide(a, b asterisk.ShownTransport) bool {
 		}
 		return "tcp"
 	}
+	web := func(p string) bool { return p == "ws" || p == "wss" } // of the HTTP server: their bind is not used
+	if web(a.Protocol) || web(b.Protocol) {
+		return false
+	}
 	x, y := a.Bind.Addr(), b.Bind.Addr()
 	return kind(a.Protocol) == kind(b.Protocol) && a.Bind.Port() == b.Bind.Port() && a.Bind.Port() != 0 && x.Is4() == y.Is4() &&
 		(x == y || x.IsUnspecified() || y.IsUnspecified())
@@ -115,22 +119,27 @@ func needs() []need {
 		return v.o.Configured.Registrations > 0 || slices.ContainsFunc(v.s.Registrations, func(g asterisk.ShownRegistration) bool { return g.Driver == "pjsip" })
 	}
 	identifies := func(v *view) bool { return v.o.Configured.Identifies > 0 || len(v.s.Identifies) > 0 }
-	always := func(*view) bool { return true }
+	// Phones that log in: a server that only has trunks, told by their address, may leave
+	// out what they need.
+	phones := func(v *view) bool {
+		return slices.ContainsFunc(v.s.Endpoints, func(e asterisk.ShownEndpoint) bool { return len(e.InAuth) > 0 })
+	}
+	sip := func(v *view) bool { return pjsipUsed(v) || len(v.s.Peers) > 0 || v.o.Configured.Peers > 0 }
 	return []need{
 		{"chan_pjsip.so", "calls", pjsipUsed, checks.Critical},
 		{"res_pjsip.so", "calls", pjsipUsed, checks.Critical},
 		{"res_pjsip_session.so", "calls", pjsipUsed, checks.Critical},
 		{"res_pjsip_sdp_rtp.so", "audio", pjsipUsed, checks.Critical},
-		{"res_rtp_asterisk.so", "audio", always, checks.Critical},
-		{"res_pjsip_registrar.so", "register", pjsipUsed, checks.Critical},
-		{"res_pjsip_authenticator_digest.so", "password", pjsipUsed, checks.Critical},
-		{"res_pjsip_endpoint_identifier_user.so", "user", pjsipUsed, checks.Critical},
+		{"res_rtp_asterisk.so", "audio", sip, checks.Critical},
+		{"res_pjsip_registrar.so", "register", phones, checks.Critical},
+		{"res_pjsip_authenticator_digest.so", "password", phones, checks.Critical},
+		{"res_pjsip_endpoint_identifier_user.so", "user", phones, checks.Critical},
 		{"res_pjsip_endpoint_identifier_ip.so", "address", identifies, checks.Critical},
 		{"res_pjsip_outbound_registration.so", "trunk", registers, checks.Critical},
 		{"res_pjsip_outbound_authenticator_digest.so", "trunk-password", registers, checks.Critical},
 		{"res_pjsip_nat.so", "nat", pjsipUsed, checks.Warning},
-		{"codec_alaw.so", "codec", always, checks.Warning},
-		{"codec_ulaw.so", "codec", always, checks.Warning},
+		{"codec_alaw.so", "codec", sip, checks.Warning},
+		{"codec_ulaw.so", "codec", sip, checks.Warning},
 		{"res_pjsip_pubsub.so", "subscriptions", pjsipUsed, checks.Info},
 		{"res_pjsip_exten_state.so", "subscriptions", pjsipUsed, checks.Info},
 		{"res_pjsip_pidf_body_generator.so", "subscriptions", pjsipUsed, checks.Info},

@@ -58,8 +58,9 @@ func TestEndpoints(t *testing.T) {
 		{"not registered", with("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102", "Aor: 102 1"), "i phones-unregistered"},
 		{"invalid", with("Endpoint: 102 Invalid 0 of inf", "InAuth: 102/102", "Aor: 102 1"), "c endpoints-invalid"},
 		{"in a call", with("Endpoint: 102 In use 1 of inf", "InAuth: 102/102", "Aor: 102 1", "Contact: 102/sip:102@192.0.2.35:5060 752cb2726d Avail 2.0", "Channel: PJSIP/102-00000001/Dial Up 00:00:12", "Exten: 103 CLCID: \"x\" <103>"), ""},
-		{"dead contacts fill an AOR", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 2", "Contact: 102/sip:102@192.0.2.34:5070 752cb2726d Avail 2.0", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Unavail nan"), "w phones-unreachable; w aors-full"},
-		{"an AOR with room", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 3", "Contact: 102/sip:102@192.0.2.34:5070 752cb2726d Avail 2.0", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Unavail nan"), "w phones-unreachable"},
+		{"dead contacts fill an AOR", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 2", "Contact: 102/sip:102@192.0.2.34:5070 752cb2726d Avail 2.0", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Unavail nan"), "w aors-full"},
+		{"an AOR with room", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 3", "Contact: 102/sip:102@192.0.2.34:5070 752cb2726d Avail 2.0", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Unavail nan"), ""},
+		{"a trunk whose name does not resolve", with("Endpoint: itsp Not in use 0 of inf", "Aor: itsp 0", "Contact: itsp/sip:198.51.100.45 752cb2726c Avail 2.0", "Identify: itsp/itsp"), ""},
 		{"a full AOR of living phones", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 2", "Contact: 102/sip:102@192.0.2.34:5070 752cb2726d Avail 2.0", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Avail 3.0"), ""},
 		{"the only phone of an AOR is off", with("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102", "Aor: 102 1", "Contact: 102/sip:102@192.0.2.34:5071 752cb2726e Unavail nan"), "w phones-unreachable"},
 		{"no phone is registered", endpoints("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102", "Aor: 102 1", "Endpoint: 103 Unavailable 0 of inf", "InAuth: 103/103", "Aor: 103 1", "Endpoint: 104 Unavailable 0 of inf", "InAuth: 104/104", "Aor: 104 1"), "c no-phones"},
@@ -134,6 +135,31 @@ func TestWhichCallsHang(t *testing.T) {
 			}
 		}
 	}
+	const heading = "Channel              Context              Extension        Prio State   Application  Data                      CallerID        Duration Accountcode PeerAccount BridgeID\n"
+	verbose := func(name, state, number, age string) string {
+		return fmt.Sprintf("%-20.20s %-20.20s %-16.16s %4d %-7.7s %-12.12s %-25.25s %-15.15s %8.8s %-11.11s %-11.11s %-20.20s\n", name, "office", "600", 1, state, "Dial", "PJSIP/102", number, age, "", "", "")
+	}
+	for _, tt := range []struct{ name, text, want, command string }{
+		{"verbose, for four hours", verbose("PJSIP/101-00000001", "Up", "101", "04:00:00"), "w channels-stuck", "asterisk -rx 'channel request hangup PJSIP/101-00000001'"},
+		{"verbose, not quite", verbose("PJSIP/101-00000001", "Up", "101", "03:59:59"), "", ""},
+		{"verbose, for days", verbose("PJSIP/101-00000001", "Up", "101", "123:45:06"), "w channels-stuck", "asterisk -rx 'channel request hangup PJSIP/101-00000001'"},
+		{"verbose, for months", verbose("PJSIP/101-00000001", "Up", "101", "1234:45:06"), "w channels-stuck", "asterisk -rx 'channel request hangup PJSIP/101-00000001'"},
+		{"verbose, a caller whose number looks like an age", verbose("PJSIP/101-00000001", "Up", "99:59:59", "00:00:05"), "", ""},
+		{"verbose, a name that is cut", verbose("PJSIP/provider-00000001", "Up", "101", "04:00:00"), "w channels-stuck", ""},
+		{"a handset off its hook", verbose("DAHDI/1-1", "OffHook", "", "04:00:00"), "", ""},
+	} {
+		r := told(t, heading+tt.text)
+		command := ""
+		for _, f := range r.Findings {
+			for _, x := range f.Fixes {
+				command += strings.Join(x.Commands, " ")
+			}
+		}
+		if got := ids(r); got != tt.want || command != tt.command {
+			t.Errorf("%s: %q with %q, want %q with %q", tt.name, got, command, tt.want, tt.command)
+			show(t, r)
+		}
+	}
 	hostile := told(t, channelRows(row("SIP/a'; touch x;'-1", "Up", "Dial", 99999), row("SIP/101-2", "Up", "Dial", 99998)))
 	if lines := hostile.Findings[0].Fixes[0].Commands; len(lines) != 1 || lines[0] != "asterisk -rx 'channel request hangup SIP/101-2'" {
 		t.Errorf("%q", lines)
@@ -184,6 +210,8 @@ func TestModules(t *testing.T) {
 		{"no registrar", phone + without("res_pjsip_registrar.so"), "c module"},
 		{"the registrar does not run", phone + stopped("res_pjsip_registrar.so"), "c module"},
 		{"no registrar, and no PJSIP", without("res_pjsip_registrar.so"), ""},
+		{"no registrar, and trunks alone", endpoints("Endpoint: itsp Not in use 0 of inf", "Aor: itsp 0", "Contact: itsp/sip:198.51.100.45 752cb2726c Avail 2.0", "Identify: itsp/itsp", "Match: 198.51.100.45/32") + without("res_pjsip_registrar.so"), ""},
+		{"no RTP, and nobody with SIP", without("res_rtp_asterisk.so"), ""},
 		{"no codec", phone + without("codec_alaw.so"), "w module"},
 		{"no busy lamps", phone + without("res_pjsip_exten_state.so"), "i module"},
 		{"no module for trunks, and no trunk", phone + without("res_pjsip_outbound_registration.so"), ""},
@@ -218,6 +246,7 @@ func TestTransportsAtOnePort(t *testing.T) {
 		{"one", listing("udp udp 0 0 0.0.0.0:5060"), ""},
 		{"UDP and TCP", listing("udp udp 0 0 0.0.0.0:5060", "tcp tcp 0 0 0.0.0.0:5060"), ""},
 		{"both drivers at one port", listing("udp udp 0 0 0.0.0.0:5060") + sip("0.0.0.0:5060"), "c transport-conflict"},
+		{"browsers need no port of their own", listing("wss wss 0 0 0.0.0.0:5060") + "\n\nGlobal Settings:\n----------------\n  UDP Bindaddress:        0.0.0.0:5060\n  TCP SIP Bindaddress:    0.0.0.0:5060\n", ""},
 		{"both drivers, one address of all", listing("udp udp 0 0 192.0.2.1:5060") + sip("0.0.0.0:5060"), "c transport-conflict"},
 		{"both drivers at addresses of their own", listing("udp udp 0 0 192.0.2.1:5060") + sip("192.0.2.2:5060"), ""},
 		{"both drivers at two ports", listing("udp udp 0 0 0.0.0.0:5060") + sip("0.0.0.0:5160"), ""},

@@ -15,7 +15,7 @@ var (
 	channelsEnd  = regexp.MustCompile(`^(\d+) active channels?$`)
 	moduleRow    = regexp.MustCompile(`^(\S+\.so) (.*?)(\d+) +(Running|Not Running)?\s*(?:core|extended|deprecated|unknown)?$`)
 	channelRow   = regexp.MustCompile(`^(\S+) .*?\b(Down|Rsrvd|OffHook|Dialing|Ring|Ringing|Up|Busy|Pre-ring|Mute)\s+(.*)$`)
-	channelAge   = regexp.MustCompile(`(?:^|\s)(\d{2,5}):(\d\d):(\d\d)(?:\s|$)`)
+	channelAge   = regexp.MustCompile(`^(\d{2,4}):(\d\d):(\d{0,2})$`)
 	channelState = regexp.MustCompile(`^(?:Down|Rsrvd|OffHook|Dialing|Ring|Ringing|Up|Busy|Dialing Offhook|Pre-ring|Mute|Unknown.*)$`)
 	bridgeID     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}`)
 )
@@ -141,11 +141,31 @@ func (r *showing) channel(line string) {
 	}
 	c := ShownChannel{Name: m[1], State: m[2], AgeS: -1}
 	c.App, _, _ = strings.Cut(strings.Fields(m[3] + " -")[0], "(")
-	if age := channelAge.FindStringSubmatch(m[3]); age != nil && r.mode == showChannelsVerbose {
-		c.AgeS = number(age[1])*3600 + number(age[2])*60 + number(age[3])
-		c.Bridged = bridgeID.MatchString(m[3])
+	c.Cut = len(c.Name) >= channelColumn
+	if r.mode == showChannelsVerbose {
+		c.AgeS, c.Bridged = ageIn(m[3]), bridgeID.MatchString(m[3])
 	}
 	r.addChannel(c)
+}
+
+// channelColumn is the width of a name in "core show channels", verbose or not, and
+// ageColumn that of the age (main/cli.c).
+const (
+	channelColumn = 20
+	ageColumn     = 8
+)
+
+// ageIn is the age in a verbose row, "03:20:09", in seconds; -1: there is none. From 100
+// hours on its column cuts the seconds. What stands before it, data and number of the
+// caller, comes from strangers: the last counts.
+func ageIn(row string) int {
+	age := -1
+	for word := range strings.FieldsSeq(row) {
+		if m := channelAge.FindStringSubmatch(word); m != nil && len(word) == ageColumn {
+			age = number(m[1])*3600 + number(m[2])*60 + number(m[3])
+		}
+	}
+	return age
 }
 
 // concise reads a row of "core show channels concise", whose fields stand between

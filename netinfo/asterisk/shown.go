@@ -151,6 +151,7 @@ type ShownChannel struct {
 	App   string `json:"app,omitempty"`
 	// AgeS is how old it is in seconds; -1: not said.
 	AgeS    int  `json:"age_s"`
+	Cut     bool `json:"cut,omitempty"`     // the name may go on
 	Bridged bool `json:"bridged,omitempty"` // it is connected with another
 }
 
