@@ -70,8 +70,12 @@ func noReply(v *view) (out []checks.Finding) {
 			ID: "logs.no-reply", Variant: cause, Severity: checks.Critical, Confidence: checks.Certain, Evidence: v.proof(slices.Concat(hung, list)...),
 			Args: words.Args{"n": total(list), "when": span(slices.Concat(list, hung)), "hung": total(hung)},
 		}
-		if cause == "ack" && len(hung) == 0 {
+		switch {
+		case len(hung) > 0:
+		case cause == "ack":
 			f.Variant, f.Severity = "ack-refused", checks.Info
+		default: // the end of a call, to a phone that was switched off
+			f.Severity = checks.Warning
 		}
 		out = append(out, f)
 	}

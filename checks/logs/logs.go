@@ -67,10 +67,10 @@ func (t *tally) read(ctx context.Context, env *checks.Env, f checks.File) error 
 	} else {
 		ctx = context.WithoutCancel(ctx)
 	}
-	clock := pbxlog.Clock{Zone: time.Local, Now: time.Now()}
+	clock := pbxlog.Clock{Zone: time.Local, Now: time.Now}
 	live := time.Time{}
 	if f.Live {
-		live = clock.Now.Truncate(time.Second)
+		live = time.Now().Truncate(time.Second)
 	}
 	next := progressStep
 	sum, err := pbxlog.Scan(ctx, from, clock, func(e *pbxlog.Event) {
@@ -110,6 +110,6 @@ func streamOf(name string) string {
 func Holds(text []byte) bool {
 	const enough = 3
 	told := false
-	sum, _ := pbxlog.Scan(context.Background(), bytes.NewReader(text), pbxlog.Clock{Zone: time.UTC, Now: time.Now()}, func(*pbxlog.Event) { told = true })
+	sum, _ := pbxlog.Scan(context.Background(), bytes.NewReader(text), pbxlog.Clock{Zone: time.UTC, Now: time.Now}, func(*pbxlog.Event) { told = true })
 	return told || sum.Known >= enough
 }

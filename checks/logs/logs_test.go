@@ -11,6 +11,11 @@ import (
 
 const office, home, stranger = "203.0.113.5", "198.51.100.8", "192.0.2.66"
 
+const (
+	noAnswer  = "WARNING[1] res_pjsip_outbound_registration.c: No response received from 'sip:sip.example.net' on registration attempt to 'sip:u@sip.example.net', retrying in '60'"
+	pbxGoesOn = "NOTICE[1] pbx.c: Cannot find extension context"
+)
+
 func TestStories(t *testing.T) {
 	password := refusal("110", office, "Wrong password")
 	scan := func(s *story, n int, addr string) *story {
@@ -52,6 +57,23 @@ func TestStories(t *testing.T) {
 			}
 			return s
 		}(), "refused.unknown-account warning " + office},
+		{"an office whose phones all have a wrong password is not a scanner", func() *story {
+			s := tell()
+			for range 2 {
+				for i := range scanNames {
+					s.say(fmt.Sprintf("NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:%d@pbx>' failed for '"+office+":5060' (callid: a) - Failed to authenticate", 100+i))
+				}
+				s.wait(time.Minute)
+			}
+			return s
+		}(), "refused.wrong-password critical " + office},
+		{"a phone that dials many wrong numbers is not a scanner", func() *story {
+			s := tell()
+			for i := range sourceNames + 2 {
+				s.say(fmt.Sprintf("NOTICE[1] chan_sip.c: Call from '110' ("+office+":5060) to extension '%d' rejected because extension not found in context 'phones'.", i))
+			}
+			return s
+		}(), "no-extension.account critical 110"},
 		{"an office in which one phone gets in is not a scanner", scan(tell().say(at(office, "101")...), scanNames, office), "refused.unknown-account critical " + office},
 		{"a scanner among phones", scan(tell().times(5, time.Minute, password), 20, stranger), "refused.wrong-password critical " + office + "; scanner info " + stranger},
 
@@ -83,6 +105,9 @@ func TestStories(t *testing.T) {
 		{"a trunk that gave up after silence", tell().say("WARNING[1] res_pjsip_outbound_registration.c: No response received from 'sip:sip.example.net' on registration attempt to 'sip:u@sip.example.net', retrying in '60'").wait(time.Minute).say(
 			"WARNING[1] res_pjsip_outbound_registration.c: Maximum retries reached when attempting outbound registration to 'sip:sip.example.net' with client 'sip:u@sip.example.net', stopping registration attempt"), "trunk.no-answer critical u@sip.example.net"},
 		{"a trunk with a wrong password", tell().say("WARNING[1] res_pjsip_outbound_registration.c: Fatal response '403' received from 'sip:sip.example.net' on registration attempt to 'sip:u@sip.example.net', stopping outbound registration"), "trunk.password critical u@sip.example.net"},
+		{"a trunk without an answer, an hour before the log ends", tell().say(noAnswer).wait(quiet).say(pbxGoesOn), "trunk.no-answer warning u@sip.example.net"},
+		{"a trunk without an answer, less than that before", tell().say(noAnswer).wait(quiet - time.Second).say(pbxGoesOn), "trunk.no-answer critical u@sip.example.net"},
+		{"a trunk that gave up long before the log ends", tell().say(noAnswer, strings.Replace(noAnswer, "No response received from 'sip:sip.example.net' on registration attempt to 'sip:u@sip.example.net', retrying in '60'", "Maximum retries reached when attempting outbound registration to 'sip:sip.example.net' with client 'sip:u@sip.example.net', stopping registration attempt", 1)).wait(quiet).say(pbxGoesOn), "trunk.no-answer critical u@sip.example.net"},
 		{"a trunk that is told 503", tell().say("WARNING[1] res_pjsip_outbound_registration.c: Temporal response '503' received from 'sip:sip.example.net' on registration attempt to 'sip:u@sip.example.net', retrying in '60'"), "trunk.refused critical u@sip.example.net"},
 		{"a trunk without sip:", tell().say("ERROR[3187]: res_pjsip_outbound_registration.c:724 sip_outbound_registration_regc_alloc: Invalid server URI 'u@sip.example.net' specified on outbound registration 'outreg'"), "trunk.uri critical outreg"},
 
@@ -93,7 +118,8 @@ func TestStories(t *testing.T) {
 		{"the ACK is lost", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Response) -- See", "WARNING[1] chan_sip.c: Hanging up call a@b - no reply to our critical packet (see https://wiki.example/)."), "no-reply.ack critical"},
 		{"a scanner does not acknowledge", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Response) -- See"), "no-reply.ack-refused info"},
 		{"phones that are not there when Asterisk starts were not lost", tell().say("NOTICE[1] chan_sip.c: Peer '101' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '102' is now UNREACHABLE!  Last qualify: 0", "NOTICE[1] chan_sip.c: Peer '103' is now UNREACHABLE!  Last qualify: 0"), "unreachable.gone warning 101"},
-		{"nobody answers an INVITE", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Request) -- See"), "no-reply.request critical"},
+		{"nobody answers an INVITE", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Request) -- See"), "no-reply.request warning"},
+		{"and the call is ended for it", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Critical Request) -- See", "WARNING[1] chan_sip.c: Hanging up call a@b - no reply to our critical packet (see https://wiki.example/)."), "no-reply.request critical"},
 		{"the answer to OPTIONS is lost, which is nothing", tell().say("WARNING[1] chan_sip.c: Retransmission timeout reached on transmission a@b for seqno 102 (Non-critical Response) -- See"), ""},
 		{"no RTP", tell().say("NOTICE[1] res_pjsip_sdp_rtp.c: Disconnecting channel 'PJSIP/102-00000015' for lack of audio RTP activity in 31 seconds"), "no-rtp critical 102"},
 		{"SIP/ is dialled where only PJSIP is loaded", tell().say("WARNING[2700][C-00000000]: channel.c:5946 ast_request: No channel type registered for 'SIP'", "WARNING[2700][C-00000000]: app_dial.c:2431 dial_exec_full: Unable to create channel of type 'SIP' (cause 66 - Channel not implemented)"), "no-channel.no-driver critical SIP"},

@@ -181,7 +181,7 @@ func (t *tally) evidence(c *Count, e *pbxlog.Event) {
 // fold reports whether this address has tried so many names that another is not
 // worth a count of its own.
 func (t *tally) fold(e *pbxlog.Event) bool {
-	if e.Kind != pbxlog.Refused && e.Kind != pbxlog.NoExtension {
+	if e.Kind != pbxlog.Refused && !(e.Kind == pbxlog.NoExtension && guest(string(e.Account))) {
 		return false
 	}
 	s := t.sources[string(t.sourceKey(e))]

@@ -58,15 +58,32 @@ func (v *view) trunk(name string, list []Count, good map[string]time.Time) check
 		}
 	}
 	f := checks.Finding{ID: "logs.trunk", Variant: cause, Severity: checks.Critical, Confidence: checks.Certain, Subject: clean(name), Evidence: v.proof(list...)}
-	since := good[hostOf(server)]
-	if since.After(last.Last) {
+	again := ""
+	stopped := slices.ContainsFunc(list, func(c Count) bool { return c.Cause == "gave-up" })
+	switch temporary := cause == "no-answer" || code >= 500 && clean(name) != name; {
+	case good[hostOf(server)].After(last.Last):
+		again = "told"
+	case temporary && !stopped && last.Program == "" && v.oneLog() && v.o.End.Sub(last.Last) >= quiet:
+		again = "quiet"
+	}
+	if again != "" {
 		f.Severity = checks.Warning
 	}
 	meaning, _ := netinfo.ExplainSIP(code, "")
-	stopped := slices.ContainsFunc(list, func(c Count) bool { return c.Cause == "gave-up" })
 	f.Args = words.Args{"trunk": words.Raw(clean(name)), "server": words.Raw(hostOf(server)), "n": total(list), "when": span(list), "code": code, "meaning": meaning.Meaning,
-		"next": meaning.Next, "stopped": stopped, "again": since.After(last.Last)}
+		"next": meaning.Next, "stopped": stopped, "again": again}
 	return f
+}
+
+// quiet is after how long without a further line a registration that was not answered, or
+// answered with 5xx by PJSIP, is most likely in order: Asterisk tries again after 20 s
+// (chan_sip) or 60 s (retry_interval of PJSIP) and writes a line each time, but PJSIP none
+// of a success. An hour is longer than anybody sets these.
+const quiet = time.Hour
+
+// oneLog reports whether all files are pieces of one log, which then ends when v.o.End is.
+func (v *view) oneLog() bool {
+	return !slices.ContainsFunc(v.o.Files, func(f File) bool { return f.Stream != 0 })
 }
 
 // hostOf is the host of a SIP URI or of host:port.

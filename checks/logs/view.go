@@ -243,11 +243,20 @@ func (v *view) scans(og *origin) bool {
 	if strangers >= scanNumbers {
 		return true
 	}
-	names := map[string]bool{}
+	names, real := map[string]bool{}, 0
 	for _, c := range og.refused {
+		if !names[c.Account] && v.exists(c) {
+			real++
+		}
 		names[c.Account] = true
 	}
-	return len(names) >= scanNames && og.n-total(og.dialled) <= scanRepeats*len(names)
+	return len(names) >= scanNames && 2*real < len(names) && og.n-total(og.dialled) <= scanRepeats*len(names)
+}
+
+// exists reports whether the PBX has the account of a refusal: whoever searches hits
+// few of them. chan_sip says "Wrong password" of others as well.
+func (v *view) exists(c Count) bool {
+	return c.Service == "PJSIP" && c.Cause != pbxlog.UnknownAccount || v.phones[c.Account] != nil || !v.lastOK[c.Account].IsZero()
 }
 
 // guest reports whether a call came from nobody whom the PBX knows.

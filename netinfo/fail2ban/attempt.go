@@ -76,7 +76,7 @@ func readFailure(p *pbxlog.Parser, line []byte) (attempt, bool) {
 }
 
 func parserOf(zone *time.Location, now time.Time) *pbxlog.Parser {
-	return &pbxlog.Parser{Clock: pbxlog.Clock{Zone: zone, Now: now}}
+	return &pbxlog.Parser{Clock: pbxlog.Clock{Zone: zone, Now: func() time.Time { return now }}}
 }
 
 func clipAccount(s string) string {

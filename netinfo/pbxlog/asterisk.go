@@ -103,8 +103,16 @@ var asteriskInside = []struct {
 	{" failed to authenticate", authenticationFailed},
 	{" failed MD5 authentication", authenticationFailed},
 	{" tried to authenticate with nonexistent user", nonexistent},
-	{"Too many open files", plainly(NoFiles, "")},
-	{"SSL_ERROR_SSL", plainly(Transport, "tls")},
+	{"Too many open files", itself(NoFiles, "")},
+	{"SSL_ERROR_SSL", itself(Transport, "tls")},
+}
+
+// itself is plainly for what may stand anywhere in a message, unless it is one that
+// quotes what a stranger wrote.
+func itself(k Kind, cause string) func([]byte, *Event) bool {
+	return func(msg []byte, e *Event) bool {
+		return bytes.IndexByte(msg, '<') < 0 && !bytes.Contains(msg, []byte("sip:")) && !bytes.Contains(msg, []byte(";tag=")) && plainly(k, cause)(msg, e)
+	}
 }
 
 // byFirstLetter sorts forms so that a message is compared with few of them.
@@ -169,7 +177,7 @@ func other(msg []byte, i int, cause string, e *Event) bool {
 		e.Service = "IAX2"
 	}
 	e.Account, _ = quotedAfter(msg[i:], "'")
-	return e.from(msg[bytes.LastIndexByte(msg[:i], ' ')+1 : i])
+	return e.from(bytes.TrimPrefix(msg[:i], []byte("Host ")))
 }
 
 func iaxUnknown(msg []byte, e *Event) bool {

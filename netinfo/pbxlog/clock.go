@@ -14,7 +14,9 @@ import (
 // writes "Dec 21 12:56:59 host" or RFC 3339; fail2ban "2021-12-21 12:56:59,123".
 type Clock struct {
 	Zone *time.Location // of times without one; nil: UTC
-	Now  time.Time      // a time without a year is the latest that is not after Now
+	// Now is asked for each time without a year, which is the latest that is not after
+	// it: a live log goes on for days.
+	Now func() time.Time
 }
 
 // Read reads the time that a line begins with, and returns what follows it, without
@@ -49,7 +51,7 @@ func (c *Clock) timeOf(s *stamp) time.Time {
 	case s.zoned:
 		zone = time.FixedZone("", s.offset)
 	}
-	now := c.Now.In(zone)
+	now := c.Now().In(zone)
 	year, month, day := s.year, s.month, s.day
 	if s.month == 0 { // a time of day
 		year, month, day = now.Year(), int(now.Month()), now.Day()
@@ -58,12 +60,12 @@ func (c *Clock) timeOf(s *stamp) time.Time {
 	}
 	at, ok := dateOf(year, month, day, s, zone)
 	// A day of grace for clocks that differ.
-	if s.year == 0 && (!ok || at.After(c.Now.Add(24*time.Hour))) {
+	if s.year == 0 && (!ok || at.After(now.Add(24*time.Hour))) {
 		if s.month == 0 {
 			return at.AddDate(0, 0, -1)
 		}
 		at, ok = dateOf(year-1, month, day, s, zone)
-		if at.After(c.Now.Add(24 * time.Hour)) {
+		if at.After(now.Add(24 * time.Hour)) {
 			return time.Time{}
 		}
 	}

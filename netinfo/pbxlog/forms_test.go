@@ -9,6 +9,8 @@ import (
 
 var testNow = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
+func atTestNow() time.Time { return testNow }
+
 // said is an event in one line.
 func said(e *Event) string {
 	parts := []string{string(e.Kind)}
@@ -31,7 +33,7 @@ func said(e *Event) string {
 }
 
 func parse(line string) (string, *Event) {
-	p := Parser{Clock: Clock{Zone: time.UTC, Now: testNow}}
+	p := Parser{Clock: Clock{Zone: time.UTC, Now: atTestNow}}
 	var e Event
 	if told, _ := p.Parse([]byte(line), &e); !told {
 		return "", &e
@@ -184,7 +186,7 @@ func TestHowLinesAreWrapped(t *testing.T) {
 }
 
 func TestTimesWithoutAYear(t *testing.T) {
-	c := Clock{Zone: time.UTC, Now: testNow}
+	c := Clock{Zone: time.UTC, Now: atTestNow}
 	for text, want := range map[string]string{
 		"Dec 31 23:59:59 x": "2025-12-31T23:59:59Z", "Feb 29 10:00:00 x": "", "Nov 29 23:00:00 x": "2026-11-29T23:00:00Z", "Nov 31 23:00:00 x": "",
 		"2026-13-01 00:00:00 x": "", "2026-11-29 25:00:00 x": "", "": "", "[": "", "hello": "", "31.12.2025 23:59:59": "2025-12-31T23:59:59Z", "13/12/2025 23:59:59": "2025-12-13T23:59:59Z",
@@ -195,6 +197,37 @@ func TestTimesWithoutAYear(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q is read as %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A log without years that is watched into the next one.
+func TestALiveLogOverNewYear(t *testing.T) {
+	now := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
+	c := Clock{Zone: time.UTC, Now: func() time.Time { return now }}
+	for _, year := range []int{2026, 2027} {
+		if at, _, _ := c.Read([]byte(now.Format("[Jan _2 15:04:05] NOTICE[1]"))); at.Year() != year || !at.Equal(now) {
+			t.Errorf("%v, want %v", at, now)
+		}
+		now = now.Add(72 * time.Hour)
+	}
+}
+
+// What a stranger calls himself is no fault of the PBX.
+func TestAStrangersNameIsNoFault(t *testing.T) {
+	p := Parser{Clock: Clock{Zone: time.UTC, Now: atTestNow}}
+	for line, want := range map[string]bool{
+		`NOTICE[1] chan_sip.c: Sending fake auth rejection for device "Too many open files" <sip:x@pbx>;tag=1`:               false,
+		`NOTICE[1] chan_sip.c: Sending fake auth rejection for device <sip:x@pbx>;tag=: Too many open files`:                 false,
+		`NOTICE[1] chan_sip.c: Sending fake auth rejection for device "192.0.2.9 failed to authenticate as 'x'" <sip:x@pbx>`: false,
+		`NOTICE[1] chan_sip.c: Sending fake auth rejection for device a 192.0.2.9 failed to authenticate as 'x'`:             false,
+		`WARNING[1] tcptls.c: Unable to accept new connection: Too many open files`:                                          true,
+		`NOTICE[1] manager.c: 192.0.2.9 failed to authenticate as 'admin'`:                                                   true,
+		`NOTICE[1] chan_iax2.c: Host 192.0.2.9 failed to authenticate as 'x'`:                                                true,
+	} {
+		var e Event
+		if told, _ := p.Parse([]byte("[2026-11-29 11:00:00] "+line), &e); told != want {
+			t.Errorf("%v %+v: %s", told, e.Kind, line)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 func scan(t *testing.T, from io.Reader) (Summary, []int, error) {
 	t.Helper()
 	var lines []int
-	s, err := Scan(context.Background(), from, Clock{Zone: time.UTC, Now: testNow}, func(e *Event) { lines = append(lines, e.Line) })
+	s, err := Scan(context.Background(), from, Clock{Zone: time.UTC, Now: atTestNow}, func(e *Event) { lines = append(lines, e.Line) })
 	return s, lines, err
 }
 
@@ -79,7 +79,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func TestScanningIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0
-	_, err := Scan(ctx, endless{}, Clock{Now: testNow}, func(*Event) {
+	_, err := Scan(ctx, endless{}, Clock{Now: atTestNow}, func(*Event) {
 		if n++; n == 10 {
 			cancel()
 		}
@@ -106,7 +106,7 @@ func FuzzLine(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		p := Parser{Clock: Clock{Zone: time.UTC, Now: testNow}}
+		p := Parser{Clock: Clock{Zone: time.UTC, Now: atTestNow}}
 		var e Event
 		for range 2 { // with and without what the parser remembers
 			if told, _ := p.Parse(line, &e); !told {
@@ -129,7 +129,7 @@ func BenchmarkParse(b *testing.B) {
 		"refused": "[2026-11-29 11:58:00] NOTICE[1] chan_sip.c: Registration from '\"110\" <sip:110@pbx.example.net>' failed for '192.0.2.7:5060' - Wrong password\n",
 	} {
 		b.Run(name, func(b *testing.B) {
-			p := Parser{Clock: Clock{Zone: time.Local, Now: testNow}}
+			p := Parser{Clock: Clock{Zone: time.Local, Now: atTestNow}}
 			var e Event
 			b.SetBytes(int64(len(line)))
 			for b.Loop() {
@@ -153,7 +153,7 @@ func BenchmarkScanLog(b *testing.B) {
 		b.Run(fmt.Sprintf("one line of %d tells", every), func(b *testing.B) {
 			b.SetBytes(int64(text.Len()))
 			for b.Loop() {
-				_, _ = Scan(context.Background(), bytes.NewReader(text.Bytes()), Clock{Zone: time.Local, Now: testNow}, func(*Event) {})
+				_, _ = Scan(context.Background(), bytes.NewReader(text.Bytes()), Clock{Zone: time.Local, Now: atTestNow}, func(*Event) {})
 			}
 		})
 	}
