@@ -27,7 +27,7 @@ func chanSIPOptions(v *view) {
 	for _, s := range v.SIP {
 		for i := range s.Options {
 			o := &s.Options[i]
-			if asterisk.KnowsChanSIP(o.Name) || s.Template {
+			if asterisk.KnowsChanSIP(o.Name) || s.Template || v.full("unknown-option", "chan-sip") {
 				continue
 			}
 			nearest := asterisk.NearestChanSIP(o.Name)

@@ -25,7 +25,7 @@ func contexts(v *view) {
 	for _, c := range v.Dialplan.Contexts {
 		for _, i := range c.Includes {
 			// FreePBX includes contexts for everybody to make.
-			if !v.Dialplan.Has(i.Context) && !strings.Contains(i.Context, "$") && i.Context != removed && i.Context != "parkedcalls" && !strings.HasSuffix(i.Context, "-custom") {
+			if !v.dialled(i.Context) && !strings.Contains(i.Context, "$") && i.Context != removed && i.Context != "parkedcalls" && !strings.HasSuffix(i.Context, "-custom") {
 				v.add(Fault{ID: "include-missing", Severity: info, Confidence: certain, Args: words.Args{"context": words.Raw(i.Context)}, key: i.Context,
 					Lines: []Line{{At: i.At, Got: "include => " + clip(i.Context)}}, Source: docsDialplan}, c.Name)
 			}
@@ -39,17 +39,13 @@ func contexts(v *view) {
 
 func (v *view) context(e *section, reload string) {
 	name := contextOf(e)
-	if v.Dialplan.Has(name) || strings.Contains(name, "$") || name == removed {
+	if v.dialled(name) || strings.Contains(name, "$") || name == removed {
 		return
 	}
 	o := e.Find("context")
 	x := Fault{ID: "no-context", Severity: critical, Confidence: certain, Args: words.Args{"context": words.Raw(name), "nearest": "none", "set": o != nil}, key: name, Reload: reload, Source: docsTrouble}
-	var names []string
-	for _, c := range v.Dialplan.Contexts {
-		names = append(names, c.Name)
-	}
 	want := ""
-	if nearest := nearestName(name, names); nearest != "" {
+	if nearest := v.nearestContext(name); nearest != "" {
 		want, x.Args["nearest"] = "context="+nearest, words.Raw(nearest)
 	}
 	if o == nil {
@@ -61,4 +57,19 @@ func (v *view) context(e *section, reload string) {
 		}
 	}
 	v.add(x, e.Name)
+}
+
+// nearestContext is the context that was meant by a name, for the first names that are
+// asked about.
+func (v *view) nearestContext(name string) string {
+	nearest, known := v.meant[name]
+	if known || len(v.meant) >= mostAlike {
+		return nearest
+	}
+	var names []string
+	for _, c := range v.Dialplan.Contexts {
+		names = append(names, c.Name)
+	}
+	v.meant[name] = nearestName(name, names)
+	return v.meant[name]
 }

@@ -19,6 +19,7 @@ type Fault struct {
 	// Names are the objects it is about, the first mostNames of Count.
 	Names []string `json:"names,omitempty"`
 	Count int      `json:"count"`
+	More  int      `json:"more,omitempty"`  // further faults of this kind, which are not listed
 	Lines []Line   `json:"lines,omitempty"` // that prove it, the first mostLines
 	Edits []Edit   `json:"edits,omitempty"`
 	// Reload makes Asterisk read the files again: pjsip sip dialplan rtp acl;
@@ -55,6 +56,8 @@ const (
 	// A person reads a handful of places; the count says how many more there are.
 	mostNames = 8
 	mostLines = 8
+	// mostAlike: whoever has corrected as many mistakes of one kind looks again.
+	mostAlike = 50
 	// mostEdits: beyond these a person changes the template or the program that
 	// writes the file.
 	mostEdits = 12
@@ -64,18 +67,28 @@ const (
 type faults struct {
 	list  []*Fault
 	index map[string]*Fault
+	kinds map[string][]*Fault // by ID and variant
 }
+
+// full reports whether further faults of a kind are counted only, for what costs time
+// to find out about each.
+func (f *faults) full(id, variant string) bool { return len(f.kinds[id+"/"+variant]) >= mostAlike }
 
 // add notes a fault of an object; an empty name counts none.
 func (f *faults) add(x Fault, name string) {
 	key := x.ID + "\x00" + x.Variant + "\x00" + x.key
 	old := f.index[key]
 	if old == nil {
+		kind := x.ID + "/" + x.Variant
+		if f.full(x.ID, x.Variant) {
+			f.kinds[kind][mostAlike-1].More++
+			return
+		}
 		old = &x
 		if f.index == nil {
-			f.index = map[string]*Fault{}
+			f.index, f.kinds = map[string]*Fault{}, map[string][]*Fault{}
 		}
-		f.index[key], f.list = old, append(f.list, old)
+		f.index[key], f.list, f.kinds[kind] = old, append(f.list, old), append(f.kinds[kind], old)
 	} else {
 		old.Lines = addNew(old.Lines, x.Lines)
 		old.Edits = addNew(old.Edits, x.Edits)
@@ -127,7 +140,7 @@ func (x *Fault) finding(o *Observed) checks.Finding {
 		}
 		f.Evidence = append(f.Evidence, checks.Proof(strings.TrimPrefix(l.At, o.prefix()), want, got))
 	}
-	if more := len(x.Lines) - mostLines; more > 0 {
+	if more := max(0, len(x.Lines)-mostLines) + x.More; more > 0 {
 		f.Evidence = append(f.Evidence, checks.Proof(words.Say("asterisk-config.evidence.more", nil), nil, more))
 	}
 	return f

@@ -73,11 +73,11 @@ func (v *view) reachesHint(name string) bool {
 			continue
 		}
 		seen[at] = true
-		i := slices.IndexFunc(v.Dialplan.Contexts, func(c asterisk.Context) bool { return strings.EqualFold(c.Name, at) })
-		if i < 0 || v.Dialplan.Contexts[i].Hints > 0 {
+		c := v.contexts[at]
+		if c.At == "" || c.Hints > 0 {
 			return true
 		}
-		for _, next := range v.Dialplan.Contexts[i].Includes {
+		for _, next := range c.Includes {
 			todo = append(todo, strings.ToLower(next.Context))
 		}
 	}

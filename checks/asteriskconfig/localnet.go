@@ -109,6 +109,20 @@ func (v *view) covered(n netip.Prefix) (who string, found bool) {
 			return p.String(), true
 		}
 	}
+	if v.remote == nil {
+		v.remote = v.remoteHosts()
+	}
+	for p, host := range v.remote {
+		if n.Overlaps(p) && (!found || host < who) {
+			who, found = host, true
+		}
+	}
+	return who, found
+}
+
+// remoteHosts are the public addresses and networks of providers.
+func (v *view) remoteHosts() map[netip.Prefix]string {
+	out := map[netip.Prefix]string{}
 	for _, s := range slices.Concat(v.kinds["registration"], v.kinds["aor"], v.kinds["identify"]) {
 		for _, o := range s.Options {
 			var hosts []string
@@ -120,13 +134,13 @@ func (v *view) covered(n netip.Prefix) (who string, found bool) {
 				hosts = asterisk.Items(o.Value)
 			}
 			for _, host := range hosts {
-				if p, ok := asterisk.Prefix(host); ok && isPublic(p.Addr()) && n.Overlaps(p) {
-					return host, true
+				if p, ok := asterisk.Prefix(host); ok && isPublic(p.Addr()) && len(out) < maxMatched {
+					out[p] = host
 				}
 			}
 		}
 	}
-	return "", false
+	return out
 }
 
 // lansLeft are the networks of this machine whose phones are told the external

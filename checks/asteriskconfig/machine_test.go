@@ -3,8 +3,10 @@ package asteriskconfig
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
@@ -169,5 +171,59 @@ func TestTheNetworksOfAMachine(t *testing.T) {
 	}
 	if got := lans(office+"local_net=193.201.230.0/24\n", checks.Inputs{Profile: "megafon-vats"}); !slices.Equal(got, []string{"local-net-covers"}) {
 		t.Errorf("the provider is local: %v", got)
+	}
+}
+
+// A sip.conf that nobody reads is no fault, however bad it is.
+func TestASipConfThatIsLeftOver(t *testing.T) {
+	bad := "[general]\nexternaddr=198.51.100.9\n[301]\ntype=friend\nhost=dynamic\nsecrt=x\ntransport=tcp\n"
+	for _, tt := range []struct {
+		modules, version string
+		clean            bool
+	}{{"[modules]\nautoload=yes\n", "18.10.0", false}, {"[modules]\nautoload=yes\nnoload=chan_sip.so\n", "18.10.0", true}, {"[modules]\nautoload=yes\n", "21.0.0", true}} {
+		files := good()
+		files[sip], files[md] = bad, tt.modules
+		p := machine(files)
+		p.Prints["asterisk -rx core show version"] = "Asterisk " + tt.version + " built by x\n"
+		var got []string
+		for _, f := range p.Look(t, Check(), checks.Inputs{}).Findings {
+			for _, e := range f.Evidence {
+				if strings.Contains(e.Name, "sip.conf") && !strings.Contains(e.Name, "pjsip.conf") {
+					got = append(got, f.Words())
+				}
+			}
+		}
+		if (len(got) == 0) != tt.clean {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
+
+// Thousands of mistakes of one kind are some dozens and a number, and found in no time.
+func TestThousandsOfMistakes(t *testing.T) {
+	many := func(n int, of string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(of, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	files := map[string]string{
+		pj: many(5000, "[some#]\ntype=endpoint\naors=place-#\ncontext=office-#\nunknwn#=1\n[places-#]\ntype=aor\nmax_contacts=1\n[x#]\na=b\n"),
+		dp: many(5000, "[offices-#]\nexten => 1,1,Dial(PJSIP/x)\nexten => 1,hint,PJSIP/x\n"),
+	}
+	begin := time.Now()
+	r := handOver(t, files)
+	if n := len(r.Findings); n > 6*mostAlike || time.Since(begin) > 30*time.Second {
+		t.Errorf("%d findings in %s", n, time.Since(begin))
+	}
+	last := ""
+	for _, f := range r.Findings {
+		if f.Words() == "asterisk-config.missing-object" {
+			last = f.Evidence[len(f.Evidence)-1].Got
+		}
+	}
+	if last != "4950" {
+		t.Errorf("the others are %q", last)
 	}
 }

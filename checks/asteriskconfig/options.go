@@ -30,6 +30,10 @@ func unknownOptions(v *view) {
 			if asterisk.KnowsPJSIP(kind, o.Name) && since == "" {
 				continue
 			}
+			if v.full("unknown-option", "") {
+				v.add(Fault{ID: "unknown-option", key: o.At()}, s.Name)
+				continue
+			}
 			x := Fault{ID: "unknown-option", Severity: warning, Confidence: certain, key: o.At(), Reload: "pjsip", Source: docsTrouble,
 				Args: words.Args{"option": words.Raw(o.Name), "type": kind, "nearest": "none"}}
 			if refusedKinds(kind) {

@@ -35,22 +35,18 @@ func references(v *view) {
 	}
 }
 
-// enoughFaults is where a configuration is not a person's any more, and nobody
-// reads what each name may have been meant to be.
-const enoughFaults = 200
-
 // removed stands in a support bundle for what may be a password.
 const removed = "[removed]"
 
 func (v *view) missing(s *section, o *option, r reference, name string) {
 	x := Fault{ID: "missing-object", Severity: critical, Confidence: certain, key: o.At(), Reload: "pjsip", Source: docsTrouble, Lines: []Line{line(o, "")},
 		Args: words.Args{"option": r.option, "to": r.to, "from": r.from, "name": words.Raw(name), "nearest": "none"}}
-	var names []string
-	for _, k := range v.kinds[r.to] {
-		names = append(names, k.Name)
-	}
 	nearest := ""
-	if len(v.list) < enoughFaults {
+	if !v.full("missing-object", "") {
+		var names []string
+		for _, k := range v.kinds[r.to] {
+			names = append(names, k.Name)
+		}
 		nearest = nearestName(name, names)
 	}
 	if nearest != "" && !strings.Contains(o.Value, ",") {
@@ -101,6 +97,9 @@ func openEndpoints(v *view) {
 			}
 		case dynamic && !byAddress:
 			x.ID, x.Severity = "open", critical
+			if !v.complete("identify") { // it may be recognised by its address
+				x.Severity, x.Confidence = warning, likely
+			}
 			if a := v.named("auth", e.Name); a != nil {
 				x.Lines[0].Want = "auth=" + e.Name
 				x.Edits = []Edit{addTo(e, "auth="+e.Name)}

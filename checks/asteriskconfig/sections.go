@@ -23,6 +23,7 @@ func sectionTypes(v *view) {
 			parents[strings.ToLower(name)] = true
 		}
 	}
+	wanted := v.wanted()
 	for _, s := range v.PJSIP {
 		kind := s.Find("type")
 		switch {
@@ -30,7 +31,7 @@ func sectionTypes(v *view) {
 		case kind == nil && parents[strings.ToLower(s.Name)]: // a template without its mark
 		case kind == nil:
 			x := Fault{ID: "no-type", Severity: warning, Confidence: certain, key: s.At(), Args: words.Args{"guess": "none"}, Lines: []Line{header(s, "type=")}, Reload: "pjsip", Source: docsTrouble}
-			if v.wanted(s.Name) {
+			if wanted[s.Name] {
 				x.Severity = critical
 			}
 			guess := asterisk.GuessType(s.Options)
@@ -63,18 +64,17 @@ func sectionTypes(v *view) {
 	}
 }
 
-// wanted reports whether an object of that name is referred to.
-func (v *view) wanted(name string) bool {
+// wanted are the names of objects that are referred to.
+func (v *view) wanted() map[string]bool {
+	names := map[string]bool{}
 	for _, kind := range []string{"endpoint", "registration", "identify"} {
 		for _, s := range v.kinds[kind] {
 			for _, option := range []string{"aors", "auth", "outbound_auth", "transport", "endpoint"} {
 				for _, item := range asterisk.Items(s.Last(option)) {
-					if item == name {
-						return true
-					}
+					names[item] = true
 				}
 			}
 		}
 	}
-	return false
+	return names
 }

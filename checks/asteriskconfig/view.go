@@ -26,6 +26,9 @@ type view struct {
 	wizards    map[string]bool                // names of objects that pjsip_wizard.conf makes
 	identified map[string][]*section          // identify objects by their endpoint
 	dynamic    []*section                     // endpoints that phones register to
+	remote     map[netip.Prefix]string        // see remoteHosts
+	contexts   map[string]asterisk.Context    // of the dialplan, by name in lower case
+	meant      map[string]string              // see nearestContext
 	faults
 }
 
@@ -74,6 +77,15 @@ func (v *view) sort() {
 			v.wizards[w.Name] = true
 		}
 	}
+	v.contexts, v.meant = map[string]asterisk.Context{}, map[string]string{}
+	for _, name := range v.Dialplan.Elsewhere {
+		v.contexts[strings.ToLower(name)] = asterisk.Context{Name: name}
+	}
+	for _, c := range v.Dialplan.Contexts {
+		if key := strings.ToLower(c.Name); v.contexts[key].At == "" {
+			v.contexts[key] = c
+		}
+	}
 	for _, e := range v.kinds["endpoint"] {
 		if slices.ContainsFunc(v.aorsOf(e), takesContacts) {
 			v.dynamic = append(v.dynamic, e)
@@ -109,16 +121,29 @@ func judges() []func(*view) {
 		databases,
 		rtpRange,
 		accessLists,
-		chanSIPOptions,
-		chanSIPNAT,
-		chanSIPPeers,
-		chanSIPTransports,
+		chanSIP,
+	}
+}
+
+// chanSIP is about sip.conf, where anybody reads it: it is left over on many servers.
+func chanSIP(v *view) {
+	if loads, _ := v.Modules.Loads("chan_sip"); !loads || asterisk.MajorVersion(v.o.Version) > lastWithChanSIP {
+		return
+	}
+	for _, judge := range []func(*view){chanSIPOptions, chanSIPNAT, chanSIPPeers, chanSIPTransports} {
+		judge(v)
 	}
 }
 
 // named is the object of a type and name, nil when there is none. Asterisk compares
 // letter by letter.
 func (v *view) named(kind, name string) *section { return v.byName[kind][name] }
+
+// dialled reports whether the dialplan has a context.
+func (v *view) dialled(name string) bool {
+	_, ok := v.contexts[strings.ToLower(name)]
+	return ok
+}
 
 // complete reports whether all objects of a type are known: those of a database,
 // and of files that were not read, are not.

@@ -54,12 +54,6 @@ const (
 	maxTarget = 64
 )
 
-// Has reports whether a context exists.
-func (d *Dialplan) Has(context string) bool {
-	same := func(name string) bool { return strings.EqualFold(name, context) }
-	return slices.ContainsFunc(d.Contexts, func(c Context) bool { return same(c.Name) }) || slices.ContainsFunc(d.Elsewhere, same)
-}
-
 var (
 	aelContext = regexp.MustCompile(`(?m)^\s*(?:abstract\s+)?context\s+([\w.-]+)`)
 	luaContext = regexp.MustCompile(`(?m)\[?["']?([\w.-]+)["']?\]?\s*=\s*\{`)
