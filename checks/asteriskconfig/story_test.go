@@ -2,9 +2,7 @@ package asteriskconfig
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/checktest/pbxtest"
 	"github.com/sipdoctor/sipdoctor/netinfo/asterisk"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -115,30 +114,10 @@ func handOver(t testing.TB, files map[string]string) checks.Result {
 	t.Helper()
 	env := &checks.Env{}
 	for name, text := range files {
-		env.Files = append(env.Files, checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		env.Files = append(env.Files, pbxtest.Text(name, text))
 	}
 	slices.SortFunc(env.Files, func(a, b checks.File) int { return strings.Compare(a.Name, b.Name) })
-	c := Check()
-	r := checks.Run(context.Background(), []*checks.Check{c}, env, checks.Meta{Command: "diagnose"})
-	again, err := checks.Rejudge(r, []*checks.Check{c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, _ := json.Marshal(r.Results[0])
-	b, _ := json.Marshal(again.Results[0])
-	if !bytes.Equal(a, b) {
-		t.Errorf("judged again it says\n%s\ninstead of\n%s", b, a)
-	}
-	for _, l := range words.Languages() {
-		checks.Fill(r, book(), l)
-		for _, f := range r.Results[0].Findings {
-			if f.Title == "" || f.Explanation == "" {
-				t.Errorf("%s in %s: %q %q", f.Words(), l, f.Title, f.Explanation)
-			}
-		}
-	}
-	checks.Fill(r, book(), words.English)
-	return r.Results[0]
+	return pbxtest.Judged(t, Check(), env, book())
 }
 
 func found(r checks.Result) (list []string) {

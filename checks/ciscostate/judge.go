@@ -179,12 +179,16 @@ const (
 	retryShare = 0.05
 )
 
+// often reports whether n of all is a share that counts. Where nobody says how many
+// there were in all, as in a part of the statistics, it is not known.
+func often(n, all int, share float64) bool { return all > 0 && float64(n) >= share*float64(all) }
+
 // retries are requests that were sent again because no answer came in time.
 func retries(s *cisco.Shown) []checks.Finding {
 	var out []checks.Finding
 	for _, method := range []string{"Invite", "Register", "Bye"} {
 		again, sent := s.Counter("retry", method), s.Counter("traffic", method)
-		if again.In < fewRetries || float64(again.In) < retryShare*float64(sent.Out) {
+		if again.In < fewRetries || !often(again.In, sent.Out, retryShare) {
 			continue
 		}
 		out = append(out, checks.Finding{
@@ -193,7 +197,7 @@ func retries(s *cisco.Shown) []checks.Finding {
 			Evidence: quote(cisco.ShowStatistics, again.Row),
 		})
 	}
-	if again := s.Counter("retry", "Response"); again.In >= fewRetries && float64(again.In) >= retryShare*float64(s.Counter("traffic", "Invite").In) {
+	if again := s.Counter("retry", "Response"); again.In >= fewRetries && often(again.In, s.Counter("traffic", "Invite").In, retryShare) {
 		out = append(out, checks.Finding{
 			ID: "cisco-state.responses-retried", Severity: checks.Warning, Confidence: checks.Likely,
 			Args: words.Args{"again": again.In}, Evidence: quote(cisco.ShowStatistics, again.Row),
@@ -242,17 +246,20 @@ func refusals(s *cisco.Shown) []checks.Finding {
 				worst = c
 			}
 		}
-		asked := s.Counter("traffic", "Invite").Out + s.Counter("traffic", "Register").Out
-		n := worst.In
+		asked, n, options := s.Counter("traffic", "Invite").Out+s.Counter("traffic", "Register").Out, worst.In, s.Counter("traffic", "Options").Out
 		if side == "out" {
-			asked, n = s.Counter("traffic", "Invite").In, worst.Out
+			asked, n, options = s.Counter("traffic", "Invite").In, worst.Out, s.Counter("traffic", "Options").In
 		}
-		if total < fewRefusals || float64(total) < refusedShare*float64(asked) {
+		if total < fewRefusals || !often(total, asked, refusedShare) {
 			continue
+		}
+		sure := checks.Likely
+		if options >= total { // the counters do not tell what was refused, and many answer OPTIONS with an error
+			sure = checks.Possible
 		}
 		rows = slices.CompactFunc(rows, func(a, b cisco.Row) bool { return a.Text == b.Text })
 		return []checks.Finding{{
-			ID: "cisco-state.refusals", Severity: checks.Warning, Confidence: checks.Likely,
+			ID: "cisco-state.refusals", Severity: checks.Warning, Confidence: sure,
 			Args:     words.Args{"side": side, "n": total, "asked": asked, "worst": worst.Name, "times": n},
 			Evidence: quote(cisco.ShowStatistics, rows...),
 		}}
