@@ -106,10 +106,10 @@ func (v *view) streamOf(file int) int {
 	return v.o.Files[file].Stream
 }
 
-// refusals puts refused requests together by account and by address. Asterisk tells
-// of most twice, as a notice and as a security event: the notice names the cause. With
+// distinctRefusals are the refused requests, each counted once. Asterisk tells of most
+// twice, as a notice and as a security event: the notice names the cause. With
 // FreeSWITCH the line that it could not find the user says more than that it refused.
-func (v *view) refusals() {
+func (v *view) distinctRefusals() (out []Count) {
 	type key struct {
 		account string
 		addr    netip.Addr
@@ -128,7 +128,6 @@ func (v *view) refusals() {
 			other[key{c.Account, c.Addr}] += c.N
 		}
 	}
-	at := map[netip.Addr]*origin{}
 	for _, c := range list {
 		k := key{c.Account, c.Addr}
 		if !prefers(&c) && better[k] || !sip(c.Service) || c.Cause == pbxlog.NumberRefused {
@@ -143,6 +142,15 @@ func (v *view) refusals() {
 		if c.Cause == pbxlog.WrongPassword && other[k] >= c.N {
 			continue
 		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// refusals puts refused requests together by account and by address.
+func (v *view) refusals() {
+	at := map[netip.Addr]*origin{}
+	for _, c := range v.distinctRefusals() {
 		v.remember(c)
 		og := at[c.Addr]
 		if og == nil {
