@@ -81,7 +81,10 @@ func ask(ctx context.Context, env *checks.Env) (Observed, error) {
 	printed, notes := asterisk.Ask(ctx, env.System, ast.State)
 	o.Notes = append(o.Notes, notes...)
 	o.Shown.AddPrinted(printed)
-	o.Configured.Unloaded = unloaded(ast.State, &o.Shown, platform.IsRedacted(env.System))
+	elsewhere := asterisk.Database(env.System, ast.State.ConfDir)
+	o.Configured.Unloaded = slices.DeleteFunc(unloaded(ast.State, &o.Shown, platform.IsRedacted(env.System)), func(u Unloaded) bool {
+		return slices.Contains(elsewhere, u.Kind) // pjsip.conf may not be asked for these
+	})
 	var networks []netip.Prefix
 	behind := false
 	for _, r := range machine.Routes(ctx).Host.Routes {

@@ -295,6 +295,19 @@ func TestWhatIsNotKnownIsNoPass(t *testing.T) {
 	}
 }
 
+// What stands in pjsip.conf is not missed where sorcery.conf takes it from a database.
+func TestObjectsOfADatabase(t *testing.T) {
+	for sorcery, want := range map[string]string{"": "w not-loaded", "[res_pjsip]\nendpoint=realtime,ps_endpoints\n": "", "[res_pjsip]\naor=realtime,ps_aors\n": "w not-loaded"} {
+		p := &pbxtest.PBX{Files: map[string]string{"/etc/asterisk/pjsip.conf": "[102]\ntype=endpoint\n", "/etc/asterisk/sorcery.conf": sorcery}, Prints: map[string]string{
+			"asterisk -rx core show version":    "Asterisk 20.5.0 built by root @ pbx on a x86_64 running Linux on 2026-01-01\n",
+			"asterisk -rx pjsip show endpoints": endpoints("Endpoint: 101/101 Not in use 0 of inf", "InAuth: 101/101", "Aor: 101 1", "Contact: 101/sip:101@192.0.2.34:5060 752cb2726b Avail 12.1"),
+		}}
+		if got := ids(run(t, &checks.Env{System: p})); got != want {
+			t.Errorf("%q: %q, want %q", sorcery, got, want)
+		}
+	}
+}
+
 // A name that somebody chose is quoted, and stands in no command.
 func TestHostileNames(t *testing.T) {
 	for _, name := range []string{"$(touch_x)", "`x`", "a;b", "-F", "<script>", strings.Repeat("x", 500)} {
@@ -319,6 +332,6 @@ func FuzzPaste(f *testing.F) {
 		if len(text) > 1<<16 {
 			return
 		}
-		told(t, text)
+		pbxtest.Judged(t, Check(), &checks.Env{Files: []checks.File{pbxtest.Text("paste.txt", text)}}, nil)
 	})
 }

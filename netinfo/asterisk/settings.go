@@ -27,11 +27,9 @@ type Settings struct {
 	SIP    []*Section `json:"sip,omitempty"`
 	RTP    []*Section `json:"rtp,omitempty"`
 
-	Dialplan Dialplan `json:"dialplan,omitzero"`
-	Modules  Modules  `json:"modules,omitzero"`
-	// Database are the types of PJSIP objects that sorcery.conf keeps somewhere
-	// else than in pjsip.conf.
-	Database []string   `json:"database,omitempty"`
+	Dialplan Dialplan   `json:"dialplan,omitzero"`
+	Modules  Modules    `json:"modules,omitzero"`
+	Database []string   `json:"database,omitempty"` // see the function of that name
 	Sorcery  []*Section `json:"sorcery,omitempty"`  // sorcery.conf
 	External []string   `json:"external,omitempty"` // the tables that extconfig.conf maps to a database
 	Broken   []Broken   `json:"broken,omitempty"`
@@ -161,6 +159,14 @@ func chanSIPOptions(*Section) vocabularyOf { return KnowsChanSIP }
 
 // scheme is the transport that a register line begins with.
 var scheme = regexp.MustCompile(`^(?:[^@:/?]*\?)?(?:tcp|tls|udp|ws|wss)://`)
+
+// Database are the types of PJSIP objects that sorcery.conf keeps somewhere else than in
+// pjsip.conf.
+func Database(sys platform.System, dir string) []string {
+	r := &settingsReader{sys: sys, dir: dir, s: &Settings{}}
+	r.sorcery()
+	return r.s.Database
+}
 
 // sorcery finds the types of objects that come from a database.
 func (r *settingsReader) sorcery() {
