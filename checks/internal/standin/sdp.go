@@ -43,10 +43,11 @@ func (m *Mask) sdpLine(dst, line []byte) []byte {
 	dst = append(dst, line[:2]...)
 	plain := keep{words: grammar(), digits: anyNumber}
 	switch kind {
-	case 'o': // the name of a user, numbers, the address
+	case 'o': // the name of a user, numbers, the address; a name is no number for a blank before it
 		for i, k := range []keep{{learn: true}, {digits: versions}, {digits: versions}, {words: grammar()}} {
-			n := bytes.IndexByte(v, ' ') + 1
-			if n == 0 || i == 3 {
+			blanks := len(v) - len(bytes.TrimLeft(v, " "))
+			n := blanks + bytes.IndexByte(v[blanks:], ' ') + 1
+			if n == blanks || i == 3 {
 				n = len(v)
 			}
 			dst, v = m.text(dst, v[:n], k), v[n:]
