@@ -38,7 +38,9 @@ func (r *showing) saying(line string) bool {
 	}
 	if m := noCommand.FindStringSubmatch(line); m != nil {
 		r.end()
-		addOnce(&r.Unknown, m[1])
+		if len(r.Unknown) < maxUnknown {
+			addOnce(&r.Unknown, m[1])
+		}
 		return true
 	}
 	if m := noObject.FindStringSubmatch(line); m != nil {
@@ -104,6 +106,9 @@ func (r *showing) nothing() {
 		}
 	}
 }
+
+// maxUnknown bounds the commands that a server does not have: fewer are asked for.
+const maxUnknown = 100
 
 var spans = regexp.MustCompile(`(\d{1,6}) (year|week|day|hour|minute|second)`)
 

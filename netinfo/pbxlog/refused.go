@@ -20,6 +20,10 @@ var refusals = []struct{ begins, cause string }{
 	{"RTP initialization failed", Other}, {"Unknown failure", Other},
 }
 
+// maxPlaces is in how many places an address is looked for, each of which costs a look
+// at the rest of the line.
+const maxPlaces = 8
+
 func causeOf(reason []byte) string {
 	for _, r := range refusals {
 		if len(reason) >= len(r.begins) && string(reason[:len(r.begins)]) == r.begins {
@@ -55,10 +59,13 @@ func requestFailed(msg []byte, e *Event) bool {
 		return false
 	}
 	var found int
-	for at := 0; ; {
+	for at, tries := 0, 0; ; tries++ {
 		i := bytes.Index(name[at:], []byte(mark))
 		if i < 0 {
 			break
+		}
+		if tries == maxPlaces {
+			return false
 		}
 		i += at
 		at = i + len(mark)
@@ -146,7 +153,8 @@ func aclCause(name []byte) string {
 // remote finds RemoteAddress="IPV4/UDP/192.0.2.1/5060".
 func (e *Event) remote(rest []byte) bool {
 	const mark = `,RemoteAddress="`
-	for end := len(rest); ; {
+	end := len(rest)
+	for range maxPlaces {
 		i := bytes.LastIndex(rest[:end], []byte(mark))
 		if i < 0 {
 			return false
@@ -158,6 +166,7 @@ func (e *Event) remote(rest []byte) bool {
 			return e.from(part[2])
 		}
 	}
+	return false
 }
 
 // onlyFields reports whether b is a list of ,Name="value".

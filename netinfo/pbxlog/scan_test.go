@@ -158,3 +158,23 @@ func BenchmarkScanLog(b *testing.B) {
 		})
 	}
 }
+
+// A line that holds the mark of an address thousands of times takes no time.
+func TestALineOfMarks(t *testing.T) {
+	p := Parser{Clock: Clock{Zone: time.UTC, Now: atTestNow}}
+	begin := time.Now()
+	for _, line := range []string{
+		`SECURITY[1] res_security_log.c: SecurityEvent="InvalidPassword",Service="SIP",AccountID="1",SessionID="a"` + strings.Repeat(`,RemoteAddress="IPV4/UDP/1.1.1.1/5060"`, 6000) + `,x`,
+		`NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '` + strings.Repeat("' failed for '192.0.2.1", 10000),
+	} {
+		var e Event
+		for range 20 {
+			if told, _ := p.Parse([]byte("[2026-11-29 11:00:00] "+line), &e); told {
+				t.Errorf("%.80s: %s", line, e.Addr)
+			}
+		}
+	}
+	if d := time.Since(begin); d > 2*time.Second {
+		t.Errorf("%s for 40 lines", d)
+	}
+}
