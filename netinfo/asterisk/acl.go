@@ -161,6 +161,7 @@ func (b *aclBuilder) acl() ACL {
 // append reads "10.0.0.0/8,!10.1.2.3": a "!" turns permit into deny for that
 // address.
 func (l *ACLList) append(allow bool, o Option) {
+	rule := rowOf(strings.ToLower(o.Name)+"="+o.Value, 0).Text // one for all, which may be thousands
 	for item := range strings.SplitSeq(o.Value, ",") {
 		item = strings.TrimSpace(item)
 		text, not := strings.CutPrefix(item, "!")
@@ -173,7 +174,7 @@ func (l *ACLList) append(allow bool, o Option) {
 		}
 		l.Rules = append(l.Rules, ACLRule{
 			Allow: allow != not, Addr: masked(addr, mask), Mask: mask, At: o.At(),
-			Text: strings.ToLower(o.Name) + "=" + o.Value,
+			Text: rule,
 		})
 	}
 }

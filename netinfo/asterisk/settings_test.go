@@ -309,3 +309,12 @@ func TestWhatIsAddedToAValue(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// A list of thousands of addresses in one line is kept once, not once for each.
+func TestALongAccessList(t *testing.T) {
+	var l ACLList
+	l.append(true, Option{Name: "permit", Value: strings.Repeat("192.0.2.1,", 20_000) + "192.0.2.2"})
+	if len(l.Rules) != 20_001 || len(l.Rules[0].Text) > 2*maxRow || !strings.HasPrefix(l.Rules[0].Text, "permit=192.0.2.1,") {
+		t.Errorf("%d rules, %d bytes of each", len(l.Rules), len(l.Rules[0].Text))
+	}
+}
