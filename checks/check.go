@@ -27,8 +27,9 @@ type Check struct {
 	judge   func(raw json.RawMessage, own bool, h *netinfo.Host, others Others) (Judgement, error)
 	settle  func(json.RawMessage) (json.RawMessage, error) // see Settle; nil: nothing to settle
 
-	observes string          // the version of what it observes
-	nothing  json.RawMessage // an observation that saw nothing
+	book     func() *words.Book // its words, read once
+	observes string             // the version of what it observes
+	nothing  json.RawMessage    // an observation that saw nothing
 }
 
 // Judgement is what a judge concludes from an observation. The status follows

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
@@ -151,6 +152,7 @@ func (f *FarEnd) summary() words.Text {
 
 // define makes the two halves of a check of what O observes.
 func define[O any](c *Check, observe func(context.Context, *Env) (O, error), judge func(O, *netinfo.Host, Others) Judgement) {
+	c.book = sync.OnceValue(func() *words.Book { return BookOf([]*Check{c}) })
 	c.observes = versionOf[O]()
 	c.nothing, _ = json.Marshal(*new(O)) // an observation that cannot be written is found by its first run
 	c.observe = func(ctx context.Context, env *Env) (json.RawMessage, *FarEnd, error) {

@@ -65,7 +65,7 @@ func (c *Check) Judge(observed json.RawMessage, host *netinfo.Host) Result {
 	rep := &Report{Host: host}
 	judgeOne(&res, c, rep)
 	rep.Results = []Result{res}
-	Fill(rep, BookOf([]*Check{c}), words.English)
+	Fill(rep, c.book(), words.English)
 	return rep.Results[0]
 }
 
