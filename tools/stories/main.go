@@ -5,10 +5,12 @@
 // The tests are not touched: they are compiled with a judge that notes what it
 // is given before it decides.
 //
-//	go -C tools run ./stories -root ..
+//	go -C tools run ./stories -root ..            # of every check
+//	go -C tools run ./stories -root .. dns nat    # of two folders of checks
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"flag"
@@ -28,20 +30,28 @@ var helper string
 func main() {
 	root := flag.String("root", ".", "the module's `DIR`")
 	flag.Parse()
-	if err := run(*root); err != nil {
+	if err := run(*root, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "stories:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root string) error {
+// run keeps the stories of the named folders of checks, or of all.
+func run(root string, folders []string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(root, "checks", "*", "judge.go"))
-	if err != nil {
-		return err
+	if len(folders) == 0 {
+		folders = []string{"*"}
+	}
+	var files []string
+	for _, folder := range folders {
+		found, err := filepath.Glob(filepath.Join(root, "checks", folder, "judge.go"))
+		if err != nil || len(found) == 0 {
+			return cmp.Or(err, fmt.Errorf("there is no judge in checks/%s", folder))
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		if err := collect(root, file); err != nil {

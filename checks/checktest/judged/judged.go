@@ -39,7 +39,23 @@ const (
 // Check compares what the judge of c says with its golden file.
 func Check(t *testing.T, c *checks.Check) {
 	t.Helper()
-	reports := recorded(t, c)
+	compare(t, c, mostVariants, func(r *checks.Report) *checks.Report {
+		return checks.Settle(r, []*checks.Check{c}) // what is packed cannot be varied
+	})
+}
+
+// Sample is Check for a check with many recorded observations: it varies each n
+// times, and what is packed as well.
+func Sample(t *testing.T, c *checks.Check, n int) {
+	t.Helper()
+	compare(t, c, n, func(r *checks.Report) *checks.Report { return r })
+}
+
+// compare shows the judge what settle leaves of each recorded report, and n
+// variants of it.
+func compare(t *testing.T, c *checks.Check, n int, settle func(*checks.Report) *checks.Report) {
+	t.Helper()
+	reports := recorded(t, c, settle)
 	if len(reports) == 0 {
 		t.Fatalf("no report in testdata/reports has a %s of this version: record them (make reports)", c.ID)
 	}
@@ -50,7 +66,7 @@ func Check(t *testing.T, c *checks.Check) {
 	var b strings.Builder
 	said := newReader(c)
 	for _, r := range reports {
-		r.write(&b, c, words, said)
+		r.write(&b, c, words, said, n)
 	}
 	said.report(t)
 	if os.Getenv(updateVar) != "" {
@@ -77,7 +93,7 @@ type report struct {
 }
 
 // recorded returns the observations of c, two for each outcome.
-func recorded(t *testing.T, c *checks.Check) (list []report) {
+func recorded(t *testing.T, c *checks.Check, settle func(*checks.Report) *checks.Report) (list []report) {
 	t.Helper()
 	root := filepath.Join("..", "..", "testdata", "reports")
 	var files []string
@@ -98,7 +114,7 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		r = checks.Settle(r, []*checks.Check{c}) // what is packed cannot be varied
+		r = settle(r)
 		res := r.Result(c.ID)
 		if res == nil || res.ObserveError != nil {
 			continue
@@ -116,7 +132,7 @@ func recorded(t *testing.T, c *checks.Check) (list []report) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tree := map[string]any{"observed": parse(res.Observed), "host": parse(host)}
+			tree := map[string]any{"observed": unpack(parse(res.Observed)), "host": parse(host)}
 			list = append(list, report{strings.TrimSuffix(filepath.Base(file), ".json"), tree})
 		}
 	}
@@ -161,13 +177,13 @@ func fingerprint(r checks.Result) string {
 
 // write puts down what the judge says of a report and of its variants. Those
 // that change nothing are counted. said reads the words.
-func (r report) write(b *strings.Builder, c *checks.Check, words pool, said *reader) {
+func (r report) write(b *strings.Builder, c *checks.Check, words pool, said *reader, most int) {
 	plain, _ := judge(c, r.tree)
 	said.read(plain)
 	fmt.Fprintf(b, "== %s: %s\n   %s %s\n", r.name, outcome(plain), fingerprint(plain), plain.Summary)
 	same := fnv.New32a()
 	count := 0
-	for _, v := range variants(r.tree, words) {
+	for _, v := range variants(r.tree, words, most) {
 		res, ok := v.judge(c, r.tree)
 		said.read(res)
 		switch {
@@ -221,7 +237,7 @@ func judge(c *checks.Check, tree any) (checks.Result, bool) {
 	if json.Unmarshal(marshal(both["host"]), &host) != nil || host == nil {
 		return checks.Result{}, false
 	}
-	res := c.Judge(marshal(both["observed"]), host)
+	res := c.Judge(marshal(pack(both["observed"])), host)
 	return res, res.Status != checks.Error
 }
 
@@ -277,12 +293,11 @@ func (p pool) missing(tree map[string]any, place string) (keys []string) {
 	return keys
 }
 
-// variants lists the changes to a tree, spread evenly over it if there are too
-// many.
-func variants(tree any, words pool) []variant {
+// variants lists the changes to a tree, at most so many, spread evenly over it.
+func variants(tree any, words pool, most int) []variant {
 	var all []variant
 	collect(tree, nil, "", words, map[string]int{}, func(path []string, value any) { all = append(all, variant{path, value}) })
-	n := min(len(all), mostVariants, mostBytes/len(marshal(tree)))
+	n := min(len(all), most, mostBytes/len(marshal(tree)))
 	some := make([]variant, n)
 	for i := range some {
 		some[i] = all[i*len(all)/n]

@@ -18,11 +18,18 @@ import (
 // language with every value, and no value is given that nothing names.
 type reader struct {
 	book   *words.Book
+	values []string // that the words of the check name
 	faults map[string]bool
 }
 
 func newReader(c *checks.Check) *reader {
-	r := &reader{checks.BookOf([]*checks.Check{c}), map[string]bool{}}
+	r := &reader{checks.BookOf([]*checks.Check{c}), nil, map[string]bool{}}
+	for _, id := range r.book.IDs() {
+		if strings.HasPrefix(id, c.ID+".") {
+			names, _ := r.book.Names(id)
+			r.values = append(r.values, names...)
+		}
+	}
 	if err := r.book.Problems(); err != nil {
 		r.faults[err.Error()] = true
 	}
@@ -43,7 +50,8 @@ func (r *reader) read(res checks.Result) {
 	}
 }
 
-// finding reads the words of a finding, which share its values.
+// finding reads the words of a finding. It may have values that only its other
+// variants name, or that all findings of the check have.
 func (r *reader) finding(id string, args words.Args) {
 	if !r.book.Has(id + ".title") {
 		return // its words are not messages yet
@@ -52,7 +60,7 @@ func (r *reader) finding(id string, args words.Args) {
 	for n := 1; r.book.Has(id + ".advice." + strconv.Itoa(n)); n++ {
 		texts = append(texts, id+".advice."+strconv.Itoa(n))
 	}
-	r.texts(id, args, texts...)
+	r.texts(id, args, r.values, texts...)
 }
 
 // value reads the messages in a value.
@@ -60,7 +68,7 @@ func (r *reader) value(v any) {
 	switch v := v.(type) {
 	case words.Text:
 		if !v.IsZero() {
-			r.texts(v.ID, v.Args, v.ID)
+			r.texts(v.ID, v.Args, nil, v.ID)
 		}
 	case []words.Text:
 		for _, t := range v {
@@ -69,9 +77,8 @@ func (r *reader) value(v any) {
 	}
 }
 
-// texts reads messages that share their values.
-func (r *reader) texts(id string, args words.Args, texts ...string) {
-	var named []string
+// texts reads messages that share their values. Others name those in named.
+func (r *reader) texts(id string, args words.Args, named []string, texts ...string) {
 	whole := len(texts) > 1 || !strings.HasSuffix(id, ".title") // a title has the values of its whole finding
 	for _, text := range texts {
 		for _, l := range words.Languages() {
