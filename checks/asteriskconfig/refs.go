@@ -40,7 +40,7 @@ const removed = "[removed]"
 
 func (v *view) missing(s *section, o *option, r reference, name string) {
 	x := Fault{ID: "missing-object", Severity: critical, Confidence: certain, key: o.At(), Reload: "pjsip", Source: docsTrouble, Lines: []Line{line(o, "")},
-		Args: words.Args{"option": r.option, "to": r.to, "from": r.from, "name": words.Raw(name), "nearest": "none"}}
+		Args: words.Args{"option": r.option, "to": r.to, "name": words.Raw(name), "nearest": "none"}}
 	nearest := ""
 	if !v.full("missing-object", "") {
 		var names []string

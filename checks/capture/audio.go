@@ -85,24 +85,24 @@ func (v *view) silence(x *exchange) (*direction, string) {
 // cause is why an end hears nothing, as far as the capture tells.
 func (v *view) cause(d *direction, variant string) (kind string, why words.Text) {
 	m := d.to.media
-	args := words.Args{"who": d.hearer, "at": addrArg(m.Addr), "port": m.Port}
-	say := func(kind string) (string, words.Text) { return kind, words.Say("capture.cause."+kind, args) }
+	at := addrArg(m.Addr)
+	say := func(kind string, args words.Args) (string, words.Text) {
+		return kind, words.Say("capture.cause."+kind, args)
+	}
 	if r := d.refused; r != nil {
-		args["by"], args["to"], args["listens"] = r.By, r.Dst, r.Port
-		return say("refused")
+		return say("refused", words.Args{"by": r.By, "to": r.Dst, "listens": r.Port})
 	}
 	switch {
 	case len(d.list) > 0 && d.to.private():
-		return say("private-sent")
+		return say("private-sent", words.Args{"who": d.hearer, "at": at, "port": m.Port})
 	case len(d.list) > 0:
-		args["sent"] = d.list[0].Dst
-		return say("elsewhere")
+		return say("elsewhere", words.Args{"who": d.hearer, "at": at, "port": m.Port, "sent": d.list[0].Dst})
 	case d.to.private():
-		return say("private")
+		return say("private", words.Args{"who": d.hearer, "at": at})
 	case variant == "none":
-		return say("nowhere")
+		return say("nowhere", nil)
 	}
-	return say("unknown")
+	return say("unknown", words.Args{"at": at, "port": m.Port})
 }
 
 func refusalProof(r *Refused) checks.Evidence {

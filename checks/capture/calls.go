@@ -43,7 +43,9 @@ func exchanges(dialogs []Dialog) []*exchange {
 		for j := range x.Messages {
 			x.add(&x.Messages[j])
 		}
-		out = append(out, x)
+		if len(x.list) > 0 { // a saved report may have lost the messages
+			out = append(out, x)
+		}
 	}
 	return out
 }

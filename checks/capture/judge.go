@@ -147,7 +147,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	checks.WorstFirst(j.Findings)
 	j.Facts, j.Notes = v.facts(), v.notes()
 	j.Tables = v.tables(j.Findings)
-	args := words.Args{"packets": o.Packets, "messages": o.Messages, "calls": v.count("INVITE") + o.Folded.Calls,
+	args := words.Args{"packets": o.Packets, "calls": v.count("INVITE") + o.Folded.Calls,
 		"registrations": v.count("REGISTER") + o.Folded.Registrations, "streams": len(o.Streams) + o.Folded.Streams}
 	j.Summary = words.Say("capture.summary.read", args)
 	if c := v.o.Compared; c != nil {

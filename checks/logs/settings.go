@@ -146,7 +146,7 @@ func subscriptions(v *view) (out []checks.Finding) {
 	if list := v.of(pbxlog.MWI); len(list) > 0 {
 		out = append(out, checks.Finding{
 			ID: "logs.mwi", Severity: checks.Warning, Confidence: checks.Certain, Subject: list[0].Account, Evidence: v.proof(list...),
-			Args: words.Args{"endpoints": raws(accountsOf(list), shown), "endpoint": words.Raw(list[0].Account), "mailbox": words.Raw(list[0].Peer), "n": total(list)},
+			Args: words.Args{"endpoints": raws(accountsOf(list), shown), "mailbox": words.Raw(list[0].Peer), "n": total(list)},
 		})
 	}
 	if list := v.of(pbxlog.NoHint); len(list) > 0 {

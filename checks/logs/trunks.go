@@ -48,6 +48,9 @@ func (v *view) trunk(name string, list []Count, good map[string]time.Time) check
 			cause = "no-answer"
 		}
 	}
+	if !slices.Contains([]string{"no-answer", "no-name", "password", "uri"}, cause) {
+		cause = "refused" // or a word of another version
+	}
 	if cause == "refused" && (code == 401 || code == 403 || code == 407) {
 		cause = "password"
 	}
