@@ -28,6 +28,9 @@ var english = regexp.MustCompile(`\b[a-z]{2,}[,:;]? [a-z]{2,}[,:;]? [a-z]{2,}\b`
 var foreign = regexp.MustCompile(strings.Join([]string{
 	`\(config system [a-z-]+\)`, `/ip firewall [a-z ]+`, `nft list ruleset`, `ufw insert 1 allow from АДРЕС to any port`,
 	`core restart when convenient`, `core show channels count`, `rtp show settings`, `ip route show table main`,
+	`asterisk -rx '?[a-z ]+`, `(pj)?sip show [a-z]+`, `core show [a-z]+`, `sip set debug on`, `systemctl edit asterisk`, `guest, endpoint anonymous`,
+	`show sip[a-z -]+`, `show call active voice brief`, `debug ccsip messages`, `bind (media|control) source-interface`, `voice service voip`, `sip-ua, transport udp`,
+	`\((No route to destination|Recovery on timer expiry)\)`, `«[^«»а-яё]+»`,
 	`(ip6?tables-[a-z]+|nft) (ip6?|inet) [A-Za-z0-9-]+ [A-Za-z0-9-]+:?( rule| policy)?`, `reject with icmp`, `policy accept`, `ipset set`,
 	`table full, dropping packet`, `Have not found any log file for sshd jail`, `File contains no section headers`,
 	`fail2ban \([a-z, -]+`, `signed by nobody known`, `it no longer answers`, `it wants a certificate`, `the lab's authority`, `it says prohibited`, `The provider of the lab`,
