@@ -38,8 +38,9 @@ func algSigns(v *view) (out []checks.Finding) {
 				}
 				name := words.Say("capture.evidence.sign", words.Args{"code": string(s.code)})
 				proof = append(proof, checks.Proof(name, words.Raw(s.before), words.Raw(s.after)))
-				g := groups.add(v, "", key, x, t, proof...)
-				g.sign = s
+				if g := groups.add(v, "", key, x, t, proof...); len(g.list) == 1 {
+					g.sign = s
+				}
 			}
 		}
 	}

@@ -42,7 +42,7 @@ type struggle struct {
 	refused int          // requests with credentials that were refused
 	nonces  map[string]bool
 	stale   int  // of these, how many only because of the nonce
-	own     bool // the nonce refused was the one that the server had just given
+	own     bool // the nonce refused last was the one that the server had just given
 	waited  int64
 }
 
@@ -72,9 +72,9 @@ func struggleOf(list []*transaction) (s struggle) {
 			}
 			s.last, s.refused = t, s.refused+1
 			s.nonces[a.Nonce] = true
+			s.own = given != nil && given.Nonce == a.Nonce
 			if t.onlyNonce() {
 				s.stale++
-				s.own = given != nil && given.Nonce == a.Nonce
 				s.waited = t.request.At - givenAt
 			} else {
 				s.stale = 0
@@ -142,7 +142,7 @@ func (s struggle) otherRealm() bool {
 func (v *view) passwordRefused(c *cases, x *exchange, s struggle) {
 	t := s.last
 	a, method := t.request.Authorized, t.first.Method
-	if v.acceptedLater(t) {
+	if v.acceptedLater(t) || s.renewing() {
 		return
 	}
 	variant := v.whyRefused(t, s.asked)
@@ -156,6 +156,12 @@ func (v *view) passwordRefused(c *cases, x *exchange, s struggle) {
 	proof = append(proof, frame(t.request, nil), frame(t.finalTo, nil))
 	g := c.add(v, "capture.credentials-refused", variant+" "+a.User+" "+t.server.String()+" "+method, x, t, proof...)
 	g.variant, g.count = variant, g.count+s.refused
+}
+
+// renewing reports whether a challenge to credentials may only renew the nonce: not
+// every server says that the old one is stale.
+func (s struggle) renewing() bool {
+	return s.refused == 1 && !s.own && (s.last.final() == 401 || s.last.final() == 407)
 }
 
 // acceptedLater reports whether the server let the account of t in afterwards.

@@ -79,6 +79,11 @@ func TestPasswords(t *testing.T) {
 				s.wait(time.Second)
 			}
 		}, []string{"capture.credentials-refused/unsaid critical 100"}},
+		{"a nonce of before the capture is renewed, and the capture ends", func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("REGISTER", answers("100", "n0"))
+			d.answer("401 Unauthorized", asks("n1", ""))
+		}, nil},
 		{"a registrar behind a proxy", func(s *story) {
 			const registrar = "198.51.100.9:5060"
 			d := s.dial(phoneAt, pbxAt)

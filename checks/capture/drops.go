@@ -142,7 +142,7 @@ func sessionTimer(v *view) (out []checks.Finding) {
 			age = bye.first.At - last.first.At
 			if f := last.finalTo; f != nil && f.Status < 300 {
 				age = bye.first.At - f.At
-			} else if len(last.answers) == 0 {
+			} else if v.silent(last) {
 				variant, proof = "lost", append(proof, frame(last.request, nil))
 			} else {
 				continue

@@ -95,6 +95,24 @@ func TestCallsThatDrop(t *testing.T) {
 			s.wait(10 * time.Second)
 			d.bye()
 		}, []string{"capture.session-timer/lost critical 203.0.113.1:5060"}},
+		{"a refresh whose answer this capture lacks", func(s *story) {
+			d := s.up(timer)
+			s.wait(900 * time.Second)
+			d.request("INVITE", theirTag, sdp("203.0.113.1:4000"))
+			s.wait(10 * time.Second)
+			d.bye()
+		}, nil},
+		{"a change that crosses the BYE", func(s *story) {
+			d := s.up()
+			d.request("INVITE", theirTag, hold)
+			d.method = "BYE"
+			d.cseq++
+			d.repeat(theirTag)
+			d.answer("200 OK", theirTag)
+			d.method = "INVITE"
+			d.cseq--
+			d.answer("481 Call/Transaction Does Not Exist", theirTag)
+		}, nil},
 		{"hold is not answered", func(s *story) {
 			d := s.up()
 			s.wait(20 * time.Second)

@@ -59,6 +59,22 @@ func (g *group) first() *transaction {
 	return g.list[0].main()
 }
 
+const (
+	// nextCopy is how soon after a 2xx without an ACK the next copy follows: T2, and a
+	// little (RFC 3261, 13.3.1.4).
+	nextCopy = 5_000_000 // microseconds
+	// lastCopies is how long after the first a copy may be the last: 64*T1, less
+	// nextCopy.
+	lastCopies = 32_000_000 - nextCopy
+)
+
+// gotACK reports whether a call went on and its 2xx was not sent again: then an ACK
+// came in the end, whether this capture shows it or not.
+func (v *view) gotACK(x *exchange, t *transaction) bool {
+	until, _ := x.over(t, v.o.Length)
+	return t.finalTo.Last-t.finalTo.At < lastCopies && until-t.finalTo.Last > nextCopy
+}
+
 // lostACK are answered calls whose 200 OK was sent again and again: the caller's
 // ACK does not arrive, and the called side gives up after 32 s.
 func lostACK(v *view) (out []checks.Finding) {
@@ -66,7 +82,7 @@ func lostACK(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || x.outcome() != outcomeAnswered || t.finalTo.Again < 2 {
+		if t == nil || v.found[x] != "" || x.outcome() != outcomeAnswered || t.finalTo.Again < 2 || v.gotACK(x, t) {
 			continue
 		}
 		proof, variant := []checks.Evidence{frame(t.finalTo, nil)}, "none"

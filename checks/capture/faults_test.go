@@ -75,8 +75,10 @@ func TestWhatACaptureSays(t *testing.T) {
 		{"OPTIONS to a phone that is off", func(s *story) {
 			d := s.dial(pbxAt, phoneAt)
 			d.request("OPTIONS")
-			s.wait(time.Second)
-			d.repeat()
+			for range 2 {
+				s.wait(time.Second)
+				d.repeat()
+			}
 		}, checks.Warn, []string{"capture.no-answer//warning/192.168.88.10:5060"}, "unanswered", 0},
 		{"a wrong password, as Asterisk refuses it", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
@@ -150,6 +152,30 @@ func TestWhatACaptureSays(t *testing.T) {
 			d.request("BYE")
 			d.answer("200 OK")
 		}, checks.Pass, nil, "answered", 200},
+		{"the third ACK gets through", func(s *story) {
+			d := s.dial(officeAt, pbxAt)
+			d.request("INVITE", sdp("203.0.113.1:4000"))
+			for range 3 {
+				d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+				d.method = "ACK"
+				d.repeat()
+				d.method = "INVITE"
+				s.wait(time.Second)
+			}
+			s.wait(10 * time.Second)
+			d.request("BYE")
+			d.answer("200 OK")
+		}, checks.Pass, nil, "answered", 200},
+		{"no ACK in half a minute, and the called side hangs up", func(s *story) {
+			d := s.dial(officeAt, pbxAt)
+			d.request("INVITE", sdp("203.0.113.1:4000"))
+			for range 9 {
+				d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+				s.wait(3500 * time.Millisecond)
+			}
+			s.wait(6 * time.Second)
+			d.turn().bye()
+		}, checks.Fail, []string{"capture.ack-lost/none/critical/198.51.100.2:5060"}, "answered", 200},
 		{"the caller never sends an ACK", func(s *story) {
 			d := s.dial(officeAt, pbxAt)
 			d.request("INVITE", sdp("203.0.113.1:4000"))

@@ -88,6 +88,19 @@ func TestStrangers(t *testing.T) {
 		{"nine prefixes", tries(9, numbers, "403 Forbidden"), []string{"capture.refused/ critical 198.51.100.2:5060"}},
 		{"a trunk that calls many numbers", tries(20, "sip:7495%07d@198.51.100.2", "403 Forbidden"), []string{"capture.refused/ critical 198.51.100.2:5060"}},
 		{"names without a password", names(10, ""), []string{"capture.scanner/names warning 203.0.113.66"}},
+		{"names, and nobody answers", func(s *story) {
+			for i := range 10 {
+				s.dial(thief, pbxAt).request("REGISTER", fmt.Sprintf("To: <sip:%d@pbx>", 100+i))
+			}
+		}, []string{"capture.scanner/names info 203.0.113.66"}},
+		{"an office that the server has banned", func(s *story) {
+			for i := range 12 {
+				to := fmt.Sprintf("To: <sip:%d@pbx>", 100+i)
+				d := s.dial(fmt.Sprintf("203.0.113.1:%d", 5060+i), pbxAt)
+				d.request("REGISTER", to)
+				d.again(to)
+			}
+		}, []string{"capture.no-answer/ critical 198.51.100.2:5060"}},
 		{"an office whose passwords are all wrong", names(10, prove), []string{"capture.credentials-refused/unsaid critical 100"}},
 	})
 }

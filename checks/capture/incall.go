@@ -19,7 +19,7 @@ func withinCalls(v *view) (out []checks.Finding) {
 		}
 		for _, t := range x.inDialog() {
 			variant := v.failsInCall(t)
-			if variant == "" || x.laterAccepted(t) {
+			if variant == "" || x.laterAccepted(t) || x.overBefore(t) {
 				continue
 			}
 			proof := []checks.Evidence{frame(t.request, nil)}
@@ -71,6 +71,13 @@ func (v *view) failsInCall(t *transaction) string {
 		}
 	}
 	return ""
+}
+
+// overBefore reports whether the call had ended when a request within it was refused:
+// it crossed the BYE.
+func (x *exchange) overBefore(t *transaction) bool {
+	bye := x.bye()
+	return bye != nil && t.finalTo != nil && bye.first.At <= t.finalTo.At
 }
 
 // laterAccepted reports whether the same was asked for again, and granted.

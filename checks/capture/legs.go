@@ -70,7 +70,7 @@ func sameCall(a, b *transaction) bool {
 }
 
 func sameNumber(a, b string) bool {
-	if a == "" || b == "" {
+	if a == "" || b == "" || strings.EqualFold(a, "anonymous") { // RFC 3323: that is nobody's number
 		return false
 	}
 	if strings.EqualFold(a, b) {

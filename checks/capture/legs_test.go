@@ -44,6 +44,16 @@ func TestTheCauseIsInTheNextLeg(t *testing.T) {
 			b.answer("486 Busy Here", other...)
 			a.answer("403 Forbidden")
 		}, []string{"capture.refused/ critical 198.51.100.2:5060", "capture.refused/ info 203.0.113.20:5060"}},
+		{"two callers without a name", func(s *story) {
+			nobody := "From: <sip:anonymous@anonymous.invalid>;tag=q"
+			a := s.dial(officeAt, pbxAt)
+			a.request("INVITE", nobody, "To: <sip:777@x>", sdp("203.0.113.1:4000"))
+			b := s.dial(pbxAt, second)
+			b.uri = "sip:888@x"
+			b.request("INVITE", nobody, "To: <sip:888@x>", sdp("198.51.100.2:10000"))
+			b.answer("486 Busy Here", nobody, "To: <sip:888@x>")
+			a.answer("403 Forbidden", nobody, "To: <sip:777@x>")
+		}, []string{"capture.refused/ critical 198.51.100.2:5060", "capture.refused/ info 203.0.113.20:5060"}},
 		{"a call of a minute later", func(s *story) {
 			a := s.dial(officeAt, pbxAt)
 			a.request("INVITE", sdp("203.0.113.1:4000"))

@@ -72,7 +72,7 @@ func privateAddresses(v *view) (out []checks.Finding) {
 		for _, list := range x.ways() {
 			t := list[len(list)-1]
 			h, ok := v.sentTo(t)
-			if !ok || len(t.answers) > 0 || t.first.Again == 0 && v.o.Length-t.first.At < patience {
+			if !ok || len(t.answers) > 0 || v.tooSoon(t) && v.rejection(t) == nil {
 				continue
 			}
 			variant := "calls"
@@ -213,7 +213,7 @@ func astray(v *view) (out []checks.Finding) {
 // from; nil where there are none.
 func (x *exchange) elsewhere(t *transaction) *transaction {
 	for _, o := range x.list {
-		if o.request == nil && o.first.CSeq == t.first.CSeq && o.server == t.server && o.first.At >= t.first.At && branchOf(o.first.Via) == branchOf(t.first.Via) {
+		if o.request == nil && o.first.Method == t.first.Method && o.first.CSeq == t.first.CSeq && o.server == t.server && o.first.At >= t.first.At && branchOf(o.first.Via) == branchOf(t.first.Via) {
 			return o
 		}
 	}

@@ -116,6 +116,9 @@ func (s *stranger) add(x *exchange) {
 	if answered {
 		s.answered++
 	}
+	if len(t.answers) == 0 && t.first.Again > 0 {
+		return // a phone asks again, and be it one of a banned office; a scanner goes on to the next name
+	}
 	switch t.first.Method {
 	case "REGISTER":
 		note(s.names, t.request.To.number())

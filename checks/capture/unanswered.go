@@ -8,10 +8,19 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// patience is how long a request must have been without an answer for that to say
-// something: a second copy leaves after 0.5 s, so a capture that ends before knows
-// nothing (RFC 3261, 17.1.1.2).
-const patience = 3_000_000 // microseconds
+const (
+	// patience is how long a request must have been without an answer for that to say
+	// something: copies leave after 0.5 and 1.5 s, so a capture that ends before knows
+	// nothing (RFC 3261, 17.1.1.2).
+	patience = 3_000_000 // microseconds
+	// twiceMore is how many copies make up for that time: one may be lost.
+	twiceMore = 2
+)
+
+// tooSoon reports whether the capture ends before a request had to be answered.
+func (v *view) tooSoon(t *transaction) bool {
+	return v.o.Length-t.first.At < patience && t.first.Again < twiceMore
+}
 
 // unanswered are requests to which nothing came back.
 func unanswered(v *view) (out []checks.Finding) {
@@ -22,7 +31,7 @@ func unanswered(v *view) (out []checks.Finding) {
 			continue
 		}
 		for _, t := range x.open() {
-			if v.recovered[t] || t.first.Again == 0 && v.o.Length-t.first.At < patience {
+			if v.recovered[t] || v.tooSoon(t) && v.rejection(t) == nil {
 				continue // the next one was answered, or the capture ends too soon
 			}
 			g := groups.add(v, id, t.first.Method+" "+t.server.String(), x, t, frame(t.request, nil))
@@ -155,10 +164,11 @@ func countSent(calls []*exchange) map[netip.AddrPort]int {
 	return out
 }
 
-// rejection is what ICMP says about the requests of a transaction; nil for nothing.
+// rejection is what ICMP says about the requests of a transaction; nil for nothing,
+// or for what it said only of earlier ones.
 func (v *view) rejection(t *transaction) *Refused {
 	for i := range v.o.Refused {
-		if r := &v.o.Refused[i]; r.Dst == t.server && r.Src.Addr() == t.client.Addr() {
+		if r := &v.o.Refused[i]; r.Dst == t.server && r.Src.Addr() == t.client.Addr() && r.End >= t.first.At {
 			return r
 		}
 	}

@@ -123,6 +123,26 @@ func TestWhatIsNoSilence(t *testing.T) {
 			s.wait(4 * time.Second)
 			s.talk(100*time.Millisecond, up)
 		}, nil},
+		{"the capture ends after one copy, which may be answered yet", func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("REGISTER")
+			s.wait(time.Second)
+			d.repeat()
+		}, nil},
+		{"ICMP rejects the request at once", func(s *story) {
+			s.dial(phoneAt, pbxAt).request("REGISTER")
+			s.rejects("198.51.100.2", phoneAt, pbxAt, 3)
+		}, []string{"capture.no-answer/ critical 198.51.100.2:5060"}},
+		{"ICMP rejected an earlier one", func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("REGISTER")
+			s.rejects("198.51.100.2", phoneAt, pbxAt, 3)
+			s.wait(time.Second)
+			d.repeat()
+			d.answer("200 OK", "Expires: 60")
+			s.wait(time.Minute)
+			d.request("REGISTER")
+		}, nil},
 		{"a registration that is no longer answered", func(s *story) {
 			d := s.dial(phoneAt, pbxAt)
 			d.request("REGISTER", prove)
