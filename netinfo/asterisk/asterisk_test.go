@@ -193,6 +193,27 @@ func TestAListThatIsNotThereShutsEverybodyOut(t *testing.T) {
 }
 
 // FreePBX includes, adds to sections it made before, and writes files anew.
+// Asterisk compares types letter by letter, and makes nothing of type=Endpoint.
+func TestATypeInCapitalsIsNone(t *testing.T) {
+	read := func(kind func(string) string) *State {
+		text := ""
+		for _, s := range [][2]string{{"transport", "bind=0.0.0.0:5060"}, {"endpoint", "deny=0.0.0.0/0"}, {"aor", "max_contacts=1"}, {"registration", "server_uri=sip:203.0.113.9"},
+			{"identify", "match=203.0.113.9"}, {"acl", "deny=0.0.0.0/0"}, {"wizard", "remote_hosts=203.0.113.9"}} {
+			text += "[" + s[0] + "]\ntype=" + kind(s[0]) + "\n" + s[1] + "\n"
+		}
+		return readMap(t, map[string]string{"/etc/asterisk/pjsip.conf": text})
+	}
+	phone := netip.MustParsePrefix("192.168.88.20/32")
+	if s := read(strings.ToLower); len(s.Endpoints) != 2 || len(s.Transports) != 1 || len(s.Registrations) != 1 || len(s.Identifies) != 2 || len(s.Refuses(phone)) != 2 {
+		t.Errorf("in lower case %+v, refused by %+v", s, s.Refuses(phone))
+	}
+	for _, kind := range []func(string) string{strings.ToUpper, func(s string) string { return strings.ToUpper(s[:1]) + s[1:] }} {
+		if s := read(kind); s != nil && len(s.Endpoints)+len(s.Transports)+len(s.Registrations)+len(s.Identifies)+len(s.Refuses(phone)) > 0 {
+			t.Errorf("in capitals %+v, refused by %+v", s, s.Refuses(phone))
+		}
+	}
+}
+
 func TestFreePBXLayout(t *testing.T) {
 	s := readMap(t, map[string]string{
 		"/etc/freepbx.conf":                             "<?php\n",

@@ -33,7 +33,8 @@ func readACLConf(c *Config) map[string]ACLList {
 }
 
 // pjsipReader takes pjsip.conf apart. Objects of one name are told apart by
-// their type.
+// their type, which Asterisk compares letter by letter: of type=Endpoint it makes
+// nothing.
 type pjsipReader struct {
 	state *State
 	lists *accessLists
@@ -49,19 +50,19 @@ func (r *pjsipReader) read() {
 		if s.Template {
 			continue
 		}
-		if strings.EqualFold(s.Last("type"), "wizard") {
+		if s.Last("type") == "wizard" {
 			sections = append(sections, wizardParts(s)...)
 		} else {
 			sections = append(sections, s)
 		}
 	}
 	for _, s := range sections {
-		if strings.EqualFold(s.Last("type"), "aor") {
+		if s.Last("type") == "aor" {
 			r.aors[strings.ToLower(s.Name)] = s
 		}
 	}
 	for _, s := range sections {
-		switch strings.ToLower(s.Last("type")) {
+		switch s.Last("type") {
 		case "transport":
 			r.transport(s)
 		case "endpoint":
