@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,4 +80,21 @@ func TestLengthsThatDoNotFit(t *testing.T) {
 		{"the sender does not count the last line end", invite(60, strconv.Itoa(len(strings.TrimSpace(body))), body), nil},
 		{"no length at all", invite(60, "-", body), nil},
 	})
+}
+
+// What a finding says stands in the packets that it shows.
+func TestTheSignIsThatOfTheFirstPacket(t *testing.T) {
+	s := tell()
+	s.ttl = map[string]byte{officeAt: 60}
+	for _, length := range []string{"300", "400"} {
+		d := s.dial(officeAt, pbxAt)
+		d.length = length
+		d.request("INVITE", sdp("203.0.113.1:4000"))
+		d.length = ""
+		d.answer("486 Busy Here")
+	}
+	f := s.read(t).Findings[0]
+	if got, shown := fmt.Sprint(f.Args["before"]), fmt.Sprint(f.Evidence[1].Want); got != "300" || !strings.Contains(shown, got) {
+		t.Errorf("says %q, shows %q", got, shown)
+	}
 }

@@ -90,6 +90,7 @@ func TestWhatTwoPlacesSay(t *testing.T) {
 		{"a clock that is 3 minutes ahead", device{clock: 3 * time.Minute}, checks.Pass, nil, 3 * time.Minute},
 		{"a SIP helper", device{rewrite: helper}, checks.Fail, []string{"capture.rewritten critical"}, 0},
 		{"a proxy", device{rewrite: proxy}, checks.Pass, []string{"capture.proxied info"}, 0},
+		{"a PBX that keeps the Call-ID", device{rewrite: strings.NewReplacer("branch=z9hG4bK", "branch=z9hG4bKinner").Replace}, checks.Pass, []string{"capture.proxied info"}, 0},
 		{"1 % of the audio lost", device{lose: 100}, checks.Pass, nil, 0},
 		{"5 % of the audio lost", device{lose: 20}, checks.Warn, []string{"capture.audio-lost-between warning"}, 0},
 		{"audio that does not come in", device{deaf: true}, checks.Fail, []string{"capture.audio-lost-between.back critical", "capture.no-audio.caller critical"}, 0},
@@ -109,6 +110,36 @@ func TestWhatTwoPlacesSay(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
+	}
+}
+
+func TestWhatACaptureDidNotKeepIsNoDifference(t *testing.T) {
+	const whole = "INVITE sip:200@pbx.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 192.168.88.10\r\nContent-Length: 20\r\n\r\nv=0\r\n"
+	first := &kept{m: Message{Method: "INVITE"}, raw: []byte(whole)}
+	cut := func(s string) *kept { return &kept{m: Message{Method: "INVITE", Cut: true}, raw: []byte(s[:len(s)-9])} }
+	var same, changed Passage
+	same.took(first, cut(whole), 0)
+	if same.Pairs != 1 || same.Same != 1 || len(same.Changed) != 0 {
+		t.Errorf("the same: %+v", same)
+	}
+	changed.took(first, cut(helper(whole)), 0)
+	if changed.Pairs != 1 || changed.Same != 0 || len(changed.Changed) != 1 {
+		t.Errorf("changed: %+v", changed)
+	}
+}
+
+func TestDropsOfTheCapturingMachineAreNotTheNetworks(t *testing.T) {
+	for drops, want := range map[uint64]checks.Confidence{0: checks.Certain, 1: checks.Possible} {
+		inner, outer := tell(), tell()
+		device{lose: 20}.tells(inner, outer)
+		o, err := observe(t.Context(), &checks.Env{Files: []checks.File{inner.file()}, Compare: []checks.File{outer.file()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Compared.Other.Files[0].Drops = drops
+		if f := judge(o, nil).Findings; len(f) != 1 || f[0].ID != "capture.audio-lost-between" || f[0].Confidence != want {
+			t.Errorf("%d drops: %+v", drops, f)
+		}
 	}
 }
 

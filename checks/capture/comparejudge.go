@@ -60,7 +60,7 @@ func (c *Passage) changesOf() (out []change) {
 		ch := change{p: p, list: sip.Compare(sent, arrived), proxy: p.First.Vias != p.Other.Vias}
 		for _, x := range ch.list {
 			// A proxy or B2BUA says that it was there.
-			ch.proxy = ch.proxy || x.Code == sip.ViaAdded || x.Code == sip.CallID || x.Code == sip.ViaBranch && p.First.Status == 0 || x.Code == sip.MaxForwards
+			ch.proxy = ch.proxy || x.Code == sip.ViaAdded || x.Code == sip.CallID || x.Code == sip.ViaBranch || x.Code == sip.MaxForwards
 		}
 		out = append(out, ch)
 	}
@@ -70,7 +70,7 @@ func (c *Passage) changesOf() (out []change) {
 // compared are the findings of two places, in two captures or within this one.
 func compared(v *view) (out []checks.Finding) {
 	if p := &v.o.Passed; p.Pairs > 0 || len(p.Streams) > 0 {
-		out = append(p.rewritten("inside"), p.worse("inside")...)
+		out = append(p.rewritten("inside"), p.worse("inside", dropsIn(v.o.Files))...)
 	}
 	c := v.o.Compared
 	if c == nil {
@@ -80,7 +80,7 @@ func compared(v *view) (out []checks.Finding) {
 	if len(list) == 0 {
 		list = c.proxied()
 	}
-	out = append(append(out, list...), c.worse("")...)
+	out = append(append(out, list...), c.worse("", dropsIn(v.o.Files) || dropsIn(c.Other.Files))...)
 	return append(append(out, c.lostMessages()...), c.silent()...)
 }
 
@@ -153,19 +153,24 @@ func (c *Comparison) lostMessages() (out []checks.Finding) {
 // places name a way from the first place to the other, and back.
 var places = [2]string{"toward", "back"}
 
-// worse are streams that lost packets between the places.
-func (c *Passage) worse(variant string) (out []checks.Finding) {
+// worse are streams that lost packets between the places; drops says that a capturing
+// machine admits to have lost some itself.
+func (c *Passage) worse(variant string, drops bool) (out []checks.Finding) {
 	for i := range c.Streams {
 		before, after := c.Streams[i].inOrder()
 		lost := after.lossPct() - before.lossPct()
 		if before.Packets < leastStream || lost <= lossBad {
 			continue
 		}
-		out = append(out, checks.Finding{
+		f := checks.Finding{
 			ID: "capture.audio-lost-between", Severity: checks.Warning, Confidence: checks.Certain, Variant: variant, Subject: before.Src.String(),
 			Evidence: []checks.Evidence{streamProof(before), streamProof(after)},
 			Args:     words.Args{"from": before.Src, "to": after.Dst, "before": words.Percent(before.lossPct()), "between": words.Percent(lost)},
-		})
+		}
+		if drops {
+			f.Confidence = checks.Possible
+		}
+		out = append(out, f)
 	}
 	return out
 }

@@ -59,13 +59,18 @@ func (p *Passage) took(a, b *kept, later int64) {
 	} else {
 		lower(&p.Back, -later)
 	}
-	if bytes.Equal(a.raw, b.raw) {
+	first, other := a.raw, b.raw
+	if a.m.Cut || b.m.Cut { // what one capture did not keep is no difference
+		n := min(len(first), len(other))
+		first, other = first[:n], other[:n]
+	}
+	if bytes.Equal(first, other) {
 		p.Same++
 		return
 	}
-	sent, arrived := a.raw, b.raw
+	sent, arrived := first, other
 	if !outward {
-		sent, arrived = b.raw, a.raw
+		sent, arrived = other, first
 	}
 	kind := fmt.Sprint(outward, a.m.Method, a.m.Status > 0)
 	for _, ch := range sip.Compare(sent, arrived) {
@@ -75,7 +80,7 @@ func (p *Passage) took(a, b *kept, later int64) {
 		p.kinds = map[string]int{}
 	}
 	if p.kinds[kind]++; p.kinds[kind] <= maxPairs {
-		p.Changed = append(p.Changed, Pair{First: a.m, Other: b.m, FirstRaw: bytes.Clone(a.raw), OtherRaw: bytes.Clone(b.raw), Outward: outward})
+		p.Changed = append(p.Changed, Pair{First: a.m, Other: b.m, FirstRaw: bytes.Clone(first), OtherRaw: bytes.Clone(other), Outward: outward})
 	}
 }
 

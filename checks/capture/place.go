@@ -76,19 +76,24 @@ func (s *surroundings) keeps(d *Dialog) {
 	}
 }
 
-// hop notes how many routers a message has passed. Systems begin with 64, 128 or 255
-// (Linux and most phones; Windows; Cisco, Solaris), and nobody is 30 routers away.
-func (s *surroundings) hop(m *Message) {
+// hopsOf is how many routers a packet has passed; -1: not known. Systems begin with 64,
+// 128 or 255 (Linux and most phones; Windows; Cisco, Solaris), and nobody is farther
+// than 30 routers away.
+func hopsOf(ttl uint8) int {
 	const far = 30
 	for _, begin := range []int{64, 128, 255} {
-		n := begin - int(m.TTL)
-		if m.TTL == 0 || n < 0 || n > far {
-			continue
+		if n := begin - int(ttl); ttl > 0 && n >= 0 && n <= far {
+			return n
 		}
-		if old, ok := s.hops[m.Src.Addr()]; !ok || n < old {
-			s.hops[m.Src.Addr()] = n
-		}
-		break
+	}
+	return -1
+}
+
+// hop notes how many routers a message has passed.
+func (s *surroundings) hop(m *Message) {
+	n := hopsOf(m.TTL)
+	if old, ok := s.hops[m.Src.Addr()]; n >= 0 && (!ok || n < old) {
+		s.hops[m.Src.Addr()] = n
 	}
 	// A router sends on what it has got with a smaller TTL.
 	if m.Out && (m.TTL == 0 || s.hops[m.Src.Addr()] == 0) {

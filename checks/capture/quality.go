@@ -2,6 +2,7 @@ package capture
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/voice"
@@ -185,26 +186,14 @@ func (s *Stream) ptime() float64 {
 }
 
 // hops is how many routers lie between the sender and this place; -1: not known.
-// Systems begin with a TTL of 64, 128 or 255.
-func (s *Stream) hops() int {
-	const most = 32
-	for _, begin := range []int{64, 128, 255} {
-		if n := begin - int(s.TTL); s.TTL > 0 && n >= 0 && n <= most {
-			return n
-		}
-	}
-	return -1
-}
+func (s *Stream) hops() int { return hopsOf(s.TTL) }
 
 // drops reports whether the capturing machine admits that it lost packets: then the
 // network may have lost none.
-func (v *view) drops() bool {
-	for _, f := range v.o.Files {
-		if f.Drops > 0 {
-			return true
-		}
-	}
-	return false
+func (v *view) drops() bool { return dropsIn(v.o.Files) }
+
+func dropsIn(files []File) bool {
+	return slices.ContainsFunc(files, func(f File) bool { return f.Drops > 0 })
 }
 
 // rating is R of ITU-T G.107 for what a stream lost and how unevenly it came; the

@@ -284,6 +284,7 @@ func TestOnlyOneEndEncrypts(t *testing.T) {
 	runMedia(t, []mediaStory{
 		{"both", call(secure(mediaHere), secure(mediaThere)), nil},
 		{"neither", call(sdp(mediaHere), sdp(mediaThere)), nil},
+		{"who answers keeps to RTP/AVP, and gives a key", call(secure(mediaHere), sdp(mediaThere, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:BBBB")), nil},
 		{"only who offers", call(secure(mediaHere), sdp(mediaThere)), []string{"capture.srtp-mismatch//critical/198.51.100.2"}},
 		{"only who answers", call(sdp(mediaHere), secure(mediaThere)), []string{"capture.srtp-mismatch//critical/198.51.100.2"}},
 	})
