@@ -25,7 +25,7 @@ func audio(v *view) (out []checks.Finding) {
 	if len(v.o.Streams) == 0 {
 		return nil // a capture of the signalling alone
 	}
-	var groups []*group
+	var groups cases
 	for _, x := range v.calls {
 		d, variant := v.silence(x)
 		if variant == "" {
@@ -40,12 +40,12 @@ func audio(v *view) (out []checks.Finding) {
 			proof = append(proof, refusalProof(r))
 		}
 		key := strings.Join([]string{variant, d.when(), kind, d.to.said.Src.Addr().String()}, " ")
-		g := v.claim(&groups, "capture.no-audio", key, x, proof...)
+		g := groups.add(v, "capture.no-audio", key, x, nil, proof...)
 		if g.deaf == nil {
 			g.deaf = &deaf{d, variant, kind, cause}
 		}
 	}
-	for _, g := range groups {
+	for _, g := range groups.list {
 		f := checks.Finding{
 			ID: "capture.no-audio", Severity: checks.Critical, Confidence: checks.Likely, Subject: g.deaf.to.name(), Evidence: g.proof, Variant: g.deaf.variant,
 			Args: words.Args{"n": len(g.list), "end": whoAddr(g.deaf.to.said.Src), "cause": g.deaf.cause, "when": g.deaf.when(), "at": tenths(g.deaf.begin)},

@@ -17,7 +17,8 @@ type cases struct {
 }
 
 // add puts an exchange into its group and claims it for the finding id; an empty id
-// claims nothing. t is the transaction that shows the fault.
+// claims nothing, for what explains no call. t is the transaction that shows the fault;
+// nil where none does.
 func (c *cases) add(v *view, id, key string, x *exchange, t *transaction, proof ...checks.Evidence) *group {
 	if id != "" {
 		v.found[x] = id
@@ -43,6 +44,14 @@ func (c *cases) add(v *view, id, key string, x *exchange, t *transaction, proof 
 		v.groups[x] = g
 	}
 	return g
+}
+
+// gather is add for what does not explain a call that another finding explains.
+func (c *cases) gather(v *view, id, key string, x *exchange, proof ...checks.Evidence) *group {
+	if v.found[x] != "" {
+		id = ""
+	}
+	return c.add(v, id, key, x, nil, proof...)
 }
 
 // ways are the transactions of an exchange by method and by who asks whom, each

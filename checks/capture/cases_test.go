@@ -49,6 +49,17 @@ func TestAThousandCausesDoNotFillTheReport(t *testing.T) {
 	}
 }
 
+func TestAThousandCallsWithoutAudioDoNotFillTheReport(t *testing.T) {
+	s := tell()
+	for i := range maxCases + 5 {
+		at := fmt.Sprintf("203.0.113.%d", i+1)
+		s.call(at+":5060", at+":4000", 3*time.Second, speaker{from: at + ":4000", to: "198.51.100.2:10000", ssrc: uint32(i + 1)})
+	}
+	if r := s.read(t); len(r.Findings) != maxCases || r.Findings[0].ID != "capture.no-audio" || len(r.Notes) != 1 {
+		t.Errorf("%d findings, notes %q", len(r.Findings), r.Notes)
+	}
+}
+
 // A capture on two interfaces, or of a mirrored port, holds each packet twice.
 func TestPacketsThatAreCapturedTwice(t *testing.T) {
 	s := tell()

@@ -158,26 +158,6 @@ func (d *direction) visible() bool {
 	return slices.ContainsFunc(d.list, func(p part) bool { return p.route != elsewhere })
 }
 
-// gather is claim for what does not explain a call: another finding keeps it.
-func (v *view) gather(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {
-	before := v.found[x]
-	g := v.claim(groups, id, key, x, proof...)
-	if before != "" {
-		v.found[x] = before
-	}
-	return g
-}
-
-// aside is claim for what explains nothing: it is worth knowing, no more.
-func (v *view) aside(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {
-	before, known := v.found[x]
-	g := v.claim(groups, id, key, x, proof...)
-	if v.found[x] = before; !known {
-		delete(v.found, x)
-	}
-	return g
-}
-
 func sdpProof(e end) checks.Evidence {
 	name := words.Say("capture.evidence.sdp", words.Args{"frame": e.said.Frame, "from": who(e.said.Src)})
 	return checks.Proof(name, nil, words.Say("capture.evidence.listens", words.Args{"addr": addrArg(e.media.Addr), "port": e.media.Port, "direction": e.media.Direction}))

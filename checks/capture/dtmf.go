@@ -83,7 +83,7 @@ func keysInAudio(v *view) []checks.Finding {
 
 // keyFindings are the calls in which an end tells its keys in a certain way.
 func (v *view) keyFindings(id, variant string, severity checks.Severity, wanted func(pressed) bool) (out []checks.Finding) {
-	var groups []*group
+	var groups cases
 	counts := map[*group]pressed{}
 	for _, x := range v.calls {
 		caller, called := v.keys(x)
@@ -92,13 +92,13 @@ func (v *view) keyFindings(id, variant string, severity checks.Severity, wanted 
 				continue
 			}
 			from := []netip.AddrPort{x.main().client, x.main().server}[i]
-			g := v.gather(&groups, id, from.Addr().String(), x, k.proof...)
+			g := groups.gather(v, id, from.Addr().String(), x, k.proof...)
 			if _, ok := counts[g]; !ok {
 				counts[g] = k
 			}
 		}
 	}
-	for _, g := range groups {
+	for _, g := range groups.list {
 		k := counts[g]
 		out = append(out, checks.Finding{
 			ID: id, Severity: severity, Confidence: checks.Likely, Subject: g.key, Evidence: g.proof, Variant: variant,
@@ -116,7 +116,7 @@ func keysRefused(v *view) (out []checks.Finding) {
 		g    *segment
 		sent int
 	}
-	var groups []*group
+	var groups cases
 	first := map[*group]refusal{}
 	for _, x := range v.calls {
 		list := v.segments(x)
@@ -129,14 +129,14 @@ func keysRefused(v *view) (out []checks.Finding) {
 			if caller.infos+called.infos > 0 {
 				continue
 			}
-			h := v.aside(&groups, "capture.dtmf-refused", g.answerer().name(), x, frame(g.by, nil))
+			h := groups.add(v, "", g.answerer().name(), x, nil, frame(g.by, nil))
 			if r, ok := first[h]; !ok || caller.events+called.events > r.sent {
 				first[h] = refusal{g, caller.events + called.events}
 			}
 			break
 		}
 	}
-	for _, h := range groups {
+	for _, h := range groups.list {
 		r := first[h]
 		f := checks.Finding{
 			ID: "capture.dtmf-refused", Severity: checks.Info, Confidence: checks.Certain, Subject: r.g.answerer().name(), Evidence: h.proof,

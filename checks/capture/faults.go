@@ -16,9 +16,11 @@ type group struct {
 	key   string
 	list  []*exchange
 	proof []checks.Evidence
-	deaf  *deaf // of audio: who hears nothing
 
 	at       *transaction // the first that shows the fault
+	deaf     *deaf        // of audio: who hears nothing
+	dir      *direction   // the first of audio
+	seg      *segment     // the first of a session
 	variant  string
 	count    int   // of requests
 	waited   int64 // microseconds
@@ -29,26 +31,6 @@ type group struct {
 	to       netip.AddrPort
 	sign     sign
 	meaning  netinfo.Meaning
-}
-
-func (v *view) claim(groups *[]*group, id, key string, x *exchange, proof ...checks.Evidence) *group {
-	v.found[x] = id
-	var g *group
-	for _, h := range *groups {
-		if h.key == key {
-			g = h
-		}
-	}
-	if g == nil {
-		g = &group{key: key}
-		*groups = append(*groups, g)
-	}
-	if len(g.list) < examples {
-		g.proof = append(g.proof, proof...)
-	}
-	g.list = append(g.list, x)
-	v.groups[x] = g
-	return g
 }
 
 // first is the transaction that shows the fault first.

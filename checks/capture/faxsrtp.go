@@ -16,9 +16,8 @@ func faxes(v *view) (out []checks.Finding) {
 	if len(v.o.Streams)+len(v.o.Fax) == 0 {
 		return nil
 	}
-	var groups []*group
-	first := map[*group]string{}
-	ends := map[*group][2]any{}
+	var groups cases
+	ends := map[*group][2]end{}
 	for _, x := range v.calls {
 		list := v.segments(x)
 		for i := range list {
@@ -45,16 +44,17 @@ func faxes(v *view) (out []checks.Finding) {
 						words.Say("capture.evidence.count", words.Args{"n": f.Packets, "frame": f.First})))
 				}
 			}
-			h := v.claim(&groups, "capture.fax", variant+" "+from.name(), x, proof...)
-			if first[h] == "" {
-				first[h], ends[h] = variant, [2]any{whoAddr(from.said.Src), whoAddr(to.said.Src)}
+			h := groups.add(v, "capture.fax", variant+" "+from.name(), x, nil, proof...)
+			if h.variant == "" {
+				h.variant, ends[h] = variant, [2]end{from, to}
 			}
 		}
 	}
-	for _, h := range groups {
+	for _, h := range groups.list {
+		from, to := ends[h][0], ends[h][1]
 		out = append(out, checks.Finding{
-			ID: "capture.fax", Severity: checks.Critical, Confidence: checks.Likely, Subject: strings.TrimPrefix(h.key, first[h]+" "), Evidence: h.proof, Variant: first[h],
-			Args: words.Args{"n": len(h.list), "from": ends[h][0], "to": ends[h][1]},
+			ID: "capture.fax", Severity: checks.Critical, Confidence: checks.Likely, Subject: from.name(), Evidence: h.proof, Variant: h.variant,
+			Args: words.Args{"n": len(h.list), "from": whoAddr(from.said.Src), "to": whoAddr(to.said.Src)},
 		})
 	}
 	return out
@@ -77,8 +77,7 @@ func (v *view) faxFlow(g *segment, from, to end) *Flow {
 // agreed on nothing that both understand (RFC 3264, 6: the answer keeps the transport
 // of the offer).
 func unlike(v *view) (out []checks.Finding) {
-	var groups []*group
-	first := map[*group]*segment{}
+	var groups cases
 	for _, x := range v.calls {
 		list := v.segments(x)
 		for i := range list {
@@ -86,15 +85,15 @@ func unlike(v *view) (out []checks.Finding) {
 			if g.caller.media == nil || g.called.media == nil || secured(g.caller.media) == secured(g.called.media) || g.caller.media.Keys && g.called.media.Keys {
 				continue // some say RTP/AVP and give keys all the same
 			}
-			h := v.claim(&groups, "capture.srtp-mismatch", g.answerer().name(), x, protocolProof(g.caller), protocolProof(g.called))
-			if first[h] == nil {
-				first[h] = g
+			h := groups.add(v, "capture.srtp-mismatch", g.answerer().name(), x, nil, protocolProof(g.caller), protocolProof(g.called))
+			if h.seg == nil {
+				h.seg = g
 			}
 			break
 		}
 	}
-	for _, h := range groups {
-		g := first[h]
+	for _, h := range groups.list {
+		g := h.seg
 		out = append(out, checks.Finding{
 			ID: "capture.srtp-mismatch", Severity: checks.Critical, Confidence: checks.Certain, Subject: g.answerer().name(), Evidence: h.proof,
 			Args: words.Args{"n": len(h.list), "by": whoAddr(g.answerer().said.Src), "offer": words.Raw(g.offered().Protocol), "answer": words.Raw(g.answered().Protocol)},
@@ -113,8 +112,7 @@ func protocolProof(e end) checks.Evidence {
 // faxRefused are calls in which one end asks for T.38 and the other refuses: the fax
 // goes on as audio, and fails when packets are lost.
 func faxRefused(v *view) (out []checks.Finding) {
-	var groups []*group
-	first := map[*group]*transaction{}
+	var groups cases
 	for _, x := range v.calls {
 		main := x.main()
 		if main == nil || main.first.Method != "INVITE" {
@@ -125,15 +123,12 @@ func faxRefused(v *view) (out []checks.Finding) {
 			if t == main || t.first.Method != "INVITE" || t.request.SDP == nil || t.request.SDP.first("image") == nil || code != 415 && code != 488 && code != 606 {
 				continue
 			}
-			g := v.aside(&groups, "capture.fax-refused", t.server.Addr().String(), x, frame(t.request, nil), frame(t.finalTo, nil))
-			if first[g] == nil {
-				first[g] = t
-			}
+			groups.add(v, "", t.server.Addr().String(), x, t, frame(t.request, nil), frame(t.finalTo, nil))
 			break
 		}
 	}
-	for _, g := range groups {
-		t := first[g]
+	for _, g := range groups.list {
+		t := g.first()
 		out = append(out, checks.Finding{
 			ID: "capture.fax-refused", Severity: checks.Info, Confidence: checks.Certain, Subject: g.key, Evidence: g.proof,
 			Args: words.Args{"n": len(g.list), "by": whoAddr(t.server), "code": t.final(), "phrase": words.Raw(t.finalTo.Phrase)},

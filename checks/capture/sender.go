@@ -188,8 +188,7 @@ func (s *Stream) drift() (ppm float64, ok bool) {
 // 4594) and the other's comes without: the mark was taken off on the way, or was never
 // set.
 func unmarked(v *view) (out []checks.Finding) {
-	var groups []*group
-	first := map[*group]part{}
+	var groups cases
 	for _, x := range v.calls {
 		list := v.directions(x)
 		for i := range list {
@@ -197,15 +196,15 @@ func unmarked(v *view) (out []checks.Finding) {
 			if len(d.list) == 0 || len(d.back) == 0 || d.list[0].Packets < leastStream || d.list[0].marked() || !d.back[0].marked() {
 				continue
 			}
-			g := v.aside(&groups, "capture.dscp", d.from.name(), x, markProof(d.list[0].Stream), markProof(d.back[0].Stream))
-			if _, ok := first[g]; !ok {
-				first[g] = d.list[0]
+			g := groups.add(v, "", d.from.name(), x, nil, markProof(d.list[0].Stream), markProof(d.back[0].Stream))
+			if g.dir == nil {
+				g.dir = d
 			}
 			break
 		}
 	}
-	for _, g := range groups {
-		p := first[g]
+	for _, g := range groups.list {
+		p := g.dir.list[0]
 		out = append(out, checks.Finding{
 			ID: "capture.dscp", Severity: checks.Info, Confidence: checks.Certain, Subject: g.key, Evidence: g.proof,
 			Args: words.Args{"n": len(g.list), "from": p.Src, "hops": p.hops()},

@@ -51,8 +51,7 @@ func unlisted(v *view) (out []checks.Finding) {
 	if s == nil {
 		return nil
 	}
-	var groups []*group
-	first := map[*group]netip.AddrPort{}
+	var groups cases
 	for _, x := range v.calls {
 		for i := range x.Messages {
 			m := &x.Messages[i]
@@ -61,21 +60,21 @@ func unlisted(v *view) (out []checks.Finding) {
 				continue
 			}
 			name := words.Say("capture.evidence.sdp", words.Args{"frame": m.Frame, "from": who(m.Src)})
-			g := v.aside(&groups, "capture.rtp-range", at.Addr().String(), x, checks.Proof(name, nil, at))
-			if !first[g].IsValid() {
-				first[g] = at
+			g := groups.add(v, "", at.Addr().String(), x, nil, checks.Proof(name, nil, at))
+			if !g.to.IsValid() {
+				g.to = at
 			}
 			break
 		}
 	}
-	for _, g := range groups {
+	for _, g := range groups.list {
 		var ranges []string
 		for _, r := range s.Ranges {
 			ranges = append(ranges, r.String())
 		}
 		out = append(out, checks.Finding{
 			ID: "capture.rtp-range", Severity: checks.Warning, Confidence: checks.Certain, Subject: g.key, Evidence: g.proof,
-			Args: words.Args{"n": len(g.list), "at": first[g], "profile": words.Raw(s.Profile), "ranges": ranges},
+			Args: words.Args{"n": len(g.list), "at": g.to, "profile": words.Raw(s.Profile), "ranges": ranges},
 		})
 	}
 	return out

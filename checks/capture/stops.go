@@ -28,12 +28,12 @@ const (
 // stops are calls in which audio ends long before the call does. A PBX that records a
 // message is silent as well, so that it is a fault only where the cause shows.
 func stops(v *view) (out []checks.Finding) {
-	var groups []*group
 	type stop struct {
 		d      *direction
 		last   int64
 		silent bool
 	}
+	var groups cases
 	first := map[*group]stop{}
 	for _, x := range v.calls {
 		list := v.directions(x)
@@ -45,18 +45,18 @@ func stops(v *view) (out []checks.Finding) {
 			}
 			silent := last-natSilence >= d.begin && sent(d.back, last-natSilence, last) == 0
 			key := fmt.Sprint(silent, d.hearer, d.from.name())
-			into := v.aside
+			id := ""
 			if silent {
-				into = v.gather
+				id = "capture.audio-stops"
 			}
-			g := into(&groups, "capture.audio-stops", key, x, frame(d.by, nil), stopProof(d, last))
+			g := groups.gather(v, id, key, x, frame(d.by, nil), stopProof(d, last))
 			if _, known := first[g]; !known {
 				first[g] = stop{d, last, silent}
 			}
 			break
 		}
 	}
-	for _, g := range groups {
+	for _, g := range groups.list {
 		s := first[g]
 		f := checks.Finding{
 			ID: "capture.audio-stops", Severity: checks.Info, Confidence: checks.Possible, Subject: s.d.from.name(), Evidence: g.proof,
@@ -127,8 +127,7 @@ func stopProof(d *direction, last int64) checks.Evidence {
 
 // late are calls in which audio begins long after the answer.
 func late(v *view) (out []checks.Finding) {
-	var groups []*group
-	first := map[*group]*direction{}
+	var groups cases
 	for _, x := range v.calls {
 		list := v.directions(x)
 		for i := range list {
@@ -136,14 +135,14 @@ func late(v *view) (out []checks.Finding) {
 			if !d.wanted || d.before != nil || !d.heard() || d.heardEarly() || d.begins()-d.begin < lateStart {
 				continue
 			}
-			g := v.aside(&groups, "capture.audio-late", d.hearer+" "+d.from.name(), x, frame(d.by, nil), streamProof(d.firstStream()))
-			if first[g] == nil {
-				first[g] = d
+			g := groups.add(v, "", d.hearer+" "+d.from.name(), x, nil, frame(d.by, nil), streamProof(d.firstStream()))
+			if g.dir == nil {
+				g.dir = d
 			}
 		}
 	}
-	for _, g := range groups {
-		d := first[g]
+	for _, g := range groups.list {
+		d := g.dir
 		both := len(d.back) > 0 && begins(d.back)-d.begin >= lateStart
 		f := checks.Finding{
 			ID: "capture.audio-late", Severity: checks.Warning, Confidence: checks.Likely, Subject: d.from.name(), Evidence: g.proof,
@@ -190,8 +189,7 @@ func ringing(v *view) (out []checks.Finding) {
 	if len(v.o.Streams) == 0 {
 		return nil
 	}
-	var groups []*group
-	first := map[*group]*segment{}
+	var groups cases
 	for _, x := range v.calls {
 		list := v.segments(x)
 		for i := range list {
@@ -199,15 +197,15 @@ func ringing(v *view) (out []checks.Finding) {
 			if !g.early || g.length() < leastTalk || g.caller.media == nil || !g.downward() || len(running(g.down, g)) > 0 || !v.passes(g) {
 				continue
 			}
-			h := v.aside(&groups, "capture.early-silent", g.called.name(), x, frame(g.by, nil))
-			if first[h] == nil {
-				first[h] = g
+			h := groups.add(v, "", g.called.name(), x, nil, frame(g.by, nil))
+			if h.seg == nil {
+				h.seg = g
 			}
 			break
 		}
 	}
-	for _, h := range groups {
-		g := first[h]
+	for _, h := range groups.list {
+		g := h.seg
 		out = append(out, checks.Finding{
 			ID: "capture.early-silent", Severity: checks.Info, Confidence: checks.Likely, Subject: g.called.name(), Evidence: h.proof,
 			Args: words.Args{"n": len(h.list), "from": whoAddr(g.called.said.Src), "status": g.by.Status, "length": tenths(g.length())},

@@ -10,12 +10,7 @@ import (
 // description says. That is no fault (RFC 3264 does not ask for symmetric RTP) as long
 // as the other end answers to where it comes from, or no NAT is on the way.
 func sources(v *view) (out []checks.Finding) {
-	type other struct {
-		d *direction
-		s *Stream
-	}
-	var groups []*group
-	first := map[*group]other{}
+	var groups cases
 	for _, x := range v.calls {
 		list := v.directions(x)
 		for i := range list {
@@ -25,23 +20,23 @@ func sources(v *view) (out []checks.Finding) {
 				continue
 			}
 			variant := d.answered(s)
-			g := v.aside(&groups, "capture.rtp-source", variant+" "+d.from.name(), x, sdpProof(d.from), streamProof(s))
-			if first[g].d == nil {
-				first[g] = other{d, s}
+			g := groups.add(v, "", variant+" "+d.from.name(), x, nil, sdpProof(d.from), streamProof(s))
+			if g.dir == nil {
+				g.dir, g.variant = d, variant
 			}
 			break
 		}
 	}
-	for _, g := range groups {
-		o := first[g]
-		at, _ := o.d.from.media.at()
+	for _, g := range groups.list {
+		d, s := g.dir, g.dir.elsewhere()
+		at, _ := d.from.media.at()
 		f := checks.Finding{
-			ID: "capture.rtp-source", Severity: checks.Info, Confidence: checks.Certain, Subject: o.d.from.name(), Evidence: g.proof, Variant: o.d.answered(o.s),
-			Args: words.Args{"n": len(g.list), "said": at, "from": o.s.Src, "port": at.Addr() == o.s.Src.Addr()},
+			ID: "capture.rtp-source", Severity: checks.Info, Confidence: checks.Certain, Subject: d.from.name(), Evidence: g.proof, Variant: g.variant,
+			Args: words.Args{"n": len(g.list), "said": at, "from": s.Src, "port": at.Addr() == s.Src.Addr()},
 		}
 		if f.Variant == "ignored" {
 			f.Severity, f.Confidence, f.Fixes = checks.Warning, checks.Possible, fixes.ByID("generic", "use-media-relay", nil)
-			for _, p := range o.d.back {
+			for _, p := range d.back {
 				f.Evidence = append(f.Evidence, streamProof(p.Stream))
 			}
 		}
