@@ -45,15 +45,7 @@ func algSigns(v *view) (out []checks.Finding) {
 		}
 	}
 	for _, g := range groups.list {
-		t, variant := g.first(), "echo"
-		switch g.sign.code {
-		case sip.ContentLength:
-			variant = "length"
-		case sip.ReceivedReversed:
-			variant = "received"
-		case sip.ContactChanged:
-			variant = "contact"
-		}
+		t, variant := g.first(), g.sign.variant()
 		f := checks.Finding{
 			ID: id, Severity: checks.Critical, Confidence: checks.Likely, Subject: subject(t.client), Evidence: g.proof, Variant: variant,
 			Args: words.Args{"code": string(g.sign.code), "client": who(t.client), "server": who(t.server), "n": len(g.list),
@@ -69,6 +61,18 @@ func algSigns(v *view) (out []checks.Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+func (s sign) variant() string {
+	switch s.code {
+	case sip.ContentLength:
+		return "length"
+	case sip.ReceivedReversed:
+		return "received"
+	case sip.ContactChanged:
+		return "contact"
+	}
+	return "echo"
 }
 
 func (v *view) signs(t *transaction) (out []sign) {

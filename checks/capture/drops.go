@@ -135,23 +135,13 @@ func sessionTimer(v *view) (out []checks.Finding) {
 		if interval == 0 || bye == nil {
 			continue
 		}
-		age := x.age(bye.first.At)
-		variant, proof := "never", []checks.Evidence{frame(x.main().finalTo, nil)}
-		if list := x.refreshes(); len(list) > 0 {
-			last := list[len(list)-1]
-			age = bye.first.At - last.first.At
-			if f := last.finalTo; f != nil && f.Status < 300 {
-				age = bye.first.At - f.At
-			} else if v.silent(last) {
-				variant, proof = "lost", append(proof, frame(last.request, nil))
-			} else {
-				continue
-			}
-		}
-		early := interval - min(32_000_000, interval/3)
-		near := func(at int64) bool { return max(age-at, at-age) <= ofTimer }
-		if variant == "never" && !near(early) && !near(interval) || variant == "lost" && age > 40_000_000 {
+		proof := []checks.Evidence{frame(x.main().finalTo, nil)}
+		variant, lost := v.unrefreshed(x, interval, bye.first.At)
+		if variant == "" {
 			continue
+		}
+		if lost != nil {
+			proof = append(proof, frame(lost.request, nil))
 		}
 		g := groups.add(v, id, variant+" "+bye.client.Addr().String(), x, bye, append(proof, frame(bye.request, nil))...)
 		g.variant, g.waited = variant, interval
@@ -168,6 +158,28 @@ func sessionTimer(v *view) (out []checks.Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+// unrefreshed tells why a call ended at its session timer: its last refresh was "lost",
+// or there was "never" one since. The variant is empty for a call that ended otherwise.
+func (v *view) unrefreshed(x *exchange, interval, end int64) (variant string, lost *transaction) {
+	since := x.main().finalTo.At
+	if list := x.refreshes(); len(list) > 0 {
+		last := list[len(list)-1]
+		switch f := last.finalTo; {
+		case f != nil && f.Status < 300:
+			since = f.At
+		case v.silent(last) && end-last.first.At <= maxRepeat:
+			return "lost", last
+		default:
+			return "", nil
+		}
+	}
+	near := func(at int64) bool { return max(end-since-at, at-end+since) <= ofTimer }
+	if near(interval-min(32_000_000, interval/3)) || near(interval) {
+		return "never", nil
+	}
+	return "", nil
 }
 
 // hangupCauses are calls that were ended by a fault: BYE says so (RFC 3326).

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -26,23 +27,18 @@ func faxes(v *view) (out []checks.Finding) {
 				continue
 			}
 			up, down := v.faxFlow(g, g.caller, g.called), v.faxFlow(g, g.called, g.caller)
-			variant, from, to := "none", g.caller, g.called
-			switch {
-			case up != nil && down != nil:
-				continue
-			case up != nil:
-				variant, from, to = "one-way", g.called, g.caller
-			case down != nil:
-				variant = "one-way"
-			case len(v.o.Fax) == 0: // a capture without the packets of fax
+			if up != nil && down != nil || len(v.o.Fax) == 0 { // or a capture without the packets of fax
 				continue
 			}
+			variant, from, to := "none", g.caller, g.called
 			proof := []checks.Evidence{frame(g.by, nil)}
-			for _, f := range []*Flow{up, down} {
-				if f != nil {
-					proof = append(proof, checks.Proof(words.Say("capture.evidence.fax", words.Args{"from": f.Src, "to": f.Dst}), nil,
-						words.Say("capture.evidence.count", words.Args{"n": f.Packets, "frame": f.First})))
-				}
+			if f := cmp.Or(up, down); f != nil {
+				variant = "one-way"
+				proof = append(proof, checks.Proof(words.Say("capture.evidence.fax", words.Args{"from": f.Src, "to": f.Dst}), nil,
+					words.Say("capture.evidence.count", words.Args{"n": f.Packets, "frame": f.First})))
+			}
+			if up != nil {
+				from, to = to, from
 			}
 			h := groups.add(v, "capture.fax", variant+" "+from.name(), x, nil, proof...)
 			if h.variant == "" {

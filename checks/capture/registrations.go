@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -173,52 +174,32 @@ const (
 // storms are times at which many phones register at once, as after a power failure or
 // a restart of the server or the router.
 func storms(v *view) (out []checks.Finding) {
-	type arrival struct {
-		at     int64
-		client netip.AddrPort
-		t      *transaction
-	}
-	by := map[netip.AddrPort][]arrival{}
+	by := map[netip.AddrPort][]*transaction{}
 	var order []netip.AddrPort
 	for _, a := range v.asked("REGISTER") {
 		if by[a.server] == nil {
 			order = append(order, a.server)
 		}
-		for _, t := range a.list {
-			by[a.server] = append(by[a.server], arrival{t.request.At, t.client, t})
-		}
+		by[a.server] = append(by[a.server], a.list...)
 	}
 	for _, server := range order {
 		list := by[server]
-		slices.SortStableFunc(list, func(a, b arrival) int { return int(min(1, max(-1, a.at-b.at))) })
-		best, from, at := 0, 0, 0
-		clients := map[netip.AddrPort]int{}
-		for i, a := range list {
-			clients[a.client]++
-			for a.at-list[from].at > stormWithin {
-				if clients[list[from].client]--; clients[list[from].client] == 0 {
-					delete(clients, list[from].client)
-				}
-				from++
-			}
-			if len(clients) > best {
-				best, at = len(clients), i
-			}
-		}
+		slices.SortStableFunc(list, func(a, b *transaction) int { return cmp.Compare(a.request.At, b.request.At) })
+		phones, height := crowd(list)
 		average := float64(len(list)) * float64(stormWithin) / float64(max(1, v.o.Length))
-		if best < stormPhones || float64(best) < stormFactor*average {
+		if phones < stormPhones || float64(phones) < stormFactor*average {
 			continue
 		}
 		silent := 0
-		for _, a := range list {
-			if len(a.t.answers) == 0 {
+		for _, t := range list {
+			if len(t.answers) == 0 {
 				silent++
 			}
 		}
 		f := checks.Finding{
 			ID: "capture.registration-storm", Severity: checks.Info, Confidence: checks.Certain, Subject: subject(server),
-			Evidence: []checks.Evidence{frame(list[at].t.request, nil)},
-			Args:     words.Args{"server": who(server), "n": best, "within": stormWithin / 1_000_000, "at": seconds(list[at].at), "silent": silent},
+			Evidence: []checks.Evidence{frame(height.request, nil)},
+			Args:     words.Args{"server": who(server), "n": phones, "within": stormWithin / 1_000_000, "at": seconds(height.request.At), "silent": silent},
 		}
 		if silent > 0 {
 			f.Severity = checks.Warning
@@ -226,4 +207,23 @@ func storms(v *view) (out []checks.Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+// crowd is the most clients that send one of the requests within stormWithin, and the
+// request at which there are as many. The list is in the order of time.
+func crowd(list []*transaction) (most int, height *transaction) {
+	clients := map[netip.AddrPort]int{}
+	from := 0
+	for _, t := range list {
+		clients[t.client]++
+		for ; t.request.At-list[from].request.At > stormWithin; from++ {
+			if clients[list[from].client]--; clients[list[from].client] == 0 {
+				delete(clients, list[from].client)
+			}
+		}
+		if len(clients) > most {
+			most, height = len(clients), t
+		}
+	}
+	return most, height
 }

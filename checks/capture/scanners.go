@@ -33,26 +33,13 @@ type stranger struct {
 func scanners(v *view) (out []checks.Finding) {
 	const id = "capture.scanner"
 	for _, s := range v.strangers() {
-		variant := ""
-		numbers := 0
-		for _, list := range s.ends {
-			numbers = max(numbers, len(list))
-		}
-		switch {
-		case s.agent != "":
-			variant = "agent"
-		case s.proved || s.let != nil:
-		case len(s.names) >= manyNames:
-			variant = "names"
-		case numbers >= manyNames:
-			variant = "numbers"
-		}
-		if variant == "" || s.agent != "" && s.let != nil && s.proved {
+		variant := s.scans()
+		if variant == "" {
 			continue
 		}
 		f := checks.Finding{
 			ID: id, Severity: checks.Info, Confidence: checks.Likely, Subject: s.src.String(), Variant: variant,
-			Args: words.Args{"source": s.src, "n": len(s.list), "agent": words.Raw(s.agent), "names": len(s.names), "numbers": numbers, "answered": s.answered, "let": 0},
+			Args: words.Args{"source": s.src, "n": len(s.list), "agent": words.Raw(s.agent), "names": len(s.names), "numbers": s.numbers(), "answered": s.answered, "let": 0},
 		}
 		if s.answered > 0 {
 			f.Severity = checks.Warning
@@ -75,6 +62,29 @@ func scanners(v *view) (out []checks.Finding) {
 		}
 	}
 	return out
+}
+
+// scans tells by what a source is known for a scanner; empty for one that is none.
+func (s *stranger) scans() string {
+	switch {
+	case s.proved && s.let != nil:
+	case s.agent != "":
+		return "agent"
+	case s.proved || s.let != nil:
+	case len(s.names) >= manyNames:
+		return "names"
+	case s.numbers() >= manyNames:
+		return "numbers"
+	}
+	return ""
+}
+
+// numbers is how many forms of one number a source called, at most.
+func (s *stranger) numbers() (most int) {
+	for _, list := range s.ends {
+		most = max(most, len(list))
+	}
+	return most
 }
 
 // strangers are the sources of the capture in its order, with what they tried.
