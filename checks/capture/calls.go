@@ -116,7 +116,8 @@ func (d *Dialog) method() string {
 }
 
 // main is the transaction that decides the outcome: the last of the exchange's
-// method within its first direction that did not only ask for credentials.
+// method within its first direction that did not only ask for credentials. An exchange
+// has messages, so it has one.
 func (x *exchange) main() *transaction {
 	method := x.method()
 	var out *transaction

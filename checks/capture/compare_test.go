@@ -248,3 +248,11 @@ func TestABodyIsKnownAgainWhereCallIDAndTagWereReplaced(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestDropsAreTold(t *testing.T) {
+	o := Observed{Packets: 1, Messages: 1, Files: []File{{Name: "a.pcap", Packets: 1, Drops: 7}, {Name: "b.pcap"}}}
+	j := judge(o, nil)
+	if len(j.Notes) != 1 || j.Notes[0].ID != "capture.note.drops" || j.Notes[0].Args["n"] != 7 {
+		t.Errorf("%+v", j.Notes)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // inDialog are the requests of an exchange within a call that is up, in order.
 func (x *exchange) inDialog() (out []*transaction) {
 	main := x.main()
-	if main == nil || x.outcome() != outcomeAnswered {
+	if x.outcome() != outcomeAnswered {
 		return nil
 	}
 	for _, t := range x.list {

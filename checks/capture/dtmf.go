@@ -21,7 +21,7 @@ type pressed struct {
 // keys counts those of both ends of a call: of the caller, and of the called side.
 func (v *view) keys(x *exchange) (caller, called pressed) {
 	main := x.main()
-	if main == nil || main.first.Method != "INVITE" {
+	if main.first.Method != "INVITE" {
 		return caller, called
 	}
 	seen := map[*Stream]bool{}

@@ -64,7 +64,7 @@ func lostACK(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || x.outcome() != outcomeAnswered || t.finalTo.Again < 2 || v.gotACK(x, t) {
+		if v.found[x] != "" || x.outcome() != outcomeAnswered || t.finalTo.Again < 2 || v.gotACK(x, t) {
 			continue
 		}
 		proof, variant := []checks.Evidence{frame(t.finalTo, nil)}, "none"

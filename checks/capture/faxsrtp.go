@@ -111,7 +111,7 @@ func faxRefused(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		main := x.main()
-		if main == nil || main.first.Method != "INVITE" {
+		if main.first.Method != "INVITE" {
 			continue
 		}
 		for _, t := range x.ofLeg(main) {

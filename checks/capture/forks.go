@@ -78,7 +78,7 @@ func loops(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || t.final() != 482 && t.final() != 483 {
+		if v.found[x] != "" || t.final() != 482 && t.final() != 483 {
 			continue
 		}
 		groups.add(v, id, t.server.String(), x, t, frame(t.first, nil), frame(t.finalTo, nil))
@@ -99,7 +99,7 @@ func redirects(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || t.final() < 300 || t.final() > 399 || t.finalTo.Contact == "" {
+		if v.found[x] != "" || t.final() < 300 || t.final() > 399 || t.finalTo.Contact == "" {
 			continue
 		}
 		groups.add(v, id, t.server.String()+" "+t.finalTo.Contact, x, t, frame(t.finalTo, nil), checks.Proof("Contact", nil, words.Raw(t.finalTo.Contact)))

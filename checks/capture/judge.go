@@ -188,9 +188,6 @@ func (v *view) facts() Facts {
 	}
 	for _, x := range v.calls {
 		t, last := x.main(), &x.Messages[len(x.Messages)-1]
-		if t == nil {
-			continue
-		}
 		f.Calls = append(f.Calls, Call{
 			CallID: x.CallID, Method: x.method(), From: t.first.From.number(), To: t.first.To.number(), Client: t.client, Server: t.server,
 			Frame: x.Messages[0].Frame, BeginS: seconds(x.Messages[0].At), LengthS: seconds(max(last.At, last.Last) - x.Messages[0].At),

@@ -23,7 +23,7 @@ const (
 func legs(calls []*exchange) map[netip.Addr][]*exchange {
 	out := map[netip.Addr][]*exchange{}
 	for _, x := range calls {
-		if t := x.main(); t != nil && t.request != nil && t.first.Method == "INVITE" {
+		if t := x.main(); t.request != nil && t.first.Method == "INVITE" {
 			out[t.client.Addr()] = append(out[t.client.Addr()], x)
 		}
 	}
@@ -37,7 +37,7 @@ func legs(calls []*exchange) map[netip.Addr][]*exchange {
 // well before the caller was told; nil where the capture holds none.
 func (v *view) next(x *exchange) *exchange {
 	t := x.main()
-	if t == nil || t.request == nil || t.finalTo == nil || t.first.Method != "INVITE" {
+	if t.request == nil || t.finalTo == nil || t.first.Method != "INVITE" {
 		return nil
 	}
 	list := v.legs[t.server.Addr()]

@@ -16,7 +16,7 @@ func noProgress(v *view) (out []checks.Finding) {
 	var groups cases
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || t.request == nil || t.first.Method != "INVITE" || len(t.answers) == 0 {
+		if v.found[x] != "" || t.request == nil || t.first.Method != "INVITE" || len(t.answers) == 0 {
 			continue
 		}
 		waited, end := v.waited(x, t)

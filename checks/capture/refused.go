@@ -19,7 +19,7 @@ func refused(v *view) (out []checks.Finding) {
 	passed := map[*exchange]*exchange{} // by what became of the next leg
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || x.outcome() != outcomeRejected {
+		if v.found[x] != "" || x.outcome() != outcomeRejected {
 			continue
 		}
 		if n := v.next(x); n != nil {

@@ -93,7 +93,7 @@ func (v *view) segmentsOf(x *exchange) []segment {
 
 func (x *exchange) segments(length int64) (out []segment) {
 	main := x.main()
-	if main == nil || main.request == nil || main.first.Method != "INVITE" {
+	if main.request == nil || main.first.Method != "INVITE" {
 		return nil
 	}
 	over, ended := x.over(main, length)

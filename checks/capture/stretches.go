@@ -26,7 +26,7 @@ const maxStretches = 4
 // the same call was answered by.
 func (x *exchange) otherLegs() (out []*exchange) {
 	main := x.main()
-	if main == nil || main.request == nil || main.first.Method != "INVITE" {
+	if main.request == nil || main.first.Method != "INVITE" {
 		return nil
 	}
 	mains := []*transaction{main}

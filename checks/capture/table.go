@@ -88,7 +88,7 @@ func (v *view) folded() (out []*fold) {
 	at := map[key]*fold{}
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || x.method() == "INVITE" || x.method() == "ACK" {
+		if x.method() == "INVITE" || x.method() == "ACK" {
 			continue
 		}
 		k := key{x.method(), t.first.To.number(), t.client.Addr(), t.server, v.found[x]}

@@ -20,7 +20,7 @@ func wrongTarget(v *view) (out []checks.Finding) {
 	served := v.served()
 	for _, x := range v.calls {
 		t := x.main()
-		if t == nil || v.found[x] != "" || t.request == nil || t.final() != 404 && t.final() != 484 && t.final() != 604 {
+		if v.found[x] != "" || t.request == nil || t.final() != 404 && t.final() != 484 && t.final() != 604 {
 			continue
 		}
 		host, port := hostOf(t.request.URI)

@@ -129,6 +129,12 @@ func TestWhatIsNoSilence(t *testing.T) {
 			s.wait(time.Second)
 			d.repeat()
 		}, nil},
+		{"an offer in the 200 OK, and the capture ends", func(s *story) {
+			d := s.dial(phoneAt, pbxAt)
+			d.request("INVITE")
+			d.answer("200 OK", seen, sdp("198.51.100.2:10000"))
+			s.talk(100*time.Millisecond, up)
+		}, nil},
 		{"ICMP rejects the request at once", func(s *story) {
 			s.dial(phoneAt, pbxAt).request("REGISTER")
 			s.rejects("198.51.100.2", phoneAt, pbxAt, 3)
@@ -189,6 +195,7 @@ func TestAMachineThatKeepsTheRequests(t *testing.T) {
 		want string
 	}{
 		"on the PBX":                       {[]Message{to(pbx, true, false, 57)}, rightHere},
+		"on the phone, of which HEP tells": {[]Message{to(pbx, false, true, 0)}, atClient},
 		"on a router that sends them on":   {[]Message{to(pbx, true, false, 57), to(pbx, false, true, 56)}, onTheWay},
 		"on a router with NAT":             {[]Message{to(pbx, true, false, 57), to(behind, false, true, 56)}, onTheWay},
 		"on a mirrored port of the switch": {[]Message{to(pbx, false, false, 57)}, onTheWay},
