@@ -6,4 +6,4 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/checktest/judged"
 )
 
-func TestWhatTheJudgeSays(t *testing.T) { judged.Sample(t, Check(), 20) }
+func TestWhatTheJudgeSays(t *testing.T) { judged.Sample(t, Check(), 8) }

@@ -42,6 +42,8 @@ func TestWhatRegistrationsMean(t *testing.T) {
 		{"PJSIP taken back by hand", uptime + pjsipRegistration("Unregistered      (exp. 400s ago)"), "w registration.idle"},
 		{"PJSIP idle", "System uptime: 61\n" + pjsipRegistration("Unregistered      (exp. 4s)"), "w registration.idle"},
 		{"PJSIP without any answer yet", "System uptime: 20\n" + pjsipRegistration("Unregistered      (exp. 12s ago)"), "c registration.unanswered"},
+		{"PJSIP tries without an answer", uptime + pjsipRegistration("Unregistered      (exp. 35s ago)"), "c registration.unanswered"},
+		{"PJSIP tries no more", uptime + pjsipRegistration("Unregistered      (exp. 36s ago)"), "w registration.idle"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := told(t, tt.text)

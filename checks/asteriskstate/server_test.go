@@ -54,6 +54,7 @@ func TestEndpoints(t *testing.T) {
 		{"no password", with("Endpoint: 102 Not in use 0 of inf", "Aor: 102 1", "Contact: 102/sip:102@192.0.2.35:5060 752cb2726d Avail 2.0"), "w endpoints-no-auth"},
 		{"no AOR", with("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102"), "w endpoints-no-aor"},
 		{"an AOR that takes nobody", with("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102", "Aor: 102 0"), "w aors-closed"},
+		{"an AOR that takes nobody, of who does not log in", with("Endpoint: 102 Unavailable 0 of inf", "Aor: 102 0", "Identify: in/102", "Match: 198.51.100.45/32"), ""},
 		{"an AOR with a fixed contact", with("Endpoint: 102 Not in use 0 of inf", "InAuth: 102/102", "Aor: 102 0", "Contact: 102/sip:102@192.0.2.35:5060 752cb2726d Avail 2.0"), ""},
 		{"not registered", with("Endpoint: 102 Unavailable 0 of inf", "InAuth: 102/102", "Aor: 102 1"), "i phones-unregistered"},
 		{"invalid", with("Endpoint: 102 Invalid 0 of inf", "InAuth: 102/102", "Aor: 102 1"), "c endpoints-invalid"},
