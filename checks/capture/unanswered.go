@@ -2,6 +2,7 @@ package capture
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -106,7 +107,7 @@ func (x *exchange) open() (out []*transaction) {
 	}
 	for _, list := range x.ways() {
 		t := list[len(list)-1]
-		if len(t.answers) > 0 || t.request.To.Tag != "" || t.first.Method == "BYE" || x.elsewhere(t) != nil {
+		if len(t.answers) > 0 || t.request.To.Tag != "" || t.first.Method == "BYE" || x.elsewhere(t) != nil || x.goesOn(t) {
 			continue
 		}
 		if main := x.main(); t.first.Method == "INVITE" && t != main {
@@ -115,6 +116,19 @@ func (x *exchange) open() (out []*transaction) {
 		out = append(out, t)
 	}
 	return out
+}
+
+// goesOn reports whether the capture shows a request without an answer once more,
+// further on: as NAT, a bridge or a proxy sent it.
+func (x *exchange) goesOn(t *transaction) bool {
+	branch := branchOf(t.first.Via)
+	return slices.ContainsFunc(x.list, func(o *transaction) bool {
+		if o.request == nil || len(o.answers) > 0 || o.first.Frame <= t.first.Frame || o.first.Method != t.first.Method {
+			return false
+		}
+		same := branch != "" && branchOf(o.first.Via) == branch && o.first.CSeq == t.first.CSeq
+		return same || o.client.Addr() == t.server.Addr() && o.server.Addr() != t.client.Addr()
+	})
 }
 
 // oneSided reports whether an INVITE has no answer here, and yet the caller sends the

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -173,6 +174,34 @@ func TestWhatIsNoSilence(t *testing.T) {
 		}, []string{"capture.no-answer/ warning 192.168.88.10:5060"}},
 		{"a port of its own", func(s *story) { s.silence(phoneAt, "198.51.100.2:5080") }, []string{"capture.no-answer/ critical 198.51.100.2:5080"}},
 	})
+}
+
+// A router shows each request twice: what counts is how it went on.
+func TestARequestThatPassesHereIsOne(t *testing.T) {
+	for name, tt := range map[string]struct{ caller, server, sentBy, found, client string }{
+		"NAT":     {officeAt, pbxAt, phoneAt, "198.51.100.2:5060", "203.0.113.1"},
+		"a proxy": {pbxAt, "198.51.100.9:5060", "", "198.51.100.9:5060", "198.51.100.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell()
+			in, on := s.dial(phoneAt, pbxAt), s.dial(tt.caller, tt.server)
+			on.id, on.sentBy = in.id, tt.sentBy
+			if name == "a proxy" {
+				on.branch = 100
+			}
+			in.request("REGISTER")
+			on.request("REGISTER")
+			for range 3 {
+				s.wait(time.Second)
+				in.repeat()
+				on.repeat()
+			}
+			r := s.read(t)
+			if len(r.Findings) != 1 || r.Findings[0].Subject != tt.found || r.Findings[0].Args["n"] != 1 || fmt.Sprint(r.Findings[0].Args["client"]) != tt.client {
+				t.Errorf("%+v", r.Findings)
+			}
+		})
+	}
 }
 
 func TestTheLineToRunOnTheServer(t *testing.T) {
