@@ -2,10 +2,8 @@ package capture
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -22,7 +20,7 @@ func accepted(calls []*exchange) acceptance {
 	out := acceptance{}
 	for _, x := range calls {
 		for _, t := range x.list {
-			if t.request == nil || t.request.Authorized == nil || t.final() < 200 || t.final() > 299 {
+			if t.request == nil || t.request.Authorized == nil || !t.granted() {
 				continue
 			}
 			l := login{t.request.Authorized.User, t.server.Addr()}
@@ -168,93 +166,6 @@ func (s struggle) renewing() bool {
 func (v *view) acceptedLater(t *transaction) bool {
 	a := t.request.Authorized
 	return a != nil && v.accepted[login{a.User, t.server.Addr()}][t.first.Method] > t.finalTo.At
-}
-
-// Variants of refused credentials.
-const (
-	saysPassword  = "wrong-password" // the server says it
-	saysUnknown   = "unknown-user"   // the server says it
-	knownAccount  = "known"          // the same account is let in with another method
-	noRoom        = "no-room"        // the password is right, and the AOR takes no more contacts
-	ofAsterisk    = "asterisk"       // wrong password, or an endpoint that does not exist
-	dummy         = "dummy"          // Asterisk's challenge for a name that it does not know
-	cannotTell    = "unsaid"
-	notOfPassword = "" // it is refused for another reason
-)
-
-// whyRefused tells what a refusal of credentials is about. Servers hide it from
-// strangers who try names, so often it cannot be told; then nothing else is said.
-func (v *view) whyRefused(t, asked *transaction) string {
-	code, phrase, method := t.final(), t.finalTo.Phrase, t.first.Method
-	meaning, _ := netinfo.ExplainSIP(code, phrase)
-	others := 0
-	for m := range v.accepted[login{t.request.Authorized.User, t.server.Addr()}] {
-		if m != method {
-			others++
-		}
-	}
-	pjsip := asked != nil && asked.finalTo.Challenge != nil && asked.finalTo.Challenge.Opaque != "" && t.finalTo.isAsterisk()
-	switch {
-	case others > 0 && method != "REGISTER" && (code != 403 || means(phrase, saysPassword)):
-		return knownAccount
-	case others > 0 && method != "REGISTER":
-		return notOfPassword
-	case means(phrase, saysUnknown):
-		return saysUnknown
-	case means(phrase, saysPassword):
-		return saysPassword
-	case code == 404 && method == "REGISTER":
-		return saysUnknown
-	case code == 404, meaning.Vendor && !strings.Contains(meaning.Class, "credentials"):
-		return notOfPassword
-	case code == 403 && method == "REGISTER" && pjsip:
-		return noRoom
-	case code == 403 && method != "REGISTER" && !meaning.Vendor:
-		return notOfPassword // the caller may not call there, which says nothing of his password
-	case code != 403 && (pjsip || t.finalTo.isAsterisk() || likeAsterisk(asked, t)):
-		if v.strangeRealm(t) {
-			return dummy
-		}
-		return ofAsterisk
-	}
-	return cannotTell
-}
-
-// likeAsterisk reports whether two challenges are those of Asterisk's PJSIP: its
-// nonce is made of the second and of the client, so that two within a second are the
-// same, while the opaque is a new one each time. It challenges a name that it does
-// not know in the same way.
-func likeAsterisk(asked, t *transaction) bool {
-	if asked == nil || asked.finalTo.Challenge == nil || t.finalTo.Challenge == nil {
-		return false
-	}
-	first, second := asked.finalTo.Challenge, t.finalTo.Challenge
-	return first.Nonce == second.Nonce && first.Opaque != second.Opaque && second.Opaque != ""
-}
-
-// strangeRealm reports whether an account is challenged for a realm in which none of
-// the accounts is that this server accepts: Asterisk challenges names that it does not
-// know for its default realm, whatever the endpoints have.
-func (v *view) strangeRealm(t *transaction) bool {
-	realms := v.realms[t.server.Addr()]
-	return len(realms) > 0 && t.finalTo.Challenge != nil && !realms[t.finalTo.Challenge.Realm]
-}
-
-// realmsOf are the realms in which servers accepted somebody.
-func realmsOf(calls []*exchange) map[netip.Addr]map[string]bool {
-	out := map[netip.Addr]map[string]bool{}
-	for _, x := range calls {
-		for _, t := range x.list {
-			if t.request == nil || t.request.Authorized == nil || t.final() < 200 || t.final() > 299 {
-				continue
-			}
-			if out[t.server.Addr()] == nil {
-				out[t.server.Addr()] = map[string]bool{}
-			}
-			out[t.server.Addr()][t.request.Authorized.Realm] = true
-		}
-	}
-	return out
 }
 
 func (v *view) wrongCredentials(list []*group) (out []checks.Finding) {

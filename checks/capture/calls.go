@@ -64,7 +64,7 @@ func (x *exchange) add(m *Message) {
 		}
 		if m.Method == "ACK" && f.Method == "INVITE" && m.Status == 0 {
 			// After a 2xx its branch is a new one, and it goes to the Contact (RFC 3261, 13.2.2.4).
-			return t.server == server || t.final()/100 == 2
+			return t.server == server || t.granted()
 		}
 		return t.server == server && f.Method == m.Method && (branch == "" || branchOf(f.Via) == branch)
 	}
@@ -139,6 +139,9 @@ func (t *transaction) final() int {
 	}
 	return t.finalTo.Status
 }
+
+// granted reports whether the final answer is a 2xx.
+func (t *transaction) granted() bool { return t.final()/100 == 2 }
 
 // outcome says how the exchange went.
 func (x *exchange) outcome() string {

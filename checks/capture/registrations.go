@@ -23,12 +23,16 @@ type renewal struct {
 // stays the same until it restarts (RFC 3261, 10.2.4).
 func (x *exchange) registered() (out []renewal) {
 	for _, t := range x.list {
-		if t.request == nil || t.first.Method != "REGISTER" || t.final() < 200 || t.final() > 299 || t.request.Expires == 0 && t.finalTo.Expires == 0 && len(t.finalTo.Contacts) == 0 {
-			continue
+		if t.registers() {
+			out = append(out, renewal{t, t.outer()})
 		}
-		out = append(out, renewal{t, t.outer()})
 	}
 	return out
+}
+
+// registers reports whether a server accepted a registration, and not the end of one.
+func (t *transaction) registers() bool {
+	return t.request != nil && t.first.Method == "REGISTER" && t.granted() && (t.request.Expires > 0 || t.finalTo.Expires > 0 || len(t.finalTo.Contacts) > 0)
 }
 
 // outer is the end that the server saw: as the answer says it (RFC 3581), else where
@@ -129,7 +133,7 @@ func oftenRegistered(v *view) (out []checks.Finding) {
 		byUser := map[string][]*transaction{}
 		var order []string
 		for _, t := range a.list {
-			if t.final() < 200 || t.final() > 299 || t.request.Expires == 0 && t.finalTo.Expires == 0 && len(t.finalTo.Contacts) == 0 {
+			if !t.registers() {
 				continue
 			}
 			user := t.request.To.URI

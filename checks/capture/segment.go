@@ -152,7 +152,7 @@ func (x *exchange) agreements(main *transaction) (out []agreement) {
 		case "INVITE":
 			out = append(out, x.ofInvite(t, t == main, byCaller)...)
 		case "UPDATE", "PRACK":
-			if r, a := t.request, t.finalTo; r.SDP != nil && t.final()/100 == 2 && a.SDP != nil {
+			if r, a := t.request, t.finalTo; r.SDP != nil && t.granted() && a.SDP != nil {
 				out = append(out, agreement{offer: r, answer: a, byCaller: byCaller})
 			}
 		}
@@ -190,7 +190,7 @@ func confirmed(list []agreement, final *Message) (out agreement, ok bool) {
 // PRACK or ACK (RFC 3261, 13.2.1; RFC 3262, 5). first is the one that began the call:
 // what a refused re-INVITE brought does not count.
 func (x *exchange) ofInvite(t *transaction, first, byCaller bool) (out []agreement) {
-	if !first && t.final()/100 != 2 {
+	if !first && !t.granted() {
 		return nil
 	}
 	for _, a := range t.answers {

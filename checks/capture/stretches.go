@@ -31,7 +31,7 @@ func (x *exchange) otherLegs() (out []*exchange) {
 	}
 	mains := []*transaction{main}
 	for _, t := range x.list {
-		if t.request == nil || t.first.Method != "INVITE" || t.first.CSeq != main.first.CSeq || t.first.From.Tag != main.first.From.Tag || t.final()/100 != 2 ||
+		if t.request == nil || t.first.Method != "INVITE" || t.first.CSeq != main.first.CSeq || t.first.From.Tag != main.first.From.Tag || !t.granted() ||
 			len(mains) >= maxStretches || slices.ContainsFunc(mains, t.sameLeg) {
 			continue
 		}
