@@ -13,24 +13,27 @@ type login struct {
 	server netip.Addr
 }
 
-// A login was accepted by a method until a time of the capture.
-type acceptance map[login]map[string]int64
-
-func accepted(calls []*exchange) acceptance {
-	out := acceptance{}
+// accepted are the accounts that servers let in, with when they last did for each
+// method, and the realms of these.
+func accepted(calls []*exchange) (logins map[login]map[string]int64, realms map[netip.Addr]map[string]bool) {
+	logins, realms = map[login]map[string]int64{}, map[netip.Addr]map[string]bool{}
 	for _, x := range calls {
 		for _, t := range x.list {
 			if t.request == nil || t.request.Authorized == nil || !t.granted() {
 				continue
 			}
-			l := login{t.request.Authorized.User, t.server.Addr()}
-			if out[l] == nil {
-				out[l] = map[string]int64{}
+			a, server := t.request.Authorized, t.server.Addr()
+			l := login{a.User, server}
+			if logins[l] == nil {
+				logins[l] = map[string]int64{}
 			}
-			out[l][t.first.Method] = t.finalTo.At
+			if realms[server] == nil {
+				realms[server] = map[string]bool{}
+			}
+			logins[l][t.first.Method], realms[server][a.Realm] = t.finalTo.At, true
 		}
 	}
-	return out
+	return logins, realms
 }
 
 // struggle is a client that a server asks for a password and does not let in.

@@ -4,7 +4,7 @@ import "net/netip"
 
 // clues are what all of a capture tells, for judges who look at one exchange.
 type clues struct {
-	accepted  acceptance                     // accounts that a server let in
+	accepted  map[login]map[string]int64     // accounts that a server let in, when last, by method
 	proves    map[prover]int64               // when a client last proved itself
 	realms    map[netip.Addr]map[string]bool // in which a server accepted somebody
 	near      surroundings                   // who is near the place of the capture
@@ -20,7 +20,8 @@ type clues struct {
 }
 
 func cluesOf(o *Observed, calls []*exchange) clues {
-	c := clues{accepted: accepted(calls), proves: proves(calls), realms: realmsOf(calls), near: look(o), sent: countSent(calls), hidden: hiddenEnds(calls), seenBy: seenBy(calls), legs: legs(calls), registers: registers(calls)}
+	c := clues{proves: proves(calls), near: look(o), sent: countSent(calls), hidden: hiddenEnds(calls), seenBy: seenBy(calls), legs: legs(calls), registers: registers(calls)}
+	c.accepted, c.realms = accepted(calls)
 	c.recovered, c.hiddenAt = map[*transaction]bool{}, byContact(c.hidden)
 	return c
 }

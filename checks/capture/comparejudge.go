@@ -38,9 +38,6 @@ type Way struct {
 	JitterAfter   float64 `json:"jitter_after_ms"`
 }
 
-// endpoint is an address with its port.
-type endpoint = netip.AddrPort
-
 // change is what one pair differs in.
 type change struct {
 	p     *Pair
@@ -198,9 +195,9 @@ func (c *Comparison) silent() (out []checks.Finding) {
 }
 
 // inside is the end that has the private address, at the place where it is seen.
-func inside(p *Pair) (a endpoint) {
+func inside(p *Pair) netip.AddrPort {
 	for _, m := range []Message{p.First, p.Other} {
-		for _, x := range []endpoint{m.Src, m.Dst} {
+		for _, x := range []netip.AddrPort{m.Src, m.Dst} {
 			if netinfo.IsPrivate(x.Addr()) {
 				return x
 			}
@@ -210,9 +207,9 @@ func inside(p *Pair) (a endpoint) {
 }
 
 // outside is how the same end is seen at the other place.
-func outside(p *Pair) endpoint {
+func outside(p *Pair) netip.AddrPort {
 	in := inside(p)
-	for _, pair := range [][2]endpoint{{p.First.Src, p.Other.Src}, {p.First.Dst, p.Other.Dst}} {
+	for _, pair := range [][2]netip.AddrPort{{p.First.Src, p.Other.Src}, {p.First.Dst, p.Other.Dst}} {
 		switch in {
 		case pair[0]:
 			return pair[1]

@@ -72,7 +72,7 @@ func (v *view) unheard(g *group) words.Args {
 	client, server := t.client.Addr(), t.server.Addr()
 	args := words.Args{
 		"method": t.first.Method, "n": len(g.list), "server": who(t.server), "client": whoAddr(t.client), "again": t.first.Again, "place": v.near.place(client, server),
-		"answers": v.answersFrom(t.server), "stage": "first", "said": "nothing", "by": "", "hops": v.near.hops[client], "address": "unknown", "ports": "",
+		"answers": v.sent[t.server], "stage": "first", "said": "nothing", "by": "", "hops": v.near.hops[client], "address": "unknown", "ports": "",
 	}
 	if outer := v.near.outer(client, server); outer.IsValid() {
 		args["address"] = outer
@@ -163,9 +163,6 @@ func (v *view) answersOptions(server netip.AddrPort) bool {
 	}
 	return false
 }
-
-// answersFrom is how many messages came from a server, to anything.
-func (v *view) answersFrom(server netip.AddrPort) int { return v.sent[server] }
 
 // countSent counts the messages by who sent them.
 func countSent(calls []*exchange) map[netip.AddrPort]int {

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"net/netip"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
@@ -75,21 +74,4 @@ func likeAsterisk(asked, t *transaction) bool {
 func (v *view) strangeRealm(t *transaction) bool {
 	realms := v.realms[t.server.Addr()]
 	return len(realms) > 0 && t.finalTo.Challenge != nil && !realms[t.finalTo.Challenge.Realm]
-}
-
-// realmsOf are the realms in which servers accepted somebody.
-func realmsOf(calls []*exchange) map[netip.Addr]map[string]bool {
-	out := map[netip.Addr]map[string]bool{}
-	for _, x := range calls {
-		for _, t := range x.list {
-			if t.request == nil || t.request.Authorized == nil || !t.granted() {
-				continue
-			}
-			if out[t.server.Addr()] == nil {
-				out[t.server.Addr()] = map[string]bool{}
-			}
-			out[t.server.Addr()][t.request.Authorized.Realm] = true
-		}
-	}
-	return out
 }
