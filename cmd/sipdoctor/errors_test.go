@@ -35,7 +35,7 @@ func sample(format string) string {
 }
 
 // lists are of keys and values, as they are typed, commands, and the first part of a place.
-var lists = regexp.MustCompile(`[a-z:_]+(, [a-z:_]+)+( и [a-z]+)?|«sipdoctor [a-z ]+»|(nft|ip) -j [a-z ]+|modprobe nf_nat_sip|«metrics on TCP»`)
+var lists = regexp.MustCompile(`[a-z:_]+(, [a-z:_]+)+( и [a-z]+)?|«sipdoctor [a-z ]+»|(nft|ip) -j [a-z ]+|modprobe nf_nat_sip|/export file=NAME|«metrics on TCP»`)
 
 // quoting are the calls that make an error's text of a format.
 var quoting = []string{"Errorf", "New", "must", "add", "refuse", "refuseBusy", "refusal", "logf", "note", "Impossible"}
