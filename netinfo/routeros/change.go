@@ -6,7 +6,7 @@ import (
 
 // add makes an item. Its value is the ID, as :local x [add …] has it.
 func (r *interpreter) add(c *command, m *Menu) (value, error) {
-	if r.typed && m.single() {
+	if m.single() {
 		return value{}, saysAt(c.verb.place, answerNoMenu, c.verb.text)
 	}
 	it := r.cfg.newItem()
@@ -125,10 +125,13 @@ func (r *interpreter) set(c *command, m *Menu) error {
 func (r *interpreter) targets(c *command, m *Menu) ([]*Item, error) {
 	n := c.plain(0)
 	if m.single() || m.spec == nil && n == nil && c.named("numbers") == nil {
-		if len(m.Items) == 0 {
-			m.Items = []*Item{r.cfg.newItem()}
+		i := slices.IndexFunc(m.Items, func(it *Item) bool { return it.settings })
+		if i < 0 {
+			it := r.cfg.newItem()
+			it.settings = true
+			m.Items, i = append(m.Items, it), len(m.Items)
 		}
-		return m.Items[:1], nil
+		return m.Items[i : i+1], nil
 	}
 	items, err := r.chosen(c, m, n)
 	if r.typed || err == nil && len(items) > 0 || n == nil {

@@ -66,7 +66,7 @@ func exportLine(m *Menu, it *Item) (line string, ok bool) {
 	switch {
 	case it.Builtin:
 		verb = "set " + it.selector()
-	case m.single() || m.spec == nil && it.key == "" && it.Line == 0:
+	case it.settings:
 		verb = "set"
 	}
 	if len(props) == 0 && (verb == "set" || it.Builtin && (it.Line == 0 || m.spec != nil && len(m.spec.Builtin) > 0)) {

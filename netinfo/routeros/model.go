@@ -51,6 +51,8 @@ type Item struct {
 	Props []Prop
 	Flags
 
+	settings bool // of its menu: what a set without an item changes
+
 	key  string // what set calls it in an export, if neither a name nor a find
 	base []Prop // of a built-in item: what it is as it is shipped
 }

@@ -27,10 +27,10 @@ var ErrNotKnown = errors.New("it is not known whether a router takes this")
 
 // Errors of scripts that are not run to their end.
 var (
-	errTooLong   = errors.New("the script takes too long")
-	errDepends   = errors.New("this depends on what the router has, and the file does not tell")
-	errNotTold   = errors.New("the file does not tell what this command does")
-	errBadItem   = errors.New("this is about an item that the file does not have")
+	errTooLong = errors.New("the script takes too long")
+	errDepends = errors.New("this depends on what the router has, and the file does not tell")
+	errNotTold = errors.New("the file does not tell what this command does")
+	errBadItem = errors.New("this is about an item that the file does not have")
 )
 
 // says is an answer of RouterOS without a place.

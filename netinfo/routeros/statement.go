@@ -115,7 +115,7 @@ func (p *parser) menuCommand(c *command) error {
 		case len(c.path) == 0 && !c.absolute && c.up == 0 && isGlobal(w.text):
 			c.global, c.verb = true, w
 			return p.arguments(c)
-		case isMenuVerb(w.text) && next != '/':
+		case isMenuVerb(w.text):
 			c.verb = w
 			return p.arguments(c)
 		}
