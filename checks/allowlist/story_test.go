@@ -236,8 +236,9 @@ func TestTheMissingRulesAreInTheRoutersOwnSyntax(t *testing.T) {
 		n.host.Router = &netinfo.Router{Platform: "mikrotik", Confidence: "certain"}
 		f := finding(t, n.check().Findings, "allow-list.blocked-by-gateway").Fixes[0]
 		want := []string{
-			"/ip firewall filter add chain=forward action=accept protocol=udp dst-address=198.51.100.0/26 dst-port=5060 place-before=0 comment=sipdoctor-provider",
-			"/ip firewall filter add chain=forward action=accept protocol=tcp dst-address=198.51.100.0/26 dst-port=5060 place-before=0 comment=sipdoctor-provider",
+			"/ip firewall filter add chain=forward action=accept protocol=udp dst-address=198.51.100.0/26 dst-port=5060 comment=sipdoctor-provider",
+			"/ip firewall filter add chain=forward action=accept protocol=tcp dst-address=198.51.100.0/26 dst-port=5060 comment=sipdoctor-provider",
+			"{:local r [/ip firewall filter find where !dynamic and !(comment=sipdoctor-provider)]; :if ([:len $r] > 0) do={/ip firewall filter move [/ip firewall filter find where comment=sipdoctor-provider] destination=[:pick $r 0]}}",
 		}
 		if diff := cmp.Diff(want, f.Commands); diff != "" || f.Platform != "mikrotik" {
 			t.Errorf("(-want +got)\n%s", diff)

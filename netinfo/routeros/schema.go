@@ -155,18 +155,23 @@ func (m *Menu) defaultOf(name string) Value {
 	if m.spec == nil {
 		return Value{}
 	}
+	said := false // of some version
 	for _, d := range m.spec.Default {
-		if !d.fits(m.cfg.Version) {
-			continue
-		}
 		for _, p := range d.props {
-			if p.Name == name {
+			if p.Name == name && d.fits(m.cfg.Version) {
 				return Value{Text: p.Value, Origin: Default, Source: cmp.Or(d.Source, m.spec.Source)}
 			}
+			said = said || p.Name == name
 		}
+	}
+	if _, ok := m.spec.properties[name]; ok && name == "disabled" && (!said || m.cfg.Version.Known()) {
+		return Value{Text: "no", Origin: Default, Source: cmp.Or(m.spec.Source, seenInExports)}
 	}
 	return Value{}
 }
+
+// seenInExports is the source of what no page says and every export shows.
+const seenInExports = "verbose exports of RouterOS 6.49 and 7.17 (public configurations)"
 
 // menusUnder are the known menus one below path.
 func menusUnder(path string) []string {
