@@ -97,6 +97,7 @@ const (
 	ToolIP6TablesNFT    = "ip6tables-nft"
 	ToolNFT             = "nft"
 	ToolIPSet           = "ipset"
+	ToolRouterOS        = "routeros"
 )
 
 // Table is one table of one tool. A packet meets the tables of all tools: an

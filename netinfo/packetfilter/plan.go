@@ -31,8 +31,11 @@ const maxSame = 64
 // edit is where the rule of s stands; of a policy, the end of its chain.
 func (s Step) edit(w *Wording) (RuleEdit, bool) {
 	c, r := s.Chain, s.Rule
-	if c.table.Tool == ToolNFT {
+	switch c.table.Tool {
+	case ToolNFT:
 		return s.editNFT(w)
+	case ToolRouterOS: // its commands are those of netinfo/routeros
+		return RuleEdit{}, false
 	}
 	e := RuleEdit{IPTables: &command.IPTablesRule{Program: c.table.Tool, Table: c.table.Name, Chain: c.Name}}
 	if r == nil {

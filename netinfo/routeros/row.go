@@ -157,3 +157,9 @@ func formatTime(d time.Duration) string {
 	}
 	return b.String()
 }
+
+// Text is the row as the command that makes it, without what is the default.
+func (r Row) Text() string {
+	line, _ := exportLine(r.menu, &Item{Props: r.Props, base: r.base, Flags: Flags{Builtin: r.Builtin}, settings: r.settings, key: r.key, Line: max(r.Line, 1)})
+	return line
+}

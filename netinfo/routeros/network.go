@@ -1,0 +1,78 @@
+package routeros
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// An Address is one of the router's own.
+type Address struct {
+	Prefix    netip.Prefix // the address with the length of its network
+	Interface string
+	Row       Row
+}
+
+// Addresses are the router's own addresses that are not disabled. Those that it
+// gets by DHCP or PPP no export tells.
+func (c *Config) Addresses() iter.Seq[Address] {
+	return func(yield func(Address) bool) {
+		for _, path := range []string{"/ip/address", "/ipv6/address"} {
+			for r := range c.Rows(path) {
+				p, err := netip.ParsePrefix(r.Get("address").Text)
+				if a, err2 := netip.ParseAddr(r.Get("address").Text); err != nil && err2 == nil {
+					p, err = netip.PrefixFrom(a, a.BitLen()), nil
+				}
+				if err == nil && !r.Off() && !yield(Address{p, r.Get("interface").Text, r}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Members are the interfaces of an interface list. whole is false if there may be
+// more of them, or others: those that come and go, and those of a list that nobody
+// defined.
+func (c *Config) Members(list string) (names []string, whole bool) { return c.members(list, 0) }
+
+func (c *Config) members(list string, deep int) (names []string, whole bool) {
+	const maxLists = 20 // lists that include each other
+	row, ok := c.Named("/interface/list", list)
+	if !ok || deep > maxLists || slices.Contains([]string{"all", "dynamic", "static"}, list) {
+		return nil, false
+	}
+	whole = true
+	for r := range c.Rows("/interface/list/member") {
+		if r.Get("list").Text == list && !r.Off() {
+			names = append(names, r.Get("interface").Text)
+		}
+	}
+	for r := range c.Rows("/ppp/profile") { // an interface of PPP joins it when it comes up
+		whole = whole && r.Get("interface-list").Text != list
+	}
+	for other := range listOf(row.Get("include").Text) {
+		more, all := c.members(other, deep+1)
+		names, whole = append(names, more...), whole && all
+	}
+	for other := range listOf(row.Get("exclude").Text) {
+		less, all := c.members(other, deep+1)
+		// What comes and goes is excluded for certain only while it is not named.
+		whole = whole && (all || other == "dynamic")
+		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(less, n) })
+	}
+	slices.Sort(names)
+	return slices.Compact(names), whole
+}
+
+// listOf are the values of a property that takes several.
+func listOf(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for v := range strings.SplitSeq(s, ",") {
+			if v != "" && !yield(v) {
+				return
+			}
+		}
+	}
+}
