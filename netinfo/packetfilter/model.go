@@ -1,6 +1,7 @@
 // Package packetfilter answers "which packets does this machine let in, and by
 // which rule" by evaluating the rules that are loaded, not by searching them
-// for an address. Front ends read what iptables, nft and ipset list; New puts
+// for an address. Front ends read what iptables, nft and ipset list, and the
+// configuration of a MikroTik router; New puts
 // the parts together; Ruleset.Evaluate takes a class of packets through them.
 // Everything is a pure function of bytes and runs on every system.
 package packetfilter

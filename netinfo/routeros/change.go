@@ -40,7 +40,6 @@ func (r *interpreter) add(c *command, m *Menu) (value, error) {
 		}
 	}
 	m.Items = slices.Insert(m.Items, at, it)
-	delete(r.printed, m.Path)
 	return textOf(it.String()), nil
 }
 
@@ -240,7 +239,6 @@ func (r *interpreter) remove(c *command, m *Menu) error {
 		}
 	}
 	m.Items = slices.DeleteFunc(m.Items, func(it *Item) bool { return slices.Contains(items, it) })
-	delete(r.printed, m.Path)
 	return nil
 }
 
@@ -277,7 +275,6 @@ func (r *interpreter) move(c *command, m *Menu) error {
 		at = slices.Index(m.Items, before)
 	}
 	m.Items = slices.Insert(m.Items, at, items...)
-	delete(r.printed, m.Path)
 	return nil
 }
 
