@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
 
 // evaluateSoon evaluates and checks what must hold of any ruleset: it ends,
@@ -117,4 +118,17 @@ func strings0(n int) string {
 		n = 7
 	}
 	return "0000000"[:n]
+}
+
+func FuzzReadRouterOS(f *testing.F) {
+	f.Add([]byte("/ip firewall address-list add list=a address=10.0.0.1-10.0.0.9\n/ip firewall filter\nadd chain=input src-address-list=!a protocol=udp dst-port=5060,7-9 action=drop\n" +
+		"add chain=input action=jump jump-target=x\nadd chain=x action=jump jump-target=input tcp-flags=syn,!ack limit=1,2:packet\n/ip firewall nat add chain=dstnat action=netmap to-addresses=10.0.0.0/30 to-ports=1-2\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := routeros.Read(b)
+		if err != nil {
+			return
+		}
+		packetfilter.RouterOSHost(c)
+		evaluateSoon(t, packetfilter.New(packetfilter.ReadRouterOS(c)))
+	})
 }

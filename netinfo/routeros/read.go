@@ -2,6 +2,8 @@ package routeros
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -25,7 +27,26 @@ func Read(data []byte) (*Config, error) {
 	if r.source(src) == 0 {
 		return nil, ErrNoExport
 	}
+	c.cover(r.whole)
+	r.notExported(src)
 	return c, nil
+}
+
+// notExported notes the menus that the router itself could not export; version 7
+// says so in comments.
+func (r *interpreter) notExported(src string) {
+	const says = "#error exporting "
+	if !strings.Contains(src, says) {
+		return
+	}
+	n := 0
+	for line := range strings.Lines(src) {
+		n++
+		if rest, ok := strings.CutPrefix(line, says); ok {
+			r.fault(n, fmt.Errorf("the router did not export %q", strings.TrimSpace(rest)))
+			r.cfg.covered = nil
+		}
+	}
 }
 
 // source runs a text as far as it can and returns how many commands of menus it

@@ -171,6 +171,83 @@ func TestDefaultsThatAnExportLeavesOut(t *testing.T) {
 	}
 }
 
+// An export of one menu says nothing of the others, and a script nothing of what it
+// does not touch.
+func TestWhatAFileIsAnExportOf(t *testing.T) {
+	const header, rule, address = "# by RouterOS 7.17\n", "/ip firewall filter add chain=input\n", "/ip address add address=192.0.2.1/24 interface=a\n"
+	for _, tt := range []struct {
+		name, text string
+		covered    []string
+		not        []string
+	}{
+		{"all", header + "/interface bridge add name=b\n" + rule, []string{"/ip/firewall/service-port", "/system/identity"}, nil},
+		{"the firewall", header + rule + "/ip firewall nat add chain=srcnat\n", []string{"/ip/firewall/service-port", "/ip/firewall/nat"}, []string{"/ip/service", "/ip/firewallx"}},
+		{"the filter", header + rule, []string{"/ip/firewall/filter"}, []string{"/ip/firewall/service-port", "/interface/list"}},
+		{"ip", header + rule + address, []string{"/ip/firewall/service-port"}, []string{"/interface/list"}},
+		{"a script", rule + address + "/system identity set name=x\n", nil, []string{"/ip/firewall/filter"}},
+		{"one with a hole", header + "/interface bridge add name=b\n" + rule + "#error exporting \"/ip/ssh\" (timeout)\n", nil, []string{"/ip/firewall/filter"}},
+	} {
+		c := read(t, tt.text)
+		for _, path := range tt.covered {
+			if !c.Covers(path) {
+				t.Errorf("%s does not cover %s", tt.name, path)
+			}
+		}
+		for _, path := range tt.not {
+			if c.Covers(path) {
+				t.Errorf("%s covers %s", tt.name, path)
+			}
+		}
+	}
+}
+
+// What /export verbose and /export terse write, with hidden secrets.
+func TestFormsOfExports(t *testing.T) {
+	c := read(t, `# 2025-03-01 10:00:00 by RouterOS 7.17.2
+/interface ethernet
+set [ find default-name=ether1 ] advertise="10M-baseT-half,10M-baseT-full,100M\
+    -baseT-half" disabled=no name=wan
+/ppp profile
+set *0 address-list="" !bridge change-tcp-mss=yes name=default
+/interface bridge port-extender
+# disabled
+set control-ports="" switch=none
+/ip firewall filter
+add action=drop chain=input !connection-bytes disabled=no !dst-port \
+    in-interface=wan log=no log-prefix="" !ttl
+/ip firewall nat add action=masquerade chain=srcnat comment="terse; of 7" out-interface=wan
+/queue type
+set 0 kind=pfifo name=default
+add kind=pcq name=voice
+`)
+	const want = `/interface ethernet
+set [ find default-name=ether1 ] advertise=10M-baseT-half,10M-baseT-full,100M-baseT-half name=wan
+/ppp profile
+set *0 address-list="" change-tcp-mss=yes name=default
+/interface bridge port-extender
+set control-ports="" switch=none
+/ip firewall filter
+add action=drop chain=input in-interface=wan
+/ip firewall nat
+add action=masquerade chain=srcnat comment="terse; of 7" out-interface=wan
+/queue type
+set 0 kind=pfifo name=default
+add kind=pcq name=voice
+`
+	if diff := cmp.Diff(want, shown(c)); diff != "" || len(c.Faults) > 0 {
+		t.Errorf("%v (-want +got)\n%s", c.Faults, diff)
+	}
+}
+
+func TestQuotedValuesComeBack(t *testing.T) {
+	for _, s := range []string{"", "a b", `"\$?;[]{}()`, "a\nb\tc\r", "\x01\x7f", "\u0414\u0430 \u2713", "!x", "=", "#", "*1", "-5", "yes", "0x10", "$(a)", "\\41", "a=b", "where"} {
+		c := read(t, "/ip pool add name=p comment="+Quote(s)+"\n")
+		if got, _ := c.Menu("/ip/pool").Items[0].prop("comment"); got != s {
+			t.Errorf("%q came back as %q", s, got)
+		}
+	}
+}
+
 func TestLinesAreKeptForEvidence(t *testing.T) {
 	c := load(t, "factory6.rsc")
 	rules := c.Menu("/ip/firewall/filter").Items

@@ -30,7 +30,8 @@ type Value struct {
 	Source string // if Default: where it is documented
 }
 
-// Get is the property name. A property that a rule does not have, and that has no
+// Get is the property name. Whether a default is what the router does depends on the
+// file: see Config.Covers. A property that a rule does not have, and that has no
 // default, is Unknown and empty: it matches everything.
 func (r Row) Get(name string) Value {
 	for i := range r.Props {
