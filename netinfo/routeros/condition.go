@@ -81,12 +81,10 @@ func (p *parser) joins(name, sign string) bool {
 
 // comparison reads one term. What print takes after its condition, such as
 // proplist, is not part of it: nil.
-func (p *parser) comparison(c *command) (*node, error) {
-	at := p.here()
+func (p *parser) comparison(c *command) (n *node, err error) {
 	switch p.peek() {
 	case '!':
-		var n *node
-		err := p.nested(func() (err error) {
+		err = p.nested(func() error {
 			p.i++
 			n, err = p.comparison(c)
 			return err
@@ -95,25 +93,23 @@ func (p *parser) comparison(c *command) (*node, error) {
 			err = errSyntax
 		}
 		return &node{op: opNot, kids: []*node{n}}, err
-	case '(', '[', '$', '"':
-		if p.peek() == '(' {
-			var n *node
-			err := p.deeper(')', func() (err error) {
-				n, err = p.conditionOr(c)
-				return err
-			})
-			return n, err
-		}
+	case '(':
+		err = p.deeper(')', func() error {
+			n, err = p.conditionOr(c)
+			return err
+		})
+		return n, err
+	case '[', '$', '"':
 		return p.piece()
 	}
-	left := &node{op: opName, text: p.name()}
-	if left.text == "" && p.peek() == '.' { // .id
+	at, start := p.here(), p.i
+	if p.peek() == '.' { // .id
 		p.i++
-		left.text = "." + p.name()
 	}
-	if left.text == "" || left.text == "." {
+	if p.name() == "" {
 		return nil, errSyntax
 	}
+	left := &node{op: opName, text: p.src[start:p.i]}
 	p.blanks()
 	for _, o := range []op{"!=", "<=", ">=", "=", "<", ">", "~", "in"} {
 		if !p.starts(string(o)) || o == "in" && !p.wordIs("in") {

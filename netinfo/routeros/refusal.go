@@ -43,18 +43,16 @@ func saysAt(at place, format string, args ...any) error {
 
 // The answers of RouterOS, as public reports quote them.
 const (
-	answerNoMenu    = "bad command name %s"
-	answerNoArg     = "expected end of command"
-	answerSyntax    = "syntax error"
-	answerNoItem    = "no such item"
-	answerNoMatch   = "input does not match any value of %s"
-	answerBadValue  = "invalid value for argument %s"
-	answerMissing   = "missing value(s) of argument(s) %s"
-	answerAlready   = "failure: already have %s"
-	answerBuiltin   = "failure: cannot %s builtin"
-	answerPorts     = "failure: ports can be specified if proto is tcp,udp,udp-lite,dccp,sctp"
-	answerReadOnly  = "failure: cannot change %s"
-	answerAmbiguous = "value of %s expects range of integer numbers"
+	answerNoMenu   = "bad command name %s"
+	answerNoArg    = "expected end of command"
+	answerSyntax   = "syntax error"
+	answerNoItem   = "no such item"
+	answerNoMatch  = "input does not match any value of %s"
+	answerBadValue = "invalid value for argument %s"
+	answerMissing  = "missing value(s) of argument(s) %s"
+	answerAlready  = "failure: already have %s"
+	answerBuiltin  = "failure: cannot %s builtin"
+	answerPorts    = "failure: ports can be specified if proto is tcp,udp,udp-lite,dccp,sctp"
 )
 
 // stopped ends a script: :error, and :return.
