@@ -125,7 +125,7 @@ func (r *interpreter) get(c *command, m *Menu) (value, error) {
 		row, name = Row{m.Settings(), m}, n
 	} else {
 		items, err := r.chosen(c, m, n)
-		if err == errDepends {
+		if !r.typed && (err != nil || len(items) != 1) { // the router may have it
 			return value{kind: unknown}, nil
 		}
 		if err != nil {

@@ -68,10 +68,12 @@ func (p *parser) list() (*node, error) {
 	n := &node{op: opList}
 	err := p.deeper('}', func() error {
 		for {
-			p.space()
-			for p.peek() == ';' {
-				p.i++
-				p.space()
+			for p.space(); p.peek() == ';' || p.peek() == '#'; p.space() {
+				if p.peek() == ';' {
+					p.i++
+				} else {
+					p.skipLine()
+				}
 			}
 			if p.peek() == '}' || !p.more() {
 				return nil
@@ -88,8 +90,14 @@ func (p *parser) list() (*node, error) {
 
 // element reads one of a list.
 func (p *parser) element() (*node, error) {
-	start := p.i
-	if name := p.name(); name != "" && p.peek() == '=' {
+	start := *p
+	name := p.name()
+	if p.peek() == '"' {
+		if n, err := p.quoted(); err == nil {
+			name = n.text
+		}
+	}
+	if name != "" && p.peek() == '=' {
 		p.i++
 		var v *node
 		err := p.nested(func() (err error) {
@@ -98,12 +106,12 @@ func (p *parser) element() (*node, error) {
 		})
 		return &node{op: opPair, text: name, kids: []*node{v}}, err
 	}
-	p.i = start
+	*p = start
 	if p.peek() == '{' {
 		return p.list()
 	}
 	n, err := p.value()
-	if err == nil && p.i == start {
+	if err == nil && p.i == start.i {
 		err = errSyntax
 	}
 	return n, err
@@ -188,6 +196,9 @@ func (p *parser) wordGoesOn(start int) bool {
 	c := p.src[p.i]
 	if p.i == start {
 		return c == '*' || c == ':'
+	}
+	if c == ':' && (p.src[p.i-1] == ':' || strings.HasPrefix(p.src[p.i:], "::")) { // of IPv6
+		return true
 	}
 	after := p.i+1 < len(p.src) && isNameByte(p.src[p.i+1])
 	digit := p.src[start] >= '0' && p.src[start] <= '9'

@@ -27,6 +27,8 @@ func (r *interpreter) runGlobal(c *command) (value, error) {
 		return value{}, r.runWhile(c.plain(0), c.named("do"))
 	case "do":
 		return r.runDo(c)
+	case "onerror":
+		return r.runOnError(c)
 	case "log", "delay", "beep", "nothing", "environment":
 		return value{}, nil
 	case "error", "return":
@@ -97,18 +99,42 @@ func (r *interpreter) runDo(c *command) (value, error) {
 	}
 	v, err := r.runBlock(body)
 	if other := c.named("on-error"); err != nil && other != nil {
-		if s, ended := isStop(err); ended && s.err != nil {
-			err = s.err
+		if _, caught := refusalIn(err); caught {
+			return r.runBlock(other)
 		}
-		if _, refused := errors.AsType[*Refusal](err); !refused {
-			return v, err
-		}
-		return r.runBlock(other)
+		return v, err
 	}
 	if cond := c.named("while"); err == nil && cond != nil {
 		return value{}, r.runWhile(cond, body)
 	}
 	return v, err
+}
+
+// refusalIn is what :error said or a router answers; ok is false if err is another
+// reason to stop, which no script catches.
+func refusalIn(err error) (text string, ok bool) {
+	if s, ended := isStop(err); ended && s.err != nil {
+		err = s.err
+	}
+	refusal, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		return "", false
+	}
+	return refusal.Error(), true
+}
+
+// runOnError does :onerror NAME { } do={ }, of version 7.
+func (r *interpreter) runOnError(c *command) (value, error) {
+	v, err := r.runBlock(c.plain(1))
+	text, caught := refusalIn(err)
+	if !caught {
+		return v, err
+	}
+	name, err := r.eval(c.plain(0), nil)
+	if err != nil {
+		return value{}, err
+	}
+	return value{}, r.round(map[string]value{name.String(): textOf(text)}, c.named("do"))
 }
 
 func (r *interpreter) runStop(c *command) (value, error) {

@@ -1,6 +1,9 @@
 package routeros
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // statement reads the next one; nil at the end of the text or block.
 func (p *parser) statement() (*command, error) {
@@ -171,7 +174,7 @@ func (p *parser) argument(c *command) (a arg, err error) {
 	} else {
 		p.i = start
 	}
-	code := c.global && (a.name == "do" || a.name == "else" || a.name == "on-error" || a.name == "" && c.verb.text == "do")
+	code := c.global && (a.name == "do" || a.name == "else" || a.name == "on-error" || a.name == "" && slices.Contains([]string{"do", "onerror", "retry"}, c.verb.text))
 	if p.peek() == '{' {
 		a.value, err = p.braces(code, c.global)
 		return a, err
