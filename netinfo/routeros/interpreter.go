@@ -102,6 +102,9 @@ func (r *interpreter) runAll(list []*command) (v value, err error) {
 
 // runVerb runs a command of a menu, which is r.path.
 func (r *interpreter) runVerb(c *command, path string) (value, error) {
+	if path == "" && c.verb.text != "export" {
+		return value{}, saysAt(c.verb.place, answerNoMenu, c.verb.text)
+	}
 	m := r.cfg.Menu(path)
 	switch c.verb.text {
 	case "add":

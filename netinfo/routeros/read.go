@@ -24,7 +24,9 @@ func Read(data []byte) (*Config, error) {
 	c.Header = h
 	r := newInterpreter(c)
 	r.whole = h.Version.Known()
-	if r.source(src) == 0 {
+	// Prose may have a line that reads as a command; a script of which a part is
+	// not understood has many.
+	if ran := r.source(src); ran == 0 || !r.whole && ran*4 < len(c.Faults)+c.Unread {
 		return nil, ErrNoExport
 	}
 	c.cover(r.whole)
