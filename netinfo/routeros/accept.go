@@ -10,6 +10,9 @@ import (
 
 // accept is the value of a property as a router keeps it, or its refusal.
 func (r *interpreter) accept(m *Menu, a arg, text string) (string, error) {
+	if m.spec == nil {
+		return "", ErrNotKnown
+	}
 	p, ok := m.property(a.name)
 	if !ok {
 		return "", saysAt(a.place, answerNoArg)

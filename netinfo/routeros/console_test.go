@@ -81,6 +81,10 @@ func TestWhatARouterRefuses(t *testing.T) {
 		{"a mistake in a branch not taken", factory, ":if (false) do={ /ip firewall filter add chain=a bogus=1 }", "expected end of command (line 1 column 50)"},
 		{"a quotation mark too many", factory, "/ip firewall filter add comment=\"a", "syntax error (line 1 column 35)"},
 		{"an error of a script", factory, ":error \"WAN is missing\"", "WAN is missing"},
+		{"an interface by the menu of all", factory, "/interface set bridge mtu=1400", "it is not known whether a router takes this"},
+		{"an interface switched off by the menu of all", factory, "/interface disable bridge", ""},
+		{"a comment", factory, "/ip firewall filter comment 0 comment=\"first\"", ""},
+		{"a property taken away", factory, "/ip firewall filter unset 4 in-interface-list", ""},
 		{"a new bridge of an old name", factory, "/interface bridge add name=bridge", "failure: already have interface with such name"},
 	}
 	for _, tt := range tests {
