@@ -76,3 +76,57 @@ func listOf(s string) iter.Seq[string] {
 		}
 	}
 }
+
+// Uplinks are the interfaces by which a default route leads out, in the order in
+// which the configuration names them: those of static routes, and of clients that
+// bring one.
+func (c *Config) Uplinks() (names []string) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for r := range c.Rows("/ip/route") {
+		if r.Off() || r.Get("dst-address").Text != "0.0.0.0/0" {
+			continue
+		}
+		for gateway := range listOf(r.Get("gateway").Text) {
+			add(c.gatewayInterface(gateway))
+		}
+	}
+	for r := range c.Rows("/ip/dhcp-client") {
+		if !r.Off() && r.Get("add-default-route").Text != "no" {
+			add(r.Get("interface").Text)
+		}
+	}
+	for m := range c.below("/interface") {
+		if !isInterfaceMenu(m.Path) || !strings.HasSuffix(m.Path, "-client") {
+			continue
+		}
+		for r := range c.Rows(m.Path) {
+			if !r.Off() && r.Yes("add-default-route") {
+				add(r.Get("name").Text)
+			}
+		}
+	}
+	return names
+}
+
+// gatewayInterface is the interface that a gateway is reached by: an interface
+// itself, an address in one's network, or both: 203.0.113.1%ether1.
+func (c *Config) gatewayInterface(gateway string) string {
+	host, name, both := strings.Cut(gateway, "%")
+	a, err := netip.ParseAddr(host)
+	switch {
+	case both:
+		return name
+	case err != nil:
+		return gateway
+	}
+	for own := range c.Addresses() {
+		if own.Prefix.Contains(a) {
+			return own.Interface
+		}
+	}
+	return ""
+}

@@ -58,3 +58,27 @@ add address=2001:db8::1/64 interface=bridge
 		t.Error(diff)
 	}
 }
+
+func TestUplinks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		want []string
+	}{
+		"a static address":      {"/ip address add address=203.0.113.2/30 interface=ether1\n/ip route add gateway=203.0.113.1\n", []string{"ether1"}},
+		"DHCP":                  {"/ip dhcp-client add interface=ether1 disabled=no\n", []string{"ether1"}},
+		"DHCP without a route":  {"/ip dhcp-client add interface=ether1 disabled=no add-default-route=no\n", nil},
+		"PPPoE":                 {"/interface pppoe-client add name=pppoe-out1 interface=ether1 add-default-route=yes disabled=no\n", []string{"pppoe-out1"}},
+		"two of them":           {"/ip route\nadd dst-address=0.0.0.0/0 gateway=ether1 distance=1\nadd dst-address=0.0.0.0/0 gateway=ether2 distance=2\n", []string{"ether1", "ether2"}},
+		"one that is disabled":  {"/ip route\nadd gateway=ether1\nadd gateway=ether2 disabled=yes\n", []string{"ether1"}},
+		"a route to an office":  {"/ip route add dst-address=10.0.0.0/8 gateway=ether3\n", nil},
+		"a gateway and its way": {"/ip route add gateway=203.0.113.1%ether5\n", []string{"ether5"}},
+		"a gateway of nowhere":  {"/ip route add gateway=203.0.113.1\n", nil},
+	} {
+		if diff := cmp.Diff(tt.want, read(t, "# by RouterOS 7.17\n"+tt.text).Uplinks()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"ether1"}, load(t, "factory6.rsc").Uplinks()); diff != "" {
+		t.Error(diff)
+	}
+}
