@@ -15,7 +15,7 @@ func (r *interpreter) accept(m *Menu, a arg, text string) (string, error) {
 	}
 	p, ok := m.property(a.name)
 	if !ok {
-		return "", saysAt(a.place, answerNoArg)
+		return "", m.noProperty(a.place)
 	}
 	bare, not := strings.CutPrefix(text, "!")
 	if not && !p.not && p.kind != "any" && p.kind != "text" {

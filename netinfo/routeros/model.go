@@ -32,8 +32,8 @@ const maxFaults = 200
 
 // A Fault is a line that was not run, and why.
 type Fault struct {
-	Line int         `json:"line"`
-	Why  words.Cause `json:"why"`
+	Line int
+	Why  words.Cause
 }
 
 // A Menu is one place of the configuration, such as /ip/firewall/filter: a list of
@@ -76,7 +76,7 @@ type Prop struct {
 // version may be empty, and then what depends on it is not known.
 func New(version string) *Config {
 	c := &Config{menus: map[string]*Menu{}}
-	c.Version = ParseVersion(version)
+	c.Version = parseVersion(version)
 	c.ship()
 	return c
 }

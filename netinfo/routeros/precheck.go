@@ -39,19 +39,17 @@ func (r *interpreter) check(list []*command, path string) (string, error) {
 // checkMenu refuses a menu that does not exist, and says which word is wrong.
 func (r *interpreter) checkMenu(c *command, at, from string) error {
 	spec := tables().Menus[at]
-	if spec != nil || at == "" || at == "/interface" || at == "/log" || c.verb.text == "" && len(menusUnder(at)) > 0 {
+	if spec != nil || at == "" || at == "/interface" || at == "/log" || c.verb.text == "" && isMenu(at) {
 		return nil
 	}
-	if c.absolute {
-		from = ""
-	}
+	from = pathOf(&command{absolute: c.absolute, up: c.up}, from)
 	for _, w := range c.path {
-		under := menusUnder(from)
-		if from += "/" + w.text; !slices.Contains(under, w.text) && tables().Menus[from] == nil {
+		if all, ok := tables().Submenus[from]; ok && !slices.Contains(strings.Fields(all), w.text) {
 			return saysAt(w.place, answerNoMenu, w.text)
 		}
+		from += "/" + w.text
 	}
-	return saysAt(c.verb.place, answerNoMenu, c.verb.text)
+	return ErrNotKnown
 }
 
 func (r *interpreter) checkArgs(c *command, path string) error {
@@ -88,9 +86,10 @@ func (r *interpreter) checkNames(c *command, path string) error {
 		ok := true
 		switch c.verb.text {
 		case "add", "set", "comment":
-			if ok = isSelector(a.name); !ok {
-				_, ok = m.property(a.name)
+			if _, ok = m.property(a.name); !ok && !isSelector(a.name) {
+				return m.noProperty(a.place)
 			}
+			ok = true
 		case "print":
 			ok = r.printModifier(a)
 		case "remove", "enable", "disable", "move", "find":

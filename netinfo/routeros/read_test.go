@@ -123,9 +123,9 @@ func TestTheHeaderTellsTheRouter(t *testing.T) {
 		want Header
 	}{
 		{"# nov/14/2022 17:12:03 by RouterOS 6.49.7\n# software id = ABCD-EFGH\n#\n# model = hEX\n# serial number = 1\n",
-			Header{Version: ParseVersion("6.49.7"), Model: "hEX", Serial: "1", SoftwareID: "ABCD-EFGH", Exported: "nov/14/2022 17:12:03"}},
-		{"# RouterOS 6.48.3\n# model = CRS125\n", Header{Version: ParseVersion("6.48.3"), Model: "CRS125"}},
-		{"[admin@a] > /export\n# 2025-05-04 21:46:19 by RouterOS 7.19rc1\n", Header{Version: ParseVersion("7.19rc1"), Exported: "2025-05-04 21:46:19"}},
+			Header{Version: parseVersion("6.49.7"), Model: "hEX", Serial: "1", SoftwareID: "ABCD-EFGH", Exported: "nov/14/2022 17:12:03"}},
+		{"# RouterOS 6.48.3\n# model = CRS125\n", Header{Version: parseVersion("6.48.3"), Model: "CRS125"}},
+		{"[admin@a] > /export\n# 2025-05-04 21:46:19 by RouterOS 7.19rc1\n", Header{Version: parseVersion("7.19rc1"), Exported: "2025-05-04 21:46:19"}},
 		{"# my script\n", Header{}},
 	} {
 		got := read(t, tt.text+"/ip address add address=192.0.2.1/24 interface=a\n").Header

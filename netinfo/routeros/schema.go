@@ -4,8 +4,6 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -19,12 +17,15 @@ var menusYAML []byte
 type schema struct {
 	Groups map[string]map[string]string `yaml:"groups"`
 	Menus  map[string]*menuSpec         `yaml:"menus"`
+	// Submenus are the words of a menu where all of them are known.
+	Submenus map[string]string `yaml:"submenus"`
 }
 
 // A menuSpec is one menu.
 type menuSpec struct {
-	Kind     string            `yaml:"kind"` // list (the default), ordered, or settings
-	With     []string          `yaml:"with"` // groups of properties
+	Kind     string            `yaml:"kind"`    // list (the default), ordered, or settings
+	Partial  bool              `yaml:"partial"` // it has more properties than Props
+	With     []string          `yaml:"with"`    // groups of properties
 	Props    map[string]string `yaml:"props"`
 	Removed  map[string]string `yaml:"removed"` // properties that a version no longer has, by version
 	Added    map[string]string `yaml:"added"`   // properties that a version brought, by version
@@ -150,6 +151,14 @@ func (m *Menu) property(name string) (property, bool) {
 	return p, true
 }
 
+// noProperty is the answer to a property that the tables do not have.
+func (m *Menu) noProperty(at place) error {
+	if m.spec == nil || m.spec.Partial {
+		return ErrNotKnown
+	}
+	return saysAt(at, answerNoArg)
+}
+
 // defaultOf is what RouterOS does where no line sets the property.
 func (m *Menu) defaultOf(name string) Value {
 	if m.spec == nil {
@@ -173,16 +182,12 @@ func (m *Menu) defaultOf(name string) Value {
 // seenInExports is the source of what no page says and every export shows.
 const seenInExports = "verbose exports of RouterOS 6.49 and 7.17 (public configurations)"
 
-// menusUnder are the known menus one below path.
-func menusUnder(path string) []string {
-	var out []string
-	for _, p := range slices.Sorted(maps.Keys(tables().Menus)) {
-		if rest, ok := strings.CutPrefix(p, strings.TrimSuffix(path, "/")+"/"); ok {
-			name, _, _ := strings.Cut(rest, "/")
-			if len(out) == 0 || out[len(out)-1] != name {
-				out = append(out, name)
-			}
+// isMenu reports whether there are known menus at path or below it.
+func isMenu(path string) bool {
+	for p := range tables().Menus {
+		if p == path || strings.HasPrefix(p, path+"/") {
+			return true
 		}
 	}
-	return slices.Compact(out)
+	return false
 }

@@ -10,22 +10,22 @@ import (
 // A Header is what an export says of its router in the comments that it begins
 // with.
 type Header struct {
-	Version    Version `json:"version,omitzero"`
-	Model      string  `json:"model,omitempty"`
-	Serial     string  `json:"serial,omitempty"`
-	SoftwareID string  `json:"software_id,omitempty"`
-	Exported   string  `json:"exported,omitempty"` // when, by the router's clock, as it stands there
+	Version    Version
+	Model      string
+	Serial     string
+	SoftwareID string
+	Exported   string // when, by the router's clock, as it stands there
 }
 
 // A Version of RouterOS. The zero value is one that is not known.
 type Version struct {
-	Text    string `json:"text"`
+	Text    string
 	numbers []int
 }
 
-// ParseVersion reads "7.17.2", "6.48.3 (stable)" and "7.19rc1", which counts as
+// parseVersion reads "7.17.2", "6.48.3 (stable)" and "7.19rc1", which counts as
 // 7.19.
-func ParseVersion(s string) Version {
+func parseVersion(s string) Version {
 	v := Version{Text: strings.TrimSpace(s)}
 	for part := range strings.SplitSeq(strings.TrimPrefix(v.Text, "v"), ".") {
 		end := 0
@@ -52,16 +52,7 @@ func (v Version) Known() bool { return len(v.numbers) > 0 }
 
 // Below reports whether v is known and older than other.
 func (v Version) Below(other string) bool {
-	return v.Known() && slices.Compare(v.numbers, ParseVersion(other).numbers) < 0
-}
-
-// MarshalText keeps v as its text.
-func (v Version) MarshalText() ([]byte, error) { return []byte(v.Text), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (v *Version) UnmarshalText(b []byte) error {
-	*v = ParseVersion(string(b))
-	return nil
+	return v.Known() && slices.Compare(v.numbers, parseVersion(other).numbers) < 0
 }
 
 // maxHeaderLines is in how many lines at the beginning the header is looked for.
@@ -82,7 +73,7 @@ func headerOf(text string) (h Header) {
 			continue
 		}
 		if m := exportedBy.FindStringSubmatch(line); m != nil {
-			h.Version, h.Exported = ParseVersion(m[2]), strings.TrimSuffix(m[1], " by")
+			h.Version, h.Exported = parseVersion(m[2]), strings.TrimSuffix(m[1], " by")
 		}
 		for name, into := range map[string]*string{"model": &h.Model, "serial number": &h.Serial, "software id": &h.SoftwareID} {
 			if v, ok := strings.CutPrefix(strings.TrimSpace(line[1:]), name+" = "); ok {
