@@ -23,8 +23,9 @@ type interpreter struct {
 }
 
 // maxWork bounds what a script may do: a command costs 10, an item that find looks
-// at 1. It is about a second of work.
-const maxWork = 5_000_000
+// at 1. That is some tenths of a second, and forty searches of an address list with
+// 50,000 entries.
+const maxWork = 2_000_000
 
 func newInterpreter(c *Config) *interpreter {
 	return &interpreter{cfg: c, globals: map[string]value{}, scopes: []map[string]value{{}}, budget: maxWork, printed: map[string][]*Item{}}
