@@ -1,6 +1,10 @@
 package routeros
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // A Console takes commands for a router, one line after the other, as a person
 // types them. It is not for concurrent use.
@@ -31,11 +35,19 @@ func (k *Console) Type(line string) (string, error) {
 	}
 	for _, c := range list {
 		if _, err := r.run(c); err != nil {
-			if s, ended := isStop(err); ended {
-				err = s.err
-			}
-			return r.out.String(), err
+			return r.out.String(), answerOf(err)
 		}
 	}
 	return r.out.String(), nil
+}
+
+// answerOf is err as Type returns it. A :return only ends the line.
+func answerOf(err error) error {
+	if s, ended := isStop(err); ended {
+		err = s.err
+	}
+	if _, refused := errors.AsType[*Refusal](err); err == nil || refused || errors.Is(err, ErrNotKnown) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotKnown, err)
 }

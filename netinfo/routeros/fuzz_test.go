@@ -1,6 +1,7 @@
 package routeros
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,7 +55,11 @@ func FuzzType(f *testing.F) {
 	f.Add("/ip firewall filter add chain=a place-before=[find !dynamic]; move 0 1; set [find] !log", "/ip firewall filter print where a=1 or b~\"c\"")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		k := New("7.17").Console()
-		k.Type(a)
-		k.Type(b)
+		for _, line := range []string{a, b} {
+			_, err := k.Type(line)
+			if _, refused := errors.AsType[*Refusal](err); err != nil && !refused && !errors.Is(err, ErrNotKnown) {
+				t.Errorf("%q: %v is of no kind", line, err)
+			}
+		}
 	})
 }
