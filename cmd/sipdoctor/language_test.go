@@ -26,7 +26,7 @@ var english = regexp.MustCompile(`\b[a-z]{2,}[,:;]? [a-z]{2,}[,:;]? [a-z]{2,}\b`
 // sentence, where a rule stands and what it is, what programs and the kernel
 // print, and what tests of the checks made up or an earlier version recorded.
 var foreign = regexp.MustCompile(strings.Join([]string{
-	`\(config system [a-z-]+\)`, `/ip firewall [a-z ]+`, `nft list ruleset`, `ufw insert 1 allow from АДРЕС to any port`,
+	`\(config system [a-z-]+\)`, `/ip firewall [a-z ]+`, `/system ntp client set`, `nft list ruleset`, `ufw insert 1 allow from АДРЕС to any port`,
 	`core restart when convenient`, `core show channels count`, `rtp show settings`, `ip route show table main`,
 	`asterisk -rx '?[a-z ]+`, `(pj)?sip show [a-z]+`, `core show [a-z]+`, `sip set debug on`, `systemctl edit asterisk`, `guest, endpoint anonymous`,
 	`show sip[a-z -]+`, `show call active voice brief`, `debug ccsip messages`, `bind (media|control) source-interface`, `voice service voip`, `sip-ua, transport udp`,
