@@ -126,7 +126,7 @@ func (s *sweep) report() {
 	o.ElapsedMS, o.RTTMS, o.Sent = time.Since(s.start).Milliseconds(), l.rtt.Milliseconds(), l.sent
 	o.Canaries, o.CanariesLost, o.Late = l.knownOpenLoss.asked, l.knownOpenLoss.lost, l.lateAnswers
 	o.GaveUp = l.gaveUp
-	for _, src := range s.sources {
+	for _, src := range s.used() {
 		o.Sources = append(o.Sources, src.Source)
 	}
 	s.reportICMP()

@@ -222,6 +222,16 @@ func (s *sweep) findWorkingSource(ctx context.Context, ports []int) error {
 			}
 		}
 	}
+	s.silent = true
 	s.ledger.Restart()
 	return s.measureOtherPorts(ctx)
+}
+
+// used are the sources to tell of. Where the first ports that were asked answered none of
+// them, but others answer the last one, it was those ports, and not our own.
+func (s *sweep) used() []*source {
+	if n := len(s.sources); s.silent && s.sources[n-1].Answered > 0 {
+		return s.sources[n-1:]
+	}
+	return s.sources
 }

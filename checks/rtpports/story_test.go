@@ -187,6 +187,20 @@ func TestOurOwnSourcePortMayBeBlocked(t *testing.T) {
 	})
 }
 
+// The few ports that are asked first are all blocked now and then, where most are. That
+// others answer later is no sign that our own port decides.
+func TestBlockedPortsAreNotTakenForABlockedSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, 1, lab.Router{NAT: lab.Preserving, Block: []lab.Block{udp(10008, 65535)}}, nil)
+		defer o.stop()
+		want := outcome{[]string{"10000-10007"}, []string{"10008-10999"}, []string{}, []string{}, []string{"rtp-ports.blocked-outbound"}, checks.Fail}
+		res, f := o.check(t, func(in *checks.Inputs) { in.RTPRange, in.Full, in.Fast = "10000-10999", true, true })
+		if diff := cmp.Diff(want, outcomeOf(res, f)); diff != "" {
+			t.Errorf("(-want +got)\n%s\n%s", diff, explain(res))
+		}
+	})
+}
+
 func TestWithoutAResponderItIsSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, 1, lab.Router{NAT: lab.Preserving}, nil)

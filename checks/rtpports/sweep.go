@@ -36,6 +36,7 @@ type sweep struct {
 	spoken  time.Time // when a control call was last made
 	told    time.Time // when progress was last reported
 	sources []*source
+	silent  bool // the first ports that were asked answered none of the sources
 	out, in []platform.Message
 	stop    context.CancelFunc // of what goes on beside the loop
 	icmp    map[ICMP][]int     // which ports a hop said this about
