@@ -78,3 +78,13 @@ func ByHand(id string, args words.Args, lines, undo []string) []Fix {
 	f.Say(words.English)
 	return []Fix{f}
 }
+
+// Typed makes the cure id of commands for a box's own command line, which the caller
+// has tried on a model of the box. The values fill title, note and the lines of verify.
+func Typed(id string, args words.Args, lines, undo []string) []Fix {
+	list := ByHand(id, args, lines, undo)
+	for i := range list {
+		list[i].Form, list[i].Persistent = FormConsole, built()[id].Persistent
+	}
+	return list
+}

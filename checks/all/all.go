@@ -18,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/media"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
+	"github.com/sipdoctor/sipdoctor/checks/routeros"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/checks/signalling"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
@@ -47,5 +48,6 @@ func Checks() []*checks.Check {
 		capture.Check(),
 		logs.Check(),
 		ciscostate.Check(),
+		routeros.Check(),
 	}
 }

@@ -1,0 +1,134 @@
+package routeros
+
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// Observed is what an export says of a router, and what its rules do with SIP and
+// RTP.
+type Observed struct {
+	Files      int         `json:"files"`            // that were given; the first is read
+	Unread     words.Cause `json:"unread,omitempty"` // why it was not
+	Version    string      `json:"version"`
+	Model      string      `json:"model"`
+	Script     bool        `json:"script,omitempty"` // it does not say by which version it was exported: what it leaves out is not known
+	Faults     int         `json:"faults"`           // lines that were not understood
+	FaultLines []int       `json:"fault_lines,omitempty"`
+	Need       Need        `json:"need"`
+	Helper     Helper      `json:"sip_helper"`
+	NAT        *bool       `json:"nat"`         // a rule translates addresses; nil: not known
+	UDP        Setting     `json:"udp_timeout"` // of a flow without an answer yet
+	UDPStream  Setting     `json:"udp_stream_timeout"`
+	Uplinks    []string    `json:"uplinks"`
+	LANs       []LAN       `json:"lans"`
+	// RulesUnread reports that rules may be missing, so that none was asked.
+	RulesUnread bool   `json:"rules_unread,omitempty"`
+	Ways        []Way  `json:"ways,omitempty"`
+	DNS         Line   `json:"dns"` // allow-remote-requests=yes; its Origin is unknown where the router does not answer DNS
+	Open        []Open `json:"open,omitempty"`
+	Rules       []Rule `json:"rules,omitempty"` // that stop SIP or RTP
+}
+
+// Need is what the phones need of the router.
+type Need struct {
+	Profile string `json:"profile,omitempty"` // title; empty: none was named
+	SIPALG  string `json:"sip_alg,omitempty"` // off, on
+	// Seconds, as in a profile.
+	TimeoutMin   int   `json:"udp_timeout_min_s,omitempty"`
+	KeepAlive    int   `json:"keepalive_s,omitempty"`
+	Registration int   `json:"registration_s,omitempty"`
+	Ports        []Use `json:"ports"`
+}
+
+// Use is a kind of packet that phones send to the provider.
+type Use struct {
+	Purpose  string              `json:"purpose"` // sip, rtp
+	Protocol string              `json:"protocol"`
+	Ports    []netinfo.PortRange `json:"ports"`
+	TLS      []netinfo.PortRange `json:"tls,omitempty"` // those of them at which a helper can read nothing
+	To       []netip.Prefix      `json:"to,omitempty"`  // empty: nobody knows where
+}
+
+// Where a value comes from.
+const (
+	unknown  = "unknown"
+	set      = "set"
+	standard = "default"
+)
+
+// Line is a place in the export, or a default with its source.
+type Line struct {
+	Origin string `json:"origin"`           // set, default or unknown
+	Line   int    `json:"line,omitempty"`   // of a value that is set
+	Text   string `json:"text,omitempty"`   // of that line
+	Source string `json:"source,omitempty"` // of a default
+}
+
+// Setting is a time.
+type Setting struct {
+	Seconds *int   `json:"seconds"` // nil: not known
+	Shown   string `json:"shown,omitempty"`
+	Line
+}
+
+// Helper is the SIP helper. What is not known is nil or empty.
+type Helper struct {
+	Enabled     *bool  `json:"enabled"`
+	Ports       string `json:"ports"`
+	DirectMedia *bool  `json:"direct_media"`
+	Timeout     *int   `json:"timeout_s"`
+	Line
+}
+
+// LAN is a network behind the router.
+type LAN struct {
+	Prefix    netip.Prefix `json:"prefix"`
+	Interface string       `json:"interface"`
+	// Closed reports that not even HTTPS gets out of it.
+	Closed bool `json:"closed,omitempty"`
+}
+
+// Way is what the rules do with one kind of packet from a LAN.
+type Way struct {
+	From     netip.Prefix        `json:"from"`
+	In       string              `json:"in"`
+	Out      string              `json:"out,omitempty"` // empty: not known
+	To       []netip.Prefix      `json:"to,omitempty"`  // empty: whatever address
+	Purpose  string              `json:"purpose"`
+	Protocol string              `json:"protocol"`
+	Ports    []netinfo.PortRange `json:"ports"`
+	Verdict  string              `json:"verdict"` // accept drop reject maybe
+	// Partly reports that some of the senders or destinations fare otherwise.
+	Partly  bool           `json:"partly,omitempty"`
+	Rule    string         `json:"rule,omitempty"`  // that decides, as the model has it; empty: none does
+	Table   string         `json:"table,omitempty"` // menu and chain of it
+	Line    int            `json:"line,omitempty"`
+	Reasons []words.Reason `json:"reasons,omitempty"` // of maybe, or of what stops it besides the rules
+}
+
+// Rule is a rule that stops SIP or RTP.
+type Rule struct {
+	Line  int    `json:"line"`
+	Table string `json:"table"`
+	Text  string `json:"text"`
+	// Accept are rules that let the packets pass, proven on the model; empty: there
+	// are none.
+	Accept []ros.Exception `json:"accept,omitempty"`
+}
+
+// Open is a service that the Internet may reach.
+type Open struct {
+	Service  string `json:"service"` // dns, sip
+	Protocol string `json:"protocol"`
+	Port     int    `json:"port"`
+	In       string `json:"in"`
+	Verdict  string `json:"verdict"` // accept: most of the Internet reaches it
+	To       string `json:"to,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	Table    string `json:"table,omitempty"`
+	Line     int    `json:"line,omitempty"`
+}

@@ -1,0 +1,97 @@
+package routeros
+
+import (
+	"math"
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+)
+
+// open looks for what the Internet may reach: the router's DNS, and SIP that is
+// forwarded to whom it concerns or not.
+func (e *export) open(f filter, o *Observed) {
+	const path = "/ip/dns"
+	dns := e.Settings(path)
+	o.DNS = Line{Origin: unknown}
+	if dns.Yes("allow-remote-requests") {
+		o.DNS = e.from(path, dns, dns.Get("allow-remote-requests"))
+	}
+	for _, in := range o.Uplinks {
+		if o.DNS.Origin != unknown {
+			o.Open = append(o.Open, f.reached("dns", "udp", 53, in, e.ownAddresses(in)), f.reached("dns", "tcp", 53, in, e.ownAddresses(in)))
+		}
+		if sip := f.reached("sip", "udp", 5060, in, e.ownAddresses(in)); sip.To != "" {
+			o.Open = append(o.Open, sip)
+		}
+	}
+}
+
+// reached is what becomes of what anybody sends to a port of the router by an uplink.
+func (f filter) reached(service, protocol string, port int, in string, own []netip.Addr) Open {
+	open := Open{Service: service, Protocol: protocol, Port: port, In: in, Verdict: string(packetfilter.Maybe)}
+	// The address of an uplink with DHCP or PPP is not in the export, and Local
+	// is empty then: it is an address that is not known.
+	c := packetfilter.Class{
+		Protocol: packetfilter.UDP, Hook: packetfilter.HookInput, In: in, DstPorts: packetfilter.OneNum(packetfilter.Num(port)),
+		Dst: pbx.Single(own), Src: []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0)}, Host: f.host,
+	}
+	if len(own) > 0 {
+		c.Local = f.own
+	}
+	if protocol == "tcp" {
+		c.Protocol = packetfilter.TCP
+	}
+	var sums [2]float64 // of the sources that get through, and of those that are stopped
+	for _, o := range f.rules.Evaluate(c).Outcomes {
+		passes := o.Verdict == packetfilter.Accepted && (service == "sip") == (len(o.ToAddrs) > 0)
+		switch {
+		case passes:
+			sums[0] += size(o.Region.Src)
+			open.To = o.ToAddrs.String()
+		case pbx.Stopped(o):
+			sums[1] += size(o.Region.Src)
+		default:
+			continue
+		}
+		if row, ok := f.row(o.Decider); ok && (passes || open.Rule == "") {
+			open.Rule, open.Table, open.Line = cut(row.Text()), place(o.Decider), row.Line
+		}
+	}
+	switch {
+	case sums[0] > half:
+		open.Verdict = string(packetfilter.Accepted)
+	case sums[1] > half:
+		open.Verdict, open.To = string(packetfilter.Dropped), ""
+	default:
+		open.To = ""
+	}
+	return open
+}
+
+// half of all IPv4 addresses. Lists of bad networks are smaller, and whoever lets in
+// less than half of the Internet has chosen whom.
+const half = 1 << 31
+
+// size is the number of IPv4 addresses in a set; of an empty one, which says nothing
+// of addresses, all.
+func size(s packetfilter.AddrSet) float64 {
+	if len(s) == 0 {
+		return 1 << 32
+	}
+	n := 0.0
+	for _, x := range s {
+		if !x.Lo.Is4() || !x.Hi.Is4() {
+			return math.NaN()
+		}
+		n += float64(number(x.Hi)) - float64(number(x.Lo)) + 1
+	}
+	return n
+}
+
+func number(a netip.Addr) (n uint32) {
+	for _, b := range a.As4() {
+		n = n<<8 | uint32(b)
+	}
+	return n
+}

@@ -1,0 +1,86 @@
+package routeros
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A rule is put right before the one that stops packets, and taken away again.
+func TestAnExceptionStandsBeforeItsRule(t *testing.T) {
+	c := load(t, "factory7.rsc")
+	before := c.Export()
+	drop := func(r Row) bool { return r.Get("chain").Text == "forward" && r.Get("action").Text == "drop" }
+	for _, r := range slices.Collect(c.Rows("/ip/firewall/filter")) {
+		if !drop(r) {
+			continue
+		}
+		find, ok := c.Find(r)
+		if !ok {
+			t.Fatal(r.Text())
+		}
+		x := Exception{Menu: "filter", Chain: "forward", In: "bridge", To: netip.MustParsePrefix("198.51.100.0/26"), Protocol: "udp", Ports: "5060,10000-20000", Before: find, Comment: "mine"}
+		line, ok := x.Line()
+		if !ok {
+			t.Fatalf("%+v", x)
+		}
+		if _, err := c.Console().Type(line); err != nil {
+			t.Fatal(line, err)
+		}
+	}
+	last := ""
+	for r := range c.Rows("/ip/firewall/filter") {
+		if drop(r) && !strings.Contains(last, "comment=mine") {
+			t.Errorf("before %s stands %s", r.Text(), last)
+		}
+		last = r.Text()
+	}
+	x := Exception{Menu: "filter", Comment: "mine"}
+	for _, line := range []string{x.Verify(), x.Undo()} {
+		if _, err := c.Console().Type(line); err != nil {
+			t.Fatal(line, err)
+		}
+	}
+	if diff := cmp.Diff(before, c.Export()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A report may hold whatever somebody wrote into it: a condition that could be more
+// than one is not typed.
+func TestAnExceptionTakesNothingButAConditionFromStrangers(t *testing.T) {
+	good := Exception{Menu: "filter", Chain: "forward", In: `br"1`, Protocol: "udp", Ports: "5060", Comment: "mine"}
+	for before, want := range map[string]bool{
+		`[find where comment="a \"b\" \$c ] ; [x"]`:    true,
+		`[find where dst-port=5060 and chain=forward]`: true,
+		`[find where comment=""]`:                      true,
+		`[find where comment=Интернет]`:                false,
+		`[find where dst-port=5060]; /system reset`:    false,
+		`[find where dst-port=5060] [/system reset]`:   false,
+		`[find where comment="a" or dst-port=1]`:       false,
+		`[find where comment="$[/system reset]"]`:      false,
+		`[find where comment=[/system reset]]`:         false,
+		"[find where comment=\"a\"\n/system reset]":    false,
+		`[find]`: false,
+		`0`:      false,
+		``:       false,
+		`[find where comment=VALUE and chain="x";VALUE=1]`: false,
+	} {
+		x := good
+		x.Before = before
+		if line, ok := x.Line(); ok != want {
+			t.Errorf("%s: %q", before, line)
+		}
+	}
+	for name, x := range map[string]Exception{
+		"menu": {Menu: "nat", Chain: "forward", In: "a"}, "chain": {Menu: "raw", In: "a"}, "interface": {Menu: "raw", Chain: "prerouting"},
+	} {
+		x.Before = "[find where chain=forward]"
+		if line, ok := x.Line(); ok {
+			t.Errorf("%s: %q", name, line)
+		}
+	}
+}
