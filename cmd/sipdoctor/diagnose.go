@@ -19,6 +19,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/capture"
 	"github.com/sipdoctor/sipdoctor/checks/ciscostate"
 	"github.com/sipdoctor/sipdoctor/checks/logs"
+	"github.com/sipdoctor/sipdoctor/checks/routeros"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -75,6 +76,7 @@ const (
 	kindConfig   = "configuration" // of Asterisk
 	kindAsterisk = "asterisk"      // what its command line printed
 	kindCisco    = "cisco"         // what a voice gateway printed
+	kindRouterOS = "routeros"      // what a MikroTik router exported
 )
 
 // readers are the checks that read evidence, by the kinds that each of them reads.
@@ -87,6 +89,7 @@ var readers = []struct {
 	{"asterisk-state", []string{kindAsterisk}},
 	{"asterisk-config", []string{kindConfig}},
 	{"cisco-state", []string{kindCisco}},
+	{"routeros", []string{kindRouterOS}},
 }
 
 // texts tell what a text holds: it may be several things at once. The beginning of a
@@ -100,6 +103,7 @@ var texts = []struct {
 	{kindAsterisk, func(_ string, text []byte) bool { return asteriskstate.Holds(text) }},
 	{kindConfig, func(name string, text []byte) bool { return asteriskconfig.Kind(name, text) != "" }},
 	{kindCisco, func(_ string, text []byte) bool { return ciscostate.Holds(text) }},
+	{kindRouterOS, func(_ string, text []byte) bool { return routeros.Holds(text) }},
 }
 
 const (

@@ -57,6 +57,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newDiagnoseCommand(s),
 		newCaptureCommand(s),
 		newLogsCommand(s),
+		newRouterCommand(s),
 		newExplainCommand(s),
 		newFixCommand(s),
 		newServeCommand(s),

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+func newRouterCommand(s streams) *cobra.Command {
+	var (
+		o       reporting
+		profile string
+	)
+	cmd := &cobra.Command{
+		Use: "router",
+		Example: `  sipdoctor router export.rsc
+  sipdoctor router export.rsc --profile megafon-vats
+  ssh admin@192.168.88.1 /export | sipdoctor router -`,
+		Args: exactlyOne(func(int) error { return usage("say.router-no-file", nil) }),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			if profile != "" {
+				if _, err := loadProfile(profile); err != nil {
+					return err
+				}
+			}
+			file, err := routerExport(s.In, args[0])
+			if err != nil {
+				return err
+			}
+			env := &checks.Env{Files: []checks.File{file}}
+			env.Inputs.Profile = profile
+			return readEvidence(cmd.Context(), s, &o, "router", routeros.Check(), env)
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().StringVar(&profile, "profile", "", "")
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
+	return cmd
+}
+
+// routerExport is the file of that name, which must be an export; "-" is standard
+// input.
+func routerExport(stdin io.Reader, name string) (checks.File, error) {
+	file := checks.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }}
+	if name != "-" {
+		in, err := os.Stat(name)
+		switch {
+		case err != nil && strings.ContainsAny(name, "@:"):
+			return file, usage("say.router-live", words.Args{"name": words.Raw(name)})
+		case err != nil:
+			return file, usage("say.evidence", words.Args{"why": cause(err)})
+		case in.IsDir():
+			return file, usage("say.router-no-file", nil)
+		}
+		file.Open = func() (io.ReadCloser, error) { return os.Open(name) }
+	}
+	data, err := routeros.Load(file)
+	if err != nil {
+		return file, usage("say.reading", words.Args{"file": nameOf(file), "why": cause(err)})
+	}
+	file.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	return file, nil
+}
