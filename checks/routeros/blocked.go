@@ -36,8 +36,6 @@ func (o Observed) excused(w Way) string {
 	switch {
 	case !stopped:
 		return ""
-	case w.Partly && len(w.To) == 0:
-		return "" // of all addresses of the world some may well be closed
 	case w.Partly:
 		return "partly"
 	case o.isClosed(w) && slices.ContainsFunc(o.LANs, func(l LAN) bool { return !l.Closed }):
@@ -64,7 +62,7 @@ func (o Observed) matters(w Way) bool {
 	}
 	var stopped, asked packetfilter.NumSet
 	for _, x := range o.Ways {
-		if x.Purpose == "rtp" && x.stopped() && x.From == w.From && x.In == w.In && x.Out == w.Out {
+		if x.Direction == w.Direction && x.Purpose == "rtp" && x.stopped() && x.From == w.From && x.In == w.In && x.Out == w.Out {
 			stopped = stopped.Union(portSet(x.Ports))
 		}
 	}
@@ -79,7 +77,7 @@ func (o Observed) matters(w Way) bool {
 // passesUDP reports whether SIP over UDP passes from the same LAN.
 func (o Observed) passesUDP(w Way) bool {
 	return slices.ContainsFunc(o.Ways, func(x Way) bool {
-		return x.Purpose == "sip" && x.Protocol == "udp" && x.From == w.From && x.In == w.In && x.Verdict == string(packetfilter.Accepted)
+		return x.Direction == w.Direction && x.Purpose == "sip" && x.Protocol == "udp" && x.From == w.From && x.In == w.In && x.Verdict == string(packetfilter.Accepted)
 	})
 }
 
@@ -115,11 +113,15 @@ func (o Observed) blockedBy(r Rule, ways []Way) checks.Finding {
 		},
 		Evidence: []checks.Evidence{checks.Proof(say("evidence.rule", words.Args{"line": r.Line, "table": tame(r.Table)}), nil, words.Raw(r.Text))},
 	}
+	if !slices.ContainsFunc(ways, func(w Way) bool { return w.Direction == outward }) {
+		f.Variant = "answers"
+	}
 	for _, w := range ways[:min(len(ways), maxProofs)] {
-		name := say("evidence.way", words.Args{"from": w.From, "to": w.To, "protocol": w.Protocol, "ports": portsText(w.Ports)})
+		name := say("evidence.way", words.Args{"answers": w.Direction == answers, "from": w.From, "to": w.To, "protocol": w.Protocol, "ports": portsText(w.Ports)})
 		f.Evidence = append(f.Evidence, checks.Proof(name, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": w.Verdict})))
 	}
 	f.Fixes = accepting(r)
+	f.Args["fixed"] = len(f.Fixes) > 0
 	return f
 }
 

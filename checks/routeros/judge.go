@@ -30,7 +30,7 @@ type SIPFacts struct {
 
 // Path is a way as the check blocked has it.
 type Path struct {
-	Direction string         `json:"direction"` // out: from the LAN to the provider
+	Direction string         `json:"direction"` // out: from the LAN to the provider; in: its answers
 	From      string         `json:"from"`
 	In        string         `json:"in"`
 	Out       *string        `json:"out"`
@@ -50,7 +50,7 @@ func facts(o Observed) Facts {
 	f := Facts{Version: known(o.Version), Model: known(o.Model), UDP: o.UDP.Seconds, UDPStream: o.UDPStream.Seconds,
 		Helper: SIPFacts{o.Helper.Enabled, known(o.Helper.Ports), o.Helper.DirectMedia, o.Helper.Timeout}}
 	for _, w := range o.Ways {
-		p := Path{Direction: "out", From: w.From.String(), In: w.In, Out: known(w.Out), Protocol: w.Protocol, Ports: portsText(w.Ports),
+		p := Path{Direction: w.Direction, From: w.From.String(), In: w.In, Out: known(w.Out), Protocol: w.Protocol, Ports: portsText(w.Ports),
 			Purpose: w.Purpose, Verdict: w.Verdict, Partly: w.Partly, Rule: w.Rule, Table: w.Table, Line: w.Line, Reasons: w.Reasons}
 		for _, to := range w.To {
 			p.To = append(p.To, to.String())
@@ -112,6 +112,8 @@ func unclear(o Observed) (parts []words.Text) {
 	switch open := undecided(o); {
 	case o.RulesUnread:
 		parts = append(parts, say("unclear.rules", words.Args{"script": o.Script}))
+	case o.Cut:
+		parts = append(parts, say("unclear.cut", nil))
 	case len(o.LANs) == 0:
 		parts = append(parts, say("unclear.no-lan", nil))
 	case len(open) > 0:
@@ -139,7 +141,7 @@ func undecided(o Observed) (list []Way) {
 
 // alike reports whether two ways are for the same packets, whatever the uplink.
 func (w Way) alike(o Way) bool {
-	return w.From == o.From && w.In == o.In && w.Purpose == o.Purpose && w.Protocol == o.Protocol && overlap(w, o)
+	return w.Direction == o.Direction && w.From == o.From && w.In == o.In && w.Purpose == o.Purpose && w.Protocol == o.Protocol && overlap(w, o)
 }
 
 func overlap(w, o Way) bool {
@@ -167,10 +169,13 @@ func notes(o Observed) (list []words.Text) {
 	default:
 		list = append(list, say("note.helper-elsewhere", words.Args{"ports": tame(o.Helper.Ports), "wanted": o.Need.SIPALG == "on", "profile": tame(o.Need.Profile)}))
 	}
+	if o.MoreRules > 0 {
+		list = append(list, say("note.more-rules", words.Args{"n": o.MoreRules}))
+	}
 	for _, w := range o.Ways {
 		if why := o.excused(w); why != "" {
 			list = append(list, say("note.blocked", words.Args{
-				"why": why, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": portsText(w.Ports), "line": w.Line,
+				"why": why, "answers": w.Direction == answers, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": portsText(w.Ports), "line": w.Line,
 				"out": tame(w.Out), "reasons": w.Reasons,
 			}))
 		}

@@ -27,10 +27,12 @@ type Observed struct {
 	LANs       []LAN       `json:"lans"`
 	// RulesUnread reports that rules may be missing, so that none was asked.
 	RulesUnread bool   `json:"rules_unread,omitempty"`
+	Cut         bool   `json:"cut,omitempty"` // there were too many ways, or too little time, to ask about all
 	Ways        []Way  `json:"ways,omitempty"`
 	DNS         Line   `json:"dns"` // allow-remote-requests=yes; its Origin is unknown where the router does not answer DNS
 	Open        []Open `json:"open,omitempty"`
-	Rules       []Rule `json:"rules,omitempty"` // that stop SIP or RTP
+	Rules       []Rule `json:"rules,omitempty"`      // that stop SIP or RTP
+	MoreRules   int    `json:"more_rules,omitempty"` // besides these
 }
 
 // Need is what the phones need of the router.
@@ -92,16 +94,24 @@ type LAN struct {
 	Closed bool `json:"closed,omitempty"`
 }
 
-// Way is what the rules do with one kind of packet from a LAN.
+// The directions of a way.
+const (
+	outward = "out" // from a LAN to the provider
+	answers = "in"  // from the provider to who asked him
+)
+
+// Way is what the rules do with one kind of packet from a LAN, or with the answers.
+// Its addresses, interfaces and ports are those of the packet on its way out.
 type Way struct {
-	From     netip.Prefix        `json:"from"`
-	In       string              `json:"in"`
-	Out      string              `json:"out,omitempty"` // empty: not known
-	To       []netip.Prefix      `json:"to,omitempty"`  // empty: whatever address
-	Purpose  string              `json:"purpose"`
-	Protocol string              `json:"protocol"`
-	Ports    []netinfo.PortRange `json:"ports"`
-	Verdict  string              `json:"verdict"` // accept drop reject maybe
+	Direction string              `json:"direction"`
+	From      netip.Prefix        `json:"from"`
+	In        string              `json:"in"`
+	Out       string              `json:"out,omitempty"` // empty: not known
+	To        []netip.Prefix      `json:"to,omitempty"`  // empty: whatever address
+	Purpose   string              `json:"purpose"`
+	Protocol  string              `json:"protocol"`
+	Ports     []netinfo.PortRange `json:"ports"`
+	Verdict   string              `json:"verdict"` // accept drop reject maybe
 	// Partly reports that some of the senders or destinations fare otherwise.
 	Partly  bool           `json:"partly,omitempty"`
 	Rule    string         `json:"rule,omitempty"`  // that decides, as the model has it; empty: none does

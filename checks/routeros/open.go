@@ -3,6 +3,7 @@ package routeros
 import (
 	"math"
 	"net/netip"
+	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -30,14 +31,13 @@ func (e *export) open(f filter, o *Observed) {
 // reached is what becomes of what anybody sends to a port of the router by an uplink.
 func (f filter) reached(service, protocol string, port int, in string, own []netip.Addr) Open {
 	open := Open{Service: service, Protocol: protocol, Port: port, In: in, Verdict: string(packetfilter.Maybe)}
-	// The address of an uplink with DHCP or PPP is not in the export, and Local
-	// is empty then: it is an address that is not known.
+	if len(own) == 0 {
+		own = []netip.Addr{standIn()}
+	}
 	c := packetfilter.Class{
 		Protocol: packetfilter.UDP, Hook: packetfilter.HookInput, In: in, DstPorts: packetfilter.OneNum(packetfilter.Num(port)),
 		Dst: pbx.Single(own), Src: []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0)}, Host: f.host,
-	}
-	if len(own) > 0 {
-		c.Local = f.own
+		Local: slices.Concat(f.own, own),
 	}
 	if protocol == "tcp" {
 		c.Protocol = packetfilter.TCP
@@ -68,6 +68,11 @@ func (f filter) reached(service, protocol string, port int, in string, own []net
 	}
 	return open
 }
+
+// standIn stands for the address of an uplink with DHCP or PPP, which is not in an
+// export. Nobody has it (RFC 7526 took it back), and the lists of bad networks that
+// MikroTik's documentation recommends do not name it either.
+func standIn() netip.Addr { return netip.AddrFrom4([4]byte{192, 88, 99, 1}) }
 
 // half of all IPv4 addresses. Lists of bad networks are smaller, and whoever lets in
 // less than half of the Internet has chosen whom.

@@ -14,9 +14,15 @@ import (
 )
 
 // stopped lists the rules that stop SIP or RTP, with rules that let it pass.
-func (e *export) stopped(f filter, o *Observed) {
+func (e *export) stopped(o *Observed) {
+	seen := map[int]bool{0: true}
 	for _, w := range o.Ways {
-		if !w.stopped() || w.Line == 0 || slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Line == w.Line }) {
+		if !w.stopped() || seen[w.Line] {
+			continue
+		}
+		seen[w.Line] = true
+		if len(o.Rules) == maxRules {
+			o.MoreRules++
 			continue
 		}
 		r := Rule{Line: w.Line, Table: w.Table, Text: e.quote(w.Line, w.Rule)}
@@ -37,8 +43,8 @@ func (w Way) stopped() bool {
 }
 
 const (
-	// maxBehind is how many rules after each other may stop the same packets.
-	maxBehind = 4
+	// maxRules bounds the rules that are shown one by one.
+	maxRules = 16
 	// maxAccepts bounds the commands of a fix: more nobody types.
 	maxAccepts = 24
 )
@@ -53,23 +59,17 @@ func (e *export) accept(ways []Way) []ros.Exception {
 	}
 	comment, before := e.freeComment(), twin.Export()
 	var list []ros.Exception
-	for range maxBehind {
-		more, whole := e.needed(twin, ways, comment)
-		if !whole || len(list)+len(more) > maxAccepts {
-			return nil
-		}
-		if len(more) == 0 {
+	for {
+		x, more, known := e.lacking(twin, ways)
+		if !more {
 			break
 		}
-		for _, x := range more {
-			if line, ok := x.Line(); !ok || !typed(twin, line) {
-				return nil
-			}
+		x.Comment = comment
+		line, ok := x.Line()
+		if !known || !ok || len(list) == maxAccepts || slices.Contains(list, x) || !typed(twin, line) {
+			return nil
 		}
-		list = append(list, more...)
-	}
-	if more, whole := e.needed(twin, ways, comment); !whole || len(more) > 0 || len(list) == 0 {
-		return nil
+		list = append(list, x)
 	}
 	for _, line := range undoOf(list) {
 		if !typed(twin, line) {
@@ -113,9 +113,10 @@ func (e *export) freeComment() string {
 	}
 }
 
-// needed are the rules that are still lacking for these packets to pass; whole is
-// false if they cannot be written, or it is not known what the packets meet.
-func (e *export) needed(cfg *ros.Config, ways []Way, comment string) (list []ros.Exception, whole bool) {
+// lacking is the next rule that these packets lack to pass, or the answers; more is
+// false if they pass. known is false if it cannot be told what stops them. One at a time:
+// each stands before what is there then.
+func (e *export) lacking(cfg *ros.Config, ways []Way) (x ros.Exception, more, known bool) {
 	f := e.filter(cfg)
 	for _, w := range ways {
 		to := w.To
@@ -123,39 +124,39 @@ func (e *export) needed(cfg *ros.Config, ways []Way, comment string) (list []ros
 			to = []netip.Prefix{{}}
 		}
 		for _, network := range to {
-			lan := LAN{Prefix: w.From, Interface: w.In}
-			for _, o := range f.rules.Evaluate(f.class(lan, w.Out, w.Protocol, portSet(w.Ports), network)).Outcomes {
-				if o.Verdict == packetfilter.Accepted {
-					continue
-				}
-				x, ok := f.exception(w, network, o, comment)
-				if !ok {
-					return nil, false
-				}
-				if !slices.Contains(list, x) {
-					list = append(list, x)
+			for _, w.Direction = range []string{outward, answers} {
+				class, portsOf := f.asked(w, network)
+				for _, o := range f.rules.Evaluate(class).Outcomes {
+					remote := o.Region.Dst
+					if w.Direction == answers {
+						remote = o.Region.Src
+					}
+					if o.Verdict == packetfilter.Accepted || !network.IsValid() && size(remote) <= half {
+						continue // not of all addresses of the world
+					}
+					x, known = f.exception(w, network, o)
+					x.Ports = portsText(portRanges(portsOf(o)))
+					return x, true, known
 				}
 			}
 		}
 	}
-	return list, true
+	return x, false, true
 }
 
 // exception is the rule before the one that stops packets.
-func (f filter) exception(w Way, to netip.Prefix, o packetfilter.Outcome, comment string) (x ros.Exception, ok bool) {
+func (f filter) exception(w Way, to netip.Prefix, o packetfilter.Outcome) (x ros.Exception, ok bool) {
 	row, ok := f.row(o.Decider)
 	if !ok || !pbx.Stopped(o) {
 		return x, false
 	}
-	find, ok := f.cfg.Find(row)
-	ports := o.Region.DstPort
-	if len(ports) == 0 {
-		ports = portSet(w.Ports)
+	x = ros.Exception{
+		Menu: o.Decider.Chain.Table().Name, Chain: o.Decider.Chain.Name, In: w.In, Remote: to, Protocol: w.Protocol, Answers: w.Direction == answers,
 	}
-	return ros.Exception{
-		Menu: o.Decider.Chain.Table().Name, Chain: o.Decider.Chain.Name, In: w.In, To: to,
-		Protocol: w.Protocol, Ports: portsText(portRanges(ports)), Before: find, Comment: comment,
-	}, ok
+	if x.Answers {
+		x.In = w.Out
+	}
+	return x.Stand(f.cfg, row), true
 }
 
 // portsText is a list of ports as RouterOS and people write it.

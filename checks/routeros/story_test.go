@@ -132,7 +132,8 @@ func TestWhatAnExportSays(t *testing.T) {
 		{"SIP dropped", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp dst-port=5060"}, "", "c provider-blocked", checks.Fail},
 		{"SIP rejected to the provider", "factory7.rsc", []string{helperOff, first + "action=reject protocol=udp dst-address=198.51.100.0/24 dst-port=5060"}, example, "c provider-blocked", checks.Fail},
 		{"SIP dropped to somebody else", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp dst-address=203.0.113.0/24 dst-port=5060"}, example, "", checks.Pass},
-		{"SIP dropped on its way back only", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp src-port=5060 in-interface=ether1"}, example, "", checks.Pass},
+		{"SIP dropped on its way back only", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp src-port=5060 in-interface=ether1"}, example, "c provider-blocked.answers", checks.Fail},
+		{"new packets from the provider's port dropped", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp src-port=5060 in-interface=ether1 connection-state=new"}, example, "", checks.Pass},
 		{"SIP dropped, but the rule is disabled", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp dst-port=5060 disabled=yes"}, example, "", checks.Pass},
 		{"SIP accepted before it is dropped", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp dst-port=5060", first + "action=accept dst-address=198.51.100.0/26"}, example, "", checks.Pass},
 		{"SIP dropped after all is accepted", "factory7.rsc", []string{helperOff, first + "action=drop protocol=udp dst-port=5060", first + "action=accept"}, "", "", checks.Pass},
@@ -160,6 +161,7 @@ func TestWhatAnExportSays(t *testing.T) {
 			"/ip firewall filter add chain=input action=drop in-interface=ether1"}, "", "", checks.Pass},
 		{"DNS for the LAN", "bare7.rsc", []string{helperOff, "/ip dns set allow-remote-requests=yes", "/ip firewall filter add chain=input action=drop protocol=udp dst-port=53 in-interface=ether1",
 			"/ip firewall filter add chain=input action=drop protocol=tcp dst-port=53 in-interface=ether1"}, "", "", checks.Pass},
+		{"DNS for the Internet, the address by DHCP", "factory7.rsc", []string{helperOff, "/ip firewall filter remove [find chain=input]"}, "", "w dns-open", checks.Warn},
 		{"no DNS", "bare7.rsc", []string{helperOff}, "", "", checks.Pass},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -293,12 +295,17 @@ func TestFactsAndEvidence(t *testing.T) {
 	}
 	got := fmt.Sprintln(f.Version, f.Model, f.Helper, f.UDP, f.Stream)
 	for _, p := range f.Paths {
-		got += fmt.Sprintln(p["from"], p["to"], p["protocol"], p["ports"], p["purpose"], p["verdict"], p["rule"], p["table"], p["line"])
+		got += fmt.Sprintln(p["direction"], p["partly"], p["from"], p["to"], p["protocol"], p["ports"], p["purpose"], p["verdict"], p["rule"], p["table"], p["line"])
 	}
+	got = strings.ReplaceAll(got, `add chain=forward comment="defconf: accept established,related, untracked" connection-state=established,related,untracked`, "ESTABLISHED")
 	want := `7.17.2 E50UG map[direct_media:true enabled:true ports:5060,5061 timeout_s:3600] 30 180
-192.168.88.0/24 <nil> udp 5060 sip drop add action=drop chain=forward dst-port=5060 protocol=udp filter forward 86
-192.168.88.0/24 <nil> tcp 5060-5061 sip accept  <nil> <nil>
-192.168.88.0/24 <nil> udp 10000-65535 rtp accept  <nil> <nil>
+out <nil> 192.168.88.0/24 <nil> udp 5060 sip drop add action=drop chain=forward dst-port=5060 protocol=udp filter forward 86
+in true 192.168.88.0/24 <nil> udp 5060 sip drop add action=drop chain=forward dst-port=5060 protocol=udp filter forward 86
+in true 192.168.88.0/24 <nil> udp 5060 sip accept ESTABLISHED filter forward 53
+out <nil> 192.168.88.0/24 <nil> tcp 5060-5061 sip accept  <nil> <nil>
+in <nil> 192.168.88.0/24 <nil> tcp 5060-5061 sip accept ESTABLISHED filter forward 53
+out <nil> 192.168.88.0/24 <nil> udp 10000-65535 rtp accept  <nil> <nil>
+in true 192.168.88.0/24 <nil> udp 10000-65535 rtp accept ESTABLISHED filter forward 53
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -315,5 +322,40 @@ no line sets it | disabled=yes | the default of RouterOS: disabled=no (https://h
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// SIP that is forwarded for everybody is worth a note, for the provider alone it is
+// as it should be.
+func TestSIPThatIsForwardedForEverybody(t *testing.T) {
+	const forward = "/ip firewall nat add chain=dstnat action=dst-nat protocol=udp dst-port=5060 in-interface=ether1 to-addresses=192.168.88.10"
+	for _, file := range []string{"factory7.rsc", "bare7.rsc"} {
+		for line, want := range map[string]bool{forward: true, forward + " src-address=198.51.100.0/26": false, forward + " disabled=yes": false, helperOff: false} {
+			r := told(t, exported(t, file, helperOff, line), "")
+			if got := strings.Contains(strings.Join(r.Notes, " "), "192.168.88.10"); got != want || r.Status != checks.Pass {
+				t.Errorf("%s, %s: %s %q", file, line, r.Status, r.Notes)
+			}
+		}
+	}
+}
+
+// A rule that stops what comes back as well needs two before it.
+func TestAFixLetsAnswersComeBack(t *testing.T) {
+	for line, want := range map[string]int{
+		first + "action=drop":                                                                3 + 3, // out and back, for SIP by UDP and TCP and for RTP
+		first + "action=drop connection-state=new":                                           3,
+		first + "action=drop src-address=192.168.88.0/24":                                    3,
+		first + "action=drop protocol=udp dst-port=5060":                                     1 + 1, // phones may have that port as well
+		"/ip firewall raw add chain=prerouting action=drop protocol=udp dst-port=5060":       0,     // back from anybody: raw knows no connections
+		"/ip firewall raw add chain=prerouting action=drop in-interface=bridge protocol=udp": 2,
+	} {
+		r := told(t, exported(t, "factory7.rsc", helperOff, line), "")
+		got := 0
+		for _, x := range r.Findings[0].Fixes {
+			got += len(x.Commands)
+		}
+		if got != want {
+			t.Errorf("%s: %d commands, want %d: %s", line, got, want, ids(r))
+		}
 	}
 }

@@ -18,10 +18,19 @@ type filter struct {
 	rules *packetfilter.Ruleset
 	host  *packetfilter.Host
 	own   []netip.Addr
+	rows  map[string][]ros.Row // that are in force, by table and chain
 }
 
 func (e *export) filter(cfg *ros.Config) filter {
-	return filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses("")}
+	f := filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}}
+	for _, table := range []string{"raw", "mangle", "nat", "filter"} {
+		for row := range cfg.Rows("/ip/firewall/" + table) {
+			if place := table + " " + row.Get("chain").Text; !row.Off() && !row.Invalid {
+				f.rows[place] = append(f.rows[place], row)
+			}
+		}
+	}
+	return f
 }
 
 // evaluate takes the packets that matter through the rules.
@@ -32,16 +41,21 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 		lan.Closed = f.closed(*lan, o.Uplinks)
 		for _, out := range outs(o.Uplinks) {
 			for _, u := range e.need.Ports {
-				if ctx.Err() != nil {
+				if o.Cut = ctx.Err() != nil || len(o.Ways) > maxWays; o.Cut {
 					return
 				}
-				o.Ways = append(o.Ways, f.ways(e, *lan, out, u)...)
+				for _, direction := range []string{outward, answers} {
+					o.Ways = append(o.Ways, f.ways(e, direction, *lan, out, u)...)
+				}
 			}
 		}
 	}
-	e.stopped(f, o)
+	e.stopped(o)
 	e.open(f, o)
 }
+
+// maxWays bounds what is kept of rules that tell every port and phone apart.
+const maxWays = 400
 
 // outs are the interfaces to ask about: one that is not known if no uplink is.
 func outs(uplinks []string) []string {
@@ -67,6 +81,24 @@ func (f filter) class(lan LAN, out string, protocol string, ports packetfilter.N
 	return c
 }
 
+// asked are the packets of a way, with its ports as they stand in outcomes.
+func (f filter) asked(w Way, to netip.Prefix) (packetfilter.Class, func(packetfilter.Outcome) packetfilter.NumSet) {
+	ports := portSet(w.Ports)
+	c := f.class(LAN{Prefix: w.From, Interface: w.In}, w.Out, w.Protocol, ports, to)
+	of := func(o packetfilter.Outcome) packetfilter.NumSet { return o.Region.DstPort }
+	if w.Direction == answers { // of a connection that exists, to whatever port of the phone
+		c.In, c.Out, c.Src, c.Dst, c.SrcPorts, c.DstPorts = c.Out, c.In, c.Dst, c.Src, ports, nil
+		c.State = packetfilter.StateEstablished
+		of = func(o packetfilter.Outcome) packetfilter.NumSet { return o.Region.SrcPort }
+	}
+	return c, func(o packetfilter.Outcome) packetfilter.NumSet {
+		if list := of(o); len(list) > 0 {
+			return list.Intersect(ports)
+		}
+		return ports
+	}
+}
+
 // closed reports whether not even HTTPS gets out of a LAN, by whatever uplink: then
 // nobody meant phones to work there, or nothing works anyway.
 func (f filter) closed(lan LAN, uplinks []string) bool {
@@ -82,13 +114,17 @@ func (f filter) closed(lan LAN, uplinks []string) bool {
 
 // ways are what becomes of one kind of packet; destinations that fare alike are put
 // together.
-func (f filter) ways(e *export, lan LAN, out string, u Use) (list []Way) {
+func (f filter) ways(e *export, direction string, lan LAN, out string, u Use) (list []Way) {
 	to := u.To
 	if len(to) == 0 {
 		to = []netip.Prefix{{}}
 	}
 	for _, network := range to {
-		for _, w := range f.way(e, lan, out, u, network) {
+		asked := Way{Direction: direction, From: lan.Prefix, In: lan.Interface, Out: out, Purpose: u.Purpose, Protocol: u.Protocol, Ports: u.Ports}
+		if network.IsValid() {
+			asked.To = []netip.Prefix{network}
+		}
+		for _, w := range f.way(e, asked, network) {
 			i := slices.IndexFunc(list, w.joins)
 			if i < 0 {
 				list = append(list, w)
@@ -102,46 +138,49 @@ func (f filter) ways(e *export, lan LAN, out string, u Use) (list []Way) {
 
 // joins reports whether another way differs by its destination alone.
 func (w Way) joins(o Way) bool {
-	return w.Verdict == o.Verdict && w.Partly == o.Partly && w.Rule == o.Rule && w.Table == o.Table && w.Line == o.Line &&
+	return w.Direction == o.Direction && w.Verdict == o.Verdict && w.Partly == o.Partly && w.Rule == o.Rule && w.Table == o.Table && w.Line == o.Line &&
 		slices.Equal(w.Ports, o.Ports) && slices.Equal(w.Reasons, o.Reasons)
 }
 
 // way evaluates one kind of packet to one network.
-func (f filter) way(e *export, lan LAN, out string, u Use, to netip.Prefix) (list []Way) {
-	asked := portSet(u.Ports)
-	outcomes := f.rules.Evaluate(f.class(lan, out, u.Protocol, asked, to)).Outcomes
-	portsOf := func(o packetfilter.Outcome) packetfilter.NumSet {
-		if len(o.Region.DstPort) == 0 {
-			return asked
-		}
-		return o.Region.DstPort.Intersect(asked)
+func (f filter) way(e *export, asked Way, to netip.Prefix) (list []Way) {
+	class, portsOf := f.asked(asked, to)
+	outcomes := f.rules.Evaluate(class).Outcomes
+	spans := map[packetfilter.Decision][]packetfilter.Span[packetfilter.Num]{}
+	for _, o := range outcomes {
+		spans[fate(o)] = append(spans[fate(o)], portsOf(o)...)
 	}
-	elsewhere := func(i int) (others packetfilter.NumSet) { // ports of which some packets fare otherwise
-		for k, o := range outcomes {
-			if k != i && fate(o) != fate(outcomes[i]) {
-				others = others.Union(portsOf(o))
+	fates := map[packetfilter.Decision]packetfilter.NumSet{}
+	for d, list := range spans {
+		fates[d] = packetfilter.NewSpans(list...)
+	}
+	for _, o := range outcomes {
+		var others packetfilter.NumSet // ports of which some packets fare otherwise
+		for d, ports := range fates {
+			if d != fate(o) {
+				others = others.Union(ports)
 			}
 		}
-		return others
-	}
-	for i, o := range outcomes {
-		others := elsewhere(i)
 		for _, part := range []struct {
 			ports  packetfilter.NumSet
 			partly bool
 		}{{portsOf(o).Subtract(others), false}, {portsOf(o).Intersect(others), true}} {
-			if len(part.ports) == 0 {
+			w := asked
+			// Of all addresses of the world some may well be closed.
+			if len(part.ports) == 0 || part.partly && pbx.Stopped(o) && !to.IsValid() && !(w.Purpose == "sip" && toSomePorts(class, o)) {
 				continue
 			}
-			w := Way{From: lan.Prefix, In: lan.Interface, Out: out, Purpose: u.Purpose, Protocol: u.Protocol,
-				Ports: portRanges(part.ports), Partly: part.partly}
-			if to.IsValid() {
-				w.To = []netip.Prefix{to}
-			}
+			w.Ports, w.Partly = portRanges(part.ports), part.partly
 			list = append(list, f.decided(e, w, o))
 		}
 	}
 	return list
+}
+
+// toSomePorts reports whether answers meet an outcome by the port of the phone.
+func toSomePorts(c packetfilter.Class, o packetfilter.Outcome) bool {
+	all := packetfilter.NumSet{{Lo: 0, Hi: 65535}}
+	return len(c.DstPorts) == 0 && len(o.Region.DstPort) > 0 && len(all.Subtract(o.Region.DstPort)) > 1
 }
 
 // decided fills in what decides about a way.
@@ -164,8 +203,7 @@ func fate(o packetfilter.Outcome) packetfilter.Decision {
 	return o.Verdict
 }
 
-// place is the menu and the chain of a rule, with its number among those that are
-// not disabled.
+// place is the menu and the chain of a rule.
 func place(s packetfilter.Step) string { return s.Chain.Table().Name + " " + s.Chain.Name }
 
 // row is the rule of a step as it stands in the configuration; ok is false if no rule
@@ -174,16 +212,12 @@ func (f filter) row(s packetfilter.Step) (found ros.Row, ok bool) {
 	if s.Rule == nil || s.Chain == nil || s.Chain.Table() == nil || s.Chain.Table().Family != packetfilter.FamilyIP {
 		return found, false
 	}
-	n := 0
-	for row := range f.cfg.Rows("/ip/firewall/" + s.Chain.Table().Name) {
-		if row.Off() || row.Invalid || row.Get("chain").Text != s.Chain.Name {
-			continue
-		}
-		if n++; n == s.Rule.Position {
-			return row, row.Text() == s.Rule.Text
-		}
+	rows := f.rows[place(s)]
+	if s.Rule.Position < 1 || s.Rule.Position > len(rows) {
+		return found, false
 	}
-	return found, false
+	found = rows[s.Rule.Position-1]
+	return found, found.Text() == s.Rule.Text
 }
 
 func portSet(list []netinfo.PortRange) packetfilter.NumSet {

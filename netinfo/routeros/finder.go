@@ -3,6 +3,7 @@ package routeros
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Find is the shortest condition that only this row meets, for a command in its
@@ -23,10 +24,12 @@ func (c *Config) Find(r Row) (find string, ok bool) {
 	return "", false
 }
 
-// telling are the names of a row's properties, what people know it by first.
+// telling are the names of a row's properties, what people know it by first. Texts
+// that are not ASCII tell nothing: what a console sends for them depends on its
+// encoding, and Winbox stored them in its own.
 func (r Row) telling() (names []string) {
 	for _, p := range slices.Concat(r.Props, r.base) {
-		if p.Value != "" && p.Name != "disabled" && !slices.Contains(names, p.Name) {
+		if p.Value != "" && isASCII(p.Value) && p.Name != "disabled" && !slices.Contains(names, p.Name) {
 			names = append(names, p.Name)
 		}
 	}
@@ -51,4 +54,8 @@ func (c *Config) meets(r Row, find string) bool {
 	in.typed = true
 	rows, known, err := in.filter(list[0], r.menu.Path)
 	return err == nil && known && len(rows) == 1 && rows[0].Item == r.Item
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }

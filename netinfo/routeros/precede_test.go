@@ -22,7 +22,7 @@ func TestAnExceptionStandsBeforeItsRule(t *testing.T) {
 		if !ok {
 			t.Fatal(r.Text())
 		}
-		x := Exception{Menu: "filter", Chain: "forward", In: "bridge", To: netip.MustParsePrefix("198.51.100.0/26"), Protocol: "udp", Ports: "5060,10000-20000", Before: find, Comment: "mine"}
+		x := Exception{Menu: "filter", Chain: "forward", In: "bridge", Remote: netip.MustParsePrefix("198.51.100.0/26"), Protocol: "udp", Ports: "5060,10000-20000", Before: find, Comment: "mine"}
 		line, ok := x.Line()
 		if !ok {
 			t.Fatalf("%+v", x)
@@ -82,5 +82,16 @@ func TestAnExceptionTakesNothingButAConditionFromStrangers(t *testing.T) {
 		if line, ok := x.Line(); ok {
 			t.Errorf("%s: %q", name, line)
 		}
+	}
+}
+
+// A comment in Cyrillic is no condition: nobody knows in which encoding it is kept.
+func TestARowIsNotFoundByWhatNoConsoleTypes(t *testing.T) {
+	c := read(t, "# by RouterOS 7.17\n/ip firewall filter\nadd chain=forward action=drop comment=\"\u0437\u0430\u043f\u0440\u0435\u0442\"\nadd chain=forward action=accept comment=b\n")
+	for r := range c.Rows("/ip/firewall/filter") {
+		if find, ok := c.Find(r); !ok || find != "[find where action=drop]" {
+			t.Error(find)
+		}
+		return
 	}
 }

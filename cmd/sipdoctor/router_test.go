@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// router runs the command on the export of a router as it is shipped.
+func router(t *testing.T, in string, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(context.Background(), append([]string{"router"}, args...), strings.NewReader(in), &o, &e)
+	return status, o.String(), e.String()
+}
+
+const shippedRouter = "../../netinfo/routeros/testdata/factory7.rsc"
+
+func TestARouterIsRead(t *testing.T) {
+	b, err := os.ReadFile(shippedRouter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := string(b) + "/ip firewall filter add chain=forward action=drop protocol=udp dst-port=5060 place-before=0\n"
+	for name, tt := range map[string]struct {
+		in     string
+		args   []string
+		status int
+		says   string
+	}{
+		"as shipped":           {"", []string{shippedRouter}, 0, "disabled=yes"},
+		"from a pipe":          {string(b), []string{"-"}, 0, "disabled=yes"},
+		"in Russian":           {string(b), []string{"-", "--lang", "ru"}, 0, "помощник SIP"},
+		"for a provider":       {string(b), []string{"-", "--profile", "megafon-vats"}, 1, "MegaFon"},
+		"with SIP stopped":     {blocked, []string{"-"}, 1, "place-before=[find where protocol=udp]"},
+		"through Windows":      {"\ufeff" + strings.ReplaceAll(string(b), "\n", "\r\n"), []string{"-"}, 0, "disabled=yes"},
+		"of a single menu":     {"# by RouterOS 7.17\n/ip firewall service-port\nset sip disabled=yes\n", []string{"-"}, 4, "UDP mappings"},
+		"a backup":             {"\x88\xac\xa1\xb1 and so on", []string{"-"}, 2, "/export file=NAME"},
+		"prose":                {"hello\n", []string{"-"}, 2, "not a RouterOS export"},
+		"nothing":              {"", []string{"-"}, 2, "not a RouterOS export"},
+		"no file":              {"", nil, 2, "router takes one FILE"},
+		"two files":            {"", []string{shippedRouter, shippedRouter}, 2, "router takes one FILE"},
+		"a folder":             {"", []string{t.TempDir()}, 2, "router takes one FILE"},
+		"a router":             {"", []string{"admin@192.168.88.1"}, 2, "/export file=NAME"},
+		"a file that is lost":  {"", []string{"lost.rsc"}, 2, "lost.rsc"},
+		"a profile of nowhere": {"", []string{shippedRouter, "--profile", "nowhere"}, 2, "nowhere"},
+	} {
+		status, out, errs := router(t, tt.in, tt.args...)
+		if status != tt.status || !strings.Contains(out+errs, tt.says) || status == 2 && strings.Count(strings.TrimSpace(errs), "\n") > 0 {
+			t.Errorf("%s: %d %s%s", name, status, out, errs)
+		}
+	}
+}
+
+func TestARouterInJSON(t *testing.T) {
+	_, out, _ := router(t, "", shippedRouter, "--format", "json")
+	var r struct {
+		Command string
+		Results []struct {
+			Check string
+			Facts struct {
+				Version string
+				Helper  struct{ Enabled bool } `json:"sip_helper"`
+				Stream  int                    `json:"udp_stream_timeout_s"`
+				Paths   []struct{ Direction, Verdict string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	f := r.Results[0].Facts
+	if r.Command != "router" || r.Results[0].Check != "routeros" || f.Version != "7.17.2" || !f.Helper.Enabled || f.Stream != 180 || len(f.Paths) != 6 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What a customer sends is recognised, also compressed.
+func TestAnExportIsRecognised(t *testing.T) {
+	b, err := os.ReadFile(shippedRouter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	for name, data := range map[string][]byte{"mail.txt": b, "mail.gz": z.Bytes()} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		if status := run(context.Background(), []string{"diagnose", file}, nil, &out, &errs); status != 0 || !strings.Contains(errs.String(), "a RouterOS export") || !strings.Contains(out.String(), "routeros.sip-helper") {
+			t.Errorf("%s: %d %s%s", name, status, out.String(), errs.String())
+		}
+	}
+}
