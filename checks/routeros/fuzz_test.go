@@ -1,0 +1,60 @@
+package routeros
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+)
+
+// Whatever a file holds, there is a judgement; a report keeps it, and a command that is
+// printed is one line that the router takes.
+func FuzzExport(f *testing.F) {
+	for _, name := range []string{"factory6.rsc", "factory7.rsc", "bare7.rsc"} {
+		b, err := os.ReadFile("../../netinfo/routeros/testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add([]byte(string(b) + first + "action=drop protocol=udp comment=\"a \\\"b\\\" [/system reset]\"\n"))
+		f.Add([]byte(string(b) + "/ip firewall raw add chain=prerouting action=drop dst-port=5060 protocol=udp\n/ip dns set allow-remote-requests=yes\n"))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		o := Observed{Files: 1}
+		o.look(ctx, data, needOf(nil))
+		b, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Observed
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range judge(again, nil).Findings {
+			if fd.Severity == checks.Info || len(fd.Evidence) == 0 {
+				t.Errorf("%+v", fd)
+			}
+			if fd.ID != "routeros.provider-blocked" {
+				continue
+			}
+			router, err := ros.Read(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range fd.Fixes {
+				for _, line := range x.Commands {
+					if _, err := router.Console().Type(line); err != nil || strings.ContainsAny(line, "\r\n") {
+						t.Errorf("%q: %v", line, err)
+					}
+				}
+			}
+		}
+	})
+}
