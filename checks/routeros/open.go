@@ -18,7 +18,7 @@ func (e *export) open(f filter, o *Observed) {
 	if dns.Yes("allow-remote-requests") {
 		o.DNS = e.from(path, dns, dns.Get("allow-remote-requests"))
 	}
-	for _, in := range o.Uplinks {
+	for _, in := range o.Uplinks[:min(len(o.Uplinks), maxUplinks)] {
 		if o.DNS.Origin != unknown {
 			o.Open = append(o.Open, f.reached("dns", "udp", 53, in, e.ownAddresses(in)), f.reached("dns", "tcp", 53, in, e.ownAddresses(in)))
 		}

@@ -93,7 +93,7 @@ func (o *Observed) look(ctx context.Context, data []byte, need Need) {
 	}
 	e := &export{Config: cfg, data: data, lines: linesOf(data), need: need}
 	o.Need = need
-	o.Version, o.Model, o.Script = cfg.Version.Text, cfg.Model, !cfg.Version.Known()
+	o.Version, o.Model, o.Script = cut(cfg.Version.Text), cut(cfg.Model), !cfg.Version.Known()
 	o.Faults = len(cfg.Faults) + cfg.Unread
 	for _, f := range cfg.Faults[:min(len(cfg.Faults), maxFaultLines)] {
 		o.FaultLines = append(o.FaultLines, f.Line)

@@ -339,6 +339,23 @@ func TestSIPThatIsForwardedForEverybody(t *testing.T) {
 	}
 }
 
+// A router masquerades the first phone's port 5060 to itself: a rule against scanners
+// in front of connection tracking stops its answers. Other ports of phones are none of
+// SIP's.
+func TestARuleAgainstScannersThatStopsAnswers(t *testing.T) {
+	for line, want := range map[string]bool{
+		"/ip firewall raw add chain=prerouting action=drop protocol=udp dst-port=5060 in-interface=ether1":                         true,
+		"/ip firewall raw add chain=prerouting action=drop protocol=udp dst-port=5062 in-interface=ether1":                         false,
+		"/ip firewall raw add chain=prerouting action=drop protocol=udp dst-port=5060 in-interface=ether1 src-address=240.0.0.0/4": false,
+		"/ip firewall filter add chain=forward action=drop protocol=udp dst-port=5060 in-interface=ether1":                         false, // after established
+	} {
+		r := told(t, exported(t, "factory7.rsc", helperOff, line), "")
+		if got := strings.Contains(strings.Join(r.Notes, " "), "in answer to"); got != want || r.Status != checks.Pass {
+			t.Errorf("%s: %s %q", line, r.Status, r.Notes)
+		}
+	}
+}
+
 // A rule that stops what comes back as well needs two before it.
 func TestAFixLetsAnswersComeBack(t *testing.T) {
 	for line, want := range map[string]int{

@@ -1,0 +1,92 @@
+package routeros
+
+import (
+	"net/netip"
+
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+)
+
+// filter is a router's packet filter.
+type filter struct {
+	cfg   *ros.Config
+	rules *packetfilter.Ruleset
+	host  *packetfilter.Host
+	own   []netip.Addr
+	rows  map[string][]ros.Row // that are in force, by table and chain
+}
+
+func (e *export) filter(cfg *ros.Config) filter {
+	f := filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}}
+	for _, table := range []string{"raw", "mangle", "nat", "filter"} {
+		for row := range cfg.Rows("/ip/firewall/" + table) {
+			if place := table + " " + row.Get("chain").Text; !row.Off() && !row.Invalid {
+				f.rows[place] = append(f.rows[place], row)
+			}
+		}
+	}
+	return f
+}
+
+// class are the packets from a LAN to ports of a network; the zero Prefix is any.
+func (f filter) class(lan LAN, out string, protocol string, ports packetfilter.NumSet, to netip.Prefix) packetfilter.Class {
+	c := packetfilter.Class{
+		Protocol: packetfilter.UDP, Hook: packetfilter.HookForward, In: lan.Interface, Out: out,
+		Src: []netip.Prefix{lan.Prefix}, DstPorts: ports, Local: f.own, Host: f.host,
+	}
+	if protocol == "tcp" {
+		c.Protocol = packetfilter.TCP
+	}
+	if to.IsValid() {
+		c.Dst = []netip.Prefix{to}
+	}
+	return c
+}
+
+// asked are the packets of a way, with its ports as they stand in outcomes.
+func (f filter) asked(w Way, to netip.Prefix) (packetfilter.Class, func(packetfilter.Outcome) packetfilter.NumSet) {
+	ports := portSet(w.Ports)
+	c := f.class(LAN{Prefix: w.From, Interface: w.In}, w.Out, w.Protocol, ports, to)
+	of := func(o packetfilter.Outcome) packetfilter.NumSet { return o.Region.DstPort }
+	if w.Direction == answers { // of a connection that exists, to whatever port of the phone
+		c.In, c.Out, c.Src, c.Dst, c.SrcPorts, c.DstPorts = c.Out, c.In, c.Dst, c.Src, ports, nil
+		c.State = packetfilter.StateEstablished
+		of = func(o packetfilter.Outcome) packetfilter.NumSet { return o.Region.SrcPort }
+	}
+	return c, func(o packetfilter.Outcome) packetfilter.NumSet {
+		if list := of(o); len(list) > 0 {
+			return list.Intersect(ports)
+		}
+		return ports
+	}
+}
+
+// row is the rule of a step as it stands in the configuration; ok is false if no rule
+// of it decides. The front end counts the rules of a chain that are in force.
+func (f filter) row(s packetfilter.Step) (found ros.Row, ok bool) {
+	if s.Rule == nil || s.Chain == nil || s.Chain.Table() == nil || s.Chain.Table().Family != packetfilter.FamilyIP {
+		return found, false
+	}
+	rows := f.rows[place(s)]
+	if s.Rule.Position < 1 || s.Rule.Position > len(rows) {
+		return found, false
+	}
+	found = rows[s.Rule.Position-1]
+	return found, found.Text() == s.Rule.Text
+}
+
+func portSet(list []netinfo.PortRange) packetfilter.NumSet {
+	var spans []packetfilter.Span[packetfilter.Num]
+	for _, r := range list {
+		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(r.First), Hi: packetfilter.Num(r.Last)})
+	}
+	return packetfilter.NewSpans(spans...)
+}
+
+func portRanges(s packetfilter.NumSet) (list []netinfo.PortRange) {
+	for _, x := range s {
+		list = append(list, netinfo.PortRange{First: int(x.Lo), Last: int(x.Hi)})
+	}
+	return list
+}
