@@ -42,6 +42,9 @@ func (o Observed) harmedByHelper() bool {
 	return o.Need.Profile == "" || !ok || len(ports.Intersect(portSet(o.clearSIP()))) > 0
 }
 
+// shownPorts is a list of ports as people write it.
+func shownPorts(s string) string { return strings.ReplaceAll(s, ",", ", ") }
+
 func parsePorts(s string) (packetfilter.NumSet, bool) {
 	var list []netinfo.PortRange
 	for part := range strings.SplitSeq(s, ",") {
@@ -63,7 +66,7 @@ func sipHelper(o Observed) []checks.Finding {
 	f := checks.Finding{
 		ID: "routeros.sip-helper", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{
-			"ports": tame(o.Helper.Ports), "known": o.Helper.Ports != "", "direct": o.Helper.DirectMedia != nil && *o.Helper.DirectMedia,
+			"ports": tame(shownPorts(o.Helper.Ports)), "known": o.Helper.Ports != "", "direct": o.Helper.DirectMedia != nil && *o.Helper.DirectMedia,
 			"demanded": o.Need.SIPALG == "off", "profile": tame(o.Need.Profile), "default": o.Helper.Origin == standard,
 		},
 		Evidence: []checks.Evidence{proof(o.Helper.Line, "disabled=no", "disabled=yes")},

@@ -2,6 +2,7 @@ package routeros
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -165,15 +166,17 @@ func notes(o Observed) (list []words.Text) {
 	switch on := o.Helper.Enabled; {
 	case on == nil || !*on || o.harmedByHelper():
 	case o.NAT != nil && !*o.NAT:
-		list = append(list, say("note.helper-no-nat", words.Args{"ports": tame(o.Helper.Ports)}))
+		list = append(list, say("note.helper-no-nat", words.Args{"ports": tame(shownPorts(o.Helper.Ports))}))
 	default:
-		list = append(list, say("note.helper-elsewhere", words.Args{"ports": tame(o.Helper.Ports), "wanted": o.Need.SIPALG == "on", "profile": tame(o.Need.Profile)}))
+		list = append(list, say("note.helper-elsewhere", words.Args{"ports": tame(shownPorts(o.Helper.Ports)), "wanted": o.Need.SIPALG == "on", "profile": tame(o.Need.Profile)}))
 	}
 	if o.MoreRules > 0 {
 		list = append(list, say("note.more-rules", words.Args{"n": o.MoreRules}))
 	}
+	closed := map[netip.Prefix]bool{} // once a network
 	for _, w := range o.Ways {
-		if why := o.excused(w); why != "" {
+		if why := o.excused(w); why != "" && !(why == "closed" && closed[w.From]) {
+			closed[w.From] = closed[w.From] || why == "closed"
 			list = append(list, say("note.blocked", words.Args{
 				"why": why, "answers": w.Direction == answers, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": portsText(w.Ports), "line": w.Line,
 				"out": tame(w.Out), "reasons": w.Reasons,

@@ -37,7 +37,7 @@ func TestARouterIsRead(t *testing.T) {
 		"from a pipe":          {string(b), []string{"-"}, 0, "disabled=yes"},
 		"in Russian":           {string(b), []string{"-", "--lang", "ru"}, 0, "помощник SIP"},
 		"for a provider":       {string(b), []string{"-", "--profile", "megafon-vats"}, 1, "MegaFon"},
-		"with SIP stopped":     {blocked, []string{"-"}, 1, "place-before=[find where protocol=udp]"},
+		"with SIP stopped":     {blocked, []string{"-"}, 1, "place-before=[find where !dynamic and chain=forward and action=drop and protocol=udp]"},
 		"through Windows":      {"\ufeff" + strings.ReplaceAll(string(b), "\n", "\r\n"), []string{"-"}, 0, "disabled=yes"},
 		"of a single menu":     {"# by RouterOS 7.17\n/ip firewall service-port\nset sip disabled=yes\n", []string{"-"}, 4, "UDP mappings"},
 		"a backup":             {"\x88\xac\xa1\xb1 and so on", []string{"-"}, 2, "/export file=NAME"},

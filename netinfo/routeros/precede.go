@@ -29,7 +29,7 @@ type Exception struct {
 
 // condition is what Config.Find writes. An Exception may come from a saved report,
 // and nothing else may be typed into a router.
-var condition = regexp.MustCompile(`^\[find where [a-z0-9-]+=VALUE( and [a-z0-9-]+=VALUE)*\]$`)
+var condition = regexp.MustCompile(`^\[find where (!dynamic and )?[a-z0-9-]+=VALUE( and [a-z0-9-]+=VALUE)*\]$`)
 
 // Line is the command that adds the rule; ok is false if it cannot be written.
 func (x Exception) Line() (line string, ok bool) {
@@ -67,11 +67,11 @@ func (x Exception) place() (before string, ok bool) {
 
 // Stand makes x stand before a rule of this configuration.
 func (x Exception) Stand(c *Config, rule Row) Exception {
+	x.Action = rule.Get("action").Text
 	if find, ok := c.Find(rule); ok {
-		x.Before = find
+		x.Before = x.stricter(find)
 		return x
 	}
-	x.Action = rule.Get("action").Text
 	for r := range c.Rows("/ip/firewall/" + x.Menu) {
 		if r.Item == rule.Item {
 			return x
@@ -81,6 +81,23 @@ func (x Exception) Stand(c *Config, rule Row) Exception {
 		}
 	}
 	return Exception{}
+}
+
+// stricter is a condition that no rule meets either that the router makes itself: an
+// export does not have those. Only comments are known to be the owner's.
+func (x Exception) stricter(find string) string {
+	const begin = "[find where "
+	rest := strings.TrimPrefix(find, begin)
+	if strings.HasPrefix(rest, "comment=") {
+		return find
+	}
+	terms := begin + "!dynamic and "
+	for _, term := range []string{"chain=" + Quote(x.Chain), "action=" + Quote(x.Action)} {
+		if !strings.Contains(" "+rest, " "+term) {
+			terms += term + " and "
+		}
+	}
+	return terms + rest
 }
 
 // valuePattern is a value as Quote writes it.

@@ -49,6 +49,34 @@ func TestAnExceptionStandsBeforeItsRule(t *testing.T) {
 	}
 }
 
+// The rule that shows the counters of fasttrack is in no export, and nothing may stand
+// before it.
+func TestAnExceptionStandsAfterWhatTheRouterMakes(t *testing.T) {
+	c := read(t, "# by RouterOS 7.17\n/interface bridge add name=bridge\n/ip firewall filter\nadd chain=forward action=drop\nadd chain=input action=drop\nadd chain=input action=drop\n")
+	lines := map[string]string{}
+	for r := range c.Rows("/ip/firewall/filter") {
+		x := Exception{Menu: "filter", Chain: r.Get("chain").Text, In: "bridge", Protocol: "udp", Ports: "5060", Comment: "mine"}.Stand(c, r)
+		lines[x.Chain], _ = x.Line()
+	}
+	shown, err := ReadPrint([]byte(" 0  D ;;; special dummy rule to show fasttrack counters\n      chain=forward action=passthrough\n\n 1    chain=forward action=drop\n\n 2    chain=input action=drop\n\n 3    chain=input action=drop\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Show("/ip/firewall/filter", shown)
+	for _, line := range lines {
+		if _, err := c.Console().Type(line); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	var got []string
+	for r := range c.Rows("/ip/firewall/filter") {
+		got = append(got, r.Get("chain").Text+" "+r.Get("action").Text)
+	}
+	if diff := cmp.Diff([]string{"forward passthrough", "forward accept", "forward drop", "input drop", "input accept", "input drop"}, got); diff != "" {
+		t.Errorf("%q (-want +got)\n%s", lines, diff)
+	}
+}
+
 // A report may hold whatever somebody wrote into it: a condition that could be more
 // than one is not typed.
 func TestAnExceptionTakesNothingButAConditionFromStrangers(t *testing.T) {
@@ -56,6 +84,8 @@ func TestAnExceptionTakesNothingButAConditionFromStrangers(t *testing.T) {
 	for before, want := range map[string]bool{
 		`[find where comment="a \"b\" \$c ] ; [x"]`:    true,
 		`[find where dst-port=5060 and chain=forward]`: true,
+		`[find where !dynamic and chain=forward]`:      true,
+		`[find where !disabled and chain=forward]`:     false,
 		`[find where comment=""]`:                      true,
 		`[find where comment=Интернет]`:                false,
 		`[find where dst-port=5060]; /system reset`:    false,
