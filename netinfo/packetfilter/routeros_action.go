@@ -36,10 +36,13 @@ func (r *routerOSReader) action(row routeros.Row, table string) []Expr {
 	case "log", "passthrough", "fasttrack-connection", "sniff-tzsp", "sniff-pc":
 		return []Expr{&Note{What: action}}
 	}
-	if table == "nat" {
+	switch table {
+	case "nat":
 		return r.nat(row, action)
+	case "mangle": // a change that decides nothing
+		return through(row, &Note{What: action})
 	}
-	return through(row, &Note{What: action}) // of mangle: a change that decides nothing
+	return []Expr{&Unknown{What: "action=" + action}, &Verdict{Kind: Drop}}
 }
 
 // through adds what comes after a change in mangle: the next rule, unless

@@ -96,6 +96,7 @@ func TestWhatAMikroTikLetsThrough(t *testing.T) {
 		{"layer 7", "", []string{filter, "add chain=forward action=drop layer7-protocol=sip"}, outward(), []string{"maybe 5060-5061, 10000-20000 by forward 1: layer7-protocol=sip"}},
 		{"a limit", "", []string{filter, "add chain=forward action=accept limit=10,5:packet", "add chain=forward action=drop"}, outward(),
 			[]string{"maybe 5060-5061, 10000-20000 by forward 2: limit=10,5:packet"}},
+		{"an action of tomorrow", "", []string{filter, "add chain=forward action=blast"}, outward(), []string{"maybe 5060-5061, 10000-20000 by forward 1: action=blast"}},
 		{"a property of tomorrow", "", []string{filter, "add chain=forward action=drop aura=blue"}, outward(), []string{"maybe 5060-5061, 10000-20000 by forward 1: aura=blue"}},
 		{"only what was forwarded", "factory7.rsc", []string{nat, "add chain=dstnat action=dst-nat protocol=udp dst-port=10000-15000 dst-address-type=local to-addresses=192.168.88.10"}, inward(),
 			[]string{"drop 5060-5061, 15001-20000 by input 5", "accept 10000-15000 by dstnat 1"}},
