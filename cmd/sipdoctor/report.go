@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -17,35 +18,73 @@ const maxReport = 64 << 20
 
 func newReportCommand(s streams) *cobra.Command {
 	var (
-		o       reporting
-		rejudge bool
+		o             reporting
+		rejudge, diff bool
 	)
 	cmd := &cobra.Command{
 		Use: "report",
 		Example: `  sipdoctor report report.json
   sipdoctor report report.json --redact --format markdown
+  sipdoctor report --diff yesterday.json today.json
   ssh office-pc sipdoctor check --format json | sipdoctor report -`,
-		Args: exactlyOne(func(n int) error { return usage("say.report-one-file", words.Args{"n": n}) }),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case diff && len(args) != 2:
+				return usage("say.report-two-files", words.Args{"n": len(args)})
+			case !diff && len(args) != 1:
+				return usage("say.report-one-file", words.Args{"n": len(args)})
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			r, err := readReport(s.In, args[0])
-			if err != nil {
-				return err
-			}
-			if rejudge {
-				if r, err = checks.Rejudge(r, all.Checks()); err != nil {
+			var list []*checks.Report
+			for _, name := range args {
+				r, err := readReport(s.In, name)
+				if err == nil && rejudge {
+					r, err = checks.Rejudge(r, all.Checks())
+				}
+				if err != nil {
 					return err
 				}
+				list = append(list, r)
 			}
-			return o.finish(cmd.Context(), s, r)
+			if diff {
+				return o.diff(s, list[0], list[1])
+			}
+			return o.finish(cmd.Context(), s, list[0])
 		},
 	}
 	o.addFlags(cmd)
 	o.addCall(cmd)
 	cmd.Flags().BoolVar(&rejudge, "rejudge", false, "")
+	cmd.Flags().BoolVar(&diff, "diff", false, "")
 	return cmd
+}
+
+// diff shows what is other in the newer of two reports. The exit status is that of the
+// newer one.
+func (o *reporting) diff(s streams, before, now *checks.Report) error {
+	switch {
+	case o.format != "text":
+		return exclusive("--diff", "--format")
+	case o.output != "":
+		return exclusive("--diff", "--output")
+	}
+	shown := [2]*checks.Report{before, now}
+	for i, r := range shown {
+		fillIn(s.lang(), r)
+		var err error
+		if shown[i], err = o.redacted(r); err != nil {
+			return err
+		}
+	}
+	if err := render.Diff(s.Out, shown[0], shown[1], o.text(s.lang(), s.Out)); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(now, o.strict))
 }
 
 // readReport reads a saved report; whatever is wrong with it is a mistake of

@@ -12,17 +12,57 @@ import (
 // Changes writes one line for a repeated run, and below it what is other than
 // before: statuses, facts, faults that came and went.
 func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
-	before, err := quoted(before, false)
+	before, now, err := bothQuoted(before, now)
 	if err != nil {
 		return err
 	}
-	if now, err = quoted(now, false); err != nil {
+	p := newPage(w, o)
+	p.run(now, "15:04:05")
+	p.changes(before, now, o)
+	return p.flush()
+}
+
+// Diff writes what two reports say, the older first, and what is other in the newer.
+func Diff(w io.Writer, before, now *checks.Report, o TextOptions) error {
+	before, now, err := bothQuoted(before, now)
+	if err != nil {
 		return err
 	}
 	p := newPage(w, o)
-	p.put(plain, now.Started.In(time.Local).Format("15:04:05")+" ")
-	p.put(statusStyle(now.Verdict), p.mark(now.Verdict)+" ")
-	p.line(plain, now.Headline)
+	p.run(before, "2006-01-02 15:04:05")
+	p.run(now, "2006-01-02 15:04:05")
+	if hosts := [2]string{hostnameOf(before), hostnameOf(now)}; hosts[0] != "" && hosts[1] != "" && hosts[0] != hosts[1] {
+		p.prose(yellow, "", p.say("diff-hosts", words.Args{"before": hosts[0], "now": hosts[1]}))
+	}
+	if !p.changes(before, now, o) {
+		p.prose(dim, "", p.say("diff-none", nil))
+	}
+	return p.flush()
+}
+
+func hostnameOf(r *checks.Report) string {
+	if r.Host == nil {
+		return ""
+	}
+	return r.Host.Hostname
+}
+
+func bothQuoted(before, now *checks.Report) (b, n *checks.Report, err error) {
+	if b, err = quoted(before, false); err == nil {
+		n, err = quoted(now, false)
+	}
+	return b, n, err
+}
+
+// run is a run in one line, with when it was.
+func (p *page) run(r *checks.Report, when string) {
+	p.put(plain, r.Started.In(time.Local).Format(when)+" ")
+	p.put(statusStyle(r.Verdict), p.mark(r.Verdict)+" ")
+	p.line(plain, r.Headline)
+}
+
+// changes writes what is other than before, and reports whether anything is.
+func (p *page) changes(before, now *checks.Report, o TextOptions) (some bool) {
 	for _, res := range now.Results {
 		old := before.Result(res.Check)
 		if old == nil || old.Status == res.Status && old.Summary == res.Summary {
@@ -32,6 +72,7 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 		if old.Status != res.Status {
 			word = p.say("status-word", words.Args{"status": string(old.Status)}) + " → " + word
 		}
+		some = true
 		p.prose(plain, "         "+word+"  "+res.Check+"  ", p.fact(res, o))
 	}
 	was, _ := arrange(before)
@@ -42,10 +83,11 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 		here, there []checks.Finding
 	}{{red, "new", is, was}, {green, "gone", was, is}} {
 		for _, f := range side.here {
-			if !slices.ContainsFunc(side.there, func(x checks.Finding) bool { return x.ID == f.ID }) {
+			if !slices.ContainsFunc(side.there, func(x checks.Finding) bool { return x.ID == f.ID && x.Subject == f.Subject }) {
+				some = true
 				p.prose(side.style, "         "+pad(p.say(side.id, nil), 4)+"  ", f.Title)
 			}
 		}
 	}
-	return p.flush()
+	return some
 }
