@@ -58,22 +58,31 @@ func runProgram(ctx context.Context, limit limits, input []byte, name string, ar
 		complaint = out
 		cmd.Stdin, cmd.Stderr = bytes.NewReader(input), out
 	}
-	err = cmd.Run()
+	err = failed(ctx, limited, begin, cmd.Run(), complaint)
 	switch {
-	case err != nil && ctx.Err() != nil: // our caller's time is over, which says nothing about the program
-		err = context.Cause(ctx)
-	case err != nil && limited.Err() != nil:
-		err = fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
 	case err != nil:
-		if said := firstLine(complaint.kept.Bytes()); said != "" {
-			err = fmt.Errorf("%q: %w", said, err)
-		}
 	case out.full:
 		return out.kept.Bytes(), fmt.Errorf("running %s: more than %d bytes of output", line, limit.output)
 	default:
 		return out.kept.Bytes(), nil
 	}
 	return out.kept.Bytes(), fmt.Errorf("running %s: %w", line, err)
+}
+
+// failed is why a program that was run until limited ends did not do what it should; nil
+// where it did.
+func failed(ctx, limited context.Context, begin time.Time, err error, complaint *boundedBuffer) error {
+	switch said := firstLine(complaint.kept.Bytes()); {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // our caller's time is over, which says nothing about the program
+		return context.Cause(ctx)
+	case limited.Err() != nil:
+		return fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
+	case said != "":
+		return fmt.Errorf("%q: %w", said, err)
+	}
+	return err
 }
 
 // prepare makes a program ready that speaks the C locale and ends with the

@@ -134,17 +134,8 @@ func (r *Remote) script(ctx context.Context, limit limits, line string) ([]byte,
 	defer cancel()
 	out, complaint := &boundedBuffer{limit: limit.output}, &boundedBuffer{limit: 4096}
 	err := r.inShell(limited, func(sh *remoteShell) error { return sh.run(limited, line, out, complaint) })
-	switch {
-	case err != nil && ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case err != nil && limited.Err() != nil:
-		err = fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
-	case err != nil:
-		if said := firstLine(complaint.kept.Bytes()); said != "" {
-			err = fmt.Errorf("%q: %w", said, err)
-		}
-	case out.full:
-		return out.kept.Bytes(), fmt.Errorf("more than %d bytes of output", limit.output)
+	if err = failed(ctx, limited, begin, err, complaint); err == nil && out.full {
+		err = fmt.Errorf("more than %d bytes of output", limit.output)
 	}
 	return out.kept.Bytes(), err
 }
