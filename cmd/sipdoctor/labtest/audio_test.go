@@ -37,7 +37,7 @@ const answers = `<?xml version="1.0" encoding="ISO-8859-1" ?>
     a=rtpmap:101 telephone-event/8000
 
   ]]></send>
-  <recv request="ACK"/>
+  <recv request="ACK" optional="true"/>
   <recv request="BYE"/>
   <send><![CDATA[
 
@@ -96,10 +96,16 @@ func TestAudioOfACall(t *testing.T) {
 			}
 			start(t, o.SIPServer, "sipp", args...)
 			time.Sleep(500 * time.Millisecond)
-			call := o.Phone.Command(t.Context(), "sipp", "-sn", "uac_pcap", "-i", lab.PhoneAddr, "-p", "5060", "-mi", lab.PhoneAddr, "-mp", "30000", "-m", "1", "-nostdin", lab.SIPServerAddr+":5060")
-			call.Dir = dir
-			if out, err := call.CombinedOutput(); err != nil {
-				t.Fatalf("sipp: %v\n%s", err, out)
+			for tries := 1; ; tries++ { // a lossy line may lose what SIPp cannot do without
+				call := o.Phone.Command(t.Context(), "sipp", "-sn", "uac_pcap", "-i", lab.PhoneAddr, "-p", "5060", "-mi", lab.PhoneAddr, "-mp", "30000", "-m", "1", "-nostdin", lab.SIPServerAddr+":5060")
+				call.Dir = dir
+				out, err := call.CombinedOutput()
+				if err == nil {
+					break
+				}
+				if name != "lossy" || tries == 3 {
+					t.Fatalf("sipp: %v\n%s", err, out)
+				}
 			}
 			phone, server := atPhone(), atServer()
 			for at, want := range map[string][]string{phone: tt.phone, server: tt.server} {
