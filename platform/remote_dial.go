@@ -95,8 +95,8 @@ func (l Login) Command() string {
 	return command.Quote(append(words, l.User+"@"+l.Host)...)
 }
 
-// HostKeyError is a key that nobody vouches for. Nothing was sent to its machine but who
-// we are.
+// HostKeyError is a key that nobody vouches for. Its machine was told neither who we are
+// nor any secret.
 type HostKeyError struct {
 	Host        string
 	Fingerprint string // SHA-256, as "ssh-keygen -l" prints it

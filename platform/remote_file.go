@@ -3,6 +3,7 @@ package platform
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -80,13 +81,24 @@ func (f *remoteFile) Read(b []byte) (int, error) {
 			return 0, fmt.Errorf("reading %s: %w", f.name, err)
 		}
 	}
+	late := time.AfterFunc(sshPatience, func() { f.session.Close() })
 	n, err := f.out.Read(b)
+	late.Stop()
 	f.offset += int64(n)
+	if errors.Is(err, io.EOF) {
+		// A connection that broke ends like a file; only the program knows.
+		if werr := f.session.Wait(); werr != nil {
+			return n, fmt.Errorf("reading %s: %w", f.name, io.ErrUnexpectedEOF)
+		}
+	}
 	return n, err
 }
 
+// goOn reads what follows the beginning.
 func (f *remoteFile) goOn() (err error) {
-	if f.release, err = f.remote.place(context.Background()); err != nil {
+	limited, cancel := context.WithTimeout(context.Background(), sshPatience)
+	defer cancel()
+	if f.release, err = f.remote.place(limited); err != nil {
 		return err
 	}
 	if f.session, err = f.remote.ssh.NewSession(); err != nil {

@@ -28,7 +28,8 @@ import (
 // what ThisSystem reads here.
 type elsewhere struct {
 	Login
-	shell string // what runs commands
+	shell string        // what runs commands
+	conns chan net.Conn // as they came
 }
 
 func newElsewhere(t *testing.T) *elsewhere {
@@ -45,7 +46,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	e := &elsewhere{shell: "sh"}
+	e := &elsewhere{shell: "sh", conns: make(chan net.Conn, 16)}
 	e.User, e.Host, e.Port = "installer", "127.0.0.1", uint16(l.Addr().(*net.TCPAddr).Port)
 	e.HostKey = ssh.FingerprintSHA256(signer.PublicKey())
 	e.Password = func(context.Context, string) (string, error) { return "correct", nil }
@@ -62,6 +63,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 			if err != nil {
 				return
 			}
+			e.conns <- c
 			go e.serve(c, config)
 		}
 	}()
@@ -231,6 +233,60 @@ func TestProgramsElsewhere(t *testing.T) {
 	}
 	if out, err := r.Run(t.Context(), "teller", "still there"); err != nil || string(out) != "still there|" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// Whoever is no root there, and may use sudo without a password, reads everything by it.
+func TestElsewhereBySudo(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	programs(t, map[string]string{"id": "echo 1000", "sudo": `echo "$*" >>` + log + `; shift; exec "$@"`, "teller": `printf '%s|' "$@"`})
+	r := newElsewhere(t).open(t)
+	if !r.Root() {
+		t.Fatal("sudo is not used")
+	}
+	if out, err := r.Run(t.Context(), "teller", "a b", "$(id)"); err != nil || string(out) != "a b|$(id)|" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if _, err := r.Run(t.Context(), "nobody-has-this"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	name := filepath.Join(t.TempDir(), "it's large")
+	if err := os.WriteFile(name, bytes.Repeat([]byte{'x'}, 2*fileBegin), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := ReadSystemFile(r, name, 1<<20); err != nil || len(b) != 2*fileBegin {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	if list, err := r.Glob(filepath.Dir(name) + "/it*"); err != nil || !slices.Equal(list, []string{name}) {
+		t.Errorf("%q, %v", list, err)
+	}
+	if said, err := os.ReadFile(log); err != nil || strings.Count(string(said), "-n ") < 6 {
+		t.Errorf("sudo was asked: %s, %v", said, err)
+	}
+}
+
+// Half a file is no file.
+func TestAConnectionThatBreaks(t *testing.T) {
+	e := newElsewhere(t)
+	r := e.open(t)
+	name := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(name, bytes.Repeat([]byte{'x'}, 64*fileBegin), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.CopyN(io.Discard, f, fileBegin+1); err != nil {
+		t.Fatal(err)
+	}
+	(<-e.conns).Close()
+	if n, err := io.Copy(io.Discard, f); err == nil || n > 60*fileBegin {
+		t.Errorf("%d more bytes, %v", n, err)
+	}
+	if _, err := r.Run(t.Context(), "true"); err == nil {
+		t.Error("a program ran over no connection")
 	}
 }
 

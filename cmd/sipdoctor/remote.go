@@ -65,7 +65,8 @@ func (o *remoteOptions) dial(ctx context.Context, s streams) (platform.System, f
 	}
 	r, err := platform.DialRemote(ctx, l)
 	if err == nil {
-		return r, func() { r.Close() }, nil
+		stop := context.AfterFunc(ctx, func() { r.Close() }) // whoever waits for that machine waits no longer
+		return r, func() { stop(); r.Close() }, nil
 	}
 	if key, ok := errors.AsType[*platform.HostKeyError](err); ok {
 		args := words.Args{"host": key.Host, "key": key.Fingerprint, "command": l.Command()}

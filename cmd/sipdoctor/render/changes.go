@@ -34,7 +34,19 @@ func Diff(w io.Writer, before, now *checks.Report, o TextOptions) error {
 	if hosts := [2]string{hostnameOf(before), hostnameOf(now)}; hosts[0] != "" && hosts[1] != "" && hosts[0] != hosts[1] {
 		p.prose(yellow, "", p.say("diff-hosts", words.Args{"before": hosts[0], "now": hosts[1]}))
 	}
-	if !p.changes(before, now, o) {
+	some := p.changes(before, now, o)
+	for _, side := range []struct {
+		id          string
+		here, there *checks.Report
+	}{{"diff-only-now", now, before}, {"diff-only-before", before, now}} {
+		for _, res := range side.here.Results {
+			if side.there.Result(res.Check) == nil {
+				some = true
+				p.prose(plain, "         ", p.say(side.id, words.Args{"check": res.Check}))
+			}
+		}
+	}
+	if !some {
 		p.prose(dim, "", p.say("diff-none", nil))
 	}
 	return p.flush()
