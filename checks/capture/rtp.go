@@ -71,7 +71,7 @@ func (k *rtpKey) addresses() uint64 {
 func (t *rtp) known(p pcap.Plain) *rtpStream {
 	const plain = 2 << 6 // the version, and neither padding, extension nor sources
 	b := p.Payload
-	if len(b) < rtpHeader || b[0] != plain || isRTCP(b) {
+	if len(b) < rtpHeader || b[0] != plain || isRTCP(b) || p.Addresses == 0 { // 0 stands for those of IPv6
 		return nil
 	}
 	ssrc := binary.BigEndian.Uint32(b[8:])
