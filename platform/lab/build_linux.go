@@ -15,6 +15,7 @@ import (
 // build makes everything of the plan and returns its nodes by name.
 func (o *Office) build(ctx context.Context, p *plan) (map[string]*Node, error) {
 	nodes := map[string]*Node{}
+	o.names = p.names
 	for _, np := range p.nodes {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -26,6 +27,9 @@ func (o *Office) build(ctx context.Context, p *plan) (map[string]*Node, error) {
 		nodes[np.name] = n
 		if err := n.Do(func() error { return setUpNode(np) }); err != nil {
 			return nil, unavailable(fmt.Errorf("setting up %q: %w", np.name, err))
+		}
+		if err := n.load(ctx, np); err != nil {
+			return nil, fmt.Errorf("setting up %q: %w", np.name, err)
 		}
 	}
 	for i, l := range p.links {
@@ -47,7 +51,7 @@ func (o *Office) build(ctx context.Context, p *plan) (map[string]*Node, error) {
 }
 
 func (o *Office) addNode(name string) (*Node, error) {
-	n, err := newNode(name)
+	n, err := newNode(name, o.names)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -29,7 +29,8 @@ func cable(a *Node, ea endPlan, b *Node, eb endPlan, index int) error {
 	err := a.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.Index = ea.dev, index
-		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: eb.dev, PeerNamespace: netlink.NsFd(b.ns.net)})
+		attrs.HardwareAddr = ea.mac
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: eb.dev, PeerNamespace: netlink.NsFd(b.ns.net), PeerHardwareAddr: eb.mac})
 	})
 	if err != nil {
 		return fmt.Errorf("creating the pair %s-%s: %w", ea.dev, eb.dev, err)
@@ -80,7 +81,7 @@ func (r routePlan) add() error {
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", r.dev, err)
 	}
-	route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(r.dst), Scope: netlink.SCOPE_LINK}
+	route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(r.dst), Scope: netlink.SCOPE_LINK, Priority: r.metric, Table: r.table}
 	if r.via.IsValid() {
 		route.Gw, route.Scope = r.via.AsSlice(), netlink.SCOPE_UNIVERSE
 	}

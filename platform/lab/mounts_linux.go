@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // privateMounts gives the calling thread's new mount namespace what a box of
 // the lab must not share with the host: /sys (it shows interfaces), /run (lock
 // files and the sockets of resolvers and daemons) and the name files.
-func privateMounts() error {
+func privateMounts(names map[string][]netip.Addr) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making the mounts private: %w", err)
 	}
@@ -26,7 +27,7 @@ func privateMounts() error {
 	if err := mountRun(); err != nil {
 		return err
 	}
-	hosts, resolver := nameFiles()
+	hosts, resolver := nameFiles(names)
 	for path, content := range map[string]string{"/etc/hosts": hosts, "/etc/resolv.conf": resolver} {
 		if err := replaceFile(path, content); err != nil {
 			return fmt.Errorf("replacing %s: %w", path, err)
@@ -60,12 +61,17 @@ func mountRun() error {
 // nameFiles are /etc/hosts and /etc/resolv.conf of the lab. There is no way
 // out, so a question to a real resolver would only hang: loopback, where
 // nobody listens, refuses at once.
-func nameFiles() (hosts, resolver string) {
+func nameFiles(more map[string][]netip.Addr) (hosts, resolver string) {
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
 	names := HostNames()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, addr := range names[name] {
+			fmt.Fprintf(&b, "%s %s\n", addr, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		for _, addr := range more[name] {
 			fmt.Fprintf(&b, "%s %s\n", addr, name)
 		}
 	}

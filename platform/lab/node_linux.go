@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -25,10 +26,10 @@ type namespace struct {
 }
 
 // newNode makes a namespace with the private mounts of a node.
-func newNode(name string) (*Node, error) {
+func newNode(name string, names map[string][]netip.Addr) (*Node, error) {
 	n := &Node{Name: name, ns: namespace{jobs: make(chan func()), closed: make(chan struct{})}}
 	born := make(chan error)
-	go n.live(born)
+	go n.live(born, names)
 	if err := <-born; err != nil {
 		return nil, fmt.Errorf("making the namespace of %q: %w", name, err)
 	}
@@ -36,17 +37,17 @@ func newNode(name string) (*Node, error) {
 }
 
 // live is the node's thread. It never unlocks, so the thread ends with it.
-func (n *Node) live(born chan<- error) {
+func (n *Node) live(born chan<- error, names map[string][]netip.Addr) {
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
 		// The process's first thread cannot end, and /proc/net of the whole
 		// process follows it: leave it where it is.
-		go n.live(born)
+		go n.live(born, names)
 		<-n.ns.closed
 		runtime.UnlockOSThread()
 		return
 	}
-	if err := n.ns.enter(); err != nil {
+	if err := n.ns.enter(names); err != nil {
 		born <- err
 		return
 	}
@@ -62,7 +63,7 @@ func (n *Node) live(born chan<- error) {
 }
 
 // enter moves the calling thread into new network and mount namespaces.
-func (ns *namespace) enter() error {
+func (ns *namespace) enter(names map[string][]netip.Addr) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unsharing network and mounts: %w", err)
 	}
@@ -71,7 +72,7 @@ func (ns *namespace) enter() error {
 		return fmt.Errorf("opening %s: %w", threadNet, err)
 	}
 	ns.net = h
-	if err := privateMounts(); err != nil {
+	if err := privateMounts(names); err != nil {
 		_ = h.Close()
 		return err
 	}

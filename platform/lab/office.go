@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 )
 
@@ -19,13 +20,16 @@ var ErrUnavailable = errors.New("the kernel lab is not available here")
 // it has a name on the host.
 type Office struct {
 	Scenario   Scenario
+	Servers    Servers
 	Phone      *Node   // where check runs
 	Routers    []*Node // from the office outwards, like Scenario.Routers
 	Internet   *Node   // the provider's router between the office and the servers
 	Responder  *Node   // ResponderAddr and ResponderAddr2
 	SIPServer  *Node   // SIPServerAddr
 	STUNServer *Node   // STUNServerAddr
+	Ends       []*Node // of a site: what is at the other end of each port
 
+	names map[string][]netip.Addr
 	close sync.Once
 	done  []func() // in reverse order
 }
@@ -47,18 +51,23 @@ func raise(ctx context.Context, s Scenario) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Office{Scenario: s}
+	o := &Office{Scenario: s, Servers: usualServers()}
 	nodes, err := o.build(ctx, p)
 	if err != nil {
 		o.Close()
 		return nil, fmt.Errorf("building the office %q: %w", s.Name, err)
 	}
+	o.name(nodes)
+	return o, nil
+}
+
+// name says which of the nodes is which.
+func (o *Office) name(nodes map[string]*Node) {
 	o.Phone, o.Internet = nodes[phoneNode], nodes[internetNode]
 	o.Responder, o.SIPServer, o.STUNServer = nodes[responderNode], nodes[sipNode], nodes[stunNode]
-	for i := range s.Routers {
+	for i := 0; nodes[routerNode(i)] != nil; i++ {
 		o.Routers = append(o.Routers, nodes[routerNode(i)])
 	}
-	return o, nil
 }
 
 // Close takes the office down. Commands that still run in it are killed. It

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -49,13 +50,17 @@ type plan struct {
 	nodes  []nodePlan
 	links  []linkPlan
 	routes []routePlan
-	delay  time.Duration // one way, on the link between office and Internet; 0 for none
+	names  map[string][]netip.Addr // that resolve besides HostNames
+	delay  time.Duration           // one way, on the link between office and Internet; 0 for none
 }
 
 type nodePlan struct {
 	name     string
 	forwards bool
 	firewall *Router // nil: no packet filter
+	script   string  // for nft; empty: none
+	settings []Setting
+	rules    []Rule
 }
 
 // linkPlan is a cable between two nodes.
@@ -67,14 +72,17 @@ type linkPlan struct {
 type endPlan struct {
 	node, dev string
 	addrs     []netip.Prefix
+	mac       net.HardwareAddr // nil: whatever the kernel gives
 }
 
 // routePlan sends dst to via (invalid: dst is on the link itself).
 type routePlan struct {
-	node string
-	dst  netip.Prefix
-	via  netip.Addr
-	dev  string
+	node   string
+	dst    netip.Prefix
+	via    netip.Addr
+	dev    string
+	metric int
+	table  int // 0: main
 }
 
 func routerNode(i int) string { return fmt.Sprintf("router%d", i+1) }
@@ -96,7 +104,7 @@ func newPlan(s Scenario) (*plan, error) {
 	}
 	p := &plan{delay: time.Duration(s.DelayMS) * time.Millisecond}
 	p.addOffice(s.Routers)
-	p.addServers()
+	p.addServers(usualServers())
 	return p, nil
 }
 
@@ -179,13 +187,13 @@ func (p *plan) addOffice(routers []Router) {
 		}
 		p.links = append(p.links, linkPlan{a: inner, b: outer, delayed: last})
 		for j, def := range prefixes("0.0.0.0/0", "::/0") {
-			p.routes = append(p.routes, routePlan{inner.node, def, seg.Outer[j].Addr(), inner.dev})
+			p.routes = append(p.routes, routePlan{node: inner.node, dst: def, via: seg.Outer[j].Addr(), dev: inner.dev})
 		}
 		if i > 0 && routers[i-1].NAT != NoNAT {
 			behind = slices.DeleteFunc(behind, func(p netip.Prefix) bool { return p.Addr().Is4() })
 		}
 		for _, dst := range behind {
-			p.routes = append(p.routes, routePlan{outer.node, dst, seg.Inner[family(dst.Addr())].Addr(), outer.dev})
+			p.routes = append(p.routes, routePlan{node: outer.node, dst: dst, via: seg.Inner[family(dst.Addr())].Addr(), dev: outer.dev})
 		}
 		behind = append(behind, seg.Inner[0].Masked(), seg.Inner[1].Masked())
 	}
@@ -193,14 +201,14 @@ func (p *plan) addOffice(routers []Router) {
 
 // addServers hangs one host for each role on the provider's router, each on a
 // cable of its own: they share a network and no broadcast domain.
-func (p *plan) addServers() {
+func (p *plan) addServers(s Servers) {
 	servers := []struct {
 		name  string
 		addrs []netip.Prefix
 	}{
-		{responderNode, prefixes(ResponderAddr+"/32", ResponderAddr2+"/32", ResponderAddr6+"/128", ResponderAddr6b+"/128")},
-		{sipNode, prefixes(SIPServerAddr+"/32", SIPServerAddr6+"/128")},
-		{stunNode, prefixes(STUNServerAddr+"/32", STUNServerAddr6+"/128")},
+		{responderNode, append(single(s.Responder, s.Responder2), prefixes(ResponderAddr6+"/128", ResponderAddr6b+"/128")...)},
+		{sipNode, append(single(s.SIP), prefixes(SIPServerAddr6+"/128")...)},
+		{stunNode, append(single(s.STUN), prefixes(STUNServerAddr6+"/128")...)},
 	}
 	gateway := prefixes("198.51.100.1/32", "2001:db8:198::1/128")
 	for _, s := range servers {
@@ -218,6 +226,13 @@ func (p *plan) addServers() {
 				routePlan{node: s.name, dst: def, via: gateway[i].Addr(), dev: hostInterface})
 		}
 	}
+}
+
+func single(list ...netip.Addr) (out []netip.Prefix) {
+	for _, a := range list {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return out
 }
 
 func prefixes(ss ...string) []netip.Prefix {

@@ -36,31 +36,37 @@ func Run(ctx context.Context, s Scenario, o RunOptions) (exit int, err error) {
 		return 0, err
 	}
 	defer office.Close()
-	server, err := office.Serve(ctx, o.Self)
+	o.Check = append(s.CheckArgs(), o.Check...)
+	return office.Run(ctx, o)
+}
+
+// Run starts the responder of an office that stands, and runs check or a command as
+// the function Run does.
+func (o *Office) Run(ctx context.Context, opt RunOptions) (exit int, err error) {
+	server, err := o.Serve(ctx, opt.Self)
 	if err != nil {
-		if len(o.Command) == 0 {
+		if len(opt.Command) == 0 {
 			return 0, err
 		}
 		server = &Server{}
-		if o.Warn != nil {
-			o.Warn(fmt.Errorf("no responder in this lab: %w", err))
+		if opt.Warn != nil {
+			opt.Warn(fmt.Errorf("no responder in this lab: %w", err))
 		}
 	}
-	argv := o.Command
+	argv := opt.Command
 	if len(argv) == 0 {
-		argv = append([]string{program(o.Self), "check"}, server.CheckArgs()...)
-		argv = append(argv, s.CheckArgs()...)
-		argv = append(argv, o.Check...)
+		argv = append([]string{program(opt.Self), "check"}, server.CheckArgs()...)
+		argv = append(argv, opt.Check...)
 	}
-	cmd := office.Phone.Command(ctx, argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
+	cmd := o.Phone.Command(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
 	// What is remembered of a run in here must not take the place of a real one.
 	state, err := os.MkdirTemp("", "sipdoctor-lab-state-")
 	if err != nil {
 		return 0, fmt.Errorf("making a place for the state of the lab: %w", err)
 	}
 	defer os.RemoveAll(state)
-	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+ResponderAt(s.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint, "STATE_DIRECTORY="+state)
+	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+o.Servers.responderAt(o.Scenario.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint, "STATE_DIRECTORY="+state)
 	endPolitely(cmd.Cmd)
 	exit, err = exitStatus(cmd.Cmd, cmd.Run())
 	if err != nil {

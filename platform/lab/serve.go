@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"regexp"
 	"strings"
@@ -15,14 +16,15 @@ import (
 // A Server is the responder of an office.
 type Server struct {
 	Fingerprint string // SHA-256 of its certificate, 64 lower-case hex digits
-	controlPort int    // 0: the usual one
+	at          string // as check names it
+	servers     Servers
 }
 
 // CheckArgs are the arguments by which check finds the servers of the lab.
 func (s *Server) CheckArgs() []string {
 	return []string{
-		"--responder", ResponderAt(s.controlPort), "--responder-fingerprint", s.Fingerprint,
-		"--sip-server", SIPServerAddr, "--stun", STUNServerAddr,
+		"--responder", s.at, "--responder-fingerprint", s.Fingerprint,
+		"--sip-server", s.servers.SIP.String(), "--stun", s.servers.STUN.String(),
 	}
 }
 
@@ -41,11 +43,13 @@ func (s Scenario) CheckArgs() []string {
 
 // ResponderAt is how check names the responder of a lab: with the port of its
 // control channel, unless that is the usual one (0).
-func ResponderAt(controlPort int) string {
+func ResponderAt(controlPort int) string { return usualServers().responderAt(controlPort) }
+
+func (s Servers) responderAt(controlPort int) string {
 	if controlPort == 0 {
-		return ResponderAddr
+		return s.Responder.String()
 	}
-	return fmt.Sprintf("%s:%d", ResponderAddr, controlPort)
+	return fmt.Sprintf("%s:%d", s.Responder, controlPort)
 }
 
 // servePatience is how long a responder may take to make its key and say so;
@@ -58,17 +62,17 @@ const servePatience = 20 * time.Second
 func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 	hosts := []struct {
 		node  *Node
-		addrs []string
+		addrs []netip.Addr
 	}{
-		{o.Responder, []string{ResponderAddr, ResponderAddr2}},
-		{o.SIPServer, []string{SIPServerAddr}},
-		{o.STUNServer, []string{STUNServerAddr}},
+		{o.Responder, []netip.Addr{o.Servers.Responder, o.Servers.Responder2}},
+		{o.SIPServer, []netip.Addr{o.Servers.SIP}},
+		{o.STUNServer, []netip.Addr{o.Servers.STUN}},
 	}
 	var started []*starting
 	for _, h := range hosts {
 		argv := []string{"serve", "--ephemeral"} // nothing of an office is kept
 		for _, a := range h.addrs {
-			argv = append(argv, "--listen", a)
+			argv = append(argv, "--listen", a.String())
 		}
 		if p := o.Scenario.ControlPort; p != 0 {
 			argv = append(argv, "--control", fmt.Sprintf(":%d", p))
@@ -84,7 +88,7 @@ func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 			return nil, fmt.Errorf("waiting for the responder on %q: %w", hosts[i].node.Name, err)
 		}
 	}
-	return &Server{Fingerprint: started[0].fingerprint, controlPort: o.Scenario.ControlPort}, nil
+	return &Server{Fingerprint: started[0].fingerprint, at: o.Servers.responderAt(o.Scenario.ControlPort), servers: o.Servers}, nil
 }
 
 // starting is a responder that has not said its fingerprint yet. Its other

@@ -1,0 +1,44 @@
+package twin
+
+import "strings"
+
+// menus notes the parts of the configuration that the twin does not have.
+func (b *builder) menus() {
+	for m := range b.cfg.Menus() {
+		if !isLeft(m.Path) {
+			continue
+		}
+		rows := 0
+		for r := range b.cfg.Rows(m.Path) {
+			if !r.Off() && !r.Builtin {
+				rows++
+			}
+		}
+		if rows > 0 {
+			b.left = append(b.left, Left{Menu: m.Path, Rows: rows})
+		}
+	}
+	fast := false
+	for r := range b.cfg.Rows("/ip/firewall/filter") {
+		if !fast && !r.Off() && r.Get("action").Text == "fasttrack-connection" {
+			fast = true
+			b.leave("/ip/firewall/filter", r.Line, "action=fasttrack-connection")
+		}
+	}
+}
+
+// isLeft reports whether a menu changes what becomes of packets, or when, and is not
+// rebuilt.
+func isLeft(path string) bool {
+	for _, prefix := range []string{
+		"/queue/simple", "/queue/tree", "/ip/hotspot", "/interface/bridge/filter", "/interface/bridge/nat", "/interface/wireguard", "/interface/gre", "/interface/ipip",
+		"/interface/eoip", "/interface/6to4", "/interface/vxlan", "/interface/l2tp", "/interface/pptp", "/interface/sstp", "/interface/ovpn", "/interface/vrrp",
+		"/ip/ipsec/policy", "/ip/ipsec/peer", "/system/script", "/system/scheduler", "/tool/netwatch", "/routing/bgp", "/routing/ospf", "/ip/firewall/layer7-protocol",
+		"/ip/proxy", "/ip/upnp/interfaces", "/ip/vrf",
+	} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,151 @@
+// Package twin rebuilds the office of a MikroTik router as an office of the lab, from
+// the router's own configuration: its networks, routes, packet filter, address
+// translation, SIP helper and timeouts, on the kernel that RouterOS runs on too. What
+// it cannot rebuild it lists.
+package twin
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+)
+
+// A Twin is the office of a configuration.
+type Twin struct {
+	Site lab.Site
+	Left []Left
+	// Devices are the names that the interfaces of the router have in the lab.
+	Devices map[string]string
+	// Phone is the interface in whose network the phone stands; empty: no such network
+	// is known.
+	Phone string
+	// Uplink reports whether a way to the Internet is known.
+	Uplink bool
+}
+
+// Left is something of the configuration that the twin does not have.
+type Left struct {
+	Menu string
+	Line int // of the rule that is left out; 0: it is about all of the menu
+	// What is the property of the rule that cannot be rebuilt. Empty: the rows are
+	// left out as they are.
+	What string
+	Rows int // that are left out
+}
+
+// Options say what is asked of the twin. The zero value asks for a phone in the first
+// network behind the router.
+type Options struct {
+	// LAN is the interface in whose network the phone stands.
+	LAN string
+	// Phone is its address there, which a PBX needs; invalid: a free one.
+	Phone netip.Addr
+	// Servers are the addresses of the servers outside; the zero value: documentation
+	// addresses.
+	Servers lab.Servers
+	Names   map[string][]netip.Addr
+}
+
+// ErrNoPhone says that the phone's address is in no network behind the router.
+var ErrNoPhone = errors.New("the address is in no network behind the router")
+
+// Of is the twin of a configuration. Where the configuration tells of no network behind
+// the router, there is no phone in it.
+func Of(cfg *routeros.Config, o Options) (*Twin, error) {
+	b := &builder{cfg: cfg, devices: map[string]string{}, tables: map[string]int{}}
+	b.ports()
+	home, err := b.home(o)
+	if err != nil {
+		return nil, err
+	}
+	b.routes()
+	t := &Twin{Devices: b.devices, Uplink: slices.ContainsFunc(b.plugs, func(p plug) bool { return p.Uplink })}
+	s := &t.Site
+	s.Script = b.script()
+	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
+	s.Servers, s.Names = o.Servers, o.Names
+	if home >= 0 {
+		t.Phone, s.Phone = b.plugs[home].name, b.phone(home, o)
+	}
+	for _, p := range b.plugs {
+		s.Ports = append(s.Ports, p.Port)
+	}
+	b.menus()
+	t.Left = b.left
+	return t, nil
+}
+
+// builder collects a twin.
+type builder struct {
+	cfg     *routeros.Config
+	plugs   []plug
+	devices map[string]string // by the name that RouterOS has
+	tables  map[string]int    // of routes
+	paths   []lab.SiteRoute
+	choices []lab.Rule
+	left    []Left
+}
+
+// plug is a port with its name in RouterOS.
+type plug struct {
+	lab.Port
+	name string
+}
+
+// home is the port in whose network the phone stands; -1 if there is none.
+func (b *builder) home(o Options) (int, error) {
+	isLAN := func(p plug) bool { return !p.Uplink && len(p.Far) > 0 }
+	if o.Phone.IsValid() {
+		i := slices.IndexFunc(b.plugs, func(p plug) bool { return isLAN(p) && p.free(o.Phone) })
+		if i < 0 {
+			return 0, ErrNoPhone
+		}
+		return i, nil
+	}
+	i := slices.IndexFunc(b.plugs, func(p plug) bool { return isLAN(p) && p.name == o.LAN })
+	if i < 0 {
+		i = slices.IndexFunc(b.plugs, isLAN)
+	}
+	return i, nil
+}
+
+// free reports whether a host of the port's networks may have this address.
+func (p plug) free(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Addrs, func(own netip.Prefix) bool { return own.Contains(a) }) &&
+		!slices.ContainsFunc(p.Addrs, func(own netip.Prefix) bool { return own.Addr() == a })
+}
+
+func (b *builder) phone(home int, o Options) netip.Addr {
+	if o.Phone.IsValid() {
+		return o.Phone
+	}
+	return b.plugs[home].Far[0].Addr()
+}
+
+// leave notes a rule that is left out.
+func (b *builder) leave(menu string, line int, what string) {
+	b.left = append(b.left, Left{Menu: menu, Line: line, What: what, Rows: 1})
+}
+
+// settings are those of the router's kernel.
+func (b *builder) settings() (list []lab.Setting) {
+	filter := map[string]string{"no": "0", "strict": "1", "loose": "2"}
+	rp, ok := filter[b.cfg.Settings("/ip/settings").Get("rp-filter").Text]
+	if !ok {
+		rp = "0"
+	}
+	list = append(list, lab.Setting{Key: "ipv4/conf/all/rp_filter", Value: rp}, lab.Setting{Key: "ipv4/conf/default/rp_filter", Value: rp})
+	if b.cfg.Settings("/ip/settings").Get("ip-forward").Text == "no" {
+		list = append(list, lab.Setting{Key: "ipv4/ip_forward", Value: "0"})
+	}
+	tracking := b.cfg.Settings("/ip/firewall/connection/tracking")
+	for _, s := range [][2]string{{"udp-timeout", "udp_timeout"}, {"udp-stream-timeout", "udp_timeout_stream"}} {
+		if d, ok := tracking.Get(s[0]).Duration(); ok && d.Seconds() >= 1 {
+			list = append(list, lab.Setting{Key: "netfilter/nf_conntrack_" + s[1], Value: seconds(d)})
+		}
+	}
+	return list
+}
