@@ -33,6 +33,9 @@ func conclude(rep *Report) (Status, words.Text) {
 	if rep.Inputs.Root != "" && place == "check" {
 		place = "bundle"
 	}
+	if rep.Twin != nil {
+		place = "twin"
+	}
 	return verdict, headline("no-fault", words.Args{"place": place})
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -190,6 +191,37 @@ type Report struct {
 	Inputs      Inputs        `json:"inputs"`
 	Says        Says          `json:"says,omitzero"`
 	Results     []Result      `json:"results"`
+	// Twin is the office in which the checks ran, where it was rebuilt from a
+	// router's configuration.
+	Twin *Twin `json:"twin,omitempty"`
+}
+
+// Twin is an office that was rebuilt from the configuration of its router.
+type Twin struct {
+	Phone netip.Addr `json:"phone"` // where the checks ran
+	LAN   string     `json:"lan"`   // the router's interface there
+	// LeftOut is what of the configuration the office does not have.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
+	// Typed are the commands that were typed into the router; Before is what the
+	// checks had said until then. Empty: none were.
+	Typed   []string  `json:"typed,omitempty"`
+	Refused string    `json:"refused,omitempty"` // the command at which the router stopped, and why
+	Before  []Outcome `json:"before,omitempty"`
+}
+
+// LeftOut is a rule, or all rows of a menu.
+type LeftOut struct {
+	Menu string `json:"menu"`
+	Line int    `json:"line,omitempty"` // of the rule
+	What string `json:"what,omitempty"` // the property of the rule that could not be rebuilt
+	Rows int    `json:"rows"`
+}
+
+// Outcome is what a check came to.
+type Outcome struct {
+	Check    string   `json:"check"`
+	Status   Status   `json:"status"`
+	Findings []string `json:"findings,omitempty"` // their IDs
 }
 
 // Result returns the result of the named check, nil when it did not run.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -17,20 +19,30 @@ func newRouterCommand(s streams) *cobra.Command {
 	var (
 		o       reporting
 		profile string
+		t       twinOptions
 	)
 	cmd := &cobra.Command{
 		Use: "router",
 		Example: `  sipdoctor router export.rsc
   sipdoctor router export.rsc --profile megafon-vats
+  sipdoctor router export.rsc --twin --try
   ssh admin@192.168.88.1 /export | sipdoctor router -`,
 		Args: exactlyOne(func(int) error { return usage("say.router-no-file", nil) }),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
 			}
+			if err := t.validate(); err != nil {
+				return err
+			}
 			if profile != "" {
 				if _, err := loadProfile(profile); err != nil {
 					return err
+				}
+			}
+			if t.twin { // before anything is read: what follows happens in another process
+				if inside, exit, err := lab.Enter(cmd.Context()); err != nil || !inside {
+					return cmp.Or(err, exitWith(exit))
 				}
 			}
 			file, err := routerExport(s.In, args[0])
@@ -39,10 +51,14 @@ func newRouterCommand(s streams) *cobra.Command {
 			}
 			env := &checks.Env{Files: []checks.File{file}}
 			env.Inputs.Profile = profile
+			if t.twin {
+				return t.run(cmd.Context(), s, &o, env)
+			}
 			return readEvidence(cmd.Context(), s, &o, "router", routeros.Check(), env)
 		},
 	}
 	o.addFlags(cmd)
+	t.addFlags(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	return cmd

@@ -239,6 +239,7 @@ func (p *page) hints(r *checks.Report) (list []string) {
 	if conf != nil && !in.Inbound && in.Responder != "" && r.Result("rtp-ports") != nil {
 		list = append(list, p.say("inbound-hint", words.Args{"file": conf.File, "first": conf.First, "last": conf.Last}))
 	}
+	list = append(list, p.twin(r.Twin)...)
 	if r.Interrupted {
 		list = append(list, p.say("interrupted", nil))
 	}

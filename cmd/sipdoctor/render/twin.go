@@ -1,0 +1,47 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// twin says where the checks ran, if that was an office that was rebuilt from a router's
+// configuration, what was typed into its router, and what it lacks.
+func (p *page) twin(t *checks.Twin) (list []string) {
+	if t == nil {
+		return nil
+	}
+	list = append(list, p.say("twin", words.Args{"phone": t.Phone, "lan": words.Raw(t.LAN)}))
+	if len(t.Typed) > 0 {
+		list = append(list, p.say("twin-typed", words.Args{"commands": rawList(t.Typed)}))
+		for _, o := range t.Before {
+			if o.Status != checks.Pass && o.Status != checks.Skip {
+				list = append(list, p.say("twin-before", words.Args{"check": o.Check, "status": string(o.Status)}))
+			}
+		}
+	}
+	if t.Refused != "" {
+		list = append(list, p.say("twin-refused", words.Args{"command": words.Raw(t.Refused)}))
+	}
+	var left []words.Text
+	for _, l := range t.LeftOut {
+		menu := strings.ReplaceAll(strings.TrimPrefix(l.Menu, "/"), "/", " ")
+		left = append(left, words.Say("render.twin-left-one", words.Args{"menu": "/" + menu, "line": l.Line, "what": words.Raw(l.What), "rows": l.Rows}))
+	}
+	if len(left) > 0 {
+		list = append(list, p.say("twin-left", words.Args{"left": left[:min(len(left), maxLeft)], "more": max(0, len(left)-maxLeft)}))
+	}
+	return list
+}
+
+// maxLeft bounds the parts of a configuration that are named.
+const maxLeft = 12
+
+func rawList(list []string) (out []words.Text) {
+	for _, s := range list {
+		out = append(out, words.Literal(s))
+	}
+	return out
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/checks/routeros"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/netinfo/twin"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// twinOptions are the flags of router about the office that is rebuilt from an export.
+type twinOptions struct {
+	twin, try bool
+}
+
+func (t *twinOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.twin, "twin", false, "")
+	cmd.Flags().BoolVar(&t.try, "try", false, "")
+}
+
+func (t *twinOptions) validate() error {
+	if t.try && !t.twin {
+		return usage("say.try-without-twin", nil)
+	}
+	return nil
+}
+
+// run rebuilds the office of the export that env holds and runs the checks in it; with
+// --try, once more after the fixes were typed into the router. It runs in the lab.
+func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *checks.Env) error {
+	data, err := routeros.Load(env.Files[0])
+	if err != nil {
+		return err
+	}
+	before, err := t.once(ctx, s, o, env, data)
+	if err != nil || !t.try {
+		return cmpErr(err, func() error { return o.finish(ctx, s, before) })
+	}
+	cfg, err := ros.Read(data)
+	if err != nil {
+		return err
+	}
+	typed, refused := typeFixes(cfg, before)
+	if o.format == "text" && o.output == "" {
+		if err := o.show(ctx, s, before); err != nil {
+			return err
+		}
+	}
+	after, err := t.once(ctx, s, o, env, []byte(cfg.Export()))
+	if err != nil {
+		return err
+	}
+	after.Twin.Typed, after.Twin.Refused, after.Twin.Before = typed, refused, outcomes(before)
+	if o.format != "text" || o.output != "" {
+		return o.finish(ctx, s, after)
+	}
+	return o.showTried(s, before, after)
+}
+
+func cmpErr(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}
+
+// once audits a configuration, builds its office and runs the checks in it: one report.
+func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *checks.Env, data []byte) (*checks.Report, error) {
+	file := env.Files[0]
+	file.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	again := &checks.Env{Files: []checks.File{file}, Inputs: env.Inputs}
+	again.Inputs.Files = []string{file.Name}
+	audit := checks.Run(ctx, []*checks.Check{routeros.Check()}, again, checks.Meta{Tool: thisTool(), Command: "router"})
+	cfg, err := ros.Read(data)
+	if err != nil {
+		return nil, err
+	}
+	office, err := officeOf(cfg, audit, env.Inputs.Profile)
+	if err != nil {
+		return nil, err
+	}
+	inside, err := checkIn(ctx, s, o, office, env.Inputs.Profile)
+	if err != nil {
+		return nil, err
+	}
+	return joined(audit, inside, office)
+}
+
+// officeOf is the twin of a configuration, with the phone in a network from which it may
+// call at all.
+func officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin, error) {
+	var seen routeros.Observed
+	if err := json.Unmarshal(audit.Results[0].Observed, &seen); err != nil {
+		return nil, err
+	}
+	var opt twin.Options
+	if i := slices.IndexFunc(seen.LANs, func(l routeros.LAN) bool { return !l.Closed }); i >= 0 {
+		opt.LAN = seen.LANs[i].Interface
+	}
+	if profile != "" {
+		p, err := loadProfile(profile)
+		if err != nil {
+			return nil, err
+		}
+		opt.Servers = serversOf(p)
+	}
+	office, err := twin.Of(cfg, opt)
+	switch {
+	case err != nil:
+		return nil, err
+	case office.Phone == "":
+		return nil, usage("say.twin-no-lan", nil)
+	case !office.Uplink:
+		return nil, usage("say.twin-no-uplink", nil)
+	}
+	return office, nil
+}
+
+// serversOf are addresses in the networks that the provider names; the zero value where
+// it names none with room for them.
+func serversOf(p *netinfo.Profile) (s lab.Servers) {
+	var list []netip.Addr
+	for _, use := range [][]string{{netinfo.UseAny}, {netinfo.UseSignalling}, {netinfo.UseMedia}} {
+		for _, n := range p.Subnets {
+			if a := n.Prefix().Masked().Addr(); slices.Contains(use, n.Use) && a.Is4() {
+				for range 4 {
+					if a = a.Next(); n.Prefix().Contains(a) {
+						list = append(list, a)
+					}
+				}
+			}
+		}
+	}
+	const wanted = 4
+	if len(list) < wanted {
+		return s
+	}
+	return lab.Servers{Responder: list[0], Responder2: list[1], SIP: list[2], STUN: list[3]}
+}
+
+// twinChecks are those whose answer depends on the router alone.
+func twinChecks() []string {
+	return []string{"uplink", "nat", "sip-alg", "fragments", "rtp-ports", "media"}
+}
+
+// checkIn builds an office and runs check on the phone.
+func checkIn(ctx context.Context, s streams, o *reporting, t *twin.Twin, profile string) (*checks.Report, error) {
+	p := newProgress(s, o.quiet, "say.progress-twin")
+	office, err := lab.BuildSite(ctx, t.Site)
+	p.end()
+	if err != nil {
+		return nil, err
+	}
+	defer office.Close()
+	args := append(twinChecks(), "--format", "json")
+	if o.quiet {
+		args = append(args, "--quiet")
+	}
+	if r := mediaOf(profile); r != "" {
+		args = append(args, "--rtp-range", r)
+	}
+	var out bytes.Buffer
+	exit, err := office.Run(ctx, lab.RunOptions{Check: args, Stdout: &out, Stderr: s.Err})
+	if err != nil {
+		return nil, err
+	}
+	r, err := checks.ReadReport(&out)
+	if err != nil {
+		return nil, errors.Join(exitWith(exit), err)
+	}
+	return r, nil
+}
+
+// mediaOf is the widest range of ports of a profile's media; empty: it names none.
+func mediaOf(profile string) string {
+	p, err := loadProfile(profile)
+	if profile == "" || err != nil || len(p.RTP) == 0 {
+		return ""
+	}
+	widest := slices.MaxFunc(p.RTP, func(a, b netinfo.MediaRule) int {
+		return (a.Range.Last - a.Range.First) - (b.Range.Last - b.Range.First)
+	})
+	return widest.Range.String()
+}
+
+// joined is the report of an audit with those of the checks in the office. The servers
+// there exist nowhere else, so that no command names them.
+func joined(audit, inside *checks.Report, t *twin.Twin) (*checks.Report, error) {
+	r := *inside
+	r.Command, r.Started = audit.Command, audit.Started
+	r.Inputs = audit.Inputs
+	r.Results = append(slices.Clone(audit.Results), inside.Results...)
+	r.DurationMS += audit.DurationMS
+	r.Twin = &checks.Twin{Phone: t.Site.Phone, LAN: t.Phone}
+	for _, l := range t.Left {
+		r.Twin.LeftOut = append(r.Twin.LeftOut, checks.LeftOut{Menu: l.Menu, Line: l.Line, What: l.What, Rows: l.Rows})
+	}
+	again, err := checks.Rejudge(&r, all.Checks())
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(again.Results[0].Findings, func(f checks.Finding) bool { return len(f.Fixes) > 0 }) {
+		leaveToAudit(again.Results[1:])
+	}
+	return again, nil
+}
+
+// leaveToAudit takes back what the checks propose for the router: the audit knows its rules
+// and the cause, they see its effects.
+func leaveToAudit(list []checks.Result) {
+	for i := range list {
+		for k := range list[i].Findings {
+			f := &list[i].Findings[k]
+			f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool { return x.Where == "router" })
+		}
+	}
+}
+
+// typeFixes types the first fix of each finding into the router, until it refuses one.
+func typeFixes(cfg *ros.Config, r *checks.Report) (typed []string, refused string) {
+	console := cfg.Console()
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			for _, line := range proposed(f) {
+				if slices.Contains(typed, line) {
+					continue
+				}
+				if _, err := console.Type(line); err != nil {
+					return typed, line + ": " + err.Error()
+				}
+				typed = append(typed, line)
+			}
+		}
+	}
+	return typed, ""
+}
+
+// proposed are the commands of a finding's first fix for the router, if nothing is left to
+// fill in.
+func proposed(f checks.Finding) []string {
+	i := slices.IndexFunc(f.Fixes, func(x fixes.Fix) bool { return x.Platform == "mikrotik" && x.Where == "router" })
+	if i < 0 || f.Fixes[i].Form != fixes.FormConsole || slices.ContainsFunc(f.Fixes[i].Commands, func(c string) bool { return strings.Contains(c, "<") }) {
+		return nil
+	}
+	return f.Fixes[i].Commands
+}
+
+// outcomes are what the checks of a report came to.
+func outcomes(r *checks.Report) (list []checks.Outcome) {
+	for _, res := range r.Results {
+		out := checks.Outcome{Check: res.Check, Status: res.Status}
+		for _, f := range res.Findings {
+			out.Findings = append(out.Findings, f.ID)
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+// showTried shows, below the report before, what was typed and what it changed.
+func (o *reporting) showTried(s streams, before, after *checks.Report) error {
+	fillIn(s.lang(), after)
+	list := [2]*checks.Report{before, after}
+	for i := range list {
+		var err error
+		if list[i], err = o.redacted(list[i]); err != nil {
+			return err
+		}
+	}
+	var lines []words.Text
+	lines = append(lines, words.Say("say.twin-typed", words.Args{"n": len(after.Twin.Typed)}))
+	text := "\n" + s.fill(lines[0]) + "\n"
+	for _, c := range list[1].Twin.Typed {
+		text += "  " + render.Quote(c) + "\n"
+	}
+	if after.Twin.Refused != "" {
+		text += s.say("say.twin-refused", words.Args{"command": words.Raw(after.Twin.Refused)}) + "\n"
+	}
+	if err := writeProse(s.Out, text+"\n"); err != nil {
+		return err
+	}
+	for i := range list[1].Results { // what is as it was is no news
+		if res, old := &list[1].Results[i], list[0].Result(list[1].Results[i].Check); old != nil && old.Status == res.Status {
+			res.Summary = old.Summary
+		}
+	}
+	if err := render.Changes(s.Out, list[0], list[1], o.text(s.lang(), s.Out)); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(after, o.strict))
+}
