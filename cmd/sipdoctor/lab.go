@@ -19,6 +19,7 @@ import (
 type labOptions struct {
 	reporting
 	memory, deep bool
+	router       string
 }
 
 func newLabCommand(s streams) *cobra.Command {
@@ -27,7 +28,8 @@ func newLabCommand(s streams) *cobra.Command {
 		Use: "lab",
 		Example: `  sipdoctor lab
   sipdoctor lab sip-alg
-  sipdoctor lab sip-alg -- sh`,
+  sipdoctor lab sip-alg -- sh
+  sipdoctor lab --router export.rsc -- sh`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, s, args)
 		},
@@ -41,6 +43,7 @@ func newLabCommand(s streams) *cobra.Command {
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.deep, "deep", false, "")
 	cmd.Flags().BoolVar(&o.memory, "memory", false, "")
+	cmd.Flags().StringVar(&o.router, "router", "", "")
 	return cmd
 }
 
@@ -53,6 +56,12 @@ func (o *labOptions) run(cmd *cobra.Command, s streams, args []string) error {
 		names, command = args[:dash], args[dash:]
 	}
 	switch {
+	case o.router != "" && len(names) > 0:
+		return usage("say.lab-router-scenario", words.Args{"scenario": words.Raw(names[0])})
+	case o.router != "" && o.memory:
+		return exclusive("--router", "--memory")
+	case o.router != "":
+		return o.ofRouter(cmd, s, command)
 	case len(names) == 0 && len(command) == 0:
 		return s.listScenarios()
 	case len(names) == 0:
@@ -137,7 +146,7 @@ func (o *labOptions) tell(s streams, w io.Writer, lines ...words.Text) error {
 func checkFlags(flags *pflag.FlagSet) []string {
 	var out []string
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Name != "memory" {
+		if f.Name != "memory" && f.Name != "router" {
 			out = append(out, "--"+f.Name+"="+f.Value.String())
 		}
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"io"
 	"os"
 	"strings"
@@ -42,7 +41,7 @@ func newRouterCommand(s streams) *cobra.Command {
 			}
 			if t.twin { // before anything is read: what follows happens in another process
 				if inside, exit, err := lab.Enter(cmd.Context()); err != nil || !inside {
-					return cmp.Or(err, exitWith(exit))
+					return firstOf(err, exitWith(exit))
 				}
 			}
 			file, err := routerExport(s.In, args[0])

@@ -49,8 +49,11 @@ func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *che
 		return err
 	}
 	before, err := t.once(ctx, s, o, env, data)
-	if err != nil || !t.try {
-		return cmpErr(err, func() error { return o.finish(ctx, s, before) })
+	if err != nil {
+		return err
+	}
+	if !t.try {
+		return o.finish(ctx, s, before)
 	}
 	cfg, err := ros.Read(data)
 	if err != nil {
@@ -73,11 +76,14 @@ func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *che
 	return o.showTried(s, before, after)
 }
 
-func cmpErr(err error, next func() error) error {
-	if err != nil {
-		return err
+// firstOf is the first error that is one.
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
-	return next()
+	return nil
 }
 
 // once audits a configuration, builds its office and runs the checks in it: one report.
@@ -120,16 +126,20 @@ func officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin
 		}
 		opt.Servers = serversOf(p)
 	}
-	office, err := twin.Of(cfg, opt)
+	return fitting(twin.Of(cfg, opt))
+}
+
+// fitting refuses an office in which nobody can call.
+func fitting(t *twin.Twin, err error) (*twin.Twin, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case office.Phone == "":
+	case t.Phone == "":
 		return nil, usage("say.twin-no-lan", nil)
-	case !office.Uplink:
+	case !t.Uplink:
 		return nil, usage("say.twin-no-uplink", nil)
 	}
-	return office, nil
+	return t, nil
 }
 
 // serversOf are addresses in the networks that the provider names; the zero value where

@@ -46,7 +46,6 @@ type Options struct {
 	// Servers are the addresses of the servers outside; the zero value: documentation
 	// addresses.
 	Servers lab.Servers
-	Names   map[string][]netip.Addr
 }
 
 // ErrNoPhone says that the phone's address is in no network behind the router.
@@ -66,7 +65,7 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	s := &t.Site
 	s.Script = b.script()
 	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
-	s.Servers, s.Names = o.Servers, o.Names
+	s.Servers = o.Servers
 	if home >= 0 {
 		t.Phone, s.Phone = b.plugs[home].name, b.phone(home, o)
 	}

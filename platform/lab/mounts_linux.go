@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,7 @@ import (
 // privateMounts gives the calling thread's new mount namespace what a box of
 // the lab must not share with the host: /sys (it shows interfaces), /run (lock
 // files and the sockets of resolvers and daemons) and the name files.
-func privateMounts(names map[string][]netip.Addr) error {
+func privateMounts(names map[string][]string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making the mounts private: %w", err)
 	}
@@ -61,17 +60,11 @@ func mountRun() error {
 // nameFiles are /etc/hosts and /etc/resolv.conf of the lab. There is no way
 // out, so a question to a real resolver would only hang: loopback, where
 // nobody listens, refuses at once.
-func nameFiles(more map[string][]netip.Addr) (hosts, resolver string) {
+func nameFiles(names map[string][]string) (hosts, resolver string) {
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	names := HostNames()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, addr := range names[name] {
-			fmt.Fprintf(&b, "%s %s\n", addr, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(more)) {
-		for _, addr := range more[name] {
 			fmt.Fprintf(&b, "%s %s\n", addr, name)
 		}
 	}

@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -26,7 +25,7 @@ type namespace struct {
 }
 
 // newNode makes a namespace with the private mounts of a node.
-func newNode(name string, names map[string][]netip.Addr) (*Node, error) {
+func newNode(name string, names map[string][]string) (*Node, error) {
 	n := &Node{Name: name, ns: namespace{jobs: make(chan func()), closed: make(chan struct{})}}
 	born := make(chan error)
 	go n.live(born, names)
@@ -37,7 +36,7 @@ func newNode(name string, names map[string][]netip.Addr) (*Node, error) {
 }
 
 // live is the node's thread. It never unlocks, so the thread ends with it.
-func (n *Node) live(born chan<- error, names map[string][]netip.Addr) {
+func (n *Node) live(born chan<- error, names map[string][]string) {
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
 		// The process's first thread cannot end, and /proc/net of the whole
@@ -63,7 +62,7 @@ func (n *Node) live(born chan<- error, names map[string][]netip.Addr) {
 }
 
 // enter moves the calling thread into new network and mount namespaces.
-func (ns *namespace) enter(names map[string][]netip.Addr) error {
+func (ns *namespace) enter(names map[string][]string) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unsharing network and mounts: %w", err)
 	}

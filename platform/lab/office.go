@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 )
 
@@ -29,7 +28,7 @@ type Office struct {
 	STUNServer *Node   // STUNServerAddr
 	Ends       []*Node // of a site: what is at the other end of each port
 
-	names map[string][]netip.Addr
+	names map[string][]string
 	close sync.Once
 	done  []func() // in reverse order
 }

@@ -50,8 +50,8 @@ type plan struct {
 	nodes  []nodePlan
 	links  []linkPlan
 	routes []routePlan
-	names  map[string][]netip.Addr // that resolve besides HostNames
-	delay  time.Duration           // one way, on the link between office and Internet; 0 for none
+	names  map[string][]string // that resolve
+	delay  time.Duration       // one way, on the link between office and Internet; 0 for none
 }
 
 type nodePlan struct {
@@ -102,7 +102,7 @@ func newPlan(s Scenario) (*plan, error) {
 			return nil, fmt.Errorf("scenario %q: %w", s.Name, err)
 		}
 	}
-	p := &plan{delay: time.Duration(s.DelayMS) * time.Millisecond}
+	p := &plan{names: HostNames(), delay: time.Duration(s.DelayMS) * time.Millisecond}
 	p.addOffice(s.Routers)
 	p.addServers(usualServers())
 	return p, nil

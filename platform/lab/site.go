@@ -21,8 +21,6 @@ type Site struct {
 	// invalid: there is none, and the phone hangs on nothing.
 	Phone   netip.Addr
 	Servers Servers
-	// Names are more names that resolve.
-	Names map[string][]netip.Addr
 }
 
 // A Port is an interface of the router.
@@ -107,7 +105,7 @@ func sitePlan(s Site) (*plan, error) {
 	if home < 0 && s.Phone.IsValid() {
 		return nil, fmt.Errorf("no port of the router has a network with %s in it", s.Phone)
 	}
-	p := &plan{names: s.Names}
+	p := &plan{names: s.names()}
 	p.nodes = []nodePlan{{name: phoneNode}}
 	for i := range s.Ports {
 		if !s.Ports[i].Uplink && i != home {
@@ -134,6 +132,21 @@ func sitePlan(s Site) (*plan, error) {
 	}
 	p.addServers(s.Servers)
 	return p, nil
+}
+
+// names are those that resolve inside.
+func (s Site) names() map[string][]string {
+	names := map[string][]string{
+		"responder.lab": {s.Servers.Responder.String()}, "sip.lab": {s.Servers.SIP.String()}, "stun.lab": {s.Servers.STUN.String()},
+	}
+	for _, p := range s.Ports {
+		for _, own := range p.Addrs {
+			if own.Contains(s.Phone) {
+				names["router.lab"] = []string{own.Addr().String()}
+			}
+		}
+	}
+	return names
 }
 
 func lanNode(i int) string { return fmt.Sprintf("lan%d", i) }

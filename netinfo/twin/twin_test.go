@@ -1,0 +1,226 @@
+package twin
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/lab"
+)
+
+func read(t testing.TB, export string) *routeros.Config {
+	t.Helper()
+	cfg, err := routeros.Read([]byte(export))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func factory(t testing.TB, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "routeros", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func twinOf(t testing.TB, export string, o Options) *Twin {
+	t.Helper()
+	tw, err := Of(read(t, export), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tw
+}
+
+func TestTheOfficeOfAFactoryRouter(t *testing.T) {
+	tw := twinOf(t, factory(t, "factory7.rsc"), Options{})
+	var ports []string
+	for _, p := range tw.Site.Ports {
+		ports = append(ports, p.Name)
+	}
+	if diff := cmp.Diff([]string{"bridge", "ether1"}, ports); diff != "" {
+		t.Error(diff)
+	}
+	if tw.Phone != "bridge" || tw.Site.Phone != netip.MustParseAddr("192.168.88.10") || !tw.Uplink {
+		t.Errorf("the phone is at %s behind %q, uplink %v", tw.Site.Phone, tw.Phone, tw.Uplink)
+	}
+	if tw.Site.Ports[1].Addrs[0] != netip.MustParsePrefix("203.0.113.1/24") {
+		t.Errorf("the uplink by DHCP has %v, not a stand-in", tw.Site.Ports[1].Addrs)
+	}
+	for _, want := range []string{`ct helper set "sip_udp"`, "oifname == { \"ether1\" } masquerade", "ct status & (dnat) == 0"} {
+		if !strings.Contains(tw.Site.Script, want) {
+			t.Errorf("no %s in\n%s", want, tw.Site.Script)
+		}
+	}
+}
+
+func TestAStandInIsInNoNetworkOfTheRouter(t *testing.T) {
+	tw := twinOf(t, "# by RouterOS 7.15\n/ip address\nadd address=203.0.113.9/24 interface=ether2\n/ip dhcp-client\nadd interface=ether1\n", Options{})
+	if a := tw.Site.Ports[1].Addrs[0]; a.Overlaps(netip.MustParsePrefix("203.0.113.0/24")) {
+		t.Errorf("the stand-in %s is in the network of ether2", a)
+	}
+}
+
+func TestWhatIsNotRebuiltIsListed(t *testing.T) {
+	tw := twinOf(t, factory(t, "factory7.rsc")+`
+/ip firewall layer7-protocol
+add name=sip regexp="^sip"
+/ip firewall filter
+add action=drop chain=forward layer7-protocol=sip
+add action=drop chain=forward protocol=udp time=8h-17h,mon
+/queue simple
+add name=guests target=192.168.88.0/24 max-limit=1M/1M
+/interface wireguard
+add name=wg1
+/ip address
+add address=10.9.0.1/24 interface=wg1
+`, Options{})
+	var got []string
+	for _, l := range tw.Left {
+		got = append(got, strings.TrimSpace(l.Menu+" "+l.What))
+	}
+	for _, want := range []string{
+		"/ip/firewall/filter layer7-protocol=sip", "/ip/firewall/filter time=8h-17h,mon", "/ip/firewall/filter action=fasttrack-connection", "/queue/simple", "/interface/wireguard",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is not in %q", want, got)
+		}
+	}
+	if strings.Count(tw.Site.Script, " drop") != strings.Count(twinOf(t, factory(t, "factory7.rsc"), Options{}).Site.Script, " drop") {
+		t.Error("a rule that cannot be rebuilt was rebuilt as another")
+	}
+	if slices.ContainsFunc(tw.Site.Ports, func(p lab.Port) bool { return strings.HasPrefix(p.Name, "wg") }) {
+		t.Error("a tunnel without its other end was built as a cable")
+	}
+}
+
+func TestTheWayToTheInternetFollowsTheDistance(t *testing.T) {
+	tw := twinOf(t, `# by RouterOS 6.49.7
+/ip address
+add address=198.51.100.2/30 interface=ether1
+add address=192.0.2.2/30 interface=ether2
+add address=10.0.0.1/24 interface=bridge
+/ip route
+add distance=2 gateway=192.0.2.1
+add distance=1 gateway=198.51.100.1
+add distance=1 gateway=192.0.2.1 routing-mark=voice
+/ip firewall mangle
+add action=mark-routing chain=prerouting new-routing-mark=voice protocol=udp dst-port=5060
+`, Options{})
+	type hop struct{ via, dev string }
+	first, marked := hop{}, hop{}
+	best := 1 << 30
+	for _, r := range tw.Site.Routes {
+		switch {
+		case r.Table != 0:
+			marked = hop{r.Via.String(), r.Dev}
+		case r.Metric < best:
+			best, first = r.Metric, hop{r.Via.String(), r.Dev}
+		}
+	}
+	if first != (hop{"198.51.100.1", "ether1"}) || marked != (hop{"192.0.2.1", "ether2"}) {
+		t.Errorf("usually by %v, marked by %v", first, marked)
+	}
+	if len(tw.Site.Rules) != 1 || tw.Site.Rules[0].Table == 0 || !strings.Contains(tw.Site.Script, "meta mark set meta mark & 0x0000ffff | 0x640000") {
+		t.Errorf("%+v\n%s", tw.Site.Rules, tw.Site.Script)
+	}
+}
+
+func TestAPhoneOfTheTechniciansChoice(t *testing.T) {
+	cfg := read(t, factory(t, "factory7.rsc"))
+	tw, err := Of(cfg, Options{Phone: netip.MustParseAddr("192.168.88.77")})
+	if err != nil || tw.Site.Phone != netip.MustParseAddr("192.168.88.77") {
+		t.Errorf("%v %v", tw, err)
+	}
+	for _, wrong := range []string{"192.168.89.77", "192.168.88.1"} {
+		if _, err := Of(cfg, Options{Phone: netip.MustParseAddr(wrong)}); err != ErrNoPhone {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}
+
+// Names of strangers reach neither nft nor the kernel as they are.
+func TestHostileNames(t *testing.T) {
+	tw := twinOf(t, `# by RouterOS 7.15
+/interface bridge
+add name="a { drop }\n\"; x"
+add name="a { drop }\n\"; y, a name longer than a kernel takes"
+/ip address
+add address=10.0.0.1/24 interface="a { drop }\n\"; x"
+add address=10.0.1.1/24 interface="a { drop }\n\"; y, a name longer than a kernel takes"
+/ip firewall address-list
+add list="} drop; #" address=10.0.0.5
+add list="} drop; ?" address=10.0.0.6
+/ip firewall filter
+add action=jump chain=forward jump-target="} accept {"
+add action=drop chain="} accept {" src-address-list="} drop; #" in-interface="a { drop }\n\"; x"
+add action=drop chain="} accept {" src-address-list="} drop; ?" comment="\"} table ip x {}"
+`, Options{})
+	seen := map[string]bool{}
+	for _, p := range tw.Site.Ports {
+		if !regexp.MustCompile(`^[a-zA-Z0-9._-]{1,15}$`).MatchString(p.Name) || seen[p.Name] {
+			t.Errorf("an interface is called %q", p.Name)
+		}
+		seen[p.Name] = true
+	}
+	isTame(t, tw.Site.Script)
+	if strings.Count(tw.Site.Script, "set list_") != 2 || strings.Count(tw.Site.Script, "chain filter_") != 4 {
+		t.Errorf("two lists or two chains became one:\n%s", tw.Site.Script)
+	}
+}
+
+// isTame reports a script in which something stands that a rule of nft has not.
+func isTame(t *testing.T, script string) {
+	t.Helper()
+	if odd := regexp.MustCompile(`[^a-zA-Z0-9_{}();:,.@"/&|=<>!\-\[\] \t\n]`).FindString(script); odd != "" {
+		t.Errorf("%q in\n%s", odd, script)
+	}
+	deep := 0
+	for _, r := range script {
+		switch r {
+		case '{':
+			deep++
+		case '}':
+			deep--
+		}
+		if deep < 0 {
+			break
+		}
+	}
+	if deep != 0 || strings.Contains(script, "#") {
+		t.Errorf("brackets do not match in\n%s", script)
+	}
+}
+
+func FuzzTwin(f *testing.F) {
+	for _, name := range []string{"factory6.rsc", "factory7.rsc", "bare7.rsc"} {
+		f.Add(factory(f, name))
+	}
+	f.Add("/ip firewall nat\nadd chain=dstnat action=netmap to-addresses=10.0.0.0/24 port=!1-2,3 protocol=!17\n")
+	f.Fuzz(func(t *testing.T, export string) {
+		cfg, err := routeros.Read([]byte(export))
+		if err != nil {
+			return
+		}
+		tw, err := Of(cfg, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		isTame(t, tw.Site.Script)
+		for _, p := range tw.Site.Ports {
+			if len(p.Name) == 0 || len(p.Name) > 15 {
+				t.Errorf("an interface is called %q", p.Name)
+			}
+		}
+	})
+}
