@@ -198,8 +198,9 @@ type Report struct {
 
 // Twin is an office that was rebuilt from the configuration of its router.
 type Twin struct {
-	Phone netip.Addr `json:"phone"` // where the checks ran
-	LAN   string     `json:"lan"`   // the router's interface there
+	Phone netip.Addr `json:"phone"`         // where the checks ran
+	LAN   string     `json:"lan"`           // the router's interface there
+	PBX   bool       `json:"pbx,omitempty"` // Phone is a PBX's, which was called from outside too
 	// LeftOut is what of the configuration the office does not have.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Typed are the commands that were typed into the router; Before is what the

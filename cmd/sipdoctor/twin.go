@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,16 +28,25 @@ import (
 // twinOptions are the flags of router about the office that is rebuilt from an export.
 type twinOptions struct {
 	twin, try bool
+	pbx       string     // as typed
+	at        netip.Addr // the same
 }
 
 func (t *twinOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.twin, "twin", false, "")
 	cmd.Flags().BoolVar(&t.try, "try", false, "")
+	cmd.Flags().StringVar(&t.pbx, "pbx", "", "")
 }
 
 func (t *twinOptions) validate() error {
 	if t.try && !t.twin {
 		return usage("say.try-without-twin", nil)
+	}
+	if t.pbx != "" {
+		var err error
+		if t.at, err = netip.ParseAddr(t.pbx); err != nil || !t.at.Is4() {
+			return usage("say.pbx-address", words.Args{"pbx": words.Raw(t.pbx)})
+		}
 	}
 	return nil
 }
@@ -97,25 +107,26 @@ func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *ch
 	if err != nil {
 		return nil, err
 	}
-	office, err := officeOf(cfg, audit, env.Inputs.Profile)
+	office, err := t.officeOf(cfg, audit, env.Inputs.Profile)
 	if err != nil {
 		return nil, err
 	}
-	inside, err := checkIn(ctx, s, o, office, env.Inputs.Profile)
+	inside, err := t.checkIn(ctx, s, o, office, env.Inputs.Profile)
 	if err != nil {
 		return nil, err
 	}
+	inside.Twin = &checks.Twin{Phone: office.Site.Phone, LAN: office.Phone, PBX: t.at.IsValid()}
 	return joined(audit, inside, office)
 }
 
 // officeOf is the twin of a configuration, with the phone in a network from which it may
 // call at all.
-func officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin, error) {
+func (t *twinOptions) officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin, error) {
 	var seen routeros.Observed
 	if err := json.Unmarshal(audit.Results[0].Observed, &seen); err != nil {
 		return nil, err
 	}
-	var opt twin.Options
+	opt := twin.Options{Phone: t.at}
 	if i := slices.IndexFunc(seen.LANs, func(l routeros.LAN) bool { return !l.Closed }); i >= 0 {
 		opt.LAN = seen.LANs[i].Interface
 	}
@@ -126,7 +137,11 @@ func officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin
 		}
 		opt.Servers = serversOf(p)
 	}
-	return fitting(twin.Of(cfg, opt))
+	office, err := twin.Of(cfg, opt)
+	if errors.Is(err, twin.ErrNoPhone) {
+		return nil, usage("say.pbx-nowhere", words.Args{"pbx": t.pbx})
+	}
+	return fitting(office, err)
 }
 
 // fitting refuses an office in which nobody can call.
@@ -170,9 +185,9 @@ func twinChecks() []string {
 }
 
 // checkIn builds an office and runs check on the phone.
-func checkIn(ctx context.Context, s streams, o *reporting, t *twin.Twin, profile string) (*checks.Report, error) {
+func (t *twinOptions) checkIn(ctx context.Context, s streams, o *reporting, of *twin.Twin, profile string) (*checks.Report, error) {
 	p := newProgress(s, o.quiet, "say.progress-twin")
-	office, err := lab.BuildSite(ctx, t.Site)
+	office, err := lab.BuildSite(ctx, of.Site)
 	p.end()
 	if err != nil {
 		return nil, err
@@ -182,8 +197,12 @@ func checkIn(ctx context.Context, s streams, o *reporting, t *twin.Twin, profile
 	if o.quiet {
 		args = append(args, "--quiet")
 	}
-	if r := mediaOf(profile); r != "" {
-		args = append(args, "--rtp-range", r)
+	media := mediaOf(profile)
+	if t.at.IsValid() {
+		args, media = append(args, "--inbound"), cmp.Or(media, usualMedia)
+	}
+	if media != "" {
+		args = append(args, "--rtp-range", media)
 	}
 	var out bytes.Buffer
 	exit, err := office.Run(ctx, lab.RunOptions{Check: args, Stdout: &out, Stderr: s.Err})
@@ -196,6 +215,9 @@ func checkIn(ctx context.Context, s streams, o *reporting, t *twin.Twin, profile
 	}
 	return r, nil
 }
+
+// usualMedia are the RTP ports of an Asterisk as its packages configure it (rtp.conf).
+const usualMedia = "10000-20000"
 
 // mediaOf is the widest range of ports of a profile's media; empty: it names none.
 func mediaOf(profile string) string {
@@ -217,7 +239,6 @@ func joined(audit, inside *checks.Report, t *twin.Twin) (*checks.Report, error) 
 	r.Inputs = audit.Inputs
 	r.Results = append(slices.Clone(audit.Results), inside.Results...)
 	r.DurationMS += audit.DurationMS
-	r.Twin = &checks.Twin{Phone: t.Site.Phone, LAN: t.Phone}
 	for _, l := range t.Left {
 		r.Twin.LeftOut = append(r.Twin.LeftOut, checks.LeftOut{Menu: l.Menu, Line: l.Line, What: l.What, Rows: l.Rows})
 	}
@@ -225,19 +246,23 @@ func joined(audit, inside *checks.Report, t *twin.Twin) (*checks.Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(again.Results[0].Findings, func(f checks.Finding) bool { return len(f.Fixes) > 0 }) {
-		leaveToAudit(again.Results[1:])
+	for _, f := range again.Results[0].Findings {
+		if len(f.Fixes) > 0 {
+			leaveToAudit(again, routeros.Effects(f.ID))
+		}
 	}
 	return again, nil
 }
 
-// leaveToAudit takes back what the checks propose for the router: the audit knows its rules
+// leaveToAudit takes back what checks propose for the router: the audit knows its rules
 // and the cause, they see its effects.
-func leaveToAudit(list []checks.Result) {
-	for i := range list {
-		for k := range list[i].Findings {
-			f := &list[i].Findings[k]
-			f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool { return x.Where == "router" })
+func leaveToAudit(r *checks.Report, list []string) {
+	for _, check := range list {
+		if res := r.Result(check); res != nil {
+			for k := range res.Findings {
+				f := &res.Findings[k]
+				f.Fixes = slices.DeleteFunc(f.Fixes, func(x fixes.Fix) bool { return x.Where == "router" })
+			}
 		}
 	}
 }

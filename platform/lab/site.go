@@ -84,7 +84,7 @@ func BuildSite(ctx context.Context, s Site) (*Office, error) {
 	nodes, err := o.build(ctx, p)
 	if err != nil {
 		o.Close()
-		return nil, fmt.Errorf("building the office: %w", err)
+		return nil, fmt.Errorf("building the office %q: %w", o.Scenario.Name, err)
 	}
 	o.name(nodes)
 	for _, l := range p.links[:len(s.Ports)] {

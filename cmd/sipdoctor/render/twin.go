@@ -13,7 +13,7 @@ func (p *page) twin(t *checks.Twin) (list []string) {
 	if t == nil {
 		return nil
 	}
-	list = append(list, p.say("twin", words.Args{"phone": t.Phone, "lan": words.Raw(t.LAN)}))
+	list = append(list, p.say("twin", words.Args{"phone": t.Phone, "pbx": t.PBX, "lan": words.Raw(t.LAN)}))
 	if len(t.Typed) > 0 {
 		list = append(list, p.say("twin-typed", words.Args{"commands": rawList(t.Typed)}))
 		for _, o := range t.Before {

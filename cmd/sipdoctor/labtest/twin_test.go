@@ -1,0 +1,145 @@
+package labtest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
+
+// session runs the program as a technician does who has nothing but an export.
+func session(t *testing.T, export string, args ...string) (*checks.Report, int) {
+	t.Helper()
+	need(t, "nft")
+	file := filepath.Join(t.TempDir(), "export.rsc")
+	if err := os.WriteFile(file, []byte(export), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Getenv(programVar), append([]string{"router", file, "--format", "json"}, args...)...)
+	cmd.Env = append(os.Environ(), "LC_MESSAGES=C", "STATE_DIRECTORY="+t.TempDir())
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	rep, err := checks.ReadReport(&out)
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", args, err, errs.String())
+	}
+	return rep, cmd.ProcessState.ExitCode()
+}
+
+func factoryRouter(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "netinfo", "routeros", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// statuses are those of the checks that a story is about.
+func statuses(r *checks.Report) map[string]checks.Status {
+	out := map[string]checks.Status{}
+	for _, res := range r.Results {
+		out[res.Check] = res.Status
+	}
+	return out
+}
+
+func statusesBefore(r *checks.Report) map[string]checks.Status {
+	out := map[string]checks.Status{}
+	for _, o := range r.Twin.Before {
+		out[o.Check] = o.Status
+	}
+	return out
+}
+
+// The office of a customer who left the router as it was shipped: from the export to green,
+// before anything is typed into the router.
+func TestARouterAsItIsShipped(t *testing.T) {
+	for _, name := range []string{"factory6.rsc", "factory7.rsc"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rep, exit := session(t, factoryRouter(t, name), "--twin", "--try")
+			before := statusesBefore(rep)
+			if before["sip-alg"] != checks.Fail || before["routeros"] != checks.Warn || before["rtp-ports"] != checks.Pass {
+				t.Errorf("before: %v", before)
+			}
+			want := map[string]checks.Status{"routeros": checks.Pass, "uplink": checks.Pass, "nat": checks.Pass, "sip-alg": checks.Pass, "fragments": checks.Pass, "rtp-ports": checks.Pass, "media": checks.Pass}
+			if diff := cmp.Diff(want, statuses(rep)); diff != "" || exit != 0 {
+				t.Errorf("after: exit %d, %s\n%s", exit, rep.Headline, diff)
+			}
+			if !slices.Contains(rep.Twin.Typed, "/ip firewall service-port set sip disabled=yes") || rep.Twin.Refused != "" {
+				t.Errorf("typed %q, refused %q", rep.Twin.Typed, rep.Twin.Refused)
+			}
+		})
+	}
+}
+
+// A rule of the router stops calls. The proposed rules stand where they must: the packets
+// pass on the kernel too, with a provider whose networks are known and without.
+func TestARuleThatStopsCalls(t *testing.T) {
+	export := strings.Replace(factoryRouter(t, "factory7.rsc"), "/ip firewall filter\n",
+		"/ip firewall filter\nadd action=drop chain=forward comment=\"no voice\" dst-port=5060,10000-20000 out-interface-list=WAN protocol=udp\n", 1)
+	for _, args := range [][]string{nil, {"--profile", "megafon-vats"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			rep, exit := session(t, export, append(args, "--twin", "--try")...)
+			for when, got := range map[checks.Status]map[string]checks.Status{checks.Fail: statusesBefore(rep), checks.Pass: statuses(rep)} {
+				if got["routeros"] != when || got["sip-alg"] != when || got["rtp-ports"] != when {
+					t.Errorf("%v, where %s was to be expected", got, when)
+				}
+			}
+			if exit != 0 {
+				t.Errorf("exit %d, %s", exit, rep.Headline)
+			}
+		})
+	}
+}
+
+// A PBX behind the router is asked from outside.
+func TestAPBXBehindTheRouter(t *testing.T) {
+	forward := func(ports string) string {
+		return "/ip firewall service-port set sip disabled=yes\n/ip firewall nat add action=dst-nat chain=dstnat dst-port=" + ports + " in-interface-list=WAN protocol=udp to-addresses=192.168.88.50\n"
+	}
+	for _, tt := range []struct {
+		ports string
+		want  checks.Status
+	}{{"10000-20000", checks.Pass}, {"10000-14000", checks.Fail}} {
+		t.Run(tt.ports, func(t *testing.T) {
+			t.Parallel()
+			rep, _ := session(t, factoryRouter(t, "factory7.rsc")+forward(tt.ports), "--twin", "--pbx", "192.168.88.50")
+			if got := statuses(rep)["rtp-ports"]; got != tt.want || !rep.Twin.PBX || rep.Twin.Phone.String() != "192.168.88.50" {
+				t.Errorf("rtp-ports %s, %+v", got, rep.Twin)
+			}
+		})
+	}
+}
+
+// In the rebuilt office a technician looks around.
+func TestAShellInTheRebuiltOffice(t *testing.T) {
+	need(t, "nft", "ip")
+	file := filepath.Join("..", "..", "..", "netinfo", "routeros", "testdata", "factory7.rsc")
+	out, err := exec.CommandContext(t.Context(), os.Getenv(programVar), "lab", "--router", file, "--", "sh", "-c", "ip -4 route; grep lab /etc/hosts").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"default via 192.168.88.1 dev eth0", "192.168.88.1 router.lab", "198.51.100.2 responder.lab"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
