@@ -27,7 +27,36 @@ func (d *dice) export() string {
 			fmt.Fprintf(&b, "add %s chain=%s%s\n", d.routerOSDeed(menu, chain), chain, "")
 		}
 	}
+	b.WriteString("/ipv6 address\nadd address=2001:db8:88::1/64 interface=bridge\nadd address=2001:db8:203::2/64 interface=ether1\n" +
+		"/ipv6 route\nadd dst-address=::/0 gateway=2001:db8:203::1\n/ipv6 firewall address-list\nadd address=2001:db8:77::/48 list=provider\nadd address=2001:db8:88::14 list=phones\n/ipv6 firewall filter\n")
+	for range d.IntN(7) {
+		chain := pick(d, "input", "forward", "forward", "own")
+		deed := pick(d, "action=accept", "action=drop", "action=drop", "action=log", "action=reject reject-with=icmp-port-unreachable")
+		if chain != "own" && d.chance(20) {
+			deed = "action=jump jump-target=own"
+		}
+		protocol := pick(d, "", "udp", "tcp", "icmpv6")
+		fmt.Fprintf(&b, "add %s chain=%s%s\n", deed, chain, d.routerOSMatches6(chain, protocol))
+	}
 	return b.String()
+}
+
+func (d *dice) routerOSMatches6(chain, protocol string) (out string) {
+	if protocol != "" {
+		out = " protocol=" + protocol
+	}
+	not := func() string { return pick(d, "", "", "!") }
+	if (protocol == "udp" || protocol == "tcp") && d.chance(60) {
+		out += " " + pick(d, "dst-port=", "port=") + not() + pick(d, "5060", "5060-5061,10000-20000")
+	}
+	if protocol == "icmpv6" && d.chance(40) {
+		out += " icmp-options=128:0-255"
+	}
+	for range d.IntN(2) {
+		out += " " + pick(d, "src-address="+not()+"2001:db8:88::/64", "dst-address="+not()+"2001:db8:77::/48", "src-address-list="+not()+"phones", "dst-address-list="+not()+"provider",
+			"in-interface-list="+not()+"WAN", "in-interface="+not()+"bridge", "connection-state="+not()+"new", "connection-state=established,related,untracked")
+	}
+	return out
 }
 
 // routerOSDeed is the action of a rule with the conditions that fit it.

@@ -92,12 +92,17 @@ func (g *twinGround) tap(i int) *wire {
 }
 
 func (g *twinGround) openRaw() error {
-	for _, p := range []uint8{protoICMP, protoTCP, protoUDP} {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(p))
-		if err = errors.Join(err, roomy(fd)); err != nil {
-			return err
+	for _, p := range []uint8{protoICMP, protoTCP, protoUDP, protoICMPv6} {
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			if p == protoICMP && family == unix.AF_INET6 || p == protoICMPv6 && family == unix.AF_INET {
+				continue
+			}
+			fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(p))
+			if err = errors.Join(err, roomy(fd)); err != nil {
+				return err
+			}
+			g.raw = append(g.raw, rawSocket{fd, p, family == unix.AF_INET})
 		}
-		g.raw = append(g.raw, rawSocket{fd, p, true})
 	}
 	return nil
 }
@@ -166,8 +171,7 @@ func (g *twinGround) fire(shots []shot) []outcome {
 		must(g.t, unix.Sendto(w.fd, shots[i].frame(w.mac, w.far), 0, &unix.SockaddrLinklayer{Ifindex: w.index, Halen: 6, Protocol: htons(0x0800)}))
 	}
 	time.Sleep(settle)
-	note := func(b []byte, arrived bool) {
-		tr, ok := readPacket(b)
+	note := func(tr trace, ok, arrived bool) {
 		i, mine := byID[tr.id]
 		switch {
 		case !ok || !mine:
@@ -178,13 +182,22 @@ func (g *twinGround) fire(shots []shot) []outcome {
 		}
 	}
 	for _, r := range g.raw {
-		drainAll(r.fd, func(b []byte) { note(b, true) })
+		drainAll(r.fd, func(b []byte) {
+			if r.v4 {
+				tr, ok := readPacket(b)
+				note(tr, ok, true)
+				return
+			}
+			tr, ok := readBody(r.proto, b) // without the header
+			note(tr, ok, true)
+		})
 	}
 	for _, w := range g.wires {
 		drainAll(w.fd, func(b []byte) {
 			// What the far end itself sent carries the router's address as destination.
 			if len(b) > 14 && [6]byte(b[:6]) != w.mac {
-				note(b[14:], true)
+				tr, ok := readPacket(b[14:])
+				note(tr, ok, true)
 			}
 		})
 	}
@@ -213,7 +226,7 @@ func (g *twinGround) class(s shot, own []netip.Addr, host *packetfilter.Host) pa
 	} else {
 		c.Out = g.leaves(s.dst)
 	}
-	if s.proto != protoICMP {
+	if s.proto == protoUDP || s.proto == protoTCP {
 		c.SrcPorts, c.DstPorts = packetfilter.OneNum(packetfilter.Num(s.sport)), packetfilter.OneNum(packetfilter.Num(s.dport))
 	}
 	return c
@@ -287,7 +300,7 @@ func (d *dice) twinShots(g *twinGround, export string, n int) (own []netip.Addr,
 			near = append(near, nth(a, 20), nth(a, 33))
 		}
 	}
-	for _, word := range strings.FieldsFunc(export, func(r rune) bool { return !strings.ContainsRune("0123456789./", r) }) {
+	for _, word := range strings.FieldsFunc(export, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef:./", r) }) {
 		if p, err := netip.ParsePrefix(word); err == nil {
 			names = append(names, nth(p, 1), nth(p, 5))
 		} else if a, err := netip.ParseAddr(word); err == nil {
@@ -304,24 +317,30 @@ func (d *dice) twinShots(g *twinGround, export string, n int) (own []netip.Addr,
 		if everybody[a] {
 			return false
 		}
-		return a.Is4() && !a.IsMulticast() && !a.IsUnspecified() && !a.IsLoopback() && a.As4()[3] != 255 && a.As4()[3] != 0 && a.As4()[0] < 224 && a.As4()[0] != 0
+		return a.Is6() && a.IsGlobalUnicast() || a.Is4() && !a.IsMulticast() && !a.IsUnspecified() && !a.IsLoopback() && a.As4()[3] != 255 && a.As4()[3] != 0 && a.As4()[0] < 224 && a.As4()[0] != 0
 	}
-	far := []netip.Addr{netip.MustParseAddr("198.51.100.77"), netip.MustParseAddr("8.8.8.8")}
+	far := []netip.Addr{netip.MustParseAddr("198.51.100.77"), netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("2001:db8:77::7")}
 	all := slices.DeleteFunc(slices.Concat(near, far, names), func(a netip.Addr) bool { return !usable(a) || slices.Contains(own, a) })
-	own4 := slices.DeleteFunc(slices.Clone(own), func(a netip.Addr) bool { return !a.Is4() })
-	g.know(slices.Concat(all, gatewaysOf(g), d.mapped(all, own4)))
+	family := func(list []netip.Addr, v6 bool) []netip.Addr {
+		return slices.DeleteFunc(slices.Clone(list), func(a netip.Addr) bool { return a.Is6() != v6 })
+	}
+	g.know(slices.Concat(all, gatewaysOf(g), d.mapped(family(slices.Concat(all, own), false))))
 	for i := range n {
-		s := shot{hook: "forward", in: pick(d, ins...), src: pick(d, all...), dst: pick(d, all...), sport: uint16(20000 + i), dport: uint16(d.twinPort(export))}
-		if d.chance(30) && len(own4) > 0 {
-			s.dst, s.hook = pick(d, own4...), "input"
+		v6 := d.chance(25) && len(family(own, true)) > 0
+		ours, others := family(own, v6), family(all, v6)
+		s := shot{hook: "forward", in: pick(d, ins...), src: pick(d, others...), dst: pick(d, others...), sport: uint16(20000 + i), dport: uint16(d.twinPort(export))}
+		if d.chance(30) {
+			s.dst, s.hook = pick(d, ours...), "input"
 		}
 		if s.proto = pick[uint8](d, protoUDP, protoUDP, protoTCP, protoICMP); s.proto == protoTCP {
 			s.flags = tcpSYN
 		}
-		if s.proto == protoICMP {
+		switch {
+		case s.proto == protoICMP && v6:
+			s.proto, s.dport = protoICMPv6, 128
+		case s.proto == protoICMP:
 			s.dport = 8
-		}
-		if d.chance(10) && s.proto != protoICMP {
+		case d.chance(10):
 			s.sport = uint16(d.twinPort(export))
 		}
 		if s.src != s.dst && (s.hook == "input" || g.leaves(s.dst) != "") {
@@ -344,7 +363,7 @@ func (d *dice) mapped(lists ...[]netip.Addr) (out []netip.Addr) {
 
 func gatewaysOf(g *twinGround) (list []netip.Addr) {
 	for _, r := range g.twin.Site.Routes {
-		if r.Via.Is4() {
+		if r.Via.IsValid() {
 			list = append(list, r.Via)
 		}
 	}
