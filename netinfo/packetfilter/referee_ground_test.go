@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -264,6 +265,8 @@ type outcome struct {
 	verdict string // "accept", "reject" or "drop"
 	with    string // of a reject: the ICMP type and code, or "reset"
 	dport   uint16 // of an accept: the port that it arrived at
+	// src and dst are its addresses as it arrived; the twin of a router notes them.
+	src, dst netip.Addr
 }
 
 // fire sends a salvo and returns what came of each shot, in the same order.

@@ -166,15 +166,21 @@ type trace struct {
 	id     uint32
 	reject string // "" for the shot itself; else the ICMP type and code, or "reset"
 	dport  uint16 // as it arrived, after any NAT
+	// src and dst are those of the packet as it arrived, where its header was seen.
+	src, dst netip.Addr
 }
 
 // readPacket recognises a shot, or a refusal of one, in an IP packet.
 func readPacket(b []byte) (trace, bool) {
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4:
-		return readBody(b[9], b[int(b[0]&15)*4:])
+		t, ok := readBody(b[9], b[int(b[0]&15)*4:])
+		t.src, t.dst = netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
+		return t, ok
 	case len(b) >= 40 && b[0]>>4 == 6:
-		return readBody(b[6], b[40:])
+		t, ok := readBody(b[6], b[40:])
+		t.src, t.dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
+		return t, ok
 	}
 	return trace{}, false
 }
