@@ -99,16 +99,15 @@ func (d *dice) routerOSMatches(menu, chain, protocol string) (out string) {
 	}
 	add := func(format string, args ...any) { out += " " + fmt.Sprintf(format, args...) }
 	not := func() string { return pick(d, "", "", "!") }
+	if (protocol == "udp" || protocol == "tcp") && d.chance(60) {
+		add("%s=%s%s", pick(d, "dst-port", "port", "src-port"), not(), pick(d, "5060", "5060-5061,10000-20000", "4569"))
+	}
 	for _, kind := range d.Perm(13)[:d.IntN(3)] {
 		switch kind {
 		case 0:
 			add("src-address=%s%s", not(), pick(d, "192.168.88.0/24", "10.20.0.20", "192.168.88.20-192.168.88.40", "198.51.100.0/25"))
 		case 1:
 			add("dst-address=%s%s", not(), pick(d, "203.0.113.2", "198.51.100.0/24", "192.168.88.0/24", "10.20.0.33"))
-		case 2:
-			if protocol == "udp" || protocol == "tcp" {
-				add("%s=%s%s", pick(d, "dst-port", "port", "src-port"), not(), pick(d, "5060", "5060-5061,10000-20000", "4569"))
-			}
 		case 3:
 			add("src-address-list=%s%s", not(), pick(d, "phones", "provider", "banned"))
 		case 4:
