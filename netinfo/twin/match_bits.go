@@ -1,0 +1,101 @@
+package twin
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// bits is a match of one of several flags of a connection.
+func bits(of, value string, not bool, known ...string) condition {
+	var list []string
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSuffix(name, "nat") + map[bool]string{true: "nat"}[strings.HasSuffix(name, "nat")]
+		switch name {
+		case "srcnat":
+			name = "snat"
+		case "dstnat":
+			name = "dnat"
+		}
+		if !slices.Contains(known, name) {
+			return condition{unknown: true}
+		}
+		list = append(list, name)
+	}
+	is := "!= 0"
+	if not {
+		is = "== 0"
+	}
+	text := of + " & (" + strings.Join(list, " | ") + ") " + is
+	if not && of == "ct status" { // a packet without a connection has no status to ask for
+		return condition{any: []string{text, "ct state & (invalid | untracked) != 0"}}
+	}
+	return holds(text)
+}
+
+func flags(value string, not bool) condition {
+	var mask, set []string
+	for name := range strings.SplitSeq(value, ",") {
+		name, off := strings.CutPrefix(name, "!")
+		if !slices.Contains([]string{"fin", "syn", "rst", "psh", "ack", "urg"}, name) {
+			return condition{unknown: true}
+		}
+		mask = append(mask, name)
+		if !off {
+			set = append(set, name)
+		}
+	}
+	want := "0"
+	if len(set) > 0 {
+		want = strings.Join(set, " | ")
+	}
+	is := "== "
+	if not {
+		is = "!= "
+	}
+	return holds("tcp flags & (" + strings.Join(mask, " | ") + ") " + is + "(" + want + ")")
+}
+
+// icmp reads "8:0-255", a type with its codes.
+func (t *table) icmp(value string, not bool) condition {
+	kind, codes, ok := strings.Cut(value, ":")
+	n, err := strconv.ParseUint(kind, 10, 8)
+	set, ok2 := ports(codes)
+	if !ok || !ok2 || err != nil || not || strings.Contains(codes, ",") {
+		return condition{unknown: true}
+	}
+	of := map[string]string{"ip": "icmp", "ip6": "icmpv6"}[t.family]
+	return holds(of + " type " + strconv.FormatUint(n, 10) + " " + of + " code " + set)
+}
+
+// hops reads "equal:1".
+func (t *table) hops(value string, not bool) condition {
+	how, count, _ := strings.Cut(value, ":")
+	n, err := strconv.ParseUint(count, 10, 8)
+	is := map[string]string{"equal": "==", "not-equal": "!=", "less-than": "<", "greater-than": ">"}[how]
+	if err != nil || is == "" || not {
+		return condition{unknown: true}
+	}
+	of := map[string]string{"ip": "ip ttl", "ip6": "ip6 hoplimit"}[t.family]
+	return holds(of + " " + is + " " + strconv.FormatUint(n, 10))
+}
+
+// classifier spreads connections over uplinks by a hash, though not by RouterOS's own.
+func (t *table) classifier(value string, not bool) condition {
+	what, share, _ := strings.Cut(value, ":")
+	parts, rest, ok := strings.Cut(share, "/")
+	n, err1 := strconv.ParseUint(parts, 10, 8)
+	k, err2 := strconv.ParseUint(rest, 10, 8)
+	if !ok || err1 != nil || err2 != nil || n == 0 || k >= n || not || !strings.Contains(what, "address") {
+		return condition{unknown: true}
+	}
+	of := map[string]string{
+		"src-address": t.family + " saddr", "dst-address": t.family + " daddr", "both-addresses": t.family + " saddr . " + t.family + " daddr",
+		"src-address-and-port": t.family + " saddr . th sport", "dst-address-and-port": t.family + " daddr . th dport",
+		"both-addresses-and-ports": t.family + " saddr . " + t.family + " daddr . th sport . th dport",
+	}[what]
+	if of == "" {
+		return condition{unknown: true}
+	}
+	return holds("jhash " + of + " mod " + parts + " == " + rest)
+}
