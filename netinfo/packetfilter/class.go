@@ -56,6 +56,10 @@ type Class struct {
 	// Exceeded is a limit that the source has used up; nil: none.
 	Exceeded *Metered
 
+	// NATRules asks for Outcome.SourceBy and DestBy: packets that other rules
+	// translate alike are then told apart.
+	NATRules bool
+
 	// Local are this machine's addresses, as far as they are known; loopback
 	// addresses are local anyway.
 	Local []netip.Addr
@@ -106,6 +110,10 @@ type Outcome struct {
 	// Moved reports that source NAT gives it another source port, even where its
 	// own is free.
 	Moved bool
+	// SourceBy and DestBy are the rules that translate its source and destination;
+	// Rule is nil if none does, and Assumed is set if that is not certain. See
+	// Class.NATRules.
+	SourceBy, DestBy Step
 }
 
 // Region is a part of a class, in the addresses and ports that packets have

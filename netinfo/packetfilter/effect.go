@@ -79,12 +79,18 @@ func (e *evaluation) rewrite(c *Chain, r *Rule, x *NAT, f *frag) {
 	g := f.clone()
 	if x.Kind == DNAT || x.Kind == Redirect {
 		g.natDst = true
+		if e.class.NATRules {
+			g.dstBy = step
+		}
 		for _, h := range e.rewriteDest(g, x) {
 			e.accept(h, step)
 		}
 		return
 	}
 	g.natSrc = true
+	if e.class.NATRules {
+		g.srcBy = step
+	}
 	if x.Kind == Masquerade || x.Addrs != nil || x.Unknown {
 		g.newSrc = rewrite[netip.Addr]{on: true, to: x.Addrs}
 	}

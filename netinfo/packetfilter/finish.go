@@ -114,7 +114,7 @@ func (e *evaluation) outcome(c *cell) Outcome {
 	}
 	o := Outcome{Region: c.region, Verdict: first.verdict, With: first.with, Decider: first.by, Trace: first.f.trace.list(),
 		ToAddrs: first.f.newDst.to, ToPorts: first.f.newDport.to, Onward: first.f.onward, Out: first.f.out, Moved: first.f.moved,
-		Helpers: slices.Clone(first.f.helpers)}
+		SourceBy: first.f.srcBy, DestBy: first.f.dstBy, Helpers: slices.Clone(first.f.helpers)}
 	for _, w := range c.ways {
 		o.add(w)
 	}
@@ -134,6 +134,7 @@ func (o *Outcome) add(w *result) {
 	if w.verdict != o.Verdict {
 		o.Verdict, o.With = Maybe, ""
 	}
+	o.SourceBy, o.DestBy = eitherBy(o.SourceBy, w.f.srcBy), eitherBy(o.DestBy, w.f.dstBy)
 	if w.verdict != Maybe && !slices.Contains(o.Possible, w.verdict) {
 		o.Possible = append(o.Possible, w.verdict)
 	}
@@ -151,6 +152,15 @@ func (o *Outcome) add(w *result) {
 	}
 }
 
+// eitherBy is the rule of two that translates, and whether that is certain.
+func eitherBy(a, b Step) Step {
+	a.Assumed = a.Assumed || a.Rule != b.Rule
+	if a.Rule == nil {
+		a.Chain, a.Rule, a.What = b.Chain, b.Rule, b.What
+	}
+	return a
+}
+
 // joinOutcomes puts together outcomes that differ in their region alone, so
 // that one rule is one line for its reader. The trace is that of the first.
 func joinOutcomes(list []Outcome) []Outcome {
@@ -161,7 +171,7 @@ next:
 		for _, i := range byRule[o.Decider] {
 			p := &out[i]
 			if p.Verdict != o.Verdict || p.With != o.With || !slices.Equal(p.Reasons, o.Reasons) || !slices.Equal(p.Possible, o.Possible) ||
-				!slices.Equal(p.Helpers, o.Helpers) || p.Onward != o.Onward || p.Moved != o.Moved || p.Out != o.Out || !sameSpans(p.ToAddrs, o.ToAddrs) || !sameSpans(p.ToPorts, o.ToPorts) {
+				!slices.Equal(p.Helpers, o.Helpers) || p.Onward != o.Onward || p.Moved != o.Moved || p.Out != o.Out || p.SourceBy != o.SourceBy || p.DestBy != o.DestBy || !sameSpans(p.ToAddrs, o.ToAddrs) || !sameSpans(p.ToPorts, o.ToPorts) {
 				continue
 			}
 			if r, ok := p.Region.join(o.Region); ok {

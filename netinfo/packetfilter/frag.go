@@ -29,6 +29,7 @@ type frag struct {
 	onward       bool     // it is sent on to another machine
 	moved        bool     // its source port is changed for certain
 	out          string   // by this interface; empty: not known
+	srcBy, dstBy Step     // the rules that translated it; see Class.NATRules
 }
 
 // rewrite is what NAT made of an address or port: one of to, or, with to
@@ -121,7 +122,7 @@ func sameFate(a, b *frag) bool {
 		sameRewrite(a.newSrc, b.newSrc) && sameRewrite(a.newDst, b.newDst) &&
 		sameRewrite(a.newSport, b.newSport) && sameRewrite(a.newDport, b.newDport) &&
 		sameOverlay(a.overlay, b.overlay) && slices.Equal(a.helpers, b.helpers) && a.accept == b.accept &&
-		a.onward == b.onward && a.moved == b.moved && a.out == b.out
+		a.onward == b.onward && a.moved == b.moved && a.out == b.out && a.srcBy == b.srcBy && a.dstBy == b.dstBy
 }
 
 func sameRewrite[T point[T]](a, b rewrite[T]) bool {
