@@ -28,6 +28,7 @@ type Inputs struct {
 	Checks      []string   `json:"checks,omitempty"` // empty: all of the command's group
 	Skip        []string   `json:"skip,omitempty"`
 	Profile     string     `json:"profile,omitempty"`
+	PBX         netip.Addr `json:"pbx,omitzero"`                    // of a router: the PBX behind it
 	Responder   string     `json:"responder,omitempty"`             // host or host:port
 	Fingerprint string     `json:"responder_fingerprint,omitempty"` // SHA-256 of its certificate, hex
 	SIPServers  []string   `json:"sip_servers,omitempty"`           // host or host:port, the profile's included

@@ -16,6 +16,7 @@ type export struct {
 	data  []byte
 	lines []string // of the file; none if it is not in UTF-8
 	need  Need
+	pbx   netip.Addr // that was named; invalid: none was
 }
 
 func linesOf(data []byte) []string {

@@ -29,6 +29,16 @@ func (e *export) filter(cfg *ros.Config) filter {
 	return f
 }
 
+// ownOf are the router's IPv4 addresses on an interface.
+func (f filter) ownOf(name string) (list []netip.Addr) {
+	for a := range f.cfg.Addresses() {
+		if a.Prefix.Addr().Is4() && a.Interface == name {
+			list = append(list, a.Prefix.Addr())
+		}
+	}
+	return list
+}
+
 // class are the packets from a LAN to ports of a network; the zero Prefix is any.
 func (f filter) class(lan LAN, out string, protocol string, ports packetfilter.NumSet, to netip.Prefix) packetfilter.Class {
 	c := packetfilter.Class{

@@ -3,12 +3,12 @@ package routeros
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sipdoctor/sipdoctor/checks"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
 
@@ -23,12 +23,13 @@ func FuzzExport(f *testing.F) {
 		f.Add(b)
 		f.Add([]byte(string(b) + first + "action=drop protocol=udp comment=\"a \\\"b\\\" [/system reset]\"\n"))
 		f.Add([]byte(string(b) + "/ip firewall raw add chain=prerouting action=drop dst-port=5060 protocol=udp\n/ip dns set allow-remote-requests=yes\n"))
+		f.Add([]byte(string(b) + sipTo10 + "\n" + rtpTo10 + " to-ports=30000\n/ip firewall nat set [find action=masquerade] !out-interface !out-interface-list\n"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		o := Observed{Files: 1}
-		o.look(ctx, data, needOf(nil))
+		o.look(ctx, data, needOf(nil), netip.Addr{})
 		b, err := json.Marshal(o)
 		if err != nil {
 			t.Fatal(err)
@@ -38,20 +39,20 @@ func FuzzExport(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, fd := range judge(again, nil).Findings {
-			if fd.Severity == checks.Info || len(fd.Evidence) == 0 {
+			if len(fd.Evidence) == 0 {
 				t.Errorf("%+v", fd)
 			}
-			if fd.ID != "routeros.provider-blocked" {
-				continue
-			}
-			router, err := ros.Read(data)
-			if err != nil {
-				t.Fatal(err)
-			}
 			for _, x := range fd.Fixes {
-				for _, line := range x.Commands {
+				if !x.Built {
+					continue // the catalogue's are for any router
+				}
+				router, err := ros.Read(data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range append(x.Commands, x.Undo...) {
 					if _, err := router.Console().Type(line); err != nil || strings.ContainsAny(line, "\r\n") {
-						t.Errorf("%q: %v", line, err)
+						t.Errorf("%s: %q: %v", x.ID, line, err)
 					}
 				}
 			}

@@ -76,7 +76,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Summary: say("summary.unread", nil), Inconclusive: say("reason.unread", words.Args{"why": o.Unread})}
 	}
 	j := checks.Judgement{Facts: facts(o), Notes: notes(o)}
-	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen} {
+	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen, sipOpen, mediaForward, masqueradeInside} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
 	checks.WorstFirst(j.Findings)
@@ -88,7 +88,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		args["helper"] = map[bool]string{true: "on", false: "off"}[*o.Helper.Enabled]
 	}
 	j.Summary = say("summary.fine", args)
-	if len(j.Findings) > 0 {
+	if len(j.Findings) > 0 && j.Findings[0].Severity != checks.Info {
 		j.Summary = j.Findings[0].Message()
 	}
 	if parts := unclear(o); len(parts) > 0 {
@@ -181,11 +181,6 @@ func notes(o Observed) (list []words.Text) {
 				"why": why, "answers": w.Direction == answers, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": portsText(w.Ports), "line": w.Line,
 				"out": tame(w.Out), "reasons": w.Reasons,
 			}))
-		}
-	}
-	for _, x := range o.Open {
-		if x.Service == "sip" && x.Verdict == string(packetfilter.Accepted) {
-			list = append(list, say("note.sip-open", words.Args{"in": tame(x.In), "to": tame(x.To), "line": x.Line}))
 		}
 	}
 	if len(list) > maxNotes {

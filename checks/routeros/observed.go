@@ -33,6 +33,12 @@ type Observed struct {
 	Open        []Open `json:"open,omitempty"`
 	Rules       []Rule `json:"rules,omitempty"`      // that stop SIP or RTP
 	MoreRules   int    `json:"more_rules,omitempty"` // besides these
+
+	PBX      netip.Addr `json:"pbx,omitzero"`        // behind the router, as far as it is known
+	PBXNamed bool       `json:"pbx_named,omitempty"` // by who asks; otherwise SIP is forwarded to it
+	Forwards []Forward  `json:"forwards,omitempty"`
+	SIPOnly  []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
+	Inside   []Inside   `json:"inside,omitempty"`
 }
 
 // Need is what the phones need of the router.

@@ -22,9 +22,6 @@ func (e *export) open(f filter, o *Observed) {
 		if o.DNS.Origin != unknown {
 			o.Open = append(o.Open, f.reached("dns", "udp", 53, in, e.ownAddresses(in)), f.reached("dns", "tcp", 53, in, e.ownAddresses(in)))
 		}
-		if sip := f.reached("sip", "udp", 5060, in, e.ownAddresses(in)); sip.To != "" {
-			o.Open = append(o.Open, sip)
-		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (e *export) accept(ways []Way) []ros.Exception {
 	if err != nil {
 		return nil
 	}
-	comment, before := e.freeComment(), twin.Export()
+	comment, before := e.freeComment("sipdoctor-provider"), twin.Export()
 	var list []ros.Exception
 	for {
 		x, more, known := e.lacking(twin, ways)
@@ -99,8 +99,7 @@ func undoOf(list []ros.Exception) (lines []string) {
 
 // freeComment is a comment that the configuration does not have yet: the undo finds
 // the rules by it.
-func (e *export) freeComment() string {
-	const name = "sipdoctor-provider"
+func (e *export) freeComment(name string) string {
 	text := e.Export()
 	for n := 1; ; n++ {
 		comment := name

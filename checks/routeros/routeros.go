@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -80,18 +81,18 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			return o, fmt.Errorf("loading the profile: %w", err)
 		}
 	}
-	o.look(ctx, data, needOf(profile))
+	o.look(ctx, data, needOf(profile), env.Inputs.PBX)
 	return o, ctx.Err()
 }
 
 // look observes an export, which Load has read.
-func (o *Observed) look(ctx context.Context, data []byte, need Need) {
+func (o *Observed) look(ctx context.Context, data []byte, need Need, pbx netip.Addr) {
 	cfg, err := ros.Read(data)
 	if err != nil {
 		o.Unread = words.Cause(err.Error())
 		return
 	}
-	e := &export{Config: cfg, data: data, lines: linesOf(data), need: need}
+	e := &export{Config: cfg, data: data, lines: linesOf(data), need: need, pbx: pbx}
 	o.Need = need
 	o.Version, o.Model, o.Script = cut(cfg.Version.Text), cut(cfg.Model), !cfg.Version.Known()
 	o.Faults = len(cfg.Faults) + cfg.Unread

@@ -30,6 +30,9 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	}
 	e.stopped(o)
 	e.open(f, o)
+	e.forwards(f, o)
+	e.insides(f, o)
+	e.forwardFixes(o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

@@ -24,6 +24,7 @@ func newRouterCommand(s streams) *cobra.Command {
 		Use: "router",
 		Example: `  sipdoctor router export.rsc
   sipdoctor router export.rsc --profile megafon-vats
+  sipdoctor router export.rsc --pbx 192.168.88.10
   sipdoctor router export.rsc --twin --try
   ssh admin@192.168.88.1 /export | sipdoctor router -`,
 		Args: exactlyOne(func(int) error { return usage("say.router-no-file", nil) }),
@@ -49,7 +50,7 @@ func newRouterCommand(s streams) *cobra.Command {
 				return err
 			}
 			env := &checks.Env{Files: []checks.File{file}}
-			env.Inputs.Profile = profile
+			env.Inputs.Profile, env.Inputs.PBX = profile, t.at
 			if t.twin {
 				return t.run(cmd.Context(), s, &o, env)
 			}

@@ -48,6 +48,8 @@ func TestARouterIsRead(t *testing.T) {
 		"a folder":             {"", []string{t.TempDir()}, 2, "router takes one FILE"},
 		"a router":             {"", []string{"admin@192.168.88.1"}, 2, "/export file=NAME"},
 		"a file that is lost":  {"", []string{"lost.rsc"}, 2, "lost.rsc"},
+		"with its PBX":         {"", []string{shippedRouter, "--pbx", "192.168.88.10"}, 0, "disabled=yes"},
+		"a PBX by its name":    {"", []string{shippedRouter, "--pbx", "pbx.example.net"}, 2, "IPv4 address"},
 		"a profile of nowhere": {"", []string{shippedRouter, "--profile", "nowhere"}, 2, "nowhere"},
 	} {
 		status, out, errs := router(t, tt.in, tt.args...)

@@ -59,7 +59,7 @@ func (x Exception) Line() (line string, ok bool) {
 // place is where the rule goes; ok is false if that cannot be written.
 func (x Exception) place() (before string, ok bool) {
 	if x.Before != "" {
-		return x.Before, condition.MatchString(valuePattern.ReplaceAllString(x.Before, "=VALUE"))
+		return x.Before, isCondition(x.Before)
 	}
 	return "[:pick [/ip firewall " + x.Menu + " find where !dynamic and chain=" + Quote(x.Chain) + " and action=" + Quote(x.Action) + "] " + strconv.Itoa(x.Nth) + "]",
 		x.Action != "" && x.Nth >= 0

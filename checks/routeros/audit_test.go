@@ -1,0 +1,132 @@
+package routeros
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+)
+
+// An audit is a router with lines of its owner, and what is found.
+type audit struct {
+	name, file string
+	lines      []string
+	profile    string
+	pbx        string
+	want       string
+	fixed      bool   // the findings have a fix each, after which they are gone
+	unfixed    string // but for this one
+}
+
+const (
+	dstNAT  = "/ip firewall nat add chain=dstnat in-interface=ether1 action=dst-nat "
+	sipTo10 = dstNAT + "protocol=udp dst-port=5060 to-addresses=192.168.88.10"
+	rtpTo10 = dstNAT + "protocol=udp dst-port=10000-20000 to-addresses=192.168.88.10"
+)
+
+// second is a second network behind the router.
+func second() []string {
+	return []string{"/interface vlan add name=voice interface=bridge vlan-id=20", "/ip address add address=192.168.20.1/24 interface=voice"}
+}
+
+func (a audit) run(t *testing.T) {
+	text := exported(t, a.file, append([]string{helperOff}, a.lines...)...)
+	r := toldOf(t, text, a.profile, a.pbx)
+	if got := ids(r); got != a.want {
+		t.Fatalf("%s %q, want %q\n%s\n%s", r.Status, got, a.want, r.Reason, strings.Join(r.Notes, "\n"))
+	}
+	for _, f := range r.Findings {
+		t.Log(f.Title, "|", f.Explanation, "|", f.Evidence, "|", f.Fixes)
+	}
+	for i, f := range r.Findings {
+		if len(f.Fixes) > 0 != (a.fixed != strings.Contains(a.unfixed, strings.TrimPrefix(f.Words(), "routeros."))) {
+			t.Errorf("%s has %d fixes", f.Words(), len(f.Fixes))
+		}
+		if len(f.Fixes) > 0 {
+			a.cures(t, text, r.Findings[i])
+		}
+	}
+}
+
+// cures types a fix into the router: then the finding is gone, and after the undo the
+// router is what it was.
+func (a audit) cures(t *testing.T, text string, f checks.Finding) {
+	router, err := ros.Read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := router.Export()
+	typeAll(t, router, f.Fixes[0].Commands)
+	typeAll(t, router, f.Fixes[0].Verify)
+	after := toldOf(t, router.Export(), a.profile, a.pbx)
+	if slices.ContainsFunc(after.Findings, func(x checks.Finding) bool { return x.Words() == f.Words() && x.Subject == f.Subject }) {
+		t.Errorf("after the fix: %s\n%s", ids(after), router.Export())
+	}
+	typeAll(t, router, f.Fixes[0].Undo)
+	if diff := cmp.Diff(before, router.Export()); diff != "" {
+		t.Errorf("after the undo (-before +after)\n%s", diff)
+	}
+}
+
+func TestWhatIsForwarded(t *testing.T) {
+	example := profile(t, provider)
+	for _, a := range []audit{
+		{name: "nothing", file: "factory7.rsc"},
+		{name: "nothing, and the PBX is named", file: "factory7.rsc", pbx: "192.168.88.10"},
+		{name: "SIP and media for everybody", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10}, want: "w sip-open"},
+		{name: "SIP and media for everybody, a profile", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10}, profile: example, want: "w sip-open", fixed: true},
+		{name: "the same at a static address", file: "bare7.rsc", lines: []string{sipTo10, rtpTo10}, profile: example, want: "w sip-open", fixed: true},
+		{name: "SIP for the provider", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10}},
+		{name: "SIP for a list", file: "factory7.rsc", lines: []string{sipTo10 + " src-address-list=provider", rtpTo10, "/ip firewall address-list add list=provider address=198.51.100.0/26"}},
+		{name: "SIP for everybody, but disabled", file: "factory7.rsc", lines: []string{sipTo10 + " disabled=yes", rtpTo10}},
+		{name: "SIP for everybody, which the filter drops", file: "bare7.rsc", lines: []string{sipTo10, "/ip firewall filter add chain=forward action=drop protocol=udp dst-port=5060 in-interface=ether1 connection-state=new"}},
+		{name: "SIP alone, for everybody", file: "factory7.rsc", lines: []string{sipTo10}, want: "w sip-open; w media-forward", fixed: true, unfixed: "sip-open"},
+		{name: "SIP alone, for the provider", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26"}},
+		{name: "SIP alone, and the helper opens ports", file: "factory7.rsc", lines: []string{sipTo10, "/ip firewall service-port set sip disabled=no"}, want: "w sip-helper; w sip-open", fixed: true, unfixed: "sip-open"},
+		{name: "a few ports more are not media", file: "factory7.rsc", lines: []string{sipTo10, dstNAT + "protocol=udp dst-port=10000-10014 to-addresses=192.168.88.10"}, want: "w sip-open; w media-forward", fixed: true, unfixed: "sip-open"},
+		{name: "media at other ports", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10 + " to-ports=30000-40000"}, want: "w media-forward.shifted", fixed: true},
+		{name: "media at the same ports", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10 + " to-ports=10000-20000"}},
+		{name: "media at another host", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(rtpTo10, "88.10", "88.11", 1)}, want: "w media-forward.elsewhere", fixed: true},
+		{name: "media at another host as well", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(rtpTo10, "88.10", "88.11", 1), dstNAT + "protocol=udp dst-port=30000-30100 to-addresses=192.168.88.10"}},
+		{name: "another host without SIP", file: "factory7.rsc", lines: []string{rtpTo10}},
+		{name: "media that the filter drops", file: "bare7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=drop in-interface=ether1 connection-state=new protocol=udp dst-port=10000-20000"}, want: "w media-forward.filtered", fixed: true},
+		{name: "media that the filter drops after it accepts it", file: "bare7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=accept connection-nat-state=dstnat", "/ip firewall filter add chain=forward action=drop in-interface=ether1 connection-state=new"}},
+		{name: "bad networks that the filter drops", file: "bare7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=drop src-address=240.0.0.0/4"}},
+		{name: "SIP at another host than the PBX", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26"}, pbx: "192.168.88.20", want: "w media-forward.sip-elsewhere"},
+		{name: "SIP at the PBX", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26"}, pbx: "192.168.88.10"},
+	} {
+		t.Run(a.name, a.run)
+	}
+}
+
+func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
+	everywhere := "/ip firewall nat set [find action=masquerade] !out-interface !out-interface-list"
+	apart := first + "action=drop in-interface=bridge out-interface=voice"
+	sip := sipTo10 + " src-address=198.51.100.0/26"
+	wg := []string{"/interface wireguard add name=wg1", "/ip address add address=10.8.0.1/24 interface=wg1"}
+	for _, a := range []audit{
+		{name: "one network", file: "factory7.rsc", lines: []string{everywhere}},
+		{name: "two networks, only what leaves is translated", file: "factory7.rsc", lines: second(), pbx: "192.168.20.10"},
+		{name: "two networks", file: "factory7.rsc", lines: append(second(), everywhere), want: "i masquerade-inside", fixed: true},
+		{name: "the PBX in the second", file: "factory7.rsc", lines: append(second(), everywhere), pbx: "192.168.20.10", want: "w masquerade-inside", fixed: true},
+		{name: "the PBX in the second, version 6", file: "factory6.rsc", lines: append(second(), everywhere), pbx: "192.168.20.10", want: "w masquerade-inside", fixed: true},
+		{name: "by an address of the LAN", file: "factory7.rsc", lines: append(second(), everywhere, "/ip firewall nat set [find action=masquerade] src-address=192.168.88.0/24"), pbx: "192.168.20.10", want: "w masquerade-inside", fixed: true},
+		{name: "one host", file: "factory7.rsc", lines: append(second(), "/ip firewall nat add chain=srcnat action=masquerade src-address=192.168.88.50"), pbx: "192.168.20.10"},
+		{name: "exempt before", file: "factory7.rsc", lines: append(second(), everywhere, "/ip firewall nat add chain=srcnat place-before=0 action=accept dst-address=192.168.0.0/16"), pbx: "192.168.20.10"},
+		{name: "they do not talk to each other", file: "factory7.rsc", lines: append(second(), everywhere, apart, strings.Replace(apart, "in-interface=bridge out-interface=voice", "in-interface=voice out-interface=bridge", 1))},
+		{name: "it depends on the time", file: "factory7.rsc", lines: append(second(), "/ip firewall nat add chain=srcnat action=masquerade time=8h-18h,mon"), pbx: "192.168.20.10"},
+		{name: "into a VPN", file: "factory7.rsc", lines: append(wg, everywhere), want: "i masquerade-inside", fixed: true},
+		{name: "into a VPN, not translated", file: "factory7.rsc", lines: wg},
+
+		{name: "what is forwarded", file: "factory7.rsc", lines: []string{sip, everywhere}, want: "w masquerade-inside.outside", fixed: true},
+		{name: "what is forwarded, for a hairpin of the LAN", file: "factory7.rsc", lines: []string{sip, "/ip firewall nat add chain=srcnat action=masquerade src-address=192.168.88.0/24 dst-address=192.168.88.0/24"}},
+		{name: "what is forwarded, for a hairpin of everybody", file: "factory7.rsc", lines: []string{sip, "/ip firewall nat add chain=srcnat action=masquerade out-interface=bridge"}, want: "w masquerade-inside.outside", fixed: true},
+		{name: "what is forwarded, at a static address", file: "bare7.rsc", lines: []string{strings.ReplaceAll(sip, "88.10", "1.10"), everywhere}, want: "w masquerade-inside.outside", fixed: true},
+	} {
+		t.Run(a.name, a.run)
+	}
+}

@@ -1,0 +1,149 @@
+package routeros
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+)
+
+// Inside is a NAT rule that gives packets another source although they do not leave by
+// an uplink.
+type Inside struct {
+	Place
+	Ways []InsideWay `json:"ways"`
+	Fix  []ros.Edit  `json:"fix,omitempty"`
+}
+
+// InsideWay is a way on which it does.
+type InsideWay struct {
+	From netip.Prefix `json:"from,omitzero"` // zero: the Internet, by a forward
+	To   netip.Prefix `json:"to"`
+	// VPN reports that the packets go into a tunnel, where this may be on purpose.
+	VPN bool   `json:"vpn,omitempty"`
+	In  string `json:"in"`
+	Out string `json:"out"`
+}
+
+// maxInside bounds the networks that are compared with each other.
+const maxInside = 8
+
+// insides looks for NAT rules that hide phones from a PBX behind this router.
+func (e *export) insides(f filter, o *Observed) {
+	var ways []InsideWay
+	lans := o.LANs[:min(len(o.LANs), maxInside)]
+	for _, a := range lans {
+		for _, b := range lans {
+			if a != b && !a.Prefix.Overlaps(b.Prefix) && !a.Closed {
+				ways = append(ways, InsideWay{From: a.Prefix, To: b.Prefix, In: a.Interface, Out: b.Interface, VPN: e.isTunnel(a.Interface) || e.isTunnel(b.Interface)})
+			}
+		}
+	}
+	if lan, ok := o.lanOf(o.PBX); ok {
+		for _, in := range o.Uplinks[:min(len(o.Uplinks), maxUplinks)] {
+			ways = append(ways, InsideWay{To: netip.PrefixFrom(o.PBX, 32), In: in, Out: lan.Interface})
+		}
+	}
+	for _, w := range ways {
+		_, p, ok := e.hides(f, w)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(o.Inside, func(x Inside) bool { return x.Place == p })
+		if i < 0 {
+			i, o.Inside = len(o.Inside), append(o.Inside, Inside{Place: p})
+		}
+		o.Inside[i].Ways = append(o.Inside[i].Ways, w)
+	}
+	for i := range o.Inside {
+		o.Inside[i].Fix = e.spareInside(o, o.Inside[i])
+	}
+}
+
+// lanOf is the LAN that an address is in.
+func (o *Observed) lanOf(a netip.Addr) (LAN, bool) {
+	i := slices.IndexFunc(o.LANs, func(l LAN) bool { return a.IsValid() && l.Prefix.Contains(a) })
+	if i < 0 {
+		return LAN{}, false
+	}
+	return o.LANs[i], true
+}
+
+// hides is the rule that translates the sources of packets that pass on a way, if it
+// does so for certain and for most of them.
+func (e *export) hides(f filter, w InsideWay) (row ros.Row, p Place, ok bool) {
+	for _, x := range f.rules.Evaluate(f.insideClass(w)).Outcomes {
+		if x.Verdict != packetfilter.Accepted || x.SourceBy.Rule == nil || x.SourceBy.Assumed {
+			continue
+		}
+		if to, single := onlyAddr(x.ToAddrs); !w.From.IsValid() && (!single || to != w.To.Addr()) {
+			continue
+		}
+		if w.From.IsValid() && (size(x.Region.Src)*2 <= hosts(w.From) || size(x.Region.Dst)*2 <= hosts(w.To)) {
+			continue // one host is translated on purpose
+		}
+		if row, ok = f.row(x.SourceBy); ok {
+			p, _ = e.place(f, x.SourceBy)
+			return row, p, true
+		}
+	}
+	return row, p, false
+}
+
+func hosts(p netip.Prefix) float64 { return float64(uint64(1) << (32 - p.Bits())) }
+
+// insideClass are the packets of a way to the port of SIP.
+func (f filter) insideClass(w InsideWay) packetfilter.Class {
+	sip := packetfilter.OneNum(5060)
+	if !w.From.IsValid() {
+		c := f.inwardClass(w.In, Use{Protocol: "udp", Ports: portRanges(sip)})
+		c.Out = w.Out
+		return c
+	}
+	c := f.class(LAN{Prefix: w.From, Interface: w.In}, w.Out, "udp", sip, w.To)
+	c.NATRules = true
+	return c
+}
+
+// spareInside are rules before the one that translates, which leave these packets as
+// they are. Packets that phones in the PBX's own LAN send to its public address have to
+// be translated, so that the answers come back through the router.
+func (e *export) spareInside(o *Observed, x Inside) []ros.Edit {
+	t := e.twin()
+	comment := e.freeComment("sipdoctor-inside")
+	for _, w := range x.Ways {
+		row, _, still := e.hides(t.filter(t.cfg), w)
+		if !still {
+			continue
+		}
+		from, to := w.From.String(), w.To.String()
+		if !w.From.IsValid() {
+			lan, _ := o.lanOf(w.To.Addr())
+			from, to = "!"+lan.Prefix.String(), w.To.Addr().String()
+		}
+		t.insert("nat", row, properties("chain", row.Get("chain").Text, "action", "accept", "src-address", from, "dst-address", to, "comment", comment)...)
+		if t.failed {
+			return nil
+		}
+	}
+	return t.proven(func(f filter) bool {
+		return !slices.ContainsFunc(x.Ways, func(w InsideWay) bool { _, _, still := e.hides(f, w); return still })
+	})
+}
+
+// isTunnel reports whether an interface is one of a VPN.
+func (e *export) isTunnel(name string) bool {
+	plain := []string{"ethernet", "bridge", "vlan", "bonding", "wireless", "wifi", "wifiwave2", "vrrp", "veth", "macvlan", "lte", "list", "detect-internet"}
+	for m := range e.Menus() {
+		kind, ok := strings.CutPrefix(m.Path, "/interface/")
+		if !ok || strings.Contains(kind, "/") || slices.Contains(plain, kind) {
+			continue
+		}
+		if _, found := e.Named(m.Path, name); found {
+			return true
+		}
+	}
+	return false
+}
