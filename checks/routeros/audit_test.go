@@ -34,7 +34,11 @@ func second() []string {
 }
 
 func (a audit) run(t *testing.T) {
-	text := exported(t, a.file, append([]string{helperOff}, a.lines...)...)
+	a.runText(t, exported(t, a.file, append([]string{helperOff}, a.lines...)...))
+}
+
+func (a audit) runText(t *testing.T, text string) {
+	t.Helper()
 	r := toldOf(t, text, a.profile, a.pbx)
 	if got := ids(r); got != a.want {
 		t.Fatalf("%s %q, want %q\n%s\n%s", r.Status, got, a.want, r.Reason, strings.Join(r.Notes, "\n"))
@@ -119,6 +123,10 @@ func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
 		{name: "exempt before", file: "factory7.rsc", lines: append(second(), everywhere, "/ip firewall nat add chain=srcnat place-before=0 action=accept dst-address=192.168.0.0/16"), pbx: "192.168.20.10"},
 		{name: "they do not talk to each other", file: "factory7.rsc", lines: append(second(), everywhere, apart, strings.Replace(apart, "in-interface=bridge out-interface=voice", "in-interface=voice out-interface=bridge", 1))},
 		{name: "it depends on the time", file: "factory7.rsc", lines: append(second(), "/ip firewall nat add chain=srcnat action=masquerade time=8h-18h,mon"), pbx: "192.168.20.10"},
+		{name: "to the modem", file: "bare7.rsc", lines: []string{"/interface pppoe-client add name=pppoe-out1 interface=ether5 add-default-route=yes disabled=no", "/ip address add address=192.168.100.2/24 interface=ether5",
+			"/ip firewall nat set [find] !out-interface", "/ip route remove [find]"}},
+		{name: "to a network that the rule names", file: "factory7.rsc", lines: append(second(), "/ip firewall nat add chain=srcnat action=masquerade out-interface=voice")},
+		{name: "to the PBX's network, which the rule names", file: "factory7.rsc", lines: append(second(), "/ip firewall nat add chain=srcnat action=masquerade out-interface=voice"), pbx: "192.168.20.10", want: "w masquerade-inside", fixed: true},
 		{name: "into a VPN", file: "factory7.rsc", lines: append(wg, everywhere), want: "i masquerade-inside", fixed: true},
 		{name: "into a VPN, not translated", file: "factory7.rsc", lines: wg},
 
@@ -128,5 +136,41 @@ func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
 		{name: "what is forwarded, at a static address", file: "bare7.rsc", lines: []string{strings.ReplaceAll(sip, "88.10", "1.10"), everywhere}, want: "w masquerade-inside.outside", fixed: true},
 	} {
 		t.Run(a.name, a.run)
+	}
+}
+
+func TestTwoUplinks(t *testing.T) {
+	const masquerade2 = "/ip firewall nat add chain=srcnat action=masquerade out-interface=ether5"
+	static := []string{"/ip address add address=198.51.100.130/30 interface=ether5", masquerade2}
+	backup := append(slices.Clone(static), "/ip route set [find gateway=203.0.113.1] check-gateway=ping", "/ip route add gateway=198.51.100.129 distance=2")
+	with := func(list []string, more ...string) []string { return append(slices.Clone(list), more...) }
+	six := func(a audit) func(*testing.T) {
+		return func(t *testing.T) {
+			text := strings.Replace(exported(t, a.file, append([]string{helperOff}, a.lines...)...), "RouterOS 7.19", "RouterOS 6.49.10", 1)
+			a.runText(t, text)
+		}
+	}
+	for _, a := range []audit{
+		{name: "one", file: "bare7.rsc"},
+		{name: "a backup", file: "bare7.rsc", lines: backup, want: "i two-uplinks", fixed: true},
+		{name: "a backup with a fixed source", file: "bare7.rsc", lines: with(backup, "/ip firewall nat set [find out-interface=ether5] action=src-nat to-addresses=198.51.100.130"), want: "w two-uplinks", fixed: true},
+		{name: "a backup by DHCP", file: "factory7.rsc", lines: []string{"/ip dhcp-client add interface=ether5 default-route-distance=2", "/interface list member add interface=ether5 list=WAN"}, want: "i two-uplinks"},
+		{name: "a backup that translates nothing", file: "bare7.rsc", lines: with(backup, "/ip firewall nat remove [find out-interface=ether5]")},
+		{name: "a backup that is disabled", file: "bare7.rsc", lines: with(backup, "/ip route set [find distance=2] disabled=yes")},
+		{name: "a backup and a script", file: "bare7.rsc", lines: with(backup, `/tool netwatch add host=203.0.113.1 down-script="/ip firewall connection remove [find]"`)},
+		{name: "a backup and a script for something else", file: "bare7.rsc", lines: with(backup, `/tool netwatch add host=203.0.113.1 down-script="/log info down"`), want: "i two-uplinks"},
+		{name: "a second default route by the same uplink", file: "bare7.rsc", lines: []string{"/ip route add gateway=203.0.113.1 distance=5"}},
+		{name: "a backup in another table", file: "bare7.rsc", lines: with(static, "/routing table add name=second fib", "/ip route add gateway=198.51.100.129 routing-table=second")},
+		{name: "both at once", file: "bare7.rsc", lines: with(static, "/ip route add gateway=198.51.100.129"), want: "i two-uplinks.spread"},
+		{name: "both at once, in one route", file: "bare7.rsc", lines: with(static, "/ip route set [find gateway=203.0.113.1] gateway=203.0.113.1,198.51.100.129"), want: "i two-uplinks.spread"},
+		{name: "both at once, chosen by marks", file: "bare7.rsc", lines: with(static, "/ip route add gateway=198.51.100.129", "/ip firewall mangle add chain=prerouting action=mark-routing new-routing-mark=main per-connection-classifier=both-addresses:2/0")},
+	} {
+		t.Run(a.name, a.run)
+	}
+	for _, a := range []audit{
+		{name: "a backup, version 6", file: "bare7.rsc", lines: backup, want: "w two-uplinks", fixed: true},
+		{name: "both at once, version 6", file: "bare7.rsc", lines: with(static, "/ip route add gateway=198.51.100.129"), want: "w two-uplinks.spread"},
+	} {
+		t.Run(a.name, six(a))
 	}
 }

@@ -33,7 +33,12 @@ const maxInside = 8
 // insides looks for NAT rules that hide phones from a PBX behind this router.
 func (e *export) insides(f filter, o *Observed) {
 	var ways []InsideWay
-	lans := o.LANs[:min(len(o.LANs), maxInside)]
+	var lans []LAN
+	for _, l := range o.LANs {
+		if l.Prefix.Addr().IsPrivate() && len(lans) < maxInside && !e.carries(l.Interface, o.Uplinks) {
+			lans = append(lans, l)
+		}
+	}
 	for _, a := range lans {
 		for _, b := range lans {
 			if a != b && !a.Prefix.Overlaps(b.Prefix) && !a.Closed {
@@ -47,9 +52,10 @@ func (e *export) insides(f filter, o *Observed) {
 		}
 	}
 	for _, w := range ways {
-		_, p, ok := e.hides(f, w)
-		if !ok {
-			continue
+		row, p, ok := e.hides(f, w)
+		named := row.Item != nil && (row.Get("out-interface").Text != "" || row.Get("out-interface-list").Text != "")
+		if !ok || w.From.IsValid() && named && !w.To.Contains(o.PBX) {
+			continue // who names the way out means it
 		}
 		i := slices.IndexFunc(o.Inside, func(x Inside) bool { return x.Place == p })
 		if i < 0 {
@@ -60,6 +66,22 @@ func (e *export) insides(f filter, o *Observed) {
 	for i := range o.Inside {
 		o.Inside[i].Fix = e.spareInside(o, o.Inside[i])
 	}
+}
+
+// carries reports whether an uplink runs over an interface, as PPPoE does over the one
+// to the modem: what is there is reached by NAT on purpose.
+func (e *export) carries(name string, uplinks []string) bool {
+	for m := range e.Menus() {
+		if !strings.HasPrefix(m.Path, "/interface/") {
+			continue
+		}
+		for r := range e.Rows(m.Path) {
+			if slices.Contains(uplinks, r.Get("name").Text) && r.Get("interface").Text == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lanOf is the LAN that an address is in.

@@ -39,6 +39,7 @@ type Observed struct {
 	Forwards []Forward  `json:"forwards,omitempty"`
 	SIPOnly  []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
 	Inside   []Inside   `json:"inside,omitempty"`
+	Routing  Routing    `json:"routing,omitzero"`
 }
 
 // Need is what the phones need of the router.

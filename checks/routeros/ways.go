@@ -33,6 +33,7 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.forwards(f, o)
 	e.insides(f, o)
 	e.forwardFixes(o)
+	e.routing(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

@@ -91,7 +91,8 @@ func (c *Config) Uplinks() (names []string) {
 			continue
 		}
 		for gateway := range listOf(r.Get("gateway").Text) {
-			add(c.gatewayInterface(gateway))
+			name, _ := c.NextHop(gateway)
+			add(name)
 		}
 	}
 	for r := range c.Rows("/ip/dhcp-client") {
@@ -112,21 +113,43 @@ func (c *Config) Uplinks() (names []string) {
 	return names
 }
 
-// gatewayInterface is the interface that a gateway is reached by: an interface
-// itself, an address in one's network, or both: 203.0.113.1%ether1.
-func (c *Config) gatewayInterface(gateway string) string {
-	host, name, both := strings.Cut(gateway, "%")
-	a, err := netip.ParseAddr(host)
-	switch {
-	case both:
-		return name
-	case err != nil:
-		return gateway
-	}
-	for own := range c.Addresses() {
-		if own.Prefix.Contains(a) {
-			return own.Interface
+// NextHop is the interface that a gateway is reached by: an interface itself, an
+// address in one's network, or both: 203.0.113.1%ether1. An address that is in none is
+// looked up in the other static routes, as with the gateways of recursive routes;
+// address is that of the last gateway, if it has one. name is empty if nothing tells.
+func (c *Config) NextHop(gateway string) (name string, address netip.Addr) {
+	const maxHops = 4 // routes that lead to each other
+	for range maxHops {
+		host, name, both := strings.Cut(gateway, "%")
+		a, err := netip.ParseAddr(host)
+		switch {
+		case both:
+			return name, a
+		case err != nil:
+			return gateway, a
+		}
+		for own := range c.Addresses() {
+			if own.Prefix.Contains(a) {
+				return own.Interface, a
+			}
+		}
+		if gateway = c.routeTo(a); gateway == "" {
+			break
 		}
 	}
-	return ""
+	return "", netip.Addr{}
+}
+
+// routeTo is the gateway of the narrowest static route to an address, the default
+// routes aside; empty if there is none.
+func (c *Config) routeTo(a netip.Addr) (gateway string) {
+	best := 0
+	for r := range c.Rows("/ip/route") {
+		p, err := netip.ParsePrefix(r.Get("dst-address").Text)
+		if err == nil && !r.Off() && p.Bits() > best && p.Contains(a) {
+			best, gateway = p.Bits(), r.Get("gateway").Text
+		}
+	}
+	gateway, _, _ = strings.Cut(gateway, ",")
+	return gateway
 }

@@ -72,6 +72,8 @@ func TestUplinks(t *testing.T) {
 		"one that is disabled":  {"/ip route\nadd gateway=ether1\nadd gateway=ether2 disabled=yes\n", []string{"ether1"}},
 		"a route to an office":  {"/ip route add dst-address=10.0.0.0/8 gateway=ether3\n", nil},
 		"a gateway and its way": {"/ip route add gateway=203.0.113.1%ether5\n", []string{"ether5"}},
+		"a recursive route":     {"/ip address add address=203.0.113.2/30 interface=ether1\n/ip route\nadd gateway=198.51.100.1\nadd dst-address=198.51.100.1/32 gateway=203.0.113.1 scope=10\n", []string{"ether1"}},
+		"routes in a ring":      {"/ip route\nadd gateway=198.51.100.1\nadd dst-address=198.51.100.1/32 gateway=198.51.100.1\n", nil},
 		"a gateway of nowhere":  {"/ip route add gateway=203.0.113.1\n", nil},
 	} {
 		if diff := cmp.Diff(tt.want, read(t, "# by RouterOS 7.17\n"+tt.text).Uplinks()); diff != "" {

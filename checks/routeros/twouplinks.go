@@ -1,0 +1,62 @@
+package routeros
+
+import (
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// twoUplinks is what becomes of the phones' connections where there are several
+// uplinks.
+//
+// RouterOS 6 keeps the source address of a connection whatever uplink it leaves by.
+// The kernel of version 7 ends a masqueraded connection that changes its interface
+// (Linux 3.8, nf_nat_oif_changed), but not one of src-nat; MikroTik describes the old
+// way for both.
+func twoUplinks(o Observed) []checks.Finding {
+	r := o.Routing
+	if len(r.Routes) < 2 || !r.Translated || r.Ends {
+		return nil
+	}
+	old := !strings.HasPrefix(o.Version, "7")
+	f := checks.Finding{ID: "routeros.two-uplinks", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{
+		"first": tame(r.Routes[0].Interface), "second": tame(r.Routes[1].Interface), "command": ros.EndConnections(o.Need.sipPort()), "old": old,
+	}}
+	for _, d := range r.Routes[:min(len(r.Routes), maxProofs)] {
+		if d.Interface != r.Routes[0].Interface {
+			f.Args["second"] = tame(d.Interface)
+		}
+		f.Evidence = append(f.Evidence, checks.Proof(say("evidence.default-route", words.Args{"line": d.Line, "in": tame(d.Interface), "distance": d.Distance}), nil, words.Raw(d.Text)))
+	}
+	switch spread := r.spread(); {
+	case spread && r.Marked:
+		return nil // rules choose, and the routes are what remains
+	case spread:
+		f.Variant = "spread"
+		if !old {
+			f.Severity, f.Confidence = checks.Info, checks.Possible
+		}
+		return []checks.Finding{f}
+	case !old && r.Masquerade:
+		f.Severity, f.Confidence = checks.Info, checks.Possible
+	}
+	if r.Watch.Is4() {
+		x := ros.Failover{Gateway: r.Watch, Port: o.Need.sipPort()}
+		f.Fixes = fixes.Typed("end-sip-on-failover", words.Args{"gateway": r.Watch, "verify": x.Verify()}, []string{x.Line()}, []string{x.Undo()})
+	}
+	f.Args["fixed"] = len(f.Fixes) > 0
+	return []checks.Finding{f}
+}
+
+// spread reports whether two uplinks are used at once.
+func (r Routing) spread() bool {
+	for _, d := range r.Routes {
+		if d.Distance == r.Routes[0].Distance && d.Interface != r.Routes[0].Interface {
+			return true
+		}
+	}
+	return false
+}
