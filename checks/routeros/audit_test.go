@@ -174,3 +174,41 @@ func TestTwoUplinks(t *testing.T) {
 		t.Run(a.name, six(a))
 	}
 }
+
+func TestBans(t *testing.T) {
+	example := profile(t, provider)
+	const (
+		raw   = "/ip firewall raw add chain=prerouting "
+		fill  = first + "action=add-src-to-address-list address-list=scanners address-list-timeout=1d protocol=udp dst-port=5060"
+		drop  = first + "action=drop src-address-list=scanners"
+		entry = "/ip firewall address-list add list=scanners address="
+	)
+	for _, a := range []audit{
+		{name: "phones, by every SIP packet", file: "factory7.rsc", lines: []string{fill, drop}, want: "c bans", fixed: true},
+		{name: "phones, but nothing stops the list", file: "factory7.rsc", lines: []string{fill}},
+		{name: "phones, but the rule that stops is disabled", file: "factory7.rsc", lines: []string{fill, drop + " disabled=yes"}},
+		{name: "phones, but the rule that stops is for the outside", file: "factory7.rsc", lines: []string{fill, drop + " in-interface=ether1"}},
+		{name: "who comes from outside", file: "factory7.rsc", lines: []string{fill + " in-interface=ether1", drop}},
+		{name: "who sends too much, perhaps", file: "factory7.rsc", lines: []string{fill + " dst-limit=10,20,src-address", drop}},
+		{name: "one host", file: "factory7.rsc", lines: []string{fill + " src-address=192.168.88.50", drop}},
+		{name: "in raw", file: "factory7.rsc", lines: []string{raw + "action=add-src-to-address-list address-list=scanners protocol=udp dst-port=5060", raw + "action=drop src-address-list=scanners"}, want: "c bans", fixed: true},
+		{name: "by a rule with an interface", file: "factory7.rsc", lines: []string{fill + " in-interface=bridge", drop}, want: "c bans", fixed: true},
+
+		{name: "the provider's answers in raw", file: "factory7.rsc", profile: example, lines: []string{raw + "action=add-src-to-address-list address-list=scanners protocol=udp src-port=5060 in-interface=ether1", raw + "action=drop src-address-list=scanners in-interface=ether1"}, want: "c bans.provider", fixed: true},
+		{name: "the provider's answers, as they have a phone's port", file: "factory7.rsc", profile: example, lines: []string{fill + " in-interface=ether1", drop}, want: "c bans.provider", fixed: true},
+		{name: "a trap at one port of media", file: "factory7.rsc", profile: example, lines: []string{strings.Replace(fill, "dst-port=5060", "dst-port=25000", 1), drop}},
+		{name: "everything that is media", file: "factory7.rsc", profile: example, lines: []string{strings.Replace(fill, "dst-port=5060", "dst-port=20000-30000", 1), drop}, want: "c bans", fixed: true},
+		{name: "TCP, which phones may not use", file: "factory7.rsc", lines: []string{strings.Replace(fill, "protocol=udp", "protocol=tcp", 1), drop}},
+		{name: "the provider's calls to the PBX", file: "factory7.rsc", profile: example, lines: []string{sipTo10 + " src-address=198.51.100.0/24", fill + " in-interface=ether1 connection-state=new", drop + " connection-state=new"}, want: "c bans.provider", fixed: true},
+		{name: "the provider's calls to the PBX, exempt", file: "factory7.rsc", profile: example, lines: []string{sipTo10 + " src-address=198.51.100.0/24", fill + " in-interface=ether1 connection-state=new", drop + " connection-state=new",
+			first + "action=accept src-address=198.51.100.0/26"}},
+
+		{name: "a phone that is listed", file: "factory7.rsc", lines: []string{fill + " in-interface=ether1", drop, entry + "192.168.88.50"}, want: "w bans.phone-listed", fixed: true},
+		{name: "a phone that is listed, but disabled", file: "factory7.rsc", lines: []string{fill + " in-interface=ether1", drop, entry + "192.168.88.50 disabled=yes"}},
+		{name: "a phone that its owner keeps from the Internet", file: "factory7.rsc", lines: []string{drop, entry + "192.168.88.50"}},
+		{name: "somebody outside who is listed", file: "factory7.rsc", lines: []string{fill + " in-interface=ether1 connection-state=new", drop, entry + "203.0.113.99"}, profile: example},
+		{name: "one address of the provider that is listed", file: "factory7.rsc", lines: []string{fill + " in-interface=ether1 connection-state=new", drop, entry + "198.51.100.7"}, profile: example, want: "c bans.provider-listed", fixed: true},
+	} {
+		t.Run(a.name, a.run)
+	}
+}

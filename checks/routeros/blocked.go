@@ -21,7 +21,7 @@ func providerBlocked(o Observed) (list []checks.Finding) {
 				ways = append(ways, w)
 			}
 		}
-		if len(ways) > 0 {
+		if len(ways) > 0 && !o.bansBy(r.Line) {
 			list = append(list, o.blockedBy(r, ways))
 		}
 	}

@@ -65,7 +65,7 @@ func mediaForward(o Observed) (list []checks.Finding) {
 	strayed, arrives := false, false
 	for _, fw := range o.Forwards {
 		switch {
-		case fw.Purpose == "sip" && o.PBXNamed && !o.isPBX(fw) && fw.openedTo() && !o.sipForwarded():
+		case fw.Purpose == "sip" && o.PBXNamed && !o.isPBX(fw) && fw.passes() && !o.sipForwarded():
 			list = append(list, o.media("sip-elsewhere", checks.Likely, fw, nil))
 		case fw.Purpose != "rtp":
 		case o.isPBX(fw) && fw.ToPorts != "":
@@ -86,9 +86,6 @@ func mediaForward(o Observed) (list []checks.Finding) {
 	}
 	return oncePerRule(list)
 }
-
-// openedTo reports whether a forward leads anywhere.
-func (fw Forward) openedTo() bool { return fw.Verdict == "accept" }
 
 // helperIsOff reports whether the helper, which opens ports for media itself, is known
 // to be off.

@@ -44,7 +44,7 @@ func (o Observed) strays(fw Forward) bool {
 // sipForwarded reports whether SIP is forwarded to the PBX.
 func (o Observed) sipForwarded() bool {
 	return slices.ContainsFunc(o.Forwards, func(x Forward) bool {
-		return x.Purpose == "sip" && o.isPBX(x) && x.Verdict == string(packetfilter.Accepted)
+		return x.Purpose == "sip" && o.isPBX(x) && x.passes()
 	})
 }
 

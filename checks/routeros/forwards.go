@@ -19,7 +19,7 @@ type Forward struct {
 	In       string              `json:"in"`
 	To       string              `json:"to"`
 	ToPorts  string              `json:"to_ports,omitempty"` // other ports than they were sent to
-	Verdict  string              `json:"verdict"`            // accept drop reject
+	Verdict  string              `json:"verdict"`            // accept drop reject maybe
 	Open     bool                `json:"open"`               // from most of the Internet
 	By       Place               `json:"by"`                 // the rule that sends them on
 	Stop     Place               `json:"stop,omitzero"`      // the rule that stops them then
@@ -95,7 +95,7 @@ func (f filter) inwardClass(in string, u Use) packetfilter.Class {
 func (e *export) forward(f filter, x packetfilter.Outcome, u Use, in string) (fw Forward, ok bool) {
 	by, ok := e.place(f, x.DestBy)
 	to, single := onlyAddr(x.ToAddrs)
-	if !ok || !single || x.DestBy.Assumed || x.Verdict == packetfilter.Maybe {
+	if !ok || !single || x.DestBy.Assumed {
 		return fw, false
 	}
 	ports := x.Region.DstPort
@@ -137,7 +137,7 @@ func (e *export) pbxOf(o *Observed) {
 	}
 	for _, fw := range o.Forwards {
 		a, err := netip.ParseAddr(fw.To)
-		if fw.Purpose != "sip" || fw.Verdict != string(packetfilter.Accepted) || err != nil {
+		if fw.Purpose != "sip" || !fw.passes() || err != nil {
 			continue
 		}
 		if o.PBX.IsValid() && o.PBX != a {
@@ -146,6 +146,11 @@ func (e *export) pbxOf(o *Observed) {
 		}
 		o.PBX = a
 	}
+}
+
+// passes reports whether no rule is certain to stop what is forwarded.
+func (fw Forward) passes() bool {
+	return fw.Verdict == string(packetfilter.Accepted) || fw.Verdict == string(packetfilter.Maybe)
 }
 
 // isPBX reports whether a forward leads to the PBX.

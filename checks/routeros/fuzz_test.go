@@ -24,6 +24,7 @@ func FuzzExport(f *testing.F) {
 		f.Add([]byte(string(b) + first + "action=drop protocol=udp comment=\"a \\\"b\\\" [/system reset]\"\n"))
 		f.Add([]byte(string(b) + "/ip firewall raw add chain=prerouting action=drop dst-port=5060 protocol=udp\n/ip dns set allow-remote-requests=yes\n"))
 		f.Add([]byte(string(b) + sipTo10 + "\n" + rtpTo10 + " to-ports=30000\n/ip firewall nat set [find action=masquerade] !out-interface !out-interface-list\n"))
+		f.Add([]byte(string(b) + first + "action=add-src-to-address-list address-list=l protocol=udp dst-port=5060\n" + first + "action=drop src-address-list=l\n/ip firewall address-list add list=l address=192.168.88.9\n/ip route add gateway=192.168.88.77\n"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

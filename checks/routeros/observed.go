@@ -40,6 +40,7 @@ type Observed struct {
 	SIPOnly  []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
 	Inside   []Inside   `json:"inside,omitempty"`
 	Routing  Routing    `json:"routing,omitzero"`
+	Bans     []Ban      `json:"bans,omitempty"`
 }
 
 // Need is what the phones need of the router.

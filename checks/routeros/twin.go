@@ -50,6 +50,8 @@ func (t *twin) set(menu string, row ros.Row, set ...ros.Pair) {
 		was := ros.Pair{Name: p.Name}
 		if v := row.Get(p.Name); v.Origin == ros.Set {
 			was.Value = v.Text
+		} else if p.Name == "disabled" {
+			was.Value = "no"
 		}
 		x.Was = append(x.Was, was)
 	}

@@ -34,6 +34,7 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.insides(f, o)
 	e.forwardFixes(o)
 	e.routing(f, o)
+	e.bans(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

@@ -121,5 +121,8 @@ func isCondition(find string) bool {
 // Own is Find with a condition that no rule meets either that the router makes itself.
 func (c *Config) Own(r Row) (find string, ok bool) {
 	find, ok = c.Find(r)
+	if r.Get("chain").Text == "" {
+		return strings.Replace(find, "[find where ", "[find where !dynamic and ", 1), ok
+	}
 	return Exception{Chain: r.Get("chain").Text, Action: r.Get("action").Text}.stricter(find), ok
 }
