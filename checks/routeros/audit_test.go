@@ -212,3 +212,42 @@ func TestBans(t *testing.T) {
 		t.Run(a.name, a.run)
 	}
 }
+
+func TestRulesThatNeverMatch(t *testing.T) {
+	const (
+		add    = "/ip firewall filter add chain=forward "
+		accept = add + "action=accept protocol=udp dst-port=5060 in-interface=ether1 connection-state=new"
+		drop   = add + "action=drop in-interface-list=WAN connection-state=new"
+	)
+	example := profile(t, provider)
+	voice := "/interface list add name=voice"
+	for _, a := range []audit{
+		{name: "an accept after a drop", file: "factory7.rsc", lines: []string{drop, accept}, want: "w never-matches", fixed: true},
+		{name: "an accept after a drop of everything", file: "factory7.rsc", lines: []string{add + "action=drop in-interface=ether1", accept}, want: "w never-matches", fixed: true},
+		{name: "the last of several", file: "factory7.rsc", lines: []string{drop, accept, add + "action=accept protocol=icmp"}, want: "w never-matches", fixed: true},
+		{name: "an accept before a drop", file: "factory7.rsc", lines: []string{accept, drop}},
+		{name: "a drop of something else", file: "factory7.rsc", lines: []string{strings.Replace(drop, "connection-state", "protocol=tcp connection-state", 1), accept}},
+		{name: "a drop that is disabled", file: "factory7.rsc", lines: []string{drop + " disabled=yes", accept}},
+		{name: "a drop up to a limit", file: "factory7.rsc", lines: []string{drop + " limit=10,5:packet", accept + " limit=10,5:packet"}},
+		{name: "a drop of less", file: "factory7.rsc", lines: []string{strings.Replace(accept, "accept", "drop", 1) + " src-address=203.0.113.0/24", accept}},
+		{name: "a drop of more", file: "factory7.rsc", lines: []string{strings.Replace(accept, "accept", "drop", 1) + " src-address=203.0.113.0/24", accept + " src-address=203.0.113.7"}, want: "w never-matches", fixed: true},
+		{name: "an accept after an accept", file: "factory7.rsc", lines: []string{strings.Replace(drop, "drop", "accept", 1), accept}},
+		{name: "a rule for something else", file: "factory7.rsc", lines: []string{drop, strings.Replace(accept, "5060", "51820", 1)}},
+		{name: "a rule for the provider", file: "factory7.rsc", profile: example, lines: []string{drop, add + "action=accept in-interface=ether1 connection-state=new src-address=198.51.100.7"}, want: "w never-matches", fixed: true},
+		{name: "a rule for somebody else", file: "factory7.rsc", profile: example, lines: []string{drop, add + "action=accept in-interface=ether1 connection-state=new src-address=203.0.113.7"}},
+
+		{name: "two forwards", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(sipTo10, "88.10", "88.11", 1) + " src-address=198.51.100.7"}, want: "w never-matches"},
+		{name: "two forwards to one host", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", sipTo10 + " src-address=198.51.100.7"}},
+		{name: "two forwards for two", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(sipTo10, "88.10", "88.11", 1) + " src-address=203.0.113.7"}},
+
+		{name: "an interface list without members", file: "factory7.rsc", lines: []string{voice, add + "action=accept protocol=udp dst-port=5060 in-interface-list=voice"}, want: "w never-matches.empty-list"},
+		{name: "not in an interface list without members", file: "factory7.rsc", lines: []string{voice, add + "action=accept protocol=udp dst-port=5060 in-interface-list=!voice"}},
+		{name: "an interface list with a member", file: "factory7.rsc", lines: []string{voice, "/interface list member add list=voice interface=ether5", add + "action=accept protocol=udp dst-port=5060 in-interface-list=voice"}},
+		{name: "an interface list that PPP fills", file: "factory7.rsc", lines: []string{voice, "/ppp profile add name=p interface-list=voice", add + "action=accept protocol=udp dst-port=5060 in-interface-list=voice"}},
+		{name: "an address list without rows", file: "factory7.rsc", lines: []string{add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}, want: "w never-matches.empty-list"},
+		{name: "an address list that DHCP fills", file: "factory7.rsc", lines: []string{"/ip dhcp-server set [find] address-lists=provider", add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}},
+		{name: "an address list that a rule fills", file: "factory7.rsc", lines: []string{add + "action=add-src-to-address-list address-list=provider protocol=tcp dst-port=7000", add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}},
+	} {
+		t.Run(a.name, a.run)
+	}
+}

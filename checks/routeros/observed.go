@@ -41,6 +41,7 @@ type Observed struct {
 	Inside   []Inside   `json:"inside,omitempty"`
 	Routing  Routing    `json:"routing,omitzero"`
 	Bans     []Ban      `json:"bans,omitempty"`
+	Dead     []Dead     `json:"dead,omitempty"`
 }
 
 // Need is what the phones need of the router.

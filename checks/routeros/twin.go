@@ -38,7 +38,7 @@ func (t *twin) run(x ros.Edit) bool {
 
 // insert puts a rule before another one.
 func (t *twin) insert(menu string, before ros.Row, set ...ros.Pair) {
-	find, ok := t.own(before)
+	find, ok := t.own(menu, before)
 	t.failed = t.failed || !ok
 	t.run(ros.Edit{Menu: menu, Verb: "add", Find: find, Set: set})
 }
@@ -55,10 +55,10 @@ func (t *twin) set(menu string, row ros.Row, set ...ros.Pair) {
 		}
 		x.Was = append(x.Was, was)
 	}
-	find, ok := t.own(row)
+	find, ok := t.own(menu, row)
 	x.Find, t.failed = find, t.failed || !ok
 	if t.run(x) {
-		t.edits[len(t.edits)-1].Row, ok = t.own(row)
+		t.edits[len(t.edits)-1].Changed, ok = t.own(menu, row)
 		t.failed = !ok
 	}
 }
@@ -67,23 +67,27 @@ func (t *twin) set(menu string, row ros.Row, set ...ros.Pair) {
 func (t *twin) move(menu string, row, before ros.Row) {
 	x := ros.Edit{Menu: menu, Verb: "move"}
 	var ok, ok2 bool
-	x.Row, ok = t.own(row)
-	x.Find, ok2 = t.own(before)
+	x.Row, ok = t.own(menu, row)
+	x.Find, ok2 = t.own(menu, before)
 	t.failed = t.failed || !ok || !ok2
 	rows := slices.Collect(t.cfg.Rows("/ip/firewall/" + menu))
-	if i := slices.IndexFunc(rows, func(r ros.Row) bool { return r.Item == row.Item }); i >= 0 && i+1 < len(rows) {
-		x.Back, ok = t.own(rows[i+1])
-		t.failed = t.failed || !ok
+	at := slices.IndexFunc(rows, func(r ros.Row) bool { return r.Item == row.Item })
+	if !t.run(x) {
+		return
 	}
-	t.run(x)
+	last := &t.edits[len(t.edits)-1]
+	if last.Changed, ok = t.own(menu, row); ok && at+1 < len(rows) {
+		last.Back, ok = t.own(menu, rows[at+1])
+	}
+	t.failed = !ok
 }
 
 // own finds a row that a fix names; ok is false if it cannot be named.
-func (t *twin) own(row ros.Row) (find string, ok bool) {
+func (t *twin) own(menu string, row ros.Row) (find string, ok bool) {
 	if t.failed || row.Item == nil {
 		return "", false
 	}
-	return t.cfg.Own(row)
+	return t.cfg.Own(menu, row)
 }
 
 // proven are the commands if with them the rules do what they should, and if what

@@ -35,6 +35,7 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.forwardFixes(o)
 	e.routing(f, o)
 	e.bans(f, o)
+	e.dead(o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

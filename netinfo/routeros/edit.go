@@ -15,12 +15,13 @@ type Edit struct {
 	// Find finds the row that is changed, or the one before which another is put, as
 	// Config.Find has it. An add without it goes to the end.
 	Find string `json:"find,omitempty"`
-	// Row finds the row that is moved, or that was changed, for the undo.
-	Row string `json:"row,omitempty"`
-	// Back finds what a row that is moved stood before; empty: it was the last.
-	Back string `json:"back,omitempty"`
-	Set  []Pair `json:"set,omitempty"` // a set without a value takes the property away
-	Was  []Pair `json:"was,omitempty"`
+	Row  string `json:"row,omitempty"` // finds the row that is moved
+	// Changed finds, for the undo, the row that was changed or moved, and Back what one
+	// that was moved stood before; empty: it was the last.
+	Changed string `json:"changed,omitempty"`
+	Back    string `json:"back,omitempty"`
+	Set     []Pair `json:"set,omitempty"` // a set without a value takes the property away
+	Was     []Pair `json:"was,omitempty"`
 }
 
 // A Pair is a property with its value.
@@ -64,13 +65,13 @@ func (x Edit) Undo() (line string, ok bool) {
 		return menu + " remove [find comment=" + Quote(x.comment()) + "]", x.comment() != ""
 	case "set":
 		was, ok := pairs(x.Was, true)
-		return menu + " set " + x.Row + was, ok && isCondition(x.Row)
+		return menu + " set " + x.Changed + was, ok && isCondition(x.Changed)
 	case "move":
-		line = menu + " move " + x.Row
+		line = menu + " move " + x.Changed
 		if x.Back != "" {
 			line += " destination=" + x.Back
 		}
-		return line, isCondition(x.Row) && (x.Back == "" || isCondition(x.Back))
+		return line, isCondition(x.Changed) && (x.Back == "" || isCondition(x.Back))
 	}
 	return "", false
 }
@@ -80,7 +81,9 @@ func (x Edit) Verify() (line string, ok bool) {
 	menu, ok := x.path()
 	condition := "comment=" + Quote(x.comment())
 	if x.Verb != "add" {
-		condition, ok = strings.TrimSuffix(strings.TrimPrefix(x.Row, "[find where "), "]"), ok && isCondition(x.Row)
+		_, condition, _ = strings.Cut(x.Changed, "find where ")
+		condition, _, _ = strings.Cut(condition, "]")
+		ok = ok && isCondition(x.Changed)
 	}
 	return menu + " print where " + condition, ok
 }
@@ -114,15 +117,24 @@ func pairs(list []Pair, unset bool) (text string, ok bool) {
 	return text, text != "" || len(list) == 0
 }
 
+// picked is the form of what finds one of several rules that nothing else tells apart.
+var picked = regexp.MustCompile(`^\[:pick \[/ip firewall [a-z]+ find where !dynamic and chain=VALUE and action=VALUE\] [0-9]{1,5}\]$`)
+
+// isCondition reports whether a text is what Config.Own writes.
 func isCondition(find string) bool {
-	return condition.MatchString(valuePattern.ReplaceAllString(find, "=VALUE"))
+	find = valuePattern.ReplaceAllString(find, "=VALUE")
+	return condition.MatchString(find) || picked.MatchString(find)
 }
 
-// Own is Find with a condition that no rule meets either that the router makes itself.
-func (c *Config) Own(r Row) (find string, ok bool) {
+// Own finds a row of a menu of the firewall, and no row that the router makes itself.
+func (c *Config) Own(menu string, r Row) (find string, ok bool) {
+	chain, action := r.Get("chain").Text, r.Get("action").Text
 	find, ok = c.Find(r)
-	if r.Get("chain").Text == "" {
+	switch {
+	case chain == "":
 		return strings.Replace(find, "[find where ", "[find where !dynamic and ", 1), ok
+	case ok:
+		return Exception{Chain: chain, Action: action}.stricter(find), true
 	}
-	return Exception{Chain: r.Get("chain").Text, Action: r.Get("action").Text}.stricter(find), ok
+	return Exception{Menu: menu, Chain: chain}.Stand(c, r).place()
 }

@@ -9,6 +9,7 @@ import (
 // nothing in it becomes another command.
 func TestAnEditIsWrittenAnew(t *testing.T) {
 	const find = "[find where comment=mine]"
+	const pick = `[:pick [/ip firewall filter find where !dynamic and chain="a b" and action=drop] 1]`
 	set := []Pair{{"comment", `a "b" [/system reset] $x`}}
 	for name, tt := range map[string]struct {
 		x    Edit
@@ -17,15 +18,16 @@ func TestAnEditIsWrittenAnew(t *testing.T) {
 	}{
 		"added at the end":       {Edit{Menu: "address-list", Verb: "add", Set: []Pair{{"list", "l"}, {"comment", "c"}}}, "/ip firewall address-list add list=l comment=c", "/ip firewall address-list remove [find comment=c]"},
 		"added before":           {Edit{Menu: "nat", Verb: "add", Find: find, Set: set}, `/ip firewall nat add comment="a \"b\" [/system reset] \$x" place-before=[find where comment=mine]`, `/ip firewall nat remove [find comment="a \"b\" [/system reset] \$x"]`},
-		"changed":                {Edit{Menu: "nat", Verb: "set", Find: find, Row: find, Set: []Pair{{"to-ports", ""}}, Was: []Pair{{"to-ports", "1-2"}}}, "/ip firewall nat set [find where comment=mine] !to-ports", "/ip firewall nat set [find where comment=mine] to-ports=1-2"},
-		"moved":                  {Edit{Menu: "filter", Verb: "move", Row: find, Find: find, Back: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]"},
-		"moved from the end":     {Edit{Menu: "filter", Verb: "move", Row: find, Find: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine]"},
+		"changed":                {Edit{Menu: "nat", Verb: "set", Find: find, Changed: find, Set: []Pair{{"to-ports", ""}}, Was: []Pair{{"to-ports", "1-2"}}}, "/ip firewall nat set [find where comment=mine] !to-ports", "/ip firewall nat set [find where comment=mine] to-ports=1-2"},
+		"moved":                  {Edit{Menu: "filter", Verb: "move", Row: find, Find: find, Changed: find, Back: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]"},
+		"moved from the end":     {Edit{Menu: "filter", Verb: "move", Row: find, Find: find, Changed: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine]"},
+		"one of several":         {Edit{Menu: "filter", Verb: "set", Find: pick, Changed: pick, Set: []Pair{{"log", "yes"}}, Was: []Pair{{"log", ""}}}, "/ip firewall filter set " + pick + " log=yes", "/ip firewall filter set " + pick + " !log"},
 		"another menu":           {Edit{Menu: "/user", Verb: "add", Set: set}, "", ""},
 		"another command":        {Edit{Menu: "nat", Verb: "remove", Find: find}, "", ""},
 		"without a comment":      {Edit{Menu: "nat", Verb: "add", Set: []Pair{{"list", "l"}}}, "", ""},
 		"a name that is none":    {Edit{Menu: "nat", Verb: "add", Set: []Pair{{"comment=x; /system reset;", "c"}}}, "", ""},
-		"a condition that is no": {Edit{Menu: "nat", Verb: "set", Find: "[/system reset]", Row: find, Set: set}, "", "/ip firewall nat set [find where comment=mine]"},
-		"a change of everything": {Edit{Menu: "nat", Verb: "set", Row: find, Set: set}, "", "/ip firewall nat set [find where comment=mine]"},
+		"a condition that is no": {Edit{Menu: "nat", Verb: "set", Find: "[/system reset]", Changed: find, Set: set}, "", "/ip firewall nat set [find where comment=mine]"},
+		"a change of everything": {Edit{Menu: "nat", Verb: "set", Changed: find, Set: set}, "", "/ip firewall nat set [find where comment=mine]"},
 	} {
 		line, ok := tt.x.Line()
 		if ok != (tt.want != "") || ok && line != tt.want {

@@ -1,0 +1,29 @@
+package routeros
+
+import (
+	"strconv"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// neverMatches are rules that let SIP or the provider through, and never do.
+func neverMatches(o Observed) (list []checks.Finding) {
+	for _, d := range o.Dead {
+		if d.After.Line > 0 && o.isBlocked(d.After.Line) {
+			continue // that rule is a finding already
+		}
+		f := checks.Finding{
+			ID: "routeros.never-matches", Severity: checks.Warning, Confidence: checks.Certain, Subject: strconv.Itoa(d.Line),
+			Args: words.Args{"line": d.Line, "after": d.After.Line, "list": tame(d.List), "forward": d.Action != "accept"}, Evidence: []checks.Evidence{quoteRule(d.Place)},
+			Fixes: tried("move-rule-up", d.Fix),
+		}
+		if d.After.Line > 0 {
+			f.Evidence = append(f.Evidence, quoteRule(d.After))
+		} else {
+			f.Variant = "empty-list"
+		}
+		list = append(list, f)
+	}
+	return list
+}
