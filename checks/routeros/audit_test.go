@@ -251,3 +251,61 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		t.Run(a.name, a.run)
 	}
 }
+
+func TestPortsThatNATChanges(t *testing.T) {
+	const masquerade = "/ip firewall nat set [find action=masquerade] "
+	for _, a := range []audit{
+		{name: "random ports", file: "factory7.rsc", lines: []string{masquerade + "randomise-ports=yes"}, want: "w port-changed", fixed: true},
+		{name: "no random ports", file: "factory7.rsc", lines: []string{masquerade + "randomise-ports=no"}},
+		{name: "a range of ports", file: "bare7.rsc", lines: []string{masquerade + "protocol=udp to-ports=40000-50000"}, want: "w port-changed", fixed: true},
+		{name: "all ports of users", file: "bare7.rsc", lines: []string{masquerade + "protocol=udp to-ports=1024-65535"}},
+		{name: "for one host", file: "factory7.rsc", lines: []string{"/ip firewall nat add chain=srcnat place-before=0 action=masquerade src-address=192.168.88.50 protocol=udp to-ports=40000-50000"}},
+		{name: "for one server", file: "factory7.rsc", lines: []string{"/ip firewall nat add chain=srcnat place-before=0 action=masquerade dst-address=203.0.113.9 protocol=udp to-ports=40000-50000"}},
+		{name: "for TCP", file: "factory7.rsc", lines: []string{"/ip firewall nat add chain=srcnat place-before=0 action=masquerade protocol=tcp to-ports=40000-50000 out-interface=ether1"}},
+		{name: "after a mapping that does not depend on the destination", file: "factory7.rsc", lines: []string{masquerade + "randomise-ports=yes", "/ip firewall nat add chain=srcnat place-before=0 action=endpoint-independent-nat protocol=udp out-interface=ether1"}},
+	} {
+		t.Run(a.name, a.run)
+	}
+}
+
+func TestTheQualityOfCalls(t *testing.T) {
+	const (
+		mangle     = "/ip firewall mangle add chain=prerouting "
+		connection = mangle + "action=mark-connection new-connection-mark=voip protocol=udp dst-port=5060"
+		packets    = mangle + "action=mark-packet new-packet-mark=voice connection-mark=voip"
+		tree       = "/queue tree add name=voice parent=global packet-mark=voice priority=1"
+		simple     = "/queue simple add name=all target=192.168.88.0/24 max-limit="
+		off        = "/ip firewall filter set [find action=fasttrack-connection] disabled=yes"
+		dscp       = "/ip firewall mangle add chain=forward action=change-dscp new-dscp=0"
+	)
+	for _, a := range []audit{
+		{name: "a queue for voice", file: "factory7.rsc", lines: []string{connection, packets, tree}, want: "w fasttrack", fixed: true},
+		{name: "a queue for voice by DSCP", file: "factory7.rsc", lines: []string{mangle + "action=mark-packet new-packet-mark=voice dscp=46", tree}, want: "w fasttrack"},
+		{name: "a simple queue for voice", file: "factory6.rsc", lines: []string{connection, packets, "/queue simple add name=voice target=bridge packet-marks=voice"}, want: "w fasttrack", fixed: true},
+		{name: "a queue for something else", file: "factory7.rsc", lines: []string{strings.Replace(connection, "5060", "51820", 1), packets, tree}},
+		{name: "a queue that is disabled", file: "factory7.rsc", lines: []string{connection, packets, tree + " disabled=yes"}},
+		{name: "a queue for voice without fasttrack", file: "factory7.rsc", lines: []string{connection, packets, tree, off}},
+		{name: "fasttrack without fast path", file: "factory7.rsc", lines: []string{connection, packets, tree, "/ip settings set allow-fast-path=no"}},
+		{name: "fasttrack without marked connections", file: "factory7.rsc", lines: []string{connection, packets, tree, "/ip firewall filter set [find action=fasttrack-connection] connection-mark=no-mark"}},
+
+		{name: "too slow for a call", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24 max-limit=64k/64k"}, want: "w queue-starves"},
+		{name: "too slow in one direction", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=lan max-limit=64k/0"}, want: "w queue-starves"},
+		{name: "just enough for a call", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24 max-limit=88k/88k"}},
+		{name: "not quite", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24 max-limit=87k/87k"}, want: "w queue-starves"},
+		{name: "no limit", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24"}},
+		{name: "slow for one host", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.50 max-limit=64k/64k"}},
+		{name: "slow, with a burst", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24 max-limit=64k/64k burst-limit=1M/1M"}},
+		{name: "slow for what is marked", file: "bare7.rsc", lines: []string{"/queue simple add name=all target=192.168.1.0/24 max-limit=64k/64k packet-marks=p2p"}},
+		{name: "slow after a fast one", file: "bare7.rsc", lines: []string{"/queue simple add name=voice target=192.168.1.0/24 max-limit=10M/10M", "/queue simple add name=all target=192.168.1.0/24 max-limit=64k/64k"}},
+		{name: "slow, but fasttrack passes it by", file: "factory7.rsc", lines: []string{simple + "64k/64k"}},
+		{name: "slow, and no fasttrack", file: "factory7.rsc", lines: []string{simple + "64k/64k", off}, want: "w queue-starves"},
+
+		{name: "DSCP cleared", file: "bare7.rsc", lines: []string{dscp}, want: "i dscp-cleared", fixed: true},
+		{name: "DSCP set to something", file: "bare7.rsc", lines: []string{strings.Replace(dscp, "dscp=0", "dscp=46", 1)}},
+		{name: "DSCP cleared for web pages", file: "bare7.rsc", lines: []string{dscp + " protocol=tcp"}},
+		{name: "DSCP cleared from outside", file: "bare7.rsc", lines: []string{dscp + " in-interface=ether1"}},
+		{name: "DSCP cleared, but fasttrack passes it by", file: "factory7.rsc", lines: []string{dscp}},
+	} {
+		t.Run(a.name, a.run)
+	}
+}

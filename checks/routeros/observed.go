@@ -42,6 +42,8 @@ type Observed struct {
 	Routing  Routing    `json:"routing,omitzero"`
 	Bans     []Ban      `json:"bans,omitempty"`
 	Dead     []Dead     `json:"dead,omitempty"`
+	Moved    []Moved    `json:"moved,omitempty"`
+	QoS      QoS        `json:"qos,omitzero"`
 }
 
 // Need is what the phones need of the router.

@@ -21,7 +21,7 @@ func twoUplinks(o Observed) []checks.Finding {
 	if len(r.Routes) < 2 || !r.Translated || r.Ends {
 		return nil
 	}
-	old := !strings.HasPrefix(o.Version, "7")
+	old := !o.isVersion7()
 	f := checks.Finding{ID: "routeros.two-uplinks", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{
 		"first": tame(r.Routes[0].Interface), "second": tame(r.Routes[1].Interface), "command": ros.EndConnections(o.Need.sipPort()), "old": old,
 	}}
@@ -50,6 +50,9 @@ func twoUplinks(o Observed) []checks.Finding {
 	f.Args["fixed"] = len(f.Fixes) > 0
 	return []checks.Finding{f}
 }
+
+// isVersion7 reports whether the router runs RouterOS 7.
+func (o Observed) isVersion7() bool { return strings.HasPrefix(o.Version, "7.") }
 
 // spread reports whether two uplinks are used at once.
 func (r Routing) spread() bool {

@@ -36,6 +36,8 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.routing(f, o)
 	e.bans(f, o)
 	e.dead(o)
+	e.moved(f, o)
+	e.qos(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

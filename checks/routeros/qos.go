@@ -1,0 +1,238 @@
+package routeros
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
+)
+
+// QoS is what the router does to the quality of calls.
+type QoS struct {
+	// FastTrack takes the phones' established connections past mangle and its marks, for
+	// which the queue Voice waits. Both are empty otherwise.
+	FastTrack Place      `json:"fasttrack,omitzero"`
+	Voice     Place      `json:"voice,omitzero"`
+	Mark      string     `json:"mark,omitempty"`
+	Fix       []ros.Edit `json:"fix,omitempty"`
+
+	Slow    []SlowQueue `json:"slow,omitempty"`
+	Cleared Place       `json:"cleared,omitzero"` // the rule that sets DSCP to 0
+	Marked  []ros.Edit  `json:"marked,omitempty"` // the fix that leaves it
+}
+
+// SlowQueue is a queue of a whole LAN in which not even one call fits.
+type SlowQueue struct {
+	Place
+	LAN  netip.Prefix `json:"lan"`
+	Rate int          `json:"rate"` // bit/s, the smaller one of both directions
+}
+
+// oneCall is what a call with G.711 takes on Ethernet in one direction, bit/s: 50 times
+// a second 160 bytes with the headers of RTP, UDP, IP and Ethernet (RFC 3551, section
+// 4.5.14).
+const oneCall = 50 * (160 + 12 + 8 + 20 + 18) * 8
+
+// qos looks at queues, marks and DSCP.
+func (e *export) qos(f filter, o *Observed) {
+	if len(o.LANs) == 0 {
+		return
+	}
+	fast, row, fasttracked := e.fasttracked(f, o)
+	if fasttracked {
+		e.bypassed(o, fast, row)
+	} else {
+		e.slowQueues(o)
+		e.clearedDSCP(f, o)
+	}
+}
+
+// alwaysMet reports whether a rule is certain to meet what all phones of an open LAN send
+// in a connection that exists.
+func (f filter) alwaysMet(o *Observed, table string, row ros.Row) bool {
+	in := table + " " + row.Get("chain").Text
+	g := f.dropping(table, row.Get("chain").Text, 1+slices.IndexFunc(f.rows[in], func(r ros.Row) bool { return r.Item == row.Item }))
+	asked := false
+	for _, lan := range o.LANs {
+		if lan.Closed {
+			continue
+		}
+		for _, u := range o.Need.Ports {
+			if u.Purpose != "rtp" {
+				continue
+			}
+			to := netip.Prefix{}
+			if len(u.To) > 0 {
+				to = u.To[0]
+			}
+			c := g.class(lan, outs(o.Uplinks)[0], u.Protocol, portSet(u.Ports), to)
+			c.State, asked = packetfilter.StateEstablished, true
+			for _, x := range g.rules.Evaluate(c).Outcomes {
+				if by, ok := g.row(x.Decider); !ok || by.Item != row.Item || x.Verdict != packetfilter.Dropped || len(x.Others) > 0 {
+					return false
+				}
+			}
+		}
+	}
+	return asked
+}
+
+// fasttracked is the rule that takes the phones' connections past most of the router.
+func (e *export) fasttracked(f filter, o *Observed) (p Place, row ros.Row, ok bool) {
+	if e.Settings("/ip/settings").Get("allow-fast-path").Text == "no" {
+		return p, row, false
+	}
+	for row := range e.Rows("/ip/firewall/filter") {
+		if !row.Off() && row.Get("action").Text == "fasttrack-connection" && f.alwaysMet(o, "filter", row) {
+			return Place{row.Line, "filter " + row.Get("chain").Text, e.quote(row.Line, row.Text())}, row, true
+		}
+	}
+	return p, row, false
+}
+
+// voiceMarks are the packet marks that rules give to SIP, media or the provider, with
+// the connection mark that they come by; empty where they come by none.
+func (e *export) voiceMarks() map[string]string {
+	marks, connections := map[string]string{}, map[string]bool{}
+	for row := range e.Rows("/ip/firewall/mangle") {
+		if row.Off() {
+			continue
+		}
+		by, not, _ := row.Match("connection-mark")
+		voice := e.concerns(row) || row.Get("dscp").Text == "46" // EF, RFC 3246
+		switch row.Get("action").Text {
+		case "mark-connection":
+			if voice {
+				connections[row.Get("new-connection-mark").Text] = true
+			}
+		case "mark-packet":
+			if !not && connections[by] {
+				marks[row.Get("new-packet-mark").Text] = by
+			} else if voice {
+				marks[row.Get("new-packet-mark").Text] = ""
+			}
+		}
+	}
+	return marks
+}
+
+// bypassed looks for queues that wait for marks that fasttrack keeps from packets.
+func (e *export) bypassed(o *Observed, fast Place, row ros.Row) {
+	marks := e.voiceMarks()
+	for path, name := range map[string]string{"/queue/simple": "packet-marks", "/queue/tree": "packet-mark"} {
+		for q := range e.Rows(path) {
+			for mark := range strings.SplitSeq(q.Get(name).Text, ",") {
+				by, voice := marks[mark]
+				if q.Off() || mark == "" || !voice || o.QoS.Voice.Line > 0 && o.QoS.Voice.Line < q.Line {
+					continue
+				}
+				o.QoS = QoS{FastTrack: fast, Voice: Place{q.Line, strings.ReplaceAll(path[1:], "/", " "), e.quote(q.Line, q.Text())}, Mark: mark}
+				if by != "" && row.Get("connection-mark").Text == "" {
+					o.QoS.Fix = e.spareMarked(o, row)
+				}
+			}
+		}
+	}
+}
+
+// spareMarked lets fasttrack take only connections without a mark.
+func (e *export) spareMarked(o *Observed, row ros.Row) []ros.Edit {
+	t := e.twin()
+	t.set("filter", t.byLine("filter", row.Line), ros.Pair{Name: "connection-mark", Value: "no-mark"})
+	return t.proven(func(f filter) bool { _, _, still := e.fasttrackedIn(f, o); return !still })
+}
+
+// fasttrackedIn is fasttracked of a copy of the router.
+func (e *export) fasttrackedIn(f filter, o *Observed) (Place, ros.Row, bool) {
+	other := *e
+	other.Config = f.cfg
+	return other.fasttracked(f, o)
+}
+
+// slowQueues looks for simple queues of a whole LAN that are too slow for one call. A
+// queue before them may take calls first, and one with a burst, a time or a mark is not
+// for all packets.
+func (e *export) slowQueues(o *Observed) {
+	seen := map[netip.Prefix]bool{} // the first queue of a LAN takes its packets
+	for q := range e.Rows("/queue/simple") {
+		if q.Off() {
+			continue
+		}
+		if parent := q.Get("parent").Text; parent != "" && parent != "none" {
+			continue
+		}
+		lan, whole := e.queued(o, q)
+		if !whole {
+			return
+		}
+		if seen[lan.Prefix] {
+			continue
+		}
+		seen[lan.Prefix] = true
+		if up, down := rates(q.Get("max-limit").Text); len(o.QoS.Slow) < maxDead && (up > 0 && up < oneCall || down > 0 && down < oneCall) {
+			slow := up
+			if slow == 0 || down > 0 && down < slow {
+				slow = down
+			}
+			o.QoS.Slow = append(o.QoS.Slow, SlowQueue{Place{q.Line, "queue simple", e.quote(q.Line, q.Text())}, lan.Prefix, slow})
+		}
+	}
+}
+
+// queued is the open LAN of which a queue takes every packet.
+func (e *export) queued(o *Observed, q ros.Row) (lan LAN, ok bool) {
+	for _, name := range []string{"packet-marks", "dst", "time", "burst-limit"} {
+		if text := q.Get(name).Text; !slices.Contains([]string{"", "0/0", "0.0.0.0/0"}, text) {
+			return lan, false
+		}
+	}
+	for target := range strings.SplitSeq(q.Get("target").Text, ",") {
+		p, isNet := prefixOf(target)
+		for _, l := range o.LANs {
+			if !l.Closed && (target == l.Interface || isNet && p.Bits() <= l.Prefix.Bits() && p.Contains(l.Prefix.Addr())) {
+				return l, true
+			}
+		}
+	}
+	return lan, false
+}
+
+// rates reads "64k/1M": up and down, bit/s; 0 is no limit, or not known.
+func rates(s string) (up, down int) {
+	a, b, both := strings.Cut(s, "/")
+	if !both {
+		b = a
+	}
+	return rate(a), rate(b)
+}
+
+func rate(s string) int {
+	unit := 1
+	for suffix, n := range map[string]int{"k": 1000, "K": 1000, "M": 1_000_000, "G": 1_000_000_000} {
+		if rest, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = rest, n
+		}
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1_000_000_000 {
+		return 0
+	}
+	return n * unit
+}
+
+// clearedDSCP looks for a rule that takes the priority from the phones' media.
+func (e *export) clearedDSCP(f filter, o *Observed) {
+	for row := range e.Rows("/ip/firewall/mangle") {
+		if row.Off() || row.Get("action").Text != "change-dscp" || row.Get("new-dscp").Text != "0" || !f.alwaysMet(o, "mangle", row) {
+			continue
+		}
+		o.QoS.Cleared = Place{row.Line, "mangle " + row.Get("chain").Text, e.quote(row.Line, row.Text())}
+		t := e.twin()
+		t.set("mangle", t.byLine("mangle", row.Line), ros.Pair{Name: "disabled", Value: "yes"})
+		o.QoS.Marked = t.proven(func(f filter) bool { return true })
+		return
+	}
+}
