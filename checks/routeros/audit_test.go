@@ -185,6 +185,8 @@ func TestBans(t *testing.T) {
 	)
 	for _, a := range []audit{
 		{name: "phones, by every SIP packet", file: "factory7.rsc", lines: []string{fill, drop}, want: "c bans", fixed: true},
+		{name: "phones of two networks", file: "factory7.rsc", lines: append(second(), fill, drop), want: "c bans", fixed: true},
+		{name: "phones and the provider", file: "factory7.rsc", profile: example, lines: append(second(), fill, drop), want: "c bans", fixed: true},
 		{name: "phones, but nothing stops the list", file: "factory7.rsc", lines: []string{fill}},
 		{name: "phones, but the rule that stops is disabled", file: "factory7.rsc", lines: []string{fill, drop + " disabled=yes"}},
 		{name: "phones, but the rule that stops is for the outside", file: "factory7.rsc", lines: []string{fill, drop + " in-interface=ether1"}},

@@ -3,26 +3,21 @@ package routeros
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
 
-// Ban is an address list that rules fill and rules stop, and that takes phones or the
-// provider.
+// Ban is a row of an address list that rules fill and rules stop, which holds a phone or
+// the provider.
 type Ban struct {
-	List string `json:"list"`
-	// Whom it takes: a phone, or the provider.
+	Place
+	List     string       `json:"list"`
 	Provider bool         `json:"provider,omitempty"`
 	Who      netip.Prefix `json:"who"`
-	// Entry is the row that holds the address; Fill the rule that puts it there, where
-	// no row does.
-	Entry Place      `json:"entry,omitzero"`
-	Fill  Place      `json:"fill,omitzero"`
-	Drop  Place      `json:"drop"`
-	Fix   []ros.Edit `json:"fix,omitempty"`
+	Drop     Place        `json:"drop"` // the rule that stops whoever is on the list
+	Fix      []ros.Edit   `json:"fix,omitempty"`
 }
 
 // maxBans bounds the bans that are shown.
@@ -40,14 +35,14 @@ func (e *export) bans(f filter, o *Observed) {
 			if len(o.Bans) < maxBans && !o.bans(x.list, s.who) {
 				e.banned(f, o, entries[x.list], s)
 			}
-			if len(o.Bans) < maxBans && !o.bans(x.list, s.who) {
-				e.fills(o, x, s)
-			}
+		}
+		if filling, ok := e.fills(o, x, senders); ok {
+			o.Fillings = append(o.Fillings, filling)
 		}
 	}
 }
 
-// bans reports whether it is known that a list takes addresses of a network.
+// bans reports whether it is known that a row of a list holds addresses of a network.
 func (o *Observed) bans(list string, who netip.Prefix) bool {
 	return slices.ContainsFunc(o.Bans, func(b Ban) bool { return b.List == list && b.Who.Overlaps(who) })
 }
@@ -149,21 +144,8 @@ func (e *export) banned(f filter, o *Observed, list []entry, s sender) {
 			t := e.twin()
 			t.set("address-list", t.byLine("address-list", x.row.Line), ros.Pair{Name: "disabled", Value: "yes"})
 			fix := t.proven(func(f filter) bool { _, still := f.stoppedBy(e, s, who, name); return !still })
-			o.Bans = append(o.Bans, Ban{List: name, Provider: s.provider, Who: x.who, Entry: Place{x.row.Line, "address-list", e.quote(x.row.Line, x.row.Text())}, Drop: drop, Fix: fix})
+			o.Bans = append(o.Bans, Ban{Place: Place{x.row.Line, "address-list", e.quote(x.row.Line, x.row.Text())}, List: name, Provider: s.provider, Who: x.who, Drop: drop, Fix: fix})
 		}
-	}
-}
-
-// fills looks whether a rule is certain to put a sender into its list, which another
-// rule then stops.
-func (e *export) fills(o *Observed, x filler, s sender) {
-	if !x.takes(s) {
-		return
-	}
-	if drop, ok := e.stopsOnce(s, x.list); ok {
-		b := Ban{List: x.list, Provider: s.provider, Who: s.who, Fill: x.Place, Drop: drop}
-		b.Fix = e.spareFromBan(o, b, s)
-		o.Bans = append(o.Bans, b)
 	}
 }
 
@@ -185,135 +167,4 @@ func (f filter) stoppedBy(e *export, s sender, who netip.Prefix, list string) (p
 		p, ok = e.place(f, x.Decider)
 	}
 	return p, ok
-}
-
-// filler is a rule that puts sources into a list, with the rules as they would be if it
-// dropped the packets instead: what they then stop for certain is put there for certain.
-type filler struct {
-	Place
-	list string
-	row  ros.Row
-	drop filter
-}
-
-// fillers are the rules of filter and raw that put sources into a list.
-func (e *export) fillers(f filter) (list []filler) {
-	for _, table := range []string{"raw", "filter"} {
-		for row := range e.Rows("/ip/firewall/" + table) {
-			if row.Off() || row.Get("action").Text != "add-src-to-address-list" || row.Get("address-list").Text == "" || len(list) == maxBans {
-				continue
-			}
-			in := table + " " + row.Get("chain").Text
-			n := 1 + slices.IndexFunc(f.rows[in], func(r ros.Row) bool { return r.Item == row.Item })
-			list = append(list, filler{Place{row.Line, in, e.quote(row.Line, row.Text())}, row.Get("address-list").Text, row, f.dropping(table, row.Get("chain").Text, n)})
-		}
-	}
-	return list
-}
-
-// dropping are the rules with the rule number n of a chain dropping what it matches.
-func (f filter) dropping(table, chain string, n int) filter {
-	parts := packetfilter.ReadRouterOS(f.cfg)
-	for _, t := range parts.Tables {
-		for _, c := range t.Chains {
-			if t.Family == packetfilter.FamilyIP && t.Name == table && c.Name == chain && n > 0 && n <= len(c.Rules) {
-				list := c.Rules[n-1].Exprs
-				list[len(list)-1] = &packetfilter.Verdict{Kind: packetfilter.Drop}
-			}
-		}
-	}
-	f.rules = packetfilter.New(parts)
-	return f
-}
-
-// takes reports whether a rule puts most of a sender's addresses into its list, for
-// certain.
-func (x filler) takes(s sender) bool {
-	for _, o := range x.drop.rules.Evaluate(x.drop.sent(s, s.who)).Outcomes {
-		if o.Verdict == packetfilter.Dropped && size(o.Region.Src)*2 > hosts(s.who) && s.meets(o.Region) && x.decides(append(o.Others, o.Decider)) {
-			return true
-		}
-	}
-	return false
-}
-
-// meets reports whether packets with these ports are to be expected: of media one has
-// any port, and phones have 5060 for SIP as often as not.
-func (s sender) meets(r packetfilter.Region) bool {
-	switch {
-	case s.Purpose == "rtp" && s.Direction == answers:
-		return count(r.DstPort)*2 > 65536 && count(r.SrcPort)*2 > count(portSet(s.Ports))
-	case s.Purpose == "rtp":
-		return count(r.DstPort)*2 > count(portSet(s.Ports))
-	}
-	return s.Direction != answers || r.DstPort.Contains(5060)
-}
-
-// decides reports whether the rule stops whatever no rule stops because of the list.
-func (x filler) decides(list []packetfilter.Step) (yes bool) {
-	for _, step := range list {
-		row, ok := x.drop.row(step)
-		switch {
-		case ok && row.Item == x.row.Item:
-			yes = true
-		case !ok || row.Get("src-address-list").Text != x.list:
-			return false
-		}
-	}
-	return yes
-}
-
-// stopsOnce is the rule that stops a sender once its addresses are in a list.
-func (e *export) stopsOnce(s sender, list string) (Place, bool) {
-	t := e.twin()
-	if t.failed || !t.run(ros.Edit{Menu: "address-list", Verb: "add", Set: properties("list", list, "address", s.who.String(), "comment", "sipdoctor")}) {
-		return Place{}, false
-	}
-	return t.filter(t.cfg).stoppedBy(e, s, s.who, list)
-}
-
-// spareFromBan narrows the rule that fills a list: to the uplink where it takes phones,
-// and to sources that are not the provider's where it takes him.
-func (e *export) spareFromBan(o *Observed, b Ban, s sender) []ros.Edit {
-	table, _, _ := strings.Cut(b.Fill.Table, " ")
-	t := e.twin()
-	row := t.byLine(table, b.Fill.Line)
-	if row.Item == nil {
-		return nil
-	}
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return row.Get(n).Text != "" })
-	}
-	switch {
-	case b.Provider:
-		name := e.freeComment("sipdoctor-provider")
-		if has("src-address-list") || len(e.providers()) > maxEdits/2 {
-			return nil
-		}
-		for _, n := range e.providers() {
-			t.run(ros.Edit{Menu: "address-list", Verb: "add", Set: properties("list", name, "address", pbx.AddressText(n), "comment", name)})
-		}
-		t.set(table, row, ros.Pair{Name: "src-address-list", Value: "!" + name})
-	case len(o.Uplinks) == 1 && !has("in-interface", "in-interface-list"):
-		t.set(table, row, ros.Pair{Name: "in-interface", Value: o.Uplinks[0]})
-	case !has("src-address"):
-		t.set(table, row, ros.Pair{Name: "src-address", Value: "!" + b.Who.String()})
-	default:
-		return nil
-	}
-	return t.proven(func(f filter) bool {
-		return !slices.ContainsFunc(e.fillers(f), func(x filler) bool { return x.list == b.List && x.takes(s) })
-	})
-}
-
-// providers are the provider's networks.
-func (e *export) providers() (list []netip.Prefix) {
-	for _, u := range e.need.Ports {
-		for _, to := range u.To {
-			if !slices.Contains(list, to) {
-				list = append(list, to)
-			}
-		}
-	}
-	return list
 }

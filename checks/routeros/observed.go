@@ -41,6 +41,7 @@ type Observed struct {
 	Inside   []Inside   `json:"inside,omitempty"`
 	Routing  Routing    `json:"routing,omitzero"`
 	Bans     []Ban      `json:"bans,omitempty"`
+	Fillings []Filling  `json:"fillings,omitempty"`
 	Dead     []Dead     `json:"dead,omitempty"`
 	Moved    []Moved    `json:"moved,omitempty"`
 	QoS      QoS        `json:"qos,omitzero"`
