@@ -311,3 +311,33 @@ func TestTheQualityOfCalls(t *testing.T) {
 		t.Run(a.name, a.run)
 	}
 }
+
+// Phones beside the PBX need hairpin NAT for its public address: a forward for them as
+// well, and a source of the router's.
+func TestHairpinNAT(t *testing.T) {
+	const (
+		all  = "/ip firewall nat add chain=dstnat action=dst-nat protocol=udp dst-port=5060 dst-address=203.0.113.2 to-addresses=192.168.1.10"
+		back = "/ip firewall nat add chain=srcnat action=masquerade src-address=192.168.1.0/24 dst-address=192.168.1.0/24"
+	)
+	for name, tt := range map[string]struct {
+		lines []string
+		want  bool
+	}{
+		"a forward from outside alone":  {[]string{strings.Replace(sipTo10, "88.10", "1.10", 1)}, true},
+		"a forward for everybody":       {[]string{all}, true},
+		"and a source of the router's":  {[]string{all, back}, false},
+		"nothing is forwarded":          {nil, false},
+		"a PBX in a second network":     {append(second(), strings.Replace(all, "1.10", "20.10", 1)), true},
+		"the source alone":              {[]string{strings.Replace(sipTo10, "88.10", "1.10", 1), back}, true},
+		"a forward that may be for all": {[]string{all + " time=8h-18h,mon", back}, false},
+	} {
+		lines := append([]string{helperOff}, tt.lines...)
+		for i, l := range lines {
+			lines[i] = strings.Replace(l, "interface=bridge", "interface=lan", 1)
+		}
+		r := told(t, exported(t, "bare7.rsc", lines...), "")
+		if got := strings.Contains(strings.Join(r.Notes, " "), "hairpin"); got != tt.want {
+			t.Errorf("%s: %q", name, r.Notes)
+		}
+	}
+}

@@ -183,6 +183,7 @@ func notes(o Observed) (list []words.Text) {
 			}))
 		}
 	}
+	list = append(list, o.noHairpin()...)
 	if len(list) > maxNotes {
 		list = append(list[:maxNotes], say("note.more", words.Args{"n": len(list) - maxNotes}))
 	}

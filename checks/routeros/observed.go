@@ -37,14 +37,16 @@ type Observed struct {
 	PBX      netip.Addr `json:"pbx,omitzero"`        // behind the router, as far as it is known
 	PBXNamed bool       `json:"pbx_named,omitempty"` // by who asks; otherwise SIP is forwarded to it
 	Forwards []Forward  `json:"forwards,omitempty"`
-	SIPOnly  []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
-	Inside   []Inside   `json:"inside,omitempty"`
-	Routing  Routing    `json:"routing,omitzero"`
-	Bans     []Ban      `json:"bans,omitempty"`
-	Fillings []Filling  `json:"fillings,omitempty"`
-	Dead     []Dead     `json:"dead,omitempty"`
-	Moved    []Moved    `json:"moved,omitempty"`
-	QoS      QoS        `json:"qos,omitzero"`
+	// NoHairpin is the PBX's LAN if it is not reached from there at the public address.
+	NoHairpin LAN        `json:"no_hairpin,omitzero"`
+	SIPOnly   []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
+	Inside    []Inside   `json:"inside,omitempty"`
+	Routing   Routing    `json:"routing,omitzero"`
+	Bans      []Ban      `json:"bans,omitempty"`
+	Fillings  []Filling  `json:"fillings,omitempty"`
+	Dead      []Dead     `json:"dead,omitempty"`
+	Moved     []Moved    `json:"moved,omitempty"`
+	QoS       QoS        `json:"qos,omitzero"`
 }
 
 // Need is what the phones need of the router.

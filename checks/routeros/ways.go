@@ -31,6 +31,7 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.stopped(o)
 	e.open(f, o)
 	e.forwards(f, o)
+	e.hairpin(f, o)
 	e.insides(f, o)
 	e.forwardFixes(o)
 	e.routing(f, o)
