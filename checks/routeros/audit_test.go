@@ -84,6 +84,7 @@ func TestWhatIsForwarded(t *testing.T) {
 		{name: "SIP and media for everybody", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10}, want: "w sip-open"},
 		{name: "SIP and media for everybody, a profile", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10}, profile: example, want: "w sip-open", fixed: true},
 		{name: "the same at a static address", file: "bare7.rsc", lines: []string{sipTo10, rtpTo10}, profile: example, want: "w sip-open", fixed: true},
+		{name: "SIP for everybody but who is on a list", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10, "/ip firewall filter add chain=input action=add-src-to-address-list address-list=bad protocol=tcp dst-port=23 in-interface=ether1 place-before=0", first + "action=drop src-address-list=bad in-interface=ether1"}, profile: example, want: "w sip-open", fixed: true},
 		{name: "SIP for the provider", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10}},
 		{name: "SIP for a list", file: "factory7.rsc", lines: []string{sipTo10 + " src-address-list=provider", rtpTo10, "/ip firewall address-list add list=provider address=198.51.100.0/26"}},
 		{name: "SIP for everybody, but disabled", file: "factory7.rsc", lines: []string{sipTo10 + " disabled=yes", rtpTo10}},

@@ -159,7 +159,7 @@ func prefixOf(s string) (p netip.Prefix, ok bool) {
 
 // stoppedBy is the rule that stops all packets of a sender because of a list.
 func (f filter) stoppedBy(e *export, s sender, who netip.Prefix, list string) (p Place, ok bool) {
-	for _, x := range f.rules.Evaluate(f.sent(s, who)).Outcomes {
+	for _, x := range f.outcomes(f.sent(s, who)) {
 		row, found := f.row(x.Decider)
 		if !pbx.Stopped(x) || !found || row.Get("src-address-list").Text != list {
 			return p, false

@@ -17,6 +17,7 @@ type export struct {
 	lines []string // of the file; none if it is not in UTF-8
 	need  Need
 	pbx   netip.Addr // that was named; invalid: none was
+	late  func() bool
 }
 
 func linesOf(data []byte) []string {

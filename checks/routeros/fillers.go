@@ -91,7 +91,7 @@ func (f filter) dropping(table, chain string, n int) filter {
 // takes reports whether a rule puts most of a sender's addresses into its list, for
 // certain.
 func (x filler) takes(s sender) bool {
-	for _, o := range x.drop.rules.Evaluate(x.drop.sent(s, s.who)).Outcomes {
+	for _, o := range x.drop.outcomes(x.drop.sent(s, s.who)) {
 		if o.Verdict == packetfilter.Dropped && size(o.Region.Src)*2 > hosts(s.who) && s.meets(o.Region) && x.decides(append(o.Others, o.Decider)) {
 			return true
 		}

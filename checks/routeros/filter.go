@@ -15,10 +15,20 @@ type filter struct {
 	host  *packetfilter.Host
 	own   []netip.Addr
 	rows  map[string][]ros.Row // that are in force, by table and chain
+	late  func() bool          // reports that there is no time left
+}
+
+// outcomes are those of a class; none if there is no time left. Who takes something for
+// granted of no outcomes asks late as well.
+func (f filter) outcomes(c packetfilter.Class) []packetfilter.Outcome {
+	if f.late() {
+		return nil
+	}
+	return f.rules.Evaluate(c).Outcomes
 }
 
 func (e *export) filter(cfg *ros.Config) filter {
-	f := filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}}
+	f := filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}, late: e.late}
 	for _, table := range []string{"raw", "mangle", "nat", "filter"} {
 		for row := range cfg.Rows("/ip/firewall/" + table) {
 			if place := table + " " + row.Get("chain").Text; !row.Off() && !row.Invalid {
@@ -26,6 +36,24 @@ func (e *export) filter(cfg *ros.Config) filter {
 			}
 		}
 	}
+	return f
+}
+
+// newcomers are the rules as they are for whom no rule has put on a list yet.
+func (f filter) newcomers() filter {
+	parts := packetfilter.ReadRouterOS(f.cfg)
+	for _, t := range parts.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				for _, x := range r.Exprs {
+					if l, ok := x.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.FilledByRules() {
+						l.Set.Incomplete = ""
+					}
+				}
+			}
+		}
+	}
+	f.rules = packetfilter.New(parts)
 	return f
 }
 

@@ -138,13 +138,13 @@ func (e *export) onlyFrom(f filter, o *Observed, networks []netip.Prefix) bool {
 			continue
 		}
 		c := f.inwardClass(fw.In, Use{Protocol: fw.Protocol, Ports: fw.Ports})
-		for _, x := range f.rules.Evaluate(c).Outcomes {
+		for _, x := range f.outcomes(c) {
 			if len(x.ToAddrs) > 0 && size(x.Region.Src) > half {
 				return false
 			}
 		}
 		c.Src = networks
-		for _, x := range f.rules.Evaluate(c).Outcomes {
+		for _, x := range f.outcomes(c) {
 			if x.Verdict != packetfilter.Accepted || x.ToAddrs.String() != fw.To {
 				return false
 			}

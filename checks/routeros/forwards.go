@@ -72,7 +72,7 @@ func (e *export) forwards(f filter, o *Observed) {
 
 // inward is what becomes of what anybody sends to ports of the router by an uplink.
 func (f filter) inward(in string, u Use) []packetfilter.Outcome {
-	return f.rules.Evaluate(f.inwardClass(in, u)).Outcomes
+	return f.outcomes(f.inwardClass(in, u))
 }
 
 func (f filter) inwardClass(in string, u Use) packetfilter.Class {

@@ -17,14 +17,16 @@ func (e *export) hairpin(f filter, o *Observed) {
 	}
 	c := f.inwardClass(o.Uplinks[0], Use{Protocol: "udp", Ports: portRanges(packetfilter.OneNum(5060))})
 	c.In, c.Out, c.Src = lan.Interface, lan.Interface, []netip.Prefix{lan.Prefix}
-	for _, x := range f.rules.Evaluate(c).Outcomes {
+	for _, x := range f.outcomes(c) {
 		to, single := onlyAddr(x.ToAddrs)
 		forwarded := single && to == o.PBX && x.Verdict != packetfilter.Dropped
 		if x.Verdict == packetfilter.Maybe || x.DestBy.Assumed || x.SourceBy.Assumed || forwarded && x.SourceBy.Rule != nil {
 			return
 		}
 	}
-	o.NoHairpin = lan
+	if !f.late() {
+		o.NoHairpin = lan
+	}
 }
 
 // noHairpin is worth knowing only where phones inside use the public address.

@@ -96,7 +96,7 @@ func (o *Observed) lanOf(a netip.Addr) (LAN, bool) {
 // hides is the rule that translates the sources of packets that pass on a way, if it
 // does so for certain and for most of them.
 func (e *export) hides(f filter, w InsideWay) (row ros.Row, p Place, ok bool) {
-	for _, x := range f.rules.Evaluate(f.insideClass(w)).Outcomes {
+	for _, x := range f.outcomes(f.insideClass(w)) {
 		if x.Verdict != packetfilter.Accepted || x.SourceBy.Rule == nil || x.SourceBy.Assumed {
 			continue
 		}
@@ -136,7 +136,7 @@ func (e *export) spareInside(o *Observed, x Inside) []ros.Edit {
 	t := e.twin()
 	comment := e.freeComment("sipdoctor-inside")
 	for _, w := range x.Ways {
-		row, _, still := e.hides(t.filter(t.cfg), w)
+		row, _, still := e.hides(t.filter(t.cfg).newcomers(), w)
 		if !still {
 			continue
 		}

@@ -42,7 +42,7 @@ func (e *export) moved(f filter, o *Observed) {
 func (f filter) moves(lan LAN, out string) (row ros.Row, ok bool) {
 	c := f.class(lan, out, "udp", packetfilter.OneNum(5060), netip.Prefix{})
 	c.SrcPorts, c.NATRules = mediaPorts(), true
-	for _, x := range f.rules.Evaluate(c).Outcomes {
+	for _, x := range f.outcomes(c) {
 		if x.Verdict == packetfilter.Accepted && x.Moved && !x.SourceBy.Assumed && size(x.Region.Src)*2 > hosts(lan.Prefix) && size(x.Region.Dst) > half {
 			return f.row(x.SourceBy)
 		}

@@ -57,14 +57,14 @@ func (f filter) alwaysMet(o *Observed, table string, row ros.Row) bool {
 			}
 			c := g.class(lan, outs(o.Uplinks)[0], u.Protocol, portSet(u.Ports), to)
 			c.State, asked = packetfilter.StateEstablished, true
-			for _, x := range g.rules.Evaluate(c).Outcomes {
+			for _, x := range g.outcomes(c) {
 				if by, ok := g.row(x.Decider); !ok || by.Item != row.Item || x.Verdict != packetfilter.Dropped || len(x.Others) > 0 {
 					return false
 				}
 			}
 		}
 	}
-	return asked
+	return asked && !f.late()
 }
 
 // fasttracked is the rule that takes the phones' connections past most of the router.

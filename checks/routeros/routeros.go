@@ -92,7 +92,7 @@ func (o *Observed) look(ctx context.Context, data []byte, need Need, pbx netip.A
 		o.Unread = words.Cause(err.Error())
 		return
 	}
-	e := &export{Config: cfg, data: data, lines: linesOf(data), need: need, pbx: pbx}
+	e := &export{Config: cfg, data: data, lines: linesOf(data), need: need, pbx: pbx, late: func() bool { return ctx.Err() != nil }}
 	o.Need = need
 	o.Version, o.Model, o.Script = cut(cfg.Version.Text), cut(cfg.Model), !cfg.Version.Known()
 	o.Faults = len(cfg.Faults) + cfg.Unread

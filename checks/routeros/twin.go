@@ -93,7 +93,7 @@ func (t *twin) own(menu string, row ros.Row) (find string, ok bool) {
 // proven are the commands if with them the rules do what they should, and if what
 // takes them back leaves the router as it was; nil if not.
 func (t *twin) proven(works func(filter) bool) []ros.Edit {
-	if t.failed || len(t.edits) == 0 || !works(t.filter(t.cfg)) {
+	if t.failed || len(t.edits) == 0 || !works(t.filter(t.cfg).newcomers()) || t.late() {
 		return nil
 	}
 	for _, line := range undoEdits(t.edits) {

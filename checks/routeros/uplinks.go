@@ -106,7 +106,7 @@ func (f filter) translation(lans []LAN, out string) string {
 		}
 		c := f.class(lan, out, "udp", packetfilter.OneNum(5060), netip.Prefix{})
 		c.NATRules = true
-		for _, x := range f.rules.Evaluate(c).Outcomes {
+		for _, x := range f.outcomes(c) {
 			if row, ok := f.row(x.SourceBy); ok && !x.SourceBy.Assumed && x.Verdict == packetfilter.Accepted {
 				return row.Get("action").Text
 			}

@@ -30,15 +30,22 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	}
 	e.stopped(o)
 	e.open(f, o)
+	e.more(f.newcomers(), o)
+	e.bans(f, o)
+	e.dead(o)
+	e.qos(f, o)
+	o.Cut = o.Cut || f.late()
+}
+
+// more looks at what the rules do besides, with phones and others that no rule has
+// banned.
+func (e *export) more(f filter, o *Observed) {
 	e.forwards(f, o)
 	e.hairpin(f, o)
 	e.insides(f, o)
 	e.forwardFixes(o)
 	e.routing(f, o)
-	e.bans(f, o)
-	e.dead(o)
 	e.moved(f, o)
-	e.qos(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.

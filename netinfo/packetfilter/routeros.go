@@ -135,6 +135,12 @@ func (r *routerOSReader) addressLists() {
 	}
 }
 
+// FilledByRules reports whether all that is not known of an address list of RouterOS is
+// what rules have put there.
+func (s *Set) FilledByRules() bool {
+	return s.Tool == ToolRouterOS && s.Incomplete == because("routeros-list-filled", "list", s.Name)
+}
+
 // list is the address list of that name; one that nobody filled is empty.
 func (r *routerOSReader) list(name string) *Set {
 	s := r.lists[name]
