@@ -132,6 +132,7 @@ func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
 		{name: "into a VPN, not translated", file: "factory7.rsc", lines: wg},
 
 		{name: "what is forwarded", file: "factory7.rsc", lines: []string{sip, everywhere}, want: "w masquerade-inside.outside", fixed: true},
+		{name: "what is forwarded for everybody", file: "factory7.rsc", lines: []string{sipTo10, rtpTo10, everywhere}, want: "w sip-open; w masquerade-inside.outside", fixed: true, unfixed: "sip-open"},
 		{name: "what is forwarded, for a hairpin of the LAN", file: "factory7.rsc", lines: []string{sip, "/ip firewall nat add chain=srcnat action=masquerade src-address=192.168.88.0/24 dst-address=192.168.88.0/24"}},
 		{name: "what is forwarded, for a hairpin of everybody", file: "factory7.rsc", lines: []string{sip, "/ip firewall nat add chain=srcnat action=masquerade out-interface=bridge"}, want: "w masquerade-inside.outside", fixed: true},
 		{name: "what is forwarded, at a static address", file: "bare7.rsc", lines: []string{strings.ReplaceAll(sip, "88.10", "1.10"), everywhere}, want: "w masquerade-inside.outside", fixed: true},

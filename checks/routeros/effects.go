@@ -5,8 +5,12 @@ func Effects(finding string) []string {
 	switch finding {
 	case "routeros.sip-helper":
 		return []string{"sip-alg"}
-	case "routeros.provider-blocked":
+	case "routeros.provider-blocked", "routeros.bans":
 		return []string{"sip-alg", "rtp-ports"}
+	case "routeros.media-forward":
+		return []string{"rtp-ports"}
+	case "routeros.port-changed":
+		return []string{"nat"}
 	}
 	return nil
 }

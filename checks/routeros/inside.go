@@ -103,6 +103,9 @@ func (e *export) hides(f filter, w InsideWay) (row ros.Row, p Place, ok bool) {
 		if to, single := onlyAddr(x.ToAddrs); !w.From.IsValid() && (!single || to != w.To.Addr()) {
 			continue
 		}
+		if !w.From.IsValid() && len(x.Region.Src.Subtract(private())) == 0 {
+			continue // nobody outside has such an address
+		}
 		if w.From.IsValid() && (size(x.Region.Src)*2 <= hosts(w.From) || size(x.Region.Dst)*2 <= hosts(w.To)) {
 			continue // one host is translated on purpose
 		}
@@ -112,6 +115,15 @@ func (e *export) hides(f filter, w InsideWay) (row ros.Row, p Place, ok bool) {
 		}
 	}
 	return row, p, false
+}
+
+// private are the addresses of networks without Internet (RFC 1918).
+func private() packetfilter.AddrSet {
+	return packetfilter.NewSpans(
+		packetfilter.PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{10}), 8)),
+		packetfilter.PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 16}), 12)),
+		packetfilter.PrefixSpan(netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168}), 16)),
+	)
 }
 
 func hosts(p netip.Prefix) float64 { return float64(uint64(1) << (32 - p.Bits())) }
