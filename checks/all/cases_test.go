@@ -17,7 +17,7 @@ func TestCasesNameFindingsThatExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := 0
-	for _, m := range regexp.MustCompile("`((capture|logs|asterisk-state|asterisk-config|cisco-state|routeros)\\.[a-z.-]+)").FindAllSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("`((capture|logs|asterisk-state|asterisk-config|cisco-state|routeros)\\.[a-z0-9.-]+)").FindAllSubmatch(text, -1) {
 		i := slices.IndexFunc(Checks(), func(c *checks.Check) bool { return c.ID == string(m[2]) })
 		if i < 0 {
 			t.Fatalf("there is no check %s", m[2])

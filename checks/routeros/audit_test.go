@@ -343,3 +343,31 @@ func TestHairpinNAT(t *testing.T) {
 		}
 	}
 }
+
+func TestTheProviderOverIPv6(t *testing.T) {
+	six := profile(t, strings.Replace(provider, "ports:", "  - {cidr: \"2001:db8:5::/48\", use: any}\nports:", 1))
+	four := profile(t, provider)
+	const first6 = "/ipv6 firewall filter add chain=forward place-before=0 "
+	on := func(lines ...string) []string {
+		return append([]string{"/ipv6 address add address=2001:db8:1::1/64 interface=bridge", "/ipv6 route add dst-address=::/0 gateway=fe80::1%ether1",
+			first6 + "action=accept connection-state=established,related"}, lines...)
+	}
+	sip := first6 + "action=drop protocol=udp dst-port=5060"
+	for _, a := range []audit{
+		{name: "as shipped", file: "factory7.rsc", profile: six, lines: on()},
+		{name: "SIP dropped", file: "factory7.rsc", profile: six, lines: on(sip), want: "w ipv6-blocked", fixed: true},
+		{name: "all UDP dropped, answers too", file: "factory7.rsc", profile: six, lines: on(first6 + "action=drop protocol=udp"), want: "w ipv6-blocked", fixed: true},
+		{name: "SIP dropped to somebody else", file: "factory7.rsc", profile: six, lines: on(sip + " dst-address=2001:db8:6::/48")},
+		{name: "SIP dropped after it is accepted", file: "factory7.rsc", profile: six, lines: on(sip, first6+"action=accept dst-address=2001:db8:5::/48")},
+		{name: "a provider without IPv6", file: "factory7.rsc", profile: four, lines: on(sip)},
+		{name: "nobody knows the provider", file: "factory7.rsc", lines: on(sip)},
+		{name: "no addresses", file: "factory7.rsc", profile: six, lines: on(sip)[1:]},
+		{name: "addresses of the site alone", file: "factory7.rsc", profile: six, lines: append([]string{"/ipv6 address add address=fd00::1/64 interface=bridge"}, on(sip)[1:]...)},
+		{name: "addresses of a pool", file: "factory7.rsc", profile: six, lines: append([]string{"/ipv6 address add address=::1 from-pool=isp interface=bridge"}, on(sip)[1:]...), want: "w ipv6-blocked", fixed: true},
+		{name: "no way out", file: "factory7.rsc", profile: six, lines: append(on()[:1], sip, first6+"action=accept connection-state=established")},
+		{name: "IPv6 switched off", file: "factory7.rsc", profile: six, lines: on(sip, "/ipv6 settings set disable-ipv6=yes")},
+		{name: "no IPv6 Internet at all", file: "factory7.rsc", profile: six, lines: on(first6 + "action=drop in-interface=bridge")},
+	} {
+		t.Run(a.name, a.run)
+	}
+}

@@ -15,7 +15,8 @@ type filter struct {
 	host  *packetfilter.Host
 	own   []netip.Addr
 	rows  map[string][]ros.Row // that are in force, by table and chain
-	late  func() bool          // reports that there is no time left
+	ipv6  bool
+	late  func() bool // reports that there is no time left
 }
 
 // outcomes are those of a class; none if there is no time left. Who takes something for
@@ -27,10 +28,14 @@ func (f filter) outcomes(c packetfilter.Class) []packetfilter.Outcome {
 	return f.rules.Evaluate(c).Outcomes
 }
 
-func (e *export) filter(cfg *ros.Config) filter {
-	f := filter{cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}, late: e.late}
+// filter is that of IPv4.
+func (e *export) filter(cfg *ros.Config) filter { return e.filterOf(cfg, "/ip") }
+
+// filterOf is that of a menu's family: /ip or /ipv6.
+func (e *export) filterOf(cfg *ros.Config, menu string) filter {
+	f := filter{ipv6: menu == "/ipv6", cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}, late: e.late}
 	for _, table := range []string{"raw", "mangle", "nat", "filter"} {
-		for row := range cfg.Rows("/ip/firewall/" + table) {
+		for row := range cfg.Rows(menu + "/firewall/" + table) {
 			if place := table + " " + row.Get("chain").Text; !row.Off() && !row.Invalid {
 				f.rows[place] = append(f.rows[place], row)
 			}
@@ -103,7 +108,7 @@ func (f filter) asked(w Way, to netip.Prefix) (packetfilter.Class, func(packetfi
 // row is the rule of a step as it stands in the configuration; ok is false if no rule
 // of it decides. The front end counts the rules of a chain that are in force.
 func (f filter) row(s packetfilter.Step) (found ros.Row, ok bool) {
-	if s.Rule == nil || s.Chain == nil || s.Chain.Table() == nil || s.Chain.Table().Family != packetfilter.FamilyIP {
+	if s.Rule == nil || s.Chain == nil || s.Chain.Table() == nil || (s.Chain.Table().Family == packetfilter.FamilyIP6) != f.ipv6 {
 		return found, false
 	}
 	rows := f.rows[place(s)]

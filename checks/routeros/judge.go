@@ -76,7 +76,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Summary: say("summary.unread", nil), Inconclusive: say("reason.unread", words.Args{"why": o.Unread})}
 	}
 	j := checks.Judgement{Facts: facts(o), Notes: notes(o)}
-	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, banned, neverMatches, portChanged, quality} {
+	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
 	checks.WorstFirst(j.Findings)

@@ -48,7 +48,7 @@ func needOf(p *netinfo.Profile) Need {
 	n.Ports = append(n.Ports, media)
 	for i := range n.Ports {
 		use := map[string]string{"sip": netinfo.UseSignalling, "rtp": netinfo.UseMedia}[n.Ports[i].Purpose]
-		n.Ports[i].To = networksOf(p, use)
+		n.Ports[i].To, n.Ports[i].To6 = networksOf(p, use, false), networksOf(p, use, true)
 	}
 	return n
 }
@@ -88,12 +88,12 @@ func signallingOf(p *netinfo.Profile, protocol string) Use {
 	return u
 }
 
-// networksOf are the IPv4 networks of the provider for a use; none: it does not say
-// them.
-func networksOf(p *netinfo.Profile, use string) (list []netip.Prefix) {
+// networksOf are the networks of the provider for a use, of one family; none: it does
+// not say them.
+func networksOf(p *netinfo.Profile, use string, ipv6 bool) (list []netip.Prefix) {
 	for _, s := range p.Subnets {
 		prefix := s.Prefix()
-		if prefix.IsValid() && prefix.Addr().Is4() && (s.Use == use || s.Use == netinfo.UseAny) && !slices.Contains(list, prefix.Masked()) {
+		if prefix.IsValid() && prefix.Addr().Is6() == ipv6 && (s.Use == use || s.Use == netinfo.UseAny) && !slices.Contains(list, prefix.Masked()) {
 			list = append(list, prefix.Masked())
 		}
 	}

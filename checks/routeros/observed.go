@@ -47,6 +47,7 @@ type Observed struct {
 	Dead      []Dead     `json:"dead,omitempty"`
 	Moved     []Moved    `json:"moved,omitempty"`
 	QoS       QoS        `json:"qos,omitzero"`
+	Six       []Six      `json:"six,omitempty"`
 }
 
 // Need is what the phones need of the router.
@@ -67,6 +68,7 @@ type Use struct {
 	Ports    []netinfo.PortRange `json:"ports"`
 	TLS      []netinfo.PortRange `json:"tls,omitempty"` // those of them at which a helper can read nothing
 	To       []netip.Prefix      `json:"to,omitempty"`  // empty: nobody knows where
+	To6      []netip.Prefix      `json:"to6,omitempty"` // the same of IPv6; empty: it is not used
 }
 
 // Where a value comes from.

@@ -34,6 +34,7 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	e.bans(f, o)
 	e.dead(o)
 	e.qos(f, o)
+	e.six(o)
 	o.Cut = o.Cut || f.late()
 }
 

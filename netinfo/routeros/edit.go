@@ -12,6 +12,7 @@ import (
 type Edit struct {
 	Menu string `json:"menu"` // filter, nat, mangle, raw, address-list
 	Verb string `json:"verb"` // add, set, move
+	IPv6 bool   `json:"ipv6,omitempty"`
 	// Find finds the row that is changed, or the one before which another is put, as
 	// Config.Find has it. An add without it goes to the end.
 	Find string `json:"find,omitempty"`
@@ -89,7 +90,11 @@ func (x Edit) Verify() (line string, ok bool) {
 }
 
 func (x Edit) path() (string, bool) {
-	return "/ip firewall " + x.Menu, slices.Contains([]string{"filter", "nat", "mangle", "raw", "address-list"}, x.Menu)
+	family := "/ip"
+	if x.IPv6 {
+		family = "/ipv6"
+	}
+	return family + " firewall " + x.Menu, slices.Contains([]string{"filter", "nat", "mangle", "raw", "address-list"}, x.Menu)
 }
 
 // comment is the comment that an add gives.
@@ -135,6 +140,8 @@ func (c *Config) Own(menu string, r Row) (find string, ok bool) {
 		return strings.Replace(find, "[find where ", "[find where !dynamic and ", 1), ok
 	case ok:
 		return Exception{Chain: chain, Action: action}.stricter(find), true
+	case !strings.HasPrefix(r.menu.Path, "/ip/"):
+		return "", false
 	}
 	return Exception{Menu: menu, Chain: chain}.Stand(c, r).place()
 }

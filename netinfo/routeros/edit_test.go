@@ -22,6 +22,7 @@ func TestAnEditIsWrittenAnew(t *testing.T) {
 		"moved":                  {Edit{Menu: "filter", Verb: "move", Row: find, Find: find, Changed: find, Back: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]"},
 		"moved from the end":     {Edit{Menu: "filter", Verb: "move", Row: find, Find: find, Changed: find}, "/ip firewall filter move [find where comment=mine] destination=[find where comment=mine]", "/ip firewall filter move [find where comment=mine]"},
 		"one of several":         {Edit{Menu: "filter", Verb: "set", Find: pick, Changed: pick, Set: []Pair{{"log", "yes"}}, Was: []Pair{{"log", ""}}}, "/ip firewall filter set " + pick + " log=yes", "/ip firewall filter set " + pick + " !log"},
+		"of IPv6":                {Edit{Menu: "filter", IPv6: true, Verb: "add", Find: find, Set: []Pair{{"comment", "c"}}}, "/ipv6 firewall filter add comment=c place-before=[find where comment=mine]", "/ipv6 firewall filter remove [find comment=c]"},
 		"another menu":           {Edit{Menu: "/user", Verb: "add", Set: set}, "", ""},
 		"another command":        {Edit{Menu: "nat", Verb: "remove", Find: find}, "", ""},
 		"without a comment":      {Edit{Menu: "nat", Verb: "add", Set: []Pair{{"list", "l"}}}, "", ""},
