@@ -28,16 +28,18 @@ func (r *interpreter) add(c *command, m *Menu) (value, error) {
 		}
 	}
 	at := len(m.Items)
+	where := ""
 	if n := c.named("place-before"); n != nil {
 		before, err := r.anchor(c, m, n)
 		if err != nil {
 			return value{}, err
 		}
 		if before != nil {
-			at = slices.Index(m.Items, before)
+			at, where = slices.Index(m.Items, before), before.String()
 		}
 	}
 	m.Items = slices.Insert(m.Items, at, it)
+	r.take(Step{Menu: m.Path, Verb: "add", Set: it.Props, Before: where})
 	return textOf(it.String()), nil
 }
 

@@ -23,6 +23,7 @@ func (r *interpreter) set(c *command, m *Menu) error {
 		if it.Line == 0 {
 			it.Line, it.Last = c.line, c.last
 		}
+		r.takeSet(m, it, c)
 	}
 	return nil
 }
@@ -40,6 +41,7 @@ func (r *interpreter) unset(c *command, m *Menu) error {
 	v, err := r.eval(name, nil)
 	for _, it := range items {
 		it.unset(v.String())
+		r.take(Step{Menu: m.Path, Verb: "unset", Item: it.String(), Set: []Prop{{Name: "value-name", Value: v.String()}}})
 	}
 	return err
 }
@@ -59,6 +61,7 @@ func (r *interpreter) enable(c *command, m *Menu) error {
 			text = "yes"
 		}
 		it.set("disabled", text, c.line)
+		r.take(Step{Menu: r.home(m, it), Verb: "set", Item: it.String(), Set: []Prop{{Name: "disabled", Value: text}}})
 	}
 	return nil
 }
@@ -78,6 +81,9 @@ func (r *interpreter) remove(c *command, m *Menu) error {
 		}
 	}
 	m.Items = slices.DeleteFunc(m.Items, func(it *Item) bool { return slices.Contains(items, it) })
+	for _, it := range items {
+		r.take(Step{Menu: m.Path, Verb: "remove", Item: it.String()})
+	}
 	return nil
 }
 
@@ -114,6 +120,13 @@ func (r *interpreter) move(c *command, m *Menu) error {
 		at = slices.Index(m.Items, before)
 	}
 	m.Items = slices.Insert(m.Items, at, items...)
+	for _, it := range items {
+		step := Step{Menu: m.Path, Verb: "move", Item: it.String()}
+		if before != nil {
+			step.Before = before.String()
+		}
+		r.take(step)
+	}
 	return nil
 }
 

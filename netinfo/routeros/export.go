@@ -10,10 +10,13 @@ import (
 // Export is the configuration as /export writes it, compact: without what is the
 // default of this version, and without dynamic items. Read makes the same model of
 // it.
-func (c *Config) Export() string { return c.export("") }
+func (c *Config) Export() string { return c.export("", exportLine) }
+
+// Verbose is the configuration with what is the default as well, as far as it was read.
+func (c *Config) Verbose() string { return c.export("", verboseLine) }
 
 // export is Export of the menus at and under path.
-func (c *Config) export(path string) string {
+func (c *Config) export(path string, lineOf func(*Menu, *Item) (string, bool)) string {
 	var b strings.Builder
 	c.writeHeader(&b)
 	for _, m := range c.order {
@@ -23,7 +26,7 @@ func (c *Config) export(path string) string {
 		head := strings.ReplaceAll(m.Path, "/", " ")
 		head = "/" + strings.TrimPrefix(head, " ") + "\n"
 		for _, it := range m.Items {
-			line, ok := exportLine(m, it)
+			line, ok := lineOf(m, it)
 			if !ok {
 				continue
 			}
@@ -47,6 +50,9 @@ func (c *Config) writeHeader(b *strings.Builder) {
 			fmt.Fprintf(b, "# %s = %s\n", f[0], f[1])
 		}
 	}
+	if len(c.Asked) > 0 {
+		b.WriteString(menusLine + strings.Join(c.Asked, " ") + "\n")
+	}
 }
 
 // exportLine is the command that makes an item; ok is false if none is needed.
@@ -61,6 +67,23 @@ func exportLine(m *Menu, it *Item) (line string, ok bool) {
 			props = append(props, p)
 		}
 	}
+	return m.line(it, props)
+}
+
+// verboseLine is exportLine that leaves nothing out but the name that the command has
+// already.
+func verboseLine(m *Menu, it *Item) (line string, ok bool) {
+	if it.Dynamic {
+		return "", false
+	}
+	props := slices.DeleteFunc(slices.Clone(it.Props), func(p Prop) bool {
+		return len(it.base) > 0 && p.Name == it.base[0].Name && p.Value == it.base[0].Value
+	})
+	return m.line(it, props)
+}
+
+// line is the command that makes an item with these properties.
+func (m *Menu) line(it *Item, props []Prop) (line string, ok bool) {
 	slices.SortStableFunc(props, func(a, b Prop) int { return cmp.Compare(a.Name, b.Name) })
 	verb := "add"
 	switch {
@@ -82,7 +105,7 @@ func exportLine(m *Menu, it *Item) (line string, ok bool) {
 
 // selector is how an export names a built-in item.
 func (it *Item) selector() string {
-	if it.key != "" {
+	if it.key != "" && (it.key[0] != '*' || len(it.base) == 0) {
 		return Quote(it.key)
 	}
 	if len(it.base) > 0 && it.base[0].Name == "name" && len(it.base) > 1 {

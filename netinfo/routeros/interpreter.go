@@ -20,6 +20,7 @@ type interpreter struct {
 	out     strings.Builder
 	printed map[string][]*Item // the items that print showed last, by menu: their numbers
 	line    int                // of the command that runs
+	taken   func(Step)         // what each change is, for who sends it to a router; nil: nobody does
 }
 
 // maxWork bounds what a script may do: a command costs 10, an item that find looks
@@ -130,7 +131,7 @@ func (r *interpreter) runVerb(c *command, path string) (value, error) {
 		return r.print(c, m)
 	case "export":
 		if r.typed {
-			r.out.WriteString(r.cfg.export(path))
+			r.out.WriteString(r.cfg.export(path, exportLine))
 		}
 		return value{}, nil
 	}

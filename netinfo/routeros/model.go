@@ -188,7 +188,12 @@ func (c *Config) Named(path, name string) (r Row, ok bool) {
 }
 
 // String is the ID as RouterOS writes it.
-func (it *Item) String() string { return "*" + strings.ToUpper(strconv.FormatInt(int64(it.ID), 16)) }
+func (it *Item) String() string {
+	if strings.HasPrefix(it.key, "*") {
+		return it.key
+	}
+	return "*" + strings.ToUpper(strconv.FormatInt(int64(it.ID), 16))
+}
 
 // prop is what a line set, ok is false if none did.
 func (it *Item) prop(name string) (string, bool) {

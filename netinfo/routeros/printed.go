@@ -89,3 +89,9 @@ func (m *Menu) known(row Row) []Prop {
 	}
 	return out
 }
+
+// Shown are the properties that print detail shows of a row, defaults among them.
+func (r Row) Shown() []Prop { return r.menu.known(r) }
+
+// HoldsSettings reports whether the menu holds settings and no list.
+func (m *Menu) HoldsSettings() bool { return m.single() }

@@ -15,6 +15,9 @@ type Header struct {
 	Serial     string
 	SoftwareID string
 	Exported   string // when, by the router's clock, as it stands there
+	// Asked are the menus that were read one by one, of a router that cannot be told to
+	// export; empty: it exported what the lines are in.
+	Asked []string
 }
 
 // A Version of RouterOS. The zero value is one that is not known.
@@ -59,6 +62,9 @@ func (v Version) Below(other string) bool {
 // RouterOS writes five; in a pasted session the command stands before them.
 const maxHeaderLines = 20
 
+// menusLine begins the line that lists the menus, of Config.Verbose.
+const menusLine = "# menus = "
+
 var exportedBy = regexp.MustCompile(`^# *(\S.{5,40}\S)? *(?:by )?RouterOS (\d\S*)`)
 
 // headerOf reads the comments at the beginning of an export.
@@ -79,6 +85,9 @@ func headerOf(text string) (h Header) {
 			if v, ok := strings.CutPrefix(strings.TrimSpace(line[1:]), name+" = "); ok {
 				*into = v
 			}
+		}
+		if v, ok := strings.CutPrefix(line, menusLine); ok {
+			h.Asked = strings.Fields(v)
 		}
 	}
 	return h
