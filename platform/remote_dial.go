@@ -35,6 +35,9 @@ type Login struct {
 	HostKey string
 	// Identity is a file with a private key; empty: the agent and the usual files.
 	Identity string
+	// Options stand behind the user's name and tell a server how to behave, as RouterOS
+	// takes them. Nothing else shows them.
+	Options string
 	// Password asks for the password, at most once; what says what it opens. An error
 	// ends the login. Nil: there is none.
 	Password func(ctx context.Context, what string) (string, error)
@@ -124,6 +127,27 @@ func DialRemote(ctx context.Context, l Login) (*Remote, error) {
 }
 
 func dialRemote(ctx context.Context, l Login) (*Remote, error) {
+	c, err := dialSSH(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRemote(ctx, c)
+	if err != nil {
+		c.Close()
+	}
+	return r, err
+}
+
+// DialSSH logs in, as DialRemote does, to what need not have a shell.
+func DialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
+	c, err := dialSSH(ctx, l)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", l.Name(), err)
+	}
+	return c, nil
+}
+
+func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 	check, algorithms, err := l.hostKey()
 	if err != nil {
 		return nil, err
@@ -141,7 +165,7 @@ func dialRemote(ctx context.Context, l Login) (*Remote, error) {
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), &ssh.ClientConfig{
-		User: l.User, Auth: methods, HostKeyCallback: check, HostKeyAlgorithms: algorithms, Timeout: sshPatience,
+		User: l.User + l.Options, Auth: methods, HostKeyCallback: check, HostKeyAlgorithms: algorithms, Timeout: sshPatience,
 	})
 	if err != nil {
 		c.Close()
@@ -155,11 +179,7 @@ func dialRemote(ctx context.Context, l Login) (*Remote, error) {
 		}
 		return nil, err
 	}
-	r, err := newRemote(ctx, ssh.NewClient(conn, channels, requests))
-	if err != nil {
-		conn.Close()
-	}
-	return r, err
+	return ssh.NewClient(conn, channels, requests), nil
 }
 
 // hostKey is what decides about a host's key, and of which kinds the keys are that are

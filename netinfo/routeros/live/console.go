@@ -1,0 +1,99 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
+	"github.com/sipdoctor/sipdoctor/platform/mikrotik"
+)
+
+// A Typist takes a line for the console and returns what it printed.
+type Typist interface {
+	Type(ctx context.Context, line string) (string, error)
+}
+
+// Console is a router that is reached by its console.
+type Console struct{ Typist }
+
+// Export is the configuration, without passwords and keys. One line a command reads
+// best where lines are quoted: /export terse.
+func (c Console) Export(ctx context.Context) ([]byte, error) {
+	version, err := c.version(ctx)
+	if err != nil {
+		return nil, err
+	}
+	line := "/export terse"
+	if major(version) < 7 {
+		line += " hide-sensitive" // version 7 does so unless it is told otherwise
+	}
+	out, err := c.Type(ctx, line)
+	if err != nil {
+		return nil, fmt.Errorf("reading the router's configuration: %w", err)
+	}
+	return []byte(out), nil
+}
+
+// version is that of the router, "7.17.2 (stable)".
+func (c Console) version(ctx context.Context) (string, error) {
+	out, err := c.Type(ctx, "/system resource print")
+	if _, refused := errors.AsType[*mikrotik.Refused](err); refused {
+		return "", ErrNoRouterOS
+	}
+	if err != nil {
+		return "", err
+	}
+	rows, err := routeros.ReadPrint([]byte(out))
+	if err == nil && len(rows) > 0 {
+		if v := rows[0].Get("version"); major(v) > 0 {
+			return v, nil
+		}
+	}
+	return "", ErrNoRouterOS
+}
+
+// major is the first number of a version; 0 if s is none.
+func major(s string) (n int) {
+	for _, d := range s {
+		if d < '0' || d > '9' || n > 99 {
+			break
+		}
+		n = n*10 + int(d-'0')
+	}
+	return n
+}
+
+// Connections are those that the router tracks; nil where it does not show them.
+func (c Console) Connections(ctx context.Context) (*routeros.Connections, error) {
+	x := &routeros.Connections{}
+	helped, err := c.rows(ctx, "/ip firewall connection print detail without-paging where connection-type="+routeros.HelpedBySIP)
+	if helped == nil {
+		return nil, err
+	}
+	for _, row := range *helped {
+		x.Took(row.Get)
+	}
+	tracking, err := c.rows(ctx, "/ip firewall connection tracking print")
+	if tracking == nil {
+		return x, err
+	}
+	for _, row := range *tracking {
+		x.TookTracking(row.Get)
+	}
+	return x, nil
+}
+
+// rows reads what a line printed; nil where the router does not take it.
+func (c Console) rows(ctx context.Context, line string) (*[]routeros.Shown, error) {
+	out, err := c.Type(ctx, line)
+	if _, refused := errors.AsType[*mikrotik.Refused](err); refused {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := routeros.ReadPrint([]byte(strings.ReplaceAll(out, "\x00", "")))
+	return &rows, err
+}
