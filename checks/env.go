@@ -19,6 +19,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/internal/stun"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -90,6 +91,8 @@ type Env struct {
 
 	Files   []File // what the user handed over: captures, logs
 	Compare []File // captures of another place of the same way
+
+	Connections *routeros.Connections // of the router whose export is in Files; nil: nobody asked it
 
 	OnProgress func(Event)      // nil is silence
 	OnEvent    func(words.Text) // what a live log tells, as it comes; nil: nobody watches

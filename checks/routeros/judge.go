@@ -18,7 +18,9 @@ type Facts struct {
 	Helper    SIPFacts `json:"sip_helper"`
 	UDP       *int     `json:"udp_timeout_s"`
 	UDPStream *int     `json:"udp_stream_timeout_s"`
-	Paths     []Path   `json:"paths"` // nil: the rules were not evaluated
+	// Connections are of a router that was read live; nil of a file.
+	Connections *ConnectionFacts `json:"connections,omitempty"`
+	Paths       []Path           `json:"paths"` // nil: the rules were not evaluated
 }
 
 // SIPFacts are those of the helper.
@@ -50,6 +52,7 @@ type Path struct {
 func facts(o Observed) Facts {
 	f := Facts{Version: known(o.Version), Model: known(o.Model), UDP: o.UDP.Seconds, UDPStream: o.UDPStream.Seconds,
 		Helper: SIPFacts{o.Helper.Enabled, known(o.Helper.Ports), o.Helper.DirectMedia, o.Helper.Timeout}}
+	f.Connections = o.connectionFacts()
 	for _, w := range o.Ways {
 		p := Path{Direction: w.Direction, From: w.From.String(), In: w.In, Out: known(w.Out), Protocol: w.Protocol, Ports: portsText(w.Ports),
 			Purpose: w.Purpose, Verdict: w.Verdict, Partly: w.Partly, Rule: w.Rule, Table: w.Table, Line: w.Line, Reasons: w.Reasons}
@@ -79,6 +82,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
+	j.Findings = append(j.Findings, helperConnections(o)...)
 	checks.WorstFirst(j.Findings)
 	args := words.Args{"version": tame(cmp.Or(o.Version, "none")), "model": tame(o.Model), "named": o.Model != "", "timeout": -1, "helper": "unknown"}
 	if o.UDPStream.Seconds != nil {

@@ -20,11 +20,13 @@ type Observed struct {
 	FaultLines []int       `json:"fault_lines,omitempty"`
 	Need       Need        `json:"need"`
 	Helper     Helper      `json:"sip_helper"`
-	NAT        *bool       `json:"nat"`         // a rule translates addresses; nil: not known
-	UDP        Setting     `json:"udp_timeout"` // of a flow without an answer yet
-	UDPStream  Setting     `json:"udp_stream_timeout"`
-	Uplinks    []string    `json:"uplinks"`
-	LANs       []LAN       `json:"lans"`
+	// Connections are of a router that was read live; nil where they are not known.
+	Connections *ros.Connections `json:"connections,omitempty"`
+	NAT         *bool            `json:"nat"`         // a rule translates addresses; nil: not known
+	UDP         Setting          `json:"udp_timeout"` // of a flow without an answer yet
+	UDPStream   Setting          `json:"udp_stream_timeout"`
+	Uplinks     []string         `json:"uplinks"`
+	LANs        []LAN            `json:"lans"`
 	// RulesUnread reports that rules may be missing, so that none was asked.
 	RulesUnread bool   `json:"rules_unread,omitempty"`
 	Cut         bool   `json:"cut,omitempty"` // there were too many ways, or too little time, to ask about all

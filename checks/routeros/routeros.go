@@ -81,6 +81,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 			return o, fmt.Errorf("loading the profile: %w", err)
 		}
 	}
+	o.Connections = env.Connections
 	o.look(ctx, data, needOf(profile), env.Inputs.PBX)
 	return o, ctx.Err()
 }
