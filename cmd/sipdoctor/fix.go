@@ -170,7 +170,7 @@ func (s streams) listCures(p *printer, list []cure, r *checks.Report, name strin
 		}
 		p.prose(fmt.Sprintf("\n%d. ", c.number), c.fix.Title)
 		p.prose(s.label("against"), c.finding.Title+" ("+c.finding.ID+")")
-		p.prose(s.label("where"), s.fill(c.place(why, ok)))
+		p.prose(s.label("where"), s.fill(c.place(r, why, ok)))
 		p.steps(s.label("run"), c.fix.Form, c.fix.Commands)
 		p.steps(s.label("undo"), c.fix.Form, c.fix.Undo)
 		if c.fix.Note != "" {
@@ -185,8 +185,10 @@ func (s streams) listCures(p *printer, list []cure, r *checks.Report, name strin
 
 // place says where a cure is for, and what --apply does with it; why is that of
 // runnable.
-func (c cure) place(why words.Text, ok bool) words.Text {
+func (c cure) place(r *checks.Report, why words.Text, ok bool) words.Text {
 	switch {
+	case ok && liveRouter(r):
+		return words.Say("say.fix-on-router", words.Args{"command": routerLine(r.Inputs.On, "--apply --only "+strconv.Itoa(c.number))})
 	case !ok:
 		return words.Say("say.fix-elsewhere", words.Args{"where": c.fix.Where, "why": why})
 	case !c.first:
@@ -228,10 +230,14 @@ var placeholder = regexp.MustCompile(`<[a-z][A-Za-z -]*>`)
 // report is about, or why not.
 func (c cure) runnable(r *checks.Report) (why words.Text, ok bool) {
 	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why")
+	form := fixes.FormShell
+	if liveRouter(r) {
+		here, form = c.fix.Where == "router" && c.fix.Platform == "mikrotik", fixes.FormConsole
+	}
 	switch {
 	case !here:
 		return words.Say("say.fix-not-here", nil), false
-	case c.fix.Form != fixes.FormShell || len(c.fix.Commands) == 0:
+	case c.fix.Form != form || len(c.fix.Commands) == 0:
 		return words.Say("say.fix-by-hand", nil), false
 	case c.fix.Unverified || len(c.fix.UnverifiedLines) > 0:
 		return words.Say("say.fix-unverified", nil), false

@@ -24,6 +24,15 @@ type applier struct {
 	shell  func(ctx context.Context, line string) ([]byte, error)
 	done   *journal
 	in     *bufio.Reader
+	router *routerSession // the machine is a router; nil: it is this one
+}
+
+// which is the message about a router where the machine is one.
+func (a *applier) which(here, router string) string {
+	if a.router != nil {
+		return router
+	}
+	return here
 }
 
 // tell writes a message on a line of its own, remark one below a cure.
@@ -44,7 +53,7 @@ type outcome struct {
 func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 	todo := a.forHere(chosen)
 	if len(todo) == 0 {
-		a.tell("say.fix-none-here", nil)
+		a.tell(a.which("say.fix-none-here", "say.router-no-fix"), nil)
 		if a.report.Verdict == checks.Fail {
 			return a.fail()
 		}
@@ -127,8 +136,10 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 		all.undone++
 		return a.err
 	case changed:
-		a.tell("say.fix-changed", about)
-		a.remark("say.fix-new-report", nil)
+		a.tell(a.which("say.fix-changed", "say.router-changed"), about)
+		if a.router == nil {
+			a.remark("say.fix-new-report", nil)
+		}
 		all.undone++
 		return a.err
 	}
@@ -162,16 +173,34 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false, a.err
 	}
+	if err := a.router.enter(ctx); err != nil {
+		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
+		return false, a.fail()
+	}
 	if err := a.done.add(c, a.report); err != nil {
 		a.remark("say.fix-not-noted", words.Args{"why": cause(err)})
 	}
+	if !a.runAll(ctx, c) {
+		return false, a.fail()
+	}
+	return true, a.err
+}
+
+// runAll runs the commands of a cure. Where one fails, those before it can be undone.
+func (a *applier) runAll(ctx context.Context, c cure) bool {
 	for i, line := range c.fix.Commands {
 		out, err := a.shell(ctx, line)
 		a.echo(line, out)
 		done := i
 		switch {
+		case a.router.isLost(err):
+			a.remark(a.router.lostSays(), words.Args{"n": i + 1, "of": len(c.fix.Commands), "command": a.undoLine()})
+			return false
 		case err != nil:
 			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
+			if begun(err) {
+				done++
+			}
 		case ctx.Err() != nil:
 			a.remark("say.fix-interrupted", words.Args{"n": i + 1, "of": len(c.fix.Commands)})
 			done++
@@ -179,9 +208,27 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 			continue
 		}
 		a.takeBack(ctx, c, done)
-		return false, a.fail()
+		a.leave(ctx)
+		return false
 	}
-	return true, a.err
+	return a.leave(ctx)
+}
+
+// leave ends what protects a router while it is changed.
+func (a *applier) leave(ctx context.Context) bool {
+	err := a.router.leave(context.WithoutCancel(ctx))
+	if err != nil {
+		a.remark("say.router-not-left", words.Args{"why": cause(err), "command": a.undoLine()})
+	}
+	return err == nil
+}
+
+// undoLine is the command that undoes what was applied.
+func (a *applier) undoLine() string {
+	if a.router != nil {
+		return routerLine(a.name, "--undo")
+	}
+	return fixLine(a.name, "--undo")
 }
 
 // stillMeant looks at the machine once more after a question was answered:
@@ -197,7 +244,7 @@ func (a *applier) stillMeant(ctx context.Context, now *checks.Report, c cure) (c
 	}
 	fresh, state := compareWith(now, again, c)
 	if state != stays {
-		return c, failure("say.fix-changed-since", nil)
+		return c, failure(a.which("say.fix-changed-since", "say.router-changed-since"), nil)
 	}
 	fresh.finding = c.finding
 	return fresh, nil
@@ -283,7 +330,7 @@ func (a *applier) verify(ctx context.Context, all *outcome) error {
 	}
 	a.prose("", after.Headline)
 	if left > 0 {
-		a.whole("", a.say("say.fix-take-back", words.Args{"command": fixLine(a.name, "--undo")}))
+		a.whole("", a.say("say.fix-take-back", words.Args{"command": a.undoLine()}))
 	}
 	all.undone += left
 	return a.err

@@ -31,6 +31,7 @@ type applied struct {
 	About    string    `json:"about,omitempty"` // what the finding says, where it has no subject
 	Title    string    `json:"title,omitempty"` // the same in English, by versions that kept no About
 	Fix      string    `json:"fix"`
+	Router   string    `json:"router,omitempty"` // on which it was run, unless it was this machine
 	Commands []string  `json:"commands"`
 	Undo     []string  `json:"undo"` // what is left of it, if some of it has been run
 }
@@ -94,6 +95,9 @@ func (j *journal) add(c cure, r *checks.Report) error {
 	}
 	e := entryOf(c, r.Started)
 	e.When = time.Now().UTC().Truncate(time.Second)
+	if liveRouter(r) {
+		e.Router = r.Inputs.On
+	}
 	j.entries = append(j.entries, e)
 	if n := len(j.entries) - maxApplied; n > 0 {
 		j.entries = slices.Delete(j.entries, 0, n)

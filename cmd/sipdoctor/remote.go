@@ -68,6 +68,11 @@ func (o *remoteOptions) dial(ctx context.Context, s streams) (platform.System, f
 		stop := context.AfterFunc(ctx, func() { r.Close() }) // whoever waits for that machine waits no longer
 		return r, func() { stop(); r.Close() }, nil
 	}
+	return nil, func() {}, loginFailure(err, l)
+}
+
+// loginFailure says why a login over SSH failed.
+func loginFailure(err error, l platform.Login) error {
 	if key, ok := errors.AsType[*platform.HostKeyError](err); ok {
 		args := words.Args{"host": key.Host, "key": key.Fingerprint, "command": l.Command()}
 		if err = failure("say.host-key-unknown", args); key.Changed {
@@ -78,5 +83,5 @@ func (o *remoteOptions) dial(ctx context.Context, s streams) (platform.System, f
 	} else if _, ours := errors.AsType[*messageError](err); !ours {
 		err = failure("say.on-failed", words.Args{"why": cause(err)})
 	}
-	return nil, func() {}, err
+	return err
 }

@@ -19,6 +19,7 @@ func newRouterCommand(s streams) *cobra.Command {
 		o       reporting
 		profile string
 		t       twinOptions
+		live    routerOptions
 	)
 	cmd := &cobra.Command{
 		Use: "router",
@@ -26,7 +27,9 @@ func newRouterCommand(s streams) *cobra.Command {
   sipdoctor router export.rsc --profile megafon-vats
   sipdoctor router export.rsc --pbx 192.168.88.10
   sipdoctor router export.rsc --twin --try
-  ssh admin@192.168.88.1 /export | sipdoctor router -`,
+  ssh admin@192.168.88.1 /export | sipdoctor router -
+  sipdoctor router admin@192.168.88.1
+  sipdoctor router https://admin@192.168.88.1 --apply`,
 		Args: exactlyOne(func(int) error { return usage("say.router-no-file", nil) }),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
@@ -35,10 +38,23 @@ func newRouterCommand(s streams) *cobra.Command {
 			if err := t.validate(); err != nil {
 				return err
 			}
+			router, answers, err := routerTarget(args[0])
+			if err != nil {
+				return err
+			}
 			if profile != "" {
 				if _, err := loadProfile(profile); err != nil {
 					return err
 				}
+			}
+			switch {
+			case answers && t.twin:
+				return usage("say.router-twin-live", words.Args{"router": router.String()})
+			case answers:
+				return live.run(cmd.Context(), s, &o, router, profile)
+			}
+			if err := live.refuseForFile(); err != nil {
+				return err
 			}
 			if t.twin { // before anything is read: what follows happens in another process
 				if inside, exit, err := lab.Enter(cmd.Context()); err != nil || !inside {
@@ -59,6 +75,7 @@ func newRouterCommand(s streams) *cobra.Command {
 	}
 	o.addFlags(cmd)
 	t.addFlags(cmd)
+	live.addFlags(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	return cmd

@@ -150,6 +150,10 @@ func (red *redactor) collect(at place, s string) {
 	if at.remark && !proseKeys[at.key] {
 		red.met(kindComment, strings.TrimSpace(s))
 	}
+	if at.machine() {
+		_, host := login(s)
+		red.collectName(hostPart(host))
+	}
 	if at.key == "hostname" || at.parent == "inputs" && nameKeys[at.key] || at.parent == "router" && at.key == "name" {
 		red.collectName(hostPart(s))
 	}
@@ -231,7 +235,32 @@ func (red *redactor) replaceAt(at place, s string) string {
 		// The trace of an internal error names files of whoever built it.
 		s, _, _ = strings.Cut(s, "\ngoroutine ")
 	}
+	if at.machine() {
+		who, host := login(s)
+		return who + red.replace(host)
+	}
 	return red.replace(cleaned(at, s))
+}
+
+// machine reports whether the string there names a machine and who logged in: user@host, or
+// scheme://user@host.
+func (at place) machine() bool { return at.parent == "inputs" && at.key == "on" }
+
+// login parts it. Of the user nothing is left but the names that every machine has.
+func login(s string) (who, host string) {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return "", s
+	}
+	begin := 0
+	if i := strings.Index(s[:at], "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	user := s[begin:at]
+	if user != "root" && user != "admin" {
+		user = "user"
+	}
+	return s[:begin] + user + "@", s[at+1:]
 }
 
 // cleaned takes secrets and certificates out of what others wrote. Words of this

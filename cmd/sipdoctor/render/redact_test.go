@@ -199,3 +199,24 @@ func FuzzRedactLeavesNoAddress(f *testing.F) {
 		})
 	})
 }
+
+// Neither who logged in to a machine nor where it is.
+func TestTheMachineOfARedactedReport(t *testing.T) {
+	for on, want := range map[string]string{
+		"root@pbx.example.com":          "root@host-1.invalid",
+		"ivanov@203.0.113.9:2222":       "user@203.0.113.1:2222",
+		"api://ivanov@gw-office7":       "api://user@host-1.invalid",
+		"apis://iv@[2001:db8::17]:8729": "apis://user@[2001:db8:ffff::1]:8729",
+		"https://admin@gw-office7:8443": "https://admin@host-1.invalid:8443",
+		"ssh://a://b@c@gw-office7":      "ssh://user@host-1.invalid",
+		"gw-office7":                    "host-1.invalid",
+	} {
+		r, err := Redact(&checks.Report{Command: "router", Headline: "gw-office7 is fine", Inputs: checks.Inputs{On: on}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Inputs.On != want || strings.Contains(on, "gw-office7") == strings.Contains(r.Headline, "gw-office7") {
+			t.Errorf("%s: %s, %s", on, r.Inputs.On, r.Headline)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros/live"
+	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/mikrotik"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// enter takes safe mode, where there is one: a lost connection then takes the change back.
+// A nil session is no router.
+func (r *routerSession) enter(ctx context.Context) (err error) {
+	if r == nil || r.console == nil {
+		return nil
+	}
+	r.safe, err = r.console.Safe(ctx)
+	return err
+}
+
+// leave keeps what was changed.
+func (r *routerSession) leave(ctx context.Context) error {
+	if r == nil || r.safe == nil {
+		return nil
+	}
+	defer func() { r.safe = nil }()
+	return r.safe.Release(ctx)
+}
+
+// typed runs a line. An interruption does not end it in the middle: whoever typed it asks
+// afterwards.
+func (r *routerSession) typed(ctx context.Context, line string) ([]byte, error) {
+	ctx = context.WithoutCancel(ctx) // answers are bounded
+	typist := live.Typist(r.answering)
+	if r.safe != nil {
+		typist = r.safe
+	}
+	out, err := typist.Type(ctx, line)
+	return []byte(out), err
+}
+
+// isLost reports whether nothing more can be typed.
+func (r *routerSession) isLost(err error) bool { return r != nil && errors.Is(err, mikrotik.ErrLost) }
+
+// lostSays is the message about it.
+func (r *routerSession) lostSays() string {
+	if r.safe != nil {
+		return "say.router-lost-safe"
+	}
+	return "say.router-lost"
+}
+
+// begun reports whether a command that was refused has changed something before.
+func begun(err error) bool {
+	stopped, ok := errors.AsType[*live.Stopped](err)
+	return ok && stopped.Done > 0
+}
+
+// applierOn is an applier for a router. Who ends it calls done.
+func (o *routerOptions) applierOn(s streams, router *routerSession) (a *applier, done func(), err error) {
+	dir := platform.ServiceStateDir()
+	if dir == "" {
+		return nil, nil, failure("say.router-no-home", nil)
+	}
+	unlock, err := platform.Lock(dir, "fix.lock")
+	if err != nil {
+		if errors.Is(err, platform.ErrLocked) {
+			err = failure("say.fix-locked", nil)
+		}
+		return nil, nil, err
+	}
+	return &applier{
+		streams: s, printer: &printer{w: s.Out}, name: router.String(), yes: o.yes, named: len(o.only) > 0,
+		shell: router.typed, done: openJournal(dir), router: router,
+	}, unlock, nil
+}
+
+// applyOn types the chosen fixes of a report, and verifies them by reading the router
+// again.
+func (o *routerOptions) applyOn(ctx context.Context, s streams, r *reporting, router *routerSession, report *checks.Report) error {
+	chosen, err := o.choose(curesOf(report))
+	if err != nil {
+		return err
+	}
+	a, done, err := o.applierOn(s, router)
+	if err != nil {
+		return err
+	}
+	defer done()
+	a.report = report
+	a.look = func(ctx context.Context, _ *checks.Report, _ []cure) (*checks.Report, error) {
+		now, err := router.look(ctx, r, s, report.Inputs.Profile)
+		if err == nil {
+			fillIn(s.lang(), now)
+		}
+		return now, err
+	}
+	a.text("\n")
+	if router.console == nil {
+		a.tell("say.router-no-safe", nil)
+	}
+	return a.applyAll(ctx, chosen)
+}
+
+// undoOn takes back, last first, what the journal says was done on this router.
+func (o *routerOptions) undoOn(ctx context.Context, s streams, router *routerSession) error {
+	a, done, err := o.applierOn(s, router)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := a.done.err; err != nil {
+		return failure("say.fix-reading-journal", words.Args{"why": cause(err)})
+	}
+	found, failed := 0, false
+	for _, e := range slices.Backward(slices.Clone(a.done.entries)) {
+		if e.Router != a.name || failed {
+			continue
+		}
+		found++
+		failed = !a.undoEntry(ctx, e)
+	}
+	if found == 0 {
+		a.tell("say.router-none-applied", words.Args{"router": words.Raw(a.name)})
+	}
+	if failed {
+		return a.fail()
+	}
+	return a.err
+}
+
+// undoEntry takes back one fix after asking; false where something of it is left that was to be
+// undone.
+func (a *applier) undoEntry(ctx context.Context, e applied) bool {
+	a.tell("say.router-undo", words.Args{"when": e.When.Format(time.DateTime), "finding": e.Finding, "fix": e.Fix})
+	if len(e.Undo) == 0 {
+		a.remark("say.fix-nothing-to-undo", nil)
+		a.keepEntry(e, nil)
+		return true
+	}
+	a.steps(a.label("run"), fixes.FormConsole, e.Undo)
+	if !a.agreed("say.fix-ask-run", false) {
+		a.remark("say.fix-left", nil)
+		return true
+	}
+	if err := a.router.enter(ctx); err != nil {
+		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
+		return false
+	}
+	left := a.runUndo(ctx, e.Undo, false)
+	if !a.leave(ctx) {
+		left = e.Undo // nobody knows what is left
+	}
+	a.keepEntry(e, left)
+	return len(left) == 0
+}
+
+// keepEntry notes what is left to undo of it.
+func (a *applier) keepEntry(e applied, left []string) {
+	i := slices.IndexFunc(a.done.entries, func(o applied) bool {
+		return o.Router == e.Router && o.When.Equal(e.When) && o.Fix == e.Fix && o.Finding == e.Finding && o.Subject == e.Subject && o.About == e.About
+	})
+	if i < 0 {
+		return
+	}
+	if len(left) == 0 {
+		a.done.entries = slices.Delete(a.done.entries, i, i+1)
+	} else {
+		a.done.entries[i].Undo = left
+	}
+	if err := a.done.write(); err != nil {
+		a.remark("say.fix-undo-not-kept", words.Args{"why": cause(err)})
+	}
+}
