@@ -33,7 +33,23 @@ func (c Console) Export(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the router's configuration: %w", err)
 	}
+	for _, menu := range spelledOut() {
+		more, err := c.Type(ctx, menu+" export verbose terse")
+		if _, refused := errors.AsType[*mikrotik.Refused](err); refused {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the router's configuration: %w", err)
+		}
+		out += "\n" + more
+	}
 	return []byte(out), nil
+}
+
+// spelledOut are the menus that are exported with their defaults as well: which default a
+// version has is not known of all, and a router that answers can say it.
+func spelledOut() []string {
+	return []string{"/ip firewall service-port", "/ip firewall connection tracking"}
 }
 
 // version is that of the router, "7.17.2 (stable)".

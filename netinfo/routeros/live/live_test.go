@@ -270,3 +270,25 @@ func TestWhatIsNoRouterOS(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a version has as its default a router that answers says itself.
+func TestDefaultsAreReadAndNotAssumed(t *testing.T) {
+	// No table says which udp-timeout 7.10 has; this router was upgraded from version 6.
+	r := routertest.New(t, "# 2026-11-29 10:00:00 by RouterOS 7.10\n/ip firewall connection tracking\nset udp-timeout=10s\n/ip firewall filter\nadd chain=input\n")
+	for way, router := range ways(t, r) {
+		b, err := router.Export(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := routeros.Read(b)
+		if err != nil || len(c.Faults) > 0 {
+			t.Fatalf("%s: %v %v", way, err, c.Faults)
+		}
+		sip, _ := c.Named("/ip/firewall/service-port", "sip")
+		for _, v := range []routeros.Value{c.Settings("/ip/firewall/connection/tracking").Get("udp-stream-timeout"), sip.Get("disabled"), sip.Get("ports")} {
+			if v.Origin != routeros.Set || v.Line == 0 {
+				t.Errorf("%s: %+v\n%s", way, v, b)
+			}
+		}
+	}
+}

@@ -127,6 +127,10 @@ func (r *Router) run(line string) (string, error) {
 	switch line {
 	case "/system resource print":
 		return fmt.Sprintf("%24s: %s\n%24s: %s (stable)\n%24s: %s\n\n", "uptime", "3d4h", "version", r.cfg.Version.Text, "board-name", r.cfg.Model), nil
+	case "/ip firewall service-port export verbose terse":
+		return r.verbose("/ip/firewall/service-port"), nil
+	case "/ip firewall connection tracking export verbose terse":
+		return r.verbose("/ip/firewall/connection/tracking"), nil
 	case "/export terse":
 		if six {
 			return "", errors.New("secrets are shown")
@@ -146,6 +150,29 @@ func (r *Router) run(line string) (string, error) {
 		out += fmt.Sprintf("%24s: %d\n%24s: %d\n", "max-entries", r.Most, "total-entries", r.Tracked)
 	}
 	return out, err
+}
+
+// verbose is a menu with its defaults, a line for each command.
+func (r *Router) verbose(path string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# 2026-11-29 10:00:00 by RouterOS %s\n", r.cfg.Version.Text)
+	rows := slices.Collect(r.cfg.Rows(path))
+	if r.cfg.Menu(path).HoldsSettings() {
+		rows = []routeros.Row{r.cfg.Settings(path)}
+	}
+	for _, row := range rows {
+		b.WriteString(strings.ReplaceAll(path, "/", " ")[1:] + " set ")
+		if name := row.Get("name").Text; name != "" {
+			b.WriteString(routeros.Quote(name) + " disabled=" + row.Get("disabled").Text)
+		}
+		for _, p := range row.Shown() {
+			if p.Name != "name" {
+				b.WriteString(" " + p.Name + "=" + routeros.Quote(p.Value))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return strings.ReplaceAll(b.String(), "ip firewall", "/ip firewall")
 }
 
 // terse is the configuration with a line for each command.
