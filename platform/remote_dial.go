@@ -38,6 +38,9 @@ type Login struct {
 	// Options stand behind the user's name and tell a server how to behave, as RouterOS
 	// takes them. Nothing else shows them.
 	Options string
+	// Older offers what servers of embedded devices have as well, after all that is
+	// better.
+	Older bool
 	// Password asks for the password, at most once; what says what it opens. An error
 	// ends the login. Nil: there is none.
 	Password func(ctx context.Context, what string) (string, error)
@@ -164,9 +167,13 @@ func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), &ssh.ClientConfig{
+	config := &ssh.ClientConfig{
 		User: l.User + l.Options, Auth: methods, HostKeyCallback: check, HostKeyAlgorithms: algorithms, Timeout: sshPatience,
-	})
+	}
+	if l.Older {
+		addOlder(config)
+	}
+	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), config)
 	if err != nil {
 		c.Close()
 		switch key, ok := errors.AsType[*HostKeyError](err); {
@@ -180,6 +187,17 @@ func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 		return nil, err
 	}
 	return ssh.NewClient(conn, channels, requests), nil
+}
+
+// addOlder adds what RouterOS has where it has nothing newer: with strong-crypto=yes
+// only diffie-hellman-group-exchange-sha256 (RFC 4419), which package ssh does not offer
+// by default, otherwise group 14 with SHA-1; and in version 6 RSA keys that sign with
+// SHA-1 alone. The host key still has to be the one that is known.
+func addOlder(config *ssh.ClientConfig) {
+	config.KeyExchanges = append(ssh.SupportedAlgorithms().KeyExchanges, ssh.InsecureKeyExchangeDH14SHA1)
+	if slices.Contains(config.HostKeyAlgorithms, ssh.KeyAlgoRSASHA256) {
+		config.HostKeyAlgorithms = append(config.HostKeyAlgorithms, ssh.KeyAlgoRSA)
+	}
 }
 
 // hostKey is what decides about a host's key, and of which kinds the keys are that are

@@ -30,6 +30,7 @@ func DialConsole(ctx context.Context, l platform.Login) (*Console, error) {
 	if !strings.Contains(l.User, "+") {
 		l.Options = options
 	}
+	l.Older = true
 	client, err := platform.DialSSH(ctx, l)
 	if err != nil {
 		return nil, err

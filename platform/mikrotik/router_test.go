@@ -2,12 +2,19 @@ package mikrotik_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/routeros/live/routertest"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -297,5 +304,74 @@ func TestNobodyWaitsForASilentRouter(t *testing.T) {
 	a := mikrotik.Account{User: "admin", Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), Password: func(context.Context) (string, error) { return "x", nil }}
 	if _, err := mikrotik.DialAPI(ctx, a, false); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// The servers of RouterOS offer little: by version and strong-crypto other key exchanges, and
+// version 6 signs with SHA-1 only. Both are offered what they can do.
+func TestTheSSHOfARouter(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		exchange string
+		signs    string
+	}{
+		"version 7":                 {ssh.KeyExchangeCurve25519, ssh.KeyAlgoRSASHA256},
+		"strong-crypto=yes":         {ssh.KeyExchangeDHGEXSHA256, ssh.KeyAlgoRSASHA256},
+		"version 6":                 {ssh.InsecureKeyExchangeDH14SHA1, ssh.KeyAlgoRSA},
+		"version 6, strong and old": {ssh.KeyExchangeDHGEXSHA256, ssh.KeyAlgoRSA},
+	} {
+		signer, err := ssh.NewSignerFromKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := ssh.NewSignerWithAlgorithms(signer.(ssh.AlgorithmSigner), []string{tt.signs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := &ssh.ServerConfig{PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, nil }}
+		config.KeyExchanges = []string{tt.exchange}
+		config.AddHostKey(old)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					if s, channels, requests, err := ssh.NewServerConn(c, config); err == nil {
+						go ssh.DiscardRequests(requests)
+						for n := range channels {
+							_ = n.Reject(ssh.Prohibited, "no")
+						}
+						s.Close()
+					}
+				}()
+			}
+		}()
+		home := t.TempDir()
+		t.Setenv("HOME", home)
+		t.Setenv("SSH_AUTH_SOCK", "")
+		port := uint16(l.Addr().(*net.TCPAddr).Port)
+		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
+		line := knownhosts.Line([]string{at}, signer.PublicKey())
+		if err := errors.Join(os.Mkdir(filepath.Join(home, ".ssh"), 0o700), os.WriteFile(filepath.Join(home, ".ssh", "known_hosts"), []byte(line+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		c, err := mikrotik.DialConsole(t.Context(), platform.Login{
+			User: "admin", Host: "127.0.0.1", Port: port, Password: func(context.Context, string) (string, error) { return "x", nil },
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		c.Close()
 	}
 }
