@@ -19,7 +19,8 @@ import (
 type journal struct {
 	dir     string
 	entries []applied
-	err     error // why it cannot be read
+	err     error  // why it cannot be read
+	serial  string // of the router that fixes are run on
 }
 
 // applied is one cure that was begun, with the commands as they were run.
@@ -32,6 +33,7 @@ type applied struct {
 	Title    string    `json:"title,omitempty"` // the same in English, by versions that kept no About
 	Fix      string    `json:"fix"`
 	Router   string    `json:"router,omitempty"` // on which it was run, unless it was this machine
+	Serial   string    `json:"serial,omitempty"` // of that router: every office has one at 192.168.88.1
 	Commands []string  `json:"commands"`
 	Undo     []string  `json:"undo"` // what is left of it, if some of it has been run
 }
@@ -96,7 +98,7 @@ func (j *journal) add(c cure, r *checks.Report) error {
 	e := entryOf(c, r.Started)
 	e.When = time.Now().UTC().Truncate(time.Second)
 	if liveRouter(r) {
-		e.Router = r.Inputs.On
+		e.Router, e.Serial = r.Inputs.On, j.serial
 	}
 	j.entries = append(j.entries, e)
 	if n := len(j.entries) - maxApplied; n > 0 {

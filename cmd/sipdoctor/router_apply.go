@@ -33,6 +33,15 @@ func (r *routerSession) leave(ctx context.Context) error {
 	return r.safe.Release(ctx)
 }
 
+// was reports whether e was run on this router: by its number, or by how it is
+// reached where neither has one.
+func (r *routerSession) was(e applied) bool {
+	if e.Router == "" || e.Serial != "" || r.serial != "" {
+		return e.Router != "" && e.Serial == r.serial
+	}
+	return e.Router == r.String()
+}
+
 // typed runs a line. An interruption does not end it in the middle: whoever typed it asks
 // afterwards.
 func (r *routerSession) typed(ctx context.Context, line string) ([]byte, error) {
@@ -63,7 +72,10 @@ func begun(err error) bool {
 }
 
 // applierOn is an applier for a router. Who ends it calls done.
-func (o *routerOptions) applierOn(s streams, router *routerSession) (a *applier, done func(), err error) {
+func (o *routerOptions) applierOn(ctx context.Context, s streams, router *routerSession) (a *applier, done func(), err error) {
+	if router.serial, err = router.Serial(ctx); err != nil {
+		return nil, nil, router.failed(err)
+	}
 	dir := platform.ServiceStateDir()
 	if dir == "" {
 		return nil, nil, failure("say.router-no-home", nil)
@@ -75,10 +87,12 @@ func (o *routerOptions) applierOn(s streams, router *routerSession) (a *applier,
 		}
 		return nil, nil, err
 	}
-	return &applier{
+	a = &applier{
 		streams: s, printer: &printer{w: s.Out}, name: router.String(), yes: o.yes, named: len(o.only) > 0,
 		shell: router.typed, done: openJournal(dir), router: router,
-	}, unlock, nil
+	}
+	a.done.serial = router.serial
+	return a, unlock, nil
 }
 
 // applyOn types the chosen fixes of a report, and verifies them by reading the router
@@ -88,7 +102,7 @@ func (o *routerOptions) applyOn(ctx context.Context, s streams, r *reporting, ro
 	if err != nil {
 		return err
 	}
-	a, done, err := o.applierOn(s, router)
+	a, done, err := o.applierOn(ctx, s, router)
 	if err != nil {
 		return err
 	}
@@ -110,7 +124,7 @@ func (o *routerOptions) applyOn(ctx context.Context, s streams, r *reporting, ro
 
 // undoOn takes back, last first, what the journal says was done on this router.
 func (o *routerOptions) undoOn(ctx context.Context, s streams, router *routerSession) error {
-	a, done, err := o.applierOn(s, router)
+	a, done, err := o.applierOn(ctx, s, router)
 	if err != nil {
 		return err
 	}
@@ -120,14 +134,14 @@ func (o *routerOptions) undoOn(ctx context.Context, s streams, router *routerSes
 	}
 	found, failed := 0, false
 	for _, e := range slices.Backward(slices.Clone(a.done.entries)) {
-		if e.Router != a.name || failed {
+		if !router.was(e) || failed {
 			continue
 		}
 		found++
 		failed = !a.undoEntry(ctx, e)
 	}
 	if found == 0 {
-		a.tell("say.router-none-applied", words.Args{"router": words.Raw(a.name)})
+		a.tell("say.router-none-applied", words.Args{"router": a.name})
 	}
 	if failed {
 		return a.fail()
@@ -164,7 +178,7 @@ func (a *applier) undoEntry(ctx context.Context, e applied) bool {
 // keepEntry notes what is left to undo of it.
 func (a *applier) keepEntry(e applied, left []string) {
 	i := slices.IndexFunc(a.done.entries, func(o applied) bool {
-		return o.Router == e.Router && o.When.Equal(e.When) && o.Fix == e.Fix && o.Finding == e.Finding && o.Subject == e.Subject && o.About == e.About
+		return o.Router == e.Router && o.Serial == e.Serial && o.When.Equal(e.When) && o.Fix == e.Fix && o.Finding == e.Finding && o.Subject == e.Subject && o.About == e.About
 	})
 	if i < 0 {
 		return

@@ -98,6 +98,8 @@ type answering interface {
 	Export(context.Context) ([]byte, error)
 	// Connections are those that it tracks; nil where it does not show them.
 	Connections(context.Context) (*ros.Connections, error)
+	// Serial tells it from all others; empty where it has no such number.
+	Serial(context.Context) (string, error)
 	// Type runs one line and returns what the router says to it, or its refusal.
 	Type(ctx context.Context, line string) (string, error)
 }
@@ -108,6 +110,7 @@ type routerSession struct {
 	target
 	console *mikrotik.Console // nil: it has no safe mode by this way
 	safe    *mikrotik.Safe    // while it is changed
+	serial  string            // of what is changed
 	io.Closer
 }
 

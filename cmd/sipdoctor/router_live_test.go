@@ -145,6 +145,28 @@ func TestAFixIsTypedIntoTheRouter(t *testing.T) {
 	}
 }
 
+// Every office has a router at the same address: what was done to one is not undone on
+// another.
+func TestTheUndoOfAnotherOffice(t *testing.T) {
+	first := newRouterOffice(t)
+	first.Serial = "HF1234"
+	reach := first.reach(t, "ssh")
+	if status, out, errs := first.run(t, "", reach, "--apply", "--yes"); status != 0 {
+		t.Fatal(out, errs)
+	}
+	second := &routerOffice{routertest.New(t, first.Export()), first.password}
+	for _, serial := range []string{"HF9999", ""} {
+		second.Serial = serial
+		if status, out, errs := second.run(t, "", second.reach(t, "ssh"), "--undo", "--yes"); status != 0 || !strings.Contains(out, "Nothing was applied") || len(second.Typed()) > 0 {
+			t.Errorf("%q: %d %s%s%q", serial, status, out, errs, second.Typed())
+		}
+	}
+	// The first has got another address.
+	if status, out, errs := first.run(t, "", first.reach(t, "apis"), "--undo", "--yes"); status != 0 || strings.Contains(first.Export(), "set sip disabled=yes") {
+		t.Errorf("%d %s%s", status, out, errs)
+	}
+}
+
 func TestWithoutAYesNothingIsTyped(t *testing.T) {
 	for _, typed := range []string{"n\n", "", "\n", "yep\n"} {
 		o := newRouterOffice(t)

@@ -81,6 +81,32 @@ func major(s string) (n int) {
 	return n
 }
 
+// Serial tells the router from all others; empty where it has no such number.
+func (c Console) Serial(ctx context.Context) (string, error) {
+	for _, n := range serials() {
+		out, err := c.Type(ctx, ":put [/"+strings.ReplaceAll(n.menu[1:], "/", " ")+" get "+n.name+"]")
+		if _, refused := errors.AsType[*mikrotik.Refused](err); refused {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if s := strings.TrimSpace(out); s != "" && len(s) < 60 && !strings.ContainsAny(s, "\r\n") {
+			return n.name + " " + s, nil
+		}
+	}
+	return "", nil
+}
+
+// A serial is where a router has a number of its own.
+type serial struct{ menu, name string }
+
+// serials are those, the best first: of a board, of a licence on other hardware, of a virtual
+// machine.
+func serials() []serial {
+	return []serial{{"/system/routerboard", "serial-number"}, {"/system/license", "software-id"}, {"/system/license", "system-id"}}
+}
+
 // Connections are those that the router tracks; nil where it does not show them.
 func (c Console) Connections(ctx context.Context) (*routeros.Connections, error) {
 	x := &routeros.Connections{}

@@ -67,6 +67,20 @@ func (m *Menus) menu(ctx context.Context, w routeros.Wanted) (rows routeros.Menu
 	return rows, err == nil, err
 }
 
+// Serial tells the router from all others; empty where it has no such number.
+func (m *Menus) Serial(ctx context.Context) (string, error) {
+	for _, n := range serials() {
+		rows, _, err := m.menu(ctx, routeros.Wanted{Path: n.menu, Only: []string{n.name}})
+		if err != nil {
+			return "", err
+		}
+		if len(rows.Rows) == 1 && rows.Rows[0][n.name] != "" {
+			return n.name + " " + rows.Rows[0][n.name], nil
+		}
+	}
+	return "", nil
+}
+
 // Connections are those that the router tracks; nil where it does not show them.
 func (m *Menus) Connections(ctx context.Context) (*routeros.Connections, error) {
 	x := &routeros.Connections{}

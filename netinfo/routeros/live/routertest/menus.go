@@ -82,6 +82,8 @@ func (r *Router) call(a ask) ([]map[string]string, error) {
 	switch {
 	case a.menu == "/system/resource":
 		return []map[string]string{{"version": r.cfg.Version.Text + " (stable)", "board-name": r.cfg.Model}}, nil
+	case a.menu == "/system/routerboard" && r.Serial != "":
+		return []map[string]string{{"serial-number": r.Serial}}, nil
 	case a.verb == "print":
 		return r.list(a)
 	}

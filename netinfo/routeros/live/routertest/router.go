@@ -27,7 +27,8 @@ type Router struct {
 	Asks string
 	// Hijacked reports that somebody else is in safe mode.
 	Hijacked bool
-	Tracked  int // connections of all kinds, with Most of them at a time
+	Serial   string // of the board; empty: it is no board
+	Tracked  int    // connections of all kinds, with Most of them at a time
 	Most     int
 
 	mu     sync.Mutex
@@ -131,6 +132,11 @@ func (r *Router) run(line string) (string, error) {
 		return r.verbose("/ip/firewall/service-port"), nil
 	case "/ip firewall connection tracking export verbose terse":
 		return r.verbose("/ip/firewall/connection/tracking"), nil
+	case ":put [/system routerboard get serial-number]":
+		if r.Serial == "" {
+			return "", errors.New("bad command name routerboard (line 1 column 15)")
+		}
+		return r.Serial + "\n", nil
 	case "/export terse":
 		if six {
 			return "", errors.New("secrets are shown")
@@ -142,7 +148,7 @@ func (r *Router) run(line string) (string, error) {
 		}
 		return r.terse(), nil
 	}
-	if !strings.Contains(line, " print") {
+	if !strings.Contains(line, " print") && !strings.HasPrefix(line, ":put ") {
 		r.typed = append(r.typed, line)
 	}
 	out, err := r.cfg.Console().Type(line)
