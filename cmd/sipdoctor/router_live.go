@@ -118,7 +118,7 @@ type routerSession struct {
 func (o *routerOptions) dial(ctx context.Context, s streams, t target) (*routerSession, error) {
 	out := &routerSession{target: t}
 	password := func(ctx context.Context) (string, error) {
-		word, err := s.secret(ctx, o.passwordFile, t.String(), platform.ErrLogin)
+		word, err := s.secret(ctx, o.passwordFile, t.String(), failure("say.router-no-secret", words.Args{"router": t.String(), "variable": passwordVar}))
 		return string(word), err
 	}
 	account := mikrotik.Account{User: t.User, Host: t.Host, Port: t.Port, Password: password}
@@ -166,6 +166,9 @@ func (t target) failed(err error) error {
 		}
 		args["why"] = cause(bad.Why)
 		return failure("say.router-certificate", args)
+	}
+	if ours, ok := errors.AsType[*messageError](err); ok {
+		return ours
 	}
 	if errors.Is(err, platform.ErrLogin) && t.scheme != "ssh" {
 		return failure("say.router-login", words.Args{"router": t.String(), "variable": passwordVar})

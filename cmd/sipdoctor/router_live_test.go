@@ -270,6 +270,7 @@ func TestARouterThatCannotBeRead(t *testing.T) {
 		"another host key":          {"ssh", otherKey("SHA256:" + strings.Repeat("A", 43)), "is not the one that is known", 0},
 		"another certificate":       {"apis", otherKey(strings.Repeat("0", 64)), "is another one", 0},
 		"a certificate of nobody":   {"https", func(_ *routerOffice, reach []string) []string { return reach[:3] }, "--host-key sha256:", 0},
+		"no password":               {"https", func(_ *routerOffice, reach []string) []string { return append(reach[:1:1], reach[3:]...) }, "no password for https://admin@", 0},
 		"no router there": {"api", func(_ *routerOffice, reach []string) []string {
 			return append([]string{"api://admin@127.0.0.1:1"}, reach[1:]...)
 		}, "connection refused", 0},

@@ -30,7 +30,7 @@ func (t target) String() string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if t.Port != 0 {
+	if t.Port != 0 && t.Port != map[string]uint16{"api": 8728, "apis": 8729, "https": 443}[t.scheme] {
 		host = net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
 	}
 	return t.scheme + "://" + t.User + "@" + host

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -61,5 +62,45 @@ func FuzzType(f *testing.F) {
 				t.Errorf("%q: %v is of no kind", line, err)
 			}
 		}
+	})
+}
+
+// Whatever the API of a router shows, it becomes lines that Read takes as they are, and that
+// cover no menu that was not read.
+func FuzzMenuRows(f *testing.F) {
+	f.Add("7.17.2", "hEX", "/ip/firewall/filter", "*1", "chain", "forward", "comment", "a \"b\" [/system reset]")
+	f.Add("6.49.10 (stable)", "x\n/ip dns set servers=y", "/interface", "*2", "name", "lte1", "type", "lte")
+	f.Add("7", "", "/ip/firewall/service-port", "*3", "name", "sip", "disabled", "true")
+	f.Add("", "", "/ip/dns", "", "servers", "192.0.2.1\r\n", "x=y z", "1")
+	f.Fuzz(func(t *testing.T, version, model, path, id, n1, v1, n2, v2 string) {
+		known := false
+		for _, w := range WantedMenus() {
+			known = known || w.Path == path
+		}
+		if !known {
+			t.Skip()
+		}
+		c := FromMenus(version, model, []MenuRows{{path, rows{{".id": id, n1: v1, n2: v2}}}})
+		text := c.Verbose()
+		again, err := Read([]byte(text))
+		if err != nil {
+			return // no item and no command
+		}
+		if len(again.Faults) > 0 {
+			t.Errorf("%v in\n%s", again.Faults, text)
+		}
+		for _, other := range []string{"/ip/address", "/ip/firewall", "/ip/firewall/nat", ""} {
+			if other != path && again.Covers(other) {
+				t.Errorf("%s is covered by\n%s", other, text)
+			}
+		}
+		for m := range again.Menus() {
+			for _, it := range m.Items {
+				if it.Line > 0 && m.Path != path && !strings.HasPrefix(m.Path, "/interface/") {
+					t.Errorf("something in %s by\n%s", m.Path, text)
+				}
+			}
+		}
+		_, _, _ = c.Plan("/ip firewall filter remove [find]; /ip firewall service-port set sip disabled=yes")
 	})
 }

@@ -17,7 +17,6 @@ import (
 type Console struct {
 	client *ssh.Client
 	lost   chan struct{} // closed when the connection is
-	wide   bool          // the user chose the console's options
 }
 
 // options switch off colours, the search for what the terminal can do, and the breaking of
