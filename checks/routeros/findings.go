@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -89,35 +90,18 @@ func (o Observed) sipPort() map[string]string {
 	return nil
 }
 
-const (
-	// wantedTimeout is what RFC 4787, REQ-5 demands of a NAT, seconds.
-	wantedTimeout = 120
-	// fixTimeout is what the fix sets at least, seconds: REQ-5 recommends five
-	// minutes.
-	fixTimeout = 300
-)
-
 // udpTimeout is the time for which the router keeps the mapping of a phone that is
 // silent.
 func udpTimeout(o Observed) []checks.Finding {
 	if o.UDPStream.Seconds == nil {
 		return nil
 	}
-	s, least, variant := *o.UDPStream.Seconds, wantedTimeout, ""
-	for _, n := range []struct {
-		variant string
-		seconds int
-	}{{"demand", o.Need.TimeoutMin}, {"keepalive", o.Need.KeepAlive}, {"registration", o.Need.Registration}} {
-		if n.seconds > 0 {
-			least, variant = n.seconds, n.variant
-			break
-		}
-	}
+	s := *o.UDPStream.Seconds
+	least, variant := o.Need.Timeout()
 	if s >= least {
 		return nil
 	}
-	// A quarter more than the interval, because phones' timers are not exact.
-	value := max(fixTimeout, least*5/4)
+	value := need.RaisedTo(least)
 	list := fixes.ByID(mikrotik, "raise-udp-stream-timeout", map[string]string{"UDPTimeout": strconv.Itoa(value)})
 	for i := range list {
 		for k, line := range list[i].Undo {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"time"
 
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -30,7 +32,7 @@ func FuzzExport(f *testing.F) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		o := Observed{Files: 1}
-		o.look(ctx, data, needOf(nil), netip.Addr{})
+		o.look(ctx, data, need.Of(nil), netip.Addr{})
 		b, err := json.Marshal(o)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package routeros
 import (
 	"net/netip"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -52,26 +53,11 @@ type Observed struct {
 	Six       []Six      `json:"six,omitempty"`
 }
 
-// Need is what the phones need of the router.
-type Need struct {
-	Profile string `json:"profile,omitempty"` // title; empty: none was named
-	SIPALG  string `json:"sip_alg,omitempty"` // off, on
-	// Seconds, as in a profile.
-	TimeoutMin   int   `json:"udp_timeout_min_s,omitempty"`
-	KeepAlive    int   `json:"keepalive_s,omitempty"`
-	Registration int   `json:"registration_s,omitempty"`
-	Ports        []Use `json:"ports"`
-}
-
-// Use is a kind of packet that phones send to the provider.
-type Use struct {
-	Purpose  string              `json:"purpose"` // sip, rtp
-	Protocol string              `json:"protocol"`
-	Ports    []netinfo.PortRange `json:"ports"`
-	TLS      []netinfo.PortRange `json:"tls,omitempty"` // those of them at which a helper can read nothing
-	To       []netip.Prefix      `json:"to,omitempty"`  // empty: nobody knows where
-	To6      []netip.Prefix      `json:"to6,omitempty"` // the same of IPv6; empty: it is not used
-}
+// Need is what the phones need of the router, and Use a kind of packet that they send.
+type (
+	Need = need.Need
+	Use  = need.Use
+)
 
 // Where a value comes from.
 const (

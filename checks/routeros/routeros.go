@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -82,7 +83,7 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 		}
 	}
 	o.Connections = env.Connections
-	o.look(ctx, data, needOf(profile), env.Inputs.PBX)
+	o.look(ctx, data, need.Of(profile), env.Inputs.PBX)
 	return o, ctx.Err()
 }
 

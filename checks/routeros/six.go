@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -123,7 +124,7 @@ func (e *export) stopped6(o *Observed, row ros.Row, w SixWay) {
 		}
 		o.Six = append(o.Six, Six{Place: Place{row.Line, tableOf(e.Config, row) + " " + row.Get("chain").Text, e.quote(row.Line, row.Text())}})
 	}
-	if len(o.Six[i].Ways) < maxNetworks {
+	if len(o.Six[i].Ways) < need.MaxNetworks {
 		o.Six[i].Ways = append(o.Six[i].Ways, w)
 	}
 }

@@ -23,7 +23,7 @@ func twoUplinks(o Observed) []checks.Finding {
 	}
 	old := !o.isVersion7()
 	f := checks.Finding{ID: "routeros.two-uplinks", Severity: checks.Warning, Confidence: checks.Likely, Args: words.Args{
-		"first": tame(r.Routes[0].Interface), "second": tame(r.Routes[1].Interface), "command": ros.EndConnections(o.Need.sipPort()), "old": old,
+		"first": tame(r.Routes[0].Interface), "second": tame(r.Routes[1].Interface), "command": ros.EndConnections(o.Need.SIPPort()), "old": old,
 	}}
 	for _, d := range r.Routes[:min(len(r.Routes), maxProofs)] {
 		if d.Interface != r.Routes[0].Interface {
@@ -44,7 +44,7 @@ func twoUplinks(o Observed) []checks.Finding {
 		f.Severity, f.Confidence = checks.Info, checks.Possible
 	}
 	if r.Watch.Is4() {
-		x := ros.Failover{Gateway: r.Watch, Port: o.Need.sipPort()}
+		x := ros.Failover{Gateway: r.Watch, Port: o.Need.SIPPort()}
 		f.Fixes = fixes.Typed("end-sip-on-failover", words.Args{"gateway": r.Watch, "verify": x.Verify()}, []string{x.Line()}, []string{x.Undo()})
 	}
 	f.Args["fixed"] = len(f.Fixes) > 0

@@ -142,19 +142,9 @@ func (e *export) watches(gateway netip.Addr) bool {
 			return false // its owner's scripts are there already
 		}
 	}
-	t, x := e.twin(), ros.Failover{Gateway: gateway, Port: e.need.sipPort()}
+	t, x := e.twin(), ros.Failover{Gateway: gateway, Port: e.need.SIPPort()}
 	if t.failed || strings.Contains(t.before, "comment="+ros.FailoverComment) || !typed(t.cfg, x.Line()) {
 		return false
 	}
 	return typed(t.cfg, x.Undo()) && t.cfg.Export() == t.before
-}
-
-// sipPort is the first port of SIP over UDP that a profile names.
-func (n Need) sipPort() int {
-	for _, u := range n.Ports {
-		if u.Purpose == "sip" && u.Protocol == "udp" && len(u.Ports) > 0 {
-			return u.Ports[0].First
-		}
-	}
-	return 5060
 }

@@ -1,4 +1,5 @@
-package routeros
+// Package need is what phones ask of the router between them and their provider.
+package need
 
 import (
 	"cmp"
@@ -8,9 +9,30 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
-// The ports of SIP (RFC 3261, section 19.1.2) and of media where no profile names
+// Need is what the phones need of the router.
+type Need struct {
+	Profile string `json:"profile,omitempty"` // title; empty: none was named
+	SIPALG  string `json:"sip_alg,omitempty"` // off, on
+	// Seconds, as in a profile.
+	TimeoutMin   int   `json:"udp_timeout_min_s,omitempty"`
+	KeepAlive    int   `json:"keepalive_s,omitempty"`
+	Registration int   `json:"registration_s,omitempty"`
+	Ports        []Use `json:"ports"`
+}
+
+// Use is a kind of packet that phones send to the provider.
+type Use struct {
+	Purpose  string              `json:"purpose"` // sip, rtp
+	Protocol string              `json:"protocol"`
+	Ports    []netinfo.PortRange `json:"ports"`
+	TLS      []netinfo.PortRange `json:"tls,omitempty"` // those of them at which a helper can read nothing
+	To       []netip.Prefix      `json:"to,omitempty"`  // empty: nobody knows where
+	To6      []netip.Prefix      `json:"to6,omitempty"` // the same of IPv6; empty: it is not used
+}
+
+// Usual are the ports of SIP (RFC 3261, section 19.1.2) and of media where no profile names
 // others.
-func usual() []Use {
+func Usual() []Use {
 	return []Use{
 		{Purpose: "sip", Protocol: "udp", Ports: []netinfo.PortRange{{First: 5060, Last: 5060}}},
 		{Purpose: "sip", Protocol: "tcp", Ports: []netinfo.PortRange{{First: 5060, Last: 5061}}, TLS: []netinfo.PortRange{{First: 5061, Last: 5061}}},
@@ -18,10 +40,10 @@ func usual() []Use {
 	}
 }
 
-// needOf is what a profile asks of the router; p may be nil.
-func needOf(p *netinfo.Profile) Need {
+// Of is what a profile asks of the router; p may be nil.
+func Of(p *netinfo.Profile) Need {
 	if p == nil {
-		return Need{Ports: usual()}
+		return Need{Ports: Usual()}
 	}
 	n := Need{
 		Profile: cmp.Or(p.Title, p.Name), SIPALG: p.Client.SIPALG,
@@ -36,9 +58,9 @@ func needOf(p *netinfo.Profile) Need {
 		}
 	}
 	if len(n.Ports) == 0 {
-		n.Ports = slices.DeleteFunc(usual(), func(u Use) bool { return u.Purpose != "sip" })
+		n.Ports = slices.DeleteFunc(Usual(), func(u Use) bool { return u.Purpose != "sip" })
 	}
-	media := usual()[2]
+	media := Usual()[2]
 	if len(p.RTP) > 0 {
 		media.Ports = nil
 	}
@@ -97,8 +119,43 @@ func networksOf(p *netinfo.Profile, use string, ipv6 bool) (list []netip.Prefix)
 			list = append(list, prefix.Masked())
 		}
 	}
-	return list[:min(len(list), maxNetworks)]
+	return list[:min(len(list), MaxNetworks)]
 }
 
-// maxNetworks bounds the evaluation; no profile has more.
-const maxNetworks = 64
+// MaxNetworks bounds the evaluation; no profile has more.
+const MaxNetworks = 64
+
+// SIPPort is the first port of SIP over UDP that a profile names.
+func (n Need) SIPPort() int {
+	for _, u := range n.Ports {
+		if u.Purpose == "sip" && u.Protocol == "udp" && len(u.Ports) > 0 {
+			return u.Ports[0].First
+		}
+	}
+	return 5060
+}
+
+// wantedTimeout is what RFC 4787, REQ-5 demands of a NAT, seconds.
+const wantedTimeout = 120
+
+// Timeout is how long, in seconds, the router must keep the mapping of a phone that is
+// silent, and by whose word: demand, keepalive, registration of the profile, or empty: RFC
+// 4787, REQ-5.
+func (n Need) Timeout() (seconds int, by string) {
+	for _, x := range []struct {
+		by      string
+		seconds int
+	}{{"demand", n.TimeoutMin}, {"keepalive", n.KeepAlive}, {"registration", n.Registration}} {
+		if x.seconds > 0 {
+			return x.seconds, x.by
+		}
+	}
+	return wantedTimeout, ""
+}
+
+// recommended is what RFC 4787, REQ-5 recommends, seconds.
+const recommended = 300
+
+// RaisedTo is what a router is to be set to where it keeps mappings for less than least:
+// a quarter more than the interval, because phones' timers are not exact.
+func RaisedTo(least int) int { return max(recommended, least*5/4) }
