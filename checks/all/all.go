@@ -14,6 +14,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
 	"github.com/sipdoctor/sipdoctor/checks/firewall"
 	"github.com/sipdoctor/sipdoctor/checks/fragments"
+	"github.com/sipdoctor/sipdoctor/checks/linuxrouter"
 	"github.com/sipdoctor/sipdoctor/checks/logs"
 	"github.com/sipdoctor/sipdoctor/checks/media"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
@@ -49,5 +50,6 @@ func Checks() []*checks.Check {
 		logs.Check(),
 		ciscostate.Check(),
 		routeros.Check(),
+		linuxrouter.Check(),
 	}
 }

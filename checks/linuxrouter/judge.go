@@ -1,0 +1,221 @@
+package linuxrouter
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
+	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
+	"github.com/sipdoctor/sipdoctor/platform/command"
+	"github.com/sipdoctor/sipdoctor/platform/words"
+)
+
+// Facts are the stable summary. Numbers are -1 where the kernel did not tell.
+type Facts struct {
+	Platform  string `json:"platform"`
+	Version   string `json:"version"`
+	SIPHelper bool   `json:"sip_helper"` // something attaches it
+	UDP       int    `json:"udp_timeout_s"`
+	UDPStream int    `json:"udp_stream_timeout_s"`
+	Paths     []Path `json:"paths"` // that do not pass; nil: the rules were not evaluated
+}
+
+// Path is a kind of packet that a rule stops.
+type Path struct {
+	Direction string `json:"direction"` // out: from the LAN to the provider; in: its answers
+	From      string `json:"from"`
+	In        string `json:"in"`
+	Out       string `json:"out"`
+	Protocol  string `json:"protocol"`
+	Ports     string `json:"ports"`
+	Purpose   string `json:"purpose"`
+	Verdict   string `json:"verdict"`
+	Rule      string `json:"rule"`
+}
+
+func say(id string, args words.Args) words.Text { return words.Say("linux-router."+id, args) }
+
+func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+	f := Facts{
+		Platform: o.System.Platform, Version: o.System.Version, SIPHelper: o.helped(), UDP: o.State.UDPTimeout, UDPStream: o.State.UDPStreamTimeout,
+	}
+	if o.Asked > 0 {
+		f.Paths = []Path{}
+	}
+	for _, s := range o.Stops {
+		direction := "out"
+		if s.Answers {
+			direction = "in"
+		}
+		f.Paths = append(f.Paths, Path{direction, s.LAN.Prefix.String(), s.LAN.Interface, s.Out, s.Proto, portsText(s.Ports), s.Purpose, s.Verdict, s.Rule})
+	}
+	j := checks.Judgement{Facts: f, Notes: words.Texts(o.Notes)}
+	j.Findings = slices.Concat(o.blocked(), o.helper(), o.timeout())
+	checks.WorstFirst(j.Findings)
+	j.Summary = say("summary.fine", words.Args{"system": words.Raw(cmp.Or(o.System.Name, "Linux")), "stream": o.State.UDPStreamTimeout})
+	if len(j.Findings) > 0 {
+		j.Summary = j.Findings[0].Message()
+	}
+	j.Inconclusive = o.unclear()
+	return j
+}
+
+// unclear is why not all could be told; zero if all could.
+func (o Observed) unclear() words.Text {
+	switch {
+	case o.Unread:
+		return checks.NeedsRoot(say("reason.root-only", nil))
+	case o.Missing != "":
+		return say("reason.unread", words.Args{"why": o.Missing})
+	case len(o.LANs) == 0 || len(o.Uplinks) == 0:
+		return say("reason.no-router", words.Args{"lan": len(o.LANs) > 0})
+	case len(o.Maybe) > 0:
+		return say("reason.maybe", words.Args{"reasons": o.Maybe})
+	}
+	return words.Text{}
+}
+
+// helped reports whether something attaches the SIP helper to connections.
+func (o Observed) helped() bool { return len(o.Helpers) > 0 || o.State.AutoHelper && o.State.SIPHelper }
+
+// helper is the kernel's SIP ALG. Without NAT it changes nothing (Linux,
+// nf_conntrack_sip.c, process_sip_msg).
+func (o Observed) helper() []checks.Finding {
+	if !o.helped() || !o.NAT || o.Need.SIPALG == "on" {
+		return nil
+	}
+	f := checks.Finding{
+		ID: "linux-router.sip-helper", Severity: checks.Warning, Confidence: checks.Certain,
+		Args: words.Args{"demanded": o.Need.SIPALG == "off", "profile": words.Raw(o.Need.Profile)},
+	}
+	if o.Need.SIPALG == "off" {
+		f.Severity = checks.Critical
+	}
+	var edits []packetfilter.RuleEdit
+	for _, h := range o.Helpers {
+		f.Evidence = append(f.Evidence, checks.Proof(h.Where, nil, words.Raw(h.Rule)))
+		edits = append(edits, h.Edits...)
+	}
+	if o.State.AutoHelper && o.State.SIPHelper {
+		f.Evidence = append(f.Evidence, checks.Proof("net.netfilter.nf_conntrack_helper", 0, 1))
+	}
+	if o.System.Platform != "linux-nftables" { // what its own configuration says stays
+		f.Fixes = fixes.On(fixes.SIPALG, o.System.Platform, nil)
+	}
+	switch {
+	case len(o.Helpers) == 0:
+		f.Fixes = append(f.Fixes, fixes.Build("stop-router-helper-assignment", "", nil, command.Step{
+			Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
+			Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
+		})...)
+	case len(edits) > 0:
+		f.Fixes = append(f.Fixes, fixes.Build("remove-router-helper-rules", "", nil, packetfilter.Plan(edits)...)...)
+	}
+	return []checks.Finding{f}
+}
+
+// timeout is the time for which the router keeps the mapping of a phone that is silent.
+func (o Observed) timeout() []checks.Finding {
+	s := o.State.UDPStreamTimeout
+	least, variant := o.Need.Timeout()
+	if !o.State.Loaded || s < 0 || s >= least || !o.NAT {
+		return nil
+	}
+	return []checks.Finding{{
+		ID: "linux-router.udp-timeout", Variant: variant, Severity: checks.Warning, Confidence: checks.Certain,
+		Args:     words.Args{"seconds": s, "least": least, "profile": words.Raw(o.Need.Profile)},
+		Evidence: []checks.Evidence{checks.Proof("nf_conntrack_udp_timeout_stream", say("evidence.at-least", words.Args{"seconds": least}), s)},
+		Fixes:    fixes.On(fixes.UDPTimeout, catalogued(o.System.Platform), map[string]string{"UDPTimeout": strconv.Itoa(need.RaisedTo(least))}),
+	}}
+}
+
+// catalogued is the platform whose fixes of the kernel's settings fit.
+func catalogued(platform string) string {
+	if platform == "linux-nftables" {
+		return "linux-modules"
+	}
+	return platform
+}
+
+// blocked are the rules that stop SIP or RTP, one finding a rule.
+func (o Observed) blocked() (list []checks.Finding) {
+	var places []string
+	for _, s := range o.Stops {
+		place := s.Where + "\x00" + s.Rule
+		if slices.Contains(places, place) || o.elsewhere(s) {
+			continue
+		}
+		places = append(places, place)
+		list = append(list, o.blockedBy(s))
+	}
+	return list
+}
+
+// elsewhere reports whether the same packets pass by another uplink.
+func (o Observed) elsewhere(s Stop) bool {
+	return slices.ContainsFunc(o.Uplinks, func(out string) bool {
+		return out != s.Out && !slices.ContainsFunc(o.Stops, func(t Stop) bool {
+			return t.Out == out && t.LAN == s.LAN && t.Purpose == s.Purpose && t.Proto == s.Proto && t.Answers == s.Answers
+		})
+	})
+}
+
+func (o Observed) blockedBy(first Stop) checks.Finding {
+	f := checks.Finding{
+		ID: "linux-router.provider-blocked", Severity: checks.Warning, Confidence: checks.Certain, Subject: first.Where,
+		Evidence: []checks.Evidence{checks.Proof(first.Where, nil, words.Raw(first.Rule))},
+	}
+	var sip, rtp packetfilter.NumSet
+	var lans []words.Text
+	var seen []LAN
+	var edits []packetfilter.RuleEdit
+	answers := true
+	for _, s := range o.Stops {
+		if s.Where != first.Where || s.Rule != first.Rule {
+			continue
+		}
+		if s.Purpose == "rtp" {
+			rtp = rtp.Union(portSet(s.Ports))
+		} else {
+			sip = sip.Union(portSet(s.Ports))
+		}
+		if s.Proto == "udp" {
+			f.Severity = checks.Critical // SIP over TCP may have another way
+		}
+		answers = answers && s.Answers
+		edits = append(edits, s.Edits...)
+		if !slices.Contains(seen, s.LAN) {
+			seen = append(seen, s.LAN)
+			lans = append(lans, say("lan", words.Args{"prefix": s.LAN.Prefix, "in": words.Raw(s.LAN.Interface)}))
+		}
+		name := say("evidence.way", words.Args{"answers": s.Answers, "from": s.LAN.Prefix, "protocol": s.Proto, "ports": portsText(s.Ports)})
+		f.Evidence = append(f.Evidence, checks.Proof(name, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": s.Verdict})))
+	}
+	if answers {
+		f.Variant = "answers"
+	}
+	f.Args = words.Args{"lans": checks.FirstN(lans, 5), "sip": textOf(sip), "rtp": textOf(rtp), "profile": words.Raw(o.Need.Profile), "named": o.Need.Profile != ""}
+	f.Fixes = pbx.EditFilter("let-phones-out", nil, edits)
+	return f
+}
+
+func textOf(s packetfilter.NumSet) string {
+	if len(s) == 0 {
+		return "none"
+	}
+	return portsText(portRanges(s))
+}
+
+func portsText(list []netinfo.PortRange) string {
+	var parts []string
+	for _, r := range list {
+		parts = append(parts, r.String())
+	}
+	return strings.Join(parts, ", ")
+}
