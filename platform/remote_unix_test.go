@@ -265,6 +265,29 @@ func TestElsewhereBySudo(t *testing.T) {
 	}
 }
 
+// What a fix types there is run to its end, also where nobody waits for it any more.
+func TestAFixElsewhere(t *testing.T) {
+	r := newElsewhere(t).open(t)
+	dir := t.TempDir()
+	if out, err := r.Shell(t.Context(), "cd "+dir+" && echo one >a; echo told; echo complained >&2; exit 3"); err == nil || err.Error() != "exit status 3" || string(out) != "told\ncomplained\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if out, err := r.Shell(ctx, "sleep 1; echo two >"+dir+"/b; echo 'it is done'"); err != nil || string(out) != "it is done\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if _, err := r.Shell(ctx, "echo three >"+dir+"/c"); !errors.Is(err, context.Canceled) {
+		t.Errorf("begun after the end: %v", err)
+	}
+	if list, _ := filepath.Glob(dir + "/*"); len(list) != 2 {
+		t.Errorf("%q", list)
+	}
+	if out, err := r.Run(t.Context(), "echo", "still there"); err != nil || string(out) != "still there\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // Half a file is no file.
 func TestAConnectionThatBreaks(t *testing.T) {
 	e := newElsewhere(t)
