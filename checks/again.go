@@ -57,6 +57,8 @@ func again(line string, r *Report) string {
 		}
 	case words[1] == "pbx" && r.Command == "pbx":
 		line += flag(words, "--profile", in.Profile) + flag(words, "--udp", in.UDPPorts) + flag(words, "--tcp", in.TCPPorts)
+	case words[1] == "router" && r.Command == "router":
+		line += flag(words, "--on", in.On) + flag(words, "--profile", in.Profile)
 	case words[1] == "why" && (r.Command == "why" || r.Command == "pbx"):
 		line += flag(words, "--udp", in.UDPPorts) + flag(words, "--tcp", in.TCPPorts)
 	default:

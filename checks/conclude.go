@@ -33,8 +33,11 @@ func conclude(rep *Report) (Status, words.Text) {
 	if rep.Inputs.Root != "" && place == "check" {
 		place = "bundle"
 	}
-	if rep.Twin != nil {
+	switch {
+	case rep.Twin != nil:
 		place = "twin"
+	case place == "router" && rep.Inputs.On != "":
+		place = "router-itself"
 	}
 	return verdict, headline("no-fault", words.Args{"place": place})
 }

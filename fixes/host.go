@@ -37,15 +37,20 @@ func hostFixes(h *netinfo.Host) []Fix {
 				edits = append(edits, *rule.Edit)
 			}
 		}
-		list := Build("remove-this-hosts-sip-helper", slug, nil, append(steps, packetfilter.Plan(edits)...)...)
-		for i := range list {
-			if list[i].Form == FormShell {
-				list[i].Commands = append(list[i].Commands, flushSIPEntries())
-			}
-		}
-		out = append(out, list...)
+		out = append(out, EndHelped(Build("remove-this-hosts-sip-helper", slug, nil, append(steps, packetfilter.Plan(edits)...)...))...)
 	}
 	return out
+}
+
+// EndHelped has fixes that detach the SIP helper end the connections that carry it as well:
+// they would keep it for up to an hour.
+func EndHelped(list []Fix) []Fix {
+	for i := range list {
+		if list[i].Form == FormShell {
+			list[i].Commands = append(list[i].Commands, flushSIPEntries())
+		}
+	}
+	return list
 }
 
 // attachesHelper reports whether a rule is one that attaches a helper: a report

@@ -110,12 +110,12 @@ func (o Observed) helper() []checks.Finding {
 	}
 	switch {
 	case len(o.Helpers) == 0:
-		f.Fixes = append(f.Fixes, fixes.Build("stop-router-helper-assignment", "", nil, command.Step{
+		f.Fixes = append(f.Fixes, fixes.EndHelped(fixes.Build("stop-router-helper-assignment", "linux-modules", nil, command.Step{
 			Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
 			Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
-		})...)
+		}))...)
 	case len(edits) > 0:
-		f.Fixes = append(f.Fixes, fixes.Build("remove-router-helper-rules", "", nil, packetfilter.Plan(edits)...)...)
+		f.Fixes = append(f.Fixes, fixes.EndHelped(fixes.Build("remove-router-helper-rules", fixes.FilterPlatform(edits[0]), nil, packetfilter.Plan(edits)...))...)
 	}
 	return []checks.Finding{f}
 }

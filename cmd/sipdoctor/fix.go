@@ -27,22 +27,27 @@ type fixOptions struct {
 }
 
 func newFixCommand(s streams) *cobra.Command {
-	var o fixOptions
+	var (
+		o  fixOptions
+		on remoteOptions
+	)
 	cmd := &cobra.Command{
 		Use: "fix",
 		Example: `  sipdoctor why 198.51.100.7 --format json --output report.json
   sipdoctor fix report.json
   sudo sipdoctor fix report.json --apply
   sudo sipdoctor fix report.json --apply --only 2 --yes
-  sudo sipdoctor fix report.json --undo`,
+  sudo sipdoctor fix report.json --undo
+  sipdoctor fix report.json --apply --on root@pbx.example.net`,
 		Args: exactlyOne(func(n int) error { return usage("say.fix-one-report", words.Args{"n": n}) }),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, &on, args[0]) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.apply, "apply", false, "")
 	f.BoolVar(&o.undo, "undo", false, "")
 	f.BoolVarP(&o.yes, "yes", "y", false, "")
 	f.StringSliceVar(&o.only, "only", nil, "")
+	on.addFlags(cmd)
 	return cmd
 }
 
@@ -68,8 +73,15 @@ func curesOf(r *checks.Report) (list []cure) {
 	return list
 }
 
-func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
+func (o *fixOptions) run(ctx context.Context, s streams, on *remoteOptions, name string) error {
+	if err := on.validate(); err != nil {
+		return err
+	}
 	switch {
+	case on.on != "" && !o.apply && !o.undo:
+		return usage("say.fix-on-alone", nil)
+	case on.passwordFile == "-" && (name == "-" || !o.yes):
+		return usage("say.fix-stdin-twice", nil)
 	case o.apply && o.undo:
 		return exclusive("--apply", "--undo")
 	case o.yes && !o.apply && !o.undo:
@@ -91,10 +103,15 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	if !o.apply && !o.undo {
 		return s.listCures(p, chosen, r, name)
 	}
-	if err := refuse(ctx, r, name); err != nil {
+	here, err := on.changed(ctx, s)
+	if err != nil {
 		return err
 	}
-	unlock, err := platform.Lock(platform.StateDir(), "fix.lock")
+	defer here.done()
+	if err := refuse(ctx, here, r, name); err != nil {
+		return err
+	}
+	unlock, err := platform.Lock(here.dir, "fix.lock")
 	if err != nil {
 		if errors.Is(err, platform.ErrLocked) {
 			err = failure("say.fix-locked", nil)
@@ -104,8 +121,12 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 	defer unlock()
 	a := &applier{
 		streams: s, printer: p, report: r, name: name, yes: o.yes, named: len(o.only) > 0,
-		look: s.lookAgain, shell: platform.RunShell, done: openJournal(platform.StateDir()),
+		look: func(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
+			return s.lookAgain(ctx, here.sys, r, of)
+		},
+		shell: here.shell, done: openJournal(here.dir), on: on.machine(),
 	}
+	a.done.on = a.on
 	if o.undo {
 		return a.undoAll(ctx, chosen)
 	}
@@ -113,14 +134,16 @@ func (o *fixOptions) run(ctx context.Context, s streams, name string) error {
 }
 
 // refuse says why this report cannot be applied here.
-func refuse(ctx context.Context, r *checks.Report, name string) error {
-	here, err := platform.Hostname(ctx, platform.ThisSystem())
+func refuse(ctx context.Context, m *machine, r *checks.Report, name string) error {
+	here, err := platform.Hostname(ctx, m.sys)
 	switch name = render.Quote(name); {
 	case r.Redacted:
 		return usage("say.fix-redacted", words.Args{"report": name})
 	case r.Inputs.Root != "":
 		return usage("say.fix-bundle", words.Args{"report": name, "bundle": r.Inputs.Root})
-	case r.Inputs.On != "":
+	case liveRouter(r):
+		return usage("say.fix-live-router", words.Args{"report": name, "command": routerLine(r.Inputs.On, "--apply")})
+	case r.Inputs.On != "" && m.on == "":
 		return usage("say.fix-on", words.Args{"report": name, "machine": r.Inputs.On})
 	case r.Host == nil || r.Host.Hostname == "":
 		return usage("say.fix-no-host", words.Args{"report": name})
@@ -128,10 +151,43 @@ func refuse(ctx context.Context, r *checks.Report, name string) error {
 		return failure("say.fix-hostname", words.Args{"why": cause(err)})
 	case r.Host.Hostname != here:
 		return usage("say.fix-other-host", words.Args{"report": name, "host": r.Host.Hostname, "here": here})
-	case !platform.ThisSystem().Root():
+	case !m.sys.Root() && m.on != "":
+		return failure("say.fix-root-there", words.Args{"machine": m.on})
+	case !m.sys.Root():
 		return failure("say.fix-root", words.Args{"report": name})
 	}
 	return nil
+}
+
+// machine is what fixes are run on.
+type machine struct {
+	sys   platform.System
+	shell func(ctx context.Context, line string) ([]byte, error)
+	on    string // the login, of one elsewhere
+	dir   string // where the journal is
+	done  func()
+}
+
+// changed is the machine that fixes are run on: this one, or one elsewhere. What was begun
+// there is run to its end even if nobody waits for it.
+func (o *remoteOptions) changed(ctx context.Context, s streams) (*machine, error) {
+	if o.on == "" {
+		return &machine{sys: platform.ThisSystem(), shell: platform.RunShell, dir: platform.StateDir(), done: func() {}}, nil
+	}
+	dir := platform.ServiceStateDir()
+	if dir == "" {
+		return nil, failure("say.router-no-home", nil)
+	}
+	open, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, hangUp) // while there is nothing to be lost
+	sys, done, err := o.dial(open, s)
+	stop()
+	if err != nil {
+		hangUp()
+		return nil, err
+	}
+	remote := sys.(*platform.Remote)
+	return &machine{sys: remote, shell: remote.Shell, on: o.machine(), dir: dir, done: func() { done(); hangUp() }}, nil
 }
 
 // choose picks the cures that --only names; all without it.
@@ -177,8 +233,8 @@ func (s streams) listCures(p *printer, list []cure, r *checks.Report, name strin
 			p.prose(s.label("note"), c.fix.Note)
 		}
 	}
-	if here > 0 && !r.Redacted && r.Inputs.Root == "" && r.Inputs.On == "" {
-		p.whole("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply")}))
+	if here > 0 && !r.Redacted && r.Inputs.Root == "" && !liveRouter(r) {
+		p.whole("\n", s.say("say.fix-to-run", words.Args{"command": fixLine(name, "--apply", r.Inputs.On)}))
 	}
 	return p.err
 }
@@ -209,9 +265,13 @@ func (s streams) label(name string) string {
 	return fmt.Sprintf("   %-*s", width, word(name))
 }
 
-// fixLine is the command that works on a report, for a person to paste.
-func fixLine(name, flag string) string {
+// fixLine is the command that works on a report, for a person to paste; on is the login
+// of a machine elsewhere.
+func fixLine(name, flag, on string) string {
 	line := "sudo sipdoctor fix"
+	if on != "" {
+		line, flag = "sipdoctor fix", strings.TrimSpace(flag+" --on "+command.Quote(on))
+	}
 	if strings.HasPrefix(name, "-") && name != "-" {
 		name = "./" + name
 	}
@@ -229,7 +289,7 @@ var placeholder = regexp.MustCompile(`<[a-z][A-Za-z -]*>`)
 // runnable reports whether a program may run this cure on the machine that the
 // report is about, or why not.
 func (c cure) runnable(r *checks.Report) (why words.Text, ok bool) {
-	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why")
+	here := c.fix.Where == "this-host" || c.fix.Where == "pbx" && (r.Command == "pbx" || r.Command == "why") || c.fix.Where == "router" && r.Command == "router" && r.Inputs.On != ""
 	form := fixes.FormShell
 	if liveRouter(r) {
 		here, form = c.fix.Where == "router" && c.fix.Platform == "mikrotik", fixes.FormConsole

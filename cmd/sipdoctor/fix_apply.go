@@ -24,7 +24,8 @@ type applier struct {
 	shell  func(ctx context.Context, line string) ([]byte, error)
 	done   *journal
 	in     *bufio.Reader
-	router *routerSession // the machine is a router; nil: it is this one
+	router *routerSession // the machine is a router; nil: it is none
+	on     string         // the login, of a machine elsewhere
 }
 
 // which is the message about a router where the machine is one.
@@ -228,7 +229,7 @@ func (a *applier) undoLine() string {
 	if a.router != nil {
 		return routerLine(a.name, "--undo")
 	}
-	return fixLine(a.name, "--undo")
+	return fixLine(a.name, "--undo", a.on)
 }
 
 // stillMeant looks at the machine once more after a question was answered:
@@ -373,7 +374,7 @@ func (a *applier) undoAll(ctx context.Context, chosen []cure) error {
 	}
 	if found == 0 && !a.named {
 		a.tell("say.fix-none-applied", nil)
-		a.whole("", a.say("say.fix-own-undo", words.Args{"command": fixLine(a.name, "")}))
+		a.whole("", a.say("say.fix-own-undo", words.Args{"command": fixLine(a.name, "", a.on)}))
 	}
 	if failed > 0 {
 		return a.fail()

@@ -21,6 +21,7 @@ type journal struct {
 	entries []applied
 	err     error  // why it cannot be read
 	serial  string // of the router that fixes are run on
+	on      string // the login, of a machine elsewhere
 }
 
 // applied is one cure that was begun, with the commands as they were run.
@@ -32,6 +33,7 @@ type applied struct {
 	About    string    `json:"about,omitempty"` // what the finding says, where it has no subject
 	Title    string    `json:"title,omitempty"` // the same in English, by versions that kept no About
 	Fix      string    `json:"fix"`
+	On       string    `json:"on,omitempty"`     // the login, of a machine elsewhere
 	Router   string    `json:"router,omitempty"` // on which it was run, unless it was this machine
 	Serial   string    `json:"serial,omitempty"` // of that router: every office has one at 192.168.88.1
 	Commands []string  `json:"commands"`
@@ -83,7 +85,7 @@ func (e applied) is(c cure, report time.Time) bool {
 // index is where the last time that a cure was run is noted; -1 if it is not.
 func (j *journal) index(c cure, r *checks.Report) int {
 	for i, e := range slices.Backward(j.entries) {
-		if e.is(c, r.Started) {
+		if e.On == j.on && e.is(c, r.Started) {
 			return i
 		}
 	}
@@ -96,6 +98,7 @@ func (j *journal) add(c cure, r *checks.Report) error {
 		return j.err
 	}
 	e := entryOf(c, r.Started)
+	e.On = j.on
 	e.When = time.Now().UTC().Truncate(time.Second)
 	if liveRouter(r) {
 		e.Router, e.Serial = r.Inputs.On, j.serial

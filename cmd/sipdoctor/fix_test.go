@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -540,7 +541,7 @@ func TestTheNameOfAReportIsQuoted(t *testing.T) {
 		"r.json": "sudo sipdoctor fix r.json --apply", "a;id>pwned;b.json": "sudo sipdoctor fix 'a;id>pwned;b.json' --apply", "$(id).json": "sudo sipdoctor fix '$(id).json' --apply",
 		"-x.json": "sudo sipdoctor fix ./-x.json --apply", "a\x1b[31m": "sudo sipdoctor fix REPORT --apply", "-": "sudo sipdoctor fix REPORT --apply",
 	} {
-		if got := fixLine(name, "--apply"); got != want {
+		if got := fixLine(name, "--apply", ""); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
@@ -556,8 +557,8 @@ func TestAReaderThatBreaksIsANo(t *testing.T) {
 func TestAReportMadeOverSSHIsForThatMachine(t *testing.T) {
 	r := freshPBX().report()
 	r.Inputs.On = "root@pbx.example.net"
-	err := refuse(t.Context(), r, "report.json")
-	if err == nil || !strings.Contains(err.Error(), "is about root@pbx.example.net; run the commands there") {
+	err := refuse(t.Context(), &machine{sys: platform.ThisSystem()}, r, "report.json")
+	if err == nil || !strings.Contains(err.Error(), "is about root@pbx.example.net; give --on root@pbx.example.net") {
 		t.Errorf("%v", err)
 	}
 }

@@ -29,14 +29,23 @@ func newRouterCommand(s streams) *cobra.Command {
   sipdoctor router export.rsc --twin --try
   ssh admin@192.168.88.1 /export | sipdoctor router -
   sipdoctor router admin@192.168.88.1
-  sipdoctor router https://admin@192.168.88.1 --apply`,
-		Args: exactlyOne(func(int) error { return usage("say.router-no-file", nil) }),
+  sipdoctor router https://admin@192.168.88.1 --apply
+  sipdoctor router --on root@openwrt.lan`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if n := len(args); n > 1 || (n == 0) != (live.on != "") {
+				return usage("say.router-no-file", nil)
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
 			}
 			if err := t.validate(); err != nil {
 				return err
+			}
+			if live.on != "" {
+				return live.linux(cmd.Context(), s, &o, &t, profile)
 			}
 			router, answers, err := routerTarget(args[0])
 			if err != nil {

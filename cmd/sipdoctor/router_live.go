@@ -22,11 +22,12 @@ import (
 // routerOptions are the flags of router for one that answers.
 type routerOptions struct {
 	fixOptions
-	identity, hostKey, passwordFile string
+	on, identity, hostKey, passwordFile string
 }
 
 func (o *routerOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVar(&o.on, "on", "", "")
 	f.StringVar(&o.identity, "identity", "", "")
 	f.StringVar(&o.hostKey, "host-key", "", "")
 	f.StringVar(&o.passwordFile, "password-file", "", "")
@@ -198,8 +199,10 @@ func (r *routerSession) look(ctx context.Context, o *reporting, s streams, profi
 	return report, ctx.Err()
 }
 
-// liveRouter reports whether a report is about a router that answered.
-func liveRouter(r *checks.Report) bool { return r.Command == "router" && r.Inputs.On != "" }
+// liveRouter reports whether a report is about a MikroTik router that answered.
+func liveRouter(r *checks.Report) bool {
+	return r.Command == "router" && r.Inputs.On != "" && r.Result("routeros") != nil
+}
 
 // run reads a router, and changes it if it is to be changed.
 func (o *routerOptions) run(ctx context.Context, s streams, r *reporting, t target, profile string) error {

@@ -127,20 +127,21 @@ func runServer(ctx context.Context, command string, list []*checks.Check, in che
 	return r
 }
 
-// lookAgain runs the checks of a saved report's faults again, on this machine.
-func (s streams) lookAgain(ctx context.Context, r *checks.Report, of []cure) (*checks.Report, error) {
-	now := runAgain(ctx, r, of)
+// lookAgain runs the checks of a saved report's faults again, on the machine that it is
+// about.
+func (s streams) lookAgain(ctx context.Context, sys platform.System, r *checks.Report, of []cure) (*checks.Report, error) {
+	now := runAgain(ctx, sys, r, of)
 	fillIn(s.lang(), now)
 	return now, ctx.Err()
 }
 
-func runAgain(ctx context.Context, r *checks.Report, of []cure) *checks.Report {
+func runAgain(ctx context.Context, sys platform.System, r *checks.Report, of []cure) *checks.Report {
 	list := slices.DeleteFunc(slices.Clone(all.Checks()), func(c *checks.Check) bool {
 		return !slices.ContainsFunc(of, func(o cure) bool { return o.result.Check == c.ID })
 	})
 	switch r.Command {
-	case "why", "pbx":
-		return runServer(ctx, r.Command, list, r.Inputs, platform.ThisSystem(), nil)
+	case "why", "pbx", "router":
+		return runServer(ctx, r.Command, list, r.Inputs, sys, nil)
 	}
 	network := platform.Real(platform.RealOptions{})
 	j := &job{list: list, inputs: r.Inputs, net: network, host: factsOf(platform.ThisSystem(), network, r.Inputs.Bind)}
