@@ -174,7 +174,7 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false, a.err
 	}
-	if err := a.router.enter(ctx); err != nil {
+	if err := a.enter(ctx); err != nil {
 		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false, a.fail()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -90,6 +91,12 @@ func newRouterCommand(s streams) *cobra.Command {
 	return cmd
 }
 
+// isAddress reports whether s is an address and nothing else.
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
 // routerExport is the file of that name, which must be an export; "-" is standard
 // input.
 func routerExport(stdin io.Reader, name string) (checks.File, error) {
@@ -97,7 +104,7 @@ func routerExport(stdin io.Reader, name string) (checks.File, error) {
 	if name != "-" {
 		in, err := os.Stat(name)
 		switch {
-		case err != nil && strings.ContainsAny(name, "@:"):
+		case err != nil && strings.ContainsAny(name, "@:") || isAddress(name):
 			return file, usage("say.router-live", words.Args{"name": words.Raw(name)})
 		case err != nil:
 			return file, usage("say.evidence", words.Args{"why": cause(err)})

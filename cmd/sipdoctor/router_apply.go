@@ -24,6 +24,20 @@ func (r *routerSession) enter(ctx context.Context) (err error) {
 	return err
 }
 
+// enter is that of the router, if there is one. Where its console has no safe mode, a
+// person may go on without; a script may not.
+func (a *applier) enter(ctx context.Context) error {
+	err := a.router.enter(ctx)
+	if err == nil || a.yes || errors.Is(err, mikrotik.ErrLost) || errors.Is(err, mikrotik.ErrSafeTaken) || errors.Is(err, mikrotik.ErrNewPassword) || ctx.Err() != nil {
+		return err
+	}
+	a.remark("say.router-unsafe", words.Args{"why": cause(err)})
+	if a.agreed("say.router-ask-unsafe", false) {
+		return nil
+	}
+	return err
+}
+
 // leave keeps what was changed.
 func (r *routerSession) leave(ctx context.Context) error {
 	if r == nil || r.safe == nil {
@@ -163,7 +177,7 @@ func (a *applier) undoEntry(ctx context.Context, e applied) bool {
 		a.remark("say.fix-left", nil)
 		return true
 	}
-	if err := a.router.enter(ctx); err != nil {
+	if err := a.enter(ctx); err != nil {
 		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false
 	}

@@ -27,6 +27,7 @@ func newRouterOffice(t *testing.T, lines ...string) *routerOffice {
 	}
 	dir := t.TempDir()
 	t.Setenv("HOME", dir)
+	t.Setenv("USERPROFILE", dir)
 	t.Setenv("SSH_AUTH_SOCK", "")
 	t.Setenv("STATE_DIRECTORY", filepath.Join(dir, "state"))
 	t.Setenv(passwordVar, "")
@@ -252,6 +253,26 @@ func TestSomebodyElseChangesTheRouter(t *testing.T) {
 	status, out, _ := o.run(t, "y\n", o.reach(t, "ssh"), "--apply")
 	if status != 1 || !strings.Contains(out, "somebody else is changing the router in safe mode") || len(o.Typed()) > 0 || o.Keys() != "d" {
 		t.Errorf("%d %s%q", status, out, o.Typed())
+	}
+}
+
+// A person may go on without safe mode where there is none, a script may not.
+func TestAConsoleWithoutSafeMode(t *testing.T) {
+	for name, tt := range map[string]struct {
+		typed  string
+		more   []string
+		status int
+	}{
+		"yes, and yes":     {"y\ny\n", nil, 0},
+		"yes, but not so":  {"y\nn\n", nil, 1},
+		"nobody was asked": {"", []string{"--yes"}, 1},
+	} {
+		o := newRouterOffice(t)
+		o.NoSafe = true
+		status, out, errs := o.run(t, tt.typed, o.reach(t, "ssh"), append(tt.more, "--apply")...)
+		if status != tt.status || (status == 0) != strings.Contains(o.Export(), "set sip disabled=yes") || (status != 0) != (len(o.Typed()) == 0) {
+			t.Errorf("%s: %d %s%s%q", name, status, out, errs, o.Typed())
+		}
 	}
 }
 

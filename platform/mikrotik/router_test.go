@@ -203,6 +203,7 @@ func TestAWrongPasswordIsOfferedOnce(t *testing.T) {
 			l := r.SSH(t)
 			l.Password = func(context.Context, string) (string, error) { return "wrong", nil }
 			t.Setenv("HOME", t.TempDir())
+			t.Setenv("USERPROFILE", t.TempDir())
 			t.Setenv("SSH_AUTH_SOCK", "")
 			_, err := mikrotik.DialConsole(t.Context(), l)
 			return err
@@ -358,6 +359,7 @@ func TestTheSSHOfARouter(t *testing.T) {
 		}()
 		home := t.TempDir()
 		t.Setenv("HOME", home)
+		t.Setenv("USERPROFILE", home)
 		t.Setenv("SSH_AUTH_SOCK", "")
 		port := uint16(l.Addr().(*net.TCPAddr).Port)
 		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))

@@ -27,6 +27,7 @@ type Router struct {
 	Asks string
 	// Hijacked reports that somebody else is in safe mode.
 	Hijacked bool
+	NoSafe   bool   // the console has no safe mode
 	Serial   string // of the board; empty: it is no board
 	Tracked  int    // connections of all kinds, with Most of them at a time
 	Most     int

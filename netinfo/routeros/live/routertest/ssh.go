@@ -149,6 +149,8 @@ func (s *shell) key(key byte) {
 // toggle is Ctrl-X.
 func (s *shell) toggle() {
 	switch {
+	case s.r.NoSafe:
+		s.show("\n")
 	case s.safe:
 		s.safe = false
 		s.show("\n[Safe Mode released]\n")
