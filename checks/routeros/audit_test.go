@@ -371,3 +371,41 @@ func TestTheProviderOverIPv6(t *testing.T) {
 		t.Run(a.name, a.run)
 	}
 }
+
+// A list that rules fill from outside cannot hold phones: what becomes of them is known
+// all the same.
+func TestListsThatCannotHoldPhones(t *testing.T) {
+	const (
+		fill = "/ip firewall filter add chain=input action=add-src-to-address-list address-list=bad connection-state=new protocol=tcp dst-port=22 limit=1,5:packet place-before=0 "
+		drop = first + "action=drop src-address-list=bad connection-state=new"
+	)
+	example := profile(t, provider)
+	for name, tt := range map[string]struct {
+		lines  []string
+		status checks.Status
+		want   string
+	}{
+		"from outside":                     {[]string{fill + "in-interface=ether1", drop}, checks.Pass, ""},
+		"from outside, by a list":          {[]string{fill + "in-interface-list=WAN", drop}, checks.Pass, ""},
+		"not from the LAN":                 {[]string{fill + "in-interface-list=!LAN", drop}, checks.Pass, ""},
+		"from another network":             {[]string{fill + "src-address=203.0.113.0/24", drop}, checks.Pass, ""},
+		"in two steps":                     {[]string{fill + "src-address-list=stage", strings.Replace(fill, "=bad", "=stage", 1) + "in-interface=ether1", drop}, checks.Pass, ""},
+		"from anywhere":                    {[]string{fill, drop}, checks.Inconclusive, ""},
+		"from the LAN":                     {[]string{fill + "in-interface=bridge", drop}, checks.Inconclusive, ""},
+		"from any port":                    {[]string{fill + "in-interface=all-ethernet", drop}, checks.Inconclusive, ""},
+		"of destinations":                  {[]string{strings.Replace(fill, "add-src", "add-dst", 1) + "in-interface=ether1", drop}, checks.Inconclusive, ""},
+		"in two steps that go in a circle": {[]string{fill + "src-address-list=bad", drop}, checks.Inconclusive, ""},
+		"from outside, and what is sent there is stopped": {[]string{fill + "in-interface=ether1", strings.Replace(drop, "src-", "dst-", 1)}, checks.Inconclusive, ""},
+		"from outside, and SIP is dropped after it":       {[]string{"/ip firewall filter add chain=forward action=drop protocol=udp dst-port=5060 place-before=0", fill + "in-interface=ether1", drop}, checks.Fail, "c provider-blocked"},
+	} {
+		r := told(t, exported(t, "factory7.rsc", append([]string{helperOff}, tt.lines...)...), example)
+		if got := ids(r); got != tt.want || r.Status != tt.status {
+			t.Errorf("%s: %s %q, want %s\n%s", name, r.Status, got, tt.status, r.Reason)
+		}
+		for _, f := range r.Findings {
+			if len(f.Fixes) == 0 {
+				t.Errorf("%s: no fix", name)
+			}
+		}
+	}
+}

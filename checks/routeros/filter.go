@@ -34,31 +34,13 @@ func (e *export) filter(cfg *ros.Config) filter { return e.filterOf(cfg, "/ip") 
 // filterOf is that of a menu's family: /ip or /ipv6.
 func (e *export) filterOf(cfg *ros.Config, menu string) filter {
 	f := filter{ipv6: menu == "/ipv6", cfg: cfg, rules: packetfilter.New(packetfilter.ReadRouterOS(cfg)), host: packetfilter.RouterOSHost(cfg), own: e.ownAddresses(""), rows: map[string][]ros.Row{}, late: e.late}
-	for _, table := range []string{"raw", "mangle", "nat", "filter"} {
+	for _, table := range tables() {
 		for row := range cfg.Rows(menu + "/firewall/" + table) {
 			if place := table + " " + row.Get("chain").Text; !row.Off() && !row.Invalid {
 				f.rows[place] = append(f.rows[place], row)
 			}
 		}
 	}
-	return f
-}
-
-// newcomers are the rules as they are for whom no rule has put on a list yet.
-func (f filter) newcomers() filter {
-	parts := packetfilter.ReadRouterOS(f.cfg)
-	for _, t := range parts.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				for _, x := range r.Exprs {
-					if l, ok := x.(*packetfilter.Lookup); ok && l.Set != nil && l.Set.FilledByRules() {
-						l.Set.Incomplete = ""
-					}
-				}
-			}
-		}
-	}
-	f.rules = packetfilter.New(parts)
 	return f
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -42,7 +43,11 @@ func (e *export) insides(f filter, o *Observed) {
 	for _, a := range lans {
 		for _, b := range lans {
 			if a != b && !a.Prefix.Overlaps(b.Prefix) && !a.Closed {
-				ways = append(ways, InsideWay{From: a.Prefix, To: b.Prefix, In: a.Interface, Out: b.Interface, VPN: e.isTunnel(a.Interface) || e.isTunnel(b.Interface)})
+				to := b.Prefix
+				if o.PBX.IsValid() && to.Contains(o.PBX) {
+					to = netip.PrefixFrom(o.PBX, 32)
+				}
+				ways = append(ways, InsideWay{From: a.Prefix, To: to, In: a.Interface, Out: b.Interface, VPN: e.isTunnel(a.Interface) || e.isTunnel(b.Interface)})
 			}
 		}
 	}
@@ -152,7 +157,7 @@ func (e *export) spareInside(o *Observed, x Inside) []ros.Edit {
 		if !still {
 			continue
 		}
-		from, to := w.From.String(), w.To.String()
+		from, to := w.From.String(), pbx.AddressText(w.To)
 		if !w.From.IsValid() {
 			lan, _ := o.lanOf(w.To.Addr())
 			from, to = "!"+lan.Prefix.String(), w.To.Addr().String()

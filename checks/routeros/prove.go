@@ -116,14 +116,22 @@ func (e *export) freeComment(name string) string {
 // false if they pass. known is false if it cannot be told what stops them. One at a time:
 // each stands before what is there then.
 func (e *export) lacking(cfg *ros.Config, ways []Way) (x ros.Exception, more, known bool) {
-	f := e.filter(cfg)
+	all, inside := e.filter(cfg), map[LAN]filter{}
 	for _, w := range ways {
+		lan := LAN{Prefix: w.From, Interface: w.In}
+		if _, ok := inside[lan]; !ok {
+			inside[lan] = all.inside(lan)
+		}
 		to := w.To
 		if len(to) == 0 {
 			to = []netip.Prefix{{}}
 		}
 		for _, network := range to {
 			for _, w.Direction = range []string{outward, answers} {
+				f := all
+				if w.Direction == outward {
+					f = inside[lan]
+				}
 				class, portsOf := f.asked(w, network)
 				for _, o := range f.rules.Evaluate(class).Outcomes {
 					remote := o.Region.Dst

@@ -15,11 +15,12 @@ func (e *export) evaluate(ctx context.Context, o *Observed) {
 	f := e.filter(e.Config)
 	for i := range o.LANs {
 		o.LANs[i].Closed = f.closed(o.LANs[i], o.Uplinks)
+		rules := map[string]filter{outward: f.inside(o.LANs[i]), answers: f}
 		for _, out := range outs(o.Uplinks) {
 			for _, u := range e.need.Ports {
 				for _, direction := range []string{outward, answers} {
 					if o.Cut = o.Cut || ctx.Err() != nil || len(o.Ways) > maxWays; !o.Cut {
-						o.Ways = append(o.Ways, f.ways(direction, o.LANs[i], out, u)...)
+						o.Ways = append(o.Ways, rules[direction].ways(direction, o.LANs[i], out, u)...)
 					}
 				}
 			}
