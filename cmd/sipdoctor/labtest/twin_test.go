@@ -143,3 +143,25 @@ func TestAShellInTheRebuiltOffice(t *testing.T) {
 		}
 	}
 }
+
+// What the audit says of a PBX behind the router, the kernel says too, before its fixes
+// and after: media that the filter stops, and ports that NAT changes.
+func TestWhatTheAuditSaysOfAPBXIsSo(t *testing.T) {
+	export := factoryRouter(t, "bare7.rsc") + `/ip firewall service-port set sip disabled=yes
+/ip firewall nat add chain=dstnat in-interface=ether1 action=dst-nat protocol=udp dst-port=5060 to-addresses=192.168.1.10
+/ip firewall nat add chain=dstnat in-interface=ether1 action=dst-nat protocol=udp dst-port=10000-20000 to-addresses=192.168.1.10
+/ip firewall filter add chain=forward action=drop in-interface=ether1 connection-state=new protocol=udp dst-port=10000-20000
+/ip firewall nat set [find action=masquerade] randomise-ports=yes
+`
+	rep, _ := session(t, export, "--twin", "--try", "--pbx", "192.168.1.10")
+	before, after := statusesBefore(rep), statuses(rep)
+	if before["rtp-ports"] != checks.Fail || after["rtp-ports"] != checks.Pass {
+		t.Errorf("rtp-ports %s, then %s", before["rtp-ports"], after["rtp-ports"])
+	}
+	if before["nat"] != checks.Warn || after["nat"] != checks.Pass {
+		t.Errorf("nat %s, then %s", before["nat"], after["nat"])
+	}
+	if len(rep.Twin.Typed) != 2 || rep.Twin.Refused != "" {
+		t.Errorf("typed %q, refused %q", rep.Twin.Typed, rep.Twin.Refused)
+	}
+}
