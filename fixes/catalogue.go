@@ -25,6 +25,7 @@ var catalogueFiles embed.FS
 type document struct {
 	Platform string `yaml:"platform"` // the file's name without .yaml
 	Name     string `yaml:"name"`     // as people call the box
+	Kind     string `yaml:"kind"`     // one of the kinds of platform; empty: a router
 	SIPALG   string `yaml:"sip_alg"`  // where the SIP ALG hides and what it is called
 	Common   bool   `yaml:"common"`   // often met: listed when the router is unknown
 	Fixes    []row  `yaml:"fixes"`
@@ -33,6 +34,9 @@ type document struct {
 	// Connections is how many connections the box can hold as it is shipped.
 	Connections []tableRow `yaml:"connections"`
 }
+
+// kind is the kind of the platform.
+func (d document) kind() string { return cmp.Or(d.Kind, kindRouter) }
 
 // documentWords are what a document says of its box in another language. Name is
 // empty where it is the same.

@@ -273,15 +273,6 @@ func TestTheDocumentAboutRoutersIsUpToDate(t *testing.T) {
 
 // routersDocument writes the catalogue for people who read documents.
 func routersDocument() string {
-	headings := map[string]string{
-		SIPALG: "Turn the SIP ALG off", SIPPortBlocked: "Let SIP pass", SymmetricNAT: "One public port for all destinations",
-		DoubleNAT: "Two translations in a row", UDPTimeout: "Remember UDP longer",
-		RTPPorts: "Let media pass", RTPForward: "Forward media to a PBX", AllowProvider: "Let the provider's networks pass",
-		ExemptAddress: "Never ban an address", LetIn: "Let an address in",
-		BanPorts: "Bans that leave ports open", BansLost: "Bans that the packet filter lost", JailLog: "A jail without a log",
-		DNSServer: "Another DNS server", DNSRedirect: "DNS without redirection", DNSRebind: "Private addresses in DNS answers", DNSRecords: "Names in DNS",
-		TLSCertificate: "A valid certificate", SIPService: "A SIP service that is shut down", Clock: "The right time",
-	}
 	var b strings.Builder
 	b.WriteString("# Fixes by router\n\nMade from `fixes/catalogue` by `go test ./fixes -update`; change the data, not this file. ")
 	b.WriteString("`<Phone>` and the like are put in by the program.\n\n")
@@ -293,10 +284,10 @@ func routersDocument() string {
 		if p.SIPALG != "" {
 			fmt.Fprintf(&b, "\nThe SIP ALG: %s\n", strings.ReplaceAll(p.SIPALG, "<", "\\<"))
 		}
-		for _, problem := range problems() {
-			for _, f := range allFixes(problem) {
+		for _, problem := range Problems(words.English) {
+			for _, f := range allFixes(problem.ID) {
 				if f.Platform == p.Slug {
-					writeFix(&b, headings[problem], f)
+					writeFix(&b, problem.Title, f)
 				}
 			}
 		}

@@ -102,6 +102,7 @@ const (
 type Platform struct {
 	Slug string `json:"slug"` // as in Fix.Platform and netinfo.Router.Platform
 	Name string `json:"name"`
+	Kind string `json:"kind"` // router, pbx, computer, or any
 	// SIPALG is where the SIP ALG hides on this box and what it is called
 	// there; empty where there is none to speak of.
 	SIPALG string `json:"sip_alg,omitempty"`

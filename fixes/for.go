@@ -157,7 +157,7 @@ func Platforms(l words.Lang) []Platform {
 	var out []Platform
 	for _, d := range catalogue() {
 		w := d.in(l)
-		out = append(out, Platform{Slug: d.Platform, Name: w.Name, SIPALG: w.SIPALG})
+		out = append(out, Platform{Slug: d.Platform, Name: w.Name, Kind: d.kind(), SIPALG: w.SIPALG})
 	}
 	slices.SortFunc(out, func(a, b Platform) int { return cmp.Compare(a.Slug, b.Slug) })
 	return out

@@ -26,7 +26,7 @@ func knownVariables() []string {
 	}
 }
 
-// problems returns every problem the catalogue knows.
+// problems returns every problem that Go knows.
 func problems() []string {
 	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, SIPService, Clock}
 }

@@ -38,6 +38,8 @@ const generalKnowledge = "general knowledge"
 // places are the boxes a cure may be for.
 func places() []string { return []string{"this-host", "router", "pbx", "provider", "phone", "isp"} }
 
+func kinds() []string { return []string{kindRouter, kindPBX, kindComputer, kindAny} }
+
 // lint reads a catalogue and returns all that is wrong with it, each with file
 // and line. Only tests look: what is embedded in the program has passed them.
 func lint(fsys fs.FS) error {
@@ -53,6 +55,9 @@ func (d document) validate() error {
 	var errs []error
 	if !kebab.MatchString(d.Platform) || strings.TrimSpace(d.Name) == "" {
 		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: platform and name must not be empty", d.Platform))
+	}
+	if !slices.Contains(kinds(), d.kind()) {
+		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: kind %q is unknown", d.Platform, d.Kind))
 	}
 	if d.Common && d.SIPALG == "" {
 		errs = append(errs, fmt.Errorf("catalogue/%s.yaml: common without sip_alg", d.Platform))

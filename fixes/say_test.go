@@ -269,6 +269,9 @@ func TestEveryPhraseIsUsed(t *testing.T) {
 	for _, r := range built() {
 		used[r.Source] = true
 	}
+	for _, p := range standIns() {
+		used[p] = true
+	}
 	for p, in := range phrases() {
 		if !used[p] || in[words.Russian] == "" || len(in) != len(otherLanguages()) {
 			t.Errorf("no row uses %q, or it is not in every language: %v", p, in)
