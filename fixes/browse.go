@@ -53,28 +53,25 @@ func (r row) listed(platform string, l words.Lang) Listed {
 		}
 	}
 	f.Say(l)
-	if span := versions(r, l); span != "" {
-		f.Note = sentence(span, f.Note)
+	out := Listed{Problem: r.Problem, From: r.From, Below: r.Below, Fix: f}
+	if b := out.Bounds(); b != "" {
+		out.Note = sentence(say(l, "fixes.versions", words.Args{"from": r.From, "below": r.Below, "bounds": b}), out.Note)
 	}
-	return Listed{Problem: r.Problem, From: r.From, Below: r.Below, Fix: f}
+	return out
 }
 
-// versions says which versions r is for; "" if for all.
-func versions(r row, l words.Lang) string {
-	if r.From == "" && r.Below == "" {
-		return ""
-	}
-	return say(l, "fixes.versions", words.Args{"from": r.From, "below": r.Below, "bounds": bounds(r)})
-}
-
-func bounds(r row) string {
+// Bounds says which of From and Below bound the versions: from, below, both; "" for
+// neither.
+func (f Listed) Bounds() string {
 	switch {
-	case r.Below == "":
+	case f.From != "" && f.Below != "":
+		return "both"
+	case f.From != "":
 		return "from"
-	case r.From == "":
+	case f.Below != "":
 		return "below"
 	}
-	return "both"
+	return ""
 }
 
 //go:embed placeholders.yaml

@@ -65,6 +65,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newReportCommand(s),
 		newChecksCommand(s),
 		newProfilesCommand(s),
+		newFixesCommand(s),
 		newVersionCommand(s),
 	)
 	root.SetHelpCommand(newHelpCommand(s))

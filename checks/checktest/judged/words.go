@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -42,10 +43,21 @@ func (r *reader) read(res checks.Result) {
 	}
 	for _, f := range res.Findings {
 		r.finding(f.Words(), f.Args)
+		r.fixes(f)
 		for _, e := range f.Evidence {
 			for _, v := range e.Says {
 				r.value(v)
 			}
+		}
+	}
+}
+
+// fixes holds the fixes of a finding to what the catalogue says it has fixes for.
+func (r *reader) fixes(f checks.Finding) {
+	for _, fix := range f.Fixes {
+		problem := fixes.ProblemOf(fix)
+		if problem != "" && !slices.ContainsFunc(fixes.Problems(words.English), func(p fixes.Problem) bool { return p.ID == problem && slices.Contains(p.Findings, f.ID) }) {
+			r.faults[fmt.Sprintf("%s has a fix for %s: name it there in fixes/problems.yaml", f.ID, problem)] = true
 		}
 	}
 }
@@ -100,7 +112,7 @@ func (r *reader) texts(id string, args words.Args, named []string, texts ...stri
 func (r *reader) report(t *testing.T) {
 	t.Helper()
 	for _, fault := range slices.Sorted(maps.Keys(r.faults)) {
-		t.Errorf("words.yaml: %s", fault)
+		t.Errorf("%s", fault)
 	}
 }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"io"
 	"slices"
 	"strings"
 
@@ -8,10 +9,26 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
+// Fixes writes fixes that belong to no report, each as a report does.
+func Fixes(w io.Writer, list []fixes.Fix, o TextOptions) error {
+	p := newPage(w, o)
+	for i, f := range list {
+		if i > 0 {
+			p.end()
+		}
+		p.fixBody(f, false, o)
+	}
+	return p.flush()
+}
+
 // fix writes one cure. Its commands stand alone on their lines, whole, and
 // with nothing before them but blanks.
 func (p *page) fix(f fixes.Fix, alternative bool, o TextOptions) {
 	p.end()
+	p.fixBody(f, alternative, o)
+}
+
+func (p *page) fixBody(f fixes.Fix, alternative bool, o TextOptions) {
 	p.prose(bold, "   ", p.fixHeading(f, alternative))
 	steps, menus := f.Commands, len(f.Makers) // whoever does not know his router yet cannot use them
 	if o.Verbose || menus > len(steps) {
