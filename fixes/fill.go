@@ -59,6 +59,10 @@ func values(r row, h *netinfo.Host, vars map[string]string) map[string]string {
 			}
 		}
 	}
+	// Some boxes write a range in another way than "10000-20000".
+	if first, last, ok := strings.Cut(vars["RTPRange"], "-"); ok && m["RTPRange"] == vars["RTPRange"] && vars["RTPFirst"] == "" {
+		m["RTPFirst"], m["RTPLast"] = first, last
+	}
 	return m
 }
 

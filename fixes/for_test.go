@@ -311,3 +311,22 @@ func TestWhatARunMayProveIsOfferedOnTop(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// A box that writes a range in its own way gets the ends of the one that the caller
+// knows.
+func TestARangeOfPortsIsSplitWhereTheBoxWantsItsEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		vars map[string]string
+		want string
+	}{
+		"a range":              {map[string]string{"RTPRange": "16384-32767"}, "5 permit udp any any range 16384 32767"},
+		"both ends":            {map[string]string{"RTPRange": "1-2", "RTPFirst": "3000", "RTPLast": "4000"}, "5 permit udp any any range 3000 4000"},
+		"nothing known":        {nil, "5 permit udp any any range 10000 65535"},
+		"a range from a joker": {map[string]string{"RTPRange": "1-2; reload"}, "5 permit udp any any range 10000 65535"},
+	} {
+		list := On(RTPPorts, "cisco-ios", tt.vars)
+		if len(list) != 1 || !slices.Contains(list[0].Commands, tt.want) {
+			t.Errorf("%s: no %q in %+v", name, tt.want, list)
+		}
+	}
+}
