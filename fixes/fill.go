@@ -161,6 +161,8 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check signalling"}
 	case ExemptAddress, LetIn:
 		return []string{"sipdoctor why {{.Address}}"}
+	case Fragments:
+		return []string{"sipdoctor check fragments"}
 	case RTPForward:
 		return []string{"sipdoctor check rtp-ports --inbound"}
 	}

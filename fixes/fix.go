@@ -82,6 +82,7 @@ const (
 	DoubleNAT      = "double-nat"       // two address translations in a row
 	AllowProvider  = "allow-provider"   // the office's firewall lacks rules for a provider's hosts and ports
 	RTPPorts       = "rtp-ports"        // media ports are filtered
+	Fragments      = "fragments"        // IP fragments are dropped
 	RTPForward     = "rtp-forward"      // media ports are not forwarded to a PBX behind NAT
 	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
 	ExemptAddress  = "exempt-address"   // an address that must not be banned again, on the PBX

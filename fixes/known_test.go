@@ -28,7 +28,7 @@ func knownVariables() []string {
 
 // problems returns every problem that Go knows.
 func problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, SIPService, Clock}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, Fragments, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, SIPService, Clock}
 }
 
 // allFixes returns every fix for a problem, by platform, with placeholders for

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -22,7 +23,7 @@ type Facts struct {
 	LongInvite   *bool `json:"long_invite_passes,omitempty"` // over UDP to the SIP port; absent when a short one did not either
 }
 
-func judge(o Observed, _ *netinfo.Host) checks.Judgement {
+func judge(o Observed, h *netinfo.Host) checks.Judgement {
 	unmeasured := words.Say("fragments.summary.unmeasured", nil)
 	switch {
 	case o.NoResponder:
@@ -38,7 +39,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		f.LargestWhole = &n
 	}
 	f.LongInvite = o.longInvite()
-	j := checks.Judgement{Facts: f, Findings: findings(o, f), Summary: summary(f)}
+	j := checks.Judgement{Facts: f, Findings: findings(o, f, h), Summary: summary(f)}
 	if f.FragmentsUp == nil || f.FragmentsDown == nil {
 		j.Inconclusive = words.Say("fragments.reason.unclear", words.Args{"length": o.unclear()})
 	}
@@ -119,10 +120,10 @@ func summary(f Facts) words.Text {
 	return dropped("in", f.LargestDown)
 }
 
-func findings(o Observed, f Facts) []checks.Finding {
+func findings(o Observed, f Facts, h *netinfo.Host) []checks.Finding {
 	var list []checks.Finding
 	if f.FragmentsUp != nil && !*f.FragmentsUp || f.FragmentsDown != nil && !*f.FragmentsDown {
-		list = append(list, droppedFragments(o, f))
+		list = append(list, droppedFragments(o, f, h))
 	}
 	if f.LongInvite != nil && !*f.LongInvite && f.FragmentsUp != nil && *f.FragmentsUp {
 		list = append(list, longInviteLost(o))
@@ -145,8 +146,8 @@ func (o Observed) narrow() bool {
 	return false
 }
 
-func droppedFragments(o Observed, f Facts) checks.Finding {
-	out := checks.Finding{ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain}
+func droppedFragments(o Observed, f Facts, h *netinfo.Host) checks.Finding {
+	out := checks.Finding{ID: "fragments.dropped", Severity: checks.Warning, Confidence: checks.Certain, Fixes: fixes.For(fixes.Fragments, h, nil)}
 	for _, s := range o.Sizes {
 		at := words.Say("fragments.evidence.length", words.Args{"bytes": s.Bytes, "way": s.Direction, "pieces": max(s.Pieces, 1)})
 		switch {
