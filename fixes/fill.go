@@ -161,7 +161,7 @@ func checkCommand(problem string) []string {
 		return []string{"sipdoctor check signalling"}
 	case ExemptAddress, LetIn:
 		return []string{"sipdoctor why {{.Address}}"}
-	case Fragments:
+	case Fragments, TCPMSS:
 		return []string{"sipdoctor check fragments"}
 	case RTPForward:
 		return []string{"sipdoctor check rtp-ports --inbound"}

@@ -83,6 +83,7 @@ const (
 	AllowProvider  = "allow-provider"   // the office's firewall lacks rules for a provider's hosts and ports
 	RTPPorts       = "rtp-ports"        // media ports are filtered
 	Fragments      = "fragments"        // IP fragments are dropped
+	TCPMSS         = "tcp-mss"          // packets that are too long for the path are lost in silence (RFC 2923)
 	RTPForward     = "rtp-forward"      // media ports are not forwarded to a PBX behind NAT
 	UDPTimeout     = "udp-timeout"      // the router forgets UDP mappings too soon (RFC 4787, REQ-5)
 	ExemptAddress  = "exempt-address"   // an address that must not be banned again, on the PBX

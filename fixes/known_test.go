@@ -11,6 +11,7 @@ func knownVariables() []string {
 		"RTPFirst",    // the first of the media ports
 		"RTPLast",     // the last of them
 		"UDPTimeout",  // seconds a UDP mapping should live
+		"MSS",         // of TCP, bytes
 		"WAN",         // the router's outer interface
 		"Network",     // an IPv4 network or address of the provider
 		"Protocol",    // udp or tcp
@@ -28,7 +29,7 @@ func knownVariables() []string {
 
 // problems returns every problem that Go knows.
 func problems() []string {
-	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, Fragments, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, SIPService, Clock}
+	return []string{SIPALG, SIPPortBlocked, SymmetricNAT, DoubleNAT, UDPTimeout, AllowProvider, RTPPorts, ExemptAddress, LetIn, BanPorts, BansLost, JailLog, RTPForward, Fragments, TCPMSS, DNSServer, DNSRedirect, DNSRebind, DNSRecords, TLSCertificate, SIPService, Clock}
 }
 
 // allFixes returns every fix for a problem, by platform, with placeholders for

@@ -2,6 +2,7 @@ package fragments
 
 import (
 	"cmp"
+	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
@@ -129,7 +130,7 @@ func findings(o Observed, f Facts, h *netinfo.Host) []checks.Finding {
 		list = append(list, longInviteLost(o))
 	}
 	if f.LargestWhole != nil && *f.LargestWhole < unfragmented(o.V6) && o.narrow() {
-		list = append(list, narrowPath(o, *f.LargestWhole))
+		list = append(list, narrowPath(o, *f.LargestWhole, h))
 	}
 	return list
 }
@@ -181,11 +182,11 @@ func longInviteLost(o Observed) checks.Finding {
 // 3261, 18.1.1 lets requests of up to 1300 bytes go over UDP.
 const smallPath = 1300
 
-func narrowPath(o Observed, limit int) checks.Finding {
-	mtu := limit + headers(o.V6)
+func narrowPath(o Observed, limit int, h *netinfo.Host) checks.Finding {
+	mtu, mss := limit+headers(o.V6), limit+8-20
 	f := checks.Finding{
 		ID: "fragments.narrow-path", Severity: checks.Info, Confidence: checks.Certain,
-		Args:     words.Args{"mtu": mtu, "mss": limit + 8 - 20},
+		Args:     words.Args{"mtu": mtu, "mss": mss},
 		Evidence: []checks.Evidence{checks.Proof(words.Say("fragments.evidence.largest-whole", nil), unfragmented(o.V6), limit)},
 	}
 	for _, t := range o.TooBig {
@@ -197,6 +198,7 @@ func narrowPath(o Observed, limit int) checks.Finding {
 	}
 	if len(o.TooBig) == 0 {
 		f.ID, f.Severity, f.Confidence = "fragments.black-hole", checks.Warning, checks.Likely
+		f.Fixes = fixes.For(fixes.TCPMSS, h, map[string]string{"MSS": strconv.Itoa(mss)})
 		return f
 	}
 	f.Args["small"] = limit < smallPath
