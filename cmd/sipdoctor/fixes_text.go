@@ -39,8 +39,8 @@ func (s streams) listCatalogue(w io.Writer, all shelf) error {
 	for i, part := range []struct {
 		heading string
 		rows    [][2]string
-	}{{"say.fixes-problems", problems}, {"say.fixes-platforms", platforms}} {
-		heading := s.say(part.heading, nil) + "\n\n"
+	}{{s.say("say.fixes-problems", nil), problems}, {s.say("say.fixes-platforms", nil), platforms}} {
+		heading := part.heading + "\n\n"
 		if i > 0 {
 			heading = "\n" + heading
 		}
