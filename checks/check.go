@@ -22,6 +22,8 @@ type Check struct {
 	Words   []byte        // the words.yaml beside it; Title and Doc stand there
 	Profile bool          // runs only when it is named, or when a provider's profile is
 	Bundle  bool          // "check --root" answers it too: a saved machine tells all it needs
+	Heavy   bool          // sends hundreds of packets a second, or a call: "check --watch" makes it less often
+	AsksSIP bool          // asks SIP servers of others, if some are named or no responder is; "check --watch" spares them
 
 	observe func(context.Context, *Env) (json.RawMessage, *FarEnd, error)
 	judge   func(raw json.RawMessage, own bool, h *netinfo.Host, others Others) (Judgement, error)

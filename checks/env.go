@@ -89,6 +89,9 @@ type Env struct {
 	// given.
 	Account *Account
 
+	// RTPPorts are those that FreshRTPPort has named; nil: none before this run.
+	RTPPorts *RTPPorts
+
 	Files   []File // what the user handed over: captures, logs
 	Compare []File // captures of another place of the same way
 
@@ -97,13 +100,13 @@ type Env struct {
 	OnProgress func(Event)      // nil is silence
 	OnEvent    func(words.Text) // what a live log tells, as it comes; nil: nobody watches
 
-	pbxOnce sync.Once
-	pbx     *pbx.PBX
+	pbxOnce   sync.Once
+	pbx       *pbx.PBX
+	portsOnce sync.Once
 
 	run      context.Context // of the whole run
 	late     atomic.Int64    // moments at which this program came to its work late
 	session  once[*session.Client]
-	rtpPort  atomic.Int64             // the latest that FreshRTPPort has named; 0: none
 	finished map[string]chan struct{} // by check of the run: closed when it has observed
 }
 
@@ -287,15 +290,36 @@ func sayGoodbye(ctx context.Context, c *session.Client) {
 	}
 }
 
-// FreshRTPPort returns an even port that no other probe of this run has named:
-// an ALG keeps expectations of earlier probes, and a probe that reuses a port may
-// be judged by them.
+// FreshRTPPort returns an even port that no other probe of this run has named, nor
+// of the runs that share its RTPPorts: an ALG keeps expectations of earlier probes,
+// and a probe that reuses a port may be judged by them.
 func (e *Env) FreshRTPPort() int {
-	// Start in a random place of 10000-31999 (below every system's usual
-	// ephemeral range), so that a second run within a NAT's memory of the first
-	// does not meet its expectations.
-	e.rtpPort.CompareAndSwap(0, int64(10000+2*rand.IntN(11000)))
-	return int(e.rtpPort.Add(2))
+	e.portsOnce.Do(func() {
+		if e.RTPPorts == nil {
+			e.RTPPorts = NewRTPPorts()
+		}
+	})
+	return e.RTPPorts.fresh()
+}
+
+// RTPPorts hands out ports, each once in several thousand.
+type RTPPorts struct {
+	start int64
+	n     atomic.Int64
+}
+
+// The ports lie in 10000-31999, below every system's usual ephemeral range.
+const (
+	firstRTPPort = 10000
+	rtpPortPairs = 11000
+)
+
+// NewRTPPorts starts in a random place, so that a second run within a NAT's memory
+// of the first does not meet its expectations.
+func NewRTPPorts() *RTPPorts { return &RTPPorts{start: rand.Int64N(rtpPortPairs)} }
+
+func (p *RTPPorts) fresh() int {
+	return firstRTPPort + 2*int((p.start+p.n.Add(1))%rtpPortPairs)
 }
 
 // PBX is the machine that the run looks at from inside; its checks share what

@@ -27,6 +27,7 @@ func Check() *checks.Check {
 		ID: "allow-list", Words: ownWords, Group: "office", Profile: true,
 		Timeout: 14 * time.Second, // look-ups 3 s, 40 targets in 2 s, silence 4.7 s, and some for slow machines
 		Assumes: []string{"uplink", "dns"},
+		AsksSIP: true,
 	}, observe, judge)
 }
 

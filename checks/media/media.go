@@ -33,6 +33,7 @@ func Check() *checks.Check {
 		// two minutes.
 		Timeout: 8 * time.Minute,
 		Assumes: []string{"uplink", "dns", "nat", "rtp-ports"},
+		Heavy:   true,
 	}, observe, judge)
 }
 

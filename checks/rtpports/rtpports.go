@@ -28,6 +28,7 @@ func Check() *checks.Check {
 		// which is as long as a responder keeps a session.
 		Timeout: 10 * time.Minute,
 		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
+		Heavy:   true,
 	}, observe, judge)
 }
 

@@ -28,6 +28,7 @@ func Check() *checks.Check {
 		ID: "signalling", Group: "office", Words: ownWords,
 		Timeout: 30 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"},
+		AsksSIP: true,
 	}, observe, judge)
 }
 

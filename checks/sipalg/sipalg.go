@@ -25,6 +25,7 @@ func Check() *checks.Check {
 		// until a busy responder has time.
 		Timeout: 60 * time.Second,
 		Assumes: []string{"uplink", "dns", "nat"}, // nat fails only where no UDP at all gets through
+		AsksSIP: true,
 	}, observe, judge)
 }
 

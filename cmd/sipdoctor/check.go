@@ -11,7 +11,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -46,6 +45,7 @@ func newCheckCommand(s streams) *cobra.Command {
   sipdoctor check sip-alg --sip-server sip.provider.example
   sipdoctor check --format json --output report.json
   sipdoctor check sip-alg --again
+  sipdoctor check --again --watch
   sipdoctor check --root bundle.tar.gz`,
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,7 +85,7 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.IntVar(&o.rate, "rate", 0, "")
 	f.BoolVar(&o.again, "again", false, "")
 	f.DurationVar(&o.watch, "watch", 0, "")
-	f.Lookup("watch").NoOptDefVal = "30s"
+	f.Lookup("watch").NoOptDefVal = "5s"
 	f.DurationVar(&o.timeout, "timeout", 0, "")
 	f.StringVar(&o.root, "root", "", "")
 	return cmd
@@ -100,7 +100,7 @@ func addChoice(cmd *cobra.Command, s streams, profile *string, skip *[]string) {
 }
 
 func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet, args []string) error {
-	if flags.Changed("watch") && o.watch < time.Second {
+	if flags.Changed("watch") && o.watch < shortestWatch {
 		return usage("say.watch-interval", words.Args{"interval": o.watch.String()})
 	}
 	if o.root != "" {
@@ -114,21 +114,26 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return err
 	}
 	o.rememberOrSay(s, flags, args)
-	once := func(ctx context.Context) *checks.Report {
-		if o.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-		}
-		p := newProgress(s, o.quiet, "say.progress-checking")
-		defer p.end()
-		return job.run(ctx, p)
+	job.timeout = o.timeout
+	p := newProgress(s, o.quiet, "say.progress-checking")
+	r := job.run(ctx, p)
+	p.end()
+	if o.watch == 0 || r.Interrupted {
+		return o.finish(ctx, s, r)
 	}
-	if o.watch > 0 {
-		return o.repeat(ctx, s, once)
+	view := newWatchView(ctx, s, &o.reporting)
+	if err := view.begin(r); err != nil {
+		return err
 	}
-	r := once(ctx)
-	return o.finish(ctx, s, r)
+	w := newWatch(job, o.watch, r, view)
+	if err := w.run(ctx); err != nil {
+		return err
+	}
+	last := w.state.Report()
+	if err := view.end(last); err != nil {
+		return err
+	}
+	return exitWith(exitStatus(last, o.strict))
 }
 
 // forBundle refuses, beside --root, the flags that are about the network.
@@ -180,6 +185,8 @@ type job struct {
 	host   func(context.Context) (*netinfo.Host, error)
 
 	account *checks.Account // of --account, else nil; it never gets into a report
+	timeout time.Duration   // of the whole run; 0: each check has its own
+	ports   *checks.RTPPorts
 }
 
 // factsOf gathers what is known of a machine, and of its router over network.
@@ -191,7 +198,12 @@ func factsOf(sys platform.System, network platform.Network, bind netip.Addr) fun
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, OnProgress: p.take}
+	if j.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, j.timeout)
+		defer cancel()
+	}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, OnProgress: p.take, RTPPorts: j.ports}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }
 
@@ -239,39 +251,4 @@ func (s streams) completeChecks(cmd *cobra.Command, _ []string, _ string) (out [
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
-}
-
-// repeat runs again and again until it is interrupted: the first report whole,
-// then a line a run, and more when something changed.
-func (o *checkOptions) repeat(ctx context.Context, s streams, once func(context.Context) *checks.Report) error {
-	last := once(ctx)
-	if err := o.show(ctx, s, last); err != nil {
-		return err
-	}
-	ticker := time.NewTicker(o.watch)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return exitWith(exitStatus(last, o.strict))
-		case <-ticker.C:
-		}
-		now := once(ctx)
-		fillIn(s.lang(), now)
-		if now.Interrupted {
-			return exitWith(exitStatus(last, o.strict))
-		}
-		before, err := o.redacted(last)
-		if err != nil {
-			return err
-		}
-		after, err := o.redacted(now)
-		if err != nil {
-			return err
-		}
-		if err := render.Changes(s.Out, before, after, o.text(s.lang(), s.Out)); err != nil {
-			return err
-		}
-		last = now
-	}
 }

@@ -49,7 +49,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 		}
 	}
 	network := platform.Real(platform.RealOptions{BindDevice: device})
-	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind)}, nil
+	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind), ports: checks.NewRTPPorts()}, nil
 }
 
 func (o *checkOptions) validate() error {
@@ -85,8 +85,6 @@ func (o *checkOptions) validate() error {
 		return usage("say.negative", words.Args{"flag": "--timeout", "value": o.timeout.String()})
 	case o.watch < 0:
 		return usage("say.negative", words.Args{"flag": "--watch", "value": o.watch.String()})
-	case o.watch > 0 && (o.format != "text" || o.output != ""):
-		return usage("say.watch-format", words.Args{"format": o.format})
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestMistakesInRussian(t *testing.T) {
 		"check --responder vps.example.net --responder-fingerprint 12:34",
 		"check --responder-fingerprint 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		"check --bind no-such-interface", "check --bind 192.0.2.77", "check --timeout soon", "check --timeout -5s", "check --rate many",
-		"check --rate -1", "check --fast --router-entries 5", "check --router-entries -1", "check --watch=10s --format json",
+		"check --rate -1", "check --fast --router-entries 5", "check --router-entries -1",
 		"check --inbound", "check --account 100", "check --account 1<0@pbx.example.net", "check --account 100@pbx.example.net:5060",
 		"check --password-file x", "check --account 100@pbx.example.net", "check nat --account 100@pbx.example.net",
 		"check --account 100@pbx.example.net --watch", "check --again",

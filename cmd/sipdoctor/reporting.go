@@ -23,6 +23,7 @@ type reporting struct {
 	quiet, verbose        bool
 	strict                bool
 	call                  string // the one to draw, of a capture
+	noHistory             bool   // it stands on the screen already
 }
 
 func formats() []string { return []string{"text", "json", "markdown", "junit"} }
@@ -138,6 +139,6 @@ func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 func (o *reporting) text(l words.Lang, w io.Writer) render.TextOptions {
 	return render.TextOptions{
 		Color: wantsColor(o.color, w), ASCII: !wantsUnicode(w),
-		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w), Lang: l,
+		Quiet: o.quiet, Verbose: o.verbose, Width: terminalWidth(w), Lang: l, NoHistory: o.noHistory,
 	}
 }

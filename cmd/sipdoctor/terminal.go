@@ -18,11 +18,21 @@ func terminalWidth(w io.Writer) int {
 	if !isTerminal(w) {
 		return 0
 	}
-	columns, _, err := term.GetSize(int(w.(*os.File).Fd()))
-	if err != nil {
-		return 0
-	}
+	columns, _ := terminalSize(w)
 	return columns
+}
+
+// terminalSize is how many columns and rows w has; 0 where that cannot be told.
+func terminalSize(w io.Writer) (columns, rows int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, 0
+	}
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return columns, rows
 }
 
 // wantsColor answers for --color. Auto means a terminal that knows colour and

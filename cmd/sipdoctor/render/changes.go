@@ -2,7 +2,9 @@ package render
 
 import (
 	"io"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -17,7 +19,7 @@ func Changes(w io.Writer, before, now *checks.Report, o TextOptions) error {
 		return err
 	}
 	p := newPage(w, o)
-	p.run(now, "15:04:05")
+	p.run(now, time.TimeOnly)
 	p.changes(before, now, o)
 	return p.flush()
 }
@@ -102,4 +104,73 @@ func (p *page) changes(before, now *checks.Report, o TextOptions) (some bool) {
 		}
 	}
 	return some
+}
+
+// Line writes r in one line, with when it began.
+func Line(w io.Writer, r *checks.Report, o TextOptions) error {
+	r, err := quoted(r, false)
+	if err != nil {
+		return err
+	}
+	p := newPage(w, o)
+	p.run(r, time.TimeOnly)
+	return p.flush()
+}
+
+// Event writes a change that r is the outcome of, in one line, or wrapped to the
+// terminal where o says how wide that is.
+func Event(w io.Writer, r *checks.Report, c checks.Change, o TextOptions) error {
+	r, err := quoted(r, false)
+	if err != nil {
+		return err
+	}
+	p := newPage(w, o)
+	if o.Width == 0 {
+		p.width = math.MaxInt
+	}
+	text := ""
+	if res := r.Result(c.Check); res != nil {
+		text = p.nowOf(*res, c.Finding)
+	}
+	p.event(c, time.TimeOnly, text)
+	return p.flush()
+}
+
+// nowOf is what there is to say of a result that has just changed.
+func (p *page) nowOf(res checks.Result, finding string) string {
+	if i := slices.IndexFunc(res.Findings, func(f checks.Finding) bool { return f.ID == finding }); i >= 0 {
+		return res.Findings[i].Title
+	}
+	if res.Status == checks.Pass {
+		return res.Title
+	}
+	return p.fact(res, TextOptions{})
+}
+
+// event is one change in one line.
+func (p *page) event(c checks.Change, when, text string) {
+	from, to := p.say("status-word", words.Args{"status": string(c.From)}), p.say("status-word", words.Args{"status": string(c.To)})
+	word := from + " → " + to
+	if from == to {
+		word = to
+	}
+	lead := c.Time.In(time.Local).Format(when) + "  "
+	p.put(dim, lead)
+	what := c.Check + " " + word
+	if text != "" {
+		what += ": " + text
+	}
+	p.hanging(statusStyle(c.To), "", strings.Repeat(" ", cells(lead)), what)
+}
+
+// history writes what changed while the checks were watched.
+func (p *page) history(r *checks.Report) {
+	if len(r.History) == 0 {
+		return
+	}
+	p.end()
+	p.line(bold, p.say("history", nil))
+	for _, c := range r.History {
+		p.event(c, time.DateTime, c.Finding)
+	}
 }

@@ -4,13 +4,53 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
-// A technician switches the ALG off while --watch runs: one line says that all
-// is well now, and below it what changed. Nothing changed is one line.
+// A technician switches the ALG off while --watch runs: one line says so, and it
+// stays in the report, a redacted one as well.
 func TestWatchingTheRouterBeingCured(t *testing.T) {
+	all := savedReports(t)
+	at := time.Date(2026, 11, 29, 14, 3, 22, 0, time.Local)
+	cured := checks.Change{Time: at, Check: "sip-alg", From: checks.Fail, To: checks.Pass}
+	broken := checks.Change{Time: at, Check: "sip-alg", From: checks.Pass, To: checks.Fail, Finding: "sip-alg.rewriting"}
+	for _, tt := range []struct {
+		report *checks.Report
+		change checks.Change
+		width  int
+		want   string
+	}{
+		{all["clean"], cured, 0, "14:03:22  sip-alg fail → pass: SIP passes unchanged\n"},
+		{all["alg-mikrotik"], broken, 0, "14:03:22  sip-alg pass → fail: A SIP ALG on your router rewrites SIP messages\n"},
+		{all["alg-mikrotik"], broken, 40, "14:03:22  sip-alg pass → fail: A SIP ALG\n          on your router rewrites SIP\n          messages\n"},
+	} {
+		var b bytes.Buffer
+		if err := Event(&b, tt.report, tt.change, TextOptions{Width: tt.width}); err != nil || b.String() != tt.want {
+			t.Errorf("%v %q, want %q", err, b.String(), tt.want)
+		}
+	}
+	watched := *all["clean"]
+	watched.History = []checks.Change{broken, cured}
+	redacted, err := Redact(&watched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*checks.Report{&watched, redacted} {
+		text, ticket := shownAs(t, "text", r), shownAs(t, "markdown", r)
+		if !strings.Contains(text, "2026-11-29 14:03:22  sip-alg pass → fail: sip-alg.rewriting\n") || !strings.Contains(text, "sip-alg fail → pass\n") {
+			t.Errorf("no history:\n%s", text)
+		}
+		if !strings.Contains(ticket, "sip-alg: pass → fail `sip-alg.rewriting`") {
+			t.Errorf("no history:\n%s", ticket)
+		}
+	}
+}
+
+// A second run tells in one line that all is well now, and below it what changed.
+// Nothing changed is one line.
+func TestASecondRunTellsWhatChanged(t *testing.T) {
 	all := savedReports(t)
 	var cured, same bytes.Buffer
 	if err := Changes(&cured, all["alg-mikrotik"], all["clean"], TextOptions{}); err != nil {

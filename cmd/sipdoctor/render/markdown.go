@@ -38,11 +38,25 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		p.markdownFinding(f)
 	}
 	p.markdownTables(r)
+	p.markdownHistory(r)
 	for _, hint := range p.hints(r) {
 		p.line(plain, "\n"+escapeMarkdown(hint))
 	}
 	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))
 	return p.flush()
+}
+
+// markdownHistory writes what changed while the checks were watched.
+func (p *page) markdownHistory(r *checks.Report) {
+	if len(r.History) == 0 {
+		return
+	}
+	p.line(plain, "\n## "+p.say("history", nil)+"\n")
+	for _, c := range r.History {
+		word := func(s checks.Status) string { return p.say("status-word", words.Args{"status": string(s)}) }
+		line := c.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + c.Check + ": " + word(c.From) + " → " + word(c.To)
+		p.line(plain, strings.TrimSpace("* "+escapeMarkdown(line)+" "+code(c.Finding)))
+	}
 }
 
 func (p *page) markdownFinding(f checks.Finding) {

@@ -102,6 +102,9 @@ func newRedactor(r *checks.Report) *redactor {
 			kept = append(kept, f.ID, upToDash, domain.FindString(f.ID)) // all of which read like a domain
 		}
 	}
+	for _, c := range r.History {
+		kept = append(kept, c.Check, c.Finding, domain.FindString(c.Finding))
+	}
 	if r.Host != nil {
 		kept = append(kept, r.Host.OS)
 		if rt := r.Host.Router; rt != nil {

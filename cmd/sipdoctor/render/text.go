@@ -22,6 +22,8 @@ type TextOptions struct {
 	Quiet   bool // only the first line
 	Verbose bool // all fixes, all evidence, durations, notes
 
+	NoHistory bool // leave out what changed while the checks were watched
+
 	Width int        // of the page in columns, 40 to 160; 0: 80
 	Lang  words.Lang // of what stands around the report's own sentences; "": English
 }
@@ -59,6 +61,9 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	p.notes(notes, o)
 	p.tables(r, o)
 	p.unread(r, o)
+	if !o.NoHistory {
+		p.history(r)
+	}
 	p.footer(r, o)
 	return p.flush()
 }
