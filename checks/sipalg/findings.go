@@ -54,6 +54,9 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	case len(codecs) > 0:
 		fd.Variant = "codecs"
 		fd.Args = words.Args{"box": box(o, h, f), "codecs": codecsSay(codecs)}
+	case onlyFrom5060(f.probed):
+		fd.Variant = "from-5060"
+		fd.Args = words.Args{"box": box(o, h, f)}
 	default:
 		fd.Args = words.Args{"box": box(o, h, f), "engine": cmp.Or(f.Engine, "unknown")}
 	}
@@ -63,6 +66,27 @@ func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	}
 	fd.Advise(ways(f.Works))
 	return fd
+}
+
+// onlyFrom5060 reports whether messages are altered on their way from source port
+// 5060 alone, and the same ones to the same ports pass from fresh ones. So it is
+// after an ALG was turned off: it stays attached to the flows that it has (Linux
+// keeps them for sip_timeout, an hour, after each message), and only the one from a
+// fixed port is met again.
+func onlyFrom5060(probed []Path) bool {
+	some := false
+	for _, p := range probed {
+		if p.Verdict != Rewriting && p.Verdict != Proxying && p.Verdict != Dropping {
+			continue
+		}
+		if p.probe.Source != "5060" || !slices.ContainsFunc(probed, func(q Path) bool {
+			return q.probe.Source == "fresh" && keyOf(q.probe) == keyOf(p.probe) && q.Message == p.Message && q.Verdict == None
+		}) {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 // ways are those that work today in the form of fixes: "tls 5061".

@@ -1,6 +1,7 @@
 package sipalg
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,6 +129,30 @@ func TestMessagesThatAreDroppedAlikeAreShownTogether(t *testing.T) {
 	want := []string{"UDP 5060 INVITE, REGISTER, OPTIONS, SUBSCRIBE, BYE: none of 10 tries arrived, while the same bytes were answered when masked"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// An ALG that has just been turned off keeps the flow of the fixed port; one that
+// works is met from every port, or on another destination port.
+func TestAFlowThatKeepsTheALGIsNamed(t *testing.T) {
+	from5060 := func(p *Probe) bool { return p.Source == "5060" }
+	for name, tt := range map[string]struct {
+		rules []network
+		want  string
+	}{
+		"the old flow alone":        {[]network{passes, udp5060(from5060, rewrites)}, "from-5060"},
+		"every flow":                {[]network{passes, on("udp", 5060, true, rewrites)}, ""},
+		"fresh flows alone":         {[]network{passes, udp5060(func(p *Probe) bool { return !from5060(p) }, rewrites)}, ""},
+		"the old flow and TCP":      {[]network{passes, udp5060(from5060, rewrites), on("tcp", 5060, true, rewrites)}, ""},
+		"fresh flows are not heard": {[]network{silent, on("tcp", 0, false, passes), udp5060(from5060, passes), udp5060(from5060, rewrites)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := alone(visit(tt.rules...), office)
+			i := slices.IndexFunc(j.Findings, func(f checks.Finding) bool { return f.ID == "sip-alg.rewriting" })
+			if i < 0 || j.Findings[i].Variant != tt.want {
+				t.Errorf("%+v", j.Findings)
+			}
+		})
 	}
 }
 
