@@ -125,6 +125,7 @@ func TestWatchingCostsLittle(t *testing.T) {
 		"an ALG, in a hurry":        {time.Second, responder, []string{"sip-alg"}, counts{"uplink": 56, "nat": 56, "sip-alg": 250, "rtp-ports": 9}, counts{"sip-alg": 245}},
 		"an ALG, a provider asked":  {time.Second, checks.Inputs{SIPServers: []string{"sip.example.net"}}, []string{"sip-alg"}, counts{"sip-alg": 40}, counts{"sip-alg": 39}},
 		"an ALG, strangers asked":   {time.Second, checks.Inputs{}, []string{"sip-alg"}, counts{"sip-alg": 40}, counts{"sip-alg": 39}},
+		"a table for 100 entries":   {time.Second, checks.Inputs{Responder: "vps.example.net", RouterEntries: 100}, []string{"sip-alg"}, counts{"sip-alg": 20}, counts{"sip-alg": 19}},
 		"closed RTP ports":          {time.Second, responder, []string{"rtp-ports"}, counts{"rtp-ports": 22}, counts{"rtp-ports": 20}},
 		"no uplink, the rest waits": {5 * time.Second, responder, []string{"uplink", "sip-alg"}, counts{"uplink": 120, "sip-alg": 12}, counts{"uplink": 118}},
 	} {
