@@ -46,7 +46,7 @@ func (p *part) clue(method, value string) {
 // run asks by all methods at once and returns what each learnt, always in the
 // same order.
 func (d discovery) run(ctx context.Context) []part {
-	methods := []func(context.Context) part{d.mndp, d.upnp, d.web, d.natPMP, d.pcp}
+	methods := []func(context.Context) part{d.mndp, d.upnp, d.web, d.natPMP, d.pcp, d.snmp}
 	parts := make([]part, len(methods))
 	var wg sync.WaitGroup
 	for i, m := range methods {

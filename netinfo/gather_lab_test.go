@@ -72,6 +72,56 @@ func TestOpenWrtRouterTellsItsOuterAddress(t *testing.T) {
 	}
 }
 
+// A router whose SNMP agent answers everybody names itself, and its product. With
+// another community, or to others than the office, it says nothing.
+func TestRouterThatSpeaksSNMPIsNamed(t *testing.T) {
+	daemon := needProgram(t, "snmpd")
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	within := newRouter(t)
+	for _, tt := range []struct {
+		community string
+		want      bool
+	}{{"secret", false}, {"public", true}} {
+		stop := startSNMPd(t, within, daemon, tt.community)
+		h := gather(t)
+		stop()
+		named := h.Router != nil && hasClue(h, "snmp", "RouterOS RB750Gr3") && hasClue(h, "snmp-object", "1.3.6.1.4.1.14988.1")
+		if named != tt.want || named && (h.Router.Platform != "mikrotik" || h.Router.Confidence != "certain") {
+			t.Errorf("community %q: recognised as %+v", tt.community, h.Router)
+		}
+	}
+}
+
+func startSNMPd(t *testing.T, within func(func()), daemon, community string) (stop func()) {
+	t.Helper()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "snmpd.conf")
+	must(t, os.WriteFile(conf, []byte("rocommunity "+community+` 192.168.88.0/24
+sysDescr RouterOS RB750Gr3
+sysObjectID .1.3.6.1.4.1.14988.1
+`), 0o600))
+	cmd := exec.Command(daemon, "-f", "-C", "-c", conf, "-Loe", "-p", filepath.Join(dir, "pid"), "udp:192.168.88.1:161")
+	cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+dir)
+	within(func() {
+		must(t, cmd.Start())
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			c, err := net.ListenPacket("udp4", "192.168.88.1:161")
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+		t.Error("snmpd does not listen")
+	})
+	return func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
 func startMiniUPnPd(t *testing.T, within func(func()), daemon string) {
 	t.Helper()
 	conf := filepath.Join(t.TempDir(), "miniupnpd.conf")

@@ -16,7 +16,7 @@ func TestRouterRulesAreSound(t *testing.T) {
 	}
 	methods := map[string]bool{
 		"oui": true, "upnp": true, "upnp-server": true, "http-title": true, "http-server": true, "http-realm": true,
-		"http-body": true, "tls-subject": true, "boxinfo": true, "mndp": true,
+		"http-body": true, "tls-subject": true, "boxinfo": true, "mndp": true, "snmp": true, "snmp-object": true,
 	}
 	for _, r := range rules {
 		if seen[r.Platform] || r.Vendor == "" || len(r.Clues) == 0 {
@@ -69,6 +69,10 @@ func TestRoutersAreRecognised(t *testing.T) {
 		"a NETGEAR asks for a password":   {clues("http-realm", "NETGEAR R7000"), "netgear", certain, nil},
 		"a mainboard by ASUS is no proof": {clues("oui", "ASUSTek COMPUTER INC."), "asus", possible, nil},
 		"a Debian box with miniupnpd":     {clues("upnp-server", "Debian/12 UPnP/1.1 MiniUPnPd/2.3.1"), "linux-nftables", possible, nil},
+		"a MikroTik that says so by SNMP": {clues("snmp", "RouterOS RB750Gr3", "snmp-object", "1.3.6.1.4.1.14988.1"), "mikrotik", certain, nil},
+		"a FortiGate by its product":      {clues("snmp-object", "1.3.6.1.4.1.12356.101.1.504"), "fortigate", certain, nil},
+		"a Cisco ASA by SNMP":             {clues("oui", "Cisco Systems, Inc", "snmp", "Cisco Adaptive Security Appliance Version 9.8(2)", "snmp-object", "1.3.6.1.4.1.9.1.2114"), "cisco-asa", certain, nil},
+		"enterprise 149880 is another's":  {clues("snmp-object", "1.3.6.1.4.1.149880.1"), "", "", nil},
 		"a PC that says nothing":          {clues("oui", "Intel Corporate"), "", "", nil},
 		"two front pages that disagree":   {clues("http-title", "pfSense - Login", "http-title", "OpenWrt - LuCI"), "openwrt", possible, []string{"pfsense"}},
 	}

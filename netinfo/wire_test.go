@@ -72,6 +72,58 @@ func TestPCPAnnounce(t *testing.T) {
 	}
 }
 
+// An answer of net-snmp 5.9 with sysDescr and sysObjectID of a RouterOS box.
+const snmpPacket = "30 4c 020101 0406 7075626c6963 a2 3f 020101 020100 020100 30 34" +
+	" 301d 0608 2b06010201010100 0411 526f757465724f53205242373530477233" +
+	" 3013 0608 2b06010201010200 0607 2b06010401f50c"
+
+func TestSNMPAnswers(t *testing.T) {
+	request := "30 34 020101 0406 7075626c6963 a0 27 020101 020100 020100 30 1c" +
+		" 300c 0608 2b06010201010100 0500 300c 0608 2b06010201010200 0500"
+	if diff := cmp.Diff(strings.ReplaceAll(request, " ", ""), hex.EncodeToString(snmpRequest(1))); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	for name, tt := range map[string]struct {
+		packet        string
+		descr, object string
+		err           error
+	}{
+		"a RouterOS box":                 {packet: snmpPacket, descr: "RouterOS RB750Gr3", object: "1.3.6.1.4.1.14988"},
+		"lengths in the long form":       {packet: strings.Replace(snmpPacket, "30 4c", "30 82004c", 1), descr: "RouterOS RB750Gr3", object: "1.3.6.1.4.1.14988"},
+		"an agent without these objects": {packet: "30 33 020101 0406 7075626c6963 a2 26 020101 020100 020100 30 1b 300c 0608 2b06010201010100 8000 300b 0607 2b060102010102 8100"},
+		"the answer to another question": {packet: strings.Replace(snmpPacket, "a2 3f 020101", "a2 3f 020102", 1), err: errNotSNMP},
+		"our own question thrown back":   {packet: request, err: errNotSNMP},
+		"a packet that was cut off":      {packet: snmpPacket[:120], err: errNotSNMP},
+		"nothing":                        {err: errNotSNMP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			descr, object, err := parseSNMP(unhex(t, tt.packet), 1)
+			if descr != tt.descr || object != tt.object || !errors.Is(err, tt.err) {
+				t.Errorf("%q %q %v", descr, object, err)
+			}
+		})
+	}
+}
+
+func TestObjectIdentifiers(t *testing.T) {
+	for packed, want := range map[string]string{"2b06010401f50c01": "1.3.6.1.4.1.14988.1", "8837": "2.999", "": "", "2b86": "", "2bffffffffffff7f": ""} {
+		if got := oidText(unhex(t, packed)); got != want {
+			t.Errorf("%s is %q, want %q", packed, got, want)
+		}
+	}
+}
+
+func FuzzSNMP(f *testing.F) {
+	f.Add(unhex(f, snmpPacket))
+	f.Add(snmpRequest(1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		descr, object, _ := parseSNMP(b, 1)
+		if !utf8.ValidString(descr) || len([]rune(descr)) > maxPlain+1 || strings.Trim(object, "0123456789.") != "" {
+			t.Errorf("%q %q", descr, object)
+		}
+	})
+}
+
 func FuzzPortMap(f *testing.F) {
 	f.Add(unhex(f, "0080000000000e10cb007101"))
 	f.Add(unhex(f, "0280000000000000000e10000000000000000000000000"))
