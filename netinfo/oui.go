@@ -10,40 +10,48 @@ import (
 	"github.com/sipdoctor/sipdoctor/netinfo/routes"
 )
 
-//go:generate go -C internal/ouigen run . ../../oui.gz
+//go:generate go -C internal/ouigen run . ../../oui.gz /usr/share/ieee-data/mam.txt /usr/share/ieee-data/oui36.txt
 
-// ouiTable is the IEEE's list of hardware address makers (MA-L, 2025-10):
-// gzip'd lines of a name, a tab, and all its prefixes as six hexadecimal digits.
+// ouiTable is the IEEE's lists of hardware address makers (MA-L of 2025-10; MA-M and
+// MA-S of 2022-08, from Debian's package ieee-data): gzip'd lines of a name and,
+// after a tab each, its prefixes of six, seven and nine hexadecimal digits.
 //
 //go:embed oui.gz
 var ouiTable []byte
 
-// Vendor returns who made a network interface, by the first three bytes of its
-// hardware address. It is empty for an unknown maker and for an address that a
-// program made up (the locally administered ones). It unpacks the table on
-// every call, some 10 ms: a run asks once.
+// ouiDigits are the lengths of the prefixes, in the order of the columns.
+var ouiDigits = [...]int{6, 7, 9}
+
+// Vendor returns who made a network interface, by the first bytes of its hardware
+// address, the longest prefix that is listed. It is empty for an unknown maker and
+// for an address that a program made up (the locally administered ones). It unpacks
+// the table on every call, some 10 ms: a run asks once.
 func Vendor(mac string) string {
 	mac = routes.NormalMAC(mac)
 	if mac == "" || strings.ContainsRune("2367abef", rune(mac[1])) {
 		return ""
 	}
-	prefix := mac[0:2] + mac[3:5] + mac[6:8]
+	mac = strings.ReplaceAll(mac, ":", "")
 	z, err := gzip.NewReader(bytes.NewReader(ouiTable))
 	if err != nil {
 		return ""
 	}
 	s := bufio.NewScanner(z)
 	s.Buffer(nil, 1<<20)
+	vendor, length := "", 0
 	for s.Scan() {
-		name, list, _ := strings.Cut(s.Text(), "\t")
-		for len(list) >= 6 {
-			if list[:6] == prefix {
-				return vendorAlias(name)
+		name, lists, _ := strings.Cut(s.Text(), "\t")
+		for _, n := range ouiDigits {
+			var list string
+			list, lists, _ = strings.Cut(lists, "\t")
+			for ; n > length && len(list) >= n; list = list[n:] {
+				if list[:n] == mac[:n] {
+					vendor, length = vendorAlias(name), n
+				}
 			}
-			list = list[6:]
 		}
 	}
-	return ""
+	return vendor
 }
 
 // vendorAlias turns the names that no customer has ever heard into those that

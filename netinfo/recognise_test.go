@@ -94,6 +94,10 @@ func TestVendorOfAHardwareAddress(t *testing.T) {
 		"00-0C-42-AA-BB-CC": "MikroTik",
 		"c8:0e:14:00:00:01": "AVM",
 		"00:00:00:00:00:01": "XEROX CORPORATION",
+		"70:b3:d5:f2:f1:02": "TELEPLATFORMS",    // MA-S
+		"20:85:93:b1:02:03": "IOG Products LLC", // MA-M
+		"20:85:93:d1:02:03": "Shanghai Kenmyond Industrial Network Equipment Co.,Ltd",
+		"20:85:93:f0:00:00": "", // of a block that the IEEE gives away in parts
 		"02:60:8c:01:02:03": "", // made up by a program: 3Com's old prefix looks the same
 		"":                  "",
 	} {
