@@ -42,6 +42,7 @@ func judgeAll(rep *Report, list []*Check) {
 	if rep.Host == nil {
 		rep.Host = &netinfo.Host{}
 	}
+	rep.Host.Beyond = rep.Beyond
 	for i, c := range list {
 		if c != nil {
 			judgeOne(&rep.Results[i], c, rep)

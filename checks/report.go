@@ -194,6 +194,8 @@ type Report struct {
 	// Twin is the office in which the checks ran, where it was rebuilt from a
 	// router's configuration.
 	Twin *Twin `json:"twin,omitempty"`
+	// Beyond is the router after the host's; nil: none showed itself.
+	Beyond *netinfo.Beyond `json:"beyond,omitempty"`
 	// History are the changes while the checks were watched, the oldest first.
 	History []Change `json:"history,omitempty"`
 }

@@ -73,7 +73,7 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 	if rep.Host == nil {
 		rep.Host = &netinfo.Host{}
 	}
-	rep.Host.Contacts = met.all()
+	rep.Host.Contacts, rep.Beyond = met.all(), rep.Host.Beyond
 	rep.Interrupted = errors.Is(context.Cause(ctx), context.Canceled)
 	judgeAll(rep, list)
 	rep.DurationMS = time.Since(start).Milliseconds()

@@ -124,7 +124,7 @@ func (w *Watched) renewed(round *Report, held map[string]outcome) *Report {
 		next.Results[i] = *newer
 	}
 	host.Contacts = newestContacts(w.report.Host.Contacts, round.Host.Contacts)
-	next.Host = &host
+	next.Host, next.Beyond = &host, host.Beyond
 	judgeAll(&next, w.list)
 	return &next
 }

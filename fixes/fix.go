@@ -11,6 +11,8 @@ type Fix struct {
 	Title    string `json:"title"` // a verb phrase
 	Where    string `json:"where"` // this-host router pbx provider phone isp
 	Platform string `json:"platform"`
+	// At is the address of the router that is meant, where several stand in a row.
+	At string `json:"at,omitempty"`
 
 	// Form says what Commands are; see the Form constants. Only commands of
 	// form shell may ever be run by a program.

@@ -2,6 +2,7 @@ package fixes
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,10 +29,19 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 	if host != nil && host.Router != nil && host.Router.Platform != genericPlatform {
 		out = collect(problem, host.Router.Platform, host, vars)
 	}
+	beyond := beyondFixes(problem, host, vars)
 	if problem == SIPALG && host != nil {
 		out = append(out, hostFixes(host)...)
 	}
 	known := len(out) > 0
+	if len(beyond) > 0 {
+		for i := range out {
+			if out[i].Where == "router" {
+				out[i].At = host.Uplink.Gateway.String()
+			}
+		}
+		out = append(out, beyond...)
+	}
 	generic := collect(problem, genericPlatform, host, vars)
 	if !known && problem == SIPALG {
 		// For the owner of a router we could not recognise: where the commonest
@@ -48,6 +58,22 @@ func For(problem string, host *netinfo.Host, vars map[string]string) []Fix {
 		}
 	}
 	return out
+}
+
+// beyondFixes are those of the router after the office's, for what each router in a
+// row may do: read SIP, block its port, forget a port. It sees the office's router
+// where that one sees phones, so a fix that names the phone is left out.
+func beyondFixes(problem string, host *netinfo.Host, vars map[string]string) []Fix {
+	if host == nil || host.Beyond == nil || host.Beyond.Router.Platform == "" || !slices.Contains([]string{SIPALG, SIPPortBlocked, UDPTimeout}, problem) {
+		return nil
+	}
+	without := maps.Clone(vars)
+	delete(without, "Phone")
+	list := collect(problem, host.Beyond.Router.Platform, &netinfo.Host{Router: &host.Beyond.Router}, without)
+	for i := range list {
+		list[i].At = host.Beyond.Addr.String()
+	}
+	return slices.DeleteFunc(list, func(f Fix) bool { return f.Where != "router" })
 }
 
 // On returns the fixes for a problem on one platform, such as a layer of the

@@ -36,6 +36,31 @@ func names(list []Fix) []string {
 	return out
 }
 
+// Of two routers in a row each gets its own fix, and says by its address which is
+// meant.
+func TestTwoRoutersInARowAreToldApart(t *testing.T) {
+	h := office("mikrotik", "7.15")
+	h.Beyond = &netinfo.Beyond{Addr: netip.MustParseAddr("192.168.178.1"), Router: netinfo.Router{Platform: "mikrotik", Version: "6.49"}}
+	at := func(problem string) (list []string) {
+		for _, f := range For(problem, h, map[string]string{"Phone": "192.168.88.10", "SIPPort": "5060", "UDPTimeout": "120"}) {
+			if f.At != "" {
+				list = append(list, f.Platform+" "+f.At)
+			}
+		}
+		return slices.Compact(list)
+	}
+	both := []string{"mikrotik 192.168.88.1", "mikrotik 192.168.178.1"}
+	for problem, want := range map[string][]string{SIPALG: both, UDPTimeout: both, RTPForward: nil} {
+		if diff := cmp.Diff(want, at(problem)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", problem, diff)
+		}
+	}
+	h.Beyond = nil
+	if got := at(SIPALG); got != nil {
+		t.Errorf("of a single router: %v", got)
+	}
+}
+
 func TestTheRoutersOwnCureComesFirst(t *testing.T) {
 	phoneWithHelper := office("mikrotik", "7.15")
 	phoneWithHelper.SIPHelpers = []netinfo.SIPHelper{nftHelper(1, 4, `udp dport 5060 ct helper set "sip"`, nil)}

@@ -127,6 +127,9 @@ func (h *Host) meetRouter(ctx context.Context, sys platform.System, n platform.N
 	var wg sync.WaitGroup
 	if u.Gateway.Is4() && d.local.IsValid() && n != nil {
 		wg.Go(func() { parts = d.run(ctx); stop() })
+		if !u.VPN { // the way out is the tunnel's
+			wg.Go(func() { h.Beyond = d.beyond(ctx) })
+		}
 	} else {
 		h.note(errors.New("the router was not asked what it is: it has no IPv4 address in this network"))
 		stop()
@@ -214,7 +217,6 @@ func (h *Host) introduce(parts []part) {
 				p.mndpClue(dev)
 			}
 		}
-		r.Clues = append(r.Clues, p.clues...)
 		for _, e := range p.external {
 			if why := notOuter(e.Addr, u); why != "" {
 				h.note(fmt.Errorf("the router's outer address is %s according to %s: ignored, because it is %s", e.Addr, e.Method, why))
@@ -222,10 +224,7 @@ func (h *Host) introduce(parts []part) {
 			}
 			r.External = append(r.External, e)
 		}
-		r.Model = cmp.Or(r.Model, p.model)
-		r.Version = cmp.Or(r.Version, p.version)
-		r.Name = cmp.Or(r.Name, p.name)
-		r.Vendor = cmp.Or(r.Vendor, p.vendor)
+		r.take(p)
 		h.note(p.errs...)
 	}
 	if len(r.Clues) == 0 {
@@ -240,4 +239,13 @@ func (h *Host) introduce(parts []part) {
 	if len(r.Clues) > 1 || u.GatewayVendor == "" {
 		u.GatewayUnresolved = false // it answered: it is there, whatever ARP says
 	}
+}
+
+// take adds what a method learnt; names are the first's that knows one.
+func (r *Router) take(p part) {
+	r.Clues = append(r.Clues, p.clues...)
+	r.Model = cmp.Or(r.Model, p.model)
+	r.Version = cmp.Or(r.Version, p.version)
+	r.Name = cmp.Or(r.Name, p.name)
+	r.Vendor = cmp.Or(r.Vendor, p.vendor)
 }

@@ -197,6 +197,46 @@ func TestMikroTikRouterIsNamed(t *testing.T) {
 	}
 }
 
+// Behind the office's router there is a modem that routes: it shows itself by the
+// question that dies there, and by its page. A carrier's router is not asked.
+func TestTheRouterBeyondIsNamed(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	within := newRouter(t)
+	beyond := newRouterBeyond(t, within)
+	asked := make(chan string, 100)
+	beyond(func() {
+		serveHTTP(t, "0.0.0.0:80", func(w http.ResponseWriter, r *http.Request) {
+			asked <- r.Host
+			fmt.Fprint(w, "<html><head><title>FRITZ!Box 7590</title></head></html>")
+		})
+	})
+	h := gather(t)
+	b := h.Beyond
+	if b == nil || b.Addr != netip.MustParseAddr("192.168.178.1") || b.Router.Platform != "fritzbox" || b.Router.Confidence != "certain" {
+		t.Errorf("beyond is %+v", b)
+	}
+	if h.Router == nil || h.Router.Platform != "mikrotik" {
+		t.Errorf("the router is %+v", h.Router)
+	}
+	if len(asked) == 0 {
+		t.Error("the modem was not asked")
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	beyond(func() { must(t, address("mid1", "100.64.0.1/24"), unaddress("mid1", "192.168.178.1/24")) })
+	within(func() {
+		must(t, unaddress("mid0", "192.168.178.2/24"), address("mid0", "100.64.0.2/24"), defaultRoute("100.64.0.1"))
+	})
+	beyond(func() { must(t, routeBack("100.64.0.2")) })
+	if h := gather(t); h.Beyond != nil || len(asked) > 0 {
+		t.Errorf("a carrier's router is asked what it is: %+v", h.Beyond)
+	}
+}
+
 // serveMNDP announces a RouterOS device by broadcast whenever it hears a
 // request, as RouterOS does.
 func serveMNDP(t *testing.T, addr string) {

@@ -31,6 +31,11 @@ type Host struct {
 	// back; empty in reports of older versions.
 	Contacts []Contact     `json:"contacts,omitempty"`
 	Notes    []words.Cause `json:"notes,omitempty"` // what could not be read, and why
+
+	// Beyond is the router after Router; nil: none showed itself. A report keeps it
+	// beside the host (checks.Report.Beyond), whose form is a part of the version of
+	// every observation: a second router adds names and fixes, never a verdict.
+	Beyond *Beyond `json:"-"`
 }
 
 // Uplink is the way from this machine to the Internet.
@@ -73,6 +78,13 @@ type Router struct {
 	Alternatives []string   `json:"alternatives,omitempty"` // slugs that the clues fit as well
 	Clues        []Clue     `json:"clues,omitempty"`
 	External     []External `json:"external,omitempty"`
+}
+
+// Beyond is a router after the one at the gateway address, with an address of a
+// private network: a modem that routes, or the core of a larger office.
+type Beyond struct {
+	Addr   netip.Addr `json:"addr"`
+	Router Router     `json:"router"`
 }
 
 // Tracking is how many connections a machine's kernel can track, and does.

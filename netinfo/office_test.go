@@ -113,24 +113,7 @@ var routerMAC = net.HardwareAddr{0x4c, 0x5e, 0x0c, 1, 2, 3}
 // and programs opened there stay there.
 func newRouter(t *testing.T) func(func()) {
 	t.Helper()
-	office, err := netns.Get()
-	must(t, err)
-	ready, jobs := make(chan netns.NsHandle), make(chan func())
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
-		ns, err := netns.New()
-		if err != nil {
-			t.Errorf("making the router's namespace: %v", err)
-		}
-		ready <- ns
-		for f := range jobs {
-			f()
-			ready <- ns
-		}
-	}()
-	router := <-ready
-	t.Cleanup(func() { close(jobs); office.Close() })
-	within := func(f func()) { jobs <- f; <-ready }
+	router, within := newNamespace(t)
 	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "lan0", PeerNamespace: netlink.NsFd(router), PeerHardwareAddr: routerMAC}))
 	must(t, address("eth0", "192.168.88.10/24"), up("eth0"))
 	within(func() {
@@ -139,4 +122,73 @@ func newRouter(t *testing.T) func(func()) {
 	})
 	must(t, defaultRoute("192.168.88.1"))
 	return within
+}
+
+// newNamespace makes a network of its own. The function runs another in it.
+func newNamespace(t *testing.T) (netns.NsHandle, func(func())) {
+	t.Helper()
+	ready, jobs, dead := make(chan netns.NsHandle), make(chan func()), make(chan struct{})
+	go func() {
+		defer close(dead)      // also when a function fails the test
+		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
+		ns, err := netns.New()
+		if err != nil {
+			t.Errorf("making a namespace: %v", err)
+		}
+		ready <- ns
+		for f := range jobs {
+			f()
+			ready <- ns
+		}
+	}()
+	t.Cleanup(func() { close(jobs) })
+	return <-ready, func(f func()) {
+		select {
+		case jobs <- f:
+		case <-dead:
+			t.FailNow()
+		}
+		select {
+		case <-ready:
+		case <-dead:
+			t.FailNow()
+		}
+	}
+}
+
+// newRouterBeyond puts a router behind that of newRouter, which then forwards:
+// mid0 192.168.178.2 in the one, mid1 192.168.178.1 in the other.
+func newRouterBeyond(t *testing.T, within func(func())) func(func()) {
+	t.Helper()
+	ns, beyond := newNamespace(t)
+	within(func() {
+		must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "mid0"}, PeerName: "mid1", PeerNamespace: netlink.NsFd(ns)}))
+		must(t, address("mid0", "192.168.178.2/24"), up("mid0"), forwards(), defaultRoute("192.168.178.1"))
+	})
+	beyond(func() {
+		must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wan0"}, PeerName: "wan1"}))
+		must(t, up("lo"), address("mid1", "192.168.178.1/24"), up("mid1"), address("wan0", "91.198.175.1/24"), up("wan0"), up("wan1"), forwards(),
+			routeBack("192.168.178.2"), defaultRoute("91.198.175.2"))
+	})
+	return beyond
+}
+
+func unaddress(name, prefix string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	a, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return err
+	}
+	return netlink.AddrDel(l, a)
+}
+
+// forwards makes the calling thread's network forward.
+func forwards() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) }
+
+// routeBack leads to the office.
+func routeBack(via string) error {
+	return netlink.RouteReplace(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(192, 168, 88, 0).To4(), Mask: net.CIDRMask(24, 32)}, Gw: net.ParseIP(via)})
 }

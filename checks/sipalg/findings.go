@@ -3,6 +3,7 @@ package sipalg
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	}
 	out = slices.Concat(out, dropped(o, h, f), blockedPorts(o, h, f))
 	if f.Verdict == PinholeOpen {
-		out = append(out, pinhole(o, h))
+		out = append(out, pinhole(o, h, f))
 	}
 	out = append(out, intercepted(o)...)
 	if o.Responder == nil && f.Verdict == Inconclusive {
@@ -39,13 +40,19 @@ func findings(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	return out
 }
 
-func algFixes(o *Observed, h *netinfo.Host) []fixes.Fix {
+// algFixes are those of the routers that it may be: of one where the hops tell.
+func algFixes(o *Observed, h *netinfo.Host, f *Facts) []fixes.Fix {
+	if f.Hop != nil && !f.Hop.Silent {
+		if a, err := netip.ParseAddr(f.Hop.After); err == nil {
+			h = h.OnlyRouter(a)
+		}
+	}
 	return fixes.For("sip-alg", h, map[string]string{"Phone": o.Local.String(), "SIPPort": "5060"})
 }
 
 // altered is the finding of a message that arrived other than it was sent.
 func altered(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
-	fd := checks.Finding{ID: "sip-alg." + f.Verdict, Severity: checks.Critical, Confidence: checks.Certain, Fixes: algFixes(o, h)}
+	fd := checks.Finding{ID: "sip-alg." + f.Verdict, Severity: checks.Critical, Confidence: checks.Certain, Fixes: algFixes(o, h, f)}
 	changed := changeEvidence(o, f.probed, f.Verdict)
 	switch codecs := codecsTaken(f.probed); {
 	case len(changed) == 0:
@@ -131,7 +138,7 @@ func dropped(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 	if len(list) == 0 {
 		return nil
 	}
-	fd.Fixes = algFixes(o, h)
+	fd.Fixes = algFixes(o, h, f)
 	fd.Advise(ways(f.Works))
 	return []checks.Finding{fd}
 }
@@ -165,7 +172,7 @@ func blockedPorts(o *Observed, h *netinfo.Host, f *Facts) []checks.Finding {
 }
 
 // pinhole is the finding of a helper that rewrites nothing but opens ports.
-func pinhole(o *Observed, h *netinfo.Host) checks.Finding {
+func pinhole(o *Observed, h *netinfo.Host, f *Facts) checks.Finding {
 	var ev []checks.Evidence
 	stopped := evidenceSays("stopped", nil)
 	for _, p := range o.Pinholes {
@@ -178,7 +185,7 @@ func pinhole(o *Observed, h *netinfo.Host) checks.Finding {
 	}
 	return checks.Finding{
 		ID: "sip-alg.pinhole", Severity: checks.Warning, Confidence: checks.Certain,
-		Evidence: ev, Fixes: algFixes(o, h),
+		Evidence: ev, Fixes: algFixes(o, h, f),
 	}
 }
 

@@ -3,6 +3,7 @@ package sipalg
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,27 @@ func TestTheHopThatChangesIt(t *testing.T) {
 			}
 			if title := box(&Observed{}, h, &Facts{Hop: got}).Args["place"]; title != c.title {
 				t.Errorf("the box is %v, want %q", title, c.title)
+			}
+			h.Router = &netinfo.Router{Platform: "mikrotik"}
+			h.Beyond = &netinfo.Beyond{Addr: netip.MustParseAddr(modem), Router: netinfo.Router{Platform: "openwrt"}}
+			var platforms []string
+			for _, f := range algFixes(&Observed{Local: phone}, h, &Facts{Hop: got}) {
+				if f.Where == "router" && !slices.Contains(platforms, f.Platform) {
+					platforms = append(platforms, f.Platform)
+				}
+			}
+			want := []string{"mikrotik", "openwrt"} // it may be either
+			switch {
+			case got.at(router):
+				want = want[:1]
+			case got.at(modem):
+				want = want[1:]
+				if place := box(&Observed{}, h, &Facts{Hop: got}).Args["place"]; place != "beyond" {
+					t.Errorf("the box is %v", place)
+				}
+			}
+			if d := cmp.Diff(want, platforms); d != "" {
+				t.Errorf("fixes for the routers (-want +got)\n%s", d)
 			}
 		})
 	}

@@ -236,7 +236,7 @@ func (s *sign) evidence(e *evidence) checks.Evidence {
 func answersAltered(o *Observed, h *netinfo.Host, f *Facts, proof []checks.Evidence, sure bool) checks.Finding {
 	fd := checks.Finding{
 		ID: "sip-alg.rewriting", Severity: checks.Critical, Confidence: checks.Likely,
-		Variant: "answers", Args: words.Args{"box": box(o, h, f)}, Evidence: proof, Fixes: algFixes(o, h),
+		Variant: "answers", Args: words.Args{"box": box(o, h, f)}, Evidence: proof, Fixes: algFixes(o, h, f),
 	}
 	if sure {
 		fd.Confidence = checks.Certain

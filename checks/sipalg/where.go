@@ -20,6 +20,9 @@ func box(o *Observed, h *netinfo.Host, f *Facts) words.Text {
 	if f.Hop != nil && f.Hop.at(gw.String()) && f.behind.IsZero() {
 		return words.Say("sip-alg.box", words.Args{"place": "router"})
 	}
+	if h.Beyond != nil && f.Hop != nil && f.Hop.at(h.Beyond.Addr.String()) {
+		return words.Say("sip-alg.box", words.Args{"place": "beyond", "address": h.Beyond.Addr})
+	}
 	if only := onlyTo(f.weighed); only != nil {
 		return words.Say("sip-alg.box", words.Args{"place": "towards", "own": only.own(), "server": only.Server})
 	}

@@ -80,7 +80,11 @@ func (p *page) label(id string) string {
 func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
 	box := ""
 	if f.Platform != "" && f.Platform != "generic" {
-		box = " (" + p.platformName(f.Platform) + ")"
+		box = p.platformName(f.Platform)
+		if f.At != "" {
+			box += " " + f.At
+		}
+		box = " (" + box + ")"
 	}
 	return p.say("where", words.Args{"where": f.Where, "box": box, "title": f.Title, "alternative": alternative, "unverified": f.Unverified})
 }

@@ -1,11 +1,13 @@
 package render
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/nat"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -36,7 +38,10 @@ func (p *page) stops(r *checks.Report) []stop {
 	}
 	var f nat.Facts
 	Facts(r, "nat", &f)
-	if f.CGNAT || f.NATLayers > 1 {
+	switch b := r.Beyond; {
+	case b != nil && !u.VPN:
+		list = append(list, stop{label: p.boxLabel(&b.Router, "", b.Addr)})
+	case f.CGNAT || f.NATLayers > 1:
 		list = append(list, stop{label: p.say("second-nat", nil)})
 	}
 	if f.BehindNAT && len(f.Public) > 0 {
@@ -60,8 +65,12 @@ func harm(r *checks.Report, list []stop) int {
 		} `json:"changed_at"`
 	}
 	Facts(r, "sip-alg", &alg)
-	gateway := r.Host.Uplink.Gateway.String()
-	if at := alg.ChangedAt; at.Before != "" && at.After != "" && at.After != gateway {
+	gateway, b := r.Host.Uplink.Gateway.String(), r.Beyond
+	switch at := alg.ChangedAt; {
+	case at.Before == "" || at.After == "" || at.After == gateway:
+	case b != nil && at.After == b.Addr.String():
+		return min(3, len(list)-1)
+	default:
 		return len(list) - 1
 	}
 	return min(2, len(list)-1)
@@ -74,8 +83,16 @@ func failed(r *checks.Report, check string) bool {
 
 func (p *page) routerLabel(r *checks.Report) string {
 	u := r.Host.Uplink
-	name := u.GatewayVendor
-	if rt := r.Host.Router; rt != nil && rt.Vendor+rt.Model != "" && rt.Confidence != "possible" {
+	gw := u.Gateway
+	if !gw.IsValid() {
+		gw = u.Gateway6
+	}
+	return p.boxLabel(r.Host.Router, u.GatewayVendor, gw)
+}
+
+// boxLabel is what a router is called, and its address.
+func (p *page) boxLabel(rt *netinfo.Router, name string, at netip.Addr) string {
+	if rt != nil && rt.Vendor+rt.Model != "" && rt.Confidence != "possible" {
 		name = strings.TrimSpace(rt.Vendor + " " + strings.TrimPrefix(rt.Model, rt.Vendor+" "))
 	}
 	if name == "" {
@@ -86,11 +103,7 @@ func (p *page) routerLabel(r *checks.Report) string {
 	if r := []rune(name); len(r) > 30 {
 		name = string(r[:30]) + "…"
 	}
-	gw := u.Gateway
-	if !gw.IsValid() {
-		gw = u.Gateway6
-	}
-	return name + " " + Quote(gw.String())
+	return name + " " + Quote(at.String())
 }
 
 // publicLabel is the address others see, without its port; a second different

@@ -111,6 +111,9 @@ func newRedactor(r *checks.Report) *redactor {
 			kept = append(kept, rt.Vendor, rt.Platform, rt.Model)
 		}
 	}
+	if b := r.Beyond; b != nil {
+		kept = append(kept, b.Router.Vendor, b.Router.Platform, b.Router.Model)
+	}
 	red := &redactor{stand: map[string]string{}, kinds: map[string]kind{}, keep: map[string]bool{}}
 	for _, w := range kept {
 		red.keep[strings.ToLower(w)] = true
