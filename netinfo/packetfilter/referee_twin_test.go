@@ -218,7 +218,7 @@ func drainAll(fd int, take func([]byte)) {
 // class is the class of packets that has only this shot in it.
 func (g *twinGround) class(s shot, own []netip.Addr, host *packetfilter.Host) packetfilter.Class {
 	c := packetfilter.Class{
-		Protocol: s.proto, Hook: packetfilter.HookForward, In: s.in, Local: own, State: packetfilter.StateNew, Host: host,
+		Protocol: s.proto, Hook: packetfilter.HookForward, In: s.in, Local: own, State: packetfilter.StateNew, Host: host, NATRules: true,
 		Src: []netip.Prefix{netip.PrefixFrom(s.src, s.src.BitLen())}, Dst: []netip.Prefix{netip.PrefixFrom(s.dst, s.dst.BitLen())},
 	}
 	if slices.Contains(own, s.dst) {
@@ -273,6 +273,9 @@ func agreesWhere(s shot, said packetfilter.Outcome, kernel outcome) bool {
 	if said.Verdict == packetfilter.Accepted && kernel.dst.IsValid() && (s.proto == protoUDP || s.proto == protoTCP) { // of a ping the answer may be seen
 		moved := len(said.ToAddrs) > 0
 		if moved && !said.ToAddrs.Contains(kernel.dst) || !moved && kernel.dst != s.dst {
+			return false
+		}
+		if by := said.SourceBy; !by.Assumed && (by.Rule != nil) != (kernel.src != s.src) {
 			return false
 		}
 	}
