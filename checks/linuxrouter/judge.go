@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/need"
@@ -53,7 +52,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		if s.Answers {
 			direction = "in"
 		}
-		f.Paths = append(f.Paths, Path{direction, s.LAN.Prefix.String(), s.LAN.Interface, s.Out, s.Proto, portsText(s.Ports), s.Purpose, s.Verdict, s.Rule})
+		f.Paths = append(f.Paths, Path{direction, s.LAN.Prefix.String(), s.LAN.Interface, s.Out, s.Proto, need.Text(s.Ports), s.Purpose, s.Verdict, s.Rule})
 	}
 	j := checks.Judgement{Facts: f, Notes: words.Texts(o.Notes)}
 	j.Findings = slices.Concat(o.blocked(), o.helper(), o.timeout())
@@ -181,9 +180,9 @@ func (o Observed) blockedBy(first Stop) checks.Finding {
 			continue
 		}
 		if s.Purpose == "rtp" {
-			rtp = rtp.Union(portSet(s.Ports))
+			rtp = rtp.Union(need.Ports(s.Ports))
 		} else {
-			sip = sip.Union(portSet(s.Ports))
+			sip = sip.Union(need.Ports(s.Ports))
 		}
 		if s.Proto == "udp" {
 			f.Severity = checks.Critical // SIP over TCP may have another way
@@ -194,7 +193,7 @@ func (o Observed) blockedBy(first Stop) checks.Finding {
 			seen = append(seen, s.LAN)
 			lans = append(lans, say("lan", words.Args{"prefix": s.LAN.Prefix, "in": words.Raw(s.LAN.Interface)}))
 		}
-		name := say("evidence.way", words.Args{"answers": s.Answers, "from": s.LAN.Prefix, "protocol": s.Proto, "ports": portsText(s.Ports)})
+		name := say("evidence.way", words.Args{"answers": s.Answers, "from": s.LAN.Prefix, "protocol": s.Proto, "ports": need.Text(s.Ports)})
 		f.Evidence = append(f.Evidence, checks.Proof(name, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": s.Verdict})))
 	}
 	if answers {
@@ -209,13 +208,5 @@ func textOf(s packetfilter.NumSet) string {
 	if len(s) == 0 {
 		return "none"
 	}
-	return portsText(portRanges(s))
-}
-
-func portsText(list []netinfo.PortRange) string {
-	var parts []string
-	for _, r := range list {
-		parts = append(parts, r.String())
-	}
-	return strings.Join(parts, ", ")
+	return need.Text(need.Ranges(s))
 }

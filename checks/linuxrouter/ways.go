@@ -7,7 +7,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
@@ -47,7 +46,7 @@ type asked struct {
 func (a asked) class(rt *pbx.Routes) packetfilter.Class {
 	c := packetfilter.Class{
 		Protocol: packetfilter.UDP, Hook: packetfilter.HookForward, In: a.lan.Interface, Out: a.out, Src: []netip.Prefix{a.lan.Prefix},
-		DstPorts: portSet(a.use.Ports), Local: rt.Own(false), Host: rt.Host, State: packetfilter.StateNew,
+		DstPorts: need.Ports(a.use.Ports), Local: rt.Own(false), Host: rt.Host, State: packetfilter.StateNew,
 	}
 	if a.use.Protocol == "tcp" {
 		c.Protocol = packetfilter.TCP
@@ -73,9 +72,9 @@ func (o *Observed) way(rules *packetfilter.Ruleset, w *packetfilter.Wording, rt 
 			of = x.Region.SrcPort
 		}
 		if len(of) == 0 {
-			return portSet(a.use.Ports)
+			return need.Ports(a.use.Ports)
 		}
-		return of.Intersect(portSet(a.use.Ports))
+		return of.Intersect(need.Ports(a.use.Ports))
 	}
 	var passes packetfilter.NumSet
 	outcomes := rules.Evaluate(c).Outcomes
@@ -101,7 +100,7 @@ func (o *Observed) way(rules *packetfilter.Ruleset, w *packetfilter.Wording, rt 
 // stop notes what an outcome stops. Packets that one rule stops are one stop.
 func (o *Observed) stop(rules *packetfilter.Ruleset, w *packetfilter.Wording, c packetfilter.Class, a asked, x packetfilter.Outcome, ports packetfilter.NumSet) {
 	s := Stop{
-		LAN: a.lan, Out: a.out, Answers: a.answers, Purpose: a.use.Purpose, Proto: a.use.Protocol, Ports: portRanges(ports),
+		LAN: a.lan, Out: a.out, Answers: a.answers, Purpose: a.use.Purpose, Proto: a.use.Protocol, Ports: need.Ranges(ports),
 		Rule: pbx.RuleText(x.Decider), Where: pbx.RulePlace(x.Decider), Verdict: string(x.Verdict),
 	}
 	if a.network.IsValid() {
@@ -112,7 +111,7 @@ func (o *Observed) stop(rules *packetfilter.Ruleset, w *packetfilter.Wording, c 
 	}
 	if i := slices.IndexFunc(o.Stops, same); i >= 0 {
 		t := &o.Stops[i]
-		t.Ports = portRanges(portSet(t.Ports).Union(ports))
+		t.Ports = need.Ranges(need.Ports(t.Ports).Union(ports))
 		for _, n := range s.To {
 			if !slices.Contains(t.To, n) {
 				t.To = append(t.To, n)
@@ -125,19 +124,4 @@ func (o *Observed) stop(rules *packetfilter.Ruleset, w *packetfilter.Wording, c 
 		s.Edits = rules.Allow(w, c, x, a.lan.Prefix).Rules
 	}
 	o.Stops = append(o.Stops, s)
-}
-
-func portSet(list []netinfo.PortRange) packetfilter.NumSet {
-	var spans []packetfilter.Span[packetfilter.Num]
-	for _, r := range list {
-		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(r.First), Hi: packetfilter.Num(r.Last)})
-	}
-	return packetfilter.NewSpans(spans...)
-}
-
-func portRanges(s packetfilter.NumSet) (list []netinfo.PortRange) {
-	for _, x := range s {
-		list = append(list, netinfo.PortRange{First: int(x.Lo), Last: int(x.Hi)})
-	}
-	return list
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -90,7 +91,7 @@ func (e *export) senders(o *Observed) (list []sender) {
 func (f filter) sent(s sender, who netip.Prefix) packetfilter.Class {
 	to := netip.Prefix{}
 	if s.Direction == begins {
-		c := f.inwardClass(s.In, Use{Protocol: "udp", Ports: portRanges(packetfilter.OneNum(5060))})
+		c := f.inwardClass(s.In, Use{Protocol: "udp", Ports: need.Ranges(packetfilter.OneNum(5060))})
 		c.Src = []netip.Prefix{who}
 		return c
 	}

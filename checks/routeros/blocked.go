@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -63,12 +64,12 @@ func (o Observed) matters(w Way) bool {
 	var stopped, asked packetfilter.NumSet
 	for _, x := range o.Ways {
 		if x.Direction == w.Direction && x.Purpose == "rtp" && x.stopped() && x.From == w.From && x.In == w.In && x.Out == w.Out {
-			stopped = stopped.Union(portSet(x.Ports))
+			stopped = stopped.Union(need.Ports(x.Ports))
 		}
 	}
 	for _, u := range o.Need.Ports {
 		if u.Purpose == "rtp" {
-			asked = asked.Union(portSet(u.Ports))
+			asked = asked.Union(need.Ports(u.Ports))
 		}
 	}
 	return len(asked.Subtract(stopped)) == 0
@@ -100,9 +101,9 @@ func (o Observed) blockedBy(r Rule, ways []Way) checks.Finding {
 			lans = append(lans, say("lan", words.Args{"prefix": w.From, "in": tame(w.In)}))
 		}
 		if w.Purpose == "rtp" {
-			rtp = rtp.Union(portSet(w.Ports))
+			rtp = rtp.Union(need.Ports(w.Ports))
 		} else {
-			sip = sip.Union(portSet(w.Ports))
+			sip = sip.Union(need.Ports(w.Ports))
 		}
 	}
 	f := checks.Finding{
@@ -117,7 +118,7 @@ func (o Observed) blockedBy(r Rule, ways []Way) checks.Finding {
 		f.Variant = "answers"
 	}
 	for _, w := range ways[:min(len(ways), maxProofs)] {
-		name := say("evidence.way", words.Args{"answers": w.Direction == answers, "from": w.From, "to": w.To, "protocol": w.Protocol, "ports": portsText(w.Ports)})
+		name := say("evidence.way", words.Args{"answers": w.Direction == answers, "from": w.From, "to": w.To, "protocol": w.Protocol, "ports": need.Text(w.Ports)})
 		f.Evidence = append(f.Evidence, checks.Proof(name, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": w.Verdict})))
 	}
 	f.Fixes = accepting(r)
@@ -129,7 +130,7 @@ func textOf(s packetfilter.NumSet) string {
 	if len(s) == 0 {
 		return "none"
 	}
-	return portsText(portRanges(s))
+	return need.Text(need.Ranges(s))
 }
 
 // accepting is the fix that was proven for a rule.

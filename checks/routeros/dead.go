@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -80,7 +81,7 @@ func (e *export) concerns(row ros.Row) bool {
 	ports := packetfilter.NumSet{{Lo: 5060, Hi: 5061}}
 	for _, u := range e.need.Ports {
 		if u.Purpose == "sip" {
-			ports = ports.Union(portSet(u.Ports))
+			ports = ports.Union(need.Ports(u.Ports))
 		}
 	}
 	for _, name := range []string{"dst-port", "src-port", "port"} {

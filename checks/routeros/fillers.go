@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -104,9 +105,9 @@ func (x filler) takes(s sender) bool {
 func (s sender) meets(r packetfilter.Region) bool {
 	switch {
 	case s.Purpose == "rtp" && s.Direction == answers:
-		return count(r.DstPort)*2 > 65536 && count(r.SrcPort)*2 > count(portSet(s.Ports))
+		return count(r.DstPort)*2 > 65536 && count(r.SrcPort)*2 > count(need.Ports(s.Ports))
 	case s.Purpose == "rtp":
-		return count(r.DstPort)*2 > count(portSet(s.Ports))
+		return count(r.DstPort)*2 > count(need.Ports(s.Ports))
 	}
 	return s.Direction != answers || r.DstPort.Contains(5060)
 }

@@ -3,7 +3,7 @@ package routeros
 import (
 	"net/netip"
 
-	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -71,7 +71,7 @@ func (f filter) class(lan LAN, out string, protocol string, ports packetfilter.N
 
 // asked are the packets of a way, with its ports as they stand in outcomes.
 func (f filter) asked(w Way, to netip.Prefix) (packetfilter.Class, func(packetfilter.Outcome) packetfilter.NumSet) {
-	ports := portSet(w.Ports)
+	ports := need.Ports(w.Ports)
 	c := f.class(LAN{Prefix: w.From, Interface: w.In}, w.Out, w.Protocol, ports, to)
 	of := func(o packetfilter.Outcome) packetfilter.NumSet { return o.Region.DstPort }
 	if w.Direction == answers { // of a connection that exists, to whatever port of the phone
@@ -99,19 +99,4 @@ func (f filter) row(s packetfilter.Step) (found ros.Row, ok bool) {
 	}
 	found = rows[s.Rule.Position-1]
 	return found, found.Text() == s.Rule.Text
-}
-
-func portSet(list []netinfo.PortRange) packetfilter.NumSet {
-	var spans []packetfilter.Span[packetfilter.Num]
-	for _, r := range list {
-		spans = append(spans, packetfilter.Span[packetfilter.Num]{Lo: packetfilter.Num(r.First), Hi: packetfilter.Num(r.Last)})
-	}
-	return packetfilter.NewSpans(spans...)
-}
-
-func portRanges(s packetfilter.NumSet) (list []netinfo.PortRange) {
-	for _, x := range s {
-		list = append(list, netinfo.PortRange{First: int(x.Lo), Last: int(x.Hi)})
-	}
-	return list
 }

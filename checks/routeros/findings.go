@@ -26,7 +26,7 @@ func proof(l Line, value string, want any) checks.Evidence {
 func (o Observed) clearSIP() (list []netinfo.PortRange) {
 	for _, u := range o.Need.Ports {
 		if u.Purpose == "sip" {
-			list = append(list, portRanges(portSet(u.Ports).Subtract(portSet(u.TLS)))...)
+			list = append(list, need.Ranges(need.Ports(u.Ports).Subtract(need.Ports(u.TLS)))...)
 		}
 	}
 	return list
@@ -40,7 +40,7 @@ func (o Observed) harmedByHelper() bool {
 		return false
 	}
 	ports, ok := parsePorts(o.Helper.Ports)
-	return o.Need.Profile == "" || !ok || len(ports.Intersect(portSet(o.clearSIP()))) > 0
+	return o.Need.Profile == "" || !ok || len(ports.Intersect(need.Ports(o.clearSIP()))) > 0
 }
 
 // shownPorts is a list of ports as people write it.
@@ -55,7 +55,7 @@ func parsePorts(s string) (packetfilter.NumSet, bool) {
 		}
 		list = append(list, r)
 	}
-	return portSet(list), true
+	return need.Ports(list), true
 }
 
 // sipHelper is RouterOS's SIP ALG.

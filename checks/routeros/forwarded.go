@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -54,7 +55,7 @@ func sipOpen(o Observed) []checks.Finding {
 			seen = append(seen, fw.By)
 			f.Evidence = append(f.Evidence, quoteRule(fw.By))
 		}
-		f.Evidence = append(f.Evidence, checks.Proof(say("evidence.from-outside", words.Args{"protocol": fw.Protocol, "port": portsText(fw.Ports), "in": tame(fw.In)}), nil, say("evidence.forwarded", words.Args{"to": tame(fw.To)})))
+		f.Evidence = append(f.Evidence, checks.Proof(say("evidence.from-outside", words.Args{"protocol": fw.Protocol, "port": need.Text(fw.Ports), "in": tame(fw.In)}), nil, say("evidence.forwarded", words.Args{"to": tame(fw.To)})))
 	}
 	return []checks.Finding{f}
 }
@@ -95,7 +96,7 @@ func (o Observed) media(variant string, c checks.Confidence, fw Forward, list []
 	f := checks.Finding{
 		ID: "routeros.media-forward", Variant: variant, Severity: checks.Warning, Confidence: c, Subject: strconv.Itoa(fw.By.Line), Fixes: list,
 		Args: words.Args{
-			"line": fw.By.Line, "ports": portsText(fw.Ports), "to": tame(fw.To), "shifted": tame(fw.ToPorts), "pbx": o.PBX.String(), "stop": fw.Stop.Line,
+			"line": fw.By.Line, "ports": need.Text(fw.Ports), "to": tame(fw.To), "shifted": tame(fw.ToPorts), "pbx": o.PBX.String(), "stop": fw.Stop.Line,
 		},
 		Evidence: []checks.Evidence{quoteRule(fw.By)},
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -31,7 +32,7 @@ func (e *export) forwardFixes(o *Observed) {
 // openSIP reports whether most of the Internet reaches SIP by a forward. SIP over TLS
 // at 5061 is not what scanners try, and often how phones outside are meant to come.
 func (fw Forward) openSIP() bool {
-	return fw.Purpose == "sip" && fw.Open && fw.Verdict == string(packetfilter.Accepted) && portSet(fw.Ports).Contains(5060)
+	return fw.Purpose == "sip" && fw.Open && fw.Verdict == string(packetfilter.Accepted) && need.Ports(fw.Ports).Contains(5060)
 }
 
 // strays reports whether media is forwarded to another host than the PBX, which gets
@@ -81,7 +82,7 @@ func (e *export) letIn(o *Observed, fw Forward) []ros.Edit {
 		return nil
 	}
 	t.insert("filter", row, properties("chain", row.Get("chain").Text, "action", "accept", "in-interface", fw.In, "protocol", fw.Protocol,
-		"dst-address", fw.To, "dst-port", portsText(fw.Ports), "connection-nat-state", "dstnat", "comment", e.freeComment("sipdoctor-media"))...)
+		"dst-address", fw.To, "dst-port", need.Text(fw.Ports), "connection-nat-state", "dstnat", "comment", e.freeComment("sipdoctor-media"))...)
 	return t.proven(func(f filter) bool { return f.delivers(o.PBX, fw) })
 }
 
@@ -91,7 +92,7 @@ func (f filter) delivers(to netip.Addr, fw Forward) bool {
 	open := 0.0
 	for _, x := range f.inward(fw.In, Use{Protocol: fw.Protocol, Ports: fw.Ports}) {
 		got, single := onlyAddr(x.ToAddrs)
-		if x.Verdict == packetfilter.Accepted && single && got == to && len(x.ToPorts) == 0 && count(x.Region.DstPort) == count(portSet(fw.Ports)) {
+		if x.Verdict == packetfilter.Accepted && single && got == to && len(x.ToPorts) == 0 && count(x.Region.DstPort) == count(need.Ports(fw.Ports)) {
 			open += size(x.Region.Src)
 		}
 	}

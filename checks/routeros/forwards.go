@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -56,9 +57,9 @@ const minMedia = 16
 func (e *export) forwards(f filter, o *Observed) {
 	for _, in := range o.Uplinks[:min(len(o.Uplinks), maxUplinks)] {
 		for _, u := range []Use{
-			{Purpose: "sip", Protocol: "udp", Ports: portRanges(packetfilter.OneNum(5060))},
-			{Purpose: "sip", Protocol: "tcp", Ports: portRanges(packetfilter.NumSet{{Lo: 5060, Hi: 5061}})},
-			{Purpose: "rtp", Protocol: "udp", Ports: portRanges(mediaPorts())},
+			{Purpose: "sip", Protocol: "udp", Ports: need.Ranges(packetfilter.OneNum(5060))},
+			{Purpose: "sip", Protocol: "tcp", Ports: need.Ranges(packetfilter.NumSet{{Lo: 5060, Hi: 5061}})},
+			{Purpose: "rtp", Protocol: "udp", Ports: need.Ranges(mediaPorts())},
 		} {
 			for _, x := range f.inward(in, u) {
 				if fw, ok := e.forward(f, x, u, in); ok && len(o.Forwards) < maxForwards {
@@ -81,7 +82,7 @@ func (f filter) inwardClass(in string, u Use) packetfilter.Class {
 		own = []netip.Addr{standIn()}
 	}
 	c := packetfilter.Class{
-		Protocol: packetfilter.UDP, Hook: packetfilter.HookInput, In: in, DstPorts: portSet(u.Ports), Dst: pbx.Single(own), Host: f.host,
+		Protocol: packetfilter.UDP, Hook: packetfilter.HookInput, In: in, DstPorts: need.Ports(u.Ports), Dst: pbx.Single(own), Host: f.host,
 		Src: []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0)}, Local: slices.Concat(f.own, own), NATRules: true,
 	}
 	if u.Protocol == "tcp" {
@@ -102,9 +103,9 @@ func (e *export) forward(f filter, x packetfilter.Outcome, u Use, in string) (fw
 	if u.Purpose == "rtp" && count(ports) < minMedia {
 		return fw, false
 	}
-	fw = Forward{Purpose: u.Purpose, Protocol: u.Protocol, Ports: portRanges(ports), In: in, To: to.String(), Verdict: string(x.Verdict), By: by, Open: size(x.Region.Src) > half}
+	fw = Forward{Purpose: u.Purpose, Protocol: u.Protocol, Ports: need.Ranges(ports), In: in, To: to.String(), Verdict: string(x.Verdict), By: by, Open: size(x.Region.Src) > half}
 	if len(x.ToPorts) > 0 {
-		fw.ToPorts = portsText(portRanges(x.ToPorts))
+		fw.ToPorts = need.Text(need.Ranges(x.ToPorts))
 	}
 	if pbx.Stopped(x) {
 		fw.Stop, _ = e.place(f, x.Decider)

@@ -3,6 +3,7 @@ package routeros
 import (
 	"net/netip"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -15,7 +16,7 @@ func (e *export) hairpin(f filter, o *Observed) {
 	if !ok || !o.sipForwarded() || len(o.Uplinks) == 0 {
 		return
 	}
-	c := f.inwardClass(o.Uplinks[0], Use{Protocol: "udp", Ports: portRanges(packetfilter.OneNum(5060))})
+	c := f.inwardClass(o.Uplinks[0], Use{Protocol: "udp", Ports: need.Ranges(packetfilter.OneNum(5060))})
 	c.In, c.Out, c.Src = lan.Interface, lan.Interface, []netip.Prefix{lan.Prefix}
 	for _, x := range f.outcomes(c) {
 		to, single := onlyAddr(x.ToAddrs)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
@@ -137,7 +138,7 @@ func hosts(p netip.Prefix) float64 { return float64(uint64(1) << (32 - p.Bits())
 func (f filter) insideClass(w InsideWay) packetfilter.Class {
 	sip := packetfilter.OneNum(5060)
 	if !w.From.IsValid() {
-		c := f.inwardClass(w.In, Use{Protocol: "udp", Ports: portRanges(sip)})
+		c := f.inwardClass(w.In, Use{Protocol: "udp", Ports: need.Ranges(sip)})
 		c.Out = w.Out
 		return c
 	}

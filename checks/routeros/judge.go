@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -54,7 +55,7 @@ func facts(o Observed) Facts {
 		Helper: SIPFacts{o.Helper.Enabled, known(o.Helper.Ports), o.Helper.DirectMedia, o.Helper.Timeout}}
 	f.Connections = o.connectionFacts()
 	for _, w := range o.Ways {
-		p := Path{Direction: w.Direction, From: w.From.String(), In: w.In, Out: known(w.Out), Protocol: w.Protocol, Ports: portsText(w.Ports),
+		p := Path{Direction: w.Direction, From: w.From.String(), In: w.In, Out: known(w.Out), Protocol: w.Protocol, Ports: need.Text(w.Ports),
 			Purpose: w.Purpose, Verdict: w.Verdict, Partly: w.Partly, Rule: w.Rule, Table: w.Table, Line: w.Line, Reasons: w.Reasons}
 		for _, to := range w.To {
 			p.To = append(p.To, to.String())
@@ -150,7 +151,7 @@ func (w Way) alike(o Way) bool {
 }
 
 func overlap(w, o Way) bool {
-	ports := len(portSet(w.Ports).Intersect(portSet(o.Ports))) > 0
+	ports := len(need.Ports(w.Ports).Intersect(need.Ports(o.Ports))) > 0
 	for _, to := range w.To {
 		if len(o.To) == 0 || slices.Contains(o.To, to) {
 			return ports
@@ -182,7 +183,7 @@ func notes(o Observed) (list []words.Text) {
 		if why := o.excused(w); why != "" && !(why == "closed" && closed[w.From]) {
 			closed[w.From] = closed[w.From] || why == "closed"
 			list = append(list, say("note.blocked", words.Args{
-				"why": why, "answers": w.Direction == answers, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": portsText(w.Ports), "line": w.Line,
+				"why": why, "answers": w.Direction == answers, "from": w.From, "purpose": w.Purpose, "protocol": w.Protocol, "ports": need.Text(w.Ports), "line": w.Line,
 				"out": tame(w.Out), "reasons": w.Reasons,
 			}))
 		}

@@ -1,14 +1,13 @@
 package routeros
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
-	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -142,7 +141,7 @@ func (e *export) lacking(cfg *ros.Config, ways []Way) (x ros.Exception, more, kn
 						continue // not of all addresses of the world
 					}
 					x, known = f.exception(w, network, o)
-					x.Ports = portsText(portRanges(portsOf(o)))
+					x.Ports = need.Text(need.Ranges(portsOf(o)))
 					return x, true, known
 				}
 			}
@@ -164,13 +163,4 @@ func (f filter) exception(w Way, to netip.Prefix, o packetfilter.Outcome) (x ros
 		x.In = w.Out
 	}
 	return x.Stand(f.cfg, row), true
-}
-
-// portsText is a list of ports as RouterOS and people write it.
-func portsText(list []netinfo.PortRange) string {
-	var parts []string
-	for _, r := range list {
-		parts = append(parts, r.String())
-	}
-	return cmp.Or(strings.Join(parts, ","), "-")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -55,7 +56,7 @@ func (f filter) alwaysMet(o *Observed, table string, row ros.Row) bool {
 			if len(u.To) > 0 {
 				to = u.To[0]
 			}
-			c := g.class(lan, outs(o.Uplinks)[0], u.Protocol, portSet(u.Ports), to)
+			c := g.class(lan, outs(o.Uplinks)[0], u.Protocol, need.Ports(u.Ports), to)
 			c.State, asked = packetfilter.StateEstablished, true
 			for _, x := range g.outcomes(c) {
 				if by, ok := g.row(x.Decider); !ok || by.Item != row.Item || x.Verdict != packetfilter.Dropped || len(x.Others) > 0 {

@@ -36,7 +36,7 @@ func (e *export) six(o *Observed) {
 	}
 	f := e.filterOf(e.Config, "/ipv6").newcomers()
 	for _, in := range e.lans6(o) {
-		https := SixWay{outward, in, outs(o.Uplinks)[0], global(), "", "tcp", portRanges(packetfilter.OneNum(443))}
+		https := SixWay{outward, in, outs(o.Uplinks)[0], global(), "", "tcp", need.Ranges(packetfilter.OneNum(443))}
 		if _, closed := f.stops6(https); closed {
 			continue // nobody meant phones to work there by IPv6
 		}
@@ -97,7 +97,7 @@ func (e *export) lans6(o *Observed) (names []string) {
 func (f filter) stops6(w SixWay) (row ros.Row, stopped bool) {
 	c := packetfilter.Class{
 		Protocol: packetfilter.UDP, Hook: packetfilter.HookForward, In: w.In, Out: w.Out, IPv6: true,
-		Src: []netip.Prefix{global()}, Dst: []netip.Prefix{w.To}, DstPorts: portSet(w.Ports),
+		Src: []netip.Prefix{global()}, Dst: []netip.Prefix{w.To}, DstPorts: need.Ports(w.Ports),
 	}
 	if w.Protocol == "tcp" {
 		c.Protocol = packetfilter.TCP
@@ -173,7 +173,7 @@ func (w SixWay) accepting(row ros.Row, comment string) []ros.Pair {
 	chain := row.Get("chain").Text
 	if w.Direction == answers {
 		return properties("chain", chain, "action", "accept", "connection-state", "established,related", "in-interface", w.Out, "src-address", pbx.AddressText(w.To),
-			"protocol", w.Protocol, "src-port", portsText(w.Ports), "comment", comment)
+			"protocol", w.Protocol, "src-port", need.Text(w.Ports), "comment", comment)
 	}
-	return properties("chain", chain, "action", "accept", "in-interface", w.In, "dst-address", pbx.AddressText(w.To), "protocol", w.Protocol, "dst-port", portsText(w.Ports), "comment", comment)
+	return properties("chain", chain, "action", "accept", "in-interface", w.In, "dst-address", pbx.AddressText(w.To), "protocol", w.Protocol, "dst-port", need.Text(w.Ports), "comment", comment)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -21,16 +22,16 @@ func sixBlocked(o Observed) (list []checks.Finding) {
 		var in []words.Text
 		for i, w := range x.Ways {
 			if w.Purpose == "rtp" {
-				rtp = rtp.Union(portSet(w.Ports))
+				rtp = rtp.Union(need.Ports(w.Ports))
 			} else {
-				sip = sip.Union(portSet(w.Ports))
+				sip = sip.Union(need.Ports(w.Ports))
 			}
 			name := say("name", words.Args{"name": tame(w.In)})
 			if !slices.ContainsFunc(x.Ways[:i], func(y SixWay) bool { return y.In == w.In }) {
 				in = append(in, name)
 			}
 			if i < maxProofs {
-				way := say("evidence.way6", words.Args{"answers": w.Direction == answers, "in": tame(w.In), "to": pbx.AddressText(w.To), "protocol": w.Protocol, "ports": portsText(w.Ports)})
+				way := say("evidence.way6", words.Args{"answers": w.Direction == answers, "in": tame(w.In), "to": pbx.AddressText(w.To), "protocol": w.Protocol, "ports": need.Text(w.Ports)})
 				f.Evidence = append(f.Evidence, checks.Proof(way, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": "drop"})))
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sipdoctor/sipdoctor/checks/internal/need"
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -143,7 +144,7 @@ func (f filter) way(asked Way, to netip.Prefix) (list []Way) {
 				i, list = len(list), append(list, w)
 				list[i].Ports = nil
 			}
-			list[i].Ports = portRanges(portSet(list[i].Ports).Union(part.ports))
+			list[i].Ports = need.Ranges(need.Ports(list[i].Ports).Union(part.ports))
 		}
 	}
 	return list
