@@ -104,7 +104,7 @@ func (o Observed) helper() []checks.Finding {
 	if o.State.AutoHelper && o.State.SIPHelper {
 		f.Evidence = append(f.Evidence, checks.Proof("net.netfilter.nf_conntrack_helper", 0, 1))
 	}
-	if o.System.Platform != "linux-nftables" { // what its own configuration says stays
+	if o.System.Platform != plainLinux { // what its own configuration says stays
 		f.Fixes = fixes.On(fixes.SIPALG, o.System.Platform, nil)
 	}
 	switch {
@@ -136,7 +136,7 @@ func (o Observed) timeout() []checks.Finding {
 
 // catalogued is the platform whose fixes of the kernel's settings fit.
 func catalogued(platform string) string {
-	if platform == "linux-nftables" {
+	if platform == plainLinux {
 		return "linux-modules"
 	}
 	return platform
@@ -200,8 +200,17 @@ func (o Observed) blockedBy(first Stop) checks.Finding {
 		f.Variant = "answers"
 	}
 	f.Args = words.Args{"lans": checks.FirstN(lans, 5), "sip": textOf(sip), "rtp": textOf(rtp), "profile": words.Raw(o.Need.Profile), "named": o.Need.Profile != ""}
-	f.Fixes = pbx.EditFilter("let-phones-out", nil, edits)
+	f.Fixes = append(pbx.EditFilter("let-phones-out", nil, edits), o.lasting(first)...)
 	return f
+}
+
+// lasting is the same in the router's own configuration, where it has one and the provider's
+// network is known.
+func (o Observed) lasting(s Stop) []fixes.Fix {
+	if o.System.Platform == plainLinux || len(s.To) == 0 || s.Answers {
+		return nil
+	}
+	return fixes.On(fixes.AllowProvider, o.System.Platform, map[string]string{"Network": s.To[0].String(), "Protocol": s.Proto, "Ports": need.Text(s.Ports)})
 }
 
 func textOf(s packetfilter.NumSet) string {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -97,6 +98,21 @@ func TestTheProvidersNetworkIsWhatCounts(t *testing.T) {
 	rules := "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -d 198.51.100.0/24 -p udp -j REJECT\nCOMMIT\n"
 	if got := ids(judge(office(t, profile, rules), nil)); !slices.Equal(got, []string{"linux-router.provider-blocked critical"}) {
 		t.Error(got)
+	}
+}
+
+// What is typed works at once; where the router has a configuration of its own, the same in
+// its words comes next.
+func TestOnOpenWrtTheFixLasts(t *testing.T) {
+	profile := &netinfo.Profile{Title: "Example", Subnets: []netinfo.Subnet{{CIDR: "198.51.100.0/24", Use: netinfo.UseAny}}}
+	o := office(t, profile, "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 5060 -j DROP\nCOMMIT\n")
+	o.System.Platform = "openwrt"
+	list := judge(o, nil).Findings[0].Fixes
+	if len(list) != 2 || list[0].ID != "let-phones-out" || list[1].Platform != "openwrt" {
+		t.Fatalf("%+v", list)
+	}
+	if line := list[1].Commands[0]; !strings.Contains(line, "dest_ip='198.51.100.0/24'") || !strings.Contains(line, "dest_port='5060'") || !strings.Contains(line, "proto='udp'") {
+		t.Error(line)
 	}
 }
 

@@ -13,6 +13,9 @@ type System struct {
 	Version  string `json:"version,omitempty"`
 }
 
+// plainLinux is the platform of a router without a configuration of its own.
+const plainLinux = "linux-nftables"
+
 // maxRelease bounds a file that says what a system is.
 const maxRelease = 64 << 10
 
@@ -20,7 +23,7 @@ const maxRelease = 64 << 10
 // themselves. Any other is a plain Linux.
 func systemOf(sys platform.System) System {
 	release := assignments(sys, "/etc/os-release")
-	s := System{Platform: "linux-nftables", Name: release["PRETTY_NAME"], Version: release["VERSION_ID"]}
+	s := System{Platform: plainLinux, Name: release["PRETTY_NAME"], Version: release["VERSION_ID"]}
 	switch release["ID"] {
 	case "openwrt", "immortalwrt", "nethsecurity":
 		s.Platform = "openwrt"
