@@ -29,7 +29,7 @@ type applier struct {
 }
 
 // which is the message about a router where the machine is one.
-func (a *applier) which(here, router string) string {
+func (a *applier) which(here, router words.Text) words.Text {
 	if a.router != nil {
 		return router
 	}
@@ -54,7 +54,7 @@ type outcome struct {
 func (a *applier) applyAll(ctx context.Context, chosen []cure) error {
 	todo := a.forHere(chosen)
 	if len(todo) == 0 {
-		a.tell(a.which("say.fix-none-here", "say.router-no-fix"), nil)
+		a.prose("", a.fill(a.which(words.Say("say.fix-none-here", nil), words.Say("say.router-no-fix", nil))))
 		if a.report.Verdict == checks.Fail {
 			return a.fail()
 		}
@@ -137,7 +137,7 @@ func (a *applier) consider(ctx context.Context, all *outcome, now *checks.Report
 		all.undone++
 		return a.err
 	case changed:
-		a.tell(a.which("say.fix-changed", "say.router-changed"), about)
+		a.prose("", a.fill(a.which(words.Say("say.fix-changed", about), words.Say("say.router-changed", about))))
 		if a.router == nil {
 			a.remark("say.fix-new-report", nil)
 		}
@@ -195,7 +195,7 @@ func (a *applier) runAll(ctx context.Context, c cure) bool {
 		done := i
 		switch {
 		case a.router.isLost(err):
-			a.remark(a.router.lostSays(), words.Args{"n": i + 1, "of": len(c.fix.Commands), "command": a.undoLine()})
+			a.prose("   ", a.fill(a.router.lost(words.Args{"n": i + 1, "of": len(c.fix.Commands), "command": a.undoLine()})))
 			return false
 		case err != nil:
 			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
@@ -245,7 +245,7 @@ func (a *applier) stillMeant(ctx context.Context, now *checks.Report, c cure) (c
 	}
 	fresh, state := compareWith(now, again, c)
 	if state != stays {
-		return c, failure(a.which("say.fix-changed-since", "say.router-changed-since"), nil)
+		return c, &messageError{a.which(words.Say("say.fix-changed-since", nil), words.Say("say.router-changed-since", nil)), false}
 	}
 	fresh.finding = c.finding
 	return fresh, nil

@@ -71,12 +71,12 @@ func (r *routerSession) typed(ctx context.Context, line string) ([]byte, error) 
 // isLost reports whether nothing more can be typed.
 func (r *routerSession) isLost(err error) bool { return r != nil && errors.Is(err, mikrotik.ErrLost) }
 
-// lostSays is the message about it.
-func (r *routerSession) lostSays() string {
+// lost is the message about it.
+func (r *routerSession) lost(about words.Args) words.Text {
 	if r.safe != nil {
-		return "say.router-lost-safe"
+		return words.Say("say.router-lost-safe", about)
 	}
-	return "say.router-lost"
+	return words.Say("say.router-lost", about)
 }
 
 // begun reports whether a command that was refused has changed something before.
