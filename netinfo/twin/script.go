@@ -28,7 +28,6 @@ type table struct {
 	marks        map[string]uint32 // of packets and connections, by name
 	idents       map[string]string // what lists and chains are called, by what they are
 	filled       map[string]bool   // lists that rules fill
-	chains       []string          // that rules jump to, of the menu that is written
 }
 
 // The firewall's menus, in the order in which they see a packet.
