@@ -59,7 +59,7 @@ func newRouterCommand(s streams) *cobra.Command {
 			}
 			switch {
 			case answers && t.twin:
-				return usage("say.router-twin-live", words.Args{"router": router.String()})
+				return live.twin(cmd.Context(), s, &o, &t, router, profile)
 			case answers:
 				return live.run(cmd.Context(), s, &o, router, profile)
 			}

@@ -101,7 +101,9 @@ func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *ch
 	file := env.Files[0]
 	file.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	again := &checks.Env{Files: []checks.File{file}, Inputs: env.Inputs}
-	again.Inputs.Files = []string{file.Name}
+	if again.Inputs.On == "" {
+		again.Inputs.Files = []string{file.Name}
+	}
 	audit := checks.Run(ctx, []*checks.Check{routeros.Check()}, again, checks.Meta{Tool: thisTool(), Command: "router"})
 	cfg, err := ros.Read(data)
 	if err != nil {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,15 @@ func Reentered() bool { return os.Getenv(insideVar) == fmt.Sprint(reportFD) && i
 //
 // The new process has loopback and no other network. It dies with this one,
 // and everything it started dies with it.
-func Enter(ctx context.Context) (inside bool, exit int, err error) {
+func Enter(ctx context.Context) (inside bool, exit int, err error) { return enter(ctx, nil) }
+
+// EnterFed is Enter with a text for the new process to read from its standard input: what
+// was learnt over the network that it no longer has.
+func EnterFed(ctx context.Context, text []byte) (inside bool, exit int, err error) {
+	return enter(ctx, func() io.Reader { return bytes.NewReader(text) })
+}
+
+func enter(ctx context.Context, input func() io.Reader) (inside bool, exit int, err error) {
 	switch {
 	case os.Getenv(insideVar) == "yes":
 		return true, 0, nil
@@ -51,7 +60,7 @@ func Enter(ctx context.Context) (inside bool, exit int, err error) {
 	}
 	var refusals []error
 	for _, clone := range cloneVariants(os.Geteuid()) {
-		exit, err := again(ctx, clone)
+		exit, err := again(ctx, clone, input)
 		if err == nil {
 			return false, exit, nil
 		}
@@ -75,7 +84,7 @@ func cloneVariants(euid int) []uintptr {
 }
 
 // again runs this program in new namespaces and waits for its end.
-func again(ctx context.Context, clone uintptr) (exit int, err error) {
+func again(ctx context.Context, clone uintptr, input func() io.Reader) (exit int, err error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return 0, fmt.Errorf("opening a pipe: %w", err)
@@ -85,6 +94,9 @@ func again(ctx context.Context, clone uintptr) (exit int, err error) {
 	cmd.Args = os.Args
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", insideVar, reportFD))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if input != nil {
+		cmd.Stdin = input()
+	}
 	cmd.ExtraFiles = []*os.File{write}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: clone, Pdeathsig: syscall.SIGKILL}
 	if clone&unix.CLONE_NEWUSER != 0 {

@@ -3,6 +3,7 @@ package labtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros/live/routertest"
 )
 
 // session runs the program as a technician does who has nothing but an export.
@@ -24,10 +26,15 @@ func session(t *testing.T, export string, args ...string) (*checks.Report, int) 
 	if err := os.WriteFile(file, []byte(export), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return routerSession(t, os.Environ(), append([]string{file}, args...)...)
+}
+
+func routerSession(t *testing.T, env []string, args ...string) (*checks.Report, int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Getenv(programVar), append([]string{"router", file, "--format", "json"}, args...)...)
-	cmd.Env = append(os.Environ(), "LC_MESSAGES=C", "STATE_DIRECTORY="+t.TempDir())
+	cmd := exec.CommandContext(ctx, os.Getenv(programVar), append([]string{"router", "--format", "json"}, args...)...)
+	cmd.Env = append(env, "LC_MESSAGES=C", "STATE_DIRECTORY="+t.TempDir())
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -126,6 +133,27 @@ func TestAPBXBehindTheRouter(t *testing.T) {
 				t.Errorf("rtp-ports %s, %+v", got, rep.Twin)
 			}
 		})
+	}
+}
+
+// A router that answers is read over the network, and rebuilt where there is none.
+func TestARouterThatAnswersIsRebuilt(t *testing.T) {
+	need(t, "nft")
+	t.Parallel()
+	router := routertest.New(t, factoryRouter(t, "factory7.rsc"))
+	at := router.SSH(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("correct\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// As on a technician's machine, which is not in the lab yet.
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "SIPDOCTOR_LAB_INSIDE=") })
+	rep, exit := routerSession(t, env, fmt.Sprintf("admin@127.0.0.1:%d", at.Port), "--host-key", at.HostKey, "--password-file", password, "--twin", "--try")
+	if exit != 0 || statusesBefore(rep)["sip-alg"] != checks.Fail || statuses(rep)["sip-alg"] != checks.Pass || len(rep.Inputs.Files) > 0 || !strings.HasPrefix(rep.Inputs.On, "admin@127.0.0.1") {
+		t.Errorf("exit %d, %s, before %v, on %q of %q", exit, rep.Headline, statusesBefore(rep), rep.Inputs.On, rep.Inputs.Files)
+	}
+	if typed := strings.Join(router.Typed(), "\n"); strings.Contains(typed, "set sip") {
+		t.Errorf("the router itself was changed: %s", typed)
 	}
 }
 
