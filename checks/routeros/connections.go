@@ -48,3 +48,34 @@ func helperConnections(o Observed) []checks.Finding {
 		Fixes: fixes.Typed("end-helped-connections", nil, []string{endHelped}, nil),
 	}}
 }
+
+// The shares of a full table that matter. At 95 % a burst of calls meets the limit: each
+// takes four entries.
+const (
+	nearlyFull = 0.8
+	full       = 0.95
+)
+
+// tableFull is a table of connections with hardly any room left. RouterOS sizes it by the
+// memory of the router, so there is nothing to set.
+func tableFull(o Observed) []checks.Finding {
+	x := o.Connections
+	if x == nil || x.Total == nil || x.Most == nil || *x.Most == 0 {
+		return nil
+	}
+	share := float64(*x.Total) / float64(*x.Most)
+	if share < nearlyFull {
+		return nil
+	}
+	f := checks.Finding{
+		ID: "routeros.table-full", Severity: checks.Warning, Confidence: checks.Certain,
+		Args: words.Args{"share": int(share * 100), "count": *x.Total, "max": *x.Most},
+		Evidence: []checks.Evidence{
+			checks.Proof("/ip firewall connection tracking: total-entries", say("evidence.below", words.Args{"max": *x.Most}), *x.Total),
+		},
+	}
+	if share >= full {
+		f.Severity = checks.Critical
+	}
+	return []checks.Finding{f}
+}

@@ -45,6 +45,21 @@ func TestConnectionsKeepTheHelperThatWasSwitchedOff(t *testing.T) {
 	}
 }
 
+func TestATableOfConnectionsThatFillsUp(t *testing.T) {
+	const off = "/ip firewall service-port set sip disabled=yes"
+	for total, want := range map[int]string{799: "", 800: "w table-full", 949: "w table-full", 950: "c table-full"} {
+		most := 1000
+		r := live(t, exported(t, "factory7.rsc", off), &ros.Connections{Total: &total, Most: &most})
+		if got := ids(r); got != want {
+			t.Errorf("%d of %d: %q, want %q", total, most, got, want)
+		}
+	}
+	zero, some := 0, 10
+	if got := ids(live(t, exported(t, "factory7.rsc", off), &ros.Connections{Total: &some, Most: &zero})); got != "" {
+		t.Errorf("a router that does not tell its limit: %s", got)
+	}
+}
+
 // The fix that is printed ends these connections, and no others.
 func TestTheFixEndsTheConnectionsOfTheHelper(t *testing.T) {
 	cfg, err := ros.Read([]byte(exported(t, "factory7.rsc")))

@@ -83,7 +83,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	for _, look := range []func(Observed) []checks.Finding{providerBlocked, sipHelper, udpTimeout, dnsOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
-	j.Findings = append(j.Findings, helperConnections(o)...)
+	j.Findings = append(j.Findings, slices.Concat(helperConnections(o), tableFull(o))...)
 	checks.WorstFirst(j.Findings)
 	args := words.Args{"version": tame(cmp.Or(o.Version, "none")), "model": tame(o.Model), "named": o.Model != "", "timeout": -1, "helper": "unknown"}
 	if o.UDPStream.Seconds != nil {
