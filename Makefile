@@ -17,7 +17,7 @@ test: lab-tools
 	$(call step,2,gofmt$(,) vet and staticcheck)
 	@$(MAKE) --no-print-directory lint
 	$(call step,3,the program in the offices of the lab: some minutes)
-	$(GO) test -count=1 -vet=off -timeout 20m ./cmd/sipdoctor/labtest
+	$(GO) test -count=1 -vet=off -timeout 30m ./cmd/sipdoctor/labtest
 	$(call step,4,builds for other systems)
 	@$(MAKE) --no-print-directory quick-cross
 	@echo "make test: all passed"

@@ -58,10 +58,13 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	j.Findings = slices.Concat(o.blocked(), o.helper(), o.timeout())
 	checks.WorstFirst(j.Findings)
 	j.Summary = say("summary.fine", words.Args{"system": words.Raw(cmp.Or(o.System.Name, "Linux")), "stream": o.State.UDPStreamTimeout})
-	if len(j.Findings) > 0 {
-		j.Summary = j.Findings[0].Message()
-	}
 	j.Inconclusive = o.unclear()
+	switch {
+	case len(j.Findings) > 0:
+		j.Summary = j.Findings[0].Message()
+	case !j.Inconclusive.IsZero():
+		j.Summary = say("summary.unclear", words.Args{"system": words.Raw(cmp.Or(o.System.Name, "Linux"))})
+	}
 	return j
 }
 

@@ -25,7 +25,7 @@ var ownWords []byte
 // Check returns the check.
 func Check() *checks.Check {
 	return checks.Define(checks.Check{
-		ID: "linux-router", Words: ownWords, Group: "router", Bundle: true,
+		ID: "linux-router", Words: ownWords, Group: "router",
 		Timeout: 30 * time.Second, // the packet filter's listing
 	}, observe, judge)
 }

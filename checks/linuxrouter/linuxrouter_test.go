@@ -160,8 +160,8 @@ func TestNotKnowingIsNoPass(t *testing.T) {
 		"linux-router.reason.no-router": {},
 		"checks.reason.needs-root":      {Unread: true},
 	} {
-		if j := judge(o, nil); j.Inconclusive.ID != id {
-			t.Errorf("%v, want %s", j.Inconclusive, id)
+		if j := judge(o, nil); j.Inconclusive.ID != id || j.Summary.ID != "linux-router.summary.unclear" {
+			t.Errorf("%v: %v, want %s", j.Summary, j.Inconclusive, id)
 		}
 	}
 }
