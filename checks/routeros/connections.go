@@ -71,7 +71,7 @@ func tableFull(o Observed) []checks.Finding {
 		ID: "routeros.table-full", Severity: checks.Warning, Confidence: checks.Certain,
 		Args: words.Args{"share": int(share * 100), "count": *x.Total, "max": *x.Most},
 		Evidence: []checks.Evidence{
-			checks.Proof("/ip firewall connection tracking: total-entries", say("evidence.below", words.Args{"max": *x.Most}), *x.Total),
+			checks.Proof("total-entries", say("evidence.below", words.Args{"max": *x.Most}), *x.Total),
 		},
 	}
 	if share >= full {
