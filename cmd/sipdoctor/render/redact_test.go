@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 )
 
 // originals is what must not be seen of the saved reports.
@@ -218,5 +220,21 @@ func TestTheMachineOfARedactedReport(t *testing.T) {
 		if r.Inputs.On != want || strings.Contains(on, "gw-office7") == strings.Contains(r.Headline, "gw-office7") {
 			t.Errorf("%s: %s, %s", on, r.Inputs.On, r.Headline)
 		}
+	}
+}
+
+// What was found before, or while somebody watched, is named by IDs that look like hosts.
+func TestFindingsKeepTheirNames(t *testing.T) {
+	r := &checks.Report{
+		Schema: checks.Schema, Host: &netinfo.Host{},
+		Twin:    &checks.Twin{Phone: netip.MustParseAddr("192.0.2.77"), Before: []checks.Outcome{{Check: "routeros", Status: checks.Fail, Findings: []string{"routeros.provider-blocked"}}}},
+		History: []checks.Change{{Check: "sip-alg", From: checks.Pass, To: checks.Fail, Finding: "sip-alg.rewriting"}},
+	}
+	got, err := Redact(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Twin.Before[0].Findings[0] != "routeros.provider-blocked" || got.History[0].Finding != "sip-alg.rewriting" || got.Twin.Phone == r.Twin.Phone {
+		t.Errorf("%+v %+v", got.Twin, got.History)
 	}
 }

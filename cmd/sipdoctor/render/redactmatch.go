@@ -17,7 +17,7 @@ var (
 	// between letters makes no host name.
 	proseKeys = map[string]bool{
 		"id": true, "check": true, "schema": true, "code": true, "kind": true, "method": true, "group": true,
-		"platform": true, "makers": true, "commands": true, "undo": true, "verify": true, "note": true, "explanation": true,
+		"finding": true, "findings": true, "platform": true, "makers": true, "commands": true, "undo": true, "verify": true, "note": true, "explanation": true,
 		"advice": true, "title": true, "explained_by": true, "rule": true, "del": true, "add": true,
 	}
 	secretKeys = map[string]bool{"secret": true, "password": true, "authorization": true, "cookie": true}
