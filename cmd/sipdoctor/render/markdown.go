@@ -42,6 +42,9 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 	for _, hint := range p.hints(r) {
 		p.line(plain, "\n"+escapeMarkdown(hint))
 	}
+	if r.Twin != nil && len(r.Twin.Typed) > 0 {
+		p.fenced(p.say("twin-typed", nil), r.Twin.Typed)
+	}
 	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))
 	return p.flush()
 }

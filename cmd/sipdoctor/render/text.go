@@ -220,6 +220,7 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 		p.end()
 		p.prose(dim, "", hint)
 	}
+	p.typed(r.Twin)
 	if !o.Verbose {
 		return
 	}

@@ -14,13 +14,14 @@ func (p *page) twin(t *checks.Twin) (list []string) {
 		return nil
 	}
 	list = append(list, p.say("twin", words.Args{"phone": t.Phone, "pbx": t.PBX, "lan": words.Raw(t.LAN)}))
-	if len(t.Typed) > 0 {
-		list = append(list, p.say("twin-typed", words.Args{"commands": rawList(t.Typed)}))
-		for _, o := range t.Before {
-			if o.Status != checks.Pass && o.Status != checks.Skip {
-				list = append(list, p.say("twin-before", words.Args{"check": o.Check, "status": string(o.Status)}))
-			}
+	var before []words.Text
+	for _, o := range t.Before {
+		if o.Status != checks.Pass && o.Status != checks.Skip {
+			before = append(before, words.Say("render.twin-before-one", words.Args{"check": o.Check, "status": string(o.Status)}))
 		}
+	}
+	if len(before) > 0 {
+		list = append(list, p.say("twin-before", words.Args{"checks": before}))
 	}
 	if t.Refused != "" {
 		list = append(list, p.say("twin-refused", words.Args{"command": words.Raw(t.Refused)}))
@@ -39,9 +40,15 @@ func (p *page) twin(t *checks.Twin) (list []string) {
 // maxLeft bounds the parts of a configuration that are named.
 const maxLeft = 12
 
-func rawList(list []string) (out []words.Text) {
-	for _, s := range list {
-		out = append(out, words.Literal(s))
+// typed writes the commands that were typed into the router there, each on a line of its
+// own.
+func (p *page) typed(t *checks.Twin) {
+	if t == nil || len(t.Typed) == 0 {
+		return
 	}
-	return out
+	p.end()
+	p.prose(dim, "", p.say("twin-typed", nil)+":")
+	for _, c := range t.Typed {
+		p.line(green, "     "+c)
+	}
 }
