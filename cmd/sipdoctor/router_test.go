@@ -53,7 +53,7 @@ func TestARouterIsRead(t *testing.T) {
 		"by another protocol":  {"", []string{"telnet://admin@192.168.88.1"}, 2, "apis://"},
 		"with its password":    {"", []string{"api://admin:hunter2@192.168.88.1"}, 2, "seen by everybody"},
 		"no host":              {"", []string{"api://admin@-x"}, 2, "is no host"},
-		"a twin of a router":   {"", []string{"admin@192.0.2.1", "--twin"}, 2, "--twin is built from a file"},
+		"a twin that changes":  {"", []string{"admin@192.0.2.1", "--twin", "--apply"}, 2, "either --twin or --apply"},
 		"a file to change":     {"", []string{shippedRouter, "--apply"}, 2, "--apply goes with a router that answers"},
 		"both ways":            {"", []string{"api://admin@192.0.2.1", "--apply", "--undo"}, 2, "--undo"},
 		"changes in JSON":      {"", []string{"api://admin@192.0.2.1", "--apply", "--format", "json"}, 2, "--format text"},

@@ -196,6 +196,7 @@ func (t *table) helper(out *strings.Builder) {
 		t.leave("/ip/firewall/service-port", sip.Line, "ports="+sip.Get("ports").Text)
 		return
 	}
+	t.helped = true
 	for _, p := range []string{"udp", "tcp"} {
 		fmt.Fprintf(out, "\tct helper sip_%s { type \"sip\" protocol %s; }\n", p, p)
 	}

@@ -65,7 +65,7 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	s := &t.Site
 	s.Script = b.script()
 	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
-	s.Servers = o.Servers
+	s.Servers, s.RewritesSIP = o.Servers, b.helped
 	if home >= 0 {
 		t.Phone, s.Phone = b.plugs[home].name, b.phone(home, o)
 	}
@@ -86,6 +86,7 @@ type builder struct {
 	paths   []lab.SiteRoute
 	choices []lab.Rule
 	left    []Left
+	helped  bool // the SIP helper is on
 }
 
 // plug is a port with its name in RouterOS.

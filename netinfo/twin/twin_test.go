@@ -54,6 +54,9 @@ func TestTheOfficeOfAFactoryRouter(t *testing.T) {
 	if tw.Phone != "bridge" || tw.Site.Phone != netip.MustParseAddr("192.168.88.10") || !tw.Uplink {
 		t.Errorf("the phone is at %s behind %q, uplink %v", tw.Site.Phone, tw.Phone, tw.Uplink)
 	}
+	if off := twinOf(t, factory(t, "factory7.rsc")+"/ip firewall service-port set sip disabled=yes\n", Options{}); !tw.Site.RewritesSIP || off.Site.RewritesSIP {
+		t.Error("whether SIP is rewritten is not told")
+	}
 	if tw.Site.Ports[1].Addrs[0] != netip.MustParsePrefix("203.0.113.1/24") {
 		t.Errorf("the uplink by DHCP has %v, not a stand-in", tw.Site.Ports[1].Addrs)
 	}

@@ -12,11 +12,14 @@ import (
 // other boxes are those of every office, and one host in each further network of
 // the router.
 type Site struct {
-	Ports    []Port
-	Routes   []SiteRoute // of the router, besides those to the networks of its ports
-	Rules    []Rule      // that choose another table of routes
-	Script   string      // for nft, with which the router's packet filter is loaded
-	Settings []Setting   // of the router's kernel, once the filter is loaded
+	Ports  []Port
+	Routes []SiteRoute // of the router, besides those to the networks of its ports
+	Rules  []Rule      // that choose another table of routes
+	Script string      // for nft, with which the router's packet filter is loaded
+	// RewritesSIP reports that the script attaches the SIP helper. The office is not
+	// built where that would change nothing.
+	RewritesSIP bool
+	Settings    []Setting // of the router's kernel, once the filter is loaded
 	// Phone is where check runs: an address in a network of a port that is no uplink;
 	// invalid: there is none, and the phone hangs on nothing.
 	Phone   netip.Addr
@@ -77,6 +80,9 @@ func BuildSite(ctx context.Context, s Site) (*Office, error) {
 		s.Servers = usualServers()
 	}
 	p, err := sitePlan(s)
+	if err == nil && s.RewritesSIP {
+		err = proveHelper(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

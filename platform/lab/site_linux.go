@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,7 +22,11 @@ func (n *Node) load(ctx context.Context, np nodePlan) error {
 	}
 	return n.Do(func() error {
 		for _, s := range np.settings {
-			if err := os.WriteFile("/proc/sys/net/"+s.Key, []byte(s.Value), 0); err != nil {
+			err := os.WriteFile("/proc/sys/net/"+s.Key, []byte(s.Value), 0)
+			if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(s.Key, "netfilter/") {
+				continue // nothing here tracks connections, so there is nothing to time out
+			}
+			if err != nil {
 				return unavailable(fmt.Errorf("setting net/%s: %w", s.Key, err))
 			}
 		}
