@@ -275,7 +275,8 @@ func agreesWhere(s shot, said packetfilter.Outcome, kernel outcome) bool {
 		if moved && !said.ToAddrs.Contains(kernel.dst) || !moved && kernel.dst != s.dst {
 			return false
 		}
-		if by := said.SourceBy; !by.Assumed && (by.Rule != nil) != (kernel.src != s.src) {
+		// Where a packet that was sent elsewhere leaves by, the class does not say.
+		if by := said.SourceBy; !moved && !by.Assumed && (by.Rule != nil) != (kernel.src != s.src) {
 			return false
 		}
 	}

@@ -134,6 +134,10 @@ func (t *table) condition(name, value string, not bool) condition {
 		if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < 64 {
 			return holds(t.family + " dscp " + is + value)
 		}
+	case "tcp-mss":
+		if sizes, ok := ports(value); ok && !strings.Contains(value, ",") {
+			return holds("tcp option maxseg size " + is + sizes)
+		}
 	case "ttl", "hop-limit":
 		return t.hops(value, not)
 	case "per-connection-classifier":
