@@ -120,22 +120,36 @@ func udpTimeout(o Observed) []checks.Finding {
 
 // dnsOpen is a resolver that most of the Internet reaches.
 func dnsOpen(o Observed) []checks.Finding {
-	var open []Open
-	var in []words.Text
-	for _, x := range o.Open {
-		if x.Service != "dns" || x.Verdict != string(packetfilter.Accepted) {
-			continue
-		}
-		open = append(open, x)
-		if name := say("name", words.Args{"name": tame(x.In)}); !slices.ContainsFunc(open[:len(open)-1], func(y Open) bool { return y.In == x.In }) {
-			in = append(in, name)
-		}
-	}
-	if len(open) == 0 || o.DNS.Origin == unknown {
+	_, in, ev := o.opened(func(service string) bool { return service == "dns" })
+	if len(ev) == 0 || o.DNS.Origin == unknown {
 		return nil
 	}
-	ev := []checks.Evidence{proof(o.DNS, "allow-remote-requests=yes", nil)}
-	for _, x := range open {
+	return []checks.Finding{{
+		ID: "routeros.dns-open", Severity: checks.Warning, Confidence: o.reachable(in), Args: words.Args{"in": o.names(in)},
+		Evidence: append([]checks.Evidence{proof(o.DNS, "allow-remote-requests=yes", nil)}, ev...),
+	}}
+}
+
+// managementOpen are services that manage the router, open to most of the Internet.
+func managementOpen(o Observed) []checks.Finding {
+	services, in, ev := o.opened(func(service string) bool { return service != "dns" && service != "sip" })
+	if len(ev) == 0 {
+		return nil
+	}
+	return []checks.Finding{{
+		ID: "routeros.management-open", Severity: checks.Warning, Confidence: o.reachable(in),
+		Args: words.Args{"services": o.names(services), "in": o.names(in)}, Evidence: ev,
+	}}
+}
+
+// opened are services of some kind that most of the Internet reaches, the uplinks by which
+// it does, and the proof.
+func (o Observed) opened(kind func(service string) bool) (services, in []string, ev []checks.Evidence) {
+	for _, x := range o.Open {
+		if !kind(x.Service) || x.Verdict != string(packetfilter.Accepted) {
+			continue
+		}
+		services, in = append(services, x.Service), append(in, x.In)
 		name := say("evidence.from-outside", words.Args{"protocol": x.Protocol, "port": x.Port, "in": tame(x.In)})
 		got := say("evidence.no-rule", nil)
 		if x.Line > 0 {
@@ -143,9 +157,29 @@ func dnsOpen(o Observed) []checks.Finding {
 		}
 		ev = append(ev, checks.Proof(name, say("evidence.stopped", nil), got))
 	}
-	return []checks.Finding{{
-		ID: "routeros.dns-open", Severity: checks.Warning, Confidence: checks.Certain, Args: words.Args{"in": in}, Evidence: ev,
-	}}
+	return services, in, ev
+}
+
+// names are the different ones of a list, as values of a message.
+func (o Observed) names(list []string) (out []words.Text) {
+	var seen []string
+	for _, s := range list {
+		if !slices.Contains(seen, s) {
+			seen = append(seen, s)
+			out = append(out, say("name", words.Args{"name": tame(s)}))
+		}
+	}
+	return out
+}
+
+// reachable is how sure it is that the Internet reaches these uplinks at all: behind the
+// modem of a provider their addresses are private, and an export does not tell those that
+// DHCP and PPP bring.
+func (o Observed) reachable(in []string) checks.Confidence {
+	if slices.ContainsFunc(o.Public, func(name string) bool { return slices.Contains(in, name) }) {
+		return checks.Certain
+	}
+	return checks.Likely
 }
 
 // tame is a name or value that strangers chose, quoted where it is no ordinary one.

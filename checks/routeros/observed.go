@@ -29,13 +29,14 @@ type Observed struct {
 	Uplinks     []string         `json:"uplinks"`
 	LANs        []LAN            `json:"lans"`
 	// RulesUnread reports that rules may be missing, so that none was asked.
-	RulesUnread bool   `json:"rules_unread,omitempty"`
-	Cut         bool   `json:"cut,omitempty"` // there were too many ways, or too little time, to ask about all
-	Ways        []Way  `json:"ways,omitempty"`
-	DNS         Line   `json:"dns"` // allow-remote-requests=yes; its Origin is unknown where the router does not answer DNS
-	Open        []Open `json:"open,omitempty"`
-	Rules       []Rule `json:"rules,omitempty"`      // that stop SIP or RTP
-	MoreRules   int    `json:"more_rules,omitempty"` // besides these
+	RulesUnread bool     `json:"rules_unread,omitempty"`
+	Cut         bool     `json:"cut,omitempty"` // there were too many ways, or too little time, to ask about all
+	Ways        []Way    `json:"ways,omitempty"`
+	DNS         Line     `json:"dns"` // allow-remote-requests=yes; its Origin is unknown where the router does not answer DNS
+	Open        []Open   `json:"open,omitempty"`
+	Public      []string `json:"public,omitempty"`     // uplinks whose address the Internet reaches
+	Rules       []Rule   `json:"rules,omitempty"`      // that stop SIP or RTP
+	MoreRules   int      `json:"more_rules,omitempty"` // besides these
 
 	PBX      netip.Addr `json:"pbx,omitzero"`        // behind the router, as far as it is known
 	PBXNamed bool       `json:"pbx_named,omitempty"` // by who asks; otherwise SIP is forwarded to it

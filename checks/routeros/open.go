@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -19,10 +20,37 @@ func (e *export) open(f filter, o *Observed) {
 		o.DNS = e.from(path, dns, dns.Get("allow-remote-requests"))
 	}
 	for _, in := range o.Uplinks[:min(len(o.Uplinks), maxUplinks)] {
-		if o.DNS.Origin != unknown {
-			o.Open = append(o.Open, f.reached("dns", "udp", 53, in, e.ownAddresses(in)), f.reached("dns", "tcp", 53, in, e.ownAddresses(in)))
+		own := e.ownAddresses(in)
+		if slices.ContainsFunc(own, isPublic) {
+			o.Public = append(o.Public, in)
+		} else if len(own) > 0 {
+			continue // only the network of another router reaches it
 		}
+		if o.DNS.Origin != unknown {
+			o.Open = append(o.Open, f.reached("dns", "udp", 53, in, own), f.reached("dns", "tcp", 53, in, own))
+		}
+		o.Open = append(o.Open, e.managed(f, in, own)...)
 	}
+}
+
+// isPublic reports whether the Internet has a way to an address (RFC 1918, RFC 6598).
+func isPublic(a netip.Addr) bool {
+	return !a.IsPrivate() && !netip.MustParsePrefix("100.64.0.0/10").Contains(a) && a.IsGlobalUnicast()
+}
+
+// managed are the services that manage the router, as an uplink reaches them. One that
+// takes only some addresses was opened by choice.
+func (e *export) managed(f filter, in string, own []netip.Addr) (list []Open) {
+	const path = "/ip/service"
+	for r := range e.Rows(path) {
+		port, err := strconv.ParseUint(r.Get("port").Text, 10, 16)
+		known := e.from(path, r, r.Get("disabled")).Origin != unknown || e.Covers(path)
+		if r.Off() || err != nil || !known || r.Get("address").Text != "" {
+			continue
+		}
+		list = append(list, f.reached(r.Get("name").Text, "tcp", int(port), in, own))
+	}
+	return list
 }
 
 // reached is what becomes of what anybody sends to a port of the router by an uplink.

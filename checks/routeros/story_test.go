@@ -29,7 +29,36 @@ func exported(t testing.TB, file string, lines ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b) + strings.Join(lines, "\n") + "\n"
+	text := string(b) + strings.Join(lines, "\n") + "\n"
+	if !strings.Contains(text, "/ip service") { // what manages the router is a story of its own
+		text += "/ip service disable [find]\n"
+	}
+	return text
+}
+
+// Whoever has no filter, or opens it, has the router managed by everybody.
+func TestWhoManagesTheRouter(t *testing.T) {
+	const all, private = "/ip service enable ssh", "/ip address set [find interface=ether1] address=192.168.100.2/24"
+	for _, tt := range []struct {
+		name, file string
+		lines      []string
+		want       string
+		confidence checks.Confidence
+	}{
+		{"no filter", "bare7.rsc", []string{all}, "w management-open", checks.Certain},
+		{"as shipped", "factory7.rsc", []string{all}, "", ""},
+		{"as shipped, and the rule that drops is off, an address by DHCP", "factory7.rsc", []string{all, "/ip dns set allow-remote-requests=no", `/ip firewall filter disable [find comment="defconf: drop all not coming from LAN"]`}, "w management-open", checks.Likely},
+		{"no filter, behind a modem", "bare7.rsc", []string{all, private}, "", ""},
+		{"every service for the LAN alone", "bare7.rsc", []string{"/ip service set [find] address=192.168.1.0/24"}, "", ""},
+		{"every service off", "bare7.rsc", []string{"/ip service disable [find]"}, "", ""},
+		{"Winbox for everybody", "bare7.rsc", []string{"/ip service disable [find name!=winbox]"}, "w management-open", checks.Certain},
+		{"only from the provider's network", "bare7.rsc", []string{all, "/ip firewall filter add chain=input action=drop in-interface=ether1 src-address=!198.51.100.0/24"}, "", ""},
+	} {
+		r := told(t, exported(t, tt.file, append([]string{helperOff}, tt.lines...)...), "")
+		if got := ids(r); got != tt.want || tt.want != "" && r.Findings[0].Confidence != tt.confidence {
+			t.Errorf("%s: %q, want %q: %s", tt.name, got, tt.want, r.Reason)
+		}
+	}
 }
 
 func told(t testing.TB, text, profile string) checks.Result {
