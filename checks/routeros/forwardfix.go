@@ -102,14 +102,7 @@ func (f filter) delivers(to netip.Addr, fw Forward) bool {
 // sipOnly lets only the provider's networks reach SIP that is forwarded; nil where
 // nobody knows them.
 func (e *export) sipOnly(o *Observed) []ros.Edit {
-	var networks []netip.Prefix
-	for _, u := range e.need.Ports {
-		for _, to := range u.To {
-			if !slices.Contains(networks, to) {
-				networks = append(networks, to)
-			}
-		}
-	}
+	networks := e.providers()
 	if len(networks) == 0 || len(networks) > maxEdits/2 {
 		return nil
 	}

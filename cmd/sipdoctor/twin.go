@@ -109,11 +109,11 @@ func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *ch
 	if err != nil {
 		return nil, err
 	}
-	office, err := t.officeOf(cfg, audit, env.Inputs.Profile)
+	office, err := t.officeOf(cfg, audit)
 	if err != nil {
 		return nil, err
 	}
-	inside, err := t.checkIn(ctx, s, o, office, env.Inputs.Profile)
+	inside, err := t.checksIn(ctx, s, o, office, env.Inputs.Profile)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *ch
 
 // officeOf is the twin of a configuration, with the phone in a network from which it may
 // call at all.
-func (t *twinOptions) officeOf(cfg *ros.Config, audit *checks.Report, profile string) (*twin.Twin, error) {
+func (t *twinOptions) officeOf(cfg *ros.Config, audit *checks.Report) (*twin.Twin, error) {
 	var seen routeros.Observed
 	if err := json.Unmarshal(audit.Results[0].Observed, &seen); err != nil {
 		return nil, err
@@ -131,13 +131,6 @@ func (t *twinOptions) officeOf(cfg *ros.Config, audit *checks.Report, profile st
 	opt := twin.Options{Phone: t.at}
 	if i := slices.IndexFunc(seen.LANs, func(l routeros.LAN) bool { return !l.Closed }); i >= 0 {
 		opt.LAN = seen.LANs[i].Interface
-	}
-	if profile != "" {
-		p, err := loadProfile(profile)
-		if err != nil {
-			return nil, err
-		}
-		opt.Servers = serversOf(p)
 	}
 	office, err := twin.Of(cfg, opt)
 	if errors.Is(err, twin.ErrNoPhone) {
@@ -159,43 +152,70 @@ func fitting(t *twin.Twin, err error) (*twin.Twin, error) {
 	return t, nil
 }
 
-// serversOf are addresses in the networks that the provider names; the zero value where
-// it names none with room for them.
-func serversOf(p *netinfo.Profile) (s lab.Servers) {
+// serversOf are addresses of a responder in the networks that the provider names for a use;
+// the zero value where it names none.
+func serversOf(p *netinfo.Profile, use string) (s lab.Servers) {
 	var list []netip.Addr
-	for _, use := range [][]string{{netinfo.UseAny}, {netinfo.UseSignalling}, {netinfo.UseMedia}} {
-		for _, n := range p.Subnets {
-			if a := n.Prefix().Masked().Addr(); slices.Contains(use, n.Use) && a.Is4() {
-				for range 4 {
-					if a = a.Next(); n.Prefix().Contains(a) {
-						list = append(list, a)
-					}
-				}
-			}
+	for _, n := range p.Subnets {
+		prefix := n.Prefix().Masked()
+		if !prefix.Addr().Is4() || n.Use != use && n.Use != netinfo.UseAny {
+			continue
+		}
+		a := prefix.Addr()
+		if prefix.Bits() < 31 {
+			a = a.Next() // the first address is the network's own
+		}
+		for ; prefix.Contains(a) && len(list) < 2; a = a.Next() {
+			list = append(list, a)
 		}
 	}
-	const wanted = 4
-	if len(list) < wanted {
-		return s
+	for i, a := range list {
+		*[]*netip.Addr{&s.Responder, &s.Responder2}[i] = a
 	}
-	return lab.Servers{Responder: list[0], Responder2: list[1], SIP: list[2], STUN: list[3]}
+	return s
 }
 
-// twinChecks are those whose answer depends on the router alone.
-func twinChecks() []string {
-	return []string{"uplink", "nat", "sip-alg", "fragments", "rtp-ports", "media"}
+// twinChecks are those whose answer depends on the router alone, by what they send: a
+// provider may take SIP in one network and media in another.
+func twinChecks() map[string][]string {
+	return map[string][]string{netinfo.UseSignalling: {"uplink", "nat", "sip-alg", "fragments"}, netinfo.UseMedia: {"rtp-ports", "media"}}
 }
 
-// checkIn builds an office and runs check on the phone.
-func (t *twinOptions) checkIn(ctx context.Context, s streams, o *reporting, of *twin.Twin, profile string) (*checks.Report, error) {
+// checksIn runs the checks on the phone of an office, with a responder where the provider
+// is: in two offices where it takes SIP and media in different networks.
+func (t *twinOptions) checksIn(ctx context.Context, s streams, o *reporting, of *twin.Twin, profile string) (*checks.Report, error) {
+	sip, rtp := lab.Servers{}, lab.Servers{}
+	if p, err := loadProfile(profile); profile != "" && err == nil {
+		sip, rtp = serversOf(p, netinfo.UseSignalling), serversOf(p, netinfo.UseMedia)
+	}
+	list, media := twinChecks()[netinfo.UseSignalling], twinChecks()[netinfo.UseMedia]
+	if rtp == sip || rtp == (lab.Servers{}) { // or nobody says where media goes
+		return t.checkIn(ctx, s, o, of, sip, profile, append(list, media...))
+	}
+	r, err := t.checkIn(ctx, s, o, of, sip, profile, list)
+	if err != nil {
+		return nil, err
+	}
+	other, err := t.checkIn(ctx, s, o, of, rtp, profile, media)
+	if err != nil {
+		return nil, err
+	}
+	r.Results, r.DurationMS = append(r.Results, other.Results...), r.DurationMS+other.DurationMS
+	return r, nil
+}
+
+// checkIn builds an office and runs checks on the phone.
+func (t *twinOptions) checkIn(ctx context.Context, s streams, o *reporting, of *twin.Twin, servers lab.Servers, profile string, list []string) (*checks.Report, error) {
 	p := newProgress(s, o.quiet, "say.progress-twin")
-	office, err := lab.BuildSite(ctx, of.Site)
+	site := of.Site
+	site.Servers = servers
+	office, err := lab.BuildSite(ctx, site)
 	p.end()
 	if err != nil {
 		return nil, err
 	}
 	defer office.Close()
-	args := append(twinChecks(), "--format", "json")
+	args := append(slices.Clone(list), "--format", "json")
 	if o.quiet {
 		args = append(args, "--quiet")
 	}
@@ -207,7 +227,7 @@ func (t *twinOptions) checkIn(ctx context.Context, s streams, o *reporting, of *
 		args = append(args, "--rtp-range", media)
 	}
 	var out bytes.Buffer
-	exit, err := office.Run(ctx, lab.RunOptions{Check: args, Stdout: &out, Stderr: s.Err})
+	exit, err := office.Run(ctx, lab.RunOptions{Check: args, OnlyResponder: true, Stdout: &out, Stderr: s.Err})
 	if err != nil {
 		return nil, err
 	}

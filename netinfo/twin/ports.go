@@ -24,7 +24,10 @@ func (b *builder) ports() {
 		if !usable(a.Prefix) {
 			continue
 		}
-		if p := b.plug(a.Interface); p != nil && !slices.Contains(p.Addrs, a.Prefix) {
+		switch p := b.plug(a.Interface); {
+		case p == nil: // a tunnel without its other end, or one too many
+			b.leave("/ip/address", a.Row.Line, "interface="+a.Interface)
+		case !slices.Contains(p.Addrs, a.Prefix):
 			p.Addrs = append(p.Addrs, a.Prefix)
 		}
 	}

@@ -43,9 +43,6 @@ type Options struct {
 	LAN string
 	// Phone is its address there, which a PBX needs; invalid: a free one.
 	Phone netip.Addr
-	// Servers are the addresses of the servers outside; the zero value: documentation
-	// addresses.
-	Servers lab.Servers
 }
 
 // ErrNoPhone says that the phone's address is in no network behind the router.
@@ -65,7 +62,7 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	s := &t.Site
 	s.Script = b.script()
 	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
-	s.Servers, s.RewritesSIP = o.Servers, b.helped
+	s.RewritesSIP = b.helped
 	if home >= 0 {
 		t.Phone, s.Phone = b.plugs[home].name, b.phone(home, o)
 	}

@@ -93,7 +93,7 @@ add address=10.9.0.1/24 interface=wg1
 		got = append(got, strings.TrimSpace(l.Menu+" "+l.What))
 	}
 	for _, want := range []string{
-		"/ip/firewall/filter layer7-protocol=sip", "/ip/firewall/filter time=8h-17h,mon", "/ip/firewall/filter action=fasttrack-connection", "/queue/simple", "/interface/wireguard",
+		"/ip/address interface=wg1", "/ip/firewall/filter layer7-protocol=sip", "/ip/firewall/filter time=8h-17h,mon", "/ip/firewall/filter action=fasttrack-connection", "/queue/simple", "/interface/wireguard",
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is not in %q", want, got)

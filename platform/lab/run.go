@@ -17,6 +17,8 @@ type RunOptions struct {
 	Self    string   // path of the sipdoctor program; empty: this program
 	Command []string // what runs in the phone instead of check
 	Check   []string // further arguments of check
+	// OnlyResponder has check ask the responder and no other server.
+	OnlyResponder bool
 
 	Stdin          io.Reader // hand os.Stdin, os.Stdout and os.Stderr over for a terminal
 	Stdout, Stderr io.Writer
@@ -56,6 +58,9 @@ func (o *Office) Run(ctx context.Context, opt RunOptions) (exit int, err error) 
 	argv := opt.Command
 	if len(argv) == 0 {
 		argv = append([]string{program(opt.Self), "check"}, server.CheckArgs()...)
+		if opt.OnlyResponder {
+			argv = append([]string{program(opt.Self), "check", "--no-public"}, server.responderArgs()...)
+		}
 		argv = append(argv, opt.Check...)
 	}
 	cmd := o.Phone.Command(ctx, argv[0], argv[1:]...)

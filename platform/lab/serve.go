@@ -22,10 +22,11 @@ type Server struct {
 
 // CheckArgs are the arguments by which check finds the servers of the lab.
 func (s *Server) CheckArgs() []string {
-	return []string{
-		"--responder", s.at, "--responder-fingerprint", s.Fingerprint,
-		"--sip-server", s.servers.SIP.String(), "--stun", s.servers.STUN.String(),
-	}
+	return append(s.responderArgs(), "--sip-server", s.servers.SIP.String(), "--stun", s.servers.STUN.String())
+}
+
+func (s *Server) responderArgs() []string {
+	return []string{"--responder", s.at, "--responder-fingerprint", s.Fingerprint}
 }
 
 // CheckArgs are the arguments that make check test what this office is about.

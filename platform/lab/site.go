@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -23,7 +24,7 @@ type Site struct {
 	// Phone is where check runs: an address in a network of a port that is no uplink;
 	// invalid: there is none, and the phone hangs on nothing.
 	Phone   netip.Addr
-	Servers Servers
+	Servers Servers // an address that is not valid is the usual one
 }
 
 // A Port is an interface of the router.
@@ -76,8 +77,10 @@ func usualServers() Servers {
 // BuildSite makes the namespaces of s and wires them, as Build does. The packet filter
 // is loaded by nft, of the package nftables.
 func BuildSite(ctx context.Context, s Site) (*Office, error) {
-	if s.Servers == (Servers{}) {
-		s.Servers = usualServers()
+	usual := usualServers()
+	s.Servers = Servers{
+		cmp.Or(s.Servers.Responder, usual.Responder), cmp.Or(s.Servers.Responder2, usual.Responder2),
+		cmp.Or(s.Servers.SIP, usual.SIP), cmp.Or(s.Servers.STUN, usual.STUN),
 	}
 	p, err := sitePlan(s)
 	if err == nil && s.RewritesSIP {
