@@ -155,11 +155,13 @@ func (r *nftReader) rule(raw *nftRule) {
 		position = c.Rules[n-1].Position + 1
 	}
 	text := raw.text()
-	for _, exprs := range b.ways {
-		c.Rules = append(c.Rules, &Rule{
-			Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
-			Exprs: exprs, odd: odd, exact: exact && !odd,
-		})
+	for _, way := range b.ways {
+		for _, exprs := range unjoin(way, text) {
+			c.Rules = append(c.Rules, &Rule{
+				Text: text, Position: position, Handle: raw.Handle, Comment: raw.Comment,
+				Exprs: exprs, odd: odd, exact: exact && !odd,
+			})
+		}
 	}
 }
 

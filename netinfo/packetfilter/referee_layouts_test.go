@@ -4,8 +4,12 @@ package packetfilter_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 )
 
 // The layouts that PBX servers have, made by hand after the tools that make
@@ -32,6 +36,31 @@ func TestTheKernelAgreesAboutPopularLayouts(t *testing.T) {
 		if len(bad) > 0 {
 			t.Errorf("%s:\n%s", l.name, describe(l.script, bad))
 		}
+	}
+}
+
+// nft 1.0.6 joins two comparisons that are listed as two, other versions do not:
+// where that matters, a maybe is right.
+func TestTheKernelAgreesAboutAPairOfPortsThatNftJoins(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	var shots []shot
+	for i, ports := range [][2]uint16{{5060, 5060}, {5060, 40000}, {40000, 5060}, {40000, 40000}} {
+		shots = append(shots, shot{hook: "input", in: "eth0", proto: 17, src: netip.MustParseAddr("10.1.2.3"), dst: netip.MustParseAddr("192.0.2.1"), sport: ports[0], dport: ports[1], id: uint32(i + 1)})
+	}
+	s := script{nft: framed(`table ip t {
+chain main { type filter hook input priority 0; policy accept;
+udp sport != 5060 udp dport != 5060 drop
+}
+}`)}
+	bad, err := newGround(t).judge(t, s, shots)
+	bad = slices.DeleteFunc(bad, func(d disagreement) bool {
+		return d.said.Verdict == packetfilter.Maybe && d.shot.id != 1 && d.shot.id != 4
+	})
+	if err != nil || len(bad) > 0 {
+		t.Errorf("%v\n%s", err, describe(s, bad))
 	}
 }
 
