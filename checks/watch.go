@@ -30,8 +30,9 @@ const maxHistory = 1000
 type Watched struct {
 	list   []*Check
 	report *Report
+	began  time.Time
 	told   map[string]outcome // by check: what the last change said
-	doubts map[string]outcome // by check: seen once, and not yet believed
+	doubts map[string]bool    // by check: what is other was seen once, and not yet believed
 }
 
 // outcome is what makes a result another one: figures that vary from one
@@ -52,9 +53,11 @@ func outcomeOf(res *Result) outcome {
 	return outcome{res.Status, strings.Join(slices.Compact(ids), " ")}
 }
 
-// Watch begins with the report of a whole run of list.
-func Watch(list []*Check, first *Report) *Watched {
-	w := &Watched{list: list, report: first, told: map[string]outcome{}, doubts: map[string]outcome{}}
+// Watch begins with the report of a whole run of list that has ended now. How long
+// things last is counted from there: the clock that the report names may be set.
+func Watch(list []*Check, first *Report, now time.Time) *Watched {
+	w := &Watched{list: list, report: first, told: map[string]outcome{}, doubts: map[string]bool{}}
+	w.began = now.Add(-time.Duration(first.DurationMS) * time.Millisecond)
 	for i := range first.Results {
 		w.told[first.Results[i].Check] = outcomeOf(&first.Results[i])
 	}
@@ -65,11 +68,10 @@ func Watch(list []*Check, first *Report) *Watched {
 // leaves this one as it is.
 func (w *Watched) Report() *Report { return w.report }
 
-// Doubted reports whether the newest observation of a check is kept back until
-// another one says the same.
+// Doubted reports whether the newest observation of a check is kept back until the
+// next one differs from what is shown, too.
 func (w *Watched) Doubted(check string) bool {
-	_, ok := w.doubts[check]
-	return ok
+	return w.doubts[check]
 }
 
 // Take renews the report by a run of some of its checks and returns what has
@@ -85,7 +87,7 @@ func (w *Watched) Take(round *Report, now time.Time) []Change {
 	changes := w.changes(next, now)
 	all := slices.Concat(w.report.History, changes)
 	next.History = all[max(0, len(all)-maxHistory):]
-	next.DurationMS = now.Sub(next.Started).Milliseconds()
+	next.DurationMS = now.Sub(w.began).Milliseconds()
 	w.report = next
 	return changes
 }
@@ -95,20 +97,13 @@ func (w *Watched) doubt(next, round *Report) {
 	for i := range round.Results {
 		id := round.Results[i].Check
 		was, is := outcomeOf(w.report.Result(id)), outcomeOf(next.Result(id))
-		before, doubted := w.doubts[id]
-		other := before.status != was.status && is.status != was.status
-		again := doubted && (other || before == is)
-		if is == was || is.status == Pass || again {
-			delete(w.doubts, id)
-			continue
-		}
-		w.doubts[id] = is
+		w.doubts[id] = is != was && is.status != Pass && !w.doubts[id]
 	}
 }
 
 // renewed is the report with the results of a round, but for those that are held
 // back.
-func (w *Watched) renewed(round *Report, held map[string]outcome) *Report {
+func (w *Watched) renewed(round *Report, held map[string]bool) *Report {
 	next := *w.report
 	next.Results = slices.Clone(w.report.Results)
 	host := *round.Host
@@ -117,7 +112,7 @@ func (w *Watched) renewed(round *Report, held map[string]outcome) *Report {
 		if newer == nil {
 			continue
 		}
-		if _, wait := held[newer.Check]; wait {
+		if held[newer.Check] {
 			host = *w.report.Host // it is what the same moment looked like
 			continue
 		}

@@ -48,7 +48,7 @@ func story(t *testing.T, rounds []map[string]string) (told []string, w *checks.W
 			}
 		}
 		if i == 0 {
-			w = checks.Watch(list, run(t.Context(), part...))
+			w = checks.Watch(list, run(t.Context(), part...), at)
 			continue
 		}
 		before := w.Report().Verdict
@@ -77,6 +77,7 @@ func TestWhatIsToldWhileWatching(t *testing.T) {
 		"silence once":             {[]round{broken, {"nat": "?"}, {"nat": "bad"}, {"nat": "?"}}, nil},
 		"silence twice":            {[]round{broken, {"nat": "?"}, {"nat": "?"}}, []string{"2 nat fail-inconclusive "}},
 		"another fault":            {[]round{broken, {"nat": "worse"}, {"nat": "worse"}}, []string{"2 nat fail-fail x.worse"}},
+		"each time another fault":  {[]round{broken, {"nat": "worse"}, {"nat": "worst"}, {"nat": "worse"}, {"nat": "bad"}}, []string{"2 nat fail-fail x.worst", "4 nat fail-fail x.bad"}},
 		"faults that take turns":   {[]round{broken, {"nat": "worse"}, {"nat": "bad"}, {"nat": "worse"}}, nil},
 		"effects of a cause":       {[]round{clean, {"uplink": "down", "nat": "bad"}, {"uplink": "down", "nat": "bad"}, clean}, []string{"2 uplink pass-fail x.down", "3 uplink fail-pass "}},
 		"an effect that stays":     {[]round{clean, {"uplink": "down", "nat": "bad"}, {"uplink": "down", "nat": "bad"}, {"uplink": ""}}, []string{"2 uplink pass-fail x.down", "3 nat pass-fail x.bad", "3 uplink fail-pass "}},
@@ -95,11 +96,25 @@ func TestWhatIsToldWhileWatching(t *testing.T) {
 	}
 }
 
+// The clock of a machine that has just started is set while somebody watches.
+func TestTheClockIsSetWhileWatching(t *testing.T) {
+	n := changing{"nat": ""}
+	list := []*checks.Check{n.check("nat")}
+	first := run(t.Context(), list...)
+	first.Started, first.DurationMS = first.Started.Add(24*time.Hour), 2000
+	begin := time.Now()
+	w := checks.Watch(list, first, begin)
+	w.Take(run(t.Context(), list...), begin.Add(8*time.Second))
+	if got := w.Report().DurationMS; got != 10_000 {
+		t.Errorf("ten seconds lasted %d ms", got)
+	}
+}
+
 // The report of a watch that lasts for weeks stays small.
 func TestTheHistoryIsBounded(t *testing.T) {
 	n := changing{"nat": ""}
 	list := []*checks.Check{n.check("nat")}
-	w := checks.Watch(list, run(t.Context(), list...))
+	w := checks.Watch(list, run(t.Context(), list...), time.Unix(0, 0))
 	n["nat"] = "bad"
 	rounds := []*checks.Report{run(t.Context(), list...), run(t.Context(), list...)}
 	n["nat"] = ""

@@ -76,19 +76,22 @@ func newWatch(j *job, every time.Duration, first *checks.Report, view *watchView
 	if n := j.inputs.RouterEntries; n > 0 {
 		every = max(every, roundCost*time.Second/time.Duration(n))
 	}
-	w := &watch{job: j, every: every, state: checks.Watch(j.list, first), view: view, times: map[string]*timing{}}
+	now := time.Now()
+	w := &watch{job: j, every: every, state: checks.Watch(j.list, first, now), view: view, times: map[string]*timing{}}
 	for _, c := range j.list {
-		w.times[c.ID] = &timing{began: first.Started}
+		w.times[c.ID] = &timing{began: now.Add(-time.Duration(first.DurationMS) * time.Millisecond)}
 	}
-	w.plan(j.list, time.Now())
+	w.plan(j.list, now)
 	return w
 }
 
-// run goes on until ctx ends.
+// run goes on until ctx ends, or nobody reads any more what happens.
 func (w *watch) run(ctx context.Context) error {
 	defer w.runs.Wait() // sessions end politely
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	rounds := make(chan round)
-	for {
+	for !w.view.unread() {
 		w.start(ctx, rounds)
 		if err := w.view.status(w.standing()); err != nil {
 			return err
@@ -106,6 +109,7 @@ func (w *watch) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+	return nil
 }
 
 // start begins a run in each lane that is free and has something due.
@@ -252,16 +256,14 @@ func (w *watch) next() (at time.Time) {
 	return at
 }
 
-// pause is how long there is nothing to do. A status line counts seconds.
+// pause is how long there is nothing to do. A status line counts seconds, and a
+// reader may leave.
 func (w *watch) pause() time.Duration {
-	left := time.Hour
+	left := time.Second
 	for _, c := range w.job.list {
 		if t := w.times[c.ID]; !t.running && !w.busy[w.laneOf(c)] {
 			left = min(left, time.Until(t.due))
 		}
-	}
-	if w.view.screen != nil {
-		left = min(left, time.Second)
 	}
 	return max(left, time.Millisecond)
 }

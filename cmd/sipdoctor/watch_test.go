@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +94,7 @@ func watching(t *testing.T, every time.Duration, in checks.Inputs, bad []string,
 		}
 		j := s.job(in)
 		first := j.run(t.Context(), nil)
+		first.Started = first.Started.Add(time.Hour) // the clock was then set right
 		clear(s.times)
 		var out bytes.Buffer
 		ctx, cancel := context.WithCancel(t.Context())
@@ -168,6 +173,53 @@ func TestARouterThatIsChangedShows(t *testing.T) {
 	}
 	if len(rep.History) != 3 || rep.Verdict != checks.Fail || rep.Result("nat").Status != checks.Fail {
 		t.Errorf("history %v, verdict %s", rep.History, rep.Verdict)
+	}
+}
+
+// The disk is full, or the terminal gone: what is being observed ends with the watch.
+func TestAWatchThatCannotWriteEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{bad: map[string]bool{"sip-alg": true}, times: map[string]int{}, open: map[string]int{}}
+		j := &job{list: []*checks.Check{
+			s.check(checks.Check{ID: "sip-alg"}, time.Second),
+			s.check(checks.Check{ID: "rtp-ports", Heavy: true}, time.Minute),
+		}}
+		view := &watchView{ctx: t.Context(), o: &reporting{format: "json"}, w: fullDisk{}}
+		w := newWatch(j, 5*time.Second, j.run(t.Context(), nil), view)
+		time.AfterFunc(9*time.Minute+10*time.Second, func() { s.set("sip-alg", false) }) // rtp-ports is being observed
+		if err := w.run(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("the watch ended with %v", err)
+		}
+	})
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// Whoever reads the lines has seen enough, such as head -1.
+func TestAWatchThatNobodyReadsEnds(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows tells only whoever writes")
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	s := &site{bad: map[string]bool{}, times: map[string]int{}, open: map[string]int{}}
+	j := &job{list: []*checks.Check{s.check(checks.Check{ID: "nat"}, 0)}}
+	w := newWatch(j, time.Hour, j.run(t.Context(), nil), &watchView{ctx: t.Context(), o: &reporting{format: "json"}, w: writer})
+	done := make(chan error)
+	go func() { done <- w.run(t.Context()) }()
+	select {
+	case <-done:
+		t.Fatal("it ended while somebody read")
+	case <-time.After(50 * time.Millisecond):
+	}
+	reader.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

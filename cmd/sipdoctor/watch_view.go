@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -31,10 +32,21 @@ func newWatchView(ctx context.Context, s streams, o *reporting) *watchView {
 		v.w, v.reports = s.Out, true
 		o.noHistory = true // it has been shown as it came
 	}
-	if isTerminal(v.w) && os.Getenv("TERM") != "dumb" && !o.quiet {
+	// A serial line does not know its size: nothing can be painted over there.
+	if columns, _ := terminalSize(v.w); columns > 0 && isTerminal(v.w) && os.Getenv("TERM") != "dumb" && !o.quiet {
 		v.screen = &screen{w: v.w, size: func() (int, int) { return terminalSize(v.w) }}
 	}
 	return v
+}
+
+// unread reports that nobody reads any more what is written.
+func (v *watchView) unread() bool {
+	for _, w := range []io.Writer{v.w, v.streams.Out} {
+		if f, ok := w.(*os.File); ok && platform.ReaderGone(f) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin shows the first report.
