@@ -78,6 +78,10 @@ type upnpService struct {
 // device, WAN connection).
 const maxUPnPDepth = 8
 
+// maxWANServices bounds how many services are asked for the external address: a
+// router has one or two a line, and each question is a connection to it.
+const maxWANServices = 8
+
 // parseUPnP reads a device description that came from base. Control URLs that
 // lead to another host are left out: a router is controlled at the router.
 func parseUPnP(b []byte, base *url.URL) (upnpDevice, error) {
@@ -95,6 +99,7 @@ func parseUPnP(b []byte, base *url.URL) (upnpDevice, error) {
 		*text = plain(*text)
 	}
 	d.WAN = wanServices(d, base, 0)
+	d.WAN = d.WAN[:min(len(d.WAN), maxWANServices)]
 	return d, nil
 }
 

@@ -244,6 +244,18 @@ func TestUPnPDescription(t *testing.T) {
 	}
 }
 
+// A description that lists services without end is no order to ask them all.
+func TestFewServicesAreAsked(t *testing.T) {
+	const service = "<service><serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL></service>"
+	base, _ := url.Parse("http://192.168.88.1/desc.xml")
+	for services, want := range map[int]int{1: 1, 8: 8, 9: 8, 1500: 8} {
+		d, err := parseUPnP([]byte("<root><device><serviceList>"+strings.Repeat(service, services)+"</serviceList></device></root>"), base)
+		if err != nil || len(d.WAN) != want {
+			t.Errorf("%d of %d services are asked: %v", len(d.WAN), services, err)
+		}
+	}
+}
+
 func TestExternalAddressOverUPnP(t *testing.T) {
 	envelope := func(addr string) []byte {
 		return []byte(`<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
