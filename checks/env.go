@@ -81,6 +81,9 @@ type Env struct {
 	// may take as long as the router's discovery. The zero Env has none.
 	Host func(context.Context) (*netinfo.Host, error)
 
+	// Heard is what devices on the wire have said of themselves; nil: nobody listens.
+	Heard *netinfo.Heard
+
 	// System is the PBX whose files and rules are read, live or out of a bundle;
 	// nil where no check of the run asks.
 	System platform.System

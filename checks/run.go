@@ -73,6 +73,7 @@ func Run(ctx context.Context, list []*Check, env *Env, meta Meta) *Report {
 	if rep.Host == nil {
 		rep.Host = &netinfo.Host{}
 	}
+	rep.Host.Hear(env.Heard)
 	rep.Host.Contacts, rep.Beyond = met.all(), rep.Host.Beyond
 	rep.Interrupted = errors.Is(context.Cause(ctx), context.Canceled)
 	judgeAll(rep, list)

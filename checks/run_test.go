@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -257,5 +258,29 @@ func TestInconclusiveIsNeverAPass(t *testing.T) {
 				t.Errorf("%s and %s: %s", a, b, d)
 			}
 		}
+	}
+}
+
+// What the router says of itself while the checks run counts for the whole report,
+// the judges included.
+func TestWhatIsHeardMeanwhileIsJudged(t *testing.T) {
+	const frame = "\x01\x80\xc2\x00\x00\x0e\x4c\x5e\x0c\x01\x02\x04\x88\xcc\x0c\x04VyOS\x10\x06\x05\x01\xc0\xa8\x58\x01\x00\x00"
+	heard := &netinfo.Heard{}
+	judged := ""
+	list := []*checks.Check{say("uplink", func(context.Context, *checks.Env) (saw, error) {
+		heard.Add([]byte(frame))
+		return saw{}, nil
+	}, func(_ saw, h *netinfo.Host) checks.Judgement {
+		if h.Router != nil {
+			judged = h.Router.Platform
+		}
+		return checks.Judgement{}
+	})}
+	env := &checks.Env{Heard: heard, Host: func(context.Context) (*netinfo.Host, error) {
+		return &netinfo.Host{Uplink: netinfo.Uplink{Gateway: netip.MustParseAddr("192.168.88.1")}}, nil
+	}}
+	rep := checks.Run(t.Context(), list, env, checks.Meta{})
+	if judged != "vyos" || rep.Host.Router.Platform != "vyos" {
+		t.Errorf("judged as a router of %q, reported as %+v", judged, rep.Host.Router)
 	}
 }

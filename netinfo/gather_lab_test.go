@@ -95,6 +95,39 @@ func TestRouterThatSpeaksSNMPIsNamed(t *testing.T) {
 	}
 }
 
+// A router that tells its neighbours on the wire what it is, as those of Cisco,
+// MikroTik and VyOS do; the machine itself announces nothing.
+func TestRouterThatAnnouncesItselfIsNamed(t *testing.T) {
+	daemon := needProgram(t, "lldpd")
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	within := newRouter(t)
+	must(t, os.MkdirAll("/run/lldpd", 0o755))
+	for method, flag := range map[string]string{"lldp": "-c", "cdp": "-cc"} {
+		heard := &netinfo.Heard{}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- platform.HearAnnouncements(ctx, "eth0", heard.Add) }()
+		cmd := exec.Command(daemon, "-d", flag, "-I", "lan0", "-S", "VyOS 1.4.0", "-u", "/run/lldpd/lldpd.socket", "-O", "/dev/null")
+		within(func() { must(t, cmd.Start()) })
+		h := gather(t)
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && !hasClue(h, method, ""); time.Sleep(50 * time.Millisecond) {
+			h.Hear(heard)
+		}
+		if h.Router.Platform != "vyos" || !hasClue(h, method, "VyOS 1.4.0") {
+			t.Errorf("%s: recognised as %+v", method, h.Router)
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func startSNMPd(t *testing.T, within func(func()), daemon, community string) (stop func()) {
 	t.Helper()
 	dir := t.TempDir()

@@ -95,7 +95,7 @@ type Tracking struct {
 
 // Clue is one thing by which a router was recognised.
 type Clue struct {
-	Method string `json:"method"` // oui, upnp, upnp-server, http-title, http-server, http-realm, http-body, tls-subject, boxinfo, nat-pmp, pcp, mndp, snmp, snmp-object
+	Method string `json:"method"` // oui, upnp, upnp-server, http-title, http-server, http-realm, http-body, tls-subject, boxinfo, nat-pmp, pcp, mndp, snmp, snmp-object, lldp, cdp
 	Value  string `json:"value"`  // what was seen, as it came
 }
 

@@ -58,6 +58,12 @@ func RouterByMAC(mac string) *Router {
 	return r
 }
 
+// speaksTo reports whether a rule on that method is about k. The system description
+// of LLDP is SNMP's (IEEE 802.1AB-2016, 8.5.7.2), and CDP has the same text.
+func (k Clue) speaksTo(on string) bool {
+	return k.Method == on || on == "snmp" && (k.Method == "lldp" || k.Method == "cdp")
+}
+
 // recognise fills in platform, vendor, confidence and alternatives of r from
 // its clues. A clue counts once a platform, however often the router repeats
 // it. Nothing is filled in when no rule matches.
@@ -66,7 +72,7 @@ func (r *Router) recognise() {
 	for _, rule := range routerRules() {
 		c := candidate{rule: rule}
 		for _, row := range rule.Clues {
-			if slices.ContainsFunc(r.Clues, func(k Clue) bool { return k.Method == row.On && row.pattern.MatchString(k.Value) }) {
+			if slices.ContainsFunc(r.Clues, func(k Clue) bool { return k.speaksTo(row.On) && row.pattern.MatchString(k.Value) }) {
 				c.votes, c.best = c.votes+row.Weight, max(c.best, row.Weight)
 			}
 		}

@@ -16,7 +16,7 @@ func TestRouterRulesAreSound(t *testing.T) {
 	}
 	methods := map[string]bool{
 		"oui": true, "upnp": true, "upnp-server": true, "http-title": true, "http-server": true, "http-realm": true,
-		"http-body": true, "tls-subject": true, "boxinfo": true, "mndp": true, "snmp": true, "snmp-object": true,
+		"http-body": true, "tls-subject": true, "boxinfo": true, "mndp": true, "snmp": true, "snmp-object": true, "lldp": true, "cdp": true,
 	}
 	for _, r := range rules {
 		if seen[r.Platform] || r.Vendor == "" || len(r.Clues) == 0 {

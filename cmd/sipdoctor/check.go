@@ -115,6 +115,9 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 	}
 	o.rememberOrSay(s, flags, args)
 	job.timeout = o.timeout
+	if o.deep {
+		job.listen(ctx)
+	}
 	p := newProgress(s, o.quiet, "say.progress-checking")
 	r := job.run(ctx, p)
 	p.end()
@@ -184,6 +187,7 @@ type job struct {
 	net    platform.Network
 	host   func(context.Context) (*netinfo.Host, error)
 
+	heard   *netinfo.Heard  // nil: nobody listens
 	account *checks.Account // of --account, else nil; it never gets into a report
 	timeout time.Duration   // of the whole run; 0: each check has its own
 	ports   *checks.RTPPorts
@@ -203,8 +207,20 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 		ctx, cancel = context.WithTimeout(ctx, j.timeout)
 		defer cancel()
 	}
-	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, OnProgress: p.take, RTPPorts: j.ports}
+	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Heard: j.heard, OnProgress: p.take, RTPPorts: j.ports}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
+}
+
+// listen collects what devices on the wire say of themselves, for as long as the
+// command runs. Nothing waits for it: a router speaks once or twice a minute.
+func (j *job) listen(ctx context.Context) {
+	j.heard = &netinfo.Heard{}
+	go func() {
+		name := netinfo.ReadHost(ctx, platform.ThisSystem(), j.inputs.Bind).Uplink.Interface
+		if name != "" {
+			j.heard.Fail(platform.HearAnnouncements(ctx, name, j.heard.Add))
+		}
+	}()
 }
 
 // choose picks the checks of a group for a run: those that are named, or else all
