@@ -86,6 +86,9 @@ func routerOSRoutes(c *routeros.Config) (t routes.Tables) {
 		metric, _ := parseMetric(r.Get("distance").Text)
 		gateway := r.Get("gateway").Text
 		a, err := netip.ParseAddr(gateway)
+		if err != nil && c.Down(gateway) {
+			continue
+		}
 		if err != nil {
 			t.Routes = append(t.Routes, Route{Dst: dst, Interface: gateway, Table: "main", Metric: metric})
 			continue

@@ -1,6 +1,7 @@
 package routeros
 
 import (
+	"cmp"
 	"iter"
 	"net/netip"
 	"slices"
@@ -14,22 +15,53 @@ type Address struct {
 	Row       Row
 }
 
-// Addresses are the router's own addresses that are not disabled. Those that it
-// gets by DHCP or PPP no export tells.
+// Addresses are the router's own addresses that are in use: not disabled, nor on an
+// interface that is. Those that it gets by DHCP or PPP no export tells.
 func (c *Config) Addresses() iter.Seq[Address] {
 	return func(yield func(Address) bool) {
+		down := c.down()
 		for _, path := range []string{"/ip/address", "/ipv6/address"} {
 			for r := range c.Rows(path) {
 				p, err := netip.ParsePrefix(r.Get("address").Text)
 				if a, err2 := netip.ParseAddr(r.Get("address").Text); err != nil && err2 == nil {
 					p, err = netip.PrefixFrom(a, a.BitLen()), nil
 				}
-				if err == nil && !r.Off() && !yield(Address{p, r.Get("interface").Text, r}) {
+				name := r.Get("interface").Text
+				if err == nil && !r.Off() && !down[name] && !yield(Address{p, name, r}) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// Down reports whether an interface is disabled, or stands on one that is, as VLANs and
+// PPPoE do. Whether a cable is plugged in no export tells.
+func (c *Config) Down(name string) bool { return c.down()[name] }
+
+func (c *Config) down() map[string]bool {
+	down := map[string]bool{}
+	for more := true; more; { // once for each interface that stands on another
+		more = false
+		for m := range c.below("/interface") {
+			if !isInterfaceMenu(m.Path) {
+				continue
+			}
+			for r := range c.Rows(m.Path) {
+				name, under := r.InterfaceName(), r.Get("interface").Text
+				if name != "" && !down[name] && (r.Off() || down[under]) {
+					down[name], more = true, true
+				}
+			}
+		}
+	}
+	return down
+}
+
+// InterfaceName is what an item of an /interface menu is called: a port that nobody
+// renamed has its default name.
+func (r Row) InterfaceName() string {
+	return cmp.Or(r.Get("name").Text, r.Get("default-name").Text)
 }
 
 // Members are the interfaces of an interface list. whole is false if there may be
@@ -81,8 +113,9 @@ func listOf(s string) iter.Seq[string] {
 // which the configuration names them: those of static routes, and of clients that
 // bring one.
 func (c *Config) Uplinks() (names []string) {
+	down := c.down()
 	add := func(name string) {
-		if name != "" && !slices.Contains(names, name) {
+		if name != "" && !down[name] && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -106,7 +139,7 @@ func (c *Config) Uplinks() (names []string) {
 		}
 		for r := range c.Rows(m.Path) {
 			if !r.Off() && r.Yes("add-default-route") {
-				add(r.Get("name").Text)
+				add(r.InterfaceName())
 			}
 		}
 	}

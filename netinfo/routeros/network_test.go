@@ -84,3 +84,43 @@ func TestUplinks(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Of an interface that is switched off, and of what stands on it, nothing is in use.
+func TestInterfacesThatAreSwitchedOff(t *testing.T) {
+	c := read(t, `# by RouterOS 7.17
+/interface ethernet
+set [ find default-name=ether3 ] disabled=yes
+set [ find default-name=ether4 ] name=backup disabled=yes
+/interface vlan
+add interface=vlan7 name=vlan8 vlan-id=8
+add interface=ether3 name=vlan7 vlan-id=7
+/interface pppoe-client
+add add-default-route=yes disabled=no interface=backup name=pppoe-out1
+/ip dhcp-client
+add interface=ether3
+/ip address
+add address=192.168.88.1/24 interface=ether2
+add address=192.168.3.1/24 interface=ether3
+add address=192.168.4.1/24 interface=backup
+add address=192.168.7.1/24 interface=vlan7
+add address=192.168.8.1/24 interface=vlan8
+/ip route
+add gateway=192.168.3.2
+add gateway=vlan7
+`)
+	var got []string
+	for a := range c.Addresses() {
+		got = append(got, a.Interface)
+	}
+	if diff := cmp.Diff([]string{"ether2"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if up := c.Uplinks(); len(up) > 0 {
+		t.Errorf("uplinks %q", up)
+	}
+	for name, want := range map[string]bool{"ether2": false, "ether3": true, "backup": true, "vlan8": true, "pppoe-out1": true, "": false} {
+		if c.Down(name) != want {
+			t.Errorf("%q is down: %v", name, c.Down(name))
+		}
+	}
+}
