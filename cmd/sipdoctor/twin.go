@@ -152,27 +152,14 @@ func fitting(t *twin.Twin, err error) (*twin.Twin, error) {
 	return t, nil
 }
 
-// serversOf are addresses of a responder in the networks that the provider names for a use;
-// the zero value where it names none.
-func serversOf(p *netinfo.Profile, use string) (s lab.Servers) {
-	var list []netip.Addr
+// networksOf are the networks that a provider names for a use.
+func networksOf(p *netinfo.Profile, use string) (list []netip.Prefix) {
 	for _, n := range p.Subnets {
-		prefix := n.Prefix().Masked()
-		if !prefix.Addr().Is4() || n.Use != use && n.Use != netinfo.UseAny {
-			continue
-		}
-		a := prefix.Addr()
-		if prefix.Bits() < 31 {
-			a = a.Next() // the first address is the network's own
-		}
-		for ; prefix.Contains(a) && len(list) < 2; a = a.Next() {
-			list = append(list, a)
+		if prefix := n.Prefix(); n.Use == use || n.Use == netinfo.UseAny {
+			list = append(list, prefix)
 		}
 	}
-	for i, a := range list {
-		*[]*netip.Addr{&s.Responder, &s.Responder2}[i] = a
-	}
-	return s
+	return list
 }
 
 // twinChecks are those whose answer depends on the router alone, by what they send: a
@@ -184,12 +171,12 @@ func twinChecks() map[string][]string {
 // checksIn runs the checks on the phone of an office, with a responder where the provider
 // is: in two offices where it takes SIP and media in different networks.
 func (t *twinOptions) checksIn(ctx context.Context, s streams, o *reporting, of *twin.Twin, profile string) (*checks.Report, error) {
-	sip, rtp := lab.Servers{}, lab.Servers{}
+	sip, rtp := of.Site.Servers, of.Site.Servers
 	if p, err := loadProfile(profile); profile != "" && err == nil {
-		sip, rtp = serversOf(p, netinfo.UseSignalling), serversOf(p, netinfo.UseMedia)
+		sip, rtp = of.Servers(networksOf(p, netinfo.UseSignalling)), of.Servers(networksOf(p, netinfo.UseMedia))
 	}
 	list, media := twinChecks()[netinfo.UseSignalling], twinChecks()[netinfo.UseMedia]
-	if rtp == sip || rtp == (lab.Servers{}) { // or nobody says where media goes
+	if rtp == sip || rtp == of.Site.Servers { // or nobody says where media goes
 		return t.checkIn(ctx, s, o, of, sip, profile, append(list, media...))
 	}
 	r, err := t.checkIn(ctx, s, o, of, sip, profile, list)

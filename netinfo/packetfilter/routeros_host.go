@@ -75,7 +75,7 @@ func isStaticRouterOS(c *routeros.Config) bool {
 func routerOSRoutes(c *routeros.Config) (t routes.Tables) {
 	for a := range c.Addresses() {
 		t.Addrs = append(t.Addrs, routes.Addr{Addr: a.Prefix.Addr(), Interface: a.Interface, Primary: true})
-		t.Routes = append(t.Routes, Route{Dst: a.Prefix.Masked(), Interface: a.Interface, Table: "main"})
+		t.Routes = append(t.Routes, Route{Dst: a.Link(), Interface: a.Interface, Table: "main"})
 	}
 	direct := slices.Clone(t.Routes)
 	for r := range c.Rows("/ip/route") {

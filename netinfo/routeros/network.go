@@ -15,6 +15,15 @@ type Address struct {
 	Row       Row
 }
 
+// Link is the network that the router reaches at this address: the one that it is in, or
+// the other end of a link, if the address has a length of its own alone.
+func (a Address) Link() netip.Prefix {
+	if peer, err := netip.ParseAddr(a.Row.Get("network").Text); err == nil && a.Prefix.IsSingleIP() {
+		return netip.PrefixFrom(peer, peer.BitLen())
+	}
+	return a.Prefix.Masked()
+}
+
 // Addresses are the router's own addresses that are in use: not disabled, nor on an
 // interface that is. Those that it gets by DHCP or PPP no export tells.
 func (c *Config) Addresses() iter.Seq[Address] {
@@ -162,7 +171,7 @@ func (c *Config) NextHop(gateway string) (name string, address netip.Addr) {
 			return gateway, a
 		}
 		for own := range c.Addresses() {
-			if own.Prefix.Contains(a) {
+			if own.Link().Contains(a) {
 				return own.Interface, a
 			}
 		}

@@ -124,3 +124,11 @@ add gateway=vlan7
 		}
 	}
 }
+
+// An address that has no network but the other end of its link.
+func TestAnAddressWithItsPeer(t *testing.T) {
+	c := read(t, "# by RouterOS 7.17\n/ip address add address=203.0.113.5/32 interface=ether1 network=10.9.9.1\n/ip route add gateway=10.9.9.1\n")
+	if up := c.Uplinks(); len(up) != 1 || up[0] != "ether1" {
+		t.Errorf("uplinks %q", up)
+	}
+}

@@ -18,32 +18,69 @@ func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 const maxPorts = 24
 
 // ports are the interfaces with addresses, and the uplinks.
-func (b *builder) ports() {
-	uplinks := b.cfg.Uplinks()
+func (b *builder) ports(o Options) {
+	b.outward = append(b.cfg.Uplinks(), b.clients()...)
+	b.choose(o)
 	for a := range b.cfg.Addresses() {
-		if !usable(a.Prefix) {
-			continue
-		}
-		switch p := b.plug(a.Interface); {
+		p := b.plug(a.Interface)
+		switch {
+		case !usable(a.Prefix): // of every interface, or of none
 		case p == nil: // a tunnel without its other end, or one too many
 			b.leave("/ip/address", a.Row.Line, "interface="+a.Interface)
 		case !slices.Contains(p.Addrs, a.Prefix):
 			p.Addrs = append(p.Addrs, a.Prefix)
+			if peer := a.Link(); a.Prefix.IsSingleIP() && peer != a.Prefix && peer.Addr().Is4() {
+				p.Far = append(p.Far, peer)
+			}
 		}
 	}
-	for _, name := range append(uplinks, b.clients()...) {
+	for _, name := range b.outward {
 		b.plug(name)
 	}
 	for i := range b.plugs {
 		p := &b.plugs[i]
-		p.Uplink = slices.Contains(uplinks, p.name) || slices.Contains(b.clients(), p.name)
-		switch {
+		switch p.Uplink = slices.Contains(b.outward, p.name) || b.isSixUplink(p); {
 		case p.Uplink:
 			b.uplink(p)
 		default:
-			p.Far = hosts(p.Addrs)
+			p.Far = append(p.Far, hosts(p.Addrs)...)
 		}
 	}
+}
+
+// choose says which interfaces are built: at most maxPorts, those that lead out and the
+// phone's first.
+func (b *builder) choose(o Options) {
+	names := append(slices.Clone(b.outward), o.LAN)
+	var rest []string
+	for a := range b.cfg.Addresses() {
+		if a.Prefix.Contains(o.Phone) {
+			names = append(names, a.Interface)
+		}
+		rest = append(rest, a.Interface)
+	}
+	b.built = map[string]bool{}
+	for _, name := range append(names, rest...) {
+		if name != "" && len(b.built) < maxPorts && !b.isTunnel(name) {
+			b.built[name] = true
+		}
+	}
+}
+
+// isSixUplink reports whether a default route of IPv6 leads out by a port.
+func (b *builder) isSixUplink(p *plug) bool {
+	for r := range b.cfg.Rows("/ipv6/route") {
+		dst, ok := dstOf(r)
+		host, name, _ := strings.Cut(r.Get("gateway").Text, "%")
+		a, err := netip.ParseAddr(host)
+		if !ok || r.Off() || dst.Bits() != 0 {
+			continue
+		}
+		if name == p.name || host == p.name || err == nil && p.Reaches(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // usable reports whether an address can be given to an interface here.
@@ -66,8 +103,12 @@ func (b *builder) clients() (names []string) {
 			continue
 		}
 		for r := range b.cfg.Rows(m.Path) {
-			if !r.Off() && !r.Builtin {
-				names = append(names, r.Get(key).Text)
+			name := r.Get(key).Text
+			if key == "name" {
+				name = r.InterfaceName()
+			}
+			if !r.Off() && !r.Builtin && !b.cfg.Down(name) {
+				names = append(names, name)
 			}
 		}
 	}
@@ -84,8 +125,8 @@ func (b *builder) isTunnel(name string) bool {
 		}, kind) {
 			continue
 		}
-		if r, ok := b.cfg.Named(m.Path, name); ok && r.Get("name").Text == name {
-			return true
+		if _, ok := b.cfg.Named(m.Path, name); ok {
+			return !strings.HasSuffix(kind, "-client") || !slices.Contains(b.outward, name) // the Internet by L2TP is a cable as good as any
 		}
 	}
 	return false
@@ -99,10 +140,10 @@ func (b *builder) plug(name string) *plug {
 			return &b.plugs[i]
 		}
 	}
-	if name == "" || b.isTunnel(name) || len(b.plugs) == maxPorts {
+	if !b.built[name] {
 		return nil
 	}
-	b.plugs = append(b.plugs, plug{name: name, Port: lab.Port{Name: b.device(name)}})
+	b.plugs = append(b.plugs, plug{name: name, Port: lab.Port{Name: b.device(name), MTU: b.mtu(name)}})
 	return &b.plugs[len(b.plugs)-1]
 }
 
@@ -136,10 +177,36 @@ func (b *builder) device(name string) string {
 	return d
 }
 
-// uplink gives a port that leads outwards the provider's router at its other end.
+// mtu is that of an interface, in bytes: as it is set, or what PPPoE leaves of an Ethernet
+// frame (RFC 2516, section 7); 0: nothing sets it.
+func (b *builder) mtu(name string) int {
+	const least = 576 // what every host takes (RFC 791)
+	for m := range b.cfg.Menus() {
+		kind, ok := strings.CutPrefix(m.Path, "/interface/")
+		r, named := b.cfg.Named(m.Path, name)
+		if !ok || !named {
+			continue
+		}
+		for _, key := range []string{"max-mtu", "mtu"} {
+			if n, err := strconv.Atoi(r.Get(key).Text); err == nil && n >= least && n <= 1<<14 {
+				return n
+			}
+		}
+		return map[string]int{"pppoe-client": 1492}[kind]
+	}
+	return 0
+}
+
+// uplink gives a port that leads outwards the provider's router at its other end, of IPv4
+// where any way leads there by IPv4.
 func (b *builder) uplink(p *plug) {
-	if !slices.ContainsFunc(p.Addrs, func(a netip.Prefix) bool { return a.Addr().Is4() }) {
-		p.Addrs = append(p.Addrs, b.standIn())
+	is4 := func(list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(a netip.Prefix) bool { return a.Addr().Is4() })
+	}
+	outward := slices.Contains(b.outward, p.name)
+	if !is4(p.Addrs) && outward {
+		block := b.block("203.0.113.0/24")
+		p.Addrs = append(p.Addrs, netip.PrefixFrom(nth(block, 1), block.Bits()))
 	}
 	for _, own := range p.Addrs {
 		if gateway := b.gatewayIn(own); gateway.IsValid() {
@@ -148,27 +215,9 @@ func (b *builder) uplink(p *plug) {
 			p.Far = append(p.Far, hosts([]netip.Prefix{own})...)
 		}
 	}
-}
-
-// standIn is a network for an uplink whose address no export tells: a documentation
-// network (RFC 5737) or one of those for measurements (RFC 2544) that the
-// configuration does not use.
-func (b *builder) standIn() netip.Prefix {
-	candidates := []string{"203.0.113.1/24", "192.0.2.1/24"}
-	for i := range 64 {
-		candidates = append(candidates, fmt.Sprintf("198.18.%d.1/24", i))
+	if !is4(p.Far) && outward { // an address without a network, and nothing says who is at the other end
+		p.Far = append(p.Far, netip.PrefixFrom(nth(b.block("203.0.113.0/24"), 2), 32))
 	}
-	for _, c := range candidates {
-		p := netip.MustParsePrefix(c)
-		free := true
-		for _, plug := range b.plugs {
-			free = free && !slices.ContainsFunc(plug.Addrs, p.Overlaps)
-		}
-		if free {
-			return p
-		}
-	}
-	return netip.MustParsePrefix("203.0.113.1/24")
 }
 
 // gatewayIn is the gateway of a default route in the network of an address.

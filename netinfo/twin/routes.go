@@ -28,7 +28,7 @@ func (b *builder) routes() {
 		priority := ruledFirst
 		for r := range b.cfg.Rows(menu) {
 			if priority++; !r.Off() {
-				b.choose(menu, r, priority)
+				b.direct(menu, r, priority)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func (b *builder) route(menu string, r routeros.Row) {
 		table = t
 	}
 	gateways := strings.Split(r.Get("gateway").Text, ",")
-	via, dev, ok := b.hop(gateways[0], 0)
+	via, dev, ok := b.hop(gateways[0], dst.Addr().Is4(), 0)
 	if !ok || len(gateways) > 1 {
 		b.leave(menu, r.Line, "gateway="+r.Get("gateway").Text)
 	}
@@ -97,7 +97,7 @@ func (b *builder) addRoute(r lab.SiteRoute) {
 
 // hop is where a gateway is: an address in a network of the router, one that a host
 // route leads to, an interface, or both. ok is false if it is nowhere here.
-func (b *builder) hop(gateway string, deep int) (via netip.Addr, dev string, ok bool) {
+func (b *builder) hop(gateway string, v4 bool, deep int) (via netip.Addr, dev string, ok bool) {
 	const maxDeep = 4 // gateways that are reached by other gateways
 	host, name, _ := strings.Cut(gateway, "%")
 	a, err := netip.ParseAddr(host)
@@ -105,13 +105,11 @@ func (b *builder) hop(gateway string, deep int) (via netip.Addr, dev string, ok 
 		name = host
 	}
 	for _, p := range b.plugs {
-		for _, own := range p.Addrs {
-			if err == nil && (name == "" || name == p.name) && own.Contains(a) && own.Addr() != a {
-				return a, p.Port.Name, true
-			}
-		}
-		if err != nil && p.name == name && len(p.Far) > 0 {
-			return p.Far[0].Addr(), p.Port.Name, true // the provider's router knows the rest
+		switch peer := p.peer(v4); {
+		case err == nil && (name == "" || name == p.name) && a.Is4() == v4 && p.Reaches(a):
+			return a, p.Port.Name, true
+		case err != nil && p.name == name && peer.IsValid():
+			return peer, p.Port.Name, true // the provider's router knows the rest
 		}
 	}
 	if err != nil || deep == maxDeep {
@@ -119,7 +117,7 @@ func (b *builder) hop(gateway string, deep int) (via netip.Addr, dev string, ok 
 	}
 	for r := range b.cfg.Rows(routeMenu(a)) {
 		if dst, is := dstOf(r); is && !r.Off() && dst.Addr() == a && dst.IsSingleIP() {
-			return b.hop(r.Get("gateway").Text, deep+1)
+			return b.hop(r.Get("gateway").Text, v4, deep+1)
 		}
 	}
 	return via, "", false
@@ -133,7 +131,7 @@ func (b *builder) clientRoutes() {
 			continue
 		}
 		for r := range b.cfg.Rows(m.Path) {
-			name := r.Get("name").Text
+			name := r.InterfaceName()
 			if isDHCP {
 				name = r.Get("interface").Text
 			}
@@ -143,15 +141,53 @@ func (b *builder) clientRoutes() {
 				continue
 			}
 			b.addRoute(lab.SiteRoute{
-				Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: b.plugs[i].Far[0].Addr(), Dev: b.plugs[i].Port.Name,
+				Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: b.plugs[i].peer(true), Dev: b.plugs[i].Port.Name,
 				Metric: metric(r.Get("default-route-distance").Text),
 			})
 		}
 	}
 }
 
-// choose builds a rule of routing.
-func (b *builder) choose(menu string, r routeros.Row, priority int) {
+// leadsOut is the port by which most of the Internet of a family is reached; empty: none
+// is known.
+func (b *builder) leadsOut(family netip.Addr) (dev string) {
+	best := lab.SiteRoute{}
+	for _, r := range b.paths {
+		i := slices.IndexFunc(b.plugs, func(p plug) bool { return p.Port.Name == r.Dev && p.Uplink })
+		if better := dev == "" || r.Table == 0 && (best.Table != 0 || r.Metric < best.Metric); i >= 0 && better && r.Dst == netip.PrefixFrom(family, 0) {
+			best, dev = r, r.Dev
+		}
+	}
+	return dev
+}
+
+// behind are the networks that the provider reaches by the router's address in its own
+// network: those with public addresses. Who has private ones behind a router that does not
+// translate them, no configuration tells, and no answer comes back.
+func (b *builder) behind() {
+	for _, family := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		dev := b.leadsOut(family)
+		i := slices.IndexFunc(b.plugs, func(p plug) bool { return p.Port.Name == dev })
+		if i < 0 {
+			continue
+		}
+		for _, p := range b.plugs {
+			for _, own := range p.Addrs {
+				onLink := slices.ContainsFunc(b.plugs, func(o plug) bool { return o.Uplink && slices.ContainsFunc(o.Addrs, own.Overlaps) })
+				if own.Addr().BitLen() == family.BitLen() && !p.Uplink && !isPrivate(own.Addr()) && !own.IsSingleIP() && !onLink {
+					b.plugs[i].Behind = append(b.plugs[i].Behind, own.Masked())
+				}
+			}
+		}
+	}
+}
+
+func isPrivate(a netip.Addr) bool {
+	return a.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(a) // RFC 6598
+}
+
+// direct builds a rule of routing.
+func (b *builder) direct(menu string, r routeros.Row, priority int) {
 	c := lab.Rule{Priority: priority, Table: b.table(r.Get("table").Text)}
 	if c.Table == 0 {
 		c.Table = mainTable

@@ -22,8 +22,10 @@ type Twin struct {
 	// Phone is the interface in whose network the phone stands; empty: no such network
 	// is known.
 	Phone string
-	// Uplink reports whether a way to the Internet is known.
+	// Uplink reports whether a way to the Internet of IPv4 is known.
 	Uplink bool
+
+	told []span // what the configuration tells apart
 }
 
 // Left is something of the configuration that the twin does not have.
@@ -51,15 +53,17 @@ var ErrNoPhone = errors.New("the address is in no network behind the router")
 // Of is the twin of a configuration. Where the configuration tells of no network behind
 // the router, there is no phone in it.
 func Of(cfg *routeros.Config, o Options) (*Twin, error) {
-	b := &builder{cfg: cfg, devices: map[string]string{}, tables: map[string]int{}}
-	b.ports()
+	b := &builder{cfg: cfg, devices: map[string]string{}, tables: map[string]int{}, told: toldApart(cfg)}
+	b.ports(o)
 	home, err := b.home(o)
 	if err != nil {
 		return nil, err
 	}
 	b.routes()
-	t := &Twin{Devices: b.devices, Uplink: slices.ContainsFunc(b.plugs, func(p plug) bool { return p.Uplink })}
+	b.behind()
+	t := &Twin{Devices: b.devices, Uplink: b.leadsOut(netip.IPv4Unspecified()) != "", told: b.told}
 	s := &t.Site
+	s.Servers = b.servers()
 	s.Script = b.script()
 	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
 	s.RewritesSIP = b.helped
@@ -77,6 +81,9 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 // builder collects a twin.
 type builder struct {
 	cfg     *routeros.Config
+	outward []string        // the interfaces that lead out
+	built   map[string]bool // the interfaces that are built
+	told    []span
 	plugs   []plug
 	devices map[string]string // by the name that RouterOS has
 	tables  map[string]int    // of routes
@@ -94,7 +101,7 @@ type plug struct {
 
 // home is the port in whose network the phone stands; -1 if there is none.
 func (b *builder) home(o Options) (int, error) {
-	isLAN := func(p plug) bool { return !p.Uplink && len(p.Far) > 0 }
+	isLAN := func(p plug) bool { return !p.Uplink && p.peer(true).IsValid() }
 	if o.Phone.IsValid() {
 		i := slices.IndexFunc(b.plugs, func(p plug) bool { return isLAN(p) && p.free(o.Phone) })
 		if i < 0 {
@@ -119,7 +126,17 @@ func (b *builder) phone(home int, o Options) netip.Addr {
 	if o.Phone.IsValid() {
 		return o.Phone
 	}
-	return b.plugs[home].Far[0].Addr()
+	return b.plugs[home].peer(true)
+}
+
+// peer is what is at the other end; invalid: nothing of this family.
+func (p plug) peer(v4 bool) netip.Addr {
+	for _, far := range p.Far {
+		if far.Addr().Is4() == v4 {
+			return far.Addr()
+		}
+	}
+	return netip.Addr{}
 }
 
 // leave notes a rule that is left out.

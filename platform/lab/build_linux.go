@@ -127,17 +127,17 @@ func (np nodePlan) sysctls() []sysctl {
 func (o *Office) connect(l linkPlan, nodes map[string]*Node, delay time.Duration, index int) error {
 	a, b := nodes[l.a.node], nodes[l.b.node]
 	if !l.delayed || delay == 0 {
-		return cable(a, l.a, b, l.b, index)
+		return cable(a, l.a, b, l.b, index, l.mtu)
 	}
 	wire, err := o.addNode("wire")
 	if err != nil {
 		return err
 	}
 	inside, outside := endPlan{dev: "inside"}, endPlan{dev: "outside"}
-	if err := cable(a, l.a, wire, inside, index); err != nil {
+	if err := cable(a, l.a, wire, inside, index, l.mtu); err != nil {
 		return err
 	}
-	if err := cable(wire, outside, b, l.b, index+1); err != nil {
+	if err := cable(wire, outside, b, l.b, index+1, l.mtu); err != nil {
 		return err
 	}
 	d, err := startDelay(wire, inside.dev, outside.dev, delay)

@@ -25,11 +25,12 @@ import (
 func cableIndex(i int) int { return 10 * (i + 1) }
 
 // cable makes a veth pair between two nodes.
-func cable(a *Node, ea endPlan, b *Node, eb endPlan, index int) error {
+// An mtu of 0 is the kernel's.
+func cable(a *Node, ea endPlan, b *Node, eb endPlan, index, mtu int) error {
 	err := a.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.Index = ea.dev, index
-		attrs.HardwareAddr = ea.mac
+		attrs.HardwareAddr, attrs.MTU = ea.mac, mtu
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: eb.dev, PeerNamespace: netlink.NsFd(b.ns.net), PeerHardwareAddr: eb.mac})
 	})
 	if err != nil {

@@ -67,6 +67,7 @@ type nodePlan struct {
 type linkPlan struct {
 	a, b    endPlan
 	delayed bool // this is the cable that plan.delay lengthens
+	mtu     int  // bytes; 0: the kernel's
 }
 
 type endPlan struct {
@@ -210,7 +211,7 @@ func (p *plan) addServers(s Servers) {
 		{sipNode, append(single(s.SIP), prefixes(SIPServerAddr6+"/128")...)},
 		{stunNode, append(single(s.STUN), prefixes(STUNServerAddr6+"/128")...)},
 	}
-	gateway := prefixes("198.51.100.1/32", "2001:db8:198::1/128")
+	gateway := append(single(s.Gateway), prefixes("2001:db8:198::1/128")...)
 	for _, s := range servers {
 		p.nodes = append(p.nodes, nodePlan{name: s.name})
 		p.links = append(p.links, linkPlan{
@@ -228,9 +229,12 @@ func (p *plan) addServers(s Servers) {
 	}
 }
 
+// single are the valid addresses of a list, each as a network of its own.
 func single(list ...netip.Addr) (out []netip.Prefix) {
 	for _, a := range list {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		if a.IsValid() {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
 	}
 	return out
 }

@@ -72,8 +72,8 @@ func (o *Office) Serve(ctx context.Context, self string) (*Server, error) {
 	var started []*starting
 	for _, h := range hosts {
 		argv := []string{"serve", "--ephemeral"} // nothing of an office is kept
-		for _, a := range h.addrs {
-			argv = append(argv, "--listen", a.String())
+		for _, a := range single(h.addrs...) {
+			argv = append(argv, "--listen", a.Addr().String())
 		}
 		if p := o.Scenario.ControlPort; p != 0 {
 			argv = append(argv, "--control", fmt.Sprintf(":%d", p))

@@ -24,13 +24,14 @@ type Site struct {
 	// Phone is where check runs: an address in a network of a port that is no uplink;
 	// invalid: there is none, and the phone hangs on nothing.
 	Phone   netip.Addr
-	Servers Servers // an address that is not valid is the usual one
+	Servers Servers // the zero value are the usual ones
 }
 
 // A Port is an interface of the router.
 type Port struct {
 	Name   string // at most 15 bytes, as the kernel takes them
 	Addrs  []netip.Prefix
+	MTU    int  // bytes, at both ends; 0: the kernel's
 	Uplink bool // it leads to the Internet
 	// Far are the addresses of what is at the other end: the provider's router, or
 	// a host of the network. The phone's need not be among them.
@@ -61,15 +62,17 @@ type Rule struct {
 // A Setting is a file below /proc/sys/net.
 type Setting struct{ Key, Value string }
 
-// Servers are the addresses of the servers on the Internet side.
+// Servers are the IPv4 addresses of the servers on the Internet side.
 type Servers struct {
-	Responder, Responder2 netip.Addr
-	SIP, STUN             netip.Addr
+	Gateway    netip.Addr // of the servers
+	Responder  netip.Addr
+	Responder2 netip.Addr // of the same responder; invalid: it has one address
+	SIP, STUN  netip.Addr
 }
 
 func usualServers() Servers {
 	return Servers{
-		netip.MustParseAddr(ResponderAddr), netip.MustParseAddr(ResponderAddr2),
+		netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr(ResponderAddr), netip.MustParseAddr(ResponderAddr2),
 		netip.MustParseAddr(SIPServerAddr), netip.MustParseAddr(STUNServerAddr),
 	}
 }
@@ -77,11 +80,7 @@ func usualServers() Servers {
 // BuildSite makes the namespaces of s and wires them, as Build does. The packet filter
 // is loaded by nft, of the package nftables.
 func BuildSite(ctx context.Context, s Site) (*Office, error) {
-	usual := usualServers()
-	s.Servers = Servers{
-		cmp.Or(s.Servers.Responder, usual.Responder), cmp.Or(s.Servers.Responder2, usual.Responder2),
-		cmp.Or(s.Servers.SIP, usual.SIP), cmp.Or(s.Servers.STUN, usual.STUN),
-	}
+	s.Servers = cmp.Or(s.Servers, usualServers())
 	p, err := sitePlan(s)
 	if err == nil && s.RewritesSIP {
 		err = proveHelper(ctx)
@@ -110,7 +109,7 @@ func routerMAC(i int) net.HardwareAddr {
 
 // sitePlan lays the site out.
 func sitePlan(s Site) (*plan, error) {
-	home := slices.IndexFunc(s.Ports, func(p Port) bool { return !p.Uplink && p.holds(s.Phone) })
+	home := slices.IndexFunc(s.Ports, func(p Port) bool { return !p.Uplink && p.Reaches(s.Phone) })
 	if home < 0 && s.Phone.IsValid() {
 		return nil, fmt.Errorf("no port of the router has a network with %s in it", s.Phone)
 	}
@@ -124,7 +123,7 @@ func sitePlan(s Site) (*plan, error) {
 	router := routerNode(0)
 	p.nodes = append(p.nodes,
 		nodePlan{name: router, forwards: true, script: s.Script, settings: s.Settings, rules: s.Rules},
-		nodePlan{name: internetNode, forwards: true, script: providerScript})
+		nodePlan{name: internetNode, forwards: true, script: providerScript, settings: []Setting{{"ipv4/conf/all/proxy_arp", "1"}}}) // servers may stand in the network of an uplink
 	for i, port := range s.Ports {
 		far := endPlan{node: lanNode(i), dev: hostInterface, addrs: port.Far}
 		switch {
@@ -133,8 +132,8 @@ func sitePlan(s Site) (*plan, error) {
 		case i == home:
 			far.node, far.addrs = phoneNode, port.with(s.Phone)
 		}
-		p.links = append(p.links, linkPlan{a: far, b: endPlan{node: router, dev: port.Name, addrs: port.Addrs, mac: routerMAC(i)}})
-		p.routes = append(p.routes, port.backward(far)...)
+		p.links = append(p.links, linkPlan{a: far, b: endPlan{node: router, dev: port.Name, addrs: port.Addrs, mac: routerMAC(i)}, mtu: port.MTU})
+		p.routes = append(append(p.routes, port.peers(router, far)...), port.backward(far)...)
 	}
 	for _, r := range s.Routes {
 		p.routes = append(p.routes, routePlan{node: router, dst: r.Dst, via: r.Via, dev: r.Dev, metric: r.Metric, table: r.Table})
@@ -160,9 +159,26 @@ func (s Site) names() map[string][]string {
 
 func lanNode(i int) string { return fmt.Sprintf("lan%d", i) }
 
-// holds reports whether a is in a network of the port, and not the router's.
-func (p Port) holds(a netip.Addr) bool {
-	return slices.ContainsFunc(p.Addrs, func(own netip.Prefix) bool { return own.Contains(a) && own.Addr() != a })
+// Reaches reports whether a is on the port's link: in one of its networks and not the
+// router's, or the address at the other end of a link that has no network.
+func (p Port) Reaches(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Addrs, func(own netip.Prefix) bool { return own.Contains(a) && own.Addr() != a }) ||
+		slices.ContainsFunc(p.Far, func(f netip.Prefix) bool { return f.Addr() == a })
+}
+
+// peers are the routes between addresses of the port and of its other end that share no
+// network.
+func (p Port) peers(router string, far endPlan) (list []routePlan) {
+	add := func(node, dev string, from, to []netip.Prefix) {
+		for _, t := range to {
+			if !slices.ContainsFunc(from, func(f netip.Prefix) bool { return f.Contains(t.Addr()) }) {
+				list = append(list, routePlan{node: node, dst: netip.PrefixFrom(t.Addr(), t.Addr().BitLen()), dev: dev})
+			}
+		}
+	}
+	add(router, p.Name, p.Addrs, far.addrs)
+	add(far.node, far.dev, far.addrs, p.Addrs)
+	return list
 }
 
 // with are the addresses of the host at the other end, of which a is the first.
@@ -190,7 +206,8 @@ func (p Port) backward(far endPlan) (list []routePlan) {
 		}
 		for _, dst := range dsts {
 			known := slices.ContainsFunc(list, func(r routePlan) bool { return r.dst == dst })
-			if dst.Addr().Is4() == own.Addr().Is4() && !known && slices.ContainsFunc(far.addrs, func(f netip.Prefix) bool { return f.Contains(own.Addr()) }) {
+			near := p.Uplink || slices.ContainsFunc(far.addrs, func(f netip.Prefix) bool { return f.Contains(own.Addr()) })
+			if dst.Addr().Is4() == own.Addr().Is4() && !known && near {
 				list = append(list, routePlan{node: far.node, dst: dst, via: own.Addr(), dev: far.dev})
 			}
 		}
