@@ -102,7 +102,7 @@ func (d *dice) routerOSMatches(menu, chain, protocol string) (out string) {
 	if (protocol == "udp" || protocol == "tcp") && d.chance(60) {
 		add("%s=%s%s", pick(d, "dst-port", "port", "src-port"), not(), pick(d, "5060", "5060-5061,10000-20000", "4569"))
 	}
-	for _, kind := range d.Perm(13)[:d.IntN(3)] {
+	for _, kind := range d.Perm(15)[:d.IntN(3)] {
 		switch kind {
 		case 0:
 			add("src-address=%s%s", not(), pick(d, "192.168.88.0/24", "10.20.0.20", "192.168.88.20-192.168.88.40", "198.51.100.0/25"))
@@ -144,6 +144,14 @@ func (d *dice) routerOSMatches(menu, chain, protocol string) (out string) {
 			}
 			if protocol == "icmp" {
 				add("icmp-options=%s", pick(d, "8:0-255", "0:0"))
+			}
+		case 13:
+			if menu == "filter" {
+				add("%s", pick(d, "limit=10,5:packet", "dst-limit=1/1m,5,src-and-dst-addresses/10s", "connection-limit=3,24", "random=30", "nth=3,2"))
+			}
+		case 14:
+			if menu == "filter" { // after a translation that may happen, where a packet goes is not said
+				add("packet-size=%s", pick(d, "0-100", "!0-100", "1000"))
 			}
 		}
 	}

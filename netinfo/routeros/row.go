@@ -67,6 +67,9 @@ func (r Row) Off() bool { return r.Yes("disabled") }
 // Duration is the property as a time; ok is false if it is none.
 func (v Value) Duration() (d time.Duration, ok bool) { return parseTime(v.Text) }
 
+// ParseTime reads a time as RouterOS writes it, such as 1m40s; ok is false if it is none.
+func ParseTime(s string) (d time.Duration, ok bool) { return parseTime(s) }
+
 func isYes(s string) bool { return s == "yes" || s == "true" }
 
 // parseTime reads a time as RouterOS writes it: 1d2h3m4s, 00:05:00, 1w2d00:00:10,

@@ -2,6 +2,7 @@ package twin
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,14 +140,39 @@ func (t *table) change(action string, row routeros.Row) (string, bool) {
 			return "", false
 		}
 		text = fmt.Sprintf("%s dscp set %d", t.family, n)
-	case "change-mss", "set-priority", "clear-df", "strip-ipv4-options":
+	case "change-mss":
+		text = t.segment(row)
+	case "change-ttl":
+		how, hops, _ := strings.Cut(row.Get("new-ttl").Text, ":")
+		if n, err := strconv.ParseUint(hops, 10, 8); err == nil && how == "set" && n > 0 {
+			text = fmt.Sprintf("%s set %d", t.hopCount(), n)
+		}
+	case "clear-df":
+		text = map[string]string{"ip": "ip frag-off set ip frag-off & 0xbfff"}[t.family]
+	case "set-priority", "strip-ipv4-options":
 	default:
 		return "", false
+	}
+	if text == "" { // what follows from the rule besides is built
+		t.leave(t.menu+"mangle", row.Line, "action="+action)
 	}
 	if row.Get("passthrough").Text == "no" {
 		text = strings.TrimSpace(text + " accept")
 	}
 	return text, true
+}
+
+// segment limits what TCP puts into a segment; empty: it cannot be rebuilt. As with RouterOS
+// it never grows.
+func (t *table) segment(row routeros.Row) string {
+	size := row.Get("new-mss").Text
+	if n, err := strconv.ParseUint(size, 10, 16); err == nil && n > 0 && row.Get("protocol").Text == "tcp" {
+		return fmt.Sprintf("tcp option maxseg size set %d", n)
+	}
+	if size == "clamp-to-pmtu" && row.Get("protocol").Text == "tcp" && slices.Contains([]string{"forward", "output", "postrouting"}, row.Get("chain").Text) {
+		return "tcp option maxseg size set rt mtu"
+	}
+	return ""
 }
 
 // mark is the number of a mark of packets or connections, in hexadecimal digits.

@@ -10,13 +10,16 @@ func (b *builder) menus() {
 		}
 		rows := 0
 		for r := range b.cfg.Rows(m.Path) {
-			if !r.Off() && !r.Builtin {
+			if !r.Off() && !r.Builtin && r.Get("enabled").Text != "no" {
 				rows++
 			}
 		}
 		if rows > 0 {
 			b.left = append(b.left, Left{Menu: m.Path, Rows: rows})
 		}
+	}
+	if r := b.cfg.Settings("/interface/bridge/settings"); r.Yes("use-ip-firewall") {
+		b.leave("/interface/bridge/settings", r.Line, "use-ip-firewall=yes")
 	}
 	fast := false
 	for r := range b.cfg.Rows("/ip/firewall/filter") {
@@ -34,7 +37,8 @@ func isLeft(path string) bool {
 		"/queue/simple", "/queue/tree", "/ip/hotspot", "/interface/bridge/filter", "/interface/bridge/nat", "/interface/wireguard", "/interface/gre", "/interface/ipip",
 		"/interface/eoip", "/interface/6to4", "/interface/vxlan", "/interface/l2tp", "/interface/pptp", "/interface/sstp", "/interface/ovpn", "/interface/vrrp",
 		"/ip/ipsec/policy", "/ip/ipsec/peer", "/system/script", "/system/scheduler", "/tool/netwatch", "/routing/bgp", "/routing/ospf", "/ip/firewall/layer7-protocol",
-		"/ip/proxy", "/ip/upnp/interfaces", "/ip/vrf",
+		"/ip/proxy", "/ip/upnp/interfaces", "/ip/vrf", "/interface/zerotier", "/interface/pppoe-server", "/interface/bridge/vlan", "/interface/ethernet/switch/rule",
+		"/routing/rip", "/ipv6/dhcp-client",
 	} {
 		if strings.HasPrefix(path, prefix) {
 			return true

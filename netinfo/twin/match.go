@@ -13,9 +13,17 @@ import (
 // rebuilt.
 func (t *table) conditions(row routeros.Row) (list []string, never bool, what string) {
 	list = []string{t.protocol(row)} // all begin with it
+	last, counts := "", 0
 	for _, p := range row.Props {
 		value, not, ok := row.Match(p.Name)
 		if !ok || isDeed(p.Name) {
+			continue
+		}
+		if isMetered(p.Name) {
+			last, what = t.metered(p.Name, value, not, row), p.Name+"="+p.Value
+			if counts++; last == "" || counts > 1 { // which is asked first is not known
+				return nil, false, what
+			}
 			continue
 		}
 		c := t.condition(p.Name, value, not)
@@ -27,7 +35,10 @@ func (t *table) conditions(row routeros.Row) (list []string, never bool, what st
 		}
 		list = product(list, c.any)
 	}
-	return list, never, ""
+	if counts > 0 && len(list) > 1 { // each would count for itself
+		return nil, false, what
+	}
+	return product(list, []string{last}), never, ""
 }
 
 // condition is one property: one of the texts must hold, or nothing is asked.
@@ -58,8 +69,11 @@ func (t *table) protocol(row routeros.Row) string {
 	if n, known := protocols(value); ok && !not && known {
 		return "meta l4proto " + n
 	}
+	if row.Get("tcp-flags").Text != "" || row.Get("tcp-mss").Text != "" {
+		return "meta l4proto 6"
+	}
 	for _, p := range row.Props {
-		if _, _, asks := row.Match(p.Name); asks && slices.Contains([]string{"port", "src-port", "dst-port", "to-ports", "tcp-flags"}, p.Name) {
+		if _, _, asks := row.Match(p.Name); asks && slices.Contains([]string{"port", "src-port", "dst-port", "to-ports"}, p.Name) {
 			return "meta l4proto { tcp, udp }"
 		}
 	}
@@ -134,6 +148,14 @@ func (t *table) condition(name, value string, not bool) condition {
 		if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < 64 {
 			return holds(t.family + " dscp " + is + value)
 		}
+	case "packet-size":
+		if sizes, ok := ports(value); ok && !strings.Contains(value, ",") {
+			return holds("meta length " + is + sizes)
+		}
+	case "connection-type":
+		if value == routeros.HelpedBySIP && !not {
+			return holds(`ct helper "sip"`)
+		}
 	case "tcp-mss":
 		if sizes, ok := ports(value); ok && !strings.Contains(value, ",") {
 			return holds("tcp option maxseg size " + is + sizes)
@@ -141,7 +163,7 @@ func (t *table) condition(name, value string, not bool) condition {
 	case "ttl", "hop-limit":
 		return t.hops(value, not)
 	case "per-connection-classifier":
-		return t.classifier(value, not)
+		return classifier(t.family, value, not)
 	}
 	return condition{unknown: true}
 }

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,10 @@ func flags(value string, not bool) condition {
 	var mask, set []string
 	for name := range strings.SplitSeq(value, ",") {
 		name, off := strings.CutPrefix(name, "!")
-		if !slices.Contains([]string{"fin", "syn", "rst", "psh", "ack", "urg"}, name) {
+		if name == "ece" {
+			name = "ecn" // as nft calls it
+		}
+		if !slices.Contains([]string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"}, name) {
 			return condition{unknown: true}
 		}
 		mask = append(mask, name)
@@ -60,12 +64,21 @@ func flags(value string, not bool) condition {
 func (t *table) icmp(value string, not bool) condition {
 	kind, codes, ok := strings.Cut(value, ":")
 	n, err := strconv.ParseUint(kind, 10, 8)
-	set, ok2 := ports(codes)
-	if !ok || !ok2 || err != nil || not || strings.Contains(codes, ",") {
+	first, last, ranged := strings.Cut(codes, "-")
+	if !ranged {
+		last = first
+	}
+	a, err1 := strconv.ParseUint(first, 10, 8)
+	z, err2 := strconv.ParseUint(last, 10, 8)
+	if !ok || errors.Join(err, err1, err2) != nil || not || a > z {
 		return condition{unknown: true}
 	}
 	of := map[string]string{"ip": "icmp", "ip6": "icmpv6"}[t.family]
-	return holds(of + " type " + strconv.FormatUint(n, 10) + " " + of + " code " + set)
+	code := strconv.FormatUint(a, 10)
+	if a < z {
+		code += "-" + strconv.FormatUint(z, 10)
+	}
+	return holds(of + " type " + strconv.FormatUint(n, 10) + " " + of + " code " + code)
 }
 
 // hops reads "equal:1".
@@ -76,12 +89,17 @@ func (t *table) hops(value string, not bool) condition {
 	if err != nil || is == "" || not {
 		return condition{unknown: true}
 	}
-	of := map[string]string{"ip": "ip ttl", "ip6": "ip6 hoplimit"}[t.family]
-	return holds(of + " " + is + " " + strconv.FormatUint(n, 10))
+	return holds(t.hopCount() + " " + is + " " + strconv.FormatUint(n, 10))
 }
 
-// classifier spreads connections over uplinks by a hash, though not by RouterOS's own.
-func (t *table) classifier(value string, not bool) condition {
+// hopCount is the field that routers count down.
+func (t *table) hopCount() string {
+	return map[string]string{"ip": "ip ttl", "ip6": "ip6 hoplimit"}[t.family]
+}
+
+// classifier spreads connections over uplinks by a hash, though not by RouterOS's own. All
+// rules have one seed, without which each would spread them in its own way.
+func classifier(family, value string, not bool) condition {
 	what, share, _ := strings.Cut(value, ":")
 	parts, rest, ok := strings.Cut(share, "/")
 	n, err1 := strconv.ParseUint(parts, 10, 8)
@@ -90,12 +108,12 @@ func (t *table) classifier(value string, not bool) condition {
 		return condition{unknown: true}
 	}
 	of := map[string]string{
-		"src-address": t.family + " saddr", "dst-address": t.family + " daddr", "both-addresses": t.family + " saddr . " + t.family + " daddr",
-		"src-address-and-port": t.family + " saddr . th sport", "dst-address-and-port": t.family + " daddr . th dport",
-		"both-addresses-and-ports": t.family + " saddr . " + t.family + " daddr . th sport . th dport",
+		"src-address": family + " saddr", "dst-address": family + " daddr", "both-addresses": family + " saddr . " + family + " daddr",
+		"src-address-and-port": family + " saddr . th sport", "dst-address-and-port": family + " daddr . th dport",
+		"both-addresses-and-ports": family + " saddr . " + family + " daddr . th sport . th dport",
 	}[what]
 	if of == "" {
 		return condition{unknown: true}
 	}
-	return holds("jhash " + of + " mod " + parts + " == " + rest)
+	return holds("jhash " + of + " mod " + parts + " seed 0x1 == " + rest)
 }

@@ -24,7 +24,9 @@ func (b *builder) ports(o Options) {
 	for a := range b.cfg.Addresses() {
 		p := b.plug(a.Interface)
 		switch {
-		case !usable(a.Prefix): // of every interface, or of none
+		case a.Row.Get("from-pool").Text != "":
+			b.leave("/ipv6/address", a.Row.Line, "from-pool="+a.Row.Get("from-pool").Text)
+		case b.noSix && a.Prefix.Addr().Is6(), !usable(a.Prefix): // of every interface, or of none
 		case p == nil: // a tunnel without its other end, or one too many
 			b.leave("/ip/address", a.Row.Line, "interface="+a.Interface)
 		case !slices.Contains(p.Addrs, a.Prefix):

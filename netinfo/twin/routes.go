@@ -14,7 +14,7 @@ import (
 func (b *builder) routes() {
 	for _, menu := range []string{"/ip/route", "/ipv6/route"} {
 		for r := range b.cfg.Rows(menu) {
-			if !r.Off() {
+			if !r.Off() && !(b.noSix && menu == "/ipv6/route") {
 				b.route(menu, r)
 			}
 		}
@@ -61,21 +61,36 @@ func (b *builder) table(name string) int {
 func (b *builder) route(menu string, r routeros.Row) {
 	dst, ok := dstOf(r)
 	if !ok {
+		b.leave(menu, r.Line, "dst-address="+r.Get("dst-address").Text)
 		return
 	}
 	table := r.Get("routing-mark").Text
 	if t := r.Get("routing-table").Text; t != "" {
 		table = t
 	}
+	path := lab.SiteRoute{Dst: dst, Metric: metric(r.Get("distance").Text), Table: b.table(table)}
+	if path.Refuse, ok = refusal(r); ok {
+		b.addRoute(path)
+		return
+	}
 	gateways := strings.Split(r.Get("gateway").Text, ",")
-	via, dev, ok := b.hop(gateways[0], dst.Addr().Is4(), 0)
+	path.Via, path.Dev, ok = b.hop(gateways[0], dst.Addr().Is4(), 0)
 	if !ok || len(gateways) > 1 {
 		b.leave(menu, r.Line, "gateway="+r.Get("gateway").Text)
 	}
-	if !ok {
-		return
+	if ok {
+		b.addRoute(path)
 	}
-	b.addRoute(lab.SiteRoute{Dst: dst, Via: via, Dev: dev, Metric: metric(r.Get("distance").Text), Table: b.table(table)})
+}
+
+// refusal is what a route does that leads nowhere; ok is false if it leads somewhere.
+// RouterOS 7 has such a route without a gateway.
+func refusal(r routeros.Row) (kind lab.Refusal, ok bool) {
+	kind, ok = map[string]lab.Refusal{"blackhole": lab.Blackhole, "unreachable": lab.Unreachable, "prohibit": lab.Prohibit}[r.Get("type").Text]
+	if !ok && r.Get("gateway").Text == "" {
+		return lab.Blackhole, true
+	}
+	return kind, ok
 }
 
 // metric is a distance of RouterOS, with room for several of one distance.
@@ -188,10 +203,11 @@ func isPrivate(a netip.Addr) bool {
 
 // direct builds a rule of routing.
 func (b *builder) direct(menu string, r routeros.Row, priority int) {
-	c := lab.Rule{Priority: priority, Table: b.table(r.Get("table").Text)}
+	c := lab.Rule{Priority: 2 * priority, Table: b.table(r.Get("table").Text)}
 	if c.Table == 0 {
 		c.Table = mainTable
 	}
+	only := false // this table and no other
 	for _, p := range r.Props {
 		ok := true
 		switch p.Name {
@@ -204,7 +220,15 @@ func (b *builder) direct(menu string, r routeros.Row, priority int) {
 		case "routing-mark":
 			c.Mark, c.Mask = b.routingMark(p.Value), routingBits
 		case "action":
-			ok = strings.HasPrefix(p.Value, "lookup")
+			switch p.Value {
+			case "drop":
+				c.Refuse = lab.Blackhole
+			case "unreachable":
+				c.Refuse = lab.Unreachable
+			default:
+				only = p.Value == "lookup-only-in-table"
+				ok = only || p.Value == "lookup"
+			}
 		case "table", "comment", "disabled":
 		default:
 			ok = false
@@ -214,7 +238,14 @@ func (b *builder) direct(menu string, r routeros.Row, priority int) {
 			return
 		}
 	}
+	if c.Refuse != 0 {
+		c.Table = 0
+	}
 	b.choices = append(b.choices, c)
+	if only {
+		c.Priority, c.Table, c.Refuse = c.Priority+1, 0, lab.Unreachable
+		b.choices = append(b.choices, c)
+	}
 }
 
 // mainTable is the number of the main table (RT_TABLE_MAIN of linux/rtnetlink.h).

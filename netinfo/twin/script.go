@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo/routeros"
 )
@@ -28,6 +29,7 @@ type table struct {
 	marks        map[string]uint32 // of packets and connections, by name
 	idents       map[string]string // what lists and chains are called, by what they are
 	filled       map[string]bool   // lists that rules fill
+	meters       []string          // sets in which rules count
 }
 
 // The firewall's menus, in the order in which they see a packet.
@@ -63,9 +65,37 @@ func (t *table) write(out *strings.Builder) {
 		t.chainsOf(&chains, menu)
 	}
 	fmt.Fprintf(out, "table %s twin {\n", t.family)
-	t.helper(out)
+	if t.isTracked() {
+		t.helper(out)
+	} else {
+		for _, hook := range []string{"prerouting", "output"} {
+			fmt.Fprintf(out, "\tchain untracked_%s { type filter hook %s priority -301; notrack; }\n", hook, hook)
+		}
+	}
 	t.lists(out)
+	for _, m := range t.meters {
+		fmt.Fprintf(out, "\t%s\n", m)
+	}
 	out.WriteString(chains.String() + "}\n")
+}
+
+// isTracked reports whether the router tracks connections: without, it translates nothing
+// and has no helper. "auto" begins with the first rule (MikroTik, Connection tracking).
+func (b *builder) isTracked() bool {
+	enabled := b.cfg.Settings("/ip/firewall/connection/tracking").Get("enabled").Text
+	if enabled == "no" || enabled == "yes" {
+		return enabled == "yes"
+	}
+	for _, family := range []string{"/ip/firewall/", "/ipv6/firewall/"} {
+		for _, menu := range menus {
+			for r := range b.cfg.Rows(family + menu) {
+				if !r.Off() {
+					return true
+				}
+			}
+		}
+	}
+	return !b.cfg.Covers("/ip/firewall")
 }
 
 // chainsOf writes the chains of a menu. Those that rules jump to come before the rules
@@ -87,6 +117,10 @@ func (t *table) chainsOf(out *strings.Builder, menu string) {
 		if target := row.Get("jump-target").Text; target != "" && row.Get("action").Text == "jump" {
 			add(target)
 		}
+		if !t.returns(menu, row) {
+			t.leave(t.menu+menu, row.Line, "jump-target="+row.Get("jump-target").Text)
+			continue
+		}
 		rules[chain] = append(rules[chain], t.rule(menu, row)...)
 	}
 	for _, chain := range order {
@@ -103,6 +137,34 @@ func (t *table) chainsOf(out *strings.Builder, menu string) {
 		}
 		out.WriteString("\t}\n")
 	}
+}
+
+// returns reports whether a jump comes back, as the kernel wants it: it leads to a chain of
+// the router's own, and not in circles.
+func (t *table) returns(menu string, row routeros.Row) bool {
+	const deepest = 14 // NFT_JUMP_STACK_SIZE of the kernel, without the base chain
+	if row.Get("action").Text != "jump" {
+		return true
+	}
+	next := map[string]bool{row.Get("jump-target").Text: true}
+	for range deepest {
+		from := next
+		next = map[string]bool{}
+		for name := range from {
+			if _, base := hook(menu, name); base || name == "" {
+				return false
+			}
+		}
+		for r := range t.cfg.Rows(t.menu + menu) {
+			if !r.Off() && !r.Invalid && from[r.Get("chain").Text] && r.Get("action").Text == "jump" {
+				next[r.Get("jump-target").Text] = true
+			}
+		}
+		if len(next) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // chain is what a chain is called in the table.
@@ -205,6 +267,9 @@ func (t *table) helper(out *strings.Builder) {
 		fmt.Fprintf(out, "\t\tct state new %s dport %s ct helper set \"sip_%s\"\n", p, ports, p)
 	}
 	out.WriteString("\t}\n")
+	if d, ok := sip.Get("sip-timeout").Duration(); ok && d != time.Hour { // which is the kernel's
+		t.leave("/ip/firewall/service-port", sip.Line, "sip-timeout="+sip.Get("sip-timeout").Text)
+	}
 	if sip.Get("sip-direct-media").Text == "no" { // the kernel has one setting for all namespaces
 		t.leave("/ip/firewall/service-port", sip.Line, "sip-direct-media=no")
 	}
@@ -227,6 +292,9 @@ func (t *table) rule(menu string, row routeros.Row) (list []string) {
 	}
 	if deed == "" {
 		return nil // it decides nothing
+	}
+	if pcc := row.Get("per-connection-classifier").Text; pcc != "" {
+		t.leave(t.menu+menu, row.Line, "per-connection-classifier="+pcc) // shared, but by another hash
 	}
 	for _, c := range conditions {
 		list = append(list, strings.TrimSpace(c+" "+deed))

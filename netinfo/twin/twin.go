@@ -54,6 +54,7 @@ var ErrNoPhone = errors.New("the address is in no network behind the router")
 // the router, there is no phone in it.
 func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	b := &builder{cfg: cfg, devices: map[string]string{}, tables: map[string]int{}, told: toldApart(cfg)}
+	b.noSix = cfg.Settings("/ipv6/settings").Yes("disable-ipv6")
 	b.ports(o)
 	home, err := b.home(o)
 	if err != nil {
@@ -84,6 +85,7 @@ type builder struct {
 	outward []string        // the interfaces that lead out
 	built   map[string]bool // the interfaces that are built
 	told    []span
+	noSix   bool // IPv6 is switched off
 	plugs   []plug
 	devices map[string]string // by the name that RouterOS has
 	tables  map[string]int    // of routes
@@ -154,6 +156,9 @@ func (b *builder) settings() (list []lab.Setting) {
 	list = append(list, lab.Setting{Key: "ipv4/conf/all/rp_filter", Value: rp}, lab.Setting{Key: "ipv4/conf/default/rp_filter", Value: rp})
 	if b.cfg.Settings("/ip/settings").Get("ip-forward").Text == "no" {
 		list = append(list, lab.Setting{Key: "ipv4/ip_forward", Value: "0"})
+	}
+	if b.cfg.Settings("/ipv6/settings").Get("forward").Text == "no" {
+		list = append(list, lab.Setting{Key: "ipv6/conf/all/forwarding", Value: "0"})
 	}
 	tracking := b.cfg.Settings("/ip/firewall/connection/tracking")
 	for _, s := range [][2]string{{"udp-timeout", "udp_timeout"}, {"udp-stream-timeout", "udp_timeout_stream"}} {

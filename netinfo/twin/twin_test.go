@@ -107,6 +107,41 @@ add address=10.9.0.1/24 interface=wg1
 	}
 }
 
+// A rule that cannot be rebuilt whole is not rebuilt at all, and listed.
+func TestRulesThatAreLeftOut(t *testing.T) {
+	const filter, mangle = "/ip firewall filter add action=drop chain=forward ", "/ip firewall mangle add chain=postrouting passthrough=yes "
+	for lines, what := range map[string]string{
+		filter + "limit=10k,5:bit\n":                                                                   "limit=10k,5:bit",
+		filter + "limit=10/0s,5:packet\n":                                                              "limit=10/0s,5:packet",
+		filter + "limit=1/7s,5:packet\n":                                                               "limit=1/7s,5:packet",
+		filter + "connection-limit=5,99\n":                                                             "connection-limit=5,99",
+		filter + "nth=2,3\n":                                                                           "nth=2,3",
+		filter + "random=100\n":                                                                        "random=100",
+		filter + "random=5 nth=2,1\n":                                                                  "nth=2,1",
+		filter + "protocol=udp port=5060 limit=10,5:packet\n":                                          "limit=10,5:packet",
+		filter + "dst-limit=1,5,dst-address-and-port\n":                                                "dst-limit=1,5,dst-address-and-port",
+		filter + "connection-type=!sip\n":                                                              "connection-type=!sip",
+		filter + "packet-size=1,2\n":                                                                   "packet-size=1,2",
+		filter + "protocol=icmp icmp-options=8:0-300\n":                                                "icmp-options=8:0-300",
+		"/ip firewall filter add action=jump chain=forward jump-target=forward\n":                      "jump-target=forward",
+		mangle + "action=change-mss new-mss=1300\n":                                                    "action=change-mss",
+		mangle + "action=strip-ipv4-options\n":                                                         "action=strip-ipv4-options",
+		mangle + "action=change-ttl new-ttl=increment:1\n":                                             "action=change-ttl",
+		"/ipv6 address add address=::1 from-pool=isp interface=bridge\n":                               "from-pool=isp",
+		"/ip firewall service-port set sip sip-timeout=5m\n":                                           "sip-timeout=5m",
+		"/interface bridge settings set use-ip-firewall=yes\n":                                         "use-ip-firewall=yes",
+		"/ip route add dst-address=10.0.0.0/8 gateway=192.168.88.7,192.168.88.8\n":                     "gateway=192.168.88.7,192.168.88.8",
+		mangle + "action=mark-packet new-packet-mark=a per-connection-classifier=both:2/0\n":           "per-connection-classifier=both:2/0",
+		mangle + "action=mark-packet new-packet-mark=a per-connection-classifier=both-addresses:2/0\n": "per-connection-classifier=both-addresses:2/0", // by another hash
+	} {
+		tw := twinOf(t, office("/ip dhcp-client add interface=ether1\n"+lines), Options{})
+		if len(tw.Left) != 1 || tw.Left[0].What != what || tw.Left[0].Line != 7 {
+			t.Errorf("%s: %+v", lines, tw.Left)
+		}
+		isTame(t, tw.Site.Script)
+	}
+}
+
 func TestTheWayToTheInternetFollowsTheDistance(t *testing.T) {
 	tw := twinOf(t, `# by RouterOS 6.49.7
 /ip address

@@ -78,6 +78,9 @@ func linkUp(dev string) error {
 }
 
 func (r routePlan) add() error {
+	if r.refuse != 0 {
+		return netlink.RouteAdd(&netlink.Route{Dst: ipNet(r.dst), Type: r.refuse.kernel(), Priority: r.metric, Table: r.table})
+	}
 	link, err := netlink.LinkByName(r.dev)
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", r.dev, err)

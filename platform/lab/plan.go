@@ -84,6 +84,7 @@ type routePlan struct {
 	dev    string
 	metric int
 	table  int // 0: main
+	refuse Refusal
 }
 
 func routerNode(i int) string { return fmt.Sprintf("router%d", i+1) }

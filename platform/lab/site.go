@@ -48,7 +48,18 @@ type SiteRoute struct {
 	Dev    string
 	Metric int
 	Table  int // 0: main
+	Refuse Refusal
 }
+
+// Refusal is what a route or a rule does with packets instead of sending them on. The zero
+// value sends them on.
+type Refusal byte
+
+const (
+	Blackhole   Refusal = iota + 1 // drops them
+	Unreachable                    // answers that the host is not reached
+	Prohibit                       // answers that it is forbidden
+)
 
 // A Rule sends packets to a table of routes. Zero fields match everything.
 type Rule struct {
@@ -57,6 +68,7 @@ type Rule struct {
 	Src, Dst   netip.Prefix
 	In         string
 	Table      int
+	Refuse     Refusal
 }
 
 // A Setting is a file below /proc/sys/net.
@@ -136,7 +148,7 @@ func sitePlan(s Site) (*plan, error) {
 		p.routes = append(append(p.routes, port.peers(router, far)...), port.backward(far)...)
 	}
 	for _, r := range s.Routes {
-		p.routes = append(p.routes, routePlan{node: router, dst: r.Dst, via: r.Via, dev: r.Dev, metric: r.Metric, table: r.Table})
+		p.routes = append(p.routes, routePlan{node: router, dst: r.Dst, via: r.Via, dev: r.Dev, metric: r.Metric, table: r.Table, refuse: r.Refuse})
 	}
 	p.addServers(s.Servers)
 	return p, nil

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // load gives a node its packet filter, its settings and the rules that choose a
@@ -31,8 +33,10 @@ func (n *Node) load(ctx context.Context, np nodePlan) error {
 			}
 		}
 		for _, r := range np.rules {
-			if err := netlink.RuleAdd(r.kernel()); err != nil {
-				return unavailable(fmt.Errorf("adding a rule of routing: %w", err))
+			for _, k := range r.kernel() {
+				if err := netlink.RuleAdd(k); err != nil {
+					return unavailable(fmt.Errorf("adding a rule of routing: %w", err))
+				}
 			}
 		}
 		return nil
@@ -63,19 +67,32 @@ func findNFT() (path string, err error) {
 	return "", errors.Join(exec.ErrNotFound, err)
 }
 
-// kernel is the rule as the kernel takes it.
-func (r Rule) kernel() *netlink.Rule {
-	k := netlink.NewRule()
-	k.Priority, k.Table, k.IifName = r.Priority, r.Table, r.In
-	if r.Mask != 0 {
-		mask := r.Mask
-		k.Mark, k.Mask = r.Mark, &mask
+// kernel is the rule as the kernel takes it: one of each family, if it names no address.
+func (r Rule) kernel() (list []*netlink.Rule) {
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		other := func(p netip.Prefix) bool { return p.IsValid() && p.Addr().Is4() != (family == netlink.FAMILY_V4) }
+		if _, err := os.Stat("/proc/sys/net/ipv6"); other(r.Src) || other(r.Dst) || family == netlink.FAMILY_V6 && err != nil {
+			continue
+		}
+		k := netlink.NewRule()
+		k.Family, k.Priority, k.Table, k.IifName, k.Type = family, r.Priority, r.Table, r.In, uint8(r.Refuse.kernel())
+		if r.Mask != 0 {
+			mask := r.Mask
+			k.Mark, k.Mask = r.Mark, &mask
+		}
+		if r.Src.IsValid() {
+			k.Src = ipNet(r.Src)
+		}
+		if r.Dst.IsValid() {
+			k.Dst = ipNet(r.Dst)
+		}
+		list = append(list, k)
 	}
-	if r.Src.IsValid() {
-		k.Src = ipNet(r.Src)
-	}
-	if r.Dst.IsValid() {
-		k.Dst = ipNet(r.Dst)
-	}
-	return k
+	return list
+}
+
+// kernel is the type of a route (linux/rtnetlink.h), which is the action of a rule too
+// (linux/fib_rules.h); 0: the usual one.
+func (r Refusal) kernel() int {
+	return [...]int{0, unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT}[r]
 }
