@@ -207,6 +207,9 @@ type Twin struct {
 	PBX   bool       `json:"pbx,omitempty"` // Phone is a PBX's, which was called from outside too
 	// LeftOut is what of the configuration the office does not have.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
+	// Assumed are the menus that the file does not tell, of which the office has
+	// what RouterOS ships.
+	Assumed []string `json:"assumed,omitempty"`
 	// Typed are the commands that were typed into the router; Before is what the
 	// checks had said until then. Empty: none were.
 	Typed   []string  `json:"typed,omitempty"`

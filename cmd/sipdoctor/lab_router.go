@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks/routeros"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 	"github.com/sipdoctor/sipdoctor/netinfo/twin"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -31,6 +32,11 @@ func (o *labOptions) ofRouter(cmd *cobra.Command, s streams, command []string) e
 	t, err := fitting(twin.Of(cfg, twin.Options{}))
 	if err != nil {
 		return err
+	}
+	if !o.quiet {
+		if err := render.Lacking(s.Err, builtOf(t), o.text(s.lang(), s.Err)); err != nil {
+			return err
+		}
 	}
 	office, err := lab.BuildSite(ctx, t.Site)
 	if err != nil {

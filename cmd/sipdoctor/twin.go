@@ -62,7 +62,7 @@ func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *che
 	if err != nil {
 		return err
 	}
-	if !t.try {
+	if !t.try || before.Interrupted {
 		return o.finish(ctx, s, before)
 	}
 	cfg, err := ros.Read(data)
@@ -70,20 +70,33 @@ func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *che
 		return err
 	}
 	typed, refused := typeFixes(cfg, before)
-	if o.format == "text" && o.output == "" {
+	text := o.format == "text" && o.output == ""
+	if text {
 		if err := o.show(ctx, s, before); err != nil {
 			return err
 		}
 	}
-	after, err := t.once(ctx, s, o, env, []byte(cfg.Export()))
-	if err != nil {
-		return err
+	after := *before
+	if len(typed) > 0 {
+		again, err := t.once(ctx, s, o, env, []byte(cfg.Export()))
+		if err != nil {
+			return err
+		}
+		after = *again
 	}
-	after.Twin.Typed, after.Twin.Refused, after.Twin.Before = typed, refused, outcomes(before)
-	if o.format != "text" || o.output != "" {
-		return o.finish(ctx, s, after)
+	if after.Interrupted { // of the router with the fixes too little is known
+		before.Interrupted = true
+		if text {
+			return exitWith(exitStatus(before, o.strict))
+		}
+		return o.finish(ctx, s, before)
 	}
-	return o.showTried(s, before, after)
+	office := *after.Twin
+	office.Typed, office.Refused, office.Before = typed, refused, outcomes(before)
+	if after.Twin = &office; !text {
+		return o.finish(ctx, s, &after)
+	}
+	return o.showTried(s, before, &after)
 }
 
 // firstOf is the first error that is one.
@@ -96,7 +109,8 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// once audits a configuration, builds its office and runs the checks in it: one report.
+// once audits a configuration, builds its office and runs the checks in it: one report. One
+// that was interrupted says what was learnt until then.
 func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *checks.Env, data []byte) (*checks.Report, error) {
 	file := env.Files[0]
 	file.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
@@ -114,11 +128,27 @@ func (t *twinOptions) once(ctx context.Context, s streams, o *reporting, env *ch
 		return nil, err
 	}
 	inside, err := t.checksIn(ctx, s, o, office, env.Inputs.Profile)
-	if err != nil {
+	switch {
+	case err != nil && !interrupted(ctx):
 		return nil, err
+	case err != nil:
+		only := *audit
+		inside, only.Results, only.Interrupted = &only, nil, true
 	}
-	inside.Twin = &checks.Twin{Phone: office.Site.Phone, LAN: office.Phone, PBX: t.at.IsValid()}
-	return joined(audit, inside, office)
+	inside.Twin = builtOf(office)
+	inside.Twin.PBX = t.at.IsValid()
+	return joined(audit, inside)
+}
+
+func interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
+
+// builtOf is what a report says of an office.
+func builtOf(t *twin.Twin) *checks.Twin {
+	built := &checks.Twin{Phone: t.Site.Phone, LAN: t.Phone, Assumed: t.Assumed}
+	for _, l := range t.Left {
+		built.LeftOut = append(built.LeftOut, checks.LeftOut{Menu: l.Menu, Line: l.Line, What: l.What, Rows: l.Rows})
+	}
+	return built
 }
 
 // officeOf is the twin of a configuration, with the phone in a network from which it may
@@ -184,10 +214,14 @@ func (t *twinOptions) checksIn(ctx context.Context, s streams, o *reporting, of 
 		return nil, err
 	}
 	other, err := t.checkIn(ctx, s, o, of, rtp, profile, media)
-	if err != nil {
+	switch {
+	case err != nil && interrupted(ctx):
+		r.Interrupted = true
+		return r, nil
+	case err != nil:
 		return nil, err
 	}
-	r.Results, r.DurationMS = append(r.Results, other.Results...), r.DurationMS+other.DurationMS
+	r.Results, r.DurationMS, r.Interrupted = append(r.Results, other.Results...), r.DurationMS+other.DurationMS, r.Interrupted || other.Interrupted
 	return r, nil
 }
 
@@ -242,15 +276,12 @@ func mediaOf(profile string) string {
 
 // joined is the report of an audit with those of the checks in the office. The servers
 // there exist nowhere else, so that no command names them.
-func joined(audit, inside *checks.Report, t *twin.Twin) (*checks.Report, error) {
+func joined(audit, inside *checks.Report) (*checks.Report, error) {
 	r := *inside
 	r.Command, r.Started = audit.Command, audit.Started
 	r.Inputs = audit.Inputs
 	r.Results = append(slices.Clone(audit.Results), inside.Results...)
 	r.DurationMS += audit.DurationMS
-	for _, l := range t.Left {
-		r.Twin.LeftOut = append(r.Twin.LeftOut, checks.LeftOut{Menu: l.Menu, Line: l.Line, What: l.What, Rows: l.Rows})
-	}
 	again, err := checks.Rejudge(&r, all.Checks())
 	if err != nil {
 		return nil, err

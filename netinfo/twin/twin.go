@@ -17,6 +17,9 @@ import (
 type Twin struct {
 	Site lab.Site
 	Left []Left
+	// Assumed are the menus that the configuration may lack, though they matter: what is
+	// built is as RouterOS ships it.
+	Assumed []string
 	// Devices are the names that the interfaces of the router have in the lab.
 	Devices map[string]string
 	// Phone is the interface in whose network the phone stands; empty: no such network
@@ -76,6 +79,7 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	}
 	b.menus()
 	t.Left = b.left
+	t.Assumed = assumed(cfg)
 	return t, nil
 }
 

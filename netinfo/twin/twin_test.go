@@ -262,3 +262,19 @@ func FuzzTwin(f *testing.F) {
 		}
 	})
 }
+
+// A script says only what it changes; an export of all of the router leaves out what is as
+// it was shipped.
+func TestWhatTheFileDoesNotTellIsListed(t *testing.T) {
+	const lines = "/ip address add address=192.168.88.1/24 interface=bridge\n/ip dhcp-client add interface=ether1\n"
+	for text, want := range map[string][]string{
+		lines: {"/ip/firewall/service-port", "/ip/firewall/connection/tracking"},
+		lines + "/ip firewall service-port set sip disabled=no\n":                        {"/ip/firewall/connection/tracking"},
+		lines + "/ip firewall connection tracking set udp-timeout=10s\n":                 {"/ip/firewall/service-port"},
+		"# 2026-01-01 00:00:00 by RouterOS 7.15\n# software id = AAAA-AAAA\n#\n" + lines: nil,
+	} {
+		if diff := cmp.Diff(want, twinOf(t, text, Options{}).Assumed); diff != "" {
+			t.Errorf("%s%s", text, diff)
+		}
+	}
+}

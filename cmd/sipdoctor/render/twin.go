@@ -1,6 +1,7 @@
 package render
 
 import (
+	"io"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -26,15 +27,38 @@ func (p *page) twin(t *checks.Twin) (list []string) {
 	if t.Refused != "" {
 		list = append(list, p.say("twin-refused", words.Args{"command": words.Raw(t.Refused)}))
 	}
-	var left []words.Text
+	return append(list, p.lacking(t)...)
+}
+
+// Lacking writes what a rebuilt office does not have of its router.
+func Lacking(w io.Writer, t *checks.Twin, o TextOptions) error {
+	p := newPage(w, o)
+	for _, text := range p.lacking(t) {
+		p.prose(dim, "", Quote(text))
+	}
+	return p.flush()
+}
+
+func (p *page) lacking(t *checks.Twin) (list []string) {
+	var assumed, left []words.Text
+	for _, menu := range t.Assumed {
+		assumed = append(assumed, words.Say("render.twin-menu", words.Args{"menu": console(menu)}))
+	}
+	if len(assumed) > 0 {
+		list = append(list, p.say("twin-assumed", words.Args{"menus": assumed}))
+	}
 	for _, l := range t.LeftOut {
-		menu := strings.ReplaceAll(strings.TrimPrefix(l.Menu, "/"), "/", " ")
-		left = append(left, words.Say("render.twin-left-one", words.Args{"menu": "/" + menu, "line": l.Line, "what": words.Raw(l.What), "rows": l.Rows}))
+		left = append(left, words.Say("render.twin-left-one", words.Args{"menu": console(l.Menu), "line": l.Line, "what": words.Raw(l.What), "rows": l.Rows}))
 	}
 	if len(left) > 0 {
 		list = append(list, p.say("twin-left", words.Args{"left": left[:min(len(left), maxLeft)], "more": max(0, len(left)-maxLeft)}))
 	}
 	return list
+}
+
+// console is a menu as RouterOS writes it: /ip firewall filter.
+func console(menu string) string {
+	return "/" + strings.ReplaceAll(strings.TrimPrefix(menu, "/"), "/", " ")
 }
 
 // maxLeft bounds the parts of a configuration that are named.
