@@ -193,3 +193,54 @@ func TestWhatTheAuditSaysOfAPBXIsSo(t *testing.T) {
 		t.Errorf("typed %q, refused %q", rep.Twin.Typed, rep.Twin.Refused)
 	}
 }
+
+// Ctrl-C in the middle ends the office, and what was learnt until then is told.
+func TestAnInterruptedSession(t *testing.T) {
+	need(t, "nft")
+	t.Parallel()
+	file := filepath.Join("..", "..", "..", "netinfo", "routeros", "testdata", "factory7.rsc")
+	cmd := exec.CommandContext(t.Context(), os.Getenv(programVar), "router", file, "--twin", "--try", "--format", "json")
+	cmd.Env = append(os.Environ(), "LC_MESSAGES=C", "STATE_DIRECTORY="+t.TempDir())
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second) // the audit takes less on a slow machine, the checks more on a fast one
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait()
+	rep, err := checks.ReadReport(&out)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	if exit := cmd.ProcessState.ExitCode(); !rep.Interrupted || rep.Result("routeros") == nil || rep.Twin == nil || exit != 1 && exit != 4 {
+		t.Errorf("exit %d, interrupted %v, %v", exit, rep.Interrupted, statuses(rep))
+	}
+}
+
+// The lists of what must not come from the Internet name documentation networks. The
+// servers of the rebuilt office are not in them, nor in the networks of the router.
+func TestTheServersOutsideAreOrdinary(t *testing.T) {
+	for name, lines := range map[string]string{
+		"bogons": `/ip firewall address-list
+add list=bogons address=192.0.2.0/24
+add list=bogons address=198.51.100.0/24
+add list=bogons address=203.0.113.0/24
+add list=bogons address=198.18.0.0/15
+/ip firewall raw
+add action=drop chain=prerouting src-address-list=bogons
+add action=drop chain=prerouting dst-address-list=bogons
+`,
+		"a network of the router": "/ip address add address=198.51.100.1/24 interface=ether5\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rep, _ := session(t, factoryRouter(t, "factory7.rsc")+"/ip firewall service-port set sip disabled=yes\n"+lines, "--twin")
+			for check, status := range statuses(rep) {
+				if check != "routeros" && status != checks.Pass {
+					t.Errorf("%s: %s, %s", check, status, rep.Headline)
+				}
+			}
+		})
+	}
+}
