@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/netip"
 	"os"
@@ -15,13 +16,16 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
+// routerCommand is router with its flags.
+type routerCommand struct {
+	reporting
+	profile string
+	twin    twinOptions
+	live    routerOptions
+}
+
 func newRouterCommand(s streams) *cobra.Command {
-	var (
-		o       reporting
-		profile string
-		t       twinOptions
-		live    routerOptions
-	)
+	var o routerCommand
 	cmd := &cobra.Command{
 		Use: "router",
 		Example: `  sipdoctor router export.rsc
@@ -33,62 +37,69 @@ func newRouterCommand(s streams) *cobra.Command {
   sipdoctor router https://admin@192.168.88.1 --apply
   sipdoctor router --on root@openwrt.lan`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if n := len(args); n > 1 || (n == 0) != (live.on != "") {
+			if n := len(args); n > 1 || (n == 0) != (o.live.on != "") {
 				return usage("say.router-no-file", nil)
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.validate(); err != nil {
+			if err := firstOf(o.validate(), o.twin.validate()); err != nil {
 				return err
 			}
-			if err := t.validate(); err != nil {
-				return err
+			if o.live.on != "" {
+				return o.live.linux(cmd.Context(), s, &o.reporting, &o.twin, o.profile)
 			}
-			if live.on != "" {
-				return live.linux(cmd.Context(), s, &o, &t, profile)
-			}
-			router, answers, err := routerTarget(args[0])
-			if err != nil {
-				return err
-			}
-			if profile != "" {
-				if _, err := loadProfile(profile); err != nil {
-					return err
-				}
-			}
-			switch {
-			case answers && t.twin:
-				return live.twin(cmd.Context(), s, &o, &t, router, profile)
-			case answers:
-				return live.run(cmd.Context(), s, &o, router, profile)
-			}
-			if err := live.refuseForFile(); err != nil {
-				return err
-			}
-			if t.twin { // before anything is read: what follows happens in another process
-				if inside, exit, err := lab.Enter(cmd.Context()); err != nil || !inside {
-					return firstOf(err, exitWith(exit))
-				}
-			}
-			file, err := routerExport(s.In, args[0])
-			if err != nil {
-				return err
-			}
-			env := &checks.Env{Files: []checks.File{file}}
-			env.Inputs.Profile, env.Inputs.PBX = profile, t.at
-			if t.twin {
-				return t.run(cmd.Context(), s, &o, env)
-			}
-			return readEvidence(cmd.Context(), s, &o, "router", routeros.Check(), env)
+			return o.run(cmd.Context(), s, args[0])
 		},
 	}
 	o.addFlags(cmd)
-	t.addFlags(cmd)
-	live.addFlags(cmd)
-	cmd.Flags().StringVar(&profile, "profile", "", "")
+	o.twin.addFlags(cmd)
+	o.live.addFlags(cmd)
+	cmd.Flags().StringVar(&o.profile, "profile", "", "")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles)
 	return cmd
+}
+
+// run reads a router, or what one exported.
+func (o *routerCommand) run(ctx context.Context, s streams, name string) error {
+	router, answers, err := routerTarget(name)
+	if err != nil {
+		return err
+	}
+	if o.profile != "" {
+		if _, err := loadProfile(o.profile); err != nil {
+			return err
+		}
+	}
+	switch {
+	case answers && o.twin.twin:
+		return o.live.twin(ctx, s, &o.reporting, &o.twin, router, o.profile)
+	case answers:
+		return o.live.run(ctx, s, &o.reporting, router, o.profile)
+	}
+	if err := o.live.refuseForFile(); err != nil {
+		return err
+	}
+	return o.file(ctx, s, name)
+}
+
+// file reads an export.
+func (o *routerCommand) file(ctx context.Context, s streams, name string) error {
+	if o.twin.twin { // before anything is read: what follows happens in another process
+		if inside, exit, err := lab.Enter(ctx); err != nil || !inside {
+			return firstOf(err, exitWith(exit))
+		}
+	}
+	file, err := routerExport(s.In, name)
+	if err != nil {
+		return err
+	}
+	env := &checks.Env{Files: []checks.File{file}}
+	env.Inputs.Profile, env.Inputs.PBX = o.profile, o.twin.at
+	if o.twin.twin {
+		return o.twin.run(ctx, s, &o.reporting, env)
+	}
+	return readEvidence(ctx, s, &o.reporting, "router", routeros.Check(), env)
 }
 
 // isAddress reports whether s is an address and nothing else.
