@@ -46,6 +46,7 @@ func TestRulesThatCount(t *testing.T) {
 		"jumps in circles":                  {filter + "add chain=forward action=jump jump-target=a\nadd chain=a action=jump jump-target=a\nadd chain=forward action=jump jump-target=input\n", 20, 20},
 		"flags without a protocol":          {filter + "add chain=forward action=drop tcp-flags=syn\nadd chain=forward action=drop icmp-options=8:0-300\n", 20, 20},
 		"nothing is tracked":                {"/ip firewall connection tracking set enabled=no\n" + filter + "add chain=forward action=drop connection-state=new\n", 20, 20},
+		"translated, and one after another": {"/ip firewall nat\nadd chain=srcnat action=same randomise-ports=yes to-addresses=203.0.113.4-203.0.113.5\n", 20, 20},
 		"a route to nowhere":                {"/ip route add dst-address=8.8.8.0/24 type=blackhole\n", 0, 0},
 		"a table and no other":              {"/routing rule add action=lookup-only-in-table src-address=192.168.88.0/24 table=isp\n", 0, 0},
 		"a table, or else another":          {"/routing rule add action=lookup src-address=192.168.88.0/24 table=isp\n", 20, 20},

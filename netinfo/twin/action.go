@@ -117,11 +117,14 @@ func (t *table) translate(action string, row routeros.Row) (string, bool) {
 	if strings.HasPrefix(where, "prefix") && action != "netmap" {
 		return "", false
 	}
-	random := ""
+	var flags []string
 	if row.Yes("randomise-ports") || row.Yes("randomize-ports") {
-		random = " random"
+		flags = append(flags, "random")
 	}
-	return verb + where + random, true
+	if action == "same" { // a client keeps its address
+		flags = append(flags, "persistent")
+	}
+	return strings.TrimSpace(verb + where + " " + strings.Join(flags, ",")), true
 }
 
 // change is an action of the mangle menu.

@@ -168,3 +168,21 @@ add dst-address=::/0 gateway=2001:db8:203::1
 		t.Error(diff)
 	}
 }
+
+// Rules about one host are about a server: a phone is like the others.
+func TestThePhoneIsNobodyInParticular(t *testing.T) {
+	for lines, want := range map[string]string{
+		"": "192.168.88.10",
+		"/ip firewall nat add chain=dstnat action=dst-nat protocol=udp dst-port=5060 to-addresses=192.168.88.10\n":              "192.168.88.11",
+		"/ip firewall nat add chain=dstnat action=dst-nat disabled=yes protocol=udp dst-port=5060 to-addresses=192.168.88.10\n": "192.168.88.10",
+		"/ip firewall address-list\nadd list=blocked address=192.168.88.10\nadd list=blocked address=192.168.88.11\n":           "192.168.88.12",
+		"/ip firewall filter add chain=forward action=drop src-address=192.168.88.10-192.168.88.20\n":                           "192.168.88.10",
+	} {
+		if tw := twinOf(t, office("/ip dhcp-client add interface=ether1\n"+lines), Options{}); tw.Site.Phone.String() != want {
+			t.Errorf("%sthe phone is %s, want %s", lines, tw.Site.Phone, want)
+		}
+	}
+	if tw := twinOf(t, strings.ReplaceAll(office("/ip dhcp-client add interface=ether1\n"), "88.1/24", "88.1/30"), Options{}); tw.Site.Phone.String() != "192.168.88.2" {
+		t.Errorf("in a network of two: %s", tw.Site.Phone)
+	}
+}

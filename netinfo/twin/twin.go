@@ -128,11 +128,31 @@ func (p plug) free(a netip.Addr) bool {
 		!slices.ContainsFunc(p.Addrs, func(own netip.Prefix) bool { return own.Addr() == a })
 }
 
+// phone is where the phone stands unless that is given: at an address that no rule names
+// alone, as it does servers.
 func (b *builder) phone(home int, o Options) netip.Addr {
 	if o.Phone.IsValid() {
 		return o.Phone
 	}
-	return b.plugs[home].peer(true)
+	const first, last = 10, 250
+	p, usual := b.plugs[home], b.plugs[home].peer(true)
+	i := slices.IndexFunc(p.Addrs, func(own netip.Prefix) bool { return own.Contains(usual) })
+	for n := first; i >= 0 && n < last; n++ {
+		if a := nth(p.Addrs[i], n); p.free(a) && p.Addrs[i].Contains(a.Next()) && !b.named(a) {
+			return a
+		}
+	}
+	return usual
+}
+
+// named reports whether something in the configuration is about this address alone.
+func (b *builder) named(a netip.Addr) bool {
+	for r := range b.cfg.Rows("/ip/firewall/nat") {
+		if r.Get("to-addresses").Text == a.String() && !r.Off() {
+			return true
+		}
+	}
+	return slices.Contains(b.told, span{a, a})
 }
 
 // peer is what is at the other end; invalid: nothing of this family.
