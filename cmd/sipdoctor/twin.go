@@ -145,7 +145,11 @@ func interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx)
 // builtOf is what a report says of an office.
 func builtOf(t *twin.Twin) *checks.Twin {
 	built := &checks.Twin{Phone: t.Site.Phone, LAN: t.Phone, Assumed: t.Assumed}
-	for _, l := range t.Left {
+	list := t.Left
+	if !lab.Shapes() {
+		list = slices.Concat(list, t.Queues)
+	}
+	for _, l := range list {
 		built.LeftOut = append(built.LeftOut, checks.LeftOut{Menu: l.Menu, Line: l.Line, What: l.What, Rows: l.Rows})
 	}
 	return built

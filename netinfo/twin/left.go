@@ -53,7 +53,7 @@ func assumed(cfg *routeros.Config) (menus []string) {
 // rebuilt.
 func isLeft(path string) bool {
 	for _, prefix := range []string{
-		"/queue/simple", "/queue/tree", "/ip/hotspot", "/interface/bridge/filter", "/interface/bridge/nat", "/interface/wireguard", "/interface/gre", "/interface/ipip",
+		"/queue/tree", "/ip/hotspot", "/interface/bridge/filter", "/interface/bridge/nat", "/interface/wireguard", "/interface/gre", "/interface/ipip",
 		"/interface/eoip", "/interface/6to4", "/interface/vxlan", "/interface/l2tp", "/interface/pptp", "/interface/sstp", "/interface/ovpn", "/interface/vrrp",
 		"/ip/ipsec/policy", "/ip/ipsec/peer", "/system/script", "/system/scheduler", "/tool/netwatch", "/routing/bgp", "/routing/ospf", "/ip/firewall/layer7-protocol",
 		"/ip/proxy", "/ip/upnp/interfaces", "/ip/vrf", "/interface/zerotier", "/interface/pppoe-server", "/interface/bridge/vlan", "/interface/ethernet/switch/rule",

@@ -76,6 +76,7 @@ func (t *table) write(out *strings.Builder) {
 	for _, m := range t.meters {
 		fmt.Fprintf(out, "\t%s\n", m)
 	}
+	t.shape(out)
 	out.WriteString(chains.String() + "}\n")
 }
 

@@ -17,6 +17,9 @@ import (
 type Twin struct {
 	Site lab.Site
 	Left []Left
+	// Queues are those that are built with the shapers of Site, and left out where the
+	// kernel has none.
+	Queues []Left
 	// Assumed are the menus that the configuration may lack, though they matter: what is
 	// built is as RouterOS ships it.
 	Assumed []string
@@ -65,12 +68,13 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	}
 	b.routes()
 	b.behind()
+	b.queues()
 	t := &Twin{Devices: b.devices, Uplink: b.leadsOut(netip.IPv4Unspecified()) != "", told: b.told}
 	s := &t.Site
 	s.Servers = b.servers()
 	s.Script = b.script()
 	s.Settings, s.Routes, s.Rules = b.settings(), b.paths, b.choices
-	s.RewritesSIP = b.helped
+	s.RewritesSIP, s.Shapers = b.helped, b.shapers
 	if home >= 0 {
 		t.Phone, s.Phone = b.plugs[home].name, b.phone(home, o)
 	}
@@ -79,24 +83,29 @@ func Of(cfg *routeros.Config, o Options) (*Twin, error) {
 	}
 	b.menus()
 	t.Left = b.left
+	if len(b.shapings) > 0 {
+		t.Queues = []Left{{Menu: "/queue/simple", Rows: len(b.shapings)}}
+	}
 	t.Assumed = assumed(cfg)
 	return t, nil
 }
 
 // builder collects a twin.
 type builder struct {
-	cfg     *routeros.Config
-	outward []string        // the interfaces that lead out
-	built   map[string]bool // the interfaces that are built
-	told    []span
-	noSix   bool // IPv6 is switched off
-	plugs   []plug
-	devices map[string]string // by the name that RouterOS has
-	tables  map[string]int    // of routes
-	paths   []lab.SiteRoute
-	choices []lab.Rule
-	left    []Left
-	helped  bool // the SIP helper is on
+	cfg      *routeros.Config
+	outward  []string        // the interfaces that lead out
+	built    map[string]bool // the interfaces that are built
+	told     []span
+	shapers  []lab.Shaper
+	shapings []shaping
+	noSix    bool // IPv6 is switched off
+	plugs    []plug
+	devices  map[string]string // by the name that RouterOS has
+	tables   map[string]int    // of routes
+	paths    []lab.SiteRoute
+	choices  []lab.Rule
+	left     []Left
+	helped   bool // the SIP helper is on
 }
 
 // plug is a port with its name in RouterOS.

@@ -93,7 +93,7 @@ add address=10.9.0.1/24 interface=wg1
 		got = append(got, strings.TrimSpace(l.Menu+" "+l.What))
 	}
 	for _, want := range []string{
-		"/ip/address interface=wg1", "/ip/firewall/filter layer7-protocol=sip", "/ip/firewall/filter time=8h-17h,mon", "/ip/firewall/filter action=fasttrack-connection", "/queue/simple", "/interface/wireguard",
+		"/ip/address interface=wg1", "/ip/firewall/filter layer7-protocol=sip", "/ip/firewall/filter time=8h-17h,mon", "/ip/firewall/filter action=fasttrack-connection", "/queue/simple target=192.168.88.0/24", "/interface/wireguard",
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is not in %q", want, got)
@@ -276,5 +276,34 @@ func TestWhatTheFileDoesNotTellIsListed(t *testing.T) {
 		if diff := cmp.Diff(want, twinOf(t, text, Options{}).Assumed); diff != "" {
 			t.Errorf("%s%s", text, diff)
 		}
+	}
+}
+
+// A simple queue that is nothing but a limit is built, until one is not: the first that
+// names a host counts.
+func TestSimpleQueues(t *testing.T) {
+	const plain = "add name=a target=192.168.88.0/24 max-limit=512k/2M\n"
+	for name, tt := range map[string]struct {
+		lines   string
+		shapers []lab.Shaper
+		left    int
+	}{
+		"plain":                 {plain, []lab.Shaper{{Dev: "ether1", Class: 1, Rate: 512_000, Queue: 10}, {Dev: "bridge", Class: 2, Rate: 2_000_000, Queue: 10}}, 0},
+		"of an interface":       {"add name=a target=bridge max-limit=0/2M queue=default-small/default-small\n", []lab.Shaper{{Dev: "bridge", Class: 1, Rate: 2_000_000, Queue: 10}}, 0},
+		"switched off":          {"add name=a target=192.168.88.0/24 disabled=yes max-limit=512k/2M\n", nil, 0},
+		"with a burst":          {"add name=a target=192.168.88.0/24 max-limit=512k/2M burst-limit=1M/4M burst-time=8s/8s\n" + plain, nil, 2},
+		"of another kind":       {"add name=a target=192.168.88.0/24 max-limit=512k/2M queue=pcq-upload-default/pcq-download-default\n", nil, 1},
+		"under another":         {"add name=a target=192.168.88.0/24 max-limit=512k/2M parent=all\n", nil, 1},
+		"of hosts elsewhere":    {"add name=a target=192.168.99.0/24 max-limit=512k/2M\n", nil, 1},
+		"where fasttrack is":    {plain + "/ip firewall filter add action=fasttrack-connection chain=forward connection-state=established\n", nil, 1},
+		"where two lead out":    {plain + "/ip dhcp-client add interface=ether2\n", nil, 1},
+		"before another menu's": {plain + "/queue tree add name=b parent=global max-limit=1M\n", []lab.Shaper{{Dev: "ether1", Class: 1, Rate: 512_000, Queue: 10}, {Dev: "bridge", Class: 2, Rate: 2_000_000, Queue: 10}}, 1},
+	} {
+		tw := twinOf(t, office("/ip dhcp-client add interface=ether1\n/queue simple\n"+tt.lines), Options{})
+		left := slices.DeleteFunc(tw.Left, func(l Left) bool { return !strings.HasPrefix(l.Menu, "/queue") })
+		if diff := cmp.Diff(tt.shapers, tw.Site.Shapers); diff != "" || len(left) != tt.left || (len(tw.Queues) > 0) != (tt.shapers != nil) {
+			t.Errorf("%s: %+v, %+v\n%s", name, tw.Left, tw.Queues, diff)
+		}
+		isTame(t, tw.Site.Script)
 	}
 }

@@ -27,6 +27,11 @@ func notHere() error {
 	return fmt.Errorf("%w: network namespaces are a Linux feature and this is %s", ErrUnavailable, runtime.GOOS)
 }
 
+func shape([]Shaper) error { return notHere() }
+
+// Shapes says that this system shapes no traffic.
+func Shapes() bool { return false }
+
 type namespace struct{}
 
 func (o *Office) build(context.Context, *plan) (map[string]*Node, error) { return nil, notHere() }

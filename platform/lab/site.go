@@ -3,6 +3,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,6 +22,7 @@ type Site struct {
 	// built where that would change nothing.
 	RewritesSIP bool
 	Settings    []Setting // of the router's kernel, once the filter is loaded
+	Shapers     []Shaper
 	// Phone is where check runs: an address in a network of a port that is no uplink;
 	// invalid: there is none, and the phone hangs on nothing.
 	Phone   netip.Addr
@@ -71,6 +73,15 @@ type Rule struct {
 	Refuse     Refusal
 }
 
+// A Shaper limits the packets that leave by an interface with the priority 1:Class, which
+// the script gives them.
+type Shaper struct {
+	Dev   string
+	Class uint16
+	Rate  uint64 // bits a second
+	Queue int    // packets that wait, of the first shaper of an interface; more are dropped
+}
+
 // A Setting is a file below /proc/sys/net.
 type Setting struct{ Key, Value string }
 
@@ -107,11 +118,18 @@ func BuildSite(ctx context.Context, s Site) (*Office, error) {
 		return nil, fmt.Errorf("building the office %q: %w", o.Scenario.Name, err)
 	}
 	o.name(nodes)
+	if err := o.Routers[0].Do(func() error { return shape(s.Shapers) }); err != nil && !errors.Is(err, errNoShapers) {
+		o.Close()
+		return nil, err
+	}
 	for _, l := range p.links[:len(s.Ports)] {
 		o.Ends = append(o.Ends, nodes[l.a.node])
 	}
 	return o, nil
 }
+
+// errNoShapers says that the kernel has no shapers. A site is built without them.
+var errNoShapers = errors.New("this kernel shapes no traffic")
 
 // routerMAC is the hardware address of a port, of a block that is MikroTik's (IEEE
 // registration 4C-5E-0C): by it check recognises the router.

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -98,6 +99,34 @@ func TestRoutesToNowhere(t *testing.T) {
 		})
 		if (err == nil) != tt.reached {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What leaves with the priority of a shaper waits its turn, and is lost where too much waits.
+func TestAShaper(t *testing.T) {
+	for name, tt := range map[string]struct {
+		class       uint16 // of the shaper
+		least, most int    // of 60 packets of 1000 bytes
+	}{"its packets": {2, 1, 25}, "others": {3, 60, 60}} {
+		s := twoPorts()
+		s.Script = "table ip twin {\nchain queues {\ntype filter hook forward priority 300\nip saddr 192.0.2.0/24 meta priority set 1:2 accept\n}\n}\n"
+		s.Shapers = []Shaper{{Dev: "ether1", Class: tt.class, Rate: 80_000, Queue: 10}}
+		o := site(t, s)
+		phone, server := udp(t, o.Phone, "192.0.2.10:40000"), udp(t, o.Responder, ResponderAddr+":3478")
+		for range 60 {
+			send(t, phone, ResponderAddr+":3478", string(make([]byte, 1000)))
+		}
+		got, b := 0, make([]byte, 2000)
+		_ = server.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		for {
+			if _, _, err := server.ReadFromUDPAddrPort(b); err != nil {
+				break
+			}
+			got++
+		}
+		if got < tt.least || got > tt.most {
+			t.Errorf("%s: %d arrive", name, got)
 		}
 	}
 }
