@@ -97,8 +97,8 @@ func (t *table) hopCount() string {
 	return map[string]string{"ip": "ip ttl", "ip6": "ip6 hoplimit"}[t.family]
 }
 
-// classifier spreads connections over uplinks by a hash, though not by RouterOS's own. All
-// rules have one seed, without which each would spread them in its own way.
+// classifier spreads connections over uplinks by a hash, though not by RouterOS's own: one
+// for all rules, as the kernel otherwise gives each its own.
 func classifier(family, value string, not bool) condition {
 	what, share, _ := strings.Cut(value, ":")
 	parts, rest, ok := strings.Cut(share, "/")
