@@ -7,7 +7,6 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/internal/need"
-	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -54,7 +53,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		}
 		f.Paths = append(f.Paths, Path{direction, s.LAN.Prefix.String(), s.LAN.Interface, s.Out, s.Proto, need.Text(s.Ports), s.Purpose, s.Verdict, s.Rule})
 	}
-	j := checks.Judgement{Facts: f, Notes: words.Texts(o.Notes)}
+	j := checks.Judgement{Facts: f, Notes: append(words.Texts(o.Notes), o.harmless()...)}
 	j.Findings = slices.Concat(o.blocked(), o.helper(), o.timeout())
 	checks.WorstFirst(j.Findings)
 	j.Summary = say("summary.fine", words.Args{"system": words.Raw(cmp.Or(o.System.Name, "Linux")), "stream": o.State.UDPStreamTimeout})
@@ -79,6 +78,10 @@ func (o Observed) unclear() words.Text {
 		return say("reason.no-router", words.Args{"lan": len(o.LANs) > 0})
 	case len(o.Maybe) > 0:
 		return say("reason.maybe", words.Args{"reasons": o.Maybe})
+	case o.Cut:
+		return say("reason.cut", nil)
+	case o.NAT && o.State.UDPStreamTimeout < 0:
+		return say("reason.timeout", nil)
 	}
 	return words.Text{}
 }
@@ -104,19 +107,17 @@ func (o Observed) helper() []checks.Finding {
 		f.Evidence = append(f.Evidence, checks.Proof(h.Where, nil, words.Raw(h.Rule)))
 		edits = append(edits, h.Edits...)
 	}
-	if o.State.AutoHelper && o.State.SIPHelper {
-		f.Evidence = append(f.Evidence, checks.Proof("net.netfilter.nf_conntrack_helper", 0, 1))
-	}
 	if o.System.Platform != plainLinux { // what its own configuration says stays
 		f.Fixes = fixes.On(fixes.SIPALG, o.System.Platform, nil)
 	}
-	switch {
-	case len(o.Helpers) == 0:
+	if o.State.AutoHelper && o.State.SIPHelper {
+		f.Evidence = append(f.Evidence, checks.Proof("net.netfilter.nf_conntrack_helper", 0, 1))
 		f.Fixes = append(f.Fixes, fixes.EndHelped(fixes.Build("stop-router-helper-assignment", "linux-modules", nil, command.Step{
 			Do:   []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=0")},
 			Undo: []command.Command{command.New("sysctl", "-w", "net.netfilter.nf_conntrack_helper=1")},
 		}))...)
-	case len(edits) > 0:
+	}
+	if len(edits) > 0 {
 		f.Fixes = append(f.Fixes, fixes.EndHelped(fixes.Build("remove-router-helper-rules", fixes.FilterPlatform(edits[0]), nil, packetfilter.Plan(edits)...))...)
 	}
 	return []checks.Finding{f}
@@ -143,82 +144,4 @@ func catalogued(platform string) string {
 		return "linux-modules"
 	}
 	return platform
-}
-
-// blocked are the rules that stop SIP or RTP, one finding a rule.
-func (o Observed) blocked() (list []checks.Finding) {
-	var places []string
-	for _, s := range o.Stops {
-		place := s.Where + "\x00" + s.Rule
-		if slices.Contains(places, place) || o.elsewhere(s) {
-			continue
-		}
-		places = append(places, place)
-		list = append(list, o.blockedBy(s))
-	}
-	return list
-}
-
-// elsewhere reports whether the same packets pass by another uplink.
-func (o Observed) elsewhere(s Stop) bool {
-	return slices.ContainsFunc(o.Uplinks, func(out string) bool {
-		return out != s.Out && !slices.ContainsFunc(o.Stops, func(t Stop) bool {
-			return t.Out == out && t.LAN == s.LAN && t.Purpose == s.Purpose && t.Proto == s.Proto && t.Answers == s.Answers
-		})
-	})
-}
-
-func (o Observed) blockedBy(first Stop) checks.Finding {
-	f := checks.Finding{
-		ID: "linux-router.provider-blocked", Severity: checks.Warning, Confidence: checks.Certain, Subject: first.Where,
-		Evidence: []checks.Evidence{checks.Proof(first.Where, nil, words.Raw(first.Rule))},
-	}
-	var sip, rtp packetfilter.NumSet
-	var lans []words.Text
-	var seen []LAN
-	var edits []packetfilter.RuleEdit
-	answers := true
-	for _, s := range o.Stops {
-		if s.Where != first.Where || s.Rule != first.Rule {
-			continue
-		}
-		if s.Purpose == "rtp" {
-			rtp = rtp.Union(need.Ports(s.Ports))
-		} else {
-			sip = sip.Union(need.Ports(s.Ports))
-		}
-		if s.Proto == "udp" {
-			f.Severity = checks.Critical // SIP over TCP may have another way
-		}
-		answers = answers && s.Answers
-		edits = append(edits, s.Edits...)
-		if !slices.Contains(seen, s.LAN) {
-			seen = append(seen, s.LAN)
-			lans = append(lans, say("lan", words.Args{"prefix": s.LAN.Prefix, "in": words.Raw(s.LAN.Interface)}))
-		}
-		name := say("evidence.way", words.Args{"answers": s.Answers, "from": s.LAN.Prefix, "protocol": s.Proto, "ports": need.Text(s.Ports)})
-		f.Evidence = append(f.Evidence, checks.Proof(name, say("evidence.verdict", words.Args{"verdict": "accept"}), say("evidence.verdict", words.Args{"verdict": s.Verdict})))
-	}
-	if answers {
-		f.Variant = "answers"
-	}
-	f.Args = words.Args{"lans": checks.FirstN(lans, 5), "sip": textOf(sip), "rtp": textOf(rtp), "profile": words.Raw(o.Need.Profile), "named": o.Need.Profile != ""}
-	f.Fixes = append(pbx.EditFilter("let-phones-out", nil, edits), o.lasting(first)...)
-	return f
-}
-
-// lasting is the same in the router's own configuration, where it has one and the provider's
-// network is known.
-func (o Observed) lasting(s Stop) []fixes.Fix {
-	if o.System.Platform == plainLinux || len(s.To) == 0 || s.Answers {
-		return nil
-	}
-	return fixes.On(fixes.AllowProvider, o.System.Platform, map[string]string{"Network": s.To[0].String(), "Protocol": s.Proto, "Ports": need.Text(s.Ports)})
-}
-
-func textOf(s packetfilter.NumSet) string {
-	if len(s) == 0 {
-		return "none"
-	}
-	return need.Text(need.Ranges(s))
 }

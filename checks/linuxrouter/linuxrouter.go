@@ -42,6 +42,7 @@ type Observed struct {
 	Stops   []Stop                 `json:"stops,omitempty"`
 	Maybe   []words.Reason         `json:"maybe,omitempty"` // why it cannot be told what becomes of some packets
 	Asked   int                    `json:"asked"`           // kinds of packets whose way was evaluated
+	Cut     bool                   `json:"cut,omitempty"`   // there were too many stops to ask about all
 	Notes   []words.Reason         `json:"notes,omitempty"`
 	Unread  bool                   `json:"unread,omitempty"`  // rules that need root
 	Missing words.Reason           `json:"missing,omitempty"` // rules or routes that were not read, and why
@@ -58,6 +59,8 @@ type Helper struct {
 type LAN struct {
 	Prefix    netip.Prefix `json:"prefix"`
 	Interface string       `json:"interface"`
+	// Closed reports that not even HTTPS gets out of it.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // Stop is a rule that stops packets from a LAN, or what comes back.
@@ -125,7 +128,7 @@ func (o *Observed) networks(rt *pbx.Routes) {
 	}
 	for _, a := range rt.Host.Addrs {
 		for _, r := range rt.Host.Routes { // the network of an address is a route of its interface
-			lan := LAN{r.Dst.Masked(), a.Interface}
+			lan := LAN{Prefix: r.Dst.Masked(), Interface: a.Interface}
 			if r.Interface != a.Interface || !r.Dst.Contains(a.Addr) || r.Dst.Bits() == 0 || r.Dst.Bits() > 30 || !a.Addr.Is4() || !a.Addr.IsPrivate() ||
 				slices.Contains(o.Uplinks, a.Interface) || slices.Contains(o.LANs, lan) || len(o.LANs) == maxLANs {
 				continue

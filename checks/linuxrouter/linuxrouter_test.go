@@ -3,6 +3,7 @@ package linuxrouter
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
@@ -24,6 +25,12 @@ import (
 // office is a router whose rules are those of iptables-save.
 func office(t *testing.T, profile *netinfo.Profile, rules string) Observed {
 	t.Helper()
+	return officeWith(t, profile, rules, func(*pbx.Routes) {})
+}
+
+// officeWith is an office that something is added to.
+func officeWith(t *testing.T, profile *netinfo.Profile, rules string, more func(*pbx.Routes)) Observed {
+	t.Helper()
 	host := &packetfilter.Host{Switches: map[string]int{"ipv4/ip_forward": 1}, IPsec: routes.No}
 	host.Addrs = []routes.Addr{{Addr: netip.MustParseAddr("192.168.1.1"), Interface: "br-lan", Primary: true}, {Addr: netip.MustParseAddr("203.0.113.2"), Interface: "wan", Primary: true}}
 	host.Routes = []packetfilter.Route{
@@ -33,6 +40,7 @@ func office(t *testing.T, profile *netinfo.Profile, rules string) Observed {
 	}
 	o := Observed{System: System{Platform: "linux-nftables", Name: "Debian"}, State: netinfo.ConntrackState{Loaded: true, UDPTimeout: 30, UDPStreamTimeout: 120}, Need: need.Of(profile), NAT: true}
 	rt := &pbx.Routes{Host: host, Local: []netip.Addr{host.Addrs[0].Addr, host.Addrs[1].Addr}}
+	more(rt)
 	o.networks(rt)
 	set := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, rules))
 	o.evaluate(t.Context(), set, packetfilter.NewWording(t.Context(), nowhere{}), rt)
@@ -73,7 +81,9 @@ func TestWhatTheRulesDoWithPhones(t *testing.T) {
 		{"everything passes", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", nil},
 		{"the LAN may go out, answers come back", "*filter\n:FORWARD DROP [0:0]\n" + established + "-A FORWARD -i br-lan -j ACCEPT\nCOMMIT\n", nil},
 		{"a rule stops SIP over UDP", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 5060 -j DROP\nCOMMIT\n", []string{"linux-router.provider-blocked critical"}},
-		{"a rule stops SIP over TCP alone", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp --dport 5060 -j DROP\nCOMMIT\n", []string{"linux-router.provider-blocked warning"}},
+		{"a rule stops SIP over TCP alone, which phones may not use", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp --dport 5060 -j DROP\nCOMMIT\n", nil},
+		{"a part of the media that nobody may use", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 30000:40000 -j DROP\nCOMMIT\n", nil},
+		{"all of the media", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 10000:65535 -j DROP\nCOMMIT\n", []string{"linux-router.provider-blocked critical"}},
 		{"only web pages may go out", "*filter\n:FORWARD DROP [0:0]\n" + established + "-A FORWARD -i br-lan -p tcp -m multiport --dports 80,443 -j ACCEPT\nCOMMIT\n", []string{"linux-router.provider-blocked critical"}},
 		{"answers do not come back", "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -i br-lan -j ACCEPT\nCOMMIT\n", []string{"linux-router.provider-blocked.answers critical"}},
 		{"one bad network is closed", "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -d 198.51.100.0/24 -j DROP\nCOMMIT\n", nil},
@@ -101,6 +111,67 @@ func TestTheProvidersNetworkIsWhatCounts(t *testing.T) {
 	}
 }
 
+// A provider that is reached over TCP alone has no other way.
+func TestSIPOverTCP(t *testing.T) {
+	tls := netinfo.SIPHost{Host: "sip.example.net", Transport: "tls", Port: 5061}
+	udp := netinfo.SIPHost{Host: "sip.example.net", Transport: "udp", Port: 5060}
+	rules := "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp --dport 5061 -j DROP\nCOMMIT\n"
+	for want, hosts := range map[string][]netinfo.SIPHost{"critical": {tls}, "warning": {tls, udp}} {
+		profile := &netinfo.Profile{Title: "Example", SIP: hosts, Subnets: []netinfo.Subnet{{CIDR: "198.51.100.0/24", Use: netinfo.UseAny}}}
+		if got := ids(judge(office(t, profile, rules), nil)); !slices.Equal(got, []string{"linux-router.provider-blocked " + want}) {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+}
+
+// A network without Internet beside one that has it is closed on purpose.
+func TestANetworkWithoutInternet(t *testing.T) {
+	cameras := func(rt *pbx.Routes) {
+		rt.Host.Addrs = append(rt.Host.Addrs, routes.Addr{Addr: netip.MustParseAddr("192.168.9.1"), Interface: "br-cam", Primary: true})
+		rt.Host.Routes = append(rt.Host.Routes, packetfilter.Route{Dst: netip.MustParsePrefix("192.168.9.0/24"), Interface: "br-cam", Table: "main"})
+	}
+	for name, tt := range map[string]struct {
+		rules string
+		want  []string
+		note  bool
+	}{
+		"all of it closed":    {"-A FORWARD -i br-cam -j DROP\n", nil, true},
+		"SIP alone is closed": {"-A FORWARD -i br-cam -p udp -m udp --dport 5060 -j DROP\n", []string{"linux-router.provider-blocked critical"}, false},
+		"the office as well":  {"-A FORWARD -o wan -j DROP\n", []string{"linux-router.provider-blocked critical"}, false},
+	} {
+		j := judge(officeWith(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\n"+tt.rules+"COMMIT\n", cameras), nil)
+		told := slices.ContainsFunc(j.Notes, func(n words.Text) bool { return n.Args["why"] == "closed" })
+		if got := ids(j); !slices.Equal(got, tt.want) || told != tt.note || !j.Inconclusive.IsZero() {
+			t.Errorf("%s: %q, %v, want %q", name, got, j.Notes, tt.want)
+		}
+	}
+}
+
+func TestASecondUplink(t *testing.T) {
+	second := func(rt *pbx.Routes) {
+		rt.Host.Routes = append(rt.Host.Routes, packetfilter.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"), Interface: "lte", Table: "main", Metric: 9})
+	}
+	stop := func(out string) string { return "-A FORWARD -o " + out + " -p udp -m udp --dport 5060 -j DROP\n" }
+	for rules, want := range map[string][]string{stop("lte"): nil, stop("wan"): nil, stop("wan") + stop("lte"): {"linux-router.provider-blocked critical", "linux-router.provider-blocked critical"}} {
+		j := judge(officeWith(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\n"+rules+"COMMIT\n", second), nil)
+		if got := ids(j); !slices.Equal(got, want) || (len(j.Notes) > 0) != (want == nil) {
+			t.Errorf("%s: %q, want %q; %v", rules, got, want, j.Notes)
+		}
+	}
+}
+
+// Rules that stop each port by itself are too many to ask about all.
+func TestTooManyStops(t *testing.T) {
+	var rules strings.Builder
+	for port := range maxStops {
+		fmt.Fprintf(&rules, "-A FORWARD -p udp -m udp --dport %d -j DROP\n", 10000+port)
+	}
+	j := judge(office(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\n"+rules.String()+"COMMIT\n"), nil)
+	if j.Inconclusive.ID != "linux-router.reason.cut" {
+		t.Errorf("%v", j.Inconclusive)
+	}
+}
+
 // What is typed works at once; where the router has a configuration of its own, the same in
 // its words comes next.
 func TestOnOpenWrtTheFixLasts(t *testing.T) {
@@ -111,8 +182,27 @@ func TestOnOpenWrtTheFixLasts(t *testing.T) {
 	if len(list) != 2 || list[0].ID != "let-phones-out" || list[1].Platform != "openwrt" {
 		t.Fatalf("%+v", list)
 	}
-	if line := list[1].Commands[0]; !strings.Contains(line, "dest_ip='198.51.100.0/24'") || !strings.Contains(line, "dest_port='5060'") || !strings.Contains(line, "proto='udp'") {
+	if line := list[1].Commands[0]; len(list[1].Commands) != 2 || !strings.Contains(line, "dest_ip='198.51.100.0/24'") || !strings.Contains(line, "dest_port='5060'") || !strings.Contains(line, "proto='udp'") {
 		t.Error(line)
+	}
+}
+
+// A provider with several networks needs a rule of each, in words that uci takes.
+func TestOnOpenWrtTheFixIsForAllOfTheProvider(t *testing.T) {
+	profile := &netinfo.Profile{Title: "Example", RTP: []netinfo.MediaRule{{Range: netinfo.PortRange{First: 20000, Last: 30000}}}, Subnets: []netinfo.Subnet{
+		{CIDR: "198.51.100.0/24", Use: netinfo.UseSignalling}, {CIDR: "203.0.113.128/25", Use: netinfo.UseMedia}, {CIDR: "192.0.2.0/24", Use: netinfo.UseMedia},
+	}}
+	o := office(t, profile, "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\nCOMMIT\n")
+	o.System.Platform = "openwrt"
+	list := judge(o, nil).Findings[0].Fixes
+	lines := strings.Join(list[len(list)-1].Commands, "\n")
+	for _, want := range []string{"dest_ip='198.51.100.0/24'", "dest_ip='203.0.113.128/25'", "dest_ip='192.0.2.0/24'", "dest_port='5060'", "dest_port='20000-30000'"} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("%s is not in\n%s", want, lines)
+		}
+	}
+	if n := strings.Count(lines, "uci add "); n != 3 || strings.Count(lines, "uci commit") != 1 {
+		t.Errorf("%d rules:\n%s", n, lines)
 	}
 }
 
@@ -120,6 +210,11 @@ func TestWhatDependsOnSomethingUnknownIsNoPass(t *testing.T) {
 	rules := "*filter\n:FORWARD DROP [0:0]\n" + established + "-A FORWARD -m string --string x --algo bm -j ACCEPT\nCOMMIT\n"
 	if j := judge(office(t, nil, rules), nil); j.Inconclusive.ID != "linux-router.reason.maybe" || len(j.Findings) != 0 {
 		t.Errorf("%v %v", j.Inconclusive, ids(j))
+	}
+	o := office(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
+	o.State.UDPStreamTimeout = -1
+	if j := judge(o, nil); j.Inconclusive.ID != "linux-router.reason.timeout" {
+		t.Errorf("the kernel did not tell: %v", j.Inconclusive)
 	}
 }
 
@@ -144,13 +239,30 @@ func TestTheHelperAndTheTimeout(t *testing.T) {
 		{"119 s are too short", with(func(o *Observed) { o.State.UDPStreamTimeout = 119 }), []string{"linux-router.udp-timeout warning"}},
 		{"120 s are enough", with(func(o *Observed) { o.State.UDPStreamTimeout = 120 }), nil},
 		{"phones register every 10 minutes", with(func(o *Observed) { o.Need.Registration = 600 }), []string{"linux-router.udp-timeout.registration warning"}},
-		{"the kernel did not tell", with(func(o *Observed) { o.State.UDPStreamTimeout = -1 }), nil},
+		{"the kernel did not tell, and nothing is translated", with(func(o *Observed) { o.State.UDPStreamTimeout, o.NAT = -1, false }), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := ids(judge(tt.o, nil)); !slices.Equal(got, tt.findings) {
 				t.Errorf("%q, want %q", got, tt.findings)
 			}
 		})
+	}
+}
+
+// An old kernel attaches the helper by itself besides what a rule does: both have to end.
+func TestTheHelperIsAttachedTwice(t *testing.T) {
+	o := office(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
+	o.State.SIPHelper, o.State.AutoHelper = true, true
+	set := packetfilter.New(packetfilter.ReadIPTablesSave(packetfilter.ToolIPTablesNFT, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 5060 -j CT --helper sip\nCOMMIT\n"))
+	for _, step := range set.SIPHelpers() {
+		o.Helpers = append(o.Helpers, Helper{Rule: step.Rule.Text, Edits: step.Delete(packetfilter.NewWording(t.Context(), nowhere{})).Rules})
+	}
+	var got []string
+	for _, f := range judge(o, nil).Findings[0].Fixes {
+		got = append(got, f.ID)
+	}
+	if !slices.Contains(got, "stop-router-helper-assignment") || !slices.Contains(got, "remove-router-helper-rules") {
+		t.Error(got)
 	}
 }
 

@@ -15,7 +15,9 @@ const maxStops = 40
 
 // evaluate takes the packets of phones, and the answers to them, through the rules.
 func (o *Observed) evaluate(ctx context.Context, rules *packetfilter.Ruleset, w *packetfilter.Wording, rt *pbx.Routes) {
-	for _, lan := range o.LANs {
+	for i := range o.LANs {
+		o.LANs[i].Closed = o.closed(rules, rt, o.LANs[i])
+		lan := o.LANs[i]
 		for _, out := range o.Uplinks {
 			for _, use := range o.Need.Ports {
 				to := use.To
@@ -24,7 +26,7 @@ func (o *Observed) evaluate(ctx context.Context, rules *packetfilter.Ruleset, w 
 				}
 				for _, network := range to {
 					for _, answers := range []bool{false, true} {
-						if ctx.Err() == nil && len(o.Stops) < maxStops {
+						if o.Cut = o.Cut || len(o.Stops) >= maxStops; ctx.Err() == nil && !o.Cut {
 							o.way(rules, w, rt, asked{lan, out, use, network, answers})
 						}
 					}
@@ -32,6 +34,20 @@ func (o *Observed) evaluate(ctx context.Context, rules *packetfilter.Ruleset, w 
 			}
 		}
 	}
+}
+
+// closed reports whether not even HTTPS gets out of a LAN, by whatever uplink: then nobody
+// meant phones to work there, or nothing works anyway.
+func (o *Observed) closed(rules *packetfilter.Ruleset, rt *pbx.Routes, lan LAN) bool {
+	https := need.Use{Protocol: "tcp", Ports: need.Ranges(packetfilter.OneNum(443))}
+	for _, out := range o.Uplinks {
+		for _, x := range rules.Evaluate((asked{lan: lan, out: out, use: https}).class(rt)).Outcomes {
+			if !pbx.Stopped(x) {
+				return false
+			}
+		}
+	}
+	return len(o.Uplinks) > 0
 }
 
 // asked is one kind of packet.
