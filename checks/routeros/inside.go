@@ -48,7 +48,7 @@ func (e *export) insides(f filter, o *Observed) {
 				if o.PBX.IsValid() && to.Contains(o.PBX) {
 					to = netip.PrefixFrom(o.PBX, 32)
 				}
-				ways = append(ways, InsideWay{From: a.Prefix, To: to, In: a.Interface, Out: b.Interface, VPN: e.isTunnel(a.Interface) || e.isTunnel(b.Interface)})
+				ways = append(ways, InsideWay{From: a.Prefix, To: to, In: a.Interface, Out: b.Interface, VPN: e.Tunnel(a.Interface) != "" || e.Tunnel(b.Interface) != ""})
 			}
 		}
 	}
@@ -171,19 +171,4 @@ func (e *export) spareInside(o *Observed, x Inside) []ros.Edit {
 	return t.proven(func(f filter) bool {
 		return !slices.ContainsFunc(x.Ways, func(w InsideWay) bool { _, _, still := e.hides(f, w); return still })
 	})
-}
-
-// isTunnel reports whether an interface is one of a VPN.
-func (e *export) isTunnel(name string) bool {
-	plain := []string{"ethernet", "bridge", "vlan", "bonding", "wireless", "wifi", "wifiwave2", "vrrp", "veth", "macvlan", "lte", "list", "detect-internet"}
-	for m := range e.Menus() {
-		kind, ok := strings.CutPrefix(m.Path, "/interface/")
-		if !ok || strings.Contains(kind, "/") || slices.Contains(plain, kind) {
-			continue
-		}
-		if _, found := e.Named(m.Path, name); found {
-			return true
-		}
-	}
-	return false
 }

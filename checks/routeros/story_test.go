@@ -192,6 +192,8 @@ func TestWhatAnExportSays(t *testing.T) {
 			first + "action=drop in-interface=guests"}, example, "", checks.Pass},
 		{"a guest network without SIP", "factory7.rsc", []string{helperOff, "/interface vlan add name=guests interface=bridge vlan-id=60", "/ip address add address=192.168.60.1/24 interface=guests",
 			first + "action=drop in-interface=guests protocol=udp dst-port=5060"}, example, "c provider-blocked", checks.Fail},
+		{"a network that is switched off", "factory7.rsc", []string{helperOff, "/interface vlan add name=guests interface=bridge vlan-id=60 disabled=yes", "/ip address add address=192.168.60.1/24 interface=guests",
+			first + "action=drop in-interface=guests protocol=udp dst-port=5060"}, example, "", checks.Pass},
 		{"nothing gets out", "factory7.rsc", []string{helperOff, first + "action=drop"}, example, "c provider-blocked", checks.Fail},
 		{"kept from the second uplink", "factory7.rsc", []string{helperOff, "/ip dhcp-client add interface=ether5", first + "action=drop out-interface=ether5"}, example, "", checks.Pass},
 

@@ -41,7 +41,7 @@ func (e *export) defaults() (list []Default) {
 	add := func(r ros.Row, name, distance string, gateway netip.Addr) {
 		n, err := strconv.Atoi(cmp.Or(distance, "1")) // of clients too: https://wiki.mikrotik.com/wiki/Manual:Interface/PPPoE
 		check := r.Get("check-gateway").Text
-		if err == nil && name != "" && !r.Off() && len(list) < maxUplinks {
+		if err == nil && name != "" && !r.Off() && !e.Down(name) && len(list) < maxUplinks {
 			list = append(list, Default{r.Line, e.quote(r.Line, r.Text()), name, n, check != "" && check != "none", gateway})
 		}
 	}

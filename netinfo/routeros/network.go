@@ -73,6 +73,32 @@ func (r Row) InterfaceName() string {
 	return cmp.Or(r.Get("name").Text, r.Get("default-name").Text)
 }
 
+// interfaceOf is the last part of the menu of an interface: vlan, wireguard.
+func (c *Config) interfaceOf(name string) string {
+	for m := range c.below("/interface") {
+		if !isInterfaceMenu(m.Path) {
+			continue
+		}
+		if _, ok := c.Named(m.Path, name); ok && name != "" {
+			return strings.TrimPrefix(m.Path, "/interface/")
+		}
+	}
+	return ""
+}
+
+// Tunnel is the kind of an interface of a VPN, which needs another end: "wireguard";
+// "" where name is not one.
+func (c *Config) Tunnel(name string) string {
+	kind := c.interfaceOf(name)
+	if slices.Contains([]string{
+		"wireguard", "gre", "gre6", "ipip", "ipipv6", "eoip", "eoipv6", "6to4", "vxlan", "zerotier", "l2tp-client", "pptp-client", "sstp-client", "ovpn-client",
+		"l2tp-server", "pptp-server", "sstp-server", "ovpn-server", "pppoe-server",
+	}, kind) {
+		return kind
+	}
+	return ""
+}
+
 // Members are the interfaces of an interface list. whole is false if there may be
 // more of them, or others: those that come and go, and those of a list that nobody
 // defined.

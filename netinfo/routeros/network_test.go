@@ -132,3 +132,12 @@ func TestAnAddressWithItsPeer(t *testing.T) {
 		t.Errorf("uplinks %q", up)
 	}
 }
+
+func TestTunnels(t *testing.T) {
+	c := read(t, "# by RouterOS 7.17\n/interface vlan\nadd interface=ether2 name=v2 vlan-id=2\n/interface wireguard\nadd name=wg1\n/interface pppoe-client\nadd disabled=no interface=ether1 name=pppoe-out1\n")
+	for name, want := range map[string]string{"ether1": "", "v2": "", "wg1": "wireguard", "pppoe-out1": "", "nobody": "", "": ""} {
+		if got := c.Tunnel(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

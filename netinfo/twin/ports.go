@@ -75,21 +75,11 @@ func usable(p netip.Prefix) bool {
 	return !a.IsLoopback() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast()
 }
 
-// isTunnel reports whether an interface is one of those that need another end.
+// isTunnel reports whether an interface is one of those that need another end. The
+// Internet by a client, such as one of L2TP, is a cable as good as any.
 func (b *builder) isTunnel(name string) bool {
-	for m := range b.cfg.Menus() {
-		kind, ok := strings.CutPrefix(m.Path, "/interface/")
-		if !ok || !slices.Contains([]string{
-			"wireguard", "gre", "gre6", "ipip", "ipipv6", "eoip", "eoipv6", "6to4", "vxlan", "zerotier", "l2tp-client", "pptp-client", "sstp-client", "ovpn-client",
-			"l2tp-server", "pptp-server", "sstp-server", "ovpn-server", "pppoe-server",
-		}, kind) {
-			continue
-		}
-		if _, ok := b.cfg.Named(m.Path, name); ok {
-			return !strings.HasSuffix(kind, "-client") || !slices.Contains(b.outward, name) // the Internet by L2TP is a cable as good as any
-		}
-	}
-	return false
+	kind := b.cfg.Tunnel(name)
+	return kind != "" && !(strings.HasSuffix(kind, "-client") && slices.Contains(b.outward, name))
 }
 
 // plug is the port of that name, which is added where it is missing; nil where it
