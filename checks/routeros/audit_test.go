@@ -141,6 +141,51 @@ func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
 	}
 }
 
+// Phones whose packets NAT has to translate, and does not.
+func TestPhonesWithoutNAT(t *testing.T) {
+	example := profile(t, provider)
+	const (
+		notrack = "/ip firewall raw add chain=prerouting action=notrack "
+		exempt  = "/ip firewall nat add chain=srcnat place-before=0 action=accept "
+		pppoe   = "/interface pppoe-client add name=pppoe-out1 interface=ether1 add-default-route=yes disabled=no"
+		noRoute = "/ip route remove [find]"
+	)
+	vpn := []string{"/interface wireguard add name=wg1", "/ip address add address=10.9.0.2/24 interface=wg1"}
+	for _, a := range []audit{
+		{name: "SIP is not tracked", file: "bare7.rsc", lines: []string{notrack + "protocol=udp dst-port=5060"}, want: "c untracked", fixed: true},
+		{name: "SIP of one phone is not tracked", file: "bare7.rsc", lines: []string{notrack + "protocol=udp dst-port=5060 src-address=192.168.1.50"}},
+		{name: "the answers are not tracked", file: "bare7.rsc", lines: []string{notrack + "protocol=udp src-port=5060 in-interface=ether1"}, want: "c untracked", fixed: true},
+		{name: "nothing is tracked", file: "bare7.rsc", lines: []string{notrack}, want: "c untracked", fixed: true},
+		{name: "DNS is not tracked", file: "bare7.rsc", lines: []string{notrack + "protocol=udp dst-port=53"}},
+		{name: "SIP to the provider is not tracked", file: "bare7.rsc", profile: example, lines: []string{notrack + "dst-address=198.51.100.0/24"}, want: "c untracked", fixed: true},
+		{name: "SIP to somebody else is not tracked", file: "bare7.rsc", profile: example, lines: []string{notrack + "dst-address=203.0.113.128/25"}},
+		{name: "not tracked, but disabled", file: "bare7.rsc", lines: []string{notrack + "protocol=udp disabled=yes"}},
+		{name: "not tracked, and accepted before", file: "bare7.rsc", lines: []string{"/ip firewall raw add chain=prerouting action=accept", notrack + "protocol=udp"}},
+		{name: "not tracked where there is no NAT", file: "bare7.rsc", lines: []string{notrack + "protocol=udp", "/ip firewall nat remove [find]", "/ip address set [find interface=ether1] address=10.0.0.2/30"}},
+		{name: "tracking is off", file: "bare7.rsc", lines: []string{"/ip firewall connection tracking set enabled=no"}, want: "c untracked.off", fixed: true},
+		{name: "tracking is off, and so is NAT", file: "bare7.rsc", lines: []string{"/ip firewall connection tracking set enabled=no", "/ip firewall nat remove [find]", "/ip address set [find interface=ether1] address=10.0.0.2/30"}},
+
+		{name: "NAT for TCP alone", file: "bare7.rsc", lines: []string{"/ip firewall nat set [find] protocol=tcp"}, want: "c untranslated"},
+		{name: "all UDP exempt", file: "bare7.rsc", lines: []string{exempt + "protocol=udp"}, want: "c untranslated"},
+		{name: "SIP exempt", file: "bare7.rsc", lines: []string{exempt + "protocol=udp dst-port=5060"}, want: "c untranslated"},
+		{name: "the provider exempt", file: "bare7.rsc", profile: example, lines: []string{exempt + "dst-address=198.51.100.0/24"}, want: "c untranslated"},
+		{name: "the provider exempt for IPsec", file: "bare7.rsc", profile: example, lines: []string{exempt + "dst-address=198.51.100.0/24", "/ip ipsec peer add name=p address=203.0.113.77"}},
+		{name: "the provider exempt, and reached by a VPN", file: "bare7.rsc", profile: example, lines: append(vpn, exempt+"dst-address=198.51.100.0/24", "/ip route add dst-address=198.51.100.0/24 gateway=10.9.0.1")},
+		{name: "another network exempt", file: "bare7.rsc", lines: []string{exempt + "dst-address=10.0.0.0/8"}},
+		{name: "one phone exempt", file: "bare7.rsc", lines: []string{exempt + "src-address=192.168.1.50"}},
+		{name: "exempt at some times", file: "bare7.rsc", lines: []string{exempt + "protocol=udp time=8h-18h,mon"}},
+
+		{name: "masquerade of the port below PPPoE", file: "bare7.rsc", lines: []string{pppoe, noRoute}, want: "w untranslated.uplink"},
+		{name: "masquerade of PPPoE", file: "bare7.rsc", lines: []string{pppoe, noRoute, "/ip firewall nat set [find] out-interface=pppoe-out1"}},
+		{name: "PPPoE of a router without NAT", file: "bare7.rsc", lines: []string{pppoe, noRoute, "/ip firewall nat remove [find]"}},
+		{name: "no NAT at a public address", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]"}, want: "w untranslated.uplink"},
+		{name: "no NAT at an address of another router", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]", "/ip address set [find interface=ether1] address=10.0.0.2/30"}},
+		{name: "public addresses inside need no NAT", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]", "/ip address set [find interface=lan] address=198.51.100.129/25"}},
+	} {
+		t.Run(a.name, a.run)
+	}
+}
+
 func TestTwoUplinks(t *testing.T) {
 	const masquerade2 = "/ip firewall nat add chain=srcnat action=masquerade out-interface=ether5"
 	static := []string{"/ip address add address=198.51.100.130/30 interface=ether5", masquerade2}
@@ -157,7 +202,7 @@ func TestTwoUplinks(t *testing.T) {
 		{name: "a backup", file: "bare7.rsc", lines: backup, want: "i two-uplinks", fixed: true},
 		{name: "a backup with a fixed source", file: "bare7.rsc", lines: with(backup, "/ip firewall nat set [find out-interface=ether5] action=src-nat to-addresses=198.51.100.130"), want: "w two-uplinks", fixed: true},
 		{name: "a backup by DHCP", file: "factory7.rsc", lines: []string{"/ip dhcp-client add interface=ether5 default-route-distance=2", "/interface list member add interface=ether5 list=WAN"}, want: "i two-uplinks"},
-		{name: "a backup that translates nothing", file: "bare7.rsc", lines: with(backup, "/ip firewall nat remove [find out-interface=ether5]")},
+		{name: "a backup that translates nothing", file: "bare7.rsc", lines: with(backup, "/ip firewall nat remove [find out-interface=ether5]"), want: "w untranslated.uplink"},
 		{name: "a backup that is disabled", file: "bare7.rsc", lines: with(backup, "/ip route set [find distance=2] disabled=yes")},
 		{name: "a backup and a script", file: "bare7.rsc", lines: with(backup, `/tool netwatch add host=203.0.113.1 down-script="/ip firewall connection remove [find]"`)},
 		{name: "a backup and a script for something else", file: "bare7.rsc", lines: with(backup, `/tool netwatch add host=203.0.113.1 down-script="/log info down"`), want: "i two-uplinks"},

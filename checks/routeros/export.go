@@ -132,6 +132,15 @@ func seconds(v ros.Value) *int {
 	return &n
 }
 
+// untracking is the line that switches connection tracking off, and NAT with it.
+func (e *export) untracking(nat *bool) Line {
+	const path = "/ip/firewall/connection/tracking"
+	if r := e.Settings(path); nat != nil && *nat && r.Get("enabled").Text == "no" {
+		return e.from(path, r, r.Get("enabled"))
+	}
+	return Line{}
+}
+
 // maxLANs bounds the networks that are looked at.
 const maxLANs = 16
 

@@ -52,6 +52,10 @@ type Observed struct {
 	Moved     []Moved    `json:"moved,omitempty"`
 	QoS       QoS        `json:"qos,omitzero"`
 	Six       []Six      `json:"six,omitempty"`
+
+	Untracking   Line           `json:"untracking,omitzero"` // where connection tracking is switched off, which NAT needs
+	Untracked    []Untracked    `json:"untracked,omitempty"`
+	Untranslated []Untranslated `json:"untranslated,omitempty"`
 }
 
 // Need is what the phones need of the router, and Use a kind of packet that they send.

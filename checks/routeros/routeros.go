@@ -102,6 +102,7 @@ func (o *Observed) look(ctx context.Context, data []byte, need Need, pbx netip.A
 		o.FaultLines = append(o.FaultLines, f.Line)
 	}
 	o.Helper, o.NAT = e.helper(), e.nat()
+	o.Untracking = e.untracking(o.NAT)
 	o.UDP, o.UDPStream = e.timeout("udp-timeout"), e.timeout("udp-stream-timeout")
 	o.Uplinks = cfg.Uplinks()
 	e.lans(o)

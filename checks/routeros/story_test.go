@@ -157,7 +157,7 @@ func TestWhatAnExportSays(t *testing.T) {
 		{"a helper for ports that the provider has not", "factory7.rsc", []string{"/ip firewall service-port set sip ports=5080"}, example, "", checks.Pass},
 		{"a helper for one of the provider's ports", "factory7.rsc", []string{"/ip firewall service-port set sip ports=5060,5080"}, example, "w sip-helper", checks.Warn},
 
-		{"a helper without NAT", "bare7.rsc", []string{"/ip firewall nat set [find] disabled=yes"}, "", "", checks.Pass},
+		{"a helper without NAT", "bare7.rsc", []string{"/ip firewall nat set [find] disabled=yes", "/ip address set [find interface=ether1] address=10.0.0.2/30"}, "", "", checks.Pass},
 		{"a helper with NAT", "bare7.rsc", nil, "", "w sip-helper", checks.Warn},
 
 		{"two minutes", "factory7.rsc", []string{helperOff, "/ip firewall connection tracking set udp-stream-timeout=2m"}, "", "", checks.Pass},

@@ -49,6 +49,8 @@ func (e *export) more(f filter, o *Observed) {
 	e.forwardFixes(o)
 	e.routing(f, o)
 	e.moved(f, o)
+	e.untracked(f, o)
+	e.untranslated(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.
