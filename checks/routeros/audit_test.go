@@ -222,6 +222,50 @@ func TestTwoUplinks(t *testing.T) {
 	}
 }
 
+// Load is balanced by rules that mark connections or packets. A phone should keep its
+// uplink.
+func TestLoadBalancing(t *testing.T) {
+	example := profile(t, provider)
+	const mangle = "/ip firewall mangle add chain=prerouting "
+	base := []string{
+		"/ip address add address=198.51.100.130/30 interface=ether5", "/ip firewall nat add chain=srcnat action=masquerade out-interface=ether5",
+		"/routing table add name=to1 fib", "/routing table add name=to2 fib",
+		"/ip route add gateway=203.0.113.1 routing-table=to1", "/ip route add gateway=198.51.100.129 routing-table=to2", "/ip route add gateway=198.51.100.129",
+	}
+	ways := []string{mangle + "action=mark-routing connection-mark=c1 in-interface=lan new-routing-mark=to1 passthrough=no", mangle + "action=mark-routing connection-mark=c2 in-interface=lan new-routing-mark=to2 passthrough=no"}
+	with := func(more ...string) []string { return slices.Concat(base, more) }
+	mark := func(name, match string) string {
+		return mangle + "action=mark-connection in-interface=lan dst-address-type=!local passthrough=yes new-connection-mark=" + name + " " + match
+	}
+	pcc := func(by string) []string {
+		return with(append([]string{mark("c1", "connection-mark=no-mark per-connection-classifier="+by+":2/0"), mark("c2", "connection-mark=no-mark per-connection-classifier="+by+":2/1")}, ways...)...)
+	}
+	own := func(list []string, lines ...string) []string {
+		return slices.Concat(list[:len(base)], lines, list[len(base):])
+	}
+	for _, a := range []audit{
+		{name: "by phone", file: "bare7.rsc", lines: pcc("src-address")},
+		{name: "by addresses", file: "bare7.rsc", lines: pcc("both-addresses"), want: "i split.destinations", fixed: true},
+		{name: "by destination", file: "bare7.rsc", lines: pcc("dst-address"), want: "i split.destinations", fixed: true},
+		{name: "by addresses and ports", file: "bare7.rsc", lines: pcc("both-addresses-and-ports"), want: "w split.ports", fixed: true},
+		{name: "by port", file: "bare7.rsc", lines: pcc("src-port"), want: "w split.ports", fixed: true},
+		{name: "without marks of connections", file: "bare7.rsc", lines: with(mangle+"action=mark-routing new-routing-mark=to1 in-interface=lan per-connection-classifier=src-address-and-port:2/0", mangle+"action=mark-routing new-routing-mark=to2 in-interface=lan per-connection-classifier=src-address-and-port:2/1"), want: "w split.ports", fixed: true},
+		{name: "a part, the rest as usual", file: "bare7.rsc", lines: with(mangle + "action=mark-routing new-routing-mark=to2 in-interface=lan per-connection-classifier=both-ports:3/0"), want: "w split.ports", fixed: true},
+		{name: "all parts by one uplink", file: "bare7.rsc", lines: with(mangle+"action=mark-routing new-routing-mark=to2 in-interface=lan per-connection-classifier=both-ports:2/0", mangle+"action=mark-routing new-routing-mark=to2 in-interface=lan per-connection-classifier=both-ports:2/1")},
+		{name: "web pages alone", file: "bare7.rsc", lines: with(append([]string{mark("c1", "protocol=tcp per-connection-classifier=both-ports:2/0"), mark("c2", "protocol=tcp per-connection-classifier=both-ports:2/1")}, ways...)...)},
+		{name: "SIP alone, not media", file: "bare7.rsc", lines: with(append([]string{mark("c1", "protocol=udp dst-port=5060 per-connection-classifier=both-ports:2/0"), mark("c2", "protocol=udp dst-port=5060 per-connection-classifier=both-ports:2/1")}, ways...)...)},
+		{name: "the provider is exempt", file: "bare7.rsc", profile: example, lines: own(pcc("both-ports"), mangle+"action=accept dst-address=198.51.100.0/25")},
+		{name: "somebody else is exempt", file: "bare7.rsc", profile: example, lines: own(pcc("both-ports"), mangle+"action=accept dst-address=203.0.113.128/25"), want: "w split.ports", fixed: true},
+		{name: "disabled", file: "bare7.rsc", lines: append(pcc("both-ports"), "/ip firewall mangle disable [find]"), want: "i two-uplinks.spread"},
+		{name: "each connection by turns", file: "bare7.rsc", lines: with(append([]string{mark("c1", "connection-state=new nth=2,1"), mark("c2", "connection-state=new nth=2,2")}, ways...)...), want: "w split.ports"},
+		{name: "each packet by turns", file: "bare7.rsc", lines: with(append([]string{mark("c1", "nth=2,1"), mark("c2", "nth=2,2")}, ways...)...), want: "c split.packets"},
+		{name: "each packet by chance", file: "bare7.rsc", lines: with(mangle + "action=mark-routing new-routing-mark=to2 in-interface=lan random=50"), want: "c split.packets"},
+		{name: "by ports, of who comes from outside", file: "bare7.rsc", lines: with(append([]string{mangle + "action=mark-connection in-interface=ether1 new-connection-mark=c1 per-connection-classifier=both-ports:2/0", mangle + "action=mark-connection in-interface=ether1 new-connection-mark=c2 per-connection-classifier=both-ports:2/1"}, ways...)...)},
+	} {
+		t.Run(a.name, a.run)
+	}
+}
+
 func TestBans(t *testing.T) {
 	example := profile(t, provider)
 	const (
@@ -321,6 +365,7 @@ func TestTheQualityOfCalls(t *testing.T) {
 	const (
 		mangle     = "/ip firewall mangle add chain=prerouting "
 		connection = mangle + "action=mark-connection new-connection-mark=voip protocol=udp dst-port=5060"
+		media      = mangle + "action=mark-packet new-packet-mark=voice protocol=udp dst-port=10000-20000"
 		packets    = mangle + "action=mark-packet new-packet-mark=voice connection-mark=voip"
 		tree       = "/queue tree add name=voice parent=global packet-mark=voice priority=1"
 		simple     = "/queue simple add name=all target=192.168.88.0/24 max-limit="
@@ -348,6 +393,22 @@ func TestTheQualityOfCalls(t *testing.T) {
 		{name: "slow after a fast one", file: "bare7.rsc", lines: []string{"/queue simple add name=voice target=192.168.1.0/24 max-limit=10M/10M", "/queue simple add name=all target=192.168.1.0/24 max-limit=64k/64k"}},
 		{name: "slow, but fasttrack passes it by", file: "factory7.rsc", lines: []string{simple + "64k/64k"}},
 		{name: "slow, and no fasttrack", file: "factory7.rsc", lines: []string{simple + "64k/64k", off}, want: "w queue-starves"},
+
+		{name: "a tree for marked media, too slow for a call", file: "bare7.rsc", lines: []string{media, tree + " max-limit=64k"}, want: "w queue-starves.marked"},
+		{name: "a tree for marked media, not quite", file: "bare7.rsc", lines: []string{media, tree + " max-limit=87k"}, want: "w queue-starves.marked"},
+		{name: "a tree for marked media, just enough", file: "bare7.rsc", lines: []string{media, tree + " max-limit=88k"}},
+		{name: "a tree for marked media without a limit", file: "bare7.rsc", lines: []string{media, tree + " limit-at=64k"}},
+		{name: "a tree for marked media below a slow one", file: "bare7.rsc", lines: []string{media, "/queue tree add name=all parent=global max-limit=64k", strings.Replace(tree, "parent=global", "parent=all", 1) + " max-limit=1M"}, want: "w queue-starves.marked"},
+		{name: "a tree for marked media below a fast one", file: "bare7.rsc", lines: []string{media, "/queue tree add name=all parent=global max-limit=10M", strings.Replace(tree, "parent=global", "parent=all", 1) + " max-limit=1M"}},
+		{name: "a tree for connections of media", file: "bare7.rsc", lines: []string{strings.Replace(connection, "5060", "10000-20000", 1), packets, tree + " max-limit=64k"}, want: "w queue-starves.marked"},
+		{name: "a tree for media by DSCP", file: "bare7.rsc", lines: []string{mangle + "action=mark-packet new-packet-mark=voice dscp=46", tree + " max-limit=64k"}, want: "w queue-starves.marked"},
+		{name: "a slow tree for SIP alone", file: "bare7.rsc", lines: []string{connection, packets, tree + " max-limit=64k"}},
+		{name: "a slow tree for something else", file: "bare7.rsc", lines: []string{strings.Replace(media, "protocol=udp", "protocol=tcp", 1), tree + " max-limit=64k"}},
+		{name: "a slow tree, with a burst", file: "bare7.rsc", lines: []string{media, tree + " max-limit=64k burst-limit=1M burst-threshold=50k burst-time=8s"}},
+		{name: "a slow tree that is disabled", file: "bare7.rsc", lines: []string{media, tree + " max-limit=64k disabled=yes"}},
+		{name: "trees that are each other's parents", file: "bare7.rsc", lines: []string{media, "/queue tree add name=a parent=global", "/queue tree add name=b parent=a", "/queue tree set a parent=b", tree + " max-limit=10M"}},
+		{name: "a slow simple queue for marked media", file: "bare7.rsc", lines: []string{media, "/queue simple add name=voice target=192.168.1.0/24 packet-marks=voice max-limit=64k/64k"}, want: "w queue-starves.marked"},
+		{name: "a slow tree, but fasttrack passes it by", file: "factory7.rsc", lines: []string{media, tree + " max-limit=64k"}, want: "w fasttrack"},
 
 		{name: "DSCP cleared", file: "bare7.rsc", lines: []string{dscp}, want: "i dscp-cleared", fixed: true},
 		{name: "DSCP set to something", file: "bare7.rsc", lines: []string{strings.Replace(dscp, "dscp=0", "dscp=46", 1)}},

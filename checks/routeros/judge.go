@@ -80,7 +80,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Summary: say("summary.unread", nil), Inconclusive: say("reason.unread", words.Args{"why": o.Unread})}
 	}
 	j := checks.Judgement{Facts: facts(o), Notes: notes(o)}
-	for _, look := range []func(Observed) []checks.Finding{providerBlocked, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, banned, neverMatches, portChanged, quality, sixBlocked} {
+	for _, look := range []func(Observed) []checks.Finding{providerBlocked, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, splitPhones, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
 	j.Findings = append(j.Findings, slices.Concat(helperConnections(o), tableFull(o))...)

@@ -46,6 +46,7 @@ type Observed struct {
 	SIPOnly   []ros.Edit `json:"sip_only,omitempty"` // the fix that lets only the provider's SIP in
 	Inside    []Inside   `json:"inside,omitempty"`
 	Routing   Routing    `json:"routing,omitzero"`
+	Split     *Split     `json:"split,omitempty"` // nil: each phone keeps its uplink
 	Bans      []Ban      `json:"bans,omitempty"`
 	Fillings  []Filling  `json:"fillings,omitempty"`
 	Dead      []Dead     `json:"dead,omitempty"`

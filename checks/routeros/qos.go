@@ -34,6 +34,7 @@ func (e *export) qos(f filter, o *Observed) {
 		e.bypassed(o, fast, row)
 	} else {
 		e.slowQueues(o)
+		e.slowMarked(o)
 		e.clearedDSCP(f, o)
 	}
 }
@@ -81,16 +82,21 @@ func (e *export) fasttracked(f filter, o *Observed) (p Place, row ros.Row, ok bo
 	return p, row, false
 }
 
-// voiceMarks are the packet marks that rules give to SIP, media or the provider, with
-// the connection mark that they come by; empty where they come by none.
-func (e *export) voiceMarks() map[string]string {
+// isVoice reports whether a rule is for SIP, media or the provider.
+func (e *export) isVoice(row ros.Row) bool {
+	return e.concerns(row) || e.isMedia(row)
+}
+
+// voiceMarks are the packet marks that rules give to some packets, with the connection
+// mark that they come by; empty where they come by none.
+func (e *export) voiceMarks(is func(ros.Row) bool) map[string]string {
 	marks, connections := map[string]string{}, map[string]bool{}
 	for row := range e.Rows("/ip/firewall/mangle") {
 		if row.Off() {
 			continue
 		}
 		by, not, _ := row.Match("connection-mark")
-		voice := e.concerns(row) || row.Get("dscp").Text == "46" // EF, RFC 3246
+		voice := is(row)
 		switch row.Get("action").Text {
 		case "mark-connection":
 			if voice {
@@ -109,15 +115,15 @@ func (e *export) voiceMarks() map[string]string {
 
 // bypassed looks for queues that wait for marks that fasttrack keeps from packets.
 func (e *export) bypassed(o *Observed, fast Place, row ros.Row) {
-	marks := e.voiceMarks()
-	for path, name := range map[string]string{"/queue/simple": "packet-marks", "/queue/tree": "packet-mark"} {
-		for q := range e.Rows(path) {
-			for mark := range strings.SplitSeq(q.Get(name).Text, ",") {
+	marks := e.voiceMarks(e.isVoice)
+	for _, kind := range markedQueues() {
+		for q := range e.Rows(kind.path) {
+			for mark := range strings.SplitSeq(q.Get(kind.marks).Text, ",") {
 				by, voice := marks[mark]
 				if q.Off() || mark == "" || !voice || o.QoS.Voice.Line > 0 && o.QoS.Voice.Line < q.Line {
 					continue
 				}
-				o.QoS = QoS{FastTrack: fast, Voice: Place{q.Line, strings.ReplaceAll(path[1:], "/", " "), e.quote(q.Line, q.Text())}, Mark: mark}
+				o.QoS = QoS{FastTrack: fast, Voice: Place{q.Line, strings.ReplaceAll(kind.path[1:], "/", " "), e.quote(q.Line, q.Text())}, Mark: mark}
 				if by != "" && row.Get("connection-mark").Text == "" {
 					o.QoS.Fix = e.spareMarked(o, row)
 				}

@@ -20,11 +20,17 @@ func quality(o Observed) (list []checks.Finding) {
 		})
 	}
 	for _, s := range q.Slow {
-		list = append(list, checks.Finding{
+		f := checks.Finding{
 			ID: "routeros.queue-starves", Severity: checks.Warning, Confidence: checks.Certain, Subject: strconv.Itoa(s.Line),
-			Args:     words.Args{"line": s.Line, "lan": s.LAN, "rate": s.Rate / 1000, "call": oneCall / 1000},
+			Args:     words.Args{"line": s.Line, "rate": s.Rate / 1000, "call": oneCall / 1000},
 			Evidence: []checks.Evidence{quoteRule(s.Place)},
-		})
+		}
+		if s.Mark != "" {
+			f.Variant, f.Confidence, f.Args["mark"] = "marked", checks.Likely, tame(s.Mark)
+		} else {
+			f.Args["lan"] = s.LAN
+		}
+		list = append(list, f)
 	}
 	if q.Cleared.Line > 0 {
 		list = append(list, checks.Finding{

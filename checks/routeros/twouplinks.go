@@ -1,6 +1,7 @@
 package routeros
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -48,6 +49,29 @@ func twoUplinks(o Observed) []checks.Finding {
 		f.Fixes = fixes.Typed("end-sip-on-failover", words.Args{"gateway": r.Watch, "verify": x.Verify()}, []string{x.Line()}, []string{x.Undo()})
 	}
 	f.Args["fixed"] = len(f.Fixes) > 0
+	return []checks.Finding{f}
+}
+
+// splitPhones are rules that send the packets of one phone by several uplinks.
+func splitPhones(o Observed) []checks.Finding {
+	s := o.Split
+	if s == nil || len(s.Rules) == 0 || len(s.Uplinks) < 2 {
+		return nil
+	}
+	f := checks.Finding{
+		ID: "routeros.split", Variant: s.By, Severity: checks.Warning, Confidence: checks.Likely, Subject: strconv.Itoa(s.Rules[0].Line),
+		Args:  words.Args{"line": s.Rules[0].Line, "first": tame(s.Uplinks[0]), "second": tame(s.Uplinks[1])},
+		Fixes: tried("keep-phone-on-one-uplink", s.Fix),
+	}
+	switch s.By {
+	case byPacket:
+		f.Severity = checks.Critical
+	case byDestination: // many providers take media from any address
+		f.Severity, f.Confidence = checks.Info, checks.Possible
+	}
+	for _, p := range s.Rules {
+		f.Evidence = append(f.Evidence, quoteRule(p))
+	}
 	return []checks.Finding{f}
 }
 

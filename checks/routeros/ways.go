@@ -48,6 +48,7 @@ func (e *export) more(f filter, o *Observed) {
 	e.insides(f, o)
 	e.forwardFixes(o)
 	e.routing(f, o)
+	e.split(f, o)
 	e.moved(f, o)
 	e.untracked(f, o)
 	e.untranslated(f, o)
