@@ -186,6 +186,51 @@ func TestPhonesWithoutNAT(t *testing.T) {
 	}
 }
 
+// What stops packets whatever the rules of the IP firewall say.
+func TestWhatTheRulesDoNotTell(t *testing.T) {
+	example := profile(t, provider)
+	for _, a := range []audit{
+		{name: "nothing is forwarded", file: "bare7.rsc", lines: []string{"/ip settings set ip-forward=no"}, want: "c forwarding-off", fixed: true},
+		{name: "the provider is refused", file: "bare7.rsc", profile: example, lines: []string{"/ip route add dst-address=198.51.100.0/24 blackhole"}, want: "c provider-refused"},
+		{name: "somebody else is refused", file: "bare7.rsc", profile: example, lines: []string{"/ip route add dst-address=203.0.113.128/25 blackhole"}},
+		{name: "a part of the provider's addresses is refused", file: "bare7.rsc", profile: example, lines: []string{"/ip route add dst-address=198.51.100.9/32 blackhole"}},
+		{name: "refused, but for the provider", file: "bare7.rsc", profile: example, lines: []string{"/ip route add dst-address=198.51.100.0/24 blackhole", "/ip route add dst-address=198.51.100.0/26 gateway=203.0.113.1"}},
+		{name: "refused, but disabled", file: "bare7.rsc", profile: example, lines: []string{"/ip route add dst-address=198.51.100.0/24 blackhole disabled=yes"}},
+		{name: "refused in another table", file: "bare7.rsc", profile: example, lines: []string{"/routing table add name=vpn fib", "/ip route add dst-address=198.51.100.0/24 blackhole routing-table=vpn"}},
+	} {
+		t.Run(a.name, a.run)
+	}
+	r := told(t, strings.Replace(exported(t, "bare7.rsc", helperOff, "/ip route add dst-address=198.51.100.0/24 type=prohibit"), "RouterOS 7.19", "RouterOS 6.49.10", 1), example)
+	if got := ids(r); got != "c provider-refused" {
+		t.Errorf("in version 6: %s", got)
+	}
+	const (
+		hotspot = "/ip hotspot add interface=bridge name=hs disabled=no"
+		filter  = "/interface bridge filter add action=drop mac-protocol=ip chain="
+	)
+	for name, tt := range map[string]struct {
+		lines  []string
+		status checks.Status
+		note   bool
+	}{
+		"a hotspot where the phones are":        {[]string{hotspot}, checks.Inconclusive, true},
+		"a hotspot that is off":                 {[]string{strings.Replace(hotspot, "disabled=no", "disabled=yes", 1)}, checks.Pass, false},
+		"a hotspot, and phones are let past":    {[]string{hotspot, "/ip hotspot ip-binding add mac-address=02:00:00:00:00:09 type=bypassed"}, checks.Pass, true},
+		"a hotspot for guests":                  {append(second(), strings.Replace(hotspot, "bridge", "voice", 1)), checks.Pass, true},
+		"the bridge drops UDP":                  {[]string{filter + "input ip-protocol=udp"}, checks.Inconclusive, false},
+		"the bridge drops SIP":                  {[]string{filter + "input ip-protocol=udp dst-port=5060"}, checks.Inconclusive, false},
+		"the bridge drops DHCP":                 {[]string{filter + "input ip-protocol=udp dst-port=67"}, checks.Pass, false},
+		"the bridge drops ICMP":                 {[]string{filter + "input ip-protocol=icmp"}, checks.Pass, false},
+		"the bridge keeps its ports apart":      {[]string{filter + "forward"}, checks.Pass, false},
+		"the bridge drops, and the rule is off": {[]string{filter + "input disabled=yes"}, checks.Pass, false},
+	} {
+		r := told(t, exported(t, "factory7.rsc", append([]string{helperOff}, tt.lines...)...), "")
+		if got := strings.Contains(strings.Join(r.Notes, " "), "hotspot"); got != tt.note || r.Status != tt.status || ids(r) != "" {
+			t.Errorf("%s: %s %s, %q", name, r.Status, r.Reason, r.Notes)
+		}
+	}
+}
+
 func TestTwoUplinks(t *testing.T) {
 	const masquerade2 = "/ip firewall nat add chain=srcnat action=masquerade out-interface=ether5"
 	static := []string{"/ip address add address=198.51.100.130/30 interface=ether5", masquerade2}
@@ -339,6 +384,8 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		{name: "an interface list that PPP fills", file: "factory7.rsc", lines: []string{voice, "/ppp profile add name=p interface-list=voice", add + "action=accept protocol=udp dst-port=5060 in-interface-list=voice"}},
 		{name: "an address list without rows", file: "factory7.rsc", lines: []string{add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}, want: "w never-matches.empty-list"},
 		{name: "an address list that DHCP fills", file: "factory7.rsc", lines: []string{"/ip dhcp-server set [find] address-lists=provider", add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}},
+		{name: "an address list that a script fills", file: "factory7.rsc", lines: []string{`/system script add name=s source="/ip firewall address-list add list=provider address=198.51.100.7 timeout=1d"`, add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}},
+		{name: "an address list that a script does not fill", file: "factory7.rsc", lines: []string{`/system script add name=s source="/ip firewall address-list add list=games address=198.51.100.7"`, add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}, want: "w never-matches.empty-list"},
 		{name: "an address list that a rule fills", file: "factory7.rsc", lines: []string{add + "action=add-src-to-address-list address-list=provider protocol=tcp dst-port=7000", add + "action=accept protocol=udp dst-port=5060 src-address-list=provider"}},
 	} {
 		t.Run(a.name, a.run)

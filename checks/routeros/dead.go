@@ -99,28 +99,6 @@ func (e *export) concerns(row ros.Row) bool {
 	return false
 }
 
-// isEmptyList reports whether a list is known to have no members, and nothing that
-// fills it.
-func isEmptyList(cfg *ros.Config, property, list string) bool {
-	if strings.Contains(property, "interface") {
-		names, whole := cfg.Members(list)
-		return whole && len(names) == 0 && list != "none"
-	}
-	for m := range cfg.Menus() { // rules, DHCP, PPP, DNS and others fill address lists
-		for r := range cfg.Rows(m.Path) {
-			if m.Path == "/ip/firewall/address-list" && r.Get("list").Text == list {
-				return false
-			}
-			for _, name := range []string{"address-list", "address-lists"} {
-				if slices.Contains(strings.Split(r.Get(name).Text, ","), list) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
-
 // covers reports whether a rule matches every packet that another one matches.
 func covers(cfg *ros.Config, wide, narrow ros.Row) bool {
 	aside := []string{"action", "chain", "comment", "disabled", "log", "log-prefix", "to-addresses", "to-ports", "reject-with", "jump-target", "address-list", "address-list-timeout", "hw-offload", "dynamic", "bytes", "packets", "same-not-by-dst"}

@@ -80,7 +80,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Summary: say("summary.unread", nil), Inconclusive: say("reason.unread", words.Args{"why": o.Unread})}
 	}
 	j := checks.Judgement{Facts: facts(o), Notes: notes(o)}
-	for _, look := range []func(Observed) []checks.Finding{providerBlocked, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, splitPhones, banned, neverMatches, portChanged, quality, sixBlocked} {
+	for _, look := range []func(Observed) []checks.Finding{providerBlocked, refused, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, splitPhones, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
 	j.Findings = append(j.Findings, slices.Concat(helperConnections(o), tableFull(o))...)
@@ -125,7 +125,7 @@ func unclear(o Observed) (parts []words.Text) {
 	case len(open) > 0:
 		parts = append(parts, say("unclear.maybe", words.Args{"reasons": reasonsOf(open)}))
 	}
-	return parts
+	return append(parts, o.notTold()...)
 }
 
 // undecided are ways of which it is not known whether the provider's packets pass.
@@ -188,7 +188,7 @@ func notes(o Observed) (list []words.Text) {
 			}))
 		}
 	}
-	list = append(list, o.noHairpin()...)
+	list = slices.Concat(list, o.noHairpin(), o.hotspots())
 	if len(list) > maxNotes {
 		list = append(list[:maxNotes], say("note.more", words.Args{"n": len(list) - maxNotes}))
 	}

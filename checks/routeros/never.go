@@ -21,7 +21,7 @@ func neverMatches(o Observed) (list []checks.Finding) {
 		if d.After.Line > 0 {
 			f.Evidence = append(f.Evidence, quoteRule(d.After))
 		} else {
-			f.Variant = "empty-list"
+			f.Variant, f.Confidence = "empty-list", checks.Likely // somebody may fill it from elsewhere
 		}
 		list = append(list, f)
 	}

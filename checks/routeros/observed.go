@@ -54,6 +54,7 @@ type Observed struct {
 	QoS       QoS        `json:"qos,omitzero"`
 	Six       []Six      `json:"six,omitempty"`
 
+	Besides      Besides        `json:"besides,omitzero"`
 	Untracking   Line           `json:"untracking,omitzero"` // where connection tracking is switched off, which NAT needs
 	Untracked    []Untracked    `json:"untracked,omitempty"`
 	Untranslated []Untranslated `json:"untranslated,omitempty"`

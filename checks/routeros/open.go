@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/pbx"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
@@ -45,7 +46,7 @@ func (e *export) managed(f filter, in string, own []netip.Addr) (list []Open) {
 	for r := range e.Rows(path) {
 		port, err := strconv.ParseUint(r.Get("port").Text, 10, 16)
 		known := e.from(path, r, r.Get("disabled")).Origin != unknown || e.Covers(path)
-		if r.Off() || err != nil || !known || r.Get("address").Text != "" {
+		if limited := r.Get("address").Text; r.Off() || err != nil || !known || limited != "" && !strings.Contains(limited, "0.0.0.0/0") {
 			continue
 		}
 		list = append(list, f.reached(r.Get("name").Text, "tcp", int(port), in, own))

@@ -106,6 +106,7 @@ func (o *Observed) look(ctx context.Context, data []byte, need Need, pbx netip.A
 	o.UDP, o.UDPStream = e.timeout("udp-timeout"), e.timeout("udp-stream-timeout")
 	o.Uplinks = cfg.Uplinks()
 	e.lans(o)
+	e.besides(o)
 	o.RulesUnread = e.rulesUnread()
 	if !o.RulesUnread {
 		e.evaluate(ctx, o)

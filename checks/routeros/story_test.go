@@ -50,6 +50,7 @@ func TestWhoManagesTheRouter(t *testing.T) {
 		{"as shipped, and the rule that drops is off, an address by DHCP", "factory7.rsc", []string{all, "/ip dns set allow-remote-requests=no", `/ip firewall filter disable [find comment="defconf: drop all not coming from LAN"]`}, "w management-open", checks.Likely},
 		{"no filter, behind a modem", "bare7.rsc", []string{all, private}, "", ""},
 		{"every service for the LAN alone", "bare7.rsc", []string{"/ip service set [find] address=192.168.1.0/24"}, "", ""},
+		{"every service for every address", "bare7.rsc", []string{"/ip service set [find] address=0.0.0.0/0"}, "w management-open", checks.Certain},
 		{"every service off", "bare7.rsc", []string{"/ip service disable [find]"}, "", ""},
 		{"Winbox for everybody", "bare7.rsc", []string{"/ip service disable [find name!=winbox]"}, "w management-open", checks.Certain},
 		{"only from the provider's network", "bare7.rsc", []string{all, "/ip firewall filter add chain=input action=drop in-interface=ether1 src-address=!198.51.100.0/24"}, "", ""},

@@ -68,6 +68,9 @@ func splitPhones(o Observed) []checks.Finding {
 		f.Severity = checks.Critical
 	case byDestination: // many providers take media from any address
 		f.Severity, f.Confidence = checks.Info, checks.Possible
+	case byPort:
+	default:
+		return nil // of another version
 	}
 	for _, p := range s.Rules {
 		f.Evidence = append(f.Evidence, quoteRule(p))

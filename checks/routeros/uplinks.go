@@ -120,16 +120,9 @@ var endsThem = regexp.MustCompile(`(?s)firewall[ /]+connection.*remove`)
 // endsConnections reports whether a script of the router ends connections: what it does
 // that for is taken to be this.
 func (e *export) endsConnections() bool {
-	for path, names := range map[string][]string{
-		"/tool/netwatch": {"up-script", "down-script"}, "/system/script": {"source"}, "/system/scheduler": {"on-event"},
-		"/ip/dhcp-client": {"script"}, "/ppp/profile": {"on-up", "on-down"},
-	} {
-		for r := range e.Rows(path) {
-			for _, name := range names {
-				if !r.Off() && endsThem.MatchString(r.Get(name).Text) {
-					return true
-				}
-			}
+	for r, text := range scripts(e.Config) {
+		if !r.Off() && endsThem.MatchString(text) {
+			return true
 		}
 	}
 	return false

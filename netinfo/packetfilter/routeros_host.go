@@ -84,6 +84,10 @@ func routerOSRoutes(c *routeros.Config) (t routes.Tables) {
 			continue
 		}
 		metric, _ := parseMetric(r.Get("distance").Text)
+		if kind := r.Refusal(); kind != "" {
+			t.Routes = append(t.Routes, Route{Dst: dst, Kind: kind, Table: "main", Metric: metric})
+			continue
+		}
 		gateway := r.Get("gateway").Text
 		a, err := netip.ParseAddr(gateway)
 		if err != nil && c.Down(gateway) {

@@ -25,7 +25,7 @@ func (r *interpreter) accept(m *Menu, a arg, text string) (string, error) {
 		return "", nil
 	}
 	switch p.kind {
-	case "yes-no":
+	case "yes-no", flagKind:
 		return p.yesNo(bare, a.name)
 	case "time":
 		if d, ok := parseTime(bare); ok {

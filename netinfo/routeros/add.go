@@ -70,6 +70,10 @@ func isSelector(name string) bool {
 // assignAll sets the properties that c names.
 func (r *interpreter) assignAll(c *command, m *Menu, it *Item) error {
 	for _, a := range c.args {
+		if name := m.flag(a); name != "" && c.verb.text == "add" {
+			it.set(name, "yes", a.line)
+			continue
+		}
 		if isSelector(a.name) {
 			continue
 		}
@@ -93,4 +97,13 @@ func (r *interpreter) assignAll(c *command, m *Menu, it *Item) error {
 		it.set(a.name, text, a.line)
 	}
 	return nil
+}
+
+// flag is the property that an argument sets by its name alone, as blackhole of a route
+// of version 7; empty if it is none.
+func (m *Menu) flag(a arg) string {
+	if a.name != "" || a.value == nil || a.value.op != opText || a.value.quoted || m.spec == nil || m.spec.properties[a.value.text].kind != flagKind {
+		return ""
+	}
+	return a.value.text
 }

@@ -98,7 +98,10 @@ func (m *Menu) line(it *Item, props []Prop) (line string, ok bool) {
 	var b strings.Builder
 	b.WriteString(verb)
 	for _, p := range props {
-		b.WriteString(" " + p.Name + "=" + Quote(p.Value))
+		if b.WriteString(" " + p.Name); p.Value == "yes" && m.spec != nil && m.spec.properties[p.Name].kind == flagKind {
+			continue
+		}
+		b.WriteString("=" + Quote(p.Value))
 	}
 	return b.String(), true
 }

@@ -208,6 +208,18 @@ func (c *Config) NextHop(gateway string) (name string, address netip.Addr) {
 	return "", netip.Addr{}
 }
 
+// Refusal is how a route refuses packets, by the name that the kernel has for it; empty if
+// it does not. Version 6 has types of routes, and 7 a flag.
+func (r Row) Refusal() string {
+	if kind := r.Get("type").Text; slices.Contains([]string{"blackhole", "prohibit", "unreachable"}, kind) {
+		return kind
+	}
+	if r.Yes("blackhole") {
+		return "blackhole"
+	}
+	return ""
+}
+
 // routeTo is the gateway of the narrowest static route to an address, the default
 // routes aside; empty if there is none.
 func (c *Config) routeTo(a netip.Addr) (gateway string) {

@@ -346,3 +346,24 @@ func BenchmarkReadAddressList(b *testing.B) {
 		}
 	}
 }
+
+// A route of version 7 refuses by a word without a value, and an export keeps it.
+func TestAFlagHasNoValue(t *testing.T) {
+	for _, line := range []string{"add blackhole dst-address=198.51.100.0/24", "add dst-address=198.51.100.0/24 blackhole", "add blackhole=yes dst-address=198.51.100.0/24"} {
+		c, err := Read([]byte("# by RouterOS 7.17\n/ip route\n" + line + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := range c.Rows("/ip/route") {
+			if !r.Yes("blackhole") || r.Text() != "add blackhole dst-address=198.51.100.0/24" {
+				t.Errorf("%s is read as %s", line, r.Text())
+			}
+		}
+	}
+	c, _ := Read([]byte("# by RouterOS 7.17\n/ip route\nadd dst-address=198.51.100.0/24 gateway=blackhole\n"))
+	for r := range c.Rows("/ip/route") {
+		if r.Yes("blackhole") {
+			t.Error("a gateway of that name")
+		}
+	}
+}

@@ -67,6 +67,9 @@ type property struct {
 	below string // the version that took it away
 }
 
+// flagKind is the kind of a property that is set by its name alone.
+const flagKind = "flag"
+
 // tables reads menus.yaml once.
 var tables = sync.OnceValue(func() *schema {
 	s := &schema{}
