@@ -56,11 +56,11 @@ func (o Observed) harmless() (list []words.Text) {
 	return list
 }
 
-// elsewhere reports whether the same packets pass by another uplink.
+// elsewhere reports whether the same packets pass by another uplink, with their answers.
 func (o Observed) elsewhere(s Stop) bool {
 	return slices.ContainsFunc(o.Uplinks, func(out string) bool {
 		return out != s.Out && !slices.ContainsFunc(o.Stops, func(t Stop) bool {
-			return t.Out == out && t.LAN == s.LAN && t.Purpose == s.Purpose && t.Proto == s.Proto && t.Answers == s.Answers
+			return t.Out == out && t.LAN == s.LAN && t.Purpose == s.Purpose && t.Proto == s.Proto
 		})
 	})
 }

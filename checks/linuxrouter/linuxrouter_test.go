@@ -152,7 +152,10 @@ func TestASecondUplink(t *testing.T) {
 		rt.Host.Routes = append(rt.Host.Routes, packetfilter.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"), Interface: "lte", Table: "main", Metric: 9})
 	}
 	stop := func(out string) string { return "-A FORWARD -o " + out + " -p udp -m udp --dport 5060 -j DROP\n" }
-	for rules, want := range map[string][]string{stop("lte"): nil, stop("wan"): nil, stop("wan") + stop("lte"): {"linux-router.provider-blocked critical", "linux-router.provider-blocked critical"}} {
+	back := "-A FORWARD -i wan -p udp -m udp --sport 5060 -j DROP\n"
+	for rules, want := range map[string][]string{
+		stop("lte") + back: {"linux-router.provider-blocked.answers critical", "linux-router.provider-blocked critical"}, // each by another uplink
+		"-A FORWARD -p udp -m udp --dport 5060 -j DROP\n": {"linux-router.provider-blocked critical"}, stop("lte"): nil, stop("wan"): nil, stop("wan") + stop("lte"): {"linux-router.provider-blocked critical", "linux-router.provider-blocked critical"}} {
 		j := judge(officeWith(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\n"+rules+"COMMIT\n", second), nil)
 		if got := ids(j); !slices.Equal(got, want) || (len(j.Notes) > 0) != (want == nil) {
 			t.Errorf("%s: %q, want %q; %v", rules, got, want, j.Notes)
@@ -187,6 +190,25 @@ func TestOnOpenWrtTheFixLasts(t *testing.T) {
 	}
 }
 
+// What the router's own configuration has for answers is not that of packets that leave, and
+// for the helper it has a fix of its own.
+func TestOnOpenWrtOtherFixes(t *testing.T) {
+	profile := &netinfo.Profile{Title: "Example", Subnets: []netinfo.Subnet{{CIDR: "198.51.100.0/24", Use: netinfo.UseAny}}}
+	o := office(t, profile, "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -i br-lan -j ACCEPT\nCOMMIT\n")
+	o.System.Platform, o.Helpers = "openwrt", []Helper{{Rule: "x"}}
+	j := judge(o, nil)
+	if got := ids(j); !slices.Equal(got, []string{"linux-router.provider-blocked.answers critical", "linux-router.sip-helper warning"}) {
+		t.Fatal(got)
+	}
+	if len(j.Findings[0].Fixes) != 0 || len(j.Findings[1].Fixes) == 0 || j.Findings[1].Fixes[0].Platform != "openwrt" {
+		t.Errorf("%+v", j.Findings)
+	}
+	o.System.Platform = plainLinux
+	if list := judge(o, nil).Findings[1].Fixes; len(list) != 0 {
+		t.Errorf("where a rule has no edit: %+v", list)
+	}
+}
+
 // A provider with several networks needs a rule of each, in words that uci takes.
 func TestOnOpenWrtTheFixIsForAllOfTheProvider(t *testing.T) {
 	profile := &netinfo.Profile{Title: "Example", RTP: []netinfo.MediaRule{{Range: netinfo.PortRange{First: 20000, Last: 30000}}}, Subnets: []netinfo.Subnet{
@@ -213,8 +235,8 @@ func TestWhatDependsOnSomethingUnknownIsNoPass(t *testing.T) {
 	}
 	o := office(t, nil, "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
 	o.State.UDPStreamTimeout = -1
-	if j := judge(o, nil); j.Inconclusive.ID != "linux-router.reason.timeout" {
-		t.Errorf("the kernel did not tell: %v", j.Inconclusive)
+	if j := judge(o, nil); j.Inconclusive.ID != "linux-router.reason.timeout" || len(j.Findings) > 0 {
+		t.Errorf("the kernel did not tell: %v %v", j.Inconclusive, ids(j))
 	}
 }
 
