@@ -108,6 +108,14 @@ func TestWhatIsForwarded(t *testing.T) {
 	}
 }
 
+// The rule that forwards and the one that drops are both shown.
+func TestMediaThatIsForwardedAndDropped(t *testing.T) {
+	r := told(t, exported(t, "bare7.rsc", helperOff, sipTo10+" src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=drop in-interface=ether1 connection-state=new protocol=udp dst-port=10000-20000"), "")
+	if ids(r) != "w media-forward.filtered" || len(r.Findings[0].Evidence) != 2 || !strings.Contains(string(r.Findings[0].Evidence[1].Got), "action=drop") {
+		t.Errorf("%s: %+v", ids(r), r.Findings)
+	}
+}
+
 func TestNATBetweenNetworksBehindTheRouter(t *testing.T) {
 	everywhere := "/ip firewall nat set [find action=masquerade] !out-interface !out-interface-list"
 	apart := first + "action=drop in-interface=bridge out-interface=voice"
@@ -181,6 +189,26 @@ func TestPhonesWithoutNAT(t *testing.T) {
 		{name: "no NAT at a public address", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]"}, want: "w untranslated.uplink"},
 		{name: "no NAT at an address of another router", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]", "/ip address set [find interface=ether1] address=10.0.0.2/30"}},
 		{name: "public addresses inside need no NAT", file: "bare7.rsc", lines: []string{"/ip firewall nat remove [find]", "/ip address set [find interface=lan] address=198.51.100.129/25"}},
+	} {
+		t.Run(a.name, a.run)
+	}
+}
+
+// A forward without the uplink or the router's address in it takes packets of the office too.
+func TestForwardsThatTakePhones(t *testing.T) {
+	example := profile(t, provider)
+	const forward = "/ip firewall nat add chain=dstnat action=dst-nat protocol=udp dst-port=5060 to-addresses=192.168.1.10 "
+	for _, a := range []audit{
+		{name: "SIP of everybody", file: "bare7.rsc", lines: []string{forward}, want: "c diverted; w sip-open; w media-forward", fixed: true, unfixed: "sip-open"},
+		{name: "SIP of everybody to the router", file: "bare7.rsc", lines: []string{"/ip firewall nat add chain=dstnat action=redirect protocol=udp dst-port=5060"}, want: "c diverted", fixed: true},
+		{name: "media of everybody", file: "bare7.rsc", lines: []string{strings.Replace(forward, "5060", "10000-65535", 1)}, want: "c diverted", fixed: true},
+		{name: "SIP to the provider", file: "bare7.rsc", profile: example, lines: []string{forward + "dst-address=198.51.100.0/24"}, want: "c diverted", fixed: true},
+		{name: "SIP to the router", file: "bare7.rsc", profile: example, lines: []string{forward + "dst-address-type=local src-address=198.51.100.0/26"}},
+		{name: "SIP to the router's address", file: "bare7.rsc", profile: example, lines: []string{forward + "dst-address=203.0.113.2 src-address=198.51.100.0/26"}},
+		{name: "SIP from outside", file: "bare7.rsc", profile: example, lines: []string{forward + "in-interface=ether1 src-address=198.51.100.0/26"}},
+		{name: "SIP of one phone", file: "bare7.rsc", lines: []string{forward + "src-address=192.168.1.50"}},
+		{name: "SIP of everybody, disabled", file: "bare7.rsc", lines: []string{forward + "disabled=yes"}},
+		{name: "DNS of everybody", file: "bare7.rsc", lines: []string{"/ip firewall nat add chain=dstnat action=redirect protocol=udp dst-port=53"}},
 	} {
 		t.Run(a.name, a.run)
 	}

@@ -33,7 +33,6 @@ func providerBlocked(o Observed) (list []checks.Finding) {
 // pass.
 func (o Observed) excused(w Way) string {
 	stopped := w.Verdict == string(packetfilter.Dropped) || w.Verdict == string(packetfilter.Rejected)
-	otherwise := func(x Way) bool { return x.alike(w) && x.Out != w.Out && !x.stopped() }
 	switch {
 	case !stopped:
 		return ""
@@ -41,7 +40,7 @@ func (o Observed) excused(w Way) string {
 		return "partly"
 	case o.isClosed(w) && slices.ContainsFunc(o.LANs, func(l LAN) bool { return !l.Closed }):
 		return "closed"
-	case slices.ContainsFunc(o.Ways, otherwise):
+	case o.passesElsewhere(w):
 		return "uplink"
 	case w.Line == 0:
 		return "other"
@@ -49,6 +48,16 @@ func (o Observed) excused(w Way) string {
 		return "unnamed"
 	}
 	return ""
+}
+
+// passesElsewhere reports whether the same packets pass by another uplink, by which their
+// answers pass as well.
+func (o Observed) passesElsewhere(w Way) bool {
+	closed := map[string]bool{w.Out: true}
+	for _, x := range o.Ways {
+		closed[x.Out] = closed[x.Out] || x.stopped() && x.isFor(w)
+	}
+	return slices.ContainsFunc(o.Ways, func(x Way) bool { return x.alike(w) && !closed[x.Out] })
 }
 
 func (o Observed) isClosed(w Way) bool {

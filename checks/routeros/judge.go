@@ -80,7 +80,7 @@ func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 		return checks.Judgement{Summary: say("summary.unread", nil), Inconclusive: say("reason.unread", words.Args{"why": o.Unread})}
 	}
 	j := checks.Judgement{Facts: facts(o), Notes: notes(o)}
-	for _, look := range []func(Observed) []checks.Finding{providerBlocked, refused, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, splitPhones, banned, neverMatches, portChanged, quality, sixBlocked} {
+	for _, look := range []func(Observed) []checks.Finding{providerBlocked, refused, phonesDiverted, withoutNAT, sipHelper, udpTimeout, dnsOpen, managementOpen, sipOpen, mediaForward, masqueradeInside, twoUplinks, splitPhones, banned, neverMatches, portChanged, quality, sixBlocked} {
 		j.Findings = append(j.Findings, look(o)...)
 	}
 	j.Findings = append(j.Findings, slices.Concat(helperConnections(o), tableFull(o))...)
@@ -146,8 +146,11 @@ func undecided(o Observed) (list []Way) {
 }
 
 // alike reports whether two ways are for the same packets, whatever the uplink.
-func (w Way) alike(o Way) bool {
-	return w.Direction == o.Direction && w.From == o.From && w.In == o.In && w.Purpose == o.Purpose && w.Protocol == o.Protocol && overlap(w, o)
+func (w Way) alike(o Way) bool { return w.Direction == o.Direction && w.isFor(o) }
+
+// isFor reports whether two ways are for the same packets or the answers to them.
+func (w Way) isFor(o Way) bool {
+	return w.From == o.From && w.In == o.In && w.Purpose == o.Purpose && w.Protocol == o.Protocol && overlap(w, o)
 }
 
 func overlap(w, o Way) bool {

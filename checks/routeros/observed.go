@@ -58,6 +58,7 @@ type Observed struct {
 	Untracking   Line           `json:"untracking,omitzero"` // where connection tracking is switched off, which NAT needs
 	Untracked    []Untracked    `json:"untracked,omitempty"`
 	Untranslated []Untranslated `json:"untranslated,omitempty"`
+	Redirected   []Redirected   `json:"redirected,omitempty"`
 }
 
 // Need is what the phones need of the router, and Use a kind of packet that they send.

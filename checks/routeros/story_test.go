@@ -196,6 +196,7 @@ func TestWhatAnExportSays(t *testing.T) {
 		{"a network that is switched off", "factory7.rsc", []string{helperOff, "/interface vlan add name=guests interface=bridge vlan-id=60 disabled=yes", "/ip address add address=192.168.60.1/24 interface=guests",
 			first + "action=drop in-interface=guests protocol=udp dst-port=5060"}, example, "", checks.Pass},
 		{"nothing gets out", "factory7.rsc", []string{helperOff, first + "action=drop"}, example, "c provider-blocked", checks.Fail},
+		{"out by one uplink, back by the other", "factory7.rsc", []string{helperOff, "/ip dhcp-client add interface=ether5", first + "action=drop out-interface=ether5 protocol=udp dst-port=5060", first + "action=drop in-interface=ether1 protocol=udp src-port=5060"}, example, "c provider-blocked.answers; c provider-blocked", checks.Fail},
 		{"kept from the second uplink", "factory7.rsc", []string{helperOff, "/ip dhcp-client add interface=ether5", first + "action=drop out-interface=ether5"}, example, "", checks.Pass},
 
 		{"DNS for the Internet", "bare7.rsc", []string{helperOff, "/ip dns set allow-remote-requests=yes"}, "", "w dns-open", checks.Warn},
@@ -402,6 +403,9 @@ func TestAFixLetsAnswersComeBack(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %d commands, want %d: %s", line, got, want, ids(r))
+		}
+		if told := strings.Contains(strings.Join(r.Findings[0].Advice, " "), "Answers need one as well"); told != (want == 0) {
+			t.Errorf("%s: %q", line, r.Findings[0].Advice)
 		}
 	}
 }

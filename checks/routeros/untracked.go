@@ -140,7 +140,7 @@ func (f filter) source(w Way) (row ros.Row, by packetfilter.Step, bare bool) {
 	c, portsOf := f.asked(w, w.network())
 	c.NATRules = true
 	for _, x := range f.outcomes(c) {
-		if x.Verdict != packetfilter.Accepted || x.SourceBy.Assumed || !w.isMost(x, portsOf(x)) {
+		if x.Verdict != packetfilter.Accepted || x.SourceBy.Assumed || x.DestBy.Rule != nil || !w.isMost(x, portsOf(x)) {
 			continue
 		}
 		if row, ok := f.row(x.SourceBy); ok {

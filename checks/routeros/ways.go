@@ -52,6 +52,7 @@ func (e *export) more(f filter, o *Observed) {
 	e.moved(f, o)
 	e.untracked(f, o)
 	e.untranslated(f, o)
+	e.redirected(f, o)
 }
 
 // maxWays bounds what is kept of rules that tell every port and phone apart.
