@@ -102,6 +102,7 @@ func TestWhatIsForwarded(t *testing.T) {
 		{name: "media that the filter drops after it accepts it", file: "bare7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=accept connection-nat-state=dstnat", "/ip firewall filter add chain=forward action=drop in-interface=ether1 connection-state=new"}},
 		{name: "bad networks that the filter drops", file: "bare7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", rtpTo10, "/ip firewall filter add chain=forward action=drop src-address=240.0.0.0/4"}},
 		{name: "SIP at another host than the PBX", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26"}, pbx: "192.168.88.20", want: "w media-forward.sip-elsewhere"},
+		{name: "media at another host than the PBX, and no SIP", file: "factory7.rsc", lines: []string{rtpTo10}, pbx: "192.168.88.20"},
 		{name: "SIP at the PBX", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26"}, pbx: "192.168.88.10"},
 	} {
 		t.Run(a.name, a.run)
@@ -387,6 +388,7 @@ func TestRulesThatNeverMatch(t *testing.T) {
 	)
 	example := profile(t, provider)
 	voice := "/interface list add name=voice"
+	pppoe := []string{"/interface pppoe-client add name=pppoe-out1 interface=ether1 add-default-route=yes disabled=no", "/ip route remove [find]", "/ip address remove [find interface=ether1]", "/ip firewall nat set [find] out-interface=pppoe-out1"}
 	for _, a := range []audit{
 		{name: "an accept after a drop", file: "factory7.rsc", lines: []string{drop, accept}, want: "w never-matches", fixed: true},
 		{name: "an accept after a drop of everything", file: "factory7.rsc", lines: []string{add + "action=drop in-interface=ether1", accept}, want: "w never-matches", fixed: true},
@@ -405,6 +407,12 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		{name: "two forwards", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(sipTo10, "88.10", "88.11", 1) + " src-address=198.51.100.7"}, want: "w never-matches"},
 		{name: "two forwards to one host", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", sipTo10 + " src-address=198.51.100.7"}},
 		{name: "two forwards for two", file: "factory7.rsc", lines: []string{sipTo10 + " src-address=198.51.100.0/26", strings.Replace(sipTo10, "88.10", "88.11", 1) + " src-address=203.0.113.7"}},
+
+		{name: "a forward by the port below PPPoE", file: "bare7.rsc", lines: append(slices.Clone(pppoe), sipTo10+" src-address=198.51.100.0/26"), want: "w never-matches.pppoe", fixed: true},
+		{name: "an accept by the port below PPPoE", file: "bare7.rsc", lines: append(slices.Clone(pppoe), accept), want: "w never-matches.pppoe", fixed: true},
+		{name: "a forward by PPPoE", file: "bare7.rsc", lines: append(slices.Clone(pppoe), strings.Replace(sipTo10, "ether1", "pppoe-out1", 1)+" src-address=198.51.100.0/26")},
+		{name: "a forward by all but the port below PPPoE", file: "bare7.rsc", lines: append(slices.Clone(pppoe), strings.Replace(sipTo10, "=ether1", "=!ether1", 1)+" dst-address-type=local src-address=198.51.100.0/26")},
+		{name: "a forward by a port that has an address as well", file: "bare7.rsc", lines: append(slices.Clone(pppoe), sipTo10+" src-address=198.51.100.0/26", "/ip dhcp-client add interface=ether1 add-default-route=no")},
 
 		{name: "an interface list without members", file: "factory7.rsc", lines: []string{voice, add + "action=accept protocol=udp dst-port=5060 in-interface-list=voice"}, want: "w never-matches.empty-list"},
 		{name: "not in an interface list without members", file: "factory7.rsc", lines: []string{voice, add + "action=accept protocol=udp dst-port=5060 in-interface-list=!voice"}},

@@ -16,8 +16,11 @@ type Dead struct {
 	Action string `json:"action"`
 	// After is the rule before it that takes all of its packets; List the interface or
 	// address list without members that it asks for, where there is no such rule.
-	After Place      `json:"after,omitzero"`
-	List  string     `json:"list,omitempty"`
+	After Place  `json:"after,omitzero"`
+	List  string `json:"list,omitempty"`
+	// PPPoE is the uplink that runs over the interface that the rule asks for, on which
+	// there is nothing but that.
+	PPPoE string     `json:"pppoe,omitempty"`
 	Fix   []ros.Edit `json:"fix,omitempty"`
 }
 
@@ -54,6 +57,11 @@ func (e *export) isDead(cfg *ros.Config, table string, row ros.Row, before []ros
 	for _, name := range []string{"in-interface-list", "out-interface-list", "src-address-list", "dst-address-list"} {
 		if list, not, ok := row.Match(name); ok && !not && isEmptyList(cfg, name, list) {
 			d.List = list
+			return d, true
+		}
+	}
+	if name, not, ok := row.Match("in-interface"); ok && !not {
+		if d.PPPoE = e.pppoeOver(name); d.PPPoE != "" {
 			return d, true
 		}
 	}
@@ -146,14 +154,37 @@ func coversValue(cfg *ros.Config, name, wide, narrow string, row ros.Row) bool {
 	return false
 }
 
-// revive puts a rule that accepts before the one that takes its packets. Which of two
-// rules that forward to different hosts is meant nobody but their owner knows.
-func (e *export) revive(table string, d Dead) []ros.Edit {
-	if d.After.Line == 0 || table == "nat" {
-		return nil
+// pppoeOver is the PPPoE session that runs over an interface which has no address itself;
+// empty if there is none.
+func (e *export) pppoeOver(name string) string {
+	for r := range e.Rows("/ip/dhcp-client") {
+		if !r.Off() && r.Get("interface").Text == name {
+			return ""
+		}
 	}
+	if len(e.ownAddresses(name)) > 0 {
+		return ""
+	}
+	for r := range e.Rows("/interface/pppoe-client") {
+		if !r.Off() && r.Get("interface").Text == name && r.Yes("add-default-route") {
+			return r.Get("name").Text
+		}
+	}
+	return ""
+}
+
+// revive puts a rule that accepts before the one that takes its packets, or names the
+// interface by which they come. Which of two rules that forward to different hosts is meant nobody but their owner knows.
+func (e *export) revive(table string, d Dead) []ros.Edit {
 	t := e.twin()
-	t.move(table, t.byLine(table, d.Line), t.byLine(table, d.After.Line))
+	switch {
+	case d.PPPoE != "":
+		t.set(table, t.byLine(table, d.Line), ros.Pair{Name: "in-interface", Value: d.PPPoE})
+	case d.After.Line == 0 || table == "nat":
+		return nil
+	default:
+		t.move(table, t.byLine(table, d.Line), t.byLine(table, d.After.Line))
+	}
 	return t.proven(func(f filter) bool {
 		var before []ros.Row
 		for row := range f.cfg.Rows("/ip/firewall/" + table) {

@@ -18,9 +18,13 @@ func neverMatches(o Observed) (list []checks.Finding) {
 			Args: words.Args{"line": d.Line, "after": d.After.Line, "list": tame(d.List), "forward": d.Action != "accept"}, Evidence: []checks.Evidence{quoteRule(d.Place)},
 			Fixes: tried("move-rule-up", d.Fix),
 		}
-		if d.After.Line > 0 {
+		switch {
+		case d.PPPoE != "":
+			f.Variant, f.Args["pppoe"] = "pppoe", tame(d.PPPoE)
+			f.Fixes = tried("name-pppoe-interface", d.Fix)
+		case d.After.Line > 0:
 			f.Evidence = append(f.Evidence, quoteRule(d.After))
-		} else {
+		default:
 			f.Variant, f.Confidence = "empty-list", checks.Likely // somebody may fill it from elsewhere
 		}
 		list = append(list, f)

@@ -189,6 +189,8 @@ func TestWhatAnExportSays(t *testing.T) {
 		{"dropped in raw", "factory7.rsc", []string{helperOff, "/ip firewall raw add chain=prerouting action=drop protocol=udp dst-port=5060"}, example, "c provider-blocked", checks.Fail},
 		{"dropped by layer 7, perhaps", "factory7.rsc", []string{helperOff, "/ip firewall layer7-protocol add name=sip regexp=sip", first + "action=drop layer7-protocol=sip"}, example, "", checks.Inconclusive},
 
+		{"a part of the world dropped by layer 7, perhaps", "factory7.rsc", []string{helperOff, "/ip firewall layer7-protocol add name=sip regexp=sip", first + "action=drop layer7-protocol=sip dst-address=240.0.0.0/4"}, "", "", checks.Pass},
+
 		{"a guest network without Internet", "factory7.rsc", []string{helperOff, "/interface vlan add name=guests interface=bridge vlan-id=60", "/ip address add address=192.168.60.1/24 interface=guests",
 			first + "action=drop in-interface=guests"}, example, "", checks.Pass},
 		{"a guest network without SIP", "factory7.rsc", []string{helperOff, "/interface vlan add name=guests interface=bridge vlan-id=60", "/ip address add address=192.168.60.1/24 interface=guests",
@@ -386,6 +388,17 @@ func TestARuleAgainstScannersThatStopsAnswers(t *testing.T) {
 	}
 }
 
+// A helper whose ports are not known may read the SIP of any provider.
+func TestAHelperWithoutKnownPorts(t *testing.T) {
+	on, other := true, []netinfo.PortRange{{First: 5070, Last: 5070}}
+	for ports, want := range map[string]int{"": 1, "?": 1, "5070": 1, "5060,5061": 0} {
+		o := Observed{Files: 1, Helper: Helper{Enabled: &on, Ports: ports}, Need: Need{Profile: "Example", Ports: []Use{{Purpose: "sip", Protocol: "udp", Ports: other}}}}
+		if got := sipHelper(o); len(got) != want {
+			t.Errorf("ports %q: %d findings, want %d", ports, len(got), want)
+		}
+	}
+}
+
 // A rule that stops what comes back as well needs two before it.
 func TestAFixLetsAnswersComeBack(t *testing.T) {
 	for line, want := range map[string]int{
@@ -403,6 +416,9 @@ func TestAFixLetsAnswersComeBack(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %d commands, want %d: %s", line, got, want, ids(r))
+		}
+		if n := strings.Count(r.Findings[0].Explanation, "192.168.88.0/24 (bridge)"); n != 1 {
+			t.Errorf("%s: the network is named %d times: %s", line, n, r.Findings[0].Explanation)
 		}
 		if told := strings.Contains(strings.Join(r.Findings[0].Advice, " "), "Answers need one as well"); told != (want == 0) {
 			t.Errorf("%s: %q", line, r.Findings[0].Advice)

@@ -139,7 +139,7 @@ func (r *interpreter) knowsInterface(name, property string) error {
 			if isInterfaceMenu(m.Path) && (row.Get("name").Text == name || it.key == name) {
 				return nil
 			}
-			if !isInterfaceMenu(m.Path) && slices.ContainsFunc(it.Props, func(p Prop) bool { return p.Name == "interface" && p.Value == name }) {
+			if slices.ContainsFunc(it.Props, func(p Prop) bool { return p.Name == "interface" && p.Value == name }) {
 				return nil
 			}
 		}
