@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -32,6 +33,9 @@ type Remote struct {
 	fresh  chan struct{}     // one for each shell that may be started
 	places chan struct{}     // one for each channel beside them that may be open
 	stuck  stuck
+	// silence is after what time a machine that runs a command is asked whether it is still
+	// there, and how long it may take to say so.
+	silence time.Duration
 }
 
 const (
@@ -49,7 +53,7 @@ const (
 
 // newRemote looks who we are there.
 func newRemote(ctx context.Context, c *ssh.Client) (*Remote, error) {
-	r := &Remote{ssh: c, idle: make(chan *remoteShell, maxShells), fresh: make(chan struct{}, maxShells), places: make(chan struct{}, maxChannels)}
+	r := &Remote{ssh: c, idle: make(chan *remoteShell, maxShells), fresh: make(chan struct{}, maxShells), places: make(chan struct{}, maxChannels), silence: sshPatience}
 	for range maxShells {
 		r.fresh <- struct{}{}
 	}
@@ -166,7 +170,7 @@ func (r *Remote) shell(ctx context.Context) (*remoteShell, error) {
 	case sh := <-r.idle:
 		return sh, nil
 	case <-r.fresh:
-		sh, err := r.startShell()
+		sh, err := r.startShell(ctx)
 		if err != nil {
 			r.fresh <- struct{}{}
 		}
@@ -266,13 +270,14 @@ func (r *Remote) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 		return nil, err
 	}
-	return &remoteConn{Conn: c, release: release}, nil
+	return &remoteConn{Conn: c, in: readable(c, nil), release: release}, nil
 }
 
 // remoteConn is a channel with deadlines, which channels of SSH do not have: when one
 // is over, it hangs up.
 type remoteConn struct {
 	net.Conn
+	in      *io.PipeReader
 	release func()
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -284,8 +289,15 @@ func (c *remoteConn) SetDeadline(t time.Time) error {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.timer = time.AfterFunc(time.Until(t), func() { c.Conn.Close() })
+	c.timer = time.AfterFunc(time.Until(t), func() { _ = c.hangUp() }) // a Read says so
 	return nil
+}
+
+func (c *remoteConn) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+func (c *remoteConn) hangUp() error {
+	_ = c.in.Close() // never fails
+	return c.Conn.Close()
 }
 
 func (c *remoteConn) Close() error {
@@ -295,7 +307,7 @@ func (c *remoteConn) Close() error {
 		c.timer.Stop()
 	}
 	c.release()
-	return c.Conn.Close()
+	return c.hangUp()
 }
 
 // status is the exit status that a script ended with; 0 where it ended otherwise.

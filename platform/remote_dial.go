@@ -13,10 +13,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/sipdoctor/sipdoctor/platform/command"
@@ -25,6 +25,11 @@ import (
 // sshPatience bounds the wait for an SSH server: to log in, and for what any shell
 // answers at once.
 const sshPatience = 15 * time.Second
+
+// loginPatience bounds a login to a server that has shown its key, without the time in which
+// a person types a password: OpenSSH hangs up after as long (LoginGraceTime), and keys of
+// hardware wait to be touched.
+const loginPatience = 2 * time.Minute
 
 // Login says how to come to a machine over SSH.
 type Login struct {
@@ -44,16 +49,16 @@ type Login struct {
 	// Password asks for the password, at most once; what says what it opens. An error
 	// ends the login. Nil: there is none.
 	Password func(ctx context.Context, what string) (string, error)
+
+	patience time.Duration // for a server to say anything; 0: sshPatience
 }
 
 // ParseLogin reads "ssh://user@host:port" or "user@host". Without a user it is who runs
 // this program, as with ssh.
 func ParseLogin(s string) (Login, error) {
 	rest := strings.TrimPrefix(s, "ssh://")
-	name, host, ok := strings.Cut(rest, "@")
-	if !ok {
-		name, host = "", rest
-	}
+	at := strings.LastIndexByte(rest, '@') // "user@domain@host" is a user of a domain
+	name, host, ok := rest[:max(at, 0)], rest[at+1:], at >= 0
 	l := Login{User: name, Host: host}
 	if h, port, err := net.SplitHostPort(host); err == nil {
 		n, err := strconv.ParseUint(port, 10, 16)
@@ -66,6 +71,9 @@ func ParseLogin(s string) (Login, error) {
 	_, err := netip.ParseAddr(l.Host)
 	if l.Host == "" || err != nil && strings.Trim(l.Host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" || strings.HasPrefix(l.Host, "-") {
 		return l, fmt.Errorf("%q is no host", l.Host)
+	}
+	if strings.HasPrefix(l.User, "-") || strings.ContainsFunc(l.User, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return l, fmt.Errorf("%q is no user", l.User) // ssh would take it for an option
 	}
 	if l.User == "" {
 		if ok {
@@ -155,38 +163,57 @@ func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	var late *time.Timer
+	if ask := l.Password; ask != nil {
+		l.Password = func(ctx context.Context, what string) (string, error) {
+			if late != nil && late.Stop() {
+				defer late.Reset(loginPatience)
+			}
+			return ask(ctx, what)
+		}
+	}
 	methods, closer, err := l.methods(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer closer()
-	d := net.Dialer{Timeout: sshPatience}
+	begin, d := time.Now(), net.Dialer{Timeout: sshPatience}
 	c, err := d.DialContext(ctx, "tcp", l.address())
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
+	late = time.AfterFunc(cmp.Or(l.patience, sshPatience), func() { c.Close() })
+	var greeted atomic.Bool
 	config := &ssh.ClientConfig{
-		User: l.User + l.Options, Auth: methods, HostKeyCallback: check, HostKeyAlgorithms: algorithms, Timeout: sshPatience,
+		User: l.User + l.Options, Auth: methods, HostKeyAlgorithms: algorithms,
+		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
+			greeted.Store(true)
+			late.Reset(loginPatience)
+			return check(host, remote, key)
+		},
 	}
 	if l.Older {
 		addOlder(config)
 	}
 	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), config)
-	if err != nil {
-		c.Close()
-		switch key, ok := errors.AsType[*HostKeyError](err); {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case ok:
-			return nil, key
-		case strings.Contains(err.Error(), "unable to authenticate"):
-			return nil, ErrLogin
-		}
-		return nil, err
+	silent := !late.Stop()
+	if err == nil {
+		return ssh.NewClient(conn, channels, requests), nil
 	}
-	return ssh.NewClient(conn, channels, requests), nil
+	c.Close()
+	switch key, ok := errors.AsType[*HostKeyError](err); {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case ok:
+		return nil, key
+	case silent:
+		return nil, fmt.Errorf("%w within %s", ErrNoAnswer, time.Since(begin).Round(100*time.Millisecond))
+	case greeted.Load() && (strings.Contains(err.Error(), "unable to authenticate") || strings.Contains(err.Error(), "ssh: disconnect")):
+		return nil, ErrLogin // a server that has enough of wrong keys hangs up
+	}
+	return nil, err
 }
 
 // addOlder adds what RouterOS has where it has nothing newer: with strong-crypto=yes
@@ -254,93 +281,3 @@ type noKey struct{}
 func (noKey) Type() string                        { return "none" }
 func (noKey) Marshal() []byte                     { return []byte("none") }
 func (noKey) Verify([]byte, *ssh.Signature) error { return errors.ErrUnsupported }
-
-// methods are the ways to log in: keys first, then a password.
-func (l Login) methods(ctx context.Context) (list []ssh.AuthMethod, closer func(), err error) {
-	var signers []ssh.Signer
-	closer = func() {}
-	if l.Identity == "" {
-		if socket := os.Getenv("SSH_AUTH_SOCK"); socket != "" {
-			if c, err := net.Dial("unix", socket); err == nil {
-				closer = func() { c.Close() }
-				signers, _ = agent.NewClient(c).Signers() // an agent that answers nothing has no keys
-			}
-		}
-	}
-	own, err := l.identities(ctx)
-	if err != nil {
-		closer()
-		return nil, nil, err
-	}
-	signers = append(signers, own...)
-	if len(signers) > 0 {
-		list = append(list, ssh.PublicKeys(signers...))
-	}
-	if l.Password != nil {
-		asked := false
-		once := func() (string, error) {
-			if asked {
-				return "", ErrLogin
-			}
-			asked = true
-			return l.Password(ctx, l.Name())
-		}
-		list = append(list, ssh.PasswordCallback(once), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-			answers := make([]string, len(questions))
-			switch len(questions) {
-			case 0:
-				return answers, nil
-			case 1:
-				answers[0], err = once()
-				return answers, err
-			}
-			return nil, ErrLogin // it asks for more than a password
-		}))
-	}
-	return list, closer, nil
-}
-
-// identities are the keys in files. One of the usual files that cannot be read, or needs
-// a passphrase, is passed over; the one that was named is not.
-func (l Login) identities(ctx context.Context) (list []ssh.Signer, err error) {
-	if l.Identity != "" {
-		key, err := l.identity(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the key in %s: %w", l.Identity, err)
-		}
-		return []ssh.Signer{key}, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil
-	}
-	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
-		b, err := ReadSmallFile(filepath.Join(home, ".ssh", name), maxIdentity)
-		if err != nil {
-			continue
-		}
-		if key, err := ssh.ParsePrivateKey(b); err == nil {
-			list = append(list, key)
-		}
-	}
-	return list, nil
-}
-
-// maxIdentity is more than any private key takes, bytes.
-const maxIdentity = 64 << 10
-
-func (l Login) identity(ctx context.Context) (ssh.Signer, error) {
-	b, err := ReadSmallFile(l.Identity, maxIdentity)
-	if err != nil {
-		return nil, err
-	}
-	key, err := ssh.ParsePrivateKey(b)
-	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked && l.Password != nil {
-		word, err := l.Password(ctx, l.Identity)
-		if err != nil {
-			return nil, err
-		}
-		return ssh.ParsePrivateKeyWithPassphrase(b, []byte(word))
-	}
-	return key, err
-}

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -64,7 +65,8 @@ type remoteFile struct {
 	offset  int64
 	session *ssh.Session // nil: not reading yet
 	release func()
-	out     io.Reader
+	pipe    *io.PipeReader
+	out     *bufio.Reader
 }
 
 func (f *remoteFile) Read(b []byte) (int, error) {
@@ -81,15 +83,18 @@ func (f *remoteFile) Read(b []byte) (int, error) {
 			return 0, fmt.Errorf("reading %s: %w", f.name, err)
 		}
 	}
-	late := time.AfterFunc(sshPatience, func() { f.session.Close() })
-	n, err := f.out.Read(b)
-	late.Stop()
+	n, err := f.read(b)
 	f.offset += int64(n)
-	if errors.Is(err, io.EOF) {
-		// A connection that broke ends like a file; only the program knows.
-		if werr := f.session.Wait(); werr != nil {
-			return n, fmt.Errorf("reading %s: %w", f.name, io.ErrUnexpectedEOF)
-		}
+	return n, err
+}
+
+// read reads on, and ends where nothing comes for a while.
+func (f *remoteFile) read(b []byte) (int, error) {
+	late := time.AfterFunc(sshPatience, func() { _ = f.pipe.Close() })
+	defer late.Stop()
+	n, err := f.out.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("reading %s: %w", f.name, io.ErrUnexpectedEOF)
 	}
 	return n, err
 }
@@ -101,14 +106,27 @@ func (f *remoteFile) goOn() (err error) {
 	if f.release, err = f.remote.place(limited); err != nil {
 		return err
 	}
-	if f.session, err = f.remote.ssh.NewSession(); err != nil {
+	mark := newMark()
+	script := strings.TrimSuffix(saysMark(mark, "0"), "\n") + "; " + f.remote.sh("exec tail -c +"+strconv.FormatInt(f.offset+1, 10)+" <"+command.Quote(f.name))
+	var out io.Reader
+	f.session, err = StartSession(limited, f.remote.ssh, func(s *ssh.Session) error {
+		var err error
+		if out, err = s.StdoutPipe(); err == nil {
+			err = s.Start("exec sh -c " + command.Quote(script))
+		}
+		return err
+	})
+	if err != nil {
 		f.release()
+		f.session = nil
 		return err
 	}
-	if f.out, err = f.session.StdoutPipe(); err == nil {
-		err = f.session.Start("exec sh -c " + command.Quote(f.remote.sh("exec tail -c +"+strconv.FormatInt(f.offset+1, 10)+" <"+command.Quote(f.name))))
-	}
-	if err != nil {
+	// A connection that broke ends like a file; only the program knows.
+	f.pipe = readable(out, f.session.Wait)
+	f.out = bufio.NewReaderSize(f.pipe, 1<<16)
+	late := time.AfterFunc(sshPatience, func() { _ = f.pipe.Close() })
+	defer late.Stop()
+	if _, err = untilMark(f.out, mark, io.Discard); err != nil {
 		_ = f.end()
 	}
 	return err
@@ -119,7 +137,8 @@ func (f *remoteFile) end() error {
 	if f.session == nil {
 		return nil
 	}
-	_ = f.session.Close() // what was read is read
+	_ = f.pipe.Close()
+	go func(s *ssh.Session) { _ = s.Close() }(f.session) // what was read is read
 	f.session, f.out = nil, nil
 	f.release()
 	return nil

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +29,9 @@ import (
 // what ThisSystem reads here.
 type elsewhere struct {
 	Login
-	shell string        // what runs commands
-	conns chan net.Conn // as they came
+	shell string                     // what runs commands
+	conns chan net.Conn              // as they came
+	takes atomic.Pointer[ssh.Signer] // a key that it lets in
 }
 
 func newElsewhere(t *testing.T) *elsewhere {
@@ -50,7 +52,12 @@ func newElsewhere(t *testing.T) *elsewhere {
 	e.User, e.Host, e.Port = "installer", "127.0.0.1", uint16(l.Addr().(*net.TCPAddr).Port)
 	e.HostKey = ssh.FingerprintSHA256(signer.PublicKey())
 	e.Password = func(context.Context, string) (string, error) { return "correct", nil }
-	config := &ssh.ServerConfig{PasswordCallback: func(_ ssh.ConnMetadata, word []byte) (*ssh.Permissions, error) {
+	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if s := e.takes.Load(); s != nil && bytes.Equal((*s).PublicKey().Marshal(), key.Marshal()) {
+			return nil, nil
+		}
+		return nil, errors.New("no")
+	}, PasswordCallback: func(_ ssh.ConnMetadata, word []byte) (*ssh.Permissions, error) {
 		if string(word) != "correct" {
 			return nil, errors.New("no")
 		}
@@ -415,7 +422,8 @@ func TestAKeyInAFile(t *testing.T) {
 func TestWhoLogsInWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		"root@pbx.example.net": "root@pbx.example.net", "ssh://root@pbx.example.net": "root@pbx.example.net", "root@192.0.2.5:2222": "root@192.0.2.5:2222",
-		"root@[2001:db8::5]:22": "root@2001:db8::5", "ssh://root@2001:db8::5": "root@2001:db8::5",
+		"root@[2001:db8::5]:22": "root@2001:db8::5", "ssh://root@2001:db8::5": "root@2001:db8::5", "ivan@office@pbx": "ivan@office@pbx",
+		"-oProxyCommand=reboot@pbx": "", "a b@pbx": "", "a\x1b[2J@pbx": "",
 		"": "", "root@": "", "@pbx": "", "root@-oProxyCommand=reboot": "", "root@pbx:0": "", "root@pbx:x": "", "root@a b": "",
 	} {
 		l, err := ParseLogin(text)

@@ -20,7 +20,7 @@ const shellPatience = 20 * time.Second
 // directories in its PATH, and returns what it printed on both outputs, at
 // most 64 KiB. It changes the machine: only a person who agreed, or --yes,
 // may lead here. A command that has begun when ctx ends is left to finish for
-// a while; only one that was killed, or fails by itself, is an error.
+// a while; one that was killed is ErrInDoubt.
 func RunShell(ctx context.Context, line string) ([]byte, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -38,5 +38,8 @@ func RunShell(ctx context.Context, line string) ([]byte, error) {
 	cmd.Cancel = func() error { return os.ErrProcessDone }
 	cmd.WaitDelay = shellPatience
 	err = cmd.Run()
+	if exit, ended := errors.AsType[*exec.ExitError](err); errors.Is(err, exec.ErrWaitDelay) || ended && !exit.Exited() {
+		err = fmt.Errorf("%w: %w", ErrInDoubt, err)
+	}
 	return out.kept.Bytes(), err
 }
