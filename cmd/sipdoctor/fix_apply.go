@@ -194,8 +194,8 @@ func (a *applier) runAll(ctx context.Context, c cure) bool {
 		a.echo(line, out)
 		done := i
 		switch {
-		case a.router.isLost(err):
-			a.prose("   ", a.fill(a.router.lost(words.Args{"n": i + 1, "of": len(c.fix.Commands), "command": a.undoLine()})))
+		case a.inDoubt(err):
+			a.doubt(i+1, len(c.fix.Commands), err)
 			return false
 		case err != nil:
 			a.remark("say.fix-stopped", words.Args{"n": i + 1, "of": len(c.fix.Commands), "why": cause(err)})
@@ -313,6 +313,8 @@ func (a *applier) echo(line string, out []byte) {
 func (a *applier) verify(ctx context.Context, all *outcome) error {
 	after, err := a.look(ctx, a.report, all.ran)
 	if err != nil {
+		a.text("\n")
+		a.whole("", a.say("say.fix-take-back", words.Args{"command": a.undoLine()}))
 		return failure("say.fix-look-after", words.Args{"why": cause(err)})
 	}
 	a.text("\n")

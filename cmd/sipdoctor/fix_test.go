@@ -18,7 +18,9 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo/routeros/live"
 	"github.com/sipdoctor/sipdoctor/platform"
+	"github.com/sipdoctor/sipdoctor/platform/mikrotik"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -307,6 +309,46 @@ func TestACommandThatFails(t *testing.T) {
 				t.Errorf("the journal remembers it: %v, want %v", half, want)
 			}
 		})
+	}
+}
+
+// Whether a command was run whose answer never came is not known: it is not undone at once,
+// and stays noted with all of its undo commands, on a machine elsewhere and on a router.
+func TestACommandWithoutAnAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		router *routerSession
+		err    error
+	}{
+		"a connection that is lost":    {nil, fmt.Errorf("%w: %w", platform.ErrInDoubt, io.ErrUnexpectedEOF)},
+		"a router that says nothing":   {&routerSession{}, fmt.Errorf("%w within 45s", platform.ErrNoAnswer)},
+		"a router that restarts":       {&routerSession{}, mikrotik.ErrLost},
+		"a router that says too much":  {&routerSession{}, errors.New("the router answered more than 32 MiB")},
+		"a step of a line of a router": {&routerSession{}, &live.Stopped{Done: 1, Err: mikrotik.ErrLost}},
+	} {
+		for _, lost := range []string{"free 192.0.2.7", "note 192.0.2.7"} {
+			m := freshPBX()
+			r := m.report()
+			var ran []string
+			var out bytes.Buffer
+			dir := t.TempDir()
+			a := &applier{
+				streams: streams{In: strings.NewReader("y\ny\ny\n"), Out: &out}, printer: &printer{w: &out}, report: r, name: "r.json", router: tt.router,
+				look: func(context.Context, *checks.Report, []cure) (*checks.Report, error) { return m.report(), nil },
+				shell: func(ctx context.Context, line string) ([]byte, error) {
+					ran = append(ran, line)
+					if line == lost {
+						return nil, tt.err
+					}
+					return m.shell(ctx, line)
+				},
+				done: openJournal(dir),
+			}
+			err := a.applyAll(t.Context(), curesOf(r))
+			noted := openJournal(dir).entries
+			if statusOf(err) != 1 || ran[len(ran)-1] != lost || !strings.Contains(out.String(), "was not answered") || len(noted) != 1 || len(noted[0].Undo) == 0 {
+				t.Errorf("%s at %s: %v, ran %q, noted %+v\n%s", name, lost, err, ran, noted, out.String())
+			}
+		}
 	}
 }
 

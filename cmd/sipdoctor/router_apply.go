@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	ros "github.com/sipdoctor/sipdoctor/netinfo/routeros"
 	"github.com/sipdoctor/sipdoctor/netinfo/routeros/live"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/mikrotik"
@@ -68,15 +69,29 @@ func (r *routerSession) typed(ctx context.Context, line string) ([]byte, error) 
 	return []byte(out), err
 }
 
-// isLost reports whether nothing more can be typed.
-func (r *routerSession) isLost(err error) bool { return r != nil && errors.Is(err, mikrotik.ErrLost) }
+// decided reports whether a router, or the model of it, has said that it does not take a line:
+// of any other end of it nobody knows whether it was run.
+func decided(err error) bool {
+	_, refused := errors.AsType[*mikrotik.Refused](err)
+	_, known := errors.AsType[*ros.Refusal](err)
+	return refused || known || errors.Is(err, ros.ErrNotKnown) || errors.Is(err, mikrotik.ErrNotSent)
+}
 
-// lost is the message about it.
-func (r *routerSession) lost(about words.Args) words.Text {
-	if r.safe != nil {
-		return words.Say("say.router-lost-safe", about)
+// inDoubt reports whether nobody knows if the command was run that ended so.
+func (a *applier) inDoubt(err error) bool {
+	return err != nil && (a.router != nil && !decided(err) || errors.Is(err, platform.ErrInDoubt))
+}
+
+// doubt says so. What --undo needs stays noted; in safe mode the router takes all of it back.
+func (a *applier) doubt(n, of int, err error) {
+	about := words.Args{"n": n, "of": of, "why": cause(err), "command": a.undoLine()}
+	if a.router == nil || a.router.safe == nil {
+		a.prose("   ", a.fill(a.which(words.Say("say.fix-in-doubt", about), words.Say("say.router-lost", about))))
+		return
 	}
-	return words.Say("say.router-lost", about)
+	a.remark("say.router-lost-safe", about)
+	a.router.safe.Abandon()
+	a.router.safe = nil
 }
 
 // begun reports whether a command that was refused has changed something before.

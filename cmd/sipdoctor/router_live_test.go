@@ -223,11 +223,31 @@ func TestTheConnectionIsLostInTheMiddle(t *testing.T) {
 		}
 		reach := o.reach(t, scheme)
 		status, out, errs := o.run(t, "y\ny\n", reach, "--apply")
-		if status != 1 || !strings.Contains(out, "The connection was lost at command 2 of 2") || !strings.Contains(out, "sipdoctor router "+reach[0]+" --undo") {
+		if status != 1 || !strings.Contains(out, "Command 2 of 2 was not answered (the connection to the router was lost") || !strings.Contains(out, "sipdoctor router "+reach[0]+" --undo") {
 			t.Errorf("%s: %d %s%s", scheme, status, out, errs)
 		}
 		if kept := strings.Contains(o.Export(), "set sip disabled=yes"); kept == (scheme == "ssh") {
 			t.Errorf("%s: kept %v", scheme, kept)
+		}
+		o.Hangs = nil
+		if status, out, errs = o.run(t, "", reach, "--undo", "--yes"); status != 0 || strings.Contains(o.Export(), "set sip disabled=yes") {
+			t.Errorf("%s: undo: %d %s%s", scheme, status, out, errs)
+		}
+	}
+}
+
+// The router restarts after the last command: what was typed is not verified, and how it is
+// undone is said.
+func TestTheConnectionIsLostBeforeItIsVerified(t *testing.T) {
+	for _, scheme := range allSchemes {
+		o := newRouterOffice(t)
+		o.Hangs = func(command string) bool {
+			return strings.Contains(command, "/system") && strings.Contains(o.ExportLocked(), "set sip disabled=yes")
+		}
+		reach := o.reach(t, scheme)
+		status, out, errs := o.run(t, "", reach, "--apply", "--yes")
+		if status != 3 || strings.Contains(out, "Fixed") || !strings.Contains(out, "To undo it: sipdoctor router "+reach[0]+" --undo") || !strings.Contains(errs, "checking again after the fixes") {
+			t.Errorf("%s: %d %s%s", scheme, status, out, errs)
 		}
 		o.Hangs = nil
 		if status, out, errs = o.run(t, "", reach, "--undo", "--yes"); status != 0 || strings.Contains(o.Export(), "set sip disabled=yes") {

@@ -82,6 +82,8 @@ func (a *API) Close() error { return a.conn.Close() }
 
 // do asks one thing. When ctx ends the connection is of no more use.
 func (a *API) do(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, wholePatience, noAnswer(wholePatience))
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { a.conn.Close() })
 	defer stop()
 	a.conn.answerBegins(ctx)
@@ -99,7 +101,7 @@ func (a *API) do(ctx context.Context, ask func() error) error {
 	case refused, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), platform.Classify(err) == platform.ClassReset:
 		return ErrLost
 	case platform.Classify(err) == platform.ClassTimeout:
-		return fmt.Errorf("%w within %s", platform.ErrNoAnswer, answerPatience)
+		return noAnswer(answerPatience)
 	}
 	return err
 }

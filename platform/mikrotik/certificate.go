@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 )
 
 // A CertificateError is a certificate that nobody vouches for. Its router was told
@@ -58,6 +59,10 @@ func (a Account) ofCertificate(err error) error {
 	}
 	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(bad.UnverifiedCertificates) > 0 {
 		return &CertificateError{Host: a.Host, Fingerprint: fingerprint(bad.UnverifiedCertificates[0].Raw), Why: bad.Err}
+	}
+	// There is no cipher that both have (RFC 8446, 6.2). The alert has no exported type.
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" && alert.Err.Error() == "tls: handshake failure" {
+		return fmt.Errorf("%w (%w)", errNoCipher, err)
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func mark() (text, command string) {
 // line to its end is in a *Refused.
 func (c *Console) Type(ctx context.Context, line string) (string, error) {
 	text, command := mark()
-	t, err := newTalk(c.client, func(s *ssh.Session) error { return s.Start(line + "; " + command) })
+	t, err := newTalk(ctx, c.client, func(s *ssh.Session) error { return s.Start(line + "; " + command) })
 	if err != nil {
 		return "", c.orLost(err)
 	}

@@ -18,6 +18,10 @@ const (
 	// maxAnswer bounds an answer, bytes: an export of 50,000 entries of address lists
 	// is 4 MB.
 	maxAnswer = 32 << 20
+	// maxItems bounds the items of an answer, and maxWords the words of the API: short ones
+	// take many times their size in memory. 50,000 items with 40 properties are 2 million.
+	maxItems = 1 << 20
+	maxWords = 2 << 20
 	// answerPatience is how long a router may say nothing while it is asked: a small
 	// one thinks for some seconds before the first line of a long export.
 	answerPatience = 45 * time.Second
@@ -42,6 +46,8 @@ var (
 	// ErrLost means that the connection ended in the middle: a router that restarts, or a
 	// rule that shuts us out.
 	ErrLost = errors.New("the connection to the router was lost")
+	// ErrNotSent means that the router has not seen a command.
+	ErrNotSent = errors.New("it was not sent")
 	// ErrNewPassword means that a router answers nothing before it has a new password.
 	ErrNewPassword = errors.New("the router asks for a new password first: log in once by hand and set one")
 	// ErrSafeTaken means that somebody else is in safe mode. Nothing was taken from them.
@@ -49,7 +55,10 @@ var (
 	// ErrSafeGone means that the router has left safe mode before it was told to.
 	ErrSafeGone = errors.New("the router has left safe mode")
 
-	errTooMuch = fmt.Errorf("the router answered more than %d MiB", maxAnswer>>20)
+	// errNoCipher: without a certificate a service of RouterOS offers only ciphers that prove
+	// nothing (anonymous Diffie-Hellman).
+	errNoCipher = errors.New("the router offers no cipher that proves who it is: its service needs a certificate (/ip/service)")
+	errTooMuch  = fmt.Errorf("the router answered more than %d MiB", maxAnswer>>20)
 )
 
 // Account is who logs in to the API.

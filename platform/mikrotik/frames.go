@@ -19,12 +19,13 @@ type frames struct {
 	head  []byte // of a length that is not complete
 	left  int    // bytes of the word that is being read
 	total int    // of the answer
+	words int    // of the answer
 	fault error
 }
 
 // answerBegins starts the count of an answer anew. No answer is being read then.
 func (f *frames) answerBegins(ctx context.Context) {
-	f.total = 0
+	f.total, f.words = 0, 0
 	end := time.Now().Add(answerPatience)
 	if d, ok := ctx.Deadline(); ok && d.Before(end) {
 		end = d
@@ -64,6 +65,9 @@ func (f *frames) check(b []byte) error {
 			return errBadFrame
 		case whole:
 			f.left, f.head = n, f.head[:0]
+			if f.words++; f.words > maxWords {
+				return errTooMuch
+			}
 		}
 	}
 	return nil

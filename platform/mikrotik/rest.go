@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/platform"
 )
@@ -18,15 +21,19 @@ type REST struct {
 	word    string
 	client  *http.Client
 	lost    error // why nothing more is asked
+	silence time.Duration
 }
 
 const restPort = 443
 
 // DialREST asks for what every user may read, to learn whether the login is right.
 func DialREST(ctx context.Context, a Account) (*REST, error) {
-	r := &REST{account: a, client: &http.Client{
+	r := &REST{account: a, silence: answerPatience, client: &http.Client{
 		// No proxy: the router is here, and its password goes to nobody else.
-		Transport:     &http.Transport{TLSClientConfig: a.tlsConfig(), TLSHandshakeTimeout: loginPatience, ResponseHeaderTimeout: answerPatience, MaxIdleConnsPerHost: 1},
+		Transport: &http.Transport{
+			TLSClientConfig: a.tlsConfig(), TLSHandshakeTimeout: loginPatience, MaxIdleConnsPerHost: 1,
+			DialContext: (&net.Dialer{Timeout: loginPatience}).DialContext,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	var err error
@@ -97,22 +104,28 @@ func (r *REST) post(ctx context.Context, path string, ask any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, wholePatience)
-	defer cancel()
-	q, err := http.NewRequestWithContext(limited, http.MethodPost, "https://"+r.account.address(restPort)+"/rest"+path, bytes.NewReader(body))
+	limited, done := context.WithTimeoutCause(ctx, wholePatience, noAnswer(wholePatience))
+	defer done()
+	limited, fail := context.WithCancelCause(limited)
+	defer fail(nil)
+	idle := time.AfterFunc(r.silence, func() { fail(noAnswer(r.silence)) })
+	defer idle.Stop()
+	to := url.URL{Scheme: "https", Host: r.account.address(restPort), Path: "/rest" + path} // a zone is escaped
+	q, err := http.NewRequestWithContext(limited, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	q.SetBasicAuth(r.account.User, r.word)
 	q.Header.Set("Content-Type", "application/json")
-	b, err := r.fetch(q)
-	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	b, err := r.fetch(q, func() { idle.Reset(r.silence) })
+	if err != nil && limited.Err() != nil {
+		return nil, context.Cause(limited)
 	}
 	return b, err
 }
 
-func (r *REST) fetch(q *http.Request) ([]byte, error) {
+// fetch asks; alive is called when something has come.
+func (r *REST) fetch(q *http.Request, alive func()) ([]byte, error) {
 	answer, err := r.client.Do(q)
 	if err != nil {
 		if errors.Is(err, io.EOF) || platform.Classify(err) == platform.ClassReset {
@@ -121,11 +134,12 @@ func (r *REST) fetch(q *http.Request) ([]byte, error) {
 		return nil, r.account.ofCertificate(err)
 	}
 	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	alive()
+	b, err := io.ReadAll(io.LimitReader(heard{answer.Body, alive}, maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w (%w)", ErrLost, err)
-	case len(b) > maxAnswer:
+	case len(b) > maxAnswer || bytes.Count(b, []byte("{")) > maxItems:
 		return nil, errTooMuch
 	case answer.StatusCode == http.StatusUnauthorized:
 		r.lost = platform.ErrLogin // and is not tried again
@@ -134,6 +148,18 @@ func (r *REST) fetch(q *http.Request) ([]byte, error) {
 		return nil, refusalOf(answer.Status, b)
 	}
 	return b, nil
+}
+
+// heard reads, and says that something came.
+type heard struct {
+	io.Reader
+	alive func()
+}
+
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	h.alive()
+	return n, err
 }
 
 // refusalOf is the answer of RouterOS in a reply with an error, or its status where

@@ -3,7 +3,6 @@ package mikrotik
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -22,7 +21,7 @@ const ctrlX = "\x18"
 // Safe takes safe mode. Where somebody else has it, the error is ErrSafeTaken, and they
 // keep it.
 func (c *Console) Safe(ctx context.Context) (*Safe, error) {
-	t, err := newTalk(c.client, func(s *ssh.Session) error {
+	t, err := newTalk(ctx, c.client, func(s *ssh.Session) error {
 		// A dumb terminal, so high that nothing stops at the end of a page.
 		if err := s.RequestPty("dumb", 10000, 1024, ssh.TerminalModes{}); err != nil {
 			return err
@@ -49,7 +48,7 @@ func (c *Console) Safe(ctx context.Context) (*Safe, error) {
 
 // untilPrompt types keys and waits until the console is ready for a command.
 func (s *Safe) untilPrompt(ctx context.Context, keys string) (string, error) {
-	if _, err := io.WriteString(s.t.in, keys); err != nil {
+	if err := s.t.say(ctx, keys); err != nil {
 		return "", s.c.orLost(err)
 	}
 	// It shows its prompt again and again while it finds out what the terminal is.
@@ -72,10 +71,10 @@ func (s *Safe) Type(ctx context.Context, line string) (string, error) {
 	// A question mark asks for help wherever it stands, a tab completes a word.
 	line = strings.ReplaceAll(line, `\?`, `\3F`)
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '?' }) {
-		return "", fmt.Errorf("%q cannot be typed into a terminal", line)
+		return "", fmt.Errorf("%w: %q cannot be typed into a terminal", ErrNotSent, line)
 	}
 	text, command := mark()
-	if _, err := io.WriteString(s.t.in, line+"; "+command+"\r"); err != nil {
+	if err := s.t.say(ctx, line+"; "+command+"\r"); err != nil {
 		return "", s.c.orLost(err)
 	}
 	out, err := s.heard(s.t.hear(ctx, func(end string, quiet bool) bool {
@@ -115,6 +114,6 @@ func (s *Safe) Release(ctx context.Context) error {
 
 // Abandon ends the session at once; the router takes back what was typed.
 func (s *Safe) Abandon() {
-	_, _ = io.WriteString(s.t.in, "\x04") // Ctrl-D; if it is lost, so is the connection
+	_ = s.t.say(context.Background(), "\x04") // Ctrl-D; if it is lost, so is the connection
 	s.t.stop()
 }

@@ -1,6 +1,7 @@
 package mikrotik
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,45 +15,61 @@ import (
 
 // A talk is one session with a console, in which both sides speak.
 type talk struct {
-	session *ssh.Session
-	in      io.Writer
-	heard   chan []byte // closed when the other side has ended
-	done    chan struct{}
-	stop    func()
-	asked   []question
+	in    io.Writer
+	heard chan []byte // closed when the other side has ended
+	done  chan struct{}
+	stop  func()
+	asked []question
 }
 
-// newTalk opens a session, which start begins.
-func newTalk(client *ssh.Client, start func(*ssh.Session) error) (*talk, error) {
-	s, err := client.NewSession()
+// newTalk opens a session, which start begins. A router that does not answer to that does
+// not within answerPatience.
+func newTalk(ctx context.Context, client *ssh.Client, start func(*ssh.Session) error) (*talk, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, answerPatience, noAnswer(answerPatience))
+	defer cancel()
+	t := &talk{heard: make(chan []byte), done: make(chan struct{}), asked: questions()}
+	var out, complaints io.Reader
+	s, err := platform.StartSession(limited, client, func(s *ssh.Session) error {
+		var ierr, oerr, cerr error
+		t.in, ierr = s.StdinPipe()
+		out, oerr = s.StdoutPipe()
+		complaints, cerr = s.StderrPipe()
+		return cmp.Or(ierr, oerr, cerr, start(s))
+	})
 	if err != nil {
 		return nil, err
 	}
-	t := &talk{session: s, heard: make(chan []byte), done: make(chan struct{}), asked: questions()}
 	t.stop = sync.OnceFunc(func() {
 		close(t.done)
-		_ = s.Close() // nothing of it is wanted any more
+		go func() { _ = s.Close() }() // nothing of it is wanted any more
 	})
-	in, ierr := s.StdinPipe()
-	out, oerr := s.StdoutPipe()
-	complaints, cerr := s.StderrPipe()
-	for _, err := range []error{ierr, oerr, cerr} {
-		if err != nil {
-			t.stop()
-			return nil, err
-		}
-	}
-	if err := start(s); err != nil {
-		t.stop()
-		return nil, err
-	}
-	t.in = in
 	var both sync.WaitGroup
 	for _, r := range []io.Reader{out, complaints} {
 		both.Go(func() { t.listen(r) })
 	}
 	go func() { both.Wait(); close(t.heard) }()
 	return t, nil
+}
+
+func noAnswer(within time.Duration) error {
+	return fmt.Errorf("%w within %s", platform.ErrNoAnswer, within)
+}
+
+// say types keys. Whoever does not read them is not waited for.
+func (t *talk) say(ctx context.Context, keys string) error {
+	limited, cancel := context.WithTimeoutCause(ctx, answerPatience, noAnswer(answerPatience))
+	defer cancel()
+	said := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(t.in, keys)
+		said <- err
+	}()
+	select {
+	case err := <-said:
+		return err
+	case <-limited.Done():
+		return context.Cause(limited)
+	}
 }
 
 // listen hands on what comes, until nobody wants it.
@@ -79,7 +96,7 @@ const quietTime = 700 * time.Millisecond
 // tells enough that nothing more came for a while. ended reports that the other side has
 // ended the session.
 func (t *talk) hear(ctx context.Context, enough func(text string, quiet bool) bool) (text string, ended bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, wholePatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, wholePatience, noAnswer(wholePatience))
 	defer cancel()
 	var all []byte
 	last := time.Now()
@@ -103,7 +120,7 @@ func (t *talk) hear(ctx context.Context, enough func(text string, quiet bool) bo
 			}
 		case <-quiet.C:
 			end := ending(all)
-			replied, err := t.answer(end)
+			replied, err := t.answer(ctx, end)
 			switch {
 			case err != nil:
 				return "", false, err
@@ -112,7 +129,7 @@ func (t *talk) hear(ctx context.Context, enough func(text string, quiet bool) bo
 			case enough(end, true):
 				return plain(all), false, nil
 			case time.Since(last) > answerPatience:
-				return "", false, fmt.Errorf("%w within %s", platform.ErrNoAnswer, answerPatience)
+				return "", false, noAnswer(answerPatience)
 			}
 			quiet.Reset(quietTime)
 		}
@@ -127,13 +144,13 @@ func ending(all []byte) string {
 }
 
 // answer answers what the console asks instead of taking a command.
-func (t *talk) answer(end string) (replied bool, err error) {
+func (t *talk) answer(ctx context.Context, end string) (replied bool, err error) {
 	for _, q := range t.asked {
 		if !q.asks.MatchString(end) {
 			continue
 		}
 		if q.reply != "" {
-			if _, err := io.WriteString(t.in, q.reply); err != nil {
+			if err := t.say(ctx, q.reply); err != nil {
 				return false, err
 			}
 		}

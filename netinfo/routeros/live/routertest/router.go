@@ -61,6 +61,9 @@ func (r *Router) Export() string {
 	return r.cfg.Export()
 }
 
+// ExportLocked is Export, for Refuse and Hangs.
+func (r *Router) ExportLocked() string { return r.cfg.Export() }
+
 // Typed are the commands that were to change something, in order.
 func (r *Router) Typed() []string {
 	r.mu.Lock()
