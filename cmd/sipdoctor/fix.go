@@ -270,6 +270,9 @@ func (s streams) label(name string) string {
 func fixLine(name, flag, on string) string {
 	line := "sudo sipdoctor fix"
 	if on != "" {
+		if _, err := platform.ParseLogin(on); err != nil { // whoever wrote the report chose it
+			on = "USER@HOST"
+		}
 		line, flag = "sipdoctor fix", strings.TrimSpace(flag+" --on "+command.Quote(on))
 	}
 	if strings.HasPrefix(name, "-") && name != "-" {

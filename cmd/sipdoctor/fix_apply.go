@@ -178,13 +178,26 @@ func (a *applier) one(ctx context.Context, now *checks.Report, c cure) (ran bool
 		a.remark("say.fix-not-run-now", words.Args{"why": cause(err)})
 		return false, a.fail()
 	}
-	if err := a.done.add(c, a.report); err != nil {
-		a.remark("say.fix-not-noted", words.Args{"why": cause(err)})
+	if err := a.done.add(c, a.report); err != nil && !a.unnoted(c, err) {
+		_ = a.done.keep(c, a.report, nil) // what was not run is not noted with the next
+		a.leave(ctx)
+		return false, a.err
 	}
 	if !a.runAll(ctx, c) {
 		return false, a.fail()
 	}
 	return true, a.err
+}
+
+// unnoted reports whether to go on with a cure that --undo will not know of: a person may say
+// so, a script may not.
+func (a *applier) unnoted(c cure, why error) bool {
+	a.remark("say.fix-not-noted", words.Args{"why": cause(why)})
+	if len(c.fix.Undo) == 0 || !a.yes && a.agreed("say.fix-ask-unnoted", false) {
+		return true
+	}
+	a.remark("say.fix-left", nil)
+	return false
 }
 
 // runAll runs the commands of a cure. Where one fails, those before it can be undone.

@@ -477,6 +477,35 @@ func TestTheJournalOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// What cannot be noted for --undo is run only if a person says so.
+func TestAJournalThatCannotBeWritten(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such permissions on this system")
+	}
+	for name, tt := range map[string]struct {
+		typed string
+		yes   bool
+		ran   int
+	}{
+		"nobody is asked":   {"", true, 0},
+		"not without it":    {"y\nn\nn\n", false, 0},
+		"nobody answers":    {"y\n", false, 0},
+		"yes, all the same": {"y\ny\nn\n", false, 2},
+	} {
+		m, dir := freshPBX(), t.TempDir()
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		out, err := m.apply(t, t.Context(), m.report(), dir, fixOptions{yes: tt.yes}, strings.NewReader(tt.typed))
+		if statusOf(err) != 1 || len(m.ran) != tt.ran || !strings.Contains(out, "It cannot be recorded for --undo") {
+			t.Errorf("%s: %v, ran %q\n%s", name, err, m.ran, out)
+		}
+		if list, _ := filepath.Glob(dir + "/*"); len(list) > 0 {
+			t.Errorf("%s: %q", name, list)
+		}
+	}
+}
+
 // chownOrSkip gives a file to another user, which only root may.
 func chownOrSkip(t *testing.T, name string, uid int) error {
 	if os.Geteuid() != 0 {

@@ -56,9 +56,10 @@ func routerTarget(name string) (t target, ok bool, err error) {
 	default:
 		return t, true, usage("say.router-scheme", shown)
 	}
-	user, _, found := strings.Cut(rest, "@")
+	at := strings.LastIndexByte(rest, '@') // "ivan@office@192.168.88.1" is a user of a domain
+	user, found := rest[:max(at, 0)], at >= 0
 	switch {
-	case strings.Contains(user, ":") && found:
+	case strings.Contains(user, ":"):
 		return t, true, usage("say.router-password", shown)
 	case !found || user == "":
 		return t, true, usage("say.router-no-user", words.Args{"scheme": scheme})
@@ -88,5 +89,8 @@ func withoutPassword(name string) string {
 
 // routerLine is a command about a router, for a person to paste.
 func routerLine(name, flag string) string {
+	if _, answers, err := routerTarget(name); !answers || err != nil { // whoever wrote the report chose it
+		name = "USER@HOST"
+	}
 	return strings.TrimSpace("sipdoctor router " + command.Quote(name) + " " + flag)
 }

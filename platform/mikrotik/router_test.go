@@ -137,8 +137,10 @@ func TestWhatTheConsoleAsksFirst(t *testing.T) {
 		asks, keys string
 		err        error
 	}{
-		"the licence":    {"Do you want to see the software license? [Y/n]: ", "n", nil},
-		"a new password": {"\nChange your password\n\nnew password> ", "", mikrotik.ErrNewPassword},
+		"the licence":                 {"Do you want to see the software license? [Y/n]: ", "n", nil},
+		"no key of the software":      {"ROUTER HAS NO SOFTWARE KEY\nYou have 21h2m to configure the router to be remotely accessible.\nPlease press \"Enter\" to continue!\n", "\r", nil},
+		"the factory's configuration": {"The following default configuration has been installed on your router:\n-----\nRouterMode:\n-----\nYou can type \"v\" to see the exact commands that are used to add and remove\nthis default configuration, or you can view them later.\nTo remove this default configuration type \"r\" or hit any other key to continue.\nIf you are connected using the above IP and you remove it, you will be disconnected.\n", "\r", nil},
+		"a new password":              {"\nChange your password\n\nnew password> ", "", mikrotik.ErrNewPassword},
 	} {
 		r := shipped(t)
 		r.Asks = tt.asks

@@ -70,6 +70,9 @@ type question struct {
 func questions() []question {
 	return []question{
 		{asks: regexp.MustCompile(`(?i)see the software licen[sc]e\? \[Y/n\]: ?$`), reply: "n"},
+		{asks: regexp.MustCompile(`(?i)please press "enter" to continue!?\s*$`), reply: "\r"},
+		// Any key but r keeps the configuration of the factory; Enter does nothing else.
+		{asks: regexp.MustCompile(`(?is)remove this default configuration type "r" or hit any other key to continue[^\[\]>]*$`), reply: "\r"},
 		{asks: regexp.MustCompile(`(?i)-- \[Q quit\|[^\]\n]*\]$`), reply: "d"},
 		{asks: regexp.MustCompile(`(?i)don't take it \[u/r/d\]: ?$`), reply: "d", err: ErrSafeTaken},
 		{asks: regexp.MustCompile(`(?i)(?:^|\n)new password> ?$`), err: ErrNewPassword},
