@@ -37,7 +37,8 @@ type applied struct {
 	Router   string    `json:"router,omitempty"` // on which it was run, unless it was this machine
 	Serial   string    `json:"serial,omitempty"` // of that router: every office has one at 192.168.88.1
 	Commands []string  `json:"commands"`
-	Undo     []string  `json:"undo"` // what is left of it, if some of it has been run
+	Undo     []string  `json:"undo"`             // what is left of it, if some of it has been run
+	Partly   bool      `json:"partly,omitempty"` // some of it has been run
 }
 
 // maxApplied bounds the journal: whoever undoes goes back a few steps, not
@@ -120,7 +121,7 @@ func (j *journal) keep(c cure, r *checks.Report, undo []string) error {
 	case len(undo) == 0:
 		j.entries = slices.Delete(j.entries, i, i+1)
 	default:
-		j.entries[i].Undo = undo
+		j.entries[i].Undo, j.entries[i].Partly = undo, true
 	}
 	return j.write()
 }

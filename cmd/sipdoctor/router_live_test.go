@@ -168,6 +168,27 @@ func TestTheUndoOfAnotherOffice(t *testing.T) {
 	}
 }
 
+// Somebody has changed what the fix changed: a person is told before it is taken back, a script
+// leaves it.
+func TestTheUndoOfWhatSomebodyElseChanged(t *testing.T) {
+	for _, scheme := range allSchemes {
+		o := newRouterOffice(t, "/ip firewall connection tracking set udp-timeout=10s udp-stream-timeout=1m")
+		reach := o.reach(t, scheme)
+		if status, out, errs := o.run(t, "", reach, "--apply", "--yes"); status != 0 || !strings.Contains(o.Export(), "udp-stream-timeout=5m") {
+			t.Fatalf("%s: %d %s%s%s", scheme, status, out, errs, o.Export())
+		}
+		o.Change(t, "/ip firewall connection tracking set udp-stream-timeout=10m")
+		status, out, errs := o.run(t, "", reach, "--undo", "--yes")
+		if status != 1 || !strings.Contains(out, "Somebody has changed this on the router since") || !strings.Contains(o.Export(), "udp-stream-timeout=10m") {
+			t.Errorf("%s: %d %s%s", scheme, status, out, errs)
+		}
+		status, out, errs = o.run(t, "y\ny\ny\n", reach, "--undo")
+		if status != 0 || !strings.Contains(o.Export(), "udp-stream-timeout=1m") {
+			t.Errorf("%s: agreed: %d %s%s%s", scheme, status, out, errs, o.Export())
+		}
+	}
+}
+
 func TestWithoutAYesNothingIsTyped(t *testing.T) {
 	for _, typed := range []string{"n\n", "", "\n", "yep\n"} {
 		o := newRouterOffice(t)

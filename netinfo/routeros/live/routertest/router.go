@@ -64,6 +64,16 @@ func (r *Router) Export() string {
 // ExportLocked is Export, for Refuse and Hangs.
 func (r *Router) ExportLocked() string { return r.cfg.Export() }
 
+// Change is somebody else, who types a line.
+func (r *Router) Change(t testing.TB, line string) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.cfg.Console().Type(line); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Typed are the commands that were to change something, in order.
 func (r *Router) Typed() []string {
 	r.mu.Lock()
