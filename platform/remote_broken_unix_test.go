@@ -5,8 +5,12 @@ package platform
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -186,6 +190,61 @@ func TestALoginThatSpeaks(t *testing.T) {
 	if out, err := r.Shell(t.Context(), "echo done"); err != nil || string(out) != "done\n" {
 		t.Errorf("%q, %v", out, err)
 	}
+}
+
+// A host has keys of several kinds, and any of them may be the one whose fingerprint was read.
+func TestAHostWithSeveralKeys(t *testing.T) {
+	e := newElsewhere(t)
+	ecdsaKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prints := []string{e.HostKey}
+	for _, key := range []crypto.Signer{ecdsaKey, rsaKey} {
+		signer, err := ssh.NewSignerFromSigner(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.config.AddHostKey(signer)
+		prints = append(prints, ssh.FingerprintSHA256(signer.PublicKey()))
+	}
+	for _, l := range prints {
+		one := e.Login
+		one.HostKey = l
+		r, err := DialRemote(t.Context(), one)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		r.Close()
+	}
+	wrong := e.Login
+	wrong.HostKey = "SHA256:" + strings.Repeat("A", 43)
+	wrong.Password = func(context.Context, string) (string, error) {
+		t.Error("a password for another machine")
+		return "", nil
+	}
+	if key, ok := errors.AsType[*HostKeyError](dialError(t, wrong)); !ok || key.Fingerprint != e.HostKey || !key.Changed {
+		t.Errorf("%+v", key)
+	}
+	wrong.HostKey = "" // and nobody knows it: the key that ssh shows as well
+	if key, ok := errors.AsType[*HostKeyError](dialError(t, wrong)); !ok || key.Fingerprint != e.HostKey || key.Changed {
+		t.Errorf("%+v", key)
+	}
+}
+
+func dialError(t *testing.T, l Login) error {
+	t.Helper()
+	r, err := DialRemote(t.Context(), l)
+	if err == nil {
+		r.Close()
+		t.Fatal("it is let in")
+	}
+	return err
 }
 
 // putKey makes a key the user's usual one.

@@ -159,15 +159,15 @@ func DialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 }
 
 func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
-	check, algorithms, err := l.hostKey()
+	check, tries, err := l.hostKey()
 	if err != nil {
 		return nil, err
 	}
-	var late *time.Timer
+	var late atomic.Pointer[time.Timer]
 	if ask := l.Password; ask != nil {
 		l.Password = func(ctx context.Context, what string) (string, error) {
-			if late != nil && late.Stop() {
-				defer late.Reset(loginPatience)
+			if t := late.Load(); t != nil && t.Stop() {
+				defer t.Reset(loginPatience)
 			}
 			return ask(ctx, what)
 		}
@@ -177,6 +177,24 @@ func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 		return nil, err
 	}
 	defer closer()
+	config := ssh.ClientConfig{User: l.User + l.Options, Auth: methods, HostKeyCallback: check}
+	var other, last error
+	for _, config.HostKeyAlgorithms = range tries {
+		var c *ssh.Client
+		if c, last = l.connect(ctx, config, &late); last == nil {
+			return c, nil
+		}
+		if _, shown := errors.AsType[*HostKeyError](last); shown {
+			other = cmp.Or(other, last)
+		} else if _, none := errors.AsType[*ssh.AlgorithmNegotiationError](last); !none {
+			break
+		}
+	}
+	return nil, cmp.Or(other, last)
+}
+
+// connect logs in once. late ends it where the server says nothing.
+func (l Login) connect(ctx context.Context, config ssh.ClientConfig, late *atomic.Pointer[time.Timer]) (*ssh.Client, error) {
 	begin, d := time.Now(), net.Dialer{Timeout: sshPatience}
 	c, err := d.DialContext(ctx, "tcp", l.address())
 	if err != nil {
@@ -184,21 +202,20 @@ func dialSSH(ctx context.Context, l Login) (*ssh.Client, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	late = time.AfterFunc(cmp.Or(l.patience, sshPatience), func() { c.Close() })
+	timer := time.AfterFunc(cmp.Or(l.patience, sshPatience), func() { c.Close() })
+	late.Store(timer)
 	var greeted atomic.Bool
-	config := &ssh.ClientConfig{
-		User: l.User + l.Options, Auth: methods, HostKeyAlgorithms: algorithms,
-		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
-			greeted.Store(true)
-			late.Reset(loginPatience)
-			return check(host, remote, key)
-		},
+	check := config.HostKeyCallback
+	config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
+		greeted.Store(true)
+		timer.Reset(loginPatience)
+		return check(host, remote, key)
 	}
 	if l.Older {
-		addOlder(config)
+		addOlder(&config)
 	}
-	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), config)
-	silent := !late.Stop()
+	conn, channels, requests, err := ssh.NewClientConn(c, l.address(), &config)
+	silent := !timer.Stop()
 	if err == nil {
 		return ssh.NewClient(conn, channels, requests), nil
 	}
@@ -227,16 +244,22 @@ func addOlder(config *ssh.ClientConfig) {
 	}
 }
 
-// hostKey is what decides about a host's key, and of which kinds the keys are that are
-// known.
-func (l Login) hostKey() (check ssh.HostKeyCallback, algorithms []string, err error) {
+// keyKinds are the signatures of the kinds of host keys, the best first, as OpenSSH has them:
+// a host shows one of its keys, and which one the client chooses.
+func keyKinds() [][]string {
+	return [][]string{{ssh.KeyAlgoED25519}, {ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521}, algorithmsOf(ssh.KeyAlgoRSA)}
+}
+
+// hostKey is what decides about a host's key, and what kinds of keys to ask for, one try after
+// the other: of a fingerprint nobody sees of what kind its key is.
+func (l Login) hostKey() (check ssh.HostKeyCallback, tries [][]string, err error) {
 	if l.HostKey != "" {
 		return func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			if got := ssh.FingerprintSHA256(key); got != l.HostKey {
 				return &HostKeyError{Host: l.Host, Fingerprint: got, Changed: true}
 			}
 			return nil
-		}, nil, nil
+		}, keyKinds(), nil
 	}
 	files := []string{"/etc/ssh/ssh_known_hosts"}
 	if home, err := os.UserHomeDir(); err == nil {
@@ -251,11 +274,15 @@ func (l Login) hostKey() (check ssh.HostKeyCallback, algorithms []string, err er
 		return nil, nil, err
 	}
 	// Asked about a key that nobody has, it names those that it knows.
+	var algorithms []string
 	var want *knownhosts.KeyError
 	if errors.As(known(l.address(), &net.TCPAddr{}, noKey{}), &want) {
 		for _, k := range want.Want {
 			algorithms = append(algorithms, algorithmsOf(k.Key.Type())...)
 		}
+	}
+	if len(algorithms) == 0 {
+		algorithms = slices.Concat(keyKinds()...)
 	}
 	return func(host string, remote net.Addr, key ssh.PublicKey) error {
 		err := known(host, remote, key)
@@ -264,7 +291,7 @@ func (l Login) hostKey() (check ssh.HostKeyCallback, algorithms []string, err er
 			return &HostKeyError{Host: l.Host, Fingerprint: ssh.FingerprintSHA256(key), Changed: len(unknown.Want) > 0}
 		}
 		return err
-	}, algorithms, nil
+	}, [][]string{algorithms}, nil
 }
 
 // algorithmsOf are the signatures that a kind of key makes (RFC 8332 for RSA).

@@ -29,9 +29,10 @@ import (
 // what ThisSystem reads here.
 type elsewhere struct {
 	Login
-	shell string                     // what runs commands
-	conns chan net.Conn              // as they came
-	takes atomic.Pointer[ssh.Signer] // a key that it lets in
+	shell  string        // what runs commands
+	conns  chan net.Conn // as they came
+	config *ssh.ServerConfig
+	takes  atomic.Pointer[ssh.Signer] // a key that it lets in
 }
 
 func newElsewhere(t *testing.T) *elsewhere {
@@ -64,6 +65,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 		return nil, nil
 	}}
 	config.AddHostKey(signer)
+	e.config = config
 	go func() {
 		for {
 			c, err := l.Accept()
