@@ -18,6 +18,10 @@ func readPolicies(out []byte) []Policy {
 	for _, row := range rows {
 		list = append(list, policyOf(row))
 	}
+	return sorted(list)
+}
+
+func sorted(list []Policy) []Policy {
 	slices.SortStableFunc(list, func(a, b Policy) int { return cmp.Compare(a.Priority, b.Priority) })
 	return list
 }

@@ -5,9 +5,7 @@ package routes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 	"strings"
@@ -76,10 +74,10 @@ type Policy struct {
 // best guess: few machines have others.
 func Read(ctx context.Context, s platform.System) (Tables, error) {
 	var t Tables
-	out, err := s.Run(ctx, "ip", "-j", "route", "show", "table", "all")
+	rows, err := routeRows(ctx, s)
 	switch {
 	case err == nil:
-		err = t.readRoutes(out)
+		t.takeRoutes(rows)
 	case errors.Is(err, fs.ErrNotExist):
 		for _, family := range []string{"inet", "inet6"} { // macOS and the BSDs
 			if out, nerr := s.Run(ctx, "netstat", "-rn", "-f", family); nerr == nil {
@@ -90,12 +88,7 @@ func Read(ctx context.Context, s platform.System) (Tables, error) {
 			err = nil
 		}
 	}
-	if out, err := s.Run(ctx, "ip", "-j", "rule", "list"); err == nil {
-		t.Policies = readPolicies(out)
-	}
-	if out, err := s.Run(ctx, "ip", "-j", "-6", "rule", "list"); err == nil {
-		t.Policies6 = readPolicies(out)
-	}
+	t.Policies, t.Policies6 = policies(ctx, s), policies(ctx, s, "-6")
 	return t, err
 }
 
@@ -104,11 +97,7 @@ func Read(ctx context.Context, s platform.System) (Tables, error) {
 // refused.
 const placeholder = 1<<32 - 1
 
-func (t *Tables) readRoutes(out []byte) error {
-	var rows []platform.RouteRow
-	if err := json.Unmarshal(out, &rows); err != nil {
-		return fmt.Errorf("reading ip -j route show table all: %w", err)
-	}
+func (t *Tables) takeRoutes(rows []platform.RouteRow) {
 	t.Routes = []Route{}
 	for _, r := range rows {
 		if len(r.NextHops) > 0 && r.Dev == "" {
@@ -132,7 +121,6 @@ func (t *Tables) readRoutes(out []byte) error {
 			Gateway: address(r.Gateway), Source: address(r.PrefSrc),
 		})
 	}
-	return nil
 }
 
 // address reads an address; an invalid one where there is none.
