@@ -2,6 +2,7 @@ package checks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,10 +12,15 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
+var errSlim = errors.New("the report was saved with --no-observed and cannot be judged again")
+
 // Rejudge returns a copy of a saved report judged again by the rules, remedies
 // and words of this program. A result whose check this program does not know
 // keeps what was said then; one that another version observed is inconclusive.
 func Rejudge(r *Report, list []*Check) (*Report, error) {
+	if r.Slim {
+		return nil, errSlim
+	}
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("copying the report: %w", err)

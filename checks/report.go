@@ -41,6 +41,12 @@ func Worse(a, b Status) Status {
 	return a
 }
 
+// Code is a status as a number, for programs that count: 0 pass, 1 warn, 2 fail,
+// 3 inconclusive, 4 error, 5 skip, -1 one that this version does not know.
+func (s Status) Code() int {
+	return slices.Index([]Status{Pass, Warn, Fail, Inconclusive, Error, Skip}, s)
+}
+
 // Severity says how much a finding hurts.
 type Severity string
 
@@ -137,6 +143,7 @@ type Result struct {
 	Group       string          `json:"group"`
 	Title       string          `json:"title"`
 	Status      Status          `json:"status"`
+	StatusCode  int             `json:"status_code"` // see Status.Code
 	Summary     string          `json:"summary"`
 	Reason      string          `json:"reason"`       // why inconclusive, skipped or in error
 	ExplainedBy string          `json:"explained_by"` // the check whose failure is the cause of this one's
@@ -178,19 +185,23 @@ type Tool struct {
 // Report is the whole outcome of a run; everything shown to anyone is made
 // from it alone.
 type Report struct {
-	Schema      string        `json:"schema"`
-	Tool        Tool          `json:"tool"`
-	Command     string        `json:"command"`
-	Started     time.Time     `json:"started"`
-	DurationMS  int64         `json:"duration_ms"`
-	Verdict     Status        `json:"verdict"`
-	Headline    string        `json:"headline"`
-	Interrupted bool          `json:"interrupted,omitempty"` // Ctrl-C: what was learnt until then
-	Redacted    bool          `json:"redacted,omitempty"`    // addresses and names are stand-ins
-	Host        *netinfo.Host `json:"host"`
-	Inputs      Inputs        `json:"inputs"`
-	Says        Says          `json:"says,omitzero"`
-	Results     []Result      `json:"results"`
+	Schema      string    `json:"schema"`
+	Tool        Tool      `json:"tool"`
+	Command     string    `json:"command"`
+	Started     time.Time `json:"started"`
+	DurationMS  int64     `json:"duration_ms"`
+	Verdict     Status    `json:"verdict"`
+	StatusCode  int       `json:"status_code"` // of Verdict, see Status.Code
+	Headline    string    `json:"headline"`
+	Interrupted bool      `json:"interrupted,omitempty"` // Ctrl-C: what was learnt until then
+	Redacted    bool      `json:"redacted,omitempty"`    // addresses and names are stand-ins
+	Slim        bool      `json:"slim,omitempty"`        // saved without what was observed; it cannot be judged again
+	// Labels tell this report from others, such as the site; the user gave them.
+	Labels  map[string]string `json:"labels,omitempty"`
+	Host    *netinfo.Host     `json:"host"`
+	Inputs  Inputs            `json:"inputs"`
+	Says    Says              `json:"says,omitzero"`
+	Results []Result          `json:"results"`
 	// Twin is the office in which the checks ran, where it was rebuilt from a
 	// router's configuration.
 	Twin *Twin `json:"twin,omitempty"`

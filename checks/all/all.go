@@ -2,6 +2,8 @@
 package all
 
 import (
+	"sync"
+
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/allowlist"
 	"github.com/sipdoctor/sipdoctor/checks/asteriskconfig"
@@ -24,6 +26,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/signalling"
 	"github.com/sipdoctor/sipdoctor/checks/sipalg"
 	"github.com/sipdoctor/sipdoctor/checks/uplink"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // Checks returns every check in reported order: the office's way out first,
@@ -53,3 +56,6 @@ func Checks() []*checks.Check {
 		linuxrouter.Check(),
 	}
 }
+
+// Book holds the words of every check.
+var Book = sync.OnceValue(func() *words.Book { return checks.BookOf(Checks()) })

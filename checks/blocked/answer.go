@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/netinfo"
+	"github.com/sipdoctor/sipdoctor/netinfo/bans"
 	"github.com/sipdoctor/sipdoctor/netinfo/packetfilter"
 	"github.com/sipdoctor/sipdoctor/platform/command"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -69,6 +70,14 @@ type Path struct {
 	// Allow puts an accept right before the rule that decides. Empty where that
 	// is not possible.
 	Allow []packetfilter.RuleEdit `json:"allow,omitempty"`
+}
+
+// Layers are what a Block can be of.
+func Layers() []string {
+	return []string{
+		"iptables", "nftables", "ipset", bans.LayerRecent, "fail2ban", bans.LayerCrowdSec, bans.LayerFirewalld, bans.LayerUFW, bans.LayerCSF, bans.LayerAPF,
+		bans.LayerSSHGuard, bans.LayerDenyHosts, bans.LayerHostsDeny, bans.LayerRoute, bans.LayerKamailio, "asterisk-acl",
+	}
 }
 
 // Block is one thing that holds the subject.

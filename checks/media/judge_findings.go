@@ -13,24 +13,27 @@ import (
 )
 
 const (
-	// lossBad is the loss above which voice suffers, percent (Cisco, "Quality of
+	// LossBad is the loss above which voice suffers, percent (Cisco, "Quality of
 	// Service for Voice over IP": no more than 1 %; MegaFon's and other
 	// providers' limits lie below).
-	lossBad = 1.0
-	// jitterBad is the jitter that the same source takes for the most, ms.
-	jitterBad = 30.0
-	// delayBad and delayWorst are one-way delays of ITU-T G.114, ms: up to 150
+	LossBad = 1.0
+	// JitterBad is the jitter that the same source takes for the most, ms.
+	JitterBad = 30.0
+	// DelayBad and DelayWorst are one-way delays of ITU-T G.114, ms: up to 150
 	// hardly anybody minds, above 400 nobody should plan for.
-	delayBad   = 150.0
-	delayWorst = 400.0
-	// ratingBad is where ITU-T G.109 ends: below 50 no connection is to be made.
-	ratingBad = 50.0
+	DelayBad   = 150.0
+	DelayWorst = 400.0
+	// RatingBad is where ITU-T G.109 ends: below 50 no connection is to be made.
+	RatingBad = 50.0
 	// overtakenBad is the share of overtaken or doubled packets worth knowing,
 	// percent: some jitter buffers drop them.
 	overtakenBad = 1.0
 	// gapsBad is how many gaps are more than one passing disturbance.
 	gapsBad = 3
 )
+
+// WorstMOS is the score of G.711 at RatingBad.
+func WorstMOS() float64 { return voice.MOS(RatingBad) }
 
 // The marks that have names (RFC 2474, 3246, 8622).
 const (
@@ -144,14 +147,14 @@ func (v view) loss(sides []side) (checks.Finding, bool) {
 	var ways []words.Text
 	for _, s := range sides {
 		f.Evidence = append(f.Evidence, s.lossEvidence())
-		if s.LossAtLeast(voice.Z40) <= lossBad && !s.dead() {
+		if s.LossAtLeast(voice.Z40) <= LossBad && !s.dead() {
 			continue
 		}
 		ways = append(ways, s.value(percent(s.LossPct())))
-		if s.LossAtLeast(voice.Z2000) > lossBad || s.dead() {
+		if s.LossAtLeast(voice.Z2000) > LossBad || s.dead() {
 			f.Confidence = checks.Certain
 		}
-		if s.d.Rating < ratingBad {
+		if s.d.Rating < RatingBad {
 			f.Severity = checks.Critical
 		}
 	}
@@ -168,7 +171,7 @@ func (s side) dead() bool {
 }
 
 func (s side) lossEvidence() checks.Evidence {
-	return s.proof("loss", atMost(percent(lossBad)), say("evidence.lost", words.Args{
+	return s.proof("loss", atMost(percent(LossBad)), say("evidence.lost", words.Args{
 		"loss": percent(s.LossPct()), "lost": s.Lost(), "sent": s.Sent, "most": s.BurstMax, "mos": round(s.d.MOS, 1),
 	}))
 }
@@ -179,10 +182,10 @@ func (v view) jitter(sides []side) (checks.Finding, bool) {
 	f := checks.Finding{ID: "media.jitter", Severity: checks.Warning, Confidence: checks.Likely}
 	var ways []words.Text
 	for _, s := range sides {
-		if s.JitterMS > jitterBad && s.Received >= leastPackets {
+		if s.JitterMS > JitterBad && s.Received >= leastPackets {
 			ways = append(ways, s.value(ms(s.JitterMS)))
 		}
-		f.Evidence = append(f.Evidence, s.proof("jitter", atMost(ms(jitterBad)),
+		f.Evidence = append(f.Evidence, s.proof("jitter", atMost(ms(JitterBad)),
 			say("evidence.jitters", words.Args{"mean": ms(s.JitterMS), "peak": ms(s.JitterMaxMS)})))
 	}
 	f.Args = words.Args{"ways": ways}
@@ -195,10 +198,10 @@ func (v view) delay() (checks.Finding, bool) {
 	way := c.RTT.MedianMS / 2
 	return checks.Finding{
 		ID: "media.delay", Severity: checks.Warning, Confidence: checks.Certain,
-		Args: words.Args{"delay": ms(way), "worst": way > delayWorst},
-		Evidence: []checks.Evidence{checks.Proof(say("evidence.half-trip", nil), atMost(ms(delayBad)),
+		Args: words.Args{"delay": ms(way), "worst": way > DelayWorst},
+		Evidence: []checks.Evidence{checks.Proof(say("evidence.half-trip", nil), atMost(ms(DelayBad)),
 			say("evidence.trips", words.Args{"delay": ms(way), "least": ms(c.RTT.MinMS), "most": ms(c.RTT.MaxMS)}))},
-	}, way > delayBad
+	}, way > DelayBad
 }
 
 func (v view) gaps(sides []side) (checks.Finding, bool) {
@@ -254,4 +257,4 @@ func (v view) marks(sides []side) (checks.Finding, bool) {
 }
 
 // suffers reports whether priority would help this direction.
-func (s side) suffers() bool { return s.LossAtLeast(voice.Z40) > lossBad || s.JitterMS > jitterBad }
+func (s side) suffers() bool { return s.LossAtLeast(voice.Z40) > LossBad || s.JitterMS > JitterBad }

@@ -9,7 +9,7 @@ import (
 // lossy reports whether some calls at a time surely lost more than voice takes,
 // or one of them could not even be begun.
 func (s Load) lossy() bool {
-	return s.Reached < s.Calls || s.Up.LossAtLeast(voice.Z2000) > lossBad || s.Down.LossAtLeast(voice.Z2000) > lossBad
+	return s.Reached < s.Calls || s.Up.LossAtLeast(voice.Z2000) > LossBad || s.Down.LossAtLeast(voice.Z2000) > LossBad
 }
 
 // limit is how many calls at a time went well, and the least number at which
@@ -35,7 +35,7 @@ func limit(load []Load) (atLeast, below int) {
 func (v view) policer(f Facts) checks.Finding {
 	ev := []checks.Evidence{}
 	for _, s := range v.o.Load {
-		ev = append(ev, checks.Proof(count("at-a-time", s.Calls), say("evidence.loss-below", words.Args{"limit": percent(lossBad)}),
+		ev = append(ev, checks.Proof(count("at-a-time", s.Calls), say("evidence.loss-below", words.Args{"limit": percent(LossBad)}),
 			say("evidence.load", words.Args{"loss": both(percent(s.Up.LossPct()), percent(s.Down.LossPct())), "missing": max(0, s.Calls-s.Reached)})))
 	}
 	return checks.Finding{

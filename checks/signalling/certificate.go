@@ -12,9 +12,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// soon is how long before its end a certificate is worth a warning: automatic
+// Soon is how long before its end a certificate is worth a warning: automatic
 // renewal (ACME) comes 30 days before, so 14 days mean that it did not.
-const soon = 14 * 24 * time.Hour
+const Soon = 14 * 24 * time.Hour
 
 // A fault is one thing that is wrong with a certificate: the ID of its finding
 // without "signalling.tls-".
@@ -34,7 +34,7 @@ func (i *TLS) faults(now time.Time, web bool) (out []fault) {
 	case now.Before(i.NotBefore):
 		add(true, "not-yet-valid")
 	default:
-		add(i.NotAfter.Sub(now) < soon, "expires-soon")
+		add(i.NotAfter.Sub(now) < Soon, "expires-soon")
 	}
 	switch {
 	case i.DomainBy == "" && i.HostBy == "":

@@ -59,6 +59,11 @@ const (
 	Other       Status = "other"
 )
 
+// Statuses are all of them.
+func Statuses() []Status {
+	return []Status{Answered, Timeout, Refused, Prohibited, TLSError, Reset, Unreachable, LocalFilter, NoAddress, NoWebSocket, Other}
+}
+
 func (p *Probe) status() Status {
 	switch {
 	case p.answered():

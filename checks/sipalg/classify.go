@@ -19,6 +19,11 @@ const (
 	Inconclusive = "inconclusive"
 )
 
+// Verdicts are all of them, the best first.
+func Verdicts() []string {
+	return []string{None, NoSign, Rewriting, Proxying, PinholeOpen, Dropping, Inconclusive}
+}
+
 // Change is one difference between what one end sent and the other got.
 type Change struct {
 	Code      sip.Code `json:"code"`

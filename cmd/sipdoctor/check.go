@@ -31,7 +31,7 @@ type checkOptions struct {
 	full, fast, inbound    bool
 	rtpConf                string
 	routerEntries, rate    int
-	watch, timeout         time.Duration
+	watch                  time.Duration
 	root                   string
 	again, part            bool // part: --again was given with checks
 }
@@ -86,7 +86,7 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.BoolVar(&o.again, "again", false, "")
 	f.DurationVar(&o.watch, "watch", 0, "")
 	f.Lookup("watch").NoOptDefVal = "5s"
-	f.DurationVar(&o.timeout, "timeout", 0, "")
+	o.addTimeout(cmd)
 	f.StringVar(&o.root, "root", "", "")
 	return cmd
 }
@@ -202,11 +202,8 @@ func factsOf(sys platform.System, network platform.Network, bind netip.Addr) fun
 }
 
 func (j *job) run(ctx context.Context, p *progress) *checks.Report {
-	if j.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, j.timeout)
-		defer cancel()
-	}
+	ctx, cancel := within(ctx, j.timeout)
+	defer cancel()
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Heard: j.heard, OnProgress: p.take, RTPPorts: j.ports}
 	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }

@@ -29,7 +29,7 @@ func (s streams) listedCheck(c *checks.Check) checkEntry {
 
 // ofCheck is a sentence of a check in the user's language.
 func (s streams) ofCheck(t words.Text) string {
-	text, err := checkBook().Fill(s.lang(), t)
+	text, err := all.Book().Fill(s.lang(), t)
 	if err != nil {
 		return t.ID // checks.Validate finds it
 	}

@@ -186,8 +186,10 @@ func (d *diagnosis) report(ctx context.Context, s streams, t taken) error {
 	if err != nil {
 		return err
 	}
-	if r, err = checks.Rejudge(r, all.Checks()); err != nil {
-		return err
+	if !r.Slim { // without what was observed there is nothing to judge
+		if r, err = checks.Rejudge(r, all.Checks()); err != nil {
+			return err
+		}
 	}
 	return d.finish(ctx, s, r)
 }

@@ -96,3 +96,31 @@ func exitStatus(r *checks.Report, strict bool) int {
 	}
 	return statusOK
 }
+
+// The exit statuses of monitoring plugins (Monitoring Plugins Development
+// Guidelines, "Plugin Return Codes").
+const (
+	nagiosOK       = 0
+	nagiosWarning  = 1
+	nagiosCritical = 2
+	nagiosUnknown  = 3
+)
+
+// nagiosStatus is the exit status of a report as a monitoring plugin has it. Unlike
+// exitStatus it tells warnings apart, and an open question is unknown.
+func nagiosStatus(r *checks.Report) int {
+	switch exitStatus(r, false) {
+	case statusFail:
+		return nagiosCritical
+	case statusOK:
+		if r.Verdict == checks.Warn {
+			return nagiosWarning
+		}
+		return nagiosOK
+	}
+	return nagiosUnknown
+}
+
+func nagiosState(status int) string {
+	return []string{nagiosOK: "OK", nagiosWarning: "WARNING", nagiosCritical: "CRITICAL", nagiosUnknown: "UNKNOWN"}[status]
+}

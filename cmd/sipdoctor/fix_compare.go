@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/checks/fail2ban"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -104,7 +105,7 @@ func reasonOf(now *checks.Report, c cure) words.Text {
 // shown: the title's ID and the values in it, as JSON.
 func saying(f *checks.Finding) string {
 	title := words.Say(f.Words()+".title", words.Args{})
-	names, err := checkBook().Names(title.ID)
+	names, err := all.Book().Names(title.ID)
 	whole := err == nil
 	for _, name := range names {
 		title.Args[name] = f.Args[name]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/fixes"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -69,8 +70,8 @@ type fixQuery struct{ problem, platform string }
 // fixQueryOf is what one argument names.
 func (s streams) fixQueryOf(arg string) (fixQuery, error) {
 	word := strings.ToLower(arg)
-	all, platforms := fixes.Problems(s.lang()), platformsNamed(s.lang(), word)
-	problems := problemsNamed(all, word)
+	listed, platforms := fixes.Problems(s.lang()), platformsNamed(s.lang(), word)
+	problems := problemsNamed(listed, word)
 	switch {
 	case len(problems) == 1:
 		return fixQuery{problem: problems[0]}, nil
@@ -78,11 +79,11 @@ func (s streams) fixQueryOf(arg string) (fixQuery, error) {
 		return fixQuery{platform: platforms[0]}, nil
 	case len(problems)+len(platforms) > 0:
 		return fixQuery{}, usage("say.fixes-which", words.Args{"word": words.Raw(arg), "known": append(problems, platforms...)})
-	case checkBook().Has(word+".title") && strings.Contains(word, "."):
+	case all.Book().Has(word+".title") && strings.Contains(word, "."):
 		return fixQuery{}, usage("say.fixes-not-listed", words.Args{"finding": word})
 	}
 	var known []string
-	for _, p := range all {
+	for _, p := range listed {
 		known = append(append(known, p.ID), p.Findings...)
 	}
 	for _, p := range fixes.Platforms(s.lang()) {

@@ -81,8 +81,6 @@ func (o *checkOptions) validate() error {
 		return usage("say.fast-entries", nil)
 	case o.fingerprint != "" && o.responder == "":
 		return usage("say.fingerprint-alone", nil)
-	case o.timeout < 0:
-		return usage("say.negative", words.Args{"flag": "--timeout", "value": o.timeout.String()})
 	case o.watch < 0:
 		return usage("say.negative", words.Args{"flag": "--watch", "value": o.watch.String()})
 	}

@@ -47,19 +47,26 @@ func (s streams) lang() words.Lang { return cmp.Or(s.Lang, words.English) }
 // does. It is needed before the flags are read: their help is in that language
 // too. A value that is none is for the flag to refuse.
 func languageOf(args []string, otherwise words.Lang) words.Lang {
+	if value := flagIn(args, "--lang"); slices.Contains(languages(), value) {
+		return words.Lang(value)
+	}
+	return otherwise
+}
+
+// flagIn is the value of a flag on a command line that has not been parsed; "" where
+// it does not stand there.
+func flagIn(args []string, flag string) (value string) {
 	for i, a := range args {
-		value, ok := strings.CutPrefix(a, "--lang=")
-		if a == "--lang" && i+1 < len(args) {
-			value, ok = args[i+1], true
-		}
 		if a == "--" {
 			break
 		}
-		if ok && slices.Contains(languages(), value) {
-			return words.Lang(value)
+		if v, ok := strings.CutPrefix(a, flag+"="); ok {
+			value = v
+		} else if a == flag && i+1 < len(args) {
+			value = args[i+1]
 		}
 	}
-	return otherwise
+	return value
 }
 
 // localeLanguage is what the locale asks for. Russian needs a terminal that shows

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/checks/logs"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/netinfo/pcap"
@@ -170,7 +171,7 @@ func followLogs(ctx context.Context, s streams, o *reporting, args []string, env
 	}
 	if !o.redact {
 		env.OnEvent = func(t words.Text) {
-			if line, err := checkBook().Fill(s.lang(), t); err == nil {
+			if line, err := all.Book().Fill(s.lang(), t); err == nil {
 				_, _ = fmt.Fprintln(out, render.Quote(line))
 			}
 		}

@@ -5,11 +5,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -58,9 +61,20 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &message) {
 		text = message.text
 	}
+	if flagIn(args, "--format") == "nagios" {
+		return s.unknown(text)
+	}
 	s.warn(text)
 	if message != nil && message.usage || !started() {
 		return statusUsage
 	}
 	return statusBroken
+}
+
+// unknown ends a run as a monitoring plugin that could not do its work: such
+// programs show standard output alone.
+func (s streams) unknown(why words.Text) int {
+	text := s.fill(why)
+	_, _ = fmt.Fprintf(s.Out, "%s\n%s\n", render.NagiosLine(nagiosState(nagiosUnknown), text), strings.ReplaceAll(render.Quote(text), "|", "¦"))
+	return nagiosUnknown
 }

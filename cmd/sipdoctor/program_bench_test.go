@@ -95,7 +95,7 @@ func BenchmarkReport(b *testing.B) {
 		{"text", show(func(w io.Writer, r *checks.Report) error {
 			return render.Text(w, r, render.TextOptions{Color: true, Verbose: true})
 		})},
-		{"json", show(render.JSON)},
+		{"json", show(func(w io.Writer, r *checks.Report) error { return render.JSON(w, r, render.JSONOptions{}) })},
 		{"markdown", show(func(w io.Writer, r *checks.Report) error { return render.Markdown(w, r, words.English) })},
 		{"junit", show(func(w io.Writer, r *checks.Report) error { return render.JUnit(w, r, words.English) })},
 	} {

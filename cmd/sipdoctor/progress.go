@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -48,7 +49,7 @@ func (p *progress) take(ev checks.Event) {
 	if p == nil {
 		return
 	}
-	if text, err := checkBook().Fill(p.streams.lang(), ev.Text); err == nil {
+	if text, err := all.Book().Fill(p.streams.lang(), ev.Text); err == nil {
 		p.show(text, ev.Left)
 	}
 }

@@ -43,11 +43,13 @@ func newReportCommand(s streams) *cobra.Command {
 			var list []*checks.Report
 			for _, name := range args {
 				r, err := readReport(s.In, name)
-				if err == nil && rejudge {
-					r, err = checks.Rejudge(r, all.Checks())
-				}
 				if err != nil {
 					return err
+				}
+				if rejudge {
+					if r, err = checks.Rejudge(r, all.Checks()); err != nil {
+						return usage("say.reading", words.Args{"file": words.Raw(name), "why": cause(err)})
+					}
 				}
 				list = append(list, r)
 			}

@@ -4,13 +4,19 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"slices"
-	"sync"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/metrics"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -24,9 +30,12 @@ type reporting struct {
 	strict                bool
 	call                  string // the one to draw, of a capture
 	noHistory             bool   // it stands on the screen already
+	noObserved            bool
+	timeout               time.Duration // of the whole run; 0: each check has its own
+	labels                []string      // NAME=VALUE
 }
 
-func formats() []string { return []string{"text", "json", "markdown", "junit"} }
+func formats() []string { return []string{"text", "json", "markdown", "junit", "prometheus", "nagios"} }
 func colors() []string  { return []string{"auto", "always", "never"} }
 
 func (o *reporting) addFlags(cmd *cobra.Command) {
@@ -38,8 +47,39 @@ func (o *reporting) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	f.BoolVar(&o.strict, "strict", false, "")
+	f.BoolVar(&o.noObserved, "no-observed", false, "")
+	f.StringArrayVar(&o.labels, "label", nil, "")
 	completeFlag(cmd, "format", formats()...)
 	completeFlag(cmd, "color", colors()...)
+}
+
+// addTimeout adds --timeout to a command that runs checks.
+func (o *reporting) addTimeout(cmd *cobra.Command) {
+	cmd.Flags().VarP((*duration)(&o.timeout), "timeout", "t", "")
+}
+
+// within is ctx with a time limit; 0 is none.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// duration is the value of a flag: "30s", or plain seconds, as the flag -t of
+// monitoring plugins has them.
+type duration time.Duration
+
+func (d *duration) String() string { return time.Duration(*d).String() }
+func (d *duration) Type() string   { return "duration" }
+
+func (d *duration) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if n, nerr := strconv.ParseUint(s, 10, 31); nerr == nil {
+		v, err = time.Duration(n)*time.Second, nil
+	}
+	*d = duration(v)
+	return err
 }
 
 // validate refuses bad values before anything is sent to anybody.
@@ -57,6 +97,13 @@ func (o *reporting) validate() error {
 		return exclusive("--call", "--quiet")
 	case o.quiet && o.format != "text":
 		return usage("say.quiet-format", words.Args{"format": o.format})
+	case o.timeout < 0:
+		return usage("say.negative", words.Args{"flag": "--timeout", "value": o.timeout.String()})
+	case o.noObserved && o.format != "json":
+		return usage("say.no-observed-format", words.Args{"format": o.format})
+	}
+	if _, err := labelsOf(o.labels); err != nil {
+		return err
 	}
 	return validateFile("--output", o.output)
 }
@@ -81,7 +128,11 @@ func validateFile(flag, name string) error {
 // show writes the report as the flags say.
 func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
 	fillIn(s.lang(), r)
-	r, err := o.redacted(r)
+	r, err := o.labelled(r)
+	if err != nil {
+		return err
+	}
+	r, err = o.redacted(r)
 	if err != nil {
 		return err
 	}
@@ -112,14 +163,53 @@ func (o *reporting) finish(ctx context.Context, s streams, r *checks.Report) err
 	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
+	if o.format == "nagios" {
+		return exitWith(nagiosStatus(r))
+	}
 	return exitWith(exitStatus(r, o.strict))
 }
 
-// fillIn puts a report into the user's language.
-func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, checkBook(), l) }
+// maxLabel is the length of a label's value in characters: it stands on every line.
+const maxLabel = 128
 
-// checkBook holds the words of every check.
-var checkBook = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Checks()) })
+// labelsOf reads the values of --label.
+func labelsOf(list []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, l := range list {
+		name, value, ok := strings.Cut(l, "=")
+		_, twice := out[name]
+		switch {
+		case !ok || value == "":
+			return nil, usage("say.label-form", words.Args{"label": words.Raw(l)})
+		case !metrics.ValidLabel(name):
+			return nil, usage("say.label-name", words.Args{"name": words.Raw(name)})
+		case twice:
+			return nil, usage("say.label-twice", words.Args{"name": name})
+		case utf8.RuneCountInString(value) > maxLabel || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+			return nil, usage("say.label-value", words.Args{"name": name, "most": maxLabel})
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+// labelled is r with the labels of the command line besides its own.
+func (o *reporting) labelled(r *checks.Report) (*checks.Report, error) {
+	labels, err := labelsOf(o.labels)
+	if err != nil || len(labels) == 0 {
+		return r, err
+	}
+	c := *r
+	c.Labels = maps.Clone(r.Labels)
+	if c.Labels == nil {
+		c.Labels = map[string]string{}
+	}
+	maps.Copy(c.Labels, labels)
+	return &c, nil
+}
+
+// fillIn puts a report into the user's language.
+func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, all.Book(), l) }
 
 func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	if o.call != "" {
@@ -127,11 +217,15 @@ func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	}
 	switch o.format {
 	case "json":
-		return render.JSON(w, r)
+		return render.JSON(w, r, render.JSONOptions{NoObserved: o.noObserved})
 	case "markdown":
 		return render.Markdown(w, r, l)
 	case "junit":
 		return render.JUnit(w, r, l)
+	case "prometheus":
+		return metrics.Write(w, metrics.With(metrics.Of(r), metrics.LabelsOf(r)))
+	case "nagios":
+		return render.Nagios(w, r, nagiosState(nagiosStatus(r)), l)
 	}
 	return render.Text(w, r, o.text(l, w))
 }

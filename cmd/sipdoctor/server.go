@@ -29,6 +29,7 @@ type serverOptions struct {
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	o.reporting.addFlags(cmd)
 	o.remoteOptions.addFlags(cmd)
+	o.addTimeout(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.root, "root", "", "")
 	f.StringVar(&o.udp, "udp", "", "")
@@ -110,6 +111,8 @@ func (o *reporting) look(ctx context.Context, s streams, command string, list []
 	in.Admin, in.Sudo = platform.Administrator(sys), platform.IsHere(sys) && platform.UnderSudo()
 	p := newProgress(s, o.quiet, "say.progress-reading")
 	defer p.end()
+	ctx, cancel := within(ctx, o.timeout)
+	defer cancel()
 	return runServer(ctx, command, list, in, sys, p)
 }
 

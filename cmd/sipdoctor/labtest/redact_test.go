@@ -25,7 +25,7 @@ func TestRedactedReportsOfRealOffices(t *testing.T) {
 			o := openOffice(t, name)
 			rep, _ := o.check(t, o.withResponder("--no-public")...)
 			var saved bytes.Buffer
-			if err := render.JSON(&saved, rep); err != nil {
+			if err := render.JSON(&saved, rep, render.JSONOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(t.TempDir(), "report.json")

@@ -13,20 +13,34 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
+// JSONOptions are the choices of JSON. The zero value is the whole report.
+type JSONOptions struct {
+	NoObserved bool // without what the checks observed: it cannot be judged again
+	Line       bool // in one line
+}
+
 // JSON writes r as other programs read it: indented, in a stable order, with a
 // line end. What it writes can be read again and gives the same bytes.
-func JSON(w io.Writer, r *checks.Report) error {
+func JSON(w io.Writer, r *checks.Report, o JSONOptions) error {
 	r, err := reportOf(r)
 	if err != nil {
 		return err
 	}
 	fillLists(r)
+	r.StatusCode, r.Slim = r.Verdict.Code(), r.Slim || o.NoObserved
 	for i := range r.Results {
-		r.Results[i].Observed = unescapeHTML(r.Results[i].Observed)
+		res := &r.Results[i]
+		res.StatusCode = res.Status.Code()
+		if o.NoObserved {
+			res.Observed, res.Observes = nil, ""
+		}
+		res.Observed = unescapeHTML(res.Observed)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
+	if !o.Line {
+		enc.SetIndent("", "  ")
+	}
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(r); err != nil {
 		return fmt.Errorf("writing the report: %w", err)

@@ -185,7 +185,7 @@ func FuzzRedactLeavesNoAddress(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := JSON(io.Discard, red); err != nil {
+		if err := JSON(io.Discard, red, JSONOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		var before []string

@@ -30,9 +30,10 @@ var everyFormat = map[string]func(io.Writer, *checks.Report) error{
 	"narrow":   func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 40}) },
 	"wide":     func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Width: 160}) },
 	"russian":  func(w io.Writer, r *checks.Report) error { return Text(w, r, TextOptions{Lang: words.Russian}) },
-	"json":     JSON,
+	"json":     func(w io.Writer, r *checks.Report) error { return JSON(w, r, JSONOptions{}) },
 	"markdown": func(w io.Writer, r *checks.Report) error { return Markdown(w, r, words.English) },
 	"junit":    func(w io.Writer, r *checks.Report) error { return JUnit(w, r, words.English) },
+	"nagios":   func(w io.Writer, r *checks.Report) error { return Nagios(w, r, "WARNING", words.English) },
 }
 
 func savedReports(t *testing.T) map[string]*checks.Report {
@@ -67,7 +68,7 @@ func shownAs(t *testing.T, format string, r *checks.Report) string {
 
 // A saved report shows the same way it did when the golden was looked at.
 func TestSavedReportsShowAsBefore(t *testing.T) {
-	endings := map[string]string{"text": ".txt", "verbose": ".verbose.txt", "ascii": ".ascii.txt", "markdown": ".md", "junit": ".xml"}
+	endings := map[string]string{"text": ".txt", "verbose": ".verbose.txt", "ascii": ".ascii.txt", "markdown": ".md", "junit": ".xml", "nagios": ".nagios.txt"}
 	for name, r := range savedReports(t) {
 		for format, ending := range endings {
 			t.Run(name+" as "+format, func(t *testing.T) {

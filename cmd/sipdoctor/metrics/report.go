@@ -1,0 +1,141 @@
+package metrics
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/all"
+)
+
+// Of are the figures of a report. What is not known has no sample.
+func Of(r *checks.Report) []Family {
+	list := []Family{
+		{"sipdoctor_build_info", "The version of sipdoctor that made the report.", one(1, "version", versionOf(r.Tool.Version), "commit", versionOf(r.Tool.Commit))},
+		{"sipdoctor_run_timestamp_seconds", "When the run began.", one(float64(r.Started.UnixMilli()) / 1000)},
+		{"sipdoctor_run_duration_seconds", "How long the run took.", one(float64(r.DurationMS) / 1000)},
+		{"sipdoctor_verdict", "The worst of the checks, as a state set.", stateSet("status", string(r.Verdict), statuses())},
+		{"sipdoctor_check_status", "What a check came to, as a state set.", checkStatus(r)},
+		{"sipdoctor_finding", "Findings of a check with this ID, severity and confidence.", findings(r)},
+	}
+	return slices.Concat(list, path(r), voice(r), signallingOf(r), server(r))
+}
+
+// LabelsOf are those that a user gave a report, in order, as far as they are valid:
+// a saved report may come from a stranger.
+func LabelsOf(r *checks.Report) (out []Label) {
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		if ValidLabel(name) {
+			out = append(out, Label{name, strings.ToValidUTF8(r.Labels[name], "")})
+		}
+	}
+	return out
+}
+
+// other stands for what is not in a closed list, such as a check of a newer
+// version.
+const other = "other"
+
+// known is value, if it is one of list.
+func known(value string, list []string) string {
+	if slices.Contains(list, value) {
+		return value
+	}
+	return other
+}
+
+func statuses() []string {
+	return texts(checks.Pass, checks.Warn, checks.Fail, checks.Skip, checks.Inconclusive, checks.Error)
+}
+
+func texts[T ~string](list ...T) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = string(x)
+	}
+	return out
+}
+
+// one is a single sample; pairs are label names and values.
+func one(v float64, pairs ...string) []Sample {
+	s := Sample{Value: v}
+	for i := 0; i < len(pairs); i += 2 {
+		s.Labels = append(s.Labels, Label{pairs[i], pairs[i+1]})
+	}
+	return []Sample{s}
+}
+
+// stateSet has a sample for each state, of which the current one is 1
+// (OpenMetrics 1.0, "StateSet").
+func stateSet(label, state string, states []string, pairs ...string) (out []Sample) {
+	state = known(state, states)
+	if state == other && !slices.Contains(states, other) {
+		states = append(slices.Clone(states), other)
+	}
+	for _, s := range states {
+		v := 0.0
+		if s == state {
+			v = 1
+		}
+		out = append(out, one(v, append(slices.Clone(pairs), label, s)...)...)
+	}
+	return out
+}
+
+func checkStatus(r *checks.Report) (out []Sample) {
+	seen := map[string]bool{}
+	for _, res := range r.Results {
+		if check := checkName(res.Check); check != other && !seen[check] {
+			seen[check] = true
+			out = append(out, stateSet("status", string(res.Status), statuses(), "check", check)...)
+		}
+	}
+	return out
+}
+
+func checkName(id string) string {
+	return known(id, checkIDs())
+}
+
+func checkIDs() (out []string) {
+	for _, c := range all.Checks() {
+		out = append(out, c.ID)
+	}
+	return out
+}
+
+// findings counts those that cannot be told apart by their labels.
+func findings(r *checks.Report) (out []Sample) {
+	at := map[[4]string]int{}
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			id := f.ID
+			if !all.Book().Has(id+".title") && !all.Book().Has(id+"."+f.Variant+".title") {
+				id = other
+			}
+			key := [4]string{checkName(res.Check), id,
+				known(string(f.Severity), texts(checks.Critical, checks.Warning, checks.Info)),
+				known(string(f.Confidence), texts(checks.Certain, checks.Likely, checks.Possible))}
+			i, seen := at[key]
+			if !seen {
+				i = len(out)
+				at[key] = i
+				out = append(out, one(0, "check", key[0], "id", key[1], "severity", key[2], "confidence", key[3])...)
+			}
+			out[i].Value++
+		}
+	}
+	return out
+}
+
+var plainVersion = regexp.MustCompile(`^[0-9A-Za-z.+-]{1,64}$`)
+
+// versionOf is a version, or other: a report may come from a stranger.
+func versionOf(s string) string {
+	if plainVersion.MatchString(s) {
+		return s
+	}
+	return other
+}
