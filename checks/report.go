@@ -47,6 +47,9 @@ func (s Status) Code() int {
 	return slices.Index([]Status{Pass, Warn, Fail, Inconclusive, Error, Skip}, s)
 }
 
+// Decided reports that a check came to an end: it passed, or found something.
+func (s Status) Decided() bool { return s == Pass || s == Warn || s == Fail }
+
 // Severity says how much a finding hurts.
 type Severity string
 
@@ -202,6 +205,8 @@ type Report struct {
 	Inputs  Inputs            `json:"inputs"`
 	Says    Says              `json:"says,omitzero"`
 	Results []Result          `json:"results"`
+	// Symptom is the complaint that the run was to explain; nil: none.
+	Symptom *Symptom `json:"symptom,omitempty"`
 	// Twin is the office in which the checks ran, where it was rebuilt from a
 	// router's configuration.
 	Twin *Twin `json:"twin,omitempty"`
@@ -242,6 +247,38 @@ type Outcome struct {
 	Status   Status   `json:"status"`
 	Findings []string `json:"findings,omitempty"` // their IDs
 }
+
+// Symptom is a complaint that a run was to explain, and what the results say of it.
+type Symptom struct {
+	ID      string            `json:"id"`
+	Answers map[string]string `json:"answers,omitempty"` // by question
+	Title   string            `json:"title"`
+	Causes  []Cause           `json:"causes,omitempty"` // the most likely first
+}
+
+// Cause is something that can be behind a symptom.
+type Cause struct {
+	ID         string     `json:"id"`
+	Title      string     `json:"title"`
+	State      CauseState `json:"state"`
+	Confidence Confidence `json:"confidence,omitempty"` // of a cause that was found
+	Weight     int        `json:"weight"`               // orders those of one state
+	Findings   []string   `json:"findings,omitempty"`   // their IDs
+	// Undecided are the checks that could have ruled it out and did not come to
+	// an end.
+	Undecided []string `json:"undecided,omitempty"`
+	Advice    string   `json:"advice,omitempty"` // how to find out, of one that is open
+}
+
+// CauseState is what is known of a cause.
+type CauseState string
+
+// The states of a cause.
+const (
+	CauseFound    CauseState = "found"
+	CauseOpen     CauseState = "open"     // neither found nor ruled out
+	CauseExcluded CauseState = "excluded" // the checks that find it passed
+)
 
 // Result returns the result of the named check, nil when it did not run.
 func (r *Report) Result(id string) *Result {

@@ -63,6 +63,17 @@ func newCheckCommand(s streams) *cobra.Command {
 			return o.run(cmd.Context(), s, cmd.Flags(), args)
 		},
 	}
+	o.addFlags(cmd, s)
+	f := cmd.Flags()
+	f.BoolVar(&o.again, "again", false, "")
+	f.DurationVar(&o.watch, "watch", 0, "")
+	f.Lookup("watch").NoOptDefVal = "5s"
+	f.StringVar(&o.root, "root", "", "")
+	return cmd
+}
+
+// addFlags adds those of everything that checks an office.
+func (o *checkOptions) addFlags(cmd *cobra.Command, s streams) {
 	o.reporting.addFlags(cmd)
 	o.signallingOptions.addFlags(cmd)
 	f := cmd.Flags()
@@ -83,12 +94,7 @@ func newCheckCommand(s streams) *cobra.Command {
 	f.StringVar(&o.rtpConf, "rtp-conf", defaultRTPConf, "")
 	f.IntVar(&o.routerEntries, "router-entries", 0, "")
 	f.IntVar(&o.rate, "rate", 0, "")
-	f.BoolVar(&o.again, "again", false, "")
-	f.DurationVar(&o.watch, "watch", 0, "")
-	f.Lookup("watch").NoOptDefVal = "5s"
 	o.addTimeout(cmd)
-	f.StringVar(&o.root, "root", "", "")
-	return cmd
 }
 
 // addChoice adds the flags that choose checks.

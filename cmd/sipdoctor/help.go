@@ -44,10 +44,13 @@ func helpID(cmd *cobra.Command) string {
 }
 
 // flagHelpID is where the help of a flag stands: with its command, else with
-// the flags that several commands have.
+// the flags that several commands have. symptom has those of check.
 func flagHelpID(cmd *cobra.Command, f *pflag.Flag) string {
-	if own := helpID(cmd) + ".flag." + f.Name; book().Has(own) {
-		return own
+	own := helpID(cmd)
+	for _, id := range []string{own, strings.Replace(own, "help.symptom", "help.check", 1)} {
+		if id += ".flag." + f.Name; book().Has(id) {
+			return id
+		}
 	}
 	return "help.flag." + f.Name
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/metrics"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/symptom"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -209,7 +210,10 @@ func (o *reporting) labelled(r *checks.Report) (*checks.Report, error) {
 }
 
 // fillIn puts a report into the user's language.
-func fillIn(l words.Lang, r *checks.Report) { checks.Fill(r, all.Book(), l) }
+func fillIn(l words.Lang, r *checks.Report) {
+	checks.Fill(r, all.Book(), l)
+	symptom.Weigh(r, l)
+}
 
 func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	if o.call != "" {

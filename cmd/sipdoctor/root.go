@@ -58,6 +58,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newCaptureCommand(s),
 		newLogsCommand(s),
 		newRouterCommand(s),
+		newSymptomCommand(s),
 		newExplainCommand(s),
 		newFixCommand(s),
 		newServeCommand(s),

@@ -20,7 +20,8 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		return err
 	}
 	p := newPage(w, TextOptions{Lang: l})
-	p.line(plain, "# "+p.mark(r.Verdict)+" "+escapeMarkdown(r.Headline))
+	p.line(plain, "# "+p.mark(verdict(r))+" "+escapeMarkdown(p.answer(r)))
+	p.markdownSymptom(r)
 	if len(r.Results) > 0 {
 		p.line(plain, fmt.Sprintf("\n| %s | %s | %s |\n| --- | --- | --- |", p.say("column-check", nil), p.say("column-status", nil), p.say("column-found", nil)))
 	}

@@ -25,7 +25,7 @@ func Nagios(w io.Writer, r *checks.Report, state string, l words.Lang) error {
 		return err
 	}
 	p := newPage(w, TextOptions{Lang: l})
-	line := NagiosLine(state, r.Headline)
+	line := NagiosLine(state, p.answer(r))
 	if len(figures) > 0 {
 		line += " | " + strings.Join(figures, " ")
 	}

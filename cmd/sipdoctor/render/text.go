@@ -38,12 +38,13 @@ func Text(w io.Writer, r *checks.Report, o TextOptions) error {
 	}
 	p := newPage(w, o)
 	if o.Quiet {
-		p.put(statusStyle(r.Verdict), p.mark(r.Verdict)+" ")
-		p.line(plain, r.Headline)
+		p.put(statusStyle(verdict(r)), p.mark(verdict(r))+" ")
+		p.line(plain, p.answer(r))
 		return p.flush()
 	}
 	numbered, notes := arrange(r)
 	p.headline(r, numbered)
+	p.symptom(r, o)
 	p.path(r)
 	if !p.ways(r, o) {
 		p.checkLines(r, o)
@@ -110,7 +111,7 @@ func (p *page) headline(r *checks.Report, numbered []checks.Finding) {
 	if i := slices.IndexFunc(numbered, func(f checks.Finding) bool { return f.Severity == checks.Critical && len(f.Fixes) > 0 }); i >= 0 {
 		pointer = p.say("cure-below", words.Args{"n": i + 1})
 	}
-	p.heading(statusStyle(r.Verdict), p.mark(r.Verdict)+" ", r.Headline, pointer, false)
+	p.heading(statusStyle(verdict(r)), p.mark(verdict(r))+" ", p.answer(r), pointer, false)
 }
 
 // checkLines writes one line a check: status, name, fact. Those that were
