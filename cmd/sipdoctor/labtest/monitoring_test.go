@@ -2,9 +2,12 @@ package labtest
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -58,5 +61,93 @@ func TestAPluginRunnerUnderstandsTheStatus(t *testing.T) {
 		if status != c.status || !strings.HasPrefix(string(out), c.line) {
 			t.Errorf("%s: status %d, want %d:\n%s", name, status, c.status, out)
 		}
+	}
+}
+
+const monitoringFiles = "../../../docs/monitoring"
+
+// The alerts that are handed out fire when they should, by Prometheus's own tests.
+func TestTheAlertsFire(t *testing.T) {
+	need(t, "promtool")
+	for _, args := range [][]string{{"check", "rules", "alerts.yml"}, {"test", "rules", "alerts_test.yml"}} {
+		cmd := exec.Command("promtool", args...)
+		cmd.Dir = monitoringFiles
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// Each panel of the dashboard asks for what Prometheus understands.
+func TestTheDashboardAsksWhatPrometheusUnderstands(t *testing.T) {
+	need(t, "promtool")
+	raw, err := os.ReadFile(filepath.Join(monitoringFiles, "grafana.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(raw, &dashboard); err != nil || len(dashboard.Panels) < 10 {
+		t.Fatalf("%v, %d panels", err, len(dashboard.Panels))
+	}
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: panels\n  rules:\n")
+	for i, p := range dashboard.Panels {
+		for k, target := range p.Targets {
+			fmt.Fprintf(&rules, "  - record: panel:%d_%d\n    expr: %q\n", i, k, strings.ReplaceAll(target.Expr, "$site", ".*"))
+		}
+	}
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(file, []byte(rules.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("promtool", "check", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s\n%s", err, out, rules.String())
+	}
+}
+
+// What the alerts, the dashboard and the page on monitoring name is what a report
+// gives.
+func TestTheMetricsThatAreNamedExist(t *testing.T) {
+	need(t)
+	var given strings.Builder
+	for _, f := range savedOffices(t) {
+		out, _ := exec.Command(os.Getenv(programVar), "report", f, "--format", "prometheus").Output()
+		given.Write(out)
+	}
+	named := regexp.MustCompile(`sipdoctor_[a-z0-9_]+`)
+	for _, f := range []string{"alerts.yml", "grafana.json", "../monitoring.md"} {
+		raw, err := os.ReadFile(filepath.Join(monitoringFiles, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllString(string(raw), -1) {
+			if onPBX := strings.HasPrefix(m, "sipdoctor_blocked") || strings.HasPrefix(m, "sipdoctor_fail2ban"); !onPBX && !strings.Contains(given.String(), "\n"+m) {
+				t.Errorf("%s names %s, which no office of the lab gives", f, m)
+			}
+		}
+	}
+}
+
+// systemd understands the unit and the timer that are handed out.
+func TestSystemdUnderstandsTheTimer(t *testing.T) {
+	need(t, "systemd-analyze")
+	dir := t.TempDir()
+	for _, name := range []string{"sipdoctor-check.service", "sipdoctor-check.timer"} {
+		raw, err := os.ReadFile(filepath.Join(monitoringFiles, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := strings.ReplaceAll(string(raw), "/usr/bin/sipdoctor", os.Getenv(programVar))
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(unit), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", filepath.Join(dir, "sipdoctor-check.service"), filepath.Join(dir, "sipdoctor-check.timer")).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
