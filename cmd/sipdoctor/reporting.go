@@ -36,8 +36,10 @@ type reporting struct {
 	labels                []string      // NAME=VALUE
 }
 
-func formats() []string { return []string{"text", "json", "markdown", "junit", "prometheus", "nagios"} }
-func colors() []string  { return []string{"auto", "always", "never"} }
+func formats() []string {
+	return []string{"text", "json", "ndjson", "markdown", "junit", "prometheus", "nagios"}
+}
+func colors() []string { return []string{"auto", "always", "never"} }
 
 func (o *reporting) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -100,7 +102,7 @@ func (o *reporting) validate() error {
 		return usage("say.quiet-format", words.Args{"format": o.format})
 	case o.timeout < 0:
 		return usage("say.negative", words.Args{"flag": "--timeout", "value": o.timeout.String()})
-	case o.noObserved && o.format != "json":
+	case o.noObserved && o.format != "json" && o.format != "ndjson":
 		return usage("say.no-observed-format", words.Args{"format": o.format})
 	}
 	if _, err := labelsOf(o.labels); err != nil {
@@ -220,8 +222,8 @@ func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 		return o.ladder(l, w, r)
 	}
 	switch o.format {
-	case "json":
-		return render.JSON(w, r, render.JSONOptions{NoObserved: o.noObserved})
+	case "json", "ndjson":
+		return render.JSON(w, r, render.JSONOptions{NoObserved: o.noObserved, Line: o.format == "ndjson"})
 	case "markdown":
 		return render.Markdown(w, r, l)
 	case "junit":

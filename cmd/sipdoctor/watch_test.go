@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -350,5 +351,33 @@ func TestTheStatusLineFitsTheTerminal(t *testing.T) {
 				t.Errorf("%d columns: %s", n, line)
 			}
 		}
+	}
+}
+
+// A program reads a report in a line whenever something has changed, and the last.
+func TestAWatchIsReadLineByLine(t *testing.T) {
+	var out, errs bytes.Buffer
+	view := newWatchView(t.Context(), streams{Out: &out, Err: &errs}, &reporting{format: "ndjson", noObserved: true})
+	r := &checks.Report{Schema: checks.Schema, Verdict: checks.Fail, Results: []checks.Result{{Check: "sip-alg", Status: checks.Fail}}}
+	if err := view.begin(r); err != nil {
+		t.Fatal(err)
+	}
+	r.Verdict, r.Results[0].Status = checks.Pass, checks.Pass
+	if err := view.changed(r, []checks.Change{{Check: "sip-alg", From: checks.Fail, To: checks.Pass}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := view.end(r); err != nil {
+		t.Fatal(err)
+	}
+	var verdicts []checks.Status
+	for line := range strings.Lines(out.String()) {
+		got, err := checks.ReadReport(strings.NewReader(line))
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		verdicts = append(verdicts, got.Verdict)
+	}
+	if !slices.Equal(verdicts, []checks.Status{checks.Fail, checks.Pass, checks.Pass}) || !strings.Contains(errs.String(), "sip-alg") {
+		t.Errorf("lines of %v; standard error:\n%s", verdicts, errs.String())
 	}
 }

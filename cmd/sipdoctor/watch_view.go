@@ -91,9 +91,10 @@ func (v *watchView) changed(r *checks.Report, changes []checks.Change) error {
 	return err
 }
 
-// save keeps the file up to date, if there is one.
+// save keeps the file up to date, if there is one, or writes the next line for a
+// program.
 func (v *watchView) save(r *checks.Report) error {
-	if v.o.output == "" {
+	if v.o.output == "" && v.o.format != "ndjson" {
 		return nil
 	}
 	return v.o.show(v.ctx, v.streams, r)
