@@ -146,7 +146,7 @@ type Result struct {
 	Group       string          `json:"group"`
 	Title       string          `json:"title"`
 	Status      Status          `json:"status"`
-	StatusCode  int             `json:"status_code"` // see Status.Code
+	StatusCode  *int            `json:"status_code,omitempty"` // see Status.Code
 	Summary     string          `json:"summary"`
 	Reason      string          `json:"reason"`       // why inconclusive, skipped or in error
 	ExplainedBy string          `json:"explained_by"` // the check whose failure is the cause of this one's
@@ -194,7 +194,7 @@ type Report struct {
 	Started     time.Time `json:"started"`
 	DurationMS  int64     `json:"duration_ms"`
 	Verdict     Status    `json:"verdict"`
-	StatusCode  int       `json:"status_code"` // of Verdict, see Status.Code
+	StatusCode  *int      `json:"status_code,omitempty"` // of Verdict, see Status.Code
 	Headline    string    `json:"headline"`
 	Interrupted bool      `json:"interrupted,omitempty"` // Ctrl-C: what was learnt until then
 	Redacted    bool      `json:"redacted,omitempty"`    // addresses and names are stand-ins

@@ -27,10 +27,10 @@ func JSON(w io.Writer, r *checks.Report, o JSONOptions) error {
 		return err
 	}
 	fillLists(r)
-	r.StatusCode, r.Slim = r.Verdict.Code(), r.Slim || o.NoObserved
+	r.StatusCode, r.Slim = new(r.Verdict.Code()), r.Slim || o.NoObserved
 	for i := range r.Results {
 		res := &r.Results[i]
-		res.StatusCode = res.Status.Code()
+		res.StatusCode = new(res.Status.Code())
 		if o.NoObserved {
 			res.Observed, res.Observes = nil, ""
 		}

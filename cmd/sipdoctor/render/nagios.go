@@ -100,7 +100,7 @@ func perfdata(r *checks.Report) (out []string) {
 				}
 			}
 			if x.name == "certificate" {
-				v -= math.Floor(float64(r.Started.Unix())) // how long it still holds
+				v -= float64(r.Started.Unix()) // how long it still holds
 			}
 			out = append(out, strings.TrimRight(fmt.Sprintf("%s=%s%s;%s;%s", name, shortNumber(v), x.unit, x.warn, x.critical), ";"))
 		}
