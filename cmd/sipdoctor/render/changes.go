@@ -82,12 +82,8 @@ func (p *page) changes(before, now *checks.Report, o TextOptions) (some bool) {
 		if old == nil || old.Status == res.Status && old.Summary == res.Summary {
 			continue
 		}
-		word := p.say("status-word", words.Args{"status": string(res.Status)})
-		if old.Status != res.Status {
-			word = p.say("status-word", words.Args{"status": string(old.Status)}) + " → " + word
-		}
 		some = true
-		p.prose(plain, "         "+word+"  "+res.Check+"  ", p.fact(res, o))
+		p.prose(plain, "         "+p.turned(old.Status, res.Status)+"  "+res.Check+"  ", p.fact(res, o))
 	}
 	was, _ := arrange(before)
 	is, _ := arrange(now)
@@ -147,16 +143,24 @@ func (p *page) nowOf(res checks.Result, finding string) string {
 	return p.fact(res, TextOptions{})
 }
 
+// word is what a status is called within a sentence.
+func (p speech) word(s checks.Status) string {
+	return p.say("status-word", words.Args{"status": string(s)})
+}
+
+// turned is a change of a status; the one there is where it has not changed.
+func (p speech) turned(from, to checks.Status) string {
+	if from == to {
+		return p.word(to)
+	}
+	return p.word(from) + " → " + p.word(to)
+}
+
 // event is one change in one line.
 func (p *page) event(c checks.Change, when, text string) {
-	from, to := p.say("status-word", words.Args{"status": string(c.From)}), p.say("status-word", words.Args{"status": string(c.To)})
-	word := from + " → " + to
-	if from == to {
-		word = to
-	}
 	lead := c.Time.In(time.Local).Format(when) + "  "
 	p.put(dim, lead)
-	what := c.Check + " " + word
+	what := c.Check + " " + p.turned(c.From, c.To)
 	if text != "" {
 		what += ": " + text
 	}

@@ -124,7 +124,7 @@ func (p *page) columns(list []checks.Evidence, labels int) (name, left int) {
 // evidenceWords are what the two sides of a comparison are called: a message
 // that was changed on its way was sent and arrived, everything else was
 // expected and seen.
-func (p *page) evidenceWords(finding string) (want, got string) {
+func (p speech) evidenceWords(finding string) (want, got string) {
 	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" || finding == "capture.rewritten" || finding == "capture.proxied" {
 		return p.say("sent", nil), p.say("arrived", nil)
 	}

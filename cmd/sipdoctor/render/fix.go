@@ -77,7 +77,7 @@ func (p *page) label(id string) string {
 
 // fixHeading says where a cure is typed, what it does, and whether anybody has
 // seen it work. Cures of one finding are alternatives.
-func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
+func (p speech) fixHeading(f fixes.Fix, alternative bool) string {
 	box := ""
 	if f.Platform != "" && f.Platform != "generic" {
 		box = p.platformName(f.Platform)
@@ -90,7 +90,7 @@ func (p *page) fixHeading(f fixes.Fix, alternative bool) string {
 }
 
 // step is a line for people, marked if no source confirms it.
-func (p *page) step(f fixes.Fix, line string) string {
+func (p speech) step(f fixes.Fix, line string) string {
 	if slices.Contains(f.UnverifiedLines, line) {
 		return p.say("not-verified-line", words.Args{"line": line})
 	}
@@ -99,7 +99,7 @@ func (p *page) step(f fixes.Fix, line string) string {
 
 // rebootNote warns of a setting that does not last. What is asked of somebody
 // else, and what changes nothing, has no use for it.
-func (p *page) rebootNote(f fixes.Fix) string {
+func (p speech) rebootNote(f fixes.Fix) string {
 	if f.Persistent || len(f.Undo) == 0 || f.Where == "provider" || f.Where == "isp" {
 		return ""
 	}
@@ -130,7 +130,7 @@ func (p *page) labelled(label string, f fixes.Fix, lines []string) {
 
 // platformName is what people call a platform; a slug that the catalogue does
 // not know stands for itself.
-func (p *page) platformName(slug string) string {
+func (p speech) platformName(slug string) string {
 	for _, known := range fixes.Platforms(p.lang) {
 		if known.Slug == slug {
 			return known.Name

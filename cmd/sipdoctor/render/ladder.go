@@ -35,12 +35,8 @@ func LadderJSON(w io.Writer, l *capture.Ladder) error {
 func Ladder(w io.Writer, l *capture.Ladder, fault string, o TextOptions) error {
 	d := drawing{page: newPage(w, o), l: l}
 	d.layout()
-	d.heading(plain, "", d.say("ladder-title", words.Args{"from": Quote(l.From), "to": Quote(l.To), "outcome": l.Outcome, "code": l.Code}), "", false)
-	id := Quote(l.CallID)
-	if !l.Begin.IsZero() {
-		id += ", " + l.Begin.Format("2006-01-02 15:04:05 UTC")
-	}
-	d.prose(dim, "", id)
+	d.heading(plain, "", d.callTitle(l), "", false)
+	d.prose(dim, "", callName(l))
 	if fault != "" {
 		d.prose(yellow, "", Quote(fault))
 	}
@@ -90,7 +86,7 @@ func clock(s float64) string { return fmt.Sprintf("%.3f", s) }
 
 // head names the ends.
 func (d *drawing) head() {
-	for _, line := range []func(capture.LadderEnd) string{d.name, func(e capture.LadderEnd) string { return Quote(e.Agent) }} {
+	for _, line := range []func(capture.LadderEnd) string{d.endName, func(e capture.LadderEnd) string { return Quote(e.Agent) }} {
 		if d.at == nil {
 			break
 		}
@@ -106,24 +102,17 @@ func (d *drawing) head() {
 	}
 }
 
-func (d *drawing) name(e capture.LadderEnd) string {
-	if e.Address == "" {
-		return d.say("ladder-here", nil)
-	}
-	return Quote(e.Address)
-}
-
 func blankRow(n int) []rune { return []rune(strings.Repeat(" ", n)) }
 
 // message draws an arrow.
 func (d *drawing) message(at float64, m *capture.Sent) {
-	label := d.label(m)
+	label := messageLabel(m)
 	st := plain
 	if m.Status >= 400 {
 		st = red
 	}
 	if d.at == nil || m.From >= len(d.at) || m.To >= len(d.at) {
-		d.hanging(st, pad(clock(at), d.times), strings.Repeat(" ", d.times), d.name(d.l.Ends[m.From])+" → "+d.name(d.l.Ends[m.To])+"  "+label)
+		d.hanging(st, pad(clock(at), d.times), strings.Repeat(" ", d.times), d.endName(d.l.Ends[m.From])+" → "+d.endName(d.l.Ends[m.To])+"  "+label)
 		return
 	}
 	pole, dash := '│', '─'
@@ -158,50 +147,20 @@ func (d *drawing) message(at float64, m *capture.Sent) {
 	d.line(st, string(row))
 }
 
-func (d *drawing) label(m *capture.Sent) string {
-	s := Quote(m.Method)
-	if m.Status > 0 {
-		s = strings.TrimSpace(fmt.Sprintf("%d %s", m.Status, Quote(m.Phrase)))
-	}
-	if m.Media != "" {
-		s += " (SDP)"
-	}
-	if m.Again > 0 {
-		s = fmt.Sprintf("%d× %s", m.Again+1, s)
-	}
-	return s
-}
-
 // session writes what is in force from here on.
 func (d *drawing) session(s *capture.Session) {
-	arrow := "✗"
-	switch {
-	case s.Up && s.Down:
-		arrow = "↔"
-	case s.Up:
-		arrow = "→"
-	case s.Down:
-		arrow = "←"
+	if line := d.sessionLine(s); line != "" {
+		d.hanging(dim, strings.Repeat(" ", d.times), strings.Repeat(" ", d.times+2), line)
 	}
-	if s.Caller == "" || s.Called == "" {
-		return
-	}
-	d.hanging(dim, strings.Repeat(" ", d.times), strings.Repeat(" ", d.times+2),
-		d.say("ladder-session", words.Args{"early": s.Early, "held": !s.Up || !s.Down, "codec": Quote(s.Codec), "caller": Quote(s.Caller), "arrow": arrow, "called": Quote(s.Called)}))
 }
 
 // audio writes a stream, and how it went over time.
 func (d *drawing) audio(a *capture.Carried) {
-	arrow, st := "←", plain
-	if a.Up {
-		arrow = "→"
-	}
-	loss := 100 * float64(a.Lost) / float64(max(1, a.Packets+a.Lost))
-	if a.Astray || loss >= 1 {
+	st := plain
+	if troubled(a) {
 		st = yellow
 	}
 	indent := strings.Repeat(" ", d.times)
-	d.hanging(st, indent, indent+gap, d.say("ladder-audio", words.Args{"arrow": arrow, "from": Quote(a.From), "to": Quote(a.To), "payload": Quote(a.Payload), "n": a.Packets,
-		"lost": a.Lost, "loss": words.Percent(loss), "jitter": a.Jitter, "mos": a.MOS, "until": a.UntilS, "astray": a.Astray}))
+	d.hanging(st, indent, indent+gap, d.audioLine(a))
 	d.strip(indent+gap, a.Strip)
 }

@@ -26,7 +26,7 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		p.line(plain, fmt.Sprintf("\n| %s | %s | %s |\n| --- | --- | --- |", p.say("column-check", nil), p.say("column-status", nil), p.say("column-found", nil)))
 	}
 	for _, res := range r.Results {
-		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(res.Check), escapeMarkdown(p.say("status-word", words.Args{"status": string(res.Status)})),
+		p.line(plain, fmt.Sprintf("| %s | %s | %s |", escapeMarkdown(res.Check), escapeMarkdown(p.word(res.Status)),
 			escapeMarkdown(p.fact(res, TextOptions{}))))
 	}
 	numbered, notes := arrange(r)
@@ -46,7 +46,7 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 	if r.Twin != nil && len(r.Twin.Typed) > 0 {
 		p.fenced(p.say("twin-typed", nil), r.Twin.Typed)
 	}
-	p.line(plain, "\n"+escapeMarkdown(fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))))
+	p.line(plain, "\n"+escapeMarkdown(madeBy(r)))
 	return p.flush()
 }
 
@@ -57,8 +57,7 @@ func (p *page) markdownHistory(r *checks.Report) {
 	}
 	p.line(plain, "\n## "+p.say("history", nil)+"\n")
 	for _, c := range r.History {
-		word := func(s checks.Status) string { return p.say("status-word", words.Args{"status": string(s)}) }
-		line := c.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + c.Check + ": " + word(c.From) + " → " + word(c.To)
+		line := c.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + c.Check + ": " + p.turned(c.From, c.To)
 		p.line(plain, strings.TrimSpace("* "+escapeMarkdown(line)+" "+code(c.Finding)))
 	}
 }

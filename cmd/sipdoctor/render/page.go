@@ -50,21 +50,26 @@ const (
 // page writes lines of text. Layout is computed on plain text; colour is added
 // last and never counts as width.
 type page struct {
+	speech
 	w     *bufio.Writer
 	color bool
-	ascii bool
 	width int
+}
+
+// speech says what every renderer for people says, in one language.
+type speech struct {
 	lang  words.Lang
+	ascii bool // nothing but ASCII
 }
 
 func newPage(w io.Writer, o TextOptions) *page {
-	p := &page{w: bufio.NewWriter(w), color: o.Color, width: PageWidth(o.Width), lang: cmp.Or(o.Lang, words.English)}
+	p := &page{w: bufio.NewWriter(w), color: o.Color, width: PageWidth(o.Width), speech: speech{lang: cmp.Or(o.Lang, words.English)}}
 	p.ascii = o.ASCII && p.lang == words.English // another script has no ASCII
 	return p
 }
 
 // say is a sentence of this package's own words.
-func (p *page) say(id string, args words.Args) string {
+func (p speech) say(id string, args words.Args) string {
 	s, err := book().Fill(p.lang, words.Say("render."+id, args))
 	if err != nil {
 		return id // its test finds it

@@ -21,7 +21,7 @@ type stop struct {
 // stops lists the boxes from the phone to the far end, as far as the report
 // knows them. It is empty when it knows no more than this machine, and where the
 // question is what this machine itself lets in.
-func (p *page) stops(r *checks.Report) []stop {
+func (p speech) stops(r *checks.Report) []stop {
 	if r.Host == nil || len(r.Host.Uplink.Local) == 0 || r.Command == "why" || r.Command == "pbx" {
 		return nil
 	}
@@ -81,7 +81,7 @@ func failed(r *checks.Report, check string) bool {
 	return res != nil && res.Status == checks.Fail
 }
 
-func (p *page) routerLabel(r *checks.Report) string {
+func (p speech) routerLabel(r *checks.Report) string {
 	u := r.Host.Uplink
 	gw := u.Gateway
 	if !gw.IsValid() {
@@ -91,7 +91,7 @@ func (p *page) routerLabel(r *checks.Report) string {
 }
 
 // boxLabel is what a router is called, and its address.
-func (p *page) boxLabel(rt *netinfo.Router, name string, at netip.Addr) string {
+func (p speech) boxLabel(rt *netinfo.Router, name string, at netip.Addr) string {
 	if rt != nil && rt.Vendor+rt.Model != "" && rt.Confidence != "possible" {
 		name = strings.TrimSpace(rt.Vendor + " " + strings.TrimPrefix(rt.Model, rt.Vendor+" "))
 	}
@@ -108,7 +108,7 @@ func (p *page) boxLabel(rt *netinfo.Router, name string, at netip.Addr) string {
 
 // publicLabel is the address others see, without its port; a second different
 // one shows that there are several.
-func (p *page) publicLabel(public []string) string {
+func (p speech) publicLabel(public []string) string {
 	first := hostPart(public[0])
 	if slices.ContainsFunc(public, func(s string) bool { return hostPart(s) != first }) {
 		return p.say("and-others", words.Args{"address": first})
@@ -116,7 +116,7 @@ func (p *page) publicLabel(public []string) string {
 	return first
 }
 
-func (p *page) farEnd(r *checks.Report) string {
+func (p speech) farEnd(r *checks.Report) string {
 	switch in := r.Inputs; {
 	case in.Responder != "":
 		return in.Responder

@@ -45,6 +45,21 @@ func slicesOf(s capture.Strip, most int) (list []slice, steps int) {
 	return list, steps
 }
 
+// levelOf is how high a mark stands: from 0 to the number of levels.
+func levelOf(levels []float64, value float64) (n int) {
+	for n < len(levels) && value >= levels[n] {
+		n++
+	}
+	return n
+}
+
+func (x slice) empty() bool { return x.packets+x.lost == 0 }
+
+// levels are those of the loss and of the jitter.
+func (x slice) levels() (loss, jitter int) {
+	return levelOf(lossLevels[:], 100*float64(x.lost)/float64(max(1, x.packets+x.lost))), levelOf(jitterLevels[:], float64(x.jitter))
+}
+
 // strip writes how a stream went over time: a mark for each slice of it, of which the
 // worst jitter counts and all of the loss.
 func (p *page) strip(lead string, s capture.Strip) {
@@ -55,28 +70,30 @@ func (p *page) strip(lead string, s capture.Strip) {
 	}
 	loss, jitter := "", ""
 	for _, x := range list {
-		loss += p.bar(x, lossLevels[:], 100*float64(x.lost)/float64(max(1, x.packets+x.lost)))
-		jitter += p.bar(x, jitterLevels[:], float64(x.jitter))
+		l, j := x.levels()
+		loss += p.bar(x, l)
+		jitter += p.bar(x, j)
 	}
 	p.line(plain, lead+pad(p.say("strip-loss", nil), name)+loss)
 	p.line(plain, lead+pad(p.say("strip-jitter", nil), name)+jitter)
-	p.line(dim, lead+pad("", name)+p.say("strip-scale", words.Args{"step": time.Duration(s.StepMS*steps) * time.Millisecond}))
+	p.line(dim, lead+pad("", name)+p.stripScale(s, steps))
+}
+
+// stripScale says how long a mark is, of so many steps.
+func (p speech) stripScale(s capture.Strip, steps int) string {
+	return p.say("strip-scale", words.Args{"step": time.Duration(s.StepMS*steps) * time.Millisecond})
 }
 
 // bar is the mark of a slice.
-func (p *page) bar(x slice, levels []float64, value float64) string {
-	if x.packets+x.lost == 0 {
+func (p speech) bar(x slice, level int) string {
+	if x.empty() {
 		return p.mono(noBar, " ")
 	}
-	n := 0
-	for n < len(levels) && value >= levels[n] {
-		n++
-	}
-	return p.mono(string([]rune(bars)[n]), plainBars[n:n+1])
+	return p.mono(string([]rune(bars)[level]), plainBars[level:level+1])
 }
 
 // mono is a mark, or the one that stands for it where nothing but ASCII is shown.
-func (p *page) mono(s, ascii string) string {
+func (p speech) mono(s, ascii string) string {
 	if p.ascii {
 		return ascii
 	}

@@ -85,7 +85,7 @@ func fewOf(t *checks.Table) {
 
 // tableCells are the cells of a table below its heading; the last column, where some
 // row has it, is the number of the fault.
-func (p *page) tableCells(t checks.Table, numbers []int) [][]string {
+func (p speech) tableCells(t checks.Table, numbers []int) [][]string {
 	head := make([]string, 0, len(t.Columns)+1)
 	for _, c := range t.Columns {
 		head = append(head, c.Title)

@@ -77,7 +77,7 @@ func (p *page) flush() error {
 }
 
 // mark is the first thing a person sees.
-func (p *page) mark(s checks.Status) string {
+func (p speech) mark(s checks.Status) string {
 	if p.ascii {
 		return p.say("mark", words.Args{"status": string(s)})
 	}
@@ -163,13 +163,13 @@ func withoutSkipped(all []checks.Result) (shown []checks.Result, skipped []strin
 	return shown, skipped
 }
 
-func (p *page) status(s checks.Status) string {
+func (p speech) status(s checks.Status) string {
 	return p.say("status", words.Args{"status": string(s)})
 }
 
 // fact is what the line of a check says. What another check's failure already
 // explains is folded.
-func (p *page) fact(res checks.Result, o TextOptions) string {
+func (p speech) fact(res checks.Result, o TextOptions) string {
 	var parts []string
 	if res.ExplainedBy != "" {
 		parts = append(parts, p.say("explained-by", words.Args{"check": res.ExplainedBy}))
@@ -233,12 +233,17 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 		}
 	}
 	took, _ := book().Show(p.lang, milliseconds(r.DurationMS)) // a duration can be shown
-	p.prose(dim, "", fmt.Sprintf("%s %s, %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"), took))
+	p.prose(dim, "", madeBy(r)+", "+took)
+}
+
+// madeBy says which program made the report, and when.
+func madeBy(r *checks.Report) string {
+	return fmt.Sprintf("%s %s, %s", r.Tool.Name, r.Tool.Version, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // hints say what the run did not do: what a responder would have added, where it
 // had none and has a use for one; on a PBX, the test from outside.
-func (p *page) hints(r *checks.Report) (list []string) {
+func (p speech) hints(r *checks.Report) (list []string) {
 	in, conf := r.Inputs, r.Inputs.RTPConf
 	if r.Command == "check" && in.Root == "" && in.Responder == "" && len(r.Results) > 0 && !failed(r, "uplink") {
 		list = append(list, p.say("responder-hint", nil))

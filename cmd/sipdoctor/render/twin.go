@@ -10,7 +10,7 @@ import (
 
 // twin says where the checks ran, if that was an office that was rebuilt from a router's
 // configuration, what was typed into its router, and what it lacks.
-func (p *page) twin(t *checks.Twin) (list []string) {
+func (p speech) twin(t *checks.Twin) (list []string) {
 	if t == nil {
 		return nil
 	}
@@ -39,7 +39,7 @@ func Lacking(w io.Writer, t *checks.Twin, o TextOptions) error {
 	return p.flush()
 }
 
-func (p *page) lacking(t *checks.Twin) (list []string) {
+func (p speech) lacking(t *checks.Twin) (list []string) {
 	var assumed, left []words.Text
 	for _, menu := range t.Assumed {
 		assumed = append(assumed, words.Say("render.twin-menu", words.Args{"menu": console(menu)}))

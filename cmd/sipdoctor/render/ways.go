@@ -50,14 +50,7 @@ func (p *page) ways(r *checks.Report, o TextOptions) bool {
 // unread names in one line what is missing from the answer, and with --verbose
 // all of it.
 func (p *page) unread(r *checks.Report, o TextOptions) {
-	var list []string
-	for _, res := range r.Results {
-		for _, n := range res.Notes {
-			if !slices.Contains(list, n) {
-				list = append(list, n)
-			}
-		}
-	}
+	list := missing(r)
 	if len(list) == 0 {
 		return
 	}
@@ -75,4 +68,16 @@ func (p *page) unread(r *checks.Report, o TextOptions) {
 	for _, n := range list {
 		p.prose(dim, p.say("note", nil)+" ", n)
 	}
+}
+
+// missing is what could not be read, each once.
+func missing(r *checks.Report) (list []string) {
+	for _, res := range r.Results {
+		for _, n := range res.Notes {
+			if !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
 }
