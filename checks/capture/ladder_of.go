@@ -33,6 +33,23 @@ func LadderOf(observed json.RawMessage, which string) (*Ladder, error) {
 	return v.ladder(x), nil
 }
 
+// Ladders draws the calls of rows of the table of calls, from 1. A row that is not
+// there is left out.
+func Ladders(observed json.RawMessage, rows []int) (list []*Ladder, err error) {
+	var o Observed
+	if err := json.Unmarshal(observed, &o); err != nil {
+		return nil, fmt.Errorf("reading the observation: %w", err)
+	}
+	v := viewOf(o)
+	calls := v.invites()
+	for _, n := range rows {
+		if n > 0 && n <= len(calls) {
+			list = append(list, v.ladder(calls[n-1]))
+		}
+	}
+	return list, nil
+}
+
 func (v *view) named(which string) (*exchange, error) {
 	var begin []*exchange
 	for _, x := range v.calls {

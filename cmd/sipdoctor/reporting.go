@@ -37,7 +37,7 @@ type reporting struct {
 }
 
 func formats() []string {
-	return []string{"text", "json", "ndjson", "markdown", "junit", "prometheus", "nagios"}
+	return []string{"text", "json", "ndjson", "html", "markdown", "junit", "prometheus", "nagios"}
 }
 func colors() []string { return []string{"auto", "always", "never"} }
 
@@ -224,6 +224,8 @@ func (o *reporting) write(l words.Lang, w io.Writer, r *checks.Report) error {
 	switch o.format {
 	case "json", "ndjson":
 		return render.JSON(w, r, render.JSONOptions{NoObserved: o.noObserved, Line: o.format == "ndjson"})
+	case "html":
+		return render.HTML(w, r, render.HTMLOptions{Lang: l, Fill: func(r *checks.Report, l words.Lang) { fillIn(l, r) }, Verbose: o.verbose})
 	case "markdown":
 		return render.Markdown(w, r, l)
 	case "junit":

@@ -19,7 +19,7 @@ func quoted(r *checks.Report, allRows bool) (*checks.Report, error) {
 	for i := range c.Results {
 		res := &c.Results[i]
 		res.Observed = nil
-		if !slices.Contains([]string{"nat", "sip-alg", "blocked"}, res.Check) { // see the users of Facts
+		if !slices.Contains([]string{"nat", "sip-alg", "blocked", "rtp-ports", "media"}, res.Check) { // see the users of Facts
 			res.Facts = nil
 		}
 		if !allRows {

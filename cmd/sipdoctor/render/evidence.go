@@ -125,10 +125,16 @@ func (p *page) columns(list []checks.Evidence, labels int) (name, left int) {
 // that was changed on its way was sent and arrived, everything else was
 // expected and seen.
 func (p speech) evidenceWords(finding string) (want, got string) {
-	if finding == "sip-alg.rewriting" || finding == "sip-alg.proxying" || finding == "capture.rewritten" || finding == "capture.proxied" {
+	if comparesMessages(finding) {
 		return p.say("sent", nil), p.say("arrived", nil)
 	}
 	return p.say("expected", nil), p.say("seen", nil)
+}
+
+// comparesMessages reports whether the evidence of a finding is what was sent and
+// what arrived of it.
+func comparesMessages(finding string) bool {
+	return slices.Contains([]string{"sip-alg.rewriting", "sip-alg.proxying", "capture.rewritten", "capture.proxied"}, finding)
 }
 
 // value writes s after lead, broken between words, the other lines under it. A word

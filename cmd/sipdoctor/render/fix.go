@@ -110,6 +110,11 @@ func (p speech) rebootNote(f fixes.Fix) string {
 // such lines may be wrapped.
 func readable(f fixes.Fix) bool { return f.Form == fixes.FormMenu || f.Form == fixes.FormAdvice }
 
+// isTyped reports whether a line of a cure goes to a prompt as it is.
+func isTyped(f fixes.Fix, line string) bool {
+	return !readable(f) || strings.HasPrefix(line, "sipdoctor ")
+}
+
 // labelled writes lines after a label; several stand below each other. What is
 // to be typed stays whole.
 func (p *page) labelled(label string, f fixes.Fix, lines []string) {
@@ -118,11 +123,11 @@ func (p *page) labelled(label string, f fixes.Fix, lines []string) {
 	}
 	lead := p.label(label)
 	for _, line := range lines {
-		if readable(f) && !strings.HasPrefix(line, "sipdoctor ") {
-			p.prose(dim, lead, p.step(f, line))
-		} else {
+		if isTyped(f, line) {
 			p.put(dim, lead)
 			p.line(plain, line)
+		} else {
+			p.prose(dim, lead, p.step(f, line))
 		}
 		lead = strings.Repeat(" ", cells(lead))
 	}

@@ -57,9 +57,13 @@ func (p *page) markdownHistory(r *checks.Report) {
 	}
 	p.line(plain, "\n## "+p.say("history", nil)+"\n")
 	for _, c := range r.History {
-		line := c.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + c.Check + ": " + p.turned(c.From, c.To)
-		p.line(plain, strings.TrimSpace("* "+escapeMarkdown(line)+" "+code(c.Finding)))
+		p.line(plain, strings.TrimSpace("* "+escapeMarkdown(p.changeLine(c))+" "+code(c.Finding)))
 	}
+}
+
+// changeLine is a change of the history in one line, without its finding.
+func (p speech) changeLine(c checks.Change) string {
+	return c.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + c.Check + ": " + p.turned(c.From, c.To)
 }
 
 func (p *page) markdownFinding(f checks.Finding) {

@@ -12,10 +12,10 @@ import (
 )
 
 // stop is one box on the drawn path; broken says that the way into it is where
-// SIP comes to harm.
+// SIP comes to harm. role is what it is there, a code of the words.
 type stop struct {
-	label  string
-	broken bool
+	role, label string
+	broken      bool
 }
 
 // stops lists the boxes from the phone to the far end, as far as the report
@@ -26,28 +26,28 @@ func (p speech) stops(r *checks.Report) []stop {
 		return nil
 	}
 	u := r.Host.Uplink
-	list := []stop{{label: Quote(u.Local[0].String())}}
+	list := []stop{{role: "here", label: Quote(u.Local[0].String())}}
 	if failed(r, "uplink") {
-		return append(list, stop{label: p.say("no-way-out", nil), broken: true})
+		return append(list, stop{role: "internet", label: p.say("no-way-out", nil), broken: true})
 	}
 	if u.Gateway.IsValid() || u.Gateway6.IsValid() {
-		list = append(list, stop{label: p.routerLabel(r)})
+		list = append(list, stop{role: "router", label: p.routerLabel(r)})
 	}
 	if u.VPN && u.VPNInterface != "" {
-		list = append(list, stop{label: "VPN " + u.VPNInterface})
+		list = append(list, stop{role: "vpn", label: "VPN " + u.VPNInterface})
 	}
 	var f nat.Facts
 	Facts(r, "nat", &f)
 	switch b := r.Beyond; {
 	case b != nil && !u.VPN:
-		list = append(list, stop{label: p.boxLabel(&b.Router, "", b.Addr)})
+		list = append(list, stop{role: secondRole(f), label: p.boxLabel(&b.Router, "", b.Addr)})
 	case f.CGNAT || f.NATLayers > 1:
-		list = append(list, stop{label: p.say("second-nat", nil)})
+		list = append(list, stop{role: secondRole(f), label: p.say("second-nat", nil)})
 	}
 	if f.BehindNAT && len(f.Public) > 0 {
-		list = append(list, stop{label: p.publicLabel(f.Public)})
+		list = append(list, stop{role: "public", label: p.publicLabel(f.Public)})
 	}
-	list = append(list, stop{label: p.farEnd(r)})
+	list = append(list, p.farEnd(r))
 	if failed(r, "sip-alg") {
 		list[harm(r, list)].broken = true
 	}
@@ -116,14 +116,39 @@ func (p speech) publicLabel(public []string) string {
 	return first
 }
 
-func (p speech) farEnd(r *checks.Report) string {
+func (p speech) farEnd(r *checks.Report) stop {
 	switch in := r.Inputs; {
 	case in.Responder != "":
-		return in.Responder
+		return stop{role: "responder", label: in.Responder}
 	case len(in.SIPServers) > 0:
-		return in.SIPServers[0]
+		return stop{role: "provider", label: in.SIPServers[0]}
 	}
-	return p.say("internet", nil)
+	return stop{role: "internet", label: p.say("internet", nil)}
+}
+
+// secondRole is what stands behind the office's router.
+func secondRole(f nat.Facts) string {
+	if f.CGNAT {
+		return "carrier"
+	}
+	return "second"
+}
+
+// edge leads into a stop.
+func (s stop) edge() string {
+	if s.broken {
+		return " ──✗── "
+	}
+	return " ── "
+}
+
+// inOneLine is the drawn path without line ends.
+func inOneLine(list []stop) string {
+	s := list[0].label
+	for _, next := range list[1:] {
+		s += next.edge() + next.label
+	}
+	return s
 }
 
 // path draws the way from the phone to the far end, with a cross where SIP
@@ -137,10 +162,7 @@ func (p *page) path(r *checks.Report) {
 	p.put(plain, "  "+list[0].label)
 	column := 2 + cells(list[0].label)
 	for _, s := range list[1:] {
-		edge := " ── "
-		if s.broken {
-			edge = " ──✗── "
-		}
+		edge := s.edge()
 		if column+cells(edge)+cells(s.label) > p.width {
 			p.end()
 			p.put(plain, "     ")

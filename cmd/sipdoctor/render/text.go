@@ -1,5 +1,5 @@
-// Package render shows a report: as text for people, as JSON for programs, as
-// Markdown for tickets and as JUnit for build servers. Everything comes from
+// Package render shows a report: as text for people, as a page for browsers, as
+// JSON for programs, as Markdown for tickets and as JUnit for build servers. Everything comes from
 // the report alone.
 package render
 
@@ -228,12 +228,10 @@ func (p *page) footer(r *checks.Report, o TextOptions) {
 	p.end()
 	if r.Host != nil {
 		for _, n := range r.Host.Notes {
-			note, _ := book().Show(p.lang, n) // an error can be shown
-			p.prose(dim, p.say("note", nil)+" ", note)
+			p.prose(dim, p.say("note", nil)+" ", p.shown(n))
 		}
 	}
-	took, _ := book().Show(p.lang, milliseconds(r.DurationMS)) // a duration can be shown
-	p.prose(dim, "", madeBy(r)+", "+took)
+	p.prose(dim, "", madeBy(r)+", "+p.shown(milliseconds(r.DurationMS)))
 }
 
 // madeBy says which program made the report, and when.

@@ -9,39 +9,62 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// ways writes, for "why" about addresses that are all let in, what becomes of
-// each kind of packet and which rule decides; what is blocked is told by its
-// finding. It reports whether it did.
-func (p *page) ways(r *checks.Report, o TextOptions) bool {
+// allowed is what becomes of each kind of packet of an address that is let in, and
+// which rule decides.
+type allowed struct {
+	Address string
+	Ways    []allowedWay
+}
+
+type allowedWay struct{ Kind, Verdict, Rule string }
+
+// allowances are, for "why" about addresses that are all let in, theirs; what is
+// blocked is told by its finding.
+func (p speech) allowances(r *checks.Report) (list []allowed) {
 	var f blocked.Facts
 	Facts(r, "blocked", &f)
 	all := append([]blocked.Facts{f}, f.Addresses...)
 	if len(f.Addresses) > 0 {
 		all = f.Addresses
 	}
-	if r.Command != "why" || o.Verbose || slices.ContainsFunc(all, func(w blocked.Facts) bool { return w.Verdict != "allowed" || len(w.Paths) == 0 }) {
-		return false
+	if r.Command != "why" || slices.ContainsFunc(all, func(w blocked.Facts) bool { return w.Verdict != "allowed" || len(w.Paths) == 0 }) {
+		return nil
 	}
 	for _, w := range all {
-		p.end()
-		if len(all) > 1 {
-			p.line(plain, "  "+w.Address)
-		}
-		kinds := make([]string, len(w.Paths))
-		wide := 0
-		for i, x := range w.Paths {
-			kinds[i] = strings.TrimSpace(strings.ToUpper(x.Protocol) + " " + x.Ports)
+		a := allowed{Address: w.Address}
+		for _, x := range w.Paths {
+			kind := strings.TrimSpace(strings.ToUpper(x.Protocol) + " " + x.Ports)
 			if x.Direction == "out" {
-				kinds[i] = p.say("out", words.Args{"kind": kinds[i]})
+				kind = p.say("out", words.Args{"kind": kind})
 			}
-			wide = max(wide, cells(kinds[i]))
-		}
-		for i, x := range w.Paths {
 			rule := p.say("rule", words.Args{"rule": x.Rule})
 			if x.Table != "" {
 				rule = x.Table + ": " + rule
 			}
-			p.prose(plain, "  "+pad(kinds[i], wide)+"  "+pad(x.Verdict, len("accept"))+"  ", rule)
+			a.Ways = append(a.Ways, allowedWay{kind, x.Verdict, rule})
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// ways writes them, and reports whether there are any.
+func (p *page) ways(r *checks.Report, o TextOptions) bool {
+	all := p.allowances(r)
+	if o.Verbose || len(all) == 0 {
+		return false
+	}
+	for _, a := range all {
+		p.end()
+		if len(all) > 1 {
+			p.line(plain, "  "+a.Address)
+		}
+		wide := 0
+		for _, w := range a.Ways {
+			wide = max(wide, cells(w.Kind))
+		}
+		for _, w := range a.Ways {
+			p.prose(plain, "  "+pad(w.Kind, wide)+"  "+pad(w.Verdict, len("accept"))+"  ", w.Rule)
 		}
 	}
 	return true
