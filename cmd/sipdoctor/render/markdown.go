@@ -22,6 +22,10 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 	p := newPage(w, TextOptions{Lang: l})
 	p.line(plain, "# "+p.mark(verdict(r))+" "+escapeMarkdown(p.answer(r)))
 	p.markdownSymptom(r)
+	path := p.picture(r, false)
+	if path != nil {
+		p.line(plain, "\n!["+escapeMarkdown(path.Name)+"][path]")
+	}
 	if len(r.Results) > 0 {
 		p.line(plain, fmt.Sprintf("\n| %s | %s | %s |\n| --- | --- | --- |", p.say("column-check", nil), p.say("column-status", nil), p.say("column-found", nil)))
 	}
@@ -47,7 +51,24 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 		p.fenced(p.say("twin-typed", nil), r.Twin.Typed)
 	}
 	p.line(plain, "\n"+escapeMarkdown(madeBy(r)))
+	if err := p.markdownPicture(path); err != nil {
+		return err
+	}
 	return p.flush()
+}
+
+// markdownPicture writes what the image above refers to, at the end, where it is in
+// nobody's way. It is a data: address because a ticket is one text. GitHub and GitLab
+// remove these, and show the image's text instead, which is the path as well.
+func (p *page) markdownPicture(path *picture) error {
+	if path == nil {
+		return nil
+	}
+	url, err := path.dataURL()
+	if err == nil {
+		p.line(plain, "\n[path]: "+url)
+	}
+	return err
 }
 
 // markdownHistory writes what changed while the checks were watched.

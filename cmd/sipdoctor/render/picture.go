@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -186,4 +188,13 @@ func (pic *picture) write(w io.Writer) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
+}
+
+// dataURL is the picture as an address that holds it.
+func (pic *picture) dataURL() (string, error) {
+	var b bytes.Buffer
+	if err := pic.write(&b); err != nil {
+		return "", err
+	}
+	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil
 }
