@@ -80,7 +80,7 @@ type edition struct {
 	Pictures       []*picture // the path, for a wide and for a narrow page
 	Checks         []htmlCheck
 	Allowed        []allowed
-	Ports          *portPicture
+	Ports          []*portPicture
 	Quality        []htmlQuality
 	Faults, Notes  []htmlFinding
 	Tables         []htmlTable

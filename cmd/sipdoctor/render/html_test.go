@@ -302,34 +302,42 @@ func TestWhatWasChangedIsMarked(t *testing.T) {
 }
 
 // The bar of ports shows the worst of each part, even of a single port, and does not
-// grow with the report.
+// grow with the report. What passes from here may not come in from outside: these are
+// two bars.
 func TestTheBarOfPorts(t *testing.T) {
-	states := func(facts string) string {
+	shapes := func(facts string) string {
 		r := &checks.Report{Results: []checks.Result{{Check: "rtp-ports", Facts: json.RawMessage(facts)}}}
-		pic := portsOf(r)
-		if pic == nil {
-			return ""
-		}
 		var list []string
-		for _, x := range pic.Runs {
-			list = append(list, fmt.Sprintf("%s %d+%d", x.State, x.X, x.W))
+		for _, pic := range portsOf(r) {
+			line := pic.Way
+			for _, x := range pic.Runs {
+				line += fmt.Sprintf(" %s %d+%d", x.Shape, x.X, x.W)
+			}
+			list = append(list, line)
 		}
 		return strings.Join(list, ", ")
 	}
 	for facts, want := range map[string]string{
-		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-12999"]}`:                                              "open 0+300",
-		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-10999"], "blocked_outbound": ["11000-12999"]}`:         "open 0+100, outbound 100+200",
-		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-12999"], "blocked_return": ["11000"]}`:                 "open 0+100, return 100+1, open 101+199",
-		`{"range": "10000-12999", "ports_probed": 9, "blocked_return": ["11000-11009"], "blocked_outbound": ["11000"]}`:     "untested 0+100, outbound 100+1, untested 101+199",
-		`{"range": "10000-12999", "ports_probed": 9, "open": ["1-65535", "x", "5-4", "70000-80000"], "unknown": ["12999"]}`: "open 0+299, unknown 299+1",
-		`{"range": "10000", "ports_probed": 1, "open": ["10000"]}`:                                                          "open 0+1, untested 1+299",
+		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-12999"]}`:                                              "out open 0+300",
+		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-10999"], "blocked_outbound": ["11000-12999"]}`:         "out open 0+100 blocked 100+200",
+		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-12999"], "blocked_return": ["11000"]}`:                 "out open 0+100 return 100+1 open 101+199",
+		`{"range": "10000-12999", "ports_probed": 9, "blocked_return": ["11000-11009"], "blocked_outbound": ["11000"]}`:     "out untested 0+100 blocked 100+1 untested 101+199",
+		`{"range": "10000-12999", "ports_probed": 9, "open": ["1-65535", "x", "5-4", "70000-80000"], "unknown": ["12999"]}`: "out open 0+299 unknown 299+1",
+		`{"range": "10000", "ports_probed": 1, "open": ["10000"]}`:                                                          "out open 0+1 untested 1+299",
 		`{"range": "10000-12999", "ports_probed": 0}`:                                                                       "",
 		`{"range": "12999-10000", "ports_probed": 9}`:                                                                       "",
 		`{"range": "0-99999999", "ports_probed": 9}`:                                                                        "",
 		`{"range": 7}`: "",
+		`{"range": "10000-12999", "ports_probed": 9, "open": ["10000-12999"], "inbound": {"range": "10000-12999", "ports_probed": 9, "silent": ["10000-10999"], "moved": [{"ports": "11000-11999", "to": "21000-21999"}], "arrives": ["12000-12999"]}}`: "out open 0+300, in blocked 0+100 return 100+100 open 200+100",
 	} {
-		if got := states(facts); got != want {
+		if got := shapes(facts); got != want {
 			t.Errorf("%s:\n%s, want\n%s", facts, got, want)
+		}
+	}
+	page := textIn(classed(pageOf(t, everyReport(t)["pbx-carrier-nat.json"], HTMLOptions{Fill: fillAll}), "legend").Parent)
+	for _, want := range []string{"from here and back", "open: 10000-20000", "from outside to this machine", "nothing arrives: 10000-20000"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing: %s", want, page)
 		}
 	}
 }

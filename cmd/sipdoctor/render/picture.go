@@ -125,7 +125,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 func (p speech) boxText(s stop) []string {
 	role := p.say("stop", words.Args{"role": s.role})
 	out := []string{role}
-	if s.label == role {
+	if s.label == role || s.label == p.say("second-nat", nil) {
 		return out
 	}
 	label := strings.TrimPrefix(s.label, role+" ")
