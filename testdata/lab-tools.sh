@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that the lab's tests use as peers and referees, where
 # that is possible without asking; says what stays out where it is not.
-want="ip:iproute2 sysctl:procps script:bsdutils unshare:util-linux nft:nftables iptables:iptables conntrack:conntrack tcpdump:tcpdump turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester fail2ban-server:fail2ban miniupnpd:miniupnpd snmpd:snmpd lldpd:lldpd nmap:nmap ipset:ipset dbus-daemon:dbus-daemon tshark:tshark sngrep:sngrep debootstrap:debootstrap promtool:prometheus systemd-analyze:systemd /usr/lib/nagios/plugins/negate:monitoring-plugins-basic"
+want="ip:iproute2 sysctl:procps script:bsdutils unshare:util-linux nft:nftables iptables:iptables conntrack:conntrack tcpdump:tcpdump turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester fail2ban-server:fail2ban miniupnpd:miniupnpd snmpd:snmpd lldpd:lldpd nmap:nmap ipset:ipset dbus-daemon:dbus-daemon tshark:tshark sngrep:sngrep debootstrap:debootstrap promtool:prometheus systemd-analyze:systemd /usr/lib/nagios/plugins/negate:monitoring-plugins-basic chromium:chromium"
 missing=""
 for w in $want; do
 	PATH="$PATH:/usr/sbin:/sbin" command -v "${w%%:*}" >/dev/null 2>&1 || missing="$missing ${w#*:}"
@@ -9,6 +9,8 @@ done
 # Kamailio's TLS and WebSocket are packages of their own.
 ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
 ls /usr/lib/*/kamailio/modules/websocket.so >/dev/null 2>&1 || missing="$missing kamailio-websocket-modules"
+# What a page looks like depends on the letters that there are.
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf ] || missing="$missing fonts-dejavu-core"
 # firewalld is written in Python and talks to a bus.
 [ -d /usr/lib/python3/dist-packages/gi ] || missing="$missing python3-gi"
 [ -d /usr/lib/python3/dist-packages/dbus ] || missing="$missing python3-dbus"
