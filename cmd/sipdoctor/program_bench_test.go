@@ -97,6 +97,9 @@ func BenchmarkReport(b *testing.B) {
 		})},
 		{"json", show(func(w io.Writer, r *checks.Report) error { return render.JSON(w, r, render.JSONOptions{}) })},
 		{"markdown", show(func(w io.Writer, r *checks.Report) error { return render.Markdown(w, r, words.English) })},
+		{"html", show(func(w io.Writer, r *checks.Report) error {
+			return render.HTML(w, r, render.HTMLOptions{Fill: func(r *checks.Report, l words.Lang) { fillIn(l, r) }})
+		})},
 		{"junit", show(func(w io.Writer, r *checks.Report) error { return render.JUnit(w, r, words.English) })},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

@@ -87,7 +87,7 @@ func withBrowser(m *testing.M) int {
 
 // tab is an open page, and what the browser had to say of it.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu         sync.Mutex
@@ -96,7 +96,7 @@ type tab struct {
 }
 
 // open shows a file in a new tab; test says how wide the window is.
-func open(t *testing.T, file string, width int64) *tab {
+func open(t testing.TB, file string, width int64) *tab {
 	t.Helper()
 	if shared.missing != "" {
 		if os.Getenv("SIPDOCTOR_LAB") == "require" {
@@ -212,7 +212,7 @@ func fill(r *checks.Report, l words.Lang) { checks.Fill(r, book(), l) }
 
 // reports are the saved ones of a pattern below testdata/reports, judged by today's
 // rules.
-func reports(t *testing.T, patterns ...string) map[string]*checks.Report {
+func reports(t testing.TB, patterns ...string) map[string]*checks.Report {
 	t.Helper()
 	out := map[string]*checks.Report{}
 	for _, pattern := range patterns {
@@ -238,7 +238,7 @@ func reports(t *testing.T, patterns ...string) map[string]*checks.Report {
 	return out
 }
 
-func report(t *testing.T, pattern string) *checks.Report {
+func report(t testing.TB, pattern string) *checks.Report {
 	t.Helper()
 	for _, r := range reports(t, pattern) {
 		return r
@@ -247,7 +247,7 @@ func report(t *testing.T, pattern string) *checks.Report {
 }
 
 // saved is the file of a page.
-func saved(t *testing.T, r *checks.Report) string {
+func saved(t testing.TB, r *checks.Report) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := render.HTML(&b, r, render.HTMLOptions{Fill: fill}); err != nil {
@@ -256,7 +256,7 @@ func saved(t *testing.T, r *checks.Report) string {
 	return write(t, "report.html", b.Bytes())
 }
 
-func write(t *testing.T, name string, content []byte) string {
+func write(t testing.TB, name string, content []byte) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(file, content, 0o600); err != nil {
