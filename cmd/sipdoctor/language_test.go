@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"html"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,14 +63,18 @@ func TestAScreenSpeaksOneLanguage(t *testing.T) {
 		}
 		typed := typedLines(r)
 		for lang, wrong := range map[words.Lang]*regexp.Regexp{words.Russian: english, words.English: cyrillic} {
-			for _, format := range []string{"text", "markdown"} {
+			for _, format := range []string{"text", "markdown", "html"} {
 				var b bytes.Buffer
 				show := reporting{format: format, color: "never", verbose: true}
 				if err := show.show(t.Context(), streams{Out: &b, Lang: lang}, r); err != nil {
 					t.Fatal(err)
 				}
+				shown := b.String()
+				if format == "html" {
+					shown = editionIn(shown, lang)
+				}
 				// Sentences go on over lines.
-				text := foreign.ReplaceAllString(unwrap(typed.Replace(strings.ReplaceAll(b.String(), `\_`, "_"))), "")
+				text := foreign.ReplaceAllString(unwrap(typed.Replace(strings.ReplaceAll(shown, `\_`, "_"))), "")
 				text = names.ReplaceAllString(text, "")
 				for _, found := range wrong.FindAllStringIndex(text, -1) {
 					t.Errorf("%s as %s in %s: …%s…", file, format, lang, text[max(0, found[0]-50):min(len(text), found[1]+60)])
@@ -77,6 +82,14 @@ func TestAScreenSpeaksOneLanguage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// editionIn is what a page says in one language, each element on a line of its own.
+func editionIn(page string, lang words.Lang) string {
+	_, rest, _ := strings.Cut(page, `<main id="`+string(lang)+`"`)
+	text, _, _ := strings.Cut(rest, "</main>")
+	text = regexp.MustCompile(`(?s)<span class="unseen">.*?</td>|<th scope="col" colspan="2">.*?</th>`).ReplaceAllString(text, "") // what strangers wrote: messages, and what they call themselves
+	return html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString("<"+text, "\n\n"))
 }
 
 // unwrap joins the lines of a text, except where an empty one or a new item

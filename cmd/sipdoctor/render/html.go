@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/capture"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -41,12 +42,12 @@ func HTML(w io.Writer, r *checks.Report, o HTMLOptions) error {
 		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf(string(style)), hashOf(script)),
 		Style:  style, Script: template.JS(script), Lang: cmp.Or(o.Lang, words.English),
 	}
-	languages := words.Languages()
+	calls, languages := ladders(r), words.Languages()
 	if o.Fill == nil {
 		languages = []words.Lang{page.Lang}
 	}
 	for _, l := range languages {
-		v, err := editionOf(r, l, o)
+		v, err := editionOf(r, calls, l, o)
 		if err != nil {
 			return err
 		}
@@ -129,8 +130,7 @@ func (v *edition) Say(id string, args ...any) (string, error) {
 	return book().Fill(v.lang, words.Say("render."+id, values))
 }
 
-func editionOf(r *checks.Report, l words.Lang, o HTMLOptions) (*edition, error) {
-	calls := ladders(r)
+func editionOf(r *checks.Report, calls []*capture.Ladder, l words.Lang, o HTMLOptions) (*edition, error) {
 	c := *r
 	c.Results = slices.Clone(r.Results)
 	if o.Fill != nil {
