@@ -29,6 +29,9 @@ func TestEveryPageFitsTheWindow(t *testing.T) {
 		b := open(t, saved(t, r), 1280)
 		for _, width := range []int64{1280, 768, 360} {
 			b.width(width)
+			if n := ask[[]int](b, `(() => { const all = [...document.querySelectorAll('main:not([hidden]) .picture')]; return [Math.min(all.length, 1), all.filter((x) => x.checkVisibility()).length]; })()`); n[0] != n[1] {
+				t.Errorf("%s shows %d pictures of %d in a window of %d", name, n[1], n[0], width)
+			}
 			for _, folds := range []string{"", unfold} {
 				if folds != "" {
 					ask[any](b, folds)

@@ -24,6 +24,10 @@ type HTMLOptions struct {
 	Verbose bool // all rows of tables
 }
 
+// widePage is what a picture may take on the page, px: made smaller, its letters could
+// not be read.
+const widePage = 960
+
 // htmlPage is the file: the report once a language, one of which is shown.
 type htmlPage struct {
 	Policy   string // what a browser may load and run: this page's own style and script
@@ -144,7 +148,7 @@ func editionOf(r *checks.Report, calls []*capture.Ladder, l words.Lang, o HTMLOp
 	v.Mark, v.Word = v.mark(r.Verdict), v.status(r.Verdict)
 	v.Title = v.Mark + " " + r.Headline
 	for _, tall := range []bool{false, true} {
-		if pic := v.picture(r, tall); pic != nil {
+		if pic := v.picture(r, tall); pic != nil && (tall || pic.Width <= widePage) {
 			v.Pictures = append(v.Pictures, pic)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
 	"github.com/sipdoctor/sipdoctor/fixes"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -418,5 +420,22 @@ func TestManyFaultsOfAKindAreFolded(t *testing.T) {
 	}
 	if open != fewAlike || folded != 2 {
 		t.Errorf("%d are open, %d are folded", open, folded)
+	}
+}
+
+// A path that is too long to be read from left to right is drawn from top to bottom,
+// on a wide page as well.
+func TestALongPathIsDrawnDownwards(t *testing.T) {
+	r := savedReports(t)["alg-mikrotik"]
+	for responder, want := range map[string]string{"vps.example.net": "picture, picture tall", strings.Repeat("long.", 9) + "example.net": "picture tall"} {
+		r.Inputs.Responder = responder
+		r.Beyond = &netinfo.Beyond{Addr: netip.MustParseAddr("192.168.178.1"), Router: netinfo.Router{Vendor: "AVM", Model: "FRITZ!Box 7590 AX v2", Confidence: "certain"}}
+		var got []string
+		for _, x := range within(within(pageOf(t, r, HTMLOptions{}), "section")[0], "svg") {
+			got = append(got, attr(x, "class"))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %s", responder, got, want)
+		}
 	}
 }
