@@ -439,3 +439,12 @@ func TestALongPathIsDrawnDownwards(t *testing.T) {
 		}
 	}
 }
+
+// The first box of the path says from whose place was looked.
+func TestWhoStandsAtTheBeginningOfThePath(t *testing.T) {
+	for name, want := range map[string]string{"clean.json": "phone side", "pbx-carrier-nat.json": "PBX"} {
+		if got := textIn(classed(pageOf(t, everyReport(t)[name], HTMLOptions{}), "role")); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

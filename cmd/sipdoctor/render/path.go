@@ -26,7 +26,7 @@ func (p speech) stops(r *checks.Report) []stop {
 		return nil
 	}
 	u := r.Host.Uplink
-	list := []stop{{role: "here", label: Quote(u.Local[0].String())}}
+	list := []stop{{role: ownRole(r), label: Quote(u.Local[0].String())}}
 	if failed(r, "uplink") {
 		return append(list, stop{role: "internet", label: p.say("no-way-out", nil), broken: true})
 	}
@@ -124,6 +124,14 @@ func (p speech) farEnd(r *checks.Report) stop {
 		return stop{role: "provider", label: in.SIPServers[0]}
 	}
 	return stop{role: "internet", label: p.say("internet", nil)}
+}
+
+// ownRole is whose place the checks ran from.
+func ownRole(r *checks.Report) string {
+	if r.Inputs.Inbound || r.Twin != nil && r.Twin.PBX {
+		return "pbx"
+	}
+	return "here"
 }
 
 // secondRole is what stands behind the office's router.
