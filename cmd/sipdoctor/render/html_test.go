@@ -448,3 +448,13 @@ func TestWhoStandsAtTheBeginningOfThePath(t *testing.T) {
 		}
 	}
 }
+
+// What is typed and what is done by hand are apart, in whatever order they come.
+func TestStepsBetweenCommandsAreNotCopied(t *testing.T) {
+	v := &edition{speech: speech{lang: words.English}}
+	got := v.lines(fixes.Fix{Form: fixes.FormMenu, UnverifiedLines: []string{"Look"}}, []string{"sipdoctor check nat", "sipdoctor check dns", "It rings", "Look", "sipdoctor check nat"})
+	want := []htmlLines{{Commands: "sipdoctor check nat\nsipdoctor check dns"}, {Steps: []string{"It rings", "Look (not verified)"}}, {Commands: "sipdoctor check nat"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
