@@ -82,7 +82,8 @@ type edition struct {
 	Verdict        checks.Status
 	Mark, Word     string
 	Headline       string
-	Pictures       []*picture // the path, for a wide and for a narrow page
+	Causes         []htmlCause // of the complaint
+	Pictures       []*picture  // the path, for a wide and for a narrow page
 	Checks         []htmlCheck
 	Allowed        []allowed
 	Ports          []*portPicture
@@ -95,6 +96,25 @@ type edition struct {
 	Typed          string
 	HostNotes      []string
 	MadeBy         string
+}
+
+type htmlCause struct{ Word, Title, Findings, Advice string }
+
+// causes are those of the complaint, the most likely first.
+func (v *edition) causes(x *checks.Symptom) {
+	if x == nil {
+		return
+	}
+	for _, c := range x.Causes {
+		cause := htmlCause{Word: v.causeState(c.State), Title: c.Title}
+		switch c.State {
+		case checks.CauseFound:
+			cause.Findings = strings.Join(c.Findings, ", ")
+		case checks.CauseOpen:
+			cause.Title, cause.Advice = v.open(c), c.Advice
+		}
+		v.Causes = append(v.Causes, cause)
+	}
 }
 
 type htmlCheck struct {
@@ -137,6 +157,11 @@ func (v *edition) Say(id string, args ...any) (string, error) {
 func editionOf(r *checks.Report, calls []*capture.Ladder, l words.Lang, o HTMLOptions) (*edition, error) {
 	c := *r
 	c.Results = slices.Clone(r.Results)
+	if r.Symptom != nil {
+		symptom := *r.Symptom // is weighed anew in each language
+		symptom.Causes = slices.Clone(symptom.Causes)
+		c.Symptom = &symptom
+	}
 	if o.Fill != nil {
 		o.Fill(&c, l)
 	}
@@ -144,9 +169,10 @@ func editionOf(r *checks.Report, calls []*capture.Ladder, l words.Lang, o HTMLOp
 	if err != nil {
 		return nil, err
 	}
-	v := &edition{speech: speech{lang: l}, Lang: l, Verdict: r.Verdict, Headline: r.Headline, MadeBy: madeBy(r)}
-	v.Mark, v.Word = v.mark(r.Verdict), v.status(r.Verdict)
-	v.Title = v.Mark + " " + r.Headline
+	v := &edition{speech: speech{lang: l}, Lang: l, Verdict: verdict(r), MadeBy: madeBy(r)}
+	v.Headline, v.Mark, v.Word = v.answer(r), v.mark(v.Verdict), v.status(v.Verdict)
+	v.Title = v.Mark + " " + v.Headline
+	v.causes(r.Symptom)
 	for _, tall := range []bool{false, true} {
 		if pic := v.picture(r, tall); pic != nil && (tall || pic.Width <= widePage) {
 			v.Pictures = append(v.Pictures, pic)

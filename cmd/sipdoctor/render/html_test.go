@@ -458,3 +458,24 @@ func TestStepsBetweenCommandsAreNotCopied(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Who complains gets an answer to that first, with what was found, what remains and
+// what was ruled out; the report itself stays in the language that it was in.
+func TestAComplaintIsAnsweredOnThePage(t *testing.T) {
+	r := savedReports(t)["clean"]
+	r.Symptom = &checks.Symptom{Title: "One-way audio", Causes: []checks.Cause{
+		{Title: "the phone", State: checks.CauseOpen, Advice: "Try another phone"}, {Title: "a SIP ALG", State: checks.CauseExcluded}}}
+	say := func(r *checks.Report, l words.Lang) { r.Symptom.Title = "in " + string(l) }
+	main := within(pageOf(t, r, HTMLOptions{Fill: say}), "main")[0]
+	if h := textIn(within(main, "h1")[0]); !strings.Contains(h, "in en") || strings.Contains(h, "✓") {
+		t.Errorf("the answer is %q", h)
+	}
+	for _, want := range []string{"Try another phone", "ruled out", "a SIP ALG"} {
+		if !strings.Contains(textIn(within(main, "section")[0]), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if r.Symptom.Title != "One-way audio" {
+		t.Errorf("the report says %q", r.Symptom.Title)
+	}
+}

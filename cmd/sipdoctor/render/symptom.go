@@ -8,7 +8,7 @@ import (
 )
 
 // answer is the first sentence of a report: of the complaint, where there was one.
-func (p *page) answer(r *checks.Report) string {
+func (p speech) answer(r *checks.Report) string {
 	x := r.Symptom
 	if x == nil || len(x.Causes) == 0 {
 		return r.Headline
@@ -76,12 +76,12 @@ func (p *page) symptom(r *checks.Report, o TextOptions) {
 	}
 }
 
-func (p *page) causeState(s checks.CauseState) string {
+func (p speech) causeState(s checks.CauseState) string {
 	return p.say("cause-state", words.Args{"state": string(s)})
 }
 
 // open is a cause that is neither found nor ruled out, and who could not tell.
-func (p *page) open(c checks.Cause) string {
+func (p speech) open(c checks.Cause) string {
 	if len(c.Undecided) == 0 {
 		return c.Title
 	}
