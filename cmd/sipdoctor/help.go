@@ -78,10 +78,8 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 	}
 	if cmd.HasAvailableSubCommands() {
 		var rows [][2]string
-		for _, c := range cmd.Commands() {
-			if c.IsAvailableCommand() || c.Name() == "help" {
-				rows = append(rows, [2]string{"  " + c.Name(), c.Short})
-			}
+		for _, c := range shownCommands(cmd) {
+			rows = append(rows, [2]string{"  " + c.Name(), c.Short})
 		}
 		fmt.Fprintf(out, "\n%s\n", frame("commands"))
 		writeColumns(out, render.PageWidth(terminalWidth(out)), rows)
@@ -99,6 +97,16 @@ func (s streams) showUsage(cmd *cobra.Command) error {
 		fmt.Fprintf(out, "\n%s\n", frame("more"))
 	}
 	return nil
+}
+
+// shownCommands are the commands below cmd that its help lists.
+func shownCommands(cmd *cobra.Command) (shown []*cobra.Command) {
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			shown = append(shown, c)
+		}
+	}
+	return shown
 }
 
 // flagRows are the flags of a set, each with what it is for.

@@ -68,6 +68,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newProfilesCommand(s),
 		newFixesCommand(s),
 		newVersionCommand(s),
+		newManCommand(s),
 	)
 	root.SetHelpCommand(newHelpCommand(s))
 	root.InitDefaultCompletionCmd()

@@ -13,9 +13,9 @@ import (
 	"github.com/sipdoctor/sipdoctor/checks"
 )
 
-// version is set at release time with -ldflags "-X main.version=1.2.3"; the
-// linker can set nothing but a variable. Empty: what the go command recorded.
-var version string
+// version and commit are set at release time with -ldflags "-X main.version=1.2.3";
+// the linker can set nothing but variables. Empty: what the go command recorded.
+var version, commit string
 
 func newVersionCommand(s streams) *cobra.Command {
 	var list listing
@@ -49,23 +49,23 @@ func versionLine(t checks.Tool) string {
 
 // thisTool says which program this is, for reports and for the responder.
 func thisTool() checks.Tool {
-	t := checks.Tool{Name: "sipdoctor", Version: version}
+	t := checks.Tool{Name: "sipdoctor", Version: version, Commit: commit}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		t.Version = cmp.Or(t.Version, "unknown")
 		return t
 	}
-	modified := ""
+	recorded, modified := "", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			t.Commit = s.Value
+			recorded = s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
 			modified = "-modified"
 		}
 	}
-	if t.Commit != "" {
-		t.Commit += modified
+	if t.Commit == "" && recorded != "" {
+		t.Commit = recorded + modified
 	}
 	t.Version = cmp.Or(t.Version, strings.Trim(info.Main.Version, "()"), "devel")
 	return t
