@@ -30,7 +30,26 @@ func namedStateDir() string {
 	if !filepath.IsAbs(dir) {
 		return ""
 	}
-	return dir
+	return behindRootsLink(dir)
+}
+
+// behindRootsLink is the directory that dir names if dir is a link that root
+// made where only root can, as systemd does for a unit with DynamicUser=. Any
+// other link is left for checkKeepDir to refuse.
+func behindRootsLink(dir string) string {
+	link, err := os.Lstat(dir)
+	if err != nil || link.Mode()&fs.ModeSymlink == 0 || !ownedBy(link, 0) {
+		return dir
+	}
+	above, err := os.Lstat(filepath.Dir(dir))
+	if err != nil || private(filepath.Dir(dir), above, 0o022, func(i fs.FileInfo) bool { return ownedBy(i, 0) }) != nil {
+		return dir
+	}
+	target, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return dir
+	}
+	return target
 }
 
 // ServiceStateDir is where a service that the caller runs keeps what must

@@ -12,7 +12,7 @@ import (
 // ours relies on the profile's own access list, which lets nobody else in.
 func ours(fs.FileInfo) bool { return true }
 
-// ownedBy is never asked: Windows has no sudo that names the user.
+// ownedBy knows nobody: on Windows users have no numbers.
 func ownedBy(fs.FileInfo, int) bool { return false }
 
 // openNoFollow opens a file for reading, but no link.
