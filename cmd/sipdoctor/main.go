@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	_ "golang.org/x/crypto/x509roots/fallback" // the authorities of Mozilla's list, where the system has none: a container, a router
+
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
