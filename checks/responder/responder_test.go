@@ -2,6 +2,7 @@ package responder_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"testing"
 	"time"
@@ -58,5 +59,24 @@ func start(t testing.TB, change func(*responder.Config)) *responder.Server {
 func target(s *responder.Server) session.Target {
 	return session.Target{
 		Host: netip.AddrPortFrom(loopback, uint16(s.Ports().Control)).String(), Fingerprint: s.Fingerprint(),
+	}
+}
+
+// Faults of HTTP/2 servers are none of the responder's (SECURITY.md).
+func TestTheResponderSpeaksHTTP1Only(t *testing.T) {
+	s := start(t, nil)
+	dial := func(offer ...string) (string, error) {
+		c, err := tls.Dial("tcp", target(s).Host, &tls.Config{InsecureSkipVerify: true, NextProtos: offer})
+		if err != nil {
+			return "", err
+		}
+		defer c.Close()
+		return c.ConnectionState().NegotiatedProtocol, nil
+	}
+	if spoken, err := dial("h2", "http/1.1"); spoken != "http/1.1" || err != nil {
+		t.Errorf("asked for HTTP/2 first it speaks %q, %v", spoken, err)
+	}
+	if spoken, err := dial("h2"); err == nil {
+		t.Errorf("asked for nothing but HTTP/2 it speaks %q", spoken)
 	}
 }
