@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test unit lab-tools interop lint fuzz bench mutants truth reports judged cross quick-cross clean
+.PHONY: build test unit lab-tools interop lint fuzz bench mutants truth reports judged cross quick-cross release vulnerabilities clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w' -o sipdoctor ./cmd/sipdoctor
@@ -20,10 +20,12 @@ test: lab-tools
 	$(GO) test -count=1 -vet=off -timeout 30m ./cmd/sipdoctor/labtest
 	$(call step,4,builds for other systems)
 	@$(MAKE) --no-print-directory quick-cross
+	$(call step,5,a release for this processor: built twice$(,) installed$(,) run)
+	$(GO) -C tools test -count=1 -vet=off -timeout 30m ./release
 	@echo "make test: all passed"
 
 , := ,
-step = @echo "make test, $(1) of 4, $$(date +%H:%M:%S): $(2)"
+step = @echo "make test, $(1) of 5, $$(date +%H:%M:%S): $(2)"
 
 # Rings 1 to 3: nothing but Go and loopback.
 unit:
@@ -39,9 +41,11 @@ interop: lab-tools
 	SIPDOCTOR_LAB=require $(GO) test -count=1 -vet=off -timeout 15m -run '^TestInterop' ./cmd/sipdoctor/labtest
 
 lint:
-	@out=$$(gofmt -l cmd checks netinfo fixes platform); test -z "$$out" || { echo "gofmt -w these: $$out"; exit 1; }
+	@out=$$(gofmt -l cmd checks netinfo fixes platform tools); test -z "$$out" || { echo "gofmt -w these: $$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	$(GO) -C tools vet ./...
+	$(GO) -C tools tool staticcheck ./...
 
 # Every system and processor a technician may hold in hand. The tests build
 # one processor of each system, and both small ones; "make cross" builds all.
@@ -54,6 +58,20 @@ cross:
 
 quick-cross:
 	@$(MAKE) --no-print-directory cross TARGETS='$(QUICK)'
+
+# Everything that is published of this commit, in dist: some ten minutes. The same
+# commit and the same Go give the same bytes. ONLY=linux_amd64,darwin_universal for
+# some systems; `git tag v1.2.3` first names the version.
+ONLY ?=
+release:
+	$(GO) -C tools run ./release -root .. -out $(CURDIR)/dist -only '$(ONLY)'
+
+# What is known against the modules and the Go in use, and whether the program
+# reaches it (SECURITY.md). Where the database is not reachable, VULNDB names the folder
+# data/osv of the module golang.org/x/vulndb, as file:///FOLDER.
+VULNDB ?=
+vulnerabilities:
+	$(GO) tool -modfile=tools/go.mod govulncheck $(if $(VULNDB),-db $(VULNDB)) ./cmd/sipdoctor
 
 # One minute of every fuzz target, one after the other; FUZZTIME=10s for a quick
 # look, FUZZ='Bundle|Pickle' for some of them, FUZZPROCS=1 beside other work. An

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A server is a copy of this machine that systemd has started, with the .deb
+// installed in it.
+type server struct {
+	t   *testing.T
+	pid string // of its systemd
+}
+
+// boot starts it; testdata/boot.sh says how.
+func boot(t *testing.T, deb string) *server {
+	needs(t, "unshare", "nsenter", "dpkg", "ip")
+	cgroups := cgroup2()
+	if os.Geteuid() != 0 || cgroups == "" {
+		missing(t, "systemd is started by root where there is cgroup2")
+	}
+	group, err := os.MkdirTemp(cgroups, "sipdoctor-test-")
+	if err != nil {
+		missing(t, err.Error())
+	}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "testdata/boot.sh", deb, t.TempDir(), group)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // and with unshare goes all of it
+		_ = cmd.Wait()
+		removeGroups(group)
+		_ = log.Close()
+	})
+	s := &server{t: t}
+	for range 300 { // half a minute: a busy machine unpacks slowly
+		time.Sleep(100 * time.Millisecond)
+		raw, _ := os.ReadFile(filepath.Join(group, "init.scope", "cgroup.procs"))
+		if s.pid, _, _ = strings.Cut(string(raw), "\n"); s.pid != "" {
+			if out, _ := s.try("systemctl", "is-system-running"); strings.HasPrefix(out, "running") || strings.HasPrefix(out, "degraded") {
+				return s
+			}
+		}
+	}
+	raw, _ := os.ReadFile(log.Name())
+	t.Fatalf("systemd did not start:\n%s", raw)
+	return nil
+}
+
+// cgroup2 is where the unified hierarchy is mounted.
+func cgroup2() string {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if words := strings.Fields(s.Text()); strings.Contains(s.Text(), " - cgroup2 ") {
+			return words[4]
+		}
+	}
+	return ""
+}
+
+// removeGroups removes a cgroup and those below it, once their last process is
+// gone.
+func removeGroups(group string) {
+	for range 50 {
+		var all []string
+		_ = filepath.WalkDir(group, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				all = append(all, path)
+			}
+			return nil
+		})
+		for i := len(all) - 1; i >= 0; i-- {
+			_ = os.Remove(all[i])
+		}
+		if _, err := os.Stat(group); err != nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// try runs a program there.
+func (s *server) try(args ...string) (string, error) {
+	enter := []string{"-t", s.pid, "-m", "-p", "-n", "-i", "-u", "--root", "--wd"}
+	out, err := exec.Command("nsenter", append(enter, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func (s *server) run(args ...string) string {
+	s.t.Helper()
+	out, err := s.try(args...)
+	if err != nil {
+		s.t.Errorf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// flags writes what the administrator would write into /etc/default/sipdoctor.
+func (s *server) flags(flags string) {
+	s.t.Helper()
+	s.run("sh", "-c", "printf '%s\\n' \"$1\" >/etc/default/sipdoctor", "sh", `SIPDOCTOR_SERVE="`+flags+`"`)
+}
+
+// running restarts the service and returns its fingerprint and its journal.
+func (s *server) running() (print, journal string) {
+	s.t.Helper()
+	s.run("systemctl", "restart", "sipdoctor")
+	id := strings.TrimSpace(s.run("systemctl", "show", "-P", "InvocationID", "sipdoctor"))
+	for range 100 {
+		journal = s.run("journalctl", "--no-pager", "-o", "cat", "_SYSTEMD_INVOCATION_ID="+id)
+		if m := fingerprint.FindStringSubmatch(journal); m != nil {
+			return m[1], journal
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatalf("the responder does not say its fingerprint:\n%s", journal)
+	return "", ""
+}
+
+var fingerprint = regexp.MustCompile(`--responder-fingerprint ([0-9a-f]{64})`)
+
+// An administrator installs the .deb on a server, starts the responder, which has
+// no more rights than it needs, is checked, restarts it, upgrades, mistypes a flag
+// and removes it again.
+func TestTheDebianPackageOnAServer(t *testing.T) {
+	s := boot(t, publishedFile(t, ".deb"))
+	unit := "/usr/lib/systemd/system/sipdoctor.service"
+	if out := s.run("systemd-analyze", "verify", unit); out != "" {
+		t.Errorf("systemd-analyze verify: %s", out)
+	}
+	s.run("systemd-analyze", "security", "--offline=true", "--threshold=25", unit)
+	if out, _ := s.try("systemctl", "is-enabled", "sipdoctor"); out != "disabled\n" {
+		t.Errorf("after installing the service is %s", out)
+	}
+	s.flags("--control :443 --rtp-range 10000-20000 --verbose")
+	print, journal := s.running()
+	for _, want := range []string{
+		"no capabilities, no new privileges, no files (Landlock), no programs (seccomp)", // what it gives up by itself
+		"UDP 10000-20000, without opening them",                                          // CAP_NET_RAW
+		"TCP 443",                                                                        // CAP_NET_BIND_SERVICE
+		"identity     kept in /var/lib/private/sipdoctor",
+	} {
+		if !strings.Contains(journal, want) {
+			t.Errorf("it does not say %q:\n%s", want, journal)
+		}
+	}
+	s.hasNoRights()
+	s.isChecked(print)
+	if again, _ := s.running(); again != print {
+		t.Error("after a restart it has another fingerprint")
+	}
+	s.upgrades()
+	s.hasAWrongFlag()
+	s.isRemoved()
+}
+
+// isChecked checks the responder from an office that a cable joins to the server.
+func (s *server) isChecked(print string) {
+	s.t.Helper()
+	s.run("sh", "-c", `ip netns add office && ip link add wan type veth peer name lan netns office &&
+		ip address add 192.0.2.1/24 dev wan && ip link set wan up &&
+		ip -n office address add 192.0.2.2/24 dev lan && ip -n office link set lan up && ip -n office link set lo up`)
+	out, err := s.try("ip", "netns", "exec", "office", "env", "STATE_DIRECTORY=/run/office", "sipdoctor", "check", "sip-alg", "rtp-ports",
+		"--rtp-range", "10000-20000", "--responder", "192.0.2.1:443", "--responder-fingerprint", print)
+	if err != nil || !strings.Contains(out, "TLS 5061 clean") || !strings.Contains(out, "10000-20000 open both ways") {
+		s.t.Errorf("check: %v\n%s", err, out)
+	}
+}
+
+// hasNoRights looks at the running responder.
+func (s *server) hasNoRights() {
+	s.t.Helper()
+	pid := strings.TrimSpace(s.run("systemctl", "show", "-P", "MainPID", "sipdoctor"))
+	status := s.run("cat", "/proc/"+pid+"/status")
+	for _, want := range []string{`CapPrm:\t0+\n`, `CapEff:\t0+\n`, `CapBnd:\t0+2400\n`, `NoNewPrivs:\t1\n`, `Seccomp:\t2\n`, `Uid:\t6[1-5][0-9]{3}\t`} {
+		if !regexp.MustCompile(want).MatchString(status) {
+			s.t.Errorf("no %s in\n%s", want, status)
+		}
+	}
+}
+
+// upgrades installs the package once more: what runs goes on with the new
+// program, and what the administrator wrote stays.
+func (s *server) upgrades() {
+	s.t.Helper()
+	before := s.run("systemctl", "show", "-P", "MainPID", "sipdoctor")
+	s.run("dpkg", "-i", "/run/sipdoctor.deb")
+	if after := s.run("systemctl", "show", "-P", "MainPID", "sipdoctor"); after == before || after == "0\n" {
+		s.t.Errorf("before the upgrade process %s, after it %s", before, after)
+	}
+	if out := s.run("cat", "/etc/default/sipdoctor"); !strings.Contains(out, "--control :443") {
+		s.t.Errorf("the upgrade left the flags as %s", out)
+	}
+}
+
+// hasAWrongFlag shows that a mistake is said once and not tried again.
+func (s *server) hasAWrongFlag() {
+	s.t.Helper()
+	s.flags("--contrl :443")
+	_, _ = s.try("systemctl", "restart", "sipdoctor")
+	for range 50 {
+		if out, _ := s.try("systemctl", "is-failed", "sipdoctor"); out == "failed\n" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for name, want := range map[string]string{"ExecMainStatus": "2\n", "NRestarts": "0\n"} {
+		if out := s.run("systemctl", "show", "-P", name, "sipdoctor"); out != want {
+			s.t.Errorf("%s is %s", name, out)
+		}
+	}
+	if out := s.run("journalctl", "--no-pager", "-o", "cat", "-u", "sipdoctor", "-n", "20"); !strings.Contains(out, "unknown flag: --contrl; did you mean --control") {
+		s.t.Errorf("the journal says\n%s", out)
+	}
+	s.flags("--control :443")
+	s.running()
+}
+
+// isRemoved removes the package, then purges it.
+func (s *server) isRemoved() {
+	s.t.Helper()
+	s.run("systemctl", "enable", "sipdoctor")
+	s.run("dpkg", "-r", "sipdoctor")
+	if out, _ := s.try("systemctl", "is-active", "sipdoctor"); out != "inactive\n" {
+		s.t.Errorf("removed, the service is %s", out)
+	}
+	there := func(path string, want bool) {
+		s.t.Helper()
+		if _, err := s.try("test", "-e", path); (err == nil) != want {
+			s.t.Errorf("%s is there: %v, want %v", path, !want, want)
+		}
+	}
+	there("/usr/bin/sipdoctor", false)
+	there("/etc/systemd/system/multi-user.target.wants/sipdoctor.service", false)
+	there("/var/lib/private/sipdoctor/identity.pem", true)
+	s.run("dpkg", "-P", "sipdoctor")
+	there("/var/lib/private/sipdoctor", false)
+	there("/etc/default/sipdoctor", false)
+}
+
+// overstruck is how bold text is written for a terminal.
+var overstruck = regexp.MustCompile(".\b")
+
+// What the package brings for the shell and for man works.
+func TestWhatTheDebianPackageHolds(t *testing.T) {
+	deb := publishedFile(t, ".deb")
+	needs(t, "dpkg-deb", "bash", "mandoc")
+	dir := t.TempDir()
+	output(t, "dpkg-deb", "-x", deb, dir)
+	if out := output(t, "bash", "-c", `source "$1" && complete -p sipdoctor`, "bash", dir+"/usr/share/bash-completion/completions/sipdoctor"); !strings.Contains(out, "sipdoctor") {
+		t.Errorf("bash completes %s", out)
+	}
+	for _, f := range []string{"usr/share/zsh/vendor-completions/_sipdoctor", "usr/share/fish/vendor_completions.d/sipdoctor.fish", "usr/share/doc/sipdoctor/copyright"} {
+		if info, err := os.Stat(filepath.Join(dir, f)); err != nil || info.Size() == 0 || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v, %v", f, info, err)
+		}
+	}
+	for lang, want := range map[string]string{"": "DESCRIPTION", "ru/": "ОПИСАНИЕ"} {
+		out := output(t, "mandoc", "-T", "utf8", dir+"/usr/share/man/"+lang+"man1/sipdoctor-serve.1.gz")
+		if !strings.Contains(overstruck.ReplaceAllString(out, ""), want) {
+			t.Errorf("%ssipdoctor-serve(1) lacks %s:\n%s", lang, want, out)
+		}
+	}
+}
