@@ -34,6 +34,7 @@ unit:
 lab-tools:
 	@sh testdata/lab-tools.sh
 	@sh testdata/asterisk-roots.sh
+	@sh testdata/wine-root.sh
 
 # Of the lab, only the stories with real Asterisks, SIPp and Kamailio, in which
 # tshark and sngrep count as well: some two minutes, and two more the first time.
