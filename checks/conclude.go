@@ -112,7 +112,11 @@ func inconclusiveHeadline(rep *Report, worst *Finding) words.Text {
 				if !r.Says.Headline.IsZero() {
 					return headline("how-far", words.Args{"how_far": r.Says.Headline})
 				}
-				return headline("no-result", words.Args{"check": r.Check, "summary": r.Says.Summary})
+				why := r.Says.Summary
+				if why.IsZero() {
+					why = r.Says.Reason
+				}
+				return headline("no-result", words.Args{"check": r.Check, "summary": why})
 			}
 		}
 	}

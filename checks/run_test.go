@@ -140,11 +140,16 @@ func TestTheHeadlineIsTheWorstFinding(t *testing.T) {
 		verdict checks.Status
 		want    string
 	}{
-		"all well":           {with("", "", ""), checks.Pass, "No faults found on the path"},
-		"a warning":          {with(checks.Warning, "The line is slow", ""), checks.Warn, "No faults, but a warning: The line is slow."},
-		"an abbreviation":    {with(checks.Warning, "NAT twice", ""), checks.Warn, "a warning: NAT twice."},
-		"information only":   {with(checks.Info, "By the way", ""), checks.Pass, "No faults found on the path"},
-		"could not be told":  {with("", "", "silence"), checks.Inconclusive, "No faults found, but a gave no result: s."},
+		"all well":          {with("", "", ""), checks.Pass, "No faults found on the path"},
+		"a warning":         {with(checks.Warning, "The line is slow", ""), checks.Warn, "No faults, but a warning: The line is slow."},
+		"an abbreviation":   {with(checks.Warning, "NAT twice", ""), checks.Warn, "a warning: NAT twice."},
+		"information only":  {with(checks.Info, "By the way", ""), checks.Pass, "No faults found on the path"},
+		"could not be told": {with("", "", "silence"), checks.Inconclusive, "No faults found, but a gave no result: s."},
+		"nothing to sum up": {func(o saw, h *netinfo.Host) checks.Judgement {
+			j := with("", "", "silence")(o, h)
+			j.Summary = words.Text{}
+			return j
+		}, checks.Inconclusive, "No faults found, but a gave no result: silence."},
 		"broken and unclear": {with(checks.Critical, "It is broken", "silence elsewhere"), checks.Fail, "It is broken."},
 	} {
 		t.Run(name, func(t *testing.T) {
