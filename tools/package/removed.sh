@@ -1,12 +1,9 @@
 #!/bin/sh
 # After removing. "purge" takes what the responder kept as well; rpm has no such
-# thing and leaves it.
+# thing and leaves it. What "fix" needs to undo stays, in /var/lib/sipdoctor.
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload || true
 fi
-case "$1" in
-purge)
-	rm -rf /var/lib/private/sipdoctor
-	rm -f /var/lib/sipdoctor 2>/dev/null || true
-	;;
-esac
+if [ "$1" = purge ]; then
+	rm -rf /var/lib/private/sipdoctor-responder /var/lib/sipdoctor-responder
+fi

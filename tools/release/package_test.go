@@ -148,13 +148,21 @@ func TestTheDebianPackageOnAServer(t *testing.T) {
 	if out, _ := s.try("systemctl", "is-enabled", "sipdoctor"); out != "disabled\n" {
 		t.Errorf("after installing the service is %s", out)
 	}
+	const journalOfFix = "root 700 root 600 undo\n" // it stays root's, whatever the service does
+	s.run("sh", "-c", "umask 077; mkdir /var/lib/sipdoctor; echo undo >/var/lib/sipdoctor/journal")
+	t.Cleanup(func() {
+		out := s.run("sh", "-c", `cd /var/lib && echo $(stat -c "%U %a" sipdoctor sipdoctor/journal) $(cat sipdoctor/journal)`)
+		if out != journalOfFix {
+			t.Errorf("in the end root's own state is %s", out)
+		}
+	})
 	s.flags("--control :443 --rtp-range 10000-20000 --verbose")
 	print, journal := s.running()
 	for _, want := range []string{
 		"no capabilities, no new privileges, no files (Landlock), no programs (seccomp)", // what it gives up by itself
 		"UDP 10000-20000, without opening them",                                          // CAP_NET_RAW
 		"TCP 443",                                                                        // CAP_NET_BIND_SERVICE
-		"identity     kept in /var/lib/private/sipdoctor",
+		"identity     kept in /var/lib/private/sipdoctor-responder",
 	} {
 		if !strings.Contains(journal, want) {
 			t.Errorf("it does not say %q:\n%s", want, journal)
@@ -248,9 +256,9 @@ func (s *server) isRemoved() {
 	}
 	there("/usr/bin/sipdoctor", false)
 	there("/etc/systemd/system/multi-user.target.wants/sipdoctor.service", false)
-	there("/var/lib/private/sipdoctor/identity.pem", true)
+	there("/var/lib/private/sipdoctor-responder/identity.pem", true)
 	s.run("dpkg", "-P", "sipdoctor")
-	there("/var/lib/private/sipdoctor", false)
+	there("/var/lib/private/sipdoctor-responder", false)
 	there("/etc/default/sipdoctor", false)
 }
 
