@@ -12,9 +12,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	_ "golang.org/x/crypto/x509roots/fallback" // the authorities of Mozilla's list, where the system has none: a container, a router
 
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
