@@ -63,14 +63,14 @@ func (f filter) reached(service, protocol string, port int, in string, own []net
 	c := packetfilter.Class{
 		Protocol: packetfilter.UDP, Hook: packetfilter.HookInput, In: in, DstPorts: packetfilter.OneNum(packetfilter.Num(port)),
 		Dst: pbx.Single(own), Src: []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0)}, Host: f.host,
-		Local: slices.Concat(f.own, own),
+		Local: slices.Concat(f.own, own), NATRules: true,
 	}
 	if protocol == "tcp" {
 		c.Protocol = packetfilter.TCP
 	}
 	var sums [2]float64 // of the sources that get through, and of those that are stopped
 	for _, o := range f.rules.Evaluate(c).Outcomes {
-		passes := o.Verdict == packetfilter.Accepted && (service == "sip") == (len(o.ToAddrs) > 0)
+		passes := o.Verdict == packetfilter.Accepted && !o.DestBy.Assumed && (service == "sip") == (len(o.ToAddrs) > 0)
 		switch {
 		case passes:
 			sums[0] += size(o.Region.Src)

@@ -53,6 +53,8 @@ func TestWhoManagesTheRouter(t *testing.T) {
 		{"every service for every address", "bare7.rsc", []string{"/ip service set [find] address=0.0.0.0/0"}, "w management-open", checks.Certain},
 		{"every service off", "bare7.rsc", []string{"/ip service disable [find]"}, "", ""},
 		{"Winbox for everybody", "bare7.rsc", []string{"/ip service disable [find name!=winbox]"}, "w management-open", checks.Certain},
+		{"a forward of which nobody knows what it takes", "bare7.rsc", []string{"/ip service disable [find name!=ssh]", "/ip firewall nat add chain=dstnat action=dst-nat in-interface=ether1 protocol=tcp dst-port=22 to-addresses=192.168.1.20 packet-size=0-1500"}, "", ""},
+		{"a forward that takes all of it", "bare7.rsc", []string{"/ip service disable [find name!=ssh]", "/ip firewall nat add chain=dstnat action=dst-nat in-interface=ether1 protocol=tcp dst-port=22 to-addresses=192.168.1.20"}, "", ""},
 		{"only from the provider's network", "bare7.rsc", []string{all, "/ip firewall filter add chain=input action=drop in-interface=ether1 src-address=!198.51.100.0/24"}, "", ""},
 	} {
 		r := told(t, exported(t, tt.file, append([]string{helperOff}, tt.lines...)...), "")
