@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 	"slices"
 	"strings"
@@ -31,8 +30,8 @@ const widePage = 960
 // htmlPage is the file: the report once a language, one of which is shown.
 type htmlPage struct {
 	Policy   string // what a browser may load and run: this page's own style and script
-	Style    template.CSS
-	Script   template.JS
+	Style    string
+	Script   string
 	Lang     words.Lang
 	Title    string
 	Editions []*edition
@@ -43,8 +42,8 @@ type htmlPage struct {
 func HTML(w io.Writer, r *checks.Report, o HTMLOptions) error {
 	style, script := stylesOf("colours.css", "picture.css", "page.css"), filesOf([]string{"page.js"})
 	page := htmlPage{
-		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf(string(style)), hashOf(script)),
-		Style:  style, Script: template.JS(script), Lang: cmp.Or(o.Lang, words.English),
+		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf(style), hashOf(script)),
+		Style:  style, Script: script, Lang: cmp.Or(o.Lang, words.English),
 	}
 	calls, languages := ladders(r), words.Languages()
 	if o.Fill == nil {
@@ -60,10 +59,9 @@ func HTML(w io.Writer, r *checks.Report, o HTMLOptions) error {
 		}
 		page.Editions = append(page.Editions, v)
 	}
-	if err := pageTemplates().ExecuteTemplate(w, "page.html", page); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
+	m := &markup{}
+	page.write(m)
+	return m.to(w)
 }
 
 // hashOf names a text in a policy (W3C Content Security Policy Level 3, 2.3.1).
@@ -133,25 +131,6 @@ type htmlCell struct {
 	Text  string
 	Right bool
 	Fault bool // the number of one
-}
-
-// scoped is a part of the page together with the edition it belongs to.
-type scoped struct {
-	Edition *edition
-	Of      any
-}
-
-// With gives a template both.
-func (v *edition) With(part any) scoped { return scoped{v, part} }
-
-// Say is a sentence of the page. An unknown one is an error, so that a test of any
-// page finds it.
-func (v *edition) Say(id string, args ...any) (string, error) {
-	values := words.Args{}
-	for i := 0; i+1 < len(args); i += 2 {
-		values[fmt.Sprint(args[i])] = args[i+1]
-	}
-	return book().Fill(v.lang, words.Say("render."+id, values))
 }
 
 func editionOf(r *checks.Report, calls []*capture.Ladder, l words.Lang, o HTMLOptions) (*edition, error) {

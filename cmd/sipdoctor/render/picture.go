@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"embed"
 	"encoding/base64"
-	"fmt"
-	"html/template"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -17,15 +14,8 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplates are those of the page and of its pictures.
-var pageTemplates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "page/*.html", "page/*.svg"))
-})
-
 // stylesOf joins style sheets of the page.
-func stylesOf(names ...string) template.CSS {
-	return template.CSS(filesOf(names))
-}
+func stylesOf(names ...string) string { return filesOf(names) }
 
 func filesOf(names []string) string {
 	var b strings.Builder
@@ -58,8 +48,8 @@ type picture struct {
 	Width, Height int
 	Boxes         []pictureBox
 	Edges         []pictureEdge
-	Tall          bool         // from top to bottom, for a narrow page
-	Style         template.CSS // of a picture that stands alone
+	Tall          bool   // from top to bottom, for a narrow page
+	Style         string // of a picture that stands alone
 }
 
 type pictureBox struct {
@@ -184,10 +174,10 @@ func Picture(w io.Writer, r *checks.Report, l words.Lang) error {
 
 func (pic *picture) write(w io.Writer) error {
 	pic.Style = stylesOf("colours.css", "picture.css")
-	if err := pageTemplates().ExecuteTemplate(w, "path.svg", pic); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
+	m := &markup{}
+	pic.draw(m)
+	m.put("\n")
+	return m.to(w)
 }
 
 // dataURL is the picture as an address that holds it.

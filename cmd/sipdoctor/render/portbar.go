@@ -100,9 +100,6 @@ func portBarOf(way, ports string, lists []portList) *portPicture {
 	return pic
 }
 
-// Key is a shape as the legend shows it.
-func (v *edition) Key(shape string) portRun { return portRun{0, 30, shape} }
-
 // partOf is the part of the range from first to last in which a port is drawn.
 func partOf(port, first, last int) int { return (port - first) * portBarParts / (last - first + 1) }
 
