@@ -21,6 +21,7 @@ import (
 type Target struct {
 	Host        string     // host or host:port; the port is the control port
 	Fingerprint string     // SHA-256 of its certificate, hex, colons allowed; empty: see Open
+	Flag        string     // by which the user gives the fingerprint; "": --responder-fingerprint
 	Bind        netip.Addr // local address, invalid: any
 
 	// Waiting hears how long a busy responder is waited for; nil is silence.
@@ -91,20 +92,11 @@ func Open(ctx context.Context, n platform.Network, t Target) (c *Client, err err
 }
 
 func open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
-	at, err := netinfo.ParseHostPort(t.Host)
+	host, port, p, err := t.parse()
 	if err != nil {
-		return nil, fmt.Errorf("responder %.80q: %w", t.Host, err)
+		return nil, err
 	}
-	host, port := at.Host, at.PortOr(DefaultControlPort)
 	name := net.JoinHostPort(host, strconv.Itoa(port))
-	p := &pin{host: host}
-	if t.Fingerprint != "" {
-		f, err := ParseFingerprint(t.Fingerprint)
-		if err != nil {
-			return nil, err
-		}
-		p.want = &f
-	}
 	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, openBudget)
 	defer cancel()
@@ -131,6 +123,23 @@ func open(ctx context.Context, n platform.Network, t Target) (*Client, error) {
 		}
 	}
 	return nil, first
+}
+
+// parse reads the name of a responder, and what its certificate must be.
+func (t *Target) parse() (host string, port int, p *pin, err error) {
+	at, err := netinfo.ParseHostPort(t.Host)
+	if err != nil {
+		return "", 0, nil, fmt.Errorf("responder %.80q: %w", t.Host, err)
+	}
+	p = &pin{host: at.Host, flag: t.Flag}
+	if t.Fingerprint != "" {
+		f, err := ParseFingerprint(t.Fingerprint)
+		if err != nil {
+			return "", 0, nil, err
+		}
+		p.want = &f
+	}
+	return at.Host, at.PortOr(DefaultControlPort), p, nil
 }
 
 // maxAddrs is how many addresses of one name are tried: one of each family,

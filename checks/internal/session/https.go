@@ -99,11 +99,10 @@ func (h *https) call(ctx context.Context, op string, info *Info, in, out any) er
 	return readResponse(resp, out)
 }
 
-// readResponse tells a responder's answer from that of any other web server.
+// readResponse reads a responder's answer.
 func readResponse(resp *http.Response, out any) error {
-	if resp.Header.Get(HeaderProtocol) == "" {
-		return refusal("what answers there is a web server, but no sipdoctor responder (HTTP %d, %.40q)",
-			resp.StatusCode, resp.Header.Get("Content-Type"))
+	if err := isResponder(resp); err != nil {
+		return err
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1))
 	if err != nil {
@@ -113,6 +112,15 @@ func readResponse(resp *http.Response, out any) error {
 		return fmt.Errorf("reading the responder's answer: longer than %d bytes", MaxReply)
 	}
 	return readReply(resp.StatusCode, b, out)
+}
+
+// isResponder tells a responder from any other web server.
+func isResponder(resp *http.Response) error {
+	if resp.Header.Get(HeaderProtocol) != "" {
+		return nil
+	}
+	return refusal("what answers there is a web server, but no sipdoctor responder (HTTP %d, %.40q)",
+		resp.StatusCode, resp.Header.Get("Content-Type"))
 }
 
 // readReply decodes what a responder answered, over either carrier.

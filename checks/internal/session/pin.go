@@ -49,6 +49,7 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 // every connection of one session.
 type pin struct {
 	host string       // what the user typed, for the names in the certificate
+	flag string       // by which the user gives a fingerprint; "": that of a session
 	want *Fingerprint // given by the user; nil: public key infrastructure, then trust on first use
 	// roots are the authorities to believe; nil: the system's
 	roots *x509.CertPool
@@ -72,8 +73,8 @@ func (p *pin) verify(chain []*x509.Certificate) error {
 	case got == *known:
 		return nil
 	case p.want != nil:
-		return refusal("wrong certificate: its fingerprint is %s, but --responder-fingerprint says %s; "+
-			"compare with what \"sipdoctor serve\" printed there", got, *known)
+		return refusal("wrong certificate: its fingerprint is %s, but %s says %s; "+
+			"compare with what \"sipdoctor serve\" printed there", got, p.flagName(), *known)
 	default:
 		return refusal("the responder's certificate changed during the run: its fingerprint was %s and is now %s", *known, got)
 	}
@@ -83,6 +84,8 @@ func (p *pin) verify(chain []*x509.Certificate) error {
 	p.first = &got
 	return nil
 }
+
+func (p *pin) flagName() string { return cmp.Or(p.flag, "--responder-fingerprint") }
 
 // trust judges the first certificate of a session that has no pin.
 func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
@@ -95,9 +98,9 @@ func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
 		return nil
 	}
 	if !selfSigned(chain[0]) {
-		return refusal("certificate not accepted: %w; if it is the responder's, pin it with --responder-fingerprint %s", err, got)
+		return refusal("certificate not accepted: %w; if it is the responder's, pin it with %s %s", err, p.flagName(), got)
 	}
-	p.note = words.Cause(fmt.Sprintf("certificate not verified; pin it with --responder-fingerprint %s", got))
+	p.note = words.Cause(fmt.Sprintf("certificate not verified; pin it with %s %s", p.flagName(), got))
 	return nil
 }
 
