@@ -205,3 +205,29 @@ func private(path string, info fs.FileInfo, loose fs.FileMode, owned func(fs.Fil
 	}
 	return nil
 }
+
+// ListKept returns the names of the files in a directory that Keep wrote to, sorted;
+// none where there is no such directory. What begins with a dot is left out.
+func ListKept(dir string) (names []string, err error) {
+	if err := checkKeepDir(dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	list, err := os.ReadDir(dir)
+	for _, e := range list {
+		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// DropKept removes a file that Keep wrote; it is no error if there is none.
+func DropKept(dir, name string) error {
+	if err := os.Remove(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks/internal/session"
+	"github.com/sipdoctor/sipdoctor/checks/responder/reports"
 )
 
 func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
@@ -34,10 +35,33 @@ func (s *Server) control(stop context.Context) http.Handler {
 		status, body := s.httpCall(stop, r.PathValue("op"), w, r)
 		s.write(w, status, body)
 	})
+	if s.cfg.Reports != nil {
+		mux.HandleFunc(reports.Path, s.report)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(session.HeaderProtocol, strconv.Itoa(session.Protocol))
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// report is a call about the reports of offices. It takes from the budget of its
+// address, and counts as memory in use as long as it lasts.
+func (s *Server) report(w http.ResponseWriter, r *http.Request) {
+	defer s.recoverPanic()
+	s.counters.calls.Add(1)
+	from := parseAddrPort(r.RemoteAddr).Addr()
+	if !s.callers.allow(from, time.Now()) {
+		status, body := s.encode(nil, refuseBusy(http.StatusTooManyRequests, "too many calls from %s; try again in a few seconds", from))
+		s.write(w, status, body)
+		return
+	}
+	if !s.sessions.reserve(reports.MaxBody) {
+		status, body := s.encode(nil, refuseBusy(http.StatusServiceUnavailable, "its memory is in use"))
+		s.write(w, status, body)
+		return
+	}
+	defer s.sessions.bytes.Add(-reports.MaxBody)
+	s.cfg.Reports.ServeHTTP(w, r)
 }
 
 func (s *Server) httpCall(stop context.Context, op string, w http.ResponseWriter, r *http.Request) (status int, body []byte) {

@@ -76,6 +76,9 @@ func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		s.writeMetrics(w)
+		if s.cfg.MoreMetrics != nil {
+			s.cfg.MoreMetrics(w)
+		}
 	})
 	return s.serveHTTP(ctx, netutil.LimitListener(l, maxMetricsConns), mux)
 }

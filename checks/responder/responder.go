@@ -12,7 +12,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -54,8 +56,11 @@ type Config struct {
 	Certificate *tls.Certificate // nil: New makes a self-signed one
 	Limits      Limits
 	Metrics     netip.AddrPort // Prometheus text over HTTP; invalid: none
-	Tool        string         // name and version, told to clients
-	Log         func(string)   // takes a line for each session opened or refused; nil: silence
+	Reports     http.Handler   // answers below reports.Path on the control channel; nil: nobody
+	// MoreMetrics writes metrics besides the responder's own; nil: there are none.
+	MoreMetrics func(io.Writer)
+	Tool        string       // name and version, told to clients
+	Log         func(string) // takes a line for each session opened or refused; nil: silence
 }
 
 // Server is a responder. Listen, then Serve; both once.
@@ -150,6 +155,11 @@ func (c Config) withDefaults() Config {
 
 // Fingerprint is the SHA-256 of the certificate, 64 hex digits.
 func (s *Server) Fingerprint() string { return s.print.String() }
+
+// FingerprintOf is the SHA-256 of a certificate, 64 hex digits.
+func FingerprintOf(c *tls.Certificate) string {
+	return session.FingerprintOf(c.Certificate[0]).String()
+}
 
 // Serve answers until ctx ends, then closes everything and returns nil. It
 // calls Listen when that was not done.
