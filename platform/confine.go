@@ -7,7 +7,7 @@ import "os"
 type Confined struct {
 	Capabilities bool     // none are left
 	NoNewPrivs   bool     // no program that is started can have more
-	Landlock     bool     // no file can be opened but the lists of sockets, no TCP connection made
+	Landlock     bool     // no file can be opened but the lists of sockets and what may be written, no TCP connection made
 	Seccomp      bool     // no program can be started, traced or mounted over
 	Problem      string   // why not all of it was; "" when all was, or this system has none of it
 	keep         *os.File // keeps the one directory that may still be read from being forgotten

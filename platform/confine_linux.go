@@ -16,8 +16,9 @@ import (
 // does not need once its sockets are open: capabilities, privileges that a
 // program might gain, files, and the starting of programs. What this kernel
 // does not have is left out. It must not be called where other code shares the
-// process.
-func Confine() Confined {
+// process. Below writable, a directory, files can still be made, read and removed; ""
+// is none.
+func Confine(writable string) Confined {
 	var c Confined
 	var problems []error
 	try := func(what string, f func() error) bool {
@@ -31,7 +32,7 @@ func Confine() Confined {
 	c.NoNewPrivs = try("no new privileges", func() error {
 		return onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0)
 	})
-	c.Landlock = try("Landlock", func() (err error) { c.keep, err = landlock(); return err })
+	c.Landlock = try("Landlock", func() (err error) { c.keep, err = landlock(writable); return err })
 	c.Seccomp = try("seccomp", denyPrograms)
 	c.Capabilities = try("capabilities", dropCapabilities)
 	if len(problems) > 0 {
@@ -66,10 +67,10 @@ func dropCapabilities() error {
 // for now and then. Each thread reads its own, see threadNet.
 const socketLists = "/proc/self/task"
 
-// landlock lets nothing be opened but socketLists, and no TCP port be bound or
+// landlock lets nothing be opened but socketLists and what lies below writable, and no TCP port be bound or
 // connected to. The directory's handle has to stay open: the kernel knows it by
 // its inode, and procfs makes a new one for a directory that nobody uses.
-func landlock() (keep *os.File, err error) {
+func landlock(writable string) (keep *os.File, err error) {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return nil, errno
@@ -83,19 +84,36 @@ func landlock() (keep *os.File, err error) {
 		return nil, errno
 	}
 	defer func() { _ = unix.Close(int(ruleset)) }()
-	fd, err := unix.Open(socketLists, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	const read = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	keep, err = allow(ruleset, socketLists, read)
+	if err != nil {
+		return keep, err
+	}
+	if writable != "" {
+		const write = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
+		dir, err := allow(ruleset, writable, read|write)
+		if err != nil {
+			return keep, err
+		}
+		_ = dir.Close() // the kernel keeps what is not procfs
+	}
+	return keep, onAllThreads(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0)
+}
+
+// allow adds rights below a directory to a ruleset.
+func allow(ruleset uintptr, path string, rights uint64) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	keep = os.NewFile(uintptr(fd), socketLists)
-	rule := unix.LandlockPathBeneathAttr{
-		Allowed_access: unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR, Parent_fd: int32(fd),
-	}
-	_, _, errno = unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	dir := os.NewFile(uintptr(fd), path)
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
-		return keep, errno
+		_ = dir.Close()
+		return nil, errno
 	}
-	return keep, onAllThreads(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0)
+	return dir, nil
 }
 
 // fileRights are all rights to files that an ABI of Landlock knows.

@@ -19,7 +19,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const confineVar = "SIPDOCTOR_TEST_CONFINE"
+const (
+	confineVar    = "SIPDOCTOR_TEST_CONFINE"
+	confineDirVar = "SIPDOCTOR_TEST_CONFINE_DIR"
+)
 
 // outcome is what the confined process could do, by what it tried.
 type outcome struct {
@@ -45,7 +48,8 @@ func TestConfinedProcess(t *testing.T) {
 		running.Wait()
 	}
 	more()
-	o := outcome{Confined: Confine(), Did: map[string]string{}}
+	own := os.Getenv(confineDirVar)
+	o := outcome{Confined: Confine(own), Did: map[string]string{}}
 	more() // threads that are made afterwards
 	try := func(what string, err error) {
 		o.Did[what] = "done"
@@ -63,6 +67,14 @@ func TestConfinedProcess(t *testing.T) {
 	<-elsewhere
 	try("lists a directory", func() error { _, err := os.ReadDir("/"); return err }())
 	try("writes a file", os.WriteFile(filepath.Join(os.TempDir(), "sipdoctor-confined"), nil, 0o600))
+	beside := filepath.Dir(own)
+	try("keeps a file in its own directory", errors.Join(Keep(filepath.Join(own, "office"), "1.json", []byte("x")), Keep(filepath.Join(own, "office"), "1.json", []byte("y"))))
+	try("reads it again", func() error { _, err := ReadKept(filepath.Join(own, "office"), "1.json"); return err }())
+	try("removes it", DropKept(filepath.Join(own, "office"), "1.json"))
+	try("writes beside its own directory", os.WriteFile(filepath.Join(beside, "file"), []byte("x"), 0o600))
+	try("removes a file beside it", os.Remove(filepath.Join(beside, "there")))
+	try("takes a file from beside it", os.Rename(filepath.Join(beside, "there"), filepath.Join(own, "there")))
+	try("makes a link out of it", os.Symlink("/etc/passwd", filepath.Join(own, "link")))
 	try("starts a program", func() error {
 		_, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
 		return err
@@ -127,7 +139,12 @@ func TestAConfinedProcessCanServeAndNothingElse(t *testing.T) {
 	}
 	defer l.Close()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestConfinedProcess$")
-	cmd.Env = append(os.Environ(), confineVar+"="+l.Addr().String())
+	dir := t.TempDir()
+	own := filepath.Join(dir, "own")
+	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(dir, "there"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), confineVar+"="+l.Addr().String(), confineDirVar+"="+own)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -142,6 +159,9 @@ func TestAConfinedProcessCanServeAndNothingElse(t *testing.T) {
 	}
 	want := map[string]string{
 		"reads a secret file": syscall.EACCES.Error(), "lists a directory": syscall.EACCES.Error(), "writes a file": syscall.EACCES.Error(),
+		"keeps a file in its own directory": "done", "reads it again": "done", "removes it": "done",
+		"writes beside its own directory": syscall.EACCES.Error(), "removes a file beside it": syscall.EACCES.Error(),
+		"takes a file from beside it": syscall.EXDEV.Error(), "makes a link out of it": syscall.EACCES.Error(),
 		"starts a program": syscall.EPERM.Error(), "connects by TCP": syscall.EACCES.Error(), "reads the sockets": "done", "opens UDP": "done",
 	}
 	if d := cmp.Diff(want, o.Did); d != "" {

@@ -29,7 +29,8 @@ const lastRunFile = "last-check.json"
 // aboutTheReport are the flags that say how a report is shown, not what is
 // checked: --again takes them as they are given now.
 func aboutTheReport() []string {
-	return []string{"format", "output", "color", "redact", "quiet", "verbose", "strict", "watch", "again", "help"}
+	return []string{"format", "output", "color", "redact", "quiet", "verbose", "strict", "watch", "again", "help",
+		"every", "jitter", "report-to", "report-fingerprint", "site", "site-key-file"}
 }
 
 // namesFile are the flags that may name a file, which --again may be given in

@@ -20,6 +20,7 @@ import (
 type checkOptions struct {
 	reporting
 	signallingOptions
+	pushOptions
 	responder, fingerprint string
 	sipServers, stun       []string
 	profile, bind          string
@@ -46,7 +47,8 @@ func newCheckCommand(s streams) *cobra.Command {
   sipdoctor check --format json --output report.json
   sipdoctor check sip-alg --again
   sipdoctor check --again --watch
-  sipdoctor check --root bundle.tar.gz`,
+  sipdoctor check --root bundle.tar.gz
+  sipdoctor check --every 15m --jitter 2m --report-to vps.example.net --site office-12`,
 		ValidArgsFunction: s.completeChecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = o.interval(cmd.Flags(), args)
@@ -64,6 +66,7 @@ func newCheckCommand(s streams) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd, s)
+	o.pushOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.again, "again", false, "")
 	f.DurationVar(&o.watch, "watch", 0, "")
@@ -120,6 +123,9 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 		return err
 	}
 	o.rememberOrSay(s, flags, args)
+	if o.agent() {
+		return o.runAgent(ctx, s, job)
+	}
 	job.timeout = o.timeout
 	if o.deep {
 		job.listen(ctx)

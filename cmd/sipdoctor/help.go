@@ -16,7 +16,7 @@ import (
 // help.yaml, in the user's language. It is for a tree that is complete.
 func (s streams) explain(cmd *cobra.Command) {
 	args := words.Args{
-		"command": cmd.CommandPath(), "languages": languages(), "formats": formats(), "listings": listings(), "variable": passwordVar,
+		"command": cmd.CommandPath(), "languages": languages(), "formats": formats(), "listings": listings(), "variable": passwordVar, "variable_key": siteKeyVar,
 	}
 	id := helpID(cmd)
 	cmd.Short = s.say(id+".short", args)

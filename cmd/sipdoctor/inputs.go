@@ -57,7 +57,7 @@ func (o *checkOptions) validate() error {
 	if o.responder == "" {
 		responder = nil
 	}
-	if err := cmp.Or(o.reporting.validate(), o.signallingOptions.validate(), responder,
+	if err := cmp.Or(o.reporting.validate(), o.signallingOptions.validate(), o.pushOptions.validate(), responder,
 		validHostPort("sip-server", o.sipServers...), validHostPort("stun", o.stun...)); err != nil {
 		return err
 	}
@@ -81,6 +81,8 @@ func (o *checkOptions) validate() error {
 		return usage("say.fast-entries", nil)
 	case o.fingerprint != "" && o.responder == "":
 		return usage("say.fingerprint-alone", nil)
+	case o.watch > 0 && o.agent():
+		return exclusive("--watch", "--every, --report-to")
 	case o.watch < 0:
 		return usage("say.negative", words.Args{"flag": "--watch", "value": o.watch.String()})
 	}

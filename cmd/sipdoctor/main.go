@@ -38,7 +38,7 @@ type streams struct {
 
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
-	Confine func() platform.Confined
+	Confine func(writable string) platform.Confined
 }
 
 // run executes one command line and returns its exit status.

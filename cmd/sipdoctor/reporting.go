@@ -130,12 +130,7 @@ func validateFile(flag, name string) error {
 
 // show writes the report as the flags say.
 func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error {
-	fillIn(s.lang(), r)
-	r, err := o.labelled(r)
-	if err != nil {
-		return err
-	}
-	r, err = o.redacted(r)
+	r, err := o.prepared(s, r)
 	if err != nil {
 		return err
 	}
@@ -147,6 +142,17 @@ func (o *reporting) show(ctx context.Context, s streams, r *checks.Report) error
 		return err
 	}
 	return platform.WriteOutput(ctx, o.output, b.Bytes(), platform.ReportMode)
+}
+
+// prepared is r as it may leave this program: in the user's language, with the labels
+// of the command line, and without what --redact takes out.
+func (o *reporting) prepared(s streams, r *checks.Report) (*checks.Report, error) {
+	fillIn(s.lang(), r)
+	r, err := o.labelled(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.redacted(r)
 }
 
 // redacted is r as strangers may see it, if they shall.

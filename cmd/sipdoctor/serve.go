@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks/responder"
+	"github.com/sipdoctor/sipdoctor/checks/responder/reports"
 	"github.com/sipdoctor/sipdoctor/checks/rtpports"
 	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -32,6 +33,8 @@ type serveOptions struct {
 	maxSessions int
 	metrics     string
 	rtpRange    string
+	reports     string // directory
+	newSite     string
 	verbose     bool
 }
 
@@ -41,6 +44,7 @@ func newServeCommand(s streams) *cobra.Command {
 		Use: "serve",
 		Example: `  sipdoctor serve
   sipdoctor serve --listen 203.0.113.5 --listen 203.0.113.6
+  sipdoctor serve --reports /var/lib/sipdoctor/reports --metrics 127.0.0.1:9765
   sipdoctor serve --tls-cert fullchain.pem --tls-key privkey.pem`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,6 +62,8 @@ func newServeCommand(s streams) *cobra.Command {
 	f.IntVar(&o.maxSessions, "max-sessions", 1000, "")
 	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "")
 	f.StringVar(&o.metrics, "metrics", "", "")
+	f.StringVar(&o.reports, "reports", "", "")
+	f.StringVar(&o.newSite, "new-site", "", "")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	return cmd
 }
@@ -67,6 +73,18 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	cfg, err := o.config(n)
 	if err != nil {
 		return err
+	}
+	if o.newSite != "" {
+		return o.addSite(s, n, cfg)
+	}
+	var collected words.Text
+	if o.reports != "" {
+		store, err := o.takeReports(s, &cfg)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		collected = words.Say("say.serve-reports", words.Args{"dir": o.reports, "n": store.Sites()})
 	}
 	if o.verbose {
 		cfg.Log = func(line string) { fmt.Fprintln(s.Err, s.fill(words.Cause(line).Message())) }
@@ -87,21 +105,24 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	}
 	var privileges words.Text
 	if s.Confine != nil {
-		c := s.Confine()
+		c := s.Confine(o.reports)
 		defer c.Close()
-		privileges = confined(c)
+		privileges = confined(c, o.reports)
 	}
-	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"confined", privileges})
-	boundMemory()
+	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"reports", collected}, namedLine{"confined", privileges})
+	o.boundMemory()
 	return srv.Serve(ctx)
 }
 
 // boundMemory lets the collector work harder before the process is much larger
 // than what the responder may keep; a limit of the user's (GOMEMLIMIT) stays.
-func boundMemory() {
-	const restOfProcess = 48 << 20
+func (o *serveOptions) boundMemory() {
+	limit := int64(responder.DefaultMemory + 48<<20) // the rest of the process
+	if o.reports != "" {
+		limit += reports.Memory
+	}
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(responder.DefaultMemory + restOfProcess)
+		debug.SetMemoryLimit(limit)
 	}
 }
 
@@ -141,6 +162,14 @@ func (o *serveOptions) config(n platform.Network) (responder.Config, error) {
 		if cfg.Metrics, err = localPort("metrics", o.metrics); err != nil {
 			return cfg, err
 		}
+	}
+	switch {
+	case o.newSite != "" && o.reports == "":
+		return cfg, usage("say.flag-needs", words.Args{"flag": "--new-site", "other": "--reports"})
+	case o.newSite != "" && !reports.ValidSite(o.newSite):
+		return cfg, usage("say.site-name", words.Args{"site": words.Raw(o.newSite)})
+	case o.newSite != "" && o.ephemeral:
+		return cfg, exclusive("--new-site", "--ephemeral")
 	}
 	return cfg, o.certificate(&cfg)
 }

@@ -84,12 +84,16 @@ func servedAt(p responder.PortsAt) []namedLine {
 }
 
 // confined says what the process has given up.
-func confined(c platform.Confined) words.Text {
+func confined(c platform.Confined, writable string) words.Text {
+	files := "files"
+	if writable != "" {
+		files = "own-files"
+	}
 	var list []words.Text
 	for _, given := range []struct {
 		up   bool
 		what string
-	}{{c.Capabilities, "capabilities"}, {c.NoNewPrivs, "privileges"}, {c.Landlock, "files"}, {c.Seccomp, "programs"}} {
+	}{{c.Capabilities, "capabilities"}, {c.NoNewPrivs, "privileges"}, {c.Landlock, files}, {c.Seccomp, "programs"}} {
 		if given.up {
 			list = append(list, words.Say("say.confined-of", words.Args{"what": given.what}))
 		}

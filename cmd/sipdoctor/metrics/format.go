@@ -79,14 +79,21 @@ func Write(w io.Writer, list []Family) error {
 			continue
 		}
 		fmt.Fprintf(&b, "# HELP %[1]s %[2]s\n# TYPE %[1]s gauge\n", f.Name, f.Help)
-		for _, s := range f.Samples {
-			b.WriteString(f.Name + labels(s.Labels) + " " + number(s.Value) + "\n")
-		}
+		b.WriteString(f.Lines())
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("writing the metrics: %w", err)
 	}
 	return nil
+}
+
+// Lines are the samples of a family, as Write has them, without help and type.
+func (f *Family) Lines() string {
+	var b strings.Builder
+	for _, s := range f.Samples {
+		b.WriteString(f.Name + labels(s.Labels) + " " + number(s.Value) + "\n")
+	}
+	return b.String()
 }
 
 func labels(list []Label) string {
