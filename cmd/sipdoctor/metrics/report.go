@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
@@ -99,12 +100,14 @@ func checkName(id string) string {
 	return known(id, checkIDs())
 }
 
-func checkIDs() (out []string) {
+// checkIDs are made once: a report may have thousands of results, and the list of
+// checks takes milliseconds to make.
+var checkIDs = sync.OnceValue(func() (out []string) {
 	for _, c := range all.Checks() {
 		out = append(out, c.ID)
 	}
 	return out
-}
+})
 
 // findings counts those that cannot be told apart by their labels.
 func findings(r *checks.Report) (out []Sample) {
