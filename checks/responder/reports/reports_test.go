@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -211,6 +212,13 @@ func TestOnlyGenuineNewReportsGetIn(t *testing.T) {
 		if status, a := c.serve(forged); status != http.StatusUnauthorized || a.Code != StaleNonce {
 			t.Errorf("a nonce that nobody made: %d %v", status, a)
 		}
+		time.Sleep(MinInterval)
+		swapped := o.request(body)
+		swapped.Body = io.NopCloser(bytes.NewReader(packed(t, report("fail", "forged"))))
+		if status, a := c.serve(swapped); status != http.StatusBadRequest || a.Code != Damaged {
+			t.Errorf("another body under the code of a genuine one: %d %v", status, a)
+		}
+		time.Sleep(MinInterval)
 		if got := c.metrics(); strings.Contains(got, "office-12") {
 			t.Errorf("something got in\n%s", got)
 		}
@@ -228,6 +236,23 @@ func TestOnlyGenuineNewReportsGetIn(t *testing.T) {
 			t.Errorf("a recorded request later: %d %v", status, a)
 		}
 	})
+}
+
+// Only the responder makes nonces that are good: whoever makes one up could keep it for
+// a recorded request.
+func TestNoncesCannotBeMadeUp(t *testing.T) {
+	n := newNonces()
+	good := n.make()
+	if !n.fresh(good) || n.fresh(newNonces().make()) || n.fresh("") || n.fresh(good+"A") {
+		t.Error("a nonce of this start only is good")
+	}
+	for i := range len(good) {
+		b := []byte(good)
+		b[i] = 'A' + (b[i]-'A'+1)%26
+		if string(b) != good && n.fresh(string(b)) {
+			t.Errorf("good with another letter %d", i)
+		}
+	}
 }
 
 func TestOneReportOfASiteInTenSeconds(t *testing.T) {
