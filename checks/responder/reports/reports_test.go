@@ -465,6 +465,7 @@ func TestKeysAndNames(t *testing.T) {
 		if info, err := os.Stat(keys); err != nil || info.Mode().Perm() != 0o600 {
 			t.Error(info.Mode(), err)
 		}
+		o.push(report("pass", "first"))
 		// A damaged line shuts nobody out; one that is taken out does.
 		for text, status := range map[string]int{string(raw) + "x\n": http.StatusOK, "# none\n": http.StatusForbidden} {
 			if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
@@ -473,6 +474,9 @@ func TestKeysAndNames(t *testing.T) {
 			time.Sleep(MinInterval)
 			if got, a := o.push(report("pass", text[:1])); got != status {
 				t.Errorf("with keys %q: %d %v, want %d", text, got, a, status)
+			}
+			if shown := strings.Contains(c.metrics(), `site="Office"`); shown != (status == http.StatusOK) {
+				t.Errorf("with keys %q it is shown: %v", text, shown)
 			}
 			_ = os.WriteFile(keys, raw, 0o600)
 			time.Sleep(time.Second)
