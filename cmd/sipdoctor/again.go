@@ -29,8 +29,10 @@ const lastRunFile = "last-check.json"
 // aboutTheReport are the flags that say how a report is shown, not what is
 // checked: --again takes them as they are given now.
 func aboutTheReport() []string {
-	return []string{"format", "output", "color", "redact", "quiet", "verbose", "strict", "watch", "again", "help",
-		"every", "jitter", "report-to", "report-fingerprint", "site", "site-key-file"}
+	return []string{
+		"format", "no-observed", "output", "color", "redact", "quiet", "verbose", "strict", "lang", "watch", "again", "help", "config",
+		"every", "jitter", "report-to", "report-fingerprint", "site", "site-key-file",
+	}
 }
 
 // namesFile are the flags that may name a file, which --again may be given in
@@ -87,10 +89,10 @@ func recall(flags *pflag.FlagSet, named []string) ([]string, error) {
 	}
 	for name, values := range run.Flags {
 		f := flags.Lookup(name)
-		if f == nil || slices.Contains(aboutTheReport(), name) {
+		if f == nil {
 			return nil, usage("say.again-unknown-flag", words.Args{"flag": name})
 		}
-		if f.Changed || name == "skip" && len(named) > 0 {
+		if f.Changed || slices.Contains(aboutTheReport(), name) || name == "skip" && len(named) > 0 {
 			continue
 		}
 		for _, v := range values { // a list begins with the first and takes the others

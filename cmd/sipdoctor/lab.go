@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -146,7 +147,7 @@ func (o *labOptions) tell(s streams, w io.Writer, lines ...words.Text) error {
 func checkFlags(flags *pflag.FlagSet) []string {
 	var out []string
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Name != "memory" && f.Name != "router" {
+		if !slices.Contains([]string{"memory", "router", "config"}, f.Name) {
 			out = append(out, "--"+f.Name+"="+f.Value.String())
 		}
 	})

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func main() {
 	// The first signal ends the run politely; from then on the system's default
 	// applies again, so that a second one kills.
 	context.AfterFunc(ctx, stop)
-	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Confine: platform.Confine}
+	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Config: platform.ConfigFile(), Confine: platform.Confine}
 	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
@@ -35,6 +36,11 @@ type streams struct {
 
 	// Lang is what to speak; "" for English.
 	Lang words.Lang
+
+	// Config is the configuration file to read where the command line names none; ""
+	// for none.
+	Config string
+	config *settings // what was read of it; nil: nothing yet
 
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
@@ -47,10 +53,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (s streams) run(ctx context.Context, args []string) int {
-	s.Lang = languageOf(args, s.lang())
+	if s.config == nil {
+		s.config = s.configure(args)
+	}
+	s.Lang = languageOf(args, s.config.language(s.lang()))
 	root, started := newRootCommand(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return statusOK
 	}
@@ -63,10 +72,13 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &message) {
 		text = message.text
 	}
-	if flagIn(args, "--format") == "nagios" {
+	if cmp.Or(flagIn(args, "--format"), s.config.value(cmd, "format")) == "nagios" {
 		return s.unknown(text)
 	}
 	s.warn(text)
+	if hint, ok := s.config.behind(cmd, s.fill(text)); ok {
+		s.warn(hint)
+	}
 	if message != nil && message.usage || !started() {
 		return statusUsage
 	}

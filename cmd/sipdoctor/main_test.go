@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 func TestMain(m *testing.M) {
@@ -58,6 +60,7 @@ func withSavedReports(env *testscript.Env) error {
 		}
 	}
 	env.Setenv("LC_ALL", "C.UTF-8")
+	env.Setenv(platform.ConfigVar, noConfig) // whatever this machine has
 	env.Setenv("STATE_DIRECTORY", filepath.Join(env.WorkDir, "state"))
 	return nil
 }

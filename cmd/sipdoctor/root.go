@@ -20,7 +20,7 @@ import (
 // chosen command began to work: an error before that is about the command
 // line.
 func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
-	running, showVersion, lang := false, false, ""
+	running, showVersion, lang, config := false, false, "", ""
 	root = &cobra.Command{
 		Use:           "sipdoctor",
 		SilenceUsage:  true,
@@ -33,7 +33,10 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 			}
 			return s.welcome(cmd)
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.config.apply(cmd); err != nil {
+				return err
+			}
 			if !slices.Contains(languages(), lang) {
 				return usage("say.no-language", words.Args{"lang": lang, "known": languages()})
 			}
@@ -45,6 +48,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 	// every method of every package.
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "")
 	root.PersistentFlags().StringVar(&lang, "lang", string(s.lang()), "") // read by languageOf
+	root.PersistentFlags().StringVar(&config, "config", "", "")           // read by configure
 	completeFlag(root, "lang", languages()...)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)

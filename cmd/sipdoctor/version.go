@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 // version and commit are set at release time with -ldflags "-X main.version=1.2.3";
@@ -19,6 +21,7 @@ var version, commit string
 
 func newVersionCommand(s streams) *cobra.Command {
 	var list listing
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:  "version",
 		Args: noArgs,
@@ -28,14 +31,28 @@ func newVersionCommand(s streams) *cobra.Command {
 				checks.Tool
 				Go       string `json:"go"`
 				Platform string `json:"platform"`
-			}{t, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, func(w io.Writer) error {
+				Config   string `json:"config"` // the configuration file, "" without one
+			}{t, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, s.config.file}, func(w io.Writer) error {
 				_, err := fmt.Fprintln(w, versionLine(t))
+				if verbose && err == nil {
+					err = s.describeConfig(w)
+				}
 				return err
 			})
 		},
 	}
 	list.addFlag(cmd)
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "")
 	return cmd
+}
+
+// describeConfig says which configuration file is read, and what is wrong with it.
+func (s streams) describeConfig(w io.Writer) error {
+	err := writeProse(w, render.Quote(s.say("say.config-file", words.Args{"file": cmp.Or(s.config.file, noConfig)}))+"\n")
+	if s.config.mistake != nil && err == nil {
+		err = writeProse(w, render.Quote(s.say("say.cause", words.Args{"why": cause(s.config.mistake)}))+"\n")
+	}
+	return err
 }
 
 // versionLine is what "version", --version and -V print.

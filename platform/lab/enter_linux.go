@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // insideVar tells the program that it runs in the lab already: "3" is the
@@ -93,6 +95,9 @@ func again(ctx context.Context, clone uintptr, input func() io.Reader) (exit int
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = os.Args
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", insideVar, reportFD))
+	if name := platform.ConfigFile(); name != "" { // whoever is root in there keeps their own
+		cmd.Env = append(cmd.Env, platform.ConfigVar+"="+name)
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if input != nil {
 		cmd.Stdin = input()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/sipdoctor/sipdoctor/platform"
 )
 
 // RunOptions say what Run runs. The zero value runs the real check, silently.
@@ -65,13 +67,14 @@ func (o *Office) Run(ctx context.Context, opt RunOptions) (exit int, err error) 
 	}
 	cmd := o.Phone.Command(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
-	// What is remembered of a run in here must not take the place of a real one.
+	// What is remembered of a run in here must not take the place of a real one, nor
+	// what is configured for a real network that of the scenario.
 	state, err := os.MkdirTemp("", "sipdoctor-lab-state-")
 	if err != nil {
 		return 0, fmt.Errorf("making a place for the state of the lab: %w", err)
 	}
 	defer os.RemoveAll(state)
-	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+o.Servers.responderAt(o.Scenario.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint, "STATE_DIRECTORY="+state)
+	cmd.Env = append(os.Environ(), "SIPDOCTOR_LAB_RESPONDER="+o.Servers.responderAt(o.Scenario.ControlPort), "SIPDOCTOR_LAB_FINGERPRINT="+server.Fingerprint, "STATE_DIRECTORY="+state, platform.ConfigVar+"=none")
 	endPolitely(cmd.Cmd)
 	exit, err = exitStatus(cmd.Cmd, cmd.Run())
 	if err != nil {
