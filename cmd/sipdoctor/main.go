@@ -42,6 +42,10 @@ type streams struct {
 	Config string
 	config *settings // what was read of it; nil: nothing yet
 
+	// Told takes what is being done, for whoever is not at a terminal; nil for nobody. It
+	// may be called concurrently.
+	Told func(string)
+
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
 	Confine func(writable string) platform.Confined

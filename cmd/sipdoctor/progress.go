@@ -34,8 +34,12 @@ type progress struct {
 }
 
 // newProgress shows the first line at once: what is done before a check has
-// something to say may take seconds. It returns nil where nobody watches.
+// something to say may take seconds. It returns nil where nobody watches. A program
+// that does is told each line, and paints none.
 func newProgress(s streams, quiet bool, begin string) *progress {
+	if s.Told != nil {
+		return &progress{streams: s}
+	}
 	if quiet || !isTerminal(s.Err) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
@@ -49,7 +53,12 @@ func (p *progress) take(ev checks.Event) {
 	if p == nil {
 		return
 	}
-	if text, err := all.Book().Fill(p.streams.lang(), ev.Text); err == nil {
+	text, err := all.Book().Fill(p.streams.lang(), ev.Text)
+	switch {
+	case err != nil:
+	case p.streams.Told != nil:
+		p.streams.Told(text)
+	default:
 		p.show(text, ev.Left)
 	}
 }
@@ -136,7 +145,7 @@ func seconds(d time.Duration) words.Text {
 
 // end takes the line away; later lines are ignored.
 func (p *progress) end() {
-	if p == nil {
+	if p == nil || p.streams.Told != nil {
 		return
 	}
 	p.mu.Lock()

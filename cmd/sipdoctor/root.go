@@ -71,6 +71,7 @@ func newRootCommand(s streams) (root *cobra.Command, started func() bool) {
 		newChecksCommand(s),
 		newProfilesCommand(s),
 		newFixesCommand(s),
+		newMCPCommand(s),
 		newVersionCommand(s),
 		newManCommand(s),
 	)
