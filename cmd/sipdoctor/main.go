@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	_ "golang.org/x/crypto/x509roots/fallback" // the authorities of Mozilla's list, where the system has none: a container, a router
 
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
@@ -26,6 +27,10 @@ func main() {
 	// applies again, so that a second one kills.
 	context.AfterFunc(ctx, stop)
 	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Config: platform.ConfigFile(), Confine: platform.Confine}
+	cobra.MousetrapHelpText = "" // it would send those away who double-click
+	if len(os.Args) == 1 && platform.OwnWindow() {
+		os.Exit(s.doubleClicked(ctx, thisDoubleClick()))
+	}
 	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
