@@ -57,10 +57,7 @@ func remember(flags *pflag.FlagSet, named []string) error {
 		if slices.Contains(aboutTheReport(), f.Name) {
 			return
 		}
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
+		values := valuesOf(f)
 		for i, v := range values {
 			if abs, err := filepath.Abs(v); err == nil && namesFile(f.Name, v) {
 				values[i] = abs
@@ -77,6 +74,14 @@ func remember(flags *pflag.FlagSet, named []string) error {
 		return failure("say.no-home", nil)
 	}
 	return platform.Keep(dir, lastRunFile, append(raw, '\n'))
+}
+
+// valuesOf is what a flag was given, one value for each time.
+func valuesOf(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{f.Value.String()}
 }
 
 // recall sets the flags of the last run that are not given now, and returns

@@ -16,6 +16,14 @@ func typedOnly() []string {
 	return []string{"apply", "undo", "yes", "only", "again", "config", "help", "version"}
 }
 
+// elsewhere reports whether a setting is one of the flags of a login to another
+// machine where they do not belong: for all commands they would get in the way of every
+// look at this one, and for fix and router decide where something is changed.
+func (s setting) elsewhere() bool {
+	login := slices.Contains([]string{"on", "identity", "host-key", "password-file"}, s.flag)
+	return login && (s.command == "" || s.command == "fix") || s.flag == "on" && s.command == "router"
+}
+
 // secretKeys are what people call a password, which is in no file that gets copied,
 // shown and asked about.
 func secretKeys() []string {
@@ -45,6 +53,8 @@ func (s setting) wrong(commands []*cobra.Command) words.Text {
 		return words.Say("say.config-secret", words.Args{"key": key, "variable": passwordVar})
 	case slices.Contains(typedOnly(), s.flag):
 		return words.Say("say.config-typed", words.Args{"flag": s.flag})
+	case s.elsewhere():
+		return words.Say("say.config-elsewhere", words.Args{"flag": s.flag})
 	}
 	var known []string
 	found, named := false, s.command == ""

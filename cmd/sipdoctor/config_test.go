@@ -48,6 +48,10 @@ func TestMistakesOfTheConfigurationFile(t *testing.T) {
 		"fix: {apply: true}\n":                        `FILE:1: --apply decides what one run does`,
 		"yes: true\n":                                 `FILE:1: --yes decides what one run does`,
 		"router: {undo: true}\n":                      `FILE:1: --undo decides what one run does`,
+		"on: root@pbx.example.net\n":                  `FILE:1: on stands below the command that it is for`,
+		"password-file: /root/word\n":                 `FILE:1: password-file stands below`,
+		"fix: {on: root@pbx.example.net}\n":           `FILE:1: on stands below`,
+		"router: {on: root@pbx.example.net}\n":        `FILE:1: on stands below`,
 		"again: true\n":                               `FILE:1: --again decides`,
 		"config: other.yaml\n":                        `FILE:1: --config decides`,
 		"check:\n  account: a@b\n  password: hunter2": `FILE:3: "password": no password belongs into this file`,
@@ -74,7 +78,7 @@ func TestMistakesOfTheConfigurationFile(t *testing.T) {
 
 // An empty file and one of comments only are none; what a command lacks is left out.
 func TestWhatTheConfigurationFileMayHold(t *testing.T) {
-	for _, config := range []string{"", "# nothing yet\n", "---\n", "null\n", "responder: vps.example.net\nlisten: [127.0.0.1]\n", "\ufefflang: en\n"} {
+	for _, config := range []string{"", "# nothing yet\n", "---\n", "null\n", "responder: vps.example.net\nlisten: [127.0.0.1]\n", "why: {on: root@pbx.example.net, identity: id}\nrouter: {identity: id}\ncheck: {password-file: word}\n", "\ufefflang: en\n"} {
 		if status, out, errs := with(t, config, "", "explain", "403"); status != statusOK || errs != "" || !strings.Contains(out, "403") {
 			t.Errorf("%q: status %d\n%s%s", config, status, out, errs)
 		}

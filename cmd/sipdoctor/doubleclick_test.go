@@ -80,3 +80,20 @@ func TestDoubleClickWithTroubles(t *testing.T) {
 		t.Errorf("status %d\n%s%s", status, out.String(), errs.String())
 	}
 }
+
+// How reports are shown by default is for whoever types: the window shows the text.
+func TestDoubleClickAndTheConfigurationFile(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "sipdoctor.yaml")
+	if err := os.WriteFile(config, []byte("lang: ru\noutput: "+filepath.Join(dir, "out")+"\nformat: nagios\nlabel: [site=office-12]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	streams{In: strings.NewReader(""), Out: &out, Err: &errs, Config: config}.doubleClicked(t.Context(), offline(dir, nil))
+	if !strings.Contains(out.String(), "Ничего") && !strings.Contains(out.String(), "ничего") || strings.Count(out.String(), "Enter") != 2 || errs.Len() > 0 {
+		t.Errorf("%s%s", out.String(), errs.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {
+		t.Error("a file was written unasked")
+	}
+}

@@ -148,7 +148,9 @@ func checkFlags(flags *pflag.FlagSet) []string {
 	var out []string
 	flags.Visit(func(f *pflag.Flag) {
 		if !slices.Contains([]string{"memory", "router", "config"}, f.Name) {
-			out = append(out, "--"+f.Name+"="+f.Value.String())
+			for _, v := range valuesOf(f) {
+				out = append(out, "--"+f.Name+"="+v)
+			}
 		}
 	})
 	return out

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/mcp"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/render"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -217,5 +219,20 @@ func TestProgressForAnAssistant(t *testing.T) {
 	p.end()
 	if len(told) != 1 || told[0] == "" || b.Len() > 0 || render.Quote(told[0]) != told[0] {
 		t.Errorf("%q, painted %q", told, b.String())
+	}
+}
+
+// Two runs that send would disturb each other: the second waits, and gives up when
+// nobody wants it any more. What only reads does not wait.
+func TestOneRunOfAnAssistantSendsAtATime(t *testing.T) {
+	a := &assistant{streams: streams{config: &settings{}}, sending: make(chan struct{}, 1)}
+	a.sending <- struct{}{}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, o := range offers() {
+		r := a.call(gone, o, mcp.Args{"text": {"403"}, "checks": {"dns"}, "no-public": {"true"}, "bind": {"127.0.0.1"}}, func(string) {})
+		if waits := r.Failed && r.Text == ""; waits != o.sends || len(a.sending) != 1 {
+			t.Errorf("%s waits: %v", o.command, waits)
+		}
 	}
 }
