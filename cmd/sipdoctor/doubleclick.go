@@ -67,13 +67,9 @@ func (s streams) doubleClicked(ctx context.Context, d doubleClick) (status int) 
 
 // saveAsPage saves a report as a page and shows it.
 func (s streams) saveAsPage(ctx context.Context, d doubleClick, report []byte) {
-	format, ending := "html", ".html"
-	if !slices.Contains(formats(), format) {
-		format, ending = "markdown", ".md"
-	}
-	file := filepath.Join(d.folder, "sipdoctor-"+time.Now().Format("2006-01-02-150405")+ending)
+	file := filepath.Join(d.folder, "sipdoctor-"+time.Now().Format("2006-01-02-150405")+".html")
 	s.In = bytes.NewReader(report)
-	s.run(ctx, []string{"report", "--format=" + format, "--output=" + file, "--", "-"})
+	s.run(ctx, []string{"report", "--format=html", "--output=" + file, "--", "-"})
 	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
 		return // it was said why
 	}

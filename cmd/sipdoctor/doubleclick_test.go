@@ -32,12 +32,12 @@ func TestDoubleClick(t *testing.T) {
 		}
 		s := streams{In: strings.NewReader("S\r\n\r\nnobody reads on\n"), Out: &out, Err: &errs, Lang: l}
 		status := s.doubleClicked(t.Context(), offline(folder, open))
-		files, _ := filepath.Glob(filepath.Join(folder, "sipdoctor-*"))
+		files, _ := filepath.Glob(filepath.Join(folder, "sipdoctor-*.html"))
 		if status != statusInconclusive || len(files) != 1 || len(opened) != 1 || opened[0] != files[0] || errs.Len() > 0 {
 			t.Fatalf("status %d, saved %q, opened %q\n%s%s", status, files, opened, out.String(), errs.String())
 		}
 		page, err := os.ReadFile(files[0])
-		if err != nil || !strings.Contains(string(page), "dns") {
+		if err != nil || !strings.Contains(string(page), "<html") || !strings.Contains(string(page), "dns") {
 			t.Errorf("%v\n%s", err, page)
 		}
 		if said := out.String(); strings.Count(said, "Enter") != 4 || !strings.Contains(said, "dns") || !strings.Contains(said, files[0]) || cyrillic.MatchString(said) != (l == words.Russian) {
