@@ -70,7 +70,7 @@ func faultsOf(r *checks.Report) (ids []string) {
 func TestALinuxRouterIsMendedFromTheOffice(t *testing.T) {
 	t.Parallel()
 	o := open(t, lab.Scenario{Name: "linux", Routers: []lab.Router{{
-		NAT: lab.Preserving, UDPTimeoutS: 300, ALG: []lab.ALG{{Protocol: "udp", Port: 5060}}, Block: []lab.Block{{Protocol: "udp", Port: 20000, LastPort: 20999}},
+		NAT: lab.Preserving, UDPTimeoutS: 300, ALG: []lab.ALG{{Protocol: "udp", Port: 5060}}, Block: []lab.Block{{Protocol: "udp", Port: 10000, LastPort: 65535}},
 	}}})
 	p := &pbx{t: t, node: o.Routers[0], outside: o.Phone}
 	ownFiles(t, p.node)
