@@ -17,6 +17,9 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(t.TempDir(), "a longer folder, with a comma")
+	if v, err := versionOf("../.."); err == nil && v.commit == noCommit {
+		t.Skip("a copy without its history has no commit to build twice")
+	}
 	output(t, "git", "clone", "--quiet", "../..", other)
 	output(t, "git", "-C", other, "checkout", "--quiet", "--detach", output(t, "git", "rev-parse", "HEAD")[:40])
 	t.Setenv("TZ", "Pacific/Kiritimati")

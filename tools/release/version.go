@@ -18,6 +18,9 @@ type version struct {
 
 var tagName = regexp.MustCompile(`^v([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.]+)?)$`)
 
+// noCommit stands for the commit of a copy without its history.
+const noCommit = "000000000000"
+
 // versionOf asks git about the folder root.
 func versionOf(root string) (version, error) {
 	git := func(args ...string) (string, error) {
@@ -28,8 +31,8 @@ func versionOf(root string) (version, error) {
 		return strings.TrimSpace(string(out)), nil
 	}
 	commit, err := git("rev-parse", "HEAD")
-	if err != nil {
-		return version{}, err
+	if err != nil { // a copy without its history, such as an unpacked archive
+		return version{number(noCommit, nil, false), noCommit, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
 	}
 	at, err := git("log", "-1", "--format=%ct")
 	if err != nil {
