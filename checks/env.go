@@ -92,6 +92,10 @@ type Env struct {
 	// given.
 	Account *Account
 
+	// OptionsOnly asks SIP servers with OPTIONS alone: the run is one of very many, and
+	// a REGISTER without an account is what defences count.
+	OptionsOnly bool
+
 	// RTPPorts are those that FreshRTPPort has named; nil: none before this run.
 	RTPPorts *RTPPorts
 

@@ -16,9 +16,8 @@ import (
 // does not need once its sockets are open: capabilities, privileges that a
 // program might gain, files, and the starting of programs. What this kernel
 // does not have is left out. It must not be called where other code shares the
-// process. Below writable, a directory, files can still be made, read and removed; ""
-// is none.
-func Confine(writable string) Confined {
+// process.
+func Confine(k Keeps) Confined {
 	var c Confined
 	var problems []error
 	try := func(what string, f func() error) bool {
@@ -32,7 +31,7 @@ func Confine(writable string) Confined {
 	c.NoNewPrivs = try("no new privileges", func() error {
 		return onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0)
 	})
-	c.Landlock = try("Landlock", func() (err error) { c.keep, err = landlock(writable); return err })
+	c.Landlock = try("Landlock", func() (err error) { c.keep, err = landlock(k); return err })
 	c.Seccomp = try("seccomp", denyPrograms)
 	c.Capabilities = try("capabilities", dropCapabilities)
 	if len(problems) > 0 {
@@ -67,17 +66,20 @@ func dropCapabilities() error {
 // for now and then. Each thread reads its own, see threadNet.
 const socketLists = "/proc/self/task"
 
-// landlock lets nothing be opened but socketLists and what lies below writable, and no TCP port be bound or
-// connected to. The directory's handle has to stay open: the kernel knows it by
+// landlock lets nothing be opened but socketLists and what is kept, and no TCP port be bound or,
+// unless that is kept, connected to. The directory's handle has to stay open: the kernel knows it by
 // its inode, and procfs makes a new one for a directory that nobody uses.
-func landlock(writable string) (keep *os.File, err error) {
+func landlock(k Keeps) (keep *os.File, err error) {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return nil, errno
 	}
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: fileRights(int(abi))}
 	if abi >= 4 {
-		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP
+		if !k.Outgoing {
+			attr.Handled_access_net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+		}
 	}
 	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
@@ -89,9 +91,9 @@ func landlock(writable string) (keep *os.File, err error) {
 	if err != nil {
 		return keep, err
 	}
-	if writable != "" {
+	if k.Writable != "" {
 		const write = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
-		dir, err := allow(ruleset, writable, read|write)
+		dir, err := allow(ruleset, k.Writable, read|write)
 		if err != nil {
 			return keep, err
 		}

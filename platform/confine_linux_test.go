@@ -22,6 +22,7 @@ import (
 const (
 	confineVar    = "SIPDOCTOR_TEST_CONFINE"
 	confineDirVar = "SIPDOCTOR_TEST_CONFINE_DIR"
+	confineOutVar = "SIPDOCTOR_TEST_CONFINE_OUTGOING"
 )
 
 // outcome is what the confined process could do, by what it tried.
@@ -49,7 +50,8 @@ func TestConfinedProcess(t *testing.T) {
 	}
 	more()
 	own := os.Getenv(confineDirVar)
-	o := outcome{Confined: Confine(own), Did: map[string]string{}}
+	settled := Settled(context.Background(), RealOptions{})
+	o := outcome{Confined: Confine(Keeps{Writable: own, Outgoing: os.Getenv(confineOutVar) != ""}), Did: map[string]string{}}
 	more() // threads that are made afterwards
 	try := func(what string, err error) {
 		o.Did[what] = "done"
@@ -90,6 +92,7 @@ func TestConfinedProcess(t *testing.T) {
 		}
 		return err
 	}())
+	try("finds a name of the hosts file", func() error { _, err := settled.LookupAddrs(context.Background(), "localhost"); return err }())
 	try("reads the sockets", read("/proc/thread-self/net/udp"))
 	try("opens UDP", func() error {
 		c, err := Real(RealOptions{}).OpenUDP(context.Background(), netip.MustParseAddrPort("127.0.0.1:0"))
@@ -137,6 +140,14 @@ func statusOfThreads() (out []string) {
 }
 
 func TestAConfinedProcessCanServeAndNothingElse(t *testing.T) {
+	for outgoing, connects := range map[string]string{"": syscall.EACCES.Error(), "1": "done"} {
+		t.Run("outgoing "+outgoing, func(t *testing.T) { confined(t, outgoing, connects) })
+	}
+}
+
+// confined starts a process that confines itself and looks at what it could do then;
+// connects is what becomes of a connection to others.
+func confined(t *testing.T, outgoing, connects string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +159,7 @@ func TestAConfinedProcessCanServeAndNothingElse(t *testing.T) {
 	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(dir, "there"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), confineVar+"="+l.Addr().String(), confineDirVar+"="+own)
+	cmd.Env = append(os.Environ(), confineVar+"="+l.Addr().String(), confineDirVar+"="+own, confineOutVar+"="+outgoing)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -166,7 +177,8 @@ func TestAConfinedProcessCanServeAndNothingElse(t *testing.T) {
 		"keeps a file in its own directory": "done", "reads it again": "done", "removes it": "done",
 		"writes beside its own directory": syscall.EACCES.Error(), "removes a file beside it": syscall.EACCES.Error(),
 		"takes a file from beside it": syscall.EACCES.Error(), "makes a link out of it": syscall.EACCES.Error(),
-		"starts a program": syscall.EPERM.Error(), "connects by TCP": syscall.EACCES.Error(), "reads the sockets": "done", "opens UDP": "done",
+		"starts a program": syscall.EPERM.Error(), "connects by TCP": connects, "finds a name of the hosts file": "done",
+		"reads the sockets": "done", "opens UDP": "done",
 	}
 	if d := cmp.Diff(want, o.Did); d != "" {
 		t.Errorf("what it could do: %s", d)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -69,13 +70,15 @@ func (r *realNetwork) LookupTXT(ctx context.Context, name string) ([]string, err
 // know at once.
 const serverPatience = 1500 * time.Millisecond
 
-// resolver is the system's, or one that asks the wanted server and device.
+// resolver is the system's, or one that asks the wanted servers and device.
 func (r *realNetwork) resolver() *net.Resolver {
 	d := net.Dialer{Control: r.control(nil)}
-	own := r.opts.DNSServer != "" || r.opts.BindDevice != ""
+	wanted := r.opts.DNSServers
+	own := len(wanted) > 0 || r.opts.BindDevice != ""
+	var asked atomic.Uint32 // package net repeats a question that was not answered
 	return &net.Resolver{PreferGo: own, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
-		if r.opts.DNSServer != "" {
-			server = r.opts.DNSServer
+		if len(wanted) > 0 {
+			server = wanted[int(asked.Add(1)-1)%len(wanted)]
 		}
 		c, err := d.DialContext(ctx, network, server)
 		if u, ok := c.(*net.UDPConn); ok {
@@ -188,9 +191,9 @@ func (r *realNetwork) lookupFailed(name string, err error) error {
 }
 
 // asked names the server behind an answer or a silence: the one that package
-// net names, which does not know of RealOptions.DNSServer, or all there are.
+// net names, which does not know of RealOptions.DNSServers, or all there are.
 func (r *realNetwork) asked(server string) string {
-	if server != "" && r.opts.DNSServer == "" {
+	if server != "" && len(r.opts.DNSServers) == 0 {
 		return withoutDNSPort(server)
 	}
 	servers, _ := r.nameservers() // none are named where the system does not tell

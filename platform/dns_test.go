@@ -107,7 +107,7 @@ func TestSRVRecords(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			server := nameServer(t, tc.answer)
-			got, err := Real(RealOptions{DNSServer: server}).LookupSRV(t.Context(), "sip", "udp", "example.net.")
+			got, err := Real(RealOptions{DNSServers: []string{server}}).LookupSRV(t.Context(), "sip", "udp", "example.net.")
 			if tc.err != "" {
 				if want := fmt.Sprintf(tc.err, server); err == nil || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)
@@ -153,7 +153,7 @@ func TestNothingIsAskedAfterTheUserStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := nameServer(t, func(dns.ResponseWriter, *dns.Msg) { cancel() })
 	start := time.Now()
-	if _, err := Real(RealOptions{DNSServer: server}).LookupSRV(ctx, "sip", "udp", "example.net"); !errors.Is(err, context.Canceled) {
+	if _, err := Real(RealOptions{DNSServers: []string{server}}).LookupSRV(ctx, "sip", "udp", "example.net"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if took := time.Since(start); took >= serverPatience {
@@ -199,7 +199,7 @@ func TestAddressesOfAHost(t *testing.T) {
 			server := nameServer(t, answer)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			addrs, err := Real(RealOptions{DNSServer: server}).LookupAddrs(ctx, tc.host)
+			addrs, err := Real(RealOptions{DNSServers: []string{server}}).LookupAddrs(ctx, tc.host)
 			if tc.err != "" {
 				want := tc.err
 				if tc.host != "" {
@@ -294,7 +294,7 @@ func TestOrderOfServers(t *testing.T) {
 	const runs = 300
 	first := map[string]int{}
 	for range runs {
-		got, err := Real(RealOptions{DNSServer: server}).LookupSRV(t.Context(), "sip", "udp", "example.net")
+		got, err := Real(RealOptions{DNSServers: []string{server}}).LookupSRV(t.Context(), "sip", "udp", "example.net")
 		if err != nil || len(got) != 3 || got[2].Target != "spare" {
 			t.Fatalf("%v, %v: the spare server comes last", got, err)
 		}

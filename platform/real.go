@@ -13,9 +13,9 @@ import (
 // RealOptions narrows what Real uses. The zero value is the machine as its
 // owner set it up.
 type RealOptions struct {
-	// DNSServer ("host:port") is asked instead of the system's resolvers; the
-	// hosts file is still respected.
-	DNSServer string
+	// DNSServers ("host:port") are asked in turn instead of the system's
+	// resolvers; the hosts file is still respected.
+	DNSServers []string
 
 	// BindDevice names the interface that every socket is tied to, whatever
 	// the routing table says. On systems without such an option (FreeBSD)

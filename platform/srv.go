@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -45,8 +46,8 @@ func (r *realNetwork) LookupSRV(ctx context.Context, service, proto, domain stri
 
 // nameservers are the "host:port" to ask.
 func (r *realNetwork) nameservers() ([]string, error) {
-	if r.opts.DNSServer != "" {
-		return []string{r.opts.DNSServer}, nil
+	if len(r.opts.DNSServers) > 0 {
+		return slices.Clone(r.opts.DNSServers), nil
 	}
 	return systemNameservers()
 }

@@ -39,7 +39,7 @@ func longListing(context.Context, string, []string, func(context.Context, string
 }
 
 // Confine does nothing here: only Linux has what it needs.
-func Confine(string) Confined { return Confined{} }
+func Confine(Keeps) Confined { return Confined{} }
 
 // icmpWatch: only Linux tells a connecting socket what ICMP said.
 type icmpWatch struct{}

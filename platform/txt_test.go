@@ -17,7 +17,7 @@ func TestTextRecords(t *testing.T) {
 		}
 		reply(w, q, `origin.example.net. 60 IN TXT "64500 | 192.0.2.0/24 " "| DE"`, `origin.example.net. 60 IN TXT "second"`)
 	})
-	n := Real(RealOptions{DNSServer: server})
+	n := Real(RealOptions{DNSServers: []string{server}})
 	got, err := n.LookupTXT(t.Context(), "origin.example.net")
 	if err != nil {
 		t.Fatal(err)

@@ -67,9 +67,12 @@ func (s *Server) writeMetrics(w io.Writer) {
 	counter("internal_errors_total", "Messages whose handling met a mistake of this program.", c.panics.Load())
 }
 
-// maxMetricsConns is how many programs may read the metrics at a time; others
-// wait.
-const maxMetricsConns = 16
+// How many connections the metrics port has at a time; others wait. One of a probe
+// is held for as long as a silent server is waited for.
+const (
+	maxMetricsConns = 16
+	maxProbeConns   = 256
+)
 
 func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
@@ -80,7 +83,12 @@ func (s *Server) serveMetrics(ctx context.Context, l net.Listener) error {
 			s.cfg.MoreMetrics(w)
 		}
 	})
-	return s.serveHTTP(ctx, netutil.LimitListener(l, maxMetricsConns), mux)
+	most := maxMetricsConns
+	if s.cfg.Probe != nil {
+		mux.Handle("GET /probe", s.cfg.Probe)
+		most = maxProbeConns
+	}
+	return s.serveHTTP(ctx, netutil.LimitListener(l, most), mux)
 }
 
 // serveHTTP serves h until ctx ends, with timeouts against clients that send

@@ -59,6 +59,7 @@ type Config struct {
 	Reports     http.Handler   // answers below reports.Path on the control channel; nil: nobody
 	// MoreMetrics writes metrics besides the responder's own; nil: there are none.
 	MoreMetrics func(io.Writer)
+	Probe       http.Handler // answers GET /probe beside Metrics; nil: nobody
 	Tool        string       // name and version, told to clients
 	Log         func(string) // takes a line for each session opened or refused; nil: silence
 }

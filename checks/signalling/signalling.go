@@ -61,8 +61,8 @@ func observe(ctx context.Context, env *checks.Env) (Observed, error) {
 // answer within 200 ms, and one lost packet is made good within it.
 func askFirst() probe.Schedule { return probe.At(600, 0, 400) }
 
-// askOn continues with both: five tries in all, as probe.SIP has.
-func askOn() probe.Schedule { return probe.At(900, 0, 700, 1600) }
+// askOnFor continues: five tries in all, as probe.SIP has.
+func askOnFor() probe.Schedule { return probe.At(900, 0, 700, 1600) }
 
 // askServer asks one server over every transport at the same time.
 func askServer(ctx context.Context, env *checks.Env, name string) Server {
@@ -118,18 +118,27 @@ func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
 	err = f.Ask(ctx, askFirst(), options)
 	answered := options.Reply != nil
 	mine := order.take(udp, answered)
-	if ctx.Err() == nil && (!answered || mine || env.Inputs.Deep) && (udp || err == nil) {
-		register := d.Request("REGISTER", "Expires: 60")
-		if err2 := f.Ask(ctx, askOn(), options, register); err2 != nil {
+	more := !answered || (mine || env.Inputs.Deep) && !env.OptionsOnly
+	if ctx.Err() == nil && more && (udp || err == nil) {
+		if err2 := p.askOn(ctx, env, f, d, options); err2 != nil {
 			err = err2
 		}
-		p.Register = answerOf(register)
 	}
 	p.Options, p.Strays = answerOf(options), f.Strays
 	if p.Options.Reply == nil && p.Register.Reply == nil {
 		p.fail(err)
 	}
 	return p
+}
+
+// askOn asks for longer, and with REGISTER too.
+func (p *Probe) askOn(ctx context.Context, env *checks.Env, f *probe.Flow, d *probe.Dialogue, options *probe.Ask) error {
+	if env.OptionsOnly {
+		return f.Ask(ctx, askOnFor(), options)
+	}
+	register := d.Request("REGISTER", "Expires: 60")
+	defer func() { p.Register = answerOf(register) }()
+	return f.Ask(ctx, askOnFor(), options, register)
 }
 
 func (p *Probe) fail(err error) {

@@ -53,7 +53,7 @@ type streams struct {
 
 	// Confine gives up what a server does not need; nil where the process is
 	// not the command's alone, as in tests.
-	Confine func(writable string) platform.Confined
+	Confine func(platform.Keeps) platform.Confined
 }
 
 // run executes one command line and returns its exit status.

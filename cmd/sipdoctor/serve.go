@@ -34,6 +34,7 @@ type serveOptions struct {
 	metrics     string
 	rtpRange    string
 	reports     string // directory
+	probe       []string
 	newSite     string
 	verbose     bool
 }
@@ -45,6 +46,7 @@ func newServeCommand(s streams) *cobra.Command {
 		Example: `  sipdoctor serve
   sipdoctor serve --listen 203.0.113.5 --listen 203.0.113.6
   sipdoctor serve --reports /var/lib/sipdoctor/reports --metrics 127.0.0.1:9765
+  sipdoctor serve --metrics 127.0.0.1:9765 --probe sip.provider.example
   sipdoctor serve --tls-cert fullchain.pem --tls-key privkey.pem`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,6 +65,7 @@ func newServeCommand(s streams) *cobra.Command {
 	f.StringVar(&o.rtpRange, "rtp-range", "10000-65535", "")
 	f.StringVar(&o.metrics, "metrics", "", "")
 	f.StringVar(&o.reports, "reports", "", "")
+	f.StringArrayVar(&o.probe, "probe", nil, "")
 	f.StringVar(&o.newSite, "new-site", "", "")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	return cmd
@@ -77,7 +80,15 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	if o.newSite != "" {
 		return o.addSite(s, n, cfg)
 	}
-	var collected words.Text
+	p, err := o.prober(s)
+	if err != nil {
+		return err
+	}
+	var collected, probed words.Text
+	if p != nil {
+		p.net, cfg.Probe = platform.Settled(ctx, platform.RealOptions{}), p
+		probed = words.Say("say.serve-probe", words.Args{"list": o.probe})
+	}
 	if o.reports != "" {
 		store, err := o.takeReports(s, &cfg)
 		if err != nil {
@@ -105,11 +116,11 @@ func (o *serveOptions) serve(ctx context.Context, s streams, n platform.Network)
 	}
 	var privileges words.Text
 	if s.Confine != nil {
-		c := s.Confine(o.reports)
+		c := s.Confine(platform.Keeps{Writable: o.reports, Outgoing: len(o.probe) > 0})
 		defer c.Close()
 		privileges = confined(c, o.reports)
 	}
-	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"reports", collected}, namedLine{"confined", privileges})
+	s.introduce(srv, n, cfg.ControlPort, namedLine{"identity", identity.text}, namedLine{"reports", collected}, namedLine{"probe", probed}, namedLine{"confined", privileges})
 	o.boundMemory()
 	return srv.Serve(ctx)
 }

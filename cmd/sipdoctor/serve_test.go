@@ -32,6 +32,9 @@ func TestServeRefusesBadFlagsInOneLine(t *testing.T) {
 		{"a certificate of two kinds", []string{"--tls-cert", rubbish, "--tls-key", rubbish, "--ephemeral"}, "give only one of them"},
 		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"metrics nowhere", []string{"--metrics", "all"}, `--metrics "all"`},
+		{"probes without metrics", []string{"--probe", "pbx.example.net"}, "--probe goes with --metrics"},
+		{"a probe of nothing", []string{"--metrics", ":9765", "--probe", "a b"}, `--probe "a b": not a host name`},
+		{"a probe of a network that is none", []string{"--metrics", ":9765", "--probe", "192.0.2.1/24"}, "192.0.2.1/24"},
 		{"an argument", []string{"now"}, "takes no argument"},
 	}
 	for _, tt := range tests {

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/all"
+	"github.com/sipdoctor/sipdoctor/checks/signalling"
 )
 
 // Of are the figures of a report. What is not known has no sample.
@@ -22,6 +24,22 @@ func Of(r *checks.Report) []Family {
 		{"sipdoctor_finding", "Findings of a check with this ID, severity and confidence.", findings(r)},
 	}
 	return slices.Concat(list, path(r), voice(r), signallingOf(r), server(r))
+}
+
+// OfProbe are the figures of a probe of one SIP server that took so long, under the
+// names of the blackbox_exporter and under our own.
+func OfProbe(r *checks.Report, took time.Duration) []Family {
+	answered := 0.0
+	lines, _ := factsOf[[]signalling.Fact](r, "signalling")
+	for _, l := range lines {
+		if l.Status == signalling.Answered {
+			answered = 1
+		}
+	}
+	return append([]Family{
+		{"probe_success", "Whether the SIP server answered over any transport.", one(answered)},
+		{"probe_duration_seconds", "How long the answer to this request took.", one(took.Seconds())},
+	}, Of(r)...)
 }
 
 // LabelsOf are those that a user gave a report, in order, as far as they are valid:
