@@ -92,9 +92,10 @@ type Env struct {
 	// given.
 	Account *Account
 
-	// OptionsOnly asks SIP servers with OPTIONS alone: the run is one of very many, and
-	// a REGISTER without an account is what defences count.
-	OptionsOnly bool
+	// Manners is what earlier runs learnt of SIP servers; nil: there were none.
+	Manners *Manners
+	// NoRegister asks SIP servers without a REGISTER: the run is one of very many.
+	NoRegister bool
 
 	// RTPPorts are those that FreshRTPPort has named; nil: none before this run.
 	RTPPorts *RTPPorts
@@ -110,6 +111,8 @@ type Env struct {
 	pbxOnce   sync.Once
 	pbx       *pbx.PBX
 	portsOnce sync.Once
+
+	mannersOnce sync.Once
 
 	run      context.Context // of the whole run
 	late     atomic.Int64    // moments at which this program came to its work late

@@ -104,7 +104,7 @@ func (p *Probe) stun(ctx context.Context, env *checks.Env, local netip.AddrPort)
 	}
 }
 
-// options sends the request until it is answered. An ICMP error is kept but does
+// options sends a request until it is answered. An ICMP error is kept but does
 // not end the waiting: it can be forged or pass.
 func (p *Probe) options(ctx context.Context, env *checks.Env) {
 	f, err := probe.OpenUDP(ctx, env.Net, p.Local, p.Addr)
@@ -114,8 +114,8 @@ func (p *Probe) options(ctx context.Context, env *checks.Env) {
 	}
 	defer f.Close()
 	d := probe.NewDialogue("udp", f.Local, p.Addr.String(), "probe@"+f.Local.String())
-	a := d.Request("OPTIONS")
-	a.Match = func(b []byte, from netip.AddrPort) bool {
+	var a *probe.Ask
+	match := func(b []byte, from netip.AddrPort) bool {
 		code, ok := answerTo(b, d.CallID)
 		if ok = ok && from == p.Addr; ok {
 			p.Code = code
@@ -126,8 +126,13 @@ func (p *Probe) options(ctx context.Context, env *checks.Env) {
 	for i := range time.Duration(tries) {
 		s.SendAt = append(s.SendAt, i*again)
 	}
-	err = f.Ask(ctx, s, a)
-	p.Tries = a.Tries
+	env.AskSIP(ctx, p.Addr.Addr(), func(method string) []byte {
+		a = d.Request(method)
+		a.Match = match
+		err = f.Ask(ctx, s, a)
+		p.Tries += a.Tries
+		return a.Reply
+	})
 	if icmp, ok := errors.AsType[*platform.ICMPError](err); ok {
 		p.heard(icmp)
 	} else if err != nil {

@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -91,11 +92,13 @@ func (s Status) definite() bool {
 	return false
 }
 
-// response is the answer that counts: to OPTIONS, else to REGISTER. Its code is
+// response is the answer that counts: to OPTIONS or the BYE in its place, else to
+// REGISTER. Its code is
 // 0 where neither was answered.
 func (p *Probe) response() (r Response, method string, rtt float64) {
 	if r, ok := readResponse(p.Options.Reply); ok {
-		return r, "OPTIONS", p.Options.RTTMillis
+		method, _, _ := strings.Cut(string(p.Options.Sent), " ")
+		return r, cmp.Or(method, "OPTIONS"), p.Options.RTTMillis
 	}
 	r, _ = readResponse(p.Register.Reply)
 	return r, "REGISTER", p.Register.RTTMillis

@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -99,6 +100,15 @@ func summary(o *Observed) words.Text {
 	return words.Say("signalling.summary.all", words.Args{"parts": parts})
 }
 
+// asksForPassword reports whether the server wants to know who registers. Where it did
+// so when it was first asked, it got a BYE instead of everything that it counts.
+func (p *Probe) asksForPassword() bool {
+	options, _ := readResponse(p.Options.Reply)
+	register, _ := readResponse(p.Register.Reply)
+	wants := func(code int) bool { return code == 401 || code == 407 }
+	return wants(options.Code) || wants(register.Code) || bytes.HasPrefix(p.Options.Sent, []byte("BYE "))
+}
+
 func serverSummary(s *Server) words.Text {
 	if s.Error != "" {
 		return s.problem()
@@ -110,11 +120,9 @@ func serverSummary(s *Server) words.Text {
 			bad, faults = append(bad, what), append(faults, words.Say("signalling.summary."+id, args))
 		}
 	}
-	asks := 0
+	asks := false
 	for _, p := range s.Probes {
-		if r, ok := readResponse(p.Register.Reply); ok {
-			asks = r.Code
-		}
+		asks = asks || p.asksForPassword()
 		switch {
 		case p.answered():
 			if !slices.Contains(good, p.at()) {
@@ -130,6 +138,6 @@ func serverSummary(s *Server) words.Text {
 		return words.Say("signalling.summary.silent", words.Args{"server": s.Name})
 	}
 	return words.Say("signalling.summary.answers", words.Args{
-		"server": s.Name, "ways": good, "password": asks == 401 || asks == 407, "faults": faults,
+		"server": s.Name, "ways": good, "password": asks, "faults": faults,
 	})
 }

@@ -39,7 +39,7 @@ type Probe struct {
 	// SRV is the place of Host in the order in which phones try the targets of
 	// the domain's SRV record: 1 is the first; 0: not from an SRV record.
 	SRV      int    `json:"srv,omitempty"`
-	Options  Answer `json:"options"`
+	Options  Answer `json:"options"` // or to the BYE in its place
 	Register Answer `json:"register"`
 	// Connected: the TCP connection stood, whatever came after.
 	Connected  bool        `json:"connected,omitempty"`

@@ -114,11 +114,15 @@ func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
 	defer f.Close()
 	p.Local = f.Local
 	d := probe.NewDialogue(t.transport, p.Local, t.uri, "sipdoctor@"+t.uri)
-	options := d.Request("OPTIONS", "Accept: application/sdp")
-	err = f.Ask(ctx, askFirst(), options)
+	var options *probe.Ask
+	env.AskSIP(ctx, t.addr.Addr(), func(method string) []byte {
+		options = d.Request(method, "Accept: application/sdp")
+		err = f.Ask(ctx, askFirst(), options)
+		return options.Reply
+	})
 	answered := options.Reply != nil
 	mine := order.take(udp, answered)
-	more := !answered || (mine || env.Inputs.Deep) && !env.OptionsOnly
+	more := !answered || (mine || env.Inputs.Deep) && !env.NoRegister && !env.Stranger(ctx, t.addr.Addr())
 	if ctx.Err() == nil && more && (udp || err == nil) {
 		if err2 := p.askOn(ctx, env, f, d, options); err2 != nil {
 			err = err2
@@ -133,7 +137,7 @@ func ask(ctx context.Context, env *checks.Env, t target, order *turn) Probe {
 
 // askOn asks for longer, and with REGISTER too.
 func (p *Probe) askOn(ctx context.Context, env *checks.Env, f *probe.Flow, d *probe.Dialogue, options *probe.Ask) error {
-	if env.OptionsOnly {
+	if env.NoRegister {
 		return f.Ask(ctx, askOnFor(), options)
 	}
 	register := d.Request("REGISTER", "Expires: 60")

@@ -115,7 +115,7 @@ const (
 	quoteWait   = 400 * time.Millisecond
 )
 
-// askQuotes sends an OPTIONS that dies at each of the first routers. Their ICMP
+// askQuotes sends a question that dies at each of the first routers. Their ICMP
 // messages quote it as they got it, so a router behind an ALG shows what a
 // server's answer does not: the Contact, and what the ALG undoes in answers. It
 // ends at a server that is so near that it answers.
@@ -126,10 +126,14 @@ func askQuotes(ctx context.Context, env *checks.Env, local netip.Addr, t target)
 	}
 	defer conn.Close()
 	var hops []Hop
+	method := "OPTIONS"
+	if env.Stranger(ctx, t.addr.Addr()) { // that may be near enough to be reached
+		method = "BYE"
+	}
 	last := 0 // hops that named themselves, and those before them
 	for ttl := 1; ttl <= quoteHops && ctx.Err() == nil; ttl++ {
 		token := probe.Token()
-		h := Hop{TTL: ttl, Sent: options(token, t, conn.LocalAddr())}
+		h := Hop{TTL: ttl, Sent: plainRequest(method, token, t, conn.LocalAddr())}
 		done := h.ask(ctx, conn, t.addr, token, quoteRounds, quoteWait)
 		hops = append(hops, h)
 		if h.Addr.IsValid() {

@@ -46,7 +46,7 @@ type Probe struct {
 	Port      int            `json:"port"`      // destination
 	Plain     bool           `json:"plain"`     // the destination is not a SIP port: the control
 	Source    string         `json:"source"`    // "fresh" or "5060"
-	Message   string         `json:"message"`   // INVITE REGISTER OPTIONS
+	Message   string         `json:"message"`   // INVITE REGISTER OPTIONS BYE
 	Variant   string         `json:"variant,omitempty"`
 	Masked    bool           `json:"masked,omitempty"`  // the same bytes made unreadable: the control
 	Inbound   bool           `json:"inbound,omitempty"` // the responder sent the request, we the answer
@@ -112,7 +112,7 @@ type Server struct {
 // ServerAnswer is one request over one transport.
 type ServerAnswer struct {
 	Transport string         `json:"transport"`
-	Message   string         `json:"message,omitempty"` // "INVITE"; empty: OPTIONS
+	Message   string         `json:"message,omitempty"` // INVITE BYE; empty: OPTIONS
 	Local     netip.AddrPort `json:"local,omitzero"`
 	Remote    netip.AddrPort `json:"remote"`
 	From      netip.AddrPort `json:"answered_from,omitzero"` // where it is not Remote

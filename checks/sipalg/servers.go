@@ -21,7 +21,7 @@ import (
 // handful, and nobody's network is scanned.
 const maxServers = 6
 
-// observeServers asks ordinary SIP servers with one OPTIONS a transport, and
+// observeServers asks ordinary SIP servers with one request a transport, and
 // STUN where it sees the local addresses that were used for it.
 func observeServers(ctx context.Context, env *checks.Env, names []string) ([]Server, []View) {
 	v := newViews(ctx, env)
@@ -54,7 +54,7 @@ func askServer(ctx context.Context, env *checks.Env, v *views, name string) Serv
 	}
 	s.Answers = probe.Map(targets, func(t target) ServerAnswer { return askInTurn(ctx, env, v, s.Source, t) })
 	wg.Wait()
-	if t := targets[0]; env.Inputs.Deep && t.transport == "udp" && s.answered("udp") {
+	if t := targets[0]; env.Inputs.Deep && t.transport == "udp" && s.answered("udp") && !env.Stranger(ctx, t.addr.Addr()) {
 		s.Answers = append(s.Answers, askRefusal(ctx, env, s.Source, t))
 	}
 	return s
@@ -122,17 +122,28 @@ func askTarget(ctx context.Context, env *checks.Env, v *views, local netip.Addr,
 	}
 	defer f.Close()
 	a.Local = f.Local
-	token := probe.Token()
-	a.Sent = options(token, t, a.Local)
-	q := &probe.Ask{Payload: func() []byte { return a.Sent }, Match: finalFor(token)}
-	if err := f.Ask(ctx, t.patience(s), q); !a.take(q, err) || t.transport == "tls" {
+	env.AskSIP(ctx, t.addr.Addr(), func(method string) []byte {
+		token := probe.Token()
+		a.Sent = plainRequest(method, token, t, a.Local)
+		if a.Message, a.Error, a.ErrorClass = method, "", ""; method == "OPTIONS" {
+			a.Message = "" // the usual one
+		}
+		q := &probe.Ask{Payload: func() []byte { return a.Sent }, Match: finalFor(token)}
+		err := f.Ask(ctx, t.patience(s), q)
+		a.take(q, err)
+		return a.Reply
+	})
+	if a.Reply == nil || t.transport == "tls" {
 		return a
 	}
-	token = probe.Token()
-	a.ControlSent = withoutAddress(options(token, t, a.Local), token, a.Local, v.of(ctx, local))
-	q = &probe.Ask{Payload: func() []byte { return a.ControlSent }, Match: finalFor(token)}
-	_ = f.Ask(ctx, t.patience(controlSchedule()), q)
-	a.ControlReply = q.Reply
+	env.AskSIP(ctx, t.addr.Addr(), func(method string) []byte {
+		token := probe.Token()
+		a.ControlSent = withoutAddress(plainRequest(method, token, t, a.Local), token, a.Local, v.of(ctx, local))
+		q := &probe.Ask{Payload: func() []byte { return a.ControlSent }, Match: finalFor(token)}
+		_ = f.Ask(ctx, t.patience(controlSchedule()), q)
+		a.ControlReply = q.Reply
+		return q.Reply
+	})
 	return a
 }
 
@@ -174,7 +185,7 @@ const markName = "x-seen="
 // address where the public one stands, and that was never sent.
 func withoutAddress(request []byte, token string, local netip.AddrPort, public netip.Addr) []byte {
 	alias := token + ".invalid"
-	host, hostPort, mark := alias, alias, ""
+	host, hostPort, mark := alias, fmt.Sprintf("%s:%d", alias, local.Port()), ""
 	if public.IsValid() && public != local.Addr() {
 		host, hostPort = public.String(), netip.AddrPortFrom(public, local.Port()).String()
 		if public.Is4() {
@@ -189,11 +200,11 @@ func withoutAddress(request []byte, token string, local netip.AddrPort, public n
 	return bytes.Join([][]byte{via, rest}, []byte(";branch="))
 }
 
-// options is the plain request that any SIP server answers with something. It
+// plainRequest is a plain request that any SIP server answers with something. It
 // carries no credentials and no body.
-func options(token string, t target, local netip.AddrPort) []byte {
+func plainRequest(method, token string, t target, local netip.AddrPort) []byte {
 	d := dialog{token: token, transport: t.transport, local: local, remote: t.addr}
-	return d.request("OPTIONS", "")
+	return d.request(method, "")
 }
 
 // finalFor accepts a final response to the request with that token, wherever it

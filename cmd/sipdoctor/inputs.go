@@ -49,7 +49,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 		}
 	}
 	network := platform.Real(platform.RealOptions{BindDevice: device})
-	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind), ports: checks.NewRTPPorts()}, nil
+	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind), ports: checks.NewRTPPorts(), manners: checks.NewManners()}, nil
 }
 
 func (o *checkOptions) validate() error {

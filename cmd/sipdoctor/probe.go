@@ -42,6 +42,7 @@ type probing struct {
 	servers []netinfo.HostPort
 	nets    []netip.Prefix
 	begins  *rate.Limiter
+	manners *checks.Manners
 
 	mu     sync.Mutex
 	recent map[netinfo.HostPort]*probed
@@ -62,7 +63,7 @@ func (o *serveOptions) prober(s streams) (*probing, error) {
 	if o.metrics == "" {
 		return nil, usage("say.flag-needs", words.Args{"flag": "--probe", "other": "--metrics"})
 	}
-	p := &probing{streams: s, begins: rate.NewLimiter(probeRate, probeRate), recent: map[netinfo.HostPort]*probed{}}
+	p := &probing{streams: s, begins: rate.NewLimiter(probeRate, probeRate), manners: checks.NewManners(), recent: map[netinfo.HostPort]*probed{}}
 	for _, v := range o.probe {
 		if strings.Contains(v, "/") {
 			network, err := parseAddress(v)
@@ -190,6 +191,6 @@ func (x *probed) ended() bool {
 }
 
 func (p *probing) look(ctx context.Context, target string) *checks.Report {
-	env := &checks.Env{Net: p.net, Inputs: checks.Inputs{SIPServers: []string{target}, NoPublic: true}, OptionsOnly: true}
+	env := &checks.Env{Net: p.net, Inputs: checks.Inputs{SIPServers: []string{target}, NoPublic: true}, Manners: p.manners, NoRegister: true}
 	return checks.Run(ctx, []*checks.Check{signalling.Check()}, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }

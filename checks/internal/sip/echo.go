@@ -110,9 +110,24 @@ func (d *differ) echoedAddress(name string, s, r *Header) {
 	us, ps := Address(string(squeeze(s.Value)))
 	ur, pr := Address(string(squeeze(r.Value)))
 	ts, tr := Param(ps, "tag"), Param(pr, "tag")
-	if !strings.EqualFold(us, ur) || ts != "" && ts != tr {
+	if !sameParty(us, ur) || ts != "" && ts != tr {
 		d.add(byHeader[name], string(s.Raw), string(r.Raw))
 	}
+}
+
+// sameParty reports whether two URIs of From or To name the same: a server may leave
+// out the port that does not belong there (RFC 3261, 19.1.1, table 1), and PJSIP does.
+func sameParty(sent, came string) bool {
+	i := strings.LastIndex(sent, ":")
+	if i < 0 || strings.EqualFold(sent, came) {
+		return strings.EqualFold(sent, came)
+	}
+	end := i + 1
+	for end < len(sent) && sent[end] >= '0' && sent[end] <= '9' {
+		end++
+	}
+	port, rest := end > i+1, sent[end:]
+	return port && (rest == "" || rest[0] == ';') && strings.EqualFold(sent[:i]+rest, came)
 }
 
 // Source is the address that a response says its request came from: what
