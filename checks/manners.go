@@ -33,6 +33,27 @@ type manner struct {
 // NewManners knows nobody.
 func NewManners() *Manners { return &Manners{servers: map[netip.Addr]*manner{}} }
 
+// AddStranger says that a server takes us for a stranger, as an earlier run learnt.
+func (all *Manners) AddStranger(server netip.Addr) {
+	m := all.of(server)
+	m.stranger.Store(true)
+	if m.asked.CompareAndSwap(false, true) {
+		close(m.known)
+	}
+}
+
+// Strangers are the servers that take us for a stranger.
+func (all *Manners) Strangers() (list []netip.Addr) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for a, m := range all.servers {
+		if m.stranger.Load() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // firstAnswer is how long the others wait for the answer to the first question.
 const firstAnswer = 700 * time.Millisecond
 

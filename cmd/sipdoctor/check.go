@@ -203,7 +203,7 @@ type job struct {
 	account *checks.Account // of --account, else nil; it never gets into a report
 	timeout time.Duration   // of the whole run; 0: each check has its own
 	ports   *checks.RTPPorts
-	manners *checks.Manners
+	manners *checks.Manners // nil: nothing is remembered
 }
 
 // factsOf gathers what is known of a machine, and of its router over network.
@@ -218,7 +218,11 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	ctx, cancel := within(ctx, j.timeout)
 	defer cancel()
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Heard: j.heard, OnProgress: p.take, RTPPorts: j.ports, Manners: j.manners}
-	return checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
+	r := checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
+	if j.manners != nil {
+		keepManners(j.manners, time.Now())
+	}
+	return r
 }
 
 // listen collects what devices on the wire say of themselves, for as long as the
