@@ -26,7 +26,8 @@ func keepStateElsewhere() {
 		return
 	}
 	dir := filepath.Join(os.TempDir(), "sipdoctor-tests-"+strconv.Itoa(os.Getuid()))
-	_ = os.Setenv("STATE_DIRECTORY", dir) // fails for no name like this
+	_ = os.Setenv("STATE_DIRECTORY", dir)            // fails for no name like this
+	_ = os.Remove(filepath.Join(dir, strangersFile)) // what other tests' servers were like; often not there
 }
 
 // The scripts run the real program. They send nothing beyond loopback.
