@@ -71,8 +71,9 @@ func (l *layers) byRouter(publics []netip.Addr, host *netinfo.Host) bool {
 		case len(publics) > 1:
 			continue // a third public address: several lines
 		default:
-			// Two public addresses: a 1:1 NAT upstream, or a second line.
-			l.double, l.n, l.confidence = true, 2, checks.Possible
+			// Two public addresses: a 1:1 NAT upstream, or a second line. So nobody
+			// knows how many there are.
+			l.double, l.confidence = true, checks.Possible
 		}
 		l.note("router-address", words.Args{"method": e.Method}, publics[0], a)
 	}
