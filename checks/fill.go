@@ -88,6 +88,11 @@ func (f filling) finding(fd *Finding, r *Report) {
 			fd.Title, fd.Explanation, fd.Advice = title, explanation, completeAdvice(advice, r)
 		}
 	}
+	for _, id := range []string{fd.ID, id} {
+		if at, err := f.book.Fill(f.lang, words.Say(id+".place", nil)); err == nil {
+			fd.Place = Place(at)
+		}
+	}
 	fd.Fixes = slices.Clone(fd.Fixes)
 	for i := range fd.Fixes {
 		fd.Fixes[i].Say(f.lang)

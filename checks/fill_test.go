@@ -33,3 +33,23 @@ x.fault:
 		}
 	}
 }
+
+// Where a fault is stands beside its words: a variant may be elsewhere, and what is
+// said of no place, a report keeps.
+func TestThePlaceOfAFault(t *testing.T) {
+	book := checks.BookOf([]*checks.Check{{ID: "x", Words: []byte(`
+x.fault: {place: router, en: {title: "A fault"}, ru: {title: "Сбой"}}
+x.fault.here: {place: here, en: {title: "A fault"}, ru: {title: "Сбой"}}
+x.fault.other: {en: {title: "A fault"}, ru: {title: "Сбой"}}
+x.nowhere: {en: {title: "A fault"}, ru: {title: "Сбой"}}
+`)}})
+	for want, fd := range map[checks.Place]checks.Finding{
+		checks.PlaceRouter: {ID: "x.fault"}, checks.PlaceHere: {ID: "x.fault", Variant: "here"}, "": {ID: "x.nowhere"}, checks.PlaceServer: {ID: "x.of-another-version", Place: checks.PlaceServer},
+	} {
+		r := checks.Report{Results: []checks.Result{{Findings: []checks.Finding{fd, {ID: "x.fault", Variant: "other"}}}}}
+		checks.Fill(&r, book, words.Russian)
+		if got := r.Results[0].Findings; got[0].Place != want || got[1].Place != checks.PlaceRouter {
+			t.Errorf("%s: %q and %q", fd.ID, got[0].Place, got[1].Place)
+		}
+	}
+}

@@ -95,6 +95,7 @@ type Finding struct {
 
 	Title       string      `json:"title"`             // the fact; see Fill
 	Explanation string      `json:"explanation"`       // what it means for phones; see Fill
+	Place       Place       `json:"place,omitempty"`   // where on the path it is; see Fill
 	Subject     string      `json:"subject,omitempty"` // whom it is about, where a check looks at several: an address
 	Evidence    []Evidence  `json:"evidence"`
 	Advice      []string    `json:"advice,omitempty"` // what works today; what not to do; see Fill
@@ -108,6 +109,18 @@ type Finding struct {
 	// ended before its time.
 	Heard bool `json:"-"`
 }
+
+// Place is where on the path from the phone to the far end a fault is. It stands beside
+// the words of the finding; empty: on no path, as DNS, or nobody knows where.
+type Place string
+
+// The places.
+const (
+	PlaceHere    Place = "here"    // this machine, or its way to the router
+	PlaceRouter  Place = "router"  // the office's router, unless it is something further on
+	PlaceCarrier Place = "carrier" // the last NAT before the Internet
+	PlaceServer  Place = "server"  // a SIP server, or just before it
+)
 
 // Evidence is one comparison that led to a finding. Got may hold bytes from
 // strangers: renderers quote it.

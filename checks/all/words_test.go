@@ -165,3 +165,21 @@ func TestEverySentenceIsInItsLanguage(t *testing.T) {
 		}
 	}
 }
+
+// A fault is at a place that a picture of the path has.
+func TestEveryPlaceOfAFaultIsOnThePath(t *testing.T) {
+	book, n := checks.BookOf(Checks()), 0
+	for _, id := range book.IDs() {
+		if !strings.HasSuffix(id, ".place") {
+			continue
+		}
+		n++
+		at, err := book.Fill(words.Russian, words.Say(id, nil))
+		if err != nil || !slices.Contains([]checks.Place{checks.PlaceHere, checks.PlaceRouter, checks.PlaceCarrier, checks.PlaceServer}, checks.Place(at)) {
+			t.Errorf("%s: %q, %v", id, at, err)
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d faults have a place", n)
+	}
+}

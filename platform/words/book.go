@@ -27,6 +27,9 @@ type page struct {
 	err    error
 }
 
+// place is the part that is no sentence.
+const place = "place"
+
 // NewBook makes a book of files by name, such as "dns": the IDs of all its
 // messages begin with "dns.". A file holds for each ID either a sentence a
 // language or several parts:
@@ -35,6 +38,12 @@ type page struct {
 //	dns.dead-server:
 //	  en: {title: …, explanation: …, advice: [ … ]}
 //	  ru: …
+//
+// The place of a fault is a code, the same in all languages:
+//
+//	dns.dead-server:
+//	  place: server
+//	  en: …
 //
 // A part is a message of its own, "dns.dead-server.title"; of a list, parts are
 // numbered from 1: "dns.dead-server.advice.1". What is wrong with a file is told
@@ -140,7 +149,7 @@ func (b *Book) page(name string) *page {
 }
 
 func (p *page) read(name string) {
-	var source map[string]map[Lang]yaml.Node
+	var source map[string]map[string]yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(p.source)).Decode(&source); err != nil {
 		p.err = fmt.Errorf("words of %s: %w", name, err)
 		return
@@ -151,9 +160,19 @@ func (p *page) read(name string) {
 		if !strings.HasPrefix(id, name+".") {
 			errs = append(errs, fmt.Errorf("words of %s: %s does not begin with %s", name, id, name))
 		}
-		for l, node := range langs {
-			if err := p.add(id, l, &node); err != nil {
-				errs = append(errs, fmt.Errorf("words of %s, line %d: %s in %s: %w", name, node.Line, id, l, err))
+		for key, node := range langs {
+			part, in := id+"."+key, Languages()
+			switch l := Lang(key); {
+			case slices.Contains(in, l):
+				part, in = id, []Lang{l}
+			case key != place:
+				errs = append(errs, fmt.Errorf("words of %s, line %d: %s: %q is not a language", name, node.Line, id, key))
+				continue
+			}
+			for _, l := range in {
+				if err := p.add(part, l, &node); err != nil {
+					errs = append(errs, fmt.Errorf("words of %s, line %d: %s in %s: %w", name, node.Line, id, l, err))
+				}
 			}
 		}
 	}

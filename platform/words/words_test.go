@@ -23,6 +23,7 @@ office.seen:
   ru: "{who} сообщает {what}; {ports, or}; {why}"
 office.many: {en: "{n, number} of {all, number}", ru: "{n, number} из {all, number}"}
 office.fault:
+  place: router
   en: {title: "Don't use '{'x'}'", advice: ["One.", "Two {n}."]}
   ru: {title: "Не используйте '{'x'}'", advice: ["Раз.", "Два {n}."]}
 `
@@ -55,6 +56,7 @@ func TestFill(t *testing.T) {
 		"thousands":    {Say("office.many", Args{"n": 870, "all": 55536}), "870 of 55,536", "870 из 55 536"},
 		"part":         {Say("office.fault.title", nil), "Don't use {x}", "Не используйте {x}"},
 		"listed part":  {Say("office.fault.advice.2", Args{"n": 7}), "Two 7.", "Два 7."},
+		"place":        {Say("office.fault.place", nil), "router", "router"},
 		"says nothing": {},
 		"stranger's": {
 			Say("office.seen", Args{"who": netip.MustParseAddr("192.0.2.1"), "what": Raw("go away"), "ports": []int{1, 2, 3}, "why": ports(1)}),
@@ -136,6 +138,7 @@ func TestMistakesInWords(t *testing.T) {
 		`office.a: {en: "{n, plural, one {x}}", ru: "x"}`:         "the last case must be other",
 		`office.a: {en: "{n, select, other {x}", ru: "x"}`:        "a closing brace is missing",
 		`office.a: {en: "{}", ru: "x"}`:                           "a value's name is missing",
+		`office.a: {en: "x", ru: "x", de: "x"}`:                   `office.a: "de" is not a language`,
 		`home.a: {en: "x", ru: "x"}`:                              "home.a does not begin with office",
 		"office.a: {en: x, ru: x}\noffice.a: {en: y, ru: y}":      "already defined",
 		"office.a: {en: {title: x, advice: [y]}, ru: {title: x}}": "office.a.advice.1: missing in ru",

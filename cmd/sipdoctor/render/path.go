@@ -11,11 +11,11 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// stop is one box on the drawn path; broken says that the way into it is where
-// SIP comes to harm. role is what it is there, a code of the words.
+// stop is one box on the drawn path. role is what it is there, a code of the words.
 type stop struct {
 	role, label string
-	broken      bool
+	broken      bool // on the way into it phones come to harm
+	sure        bool // and not further on
 }
 
 // stops lists the boxes from the phone to the far end, as far as the report
@@ -25,10 +25,10 @@ func (p speech) stops(r *checks.Report) []stop {
 	if r.Host == nil || len(r.Host.Uplink.Local) == 0 || r.Command == "why" || r.Command == "pbx" {
 		return nil
 	}
-	u := r.Host.Uplink
+	u, faults := r.Host.Uplink, faultsOf(r)
 	list := []stop{{role: ownRole(r), label: Quote(u.Local[0].String())}}
-	if failed(r, "uplink") {
-		return append(list, stop{role: "internet", label: p.say("no-way-out", nil), broken: true})
+	if failed(r, "uplink") && !slices.ContainsFunc(faults, func(f fault) bool { return f.check == "uplink" }) {
+		return append(list, stop{role: "internet", label: p.say("no-way-out", nil), broken: true, sure: true})
 	}
 	if u.Gateway.IsValid() || u.Gateway6.IsValid() {
 		list = append(list, stop{role: "router", label: p.routerLabel(r)})
@@ -36,44 +36,37 @@ func (p speech) stops(r *checks.Report) []stop {
 	if u.VPN && u.VPNInterface != "" {
 		list = append(list, stop{role: "vpn", label: "VPN " + u.VPNInterface})
 	}
-	var f nat.Facts
-	Facts(r, "nat", &f)
-	switch b := r.Beyond; {
-	case b != nil && !u.VPN:
-		list = append(list, stop{role: secondRole(f), label: p.boxLabel(&b.Router, "", b.Addr)})
-	case f.CGNAT || f.NATLayers > 1:
-		list = append(list, stop{role: secondRole(f), label: p.say("second-nat", nil)})
-	}
-	if f.BehindNAT && len(f.Public) > 0 {
-		list = append(list, stop{role: "public", label: p.publicLabel(f.Public)})
-	}
-	list = append(list, p.farEnd(r))
-	if failed(r, "sip-alg") {
-		list[harm(r, list)].broken = true
+	list = append(p.farther(r, list), p.farEnd(r, faults))
+	for _, f := range faults {
+		i := min(f.edge(list), len(list)-1)
+		list[i].broken, list[i].sure = true, list[i].sure || f.sure
 	}
 	return list
 }
 
-// harm is the stop on the way to which SIP is changed or lost. Seen from both
-// ends alone it is somewhere past the office's router; a hop that quoted the
-// message unchanged says more.
-func harm(r *checks.Report, list []stop) int {
-	var alg struct {
-		ChangedAt struct {
-			After  string `json:"after"`
-			Before string `json:"before"`
-		} `json:"changed_at"`
+// farther adds what stands between the office's router and the Internet. A second
+// router need not translate anything: it may be the core of a larger office.
+func (p speech) farther(r *checks.Report, list []stop) []stop {
+	var f nat.Facts
+	Facts(r, "nat", &f)
+	add := func(role string) {
+		list = append(list, stop{role: role, label: p.say("stop", words.Args{"role": role})})
 	}
-	Facts(r, "sip-alg", &alg)
-	gateway, b := r.Host.Uplink.Gateway.String(), r.Beyond
-	switch at := alg.ChangedAt; {
-	case at.Before == "" || at.After == "" || at.After == gateway:
-	case b != nil && at.After == b.Addr.String():
-		return min(3, len(list)-1)
-	default:
-		return len(list) - 1
+	twice := f.NATLayers > 1 && !f.CGNAT
+	switch b := r.Beyond; {
+	case b != nil && !r.Host.Uplink.VPN:
+		role := map[bool]string{false: "next", true: "second"}[twice]
+		list = append(list, stop{role: role, label: p.boxLabel(&b.Router, "", b.Addr)})
+	case twice:
+		add("second")
 	}
-	return min(2, len(list)-1)
+	if f.CGNAT {
+		add("carrier")
+	}
+	if f.BehindNAT && len(f.Public) > 0 {
+		list = append(list, stop{role: "public", label: p.publicLabel(f.Public)})
+	}
+	return list
 }
 
 func failed(r *checks.Report, check string) bool {
@@ -116,14 +109,21 @@ func (p speech) publicLabel(public []string) string {
 	return first
 }
 
-func (p speech) farEnd(r *checks.Report) stop {
-	switch in := r.Inputs; {
+// farEnd is the last box: whose fault was found, or else who was asked.
+func (p speech) farEnd(r *checks.Report, faults []fault) stop {
+	in := r.Inputs
+	for _, f := range faults {
+		if f.server != "" {
+			return stop{role: "provider", label: f.server}
+		}
+	}
+	switch {
 	case in.Responder != "":
 		return stop{role: "responder", label: in.Responder}
 	case len(in.SIPServers) > 0:
 		return stop{role: "provider", label: in.SIPServers[0]}
 	}
-	return stop{role: "internet", label: p.say("internet", nil)}
+	return stop{role: "internet", label: p.say("stop", words.Args{"role": "internet"})}
 }
 
 // ownRole is whose place the checks ran from.
@@ -132,14 +132,6 @@ func ownRole(r *checks.Report) string {
 		return "pbx"
 	}
 	return "here"
-}
-
-// secondRole is what stands behind the office's router.
-func secondRole(f nat.Facts) string {
-	if f.CGNAT {
-		return "carrier"
-	}
-	return "second"
 }
 
 // edge leads into a stop.

@@ -98,7 +98,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 		}
 		w := wide*letterWidth + 2*boxPad
 		if i > 0 {
-			x, y = pic.edge(x, y, w, high, s.broken, p)
+			x, y = pic.edge(x, y, w, high, s, p)
 		}
 		pic.box(x, y, w, high, s.role, labels[i])
 		pic.Width, pic.Height = max(pic.Width, x+w+margin), max(pic.Height, y+high+margin)
@@ -115,7 +115,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 func (p speech) boxText(s stop) []string {
 	role := p.say("stop", words.Args{"role": s.role})
 	out := []string{role}
-	if s.label == role || s.label == p.say("second-nat", nil) {
+	if s.label == role {
 		return out
 	}
 	label := strings.TrimPrefix(s.label, role+" ")
@@ -131,16 +131,16 @@ func (p speech) boxText(s stop) []string {
 
 // edge draws the way into the next box from where the last one ends, and returns
 // where that begins.
-func (pic *picture) edge(x, y, w, high int, broken bool, p speech) (nextX, nextY int) {
-	e := pictureEdge{X1: x, Y1: y + high/2, X2: x + edgeLength, Y2: y + high/2, Broken: broken}
+func (pic *picture) edge(x, y, w, high int, next stop, p speech) (nextX, nextY int) {
+	e := pictureEdge{X1: x, Y1: y + high/2, X2: x + edgeLength, Y2: y + high/2, Broken: next.broken}
 	nextX, nextY = e.X2, y
 	if pic.Tall {
-		e = pictureEdge{X1: x + w/2, Y1: y, X2: x + w/2, Y2: y + edgeHeight, Broken: broken}
+		e = pictureEdge{X1: x + w/2, Y1: y, X2: x + w/2, Y2: y + edgeHeight, Broken: next.broken}
 		nextX, nextY = x, e.Y2
 	}
 	e.X, e.Y = (e.X1+e.X2)/2, (e.Y1+e.Y2)/2
-	if broken {
-		e.Word = pictureText{X: e.X, Y: e.Y + 26, Text: p.say("fault-here", nil)}
+	if next.broken {
+		e.Word = pictureText{X: e.X, Y: e.Y + 26, Text: p.say("fault-here", words.Args{"sure": next.sure})}
 		if pic.Tall {
 			e.Word = pictureText{X: e.X + 40, Y: e.Y + 4, Text: e.Word.Text}
 		}
