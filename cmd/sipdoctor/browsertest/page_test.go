@@ -22,6 +22,24 @@ import (
 // unfold opens every fold of the page.
 const unfold = `document.querySelectorAll('details').forEach((d) => { d.open = true; })`
 
+// broken are the visible short words that do not stand in one line.
+const broken = `(() => {
+	const list = [];
+	const walk = document.createTreeWalker(document.querySelector('main:not([hidden])'), NodeFilter.SHOW_TEXT);
+	while (walk.nextNode()) {
+		const n = walk.currentNode;
+		if (!n.parentElement.checkVisibility() || n.parentElement.closest('svg, pre, code, a, .unseen') || n.parentElement.closest('thead')?.clientWidth === 1) continue;
+		for (const word of n.data.matchAll(/[^\s\-\/]{2,15}(?![^\s\-\/])/g)) {
+			if (word.index > 0 && /[^\s\-\/]/.test(n.data[word.index - 1])) continue;
+			const range = document.createRange();
+			range.setStart(n, word.index);
+			range.setEnd(n, word.index + word[0].length);
+			if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) list.push(word[0]);
+		}
+	}
+	return list;
+})()`
+
 // On a telephone, a tablet and a screen, a page fits its window, and the browser has
 // nothing to say against it.
 func TestEveryPageFitsTheWindow(t *testing.T) {
@@ -38,6 +56,12 @@ func TestEveryPageFitsTheWindow(t *testing.T) {
 				}
 				if wide := ask[int64](b, `document.documentElement.scrollWidth`); wide > width {
 					t.Errorf("%s is %d wide in a window of %d", name, wide, width)
+				}
+				for _, lang := range words.Languages() {
+					ask[any](b, fmt.Sprintf(`document.querySelector('[data-lang=%s]').click()`, lang))
+					if list := ask[[]string](b, broken); len(list) > 0 {
+						t.Errorf("%s in a window of %d breaks %q", name, width, list)
+					}
 				}
 			}
 			b.screenshot(fmt.Sprintf("%s-%d", name, width))

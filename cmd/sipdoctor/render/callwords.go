@@ -43,6 +43,10 @@ func messageLabel(m *capture.Sent) string {
 	return s
 }
 
+// refused reports whether a message is an answer that ends what was asked. The question
+// for a password is the ordinary beginning of most calls (RFC 3261, 22.2 and 22.3).
+func refused(m *capture.Sent) bool { return m.Status >= 400 && m.Status != 401 && m.Status != 407 }
+
 // sessionLine says what is in force from here on; empty where one side has not said
 // what it wants.
 func (p speech) sessionLine(s *capture.Session) string {

@@ -423,6 +423,19 @@ func TestManyFaultsOfAKindAreFolded(t *testing.T) {
 	}
 }
 
+// Evidence that is compared with nothing has no column for it.
+func TestWhatNothingWasExpectedOfHasNoSuchColumn(t *testing.T) {
+	for want, columns := range map[string]int{"": 2, "5060": 3} {
+		list := []checks.Evidence{{Name: "packet 1", Got: "403"}, {Name: "port", Want: want, Got: "5061"}}
+		table := classed(pageOf(t, &checks.Report{Results: []checks.Result{{Check: "x", Findings: []checks.Finding{{ID: "x.y", Severity: checks.Critical, Evidence: list}}}}}, HTMLOptions{}), "proofs")
+		for i, row := range within(table, "tr") {
+			if n := len(within(row, "th", "td")); n != columns {
+				t.Errorf("expected %q: row %d has %d cells, want %d", want, i, n, columns)
+			}
+		}
+	}
+}
+
 // A path that is too long to be read from left to right is drawn from top to bottom,
 // on a wide page as well.
 func TestALongPathIsDrawnDownwards(t *testing.T) {

@@ -151,7 +151,7 @@ func (v *edition) call(l *capture.Ladder) htmlCall {
 // arrow draws a message. Every end has two cells, and its line goes down between them.
 func (v *edition) arrow(l *capture.Ladder, s capture.Step) ladderRow {
 	m := s.Message
-	row := ladderRow{Time: clock(s.AtS), Text: messageLabel(m), Bad: m.Status >= 400, Arrow: "right"}
+	row := ladderRow{Time: clock(s.AtS), Text: messageLabel(m), Bad: refused(m), Arrow: "right"}
 	from, to := min(m.From, len(l.Ends)-1), min(m.To, len(l.Ends)-1)
 	row.Way = v.endName(l.Ends[from]) + " → " + v.endName(l.Ends[to])
 	if len(l.Ends) > fewEnds {

@@ -159,16 +159,23 @@ func (v *edition) writeQuality(m *markup) {
 	}
 	m.heading("quality-heading")
 	m.put("<table class=\"quality\">\n")
-	m.head(m.say("column-way"), m.say("column-mos"), m.say("strip-loss"), m.say("strip-jitter"), m.say("column-trip"))
+	columns := []string{m.say("column-mos"), m.say("strip-loss"), m.say("strip-jitter"), m.say("column-trip")}
+	m.head(append([]string{m.say("column-way")}, columns...)...)
 	m.put("<tbody>")
 	for _, q := range v.Quality {
 		trip := q.Trip
 		if trip == "" {
 			trip = "–"
 		}
-		m.put("\n<tr><th scope=\"row\">%s</th><td><svg class=\"mos\" viewBox=\"0 0 100 10\" width=\"100\" height=\"10\" aria-hidden=\"true\">"+
-			`<rect class="scale" width="100" height="10"/><rect class="value" width="%d" height="10"/></svg> %s</td><td>%s</td><td>%s</td><td>%s</td></tr>`,
-			q.Way, q.Bar, q.MOS, q.Loss, q.Jitter, trip)
+		m.put("\n<tr><th scope=\"row\">%s</th>", q.Way)
+		for i, value := range []string{q.MOS, q.Loss, q.Jitter, trip} {
+			m.put(`<td data-side="%s">`, columns[i])
+			if i == 0 {
+				m.put(`<svg class="mos" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true"><rect class="scale" width="100" height="10"/><rect class="value" width="%d" height="10"/></svg> `, q.Bar)
+			}
+			m.put("%s</td>", value)
+		}
+		m.put("</tr>")
 	}
 	m.put("\n</tbody></table>\n</section>\n")
 }

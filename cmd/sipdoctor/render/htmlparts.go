@@ -1,6 +1,11 @@
 package render
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sipdoctor/sipdoctor/checks"
+)
 
 func (v *edition) writeFindings(m *markup) {
 	if len(v.Faults) > 0 {
@@ -70,14 +75,20 @@ func (f htmlFinding) proofs(m *markup) {
 		return
 	}
 	m.put("<details class=\"proof\"><summary>%s</summary>\n<table class=\"proofs\">\n", m.say("evidence", "n", len(f.Proofs)))
-	m.head(m.say("column-name"), f.Want, f.Got)
+	columns := []string{m.say("column-name"), f.Want, f.Got}
+	compared := slices.ContainsFunc(f.Proofs, func(e checks.Evidence) bool { return e.Want != "" })
+	if !compared {
+		columns = slices.Delete(columns, 1, 2)
+	}
+	m.head(columns...)
 	m.put("<tbody>")
 	for _, e := range f.Proofs {
 		m.put("\n<tr><th scope=\"row\">%s</th>", e.Name)
-		if e.Want == "" {
-			m.put("<td></td>")
-		} else {
+		switch {
+		case e.Want != "":
 			m.put(`<td data-side="%s"><code>%s</code></td>`, f.Want, e.Want)
+		case compared:
+			m.put("<td></td>")
 		}
 		m.put(`<td data-side="%s"><code>%s</code></td></tr>`, f.Got, e.Got)
 	}

@@ -108,7 +108,7 @@ func blankRow(n int) []rune { return []rune(strings.Repeat(" ", n)) }
 func (d *drawing) message(at float64, m *capture.Sent) {
 	label := messageLabel(m)
 	st := plain
-	if m.Status >= 400 {
+	if refused(m) {
 		st = red
 	}
 	if d.at == nil || m.From >= len(d.at) || m.To >= len(d.at) {

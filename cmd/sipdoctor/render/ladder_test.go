@@ -93,3 +93,15 @@ func TestStripsAreNarrowed(t *testing.T) {
 		t.Error(d, steps)
 	}
 }
+
+// A question for the password is not a refusal: most calls begin so.
+func TestWhichAnswersAreRefusals(t *testing.T) {
+	for status, bad := range map[int]bool{100: false, 200: false, 302: false, 400: true, 401: false, 403: true, 407: false, 408: true, 486: true, 503: true, 603: true} {
+		l := aCall()
+		l.Steps[1].Message.Status = status
+		row := (&edition{speech: speech{lang: words.English}}).call(l).Rows[1]
+		if inRed := strings.Contains(drawn(t, l, TextOptions{Color: true}), "\x1b["+string(red)); row.Bad != bad || inRed != bad {
+			t.Errorf("%d is a refusal on the page: %v, on a terminal: %v", status, row.Bad, inRed)
+		}
+	}
+}
