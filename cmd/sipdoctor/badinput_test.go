@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,3 +114,24 @@ func tried(t *testing.T, line []string) string {
 }
 
 func cut(s string) string { return s[:min(len(s), 600)] }
+
+// endless is a text without an end.
+type endless string
+
+func (e endless) Read(b []byte) (int, error) {
+	return copy(b, strings.Repeat(string(e), len(b)/len(e)+1)), nil
+}
+
+// What is longer than any report is refused as that, and not as cut short, as which it
+// would look if only its beginning were read.
+func TestAReportThatDoesNotEnd(t *testing.T) {
+	for want, in := range map[string]io.Reader{
+		"is longer than 64 MiB, which no report is": io.MultiReader(strings.NewReader(`{"schema": "`), endless("x")),
+		"it ends in the middle":                     strings.NewReader(`{"schema": "x`),
+	} {
+		var out, complaint bytes.Buffer
+		if status := run(t.Context(), []string{"report", "-"}, in, &out, &complaint); status != 2 || !strings.Contains(complaint.String(), want) || out.Len() > 0 {
+			t.Errorf("status %d, %q, want %q", status, complaint.String(), want)
+		}
+	}
+}

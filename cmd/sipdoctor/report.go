@@ -105,8 +105,12 @@ func readReport(stdin io.Reader, name string) (*checks.Report, error) {
 }
 
 func parseReport(in io.Reader, shown any) (*checks.Report, error) {
-	r, err := checks.ReadReport(io.LimitReader(in, maxReport))
-	if err != nil {
+	limited := &io.LimitedReader{R: in, N: maxReport + 1}
+	r, err := checks.ReadReport(limited)
+	switch {
+	case err != nil && limited.N <= 0:
+		return nil, usage("say.report-long", words.Args{"file": shown, "mib": maxReport >> 20})
+	case err != nil:
 		return nil, usage("say.reading", words.Args{"file": shown, "why": cause(err)})
 	}
 	return r, nil

@@ -22,7 +22,7 @@ import (
 )
 
 // every saved report, those of the lab and of captures too.
-func everyReport(t *testing.T) map[string]*checks.Report {
+func everyReport(t testing.TB) map[string]*checks.Report {
 	t.Helper()
 	list := savedReports(t)
 	for _, pattern := range []string{"lab/*.json", "observed/capture/story-what*.json"} {

@@ -47,7 +47,7 @@ var bookOfAll = sync.OnceValue(func() *words.Book { return checks.BookOf(all.Che
 
 func fillAll(r *checks.Report, l words.Lang) { checks.Fill(r, bookOfAll(), l) }
 
-func savedReports(t *testing.T) map[string]*checks.Report {
+func savedReports(t testing.TB) map[string]*checks.Report {
 	t.Helper()
 	files, err := filepath.Glob("../../../testdata/reports/*.json")
 	if err != nil || len(files) == 0 {
