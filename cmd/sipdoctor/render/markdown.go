@@ -168,5 +168,10 @@ func code(s string) string {
 }
 
 // codeCell is a code span inside a table, where only the bar has to be
-// escaped.
-func codeCell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+// escaped. After a backslash of its own it would not be one to every reader of tables.
+func codeCell(s string) string {
+	if strings.Contains(s, `\|`) {
+		return escapeMarkdown(s)
+	}
+	return strings.ReplaceAll(code(s), "|", `\|`)
+}

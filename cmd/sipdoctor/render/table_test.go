@@ -79,3 +79,19 @@ func TestHostileCells(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Readers of Markdown do not agree on whether a backslash before a backslash counts: a
+// cell with a stranger's text goes on for both.
+func TestACellOfATicketHasNoBarOfItsOwn(t *testing.T) {
+	for _, s := range []string{"a|b", `a\|b`, `a\\|b`, `a\\\|b`, "|", `\|`, "`|`", `x\`, `<img src=x>\|<img src=x>`} {
+		for _, cell := range []string{codeCell(s), escapeMarkdown(s)} {
+			escaped := false // a backslash that is itself escaped escapes nothing
+			for i, c := range cell {
+				if c == '|' && (!escaped || cell[i-1] != '\\') {
+					t.Errorf("%q ends its cell: %s", s, cell)
+				}
+				escaped = c == '\\' && !escaped
+			}
+		}
+	}
+}
