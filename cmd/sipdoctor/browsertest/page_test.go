@@ -238,17 +238,27 @@ func TestCopyingCommands(t *testing.T) {
 	}
 }
 
-// Where a browser keeps its clipboard to itself, the commands are at least selected.
+// Where a page has no clipboard, as over plain HTTP, the commands are copied in the old
+// way, and where that is forbidden they are at least selected.
 func TestCopyingWhereTheClipboardIsClosed(t *testing.T) {
-	b := open(t, saved(t, report(t, "alg-mikrotik.json")), 1280)
-	ask[any](b, `Object.defineProperty(navigator, 'clipboard', { value: undefined }); document.execCommand = () => false; 0`)
-	b.run(chromedp.Click(`main:not([hidden]) .commands button`))
-	got := ask[[]string](b, `[getSelection().toString(), document.querySelector('.commands button').textContent]`)
-	want := []string{`/ip firewall service-port set sip disabled=yes` + "\n" + `/ip firewall connection remove [find protocol=udp dst-address~":5060" and connection-type=sip]`, "Selected: press Ctrl+C"}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+	commands := `/ip firewall service-port set sip disabled=yes` + "\n" + `/ip firewall connection remove [find protocol=udp dst-address~":5060" and connection-type=sip]`
+	for forbid, want := range map[string][]string{
+		`0`:                                     {commands, commands, "Copied"},
+		`document.execCommand = () => false; 0`: {commands, "", "Selected: press Ctrl+C"},
+	} {
+		b := open(t, saved(t, report(t, "alg-mikrotik.json")), 1280)
+		if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted}); err != nil {
+			t.Fatal(err)
+		}
+		ask[any](b, `(async () => { window.real = navigator.clipboard; await real.writeText(''); })()`)
+		ask[any](b, `Object.defineProperty(navigator, 'clipboard', { value: undefined }); `+forbid)
+		b.run(chromedp.Click(`main:not([hidden]) .commands button`))
+		got := ask[[]string](b, `(async () => [getSelection().toString(), await real.readText(), document.querySelector('.commands button').textContent])()`)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		b.quiet("the button")
 	}
-	b.quiet("the button")
 }
 
 // On paper, every fold is open and there is no button; afterwards all is as before.
@@ -295,6 +305,15 @@ func TestWithoutScript(t *testing.T) {
 	got := ask[[]int](b, `['main', 'button', 'summary', 'pre'].map((s) => [...document.querySelectorAll(s)].filter((x) => x.checkVisibility()).length)`)
 	if got[0] != 1 || got[1] != 0 || got[2] == 0 || got[3] == 0 {
 		t.Errorf("main, buttons, folds, commands: %v", got)
+	}
+	for _, lang := range []string{"ru", "en", "ru"} {
+		b.run(chromedp.Click(`noscript a[lang=` + lang + `]`))
+		for range 2 { // and stays where a link leads to a fault
+			if shown := ask[string](b, `[...document.querySelectorAll('main')].filter((x) => x.checkVisibility()).map((x) => x.lang).join()`); shown != lang {
+				t.Errorf("shown is %q, not %q", shown, lang)
+			}
+			ask[any](b, `location.hash = '#'+`+fmt.Sprintf("%q", lang+"-1")+`; 0`)
+		}
 	}
 }
 

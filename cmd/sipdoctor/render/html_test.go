@@ -104,7 +104,7 @@ func classed(n *html.Node, class string) *html.Node {
 // program writes, with one script and one style, both named in its policy, and with
 // nothing to load.
 func TestAPageLoadsAndRunsNothingButItsOwn(t *testing.T) {
-	elements := strings.Fields("html head meta title style body header p div button main h1 h2 h3 h4 h5 span section svg path circle rect text table thead tbody tr th td caption ul li details summary article code pre a del ins footer script")
+	elements := strings.Fields("html head meta title style body header p div button main h1 h2 h3 h4 h5 span section svg path circle rect text table thead tbody tr th td caption ul li details summary article code pre a del ins footer script noscript")
 	attributes := strings.Fields("lang charset http-equiv content name class role aria-label aria-hidden aria-pressed hidden type data-lang data-copy data-selected data-title data-side id href rel tabindex scope colspan xmlns viewbox width height x y rx d cx cy r preserveaspectratio")
 	reports := everyReport(t)
 	reports["of a stranger"] = strangers(t)

@@ -42,7 +42,12 @@ func (p htmlPage) languages(m *markup) {
 		m.lang = v.Lang
 		m.put(`<button type="button" lang="%s" data-lang="%s" aria-pressed="%s">%s</button>`, v.Lang, v.Lang, v.Shown, m.say("language"))
 	}
-	m.put("</div>\n")
+	m.put("</div>\n<noscript><div class=\"languages\">") // a mail program, or a telephone's preview
+	for _, v := range p.Editions {
+		m.lang = v.Lang
+		m.put(`<a href="#%s" lang="%s">%s</a>`, v.Lang, v.Lang, m.say("language"))
+	}
+	m.put("</div></noscript>\n")
 }
 
 // write is the report in one language.

@@ -24,7 +24,7 @@ func Markdown(w io.Writer, r *checks.Report, l words.Lang) error {
 	p.markdownSymptom(r)
 	path := p.picture(r, false)
 	if path != nil {
-		p.line(plain, "\n!["+escapeMarkdown(path.Name)+"][path]")
+		p.line(plain, "\n!["+escapeMarkdown(path.Line)+"][path]")
 	}
 	if len(r.Results) > 0 {
 		p.line(plain, fmt.Sprintf("\n| %s | %s | %s |\n| --- | --- | --- |", p.say("column-check", nil), p.say("column-status", nil), p.say("column-found", nil)))

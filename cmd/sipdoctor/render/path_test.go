@@ -177,3 +177,19 @@ func TestASecondRouterIsNotYetASecondNAT(t *testing.T) {
 		}
 	}
 }
+
+// Who hears the page read aloud is told the same as who sees the picture.
+func TestThePictureIsTold(t *testing.T) {
+	r := found(checks.Finding{ID: "rtp-ports.blocked-outbound", Confidence: checks.Certain})
+	r.Inputs.Responder, r.Inputs.SIPServers = "", nil
+	for lang, want := range map[words.Lang]string{
+		"en": "phone side 192.168.88.10, router 192.168.88.1, fault?, public address 203.0.113.1, Internet",
+		"ru": "сторона телефона 192.168.88.10, маршрутизатор 192.168.88.1, сбой?, внешний адрес 203.0.113.1, Интернет",
+	} {
+		for _, tall := range []bool{false, true} {
+			if got := (speech{lang: lang}).picture(r, tall).Name; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+	}
+}

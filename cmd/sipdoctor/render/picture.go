@@ -44,7 +44,8 @@ const (
 
 // picture is the drawn path: boxes, and edges between them.
 type picture struct {
-	Name          string // for those who do not see it: the path in one line
+	Name          string // for those who do not see it: what stands in the boxes, one after the other
+	Line          string // the path as it is drawn in text
 	Width, Height int
 	Boxes         []pictureBox
 	Edges         []pictureEdge
@@ -77,7 +78,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 	if len(list) < 2 {
 		return nil
 	}
-	pic := &picture{Name: inOneLine(list), Tall: tall}
+	pic := &picture{Name: p.spoken(list), Line: inOneLine(list), Tall: tall}
 	labels := make([][]string, len(list))
 	widest, lines := 0, 0
 	for i, s := range list {
@@ -111,6 +112,26 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 	return pic
 }
 
+// spoken is the path for a voice.
+func (p speech) spoken(list []stop) string {
+	var parts []string
+	for _, s := range list {
+		if s.broken {
+			parts = append(parts, p.faultWord(s))
+		}
+		role := p.say("stop", words.Args{"role": s.role})
+		if s.label != role {
+			role += " " + strings.TrimPrefix(s.label, role+" ")
+		}
+		parts = append(parts, role)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p speech) faultWord(s stop) string {
+	return p.say("fault-here", words.Args{"sure": s.sure})
+}
+
 // boxText is the role of a stop and its label, in lines.
 func (p speech) boxText(s stop) []string {
 	role := p.say("stop", words.Args{"role": s.role})
@@ -140,7 +161,7 @@ func (pic *picture) edge(x, y, w, high int, next stop, p speech) (nextX, nextY i
 	}
 	e.X, e.Y = (e.X1+e.X2)/2, (e.Y1+e.Y2)/2
 	if next.broken {
-		e.Word = pictureText{X: e.X, Y: e.Y + 26, Text: p.say("fault-here", words.Args{"sure": next.sure})}
+		e.Word = pictureText{X: e.X, Y: e.Y + 26, Text: p.faultWord(next)}
 		if pic.Tall {
 			e.Word = pictureText{X: e.X + 40, Y: e.Y + 4, Text: e.Word.Text}
 		}
