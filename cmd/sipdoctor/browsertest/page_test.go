@@ -43,7 +43,10 @@ const broken = `(() => {
 // On a telephone, a tablet and a screen, a page fits its window, and the browser has
 // nothing to say against it.
 func TestEveryPageFitsTheWindow(t *testing.T) {
-	for name, r := range reports(t, "*.json", "lab/*.json", "observed/capture/story-whattwo*.json") {
+	list := reports(t, "*.json", "lab/*.json", "observed/capture/story-whattwo*.json")
+	list["complaint"] = report(t, "clean.json")
+	list["complaint"].Symptom = &checks.Symptom{Title: "One-way audio", Causes: []checks.Cause{{Title: "the phone", State: checks.CauseOpen, Advice: strings.Repeat("Try another phone. ", 20)}, {Title: "a SIP ALG", State: checks.CauseExcluded}}}
+	for name, r := range list {
 		b := open(t, saved(t, r), 1280)
 		for _, width := range []int64{1280, 768, 360} {
 			b.width(width)

@@ -344,6 +344,43 @@ func TestTheBarOfPorts(t *testing.T) {
 	}
 }
 
+// What is too long to be read at a glance is folded, and all of it is there.
+func TestLongListsAreFolded(t *testing.T) {
+	for _, n := range []int{1, fewRanges, fewRanges + 1, 300} {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprint(10000+2*i))
+		}
+		facts, err := json.Marshal(map[string]any{"range": "10000-20000", "ports_probed": 9, "open": list})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &checks.Report{Results: []checks.Result{{Check: "rtp-ports", Facts: json.RawMessage(facts), Notes: list}}}
+		tree := pageOf(t, r, HTMLOptions{})
+		ports := classed(tree, "legend")
+		var folded, shown []string
+		for _, x := range within(ports, "span") {
+			if x.Parent.Data == "details" {
+				folded = append(folded, textIn(x))
+			} else {
+				shown = append(shown, textIn(x))
+			}
+		}
+		if !slices.Equal(append(shown, folded...), list) || len(folded) != max(0, n-fewRanges) {
+			t.Errorf("of %d ranges %d are shown and %d are folded", n, len(shown), len(folded))
+		}
+		notes := 0
+		for _, x := range within(tree, "li") {
+			if x.Parent.Parent.Data == "details" {
+				notes++
+			}
+		}
+		if notes != n-1 {
+			t.Errorf("of %d notes %d are folded", n, notes)
+		}
+	}
+}
+
 // A call of a capture is drawn: an arrow from cell to cell, and the lines of the ends
 // go down beside it.
 func TestALadderOnThePage(t *testing.T) {

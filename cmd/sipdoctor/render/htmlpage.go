@@ -79,7 +79,7 @@ func (v *edition) writeCauses(m *markup) {
 		return
 	}
 	m.heading("causes-heading")
-	m.put("<table><tbody>")
+	m.put(`<table class="causes"><tbody>`)
 	for _, c := range v.Causes {
 		m.put("\n<tr><th scope=\"row\">%s</th><td>%s", c.Word, c.Title)
 		m.when(" (<code>%s</code>)", c.Findings)
@@ -128,17 +128,27 @@ func (v *edition) writePorts(m *markup) {
 			m.put("\n<li><svg class=\"ports\" viewBox=\"0 0 30 24\" width=\"30\" height=\"24\" aria-hidden=\"true\">")
 			portRun{0, 30, l.Shape}.draw(m)
 			m.put("</svg> %s: ", m.say("ports", "state", l.State))
-			for i, port := range l.Ports {
-				if i > 0 {
-					m.put(", ")
-				}
-				m.put(`<span class="port">%s</span>`, port)
+			few := min(len(l.Ports), fewRanges)
+			m.ports(l.Ports[:few])
+			if more := l.Ports[few:]; len(more) > 0 {
+				m.put("<details><summary>%s</summary>", m.say("and-rows", "n", len(more), "verbose", true))
+				m.ports(more)
+				m.put("</details>")
 			}
 			m.put("</li>")
 		}
 		m.put("\n</ul>\n")
 	}
 	m.put("</section>\n")
+}
+
+func (m *markup) ports(list []string) {
+	for i, port := range list {
+		if i > 0 {
+			m.put(", ")
+		}
+		m.put(`<span class="port">%s</span>`, port)
+	}
 }
 
 func (run portRun) draw(m *markup) {
@@ -220,9 +230,13 @@ func (v *edition) writeAbout(m *markup) {
 	}
 	if len(v.Missing) > 0 {
 		m.heading("missing-heading")
-		m.put("<details><summary>%s</summary><ul>", v.Missing[0])
-		m.each("\n<li>%s</li>", v.Missing)
-		m.put("\n</ul></details>\n</section>\n")
+		m.put("<p>%s</p>\n", v.Missing[0])
+		if more := v.Missing[1:]; len(more) > 0 {
+			m.put("<details><summary>%s</summary><ul>", m.say("and-rows", "n", len(more), "verbose", true))
+			m.each("\n<li>%s</li>", more)
+			m.put("\n</ul></details>\n")
+		}
+		m.put("</section>\n")
 	}
 	m.put("<footer>\n<h2>%s</h2>\n", m.say("about-heading"))
 	m.each("<p>%s</p>\n", v.Hints)

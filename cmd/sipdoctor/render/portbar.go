@@ -13,6 +13,9 @@ import (
 // a screen for a telephone, and as many whatever the report holds.
 const portBarParts = 300
 
+// fewRanges of ports are read at a glance; a lossy path makes hundreds.
+const fewRanges = 12
+
 // portPicture is a range of media ports at a glance, each part as bad as the worst of
 // its ports.
 type portPicture struct {
