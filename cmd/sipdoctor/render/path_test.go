@@ -193,3 +193,33 @@ func TestThePictureIsTold(t *testing.T) {
 		}
 	}
 }
+
+// The word beside the cross is within the picture, however narrow that is.
+func TestTheWordBesideTheCrossIsWithinThePicture(t *testing.T) {
+	r := found(checks.Finding{ID: "uplink.none", Confidence: checks.Certain})
+	r.Host.Uplink.Local[0] = netip.MustParseAddr("::1")
+	for _, lang := range words.Languages() {
+		for _, tall := range []bool{false, true} {
+			pic := (speech{lang: lang}).picture(r, tall)
+			for _, e := range pic.Edges {
+				if half := cells(e.Word.Text) * letterWidth / 2; e.Word.X-half < 0 || e.Word.X+half > pic.Width || e.Word.Y > pic.Height {
+					t.Errorf("%q at %d, %d of %d by %d", e.Word.Text, e.Word.X, e.Word.Y, pic.Width, pic.Height)
+				}
+			}
+		}
+	}
+}
+
+// A name in letters that are wide stays within its box.
+func TestAWideNameFitsItsBox(t *testing.T) {
+	for name, letters := range map[string]int{"MikroTik": len("MikroTik 192.168.88.1"), "Маршрутизатор": 13, "华为技术有限公司路由器网关": 26} {
+		r := found(checks.Finding{ID: "dns.no-such-name"})
+		r.Host.Router = &netinfo.Router{Vendor: name, Confidence: "certain"}
+		for _, tall := range []bool{false, true} {
+			b := (speech{lang: words.English}).picture(r, tall).Boxes[1]
+			if b.W < letters*letterWidth+2*boxPad || !tall && b.W > (letters+2)*letterWidth+2*boxPad {
+				t.Errorf("%s: its box is %d wide", name, b.W)
+			}
+		}
+	}
+}

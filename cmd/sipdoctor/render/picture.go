@@ -84,7 +84,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 	for i, s := range list {
 		labels[i] = p.boxText(s)
 		for _, l := range labels[i] {
-			widest = max(widest, cells(l))
+			widest = max(widest, columnsOf(l))
 		}
 		lines = max(lines, len(labels[i]))
 	}
@@ -94,7 +94,7 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 		if !tall {
 			wide = 0
 			for _, l := range labels[i] {
-				wide = max(wide, cells(l))
+				wide = max(wide, columnsOf(l))
 			}
 		}
 		w := wide*letterWidth + 2*boxPad
@@ -110,6 +110,18 @@ func (p speech) picture(r *checks.Report, tall bool) *picture {
 		}
 	}
 	return pic
+}
+
+// columnsOf is how wide s is in letters. A router may call itself in Chinese, whose
+// letters take two.
+func columnsOf(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r >= 0x2e80 { // where the wide scripts begin (Unicode, UAX #11)
+			n++
+		}
+	}
+	return n
 }
 
 // spoken is the path for a voice.
@@ -163,7 +175,8 @@ func (pic *picture) edge(x, y, w, high int, next stop, p speech) (nextX, nextY i
 	if next.broken {
 		e.Word = pictureText{X: e.X, Y: e.Y + 26, Text: p.faultWord(next)}
 		if pic.Tall {
-			e.Word = pictureText{X: e.X + 40, Y: e.Y + 4, Text: e.Word.Text}
+			e.Word.X, e.Word.Y = e.X+40, e.Y+4
+			pic.Width = max(pic.Width, e.Word.X+columnsOf(e.Word.Text)*letterWidth/2+margin)
 		}
 	}
 	pic.Edges = append(pic.Edges, e)
