@@ -529,3 +529,22 @@ func TestAComplaintIsAnsweredOnThePage(t *testing.T) {
 		t.Errorf("the report says %q", r.Symptom.Title)
 	}
 }
+
+// To show a report in every language leaves it in the one that it is in.
+func TestAPageLeavesItsReportAlone(t *testing.T) {
+	for name, r := range everyReport(t) {
+		fillAll(r, words.English)
+		before, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pageOf(t, r, HTMLOptions{Fill: fillAll})
+		after, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(before, after) {
+			t.Errorf("%s has changed", name)
+		}
+	}
+}
