@@ -55,6 +55,22 @@ func TestEveryCommandAndFlagHasHelp(t *testing.T) {
 	}
 }
 
+// The program breaks paragraphs of the help where the terminal ends: none comes broken.
+func TestNoParagraphOfHelpIsBroken(t *testing.T) {
+	for _, lang := range words.Languages() {
+		for _, cmd := range tree(lang) {
+			before := ""
+			for line := range strings.Lines(cmd.Long) {
+				line = strings.TrimSuffix(line, "\n")
+				if len([]rune(before)) > 80 && line != "" && line[0] != ' ' {
+					t.Errorf("%s, %s: a paragraph is broken after %q", cmd.CommandPath(), lang, before)
+				}
+				before = line
+			}
+		}
+	}
+}
+
 // typed is what the user types: names of flags, commands.
 var typed = regexp.MustCompile(`--[a-z-]+|"[^"]*"|(sudo )?sipdoctor( [a-z-]+)+`)
 
