@@ -34,33 +34,9 @@ func didYouMean(typed string, known []string) words.Text {
 func closest(typed string, known []string) string {
 	best, limit := "", len(typed)/3
 	for _, k := range known {
-		if d := editDistance(typed, k); d <= limit {
+		if d := words.Distance(typed, k); d <= limit {
 			best, limit = k, d-1
 		}
 	}
 	return best
-}
-
-// editDistance is Levenshtein's distance in bytes (names are ASCII), with two
-// swapped neighbours as one slip.
-func editDistance(a, b string) int {
-	d := make([][]int, len(a)+1) // of the first i bytes of a and the first j of b
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		for j := range d[i] {
-			switch {
-			case i == 0 || j == 0:
-				d[i][j] = i + j
-				continue
-			case a[i-1] == b[j-1]:
-				d[i][j] = d[i-1][j-1]
-			default:
-				d[i][j] = 1 + min(d[i-1][j-1], d[i-1][j], d[i][j-1])
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
 }

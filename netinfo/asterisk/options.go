@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
 //go:embed options.yaml
@@ -180,7 +182,7 @@ func Nearest(name string, list []string) (nearest string) {
 		if max(len(word)-len(name), len(name)-len(word)) > most {
 			continue
 		}
-		switch d := distance(name, word, most); {
+		switch d := words.Distance(name, word); {
 		case d > most:
 		case nearest == "" || d < most:
 			nearest, most, tie = word, d, false
@@ -192,32 +194,4 @@ func Nearest(name string, list []string) (nearest string) {
 		return ""
 	}
 	return nearest
-}
-
-// distance is how many letters are to be changed, added, left out or swapped with
-// the next to make b of a; more than most is not counted exactly.
-func distance(a, b string, most int) int {
-	const long = 64 // no option is as long
-	if len(a) > long || len(b) > long {
-		return most + 1
-	}
-	var before, last, now [long + 1]int
-	for j := range len(b) + 1 {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		now[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			now[j] = min(last[j]+1, now[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				now[j] = min(now[j], before[j-2]+1)
-			}
-		}
-		before, last = last, now
-	}
-	return last[len(b)]
 }
