@@ -189,11 +189,11 @@ func (t *rtp) forget(left []*heldDialog) {
 		}
 		return s.gone
 	})
-	t.near, t.media, t.images = [nearby]*rtpStream{}, nil, nil
+	t.near, t.media, t.keys, t.called, t.images = [nearby]*rtpStream{}, nil, nil, nil, nil
 	for _, d := range left {
 		for i := range d.Messages {
 			if sdp := d.Messages[i].SDP; sdp != nil {
-				t.announce(sdp)
+				t.announce(d.CallID, sdp)
 			}
 		}
 	}

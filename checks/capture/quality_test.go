@@ -216,6 +216,7 @@ func TestKeys(t *testing.T) {
 		{"INFO", press(0, 3, offer, with), nil},
 		{"both", press(3, 3, offer, with), []string{"capture.dtmf-twice//warning/203.0.113.1"}},
 		{"events that were not accepted", press(3, 0, offer, without), []string{"capture.dtmf-refused//warning/198.51.100.2"}},
+		{"events that were not accepted, of a phone that names its address in the office", press(3, 0, sdp("192.168.88.10:4000"), without), []string{"capture.dtmf-refused//warning/198.51.100.2"}},
 		{"events that nobody needed", press(0, 0, offer, without), []string{"capture.dtmf-refused//info/198.51.100.2"}},
 		{"INFO, because events were not accepted", press(0, 3, offer, without), nil},
 	})

@@ -180,7 +180,7 @@ func (r *reading) message(d *pcap.Datagram, b []byte, transport string) {
 	s := summarise(m, faults, d, transport)
 	s.At, s.Line, s.untimed = r.at(d), r.fromText, r.untimed
 	if s.SDP != nil {
-		r.rtp.announce(s.SDP)
+		r.rtp.announce(id, s.SDP)
 	}
 	r.remember(d, s, id, b[max(0, sip.Start(b)):])
 	r.dialogs.add(id, s, hashOf(b))

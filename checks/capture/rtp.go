@@ -31,10 +31,24 @@ type rtp struct {
 	order []*rtpStream
 	// media are the ends that messages have announced, with the codecs there.
 	media map[netip.AddrPort][]Codec
-	rtcp  rtcp
+	// keys are the payload types of telephone-event that either side of a call named,
+	// by what the call announced and by the call: who is refused may send events
+	// nonetheless, and behind NAT his own address is none that was announced.
+	keys   map[netip.AddrPort]eventTypes
+	called map[string]eventTypes
+	rtcp   rtcp
 	// images are the ends that were announced for fax.
 	images map[netip.AddrPort]bool
 	faxes  []Flow
+}
+
+// eventTypes are payload types, a bit each.
+type eventTypes [2]uint64
+
+func (e *eventTypes) add(kind uint8)     { e[kind>>6] |= 1 << (kind & 63) }
+func (e eventTypes) has(kind uint8) bool { return e[kind>>6]&(1<<(kind&63)) != 0 }
+func (e eventTypes) with(other eventTypes) eventTypes {
+	return eventTypes{e[0] | other[0], e[1] | other[1]}
 }
 
 type rtpKey struct {
@@ -83,13 +97,25 @@ func (t *rtp) known(p pcap.Plain) *rtpStream {
 }
 
 // announce notes what a session description says about a stream to come.
-func (t *rtp) announce(s *SDP) {
+func (t *rtp) announce(call string, s *SDP) {
 	if t.media == nil {
-		t.media = map[netip.AddrPort][]Codec{}
+		t.media, t.keys, t.called = map[netip.AddrPort][]Codec{}, map[netip.AddrPort]eventTypes{}, map[string]eventTypes{}
+	}
+	types := t.called[call]
+	for _, m := range s.Media {
+		for _, c := range m.Codecs {
+			if isEventName(c.Name) {
+				types.add(c.Type)
+			}
+		}
+	}
+	if len(t.called) < maxStreams {
+		t.called[call] = types
 	}
 	for i := range s.Media {
 		m := &s.Media[i]
 		if at, ok := m.at(); ok && len(t.media) < maxStreams {
+			t.keys[at] = types
 			if t.media[at] = m.Codecs; m.Kind == "image" {
 				t.image(at)
 			}
@@ -160,11 +186,9 @@ func (t *rtp) begin(key rtpKey, d *pcap.Datagram, at int64) *rtpStream {
 		s.unasked = !slices.ContainsFunc(takes, func(c Codec) bool { return isEventName(c.Name) })
 	}
 	for _, end := range []netip.AddrPort{key.dst, key.src} {
+		s.event = s.event.with(t.keys[end])
 		for _, c := range t.media[end] {
-			name, rate, _ := strings.Cut(c.Name, "/")
-			if strings.EqualFold(name, "telephone-event") {
-				s.event[c.Type>>6] |= 1 << (c.Type & 63)
-			}
+			_, rate, _ := strings.Cut(c.Name, "/")
 			rate, _, _ = strings.Cut(rate, "/")
 			if n, err := strconv.Atoi(rate); err == nil && n > 0 && c.Type == d.Payload[1]&0x7f {
 				s.Rate = n

@@ -60,7 +60,7 @@ type rtpStream struct {
 	step     int32 // the most usual difference of timestamps, and by how much it prevails
 	prevails int
 
-	event      [2]uint64 // payload types of telephone-event, a bit each
+	event      eventTypes
 	eventStamp uint32
 	eventAt    int64
 	payloads   []payloadCount
@@ -92,8 +92,6 @@ func (s *rtpStream) count(kind uint8) {
 	s.payloads[0], s.payloads[n] = s.payloads[n], s.payloads[0]
 }
 
-func (s *rtpStream) isEvent(kind uint8) bool { return s.event[kind>>6]&(1<<(kind&63)) != 0 }
-
 // packet counts one packet of the stream (RFC 3550, appendices A.1 and A.8).
 func (s *rtpStream) packet(b []byte, tos uint8, at int64) {
 	seq, kind := binary.BigEndian.Uint16(b[2:]), b[1]&0x7f
@@ -124,7 +122,7 @@ func (s *rtpStream) packet(b []byte, tos uint8, at int64) {
 	strip.packets++
 	s.sound(b, kind, at)
 	stamp, marked := binary.BigEndian.Uint32(b[4:]), b[1]&0x80 != 0
-	if s.isEvent(kind) {
+	if s.event.has(kind) {
 		s.keyPress(stamp, marked, at)
 	} else {
 		if s.running {
