@@ -280,7 +280,9 @@ type Cause struct {
 	// Undecided are the checks that could have ruled it out and did not come to
 	// an end.
 	Undecided []string `json:"undecided,omitempty"`
-	Advice    string   `json:"advice,omitempty"` // how to find out, of one that is open
+	// Passed: it comes and goes, and was not there while the checks ran.
+	Passed bool   `json:"passed,omitempty"`
+	Advice string `json:"advice,omitempty"` // how to find out, of one that is open
 }
 
 // CauseState is what is known of a cause.

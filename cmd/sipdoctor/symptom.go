@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,12 +77,25 @@ func (o *symptomOptions) run(ctx context.Context, s streams, complaint string) e
 	if err != nil {
 		return err
 	}
-	if answers, err = s.ask(x, answers); err != nil {
-		return err
-	}
-	r, err := o.report(ctx, s, x)
+	r, err := o.saved(s.In)
 	if err != nil {
 		return err
+	}
+	said := x.Said(complaint)
+	for _, known := range []map[string]string{said, answersIn(r, x)} {
+		for _, q := range x.Questions {
+			if answers[q.ID] == "" && q.Text(known[q.ID], words.English) != "" {
+				answers[q.ID] = known[q.ID]
+			}
+		}
+	}
+	if err := s.ask(ctx, x, said, answers); err != nil {
+		return err
+	}
+	if r == nil {
+		if r, err = o.report(ctx, s, x); err != nil {
+			return err
+		}
 	}
 	r.Inputs.Checks = nil // nobody named them: one that cannot tell is weighed, and no failure
 	r.Symptom = &checks.Symptom{ID: x.ID, Answers: answers}
@@ -109,8 +119,21 @@ func oneSymptom(complaint string) (symptom.Symptom, error) {
 	case len(found) > 1 && len(found) <= 4:
 		return symptom.Symptom{}, usage("say.symptom-which", words.Args{"words": words.Raw(complaint), "known": ids})
 	}
+	if code := responseCode(complaint); code != 0 {
+		return symptom.Symptom{}, usage("say.symptom-code", words.Args{"words": words.Raw(complaint), "code": code})
+	}
 	near := didYouMean(complaint, namesOf(symptom.All(), symptomID))
 	return symptom.Symptom{}, usage("say.symptom-unknown", words.Args{"words": words.Raw(complaint), "near": near})
+}
+
+// responseCode is the code of a refusal that a complaint names; 0 is none.
+func responseCode(complaint string) int {
+	for w := range strings.FieldsSeq(complaint) {
+		if n, err := strconv.Atoi(w); err == nil && n >= 300 && n < 700 {
+			return n
+		}
+	}
+	return 0
 }
 
 func symptomID(x symptom.Symptom) string { return x.ID }
@@ -137,43 +160,16 @@ func (o *symptomOptions) answered(x symptom.Symptom) (map[string]string, error) 
 	return out, nil
 }
 
-// ask asks what has not been answered, if somebody is there to answer. Nobody has
-// to: an empty line leaves a question open.
-func (s streams) ask(x symptom.Symptom, answers map[string]string) (map[string]string, error) {
-	in, ok := s.In.(*os.File)
-	if !ok || !isTerminal(in) || !isTerminal(s.Err) {
-		return answers, nil
+// answersIn are those that a saved report has, if it is about the same complaint.
+func answersIn(r *checks.Report, x symptom.Symptom) map[string]string {
+	if r == nil || r.Symptom == nil || r.Symptom.ID != x.ID {
+		return nil
 	}
-	r, p := bufio.NewReader(in), &printer{w: s.Err}
-	for _, q := range x.Questions {
-		if answers[q.ID] != "" {
-			continue
-		}
-		p.prose("", q.Ask[s.lang()])
-		for i, a := range q.Answers {
-			p.prose(fmt.Sprintf("  %d  ", i+1), a.Text[s.lang()])
-		}
-		for answers[q.ID] == "" {
-			p.text(s.say("say.symptom-choose", words.Args{"n": len(q.Answers)}) + " ")
-			line, err := r.ReadString('\n')
-			line = strings.TrimSpace(line)
-			if line == "" || err != nil {
-				p.text("\n")
-				break
-			}
-			if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(q.Answers) {
-				answers[q.ID] = q.Answers[n-1].ID
-			}
-		}
-	}
-	return answers, p.err
+	return r.Symptom.Answers
 }
 
-// report is what the checks say that can tell, or what the given reports say.
+// report is what the checks say that can tell.
 func (o *symptomOptions) report(ctx context.Context, s streams, x symptom.Symptom) (*checks.Report, error) {
-	if len(o.reports) > 0 {
-		return o.saved(s.In)
-	}
 	role := map[netinfo.Role]string{netinfo.RolePBX: "pbx"}[netinfo.LooksLike(platform.ThisSystem())]
 	if cmp.Or(o.at, role) == "pbx" {
 		return o.atPBX(ctx, s, x.PBX)
@@ -204,28 +200,18 @@ func (o *symptomOptions) atPBX(ctx context.Context, s streams, ids []string) (*c
 	return o.look(ctx, s, "pbx", list, in, platform.ThisSystem()), nil
 }
 
-// saved puts saved reports together: the results of all, and of a check that several
-// have the one that found a fault, else one that came to an end.
+// saved are the reports to weigh, put together; nil if there are none.
 func (o *symptomOptions) saved(stdin io.Reader) (*checks.Report, error) {
-	var all *checks.Report
+	var list []*checks.Report
 	for _, name := range o.reports {
 		r, err := readReport(stdin, name)
 		if err != nil {
 			return nil, err
 		}
-		if all == nil {
-			all = r
-			continue
-		}
-		for _, res := range r.Results {
-			switch was := all.Result(res.Check); {
-			case was == nil:
-				all.Results = append(all.Results, res)
-			case res.Status.Decided() && (!was.Status.Decided() || checks.Worse(was.Status, res.Status) != was.Status):
-				*was = res
-			}
-		}
-		all.Verdict = checks.Worse(all.Verdict, r.Verdict)
+		list = append(list, r)
 	}
-	return all, nil
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return checks.Join(list), nil
 }

@@ -30,18 +30,21 @@ func verdict(r *checks.Report) checks.Status {
 // the others are named in one line.
 const fewOpen = 3
 
-// causesIn are the causes of a state, and the titles of those that are only named.
-func causesIn(x *checks.Symptom, state checks.CauseState, most int) (list []checks.Cause, named []string) {
+// causesIn are the causes of a state, at most so many, and the titles of the others:
+// those that are less likely, and those that come and go and were not there.
+func causesIn(x *checks.Symptom, state checks.CauseState, most int) (list []checks.Cause, less, passed []string) {
 	for _, c := range x.Causes {
 		switch {
 		case c.State != state:
 		case len(list) < most:
 			list = append(list, c)
+		case c.Passed:
+			passed = append(passed, c.Title)
 		default:
-			named = append(named, c.Title)
+			less = append(less, c.Title)
 		}
 	}
-	return list, named
+	return list, less, passed
 }
 
 // symptom writes what the results say of the complaint, the most likely cause first.
@@ -59,19 +62,22 @@ func (p *page) symptom(r *checks.Report, o TextOptions) {
 		width = max(width, cells(p.causeState(state)))
 	}
 	lead := func(state checks.CauseState) string { return "  " + pad(p.causeState(state), width) + "  " }
-	found, _ := causesIn(r.Symptom, checks.CauseFound, len(r.Symptom.Causes))
+	found, _, _ := causesIn(r.Symptom, checks.CauseFound, len(r.Symptom.Causes))
 	for _, c := range found {
 		p.prose(plain, lead(c.State), c.Title+" ("+strings.Join(c.Findings, ", ")+")")
 	}
-	open, named := causesIn(r.Symptom, checks.CauseOpen, most)
+	open, less, passed := causesIn(r.Symptom, checks.CauseOpen, most)
 	for _, c := range open {
 		p.prose(plain, lead(c.State), p.open(c))
 		p.prose(dim, strings.Repeat(" ", cells(lead(c.State))), c.Advice)
 	}
-	if len(named) > 0 {
-		p.prose(plain, lead(checks.CauseOpen), p.say("symptom-less", words.Args{"causes": strings.Join(named, "; ")}))
+	if len(less) > 0 {
+		p.prose(plain, lead(checks.CauseOpen), p.say("symptom-less", words.Args{"causes": strings.Join(less, "; ")}))
 	}
-	if _, excluded := causesIn(r.Symptom, checks.CauseExcluded, 0); len(excluded) > 0 {
+	if len(passed) > 0 {
+		p.prose(plain, lead(checks.CauseOpen), p.say("symptom-not-now", words.Args{"causes": strings.Join(passed, "; ")}))
+	}
+	if _, excluded, _ := causesIn(r.Symptom, checks.CauseExcluded, 0); len(excluded) > 0 {
 		p.prose(plain, lead(checks.CauseExcluded), strings.Join(excluded, "; "))
 	}
 }
@@ -80,12 +86,18 @@ func (p speech) causeState(s checks.CauseState) string {
 	return p.say("cause-state", words.Args{"state": string(s)})
 }
 
-// open is a cause that is neither found nor ruled out, and who could not tell.
+// open is a cause that is neither found nor ruled out, who could not tell, and what
+// speaks for it.
 func (p speech) open(c checks.Cause) string {
-	if len(c.Undecided) == 0 {
-		return c.Title
+	switch {
+	case c.Passed:
+		return p.say("symptom-passed", words.Args{"cause": c.Title})
+	case len(c.Findings) > 0:
+		return p.say("symptom-hint", words.Args{"cause": c.Title, "findings": c.Findings})
+	case len(c.Undecided) > 0:
+		return p.say("symptom-undecided", words.Args{"cause": c.Title, "checks": c.Undecided})
 	}
-	return p.say("symptom-undecided", words.Args{"cause": c.Title, "checks": c.Undecided})
+	return c.Title
 }
 
 func (p *page) markdownSymptom(r *checks.Report) {

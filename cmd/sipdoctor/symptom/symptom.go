@@ -5,12 +5,9 @@ package symptom
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"slices"
-	"strings"
 	"sync"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,7 +22,13 @@ type Symptom struct {
 	Office    []string                `yaml:"office"`
 	PBX       []string                `yaml:"pbx"` // the checks that can tell, by where they run
 	Questions []Question              `yaml:"questions"`
-	Causes    []weighted              `yaml:"causes"`
+	// General: it gives way to any other that was named with it.
+	General bool `yaml:"general"`
+	// Steady are the answers, QUESTION.ANSWER, by which the trouble is there in this
+	// very moment: "always" is that it is so in any case. Otherwise a check that passes
+	// does not rule out what comes and goes.
+	Steady []string   `yaml:"steady"`
+	Causes []weighted `yaml:"causes"`
 }
 
 // Question is one that the technician can answer and no check can.
@@ -35,10 +38,22 @@ type Question struct {
 	Answers []Answer     `yaml:"answers"`
 }
 
+// Text is the text of an answer; "" for one that the question does not have.
+func (q Question) Text(answer string, l words.Lang) string {
+	for _, a := range q.Answers {
+		if a.ID == answer {
+			return a.Text[l]
+		}
+	}
+	return ""
+}
+
 // Answer is one of those that a question offers.
 type Answer struct {
 	ID   string       `yaml:"id"`
 	Text words.Phrase `yaml:"text"`
+	// Words are phrases of a complaint that give this answer already, word for word.
+	Words map[words.Lang][]string `yaml:"words"`
 }
 
 // weighted is a cause of a symptom.
@@ -52,9 +67,11 @@ type weighted struct {
 type cause struct {
 	ID        string       `yaml:"id"`
 	Title     words.Phrase `yaml:"title"`
-	Findings  []string     `yaml:"findings"`   // any of these proves it
-	DecidedBy []string     `yaml:"decided_by"` // these together rule it out; none: nothing can
-	Advice    words.Phrase `yaml:"advice"`     // how to find out what no check could tell
+	Findings  []sign       `yaml:"findings"`   // any of these proves it
+	Hints     []sign       `yaml:"hints"`      // these speak for it and prove nothing
+	DecidedBy []sign       `yaml:"decided_by"` // checks, with what their facts must be, that together rule it out; none: nothing can
+	Comes     bool         `yaml:"comes_and_goes"`
+	Advice    words.Phrase `yaml:"advice"` // how to find out what no check could tell
 }
 
 //go:embed symptoms.yaml
@@ -91,79 +108,4 @@ func Get(id string) (Symptom, bool) {
 		return Symptom{}, false
 	}
 	return All()[i], true
-}
-
-// Find are the symptoms that a complaint may mean: one where that is clear, several
-// that fit alike, or none. It knows the words of every language.
-func Find(complaint string) []Symptom {
-	if s, ok := Get(strings.ToLower(strings.TrimSpace(complaint))); ok {
-		return []Symptom{s}
-	}
-	said := wordsIn(complaint)
-	best, out := 0, []Symptom(nil)
-	for _, s := range All() {
-		switch score := s.fits(said); {
-		case score == 0 || score < best:
-		case score == best:
-			out = append(out, s)
-		default:
-			best, out = score, []Symptom{s}
-		}
-	}
-	return out
-}
-
-// fits is how well what was said fits: the words of the best phrase that are in
-// it, a phrase that is there in full above one that is not.
-func (s Symptom) fits(said []string) (best int) {
-	for _, phrases := range s.phrases() {
-		for _, phrase := range phrases {
-			parts, hits := wordsIn(phrase), 0
-			for _, w := range parts {
-				if slices.ContainsFunc(said, func(x string) bool { return alike(x, w) }) {
-					hits++
-				}
-			}
-			score := 10 * hits
-			if hits == len(parts) {
-				score += 100 + hits
-			}
-			if hits > 0 && 2*hits >= len(parts) {
-				best = max(best, score)
-			}
-		}
-	}
-	return best
-}
-
-func (s Symptom) phrases() [][]string {
-	id := []string{strings.ReplaceAll(s.ID, "-", " ")}
-	return append([][]string{id}, s.Words[words.English], s.Words[words.Russian])
-}
-
-// wordsIn are the words of a text that say something, in lower case.
-func wordsIn(text string) []string {
-	list := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' })
-	return slices.DeleteFunc(list, func(w string) bool { return slices.Contains(fillers, w) })
-}
-
-// fillers are words that every complaint has.
-var fillers = strings.Fields("a an the is are be on in at of to my our when we i it and with for there phone phones call calls after " +
-	"у в на и с через после при мы я наш все вызов вызовы вызова телефон телефоны звонок звонки что как")
-
-// alike reports that two words are the same but for their endings.
-func alike(a, b string) bool {
-	if a == b {
-		return true
-	}
-	ra, rb := []rune(a), []rune(b)
-	n := min(len(ra), len(rb))
-	if n < 4 || !unicode.IsLetter(ra[0]) {
-		return false
-	}
-	same := 0
-	for same < n && ra[same] == rb[same] {
-		same++
-	}
-	return same >= 4 && cmp.Compare(max(len(ra), len(rb))-same, 3) <= 0
 }

@@ -6,18 +6,19 @@ import (
 	"slices"
 
 	"github.com/sipdoctor/sipdoctor/checks"
-	"github.com/sipdoctor/sipdoctor/checks/sipalg"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// What a finding adds to the weight of its cause: a proof outweighs all experience.
+// How much a finding proves.
 const (
-	certainWeight  = 1000
-	likelyWeight   = 600
-	possibleWeight = 300
-	criticalWeight = 100 // besides, if it stops phones
-	hintWeight     = 20  // of something worth knowing that proves nothing
+	certainProof  = 1000
+	likelyProof   = 600
+	possibleProof = 300
+	criticalProof = 100 // besides, if it stops phones
 )
+
+// hintWeight is what a hint adds to the weight of its cause.
+const hintWeight = 20
 
 // Weigh fills in what the results of r say of the symptom that r names: its causes,
 // the most likely first. Without one, or with one that this program does not know,
@@ -33,7 +34,7 @@ func Weigh(r *checks.Report, l words.Lang) {
 	x := *r.Symptom
 	x.Title, x.Causes = s.Title[l], nil
 	for _, w := range s.Causes {
-		x.Causes = append(x.Causes, w.judge(r, x.Answers, l))
+		x.Causes = append(x.Causes, w.judge(r, s.steady(x.Answers), x.Answers, l))
 	}
 	rank := map[checks.CauseState]int{checks.CauseFound: 0, checks.CauseOpen: 1, checks.CauseExcluded: 2}
 	slices.SortStableFunc(x.Causes, func(a, b checks.Cause) int {
@@ -42,77 +43,100 @@ func Weigh(r *checks.Report, l words.Lang) {
 	r.Symptom = &x
 }
 
-// judge weighs one cause.
-func (w weighted) judge(r *checks.Report, answers map[string]string, l words.Lang) checks.Cause {
+// steady reports that the trouble is there in this moment.
+func (s Symptom) steady(answers map[string]string) bool {
+	return slices.ContainsFunc(s.Steady, func(when string) bool {
+		return when == "always" || slices.ContainsFunc(s.Questions, func(q Question) bool { return q.ID+"."+answers[q.ID] == when })
+	})
+}
+
+// judge weighs one cause: by experience, by the answers, and by what was found.
+func (w weighted) judge(r *checks.Report, steady bool, answers map[string]string, l words.Lang) checks.Cause {
 	c := causes()[w.Cause]
 	out := checks.Cause{ID: c.ID, Title: c.Title[l], State: checks.CauseOpen, Weight: w.Weight}
 	for question, answer := range answers {
 		out.Weight += w.If[question+"."+answer]
 	}
-	out.Weight = max(out.Weight, 0)
-	best := 0
+	out.Weight = max(out.Weight, 1)
+	proof := c.proof(r, &out)
+	switch {
+	case proof > 0:
+		// A usual cause that is likely outweighs an unusual one that is certain.
+		out.State, out.Weight = checks.CauseFound, proof*out.Weight/10
+		return out
+	case len(out.Findings) > 0:
+		out.Weight += hintWeight
+	case len(c.DecidedBy) > 0:
+		out.Undecided = undecided(r, c.DecidedBy)
+		if out.Passed = len(out.Undecided) == 0; out.Passed && (steady || !c.Comes) {
+			out.State, out.Passed = checks.CauseExcluded, false
+			return out
+		}
+		if out.Passed {
+			out.Weight /= 3 // so that what no check can see comes before it
+		}
+	}
+	out.Advice = c.Advice[l]
+	return out
+}
+
+// proof is how much the findings of r prove the cause, 0 for not at all. It notes those
+// that speak for it in out. What a fault elsewhere explains proves nothing.
+func (c cause) proof(r *checks.Report, out *checks.Cause) (best int) {
 	for _, res := range r.Results {
 		for _, f := range res.Findings {
-			if !slices.Contains(c.Findings, f.ID) {
+			proves := slices.ContainsFunc(c.Findings, func(s sign) bool { return s.fits(f) })
+			hints := slices.ContainsFunc(c.Hints, func(s sign) bool { return s.fits(f) })
+			if res.ExplainedBy != "" || !proves && !hints {
 				continue
 			}
 			if !slices.Contains(out.Findings, f.ID) {
 				out.Findings = append(out.Findings, f.ID)
 			}
-			if n := proof(f); n > best {
+			if n := weightOf(f); proves && n > best {
 				best, out.Confidence = n, f.Confidence
 			}
 		}
 	}
-	out.Weight += best
-	switch {
-	case best > hintWeight:
-		out.State = checks.CauseFound
-		return out
-	case best == 0 && len(c.DecidedBy) > 0:
-		out.Undecided = undecided(r, c.DecidedBy)
-		if len(out.Undecided) == 0 {
-			out.State = checks.CauseExcluded
-			return out
-		}
-	}
-	out.Confidence, out.Advice = "", c.Advice[l]
-	return out
+	return best
 }
 
-func proof(f checks.Finding) int {
+// weightOf is how much a finding proves; something that is only worth knowing, nothing.
+func weightOf(f checks.Finding) int {
 	if f.Severity == checks.Info {
-		return hintWeight
+		return 0
 	}
-	n := map[checks.Confidence]int{checks.Certain: certainWeight, checks.Likely: likelyWeight, checks.Possible: possibleWeight}[f.Confidence]
+	n := map[checks.Confidence]int{checks.Certain: certainProof, checks.Likely: likelyProof}[f.Confidence]
+	n = cmp.Or(n, possibleProof)
 	if f.Severity == checks.Critical {
-		n += criticalWeight
+		n += criticalProof
 	}
-	return max(n, possibleWeight)
+	return n
 }
 
-// undecided are the checks of list that did not come to an end in r.
-func undecided(r *checks.Report, list []string) (out []string) {
-	for _, id := range list {
-		if res := r.Result(id); res == nil || !decided(res) {
-			out = append(out, id)
+// undecided are the checks of list that did not come to an end in r, or did not look
+// for it.
+func undecided(r *checks.Report, list []sign) (out []string) {
+	for _, s := range list {
+		if !slices.ContainsFunc(r.Results, func(res checks.Result) bool { return s.decided(r, &res) }) {
+			out = append(out, s.ID)
 		}
 	}
 	return out
 }
 
-// decided reports that what a check did not find is not there. A server that echoes
-// a part of what it got does not rule an ALG out.
-func decided(res *checks.Result) bool {
-	if !res.Status.Decided() || res.ExplainedBy != "" || res.Unasked {
+// decided reports that what a check did not find is not there. One that looked for bans
+// of addresses nobody named has not looked for the one of this office.
+func (s sign) decided(r *checks.Report, res *checks.Result) bool {
+	switch {
+	case s.ID != res.Check, !res.Status.Decided(), res.ExplainedBy != "", res.Unasked:
 		return false
-	}
-	if res.Check != "sip-alg" {
+	case res.Check == "blocked" && len(r.Inputs.Addresses) == 0:
+		return false
+	case len(s.args) == 0:
 		return true
 	}
-	var f struct {
-		Verdict string `json:"verdict"`
-	}
+	var facts map[string]any
 	raw, err := json.Marshal(res.Facts)
-	return err == nil && json.Unmarshal(raw, &f) == nil && f.Verdict == sipalg.None
+	return err == nil && json.Unmarshal(raw, &facts) == nil && s.has(facts)
 }
