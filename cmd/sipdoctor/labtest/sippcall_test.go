@@ -116,7 +116,9 @@ func (c sippCall) scenario() string {
 		return b.String()
 	}
 	answered(200)
-	fmt.Fprintf(&b, `<nop><action><exec rtp_stream="tone.raw,-1,%d"/></action></nop>`+"\n", c.codec)
+	if !c.has("keys") { // which are sent from another port
+		fmt.Fprintf(&b, `<nop><action><exec rtp_stream="tone.raw,-1,%d"/></action></nop>`+"\n", c.codec)
+	}
 	pause(1000 * c.seconds)
 	for _, m := range c.meanings {
 		cseq++
@@ -135,6 +137,14 @@ func (c sippCall) scenario() string {
 			request("INFO", "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=5\nDuration=160\n")
 			b.WriteString(`<recv response="200"></recv>` + "\n")
 			pause(1000)
+		case "keys": // as RTP events, whatever was agreed on
+			for _, k := range []string{"1", "2", "3"} {
+				b.WriteString(`<nop><action><exec play_pcap_audio="pcap/dtmf_2833_` + k + `.pcap"/></action></nop>` + "\n")
+				pause(700)
+			}
+		case "REFER":
+			request("REFER", "Refer-To: <sip:601@[remote_ip]:[remote_port]>\nContent-Length: 0\n\n")
+			b.WriteString(`<recv response="603"></recv>` + "\n")
 		case "T.38":
 			b.WriteString(`<recv request="INVITE" crlf="true"></recv>` + "\n<send retrans=\"500\"><![CDATA[" + fmt.Sprintf(sippAnswer, "488 Not Acceptable Here") + "]]></send>\n<recv request=\"ACK\"></recv>\n")
 		}
@@ -147,6 +157,9 @@ func (c sippCall) scenario() string {
 		b.WriteString(`<recv response="200"></recv>` + "\n")
 	}
 	b.WriteString("</scenario>\n")
+	if c.has("keys") {
+		return strings.ReplaceAll(b.String(), "[rtpstream_audio_port]", "[media_port]")
+	}
 	return b.String()
 }
 
@@ -177,6 +190,9 @@ func (o *telephony) placed(t *testing.T, c sippCall) error {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Symlink("/usr/share/sip-tester", filepath.Join(dir, "pcap")); err != nil {
+		t.Fatal(err)
 	}
 	cmd := o.Phone.Command(t.Context(), "sipp", "-sf", "call.xml", "-i", lab.PhoneAddr, "-p", "5070", "-mp", "16000", "-m", "1", "-nostdin",
 		"-trace_err", "-error_file", "errors", "-timeout", "60s", "-timeout_error", cmp.Or(c.server, lab.SIPServerAddr)+":5060")

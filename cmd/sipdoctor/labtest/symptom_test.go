@@ -37,6 +37,10 @@ func TestAComplaintIsLedToItsCause(t *testing.T) {
 			if got := rep.Symptom.Causes[0]; got.ID != c.want || got.State != c.state {
 				t.Errorf("%q: %s %s first, want %s %s", c.complaint, got.ID, got.State, c.want, c.state)
 			}
+			if c.scenario == "clean" { // a good line accuses nobody
+				leads(t, weighs(t, o.Phone, "choppy voice on one phone", rep), "headset?")
+				leads(t, weighs(t, o.Phone, "one-way audio on one phone", rep), "headset?")
+			}
 			// Without a PBX's own checks some questions stay open.
 			if status != c.status && !(c.status == 0 && status == 4) {
 				t.Errorf("%q: exit status %d, want %d", c.complaint, status, c.status)
