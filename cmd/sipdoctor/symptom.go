@@ -187,19 +187,6 @@ func (o *symptomOptions) report(ctx context.Context, s streams, x symptom.Sympto
 	return job.run(ctx, p), nil
 }
 
-// atPBX looks at the PBX that this machine is.
-func (o *symptomOptions) atPBX(ctx context.Context, s streams, ids []string) (*checks.Report, error) {
-	in := checks.Inputs{Checks: ids, Skip: o.skip, Profile: o.profile}
-	list, err := choose("pbx", in)
-	if err != nil {
-		return nil, err
-	}
-	if err := addProfile(&in); err != nil {
-		return nil, err
-	}
-	return o.look(ctx, s, "pbx", list, in, platform.ThisSystem()), nil
-}
-
 // saved are the reports to weigh, put together; nil if there are none.
 func (o *symptomOptions) saved(stdin io.Reader) (*checks.Report, error) {
 	var list []*checks.Report

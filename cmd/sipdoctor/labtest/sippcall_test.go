@@ -116,7 +116,7 @@ func (c sippCall) scenario() string {
 		return b.String()
 	}
 	answered(200)
-	if !c.has("keys") { // which are sent from another port
+	if !c.has("keys") && !c.has("silent") { // keys are sent from another port
 		fmt.Fprintf(&b, `<nop><action><exec rtp_stream="tone.raw,-1,%d"/></action></nop>`+"\n", c.codec)
 	}
 	pause(1000 * c.seconds)

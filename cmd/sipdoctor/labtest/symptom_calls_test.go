@@ -1,8 +1,11 @@
 package labtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,14 +65,14 @@ func (o *telephony) atPBX(t *testing.T, happens func()) (capture, log *checks.Re
 
 // What goes wrong with calls at a PBX: 100 is not registered, and Asterisk ends with
 // congestion; 607 may not be called; of 608 all lines are taken. sipp may send no keys
-// as RTP events, and not transfer.
+// as RTP events, and not transfer, and is hung up on when nothing is heard of it.
 const (
 	troubled = `exten => 606,1,Dial(PJSIP/100,5)
  same => n,Congestion(1)
 exten => 607,1,Hangup(21)
 exten => 608,1,Hangup(34)
 `
-	limited = "[sipp](+)\ndtmf_mode=inband\nallow_transfer=no\n"
+	limited = "[sipp](+)\ndtmf_mode=inband\nallow_transfer=no\nrtp_timeout=2\n"
 )
 
 // Each complaint about calls is provoked at a real Asterisk, and led to its cause by a
@@ -93,6 +96,7 @@ func TestComplaintsAboutCallsAreLedToTheirCauses(t *testing.T) {
 		{sippCall{to: "600", codec: 18, answer: 488}, "cannot call out", "codec", "codec"},
 		{sippCall{to: "600", codec: 8, meanings: []string{"keys"}}, "the voice menu ignores digits", "dtmf-mode", ""},
 		{sippCall{to: "600", codec: 8, seconds: 1, meanings: []string{"REFER"}}, "cannot transfer", "transfer-refused", ""},
+		{sippCall{to: "600", codec: 8, meanings: []string{"silent"}, noBye: true}, "calls drop", "silence-timeout", "silence-timeout"},
 	} {
 		t.Run(c.complaint, func(t *testing.T) {
 			capture, log := o.atPBX(t, func() { o.calls(t, c.call) })
@@ -121,4 +125,32 @@ func TestComplaintsAboutCallsAreLedToTheirCauses(t *testing.T) {
 			leads(t, weighs(t, o.Phone, c.complaint, log), c.want)
 		})
 	}
+	// The log there tells of the number that was not found as well.
+	t.Run("on the PBX", func(t *testing.T) {
+		rep := o.onPBX(t, "503")
+		if leads(t, rep.Symptom, "phones-gone dialplan"); t.Failed() || rep.Result("logs") == nil || rep.Result("asterisk-state") == nil {
+			t.Error(explain(rep))
+		}
+	})
+}
+
+// onPBX runs symptom on the PBX, whose console and log are in another root.
+func (o *telephony) onPBX(t *testing.T, complaint string) *checks.Report {
+	t.Helper()
+	bin := t.TempDir()
+	wrapper := fmt.Sprintf("#!/bin/sh\nexec chroot %s asterisk -C /mnt/asterisk.conf \"$@\"\n", o.pbx.root)
+	if err := os.WriteFile(filepath.Join(bin, "asterisk"), []byte(wrapper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := o.SIPServer.Command(t.Context(), "unshare", "-m", "sh", "-c",
+		`mount -t tmpfs none /var/log && mkdir /var/log/asterisk && mount --bind "$1" /var/log/asterisk && PATH="$2:$PATH" exec "$3" symptom $4 --at pbx --format json`,
+		"sh", filepath.Join(o.pbx.dir, "log"), bin, os.Getenv(programVar), complaint)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, _ := cmd.Output()
+	rep, err := checks.ReadReport(bytes.NewReader(out))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	return rep
 }

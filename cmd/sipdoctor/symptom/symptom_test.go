@@ -30,7 +30,7 @@ func TestTheTablesNameWhatThereIs(t *testing.T) {
 		}
 		for group, list := range map[string][]string{"office": s.Office, "pbx": s.PBX} {
 			for _, id := range list {
-				if groupOf(id) != group {
+				if groupOf(id) != group && (group != "pbx" || id != "logs") { // of which a PBX has some
 					t.Errorf("%s: %s is no check of the group %s", s.ID, id, group)
 				}
 			}
