@@ -18,6 +18,7 @@ func Find(complaint string) []Symptom {
 		return []Symptom{s}
 	}
 	said := meaningful(tokens(complaint))
+	said = said[:min(len(said), longComplaint)]
 	for _, search := range []func([]string, sameWord) []Symptom{inFull, inPart} {
 		for _, same := range []sameWord{alike, mistyped} {
 			if list := search(said, same); len(list) > 0 {
@@ -27,6 +28,9 @@ func Find(complaint string) []Symptom {
 	}
 	return nil
 }
+
+// longComplaint is more words than a complaint has that can still be understood.
+const longComplaint = 50
 
 // sameWord reports that a word that was said is the one of a phrase.
 type sameWord func(said, of string) bool
@@ -155,14 +159,14 @@ func (s Symptom) named(said []string, same sameWord) match {
 	return m
 }
 
-// inPart are the symptoms of which at least half of a phrase was said, those with most
+// inPart are the symptoms of which more than half of a phrase was said, those with most
 // words of it.
 func inPart(said []string, same sameWord) (out []Symptom) {
 	best := 0
 	for _, s := range All() {
 		score := 0
 		for _, phrase := range s.phrases() {
-			if hits := hitsOf(phrase, said, same); strong(hits) && 2*len(hits) >= len(phrase) {
+			if hits := hitsOf(phrase, said, same); strong(hits) && 2*len(hits) > len(phrase) {
 				score = max(score, len(hits))
 			}
 		}
@@ -263,7 +267,7 @@ var (
 	// fillers are words that every complaint has.
 	fillers = strings.Fields("is are be on in at of to my our when we i it and with for there phone phones call calls after they them him her me us he she but they're get gets have has " +
 		"у в на и с через после при мы я наш все вызов вызовы вызова телефон телефоны что как но они он она его их нас нам меня мне")
-	weak = strings.Fields("not no не нет work works working работает работают")
+	weak = strings.Fields("not no only fails failed fail error nothing не нет только ошибка ничего work works working работает работают")
 )
 
 // alike reports that two words are the same but for their endings.

@@ -22,10 +22,10 @@ drops-after-30-s | direction=in | incoming calls drop after 30 seconds
 drops-after-30-s | audio=no  | no audio and the call drops after 30 seconds
 drops-after-15-min |         | call drops after 15 minutes; drops after 15 min; 900 seconds; calls always drop after half an hour; call cut off at 30 minutes; drops after a while
 drops-at-random |            | call drops; dropped calls; calls drop randomly; calls keep disconnecting; the line gets disconnected; call hangs up
-no-incoming-calls |          | no incoming calls; incoming calls fail; we cannot receive calls; phone does not ring; inbound calls not working; customers cannot reach us; calls go straight to voicemail; my phone is not ringing
+no-incoming-calls |          | no incoming calls; incoming calls fail; outgoing only works; we cannot receive calls; phone does not ring; inbound calls not working; customers cannot reach us; calls go straight to voicemail; my phone is not ringing
 no-incoming-calls | always=idle | no incoming calls after a while
 no-incoming-calls | one=one  | no incoming calls on one phone
-no-outgoing-calls |          | outgoing calls fail; cannot make calls; I cannot dial out; can't call out; no outbound calls; 488 not acceptable here
+no-outgoing-calls |          | outgoing calls fail; cannot make calls; incoming only; I cannot dial out; can't call out; no outbound calls; 488 not acceptable here
 no-outgoing-calls | which=some | cannot call some numbers
 not-registering |            | phones do not register; not registering; registration failed; phone is unregistered; no service; cannot register
 not-registering | answer=timeout | registration timeout; 408
@@ -35,7 +35,7 @@ choppy        | when=sometimes one=all | choppy now and then on all phones
 echo          |              | echo; I hear myself; the customer hears himself; there is an echo on the line; callers complain about echoing
 delay         |              | delay; voice delay; there is a lag; high latency; we talk over each other
 delay         | when=always  | delay in every call
-dtmf          |              | dtmf does not work; ivr; the voice menu ignores digits; press 1 does nothing; keypad tones; touch tones are not recognised
+dtmf          |              | dtmf does not work; ivr; IVR does not hear my digits; the voice menu ignores digits; press 1 does nothing; keypad tones; touch tones are not recognised
 transfer      |              | transfer fails; cannot transfer; blind transfer; call forwarding does not work; attended transfer drops; trasnfer fails
 transfer      | audio=silent | no sound after transfer
 phones-offline |             | phones go offline; phones are unreachable; extension is unavailable; phones lose registration; flapping; 480
@@ -58,9 +58,9 @@ drops-after-30-s |           | вызов обрывается через 30 с�
 drops-after-30-s | direction=in | входящие обрываются через 30 секунд
 drops-after-15-min |         | обрыв через 15 минут; звонок обрывается через 15 мин; разговор прерывается ровно через полчаса; сбрасывается через 30 минут
 drops-at-random |            | звонки сбрасываются; вызов обрывается; разговор срывается; постоянные обрывы; звонки обрываются
-no-incoming-calls |          | нет входящих; не проходят входящие звонки; входящие не работают; до нас не дозвониться; телефон не звонит; нам не могут дозвониться; не поступают звонки
+no-incoming-calls |          | нет входящих; можно только исходящие; не проходят входящие звонки; входящие не работают; до нас не дозвониться; телефон не звонит; нам не могут дозвониться; не поступают звонки
 no-incoming-calls | always=idle | через некоторое время нет входящих
-no-outgoing-calls |          | не проходят исходящие; исходящие не работают; не могу позвонить; не можем дозвониться; нет исходящей связи; недозвон
+no-outgoing-calls |          | не проходят исходящие; только входящие работают; исходящие не работают; не могу позвонить; не можем дозвониться; нет исходящей связи; недозвон
 no-outgoing-calls | which=some | не можем дозвониться на некоторые номера
 not-registering |            | телефон не регистрируется; телефоны не регистрируются; нет регистрации; ошибка регистрации; регистрация не проходит; телефон не регестрируется
 not-registering | answer=timeout | не регистрируется, таймаут
@@ -76,7 +76,7 @@ transfer      | audio=silent | нет звука после перевода
 phones-offline |             | телефоны отваливаются; телефон недоступен; регистрация слетает; телефоны офлайн; пропадает регистрация; телефон не в сети
 busy-tone     |              | короткие гудки; занято; всё время занято; сразу отбой; линия занята; частые гудки
 busy-tone     | direction=out | исходящие: сразу занято
-forbidden-403 |              | 403; ошибка 403; 403 запрещено; неверный пароль; доступ запрещён
+forbidden-403 |              | 403; ошибка 403; 403 запрещено; неверный пароль; неверный логин; доступ запрещён
 forbidden-403 | what=register | 403 при регистрации; на регистрацию 403
 not-found-404 |              | 404; ошибка 404; номер не существует; номер не найден; неправильно набран номер
 unavailable-503 |            | 503; ошибка 503; сервис недоступен 503; сервис недоступен; ошибка сервера
@@ -118,7 +118,7 @@ func ids(list []Symptom) (out []string) {
 }
 
 func TestWhatIsNoComplaintIsNotGuessed(t *testing.T) {
-	for _, said := range []string{"", "hello", "the phones", "1", "привет", "не работает", "does not work", "no", "нет", "please help", "помогите", "AAAA", strings.Repeat("x", 10000), "\x1b[31m", "phone", "the calls"} {
+	for _, said := range []string{"", "hello", "the phones", "1", "привет", "не работает", "does not work", "no", "нет", "please help", "помогите", "AAAA", strings.Repeat("x", 10000), "\x1b[31m", "phone", "the calls", "ничего не работает", "fax fails", "call waiting", "only"} {
 		if got := Find(said); len(got) > 0 {
 			t.Errorf("%q is taken for %v", said, ids(got))
 		}
