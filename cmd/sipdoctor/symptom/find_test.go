@@ -118,7 +118,7 @@ func ids(list []Symptom) (out []string) {
 }
 
 func TestWhatIsNoComplaintIsNotGuessed(t *testing.T) {
-	for _, said := range []string{"", "hello", "the phones", "1", "привет", "не работает", "does not work", "no", "нет", "please help", "помогите", "AAAA", strings.Repeat("x", 10000), "\x1b[31m", "phone", "the calls", "ничего не работает", "fax fails", "call waiting", "only"} {
+	for _, said := range []string{"", "hello", "the phones", "1", "привет", "не работает", "does not work", "no", "нет", "please help", "помогите", "AAAA", strings.Repeat("x", 10000), "\x1b[31m", "phone", "the calls", "ничего не работает", "fax fails", "call waiting", "only", "double ringing"} {
 		if got := Find(said); len(got) > 0 {
 			t.Errorf("%q is taken for %v", said, ids(got))
 		}

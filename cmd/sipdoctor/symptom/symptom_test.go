@@ -183,3 +183,41 @@ func TestFaultsOfTheLabAreFound(t *testing.T) {
 		}
 	}
 }
+
+// What guides for users and runbooks of supporters advise is reached from the complaint.
+func TestWhatGuidesAdviseIsReached(t *testing.T) {
+	for _, c := range []struct{ symptom, cause, advice string }{
+		{"delay", "wireless", "over a cable"},
+		{"delay", "device", "another computer or a desk phone"},
+		{"delay", "priority", "its own queue on the router"},
+		{"delay", "delay", "another Internet access"},
+		{"one-way-audio", "pbx-nat", "STUN server"},
+		{"one-way-audio", "port-forward", "sipdoctor router"},
+		{"echo", "headset", "not the one of the laptop"},
+		{"echo", "device", "drivers of the sound card"},
+		{"choppy", "codec-choice", "choose G.729"},
+		{"choppy", "device", "firmware of the phone"},
+		{"choppy", "loss", "another Internet access"},
+		{"choppy", "far-end", "records calls, listen"},
+		{"phones-offline", "udp-timeout", "register every 60 s"},
+		{"phones-offline", "no-internet", ""},
+		{"no-incoming-calls", "provider-routing", "assigned to this trunk or employee"},
+		{"no-incoming-calls", "provider-routing", "SIM card"},
+		{"no-incoming-calls", "dialplan", ""},
+		{"no-outgoing-calls", "trunk", ""},
+		{"no-outgoing-calls", "policy", "permitted directions"},
+		{"not-registering", "credentials", ""},
+		{"not-registering", "acl", "deny and permit"},
+		{"not-registering", "phone-settings", "outbound proxy, transport"},
+		{"not-registering", "banned", "sipdoctor why"},
+		{"transfer", "dtmf-mode", "RFC 4733"},
+		{"transfer", "trunk", ""},
+		{"unavailable-503", "phones-gone", ""},
+	} {
+		s, _ := Get(c.symptom)
+		has := slices.ContainsFunc(s.Causes, func(w weighted) bool { return w.Cause == c.cause })
+		if !has || !strings.Contains(causes()[c.cause].Advice[words.English], c.advice) {
+			t.Errorf("%s does not lead to %s, %q", c.symptom, c.cause, c.advice)
+		}
+	}
+}

@@ -77,6 +77,11 @@ func TestTheMostLikelyComesFirst(t *testing.T) {
 	if x := weighed(t, "one-way-audio", nil, likely, certain); x.Causes[0].ID != "rtp-blocked" || x.Causes[1].ID != "nat-mapping" || x.Causes[0].Confidence != checks.Certain {
 		t.Errorf("got %+v", x.Causes[:2])
 	}
+	unusual := find("nat", checks.Warn, "nat.double", checks.Warning, checks.Certain)
+	usual := find("sip-alg", checks.Fail, "sip-alg.dropping", checks.Critical, checks.Likely)
+	if x := weighed(t, "one-way-audio", nil, unusual, usual); x.Causes[0].ID != "sip-alg" || x.Causes[1].ID != "double-nat" {
+		t.Errorf("got %+v", x.Causes[:2])
+	}
 	for answer, want := range map[string]string{"": "sip-alg", "one": "headset", "all": "sip-alg"} {
 		answers := map[string]string{}
 		if answer != "" {
@@ -190,11 +195,12 @@ func TestWhatARefusalIsTakenFor(t *testing.T) {
 		"403 Wrong Guess":            {"forbidden-403", invite(403, "Wrong Guess"), []string{"credentials"}, []string{"policy"}},
 		"503 alone":                  {"unavailable-503", invite(503, "Service Unavailable"), nil, []string{"server-trouble", "trunk", "phones-gone", "line-limit"}},
 		"503, no circuit: Congestion() says so of everything": {"unavailable-503", because(34, invite(503, "Service Unavailable")), nil, []string{"server-trouble", "trunk", "phones-gone", "line-limit"}},
-		"500":                              {"unavailable-503", invite(500, "Server Internal Error"), []string{"server-trouble"}, nil},
-		"486 with a cause worth a warning": {"busy-tone", because(17, invite(486, "Busy Here")), nil, []string{"phone-settings", "line-limit"}},
-		"488":                              {"busy-tone", invite(488, "Not Acceptable Here"), []string{"codec"}, nil},
-		"480, subscriber absent":           {"busy-tone", because(20, invite(480, "Temporarily Unavailable")), []string{"phones-gone"}, nil},
-		"without a code":                   {"busy-tone", words.Args{"method": "INVITE"}, nil, nil},
+		"500":                                    {"unavailable-503", invite(500, "Server Internal Error"), []string{"server-trouble"}, nil},
+		"486 with a cause worth a warning":       {"busy-tone", because(17, invite(486, "Busy Here")), nil, []string{"phone-settings", "line-limit"}},
+		"488":                                    {"busy-tone", invite(488, "Not Acceptable Here"), []string{"codec"}, nil},
+		"480, subscriber absent":                 {"busy-tone", because(20, invite(480, "Temporarily Unavailable")), []string{"phones-gone"}, nil},
+		"480, and the cause says no such number": {"not-found-404", because(1, invite(480, "Temporarily Unavailable")), []string{"dialplan"}, []string{"phones-gone"}},
+		"without a code":                         {"busy-tone", words.Args{"method": "INVITE"}, nil, nil},
 	} {
 		raw, _ := json.Marshal(refusal(c.args)) // as a saved report has it
 		var saved checks.Result
