@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -32,29 +33,37 @@ func (o *symptomOptions) atPBX(ctx context.Context, s streams, ids []string) (*c
 
 func isLogs(check string) bool { return check == "logs" }
 
-// pbxLogs are where Asterisk writes its log, by default and as FreePBX has it.
-var pbxLogs = []string{"/var/log/asterisk/full", "/var/log/asterisk/messages", "/var/log/asterisk/messages.log"}
-
 // lately is how old a line of the log may be: it is complained about today.
 const lately = 24 * time.Hour
+
+// pbxLog is the log that Asterisk writes on this machine, by its usual names; empty if
+// there is none. What stands in several counts once: the fullest that is still written.
+func pbxLog() string {
+	best, written := "", time.Time{}
+	for _, name := range []string{"messages.log", "messages", "full"} {
+		name = filepath.Join("/var/log/asterisk", name)
+		in, err := os.Stat(name)
+		if err == nil && in.Mode().IsRegular() && in.ModTime().After(written.Add(-time.Hour)) {
+			best, written = name, in.ModTime()
+		}
+	}
+	return best
+}
 
 // withLogs is r with what the PBX logged lately, if it has a log that can be read. Nobody
 // asked for that, so that a log with nothing in it is no open question.
 func (o *symptomOptions) withLogs(ctx context.Context, s streams, r *checks.Report) *checks.Report {
-	names := slices.DeleteFunc(slices.Clone(pbxLogs), func(name string) bool {
-		f, err := os.Open(name)
-		if err == nil {
-			_ = f.Close()
-		}
-		return err != nil
-	})
-	files, err := logFiles(s.In, names)
-	if err != nil || len(files) == 0 {
+	name := pbxLog()
+	if name == "" {
+		return r
+	}
+	files, err := logFiles(s.In, []string{name})
+	if err != nil {
 		return r
 	}
 	p := newProgress(s, o.quiet, "say.progress-evidence")
 	defer p.end()
-	env := &checks.Env{Files: files, OnProgress: p.take, Inputs: checks.Inputs{Since: time.Now().Add(-lately), Files: names}}
+	env := &checks.Env{Files: files, OnProgress: p.take, Inputs: checks.Inputs{Since: time.Now().Add(-lately), Files: []string{name}}}
 	ctx, cancel := within(ctx, o.timeout)
 	defer cancel()
 	read := checks.Run(ctx, []*checks.Check{logs.Check()}, env, checks.Meta{Tool: thisTool(), Command: "logs"})
