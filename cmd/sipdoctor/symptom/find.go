@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -17,7 +16,7 @@ func Find(complaint string) []Symptom {
 	if s, ok := Get(strings.ToLower(strings.TrimSpace(complaint))); ok {
 		return []Symptom{s}
 	}
-	said := meaningful(tokens(complaint))
+	said := meaningful(withoutNumbers(tokens(complaint)))
 	said = said[:min(len(said), longComplaint)]
 	for _, search := range []func([]string, sameWord) []Symptom{inFull, inPart} {
 		for _, same := range []sameWord{alike, mistyped} {
@@ -197,106 +196,10 @@ func strong(list []string) bool {
 	return slices.ContainsFunc(list, func(w string) bool { return !slices.Contains(weak, w) && (len(w) > 2 || !isNumber(w)) })
 }
 
-func isCode(w string) bool { return len(w) == 3 && w[0] >= '4' && w[0] <= '6' && isNumber(w) }
-
-func isNumber(w string) bool {
-	return !strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsDigit(r) })
-}
-
 func (s Symptom) phrases() (out [][]string) {
 	list := slices.Concat([]string{strings.ReplaceAll(s.ID, "-", " ")}, s.Words[words.English], s.Words[words.Russian])
 	for _, p := range list {
 		out = append(out, meaningful(tokens(p)))
 	}
 	return out
-}
-
-// tokens are the words and numbers of a text, in lower case; what people write in
-// several ways is written in one.
-func tokens(text string) (out []string) {
-	text = strings.NewReplacer("’", "'", "ё", "е").Replace(strings.ToLower(text))
-	kind := func(r rune) int {
-		switch {
-		case unicode.IsDigit(r):
-			return 1
-		case unicode.IsLetter(r) || r == '\'':
-			return 2
-		}
-		return 0
-	}
-	start, was := 0, 0
-	for i, r := range text + " " {
-		if k := kind(r); k != was {
-			if was != 0 {
-				out = append(out, standard(text[start:i])...)
-			}
-			start, was = i, k
-		}
-	}
-	return out
-}
-
-func standard(w string) []string {
-	if strings.HasSuffix(w, "n't") || w == "cannot" || w == "cant" || w == "dont" {
-		return []string{"not"}
-	}
-	if same, ok := written[w]; ok {
-		return strings.Fields(same)
-	}
-	return []string{w}
-}
-
-// written are words by how they are written otherwise.
-var written = map[string]string{
-	"sec": "seconds", "secs": "seconds", "s": "seconds", "min": "minutes", "mins": "minutes", "сек": "секунд", "мин": "минут",
-	"могут":  "умеют", // of which the ending says who cannot
-	"oneway": "one way", "noaudio": "no audio", "nosound": "no sound", "sound": "audio", "звонок": "вызов", "звонки": "вызовы",
-}
-
-// sequence are the words of a text in order, but those that only stand between others.
-func sequence(text string) []string {
-	return slices.DeleteFunc(tokens(text), func(w string) bool { return slices.Contains(between, w) })
-}
-
-func meaningful(list []string) []string {
-	return slices.DeleteFunc(list, func(w string) bool { return slices.Contains(between, w) || slices.Contains(fillers, w) })
-}
-
-var (
-	between = strings.Fields("a an the can could do does did that")
-	// fillers are words that every complaint has.
-	fillers = strings.Fields("is are be on in at of to my our when we i it and with for there phone phones call calls after they them him her me us he she but they're get gets have has " +
-		"у в на и с через после при мы я наш все вызов вызовы вызова телефон телефоны что как но они он она его их нас нам меня мне")
-	weak = strings.Fields("not no only fails failed fail error nothing не нет только ошибка ничего work works working работает работают")
-)
-
-// alike reports that two words are the same but for their endings.
-func alike(a, b string) bool {
-	if a == b {
-		return true
-	}
-	ra, rb := []rune(a), []rune(b)
-	n := min(len(ra), len(rb))
-	if n < 4 || !unicode.IsLetter(ra[0]) {
-		return false
-	}
-	same := 0
-	for same < n && ra[same] == rb[same] {
-		same++
-	}
-	return same >= 4 && max(len(ra), len(rb))-same <= 3
-}
-
-// mistyped reports that two words are alike but for a letter that is wrong, missing or
-// too much, or two that are exchanged; in a long word two such mistakes.
-func mistyped(a, b string) bool {
-	if alike(a, b) {
-		return true
-	}
-	ra, rb := []rune(a), []rune(b)
-	n := min(len(ra), len(rb))
-	if n < 5 || max(len(ra), len(rb))-n > 2 {
-		return false
-	}
-	return words.Distance(a, b) <= 1+(n/9)
 }

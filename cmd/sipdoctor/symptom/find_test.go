@@ -128,12 +128,17 @@ func TestWhatIsNoComplaintIsNotGuessed(t *testing.T) {
 // Two complaints in one sentence are two: which one is meant is not guessed.
 func TestSeveralComplaintsAtOnce(t *testing.T) {
 	for said, want := range map[string][]string{
-		"echo and delay":                         {"echo", "delay"},
-		"choppy voice, and phones go offline":    {"choppy", "phones-offline"},
-		"эхо и задержка":                         {"echo", "delay"},
-		"phones offline and echo, no dtmf":       {"echo", "dtmf", "phones-offline"},
-		"403 forbidden and the tone is busy":     {"forbidden-403"}, // a code says it best
-		"call drops after 30 seconds with hold":  {"drops-after-30-s"},
+		"echo and delay":                        {"echo", "delay"},
+		"choppy voice, and phones go offline":   {"choppy", "phones-offline"},
+		"эхо и задержка":                        {"echo", "delay"},
+		"phones offline and echo, no dtmf":      {"echo", "dtmf", "phones-offline"},
+		"403 forbidden and the tone is busy":    {"forbidden-403"}, // a code says it best
+		"call drops after 30 seconds with hold": {"drops-after-30-s"},
+		"no audio on extension 403":             {"no-audio"},
+		"phone 401 does not register":           {"not-registering"},
+		"delay of 500 ms":                       {"delay"},
+		"у 404 нет звука":                       {"no-audio"},
+		"на телефоне 486 эхо":                   {"echo"},
 		"регистрация слетает и нет звука у всех": {"no-audio", "phones-offline"},
 	} {
 		if got := ids(Find(said)); !slices.Equal(got, want) {
