@@ -155,13 +155,17 @@ func TestACheckThatDidNotLookRulesNothingOut(t *testing.T) {
 		}
 	}
 	blocked := checks.Result{Check: "blocked", Status: checks.Pass}
-	r := &checks.Report{Symptom: &checks.Symptom{ID: "phones-offline"}, Results: []checks.Result{blocked}}
+	r := &checks.Report{Symptom: &checks.Symptom{ID: "not-registering"}, Results: []checks.Result{blocked}}
 	if Weigh(r, words.English); state(r.Symptom, "banned") != checks.CauseOpen {
 		t.Error("nobody said which address to look for, and it is not banned")
 	}
 	r.Inputs.Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
 	if Weigh(r, words.English); state(r.Symptom, "banned") != checks.CauseExcluded {
 		t.Error("the address is free, and its ban is not ruled out")
+	}
+	r.Symptom.ID = "phones-offline" // now and then
+	if Weigh(r, words.English); state(r.Symptom, "banned") != checks.CauseOpen {
+		t.Error("a ban that is over is ruled out")
 	}
 	answers := checks.Result{Check: "signalling", Status: checks.Pass}
 	if got := state(weighed(t, "unavailable-503", nil, answers), "server-trouble"); got != checks.CauseOpen {
