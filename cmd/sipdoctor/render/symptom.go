@@ -93,7 +93,7 @@ func (p speech) open(c checks.Cause) string {
 	case c.Passed:
 		return p.say("symptom-passed", words.Args{"cause": c.Title})
 	case len(c.Findings) > 0:
-		return p.say("symptom-hint", words.Args{"cause": c.Title, "findings": c.Findings, "n": len(c.Findings)})
+		return p.say("symptom-hint", words.Args{"cause": c.Title, "findings": c.Findings})
 	case len(c.Undecided) > 0:
 		return p.say("symptom-undecided", words.Args{"cause": c.Title, "checks": c.Undecided})
 	}
