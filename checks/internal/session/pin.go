@@ -55,7 +55,7 @@ type pin struct {
 	roots *x509.CertPool
 
 	mu    sync.Mutex
-	first *Fingerprint // the certificate accepted first
+	first *Fingerprint // the certificate accepted first, or the one that an authority renewed it with
 	note  words.Cause
 }
 
@@ -75,7 +75,7 @@ func (p *pin) verify(chain []*x509.Certificate) error {
 	case p.want != nil:
 		return refusal("wrong certificate: its fingerprint is %s, but %s says %s; "+
 			"compare with what \"sipdoctor serve\" printed there", got, p.flagName(), *known)
-	default:
+	case p.vouched(chain) != nil: // else it was renewed: some runs go on for months
 		return refusal("the responder's certificate changed during the run: its fingerprint was %s and is now %s", *known, got)
 	}
 	if err := p.trust(chain, got); err != nil {
@@ -87,13 +87,19 @@ func (p *pin) verify(chain []*x509.Certificate) error {
 
 func (p *pin) flagName() string { return cmp.Or(p.flag, "--responder-fingerprint") }
 
-// trust judges the first certificate of a session that has no pin.
-func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
+// vouched is nil if an authority vouches for the certificate and the name.
+func (p *pin) vouched(chain []*x509.Certificate) error {
 	pool := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		pool.AddCert(c)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: p.host, Intermediates: pool, Roots: p.roots})
+	return err
+}
+
+// trust judges the first certificate of a session that has no pin.
+func (p *pin) trust(chain []*x509.Certificate, got Fingerprint) error {
+	err := p.vouched(chain)
 	if err == nil {
 		return nil
 	}

@@ -51,6 +51,7 @@ func TestWhichCertificatesAreBelieved(t *testing.T) {
 	caKey, key := newKey(t), newKey(t)
 	ca := issue(t, "Example CA", caKey, nil, nil)
 	good := issue(t, "responder.example.net", key, ca, caKey)
+	renewed := issue(t, "responder.example.net", newKey(t), ca, caKey)
 	own := issue(t, "sipdoctor", key, nil, nil)
 	other := issue(t, "sipdoctor", newKey(t), nil, nil)
 	roots := x509.NewCertPool()
@@ -69,6 +70,8 @@ func TestWhichCertificatesAreBelieved(t *testing.T) {
 		{"its own, at the first meeting", &pin{host: "x", roots: roots}, own, "", true},
 		{"its own, as at the first meeting", &pin{host: "x", roots: roots, first: fp(own)}, own, "", false},
 		{"another than at the first meeting", &pin{host: "x", roots: roots, first: fp(own)}, other, "changed during the run", false},
+		{"renewed by an authority", &pin{host: "responder.example.net", roots: roots, first: fp(renewed)}, good, "", false},
+		{"an authority vouches for another name than at the first meeting", &pin{host: "192.0.2.1", roots: roots, first: fp(renewed)}, good, "changed during the run", false},
 		{"the one that was pinned", &pin{host: "x", want: fp(own)}, own, "", false},
 		{"not the one that was pinned", &pin{host: "x", want: fp(own)}, other, "its fingerprint is " + fp(other).String() + ", but --responder-fingerprint says " + fp(own).String(), false},
 		{"not the one that was pinned, though an authority vouches", &pin{host: "responder.example.net", roots: roots, want: fp(own)}, good, "wrong certificate", false},
