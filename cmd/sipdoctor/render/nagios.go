@@ -6,6 +6,10 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/media"
@@ -51,12 +55,26 @@ func NagiosLine(state, text string) string {
 // barless replaces the bar, after which figures begin.
 func barless(s string) string { return strings.ReplaceAll(s, "|", "¦") }
 
-// clip cuts text to n columns.
+// clip cuts text to n columns of a terminal, of which a Chinese character takes two
+// (Unicode Standard Annex 11) and a combining mark none.
 func clip(s string, n int) string {
-	if cells(s) <= n {
-		return s
+	used, cut := 0, 0 // cut: where there is still a column for the ellipsis
+	for i, r := range s {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			used += 2
+		default:
+			used++
+		}
+		if used < n {
+			cut = i + utf8.RuneLen(r)
+		}
+		if used > n {
+			return strings.TrimRight(s[:cut], " ") + "…"
+		}
 	}
-	return strings.TrimRight(string([]rune(s)[:n-1]), " ") + "…"
+	return s
 }
 
 // perf is a figure as plugins write it: a metric, times scale in a unit, with the
