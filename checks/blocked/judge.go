@@ -33,6 +33,9 @@ type Facts struct {
 	Addresses []Facts  `json:"addresses,omitempty"` // all of them, where there are several
 }
 
+// Decided reports that everything that could block the address was seen.
+func (f Facts) Decided() bool { return f.Verdict != verdictUnknown }
+
 func judge(o Observed, _ *netinfo.Host) checks.Judgement {
 	o, whole := o.opened()
 	j := checks.Judgement{Facts: Facts{Verdict: verdictUnknown, Paths: []Path{}, Blocks: []Block{}}, Notes: notes(o)}

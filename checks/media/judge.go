@@ -47,6 +47,9 @@ type Direction struct {
 	Rating      float64 `json:"r"` // G.107, for MOS
 }
 
+// Measured reports that the direction carried enough packets to be judged.
+func (d *Direction) Measured() bool { return d.Sent >= leastPackets }
+
 const (
 	// leastBuffer is the least a phone's jitter buffer holds: one packet.
 	leastBuffer = 20.0

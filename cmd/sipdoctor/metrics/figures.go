@@ -57,14 +57,18 @@ func path(r *checks.Report) (list []Family) {
 		list = append(list, atLeast, below)
 	}
 	if f, ok := factsOf[rtpports.Facts](r, "rtp-ports"); ok {
-		ports := Family{"sipdoctor_rtp_ports", "UDP ports of the RTP range by what the sweep found.", nil}
+		ports, sum := Family{"sipdoctor_rtp_ports", "UDP ports of the RTP range by what the sweep found.", nil}, 0
 		for _, x := range []struct {
 			state string
 			spans []string
 		}{{"open", f.Open}, {"blocked-outbound", f.BlockedOutbound}, {"blocked-return", f.BlockedReturn}, {"unknown", f.Unknown}} {
-			ports.Samples = append(ports.Samples, one(float64(portCount(x.spans)), "state", x.state)...)
+			n := portCount(x.spans)
+			sum += n
+			ports.Samples = append(ports.Samples, one(float64(n), "state", x.state)...)
 		}
-		list = append(list, ports)
+		if sum > 0 { // none: there was no sweep, only packets from outside
+			list = append(list, ports)
+		}
 	}
 	return list
 }
@@ -92,7 +96,7 @@ func voice(r *checks.Report) []Family {
 		name string
 		*media.Direction
 	}{{"up", f.Up}, {"down", f.Down}} {
-		if way.Direction == nil {
+		if way.Direction == nil || !way.Measured() {
 			continue
 		}
 		add := func(to *Family, v float64) { to.Samples = append(to.Samples, one(v, "direction", way.name)...) }
@@ -135,7 +139,12 @@ func signallingOf(r *checks.Report) []Family {
 		if len(counts) == 0 {
 			continue
 		}
-		up.Samples = append(up.Samples, one(float64(min(1, counts[string(signalling.Answered)])), "transport", transport)...)
+		switch {
+		case counts[string(signalling.Answered)] > 0:
+			up.Samples = append(up.Samples, one(1, "transport", transport)...)
+		case r.Result("signalling").ObserveError == nil: // else the run was broken off, and that is no silence
+			up.Samples = append(up.Samples, one(0, "transport", transport)...)
+		}
 		for _, status := range slices.Sorted(maps.Keys(counts)) {
 			targets.Samples = append(targets.Samples, one(float64(counts[status]), "transport", transport, "status", status)...)
 		}
@@ -149,33 +158,38 @@ func signallingOf(r *checks.Report) []Family {
 	return []Family{up, rtt, targets, expiry}
 }
 
+// blockedBy counts, of the addresses that were looked at, those that each kind of block
+// keeps out. Where something could not be told of an address there is no zero.
+func blockedBy(f blocked.Facts) (out []Sample) {
+	list, whole := f.Addresses, true
+	if len(list) == 0 && f.Address != "" {
+		list = []blocked.Facts{f}
+	}
+	counts := map[string]int{}
+	for _, x := range list {
+		whole = whole && x.Decided()
+		layers := map[string]bool{}
+		for _, b := range x.Blocks {
+			if b.Effective {
+				layers[known(b.Layer, blocked.Layers())] = true
+			}
+		}
+		for l := range layers {
+			counts[l]++
+		}
+	}
+	for _, l := range append(blocked.Layers(), other) {
+		if n := counts[l]; n > 0 || whole && len(list) > 0 && l != other {
+			out = append(out, one(float64(n), "layer", l)...)
+		}
+	}
+	return out
+}
+
 // server is who is blocked on a PBX.
 func server(r *checks.Report) (list []Family) {
 	if f, ok := factsOf[blocked.Facts](r, "blocked"); ok {
-		all := f.Addresses
-		if len(all) == 0 {
-			all = []blocked.Facts{f}
-		}
-		counts := map[string]int{}
-		for _, x := range all {
-			layers := map[string]bool{}
-			for _, b := range x.Blocks {
-				if b.Effective {
-					layers[known(b.Layer, blocked.Layers())] = true
-				}
-			}
-			for l := range layers {
-				counts[l]++
-			}
-		}
-		m := Family{"sipdoctor_blocked_addresses", "Of the addresses that were looked at, those that this kind of block keeps out.", nil}
-		for _, l := range blocked.Layers() {
-			m.Samples = append(m.Samples, one(float64(counts[l]), "layer", l)...)
-		}
-		if n := counts[other]; n > 0 {
-			m.Samples = append(m.Samples, one(float64(n), "layer", other)...)
-		}
-		list = append(list, m)
+		list = append(list, Family{"sipdoctor_blocked_addresses", "Of the addresses that were looked at, those that this kind of block keeps out.", blockedBy(f)})
 	}
 	if f, ok := factsOf[fail2ban.Facts](r, "fail2ban"); ok && f.Running {
 		n, complete := 0, true

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Family is a metric with its samples: a gauge.
@@ -33,13 +35,27 @@ type Label struct{ Name, Value string }
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // ValidLabel reports whether a user may call a label so. Names that begin with
-// "__" are Prometheus's own (its data model), and own are taken by the metrics.
+// "__" are Prometheus's own (its data model), own are taken by the metrics, and
+// reserved by the format.
 func ValidLabel(name string) bool {
-	return labelName.MatchString(name) && !strings.HasPrefix(name, "__") && !slices.Contains(own, name)
+	return labelName.MatchString(name) && !strings.HasPrefix(name, "__") && !slices.Contains(own, name) && !slices.Contains(reserved, name)
 }
 
 // own are the labels of the metrics themselves.
-var own = []string{"check", "commit", "confidence", "direction", "flow", "id", "layer", "severity", "state", "status", "transport", "verdict", "version"}
+var own = []string{"check", "command", "commit", "confidence", "direction", "flow", "id", "layer", "severity", "state", "status", "transport", "verdict", "version"}
+
+// reserved are the labels of histograms and summaries.
+var reserved = []string{"le", "quantile"}
+
+// MaxValue is the length of a label's value in characters: it stands on every line.
+const MaxValue = 128
+
+// ValidValue reports whether a label may have this value: printable text, so that a
+// terminal may show it. An empty one would be no label at all.
+func ValidValue(v string) bool {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	return v != "" && utf8.RuneCountInString(v) <= MaxValue && utf8.ValidString(v) && !strings.ContainsFunc(v, unprintable)
+}
 
 // With adds labels to every sample, before its own.
 func With(list []Family, labels []Label) []Family {
@@ -109,10 +125,10 @@ func labels(list []Label) string {
 
 var escape = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
-// number is a value without an exponent where it is whole: seconds since 1970 are
-// read by people too.
+// number is a value without an exponent as long as that is short: seconds since 1970
+// are read by people too.
 func number(v float64) string {
-	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+	if a := math.Abs(v); a == 0 || a >= 1e-6 && a < 1<<53 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,11 +14,17 @@ import (
 
 // Of are the figures of a report. What is not known has no sample.
 func Of(r *checks.Report) []Family {
+	command := []string{"command", known(r.Command, commands())}
+	var began []Sample
+	if !r.Started.IsZero() {
+		began = one(float64(r.Started.UnixMilli())/1000, command...)
+	}
+	tool := slices.Concat(command, []string{"version", plain(r.Tool.Version, version), "commit", plain(r.Tool.Commit, commit)})
 	list := []Family{
-		{"sipdoctor_build_info", "The version of sipdoctor that made the report.", one(1, "version", versionOf(r.Tool.Version), "commit", versionOf(r.Tool.Commit))},
-		{"sipdoctor_run_timestamp_seconds", "When the run began.", one(float64(r.Started.UnixMilli()) / 1000)},
-		{"sipdoctor_run_duration_seconds", "How long the run took.", one(float64(r.DurationMS) / 1000)},
-		{"sipdoctor_verdict", "The worst of the checks, as a state set.", stateSet("status", string(r.Verdict), statuses())},
+		{"sipdoctor_build_info", "The version of sipdoctor that made the report.", one(1, tool...)},
+		{"sipdoctor_run_timestamp_seconds", "When the run began.", began},
+		{"sipdoctor_run_duration_seconds", "How long the run took.", one(float64(r.DurationMS)/1000, command...)},
+		{"sipdoctor_verdict", "The worst of the checks, as a state set.", stateSet("status", string(r.Verdict), statuses(), command...)},
 		{"sipdoctor_check_status", "What a check came to, as a state set.", checkStatus(r)},
 		{"sipdoctor_finding", "Findings of a check with this ID, severity and confidence.", findings(r)},
 	}
@@ -42,12 +47,18 @@ func OfProbe(r *checks.Report, took time.Duration) []Family {
 	}, Of(r)...)
 }
 
+// commands are those that make reports. What is about the whole run names its command:
+// one machine may run two, and a collector refuses two files with the same series.
+func commands() []string {
+	return []string{"check", "pbx", "why", "capture", "logs", "router", "diagnose"}
+}
+
 // LabelsOf are those that a user gave a report, in order, as far as they are valid:
 // a saved report may come from a stranger.
 func LabelsOf(r *checks.Report) (out []Label) {
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
-		if ValidLabel(name) {
-			out = append(out, Label{name, strings.ToValidUTF8(r.Labels[name], "")})
+		if value := r.Labels[name]; ValidLabel(name) && ValidValue(value) {
+			out = append(out, Label{name, value})
 		}
 	}
 	return out
@@ -151,11 +162,19 @@ func findings(r *checks.Report) (out []Sample) {
 	return out
 }
 
-var plainVersion = regexp.MustCompile(`^[0-9A-Za-z.+-]{1,64}$`)
+// A version as a release or the go command names it, and a commit. Nothing else is
+// one: a report may come from a stranger, and an address looks much like a version.
+var (
+	version = regexp.MustCompile(`^(devel|v?[0-9]{1,4}(\.[0-9]{1,4}){2}(-[0-9A-Za-z-]{1,40}(\.[0-9A-Za-z-]{1,40})?)?(\+dirty)?)$`)
+	commit  = regexp.MustCompile(`^[0-9a-f]{1,64}(-modified)?$`)
+)
 
-// versionOf is a version, or other: a report may come from a stranger.
-func versionOf(s string) string {
-	if plainVersion.MatchString(s) {
+// plain is s if it has this form, "unknown" if the report does not tell, or other.
+func plain(s string, form *regexp.Regexp) string {
+	switch {
+	case s == "" || s == "unknown":
+		return "unknown"
+	case form.MatchString(s):
 		return s
 	}
 	return other
